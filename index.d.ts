@@ -1,0 +1,4 @@
+/** ironwire: Node's wire stack in Rust, behind the APIs Node programmers know. */
+
+/** The package's version. */
+export const version: string

@@ -1,0 +1,3 @@
+// The public surface: nothing but wiring. Types and documentation are in index.d.ts.
+
+exports.version = require('./package.json').version

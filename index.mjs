@@ -1,0 +1,5 @@
+// The same exports for `import { http } from 'ironwire'`.
+import ironwire from './index.js'
+
+export const { version } = ironwire
+export default ironwire

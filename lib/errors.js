@@ -1,0 +1,99 @@
+// One table of every error the package throws: Node's code where Node has one, else IRONWIRE_….
+// Node's wording is kept, so that code which matches on messages keeps working.
+
+const util = require('node:util')
+
+/** Makes an error that prints like Node's own: `TypeError [CODE]: message`. */
+function makeError(Base, code, message, at = makeError) {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 0
+  const error = new Base(message)
+  Error.stackTraceLimit = limit
+  Object.defineProperty(error, 'name', { value: `${Base.name} [${code}]`, configurable: true, writable: true })
+  Error.captureStackTrace(error, at)
+  // The code shows in the stack only, as in Node: `error.name` stays 'TypeError'. Reading `stack` here fixes its text.
+  void error.stack
+  delete error.name
+  error.code = code
+  return error
+}
+
+/** What Node says after "Received": `type number (5)`, `an instance of Foo`, `undefined`. */
+function received(value) {
+  if (value == null) return ` Received ${value}`
+  if (typeof value === 'function' && value.name) return ` Received function ${value.name}`
+  if (typeof value === 'object') {
+    if (value.constructor?.name) return ` Received an instance of ${value.constructor.name}`
+    return ` Received ${util.inspect(value, { depth: -1 })}`
+  }
+  let inspected = util.inspect(value, { colors: false })
+  if (inspected.length > 28) inspected = `${inspected.slice(0, 25)}...`
+  return ` Received type ${typeof value} (${inspected})`
+}
+
+/** Groups digits as Node does in range errors: 1_000_000. */
+function withSeparators(value) {
+  const text = String(value)
+  const start = text[0] === '-' ? 1 : 0
+  if (!/^-?\d+$/.test(text)) return text
+  return text.slice(0, start) + text.slice(start).replace(/\B(?=(\d{3})+$)/g, '_')
+}
+
+/** `expected` reads like "of type string" or "an instance of Buffer". */
+function invalidArgType(name, expected, value) {
+  const subject = name.endsWith(' argument')
+    ? `The ${name}`
+    : `The "${name}" ${name.includes('.') ? 'property' : 'argument'}`
+  return makeError(
+    TypeError,
+    'ERR_INVALID_ARG_TYPE',
+    `${subject} must be ${expected}.${received(value)}`,
+    invalidArgType,
+  )
+}
+
+function invalidArgValue(name, value, reason = 'is invalid') {
+  let inspected = util.inspect(value)
+  if (inspected.length > 128) inspected = `${inspected.slice(0, 128)}...`
+  const kind = name.includes('.') ? 'property' : 'argument'
+  return makeError(
+    TypeError,
+    'ERR_INVALID_ARG_VALUE',
+    `The ${kind} '${name}' ${reason}. Received ${inspected}`,
+    invalidArgValue,
+  )
+}
+
+/** `range` reads like ">= 0 and <= 65535". */
+function outOfRange(name, range, value) {
+  let shown
+  if (Number.isInteger(value) && Math.abs(value) > 2 ** 32) shown = withSeparators(value)
+  else if (typeof value === 'bigint') {
+    shown = value > 2n ** 32n || value < -(2n ** 32n) ? `${withSeparators(value)}n` : `${value}n`
+  } else shown = util.inspect(value)
+  return makeError(
+    RangeError,
+    'ERR_OUT_OF_RANGE',
+    `The value of "${name}" is out of range. It must be ${range}. Received ${shown}`,
+    outOfRange,
+  )
+}
+
+/** An operating-system error as Node shapes it: `connect ECONNREFUSED 127.0.0.1:80` with errno, code, syscall, address, port. */
+function systemError(errno, syscall, address, port, detail) {
+  const code = util.getSystemErrorName(errno)
+  let message = `${syscall} ${code}`
+  if (address && port > 0) message += ` ${address}:${port}`
+  else if (address) message += ` ${address}`
+  if (detail) message += ` - ${detail}`
+  const error = new Error(message)
+  Error.captureStackTrace(error, systemError)
+  error.errno = errno
+  error.code = code
+  error.syscall = syscall
+  if (address) error.address = address
+  if (port) error.port = port
+  return error
+}
+
+module.exports = { makeError, invalidArgType, invalidArgValue, outOfRange, systemError, received }
