@@ -3,6 +3,8 @@
 //! The pure modules take bytes and give events and bytes: no I/O, no Node. [`uv`](self) wraps the libuv handles of Node's own
 //! event loop and `binding` is the only part that names Node-API; both exist only with the `binding` feature.
 
+pub mod proto;
+
 // Unit tests of the pure modules must link without a Node process around them.
 #[cfg(all(feature = "binding", not(test)))]
 mod binding;

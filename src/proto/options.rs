@@ -1,0 +1,72 @@
+//! How schemas are compiled: leniency and limits.
+
+/// Options of the compiler.
+#[derive(Clone, Debug)]
+pub struct CompileOptions {
+    /// Take what npm `protocol-buffers` takes: see [`CompileOptions::lenient`]. Off: what `protoc` takes.
+    ///
+    /// On, these are no errors: a repeated field or enum value name, a field without `optional` in a file without syntax line, an
+    /// unknown option, custom options that nothing declares, `required` and non-zero first enum values in proto3, extension
+    /// ranges missing; and every loaded file sees every other.
+    pub lenient: bool,
+    /// Field number 0 is legal where the source declares it. npm `protocol-buffers` takes it, `protoc` does not.
+    pub allow_field_number_zero: bool,
+    /// Limits.
+    pub limits: Limits,
+}
+
+impl Default for CompileOptions {
+    /// Strict, number 0 allowed, default limits.
+    fn default() -> Self {
+        Self {
+            lenient: false,
+            allow_field_number_zero: true,
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl CompileOptions {
+    /// What `protoc` takes and nothing else.
+    pub fn strict() -> Self {
+        Self {
+            allow_field_number_zero: false,
+            ..Self::default()
+        }
+    }
+
+    /// What npm `protocol-buffers` takes, besides all that `protoc` takes.
+    pub fn lenient() -> Self {
+        Self {
+            lenient: true,
+            ..Self::default()
+        }
+    }
+}
+
+/// Limits on schemas that came from elsewhere. Real schemas stay far below each.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes of all sources together. 64 MiB: Google's published APIs, all of them, are about 20.
+    pub source_bytes: usize,
+    /// Depth of nested messages, groups and `{…}` option values. 64: `protoc` stops at 32 for messages.
+    pub nesting: usize,
+    /// Depth of imports of imports. 128: they are followed one inside the other.
+    pub import_depth: usize,
+    /// Files of one schema. 10,000: all of Google's published APIs are about 8,000.
+    pub files: usize,
+    /// Declared names of one schema: messages, fields, enums, values, oneofs, services, methods. 1,000,000: some 300 MB of model.
+    pub symbols: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            source_bytes: 64 << 20,
+            nesting: 64,
+            import_depth: 128,
+            files: 10_000,
+            symbols: 1_000_000,
+        }
+    }
+}
