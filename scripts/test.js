@@ -1,0 +1,74 @@
+// `npm test`: sets the checkout up, then runs every test: the Rust ones with and without the binding, then node:test.
+//
+//   npm test                         everything
+//   npm test -- --rust | --js        one half of it
+//   npm test -- __test__/http        the node:test files of a folder, or one file
+//
+// The browser run needs a browser and has a script of its own: `npm run test:e2e`.
+
+const { spawn } = require('node:child_process')
+const fs = require('node:fs')
+const path = require('node:path')
+const { parseArgs } = require('node:util')
+const { setup, root, run, requireCargo } = require('./setup.js')
+
+/** A test that hangs ends here. The longest, connection churn, takes well under a minute alone on one core. */
+const TEST_TIMEOUT_MS = 300_000
+
+/** Test files under `place`. `node --test` of Node 20 knows no patterns, so they are named one by one. */
+function collect(place) {
+  if (fs.statSync(place).isFile()) return [place]
+  return fs
+    .readdirSync(place, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.test.js'))
+    .map((entry) => path.join(entry.parentPath ?? entry.path, entry.name))
+    .sort()
+}
+
+/** Runs node:test over `files` with the Node that runs this; resolves to whether all passed and at least one ran. */
+function nodeTest(files) {
+  const args = ['--test', '--test-reporter=spec', `--test-timeout=${TEST_TIMEOUT_MS}`, ...files]
+  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
+  let tail = ''
+  child.stdout.on('data', (chunk) => {
+    process.stdout.write(chunk)
+    tail = (tail + chunk).slice(-4096)
+  })
+  return new Promise((resolve) => {
+    child.on('close', (code) => {
+      // node:test calls a run without a test a success.
+      const ran = Number(/tests (\d+)(?![\s\S]*tests \d)/.exec(tail)?.[1] ?? 0)
+      if (ran === 0) console.error('ironwire: no test ran')
+      resolve(code === 0 && ran > 0)
+    })
+  })
+}
+
+async function main() {
+  const { values, positionals } = parseArgs({
+    options: { rust: { type: 'boolean' }, js: { type: 'boolean' } },
+    allowPositionals: true,
+  })
+  const everything = !values.rust && !values.js && positionals.length === 0
+  setup()
+  if (everything || values.rust) {
+    requireCargo()
+    for (const features of [[], ['--no-default-features']]) {
+      console.log(`\n# cargo ${['test', ...features].join(' ')}`)
+      run('cargo', ['test', '--locked', ...features], { stdio: ['ignore', 'inherit', 'inherit'] })
+    }
+  }
+  if (everything || values.js || positionals.length > 0) {
+    const chosen = positionals.map((name) => path.resolve(name))
+    const files = chosen.length
+      ? chosen.flatMap(collect)
+      : collect(path.join(root, '__test__')).filter((file) => !file.includes(`${path.sep}e2e${path.sep}`))
+    console.log(`\n# node --test, ${files.length} files, Node ${process.version}`)
+    if (!(await nodeTest(files.map((file) => path.relative(root, file))))) process.exitCode = 1
+  }
+}
+
+main().catch((error) => {
+  console.error(`ironwire: ${error.message}`)
+  process.exitCode = 1
+})
