@@ -4,6 +4,7 @@
 //! event loop and `binding` is the only part that names Node-API; both exist only with the `binding` feature.
 
 pub mod proto;
+pub mod rpc;
 
 // Unit tests of the pure modules must link without a Node process around them.
 #[cfg(all(feature = "binding", not(test)))]

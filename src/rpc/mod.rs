@@ -1,0 +1,14 @@
+//! The RPC wire format: frames on a byte stream, as `docs/rpc-protocol.md` lays them down byte by byte.
+//!
+//! Pure and sans-I/O: [`Splitter`] takes slices of a stream, cut anywhere, and gives whole [`Frame`]s; [`Frame::encode`] is its
+//! inverse. What a frame means (calls, deadlines, reconnection) is decided above, in `lib/rpc`. On the hot path JavaScript writes
+//! its frames itself; the encoder here is the reference that its output is tested against.
+
+mod frame;
+mod splitter;
+
+pub use frame::{
+    ERROR_PREFIX, FLAG_DEADLINE, Frame, HEADER_SIZE, Kind, LENGTH_SIZE, MAGIC, MAX_METHOD_NAME, PREFACE_SIZE, Preface,
+    ProtocolError, Role, VERSION,
+};
+pub use splitter::{Event, RECORD_WORDS, Splitter};

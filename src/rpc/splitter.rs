@@ -1,0 +1,466 @@
+//! Cuts a byte stream into frames, however the stream was cut before.
+
+use super::frame::{FLAG_DEADLINE, Frame, HEADER_SIZE, LENGTH_SIZE, MAGIC, PREFACE_SIZE, Preface, ProtocolError, Role};
+
+/// Above this the buffer of a partial frame is given back once the frame is whole, so that one large frame does not stay paid for
+/// on a connection that goes on with small ones. The engine's read size: no smaller frame than that needs more than two reads.
+const KEEP_CAPACITY: usize = 64 * 1024;
+
+/// What the stream holds next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// The peer's preface: exactly once, first.
+    Preface(Preface),
+    /// A frame.
+    Frame(Frame<'a>),
+}
+
+/// Words of a unit's record in the table that JavaScript reads.
+pub const RECORD_WORDS: usize = 6;
+
+impl<'a> Event<'a> {
+    /// The unit's payload, to be copied to where JavaScript can read it.
+    pub fn body(&self) -> &'a [u8] {
+        match self {
+            Event::Preface(_) => &[],
+            Event::Frame(frame) => frame.body,
+        }
+    }
+
+    /// The unit as JavaScript sees it, its body being at `offset` of a slab: kind | flags << 8, sequence, code, milliseconds left,
+    /// offset, length. A preface is kind 0, with the calls it allows as sequence, the version as code, the largest frame it accepts
+    /// in place of the milliseconds.
+    pub fn record(&self, offset: u32) -> [u32; RECORD_WORDS] {
+        match *self {
+            Event::Preface(Preface {
+                version,
+                max_frame,
+                max_calls,
+            }) => [0, max_calls, u32::from(version), max_frame, offset, 0],
+            Event::Frame(Frame {
+                kind,
+                sequence,
+                code,
+                deadline,
+                body,
+            }) => {
+                let flags = if deadline.is_some() {
+                    u32::from(FLAG_DEADLINE) << 8
+                } else {
+                    0
+                };
+                // A body is shorter than its frame, whose length is a u32.
+                let length = body.len() as u32;
+                [
+                    kind as u32 | flags,
+                    sequence,
+                    u32::from(code),
+                    deadline.unwrap_or(0),
+                    offset,
+                    length,
+                ]
+            }
+        }
+    }
+}
+
+/// The reading half of one connection.
+///
+/// Lengths are checked as soon as their four bytes are there; nothing is allocated for what a peer merely announces, only for
+/// bytes that have come (at most twice as much, as a vector grows).
+#[derive(Debug)]
+pub struct Splitter {
+    role: Role,
+    max_frame: u32,
+    /// The preface has been read.
+    open: bool,
+    /// The beginning of a unit whose end has not come yet.
+    partial: Vec<u8>,
+    failed: Option<ProtocolError>,
+}
+
+impl Splitter {
+    /// A splitter for the end `role` of a connection; `max_frame` is the largest length prefix it accepts, in bytes.
+    pub fn new(role: Role, max_frame: u32) -> Splitter {
+        Splitter {
+            role,
+            max_frame,
+            open: false,
+            partial: Vec::new(),
+            failed: None,
+        }
+    }
+
+    /// Takes the next bytes of the stream and gives every unit that they complete to `sink`, in order. After an error, which
+    /// every later call repeats, what was given before it still holds.
+    pub fn push(&mut self, input: &[u8], mut sink: impl FnMut(Event<'_>)) -> Result<(), ProtocolError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let result = self.advance(input, &mut sink);
+        if let Err(error) = result {
+            self.failed = Some(error);
+            self.partial = Vec::new();
+        }
+        result
+    }
+
+    /// Bytes held of a unit that is not whole yet: when the stream ends, anything but 0 means that it was cut short.
+    pub fn buffered(&self) -> usize {
+        self.partial.len()
+    }
+
+    fn advance(&mut self, mut input: &[u8], sink: &mut impl FnMut(Event<'_>)) -> Result<(), ProtocolError> {
+        while !input.is_empty() {
+            if self.partial.is_empty() {
+                let size = self.measure(input)?;
+                let Some((unit, rest)) = input.split_at_checked(size) else {
+                    self.partial.extend_from_slice(input);
+                    break;
+                };
+                sink(self.read(unit)?);
+                self.open = true;
+                input = rest;
+            } else {
+                input = self.complete(input, sink)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds to the partial unit as much of `input` as it lacks, gives it to `sink` if that made it whole, and returns the rest.
+    fn complete<'a>(&mut self, input: &'a [u8], sink: &mut impl FnMut(Event<'_>)) -> Result<&'a [u8], ProtocolError> {
+        let missing = self.measure(&self.partial)? - self.partial.len();
+        let (more, rest) = input.split_at(missing.min(input.len()));
+        self.partial.extend_from_slice(more);
+        // Asked again: these bytes may have brought the length prefix itself.
+        if self.partial.len() == self.measure(&self.partial)? {
+            sink(self.read(&self.partial)?);
+            self.open = true;
+            self.partial.clear();
+            if self.partial.capacity() > KEEP_CAPACITY {
+                self.partial = Vec::new();
+            }
+        }
+        Ok(rest)
+    }
+
+    /// The size of the unit that begins with `bytes`, as far as they tell: always more than `bytes` has while its size is open.
+    fn measure(&self, bytes: &[u8]) -> Result<usize, ProtocolError> {
+        if !self.open {
+            let known = bytes.len().min(MAGIC.len());
+            return if bytes[..known] == MAGIC[..known] {
+                Ok(PREFACE_SIZE)
+            } else {
+                Err(ProtocolError::NotRpc)
+            };
+        }
+        let Some((prefix, _)) = bytes.split_first_chunk::<LENGTH_SIZE>() else {
+            return Ok(LENGTH_SIZE);
+        };
+        let length = u32::from_be_bytes(*prefix);
+        if length > self.max_frame {
+            return Err(ProtocolError::TooLarge {
+                length,
+                limit: self.max_frame,
+            });
+        }
+        let length = length as usize;
+        if length < HEADER_SIZE {
+            return Err(ProtocolError::TooShort { kind: 0, length });
+        }
+        Ok(LENGTH_SIZE + length)
+    }
+
+    fn read<'a>(&self, unit: &'a [u8]) -> Result<Event<'a>, ProtocolError> {
+        if !self.open {
+            // `measure` has asked for exactly this many.
+            let bytes = unit.first_chunk::<PREFACE_SIZE>().ok_or(ProtocolError::NotRpc)?;
+            return Ok(Event::Preface(Preface::parse(bytes)?));
+        }
+        Ok(Event::Frame(Frame::parse(&unit[LENGTH_SIZE..], self.role)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::frame::{Kind, MAX_METHOD_NAME};
+    use super::*;
+    use proptest::prelude::*;
+
+    /// An [`Event`] that owns its body.
+    #[derive(Clone, Debug, PartialEq)]
+    enum Owned {
+        Preface(Preface),
+        Frame {
+            kind: Kind,
+            sequence: u32,
+            code: u16,
+            deadline: Option<u32>,
+            body: Vec<u8>,
+        },
+    }
+
+    impl From<Event<'_>> for Owned {
+        fn from(event: Event<'_>) -> Owned {
+            match event {
+                Event::Preface(preface) => Owned::Preface(preface),
+                Event::Frame(Frame {
+                    kind,
+                    sequence,
+                    code,
+                    deadline,
+                    body,
+                }) => Owned::Frame {
+                    kind,
+                    sequence,
+                    code,
+                    deadline,
+                    body: body.to_vec(),
+                },
+            }
+        }
+    }
+
+    impl Owned {
+        fn encode(&self, out: &mut Vec<u8>) {
+            match self {
+                Owned::Preface(preface) => preface.encode(out),
+                Owned::Frame {
+                    kind,
+                    sequence,
+                    code,
+                    deadline,
+                    body,
+                } => Frame {
+                    kind: *kind,
+                    sequence: *sequence,
+                    code: *code,
+                    deadline: *deadline,
+                    body,
+                }
+                .encode(out),
+            }
+        }
+    }
+
+    fn feed<'a>(
+        role: Role,
+        limit: u32,
+        chunks: impl Iterator<Item = &'a [u8]>,
+    ) -> (Vec<Owned>, Result<(), ProtocolError>) {
+        let mut splitter = Splitter::new(role, limit);
+        let mut seen = Vec::new();
+        for chunk in chunks {
+            if let Err(error) = splitter.push(chunk, |event| seen.push(event.into())) {
+                return (seen, Err(error));
+            }
+        }
+        let left = splitter.buffered();
+        assert!(left < limit as usize + LENGTH_SIZE + PREFACE_SIZE);
+        (seen, Ok(()))
+    }
+
+    fn server_units() -> Vec<Owned> {
+        let frame = |kind, sequence, code, deadline, body: &[u8]| Owned::Frame {
+            kind,
+            sequence,
+            code,
+            deadline,
+            body: body.to_vec(),
+        };
+        vec![
+            Owned::Preface(Preface {
+                version: 1,
+                max_frame: 1 << 20,
+                max_calls: 0,
+            }),
+            frame(Kind::Method, 0, 0, None, b"title"),
+            frame(Kind::Request, 0xffff_ffff, 0, Some(1500), b"\x03\xe8"),
+            frame(Kind::Request, 1, 0, None, b""),
+            frame(Kind::Cancel, 1, 0, None, b""),
+            frame(Kind::Ping, 9, 0, None, b""),
+            frame(Kind::Goaway, 0, 0, None, b"bye"),
+        ]
+    }
+
+    fn stream(units: &[Owned]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        units.iter().for_each(|unit| unit.encode(&mut bytes));
+        bytes
+    }
+
+    #[test]
+    fn split_at_every_byte() {
+        let units = server_units();
+        let bytes = stream(&units);
+        for cut in 0..=bytes.len() {
+            let (first, second) = bytes.split_at(cut);
+            assert_eq!(
+                feed(Role::Server, 64, [first, second].into_iter()),
+                (units.clone(), Ok(())),
+                "cut at {cut}"
+            );
+        }
+        assert_eq!(feed(Role::Server, 64, bytes.chunks(1)), (units, Ok(())));
+    }
+
+    #[test]
+    fn foreign_protocols_fail_at_the_first_wrong_byte() {
+        let (seen, result) = feed(Role::Server, 64, std::iter::once(&b"G"[..]));
+        assert_eq!((seen.len(), result), (0, Err(ProtocolError::NotRpc)));
+        let (_, result) = feed(Role::Server, 64, b"IWRQ".chunks(1));
+        assert_eq!(result, Err(ProtocolError::NotRpc));
+        let (_, result) = feed(Role::Server, 64, b"IWRP\0\0\0\0\0\0\0\0\0\0\0\0".chunks(3));
+        assert_eq!(result, Err(ProtocolError::Version(0)));
+    }
+
+    #[test]
+    fn oversized_lengths_fail_before_their_bytes_come_and_allocate_nothing() {
+        let mut bytes = Vec::new();
+        Preface {
+            version: 1,
+            max_frame: 64,
+            max_calls: 1,
+        }
+        .encode(&mut bytes);
+        bytes.extend_from_slice(&65u32.to_be_bytes());
+        let mut splitter = Splitter::new(Role::Client, 64);
+        let mut count = 0;
+        let error = ProtocolError::TooLarge { length: 65, limit: 64 };
+        assert_eq!(splitter.push(&bytes, |_| count += 1), Err(error));
+        assert_eq!((count, splitter.buffered(), splitter.partial.capacity()), (1, 0, 0));
+        assert_eq!(
+            splitter.push(b"more", |_| count += 1),
+            Err(error),
+            "a failed splitter stays failed"
+        );
+        // An announced length within the limit costs nothing until its bytes come either.
+        let mut splitter = Splitter::new(Role::Client, u32::MAX);
+        splitter.push(&bytes[..PREFACE_SIZE], |_| ()).unwrap();
+        splitter.push(&[0xff; 4], |_| ()).unwrap();
+        assert!(splitter.partial.capacity() <= 64);
+    }
+
+    #[test]
+    fn a_large_frame_gives_its_buffer_back() {
+        let body = vec![7; 1 << 20];
+        let large = Owned::Frame {
+            kind: Kind::Reply,
+            sequence: 1,
+            code: 0,
+            deadline: None,
+            body,
+        };
+        let bytes = stream(&[
+            Owned::Preface(Preface {
+                version: 1,
+                max_frame: 0,
+                max_calls: 1,
+            }),
+            large.clone(),
+        ]);
+        let mut splitter = Splitter::new(Role::Client, 2 << 20);
+        let mut seen = Vec::new();
+        for chunk in bytes.chunks(64 * 1024) {
+            splitter.push(chunk, |event| seen.push(Owned::from(event))).unwrap();
+        }
+        assert!(seen[1] == large);
+        assert!(splitter.partial.capacity() <= KEEP_CAPACITY);
+    }
+
+    fn any_unit(role: Role) -> BoxedStrategy<Owned> {
+        let body = || prop::collection::vec(any::<u8>(), 0..300);
+        let frame = |kind, sequence, code, deadline, body| Owned::Frame {
+            kind,
+            sequence,
+            code,
+            deadline,
+            body,
+        };
+        let both = prop_oneof![
+            any::<u32>().prop_map(move |sequence| frame(Kind::Ping, sequence, 0, None, vec![])),
+            any::<u32>().prop_map(move |sequence| frame(Kind::Pong, sequence, 0, None, vec![])),
+            (any::<u16>(), body()).prop_map(move |(code, text)| frame(Kind::Goaway, 0, code, None, text)),
+        ];
+        match role {
+            Role::Server => prop_oneof![
+                both,
+                (any::<u16>(), prop::collection::vec(any::<u8>(), 1..=MAX_METHOD_NAME))
+                    .prop_map(move |(code, name)| frame(Kind::Method, 0, code, None, name)),
+                (any::<u32>(), any::<u16>(), any::<Option<u32>>(), body()).prop_map(
+                    move |(sequence, code, deadline, body)| frame(Kind::Request, sequence, code, deadline, body)
+                ),
+                any::<u32>().prop_map(move |sequence| frame(Kind::Cancel, sequence, 0, None, vec![])),
+            ]
+            .boxed(),
+            Role::Client => prop_oneof![
+                both,
+                (any::<u32>(), body()).prop_map(move |(sequence, body)| frame(Kind::Reply, sequence, 0, None, body)),
+                (any::<u32>(), any::<u16>(), body(), body()).prop_map(move |(sequence, status, code, message)| {
+                    let mut text = (code.len() as u16).to_be_bytes().to_vec();
+                    text.extend_from_slice(&code);
+                    text.extend_from_slice(&message);
+                    frame(Kind::Error, sequence, status, None, text)
+                }),
+            ]
+            .boxed(),
+        }
+    }
+
+    fn any_stream() -> impl Strategy<Value = (Role, Vec<Owned>)> {
+        prop_oneof![Just(Role::Server), Just(Role::Client)].prop_flat_map(|role| {
+            let preface = (1..=u8::MAX, any::<u32>(), any::<u32>()).prop_map(|(version, max_frame, max_calls)| {
+                Owned::Preface(Preface {
+                    version,
+                    max_frame,
+                    max_calls,
+                })
+            });
+            (Just(role), preface, prop::collection::vec(any_unit(role), 0..20)).prop_map(
+                |(role, preface, mut units)| {
+                    units.insert(0, preface);
+                    (role, units)
+                },
+            )
+        })
+    }
+
+    /// Cuts `bytes` into pieces of the sizes that `sizes` gives in turn.
+    fn cut<'a>(mut bytes: &'a [u8], sizes: &'a [usize]) -> impl Iterator<Item = &'a [u8]> {
+        let mut turn = sizes.iter().cycle();
+        std::iter::from_fn(move || {
+            if bytes.is_empty() {
+                return None;
+            }
+            let (piece, rest) = bytes.split_at((*turn.next()?).min(bytes.len()));
+            bytes = rest;
+            Some(piece)
+        })
+    }
+
+    proptest! {
+        /// Encoding and splitting are inverse, however the stream is cut.
+        #[test]
+        fn round_trip((role, units) in any_stream(), sizes in prop::collection::vec(1usize..400, 1..8)) {
+            let bytes = stream(&units);
+            prop_assert_eq!(feed(role, 4096, cut(&bytes, &sizes)), (units, Ok(())));
+        }
+
+        /// Any bytes at all give the same events and the same error cut as whole.
+        #[test]
+        fn cutting_changes_nothing(
+            (role, units) in any_stream(),
+            flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+            sizes in prop::collection::vec(1usize..50, 1..8),
+        ) {
+            let mut bytes = stream(&units);
+            for (at, value) in flips {
+                let at = at.index(bytes.len());
+                bytes[at] = value;
+            }
+            let whole = feed(role, 1024, std::iter::once(&bytes[..]));
+            prop_assert_eq!(feed(role, 1024, cut(&bytes, &sizes)), whole);
+        }
+    }
+}
