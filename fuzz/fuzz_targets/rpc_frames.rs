@@ -1,0 +1,39 @@
+//! Any bytes, cut anywhere, must give what they give in one piece; and what was understood must encode back to the same bytes.
+#![no_main]
+
+use ironwire::rpc::{Event, ProtocolError, Role, Splitter};
+use libfuzzer_sys::fuzz_target;
+
+const LIMIT: u32 = 1 << 16;
+
+type Seen = (Vec<([u32; 6], Vec<u8>)>, Result<(), ProtocolError>);
+
+fn split<'a>(role: Role, chunks: impl Iterator<Item = &'a [u8]>) -> Seen {
+    let mut splitter = Splitter::new(role, LIMIT);
+    let mut seen = Vec::new();
+    for chunk in chunks {
+        let result = splitter.push(chunk, |event| seen.push((event.record(0), event.body().to_vec())));
+        if result.is_err() {
+            return (seen, result);
+        }
+    }
+    (seen, Ok(()))
+}
+
+fuzz_target!(|data: &[u8]| {
+    let Some((&choice, rest)) = data.split_first() else { return };
+    let role = if choice & 1 == 0 { Role::Server } else { Role::Client };
+    let whole = split(role, std::iter::once(rest));
+    let size = usize::from(choice >> 1).max(1);
+    assert_eq!(split(role, rest.chunks(size)), whole);
+
+    let mut encoded = Vec::new();
+    let _ = Splitter::new(role, LIMIT).push(rest, |event| match event {
+        Event::Preface(preface) => preface.encode(&mut encoded),
+        Event::Frame(frame) => frame.encode(&mut encoded),
+    });
+    // Reserved bytes of the preface are free, so they are not held against the encoder.
+    if encoded.len() > 16 {
+        assert_eq!(encoded[16..], rest[16..encoded.len()]);
+    }
+});
