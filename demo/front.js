@@ -1,0 +1,101 @@
+// The front process: an HTTP server with a page, a JSON interface, and a backend process that it keeps alive.
+//
+//   browser ──HTTP──▶ front (this file) ──rpc, protobuf──▶ backend (backend.js)
+
+const path = require('node:path')
+const { parseArgs } = require('node:util')
+const { http } = require('..')
+const { Api, sendError } = require('./lib/api')
+const { Courses } = require('./lib/courses')
+const { serveFolder } = require('./lib/files')
+const { Supervisor } = require('./lib/supervisor')
+
+const HOST = '127.0.0.1'
+const DEFAULT_PORT = 3000
+/** How long requests in progress have when the demo is told to end. */
+const STOP_WITHIN_MS = 3000
+/** A second signal within this time is the same key press. */
+const SAME_SIGNAL_MS = 500
+
+const HOW_TO_CHOOSE = (port) => `Choose another port:  PORT=${port} npm start   or   npm start -- --port ${port}`
+
+function fail(message) {
+  console.error(message)
+  process.exit(1)
+}
+
+/** The port from `--port`, else from PORT, else 3000. */
+function choosePort(argv, env) {
+  let text
+  try {
+    text =
+      parseArgs({ args: argv, options: { port: { type: 'string' } } }).values.port ?? env.PORT ?? String(DEFAULT_PORT)
+  } catch (error) {
+    fail(`${error.message}\nThe only option is --port.`)
+  }
+  const port = Number(text)
+  if (!/^\d+$/.test(text) || port > 65535)
+    fail(`"${text}" is not a port: a port is a whole number from 0 to 65535.\n${HOW_TO_CHOOSE(3001)}`)
+  return port
+}
+
+function explain(error, port) {
+  const other = port >= 1024 && port < 65535 ? port + 1 : DEFAULT_PORT
+  if (error.code === 'EADDRINUSE')
+    return `Port ${port} on ${HOST} is taken by another program.\n${HOW_TO_CHOOSE(other)}`
+  if (error.code === 'EACCES') return `Port ${port} needs rights that this user does not have.\n${HOW_TO_CHOOSE(other)}`
+  return `The server could not start: ${error.message}`
+}
+
+/** The URL that a request asks for; null when it is none. Its host never matters here. */
+function parseTarget(target) {
+  const absolute = target.startsWith('/') ? `http://front${target}` : target
+  return /^https?:/.test(absolute) && URL.canParse(absolute) ? new URL(absolute) : null
+}
+
+function main(argv = process.argv.slice(2), env = process.env) {
+  const port = choosePort(argv, env)
+  const supervisor = new Supervisor(path.join(__dirname, 'backend.js'))
+  const api = new Api(new Courses(), supervisor)
+  const serve = serveFolder(path.join(__dirname, 'public'), sendError)
+
+  const server = http.createServer((req, res) => {
+    const url = parseTarget(req.url)
+    if (!url) sendError(res, 400, 'BAD_URL', 'The request target is not a URL')
+    else if (url.pathname.startsWith('/api/')) api.handle(req, res, url)
+    else serve(req, res, url.pathname)
+  })
+  server.on('error', (error) => fail(explain(error, port)))
+  server.listen(port, HOST, () => {
+    supervisor.start()
+    console.log(`ironwire demo: http://${HOST}:${server.address().port}   (Ctrl-C ends it)`)
+  })
+
+  let stoppingSince = 0
+  const stop = (signal) => {
+    if (stoppingSince > 0) {
+      // Whoever asks twice does not want to wait. One Ctrl-C can arrive twice, though: from the terminal and from npm.
+      if (Date.now() - stoppingSince > SAME_SIGNAL_MS) process.exit(1)
+      return
+    }
+    stoppingSince = Date.now()
+    console.log(`\n${signal}: ending the front and the backend`)
+    let left = 2
+    const ended = () => {
+      left -= 1
+      if (left === 0) process.exit(0)
+    }
+    api.close()
+    server.close(ended)
+    supervisor.stop(ended)
+    setTimeout(() => process.exit(0), STOP_WITHIN_MS).unref()
+  }
+  process.on('SIGINT', () => stop('SIGINT'))
+  process.on('SIGTERM', () => stop('SIGTERM'))
+  // Closing the terminal window.
+  process.on('SIGHUP', () => stop('SIGHUP'))
+}
+
+module.exports = { main }
+
+if (require.main === module) main()

@@ -1,0 +1,250 @@
+// The front's JSON interface. Every error is `{ error: { code, message } }` with a status that fits.
+
+/** How many calls one burst may ask for. */
+const MAX_BURST = 10_000
+/** Bursts running at one time, and pages being streamed to: both cost the front memory for as long as they last. */
+const MAX_BURSTS = 4
+const MAX_STREAMS = 64
+const MAX_BODY_BYTES = 1024
+const MAX_DELAY_MS = 2000
+const ROUND_EVERY_MS = 1000
+const STATE_EVERY_MS = 250
+
+function sendJson(res, status, value) {
+  const body = JSON.stringify(value)
+  res.writeHead(status, {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+  })
+  res.end(body)
+}
+
+function sendError(res, status, code, message) {
+  if (status === 503) res.setHeader('retry-after', '1')
+  sendJson(res, status, { error: { code, message } })
+}
+
+/** An integer of the query or body within bounds; throws an error with a `status` otherwise. */
+function integer(name, value, fallback, min, max) {
+  if (value === undefined || value === null || value === '') return fallback
+  const number = typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : value
+  if (Number.isInteger(number) && number >= min && number <= max) return number
+  const shown = JSON.stringify(value)?.slice(0, 40)
+  throw Object.assign(new Error(`"${name}" must be an integer from ${min} to ${max}, not ${shown}`), {
+    status: 400,
+    code: 'BAD_VALUE',
+  })
+}
+
+/** Reads a small JSON body; an empty one counts as `{}`. `callback(error, value)` */
+function readJson(req, callback) {
+  const chunks = []
+  let size = 0
+  let ended = false
+  const end = (error, value) => {
+    if (ended) return
+    ended = true
+    callback(error, value)
+  }
+  const refuse = (status, code, message) => end(Object.assign(new Error(message), { status, code }))
+  req.on('data', (chunk) => {
+    size += chunk.length
+    if (size > MAX_BODY_BYTES) refuse(413, 'BODY_TOO_LARGE', `The body may have at most ${MAX_BODY_BYTES} bytes`)
+    else chunks.push(chunk)
+  })
+  req.on('end', () => {
+    let value
+    try {
+      value = size === 0 ? {} : JSON.parse(Buffer.concat(chunks).toString())
+    } catch {
+      return refuse(400, 'BAD_JSON', 'The body is not JSON')
+    }
+    if (value === null || typeof value !== 'object') return refuse(400, 'BAD_JSON', 'The body must be a JSON object')
+    end(null, value)
+  })
+  req.on('error', () => refuse(400, 'BODY_CUT_SHORT', 'The body was cut short'))
+}
+
+class Api {
+  #courses
+  #supervisor
+  #backend = { status: 'starting', pid: null, reason: 'it is starting', restarts: 0 }
+  #streams = new Set()
+  #bursts = 0
+
+  constructor(courses, supervisor) {
+    this.#courses = courses
+    this.#supervisor = supervisor
+    supervisor.on('up', ({ pid, port }) => {
+      courses.connect(port)
+      this.#setBackend({ status: 'up', pid, reason: null })
+    })
+    supervisor.on('down', ({ reason, retryInMs }) => {
+      courses.disconnect(reason)
+      const { restarts } = this.#backend
+      this.#setBackend({ status: 'down', pid: null, reason, retryInMs, restarts: restarts + 1 })
+    })
+  }
+
+  /** Answers a request under /api/. */
+  handle(req, res, url) {
+    const route = this.#route(url.pathname)
+    if (!route) return sendError(res, 404, 'NOT_FOUND', `There is nothing at ${url.pathname}`)
+    const method = req.method === 'HEAD' ? 'GET' : req.method
+    if (method !== route.method) {
+      res.setHeader('allow', route.method === 'GET' ? 'GET, HEAD' : route.method)
+      return sendError(res, 405, 'METHOD_NOT_ALLOWED', `${req.method} is not possible here, only ${route.method}`)
+    }
+    // A form or an image on another site can send a POST here, but no header of its own choice without asking first.
+    if (method === 'POST' && req.headers['x-requested-with'] !== 'ironwire-demo') {
+      return sendError(res, 403, 'NOT_FROM_THE_PAGE', 'Send the header "X-Requested-With: ironwire-demo"')
+    }
+    try {
+      route.run(req, res, url)
+    } catch (error) {
+      this.#fail(res, error)
+    }
+  }
+
+  /** Ends every stream, so that the server can close. */
+  close() {
+    for (const stream of this.#streams) stream.res.end()
+  }
+
+  #route(pathname) {
+    if (pathname === '/api/state') return { method: 'GET', run: (_req, res) => sendJson(res, 200, this.#state()) }
+    if (pathname === '/api/courses') return { method: 'GET', run: (_req, res, url) => this.#all(res, url) }
+    if (pathname === '/api/stream') return { method: 'GET', run: (req, res, url) => this.#stream(req, res, url) }
+    if (pathname === '/api/burst') return { method: 'POST', run: (req, res) => this.#burst(req, res) }
+    if (pathname === '/api/backend/kill') return { method: 'POST', run: (_req, res) => this.#kill(res) }
+    const id = /^\/api\/courses\/([^/]+)$/.exec(pathname)?.[1]
+    if (id !== undefined) return { method: 'GET', run: (_req, res) => this.#one(res, id) }
+    return null
+  }
+
+  #fail(res, error) {
+    if (error.status) return sendError(res, error.status, error.code, error.message)
+    if (error.code === 'NO_SUCH_COURSE') return sendError(res, 404, error.code, error.message)
+    // What is left are ways for a call to fail: no connection, connection lost, no answer in time.
+    sendError(res, 503, error.code ?? 'CALL_FAILED', error.message)
+  }
+
+  #one(res, text) {
+    const id = integer('id', text, undefined, 1, 0xffffffff)
+    this.#courses.get(id, 0, (error, course, ms) => {
+      if (error) this.#fail(res, error)
+      else sendJson(res, 200, { course, roundTripMs: ms })
+    })
+  }
+
+  #all(res, url) {
+    const delay = integer('delay', url.searchParams.get('delay'), 0, 0, MAX_DELAY_MS)
+    const courses = []
+    let failure = null
+    this.#courses.each(
+      delay,
+      (error, { course, ms, order }) => {
+        if (error) failure = error
+        else courses.push({ ...course, roundTripMs: ms, order })
+      },
+      (error) => {
+        if (error ?? failure) this.#fail(res, error ?? failure)
+        else sendJson(res, 200, { courses: courses.sort((a, b) => a.id - b.id) })
+      },
+    )
+  }
+
+  #burst(req, res) {
+    readJson(req, (error, body) => {
+      if (error) return this.#fail(res, error)
+      let count, delay
+      try {
+        count = integer('count', body.count, 1000, 1, MAX_BURST)
+        delay = integer('delay', body.delay, 0, 0, MAX_DELAY_MS)
+      } catch (error) {
+        return this.#fail(res, error)
+      }
+      if (this.#bursts >= MAX_BURSTS) {
+        return sendError(res, 429, 'TOO_MANY_BURSTS', `At most ${MAX_BURSTS} bursts run at one time`)
+      }
+      this.#bursts += 1
+      this.#courses.burst(count, delay, (error, result) => {
+        this.#bursts -= 1
+        if (error) this.#fail(res, error)
+        else sendJson(res, 200, result)
+      })
+    })
+  }
+
+  #kill(res) {
+    const pid = this.#supervisor.pid
+    if (this.#supervisor.kill()) sendJson(res, 202, { killed: pid })
+    else sendError(res, 503, 'BACKEND_AWAY', 'There is no backend to kill at the moment')
+  }
+
+  /** Server-sent events: `state` four times a second, and once a second a round of calls for every course, `call` by `call`. */
+  #stream(req, res, url) {
+    const delay = integer('delay', url.searchParams.get('delay'), 0, 0, MAX_DELAY_MS)
+    if (this.#streams.size >= MAX_STREAMS) {
+      return sendError(res, 503, 'TOO_MANY_STREAMS', `At most ${MAX_STREAMS} pages are served at one time`)
+    }
+    res.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store' })
+    if (req.method === 'HEAD') return res.end()
+    const stream = { res, send: (event, data) => send(res, event, data) }
+    this.#streams.add(stream)
+    stream.send('state', this.#state())
+    const stateTimer = setInterval(() => stream.send('state', this.#state()), STATE_EVERY_MS)
+    let running = false
+    const round = () => {
+      // A round that takes longer than the interval, because answers are delayed, is waited for.
+      if (running || this.#backend.status !== 'up') return
+      running = true
+      this.#round(stream, delay, () => {
+        running = false
+      })
+    }
+    const roundTimer = setInterval(round, ROUND_EVERY_MS)
+    const onUp = () => setImmediate(round)
+    this.#supervisor.on('up', onUp)
+    round()
+    res.on('close', () => {
+      clearInterval(stateTimer)
+      clearInterval(roundTimer)
+      this.#supervisor.off('up', onUp)
+      this.#streams.delete(stream)
+    })
+  }
+
+  #round(stream, delay, callback) {
+    const started = performance.now()
+    this.#courses.each(
+      delay,
+      (error, { id, course, ms, order }) => {
+        stream.send('call', error ? { id, ms, order, error: error.message } : { id, ms, order, course })
+      },
+      (error) => {
+        if (!error) stream.send('round', { ms: performance.now() - started })
+        callback()
+      },
+    )
+  }
+
+  #setBackend(change) {
+    this.#backend = { ...this.#backend, retryInMs: null, ...change }
+    for (const stream of this.#streams) stream.send('state', this.#state())
+  }
+
+  #state() {
+    return { front: { pid: process.pid }, backend: this.#backend, calls: this.#courses.counters() }
+  }
+}
+
+function send(res, event, data) {
+  // A page that does not read gets nothing more until it does: its numbers are of the moment, old ones are worth nothing.
+  if (res.destroyed || res.writableEnded || res.writableNeedDrain) return
+  res.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
+}
+
+module.exports = { Api, sendError }
