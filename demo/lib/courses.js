@@ -20,7 +20,7 @@ class Courses {
 
   /** Calls sent and not ended yet. */
   inFlight = 0
-  /** The highest `inFlight` since the counters were last read. */
+  /** The most there ever were in flight. */
   peak = 0
   answered = 0
   failed = 0
@@ -94,10 +94,9 @@ class Courses {
     })
   }
 
-  /** The counters, and starts a new measurement of the peak. */
+  /** The counters, as plain data. */
   counters() {
     const { inFlight, peak, answered, failed } = this
-    this.peak = inFlight
     return { inFlight, peak, answered, failed }
   }
 

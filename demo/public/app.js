@@ -51,7 +51,7 @@ function showCall({ id, course, order, ms: time, error }) {
   set('.lessons', `${course.lessons} lessons`)
   set('output', `${ms(time)} ms`)
   slowest = Math.max(slowest, time)
-  element.querySelector('.meter i').style.width = `${Math.max(3, (time / slowest) * 100)}%`
+  element.querySelector('.meter-fill').style.width = `${Math.max(3, (time / slowest) * 100)}%`
   element.classList.remove('fresh')
   // Reading a layout value makes the browser notice the removal, so that the animation starts again.
   void element.offsetWidth
@@ -232,7 +232,8 @@ function showBurst(result) {
   )
   const highest = Math.max(...columns, 1)
   for (const count of columns) {
-    const column = document.createElement('i')
+    const column = document.createElement('div')
+    column.className = 'column'
     column.style.height = `${(count / highest) * 100}%`
     column.title = number.format(count)
     histogram.append(column)
