@@ -9,3 +9,5 @@ pub mod rpc;
 // Unit tests of the pure modules must link without a Node process around them.
 #[cfg(all(feature = "binding", not(test)))]
 mod binding;
+
+pub mod http1;

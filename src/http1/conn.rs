@@ -1,0 +1,297 @@
+//! One connection's requests, as a machine that is fed whatever a read returned and never looks back.
+
+use super::chunked::{Chunked, Piece};
+use super::error::ParseError;
+use super::head::Head;
+
+/// Words per event in [`Batch::table`].
+pub const EVENT_WORDS: usize = 8;
+
+/// The first word of an event.
+pub mod event {
+    /// A complete head: `[REQUEST | method << 8 | minor << 16 | major << 24, flags, text offset, URL length, text length, headers, Content-Length low, high]`.
+    /// Without [`super::flag::HAS_BODY`] the request is complete too and no `END` follows.
+    pub const REQUEST: u32 = 1;
+    /// Body bytes: `[BODY, slab offset, length]`.
+    pub const BODY: u32 = 2;
+    /// The body is complete: `[END, text offset, text length, trailers]`.
+    pub const END: u32 = 3;
+    /// The connection is beyond repair: `[ERROR, number of the ParseError, bytes of this read before it]`.
+    pub const ERROR: u32 = 4;
+}
+
+/// Bits of a request's flags. The low ones cross to JavaScript.
+pub mod flag {
+    /// The connection persists after this request, as far as the client is concerned.
+    pub const KEEP_ALIVE: u32 = 1;
+    /// Body bytes (or at least an `END`) follow.
+    pub const HAS_BODY: u32 = 2;
+    /// The client asks for another protocol after this head, or used `CONNECT`.
+    pub const UPGRADE: u32 = 4;
+    /// There is an `Expect` header.
+    pub const EXPECT: u32 = 8;
+    /// There is a `Host` header.
+    pub const HOST: u32 = 16;
+    /// `Transfer-Encoding` ends in `chunked`.
+    pub const CHUNKED: u32 = 32;
+    /// There is a `Content-Length`.
+    pub const CONTENT_LENGTH: u32 = 64;
+    /// There is a `Transfer-Encoding`.
+    pub const TRANSFER_ENCODING: u32 = 128;
+    /// `Connection: close`.
+    pub const CONNECTION_CLOSE: u32 = 256;
+    /// `Connection: keep-alive`.
+    pub const CONNECTION_KEEP_ALIVE: u32 = 512;
+    /// `Connection: upgrade`.
+    pub const CONNECTION_UPGRADE: u32 = 1024;
+    /// There is an `Upgrade` header.
+    pub const UPGRADE_HEADER: u32 = 2048;
+}
+
+/// What a peer may make us hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of URL, header names and values in one head (and, separately, in its trailers). Node's default is 16 KiB.
+    pub max_header_size: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_header_size: 16 * 1024,
+        }
+    }
+}
+
+/// Where the events of one read go.
+pub struct Batch<'a> {
+    /// Events, [`EVENT_WORDS`] each.
+    pub table: &'a mut [u32],
+    /// How many events the table holds already.
+    pub count: usize,
+    /// Heads and trailers of the batch, latin1.
+    pub text: &'a mut Vec<u8>,
+    /// Body bytes of the batch.
+    pub slab: &'a mut [u8],
+    /// How much of `slab` is used.
+    pub used: usize,
+}
+
+impl Batch<'_> {
+    /// One step writes two events at most: the last body bytes and their end.
+    fn is_full(&self) -> bool {
+        (self.count + 2) * EVENT_WORDS > self.table.len()
+    }
+
+    fn push(&mut self, words: &[u32]) {
+        let start = self.count * EVENT_WORDS;
+        self.table[start..start + words.len()].copy_from_slice(words);
+        self.count += 1;
+    }
+}
+
+/// Why [`Conn::feed`] returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// All input is taken.
+    Drained,
+    /// The table or the slab is full: show the batch, then feed the rest.
+    Full,
+    /// The batch's last event is a request with [`flag::UPGRADE`]. Answer with [`Conn::decide_upgrade`] before feeding the rest.
+    Upgrade,
+    /// The batch's last event is an error. Nothing more will be read.
+    Failed,
+}
+
+#[derive(Clone, Debug)]
+enum Phase {
+    Head,
+    Length(u64),
+    Chunked(Chunked),
+    Trailers,
+    /// A head with [`flag::UPGRADE`] was shown; nobody has said yet what becomes of it.
+    Undecided,
+    /// The last request said `Connection: close`: only line ends may follow it.
+    Closing,
+    Failed,
+}
+
+/// The reading half of one connection.
+#[derive(Clone, Debug)]
+pub struct Conn {
+    phase: Phase,
+    head: Head,
+    /// Text of a head that has not fully arrived; empty between heads, and allocated only for split ones.
+    held: Vec<u8>,
+    limits: Limits,
+}
+
+impl Conn {
+    /// A connection on which nothing has arrived.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            phase: Phase::Head,
+            head: Head::default(),
+            held: Vec::new(),
+            limits,
+        }
+    }
+
+    /// Whether the connection is between two requests.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.phase, Phase::Head) && self.head.is_untouched()
+    }
+
+    /// Whether a head has begun and not ended: what `headersTimeout` is about.
+    pub fn in_head(&self) -> bool {
+        matches!(self.phase, Phase::Head) && !self.head.is_untouched()
+    }
+
+    /// Reads `input` until it ends or something must happen first. Returns how many bytes were taken and why it stopped.
+    pub fn feed(&mut self, input: &[u8], batch: &mut Batch<'_>) -> (usize, Stop) {
+        let mut at = 0;
+        while at < input.len() {
+            if batch.is_full() {
+                return (at, Stop::Full);
+            }
+            let stepped = match &mut self.phase {
+                Phase::Head => self.head_step(&input[at..], batch),
+                Phase::Length(_) | Phase::Chunked(_) => {
+                    if batch.used == batch.slab.len() {
+                        return (at, Stop::Full);
+                    }
+                    self.body_step(&input[at..], batch)
+                }
+                Phase::Trailers => self.trailer_step(&input[at..], batch),
+                Phase::Closing if matches!(input[at], b'\r' | b'\n') => Ok(1),
+                Phase::Closing => Err((ParseError::Closed, 0)),
+                Phase::Undecided => return (at, Stop::Upgrade),
+                Phase::Failed => return (input.len(), Stop::Failed),
+            };
+            match stepped {
+                Ok(taken) => at += taken,
+                Err((error, offset)) => {
+                    self.phase = Phase::Failed;
+                    batch.push(&[event::ERROR, error as u32, (at + offset) as u32]);
+                    return (at + offset, Stop::Failed);
+                }
+            }
+            if matches!(self.phase, Phase::Undecided) {
+                return (at, Stop::Upgrade);
+            }
+        }
+        (at, Stop::Drained)
+    }
+
+    /// The peer will send nothing more. `Err` when that cuts a request short.
+    ///
+    /// # Errors
+    /// [`ParseError::EndOfInput`], Node's `HPE_INVALID_EOF_STATE`.
+    pub fn finish(&self) -> Result<(), ParseError> {
+        match self.phase {
+            Phase::Head if self.head.is_untouched() => Ok(()),
+            Phase::Head | Phase::Length(_) | Phase::Chunked(_) | Phase::Trailers => Err(ParseError::EndOfInput),
+            Phase::Undecided | Phase::Closing | Phase::Failed => Ok(()),
+        }
+    }
+
+    /// Goes on after [`Stop::Upgrade`]: the request was not taken over and is an ordinary one.
+    pub fn decide_upgrade(&mut self) {
+        if matches!(self.phase, Phase::Undecided) {
+            self.begin_body();
+        }
+    }
+
+    fn head_step(&mut self, input: &[u8], batch: &mut Batch<'_>) -> Result<usize, (ParseError, usize)> {
+        let base = batch.text.len();
+        batch.text.append(&mut self.held);
+        let step = self.head.step(input, batch.text, base, self.limits.max_header_size)?;
+        if !step.done {
+            self.held = batch.text.split_off(base);
+            return Ok(step.consumed);
+        }
+        let head = &self.head;
+        batch.push(&[
+            event::REQUEST | u32::from(head.method) << 8 | u32::from(head.minor) << 16 | u32::from(head.major) << 24,
+            head.flags,
+            base as u32,
+            head.url_len,
+            (batch.text.len() - base) as u32,
+            head.headers,
+            head.content_length as u32,
+            (head.content_length >> 32) as u32,
+        ]);
+        if head.flags & flag::UPGRADE != 0 {
+            self.phase = Phase::Undecided;
+        } else {
+            self.begin_body();
+        }
+        Ok(step.consumed)
+    }
+
+    fn begin_body(&mut self) {
+        if self.head.flags & flag::CHUNKED != 0 {
+            self.phase = Phase::Chunked(Chunked::default());
+        } else if self.head.content_length > 0 {
+            self.phase = Phase::Length(self.head.content_length);
+        } else {
+            self.message_done();
+        }
+    }
+
+    fn message_done(&mut self) {
+        let persists = self.head.flags & flag::KEEP_ALIVE != 0;
+        self.phase = if persists { Phase::Head } else { Phase::Closing };
+        self.head = Head::default();
+    }
+
+    fn body_step(&mut self, input: &[u8], batch: &mut Batch<'_>) -> Result<usize, (ParseError, usize)> {
+        let room = batch.slab.len() - batch.used;
+        let input = &input[..input.len().min(room)];
+        let (taken, piece) = match &mut self.phase {
+            Phase::Length(left) => {
+                let len = usize::try_from(*left).unwrap_or(usize::MAX).min(input.len());
+                *left -= len as u64;
+                (len, Piece::Data(len))
+            }
+            Phase::Chunked(chunked) => chunked.next(input)?,
+            _ => unreachable!("only called inside a body"),
+        };
+        match piece {
+            Piece::More => {}
+            Piece::Data(len) => {
+                batch.slab[batch.used..batch.used + len].copy_from_slice(&input[taken - len..taken]);
+                batch.push(&[event::BODY, batch.used as u32, len as u32]);
+                batch.used += len;
+                if matches!(self.phase, Phase::Length(0)) {
+                    batch.push(&[event::END, 0, 0, 0]);
+                    self.message_done();
+                }
+            }
+            Piece::Last => {
+                let head = Head::trailers(self.head.flags);
+                self.head = head;
+                self.phase = Phase::Trailers;
+            }
+        }
+        Ok(taken)
+    }
+
+    fn trailer_step(&mut self, input: &[u8], batch: &mut Batch<'_>) -> Result<usize, (ParseError, usize)> {
+        let base = batch.text.len();
+        batch.text.append(&mut self.held);
+        let step = self.head.step(input, batch.text, base, self.limits.max_header_size)?;
+        if !step.done {
+            self.held = batch.text.split_off(base);
+            return Ok(step.consumed);
+        }
+        batch.push(&[
+            event::END,
+            base as u32,
+            (batch.text.len() - base) as u32,
+            self.head.headers,
+        ]);
+        self.message_done();
+        Ok(step.consumed)
+    }
+}

@@ -1,0 +1,271 @@
+//! The way back: status line, default headers and body framing, in the order and spelling of Node's `_http_outgoing`.
+
+/// A response's head, ready to be written.
+#[derive(Clone, Copy, Debug)]
+pub struct ResponseHead<'a> {
+    /// 100 to 999.
+    pub status: u16,
+    /// The reason phrase; [`reason_phrase`] when empty.
+    pub reason: &'a [u8],
+    /// The application's own header lines, `Name: value\\r\\n` each, already checked.
+    pub headers: &'a [u8],
+    /// Whether to add `Date`.
+    pub date: bool,
+    /// What to say about the connection.
+    pub connection: Connection,
+    /// How the body is delimited.
+    pub framing: Framing,
+}
+
+/// The `Connection` header of a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// The application's headers say it.
+    Given,
+    /// `keep-alive`, with a `Keep-Alive` hint of so many seconds unless 0, and of so many requests unless 0.
+    KeepAlive {
+        /// Seconds that an idle connection stays open.
+        timeout: u32,
+        /// Requests that one connection may carry.
+        max: u32,
+    },
+    /// `close`.
+    Close,
+}
+
+/// How a response's end is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// No header of ours: the application's says it, there is no body, or the connection's end is its end.
+    Given,
+    /// `Content-Length`.
+    Length(u64),
+    /// `Transfer-Encoding: chunked`.
+    Chunked,
+}
+
+/// Appends a head to `out`.
+pub fn head(out: &mut Vec<u8>, head: &ResponseHead<'_>, date: &DateCache) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    if head.status == 200 && head.reason.is_empty() {
+        out.extend_from_slice(b"200 OK\r\n");
+    } else {
+        decimal(out, u64::from(head.status));
+        out.push(b' ');
+        let reason = if head.reason.is_empty() {
+            reason_phrase(head.status).as_bytes()
+        } else {
+            head.reason
+        };
+        out.extend_from_slice(reason);
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(head.headers);
+    if head.date {
+        out.extend_from_slice(date.line());
+    }
+    match head.connection {
+        Connection::Given => {}
+        Connection::Close => out.extend_from_slice(b"Connection: close\r\n"),
+        Connection::KeepAlive { timeout, max } => {
+            out.extend_from_slice(b"Connection: keep-alive\r\n");
+            if timeout > 0 {
+                out.extend_from_slice(b"Keep-Alive: timeout=");
+                decimal(out, u64::from(timeout));
+                if max > 0 {
+                    out.extend_from_slice(b", max=");
+                    decimal(out, u64::from(max));
+                }
+                out.extend_from_slice(b"\r\n");
+            }
+        }
+    }
+    match head.framing {
+        Framing::Given => {}
+        Framing::Length(length) => {
+            out.extend_from_slice(b"Content-Length: ");
+            decimal(out, length);
+            out.extend_from_slice(b"\r\n");
+        }
+        Framing::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends one chunk. Nothing for empty data, which would end the body.
+pub fn chunk(out: &mut Vec<u8>, data: &[u8]) {
+    if data.is_empty() {
+        return;
+    }
+    let mut digits = [0; 16];
+    let mut at = digits.len();
+    let mut left = data.len();
+    while left > 0 {
+        at -= 1;
+        digits[at] = b"0123456789abcdef"[left & 15];
+        left >>= 4;
+    }
+    out.extend_from_slice(&digits[at..]);
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(data);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends the last chunk, without trailers.
+pub fn last_chunk(out: &mut Vec<u8>) {
+    out.extend_from_slice(b"0\r\n\r\n");
+}
+
+fn decimal(out: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+/// The `Date` header line of the current second, formatted once per second.
+#[derive(Clone, Debug)]
+pub struct DateCache {
+    second: i64,
+    line: [u8; 37],
+}
+
+impl Default for DateCache {
+    fn default() -> Self {
+        let mut cache = Self {
+            second: 0,
+            line: *b"Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n",
+        };
+        cache.format();
+        cache
+    }
+}
+
+impl DateCache {
+    /// Moves to `second`, in seconds since 1970-01-01 UTC. Cheap when it has not changed.
+    #[inline]
+    pub fn set(&mut self, second: i64) {
+        if second != self.second {
+            self.second = second;
+            self.format();
+        }
+    }
+
+    /// `Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n`.
+    pub fn line(&self) -> &[u8] {
+        &self.line
+    }
+
+    /// Civil date from a day count, after Howard Hinnant's `civil_from_days`.
+    fn format(&mut self) {
+        const WEEKDAYS: &[u8; 21] = b"SunMonTueWedThuFriSat";
+        const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
+        let days = self.second.div_euclid(86_400);
+        let second = self.second.rem_euclid(86_400);
+        let shifted = days + 719_468;
+        let era = shifted.div_euclid(146_097);
+        let day_of_era = shifted.rem_euclid(146_097);
+        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let month_index = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * month_index + 2) / 5 + 1;
+        let month = if month_index < 10 {
+            month_index + 2
+        } else {
+            month_index - 10
+        } as usize;
+        let year = year_of_era + era * 400 + i64::from(month < 2);
+        let weekday = (days + 4).rem_euclid(7) as usize;
+        let line = &mut self.line;
+        line[6..9].copy_from_slice(&WEEKDAYS[weekday * 3..weekday * 3 + 3]);
+        two_digits(&mut line[11..13], day);
+        line[14..17].copy_from_slice(&MONTHS[month * 3..month * 3 + 3]);
+        two_digits(&mut line[18..20], year / 100);
+        two_digits(&mut line[20..22], year % 100);
+        two_digits(&mut line[23..25], second / 3600);
+        two_digits(&mut line[26..28], second / 60 % 60);
+        two_digits(&mut line[29..31], second % 60);
+    }
+}
+
+fn two_digits(to: &mut [u8], number: i64) {
+    to[0] = b'0' + (number / 10 % 10) as u8;
+    to[1] = b'0' + (number % 10) as u8;
+}
+
+/// Node's `http.STATUS_CODES`, with `unknown` for the rest.
+pub fn reason_phrase(status: u16) -> &'static str {
+    match status {
+        100 => "Continue",
+        101 => "Switching Protocols",
+        102 => "Processing",
+        103 => "Early Hints",
+        200 => "OK",
+        201 => "Created",
+        202 => "Accepted",
+        203 => "Non-Authoritative Information",
+        204 => "No Content",
+        205 => "Reset Content",
+        206 => "Partial Content",
+        207 => "Multi-Status",
+        208 => "Already Reported",
+        226 => "IM Used",
+        300 => "Multiple Choices",
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        304 => "Not Modified",
+        305 => "Use Proxy",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        402 => "Payment Required",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        406 => "Not Acceptable",
+        407 => "Proxy Authentication Required",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        410 => "Gone",
+        411 => "Length Required",
+        412 => "Precondition Failed",
+        413 => "Payload Too Large",
+        414 => "URI Too Long",
+        415 => "Unsupported Media Type",
+        416 => "Range Not Satisfiable",
+        417 => "Expectation Failed",
+        418 => "I'm a Teapot",
+        421 => "Misdirected Request",
+        422 => "Unprocessable Entity",
+        423 => "Locked",
+        424 => "Failed Dependency",
+        425 => "Too Early",
+        426 => "Upgrade Required",
+        428 => "Precondition Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        451 => "Unavailable For Legal Reasons",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        506 => "Variant Also Negotiates",
+        507 => "Insufficient Storage",
+        508 => "Loop Detected",
+        509 => "Bandwidth Limit Exceeded",
+        510 => "Not Extended",
+        511 => "Network Authentication Required",
+        _ => "unknown",
+    }
+}

@@ -1,0 +1,87 @@
+//! The request methods llhttp knows. A method's number is its place in [`METHODS`].
+
+/// Every method a request line may start with. The first [`HTTP_METHODS`] of them may be used with `HTTP/x.y`, the rest
+/// belong to RTSP and are refused after the version with a reason of their own, as Node does.
+pub const METHODS: &[&str] = &[
+    "GET",
+    "POST",
+    "HEAD",
+    "PUT",
+    "DELETE",
+    "OPTIONS",
+    "PATCH",
+    "CONNECT",
+    "TRACE",
+    "LINK",
+    "UNLINK",
+    "COPY",
+    "LOCK",
+    "MKCOL",
+    "MOVE",
+    "PROPFIND",
+    "PROPPATCH",
+    "SEARCH",
+    "UNLOCK",
+    "BIND",
+    "REBIND",
+    "UNBIND",
+    "ACL",
+    "REPORT",
+    "MKACTIVITY",
+    "CHECKOUT",
+    "MERGE",
+    "M-SEARCH",
+    "NOTIFY",
+    "SUBSCRIBE",
+    "UNSUBSCRIBE",
+    "MKCALENDAR",
+    "PURGE",
+    "QUERY",
+    "SOURCE",
+    "DESCRIBE",
+    "ANNOUNCE",
+    "SETUP",
+    "PLAY",
+    "PAUSE",
+    "TEARDOWN",
+    "GET_PARAMETER",
+    "SET_PARAMETER",
+    "REDIRECT",
+    "RECORD",
+    "FLUSH",
+];
+
+/// How many of [`METHODS`] belong to HTTP.
+pub const HTTP_METHODS: u8 = 35;
+/// The number of `CONNECT`, whose request target is an authority.
+pub const CONNECT: u8 = 7;
+
+/// The number of the method spelled exactly `name`.
+#[inline]
+pub fn lookup(name: &[u8]) -> Option<u8> {
+    METHODS
+        .iter()
+        .position(|method| method.as_bytes() == name)
+        .map(|index| index as u8)
+}
+
+/// Whether some method starts with `prefix`: what has arrived so far may still become one.
+pub fn is_prefix(prefix: &[u8]) -> bool {
+    METHODS.iter().any(|method| method.as_bytes().starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_places_in_the_table() {
+        assert_eq!(lookup(b"GET"), Some(0));
+        assert_eq!(lookup(b"CONNECT"), Some(CONNECT));
+        assert_eq!(lookup(b"SOURCE"), Some(HTTP_METHODS - 1));
+        assert_eq!(lookup(b"DESCRIBE"), Some(HTTP_METHODS));
+        assert_eq!(lookup(b"get"), None);
+        assert_eq!(lookup(b""), None);
+        assert!(is_prefix(b"M-S") && is_prefix(b"GET") && !is_prefix(b"GETX") && !is_prefix(b"g"));
+    }
+}
