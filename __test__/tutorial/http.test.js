@@ -1,7 +1,5 @@
 // 05.js and 06.js: what a client sees byte for byte, on Node's http and on ironwire's.
 
-'use strict'
-
 const assert = require('node:assert')
 const fs = require('node:fs')
 const net = require('node:net')
@@ -72,7 +70,9 @@ test('05.js on a taken port ends as on Node', async (t) => {
     const run = start(t, path.join(copyScripts(t, implementation, port), '05.js'))
     const { code } = await run.ended
     const message = /^Error: .*$/m.exec(run.stderr)?.[0]
-    const details = ['code', 'syscall', 'address', 'port'].map((name) => new RegExp(`^ +${name}: .*`, 'm').exec(run.stderr)?.[0])
+    const details = ['code', 'syscall', 'address', 'port'].map(
+      (name) => new RegExp(`^ +${name}: .*`, 'm').exec(run.stderr)?.[0],
+    )
     ends.push({ code, message, details })
   }
   assert.deepStrictEqual(ends[1], ends[0])

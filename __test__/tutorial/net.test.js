@@ -1,8 +1,6 @@
 // The three client and server pairs over TCP. Each side runs on Node's net and on ironwire's, in all four combinations:
 // both implementations speak with themselves and with each other.
 
-'use strict'
-
 const assert = require('node:assert')
 const path = require('node:path')
 const { describe, test } = require('node:test')

@@ -1,7 +1,5 @@
 // 07.js and the protocol-buffers script: what they print, which is the same on both sides and what the tutorial says.
 
-'use strict'
-
 const assert = require('node:assert')
 const path = require('node:path')
 const { test } = require('node:test')

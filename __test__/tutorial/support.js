@@ -1,7 +1,5 @@
 // Runs a tutorial script in a process of its own, on Node's modules or on ironwire's, with nothing changed but its `require` and its port.
 
-'use strict'
-
 const { spawn } = require('node:child_process')
 const fs = require('node:fs')
 const net = require('node:net')
@@ -34,7 +32,7 @@ function rewrite(text, implementation, port) {
       // The copy lies outside the repository, where the reference package would not be found by name.
       return name === 'protocol-buffers' ? `require(${JSON.stringify(require.resolve(name))})` : call
     })
-    .replace(/\b300[01]\b/g, port)
+    .replace(/(listen\(|port: ?)300[01]\b/g, `$1${port}`)
   // A script that only uses the global `Buffer` has no `require` to change: it gets one.
   const needsBuffer = implementation === 'ironwire' && !/require\(/.test(out)
   return needsBuffer ? `const { Buffer } = require(${JSON.stringify(ROOT)})\n${out}` : out
