@@ -1,0 +1,122 @@
+// The demo as a person meets it: `npm start`, a real browser, a backend that dies.
+
+const assert = require('node:assert')
+const fs = require('node:fs')
+const { after, before, describe, test } = require('node:test')
+const { chromium } = require('playwright-core')
+const { alive, signalGroup, startDemo, until } = require('../demo/support')
+
+const CANDIDATES = [
+  process.env.CHROMIUM_PATH,
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+]
+const executablePath = CANDIDATES.find((path) => path && fs.existsSync(path))
+const missing = executablePath
+  ? false
+  : 'There is no Chromium here: install one (Debian: apt-get install chromium) or set CHROMIUM_PATH'
+
+/** Root, as in a container, has no sandbox; the rest keeps the browser from talking to anyone but the demo. */
+const ARGS = [
+  '--no-sandbox',
+  '--disable-quic',
+  '--disable-background-networking',
+  '--disable-gpu',
+  '--disable-dev-shm-usage',
+]
+
+// A developer without a browser may go on. On a build machine a run that tests nothing must not look like one that passes.
+if (missing && process.env.CI) throw new Error(missing)
+
+describe('the demo in a browser', { skip: missing, timeout: 180_000 }, () => {
+  let demo, browser, page
+  const problems = []
+  const cleanups = []
+
+  before(async () => {
+    demo = await startDemo({ after: (cleanup) => cleanups.push(cleanup) }, { command: ['npm', 'start', '--silent'] })
+    browser = await chromium.launch({ executablePath, args: ARGS })
+    page = await browser.newPage()
+    page.setDefaultTimeout(20_000)
+    page.on('pageerror', (error) => problems.push(error.stack))
+    page.on('console', (message) => {
+      if (message.type() === 'error') problems.push(message.text())
+    })
+    await page.goto(demo.url)
+  })
+  after(async () => {
+    await browser?.close()
+    await Promise.all(cleanups.map((cleanup) => cleanup()))
+  })
+
+  const text = (selector) => page.locator(selector).innerText()
+
+  test('lists every course with its round-trip time', async () => {
+    await page.waitForFunction(() => document.querySelectorAll('.course output').length === 16)
+    await page.getByRole('heading', { name: 'JavaScript' }).waitFor()
+    assert.strictEqual(await text('#status'), 'Backend up')
+    const times = await page.locator('.course output').allInnerTexts()
+    for (const time of times) assert.match(time, /^\d[\d.,]* ms$/)
+    const ids = await page.locator('.course .id').allInnerTexts()
+    assert.deepStrictEqual(ids.slice(0, 3), ['1000', '2000', '3000'])
+    // The stylesheet is there, too.
+    assert.strictEqual(await page.evaluate(() => getComputedStyle(document.querySelector('.courses')).display), 'grid')
+  })
+
+  test('goes on asking: the numbers move', async () => {
+    const answered = await text('#answered')
+    await page.waitForFunction((old) => document.getElementById('answered').textContent !== old, answered)
+    assert.match(await text('#median'), /^\d/)
+  })
+
+  test('answers overtake each other when the backend takes its time', async () => {
+    await page.selectOption('#delay', '100')
+    await page.waitForFunction(() => {
+      const orders = [...document.querySelectorAll('.course .order')].map((order) => Number(order.textContent.slice(1)))
+      return orders.some((order, i) => i > 0 && order < orders[i - 1])
+    })
+    await page.selectOption('#delay', '0')
+  })
+
+  test('pauses and resumes', async () => {
+    await page.getByRole('button', { name: 'Pause' }).click()
+    assert.strictEqual(await text('#status'), 'Paused')
+    await page.getByRole('button', { name: 'Resume' }).click()
+    await page.getByText('Backend up', { exact: true }).waitFor()
+  })
+
+  test('fires 1,000 calls at once and shows how they went', async () => {
+    await page.getByRole('button', { name: 'Fire 1,000 calls' }).click()
+    await page.locator('.figures').waitFor()
+    assert.match(await text('.figures'), /Answered\s+1,000/)
+    assert.strictEqual(await page.locator('.column').count(), 32)
+  })
+
+  test('shows that the backend is gone, and that it is back', async () => {
+    const { pid } = (await demo.state()).backend
+    await page.getByRole('button', { name: 'Kill the backend' }).click()
+    await page.getByRole('alert').waitFor()
+    assert.match(await text('#alert'), /^The backend is away: killed by SIGKILL\./)
+    assert.strictEqual(await text('#status'), 'Backend away')
+    await page.locator('.course.lost').first().waitFor()
+    await page.getByText('Backend up', { exact: true }).waitFor()
+    await page.waitForFunction(() => document.querySelectorAll('.course:not(.lost) output').length === 16)
+    assert.strictEqual(await page.locator('#alert').isVisible(), false)
+    assert.notStrictEqual((await demo.state()).backend.pid, pid)
+    assert.ok(!alive(pid))
+  })
+
+  test('nothing went wrong inside the page', () => {
+    assert.deepStrictEqual(problems, [])
+  })
+
+  test('Ctrl-C ends it, with the page open, and the page says so', async () => {
+    const { front, backend } = await demo.state()
+    signalGroup(demo.child.pid, 'SIGINT')
+    await demo.ended
+    await until(() => !alive(front.pid) && !alive(backend.pid))
+    await page.getByText('The front does not answer').waitFor()
+  })
+})
