@@ -12,7 +12,7 @@ pub mod event {
     /// A complete head: `[REQUEST | method << 8 | minor << 16 | major << 24, flags, text offset, URL length, text length, headers, Content-Length low, high]`.
     /// Without [`super::flag::HAS_BODY`] the request is complete too and no `END` follows.
     pub const REQUEST: u32 = 1;
-    /// Body bytes: `[BODY, slab offset, length]`.
+    /// Body bytes: `[BODY, offset in the input, length]`; nothing is copied.
     pub const BODY: u32 = 2;
     /// The body is complete: `[END, text offset, text length, trailers]`.
     pub const END: u32 = 3;
@@ -71,10 +71,6 @@ pub struct Batch<'a> {
     pub count: usize,
     /// Heads and trailers of the batch, latin1.
     pub text: &'a mut Vec<u8>,
-    /// Body bytes of the batch.
-    pub slab: &'a mut [u8],
-    /// How much of `slab` is used.
-    pub used: usize,
 }
 
 impl Batch<'_> {
@@ -95,7 +91,7 @@ impl Batch<'_> {
 pub enum Stop {
     /// All input is taken.
     Drained,
-    /// The table or the slab is full: show the batch, then feed the rest.
+    /// The table is full: show the batch, then feed the rest.
     Full,
     /// The batch's last event is a request with [`flag::UPGRADE`]. Answer with [`Conn::decide_upgrade`] before feeding the rest.
     Upgrade,
@@ -147,7 +143,8 @@ impl Conn {
         matches!(self.phase, Phase::Head) && !self.head.is_untouched()
     }
 
-    /// Reads `input` until it ends or something must happen first. Returns how many bytes were taken and why it stopped.
+    /// Reads `input` (under 4 GiB) until it ends or something must happen first. Returns how many bytes were taken and why it
+    /// stopped.
     pub fn feed(&mut self, input: &[u8], batch: &mut Batch<'_>) -> (usize, Stop) {
         let mut at = 0;
         while at < input.len() {
@@ -156,12 +153,7 @@ impl Conn {
             }
             let stepped = match &mut self.phase {
                 Phase::Head => self.head_step(&input[at..], batch),
-                Phase::Length(_) | Phase::Chunked(_) => {
-                    if batch.used == batch.slab.len() {
-                        return (at, Stop::Full);
-                    }
-                    self.body_step(&input[at..], batch)
-                }
+                Phase::Length(_) | Phase::Chunked(_) => self.body_step(input, at, batch),
                 Phase::Trailers => self.trailer_step(&input[at..], batch),
                 Phase::Closing if matches!(input[at], b'\r' | b'\n') => Ok(1),
                 Phase::Closing => Err((ParseError::Closed, 0)),
@@ -245,24 +237,20 @@ impl Conn {
         self.head = Head::default();
     }
 
-    fn body_step(&mut self, input: &[u8], batch: &mut Batch<'_>) -> Result<usize, (ParseError, usize)> {
-        let room = batch.slab.len() - batch.used;
-        let input = &input[..input.len().min(room)];
+    fn body_step(&mut self, input: &[u8], at: usize, batch: &mut Batch<'_>) -> Result<usize, (ParseError, usize)> {
         let (taken, piece) = match &mut self.phase {
             Phase::Length(left) => {
-                let len = usize::try_from(*left).unwrap_or(usize::MAX).min(input.len());
+                let len = usize::try_from(*left).unwrap_or(usize::MAX).min(input.len() - at);
                 *left -= len as u64;
                 (len, Piece::Data(len))
             }
-            Phase::Chunked(chunked) => chunked.next(input)?,
+            Phase::Chunked(chunked) => chunked.next(&input[at..])?,
             _ => unreachable!("only called inside a body"),
         };
         match piece {
             Piece::More => {}
             Piece::Data(len) => {
-                batch.slab[batch.used..batch.used + len].copy_from_slice(&input[taken - len..taken]);
-                batch.push(&[event::BODY, batch.used as u32, len as u32]);
-                batch.used += len;
+                batch.push(&[event::BODY, (at + taken - len) as u32, len as u32]);
                 if matches!(self.phase, Phase::Length(0)) {
                     batch.push(&[event::END, 0, 0, 0]);
                     self.message_done();
