@@ -9,5 +9,11 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/**
+ * Starts the environment's engine: `callbacks` holds the functions it calls, the result those that `lib/` calls.
+ * Called once, by `lib/engine.js`.
+ */
+export declare function startEngine(callbacks: object): Record<string, (...args: any[]) => any>
+
 /** The version of the native core, equal to `package.json`'s. */
 export declare function version(): string

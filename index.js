@@ -1,3 +1,4 @@
 // The public surface: nothing but wiring. Types and documentation are in index.d.ts.
 
 exports.version = require('./package.json').version
+exports.net = require('./lib/net')

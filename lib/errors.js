@@ -79,21 +79,28 @@ function outOfRange(name, range, value) {
   )
 }
 
-/** An operating-system error as Node shapes it: `connect ECONNREFUSED 127.0.0.1:80` with errno, code, syscall, address, port. */
-function systemError(errno, syscall, address, port, detail) {
-  const code = util.getSystemErrorName(errno)
-  let message = `${syscall} ${code}`
+/** An operating-system error as Node shapes it: errno, code, syscall, and where it concerns one, address and port. */
+function systemError(errno, syscall, address, port) {
+  return fill(`${syscall} ${util.getSystemErrorName(errno)}`, errno, syscall, address, port)
+}
+
+/** The same with the system's own words: `listen EADDRINUSE: address already in use 127.0.0.1:80`. */
+function describedSystemError(errno, syscall, address, port) {
+  const [code, text] = util.getSystemErrorMap().get(errno) ?? ['UNKNOWN', 'unknown error']
+  return fill(`${syscall} ${code}: ${text}`, errno, syscall, address, port)
+}
+
+function fill(start, errno, syscall, address, port) {
+  let message = start
   if (address && port > 0) message += ` ${address}:${port}`
   else if (address) message += ` ${address}`
-  if (detail) message += ` - ${detail}`
   const error = new Error(message)
-  Error.captureStackTrace(error, systemError)
   error.errno = errno
-  error.code = code
+  error.code = util.getSystemErrorName(errno)
   error.syscall = syscall
   if (address) error.address = address
   if (port) error.port = port
   return error
 }
 
-module.exports = { makeError, invalidArgType, invalidArgValue, outOfRange, systemError, received }
+module.exports = { makeError, invalidArgType, invalidArgValue, outOfRange, systemError, describedSystemError, received }

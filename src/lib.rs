@@ -1,13 +1,15 @@
 //! ironwire: Node's wire stack in Rust.
 //!
-//! The pure modules take bytes and give events and bytes: no I/O, no Node. [`uv`](self) wraps the libuv handles of Node's own
-//! event loop and `binding` is the only part that names Node-API; both exist only with the `binding` feature.
-
-pub mod proto;
-pub mod rpc;
-
-// Unit tests of the pure modules must link without a Node process around them.
-#[cfg(all(feature = "binding", not(test)))]
-mod binding;
+//! The pure modules take bytes and give events and bytes: no I/O, no Node. `uv` wraps the libuv handles of Node's own event loop
+//! and `binding` is the only part that names Node-API; both exist only with the `binding` feature.
 
 pub mod http1;
+pub mod proto;
+pub mod rpc;
+pub mod slots;
+
+// Unit tests of the pure modules must link without a Node process around them, whose symbols these two use.
+#[cfg(all(feature = "binding", not(test)))]
+mod binding;
+#[cfg(all(feature = "binding", not(test)))]
+mod uv;

@@ -1,9 +1,26 @@
 //! The Node-API surface: the only Rust that names napi.
 
+mod engine;
+mod net;
+mod raw;
+
 use napi_derive::napi;
 
 /// The version of the native core, equal to `package.json`'s.
 #[napi]
 pub fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")
+}
+
+/// Starts the environment's engine: `callbacks` holds the functions it calls, the result those that `lib/` calls.
+/// Called once, by `lib/engine.js`.
+#[napi(
+    ts_args_type = "callbacks: object",
+    ts_return_type = "Record<string, (...args: any[]) => any>"
+)]
+pub fn start_engine(env: &napi::Env, callbacks: raw::Value) -> napi::Result<raw::Value> {
+    engine::start(raw::Env::from(env), callbacks, |functions| {
+        net::register(functions);
+    })
+    .ok_or_else(|| napi::Error::from_reason("ironwire: this environment has no event loop"))
 }

@@ -1,0 +1,60 @@
+// The environment's native engine, started once, and the table that leads from its ids back to JavaScript objects.
+//
+// An owner is any object with `id` and the methods of the events that can reach it: onConnection(id | errno),
+// onConnected(status), onRead(length | errno, memory, offset), onDrain(), onWriteError(errno), onShutdown(status), onClose().
+
+const binding = require('../binding.js')
+
+/** The slot number in an id (src/slots.rs): what the owners are indexed by. */
+const SLOT = 0xfffff
+
+const owners = []
+
+function ownerOf(id) {
+  const owner = owners[id & SLOT]
+  return owner !== undefined && owner.id === id ? owner : undefined
+}
+
+const native = binding.startEngine({
+  onConnection(listener, id) {
+    const owner = ownerOf(listener)
+    if (owner !== undefined) owner.onConnection(id)
+    else if (id >= 0) native.close(id, false)
+  },
+  onConnected(id, status) {
+    ownerOf(id)?.onConnected(status)
+  },
+  onRead(id, length, memory, offset) {
+    ownerOf(id)?.onRead(length, memory, offset)
+  },
+  onDrain(id) {
+    ownerOf(id)?.onDrain()
+  },
+  onWriteError(id, errno) {
+    ownerOf(id)?.onWriteError(errno)
+  },
+  onShutdown(id, status) {
+    ownerOf(id)?.onShutdown(status)
+  },
+  onClose(id) {
+    const owner = ownerOf(id)
+    if (owner === undefined) return
+    owners[id & SLOT] = undefined
+    owner.onClose()
+  },
+})
+
+// Output gathers until the end of a loop turn; a process that exits by itself must not lose the last turn's.
+process.on('exit', () => native.flushAll())
+
+/** Makes `owner` the one that hears of `id`. */
+function adopt(id, owner) {
+  owners[id & SLOT] = owner
+}
+
+/** What is in use in this environment: `slots` (connections and listeners) and libuv `handles`. For leak tests. */
+function usage() {
+  return { slots: native.slotsInUse(), handles: native.openHandles() }
+}
+
+module.exports = { native, adopt, usage }

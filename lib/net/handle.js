@@ -1,0 +1,237 @@
+// What Node's net.Socket and net.Server expect under `_handle`, over the native engine. Keeping to the shape of Node's own
+// TCP and Pipe handles lets their JavaScript (connecting, timeouts, half-open rules, addresses, close order) serve here unchanged.
+
+const { native, adopt } = require('../engine.js')
+const { systemError } = require('../errors.js')
+
+const FastBuffer = Buffer[Symbol.species]
+const UV_EOF = -4095
+const UV_EBADF = -9
+
+/** What a listener does with the connections it accepts; src/binding/engine.rs knows the numbers. */
+const PROTOCOL_RAW = 0
+
+function fillAddress(out, text) {
+  if (text === undefined) return UV_EBADF
+  const [family, address, port] = text.split(' ')
+  out.family = family
+  out.address = address
+  out.port = Number(port)
+  return 0
+}
+
+class Base {
+  constructor(id) {
+    this.id = id
+    this.closeCallback = undefined
+    adopt(id, this)
+  }
+
+  get fd() {
+    return native.fd(this.id)
+  }
+
+  getsockname(out) {
+    return fillAddress(out, native.localAddress(this.id))
+  }
+
+  ref() {
+    native.setRef(this.id, true)
+  }
+
+  unref() {
+    native.setRef(this.id, false)
+  }
+
+  hasRef() {
+    return native.hasRef(this.id)
+  }
+
+  close(callback) {
+    if (this.closing) return
+    this.closing = true
+    this.closeCallback = callback
+    native.close(this.id, false)
+  }
+
+  onClose() {
+    // From here on the id is stale: nothing native may be reached through it.
+    this.id = -1
+    const callback = this.closeCallback
+    this.closeCallback = undefined
+    callback?.call(this)
+  }
+}
+
+Base.prototype.closing = false
+
+/** A connection, or one to be. `socket` is set by whoever reads from it. */
+class Connection extends Base {
+  constructor(id) {
+    super(id)
+    this.socket = undefined
+    this.reading = false
+    this.bytesRead = 0
+    this.bytesWritten = 0
+    this.drainCallback = undefined
+    this.connectRequest = undefined
+    this.shutdownRequest = undefined
+    this.failure = 0
+  }
+
+  bind(address, port) {
+    return native.bindTcp(this.id, address, port, false)
+  }
+
+  bind6(address, port, flags) {
+    return native.bindTcp(this.id, address, port, (flags & 1) !== 0)
+  }
+
+  connect(request, address, port) {
+    this.connectRequest = request
+    return port === undefined ? native.connectPipe(this.id, address) : native.connectTcp(this.id, address, port)
+  }
+
+  connect6(request, address, port) {
+    return this.connect(request, address, port)
+  }
+
+  onConnected(status) {
+    const request = this.connectRequest
+    this.connectRequest = undefined
+    request?.oncomplete(status, this, request, true, true)
+  }
+
+  getpeername(out) {
+    return fillAddress(out, native.peerAddress(this.id))
+  }
+
+  setNoDelay(enable) {
+    return native.setNoDelay(this.id, Boolean(enable))
+  }
+
+  setKeepAlive(enable, delay) {
+    return native.setKeepAlive(this.id, Boolean(enable), delay >>> 0)
+  }
+
+  readStart() {
+    this.reading = true
+    return native.readStart(this.id)
+  }
+
+  readStop() {
+    this.reading = false
+    return native.readStop(this.id)
+  }
+
+  /** Gathers a chunk for this turn's write. 0: taken; 1: taken, but wait for the drain; negative: errno. */
+  write(chunk, encoding) {
+    if (this.failure !== 0) return this.failure
+    if (typeof chunk === 'string') {
+      if (encoding === 'utf8' || encoding === 'utf-8') {
+        this.bytesWritten += Buffer.byteLength(chunk)
+        return native.writeUtf8(this.id, chunk)
+      }
+      if (encoding === 'latin1' || encoding === 'binary') {
+        this.bytesWritten += chunk.length
+        return native.writeLatin1(this.id, chunk)
+      }
+      chunk = Buffer.from(chunk, encoding)
+    }
+    this.bytesWritten += chunk.length
+    return native.write(this.id, chunk, 0, chunk.length)
+  }
+
+  /** Calls back when everything written has left, or could not. */
+  whenDrained(callback) {
+    this.drainCallback = callback
+  }
+
+  onDrain() {
+    const callback = this.drainCallback
+    this.drainCallback = undefined
+    callback?.(null)
+  }
+
+  onWriteError(errno) {
+    this.failure = errno
+    const error = systemError(errno, 'write')
+    const callback = this.drainCallback
+    this.drainCallback = undefined
+    // Whoever waits hears of it, and the stream ends with it; else the socket itself does.
+    if (callback !== undefined) callback(error)
+    else this.socket?.destroy(error)
+  }
+
+  shutdown(request) {
+    this.shutdownRequest = request
+    return native.end(this.id)
+  }
+
+  onShutdown(status) {
+    const request = this.shutdownRequest
+    this.shutdownRequest = undefined
+    request?.oncomplete.call(request, status)
+  }
+
+  reset(callback) {
+    if (this.closing) return 0
+    this.closing = true
+    this.closeCallback = callback
+    return native.close(this.id, true)
+  }
+
+  onRead(length, memory, offset) {
+    const socket = this.socket
+    if (length > 0) {
+      this.bytesRead += length
+      if (socket === undefined || socket.destroyed) return
+      socket._unrefTimer()
+      socket.receive(offset < 0 ? memory : new FastBuffer(memory, offset, length))
+    } else if (socket === undefined || socket.destroyed) {
+      // Nobody is there to hear of it.
+    } else if (length === UV_EOF) {
+      socket._unrefTimer()
+      if (socket._readableState.endEmitted) return
+      socket.push(null)
+      // Lets 'end' come even when nobody has asked for data yet.
+      socket.read(0)
+    } else {
+      socket.destroy(systemError(length, 'read'))
+    }
+  }
+
+  onClose() {
+    const callback = this.drainCallback
+    this.drainCallback = undefined
+    super.onClose()
+    callback?.(systemError(-125, 'write'))
+  }
+}
+
+/** A listening handle; `onconnection(status, connection)` is set by whoever listens. */
+class Listener extends Base {
+  constructor(id) {
+    super(id)
+    this.onconnection = undefined
+  }
+
+  onConnection(id) {
+    if (id < 0) this.onconnection?.(id)
+    else if (this.onconnection === undefined) native.close(id, false)
+    else this.onconnection(0, id)
+  }
+}
+
+const createTcp = () => new Connection(checked(native.createTcp(), 'socket'))
+const createPipe = () => new Connection(checked(native.createPipe(), 'socket'))
+
+/** A connection over an open descriptor, or over a copy of it. */
+const open = (fd, copy) => new Connection(checked(native.openFd(fd, copy), 'open'))
+
+function checked(id, syscall) {
+  if (id < 0) throw systemError(id, syscall)
+  return id
+}
+
+module.exports = { Connection, Listener, PROTOCOL_RAW, createTcp, createPipe, open }

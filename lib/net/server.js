@@ -1,0 +1,137 @@
+// net.Server over the native engine: Node's own class parses listen(), resolves hosts and counts connections; binding,
+// listening and accepting are ours.
+
+const net = require('node:net')
+const { native } = require('../engine.js')
+const { describedSystemError, systemError } = require('../errors.js')
+const { Connection, Listener, PROTOCOL_RAW, open } = require('./handle.js')
+const { Socket } = require('./socket.js')
+
+const kReusePort = Symbol('reusePort')
+const DEFAULT_BACKLOG = 511
+/** libuv's UV_TCP_IPV6ONLY, as Node passes it. */
+const IPV6_ONLY = 1
+
+function Server(options, connectionListener) {
+  if (!(this instanceof Server)) return new Server(options, connectionListener)
+  this[kReusePort] = false
+  net.Server.call(this, options, connectionListener)
+}
+Object.setPrototypeOf(Server.prototype, net.Server.prototype)
+Object.setPrototypeOf(Server, net.Server)
+
+/** What accepted connections speak natively; http and rpc servers have numbers of their own. */
+Server.prototype._protocol = PROTOCOL_RAW
+
+Server.prototype.listen = function listen(...args) {
+  this[kReusePort] = Boolean(args[0]?.reusePort)
+  return net.Server.prototype.listen.apply(this, args)
+}
+
+/** Node's hook between parsing listen() and the handle. */
+Server.prototype._listen2 = function (address, port, addressType, backlog, fd, flags) {
+  if (this._handle) {
+    // Given from outside: by cluster's primary, or to listen() itself. Its connections come as Node's handles.
+    this._handle.onconnection = (status, handle) => takeOver(this, status, handle)
+    const status = this._handle.listen(backlog || DEFAULT_BACKLOG)
+    if (status < 0) return fail(this, describedSystemError(status, 'listen', address, port))
+  } else {
+    const id = bind(this, address, port, addressType, backlog || DEFAULT_BACKLOG, fd, flags)
+    if (id < 0) return fail(this, describedSystemError(id, 'listen', address ?? '0.0.0.0', port))
+    this._handle = new Listener(id)
+    this._handle.onconnection = (status, id) => accept(this, status, id)
+  }
+  this._connectionKey = `${addressType}:${address}:${port}`
+  if (this._unref) this.unref()
+  process.nextTick(emitListening, this)
+}
+
+function emitListening(server) {
+  // Closed again in the same tick: then it never listened.
+  if (server._handle) server.emit('listening')
+}
+
+function fail(server, error) {
+  server._handle?.close()
+  server._handle = null
+  process.nextTick(() => server.emit('error', error))
+}
+
+/** Opens the listening handle: an id, or a negative errno. */
+function bind(server, address, port, addressType, backlog, fd, flags) {
+  const protocol = server._protocol
+  if (typeof fd === 'number' && fd >= 0) return native.listenFd(fd, backlog, protocol)
+  if (port === -1 && addressType === -1) return native.listenPipe(address, backlog, 0, protocol)
+  const listen = (ip) => native.listenTcp(ip, port, backlog, (flags & IPV6_ONLY) !== 0, server[kReusePort], protocol)
+  if (address) return listen(address)
+  // No address: every one, of both families where the system has IPv6.
+  const id = listen('::')
+  return id < 0 ? listen('0.0.0.0') : id
+}
+
+function accept(server, status, id) {
+  if (status < 0) server.emit('error', systemError(status, 'accept'))
+  else serve(server, new Connection(id))
+}
+
+function takeOver(server, status, handle) {
+  if (status < 0) {
+    server.emit('error', systemError(status, 'accept'))
+    return
+  }
+  let connection
+  try {
+    connection = open(handle.fd, true)
+  } catch (error) {
+    server.emit('error', error)
+    return
+  } finally {
+    handle.close()
+  }
+  serve(server, connection)
+}
+
+function serve(server, connection) {
+  if (server.maxConnections != null && server._connections >= server.maxConnections) {
+    drop(server, connection)
+    return
+  }
+  if (server.noDelay) connection.setNoDelay(true)
+  if (server.keepAlive) connection.setKeepAlive(true, server.keepAliveInitialDelay)
+  server._connections++
+  server._onconnection(connection)
+}
+
+/** A new connection, within the limits. http and rpc servers have ways of their own. */
+Server.prototype._onconnection = function (connection) {
+  const socket = new Socket({
+    handle: connection,
+    allowHalfOpen: this.allowHalfOpen,
+    pauseOnCreate: this.pauseOnConnect,
+    readable: true,
+    writable: true,
+    readableHighWaterMark: this.highWaterMark,
+    writableHighWaterMark: this.highWaterMark,
+  })
+  socket.server = this
+  socket._server = this
+  this.emit('connection', socket)
+}
+
+function drop(server, connection) {
+  const local = {}
+  const remote = {}
+  connection.getsockname(local)
+  connection.getpeername(remote)
+  connection.close()
+  server.emit('drop', {
+    localAddress: local.address,
+    localPort: local.port,
+    localFamily: local.family,
+    remoteAddress: remote.address,
+    remotePort: remote.port,
+    remoteFamily: remote.family,
+  })
+}
+
+module.exports = { Server }

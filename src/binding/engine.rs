@@ -1,0 +1,528 @@
+//! The engine of one Node environment: every connection and listener, where received bytes go, when written bytes leave.
+//!
+//! Everything runs on the environment's thread, inside libuv's callbacks or calls from JavaScript. JavaScript can call back into
+//! the engine from any callback, so no borrow of the slot table is ever held while JavaScript runs.
+//!
+//! Writes gather in a connection's [`Out`] and leave together: at the end of the read event that caused them, or before the loop
+//! waits for I/O, whichever comes first.
+
+use super::raw::{Args, Callbacks, Env, Functions, Outcome, SharedBytes, Teardown, Value};
+use crate::slots::Slots;
+use crate::uv::{Errno, Events, Loop, Prepare, Stream};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::{Rc, Weak};
+
+/// The JavaScript functions that the engine calls, in the order of [`CALLBACKS`].
+#[derive(Clone, Copy)]
+pub enum Callback {
+    /// `(listenerId, connectionId | errno)`
+    Connection,
+    /// `(id, 0 | errno)`
+    Connected,
+    /// `(id, length | errno, ArrayBuffer | Buffer, offset | -1 for a Buffer)`
+    Read,
+    /// `(id)`: everything written has left.
+    Drain,
+    /// `(id, errno)`: a write failed.
+    WriteError,
+    /// `(id, 0 | errno)`: our side is ended.
+    Shutdown,
+    /// `(id)`: the handle is closed, the id stale.
+    Close,
+}
+
+const CALLBACKS: [&str; 7] = [
+    "onConnection",
+    "onConnected",
+    "onRead",
+    "onDrain",
+    "onWriteError",
+    "onShutdown",
+    "onClose",
+];
+
+/// Pending output that is written at once instead of at the end of the turn: a socket buffer's worth, beyond which gathering
+/// saves nothing.
+const FLUSH_AT: usize = 64 * 1024;
+
+/// From this size on a chunk is offered to the kernel where it lies in JavaScript's memory instead of being gathered.
+const LARGE_WRITE: usize = 16 * 1024;
+
+/// Received bytes are copied into slabs of this size, which views share...
+const SLAB: usize = 64 * 1024;
+
+/// ...unless they are this many, which then get memory of their own (so a kept chunk pins at most eight times its size).
+const LARGE_READ: usize = 8 * 1024;
+
+/// Tokens above every slot id.
+const PREPARE_TOKEN: u32 = u32::MAX;
+
+/// What a connection does with the bytes it reads.
+pub enum Protocol {
+    /// Hands them to JavaScript as they come.
+    Raw,
+}
+
+impl Protocol {
+    fn from_code(_code: u32) -> Protocol {
+        Protocol::Raw
+    }
+}
+
+/// Output of one connection.
+#[derive(Default)]
+pub struct Out {
+    /// Not given to libuv yet.
+    pub pending: Vec<u8>,
+    /// Bytes of the one queued write: the kernel did not take them at once.
+    in_flight: usize,
+    /// JavaScript waits for [`Callback::Drain`].
+    drain_wanted: bool,
+    /// Our side ends once `pending` is written.
+    shutdown_wanted: bool,
+    /// Whether the connection is in [`Engine::dirty`].
+    dirty: bool,
+}
+
+/// A connected (or connecting) stream.
+pub struct Connection {
+    stream: Stream,
+    /// Gathered output.
+    pub out: Out,
+    /// What reads do.
+    pub protocol: Protocol,
+}
+
+impl Connection {
+    fn new(stream: Stream, protocol: Protocol) -> Connection {
+        Connection {
+            stream,
+            out: Out::default(),
+            protocol,
+        }
+    }
+
+    /// Gives pending output to the kernel, and to libuv what the kernel does not take. One write is queued at a time.
+    fn flush(&mut self) -> Result<(), Errno> {
+        let out = &mut self.out;
+        if out.in_flight > 0 {
+            return Ok(());
+        }
+        if !out.pending.is_empty() {
+            let written = self.stream.try_write(&out.pending)?;
+            if written == out.pending.len() {
+                out.pending.clear();
+                out.pending.shrink_to(FLUSH_AT);
+            } else {
+                let mut rest = std::mem::take(&mut out.pending);
+                rest.drain(..written);
+                out.in_flight = rest.len();
+                self.stream.write(rest)?;
+            }
+        }
+        if out.shutdown_wanted {
+            out.shutdown_wanted = false;
+            // libuv ends our side after the write that is still queued.
+            self.stream.shutdown()?;
+        }
+        Ok(())
+    }
+
+    /// Writes bytes that lie in JavaScript's memory, copying only what the kernel does not take.
+    fn write_large(&mut self, bytes: &[u8]) -> Result<(), Errno> {
+        self.flush()?;
+        let written = if self.out.in_flight == 0 {
+            self.stream.try_write(bytes)?
+        } else {
+            0
+        };
+        self.out.pending.extend_from_slice(&bytes[written..]);
+        if written < bytes.len() { self.flush() } else { Ok(()) }
+    }
+
+    /// 1 when JavaScript is to wait for a drain before it writes more, else 0.
+    fn backlog(&mut self) -> i32 {
+        self.out.drain_wanted |= self.out.in_flight > 0;
+        i32::from(self.out.drain_wanted)
+    }
+}
+
+/// A listening stream.
+pub struct Listener {
+    stream: Rc<Stream>,
+    protocol: u32,
+}
+
+enum Slot {
+    Listener(Listener),
+    Connection(Box<Connection>),
+    /// Dropped; libuv has not reported it closed yet.
+    Closing,
+}
+
+/// Where received bytes are copied for JavaScript to see.
+#[derive(Default)]
+struct Inbox {
+    slab: Option<SharedBytes>,
+    used: usize,
+}
+
+impl Inbox {
+    /// Copies bytes to a place that is never written again. Returns the `ArrayBuffer` and the offset.
+    fn place(&mut self, env: Env, bytes: &[u8]) -> Option<(Value, usize)> {
+        if self
+            .slab
+            .as_ref()
+            .is_none_or(|slab| slab.len() - self.used < bytes.len())
+        {
+            let next = SharedBytes::new(env, SLAB.max(bytes.len()))?;
+            if let Some(old) = self.slab.replace(next) {
+                old.release();
+            }
+            self.used = 0;
+        }
+        let slab = self.slab.as_ref()?;
+        slab.copy_in(self.used, bytes);
+        let offset = self.used;
+        // Views of wider elements than bytes want aligned starts.
+        self.used = (self.used + bytes.len()).next_multiple_of(8).min(slab.len());
+        Some((slab.value(), offset))
+    }
+}
+
+/// See the module's documentation.
+pub struct Engine {
+    env: Env,
+    uv: OnceCell<Loop>,
+    slots: RefCell<Slots<Slot>>,
+    callbacks: Callbacks<{ CALLBACKS.len() }>,
+    inbox: RefCell<Inbox>,
+    /// Connections with output to flush before the loop waits.
+    dirty: RefCell<Vec<u32>>,
+    prepare: RefCell<Option<Prepare>>,
+    /// The connection whose read event runs: its output is flushed at the event's end.
+    reading: Cell<Option<u32>>,
+    /// Held from the environment's end until the last handle is closed.
+    teardown: RefCell<Option<(Teardown, Release)>>,
+}
+
+/// Frees what the native functions point to.
+type Release = Box<dyn FnOnce()>;
+
+/// Makes the environment's engine and the object of its native functions.
+pub fn start(env: Env, callbacks: Value, register: impl FnOnce(&mut Functions<Engine>)) -> Option<Value> {
+    let engine = Rc::new(Engine {
+        env,
+        uv: OnceCell::new(),
+        slots: RefCell::default(),
+        callbacks: Callbacks::new(env, callbacks, CALLBACKS),
+        inbox: RefCell::default(),
+        dirty: RefCell::default(),
+        prepare: RefCell::default(),
+        reading: Cell::new(None),
+        teardown: RefCell::default(),
+    });
+    let events: Weak<Engine> = Rc::downgrade(&engine);
+    let uv = env.uv(events)?;
+    engine.prepare.replace(Prepare::new(&uv, PREPARE_TOKEN).ok());
+    engine.uv.set(uv).ok()?;
+
+    let mut functions = Functions::new(env, engine.clone());
+    register(&mut functions);
+    let (object, release) = functions.finish();
+    env.on_teardown(move |teardown| engine.close_all(teardown, Box::new(release)));
+    Some(object)
+}
+
+impl Engine {
+    /// The loop that every handle lives on.
+    pub fn uv(&self) -> Result<&Loop, Errno> {
+        self.uv.get().ok_or(Errno::EBADF)
+    }
+
+    /// Calls a JavaScript function; an exception in it goes to `uncaughtException` and `false` comes back.
+    pub fn call<const A: usize>(&self, callback: Callback, arguments: impl FnOnce(Env) -> [Value; A]) -> bool {
+        self.callbacks.call(callback as usize, arguments)
+    }
+
+    /// Copies received bytes to where JavaScript sees them for good; returns the `ArrayBuffer` and the offset.
+    pub fn place(&self, bytes: &[u8]) -> Option<(Value, usize)> {
+        self.inbox.borrow_mut().place(self.env, bytes)
+    }
+
+    /// Runs `code` on a connection; `EBADF` for a stale id. JavaScript must not run inside.
+    pub fn connection<T>(&self, id: u32, code: impl FnOnce(&mut Connection) -> T) -> Result<T, Errno> {
+        match self.slots.borrow_mut().get_mut(id) {
+            Some(Slot::Connection(connection)) => Ok(code(connection)),
+            _ => Err(Errno::EBADF),
+        }
+    }
+
+    /// Runs `code` on the stream of a connection or listener.
+    pub fn stream<T>(&self, id: u32, code: impl FnOnce(&Stream) -> Result<T, Errno>) -> Result<T, Errno> {
+        match self.slots.borrow_mut().get_mut(id) {
+            Some(Slot::Connection(connection)) => code(&connection.stream),
+            Some(Slot::Listener(listener)) => code(&listener.stream),
+            _ => Err(Errno::EBADF),
+        }
+    }
+
+    /// Makes a slot around a stream that `make` creates under the slot's id.
+    fn add(&self, make: impl FnOnce(&Loop, u32) -> Result<Slot, Errno>) -> Result<u32, Errno> {
+        let uv = self.uv()?;
+        self.slots
+            .borrow_mut()
+            .insert_with(|id| make(uv, id))
+            .ok_or(Errno::EMFILE)?
+    }
+
+    /// A listener on a stream that `make` has bound and set to listen.
+    pub fn add_listener(
+        &self,
+        protocol: u32,
+        make: impl FnOnce(&Loop, u32) -> Result<Stream, Errno>,
+    ) -> Result<u32, Errno> {
+        self.add(|uv, id| {
+            Ok(Slot::Listener(Listener {
+                stream: Rc::new(make(uv, id)?),
+                protocol,
+            }))
+        })
+    }
+
+    /// A connection on a stream that `make` has opened or begun to connect.
+    pub fn add_connection(&self, make: impl FnOnce(&Loop, u32) -> Result<Stream, Errno>) -> Result<u32, Errno> {
+        self.add(|uv, id| {
+            Ok(Slot::Connection(Box::new(Connection::new(
+                make(uv, id)?,
+                Protocol::Raw,
+            ))))
+        })
+    }
+
+    /// Gathers output: `fill` appends to what is pending. Returns 1 when JavaScript is to wait for the drain, else 0; an error
+    /// is a negative errno.
+    pub fn append(&self, id: u32, fill: impl FnOnce(&mut Vec<u8>) -> Outcome<()>) -> Outcome<i32> {
+        let appended = self.connection(id, |connection| {
+            fill(&mut connection.out.pending)?;
+            if connection.out.pending.len() >= FLUSH_AT
+                && let Err(error) = connection.flush()
+            {
+                return Ok(error.0);
+            }
+            self.touch(id, connection);
+            Ok(connection.backlog())
+        });
+        appended.unwrap_or_else(|error| Ok(error.0))
+    }
+
+    /// Sees to it that pending output leaves in this turn of the loop.
+    fn touch(&self, id: u32, connection: &mut Connection) {
+        let out = &mut connection.out;
+        if out.dirty || out.pending.is_empty() || out.in_flight > 0 || self.reading.get() == Some(id) {
+            return;
+        }
+        out.dirty = true;
+        let mut dirty = self.dirty.borrow_mut();
+        if dirty.is_empty()
+            && let Some(prepare) = &*self.prepare.borrow()
+        {
+            prepare.start();
+        }
+        dirty.push(id);
+    }
+
+    /// Writes one of JavaScript's buffers: gathers a small one, offers a large one to the kernel in place.
+    pub fn write_bytes(&self, id: u32, args: &Args, index: usize, offset: usize, length: usize) -> Outcome<i32> {
+        if length < LARGE_WRITE {
+            return self.append(id, |pending| {
+                args.bytes(index, offset, length, |bytes| pending.extend_from_slice(bytes))
+            });
+        }
+        args.bytes(index, offset, length, |bytes| {
+            let written = self.connection(id, |connection| {
+                connection.write_large(bytes).map(|()| connection.backlog())
+            });
+            written.and_then(|result| result).unwrap_or_else(|error| error.0)
+        })
+    }
+
+    /// Writes what is pending now.
+    pub fn flush(&self, id: u32) -> Result<(), Errno> {
+        self.connection(id, Connection::flush)?
+    }
+
+    /// Writes what every connection has pending now: nothing may be lost when the process exits by itself.
+    pub fn flush_all(&self) {
+        let dirty = self.dirty.take();
+        if dirty.is_empty() {
+            return;
+        }
+        if let Some(prepare) = &*self.prepare.borrow() {
+            prepare.stop();
+        }
+        for id in dirty {
+            let flushed = self.connection(id, |connection| {
+                connection.out.dirty = false;
+                connection.flush()
+            });
+            if let Ok(Err(error)) = flushed {
+                self.write_failed(id, error);
+            }
+        }
+    }
+
+    fn write_failed(&self, id: u32, error: Errno) {
+        self.call(Callback::WriteError, |env| [env.int(id as i32), env.int(error.0)]);
+    }
+
+    /// Ends our side after everything written; the end comes as [`Callback::Shutdown`].
+    pub fn end(&self, id: u32) -> Result<(), Errno> {
+        self.connection(id, |connection| {
+            connection.out.shutdown_wanted = true;
+            connection.flush()
+        })?
+    }
+
+    /// Closes a connection or listener; pending output is offered to the kernel once more before. With `reset` the peer gets an
+    /// RST. The id is stale when [`Callback::Close`] comes.
+    pub fn close(&self, id: u32, reset: bool) -> Result<(), Errno> {
+        let slot = match self.slots.borrow_mut().get_mut(id) {
+            Some(slot @ (Slot::Connection(_) | Slot::Listener(_))) => std::mem::replace(slot, Slot::Closing),
+            _ => return Err(Errno::EBADF),
+        };
+        match slot {
+            Slot::Connection(connection) if reset => connection.stream.reset(),
+            Slot::Connection(mut connection) => {
+                // The close is what was asked for: a peer that is gone already is no error of it.
+                let _ = connection.flush();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// `[slots in use, libuv handles]`, for leak tests.
+    pub fn usage(&self) -> (usize, usize) {
+        (self.slots.borrow().len(), self.uv.get().map_or(0, Loop::open_handles))
+    }
+
+    /// The environment ends: closes every handle, and lets it go when libuv is done with the last.
+    fn close_all(&self, teardown: Teardown, release: Release) {
+        self.callbacks.silence();
+        self.flush_all();
+        self.prepare.take();
+        drop(self.slots.borrow_mut().drain());
+        self.teardown.replace(Some((teardown, release)));
+        if self.uv.get().is_none_or(Loop::drain) {
+            self.drained();
+        }
+    }
+
+    fn accept(&self, listener_id: u32) -> Result<u32, Errno> {
+        let (stream, protocol) = match self.slots.borrow_mut().get_mut(listener_id) {
+            Some(Slot::Listener(listener)) => (listener.stream.clone(), listener.protocol),
+            _ => return Err(Errno::EBADF),
+        };
+        self.add(|uv, id| {
+            let connection = Connection::new(stream.accept(uv, id)?, Protocol::from_code(protocol));
+            Ok(Slot::Connection(Box::new(connection)))
+        })
+    }
+
+    fn read_raw(&self, id: u32, bytes: &[u8]) {
+        self.call(Callback::Read, |env| {
+            let large = bytes.len() >= LARGE_READ;
+            let placed = if large { None } else { self.place(bytes) };
+            let (memory, offset) = match placed {
+                Some((memory, offset)) => (memory, offset as i32),
+                None => (env.buffer_copy(bytes), -1),
+            };
+            [env.int(id as i32), env.int(bytes.len() as i32), memory, env.int(offset)]
+        });
+    }
+
+    fn report(&self, callback: Callback, id: u32, result: Result<(), Errno>) {
+        let code = result.map_or_else(|error| error.0, |()| 0);
+        self.call(callback, |env| [env.int(id as i32), env.int(code)]);
+    }
+}
+
+impl Events for Engine {
+    fn connection(&self, token: u32, result: Result<(), Errno>) {
+        self.env.guard(|| {
+            let accepted = result.and_then(|()| self.accept(token));
+            let code = accepted.map_or_else(|error| error.0, |id| id as i32);
+            self.call(Callback::Connection, |env| [env.int(token as i32), env.int(code)]);
+        });
+    }
+
+    fn connected(&self, token: u32, result: Result<(), Errno>) {
+        self.env.guard(|| self.report(Callback::Connected, token, result));
+    }
+
+    fn read(&self, token: u32, result: Result<&[u8], Errno>) {
+        self.env.guard(|| {
+            self.reading.set(Some(token));
+            match result {
+                Ok(bytes) => self.read_raw(token, bytes),
+                Err(error) => {
+                    self.call(Callback::Read, |env| {
+                        [env.int(token as i32), env.int(error.0), env.undefined(), env.int(0)]
+                    });
+                }
+            }
+        });
+        self.reading.set(None);
+        self.env.guard(|| {
+            // A connection that JavaScript closed meanwhile has nothing left to flush.
+            if let Ok(Err(error)) = self.connection(token, Connection::flush) {
+                self.write_failed(token, error);
+            }
+        });
+    }
+
+    fn written(&self, token: u32, result: Result<(), Errno>) {
+        self.env.guard(|| {
+            let flushed = self.connection(token, |connection| {
+                connection.out.in_flight = 0;
+                result.and_then(|()| connection.flush())?;
+                let drained = connection.out.in_flight == 0 && std::mem::take(&mut connection.out.drain_wanted);
+                Ok(drained)
+            });
+            match flushed {
+                Ok(Ok(true)) => {
+                    self.call(Callback::Drain, |env| [env.int(token as i32)]);
+                }
+                Ok(Err(error)) => self.write_failed(token, error),
+                Ok(Ok(false)) | Err(_) => {}
+            }
+        });
+    }
+
+    fn shutdown(&self, token: u32, result: Result<(), Errno>) {
+        self.env.guard(|| self.report(Callback::Shutdown, token, result));
+    }
+
+    fn closed(&self, token: u32) {
+        self.env.guard(|| {
+            // A handle whose slot was never filled (a failed connect or listen) was never JavaScript's.
+            if self.slots.borrow_mut().remove(token).is_some() {
+                self.call(Callback::Close, |env| [env.int(token as i32)]);
+            }
+        });
+    }
+
+    fn timer(&self, _token: u32) {}
+
+    fn prepare(&self) {
+        self.env.guard(|| self.flush_all());
+    }
+
+    fn drained(&self) {
+        if let Some((teardown, release)) = self.teardown.take() {
+            release();
+            drop(teardown);
+        }
+    }
+}

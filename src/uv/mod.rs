@@ -1,0 +1,139 @@
+//! The libuv handles of Node's own event loop as safe types: the only Rust that names libuv.
+//!
+//! A handle lives in memory of its own, owned by the Rust value ([`Stream`], [`Timer`], [`Prepare`]). Dropping the value closes
+//! the handle; libuv's close callback, and nothing else, frees the memory. What happens on a handle is reported to the
+//! [`Events`] of its [`Loop`], under the token that the handle was made with: whoever receives it looks the token up in a table
+//! of its own, so no pointer crosses and a late event finds nothing instead of freed memory.
+//!
+//! Everything here belongs to one thread, the loop's, and is neither `Send` nor `Sync`.
+
+mod addr;
+mod handle;
+mod stream;
+mod sys;
+mod timer;
+
+use std::cell::{Cell, RefCell};
+use std::ffi::{c_int, c_void};
+use std::ptr::NonNull;
+use std::rc::{Rc, Weak};
+
+pub use addr::Address;
+pub use stream::{ListenOptions, Stream};
+pub use timer::{Prepare, Timer};
+
+/// A libuv error: negative, the same number as Node's `error.errno`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Errno(pub i32);
+
+macro_rules! errno {
+    ($($(#[$doc:meta])* $name:ident = $unix:expr, $windows:expr;)*) => {
+        impl Errno {
+            $($(#[$doc])*
+            #[cfg(unix)]
+            pub const $name: Errno = Errno(-($unix));
+            $(#[$doc])*
+            #[cfg(windows)]
+            pub const $name: Errno = Errno($windows);)*
+        }
+    };
+}
+
+errno! {
+    /// The write would block.
+    EAGAIN = libc::EAGAIN, -4088;
+    /// The handle is gone.
+    EBADF = libc::EBADF, -4083;
+    /// An argument that no call can take.
+    EINVAL = libc::EINVAL, -4071;
+    /// The operation does not exist for this kind of handle or on this system.
+    ENOTSUP = libc::ENOTSUP, -4049;
+    /// A queued operation ended because its handle closed.
+    ECANCELED = libc::ECANCELED, -4081;
+    /// Too many slots are in use.
+    EMFILE = libc::EMFILE, -4066;
+    /// No connection to write to.
+    ENOTCONN = libc::ENOTCONN, -4053;
+}
+
+impl Errno {
+    /// The peer ended its side.
+    pub const EOF: Errno = Errno(-4095);
+
+    fn check(code: c_int) -> Result<(), Errno> {
+        if code < 0 { Err(Errno(code)) } else { Ok(()) }
+    }
+}
+
+/// What libuv reports. Called on the loop's thread, one call at a time, never from within a call into this module.
+pub trait Events: 'static {
+    /// A listening stream has a connection to [`Stream::accept`].
+    fn connection(&self, token: u32, result: Result<(), Errno>);
+    /// A [`Stream::connect_tcp`] or [`Stream::connect_pipe`] ended.
+    fn connected(&self, token: u32, result: Result<(), Errno>);
+    /// Bytes arrived (valid for the call only), or the stream failed; [`Errno::EOF`] is the peer's orderly end.
+    fn read(&self, token: u32, result: Result<&[u8], Errno>);
+    /// A [`Stream::write`] ended.
+    fn written(&self, token: u32, result: Result<(), Errno>);
+    /// A [`Stream::shutdown`] ended.
+    fn shutdown(&self, token: u32, result: Result<(), Errno>);
+    /// A handle is closed and its memory free.
+    fn closed(&self, token: u32);
+    /// A [`Timer`] is due.
+    fn timer(&self, token: u32);
+    /// The loop is about to wait for I/O (only while a [`Prepare`] is started).
+    fn prepare(&self);
+    /// The last open handle of a loop that is [`Loop::drain`]ing is closed.
+    fn drained(&self);
+}
+
+/// One read takes at most this much: libuv's own suggestion, and what one `recv` of a busy socket brings.
+const READ_BUFFER: usize = 64 * 1024;
+
+struct Shared {
+    raw: NonNull<sys::Loop>,
+    events: Weak<dyn Events>,
+    /// Where every read of the loop lands; `None` while a read callback looks at it.
+    scratch: RefCell<Option<Box<[u8]>>>,
+    open: Cell<usize>,
+    draining: Cell<bool>,
+}
+
+/// Node's event loop, as far as this crate uses it.
+#[derive(Clone)]
+pub struct Loop(Rc<Shared>);
+
+impl Loop {
+    /// Wraps the loop of a Node environment; `events` is told what happens on its handles.
+    ///
+    /// Returns `None` for a null pointer.
+    ///
+    /// # Safety
+    /// `raw` is the `uv_loop_t` of the calling thread's Node environment, and outlives every handle made on it.
+    pub unsafe fn new(raw: *mut c_void, events: Weak<dyn Events>) -> Option<Loop> {
+        Some(Loop(Rc::new(Shared {
+            raw: NonNull::new(raw.cast())?,
+            events,
+            scratch: RefCell::new(None),
+            open: Cell::new(0),
+            draining: Cell::new(false),
+        })))
+    }
+
+    /// The loop's clock in milliseconds, as of the current turn.
+    pub fn now(&self) -> u64 {
+        // SAFETY: the loop outlives `self` (contract of `new`).
+        unsafe { sys::uv_now(self.0.raw.as_ptr()) }
+    }
+
+    /// Handles that are open or closing.
+    pub fn open_handles(&self) -> usize {
+        self.0.open.get()
+    }
+
+    /// From now on [`Events::drained`] is called when no handle is left; returns whether that is so already.
+    pub fn drain(&self) -> bool {
+        self.0.draining.set(true);
+        self.0.open.get() == 0
+    }
+}

@@ -1,0 +1,366 @@
+//! TCP sockets and pipes (Unix sockets, Windows named pipes): listening, connecting, reading, writing.
+
+use super::addr::SockAddr;
+use super::handle::{Handle, context, finish, on_close, request};
+use super::{Address, Errno, Loop, READ_BUFFER, sys};
+use std::ffi::{CString, c_char, c_int, c_uint};
+
+/// A TCP socket or a pipe.
+pub struct Stream {
+    handle: Handle,
+    tcp: bool,
+}
+
+/// How a TCP port is taken.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct ListenOptions {
+    /// `IPV6_V6ONLY`: an IPv6 socket does not take IPv4 connections.
+    pub ipv6_only: bool,
+    /// `SO_REUSEPORT`: several processes listen on the port and the kernel spreads connections over them.
+    pub reuse_port: bool,
+}
+
+impl Stream {
+    /// An unconnected TCP stream.
+    pub fn tcp(uv: &Loop, token: u32) -> Result<Stream, Errno> {
+        Ok(Stream {
+            handle: Handle::new(uv, sys::TCP, token, sys::uv_tcp_init)?,
+            tcp: true,
+        })
+    }
+
+    /// An unconnected pipe.
+    pub fn pipe(uv: &Loop, token: u32) -> Result<Stream, Errno> {
+        Ok(Stream {
+            handle: Handle::new(uv, sys::NAMED_PIPE, token, pipe_init)?,
+            tcp: false,
+        })
+    }
+
+    /// A stream over an open file descriptor: a socket or a pipe, whichever it is. The descriptor is ours from then on.
+    pub fn open(uv: &Loop, token: u32, fd: i32) -> Result<Stream, Errno> {
+        // SAFETY: a pure query; a bad descriptor gives UV_UNKNOWN_HANDLE.
+        let kind = unsafe { sys::uv_guess_handle(fd) };
+        match kind {
+            sys::TCP => {
+                let stream = Stream::tcp(uv, token)?;
+                // SAFETY: the handle is open and not bound to a socket yet.
+                Errno::check(unsafe { sys::uv_tcp_open(stream.handle.raw(), fd as sys::OsSocket) })?;
+                Ok(stream)
+            }
+            sys::NAMED_PIPE => {
+                let stream = Stream::pipe(uv, token)?;
+                // SAFETY: the handle is open and not bound to a pipe yet.
+                Errno::check(unsafe { sys::uv_pipe_open(stream.handle.raw(), fd) })?;
+                Ok(stream)
+            }
+            _ => Err(Errno::EINVAL),
+        }
+    }
+
+    /// Like [`Stream::open`], over a copy of the descriptor: the original stays its owner's.
+    #[cfg(unix)]
+    pub fn open_copy(uv: &Loop, token: u32, fd: i32) -> Result<Stream, Errno> {
+        use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd};
+        if fd < 0 {
+            return Err(Errno::EBADF);
+        }
+        // SAFETY: not -1; whether it is open the copy below finds out.
+        let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
+        let copy = borrowed
+            .try_clone_to_owned()
+            .map_err(|error| Errno(-error.raw_os_error().unwrap_or(libc::EINVAL)))?;
+        let stream = Stream::open(uv, token, copy.as_raw_fd())?;
+        // The stream owns it now.
+        let _ = copy.into_raw_fd();
+        Ok(stream)
+    }
+
+    /// Like [`Stream::open`], over a copy of the descriptor: the original stays its owner's.
+    #[cfg(not(unix))]
+    pub fn open_copy(_uv: &Loop, _token: u32, _fd: i32) -> Result<Stream, Errno> {
+        Err(Errno::ENOTSUP)
+    }
+
+    /// Keeps the loop alive, or no longer.
+    pub fn set_ref(&self, referenced: bool) {
+        self.handle.set_ref(referenced);
+    }
+
+    /// Whether the stream keeps the loop alive.
+    pub fn has_ref(&self) -> bool {
+        self.handle.has_ref()
+    }
+
+    /// The descriptor under the stream; -1 where there is none (Windows, not connected yet).
+    pub fn fd(&self) -> i32 {
+        #[cfg(unix)]
+        {
+            let mut fd: c_int = -1;
+            // SAFETY: the handle is open; on an error `fd` stays -1.
+            unsafe { sys::uv_fileno(self.handle.raw(), &raw mut fd) };
+            fd
+        }
+        #[cfg(not(unix))]
+        -1
+    }
+
+    /// Binds a TCP stream to a local address (port 0: any).
+    pub fn bind_tcp(&self, ip: &str, port: u16, options: ListenOptions) -> Result<(), Errno> {
+        if options.reuse_port {
+            return self.bind_reuse_port(ip, port, options);
+        }
+        let addr = SockAddr::parse(ip, port)?;
+        let flags: c_uint = if options.ipv6_only { sys::TCP_IPV6ONLY } else { 0 };
+        // SAFETY: the handle is open, the address is filled.
+        Errno::check(unsafe { sys::uv_tcp_bind(self.handle.raw(), addr.as_ptr(), flags) })
+    }
+
+    /// Node 20's libuv knows no `UV_TCP_REUSEPORT`: the socket is made and bound here, and handed over.
+    #[cfg(unix)]
+    fn bind_reuse_port(&self, ip: &str, port: u16, options: ListenOptions) -> Result<(), Errno> {
+        use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+        use std::os::fd::IntoRawFd;
+        let errno = |error: std::io::Error| Errno(-error.raw_os_error().unwrap_or(libc::EINVAL));
+        let ip: std::net::IpAddr = ip.parse().map_err(|_| Errno::EINVAL)?;
+        let addr = SockAddr::from(std::net::SocketAddr::new(ip, port));
+        let socket = Socket::new(
+            Domain::for_address((ip, port).into()),
+            Type::STREAM,
+            Some(Protocol::TCP),
+        )
+        .map_err(errno)?;
+        socket.set_nonblocking(true).map_err(errno)?;
+        socket.set_reuse_address(true).map_err(errno)?;
+        socket.set_reuse_port(true).map_err(errno)?;
+        if ip.is_ipv6() {
+            socket.set_only_v6(options.ipv6_only).map_err(errno)?;
+        }
+        socket.bind(&addr).map_err(errno)?;
+        // SAFETY: the handle is open and not bound to a socket yet; the descriptor's ownership moves into it.
+        Errno::check(unsafe { sys::uv_tcp_open(self.handle.raw(), socket.into_raw_fd()) })
+    }
+
+    #[cfg(not(unix))]
+    fn bind_reuse_port(&self, _ip: &str, _port: u16, _options: ListenOptions) -> Result<(), Errno> {
+        Err(Errno::ENOTSUP)
+    }
+
+    /// Binds a pipe to a path (Unix) or pipe name (Windows).
+    pub fn bind_pipe(&self, path: &[u8]) -> Result<(), Errno> {
+        let path = CString::new(path).map_err(|_| Errno::EINVAL)?;
+        // SAFETY: the handle is open, `path` is a C string.
+        Errno::check(unsafe { sys::uv_pipe_bind(self.handle.raw(), path.as_ptr()) })
+    }
+
+    /// Opens a bound pipe to other users: bit 0 readable, bit 1 writable (`UV_READABLE`, `UV_WRITABLE`).
+    pub fn chmod_pipe(&self, mode: i32) -> Result<(), Errno> {
+        if self.tcp {
+            return Err(Errno::ENOTSUP);
+        }
+        // SAFETY: the handle is an open pipe.
+        Errno::check(unsafe { sys::uv_pipe_chmod(self.handle.raw(), mode) })
+    }
+
+    /// Starts to listen; each connection is an [`super::Events::connection`].
+    pub fn listen(&self, backlog: i32) -> Result<(), Errno> {
+        // SAFETY: the handle is open.
+        Errno::check(unsafe { sys::uv_listen(self.handle.raw(), backlog, on_connection) })
+    }
+
+    /// Takes a connection that was reported, as a stream of the same kind under `token`.
+    pub fn accept(&self, uv: &Loop, token: u32) -> Result<Stream, Errno> {
+        let client = if self.tcp {
+            Stream::tcp(uv, token)?
+        } else {
+            Stream::pipe(uv, token)?
+        };
+        // SAFETY: both handles are open and of one kind.
+        Errno::check(unsafe { sys::uv_accept(self.handle.raw(), client.handle.raw()) })?;
+        Ok(client)
+    }
+
+    /// Starts to connect; the end is an [`super::Events::connected`].
+    pub fn connect_tcp(&self, ip: &str, port: u16) -> Result<(), Errno> {
+        let addr = SockAddr::parse(ip, port)?;
+        request(&self.handle, sys::REQ_CONNECT, Vec::new(), |req, _, _| {
+            // SAFETY: request and handle are live until the callback, the address is copied at once.
+            unsafe { sys::uv_tcp_connect(req, self.handle.raw(), addr.as_ptr(), on_connect) }
+        })
+    }
+
+    /// Starts to connect to a pipe; the end is an [`super::Events::connected`].
+    pub fn connect_pipe(&self, path: &[u8]) -> Result<(), Errno> {
+        let path = CString::new(path).map_err(|_| Errno::EINVAL)?;
+        request(&self.handle, sys::REQ_CONNECT, Vec::new(), |req, _, _| {
+            // SAFETY: request and handle are live until the callback, the name is copied at once.
+            unsafe { sys::uv_pipe_connect(req, self.handle.raw(), path.as_ptr(), on_connect) };
+            0
+        })
+    }
+
+    /// Starts to read: bytes, end and errors come as [`super::Events::read`].
+    pub fn read_start(&self) -> Result<(), Errno> {
+        // SAFETY: the handle is open.
+        Errno::check(unsafe { sys::uv_read_start(self.handle.raw(), on_alloc, on_read) })
+    }
+
+    /// Stops to read; the kernel's buffer fills and the peer feels it.
+    pub fn read_stop(&self) {
+        // SAFETY: the handle is open. Stopping cannot fail.
+        unsafe { sys::uv_read_stop(self.handle.raw()) };
+    }
+
+    /// Writes what the kernel takes at once; returns how many bytes that is, 0 when it takes none now.
+    pub fn try_write(&self, bytes: &[u8]) -> Result<usize, Errno> {
+        let buf = sys::Buf {
+            base: bytes.as_ptr().cast::<c_char>().cast_mut(),
+            len: bytes.len() as _,
+        };
+        // SAFETY: the handle is open; libuv only reads the bytes, and only during the call.
+        let code = unsafe { sys::uv_try_write(self.handle.raw(), &raw const buf, 1) };
+        match Errno::check(code) {
+            Ok(()) => Ok(code as usize),
+            Err(Errno::EAGAIN) => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Queues bytes; the end is an [`super::Events::written`].
+    pub fn write(&self, bytes: Vec<u8>) -> Result<(), Errno> {
+        request(&self.handle, sys::REQ_WRITE, bytes, |req, base, length| {
+            let buf = sys::Buf {
+                base: base.cast(),
+                len: length as _,
+            };
+            // SAFETY: request, handle and the bytes in the request's data are live until the callback.
+            unsafe { sys::uv_write(req, self.handle.raw(), &raw const buf, 1, on_write) }
+        })
+    }
+
+    /// Ends our side after all queued writes; the end is an [`super::Events::shutdown`].
+    pub fn shutdown(&self) -> Result<(), Errno> {
+        request(&self.handle, sys::REQ_SHUTDOWN, Vec::new(), |req, _, _| {
+            // SAFETY: request and handle are live until the callback.
+            unsafe { sys::uv_shutdown(req, self.handle.raw(), on_shutdown) }
+        })
+    }
+
+    /// Closes a TCP connection with RST instead of FIN.
+    pub fn reset(self) -> Result<(), Errno> {
+        if !self.tcp {
+            return Err(Errno::ENOTSUP);
+        }
+        let raw = self.handle.into_raw();
+        // SAFETY: the handle is open; when the call succeeds it closes it and `on_close` frees it.
+        let code = unsafe { sys::uv_tcp_close_reset(raw, on_close) };
+        if code < 0 {
+            // libuv did not close it: the ordinary way does.
+            drop(Handle::from_raw(raw));
+        }
+        Errno::check(code)
+    }
+
+    /// `TCP_NODELAY`.
+    pub fn set_nodelay(&self, enable: bool) -> Result<(), Errno> {
+        if !self.tcp {
+            return Err(Errno::ENOTSUP);
+        }
+        // SAFETY: the handle is an open TCP handle.
+        Errno::check(unsafe { sys::uv_tcp_nodelay(self.handle.raw(), c_int::from(enable)) })
+    }
+
+    /// `SO_KEEPALIVE`, the first probe after `delay` seconds of silence (at least 1).
+    pub fn set_keepalive(&self, enable: bool, delay: u32) -> Result<(), Errno> {
+        if !self.tcp {
+            return Err(Errno::ENOTSUP);
+        }
+        // SAFETY: the handle is an open TCP handle.
+        Errno::check(unsafe { sys::uv_tcp_keepalive(self.handle.raw(), c_int::from(enable), delay.max(1)) })
+    }
+
+    /// Our end of a TCP stream.
+    pub fn local_address(&self) -> Result<Address, Errno> {
+        self.address(sys::uv_tcp_getsockname)
+    }
+
+    /// The peer's end of a TCP stream.
+    pub fn peer_address(&self) -> Result<Address, Errno> {
+        self.address(sys::uv_tcp_getpeername)
+    }
+
+    fn address(
+        &self,
+        query: unsafe extern "C" fn(*const sys::Handle, *mut sys::SockAddr, *mut c_int) -> c_int,
+    ) -> Result<Address, Errno> {
+        if !self.tcp {
+            return Err(Errno::ENOTSUP);
+        }
+        SockAddr::query(|addr, length| {
+            // SAFETY: the handle is an open TCP handle, `addr` has `length` bytes of room.
+            unsafe { query(self.handle.raw(), addr, length) }
+        })
+    }
+}
+
+unsafe extern "C" fn pipe_init(uv: *mut sys::Loop, handle: *mut sys::Handle) -> c_int {
+    // SAFETY: the caller's promise; 0: no descriptors are passed over it.
+    unsafe { sys::uv_pipe_init(uv, handle, 0) }
+}
+
+unsafe extern "C" fn on_connection(raw: *mut sys::Handle, status: c_int) {
+    // SAFETY: libuv passes the open listening handle.
+    let context = unsafe { context(raw) };
+    context.emit(|events| events.connection(context.token, Errno::check(status)));
+}
+
+/// One buffer serves every read of the loop: libuv asks for it right before it reads and reports right after.
+unsafe extern "C" fn on_alloc(raw: *mut sys::Handle, _suggested: usize, buf: *mut sys::Buf) {
+    // SAFETY: libuv passes an open handle.
+    let context = unsafe { context(raw) };
+    let mut scratch = context.shared.scratch.borrow_mut();
+    let scratch = scratch.get_or_insert_with(|| vec![0; READ_BUFFER].into_boxed_slice());
+    let filled = sys::Buf {
+        base: scratch.as_mut_ptr().cast(),
+        len: scratch.len() as _,
+    };
+    // SAFETY: `buf` is libuv's to fill. The box's address stays until a read callback takes it out, and puts it back.
+    unsafe { buf.write(filled) };
+}
+
+unsafe extern "C" fn on_read(raw: *mut sys::Handle, count: isize, _buf: *const sys::Buf) {
+    if count == 0 {
+        return; // EAGAIN: libuv gives the buffer back.
+    }
+    // SAFETY: libuv passes the open handle.
+    let context = unsafe { context(raw) };
+    // The handle can close, and its context go only later, in a turn of its own; the shared part is kept for the way out.
+    let shared = context.shared.clone();
+    let Some(scratch) = shared.scratch.borrow_mut().take() else {
+        return;
+    };
+    let result = match usize::try_from(count) {
+        Ok(length) => Ok(&scratch[..length.min(scratch.len())]),
+        Err(_) => Err(Errno(count as i32)),
+    };
+    context.emit(|events| events.read(context.token, result));
+    shared.scratch.replace(Some(scratch));
+}
+
+unsafe extern "C" fn on_connect(req: *mut sys::Request, status: c_int) {
+    // SAFETY: libuv passes the request of `connect_…`, once.
+    let request = unsafe { finish(req) };
+    request.emit(|events| events.connected(request.token, Errno::check(status)));
+}
+
+unsafe extern "C" fn on_write(req: *mut sys::Request, status: c_int) {
+    // SAFETY: libuv passes the request of `write`, once.
+    let request = unsafe { finish(req) };
+    request.emit(|events| events.written(request.token, Errno::check(status)));
+}
+
+unsafe extern "C" fn on_shutdown(req: *mut sys::Request, status: c_int) {
+    // SAFETY: libuv passes the request of `shutdown`, once.
+    let request = unsafe { finish(req) };
+    request.emit(|events| events.shutdown(request.token, Errno::check(status)));
+}

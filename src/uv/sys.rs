@@ -1,0 +1,113 @@
+//! libuv as Node exports it: opaque types and the functions this crate calls, declared by hand.
+//!
+//! Every Node binary exports libuv's symbols, so nothing is linked. Only functions are used, never struct fields: sizes come from
+//! `uv_handle_size` and `uv_req_size`, so one binary runs on every libuv of Node 20 to 26 (1.46 to 1.52).
+//! Source: <https://docs.libuv.org/en/v1.x/api.html>.
+
+use std::ffi::{c_char, c_int, c_uint, c_void};
+
+macro_rules! opaque {
+    ($($name:ident)*) => {$(
+        #[repr(C)]
+        pub struct $name { _opaque: [u8; 0] }
+    )*};
+}
+
+opaque! { Loop Handle Request SockAddr }
+
+/// `uv_buf_t`: Windows puts the length first, because it is a `WSABUF` there.
+#[repr(C)]
+#[cfg(not(windows))]
+pub struct Buf {
+    pub base: *mut c_char,
+    pub len: usize,
+}
+
+/// `uv_buf_t`: Windows puts the length first, because it is a `WSABUF` there.
+#[repr(C)]
+#[cfg(windows)]
+pub struct Buf {
+    pub len: u32,
+    pub base: *mut c_char,
+}
+
+/// Room for any socket address, aligned for it (`sockaddr_storage` is 128 bytes everywhere).
+#[repr(C, align(16))]
+pub struct SockAddrStorage(pub [u8; 128]);
+
+// `uv_handle_type` and `uv_req_type`: positions in libuv's maps, which are frozen within 1.x.
+pub const NAMED_PIPE: c_int = 7;
+pub const PREPARE: c_int = 9;
+pub const TCP: c_int = 12;
+pub const TIMER: c_int = 13;
+pub const REQ_CONNECT: c_int = 2;
+pub const REQ_WRITE: c_int = 3;
+pub const REQ_SHUTDOWN: c_int = 4;
+
+/// `UV_TCP_IPV6ONLY`.
+pub const TCP_IPV6ONLY: c_uint = 1;
+
+#[cfg(not(windows))]
+pub type OsSocket = c_int;
+#[cfg(windows)]
+pub type OsSocket = usize;
+
+pub type CloseCb = unsafe extern "C" fn(*mut Handle);
+pub type AllocCb = unsafe extern "C" fn(*mut Handle, usize, *mut Buf);
+pub type ReadCb = unsafe extern "C" fn(*mut Handle, isize, *const Buf);
+pub type ConnectionCb = unsafe extern "C" fn(*mut Handle, c_int);
+pub type RequestCb = unsafe extern "C" fn(*mut Request, c_int);
+pub type HandleCb = unsafe extern "C" fn(*mut Handle);
+
+unsafe extern "C" {
+    pub fn uv_handle_size(kind: c_int) -> usize;
+    pub fn uv_req_size(kind: c_int) -> usize;
+    pub fn uv_handle_get_data(handle: *const Handle) -> *mut c_void;
+    pub fn uv_handle_set_data(handle: *mut Handle, data: *mut c_void);
+    pub fn uv_req_get_data(req: *const Request) -> *mut c_void;
+    pub fn uv_req_set_data(req: *mut Request, data: *mut c_void);
+    pub fn uv_now(uv_loop: *const Loop) -> u64;
+
+    pub fn uv_close(handle: *mut Handle, cb: CloseCb);
+    pub fn uv_ref(handle: *mut Handle);
+    pub fn uv_unref(handle: *mut Handle);
+    pub fn uv_has_ref(handle: *const Handle) -> c_int;
+    #[cfg(unix)]
+    pub fn uv_fileno(handle: *const Handle, fd: *mut c_int) -> c_int;
+
+    pub fn uv_listen(stream: *mut Handle, backlog: c_int, cb: ConnectionCb) -> c_int;
+    pub fn uv_accept(server: *mut Handle, client: *mut Handle) -> c_int;
+    pub fn uv_read_start(stream: *mut Handle, alloc: AllocCb, read: ReadCb) -> c_int;
+    pub fn uv_read_stop(stream: *mut Handle) -> c_int;
+    pub fn uv_try_write(stream: *mut Handle, bufs: *const Buf, count: c_uint) -> c_int;
+    pub fn uv_write(req: *mut Request, stream: *mut Handle, bufs: *const Buf, count: c_uint, cb: RequestCb) -> c_int;
+    pub fn uv_shutdown(req: *mut Request, stream: *mut Handle, cb: RequestCb) -> c_int;
+
+    pub fn uv_tcp_init(uv_loop: *mut Loop, handle: *mut Handle) -> c_int;
+    pub fn uv_tcp_open(handle: *mut Handle, socket: OsSocket) -> c_int;
+    pub fn uv_tcp_nodelay(handle: *mut Handle, enable: c_int) -> c_int;
+    pub fn uv_tcp_keepalive(handle: *mut Handle, enable: c_int, delay: c_uint) -> c_int;
+    pub fn uv_tcp_bind(handle: *mut Handle, addr: *const SockAddr, flags: c_uint) -> c_int;
+    pub fn uv_tcp_getsockname(handle: *const Handle, name: *mut SockAddr, len: *mut c_int) -> c_int;
+    pub fn uv_tcp_getpeername(handle: *const Handle, name: *mut SockAddr, len: *mut c_int) -> c_int;
+    pub fn uv_tcp_connect(req: *mut Request, handle: *mut Handle, addr: *const SockAddr, cb: RequestCb) -> c_int;
+    pub fn uv_tcp_close_reset(handle: *mut Handle, cb: CloseCb) -> c_int;
+
+    pub fn uv_pipe_init(uv_loop: *mut Loop, handle: *mut Handle, ipc: c_int) -> c_int;
+    pub fn uv_pipe_open(handle: *mut Handle, file: c_int) -> c_int;
+    pub fn uv_pipe_bind(handle: *mut Handle, name: *const c_char) -> c_int;
+    pub fn uv_pipe_chmod(handle: *mut Handle, flags: c_int) -> c_int;
+    pub fn uv_pipe_connect(req: *mut Request, handle: *mut Handle, name: *const c_char, cb: RequestCb);
+
+    pub fn uv_timer_init(uv_loop: *mut Loop, handle: *mut Handle) -> c_int;
+    pub fn uv_timer_start(handle: *mut Handle, cb: HandleCb, timeout: u64, repeat: u64) -> c_int;
+    pub fn uv_timer_stop(handle: *mut Handle) -> c_int;
+    pub fn uv_prepare_init(uv_loop: *mut Loop, handle: *mut Handle) -> c_int;
+    pub fn uv_prepare_start(handle: *mut Handle, cb: HandleCb) -> c_int;
+    pub fn uv_prepare_stop(handle: *mut Handle) -> c_int;
+
+    pub fn uv_ip4_addr(ip: *const c_char, port: c_int, addr: *mut SockAddr) -> c_int;
+    pub fn uv_ip6_addr(ip: *const c_char, port: c_int, addr: *mut SockAddr) -> c_int;
+    pub fn uv_ip_name(addr: *const SockAddr, dst: *mut c_char, size: usize) -> c_int;
+    pub fn uv_guess_handle(file: c_int) -> c_int;
+}
