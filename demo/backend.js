@@ -3,7 +3,7 @@
 // The front starts it with `child_process.fork`, is told the port over the IPC channel, and talks to it over rpc from then on.
 // When the channel closes, the front is gone, however it went, and the backend goes too.
 
-const { rpc } = require('..')
+const { rpc } = require('ironwire')
 const messages = require('./lib/messages')
 const courses = new Map(require('./courses.json').map((course) => [course.id, course]))
 

@@ -4,7 +4,7 @@
 
 const path = require('node:path')
 const { parseArgs } = require('node:util')
-const { http } = require('..')
+const { http } = require('ironwire')
 const { Api, sendError } = require('./lib/api')
 const { Courses } = require('./lib/courses')
 const { serveFolder } = require('./lib/files')

@@ -39,8 +39,8 @@ function rewrite(text, implementation, port) {
 }
 
 /** Starts a script; it is killed when the test ends. `lines(n)` waits for n lines of stdout, `ended` for the process. */
-function start(t, file, ...args) {
-  const child = spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+function start(t, file, options = {}) {
+  const child = spawn(process.execPath, [file], { stdio: ['ignore', 'pipe', 'pipe'], ...options })
   const run = { child, stdout: '', stderr: '' }
   const waiting = new Set()
   child.stdout.setEncoding('utf8').on('data', (text) => {

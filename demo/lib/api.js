@@ -108,8 +108,9 @@ class Api {
     }
   }
 
-  /** Ends every stream, so that the server can close. */
+  /** Ends every call and every stream, so that the server can close. */
   close() {
+    this.#courses.close()
     for (const stream of this.#streams) stream.res.end()
   }
 

@@ -1,6 +1,6 @@
 // The front's side of the courses service: typed calls over rpc, each one timed.
 
-const { rpc } = require('../..')
+const { rpc } = require('ironwire')
 const messages = require('./messages')
 
 /** A call unanswered for this long has failed. Above the longest delay that the backend can be asked for. */
@@ -27,17 +27,21 @@ class Courses {
 
   /** Talks to the backend at this port of this machine from now on. */
   connect(port) {
-    this.disconnect('it was replaced')
-    this.#away = null
+    this.#client?.destroy()
     this.#client = rpc.connect(`127.0.0.1:${port}`)
-    // A lost connection fails the calls in flight, one by one, with a reason of their own. There is nothing to add here.
-    this.#client.on('error', () => {})
+    this.#away = null
   }
 
+  /** The backend is gone: new calls fail with the reason, those in flight fail because their connection is lost. */
   disconnect(reason) {
     this.#away = reason
-    this.#client?.close()
+  }
+
+  /** Ends every call and the connection. */
+  close() {
+    this.#client?.destroy()
     this.#client = null
+    this.#away = 'the front is ending'
   }
 
   /** Every id the backend has. `callback(error, ids, milliseconds)` */
@@ -101,7 +105,7 @@ class Courses {
   }
 
   #call(method, Request, request, Reply, callback) {
-    if (!this.#client) {
+    if (this.#away) {
       process.nextTick(callback, new BackendAway(this.#away))
       return
     }

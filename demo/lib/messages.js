@@ -2,6 +2,6 @@
 
 const fs = require('node:fs')
 const path = require('node:path')
-const { protobuf } = require('../..')
+const { protobuf } = require('ironwire')
 
 module.exports = protobuf(fs.readFileSync(path.join(__dirname, '..', 'courses.proto')))

@@ -1,0 +1,144 @@
+// Every example runs and prints what its comments promise, so that none of them rots.
+
+const assert = require('node:assert')
+const { createHash } = require('node:crypto')
+const fs = require('node:fs')
+const path = require('node:path')
+const { test } = require('node:test')
+const { start } = require('../tutorial/support')
+
+const EXAMPLES = path.join(__dirname, '../../examples')
+const seen = new Set()
+
+function run(t, file, env = {}) {
+  seen.add(file)
+  return start(t, path.join(EXAMPLES, file), { env: { ...process.env, ...env } })
+}
+
+/** Starts a server on a port that the system chooses; it prints where. */
+async function serve(t, file) {
+  const server = run(t, file, { PORT: '0' })
+  const [line] = await server.lines(1)
+  return { server, port: /:(\d+)$/.exec(line)[1] }
+}
+
+/** Runs to the end and returns the lines that were printed. */
+async function linesOf(t, file, env) {
+  const process = run(t, file, env)
+  assert.deepStrictEqual(await process.ended, { code: 0, signal: null }, process.stderr)
+  assert.strictEqual(process.stderr, '')
+  return process.stdout.split('\n').slice(0, -1)
+}
+
+test('http/hello', async (t) => {
+  const { port } = await serve(t, 'http/hello.js')
+  const response = await fetch(`http://127.0.0.1:${port}/there?x=1`)
+  assert.strictEqual(response.headers.get('content-type'), 'text/plain; charset=utf-8')
+  assert.strictEqual(await response.text(), 'You asked for /there?x=1\n')
+})
+
+test('http/page', async (t) => {
+  const { port } = await serve(t, 'http/page.js')
+  const response = await fetch(`http://127.0.0.1:${port}/`)
+  assert.strictEqual(response.headers.get('content-type'), 'text/html; charset=utf-8')
+  assert.strictEqual(await response.text(), fs.readFileSync(path.join(EXAMPLES, 'http/page.html'), 'utf8'))
+})
+
+test('http/upload', async (t) => {
+  const { port } = await serve(t, 'http/upload.js')
+  const body = Buffer.alloc(3_000_000, 'some of everything ')
+  const response = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body })
+  assert.strictEqual(
+    await response.text(),
+    `3000000 bytes, sha256 ${createHash('sha256').update(body).digest('hex')}\n`,
+  )
+})
+
+test('buffers/numbers', async (t) => {
+  assert.deepStrictEqual(await linesOf(t, 'buffers/numbers.js'), [
+    '<Buffer 69 72 6f 6e 77 69 72 65> <Buffer 01 02 03 04> <Buffer 00 00 00 00 00 00 00 00>',
+    '<Buffer 01 0c 03 04>',
+    '<Buffer 01 0c 02 00>',
+    '<Buffer 01 0c 00 02>',
+    '512 2',
+    'ERR_OUT_OF_RANGE: The value of "value" is out of range. It must be >= -128 and <= 127. Received 128',
+  ])
+})
+
+test('protobuf/person', async (t) => {
+  assert.deepStrictEqual(await linesOf(t, 'protobuf/person.js'), [
+    '<Buffer 08 0c 12 03 41 64 61 1a 04 6a 61 76 61 1a 06 70 79 74 68 6f 6e>',
+    "{ age: 12, name: 'Ada', languages: [ 'java', 'python' ] }",
+    'protobuf 21 bytes, JSON 53 bytes',
+    'age is required',
+    'Decoded message is not valid',
+  ])
+})
+
+test('error-first', async (t) => {
+  assert.deepStrictEqual(await linesOf(t, 'error-first.js'), [
+    '1. the call returned; its callback has not run yet',
+    '2. the callback got the error: IRONWIRE_RPC_NOT_CONNECTED',
+    '3. await threw the error: IRONWIRE_RPC_CLOSED',
+    '4. nobody caught: a bug in the callback',
+  ])
+})
+
+test('net/one-way', async (t) => {
+  const { server, port } = await serve(t, 'net/one-way/server.js')
+  assert.deepStrictEqual(await linesOf(t, 'net/one-way/client.js', { PORT: port }), [])
+  const [, ...received] = await server.lines(5)
+  assert.deepStrictEqual(received, ['received one', 'received two', 'received three', 'the client has finished'])
+})
+
+test('net/half-duplex', async (t) => {
+  const { port } = await serve(t, 'net/half-duplex/server.js')
+  assert.deepStrictEqual(await linesOf(t, 'net/half-duplex/client.js', { PORT: port }), [
+    '1 is java',
+    '2 is javascript',
+    '3 is python',
+    '99 is unknown',
+  ])
+})
+
+test('net/full-duplex', async (t) => {
+  const { port } = await serve(t, 'net/full-duplex/server.js')
+  const lines = await linesOf(t, 'net/full-duplex/client.js', { PORT: port })
+  const titles = { 0: '1000 is java', 1: '2000 is javascript', 2: '3000 is python', 3: '4000 is unknown' }
+  const expected = Array.from({ length: 12 }, (_, i) => `question ${i + 1}: ${titles[(i + 1) % 4]}`)
+  // The order is the order of the answers, which is no order.
+  assert.deepStrictEqual(lines.toSorted(), expected.toSorted())
+  seen.add('net/full-duplex/frames.js')
+})
+
+test('rpc', async (t) => {
+  const { port } = await serve(t, 'rpc/server.js')
+  const lines = await linesOf(t, 'rpc/client.js', { PORT: port })
+  assert.deepStrictEqual(lines.toSorted(), [
+    'callback: java',
+    'promises: java, javascript, python',
+    'refused: NO_SUCH_COURSE: There is no course 4000',
+    'too late: IRONWIRE_RPC_TIMEOUT',
+  ])
+})
+
+test('processes', async (t) => {
+  const lines = await linesOf(t, 'processes/main.js')
+  const digest = (text) => {
+    let digest = text
+    for (let i = 0; i < 2000; i++) digest = createHash('sha256').update(digest).digest('hex')
+    return digest.slice(0, 16)
+  }
+  const jobs = Array.from({ length: 8 }, (_, i) => `job ${i}: ${digest(`job ${i}`)} by worker ${(i % 2) + 1}`)
+  assert.deepStrictEqual(lines, [
+    ...jobs,
+    'worker 1: IRONWIRE_RPC_CONNECTION_LOST, request sent: true',
+    `worker 2: ${digest('kept')}`,
+  ])
+  seen.add('processes/worker.js')
+})
+
+test('no example is left out', () => {
+  const all = fs.readdirSync(EXAMPLES, { recursive: true }).filter((file) => file.endsWith('.js'))
+  assert.deepStrictEqual([...seen].sort(), all.map((file) => file.split(path.sep).join('/')).sort())
+})

@@ -1,0 +1,33 @@
+// Full duplex, multiplexed: many questions under way on one connection, answered in whatever order the answers are ready.
+// This is what ironwire's `rpc` does, written out by hand; see examples/rpc for the short way.
+//
+//   node examples/net/full-duplex/server.js    and in another terminal   node examples/net/full-duplex/client.js
+
+const { net, Buffer } = require('ironwire')
+const { encode, decoder } = require('./frames')
+
+const courses = { 1000: 'java', 2000: 'javascript', 3000: 'python' }
+
+const server = net.createServer((socket) => {
+  const push = decoder((sequence, body) => {
+    const id = body.length === 4 ? body.readInt32BE(0) : -1
+    // Each answer takes its own time, so they overtake each other. The sequence number goes back with it.
+    setTimeout(() => {
+      if (!socket.destroyed) socket.write(encode(sequence, Buffer.from(courses[id] ?? 'unknown')))
+    }, Math.random() * 200)
+  })
+  socket.on('data', (chunk) => {
+    try {
+      push(chunk)
+    } catch (error) {
+      // There is no telling where the next frame begins, so the connection has to end.
+      console.log(error.message)
+      socket.destroy()
+    }
+  })
+  socket.on('error', (error) => console.log(`the client is gone: ${error.code}`))
+})
+
+server.listen(process.env.PORT ?? 3001, '127.0.0.1', () => {
+  console.log(`listening on 127.0.0.1:${server.address().port}`)
+})
