@@ -139,6 +139,8 @@ test('processes', async (t) => {
 })
 
 test('no example is left out', () => {
-  const all = fs.readdirSync(EXAMPLES, { recursive: true }).filter((file) => file.endsWith('.js'))
+  const all = fs
+    .readdirSync(EXAMPLES, { recursive: true })
+    .filter((file) => file.endsWith('.js') && !file.startsWith('.'))
   assert.deepStrictEqual([...seen].sort(), all.map((file) => file.split(path.sep).join('/')).sort())
 })
