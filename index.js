@@ -1,3 +1,5 @@
+'use strict'
+
 // The public surface: nothing but wiring. Types and documentation are in index.d.ts.
 
 exports.version = require('./package.json').version

@@ -1,3 +1,5 @@
+'use strict'
+
 // The backend process: it owns the courses and answers remote calls about them.
 //
 // The front starts it with `child_process.fork`, is told the port over the IPC channel, and talks to it over rpc from then on.

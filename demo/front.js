@@ -1,3 +1,5 @@
+'use strict'
+
 // The front process: an HTTP server with a page, a JSON interface, and a backend process that it keeps alive.
 //
 //   browser ──HTTP──▶ front (this file) ──rpc, protobuf──▶ backend (backend.js)

@@ -1,3 +1,5 @@
+'use strict'
+
 // Why callbacks take the error first, and why try/catch around an asynchronous call does not help.
 //
 //   node examples/error-first.js

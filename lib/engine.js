@@ -1,3 +1,5 @@
+'use strict'
+
 // The environment's native engine, started once, and the table that leads from its ids back to JavaScript objects.
 //
 // An owner is any object with `id` and the methods of the events that can reach it: onConnection(id | errno),

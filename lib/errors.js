@@ -1,3 +1,5 @@
+'use strict'
+
 // One table of every error the package throws: Node's code where Node has one, else IRONWIRE_….
 // Node's wording is kept, so that code which matches on messages keeps working.
 

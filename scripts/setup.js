@@ -1,3 +1,5 @@
+'use strict'
+
 // Makes a checkout usable: npm's packages, then the native addon, each only when it is missing or out of date.
 // Shared by `npm start`, `npm test` and `npm run bench`; needs nothing but Node, npm, Rust and a C linker.
 // Run by itself: `node scripts/setup.js`.

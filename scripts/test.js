@@ -1,3 +1,5 @@
+'use strict'
+
 // `npm test`: sets the checkout up, then runs every test: the Rust ones with and without the binding, then node:test.
 //
 //   npm test                         everything

@@ -1,3 +1,5 @@
+'use strict'
+
 // The front as an HTTP server: files, their caching, and a JSON interface that refuses what it should.
 
 const assert = require('node:assert')

@@ -1,3 +1,5 @@
+'use strict'
+
 // The demo's two processes: they start together, end together, and the backend is replaced when it dies.
 
 const assert = require('node:assert')

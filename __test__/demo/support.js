@@ -1,3 +1,5 @@
+'use strict'
+
 // Starts the demo in a process of its own, as a user does, and looks at what is left when it ends.
 
 const { spawn } = require('node:child_process')

@@ -1,3 +1,5 @@
+'use strict'
+
 // The demo as a person meets it: `npm start`, a real browser, a backend that dies.
 
 const assert = require('node:assert')

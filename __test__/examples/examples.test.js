@@ -1,3 +1,5 @@
+'use strict'
+
 // Every example runs and prints what its comments promise, so that none of them rots.
 
 const assert = require('node:assert')

@@ -1,3 +1,5 @@
+'use strict'
+
 // The README's programs run, and print what the comments beside their `console.log` say.
 
 const assert = require('node:assert')

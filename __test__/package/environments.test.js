@@ -1,3 +1,5 @@
+'use strict'
+
 // Several Node environments in one process, and how a process ends: the addon must keep neither alive nor share state.
 
 const test = require('node:test')

@@ -1,3 +1,5 @@
+'use strict'
+
 // The package as a dependant sees it: by its own name, through require and through import.
 
 const test = require('node:test')

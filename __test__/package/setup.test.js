@@ -1,3 +1,5 @@
+'use strict'
+
 // The rules by which `npm start` and `npm test` decide whether packages have to be installed.
 
 const test = require('node:test')

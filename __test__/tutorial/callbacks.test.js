@@ -1,3 +1,5 @@
+'use strict'
+
 // The tutorial's point about callbacks (03.js): the error comes first, later, and once; a try block around the call sees nothing of it,
 // and a throw inside the callback is the process's business.
 

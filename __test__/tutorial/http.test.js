@@ -1,3 +1,5 @@
+'use strict'
+
 // 05.js and 06.js: what a client sees byte for byte, on Node's http and on ironwire's.
 
 const assert = require('node:assert')

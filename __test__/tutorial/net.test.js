@@ -1,3 +1,5 @@
+'use strict'
+
 // The three client and server pairs over TCP. Each side runs on Node's net and on ironwire's, in all four combinations:
 // both implementations speak with themselves and with each other.
 

@@ -1,3 +1,5 @@
+'use strict'
+
 // 07.js and the protocol-buffers script: what they print, which is the same on both sides and what the tutorial says.
 
 const assert = require('node:assert')

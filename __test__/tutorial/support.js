@@ -1,3 +1,5 @@
+'use strict'
+
 // Runs a tutorial script in a process of its own, on Node's modules or on ironwire's, with nothing changed but its `require` and its port.
 
 const { spawn } = require('node:child_process')

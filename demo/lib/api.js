@@ -1,3 +1,5 @@
+'use strict'
+
 // The front's JSON interface. Every error is `{ error: { code, message } }` with a status that fits.
 
 /** How many calls one burst may ask for. */

@@ -1,3 +1,5 @@
+'use strict'
+
 // The front's side of the courses service: typed calls over rpc, each one timed.
 
 const { rpc } = require('ironwire')

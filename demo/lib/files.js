@@ -1,3 +1,5 @@
+'use strict'
+
 // Serves a folder: content types, validators for caching, HEAD, and nothing outside the folder or hidden inside it.
 
 const fs = require('node:fs')

@@ -1,3 +1,5 @@
+'use strict'
+
 // The messages that the front and the backend exchange, compiled once from courses.proto.
 
 const fs = require('node:fs')

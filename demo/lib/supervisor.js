@@ -1,3 +1,5 @@
+'use strict'
+
 // Keeps one backend process alive: starts it, learns its port, starts it again when it ends, waiting longer each time.
 
 const { fork } = require('node:child_process')

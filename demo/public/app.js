@@ -1,3 +1,5 @@
+'use strict'
+
 // The page: listens to the front's event stream and draws what it says.
 
 const $ = (id) => document.getElementById(id)

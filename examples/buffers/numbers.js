@@ -1,3 +1,5 @@
+'use strict'
+
 // Bytes: making them, and writing numbers into them.
 //
 //   node examples/buffers/numbers.js

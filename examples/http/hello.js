@@ -1,3 +1,5 @@
+'use strict'
+
 // The smallest HTTP server.
 //
 //   node examples/http/hello.js        then   curl -i http://127.0.0.1:3000

@@ -1,3 +1,5 @@
+'use strict'
+
 // A page from a file, streamed: the file is read as fast as the client takes it, never faster.
 //
 //   node examples/http/page.js        then open http://127.0.0.1:3000

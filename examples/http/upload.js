@@ -1,3 +1,5 @@
+'use strict'
+
 // A request body as a stream: it is hashed while it arrives, and never held in memory as a whole.
 //
 //   node examples/http/upload.js       then   curl --data-binary @package.json http://127.0.0.1:3000

@@ -1,3 +1,5 @@
+'use strict'
+
 // Several processes: Node runs JavaScript on one core, so work for more cores goes to more processes.
 // This one starts two workers, spreads jobs over them by rpc, and sees one of them die.
 //

@@ -1,3 +1,5 @@
+'use strict'
+
 // A worker of examples/processes/main.js: computes hashes when called.
 
 const { createHash } = require('node:crypto')

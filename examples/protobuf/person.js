@@ -1,3 +1,5 @@
+'use strict'
+
 // Objects to bytes and back, by a schema.
 //
 //   node examples/protobuf/person.js

@@ -1,3 +1,5 @@
+'use strict'
+
 // The calling side of examples/rpc/server.js.
 
 const fs = require('node:fs')

@@ -1,3 +1,5 @@
+'use strict'
+
 // A service on ironwire's rpc, with protobuf bodies.
 //
 //   node examples/rpc/server.js                and in another terminal   node examples/rpc/client.js

@@ -1,3 +1,5 @@
+'use strict'
+
 // What Node's net.Socket and net.Server expect under `_handle`, over the native engine. Keeping to the shape of Node's own
 // TCP and Pipe handles lets their JavaScript (connecting, timeouts, half-open rules, addresses, close order) serve here unchanged.
 

@@ -1,3 +1,5 @@
+'use strict'
+
 // `net`: Node's module with sockets and servers over the native engine.
 
 const net = require('node:net')

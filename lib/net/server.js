@@ -1,3 +1,5 @@
+'use strict'
+
 // net.Server over the native engine: Node's own class parses listen(), resolves hosts and counts connections; binding,
 // listening and accepting are ours.
 

@@ -1,3 +1,5 @@
+'use strict'
+
 // net.Socket over the native engine. Node's own constructor and methods do the streams, timeouts, lookups and the race of
 // addresses (RFC 8305); what is ours is the handle below them and the paths of data up and down.
 
@@ -41,6 +43,7 @@ function Socket(options) {
   options.fd = undefined
   options.onread = undefined
   // Reading starts below, when the handle knows its socket.
+  const manualStart = Boolean(options.manualStart)
   options.manualStart = true
   net.Socket.call(this, options)
   attach(this, handle)
@@ -49,7 +52,7 @@ function Socket(options) {
     handle.reading = false
     handle.readStop()
     this._readableState.flowing = false
-  } else if (options.readable !== false && !options.noReadStart && !arguments[0].manualStart) {
+  } else if (options.readable !== false && !manualStart) {
     this.read(0)
   }
 }

@@ -1,3 +1,5 @@
+'use strict'
+
 // 05.js
 const http = require('http');
 

@@ -1,3 +1,5 @@
+'use strict'
+
 // 06.js
 const http = require('http')
 const fs = require('fs')

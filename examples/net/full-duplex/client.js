@@ -1,3 +1,5 @@
+'use strict'
+
 // The asking side of examples/net/full-duplex/server.js: twelve questions at once, each callback called with its own answer.
 
 const { net, Buffer } = require('ironwire')

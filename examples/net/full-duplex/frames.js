@@ -1,3 +1,5 @@
+'use strict'
+
 // Framing, for both sides. A frame is a length (4 bytes, of what follows), a sequence number (4 bytes), and the body.
 //
 // The length solves two problems that TCP leaves to the application: several messages that arrive as one chunk, and one message

@@ -1,3 +1,5 @@
+'use strict'
+
 // Full duplex, multiplexed: many questions under way on one connection, answered in whatever order the answers are ready.
 // This is what ironwire's `rpc` does, written out by hand; see examples/rpc for the short way.
 //

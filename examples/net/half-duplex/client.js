@@ -1,3 +1,5 @@
+'use strict'
+
 // The asking side of examples/net/half-duplex/server.js: the next question goes out when the answer to the last is in.
 
 const { net, Buffer } = require('ironwire')

@@ -1,3 +1,5 @@
+'use strict'
+
 // Half duplex: one question at a time on a connection, each answered before the next is asked.
 //
 //   node examples/net/half-duplex/server.js    and in another terminal   node examples/net/half-duplex/client.js

@@ -1,3 +1,5 @@
+'use strict'
+
 // The talking side of examples/net/one-way/server.js: three words, then goodbye.
 
 const { net } = require('ironwire')

@@ -1,3 +1,5 @@
+'use strict'
+
 // One way: the client talks, the server listens.
 //
 //   node examples/net/one-way/server.js        and in another terminal   node examples/net/one-way/client.js
