@@ -1,5 +1,3 @@
-'use strict'
-
 // 05.js
 const http = require('http');
 

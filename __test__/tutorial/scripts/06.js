@@ -1,5 +1,3 @@
-'use strict'
-
 // 06.js
 const http = require('http')
 const fs = require('fs')

@@ -1,5 +1,3 @@
-'use strict'
-
 // 07.js
 const buffer = Buffer.from('fltenwall');
 const buffer2 = Buffer.from([1,2,3,4]);
