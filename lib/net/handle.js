@@ -16,8 +16,9 @@ const PROTOCOL_RAW = 0
 function fillAddress(out, text) {
   if (text === undefined) return UV_EBADF
   const [family, address, port] = text.split(' ')
-  out.family = family
+  // In Node's order, which is how the object prints.
   out.address = address
+  out.family = family
   out.port = Number(port)
   return 0
 }

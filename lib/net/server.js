@@ -41,6 +41,8 @@ Server.prototype._listen2 = function (address, port, addressType, backlog, fd, f
     const id = bind(this, address, port, addressType, backlog || DEFAULT_BACKLOG, fd, flags)
     if (id < 0) return fail(this, describedSystemError(id, 'listen', address ?? '0.0.0.0', port))
     this._handle = new Listener(id)
+    // A pipe has a name instead: without this method server.address() gives that.
+    if (port === -1) this._handle.getsockname = undefined
     this._handle.onconnection = (status, id) => accept(this, status, id)
   }
   this._connectionKey = `${addressType}:${address}:${port}`
