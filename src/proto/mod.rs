@@ -9,9 +9,12 @@
 //! `compile_source(name: &str, source: &str, options, resolve)` for one text;
 //! `descriptor::encode(schema: &Schema) -> Vec<u8>` and `descriptor::decode(bytes: &[u8], options) -> Result<Schema, Error>`.
 
+pub mod codec;
 mod error;
+pub mod json;
 mod options;
 pub mod schema;
+pub mod text;
 pub mod wire;
 
 pub use error::Error;

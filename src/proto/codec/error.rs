@@ -1,0 +1,83 @@
+//! One error for everything that can be wrong with a message.
+
+use std::fmt;
+
+use crate::proto::wire::WireError;
+
+/// What went wrong, for an error code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ErrorKind {
+    /// The bytes are not a protobuf message.
+    Wire,
+    /// The text is not JSON, or not of this message.
+    Json,
+    /// The text is not text format, or not of this message.
+    Text,
+    /// A string is not UTF-8.
+    Utf8,
+    /// A required field is missing.
+    Required,
+    /// A limit was reached.
+    Limit,
+    /// The message has no form in the format asked for: a `Duration` out of range has no JSON.
+    Unrepresentable,
+}
+
+/// Why a message could not be read or written.
+// Boxed: results travel through hot recursive code, and errors do not.
+#[derive(Clone, Debug)]
+pub struct Error(Box<(ErrorKind, String)>);
+
+/// A result of the codec.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// An error with a full sentence that says what is wrong and where.
+    #[cold]
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Error(Box::new((kind, message.into())))
+    }
+
+    #[cold]
+    pub(in crate::proto) fn json(message: impl Into<String>) -> Self {
+        Error::new(ErrorKind::Json, message)
+    }
+
+    #[cold]
+    pub(in crate::proto) fn text(message: impl Into<String>) -> Self {
+        Error::new(ErrorKind::Text, message)
+    }
+
+    #[cold]
+    pub(in crate::proto) fn depth() -> Self {
+        Error::new(ErrorKind::Limit, "The message is nested deeper than the limit")
+    }
+
+    #[cold]
+    pub(in crate::proto) fn unrepresentable(message: impl Into<String>) -> Self {
+        Error::new(ErrorKind::Unrepresentable, message)
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.0
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.1)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<WireError> for Error {
+    #[cold]
+    fn from(error: WireError) -> Self {
+        match error {
+            WireError::TooDeep => Error::depth(),
+            _ => Error::new(ErrorKind::Wire, format!("Not a protobuf message: {error}")),
+        }
+    }
+}

@@ -1,0 +1,506 @@
+//! The index of one message: which field lies where.
+//!
+//! A scan reads the tags of one level, steps over nested messages by their length, and leaves a sorted list of occurrences in which
+//! the rules of the wire format are already applied. Printing is then a walk over that list. Each nested message is scanned when the
+//! walk reaches it.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::{Codec, Error, ErrorKind, FieldType, Limits, Result};
+use crate::proto::schema::MessageId;
+use crate::proto::wire::{Reader, WireError, WireType};
+
+/// The field id of an unknown field: it sorts behind all others.
+pub(in crate::proto) const UNKNOWN: u32 = u32::MAX;
+
+/// Bytes `start..end` of the input. A message that occurs several times has several, to be read one after the other.
+pub(in crate::proto) type Segment = (u32, u32);
+
+/// One value in the input.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::proto) struct Occurrence {
+    /// The field's id, [`UNKNOWN`] for an unknown field.
+    pub field: u32,
+    pub wire_type: WireType,
+    /// A number that a closed enum does not know, to be kept as an unknown varint: `field` is [`UNKNOWN`] then, and the field's
+    /// number is in the upper half of `bits`, the enum's number in the lower.
+    pub closed: bool,
+    /// Varint and fixed: the value. Otherwise the bytes it lies in, tag included for an unknown field.
+    pub bits: u64,
+}
+
+impl Occurrence {
+    #[inline]
+    fn span(field: u32, wire_type: WireType, start: usize, end: usize) -> Self {
+        Occurrence {
+            field,
+            wire_type,
+            closed: false,
+            bits: (start as u64) << 32 | end as u64,
+        }
+    }
+
+    /// Where a length-prefixed value, a group or an unknown field lies.
+    #[inline]
+    pub fn segment(&self) -> Segment {
+        ((self.bits >> 32) as u32, self.bits as u32)
+    }
+}
+
+/// A map key, comparable whatever its encoding.
+#[derive(PartialEq, Eq, Hash)]
+enum MapKey<'a> {
+    Number(u64),
+    Text(&'a [u8]),
+}
+
+/// Indexes messages of one input.
+pub(in crate::proto) struct Scanner<'a> {
+    pub codec: &'a Codec,
+    pub input: &'a [u8],
+    /// A stack: the occurrences of a level lie on top of those of the levels around it.
+    pub occurrences: Vec<Occurrence>,
+    values: usize,
+    /// Off: a missing required field is no error.
+    check_required: bool,
+}
+
+impl<'a> Scanner<'a> {
+    /// The input must be no longer than [`super::MAX_SIZE`].
+    pub fn new(codec: &'a Codec, input: &'a [u8], limits: &Limits, check_required: bool) -> Result<Self> {
+        limits.check_size(input.len())?;
+        Ok(Scanner {
+            codec,
+            input,
+            occurrences: Vec::new(),
+            values: limits.values,
+            check_required,
+        })
+    }
+
+    /// The whole input as a segment.
+    pub fn whole(&self) -> Segment {
+        (0, self.input.len() as u32)
+    }
+
+    #[inline]
+    pub fn bytes(&self, segment: Segment) -> &'a [u8] {
+        &self.input[segment.0 as usize..segment.1 as usize]
+    }
+
+    /// Indexes a message and gives the range of [`Scanner::occurrences`] that holds it: in order of declaration, extensions and
+    /// unknown fields last, several values of a field in order of appearance. The caller truncates the vector to the range's start
+    /// when it is done. `depth` is how many levels may open inside.
+    pub fn scan(&mut self, message: MessageId, segments: &[Segment], depth: usize) -> Result<Range<usize>> {
+        let start = self.occurrences.len();
+        for &segment in segments {
+            self.scan_segment(message, segment, depth)?;
+        }
+        let plan = self.codec.message(message);
+        if plan.oneofs {
+            self.settle_oneofs(start, depth)?;
+        }
+        let level = &mut self.occurrences[start..];
+        if !level.is_sorted_by_key(|occurrence| occurrence.field) {
+            level.sort_by_key(|occurrence| occurrence.field);
+        }
+        if self.check_required && !plan.required.is_empty() {
+            self.require(message, start)?;
+        }
+        Ok(start..self.occurrences.len())
+    }
+
+    /// Reads a message to its last level for its errors only.
+    pub fn validate(&mut self, message: MessageId, segments: &[Segment], depth: usize) -> Result<()> {
+        let level = self.scan(message, segments, depth)?;
+        let mut at = level.start;
+        while at < level.end {
+            let occurrence = self.occurrences[at];
+            let run = self.run(at, level.end);
+            at = run.end;
+            if occurrence.field == UNKNOWN {
+                break;
+            }
+            let field = self.codec.field(occurrence.field);
+            if let FieldType::Message(id) | FieldType::Group(id) = field.ty {
+                let inner = depth.checked_sub(1).ok_or_else(Error::depth)?;
+                if field.repeated {
+                    for index in run {
+                        self.validate(id, &[self.occurrences[index].segment()], inner)?;
+                    }
+                } else {
+                    self.validate(id, &self.segments(run), inner)?;
+                }
+            }
+        }
+        self.occurrences.truncate(level.start);
+        Ok(())
+    }
+
+    /// The occurrences of one field, from `at` on.
+    #[inline]
+    pub fn run(&self, at: usize, end: usize) -> Range<usize> {
+        let field = self.occurrences[at].field;
+        let mut next = at + 1;
+        while next < end && self.occurrences[next].field == field {
+            next += 1;
+        }
+        at..next
+    }
+
+    /// The segments of a run: a singular message that occurs several times is all of them, merged.
+    pub fn segments(&self, run: Range<usize>) -> Vec<Segment> {
+        self.occurrences[run].iter().map(Occurrence::segment).collect()
+    }
+
+    /// The numbers of a run of a packable field, packed or not, as [`Occurrence::bits`] holds them.
+    pub fn numbers(&self, run: Range<usize>, mut each: impl FnMut(u64) -> Result<()>) -> Result<()> {
+        for occurrence in &self.occurrences[run] {
+            if occurrence.wire_type != WireType::Length {
+                each(occurrence.bits)?;
+                continue;
+            }
+            let mut reader = Reader::new(self.bytes(occurrence.segment()));
+            let wire_type = self.codec.field(occurrence.field).wire_type;
+            while !reader.is_empty() {
+                each(match wire_type {
+                    WireType::Fixed32 => reader.fixed32()?.into(),
+                    WireType::Fixed64 => reader.fixed64()?,
+                    _ => reader.varint()?,
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The entries of a map field that count: of several with one key, the last.
+    pub fn map_entries(&mut self, run: Range<usize>, entry: MessageId, depth: usize) -> Result<Vec<Segment>> {
+        let mut entries = self.segments(run);
+        if entries.len() < 2 {
+            return Ok(entries);
+        }
+        let (key_id, _) = self.codec.fields_of(entry);
+        let key_type = self.codec.field(key_id).ty;
+        let mut last: HashMap<MapKey<'a>, usize> = HashMap::with_capacity(entries.len());
+        let mut doubled = false;
+        for (index, &segment) in entries.iter().enumerate() {
+            let level = self.scan(entry, &[segment], depth)?;
+            let key = self.occurrences[level.clone()]
+                .iter()
+                .rfind(|occurrence| occurrence.field == key_id);
+            let key = match key {
+                Some(key) if key_type == FieldType::String => MapKey::Text(self.bytes(key.segment())),
+                Some(key) => MapKey::Number(key_type.normal_bits(key.bits)),
+                None if key_type == FieldType::String => MapKey::Text(b""),
+                None => MapKey::Number(0),
+            };
+            doubled |= last.insert(key, index).is_some();
+            self.occurrences.truncate(level.start);
+        }
+        if doubled {
+            let mut kept: Vec<usize> = last.into_values().collect();
+            kept.sort_unstable();
+            entries = kept.into_iter().map(|index| entries[index]).collect();
+        }
+        Ok(entries)
+    }
+
+    fn scan_segment(&mut self, message: MessageId, segment: Segment, depth: usize) -> Result<()> {
+        let base = segment.0 as usize;
+        let mut reader = Reader::new(self.bytes(segment));
+        let message_set = self.codec.message(message).message_set;
+        // Prediction: a repeated field mostly follows itself.
+        let mut last = (u32::MAX, UNKNOWN);
+        while !reader.is_empty() {
+            let tag_start = base + reader.position();
+            let (number, wire_type) = reader.tag()?;
+            if number != last.0 {
+                last = (number, self.codec.by_number(message, number).unwrap_or(UNKNOWN));
+            }
+            if message_set && (number, wire_type) == (1, WireType::StartGroup) {
+                self.message_set_item(message, &mut reader, base, tag_start, depth)?;
+                continue;
+            }
+            self.occurrence(last.1, number, wire_type, &mut reader, base, tag_start, depth)?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn push(&mut self, occurrence: Occurrence) -> Result<()> {
+        if self.occurrences.len() >= self.values {
+            return Err(Error::new(
+                ErrorKind::Limit,
+                format!("The message has more than {} values", self.values),
+            ));
+        }
+        self.occurrences.push(occurrence);
+        Ok(())
+    }
+
+    #[inline]
+    #[allow(clippy::too_many_arguments, reason = "the state of one loop, in registers")]
+    fn occurrence(
+        &mut self,
+        id: u32,
+        number: u32,
+        wire_type: WireType,
+        reader: &mut Reader<'a>,
+        base: usize,
+        tag_start: usize,
+        depth: usize,
+    ) -> Result<()> {
+        if id == UNKNOWN {
+            reader.skip(number, wire_type, depth)?;
+            return self.push(Occurrence::span(
+                UNKNOWN,
+                wire_type,
+                tag_start,
+                base + reader.position(),
+            ));
+        }
+        let field = self.codec.field(id);
+        if wire_type == field.wire_type {
+            match wire_type {
+                WireType::Varint => {
+                    let bits = reader.varint()?;
+                    self.push(self.varint_occurrence(id, bits))
+                }
+                WireType::Fixed64 => {
+                    let bits = reader.fixed64()?;
+                    self.push(Occurrence {
+                        field: id,
+                        wire_type,
+                        closed: false,
+                        bits,
+                    })
+                }
+                WireType::Fixed32 => {
+                    let bits = reader.fixed32()?.into();
+                    self.push(Occurrence {
+                        field: id,
+                        wire_type,
+                        closed: false,
+                        bits,
+                    })
+                }
+                WireType::Length => self.length(id, reader, base, tag_start, depth),
+                WireType::StartGroup | WireType::EndGroup => {
+                    let start = base + reader.position();
+                    let end = base + group_body(reader, number, depth)?;
+                    self.push(Occurrence::span(id, wire_type, start, end))
+                }
+            }
+        } else if wire_type == WireType::Length && field.repeated && field.packable() {
+            let bytes = reader.bytes()?;
+            let end = base + reader.position();
+            self.packed(id, bytes, end - bytes.len(), end)
+        } else {
+            reader.skip(number, wire_type, depth)?;
+            self.push(Occurrence::span(
+                UNKNOWN,
+                wire_type,
+                tag_start,
+                base + reader.position(),
+            ))
+        }
+    }
+
+    /// A varint of a field; a number that a closed enum does not name becomes an unknown field.
+    #[inline]
+    fn varint_occurrence(&self, id: u32, bits: u64) -> Occurrence {
+        let field = self.codec.field(id);
+        if let FieldType::ClosedEnum(enumeration) = field.ty
+            && self.codec.schema()[enumeration].by_number(bits as i32).is_none()
+        {
+            let bits = u64::from(field.number) << 32 | u64::from(bits as u32);
+            return Occurrence {
+                field: UNKNOWN,
+                wire_type: WireType::Varint,
+                closed: true,
+                bits,
+            };
+        }
+        Occurrence {
+            field: id,
+            wire_type: WireType::Varint,
+            closed: false,
+            bits,
+        }
+    }
+
+    fn length(&mut self, id: u32, reader: &mut Reader<'a>, base: usize, tag_start: usize, depth: usize) -> Result<()> {
+        let field = self.codec.field(id);
+        let bytes = reader.bytes()?;
+        let end = base + reader.position();
+        if field.utf8 {
+            self.check_utf8(id, bytes)?;
+        }
+        if field.closed_map
+            && let FieldType::Message(entry) = field.ty
+        {
+            let level = self.scan(
+                entry,
+                &[((end - bytes.len()) as u32, end as u32)],
+                depth.saturating_sub(1),
+            )?;
+            let unknown = self.occurrences[level.clone()]
+                .iter()
+                .any(|occurrence| occurrence.closed);
+            self.occurrences.truncate(level.start);
+            if unknown {
+                return self.push(Occurrence::span(UNKNOWN, WireType::Length, tag_start, end));
+            }
+        }
+        self.push(Occurrence::span(id, WireType::Length, end - bytes.len(), end))
+    }
+
+    pub fn check_utf8(&self, id: u32, bytes: &[u8]) -> Result<()> {
+        if std::str::from_utf8(bytes).is_err() {
+            let name = self.codec.field_name(id);
+            return Err(Error::new(
+                ErrorKind::Utf8,
+                format!("The string in field {name} is not valid UTF-8"),
+            ));
+        }
+        Ok(())
+    }
+
+    /// A packed run. It stays one occurrence, unless a closed enum does not know all of its numbers.
+    fn packed(&mut self, id: u32, bytes: &'a [u8], start: usize, end: usize) -> Result<()> {
+        let field = self.codec.field(id);
+        match field.wire_type {
+            WireType::Fixed32 if bytes.len() % 4 != 0 => return Err(WireError::Truncated.into()),
+            WireType::Fixed64 if bytes.len() % 8 != 0 => return Err(WireError::Truncated.into()),
+            WireType::Varint => {
+                let mut closed = false;
+                let mut reader = Reader::new(bytes);
+                while !reader.is_empty() {
+                    let bits = reader.varint()?;
+                    closed |= self.varint_occurrence(id, bits).closed;
+                }
+                if closed {
+                    let mut reader = Reader::new(bytes);
+                    while !reader.is_empty() {
+                        let bits = reader.varint()?;
+                        self.push(self.varint_occurrence(id, bits))?;
+                    }
+                    return Ok(());
+                }
+            }
+            _ => {}
+        }
+        self.push(Occurrence::span(id, WireType::Length, start, end))
+    }
+
+    /// One item of a message set: `group 1 { uint32 type_id = 2; bytes message = 3; }`, its parts in any order.
+    fn message_set_item(
+        &mut self,
+        message: MessageId,
+        reader: &mut Reader<'a>,
+        base: usize,
+        tag_start: usize,
+        depth: usize,
+    ) -> Result<()> {
+        let inner = depth.checked_sub(1).ok_or_else(Error::depth)?;
+        let mut id = None;
+        let mut content = None;
+        loop {
+            match reader.tag()? {
+                (1, WireType::EndGroup) => break,
+                (2, WireType::Varint) if id.is_none() => id = Some(reader.varint()? as u32),
+                (3, WireType::Length) if content.is_none() => {
+                    let length = reader.bytes()?.len();
+                    let end = base + reader.position();
+                    content = Some((end - length, end));
+                }
+                (number, wire_type) => reader.skip(number, wire_type, inner)?,
+            }
+        }
+        let field = id.and_then(|number| self.codec.by_number(message, number));
+        match (field, content) {
+            (Some(field), Some((start, end))) => self.push(Occurrence::span(field, WireType::Length, start, end)),
+            _ => self.push(Occurrence::span(
+                UNKNOWN,
+                WireType::StartGroup,
+                tag_start,
+                base + reader.position(),
+            )),
+        }
+    }
+
+    /// Drops the members of a oneof that a later member displaced. What they hold must be valid all the same.
+    fn settle_oneofs(&mut self, start: usize, depth: usize) -> Result<()> {
+        // Per oneof: the winner, and whether an earlier member has cut its run off. Messages have few oneofs.
+        let mut settled: Vec<(u16, u32, bool)> = Vec::new();
+        let mut dropped: Vec<usize> = Vec::new();
+        for index in (start..self.occurrences.len()).rev() {
+            let id = self.occurrences[index].field;
+            if id == UNKNOWN {
+                continue;
+            }
+            let Some(oneof) = self.codec.field(id).oneof else {
+                continue;
+            };
+            match settled.iter_mut().find(|entry| entry.0 == oneof) {
+                None => settled.push((oneof, id, false)),
+                Some((_, winner, cut)) => {
+                    *cut |= *winner != id;
+                    if *cut {
+                        dropped.push(index);
+                    }
+                }
+            }
+        }
+        if dropped.is_empty() {
+            return Ok(());
+        }
+        let displaced: Vec<Occurrence> = dropped.iter().map(|&index| self.occurrences[index]).collect();
+        let mut index = start;
+        let mut kept = start;
+        while index < self.occurrences.len() {
+            if dropped.last() == Some(&index) {
+                dropped.pop();
+            } else {
+                self.occurrences[kept] = self.occurrences[index];
+                kept += 1;
+            }
+            index += 1;
+        }
+        self.occurrences.truncate(kept);
+        for occurrence in displaced {
+            if let FieldType::Message(id) | FieldType::Group(id) = self.codec.field(occurrence.field).ty {
+                let inner = depth.checked_sub(1).ok_or_else(Error::depth)?;
+                let check_required = std::mem::replace(&mut self.check_required, false);
+                let valid = self.validate(id, &[occurrence.segment()], inner);
+                self.check_required = check_required;
+                valid?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Both the required ids and the occurrences ascend.
+    fn require(&self, message: MessageId, start: usize) -> Result<()> {
+        let mut present = self.occurrences[start..].iter().map(|occurrence| occurrence.field);
+        for &id in &self.codec.message(message).required {
+            if !present.by_ref().any(|field| field == id) {
+                return Err(self.codec.missing(message, id));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads a group to its end and gives where its end tag starts. `reader` stands behind the start tag.
+pub(in crate::proto) fn group_body(reader: &mut Reader<'_>, number: u32, depth: usize) -> Result<usize> {
+    let inner = depth.checked_sub(1).ok_or_else(Error::depth)?;
+    loop {
+        let end = reader.position();
+        match reader.tag()? {
+            (found, WireType::EndGroup) if found == number => return Ok(end),
+            (found, wire_type) => reader.skip(found, wire_type, inner)?,
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Canonical ProtoJSON to and from the binary format: bytes in, bytes out, and no tree of values in between.
+//!
+//! `lexer.rs` and `number.rs` read JSON as such. `parse.rs` walks JSON text and the schema together and writes the binary message as it
+//! goes; `print.rs` walks the index of a binary message and writes JSON. `well_known.rs` and `time.rs` hold the forms of the
+//! well-known types.
+//!
+//! Source: the ProtoJSON specification, RFC 8259, RFC 3339.
+
+mod lexer;
+mod number;
+mod parse;
+mod parse_well_known;
+mod print;
+mod print_well_known;
+mod string;
+pub(in crate::proto) mod time;
+
+pub use parse::ParseOptions;
+pub use print::PrintOptions;
+pub(in crate::proto) use string::write_string;

@@ -1,0 +1,594 @@
+//! ProtoJSON text straight into the binary format.
+//!
+//! The message is written while the text is read, in the order of the text. What that needs is one length placeholder per open message
+//! and, because a repeated key is an error, one bit per field of each open message.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use super::lexer::{Kind, Lexer, RawStr};
+use super::number::{Misfit, Number};
+use super::string;
+use crate::proto::codec::{Codec, Error, ErrorKind, FieldPlan, FieldType, Limits, Result, begin, end};
+use crate::proto::schema::{EnumId, MessageId};
+use crate::proto::wire::{self, WireType};
+
+/// How JSON is read.
+#[derive(Clone, Copy, Debug)]
+pub struct ParseOptions {
+    /// Limits on the input.
+    pub limits: Limits,
+    /// Whether keys and enum names that the schema lacks are passed over instead of refused.
+    pub ignore_unknown: bool,
+    /// Whether a missing required field is an error.
+    pub check_required: bool,
+}
+
+impl Default for ParseOptions {
+    fn default() -> Self {
+        ParseOptions {
+            limits: Limits::default(),
+            ignore_unknown: false,
+            check_required: true,
+        }
+    }
+}
+
+impl Codec {
+    /// JSON text (UTF-8) as a binary message.
+    ///
+    /// # Errors
+    /// Anything but JSON of this message: see [`ErrorKind::Json`]. Errors name line and column.
+    pub fn from_json(&self, message: MessageId, json: &[u8], options: &ParseOptions) -> Result<Vec<u8>> {
+        options.limits.check_size(json.len())?;
+        if let Err(error) = std::str::from_utf8(json) {
+            let at = error.valid_up_to();
+            return Err(Error::new(
+                ErrorKind::Utf8,
+                format!("The JSON text is not valid UTF-8 at byte {at}"),
+            ));
+        }
+        let mut parser = Parser {
+            codec: self,
+            lexer: Lexer::new(json),
+            // Binary is rarely more than half of its JSON.
+            out: Vec::with_capacity(json.len() / 2 + 16),
+            seen: Vec::new(),
+            seen_extensions: Vec::new(),
+            options,
+        };
+        parser.message(message, options.limits.levels())?;
+        parser.lexer.end()?;
+        Ok(parser.out)
+    }
+}
+
+pub(super) struct Parser<'a> {
+    pub codec: &'a Codec,
+    pub lexer: Lexer<'a>,
+    pub out: Vec<u8>,
+    /// A stack of bit sets: the fields, then the oneofs, of each open message.
+    seen: Vec<u64>,
+    seen_extensions: Vec<u32>,
+    pub options: &'a ParseOptions,
+}
+
+/// The keys of one map, to find a second one of the same value.
+#[derive(Default)]
+pub(super) struct KeySet<'a> {
+    few: Vec<MapKey<'a>>,
+    many: HashSet<MapKey<'a>>,
+}
+
+#[derive(PartialEq, Eq, Hash)]
+pub(super) enum MapKey<'a> {
+    Number(u64),
+    Text(Cow<'a, [u8]>),
+}
+
+impl<'a> KeySet<'a> {
+    /// False where the key was there before.
+    pub fn insert(&mut self, key: MapKey<'a>) -> bool {
+        // Below this a walk over the list is cheaper than hashing.
+        const FEW: usize = 12;
+        if self.many.is_empty() {
+            if self.few.contains(&key) {
+                return false;
+            }
+            self.few.push(key);
+            if self.few.len() > FEW {
+                self.many.extend(self.few.drain(..));
+            }
+            return true;
+        }
+        self.many.insert(key)
+    }
+}
+
+impl<'a> Parser<'a> {
+    /// The value of a message, in whichever form its type has.
+    pub fn message(&mut self, message: MessageId, depth: usize) -> Result<()> {
+        match self.codec.message(message).well_known {
+            Some(well_known) => self.well_known(message, well_known, depth),
+            None => {
+                self.lexer.expect(b'{', "an object")?;
+                self.fields(message, depth, false)
+            }
+        }
+    }
+
+    /// The members of an object, behind its opening brace. `any`: the member `@type` has been dealt with.
+    pub fn fields(&mut self, message: MessageId, depth: usize, any: bool) -> Result<()> {
+        let codec = self.codec;
+        let (first, plans) = codec.fields_of(message);
+        let base = (self.seen.len(), self.seen_extensions.len());
+        let oneofs = codec.schema()[message].oneofs.len();
+        self.seen.resize(base.0 + (plans.len() + oneofs).div_ceil(64), 0);
+        let mut expected = first;
+        let mut typed = false;
+        let mut more = !self.lexer.take(b'}');
+        while more {
+            let at = self.lexer.offset();
+            let key = self.lexer.string()?;
+            self.lexer.expect(b':', "':'")?;
+            match self.find(message, key, expected)? {
+                Some(id) => {
+                    expected = id + 1;
+                    self.mark(id, id.wrapping_sub(first) as usize, plans.len(), base, at)?;
+                    self.field(message, id, plans.len(), base, depth)?;
+                }
+                None if any && !typed && key.bytes == b"@type" => {
+                    typed = true;
+                    self.lexer.string()?;
+                }
+                None if self.options.ignore_unknown => self.lexer.skip_value(depth)?,
+                None => {
+                    let name = String::from_utf8_lossy(key.bytes);
+                    let message = &codec.schema()[message].full_name;
+                    return Err(self.lexer.error_at(at, format_args!("{message} has no field {name:?}")));
+                }
+            }
+            more = self.lexer.more(b'}')?;
+        }
+        if self.options.check_required {
+            self.require(message, first, base.0)?;
+        }
+        self.seen.truncate(base.0);
+        self.seen_extensions.truncate(base.1);
+        Ok(())
+    }
+
+    /// The field of a key: the one that follows the last, mostly, which one comparison tells.
+    #[inline]
+    fn find(&mut self, message: MessageId, key: RawStr<'a>, expected: u32) -> Result<Option<u32>> {
+        let codec = self.codec;
+        let range = &codec.schema()[message].fields;
+        if expected < range.end {
+            let quoted = codec.json_key(codec.field(expected));
+            if quoted.len() == key.bytes.len() + 3 && &quoted[1..quoted.len() - 2] == key.bytes {
+                return Ok(Some(expected));
+            }
+        }
+        self.find_by_name(message, key)
+    }
+
+    fn find_by_name(&mut self, message: MessageId, key: RawStr<'a>) -> Result<Option<u32>> {
+        let bytes = self.text(key)?;
+        let name = std::str::from_utf8(&bytes).expect("the text was validated, and unescaping keeps it valid");
+        let schema = self.codec.schema();
+        if let Some(id) = schema
+            .field_by_json_name(message, name)
+            .or_else(|| schema.field_by_name(message, name))
+        {
+            return Ok(Some(id.0));
+        }
+        let extension = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+        let id = extension.and_then(|name| schema.extension_by_name(name));
+        Ok(id.filter(|&id| schema[id].message == message).map(|id| id.0))
+    }
+
+    /// Notes a field as seen. Twice is an error, under whichever of its names.
+    #[inline]
+    fn mark(&mut self, id: u32, index: usize, count: usize, base: (usize, usize), at: usize) -> Result<()> {
+        let fresh = if index < count {
+            let word = &mut self.seen[base.0 + index / 64];
+            let bit = 1 << (index % 64);
+            let fresh = *word & bit == 0;
+            *word |= bit;
+            fresh
+        } else {
+            let fresh = !self.seen_extensions[base.1..].contains(&id);
+            self.seen_extensions.push(id);
+            fresh
+        };
+        if fresh {
+            return Ok(());
+        }
+        Err(self
+            .lexer
+            .error_at(at, format_args!("Field {} appears twice", self.codec.field_name(id))))
+    }
+
+    fn require(&self, message: MessageId, first: u32, base: usize) -> Result<()> {
+        for &id in &self.codec.message(message).required {
+            let index = (id - first) as usize;
+            if self.seen[base + index / 64] >> (index % 64) & 1 == 0 {
+                return Err(self.codec.missing(message, id));
+            }
+        }
+        Ok(())
+    }
+
+    fn field(&mut self, message: MessageId, id: u32, count: usize, base: (usize, usize), depth: usize) -> Result<()> {
+        let field = self.codec.field(id);
+        if self.lexer.kind()? == Kind::Null && (field.repeated || !self.takes_null(field.ty)) {
+            return self.lexer.word("null");
+        }
+        if let Some(oneof) = field.oneof {
+            let index = count + usize::from(oneof);
+            let word = &mut self.seen[base.0 + index / 64];
+            let bit = 1 << (index % 64);
+            if *word & bit != 0 {
+                let name = &self.codec.schema()[message].oneofs[usize::from(oneof)].name;
+                return Err(self.lexer.error(format_args!("Oneof {name} has more than one member")));
+            }
+            *word |= bit;
+        }
+        match field.ty {
+            FieldType::Message(entry) if field.map => self.map(field, entry, depth),
+            _ if field.repeated => self.repeated(id, field, depth),
+            FieldType::Message(inner) | FieldType::Group(inner) => {
+                self.sub_message(field, inner, self.codec.message(message).message_set, depth)
+            }
+            _ => self.scalar(id, field, field.presence).map(drop),
+        }
+    }
+
+    /// Whether `null` is a value of this type.
+    fn takes_null(&self, ty: FieldType) -> bool {
+        use crate::proto::schema::WellKnown;
+        match ty {
+            FieldType::Message(id) => self.codec.message(id).well_known == Some(WellKnown::Value),
+            FieldType::Enum(id) | FieldType::ClosedEnum(id) => self.codec.schema()[id].is_null_value,
+            _ => false,
+        }
+    }
+
+    /// Writes a message with its tag.
+    fn sub_message(&mut self, field: &FieldPlan, inner: MessageId, message_set: bool, depth: usize) -> Result<()> {
+        let depth = depth.checked_sub(1).ok_or_else(Error::depth)?;
+        if let FieldType::Group(_) = field.ty {
+            wire::put_tag(&mut self.out, field.number, WireType::StartGroup);
+            self.message(inner, depth)?;
+            wire::put_tag(&mut self.out, field.number, WireType::EndGroup);
+            return Ok(());
+        }
+        if message_set {
+            wire::put_tag(&mut self.out, 1, WireType::StartGroup);
+            wire::put_tag(&mut self.out, 2, WireType::Varint);
+            wire::put_varint(&mut self.out, field.number.into());
+            wire::put_tag(&mut self.out, 3, WireType::Length);
+        } else {
+            wire::put_tag(&mut self.out, field.number, WireType::Length);
+        }
+        let mark = begin(&mut self.out);
+        self.message(inner, depth)?;
+        end(&mut self.out, mark);
+        if message_set {
+            wire::put_tag(&mut self.out, 1, WireType::EndGroup);
+        }
+        Ok(())
+    }
+
+    fn repeated(&mut self, id: u32, field: &FieldPlan, depth: usize) -> Result<()> {
+        self.lexer.expect(b'[', "an array")?;
+        if self.lexer.take(b']') {
+            return Ok(());
+        }
+        if field.packed && field.packable() {
+            let start = self.out.len();
+            wire::put_tag(&mut self.out, field.number, WireType::Length);
+            let mark = begin(&mut self.out);
+            let mut any = false;
+            loop {
+                if let Some(bits) = self.number_bits(field.ty)? {
+                    put_number(&mut self.out, field, bits);
+                    any = true;
+                }
+                if !self.lexer.more(b']')? {
+                    break;
+                }
+            }
+            if any {
+                end(&mut self.out, mark)
+            } else {
+                self.out.truncate(start)
+            }
+            return Ok(());
+        }
+        loop {
+            match field.ty {
+                FieldType::Message(inner) | FieldType::Group(inner) => {
+                    if self.lexer.kind()? == Kind::Null && !self.takes_null(field.ty) {
+                        return Err(self.lexer.unexpected("an object: null is not an element"));
+                    }
+                    self.sub_message(field, inner, false, depth)?;
+                }
+                _ => drop(self.scalar(id, field, true)?),
+            }
+            if !self.lexer.more(b']')? {
+                return Ok(());
+            }
+        }
+    }
+
+    fn map(&mut self, field: &FieldPlan, entry: MessageId, depth: usize) -> Result<()> {
+        let depth = depth.checked_sub(1).ok_or_else(Error::depth)?;
+        let (key_id, parts) = self.codec.fields_of(entry);
+        let (key, value) = (&parts[0], &parts[1]);
+        let mut keys = KeySet::default();
+        self.lexer.expect(b'{', "an object")?;
+        let mut more = !self.lexer.take(b'}');
+        while more {
+            let start = self.out.len();
+            wire::put_tag(&mut self.out, field.number, WireType::Length);
+            let mark = begin(&mut self.out);
+            let at = self.lexer.offset();
+            let raw = self.lexer.string()?;
+            let map_key = self.map_key(key, raw, at)?;
+            if !keys.insert(map_key) {
+                return Err(self.lexer.error_at(
+                    at,
+                    format_args!("A map has the key {} twice", String::from_utf8_lossy(raw.bytes)),
+                ));
+            }
+            self.lexer.expect(b':', "':'")?;
+            if self.lexer.kind()? == Kind::Null && !self.takes_null(value.ty) {
+                return Err(self.lexer.unexpected("a value: null is not one of a map"));
+            }
+            let kept = match value.ty {
+                FieldType::Message(inner) | FieldType::Group(inner) => {
+                    self.sub_message(value, inner, false, depth)?;
+                    true
+                }
+                _ => self.scalar(key_id + 1, value, true)?,
+            };
+            if kept {
+                end(&mut self.out, mark)
+            } else {
+                self.out.truncate(start)
+            }
+            more = self.lexer.more(b'}')?;
+        }
+        Ok(())
+    }
+
+    /// Writes a map key: any JSON string, read as the key's type.
+    fn map_key(&mut self, key: &FieldPlan, raw: RawStr<'a>, at: usize) -> Result<MapKey<'a>> {
+        let text = self.text(raw)?;
+        if key.ty == FieldType::String {
+            wire::put_tag(&mut self.out, key.number, WireType::Length);
+            wire::put_bytes(&mut self.out, &text);
+            return Ok(MapKey::Text(text));
+        }
+        let bits = match (key.ty, &*text) {
+            (FieldType::Bool, b"true") => 1,
+            (FieldType::Bool, b"false") => 0,
+            (FieldType::Bool, _) => {
+                return Err(self
+                    .lexer
+                    .error_at(at, "A key of this map must be \"true\" or \"false\""));
+            }
+            _ => {
+                let number = Number::whole(&text).ok_or(Misfit::NotInteger);
+                number.and_then(|number| integer_bits(key.ty, number)).map_err(|_| {
+                    self.lexer.error_at(
+                        at,
+                        format_args!("{:?} is not {}", String::from_utf8_lossy(&text), type_name(key.ty)),
+                    )
+                })?
+            }
+        };
+        wire::put_tag(&mut self.out, key.number, key.wire_type);
+        put_number(&mut self.out, key, bits);
+        Ok(MapKey::Number(bits))
+    }
+
+    /// Writes a scalar with its tag; a zero only where `zero` says so. False where an unknown enum name was passed over.
+    pub fn scalar(&mut self, id: u32, field: &FieldPlan, zero: bool) -> Result<bool> {
+        let start = self.out.len();
+        match field.ty {
+            FieldType::String | FieldType::Bytes => {
+                wire::put_tag(&mut self.out, field.number, WireType::Length);
+                let body = self.out.len();
+                if self.lexer.kind()? != Kind::String {
+                    return Err(self.lexer.unexpected("a string"));
+                }
+                let raw = self.lexer.string()?;
+                if field.ty == FieldType::String {
+                    self.put_text(raw)?;
+                } else {
+                    self.put_base64(id, raw)?;
+                }
+                if !zero && self.out[body..] == [0] {
+                    self.out.truncate(start);
+                }
+                Ok(true)
+            }
+            _ => match self.number_bits(field.ty)? {
+                Some(bits) => {
+                    if zero || bits != 0 {
+                        wire::put_tag(&mut self.out, field.number, field.wire_type);
+                        put_number(&mut self.out, field, bits);
+                    }
+                    Ok(true)
+                }
+                None => Ok(false),
+            },
+        }
+    }
+
+    /// The text of a string, unescaped.
+    pub fn text(&self, raw: RawStr<'a>) -> Result<Cow<'a, [u8]>> {
+        if !raw.escaped {
+            return Ok(Cow::Borrowed(raw.bytes));
+        }
+        let mut text = Vec::with_capacity(raw.bytes.len());
+        self.lexer.unescape(raw, &mut text)?;
+        Ok(Cow::Owned(text))
+    }
+
+    /// Writes a string with its length.
+    #[inline]
+    pub fn put_text(&mut self, raw: RawStr<'_>) -> Result<()> {
+        if !raw.escaped {
+            wire::put_bytes(&mut self.out, raw.bytes);
+            return Ok(());
+        }
+        let mark = begin(&mut self.out);
+        self.lexer.unescape(raw, &mut self.out)?;
+        end(&mut self.out, mark);
+        Ok(())
+    }
+
+    fn put_base64(&mut self, id: u32, raw: RawStr<'a>) -> Result<()> {
+        let text = self.text(raw)?;
+        let mark = begin(&mut self.out);
+        string::read_base64(&text, &mut self.out).ok_or_else(|| {
+            self.lexer
+                .error(format_args!("Field {} is not base64", self.codec.field_name(id)))
+        })?;
+        end(&mut self.out, mark);
+        Ok(())
+    }
+
+    /// A number, bool or enum as [`FieldType::normal_bits`] has it. `None` for an unknown enum name that is passed over.
+    fn number_bits(&mut self, ty: FieldType) -> Result<Option<u64>> {
+        let kind = self.lexer.kind()?;
+        let at = self.lexer.offset();
+        let bits = match (ty, kind) {
+            (FieldType::Enum(id) | FieldType::ClosedEnum(id), _) => return self.enumeration(ty, id, kind),
+            (FieldType::Bool, Kind::True) => self.lexer.word("true").map(|()| Ok(1)),
+            (FieldType::Bool, Kind::False) => self.lexer.word("false").map(|()| Ok(0)),
+            (FieldType::Bool, _) => Err(self.lexer.unexpected("true or false")),
+            (FieldType::Float | FieldType::Double, Kind::Number) => {
+                self.lexer.number().map(|number| float_bits(ty, number))
+            }
+            (_, Kind::Number) => self.lexer.number().map(|number| integer_bits(ty, number)),
+            (_, Kind::String) => {
+                let raw = self.lexer.string()?;
+                let text = self.text(raw)?;
+                Ok(quoted_bits(ty, &text))
+            }
+            _ => Err(self.lexer.unexpected(type_name(ty))),
+        }?;
+        bits.map(Some).map_err(|misfit| {
+            let why = match misfit {
+                Misfit::OutOfRange => "is out of range of",
+                Misfit::NotInteger => "is not",
+            };
+            self.lexer
+                .error_at(at, format_args!("The value {why} {}", type_name(ty)))
+        })
+    }
+
+    fn enumeration(&mut self, ty: FieldType, id: EnumId, kind: Kind) -> Result<Option<u64>> {
+        let enumeration = &self.codec.schema()[id];
+        let at = self.lexer.offset();
+        match kind {
+            Kind::Null if enumeration.is_null_value => self.lexer.word("null").map(|()| Some(0)),
+            Kind::String => {
+                let raw = self.lexer.string()?;
+                let text = self.text(raw)?;
+                let name = std::str::from_utf8(&text).expect("the text was validated, and unescaping keeps it valid");
+                match enumeration.by_name(name) {
+                    Some(value) => Ok(Some(i64::from(value.number) as u64)),
+                    None if self.options.ignore_unknown => Ok(None),
+                    None => Err(self
+                        .lexer
+                        .error_at(at, format_args!("{} has no value {name:?}", enumeration.full_name))),
+                }
+            }
+            Kind::Number => {
+                let number = self
+                    .lexer
+                    .number()?
+                    .to_i32()
+                    .map_err(|_| self.lexer.error_at(at, "An enum must be a 32-bit integer"))?;
+                if matches!(ty, FieldType::ClosedEnum(_)) && enumeration.by_number(number).is_none() {
+                    if self.options.ignore_unknown {
+                        return Ok(None);
+                    }
+                    return Err(self
+                        .lexer
+                        .error_at(at, format_args!("{} has no value {number}", enumeration.full_name)));
+                }
+                Ok(Some(i64::from(number) as u64))
+            }
+            _ => Err(self.lexer.unexpected("the name or number of an enum value")),
+        }
+    }
+}
+
+fn quoted_bits(ty: FieldType, text: &[u8]) -> std::result::Result<u64, Misfit> {
+    let float = matches!(ty, FieldType::Float | FieldType::Double);
+    let special = match text {
+        b"NaN" => Some(f64::NAN),
+        b"Infinity" => Some(f64::INFINITY),
+        b"-Infinity" => Some(f64::NEG_INFINITY),
+        _ => None,
+    };
+    match (ty, special) {
+        (FieldType::Float, Some(value)) => Ok((value as f32).to_bits().into()),
+        (FieldType::Double, Some(value)) => Ok(value.to_bits()),
+        _ => {
+            let number = Number::whole(text).ok_or(Misfit::NotInteger)?;
+            if float {
+                float_bits(ty, number)
+            } else {
+                integer_bits(ty, number)
+            }
+        }
+    }
+}
+
+fn float_bits(ty: FieldType, number: Number<'_>) -> std::result::Result<u64, Misfit> {
+    Ok(if ty == FieldType::Float {
+        number.to_f32()?.to_bits().into()
+    } else {
+        number.to_f64()?.to_bits()
+    })
+}
+
+#[inline]
+fn integer_bits(ty: FieldType, number: Number<'_>) -> std::result::Result<u64, Misfit> {
+    Ok(match ty {
+        FieldType::Int32 | FieldType::Sint32 | FieldType::Sfixed32 => i64::from(number.to_i32()?) as u64,
+        FieldType::Uint32 | FieldType::Fixed32 => number.to_u32()?.into(),
+        FieldType::Int64 | FieldType::Sint64 | FieldType::Sfixed64 => number.to_i64()? as u64,
+        _ => number.to_u64()?,
+    })
+}
+
+fn put_number(out: &mut Vec<u8>, field: &FieldPlan, normal: u64) {
+    match field.wire_type {
+        WireType::Fixed32 => out.extend_from_slice(&(normal as u32).to_le_bytes()),
+        WireType::Fixed64 => out.extend_from_slice(&normal.to_le_bytes()),
+        _ => wire::put_varint(out, field.ty.wire_bits(normal)),
+    }
+}
+
+fn type_name(ty: FieldType) -> &'static str {
+    match ty {
+        FieldType::Double => "a double",
+        FieldType::Float => "a float",
+        FieldType::Int32 | FieldType::Sint32 | FieldType::Sfixed32 => "a signed 32-bit integer",
+        FieldType::Uint32 | FieldType::Fixed32 => "an unsigned 32-bit integer",
+        FieldType::Int64 | FieldType::Sint64 | FieldType::Sfixed64 => "a signed 64-bit integer",
+        FieldType::Uint64 | FieldType::Fixed64 => "an unsigned 64-bit integer",
+        FieldType::Bool => "true or false",
+        FieldType::String | FieldType::Bytes => "a string",
+        FieldType::Enum(_) | FieldType::ClosedEnum(_) => "an enum value",
+        FieldType::Message(_) | FieldType::Group(_) => "an object",
+    }
+}
