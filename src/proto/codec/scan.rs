@@ -174,7 +174,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// The entries of a map field that count: of several with one key, the last.
+    /// The entries of a map field that count: of several with one key the last, in the place of the first.
     pub fn map_entries(&mut self, run: Range<usize>, entry: MessageId, depth: usize) -> Result<Vec<Segment>> {
         let mut entries = self.segments(run);
         if entries.len() < 2 {
@@ -182,9 +182,10 @@ impl<'a> Scanner<'a> {
         }
         let (key_id, _) = self.codec.fields_of(entry);
         let key_type = self.codec.field(key_id).ty;
-        let mut last: HashMap<MapKey<'a>, usize> = HashMap::with_capacity(entries.len());
-        let mut doubled = false;
-        for (index, &segment) in entries.iter().enumerate() {
+        let mut first: HashMap<MapKey<'a>, usize> = HashMap::with_capacity(entries.len());
+        let mut kept = 0;
+        for index in 0..entries.len() {
+            let segment = entries[index];
             let level = self.scan(entry, &[segment], depth)?;
             let key = self.occurrences[level.clone()]
                 .iter()
@@ -195,14 +196,12 @@ impl<'a> Scanner<'a> {
                 None if key_type == FieldType::String => MapKey::Text(b""),
                 None => MapKey::Number(0),
             };
-            doubled |= last.insert(key, index).is_some();
             self.occurrences.truncate(level.start);
+            let at = *first.entry(key).or_insert(kept);
+            entries[at] = segment;
+            kept += usize::from(at == kept);
         }
-        if doubled {
-            let mut kept: Vec<usize> = last.into_values().collect();
-            kept.sort_unstable();
-            entries = kept.into_iter().map(|index| entries[index]).collect();
-        }
+        entries.truncate(kept);
         Ok(entries)
     }
 
@@ -371,8 +370,8 @@ impl<'a> Scanner<'a> {
     fn packed(&mut self, id: u32, bytes: &'a [u8], start: usize, end: usize) -> Result<()> {
         let field = self.codec.field(id);
         match field.wire_type {
-            WireType::Fixed32 if bytes.len() % 4 != 0 => return Err(WireError::Truncated.into()),
-            WireType::Fixed64 if bytes.len() % 8 != 0 => return Err(WireError::Truncated.into()),
+            WireType::Fixed32 if !bytes.len().is_multiple_of(4) => return Err(WireError::Truncated.into()),
+            WireType::Fixed64 if !bytes.len().is_multiple_of(8) => return Err(WireError::Truncated.into()),
             WireType::Varint => {
                 let mut closed = false;
                 let mut reader = Reader::new(bytes);

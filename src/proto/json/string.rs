@@ -88,8 +88,8 @@ static DECODE: [u8; 256] = decode_table();
 /// Appends what base64 text stands for, in the standard or the URL-safe alphabet, padded or not. `None` where it is neither.
 pub(super) fn read_base64(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let text = match text {
-        [rest @ .., b'=', b'='] if text.len() % 4 == 0 => rest,
-        [rest @ .., b'='] if text.len() % 4 == 0 => rest,
+        [rest @ .., b'=', b'='] if text.len().is_multiple_of(4) => rest,
+        [rest @ .., b'='] if text.len().is_multiple_of(4) => rest,
         _ => text,
     };
     out.reserve(text.len() / 4 * 3 + 2);

@@ -102,8 +102,8 @@ fn digits(text: &[u8]) -> Option<i64> {
 fn write_fraction(nanos: u32, out: &mut Vec<u8>) {
     match nanos {
         0 => Ok(()),
-        _ if nanos % 1_000_000 == 0 => write!(out, ".{:03}", nanos / 1_000_000),
-        _ if nanos % 1000 == 0 => write!(out, ".{:06}", nanos / 1000),
+        _ if nanos.is_multiple_of(1_000_000) => write!(out, ".{:03}", nanos / 1_000_000),
+        _ if nanos.is_multiple_of(1000) => write!(out, ".{:06}", nanos / 1000),
         _ => write!(out, ".{nanos:09}"),
     }
     .expect("a vector takes all");
