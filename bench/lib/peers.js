@@ -1,0 +1,21 @@
+// The packages that ironwire is compared with. They live in bench/node_modules, installed when a bench first needs them.
+
+const path = require('node:path')
+const { createRequire } = require('node:module')
+const { ensureDependencies } = require('../../scripts/setup.js')
+
+const home = path.join(__dirname, '..')
+
+/** `require` that finds the peers. */
+const requirePeer = createRequire(path.join(home, 'package.json'))
+
+function installPeers() {
+  ensureDependencies(home)
+}
+
+/** The version of an installed peer, read from its package.json, which its `exports` may hide. */
+function peerVersion(name) {
+  return require(path.join(home, 'node_modules', name, 'package.json')).version
+}
+
+module.exports = { installPeers, requirePeer, peerVersion }

@@ -1,0 +1,35 @@
+// Medians of samples: the machine that runs a bench is seldom quiet, and a mean would show its noise.
+
+function median(samples) {
+  const sorted = [...samples].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+}
+
+/** What a report keeps of one metric: its samples in the order in which they were taken, and what they come to. */
+function summarise(samples) {
+  return { median: median(samples), min: Math.min(...samples), max: Math.max(...samples), samples }
+}
+
+/**
+ * Takes `rounds` samples of every contender, interleaved: what slows the machine for a while slows all of them. Each round
+ * starts with the next contender, so that none always follows the same other one.
+ * `sample(contender)` gives `{metric: number}`; the result is one `{contender, metrics: {metric: summary}}` each.
+ */
+async function interleave({ contenders, rounds, sample }) {
+  const taken = contenders.map(() => [])
+  for (let round = 0; round < rounds; round++) {
+    for (let i = 0; i < contenders.length; i++) {
+      const at = (round + i) % contenders.length
+      taken[at].push(await sample(contenders[at]))
+    }
+  }
+  return contenders.map((contender, at) => ({
+    contender: contender.name,
+    metrics: Object.fromEntries(
+      Object.keys(taken[at][0]).map((metric) => [metric, summarise(taken[at].map((values) => values[metric]))]),
+    ),
+  }))
+}
+
+module.exports = { median, summarise, interleave }

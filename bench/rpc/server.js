@@ -1,0 +1,6 @@
+// One contender's server: `node server.js NAME`.
+
+const { expose } = require('../lib/child.js')
+const contender = require('./contenders/index.js')[process.argv[2]]
+
+expose({ listen: () => contender.listen() })

@@ -1,0 +1,98 @@
+// npm run bench [SUBJECT...] [-- OPTIONS]: measures ironwire against what people would use instead.
+// A subject is a folder here whose index.js exports `title`, `metrics` and `run(options, notes)`; see README.md.
+
+const fs = require('node:fs')
+const path = require('node:path')
+const { parseArgs } = require('node:util')
+const { setup } = require('../scripts/setup.js')
+const { describeMachine } = require('./lib/machine.js')
+const { formatReport } = require('./lib/table.js')
+
+const subjects = fs
+  .readdirSync(__dirname, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && fs.existsSync(path.join(__dirname, entry.name, 'index.js')))
+  .map((entry) => entry.name)
+  .filter((name) => name !== 'lib' && name !== 'node_modules')
+
+const usage = `usage: npm run bench [${subjects.join('|')}]... [-- OPTIONS]
+  --rounds N       interleaved rounds, of which the medians are shown (default 5)
+  --seconds S      length of one sample of one contender (default 2)
+  --only A,B       contenders whose names contain one of these
+  --case TEXT      cases whose names contain this
+  --json FILE      where the results go as JSON (default bench/results/<subject>.json)`
+
+function fail(message) {
+  console.error(`bench: ${message}\n${usage}`)
+  process.exit(2)
+}
+
+function parse() {
+  let parsed
+  try {
+    parsed = parseArgs({
+      allowPositionals: true,
+      options: {
+        rounds: { type: 'string', default: '5' },
+        seconds: { type: 'string', default: '2' },
+        only: { type: 'string' },
+        case: { type: 'string' },
+        json: { type: 'string' },
+        help: { type: 'boolean' },
+      },
+    })
+  } catch (error) {
+    fail(error.message)
+  }
+  const { values, positionals } = parsed
+  if (values.help) {
+    console.log(usage)
+    process.exit(0)
+  }
+  const rounds = Number(values.rounds)
+  const seconds = Number(values.seconds)
+  if (!Number.isInteger(rounds) || rounds < 1) fail(`--rounds must be a whole number from 1 on, not ${values.rounds}`)
+  if (!(seconds > 0)) fail(`--seconds must be a number above 0, not ${values.seconds}`)
+  for (const name of positionals) if (!subjects.includes(name)) fail(`there is no bench called ${name}`)
+  const only = values.only?.split(',').map((name) => name.trim())
+  return {
+    chosen: positionals.length ? positionals : subjects,
+    json: values.json,
+    options: {
+      rounds,
+      seconds,
+      wants: (contender) => !only || only.some((name) => contender.includes(name)),
+      wantsCase: (name) => !values.case || name.includes(values.case),
+    },
+  }
+}
+
+async function main() {
+  const { chosen, json, options } = parse()
+  setup()
+  const reports = []
+  for (const name of chosen) {
+    const { title, metrics, run } = require(`./${name}`)
+    const notes = []
+    const cases = await run(options, notes)
+    const report = { subject: name, title, notes, metrics, cases }
+    console.log(formatReport(report))
+    reports.push(report)
+  }
+  const header = {
+    date: new Date().toISOString(),
+    machine: describeMachine(),
+    rounds: options.rounds,
+    seconds: options.seconds,
+  }
+  const write = (file, which) => {
+    fs.mkdirSync(path.dirname(path.resolve(file)), { recursive: true })
+    fs.writeFileSync(file, `${JSON.stringify({ ...header, reports: which }, null, 2)}\n`)
+  }
+  if (json) write(json, reports)
+  else for (const report of reports) write(path.join(__dirname, 'results', `${report.subject}.json`), [report])
+}
+
+main().catch((error) => {
+  console.error(error)
+  process.exitCode = 1
+})
