@@ -23,6 +23,14 @@ function fillAddress(out, text) {
   return 0
 }
 
+function getsockname(out) {
+  return fillAddress(out, native.localAddress(this.id))
+}
+
+function getpeername(out) {
+  return fillAddress(out, native.peerAddress(this.id))
+}
+
 class Base {
   constructor(id) {
     this.id = id
@@ -32,10 +40,6 @@ class Base {
 
   get fd() {
     return native.fd(this.id)
-  }
-
-  getsockname(out) {
-    return fillAddress(out, native.localAddress(this.id))
   }
 
   ref() {
@@ -68,10 +72,16 @@ class Base {
 
 Base.prototype.closing = false
 
-/** A connection, or one to be. `socket` is set by whoever reads from it. */
+/** A connection, or one to be, over TCP or a pipe. `socket` is set by whoever reads from it. */
 class Connection extends Base {
-  constructor(id) {
+  constructor(id, isTcp) {
     super(id)
+    this.isTcp = isTcp
+    // Node asks a handle that has these, and only a TCP handle does.
+    if (isTcp) {
+      this.getsockname = getsockname
+      this.getpeername = getpeername
+    }
     this.socket = undefined
     this.reading = false
     this.bytesRead = 0
@@ -80,14 +90,16 @@ class Connection extends Base {
     this.connectRequest = undefined
     this.shutdownRequest = undefined
     this.failure = 0
+    /** Bytes that arrived before the reader paused and did not fit its own buffer. */
+    this.rest = undefined
   }
 
   bind(address, port) {
-    return native.bindTcp(this.id, address, port, false)
+    return native.bindTcp(this.id, address, port ?? 0, false)
   }
 
   bind6(address, port, flags) {
-    return native.bindTcp(this.id, address, port, (flags & 1) !== 0)
+    return native.bindTcp(this.id, address, port ?? 0, (flags & 1) !== 0)
   }
 
   connect(request, address, port) {
@@ -105,10 +117,6 @@ class Connection extends Base {
     request?.oncomplete(status, this, request, true, true)
   }
 
-  getpeername(out) {
-    return fillAddress(out, native.peerAddress(this.id))
-  }
-
   setNoDelay(enable) {
     return native.setNoDelay(this.id, Boolean(enable))
   }
@@ -119,6 +127,10 @@ class Connection extends Base {
 
   readStart() {
     this.reading = true
+    if (this.rest !== undefined) {
+      process.nextTick(replay, this)
+      return 0
+    }
     return native.readStart(this.id)
   }
 
@@ -212,11 +224,26 @@ class Connection extends Base {
   }
 }
 
+function replay(handle) {
+  const { rest, socket } = handle
+  if (rest === undefined || !handle.reading || socket.destroyed) return
+  handle.rest = undefined
+  socket.receive(rest)
+  if (handle.reading && handle.rest === undefined && !handle.closing) native.readStart(handle.id)
+}
+
 /** A listening handle; `onconnection(status, connection)` is set by whoever listens. */
 class Listener extends Base {
-  constructor(id) {
+  constructor(id, isTcp) {
     super(id)
+    this.isTcp = isTcp
+    if (isTcp) this.getsockname = getsockname
     this.onconnection = undefined
+  }
+
+  /** Opens a pipe to other users: bit 0 readable, bit 1 writable. */
+  fchmod(mode) {
+    return native.chmodPipe(this.id, mode)
   }
 
   onConnection(id) {
@@ -226,11 +253,14 @@ class Listener extends Base {
   }
 }
 
-const createTcp = () => new Connection(checked(native.createTcp(), 'socket'))
-const createPipe = () => new Connection(checked(native.createPipe(), 'socket'))
+const createTcp = () => new Connection(checked(native.createTcp(), 'socket'), true)
+const createPipe = () => new Connection(checked(native.createPipe(), 'socket'), false)
 
 /** A connection over an open descriptor, or over a copy of it. */
-const open = (fd, copy) => new Connection(checked(native.openFd(fd, copy), 'open'))
+function open(fd, copy) {
+  const id = checked(native.openFd(fd, copy), 'open')
+  return new Connection(id, native.isTcp(id))
+}
 
 function checked(id, syscall) {
   if (id < 0) throw systemError(id, syscall)

@@ -40,9 +40,7 @@ Server.prototype._listen2 = function (address, port, addressType, backlog, fd, f
   } else {
     const id = bind(this, address, port, addressType, backlog || DEFAULT_BACKLOG, fd, flags)
     if (id < 0) return fail(this, describedSystemError(id, 'listen', address ?? '0.0.0.0', port))
-    this._handle = new Listener(id)
-    // A pipe has a name instead: without this method server.address() gives that.
-    if (port === -1) this._handle.getsockname = undefined
+    this._handle = new Listener(id, native.isTcp(id))
     this._handle.onconnection = (status, id) => accept(this, status, id)
   }
   this._connectionKey = `${addressType}:${address}:${port}`
@@ -65,7 +63,7 @@ function fail(server, error) {
 function bind(server, address, port, addressType, backlog, fd, flags) {
   const protocol = server._protocol
   if (typeof fd === 'number' && fd >= 0) return native.listenFd(fd, backlog, protocol)
-  if (port === -1 && addressType === -1) return native.listenPipe(address, backlog, 0, protocol)
+  if (port === -1 && addressType === -1) return native.listenPipe(address, backlog, protocol)
   const listen = (ip) => native.listenTcp(ip, port, backlog, (flags & IPV6_ONLY) !== 0, server[kReusePort], protocol)
   if (address) return listen(address)
   // No address: every one, of both families where the system has IPv6.
@@ -75,7 +73,7 @@ function bind(server, address, port, addressType, backlog, fd, flags) {
 
 function accept(server, status, id) {
   if (status < 0) server.emit('error', systemError(status, 'accept'))
-  else serve(server, new Connection(id))
+  else serve(server, new Connection(id, server._handle.isTcp))
 }
 
 function takeOver(server, status, handle) {
@@ -96,6 +94,10 @@ function takeOver(server, status, handle) {
 }
 
 function serve(server, connection) {
+  if (server.blockList && isBlocked(server.blockList, connection)) {
+    connection.close()
+    return
+  }
   if (server.maxConnections != null && server._connections >= server.maxConnections) {
     drop(server, connection)
     return
@@ -104,6 +106,11 @@ function serve(server, connection) {
   if (server.keepAlive) connection.setKeepAlive(true, server.keepAliveInitialDelay)
   server._connections++
   server._onconnection(connection)
+}
+
+function isBlocked(blockList, connection) {
+  const remote = {}
+  return connection.getpeername?.(remote) === 0 && blockList.check(remote.address, remote.family.toLowerCase())
 }
 
 /** A new connection, within the limits. http and rpc servers have ways of their own. */
@@ -125,8 +132,8 @@ Server.prototype._onconnection = function (connection) {
 function drop(server, connection) {
   const local = {}
   const remote = {}
-  connection.getsockname(local)
-  connection.getpeername(remote)
+  connection.getsockname?.(local)
+  connection.getpeername?.(remote)
   connection.close()
   server.emit('drop', {
     localAddress: local.address,

@@ -6,24 +6,20 @@
 const net = require('node:net')
 const { isUint8Array } = require('node:util/types')
 const { Connection, createTcp, createPipe, open } = require('./handle.js')
-const { systemError, invalidArgType } = require('../errors.js')
+const { systemError, makeError } = require('../errors.js')
 
-// Node keeps the way from a handle back to its socket under a symbol of its own, and expects it there.
-const [ownerSymbol] = (() => {
-  const probe = {}
-  new net.Socket({ handle: probe, manualStart: true })
-  return Object.getOwnPropertySymbols(probe).filter((symbol) => symbol.description === 'owner_symbol')
-})()
-const reinitialize = Object.getOwnPropertySymbols(net.Socket.prototype).find(
-  (symbol) => symbol.description === 'kReinitializeHandle',
-)
-
-/** `onread` option: where data goes instead of 'data' events. */
-const kUserBuffer = Symbol('userBuffer')
+// Node keeps what connects a socket, its handle and its `onread` buffer under symbols of its own; they are found by their names.
+const probe = new net.Socket({ handle: {}, manualStart: true })
+const find = (object, name) => Object.getOwnPropertySymbols(object).find((symbol) => symbol.description === name)
+const kOwner = find(probe._handle, 'owner_symbol')
+const kBuffer = find(probe, 'kBuffer')
+const kBufferCb = find(probe, 'kBufferCb')
+const kBufferGen = find(probe, 'kBufferGen')
+const kReinitializeHandle = find(net.Socket.prototype, 'kReinitializeHandle')
 
 function attach(socket, handle) {
   handle.socket = socket
-  handle[ownerSymbol] = socket
+  handle[kOwner] = socket
   socket._handle = handle
   return handle
 }
@@ -31,41 +27,20 @@ function attach(socket, handle) {
 function Socket(options) {
   if (!(this instanceof Socket)) return new Socket(options)
   options = typeof options === 'number' ? { fd: options } : { ...options }
-  const { onread } = options
-  this[kUserBuffer] = undefined
   let handle = options.handle
   if (options.fd !== undefined && !handle) handle = open(options.fd, false)
   if (!(handle instanceof Connection)) {
     net.Socket.call(this, options)
     return
   }
-  options.handle = handle
-  options.fd = undefined
-  options.onread = undefined
   // Reading starts below, when the handle knows its socket.
-  const manualStart = Boolean(options.manualStart)
-  options.manualStart = true
-  net.Socket.call(this, options)
+  const { manualStart } = options
+  net.Socket.call(this, { ...options, handle, fd: undefined, manualStart: true })
   attach(this, handle)
-  if (onread !== undefined) useBuffer(this, onread)
-  if (options.pauseOnCreate) {
-    handle.reading = false
-    handle.readStop()
-    this._readableState.flowing = false
-  } else if (options.readable !== false && !manualStart) {
-    this.read(0)
-  }
+  if (options.readable !== false && !options.pauseOnCreate && !manualStart) this.read(0)
 }
 Object.setPrototypeOf(Socket.prototype, net.Socket.prototype)
 Object.setPrototypeOf(Socket, net.Socket)
-
-function useBuffer(socket, onread) {
-  if (onread === null || typeof onread !== 'object') throw invalidArgType('options.onread', 'of type object', onread)
-  const next = typeof onread.buffer === 'function' ? onread.buffer : undefined
-  const buffer = next ? next() : onread.buffer
-  if (!isUint8Array(buffer) || typeof onread.callback !== 'function') return
-  socket[kUserBuffer] = { buffer, next, callback: onread.callback }
-}
 
 Socket.prototype.connect = function connect(...args) {
   const options = Array.isArray(args[0]) ? args[0][0] : args[0]
@@ -86,14 +61,14 @@ function isPipe(options) {
   return options !== null && typeof options === 'object' && Boolean(options.path)
 }
 
-if (reinitialize !== undefined) {
+if (kReinitializeHandle !== undefined) {
   // The next address of a host gets a fresh handle: ours, not the one that Node has made.
-  Socket.prototype[reinitialize] = function (handle) {
+  Socket.prototype[kReinitializeHandle] = function (handle) {
     if (!(handle instanceof Connection)) {
       handle.close()
       handle = createTcp()
     }
-    net.Socket.prototype[reinitialize].call(this, handle)
+    net.Socket.prototype[kReinitializeHandle].call(this, handle)
     attach(this, handle)
   }
 }
@@ -103,6 +78,8 @@ Socket.prototype._writeGeneric = function (writev, data, encoding, callback) {
   if (this.connecting || !(handle instanceof Connection)) {
     return net.Socket.prototype._writeGeneric.call(this, writev, data, encoding, callback)
   }
+  this._pendingData = null
+  this._pendingEncoding = ''
   this._unrefTimer()
   let status = 0
   if (writev) {
@@ -120,8 +97,7 @@ Socket.prototype._writeGeneric = function (writev, data, encoding, callback) {
 
 /** Bytes that arrived (called by the handle). */
 Socket.prototype.receive = function (chunk) {
-  const user = this[kUserBuffer]
-  const more = user === undefined ? this.push(chunk) : fillUserBuffer(user, chunk)
+  const more = this[kBuffer] ? fillUserBuffer(this, chunk) : this.push(chunk)
   if (more || this.destroyed) return
   const handle = this._handle
   if (!handle?.reading) return
@@ -129,18 +105,35 @@ Socket.prototype.receive = function (chunk) {
   if (status < 0) this.destroy(systemError(status, 'read'))
 }
 
-function fillUserBuffer(user, chunk) {
-  let more = true
+/** The `onread` option: data goes through the user's own buffer, as much at a time as it holds, until the user pauses. */
+function fillUserBuffer(socket, chunk) {
+  const handle = socket._handle
   for (let at = 0; at < chunk.length; ) {
-    const { buffer } = user
+    const buffer = socket[kBuffer] === true ? socket[kBufferGen]() : socket[kBuffer]
+    if (!isUint8Array(buffer)) return false
     const part = chunk.subarray(at, at + buffer.length)
     buffer.set(part)
     at += part.length
-    more = user.callback(part.length, buffer) !== false && more
-    const next = user.next?.()
-    if (isUint8Array(next)) user.buffer = next
+    const more = socket[kBufferCb](part.length, buffer) !== false
+    const next = socket[kBufferGen]?.()
+    if (isUint8Array(next)) socket[kBuffer] = next
+    if (!more || !handle.reading) {
+      if (at < chunk.length) handle.rest = chunk.subarray(at)
+      return false
+    }
   }
-  return more
+  return true
+}
+
+Socket.prototype.resetAndDestroy = function () {
+  if (!this._handle) return this.destroy(makeError(Error, 'ERR_SOCKET_CLOSED', 'Socket is closed'))
+  if (!(this._handle instanceof Connection)) return net.Socket.prototype.resetAndDestroy.call(this)
+  if (!this._handle.isTcp) {
+    throw makeError(TypeError, 'ERR_INVALID_HANDLE_TYPE', 'This handle type cannot be sent')
+  }
+  if (this.connecting) this.once('connect', () => this._reset())
+  else this._reset()
+  return this
 }
 
 module.exports = { Socket }

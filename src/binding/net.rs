@@ -65,6 +65,15 @@ pub fn register(functions: &mut Functions<Engine>) {
     functions.add("fd", |engine, args| {
         Ok(engine.stream(args.uint(0)?, |stream| Ok(stream.fd())).unwrap_or(-1))
     });
+    functions.add("isTcp", |engine, args| {
+        Ok(engine
+            .stream(args.uint(0)?, |stream| Ok(stream.is_tcp()))
+            .unwrap_or(false))
+    });
+    functions.add("chmodPipe", |engine, args| {
+        let mode = args.int(1)?;
+        unit(engine.stream(args.uint(0)?, |stream| stream.chmod_pipe(mode)))
+    });
     functions.add("localAddress", |engine, args| {
         address(engine, args, Stream::local_address)
     });
@@ -105,15 +114,12 @@ fn listen_tcp(engine: &Engine, args: &Args) -> Outcome<i32> {
     }))
 }
 
-/// `(path, backlog, mode, protocol)`; mode: bit 0 readable, bit 1 writable by all.
+/// `(path, backlog, protocol)`
 fn listen_pipe(engine: &Engine, args: &Args) -> Outcome<i32> {
-    let (path, backlog, mode) = (args.string(0)?, args.int(1)?, args.int(2)?);
-    code(engine.add_listener(args.uint(3)?, |uv, id| {
+    let (path, backlog) = (args.string(0)?, args.int(1)?);
+    code(engine.add_listener(args.uint(2)?, |uv, id| {
         let stream = Stream::pipe(uv, id)?;
         stream.bind_pipe(path.as_bytes())?;
-        if mode != 0 {
-            stream.chmod_pipe(mode)?;
-        }
         stream.listen(backlog)?;
         Ok(stream)
     }))

@@ -3,7 +3,7 @@
 use super::addr::SockAddr;
 use super::handle::{Handle, context, finish, on_close, request};
 use super::{Address, Errno, Loop, READ_BUFFER, sys};
-use std::ffi::{CString, c_char, c_int, c_uint};
+use std::ffi::{c_char, c_int, c_uint};
 
 /// A TCP socket or a pipe.
 pub struct Stream {
@@ -82,6 +82,11 @@ impl Stream {
         Err(Errno::ENOTSUP)
     }
 
+    /// Whether this is a TCP socket.
+    pub fn is_tcp(&self) -> bool {
+        self.tcp
+    }
+
     /// Keeps the loop alive, or no longer.
     pub fn set_ref(&self, referenced: bool) {
         self.handle.set_ref(referenced);
@@ -146,11 +151,11 @@ impl Stream {
         Err(Errno::ENOTSUP)
     }
 
-    /// Binds a pipe to a path (Unix) or pipe name (Windows).
+    /// Binds a pipe to a path (Unix; a leading NUL: Linux's abstract names) or pipe name (Windows).
     pub fn bind_pipe(&self, path: &[u8]) -> Result<(), Errno> {
-        let path = CString::new(path).map_err(|_| Errno::EINVAL)?;
-        // SAFETY: the handle is open, `path` is a C string.
-        Errno::check(unsafe { sys::uv_pipe_bind(self.handle.raw(), path.as_ptr()) })
+        let (name, length) = (path.as_ptr().cast(), path.len());
+        // SAFETY: the handle is open, `name` has `length` bytes.
+        Errno::check(unsafe { sys::uv_pipe_bind2(self.handle.raw(), name, length, sys::PIPE_NO_TRUNCATE) })
     }
 
     /// Opens a bound pipe to other users: bit 0 readable, bit 1 writable (`UV_READABLE`, `UV_WRITABLE`).
@@ -191,11 +196,10 @@ impl Stream {
 
     /// Starts to connect to a pipe; the end is an [`super::Events::connected`].
     pub fn connect_pipe(&self, path: &[u8]) -> Result<(), Errno> {
-        let path = CString::new(path).map_err(|_| Errno::EINVAL)?;
+        let (name, length) = (path.as_ptr().cast(), path.len());
         request(&self.handle, sys::REQ_CONNECT, Vec::new(), |req, _, _| {
-            // SAFETY: request and handle are live until the callback, the name is copied at once.
-            unsafe { sys::uv_pipe_connect(req, self.handle.raw(), path.as_ptr(), on_connect) };
-            0
+            // SAFETY: request and handle are live until the callback; the name's bytes are copied at once.
+            unsafe { sys::uv_pipe_connect2(req, self.handle.raw(), name, length, sys::PIPE_NO_TRUNCATE, on_connect) }
         })
     }
 

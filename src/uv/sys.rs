@@ -47,6 +47,9 @@ pub const REQ_SHUTDOWN: c_int = 4;
 /// `UV_TCP_IPV6ONLY`.
 pub const TCP_IPV6ONLY: c_uint = 1;
 
+/// `UV_PIPE_NO_TRUNCATE`: a name that is too long is an error.
+pub const PIPE_NO_TRUNCATE: c_uint = 1;
+
 #[cfg(not(windows))]
 pub type OsSocket = c_int;
 #[cfg(windows)]
@@ -95,9 +98,16 @@ unsafe extern "C" {
 
     pub fn uv_pipe_init(uv_loop: *mut Loop, handle: *mut Handle, ipc: c_int) -> c_int;
     pub fn uv_pipe_open(handle: *mut Handle, file: c_int) -> c_int;
-    pub fn uv_pipe_bind(handle: *mut Handle, name: *const c_char) -> c_int;
+    pub fn uv_pipe_bind2(handle: *mut Handle, name: *const c_char, len: usize, flags: c_uint) -> c_int;
     pub fn uv_pipe_chmod(handle: *mut Handle, flags: c_int) -> c_int;
-    pub fn uv_pipe_connect(req: *mut Request, handle: *mut Handle, name: *const c_char, cb: RequestCb);
+    pub fn uv_pipe_connect2(
+        req: *mut Request,
+        handle: *mut Handle,
+        name: *const c_char,
+        len: usize,
+        flags: c_uint,
+        cb: RequestCb,
+    ) -> c_int;
 
     pub fn uv_timer_init(uv_loop: *mut Loop, handle: *mut Handle) -> c_int;
     pub fn uv_timer_start(handle: *mut Handle, cb: HandleCb, timeout: u64, repeat: u64) -> c_int;
