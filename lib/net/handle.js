@@ -8,13 +8,12 @@ const { systemError } = require('../errors.js')
 
 const FastBuffer = Buffer[Symbol.species]
 const UV_EOF = -4095
-const UV_EBADF = -9
 
 /** What a listener does with the connections it accepts; src/binding/engine.rs knows the numbers. */
 const PROTOCOL_RAW = 0
 
 function fillAddress(out, text) {
-  if (text === undefined) return UV_EBADF
+  if (typeof text === 'number') return text
   const [family, address, port] = text.split(' ')
   // In Node's order, which is how the object prints.
   out.address = address

@@ -169,10 +169,14 @@ fn open_fd(engine: &Engine, args: &Args) -> Outcome<i32> {
     }))
 }
 
-/// `"IPv4 127.0.0.1 80"`, or nothing where there is no address.
-fn address(engine: &Engine, args: &Args, query: impl Fn(&Stream) -> Result<Address, Errno>) -> Outcome<Option<String>> {
+/// `"IPv4 127.0.0.1 80"`, or a negative errno.
+fn address(
+    engine: &Engine,
+    args: &Args,
+    query: impl Fn(&Stream) -> Result<Address, Errno>,
+) -> Outcome<Result<String, i32>> {
     let found = engine.stream(args.uint(0)?, query);
-    Ok(found.ok().map(|address| {
+    Ok(found.map_err(|error| error.0).map(|address| {
         let family = if address.is_v6() { "IPv6" } else { "IPv4" };
         format!("{family} {} {}", address.ip, address.port)
     }))

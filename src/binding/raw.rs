@@ -594,6 +594,15 @@ impl IntoValue for String {
     }
 }
 
+impl<T: IntoValue, E: IntoValue> IntoValue for Result<T, E> {
+    fn into_value(self, env: Env) -> Option<Value> {
+        match self {
+            Ok(value) => value.into_value(env),
+            Err(error) => error.into_value(env),
+        }
+    }
+}
+
 impl<T: IntoValue> IntoValue for Option<T> {
     fn into_value(self, env: Env) -> Option<Value> {
         self.and_then(|value| value.into_value(env))
