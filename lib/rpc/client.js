@@ -1,0 +1,338 @@
+'use strict'
+
+const dns = require('node:dns')
+const { Buffer } = require('node:buffer')
+const { EventEmitter } = require('node:events')
+const { isIP } = require('node:net')
+const { invalidArgType, invalidArgValue } = require('../errors')
+const { clientOptions, target: readTarget, duration, checkObject } = require('./options')
+const { Deadlines } = require('./deadlines')
+const { Link, REQUEST_HEAD } = require('./link')
+const { Waiting } = require('./waiting')
+const { now } = require('./tick')
+const { MAX_METHOD_NAME } = require('./protocol')
+const errors = require('./errors')
+const transport = require('./transport')
+
+
+/** A connection to one server that comes back by itself, and the calls made over it. */
+class Client extends EventEmitter {
+  constructor(target, options = {}) {
+    super()
+    this.target = readTarget(target)
+    this.options = clientOptions(checkObject(options))
+    this.stats = {
+      calls: 0,
+      replies: 0,
+      errors: 0,
+      timeouts: 0,
+      lateAnswers: 0,
+      unknownAnswers: 0,
+      connections: 0,
+    }
+    /** The link that new calls go out on; null while there is none. */
+    this.link = null
+    /** Every link that is not ended: one connecting or in use, and retiring ones. */
+    this.links = new Set()
+    this.waiting = new Waiting(this.options)
+    this.deadlines = new Deadlines((time) => this.expire(time))
+    /** The UTF-8 of each method's name called so far. */
+    this.names = new Map()
+    this.closing = false
+    this.closed = false
+    this.refed = true
+    /** Failed attempts since the last good connection. */
+    this.attempts = 0
+    this.retryTimer = null
+    this.lastError = null
+    this.attempt()
+  }
+
+  /** Whether calls can leave right now. */
+  get connected() {
+    return this.link !== null
+  }
+
+  /** Calls that have not ended: on a connection, and waiting for one. */
+  get pending() {
+    let count = this.waiting.length
+    for (const link of this.links) count += link.calls.pending
+    return count
+  }
+
+  // ---- calls
+
+  call(method, body, options, callback) {
+    if (typeof options === 'function') {
+      callback = options
+      options = undefined
+    }
+    if (callback === undefined) {
+      return new Promise((resolve, reject) => {
+        this.start(method, body, options, (error, reply) => (error ? reject(error) : resolve(reply)))
+      })
+    }
+    if (typeof callback !== 'function') throw invalidArgType('callback', 'of type function', callback)
+    this.start(method, body, options, callback)
+  }
+
+  start(method, body, options, callback) {
+    let name = this.names.get(method)
+    if (name === undefined) name = this.learn(method)
+    if (!(body instanceof Uint8Array)) {
+      if (body !== undefined && body !== null) {
+        throw invalidArgType('body', 'an instance of Buffer or Uint8Array', body)
+      }
+      body = Buffer.alloc(0)
+    }
+    let { timeout } = this.options
+    let signal
+    if (options !== undefined && options !== null) {
+      checkObject(options)
+      timeout = timeoutOf(options, timeout)
+      signal = signalOf(options)
+    }
+    const deadline = timeout === Infinity ? Infinity : now() + timeout
+    this.stats.calls++
+    const error = this.dispatch(method, name, body, deadline, timeout, signal, callback)
+    if (error !== undefined) {
+      this.stats.errors++
+      process.nextTick(callback, error)
+    }
+  }
+
+  /** Sends the call or lets it wait. Returns an error when it can do neither. */
+  dispatch(method, name, body, deadline, timeout, signal, callback) {
+    if (signal?.aborted) return errors.aborted(method, false, signal.reason)
+    if (timeout <= 0) return errors.timeout(method, timeout, false)
+    if (this.closing) return errors.closed(method, false)
+    const { link, waiting } = this
+    let error
+    if (link !== null && link.roomy && waiting.length === 0) {
+      error = link.send(method, name, body, deadline, timeout, signal, callback)
+    } else if (!this.options.queue) {
+      return link === null ? errors.notConnected(method, this.lastError) : errors.tooManyCalls(method, 'the connection is full')
+    } else error = waiting.push(method, name, body, deadline, timeout, signal, callback)
+    if (deadline < this.deadlines.next && error === undefined) this.deadlines.add(deadline)
+    return error
+  }
+
+  /** Checks a method's name on its first use. */
+  learn(method) {
+    if (typeof method !== 'string') throw invalidArgType('method', 'of type string', method)
+    const name = Buffer.from(method)
+    if (name.length === 0 || name.length > MAX_METHOD_NAME) {
+      throw invalidArgValue('method', method, `must have 1 to ${MAX_METHOD_NAME} bytes`)
+    }
+    this.names.set(method, name)
+    return name
+  }
+
+  /** Sends waiting calls as far as the link has room. */
+  pump() {
+    const { link, waiting } = this
+    if (link === null) return
+    while (waiting.length > 0 && link.roomy) {
+      const { method, name, body, deadline, timeout, signal, callback } = waiting.shift()
+      if (deadline <= now()) {
+        this.stats.timeouts++
+        process.nextTick(callback, errors.timeout(method, timeout, false, this.lastError ?? undefined))
+        continue
+      }
+      const error = link.send(method, name, body, deadline, timeout, signal, callback)
+      if (error !== undefined) process.nextTick(callback, error)
+    }
+    if (this.closing) this.rest()
+  }
+
+  expire(time) {
+    let next = this.waiting.expire(time, (call) => {
+      this.stats.timeouts++
+      const error = errors.timeout(call.method, call.timeout, false, this.lastError ?? undefined)
+      process.nextTick(call.callback, error)
+    })
+    for (const link of this.links) next = Math.min(next, link.expire(time))
+    return next
+  }
+
+  // ---- connecting
+
+  attempt() {
+    this.retryTimer = null
+    resolve(this.target, (error, addresses) => {
+      if (this.closed) return
+      if (error) this.attemptFailed(error)
+      else this.tryAddress(addresses, 0)
+    })
+  }
+
+  /** Tries one address after the other; the link knows what to do when it fails. */
+  tryAddress(addresses, index) {
+    const link = new Link(this, this.options)
+    link.next = index + 1 < addresses.length ? () => this.tryAddress(addresses, index + 1) : null
+    this.links.add(link)
+    transport.connect(addresses[index], link)
+    if (!this.refed) link.wire.unref()
+  }
+
+  linkReady(link) {
+    if (this.closed) return
+    this.attempts = 0
+    this.lastError = null
+    this.stats.connections++
+    this.link = link
+    process.nextTick(() => this.emit('connect'))
+    if (this.closing) this.rest()
+  }
+
+  /** The server has said farewell: calls in flight finish there, new ones need another connection. */
+  linkRetires(link) {
+    if (this.link !== link) return
+    this.link = null
+    if (this.closing) return
+    process.nextTick(() => this.emit('disconnect', errors.protocol('The server is shutting down')))
+    this.attemptFailed(errors.protocol('The server is shutting down'))
+  }
+
+  linkEnded(link, error) {
+    this.links.delete(link)
+    const current = this.link === link
+    if (current) this.link = null
+    if (this.closing) return this.rest()
+    if (link.retiring) return
+    if (current) {
+      process.nextTick(() => this.emit('disconnect', error))
+      this.attemptFailed(error)
+    } else if (link.next !== null) link.next()
+    else this.attemptFailed(error)
+  }
+
+  attemptFailed(error) {
+    this.lastError = error
+    const { reconnect } = this.options
+    if (reconnect === null || this.attempts >= reconnect.maxAttempts) return this.giveUp(error)
+    // Full jitter over the upper half: clients that lost one server together do not come back together.
+    const ceiling = Math.min(reconnect.maxDelay, reconnect.initialDelay * 2 ** Math.min(this.attempts, 30))
+    const delay = Math.round(ceiling * (0.5 + Math.random() / 2))
+    this.attempts++
+    const { attempts } = this
+    this.retryTimer = setTimeout(() => this.attempt(), delay)
+    if (!this.refed) this.retryTimer.unref()
+    process.nextTick(() => this.emit('reconnect', { attempt: attempts, delay, error }))
+  }
+
+  giveUp(error) {
+    this.closing = true
+    this.failWaiting((call) => errors.notConnected(call.method, error))
+    process.nextTick(() => this.emit('error', error))
+    this.rest()
+  }
+
+  // ---- the end
+
+  /** Takes no new calls; ends when those already made have ended. */
+  close(callback) {
+    if (callback === undefined) return new Promise((resolve) => this.close(resolve))
+    if (typeof callback !== 'function') throw invalidArgType('callback', 'of type function', callback)
+    if (this.closed) {
+      process.nextTick(callback)
+      return
+    }
+    this.once('close', () => callback())
+    this.closing = true
+    this.rest()
+  }
+
+  /** Ends at once: every call that has not ended fails. */
+  destroy() {
+    if (this.closed) return this
+    this.closing = true
+    this.conclude()
+    return this
+  }
+
+  /** While closing: lets links go whose calls have ended, and ends the client with the last one. */
+  rest() {
+    if (this.closed) return
+    if (this.link === null) {
+      this.failWaiting((call) => errors.closed(call.method, false))
+      clearTimeout(this.retryTimer)
+    }
+    if (this.waiting.length > 0) return
+    for (const link of this.links) {
+      if (link.peerMaxFrame === 0) link.destroy(null)
+      else if (!link.retiring) link.retire()
+    }
+    if (this.links.size === 0) this.conclude()
+  }
+
+  conclude() {
+    if (this.closed) return
+    this.closed = true
+    this.link = null
+    clearTimeout(this.retryTimer)
+    this.deadlines.clear()
+    this.failWaiting((call) => errors.closed(call.method, false))
+    for (const link of this.links) link.destroy(null)
+    process.nextTick(() => this.emit('close'))
+  }
+
+  failWaiting(makeError) {
+    this.waiting.clear((call) => {
+      this.stats.errors++
+      process.nextTick(call.callback, makeError(call))
+    })
+  }
+
+  ref() {
+    return this.setRef(true)
+  }
+
+  unref() {
+    return this.setRef(false)
+  }
+
+  setRef(refed) {
+    this.refed = refed
+    const name = refed ? 'ref' : 'unref'
+    this.retryTimer?.[name]()
+    for (const link of this.links) link.wire?.[name]()
+    return this
+  }
+}
+
+/** The call's milliseconds: its `timeout`, or what is left until its `deadline` (a Date or milliseconds since 1970). */
+function timeoutOf(options, fallback) {
+  if (options.deadline === undefined) return duration(options, 'timeout', fallback)
+  const deadline = options.deadline instanceof Date ? options.deadline.getTime() : options.deadline
+  if (typeof deadline !== 'number' || Number.isNaN(deadline)) {
+    throw invalidArgType('options.deadline', 'of type number or an instance of Date', options.deadline)
+  }
+  const left = Math.ceil(deadline - Date.now())
+  return Math.min(left, duration(options, 'timeout', Infinity))
+}
+
+function signalOf(options) {
+  const { signal } = options
+  if (signal === undefined) return undefined
+  if (signal === null || typeof signal !== 'object' || !('aborted' in signal)) {
+    throw invalidArgType('options.signal', 'an instance of AbortSignal', signal)
+  }
+  return signal
+}
+
+/** Gives the addresses of a target, in the order to try them. */
+function resolve(target, callback) {
+  const { path, host, port } = target
+  if (path !== undefined) return process.nextTick(callback, null, [{ path }])
+  if (isIP(host)) return process.nextTick(callback, null, [{ host, port }])
+  dns.lookup(host, { all: true, verbatim: true }, (error, found) => {
+    if (error) return callback(error)
+    callback(
+      null,
+      found.map(({ address }) => ({ host: address, port })),
+    )
+  })
+}
+
+exports.Client = Client

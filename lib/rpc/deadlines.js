@@ -1,0 +1,40 @@
+'use strict'
+
+const { now } = require('./tick')
+
+/** The longest delay that Node's timers take. */
+const MAX_DELAY = 2 ** 31 - 1
+
+/**
+ * One timer for any number of deadlines. Adding one costs a comparison and ending a call early costs nothing: when the timer
+ * fires, `expire(now)` walks the calls in flight (bounded by their limit), ends the overdue and returns the earliest deadline
+ * left, or Infinity. With a common timeout that is one walk per timeout, however many calls there were.
+ */
+class Deadlines {
+  constructor(expire) {
+    this.expire = expire
+    this.next = Infinity
+    this.timer = null
+    this.fire = () => {
+      this.timer = null
+      this.next = Infinity
+      this.add(this.expire(now()))
+    }
+  }
+
+  add(deadline) {
+    if (deadline >= this.next) return
+    this.next = deadline
+    if (this.timer !== null) clearTimeout(this.timer)
+    // Never holds the process open: the socket does that while there is one.
+    this.timer = setTimeout(this.fire, Math.min(Math.max(deadline - now(), 1), MAX_DELAY)).unref()
+  }
+
+  clear() {
+    if (this.timer !== null) clearTimeout(this.timer)
+    this.timer = null
+    this.next = Infinity
+  }
+}
+
+module.exports = { Deadlines }

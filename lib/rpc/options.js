@@ -1,0 +1,133 @@
+'use strict'
+
+// Reading of options: each limit with its default, its bounds, and why it has that value.
+
+const { isIP } = require('node:net')
+const { invalidArgType, invalidArgValue, outOfRange } = require('../errors')
+const { MIN_FRAME_LIMIT } = require('./protocol')
+
+const MiB = 2 ** 20
+const MAX_U32 = 2 ** 32 - 1
+const MAX_DELAY = 2 ** 31 - 1
+
+function integer(options, name, fallback, min, max) {
+  const value = options[name]
+  if (value === undefined) return fallback
+  if (typeof value !== 'number') throw invalidArgType(`options.${name}`, 'of type number', value)
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw outOfRange(`options.${name}`, `an integer >= ${min} and <= ${max}`, value)
+  }
+  return value
+}
+
+/** Milliseconds; 0 and Infinity both mean never and become Infinity. */
+function duration(options, name, fallback) {
+  if (options[name] === Infinity || options[name] === 0) return Infinity
+  return integer(options, name, fallback, 0, MAX_DELAY)
+}
+
+function flag(options, name, fallback) {
+  const value = options[name]
+  if (value === undefined) return fallback
+  if (typeof value !== 'boolean') throw invalidArgType(`options.${name}`, 'of type boolean', value)
+  return value
+}
+
+function checkObject(value, name = 'options') {
+  if (value === null || typeof value !== 'object') throw invalidArgType(name, 'of type object', value)
+  return value
+}
+
+/** What both ends have in common. */
+function shared(options) {
+  return {
+    // Larger bodies belong into a stream of calls: one frame is held whole in memory at both ends.
+    maxFrameBytes: integer(options, 'maxFrameBytes', 16 * MiB, MIN_FRAME_LIMIT, MAX_U32 - 4),
+    // A peer that is alive but slow to connect answers within seconds; a port scanner must not hold a slot for longer.
+    handshakeTimeout: duration(options, 'handshakeTimeout', 10_000),
+    // Below the idle limits of common NATs and load balancers (60 s and more), so that quiet connections stay usable.
+    pingInterval: duration(options, 'pingInterval', 30_000),
+    // Longer than any sane round trip plus a pause of the peer's garbage collector.
+    pingTimeout: duration(options, 'pingTimeout', 10_000),
+  }
+}
+
+function serverOptions(options = {}) {
+  checkObject(options)
+  return {
+    ...shared(options),
+    // Announced to every client, which queues what goes beyond it.
+    maxCallsPerConnection: integer(options, 'maxCallsPerConnection', 4096, 1, 65536),
+    // Handlers that have not answered yet, over all connections; further requests wait in order.
+    maxConcurrency: integer(options, 'maxConcurrency', 65536, 1, MAX_U32),
+    maxConnections: integer(options, 'maxConnections', 65536, 1, MAX_U32),
+    // Method names that one connection may introduce; calls to further ones are unknown methods.
+    maxMethods: integer(options, 'maxMethods', 1024, 1, 65536),
+    // Bodies of unanswered requests on one connection; above it nothing more is read from that connection.
+    maxPendingBytes: integer(options, 'maxPendingBytes', 64 * MiB, 1, Number.MAX_SAFE_INTEGER),
+    // Answers that a connection's peer does not read; above it that connection is dropped.
+    maxOutgoingBytes: integer(options, 'maxOutgoingBytes', 64 * MiB, 1, Number.MAX_SAFE_INTEGER),
+    // How long `close()` waits for clients to leave.
+    closeTimeout: duration(options, 'closeTimeout', 10_000),
+  }
+}
+
+function reconnectOptions(value) {
+  if (value === false) return null
+  if (value === undefined || value === true) value = {}
+  checkObject(value, 'options.reconnect')
+  const prefixed = (name, fallback, min, max) => integer(value, name, fallback, min, max)
+  return {
+    // The first try comes almost at once: most losses are a restarting server.
+    initialDelay: prefixed('initialDelay', 100, 0, MAX_DELAY),
+    maxDelay: prefixed('maxDelay', 10_000, 0, MAX_DELAY),
+    maxAttempts: value.maxAttempts === Infinity ? Infinity : prefixed('maxAttempts', Infinity, 1, MAX_U32),
+  }
+}
+
+function clientOptions(options) {
+  return {
+    ...shared(options),
+    // What a person or a calling service is willing to wait; no call waits for ever unless it says so.
+    timeout: duration(options, 'timeout', 30_000),
+    reconnect: reconnectOptions(options.reconnect),
+    // Calls that cannot leave yet (no connection, window full, server reading slowly) wait; false fails them at once.
+    queue: flag(options, 'queue', true),
+    maxInFlight: integer(options, 'maxInFlight', 4096, 1, 65536),
+    maxQueuedCalls: integer(options, 'maxQueuedCalls', 65536, 0, MAX_U32),
+    maxQueuedBytes: integer(options, 'maxQueuedBytes', 64 * MiB, 0, Number.MAX_SAFE_INTEGER),
+  }
+}
+
+function port(value, name) {
+  const number = typeof value === 'string' && /^\d{1,5}$/.test(value) ? Number(value) : value
+  if (typeof number !== 'number') throw invalidArgType(name, 'of type number', value)
+  if (!Number.isInteger(number) || number < 0 || number > 65535) throw outOfRange(name, '>= 0 and <= 65535', value)
+  return number
+}
+
+/** Where to connect: 'host:port', '[::1]:port', a port, a path (with a separator in it, or after 'unix:'), or an object. */
+function target(value) {
+  if (typeof value === 'number') return { host: 'localhost', port: port(value, 'target') }
+  if (typeof value === 'string') return targetOfString(value)
+  checkObject(value, 'target')
+  if (value.path !== undefined) {
+    if (typeof value.path !== 'string') throw invalidArgType('target.path', 'of type string', value.path)
+    return { path: value.path }
+  }
+  const host = value.host ?? 'localhost'
+  if (typeof host !== 'string') throw invalidArgType('target.host', 'of type string', host)
+  return { host, port: port(value.port, 'target.port') }
+}
+
+function targetOfString(value) {
+  if (value.startsWith('unix:')) return { path: value.slice(5) }
+  if (value.includes('/') || value.includes('\\')) return { path: value }
+  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(value)
+  if (match === null || (match[1] !== undefined && isIP(match[1]) !== 6)) {
+    throw invalidArgValue('target', value, "must read like 'host:port', '[::1]:port' or a path")
+  }
+  return { host: match[1] ?? (match[2] || 'localhost'), port: port(match[3], 'target') }
+}
+
+module.exports = { serverOptions, clientOptions, target, duration, port, checkObject }

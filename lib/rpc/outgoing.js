@@ -1,0 +1,180 @@
+'use strict'
+
+// The writing half of a connection: frames go into a slab, the slab goes to the wire once a turn.
+
+const { Buffer } = require('node:buffer')
+const { flushLater } = require('./tick')
+const { Kind, FLAG_DEADLINE, FRAME_HEAD, LENGTH_SIZE, MAGIC, VERSION, PREFACE_SIZE } = require('./protocol')
+
+/** One write of this size already costs the kernel more in copying than in being called. */
+const SLAB_SIZE = 64 * 1024
+/** Bodies above this go to the wire themselves instead of through the slab: copying them twice would cost more than a crossing. */
+const DIRECT = 16 * 1024
+/** Up to here a loop copies faster than a call of `set`. */
+const LOOP_COPY = 32
+/** Slabs kept for the next turn. Only connections with unflushed frames hold one, so idle ones cost nothing. */
+const KEPT_SLABS = 16
+
+const slabs = []
+
+function takeSlab() {
+  const kept = slabs.pop()
+  if (kept !== undefined) return kept
+  const bytes = Buffer.allocUnsafeSlow(SLAB_SIZE)
+  return { bytes, view: new DataView(bytes.buffer) }
+}
+
+class Outgoing {
+  constructor(wire) {
+    this.wire = wire
+    this.slab = null
+    this.used = 0
+    /** Bytes given to the wire so far. */
+    this.handed = 0
+    /** The wire holds more than its high-water mark: the peer reads too slowly. */
+    this.congested = false
+    this.open = true
+  }
+
+  /** How many bytes come before the next one, counted from the connection's first. */
+  get position() {
+    return this.handed + this.used
+  }
+
+  /** Bytes that the operating system has taken. */
+  get accepted() {
+    return this.handed - this.wire.queued
+  }
+
+  /** Makes room for `size` bytes, at most SLAB_SIZE, and returns where they begin. */
+  reserve(size) {
+    if (this.slab === null) {
+      this.slab = takeSlab()
+      flushLater(this)
+    } else if (this.used + size > SLAB_SIZE) this.flush()
+    const at = this.used
+    this.used = at + size
+    return at
+  }
+
+  flush() {
+    const length = this.used
+    if (length === 0) return
+    this.used = 0
+    this.hand(this.slab.bytes, 0, length)
+  }
+
+  hand(bytes, offset, length) {
+    if (!this.open) return
+    this.handed += length
+    if (!this.wire.write(bytes, offset, length)) this.congested = true
+  }
+
+  /** The turn is over: hands down what is written and gives the slab back. */
+  release() {
+    this.flush()
+    if (slabs.length < KEPT_SLABS) slabs.push(this.slab)
+    this.slab = null
+  }
+
+  /** Nothing more leaves; frames still written are dropped. */
+  shut() {
+    this.open = false
+    this.used = 0
+  }
+
+  preface(maxFrame, maxCalls) {
+    const at = this.reserve(PREFACE_SIZE)
+    const { view } = this.slab
+    view.setUint32(at, MAGIC)
+    view.setUint32(at + 4, VERSION << 24)
+    view.setUint32(at + 8, maxFrame)
+    view.setUint32(at + 12, maxCalls)
+  }
+
+  /** A call; `remaining` is the milliseconds its caller waits, 0 when it waits for ever. */
+  request(sequence, method, remaining, body) {
+    const size = body.length
+    const fixed = remaining === 0 ? FRAME_HEAD + 2 : FRAME_HEAD + 6
+    const inline = size <= DIRECT
+    const at = this.reserve(inline ? fixed + size : fixed)
+    const { view, bytes } = this.slab
+    view.setUint32(at, fixed + size - LENGTH_SIZE)
+    view.setUint16(at + 4, (Kind.REQUEST << 8) | (remaining === 0 ? 0 : FLAG_DEADLINE))
+    view.setUint32(at + 6, sequence)
+    view.setUint16(at + 10, method)
+    if (remaining !== 0) view.setUint32(at + 12, remaining)
+    if (inline) copy(body, size, bytes, at + fixed)
+    else this.direct(body)
+  }
+
+  reply(sequence, body) {
+    const size = body.length
+    const inline = size <= DIRECT
+    const at = this.reserve(inline ? FRAME_HEAD + size : FRAME_HEAD)
+    const { view, bytes } = this.slab
+    view.setUint32(at, FRAME_HEAD + size - LENGTH_SIZE)
+    view.setUint16(at + 4, Kind.REPLY << 8)
+    view.setUint32(at + 6, sequence)
+    if (inline) copy(body, size, bytes, at + FRAME_HEAD)
+    else this.direct(body)
+  }
+
+  /** An error's code and message share what `limit`, the peer's largest frame, leaves them. */
+  error(sequence, status, code, message, limit) {
+    const codeBytes = clip(code, 255)
+    const room = Math.min(limit - (FRAME_HEAD - LENGTH_SIZE) - 4 - codeBytes.length, DIRECT)
+    const messageBytes = clip(message, room)
+    const at = this.control(Kind.ERROR, sequence, 4 + codeBytes.length + messageBytes.length)
+    const { view, bytes } = this.slab
+    view.setUint16(at, status)
+    view.setUint16(at + 2, codeBytes.length)
+    bytes.set(codeBytes, at + 4)
+    bytes.set(messageBytes, at + 4 + codeBytes.length)
+  }
+
+  /** Announces that `number` stands for the method `name`, given as bytes. */
+  method(number, name) {
+    const at = this.control(Kind.METHOD, 0, 2 + name.length)
+    this.slab.view.setUint16(at, number)
+    this.slab.bytes.set(name, at + 2)
+  }
+
+  goaway(reason, message) {
+    const text = clip(message, 512)
+    const at = this.control(Kind.GOAWAY, 0, 2 + text.length)
+    this.slab.view.setUint16(at, reason)
+    this.slab.bytes.set(text, at + 2)
+  }
+
+  /** Writes the head of a frame with a payload of `size` small bytes and returns where the payload goes. */
+  control(kind, sequence, size) {
+    const at = this.reserve(FRAME_HEAD + size)
+    const { view } = this.slab
+    view.setUint32(at, FRAME_HEAD + size - LENGTH_SIZE)
+    view.setUint16(at + 4, kind << 8)
+    view.setUint32(at + 6, sequence)
+    return at + FRAME_HEAD
+  }
+
+  direct(body) {
+    this.flush()
+    this.hand(body, 0, body.length)
+  }
+}
+
+function copy(from, size, to, at) {
+  if (size > LOOP_COPY) to.set(from, at)
+  else for (let i = 0; i < size; i++) to[at + i] = from[i]
+}
+
+/** `text` as UTF-8, cut at a character's edge to at most `size` bytes. */
+function clip(text, size) {
+  const bytes = Buffer.from(text)
+  if (bytes.length <= size) return bytes
+  let end = size
+  while ((bytes[end] & 0xc0) === 0x80) end--
+  return bytes.subarray(0, end)
+}
+
+module.exports = { Outgoing }

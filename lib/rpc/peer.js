@@ -1,0 +1,198 @@
+'use strict'
+
+// What the two ends of a connection share: prefaces, pings, farewells, and the end.
+
+const { Buffer } = require('node:buffer')
+const { Outgoing } = require('./outgoing')
+const { protocol } = require('./errors')
+const { Kind, Reason, RECORD_WORDS, MIN_FRAME_LIMIT } = require('./protocol')
+const { enterBatch, leaveBatch } = require('./tick')
+
+const FastBuffer = Buffer[Symbol.species]
+
+/**
+ * One connection, from either end. Subclasses take the frames that carry calls (`frame`), and are told of the peer's preface
+ * (`ready`), of the end of a batch of frames (`settled`), of the wire having room again (`relieved`) and of the end (`ended`).
+ */
+class Peer {
+  constructor(options, maxCalls) {
+    this.options = options
+    this.maxCalls = maxCalls
+    this.wire = null
+    this.out = null
+    this.open = true
+    /** Which record of the current table comes next. Kept here, so that a throwing callback costs only its own frame. */
+    this.cursor = 0
+    /** The limits in the peer's preface; 0 until it has come. */
+    this.peerMaxFrame = 0
+    this.peerMaxCalls = 0
+    /** Why this end, or the peer in its farewell, ended the connection. */
+    this.reason = null
+    this.heard = false
+    this.pinged = false
+    this.timer = null
+  }
+
+  /** The wire is connected: introduces this end and starts to watch over the other. */
+  attach(wire) {
+    this.wire = wire
+    this.out = new Outgoing(wire)
+    this.out.preface(this.options.maxFrameBytes, this.maxCalls)
+    if (this.options.handshakeTimeout !== Infinity) {
+      this.watch(this.options.handshakeTimeout, () => {
+        this.abandon(protocol(`The peer sent no preface within ${this.options.handshakeTimeout} ms`), Reason.SILENT)
+      })
+    }
+  }
+
+  // ---- called by the wire
+
+  /** `count` records of `table`, their bodies in `slab`. Called again with the same ones after a callback threw. */
+  onFrames(table, count, slab) {
+    this.heard = true
+    enterBatch()
+    try {
+      while (this.cursor < count && this.open) {
+        const at = this.cursor++ * RECORD_WORDS
+        const kind = table[at] & 0xff
+        if (kind === Kind.REQUEST || kind === Kind.REPLY) {
+          const length = table[at + 5]
+          const body = length === 0 ? Buffer.alloc(0) : new FastBuffer(slab, table[at + 4], length)
+          this.carry(table[at + 1], body, table[at + 2], table[at] >>> 8 === 0 ? -1 : table[at + 3])
+        } else this.control(kind, table, at, slab)
+      }
+    } finally {
+      if (this.open) this.settled()
+      leaveBatch()
+    }
+  }
+
+  onDrain() {
+    if (!this.open) return
+    this.out.congested = false
+    this.relieved()
+  }
+
+  /** The bytes that came cannot be read as frames. */
+  onProtocolError(message, reason) {
+    this.abandon(protocol(message), reason)
+  }
+
+  /** The peer sends no more. With nothing left to say either, that is how a connection ends. */
+  onEnd() {
+    this.destroy(this.reason)
+  }
+
+  onClose(error) {
+    this.finish(this.reason ?? error)
+  }
+
+  // ---- frames that both ends understand
+
+  control(kind, table, at, slab) {
+    const sequence = table[at + 1]
+    switch (kind) {
+      case Kind.PREFACE:
+        return this.welcome(sequence, table[at + 3])
+      case Kind.PING:
+        this.out.control(Kind.PONG, sequence, 0)
+        return
+      case Kind.PONG:
+        return
+      case Kind.GOAWAY: {
+        const text = Buffer.from(slab, table[at + 4], table[at + 5]).toString()
+        return this.farewell(table[at + 2], text)
+      }
+      default:
+        return this.frame(kind, sequence, table[at + 2], new FastBuffer(slab, table[at + 4], table[at + 5]))
+    }
+  }
+
+  welcome(maxCalls, maxFrame) {
+    this.unwatch()
+    if (maxFrame < MIN_FRAME_LIMIT) {
+      this.abandon(protocol(`The peer accepts frames of ${maxFrame} bytes only, under ${MIN_FRAME_LIMIT}`), Reason.PROTOCOL)
+      return
+    }
+    this.peerMaxCalls = maxCalls
+    this.peerMaxFrame = maxFrame
+    this.watchForSilence()
+    this.ready()
+  }
+
+  /** The peer will take no more requests, or explains why it drops the connection. */
+  farewell(reason, message) {
+    if (reason !== Reason.SHUTDOWN) this.reason = protocol(`The peer ended the connection: ${message || `reason ${reason}`}`)
+  }
+
+  // ---- silence
+
+  watch(milliseconds, callback) {
+    this.unwatch()
+    this.timer = setTimeout(callback, milliseconds).unref()
+  }
+
+  unwatch() {
+    if (this.timer !== null) clearTimeout(this.timer)
+    this.timer = null
+  }
+
+  watchForSilence() {
+    const { pingInterval, pingTimeout } = this.options
+    if (pingInterval === Infinity) return
+    this.heard = false
+    this.watch(pingInterval, () => {
+      if (this.heard || !this.listening()) return this.watchForSilence()
+      this.out.control(Kind.PING, 0, 0)
+      if (pingTimeout === Infinity) return this.watchForSilence()
+      this.watch(pingTimeout, () => {
+        if (this.heard || !this.listening()) return this.watchForSilence()
+        this.abandon(protocol(`The peer did not answer a ping within ${pingTimeout} ms`), Reason.SILENT)
+      })
+    })
+  }
+
+  /** Whether an answer to a ping could be heard at all. */
+  listening() {
+    return true
+  }
+
+  // ---- the end
+
+  /** Everything is answered: ends the connection in order. */
+  leave() {
+    if (!this.open) return
+    this.out.flush()
+    this.wire.end()
+  }
+
+  /** Tells the peer why, and drops the connection. */
+  abandon(error, reason) {
+    if (!this.open) return
+    if (this.out !== null) {
+      this.out.goaway(reason, error.message)
+      this.out.flush()
+    }
+    this.destroy(error)
+  }
+
+  /** Drops the connection; `error` is null when that is in order. */
+  destroy(error) {
+    if (!this.open) return
+    if (error) this.reason = error
+    const { wire } = this
+    this.finish(this.reason)
+    if (wire !== null) wire.destroy()
+  }
+
+  finish(error) {
+    if (!this.open) return
+    this.open = false
+    this.unwatch()
+    const accepted = this.out === null ? 0 : this.out.accepted
+    if (this.out !== null) this.out.shut()
+    this.ended(error ?? null, accepted)
+  }
+}
+
+module.exports = { Peer }

@@ -1,0 +1,59 @@
+'use strict'
+
+// The numbers of docs/rpc-protocol.md. `src/rpc/frame.rs` has the same ones for the reading side.
+
+/** The highest version spoken here. */
+const VERSION = 1
+
+/** 'IWRP', the first bytes from either peer. */
+const MAGIC = 0x49575250
+const PREFACE_SIZE = 16
+
+/** Length prefix, kind, flags and sequence number. */
+const FRAME_HEAD = 10
+const LENGTH_SIZE = 4
+
+const Kind = { PREFACE: 0, METHOD: 1, REQUEST: 2, REPLY: 3, ERROR: 4, CANCEL: 5, PING: 6, PONG: 7, GOAWAY: 8 }
+
+const FLAG_DEADLINE = 1
+
+/** Why a call failed, as the server tells it. */
+const Status = {
+  APPLICATION: 1,
+  UNKNOWN_METHOD: 2,
+  DEADLINE: 3,
+  TOO_MANY_CALLS: 4,
+  CANCELLED: 5,
+  REPLY_TOO_LARGE: 6,
+}
+
+/** Why a peer ends the connection. */
+const Reason = { SHUTDOWN: 0, PROTOCOL: 1, FRAME_TOO_LARGE: 2, NOT_RPC: 3, SLOW_READER: 4, SILENT: 5, TOO_MANY_CONNECTIONS: 6 }
+
+/** Bytes of a method's name at most. */
+const MAX_METHOD_NAME = 255
+
+/** Method numbers are 16 bits wide. */
+const MAX_METHODS = 65536
+
+/** The smallest frame limit that a peer may announce: every control frame and a readable error message fit into it. */
+const MIN_FRAME_LIMIT = 1024
+
+/** Words of one record in the table of a read: kind | flags << 8, sequence, code, milliseconds left, offset, length. */
+const RECORD_WORDS = 6
+
+module.exports = {
+  VERSION,
+  MAGIC,
+  PREFACE_SIZE,
+  FRAME_HEAD,
+  LENGTH_SIZE,
+  Kind,
+  FLAG_DEADLINE,
+  Status,
+  Reason,
+  MAX_METHOD_NAME,
+  MAX_METHODS,
+  MIN_FRAME_LIMIT,
+  RECORD_WORDS,
+}

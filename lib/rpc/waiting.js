@@ -1,0 +1,73 @@
+'use strict'
+
+// Calls that cannot leave yet: no connection, too many in flight, or a server that reads too slowly.
+
+const { Buffer } = require('node:buffer')
+const errors = require('./errors')
+
+/** A queue, bounded in calls and in bytes. */
+class Waiting {
+  constructor({ maxQueuedCalls, maxQueuedBytes }) {
+    this.maxCalls = maxQueuedCalls
+    this.maxBytes = maxQueuedBytes
+    this.bytes = 0
+    // A Set keeps the order and lets a call leave from the middle.
+    this.calls = new Set()
+  }
+
+  get length() {
+    return this.calls.size
+  }
+
+  /** Returns an error when there is no room. The body is copied: the caller may use its buffer again at once. */
+  push(method, name, body, deadline, timeout, signal, callback) {
+    if (this.calls.size >= this.maxCalls) return errors.tooManyCalls(method, `${this.maxCalls} calls wait already`)
+    if (this.bytes + body.length > this.maxBytes) {
+      return errors.tooManyCalls(method, `more than ${this.maxBytes} bytes would wait`)
+    }
+    const call = { method, name, body: Buffer.from(body), deadline, timeout, signal, callback, onAbort: null }
+    if (signal !== undefined) {
+      call.onAbort = () => {
+        this.remove(call)
+        process.nextTick(callback, errors.aborted(method, false, signal.reason))
+      }
+      signal.addEventListener('abort', call.onAbort, { once: true })
+    }
+    this.calls.add(call)
+    this.bytes += body.length
+  }
+
+  remove(call) {
+    this.calls.delete(call)
+    this.bytes -= call.body.length
+    call.signal?.removeEventListener('abort', call.onAbort)
+  }
+
+  /** Takes the call that has waited longest. */
+  shift() {
+    const [call] = this.calls
+    this.remove(call)
+    return call
+  }
+
+  /** Gives the overdue calls to `end` and returns the earliest deadline left. */
+  expire(time, end) {
+    let next = Infinity
+    for (const call of this.calls) {
+      if (call.deadline <= time) {
+        this.remove(call)
+        end(call)
+      } else if (call.deadline < next) next = call.deadline
+    }
+    return next
+  }
+
+  clear(end) {
+    for (const call of this.calls) {
+      this.remove(call)
+      end(call)
+    }
+  }
+}
+
+module.exports = { Waiting }
