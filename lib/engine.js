@@ -3,7 +3,7 @@
 // The environment's native engine, started once, and the table that leads from its ids back to JavaScript objects.
 //
 // An owner is any object with `id` and the methods of the events that can reach it: onConnection(id | errno),
-// onConnected(status), onRead(length | errno, memory, offset), onDrain(), onWriteError(errno), onShutdown(status), onClose().
+// onConnected(status), onRead(length | errno, memory, offset), onFrames(count, slab), onDrain(), onWriteError(errno), onShutdown(status), onClose().
 
 const binding = require('../binding.js')
 
@@ -28,6 +28,9 @@ const native = binding.startEngine({
   },
   onRead(id, length, memory, offset) {
     ownerOf(id)?.onRead(length, memory, offset)
+  },
+  onFrames(id, count, slab) {
+    ownerOf(id)?.onFrames(count, slab)
   },
   onDrain(id) {
     ownerOf(id)?.onDrain()

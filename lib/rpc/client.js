@@ -14,7 +14,6 @@ const { MAX_METHOD_NAME } = require('./protocol')
 const errors = require('./errors')
 const transport = require('./transport')
 
-
 /** A connection to one server that comes back by itself, and the calls made over it. */
 class Client extends EventEmitter {
   constructor(target, options = {}) {
@@ -111,7 +110,9 @@ class Client extends EventEmitter {
     if (link !== null && link.roomy && waiting.length === 0) {
       error = link.send(method, name, body, deadline, timeout, signal, callback)
     } else if (!this.options.queue) {
-      return link === null ? errors.notConnected(method, this.lastError) : errors.tooManyCalls(method, 'the connection is full')
+      return link === null
+        ? errors.notConnected(method, this.lastError)
+        : errors.tooManyCalls(method, 'the connection is full')
     } else error = waiting.push(method, name, body, deadline, timeout, signal, callback)
     if (deadline < this.deadlines.next && error === undefined) this.deadlines.add(deadline)
     return error
@@ -171,8 +172,8 @@ class Client extends EventEmitter {
     const link = new Link(this, this.options)
     link.next = index + 1 < addresses.length ? () => this.tryAddress(addresses, index + 1) : null
     this.links.add(link)
-    transport.connect(addresses[index], link)
-    if (!this.refed) link.wire.unref()
+    link.wire = transport.connect(addresses[index], link, this.options.maxFrameBytes)
+    if (!this.refed) link.wire?.unref()
   }
 
   linkReady(link) {

@@ -54,7 +54,11 @@ function frameTooLarge(method, length, limit) {
 
 /** As Node names what an AbortSignal ends: `name` is 'AbortError', `cause` the signal's reason. */
 function aborted(method, sent, reason) {
-  const error = new RpcError('IRONWIRE_RPC_ABORTED', `The ${quoted(method)} was aborted`, { sent, method, cause: reason })
+  const error = new RpcError('IRONWIRE_RPC_ABORTED', `The ${quoted(method)} was aborted`, {
+    sent,
+    method,
+    cause: reason,
+  })
   Object.defineProperty(error, 'name', { value: 'AbortError', configurable: true, writable: true })
   return error
 }
@@ -72,7 +76,11 @@ function remote(method, status, code, message) {
     case Status.DEADLINE:
       return new RpcError('IRONWIRE_RPC_TIMEOUT', `The server ended the ${quoted(method)} at its deadline`, options)
     case Status.TOO_MANY_CALLS:
-      return new RpcError('IRONWIRE_RPC_TOO_MANY_CALLS', `The server refused the ${quoted(method)}: ${message}`, options)
+      return new RpcError(
+        'IRONWIRE_RPC_TOO_MANY_CALLS',
+        `The server refused the ${quoted(method)}: ${message}`,
+        options,
+      )
     case Status.CANCELLED:
       return new RpcError('IRONWIRE_RPC_ABORTED', `The server cancelled the ${quoted(method)}`, options)
     case Status.REPLY_TOO_LARGE:

@@ -6,7 +6,7 @@ const { Peer } = require('./peer')
 const { Calls } = require('./calls')
 const errors = require('./errors')
 const { now } = require('./tick')
-const { Kind, Reason, LENGTH_SIZE, FRAME_HEAD, MAX_METHODS, RECORD_WORDS } = require('./protocol')
+const { Kind, LENGTH_SIZE, FRAME_HEAD, MAX_METHODS } = require('./protocol')
 
 /** Header of the largest request: with method number and milliseconds left. */
 const REQUEST_HEAD = FRAME_HEAD - LENGTH_SIZE + 6
@@ -39,7 +39,8 @@ class Link extends Peer {
     let number = this.methods.get(method)
     if (number === undefined) {
       number = this.methods.size
-      if (number === MAX_METHODS) return errors.tooManyCalls(method, `the connection already names ${MAX_METHODS} methods`)
+      if (number === MAX_METHODS)
+        return errors.tooManyCalls(method, `the connection already names ${MAX_METHODS} methods`)
       this.methods.set(method, number)
       this.out.method(number, nameBytes)
     }

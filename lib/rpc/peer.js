@@ -21,8 +21,6 @@ class Peer {
     this.wire = null
     this.out = null
     this.open = true
-    /** Which record of the current table comes next. Kept here, so that a throwing callback costs only its own frame. */
-    this.cursor = 0
     /** The limits in the peer's preface; 0 until it has come. */
     this.peerMaxFrame = 0
     this.peerMaxCalls = 0
@@ -47,13 +45,16 @@ class Peer {
 
   // ---- called by the wire
 
-  /** `count` records of `table`, their bodies in `slab`. Called again with the same ones after a callback threw. */
+  /**
+   * `count` records of `table`, their bodies in `slab`. The table's first word counts those that are taken: called again after a
+   * callback threw, this goes on behind the record that it belonged to.
+   */
   onFrames(table, count, slab) {
     this.heard = true
     enterBatch()
     try {
-      while (this.cursor < count && this.open) {
-        const at = this.cursor++ * RECORD_WORDS
+      while (table[0] < count && this.open) {
+        const at = 1 + table[0]++ * RECORD_WORDS
         const kind = table[at] & 0xff
         if (kind === Kind.REQUEST || kind === Kind.REPLY) {
           const length = table[at + 5]
@@ -71,11 +72,6 @@ class Peer {
     if (!this.open) return
     this.out.congested = false
     this.relieved()
-  }
-
-  /** The bytes that came cannot be read as frames. */
-  onProtocolError(message, reason) {
-    this.abandon(protocol(message), reason)
   }
 
   /** The peer sends no more. With nothing left to say either, that is how a connection ends. */
@@ -103,6 +99,10 @@ class Peer {
         const text = Buffer.from(slab, table[at + 4], table[at + 5]).toString()
         return this.farewell(table[at + 2], text)
       }
+      case Kind.BROKEN: {
+        const text = Buffer.from(slab, table[at + 4], table[at + 5]).toString()
+        return this.abandon(protocol(`The connection broke the protocol: ${text}`), table[at + 2])
+      }
       default:
         return this.frame(kind, sequence, table[at + 2], new FastBuffer(slab, table[at + 4], table[at + 5]))
     }
@@ -111,7 +111,10 @@ class Peer {
   welcome(maxCalls, maxFrame) {
     this.unwatch()
     if (maxFrame < MIN_FRAME_LIMIT) {
-      this.abandon(protocol(`The peer accepts frames of ${maxFrame} bytes only, under ${MIN_FRAME_LIMIT}`), Reason.PROTOCOL)
+      this.abandon(
+        protocol(`The peer accepts frames of ${maxFrame} bytes only, under ${MIN_FRAME_LIMIT}`),
+        Reason.PROTOCOL,
+      )
       return
     }
     this.peerMaxCalls = maxCalls
@@ -122,7 +125,8 @@ class Peer {
 
   /** The peer will take no more requests, or explains why it drops the connection. */
   farewell(reason, message) {
-    if (reason !== Reason.SHUTDOWN) this.reason = protocol(`The peer ended the connection: ${message || `reason ${reason}`}`)
+    if (reason !== Reason.SHUTDOWN)
+      this.reason = protocol(`The peer ended the connection: ${message || `reason ${reason}`}`)
   }
 
   // ---- silence

@@ -13,7 +13,19 @@ const PREFACE_SIZE = 16
 const FRAME_HEAD = 10
 const LENGTH_SIZE = 4
 
-const Kind = { PREFACE: 0, METHOD: 1, REQUEST: 2, REPLY: 3, ERROR: 4, CANCEL: 5, PING: 6, PONG: 7, GOAWAY: 8 }
+/** Kinds of frames, and of two records that stand in the same table: the preface, and the end of a stream that broke the rules. */
+const Kind = {
+  PREFACE: 0,
+  METHOD: 1,
+  REQUEST: 2,
+  REPLY: 3,
+  ERROR: 4,
+  CANCEL: 5,
+  PING: 6,
+  PONG: 7,
+  GOAWAY: 8,
+  BROKEN: 255,
+}
 
 const FLAG_DEADLINE = 1
 
@@ -28,7 +40,15 @@ const Status = {
 }
 
 /** Why a peer ends the connection. */
-const Reason = { SHUTDOWN: 0, PROTOCOL: 1, FRAME_TOO_LARGE: 2, NOT_RPC: 3, SLOW_READER: 4, SILENT: 5, TOO_MANY_CONNECTIONS: 6 }
+const Reason = {
+  SHUTDOWN: 0,
+  PROTOCOL: 1,
+  FRAME_TOO_LARGE: 2,
+  NOT_RPC: 3,
+  SLOW_READER: 4,
+  SILENT: 5,
+  TOO_MANY_CONNECTIONS: 6,
+}
 
 /** Bytes of a method's name at most. */
 const MAX_METHOD_NAME = 255

@@ -3,7 +3,7 @@
 const { Buffer } = require('node:buffer')
 const { EventEmitter } = require('node:events')
 const { makeError, invalidArgType, invalidArgValue } = require('../errors')
-const { serverOptions, port: readPort, checkObject } = require('./options')
+const { serverOptions } = require('./options')
 const { Deadlines } = require('./deadlines')
 const { Session } = require('./session')
 const { MAX_METHOD_NAME } = require('./protocol')
@@ -14,12 +14,23 @@ class Server extends EventEmitter {
   constructor(options) {
     super()
     this.options = serverOptions(options)
-    this.stats = { connections: 0, calls: 0, refused: 0, timeouts: 0, extraAnswers: 0, handlerErrors: 0 }
+    this.stats = {
+      connections: 0,
+      calls: 0,
+      refused: 0,
+      timeouts: 0,
+      lateAnswers: 0,
+      extraAnswers: 0,
+      handlerErrors: 0,
+    }
     this.handlers = new Map()
     this.sessions = new Set()
-    this.listener = null
+    this.acceptor = new transport.Acceptor(this.options, (wire) => this.accept(wire))
+    this.acceptor.on('listening', () => this.emit('listening'))
+    this.acceptor.on('error', (error) => this.emit('error', error))
+    this.acceptor.on('drop', (data) => this.emit('drop', data))
+    this.acceptor.on('close', () => this.finish())
     this.closing = false
-    this.refed = true
     /** Handlers called and not answered. */
     this.running = 0
     /** Sessions with calls that wait for a handler's turn, the next one first. */
@@ -35,7 +46,7 @@ class Server extends EventEmitter {
   }
 
   get listening() {
-    return this.listener !== null
+    return this.acceptor.listening
   }
 
   /** Adds a method, also while listening. `handler(request, callback, call)` answers with the callback or with a promise. */
@@ -59,41 +70,20 @@ class Server extends EventEmitter {
 
   /** As `net.Server`: (port, host?, backlog?, callback?), (path, callback?), (options, callback?). */
   listen(...args) {
-    const callback = typeof args.at(-1) === 'function' ? args.pop() : undefined
-    if (this.listener !== null || this.closing) {
-      throw makeError(Error, 'ERR_SERVER_ALREADY_LISTEN', 'Listen method has been called more than once without closing.')
-    }
-    const address = listenAddress(args)
-    if (callback !== undefined) this.once('listening', callback)
-    this.listener = transport.listen(address, {
-      onListening: () => this.emit('listening'),
-      onConnection: (wire) => this.accept(wire),
-      onError: (error) => {
-        this.listener = null
-        this.emit('error', error)
-      },
-      onClose: () => this.finish(),
-    })
-    if (!this.refed) this.listener.unref()
+    this.acceptor.listen(...args)
     return this
   }
 
   address() {
-    return this.listener === null ? null : this.listener.address()
+    return this.acceptor.address()
   }
 
   accept(wire) {
-    if (this.sessions.size >= this.options.maxConnections) {
-      wire.destroy()
-      this.emit('drop', wire.remote)
-      return null
-    }
     this.stats.connections++
     const session = new Session(this, wire)
     this.sessions.add(session)
-    if (!this.refed) wire.unref()
+    wire.start(session)
     process.nextTick(() => this.emit('connection', session.remote))
-    return session
   }
 
   sessionEnded(session, error) {
@@ -103,7 +93,7 @@ class Server extends EventEmitter {
       if (error?.code === 'IRONWIRE_RPC_PROTOCOL') this.emit('protocolError', error, session.remote)
       this.emit('disconnect', session.remote, error)
     })
-    this.finish()
+    transport.released(this.acceptor)
   }
 
   // ---- handlers
@@ -114,7 +104,9 @@ class Server extends EventEmitter {
       if (this.emit('handlerError', error, call) || this.warned) return
       this.warned = true
       const text = error instanceof Error ? error.stack : String(error)
-      process.emitWarning(`A handler of the RPC method "${call.method}" failed and nothing listens to 'handlerError': ${text}`)
+      process.emitWarning(
+        `A handler of the RPC method "${call.method}" failed and nothing listens to 'handlerError': ${text}`,
+      )
     })
   }
 
@@ -151,78 +143,42 @@ class Server extends EventEmitter {
       return new Promise((resolve, reject) => this.close((error) => (error ? reject(error) : resolve())))
     }
     if (typeof callback !== 'function') throw invalidArgType('callback', 'of type function', callback)
-    if (this.listener === null && !this.closing) {
+    if (!this.listening && !this.closing) {
       process.nextTick(callback, makeError(Error, 'ERR_SERVER_NOT_RUNNING', 'Server is not running.'))
       return
     }
     this.once('close', () => callback())
     if (this.closing) return
     this.closing = true
-    this.listener.close()
-    for (const session of this.sessions) {
-      session.dismiss()
-      this.leaveLater(session)
-    }
+    this.acceptor.close()
+    for (const session of this.sessions) session.dismiss()
     if (this.options.closeTimeout !== Infinity) {
-      this.closeTimer = setTimeout(() => this.dropAll(), this.options.closeTimeout).unref()
+      this.closeTimer = setTimeout(() => this.closeAllConnections(), this.options.closeTimeout).unref()
     }
-  }
-
-  /** A dismissed client that does not speak our protocol yet cannot leave by itself. */
-  leaveLater(session) {
-    if (session.peerMaxFrame === 0) session.destroy(null)
-  }
-
-  dropAll() {
-    for (const session of this.sessions) session.destroy(null)
   }
 
   /** Drops every connection at once. */
   closeAllConnections() {
-    this.dropAll()
+    for (const session of this.sessions) session.destroy(null)
   }
 
+  /** The listener and the last connection are gone. */
   finish() {
-    if (!this.closing || this.sessions.size > 0 || !this.listener?.closed) return
     this.closing = false
-    this.listener = null
     clearTimeout(this.closeTimer)
     this.deadlines.clear()
-    process.nextTick(() => this.emit('close'))
+    this.emit('close')
   }
 
   ref() {
-    return this.setRef(true)
+    this.acceptor.ref()
+    return this
   }
 
   unref() {
-    return this.setRef(false)
-  }
-
-  setRef(refed) {
-    this.refed = refed
-    const name = refed ? 'ref' : 'unref'
-    this.listener?.[name]()
+    this.acceptor.unref()
     return this
   }
-}
-
-function listenAddress(args) {
-  const [first] = args
-  if (typeof first === 'object' && first !== null) {
-    const { path, port = 0, host, backlog, ipv6Only = false, reusePort = false } = checkObject(first)
-    if (path !== undefined) return { path: checkPath(path), backlog }
-    return { port: readPort(port, 'options.port'), host, backlog, ipv6Only, reusePort }
-  }
-  if (typeof first === 'string' && !/^\d+$/.test(first)) return { path: checkPath(first) }
-  const host = typeof args[1] === 'string' ? args[1] : undefined
-  const backlog = args.find((value, index) => index > 0 && typeof value === 'number')
-  return { port: readPort(first ?? 0, 'port'), host, backlog }
-}
-
-function checkPath(path) {
-  if (typeof path !== 'string') throw invalidArgType('path', 'of type string', path)
-  return path.startsWith('unix:') ? path.slice(5) : path
 }
 
 exports.Server = Server

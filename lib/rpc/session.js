@@ -20,6 +20,8 @@ class Call {
     /** By the clock of tick.js; Infinity when the caller waits for ever. */
     this.expires = deadline
     this.answered = false
+    /** It ended without its handler: cancelled, past its deadline, connection lost. */
+    this.cut = false
     this.running = false
     this.controller = null
   }
@@ -48,7 +50,7 @@ class Call {
   get signal() {
     if (this.controller === null) {
       this.controller = new AbortController()
-      if (this.answered) this.controller.abort()
+      if (this.cut) this.controller.abort()
     }
     return this.controller.signal
   }
@@ -68,7 +70,6 @@ class Session extends Peer {
     /** Bytes of their bodies. */
     this.pendingBytes = 0
     this.paused = false
-    this.leaving = false
     this.attach(wire)
   }
 
@@ -83,14 +84,14 @@ class Session extends Peer {
     }
     server.stats.calls++
     const method = this.methods[number]
-    const deadline = remaining === -1 ? Infinity : now() + remaining
-    const call = new Call(this, sequence, method, body, deadline)
     if (method === undefined || (method.handler === null && !server.find(method))) {
       return this.refuse(sequence, Status.UNKNOWN_METHOD, '')
     }
     if (calls.size >= this.maxCalls) {
       return this.refuse(sequence, Status.TOO_MANY_CALLS, `${this.maxCalls} calls of this connection are unanswered`)
     }
+    const deadline = remaining === -1 ? Infinity : now() + remaining
+    const call = new Call(this, sequence, method, body, deadline)
     if (server.running >= server.options.maxConcurrency || this.out.congested) {
       this.hold(call)
       this.waiting.add(call)
@@ -115,8 +116,7 @@ class Session extends Peer {
     try {
       result = handler(call.body, (error, reply) => this.answer(call, error, reply), call)
     } catch (error) {
-      server.handlerFailed(error, call)
-      this.answer(call, error)
+      this.fail(call, error)
       return
     }
     if (typeof result?.then === 'function') {
@@ -126,20 +126,24 @@ class Session extends Peer {
           if (reply === undefined && (call.answered || handler.length > 1)) return
           this.answer(call, null, reply)
         },
-        (error) => {
-          server.handlerFailed(error, call)
-          this.answer(call, error)
-        },
+        (error) => this.fail(call, error),
       )
     }
     if (!call.answered && !this.calls.has(call.sequence)) this.hold(call)
+  }
+
+  /** The handler threw or rejected. */
+  fail(call, error) {
+    this.server.handlerFailed(error, call)
+    this.answer(call, error || new Error(`The handler threw ${error}`))
   }
 
   /** The handler's answer, of which only the first counts. */
   answer(call, error, reply) {
     const { server } = this
     if (call.answered) {
-      server.stats.extraAnswers++
+      if (call.cut) server.stats.lateAnswers++
+      else server.stats.extraAnswers++
       return
     }
     if (error) this.end(call, Status.APPLICATION, String(error.code ?? ''), String(error.message ?? error))
@@ -175,11 +179,11 @@ class Session extends Peer {
     }
     if (call.running) server.running--
     if (server.queue.size > 0) server.runLater()
-    if (this.leaving) server.leaveLater(this)
   }
 
   /** Ends a call that nobody waits for any more; the answer tells the client that the sequence number is free. */
   cut(call, status, reason) {
+    call.cut = true
     this.end(call, status, '', '')
     call.controller?.abort(reason)
   }
@@ -251,12 +255,14 @@ class Session extends Peer {
 
   /** The server closes: the client is asked to leave, which it does once everything in flight is answered. */
   dismiss() {
-    this.leaving = true
-    this.out.goaway(Reason.SHUTDOWN, '')
+    // A client that has not introduced itself has no calls in flight, and may not understand.
+    if (this.peerMaxFrame === 0) this.destroy(null)
+    else this.out.goaway(Reason.SHUTDOWN, '')
   }
 
   ended(error) {
     for (const call of this.calls.values()) {
+      call.cut = true
       this.settle(call)
       call.controller?.abort(error ?? new Error('The caller is gone'))
     }

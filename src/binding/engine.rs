@@ -7,6 +7,8 @@
 //! waits for I/O, whichever comes first.
 
 use super::raw::{Args, Callbacks, Env, Functions, Outcome, SharedBytes, Teardown, Value};
+use super::rpc::{self, Frames};
+use crate::rpc::Splitter;
 use crate::slots::Slots;
 use crate::uv::{Errno, Events, Loop, Prepare, Stream};
 use std::cell::{Cell, OnceCell, RefCell};
@@ -21,6 +23,8 @@ pub enum Callback {
     Connected,
     /// `(id, length | errno, ArrayBuffer | Buffer, offset | -1 for a Buffer)`
     Read,
+    /// `(id, count, ArrayBuffer)`: so many records are in the table of frames.
+    Frames,
     /// `(id)`: everything written has left.
     Drain,
     /// `(id, errno)`: a write failed.
@@ -31,10 +35,11 @@ pub enum Callback {
     Close,
 }
 
-const CALLBACKS: [&str; 7] = [
+const CALLBACKS: [&str; 8] = [
     "onConnection",
     "onConnected",
     "onRead",
+    "onFrames",
     "onDrain",
     "onWriteError",
     "onShutdown",
@@ -61,6 +66,8 @@ const PREPARE_TOKEN: u32 = u32::MAX;
 pub enum Protocol {
     /// Hands them to JavaScript as they come.
     Raw,
+    /// Splits them into RPC frames.
+    Frames(Box<Splitter>),
 }
 
 impl Protocol {
@@ -140,6 +147,11 @@ impl Connection {
         if written < bytes.len() { self.flush() } else { Ok(()) }
     }
 
+    /// Bytes written that the kernel has not taken.
+    pub fn queued(&self) -> usize {
+        self.out.pending.len() + self.stream.queued()
+    }
+
     /// 1 when JavaScript is to wait for a drain before it writes more, else 0.
     fn backlog(&mut self) -> i32 {
         self.out.drain_wanted |= self.out.in_flight > 0;
@@ -197,6 +209,8 @@ pub struct Engine {
     slots: RefCell<Slots<Slot>>,
     callbacks: Callbacks<{ CALLBACKS.len() }>,
     inbox: RefCell<Inbox>,
+    /// Where RPC frames are laid out, once `lib/rpc` has asked for it.
+    pub frames: RefCell<Option<Frames>>,
     /// Connections with output to flush before the loop waits.
     dirty: RefCell<Vec<u32>>,
     prepare: RefCell<Option<Prepare>>,
@@ -217,6 +231,7 @@ pub fn start(env: Env, callbacks: Value, register: impl FnOnce(&mut Functions<En
         slots: RefCell::default(),
         callbacks: Callbacks::new(env, callbacks, CALLBACKS),
         inbox: RefCell::default(),
+        frames: RefCell::default(),
         dirty: RefCell::default(),
         prepare: RefCell::default(),
         reading: Cell::new(None),
@@ -235,6 +250,11 @@ pub fn start(env: Env, callbacks: Value, register: impl FnOnce(&mut Functions<En
 }
 
 impl Engine {
+    /// The environment that the engine works for.
+    pub fn env(&self) -> Env {
+        self.env
+    }
+
     /// The loop that every handle lives on.
     pub fn uv(&self) -> Result<&Loop, Errno> {
         self.uv.get().ok_or(Errno::EBADF)
@@ -430,6 +450,18 @@ impl Engine {
         })
     }
 
+    fn speaks_frames(&self, id: u32) -> bool {
+        self.connection(id, |connection| matches!(connection.protocol, Protocol::Frames(_)))
+            .unwrap_or(false)
+    }
+
+    /// Tells JavaScript that nothing more can be read, `UV_EOF` included.
+    pub fn read_failed(&self, id: u32, error: Errno) {
+        self.call(Callback::Read, |env| {
+            [env.int(id as i32), env.int(error.0), env.undefined(), env.int(0)]
+        });
+    }
+
     fn read_raw(&self, id: u32, bytes: &[u8]) {
         self.call(Callback::Read, |env| {
             let large = bytes.len() >= LARGE_READ;
@@ -465,12 +497,9 @@ impl Events for Engine {
         self.env.guard(|| {
             self.reading.set(Some(token));
             match result {
+                Ok(bytes) if self.speaks_frames(token) => rpc::read(self, token, bytes),
                 Ok(bytes) => self.read_raw(token, bytes),
-                Err(error) => {
-                    self.call(Callback::Read, |env| {
-                        [env.int(token as i32), env.int(error.0), env.undefined(), env.int(0)]
-                    });
-                }
+                Err(error) => self.read_failed(token, error),
             }
         });
         self.reading.set(None);

@@ -3,6 +3,7 @@
 mod engine;
 mod net;
 mod raw;
+mod rpc;
 
 use napi_derive::napi;
 
@@ -21,6 +22,7 @@ pub fn version() -> &'static str {
 pub fn start_engine(env: &napi::Env, callbacks: raw::Value) -> napi::Result<raw::Value> {
     engine::start(raw::Env::from(env), callbacks, |functions| {
         net::register(functions);
+        rpc::register(functions);
     })
     .ok_or_else(|| napi::Error::from_reason("ironwire: this environment has no event loop"))
 }

@@ -46,6 +46,8 @@ errno! {
     EBADF = libc::EBADF, -4083;
     /// An argument that no call can take.
     EINVAL = libc::EINVAL, -4071;
+    /// There is no memory.
+    ENOMEM = libc::ENOMEM, -4057;
     /// The operation does not exist for this kind of handle or on this system.
     ENOTSUP = libc::ENOTSUP, -4049;
     /// A queued operation ended because its handle closed.
@@ -88,7 +90,7 @@ pub trait Events: 'static {
 }
 
 /// One read takes at most this much: libuv's own suggestion, and what one `recv` of a busy socket brings.
-const READ_BUFFER: usize = 64 * 1024;
+pub const READ_BUFFER: usize = 64 * 1024;
 
 struct Shared {
     raw: NonNull<sys::Loop>,

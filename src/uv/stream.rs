@@ -230,6 +230,12 @@ impl Stream {
         }
     }
 
+    /// Bytes of queued writes that the kernel has not taken; 0 after one of them failed.
+    pub fn queued(&self) -> usize {
+        // SAFETY: the handle is open.
+        unsafe { sys::uv_stream_get_write_queue_size(self.handle.raw()) }
+    }
+
     /// Queues bytes; the end is an [`super::Events::written`].
     pub fn write(&self, bytes: Vec<u8>) -> Result<(), Errno> {
         request(&self.handle, sys::REQ_WRITE, bytes, |req, base, length| {

@@ -82,6 +82,7 @@ unsafe extern "C" {
     pub fn uv_accept(server: *mut Handle, client: *mut Handle) -> c_int;
     pub fn uv_read_start(stream: *mut Handle, alloc: AllocCb, read: ReadCb) -> c_int;
     pub fn uv_read_stop(stream: *mut Handle) -> c_int;
+    pub fn uv_stream_get_write_queue_size(handle: *const Handle) -> usize;
     pub fn uv_try_write(stream: *mut Handle, bufs: *const Buf, count: c_uint) -> c_int;
     pub fn uv_write(req: *mut Request, stream: *mut Handle, bufs: *const Buf, count: c_uint, cb: RequestCb) -> c_int;
     pub fn uv_shutdown(req: *mut Request, stream: *mut Handle, cb: RequestCb) -> c_int;

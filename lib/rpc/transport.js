@@ -1,0 +1,173 @@
+'use strict'
+
+// Streams that carry frames, over the native engine, which splits them.
+
+const net = require('../net')
+const { native, adopt } = require('../engine')
+const { systemError } = require('../errors')
+
+const UV_EOF = -4095
+const UV_ECANCELED = -125
+
+/** Filled by src/binding/rpc.rs for each read: the cursor, then the records. */
+const table = new Uint32Array(native.framesTable())
+
+/** One connection's stream. Its peer hears onFrames, onDrain, onProtocolError, onEnd and onClose. */
+class Wire {
+  constructor(id, isServer, maxFrame) {
+    this.id = id
+    this.peer = null
+    this.closing = false
+    this.ended = false
+    this.failure = null
+    /** What the kernel had not taken when the stream closed. */
+    this.left = 0
+    adopt(id, this)
+    native.speakFrames(id, isServer, maxFrame)
+  }
+
+  /** Where the peer is: `{ family, address, port }`, or nothing on a pipe. */
+  get remote() {
+    const text = native.peerAddress(this.id)
+    if (text === undefined) return {}
+    const [family, address, port] = text.split(' ')
+    return { family, address, port: Number(port) }
+  }
+
+  /** Bytes written that the kernel has not taken. */
+  get queued() {
+    return this.closing ? this.left : native.queued(this.id)
+  }
+
+  /** Begins to read for `peer`. */
+  start(peer) {
+    this.peer = peer
+    native.setNoDelay(this.id, true)
+    this.check(native.readStart(this.id), 'read')
+  }
+
+  /** Takes the bytes, or a copy of them. False when the kernel does not take as much: onDrain tells when it has. */
+  write(bytes, offset, length) {
+    if (this.closing || this.ended) return true
+    const status = native.write(this.id, bytes, offset, length)
+    if (status < 0) this.check(status, 'write')
+    return status !== 1
+  }
+
+  pause() {
+    if (!this.closing) native.readStop(this.id)
+  }
+
+  resume() {
+    if (!this.closing) this.check(native.readStart(this.id), 'read')
+  }
+
+  ref() {
+    if (!this.closing) native.setRef(this.id, true)
+  }
+
+  unref() {
+    if (!this.closing) native.setRef(this.id, false)
+  }
+
+  /** Sends what is written and then the end of the stream. */
+  end() {
+    if (this.closing || this.ended) return
+    this.ended = true
+    this.check(native.end(this.id), 'shutdown')
+  }
+
+  destroy() {
+    if (this.closing) return
+    // What leaves with the close has left before it is counted.
+    native.flush(this.id)
+    this.left = native.queued(this.id)
+    this.closing = true
+    native.close(this.id, false)
+  }
+
+  check(status, syscall) {
+    if (status < 0) this.fail(systemError(status, syscall))
+  }
+
+  /** The stream broke. Its peer hears of it with the close, never inside a call of its own. */
+  fail(error) {
+    if (this.closing) return
+    this.failure = error
+    this.destroy()
+  }
+
+  // ---- called by the engine
+
+  onConnected(status) {
+    if (this.closing) return
+    if (status < 0) this.fail(systemError(status, 'connect', this.address, this.port))
+    else {
+      this.peer.attach(this)
+      this.start(this.peer)
+    }
+  }
+
+  onFrames(count, slab) {
+    if (!this.closing) this.peer.onFrames(table, count, slab)
+  }
+
+  onRead(status) {
+    if (this.closing) return
+    if (status === UV_EOF) this.peer.onEnd()
+    else this.fail(systemError(status, 'read'))
+  }
+
+  onDrain() {
+    if (!this.closing) this.peer.onDrain()
+  }
+
+  onWriteError(status) {
+    if (status !== UV_ECANCELED) this.fail(systemError(status, 'write'))
+  }
+
+  onShutdown() {}
+
+  onClose() {
+    this.id = -1
+    this.peer?.onClose(this.failure)
+  }
+}
+
+/** Starts to connect to `{ host, port }` or `{ path }`; the outcome reaches `peer` as `attach(wire)` or `onClose(error)`. */
+function connect({ host, port, path }, peer, maxFrame) {
+  const id = path === undefined ? native.createTcp() : native.createPipe()
+  if (id < 0) {
+    process.nextTick(() => peer.onClose(systemError(id, 'socket')))
+    return null
+  }
+  const wire = new Wire(id, false, maxFrame)
+  wire.peer = peer
+  wire.address = path ?? host
+  wire.port = port
+  const status = path === undefined ? native.connectTcp(id, host, port) : native.connectPipe(id, path)
+  if (status < 0) wire.fail(systemError(status, 'connect', wire.address, port))
+  return wire
+}
+
+/** Listens as `net.Server` does, cluster included, and gives each connection to `onWire`. */
+class Acceptor extends net.Server {
+  constructor({ maxConnections, maxFrameBytes }, onWire) {
+    super()
+    this.maxConnections = maxConnections
+    this.maxFrame = maxFrameBytes
+    this.onWire = onWire
+  }
+
+  _onconnection({ id }) {
+    this.onWire(new Wire(id, true, this.maxFrame))
+  }
+}
+
+/** One connection of an acceptor is over: a closing one ends with the last. */
+function released(acceptor) {
+  acceptor._connections--
+  acceptor._emitCloseIfDrained()
+}
+
+module.exports = { connect, Acceptor, released }

@@ -1,0 +1,167 @@
+//! RPC connections: frames are split here, and JavaScript is entered once per read with a table of them.
+//!
+//! The table is one `Uint32Array` per environment. Word 0 is the cursor: how many records JavaScript has taken, which it counts up
+//! before it calls anything that could throw. From word 1 on come records of [`RECORD_WORDS`] words, see [`Event::record`]; their
+//! bodies lie in a slab that is never written again once JavaScript has seen it, so views of it stay good.
+
+use super::engine::{Callback, Engine, Protocol};
+use super::raw::{Args, Env, Functions, Outcome, SharedBytes, Value};
+use crate::rpc::{Event, HEADER_SIZE, LENGTH_SIZE, RECORD_WORDS, Role, Splitter};
+use crate::uv::{Errno, READ_BUFFER};
+
+/// More units than one read can complete: the smallest frame has 10 bytes; one may have begun before, and an error adds a record.
+const MAX_RECORDS: usize = READ_BUFFER / (LENGTH_SIZE + HEADER_SIZE) + 2;
+
+/// The kind of the record that ends a table when the stream broke the protocol: its code is the reason, its body the message.
+const BROKEN: u32 = 255;
+
+/// Room for that message.
+const MESSAGE_ROOM: usize = 256;
+
+/// Bodies share slabs of this size. A reply that is kept pins its slab: whoever keeps many small ones for long copies them.
+const SLAB: usize = 64 * 1024;
+
+/// Where an environment's frames are laid out for JavaScript.
+pub struct Frames {
+    table: SharedBytes,
+    slab: Option<SharedBytes>,
+    used: usize,
+}
+
+/// Adds this module's functions.
+pub fn register(functions: &mut Functions<Engine>) {
+    functions.add("framesTable", frames_table);
+    functions.add("speakFrames", speak_frames);
+    functions.add("queued", |engine, args| {
+        let queued = engine.connection(args.uint(0)?, |connection| connection.queued());
+        Ok(queued.unwrap_or(0) as f64)
+    });
+}
+
+/// The `ArrayBuffer` under the table; nothing when there is no memory for it.
+fn frames_table(engine: &Engine, _args: &Args) -> Outcome<Option<Value>> {
+    let mut frames = engine.frames.borrow_mut();
+    if frames.is_none() {
+        *frames = Frames::new(engine.env());
+    }
+    Ok(frames.as_ref().map(|frames| frames.table.value()))
+}
+
+/// `(id, isServer, maxFrame)`: from now on the connection's bytes are split into frames of at most `maxFrame` bytes.
+fn speak_frames(engine: &Engine, args: &Args) -> Outcome<i32> {
+    let role = if args.boolean(1)? { Role::Server } else { Role::Client };
+    let splitter = Splitter::new(role, args.uint(2)?);
+    let set = engine.connection(args.uint(0)?, |connection| {
+        connection.protocol = Protocol::Frames(Box::new(splitter));
+    });
+    Ok(set.map_or_else(|error| error.0, |()| 0))
+}
+
+impl Frames {
+    /// `None` when there is no memory for the table.
+    pub fn new(env: Env) -> Option<Frames> {
+        let table = SharedBytes::new(env, (1 + MAX_RECORDS * RECORD_WORDS) * 4)?;
+        Some(Frames {
+            table,
+            slab: None,
+            used: 0,
+        })
+    }
+
+    /// Splits `bytes` and lays out what they complete. Returns how many records that makes.
+    fn fill(&mut self, env: Env, splitter: &mut Splitter, bytes: &[u8]) -> Result<u32, Errno> {
+        // All bodies of a table lie in one slab, so it needs room for the most that can come.
+        self.reserve(env, splitter.buffered() + bytes.len() + MESSAGE_ROOM)
+            .ok_or(Errno::ENOMEM)?;
+        let mut count = 0;
+        let result = splitter.push(bytes, |event: Event<'_>| {
+            self.add(count, event.record(self.used as u32), event.body());
+            count += 1;
+        });
+        if let Err(error) = result {
+            let message = error.to_string();
+            let text = &message.as_bytes()[..message.len().min(MESSAGE_ROOM)];
+            let record = [
+                BROKEN,
+                0,
+                u32::from(error.reason()),
+                0,
+                self.used as u32,
+                text.len() as u32,
+            ];
+            self.add(count, record, text);
+            count += 1;
+        }
+        self.table.set_word(0, 0);
+        Ok(count as u32)
+    }
+
+    /// Makes sure that `room` bytes are free in the slab.
+    fn reserve(&mut self, env: Env, room: usize) -> Option<()> {
+        if self.slab.as_ref().is_none_or(|slab| slab.len() - self.used < room) {
+            let next = SharedBytes::new(env, SLAB.max(room))?;
+            if let Some(old) = self.slab.replace(next) {
+                old.release();
+            }
+            self.used = 0;
+        }
+        Some(())
+    }
+
+    fn add(&mut self, index: usize, record: [u32; RECORD_WORDS], body: &[u8]) {
+        let Some(slab) = &self.slab else { return };
+        slab.copy_in(self.used, body);
+        self.used += body.len();
+        let mut words = [0; RECORD_WORDS * 4];
+        for (target, word) in words.chunks_exact_mut(4).zip(record) {
+            target.copy_from_slice(&word.to_ne_bytes());
+        }
+        self.table.copy_in(4 + index * words.len(), &words);
+    }
+
+    fn slab_value(&self, env: Env) -> Value {
+        self.slab.as_ref().map_or_else(|| env.undefined(), SharedBytes::value)
+    }
+}
+
+/// A read of a connection that speaks frames.
+pub fn read(engine: &Engine, id: u32, bytes: &[u8]) {
+    let filled = engine.connection(id, |connection| {
+        match (&mut connection.protocol, &mut *engine.frames.borrow_mut()) {
+            (Protocol::Frames(splitter), Some(frames)) => frames.fill(engine.env(), splitter, bytes),
+            _ => Err(Errno::ENOMEM),
+        }
+    });
+    match filled.and_then(|count| count) {
+        Ok(count) => deliver(engine, id, count),
+        Err(error) => engine.read_failed(id, error),
+    }
+}
+
+/// Calls JavaScript until it has taken every record: a callback that throws costs its own record only. A read that completes
+/// nothing is reported too, since it shows that the peer is alive.
+fn deliver(engine: &Engine, id: u32, count: u32) {
+    let cursor = || {
+        engine
+            .frames
+            .borrow()
+            .as_ref()
+            .map_or(count, |frames| frames.table.word(0))
+    };
+    let mut taken = 0;
+    loop {
+        let returned = engine.call(Callback::Frames, |env| {
+            let slab = engine
+                .frames
+                .borrow()
+                .as_ref()
+                .map_or_else(|| env.undefined(), |frames| frames.slab_value(env));
+            [env.int(id as i32), env.int(count as i32), slab]
+        });
+        let next = cursor();
+        if returned || next >= count || next <= taken {
+            return;
+        }
+        taken = next;
+    }
+}
