@@ -2,3 +2,5 @@
 
 /** The package's version. */
 export const version: string
+
+export * as rpc from './lib/rpc/index.js'

@@ -4,3 +4,4 @@
 
 exports.version = require('./package.json').version
 exports.net = require('./lib/net')
+exports.rpc = require('./lib/rpc')

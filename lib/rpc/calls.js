@@ -52,7 +52,7 @@ class Calls {
   /** The call that `sequence` answers, or undefined when there is no such request. */
   find(sequence) {
     const call = this.slots[sequence & (this.step - 1)]
-    return call !== undefined && call.taken && call.sequence === sequence ? call : undefined
+    return call?.taken && call.sequence === sequence ? call : undefined
   }
 
   /** Its answer has come: the slot is free for another call. */

@@ -7,7 +7,7 @@ const { isIP } = require('node:net')
 const { invalidArgType, invalidArgValue } = require('../errors')
 const { clientOptions, target: readTarget, duration, checkObject } = require('./options')
 const { Deadlines } = require('./deadlines')
-const { Link, REQUEST_HEAD } = require('./link')
+const { Link } = require('./link')
 const { Waiting } = require('./waiting')
 const { now } = require('./tick')
 const { MAX_METHOD_NAME } = require('./protocol')
@@ -107,7 +107,7 @@ class Client extends EventEmitter {
     if (this.closing) return errors.closed(method, false)
     const { link, waiting } = this
     let error
-    if (link !== null && link.roomy && waiting.length === 0) {
+    if (link?.roomy && waiting.length === 0) {
       error = link.send(method, name, body, deadline, timeout, signal, callback)
     } else if (!this.options.queue) {
       return link === null

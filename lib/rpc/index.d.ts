@@ -88,7 +88,8 @@ export type Handler = (
   request: Buffer,
   callback: Answer,
   call: ServerCall,
-) => void | undefined | Promise<Body | null | undefined | void>
+  // biome-ignore lint/suspicious/noConfusingVoidType: a handler that answers with the callback returns nothing
+) => void | Promise<Body | null | undefined | void>
 
 /** Counts since the server was made. */
 export interface ServerStats {
@@ -132,7 +133,7 @@ export class Server extends EventEmitter {
   on(event: 'disconnect', listener: (peer: PeerAddress, error: Error | null) => void): this
   on(event: 'protocolError', listener: (error: RpcError, peer: PeerAddress) => void): this
   on(event: 'handlerError', listener: (error: unknown, call: ServerCall) => void): this
-  on(event: string | symbol, listener: (...args: any[]) => void): this
+  on(event: string | symbol, listener: (...args: unknown[]) => void): this
 }
 
 /** How a client comes back after it lost its server. */
@@ -209,7 +210,7 @@ export class Client extends EventEmitter {
   on(event: 'connect' | 'close', listener: () => void): this
   on(event: 'disconnect' | 'error', listener: (error: Error) => void): this
   on(event: 'reconnect', listener: (info: { attempt: number; delay: number; error: Error }) => void): this
-  on(event: string | symbol, listener: (...args: any[]) => void): this
+  on(event: string | symbol, listener: (...args: unknown[]) => void): this
 }
 
 /** `'host:port'`, `'[::1]:port'`, a port on localhost, a path (with a separator in it, or after `unix:`), or the parts. */

@@ -156,4 +156,4 @@ class Link extends Peer {
   }
 }
 
-module.exports = { Link, REQUEST_HEAD }
+module.exports = { Link }
