@@ -3,19 +3,28 @@
 //! `source text → lexer → parser (syntax tree) → link → `[`schema::Schema`], which everything else works on. Pure Rust: imports come
 //! through a callback, nothing here touches a file or Node.
 //!
-//! Coming next, with exactly these signatures:
-//! `compile(roots: &[&str], options: &CompileOptions, resolve: &mut dyn FnMut(&str) -> Result<Option<String>, String>) -> Result<Schema, Error>`,
-//! where `resolve` gives the source of a file name (`Ok(None)`: there is none; the well-known types are built in);
-//! `compile_source(name: &str, source: &str, options, resolve)` for one text;
-//! `descriptor::encode(schema: &Schema) -> Vec<u8>` and `descriptor::decode(bytes: &[u8], options) -> Result<Schema, Error>`.
+//! ```
+//! use ironwire::proto::{CompileOptions, compile_source};
+//!
+//! let source = "message Person { required int32 age = 16; required string name = 0; }";
+//! let schema = compile_source("person.proto", source, &CompileOptions::default(), &mut |_| Ok(None)).unwrap();
+//! let person = schema.message_by_name("Person").unwrap();
+//! assert_eq!(schema.fields_of(person)[1].number, 0);
+//! ```
 
 pub mod codec;
+pub mod descriptor;
 mod error;
 pub mod json;
+mod lexer;
+mod link;
 mod options;
+mod parser;
 pub mod schema;
 pub mod text;
 pub mod wire;
+pub mod wkt;
 
 pub use error::Error;
+pub use link::{Resolver, compile, compile_source};
 pub use options::{CompileOptions, Limits};

@@ -1,0 +1,632 @@
+//! `.proto` text into tokens, without copying: a token is a slice of the source and its place.
+//!
+//! Comments are no tokens: the lexer sorts those between two tokens into the trailing comment of the one before, the leading
+//! comment of the one after, and detached ones, by the rules of `protoc`'s tokenizer. Numbers and strings are decoded on request.
+//!
+//! Source: the "Lexical Elements" of the protobuf language specification.
+
+use std::borrow::Cow;
+
+use super::schema::{Comments, Position};
+
+/// What a token is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TokenKind {
+    /// A name or keyword.
+    Ident,
+    /// Decimal, octal (`017`) or hexadecimal digits.
+    Int,
+    /// Digits with a point or an exponent.
+    Float,
+    /// A string with its quotes.
+    Str,
+    /// One character of punctuation.
+    Punct(u8),
+    /// The end of the file.
+    End,
+}
+
+/// One token.
+#[derive(Clone, Copy, Debug)]
+pub struct Token<'a> {
+    /// What it is.
+    pub kind: TokenKind,
+    /// Its text.
+    pub text: &'a str,
+    /// Byte offset in the source.
+    pub start: u32,
+    /// Line, from 1.
+    pub line: u32,
+    /// Byte offset of the start of that line.
+    line_start: u32,
+}
+
+impl Token<'_> {
+    /// Byte offset of its end.
+    pub fn end(&self) -> u32 {
+        self.start + self.text.len() as u32
+    }
+}
+
+/// A lexical error: what was found wrong, and where.
+pub struct LexError {
+    /// Byte offset, line and start of line, as a token has them.
+    pub at: Position,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// The comments of one gap between tokens, sorted. Text without comment marks.
+#[derive(Default, Debug)]
+pub struct Gap {
+    /// Belongs to the token before.
+    pub trailing: Option<Box<str>>,
+    /// Belongs to nothing.
+    pub detached: Vec<Box<str>>,
+    /// Belongs to the token after.
+    pub leading: Option<Box<str>>,
+}
+
+impl Gap {
+    /// The leading and detached comments, for the element that starts after the gap.
+    pub fn take_leading(&mut self) -> Comments {
+        if self.leading.is_none() && self.detached.is_empty() {
+            return Comments::default();
+        }
+        Comments(Some(Box::new(super::schema::CommentText {
+            leading: self.leading.take(),
+            trailing: None,
+            detached: std::mem::take(&mut self.detached),
+        })))
+    }
+}
+
+/// Walks over a source text.
+#[derive(Clone)]
+pub struct Lexer<'a> {
+    source: &'a str,
+    bytes: &'a [u8],
+    at: usize,
+    line: u32,
+    line_start: u32,
+}
+
+impl<'a> Lexer<'a> {
+    /// Starts at the first byte, after a byte order mark.
+    pub fn new(source: &'a str) -> Self {
+        let at = if source.starts_with('\u{feff}') { 3 } else { 0 };
+        Self {
+            source,
+            bytes: source.as_bytes(),
+            at,
+            line: 1,
+            line_start: at as u32,
+        }
+    }
+
+    /// An empty token before the first one.
+    pub fn start(&self) -> Token<'a> {
+        Token {
+            kind: TokenKind::End,
+            text: "",
+            start: self.line_start,
+            line: 1,
+            line_start: self.line_start,
+        }
+    }
+
+    /// Line and column of a token.
+    pub fn position(&self, token: &Token) -> Position {
+        self.position_of(token.line, token.line_start, token.start)
+    }
+
+    /// A slice of the source by byte offsets.
+    pub fn slice(&self, start: u32, end: u32) -> &'a str {
+        &self.source[start as usize..end as usize]
+    }
+
+    fn position_of(&self, line: u32, line_start: u32, at: u32) -> Position {
+        let before = &self.bytes[line_start as usize..at as usize];
+        // Characters, not bytes: every byte that does not continue a character.
+        let characters = before.iter().filter(|&&byte| byte & 0xc0 != 0x80).count() as u32;
+        Position {
+            line,
+            column: characters + 1,
+        }
+    }
+
+    #[cold]
+    fn error(&self, at: usize, message: impl Into<String>) -> LexError {
+        LexError {
+            at: self.position_of(self.line, self.line_start, at as u32),
+            message: message.into(),
+        }
+    }
+
+    #[inline]
+    fn peek(&self, ahead: usize) -> u8 {
+        self.bytes.get(self.at + ahead).copied().unwrap_or(0)
+    }
+
+    /// The next token. Comments on the way go into `gap`; give `None` where nobody wants them.
+    pub fn next(&mut self, gap: Option<&mut Gap>) -> Result<Token<'a>, LexError> {
+        self.skip_space();
+        if self.peek(0) == b'/' {
+            match gap {
+                Some(gap) => self.comments(gap)?,
+                None => while self.skip_comment()? {},
+            }
+        }
+        let (start, line, line_start) = (self.at, self.line, self.line_start);
+        let kind = match self.peek(0) {
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' => {
+                self.skip_name();
+                TokenKind::Ident
+            }
+            b'0'..=b'9' => self.number()?,
+            b'.' if self.peek(1).is_ascii_digit() => self.number()?,
+            quote @ (b'"' | b'\'') => self.string(quote)?,
+            0 if self.at == self.bytes.len() => TokenKind::End,
+            byte @ 0x21..=0x7e => {
+                self.at += 1;
+                TokenKind::Punct(byte)
+            }
+            _ => {
+                let found = self.source[self.at..].chars().next().unwrap_or(' ');
+                return Err(self.error(self.at, format!("unexpected character {found:?}")));
+            }
+        };
+        Ok(Token {
+            kind,
+            text: &self.source[start..self.at],
+            start: start as u32,
+            line,
+            line_start,
+        })
+    }
+
+    #[inline]
+    fn skip_space(&mut self) {
+        while let Some(&byte) = self.bytes.get(self.at) {
+            match byte {
+                b'\n' => {
+                    self.at += 1;
+                    self.line += 1;
+                    self.line_start = self.at as u32;
+                }
+                b' ' | b'\t' | b'\r' | 0x0b | 0x0c => self.at += 1,
+                _ => break,
+            }
+        }
+    }
+
+    #[inline]
+    fn skip_name(&mut self) {
+        while matches!(self.peek(0), b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_') {
+            self.at += 1;
+        }
+    }
+
+    fn number(&mut self) -> Result<TokenKind, LexError> {
+        let start = self.at;
+        let mut kind = TokenKind::Int;
+        if self.peek(0) == b'0' && matches!(self.peek(1), b'x' | b'X') {
+            self.at += 2;
+            self.digits(u8::is_ascii_hexdigit);
+            if self.at == start + 2 {
+                return Err(self.error(start, "expected hexadecimal digits after 0x"));
+            }
+        } else {
+            self.digits(u8::is_ascii_digit);
+            if self.peek(0) == b'.' {
+                kind = TokenKind::Float;
+                self.at += 1;
+                self.digits(u8::is_ascii_digit);
+            }
+            if matches!(self.peek(0), b'e' | b'E') {
+                kind = TokenKind::Float;
+                self.at += 1;
+                if matches!(self.peek(0), b'+' | b'-') {
+                    self.at += 1;
+                }
+                let exponent = self.at;
+                self.digits(u8::is_ascii_digit);
+                if self.at == exponent {
+                    return Err(self.error(start, "expected digits in the exponent of a number"));
+                }
+            }
+            let text = &self.bytes[start..self.at];
+            if kind == TokenKind::Int && text[0] == b'0' && text.iter().any(|digit| *digit > b'7') {
+                return Err(self.error(start, "numbers starting with 0 are octal and take the digits 0 to 7"));
+            }
+        }
+        match self.peek(0) {
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' => {
+                Err(self.error(self.at, "expected a space between a number and a name"))
+            }
+            b'.' => Err(self.error(
+                self.at,
+                "a number has one decimal point at most, and hexadecimal ones none",
+            )),
+            _ => Ok(kind),
+        }
+    }
+
+    fn digits(&mut self, accept: impl Fn(&u8) -> bool) {
+        while accept(&self.peek(0)) {
+            self.at += 1;
+        }
+    }
+
+    fn string(&mut self, quote: u8) -> Result<TokenKind, LexError> {
+        let start = self.at;
+        self.at += 1;
+        loop {
+            match self.bytes.get(self.at) {
+                Some(&byte) if byte == quote => break,
+                None | Some(b'\n') => {
+                    let end = quote as char;
+                    return Err(self.error(start, format!("a string must end with {end} on the line it starts on")));
+                }
+                // What is escaped is checked when the string is decoded; here only an escaped quote matters.
+                Some(b'\\') if self.peek(1) != b'\n' && self.at + 1 < self.bytes.len() => self.at += 2,
+                Some(_) => self.at += 1,
+            }
+        }
+        self.at += 1;
+        Ok(TokenKind::Str)
+    }
+
+    /// Skips one comment and the white space after it. False where there is no comment.
+    fn skip_comment(&mut self) -> Result<bool, LexError> {
+        match (self.peek(0), self.peek(1)) {
+            (b'/', b'/') => {
+                self.line_comment();
+            }
+            (b'/', b'*') => {
+                self.block_comment()?;
+            }
+            _ => return Ok(false),
+        }
+        self.skip_space();
+        Ok(true)
+    }
+
+    /// Steps over `// …` up to the end of the line. Gives the text with its line end, as `protoc` keeps it.
+    fn line_comment(&mut self) -> &'a str {
+        let start = self.at + 2;
+        match memchr::memchr(b'\n', &self.bytes[start..]) {
+            Some(length) => {
+                self.at = start + length + 1;
+                self.line += 1;
+                self.line_start = self.at as u32;
+            }
+            None => self.at = self.bytes.len(),
+        }
+        &self.source[start..self.at]
+    }
+
+    /// Steps over `/* … */`. Gives the text between the marks.
+    fn block_comment(&mut self) -> Result<&'a str, LexError> {
+        let start = self.at + 2;
+        let Some(length) = memchr::memmem::find(&self.bytes[start..], b"*/") else {
+            return Err(self.error(self.at, "a comment must end with */"));
+        };
+        self.at = start + length + 2;
+        let text = &self.source[start..start + length];
+        for offset in memchr::memchr_iter(b'\n', text.as_bytes()) {
+            self.line += 1;
+            self.line_start = (start + offset + 1) as u32;
+        }
+        Ok(text)
+    }
+
+    /// Sorts the comments of a gap whose first one starts here.
+    fn comments(&mut self, gap: &mut Gap) -> Result<(), LexError> {
+        let line_break = self.bytes[..self.at]
+            .iter()
+            .rposition(|byte| !byte.is_ascii_whitespace());
+        let before = line_break.map_or(0, |at| at + 1);
+        let breaks = memchr::memchr_iter(b'\n', &self.bytes[before..self.at]).count();
+        // The comment on the line of the token before is its trailing one; without one, the first comment right below may be.
+        let mut attachable = before > 0 && breaks < 2;
+        let mut buffer: Option<(String, bool)> = None;
+        let flush = |buffer: &mut Option<(String, bool)>, attachable: &mut bool, gap: &mut Gap| {
+            let Some((text, _)) = buffer.take() else { return };
+            if std::mem::take(attachable) {
+                gap.trailing = Some(text.into());
+            } else {
+                gap.detached.push(text.into());
+            }
+        };
+        let mut same_line = breaks == 0 && before > 0;
+        loop {
+            let is_line = match (self.peek(0), self.peek(1)) {
+                (b'/', b'/') => true,
+                (b'/', b'*') => false,
+                _ => break,
+            };
+            if is_line {
+                if buffer.as_ref().is_some_and(|(_, line)| !line) {
+                    flush(&mut buffer, &mut attachable, gap);
+                }
+                let text = self.line_comment();
+                buffer.get_or_insert_with(|| (String::new(), true)).0.push_str(text);
+            } else {
+                flush(&mut buffer, &mut attachable, gap);
+                buffer = Some((clean_block(self.block_comment()?), false));
+            }
+            let line = self.line;
+            self.skip_space();
+            // A line comment has eaten its own line end.
+            let breaks = (self.line - line) as usize + is_line as usize;
+            if same_line {
+                same_line = false;
+                if breaks == 0 && !matches!((self.peek(0), self.peek(1)), (b'/', b'/' | b'*')) {
+                    // `a; /* whose? */ b;`
+                    return Ok(());
+                }
+                flush(&mut buffer, &mut attachable, gap);
+            }
+            if breaks > 1 {
+                flush(&mut buffer, &mut attachable, gap);
+                attachable = false;
+            }
+        }
+        if matches!(self.peek(0), b'}' | b']' | b')') || self.at == self.bytes.len() {
+            flush(&mut buffer, &mut attachable, gap);
+        }
+        gap.leading = buffer.map(|(text, _)| text.into());
+        Ok(())
+    }
+}
+
+/// The text of a block comment, without the column of asterisks at the start of its lines.
+fn clean_block(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (index, line) in text.split('\n').enumerate() {
+        if index == 0 {
+            out.push_str(line);
+            continue;
+        }
+        out.push('\n');
+        let line = line.trim_start_matches([' ', '\t', '\r', '\x0b', '\x0c']);
+        out.push_str(line.strip_prefix('*').unwrap_or(line));
+    }
+    out
+}
+
+/// The value of an integer token; `None` above 2^64 - 1.
+pub fn integer(text: &str) -> Option<u64> {
+    if let Some(digits) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        u64::from_str_radix(digits, 16).ok()
+    } else if text.len() > 1 && text.starts_with('0') {
+        u64::from_str_radix(text, 8).ok()
+    } else {
+        text.parse().ok()
+    }
+}
+
+/// The bytes of a string token, borrowed where nothing is escaped. The error is what is wrong with which escape.
+pub fn unquote<'a>(token: &Token<'a>) -> Result<Cow<'a, [u8]>, String> {
+    let inner = &token.text.as_bytes()[1..token.text.len() - 1];
+    let Some(first) = memchr::memchr(b'\\', inner) else {
+        return Ok(Cow::Borrowed(inner));
+    };
+    let mut out = inner[..first].to_vec();
+    let mut rest = &inner[first..];
+    while let [byte, tail @ ..] = rest {
+        rest = if *byte == b'\\' {
+            unescape(tail, &mut out)?
+        } else {
+            tail
+        };
+        if *byte != b'\\' {
+            out.push(*byte);
+        }
+    }
+    Ok(Cow::Owned(out))
+}
+
+/// Decodes what follows a backslash, appends it and gives the rest.
+fn unescape<'a>(text: &'a [u8], out: &mut Vec<u8>) -> Result<&'a [u8], String> {
+    let Some((&letter, rest)) = text.split_first() else {
+        return Err("a string ends with a backslash".into());
+    };
+    let simple = match letter {
+        b'a' => 7,
+        b'b' => 8,
+        b'f' => 12,
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        b'v' => 11,
+        b'\\' | b'?' | b'\'' | b'"' => letter,
+        b'0'..=b'7' => {
+            let (value, length) = radix(text, 8, 3);
+            out.push(value as u8);
+            return Ok(&text[length..]);
+        }
+        b'x' | b'X' => {
+            let (value, length) = radix(rest, 16, 2);
+            if length == 0 {
+                return Err("expected hexadecimal digits after \\x".into());
+            }
+            out.push(value as u8);
+            return Ok(&rest[length..]);
+        }
+        b'u' | b'U' => return unicode(letter, rest, out),
+        _ => return Err(format!("\\{} is no escape sequence", letter.escape_ascii())),
+    };
+    out.push(simple);
+    Ok(rest)
+}
+
+/// `\uXXXX` (a pair of surrogates makes one character) and `\UXXXXXXXX`.
+fn unicode<'a>(letter: u8, rest: &'a [u8], out: &mut Vec<u8>) -> Result<&'a [u8], String> {
+    let digits = if letter == b'u' { 4 } else { 8 };
+    let (mut value, length) = radix(rest, 16, digits);
+    if length != digits {
+        return Err(format!(
+            "expected {digits} hexadecimal digits after \\{}",
+            letter as char
+        ));
+    }
+    let mut rest = &rest[digits..];
+    if let (0xd800..=0xdbff, Some(tail)) = (value, rest.strip_prefix(b"\\u")) {
+        if let (low @ 0xdc00..=0xdfff, 4) = radix(tail, 16, 4) {
+            value = 0x10000 + ((value - 0xd800) << 10) + (low - 0xdc00);
+            rest = &tail[4..];
+        }
+    }
+    let character = char::from_u32(value).ok_or_else(|| format!("U+{value:04X} is no Unicode character"))?;
+    out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+    Ok(rest)
+}
+
+fn radix(text: &[u8], radix: u32, most: usize) -> (u32, usize) {
+    let mut value = 0;
+    let mut length = 0;
+    while length < most {
+        match text.get(length).and_then(|&byte| (byte as char).to_digit(radix)) {
+            Some(digit) => value = value * radix + digit,
+            None => break,
+        }
+        length += 1;
+    }
+    (value, length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn all(source: &str) -> Result<Vec<(TokenKind, &str)>, String> {
+        let mut lexer = Lexer::new(source);
+        let mut out = Vec::new();
+        loop {
+            let token = lexer
+                .next(None)
+                .map_err(|error| format!("{}: {}", error.at, error.message))?;
+            if token.kind == TokenKind::End {
+                return Ok(out);
+            }
+            out.push((token.kind, token.text));
+        }
+    }
+
+    fn gaps(source: &str) -> Vec<(Option<String>, Vec<String>, Option<String>)> {
+        let mut lexer = Lexer::new(source);
+        let mut out = Vec::new();
+        loop {
+            let mut gap = Gap::default();
+            let token = lexer.next(Some(&mut gap)).map_err(|error| error.message).unwrap();
+            let text = |text: Option<Box<str>>| text.map(|text| text.trim().to_string());
+            let detached = gap.detached.iter().map(|text| text.trim().to_string()).collect();
+            out.push((text(gap.trailing), detached, text(gap.leading)));
+            if token.kind == TokenKind::End {
+                return out;
+            }
+        }
+    }
+
+    #[test]
+    fn tokens() {
+        use TokenKind::*;
+        assert_eq!(
+            all("a_1=-0x1F 017 1.5e+3 .5 1. 'x\\'y' \"\"//c\n/*d*/;").unwrap(),
+            [
+                (Ident, "a_1"),
+                (Punct(b'='), "="),
+                (Punct(b'-'), "-"),
+                (Int, "0x1F"),
+                (Int, "017"),
+                (Float, "1.5e+3"),
+                (Float, ".5"),
+                (Float, "1."),
+                (Str, "'x\\'y'"),
+                (Str, "\"\""),
+                (Punct(b';'), ";")
+            ]
+        );
+    }
+
+    #[test]
+    fn lexical_errors_have_a_place() {
+        for (source, expected) in [
+            ("a\n  08", "2:3: numbers starting with 0"),
+            ("1a", "1:2: expected a space"),
+            ("0x", "1:1: expected hexadecimal"),
+            ("1.2.3", "1:4: a number has one"),
+            ("é", "1:1: unexpected character 'é'"),
+            ("'é' é", "1:5: unexpected character"),
+            ("'a\n'", "1:1: a string must end"),
+            ("\"a\\", "1:1: a string must end"),
+            ("/* x", "1:1: a comment must end"),
+            ("1e", "1:1: expected digits in the exponent"),
+            ("\u{0}", "1:1: unexpected character '\\0'"),
+        ] {
+            let error = all(source).unwrap_err();
+            assert!(error.starts_with(expected), "{source:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn strings_decode() {
+        let decode = |text| {
+            let token = Lexer::new(text).next(None).map_err(|error| error.message).unwrap();
+            unquote(&token).map(Cow::into_owned)
+        };
+        assert_eq!(decode(r#""plain""#).unwrap(), b"plain");
+        assert_eq!(
+            decode(r#"'\a\b\f\n\r\t\v\\\?\'\"'"#).unwrap(),
+            b"\x07\x08\x0c\n\r\t\x0b\\?'\""
+        );
+        assert_eq!(decode(r#"'\1\18\377\xfe\x1g'"#).unwrap(), b"\x01\x018\xff\xfe\x01g");
+        assert_eq!(decode(r#"'\u00e9\U0001F600\ud83d\ude00'"#).unwrap(), "é😀😀".as_bytes());
+        for bad in [r"'\q'", r"'\x'", r"'\u12'", r"'\U00110000'", r"'\ud800'"] {
+            assert!(decode(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn comments_attach_as_protoc_attaches_them() {
+        let s = |text: &str| Some(text.to_string());
+        let source = "// d\n\n// l1\n// l2\na; // t\n// d2\n\n/* l3\n * l4 */\nb;\n// t2\n\nc; /* x */ d; /* t3 */\n// l5\ne;\n// end\n}";
+        let got = gaps(source);
+        assert_eq!(got[0], (None, vec!["d".into()], s("l1\n l2")));
+        assert_eq!(got[2], (s("t"), vec!["d2".into()], s("l3\n l4")));
+        assert_eq!(got[4], (s("t2"), vec![], None));
+        assert_eq!(got[6], (None, vec![], None));
+        assert_eq!(got[8], (s("t3"), vec![], s("l5")));
+        assert_eq!(got[10], (s("end"), vec![], None));
+    }
+
+    #[test]
+    fn integers() {
+        assert_eq!(integer("0"), Some(0));
+        assert_eq!(integer("017"), Some(15));
+        assert_eq!(integer("0XfF"), Some(255));
+        assert_eq!(integer("18446744073709551615"), Some(u64::MAX));
+        assert_eq!(integer("18446744073709551616"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_ends_or_fails(source in "\\PC*") {
+            let _ = all(&source);
+        }
+
+        #[test]
+        fn any_proto_like_text_ends_or_fails(source in "[ a/*\\\\\"'\n.0x1;{}]{0,40}") {
+            let _ = all(&source);
+            let mut lexer = Lexer::new(&source);
+            let mut gap = Gap::default();
+            while let Ok(token) = lexer.next(Some(&mut gap)) {
+                if token.kind == TokenKind::Str { let _ = unquote(&token); }
+                if token.kind == TokenKind::End { break }
+            }
+        }
+    }
+}

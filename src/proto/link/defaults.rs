@@ -1,0 +1,202 @@
+//! The options that make up a field rather than describe it: `default`, `json_name`, `packed`; and where they may stand.
+
+use super::declare::is_true;
+use super::{FileLinker, Result, ast};
+use crate::proto::schema::{Cardinality, Edition, Field, Kind, Value};
+use ast::Const;
+
+impl FileLinker<'_, '_, '_> {
+    /// Reads those options of a field into its model.
+    pub(super) fn field_options(&mut self, node: &ast::Field, field: &mut Field) -> Result<()> {
+        self.has_options = true;
+        let mut seen = [false; 2];
+        for option in &node.options {
+            let [part] = &option.name[..] else { continue };
+            if part.extension {
+                continue;
+            }
+            let once = match &*part.text {
+                "default" => {
+                    field.default = self.default(option, field)?;
+                    &mut seen[0]
+                }
+                "json_name" => {
+                    self.explicit_json_name(option, field)?;
+                    &mut seen[1]
+                }
+                "packed" => {
+                    self.check_packed(option, field)?;
+                    continue;
+                }
+                "deprecated" => {
+                    field.deprecated = is_true(&option.value);
+                    continue;
+                }
+                "lazy" | "unverified_lazy" | "jstype" => {
+                    self.check_kind(option, field)?;
+                    continue;
+                }
+                _ => continue,
+            };
+            if std::mem::replace(once, true) {
+                return Err(self.error(option.position, format!("option \"{}\" is already set", part.text)));
+            }
+        }
+        Ok(())
+    }
+
+    fn explicit_json_name(&self, option: &ast::Opt, field: &mut Field) -> Result<()> {
+        let Const::Str(bytes) = &option.value else {
+            return Err(self.error(option.value_position, "expected a string for json_name"));
+        };
+        let Ok(name) = std::str::from_utf8(bytes) else {
+            return Err(self.error(option.value_position, "json_name must be valid UTF-8"));
+        };
+        if name.contains('\0') || (name.starts_with('[') && name.ends_with(']')) {
+            return Err(self.error(
+                option.value_position,
+                "json_name may not hold NUL, nor stand between brackets",
+            ));
+        }
+        field.json_name = name.into();
+        field.json_name_explicit = true;
+        Ok(())
+    }
+
+    fn check_packed(&self, option: &ast::Opt, field: &Field) -> Result<()> {
+        if self.tree.edition >= Edition::E2023 && !self.lenient() {
+            let message = "editions have no \"packed\"; use features.repeated_field_encoding";
+            return Err(self.error(option.position, message));
+        }
+        // npm protocol-buffers refuses this too.
+        if is_true(&option.value) && !(field.cardinality == Cardinality::Repeated && field.kind.is_packable()) {
+            let message = "only repeated fields of numbers, bools and enums can be packed";
+            return Err(self.error(option.position, message));
+        }
+        Ok(())
+    }
+
+    fn check_kind(&self, option: &ast::Opt, field: &Field) -> Result<()> {
+        if self.lenient() {
+            return Ok(());
+        }
+        let (good, right) = if option.is("jstype") {
+            let normal = matches!(&option.value, Const::Ident(word) if word == "JS_NORMAL");
+            let wide = matches!(
+                field.kind,
+                Kind::Int64 | Kind::Uint64 | Kind::Sint64 | Kind::Fixed64 | Kind::Sfixed64
+            );
+            (wide || normal, "jstype is for 64-bit integers")
+        } else {
+            (
+                field.kind.message().is_some() || !is_true(&option.value),
+                "lazy is for messages",
+            )
+        };
+        match good {
+            true => Ok(()),
+            false => Err(self.error(option.position, right)),
+        }
+    }
+
+    fn default(&self, option: &ast::Opt, field: &Field) -> Result<Option<Value>> {
+        let misplaced = match (field.cardinality, self.tree.edition) {
+            (Cardinality::Repeated | Cardinality::Map, _) => Some("repeated fields and maps have no default"),
+            _ if field.kind.message().is_some() => Some("message fields have no default"),
+            (_, Edition::Proto3) => Some("proto3 has no explicit defaults"),
+            _ if !field.has_presence => Some("fields with implicit presence have no default"),
+            _ => None,
+        };
+        match misplaced {
+            // npm protocol-buffers ignores what it cannot use.
+            Some(_) if self.lenient() && field.kind.message().is_some() => return Ok(None),
+            Some(_) if self.lenient() && field.cardinality != Cardinality::Optional => return Ok(None),
+            Some(message) if !self.lenient() => return Err(self.error(option.position, message)),
+            _ => {}
+        }
+        if let (Kind::Enum(id), Const::Ident(name)) = (field.kind, &option.value) {
+            let enumeration = &self.linker.schema[id];
+            return match enumeration.by_name(name) {
+                Some(value) => Ok(Some(Value::Enum(value.number))),
+                None if self.lenient() => Ok(None),
+                None => {
+                    let message = format!("expected a value of enum {}, found \"{name}\"", enumeration.full_name);
+                    Err(self.error(option.value_position, message))
+                }
+            };
+        }
+        match scalar(field.kind, &option.value) {
+            Ok(value) => Ok(Some(value)),
+            Err(expected) => {
+                let message = format!("expected {expected} as the default, found {}", option.value.describe());
+                Err(self.error(option.value_position, message))
+            }
+        }
+    }
+}
+
+/// A constant as a scalar of some kind. The error is what was expected. Enums and messages are not for here.
+pub(super) fn scalar(kind: Kind, value: &Const) -> std::result::Result<Value, &'static str> {
+    let signed = |bits: u32| -> Option<i64> {
+        let limit = 1u64 << (bits - 1);
+        match value {
+            Const::Int(value) if *value < limit => Some(*value as i64),
+            Const::NegativeInt(value) if *value <= limit => Some((*value as i64).wrapping_neg()),
+            _ => None,
+        }
+    };
+    let unsigned = |most: u64| match value {
+        Const::Int(value) if *value <= most => Some(*value),
+        Const::NegativeInt(0) => Some(0),
+        _ => None,
+    };
+    match kind {
+        Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => signed(32)
+            .map(|value| Value::Int32(value as i32))
+            .ok_or("an integer of 32 bits"),
+        Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => signed(64).map(Value::Int64).ok_or("an integer of 64 bits"),
+        Kind::Uint32 | Kind::Fixed32 => unsigned(u32::MAX as u64)
+            .map(|value| Value::Uint32(value as u32))
+            .ok_or("an unsigned integer of 32 bits"),
+        Kind::Uint64 | Kind::Fixed64 => unsigned(u64::MAX)
+            .map(Value::Uint64)
+            .ok_or("an unsigned integer of 64 bits"),
+        Kind::Double => float(value).map(Value::Double).ok_or("a number"),
+        Kind::Float => float(value).map(|value| Value::Float(value as f32)).ok_or("a number"),
+        Kind::Bool => match value {
+            Const::Ident(word) if word == "true" => Ok(Value::Bool(true)),
+            Const::Ident(word) if word == "false" => Ok(Value::Bool(false)),
+            _ => Err("true or false"),
+        },
+        Kind::String => match value {
+            Const::Str(bytes) => match std::str::from_utf8(bytes) {
+                Ok(text) => Ok(Value::String(text.into())),
+                Err(_) => Err("a string of valid UTF-8"),
+            },
+            _ => Err("a string"),
+        },
+        Kind::Bytes => match value {
+            Const::Str(bytes) => Ok(Value::Bytes(bytes.as_ref().into())),
+            _ => Err("a string"),
+        },
+        Kind::Enum(_) => Err("the name of an enum value"),
+        Kind::Message(_) | Kind::Group(_) => Err("a message in braces"),
+    }
+}
+
+fn float(value: &Const) -> Option<f64> {
+    Some(match value {
+        Const::Int(value) => *value as f64,
+        Const::NegativeInt(value) => -(*value as f64),
+        Const::Float(value) => *value,
+        Const::Ident(word) if is_infinity(word) => f64::INFINITY,
+        Const::Ident(word) if word.eq_ignore_ascii_case("nan") => f64::NAN,
+        Const::NegativeIdent(word) if is_infinity(word) => f64::NEG_INFINITY,
+        Const::NegativeIdent(word) if word.eq_ignore_ascii_case("nan") => f64::NAN,
+        _ => return None,
+    })
+}
+
+fn is_infinity(word: &str) -> bool {
+    word.eq_ignore_ascii_case("inf") || word.eq_ignore_ascii_case("infinity")
+}

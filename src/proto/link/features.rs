@@ -1,0 +1,300 @@
+//! Feature resolution: the defaults of the edition, overridden from the file inwards.
+//!
+//! Source: `google.protobuf.FeatureSet` and "Feature Settings for Editions".
+
+use super::ast::{Const, Opt, TextName};
+use super::{FileLinker, Result};
+use crate::proto::schema::{DefaultVisibility, Edition, Features, FieldPresence, Position};
+use crate::proto::wire::{Reader, WireType};
+
+/// What carries an option.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Target {
+    File,
+    ExtensionRange,
+    Message,
+    Field,
+    Oneof,
+    Enum,
+    EnumValue,
+    Service,
+    Method,
+}
+
+impl Target {
+    /// The message of `descriptor.proto` that its options are.
+    pub(super) fn options_message(self) -> &'static str {
+        match self {
+            Target::File => "google.protobuf.FileOptions",
+            Target::ExtensionRange => "google.protobuf.ExtensionRangeOptions",
+            Target::Message => "google.protobuf.MessageOptions",
+            Target::Field => "google.protobuf.FieldOptions",
+            Target::Oneof => "google.protobuf.OneofOptions",
+            Target::Enum => "google.protobuf.EnumOptions",
+            Target::EnumValue => "google.protobuf.EnumValueOptions",
+            Target::Service => "google.protobuf.ServiceOptions",
+            Target::Method => "google.protobuf.MethodOptions",
+        }
+    }
+
+    /// The number of `features` in that message.
+    fn features_number(self) -> u32 {
+        match self {
+            Target::File | Target::ExtensionRange => 50,
+            Target::Message => 12,
+            Target::Field => 21,
+            Target::Oneof => 1,
+            Target::Enum => 7,
+            Target::EnumValue => 2,
+            Target::Service => 34,
+            Target::Method => 35,
+        }
+    }
+
+    fn describe(self) -> &'static str {
+        match self {
+            Target::File => "a file",
+            Target::ExtensionRange => "an extension range",
+            Target::Message => "a message",
+            Target::Field => "a field",
+            Target::Oneof => "a oneof",
+            Target::Enum => "an enum",
+            Target::EnumValue => "an enum value",
+            Target::Service => "a service",
+            Target::Method => "a method",
+        }
+    }
+}
+
+/// One feature: name, values by number (0, "unknown", left out), what it may stand on.
+struct Feature {
+    name: &'static str,
+    values: &'static [(&'static str, u32)],
+    targets: &'static [Target],
+    introduced: Edition,
+}
+
+const FIELD_OR_FILE: &[Target] = &[Target::Field, Target::File];
+const ANY: &[Target] = &[
+    Target::File,
+    Target::ExtensionRange,
+    Target::Message,
+    Target::Field,
+    Target::Oneof,
+    Target::Enum,
+    Target::EnumValue,
+    Target::Service,
+    Target::Method,
+];
+
+/// By field number in `FeatureSet`, from 1.
+const FEATURES: [Feature; 8] = [
+    Feature {
+        name: "field_presence",
+        values: &[("EXPLICIT", 1), ("IMPLICIT", 2), ("LEGACY_REQUIRED", 3)],
+        targets: FIELD_OR_FILE,
+        introduced: Edition::E2023,
+    },
+    Feature {
+        name: "enum_type",
+        values: &[("OPEN", 1), ("CLOSED", 2)],
+        targets: &[Target::Enum, Target::File],
+        introduced: Edition::E2023,
+    },
+    Feature {
+        name: "repeated_field_encoding",
+        values: &[("PACKED", 1), ("EXPANDED", 2)],
+        targets: FIELD_OR_FILE,
+        introduced: Edition::E2023,
+    },
+    Feature {
+        name: "utf8_validation",
+        values: &[("VERIFY", 2), ("NONE", 3)],
+        targets: FIELD_OR_FILE,
+        introduced: Edition::E2023,
+    },
+    Feature {
+        name: "message_encoding",
+        values: &[("LENGTH_PREFIXED", 1), ("DELIMITED", 2)],
+        targets: FIELD_OR_FILE,
+        introduced: Edition::E2023,
+    },
+    Feature {
+        name: "json_format",
+        values: &[("ALLOW", 1), ("LEGACY_BEST_EFFORT", 2)],
+        targets: &[Target::Message, Target::Enum, Target::File],
+        introduced: Edition::E2023,
+    },
+    Feature {
+        name: "enforce_naming_style",
+        values: &[("STYLE2024", 1), ("STYLE_LEGACY", 2)],
+        targets: ANY,
+        introduced: Edition::E2024,
+    },
+    Feature {
+        name: "default_symbol_visibility",
+        values: &[
+            ("EXPORT_ALL", 1),
+            ("EXPORT_TOP_LEVEL", 2),
+            ("LOCAL_ALL", 3),
+            ("STRICT", 4),
+        ],
+        targets: &[Target::File],
+        introduced: Edition::E2024,
+    },
+];
+
+fn set(features: &mut Features, number: u32, value: u32) {
+    match (number, value) {
+        (1, 1) => features.field_presence = FieldPresence::Explicit,
+        (1, 2) => features.field_presence = FieldPresence::Implicit,
+        (1, 3) => features.field_presence = FieldPresence::LegacyRequired,
+        (2, 1 | 2) => features.closed_enum = value == 2,
+        (3, 1 | 2) => features.packed = value == 1,
+        (4, 2 | 3) => features.utf8 = value == 2,
+        (5, 1 | 2) => features.delimited = value == 2,
+        (6, 1 | 2) => features.json_best_effort = value == 2,
+        (7, 1 | 2) => features.enforce_style = value == 1,
+        (8, 1) => features.visibility = DefaultVisibility::ExportAll,
+        (8, 2) => features.visibility = DefaultVisibility::ExportTopLevel,
+        (8, 3) => features.visibility = DefaultVisibility::LocalAll,
+        (8, 4) => features.visibility = DefaultVisibility::Strict,
+        _ => {}
+    }
+}
+
+impl FileLinker<'_, '_, '_> {
+    /// The features of an element inside one that has `outer`.
+    #[inline]
+    pub(super) fn features(&mut self, outer: Features, options: &[Opt], target: Target) -> Result<Features> {
+        if options.is_empty() {
+            return Ok(outer);
+        }
+        self.has_options = true;
+        let mut features = outer;
+        for option in options {
+            match &option.name[..] {
+                [] => raw_features(&mut features, option, target),
+                [head, rest @ ..] if !head.extension && head.text == "features" => {
+                    self.written_features(&mut features, option, rest, target)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(features)
+    }
+
+    fn written_features(
+        &self,
+        features: &mut Features,
+        option: &Opt,
+        rest: &[super::ast::NamePart],
+        target: Target,
+    ) -> Result<()> {
+        if self.tree.edition < Edition::E2023 && !self.lenient() {
+            return Err(self.error(
+                option.position,
+                "features are for editions; this file has a syntax line or none",
+            ));
+        }
+        match (rest, &option.value) {
+            ([], Const::Message(fields)) => {
+                for field in fields {
+                    if let TextName::Field(name) = field.name {
+                        self.feature(
+                            features,
+                            name,
+                            &field.value,
+                            target,
+                            field.position,
+                            field.value_position,
+                        )?;
+                    }
+                }
+                Ok(())
+            }
+            ([part], value) if !part.extension => self.feature(
+                features,
+                &part.text,
+                value,
+                target,
+                option.position,
+                option.value_position,
+            ),
+            // Features of other languages' generators: the pass over the options checks those.
+            _ => Ok(()),
+        }
+    }
+
+    fn feature(
+        &self,
+        features: &mut Features,
+        name: &str,
+        value: &Const,
+        target: Target,
+        position: Position,
+        value_position: Position,
+    ) -> Result<()> {
+        let Some(number) = FEATURES.iter().position(|feature| feature.name == name) else {
+            return Err(self.error(position, format!("there is no feature \"{name}\"")));
+        };
+        let feature = &FEATURES[number];
+        if self.tree.edition < feature.introduced && !self.lenient() {
+            return Err(self.error(position, format!("feature \"{name}\" needs edition 2024")));
+        }
+        if !feature.targets.contains(&target) {
+            return Err(self.error(
+                position,
+                format!("feature \"{name}\" cannot be set on {}", target.describe()),
+            ));
+        }
+        let found = match value {
+            Const::Ident(word) => feature.values.iter().find(|(value, _)| value == word),
+            _ => None,
+        };
+        let Some(&(_, value)) = found else {
+            let known = feature
+                .values
+                .iter()
+                .map(|(value, _)| *value)
+                .collect::<Vec<_>>()
+                .join(", ");
+            let message = format!(
+                "expected a value of feature \"{name}\" ({known}), found {}",
+                value.describe()
+            );
+            return Err(self.error(value_position, message));
+        };
+        if target == Target::File && (number, value) == (0, 3) {
+            return Err(self.error(value_position, "required presence cannot be the default of a file"));
+        }
+        set(features, number as u32 + 1, value);
+        Ok(())
+    }
+}
+
+/// Features out of serialised options, as descriptors have them. Bytes that make no sense are reported when the options are read.
+fn raw_features(features: &mut Features, option: &Opt, target: Target) {
+    let Const::Str(bytes) = &option.value else { return };
+    let mut reader = Reader::new(bytes);
+    while let Ok((number, wire_type)) = reader.tag() {
+        if number != target.features_number() || wire_type != WireType::Length {
+            if reader.skip(number, wire_type, 64).is_err() {
+                return;
+            }
+            continue;
+        }
+        let Ok(inner) = reader.bytes() else { return };
+        let mut inner = Reader::new(inner);
+        while let Ok((number, wire_type)) = inner.tag() {
+            match wire_type {
+                WireType::Varint => match inner.varint() {
+                    Ok(value) => set(features, number, value as u32),
+                    Err(_) => return,
+                },
+                _ if inner.skip(number, wire_type, 64).is_err() => return,
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,422 @@
+//! Second pass: fields and extensions: types, numbers, presence, encoding, defaults, oneofs.
+
+use super::declare::is_true;
+use super::features::Target;
+use super::names::json_name;
+use super::resolve::TypeRef;
+use super::{FileLinker, Result, ast};
+use crate::proto::schema::{
+    Cardinality, Edition, Features, Field, FieldId, FieldPresence, Kind, MessageId, NumberIndex, Oneof, Options, Symbol,
+};
+use crate::proto::wire::MAX_FIELD_NUMBER;
+
+/// The largest number of a MessageSet extension: there it is a value on the wire and not part of a tag.
+const MAX_MESSAGE_SET_NUMBER: u32 = i32::MAX as u32 - 1;
+
+/// Where fields are declared.
+#[derive(Clone, Copy)]
+struct Scope<'n> {
+    /// The message around them, for names and nested types.
+    message: Option<MessageId>,
+    /// Its full name, or the package.
+    name: &'n str,
+    /// What features they start from.
+    features: Features,
+}
+
+impl<'t> FileLinker<'_, '_, 't> {
+    pub(super) fn link_fields(&mut self) -> Result<()> {
+        let tree = self.tree;
+        let (messages, features) = {
+            let file = &mut self.linker.schema.files[self.id.index()];
+            (file.messages.clone(), file.features)
+        };
+        for (node, &id) in tree.messages.iter().zip(&messages) {
+            self.link_message(node, id)?;
+        }
+        let scope = Scope {
+            message: None,
+            name: &tree.package,
+            features,
+        };
+        let extensions = self.link_extends(&tree.extends, scope, &messages)?;
+        let id = self.id;
+        self.schema().files[id.index()].extensions = extensions;
+        Ok(())
+    }
+
+    fn link_message(&mut self, node: &'t ast::Message<'t>, id: MessageId) -> Result<()> {
+        let (full_name, features, nested) = {
+            let message = &mut self.linker.schema.messages[id.index()];
+            message.message_set = node
+                .options
+                .iter()
+                .any(|option| option.is("message_set_wire_format") && is_true(&option.value));
+            (
+                message.full_name.clone(),
+                message.features,
+                message.nested_messages.clone(),
+            )
+        };
+        let mut oneofs = Vec::with_capacity(node.oneofs.len());
+        for oneof in &node.oneofs {
+            oneofs.push(Oneof {
+                name: oneof.name.into(),
+                fields: Vec::new(),
+                synthetic: false,
+                features: self.features(features, &oneof.options, Target::Oneof)?,
+                options: Options::default(),
+                comments: Self::comments(&oneof.comments),
+                position: oneof.position,
+            });
+        }
+        let scope = Scope {
+            message: Some(id),
+            name: &full_name,
+            features,
+        };
+        let first = self.next_field();
+        for field in &node.fields {
+            let outer = field.oneof.map_or(features, |oneof| oneofs[oneof as usize].features);
+            let mut model = self.link_field(
+                field,
+                Scope {
+                    features: outer,
+                    ..scope
+                },
+                &nested,
+            )?;
+            model.index = self.next_field().0 - first.0;
+            if let Some(oneof) = field.oneof {
+                oneofs[oneof as usize].fields.push(self.next_field());
+            }
+            self.schema().fields.push(model);
+        }
+        self.synthetic_oneofs(&mut oneofs, first);
+        let end = self.next_field().0;
+        let schema = self.schema();
+        let fields = &schema.fields[first.index()..end as usize];
+        let numbers = NumberIndex::new(fields.iter().map(|field| field.number));
+        let mut by_name: Box<[u32]> = (0..fields.len() as u32).collect();
+        let mut by_json_name = by_name.clone();
+        by_name.sort_by(|&a, &b| fields[a as usize].name.cmp(&fields[b as usize].name));
+        by_json_name.sort_by(|&a, &b| fields[a as usize].json_name.cmp(&fields[b as usize].json_name));
+        let message = &mut schema.messages[id.index()];
+        message.fields = first.0..end;
+        message.numbers = numbers;
+        message.by_name = by_name;
+        message.by_json_name = by_json_name;
+        message.oneofs = oneofs;
+        self.link_ranges(node, id)?;
+        let extensions = self.link_extends(&node.extends, scope, &nested)?;
+        self.schema().messages[id.index()].nested_extensions = extensions;
+        for (node, &id) in node.messages.iter().zip(&nested) {
+            self.link_message(node, id)?;
+        }
+        Ok(())
+    }
+
+    /// A proto3 `optional` field lives in a oneof of its own, for descriptors and old readers of them.
+    fn synthetic_oneofs(&mut self, oneofs: &mut Vec<Oneof>, first: FieldId) {
+        for index in first.index()..self.linker.schema.fields.len() {
+            let fields = &self.linker.schema.fields;
+            let field = &fields[index];
+            if !field.proto3_optional {
+                continue;
+            }
+            let mut name = match field.name.starts_with('_') {
+                true => format!("X{}", field.name),
+                false => format!("_{}", field.name),
+            };
+            while oneofs.iter().any(|oneof| *oneof.name == name)
+                || fields[first.index()..].iter().any(|field| *field.name == name)
+            {
+                name.insert(0, 'X');
+            }
+            oneofs.push(Oneof {
+                name: name.into(),
+                fields: vec![FieldId(index as u32)],
+                synthetic: true,
+                features: field.features,
+                options: Options::default(),
+                comments: Default::default(),
+                position: field.position,
+            });
+            self.linker.schema.fields[index].oneof = Some(oneofs.len() as u32 - 1);
+        }
+    }
+
+    fn link_extends(
+        &mut self,
+        nodes: &'t [ast::Extend<'t>],
+        scope: Scope,
+        nested: &[MessageId],
+    ) -> Result<Vec<FieldId>> {
+        let mut ids = Vec::new();
+        for node in nodes {
+            let extendee = self.resolve_message(scope.name, &node.extendee, node.position)?;
+            for field in &node.fields {
+                let id = self.next_field();
+                let mut model = self.link_field(field, scope, nested)?;
+                model.message = extendee;
+                model.is_extension = true;
+                model.index = self.linker.schema.extensions.len() as u32;
+                self.check_extension(field, &mut model)?;
+                self.register(
+                    Self::full_name(scope.name, &field.name),
+                    Symbol::Extension(id),
+                    field.position,
+                )?;
+                let schema = self.schema();
+                schema.fields.push(model);
+                schema.extensions.push(id);
+                schema.messages[extendee.index()].extensions.push(id);
+                self.extended.push(extendee);
+                ids.push(id);
+            }
+        }
+        Ok(ids)
+    }
+
+    fn check_extension(&mut self, node: &ast::Field, model: &mut Field) -> Result<()> {
+        let lenient = self.lenient();
+        let extendee = &self.linker.schema[model.message];
+        let name = &extendee.full_name;
+        if !extendee.is_extension_number(model.number) {
+            let message = format!("{name} does not declare {} as an extension number", model.number);
+            return Err(self.error(node.number_position, message));
+        }
+        if !lenient && self.tree.edition == Edition::Proto3 && !is_options_message(name) {
+            return Err(self.error(node.position, "extensions in proto3 are for custom options only"));
+        }
+        if extendee.message_set
+            && !matches!(
+                (model.kind, model.cardinality),
+                (Kind::Message(_), Cardinality::Optional)
+            )
+        {
+            return Err(self.error(
+                node.type_position,
+                "extensions of a MessageSet must be optional messages",
+            ));
+        }
+        if !extendee.message_set && model.number > MAX_FIELD_NUMBER {
+            return Err(self.error(node.number_position, format!("field numbers end at {MAX_FIELD_NUMBER}")));
+        }
+        if model.cardinality == Cardinality::Required {
+            return Err(self.error(
+                node.label_position,
+                format!("extension {} cannot be required", node.name),
+            ));
+        }
+        if node.options.iter().any(|option| option.is("json_name")) && !lenient {
+            return Err(self.error(node.position, "extensions take no json_name"));
+        }
+        if matches!(node.ty, ast::Type::Map(_)) {
+            return Err(self.error(node.type_position, "extensions cannot be maps"));
+        }
+        model.has_presence = model.cardinality == Cardinality::Optional;
+        Ok(())
+    }
+
+    /// One field; what only an extension or its place among others decides is left to the caller.
+    fn link_field(&mut self, node: &'t ast::Field<'t>, scope: Scope, nested: &[MessageId]) -> Result<Field> {
+        self.check_label(node, scope)?;
+        let number = self.field_number(node)?;
+        let edition = self.tree.edition;
+        let mut features = self.features(scope.features, &node.options, Target::Field)?;
+        let proto3_optional = edition == Edition::Proto3 && node.label == Some(ast::Label::Optional);
+        match node.label {
+            Some(ast::Label::Required) => features.field_presence = FieldPresence::LegacyRequired,
+            _ if proto3_optional => features.field_presence = FieldPresence::Explicit,
+            _ => {}
+        }
+        if let Some(packed) = node.options.iter().find(|option| option.is("packed")) {
+            features.packed = is_true(&packed.value);
+        }
+        let kind = self.field_kind(node, scope, nested, &mut features)?;
+        let cardinality = match (&node.ty, node.label) {
+            (ast::Type::Map(_), _) => Cardinality::Map,
+            (_, Some(ast::Label::Repeated)) => Cardinality::Repeated,
+            (_, Some(ast::Label::Required)) => Cardinality::Required,
+            _ if features.field_presence == FieldPresence::LegacyRequired && node.oneof.is_none() => {
+                Cardinality::Required
+            }
+            _ => Cardinality::Optional,
+        };
+        let singular = matches!(cardinality, Cardinality::Optional | Cardinality::Required);
+        let implicit = features.field_presence == FieldPresence::Implicit;
+        let mut field = Field {
+            name: node.name.as_ref().into(),
+            json_name: json_name(&node.name),
+            json_name_explicit: false,
+            number,
+            kind,
+            cardinality,
+            has_presence: singular && (!implicit || kind.message().is_some() || node.oneof.is_some()),
+            packed: cardinality == Cardinality::Repeated && kind.is_packable() && features.packed,
+            utf8: features.utf8 && kind == Kind::String,
+            default: None,
+            oneof: node.oneof,
+            proto3_optional,
+            message: scope.message.unwrap_or(MessageId(0)),
+            scope: scope.message,
+            is_extension: false,
+            file: self.id,
+            index: 0,
+            deprecated: false,
+            features,
+            options: Options::default(),
+            comments: Self::comments(&node.comments),
+            position: node.position,
+        };
+        if !node.options.is_empty() {
+            self.field_options(node, &mut field)?;
+        }
+        if !self.lenient() {
+            self.check_presence(node, &field)?;
+        }
+        Ok(field)
+    }
+
+    fn field_kind(
+        &mut self,
+        node: &ast::Field,
+        scope: Scope,
+        nested: &[MessageId],
+        features: &mut Features,
+    ) -> Result<Kind> {
+        Ok(match &node.ty {
+            ast::Type::Scalar(kind) => *kind,
+            ast::Type::Map(index) => Kind::Message(nested[*index as usize]),
+            ast::Type::Group(index) => {
+                features.delimited = true;
+                Kind::Group(nested[*index as usize])
+            }
+            ast::Type::Named(name) => match self.resolve_type(scope.name, name, node.type_position)? {
+                TypeRef::Enum(id) => Kind::Enum(id),
+                TypeRef::Message(id) => {
+                    if self.linker.schema[id].is_map_entry && !self.lenient() {
+                        let message = format!("\"{name}\" is the entry of a map, which only that map may use");
+                        return Err(self.error(node.type_position, message));
+                    }
+                    // Values of maps are length-prefixed whatever the feature says.
+                    let in_entry = scope.message.is_some_and(|id| self.linker.schema[id].is_map_entry);
+                    match features.delimited && !in_entry {
+                        true => Kind::Group(id),
+                        false => Kind::Message(id),
+                    }
+                }
+            },
+        })
+    }
+
+    fn field_number(&self, node: &ast::Field) -> Result<u32> {
+        let error = |message: String| Err(self.error(node.number_position, message));
+        match u32::try_from(node.number) {
+            Ok(0) if !self.linker.options.allow_field_number_zero => error("field numbers start at 1, found 0".into()),
+            Ok(number @ 19_000..=19_999) if !self.lenient() => error(format!(
+                "field numbers 19000 to 19999 are reserved for protobuf itself, found {number}"
+            )),
+            // Larger ones are for extensions of MessageSets, which only those are checked against.
+            Ok(number) if number <= MAX_MESSAGE_SET_NUMBER => Ok(number),
+            _ => error(format!(
+                "field numbers end at {MAX_FIELD_NUMBER}, found {}",
+                node.number
+            )),
+        }
+    }
+
+    fn check_label(&self, node: &ast::Field, scope: Scope) -> Result<()> {
+        let is_map = matches!(node.ty, ast::Type::Map(_));
+        if is_map && (node.label.is_some() || node.oneof.is_some()) {
+            let what = if node.oneof.is_some() {
+                "maps cannot be in a oneof"
+            } else {
+                "maps take no label"
+            };
+            return Err(self.error(node.label_position, what));
+        }
+        let in_entry = scope.message.is_some_and(|id| self.linker.schema[id].is_map_entry);
+        if self.lenient() || in_entry {
+            return Ok(());
+        }
+        let is_group = matches!(node.ty, ast::Type::Group(_));
+        let message = match (self.tree.edition, node.label) {
+            (Edition::Proto2, None) if !is_map && node.oneof.is_none() => {
+                "expected \"required\", \"optional\" or \"repeated\" before the type of a proto2 field"
+            }
+            (Edition::Proto3, Some(ast::Label::Required)) => "proto3 has no required fields",
+            (Edition::Proto3, _) if is_group => "proto3 has no groups; use a message",
+            (edition, Some(ast::Label::Required)) if edition >= Edition::E2023 => {
+                "editions have no \"required\"; use features.field_presence = LEGACY_REQUIRED"
+            }
+            (edition, Some(ast::Label::Optional)) if edition >= Edition::E2023 => {
+                "editions have no \"optional\"; singular fields have presence unless features say otherwise"
+            }
+            (edition, _) if edition >= Edition::E2023 && is_group => {
+                "editions have no groups; use features.message_encoding = DELIMITED"
+            }
+            _ => return Ok(()),
+        };
+        Err(self.error(node.label_position, message))
+    }
+
+    fn check_presence(&self, node: &ast::Field, field: &Field) -> Result<()> {
+        let written = |value: &str| node.options.iter().any(|option| writes_presence(option, value));
+        let implicit = field.features.field_presence == FieldPresence::Implicit;
+        if let (Kind::Enum(id), false, true) = (field.kind, field.has_presence, implicit) {
+            let enumeration = &self.linker.schema[id];
+            if enumeration.closed && field.cardinality == Cardinality::Optional {
+                let message = format!(
+                    "enum {} is closed, so a field of it cannot have implicit presence (as all fields of proto3 have)",
+                    enumeration.full_name
+                );
+                return Err(self.error(node.type_position, message));
+            }
+        }
+        if self.tree.edition == Edition::Proto3 {
+            if let Kind::Enum(id) = field.kind {
+                if self.linker.schema[id].closed {
+                    let message = format!(
+                        "enum {} is closed; proto3 takes open enums only",
+                        self.linker.schema[id].full_name
+                    );
+                    return Err(self.error(node.type_position, message));
+                }
+            }
+        }
+        let singular = matches!(field.cardinality, Cardinality::Optional | Cardinality::Required);
+        if written("IMPLICIT") && (field.kind.message().is_some() || field.oneof.is_some() || !singular) {
+            return Err(self.error(
+                node.position,
+                "implicit presence is for singular scalar fields outside of oneofs",
+            ));
+        }
+        if written("LEGACY_REQUIRED") && (field.oneof.is_some() || !singular) {
+            return Err(self.error(node.position, "only singular fields outside of oneofs can be required"));
+        }
+        if written("EXPLICIT") && !singular {
+            return Err(self.error(node.position, "repeated fields and maps have no presence"));
+        }
+        Ok(())
+    }
+}
+
+/// `features.field_presence = …` on a field, in either notation.
+fn writes_presence(option: &ast::Opt, wanted: &str) -> bool {
+    let names = option.name.iter().map(|part| &*part.text).collect::<Vec<_>>();
+    match (&names[..], &option.value) {
+        (["features", "field_presence"], ast::Const::Ident(value)) => value == wanted,
+        (["features"], ast::Const::Message(fields)) => fields.iter().any(|field| {
+            matches!(field.name, ast::TextName::Field("field_presence"))
+                && matches!(&field.value, ast::Const::Ident(value) if value == wanted)
+        }),
+        _ => false,
+    }
+}
+
+fn is_options_message(full_name: &str) -> bool {
+    let name = full_name.strip_prefix("google.protobuf.").unwrap_or("");
+    name.ends_with("Options") || name == "FeatureSet"
+}

@@ -1,0 +1,178 @@
+//! Names of types, by the scoping rules of `protoc` (those of C++): from the innermost scope outwards, the first part of a name
+//! decides the scope.
+
+use super::{Error, FileLinker, Result};
+use crate::proto::schema::{DefaultVisibility, EnumId, FileId, MessageId, Position, Schema, Symbol, Visibility};
+
+/// A type that a field can have.
+#[derive(Clone, Copy)]
+pub(super) enum TypeRef {
+    Message(MessageId),
+    Enum(EnumId),
+}
+
+impl FileLinker<'_, '_, '_> {
+    /// The type `name` means within `scope` (a full name, empty for a file without package).
+    pub(super) fn resolve_type(&mut self, scope: &str, name: &str, position: Position) -> Result<TypeRef> {
+        match self.resolve(scope, name, |symbol| {
+            matches!(symbol, Symbol::Message(_) | Symbol::Enum(_))
+        }) {
+            Some(Symbol::Message(id)) => {
+                self.check_visible(self.linker.schema[id].file, name, position, |schema| {
+                    (schema[id].visibility, schema[id].parent.is_some())
+                })?;
+                Ok(TypeRef::Message(id))
+            }
+            Some(Symbol::Enum(id)) => {
+                self.check_visible(self.linker.schema[id].file, name, position, |schema| {
+                    (schema[id].visibility, schema[id].parent.is_some())
+                })?;
+                Ok(TypeRef::Enum(id))
+            }
+            Some(_) => Err(self.error(position, format!("\"{name}\" is not a type"))),
+            None => Err(self.unresolved(scope, name, position)),
+        }
+    }
+
+    /// The message `name` means within `scope`.
+    pub(super) fn resolve_message(&mut self, scope: &str, name: &str, position: Position) -> Result<MessageId> {
+        match self.resolve_type(scope, name, position)? {
+            TypeRef::Message(id) => Ok(id),
+            TypeRef::Enum(_) => Err(self.error(position, format!("\"{name}\" is an enum, expected a message type"))),
+        }
+    }
+
+    /// The extension `name` means within `scope`.
+    pub(super) fn resolve_extension(&mut self, scope: &str, name: &str) -> Option<Symbol> {
+        self.resolve(scope, name, |_| true)
+    }
+
+    /// Looks a name up from `scope` outwards. `wanted` tells what a name of one part may mean; others are passed over.
+    fn resolve(&mut self, scope: &str, name: &str, wanted: impl Fn(Symbol) -> bool) -> Option<Symbol> {
+        if let Some(absolute) = name.strip_prefix('.') {
+            return self.lookup(absolute);
+        }
+        let first = name.split('.').next().unwrap_or(name);
+        let compound = first.len() < name.len();
+        let mut candidate = std::mem::take(&mut self.scratch);
+        let mut length = scope.len();
+        let found = loop {
+            candidate.clear();
+            if length > 0 {
+                candidate.push_str(&scope[..length]);
+                candidate.push('.');
+            }
+            let base = candidate.len();
+            candidate.push_str(first);
+            let symbol = self.lookup(&candidate);
+            if !compound {
+                if symbol.is_some_and(&wanted) {
+                    break symbol;
+                }
+            } else if self.is_scope(&candidate, symbol) {
+                candidate.truncate(base);
+                candidate.push_str(name);
+                let symbol = self.lookup(&candidate);
+                if symbol.is_some() || !self.lenient() {
+                    break symbol;
+                }
+            }
+            if length == 0 {
+                break None;
+            }
+            length = scope[..length].rfind('.').unwrap_or(0);
+        };
+        self.scratch = candidate;
+        if found.is_none() && self.lenient() {
+            self.resolve_anywhere(name)
+        } else {
+            found
+        }
+    }
+
+    /// npm protocol-buffers knows no packages, so there a name finds types of whatever package.
+    fn resolve_anywhere(&self, name: &str) -> Option<Symbol> {
+        let schema = &self.linker.schema;
+        let mut packages = schema
+            .files
+            .iter()
+            .map(|file| &*file.package)
+            .filter(|package| !package.is_empty());
+        packages.find_map(|package| schema.symbols.get(&*format!("{package}.{name}")).copied())
+    }
+
+    fn is_scope(&self, name: &str, symbol: Option<Symbol>) -> bool {
+        match symbol {
+            Some(Symbol::Extension(_)) => false,
+            Some(_) => true,
+            None => self.linker.packages.get(name) == Some(&self.id),
+        }
+    }
+
+    /// The symbol of a full name, if this file sees it.
+    fn lookup(&self, full_name: &str) -> Option<Symbol> {
+        let schema = &self.linker.schema;
+        let symbol = *schema.symbols.get(full_name)?;
+        self.visible.contains(file_of(schema, symbol)).then_some(symbol)
+    }
+
+    /// Edition 2024: `local` types are not for other files, and `import option` brings options only.
+    fn check_visible(
+        &self,
+        file: FileId,
+        name: &str,
+        position: Position,
+        declared: impl Fn(&Schema) -> (Visibility, bool),
+    ) -> Result<()> {
+        if file == self.id {
+            return Ok(());
+        }
+        let schema = &self.linker.schema;
+        let (visibility, nested) = declared(schema);
+        let local = match (visibility, schema[file].features.visibility) {
+            (Visibility::Local, _) => true,
+            (Visibility::Export, _) | (_, DefaultVisibility::ExportAll) => false,
+            (_, DefaultVisibility::ExportTopLevel) => nested,
+            (_, DefaultVisibility::LocalAll | DefaultVisibility::Strict) => true,
+        };
+        if local && !self.lenient() {
+            let message = format!(
+                "\"{name}\" is local to \"{}\"; declare it with \"export\" there",
+                schema[file].name
+            );
+            return Err(self.error(position, message));
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn unresolved(&self, scope: &str, name: &str, position: Position) -> Error {
+        let schema = &self.linker.schema;
+        let mut message = format!("Could not resolve {name}");
+        let absolute = name.trim_start_matches('.');
+        let mut scopes = vec![absolute.to_string()];
+        let mut outer = scope;
+        while !outer.is_empty() {
+            scopes.push(format!("{outer}.{absolute}"));
+            outer = outer.rfind('.').map_or("", |dot| &outer[..dot]);
+        }
+        let elsewhere = scopes.iter().find_map(|name| schema.symbols.get(&**name));
+        if let Some(&symbol) = elsewhere {
+            let file = &schema[file_of(schema, symbol)].name;
+            message += &format!(": it is defined in \"{file}\", which \"{}\" does not import", self.name);
+        } else {
+            message += ": no message or enum of that name is defined here or in what is imported";
+        }
+        self.error(position, message)
+    }
+}
+
+/// The file that declares a symbol.
+pub(super) fn file_of(schema: &Schema, symbol: Symbol) -> FileId {
+    match symbol {
+        Symbol::Message(id) => schema[id].file,
+        Symbol::Enum(id) => schema[id].file,
+        Symbol::Service(id) => schema[id].file,
+        Symbol::Extension(id) => schema[id].file,
+    }
+}
