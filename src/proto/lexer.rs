@@ -473,11 +473,11 @@ fn unicode<'a>(letter: u8, rest: &'a [u8], out: &mut Vec<u8>) -> Result<&'a [u8]
         ));
     }
     let mut rest = &rest[digits..];
-    if let (0xd800..=0xdbff, Some(tail)) = (value, rest.strip_prefix(b"\\u")) {
-        if let (low @ 0xdc00..=0xdfff, 4) = radix(tail, 16, 4) {
-            value = 0x10000 + ((value - 0xd800) << 10) + (low - 0xdc00);
-            rest = &tail[4..];
-        }
+    if let (0xd800..=0xdbff, Some(tail)) = (value, rest.strip_prefix(b"\\u"))
+        && let (low @ 0xdc00..=0xdfff, 4) = radix(tail, 16, 4)
+    {
+        value = 0x10000 + ((value - 0xd800) << 10) + (low - 0xdc00);
+        rest = &tail[4..];
     }
     let character = char::from_u32(value).ok_or_else(|| format!("U+{value:04X} is no Unicode character"))?;
     out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());

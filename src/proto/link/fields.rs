@@ -375,16 +375,15 @@ impl<'t> FileLinker<'_, '_, 't> {
                 return Err(self.error(node.type_position, message));
             }
         }
-        if self.tree.edition == Edition::Proto3 {
-            if let Kind::Enum(id) = field.kind {
-                if self.linker.schema[id].closed {
-                    let message = format!(
-                        "enum {} is closed; proto3 takes open enums only",
-                        self.linker.schema[id].full_name
-                    );
-                    return Err(self.error(node.type_position, message));
-                }
-            }
+        if self.tree.edition == Edition::Proto3
+            && let Kind::Enum(id) = field.kind
+            && self.linker.schema[id].closed
+        {
+            let message = format!(
+                "enum {} is closed; proto3 takes open enums only",
+                self.linker.schema[id].full_name
+            );
+            return Err(self.error(node.type_position, message));
         }
         let singular = matches!(field.cardinality, Cardinality::Optional | Cardinality::Required);
         if written("IMPLICIT") && (field.kind.message().is_some() || field.oneof.is_some() || !singular) {

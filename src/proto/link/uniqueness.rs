@@ -201,16 +201,18 @@ impl<'t> FileLinker<'_, '_, 't> {
             }
             // Ranges do not overlap, so only the last one that starts at or before the number can hold it.
             let at = ranges.partition_point(|range| range.0 <= field.number);
-            if let Some(&(start, end, extension, _)) = at.checked_sub(1).map(|at| &ranges[at]) {
-                if field.number <= end && !(extension && field.number == 0) && !self.lenient() {
-                    let message = format!(
-                        "field \"{}\" uses number {}, which is in the {} range {start} to {end}",
-                        field.name,
-                        field.number,
-                        describe(extension)
-                    );
-                    return Err(self.error(field.position, message));
-                }
+            if let Some(&(start, end, extension, _)) = at.checked_sub(1).map(|at| &ranges[at])
+                && field.number <= end
+                && !(extension && field.number == 0)
+                && !self.lenient()
+            {
+                let message = format!(
+                    "field \"{}\" uses number {}, which is in the {} range {start} to {end}",
+                    field.name,
+                    field.number,
+                    describe(extension)
+                );
+                return Err(self.error(field.position, message));
             }
         }
         self.check_reserved_names(node, id)
@@ -314,14 +316,14 @@ impl<'t> FileLinker<'_, '_, 't> {
         }
         for value in &model.values {
             let at = ranges.partition_point(|&((start, _), _)| start <= value.number);
-            if let Some(&((start, end), _)) = at.checked_sub(1).map(|at| &ranges[at]) {
-                if value.number <= end {
-                    let message = format!(
-                        "enum value \"{}\" uses number {}, which is in the reserved range {start} to {end}",
-                        value.name, value.number
-                    );
-                    return Err(self.error(value.position, message));
-                }
+            if let Some(&((start, end), _)) = at.checked_sub(1).map(|at| &ranges[at])
+                && value.number <= end
+            {
+                let message = format!(
+                    "enum value \"{}\" uses number {}, which is in the reserved range {start} to {end}",
+                    value.name, value.number
+                );
+                return Err(self.error(value.position, message));
             }
         }
         let mut seen = std::collections::HashSet::with_capacity(node.reserved_names.len());
