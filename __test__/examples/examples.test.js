@@ -81,7 +81,7 @@ test('error-first', async (t) => {
   assert.deepStrictEqual(await linesOf(t, 'error-first.js'), [
     '1. the call returned; its callback has not run yet',
     '2. the callback got the error: IRONWIRE_RPC_NOT_CONNECTED',
-    '3. await threw the error: IRONWIRE_RPC_CLOSED',
+    '3. await threw the error: IRONWIRE_RPC_NOT_CONNECTED',
     '4. nobody caught: a bug in the callback',
   ])
 })
