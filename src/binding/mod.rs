@@ -2,6 +2,7 @@
 
 mod engine;
 mod net;
+mod proto;
 mod raw;
 mod rpc;
 

@@ -14,6 +14,7 @@
 
 pub mod codec;
 pub mod descriptor;
+pub mod emit;
 mod error;
 pub mod json;
 mod lexer;

@@ -1,0 +1,139 @@
+'use strict'
+
+// The encodings of scalar types as objects of their own, `{type, encode, decode, encodingLength}`: what npm `protocol-buffers` lists
+// under `dependencies`, and what its users build encodings of their own from. Emitted code does not go through here.
+
+const { readHelpers, at, invalid } = require('./read.js')
+const W = require('./write.js')
+const { tools } = require('./codec.js')
+
+// Wire types: varint 0, eight bytes 1, length-prefixed 2, four bytes 5.
+const WIRE = {
+  double: 1,
+  float: 5,
+  int64: 0,
+  uint64: 0,
+  int32: 0,
+  fixed64: 1,
+  fixed32: 5,
+  bool: 0,
+  string: 2,
+  bytes: 2,
+  uint32: 0,
+  sfixed32: 5,
+  sfixed64: 1,
+  sint32: 0,
+  sint64: 0,
+}
+
+// Values of one scalar rarely need more; strings and bytes say what they need.
+const ROOM = 64
+
+function writer(name) {
+  if (name === 'string') return W.str
+  if (name === 'bool') {
+    return (b, p, value) => {
+      b[p] = value ? 1 : 0
+      return p + 1
+    }
+  }
+  return W[name]
+}
+
+function reader(name, R) {
+  const fixed = (read, size) => (b, p) => {
+    if (b.length - p < size) R.truncated()
+    at.p = p + size
+    return read(b, p)
+  }
+  const delimited = (read) => (b, p) => {
+    const n = R.len(b, p + 1, b[p])
+    const start = at.p
+    if (start + n > b.length) R.truncated()
+    const value = read(b, start, start + n)
+    at.p = start + n
+    return value
+  }
+  const varint = (read) => (b, p) => read(b, p + 1, b[p])
+  switch (name) {
+    case 'double':
+      return fixed(R.double, 8)
+    case 'float':
+      return fixed(R.float, 4)
+    case 'fixed32':
+      return fixed((b, p) => R.fixed32(b, p) >>> 0, 4)
+    case 'sfixed32':
+      return fixed(R.fixed32, 4)
+    case 'fixed64':
+      return fixed(R.fixed64, 8)
+    case 'sfixed64':
+      return fixed(R.sfixed64, 8)
+    case 'string':
+      return delimited(R.str)
+    case 'bytes':
+      return delimited(R.bytes)
+    case 'int32':
+      return varint((b, p, v) => Number(BigInt.asIntN(32, BigInt(R.int64(b, p, v)))))
+    case 'uint32':
+      return varint((b, p, v) => Number(BigInt.asUintN(32, BigInt(R.int64(b, p, v)))))
+    case 'sint32':
+      return varint((b, p, v) => Number(BigInt.asIntN(32, BigInt(R.sint64(b, p, v)))))
+    default:
+      return varint(R[name])
+  }
+}
+
+function encoding(type, write, read) {
+  function encode(value, buffer, offset) {
+    if (!buffer) {
+      const room = Buffer.alloc(encodingLength(value))
+      encode(value, room, 0)
+      return room
+    }
+    encode.bytes = tools.encodeInto((b, p) => write(b, p, value, 'value'), value, buffer, offset || 0) - (offset || 0)
+    return buffer
+  }
+
+  function decode(buffer, offset) {
+    const b = Buffer.isBuffer(buffer) ? buffer : tools.asBuffer('buffer', buffer)
+    if (!offset) offset = 0
+    if (!(offset >= 0 && offset <= b.length)) throw invalid()
+    const value = read(b, offset)
+    decode.bytes = at.p - offset
+    return value
+  }
+
+  function encodingLength(value) {
+    const room = Buffer.alloc(ROOM)
+    const end = write(room, 0, value, 'value')
+    return end <= ROOM ? end : write(Buffer.alloc(end), 0, value, 'value')
+  }
+
+  encode.bytes = decode.bytes = 0
+  return { type, encode, decode, encodingLength }
+}
+
+/** Encodings by the keyword of their type, for one form of 64-bit integers. */
+function scalars(form) {
+  const R = readHelpers(form)
+  const all = {}
+  for (const name of Object.keys(WIRE)) all[name] = encoding(WIRE[name], writer(name), reader(name, R))
+  return all
+}
+
+/** The encoding of an enum's values, given `{known, names}`; `known` is null for an open one. */
+function enumEncoding({ known, names }) {
+  return encoding(
+    0,
+    (b, p, value) => W.enumValue(b, p, value, 'value', known, names),
+    (b, p) => {
+      const value = Number(BigInt.asIntN(32, BigInt(scalarReaders.int64(b, p + 1, b[p]))))
+      if (known !== null && !known.has(value)) scalarReaders.invalidEnum(value)
+      return value
+    },
+  )
+}
+
+const scalarReaders = readHelpers('auto')
+
+module.exports = { scalars, enumEncoding }

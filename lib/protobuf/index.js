@@ -1,0 +1,74 @@
+'use strict'
+
+// `protobuf(source, options)`: messages of a `.proto` schema, call for call as npm `protocol-buffers` 5 makes them.
+
+const { invalidArgType, invalidArgValue } = require('../errors.js')
+const ast = require('./ast.js')
+const { forms, unknownFields } = require('./read.js')
+const { Schema } = require('./schema.js')
+
+const DEFAULTS = { strict: false, int64: 'auto', defaults: true, unknownFields: false, nan: false, depth: 100 }
+
+/** What the schema of a Messages object is kept under. */
+const schemaOf = new WeakMap()
+
+class Messages {
+  toString() {
+    return schemaOf.get(this).source
+  }
+
+  toJSON() {
+    return schemaOf.get(this).ast()
+  }
+}
+
+/** Options with their defaults, checked. The tutorial's second argument is an encoding, which npm `protocol-buffers` passes over. */
+function settings(options) {
+  const all = { ...DEFAULTS }
+  for (const name of Object.keys(DEFAULTS)) {
+    const value = options[name]
+    if (value === undefined) continue
+    if (typeof value !== typeof DEFAULTS[name]) {
+      throw invalidArgType(`options.${name}`, `of type ${typeof DEFAULTS[name]}`, value)
+    }
+    all[name] = value
+  }
+  if (!forms.includes(all.int64)) throw invalidArgValue('options.int64', all.int64, `must be one of ${forms.join(', ')}`)
+  // 10,000 levels of calls still fit V8's default stack.
+  if (!(Number.isInteger(all.depth) && all.depth >= 1 && all.depth <= 10_000)) {
+    throw invalidArgValue('options.depth', all.depth, 'must be an integer from 1 to 10000')
+  }
+  const { strict, ...rest } = all
+  return { lenient: !strict, ...rest }
+}
+
+/** Source text of whatever a schema is given as. */
+function text(source) {
+  if (typeof source === 'string') return source
+  if (source instanceof Uint8Array) return Buffer.from(source.buffer, source.byteOffset, source.byteLength).toString()
+  if (typeof source === 'object') return ast.toSource(source)
+  throw invalidArgType('source', 'of type string, an instance of Buffer or a schema object', source)
+}
+
+function protobuf(source, options) {
+  const given = options !== null && typeof options === 'object' ? options : {}
+  const { filename, resolveImport } = given
+  let root = source
+  if (filename) {
+    if (!resolveImport) throw new Error('opts.resolveImport is required if opts.filename is given.')
+    root = resolveImport(filename)
+  } else if (!source) throw new Error('Pass in a .proto string or a protobuf-schema parsed object')
+  const resolve = (file) => {
+    const found = resolveImport ? resolveImport(file) : null
+    return found === null || found === undefined ? null : text(found)
+  }
+  const schema = new Schema(filename || '', text(root), settings(given), resolve)
+  const messages = new Messages()
+  schemaOf.set(messages, { schema, source: text(root), ast: () => root })
+  schema.show(messages)
+  return messages
+}
+
+protobuf.unknownFields = unknownFields
+
+module.exports = protobuf

@@ -1,0 +1,400 @@
+'use strict'
+
+// What emitted decoders call for everything that is not worth inlining. `b` is always a Buffer, `p` a position in it; a reader
+// returns the value and leaves the position after it in `at.p`. A byte past the end reads as `undefined`, which no comparison below
+// takes for a byte: that is the bounds check.
+
+const { isUtf8 } = require('node:buffer')
+const { makeError } = require('../errors.js')
+
+const FastBuffer = Buffer[Symbol.species]
+const fromCharCode = String.fromCharCode
+
+/** The position after the value last read. */
+const at = { p: 0 }
+
+/** An error about the bytes. The texts that npm `protocol-buffers` has are kept to the letter; the others say more. */
+function invalid(detail) {
+  const message = detail === undefined ? 'Decoded message is not valid' : `Decoded message is not valid: ${detail}`
+  return makeError(Error, 'IRONWIRE_PROTOBUF_INVALID', message, invalid)
+}
+
+function truncated() {
+  throw invalid('the input ends inside a value')
+}
+
+function tooDeep(limit) {
+  throw invalid(`messages are nested deeper than ${limit}`)
+}
+
+// A varint is at most ten bytes: `v` was the first, the rest follow from `p`.
+function endVarint(b, p, read) {
+  for (; read < 10; read++) {
+    const c = b[p++]
+    if (c < 128) {
+      at.p = p
+      return
+    }
+    if (c === undefined) truncated()
+  }
+  throw invalid('a varint is longer than 10 bytes')
+}
+
+/** The low 32 bits of a varint as a signed number; `v` is its first byte, read already. */
+function varint(b, p, v) {
+  let c = b[p]
+  if (c < 128 && v > 127) {
+    at.p = p + 1
+    return (v & 127) | (c << 7)
+  }
+  if (v === undefined || c === undefined) truncated()
+  v = (v & 127) | ((c & 127) << 7)
+  c = b[p + 1]
+  v |= (c & 127) << 14
+  if (c < 128) {
+    at.p = p + 2
+    return v
+  }
+  c = b[p + 2]
+  v |= (c & 127) << 21
+  if (c < 128) {
+    at.p = p + 3
+    return v
+  }
+  c = b[p + 3]
+  v |= (c & 127) << 28
+  if (c < 128) {
+    at.p = p + 4
+    return v
+  }
+  if (c === undefined) truncated()
+  endVarint(b, p + 4, 5)
+  return v
+}
+
+/** The tag of a field: at most 32 bits count, and a longer number is an error. */
+function tag(b, p, v) {
+  const c = b[p]
+  if (c < 128) {
+    at.p = p + 1
+    return (v & 127) | (c << 7)
+  }
+  const low = wide(b, p, v)
+  if (low > 0xffffffff || low < 0) throw invalid('a field number is out of range')
+  return low
+}
+
+/** A length. One that does not fit the input is an error long before anything is allocated for it. */
+function len(b, p, v) {
+  const c = b[p]
+  if (c < 128 && v > 127) {
+    at.p = p + 1
+    return (v & 127) | (c << 7)
+  }
+  if (v === undefined) truncated()
+  return wide(b, p, v)
+}
+
+// Both halves of a 64-bit varint, the high one in `high`.
+let high = 0
+function low64(b, p, v) {
+  if (v === undefined) truncated()
+  let lo = v & 127
+  let hi = 0
+  if (v > 127) {
+    let shift = 7
+    for (;;) {
+      const c = b[p++]
+      if (c === undefined) truncated()
+      if (shift < 28) lo |= (c & 127) << shift
+      else if (shift === 28) {
+        lo |= (c & 127) << 28
+        hi = (c & 127) >> 4
+      } else if (shift < 70) hi |= (c & 127) << (shift - 32)
+      else throw invalid('a varint is longer than 10 bytes')
+      if (c < 128) break
+      shift += 7
+    }
+  }
+  at.p = p
+  high = hi
+  return lo
+}
+
+/** A varint as an unsigned number, inexact from 2^53 on: for tags and lengths, which are errors long before. */
+function wide(b, p, v) {
+  const lo = low64(b, p, v)
+  return (high >>> 0) * 4294967296 + (lo >>> 0)
+}
+
+/** True where any of the 64 bits is set. */
+function bool(b, p, v) {
+  return (low64(b, p, v) | high) !== 0
+}
+
+function bigSigned(lo, hi) {
+  return (BigInt(hi) << 32n) | BigInt(lo >>> 0)
+}
+
+function bigUnsigned(lo, hi) {
+  return (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0)
+}
+
+// A number where that is exact, else a BigInt. 0x200000 is 2^53 / 2^32.
+function signed(lo, hi) {
+  if (hi < 0x200000 && hi >= -0x200000 && (hi !== -0x200000 || lo !== 0)) return hi * 4294967296 + (lo >>> 0)
+  return bigSigned(lo, hi)
+}
+
+function unsigned(lo, hi) {
+  if (hi < 0x200000 && hi >= 0) return hi * 4294967296 + (lo >>> 0)
+  return bigUnsigned(lo, hi)
+}
+
+// The three ways to hand out 64 bits: number or BigInt, always BigInt, always a decimal string.
+const forms = {
+  auto: [signed, unsigned],
+  bigint: [bigSigned, bigUnsigned],
+  string: [(lo, hi) => String(signed(lo, hi)), (lo, hi) => String(unsigned(lo, hi))],
+}
+
+function readers64([signedForm, unsignedForm]) {
+  return {
+    int64: (b, p, v) => {
+      const lo = low64(b, p, v)
+      return signedForm(lo, high)
+    },
+    uint64: (b, p, v) => {
+      const lo = low64(b, p, v)
+      return unsignedForm(lo, high)
+    },
+    sint64: (b, p, v) => {
+      const lo = low64(b, p, v)
+      const sign = -(lo & 1)
+      return signedForm(((lo >>> 1) | (high << 31)) ^ sign, (high >>> 1) ^ sign)
+    },
+    fixed64: (b, p) => unsignedForm(fixed32(b, p), fixed32(b, p + 4)),
+    sfixed64: (b, p) => signedForm(fixed32(b, p), fixed32(b, p + 4)),
+  }
+}
+
+function fixed32(b, p) {
+  return b[p] | (b[p + 1] << 8) | (b[p + 2] << 16) | (b[p + 3] << 24)
+}
+
+const words = new Int32Array(2)
+const floats = new Float32Array(words.buffer)
+const doubles = new Float64Array(words.buffer)
+
+function float(b, p) {
+  words[0] = b[p] | (b[p + 1] << 8) | (b[p + 2] << 16) | (b[p + 3] << 24)
+  return floats[0]
+}
+
+function double(b, p) {
+  words[0] = b[p] | (b[p + 1] << 8) | (b[p + 2] << 16) | (b[p + 3] << 24)
+  words[1] = b[p + 4] | (b[p + 5] << 8) | (b[p + 6] << 16) | (b[p + 7] << 24)
+  return doubles[0]
+}
+
+// Up to here building a string from its bytes beats a call into C++.
+const SHORT = 24
+
+/** Text between two positions. Broken UTF-8 becomes U+FFFD, as everywhere in Node. */
+function str(b, p, e) {
+  if (e - p > SHORT) return b.utf8Slice(p, e)
+  let s = ''
+  for (; p + 7 < e; p += 8) {
+    const c0 = b[p]
+    const c1 = b[p + 1]
+    const c2 = b[p + 2]
+    const c3 = b[p + 3]
+    const c4 = b[p + 4]
+    const c5 = b[p + 5]
+    const c6 = b[p + 6]
+    const c7 = b[p + 7]
+    if ((c0 | c1 | c2 | c3 | c4 | c5 | c6 | c7) & 128) return s + b.utf8Slice(p, e)
+    s += fromCharCode(c0, c1, c2, c3, c4, c5, c6, c7)
+  }
+  if (p + 3 < e) {
+    const c0 = b[p]
+    const c1 = b[p + 1]
+    const c2 = b[p + 2]
+    const c3 = b[p + 3]
+    if ((c0 | c1 | c2 | c3) & 128) return s + b.utf8Slice(p, e)
+    s += fromCharCode(c0, c1, c2, c3)
+    p += 4
+  }
+  for (; p < e; p++) {
+    const c = b[p]
+    if (c > 127) return s + b.utf8Slice(p, e)
+    s += fromCharCode(c)
+  }
+  return s
+}
+
+/** Text that must be valid UTF-8: a replacement character is either in the input or a sign that it is broken. */
+function strictStr(b, p, e) {
+  const s = str(b, p, e)
+  if (s.includes('\ufffd') && !isUtf8(b.subarray(p, e))) throw invalid('a string is not UTF-8')
+  return s
+}
+
+/** A view of the input. */
+function bytes(b, p, e) {
+  return new FastBuffer(b.buffer, b.byteOffset + p, e - p)
+}
+
+/** The position after the value of an unknown field, whose tag `t` ends at `p`. */
+function skip(b, p, end, t, depth) {
+  if (t >>> 3 === 0) throw invalid('field number 0')
+  return skipValue(b, p, end, t, depth)
+}
+
+function skipValue(b, p, end, t, depth) {
+  let e
+  switch (t & 7) {
+    case 0:
+      low64(b, p + 1, b[p])
+      e = at.p
+      break
+    case 1:
+      e = p + 8
+      break
+    case 2: {
+      const n = len(b, p + 1, b[p])
+      e = at.p + n
+      break
+    }
+    case 3:
+      return skipGroup(b, p, end, t, depth)
+    case 5:
+      e = p + 4
+      break
+    case 4:
+      throw invalid('an end-group tag does not close the group it stands in')
+    default:
+      throw invalid(`unknown wire type ${t & 7}`)
+  }
+  if (e > end) truncated()
+  return e
+}
+
+/** The position after the end tag of the group that `t` opened. */
+function skipGroup(b, p, end, t, depth) {
+  if (depth <= 0) throw invalid('groups are nested too deeply')
+  while (p < end) {
+    let inner = b[p++]
+    if (inner > 127) {
+      inner = tag(b, p, inner)
+      p = at.p
+    }
+    if (inner === t + 1) return p
+    p = skip(b, p, end, inner, depth - 1)
+  }
+  return truncated()
+}
+
+/** Takes the other members of a oneof off an object. */
+function clear(o, names, keep) {
+  for (const name of names) if (name !== keep) delete o[name]
+}
+
+/** Sets a property whose name means something to JavaScript (`__proto__`) without meaning it. */
+function define(o, name, value) {
+  Object.defineProperty(o, name, { value, enumerable: true, configurable: true, writable: true })
+}
+
+/** Sets an entry of a map. */
+function entry(o, key, value) {
+  if (key === '__proto__') define(o, key, value)
+  else o[key] = value
+}
+
+function invalidEnum(value) {
+  throw makeError(Error, 'IRONWIRE_PROTOBUF_INVALID', `Invalid enum value: ${value}`, invalidEnum)
+}
+
+function notValid() {
+  throw invalid()
+}
+
+/** Raw records of unknown fields, kept on the decoded object under a symbol that does not enumerate. */
+const unknownFields = Symbol('ironwire.protobuf.unknownFields')
+
+function keep(o, b, start, end) {
+  const record = Buffer.from(b.subarray(start, end))
+  const before = o[unknownFields]
+  if (before === undefined) {
+    Object.defineProperty(o, unknownFields, { value: [record], configurable: true, writable: true })
+  } else before.push(record)
+}
+
+function keepValue(o, t, value) {
+  const bytes = []
+  for (const part of [t, value]) {
+    let rest = BigInt.asUintN(64, BigInt(part))
+    for (; rest > 127n; rest >>= 7n) bytes.push(Number(rest & 127n) | 128)
+    bytes.push(Number(rest))
+  }
+  keep(o, Buffer.from(bytes), 0, bytes.length)
+}
+
+/** One item of a message set after its start tag: `{ id, bytes, end }`. Type id and message come in any order. */
+function setItem(b, p, end, depth) {
+  const item = { id: 0, bytes: EMPTY, end: p }
+  for (;;) {
+    if (p >= end) truncated()
+    const t = b[p++]
+    if (t === 12) break
+    if (t === 16) {
+      item.id = wide(b, p + 1, b[p])
+      p = at.p
+    } else if (t === 26) {
+      const n = len(b, p + 1, b[p])
+      p = at.p
+      if (p + n > end) truncated()
+      item.bytes = Buffer.concat([item.bytes, b.subarray(p, p + n)])
+      p += n
+    } else {
+      const u = t > 127 ? tag(b, p, t) : t
+      p = skip(b, t > 127 ? at.p : p, end, u, depth)
+    }
+  }
+  item.end = p
+  return item
+}
+
+const EMPTY = Buffer.alloc(0)
+
+/** The helpers that emitted code asks for by name, for one form of 64-bit integers. */
+function readHelpers(form) {
+  return {
+    at,
+    varint,
+    tag,
+    len,
+    bool,
+    fixed32,
+    float,
+    double,
+    str,
+    strictStr,
+    bytes,
+    skip,
+    skipGroup,
+    clear,
+    define,
+    entry,
+    invalidEnum,
+    notValid,
+    truncated,
+    tooDeep,
+    keep,
+    keepValue,
+    setItem,
+    ...readers64(forms[form]),
+  }
+}
+
+module.exports = { readHelpers, invalid, unknownFields, at, forms: Object.keys(forms) }

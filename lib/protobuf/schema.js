@@ -1,0 +1,138 @@
+'use strict'
+
+// A compiled schema on the JavaScript side: the native schema, its outline, and the message objects made from it.
+
+const binding = require('../../binding.js')
+const { makeError } = require('../errors.js')
+const { codec } = require('./codec.js')
+const { enumEncoding, scalars } = require('./encodings.js')
+const { readHelpers, unknownFields } = require('./read.js')
+const W = require('./write.js')
+
+const generate = canGenerate()
+
+/** False under `--disallow-code-generation-from-strings`. */
+function canGenerate() {
+  try {
+    new Function('')
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Defines a property, whatever its name. */
+function define(object, name, value, enumerable = true) {
+  Object.defineProperty(object, name, { value, enumerable, configurable: true, writable: true })
+}
+
+const encodingsOf = {}
+const readersOf = {}
+
+class Schema {
+  /** `settings` are the options of `ProtoSchema.compile`, complete. */
+  constructor(name, source, settings, resolve) {
+    let thrown
+    const load = (file) => {
+      try {
+        return resolve(file)
+      } catch (error) {
+        // What the caller's function threw reaches the caller as it was.
+        thrown ??= { error }
+        return null
+      }
+    }
+    try {
+      this.native = binding.ProtoSchema.compile(name, source, settings, load)
+    } catch (error) {
+      if (thrown !== undefined) throw thrown.error
+      throw makeError(Error, 'IRONWIRE_PROTOBUF_SCHEMA', error.message, Schema)
+    }
+    if (thrown !== undefined) throw thrown.error
+    this.settings = settings
+    this.outline = JSON.parse(this.native.outline())
+    this.table = []
+    this.enums = this.outline.enums.map(([, , closed, values]) => {
+      const names = Object.create(null)
+      for (const [key, number] of values) names[key] ??= number
+      return { names, known: closed ? new Set(values.map(([, number]) => number)) : null }
+    })
+    this.scalars = encodingsOf[settings.int64] ??= scalars(settings.int64)
+    this.readers = readersOf[settings.int64] ??= readHelpers(settings.int64)
+    this.messages = this.outline.messages.map(() => ({}))
+    this.outline.messages.forEach((outline, id) => this.#fill(this.messages[id], outline, id))
+  }
+
+  /** The bodies that write and read a message, emitted on first use together with those it refers to. */
+  link(id) {
+    if (this.table[id] === undefined) {
+      const emitted = new Function('R', 'W', 'T', 'E', 'U', this.native.emit(id))
+      const made = emitted(this.readers, W, this.table, this.enums, unknownFields)
+      for (const [index, write, read, group] of made) this.table[index] = { write, read, group }
+    }
+    return this.table[id]
+  }
+
+  /** Makes a message object what npm `protocol-buffers` makes of it, in its order of properties. */
+  #fill(object, [name, , nested, enums, , fields], id) {
+    const { outline } = this
+    for (const inner of nested) {
+      if (!outline.messages[inner][4]) define(object, outline.messages[inner][0], this.messages[inner])
+    }
+    for (const inner of nested) this.mapEntries(outline.messages[inner], (key, entry) => define(object, key, entry))
+    for (const inner of enums) define(object, outline.enums[inner][0], this.enumObject(inner))
+    const { encode, decode, encodingLength } = codec(() => this.link(id), generate)
+    object.type = 2
+    object.message = true
+    object.name = name
+    object.buffer = true
+    object.encode = encode
+    object.decode = decode
+    object.encodingLength = encodingLength
+    object.dependencies = [...new Set(fields.map(([, type]) => this.encoding(type)))]
+  }
+
+  /** The encoding of a field's type as the outline names it: a keyword, a message, or an enum. */
+  encoding(type) {
+    if (typeof type === 'string') return this.scalars[type]
+    return type >= 0 ? this.messages[type] : enumEncoding(this.enums[-1 - type])
+  }
+
+  /** npm `protocol-buffers` shows the entries of maps beside the message that has them, as `Map_string_int32`. */
+  mapEntries([, , , , , fields], each) {
+    for (const [, type, key, value] of fields) {
+      if (key !== undefined) each(`Map_${this.#typeName(key)}_${this.#typeName(value)}`, this.messages[type])
+    }
+  }
+
+  #typeName(type) {
+    if (typeof type === 'string') return type
+    return type >= 0 ? this.outline.messages[type][0] : this.outline.enums[-1 - type][0]
+  }
+
+  /** Numbers by name. */
+  enumObject(id) {
+    const object = {}
+    for (const [key, number] of this.outline.enums[id][3]) define(object, key, number)
+    return object
+  }
+
+  /** Enums, then messages of the last file and of all it imports, depth first: what `protobuf()` shows, in its order. */
+  show(target) {
+    const { files, messages, enums } = this.outline
+    const order = []
+    const visit = (file) => {
+      if (order.includes(file)) return
+      order.push(file)
+      files[file][2].forEach(visit)
+    }
+    visit(files.length - 1)
+    for (const file of order) for (const id of files[file][4]) define(target, enums[id][0], this.enumObject(id))
+    for (const file of order) {
+      for (const id of files[file][3]) define(target, messages[id][0], this.messages[id])
+      for (const id of files[file][3]) this.mapEntries(messages[id], (key, entry) => define(target, key, entry))
+    }
+  }
+}
+
+module.exports = { Schema, generate }

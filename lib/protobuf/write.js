@@ -1,0 +1,402 @@
+'use strict'
+
+// What emitted encoders call for everything that is not worth inlining. `b` is the buffer, `p` the position to write at; a writer
+// returns the position after what it wrote. Nothing here checks for room: a store past the end of a typed array does nothing, and
+// whoever started the encoding sees by the final position that a larger buffer is needed. Calls that would throw there check first.
+
+const { types } = require('node:util')
+const { invalidArgType, makeError, outOfRange } = require('../errors.js')
+
+/** `required` fields, in npm `protocol-buffers`' words. */
+function required(name) {
+  throw makeError(Error, 'IRONWIRE_PROTOBUF_REQUIRED', `${name} is required`, required)
+}
+
+/** More than one member of a oneof is an error, unless each has its default: decoding an unset oneof gives that. */
+function oneofTwice(name, values, defaults) {
+  if (values.every((value, index) => value == null || value === defaults[index])) return
+  throw makeError(
+    Error,
+    'IRONWIRE_PROTOBUF_ONEOF',
+    `only one of the properties defined in oneof ${name} can be set`,
+    oneofTwice,
+  )
+}
+
+function tooDeep(limit) {
+  throw makeError(
+    RangeError,
+    'IRONWIRE_PROTOBUF_DEPTH',
+    `The object is nested deeper than ${limit}: it may contain itself`,
+    tooDeep,
+  )
+}
+
+function notObject(name, value) {
+  throw invalidArgType(name, 'an object', value)
+}
+
+/** A repeated field takes whatever has a length and indices; a set or another iterable is copied. */
+function list(name, value) {
+  if (typeof value === 'object') {
+    if (typeof value.length === 'number') return value
+    if (typeof value[Symbol.iterator] === 'function') return Array.from(value)
+  }
+  throw invalidArgType(name, 'an array', value)
+}
+
+/** Keys and values of a map in turn, from a plain object or a Map. */
+function entries(name, value) {
+  if (typeof value !== 'object') throw invalidArgType(name, 'an object or a Map', value)
+  const flat = []
+  if (value instanceof Map) {
+    for (const [key, item] of value) flat.push(key, item)
+  } else {
+    for (const key of Object.keys(value)) flat.push(key, value[key])
+  }
+  return flat
+}
+
+function boolKey(name, key) {
+  if (key === true || key === 'true') return 1
+  if (key === false || key === 'false') return 0
+  throw invalidArgType(name, "'true' or 'false'", key)
+}
+
+/** A number out of whatever stands for one: a number, a decimal string, a BigInt, a boxed number. Fractions are cut off by the caller. */
+function number(name, value) {
+  if (typeof value === 'number') return value
+  if (typeof value === 'boolean' || typeof value === 'bigint') return Number(value)
+  if (typeof value === 'string' && value.trim() !== '') {
+    const n = Number(value)
+    if (n === n || value === 'NaN') return n
+  }
+  if (typeof value === 'object') {
+    const n = Number(types.isBoxedPrimitive(value) ? value.valueOf() : long(value))
+    if (n === n) return n
+  }
+  throw invalidArgType(name, 'a number', value)
+}
+
+/** The BigInt of a Long-like object `{low, high, unsigned}`, as npm `long` has it; undefined for anything else. */
+function long(value) {
+  const { low, high } = value
+  if (typeof low !== 'number' || typeof high !== 'number') return undefined
+  return (BigInt(value.unsigned ? high >>> 0 : high | 0) << 32n) | BigInt(low >>> 0)
+}
+
+function unsignedVarint(b, p, v) {
+  while (v > 127) {
+    b[p++] = (v & 127) | 128
+    v >>>= 7
+  }
+  b[p++] = v
+  return p
+}
+
+/** A 32-bit number in range, cut to an integer. */
+function int(name, value, min, max) {
+  const n = Math.trunc(number(name, value))
+  if (n >= min && n <= max) return n
+  throw outOfRange(name, `>= ${min} and <= ${max}`, value)
+}
+
+function int32(b, p, v, name) {
+  if (v !== (v | 0)) v = int(name, v, -2147483648, 2147483647)
+  if (v >= 0) return unsignedVarint(b, p, v)
+  // Negative numbers are sign-extended to 64 bits: ten bytes.
+  b[p] = (v & 127) | 128
+  b[p + 1] = ((v >> 7) & 127) | 128
+  b[p + 2] = ((v >> 14) & 127) | 128
+  b[p + 3] = ((v >> 21) & 127) | 128
+  b[p + 4] = ((v >> 28) & 127) | 128
+  b[p + 5] = b[p + 6] = b[p + 7] = b[p + 8] = 255
+  b[p + 9] = 1
+  return p + 10
+}
+
+function uint32(b, p, v, name) {
+  if (v !== v >>> 0) v = int(name, v, 0, 4294967295)
+  return unsignedVarint(b, p, v)
+}
+
+function sint32(b, p, v, name) {
+  if (v !== (v | 0)) v = int(name, v, -2147483648, 2147483647)
+  return unsignedVarint(b, p, ((v << 1) ^ (v >> 31)) >>> 0)
+}
+
+/** An enum's number, or the name of one of its values; `known` is null for an open enum. */
+function enumValue(b, p, v, name, known, names) {
+  if (typeof v === 'string' && Object.hasOwn(names, v)) v = names[v]
+  const n = v === (v | 0) ? v : int(name, v, -2147483648, 2147483647)
+  if (known !== null && !known.has(n)) {
+    throw makeError(Error, 'IRONWIRE_PROTOBUF_ENUM', `Invalid enum value: ${v}`, enumValue)
+  }
+  return int32(b, p, n, name)
+}
+
+const MIN = { s: -(2n ** 63n), u: 0n }
+const MAX = { s: 2n ** 63n - 1n, u: 2n ** 64n - 1n }
+
+/** Any 64-bit value as a BigInt in range. */
+function big(name, value, kind) {
+  let n
+  if (typeof value === 'bigint') n = value
+  else if (typeof value === 'number') {
+    if (Number.isFinite(value)) n = BigInt(Math.trunc(value))
+  } else if (typeof value === 'string') {
+    if (/^[-+]?\d{1,40}$/.test(value)) n = BigInt(value[0] === '+' ? value.slice(1) : value)
+    else if (/^-?\d{1,40}(\.\d+)?([eE][-+]?\d+)?$/.test(value)) return big(name, Number(value), kind)
+  } else if (typeof value === 'boolean') n = value ? 1n : 0n
+  else if (typeof value === 'object') {
+    if (value instanceof Uint8Array) {
+      // What npm `protocol-buffers` takes for fixed64: eight bytes as they go on the wire.
+      if (value.length === 8) n = Buffer.from(value).readBigUInt64LE()
+      if (n !== undefined && kind === 's') n = BigInt.asIntN(64, n)
+    } else n = types.isBoxedPrimitive(value) ? big(name, value.valueOf(), kind) : long(value)
+  }
+  if (n === undefined) throw invalidArgType(name, 'an integer, a BigInt, a decimal string or a Long', value)
+  // A Long says itself whether it is signed; its bits are what counts.
+  if (typeof value === 'object') n = kind === 's' ? BigInt.asIntN(64, n) : BigInt.asUintN(64, n)
+  if (n < MIN[kind] || n > MAX[kind]) {
+    throw outOfRange(name, kind === 's' ? '>= -(2n ** 63n) and < 2n ** 63n' : '>= 0n and < 2n ** 64n', value)
+  }
+  return n
+}
+
+// Splits into two words, the high one in `high`.
+let high = 0
+function split(name, value, kind) {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && (kind === 's' || value >= 0)) {
+    high = Math.floor(value / 4294967296) | 0
+    return value | 0
+  }
+  const n = BigInt.asUintN(64, big(name, value, kind))
+  high = Number(n >> 32n) | 0
+  return Number(n & 0xffffffffn) | 0
+}
+
+function varint64(b, p, lo, hi) {
+  while (hi !== 0) {
+    b[p++] = (lo & 127) | 128
+    lo = (lo >>> 7) | (hi << 25)
+    hi >>>= 7
+  }
+  return unsignedVarint(b, p, lo >>> 0)
+}
+
+function int64(b, p, v, name) {
+  const lo = split(name, v, 's')
+  return varint64(b, p, lo, high)
+}
+
+function uint64(b, p, v, name) {
+  const lo = split(name, v, 'u')
+  return varint64(b, p, lo, high)
+}
+
+function sint64(b, p, v, name) {
+  const lo = split(name, v, 's')
+  const sign = high >> 31
+  return varint64(b, p, (lo << 1) ^ sign, ((high << 1) | (lo >>> 31)) ^ sign)
+}
+
+function word(b, p, v) {
+  b[p] = v
+  b[p + 1] = v >> 8
+  b[p + 2] = v >> 16
+  b[p + 3] = v >> 24
+  return p + 4
+}
+
+function fixed64(b, p, v, name) {
+  const lo = split(name, v, 'u')
+  word(b, p, lo)
+  return word(b, p + 4, high)
+}
+
+function sfixed64(b, p, v, name) {
+  const lo = split(name, v, 's')
+  word(b, p, lo)
+  return word(b, p + 4, high)
+}
+
+function fixed32(b, p, v, name) {
+  return word(b, p, v === v >>> 0 ? v : int(name, v, 0, 4294967295))
+}
+
+function sfixed32(b, p, v, name) {
+  return word(b, p, v === (v | 0) ? v : int(name, v, -2147483648, 2147483647))
+}
+
+const scratch = new Uint8Array(8)
+const floats = new Float32Array(scratch.buffer)
+const doubles = new Float64Array(scratch.buffer)
+
+function float(b, p, v, name) {
+  floats[0] = typeof v === 'number' ? v : number(name, v)
+  b[p] = scratch[0]
+  b[p + 1] = scratch[1]
+  b[p + 2] = scratch[2]
+  b[p + 3] = scratch[3]
+  return p + 4
+}
+
+function double(b, p, v, name) {
+  doubles[0] = typeof v === 'number' ? v : number(name, v)
+  b[p] = scratch[0]
+  b[p + 1] = scratch[1]
+  b[p + 2] = scratch[2]
+  b[p + 3] = scratch[3]
+  b[p + 4] = scratch[4]
+  b[p + 5] = scratch[5]
+  b[p + 6] = scratch[6]
+  b[p + 7] = scratch[7]
+  return p + 8
+}
+
+// Up to this length a loop beats a call into C++, and three bytes a character still leave the length one byte.
+const SHORT = 42
+
+/** Length and text. Lone surrogates become U+FFFD, as everywhere in Node. */
+function str(b, p, s, name) {
+  if (typeof s !== 'string') throw invalidArgType(name, 'of type string', s)
+  const n = s.length
+  if (n > SHORT) return longStr(b, p, s)
+  let q = p + 1
+  for (let i = 0; i < n; i++) {
+    let c = s.charCodeAt(i)
+    if (c < 128) b[q++] = c
+    else if (c < 2048) {
+      b[q] = (c >> 6) | 192
+      b[q + 1] = (c & 63) | 128
+      q += 2
+    } else {
+      if ((c & 0xf800) === 0xd800) {
+        const d = i + 1 < n && c < 0xdc00 ? s.charCodeAt(i + 1) : 0
+        if ((d & 0xfc00) === 0xdc00) {
+          i++
+          c = 0x10000 + ((c & 1023) << 10) + (d & 1023)
+          b[q] = (c >> 18) | 240
+          b[q + 1] = ((c >> 12) & 63) | 128
+          b[q + 2] = ((c >> 6) & 63) | 128
+          b[q + 3] = (c & 63) | 128
+          q += 4
+          continue
+        }
+        c = 0xfffd
+      }
+      b[q] = (c >> 12) | 224
+      b[q + 1] = ((c >> 6) & 63) | 128
+      b[q + 2] = (c & 63) | 128
+      q += 3
+    }
+  }
+  b[p] = q - p - 1
+  return q
+}
+
+function width(n) {
+  return n < 128 ? 1 : n < 16384 ? 2 : n < 2097152 ? 3 : n < 268435456 ? 4 : 5
+}
+
+function longStr(b, p, s) {
+  // Guess that it is ASCII; what is not moves by a byte.
+  const guess = width(s.length)
+  if (p + guess + s.length * 3 > b.length) {
+    const n = Buffer.byteLength(s)
+    if (p + width(n) + n > b.length) return p + width(n) + n
+    p = unsignedVarint(b, p, n)
+    b.utf8Write(s, p, n)
+    return p + n
+  }
+  const n = b.utf8Write(s, p + guess)
+  return close(b, p, p + guess, p + guess + n)
+}
+
+/** Length and bytes, of a Uint8Array or of a string's UTF-8. */
+function bytes(b, p, v, name) {
+  if (typeof v === 'string') return str(b, p, v, name)
+  if (!(v instanceof Uint8Array)) {
+    if (!types.isAnyArrayBuffer(v) && !ArrayBuffer.isView(v)) {
+      throw invalidArgType(name, 'an instance of Buffer or Uint8Array, or of type string', v)
+    }
+    v = ArrayBuffer.isView(v) ? new Uint8Array(v.buffer, v.byteOffset, v.byteLength) : new Uint8Array(v)
+  }
+  const n = v.length
+  // A view of a detached buffer looks empty. Making another view of that buffer throws.
+  if (n === 0) new Uint8Array(v.buffer)
+  p = unsignedVarint(b, p, n)
+  if (p + n <= b.length) {
+    if (n < 16) for (let i = 0; i < n; i++) b[p + i] = v[i]
+    else b.set(v, p)
+  }
+  return p + n
+}
+
+const OVERFLOW = 65536
+
+/** Puts the length of what lies from `q` to `e` at `p`, moving it where the room left between `p` and `q` is not what it takes. */
+function close(b, p, q, e) {
+  const n = e - q
+  const at = p + width(n)
+  if (at !== q) {
+    // What did not fit must not seem to fit once it has moved down, here or in the messages around it (4 bytes a level at most).
+    if (e > b.length) return e + OVERFLOW
+    b.copyWithin(at, q, e)
+    e += at - q
+  }
+  unsignedVarint(b, p, n)
+  return e
+}
+
+/** Records of unknown fields as they came. */
+function raw(b, p, records) {
+  for (const record of records) {
+    if (p + record.length <= b.length) b.set(record, p)
+    p += record.length
+  }
+  return p
+}
+
+/** True unless these are no bytes at all, of a buffer that is still there. */
+function notEmpty(v) {
+  if (v instanceof Uint8Array && v.length === 0) new Uint8Array(v.buffer)
+  return v.length !== 0
+}
+
+/** A property of an object itself, for names that every object inherits. */
+function own(o, name) {
+  return Object.hasOwn(o, name) ? o[name] : undefined
+}
+
+module.exports = {
+  required,
+  oneofTwice,
+  tooDeep,
+  notObject,
+  list,
+  entries,
+  boolKey,
+  int32,
+  uint32,
+  sint32,
+  enumValue,
+  int64,
+  uint64,
+  sint64,
+  fixed32,
+  sfixed32,
+  fixed64,
+  sfixed64,
+  float,
+  double,
+  str,
+  bytes,
+  close,
+  width,
+  raw,
+  own,
+  notEmpty,
+  unsignedVarint,
+}

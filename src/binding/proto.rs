@@ -1,0 +1,99 @@
+//! Protobuf schemas for `lib/protobuf`: cold calls, made once a schema or once a message type.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use napi::bindgen_prelude::{Either, Function, Null};
+use napi_derive::napi;
+
+use crate::proto::emit::{self, EmitOptions, Int64};
+use crate::proto::schema::{MessageId, Schema};
+use crate::proto::{self, CompileOptions};
+
+/// Options of [`ProtoSchema::compile`], all of them set by `lib/protobuf`.
+#[napi(object)]
+pub struct ProtoOptions {
+    /// What npm `protocol-buffers` takes; off: what `protoc` takes.
+    pub lenient: bool,
+    /// 64-bit integers: `'auto'`, `'bigint'` or `'string'`.
+    pub int64: String,
+    /// Decoded objects have absent fields by their default.
+    pub defaults: bool,
+    /// Unknown fields are kept and written back.
+    pub unknown_fields: bool,
+    /// NaN is a value.
+    pub nan: bool,
+    /// How deep messages may nest.
+    pub depth: u32,
+}
+
+impl ProtoOptions {
+    fn compile(&self) -> CompileOptions {
+        CompileOptions {
+            lenient: self.lenient,
+            ..CompileOptions::default()
+        }
+    }
+
+    fn emit(&self) -> EmitOptions {
+        EmitOptions {
+            int64: match self.int64.as_str() {
+                "bigint" => Int64::BigInt,
+                "string" => Int64::String,
+                _ => Int64::Auto,
+            },
+            defaults: self.defaults,
+            unknown_fields: self.unknown_fields,
+            nan: self.nan,
+            depth: self.depth,
+        }
+    }
+}
+
+/// A linked schema.
+#[napi]
+pub struct ProtoSchema {
+    schema: Arc<Schema>,
+    options: EmitOptions,
+    emitted: HashSet<MessageId>,
+}
+
+#[napi]
+impl ProtoSchema {
+    /// Compiles `source` and what it imports. `resolve` gives the text of an imported file, or null where there is none.
+    #[napi(factory)]
+    pub fn compile(
+        name: String,
+        source: String,
+        options: ProtoOptions,
+        resolve: Function<'_, String, Either<String, Null>>,
+    ) -> napi::Result<Self> {
+        let mut resolver = |file: &str| match resolve.call(file.to_owned()) {
+            Ok(Either::A(text)) => Ok(Some(text)),
+            Ok(Either::B(_)) => Ok(None),
+            Err(error) => Err(error.reason.clone()),
+        };
+        let schema = proto::compile_source(&name, &source, &options.compile(), &mut resolver)
+            .map_err(|error| napi::Error::from_reason(error.to_string()))?;
+        Ok(Self {
+            schema: Arc::new(schema),
+            options: options.emit(),
+            emitted: HashSet::new(),
+        })
+    }
+
+    /// Messages, enums and services as JSON; see `proto::emit::outline`.
+    #[napi]
+    pub fn outline(&self) -> String {
+        emit::outline(&self.schema)
+    }
+
+    /// JavaScript for a message and all it refers to that was not emitted before; see `proto::emit::emit`.
+    #[napi]
+    pub fn emit(&mut self, message: u32) -> napi::Result<String> {
+        if message as usize >= self.schema.messages.len() {
+            return Err(napi::Error::from_reason("no such message"));
+        }
+        Ok(emit::emit(&self.schema, MessageId(message), &mut self.emitted, &self.options))
+    }
+}

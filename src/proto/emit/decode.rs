@@ -1,0 +1,383 @@
+//! The functions that read objects.
+
+use super::js::{self, get, key, quote, set};
+use super::{Emitter, Int64, small_range, tag_of};
+use crate::proto::schema::{Field, Kind, Message, MessageId};
+use crate::proto::wire::WireType;
+
+/// `function r7(b, p, end, d, o)`, or `function g7(b, p, end, d, o, stop)` for a message between group tags.
+pub(super) fn message(e: &mut Emitter, id: MessageId, group: bool) {
+    let schema = e.schema;
+    let depth = e.options.depth;
+    let message = &schema[id];
+    let required: Vec<&Field> = schema
+        .fields_of(id)
+        .iter()
+        .filter(|field| field.is_required())
+        .collect();
+    let i = id.0;
+    if group {
+        e.line(format_args!("function g{i}(b, p, end, d, o, stop) {{"));
+    } else {
+        e.line(format_args!("function r{i}(b, p, end, d, o) {{"));
+    }
+    e.line(format_args!("if (d > {depth}) R.tooDeep({depth})"));
+    e.line("let t = 0, v, n = 0");
+    e.line("const fresh = o == null");
+    e.line(format_args!("if (fresh) o = {}", literal(e, id)));
+    for (at, _) in real_oneofs(message) {
+        // Which member is set: 0 for none, -1 for not known, as when this continues an earlier occurrence.
+        e.line(format_args!("let c{at} = fresh ? 0 : -1"));
+    }
+    for word in 0..required.len().div_ceil(31) {
+        e.line(format_args!("let m{word} = 0"));
+    }
+    e.line(if group {
+        "for (;;) {\nif (p >= end) truncated()"
+    } else {
+        "while (p < end) {"
+    });
+    if e.options.unknown_fields {
+        e.line("const start = p");
+    }
+    e.line("t = b[p++]");
+    e.line("if (t > 127) { t = tag(b, p, t); p = at.p }");
+    if group {
+        e.line("if (t === stop) break");
+    }
+    e.line("switch (t) {");
+    for field in schema.fields_of(id) {
+        let seen = required.iter().position(|other| std::ptr::eq(*other, field));
+        self::field(e, field, seen);
+    }
+    for &extension in &message.extensions {
+        let field = &schema[extension];
+        if !(message.message_set && field.kind.message().is_some() && !field.is_repeated()) {
+            self::field(e, field, None);
+        }
+    }
+    if message.message_set {
+        set_items(e, message);
+    }
+    e.line("default:");
+    e.line(format_args!("p = skip(b, p, end, t, {depth} - d)"));
+    if e.options.unknown_fields {
+        e.line("keep(o, b, start, p)");
+    }
+    e.line("}");
+    e.line("}");
+    if !group {
+        e.line("if (p !== end) truncated()");
+    }
+    finish(e, message, required.len());
+    if group {
+        e.line("at.p = p");
+    }
+    e.line("return o");
+    e.line("}");
+}
+
+fn real_oneofs(message: &Message) -> impl Iterator<Item = (usize, &super::super::schema::Oneof)> {
+    message.oneofs.iter().enumerate().filter(|(_, oneof)| !oneof.synthetic)
+}
+
+fn real_oneof(e: &Emitter, field: &Field) -> Option<u32> {
+    if field.is_extension {
+        return None;
+    }
+    field
+        .oneof
+        .filter(|&index| !e.schema[field.message].oneofs[index as usize].synthetic)
+}
+
+/// A new object: every field where decoding fills in defaults, else what can be there more than once. Members of oneofs come later.
+fn literal(e: &Emitter, id: MessageId) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    let mut parts = Vec::new();
+    let schema = e.schema;
+    let extensions = schema[id].extensions.iter().map(|&field| &schema[field]);
+    let beside = extensions.filter(|field| js::is_beside(schema, field));
+    for field in schema.fields_of(id).iter().chain(beside) {
+        if names.contains(&&*field.name) || real_oneof(e, field).is_some() {
+            continue;
+        }
+        let value = if field.is_repeated() {
+            "[]".into()
+        } else if field.is_map() {
+            "{}".into()
+        } else if e.options.defaults {
+            js::default(e.schema, field, e.options.int64)
+        } else {
+            continue;
+        };
+        names.push(&field.name);
+        parts.push(format!("{}: {value}", key(&field.name)));
+    }
+    format!("{{ {} }}", parts.join(", "))
+}
+
+fn finish(e: &mut Emitter, message: &Message, required: usize) {
+    if required > 0 {
+        let missing: Vec<String> = (0..required.div_ceil(31))
+            .map(|word| {
+                let bits = (required - word * 31).min(31);
+                format!("m{word} !== {}", (1u64 << bits) - 1)
+            })
+            .collect();
+        e.line(format_args!("if (fresh && ({})) notValid()", missing.join(" || ")));
+    }
+    if !e.options.defaults {
+        return;
+    }
+    let schema = e.schema;
+    for (at, oneof) in real_oneofs(message) {
+        e.line(format_args!("if (c{at} === 0) {{"));
+        for &member in &oneof.fields {
+            let field = &schema[member];
+            e.line(set(&field.name, &js::default(schema, field, e.options.int64)));
+        }
+        e.line("}");
+    }
+}
+
+fn case(e: &mut Emitter, field: &Field, wire_type: WireType) {
+    e.line(format_args!("case {}: {{", tag_of(field.number, wire_type)));
+}
+
+fn field(e: &mut Emitter, field: &Field, required: Option<usize>) {
+    let name = js::property(e.schema, field);
+    if field.is_map() {
+        return map(e, field, &name);
+    }
+    if field.is_repeated() {
+        return repeated(e, field, &name);
+    }
+    case(e, field, field.wire_type());
+    value(e, field, "end", &get(&name), Unknown::Field);
+    if let Some(at) = real_oneof(e, field) {
+        let oneof = &e.schema[field.message].oneofs[at as usize];
+        let place = oneof
+            .fields
+            .iter()
+            .position(|&id| std::ptr::eq(&e.schema[id], field))
+            .unwrap_or(0)
+            + 1;
+        let names: Vec<String> = oneof.fields.iter().map(|&id| quote(&e.schema[id].name)).collect();
+        e.line(format_args!(
+            "if (c{at} !== {place}) {{ if (c{at} !== 0) clear(o, [{}], {}); c{at} = {place} }}",
+            names.join(", "),
+            quote(&name)
+        ));
+    }
+    e.line(set(&name, "v"));
+    if let Some(index) = required {
+        e.line(format_args!("m{} |= {}", index / 31, 1u32 << (index % 31)));
+    }
+    e.line("continue");
+    e.line("}");
+}
+
+fn repeated(e: &mut Emitter, field: &Field, name: &str) {
+    let array = get(name);
+    // Extensions from elsewhere are not in the literal.
+    let ensure = if field.is_extension && !js::is_beside(e.schema, field) {
+        format!("if ({array} === undefined) {}\n", set(name, "[]"))
+    } else {
+        String::new()
+    };
+    case(e, field, field.wire_type());
+    value(e, field, "end", "null", Unknown::Field);
+    e.line(format_args!("{ensure}{array}.push(v)"));
+    e.line("continue");
+    e.line("}");
+    if !field.kind.is_packable() {
+        return;
+    }
+    case(e, field, WireType::Length);
+    length(e, "e", "end");
+    e.line(format_args!("{ensure}const a = {array}"));
+    e.line("while (p < e) {");
+    value(e, field, "e", "null", Unknown::Element(field.number));
+    e.line("a.push(v)");
+    e.line("}");
+    e.line("if (p !== e) truncated()");
+    e.line("continue");
+    e.line("}");
+}
+
+/// `const e` is where a length says that the value ends.
+fn length(e: &mut Emitter, variable: &str, end: &str) {
+    e.line("n = b[p++]");
+    e.line("if (!(n < 128)) { n = len(b, p, n); p = at.p }");
+    e.line(format_args!("const {variable} = p + n"));
+    e.line(format_args!("if ({variable} > {end}) truncated()"));
+}
+
+fn map(e: &mut Emitter, field: &Field, name: &str) {
+    let Some((map_key, item)) = e.schema.map_entry(field) else {
+        return;
+    };
+    let depth = e.options.depth;
+    let form = e.options.int64;
+    case(e, field, WireType::Length);
+    length(e, "e", "end");
+    e.line(format_args!(
+        "let k = {}, x = {}",
+        js::zero(e.schema, map_key.kind, form),
+        js::zero(e.schema, item.kind, form)
+    ));
+    // A closed enum's unknown number makes the whole entry an unknown field.
+    let closed = matches!(item.kind, Kind::Enum(id) if e.schema[id].closed);
+    if closed {
+        e.line("let ok = true");
+    }
+    e.line("while (p < e) {");
+    e.line("t = b[p++]");
+    e.line("if (t > 127) { t = tag(b, p, t); p = at.p }");
+    e.line("switch (t) {");
+    case(e, map_key, map_key.wire_type());
+    value(e, map_key, "e", "null", Unknown::Field);
+    e.line("k = v");
+    e.line("continue");
+    e.line("}");
+    case(e, item, item.wire_type());
+    value(e, item, "e", "x", Unknown::Entry);
+    e.line("x = v");
+    e.line("continue");
+    e.line("}");
+    e.line("default:");
+    e.line(format_args!("p = skip(b, p, e, t, {depth} - d)"));
+    e.line("}");
+    e.line("}");
+    e.line("if (p !== e) truncated()");
+    if let Some(id) = item.kind.message() {
+        e.line(format_args!("if (x === null) x = r{}(b, e, e, d + 1, null)", id.0));
+    } else if item.kind == Kind::Bytes {
+        e.line("if (x === null) x = bytes(b, e, e)");
+    }
+    if closed && e.options.unknown_fields {
+        e.line("if (!ok) { keep(o, b, start, p); continue }");
+    }
+    e.line(format_args!("entry({}, k, x)", get(name)));
+    e.line("continue");
+    e.line("}");
+}
+
+/// Extensions of a message set.
+fn set_items(e: &mut Emitter, message: &Message) {
+    let schema = e.schema;
+    let depth = e.options.depth;
+    e.line(format_args!("case {}: {{", tag_of(1, WireType::StartGroup)));
+    e.line(format_args!("const item = setItem(b, p, end, {depth} - d)"));
+    e.line("p = item.end");
+    e.line("switch (item.id) {");
+    for &extension in &message.extensions {
+        let field = &schema[extension];
+        let Some(id) = field.kind.message() else { continue };
+        let name = js::property(schema, field);
+        e.line(format_args!("case {}:", field.number));
+        let read = format!("r{}(item.bytes, 0, item.bytes.length, d + 1, {})", id.0, get(&name));
+        e.line(set(&name, &read));
+        e.line("continue");
+    }
+    e.line("}");
+    if e.options.unknown_fields {
+        e.line("keep(o, b, start, p)");
+    }
+    e.line("continue");
+    e.line("}");
+}
+
+/// What becomes of an unknown number of a closed enum, where unknown fields are kept.
+enum Unknown {
+    /// The field is unknown.
+    Field,
+    /// The element of a packed run is: it is kept as a field of this number.
+    Element(u32),
+    /// The entry of a map is.
+    Entry,
+}
+
+/// Statements that read one value into `v`, not past `end`. `existing` is what a message is merged into.
+fn value(e: &mut Emitter, field: &Field, end: &str, existing: &str, unknown: Unknown) {
+    let form = e.options.int64;
+    match field.kind {
+        Kind::Int32 => e.line(short("v = varint(b, p, v)")),
+        Kind::Uint32 => e.line(short("v = varint(b, p, v) >>> 0")),
+        Kind::Sint32 => {
+            e.line(short("v = varint(b, p, v)"));
+            e.line("v = v >>> 1 ^ -(v & 1)");
+        }
+        Kind::Bool => {
+            e.line("v = b[p++]");
+            e.line("if (v < 2) v = v === 1");
+            e.line("else { v = bool(b, p, v); p = at.p }");
+        }
+        Kind::Enum(id) => {
+            e.line(short("v = varint(b, p, v)"));
+            closed_enum(e, id, unknown);
+        }
+        Kind::Int64 if form == Int64::Auto => e.line(short("v = int64(b, p, v)")),
+        Kind::Uint64 if form == Int64::Auto => e.line(short("v = uint64(b, p, v)")),
+        Kind::Int64 => e.line("v = int64(b, p + 1, b[p]); p = at.p"),
+        Kind::Uint64 => e.line("v = uint64(b, p + 1, b[p]); p = at.p"),
+        Kind::Sint64 => e.line("v = sint64(b, p + 1, b[p]); p = at.p"),
+        Kind::Fixed32 => fixed(e, "fixed32(b, p) >>> 0", 4, end),
+        Kind::Sfixed32 => fixed(e, "fixed32(b, p)", 4, end),
+        Kind::Float => fixed(e, "float(b, p)", 4, end),
+        Kind::Double => fixed(e, "double(b, p)", 8, end),
+        Kind::Fixed64 => fixed(e, "fixed64(b, p)", 8, end),
+        Kind::Sfixed64 => fixed(e, "sfixed64(b, p)", 8, end),
+        Kind::String => {
+            length(e, "q", end);
+            let reader = if field.utf8 { "strictStr" } else { "str" };
+            e.line(format_args!("v = {reader}(b, p, q)"));
+            e.line("p = q");
+        }
+        Kind::Bytes => {
+            length(e, "q", end);
+            e.line("v = bytes(b, p, q)");
+            e.line("p = q");
+        }
+        Kind::Message(id) => {
+            length(e, "q", end);
+            e.line(format_args!("v = r{}(b, p, q, d + 1, {existing})", id.0));
+            e.line("p = q");
+        }
+        Kind::Group(id) => {
+            let stop = tag_of(field.number, WireType::EndGroup);
+            e.line(format_args!("v = g{}(b, p, {end}, d + 1, {existing}, {stop})", id.0));
+            e.line("p = at.p");
+        }
+    }
+}
+
+fn closed_enum(e: &mut Emitter, id: crate::proto::schema::EnumId, unknown: Unknown) {
+    let item = &e.schema[id];
+    if !item.closed {
+        return;
+    }
+    let known = match small_range(item) {
+        Some((0, last)) => format!("v >>> 0 <= {last}"),
+        Some((first, last)) => format!("v >= {first} && v <= {last}"),
+        None => format!("k{}.has(v)", id.0),
+    };
+    let otherwise = match unknown {
+        _ if !e.options.unknown_fields => "invalidEnum(v)".into(),
+        Unknown::Field => "{ keep(o, b, start, p); continue }".into(),
+        Unknown::Element(number) => format!("{{ keepValue(o, {}, v); continue }}", tag_of(number, WireType::Varint)),
+        Unknown::Entry => "ok = false".into(),
+    };
+    e.line(format_args!("if (!({known})) {otherwise}"));
+}
+
+/// A varint: one byte in place, more by a call.
+fn short(long: &str) -> String {
+    format!("v = b[p++]\nif (!(v < 128)) {{ {long}; p = at.p }}")
+}
+
+fn fixed(e: &mut Emitter, read: &str, width: u32, end: &str) {
+    e.line(format_args!("if ({end} - p < {width}) truncated()"));
+    e.line(format_args!("v = {read}"));
+    e.line(format_args!("p += {width}"));
+}

@@ -1,0 +1,288 @@
+//! The functions that write objects.
+
+use super::js::{self, get, quote};
+use super::{Emitter, small_range, tag_of, varint_bytes};
+use crate::proto::schema::{Field, Kind, MessageId};
+use crate::proto::wire::WireType;
+
+/// `function w7(b, p, o, d)`: fields in order of declaration, then extensions, then unknown fields.
+pub(super) fn message(e: &mut Emitter, id: MessageId) {
+    let schema = e.schema;
+    let depth = e.options.depth;
+    let message = &schema[id];
+    e.line(format_args!("function w{}(b, p, o, d) {{", id.0));
+    e.line(format_args!("if (d > {depth}) tooDeep({depth})"));
+    e.line("let v");
+    oneofs(e, id);
+    for field in schema.fields_of(id) {
+        self::field(e, field);
+    }
+    for &extension in &message.extensions {
+        let field = &schema[extension];
+        if message.message_set && field.kind.message().is_some() && !field.is_repeated() {
+            set_item(e, field);
+        } else {
+            self::field(e, field);
+        }
+    }
+    if e.options.unknown_fields {
+        e.line("v = o[U]");
+        e.line("if (v !== undefined) p = raw(b, p, v)");
+    }
+    e.line("return p");
+    e.line("}");
+}
+
+/// The local that holds a oneof's member, read once so that what is checked is what is written.
+fn member(field: &Field) -> String {
+    format!("f{}", field.index)
+}
+
+fn in_real_oneof(e: &Emitter, field: &Field) -> bool {
+    !field.is_extension
+        && field
+            .oneof
+            .is_some_and(|index| !e.schema[field.message].oneofs[index as usize].synthetic)
+}
+
+fn oneofs(e: &mut Emitter, id: MessageId) {
+    let schema = e.schema;
+    for oneof in schema[id].oneofs.iter().filter(|oneof| !oneof.synthetic) {
+        let fields: Vec<&Field> = oneof.fields.iter().map(|&field| &schema[field]).collect();
+        for field in &fields {
+            e.line(format_args!("let {} = {}", member(field), get(&field.name)));
+        }
+        if fields.len() < 2 {
+            continue;
+        }
+        let defined: Vec<String> = fields
+            .iter()
+            .map(|field| format!("({})", defined(e, field, &member(field))))
+            .collect();
+        let members: Vec<String> = fields.iter().map(|field| member(field)).collect();
+        let defaults: Vec<String> = fields
+            .iter()
+            .map(|field| js::default(schema, field, e.options.int64))
+            .collect();
+        e.line(format_args!("if ({} > 1) {{", defined.join(" + ")));
+        e.line(format_args!(
+            "oneofTwice({}, [{}], [{}])",
+            quote(&oneof.name),
+            members.join(", "),
+            defaults.join(", ")
+        ));
+        // It returns where all are defaults: what decoding gives for a oneof that is not set.
+        e.line(format_args!("{} = undefined", members.join(" = ")));
+        e.line("}");
+    }
+}
+
+/// The condition under which a value counts as present.
+fn defined(e: &Emitter, field: &Field, value: &str) -> String {
+    let nan = e.options.nan && matches!(field.kind, Kind::Float | Kind::Double);
+    match field.kind {
+        Kind::Message(_) | Kind::Group(_) | Kind::String | Kind::Bytes => format!("{value} != null"),
+        _ if nan => format!("{value} != null"),
+        _ => format!("{value} != null && {value} === {value}"),
+    }
+}
+
+/// The condition that the value differs from the default, for implicit presence.
+fn not_default(field: &Field) -> &'static str {
+    match field.kind {
+        Kind::String => " && v !== ''",
+        Kind::Bytes => " && notEmpty(v)",
+        Kind::Bool => " && v",
+        // Negative zero is not zero here: its bits differ.
+        Kind::Float | Kind::Double => " && (v !== 0 || 1 / v < 0)",
+        Kind::Int64 | Kind::Uint64 | Kind::Sint64 | Kind::Fixed64 | Kind::Sfixed64 => " && v != 0",
+        _ => " && v !== 0",
+    }
+}
+
+fn field(e: &mut Emitter, field: &Field) {
+    let name = js::property(e.schema, field);
+    if in_real_oneof(e, field) {
+        e.line(format_args!("v = {}", member(field)));
+    } else {
+        e.line(format_args!("v = {}", get(&name)));
+    }
+    if field.is_map() {
+        return map(e, field, &name);
+    }
+    if field.is_repeated() {
+        return repeated(e, field, &name);
+    }
+    let present = defined(e, field, "v");
+    if field.is_required() {
+        e.line(format_args!("if (!({present})) required({})", quote(&name)));
+        e.line("{");
+    } else if field.has_presence {
+        e.line(format_args!("if ({present}) {{"));
+    } else {
+        e.line(format_args!("if ({present}{}) {{", not_default(field)));
+    }
+    tag(e, field.number, field.wire_type());
+    value(e, field, "v", &name);
+    e.line("}");
+}
+
+fn repeated(e: &mut Emitter, field: &Field, name: &str) {
+    let quoted = quote(name);
+    let present = defined(e, field, "x");
+    e.line("if (v != null) {");
+    e.line(format_args!("if (!Array.isArray(v)) v = list({quoted}, v)"));
+    if field.packed && field.kind.is_packable() {
+        let site = e.site();
+        e.line("if (v.length > 0) {");
+        e.line("const s = p");
+        tag(e, field.number, WireType::Length);
+        e.line(format_args!("const h = p, q = p += z{site}"));
+        e.line("for (let i = 0; i < v.length; i++) {");
+        e.line("const x = v[i]");
+        e.line(format_args!("if (!({present})) continue"));
+        value(e, field, "x", name);
+        e.line("}");
+        // Nothing but holes: no field at all.
+        e.line("if (p === q) p = s");
+        e.line(format_args!("else {}", close(site, "p", "p")));
+        e.line("}");
+    } else {
+        e.line("for (let i = 0; i < v.length; i++) {");
+        e.line("const x = v[i]");
+        e.line(format_args!("if (!({present})) continue"));
+        tag(e, field.number, field.wire_type());
+        value(e, field, "x", name);
+        e.line("}");
+    }
+    e.line("}");
+}
+
+fn map(e: &mut Emitter, field: &Field, name: &str) {
+    let Some((key, item)) = e.schema.map_entry(field) else {
+        return;
+    };
+    let site = e.site();
+    let quoted = quote(name);
+    e.line("if (v != null) {");
+    e.line(format_args!("v = entries({quoted}, v)"));
+    e.line("for (let i = 0; i < v.length; i += 2) {");
+    tag(e, field.number, WireType::Length);
+    e.line(format_args!("const k = v[i], x = v[i + 1], h = p, q = p += z{site}"));
+    tag(e, key.number, key.wire_type());
+    if key.kind == Kind::Bool {
+        e.line(format_args!("b[p++] = boolKey({quoted}, k)"));
+    } else {
+        value(e, key, "k", name);
+    }
+    e.line(format_args!("if ({}) {{", defined(e, item, "x")));
+    tag(e, item.number, item.wire_type());
+    value(e, item, "x", name);
+    e.line("}");
+    e.line(close(site, "p", "p"));
+    e.line("}");
+    e.line("}");
+}
+
+/// The statement that puts the length of what lies from `q` to `end` at `h` and leaves the position after it in `into`.
+fn close(site: u32, end: &str, into: &str) -> String {
+    let after = if end == into {
+        String::new()
+    } else {
+        format!("; {into} = {end}")
+    };
+    format!(
+        "if (q - h === 1 && {end} - q < 128) {{ b[h] = {end} - q{after} }} else {{ z{site} = width({end} - q); {into} = close(b, h, q, {end}) }}"
+    )
+}
+
+/// An extension of a message set: `group 1 { type_id = 2; message = 3; }`.
+fn set_item(e: &mut Emitter, field: &Field) {
+    let name = js::property(e.schema, field);
+    e.line(format_args!("v = {}", get(&name)));
+    e.line("if (v != null) {");
+    tag(e, 1, WireType::StartGroup);
+    tag(e, 2, WireType::Varint);
+    put(e, &varint_bytes(u64::from(field.number)));
+    tag(e, 3, WireType::Length);
+    value(e, field, "v", &name);
+    tag(e, 1, WireType::EndGroup);
+    e.line("}");
+}
+
+fn tag(e: &mut Emitter, number: u32, wire_type: WireType) {
+    put(e, &varint_bytes(tag_of(number, wire_type)));
+}
+
+fn put(e: &mut Emitter, bytes: &[u8]) {
+    if let [byte] = bytes {
+        return e.line(format_args!("b[p++] = {byte}"));
+    }
+    for (at, byte) in bytes.iter().enumerate() {
+        if at == 0 {
+            e.line(format_args!("b[p] = {byte}"));
+        } else {
+            e.line(format_args!("b[p + {at}] = {byte}"));
+        }
+    }
+    e.line(format_args!("p += {}", bytes.len()));
+}
+
+/// Statements that write one value after its tag.
+fn value(e: &mut Emitter, field: &Field, x: &str, name: &str) {
+    let name = quote(name);
+    let call = |writer: &str| format!("p = {writer}(b, p, {x}, {name})");
+    let text = match field.kind {
+        Kind::Int32 => small(x, &call("wInt32")),
+        Kind::Uint32 => small(x, &call("wUint32")),
+        Kind::Int64 => small(x, &call("wInt64")),
+        Kind::Uint64 => small(x, &call("wUint64")),
+        Kind::Sint32 => call("wSint32"),
+        Kind::Sint64 => call("wSint64"),
+        Kind::Fixed32 => call("wFixed32"),
+        Kind::Sfixed32 => call("wSfixed32"),
+        Kind::Fixed64 => call("wFixed64"),
+        Kind::Sfixed64 => call("wSfixed64"),
+        Kind::Float => call("wFloat"),
+        Kind::Double => call("wDouble"),
+        Kind::Bool => format!("b[p++] = {x} ? 1 : 0"),
+        Kind::String => call("wStr"),
+        Kind::Bytes => call("wBytes"),
+        Kind::Enum(id) => {
+            let i = id.0;
+            let item = &e.schema[id];
+            let slow = |known: &str| format!("p = wEnum(b, p, {x}, {name}, {known}, n{i})");
+            match small_range(item) {
+                Some((first, last)) if item.closed => format!(
+                    "if (typeof {x} === 'number' && ({x} & 127) === {x} && {x} >= {first} && {x} <= {last}) b[p++] = {x}\nelse {}",
+                    slow(&format!("k{i}"))
+                ),
+                _ if item.closed => slow(&format!("k{i}")),
+                _ => small(x, &slow("null")),
+            }
+        }
+        Kind::Message(id) => {
+            let site = e.site();
+            format!(
+                "if (typeof {x} !== 'object') notObject({name}, {x})\n{{\nconst h = p, q = p + z{site}, e = w{}(b, q, {x}, d + 1)\n{}\n}}",
+                id.0,
+                close(site, "e", "p")
+            )
+        }
+        Kind::Group(id) => {
+            e.line(format_args!(
+                "if (typeof {x} !== 'object') notObject({name}, {x})\np = w{}(b, p, {x}, d + 1)",
+                id.0
+            ));
+            return tag(e, field.number, WireType::EndGroup);
+        }
+    };
+    e.line(text);
+}
+
+/// One and two bytes in place, the rest by a call.
+fn small(x: &str, slow: &str) -> String {
+    format!(
+        "if (typeof {x} === 'number' && ({x} & 16383) === {x}) {{\nif ({x} < 128) b[p++] = {x}\nelse {{\nb[p] = {x} & 127 | 128\nb[p + 1] = {x} >>> 7\np += 2\n}}\n}} else {slow}"
+    )
+}
