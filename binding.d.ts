@@ -9,6 +9,32 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** A linked schema. */
+export declare class ProtoSchema {
+  /** Compiles `source` and what it imports. `resolve` gives the text of an imported file, or null where there is none. */
+  static compile(name: string, source: string, options: ProtoOptions, resolve: (arg: string) => string | null): ProtoSchema
+  /** Messages, enums and services as JSON; see `proto::emit::outline`. */
+  outline(): string
+  /** JavaScript for a message and all it refers to that was not emitted before; see `proto::emit::emit`. */
+  emit(message: number): string
+}
+
+/** Options of [`ProtoSchema::compile`], all of them set by `lib/protobuf`. */
+export interface ProtoOptions {
+  /** What npm `protocol-buffers` takes; off: what `protoc` takes. */
+  lenient: boolean
+  /** 64-bit integers: `'auto'`, `'bigint'` or `'string'`. */
+  int64: string
+  /** Decoded objects have absent fields by their default. */
+  defaults: boolean
+  /** Unknown fields are kept and written back. */
+  unknownFields: boolean
+  /** NaN is a value. */
+  nan: boolean
+  /** How deep messages may nest. */
+  depth: number
+}
+
 /**
  * Starts the environment's engine: `callbacks` holds the functions it calls, the result those that `lib/` calls.
  * Called once, by `lib/engine.js`.

@@ -3,4 +3,5 @@
 /** The package's version. */
 export const version: string
 
+export { default as protobuf } from './lib/protobuf/index.js'
 export * as rpc from './lib/rpc/index.js'

@@ -9,7 +9,7 @@
 const { markAsUntransferable } = require('node:worker_threads')
 const { constants } = require('node:buffer')
 const { invalidArgType, makeError, outOfRange } = require('../errors.js')
-const { at, invalid } = require('./read.js')
+const { invalid } = require('./read.js')
 
 const FastBuffer = Buffer[Symbol.species]
 
@@ -36,7 +36,11 @@ function newSlab() {
 function encodeLarge(write, o, need) {
   for (;;) {
     if (need > constants.MAX_LENGTH) {
-      throw makeError(RangeError, 'IRONWIRE_PROTOBUF_TOO_LARGE', `The message takes more than ${constants.MAX_LENGTH} bytes`)
+      throw makeError(
+        RangeError,
+        'IRONWIRE_PROTOBUF_TOO_LARGE',
+        `The message takes more than ${constants.MAX_LENGTH} bytes`,
+      )
     }
     const scratch = large !== null && large.length >= need ? large : Buffer.allocUnsafeSlow(need)
     // An encoding started within this one must not find it.
@@ -80,7 +84,7 @@ function encodeInto(write, o, buf, offset) {
   return end
 }
 
-const tools = { slab, newSlab, encodeLarge, encodeInto, asBuffer, notDetached, invalid, at, FastBuffer, SHARED }
+const tools = { slab, newSlab, encodeLarge, encodeInto, asBuffer, notDetached, invalid, FastBuffer, SHARED }
 
 /**
  * Makes the three functions. `link()` gives `{write, read}`, on the first call.
@@ -89,7 +93,7 @@ const tools = { slab, newSlab, encodeLarge, encodeInto, asBuffer, notDetached, i
  * own: it must not refer to anything but its arguments and globals.
  */
 function makeCodec(tools, link) {
-  const { slab, newSlab, encodeLarge, encodeInto, asBuffer, notDetached, invalid, at, FastBuffer, SHARED } = tools
+  const { slab, newSlab, encodeLarge, encodeInto, asBuffer, notDetached, invalid, FastBuffer, SHARED } = tools
   let write = null
   let read = null
   let hint = 0

@@ -33,7 +33,8 @@ function settings(options) {
     }
     all[name] = value
   }
-  if (!forms.includes(all.int64)) throw invalidArgValue('options.int64', all.int64, `must be one of ${forms.join(', ')}`)
+  if (!forms.includes(all.int64))
+    throw invalidArgValue('options.int64', all.int64, `must be one of ${forms.join(', ')}`)
   // 10,000 levels of calls still fit V8's default stack.
   if (!(Number.isInteger(all.depth) && all.depth >= 1 && all.depth <= 10_000)) {
     throw invalidArgValue('options.depth', all.depth, 'must be an integer from 1 to 10000')

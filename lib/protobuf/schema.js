@@ -60,7 +60,7 @@ class Schema {
     this.scalars = encodingsOf[settings.int64] ??= scalars(settings.int64)
     this.readers = readersOf[settings.int64] ??= readHelpers(settings.int64)
     this.messages = this.outline.messages.map(() => ({}))
-    this.outline.messages.forEach((outline, id) => this.#fill(this.messages[id], outline, id))
+    for (const [id, outline] of this.outline.messages.entries()) this.#fill(this.messages[id], outline, id)
   }
 
   /** The bodies that write and read a message, emitted on first use together with those it refers to. */
@@ -101,7 +101,10 @@ class Schema {
   /** npm `protocol-buffers` shows the entries of maps beside the message that has them, as `Map_string_int32`. */
   mapEntries([, , , , , fields], each) {
     for (const [, type, key, value] of fields) {
-      if (key !== undefined) each(`Map_${this.#typeName(key)}_${this.#typeName(value)}`, this.messages[type])
+      if (key === undefined) continue
+      const name = `Map_${this.#typeName(key)}_${this.#typeName(value)}`
+      this.messages[type].name = name
+      each(name, this.messages[type])
     }
   }
 

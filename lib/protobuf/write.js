@@ -69,11 +69,11 @@ function number(name, value) {
   if (typeof value === 'boolean' || typeof value === 'bigint') return Number(value)
   if (typeof value === 'string' && value.trim() !== '') {
     const n = Number(value)
-    if (n === n || value === 'NaN') return n
+    if (!Number.isNaN(n) || value === 'NaN') return n
   }
   if (typeof value === 'object') {
     const n = Number(types.isBoxedPrimitive(value) ? value.valueOf() : long(value))
-    if (n === n) return n
+    if (!Number.isNaN(n)) return n
   }
   throw invalidArgType(name, 'a number', value)
 }

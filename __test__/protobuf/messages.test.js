@@ -1,0 +1,84 @@
+'use strict'
+
+// What `protobuf()` returns, beside npm `protocol-buffers`.
+
+const assert = require('node:assert')
+const test = require('node:test')
+const util = require('node:util')
+const reference = require('protocol-buffers')
+const { protobuf } = require('../..')
+
+const PERSON = 'message Person { required int32 age = 16; required string name = 0; }'
+
+test('the tutorial: same print, same bytes', () => {
+  const ours = protobuf(Buffer.from(PERSON), 'utf-8')
+  const theirs = reference(Buffer.from(PERSON), 'utf-8')
+  assert.strictEqual(util.inspect(ours), util.inspect(theirs))
+  assert.strictEqual(util.inspect(ours, { depth: 9 }), util.inspect(theirs, { depth: 9 }))
+  const bytes = ours.Person.encode({ age: 12, name: 'fltenwall' })
+  assert.strictEqual(util.inspect(bytes), '<Buffer 80 01 0c 02 09 66 6c 74 65 6e 77 61 6c 6c>')
+  assert.strictEqual(ours.Person.encode.bytes, 14)
+  assert.deepStrictEqual(ours.Person.decode(bytes), { age: 12, name: 'fltenwall' })
+  assert.strictEqual(ours.Person.decode.bytes, 14)
+  assert.deepStrictEqual(theirs.Person.decode(bytes), ours.Person.decode(bytes))
+})
+
+test('nested types, enums, maps and packages show as they do there', () => {
+  const source = `package foo;
+    enum E { A = 1; B = 2; }
+    message X {
+      message Y { optional int32 a = 1; }
+      enum Z { Q = 0; }
+      repeated Y y = 1; map<string, int32> m = 2; optional E e = 3; optional Z z = 4;
+      oneof o { int32 p = 5; string q = 6; }
+      optional bytes b = 7; optional int64 i = 9;
+    }`
+  const ours = protobuf(source)
+  const theirs = reference(source)
+  const shape = (value) =>
+    JSON.parse(JSON.stringify(value, (_, item) => (typeof item === 'function' ? item.name || 'encodingLength' : item)))
+  assert.deepStrictEqual(Object.keys(ours), Object.keys(theirs))
+  for (const name of Object.keys(theirs)) assert.deepStrictEqual(shape(ours[name]), shape(theirs[name]))
+  const empty = Buffer.alloc(0)
+  assert.deepStrictEqual(ours.X.decode(empty), theirs.X.decode(empty))
+  const object = { y: [{ a: 1 }, { a: 300 }], m: { a: 1, b: 2 }, e: 2, z: 0, q: 'x', b: Buffer.from('b'), i: 5 }
+  const bytes = ours.X.encode(object)
+  assert.deepStrictEqual(bytes, theirs.X.encode(object))
+  assert.deepStrictEqual({ ...ours.X.decode(bytes) }, { ...theirs.X.decode(bytes) })
+})
+
+test('encode writes into a buffer at an offset, decode reads a range', () => {
+  const { Person } = protobuf(PERSON)
+  const room = Buffer.alloc(20, 0xff)
+  assert.strictEqual(Person.encode({ age: 1, name: 'a' }, room, 3), room)
+  assert.strictEqual(Person.encode.bytes, 6)
+  assert.strictEqual(Person.encodingLength({ age: 1, name: 'a' }), 6)
+  assert.strictEqual(Person.encode.bytes, 6)
+  assert.deepStrictEqual(Person.decode(room, 3, 9), { age: 1, name: 'a' })
+  assert.strictEqual(Person.decode.bytes, 6)
+  assert.throws(() => Person.encode({ age: 1, name: 'a' }, Buffer.alloc(5)), { code: 'ERR_BUFFER_OUT_OF_BOUNDS' })
+  assert.throws(() => Person.decode(room, 3, 21), { message: 'Decoded message is not valid' })
+})
+
+test('errors are in their words', () => {
+  const { Person } = protobuf(PERSON)
+  assert.throws(() => Person.encode({ name: 'a' }), { message: 'age is required' })
+  assert.throws(() => Person.encode({ age: NaN, name: 'a' }), { message: 'age is required' })
+  assert.throws(() => Person.decode(Buffer.alloc(0)), { message: 'Decoded message is not valid' })
+  assert.throws(() => protobuf('message A { optional Foo foo = 1; }'), /Could not resolve Foo/)
+  assert.throws(() => protobuf(), { message: 'Pass in a .proto string or a protobuf-schema parsed object' })
+  assert.throws(() => protobuf(null, { filename: 'a' }), {
+    message: 'opts.resolveImport is required if opts.filename is given.',
+  })
+  const own = new Error('mine')
+  assert.throws(
+    () =>
+      protobuf(null, {
+        filename: 'a',
+        resolveImport: () => {
+          throw own
+        },
+      }),
+    (error) => error === own,
+  )
+})

@@ -1,0 +1,76 @@
+/**
+ * Protocol Buffers: `protobuf(source)` compiles a `.proto` schema and gives its messages and enums, call for call as npm
+ * `protocol-buffers` does. `docs/protobuf.md` lists what goes beyond it and what differs.
+ */
+
+// biome-ignore lint/suspicious/noExplicitAny: what a schema declares is not known here; `ironwire pbts` writes it out.
+type Dynamic = any
+
+/** Options of {@link protobuf}. */
+export interface Options {
+  /** Name of the root file: it and its imports are asked from `resolveImport`, and the first argument is not looked at. */
+  filename?: string
+  /** Gives an imported file, synchronously: its text, or a schema object. Google's own files are built in. */
+  resolveImport?: (filename: string) => string | Uint8Array | SchemaObject | null | undefined
+  /** Take what `protoc` takes and nothing else. Default `false`: also what npm `protocol-buffers` takes. */
+  strict?: boolean
+  /**
+   * How 64-bit integers are decoded: a number while that is exact and a BigInt beyond (`'auto'`, the default), always a BigInt, or
+   * always a decimal string. Encoding takes all of these, and objects like those of npm `long`.
+   */
+  int64?: 'auto' | 'bigint' | 'string'
+  /** Decoded objects have every field, absent ones by their default. Default `true`; `false` leaves absent fields out. */
+  defaults?: boolean
+  /** Keep fields that the schema does not know on decoded objects, and write them back. Default `false`. */
+  unknownFields?: boolean
+  /** NaN is a value of `float` and `double` fields. Default `false`: it counts as absent. */
+  nan?: boolean
+  /** How deep messages may nest, in both directions. Default 100, as in other implementations. */
+  depth?: number
+}
+
+/** A schema as npm `protocol-buffers-schema` parses it. */
+export interface SchemaObject {
+  package?: string | null
+  imports?: string[]
+  enums?: object[]
+  messages?: object[]
+  services?: object[]
+  [key: string]: unknown
+}
+
+/** Encodes and decodes values of one type. */
+export interface Encoding<T = Dynamic> {
+  /** Wire type: 0 varint, 1 eight bytes, 2 length-prefixed, 5 four bytes. */
+  type: number
+  /** Encodes a value, into `buffer` at `offset` where given. `encode.bytes` is how many bytes it took. */
+  encode: { (value: T, buffer?: Uint8Array, offset?: number): Buffer; bytes: number }
+  /** Decodes what lies between `offset` and `end`. `decode.bytes` is how many bytes it took. */
+  decode: { (buffer: Uint8Array, offset?: number, end?: number): T; bytes: number }
+  /** How many bytes `encode` would take. */
+  encodingLength(value: T): number
+}
+
+/** A message type. Nested messages and enums are properties of it. */
+export interface Message<T = Dynamic> extends Encoding<T> {
+  message: true
+  name: string
+  buffer: true
+  /** Encodings of the types of its fields, each once. */
+  dependencies: Encoding[]
+  [nested: string]: Dynamic
+}
+
+/** Messages by name, and enums as objects of numbers by name. */
+export interface Messages {
+  [name: string]: Dynamic
+}
+
+declare const protobuf: {
+  /** Compiles a schema. The second argument may be an encoding's name, which is passed over. */
+  (source: string | Uint8Array | SchemaObject | null, options?: Options | string): Messages
+  /** The key under which decoded objects keep unknown fields. */
+  readonly unknownFields: unique symbol
+}
+
+export default protobuf
