@@ -45,6 +45,24 @@ impl Codec {
         Ok(writer.out)
     }
 
+    /// Puts together what was written without looking ahead: every message a group, every packed value on its own. What the
+    /// entry of a map lacks stays away.
+    ///
+    /// # Errors
+    /// Any wire error, a limit.
+    pub fn assemble(&self, message: MessageId, input: &[u8], options: &BinaryOptions) -> Result<Vec<u8>> {
+        let mut scanner = Scanner::new(self, input, &options.limits, options.check_required)?;
+        scanner.loose = true;
+        let whole = scanner.whole();
+        let mut writer = Writer {
+            scanner,
+            out: Vec::with_capacity(input.len()),
+            unknown_fields: options.unknown_fields,
+        };
+        writer.message(message, &[whole], options.limits.levels())?;
+        Ok(writer.out)
+    }
+
     /// Reads a message to its last level for its errors only.
     ///
     /// # Errors
@@ -151,6 +169,7 @@ impl Writer<'_> {
                 let id = key_id + offset as u32;
                 let from = level.clone().find(|&at| self.scanner.occurrences[at].field == id);
                 match (from, part.ty) {
+                    (None, _) if self.scanner.loose => {}
                     (Some(at), FieldType::Message(inner) | FieldType::Group(inner)) => {
                         let run = self.scanner.run(at, level.end);
                         self.messages(part, inner, run, depth, false)?;

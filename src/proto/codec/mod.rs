@@ -17,6 +17,7 @@ mod binary;
 mod error;
 mod plan;
 mod scan;
+pub mod tape;
 
 pub use binary::BinaryOptions;
 pub use error::{Error, ErrorKind, Result};

@@ -64,6 +64,8 @@ pub(in crate::proto) struct Scanner<'a> {
     values: usize,
     /// Off: a missing required field is no error.
     check_required: bool,
+    /// On: a length-prefixed message may stand as a group, as [`Codec::assemble`] takes it.
+    pub loose: bool,
 }
 
 impl<'a> Scanner<'a> {
@@ -76,6 +78,7 @@ impl<'a> Scanner<'a> {
             occurrences: Vec::new(),
             values: limits.values,
             check_required,
+            loose: false,
         })
     }
 
@@ -295,6 +298,10 @@ impl<'a> Scanner<'a> {
             let bytes = reader.bytes()?;
             let end = base + reader.position();
             self.packed(id, bytes, end - bytes.len(), end)
+        } else if self.loose && wire_type == WireType::StartGroup && matches!(field.ty, FieldType::Message(_)) {
+            let start = base + reader.position();
+            let end = base + group_body(reader, number, depth)?;
+            self.push(Occurrence::span(id, wire_type, start, end))
         } else {
             reader.skip(number, wire_type, depth)?;
             self.push(Occurrence::span(
