@@ -254,6 +254,10 @@ impl<'a> Scanner<'a> {
         depth: usize,
     ) -> Result<()> {
         if id == UNKNOWN {
+            if number == 0 {
+                // Legal where the schema declares it, and nowhere else.
+                return Err(WireError::BadTag.into());
+            }
             reader.skip(number, wire_type, depth)?;
             return self.push(Occurrence::span(
                 UNKNOWN,
