@@ -18,6 +18,8 @@ mod error;
 mod plan;
 mod scan;
 pub mod tape;
+#[cfg(test)]
+pub(in crate::proto) mod tests;
 
 pub use binary::BinaryOptions;
 pub use error::{Error, ErrorKind, Result};

@@ -1,0 +1,638 @@
+//! Properties that hold over all three formats, with messages made at random from a schema that has every kind of field.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::proto::json::{ParseOptions, PrintOptions};
+use crate::proto::schema::{MessageId, WellKnown};
+use crate::proto::text::{TextParseOptions, TextPrintOptions};
+use crate::proto::wire::{self, WireType};
+use crate::proto::{CompileOptions, compile_source};
+
+const PROTO2: &str = r#"
+    syntax = "proto2";
+    package t;
+    enum Closed { ONE = 1; TWO = 2; MINUS = -5; }
+    message All {
+      optional int32 i32 = 1; optional int64 i64 = 2; optional uint32 u32 = 3; optional uint64 u64 = 4;
+      optional sint32 s32 = 5; optional sint64 s64 = 6; optional fixed32 f32 = 7; optional fixed64 f64 = 8;
+      optional sfixed32 sf32 = 9; optional sfixed64 sf64 = 10; optional float float_value = 11; optional double double = 12;
+      optional bool bool = 13; optional string string = 14; optional bytes bytes = 15; optional Closed closed = 16;
+      optional All child = 17; optional group Grouped = 18 { optional int32 a = 1; optional Grouped again = 2; }
+      repeated int32 r_i32 = 19; repeated sint64 r_s64 = 20 [packed = true]; repeated string r_string = 21;
+      repeated Closed r_closed = 22 [packed = true]; repeated All r_child = 23; repeated double r_double = 24 [packed = true];
+      repeated group Row = 25 { optional string b = 1; }
+      map<string, All> m_child = 26; map<int64, Closed> m_closed = 27; map<bool, bytes> m_bytes = 28; map<fixed32, float> m_float = 29;
+      oneof choice { string c_string = 30; All c_child = 31; uint64 c_number = 32; Closed c_closed = 33; }
+      optional Set set = 34;
+      extensions 100 to 200;
+    }
+    message Set { option message_set_wire_format = true; extensions 4 to max; }
+    message Item { extend Set { optional Item item = 4711; } optional string text = 1; }
+    extend All { optional string ext_string = 100; repeated sint32 ext_numbers = 101 [packed = true]; optional All ext_child = 102; }
+    message Needs { required int32 must = 1; optional Needs child = 2; repeated Needs children = 3; oneof o { Needs a = 4; string b = 5; } }
+"#;
+
+const PROTO3: &str = r#"
+    syntax = "proto3";
+    package t;
+    import "google/protobuf/any.proto";
+    import "google/protobuf/duration.proto";
+    import "google/protobuf/empty.proto";
+    import "google/protobuf/field_mask.proto";
+    import "google/protobuf/struct.proto";
+    import "google/protobuf/timestamp.proto";
+    import "google/protobuf/wrappers.proto";
+    enum Open { ZERO = 0; ONE = 1; UNO = 1; option allow_alias = true; }
+    message All {
+      int32 i32 = 1; int64 i64 = 2; bool bool = 3; string string = 4; bytes bytes = 5; Open open = 6; double double = 7;
+      optional int32 o_i32 = 8; optional string o_string = 9;
+      repeated int32 r_i32 = 10; repeated Open r_open = 11; map<string, string> m_string = 12; map<sint32, Open> m_open = 13;
+      All child = 14; repeated All r_child = 15;
+      oneof choice { string c_string = 16; All c_child = 17; bool c_bool = 18; google.protobuf.NullValue c_null = 19; }
+      google.protobuf.Timestamp timestamp = 20; google.protobuf.Duration duration = 21; google.protobuf.FieldMask mask = 22;
+      google.protobuf.Struct struct = 23; google.protobuf.Value value = 24; google.protobuf.ListValue list = 25;
+      google.protobuf.Empty empty = 26; google.protobuf.Int64Value w_i64 = 27; google.protobuf.StringValue w_string = 28;
+      google.protobuf.BytesValue w_bytes = 29; repeated google.protobuf.DoubleValue w_double = 30; google.protobuf.Any any = 31;
+      float float_value = 32;
+    }
+"#;
+
+pub(in crate::proto) fn codec(source: &str) -> Codec {
+    let schema = compile_source("t.proto", source, &CompileOptions::strict(), &mut |_| Ok(None));
+    Codec::new(Arc::new(schema.unwrap_or_else(|error| panic!("{error}"))))
+}
+
+pub(in crate::proto) fn message(codec: &Codec, name: &str) -> MessageId {
+    codec
+        .schema()
+        .message_by_name(name)
+        .unwrap_or_else(|| panic!("{name} is in the schema"))
+}
+
+/// Splitmix64: enough to make messages from one number that proptest picks.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    /// Numbers of all sizes, edges among them.
+    fn number(&mut self) -> u64 {
+        let bits = self.next();
+        match self.below(4) {
+            0 => bits & 3,
+            1 => bits >> self.below(64),
+            2 => !(bits >> self.below(64)),
+            _ => [
+                0,
+                1,
+                u64::MAX,
+                i64::MIN as u64,
+                i32::MIN as i64 as u64,
+                u64::from(u32::MAX),
+            ][self.below(6) as usize],
+        }
+    }
+
+    fn text(&mut self) -> String {
+        let pieces = [
+            "a",
+            "é",
+            "😀",
+            "\"",
+            "\\",
+            "\n",
+            "\0",
+            "\u{2028}",
+            "/",
+            "'",
+            "long enough to leave a machine word",
+            "\u{7f}",
+        ];
+        (0..self.below(5))
+            .map(|_| pieces[self.below(pieces.len() as u64) as usize])
+            .collect()
+    }
+}
+
+/// Appends random fields of a message: any order, any number of parts, packed and not.
+fn fill(random: &mut Random, codec: &Codec, id: MessageId, out: &mut Vec<u8>, depth: usize) {
+    if let Some(well_known) = codec.message(id).well_known
+        && special(random, codec, well_known, out, depth)
+    {
+        return;
+    }
+    let schema = codec.schema();
+    let ids: Vec<u32> = schema[id]
+        .fields
+        .clone()
+        .chain(schema[id].extensions.iter().map(|id| id.0))
+        .collect();
+    if ids.is_empty() {
+        return;
+    }
+    for _ in 0..random.below(8) {
+        let field = codec.field(ids[random.below(ids.len() as u64) as usize]);
+        one(random, codec, field, codec.message(id).message_set, out, depth);
+    }
+}
+
+fn one(random: &mut Random, codec: &Codec, field: &FieldPlan, set: bool, out: &mut Vec<u8>, depth: usize) {
+    let message = match field.ty {
+        FieldType::Message(id) | FieldType::Group(id) => Some(id),
+        _ => None,
+    };
+    if let Some(id) = message {
+        if depth == 0 {
+            return;
+        }
+        let mut body = Vec::new();
+        if field.map {
+            // Each part once at most: JSON and text cannot show a key that is not there.
+            for part in codec.fields_of(id).1 {
+                if random.below(8) > 0 {
+                    one(random, codec, part, false, &mut body, depth);
+                }
+            }
+        } else {
+            fill(random, codec, id, &mut body, depth - 1);
+        }
+        if let FieldType::Group(_) = field.ty {
+            wire::put_tag(out, field.number, WireType::StartGroup);
+            out.extend_from_slice(&body);
+            wire::put_tag(out, field.number, WireType::EndGroup);
+        } else if set {
+            wire::put_tag(out, 1, WireType::StartGroup);
+            wire::put_tag(out, 3, WireType::Length);
+            wire::put_bytes(out, &body);
+            wire::put_tag(out, 2, WireType::Varint);
+            wire::put_varint(out, field.number.into());
+            wire::put_tag(out, 1, WireType::EndGroup);
+        } else {
+            wire::put_tag(out, field.number, WireType::Length);
+            wire::put_bytes(out, &body);
+        }
+        return;
+    }
+    match field.ty {
+        FieldType::String => {
+            wire::put_tag(out, field.number, WireType::Length);
+            wire::put_bytes(out, random.text().as_bytes());
+        }
+        FieldType::Bytes => {
+            wire::put_tag(out, field.number, WireType::Length);
+            let bytes: Vec<u8> = (0..random.below(10)).map(|_| random.next() as u8).collect();
+            wire::put_bytes(out, &bytes);
+        }
+        _ if field.repeated && random.below(2) == 0 => {
+            let mut body = Vec::new();
+            for _ in 0..random.below(5) {
+                scalar(random, codec, field, &mut body);
+            }
+            wire::put_tag(out, field.number, WireType::Length);
+            wire::put_bytes(out, &body);
+        }
+        _ => {
+            wire::put_tag(out, field.number, field.wire_type);
+            scalar(random, codec, field, out);
+        }
+    }
+}
+
+fn scalar(random: &mut Random, codec: &Codec, field: &FieldPlan, out: &mut Vec<u8>) {
+    let bits = match field.ty {
+        // Only the one NaN that JSON and text give back.
+        FieldType::Double => Some(f64::from_bits(random.number()))
+            .filter(|value| !value.is_nan())
+            .unwrap_or(f64::NAN)
+            .to_bits(),
+        FieldType::Float => {
+            let value = f32::from_bits(random.number() as u32);
+            (if value.is_nan() { f32::NAN } else { value }).to_bits().into()
+        }
+        // Known and unknown numbers.
+        FieldType::ClosedEnum(id) if random.below(4) > 0 => {
+            let values = &codec.schema()[id].values;
+            values[random.below(values.len() as u64) as usize].number as i64 as u64
+        }
+        _ => random.number(),
+    };
+    match field.wire_type {
+        WireType::Fixed32 => out.extend_from_slice(&(bits as u32).to_le_bytes()),
+        WireType::Fixed64 => out.extend_from_slice(&bits.to_le_bytes()),
+        _ => wire::put_varint(out, bits),
+    }
+}
+
+/// Well-known types whose values must be in range to have a JSON form.
+fn special(random: &mut Random, codec: &Codec, well_known: WellKnown, out: &mut Vec<u8>, depth: usize) -> bool {
+    let mut varint = |number, value: i64| {
+        wire::put_tag(out, number, WireType::Varint);
+        wire::put_varint(out, value as u64);
+    };
+    match well_known {
+        WellKnown::Timestamp => {
+            varint(1, random.below(315_537_897_600) as i64 - 62_135_596_800);
+            varint(2, random.below(1_000_000_000) as i64);
+        }
+        WellKnown::Duration => {
+            let sign = if random.below(2) == 0 { 1 } else { -1 };
+            varint(1, sign * random.below(315_576_000_000) as i64);
+            varint(2, sign * random.below(1_000_000_000) as i64);
+        }
+        WellKnown::FieldMask => {
+            for _ in 0..random.below(3) {
+                wire::put_tag(out, 1, WireType::Length);
+                wire::put_bytes(
+                    out,
+                    ["foo", "foo_bar.baz", "a_b_c"][random.below(3) as usize].as_bytes(),
+                );
+            }
+        }
+        WellKnown::Value => match random.below(if depth == 0 { 3 } else { 5 }) {
+            0 => varint(1, 0),
+            1 => varint(4, random.below(2) as i64),
+            2 => {
+                wire::put_tag(out, 2, WireType::Fixed64);
+                let value = f64::from_bits(random.number());
+                out.extend_from_slice(&(if value.is_finite() { value } else { 0.5 }).to_le_bytes());
+            }
+            number => {
+                let (number, name) =
+                    [(5, "google.protobuf.Struct"), (6, "google.protobuf.ListValue")][number as usize - 3];
+                let mut body = Vec::new();
+                fill(random, codec, message(codec, name), &mut body, depth - 1);
+                wire::put_tag(out, number, WireType::Length);
+                wire::put_bytes(out, &body);
+            }
+        },
+        WellKnown::Any => {
+            let name = ["t.All", "google.protobuf.Duration", "google.protobuf.Any"]
+                [random.below(if depth > 0 { 3 } else { 1 }) as usize];
+            let mut body = Vec::new();
+            if depth > 0 {
+                fill(random, codec, message(codec, name), &mut body, depth - 1);
+            }
+            // The value stays as it is within an Any: compare like with like.
+            let body = codec
+                .normalize(message(codec, name), &body, &BinaryOptions::default())
+                .unwrap();
+            wire::put_tag(out, 1, WireType::Length);
+            wire::put_bytes(out, format!("example.org/{name}").as_bytes());
+            if !body.is_empty() {
+                wire::put_tag(out, 2, WireType::Length);
+                wire::put_bytes(out, &body);
+            }
+        }
+        _ => return false,
+    }
+    true
+}
+
+fn random_message(codec: &Codec, id: MessageId, seed: u64) -> Vec<u8> {
+    let mut out = Vec::new();
+    fill(&mut Random(seed), codec, id, &mut out, 4);
+    out
+}
+
+const NO_UNKNOWN: BinaryOptions = BinaryOptions {
+    limits: Limits {
+        depth: 100,
+        size: MAX_SIZE,
+        values: 1 << 24,
+    },
+    check_required: true,
+    unknown_fields: false,
+};
+
+fn check_formats(codec: &Codec, id: MessageId, input: &[u8]) {
+    let all = codec.normalize(id, input, &BinaryOptions::default()).unwrap();
+    assert_eq!(
+        codec.normalize(id, &all, &BinaryOptions::default()).unwrap(),
+        all,
+        "writing again changes nothing"
+    );
+    codec.validate(id, input, &BinaryOptions::default()).unwrap();
+    codec.tape(id, input, &BinaryOptions::default()).unwrap();
+    let known = codec.normalize(id, input, &NO_UNKNOWN).unwrap();
+
+    let json = codec.to_json(id, input, &PrintOptions::default()).unwrap();
+    let back = codec.from_json(id, &json, &ParseOptions::default());
+    let shown = String::from_utf8(json).unwrap();
+    let back = back.unwrap_or_else(|error| panic!("{error}: {shown}"));
+    assert_eq!(codec.normalize(id, &back, &NO_UNKNOWN).unwrap(), known, "{shown}");
+
+    for single_line in [false, true] {
+        let text = codec
+            .to_text(
+                id,
+                input,
+                &TextPrintOptions {
+                    single_line,
+                    ..TextPrintOptions::default()
+                },
+            )
+            .unwrap();
+        let back = codec.from_text(id, &text, &TextParseOptions::default());
+        let shown = String::from_utf8_lossy(&text);
+        assert_eq!(
+            back.unwrap_or_else(|error| panic!("{error}: {shown}")),
+            known,
+            "{shown}"
+        );
+    }
+    codec
+        .to_text(
+            id,
+            input,
+            &TextPrintOptions {
+                unknown_fields: true,
+                ..TextPrintOptions::default()
+            },
+        )
+        .unwrap();
+}
+
+proptest! {
+    #[test]
+    fn proto2_through_all_formats(seed: u64) {
+        let codec = codec(PROTO2);
+        let id = message(&codec, "t.All");
+        check_formats(&codec, id, &random_message(&codec, id, seed));
+    }
+
+    #[test]
+    fn proto3_through_all_formats(seed: u64) {
+        let codec = codec(PROTO3);
+        let id = message(&codec, "t.All");
+        check_formats(&codec, id, &random_message(&codec, id, seed));
+    }
+
+    #[test]
+    fn merging_is_putting_one_after_the_other(a: u64, b: u64) {
+        let codec = codec(PROTO2);
+        let id = message(&codec, "t.All");
+        let options = BinaryOptions::default();
+        let mut parts = [a, b].map(|seed| random_message(&codec, id, seed));
+        let whole = parts.concat();
+        for part in &mut parts {
+            *part = codec.normalize(id, part, &options).unwrap();
+        }
+        // Unknown fields of closed enums come last in each part and last in the whole: leave them out.
+        prop_assert_eq!(codec.normalize(id, &parts.concat(), &NO_UNKNOWN).unwrap(), codec.normalize(id, &whole, &NO_UNKNOWN).unwrap());
+    }
+
+    #[test]
+    fn any_bytes_are_read_or_refused(bytes: Vec<u8>, seed: u64, at: prop::sample::Index, byte: u8) {
+        let codec = codec(PROTO2);
+        let id = message(&codec, "t.All");
+        let mut broken = random_message(&codec, id, seed);
+        if !broken.is_empty() {
+            let at = at.index(broken.len());
+            broken[at] = byte;
+        }
+        for input in [&bytes, &broken] {
+            let options = BinaryOptions::default();
+            let written = codec.normalize(id, input, &options);
+            prop_assert_eq!(codec.validate(id, input, &options).is_ok(), written.is_ok());
+            prop_assert_eq!(codec.tape(id, input, &options).is_ok(), written.is_ok());
+            prop_assert_eq!(codec.to_json(id, input, &PrintOptions::default()).is_ok(), written.is_ok());
+            prop_assert_eq!(codec.to_text(id, input, &TextPrintOptions::default()).is_ok(), written.is_ok());
+            let _ = codec.from_json(id, input, &ParseOptions::default());
+            let _ = codec.from_text(id, input, &TextParseOptions::default());
+        }
+    }
+}
+
+fn kind<T>(result: Result<T>) -> Option<ErrorKind> {
+    result.err().map(|error| error.kind())
+}
+
+#[test]
+fn required_fields() {
+    let codec = codec(PROTO2);
+    let id = message(&codec, "t.Needs");
+    let check = |bytes: &[u8]| kind(codec.normalize(id, bytes, &BinaryOptions::default()));
+    assert_eq!(check(&[]), Some(ErrorKind::Required));
+    assert_eq!(check(&[8, 0]), None);
+    assert_eq!(check(&[8, 0, 0x12, 0]), Some(ErrorKind::Required));
+    // Two parts of one message: together they have it.
+    assert_eq!(check(&[8, 0, 0x12, 0, 0x12, 2, 8, 1]), None);
+    // A displaced member of a oneof need not be complete, but it must be readable.
+    assert_eq!(check(&[8, 0, 0x22, 0, 0x2a, 0]), None);
+    assert_eq!(check(&[8, 0, 0x22, 1, 8, 0x2a, 0]), Some(ErrorKind::Wire));
+    let lenient = BinaryOptions {
+        check_required: false,
+        ..BinaryOptions::default()
+    };
+    assert_eq!(codec.normalize(id, &[], &lenient).unwrap(), b"");
+    assert_eq!(
+        kind(codec.from_json(id, b"{}", &ParseOptions::default())),
+        Some(ErrorKind::Required)
+    );
+    assert_eq!(
+        kind(codec.from_text(id, b"", &TextParseOptions::default())),
+        Some(ErrorKind::Required)
+    );
+}
+
+#[test]
+fn limits_hold() {
+    let codec = codec(PROTO2);
+    let id = message(&codec, "t.All");
+    let limited = |limits| BinaryOptions {
+        limits,
+        ..BinaryOptions::default()
+    };
+    // Each level of `child` around the last.
+    let nested = |levels: usize| {
+        let mut bytes = Vec::new();
+        for _ in 0..levels {
+            let mut outer = Vec::new();
+            wire::put_tag(&mut outer, 17, WireType::Length);
+            wire::put_bytes(&mut outer, &bytes);
+            bytes = outer;
+        }
+        bytes
+    };
+    let depth = limited(Limits {
+        depth: 10,
+        ..Limits::default()
+    });
+    assert!(codec.normalize(id, &nested(10), &depth).is_ok());
+    assert_eq!(kind(codec.normalize(id, &nested(11), &depth)), Some(ErrorKind::Limit));
+    let groups = [[0x93, 1]; 11].concat();
+    assert_eq!(kind(codec.normalize(id, &groups, &depth)), Some(ErrorKind::Limit));
+    let unknown_groups = [[0xa3, 0x1f]; 11].concat();
+    assert_eq!(
+        kind(codec.normalize(id, &unknown_groups, &depth)),
+        Some(ErrorKind::Limit)
+    );
+    let values = limited(Limits {
+        values: 3,
+        ..Limits::default()
+    });
+    assert!(codec.normalize(id, &[8, 1, 8, 1, 8, 1], &values).is_ok());
+    assert_eq!(
+        kind(codec.normalize(id, &[8, 1, 8, 1, 8, 1, 8, 1], &values)),
+        Some(ErrorKind::Limit)
+    );
+    let size = limited(Limits {
+        size: 3,
+        ..Limits::default()
+    });
+    assert_eq!(kind(codec.normalize(id, &[8, 1, 8, 1], &size)), Some(ErrorKind::Limit));
+    // A length far past the end, and a varint of eleven bytes.
+    for wrong in [
+        &[0x72, 0xff, 0xff, 0xff, 0xff, 0x0f][..],
+        &[8, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1],
+    ] {
+        assert_eq!(
+            kind(codec.normalize(id, wrong, &BinaryOptions::default())),
+            Some(ErrorKind::Wire)
+        );
+    }
+}
+
+/// A worker thread of Node has 4 MB of stack, of which JavaScript may have used most.
+#[test]
+fn the_deepest_messages_fit_a_small_stack() {
+    let run = || {
+        let codec = codec(PROTO3);
+        let id = message(&codec, "t.All");
+        let limits = Limits {
+            depth: usize::MAX,
+            ..Limits::default()
+        };
+        let json =
+            |open: &str, close: &str, levels: usize| format!("{}{{}}{}", open.repeat(levels), close.repeat(levels));
+        let parse = ParseOptions {
+            limits,
+            ..ParseOptions::default()
+        };
+        let text_parse = TextParseOptions {
+            limits,
+            ..TextParseOptions::default()
+        };
+        let print = PrintOptions {
+            limits,
+            ..PrintOptions::default()
+        };
+        let text_print = TextPrintOptions {
+            limits,
+            ..TextPrintOptions::default()
+        };
+        let binary = BinaryOptions {
+            limits,
+            ..BinaryOptions::default()
+        };
+        for (open, close) in [
+            ("{\"child\":", "}"),
+            ("{\"rChild\":[", "]}"),
+            ("{\"any\":{\"@type\":\"/t.All\",\"child\":", "}}"),
+        ] {
+            let levels = MAX_DEPTH / if open.contains("any") { 3 } else { 1 };
+            let deep = codec
+                .from_json(id, json(open, close, levels).as_bytes(), &parse)
+                .unwrap();
+            assert_eq!(
+                kind(codec.from_json(id, json(open, close, MAX_DEPTH + 1).as_bytes(), &parse)),
+                Some(ErrorKind::Limit)
+            );
+            codec.normalize(id, &deep, &binary).unwrap();
+            codec.validate(id, &deep, &binary).unwrap();
+            codec.tape(id, &deep, &binary).unwrap();
+            codec.to_json(id, &deep, &print).unwrap();
+            let text = codec.to_text(id, &deep, &text_print).unwrap();
+            codec.from_text(id, &text, &text_parse).unwrap();
+        }
+        let value = format!("{{\"value\":{}}}", json("[", "]", MAX_DEPTH));
+        assert_eq!(
+            kind(codec.from_json(id, value.as_bytes(), &parse)),
+            Some(ErrorKind::Limit)
+        );
+        for open in ["{", "[", "{\"child\":", "{\"value\":[", "{\"any\":{\"a\":"] {
+            assert!(
+                codec
+                    .from_json(
+                        id,
+                        open.repeat(100_000).as_bytes(),
+                        &ParseOptions {
+                            ignore_unknown: true,
+                            ..parse
+                        }
+                    )
+                    .is_err()
+            );
+        }
+        for open in ["child{", "child<", "x{", "x:[", "any{[/t.All]{any{"] {
+            let options = TextParseOptions {
+                ignore_unknown: true,
+                ..text_parse
+            };
+            assert!(codec.from_text(id, open.repeat(100_000).as_bytes(), &options).is_err());
+        }
+    };
+    std::thread::Builder::new()
+        .stack_size(1 << 20)
+        .spawn(run)
+        .unwrap()
+        .join()
+        .unwrap();
+}
+
+#[test]
+fn closed_enums_keep_unknown_numbers() {
+    let codec = codec(PROTO2);
+    let id = message(&codec, "t.All");
+    let normalize = |bytes: &[u8]| codec.normalize(id, bytes, &BinaryOptions::default()).unwrap();
+    // closed = 7
+    assert_eq!(normalize(&[0x80, 1, 7]), [0x80, 1, 7]);
+    assert_eq!(
+        codec.to_json(id, &[0x80, 1, 7], &PrintOptions::default()).unwrap(),
+        b"{}"
+    );
+    // r_closed = [1, 7, 2], packed: what is known stays packed, what is not goes to the end.
+    assert_eq!(normalize(&[0xb2, 1, 3, 1, 7, 2]), [0xb2, 1, 2, 1, 2, 0xb0, 1, 7]);
+    // m_closed = {1: 7}: the entry is unknown as a whole.
+    assert_eq!(normalize(&[0xda, 1, 4, 8, 1, 16, 7]), [0xda, 1, 4, 8, 1, 16, 7]);
+    assert_eq!(
+        codec
+            .to_json(id, &[0xda, 1, 4, 8, 1, 16, 7], &PrintOptions::default())
+            .unwrap(),
+        b"{}"
+    );
+}
+
+#[test]
+fn assembled_messages_are_canonical() {
+    let codec = codec(PROTO2);
+    let id = message(&codec, "t.All");
+    let mut loose = Vec::new();
+    for value in [1u8, 3] {
+        wire::put_tag(&mut loose, 20, WireType::Varint);
+        loose.push(value);
+    }
+    wire::put_tag(&mut loose, 17, WireType::StartGroup);
+    loose.extend_from_slice(&[8, 5]);
+    wire::put_tag(&mut loose, 17, WireType::EndGroup);
+    wire::put_tag(&mut loose, 26, WireType::StartGroup);
+    loose.extend_from_slice(&[10, 1, b'k', 0x13, 8, 6, 0x14]);
+    wire::put_tag(&mut loose, 26, WireType::EndGroup);
+    let whole = codec.assemble(id, &loose, &BinaryOptions::default()).unwrap();
+    assert_eq!(
+        whole,
+        [0x8a, 1, 2, 8, 5, 0xa2, 1, 2, 1, 3, 0xd2, 1, 7, 10, 1, b'k', 18, 2, 8, 6]
+    );
+}
