@@ -43,12 +43,7 @@ impl Codec {
         };
         parser.fields(message, None, options.limits.levels())?;
         // Fields stand in the order of the text, and packed fields one by one: put that right.
-        let canonical = BinaryOptions {
-            limits: options.limits,
-            check_required: false,
-            unknown_fields: true,
-        };
-        self.normalize(message, &parser.out, &canonical)
+        parser.canonical(message, &parser.out)
     }
 }
 
@@ -82,6 +77,15 @@ enum Name {
 }
 
 impl<'a> Parser<'a> {
+    fn canonical(&self, message: MessageId, written: &[u8]) -> Result<Vec<u8>> {
+        let options = BinaryOptions {
+            limits: self.options.limits,
+            check_required: false,
+            unknown_fields: true,
+        };
+        self.codec.normalize(message, written, &options)
+    }
+
     /// The fields of a message up to `close`, or to the end of the text.
     fn fields(&mut self, message: MessageId, close: Option<u8>, depth: usize) -> Result<()> {
         let (first, plans) = self.codec.fields_of(message);
@@ -397,6 +401,10 @@ impl<'a> Parser<'a> {
         let close = self.open()?;
         let mark = begin(&mut self.out);
         self.fields(message, Some(close), depth)?;
+        // What stands inside an `Any` is bytes to whoever puts the whole in canonical form later.
+        let canonical = self.canonical(message, &self.out[body(mark)..])?;
+        self.out.truncate(body(mark));
+        self.out.extend_from_slice(&canonical);
         end(&mut self.out, mark);
         Ok(())
     }
