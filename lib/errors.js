@@ -83,23 +83,19 @@ function outOfRange(name, range, value) {
 
 /** An operating-system error as Node shapes it: errno, code, syscall, and where it concerns one, address and port. */
 function systemError(errno, syscall, address, port) {
-  return fill(`${syscall} ${util.getSystemErrorName(errno)}`, errno, syscall, address, port)
+  const code = util.getSystemErrorName(errno)
+  return located(`${syscall} ${code}`, { errno, code, syscall }, address, port)
 }
 
 /** The same with the system's own words: `listen EADDRINUSE: address already in use 127.0.0.1:80`. */
 function describedSystemError(errno, syscall, address, port) {
   const [code, text] = util.getSystemErrorMap().get(errno) ?? ['UNKNOWN', 'unknown error']
-  return fill(`${syscall} ${code}: ${text}`, errno, syscall, address, port)
+  return located(`${syscall} ${code}: ${text}`, { code, errno, syscall }, address, port)
 }
 
-function fill(start, errno, syscall, address, port) {
-  let message = start
-  if (address && port > 0) message += ` ${address}:${port}`
-  else if (address) message += ` ${address}`
-  const error = new Error(message)
-  error.errno = errno
-  error.code = util.getSystemErrorName(errno)
-  error.syscall = syscall
+function located(message, properties, address, port) {
+  const where = address ? ` ${address}${port > 0 ? `:${port}` : ''}` : ''
+  const error = Object.assign(new Error(message + where), properties)
   if (address) error.address = address
   if (port) error.port = port
   return error

@@ -1,0 +1,147 @@
+'use strict'
+
+// Every byte arrives, in order, whatever the chunking: hashes over random writes, between our sockets and Node's, over TCP and
+// pipes, past slow readers. Node's own net tests would hardly notice a lost or doubled chunk.
+
+const { test } = require('node:test')
+const assert = require('node:assert')
+const crypto = require('node:crypto')
+const os = require('node:os')
+const path = require('node:path')
+const nodeNet = require('node:net')
+const { net } = require('../..')
+
+/** A small deterministic generator, so that a failure can be replayed from its seed. */
+function random(seed) {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let t = Math.imul(state ^ (state >>> 15), state | 1)
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+const ENCODINGS = ['utf8', 'latin1', 'hex', 'base64', 'utf16le']
+
+/** Sends `total` bytes in chunks of every kind, with corks, pauses and back-pressure; resolves with what was sent. */
+async function send(socket, total, next) {
+  const hash = crypto.createHash('sha256')
+  let sent = 0
+  while (sent < total) {
+    const size = next() < 0.1 ? Math.floor(next() * 300_000) : Math.floor(next() * 2_000)
+    let chunk = crypto.randomBytes(size)
+    let encoding
+    if (next() < 0.4) {
+      encoding = ENCODINGS[Math.floor(next() * ENCODINGS.length)]
+      const text = encoding === 'utf8' ? chunk.toString('latin1') + '€😀' : chunk.toString(encoding)
+      chunk = Buffer.from(text, encoding)
+      hash.update(chunk)
+      sent += chunk.length
+      chunk = text
+    } else {
+      hash.update(chunk)
+      sent += chunk.length
+    }
+    const corked = next() < 0.2
+    if (corked) socket.cork()
+    let more = socket.write(chunk, encoding)
+    if (corked) {
+      const tail = Buffer.from('tail')
+      hash.update(tail)
+      sent += tail.length
+      more = socket.write(tail)
+      socket.uncork()
+    }
+    if (!more) await new Promise((resolve) => socket.once('drain', resolve))
+    else if (next() < 0.1) await new Promise(setImmediate)
+  }
+  return { sent, digest: hash.digest('hex') }
+}
+
+/** Reads to the end, stopping now and then; resolves with what came. */
+function receive(socket, next) {
+  const hash = crypto.createHash('sha256')
+  let received = 0
+  return new Promise((resolve, reject) => {
+    socket.on('error', reject)
+    socket.on('data', (chunk) => {
+      hash.update(chunk)
+      received += chunk.length
+      if (next() < 0.02) {
+        socket.pause()
+        setTimeout(() => socket.resume(), 2)
+      }
+    })
+    socket.on('end', () => resolve({ sent: received, digest: hash.digest('hex') }))
+  })
+}
+
+async function exchange(server, client, listen, connect, seed) {
+  const next = random(seed)
+  const listener = server.createServer({ allowHalfOpen: true })
+  await new Promise((resolve) => listener.listen(listen, resolve))
+  const accepted = new Promise((resolve) => listener.once('connection', resolve))
+  const near = client.connect({ ...connect(listener), allowHalfOpen: true })
+  const far = await accepted
+  const results = Promise.all([receive(far, next), receive(near, next)])
+  const sent = await Promise.all(
+    [near, far].map(async (socket) => {
+      const result = await send(socket, 3_000_000, next)
+      socket.end()
+      return result
+    }),
+  )
+  assert.deepStrictEqual(await results, sent, `seed ${seed}`)
+  assert.strictEqual(near.bytesWritten, sent[0].sent)
+  assert.strictEqual(near.bytesRead, sent[1].sent)
+  await new Promise((resolve) => listener.close(resolve))
+}
+
+const pairs = [
+  ['ours to ours', net, net],
+  ["ours to Node's", nodeNet, net],
+  ["Node's to ours", net, nodeNet],
+]
+
+for (const [name, server, client] of pairs) {
+  test(`TCP, ${name}`, () =>
+    exchange(
+      server,
+      client,
+      { port: 0, host: '127.0.0.1' },
+      (listener) => ({ ...listener.address(), host: '127.0.0.1' }),
+      7,
+    ))
+
+  test(`pipe, ${name}`, () => {
+    const name = `ironwire-${process.pid}-${Math.random()}`
+    const pipe = process.platform === 'win32' ? `\\\\.\\pipe\\${name}` : path.join(os.tmpdir(), name)
+    return exchange(server, client, { path: pipe }, () => ({ path: pipe }), 11)
+  })
+}
+
+test('a peer that stops reading holds the writer up instead of growing its memory', async () => {
+  const server = net.createServer((peer) => {
+    peer.pause()
+    server.once('done', () => peer.destroy())
+  })
+  server.listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  const socket = net.connect(server.address().port, '127.0.0.1')
+  await new Promise((resolve) => socket.once('connect', resolve))
+  const chunk = Buffer.alloc(64 * 1024)
+  let written = 0
+  let callbacks = 0
+  while (written < 64 * 1024 * 1024) {
+    written += chunk.length
+    const more = socket.write(chunk, () => callbacks++)
+    await new Promise(setImmediate)
+    if (!more && socket.writableLength > 4 * 1024 * 1024) break
+  }
+  assert.ok(socket.writableNeedDrain)
+  assert.ok(callbacks < written / chunk.length, 'writes that have not left are not called done')
+  socket.destroy()
+  server.emit('done')
+  await new Promise((resolve) => server.close(resolve))
+})

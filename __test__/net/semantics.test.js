@@ -1,0 +1,238 @@
+'use strict'
+
+// The same scripts on Node's net and on ours, their logs compared: events, their order, error codes and messages.
+
+const { test } = require('node:test')
+const assert = require('node:assert')
+const nodeNet = require('node:net')
+const { net } = require('../..')
+
+const scenarios = {
+  'a refused connection': (net, log, done) => {
+    const socket = net.connect(1, '127.0.0.1')
+    socket.on('error', (error) => log('error', describe(error)))
+    socket.on('close', (hadError) => done(log('close', hadError)))
+  },
+
+  'a refused connection, by host name': (net, log, done) => {
+    const socket = net.connect({ port: 1, host: 'localhost', autoSelectFamily: false, family: 4 })
+    socket.on('lookup', (error, address, family) => log('lookup', error, address, family))
+    socket.on('error', (error) => log('error', describe(error)))
+    socket.on('close', (hadError) => done(log('close', hadError)))
+  },
+
+  'no such pipe': (net, log, done) => {
+    const socket = net.connect('/no/such/pipe')
+    socket.on('error', (error) => log('error', describe(error)))
+    socket.on('close', (hadError) => done(log('close', hadError)))
+  },
+
+  'a port in use': (net, log, done) => {
+    const first = net.createServer().listen(0, '127.0.0.1', () => {
+      const { port } = first.address()
+      const second = net.createServer().listen(port, '127.0.0.1')
+      second.on('error', (error) => {
+        log('error', describe(error).replaceAll(String(port), 'PORT'), second.listening)
+        first.close(() => done(log('close')))
+      })
+    })
+  },
+
+  'bad arguments': (net, log, done) => {
+    const attempts = [
+      () => net.connect(70_000),
+      () => net.connect({ port: 'x' }),
+      () => net.connect({}),
+      () => net.createServer().listen(-1),
+      () => net.createServer().listen({}),
+      () => new net.Socket({ objectMode: true }),
+      () => new net.Socket().setTimeout('soon'),
+      () => new net.Socket().write(null),
+      () => new net.Socket().write(5),
+    ]
+    for (const attempt of attempts) {
+      try {
+        attempt()
+        log('no error')
+      } catch (error) {
+        log(error.name, error.code, error.message)
+      }
+    }
+    done()
+  },
+
+  'a connection from start to end': (net, log, done) => {
+    const server = net.createServer({ allowHalfOpen: false }, (socket) => {
+      for (const event of ['data', 'end', 'finish', 'close', 'drain', 'timeout']) {
+        socket.on(event, (value) => record('server', event, String(value)))
+      }
+      socket.setEncoding('utf8')
+      socket.write('hello', () => record('server', 'written'))
+    })
+    // Which of the two ends hears of the end first is the kernel's choice: each has a log of its own.
+    const lines = { server: [], client: [] }
+    let open = 2
+    const closed = () => --open === 0 && done(log(...lines.server), log(...lines.client))
+    const record = (side, ...values) => lines[side].push(values.join(' '))
+    server.on('close', closed)
+    server.listen(0, '127.0.0.1', () => {
+      const socket = net.connect(server.address().port, '127.0.0.1')
+      socket.on('close', closed)
+      log('connecting', socket.connecting, socket.pending, socket.readyState)
+      for (const event of ['connect', 'ready', 'end', 'finish', 'close']) {
+        socket.on(event, (value) => record('client', event, String(value), socket.readyState, socket.destroyed))
+      }
+      socket.once('data', (data) => {
+        record('client', 'data', String(data), socket.bytesRead)
+        socket.end('bye', 'latin1', () => record('client', 'ended', socket.bytesWritten))
+        server.close()
+      })
+    })
+  },
+
+  'half-open sides': (net, log, done) => {
+    const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+      socket.resume()
+      socket.on('end', () => {
+        log('server end', socket.readyState)
+        setImmediate(() => socket.end('late'))
+      })
+      socket.on('close', () => server.close(() => done(log('closed'))))
+    })
+    server.listen(0, '127.0.0.1', () => {
+      const socket = net.connect({ port: server.address().port, host: '127.0.0.1', allowHalfOpen: true })
+      socket.end('x')
+      socket.on('data', (data) => log('client', String(data)))
+      socket.on('end', () => log('client end', socket.readyState))
+      socket.on('close', () => log('client close'))
+    })
+  },
+
+  'a write after the end, and after destroy': (net, log, done) => {
+    const server = net
+      .createServer((socket) => socket.resume())
+      .listen(0, '127.0.0.1', () => {
+        const socket = net.connect(server.address().port, '127.0.0.1', () => {
+          socket.end()
+          socket.write('late', (error) => log('callback', error.code))
+          socket.on('error', (error) => log('error', error.code, error.message))
+          socket.on('close', (hadError) => {
+            log('close', hadError, socket.destroyed)
+            socket.write('later', (error) => {
+              log('callback', error.code)
+              server.close(() => done())
+            })
+          })
+        })
+      })
+  },
+
+  'a reset': (net, log, done) => {
+    const server = net.createServer((socket) => {
+      socket.on('error', (error) => log('server error', describe(error)))
+      socket.on('close', (hadError) => {
+        log('server close', hadError)
+        server.close(() => done())
+      })
+      socket.write('x')
+    })
+    server.listen(0, '127.0.0.1', () => {
+      const socket = net.connect(server.address().port, '127.0.0.1')
+      socket.once('data', () => socket.resetAndDestroy())
+      socket.on('close', (hadError) => log('client close', hadError))
+    })
+  },
+
+  'an idle timeout': (net, log, done) => {
+    const server = net
+      .createServer((socket) => socket.on('error', () => {}))
+      .listen(0, '127.0.0.1', () => {
+        const socket = net.connect(server.address().port, '127.0.0.1')
+        socket.setTimeout(50, () => {
+          log('timeout', socket.timeout)
+          socket.destroy(new Error('idle'))
+        })
+        socket.on('error', (error) => log('error', error.message))
+        socket.on('close', (hadError) => {
+          log('close', hadError)
+          server.close(() => done())
+        })
+      })
+  },
+
+  'more connections than allowed': (net, log, done) => {
+    const server = net.createServer()
+    server.maxConnections = 1
+    server.on('drop', (data) => log('drop', Object.keys(data).sort().join(), data.remoteFamily))
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address()
+      const first = net.connect(port, '127.0.0.1', () => {
+        const second = net.connect(port, '127.0.0.1')
+        second.on('close', () => {
+          server.getConnections((error, count) => {
+            log('connections', error, count)
+            first.destroy()
+            server.close(() => done())
+          })
+        })
+        second.on('error', (error) => log(error.code))
+      })
+    })
+  },
+
+  'an aborted signal': (net, log, done) => {
+    const controller = new AbortController()
+    const server = net.createServer().listen({ port: 0, host: '127.0.0.1', signal: controller.signal }, () => {
+      server.on('close', () => done(log('closed', server.listening)))
+      controller.abort()
+    })
+  },
+}
+
+const describe = (error) => JSON.stringify({ ...error, message: error.message, name: error.name })
+
+function record(net, scenario) {
+  return new Promise((resolve) => {
+    const lines = []
+    scenario(
+      net,
+      (...values) => lines.push(values.join(' ')),
+      () => resolve(lines),
+    )
+  })
+}
+
+for (const [name, scenario] of Object.entries(scenarios)) {
+  test(name, async () => {
+    const expected = await record(nodeNet, scenario)
+    assert.ok(expected.length > 0)
+    assert.deepStrictEqual(await record(net, scenario), expected)
+  })
+}
+
+test('every export of node:net is there, and ours are kinds of them', () => {
+  assert.deepStrictEqual(
+    Object.keys(nodeNet).filter((key) => !(key in net)),
+    [],
+  )
+  assert.ok(new net.Socket() instanceof nodeNet.Socket)
+  assert.ok(net.Socket() instanceof net.Socket)
+  assert.ok(net.Server() instanceof nodeNet.Server)
+  assert.strictEqual(net.createServer() instanceof net.Server, true)
+})
+
+test('writes of one turn leave as one', async () => {
+  const server = nodeNet.createServer()
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const first = new Promise((resolve) => {
+    server.once('connection', (socket) => socket.once('data', (chunk) => resolve(String(chunk))))
+  })
+  const socket = net.connect(server.address().port, '127.0.0.1', () => {
+    for (const part of ['a', 'b', 'c']) socket.write(part)
+    process.nextTick(() => socket.write('d'))
+    Promise.resolve().then(() => socket.write('e'))
+  })
+  assert.strictEqual(await first, 'abcde')
+  socket.destroy()
+  server.close()
+})
