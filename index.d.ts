@@ -4,4 +4,5 @@
 export const version: string
 
 export { default as protobuf } from './lib/protobuf/index.js'
+export * as net from './lib/net/index.js'
 export * as rpc from './lib/rpc/index.js'
