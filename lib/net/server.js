@@ -7,7 +7,7 @@ const net = require('node:net')
 const { native } = require('../engine.js')
 const { describedSystemError, systemError } = require('../errors.js')
 const { Connection, Listener, PROTOCOL_RAW, open } = require('./handle.js')
-const { Socket } = require('./socket.js')
+const { Socket, kOwner } = require('./socket.js')
 
 const kReusePort = Symbol('reusePort')
 const DEFAULT_BACKLOG = 511
@@ -34,6 +34,8 @@ Server.prototype.listen = function listen(...args) {
 Server.prototype._listen2 = function (address, port, addressType, backlog, fd, flags) {
   if (this._handle) {
     // Given from outside: by cluster's primary, or to listen() itself. Its connections come as Node's handles.
+    // The cluster module finds the server through the handle when the worker disconnects.
+    this._handle[kOwner] = this
     this._handle.onconnection = (status, handle) => takeOver(this, status, handle)
     const status = this._handle.listen(backlog || DEFAULT_BACKLOG)
     if (status < 0) return fail(this, describedSystemError(status, 'listen', address, port))

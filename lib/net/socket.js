@@ -136,4 +136,4 @@ Socket.prototype.resetAndDestroy = function () {
   return this
 }
 
-module.exports = { Socket }
+module.exports = { Socket, kOwner }
