@@ -1,3 +1,5 @@
+'use strict'
+
 // npm run bench [SUBJECT...] [-- OPTIONS]: measures ironwire against what people would use instead.
 // A subject is a folder here whose index.js exports `title`, `metrics` and `run(options, notes)`; see README.md.
 
@@ -6,6 +8,7 @@ const path = require('node:path')
 const { parseArgs } = require('node:util')
 const { setup } = require('../scripts/setup.js')
 const { describeMachine } = require('./lib/machine.js')
+const { versusFastest } = require('./lib/stats.js')
 const { formatReport } = require('./lib/table.js')
 
 const subjects = fs
@@ -61,6 +64,7 @@ function parse() {
       rounds,
       seconds,
       wants: (contender) => !only || only.some((name) => contender.includes(name)),
+      oneCase: values.case ?? '',
       wantsCase: (name) => !values.case || name.includes(values.case),
     },
   }
@@ -74,6 +78,8 @@ async function main() {
     const { title, metrics, run } = require(`./${name}`)
     const notes = []
     const cases = await run(options, notes)
+    const [primary] = Object.keys(metrics)
+    for (const one of cases) one.versus = versusFastest(one.results, primary)
     const report = { subject: name, title, notes, metrics, cases }
     console.log(formatReport(report))
     reports.push(report)

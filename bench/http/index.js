@@ -1,3 +1,5 @@
+'use strict'
+
 // HTTP servers answering a constant body: each alone on a core, the load generator on another.
 // The measure is the server's CPU time per request, user and kernel: unlike the rate, it does not depend on what else the
 // machine does, and it is what a server costs.

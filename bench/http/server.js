@@ -1,3 +1,5 @@
+'use strict'
+
 // One contender's server: `node server.js NAME`. Answers every request with status 200 and the four bytes "http".
 
 const { expose } = require('../lib/child.js')

@@ -1,3 +1,5 @@
+'use strict'
+
 // A process under measurement, or one that drives it: started pinned to a core, called by name over Node's IPC channel.
 
 const { spawn } = require('node:child_process')

@@ -1,3 +1,5 @@
+'use strict'
+
 // Drives an HTTP server with keep-alive connections: with wrk, or with autocannon from npm where wrk is missing.
 
 const { execFile } = require('node:child_process')

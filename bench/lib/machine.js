@@ -1,3 +1,5 @@
+'use strict'
+
 // What the numbers were measured on, and which cores of it to use.
 
 const { execFileSync } = require('node:child_process')

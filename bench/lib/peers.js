@@ -1,3 +1,5 @@
+'use strict'
+
 // The packages that ironwire is compared with. They live in bench/node_modules, installed when a bench first needs them.
 
 const path = require('node:path')

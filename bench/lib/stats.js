@@ -1,3 +1,5 @@
+'use strict'
+
 // Medians of samples: the machine that runs a bench is seldom quiet, and a mean would show its noise.
 
 function median(samples) {
@@ -32,4 +34,17 @@ async function interleave({ contenders, rounds, sample }) {
   }))
 }
 
-module.exports = { median, summarise, interleave }
+/**
+ * How many times as fast ours is as the fastest other contender, by the median of a metric where lower is better; undefined
+ * when one of the two is missing.
+ */
+function versusFastest(results, metric) {
+  const of = (result) => result.metrics[metric].median
+  const ours = results.find((result) => result.contender === 'ironwire')
+  const others = results.filter((result) => result !== ours)
+  if (!ours || others.length === 0) return undefined
+  const fastest = others.reduce((best, result) => (of(result) < of(best) ? result : best))
+  return { contender: fastest.contender, factor: of(fastest) / of(ours) }
+}
+
+module.exports = { versusFastest, median, summarise, interleave }

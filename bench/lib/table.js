@@ -1,3 +1,5 @@
+'use strict'
+
 // Reports as aligned plain text.
 
 /** Three significant digits, thousands grouped: 0.19, 7.74, 656,000. */
@@ -26,7 +28,7 @@ function align(rows) {
  * One case of a report. The first metric is the one compared: its spread is shown, and how ours relates to each contender's
  * (ours ÷ theirs: below 1 is better where lower is better).
  */
-function formatCase({ name, note, results }, metrics) {
+function formatCase({ name, title = name, note, results, versus }, metrics) {
   const [[primary]] = Object.entries(metrics)
   const ours = results.find((result) => result.contender === 'ironwire')
   const rows = [['', ...Object.values(metrics).map((metric) => metric.title), 'spread', 'ironwire ÷ it']]
@@ -40,7 +42,8 @@ function formatCase({ name, note, results }, metrics) {
       ratio,
     ])
   }
-  return `${name}${note ? `\n  ${note}` : ''}\n${align(rows)}\n`
+  const verdict = versus ? `\n  → ${versus.factor.toFixed(2)} × as fast as ${versus.contender}, the fastest other` : ''
+  return `${title}${note ? ` (${note})` : ''}\n${align(rows)}${verdict}\n`
 }
 
 function formatReport(report) {

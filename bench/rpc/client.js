@@ -1,3 +1,5 @@
+'use strict'
+
 // One contender's client: `node client.js NAME`. Keeps a number of calls in flight on one connection for a while.
 
 const { expose } = require('../lib/child.js')

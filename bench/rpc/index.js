@@ -1,3 +1,5 @@
+'use strict'
+
 // RPC over one connection, many calls in flight: client and server are processes of their own, on a core each.
 // Every call sends 16 bytes and gets them back.
 

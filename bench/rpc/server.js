@@ -1,3 +1,5 @@
+'use strict'
+
 // One contender's server: `node server.js NAME`.
 
 const { expose } = require('../lib/child.js')

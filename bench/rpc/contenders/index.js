@@ -1,3 +1,5 @@
+'use strict'
+
 // Name to `{listen(): Promise<port>, connect(port): Promise<call(body, callback)>}`; every server answers with the body it got.
 
 module.exports = {

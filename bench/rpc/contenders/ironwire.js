@@ -1,3 +1,5 @@
+'use strict'
+
 // ironwire's own rpc: a method that gives back what it got.
 
 module.exports = {

@@ -1,3 +1,5 @@
+'use strict'
+
 // What a Node programmer writes by hand: every frame is its length, a sequence number and a body, one `socket.write` each.
 // `corked` is the same with the writes of one tick joined, which few think of.
 

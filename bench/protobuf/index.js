@@ -1,0 +1,96 @@
+'use strict'
+
+// Protobuf packages on the same values, interleaved in one process. Time is CPU time of the process, what the collector's
+// helper threads use included.
+
+const { execFile } = require('node:child_process')
+const path = require('node:path')
+const { promisify } = require('node:util')
+const { installPeers, peerVersion } = require('../lib/peers.js')
+const { interleave } = require('../lib/stats.js')
+const { names } = require('./contenders.js')
+const { buildCases } = require('./operations.js')
+
+exports.title = 'protobuf: time and memory of one operation'
+exports.metrics = {
+  time: { title: 'ns CPU/op', better: 'lower' },
+  rate: { title: 'ops/s', better: 'higher' },
+  bytes: { title: 'bytes allocated/op', better: 'lower' },
+}
+
+/** A sample here is this part of `--seconds`: there are many cases and contenders, and no connection that needs to warm up. */
+const SHARE = 0.1
+
+/**
+ * A loop of its own for each operation: in one that they shared, every call would be megamorphic. The text differs too, as V8
+ * caches functions by their source.
+ */
+function makeLoop(id) {
+  return new Function(
+    'operation',
+    'count',
+    `/* ${id} */ let last; for (let i = 0; i < count; i++) last = operation(i); return last`,
+  )
+}
+
+/** Where results go, so that no compiler can tell that nobody wants them. */
+const sink = { last: undefined }
+
+function timer(operation, id) {
+  const loop = makeLoop(id)
+  let count = 1
+  return (seconds) => {
+    const started = performance.now()
+    const before = process.cpuUsage()
+    let done = 0
+    let elapsed = 0
+    while (elapsed < seconds * 1000) {
+      const from = performance.now()
+      sink.last = loop(operation, count)
+      done += count
+      const now = performance.now()
+      // Batches of about a twentieth of the sample, so that reading the clock costs nothing.
+      if (now - from < seconds * 50) count *= 2
+      elapsed = now - started
+    }
+    const { user, system } = process.cpuUsage(before)
+    return { time: ((user + system) * 1000) / done, rate: (done / elapsed) * 1000 }
+  }
+}
+
+/** Bytes per operation of every case, from a process of its own. */
+async function memory(only, one) {
+  const flags = ['--expose-gc', '--min-semi-space-size=64', '--max-semi-space-size=64']
+  const file = path.join(__dirname, 'memory.js')
+  const { stdout } = await promisify(execFile)(process.execPath, [...flags, file, only.join('|'), one], {
+    maxBuffer: 1 << 20,
+  })
+  return JSON.parse(stdout)
+}
+
+exports.run = async ({ rounds, seconds, wants, wantsCase, oneCase = '' }, notes) => {
+  const chosen = names.filter(wants)
+  const peers = chosen.filter((name) => name !== 'ironwire')
+  if (peers.length > 0) {
+    installPeers()
+    const packages = peers.filter((name) => !name.includes(','))
+    notes.push(`peers: ${packages.map((name) => `${name} ${peerVersion(name)}`).join(', ')}`)
+  }
+  const built = await buildCases(wants, wantsCase, notes)
+  const allocated = await memory(chosen, oneCase)
+  const cases = []
+  for (const { name, title, note, operations } of built) {
+    const contenders = [...operations].map(([contender, operation]) => ({
+      name: contender,
+      sample: timer(operation, `${name}, ${contender}`),
+    }))
+    for (const { sample } of contenders) sample(seconds * SHARE)
+    const results = await interleave({ contenders, rounds, sample: ({ sample }) => sample(seconds * SHARE) })
+    for (const { contender, metrics } of results) {
+      const bytes = allocated[name]?.[contender]
+      if (bytes !== undefined) metrics.bytes = { median: bytes, min: bytes, max: bytes, samples: [bytes] }
+    }
+    cases.push({ name, title, note, results })
+  }
+  return cases
+}
