@@ -3,6 +3,6 @@
 /** The package's version. */
 export const version: string
 
-export { default as protobuf } from './lib/protobuf/index.js'
 export * as net from './lib/net/index.js'
+export { default as protobuf } from './lib/protobuf/index.js'
 export * as rpc from './lib/rpc/index.js'
