@@ -80,7 +80,9 @@ function endRound() {
 
 function drawSpark() {
   const [width, height] = [240, 56]
-  const top = Math.max(...medians) * 1.15
+  // One slow round, such as the very first, must not press all the others flat: it is cut off at the top.
+  const typical = medians.toSorted((a, b) => a - b)[medians.length >> 1]
+  const top = Math.min(Math.max(...medians) * 1.15, typical * 3)
   // One point alone draws a level line.
   const points = medians.length === 1 ? [medians[0], medians[0]] : medians
   const line = points
