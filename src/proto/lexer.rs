@@ -410,11 +410,16 @@ pub fn integer(text: &str) -> Option<u64> {
 /// The bytes of a string token, borrowed where nothing is escaped. The error is what is wrong with which escape.
 pub fn unquote<'a>(token: &Token<'a>) -> Result<Cow<'a, [u8]>, String> {
     let inner = &token.text.as_bytes()[1..token.text.len() - 1];
-    let Some(first) = memchr::memchr(b'\\', inner) else {
-        return Ok(Cow::Borrowed(inner));
-    };
-    let mut out = inner[..first].to_vec();
-    let mut rest = &inner[first..];
+    match memchr::memchr(b'\\', inner) {
+        None => Ok(Cow::Borrowed(inner)),
+        Some(_) => unescape_all(inner).map(Cow::Owned),
+    }
+}
+
+/// The bytes of a text with escape sequences.
+pub fn unescape_all(text: &[u8]) -> Result<Vec<u8>, String> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
     while let [byte, tail @ ..] = rest {
         rest = if *byte == b'\\' {
             unescape(tail, &mut out)?
@@ -425,7 +430,7 @@ pub fn unquote<'a>(token: &Token<'a>) -> Result<Cow<'a, [u8]>, String> {
             out.push(*byte);
         }
     }
-    Ok(Cow::Owned(out))
+    Ok(out)
 }
 
 /// Decodes what follows a backslash, appends it and gives the rest.

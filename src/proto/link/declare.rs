@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::features::Target;
+use super::features::{Target, flag};
 use super::{FileLinker, Result, ast};
 use crate::proto::schema::{
     Comments, Enum, EnumId, EnumValue, Features, FieldId, File, Import, Message, MessageId, NumberIndex, Options,
@@ -188,10 +188,7 @@ impl<'t> FileLinker<'_, '_, 't> {
         let mut order_by_name = order_by_number.clone();
         order_by_number.sort_by_key(|&index| values[index as usize].number);
         order_by_name.sort_by(|&a, &b| values[a as usize].name.cmp(&values[b as usize].name));
-        let allow_alias = node
-            .options
-            .iter()
-            .any(|option| option.is("allow_alias") && is_true(&option.value));
+        let allow_alias = flag(&node.options, "allow_alias", 2);
         let is_null_value = &*full_name == "google.protobuf.NullValue";
         let model = Enum {
             name: node.name.into(),

@@ -28,10 +28,6 @@ impl FileLinker<'_, '_, '_> {
                     self.check_packed(option, field)?;
                     continue;
                 }
-                "deprecated" => {
-                    field.deprecated = is_true(&option.value);
-                    continue;
-                }
                 "lazy" | "unverified_lazy" | "jstype" => {
                     self.check_kind(option, field)?;
                     continue;

@@ -298,3 +298,32 @@ fn raw_features(features: &mut Features, option: &Opt, target: Target) {
         }
     }
 }
+
+/// The value of a standard `bool` or enum option by name (written) or number (serialised): for enums, serialised only.
+pub(super) fn varint_option(options: &[Opt], name: &str, number: u32) -> Option<u64> {
+    let mut found = None;
+    for option in options {
+        match (&option.name[..], &option.value) {
+            ([part], value) if !part.extension && part.text == name => {
+                found = Some(super::declare::is_true(value) as u64)
+            }
+            ([], Const::Str(bytes)) => {
+                let mut reader = Reader::new(bytes);
+                while let Ok((field, wire_type)) = reader.tag() {
+                    match wire_type {
+                        WireType::Varint if field == number => found = reader.varint().ok(),
+                        _ if reader.skip(field, wire_type, 64).is_err() => break,
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// As [`varint_option`], for a `bool`.
+pub(super) fn flag(options: &[Opt], name: &str, number: u32) -> bool {
+    varint_option(options, name, number) == Some(1)
+}

@@ -1,7 +1,6 @@
 //! Second pass: fields and extensions: types, numbers, presence, encoding, defaults, oneofs.
 
-use super::declare::is_true;
-use super::features::Target;
+use super::features::{Target, flag, varint_option};
 use super::names::json_name;
 use super::resolve::TypeRef;
 use super::{FileLinker, Result, ast};
@@ -48,10 +47,7 @@ impl<'t> FileLinker<'_, '_, 't> {
     fn link_message(&mut self, node: &'t ast::Message<'t>, id: MessageId) -> Result<()> {
         let (full_name, features, nested) = {
             let message = &mut self.linker.schema.messages[id.index()];
-            message.message_set = node
-                .options
-                .iter()
-                .any(|option| option.is("message_set_wire_format") && is_true(&option.value));
+            message.message_set = flag(&node.options, "message_set_wire_format", 1);
             (
                 message.full_name.clone(),
                 message.features,
@@ -231,8 +227,8 @@ impl<'t> FileLinker<'_, '_, 't> {
             _ if proto3_optional => features.field_presence = FieldPresence::Explicit,
             _ => {}
         }
-        if let Some(packed) = node.options.iter().find(|option| option.is("packed")) {
-            features.packed = is_true(&packed.value);
+        if let Some(packed) = varint_option(&node.options, "packed", 2) {
+            features.packed = packed == 1;
         }
         let kind = self.field_kind(node, scope, nested, &mut features)?;
         let cardinality = match (&node.ty, node.label) {
@@ -264,7 +260,7 @@ impl<'t> FileLinker<'_, '_, 't> {
             is_extension: false,
             file: self.id,
             index: 0,
-            deprecated: false,
+            deprecated: flag(&node.options, "deprecated", 3),
             features,
             options: Options::default(),
             comments: Self::comments(&node.comments),
@@ -292,6 +288,10 @@ impl<'t> FileLinker<'_, '_, 't> {
             ast::Type::Group(index) => {
                 features.delimited = true;
                 Kind::Group(nested[*index as usize])
+            }
+            ast::Type::NamedGroup(name) => {
+                features.delimited = true;
+                Kind::Group(self.resolve_message(scope.name, name, node.type_position)?)
             }
             ast::Type::Named(name) => match self.resolve_type(scope.name, name, node.type_position)? {
                 TypeRef::Enum(id) => Kind::Enum(id),
@@ -341,7 +341,7 @@ impl<'t> FileLinker<'_, '_, 't> {
         if self.lenient() || in_entry {
             return Ok(());
         }
-        let is_group = matches!(node.ty, ast::Type::Group(_));
+        let is_group = matches!(node.ty, ast::Type::Group(_) | ast::Type::NamedGroup(_));
         let message = match (self.tree.edition, node.label) {
             (Edition::Proto2, None) if !is_map && node.oneof.is_none() => {
                 "expected \"required\", \"optional\" or \"repeated\" before the type of a proto2 field"
@@ -363,7 +363,6 @@ impl<'t> FileLinker<'_, '_, 't> {
     }
 
     fn check_presence(&self, node: &ast::Field, field: &Field) -> Result<()> {
-        let written = |value: &str| node.options.iter().any(|option| writes_presence(option, value));
         let implicit = field.features.field_presence == FieldPresence::Implicit;
         if let (Kind::Enum(id), false, true) = (field.kind, field.has_presence, implicit) {
             let enumeration = &self.linker.schema[id];
@@ -385,33 +384,59 @@ impl<'t> FileLinker<'_, '_, 't> {
             );
             return Err(self.error(node.type_position, message));
         }
+        let in_entry = field.scope.is_some_and(|id| self.linker.schema[id].is_map_entry);
+        match in_entry {
+            true => Ok(()),
+            false => self.check_written_features(node, field),
+        }
+    }
+
+    /// Features written on a field must make sense for it; inherited ones need not.
+    fn check_written_features(&self, node: &ast::Field, field: &Field) -> Result<()> {
         let singular = matches!(field.cardinality, Cardinality::Optional | Cardinality::Required);
-        if written("IMPLICIT") && (field.kind.message().is_some() || field.oneof.is_some() || !singular) {
-            return Err(self.error(
-                node.position,
-                "implicit presence is for singular scalar fields outside of oneofs",
-            ));
+        let is_message = field.kind.message().is_some();
+        let mut wrong = None;
+        for (name, value) in node.options.iter().flat_map(written_features) {
+            wrong = wrong.or(match (name, value) {
+                ("field_presence", _) if field.oneof.is_some() => Some("fields of a oneof have presence in any case"),
+                ("field_presence", _) if !singular => Some("repeated fields and maps have no presence"),
+                ("field_presence", "IMPLICIT") if is_message => Some("message fields cannot have implicit presence"),
+                ("repeated_field_encoding", _) if singular => Some("repeated_field_encoding is for repeated fields"),
+                ("repeated_field_encoding", "PACKED") if !field.kind.is_packable() => {
+                    Some("only repeated fields of numbers, bools and enums can be packed")
+                }
+                ("utf8_validation", _) if field.kind != Kind::String && !field.is_map() => {
+                    Some("utf8_validation is for strings")
+                }
+                ("message_encoding", _) if !is_message || field.is_map() => {
+                    Some("message_encoding is for message fields")
+                }
+                _ => None,
+            });
         }
-        if written("LEGACY_REQUIRED") && (field.oneof.is_some() || !singular) {
-            return Err(self.error(node.position, "only singular fields outside of oneofs can be required"));
+        match wrong {
+            Some(message) => Err(self.error(node.position, message)),
+            None => Ok(()),
         }
-        if written("EXPLICIT") && !singular {
-            return Err(self.error(node.position, "repeated fields and maps have no presence"));
-        }
-        Ok(())
     }
 }
 
-/// `features.field_presence = …` on a field, in either notation.
-fn writes_presence(option: &ast::Opt, wanted: &str) -> bool {
-    let names = option.name.iter().map(|part| &*part.text).collect::<Vec<_>>();
-    match (&names[..], &option.value) {
-        (["features", "field_presence"], ast::Const::Ident(value)) => value == wanted,
-        (["features"], ast::Const::Message(fields)) => fields.iter().any(|field| {
-            matches!(field.name, ast::TextName::Field("field_presence"))
-                && matches!(&field.value, ast::Const::Ident(value) if value == wanted)
-        }),
-        _ => false,
+/// The features that an option sets, by name and value, in either notation.
+fn written_features<'n>(option: &'n ast::Opt) -> Vec<(&'n str, &'n str)> {
+    let value = |value: &'n ast::Const| match value {
+        ast::Const::Ident(word) => &**word,
+        _ => "",
+    };
+    match (&option.name[..], &option.value) {
+        ([head, feature], constant) if head.text == "features" => vec![(&feature.text, value(constant))],
+        ([head], ast::Const::Message(fields)) if head.text == "features" => fields
+            .iter()
+            .filter_map(|field| match field.name {
+                ast::TextName::Field(name) => Some((name, value(&field.value))),
+                _ => None,
+            })
+            .collect(),
+        _ => Vec::new(),
     }
 }
 

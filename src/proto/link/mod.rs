@@ -27,6 +27,8 @@ use super::parser::{ast, parse};
 use super::schema::{FileId, Import, ImportKind, MessageId, Position, Schema};
 use super::wkt;
 
+pub(super) use names::json_name;
+
 type Result<T> = std::result::Result<T, Error>;
 
 /// Gives the source of a file by its name. `Ok(None)`: there is no such file; `Err`: why it cannot be read.
@@ -38,8 +40,15 @@ pub type Resolver<'r> = dyn FnMut(&str) -> std::result::Result<Option<String>, S
 /// have, the built-in ones are taken. The error names file, line and column.
 pub fn compile(roots: &[&str], options: &CompileOptions, resolve: &mut Resolver) -> Result<Schema> {
     let mut linker = Linker::new(options);
+    let mut provide = |name: &str| resolve(name).map(|source| source.map(Source::Text));
     for root in roots {
-        linker.load(root, resolve, None)?;
+        if linker.load(root, &mut provide, None)?.is_none() {
+            return Err(Error::new(
+                "",
+                Position::default(),
+                format!("file {root:?} was not found"),
+            ));
+        }
     }
     Ok(linker.schema)
 }
@@ -47,9 +56,21 @@ pub fn compile(roots: &[&str], options: &CompileOptions, resolve: &mut Resolver)
 /// Compiles one text, under the name that errors and descriptors will give it, and all it imports into a schema.
 pub fn compile_source(name: &str, source: &str, options: &CompileOptions, resolve: &mut Resolver) -> Result<Schema> {
     let mut linker = Linker::new(options);
-    linker.load_text(name, source, resolve)?;
+    let mut provide = |name: &str| resolve(name).map(|source| source.map(Source::Text));
+    linker.load_text(name, source, &mut provide)?;
     Ok(linker.schema)
 }
+
+/// A file that is to be linked.
+pub(super) enum Source<'s> {
+    /// Its text.
+    Text(String),
+    /// Its syntax tree, made from a descriptor.
+    Tree(Box<ast::File<'s>>),
+}
+
+/// Gives a file by its name.
+type Provider<'p, 's> = dyn FnMut(&str) -> std::result::Result<Option<Source<'s>>, String> + 'p;
 
 /// What has been linked, and what later files need to know of it.
 pub(super) struct Linker<'o> {
@@ -97,10 +118,10 @@ impl<'o> Linker<'o> {
     }
 
     /// Loads a file by name, unless it is loaded. `importer` is where it is imported, for errors.
-    fn load(
+    pub(super) fn load(
         &mut self,
         name: &str,
-        resolve: &mut Resolver,
+        provide: &mut Provider,
         importer: Option<(&str, Position)>,
     ) -> Result<Option<FileId>> {
         if let Some(&id) = self.files.get(name) {
@@ -121,17 +142,18 @@ impl<'o> Linker<'o> {
                 format!("File recursively imports itself: {cycle}"),
             ));
         }
-        let answer = resolve(name);
+        let answer = provide(name);
         let built_in = wkt::source(name);
         match (answer, built_in) {
-            (Ok(Some(source)), _) => self.load_text(name, &source, resolve).map(Some),
-            (_, Some(source)) => self.load_text(name, source, resolve).map(Some),
+            (Ok(Some(Source::Text(source))), _) => self.load_text(name, &source, provide).map(Some),
+            (Ok(Some(Source::Tree(tree))), _) => self.load_tree(name, &tree, provide).map(Some),
+            (_, Some(source)) => self.load_text(name, source, provide).map(Some),
             (Ok(None), None) => Ok(None),
             (Err(reason), None) => Err(Error::new(file, position, format!("cannot load {name:?}: {reason}"))),
         }
     }
 
-    fn load_text(&mut self, name: &str, source: &str, resolve: &mut Resolver) -> Result<FileId> {
+    fn load_text(&mut self, name: &str, source: &str, provide: &mut Provider) -> Result<FileId> {
         let limits = &self.options.limits;
         self.source_bytes += source.len();
         if self.source_bytes > limits.source_bytes {
@@ -139,11 +161,11 @@ impl<'o> Linker<'o> {
             return Err(Error::new(name, Position::default(), message));
         }
         let tree = parse(name, source, self.options)?;
-        self.load_tree(name, &tree, resolve)
+        self.load_tree(name, &tree, provide)
     }
 
     /// Loads what a file imports, then links it.
-    pub(super) fn load_tree(&mut self, name: &str, tree: &ast::File, resolve: &mut Resolver) -> Result<FileId> {
+    fn load_tree(&mut self, name: &str, tree: &ast::File, provide: &mut Provider) -> Result<FileId> {
         let limits = &self.options.limits;
         if self.stack.len() >= limits.import_depth {
             let message = format!("imports are nested more than {} deep", limits.import_depth);
@@ -152,7 +174,7 @@ impl<'o> Linker<'o> {
         self.stack.push(name.into());
         let mut imports = Vec::with_capacity(tree.imports.len());
         for import in &tree.imports {
-            let file = self.load(&import.name, resolve, Some((name, import.position)))?;
+            let file = self.load(&import.name, provide, Some((name, import.position)))?;
             // npm protocol-buffers without a `resolveImport` goes without imports altogether.
             if file.is_none() && import.kind != ImportKind::Option && !self.options.lenient {
                 let message = format!("imported file {:?} was not found", import.name);

@@ -1,7 +1,7 @@
 //! Derived names.
 
 /// The JSON name of a field: underscores go, the letter after one is upper-cased.
-pub(super) fn json_name(name: &str) -> Box<str> {
+pub(in crate::proto) fn json_name(name: &str) -> Box<str> {
     if !name.contains('_') {
         return name.into();
     }

@@ -1,6 +1,6 @@
 //! Third pass: services.
 
-use super::features::Target;
+use super::features::{Target, varint_option};
 use super::{FileLinker, Result, ast};
 use crate::proto::schema::{Idempotency, Method, Options, Service, ServiceId, Symbol};
 
@@ -61,6 +61,10 @@ fn idempotency(method: &ast::Method) -> Idempotency {
     match option.map(|option| &option.value) {
         Some(ast::Const::Ident(word)) if word == "NO_SIDE_EFFECTS" => Idempotency::NoSideEffects,
         Some(ast::Const::Ident(word)) if word == "IDEMPOTENT" => Idempotency::Idempotent,
-        _ => Idempotency::Unknown,
+        _ => match varint_option(&method.options, "", 34) {
+            Some(1) => Idempotency::NoSideEffects,
+            Some(2) => Idempotency::Idempotent,
+            _ => Idempotency::Unknown,
+        },
     }
 }

@@ -85,6 +85,8 @@ pub enum Type<'a> {
     Scalar(Kind),
     /// A message or an enum, as written.
     Named(Cow<'a, str>),
+    /// A group whose message is named, as descriptors have it.
+    NamedGroup(Cow<'a, str>),
     /// The index of the group's message among those of the scope.
     Group(u32),
     /// The index of the entry message among those of the scope.
@@ -155,7 +157,7 @@ pub struct MethodType<'a> {
 }
 
 /// One `name = value` of an option statement or a bracketed list.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Opt<'a> {
     pub name: Vec<NamePart<'a>>,
     pub value: Const<'a>,
@@ -171,14 +173,14 @@ impl Opt<'_> {
 }
 
 /// `deprecated`, or `(pkg.custom)`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct NamePart<'a> {
     pub text: Cow<'a, str>,
     pub extension: bool,
 }
 
 /// A constant.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Const<'a> {
     /// A name: an enum value, `true`, `inf`.
     Ident(Cow<'a, str>),
@@ -212,7 +214,7 @@ impl Const<'_> {
 }
 
 /// One field of a text-format message.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct TextField<'a> {
     pub name: TextName<'a>,
     pub value: Const<'a>,
@@ -220,7 +222,7 @@ pub struct TextField<'a> {
     pub value_position: Position,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum TextName<'a> {
     Field(&'a str),
     /// `[pkg.extension]`.

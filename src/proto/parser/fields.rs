@@ -56,6 +56,19 @@ impl<'a> Parser<'a, '_> {
         };
         self.field_number(&mut field)?;
         field.options = self.bracketed_options()?;
+        if let Type::Map(index) = field.ty {
+            // Features of a map, such as the validation of strings, hold for its keys and values.
+            let features = || {
+                field
+                    .options
+                    .iter()
+                    .filter(|option| option.name[0].text == "features")
+                    .cloned()
+            };
+            for part in &mut messages[index as usize].fields {
+                part.options = features().collect();
+            }
+        }
         if !self.at(b';') {
             return Err(self.expected("\";\" or \"[\" after the field number"));
         }
@@ -64,6 +77,9 @@ impl<'a> Parser<'a, '_> {
     }
 
     fn label(&mut self) -> Result<Option<Label>> {
+        if self.at(b'.') {
+            return Ok(None);
+        }
         if self.token.kind != TokenKind::Ident {
             return Err(self.expected("a field, or another statement of the message"));
         }
