@@ -1,0 +1,22 @@
+// The errors of the HTTP server, with Node's codes and wording.
+
+'use strict'
+
+/** What a request gets when its connection ends before the answer. */
+function aborted() {
+  const error = new Error('aborted')
+  error.code = 'ECONNRESET'
+  return error
+}
+
+/** A refusal of the parser: `code` is `HPE_…`. */
+function parseError(code, reason, bytesParsed, rawPacket) {
+  const error = new Error(`Parse Error: ${reason}`)
+  error.code = code
+  error.reason = reason
+  error.bytesParsed = bytesParsed
+  error.rawPacket = rawPacket
+  return error
+}
+
+module.exports = { aborted, parseError }

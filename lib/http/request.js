@@ -1,0 +1,206 @@
+// A request as the handler first sees it: method, URL, and one string for all headers.
+//
+// `LeanRequest` is not a stream yet. Its prototype stands on `http.IncomingMessage.prototype`, and every property that the
+// core constructor would have set is an accessor there: the first touch turns the object, in place, into the genuine core
+// object (`widen`), with the core constructor run and the core prototype under it. A handler that only answers never pays.
+
+'use strict'
+
+const { IncomingMessage } = require('node:http')
+const { lean, defineWidening } = require('./widen')
+const { aborted } = require('./errors')
+
+const kHead = Symbol('head')
+const kRaw = Symbol('raw headers')
+const kHeaders = Symbol('headers')
+const kFlags = Symbol('flags')
+
+/** Bits of the flags that the parser reports (src/http1/conn.rs), and of our own above them. */
+const flag = {
+  KEEP_ALIVE: 1,
+  HAS_BODY: 2,
+  UPGRADE: 4,
+  EXPECT: 8,
+  HOST: 16,
+  /** The body has arrived in full. */
+  COMPLETE: 1 << 16,
+  /** Nobody will read the body any more. */
+  DUMPED: 1 << 17,
+  /** The connection went away before the request was answered. */
+  ABORTED: 1 << 18,
+}
+
+/** Node's limit where `maxHeadersCount` is not set. */
+const MAX_HEADERS = 2000
+
+/**
+ * `head` is `name\0value\0name\0value…`; `version` is `major << 8 | minor`.
+ */
+function LeanRequest(connection, method, url, version, flags, head) {
+  this.method = method
+  this.url = url
+  this[lean] = connection
+  this[kFlags] = flags | (version << 20)
+  this[kHead] = head
+  this[kRaw] = null
+  this[kHeaders] = null
+}
+
+function rawHeaders(req) {
+  if (req[kRaw] === null) req[kRaw] = req[kHead] === '' ? [] : req[kHead].split('\0')
+  return req[kRaw]
+}
+
+/** How many elements of `rawHeaders` become `headers`. */
+function headerPairs(req, raw) {
+  const limit = req[lean].server.maxHeadersCount
+  const pairs = (typeof limit === 'number' ? limit : MAX_HEADERS) * 2
+  return pairs > 0 ? Math.min(raw.length, pairs) : raw.length
+}
+
+/** Lower-cased header names; names come from peers, so the table is bounded. */
+const lowerCased = new Map()
+function lowerCase(name) {
+  let lower = lowerCased.get(name)
+  if (lower === undefined) {
+    lower = name.toLowerCase()
+    if (lowerCased.size < 1024 && name.length < 64) lowerCased.set(name, lower)
+  }
+  return lower
+}
+
+/** Node's rules for repeated headers are core's own method; a name seen for the first time needs none of them. */
+function parseHeaders(req) {
+  const raw = rawHeaders(req)
+  const pairs = headerPairs(req, raw)
+  const headers = {}
+  for (let i = 0; i < pairs; i += 2) {
+    const name = lowerCase(raw[i])
+    if (headers[name] === undefined && name !== 'set-cookie') headers[name] = raw[i + 1]
+    else IncomingMessage.prototype._addHeaderLine.call(joining(req), raw[i], raw[i + 1], headers)
+  }
+  return headers
+}
+
+/** What core's method reads from its receiver. */
+function joining(req) {
+  return { joinDuplicateHeaders: req[lean].server.joinDuplicateHeaders }
+}
+
+LeanRequest.prototype = Object.create(IncomingMessage.prototype, {
+  headers: {
+    configurable: true,
+    get() {
+      if (this[kHeaders] === null) this[kHeaders] = parseHeaders(this)
+      return this[kHeaders]
+    },
+    set(headers) {
+      this[kHeaders] = headers
+    },
+  },
+  rawHeaders: {
+    configurable: true,
+    get() {
+      return rawHeaders(this)
+    },
+    set(raw) {
+      this[kRaw] = raw
+    },
+  },
+  httpVersion: {
+    configurable: true,
+    get() {
+      return `${this.httpVersionMajor}.${this.httpVersionMinor}`
+    },
+  },
+  httpVersionMajor: {
+    configurable: true,
+    get() {
+      return this[kFlags] >>> 24
+    },
+  },
+  httpVersionMinor: {
+    configurable: true,
+    get() {
+      return (this[kFlags] >>> 20) & 15
+    },
+  },
+  socket: {
+    configurable: true,
+    get() {
+      return this[lean].getSocket()
+    },
+  },
+})
+
+/** Turns a lean request into the genuine core object. */
+function widen(req) {
+  const connection = req[lean]
+  Object.setPrototypeOf(req, IncomingMessage.prototype)
+  req[lean] = null
+  const flags = req[kFlags]
+  const { url, method } = req
+  IncomingMessage.call(req, connection.getSocket())
+  fill(req, connection, method, url, flags >>> 24, (flags >>> 20) & 15, req[kHead], req[kRaw])
+  if (req[kHeaders] !== null) req.headers = req[kHeaders]
+  if ((flags & flag.HAS_BODY) === 0 || flags & flag.COMPLETE) complete(req, '')
+  if (flags & flag.DUMPED) req._dump()
+  if (flags & flag.ABORTED) req.destroy(aborted())
+}
+
+/** Gives a core object what the parser read. */
+function fill(req, connection, method, url, major, minor, head, raw) {
+  const { server } = connection
+  req.method = method
+  req.url = url
+  req.httpVersionMajor = major
+  req.httpVersionMinor = minor
+  req.httpVersion = `${major}.${minor}`
+  req.joinDuplicateHeaders = server.joinDuplicateHeaders
+  raw ??= head === '' ? [] : head.split('\0')
+  const limit = server.maxHeadersCount
+  const pairs = (typeof limit === 'number' ? limit : MAX_HEADERS) * 2
+  req._addHeaderLines(raw, pairs > 0 ? Math.min(raw.length, pairs) : raw.length)
+}
+
+/** The body is complete; `trailers` has the form of a head. */
+function complete(req, trailers) {
+  if (req[lean]) {
+    if (trailers === '') {
+      req[kFlags] |= flag.COMPLETE
+      return
+    }
+    widen(req)
+  }
+  req.complete = true
+  if (trailers !== '') {
+    const raw = trailers.split('\0')
+    req._addHeaderLines(raw, raw.length)
+  }
+  req.push(null)
+}
+
+/** Body bytes; returns whether the request wants more of them now. */
+function deliver(req, chunk) {
+  if (req[lean]) {
+    if (req[kFlags] & flag.DUMPED) return true
+    widen(req)
+  }
+  return req._dumped || req.push(chunk)
+}
+
+/** The response is out: what is left of the body is of no interest, unless somebody reads it. */
+function dump(req) {
+  if (req[lean]) req[kFlags] |= flag.DUMPED
+  else if (!req._consuming && !req._readableState.resumeScheduled) req._dump()
+}
+
+/** The connection is gone before the answer. */
+function abort(req) {
+  if (req[lean]) req[kFlags] |= flag.ABORTED
+  else req.destroy(aborted())
+}
+
+defineWidening(LeanRequest.prototype, new IncomingMessage(null), widen)
+
+module.exports = { LeanRequest, flag, kFlags, widenRequest: widen, fill, complete, deliver, dump, abort }
