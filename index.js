@@ -6,3 +6,4 @@ exports.version = require('./package.json').version
 exports.net = require('./lib/net')
 exports.rpc = require('./lib/rpc')
 exports.protobuf = require('./lib/protobuf')
+exports.http = require('./lib/http')

@@ -3,7 +3,8 @@
 // The environment's native engine, started once, and the table that leads from its ids back to JavaScript objects.
 //
 // An owner is any object with `id` and the methods of the events that can reach it: onConnection(id | errno),
-// onConnected(status), onRead(length | errno, memory, offset), onFrames(count, slab), onDrain(), onWriteError(errno), onShutdown(status), onClose().
+// onConnected(status), onRead(length | errno, memory, offset), onFrames(count, slab), onHttp(events, text, body), onDrain(),
+// onWriteError(errno), onShutdown(status), onClose().
 
 const binding = require('../binding.js')
 
@@ -40,6 +41,9 @@ const native = binding.startEngine({
   },
   onShutdown(id, status) {
     ownerOf(id)?.onShutdown(status)
+  },
+  onHttp(id, events, text, body) {
+    ownerOf(id)?.onHttp(events, text, body)
   },
   onClose(id) {
     const owner = ownerOf(id)

@@ -2,6 +2,8 @@
 
 'use strict'
 
+const { makeError } = require('../errors.js')
+
 /** What a request gets when its connection ends before the answer. */
 function aborted() {
   const error = new Error('aborted')
@@ -19,4 +21,9 @@ function parseError(code, reason, bytesParsed, rawPacket) {
   return error
 }
 
-module.exports = { aborted, parseError }
+/** A request took longer than `headersTimeout` or `requestTimeout`. */
+function requestTimeout() {
+  return makeError(Error, 'ERR_HTTP_REQUEST_TIMEOUT', 'Request timeout', requestTimeout)
+}
+
+module.exports = { aborted, parseError, requestTimeout }

@@ -201,6 +201,6 @@ function abort(req) {
   else req.destroy(aborted())
 }
 
-defineWidening(LeanRequest.prototype, new IncomingMessage(null), widen)
+defineWidening(LeanRequest.prototype, new IncomingMessage(null), ['method', 'url'], widen)
 
 module.exports = { LeanRequest, flag, kFlags, widenRequest: widen, fill, complete, deliver, dump, abort }

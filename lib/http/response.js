@@ -284,8 +284,7 @@ Object.defineProperty(LeanResponse.prototype, 'statusMessage', {
 })
 
 const sample = new ServerResponse({ method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} })
-defineWidening(LeanResponse.prototype, sample, widen)
-delete LeanResponse.prototype.req
+defineWidening(LeanResponse.prototype, sample, ['req'], widen)
 
 /** The lean response's connection is gone. */
 function closeLean(res) {

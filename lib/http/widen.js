@@ -9,13 +9,13 @@ const lean = Symbol('ironwire.lean')
 const EVENTS = new Set(['_events', '_eventsCount', '_maxListeners'])
 
 /**
- * For every own property of `sample`, a core object, that `prototype` does not answer itself: an accessor that first runs
- * `widen(this)`, after which the property is the object's own.
+ * For every own property of `sample`, a core object, that neither `prototype` nor the lean object itself (`own`) has: an
+ * accessor that first runs `widen(this)`, after which the property is the object's own.
  */
-function defineWidening(prototype, sample, widen) {
+function defineWidening(prototype, sample, own, widen) {
   for (const key of Reflect.ownKeys(sample)) {
     const mine = Object.getOwnPropertyDescriptor(prototype, key)
-    if (EVENTS.has(key) || (typeof key === 'symbol' && key.description === 'kCapture')) continue
+    if (own.includes(key) || EVENTS.has(key) || (typeof key === 'symbol' && key.description === 'kCapture')) continue
     Object.defineProperty(prototype, key, {
       configurable: true,
       get:

@@ -6,6 +6,7 @@
 //! Writes gather in a connection's [`Out`] and leave together: at the end of the read event that caused them, or before the loop
 //! waits for I/O, whichever comes first.
 
+use super::http::{self, Http};
 use super::raw::{Args, Callbacks, Env, Functions, Outcome, SharedBytes, Teardown, Value};
 use super::rpc::{self, Frames};
 use crate::rpc::Splitter;
@@ -33,9 +34,11 @@ pub enum Callback {
     Shutdown,
     /// `(id)`: the handle is closed, the id stale.
     Close,
+    /// `(id, events, text, body | undefined)`: requests, see [`super::http`].
+    Http,
 }
 
-const CALLBACKS: [&str; 8] = [
+const CALLBACKS: [&str; 9] = [
     "onConnection",
     "onConnected",
     "onRead",
@@ -44,6 +47,7 @@ const CALLBACKS: [&str; 8] = [
     "onWriteError",
     "onShutdown",
     "onClose",
+    "onHttp",
 ];
 
 /// Pending output that is written at once instead of at the end of the turn: a socket buffer's worth, beyond which gathering
@@ -68,6 +72,8 @@ pub enum Protocol {
     Raw,
     /// Splits them into RPC frames.
     Frames(Box<Splitter>),
+    /// Parses requests and hands those to JavaScript.
+    Http(Box<Http>),
 }
 
 impl Protocol {
@@ -211,6 +217,8 @@ pub struct Engine {
     inbox: RefCell<Inbox>,
     /// Where RPC frames are laid out, once `lib/rpc` has asked for it.
     pub frames: RefCell<Option<Frames>>,
+    /// What HTTP connections share.
+    pub(super) http: RefCell<http::Scratch>,
     /// Connections with output to flush before the loop waits.
     dirty: RefCell<Vec<u32>>,
     prepare: RefCell<Option<Prepare>>,
@@ -232,6 +240,7 @@ pub fn start(env: Env, callbacks: Value, register: impl FnOnce(&mut Functions<En
         callbacks: Callbacks::new(env, callbacks, CALLBACKS),
         inbox: RefCell::default(),
         frames: RefCell::default(),
+        http: RefCell::default(),
         dirty: RefCell::default(),
         prepare: RefCell::default(),
         reading: Cell::new(None),
@@ -450,11 +459,6 @@ impl Engine {
         })
     }
 
-    fn speaks_frames(&self, id: u32) -> bool {
-        self.connection(id, |connection| matches!(connection.protocol, Protocol::Frames(_)))
-            .unwrap_or(false)
-    }
-
     /// Tells JavaScript that nothing more can be read, `UV_EOF` included.
     pub fn read_failed(&self, id: u32, error: Errno) {
         self.call(Callback::Read, |env| {
@@ -462,7 +466,8 @@ impl Engine {
         });
     }
 
-    fn read_raw(&self, id: u32, bytes: &[u8]) {
+    /// Hands bytes to JavaScript as they are.
+    pub fn read_raw(&self, id: u32, bytes: &[u8]) {
         self.call(Callback::Read, |env| {
             let large = bytes.len() >= LARGE_READ;
             let placed = if large { None } else { self.place(bytes) };
@@ -472,6 +477,16 @@ impl Engine {
             };
             [env.int(id as i32), env.int(bytes.len() as i32), memory, env.int(offset)]
         });
+    }
+
+    /// Who takes the bytes that a connection reads.
+    fn reader(&self, id: u32) -> fn(&Engine, u32, &[u8]) {
+        self.connection(id, |connection| match connection.protocol {
+            Protocol::Raw => Engine::read_raw as fn(&Engine, u32, &[u8]),
+            Protocol::Frames(_) => rpc::read,
+            Protocol::Http(_) => http::read,
+        })
+        .unwrap_or(Engine::read_raw)
     }
 
     fn report(&self, callback: Callback, id: u32, result: Result<(), Errno>) {
@@ -497,8 +512,7 @@ impl Events for Engine {
         self.env.guard(|| {
             self.reading.set(Some(token));
             match result {
-                Ok(bytes) if self.speaks_frames(token) => rpc::read(self, token, bytes),
-                Ok(bytes) => self.read_raw(token, bytes),
+                Ok(bytes) => self.reader(token)(self, token, bytes),
                 Err(error) => self.read_failed(token, error),
             }
         });

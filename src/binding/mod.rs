@@ -1,6 +1,7 @@
 //! The Node-API surface: the only Rust that names napi.
 
 mod engine;
+mod http;
 mod net;
 mod proto;
 mod raw;
@@ -24,6 +25,7 @@ pub fn start_engine(env: &napi::Env, callbacks: raw::Value) -> napi::Result<raw:
     engine::start(raw::Env::from(env), callbacks, |functions| {
         net::register(functions);
         rpc::register(functions);
+        http::register(functions);
     })
     .ok_or_else(|| napi::Error::from_reason("ironwire: this environment has no event loop"))
 }

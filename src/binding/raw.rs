@@ -324,6 +324,13 @@ impl SharedBytes {
         self.copy_in(index * 4, &value.to_ne_bytes());
     }
 
+    /// Writes consecutive 32-bit words from `index` on.
+    pub fn copy_words(&self, index: usize, words: &[u32]) {
+        // SAFETY: every `u32` is four initialised bytes.
+        let bytes = unsafe { std::slice::from_raw_parts(words.as_ptr().cast::<u8>(), size_of_val(words)) };
+        self.copy_in(index * 4, bytes);
+    }
+
     /// Reads the 32-bit word at `index`.
     pub fn word(&self, index: usize) -> u32 {
         assert!(index < self.length / 4, "table overrun");

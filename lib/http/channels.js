@@ -1,0 +1,10 @@
+// Node's diagnostics channels of its HTTP server.
+
+'use strict'
+
+const { channel } = require('node:diagnostics_channel')
+
+module.exports = {
+  requestStart: channel('http.server.request.start'),
+  responseFinish: channel('http.server.response.finish'),
+}

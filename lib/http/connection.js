@@ -1,0 +1,615 @@
+// One HTTP connection: requests come in as batches of events, responses leave in order.
+//
+// It is the handle of its socket at the same time (`socket._handle`), and the socket is made only when somebody asks for it.
+// As long as nobody does and every response is lean, a request costs one call of the handler and one of `respond`.
+
+'use strict'
+
+const { IncomingMessage, ServerResponse } = require('node:http')
+const { native } = require('../engine.js')
+const { systemError } = require('../errors.js')
+const { Connection } = require('../net/handle.js')
+const { lean } = require('./widen')
+const { parseError, requestTimeout } = require('./errors')
+const { LeanRequest, flag, kFlags, fill, complete, deliver, dump, abort } = require('./request')
+const { LeanResponse, wire, widenResponse, prepare, responseOptions, closeLean } = require('./response')
+const channels = require('./channels')
+
+const METHODS = native.httpMethods().split(' ')
+const ERRORS = native.httpErrors().split('\n')
+
+/** The table of events that Rust fills; see src/binding/http.rs and src/http1/conn.rs. */
+const words = new Uint32Array(native.httpTable())
+const CURSOR = 0
+const TAKEN = 1
+const NOW = 2
+const BODY_START = 3
+const CONSUMED = 4
+const FIRST_EVENT = 8
+const EVENT_WORDS = 8
+const REQUEST = 1
+const BODY = 2
+const END = 3
+
+const UV_EOF = -4095
+const TEXT = 1 << 14
+const BYTES = 1 << 15
+
+const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i
+
+/** Lean responses that ended, until their listeners (if any) have been told. */
+const ended = []
+let batching = false
+
+class HttpConnection extends Connection {
+  constructor(id, server) {
+    super(id)
+    this.server = server
+    /** The response whose turn it is. */
+    this.current = null
+    /** Responses to pipelined requests behind it. */
+    this.outgoing = []
+    /** Bytes that those hold back. */
+    this.outgoingData = 0
+    /** The request whose body is arriving. */
+    this.incoming = null
+    this.requests = 0
+    /** When the connection last became idle (the table's clock); 0 while it is not. */
+    this.idleSince = 0
+    /** Reading has stopped until responses have left. */
+    this.paused = false
+    /** Our side is ended or ending: nothing can be sent past the socket. */
+    this.ending = false
+    this.keepAliveSet = false
+    this.onPendingData = onPendingDataNothing
+    this.highWaterMark = server.highWaterMark ?? 64 * 1024
+    server.connections.add(this)
+    this.reading = true
+    native.httpAttach(id, server.maxHeaderSize || defaultMaxHeaderSize())
+  }
+
+  // --- from the engine
+
+  onHttp(count, text, body) {
+    this.socket?._unrefTimer()
+    batching = true
+    for (let event = words[CURSOR]; event < count; event = words[CURSOR]) {
+      words[CURSOR] = event + 1
+      const at = FIRST_EVENT + event * EVENT_WORDS
+      const kind = words[at] & 0xff
+      if (kind === REQUEST) this.onRequest(at, text, body)
+      else if (kind === BODY) this.onBody(at, body)
+      else if (kind === END) this.onEnd(at, text)
+      else this.onParseError(words[at + 1], words[at + 2], body)
+    }
+    batching = false
+    if (ended.length > 0) settleEnded()
+  }
+
+  onRequest(at, text, body) {
+    if (this.closing) return
+    const kind = words[at]
+    const flags = words[at + 1]
+    const from = words[at + 2]
+    const urlEnd = from + words[at + 3]
+    const method = METHODS[(kind >>> 8) & 0xff]
+    const version = kind >>> 16
+    const url = text.substring(from, urlEnd)
+    const head = text.substring(urlEnd + 1, from + words[at + 4])
+    const { server } = this
+    this.idleSince = 0
+    if (this.keepAliveSet) this.stopKeepAliveTimer()
+    // One request in a hundred needs more than this.
+    if (version !== 0x101 || (flags & (flag.UPGRADE | flag.EXPECT | flag.HOST)) !== flag.HOST || server.isSpecial()) {
+      this.onSpecialRequest(method, url, version, flags, head, body)
+      return
+    }
+    const req = new LeanRequest(this, method, url, version, flags, head)
+    if (flags & flag.HAS_BODY) this.incoming = req
+    const res = new LeanResponse(this, req)
+    this.queue(res)
+    const handler = server._events.request
+    if (typeof handler === 'function' && !server.capturesRejections) handler.call(server, req, res)
+    else server.emit('request', req, res)
+  }
+
+  /** Everything that Node's server does with a head, step by step. */
+  onSpecialRequest(method, url, version, flags, head, body) {
+    const { server } = this
+    const req = this.makeRequest(method, url, version, flags, head)
+    if (flags & flag.UPGRADE && this.onUpgrade(req, method, body)) return
+    if (flags & flag.HAS_BODY) this.incoming = req
+    const res = this.makeResponse(req, flags)
+    const started = channels.requestStart
+    if (started.hasSubscribers) started.publish({ request: req, response: res, socket: this.getSocket(), server })
+    this.queue(res)
+    if (version === 0x101 && this.answersItself(req, res, flags)) return
+    server.emit('request', req, res)
+  }
+
+  makeRequest(method, url, version, flags, head) {
+    const { IncomingMessage: Custom } = this.server
+    if (Custom === IncomingMessage) return new LeanRequest(this, method, url, version, flags, head)
+    const req = new Custom(this.getSocket())
+    req[lean] = null
+    req[kFlags] = flags
+    fill(req, this, method, url, version >>> 8, version & 0xff, head, null)
+    if ((flags & flag.HAS_BODY) === 0) process.nextTick(complete, req, '')
+    return req
+  }
+
+  makeResponse(req, flags) {
+    const { ServerResponse: Custom } = this.server
+    let res
+    if (Custom === ServerResponse) {
+      res = new LeanResponse(this, req)
+      // Anything but a plain 1.1 exchange is core's business.
+      if (req.httpVersionMajor === 1 && req.httpVersionMinor === 1) return res
+      widenDetached(res)
+    } else {
+      res = new Custom(req, responseOptions(this))
+      res[lean] = null
+      prepare(res, this, (flags & flag.KEEP_ALIVE) !== 0)
+    }
+    res.prependListener('finish', onFinish.bind(undefined, this, res))
+    return res
+  }
+
+  /** The answers that Node's server gives by itself to a 1.1 request. */
+  answersItself(req, res, flags) {
+    const { server } = this
+    if (server.requireHostHeader && (flags & flag.HOST) === 0) {
+      res.writeHead(400, ['Connection', 'close'])
+      res.end()
+      return true
+    }
+    const limit = server.maxRequestsPerSocket
+    if (typeof limit === 'number' && limit > 0) {
+      this.requests++
+      res.maxRequestsOnConnectionReached = limit <= this.requests
+      if (limit < this.requests) {
+        server.emit('dropRequest', req, this.getSocket())
+        res.writeHead(503)
+        res.end()
+        return true
+      }
+    }
+    if ((flags & flag.EXPECT) === 0) return false
+    if (CONTINUE.test(req.headers.expect)) {
+      res._expect_continue = true
+      if (server.listenerCount('checkContinue') > 0) {
+        server.emit('checkContinue', req, res)
+      } else {
+        res.writeContinue()
+        server.emit('request', req, res)
+      }
+    } else if (server.listenerCount('checkExpectation') > 0) {
+      server.emit('checkExpectation', req, res)
+    } else {
+      res.writeHead(417)
+      res.end()
+    }
+    return true
+  }
+
+  /** Hands the connection over to whoever listens for upgrades; false when nobody does. */
+  onUpgrade(req, method, body) {
+    const { server } = this
+    const connect = method === 'CONNECT'
+    if (!connect && !server.takesUpgrade(req)) return false
+    words[TAKEN] = 1
+    const head = body.subarray(words[CONSUMED])
+    const socket = this.getSocket()
+    req.upgrade = true
+    this.release()
+    if (!connect || server.listenerCount('connect') > 0) server.emit(connect ? 'connect' : 'upgrade', req, socket, head)
+    else socket.destroy()
+    return true
+  }
+
+  onBody(at, body) {
+    const req = this.incoming
+    if (req === null) return
+    const start = words[at + 1] - words[BODY_START]
+    const length = words[at + 2]
+    const chunk = start === 0 && length === body.length ? body : body.subarray(start, start + length)
+    if (!deliver(req, chunk)) this.readStop()
+  }
+
+  onEnd(at, text) {
+    const req = this.incoming
+    if (req === null) return
+    this.incoming = null
+    const from = words[at + 1]
+    complete(req, text.substring(from, from + words[at + 2]))
+    this.readStart()
+  }
+
+  onParseError(number, offset, packet) {
+    const [, code, reason] = /^(\S+) (.*)$/.exec(ERRORS[number])
+    this.fail(parseError(code, reason, offset, packet))
+  }
+
+  /** An error of the connection itself: 'clientError', or Node's own answer. */
+  fail(error) {
+    const socket = this.getSocket()
+    socket.removeListener('error', onSocketError)
+    onSocketError.call(socket, error)
+  }
+
+  onRead(length, memory, offset) {
+    if (length > 0) return super.onRead(length, memory, offset)
+    const { socket } = this
+    if (socket?.destroyed) return
+    if (length !== UV_EOF) {
+      this.getSocket().destroy(systemError(length, 'read'))
+      return
+    }
+    const number = native.httpFinish(this.id)
+    if (number >= 0) {
+      // The socket's own 'end' first, as its listeners would see it in Node.
+      const [, code, reason] = /^(\S+) (.*)$/.exec(ERRORS[number])
+      this.fail(parseError(code, reason, 0, undefined))
+    } else if (!this.server.httpAllowHalfOpen) {
+      this.endSide()
+    } else if (this.outgoing.length > 0) {
+      this.outgoing[this.outgoing.length - 1]._last = true
+    } else if (this.current !== null) {
+      this.current._last = true
+    } else {
+      this.endSide()
+    }
+    if (this.socket !== undefined && !this.socket.destroyed) super.onRead(length, memory, offset)
+  }
+
+  onDrain() {
+    super.onDrain()
+    if (this.socket === undefined) this.resumeIfDrained()
+  }
+
+  onWriteError(errno) {
+    if (this.socket !== undefined) return super.onWriteError(errno)
+    this.failure = errno
+    this.close()
+  }
+
+  onShutdown(status) {
+    if (this.shutdownRequest !== undefined) return super.onShutdown(status)
+    this.close()
+  }
+
+  onClose() {
+    const { server } = this
+    server.connections.delete(this)
+    const bare = this.socket === undefined
+    this.closing = true
+    super.onClose()
+    if (bare) {
+      server._connections--
+      this.abortAll()
+      server._emitCloseIfDrained()
+    }
+  }
+
+  /** The connection is gone: pending requests and responses hear of it. */
+  abortAll() {
+    const { current } = this
+    const pending = current === null ? this.outgoing : [current, ...this.outgoing]
+    this.outgoing = []
+    for (const res of pending) {
+      if (res.req) abort(res.req)
+    }
+    if (current === null) return
+    if (current[lean]) {
+      closeLean(current)
+      if (current._events === undefined) return
+      widenResponse(current)
+      current._closed = false
+    }
+    emitClose(current)
+  }
+
+  // --- responses
+
+  /** Puts a response behind those of earlier requests. */
+  queue(res) {
+    if (this.current === null) this.turn(res)
+    else {
+      this.outgoing.push(res)
+      this.pauseIfFlooded()
+    }
+  }
+
+  /** It is this response's turn. */
+  turn(res) {
+    this.current = res
+    const { socket } = this
+    if (res[lean]) {
+      if (socket !== undefined) socket._httpMessage = res
+      return
+    }
+    res.assignSocket(socket ?? this.getSocket())
+  }
+
+  /** Whether `res` may answer past the socket. */
+  takesLean(res) {
+    if (this.current !== res || this.ending || this.failure !== 0) return false
+    const { socket } = this
+    return socket === undefined || (socket.writableLength === 0 && !socket.destroyed)
+  }
+
+  /** A whole lean response, in its turn. */
+  respond(res, flags, lines, body) {
+    const { server, socket } = this
+    if (server.stopsKeepAlive) flags |= wire.CLOSE
+    const seconds = Math.floor(server.keepAliveTimeout / 1000)
+    let status
+    if (typeof body === 'string') status = native.httpRespond(this.id, flags | TEXT, seconds, lines, body, 0)
+    else if (body === undefined) status = native.httpRespond(this.id, flags, seconds, lines, '', 0)
+    else status = native.httpRespond(this.id, flags | BYTES, seconds, lines, body, body.length)
+    this.current = null
+    if (socket !== undefined) {
+      socket._httpMessage = null
+      socket._unrefTimer()
+    }
+    if (status > 0) this.pause()
+    else if (status < 0) this.onWriteError(status)
+    if (ended.push(res) === 1 && !batching) process.nextTick(settleEnded)
+    const { req } = res
+    if (this.incoming === req || !req[lean]) dump(req)
+    if (flags & wire.CLOSE) this.closeSoon()
+    else this.next()
+  }
+
+  /** After a response: the next one's turn, or idleness. */
+  next() {
+    if (this.outgoing.length > 0) this.turn(this.outgoing.shift())
+    else {
+      this.idleSince = words[NOW] || 1
+      this.server.watchIdle()
+    }
+  }
+
+  /** A lean response becomes core's: gives it the socket if it is its turn. */
+  adopt(res) {
+    res.prependListener('finish', onFinish.bind(undefined, this, res))
+    if (this.onPendingData === onPendingDataNothing) {
+      this.onPendingData = (delta) => {
+        this.outgoingData += delta
+        this.resumeIfDrained()
+      }
+    }
+    res._onPendingData = this.onPendingData
+    if (this.current !== res) return
+    const socket = this.getSocket()
+    if (socket._httpMessage === res) socket._httpMessage = null
+    res.assignSocket(socket)
+  }
+
+  // --- the socket
+
+  getSocket() {
+    return this.socket ?? makeSocket(this)
+  }
+
+  /** The connection is another protocol's from now on. */
+  release() {
+    const { socket, server } = this
+    server.connections.delete(this)
+    native.httpDetach(this.id)
+    socket.release()
+  }
+
+  /** Ends after what is written. */
+  closeSoon() {
+    if (this.ending) return
+    this.ending = true
+    if (this.socket !== undefined) this.socket.destroySoon()
+    else native.end(this.id)
+  }
+
+  /** The peer ended its side: so do we. */
+  endSide() {
+    if (this.ending) return
+    this.ending = true
+    if (this.socket !== undefined) this.socket.end()
+    else native.end(this.id)
+  }
+
+  /** Closes at once. */
+  destroy() {
+    if (this.socket !== undefined) this.socket.destroy()
+    else this.close()
+  }
+
+  pause() {
+    if (this.paused) return
+    this.paused = true
+    this.readStop()
+  }
+
+  pauseIfFlooded() {
+    if (this.outgoingData >= this.highWaterMark || this.outgoing.length >= MAX_PIPELINED) this.pause()
+  }
+
+  resumeIfDrained() {
+    if (this.paused && this.outgoingData < this.highWaterMark && this.outgoing.length < MAX_PIPELINED) {
+      this.paused = false
+      this.readStart()
+    }
+  }
+
+  readStart() {
+    if (this.paused || this.reading || this.id < 0 || this.closing) return 0
+    return super.readStart()
+  }
+
+  readStop() {
+    if (!this.reading || this.id < 0 || this.closing) return 0
+    return super.readStop()
+  }
+
+  stopKeepAliveTimer() {
+    this.keepAliveSet = false
+    this.socket?.setTimeout(this.server.timeout || 0)
+  }
+
+  /** Whether no request is being read or answered. */
+  isIdle() {
+    return this.current === null && native.httpStarted(this.id) === 0
+  }
+
+  /** Enforces the timeouts of heads and whole requests. */
+  expire(headersTimeout, requestTimeout_) {
+    if (this.id < 0 || this.closing) return
+    const age = native.httpStarted(this.id)
+    const late = age > 0 ? headersTimeout > 0 && age > headersTimeout : false
+    if (late || (requestTimeout_ > 0 && Math.abs(age) > requestTimeout_)) this.fail(requestTimeout())
+  }
+}
+
+/** Pipelined requests that may wait for their turn before the connection is read no further. */
+const MAX_PIPELINED = 1000
+
+function onPendingDataNothing() {}
+
+function defaultMaxHeaderSize() {
+  return require('node:http').maxHeaderSize
+}
+
+/** Widens a response before it has its turn. */
+function widenDetached(res) {
+  const connection = res[lean]
+  connection.adopt = noop
+  try {
+    widenResponse(res)
+  } finally {
+    delete connection.adopt
+  }
+}
+
+function noop() {}
+
+/** Tells the listeners of lean responses that have ended; most have none. */
+function settleEnded() {
+  for (let i = 0; i < ended.length; i++) {
+    const res = ended[i]
+    if (res._events === undefined) continue
+    process.nextTick(emitFinish, res)
+  }
+  ended.length = 0
+}
+
+function emitFinish(res) {
+  if (res[lean]) widenResponse(res)
+  res.emit('prefinish')
+  res.emit('finish')
+  process.nextTick(emitClose, res)
+}
+
+function emitClose(res) {
+  if (res._closed) return
+  res.destroyed = true
+  res._closed = true
+  res.emit('close')
+}
+
+/** A core response is out: Node's resOnFinish. */
+function onFinish(connection, res) {
+  const { socket } = connection
+  const { req } = res
+  const finished = channels.responseFinish
+  if (finished.hasSubscribers) finished.publish({ request: req, response: res, socket, server: connection.server })
+  dump(req)
+  if (connection.current !== res) return
+  res.detachSocket(socket)
+  connection.current = null
+  process.nextTick(emitClose, res)
+  if (res._last) connection.closeSoon()
+  else connection.next()
+}
+
+// Below: what core's server does with a socket. Socket is required late, because lib/net and this module meet there.
+
+let HttpSocket
+function makeSocket(connection) {
+  HttpSocket ??= require('./socket')
+  const { server } = connection
+  const closed = connection.id < 0 || connection.closing
+  const socket = new HttpSocket(connection)
+  if (closed) {
+    socket.destroyed = true
+    return socket
+  }
+  if (connection.current !== null) socket._httpMessage = connection.current
+  if (server.timeout) socket.setTimeout(server.timeout)
+  socket.on('timeout', onSocketTimeout)
+  socket.on('error', onSocketError)
+  socket.on('close', onSocketClose)
+  socket.on('drain', onSocketDrain)
+  return socket
+}
+
+function onSocketTimeout() {
+  const connection = this.connection
+  const { incoming, current, server } = connection
+  const byRequest = incoming !== null && !incoming.complete && incoming.emit('timeout', this)
+  const byResponse = current?.emit('timeout', this)
+  const byServer = server.emit('timeout', this)
+  if (!byRequest && !byResponse && !byServer) this.destroy()
+}
+
+function onSocketClose() {
+  const { connection } = this
+  const { incoming } = connection
+  const pending = connection.outgoing
+  connection.outgoing = []
+  const { current } = connection
+  if (current !== null) {
+    if (current.req) abort(current.req)
+    if (current[lean]) {
+      closeLean(current)
+      if (current._events !== undefined) {
+        widenResponse(current)
+        current._closed = false
+        emitClose(current)
+      }
+    }
+  } else if (incoming !== null) abort(incoming)
+  for (const res of pending) if (res.req) abort(res.req)
+}
+
+function onSocketDrain() {
+  const { connection } = this
+  connection.resumeIfDrained()
+  const res = connection.current
+  if (res === null || res[lean] || res.finished || !res[connection.server.needDrainSymbol]) return
+  res[connection.server.needDrainSymbol] = false
+  res.emit('drain')
+}
+
+const answer = (status) => `HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`
+const ANSWERS = {
+  HPE_HEADER_OVERFLOW: answer('431 Request Header Fields Too Large'),
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: answer('413 Payload Too Large'),
+  ERR_HTTP_REQUEST_TIMEOUT: answer('408 Request Timeout'),
+}
+const BAD_REQUEST = answer('400 Bad Request')
+
+function onSocketError(error) {
+  this.removeListener('error', onSocketError)
+  if (this.listenerCount('error', noop) === 0) this.on('error', noop)
+  const { connection } = this
+  if (connection.server.emit('clientError', error, this)) return
+  // A reply would corrupt a response that has begun.
+  if (this.writable && (connection.current === null || !headSent(connection.current))) {
+    this.write(ANSWERS[error.code] ?? BAD_REQUEST)
+  }
+  this.destroy(error)
+}
+
+function headSent(res) {
+  return !res[lean] && res._headerSent
+}
+
+module.exports = { HttpConnection, now: () => native.httpNow() }

@@ -1,0 +1,12 @@
+// `http`: Node's module with the server over the native engine. The client is Node's own.
+
+'use strict'
+
+const http = require('node:http')
+const { Server } = require('./server')
+
+function createServer(options, requestListener) {
+  return new Server(options, requestListener)
+}
+
+module.exports = { ...http, Server, createServer }

@@ -1,0 +1,185 @@
+// http.Server over the native engine. Options, their defaults and their errors come from a core server made for the purpose.
+
+'use strict'
+
+const http = require('node:http')
+const { Server: NetServer } = require('../net/server.js')
+const { HttpConnection, now } = require('./connection')
+const channels = require('./channels')
+
+const { IncomingMessage, ServerResponse } = http
+
+/** What Node adds to the advertised keep-alive time, so that a client's last request does not meet a closed door. */
+const KEEP_ALIVE_BUFFER = 1000
+
+const kIdleTimer = Symbol('idle timer')
+const kCheckTimer = Symbol('request timeout timer')
+
+/** Core's own symbols, by description. */
+function symbolOf(object, description) {
+  for (let o = object; o !== null; o = Object.getPrototypeOf(o)) {
+    const found = Object.getOwnPropertySymbols(o).find((symbol) => symbol.description === description)
+    if (found !== undefined) return found
+  }
+}
+const coreServer = new http.Server()
+const coreResponse = new ServerResponse({ method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} })
+const kUniqueHeaders = symbolOf(coreServer, 'kUniqueHeaders')
+const kNeedDrain = symbolOf(coreResponse, 'kNeedDrain')
+const kCapture = symbolOf(coreServer, 'kCapture')
+
+/** The options that core's server keeps as properties of the same name. */
+const OPTIONS = [
+  'maxHeaderSize',
+  'insecureHTTPParser',
+  'requestTimeout',
+  'headersTimeout',
+  'keepAliveTimeout',
+  'keepAliveTimeoutBuffer',
+  'connectionsCheckingInterval',
+  'requireHostHeader',
+  'joinDuplicateHeaders',
+  'rejectNonStandardBodyWrites',
+  'optimizeEmptyRequests',
+  'shouldUpgradeCallback',
+  'httpAllowHalfOpen',
+  'timeout',
+  'maxHeadersCount',
+  'maxRequestsPerSocket',
+  'highWaterMark',
+  'noDelay',
+  'keepAlive',
+  'keepAliveInitialDelay',
+]
+
+function Server(options, requestListener) {
+  if (!(this instanceof Server)) return new Server(options, requestListener)
+  if (typeof options === 'function') {
+    requestListener = options
+    options = {}
+  }
+  const core = new http.Server(options)
+  NetServer.call(this, { allowHalfOpen: true })
+  for (const name of OPTIONS) if (Object.hasOwn(core, name)) this[name] = core[name]
+  this.IncomingMessage = options?.IncomingMessage || IncomingMessage
+  this.ServerResponse = options?.ServerResponse || ServerResponse
+  this.uniqueHeaders = core[kUniqueHeaders]
+  this.connections = new Set()
+  this.stopsKeepAlive = false
+  this[kIdleTimer] = null
+  this[kCheckTimer] = null
+  if (requestListener) this.on('request', requestListener)
+  this.on('connection', onConnection)
+  this.on('listening', watchRequests)
+}
+Object.setPrototypeOf(Server.prototype, NetServer.prototype)
+Object.setPrototypeOf(Server, NetServer)
+
+Server.prototype.uniqueHeadersSymbol = kUniqueHeaders
+Server.prototype.needDrainSymbol = kNeedDrain
+
+Object.defineProperty(Server.prototype, 'capturesRejections', {
+  get() {
+    return this[kCapture]
+  },
+})
+
+/** Whether requests of this server need more than the lean path's assumptions. */
+Server.prototype.isSpecial = function () {
+  return (
+    this.IncomingMessage !== IncomingMessage ||
+    this.ServerResponse !== ServerResponse ||
+    this.maxRequestsPerSocket > 0 ||
+    channels.requestStart.hasSubscribers ||
+    channels.responseFinish.hasSubscribers
+  )
+}
+
+Server.prototype.takesUpgrade = function (req) {
+  if (typeof this.shouldUpgradeCallback === 'function') return Boolean(this.shouldUpgradeCallback(req))
+  return this.listenerCount('upgrade') > 0
+}
+
+/** A connection that the listening handle has accepted. */
+Server.prototype._onconnection = function (handle) {
+  const connection = new HttpConnection(handle.id, this)
+  // Nobody but us listens for 'connection': then there is no need for a socket.
+  if (this.listenerCount('connection') > 1 || this.timeout) this.emit('connection', connection.getSocket())
+}
+
+/** 'connection' of a socket that is not one of our own connections: core's server serves it. */
+function onConnection(socket) {
+  if (socket.connection instanceof HttpConnection) return
+  http._connectionListener.call(this, socket)
+}
+
+Server.prototype.setTimeout = function setTimeout(msecs, callback) {
+  this.timeout = msecs
+  if (callback) this.on('timeout', callback)
+  return this
+}
+
+Server.prototype.close = function close(...args) {
+  this.closeIdleConnections()
+  clearInterval(this[kCheckTimer])
+  NetServer.prototype.close.apply(this, args)
+  return this
+}
+
+Server.prototype[Symbol.asyncDispose] = function () {
+  return new Promise((resolve, reject) => this.close((error) => (error ? reject(error) : resolve())))
+}
+
+Server.prototype.closeAllConnections = function closeAllConnections() {
+  for (const connection of this.connections) connection.destroy()
+}
+
+Server.prototype.closeIdleConnections = function closeIdleConnections() {
+  for (const connection of this.connections) if (connection.isIdle()) connection.destroy()
+}
+
+Server.prototype[Symbol.for('nodejs.rejection')] = function (error, event, ...args) {
+  return http.Server.prototype[Symbol.for('nodejs.rejection')].call(this, error, event, ...args)
+}
+
+/** Enforces keepAliveTimeout with one timer for all idle connections, which never keeps the process alive. */
+Server.prototype.watchIdle = function () {
+  if (this[kIdleTimer] !== null || !this.keepAliveTimeout) return
+  const limit = idleLimit(this)
+  this[kIdleTimer] = setTimeout(sweep, limit, this, limit).unref()
+}
+
+function idleLimit(server) {
+  return server.keepAliveTimeout + (server.keepAliveTimeoutBuffer ?? KEEP_ALIVE_BUFFER)
+}
+
+function sweep(server, limit) {
+  server[kIdleTimer] = null
+  let left = Number.POSITIVE_INFINITY
+  const time = now()
+  for (const connection of server.connections) {
+    if (connection.idleSince === 0) continue
+    const age = (time - connection.idleSince) >>> 0
+    if (age >= limit && age < 0x80000000) {
+      connection.idleSince = 0
+      if (server.listenerCount('timeout') > 0) server.emit('timeout', connection.getSocket())
+      else connection.destroy()
+    } else left = Math.min(left, limit - age)
+  }
+  if (left === Number.POSITIVE_INFINITY) return
+  // Not more often than twenty times in one timeout, however the deadlines lie.
+  const wait = Math.max(left, limit / 20, 1)
+  server[kIdleTimer] = setTimeout(sweep, wait, server, limit).unref()
+}
+
+function watchRequests() {
+  clearInterval(this[kCheckTimer])
+  this[kCheckTimer] = setInterval(checkConnections, this.connectionsCheckingInterval, this).unref()
+}
+
+function checkConnections(server) {
+  if (!server.headersTimeout && !server.requestTimeout) return
+  for (const connection of server.connections) connection.expire(server.headersTimeout, server.requestTimeout)
+}
+
+module.exports = { Server }
