@@ -1,7 +1,5 @@
 // Node's diagnostics channels of its HTTP server.
 
-'use strict'
-
 const { channel } = require('node:diagnostics_channel')
 
 module.exports = {

@@ -3,8 +3,6 @@
 // It is the handle of its socket at the same time (`socket._handle`), and the socket is made only when somebody asks for it.
 // As long as nobody does and every response is lean, a request costs one call of the handler and one of `respond`.
 
-'use strict'
-
 const { IncomingMessage, ServerResponse } = require('node:http')
 const { native } = require('../engine.js')
 const { systemError } = require('../errors.js')

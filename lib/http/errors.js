@@ -1,7 +1,5 @@
 // The errors of the HTTP server, with Node's codes and wording.
 
-'use strict'
-
 const { makeError } = require('../errors.js')
 
 /** What a request gets when its connection ends before the answer. */

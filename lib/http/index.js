@@ -1,7 +1,5 @@
 // `http`: Node's module with the server over the native engine. The client is Node's own.
 
-'use strict'
-
 const http = require('node:http')
 const { Server } = require('./server')
 

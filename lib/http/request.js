@@ -4,8 +4,6 @@
 // core constructor would have set is an accessor there: the first touch turns the object, in place, into the genuine core
 // object (`widen`), with the core constructor run and the core prototype under it. A handler that only answers never pays.
 
-'use strict'
-
 const { IncomingMessage } = require('node:http')
 const { lean, defineWidening } = require('./widen')
 const { aborted } = require('./errors')

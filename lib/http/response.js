@@ -5,8 +5,6 @@
 // else turns the object, in place, into a genuine core `ServerResponse` over the connection's socket, with everything
 // recorded so far replayed into it (`widen`), so that what is rare behaves exactly as in Node because it is Node's.
 
-'use strict'
-
 const { ServerResponse, STATUS_CODES } = require('node:http')
 const { lean, defineWidening } = require('./widen')
 const { flag, kFlags } = require('./request')
@@ -45,7 +43,15 @@ const ORDINARY = 1
 const LENGTH = 2
 const SPECIAL = 3
 const nameKinds = new Map([['content-length', LENGTH]])
-for (const name of ['connection', 'transfer-encoding', 'date', 'expect', 'trailer', 'keep-alive', 'content-disposition']) {
+for (const name of [
+  'connection',
+  'transfer-encoding',
+  'date',
+  'expect',
+  'trailer',
+  'keep-alive',
+  'content-disposition',
+]) {
   nameKinds.set(name, SPECIAL)
 }
 const TOKEN = /^[\^_`a-zA-Z\-0-9!#$%&'*+.|~]+$/

@@ -1,7 +1,5 @@
 // http.Server over the native engine. Options, their defaults and their errors come from a core server made for the purpose.
 
-'use strict'
-
 const http = require('node:http')
 const { Server: NetServer } = require('../net/server.js')
 const { HttpConnection, now } = require('./connection')

@@ -1,7 +1,5 @@
 // The socket of an HTTP connection, as `req.socket` shows it: it writes like any other, but what arrives is the parser's.
 
-'use strict'
-
 const { Socket } = require('../net/socket.js')
 const { makeError } = require('../errors.js')
 
@@ -46,7 +44,11 @@ HttpSocket.prototype._read = function (size) {
 
 HttpSocket.prototype.setEncoding = function (encoding) {
   if (this.connection === null) return Socket.prototype.setEncoding.call(this, encoding)
-  throw makeError(Error, 'ERR_HTTP_SOCKET_ENCODING', 'Changing the socket encoding is not allowed per RFC7230 Section 3.')
+  throw makeError(
+    Error,
+    'ERR_HTTP_SOCKET_ENCODING',
+    'Changing the socket encoding is not allowed per RFC7230 Section 3.',
+  )
 }
 
 /** From now on an ordinary socket. */

@@ -1,7 +1,5 @@
 // What makes a lean object widen: accessors for every property that a core constructor sets.
 
-'use strict'
-
 /** On a lean object: its connection. `null` once the object is a genuine core one. */
 const lean = Symbol('ironwire.lean')
 
