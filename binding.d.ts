@@ -9,6 +9,30 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** Encodes and decodes messages of a schema in all formats. */
+export declare class ProtoCodec {
+  /** Prepares a schema. */
+  constructor(schema: ProtoSchema, limits: ProtoLimits)
+  /** Binary to JSON. */
+  toJson(message: number, bytes: Uint8Array, flags: number): string
+  /** Binary to JSON, as UTF-8. */
+  toJsonBytes(message: number, bytes: Uint8Array, flags: number): Buffer
+  /** JSON to binary. */
+  fromJson(message: number, json: string, flags: number): Buffer
+  /** JSON to binary, from UTF-8. */
+  fromJsonBytes(message: number, json: Uint8Array, flags: number): Buffer
+  /** Binary to text format. */
+  toText(message: number, bytes: Uint8Array, flags: number): string
+  /** Text format to binary. */
+  fromText(message: number, source: Uint8Array, flags: number): Buffer
+  /** Binary in canonical form. */
+  normalize(message: number, bytes: Uint8Array, flags: number): Buffer
+  /** What a table-driven reader builds an object from; see `proto::codec::tape`. */
+  tape(message: number, bytes: Uint8Array, flags: number): Uint32Array
+  /** Binary out of what a table-driven writer wrote; see `proto::codec::tape`. */
+  assemble(message: number, bytes: Uint8Array): Buffer
+}
+
 /** A linked schema. */
 export declare class ProtoSchema {
   /** Compiles `source` and what it imports. `resolve` gives the text of an imported file, or null where there is none. */
@@ -17,6 +41,16 @@ export declare class ProtoSchema {
   outline(): string
   /** JavaScript for a message and all it refers to that was not emitted before; see `proto::emit::emit`. */
   emit(message: number): string
+}
+
+/** Limits as JavaScript gives them. */
+export interface ProtoLimits {
+  /** Levels of messages, groups, arrays and objects. */
+  depth: number
+  /** Bytes of input. */
+  size: number
+  /** Values in the index of one level and those around it. */
+  values: number
 }
 
 /** Options of [`ProtoSchema::compile`], all of them set by `lib/protobuf`. */

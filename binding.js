@@ -835,6 +835,7 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
+module.exports.ProtoCodec = nativeBinding.ProtoCodec
 module.exports.ProtoSchema = nativeBinding.ProtoSchema
 module.exports.startEngine = nativeBinding.startEngine
 module.exports.version = nativeBinding.version

@@ -4,10 +4,24 @@
 
 const { invalidArgType, invalidArgValue } = require('../errors.js')
 const ast = require('./ast.js')
+const { formats } = require('./formats.js')
 const { forms, unknownFields } = require('./read.js')
 const { Schema } = require('./schema.js')
 
-const DEFAULTS = { strict: false, int64: 'auto', defaults: true, unknownFields: false, nan: false, depth: 100 }
+const DEFAULTS = {
+  strict: false,
+  int64: 'auto',
+  defaults: true,
+  unknownFields: false,
+  nan: false,
+  depth: 100,
+  // The format's own bound, 2 GiB - 1.
+  maxSize: 2147483647,
+  // Their index takes 16 bytes each: 256 MB.
+  maxValues: 16777216,
+}
+
+const LIMITS = ['maxSize', 'maxValues']
 
 /** What the schema of a Messages object is kept under. */
 const schemaOf = new WeakMap()
@@ -38,6 +52,11 @@ function settings(options) {
   // 10,000 levels of calls still fit V8's default stack.
   if (!(Number.isInteger(all.depth) && all.depth >= 1 && all.depth <= 10_000)) {
     throw invalidArgValue('options.depth', all.depth, 'must be an integer from 1 to 10000')
+  }
+  for (const name of LIMITS) {
+    if (!(Number.isInteger(all[name]) && all[name] >= 1 && all[name] <= 2147483647)) {
+      throw invalidArgValue(`options.${name}`, all[name], 'must be an integer from 1 to 2147483647')
+    }
   }
   const { strict, ...rest } = all
   return { lenient: !strict, ...rest }
@@ -70,6 +89,16 @@ function protobuf(source, options) {
   return messages
 }
 
+/** The message of this full name (`package.Outer.Inner`), from whichever file of the schema; undefined where there is none. */
+function lookup(messages, fullName) {
+  const made = schemaOf.get(messages)
+  if (made === undefined) throw invalidArgType('messages', "what 'protobuf()' returned", messages)
+  const { schema } = made
+  return schema.messages[schema.outline.messages.findIndex((outline) => outline[1] === fullName)]
+}
+
+protobuf.lookup = lookup
 protobuf.unknownFields = unknownFields
+Object.assign(protobuf, formats)
 
 module.exports = protobuf

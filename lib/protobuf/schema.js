@@ -6,6 +6,7 @@ const binding = require('../../binding.js')
 const { makeError } = require('../errors.js')
 const { codec } = require('./codec.js')
 const { enumEncoding, scalars } = require('./encodings.js')
+const { origins } = require('./formats.js')
 const { readHelpers, unknownFields } = require('./read.js')
 const W = require('./write.js')
 
@@ -82,6 +83,7 @@ class Schema {
     for (const inner of nested) this.mapEntries(outline.messages[inner], (key, entry) => define(object, key, entry))
     for (const inner of enums) define(object, outline.enums[inner][0], this.enumObject(inner))
     const { encode, decode, encodingLength } = codec(() => this.link(id), generate)
+    origins.set(object, { schema: this, id })
     object.type = 2
     object.message = true
     object.name = name

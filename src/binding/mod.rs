@@ -4,6 +4,7 @@ mod engine;
 mod http;
 mod net;
 mod proto;
+mod proto_codec;
 mod raw;
 mod rpc;
 

@@ -58,6 +58,13 @@ pub struct ProtoSchema {
     emitted: HashSet<MessageId>,
 }
 
+impl ProtoSchema {
+    /// The schema, for the codec.
+    pub(super) fn linked(&self) -> Arc<Schema> {
+        Arc::clone(&self.schema)
+    }
+}
+
 #[napi]
 impl ProtoSchema {
     /// Compiles `source` and what it imports. `resolve` gives the text of an imported file, or null where there is none.
@@ -94,6 +101,11 @@ impl ProtoSchema {
         if message as usize >= self.schema.messages.len() {
             return Err(napi::Error::from_reason("no such message"));
         }
-        Ok(emit::emit(&self.schema, MessageId(message), &mut self.emitted, &self.options))
+        Ok(emit::emit(
+            &self.schema,
+            MessageId(message),
+            &mut self.emitted,
+            &self.options,
+        ))
     }
 }

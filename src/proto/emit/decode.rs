@@ -51,10 +51,8 @@ pub(super) fn message(e: &mut Emitter, id: MessageId, group: bool) {
         self::field(e, field, seen);
     }
     for &extension in &message.extensions {
-        let field = &schema[extension];
-        if !(message.message_set && field.kind.message().is_some() && !field.is_repeated()) {
-            self::field(e, field, None);
-        }
+        // In a message set too: parsers take its extensions as ordinary fields as well as items.
+        self::field(e, &schema[extension], None);
     }
     if message.message_set {
         set_items(e, message);

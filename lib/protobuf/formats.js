@@ -1,0 +1,107 @@
+'use strict'
+
+// JSON and text format. Both are read into and written from the binary format in Rust, without an object in between; where the
+// caller has or wants an object, the message's own `encode` and `decode` stand before or behind.
+
+const { invalidArgType, makeError } = require('../errors.js')
+const binding = require('../../binding.js')
+
+// The flags of `src/binding/proto_codec.rs`.
+const UNKNOWN = 1
+const PARTIAL = 2
+const FLAGS = { defaults: 4, protoNames: 8, enumNumbers: 16, singleLine: 32 }
+
+/** The schema and the index of a message object. */
+const origins = new WeakMap()
+
+function origin(message) {
+  const found = origins.get(message)
+  if (found === undefined) throw invalidArgType('message', "a message of a schema made by 'protobuf()'", message)
+  return found
+}
+
+/** Takes a native error apart: `CODE: sentence`. */
+function rethrow(error, at) {
+  const colon = error.message.indexOf(': ')
+  throw makeError(Error, error.message.slice(0, colon), error.message.slice(colon + 2), at)
+}
+
+function flags(options, unknown) {
+  if (options === undefined || options === null) return 0
+  let all = 0
+  if (options[unknown]) all |= UNKNOWN
+  if (options.partial) all |= PARTIAL
+  for (const name in FLAGS) if (options[name]) all |= FLAGS[name]
+  return all
+}
+
+/** The native codec of a schema, made on first use. */
+function codecOf(schema) {
+  const { depth, maxSize: size, maxValues: values } = schema.settings
+  schema.codec ??= new binding.ProtoCodec(schema.native, { depth, size, values })
+  return schema.codec
+}
+
+function bytes(name, value) {
+  if (value instanceof Uint8Array) return value
+  throw invalidArgType(name, 'an instance of Buffer or Uint8Array', value)
+}
+
+function textBytes(name, value) {
+  if (typeof value === 'string') return Buffer.from(value)
+  if (value instanceof Uint8Array) return value
+  throw invalidArgType(name, 'of type string or an instance of Buffer or Uint8Array', value)
+}
+
+function binaryToJson(message, buffer, options) {
+  const { schema, id } = origin(message)
+  const binary = bytes('buffer', buffer)
+  try {
+    return codecOf(schema).toJson(id, binary, flags(options, 'unknown'))
+  } catch (error) {
+    rethrow(error, binaryToJson)
+  }
+}
+
+function jsonToBinary(message, json, options) {
+  const { schema, id } = origin(message)
+  const source = textBytes('json', json)
+  try {
+    return codecOf(schema).fromJsonBytes(id, source, flags(options, 'ignoreUnknown'))
+  } catch (error) {
+    rethrow(error, jsonToBinary)
+  }
+}
+
+function binaryToText(message, buffer, options) {
+  const { schema, id } = origin(message)
+  const binary = bytes('buffer', buffer)
+  try {
+    return codecOf(schema).toText(id, binary, flags(options, 'unknown'))
+  } catch (error) {
+    rethrow(error, binaryToText)
+  }
+}
+
+function textToBinary(message, text, options) {
+  const { schema, id } = origin(message)
+  const source = textBytes('text', text)
+  try {
+    return codecOf(schema).fromText(id, source, flags(options, 'ignoreUnknown'))
+  } catch (error) {
+    rethrow(error, textToBinary)
+  }
+}
+
+const formats = {
+  binaryToJson,
+  jsonToBinary,
+  binaryToText,
+  textToBinary,
+  toJson: (message, object, options) => binaryToJson(message, message.encode(object), options),
+  fromJson: (message, json, options) => message.decode(jsonToBinary(message, json, options)),
+  toText: (message, object, options) => binaryToText(message, message.encode(object), options),
+  fromText: (message, text, options) => message.decode(textToBinary(message, text, options)),
+}
+
+module.exports = { formats, origins, codecOf, rethrow }

@@ -1,0 +1,191 @@
+//! The Rust codec for `lib/protobuf`: JSON, text format, and all of it where no code may be generated.
+//!
+//! Calls take a message by its index in the outline, bytes, and flags that `lib/protobuf/formats.js` names; they return bytes or a
+//! string. Errors are `code: sentence`, which the JavaScript side takes apart.
+
+use std::sync::Arc;
+
+use napi::bindgen_prelude::{Buffer, Uint32Array};
+use napi_derive::napi;
+
+use super::proto::ProtoSchema;
+use crate::proto::codec::{BinaryOptions, Codec, Error, ErrorKind, Limits};
+use crate::proto::json::{ParseOptions, PrintOptions};
+use crate::proto::schema::MessageId;
+use crate::proto::text::{TextParseOptions, TextPrintOptions};
+
+/// Unknown fields, keys and enum names are passed over (reading), or written by number (text format).
+const UNKNOWN: u32 = 1;
+/// A missing required field is no error.
+const PARTIAL: u32 = 2;
+/// JSON has fields without presence that are unset.
+const DEFAULTS: u32 = 4;
+/// JSON keys are the names as declared.
+const PROTO_NAMES: u32 = 8;
+/// JSON has enums as numbers.
+const ENUM_NUMBERS: u32 = 16;
+/// Text format on one line.
+const SINGLE_LINE: u32 = 32;
+
+/// Encodes and decodes messages of a schema in all formats.
+#[napi]
+pub struct ProtoCodec {
+    codec: Arc<Codec>,
+    limits: Limits,
+}
+
+/// Limits as JavaScript gives them.
+#[napi(object)]
+pub struct ProtoLimits {
+    /// Levels of messages, groups, arrays and objects.
+    pub depth: u32,
+    /// Bytes of input.
+    pub size: u32,
+    /// Values in the index of one level and those around it.
+    pub values: u32,
+}
+
+fn failed(error: Error) -> napi::Error {
+    let code = match error.kind() {
+        ErrorKind::Wire => "IRONWIRE_PROTOBUF_INVALID",
+        ErrorKind::Json => "IRONWIRE_PROTOBUF_JSON",
+        ErrorKind::Text => "IRONWIRE_PROTOBUF_TEXT",
+        ErrorKind::Utf8 => "IRONWIRE_PROTOBUF_UTF8",
+        ErrorKind::Required => "IRONWIRE_PROTOBUF_REQUIRED",
+        ErrorKind::Limit => "IRONWIRE_PROTOBUF_LIMIT",
+        ErrorKind::Unrepresentable => "IRONWIRE_PROTOBUF_UNREPRESENTABLE",
+    };
+    napi::Error::from_reason(format!("{code}: {error}"))
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    // The printers write UTF-8 from UTF-8; where a schema does not verify a string, they replace what is not.
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+impl ProtoCodec {
+    fn message(&self, index: u32) -> napi::Result<MessageId> {
+        if index as usize >= self.codec.schema().messages.len() {
+            return Err(napi::Error::from_reason("no such message"));
+        }
+        Ok(MessageId(index))
+    }
+
+    fn binary(&self, flags: u32) -> BinaryOptions {
+        BinaryOptions {
+            limits: self.limits,
+            check_required: flags & PARTIAL == 0,
+            unknown_fields: flags & UNKNOWN != 0,
+        }
+    }
+
+    fn parse(&self, flags: u32) -> ParseOptions {
+        ParseOptions {
+            limits: self.limits,
+            ignore_unknown: flags & UNKNOWN != 0,
+            check_required: flags & PARTIAL == 0,
+        }
+    }
+
+    fn print(&self, flags: u32) -> PrintOptions {
+        PrintOptions {
+            limits: self.limits,
+            check_required: flags & PARTIAL == 0,
+            defaults: flags & DEFAULTS != 0,
+            proto_names: flags & PROTO_NAMES != 0,
+            enum_numbers: flags & ENUM_NUMBERS != 0,
+        }
+    }
+}
+
+#[napi]
+impl ProtoCodec {
+    /// Prepares a schema.
+    #[napi(constructor)]
+    pub fn new(schema: &ProtoSchema, limits: ProtoLimits) -> Self {
+        ProtoCodec {
+            codec: Arc::new(Codec::new(schema.linked())),
+            limits: Limits {
+                depth: limits.depth as usize,
+                size: limits.size as usize,
+                values: limits.values as usize,
+            },
+        }
+    }
+
+    /// Binary to JSON.
+    #[napi]
+    pub fn to_json(&self, message: u32, bytes: &[u8], flags: u32) -> napi::Result<String> {
+        let json = self.codec.to_json(self.message(message)?, bytes, &self.print(flags));
+        Ok(text(json.map_err(failed)?))
+    }
+
+    /// Binary to JSON, as UTF-8.
+    #[napi]
+    pub fn to_json_bytes(&self, message: u32, bytes: &[u8], flags: u32) -> napi::Result<Buffer> {
+        let json = self.codec.to_json(self.message(message)?, bytes, &self.print(flags));
+        Ok(json.map_err(failed)?.into())
+    }
+
+    /// JSON to binary.
+    #[napi]
+    pub fn from_json(&self, message: u32, json: String, flags: u32) -> napi::Result<Buffer> {
+        self.from_json_bytes(message, json.as_bytes(), flags)
+    }
+
+    /// JSON to binary, from UTF-8.
+    #[napi]
+    pub fn from_json_bytes(&self, message: u32, json: &[u8], flags: u32) -> napi::Result<Buffer> {
+        let binary = self.codec.from_json(self.message(message)?, json, &self.parse(flags));
+        Ok(binary.map_err(failed)?.into())
+    }
+
+    /// Binary to text format.
+    #[napi]
+    pub fn to_text(&self, message: u32, bytes: &[u8], flags: u32) -> napi::Result<String> {
+        let options = TextPrintOptions {
+            limits: self.limits,
+            check_required: flags & PARTIAL == 0,
+            unknown_fields: flags & UNKNOWN != 0,
+            single_line: flags & SINGLE_LINE != 0,
+        };
+        let written = self.codec.to_text(self.message(message)?, bytes, &options);
+        Ok(text(written.map_err(failed)?))
+    }
+
+    /// Text format to binary.
+    #[napi]
+    pub fn from_text(&self, message: u32, source: &[u8], flags: u32) -> napi::Result<Buffer> {
+        let options = TextParseOptions {
+            limits: self.limits,
+            ignore_unknown: flags & UNKNOWN != 0,
+            check_required: flags & PARTIAL == 0,
+        };
+        let binary = self.codec.from_text(self.message(message)?, source, &options);
+        Ok(binary.map_err(failed)?.into())
+    }
+
+    /// Binary in canonical form.
+    #[napi]
+    pub fn normalize(&self, message: u32, bytes: &[u8], flags: u32) -> napi::Result<Buffer> {
+        let binary = self.codec.normalize(self.message(message)?, bytes, &self.binary(flags));
+        Ok(binary.map_err(failed)?.into())
+    }
+
+    /// What a table-driven reader builds an object from; see `proto::codec::tape`.
+    #[napi]
+    pub fn tape(&self, message: u32, bytes: &[u8], flags: u32) -> napi::Result<Uint32Array> {
+        let tape = self.codec.tape(self.message(message)?, bytes, &self.binary(flags));
+        Ok(tape.map_err(failed)?.into())
+    }
+
+    /// Binary out of what a table-driven writer wrote; see `proto::codec::tape`.
+    #[napi]
+    pub fn assemble(&self, message: u32, bytes: &[u8]) -> napi::Result<Buffer> {
+        // The writer has checked what is required, in its own words, and has written the unknown fields it was given.
+        let binary = self
+            .codec
+            .assemble(self.message(message)?, bytes, &self.binary(PARTIAL | UNKNOWN));
+        Ok(binary.map_err(failed)?.into())
+    }
+}
