@@ -25,8 +25,12 @@ export interface Options {
   unknownFields?: boolean
   /** NaN is a value of `float` and `double` fields. Default `false`: it counts as absent. */
   nan?: boolean
-  /** How deep messages may nest, in both directions. Default 100, as in other implementations. */
+  /** How deep messages may nest, in both directions. Default 100, as in other implementations; JSON and text format stop at 1,000. */
   depth?: number
+  /** Bytes of input that JSON and text format take. Default 2 GiB - 1, the bound of the binary format. */
+  maxSize?: number
+  /** Values that the index of one message (and those around it) may hold while JSON or text is written. Default 16,777,216. */
+  maxValues?: number
 }
 
 /** A schema as npm `protocol-buffers-schema` parses it. */
@@ -66,9 +70,57 @@ export interface Messages {
   [name: string]: Dynamic
 }
 
+/** Options of all formats. */
+export interface FormatOptions {
+  /** A missing required field is no error. */
+  partial?: boolean
+}
+
+/** How JSON is written. */
+export interface ToJsonOptions extends FormatOptions {
+  /** Write fields without presence, repeated fields and maps that are unset, too. */
+  defaults?: boolean
+  /** Keys are the names as declared, `foo_bar` instead of `fooBar`. */
+  protoNames?: boolean
+  /** Enums are numbers. */
+  enumNumbers?: boolean
+}
+
+/** How JSON and text format are read. */
+export interface ParseOptions extends FormatOptions {
+  /** Pass over fields, and in JSON names of enum values, that the schema does not know. */
+  ignoreUnknown?: boolean
+}
+
+/** How text format is written. */
+export interface ToTextOptions extends FormatOptions {
+  /** Write unknown fields by their numbers. Such text can be read by people, but not be parsed again. */
+  unknown?: boolean
+  /** All on one line. */
+  singleLine?: boolean
+}
+
 declare const protobuf: {
   /** Compiles a schema. The second argument may be an encoding's name, which is passed over. */
   (source: string | Uint8Array | SchemaObject | null, options?: Options | string): Messages
+  /** The message of this full name, `package.Outer.Inner`, from any file of the schema. */
+  lookup(messages: Messages, fullName: string): Message | undefined
+  /** Binary to canonical ProtoJSON: no object is built. Errors have codes `IRONWIRE_PROTOBUF_…`. */
+  binaryToJson(message: Message, buffer: Uint8Array, options?: ToJsonOptions): string
+  /** ProtoJSON (text, or UTF-8) to binary. An error names line and column. */
+  jsonToBinary(message: Message, json: string | Uint8Array, options?: ParseOptions): Buffer
+  /** Binary to text format. */
+  binaryToText(message: Message, buffer: Uint8Array, options?: ToTextOptions): string
+  /** Text format to binary. An error names line and column. */
+  textToBinary(message: Message, text: string | Uint8Array, options?: ParseOptions): Buffer
+  /** {@link binaryToJson} of what `message.encode(object)` gives. */
+  toJson<T>(message: Message<T>, object: T, options?: ToJsonOptions): string
+  /** `message.decode` of what {@link jsonToBinary} gives. */
+  fromJson<T>(message: Message<T>, json: string | Uint8Array, options?: ParseOptions): T
+  /** {@link binaryToText} of what `message.encode(object)` gives. */
+  toText<T>(message: Message<T>, object: T, options?: ToTextOptions): string
+  /** `message.decode` of what {@link textToBinary} gives. */
+  fromText<T>(message: Message<T>, text: string | Uint8Array, options?: ParseOptions): T
   /** The key under which decoded objects keep unknown fields. */
   readonly unknownFields: unique symbol
 }
