@@ -4,6 +4,7 @@
 
 const { Peer } = require('./peer')
 const { Kind, Status, Reason, LENGTH_SIZE, FRAME_HEAD } = require('./protocol')
+const { protocol } = require('./errors')
 const { now } = require('./tick')
 const { invalidArgType } = require('../errors')
 
@@ -79,7 +80,7 @@ class Session extends Peer {
   carry(sequence, body, number, remaining) {
     const { calls, server } = this
     if (calls.has(sequence)) {
-      this.abandon(new Error(`Sequence number ${sequence} is in flight already`), Reason.PROTOCOL)
+      this.abandon(protocol(`Sequence number ${sequence} is in flight already`), Reason.PROTOCOL)
       return
     }
     server.stats.calls++
@@ -204,7 +205,7 @@ class Session extends Peer {
   /** The client calls a method by `number` from here on. Numbers come in order, so that the table has no holes. */
   declare(number, name) {
     if (number !== this.methods.length) {
-      return this.abandon(new Error(`Method number ${number} where ${this.methods.length} is next`), Reason.PROTOCOL)
+      return this.abandon(protocol(`Method number ${number} where ${this.methods.length} is next`), Reason.PROTOCOL)
     }
     const known = number < this.options.maxMethods
     this.methods.push(known ? { name: name.toString(), handler: null } : undefined)
@@ -227,7 +228,7 @@ class Session extends Peer {
     const { out, options } = this
     if (!this.open) return
     if (out.congested && this.wire.queued > options.maxOutgoingBytes) {
-      const error = new Error(`The peer does not read its answers: ${this.wire.queued} bytes wait`)
+      const error = protocol(`The peer does not read its answers: ${this.wire.queued} bytes wait`)
       this.abandon(error, Reason.SLOW_READER)
       return
     }
