@@ -3,6 +3,9 @@
 /** The package's version. */
 export const version: string
 
+/** Node's own `Buffer`, the same object. */
+export { Buffer } from 'node:buffer'
+
 export * as net from './lib/net/index.js'
 export { default as protobuf } from './lib/protobuf/index.js'
 export * as rpc from './lib/rpc/index.js'
