@@ -89,6 +89,8 @@ pub struct Lexer<'a> {
     at: usize,
     line: u32,
     line_start: u32,
+    /// Within text format, comments start with `#`.
+    pub text_format: bool,
 }
 
 impl<'a> Lexer<'a> {
@@ -101,6 +103,7 @@ impl<'a> Lexer<'a> {
             at,
             line: 1,
             line_start: at as u32,
+            text_format: false,
         }
     }
 
@@ -151,6 +154,10 @@ impl<'a> Lexer<'a> {
     /// The next token. Comments on the way go into `gap`; give `None` where nobody wants them.
     pub fn next(&mut self, gap: Option<&mut Gap>) -> Result<Token<'a>, LexError> {
         self.skip_space();
+        while self.text_format && self.peek(0) == b'#' {
+            self.line_comment();
+            self.skip_space();
+        }
         if self.peek(0) == b'/' {
             match gap {
                 Some(gap) => self.comments(gap)?,

@@ -121,7 +121,7 @@ impl FileLinker<'_, '_, '_> {
                 }
             };
         }
-        match scalar(field.kind, &option.value) {
+        match scalar(field.kind, &option.value, self.lenient()) {
             Ok(value) => Ok(Some(value)),
             Err(expected) => {
                 let message = format!("expected {expected} as the default, found {}", option.value.describe());
@@ -132,7 +132,9 @@ impl FileLinker<'_, '_, '_> {
 }
 
 /// A constant as a scalar of some kind. The error is what was expected. Enums and messages are not for here.
-pub(super) fn scalar(kind: Kind, value: &Const) -> std::result::Result<Value, &'static str> {
+///
+/// In text format (`text`) infinity and NaN have more names.
+pub(super) fn scalar(kind: Kind, value: &Const, text: bool) -> std::result::Result<Value, &'static str> {
     let signed = |bits: u32| -> Option<i64> {
         let limit = 1u64 << (bits - 1);
         match value {
@@ -143,7 +145,6 @@ pub(super) fn scalar(kind: Kind, value: &Const) -> std::result::Result<Value, &'
     };
     let unsigned = |most: u64| match value {
         Const::Int(value) if *value <= most => Some(*value),
-        Const::NegativeInt(0) => Some(0),
         _ => None,
     };
     match kind {
@@ -157,8 +158,10 @@ pub(super) fn scalar(kind: Kind, value: &Const) -> std::result::Result<Value, &'
         Kind::Uint64 | Kind::Fixed64 => unsigned(u64::MAX)
             .map(Value::Uint64)
             .ok_or("an unsigned integer of 64 bits"),
-        Kind::Double => float(value).map(Value::Double).ok_or("a number"),
-        Kind::Float => float(value).map(|value| Value::Float(value as f32)).ok_or("a number"),
+        Kind::Double => float(value, text).map(Value::Double).ok_or("a number"),
+        Kind::Float => float(value, text)
+            .map(|value| Value::Float(value as f32))
+            .ok_or("a number"),
         Kind::Bool => match value {
             Const::Ident(word) if word == "true" => Ok(Value::Bool(true)),
             Const::Ident(word) if word == "false" => Ok(Value::Bool(false)),
@@ -180,19 +183,19 @@ pub(super) fn scalar(kind: Kind, value: &Const) -> std::result::Result<Value, &'
     }
 }
 
-fn float(value: &Const) -> Option<f64> {
+fn float(value: &Const, text: bool) -> Option<f64> {
     Some(match value {
         Const::Int(value) => *value as f64,
         Const::NegativeInt(value) => -(*value as f64),
         Const::Float(value) => *value,
-        Const::Ident(word) if is_infinity(word) => f64::INFINITY,
-        Const::Ident(word) if word.eq_ignore_ascii_case("nan") => f64::NAN,
-        Const::NegativeIdent(word) if is_infinity(word) => f64::NEG_INFINITY,
-        Const::NegativeIdent(word) if word.eq_ignore_ascii_case("nan") => f64::NAN,
+        Const::Ident(word) if is_infinity(word, text) => f64::INFINITY,
+        Const::NegativeIdent(word) if is_infinity(word, text) => f64::NEG_INFINITY,
+        Const::Ident(word) if word == "nan" || (text && word.eq_ignore_ascii_case("nan")) => f64::NAN,
+        Const::NegativeIdent(word) if *word == "nan" || (text && word.eq_ignore_ascii_case("nan")) => f64::NAN,
         _ => return None,
     })
 }
 
-fn is_infinity(word: &str) -> bool {
-    word.eq_ignore_ascii_case("inf") || word.eq_ignore_ascii_case("infinity")
+fn is_infinity(word: &str, text: bool) -> bool {
+    word == "inf" || (text && (word.eq_ignore_ascii_case("inf") || word.eq_ignore_ascii_case("infinity")))
 }

@@ -88,6 +88,9 @@ impl<'t> FileLinker<'_, '_, 't> {
             }
             self.schema().fields.push(model);
         }
+        if node.is_map_entry && !self.lenient() {
+            self.check_entry(node, first)?;
+        }
         self.synthetic_oneofs(&mut oneofs, first);
         let end = self.next_field().0;
         let schema = self.schema();
@@ -108,6 +111,34 @@ impl<'t> FileLinker<'_, '_, 't> {
         self.schema().messages[id.index()].nested_extensions = extensions;
         for (node, &id) in node.messages.iter().zip(&nested) {
             self.link_message(node, id)?;
+        }
+        Ok(())
+    }
+
+    /// What a map may hold, seen from its entry.
+    fn check_entry(&self, node: &ast::Message, first: FieldId) -> Result<()> {
+        let fields = &self.linker.schema.fields[first.index()..];
+        if let [
+            _,
+            Field {
+                kind: Kind::Enum(id), ..
+            },
+        ] = fields
+            && self.linker.schema[*id].default_number() != 0
+        {
+            let name = &self.linker.schema[*id].full_name;
+            return Err(self.error(
+                node.position,
+                format!("enum {name} must start with the value 0 to be in a map"),
+            ));
+        }
+        let validated = node.fields[0]
+            .options
+            .iter()
+            .flat_map(written_features)
+            .any(|(name, _)| name == "utf8_validation");
+        if validated && fields.iter().all(|field| field.kind != Kind::String) {
+            return Err(self.error(node.position, "utf8_validation is for strings, and this map has none"));
         }
         Ok(())
     }
@@ -207,6 +238,14 @@ impl<'t> FileLinker<'_, '_, 't> {
         }
         if node.options.iter().any(|option| option.is("json_name")) && !lenient {
             return Err(self.error(node.position, "extensions take no json_name"));
+        }
+        if node
+            .options
+            .iter()
+            .flat_map(written_features)
+            .any(|(name, _)| name == "field_presence")
+        {
+            return Err(self.error(node.position, "extensions have presence in any case"));
         }
         if matches!(node.ty, ast::Type::Map(_)) {
             return Err(self.error(node.type_position, "extensions cannot be maps"));

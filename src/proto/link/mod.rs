@@ -173,7 +173,18 @@ impl<'o> Linker<'o> {
         }
         self.stack.push(name.into());
         let mut imports = Vec::with_capacity(tree.imports.len());
-        for import in &tree.imports {
+        let mut seen = HashSet::with_capacity(tree.imports.len());
+        for (index, import) in tree.imports.iter().enumerate() {
+            let after_option = index > 0 && tree.imports[index - 1].kind == ImportKind::Option;
+            let wrong = match import.kind {
+                _ if !seen.insert(&import.name) => Some(format!("{:?} is imported twice", import.name)),
+                ImportKind::Option => None,
+                _ if after_option => Some("other imports come before those with \"import option\"".into()),
+                _ => None,
+            };
+            if let (Some(message), false) = (wrong, self.options.lenient) {
+                return Err(Error::new(name, import.position, message));
+            }
             let file = self.load(&import.name, provide, Some((name, import.position)))?;
             // npm protocol-buffers without a `resolveImport` goes without imports altogether.
             if file.is_none() && import.kind != ImportKind::Option && !self.options.lenient {
@@ -229,11 +240,10 @@ impl<'o> Linker<'o> {
         for import in imports {
             let Some(file) = import.file else { continue };
             for &seen in &self.exported[file.index()] {
-                let only_options = import.kind == ImportKind::Option;
-                visible.insert(seen);
-                if only_options {
+                if import.kind == ImportKind::Option && !visible.contains(seen) {
                     visible.options_only.push(seen);
                 }
+                visible.insert(seen);
                 if import.kind == ImportKind::Public && !exported.contains(&seen) {
                     exported.push(seen);
                 }

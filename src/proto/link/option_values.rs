@@ -72,7 +72,7 @@ impl FileLinker<'_, '_, '_> {
                 _ => {}
             }
         }
-        scalar(kind, value).map(OptionValue::Scalar).map_err(|expected| {
+        scalar(kind, value, text).map(OptionValue::Scalar).map_err(|expected| {
             let name = &self.field_of(found).name;
             self.error(
                 position,

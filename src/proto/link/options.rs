@@ -8,8 +8,8 @@ use super::features::Target;
 use super::resolve::file_of;
 use super::{Error, FileLinker, Result, ast};
 use crate::proto::schema::{
-    Cardinality, EnumId, Field, FieldId, Kind, MessageId, OptionEncoding, OptionEntry, OptionValue, Options, Position,
-    Schema, Symbol, Value,
+    Cardinality, Edition, EnumId, Field, FieldId, FileId, Kind, MessageId, OptionEncoding, OptionEntry, OptionValue,
+    Options, Position, Schema, Symbol, Value,
 };
 use crate::proto::wkt;
 
@@ -35,13 +35,12 @@ impl<'t> FileLinker<'_, '_, 't> {
         let tree = self.tree;
         let id = self.id;
         let package = self.linker.schema[id].package.to_string();
+        self.all_extension_options(tree, id, &package)?;
         self.schema().files[id.index()].options = self.interpret(&tree.options, Target::File, &package)?;
         let file = &self.linker.schema[id];
         let (messages, enums, services) = (file.messages.clone(), file.enums.clone(), file.services.clone());
-        let extensions = file.extensions.clone();
         self.message_options(&tree.messages, &messages, &package)?;
         self.enum_options(&tree.enums, &enums, &package)?;
-        self.extension_options(&tree.extends, &extensions, &package)?;
         for (node, id) in tree.services.iter().zip(services) {
             let options = self.interpret(&node.options, Target::Service, &package)?;
             let full_name = self.linker.schema[id].full_name.clone();
@@ -61,7 +60,6 @@ impl<'t> FileLinker<'_, '_, 't> {
             message.options = options;
             let (full_name, first) = (message.full_name.clone(), message.fields.start as usize);
             let (nested, enums) = (message.nested_messages.clone(), message.nested_enums.clone());
-            let extensions = message.nested_extensions.clone();
             for (index, field) in node.fields.iter().enumerate() {
                 let options = self.interpret(&field.options, Target::Field, &full_name)?;
                 self.schema().fields[first + index].options = options;
@@ -78,9 +76,31 @@ impl<'t> FileLinker<'_, '_, 't> {
                     index += 1;
                 }
             }
-            self.extension_options(&node.extends, &extensions, &full_name)?;
             self.enum_options(&node.enums, &enums, &full_name)?;
             self.message_options(&node.messages, &nested, &full_name)?;
+        }
+        Ok(())
+    }
+
+    /// Those of extensions come first, as the file's other options may be such extensions.
+    fn all_extension_options(&mut self, tree: &'t ast::File<'t>, id: FileId, package: &str) -> Result<()> {
+        let file = &self.linker.schema[id];
+        let (messages, extensions) = (file.messages.clone(), file.extensions.clone());
+        self.extension_options(&tree.extends, &extensions, package)?;
+        self.nested_extension_options(&tree.messages, &messages)
+    }
+
+    fn nested_extension_options(&mut self, nodes: &'t [ast::Message<'t>], ids: &[MessageId]) -> Result<()> {
+        for (node, &id) in nodes.iter().zip(ids) {
+            if !node.extends.is_empty() {
+                let message = &self.linker.schema[id];
+                let (full_name, extensions) = (message.full_name.clone(), message.nested_extensions.clone());
+                self.extension_options(&node.extends, &extensions, &full_name)?;
+            }
+            if !node.messages.is_empty() {
+                let nested = self.linker.schema[id].nested_messages.clone();
+                self.nested_extension_options(&node.messages, &nested)?;
+            }
         }
         Ok(())
     }
@@ -114,6 +134,9 @@ impl<'t> FileLinker<'_, '_, 't> {
             }
             let message = wkt::descriptor().message_by_name(target.options_message());
             let message = TypeOf::BuiltIn(message.expect("the built-in descriptor.proto has every options message"));
+            if node.is("uninterpreted_option") {
+                return Err(self.error(node.position, "uninterpreted_option is not to be written"));
+            }
             match (&node.name[..], &node.value) {
                 ([], ast::Const::Str(bytes)) => {
                     options
@@ -139,6 +162,9 @@ impl<'t> FileLinker<'_, '_, 't> {
         mut message: TypeOf,
         scope: &str,
     ) -> Result<()> {
+        if self.tree.edition >= Edition::E2024 {
+            self.check_removed(node, target)?;
+        }
         let (last, path) = node.name.split_last().expect("the parser gives every option a name");
         for part in path {
             let found = self.option_field(message, &part.text, part.extension, scope, node.position)?;
@@ -216,6 +242,20 @@ impl<'t> FileLinker<'_, '_, 't> {
             encoding,
             value,
         }
+    }
+
+    /// What edition 2024 has taken away.
+    fn check_removed(&self, node: &ast::Opt, target: Target) -> Result<()> {
+        let instead = match target {
+            Target::Field if node.is("ctype") => "features.(pb.cpp).string_type",
+            Target::File if node.is("java_multiple_files") => "features.(pb.java).nest_in_file_class",
+            _ => return Ok(()),
+        };
+        let name = &node.name[0].text;
+        Err(self.error(
+            node.position,
+            format!("edition 2024 has no option \"{name}\"; use {instead}"),
+        ))
     }
 
     /// `[targets = …]` on the declaration of an option says what may carry it.

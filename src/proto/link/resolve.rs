@@ -128,6 +128,11 @@ impl FileLinker<'_, '_, '_> {
             return Ok(());
         }
         let schema = &self.linker.schema;
+        if self.visible.options_only.contains(&file) && !self.lenient() {
+            let file = &schema[file].name;
+            let message = format!("Could not resolve {name}: \"import option\" of \"{file}\" brings its options only");
+            return Err(self.error(position, message));
+        }
         let (visibility, nested) = declared(schema);
         let local = match (visibility, schema[file].features.visibility) {
             (Visibility::Local, _) => true,

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use super::names::{enum_value_key, json_name};
 use super::{FileLinker, Result, ast};
-use crate::proto::schema::{Edition, EnumId, FieldId, MessageId, Position};
+use crate::proto::schema::{DefaultVisibility, Edition, EnumId, FieldId, MessageId, Position, Visibility};
 
 impl<'t> FileLinker<'_, '_, 't> {
     /// Orders the extensions of the messages that this file extends.
@@ -71,6 +71,7 @@ impl<'t> FileLinker<'_, '_, 't> {
         if proto3 && !message.extension_ranges.is_empty() {
             return Err(self.error(node.position, "proto3 has no extension ranges"));
         }
+        self.check_exported(message.visibility, message.parent.is_some(), node.position)?;
         if message.message_set {
             if proto3 {
                 return Err(self.error(node.position, "proto3 has no MessageSets"));
@@ -78,14 +79,22 @@ impl<'t> FileLinker<'_, '_, 't> {
             if message.field_count() > 0 {
                 return Err(self.error(node.position, "a MessageSet has extensions and no fields"));
             }
-            if message.extension_ranges.is_empty() {
-                return Err(self.error(node.position, "a MessageSet must have an extension range"));
-            }
         }
         if let Some(option) = node.options.iter().find(|option| option.is("map_entry")) {
             return Err(self.error(option.position, "map_entry is set by map fields and not to be written"));
         }
         Ok(())
+    }
+
+    fn check_exported(&self, visibility: Visibility, nested: bool, position: Position) -> Result<()> {
+        let strict = self.linker.schema[self.id].features.visibility == DefaultVisibility::Strict;
+        match visibility == Visibility::Export && nested && strict {
+            true => Err(self.error(
+                position,
+                "with default_symbol_visibility = STRICT, nested types cannot be exported",
+            )),
+            false => Ok(()),
+        }
     }
 
     /// Fields, oneofs, nested types, values of nested enums and extensions of a message share one namespace.
@@ -298,6 +307,14 @@ impl<'t> FileLinker<'_, '_, 't> {
             }
             _ => {}
         }
+        // A message that reserves all numbers is but a namespace for its enums, and those may be exported.
+        let outer = model.parent.map(|id| &self.linker.schema[id]);
+        let nested = outer.is_some_and(|outer| {
+            !outer
+                .reserved_ranges
+                .contains(&(1, crate::proto::wire::MAX_FIELD_NUMBER))
+        });
+        self.check_exported(model.visibility, nested, node.position)?;
         self.check_enum_reserved(node, id)?;
         self.check_enum_json(id)
     }
@@ -341,7 +358,8 @@ impl<'t> FileLinker<'_, '_, 't> {
     /// Values that differ only in case or in a repeated prefix cannot be told apart where names are re-cased.
     fn check_enum_json(&self, id: EnumId) -> Result<()> {
         let model = &self.linker.schema[id];
-        if model.features.json_best_effort || model.options.flag("deprecated_legacy_json_field_conflicts") {
+        let excused = model.options.flag("deprecated_legacy_json_field_conflicts");
+        if excused && self.tree.edition == Edition::Proto2 {
             return Ok(());
         }
         let mut keys = HashMap::with_capacity(model.values.len());

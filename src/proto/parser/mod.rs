@@ -299,7 +299,6 @@ impl<'a> Parser<'a, '_> {
             package_position: Position::default(),
             symbols: 0,
         };
-        while self.eat(b';')? {}
         if (self.at_word("syntax") || self.at_word("edition")) && self.peek()?.kind == TokenKind::Punct(b'=') {
             self.syntax(&mut file)?;
         }

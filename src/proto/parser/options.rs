@@ -40,7 +40,12 @@ impl<'a> Parser<'a, '_> {
         self.expect(b'=', "after the option name")?;
         let value_position = self.here();
         let value = match self.at(b'{') {
-            true => Const::Message(self.text_message()?),
+            true => {
+                self.lexer.text_format = true;
+                let message = self.text_message();
+                self.lexer.text_format = false;
+                Const::Message(message?)
+            }
             false => self.constant(false)?,
         };
         Ok(Opt {
