@@ -29,6 +29,7 @@ const REQUEST = 1
 const BODY = 2
 const END = 3
 
+const FastBuffer = Buffer[Symbol.species]
 const UV_EOF = -4095
 const TEXT = 1 << 14
 const BYTES = 1 << 15
@@ -58,7 +59,8 @@ class HttpConnection extends Connection {
     this.paused = false
     /** Our side is ended or ending: nothing can be sent past the socket. */
     this.ending = false
-    this.keepAliveSet = false
+    /** The socket has closed: nothing more is served. */
+    this.gone = false
     this.onPendingData = onPendingDataNothing
     this.highWaterMark = server.highWaterMark ?? 64 * 1024
     server.connections.add(this)
@@ -85,7 +87,7 @@ class HttpConnection extends Connection {
   }
 
   onRequest(at, text, body) {
-    if (this.closing) return
+    if (this.closing || this.gone) return
     const kind = words[at]
     const flags = words[at + 1]
     const from = words[at + 2]
@@ -96,7 +98,6 @@ class HttpConnection extends Connection {
     const head = text.substring(urlEnd + 1, from + words[at + 4])
     const { server } = this
     this.idleSince = 0
-    if (this.keepAliveSet) this.stopKeepAliveTimer()
     // One request in a hundred needs more than this.
     if (version !== 0x101 || (flags & (flag.UPGRADE | flag.EXPECT | flag.HOST)) !== flag.HOST || server.isSpecial()) {
       this.onSpecialRequest(method, url, version, flags, head, body)
@@ -200,7 +201,8 @@ class HttpConnection extends Connection {
     const socket = this.getSocket()
     req.upgrade = true
     this.release()
-    if (!connect || server.listenerCount('connect') > 0) server.emit(connect ? 'connect' : 'upgrade', req, socket, head)
+    const event = connect ? 'connect' : 'upgrade'
+    if (server.listenerCount(event) > 0) server.emit(event, req, socket, head)
     else socket.destroy()
     return true
   }
@@ -211,7 +213,7 @@ class HttpConnection extends Connection {
     const start = words[at + 1] - words[BODY_START]
     const length = words[at + 2]
     const chunk = start === 0 && length === body.length ? body : body.subarray(start, start + length)
-    if (!deliver(req, chunk)) this.readStop()
+    if (!deliver(req, chunk)) this.getSocket().pause()
   }
 
   onEnd(at, text) {
@@ -220,7 +222,7 @@ class HttpConnection extends Connection {
     this.incoming = null
     const from = words[at + 1]
     complete(req, text.substring(from, from + words[at + 2]))
-    this.readStart()
+    if (!this.reading) this.getSocket().resume()
   }
 
   onParseError(number, offset, packet) {
@@ -236,8 +238,12 @@ class HttpConnection extends Connection {
   }
 
   onRead(length, memory, offset) {
-    if (length > 0) return super.onRead(length, memory, offset)
     const { socket } = this
+    if (length > 0) {
+      // The parser has them as well (httpTap).
+      socket?.emit('data', offset < 0 ? memory : new FastBuffer(memory, offset, length))
+      return
+    }
     if (socket?.destroyed) return
     if (length !== UV_EOF) {
       this.getSocket().destroy(systemError(length, 'read'))
@@ -320,13 +326,14 @@ class HttpConnection extends Connection {
 
   /** It is this response's turn. */
   turn(res) {
-    this.current = res
-    const { socket } = this
     if (res[lean]) {
-      if (socket !== undefined) socket._httpMessage = res
+      this.current = res
+      if (this.socket !== undefined) this.socket._httpMessage = res
       return
     }
-    res.assignSocket(socket ?? this.getSocket())
+    const socket = this.getSocket()
+    this.current = res
+    res.assignSocket(socket)
   }
 
   /** Whether `res` may answer past the socket. */
@@ -410,7 +417,8 @@ class HttpConnection extends Connection {
   endSide() {
     if (this.ending) return
     this.ending = true
-    if (this.socket !== undefined) this.socket.end()
+    // A response that is still to come must find the socket ended.
+    if (this.socket !== undefined || this.current !== null) this.getSocket().end()
     else native.end(this.id)
   }
 
@@ -445,11 +453,6 @@ class HttpConnection extends Connection {
   readStop() {
     if (!this.reading || this.id < 0 || this.closing) return 0
     return super.readStop()
-  }
-
-  stopKeepAliveTimer() {
-    this.keepAliveSet = false
-    this.socket?.setTimeout(this.server.timeout || 0)
   }
 
   /** Whether no request is being read or answered. */
@@ -539,6 +542,7 @@ function makeSocket(connection) {
     socket.destroyed = true
     return socket
   }
+  if (connection.ending) socket.end()
   if (connection.current !== null) socket._httpMessage = connection.current
   if (server.timeout) socket.setTimeout(server.timeout)
   socket.on('timeout', onSocketTimeout)
@@ -559,6 +563,7 @@ function onSocketTimeout() {
 
 function onSocketClose() {
   const { connection } = this
+  connection.gone = true
   const { incoming } = connection
   const pending = connection.outgoing
   connection.outgoing = []

@@ -45,15 +45,17 @@ function LeanRequest(connection, method, url, version, flags, head) {
 }
 
 function rawHeaders(req) {
-  if (req[kRaw] === null) req[kRaw] = req[kHead] === '' ? [] : req[kHead].split('\0')
+  if (req[kRaw] === null) req[kRaw] = splitHead(req[kHead], req[lean].server)
   return req[kRaw]
 }
 
-/** How many elements of `rawHeaders` become `headers`. */
-function headerPairs(req, raw) {
-  const limit = req[lean].server.maxHeadersCount
+/** Names and values by turns, no more of them than `maxHeadersCount` allows. */
+function splitHead(head, server) {
+  if (head === '') return []
+  const limit = server.maxHeadersCount
   const pairs = (typeof limit === 'number' ? limit : MAX_HEADERS) * 2
-  return pairs > 0 ? Math.min(raw.length, pairs) : raw.length
+  const raw = head.split('\0')
+  return pairs > 0 && raw.length > pairs ? raw.slice(0, pairs) : raw
 }
 
 /** Lower-cased header names; names come from peers, so the table is bounded. */
@@ -70,9 +72,8 @@ function lowerCase(name) {
 /** Node's rules for repeated headers are core's own method; a name seen for the first time needs none of them. */
 function parseHeaders(req) {
   const raw = rawHeaders(req)
-  const pairs = headerPairs(req, raw)
   const headers = {}
-  for (let i = 0; i < pairs; i += 2) {
+  for (let i = 0; i < raw.length; i += 2) {
     const name = lowerCase(raw[i])
     if (headers[name] === undefined && name !== 'set-cookie') headers[name] = raw[i + 1]
     else IncomingMessage.prototype._addHeaderLine.call(joining(req), raw[i], raw[i + 1], headers)
@@ -155,10 +156,8 @@ function fill(req, connection, method, url, major, minor, head, raw) {
   req.httpVersionMinor = minor
   req.httpVersion = `${major}.${minor}`
   req.joinDuplicateHeaders = server.joinDuplicateHeaders
-  raw ??= head === '' ? [] : head.split('\0')
-  const limit = server.maxHeadersCount
-  const pairs = (typeof limit === 'number' ? limit : MAX_HEADERS) * 2
-  req._addHeaderLines(raw, pairs > 0 ? Math.min(raw.length, pairs) : raw.length)
+  raw ??= splitHead(head, server)
+  req._addHeaderLines(raw, raw.length)
 }
 
 /** The body is complete; `trailers` has the form of a head. */

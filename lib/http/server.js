@@ -10,6 +10,9 @@ const { IncomingMessage, ServerResponse } = http
 /** What Node adds to the advertised keep-alive time, so that a client's last request does not meet a closed door. */
 const KEEP_ALIVE_BUFFER = 1000
 
+/** `--insecure-http-parser`, which Node does not show otherwise. */
+const LENIENT = `${process.execArgv.join(' ')} ${process.env.NODE_OPTIONS ?? ''}`.includes('--insecure-http-parser')
+
 const kIdleTimer = Symbol('idle timer')
 const kCheckTimer = Symbol('request timeout timer')
 
@@ -25,6 +28,11 @@ const coreResponse = new ServerResponse({ method: 'GET', httpVersionMajor: 1, ht
 const kUniqueHeaders = symbolOf(coreServer, 'kUniqueHeaders')
 const kNeedDrain = symbolOf(coreResponse, 'kNeedDrain')
 const kCapture = symbolOf(coreServer, 'kCapture')
+
+const coreOptions = ['IncomingMessage', 'ServerResponse', 'kUniqueHeaders'].flatMap((name) => {
+  const symbol = symbolOf(coreServer, name)
+  return symbol === undefined ? [] : [symbol]
+})
 
 /** The options that core's server keeps as properties of the same name. */
 const OPTIONS = [
@@ -59,6 +67,8 @@ function Server(options, requestListener) {
   const core = new http.Server(options)
   NetServer.call(this, { allowHalfOpen: true })
   for (const name of OPTIONS) if (Object.hasOwn(core, name)) this[name] = core[name]
+  // What core's own connection listener reads of a server.
+  for (const symbol of coreOptions) this[symbol] = core[symbol]
   this.IncomingMessage = options?.IncomingMessage || IncomingMessage
   this.ServerResponse = options?.ServerResponse || ServerResponse
   this.uniqueHeaders = core[kUniqueHeaders]
@@ -100,6 +110,8 @@ Server.prototype.takesUpgrade = function (req) {
 
 /** A connection that the listening handle has accepted. */
 Server.prototype._onconnection = function (handle) {
+  // The lenient parser is core's.
+  if (this.insecureHTTPParser ?? LENIENT) return NetServer.prototype._onconnection.call(this, handle)
   const connection = new HttpConnection(handle.id, this)
   // Nobody but us listens for 'connection': then there is no need for a socket.
   if (this.listenerCount('connection') > 1 || this.timeout) this.emit('connection', connection.getSocket())

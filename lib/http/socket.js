@@ -1,5 +1,7 @@
 // The socket of an HTTP connection, as `req.socket` shows it: it writes like any other, but what arrives is the parser's.
 
+const EventEmitter = require('node:events')
+const { native } = require('../engine.js')
 const { Socket } = require('../net/socket.js')
 const { makeError } = require('../errors.js')
 
@@ -19,6 +21,8 @@ function HttpSocket(connection) {
   this._httpMessage = null
   this._paused = false
   this.parser = connection
+  // Core's parser listens there, and programs count it.
+  EventEmitter.prototype.on.call(this, 'data', parse)
 }
 Object.setPrototypeOf(HttpSocket.prototype, Socket.prototype)
 Object.setPrototypeOf(HttpSocket, Socket)
@@ -27,15 +31,29 @@ HttpSocket.prototype.constructor = Socket
 
 /** Request bodies want more: core calls this on `req.socket`. */
 HttpSocket.prototype.resume = function () {
-  if (this.connection === null) return Socket.prototype.resume.call(this)
-  this.connection.readStart()
-  return this
+  this.connection?.readStart()
+  return Socket.prototype.resume.call(this)
 }
 
 HttpSocket.prototype.pause = function () {
-  if (this.connection === null) return Socket.prototype.pause.call(this)
-  this.connection.readStop()
-  return this
+  this.connection?.readStop()
+  return Socket.prototype.pause.call(this)
+}
+
+/** Listeners for data see what the parser sees, as on core's sockets. */
+for (const name of ['on', 'addListener', 'prependListener']) {
+  HttpSocket.prototype[name] = function (event, listener) {
+    if (this.connection !== null && (event === 'data' || event === 'readable')) native.httpTap(this.connection.id)
+    return Socket.prototype[name].call(this, event, listener)
+  }
+}
+
+/** Bytes as if they had been received. */
+HttpSocket.prototype.push = function (chunk, encoding) {
+  if (this.connection === null || chunk === null) return Socket.prototype.push.call(this, chunk, encoding)
+  if (typeof chunk === 'string') chunk = Buffer.from(chunk, encoding)
+  native.httpFeed(this.connection.id, chunk, chunk.length)
+  return true
 }
 
 HttpSocket.prototype._read = function (size) {
@@ -53,10 +71,13 @@ HttpSocket.prototype.setEncoding = function (encoding) {
 
 /** From now on an ordinary socket. */
 HttpSocket.prototype.release = function () {
+  this.removeListener('data', parse)
   for (const event of ['timeout', 'error', 'close', 'drain']) this.removeAllListeners(event)
   this.parser = null
   this.connection = null
   this.readableFlowing = null
 }
+
+function parse() {}
 
 module.exports = HttpSocket

@@ -45,6 +45,8 @@ pub struct Http {
     conn: Conn,
     /// When the message being read began (or the connection, before its first), in loop milliseconds; 0 between messages.
     started: u64,
+    /// JavaScript wants to see the bytes as well: somebody listens for 'data' on the socket.
+    tapped: bool,
 }
 
 /// What every HTTP connection of an environment shares.
@@ -66,6 +68,20 @@ pub fn register(functions: &mut Functions<Engine>) {
     functions.add("httpDetach", |engine, args| {
         let detached = engine.connection(args.uint(0)?, |connection| connection.protocol = Protocol::Raw);
         Ok(detached.is_ok())
+    });
+    functions.add("httpTap", |engine, args| {
+        let tapped = engine.connection(args.uint(0)?, |connection| {
+            if let Protocol::Http(http) = &mut connection.protocol {
+                http.tapped = true;
+            }
+        });
+        Ok(tapped.is_ok())
+    });
+    functions.add("httpFeed", |engine, args| {
+        let mut bytes = Vec::new();
+        args.bytes(1, 0, args.uint(2)? as usize, |input| bytes.extend_from_slice(input))?;
+        read(engine, args.uint(0)?, &bytes);
+        Ok(())
     });
     functions.add("httpRespond", respond);
     functions.add("httpFinish", finish);
@@ -106,6 +122,7 @@ fn attach(engine: &Engine, args: &Args) -> Outcome<i32> {
         connection.protocol = Protocol::Http(Box::new(Http {
             conn: Conn::new(limits),
             started,
+            tapped: false,
         }));
     });
     let reading = attached.and_then(|()| engine.stream(id, crate::uv::Stream::read_start));
@@ -118,6 +135,13 @@ fn now(engine: &Engine) -> u64 {
 
 /// Bytes for an HTTP connection: parses and shows them.
 pub fn read(engine: &Engine, id: u32, bytes: &[u8]) {
+    let tapped = engine.connection(id, |connection| match &connection.protocol {
+        Protocol::Http(http) => http.tapped,
+        _ => false,
+    });
+    if tapped == Ok(true) {
+        engine.read_raw(id, bytes);
+    }
     let mut at = 0;
     while at < bytes.len() {
         let rest = &bytes[at..];

@@ -3,7 +3,7 @@
 use super::chars::{self, run};
 use super::error::ParseError;
 
-/// Bytes of chunk extensions that one body may carry: nobody uses them, and unbounded ones keep a server busy for free
+/// Bytes of extensions that one chunk may carry: nobody uses them, and unbounded ones keep a server busy for free
 /// (CVE-2024-22019). Node's number.
 pub const MAX_EXTENSIONS: usize = 16 * 1024;
 
@@ -107,7 +107,10 @@ impl Chunked {
             State::SizeLf => return Err(ParseError::ChunkSizeLf),
             State::DataCr if byte == b'\r' => State::DataLf,
             State::DataCr if byte == b'\n' => return Err(ParseError::ChunkDataCr),
-            State::DataLf if byte == b'\n' => State::SizeStart,
+            State::DataLf if byte == b'\n' => {
+                self.extensions = 0;
+                State::SizeStart
+            }
             State::DataCr | State::DataLf => return Err(ParseError::ChunkDataLf),
             _ => return self.extension(input),
         };

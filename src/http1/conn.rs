@@ -109,7 +109,8 @@ enum Phase {
     Undecided,
     /// The last request said `Connection: close`: only line ends may follow it.
     Closing,
-    Failed,
+    /// Every further read fails the same way, as in llhttp.
+    Failed(ParseError),
 }
 
 /// The reading half of one connection.
@@ -158,12 +159,12 @@ impl Conn {
                 Phase::Closing if matches!(input[at], b'\r' | b'\n') => Ok(1),
                 Phase::Closing => Err((ParseError::Closed, 0)),
                 Phase::Undecided => return (at, Stop::Upgrade),
-                Phase::Failed => return (input.len(), Stop::Failed),
+                &mut Phase::Failed(error) => Err((error, 0)),
             };
             match stepped {
                 Ok(taken) => at += taken,
                 Err((error, offset)) => {
-                    self.phase = Phase::Failed;
+                    self.phase = Phase::Failed(error);
                     batch.push(&[event::ERROR, error as u32, (at + offset) as u32]);
                     return (at + offset, Stop::Failed);
                 }
@@ -183,7 +184,7 @@ impl Conn {
         match self.phase {
             Phase::Head if self.head.is_untouched() => Ok(()),
             Phase::Head | Phase::Length(_) | Phase::Chunked(_) | Phase::Trailers => Err(ParseError::EndOfInput),
-            Phase::Undecided | Phase::Closing | Phase::Failed => Ok(()),
+            Phase::Undecided | Phase::Closing | Phase::Failed(_) => Ok(()),
         }
     }
 

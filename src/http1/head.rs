@@ -170,7 +170,7 @@ impl Head {
                 | State::UrlFragment => self.url(&input[at..], text, base),
                 _ => self.field(&input[at..], text, base),
             };
-            let taken = taken.map_err(|error| (error, at))?;
+            let taken = taken.map_err(|(error, offset)| (error, at + offset))?;
             at += taken;
             self.total += taken;
             let open = if self.in_span() {
@@ -214,7 +214,7 @@ impl Head {
     }
 
     /// Everything of the first line but the URL. Takes at least one byte.
-    fn request_line(&mut self, input: &[u8], text: &mut Vec<u8>, base: usize) -> Result<usize, ParseError> {
+    fn request_line(&mut self, input: &[u8], text: &mut Vec<u8>, base: usize) -> Result<usize, Refused> {
         let byte = input[0];
         self.state = match self.state {
             State::Start if byte == b'\r' || byte == b'\n' => {
@@ -236,50 +236,58 @@ impl Head {
             State::BeforeVersion if byte == b' ' => State::BeforeVersion,
             State::BeforeVersion if byte == b'H' => State::Protocol(1),
             State::Protocol(n) if b"HTTP/"[n as usize] == byte => match n {
-                3 if self.method >= method::HTTP_METHODS => return Err(ParseError::MethodForHttp),
+                3 if self.method >= method::HTTP_METHODS => return Err((ParseError::MethodForHttp, 0)),
                 4 => State::Major,
                 _ => State::Protocol(n + 1),
             },
-            State::BeforeVersion | State::Protocol(_) => return Err(ParseError::Protocol),
+            State::BeforeVersion | State::Protocol(_) => return Err((ParseError::Protocol, 0)),
             State::Major => {
-                self.major = digit(byte).ok_or(ParseError::VersionMajor)?;
+                self.major = digit(byte).ok_or((ParseError::VersionMajor, 0))?;
                 State::Dot
             }
             State::Dot if byte == b'.' => State::Minor,
-            State::Dot => return Err(ParseError::VersionDot),
+            State::Dot => return Err((ParseError::VersionDot, 0)),
             State::Minor => {
-                self.minor = digit(byte).ok_or(ParseError::VersionMinor)?;
+                self.minor = digit(byte).ok_or((ParseError::VersionMinor, 0))?;
                 if !matches!((self.major, self.minor), (0, 9) | (1, 0) | (1, 1) | (2, 0)) {
-                    return Err(ParseError::Version);
+                    return Err((ParseError::Version, 0));
                 }
                 State::VersionCr
             }
             State::VersionCr if byte == b'\r' => State::VersionLf,
-            State::VersionCr => return Err(ParseError::VersionCrlf),
+            State::VersionCr => return Err((ParseError::VersionCrlf, 0)),
             State::VersionLf if byte == b'\n' => State::FirstField,
-            State::VersionLf => return Err(ParseError::VersionLf),
+            State::VersionLf => return Err((ParseError::VersionLf, 0)),
             State::SimpleLf if byte == b'\n' => State::FirstField,
-            _ => return Err(ParseError::UrlCrlf),
+            _ => return Err((ParseError::UrlCrlf, 0)),
         };
         Ok(1)
     }
 
     /// The method collects in `text` until its space arrives, then leaves it again for its number.
-    fn method(&mut self, input: &[u8], text: &mut Vec<u8>, base: usize) -> Result<usize, ParseError> {
+    fn method(&mut self, input: &[u8], text: &mut Vec<u8>, base: usize) -> Result<usize, Refused> {
         self.state = State::Method;
+        let earlier = text.len() - base;
         let len = run(input, chars::TOKEN);
         text.extend_from_slice(&input[..len]);
-        if len == input.len() {
-            return if method::is_prefix(&text[base..]) {
-                Ok(len)
+        let name = &text[base..];
+        let matched = method::longest_prefix(name);
+        if matched < name.len() {
+            let known = method::lookup(&name[..matched]).is_some();
+            let error = if known {
+                ParseError::MethodSpace
             } else {
-                Err(ParseError::Method)
+                ParseError::Method
             };
+            return Err((error, matched.saturating_sub(earlier)));
         }
-        match method::lookup(&text[base..]) {
+        if len == input.len() {
+            return Ok(len);
+        }
+        match method::lookup(name) {
             Some(number) if input[len] == b' ' => self.method = number,
-            Some(_) => return Err(ParseError::MethodSpace),
-            None => return Err(ParseError::Method),
+            Some(_) => return Err((ParseError::MethodSpace, len)),
+            None => return Err((ParseError::Method, len)),
         }
         text.truncate(base);
         self.state = State::BeforeUrl;
@@ -287,7 +295,7 @@ impl Head {
     }
 
     /// The request target, checked part by part but kept whole.
-    fn url(&mut self, input: &[u8], text: &mut Vec<u8>, base: usize) -> Result<usize, ParseError> {
+    fn url(&mut self, input: &[u8], text: &mut Vec<u8>, base: usize) -> Result<usize, Refused> {
         let class = match self.state {
             State::UrlPath | State::UrlQuery | State::UrlFragment => chars::URL,
             State::UrlServer => chars::AUTHORITY,
@@ -297,41 +305,44 @@ impl Head {
         text.extend_from_slice(&input[..len]);
         let Some(&byte) = input.get(len) else { return Ok(len) };
         if matches!(byte, b'\t' | b'\x0c') {
-            return Err(ParseError::UrlChars);
+            return Err((ParseError::UrlChars, len));
         }
         let ends = matches!(byte, b' ' | b'\r' | b'\n');
         self.state = match self.state {
             State::UrlStart | State::UrlSchema | State::UrlSlash1 | State::UrlSlash2 if ends => {
-                return Err(ParseError::UrlChars);
+                return Err((ParseError::UrlChars, len));
             }
-            _ if ends => return self.url_end(byte, text, base).map(|()| len + 1),
+            _ if ends => {
+                self.url_end(byte, text, base);
+                return Ok(len + 1);
+            }
             State::UrlStart if byte == b'/' || byte == b'*' => State::UrlPath,
             State::UrlStart if byte.is_ascii_alphabetic() => State::UrlSchema,
-            State::UrlStart => return Err(ParseError::UrlStart),
+            State::UrlStart => return Err((ParseError::UrlStart, len)),
             State::UrlSchema if byte.is_ascii_alphabetic() => State::UrlSchema,
             State::UrlSchema if byte == b':' => State::UrlSlash1,
             State::UrlSlash1 if byte == b'/' => State::UrlSlash2,
             State::UrlSlash2 if byte == b'/' => State::UrlServer,
-            State::UrlSchema | State::UrlSlash1 | State::UrlSlash2 => return Err(ParseError::UrlSchema),
+            State::UrlSchema | State::UrlSlash1 | State::UrlSlash2 => return Err((ParseError::UrlSchema, len)),
             State::UrlServer | State::UrlServerAt if byte == b'/' => State::UrlPath,
             State::UrlServer | State::UrlServerAt if byte == b'?' => State::UrlQuery,
             State::UrlServer if byte == b'@' => State::UrlServerAt,
-            State::UrlServerAt if byte == b'@' => return Err(ParseError::UrlDoubleAt),
+            State::UrlServerAt if byte == b'@' => return Err((ParseError::UrlDoubleAt, len)),
             State::UrlServerAt if chars::is(byte, chars::AUTHORITY) => State::UrlServer,
-            State::UrlServer | State::UrlServerAt => return Err(ParseError::UrlServer),
+            State::UrlServer | State::UrlServerAt => return Err((ParseError::UrlServer, len)),
             State::UrlPath if byte == b'?' => State::UrlQuery,
             State::UrlPath | State::UrlQuery if byte == b'#' => State::UrlFragment,
-            State::UrlPath => return Err(ParseError::UrlPath),
+            State::UrlPath => return Err((ParseError::UrlPath, len)),
             State::UrlQuery if byte == b'?' => State::UrlQuery,
-            State::UrlQuery => return Err(ParseError::UrlQuery),
+            State::UrlQuery => return Err((ParseError::UrlQuery, len)),
             State::UrlFragment if matches!(byte, b'?' | b'#') => State::UrlFragment,
-            _ => return Err(ParseError::UrlFragment),
+            _ => return Err((ParseError::UrlFragment, len)),
         };
         text.push(byte);
         Ok(len + 1)
     }
 
-    fn url_end(&mut self, byte: u8, text: &[u8], base: usize) -> Result<(), ParseError> {
+    fn url_end(&mut self, byte: u8, text: &[u8], base: usize) {
         let len = text.len() - base - self.span;
         self.counted += len;
         self.url_len = len as u32;
@@ -343,19 +354,18 @@ impl Head {
         if byte != b' ' {
             (self.major, self.minor) = (0, 9);
         }
-        Ok(())
     }
 
     /// One header line, or the empty line that ends the section.
-    fn field(&mut self, input: &[u8], text: &mut Vec<u8>, base: usize) -> Result<usize, ParseError> {
+    fn field(&mut self, input: &[u8], text: &mut Vec<u8>, base: usize) -> Result<usize, Refused> {
         let byte = input[0];
         self.state = match self.state {
-            State::FirstField if byte == b' ' => return Err(ParseError::SpaceAfterStartLine),
+            State::FirstField if byte == b' ' => return Err((ParseError::SpaceAfterStartLine, 0)),
             State::FirstField | State::FieldStart => match byte {
                 b'\r' => State::FinalLf,
-                b'\n' => return Err(ParseError::HeaderFieldChar),
-                b' ' | b'\t' if self.headers > 0 => return Err(ParseError::ObsFold),
-                _ if !chars::is(byte, chars::TOKEN) => return Err(ParseError::HeaderToken),
+                b'\n' => return Err((ParseError::HeaderFieldChar, 0)),
+                b' ' | b'\t' if self.headers > 0 => return Err((ParseError::ObsFold, 0)),
+                _ if !chars::is(byte, chars::TOKEN) => return Err((ParseError::HeaderToken, 0)),
                 _ => {
                     // Trailers have no URL before them: their first name opens the text.
                     if !(self.trailing && self.headers == 0) {
@@ -370,42 +380,42 @@ impl Head {
             State::BeforeValue => match byte {
                 b' ' | b'\t' => State::BeforeValue,
                 b'\r' => State::EmptyValueLf,
-                b'\n' => return Err(ParseError::HeaderValueChar),
+                b'\n' => return Err((ParseError::HeaderValueChar, 0)),
                 _ => {
                     self.state = State::Value;
                     return self.value(input, text, base);
                 }
             },
             State::EmptyValueLf if byte == b'\n' => {
-                self.value_end(&[])?;
+                self.value_end(&[]).map_err(|error| (error, 0))?;
                 State::FieldStart
             }
-            State::EmptyValueLf => return Err(ParseError::EmptyValueLf),
+            State::EmptyValueLf => return Err((ParseError::EmptyValueLf, 0)),
             State::Value => return self.value(input, text, base),
             State::ValueLf if byte == b'\n' => State::FieldStart,
-            State::ValueLf => return Err(ParseError::HeaderValueLf),
+            State::ValueLf => return Err((ParseError::HeaderValueLf, 0)),
             State::FinalLf if byte == b'\n' => State::Start,
-            _ => return Err(ParseError::HeadersLf),
+            _ => return Err((ParseError::HeadersLf, 0)),
         };
         Ok(1)
     }
 
-    fn field_name(&mut self, input: &[u8], text: &mut Vec<u8>, base: usize) -> Result<usize, ParseError> {
+    fn field_name(&mut self, input: &[u8], text: &mut Vec<u8>, base: usize) -> Result<usize, Refused> {
         let len = run(input, chars::TOKEN);
         text.extend_from_slice(&input[..len]);
         let Some(&byte) = input.get(len) else { return Ok(len) };
         if byte != b':' {
-            return Err(ParseError::HeaderToken);
+            return Err((ParseError::HeaderToken, len));
         }
         let name = &text[base + self.span..];
         self.counted += name.len();
         self.special = special(name);
         match self.special {
             Special::TransferEncoding if self.flags & flag::CONTENT_LENGTH != 0 => {
-                return Err(ParseError::TransferEncodingWithContentLength);
+                return Err((ParseError::TransferEncodingWithContentLength, len));
             }
             Special::ContentLength if self.flags & flag::TRANSFER_ENCODING != 0 => {
-                return Err(ParseError::ContentLengthWithTransferEncoding);
+                return Err((ParseError::ContentLengthWithTransferEncoding, len));
             }
             _ => {}
         }
@@ -415,21 +425,21 @@ impl Head {
         Ok(len + 1)
     }
 
-    fn value(&mut self, input: &[u8], text: &mut Vec<u8>, base: usize) -> Result<usize, ParseError> {
+    fn value(&mut self, input: &[u8], text: &mut Vec<u8>, base: usize) -> Result<usize, Refused> {
         let len = run(input, chars::VALUE);
         text.extend_from_slice(&input[..len]);
         let Some(&byte) = input.get(len) else { return Ok(len) };
         match byte {
             b'\r' => {}
-            b'\n' => return Err(ParseError::HeaderValueCr),
-            _ => return Err(ParseError::HeaderValueChar),
+            b'\n' => return Err((ParseError::HeaderValueCr, len)),
+            _ => return Err((ParseError::HeaderValueChar, len)),
         }
         while matches!(text.last(), Some(b' ' | b'\t')) {
             text.pop();
         }
         self.counted += text.len() - base - self.span;
         let start = base + self.span;
-        self.value_end(&text[start..])?;
+        self.value_end(&text[start..]).map_err(|error| (error, len))?;
         self.state = State::ValueLf;
         Ok(len + 1)
     }

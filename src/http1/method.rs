@@ -65,9 +65,10 @@ pub fn lookup(name: &[u8]) -> Option<u8> {
         .map(|index| index as u8)
 }
 
-/// Whether some method starts with `prefix`: what has arrived so far may still become one.
-pub fn is_prefix(prefix: &[u8]) -> bool {
-    METHODS.iter().any(|method| method.as_bytes().starts_with(prefix))
+/// How many bytes of `name` some method starts with: the place where llhttp notices a wrong one.
+pub fn longest_prefix(name: &[u8]) -> usize {
+    let common = |method: &&str| method.bytes().zip(name).take_while(|(a, b)| a == *b).count();
+    METHODS.iter().map(common).max().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -82,6 +83,7 @@ mod tests {
         assert_eq!(lookup(b"DESCRIBE"), Some(HTTP_METHODS));
         assert_eq!(lookup(b"get"), None);
         assert_eq!(lookup(b""), None);
-        assert!(is_prefix(b"M-S") && is_prefix(b"GET") && !is_prefix(b"GETX") && !is_prefix(b"g"));
+        let prefixes = [&b"M-S"[..], b"GET", b"GETX", b"g", b"FOO"].map(longest_prefix);
+        assert_eq!(prefixes, [3, 3, 3, 0, 1]);
     }
 }

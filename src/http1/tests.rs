@@ -129,7 +129,7 @@ fn what_llhttp_and_rfc_9112_refuse() {
     let chunked = |body: &str| format!("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{body}").into_bytes();
     let table: Vec<(Vec<u8>, ParseError)> = vec![
         (b"get / HTTP/1.1\r\n\r\n".to_vec(), Method),
-        (b"GETX / HTTP/1.1\r\n\r\n".to_vec(), Method),
+        (b"GETX / HTTP/1.1\r\n\r\n".to_vec(), MethodSpace),
         (b"GET\t/ HTTP/1.1\r\n\r\n".to_vec(), MethodSpace),
         (b"DESCRIBE / HTTP/1.1\r\n\r\n".to_vec(), MethodForHttp),
         (b"GET /\xe9 HTTP/1.1\r\n\r\n".to_vec(), UrlPath),
@@ -208,6 +208,8 @@ fn heads_and_extensions_are_bounded() {
     for _ in 0..10 {
         extensions.extend(format!("1;{}\r\nx\r\n", "e".repeat(2_000)).into_bytes());
     }
+    assert_eq!(whole(&extensions).1, None);
+    extensions.extend(format!("1;{}", "e".repeat(17_000)).into_bytes());
     assert_eq!(whole(&extensions).1, Some(ParseError::ChunkExtensionsOverflow));
 }
 
