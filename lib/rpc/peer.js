@@ -146,19 +146,19 @@ class Peer {
     if (pingInterval === Infinity) return
     this.heard = false
     this.watch(pingInterval, () => {
-      if (this.heard || !this.listening()) return this.watchForSilence()
+      if (this.heard || this.excused()) return this.watchForSilence()
       this.out.control(Kind.PING, 0, 0)
       if (pingTimeout === Infinity) return this.watchForSilence()
       this.watch(pingTimeout, () => {
-        if (this.heard || !this.listening()) return this.watchForSilence()
+        if (this.heard || this.excused()) return this.watchForSilence()
         this.abandon(protocol(`The peer did not answer a ping within ${pingTimeout} ms`), Reason.SILENT)
       })
     })
   }
 
-  /** Whether an answer to a ping could be heard at all. */
-  listening() {
-    return true
+  /** Whether silence means nothing, because this end does not listen. */
+  excused() {
+    return false
   }
 
   // ---- the end

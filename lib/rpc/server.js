@@ -31,6 +31,7 @@ class Server extends EventEmitter {
     this.acceptor.on('drop', (data) => this.emit('drop', data))
     this.acceptor.on('close', () => this.finish())
     this.closing = false
+    this.refed = true
     /** Handlers called and not answered. */
     this.running = 0
     /** Sessions with calls that wait for a handler's turn, the next one first. */
@@ -83,6 +84,7 @@ class Server extends EventEmitter {
     const session = new Session(this, wire)
     this.sessions.add(session)
     wire.start(session)
+    if (!this.refed) wire.unref()
     process.nextTick(() => this.emit('connection', session.remote))
   }
 
@@ -171,12 +173,19 @@ class Server extends EventEmitter {
   }
 
   ref() {
-    this.acceptor.ref()
-    return this
+    return this.setRef(true)
   }
 
   unref() {
-    this.acceptor.unref()
+    return this.setRef(false)
+  }
+
+  /** Connections follow the server: nobody else could let go of them. */
+  setRef(refed) {
+    this.refed = refed
+    const name = refed ? 'ref' : 'unref'
+    this.acceptor[name]()
+    for (const session of this.sessions) session.wire[name]()
     return this
   }
 }

@@ -71,6 +71,8 @@ class Session extends Peer {
     /** Bytes of their bodies. */
     this.pendingBytes = 0
     this.paused = false
+    /** Bytes that the kernel had taken when last looked at. */
+    this.taken = 0
     this.attach(wire)
   }
 
@@ -248,8 +250,13 @@ class Session extends Peer {
     if (this.out.congested) this.regulate()
   }
 
-  listening() {
-    return !this.paused
+  /** While reading is paused a live peer cannot be heard, but one that owes us the reading of answers can be seen to take them. */
+  excused() {
+    if (!this.paused) return false
+    if (!this.out.congested) return true
+    const before = this.taken
+    this.taken = this.out.accepted
+    return this.taken > before
   }
 
   // ---- the end

@@ -29,7 +29,7 @@ class Wire {
   /** Where the peer is: `{ family, address, port }`, or nothing on a pipe. */
   get remote() {
     const text = native.peerAddress(this.id)
-    if (text === undefined) return {}
+    if (typeof text !== 'string') return {}
     const [family, address, port] = text.split(' ')
     return { family, address, port: Number(port) }
   }

@@ -1,0 +1,241 @@
+'use strict'
+
+const test = require('node:test')
+const assert = require('node:assert/strict')
+const { once } = require('node:events')
+const { spawnSync } = require('node:child_process')
+const { Worker } = require('node:worker_threads')
+const { rpc } = require('../../index.js')
+const { usage } = require('../../lib/engine.js')
+const { pair, handClient, frame, Kind, sleep } = require('./tools.js')
+
+const entry = JSON.stringify(require.resolve('../../index.js'))
+
+/** Runs a script in a process of its own, which must end by itself. */
+function run(script) {
+  const result = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8', timeout: 20_000 })
+  assert.equal(result.signal, null, 'the process ends by itself')
+  assert.equal(result.stderr, '')
+  assert.equal(result.status, 0)
+  return result.stdout.trim()
+}
+
+test('close() of a client lets its calls finish and takes no new ones', async (t) => {
+  const { server, client } = await pair(t, {}, { maxInFlight: 2 })
+  server.method('slow', async (request) => {
+    await sleep(10)
+    return request
+  })
+  const calls = Array.from({ length: 5 }, (_, i) => client.call('slow', Buffer.from([i])))
+  const closed = client.close()
+  await assert.rejects(client.call('slow'), { code: 'IRONWIRE_RPC_CLOSED', sent: false })
+  const replies = await Promise.all(calls)
+  assert.deepEqual(
+    replies.map((reply) => reply[0]),
+    [0, 1, 2, 3, 4],
+  )
+  await closed
+  assert.equal(client.connected, false)
+  await client.close()
+  await new Promise((resolve) => client.close(resolve))
+  while (server.sessions.size > 0) await sleep(1)
+})
+
+test('close() of a client without a connection fails what waits', async () => {
+  const client = rpc.connect('127.0.0.1:1')
+  const call = client.call('x')
+  const closed = client.close()
+  await assert.rejects(call, { code: 'IRONWIRE_RPC_CLOSED', sent: false })
+  await closed
+})
+
+test('close() of a server lets calls in flight finish, and clients leave', async (t) => {
+  const { server, client } = await pair(t)
+  server.method('slow', async (request) => {
+    await sleep(30)
+    return request
+  })
+  const calls = Array.from({ length: 10 }, (_, i) => client.call('slow', Buffer.from([i])))
+  await sleep(5)
+  const before = Date.now()
+  const closed = server.close()
+  assert.equal(server.listening, false)
+  const replies = await Promise.all(calls)
+  assert.deepEqual(
+    replies.map((reply) => reply[0]),
+    Array.from({ length: 10 }, (_, i) => i),
+  )
+  await closed
+  assert.ok(Date.now() - before < 5000, 'it does not wait for closeTimeout')
+  await assert.rejects(server.close(), { code: 'ERR_SERVER_NOT_RUNNING' })
+})
+
+test('calls made while the server says farewell are not lost', async (t) => {
+  const { server, client } = await pair(t)
+  server.method('echo', async (request) => request)
+  await client.call('echo', null)
+  // The client has not read the farewell yet when it sends these.
+  const closed = server.close()
+  const calls = Array.from({ length: 10 }, (_, i) => client.call('echo', Buffer.from([i])))
+  const replies = await Promise.all(calls)
+  assert.equal(replies.length, 10)
+  await closed
+})
+
+test('a client that ignores the farewell is dropped after closeTimeout', async () => {
+  const server = rpc.createServer({ closeTimeout: 30 }).method('never', () => {})
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const after = { after() {} }
+  const { socket, next } = await handClient(after, server.address().port)
+  socket.write(Buffer.concat([frame(Kind.METHOD, 0, { code: 0, body: 'never' }), frame(Kind.REQUEST, 1, { code: 0 })]))
+  while (server.running === 0) await sleep(1)
+  const closed = server.close()
+  const farewell = await next((unit) => unit.kind === Kind.GOAWAY)
+  assert.equal(farewell.payload.readUInt16BE(0), 0)
+  await closed
+  socket.destroy()
+})
+
+test('a server listens again after it was closed', async () => {
+  const server = rpc.createServer().method('echo', async (request) => request)
+  for (let round = 0; round < 3; round++) {
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const client = rpc.connect(server.address().port)
+    assert.equal(String(await client.call('echo', Buffer.from('x'))), 'x')
+    await client.close()
+    await server.close()
+  }
+  assert.equal(server.address(), null)
+})
+
+test('a taken port is an error event', async (t) => {
+  const { server } = await pair(t)
+  const second = rpc.createServer()
+  second.listen(server.address().port, '127.0.0.1')
+  const [error] = await once(second, 'error')
+  assert.equal(error.code, 'EADDRINUSE')
+  assert.equal(error.syscall, 'listen')
+})
+
+test('events tell who comes and goes', async (t) => {
+  const { server, client } = await pair(t)
+  const other = rpc.connect(server.address().port)
+  const [peer] = await once(server, 'connection')
+  assert.equal(peer.address, '127.0.0.1')
+  const gone = once(server, 'disconnect')
+  await once(other, 'connect')
+  await other.close()
+  const [left, error] = await gone
+  assert.equal(left.port, peer.port)
+  assert.equal(error, null)
+  assert.equal(server.stats.connections, 2)
+  assert.equal(client.stats.connections, 1)
+})
+
+test('nothing is left behind', async () => {
+  while (usage().slots > 0) await sleep(1)
+  const before = usage()
+  for (let round = 0; round < 20; round++) {
+    const server = rpc.createServer().method('echo', async (request) => request)
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const clients = Array.from({ length: 10 }, () => rpc.connect(server.address().port))
+    await Promise.all(clients.map((client, i) => (i % 2 ? client.call('echo', Buffer.from('x')) : undefined)))
+    for (const [i, client] of clients.entries()) {
+      if (i % 3 === 0) client.destroy()
+      else client.close(() => {})
+    }
+    await server.close()
+  }
+  while (usage().slots > 0) await sleep(1)
+  assert.deepEqual(usage(), before)
+})
+
+test('a process ends when client and server are closed', () => {
+  const script = `
+    const { rpc } = require(${entry})
+    const server = rpc.createServer().method('echo', async (request) => request)
+    server.listen(0, async () => {
+      const client = rpc.connect(server.address().port)
+      console.log(String(await client.call('echo', Buffer.from('bye'))))
+      await client.close()
+      await server.close()
+    })`
+  assert.equal(run(script), 'bye')
+})
+
+test('unref() lets a process end although a client and a server are open', () => {
+  const script = `
+    const { rpc } = require(${entry})
+    const server = rpc.createServer().method('echo', async (request) => request)
+    server.listen(0, async () => {
+      const client = rpc.connect(server.address().port)
+      await client.call('echo', Buffer.from('x'))
+      client.unref()
+      server.unref()
+      const lost = rpc.connect('127.0.0.1:1').unref()
+      lost.on('reconnect', () => {})
+      console.log('idle')
+    })`
+  assert.equal(run(script), 'idle')
+})
+
+test('an idle client keeps its process, as a socket does, and so does one that reconnects', () => {
+  for (const target of ['server.address().port', "'127.0.0.1:1'"]) {
+    const script = `
+      const { rpc } = require(${entry})
+      const server = rpc.createServer().unref()
+      server.listen(0, () => {
+        const client = rpc.connect(${target})
+        setTimeout(() => { console.log('still here'); process.exit() }, 150).unref()
+      })`
+    assert.equal(run(script), 'still here')
+  }
+})
+
+test('client and server in worker threads', async () => {
+  const server = new Worker(
+    `const { parentPort } = require('node:worker_threads')
+     const { rpc } = require(${entry})
+     const server = rpc.createServer().method('double', async (request) => Buffer.from([request[0] * 2]))
+     server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port))
+     parentPort.once('message', () => server.close(() => parentPort.close()))`,
+    { eval: true },
+  )
+  const [port] = await once(server, 'message')
+  const worker = new Worker(
+    `const { parentPort } = require('node:worker_threads')
+     const { rpc } = require(${entry})
+     const client = rpc.connect(${port})
+     Promise.all(Array.from({ length: 100 }, (_, i) => client.call('double', Buffer.from([i])))).then((replies) => {
+       parentPort.postMessage(replies.every((reply, i) => reply[0] === i * 2))
+       client.close()
+     })`,
+    { eval: true },
+  )
+  const client = rpc.connect(port)
+  const [[fine], replies] = await Promise.all([
+    once(worker, 'message'),
+    Promise.all(Array.from({ length: 100 }, (_, i) => client.call('double', Buffer.from([i])))),
+  ])
+  assert.equal(fine, true)
+  assert.ok(replies.every((reply, i) => reply[0] === i * 2))
+  await client.close()
+  await Promise.all([once(worker, 'exit'), once(server, 'exit'), server.postMessage('close')])
+})
+
+test('a worker that is terminated drops its connections', async (t) => {
+  const { server } = await pair(t)
+  server.method('never', () => {})
+  const worker = new Worker(
+    `const { rpc } = require(${entry})
+     const client = rpc.connect(${server.address().port})
+     client.call('never', null, () => {})`,
+    { eval: true },
+  )
+  while (server.running === 0) await sleep(1)
+  await worker.terminate()
+  while (server.running > 0) await sleep(1)
+})
