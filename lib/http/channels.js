@@ -1,8 +1,11 @@
+'use strict'
+
 // Node's diagnostics channels of its HTTP server.
 
 const { channel } = require('node:diagnostics_channel')
 
 module.exports = {
   requestStart: channel('http.server.request.start'),
+  responseCreated: channel('http.server.response.created'),
   responseFinish: channel('http.server.response.finish'),
 }

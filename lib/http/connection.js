@@ -1,3 +1,5 @@
+'use strict'
+
 // One HTTP connection: requests come in as batches of events, responses leave in order.
 //
 // It is the handle of its socket at the same time (`socket._handle`), and the socket is made only when somebody asks for it.
@@ -10,7 +12,7 @@ const { Connection } = require('../net/handle.js')
 const { lean } = require('./widen')
 const { parseError, requestTimeout } = require('./errors')
 const { LeanRequest, flag, kFlags, fill, complete, deliver, dump, abort } = require('./request')
-const { LeanResponse, wire, widenResponse, prepare, responseOptions, closeLean } = require('./response')
+const { LeanResponse, wire, widenResponse, prepare, responseOptions, closeLean, settleLean } = require('./response')
 const channels = require('./channels')
 
 const METHODS = native.httpMethods().split(' ')
@@ -41,8 +43,8 @@ const ended = []
 let batching = false
 
 class HttpConnection extends Connection {
-  constructor(id, server) {
-    super(id)
+  constructor(id, isTcp, server) {
+    super(id, isTcp)
     this.server = server
     /** The response whose turn it is. */
     this.current = null
@@ -59,6 +61,10 @@ class HttpConnection extends Connection {
     this.paused = false
     /** Our side is ended or ending: nothing can be sent past the socket. */
     this.ending = false
+    /** Another protocol has taken over. */
+    this.released = false
+    /** A batch of ours is being handled. */
+    this.serving = false
     /** The socket has closed: nothing more is served. */
     this.gone = false
     this.onPendingData = onPendingDataNothing
@@ -72,7 +78,7 @@ class HttpConnection extends Connection {
 
   onHttp(count, text, body) {
     this.socket?._unrefTimer()
-    batching = true
+    batching = this.serving = true
     for (let event = words[CURSOR]; event < count; event = words[CURSOR]) {
       words[CURSOR] = event + 1
       const at = FIRST_EVENT + event * EVENT_WORDS
@@ -82,7 +88,7 @@ class HttpConnection extends Connection {
       else if (kind === END) this.onEnd(at, text)
       else this.onParseError(words[at + 1], words[at + 2], body)
     }
-    batching = false
+    batching = this.serving = false
     if (ended.length > 0) settleEnded()
   }
 
@@ -143,7 +149,8 @@ class HttpConnection extends Connection {
     if (Custom === ServerResponse) {
       res = new LeanResponse(this, req)
       // Anything but a plain 1.1 exchange is core's business.
-      if (req.httpVersionMajor === 1 && req.httpVersionMinor === 1) return res
+      const ordinary = req.httpVersionMajor === 1 && req.httpVersionMinor === 1
+      if (ordinary && !channels.responseCreated.hasSubscribers) return res
       widenDetached(res)
     } else {
       res = new Custom(req, responseOptions(this))
@@ -239,6 +246,7 @@ class HttpConnection extends Connection {
 
   onRead(length, memory, offset) {
     const { socket } = this
+    if (this.released) return super.onRead(length, memory, offset)
     if (length > 0) {
       // The parser has them as well (httpTap).
       socket?.emit('data', offset < 0 ? memory : new FastBuffer(memory, offset, length))
@@ -360,8 +368,6 @@ class HttpConnection extends Connection {
     if (status > 0) this.pause()
     else if (status < 0) this.onWriteError(status)
     if (ended.push(res) === 1 && !batching) process.nextTick(settleEnded)
-    const { req } = res
-    if (this.incoming === req || !req[lean]) dump(req)
     if (flags & wire.CLOSE) this.closeSoon()
     else this.next()
   }
@@ -400,6 +406,7 @@ class HttpConnection extends Connection {
   /** The connection is another protocol's from now on. */
   release() {
     const { socket, server } = this
+    this.released = true
     server.connections.delete(this)
     native.httpDetach(this.id)
     socket.release()
@@ -457,7 +464,7 @@ class HttpConnection extends Connection {
 
   /** Whether no request is being read or answered. */
   isIdle() {
-    return this.current === null && native.httpStarted(this.id) === 0
+    return !this.serving && this.current === null && native.httpStarted(this.id) === 0
   }
 
   /** Enforces the timeouts of heads and whole requests. */
@@ -495,16 +502,21 @@ function noop() {}
 function settleEnded() {
   for (let i = 0; i < ended.length; i++) {
     const res = ended[i]
-    if (res._events === undefined) continue
-    process.nextTick(emitFinish, res)
+    const { req } = res
+    if (res._events === undefined && req[lean] !== null) {
+      settleLean(res)
+      dump(req)
+    } else process.nextTick(emitFinish, res, req)
   }
   ended.length = 0
 }
 
-function emitFinish(res) {
-  if (res[lean]) widenResponse(res)
+function emitFinish(res, req) {
+  if (res[lean] !== null) widenResponse(res)
   res.emit('prefinish')
   res.emit('finish')
+  dump(req)
+  res.socket = null
   process.nextTick(emitClose, res)
 }
 

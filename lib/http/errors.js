@@ -1,3 +1,5 @@
+'use strict'
+
 // The errors of the HTTP server, with Node's codes and wording.
 
 const { makeError } = require('../errors.js')

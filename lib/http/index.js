@@ -1,3 +1,5 @@
+'use strict'
+
 // `http`: Node's module with the server over the native engine. The client is Node's own.
 
 const http = require('node:http')
@@ -8,3 +10,15 @@ function createServer(options, requestListener) {
 }
 
 module.exports = { ...http, Server, createServer }
+
+// What core lets programs change stays one thing, here and there.
+for (const name of ['globalAgent', 'maxHeaderSize']) {
+  Object.defineProperty(module.exports, name, {
+    configurable: true,
+    enumerable: true,
+    get: () => http[name],
+    set(value) {
+      http[name] = value
+    },
+  })
+}

@@ -1,3 +1,5 @@
+'use strict'
+
 // A request as the handler first sees it: method, URL, and one string for all headers.
 //
 // `LeanRequest` is not a stream yet. Its prototype stands on `http.IncomingMessage.prototype`, and every property that the

@@ -1,3 +1,5 @@
+'use strict'
+
 // A response as the handler first sees it: nothing but room for a status and headers.
 //
 // `LeanResponse` answers the calls that most handlers make (`writeHead`, `setHeader`, `getHeader`, `end` with one body) by
@@ -19,6 +21,8 @@ const state = {
   ENDED: 2,
   /** The connection went away before `end`. */
   CLOSED: 3,
+  /** Ended, and everybody who listened for 'finish' was told. */
+  SETTLED: 4,
 }
 
 /** Bits of `respond`'s second argument above the status (src/binding/http.rs). */
@@ -128,8 +132,6 @@ LeanResponse.prototype.writeHead = function writeHead(status, reason, headers) {
   return core(this).writeHead(status, reason, headers)
 }
 
-LeanResponse.prototype.writeHeader = LeanResponse.prototype.writeHead
-
 LeanResponse.prototype.setHeader = function setHeader(name, value) {
   const simple = typeof value === 'string' ? !BAD_VALUE.test(value) : typeof value === 'number'
   if (!simple || this[lean] === null || this[kState] !== state.OPEN || nameKind(name) === SPECIAL) {
@@ -228,21 +230,23 @@ function widen(res) {
   res[lean] = null
   const { req } = res
   construct(res, connection, req)
-  if (was === state.ENDED) {
-    replay(res, was)
+  if (was === state.ENDED || was === state.SETTLED) {
+    replay(res)
     res.finished = true
     res._headerSent = true
+    if (was === state.SETTLED) res.destroyed = res._closed = true
+    else res.socket = connection.getSocket()
     return
   }
   if (was === state.CLOSED) {
-    replay(res, was)
+    replay(res)
     res.socket = connection.getSocket()
     res.destroyed = true
     res._closed = true
     return
   }
   connection.adopt(res)
-  replay(res, was)
+  replay(res)
 }
 
 /** Runs the core constructor and sets what core's server sets. */
@@ -269,12 +273,13 @@ function prepare(res, connection, keepAlive) {
   if (unique !== undefined) res[unique] = server.uniqueHeaders
 }
 
-function replay(res, was) {
+function replay(res) {
   const recorded = res[kRecorded]
   if (recorded !== null) {
     for (let i = 0; i < recorded.length; i += 3) res.setHeader(recorded[i + 1], recorded[i + 2])
   }
-  if (was === state.HEAD || (was === state.ENDED && !res.headersSent)) {
+  const was = res[kState]
+  if (was === state.HEAD || was === state.ENDED || was === state.SETTLED) {
     res.writeHead(res.statusCode, res[kGiven] ?? undefined)
   }
 }
@@ -297,4 +302,9 @@ function closeLean(res) {
   res[kState] = state.CLOSED
 }
 
-module.exports = { LeanResponse, wire, widenResponse: widen, prepare, responseOptions, closeLean }
+/** The lean response is out, and its listeners know. */
+function settleLean(res) {
+  res[kState] = state.SETTLED
+}
+
+module.exports = { LeanResponse, wire, widenResponse: widen, prepare, responseOptions, closeLean, settleLean }

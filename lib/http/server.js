@@ -1,3 +1,5 @@
+'use strict'
+
 // http.Server over the native engine. Options, their defaults and their errors come from a core server made for the purpose.
 
 const http = require('node:http')
@@ -99,6 +101,7 @@ Server.prototype.isSpecial = function () {
     this.ServerResponse !== ServerResponse ||
     this.maxRequestsPerSocket > 0 ||
     channels.requestStart.hasSubscribers ||
+    channels.responseCreated.hasSubscribers ||
     channels.responseFinish.hasSubscribers
   )
 }
@@ -112,7 +115,7 @@ Server.prototype.takesUpgrade = function (req) {
 Server.prototype._onconnection = function (handle) {
   // The lenient parser is core's.
   if (this.insecureHTTPParser ?? LENIENT) return NetServer.prototype._onconnection.call(this, handle)
-  const connection = new HttpConnection(handle.id, this)
+  const connection = new HttpConnection(handle.id, handle.getpeername !== undefined, this)
   // Nobody but us listens for 'connection': then there is no need for a socket.
   if (this.listenerCount('connection') > 1 || this.timeout) this.emit('connection', connection.getSocket())
 }

@@ -1,3 +1,5 @@
+'use strict'
+
 // The socket of an HTTP connection, as `req.socket` shows it: it writes like any other, but what arrives is the parser's.
 
 const EventEmitter = require('node:events')

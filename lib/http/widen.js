@@ -1,3 +1,5 @@
+'use strict'
+
 // What makes a lean object widen: accessors for every property that a core constructor sets.
 
 /** On a lean object: its connection. `null` once the object is a genuine core one. */

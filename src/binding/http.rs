@@ -139,9 +139,13 @@ pub fn read(engine: &Engine, id: u32, bytes: &[u8]) {
         Protocol::Http(http) => http.tapped,
         _ => false,
     });
+    parse(engine, id, bytes);
     if tapped == Ok(true) {
         engine.read_raw(id, bytes);
     }
+}
+
+fn parse(engine: &Engine, id: u32, bytes: &[u8]) {
     let mut at = 0;
     while at < bytes.len() {
         let rest = &bytes[at..];
