@@ -30,8 +30,8 @@ const flag = {
   ABORTED: 1 << 18,
 }
 
-/** Node's limit where `maxHeadersCount` is not set. */
-const MAX_HEADERS = 2000
+/** Where `maxHeadersCount` is not set, Node keeps 2,000 strings: a thousand names with their values. */
+const MAX_HEADERS = 1000
 
 /**
  * `head` is `name\0value\0name\0value…`; `version` is `major << 8 | minor`.
@@ -117,13 +117,13 @@ LeanRequest.prototype = Object.create(IncomingMessage.prototype, {
   httpVersionMajor: {
     configurable: true,
     get() {
-      return this[kFlags] >>> 24
+      return this[kFlags] >>> 28
     },
   },
   httpVersionMinor: {
     configurable: true,
     get() {
-      return (this[kFlags] >>> 20) & 15
+      return (this[kFlags] >>> 20) & 0xff
     },
   },
   socket: {
@@ -142,7 +142,7 @@ function widen(req) {
   const flags = req[kFlags]
   const { url, method } = req
   IncomingMessage.call(req, connection.getSocket())
-  fill(req, connection, method, url, flags >>> 24, (flags >>> 20) & 15, req[kHead], req[kRaw])
+  fill(req, connection, method, url, flags >>> 28, (flags >>> 20) & 0xff, req[kHead], req[kRaw])
   if (req[kHeaders] !== null) req.headers = req[kHeaders]
   if ((flags & flag.HAS_BODY) === 0 || flags & flag.COMPLETE) complete(req, '')
   if (flags & flag.DUMPED) req._dump()

@@ -4,6 +4,7 @@
 // listening and accepting are ours.
 
 const net = require('node:net')
+const util = require('node:util')
 const { native } = require('../engine.js')
 const { describedSystemError, systemError } = require('../errors.js')
 const { Connection, Listener, PROTOCOL_RAW, open } = require('./handle.js')
@@ -40,8 +41,16 @@ Server.prototype._listen2 = function (address, port, addressType, backlog, fd, f
     const status = this._handle.listen(backlog || DEFAULT_BACKLOG)
     if (status < 0) return fail(this, describedSystemError(status, 'listen', address, port))
   } else {
-    const id = bind(this, address, port, addressType, backlog || DEFAULT_BACKLOG, fd, flags)
-    if (id < 0) return fail(this, describedSystemError(id, 'listen', address ?? '0.0.0.0', port))
+    const openAt = (ip) => bind(this, ip, port, addressType, backlog || DEFAULT_BACKLOG, fd, flags)
+    // No address, no descriptor: every address, of both families where the system has IPv6.
+    const everywhere = !address && !(fd >= 0)
+    let where = everywhere ? '::' : address
+    let id = openAt(where)
+    if (id < 0 && everywhere && util.getSystemErrorName(id) !== 'EADDRINUSE') {
+      where = '0.0.0.0'
+      id = openAt(where)
+    }
+    if (id < 0) return fail(this, describedSystemError(id, 'listen', where, port))
     this._handle = new Listener(id, native.isTcp(id))
     this._handle.onconnection = (status, id) => accept(this, status, id)
   }
@@ -66,11 +75,7 @@ function bind(server, address, port, addressType, backlog, fd, flags) {
   const protocol = server._protocol
   if (typeof fd === 'number' && fd >= 0) return native.listenFd(fd, backlog, protocol)
   if (port === -1 && addressType === -1) return native.listenPipe(address, backlog, protocol)
-  const listen = (ip) => native.listenTcp(ip, port, backlog, (flags & IPV6_ONLY) !== 0, server[kReusePort], protocol)
-  if (address) return listen(address)
-  // No address: every one, of both families where the system has IPv6.
-  const id = listen('::')
-  return id < 0 ? listen('0.0.0.0') : id
+  return native.listenTcp(address, port, backlog, (flags & IPV6_ONLY) !== 0, server[kReusePort], protocol)
 }
 
 function accept(server, status, id) {
