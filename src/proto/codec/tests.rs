@@ -15,6 +15,7 @@ const PROTO2: &str = r#"
     syntax = "proto2";
     package t;
     enum Closed { ONE = 1; TWO = 2; MINUS = -5; }
+    enum ClosedZero { NOUGHT = 0; EIN = 1; ZWEI = 2; MINUS_FIVE = -5; }
     message All {
       optional int32 i32 = 1; optional int64 i64 = 2; optional uint32 u32 = 3; optional uint64 u64 = 4;
       optional sint32 s32 = 5; optional sint64 s64 = 6; optional fixed32 f32 = 7; optional fixed64 f64 = 8;
@@ -24,7 +25,7 @@ const PROTO2: &str = r#"
       repeated int32 r_i32 = 19; repeated sint64 r_s64 = 20 [packed = true]; repeated string r_string = 21;
       repeated Closed r_closed = 22 [packed = true]; repeated All r_child = 23; repeated double r_double = 24 [packed = true];
       repeated group Row = 25 { optional string b = 1; }
-      map<string, All> m_child = 26; map<int64, Closed> m_closed = 27; map<bool, bytes> m_bytes = 28; map<fixed32, float> m_float = 29;
+      map<string, All> m_child = 26; map<int64, ClosedZero> m_closed = 27; map<bool, bytes> m_bytes = 28; map<fixed32, float> m_float = 29;
       oneof choice { string c_string = 30; All c_child = 31; uint64 c_number = 32; Closed c_closed = 33; }
       optional Set set = 34;
       extensions 100 to 200;
