@@ -100,8 +100,8 @@ class HttpConnection extends Connection {
     const urlEnd = from + words[at + 3]
     const method = METHODS[(kind >>> 8) & 0xff]
     const version = kind >>> 16
-    const url = text.substring(from, urlEnd)
-    const head = text.substring(urlEnd + 1, from + words[at + 4])
+    const url = text.slice(from, urlEnd)
+    const head = text.slice(urlEnd + 1, from + words[at + 4])
     const { server } = this
     this.idleSince = 0
     // One request in a hundred needs more than this.
@@ -113,9 +113,13 @@ class HttpConnection extends Connection {
     if (flags & flag.HAS_BODY) this.incoming = req
     const res = new LeanResponse(this, req)
     this.queue(res)
-    const handler = server._events.request
-    if (typeof handler === 'function' && !server.capturesRejections) handler.call(server, req, res)
-    else server.emit('request', req, res)
+    try {
+      const handler = server._events.request
+      if (typeof handler === 'function' && !server.capturesRejections) handler.call(server, req, res)
+      else server.emit('request', req, res)
+    } finally {
+      if ((flags & flag.HAS_BODY) === 0) complete(req, '')
+    }
   }
 
   /** Everything that Node's server does with a head, step by step. */
@@ -128,8 +132,11 @@ class HttpConnection extends Connection {
     const started = channels.requestStart
     if (started.hasSubscribers) started.publish({ request: req, response: res, socket: this.getSocket(), server })
     this.queue(res)
-    if (version === 0x101 && this.answersItself(req, res, flags)) return
-    server.emit('request', req, res)
+    try {
+      if (version !== 0x101 || !this.answersItself(req, res, flags)) server.emit('request', req, res)
+    } finally {
+      if ((flags & flag.HAS_BODY) === 0) complete(req, '')
+    }
   }
 
   makeRequest(method, url, version, flags, head) {
@@ -139,7 +146,6 @@ class HttpConnection extends Connection {
     req[lean] = null
     req[kFlags] = flags
     fill(req, this, method, url, version >>> 8, version & 0xff, head, null)
-    if ((flags & flag.HAS_BODY) === 0) process.nextTick(complete, req, '')
     return req
   }
 
@@ -228,7 +234,7 @@ class HttpConnection extends Connection {
     if (req === null) return
     this.incoming = null
     const from = words[at + 1]
-    complete(req, text.substring(from, from + words[at + 2]))
+    complete(req, text.slice(from, from + words[at + 2]))
     if (!this.reading) this.getSocket().resume()
   }
 
@@ -617,7 +623,8 @@ function onSocketError(error) {
   const { connection } = this
   if (connection.server.emit('clientError', error, this)) return
   // A reply would corrupt a response that has begun.
-  if (this.writable && (connection.current === null || !headSent(connection.current))) {
+  const unsettled = ended.some((res) => res[lean] === connection)
+  if (this.writable && !unsettled && (connection.current === null || !headSent(connection.current))) {
     this.write(ANSWERS[error.code] ?? BAD_REQUEST)
   }
   this.destroy(error)

@@ -142,9 +142,9 @@ function widen(req) {
   const flags = req[kFlags]
   const { url, method } = req
   IncomingMessage.call(req, connection.getSocket())
-  fill(req, connection, method, url, flags >>> 28, (flags >>> 20) & 0xff, req[kHead], req[kRaw])
+  fill(req, connection, method, url, flags >>> 28, (flags >>> 20) & 15, req[kHead], req[kRaw])
   if (req[kHeaders] !== null) req.headers = req[kHeaders]
-  if ((flags & flag.HAS_BODY) === 0 || flags & flag.COMPLETE) complete(req, '')
+  if (flags & flag.COMPLETE) complete(req, '')
   if (flags & flag.DUMPED) req._dump()
   if (flags & flag.ABORTED) req.destroy(aborted())
 }

@@ -304,15 +304,15 @@ impl Head {
         let len = run(input, class);
         text.extend_from_slice(&input[..len]);
         let Some(&byte) = input.get(len) else { return Ok(len) };
-        if matches!(byte, b'\t' | b'\x0c') {
+        if matches!(byte, b'\t' | b'\x0c') && self.state != State::UrlSlash2 {
             return Err((ParseError::UrlChars, len));
         }
         let ends = matches!(byte, b' ' | b'\r' | b'\n');
         self.state = match self.state {
-            State::UrlStart | State::UrlSchema | State::UrlSlash1 | State::UrlSlash2 if ends => {
+            State::UrlStart | State::UrlSchema | State::UrlSlash1 if ends => {
                 return Err((ParseError::UrlChars, len));
             }
-            _ if ends => {
+            _ if ends && self.state != State::UrlSlash2 => {
                 self.url_end(byte, text, base);
                 return Ok(len + 1);
             }
@@ -364,7 +364,17 @@ impl Head {
             State::FirstField | State::FieldStart => match byte {
                 b'\r' => State::FinalLf,
                 b'\n' => return Err((ParseError::HeaderFieldChar, 0)),
-                b' ' | b'\t' if self.headers > 0 => return Err((ParseError::ObsFold, 0)),
+                b' ' | b'\t' if self.headers > 0 => {
+                    let empty = text.len() - base == self.span;
+                    return Err((
+                        if empty {
+                            ParseError::HeaderValueChar
+                        } else {
+                            ParseError::ObsFold
+                        },
+                        0,
+                    ));
+                }
                 _ if !chars::is(byte, chars::TOKEN) => return Err((ParseError::HeaderToken, 0)),
                 _ => {
                     // Trailers have no URL before them: their first name opens the text.
@@ -404,12 +414,18 @@ impl Head {
         let len = run(input, chars::TOKEN);
         text.extend_from_slice(&input[..len]);
         let Some(&byte) = input.get(len) else { return Ok(len) };
-        if byte != b':' {
-            return Err((ParseError::HeaderToken, len));
-        }
         let name = &text[base + self.span..];
-        self.counted += name.len();
         self.special = special(name);
+        if byte != b':' {
+            let framing = !matches!(self.special, Special::None | Special::Host | Special::Expect);
+            let error = if byte == b' ' && framing {
+                ParseError::HeaderFieldChar
+            } else {
+                ParseError::HeaderToken
+            };
+            return Err((error, len));
+        }
+        self.counted += name.len();
         match self.special {
             Special::TransferEncoding if self.flags & flag::CONTENT_LENGTH != 0 => {
                 return Err((ParseError::TransferEncodingWithContentLength, len));
@@ -431,6 +447,9 @@ impl Head {
         let Some(&byte) = input.get(len) else { return Ok(len) };
         match byte {
             b'\r' => {}
+            _ if self.special == Special::ContentLength && (byte != b'\n' || !is_number(&text[base + self.span..])) => {
+                return Err((ParseError::ContentLengthChar, len));
+            }
             b'\n' => return Err((ParseError::HeaderValueCr, len)),
             _ => return Err((ParseError::HeaderValueChar, len)),
         }
@@ -520,6 +539,10 @@ impl Head {
     }
 }
 
+fn is_number(value: &[u8]) -> bool {
+    value.iter().all(u8::is_ascii_digit)
+}
+
 fn digit(byte: u8) -> Option<u8> {
     byte.is_ascii_digit().then(|| byte - b'0')
 }
@@ -531,6 +554,8 @@ fn special(name: &[u8]) -> Special {
         6 if is(b"expect") => Special::Expect,
         7 if is(b"upgrade") => Special::Upgrade,
         10 if is(b"connection") => Special::Connection,
+        // What old clients say to proxies; llhttp takes it at its word.
+        16 if is(b"proxy-connection") => Special::Connection,
         14 if is(b"content-length") => Special::ContentLength,
         17 if is(b"transfer-encoding") => Special::TransferEncoding,
         _ => Special::None,

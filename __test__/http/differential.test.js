@@ -1,0 +1,117 @@
+'use strict'
+
+// The same bytes into Node's server and into ours must bring the same bytes back, dates aside.
+
+const assert = require('node:assert/strict')
+const { test, before, after } = require('node:test')
+const core = require('node:http')
+const { http } = require('../..')
+const { routes, application, exchange, listen } = require('./exchanges')
+
+const servers = [core.createServer(application), http.createServer(application)]
+const ports = []
+
+before(async () => {
+  for (const server of servers) ports.push(await listen(server))
+})
+after(() => {
+  for (const server of servers) {
+    server.closeAllConnections()
+    server.close()
+  }
+})
+
+async function same(parts, options) {
+  const [expected, actual] = await Promise.all(ports.map((port) => exchange(port, parts, options)))
+  assert.equal(actual, expected)
+  return actual
+}
+
+const LAST = 'GET /implicit HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
+const get = (path, method = 'GET') => `${method} /${path} HTTP/1.1\r\nHost: a\r\n\r\n`
+
+for (const path of Object.keys(routes)) {
+  test(`GET, HEAD, 1.0 and pipelined: ${path}`, async () => {
+    const answer = await same([`${get(path)}${LAST}`])
+    assert.match(answer, /^HTTP\/1\.1 \d{3} /)
+    await same([`${get(path, 'HEAD')}${LAST}`])
+    await same([`GET /${path} HTTP/1.0\r\n\r\n`])
+    await same([`GET /${path} HTTP/1.0\r\nConnection: keep-alive\r\n\r\n`, 'GET /implicit HTTP/1.0\r\n\r\n'])
+    await same([`${get(path)}${get('late')}${get(path)}${get('explicit')}${LAST}`])
+    await same([`GET /${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`])
+  })
+}
+
+test('request bodies, by length and in chunks', async () => {
+  const chunked = '5\r\nhello\r\n6;ext=1\r\n world\r\n0\r\nX-Trailer: one\r\nX-Trailer: two\r\n\r\n'
+  for (const path of ['echo', 'body', 'async', 'ignore']) {
+    const length = `POST /${path} HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\nhello world`
+    const coded = `POST /${path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${chunked}`
+    await same([length + LAST])
+    await same([coded + LAST])
+    await same([length + coded + length + LAST])
+    await same([length.slice(0, -4), `${length.slice(-4)}${coded.slice(0, -20)}`, coded.slice(-20) + LAST])
+  }
+})
+
+test('however the bytes are split', async () => {
+  const input =
+    `${get('request?x=1')}POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n` +
+    `3\r\nabc\r\n0\r\nX: y\r\n\r\n${get('explicit')}${LAST}`
+  const expected = await exchange(ports[0], [input])
+  for (let cut = 1; cut < input.length; cut++) {
+    assert.equal(await exchange(ports[1], [input.slice(0, cut), input.slice(cut)]), expected, `cut at ${cut}`)
+  }
+  assert.equal(await exchange(ports[1], [...input]), expected, 'byte by byte')
+})
+
+test('headers are joined and dropped as in Node', async () => {
+  const lines = [
+    'Host: a',
+    'Host: b',
+    'Set-Cookie: a=1',
+    'Set-Cookie: b=2',
+    'Cookie: c=3',
+    'Cookie: d=4',
+    'X-Forwarded-For: 1',
+    'x-forwarded-for: 2',
+    'Content-Type: first',
+    'content-type: second',
+    'User-Agent: x',
+    'user-agent: y',
+    'Accept: ',
+    '__proto__: 1',
+    'constructor: 2',
+    'toString: 3',
+  ]
+  await same([`GET /request HTTP/1.1\r\n${lines.join('\r\n')}\r\nConnection: close\r\n\r\n`])
+})
+
+test('expectations', async () => {
+  const expecting = (value, path = 'body') =>
+    `POST /${path} HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: ${value}\r\nConnection: close\r\n\r\n`
+  await same([expecting('100-continue'), 'ok'])
+  await same([`${expecting('100-continue', 'ignore')}ok`])
+  await same([`${expecting('something-else')}ok`])
+})
+
+test('what Node answers by itself', async () => {
+  await same(['GET /explicit HTTP/1.1\r\nConnection: close\r\n\r\n'])
+  await same(['GET /explicit HTTP/1.1\r\n\r\n'])
+  await same(['GARBAGE\r\n\r\n'])
+  await same([`GET /explicit HTTP/1.1\r\nHost: a\r\nX: ${'y'.repeat(20_000)}\r\n\r\n`])
+  await same([`${get('explicit')}BROKEN`])
+  await same([`GET /explicit HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nmore`])
+  await same([`POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`])
+  await same([`POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;${'e'.repeat(17_000)}\r\n`])
+  await same(['CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n'])
+  await same(['GET /explicit HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'], { end: true })
+})
+
+test('a peer that ends its side first', async () => {
+  await same([get('explicit')], { end: true })
+  await same([get('headers')], { end: true })
+  await same(['GET /explicit HTT'], { end: true })
+  await same(['POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab'], { end: true })
+  await same([''], { end: true })
+})
