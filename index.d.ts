@@ -6,6 +6,7 @@ export const version: string
 /** Node's own `Buffer`, the same object. */
 export { Buffer } from 'node:buffer'
 
+export * as codec from './lib/codec/index.js'
 export * as net from './lib/net/index.js'
 export { default as protobuf } from './lib/protobuf/index.js'
 export * as rpc from './lib/rpc/index.js'

@@ -4,6 +4,7 @@
 
 exports.version = require('./package.json').version
 exports.Buffer = require('node:buffer').Buffer
+exports.codec = require('./lib/codec')
 exports.net = require('./lib/net')
 exports.rpc = require('./lib/rpc')
 exports.protobuf = require('./lib/protobuf')

@@ -17,3 +17,33 @@ person.encode({ age: 1 })
 // @ts-expect-error: an option must be one that exists
 protobuf('', { int64: 'number' })
 protobuf.unknownFields satisfies symbol
+
+import { codec, rpc } from 'ironwire'
+
+codec.readInt16BE(new Uint8Array(2), 0) satisfies number
+codec.readBigUint64LE(Buffer.alloc(8)) satisfies bigint
+codec.writeUIntBE(Buffer.alloc(3), 5, 0, 3) satisfies number
+// @ts-expect-error: a bigint is wanted
+codec.writeBigInt64BE(Buffer.alloc(8), 5)
+const course = codec.record({ id: 'i16be', seen: 'u64le' })
+course.read(Buffer.alloc(10)) satisfies { id: number; seen: bigint }
+// @ts-expect-error: a field is missing
+course.write(Buffer.alloc(10), { id: 1 })
+// @ts-expect-error: there is no such type
+codec.record({ id: 'int16' })
+new codec.FrameDecoder({ prefix: 'u16be', maxLength: 100 }).push(Buffer.alloc(1)) satisfies Buffer[]
+
+const server = rpc.createServer({ maxConcurrency: 10 })
+server.method('echo', (request, callback) => callback(null, request))
+server.method('async', async (request, _callback, call) => (call.signal.aborted ? null : request))
+// @ts-expect-error: a string is no body
+server.method('text', async () => 'text')
+server.on('handlerError', (error, call) => console.error(call.method, error)).listen(3001)
+const client = rpc.connect({ host: 'localhost', port: 3001 }, { reconnect: { maxDelay: 1000 } })
+client.call('echo', Buffer.from('x')) satisfies Promise<Buffer>
+client.call('echo', null, { timeout: 100 }, (error, reply) => {
+  if (error) error.sent satisfies boolean
+  else reply satisfies Buffer
+})
+// @ts-expect-error: the body is bytes
+client.call('echo', 'x')
