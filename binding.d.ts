@@ -14,17 +14,17 @@ export declare class ProtoCodec {
   /** Prepares a schema. */
   constructor(schema: ProtoSchema, limits: ProtoLimits)
   /** Binary to JSON. */
-  toJson(message: number, bytes: Uint8Array, flags: number): string
+  binaryToJson(message: number, bytes: Uint8Array, flags: number): string
   /** Binary to JSON, as UTF-8. */
-  toJsonBytes(message: number, bytes: Uint8Array, flags: number): Buffer
+  binaryToJsonBytes(message: number, bytes: Uint8Array, flags: number): Buffer
   /** JSON to binary. */
-  fromJson(message: number, json: string, flags: number): Buffer
+  jsonToBinary(message: number, json: string, flags: number): Buffer
   /** JSON to binary, from UTF-8. */
-  fromJsonBytes(message: number, json: Uint8Array, flags: number): Buffer
+  jsonBytesToBinary(message: number, json: Uint8Array, flags: number): Buffer
   /** Binary to text format. */
-  toText(message: number, bytes: Uint8Array, flags: number): string
+  binaryToText(message: number, bytes: Uint8Array, flags: number): string
   /** Text format to binary. */
-  fromText(message: number, source: Uint8Array, flags: number): Buffer
+  textToBinary(message: number, source: Uint8Array, flags: number): Buffer
   /** Binary in canonical form. */
   normalize(message: number, bytes: Uint8Array, flags: number): Buffer
   /** What a table-driven reader builds an object from; see `proto::codec::tape`. */
@@ -39,6 +39,8 @@ export declare class ProtoSchema {
   static compile(name: string, source: string, options: ProtoOptions, resolve: (arg: string) => string | null): ProtoSchema
   /** Messages, enums and services as JSON; see `proto::emit::outline`. */
   outline(): string
+  /** All fields of all messages as JSON, for a reader and a writer without emitted code; see `proto::emit::table`. */
+  table(): string
   /** JavaScript for a message and all it refers to that was not emitted before; see `proto::emit::emit`. */
   emit(message: number): string
 }

@@ -22,8 +22,8 @@ function origin(message) {
 
 /** Takes a native error apart: `CODE: sentence`. */
 function rethrow(error, at) {
-  const colon = error.message.indexOf(': ')
-  throw makeError(Error, error.message.slice(0, colon), error.message.slice(colon + 2), at)
+  const parts = /^(IRONWIRE_\w+): (.*)$/s.exec(error.message)
+  throw parts === null ? error : makeError(Error, parts[1], parts[2], at)
 }
 
 function flags(options, unknown) {
@@ -57,7 +57,7 @@ function binaryToJson(message, buffer, options) {
   const { schema, id } = origin(message)
   const binary = bytes('buffer', buffer)
   try {
-    return codecOf(schema).toJson(id, binary, flags(options, 'unknown'))
+    return codecOf(schema).binaryToJson(id, binary, flags(options, 'unknown'))
   } catch (error) {
     rethrow(error, binaryToJson)
   }
@@ -67,7 +67,7 @@ function jsonToBinary(message, json, options) {
   const { schema, id } = origin(message)
   const source = textBytes('json', json)
   try {
-    return codecOf(schema).fromJsonBytes(id, source, flags(options, 'ignoreUnknown'))
+    return codecOf(schema).jsonBytesToBinary(id, source, flags(options, 'ignoreUnknown'))
   } catch (error) {
     rethrow(error, jsonToBinary)
   }
@@ -77,7 +77,7 @@ function binaryToText(message, buffer, options) {
   const { schema, id } = origin(message)
   const binary = bytes('buffer', buffer)
   try {
-    return codecOf(schema).toText(id, binary, flags(options, 'unknown'))
+    return codecOf(schema).binaryToText(id, binary, flags(options, 'unknown'))
   } catch (error) {
     rethrow(error, binaryToText)
   }
@@ -87,7 +87,7 @@ function textToBinary(message, text, options) {
   const { schema, id } = origin(message)
   const source = textBytes('text', text)
   try {
-    return codecOf(schema).fromText(id, source, flags(options, 'ignoreUnknown'))
+    return codecOf(schema).textToBinary(id, source, flags(options, 'ignoreUnknown'))
   } catch (error) {
     rethrow(error, textToBinary)
   }

@@ -8,6 +8,7 @@ const { codec } = require('./codec.js')
 const { enumEncoding, scalars } = require('./encodings.js')
 const { origins } = require('./formats.js')
 const { readHelpers, unknownFields } = require('./read.js')
+const { bodies } = require('./table.js')
 const W = require('./write.js')
 
 const generate = canGenerate()
@@ -64,8 +65,9 @@ class Schema {
     for (const [id, outline] of this.outline.messages.entries()) this.#fill(this.messages[id], outline, id)
   }
 
-  /** The bodies that write and read a message, emitted on first use together with those it refers to. */
+  /** The bodies that write and read a message, emitted on first use together with those it refers to; the codec's where not allowed. */
   link(id) {
+    if (!generate) this.table[id] ??= bodies(this, id)
     if (this.table[id] === undefined) {
       const emitted = new Function('R', 'W', 'T', 'E', 'U', this.native.emit(id))
       const made = emitted(this.readers, W, this.table, this.enums, unknownFields)

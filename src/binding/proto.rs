@@ -95,6 +95,12 @@ impl ProtoSchema {
         emit::outline(&self.schema)
     }
 
+    /// All fields of all messages as JSON, for a reader and a writer without emitted code; see `proto::emit::table`.
+    #[napi]
+    pub fn table(&self) -> String {
+        emit::table(&self.schema, &self.options)
+    }
+
     /// JavaScript for a message and all it refers to that was not emitted before; see `proto::emit::emit`.
     #[napi]
     pub fn emit(&mut self, message: u32) -> napi::Result<String> {

@@ -115,34 +115,34 @@ impl ProtoCodec {
 
     /// Binary to JSON.
     #[napi]
-    pub fn to_json(&self, message: u32, bytes: &[u8], flags: u32) -> napi::Result<String> {
+    pub fn binary_to_json(&self, message: u32, bytes: &[u8], flags: u32) -> napi::Result<String> {
         let json = self.codec.to_json(self.message(message)?, bytes, &self.print(flags));
         Ok(text(json.map_err(failed)?))
     }
 
     /// Binary to JSON, as UTF-8.
     #[napi]
-    pub fn to_json_bytes(&self, message: u32, bytes: &[u8], flags: u32) -> napi::Result<Buffer> {
+    pub fn binary_to_json_bytes(&self, message: u32, bytes: &[u8], flags: u32) -> napi::Result<Buffer> {
         let json = self.codec.to_json(self.message(message)?, bytes, &self.print(flags));
         Ok(json.map_err(failed)?.into())
     }
 
     /// JSON to binary.
     #[napi]
-    pub fn from_json(&self, message: u32, json: String, flags: u32) -> napi::Result<Buffer> {
-        self.from_json_bytes(message, json.as_bytes(), flags)
+    pub fn json_to_binary(&self, message: u32, json: String, flags: u32) -> napi::Result<Buffer> {
+        self.json_bytes_to_binary(message, json.as_bytes(), flags)
     }
 
     /// JSON to binary, from UTF-8.
     #[napi]
-    pub fn from_json_bytes(&self, message: u32, json: &[u8], flags: u32) -> napi::Result<Buffer> {
+    pub fn json_bytes_to_binary(&self, message: u32, json: &[u8], flags: u32) -> napi::Result<Buffer> {
         let binary = self.codec.from_json(self.message(message)?, json, &self.parse(flags));
         Ok(binary.map_err(failed)?.into())
     }
 
     /// Binary to text format.
     #[napi]
-    pub fn to_text(&self, message: u32, bytes: &[u8], flags: u32) -> napi::Result<String> {
+    pub fn binary_to_text(&self, message: u32, bytes: &[u8], flags: u32) -> napi::Result<String> {
         let options = TextPrintOptions {
             limits: self.limits,
             check_required: flags & PARTIAL == 0,
@@ -155,7 +155,7 @@ impl ProtoCodec {
 
     /// Text format to binary.
     #[napi]
-    pub fn from_text(&self, message: u32, source: &[u8], flags: u32) -> napi::Result<Buffer> {
+    pub fn text_to_binary(&self, message: u32, source: &[u8], flags: u32) -> napi::Result<Buffer> {
         let options = TextParseOptions {
             limits: self.limits,
             ignore_unknown: flags & UNKNOWN != 0,
@@ -182,10 +182,7 @@ impl ProtoCodec {
     /// Binary out of what a table-driven writer wrote; see `proto::codec::tape`.
     #[napi]
     pub fn assemble(&self, message: u32, bytes: &[u8]) -> napi::Result<Buffer> {
-        // The writer has checked what is required, in its own words, and has written the unknown fields it was given.
-        let binary = self
-            .codec
-            .assemble(self.message(message)?, bytes, &self.binary(PARTIAL | UNKNOWN));
+        let binary = self.codec.assemble(self.message(message)?, bytes, &self.limits);
         Ok(binary.map_err(failed)?.into())
     }
 }

@@ -45,24 +45,6 @@ impl Codec {
         Ok(writer.out)
     }
 
-    /// Puts together what was written without looking ahead: every message a group, every packed value on its own. What the
-    /// entry of a map lacks stays away.
-    ///
-    /// # Errors
-    /// Any wire error, a limit.
-    pub fn assemble(&self, message: MessageId, input: &[u8], options: &BinaryOptions) -> Result<Vec<u8>> {
-        let mut scanner = Scanner::new(self, input, &options.limits, options.check_required)?;
-        scanner.loose = true;
-        let whole = scanner.whole();
-        let mut writer = Writer {
-            scanner,
-            out: Vec::with_capacity(input.len()),
-            unknown_fields: options.unknown_fields,
-        };
-        writer.message(message, &[whole], options.limits.levels())?;
-        Ok(writer.out)
-    }
-
     /// Reads a message to its last level for its errors only.
     ///
     /// # Errors
@@ -126,33 +108,10 @@ impl Writer<'_> {
         let mut segments = self.scanner.segments(run);
         let size = if field.repeated { 1 } else { segments.len() };
         for part in segments.chunks_mut(size) {
-            match field.ty {
-                FieldType::Group(_) => {
-                    wire::put_tag(&mut self.out, field.number, WireType::StartGroup);
-                    self.message(inner, part, depth)?;
-                    wire::put_tag(&mut self.out, field.number, WireType::EndGroup);
-                }
-                _ if message_set => {
-                    wire::put_tag(&mut self.out, 1, WireType::StartGroup);
-                    wire::put_tag(&mut self.out, 2, WireType::Varint);
-                    wire::put_varint(&mut self.out, field.number.into());
-                    wire::put_tag(&mut self.out, 3, WireType::Length);
-                    self.delimited(inner, part, depth)?;
-                    wire::put_tag(&mut self.out, 1, WireType::EndGroup);
-                }
-                _ => {
-                    wire::put_tag(&mut self.out, field.number, WireType::Length);
-                    self.delimited(inner, part, depth)?;
-                }
-            }
+            let mark = super::start_message(&mut self.out, field, message_set);
+            self.message(inner, part, depth)?;
+            super::end_message(&mut self.out, field, message_set, mark);
         }
-        Ok(())
-    }
-
-    fn delimited(&mut self, message: MessageId, segments: &[Segment], depth: usize) -> Result<()> {
-        let mark = super::begin(&mut self.out);
-        self.message(message, segments, depth)?;
-        super::end(&mut self.out, mark);
         Ok(())
     }
 
@@ -169,7 +128,6 @@ impl Writer<'_> {
                 let id = key_id + offset as u32;
                 let from = level.clone().find(|&at| self.scanner.occurrences[at].field == id);
                 match (from, part.ty) {
-                    (None, _) if self.scanner.loose => {}
                     (Some(at), FieldType::Message(inner) | FieldType::Group(inner)) => {
                         let run = self.scanner.run(at, level.end);
                         self.messages(part, inner, run, depth, false)?;

@@ -109,3 +109,36 @@ pub(in crate::proto) fn end(out: &mut Vec<u8>, mark: Mark) {
     }
     out[mark.0 + width - 2] = rest as u8;
 }
+
+/// Writes what stands before the content of a message field: tags, and where it has one the place of its length. `message_set`: the
+/// field is an extension of a message set.
+pub(in crate::proto) fn start_message(out: &mut Vec<u8>, field: &FieldPlan, message_set: bool) -> Option<Mark> {
+    use super::wire::{WireType, put_tag, put_varint};
+    if let FieldType::Group(_) = field.ty {
+        put_tag(out, field.number, WireType::StartGroup);
+        return None;
+    }
+    if message_set {
+        put_tag(out, 1, WireType::StartGroup);
+        put_tag(out, 2, WireType::Varint);
+        put_varint(out, field.number.into());
+        put_tag(out, 3, WireType::Length);
+    } else {
+        put_tag(out, field.number, WireType::Length);
+    }
+    Some(begin(out))
+}
+
+/// Ends what [`start_message`] started.
+pub(in crate::proto) fn end_message(out: &mut Vec<u8>, field: &FieldPlan, message_set: bool, mark: Option<Mark>) {
+    use super::wire::{WireType, put_tag};
+    match mark {
+        None => put_tag(out, field.number, WireType::EndGroup),
+        Some(mark) => {
+            end(out, mark);
+            if message_set {
+                put_tag(out, 1, WireType::EndGroup);
+            }
+        }
+    }
+}

@@ -64,8 +64,6 @@ pub(in crate::proto) struct Scanner<'a> {
     values: usize,
     /// Off: a missing required field is no error.
     check_required: bool,
-    /// On: a length-prefixed message may stand as a group, as [`Codec::assemble`] takes it.
-    pub loose: bool,
 }
 
 impl<'a> Scanner<'a> {
@@ -78,7 +76,6 @@ impl<'a> Scanner<'a> {
             occurrences: Vec::new(),
             values: limits.values,
             check_required,
-            loose: false,
         })
     }
 
@@ -302,10 +299,6 @@ impl<'a> Scanner<'a> {
             let bytes = reader.bytes()?;
             let end = base + reader.position();
             self.packed(id, bytes, end - bytes.len(), end)
-        } else if self.loose && wire_type == WireType::StartGroup && matches!(field.ty, FieldType::Message(_)) {
-            let start = base + reader.position();
-            let end = base + group_body(reader, number, depth)?;
-            self.push(Occurrence::span(id, wire_type, start, end))
         } else {
             reader.skip(number, wire_type, depth)?;
             self.push(Occurrence::span(

@@ -9,11 +9,19 @@
 //! - [`RAW`], start, end: an unknown field as it came, tag included;
 //! - [`CLOSED`], field number, value: a number that a closed enum does not know.
 //!
-//! **Writing.** A table-driven writer puts tags and values down without looking ahead, so that it cannot know the length of a message:
-//! it writes every message as a group and every packed value on its own. [`Codec::assemble`] makes of that what the schema says.
+//! **Writing.** The way back is a string of bytes, because what writes it has writers for the wire form of every scalar. A record is
+//! a varint, a field id plus [`WRITE_FIELDS`], and
+//! - for a scalar its wire form without a tag;
+//! - for a message, group or map entry its records and [`WRITE_END`];
+//! - [`WRITE_RAW`], a length and so many bytes: unknown fields, put down as they are.
+//!
+//! [`Codec::assemble`] adds what the schema knows: tags, lengths, groups, packed runs, message sets. It changes no order.
 
-use super::{BinaryOptions, Codec, Error, FieldType, Result, Scanner, Segment, UNKNOWN};
+use super::{
+    BinaryOptions, Codec, Error, ErrorKind, FieldType, Limits, Mark, Result, Scanner, Segment, UNKNOWN, begin, end,
+};
 use crate::proto::schema::MessageId;
+use crate::proto::wire::{self, Reader, WireType};
 
 /// Ends the records of one message.
 pub const END: u32 = u32::MAX;
@@ -22,8 +30,16 @@ pub const RAW: u32 = u32::MAX - 1;
 /// An unknown number of a closed enum.
 pub const CLOSED: u32 = u32::MAX - 2;
 
+/// Ends the records of one message, in what is written.
+pub const WRITE_END: u8 = 0;
+/// Bytes to be put down as they are.
+pub const WRITE_RAW: u8 = 1;
+/// What is added to a field id.
+pub const WRITE_FIELDS: u64 = 2;
+
 impl Codec {
-    /// The tape of a message.
+    /// The tape of a message. Without unknown fields it still has [`CLOSED`] records, one for a whole map entry too: whoever keeps no
+    /// unknown fields may want to refuse such a number.
     ///
     /// # Errors
     /// As [`Codec::normalize`].
@@ -37,6 +53,86 @@ impl Codec {
         };
         writer.message(message, &[whole], options.limits.levels())?;
         Ok(writer.tape)
+    }
+
+    /// The message that a table-driven writer has written down.
+    ///
+    /// # Errors
+    /// A tape that no writer writes; a limit.
+    pub fn assemble(&self, message: MessageId, tape: &[u8], limits: &Limits) -> Result<Vec<u8>> {
+        limits.check_size(tape.len())?;
+        let mut assembler = Assembler {
+            codec: self,
+            tape: Reader::new(tape),
+            out: Vec::with_capacity(tape.len()),
+        };
+        assembler.records(self.message(message).message_set, limits.levels())?;
+        Ok(assembler.out)
+    }
+}
+
+struct Assembler<'a> {
+    codec: &'a Codec,
+    tape: Reader<'a>,
+    out: Vec<u8>,
+}
+
+impl Assembler<'_> {
+    fn records(&mut self, message_set: bool, depth: usize) -> Result<()> {
+        // The packed run that is being written, and its field.
+        let mut run: Option<(u64, Mark)> = None;
+        loop {
+            let op = self.tape.varint()?;
+            if let Some((field, mark)) = run
+                && field != op
+            {
+                end(&mut self.out, mark);
+                run = None;
+            }
+            if op == u64::from(WRITE_END) {
+                return Ok(());
+            }
+            if op == u64::from(WRITE_RAW) {
+                let raw = self.tape.bytes()?;
+                self.out.extend_from_slice(raw);
+                continue;
+            }
+            let id = (op - WRITE_FIELDS) as usize;
+            if id >= self.codec.schema().fields.len() {
+                return Err(Error::new(
+                    ErrorKind::Wire,
+                    "A tape names a field that is not in the schema",
+                ));
+            }
+            let field = self.codec.field(id as u32);
+            match field.ty {
+                FieldType::Message(inner) | FieldType::Group(inner) => {
+                    let depth = depth.checked_sub(1).ok_or_else(Error::depth)?;
+                    let inner_set = self.codec.message(inner).message_set;
+                    let mark = super::start_message(&mut self.out, field, message_set);
+                    self.records(inner_set, depth)?;
+                    super::end_message(&mut self.out, field, message_set, mark);
+                }
+                FieldType::String | FieldType::Bytes => {
+                    let bytes = self.tape.bytes()?;
+                    wire::put_tag(&mut self.out, field.number, WireType::Length);
+                    wire::put_bytes(&mut self.out, bytes);
+                }
+                _ => {
+                    if !field.packed {
+                        wire::put_tag(&mut self.out, field.number, field.wire_type);
+                    } else if run.is_none() {
+                        wire::put_tag(&mut self.out, field.number, WireType::Length);
+                        run = Some((op, begin(&mut self.out)));
+                    }
+                    match field.wire_type {
+                        WireType::Fixed32 => self.out.extend_from_slice(&self.tape.fixed32()?.to_le_bytes()),
+                        WireType::Fixed64 => self.out.extend_from_slice(&self.tape.fixed64()?.to_le_bytes()),
+                        _ => wire::put_varint(&mut self.out, self.tape.varint()?),
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -56,9 +152,7 @@ impl TapeWriter<'_> {
             at = run.end;
             let id = self.scanner.occurrences[run.start].field;
             if id == UNKNOWN {
-                if self.unknown_fields {
-                    self.unknown(run);
-                }
+                self.unknown(message, run, depth)?;
                 continue;
             }
             let field = codec.field(id);
@@ -103,10 +197,39 @@ impl TapeWriter<'_> {
         Ok(())
     }
 
-    fn unknown(&mut self, run: std::ops::Range<usize>) {
-        for found in &self.scanner.occurrences[run] {
+    fn unknown(&mut self, message: MessageId, run: std::ops::Range<usize>, depth: usize) -> Result<()> {
+        for index in run {
+            let found = self.scanner.occurrences[index];
             let (high, low) = found.segment();
-            self.tape.extend([if found.closed { CLOSED } else { RAW }, high, low]);
+            if found.closed {
+                self.tape.extend([CLOSED, high, low]);
+            } else if self.unknown_fields {
+                self.tape.extend([RAW, high, low]);
+            } else if found.wire_type == WireType::Length {
+                self.closed_entry(message, found.segment(), depth)?;
+            }
         }
+        Ok(())
+    }
+
+    /// The record of a map entry that is unknown because its value is a number that a closed enum does not know.
+    fn closed_entry(&mut self, message: MessageId, raw: Segment, depth: usize) -> Result<()> {
+        let codec = self.scanner.codec;
+        let mut reader = Reader::new(self.scanner.bytes(raw));
+        let (number, _) = reader.tag()?;
+        let field = codec.by_number(message, number).map(|id| codec.field(id));
+        let Some(FieldType::Message(entry)) = field.filter(|field| field.closed_map).map(|field| field.ty) else {
+            return Ok(());
+        };
+        let length = reader.bytes()?.len() as u32;
+        let level = self.scanner.scan(entry, &[(raw.1 - length, raw.1)], depth)?;
+        let closed = self.scanner.occurrences[level.clone()]
+            .iter()
+            .find(|found| found.closed);
+        if let Some(value) = closed.map(|found| found.segment().1) {
+            self.tape.extend([CLOSED, number, value]);
+        }
+        self.scanner.occurrences.truncate(level.start);
+        Ok(())
     }
 }

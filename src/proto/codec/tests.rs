@@ -631,24 +631,70 @@ fn closed_enums_keep_unknown_numbers() {
     );
 }
 
-#[test]
-fn assembled_messages_are_canonical() {
-    let codec = codec(PROTO2);
-    let id = message(&codec, "t.All");
-    let mut loose = Vec::new();
-    for value in [1u8, 3] {
-        wire::put_tag(&mut loose, 20, WireType::Varint);
-        loose.push(value);
+/// The tape that a writer makes of what a reader's tape says: what `lib/protobuf/table.js` does by way of objects.
+fn written_tape(codec: &Codec, input: &[u8], read: &[u32]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut at = 0;
+    while at < read.len() {
+        let id = read[at];
+        at += 1;
+        match id {
+            tape::END => out.push(tape::WRITE_END),
+            tape::RAW => {
+                out.push(tape::WRITE_RAW);
+                wire::put_bytes(&mut out, &input[read[at] as usize..read[at + 1] as usize]);
+                at += 2;
+            }
+            tape::CLOSED => {
+                let mut raw = Vec::new();
+                wire::put_tag(&mut raw, read[at], WireType::Varint);
+                wire::put_varint(&mut raw, read[at + 1] as i32 as u64);
+                out.push(tape::WRITE_RAW);
+                wire::put_bytes(&mut out, &raw);
+                at += 2;
+            }
+            _ => {
+                wire::put_varint(&mut out, u64::from(id) + tape::WRITE_FIELDS);
+                let field = codec.field(id);
+                let (low, high) = match field.ty {
+                    FieldType::Message(_) | FieldType::Group(_) => continue,
+                    _ => (read[at], read[at + 1]),
+                };
+                at += 2;
+                let bits = u64::from(high) << 32 | u64::from(low);
+                match (field.ty, field.wire_type) {
+                    (FieldType::String | FieldType::Bytes, _) => {
+                        wire::put_bytes(&mut out, &input[low as usize..high as usize]);
+                    }
+                    (_, WireType::Fixed32) => out.extend_from_slice(&low.to_le_bytes()),
+                    (_, WireType::Fixed64) => out.extend_from_slice(&bits.to_le_bytes()),
+                    (ty, _) => wire::put_varint(&mut out, ty.wire_bits(bits)),
+                }
+            }
+        }
     }
-    wire::put_tag(&mut loose, 17, WireType::StartGroup);
-    loose.extend_from_slice(&[8, 5]);
-    wire::put_tag(&mut loose, 17, WireType::EndGroup);
-    wire::put_tag(&mut loose, 26, WireType::StartGroup);
-    loose.extend_from_slice(&[10, 1, b'k', 0x13, 8, 6, 0x14]);
-    wire::put_tag(&mut loose, 26, WireType::EndGroup);
-    let whole = codec.assemble(id, &loose, &BinaryOptions::default()).unwrap();
-    assert_eq!(
-        whole,
-        [0x8a, 1, 2, 8, 5, 0xa2, 1, 2, 1, 3, 0xd2, 1, 7, 10, 1, b'k', 18, 2, 8, 6]
-    );
+    out
+}
+
+proptest! {
+    #[test]
+    fn tapes_lead_back(seed: u64) {
+        for (source, whole) in [(PROTO2, true), (PROTO3, true)] {
+            let codec = codec(source);
+            let id = message(&codec, "t.All");
+            let input = random_message(&codec, id, seed, whole);
+            let options = BinaryOptions::default();
+            let normal = codec.normalize(id, &input, &options).unwrap();
+            // A reader's tape of the normal form: there every map entry has both its parts, and no zero is written in vain.
+            let tape = codec.tape(id, &normal, &options).unwrap();
+            let back = codec.assemble(id, &written_tape(&codec, &normal, &tape), &options.limits).unwrap();
+            prop_assert_eq!(back, normal);
+        }
+    }
+
+    #[test]
+    fn any_tape_is_assembled_or_refused(bytes: Vec<u8>) {
+        let codec = codec(PROTO2);
+        let _ = codec.assemble(message(&codec, "t.All"), &bytes, &Limits::default());
+    }
 }

@@ -52,7 +52,7 @@ pub(super) fn message(e: &mut Emitter, id: MessageId, group: bool) {
     }
     for &extension in &message.extensions {
         // In a message set too: parsers take its extensions as ordinary fields as well as items.
-        self::field(e, &schema[extension], None);
+        field(e, &schema[extension], None);
     }
     if message.message_set {
         set_items(e, message);

@@ -17,6 +17,7 @@ mod decode;
 mod encode;
 mod js;
 mod outline;
+mod table;
 
 use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write;
@@ -24,6 +25,7 @@ use std::fmt::Write;
 use super::schema::{Enum, EnumId, Kind, MessageId, Schema};
 
 pub use outline::outline;
+pub use table::table;
 
 /// How 64-bit integers are handed to JavaScript.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -9,7 +9,9 @@ use std::collections::HashSet;
 use super::lexer::{Kind, Lexer, RawStr};
 use super::number::{Misfit, Number};
 use super::string;
-use crate::proto::codec::{Codec, Error, ErrorKind, FieldPlan, FieldType, Limits, Result, begin, end};
+use crate::proto::codec::{
+    Codec, Error, ErrorKind, FieldPlan, FieldType, Limits, Result, begin, end, end_message, start_message,
+};
 use crate::proto::schema::{EnumId, MessageId};
 use crate::proto::wire::{self, WireType};
 
@@ -257,26 +259,9 @@ impl<'a> Parser<'a> {
     /// Writes a message with its tag.
     fn sub_message(&mut self, field: &FieldPlan, inner: MessageId, message_set: bool, depth: usize) -> Result<()> {
         let depth = depth.checked_sub(1).ok_or_else(Error::depth)?;
-        if let FieldType::Group(_) = field.ty {
-            wire::put_tag(&mut self.out, field.number, WireType::StartGroup);
-            self.message(inner, depth)?;
-            wire::put_tag(&mut self.out, field.number, WireType::EndGroup);
-            return Ok(());
-        }
-        if message_set {
-            wire::put_tag(&mut self.out, 1, WireType::StartGroup);
-            wire::put_tag(&mut self.out, 2, WireType::Varint);
-            wire::put_varint(&mut self.out, field.number.into());
-            wire::put_tag(&mut self.out, 3, WireType::Length);
-        } else {
-            wire::put_tag(&mut self.out, field.number, WireType::Length);
-        }
-        let mark = begin(&mut self.out);
+        let mark = start_message(&mut self.out, field, message_set);
         self.message(inner, depth)?;
-        end(&mut self.out, mark);
-        if message_set {
-            wire::put_tag(&mut self.out, 1, WireType::EndGroup);
-        }
+        end_message(&mut self.out, field, message_set, mark);
         Ok(())
     }
 

@@ -1,7 +1,9 @@
 //! Text format straight into the binary format.
 
 use super::lexer::{Lexer, Literal};
-use crate::proto::codec::{BinaryOptions, Codec, Error, FieldPlan, FieldType, Limits, Result, begin, body, end};
+use crate::proto::codec::{
+    BinaryOptions, Codec, Error, FieldPlan, FieldType, Limits, Result, begin, body, end, end_message, start_message,
+};
 use crate::proto::schema::{EnumId, FieldId, Kind, MessageId, WellKnown};
 use crate::proto::wire::{self, WireType};
 
@@ -261,26 +263,9 @@ impl<'a> Parser<'a> {
         close: u8,
         depth: usize,
     ) -> Result<()> {
-        if let FieldType::Group(_) = field.ty {
-            wire::put_tag(&mut self.out, field.number, WireType::StartGroup);
-            self.fields(inner, Some(close), depth)?;
-            wire::put_tag(&mut self.out, field.number, WireType::EndGroup);
-            return Ok(());
-        }
-        if message_set {
-            wire::put_tag(&mut self.out, 1, WireType::StartGroup);
-            wire::put_tag(&mut self.out, 2, WireType::Varint);
-            wire::put_varint(&mut self.out, field.number.into());
-            wire::put_tag(&mut self.out, 3, WireType::Length);
-        } else {
-            wire::put_tag(&mut self.out, field.number, WireType::Length);
-        }
-        let mark = begin(&mut self.out);
+        let mark = start_message(&mut self.out, field, message_set);
         self.fields(inner, Some(close), depth)?;
-        end(&mut self.out, mark);
-        if message_set {
-            wire::put_tag(&mut self.out, 1, WireType::EndGroup);
-        }
+        end_message(&mut self.out, field, message_set, mark);
         Ok(())
     }
 

@@ -1,0 +1,340 @@
+'use strict'
+
+// Encoding and decoding where no code may be generated (`--disallow-code-generation-from-strings`). The Rust codec does the work; what
+// is here puts down the values of an object for it to assemble, with the checks and the words of emitted code, and builds objects
+// from the tape that it reads. Both tapes are described in `src/proto/codec/tape.rs`.
+
+const { codecOf } = require('./formats.js')
+const { invalid, unknownFields } = require('./read.js')
+const W = require('./write.js')
+
+const REPEATED = 1
+const MAP = 2
+const REQUIRED = 4
+const PRESENCE = 8
+const INITIAL = 16
+
+const READ_END = 0xffffffff
+const READ_RAW = 0xfffffffe
+const READ_CLOSED = 0xfffffffd
+const WRITE_END = 0
+const WRITE_RAW = 1
+const WRITE_FIELDS = 2
+
+// The flag of `src/binding/proto_codec.rs`.
+const KEEP_UNKNOWN = 1
+
+const INT64 = new Set(['int64', 'uint64', 'sint64', 'fixed64', 'sfixed64'])
+const FLOAT = new Set(['float', 'double'])
+
+const identity = (value) => value
+
+/** Makes the default of a field. Bytes are made anew for every object, as they can be changed. */
+function maker(value) {
+  if (!Array.isArray(value)) return () => value
+  const [type, text] = value
+  if (type === 'bytes') return () => Buffer.from(text, 'hex')
+  const made = type === 'int' ? BigInt(text) : Number(text)
+  return () => made
+}
+
+/** Whether a value counts as present. */
+function presence(kind, nan) {
+  if (typeof kind === 'number' ? kind >= 0 : kind === 'string' || kind === 'bytes' || (nan && FLOAT.has(kind))) {
+    return (v) => v != null
+  }
+  // biome-ignore lint/suspicious/noSelfCompare: NaN counts as absent
+  return (v) => v != null && v === v
+}
+
+/** Whether a value differs from the default, for implicit presence. */
+function difference(kind) {
+  if (kind === 'string') return (v) => v !== ''
+  if (kind === 'bytes') return W.notEmpty
+  if (kind === 'bool') return identity
+  // Negative zero is not zero here: its bits differ.
+  if (FLOAT.has(kind)) return (v) => v !== 0 || 1 / v < 0
+  // biome-ignore lint/suspicious/noDoubleEquals: zero may be a BigInt or a string
+  if (INT64.has(kind)) return (v) => v != 0
+  return (v) => v !== 0
+}
+
+/** A property as emitted code reads it: never what every object inherits. */
+function getter(name) {
+  return name in Object.prototype ? (o) => W.own(o, name) : (o) => o[name]
+}
+
+/** Reads a scalar at word `i` of a tape, whose bytes are `t`; `input` is what was decoded. */
+function scalarReader(kind, R) {
+  if (typeof kind === 'number') return (_t, tape, i) => tape[i] | 0
+  switch (kind) {
+    case 'string':
+      return (_t, tape, i, input) => R.str(input, tape[i], tape[i + 1])
+    case 'bytes':
+      return (_t, tape, i, input) => R.bytes(input, tape[i], tape[i + 1])
+    case 'bool':
+      return (_t, tape, i) => tape[i] !== 0
+    case 'float':
+      return (t, _tape, i) => R.float(t, i * 4)
+    case 'double':
+      return (t, _tape, i) => R.double(t, i * 4)
+    case 'uint64':
+    case 'fixed64':
+      return (t, _tape, i) => R.fixed64(t, i * 4)
+    case 'int64':
+    case 'sint64':
+    case 'sfixed64':
+      return (t, _tape, i) => R.sfixed64(t, i * 4)
+    case 'uint32':
+    case 'fixed32':
+      return (_t, tape, i) => tape[i]
+    default:
+      return (_t, tape, i) => tape[i] | 0
+  }
+}
+
+class Table {
+  constructor(schema) {
+    const { nan, depth, defaults, unknownFields: keep } = schema.settings
+    this.schema = schema
+    this.depth = depth
+    this.defaults = defaults
+    this.keep = keep
+    this.R = schema.readers
+    this.native = codecOf(schema)
+    this.scratch = null
+    this.fields = new Map()
+    this.messages = JSON.parse(schema.native.table()).map(([fields, oneofs]) => ({
+      fields: fields.map((field) => this.#field(field, nan)),
+      oneofs,
+    }))
+  }
+
+  #field([name, id, kind, flags, oneof, value], nan) {
+    const enumeration = typeof kind === 'number' && kind < 0 ? this.schema.enums[-1 - kind] : null
+    const field = {
+      name,
+      id,
+      kind,
+      flags,
+      oneof,
+      get: getter(name),
+      present: presence(kind, nan),
+      differs: difference(kind),
+      make: maker(value),
+      enumeration,
+      isMessage: typeof kind === 'number' && kind >= 0,
+      read: scalarReader(kind, this.R),
+      write: kind === 'string' ? W.str : W[kind],
+    }
+    this.fields.set(id, field)
+    return field
+  }
+
+  // Writing
+
+  /** The bytes of object `o`. */
+  encode(id, o) {
+    for (let need = 4096; ; ) {
+      const room = this.scratch !== null && this.scratch.length >= need ? this.scratch : Buffer.allocUnsafeSlow(need)
+      // An encoding started within this one, by a getter, must not find it.
+      this.scratch = null
+      const last = this.#message(room, 0, this.messages[id], o, 0)
+      room[last] = WRITE_END
+      const end = last + 1
+      if (end <= room.length) {
+        this.scratch = room
+        return this.native.assemble(id, room.subarray(0, end))
+      }
+      need = Math.max(end, need * 2)
+    }
+  }
+
+  #message(b, p, { fields, oneofs }, o, d) {
+    if (d > this.depth) W.tooDeep(this.depth)
+    const members = oneofs.map(([name, positions]) => this.#members(fields, name, positions, o))
+    for (const [position, field] of fields.entries()) {
+      const { flags, name } = field
+      const v = field.oneof >= 0 ? members[field.oneof].get(position) : field.get(o)
+      if (flags & MAP) p = this.#map(b, p, field, v, d)
+      else if (flags & REPEATED) p = this.#repeated(b, p, field, v, d)
+      else {
+        const present = field.present(v)
+        if (!present && flags & REQUIRED) W.required(name)
+        if (present && (flags & (PRESENCE | REQUIRED) || field.differs(v))) p = this.#value(b, p, field, v, name, d)
+      }
+    }
+    const raw = this.keep ? o[unknownFields] : undefined
+    if (raw === undefined) return p
+    for (const record of raw) {
+      b[p++] = WRITE_RAW
+      p = W.bytes(b, p, record, 'unknown fields')
+    }
+    return p
+  }
+
+  /** The members of a oneof by position, read once, so that what is checked is what is written. */
+  #members(fields, name, positions, o) {
+    const values = positions.map((position) => fields[position].get(o))
+    const set = values.filter((value, index) => fields[positions[index]].present(value)).length
+    if (set > 1) {
+      const defaults = positions.map((position) => fields[position].make())
+      W.oneofTwice(name, values, defaults)
+      return new Map()
+    }
+    return new Map(positions.map((position, index) => [position, values[index]]))
+  }
+
+  #repeated(b, p, field, v, d) {
+    if (v == null) return p
+    if (!Array.isArray(v)) v = W.list(field.name, v)
+    for (let i = 0; i < v.length; i++) {
+      const x = v[i]
+      if (field.present(x)) p = this.#value(b, p, field, x, field.name, d)
+    }
+    return p
+  }
+
+  #map(b, p, field, v, d) {
+    if (v == null) return p
+    const [key, value] = this.messages[field.kind].fields
+    const flat = W.entries(field.name, v)
+    for (let i = 0; i < flat.length; i += 2) {
+      p = W.unsignedVarint(b, p, field.id + WRITE_FIELDS)
+      if (key.kind === 'bool') {
+        p = W.unsignedVarint(b, p, key.id + WRITE_FIELDS)
+        b[p++] = W.boolKey(field.name, flat[i])
+      } else p = this.#value(b, p, key, flat[i], field.name, d)
+      if (value.present(flat[i + 1])) p = this.#value(b, p, value, flat[i + 1], field.name, d)
+      b[p++] = WRITE_END
+    }
+    return p
+  }
+
+  #value(b, p, field, x, name, d) {
+    p = W.unsignedVarint(b, p, field.id + WRITE_FIELDS)
+    if (field.isMessage) {
+      if (typeof x !== 'object') W.notObject(name, x)
+      p = this.#message(b, p, this.messages[field.kind], x, d + 1)
+      b[p] = WRITE_END
+      return p + 1
+    }
+    if (field.enumeration !== null) return W.enumValue(b, p, x, name, field.enumeration.known, field.enumeration.names)
+    if (field.kind === 'bool') {
+      b[p] = x ? 1 : 0
+      return p + 1
+    }
+    return field.write(b, p, x, name)
+  }
+
+  // Reading
+
+  /** The object that `input` holds. */
+  decode(id, input) {
+    let tape
+    try {
+      tape = this.native.tape(id, input, this.keep ? KEEP_UNKNOWN : 0)
+    } catch (error) {
+      const parts = /^(IRONWIRE_\w+): (?:Not a protobuf message: )?(.*)$/s.exec(error.message)
+      if (parts === null) throw error
+      throw parts[1] === 'IRONWIRE_PROTOBUF_REQUIRED' ? invalid() : invalid(parts[2])
+    }
+    const bytes = Buffer.from(tape.buffer, tape.byteOffset, tape.byteLength)
+    return this.#object(this.messages[id], { tape, bytes, at: 0, input })
+  }
+
+  #object(message, tape) {
+    const o = {}
+    for (const field of message.fields) {
+      if (!(field.flags & INITIAL) || Object.hasOwn(o, field.name)) continue
+      if (field.flags & REPEATED) this.#set(o, field.name, [])
+      else if (field.flags & MAP) this.#set(o, field.name, {})
+      else if (this.defaults) this.#set(o, field.name, field.make())
+    }
+    const set = new Set()
+    for (;;) {
+      const id = tape.tape[tape.at++]
+      if (id === READ_END) break
+      if (id >= READ_CLOSED) this.#unknown(o, id, tape)
+      else this.#property(o, this.fields.get(id), tape, set)
+    }
+    if (this.defaults) {
+      for (const [index, [, positions]] of message.oneofs.entries()) {
+        if (set.has(index)) continue
+        for (const position of positions) {
+          const { name, make } = message.fields[position]
+          this.#set(o, name, make())
+        }
+      }
+    }
+    return o
+  }
+
+  #property(o, field, tape, set) {
+    const { flags, name } = field
+    if (field.oneof >= 0) set.add(field.oneof)
+    if (flags & MAP) {
+      const [key, value] = this.#entry(this.messages[field.kind].fields, tape)
+      if (!Object.hasOwn(o, name)) this.#set(o, name, {})
+      this.R.entry(o[name], key, value)
+    } else if (flags & REPEATED) {
+      if (!Object.hasOwn(o, name)) this.#set(o, name, [])
+      o[name].push(this.#read(field, tape))
+    } else this.#set(o, name, this.#read(field, tape))
+  }
+
+  #read(field, tape) {
+    if (field.isMessage) return this.#object(this.messages[field.kind], tape)
+    const value = field.read(tape.bytes, tape.tape, tape.at, tape.input)
+    tape.at += 2
+    return value
+  }
+
+  #entry([key, value], tape) {
+    let k = key.make()
+    let x = value.make()
+    for (;;) {
+      const id = tape.tape[tape.at++]
+      if (id === READ_END) break
+      if (id === key.id) k = this.#read(key, tape)
+      else if (id === value.id) x = this.#read(value, tape)
+      // Unknown fields of an entry have nowhere to be kept.
+      else tape.at += 2
+    }
+    if (x === null && value.isMessage) x = this.decode(value.kind, tape.input.subarray(0, 0))
+    else if (x === null) x = this.R.bytes(tape.input, 0, 0)
+    return [k, x]
+  }
+
+  #unknown(o, id, tape) {
+    const first = tape.tape[tape.at++]
+    const second = tape.tape[tape.at++]
+    if (id === READ_RAW) this.R.keep(o, tape.input, first, second)
+    else if (!this.keep) this.R.invalidEnum(second | 0)
+    else this.R.keepValue(o, first * 8, second | 0)
+  }
+
+  #set(o, name, value) {
+    if (name === '__proto__') this.R.define(o, name, value)
+    else o[name] = value
+  }
+}
+
+const tables = new WeakMap()
+
+/** What `Schema.link` gives for a message, without emitted code. */
+function bodies(schema, id) {
+  const table = tables.get(schema) ?? new Table(schema)
+  tables.set(schema, table)
+  return {
+    write(b, p, o) {
+      const encoded = table.encode(id, o)
+      const end = p + encoded.length
+      if (end <= b.length) b.set(encoded, p)
+      return end
+    },
+    read: (b, p, end) => table.decode(id, b.subarray(p, end)),
+  }
+}
+
+module.exports = { bodies }

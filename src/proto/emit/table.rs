@@ -1,0 +1,115 @@
+//! What `lib/protobuf/table.js` needs to know of every field, as JSON: it stands in for emitted code where none may be generated.
+
+use std::fmt::Write;
+
+use super::js::{self, quote};
+use super::{EmitOptions, Int64};
+use crate::proto::schema::{Cardinality, Field, FieldId, Kind, MessageId, Schema, Value};
+
+/// A field that can be there more than once.
+const REPEATED: u32 = 1;
+/// A map; its kind is the entry's message.
+const MAP: u32 = 2;
+/// A required field.
+const REQUIRED: u32 = 4;
+/// A field that tells unset from default.
+const PRESENCE: u32 = 8;
+/// A property that every new object has: not a oneof's member, not an extension from elsewhere.
+const INITIAL: u32 = 16;
+
+/// The table, by position: for every message
+///
+/// ```text
+/// [[[property, field id, kind, flags, oneof or -1, default], …], [[oneof, [position of a member among the fields, …]], …]]
+/// ```
+///
+/// Kinds are those of the outline. A default is JSON; where JSON has no such value it is a list: `["int", digits]`, `["float", name]`,
+/// `["bytes", hex]`.
+pub fn table(schema: &Schema, options: &EmitOptions) -> String {
+    let mut out = String::from("[");
+    for index in 0..schema.messages.len() {
+        if index > 0 {
+            out.push(',');
+        }
+        message(&mut out, schema, MessageId(index as u32), options);
+    }
+    out.push(']');
+    out
+}
+
+fn message(out: &mut String, schema: &Schema, id: MessageId, options: &EmitOptions) {
+    out.push_str("[[");
+    let ids = schema[id].field_ids().chain(schema[id].extensions.iter().copied());
+    for (at, id) in ids.enumerate() {
+        if at > 0 {
+            out.push(',');
+        }
+        field(out, schema, id, options);
+    }
+    out.push_str("],[");
+    let first = schema[id].fields.start;
+    let real = schema[id].oneofs.iter().filter(|oneof| !oneof.synthetic);
+    for (at, oneof) in real.enumerate() {
+        if at > 0 {
+            out.push(',');
+        }
+        let members: Vec<String> = oneof.fields.iter().map(|member| (member.0 - first).to_string()).collect();
+        write!(out, "[{},[{}]]", quote(&oneof.name), members.join(",")).expect("writing to a String cannot fail");
+    }
+    out.push_str("]]");
+}
+
+fn field(out: &mut String, schema: &Schema, id: FieldId, options: &EmitOptions) {
+    let field = &schema[id];
+    let synthetic = |index: u32| schema[field.message].oneofs[index as usize].synthetic;
+    let oneof = field.oneof.filter(|&index| !field.is_extension && !synthetic(index));
+    // Synthetic oneofs stand last, so that the index is the one among the real ones.
+    let position = oneof.map_or(-1, i64::from);
+    let kind = match field.kind {
+        Kind::Message(id) | Kind::Group(id) => id.0.to_string(),
+        Kind::Enum(id) => (-1 - i64::from(id.0)).to_string(),
+        scalar => quote(scalar.keyword().unwrap_or_default()),
+    };
+    let mut flags = match field.cardinality {
+        Cardinality::Optional => 0,
+        Cardinality::Required => REQUIRED,
+        Cardinality::Repeated => REPEATED,
+        Cardinality::Map => MAP,
+    };
+    if field.has_presence {
+        flags |= PRESENCE;
+    }
+    if oneof.is_none() && (!field.is_extension || js::is_beside(schema, field)) {
+        flags |= INITIAL;
+    }
+    let name = quote(&js::property(schema, field));
+    let default = default(schema, field, options);
+    write!(out, "[{name},{},{kind},{flags},{position},{default}]", id.0).expect("writing to a String cannot fail");
+}
+
+fn default(schema: &Schema, field: &Field, options: &EmitOptions) -> String {
+    let wide = |value: i128| match options.int64 {
+        Int64::String => format!("\"{value}\""),
+        Int64::Auto if value.unsigned_abs() < 1 << 53 => value.to_string(),
+        _ => format!("[\"int\",\"{value}\"]"),
+    };
+    let float = |value: f64| match value {
+        f64::INFINITY => "[\"float\",\"Infinity\"]".to_owned(),
+        f64::NEG_INFINITY => "[\"float\",\"-Infinity\"]".to_owned(),
+        _ if value.is_nan() => "[\"float\",\"NaN\"]".to_owned(),
+        _ => format!("{value:?}"),
+    };
+    match (&field.default, field.kind) {
+        (Some(Value::Double(value)), _) => float(*value),
+        (Some(Value::Float(value)), _) => float(f64::from(*value)),
+        (Some(Value::Int64(value)), _) => wide(i128::from(*value)),
+        (Some(Value::Uint64(value)), _) => wide(i128::from(*value)),
+        (Some(Value::Bytes(value)), _) => {
+            let hex: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("[\"bytes\",\"{hex}\"]")
+        }
+        (None, Kind::Int64 | Kind::Uint64 | Kind::Sint64 | Kind::Fixed64 | Kind::Sfixed64) => wide(0),
+        // Numbers, words and quoted strings are the same in JSON.
+        _ => js::default(schema, field, options.int64),
+    }
+}
