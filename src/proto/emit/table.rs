@@ -53,7 +53,11 @@ fn message(out: &mut String, schema: &Schema, id: MessageId, options: &EmitOptio
         if at > 0 {
             out.push(',');
         }
-        let members: Vec<String> = oneof.fields.iter().map(|member| (member.0 - first).to_string()).collect();
+        let members: Vec<String> = oneof
+            .fields
+            .iter()
+            .map(|member| (member.0 - first).to_string())
+            .collect();
         write!(out, "[{},[{}]]", quote(&oneof.name), members.join(",")).expect("writing to a String cannot fail");
     }
     out.push_str("]]");
