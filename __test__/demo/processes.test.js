@@ -24,6 +24,13 @@ for (const [name, command] of [
   })
 }
 
+test('SIGTERM to npm alone ends both processes', TIMEOUT, async (t) => {
+  const demo = await startDemo(t, { command: ['npm', 'start', '--silent'] })
+  const { front, backend } = await demo.state()
+  demo.child.kill('SIGTERM')
+  await until(() => !alive(front.pid) && !alive(backend.pid))
+})
+
 test('SIGTERM ends both processes, with pages being streamed to and calls in flight', TIMEOUT, async (t) => {
   const demo = await startDemo(t)
   const { backend } = await demo.state()
