@@ -10,7 +10,7 @@ const { bodies } = require('../../lib/protobuf/table.js')
 const SOURCE = `
   syntax = "proto2";
   package t;
-  enum Closed { ONE = 1; TWO = 2; MINUS = -5; }
+  enum Closed { NONE = 0; ONE = 1; TWO = 2; MINUS = -5; }
   message All {
     optional int32 i32 = 1; optional int64 i64 = 2; optional uint32 u32 = 3; optional uint64 u64 = 4; optional sint32 s32 = 5;
     optional sint64 s64 = 6; optional fixed32 f32 = 7; optional fixed64 f64 = 8; optional sfixed32 sf32 = 9; optional sfixed64 sf64 = 10;

@@ -14,7 +14,7 @@ use crate::proto::{CompileOptions, compile_source};
 const PROTO2: &str = r#"
     syntax = "proto2";
     package t;
-    enum Closed { ONE = 1; TWO = 2; MINUS = -5; }
+    enum Closed { NONE = 0; ONE = 1; TWO = 2; MINUS = -5; }
     enum ClosedZero { NOUGHT = 0; EIN = 1; ZWEI = 2; MINUS_FIVE = -5; }
     message All {
       optional int32 i32 = 1; optional int64 i64 = 2; optional uint32 u32 = 3; optional uint64 u64 = 4;
