@@ -67,6 +67,17 @@ test('buffers/numbers', async (t) => {
   ])
 })
 
+test('buffers/records', async (t) => {
+  assert.deepStrictEqual(await linesOf(t, 'buffers/records.js'), [
+    '12 bytes',
+    '<Buffer 00 07 00 00 ac 41 00 00 03 e8 fd 1d 00 08 00 00 9a 41 00 00 03 e9 ff 1e>',
+    '{ sensor: 8, celsius: 19.25, count: 1001, low: -1, high: 30 }',
+    'ERR_OUT_OF_RANGE: The value of "value" is out of range. It must be >= 0 and <= 65535. Received 70000',
+    'after 9 bytes: one',
+    'after 14 bytes: two, three',
+  ])
+})
+
 test('protobuf/person', async (t) => {
   assert.deepStrictEqual(await linesOf(t, 'protobuf/person.js'), [
     '<Buffer 08 0c 12 03 41 64 61 1a 04 6a 61 76 61 1a 06 70 79 74 68 6f 6e>',

@@ -1,0 +1,32 @@
+'use strict'
+
+// Binary layouts described once instead of offset by offset.
+//
+//   node examples/buffers/records.js
+
+const { Buffer, codec } = require('ironwire')
+
+// Twelve bytes: the fields lie one after the other, each with its own byte order.
+const reading = codec.record({ sensor: 'u16be', celsius: 'f32le', count: 'u32be', low: 'i8', high: 'i8' })
+console.log(`${reading.size} bytes`)
+
+const bytes = Buffer.alloc(reading.size * 2)
+const second = reading.write(bytes, { sensor: 7, celsius: 21.5, count: 1000, low: -3, high: 29 })
+reading.write(bytes, { sensor: 8, celsius: 19.25, count: 1001, low: -1, high: 30 }, second)
+console.log(bytes)
+console.log(reading.read(bytes, second))
+
+// A value that does not fit its field is refused, by the rules and in the words of Buffer's own methods.
+try {
+  reading.write(bytes, { sensor: 70_000, celsius: 0, count: 0, low: 0, high: 0 })
+} catch (error) {
+  console.log(`${error.code}: ${error.message}`)
+}
+
+// Records of different lengths on a stream need a length before each. The decoder takes chunks however they are cut.
+const stream = Buffer.concat(['one', 'two', 'three'].map((text) => codec.frame.encode(Buffer.from(text))))
+const decoder = new codec.FrameDecoder({ maxLength: 1024 })
+for (const chunk of [stream.subarray(0, 9), stream.subarray(9)]) {
+  const frames = decoder.push(chunk).map(String)
+  console.log(`after ${chunk.length} bytes: ${frames.join(', ') || 'nothing'}`)
+}
