@@ -54,7 +54,10 @@ pub struct Http {
 pub struct Scratch {
     table: Option<SharedBytes>,
     words: Vec<u32>,
+    /// The heads of the batch being shown; it may be shown again, so responses leave it alone.
     text: Vec<u8>,
+    /// The header lines and the body of the response being written.
+    lines: Vec<u8>,
     body: Vec<u8>,
     date: DateCache,
     /// The loop time at which `date` was last checked.
@@ -216,7 +219,7 @@ fn show(engine: &Engine, id: u32, input: &[u8], taken: usize, count: usize, stop
     };
     loop {
         let before = cursor();
-        engine.call(Callback::Http, |env| {
+        let returned = engine.call(Callback::Http, |env| {
             let text = env.latin1(&engine.http.borrow().text);
             let body = if body.is_empty() {
                 env.undefined()
@@ -225,8 +228,8 @@ fn show(engine: &Engine, id: u32, input: &[u8], taken: usize, count: usize, stop
             };
             [env.int(id as i32), env.int(count as i32), text, body]
         });
-        let after = cursor();
-        if after >= count || after == before {
+        // After a throw it is called even when no event is left: it has its own end of a batch to come to.
+        if returned || cursor() == before {
             break;
         }
     }
@@ -273,9 +276,9 @@ fn respond(engine: &Engine, args: &Args) -> Outcome<i32> {
     use respond_bit::*;
     let (id, bits, timeout) = (args.uint(0)?, args.uint(1)?, args.uint(2)?);
     let mut scratch = engine.http.take();
-    scratch.text.clear();
+    scratch.lines.clear();
     scratch.body.clear();
-    let read = args.append_latin1(3, &mut scratch.text).and_then(|_| {
+    let read = args.append_latin1(3, &mut scratch.lines).and_then(|_| {
         if bits & TEXT != 0 {
             return args.append_utf8(4, &mut scratch.body).map(drop);
         }
@@ -304,7 +307,7 @@ impl Scratch {
         let head = ResponseHead {
             status: (bits & STATUS) as u16,
             reason: b"",
-            headers: &self.text,
+            headers: &self.lines,
             date: true,
             connection: if bits & CLOSE != 0 {
                 Connection::Close
