@@ -239,3 +239,34 @@ test('a worker that is terminated drops its connections', async (t) => {
   await worker.terminate()
   while (server.running > 0) await sleep(1)
 })
+
+test('cluster workers share a port', { skip: process.platform === 'win32' }, () => {
+  const { mkdtempSync, writeFileSync, rmSync } = require('node:fs')
+  const { join } = require('node:path')
+  const folder = mkdtempSync(join(require('node:os').tmpdir(), 'ironwire-rpc-'))
+  const file = join(folder, 'cluster.js')
+  writeFileSync(
+    file,
+    `const cluster = require('node:cluster')
+     const { rpc } = require(${entry})
+     if (cluster.isWorker) {
+       const server = rpc.createServer().method('pid', async () => Buffer.from(String(process.pid)))
+       server.listen(0, '127.0.0.1')
+       process.on('message', () => server.close(() => process.disconnect()))
+     } else {
+       const workers = [cluster.fork(), cluster.fork()]
+       let listening = 0
+       cluster.on('listening', async (worker, { port }) => {
+         if (++listening < 2) return
+         const clients = Array.from({ length: 6 }, () => rpc.connect(port))
+         const pids = new Set(await Promise.all(clients.map(async (client) => String(await client.call('pid')))))
+         console.log(pids.size)
+         await Promise.all(clients.map((client) => client.close()))
+         for (const worker of workers) worker.send('close')
+       })
+     }`,
+  )
+  const result = spawnSync(process.execPath, [file], { encoding: 'utf8', timeout: 20_000 })
+  rmSync(folder, { recursive: true })
+  assert.deepEqual([result.stderr, result.stdout, result.status], ['', '2\n', 0])
+})

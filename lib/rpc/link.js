@@ -101,15 +101,10 @@ class Link extends Peer {
     this.calls.finish(call)(error)
   }
 
-  farewell(reason, message) {
-    super.farewell(reason, message)
-    this.client.linkRetires(this)
-    this.retire()
-  }
-
-  /** Takes no new calls, and leaves when those in flight have ended. */
+  /** Takes no new calls, and leaves when those in flight have ended. The server asks for it, or the client closes. */
   retire() {
     this.retiring = true
+    this.client.linkRetires(this)
     this.rest()
   }
 

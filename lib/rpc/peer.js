@@ -26,8 +26,9 @@ class Peer {
     this.peerMaxCalls = 0
     /** Why this end, or the peer in its farewell, ended the connection. */
     this.reason = null
+    /** Our side of the stream is ended. */
+    this.left = false
     this.heard = false
-    this.pinged = false
     this.timer = null
   }
 
@@ -123,10 +124,10 @@ class Peer {
     this.ready()
   }
 
-  /** The peer will take no more requests, or explains why it drops the connection. */
+  /** The peer drops the connection and says why, or will take no more requests: `retire` then. */
   farewell(reason, message) {
-    if (reason !== Reason.SHUTDOWN)
-      this.reason = protocol(`The peer ended the connection: ${message || `reason ${reason}`}`)
+    if (reason === Reason.SHUTDOWN) this.retire()
+    else this.destroy(protocol(`The peer dropped the connection: ${message || `reason ${reason}`}`))
   }
 
   // ---- silence
@@ -165,9 +166,12 @@ class Peer {
 
   /** Everything is answered: ends the connection in order. */
   leave() {
-    if (!this.open) return
+    if (!this.open || this.left) return
+    this.left = true
     this.out.flush()
     this.wire.end()
+    // A peer that is asked to hang up and does not has as long as one that is asked to introduce itself.
+    if (this.options.handshakeTimeout !== Infinity) this.watch(this.options.handshakeTimeout, () => this.destroy(null))
   }
 
   /** Tells the peer why, and drops the connection. */

@@ -47,7 +47,6 @@ const Reason = {
   NOT_RPC: 3,
   SLOW_READER: 4,
   SILENT: 5,
-  TOO_MANY_CONNECTIONS: 6,
 }
 
 /** Bytes of a method's name at most. */

@@ -78,6 +78,9 @@ class Session extends Peer {
 
   ready() {}
 
+  /** A client that takes its leave just goes. */
+  retire() {}
+
   /** A request. */
   carry(sequence, body, number, remaining) {
     const { calls, server } = this
