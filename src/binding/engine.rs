@@ -556,8 +556,6 @@ impl Events for Engine {
         });
     }
 
-    fn timer(&self, _token: u32) {}
-
     fn prepare(&self) {
         self.env.guard(|| self.flush_all());
     }

@@ -243,9 +243,10 @@ fn show(engine: &Engine, id: u32, input: &[u8], taken: usize, count: usize, stop
         if taken_over {
             return false;
         }
-        let decided = engine.connection(id, |connection| match &mut connection.protocol {
-            Protocol::Http(http) => http.conn.decide_upgrade(),
-            _ => {}
+        let decided = engine.connection(id, |connection| {
+            if let Protocol::Http(http) = &mut connection.protocol {
+                http.conn.decide_upgrade();
+            }
         });
         return decided.is_ok();
     }

@@ -458,11 +458,6 @@ impl Args {
         /// An unsigned 32-bit integer.
         uint, u32, napi_get_value_uint32
     }
-    number_argument! {
-        /// A double.
-        number, f64, napi_get_value_double
-    }
-
     /// `true` or `false`.
     pub fn boolean(&self, index: usize) -> Outcome<bool> {
         let mut result = false;
@@ -476,19 +471,6 @@ impl Args {
                 expected: "boolean",
             })
         }
-    }
-
-    /// The argument itself.
-    pub fn value(&self, index: usize) -> Value {
-        Value(self.values[index])
-    }
-
-    /// Whether the argument is a string.
-    pub fn is_string(&self, index: usize) -> bool {
-        let mut kind = sys::ValueType::napi_undefined;
-        // SAFETY: the argument is this call's.
-        unsafe { sys::napi_typeof(self.env.0, self.values[index], &raw mut kind) };
-        kind == sys::ValueType::napi_string
     }
 
     /// A string's length in UTF-16 units, known without reading it.

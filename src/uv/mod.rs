@@ -1,6 +1,6 @@
 //! The libuv handles of Node's own event loop as safe types: the only Rust that names libuv.
 //!
-//! A handle lives in memory of its own, owned by the Rust value ([`Stream`], [`Timer`], [`Prepare`]). Dropping the value closes
+//! A handle lives in memory of its own, owned by the Rust value ([`Stream`], [`Prepare`]). Dropping the value closes
 //! the handle; libuv's close callback, and nothing else, frees the memory. What happens on a handle is reported to the
 //! [`Events`] of its [`Loop`], under the token that the handle was made with: whoever receives it looks the token up in a table
 //! of its own, so no pointer crosses and a late event finds nothing instead of freed memory.
@@ -9,9 +9,9 @@
 
 mod addr;
 mod handle;
+mod prepare;
 mod stream;
 mod sys;
-mod timer;
 
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
@@ -19,8 +19,8 @@ use std::ptr::NonNull;
 use std::rc::{Rc, Weak};
 
 pub use addr::Address;
+pub use prepare::Prepare;
 pub use stream::{ListenOptions, Stream};
-pub use timer::{Prepare, Timer};
 
 /// A libuv error: negative, the same number as Node's `error.errno`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,18 +50,11 @@ errno! {
     ENOMEM = libc::ENOMEM, -4057;
     /// The operation does not exist for this kind of handle or on this system.
     ENOTSUP = libc::ENOTSUP, -4049;
-    /// A queued operation ended because its handle closed.
-    ECANCELED = libc::ECANCELED, -4081;
     /// Too many slots are in use.
     EMFILE = libc::EMFILE, -4066;
-    /// No connection to write to.
-    ENOTCONN = libc::ENOTCONN, -4053;
 }
 
 impl Errno {
-    /// The peer ended its side.
-    pub const EOF: Errno = Errno(-4095);
-
     fn check(code: c_int) -> Result<(), Errno> {
         if code < 0 { Err(Errno(code)) } else { Ok(()) }
     }
@@ -73,7 +66,7 @@ pub trait Events: 'static {
     fn connection(&self, token: u32, result: Result<(), Errno>);
     /// A [`Stream::connect_tcp`] or [`Stream::connect_pipe`] ended.
     fn connected(&self, token: u32, result: Result<(), Errno>);
-    /// Bytes arrived (valid for the call only), or the stream failed; [`Errno::EOF`] is the peer's orderly end.
+    /// Bytes arrived (valid for the call only), or the stream failed; `UV_EOF` (-4095) is the peer's orderly end.
     fn read(&self, token: u32, result: Result<&[u8], Errno>);
     /// A [`Stream::write`] ended.
     fn written(&self, token: u32, result: Result<(), Errno>);
@@ -81,8 +74,6 @@ pub trait Events: 'static {
     fn shutdown(&self, token: u32, result: Result<(), Errno>);
     /// A handle is closed and its memory free.
     fn closed(&self, token: u32);
-    /// A [`Timer`] is due.
-    fn timer(&self, token: u32);
     /// The loop is about to wait for I/O (only while a [`Prepare`] is started).
     fn prepare(&self);
     /// The last open handle of a loop that is [`Loop::drain`]ing is closed.

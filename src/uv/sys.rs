@@ -39,7 +39,6 @@ pub struct SockAddrStorage(pub [u8; 128]);
 pub const NAMED_PIPE: c_int = 7;
 pub const PREPARE: c_int = 9;
 pub const TCP: c_int = 12;
-pub const TIMER: c_int = 13;
 pub const REQ_CONNECT: c_int = 2;
 pub const REQ_WRITE: c_int = 3;
 pub const REQ_SHUTDOWN: c_int = 4;
@@ -110,9 +109,6 @@ unsafe extern "C" {
         cb: RequestCb,
     ) -> c_int;
 
-    pub fn uv_timer_init(uv_loop: *mut Loop, handle: *mut Handle) -> c_int;
-    pub fn uv_timer_start(handle: *mut Handle, cb: HandleCb, timeout: u64, repeat: u64) -> c_int;
-    pub fn uv_timer_stop(handle: *mut Handle) -> c_int;
     pub fn uv_prepare_init(uv_loop: *mut Loop, handle: *mut Handle) -> c_int;
     pub fn uv_prepare_start(handle: *mut Handle, cb: HandleCb) -> c_int;
     pub fn uv_prepare_stop(handle: *mut Handle) -> c_int;
