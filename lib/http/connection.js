@@ -11,7 +11,7 @@ const { systemError } = require('../errors.js')
 const { Connection } = require('../net/handle.js')
 const { lean } = require('./widen')
 const { parseError, requestTimeout } = require('./errors')
-const { LeanRequest, flag, kFlags, fill, complete, deliver, dump, abort } = require('./request')
+const { LeanRequest, flag, kFlags, fill, widenRequest, complete, deliver, dump, abort } = require('./request')
 const { LeanResponse, wire, widenResponse, prepare, responseOptions, closeLean, settleLean } = require('./response')
 const channels = require('./channels')
 
@@ -141,7 +141,11 @@ class HttpConnection extends Connection {
 
   makeRequest(method, url, version, flags, head) {
     const { IncomingMessage: Custom } = this.server
-    if (Custom === IncomingMessage) return new LeanRequest(this, method, url, version, flags, head)
+    if (Custom === IncomingMessage) {
+      const req = new LeanRequest(this, method, url, version, flags, head)
+      if (this.server.reparents()) widenRequest(req)
+      return req
+    }
     const req = new Custom(this.getSocket())
     req[lean] = null
     req[kFlags] = flags
@@ -156,7 +160,7 @@ class HttpConnection extends Connection {
       res = new LeanResponse(this, req)
       // Anything but a plain 1.1 exchange is core's business.
       const ordinary = req.httpVersionMajor === 1 && req.httpVersionMinor === 1
-      if (ordinary && !channels.responseCreated.hasSubscribers) return res
+      if (ordinary && !channels.responseCreated.hasSubscribers && !this.server.reparents()) return res
       widenDetached(res)
     } else {
       res = new Custom(req, responseOptions(this))

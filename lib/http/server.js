@@ -94,12 +94,28 @@ Object.defineProperty(Server.prototype, 'capturesRejections', {
   },
 })
 
+/** Whether a listener gives the objects prototypes of its own, as an Express application does: ours would be gone. */
+Server.prototype.reparents = function () {
+  const listener = this._events.request
+  return Array.isArray(listener) ? listener.some(isApplication) : isApplication(listener)
+}
+
+function isApplication(listener) {
+  const request = listener?.request
+  return (
+    request !== undefined &&
+    Object.prototype.isPrototypeOf.call(IncomingMessage.prototype, request) &&
+    Object.prototype.isPrototypeOf.call(ServerResponse.prototype, listener.response)
+  )
+}
+
 /** Whether requests of this server need more than the lean path's assumptions. */
 Server.prototype.isSpecial = function () {
   return (
     this.IncomingMessage !== IncomingMessage ||
     this.ServerResponse !== ServerResponse ||
     this.maxRequestsPerSocket > 0 ||
+    this.reparents() ||
     channels.requestStart.hasSubscribers ||
     channels.responseCreated.hasSubscribers ||
     channels.responseFinish.hasSubscribers
