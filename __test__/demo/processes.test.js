@@ -94,8 +94,8 @@ test('a taken port is explained, with a way out', TIMEOUT, async (t) => {
   await new Promise((resolve) => server.on('listening', resolve))
   const { port } = server.address()
   for (const demo of [
-    launch(t, [process.execPath, 'scripts/start.js', '--port', String(port)]),
-    launch(t, [process.execPath, 'scripts/start.js'], { PORT: String(port) }),
+    launch(t, [process.execPath, 'demo/front.js', '--port', String(port)]),
+    launch(t, [process.execPath, 'demo/front.js'], { PORT: String(port) }),
   ]) {
     assert.deepStrictEqual(await demo.ended, { code: 1, signal: null })
     assert.strictEqual(demo.stdout, '')
@@ -108,7 +108,7 @@ test('a taken port is explained, with a way out', TIMEOUT, async (t) => {
 
 test('a port that is none is explained', TIMEOUT, async (t) => {
   for (const port of ['70000', '-1', 'web', '']) {
-    const demo = launch(t, [process.execPath, 'scripts/start.js', `--port=${port}`])
+    const demo = launch(t, [process.execPath, 'demo/front.js', `--port=${port}`])
     assert.deepStrictEqual(await demo.ended, { code: 1, signal: null })
     assert.match(demo.stderr, /is not a port: a port is a whole number from 0 to 65535/)
   }

@@ -11,10 +11,10 @@ const ROOT = path.join(__dirname, '../..')
 const START_WITHIN_MS = 30_000
 
 /**
- * Starts the demo on a free port. `command` is how; the default skips what npm adds.
+ * Starts the demo on a free port. `command` is how; the default skips npm and the set-up.
  * It gets a process group of its own, as a terminal would give it, and the group is killed when the test ends.
  */
-async function startDemo(t, { command = [process.execPath, 'scripts/start.js'], args = [], env = {} } = {}) {
+async function startDemo(t, { command = [process.execPath, 'demo/front.js'], args = [], env = {} } = {}) {
   const demo = launch(t, [...command, ...args], { PORT: '0', ...env })
   const timer = setTimeout(() => demo.child.kill('SIGKILL'), START_WITHIN_MS)
   await new Promise((resolve, reject) => {
