@@ -7,7 +7,7 @@ const fs = require('node:fs')
 const http = require('node:http')
 const path = require('node:path')
 const { after, before, test } = require('node:test')
-const { startDemo } = require('./support')
+const { startDemo, until } = require('./support')
 
 const PUBLIC = path.join(__dirname, '../../demo/public')
 
@@ -165,6 +165,20 @@ test('another site cannot press the buttons', async () => {
 test('at most four bursts at a time', async () => {
   const bursts = await Promise.all(Array.from({ length: 6 }, () => post('/api/burst', '{"count":50,"delay":300}')))
   assert.deepStrictEqual(bursts.map(({ status }) => status).sort(), [200, 200, 200, 200, 429, 429])
+})
+
+test('as many pages as there may be, and no more', async () => {
+  const streams = await Promise.all(Array.from({ length: 70 }, () => fetch(`${demo.url}/api/stream`)))
+  const statuses = streams.map(({ status }) => status).sort()
+  assert.deepStrictEqual(statuses, [...new Array(64).fill(200), ...new Array(6).fill(503)])
+  await Promise.all(streams.map(({ body }) => body.cancel()))
+  // Room is made again, and nothing was complained about.
+  await until(async () => {
+    const { status, body } = await fetch(`${demo.url}/api/stream`)
+    await body.cancel()
+    return status === 200
+  })
+  assert.strictEqual(demo.stderr, '')
 })
 
 test('the stream tells the state, then each call of a round', async () => {

@@ -82,6 +82,7 @@ class Api {
     supervisor.on('up', ({ pid, port }) => {
       courses.connect(port)
       this.#setBackend({ status: 'up', pid, reason: null })
+      for (const stream of this.#streams) stream.round()
     })
     supervisor.on('down', ({ reason, retryInMs }) => {
       courses.disconnect(reason)
@@ -195,10 +196,6 @@ class Api {
     }
     res.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store' })
     if (req.method === 'HEAD') return res.end()
-    const stream = { res, send: (event, data) => send(res, event, data) }
-    this.#streams.add(stream)
-    stream.send('state', this.#state())
-    const stateTimer = setInterval(() => stream.send('state', this.#state()), STATE_EVERY_MS)
     let running = false
     const round = () => {
       // A round that takes longer than the interval, because answers are delayed, is waited for.
@@ -208,14 +205,15 @@ class Api {
         running = false
       })
     }
+    const stream = { res, round, send: (event, data) => send(res, event, data) }
+    this.#streams.add(stream)
+    stream.send('state', this.#state())
+    const stateTimer = setInterval(() => stream.send('state', this.#state()), STATE_EVERY_MS)
     const roundTimer = setInterval(round, ROUND_EVERY_MS)
-    const onUp = () => setImmediate(round)
-    this.#supervisor.on('up', onUp)
     round()
     res.on('close', () => {
       clearInterval(stateTimer)
       clearInterval(roundTimer)
-      this.#supervisor.off('up', onUp)
       this.#streams.delete(stream)
     })
   }
