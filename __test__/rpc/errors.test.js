@@ -60,9 +60,10 @@ test('a handler that throws or rejects costs its own call only, and is reported'
     'rejects',
     'throws',
     'throws nothing',
+    'throws textless',
   ])
   assert.ok(reported.some(([error]) => error instanceof TypeError && error.message === 'broken'))
-  assert.equal(server.stats.handlerErrors, 4)
+  assert.equal(server.stats.handlerErrors, 5)
   assert.equal(String(await client.call('fine')), 'fine')
 })
 

@@ -41,12 +41,26 @@ test('close() of a client lets its calls finish and takes no new ones', async (t
   while (server.sessions.size > 0) await sleep(1)
 })
 
-test('close() of a client without a connection fails what waits', async () => {
-  const client = rpc.connect('127.0.0.1:1')
-  const call = client.call('x')
+test('close() waits for calls that still wait for their connection', async (t) => {
+  const { server } = await pair(t)
+  server.method('echo', async (request) => request)
+  const client = rpc.connect(server.address().port)
+  const call = client.call('echo', Buffer.from('early'))
   const closed = client.close()
-  await assert.rejects(call, { code: 'IRONWIRE_RPC_CLOSED', sent: false })
+  assert.equal(String(await call), 'early')
   await closed
+})
+
+test('close() of a client without a server ends with the last deadline or abort', async () => {
+  const client = rpc.connect('127.0.0.1:1', { reconnect: { initialDelay: 5 } })
+  const call = client.call('x', null, { timeout: 30 })
+  const aborted = client.call('x', null, { signal: AbortSignal.timeout(60) })
+  const closed = client.close()
+  await assert.rejects(call, { code: 'IRONWIRE_RPC_TIMEOUT', sent: false })
+  await assert.rejects(aborted, { code: 'IRONWIRE_RPC_ABORTED', sent: false })
+  await closed
+  const idle = rpc.connect('127.0.0.1:1')
+  await idle.close()
 })
 
 test('close() of a server lets calls in flight finish, and clients leave', async (t) => {

@@ -33,7 +33,9 @@ class Client extends EventEmitter {
     this.link = null
     /** Every link that is not ended: one connecting or in use, and retiring ones. */
     this.links = new Set()
-    this.waiting = new Waiting(this.options)
+    this.waiting = new Waiting(this.options, () => {
+      if (this.closing) this.rest()
+    })
     this.deadlines = new Deadlines((time) => this.expire(time))
     /** The UTF-8 of each method's name called so far. */
     this.names = new Map()
@@ -153,6 +155,7 @@ class Client extends EventEmitter {
       process.nextTick(call.callback, error)
     })
     for (const link of this.links) next = Math.min(next, link.expire(time))
+    if (this.closing) this.rest()
     return next
   }
 
@@ -183,14 +186,13 @@ class Client extends EventEmitter {
     this.stats.connections++
     this.link = link
     process.nextTick(() => this.emit('connect'))
-    if (this.closing) this.rest()
   }
 
   /** The server has said farewell: calls in flight finish there, new ones need another connection. */
   linkRetires(link) {
     if (this.link !== link) return
     this.link = null
-    if (this.closing) return
+    if (this.closing && this.waiting.length === 0) return
     process.nextTick(() => this.emit('disconnect', errors.protocol('The server is shutting down')))
     this.attemptFailed(errors.protocol('The server is shutting down'))
   }
@@ -199,7 +201,7 @@ class Client extends EventEmitter {
     this.links.delete(link)
     const current = this.link === link
     if (current) this.link = null
-    if (this.closing) return this.rest()
+    if (this.closing && this.waiting.length === 0) return this.rest()
     if (link.retiring) return
     if (current) {
       process.nextTick(() => this.emit('disconnect', error))
@@ -255,11 +257,9 @@ class Client extends EventEmitter {
   /** While closing: lets links go whose calls have ended, and ends the client with the last one. */
   rest() {
     if (this.closed) return
-    if (this.link === null) {
-      this.failWaiting((call) => errors.closed(call.method, false))
-      clearTimeout(this.retryTimer)
-    }
+    // Calls that wait for a connection still get it, or end at their deadline.
     if (this.waiting.length > 0) return
+    clearTimeout(this.retryTimer)
     for (const link of this.links) {
       if (link.peerMaxFrame === 0) link.destroy(null)
       else if (!link.retiring) link.retire()

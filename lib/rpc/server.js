@@ -7,6 +7,7 @@ const { serverOptions } = require('./options')
 const { Deadlines } = require('./deadlines')
 const { Session } = require('./session')
 const { MAX_METHOD_NAME } = require('./protocol')
+const { now } = require('./tick')
 const transport = require('./transport')
 
 /** Takes calls on a port or path and gives them to the handlers of its methods. */
@@ -133,7 +134,8 @@ class Server extends EventEmitter {
       if (call === undefined) continue
       session.waiting.delete(call)
       if (session.waiting.size > 0) this.queue.add(session)
-      session.run(call)
+      if (call.expires <= now()) session.overdue(call)
+      else session.run(call)
     }
   }
 

@@ -118,24 +118,25 @@ class Session extends Peer {
     call.running = true
     server.running++
     const { handler } = call.entry
-    let result
     try {
-      result = handler(call.body, (error, reply) => this.answer(call, error, reply), call)
+      const result = handler(call.body, (error, reply) => this.answer(call, error, reply), call)
+      if (typeof result?.then === 'function') this.follow(result, call)
     } catch (error) {
       this.fail(call, error)
-      return
-    }
-    if (typeof result?.then === 'function') {
-      result.then(
-        (reply) => {
-          // An async handler that takes the callback and returns nothing leaves the answer to the callback.
-          if (reply === undefined && (call.answered || handler.length > 1)) return
-          this.answer(call, null, reply)
-        },
-        (error) => this.fail(call, error),
-      )
     }
     if (!call.answered && !this.calls.has(call.sequence)) this.hold(call)
+  }
+
+  /** The handler gave a promise. */
+  follow(promise, call) {
+    promise.then(
+      (reply) => {
+        // An async handler that takes the callback and returns nothing leaves the answer to the callback.
+        if (reply === undefined && (call.answered || call.entry.handler.length > 1)) return
+        this.answer(call, null, reply)
+      },
+      (error) => this.fail(call, error),
+    )
   }
 
   /** The handler threw or rejected. */
@@ -152,7 +153,7 @@ class Session extends Peer {
       else server.stats.extraAnswers++
       return
     }
-    if (error) this.end(call, Status.APPLICATION, String(error.code ?? ''), String(error.message ?? error))
+    if (error) this.end(call, Status.APPLICATION, textOf(error.code ?? ''), textOf(error.message ?? error))
     else if (reply === undefined || reply === null) this.end(call, 0, '', EMPTY)
     else if (reply instanceof Uint8Array) this.end(call, 0, '', reply)
     else {
@@ -216,12 +217,16 @@ class Session extends Peer {
     this.methods.push(known ? { name: name.toString(), handler: null } : undefined)
   }
 
+  overdue(call) {
+    this.server.stats.timeouts++
+    this.cut(call, Status.DEADLINE, new Error('The call is past its deadline'))
+  }
+
   expire(time) {
     let next = Infinity
     for (const call of this.calls.values()) {
       if (call.expires <= time) {
-        this.server.stats.timeouts++
-        this.cut(call, Status.DEADLINE, new Error('The call is past its deadline'))
+        this.overdue(call)
       } else if (call.expires < next) next = call.expires
     }
     return next
@@ -278,6 +283,15 @@ class Session extends Peer {
       call.controller?.abort(error ?? new Error('The caller is gone'))
     }
     this.server.sessionEnded(this, error)
+  }
+}
+
+/** Handlers throw anything, also objects that cannot become text. */
+function textOf(value) {
+  try {
+    return String(value)
+  } catch {
+    return 'an error without text'
   }
 }
 

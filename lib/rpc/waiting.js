@@ -7,10 +7,11 @@ const errors = require('./errors')
 
 /** A queue, bounded in calls and in bytes. */
 class Waiting {
-  constructor({ maxQueuedCalls, maxQueuedBytes }) {
+  constructor({ maxQueuedCalls, maxQueuedBytes }, onAborted) {
     this.maxCalls = maxQueuedCalls
     this.maxBytes = maxQueuedBytes
     this.bytes = 0
+    this.onAborted = onAborted
     // A Set keeps the order and lets a call leave from the middle.
     this.calls = new Set()
   }
@@ -30,6 +31,7 @@ class Waiting {
       call.onAbort = () => {
         this.remove(call)
         process.nextTick(callback, errors.aborted(method, false, signal.reason))
+        this.onAborted()
       }
       signal.addEventListener('abort', call.onAbort, { once: true })
     }
