@@ -26,7 +26,7 @@ class Wire {
     native.speakFrames(id, isServer, maxFrame)
   }
 
-  /** Where the peer is: `{ family, address, port }`, or nothing on a pipe. */
+  /** Where the peer is: `{ family, address, port }`, or nothing on a pipe, and nothing when the peer is gone already. */
   get remote() {
     const text = native.peerAddress(this.id)
     if (typeof text !== 'string') return {}
