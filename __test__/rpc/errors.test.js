@@ -38,6 +38,9 @@ test('a handler that throws or rejects costs its own call only, and is reported'
   server.method('rejects', async () => {
     throw Object.assign(new Error('later'), { code: 'E_LATER' })
   })
+  server.method('throws textless', () => {
+    throw Object.create(null)
+  })
   server.method('answers nonsense', (_request, callback) => callback(null, 'text'))
   server.method('fine', async () => Buffer.from('fine'))
   const results = await Promise.allSettled([
@@ -46,10 +49,11 @@ test('a handler that throws or rejects costs its own call only, and is reported'
     client.call('rejects'),
     client.call('answers nonsense'),
     client.call('fine'),
+    client.call('throws textless'),
   ])
   assert.deepEqual(
     results.map(({ status }) => status),
-    ['rejected', 'rejected', 'rejected', 'rejected', 'fulfilled'],
+    ['rejected', 'rejected', 'rejected', 'rejected', 'fulfilled', 'rejected'],
   )
   assert.equal(results[0].reason.message, 'broken')
   assert.match(results[1].reason.message, /threw undefined/)
