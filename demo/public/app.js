@@ -163,9 +163,10 @@ function listen() {
   on('state', showState)
   on('call', showCall)
   on('round', endRound)
-  // The browser connects again by itself.
-  stream.onerror = () => {
+  stream.onerror = ({ target }) => {
     last = null
+    // The browser tries again by itself, except after an answer that is no stream, such as a refusal.
+    if (target.readyState === EventSource.CLOSED) setTimeout(() => target === stream && listen(), 2000)
     $('status').textContent = 'Front away'
     $('status').dataset.status = 'down'
     showAlert('The front does not answer. This page connects again as soon as it does.')
