@@ -378,6 +378,7 @@ class HttpConnection extends Connection {
     if (status > 0) this.pause()
     else if (status < 0) this.onWriteError(status)
     if (ended.push(res) === 1 && !batching) process.nextTick(settleEnded)
+    if (res._events !== undefined) res.emit('prefinish')
     if (flags & wire.CLOSE) this.closeSoon()
     else this.next()
   }
@@ -523,7 +524,6 @@ function settleEnded() {
 
 function emitFinish(res, req) {
   if (res[lean] !== null) widenResponse(res)
-  res.emit('prefinish')
   res.emit('finish')
   dump(req)
   res.socket = null

@@ -234,6 +234,7 @@ impl Head {
                 return self.url(input, text, base);
             }
             State::BeforeVersion if byte == b' ' => State::BeforeVersion,
+            State::BeforeVersion if matches!(byte, b'\t' | b'\x0c') => return Err((ParseError::UrlChars, 0)),
             State::BeforeVersion if byte == b'H' => State::Protocol(1),
             State::Protocol(n) if b"HTTP/"[n as usize] == byte => match n {
                 3 if self.method >= method::HTTP_METHODS => return Err((ParseError::MethodForHttp, 0)),
@@ -444,13 +445,14 @@ impl Head {
     fn value(&mut self, input: &[u8], text: &mut Vec<u8>, base: usize) -> Result<usize, Refused> {
         let len = run(input, chars::VALUE);
         text.extend_from_slice(&input[..len]);
+        if self.special == Special::ContentLength && !is_number(text[base + self.span..].trim_ascii_end()) {
+            return Err((ParseError::ContentLengthChar, len));
+        }
         let Some(&byte) = input.get(len) else { return Ok(len) };
         match byte {
             b'\r' => {}
-            _ if self.special == Special::ContentLength && (byte != b'\n' || !is_number(&text[base + self.span..])) => {
-                return Err((ParseError::ContentLengthChar, len));
-            }
             b'\n' => return Err((ParseError::HeaderValueCr, len)),
+            _ if self.special == Special::ContentLength => return Err((ParseError::ContentLengthChar, len)),
             _ => return Err((ParseError::HeaderValueChar, len)),
         }
         while matches!(text.last(), Some(b' ' | b'\t')) {
