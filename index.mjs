@@ -1,5 +1,5 @@
 // The same exports for `import { http } from 'ironwire'`.
 import ironwire from './index.js'
 
-export const { version, Buffer, codec, net, protobuf, rpc } = ironwire
+export const { version, Buffer, codec, http, net, protobuf, rpc } = ironwire
 export default ironwire

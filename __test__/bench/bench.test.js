@@ -52,7 +52,7 @@ const contendersOf = (one) => one.results.map((result) => result.contender)
 const wrkMissing = !onPath('wrk') && !dependenciesAreCurrent(path.join(root, 'bench'))
 
 test('bench http', {
-  skip: (wrkMissing || !ironwire.http) && 'no http yet, or neither wrk nor autocannon is installed',
+  skip: wrkMissing && 'neither wrk nor autocannon is installed',
 }, async (t) => {
   const { cases } = await report(t, 'http', '--seconds', '1', '--only', 'ironwire,node:http', '--case', '64')
   assert.deepStrictEqual(

@@ -34,30 +34,28 @@ async function exchange(text) {
   return body
 }`
 
-const httpMissing = require('ironwire').http ? false : 'the package has no http yet'
-
 test('a process that only loaded the package exits', () => {
   assert.strictEqual(runScript(`require('ironwire'); console.log('loaded')`), 'loaded\n')
 })
 
-test('a process whose server was used and closed exits', { skip: httpMissing }, () => {
+test('a process whose server was used and closed exits', () => {
   assert.strictEqual(runScript(`${exchange}; exchange('a').then(console.log)`), 'a/x\n')
 })
 
-test('an unreferenced server does not keep the process alive', { skip: httpMissing }, () => {
+test('an unreferenced server does not keep the process alive', () => {
   const code = `require('ironwire').http.createServer(() => {}).listen(0, () => console.log('up')).unref()
     setTimeout(() => {}, 100)`
   assert.strictEqual(runScript(code), 'up\n')
 })
 
-test('process.exit with servers and connections open is clean', { skip: httpMissing }, () => {
+test('process.exit with servers and connections open is clean', () => {
   const code = `const { http } = require('ironwire')
     const server = http.createServer(() => { console.log('in handler'); process.exit(0) })
     server.listen(0, '127.0.0.1', () => require('node:http').get({ port: server.address().port }).on('error', () => {}))`
   assert.strictEqual(runScript(code), 'in handler\n')
 })
 
-test('the main thread and two workers serve at once, and each ends by itself', { skip: httpMissing }, async () => {
+test('the main thread and two workers serve at once, and each ends by itself', async () => {
   const code = `const { parentPort, workerData } = require('node:worker_threads'); ${exchange}
     ;(async () => {
       for (let i = 0; i < 20; i++) parentPort.postMessage(await exchange(workerData + i))
@@ -82,7 +80,7 @@ test('the main thread and two workers serve at once, and each ends by itself', {
   }
 })
 
-test('a worker terminated with a server and live connections takes nothing down', { skip: httpMissing }, async () => {
+test('a worker terminated with a server and live connections takes nothing down', async () => {
   const code = `const { parentPort } = require('node:worker_threads')
     const { http } = require('ironwire')
     const server = http.createServer((req, res) => { res.write('part'); parentPort.postMessage('handling') })
