@@ -118,6 +118,9 @@ async function play(seed, accidents) {
   }
   assert.equal(client.pending, 0)
   assert.equal(client.stats.unknownAnswers, 0)
+  assert.equal(client.stats.calls, calls.length)
+  assert.equal(client.stats.replies + client.stats.errors, calls.length)
+  assert.equal(client.stats.replies, calls.filter(({ ends }) => ends[0] === 'reply').length)
   await client.close()
   await server.close()
   assert.equal(server.running, 0)

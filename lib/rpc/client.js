@@ -33,7 +33,8 @@ class Client extends EventEmitter {
     this.link = null
     /** Every link that is not ended: one connecting or in use, and retiring ones. */
     this.links = new Set()
-    this.waiting = new Waiting(this.options, () => {
+    this.waiting = new Waiting(this.options, (callback, error) => {
+      this.fail(callback, error)
       if (this.closing) this.rest()
     })
     this.deadlines = new Deadlines((time) => this.expire(time))
@@ -96,10 +97,13 @@ class Client extends EventEmitter {
     const deadline = timeout === Infinity ? Infinity : now() + timeout
     this.stats.calls++
     const error = this.dispatch(method, name, body, deadline, timeout, signal, callback)
-    if (error !== undefined) {
-      this.stats.errors++
-      process.nextTick(callback, error)
-    }
+    if (error !== undefined) this.fail(callback, error)
+  }
+
+  /** Ends a call outside of the table of a read: never inside the call that caused it, and a throw costs no other call. */
+  fail(callback, error) {
+    this.stats.errors++
+    process.nextTick(callback, error)
   }
 
   /** Sends the call or lets it wait. Returns an error when it can do neither. */
@@ -138,22 +142,23 @@ class Client extends EventEmitter {
     while (waiting.length > 0 && link.roomy) {
       const { method, name, body, deadline, timeout, signal, callback } = waiting.shift()
       if (deadline <= now()) {
-        this.stats.timeouts++
-        process.nextTick(callback, errors.timeout(method, timeout, false, this.lastError ?? undefined))
+        this.overdue(method, timeout, callback)
         continue
       }
       const error = link.send(method, name, body, deadline, timeout, signal, callback)
-      if (error !== undefined) process.nextTick(callback, error)
+      if (error !== undefined) this.fail(callback, error)
     }
     if (this.closing) this.rest()
   }
 
+  /** A call ran out of time before it left. */
+  overdue(method, timeout, callback) {
+    this.stats.timeouts++
+    this.fail(callback, errors.timeout(method, timeout, false, this.lastError ?? undefined))
+  }
+
   expire(time) {
-    let next = this.waiting.expire(time, (call) => {
-      this.stats.timeouts++
-      const error = errors.timeout(call.method, call.timeout, false, this.lastError ?? undefined)
-      process.nextTick(call.callback, error)
-    })
+    let next = this.waiting.expire(time, ({ method, timeout, callback }) => this.overdue(method, timeout, callback))
     for (const link of this.links) next = Math.min(next, link.expire(time))
     if (this.closing) this.rest()
     return next
@@ -279,10 +284,7 @@ class Client extends EventEmitter {
   }
 
   failWaiting(makeError) {
-    this.waiting.clear((call) => {
-      this.stats.errors++
-      process.nextTick(call.callback, makeError(call))
-    })
+    this.waiting.clear((call) => this.fail(call.callback, makeError(call)))
   }
 
   ref() {

@@ -176,7 +176,9 @@ export interface CallOptions {
 export interface ClientStats {
   calls: number
   replies: number
+  /** Calls that ended without a reply, for whatever reason. */
   errors: number
+  /** Those of them that ran out of time. */
   timeouts: number
   /** Answers to calls that had ended before: timed out or aborted. */
   lateAnswers: number
@@ -213,7 +215,7 @@ export class Client extends EventEmitter {
   on(event: string | symbol, listener: (...args: unknown[]) => void): this
 }
 
-/** `'host:port'`, `'[::1]:port'`, a port on localhost, a path (with a separator in it, or after `unix:`), or the parts. */
+/** `'host:port'`, `'[::1]:port'`, a port on localhost, a path (with a separator in it), or the parts. */
 export type Target = string | number | { host?: string; port: number } | { path: string }
 
 /** A server without methods yet. */

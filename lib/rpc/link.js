@@ -59,7 +59,7 @@ class Link extends Peer {
     call.onAbort = () => {
       const error = errors.aborted(call.method, true, signal.reason)
       this.out.control(Kind.CANCEL, call.sequence, 0)
-      process.nextTick(this.calls.finish(call), error)
+      this.client.fail(this.calls.finish(call), error)
       this.rest()
     }
     signal.addEventListener('abort', call.onAbort, { once: true })
@@ -132,7 +132,7 @@ class Link extends Peer {
       }
       this.client.stats.timeouts++
       const error = errors.timeout(call.method, call.timeout, true)
-      process.nextTick(this.calls.finish(call), error)
+      this.client.fail(this.calls.finish(call), error)
     }
     this.rest()
     return next
@@ -145,7 +145,7 @@ class Link extends Peer {
       const { method } = call
       const sent = call.position < accepted
       const failure = this.client.closed ? errors.closed(method, sent) : errors.connectionLost(method, sent, lost)
-      process.nextTick(this.calls.finish(call), failure)
+      this.client.fail(this.calls.finish(call), failure)
     }
     this.client.linkEnded(this, error === null && this.retiring ? null : lost)
   }

@@ -106,7 +106,7 @@ function port(value, name) {
   return number
 }
 
-/** Where to connect: 'host:port', '[::1]:port', a port, a path (with a separator in it, or after 'unix:'), or an object. */
+/** Where to connect: 'host:port', '[::1]:port', a port, a path (with a separator in it), or an object. */
 function target(value) {
   if (typeof value === 'number') return { host: 'localhost', port: port(value, 'target') }
   if (typeof value === 'string') return targetOfString(value)
@@ -121,7 +121,6 @@ function target(value) {
 }
 
 function targetOfString(value) {
-  if (value.startsWith('unix:')) return { path: value.slice(5) }
   if (value.includes('/') || value.includes('\\')) return { path: value }
   const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(value)
   if (match === null || (match[1] !== undefined && isIP(match[1]) !== 6)) {

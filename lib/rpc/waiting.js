@@ -30,8 +30,7 @@ class Waiting {
     if (signal !== undefined) {
       call.onAbort = () => {
         this.remove(call)
-        process.nextTick(callback, errors.aborted(method, false, signal.reason))
-        this.onAborted()
+        this.onAborted(callback, errors.aborted(method, false, signal.reason))
       }
       signal.addEventListener('abort', call.onAbort, { once: true })
     }

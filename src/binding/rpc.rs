@@ -71,7 +71,7 @@ impl Frames {
     /// Splits `bytes` and lays out what they complete. Returns how many records that makes.
     fn fill(&mut self, env: Env, splitter: &mut Splitter, bytes: &[u8]) -> Result<u32, Errno> {
         // All bodies of a table lie in one slab, so it needs room for the most that can come.
-        self.reserve(env, splitter.buffered() + bytes.len() + MESSAGE_ROOM)
+        self.reserve(env, splitter.room(bytes.len()) + MESSAGE_ROOM)
             .ok_or(Errno::ENOMEM)?;
         let mut count = 0;
         let result = splitter.push(bytes, |event: Event<'_>| {

@@ -110,6 +110,15 @@ impl Splitter {
         self.partial.len()
     }
 
+    /// The most bytes of bodies that pushing `length` bytes can give: none while they cannot complete the unit at hand.
+    pub fn room(&self, length: usize) -> usize {
+        let total = self.partial.len() + length;
+        match self.measure(&self.partial) {
+            Ok(size) if size > total => 0,
+            _ => total,
+        }
+    }
+
     fn advance(&mut self, mut input: &[u8], sink: &mut impl FnMut(Event<'_>)) -> Result<(), ProtocolError> {
         while !input.is_empty() {
             if self.partial.is_empty() {
@@ -252,7 +261,13 @@ mod tests {
         let mut splitter = Splitter::new(role, limit);
         let mut seen = Vec::new();
         for chunk in chunks {
-            if let Err(error) = splitter.push(chunk, |event| seen.push(event.into())) {
+            let (room, mut given) = (splitter.room(chunk.len()), 0);
+            let result = splitter.push(chunk, |event| {
+                given += event.body().len();
+                seen.push(event.into());
+            });
+            assert!(given <= room);
+            if let Err(error) = result {
                 return (seen, Err(error));
             }
         }
@@ -367,6 +382,30 @@ mod tests {
         }
         assert!(seen[1] == large);
         assert!(splitter.partial.capacity() <= KEEP_CAPACITY);
+    }
+
+    #[test]
+    fn a_unit_that_stays_partial_needs_no_room() {
+        let mut splitter = Splitter::new(Role::Client, 1 << 20);
+        let mut bytes = Vec::new();
+        Preface {
+            version: 1,
+            max_frame: 0,
+            max_calls: 1,
+        }
+        .encode(&mut bytes);
+        splitter.push(&bytes, |_| ()).unwrap();
+        bytes.clear();
+        Frame {
+            kind: Kind::Reply,
+            sequence: 1,
+            code: 0,
+            deadline: None,
+            body: &[1; 1000],
+        }
+        .encode(&mut bytes);
+        splitter.push(&bytes[..500], |_| panic!("not whole yet")).unwrap();
+        assert_eq!((splitter.room(400), splitter.room(bytes.len() - 500)), (0, bytes.len()));
     }
 
     fn any_unit(role: Role) -> BoxedStrategy<Owned> {
