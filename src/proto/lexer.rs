@@ -37,8 +37,8 @@ pub struct Token<'a> {
     pub start: u32,
     /// Line, from 1.
     pub line: u32,
-    /// Byte offset of the start of that line.
-    line_start: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
 }
 
 impl Token<'_> {
@@ -89,6 +89,11 @@ pub struct Lexer<'a> {
     at: usize,
     line: u32,
     line_start: u32,
+    /// The source is ASCII, so that characters are bytes.
+    ascii: bool,
+    /// An offset on the current line and the characters before it on that line: columns are counted on from here, or a file of one
+    /// long line would be counted anew for every token.
+    counted: (usize, u32),
     /// Within text format, comments start with `#`.
     pub text_format: bool,
 }
@@ -103,6 +108,8 @@ impl<'a> Lexer<'a> {
             at,
             line: 1,
             line_start: at as u32,
+            ascii: source.is_ascii(),
+            counted: (at, 0),
             text_format: false,
         }
     }
@@ -114,13 +121,8 @@ impl<'a> Lexer<'a> {
             text: "",
             start: self.line_start,
             line: 1,
-            line_start: self.line_start,
+            column: 1,
         }
-    }
-
-    /// Line and column of a token.
-    pub fn position(&self, token: &Token) -> Position {
-        self.position_of(token.line, token.line_start, token.start)
     }
 
     /// A slice of the source by byte offsets.
@@ -128,20 +130,29 @@ impl<'a> Lexer<'a> {
         &self.source[start as usize..end as usize]
     }
 
-    fn position_of(&self, line: u32, line_start: u32, at: u32) -> Position {
-        let before = &self.bytes[line_start as usize..at as usize];
-        // Characters, not bytes: every byte that does not continue a character.
-        let characters = before.iter().filter(|&&byte| byte & 0xc0 != 0x80).count() as u32;
-        Position {
-            line,
-            column: characters + 1,
+    /// The column of the character at `self.at`.
+    #[inline]
+    fn column(&mut self) -> u32 {
+        if self.ascii {
+            return (self.at as u32).wrapping_sub(self.line_start) + 1;
         }
+        let line_start = self.line_start as usize;
+        let (from, before) = if self.counted.0 < line_start {
+            (line_start, 0)
+        } else {
+            self.counted
+        };
+        self.counted = (self.at, before + characters(&self.bytes[from..self.at]));
+        self.counted.1 + 1
     }
 
     #[cold]
     fn error(&self, at: usize, message: impl Into<String>) -> LexError {
         LexError {
-            at: self.position_of(self.line, self.line_start, at as u32),
+            at: Position {
+                line: self.line,
+                column: characters(&self.bytes[self.line_start as usize..at]) + 1,
+            },
             message: message.into(),
         }
     }
@@ -164,7 +175,7 @@ impl<'a> Lexer<'a> {
                 None => while self.skip_comment()? {},
             }
         }
-        let (start, line, line_start) = (self.at, self.line, self.line_start);
+        let (start, line, column) = (self.at, self.line, self.column());
         let kind = match self.peek(0) {
             b'a'..=b'z' | b'A'..=b'Z' | b'_' => {
                 self.skip_name();
@@ -188,7 +199,7 @@ impl<'a> Lexer<'a> {
             text: &self.source[start..self.at],
             start: start as u32,
             line,
-            line_start,
+            column,
         })
     }
 
@@ -371,6 +382,7 @@ impl<'a> Lexer<'a> {
                 same_line = false;
                 if breaks == 0 && !matches!((self.peek(0), self.peek(1)), (b'/', b'/' | b'*')) {
                     // `a; /* whose? */ b;`
+                    gap.detached.extend(buffer.map(|(text, _)| text.into()));
                     return Ok(());
                 }
                 flush(&mut buffer, &mut attachable, gap);
@@ -386,6 +398,11 @@ impl<'a> Lexer<'a> {
         gap.leading = buffer.map(|(text, _)| text.into());
         Ok(())
     }
+}
+
+/// How many characters there are: every byte that does not continue one.
+fn characters(bytes: &[u8]) -> u32 {
+    bytes.iter().filter(|&&byte| byte & 0xc0 != 0x80).count() as u32
 }
 
 /// The text of a block comment, without the column of asterisks at the start of its lines.
@@ -610,7 +627,7 @@ mod tests {
         assert_eq!(got[0], (None, vec!["d".into()], s("l1\n l2")));
         assert_eq!(got[2], (s("t"), vec!["d2".into()], s("l3\n l4")));
         assert_eq!(got[4], (s("t2"), vec![], None));
-        assert_eq!(got[6], (None, vec![], None));
+        assert_eq!(got[6], (None, vec!["x".into()], None));
         assert_eq!(got[8], (s("t3"), vec![], s("l5")));
         assert_eq!(got[10], (s("end"), vec![], None));
     }

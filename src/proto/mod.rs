@@ -26,6 +26,9 @@ pub mod text;
 pub mod wire;
 pub mod wkt;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::Error;
 pub use link::{Resolver, compile, compile_source};
 pub use options::{CompileOptions, Limits};

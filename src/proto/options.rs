@@ -55,6 +55,8 @@ pub struct Limits {
     pub import_depth: usize,
     /// Files of one schema. 10,000: all of Google's published APIs are about 8,000.
     pub files: usize,
+    /// Different options set on one element, or fields set in one `{…}`. 1,000: `FileOptions`, the largest, has about 20.
+    pub options: usize,
     /// Declared names of one schema: messages, fields, enums, values, oneofs, services, methods. 1,000,000: some 300 MB of model.
     pub symbols: usize,
 }
@@ -66,6 +68,7 @@ impl Default for Limits {
             nesting: 64,
             import_depth: 128,
             files: 10_000,
+            options: 1_000,
             symbols: 1_000_000,
         }
     }

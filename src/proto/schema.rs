@@ -337,8 +337,10 @@ pub struct Message {
     pub nested_enums: Vec<EnumId>,
     /// Extensions declared in the scope of this message (of whatever message they extend).
     pub nested_extensions: Vec<FieldId>,
-    /// Numbers set aside for extensions.
+    /// Numbers set aside for extensions, in order of declaration.
     pub extension_ranges: Vec<ExtensionRange>,
+    /// The same ranges (start, end) in order of number and without overlap; see [`Message::is_extension_number`].
+    pub extension_spans: Box<[(u32, u32)]>,
     /// Numbers that no field may use, both ends included.
     pub reserved_ranges: Vec<(u32, u32)>,
     /// Names that no field may use.
@@ -375,9 +377,8 @@ impl Message {
 
     /// True if this number is set aside for extensions.
     pub fn is_extension_number(&self, number: u32) -> bool {
-        self.extension_ranges
-            .iter()
-            .any(|range| (range.start..=range.end).contains(&number))
+        let at = self.extension_spans.partition_point(|&(start, _)| start <= number);
+        at > 0 && number <= self.extension_spans[at - 1].1
     }
 }
 

@@ -53,9 +53,10 @@ fn flag(out: &mut Vec<u8>, number: u32, value: bool) {
 fn options(out: &mut Vec<u8>, number: u32, options: &Options, extra: &[OptionEntry]) {
     if !options.is_empty() || !extra.is_empty() {
         message(out, number, |out| {
-            // `protoc` orders options by number; equal numbers keep their order.
+            // `protoc` writes the standard options by number, then custom ones in their order of appearance.
+            let is_custom = |entry: &OptionEntry| entry.name.starts_with('(') || entry.name.is_empty();
             let mut entries: Vec<&OptionEntry> = options.entries.iter().chain(extra).collect();
-            entries.sort_by_key(|entry| entry.number);
+            entries.sort_by_key(|entry| if is_custom(entry) { u32::MAX } else { entry.number });
             entries
                 .into_iter()
                 .for_each(|entry| encode_entries(std::slice::from_ref(entry), out));

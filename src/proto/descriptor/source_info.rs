@@ -46,6 +46,9 @@ impl<'o> SourceInfo<'o> {
     fn messages(&mut self, schema: &Schema, number: u32, ids: &[MessageId]) {
         for (index, &id) in ids.iter().enumerate() {
             let model = &schema[id];
+            if model.is_map_entry {
+                continue;
+            }
             self.each(number, index, |info| {
                 info.location(&model.name, model.position, &model.comments);
                 info.fields(schema, 2, model.field_ids());

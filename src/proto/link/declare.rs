@@ -128,6 +128,7 @@ impl<'t> FileLinker<'_, '_, 't> {
             nested_enums: Vec::new(),
             nested_extensions: Vec::new(),
             extension_ranges: Vec::new(),
+            extension_spans: Box::default(),
             reserved_ranges: Vec::new(),
             reserved_names: Vec::new(),
             is_map_entry: node.is_map_entry,

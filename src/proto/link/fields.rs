@@ -1,5 +1,7 @@
 //! Second pass: fields and extensions: types, numbers, presence, encoding, defaults, oneofs.
 
+use std::collections::HashSet;
+
 use super::features::{Target, flag, varint_option};
 use super::names::json_name;
 use super::resolve::TypeRef;
@@ -145,9 +147,14 @@ impl<'t> FileLinker<'_, '_, 't> {
 
     /// A proto3 `optional` field lives in a oneof of its own, for descriptors and old readers of them.
     fn synthetic_oneofs(&mut self, oneofs: &mut Vec<Oneof>, first: FieldId) {
-        for index in first.index()..self.linker.schema.fields.len() {
-            let fields = &self.linker.schema.fields;
-            let field = &fields[index];
+        let schema = &mut self.linker.schema;
+        let fields = &schema.fields[first.index()..];
+        if !fields.iter().any(|field| field.proto3_optional) {
+            return;
+        }
+        let mut taken: HashSet<String> = fields.iter().map(|field| field.name.to_string()).collect();
+        taken.extend(oneofs.iter().map(|oneof| oneof.name.to_string()));
+        for (index, field) in schema.fields.iter_mut().enumerate().skip(first.index()) {
             if !field.proto3_optional {
                 continue;
             }
@@ -155,11 +162,10 @@ impl<'t> FileLinker<'_, '_, 't> {
                 true => format!("X{}", field.name),
                 false => format!("_{}", field.name),
             };
-            while oneofs.iter().any(|oneof| *oneof.name == name)
-                || fields[first.index()..].iter().any(|field| *field.name == name)
-            {
+            while !taken.insert(name.clone()) {
                 name.insert(0, 'X');
             }
+            field.oneof = Some(oneofs.len() as u32);
             oneofs.push(Oneof {
                 name: name.into(),
                 fields: vec![FieldId(index as u32)],
@@ -169,7 +175,6 @@ impl<'t> FileLinker<'_, '_, 't> {
                 comments: Default::default(),
                 position: field.position,
             });
-            self.linker.schema.fields[index].oneof = Some(oneofs.len() as u32 - 1);
         }
     }
 

@@ -235,7 +235,7 @@ impl<'o> Linker<'o> {
     /// Which files the new file sees; notes their packages as visible to it.
     fn see(&mut self, id: FileId, tree: &ast::File, imports: &[Import]) -> Visible {
         let mut exported = vec![id];
-        let mut visible = Visible::default();
+        let (mut visible, mut public) = (Visible::default(), Visible::default());
         visible.insert(id);
         for import in imports {
             let Some(file) = import.file else { continue };
@@ -244,7 +244,8 @@ impl<'o> Linker<'o> {
                     visible.options_only.push(seen);
                 }
                 visible.insert(seen);
-                if import.kind == ImportKind::Public && !exported.contains(&seen) {
+                if import.kind == ImportKind::Public && !public.contains(seen) {
+                    public.insert(seen);
                     exported.push(seen);
                 }
                 let package = &self.schema[seen].package;

@@ -166,12 +166,15 @@ impl FileLinker<'_, '_, '_> {
                     }
                     self.add(&mut entries, found, value, position)?;
                 }
-                _ => entries.push(OptionEntry {
-                    name: Box::default(),
-                    number,
-                    encoding: OptionEncoding::Raw,
-                    value: OptionValue::Scalar(Value::Bytes(reader.slice(start, reader.position()).into())),
-                }),
+                _ => {
+                    self.check_count(&entries, position)?;
+                    entries.push(OptionEntry {
+                        name: Box::default(),
+                        number,
+                        encoding: OptionEncoding::Raw,
+                        value: OptionValue::Scalar(Value::Bytes(reader.slice(start, reader.position()).into())),
+                    });
+                }
             }
         }
         Ok(entries)

@@ -145,7 +145,10 @@ impl<'t> FileLinker<'_, '_, 't> {
                 }
                 _ => match self.interpret_one(&mut options.entries, node, target, message, scope) {
                     // npm protocol-buffers knows no option but keeps all.
-                    Err(_) if self.lenient() => options.entries.push(as_written(node)),
+                    Err(_) if self.lenient() => {
+                        self.check_count(&options.entries, node.position)?;
+                        options.entries.push(as_written(node));
+                    }
                     result => result?,
                 },
             }
@@ -180,6 +183,7 @@ impl<'t> FileLinker<'_, '_, 't> {
             };
             let entry = self.entry(found, OptionValue::Message(Vec::new()));
             message = self.type_of(found).expect("the kind was checked to be a message");
+            self.check_count(entries, node.position)?;
             let at = entries
                 .iter()
                 .position(|existing| existing.number == entry.number)
@@ -222,6 +226,15 @@ impl<'t> FileLinker<'_, '_, 't> {
             (None, value) => entries.push(self.entry(found, value)),
         }
         Ok(())
+    }
+
+    /// Options are looked through one by one, which is fine for the few that anybody sets.
+    pub(super) fn check_count(&self, entries: &[OptionEntry], position: Position) -> Result<()> {
+        let most = self.linker.options.limits.options;
+        match entries.len() >= most {
+            true => Err(self.error(position, format!("more than {most} different options are set here"))),
+            false => Ok(()),
+        }
     }
 
     pub(super) fn entry(&self, found: FieldOf, value: OptionValue) -> OptionEntry {

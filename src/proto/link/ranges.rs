@@ -33,7 +33,15 @@ impl<'t> FileLinker<'_, '_, 't> {
             let end = if end == i64::MAX { most as i64 } else { end };
             reserved_ranges.push(self.range((start, end), i32::MAX as u32 - 1, position)?);
         }
+        let mut spans: Vec<(u32, u32)> = extension_ranges.iter().map(|range| (range.start, range.end)).collect();
+        spans.sort();
+        spans.dedup_by(|next, last| {
+            let overlaps = next.0 <= last.1;
+            last.1 = if overlaps { last.1.max(next.1) } else { last.1 };
+            overlaps
+        });
         let message = &mut self.schema().messages[id.index()];
+        message.extension_spans = spans.into();
         message.extension_ranges = extension_ranges;
         message.reserved_ranges = reserved_ranges;
         message.reserved_names = node

@@ -152,13 +152,14 @@ impl<'a> Parser<'a, '_> {
             number_position: position,
             oneof,
             options: Vec::new(),
-            comments,
+            comments: Comments::default(),
             position,
         };
         self.field_number(&mut field)?;
         field.options = self.bracketed_options()?;
         let mut message = Message {
             name: Cow::Borrowed(name),
+            comments,
             position,
             ..Message::default()
         };

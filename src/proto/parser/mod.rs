@@ -87,7 +87,10 @@ impl<'a> Parser<'a, '_> {
     }
 
     fn here(&self) -> Position {
-        self.lexer.position(&self.token)
+        Position {
+            line: self.token.line,
+            column: self.token.column,
+        }
     }
 
     #[cold]
