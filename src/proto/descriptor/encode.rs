@@ -4,8 +4,7 @@ use super::numbers::{default_text, type_number};
 use super::options::encode_entries;
 use super::source_info::SourceInfo;
 use crate::proto::schema::{
-    Cardinality, Edition, Enum, Field, FileId, ImportKind, Kind, MessageId, OptionEntry, Options, Schema, Service,
-    Value, Visibility,
+    Cardinality, Edition, Enum, Field, FileId, ImportKind, Kind, MessageId, Options, Schema, Service, Value, Visibility,
 };
 use crate::proto::wire::{WireType, put_bytes, put_delimited, put_tag, put_varint};
 
@@ -50,17 +49,10 @@ fn flag(out: &mut Vec<u8>, number: u32, value: bool) {
     }
 }
 
-fn options(out: &mut Vec<u8>, number: u32, options: &Options, extra: &[OptionEntry]) {
-    if !options.is_empty() || !extra.is_empty() {
-        message(out, number, |out| {
-            // `protoc` writes the standard options by number, then custom ones in their order of appearance.
-            let is_custom = |entry: &OptionEntry| entry.name.starts_with('(') || entry.name.is_empty();
-            let mut entries: Vec<&OptionEntry> = options.entries.iter().chain(extra).collect();
-            entries.sort_by_key(|entry| if is_custom(entry) { u32::MAX } else { entry.number });
-            entries
-                .into_iter()
-                .for_each(|entry| encode_entries(std::slice::from_ref(entry), out));
-        });
+fn options(out: &mut Vec<u8>, number: u32, options: &Options) {
+    // Number 0: as written, and never resolved.
+    if options.entries.iter().any(|entry| entry.number != 0) {
+        message(out, number, |out| encode_entries(&options.entries, out));
     }
 }
 
@@ -96,7 +88,7 @@ fn file(out: &mut Vec<u8>, schema: &Schema, id: FileId, source_info: bool) {
     file.extensions
         .iter()
         .for_each(|&id| message(out, 7, |out| field(out, schema, &schema[id])));
-    options(out, 8, &file.options, &[]);
+    options(out, 8, &file.options);
     if source_info {
         message(out, 9, |out| SourceInfo::new(out).file(schema, id));
     }
@@ -136,19 +128,22 @@ fn descriptor(out: &mut Vec<u8>, schema: &Schema, id: MessageId) {
         message(out, 5, |out| {
             varint(out, 1, range.start as u64);
             varint(out, 2, range.end as u64 + 1);
-            options(out, 3, &range.options, &[]);
+            options(out, 3, &range.options);
         });
     }
     model
         .nested_extensions
         .iter()
         .for_each(|&id| message(out, 6, |out| field(out, schema, &schema[id])));
-    let map_entry = model.is_map_entry.then(map_entry_option);
-    options(out, 7, &model.options, map_entry.as_slice());
+    match model.is_map_entry {
+        // Nobody writes it and every descriptor of a map entry has it: `option map_entry = true`.
+        true => message(out, 7, |out| flag(out, 7, true)),
+        false => options(out, 7, &model.options),
+    }
     for oneof in &model.oneofs {
         message(out, 8, |out| {
             string(out, 1, &oneof.name);
-            options(out, 2, &oneof.options, &[]);
+            options(out, 2, &oneof.options);
         });
     }
     for &(start, end) in &model.reserved_ranges {
@@ -159,17 +154,6 @@ fn descriptor(out: &mut Vec<u8>, schema: &Schema, id: MessageId) {
     }
     model.reserved_names.iter().for_each(|name| string(out, 10, name));
     visibility(out, 11, model.visibility);
-}
-
-/// `option map_entry = true`, which nobody writes and every descriptor of a map entry has.
-fn map_entry_option() -> OptionEntry {
-    use crate::proto::schema::{OptionEncoding, OptionValue};
-    OptionEntry {
-        name: "map_entry".into(),
-        number: 7,
-        encoding: OptionEncoding::Scalar(Kind::Bool),
-        value: OptionValue::Scalar(Value::Bool(true)),
-    }
 }
 
 fn field(out: &mut Vec<u8>, schema: &Schema, field: &Field) {
@@ -207,7 +191,7 @@ fn field(out: &mut Vec<u8>, schema: &Schema, field: &Field) {
         (Some(value), _) => string(out, 7, &default_text(value)),
         (None, _) => {}
     }
-    options(out, 8, &field.options, &[]);
+    options(out, 8, &field.options);
     if let Some(oneof) = field.oneof {
         varint(out, 9, oneof as u64);
     }
@@ -228,10 +212,10 @@ fn enumeration(out: &mut Vec<u8>, model: &Enum) {
         message(out, 2, |out| {
             string(out, 1, &value.name);
             varint(out, 2, value.number as i64 as u64);
-            options(out, 3, &value.options, &[]);
+            options(out, 3, &value.options);
         });
     }
-    options(out, 3, &model.options, &[]);
+    options(out, 3, &model.options);
     for &(start, end) in &model.reserved_ranges {
         message(out, 4, |out| {
             varint(out, 1, start as i64 as u64);
@@ -249,10 +233,10 @@ fn service(out: &mut Vec<u8>, schema: &Schema, service: &Service) {
             string(out, 1, &method.name);
             type_name(out, 2, &schema[method.input].full_name);
             type_name(out, 3, &schema[method.output].full_name);
-            options(out, 4, &method.options, &[]);
+            options(out, 4, &method.options);
             flag(out, 5, method.client_streaming);
             flag(out, 6, method.server_streaming);
         });
     }
-    options(out, 3, &service.options, &[]);
+    options(out, 3, &service.options);
 }

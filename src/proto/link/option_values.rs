@@ -96,6 +96,7 @@ impl FileLinker<'_, '_, '_> {
             let value = self.option_value(found, &node.value, scope, node.value_position, true)?;
             self.add(&mut entries, found, value, node.position)?;
         }
+        entries.sort_by_key(|entry| entry.number);
         Ok(entries)
     }
 
@@ -144,7 +145,7 @@ impl FileLinker<'_, '_, '_> {
             return Err(broken(WireError::TooDeep));
         }
         let mut reader = Reader::new(bytes);
-        let mut entries = Vec::new();
+        let mut entries: Vec<OptionEntry> = Vec::new();
         while !reader.is_empty() {
             let start = reader.position();
             let (number, wire_type) = reader.tag().map_err(broken)?;
@@ -159,12 +160,18 @@ impl FileLinker<'_, '_, '_> {
             };
             match (found, known) {
                 (Some(found), Some(value)) => {
-                    // The last one of a singular field wins; messages in pieces are rare enough to do the same.
-                    let field = self.field_of(found);
-                    if matches!(field.cardinality, Cardinality::Optional | Cardinality::Required) {
-                        entries.retain(|entry: &OptionEntry| entry.number != field.number);
+                    let entry = self.entry(found, value);
+                    let repeated = matches!(
+                        self.field_of(found).cardinality,
+                        Cardinality::Repeated | Cardinality::Map
+                    );
+                    match entries
+                        .iter_mut()
+                        .find(|known| known.number == entry.number && !known.name.is_empty())
+                    {
+                        Some(known) if !repeated => merge(&mut known.value, entry.value),
+                        _ => self.add(&mut entries, found, entry.value, position)?,
                     }
-                    self.add(&mut entries, found, value, position)?;
                 }
                 _ => {
                     self.check_count(&entries, position)?;
@@ -269,6 +276,25 @@ impl FileLinker<'_, '_, '_> {
             Kind::Bytes | Kind::Message(_) | Kind::Group(_) => Value::Bytes(reader.bytes()?.into()),
         };
         Ok(OptionValue::Scalar(value))
+    }
+}
+
+/// A singular field that comes again: messages are put together (`protoc` writes `(a).x` and `(a).y` as two), others replaced.
+fn merge(known: &mut OptionValue, value: OptionValue) {
+    match (known, value) {
+        (OptionValue::Message(known), OptionValue::Message(fields)) => {
+            for field in fields {
+                match known
+                    .iter_mut()
+                    .find(|known| known.number == field.number && known.name == field.name)
+                {
+                    Some(known) => merge(&mut known.value, field.value),
+                    None => known.push(field),
+                }
+            }
+        }
+        (OptionValue::List(known), OptionValue::List(items)) => known.extend(items),
+        (known, value) => *known = value,
     }
 }
 

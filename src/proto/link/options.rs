@@ -153,6 +153,11 @@ impl<'t> FileLinker<'_, '_, 't> {
                 },
             }
         }
+        // The order in which `protoc` serialises them: standard ones by number, then custom ones as they come.
+        let is_custom = |entry: &OptionEntry| entry.name.starts_with('(') || entry.name.is_empty() || entry.number == 0;
+        options
+            .entries
+            .sort_by_key(|entry| if is_custom(entry) { u32::MAX } else { entry.number });
         Ok(options)
     }
 

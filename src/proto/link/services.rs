@@ -9,7 +9,8 @@ impl<'t> FileLinker<'_, '_, 't> {
         let tree = self.tree;
         for node in &tree.services {
             let id = ServiceId(self.linker.schema.services.len() as u32);
-            let service = self.link_service(node, id)?;
+            let service = self.link_service(node)?;
+            self.register(service.full_name.clone(), Symbol::Service(id), node.position)?;
             let file = self.id;
             let schema = self.schema();
             schema.services.push(service);
@@ -18,10 +19,9 @@ impl<'t> FileLinker<'_, '_, 't> {
         Ok(())
     }
 
-    fn link_service(&mut self, node: &'t ast::Service<'t>, id: ServiceId) -> Result<Service> {
+    fn link_service(&mut self, node: &'t ast::Service<'t>) -> Result<Service> {
         let outer = self.linker.schema[self.id].features;
         let full_name = Self::full_name(&self.tree.package, node.name);
-        self.register(full_name.clone(), Symbol::Service(id), node.position)?;
         let features = self.features(outer, &node.options, Target::Service)?;
         let mut methods = Vec::with_capacity(node.methods.len());
         let mut names = std::collections::HashSet::with_capacity(node.methods.len());

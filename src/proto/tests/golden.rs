@@ -120,6 +120,12 @@ fn same_model(a: &Schema, b: &Schema) {
 }
 
 #[test]
+fn options_in_pieces_are_put_together() {
+    let theirs = decode(include_bytes!("data/pieces.bin"), &CompileOptions::strict()).unwrap();
+    same_model(&load("pieces.proto"), &theirs);
+}
+
+#[test]
 fn comments_attach_as_those_of_protoc() {
     let ours = load("comments.proto");
     let theirs = decode(include_bytes!("data/comments.bin"), &CompileOptions::strict()).unwrap();

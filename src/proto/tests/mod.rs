@@ -17,6 +17,7 @@ fn data(name: &str) -> Option<&'static str> {
         "proto3.proto" => include_str!("data/proto3.proto"),
         "edition2023.proto" => include_str!("data/edition2023.proto"),
         "edition2024.proto" => include_str!("data/edition2024.proto"),
+        "pieces.proto" => include_str!("data/pieces.proto"),
         "comments.proto" => include_str!("data/comments.proto"),
         "public.proto" => include_str!("data/public.proto"),
         "public2.proto" => include_str!("data/public2.proto"),

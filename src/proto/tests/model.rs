@@ -306,7 +306,16 @@ fn keywords_are_good_names() {
     let schema = good(
         "syntax='proto3'; message message { .message message=1; int32 optional=2; int32 map=3; int32 enum=4; int32 oneof=5;
          int32 reserved=6; int32 extensions=7; int32 syntax=8; int32 package=9; int32 stream=10; int32 inf=11; int32 to=12; int32 max=13; int32 group=14; }
-         enum option { option=0; reserved=1; } service rpc { rpc rpc(message) returns(message); rpc returns(stream message) returns(message); }",
+         enum enum { option=0; reserved=1; } service rpc { rpc rpc(message) returns(message); rpc returns(stream message) returns(message); }",
     );
     assert_eq!(schema[schema.message_by_name("message").unwrap()].field_count(), 14);
+}
+
+#[test]
+fn a_service_is_no_type() {
+    let error = strict("syntax='proto3'; service S { rpc R(S) returns (S); }").unwrap_err();
+    assert!(
+        error.to_string().starts_with("t.proto:1:36: Could not resolve S"),
+        "{error}"
+    );
 }
