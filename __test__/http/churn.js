@@ -60,7 +60,7 @@ server.listen(0, '127.0.0.1', async () => {
       middle = process.memoryUsage().rss
     }
   }
-  for (let i = 0; i < 100 && usage().slots !== usageBefore.slots; i++) await new Promise((r) => setTimeout(r, 20))
+  for (let i = 0; i < 500 && usage().slots !== usageBefore.slots; i++) await new Promise((r) => setTimeout(r, 20))
   gc()
   process.send({ usage: usage(), usageBefore, served, grown: process.memoryUsage().rss - middle })
   process.disconnect()

@@ -35,6 +35,8 @@ const FastBuffer = Buffer[Symbol.species]
 const UV_EOF = -4095
 const TEXT = 1 << 14
 const BYTES = 1 << 15
+const LINES = 1 << 16
+const SECONDS = 17
 
 const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i
 
@@ -365,11 +367,12 @@ class HttpConnection extends Connection {
   respond(res, flags, lines, body) {
     const { server, socket } = this
     if (server.stopsKeepAlive) flags |= wire.CLOSE
-    const seconds = Math.floor(server.keepAliveTimeout / 1000)
+    flags |= Math.floor(server.keepAliveTimeout / 1000) << SECONDS
+    if (lines !== '') flags |= LINES
     let status
-    if (typeof body === 'string') status = native.httpRespond(this.id, flags | TEXT, seconds, lines, body, 0)
-    else if (body === undefined) status = native.httpRespond(this.id, flags, seconds, lines, '', 0)
-    else status = native.httpRespond(this.id, flags | BYTES, seconds, lines, body, body.length)
+    if (typeof body === 'string') status = native.httpRespond(this.id, flags | TEXT, lines, body)
+    else if (body === undefined) status = native.httpRespond(this.id, flags, lines)
+    else status = native.httpRespond(this.id, flags | BYTES, lines, body, body.length)
     this.current = null
     if (socket !== undefined) {
       socket._httpMessage = null

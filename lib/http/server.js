@@ -12,6 +12,9 @@ const { IncomingMessage, ServerResponse } = http
 /** What Node adds to the advertised keep-alive time, so that a client's last request does not meet a closed door. */
 const KEEP_ALIVE_BUFFER = 1000
 
+/** What the bits of a lean response can say, about nine hours. */
+const MAX_KEEP_ALIVE = 32_767_000
+
 /** `--insecure-http-parser`, which Node does not show otherwise. */
 const LENIENT = `${process.execArgv.join(' ')} ${process.env.NODE_OPTIONS ?? ''}`.includes('--insecure-http-parser')
 
@@ -115,6 +118,7 @@ Server.prototype.isSpecial = function () {
     this.IncomingMessage !== IncomingMessage ||
     this.ServerResponse !== ServerResponse ||
     this.maxRequestsPerSocket > 0 ||
+    this.keepAliveTimeout > MAX_KEEP_ALIVE ||
     this.reparents() ||
     channels.requestStart.hasSubscribers ||
     channels.responseCreated.hasSubscribers ||

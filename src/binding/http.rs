@@ -38,6 +38,8 @@ mod respond_bit {
     pub const BODY: u32 = 1 << 13;
     pub const TEXT: u32 = 1 << 14;
     pub const BYTES: u32 = 1 << 15;
+    pub const LINES: u32 = 1 << 16;
+    pub const SECONDS: u32 = 17;
 }
 
 /// One connection's HTTP state.
@@ -102,14 +104,12 @@ pub fn register(functions: &mut Functions<Engine>) {
 
 /// The table that batches are shown in, as an `ArrayBuffer`.
 fn table(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
-    let mut scratch = engine.http.take();
+    let mut scratch = engine.http.borrow_mut();
     if scratch.table.is_none() {
         scratch.table = SharedBytes::new(args.env(), (word::EVENTS + EVENTS * EVENT_WORDS) * 4);
         scratch.words = vec![0; EVENTS * EVENT_WORDS];
     }
-    let value = scratch.table.as_ref().map(SharedBytes::value);
-    engine.http.replace(scratch);
-    Ok(value)
+    Ok(scratch.table.as_ref().map(SharedBytes::value))
 }
 
 /// `(id, maxHeaderSize)`: the connection speaks HTTP from now on, and is read.
@@ -152,14 +152,14 @@ fn parse(engine: &Engine, id: u32, bytes: &[u8]) {
     let mut at = 0;
     while at < bytes.len() {
         let rest = &bytes[at..];
-        let mut scratch = engine.http.take();
         let now = now(engine);
+        let mut scratch = engine.http.borrow_mut();
         let fed = engine.connection(id, |connection| match &mut connection.protocol {
             Protocol::Http(http) => Some(http.feed(rest, &mut scratch, now)),
             // JavaScript took the connection over in the middle of this read.
             _ => None,
         });
-        engine.http.replace(scratch);
+        drop(scratch);
         let (taken, count, stop) = match fed {
             Ok(Some(fed)) => fed,
             Ok(None) => return engine.read_raw(id, rest),
@@ -271,32 +271,32 @@ fn body_range(engine: &Engine, input: &[u8], count: usize, stop: Stop) -> std::o
     })
 }
 
-/// `(id, bits, keepAliveSeconds, lines, body, length)`: a whole response. `lines` are the application's header lines (latin1),
-/// `body` a string (UTF-8) or bytes, as `bits` say. Returns what `write` returns.
+/// `(id, bits, lines, body, length)`: a whole response. `lines` are the application's header lines (latin1), `body` a string
+/// (UTF-8) or bytes, as `bits` say; the bits from 17 on are the seconds of `Keep-Alive`. Returns what `write` returns.
 fn respond(engine: &Engine, args: &Args) -> Outcome<i32> {
     use respond_bit::*;
-    let (id, bits, timeout) = (args.uint(0)?, args.uint(1)?, args.uint(2)?);
-    let mut scratch = engine.http.take();
+    let (id, bits) = (args.uint(0)?, args.uint(1)?);
+    let scratch = &mut *engine.http.borrow_mut();
     scratch.lines.clear();
     scratch.body.clear();
-    let read = args.append_latin1(3, &mut scratch.lines).and_then(|_| {
-        if bits & TEXT != 0 {
-            return args.append_utf8(4, &mut scratch.body).map(drop);
-        }
-        if bits & BYTES != 0 {
-            let length = args.uint(5)? as usize;
-            return args.bytes(4, 0, length, |bytes| scratch.body.extend_from_slice(bytes));
-        }
-        Ok(())
-    });
+    if bits & LINES != 0 {
+        args.append_latin1(2, &mut scratch.lines)?;
+    }
+    if bits & TEXT != 0 {
+        args.append_utf8(3, &mut scratch.body)?;
+    } else if bits & BYTES != 0 {
+        let length = args.uint(4)? as usize;
+        args.bytes(3, 0, length, |bytes| scratch.body.extend_from_slice(bytes))?;
+    }
     scratch.check_date(now(engine));
-    let outcome = read.and_then(|()| engine.append(id, |out| scratch.write(out, bits, timeout)));
-    engine.http.replace(scratch);
-    outcome
+    engine.append(id, |out| {
+        scratch.write(out, bits);
+        Ok(())
+    })
 }
 
 impl Scratch {
-    fn write(&self, out: &mut Vec<u8>, bits: u32, timeout: u32) -> Outcome<()> {
+    fn write(&self, out: &mut Vec<u8>, bits: u32) {
         use respond_bit::*;
         let framing = if bits & CHUNKED != 0 {
             Framing::Chunked
@@ -313,7 +313,10 @@ impl Scratch {
             connection: if bits & CLOSE != 0 {
                 Connection::Close
             } else {
-                Connection::KeepAlive { timeout, max: 0 }
+                Connection::KeepAlive {
+                    timeout: bits >> SECONDS,
+                    max: 0,
+                }
             },
             framing,
         };
@@ -324,7 +327,6 @@ impl Scratch {
         } else if bits & BODY != 0 {
             out.extend_from_slice(&self.body);
         }
-        Ok(())
     }
 
     /// The wall clock is asked only when the loop's has moved.

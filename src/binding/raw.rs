@@ -12,6 +12,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::rc::Rc;
 
+/// Room that is tried before a string's length is asked for, which costs a call of its own.
+const SHORT_STRING: usize = 256;
+
 /// No native function takes more arguments.
 const MAX_ARGS: usize = 10;
 
@@ -427,19 +430,24 @@ macro_rules! string_argument {
     ($(#[$doc:meta])* $name:ident, $read:ident, $widest:literal) => {
         $(#[$doc])*
         pub fn $name(&self, index: usize, out: &mut Vec<u8>) -> Outcome<usize> {
-            let units = self.string_length(index)?;
-            let room = units * $widest + 1;
-            out.reserve(room);
-            let mut written = 0;
-            let target = out.spare_capacity_mut().as_mut_ptr().cast();
-            // SAFETY: the argument is this call's, and `room` bytes are reserved.
-            let status = unsafe { sys::$read(self.env.0, self.values[index], target, room, &raw mut written) };
-            if status != sys::Status::napi_ok {
-                return Err(Misuse { argument: index, expected: "string" });
+            out.reserve(SHORT_STRING);
+            loop {
+                let room = out.capacity() - out.len();
+                let mut written = 0;
+                let target = out.spare_capacity_mut().as_mut_ptr().cast();
+                // SAFETY: the argument is this call's, and `room` bytes are reserved.
+                let status = unsafe { sys::$read(self.env.0, self.values[index], target, room, &raw mut written) };
+                if status != sys::Status::napi_ok {
+                    return Err(Misuse { argument: index, expected: "string" });
+                }
+                // With room left for one more character behind it, the string was not cut off.
+                if written + $widest < room {
+                    // SAFETY: Node wrote `written` bytes, fewer than `room`, behind the old length.
+                    unsafe { out.set_len(out.len() + written) };
+                    return Ok(written);
+                }
+                out.reserve((self.string_length(index)? + 1) * $widest + 1);
             }
-            // SAFETY: Node wrote `written` bytes, fewer than `room`, behind the old length.
-            unsafe { out.set_len(out.len() + written) };
-            Ok(written)
         }
     };
 }

@@ -139,12 +139,10 @@ pub struct DateCache {
 
 impl Default for DateCache {
     fn default() -> Self {
-        let mut cache = Self {
+        Self {
             second: 0,
             line: *b"Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n",
-        };
-        cache.format();
-        cache
+        }
     }
 }
 

@@ -272,6 +272,15 @@ impl Head {
         let len = run(input, chars::TOKEN);
         text.extend_from_slice(&input[..len]);
         let name = &text[base..];
+        if len < input.len()
+            && input[len] == b' '
+            && let Some(number) = method::lookup(name)
+        {
+            self.method = number;
+            text.truncate(base);
+            self.state = State::BeforeUrl;
+            return Ok(len + 1);
+        }
         let matched = method::longest_prefix(name);
         if matched < name.len() {
             let known = method::lookup(&name[..matched]).is_some();
@@ -285,14 +294,15 @@ impl Head {
         if len == input.len() {
             return Ok(len);
         }
-        match method::lookup(name) {
-            Some(number) if input[len] == b' ' => self.method = number,
-            Some(_) => return Err((ParseError::MethodSpace, len)),
-            None => return Err((ParseError::Method, len)),
-        }
-        text.truncate(base);
-        self.state = State::BeforeUrl;
-        Ok(len + 1)
+        let known = method::lookup(name).is_some();
+        Err((
+            if known {
+                ParseError::MethodSpace
+            } else {
+                ParseError::Method
+            },
+            len,
+        ))
     }
 
     /// The request target, checked part by part but kept whole.
