@@ -214,6 +214,7 @@ test('a server that answers twice, and what was never asked', async (t) => {
 
 const serverViolations = {
   'another protocol': [Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'), { greeting: null }],
+  'a preface that allows no calls': [preface({ maxCalls: 0 }), { greeting: null }],
   'an oversized length': [Buffer.from('7fffffff0300', 'hex')],
   'a request to a client': [frame(Kind.REQUEST, 1, { code: 0 })],
   'an error with a code that does not fit': [frame(Kind.ERROR, 0, { code: 1, body: '\0\x09abc' })],
@@ -265,6 +266,21 @@ test('a silent peer is pinged, and left when it does not answer', async (t) => {
   assert.match(error.cause.message, /ping within 15 ms/)
   assert.equal(pings, 1)
   await failed
+})
+
+test('pings of a peer that does not read do not pile up answers', async (t) => {
+  const { server, socket, next } = await withServer(t)
+  socket.write(frame(Kind.PING, 77))
+  assert.equal((await next((unit) => unit.kind === Kind.PONG)).sequence, 77)
+  socket.pause()
+  const pings = Buffer.concat(Array.from({ length: 10_000 }, (_, i) => frame(Kind.PING, i)))
+  for (let i = 0; i < 400; i++) {
+    socket.write(pings)
+    if (i % 20 === 0) await sleep(1)
+  }
+  await sleep(30)
+  const [session] = server.sessions
+  assert.ok(session.wire.queued < 2_000_000, `${session.wire.queued} bytes are queued`)
 })
 
 test('pings keep a quiet connection, from both ends', async (t) => {

@@ -6,7 +6,7 @@ const { Peer } = require('./peer')
 const { Calls } = require('./calls')
 const errors = require('./errors')
 const { now } = require('./tick')
-const { Kind, LENGTH_SIZE, FRAME_HEAD, MAX_METHODS } = require('./protocol')
+const { Kind, Reason, LENGTH_SIZE, FRAME_HEAD, MAX_METHODS } = require('./protocol')
 
 /** Header of the largest request: with method number and milliseconds left. */
 const REQUEST_HEAD = FRAME_HEAD - LENGTH_SIZE + 6
@@ -28,6 +28,7 @@ class Link extends Peer {
   }
 
   ready() {
+    if (this.peerMaxCalls === 0) return this.abandon(errors.protocol('The server accepts no calls'), Reason.PROTOCOL)
     this.window = Math.min(this.options.maxInFlight, this.peerMaxCalls)
     this.client.linkReady(this)
   }

@@ -92,7 +92,8 @@ class Peer {
       case Kind.PREFACE:
         return this.welcome(sequence, table[at + 3])
       case Kind.PING:
-        this.out.control(Kind.PONG, sequence, 0)
+        // A peer that does not read cannot make answers pile up; what is queued for it shows that this end lives, once it reads.
+        if (!this.out.congested) this.out.control(Kind.PONG, sequence, 0)
         return
       case Kind.PONG:
         return

@@ -19,6 +19,10 @@ function settle() {
   dirty.length = 0
 }
 
+// Frames of the last turn must not be lost when the process exits in the middle of it. First of all listeners: lib/engine.js then
+// writes what these hand down.
+process.prependListener('exit', settle)
+
 function schedule() {
   if (batches > 0 || scheduled) return
   scheduled = true

@@ -10,7 +10,7 @@ const UV_EOF = -4095
 const UV_ECANCELED = -125
 
 /** Filled by src/binding/rpc.rs for each read: the cursor, then the records. */
-const table = new Uint32Array(native.framesTable())
+let table
 
 /** One connection's stream. Its peer hears onFrames, onDrain, onProtocolError, onEnd and onClose. */
 class Wire {
@@ -22,6 +22,7 @@ class Wire {
     this.failure = null
     /** What the kernel had not taken when the stream closed. */
     this.left = 0
+    table ??= new Uint32Array(native.framesTable())
     adopt(id, this)
     native.speakFrames(id, isServer, maxFrame)
   }

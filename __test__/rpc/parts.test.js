@@ -1,0 +1,101 @@
+'use strict'
+
+// Parts that are easier to corner alone than over a socket.
+
+const test = require('node:test')
+const assert = require('node:assert/strict')
+const { Calls } = require('../../lib/rpc/calls.js')
+const { Deadlines } = require('../../lib/rpc/deadlines.js')
+const { Waiting } = require('../../lib/rpc/waiting.js')
+const { now } = require('../../lib/rpc/tick.js')
+
+test('no sequence number is used again while it is in flight, also when numbers wrap', () => {
+  for (const limit of [1, 2, 3, 100, 65536]) {
+    const calls = new Calls(limit)
+    const flying = new Map()
+    let random = 5
+    for (let step = 0; step < 20_000; step++) {
+      random = (Math.imul(random, 1103515245) + 12345) >>> 0
+      if (random % 3 > 0 && calls.unanswered < limit) {
+        const call = calls.take()
+        if (step === 50) call.sequence = (call.sequence - 2 * calls.step) >>> 0
+        assert.ok(call.sequence >= 0 && call.sequence < 2 ** 32)
+        assert.ok(!flying.has(call.sequence))
+        flying.set(call.sequence, call)
+      } else if (flying.size > 0) {
+        const [sequence, call] = [...flying][random % Math.min(flying.size, 10)]
+        assert.equal(calls.find(sequence), call)
+        call.callback = () => {}
+        calls.release(call)
+        calls.finish(call)
+        flying.delete(sequence)
+        assert.equal(calls.find(sequence), undefined)
+      }
+      assert.equal(calls.unanswered, flying.size)
+      assert.equal(calls.pending, flying.size)
+    }
+  }
+})
+
+test('answers to numbers that were never given find nothing', () => {
+  const calls = new Calls(4)
+  for (const sequence of [0, 1, 5, 2 ** 31, 2 ** 32 - 1]) assert.equal(calls.find(sequence), undefined)
+  const call = calls.take()
+  assert.equal(calls.find(call.sequence), call)
+  assert.equal(calls.find((call.sequence + 4) >>> 0), undefined)
+  assert.equal(calls.find((call.sequence - 4) >>> 0), undefined)
+})
+
+test('deadlines fire in order, and one timer serves them all', async () => {
+  const due = new Set()
+  const order = []
+  const start = now()
+  await new Promise((resolve) => {
+    const deadlines = new Deadlines((time) => {
+      let next = Infinity
+      for (const deadline of due) {
+        if (deadline <= time) {
+          due.delete(deadline)
+          order.push(deadline - start)
+        } else next = Math.min(next, deadline)
+      }
+      if (due.size === 0) resolve()
+      return next
+    })
+    for (const delay of [40, 10, 30, 20, 50]) {
+      due.add(start + delay)
+      deadlines.add(start + delay)
+    }
+    deadlines.add(Infinity)
+    // The timer alone does not hold the process, so this test does.
+    setTimeout(() => {}, 200)
+  })
+  assert.deepEqual(order, [10, 20, 30, 40, 50])
+})
+
+test('the queue keeps its order and its count of bytes', () => {
+  const aborted = []
+  const waiting = new Waiting({ maxQueuedCalls: 4, maxQueuedBytes: 10 }, (_callback, error) => aborted.push(error.code))
+  const push = (name, size, deadline = Infinity, signal) => {
+    return waiting.push(name, Buffer.from(name), Buffer.alloc(size), deadline, 0, signal, () => {})
+  }
+  const controller = new AbortController()
+  assert.equal(push('a', 1, 50), undefined)
+  assert.equal(push('b', 2, Infinity, controller.signal), undefined)
+  assert.equal(push('c', 3, 30), undefined)
+  assert.equal(push('d', 5)?.code, 'IRONWIRE_RPC_TOO_MANY_CALLS')
+  assert.equal(push('e', 4), undefined)
+  assert.equal(push('f', 0)?.code, 'IRONWIRE_RPC_TOO_MANY_CALLS')
+  assert.equal(waiting.bytes, 10)
+  controller.abort()
+  assert.deepEqual([aborted, waiting.bytes, waiting.length], [['IRONWIRE_RPC_ABORTED'], 8, 3])
+  const ended = []
+  assert.equal(
+    waiting.expire(30, ({ method }) => ended.push(method)),
+    50,
+  )
+  assert.deepEqual([ended, waiting.bytes], [['c'], 5])
+  assert.equal(waiting.shift().method, 'a')
+  waiting.clear(({ method }) => ended.push(method))
+  assert.deepEqual([ended, waiting.bytes, waiting.length], [['c', 'e'], 0, 0])
+})
