@@ -228,8 +228,9 @@ fn show(engine: &Engine, id: u32, input: &[u8], taken: usize, count: usize, stop
             };
             [env.int(id as i32), env.int(count as i32), text, body]
         });
-        // After a throw it is called even when no event is left: it has its own end of a batch to come to.
-        if returned || cursor() == before {
+        // After a throw it is called even when no event is left: it has its own end of a batch to come to. It may also return
+        // before the last event, to have ticks and promises run in between.
+        if (returned && cursor() >= count) || cursor() == before {
             break;
         }
     }
