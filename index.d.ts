@@ -7,6 +7,7 @@ export const version: string
 export { Buffer } from 'node:buffer'
 
 export * as codec from './lib/codec/index.js'
+export * as http from './lib/http/index.js'
 export * as net from './lib/net/index.js'
 export { default as protobuf } from './lib/protobuf/index.js'
 export * as rpc from './lib/rpc/index.js'
