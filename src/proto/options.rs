@@ -5,7 +5,8 @@
 pub struct CompileOptions {
     /// Take what npm `protocol-buffers` takes: see [`CompileOptions::lenient`]. Off: what `protoc` takes.
     ///
-    /// On, these are no errors: a repeated field or enum value name, a field without `optional` in a file without syntax line, an
+    /// On, these are no errors: a repeated field name, field number or enum value name, a
+    /// default of the wrong type, a field without `optional` in a file without syntax line, an
     /// unknown option, custom options that nothing declares, `required` and non-zero first enum values in proto3, extension
     /// ranges missing; and every loaded file sees every other.
     pub lenient: bool,
@@ -57,6 +58,9 @@ pub struct Limits {
     pub files: usize,
     /// Different options set on one element, or fields set in one `{…}`. 1,000: `FileOptions`, the largest, has about 20.
     pub options: usize,
+    /// Bytes of a full name, `package.Outer.Inner`. 512: every declaration holds its own, so a long name around many others would
+    /// multiply. The longest in Google's published APIs has about 130.
+    pub full_name: usize,
     /// Declared names of one schema: messages, fields, enums, values, oneofs, services, methods. 1,000,000: some 300 MB of model.
     pub symbols: usize,
 }
@@ -69,6 +73,7 @@ impl Default for Limits {
             import_depth: 128,
             files: 10_000,
             options: 1_000,
+            full_name: 512,
             symbols: 1_000_000,
         }
     }

@@ -109,7 +109,7 @@ impl<'t> FileLinker<'_, '_, 't> {
         outer: Features,
     ) -> Result<MessageId> {
         let id = MessageId(self.linker.schema.messages.len() as u32);
-        let full_name = Self::full_name(scope, &node.name);
+        let full_name = self.full_name(scope, &node.name, node.position)?;
         self.register(full_name.clone(), Symbol::Message(id), node.position)?;
         let features = self.features(outer, &node.options, Target::Message)?;
         let well_known = WellKnown::from_full_name(&full_name);
@@ -170,7 +170,7 @@ impl<'t> FileLinker<'_, '_, 't> {
         outer: Features,
     ) -> Result<EnumId> {
         let id = EnumId(self.linker.schema.enums.len() as u32);
-        let full_name = Self::full_name(scope, node.name);
+        let full_name = self.full_name(scope, node.name, node.position)?;
         self.register(full_name.clone(), Symbol::Enum(id), node.position)?;
         let features = self.features(outer, &node.options, Target::Enum)?;
         self.has_options |= !node.options.is_empty();
@@ -229,11 +229,8 @@ impl<'t> FileLinker<'_, '_, 't> {
         for index in 0..self.linker.schema[id].values.len() {
             let value = &self.linker.schema[id].values[index];
             let position = value.position;
-            let full_name: Box<str> = match scope.is_empty() {
-                true => value.name.clone(),
-                false => format!("{scope}.{}", value.name).into(),
-            };
-            let taken = self.linker.packages.contains_key(&full_name)
+            let full_name = self.full_name(scope, &value.name, position)?;
+            let taken = self.linker.packages.contains_key(&*full_name)
                 || self.linker.schema.symbols.contains_key(&*full_name)
                 || !self.linker.values.insert(full_name.clone());
             if taken {

@@ -64,8 +64,9 @@ impl FileLinker<'_, '_, '_> {
             let message = "editions have no \"packed\"; use features.repeated_field_encoding";
             return Err(self.error(option.position, message));
         }
-        // npm protocol-buffers refuses this too.
-        if is_true(&option.value) && !(field.cardinality == Cardinality::Repeated && field.kind.is_packable()) {
+        // npm protocol-buffers refuses the type, and ignores it on singular fields.
+        let repeated = field.cardinality == Cardinality::Repeated || self.lenient();
+        if is_true(&option.value) && !(repeated && field.kind.is_packable()) {
             let message = "only repeated fields of numbers, bools and enums can be packed";
             return Err(self.error(option.position, message));
         }
@@ -123,6 +124,7 @@ impl FileLinker<'_, '_, '_> {
         }
         match scalar(field.kind, &option.value, self.lenient()) {
             Ok(value) => Ok(Some(value)),
+            Err(_) if self.lenient() => Ok(None),
             Err(expected) => {
                 let message = format!("expected {expected} as the default, found {}", option.value.describe());
                 Err(self.error(option.value_position, message))

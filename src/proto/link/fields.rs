@@ -195,7 +195,7 @@ impl<'t> FileLinker<'_, '_, 't> {
                 model.index = self.linker.schema.extensions.len() as u32;
                 self.check_extension(field, &mut model)?;
                 self.register(
-                    Self::full_name(scope.name, &field.name),
+                    self.full_name(scope.name, &field.name, field.position)?,
                     Symbol::Extension(id),
                     field.position,
                 )?;

@@ -84,7 +84,7 @@ pub(super) struct Linker<'o> {
     /// Names of packages and their prefixes, and the last file that could see a file of it.
     packages: HashMap<Box<str>, FileId>,
     /// Full names of values of top-level enums, which share their package's namespace.
-    values: HashSet<Box<str>>,
+    values: HashSet<Arc<str>>,
     /// True while the built-in `descriptor.proto` itself is linked: its own options cannot be interpreted with its help.
     bootstrap: bool,
     source_bytes: usize,
@@ -329,8 +329,12 @@ impl FileLinker<'_, '_, '_> {
     }
 
     /// `scope.name`, or `name` at the top of a file without package.
-    fn full_name(scope: &str, name: &str) -> Arc<str> {
-        match scope.is_empty() {
+    fn full_name(&self, scope: &str, name: &str, position: Position) -> Result<Arc<str>> {
+        let most = self.linker.options.limits.full_name;
+        if scope.len() + 1 + name.len() > most {
+            return Err(self.error(position, format!("full names are limited to {most} bytes")));
+        }
+        Ok(match scope.is_empty() {
             true => name.into(),
             false => {
                 let mut full = String::with_capacity(scope.len() + 1 + name.len());
@@ -339,6 +343,6 @@ impl FileLinker<'_, '_, '_> {
                 full.push_str(name);
                 full.into()
             }
-        }
+        })
     }
 }

@@ -155,13 +155,16 @@ impl FileLinker<'_, '_, '_> {
         let schema = &self.linker.schema;
         let mut message = format!("Could not resolve {name}");
         let absolute = name.trim_start_matches('.');
-        let mut scopes = vec![absolute.to_string()];
-        let mut outer = scope;
-        while !outer.is_empty() {
-            scopes.push(format!("{outer}.{absolute}"));
-            outer = outer.rfind('.').map_or("", |dot| &outer[..dot]);
-        }
-        let elsewhere = scopes.iter().find_map(|name| schema.symbols.get(&**name));
+        let dots = scope
+            .bytes()
+            .enumerate()
+            .filter(|(_, byte)| *byte == b'.')
+            .map(|(at, _)| at);
+        let mut scopes = dots.chain([scope.len()]).filter(|&end| end > 0);
+        let elsewhere = schema
+            .symbols
+            .get(absolute)
+            .or_else(|| scopes.find_map(|end| schema.symbols.get(&*format!("{}.{absolute}", &scope[..end]))));
         if let Some(&symbol) = elsewhere {
             let file = &schema[file_of(schema, symbol)].name;
             message += &format!(": it is defined in \"{file}\", which \"{}\" does not import", self.name);

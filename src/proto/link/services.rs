@@ -21,7 +21,7 @@ impl<'t> FileLinker<'_, '_, 't> {
 
     fn link_service(&mut self, node: &'t ast::Service<'t>) -> Result<Service> {
         let outer = self.linker.schema[self.id].features;
-        let full_name = Self::full_name(&self.tree.package, node.name);
+        let full_name = self.full_name(&self.tree.package, node.name, node.position)?;
         let features = self.features(outer, &node.options, Target::Service)?;
         let mut methods = Vec::with_capacity(node.methods.len());
         let mut names = std::collections::HashSet::with_capacity(node.methods.len());

@@ -50,9 +50,9 @@ impl<'t> FileLinker<'_, '_, 't> {
 
     fn validate_messages(&mut self, nodes: &'t [ast::Message<'t>], ids: &[MessageId]) -> Result<()> {
         for (node, &id) in nodes.iter().zip(ids) {
-            self.unique_numbers(id)?;
             self.check_ranges(node, id)?;
             if !self.lenient() {
+                self.unique_numbers(id)?;
                 self.unique_names(id)?;
                 self.unique_json_names(id)?;
                 self.check_message(node, id)?;

@@ -113,11 +113,18 @@ impl<'a> Parser<'a, '_> {
 
     fn extensions(&mut self, message: &mut Message<'a>) -> Result<()> {
         self.advance()?;
+        let position = self.here();
         let mut ranges = vec![self.range(false)?];
         while self.eat(b',')? {
             ranges.push(self.range(false)?);
         }
+        let start = self.token.start;
         let options = self.bracketed_options()?;
+        // Every range has the options: a long list of both must not multiply into more than a large source could hold.
+        let length = (self.token.start - start) as usize;
+        if length.saturating_mul(ranges.len()) > self.limits.source_bytes {
+            return Err(self.error_at(position, "too many extension ranges share too many options"));
+        }
         self.expect(b';', "after the extension range")?;
         message.extension_ranges.push(ExtensionRanges { ranges, options });
         Ok(())
@@ -157,7 +164,8 @@ impl<'a> Parser<'a, '_> {
         loop {
             let position = self.here();
             match self.token.kind {
-                _ if numbers => ranges.push(self.range(signed)?),
+                TokenKind::Int | TokenKind::Punct(b'-') if self.lenient => ranges.push(self.range(signed)?),
+                _ if numbers && !self.lenient => ranges.push(self.range(signed)?),
                 TokenKind::Str if editions && !self.lenient => {
                     return Err(self.error("in editions, reserved names are written without quotes"));
                 }

@@ -120,6 +120,43 @@ fn circular_imports_name_the_circle() {
 }
 
 #[test]
+fn long_names_and_shared_options_do_not_multiply() {
+    let name = "x".repeat(600);
+    fails(
+        &format!("message {name} {{}}"),
+        Limits::default(),
+        "t.proto:1:9: full names are limited to 512 bytes",
+    );
+    fails(
+        &format!("package {name}; message M {{}}"),
+        Limits::default(),
+        "full names are limited to 512 bytes",
+    );
+    fails(
+        &format!("package {name}; enum E {{ A = 0; }}"),
+        Limits::default(),
+        "full names are limited",
+    );
+    let limits = Limits {
+        source_bytes: 10_000,
+        ..Limits::default()
+    };
+    let ranges: Vec<String> = (1..200).map(|n| n.to_string()).collect();
+    let source = format!(
+        "message M {{ extensions {} [(x) = '{}']; }}",
+        ranges.join(","),
+        "y".repeat(100)
+    );
+    fails(&source, limits, "too many extension ranges share too many options");
+    let many: String = (0..1001).map(|n| format!("option (o{n}) = 1;")).collect();
+    let error = compile_with(&many, &CompileOptions::lenient()).unwrap_err().to_string();
+    assert!(
+        error.contains("more than 1000 different options are set here"),
+        "{error}"
+    );
+}
+
+#[test]
 fn large_schemas_are_not_quadratic() {
     // Would take minutes if any check compared all with all.
     let fields: String = (1..15_000).map(|n| format!("optional int32 f{n} = {n};")).collect();
