@@ -229,6 +229,7 @@ test('client and server in worker threads', async () => {
      })`,
     { eval: true },
   )
+  const exits = Promise.all([once(worker, 'exit'), once(server, 'exit')])
   const client = rpc.connect(port)
   const [[fine], replies] = await Promise.all([
     once(worker, 'message'),
@@ -237,7 +238,8 @@ test('client and server in worker threads', async () => {
   assert.equal(fine, true)
   assert.ok(replies.every((reply, i) => reply[0] === i * 2))
   await client.close()
-  await Promise.all([once(worker, 'exit'), once(server, 'exit'), server.postMessage('close')])
+  server.postMessage('close')
+  await exits
 })
 
 test('a worker that is terminated drops its connections', async (t) => {

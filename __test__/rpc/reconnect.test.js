@@ -4,7 +4,7 @@ const test = require('node:test')
 const assert = require('node:assert/strict')
 const net = require('node:net')
 const { once } = require('node:events')
-const { fork } = require('node:child_process')
+const { fork, spawn } = require('node:child_process')
 const { rpc } = require('../../index.js')
 const { handServer, sleep } = require('./tools.js')
 
@@ -172,4 +172,24 @@ test('a peer that accepts and says nothing does not hold the client', async (t) 
   assert.equal(error.code, 'IRONWIRE_RPC_PROTOCOL')
   assert.match(error.message, /no preface within 20 ms/)
   assert.ok(sockets.size <= 2)
+})
+
+test('a server that does not take connections does not hold the client', {
+  skip: process.platform !== 'linux',
+}, async (t) => {
+  const script = `const server = require('node:net').createServer()
+    server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => process.send(server.address().port))`
+  const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const [port] = await once(child, 'message')
+  child.kill('SIGSTOP')
+  const fillers = Array.from({ length: 8 }, () => net.connect(port, '127.0.0.1').on('error', () => {}))
+  t.after(() => {
+    child.kill('SIGKILL')
+    for (const filler of fillers) filler.destroy()
+  })
+  await sleep(50)
+  const client = rpc.connect(`127.0.0.1:${port}`, { reconnect: false, handshakeTimeout: 60 })
+  const [error] = await once(client, 'error')
+  assert.equal(error.code, 'IRONWIRE_RPC_PROTOCOL')
+  assert.match(error.message, /did not take the connection within 60 ms/)
 })

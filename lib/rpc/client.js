@@ -181,6 +181,7 @@ class Client extends EventEmitter {
     link.next = index + 1 < addresses.length ? () => this.tryAddress(addresses, index + 1) : null
     this.links.add(link)
     link.wire = transport.connect(addresses[index], link, this.options.maxFrameBytes)
+    link.expect('The server did not take the connection')
     if (!this.refed) link.wire?.unref()
   }
 

@@ -37,11 +37,16 @@ class Peer {
     this.wire = wire
     this.out = new Outgoing(wire)
     this.out.preface(this.options.maxFrameBytes, this.maxCalls)
-    if (this.options.handshakeTimeout !== Infinity) {
-      this.watch(this.options.handshakeTimeout, () => {
-        this.abandon(protocol(`The peer sent no preface within ${this.options.handshakeTimeout} ms`), Reason.SILENT)
-      })
-    }
+    this.expect('The peer sent no preface')
+  }
+
+  /** Drops the connection when the next step to its being ready takes too long. */
+  expect(otherwise) {
+    const { handshakeTimeout } = this.options
+    if (handshakeTimeout === Infinity) return
+    this.watch(handshakeTimeout, () => {
+      this.abandon(protocol(`${otherwise} within ${handshakeTimeout} ms`), Reason.SILENT)
+    })
   }
 
   // ---- called by the wire
