@@ -3,25 +3,24 @@
 // The public `encode`, `decode` and `encodingLength` of one message, around the body that writes and the body that reads it.
 //
 // Small messages are views into a slab that many share, as small Buffers are in Node; a message that takes more than an eighth of it
-// is copied out into memory of its own. Bodies write without asking for room: stores past the end do nothing, and the position they
-// return says how large the buffer should have been.
+// is copied out into memory of its own. A body that runs out of room throws FULL and starts again with more.
 
 const { markAsUntransferable } = require('node:worker_threads')
 const { constants } = require('node:buffer')
 const { invalidArgType, makeError, outOfRange } = require('../errors.js')
 const { invalid } = require('./read.js')
+const { FULL } = require('./write.js')
 
 const FastBuffer = Buffer[Symbol.species]
 
 // 64 KiB: one allocation in some thousands of small messages, and no more than that is held by keeping one of them.
 const SLAB = 65536
 const SHARED = SLAB / 8
-// A larger buffer for large messages is kept for the next one up to this size.
+// The larger buffer for larger messages is kept for the next one up to this size.
 const KEPT = 4 << 20
 
-/** Where the next message goes. `pos` is past the end while an encoding is under way, so that one started within it moves on. */
+/** Where the next message goes. `pos` is at the end while an encoding is under way, so that one started within it moves on. */
 const slab = { bytes: Buffer.alloc(0), buffer: new ArrayBuffer(0), pos: 0 }
-let large = null
 
 function newSlab() {
   const bytes = Buffer.allocUnsafeSlow(SLAB)
@@ -32,28 +31,34 @@ function newSlab() {
   slab.pos = 0
 }
 
-/** Encodes what did not fit the slab, or was not let into it. */
+/** For messages that the slab is too small for. It is taken while in use, so that an encoding within one gets another. */
+let large = null
+
+/** Encodes with room for `need` bytes or, where that is not enough, twice as many, and so on. */
 function encodeLarge(write, o, need) {
   for (;;) {
-    if (need > constants.MAX_LENGTH) {
-      throw makeError(
-        RangeError,
-        'IRONWIRE_PROTOBUF_TOO_LARGE',
-        `The message takes more than ${constants.MAX_LENGTH} bytes`,
-      )
-    }
-    const scratch = large !== null && large.length >= need ? large : Buffer.allocUnsafeSlow(need)
-    // An encoding started within this one must not find it.
+    const bytes = large !== null && large.length >= need ? large : Buffer.allocUnsafeSlow(need)
     large = null
-    const end = write(scratch, 0, o, 0)
-    if (end <= scratch.length) {
-      const result = Buffer.allocUnsafeSlow(end)
-      scratch.copy(result, 0, 0, end)
-      if (scratch.length <= KEPT) large = scratch
+    try {
+      const result = copy(bytes, 0, write(bytes, 0, o, 0))
+      if (bytes.length <= KEPT) large = bytes
       return result
+    } catch (error) {
+      if (error !== FULL) throw error
     }
-    need = Math.min(Math.max(end, need * 2), Math.max(end, constants.MAX_LENGTH))
+    if (bytes.length >= constants.MAX_LENGTH) {
+      const message = `The message takes more than ${constants.MAX_LENGTH} bytes`
+      throw makeError(RangeError, 'IRONWIRE_PROTOBUF_TOO_LARGE', message)
+    }
+    need = Math.min(bytes.length * 2, constants.MAX_LENGTH)
   }
+}
+
+/** A message of its own, off the slab. */
+function copy(bytes, start, end) {
+  const result = Buffer.allocUnsafeSlow(end - start)
+  bytes.copy(result, 0, start, end)
+  return result
 }
 
 function asBuffer(name, value) {
@@ -66,25 +71,24 @@ function notDetached(view) {
   new Uint8Array(view.buffer)
 }
 
-/** Writes into a buffer of the caller. */
-function encodeInto(write, o, buf, offset) {
+/** Puts an encoded message into a buffer of the caller, who thus sees all of it or nothing. */
+function put(message, buf, offset) {
   const b = Buffer.isBuffer(buf) ? buf : asBuffer('buffer', buf)
   if (b.length === 0) notDetached(b)
-  if (!offset) offset = 0
   if (!(offset >= 0 && offset <= b.length)) throw outOfRange('offset', `>= 0 and <= ${b.length}`, offset)
-  const end = write(b, offset, o, 0)
-  if (end > b.length) {
+  if (message.length > b.length - offset) {
     throw makeError(
       RangeError,
       'ERR_BUFFER_OUT_OF_BOUNDS',
-      `The message takes ${end - offset} bytes and the buffer has ${b.length - offset} left`,
-      encodeInto,
+      `The message takes ${message.length} bytes and the buffer has ${b.length - offset} left`,
+      put,
     )
   }
-  return end
+  b.set(message, offset)
+  return buf
 }
 
-const tools = { slab, newSlab, encodeLarge, encodeInto, asBuffer, notDetached, invalid, FastBuffer, SHARED }
+const tools = { slab, newSlab, copy, encodeLarge, put, asBuffer, notDetached, invalid, FastBuffer, SLAB, SHARED, FULL }
 
 /**
  * Makes the three functions. `link()` gives `{write, read}`, on the first call.
@@ -93,10 +97,10 @@ const tools = { slab, newSlab, encodeLarge, encodeInto, asBuffer, notDetached, i
  * own: it must not refer to anything but its arguments and globals.
  */
 function makeCodec(tools, link) {
-  const { slab, newSlab, encodeLarge, encodeInto, asBuffer, notDetached, invalid, FastBuffer, SHARED } = tools
+  const { slab, newSlab, copy, encodeLarge, put, asBuffer, notDetached, invalid, FastBuffer, SLAB, SHARED, FULL } = tools
   let write = null
   let read = null
-  let hint = 0
+  let isLarge = false
 
   function linkNow() {
     const bodies = link()
@@ -106,40 +110,39 @@ function makeCodec(tools, link) {
 
   function encode(obj, buf, offset) {
     if (write === null) linkNow()
-    if (buf) {
-      if (!offset) offset = 0
-      encode.bytes = encodeInto(write, obj, buf, offset) - offset
-      return buf
-    }
-    if (hint > SHARED) {
-      const result = encodeLarge(write, obj, hint)
-      hint = result.length + (result.length >> 2)
+    if (buf) return put(encode(obj), buf, offset || 0)
+    if (isLarge) {
+      const result = encodeLarge(write, obj, SLAB * 2)
+      isLarge = result.length > SHARED
       encode.bytes = result.length
       return result
     }
     if (slab.pos >= slab.bytes.length) newSlab()
-    const bytes = slab.bytes
-    const buffer = slab.buffer
-    const start = slab.pos
+    const { bytes, buffer, pos } = slab
     slab.pos = bytes.length
     let end
     try {
-      end = write(bytes, start, obj, 0)
-    } finally {
-      if (slab.bytes === bytes) slab.pos = start
+      end = write(bytes, pos, obj, 0)
+    } catch (error) {
+      if (slab.bytes === bytes) slab.pos = pos
+      if (error !== FULL) throw error
+      return again(obj, pos)
     }
-    const n = end - start
-    if (n > SHARED || end > bytes.length) {
-      if (n <= SHARED) {
-        newSlab()
-        return encode(obj)
-      }
-      hint = n
-      return encode(obj)
+    const n = end - pos
+    encode.bytes = n
+    if (n > SHARED) {
+      if (slab.bytes === bytes) slab.pos = pos
+      return copy(bytes, pos, end)
     }
     if (slab.bytes === bytes) slab.pos = end
-    encode.bytes = n
-    return new FastBuffer(buffer, start, n)
+    return new FastBuffer(buffer, pos, n)
+  }
+
+  // There was no room from `pos` on: a new slab has more, and more than a slab is for buffers of their own.
+  function again(obj, pos) {
+    if (pos > 0) newSlab()
+    else isLarge = true
+    return encode(obj)
   }
 
   function decode(buf, offset, end) {
@@ -156,8 +159,7 @@ function makeCodec(tools, link) {
   }
 
   function encodingLength(obj) {
-    if (write === null) linkNow()
-    const bytes = encode.bytes
+    const { bytes } = encode
     const n = encode(obj).length
     encode.bytes = bytes
     return n

@@ -26,8 +26,8 @@ const WIRE = {
   sint64: 0,
 }
 
-// Values of one scalar rarely need more; strings and bytes say what they need.
-const ROOM = 64
+// Room for a number, and the bytes that strings leave free behind them.
+const ROOM = 1024
 
 function writer(name) {
   if (name === 'string') return W.str
@@ -85,13 +85,9 @@ function reader(name, R) {
 
 function encoding(type, write, read) {
   function encode(value, buffer, offset) {
-    if (!buffer) {
-      const room = Buffer.alloc(encodingLength(value))
-      encode(value, room, 0)
-      return room
-    }
-    encode.bytes = tools.encodeInto((b, p) => write(b, p, value, 'value'), value, buffer, offset || 0) - (offset || 0)
-    return buffer
+    const message = run(value)
+    encode.bytes = message.length
+    return buffer ? tools.put(message, buffer, offset || 0) : message
   }
 
   function decode(buffer, offset) {
@@ -104,9 +100,11 @@ function encoding(type, write, read) {
   }
 
   function encodingLength(value) {
-    const room = Buffer.alloc(ROOM)
-    const end = write(room, 0, value, 'value')
-    return end <= ROOM ? end : write(Buffer.alloc(end), 0, value, 'value')
+    return run(value).length
+  }
+
+  function run(value) {
+    return tools.encodeLarge((b, p) => write(b, p, value, 'value'), value, ROOM)
   }
 
   encode.bytes = decode.bytes = 0

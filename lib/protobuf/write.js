@@ -1,11 +1,21 @@
 'use strict'
 
 // What emitted encoders call for everything that is not worth inlining. `b` is the buffer, `p` the position to write at; a writer
-// returns the position after what it wrote. Nothing here checks for room: a store past the end of a typed array does nothing, and
-// whoever started the encoding sees by the final position that a larger buffer is needed. Calls that would throw there check first.
+// returns the position after what it wrote. Room for numbers has been checked for by the caller; what writes something of unknown
+// length checks by itself, and leaves SLACK bytes free behind it for the numbers that follow.
 
 const { types } = require('node:util')
 const { invalidArgType, makeError, outOfRange } = require('../errors.js')
+
+// The same number as in `src/proto/emit/encode.rs`. Some twenty numbers fit between two checks.
+const SLACK = 256
+
+/** Thrown where the buffer is too small: start again with a larger one. */
+const FULL = { message: 'the buffer is full' }
+
+function full() {
+  throw FULL
+}
 
 /** `required` fields, in npm `protocol-buffers`' words. */
 function required(name) {
@@ -177,12 +187,20 @@ function split(name, value, kind) {
 }
 
 function varint64(b, p, lo, hi) {
-  while (hi !== 0) {
-    b[p++] = (lo & 127) | 128
-    lo = (lo >>> 7) | (hi << 25)
-    hi >>>= 7
+  if (hi === 0) return unsignedVarint(b, p, lo >>> 0)
+  b[p] = (lo & 127) | 128
+  b[p + 1] = ((lo >>> 7) & 127) | 128
+  b[p + 2] = ((lo >>> 14) & 127) | 128
+  b[p + 3] = ((lo >>> 21) & 127) | 128
+  // The fifth byte has the last four bits of the low word and the first three of the high one.
+  const fifth = (lo >>> 28) | ((hi & 7) << 4)
+  const rest = hi >>> 3
+  if (rest === 0) {
+    b[p + 4] = fifth
+    return p + 5
   }
-  return unsignedVarint(b, p, lo >>> 0)
+  b[p + 4] = fifth | 128
+  return unsignedVarint(b, p + 5, rest)
 }
 
 function int64(b, p, v, name) {
@@ -229,30 +247,20 @@ function sfixed32(b, p, v, name) {
   return word(b, p, v === (v | 0) ? v : int(name, v, -2147483648, 2147483647))
 }
 
-const scratch = new Uint8Array(8)
-const floats = new Float32Array(scratch.buffer)
-const doubles = new Float64Array(scratch.buffer)
+const words = new Int32Array(2)
+const floats = new Float32Array(words.buffer)
+const doubles = new Float64Array(words.buffer)
 
 function float(b, p, v, name) {
   floats[0] = typeof v === 'number' ? v : number(name, v)
-  b[p] = scratch[0]
-  b[p + 1] = scratch[1]
-  b[p + 2] = scratch[2]
-  b[p + 3] = scratch[3]
-  return p + 4
+  return word(b, p, words[0])
 }
 
 function double(b, p, v, name) {
   doubles[0] = typeof v === 'number' ? v : number(name, v)
-  b[p] = scratch[0]
-  b[p + 1] = scratch[1]
-  b[p + 2] = scratch[2]
-  b[p + 3] = scratch[3]
-  b[p + 4] = scratch[4]
-  b[p + 5] = scratch[5]
-  b[p + 6] = scratch[6]
-  b[p + 7] = scratch[7]
-  return p + 8
+  const high = words[1]
+  word(b, p, words[0])
+  return word(b, p + 4, high)
 }
 
 // Up to this length a loop beats a call into C++, and three bytes a character still leave the length one byte.
@@ -263,7 +271,23 @@ function str(b, p, s, name) {
   if (typeof s !== 'string') throw invalidArgType(name, 'of type string', s)
   const n = s.length
   if (n > SHORT) return longStr(b, p, s)
-  let q = p + 1
+  if (p + SLACK + 128 > b.length) full()
+  p++
+  // One pass as if it were ASCII, which it is nearly always.
+  let bits = 0
+  for (let i = 0; i < n; i++) {
+    const c = s.charCodeAt(i)
+    bits |= c
+    b[p + i] = c
+  }
+  if (bits > 127) return wideStr(b, p, s)
+  b[p - 1] = n
+  return p + n
+}
+
+function wideStr(b, p, s) {
+  const n = s.length
+  let q = p
   for (let i = 0; i < n; i++) {
     let c = s.charCodeAt(i)
     if (c < 128) b[q++] = c
@@ -292,7 +316,7 @@ function str(b, p, s, name) {
       q += 3
     }
   }
-  b[p] = q - p - 1
+  b[p - 1] = q - p
   return q
 }
 
@@ -303,12 +327,9 @@ function width(n) {
 function longStr(b, p, s) {
   // Guess that it is ASCII; what is not moves by a byte.
   const guess = width(s.length)
-  if (p + guess + s.length * 3 > b.length) {
+  if (p + s.length * 3 + SLACK + 5 > b.length) {
     const n = Buffer.byteLength(s)
-    if (p + width(n) + n > b.length) return p + width(n) + n
-    p = unsignedVarint(b, p, n)
-    b.utf8Write(s, p, n)
-    return p + n
+    if (p + n + SLACK + 5 > b.length) full()
   }
   const n = b.utf8Write(s, p + guess)
   return close(b, p, p + guess, p + guess + n)
@@ -326,23 +347,18 @@ function bytes(b, p, v, name) {
   const n = v.length
   // A view of a detached buffer looks empty. Making another view of that buffer throws.
   if (n === 0) new Uint8Array(v.buffer)
+  if (p + n + SLACK + 5 > b.length) full()
   p = unsignedVarint(b, p, n)
-  if (p + n <= b.length) {
-    if (n < 16) for (let i = 0; i < n; i++) b[p + i] = v[i]
-    else b.set(v, p)
-  }
+  if (n < 16) for (let i = 0; i < n; i++) b[p + i] = v[i]
+  else b.set(v, p)
   return p + n
 }
-
-const OVERFLOW = 65536
 
 /** Puts the length of what lies from `q` to `e` at `p`, moving it where the room left between `p` and `q` is not what it takes. */
 function close(b, p, q, e) {
   const n = e - q
   const at = p + width(n)
   if (at !== q) {
-    // What did not fit must not seem to fit once it has moved down, here or in the messages around it (4 bytes a level at most).
-    if (e > b.length) return e + OVERFLOW
     b.copyWithin(at, q, e)
     e += at - q
   }
@@ -353,7 +369,8 @@ function close(b, p, q, e) {
 /** Records of unknown fields as they came. */
 function raw(b, p, records) {
   for (const record of records) {
-    if (p + record.length <= b.length) b.set(record, p)
+    if (p + record.length + SLACK > b.length) full()
+    b.set(record, p)
     p += record.length
   }
   return p
@@ -371,6 +388,8 @@ function own(o, name) {
 }
 
 module.exports = {
+  FULL,
+  full,
   required,
   oneofTwice,
   tooDeep,

@@ -1,9 +1,20 @@
 //! The functions that write objects.
+//!
+//! A store past the end of a typed array does nothing, but V8 compiles a store that ever did so into slower code for good. So there
+//! are checks for room, few of them: whoever wrote something of unknown length leaves [`SLACK`] bytes free, and what follows is
+//! counted here, at compile time, until those are used up. Where there is no room, `full()` throws, and the caller starts again
+//! with a larger buffer.
 
 use super::js::{self, get, quote};
 use super::{Emitter, small_range, tag_of, varint_bytes};
 use crate::proto::schema::{Field, Kind, MessageId};
 use crate::proto::wire::WireType;
+
+/// Bytes that are free after a check for room. `SLACK` in `lib/protobuf/write.js` is the same number.
+pub(super) const SLACK: u32 = 256;
+
+/// The most that moving a body to make room for its length takes, beyond the byte that is there already.
+const CLOSE: u32 = 4;
 
 /// `function w7(b, p, o, d)`: fields in order of declaration, then extensions, then unknown fields.
 pub(super) fn message(e: &mut Emitter, id: MessageId) {
@@ -13,6 +24,7 @@ pub(super) fn message(e: &mut Emitter, id: MessageId) {
     e.line(format_args!("function w{}(b, p, o, d) {{", id.0));
     e.line(format_args!("if (d > {depth}) tooDeep({depth})"));
     e.line("let v");
+    check(e);
     oneofs(e, id);
     for field in schema.fields_of(id) {
         self::field(e, field);
@@ -28,9 +40,36 @@ pub(super) fn message(e: &mut Emitter, id: MessageId) {
     if e.options.unknown_fields {
         e.line("v = o[U]");
         e.line("if (v !== undefined) p = raw(b, p, v)");
+        e.room = SLACK;
     }
     e.line("return p");
     e.line("}");
+}
+
+/// A check for room.
+fn check(e: &mut Emitter) {
+    e.line(format_args!("if (p + {SLACK} > b.length) full()"));
+    e.room = SLACK;
+}
+
+/// Counts bytes that the next statements write at most.
+fn take(e: &mut Emitter, bytes: u32) {
+    if e.room < bytes {
+        check(e);
+    }
+    e.room -= bytes;
+}
+
+/// The most that a value takes of the room that is counted. Strings, bytes and messages make their own.
+fn size(kind: Kind) -> u32 {
+    match kind {
+        Kind::Bool => 1,
+        Kind::Uint32 | Kind::Sint32 => 5,
+        Kind::Float | Kind::Fixed32 | Kind::Sfixed32 => 4,
+        Kind::Double | Kind::Fixed64 | Kind::Sfixed64 => 8,
+        Kind::String | Kind::Bytes | Kind::Message(_) | Kind::Group(_) => 0,
+        _ => 10,
+    }
 }
 
 /// The local that holds a oneof's member, read once so that what is checked is what is written.
@@ -122,39 +161,63 @@ fn field(e: &mut Emitter, field: &Field) {
     } else {
         e.line(format_args!("if ({present}{}) {{", not_default(field)));
     }
+    // Room may be checked for before the branch only: after it nobody knows whether it was taken.
+    let before = e.room;
     tag(e, field.number, field.wire_type());
     value(e, field, "v", &name);
+    e.room = e.room.min(before);
     e.line("}");
 }
 
 fn repeated(e: &mut Emitter, field: &Field, name: &str) {
     let quoted = quote(name);
     let present = defined(e, field, "x");
+    let before = e.room;
     e.line("if (v != null) {");
     e.line(format_args!("if (!Array.isArray(v)) v = list({quoted}, v)"));
     if field.packed && field.kind.is_packable() {
         let site = e.site();
-        e.line("if (v.length > 0) {");
+        let element = size(field.kind);
+        // Elements that appear while this runs are not written: room was counted for those that there are.
+        e.line("const n = v.length");
+        e.line("if (n > 0) {");
+        e.line(format_args!(
+            "if (p + n * {element} + {} > b.length) full()",
+            SLACK + 16
+        ));
         e.line("const s = p");
+        e.room = SLACK;
         tag(e, field.number, WireType::Length);
         e.line(format_args!("const h = p, q = p += z{site}"));
-        e.line("for (let i = 0; i < v.length; i++) {");
+        e.line("for (let i = 0; i < n; i++) {");
         e.line("const x = v[i]");
         e.line(format_args!("if (!({present})) continue"));
+        e.room = SLACK;
         value(e, field, "x", name);
         e.line("}");
         // Nothing but holes: no field at all.
         e.line("if (p === q) p = s");
         e.line(format_args!("else {}", close(site, "p", "p")));
         e.line("}");
+        e.room = SLACK;
     } else {
+        // An element of unknown length leaves SLACK behind itself, so that the tag of the next has room.
+        if e.room < 16 {
+            check(e);
+        }
+        let entry = e.room;
         e.line("for (let i = 0; i < v.length; i++) {");
         e.line("const x = v[i]");
         e.line(format_args!("if (!({present})) continue"));
+        if size(field.kind) > 0 {
+            check(e);
+        }
         tag(e, field.number, field.wire_type());
         value(e, field, "x", name);
         e.line("}");
+        e.room = e.room.min(entry);
     }
+    e.room = e.room.min(before);
     e.line("}");
 }
 
@@ -164,23 +227,31 @@ fn map(e: &mut Emitter, field: &Field, name: &str) {
     };
     let site = e.site();
     let quoted = quote(name);
+    let before = e.room;
     e.line("if (v != null) {");
     e.line(format_args!("v = entries({quoted}, v)"));
     e.line("for (let i = 0; i < v.length; i += 2) {");
+    check(e);
     tag(e, field.number, WireType::Length);
+    take(e, 5);
     e.line(format_args!("const k = v[i], x = v[i + 1], h = p, q = p += z{site}"));
     tag(e, key.number, key.wire_type());
     if key.kind == Kind::Bool {
+        take(e, 1);
         e.line(format_args!("b[p++] = boolKey({quoted}, k)"));
     } else {
         value(e, key, "k", name);
     }
+    let bare = e.room;
     e.line(format_args!("if ({}) {{", defined(e, item, "x")));
     tag(e, item.number, item.wire_type());
     value(e, item, "x", name);
     e.line("}");
+    e.room = e.room.min(bare);
+    take(e, CLOSE);
     e.line(close(site, "p", "p"));
     e.line("}");
+    e.room = e.room.min(before);
     e.line("}");
 }
 
@@ -200,6 +271,7 @@ fn close(site: u32, end: &str, into: &str) -> String {
 fn set_item(e: &mut Emitter, field: &Field) {
     let name = js::property(e.schema, field);
     e.line(format_args!("v = {}", get(&name)));
+    let before = e.room;
     e.line("if (v != null) {");
     tag(e, 1, WireType::StartGroup);
     tag(e, 2, WireType::Varint);
@@ -207,6 +279,7 @@ fn set_item(e: &mut Emitter, field: &Field) {
     tag(e, 3, WireType::Length);
     value(e, field, "v", &name);
     tag(e, 1, WireType::EndGroup);
+    e.room = e.room.min(before);
     e.line("}");
 }
 
@@ -215,6 +288,7 @@ fn tag(e: &mut Emitter, number: u32, wire_type: WireType) {
 }
 
 fn put(e: &mut Emitter, bytes: &[u8]) {
+    take(e, bytes.len() as u32);
     if let [byte] = bytes {
         return e.line(format_args!("b[p++] = {byte}"));
     }
@@ -230,6 +304,7 @@ fn put(e: &mut Emitter, bytes: &[u8]) {
 
 /// Statements that write one value after its tag.
 fn value(e: &mut Emitter, field: &Field, x: &str, name: &str) {
+    take(e, size(field.kind));
     let name = quote(name);
     let call = |writer: &str| format!("p = {writer}(b, p, {x}, {name})");
     let text = match field.kind {
@@ -264,7 +339,7 @@ fn value(e: &mut Emitter, field: &Field, x: &str, name: &str) {
         Kind::Message(id) => {
             let site = e.site();
             format!(
-                "if (typeof {x} !== 'object') notObject({name}, {x})\n{{\nconst h = p, q = p + z{site}, e = w{}(b, q, {x}, d + 1)\n{}\n}}",
+                "if (typeof {x} !== 'object') notObject({name}, {x})\n{{\nconst h = p, q = p + z{site}, e = w{}(b, q, {x}, d + 1)\nif (e + {SLACK} > b.length) full()\n{}\n}}",
                 id.0,
                 close(site, "e", "p")
             )
@@ -274,10 +349,16 @@ fn value(e: &mut Emitter, field: &Field, x: &str, name: &str) {
                 "if (typeof {x} !== 'object') notObject({name}, {x})\np = w{}(b, p, {x}, d + 1)",
                 id.0
             ));
+            check(e);
             return tag(e, field.number, WireType::EndGroup);
         }
     };
     e.line(text);
+    match field.kind {
+        Kind::String | Kind::Bytes => e.room = SLACK,
+        Kind::Message(_) => e.room = SLACK - CLOSE,
+        _ => {}
+    }
 }
 
 /// One and two bytes in place, the rest by a call.

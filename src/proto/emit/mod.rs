@@ -77,6 +77,7 @@ pub fn emit(schema: &Schema, root: MessageId, known: &mut HashSet<MessageId>, op
         options,
         out: String::from(HEAD),
         sites: 0,
+        room: 0,
     };
     let (fresh, used) = emitter.reach(root, known);
     for id in &used {
@@ -110,7 +111,7 @@ pub fn emit(schema: &Schema, root: MessageId, known: &mut HashSet<MessageId>, op
 const HEAD: &str = "'use strict'
 const { at, varint, tag, len, bool, float, double, fixed32, str, strictStr, bytes, skip, clear, define, entry, invalidEnum } = R
 const { notValid, truncated, int64, uint64, sint64, fixed64, sfixed64, keep, keepValue, setItem } = R
-const { required, oneofTwice, tooDeep, notObject, list, entries, boolKey, own, close, width, raw, notEmpty } = W
+const { required, oneofTwice, tooDeep, notObject, list, entries, boolKey, own, close, width, raw, notEmpty, full } = W
 const { int32: wInt32, uint32: wUint32, sint32: wSint32, int64: wInt64, uint64: wUint64, sint64: wSint64 } = W
 const { fixed32: wFixed32, sfixed32: wSfixed32, fixed64: wFixed64, sfixed64: wSfixed64, enumValue: wEnum } = W
 const { float: wFloat, double: wDouble, str: wStr, bytes: wBytes } = W
@@ -122,6 +123,8 @@ struct Emitter<'a> {
     out: String,
     /// Places that write a length, each with a variable that remembers how many bytes it took last.
     sites: u32,
+    /// Bytes that are free for sure at this point of the encoder being emitted; see `encode`.
+    room: u32,
 }
 
 impl Emitter<'_> {
