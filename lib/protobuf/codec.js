@@ -97,7 +97,8 @@ const tools = { slab, newSlab, copy, encodeLarge, put, asBuffer, notDetached, in
  * own: it must not refer to anything but its arguments and globals.
  */
 function makeCodec(tools, link) {
-  const { slab, newSlab, copy, encodeLarge, put, asBuffer, notDetached, invalid, FastBuffer, SLAB, SHARED, FULL } = tools
+  const { slab, newSlab, copy, encodeLarge, put, asBuffer, notDetached, invalid, FastBuffer, SLAB, SHARED, FULL } =
+    tools
   let write = null
   let read = null
   let isLarge = false
@@ -153,7 +154,9 @@ function makeCodec(tools, link) {
     if (!offset) offset = 0
     if (!end) end = length
     if (!(end <= length && offset <= length && offset >= 0)) throw invalid()
-    const obj = read(b, offset, end, 0, null)
+    // No message is longer than 2 GiB, in any implementation.
+    if (end > 0x7fffffff) throw invalid('it is longer than 2 GiB')
+    const obj = read(b, offset | 0, end | 0, 0, null)
     decode.bytes = end - offset
     return obj
   }

@@ -49,7 +49,7 @@ function reader(name, R) {
   const delimited = (read) => (b, p) => {
     const n = R.len(b, p + 1, b[p])
     const start = at.p
-    if (start + n > b.length) R.truncated()
+    if (n > b.length - start) R.truncated()
     const value = read(b, start, start + n)
     at.p = start + n
     return value

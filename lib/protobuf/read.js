@@ -80,19 +80,21 @@ function tag(b, p, v) {
     return (v & 127) | (c << 7)
   }
   const low = wide(b, p, v)
-  if (low > 0xffffffff || low < 0) throw invalid('a field number is out of range')
-  return low
+  if (low > 0xffffffff) throw invalid('a field number is out of range')
+  return low >>> 0
 }
 
-/** A length. One that does not fit the input is an error long before anything is allocated for it. */
+/** A length, below 2 GiB: a longer one does not fit the input, and is an error long before anything is allocated for it. */
 function len(b, p, v) {
   const c = b[p]
   if (c < 128 && v > 127) {
     at.p = p + 1
     return (v & 127) | (c << 7)
   }
-  if (v === undefined) truncated()
-  return wide(b, p, v)
+  const n = wide(b, p, v)
+  if (n > 0x7fffffff) truncated()
+  // An integer for V8 too: one length that is not makes every position that follows from it a floating-point number.
+  return n | 0
 }
 
 // Both halves of a 64-bit varint, the high one in `high`.
@@ -240,6 +242,114 @@ function strictStr(b, p, e) {
   return s
 }
 
+// Packed numbers are gathered here and the array is cut from it: that is cheaper than growing one. It only ever holds small
+// integers, so that V8 keeps it, and what is cut from it, in the form it has for those.
+const gathered = Array.from({ length: 4096 }, () => 0)
+// Below this many bytes growing an array is as cheap.
+const FEW = 16
+
+/**
+ * Elements of a packed run of 32-bit varints between `p` and `e`: a new array in place of `into`, if that is empty. Two bytes are
+ * looked at together, and `| 0` keeps V8 from checking sums for overflow: half the time of the plain loop.
+ */
+function packed32(b, p, e, into) {
+  if (e - p < FEW || e - p > gathered.length || into.length > 0) return pushPacked32(b, p, e, into)
+  const last = e - 1
+  let n = 0
+  while (p < last) {
+    const v = b[p]
+    const c = b[(p + 1) | 0]
+    if ((v | c) < 128) {
+      gathered[n] = v
+      gathered[(n + 1) | 0] = c
+      n = (n + 2) | 0
+      p = (p + 2) | 0
+      continue
+    }
+    if (v < 128) {
+      gathered[n] = v
+      p = (p + 1) | 0
+    } else if (c < 128) {
+      gathered[n] = (v & 127) | (c << 7)
+      p = (p + 2) | 0
+    } else {
+      gathered[n] = varint(b, p + 1, v)
+      p = at.p
+    }
+    n = (n + 1) | 0
+  }
+  if (p === last) {
+    gathered[n++] = b[p++]
+    if (b[p - 1] > 127) truncated()
+  }
+  if (p !== e) truncated()
+  return gathered.slice(0, n)
+}
+
+function pushPacked32(b, p, e, into) {
+  while (p < e) {
+    let v = b[p++]
+    if (v > 127) {
+      v = varint(b, p, v)
+      p = at.p
+    }
+    into.push(v)
+  }
+  if (p !== e) truncated()
+  return into
+}
+
+/** As {@link packed32}, unsigned. */
+function packedUint32(b, p, e, into) {
+  if (e - p < FEW || e - p > gathered.length || into.length > 0) return pushPackedUint32(b, p, e, into)
+  const start = p
+  const last = e - 1
+  let n = 0
+  while (p < last) {
+    const v = b[p]
+    const c = b[(p + 1) | 0]
+    if ((v | c) < 128) {
+      gathered[n] = v
+      gathered[(n + 1) | 0] = c
+      n = (n + 2) | 0
+      p = (p + 2) | 0
+      continue
+    }
+    if (v < 128) {
+      gathered[n] = v
+      p = (p + 1) | 0
+    } else if (c < 128) {
+      gathered[n] = (v & 127) | (c << 7)
+      p = (p + 2) | 0
+    } else {
+      const long = varint(b, p + 1, v)
+      if (long < 0) return pushPackedUint32(b, start, e, into)
+      gathered[n] = long
+      p = at.p
+    }
+    n = (n + 1) | 0
+  }
+  if (p === last) {
+    gathered[n++] = b[p++]
+    if (b[p - 1] > 127) truncated()
+  }
+  if (p !== e) truncated()
+  return gathered.slice(0, n)
+}
+
+function pushPackedUint32(b, p, e, into) {
+  while (p < e) {
+    let v = b[p++]
+    if (v > 127) {
+      v = varint(b, p, v) >>> 0
+      p = at.p
+    }
+    into.push(v)
+  }
+  if (p !== e) truncated()
+  return into
+}
+
 /** A view of the input. */
 function bytes(b, p, e) {
   return new FastBuffer(b.buffer, b.byteOffset + p, e - p)
@@ -263,7 +373,8 @@ function skipValue(b, p, end, t, depth) {
       break
     case 2: {
       const n = len(b, p + 1, b[p])
-      e = at.p + n
+      if (n > end - at.p) truncated()
+      e = (at.p + n) | 0
       break
     }
     case 3:
@@ -353,7 +464,7 @@ function setItem(b, p, end, depth) {
     } else if (t === 26) {
       const n = len(b, p + 1, b[p])
       p = at.p
-      if (p + n > end) truncated()
+      if (n > end - p) truncated()
       item.bytes = Buffer.concat([item.bytes, b.subarray(p, p + n)])
       p += n
     } else {
@@ -381,6 +492,8 @@ function readHelpers(form) {
     str,
     strictStr,
     bytes,
+    packed32,
+    packedUint32,
     skip,
     skipGroup,
     clear,

@@ -193,12 +193,26 @@ fn repeated(e: &mut Emitter, field: &Field, name: &str) {
     }
     case(e, field, WireType::Length);
     length(e, "e", "end");
-    e.line(format_args!("{ensure}const a = {array}"));
-    e.line("while (p < e) {");
-    value(e, field, "e", "null", Unknown::Element(field.number));
-    e.line("a.push(v)");
-    e.line("}");
-    e.line("if (p !== e) truncated()");
+    let helper = match field.kind {
+        Kind::Int32 => Some("packed32"),
+        Kind::Uint32 => Some("packedUint32"),
+        Kind::Enum(id) if !e.schema[id].closed => Some("packed32"),
+        _ => None,
+    };
+    if let Some(helper) = helper {
+        e.line(format_args!(
+            "{ensure}{}",
+            set(name, &format!("{helper}(b, p, e, {array})"))
+        ));
+        e.line("p = e");
+    } else {
+        e.line(format_args!("{ensure}const a = {array}"));
+        e.line("while (p < e) {");
+        value(e, field, "e", "null", Unknown::Element(field.number));
+        e.line("a.push(v)");
+        e.line("}");
+        e.line("if (p !== e) truncated()");
+    }
     e.line("continue");
     e.line("}");
 }
@@ -207,8 +221,8 @@ fn repeated(e: &mut Emitter, field: &Field, name: &str) {
 fn length(e: &mut Emitter, variable: &str, end: &str) {
     e.line("n = b[p++]");
     e.line("if (!(n < 128)) { n = len(b, p, n); p = at.p }");
-    e.line(format_args!("const {variable} = p + n"));
-    e.line(format_args!("if ({variable} > {end}) truncated()"));
+    e.line(format_args!("if (n > {end} - p) truncated()"));
+    e.line(format_args!("const {variable} = p + n | 0"));
 }
 
 fn map(e: &mut Emitter, field: &Field, name: &str) {
