@@ -32,6 +32,12 @@ test('named imports resolve at link time', () => {
   assert.strictEqual(evaluate(code, '--input-type=module'), 'true\n')
 })
 
+test('index.d.ts declares exactly what there is', () => {
+  const types = fs.readFileSync(path.join(root, 'index.d.ts'), 'utf8')
+  const declared = /^export (?:declare )?(?:\* as|const|function|class|\{(?: default as)?) ?(\w+)/gm
+  assert.deepStrictEqual([...types.matchAll(declared)].map(([, name]) => name).sort(), Object.keys(ironwire).sort())
+})
+
 test('the native core and package.json say the same version', () => {
   assert.strictEqual(ironwire.version, require('../../package.json').version)
   assert.strictEqual(require('../../binding.js').version(), ironwire.version)

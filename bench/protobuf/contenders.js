@@ -23,7 +23,13 @@ const loaders = {
         const messages = protobuf(source)
         return (name) => {
           const message = messages[name]
-          return { encode: (value) => message.encode(value), decode: (bytes) => message.decode(bytes), prepare: same }
+          return {
+            encode: (value) => message.encode(value),
+            decode: (bytes) => message.decode(bytes),
+            prepare: same,
+            fromJson: (text) => protobuf.jsonToBinary(message, text),
+            toJson: (bytes) => protobuf.binaryToJson(message, bytes),
+          }
         }
       },
     }
