@@ -1,0 +1,63 @@
+//! Services and their methods.
+
+use std::sync::Arc;
+
+use super::{Comments, Features, FileId, MessageId, Options, Position};
+
+/// One service.
+#[derive(Debug)]
+pub struct Service {
+    /// The name as declared.
+    pub name: Box<str>,
+    /// Package and name, without a leading dot.
+    pub full_name: Arc<str>,
+    /// The file it is declared in.
+    pub file: FileId,
+    /// Methods in order of declaration.
+    pub methods: Vec<Method>,
+    /// Features as they hold for this service.
+    pub features: Features,
+    /// Options.
+    pub options: Options,
+    /// Comments.
+    pub comments: Comments,
+    /// Where its name stands.
+    pub position: Position,
+}
+
+/// One method of a service.
+#[derive(Debug)]
+pub struct Method {
+    /// The name as declared.
+    pub name: Box<str>,
+    /// Request type.
+    pub input: MessageId,
+    /// Reply type.
+    pub output: MessageId,
+    /// `(stream Request)`.
+    pub client_streaming: bool,
+    /// `returns (stream Reply)`.
+    pub server_streaming: bool,
+    /// `option idempotency_level`.
+    pub idempotency: Idempotency,
+    /// Features as they hold for this method.
+    pub features: Features,
+    /// Options.
+    pub options: Options,
+    /// Comments.
+    pub comments: Comments,
+    /// Where its name stands.
+    pub position: Position,
+}
+
+/// What a method promises about being called again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Idempotency {
+    /// Nothing.
+    #[default]
+    Unknown,
+    /// It changes nothing.
+    NoSideEffects,
+    /// Calling it twice does what calling it once does.
+    Idempotent,
+}
