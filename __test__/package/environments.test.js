@@ -16,11 +16,24 @@ function runScript(code, ...args) {
   return result.stdout
 }
 
-/** Starts an HTTP server, asks it once with Node's own client, closes it. Evaluated here, in workers and in children. */
+/**
+ * Starts an HTTP server, asks it once with Node's own client, closes it; the answer comes from an RPC server, as a protobuf
+ * message. Evaluated here, in workers and in children.
+ */
 const exchange = `
 async function exchange(text) {
-  const { http } = require('ironwire')
-  const server = http.createServer((req, res) => { res.writeHead(200); res.end(text + req.url) })
+  const { http, rpc, protobuf } = require('ironwire')
+  const { Text } = protobuf('message Text { required string text = 1; }')
+  const backend = rpc.createServer().method('join', (request, callback) => {
+    callback(null, Text.encode({ text: text + Text.decode(request).text }))
+  })
+  await new Promise((resolve) => backend.listen(0, '127.0.0.1', resolve))
+  const client = rpc.connect('127.0.0.1:' + backend.address().port)
+  const server = http.createServer(async (req, res) => {
+    const reply = await client.call('join', Text.encode({ text: req.url }))
+    res.writeHead(200)
+    res.end(Text.decode(reply).text)
+  })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address()
   const body = await new Promise((resolve, reject) => {
@@ -31,6 +44,8 @@ async function exchange(text) {
     }).on('error', reject)
   })
   await new Promise((resolve) => server.close(resolve))
+  await client.close()
+  await backend.close()
   return body
 }`
 

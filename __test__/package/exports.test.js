@@ -38,6 +38,20 @@ test('index.d.ts declares exactly what there is', () => {
   assert.deepStrictEqual([...types.matchAll(declared)].map(([, name]) => name).sort(), Object.keys(ironwire).sort())
 })
 
+test('the generated binding names what the addon exports', () => {
+  // That the files are what the Rust generates, to the letter, is checked where they can be built: in .ci/run.
+  const binding = require('../../binding.js')
+  const script = fs.readFileSync(path.join(root, 'binding.js'), 'utf8')
+  const types = fs.readFileSync(path.join(root, 'binding.d.ts'), 'utf8')
+  const found = (text, pattern) => [...text.matchAll(pattern)].map(([, name]) => name).sort()
+  const names = Object.keys(binding).sort()
+  assert.ok(names.every((name) => binding[name] !== undefined))
+  assert.deepStrictEqual(found(script, /^module\.exports\.(\w+) = /gm), names)
+  assert.deepStrictEqual(found(types, /^export declare (?:const|class|function) (\w+)/gm), names)
+  const [addon] = Object.keys(require.cache).filter((file) => file.startsWith(root) && file.endsWith('.node'))
+  for (const name of Object.keys(require(addon))) assert.ok(names.includes(name), `${name} is in the addon`)
+})
+
 test('the native core and package.json say the same version', () => {
   assert.strictEqual(ironwire.version, require('../../package.json').version)
   assert.strictEqual(require('../../binding.js').version(), ironwire.version)
