@@ -61,6 +61,8 @@ pub type ConnectionCb = unsafe extern "C" fn(*mut Handle, c_int);
 pub type RequestCb = unsafe extern "C" fn(*mut Request, c_int);
 pub type HandleCb = unsafe extern "C" fn(*mut Handle);
 
+// Windows resolves imports at link time: there they are node.exe's.
+#[cfg_attr(windows, link(name = "node.exe", kind = "raw-dylib", modifiers = "+verbatim"))]
 unsafe extern "C" {
     pub fn uv_handle_size(kind: c_int) -> usize;
     pub fn uv_req_size(kind: c_int) -> usize;
