@@ -10,6 +10,9 @@ const PATH = /^\.?[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$/
 // What a default may be: a number, a word, or a string without its own quotes or line ends inside.
 const DEFAULT = /^([-+]?[\w.+-]+|"([^"\\\n]|\\.)*"|'([^'\\\n]|\\.)*')$/
 
+/** As deep as source text may nest (src/proto/options.rs). */
+const MAX_NESTING = 64
+
 function checked(pattern, what, value) {
   if (typeof value !== 'string' || !pattern.test(value)) throw invalidArgValue(`schema.${what}`, value, 'is not a name')
   return value
@@ -46,8 +49,10 @@ function enumeration(e) {
   return `enum ${name(e.name)} { ${values.join(' ')} }`
 }
 
-function message(m) {
-  const parts = [...(m.enums ?? []).map(enumeration), ...(m.messages ?? []).map(message)]
+function message(m, depth) {
+  if (depth > MAX_NESTING) throw invalidArgValue('schema.messages', m.name, `is nested deeper than ${MAX_NESTING}`)
+  const nested = (m.messages ?? []).map((inner) => message(inner, depth + 1))
+  const parts = [...(m.enums ?? []).map(enumeration), ...nested]
   const oneofs = new Map()
   for (const f of m.fields ?? []) {
     if (!f.oneof) parts.push(field(f))
@@ -79,7 +84,7 @@ function toSource(schema) {
   const lines = []
   if (schema.package) lines.push(`package ${path(schema.package)};`)
   for (const file of schema.imports ?? []) lines.push(`import ${JSON.stringify(String(file))};`)
-  lines.push(...(schema.enums ?? []).map(enumeration), ...(schema.messages ?? []).map(message))
+  lines.push(...(schema.enums ?? []).map(enumeration), ...(schema.messages ?? []).map((m) => message(m, 1)))
   lines.push(...(schema.services ?? []).map(service))
   return lines.join('\n')
 }

@@ -1,0 +1,690 @@
+'use strict'
+
+// Attacks on other protobuf libraries, replayed: what each CVE did there must be an error or plain data here. The file runs itself
+// again with code generation off, so that emitted code and the Rust codec are both attacked.
+
+const { test } = require('node:test')
+const assert = require('node:assert')
+const { spawnSync } = require('node:child_process')
+const { protobuf } = require('../..')
+
+const SWITCH = '--disallow-code-generation-from-strings'
+if (!process.execArgv.includes(SWITCH) && process.env.IRONWIRE_SECURITY_CHILD === undefined) {
+  test('all of it with code generation off', () => {
+    const child = spawnSync(process.execPath, [SWITCH, '--test-reporter=tap', __filename], {
+      encoding: 'utf8',
+      env: { ...process.env, IRONWIRE_SECURITY_CHILD: '1', NODE_TEST_CONTEXT: undefined },
+    })
+    assert.strictEqual(child.status, 0, child.stdout + child.stderr)
+    assert.match(child.stdout, /# pass [1-9]\d/)
+  })
+}
+
+/** Nothing that a test did may show on objects it has not made. */
+const pristine = Object.getOwnPropertyNames(Object.prototype).sort().join()
+function unpolluted() {
+  assert.strictEqual(Object.getOwnPropertyNames(Object.prototype).sort().join(), pristine)
+  assert.strictEqual({}.polluted, undefined)
+  assert.strictEqual(Function.prototype.polluted, undefined)
+  assert.strictEqual(globalThis.pwned, undefined)
+}
+
+/** Fails when `code` takes out of proportion longer for twice the input: what grows with the square shows at this size. */
+function linear(what, run) {
+  const time = (n) => {
+    const started = process.cpuUsage()
+    run(n)
+    const used = process.cpuUsage(started)
+    return used.user + used.system
+  }
+  time(1_000)
+  const small = Math.max(Math.min(time(20_000), time(20_000)), 1_000)
+  const large = Math.min(time(160_000), time(160_000))
+  // Eight times the input: 8 when linear, 64 when quadratic.
+  assert.ok(large / small < 40, `${what}: ${large / small} times the work for 8 times the input`)
+}
+
+const varint = (value) => {
+  const bytes = []
+  for (let v = BigInt(value); ; v >>= 7n) {
+    if (v < 128n) return Buffer.from([...bytes, Number(v)])
+    bytes.push(Number(v & 127n) | 128)
+  }
+}
+const field = (number, wireType, ...rest) => Buffer.concat([varint((number << 3) | wireType), ...rest])
+const wrapped = (number, body) => field(number, 2, varint(body.length), body)
+
+const invalid = (run, pattern) => {
+  assert.throws(
+    run,
+    (error) =>
+      error instanceof Error &&
+      !(error instanceof RangeError && /call stack/.test(error.message)) &&
+      (!pattern || pattern.test(error.message)),
+  )
+  unpolluted()
+}
+
+// ---- the schema's text
+
+test('CVE-2018-3738: option names cannot make the parser backtrack', () => {
+  linear('an option name of many parts', (n) => {
+    try {
+      protobuf(`option (${'a.'.repeat(n)}`)
+    } catch (error) {
+      assert.match(error.message, /expected/)
+    }
+  })
+  linear('a type name of many parts', (n) => {
+    try {
+      protobuf(`message A { required ${'a.'.repeat(n)}! b = 1; }`)
+    } catch (error) {
+      assert.ok(error.message.length < 1_000, 'an error quotes no more than it needs')
+    }
+  })
+})
+
+for (const [cve, name] of [
+  ['CVE-2022-25878', '(foo).constructor.prototype.polluted'],
+  ['CVE-2022-25878', '(foo).__proto__.polluted'],
+  ['CVE-2023-36665', 'constructor.prototype.polluted'],
+  ['CVE-2023-36665', '__proto__.polluted'],
+  ['CVE-2026-44290', 'hasOwnProperty.call.polluted'],
+  ['CVE-2026-44290', 'toString'],
+  ['CVE-2026-5758', '(a).__proto__.polluted'],
+]) {
+  test(`${cve}: an option called ${name} pollutes nothing`, () => {
+    for (const source of [
+      `option ${name} = "yes"; message A { optional string a = 1; }`,
+      `message A { option ${name} = "yes"; optional string a = 1; }`,
+      `message A { optional string a = 1 [${name} = "yes"]; }`,
+      `enum E { option ${name} = "yes"; Z = 0; } message A { optional string a = 1; optional E e = 2; }`,
+      `message A { optional string a = 1; } service S { option ${name} = "yes"; rpc M (A) returns (A) { option ${name} = { a: 1 }; } }`,
+      `option (x) = { __proto__ { polluted: "yes" } constructor { prototype { polluted: "yes" } } }; message A { optional string a = 1; }`,
+    ]) {
+      for (const strict of [false, true]) {
+        let messages
+        try {
+          messages = protobuf(source, { strict })
+        } catch (error) {
+          assert.ok(error instanceof Error)
+          unpolluted()
+          continue
+        }
+        if (messages.A !== undefined)
+          assert.strictEqual(messages.A.decode(messages.A.encode({ a: 'x' })).a === undefined, false)
+        unpolluted()
+      }
+    }
+  })
+}
+
+test('CVE-2026-5758: a schema object cannot pollute either', () => {
+  for (const options of ['{"__proto__": {"polluted": true}}', '{"constructor": {"prototype": {"polluted": true}}}']) {
+    const schema = {
+      syntax: 2,
+      package: null,
+      imports: [],
+      enums: [],
+      messages: [
+        {
+          name: 'A',
+          enums: [],
+          messages: [],
+          extends: [],
+          extensions: null,
+          fields: [
+            {
+              name: 'a',
+              type: 'string',
+              tag: 1,
+              map: null,
+              oneof: null,
+              required: false,
+              repeated: false,
+              options: JSON.parse(options),
+            },
+          ],
+        },
+      ],
+      options: JSON.parse(options),
+    }
+    assert.strictEqual(protobuf(schema).A.decode(protobuf(schema).A.encode({ a: 'x' })).a, 'x')
+    unpolluted()
+  }
+})
+
+const CODE = [
+  '");globalThis.pwned=1;//',
+  "'+(globalThis.pwned=1)+'",
+  '$' + '{globalThis.pwned=1}',
+  '*/globalThis.pwned=1/*',
+  '\u2028globalThis.pwned=1',
+  'a;globalThis.pwned=1',
+  '__proto__',
+  'constructor',
+]
+
+test('CVE-2026-41242: names and types are never code', () => {
+  const schema = (over) => ({
+    syntax: 2,
+    package: null,
+    imports: [],
+    enums: [],
+    messages: [
+      {
+        name: 'A',
+        enums: [],
+        messages: [],
+        extends: [],
+        extensions: null,
+        fields: [
+          {
+            name: 'a',
+            type: 'string',
+            tag: 1,
+            map: null,
+            oneof: null,
+            required: false,
+            repeated: false,
+            options: {},
+            ...over.field,
+          },
+        ],
+        ...over.message,
+      },
+    ],
+    ...over.file,
+  })
+  for (const code of CODE) {
+    for (const over of [
+      { field: { name: code } },
+      { field: { type: code } },
+      { field: { tag: code } },
+      { field: { oneof: code } },
+      { field: { map: { from: 'string', to: code } } },
+      { field: { map: { from: code, to: 'string' } } },
+      { field: { options: { default: code } } },
+      { field: { options: { packed: code } } },
+      { message: { name: code } },
+      { message: { enums: [{ name: code, values: { Z: { value: 0 } } }] } },
+      { message: { enums: [{ name: 'E', values: { [code]: { value: 0 } } }] } },
+      { file: { package: code } },
+    ]) {
+      try {
+        for (const message of Object.values(protobuf(schema(over)))) {
+          if (message.encode) message.decode(message.encode({ a: 'x' }))
+        }
+      } catch (error) {
+        assert.ok(error instanceof Error)
+      }
+      unpolluted()
+    }
+    for (const source of [
+      `message ${code} { required string a = 1; }`,
+      `message A { required string ${code} = 1; }`,
+      `message A { required ${code} a = 1; }`,
+      `enum ${code} { Z = 0; }`,
+      `package ${code}; message A { required string a = 1; }`,
+      `import "${code}"; message A { required string a = 1; }`,
+    ]) {
+      try {
+        protobuf(source, { resolveImport: () => 'message B {}' }).A?.decode(Buffer.alloc(0))
+      } catch (error) {
+        assert.ok(error instanceof Error)
+      }
+      unpolluted()
+    }
+  }
+})
+
+test('CVE-2026-44293: defaults are never code', () => {
+  for (const code of CODE) {
+    const escaped = [...Buffer.from(code)].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('')
+    const { A } = protobuf(`message A {
+      optional string text = 1 [default = "${escaped}"];
+      optional bytes data = 2 [default = "${escaped}"];
+    }`)
+    const decoded = A.decode(Buffer.alloc(0))
+    assert.strictEqual(decoded.text, code)
+    assert.strictEqual(Buffer.from(decoded.data).toString(), code)
+    unpolluted()
+  }
+})
+
+test('CVE-2026-44291: a prototype that somebody else polluted does not become code', () => {
+  const keys = ['foreign', 'Other', 'int128', 'pwn']
+  try {
+    for (const key of keys) {
+      Object.defineProperty(Object.prototype, key, {
+        value: 'globalThis.pwned=1',
+        configurable: true,
+        writable: true,
+        enumerable: true,
+      })
+    }
+    assert.throws(() => protobuf('message A { optional int128 a = 1; }'))
+    const { A } = protobuf('message A { optional string a = 1; optional A pwn2 = 2; }')
+    assert.strictEqual(A.decode(A.encode({ a: 'x' })).a, 'x')
+    assert.throws(() => protobuf('message B { optional Other o = 1; }'))
+  } finally {
+    for (const key of keys) delete Object.prototype[key]
+  }
+  unpolluted()
+})
+
+test('CVE-2026-44294: fields with the names of everything that code needs', () => {
+  const names = [
+    'constructor',
+    'prototype',
+    'hasOwnProperty',
+    'toString',
+    'valueOf',
+    'length',
+    'name',
+    'arguments',
+    'caller',
+    'eval',
+    'this',
+    'var',
+    'function',
+    'return',
+    'yield',
+    'await',
+    'class',
+    'new',
+    'delete',
+    'default',
+    'null',
+    'true',
+    'undefined',
+    'Object',
+    'Buffer',
+    'W',
+    'R',
+    'b',
+    'p',
+    'o',
+    'm',
+    'end',
+    'depth',
+    'then',
+    'toJSON',
+    'inspect',
+    'encode',
+    'decode',
+    'bytes',
+    '__defineGetter__',
+    '__lookupSetter__',
+    '__proto__',
+  ]
+  const source = `message A { ${names.map((name, i) => `optional string ${name} = ${i + 1};`).join(' ')} }`
+  const { A } = protobuf(source)
+  const object = Object.create(null)
+  for (const name of names) object[name] = `value of ${name}`
+  const decoded = A.decode(A.encode(object))
+  for (const name of names) {
+    assert.strictEqual(Object.getOwnPropertyDescriptor(decoded, name)?.value, `value of ${name}`, name)
+  }
+  unpolluted()
+  for (const kind of ['enum', 'message']) {
+    const source = names
+      .map((name) =>
+        kind === 'enum' ? `enum ${name} { Z_${name} = 0; }` : `message ${name} { optional int32 a = 1; }`,
+      )
+      .join('\n')
+    const all = protobuf(source)
+    for (const name of names) assert.ok(Object.hasOwn(all, name), `${kind} ${name}`)
+    unpolluted()
+  }
+})
+
+test('CVE-2026-45740: depth of schemas, in source and as objects', () => {
+  for (const depth of [500, 20_000, 200_000]) {
+    invalid(() => protobuf(`${'message A { '.repeat(depth)}${'}'.repeat(depth)}`), /nest|deep/)
+    invalid(() => protobuf(`option (a) = ${'{ a: '.repeat(depth)}1${'}'.repeat(depth)};`), /nest|deep/)
+    invalid(() => protobuf(`option (a) = ${'{ a: ['.repeat(depth)}1`), /nest|deep/)
+    let nested = { name: 'A', enums: [], messages: [], extends: [], extensions: null, fields: [] }
+    for (let i = 0; i < depth; i++) nested = { ...nested, messages: [nested] }
+    invalid(() => protobuf({ syntax: 2, package: null, imports: [], enums: [], messages: [nested] }))
+  }
+})
+
+test('CVE-2026-59876, CVE-2026-59877: a schema that ends in the middle of anything is an error', () => {
+  const source = `syntax = "proto2"; package a.b; import public "google/protobuf/any.proto"; option java_package = "x"; option (o).a.(b) = { a: [1, 2] b { c: "d" } };
+    message A { option deprecated = true; optional group G = 1 { optional int32 a = 1; } map<string, int32> m = 2; oneof o { string s = 3 [json_name = "t"]; }
+    extensions 100 to max; reserved 5, 6 to 9; reserved "x"; enum E { option allow_alias = true; X = 0; Y = 0; } extend A { optional int32 e = 100; } }
+    service S { rpc M (stream A) returns (A) { option deprecated = true; } } /* end */`
+  for (let end = 1; end < source.length; end++) {
+    for (const strict of [false, true]) {
+      try {
+        protobuf(source.slice(0, end), { strict })
+      } catch (error) {
+        assert.ok(error instanceof Error && !/call stack|undefined is not|internal/.test(error.message), error.message)
+      }
+    }
+  }
+  invalid(() => protobuf('option foo'), /expected/)
+})
+
+test('imports: circles, crowds and chains are errors', () => {
+  invalid(() => protobuf('import "a";', { resolveImport: () => 'import "a";' }), /itself|cycl|circle/i)
+  invalid(() => protobuf('import "0";', { resolveImport: (name) => `import "${Number(name) + 1}";` }), /deep|files/)
+  const crowd = Array.from({ length: 100_000 }, (_, i) => `import "${i}";`).join('')
+  invalid(() => protobuf(crowd, { resolveImport: () => '' }), /files/)
+})
+
+// ---- binary input
+
+const { Node, Maps, Wide } = protobuf(`
+  message Node { optional Node child = 1; repeated Node children = 2; optional group Group = 3 { optional Node node = 1; } map<string, Node> map = 4; optional int32 n = 5; }
+  message Maps { map<string, string> strings = 1; map<int32, Maps> nested = 2; }
+  message Wide { optional string text = 1; optional bytes data = 2; repeated int32 packed = 3 [packed = true]; repeated fixed64 wide = 4 [packed = true]; repeated string texts = 5; }
+`)
+
+test('CVE-2026-44289, CVE-2024-7254, CVE-2026-48712, CVE-2026-6409: depth of binary input is bounded', () => {
+  for (const depth of [1_000, 100_000]) {
+    let nested = Buffer.alloc(0)
+    const layers = []
+    let length = 0
+    for (let i = 0; i < depth; i++) {
+      const head = Buffer.concat([varint(10), varint(length)])
+      layers.push(head)
+      length += head.length
+    }
+    nested = Buffer.concat(layers.reverse())
+    invalid(() => Node.decode(nested), /deep/)
+    // Known and unknown groups, and groups inside unknown fields of a map's entry.
+    invalid(() => Node.decode(Buffer.concat([...Array(depth).fill(Buffer.from([0x1b, 0x0a])), Buffer.alloc(2)])))
+    invalid(() => Node.decode(Buffer.alloc(depth, field(99, 3))), /deep|valid/)
+    invalid(() => Node.decode(wrapped(4, Buffer.alloc(depth, field(99, 3)))), /deep|valid/)
+    const any = protobuf(
+      'import "google/protobuf/any.proto"; message Any2 { optional google.protobuf.Any any = 1; }',
+    ).Any2
+    invalid(() => any.decode(wrapped(1, Buffer.alloc(depth, field(99, 3)))), /deep|valid/)
+  }
+})
+
+test('CVE-2026-6409: negative lengths, and varints that do not end', () => {
+  for (const value of [2n ** 64n - 1n, 2n ** 63n, 2n ** 32n - 1n, 2n ** 31n, 2n ** 31n - 1n, 2n ** 53n]) {
+    for (const number of [1, 2, 3, 4, 5]) invalid(() => Wide.decode(field(number, 2, varint(value))))
+    invalid(() => Node.decode(field(1, 2, varint(value))))
+    invalid(() => Maps.decode(field(1, 2, varint(value))))
+    invalid(() => Wide.decode(field(77, 2, varint(value))))
+  }
+  for (let length = 11; length < 14; length++) {
+    const endless = Buffer.alloc(length, 0x80)
+    endless[length - 1] = 1
+    invalid(() => Node.decode(field(5, 0, endless)))
+    invalid(() => Node.decode(field(77, 0, endless)))
+    invalid(() => Node.decode(Buffer.concat([endless, Buffer.from([0])])))
+    invalid(() => Wide.decode(wrapped(3, endless)))
+  }
+})
+
+test('a declared length is checked before anything is made for it', () => {
+  const before = process.memoryUsage()
+  for (let i = 0; i < 2_000; i++)
+    invalid(() => Wide.decode(field(1 + (i % 5), 2, varint(2 ** 31 - 1), Buffer.alloc(3))))
+  const after = process.memoryUsage()
+  assert.ok(after.external + after.arrayBuffers - before.external - before.arrayBuffers < 64 * 2 ** 20)
+})
+
+test('CVE-2022-3171: fields that come apart are merged in linear time', () => {
+  linear('one message in many pieces', (n) => {
+    const pieces = Buffer.concat(
+      Array.from({ length: n }, () => Buffer.concat([wrapped(1, field(5, 0, varint(7))), field(99, 0, varint(1))])),
+    )
+    assert.strictEqual(Node.decode(pieces).child.n, 7)
+  })
+  linear('an empty group many times', (n) => {
+    assert.ok(Node.decode(Buffer.alloc(n * 2, Buffer.from([0x1b, 0x1c]))).group !== undefined)
+  })
+})
+
+test('CVE-2026-44288: overlong UTF-8 does not turn into the characters it hides', () => {
+  for (const bytes of [
+    [0xc0, 0xaf],
+    [0xe0, 0x80, 0xaf],
+    [0xf0, 0x80, 0x80, 0xaf],
+    [0xc1, 0x81],
+    [0xf4, 0x90, 0x80, 0x80],
+    [0xed, 0xa0, 0x80],
+  ]) {
+    let text
+    try {
+      text = Wide.decode(wrapped(1, Buffer.from(bytes))).text
+    } catch {
+      continue
+    }
+    assert.strictEqual(text, Buffer.from(bytes).toString(), 'as Node reads it: U+FFFD')
+    assert.doesNotMatch(text, /[/A]/)
+  }
+})
+
+test("CVE-2026-44292: '__proto__' from outside is data", () => {
+  const entry = (key, value) =>
+    wrapped(1, Buffer.concat([wrapped(1, Buffer.from(key)), wrapped(2, Buffer.from(value))]))
+  for (const key of ['__proto__', 'constructor', 'toString', 'hasOwnProperty']) {
+    const { strings } = Maps.decode(entry(key, 'data'))
+    assert.strictEqual(Object.getOwnPropertyDescriptor(strings, key).value, 'data')
+    assert.strictEqual(Maps.decode(Maps.encode({ strings })).strings[key], 'data')
+    unpolluted()
+  }
+  const evil = JSON.parse('{"strings": {"__proto__": "data"}, "__proto__": {"nested": {"1": {}}}}')
+  const decoded = Maps.decode(Maps.encode(evil))
+  assert.strictEqual(Object.getOwnPropertyDescriptor(decoded.strings, '__proto__').value, 'data')
+  assert.strictEqual(Object.getPrototypeOf(decoded) === evil, false)
+  assert.strictEqual(decoded.polluted, undefined)
+  unpolluted()
+})
+
+// ---- JSON and text
+
+const anys = protobuf(
+  'syntax = "proto3"; import "google/protobuf/any.proto"; import "google/protobuf/struct.proto"; message Holder { google.protobuf.Any any = 1; google.protobuf.Value value = 2; Holder child = 3; map<string, string> m = 4; }',
+)
+
+test('CVE-2026-0994, CVE-2026-48712: depth of JSON and text is bounded, inside Any and Value too', () => {
+  const { Holder } = anys
+  for (const depth of [2_000, 100_000]) {
+    const nest = (open, close) => open.repeat(depth) + close.repeat(depth)
+    const type = '"@type": "type.googleapis.com/google.protobuf.Any"'
+    for (const json of [
+      `{"any": ${`{${type}, "value": `.repeat(depth)}{}${'}'.repeat(depth)}}`,
+      `{"value": ${nest('[', ']')}}`,
+      `{"value": ${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}}`,
+      `${'{"child":'.repeat(depth)}{}${'}'.repeat(depth)}`,
+    ]) {
+      invalid(() => protobuf.fromJson(Holder, json), /deep|nest/)
+      invalid(() => protobuf.fromJson(Holder, json.slice(0, json.length / 2)))
+    }
+    invalid(() => protobuf.fromJson(Holder, `{"unknown": ${nest('[', ']')}}`, { ignoreUnknown: true }), /deep|nest/)
+    invalid(() => protobuf.fromText(Holder, `${'child {'.repeat(depth)}${'}'.repeat(depth)}`), /deep|nest/)
+    invalid(() =>
+      protobuf.fromText(Holder, `${'any { [type.googleapis.com/Holder] {'.repeat(depth)}${'}}'.repeat(depth)}`),
+    )
+  }
+  let packed = Buffer.alloc(0)
+  for (let i = 0; i < 2_000; i++) {
+    packed = Buffer.concat([wrapped(1, Buffer.from('type.googleapis.com/google.protobuf.Any')), wrapped(2, packed)])
+  }
+  invalid(() => protobuf.binaryToJson(Holder, wrapped(1, packed)), /deep|nest/)
+})
+
+test("'__proto__' in JSON and text is data or an error", () => {
+  const { Holder } = anys
+  const read = protobuf.fromJson(Holder, '{"m": {"__proto__": "data", "constructor": "x"}}')
+  assert.strictEqual(Object.getOwnPropertyDescriptor(read.m, '__proto__').value, 'data')
+  invalid(() => protobuf.fromJson(Holder, '{"__proto__": {"polluted": true}}'))
+  invalid(() => protobuf.fromJson(Holder, '{"constructor": {"prototype": {"polluted": true}}}'))
+  assert.deepStrictEqual(
+    { ...protobuf.fromJson(Holder, '{"__proto__": {"polluted": true}}', { ignoreUnknown: true }).m },
+    {},
+  )
+  unpolluted()
+})
+
+// ---- objects given to encode
+
+test('a cyclic object is an error', () => {
+  const node = {}
+  node.child = node
+  invalid(() => Node.encode(node), /deep|itself/)
+  invalid(() => Node.encodingLength(node), /deep|itself/)
+  const list = { children: [] }
+  list.children.push(list)
+  invalid(() => Node.encode(list), /deep|itself/)
+  const map = { map: {} }
+  map.map.a = map
+  invalid(() => Node.encode(map), /deep|itself/)
+})
+
+test('objects that change while they are encoded give an error or a message, never garbage', () => {
+  let reads = 0
+  const shifting = [
+    {
+      get text() {
+        return 'x'.repeat(1 + (reads++ % 7) * 400)
+      },
+    },
+    {
+      get texts() {
+        return Array(1 + (reads++ % 5)).fill('y'.repeat(reads % 300))
+      },
+    },
+    {
+      texts: new Proxy(['a', 'b', 'c'], {
+        get: (target, key) => (key === 'length' ? 1 + (reads++ % 6) : (target[key] ?? 'z'.repeat(reads % 500))),
+      }),
+    },
+    {
+      texts: [
+        'a',
+        {
+          toString() {
+            return 'x'.repeat((reads++ % 9) * 100)
+          },
+        },
+      ],
+    },
+    {
+      packed: new Proxy([1, 2, 3], {
+        get: (target, key) => (key === 'length' ? 1 + (reads++ % 9) : (target[key] ?? reads)),
+      }),
+    },
+    {
+      get data() {
+        return Buffer.alloc((reads++ % 6) * 1_000, 7)
+      },
+    },
+    { text: { toString: () => 'x'.repeat((reads++ % 9) * 1_000) } },
+  ]
+  const shrinking = ['a', 'b', 'c', 'd']
+  shifting.push({
+    get text() {
+      shrinking.length = Math.max(1, shrinking.length - 1)
+      return 'x'
+    },
+    texts: shrinking,
+  })
+  for (let round = 0; round < 200; round++) {
+    for (const object of shifting) {
+      let bytes
+      try {
+        bytes = Wide.encode(object)
+      } catch (error) {
+        assert.ok(error instanceof Error)
+        continue
+      }
+      Wide.decode(bytes)
+      const target = Buffer.alloc(64, 0xaa)
+      try {
+        Wide.encode(object, target, 8)
+      } catch (error) {
+        assert.ok(error instanceof Error)
+      }
+      assert.ok(
+        target.subarray(0, 8).every((byte) => byte === 0xaa),
+        'nothing before the offset is touched',
+      )
+    }
+  }
+  // The next encodes are whole.
+  assert.strictEqual(Wide.decode(Wide.encode({ text: 'fine' })).text, 'fine')
+})
+
+test('an encode inside an encode does not disturb it', () => {
+  const object = {
+    text: 'a',
+    get data() {
+      assert.strictEqual(Wide.encode({ text: 'inner', data: Buffer.alloc(5_000, 1) }).length > 5_000, true)
+      return Buffer.from('outer')
+    },
+    texts: ['b'],
+  }
+  const decoded = Wide.decode(Wide.encode(object))
+  assert.strictEqual(decoded.text, 'a')
+  assert.strictEqual(String(decoded.data), 'outer')
+  assert.deepStrictEqual(decoded.texts, ['b'])
+})
+
+test('detached buffers are errors', () => {
+  const detached = () => {
+    const bytes = new Uint8Array(16)
+    structuredClone(bytes.buffer, { transfer: [bytes.buffer] })
+    return bytes
+  }
+  invalid(() => Wide.encode({ text: 'abc' }, detached(), 0))
+  // It has no bytes left: an empty message, or an error; never memory that is not its own.
+  try {
+    assert.strictEqual(Wide.decode(detached()).text, '')
+  } catch (error) {
+    assert.ok(error instanceof Error)
+  }
+  const late = {
+    text: 'abc',
+    get data() {
+      const bytes = Buffer.from(new Uint8Array(8).buffer)
+      structuredClone(bytes.buffer, { transfer: [bytes.buffer] })
+      return bytes
+    },
+  }
+  try {
+    Wide.decode(Wide.encode(late))
+  } catch (error) {
+    assert.ok(error instanceof Error)
+  }
+})
+
+// ---- protocol-buffers' own issues
+
+test("protocol-buffers' issues 27, 36, 62, 66: what it lost or misread is exact", () => {
+  const { Big } = protobuf(
+    'message Big { required int64 signed = 1; required uint64 unsigned = 2; required sint64 zigzag = 3; }',
+  )
+  const values = { signed: -9223372036854775808n, unsigned: 18446744073709551615n, zigzag: -9007199254740993n }
+  assert.deepStrictEqual({ ...Big.decode(Big.encode(values)) }, values)
+  // Negative int32 take ten bytes, as every other implementation writes and reads them.
+  const { Small } = protobuf('message Small { required int32 n = 1; }')
+  for (const [n, hex] of [
+    [-1, '08ffffffffffffffffff01'],
+    [-15, '08f1ffffffffffffffff01'],
+    [-(2 ** 31), '0880808080f8ffffffff01'],
+  ]) {
+    assert.strictEqual(Small.encode({ n }).toString('hex'), hex)
+    assert.strictEqual(Small.decode(Buffer.from(hex, 'hex')).n, n)
+  }
+  // Five bytes, as old versions of it wrote them, are read too.
+  assert.strictEqual(Small.decode(Buffer.from('08f1ffffff0f', 'hex')).n, -15)
+  const { Packed, Plain } = protobuf(
+    'message Packed { repeated int32 n = 1 [packed = true]; } message Plain { repeated int32 n = 1; }',
+  )
+  assert.deepStrictEqual(Plain.decode(Packed.encode({ n: [1, -2, 300] })).n, [1, -2, 300])
+  assert.deepStrictEqual(Packed.decode(Plain.encode({ n: [1, -2, 300] })).n, [1, -2, 300])
+  const strings = JSON.parse('{"__proto__": "a", "b": "c"}')
+  assert.deepStrictEqual(Object.entries(Maps.decode(Maps.encode({ strings })).strings), [
+    ['__proto__', 'a'],
+    ['b', 'c'],
+  ])
+})
