@@ -7,7 +7,7 @@ const assert = require('node:assert/strict')
 const net = require('node:net')
 const { once } = require('node:events')
 const { rpc } = require('../../index.js')
-const { pair, handServer, handClient, preface, frame, Kind, sleep } = require('./tools.js')
+const { pair, handServer, handClient, preface, frame, Kind, sleep, until } = require('./tools.js')
 
 /** A server with a few methods, and a hand-written client of it. */
 async function withServer(t, options, clientOptions) {
@@ -141,7 +141,7 @@ test('garbage never brings a server down', async (t) => {
   const client = rpc.connect(port)
   t.after(() => client.destroy())
   assert.equal(String(await client.call('echo', Buffer.from('alive'))), 'alive')
-  while (server.sessions.size > 2) await sleep(1)
+  await until(() => server.sessions.size <= 2)
   assert.equal(server.running, 0, 'calls of dropped connections hold no place')
 })
 
@@ -161,7 +161,7 @@ test('a lost connection aborts its handlers', async (t) => {
     server.method('watch', (_request, _callback, call) => call.signal.addEventListener('abort', resolve))
   })
   socket.write(Buffer.concat([method(0, 'watch'), request(1, 0, '')]))
-  while (server.running === 0) await sleep(1)
+  await until(() => server.running !== 0)
   socket.destroy()
   await aborted
   assert.equal(server.running, 0)
@@ -238,7 +238,7 @@ for (const [name, [bytes, options]] of Object.entries(serverViolations)) {
     ])
     assert.match(error.code, /CONNECTION_LOST|NOT_CONNECTED/)
     assert.equal(error.cause.code, 'IRONWIRE_RPC_PROTOCOL')
-    while (told === undefined) await sleep(1)
+    await until(() => told !== undefined)
     assert.ok(told.length > 10)
   })
 }
@@ -284,7 +284,7 @@ test('pings of a peer that does not read do not pile up answers', async (t) => {
 })
 
 test('pings keep a quiet connection, from both ends', async (t) => {
-  const options = { pingInterval: 5, pingTimeout: 200 }
+  const options = { pingInterval: 5, pingTimeout: 5000 }
   const { server, client } = await pair(t, options, options)
   server.method('echo', async (request) => request)
   await sleep(80)

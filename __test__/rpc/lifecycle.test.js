@@ -7,7 +7,7 @@ const { spawnSync } = require('node:child_process')
 const { Worker } = require('node:worker_threads')
 const { rpc } = require('../../index.js')
 const { usage } = require('../../lib/engine.js')
-const { pair, handClient, frame, Kind, sleep } = require('./tools.js')
+const { pair, handClient, frame, Kind, sleep, until } = require('./tools.js')
 
 const entry = JSON.stringify(require.resolve('../../index.js'))
 
@@ -38,7 +38,7 @@ test('close() of a client lets its calls finish and takes no new ones', async (t
   assert.equal(client.connected, false)
   await client.close()
   await new Promise((resolve) => client.close(resolve))
-  while (server.sessions.size > 0) await sleep(1)
+  await until(() => server.sessions.size === 0)
 })
 
 test('close() waits for calls that still wait for their connection', async (t) => {
@@ -103,7 +103,7 @@ test('a client that ignores the farewell is dropped after closeTimeout', async (
   const after = { after() {} }
   const { socket, next } = await handClient(after, server.address().port)
   socket.write(Buffer.concat([frame(Kind.METHOD, 0, { code: 0, body: 'never' }), frame(Kind.REQUEST, 1, { code: 0 })]))
-  while (server.running === 0) await sleep(1)
+  await until(() => server.running !== 0)
   const closed = server.close()
   const farewell = await next((unit) => unit.kind === Kind.GOAWAY)
   assert.equal(farewell.payload.readUInt16BE(0), 0)
@@ -149,7 +149,7 @@ test('events tell who comes and goes', async (t) => {
 })
 
 test('nothing is left behind', async () => {
-  while (usage().slots > 0) await sleep(1)
+  await until(() => usage().slots === 0)
   const before = usage()
   for (let round = 0; round < 20; round++) {
     const server = rpc.createServer().method('echo', async (request) => request)
@@ -163,7 +163,7 @@ test('nothing is left behind', async () => {
     }
     await server.close()
   }
-  while (usage().slots > 0) await sleep(1)
+  await until(() => usage().slots === 0)
   assert.deepEqual(usage(), before)
 })
 
@@ -251,9 +251,9 @@ test('a worker that is terminated drops its connections', async (t) => {
      client.call('never', null, () => {})`,
     { eval: true },
   )
-  while (server.running === 0) await sleep(1)
+  await until(() => server.running !== 0)
   await worker.terminate()
-  while (server.running > 0) await sleep(1)
+  await until(() => server.running === 0)
 })
 
 test('cluster workers share a port', { skip: process.platform === 'win32' }, () => {

@@ -4,7 +4,7 @@ const test = require('node:test')
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
 const { rpc } = require('../../index.js')
-const { pair, handServer, handClient, frame, Kind, sleep } = require('./tools.js')
+const { pair, handServer, handClient, frame, Kind, sleep, until } = require('./tools.js')
 
 const method = (number, name) => frame(Kind.METHOD, 0, { code: number, body: name })
 const request = (sequence, number, body) => frame(Kind.REQUEST, sequence, { code: number, body })
@@ -106,7 +106,7 @@ test('a synchronous handler at the limit does not nest', async (t) => {
   server.method('echo', (request, callback) => callback(null, request))
   const first = client.call('hold')
   const rest = Array.from({ length: 3000 }, (_, i) => client.call('echo', Buffer.from([i & 255])))
-  while (server.sessions.values().next().value?.waiting.size !== 3000) await sleep(1)
+  await until(() => server.sessions.values().next().value?.waiting.size === 3000)
   held[0]()
   await first
   const replies = await Promise.all(rest)
@@ -125,7 +125,7 @@ test('a waiting call that is cancelled or overdue never reaches its handler', as
     callback()
   })
   const held = client.call('hold')
-  while (release === undefined) await sleep(1)
+  await until(() => release !== undefined)
   const controller = new AbortController()
   const cancelled = client.call('count', null, { signal: controller.signal })
   const overdue = client.call('count', null, { timeout: 10 })
@@ -133,7 +133,7 @@ test('a waiting call that is cancelled or overdue never reaches its handler', as
   controller.abort()
   await assert.rejects(cancelled, { code: 'IRONWIRE_RPC_ABORTED' })
   await assert.rejects(overdue, { code: 'IRONWIRE_RPC_TIMEOUT' })
-  while (server.stats.timeouts === 0) await sleep(1)
+  await until(() => server.stats.timeouts !== 0)
   release()
   await held
   await client.call('count')
@@ -151,7 +151,7 @@ test('connections above maxConnections are dropped', async (t) => {
   await assert.rejects(second.call('echo'), { code: 'IRONWIRE_RPC_NOT_CONNECTED' })
   await dropped
   await first.close()
-  while (server.sessions.size > 0) await sleep(1)
+  await until(() => server.sessions.size === 0)
   const third = rpc.connect(port)
   t.after(() => third.destroy())
   assert.equal(String(await third.call('echo', Buffer.from('free again'))), 'free again')
@@ -165,7 +165,7 @@ test('a peer that does not read answers to calls in progress is dropped at the l
   socket.pause()
   socket.write(method(0, 'hold'))
   for (let i = 0; i < 200; i++) socket.write(request(i, 0, ''))
-  while (held.length < 200) await sleep(1)
+  await until(() => held.length >= 200)
   const dropped = once(server, 'protocolError')
   const reply = Buffer.alloc(256 * 1024)
   for (const callback of held) {

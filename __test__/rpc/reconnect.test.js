@@ -6,7 +6,7 @@ const net = require('node:net')
 const { once } = require('node:events')
 const { fork, spawn } = require('node:child_process')
 const { rpc } = require('../../index.js')
-const { handServer, sleep } = require('./tools.js')
+const { handServer, sleep, until } = require('./tools.js')
 
 const quick = { reconnect: { initialDelay: 5, maxDelay: 20 } }
 
@@ -68,7 +68,7 @@ test('delays grow up to their limit', async (t) => {
   t.after(() => client.destroy())
   const delays = []
   client.on('reconnect', ({ delay }) => delays.push(delay))
-  while (delays.length < 8) await sleep(2)
+  await until(() => delays.length >= 8)
   assert.ok(delays.every((delay) => delay >= 1 && delay <= 8))
   assert.ok(delays.slice(3).every((delay) => delay >= 4))
 })

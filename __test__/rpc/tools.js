@@ -126,4 +126,11 @@ async function handClient(t, port, { greeting = preface() } = {}) {
 
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
-module.exports = { pair, Kind, preface, frame, Reader, handServer, handClient, sleep }
+/** Waits for a condition that is about to hold. */
+async function until(condition) {
+  for (const start = Date.now(); !condition(); await sleep(1)) {
+    if (Date.now() - start > 20_000) throw new Error(`Waited in vain for ${condition}`)
+  }
+}
+
+module.exports = { until, pair, Kind, preface, frame, Reader, handServer, handClient, sleep }
