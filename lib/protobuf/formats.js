@@ -104,4 +104,4 @@ const formats = {
   fromText: (message, text, options) => message.decode(textToBinary(message, text, options)),
 }
 
-module.exports = { formats, origins, codecOf, rethrow }
+module.exports = { formats, origin, origins, codecOf, rethrow }

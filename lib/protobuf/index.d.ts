@@ -3,6 +3,8 @@
  * `protocol-buffers` does. `docs/protobuf.md` lists what goes beyond it and what differs.
  */
 
+import type { Transform, TransformOptions } from 'node:stream'
+
 // biome-ignore lint/suspicious/noExplicitAny: what a schema declares is not known here; `ironwire pbts` writes it out.
 type Dynamic = any
 
@@ -100,6 +102,12 @@ export interface ToTextOptions extends FormatOptions {
   singleLine?: boolean
 }
 
+/** How streams of delimited messages are read. */
+export interface DelimitedOptions {
+  /** The longest message to accept, in bytes: it is held whole in memory. At most 2 GiB - 1. Default 16 MiB, as for frames of `rpc`. */
+  maxSize?: number
+}
+
 declare const protobuf: {
   /** Compiles a schema. The second argument may be an encoding's name, which is passed over. */
   (source: string | Uint8Array | SchemaObject | null, options?: Options | string): Messages
@@ -121,6 +129,36 @@ declare const protobuf: {
   toText<T>(message: Message<T>, object: T, options?: ToTextOptions): string
   /** `message.decode` of what {@link textToBinary} gives. */
   fromText<T>(message: Message<T>, text: string | Uint8Array, options?: ParseOptions): T
+  /** Encodes with the length before the message, as a varint. `encodeDelimited.bytes` is how many bytes both took. */
+  encodeDelimited: {
+    <T>(message: Message<T>, object: T, buffer?: undefined, offset?: number): Buffer
+    <T, B extends Uint8Array>(message: Message<T>, object: T, buffer: B, offset?: number): B
+    bytes: number
+  }
+  /**
+   * Decodes the message whose length stands at `offset`; `decodeDelimited.bytes` is how far the next one is from there. Input that
+   * ends inside it throws `IRONWIRE_PROTOBUF_TRUNCATED`.
+   */
+  decodeDelimited: { <T>(message: Message<T>, buffer: Uint8Array, offset?: number): T; bytes: number }
+  /**
+   * The delimited messages of a stream or of any iterable of chunks, however they are cut. Throws `IRONWIRE_PROTOBUF_TRUNCATED`,
+   * `IRONWIRE_PROTOBUF_TOO_LARGE`, or what `decode` throws.
+   */
+  decodeStream<T>(
+    message: Message<T>,
+    readable: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    options?: DelimitedOptions,
+  ): AsyncGenerator<T, void, undefined>
+  /** A stream of bytes in, of messages out. It decodes no further ahead than its `readableHighWaterMark` (16 messages). */
+  DelimitedDecoder: new <T>(
+    message: Message<T>,
+    options?: DelimitedOptions & TransformOptions,
+  ) => Transform
+  /** A stream of objects in, of delimited messages out. */
+  DelimitedEncoder: new <T>(
+    message: Message<T>,
+    options?: TransformOptions,
+  ) => Transform
   /** The key under which decoded objects keep unknown fields. */
   readonly unknownFields: unique symbol
 }

@@ -4,7 +4,9 @@
 
 const { invalidArgType, invalidArgValue } = require('../errors.js')
 const ast = require('./ast.js')
+const delimited = require('./delimited.js')
 const { formats } = require('./formats.js')
+const { Messages, lookup } = require('./messages.js')
 const { forms, unknownFields } = require('./read.js')
 const { Schema } = require('./schema.js')
 
@@ -22,19 +24,6 @@ const DEFAULTS = {
 }
 
 const LIMITS = ['maxSize', 'maxValues']
-
-/** What the schema of a Messages object is kept under. */
-const schemaOf = new WeakMap()
-
-class Messages {
-  toString() {
-    return schemaOf.get(this).source
-  }
-
-  toJSON() {
-    return schemaOf.get(this).ast()
-  }
-}
 
 /** Options with their defaults, checked. The tutorial's second argument is an encoding, which npm `protocol-buffers` passes over. */
 function settings(options) {
@@ -83,22 +72,11 @@ function protobuf(source, options) {
     return found === null || found === undefined ? null : text(found)
   }
   const schema = new Schema(filename || '', text(root), settings(given), resolve)
-  const messages = new Messages()
-  schemaOf.set(messages, { schema, source: text(root), ast: () => root })
-  schema.show(messages)
-  return messages
-}
-
-/** The message of this full name (`package.Outer.Inner`), from whichever file of the schema; undefined where there is none. */
-function lookup(messages, fullName) {
-  const made = schemaOf.get(messages)
-  if (made === undefined) throw invalidArgType('messages', "what 'protobuf()' returned", messages)
-  const { schema } = made
-  return schema.messages[schema.outline.messages.findIndex((outline) => outline[1] === fullName)]
+  return new Messages(schema, text(root), root)
 }
 
 protobuf.lookup = lookup
 protobuf.unknownFields = unknownFields
-Object.assign(protobuf, formats)
+Object.assign(protobuf, formats, delimited)
 
 module.exports = protobuf

@@ -1,0 +1,38 @@
+'use strict'
+
+// What `protobuf()` returns: the messages and enums of a schema by name, and the way from there back to the schema.
+
+const { invalidArgType } = require('../errors.js')
+
+const behind = new WeakMap()
+
+class Messages {
+  /** `source` is what the schema was made from, as text, and `ast` as it was given. */
+  constructor(schema, source, ast) {
+    behind.set(this, { schema, source, ast })
+    schema.show(this)
+  }
+
+  toString() {
+    return behind.get(this).source
+  }
+
+  toJSON() {
+    return behind.get(this).ast
+  }
+}
+
+/** The schema of a Messages object. */
+function schemaOf(messages) {
+  const made = behind.get(messages)
+  if (made === undefined) throw invalidArgType('messages', "what 'protobuf()' returned", messages)
+  return made.schema
+}
+
+/** The message of this full name (`package.Outer.Inner`), from whichever file of the schema; undefined where there is none. */
+function lookup(messages, fullName) {
+  const schema = schemaOf(messages)
+  return schema.messages[schema.outline.messages.findIndex((outline) => outline[1] === fullName)]
+}
+
+module.exports = { Messages, lookup, schemaOf }
