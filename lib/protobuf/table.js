@@ -135,23 +135,25 @@ class Table {
 
   /** The bytes of object `o`. */
   encode(id, o) {
-    for (let need = 4096; ; ) {
+    for (let need = 4096; ; need *= 2) {
       const room = this.scratch !== null && this.scratch.length >= need ? this.scratch : Buffer.allocUnsafeSlow(need)
       // An encoding started within this one, by a getter, must not find it.
       this.scratch = null
-      const last = this.#message(room, 0, this.messages[id], o, 0)
-      room[last] = WRITE_END
-      const end = last + 1
-      if (end <= room.length) {
+      try {
+        const last = this.#message(room, 0, this.messages[id], o, 0)
+        room[last] = WRITE_END
         this.scratch = room
-        return this.native.assemble(id, room.subarray(0, end))
+        return this.native.assemble(id, room.subarray(0, last + 1))
+      } catch (error) {
+        if (error !== W.FULL) throw error
+        need = room.length
       }
-      need = Math.max(end, need * 2)
     }
   }
 
   #message(b, p, { fields, oneofs }, o, d) {
     if (d > this.depth) W.tooDeep(this.depth)
+    W.room(b, p)
     const members = oneofs.map(([name, positions]) => this.#members(fields, name, positions, o))
     for (const [position, field] of fields.entries()) {
       const { flags, name } = field
@@ -200,6 +202,7 @@ class Table {
     const [key, value] = this.messages[field.kind].fields
     const flat = W.entries(field.name, v)
     for (let i = 0; i < flat.length; i += 2) {
+      W.room(b, p)
       p = W.unsignedVarint(b, p, field.id + WRITE_FIELDS)
       if (key.kind === 'bool') {
         p = W.unsignedVarint(b, p, key.id + WRITE_FIELDS)
@@ -212,10 +215,12 @@ class Table {
   }
 
   #value(b, p, field, x, name, d) {
+    W.room(b, p)
     p = W.unsignedVarint(b, p, field.id + WRITE_FIELDS)
     if (field.isMessage) {
       if (typeof x !== 'object') W.notObject(name, x)
       p = this.#message(b, p, this.messages[field.kind], x, d + 1)
+      W.room(b, p)
       b[p] = WRITE_END
       return p + 1
     }
@@ -329,9 +334,7 @@ function bodies(schema, id) {
   return {
     write(b, p, o) {
       const encoded = table.encode(id, o)
-      const end = p + encoded.length
-      if (end <= b.length) b.set(encoded, p)
-      return end
+      return W.raw(b, p, [encoded])
     },
     read: (b, p, end) => table.decode(id, b.subarray(p, end)),
   }

@@ -17,6 +17,11 @@ function full() {
   throw FULL
 }
 
+/** Checks for the room that numbers need. */
+function room(b, p) {
+  if (p + SLACK > b.length) full()
+}
+
 /** `required` fields, in npm `protocol-buffers`' words. */
 function required(name) {
   throw makeError(Error, 'IRONWIRE_PROTOBUF_REQUIRED', `${name} is required`, required)
@@ -390,6 +395,7 @@ function own(o, name) {
 module.exports = {
   FULL,
   full,
+  room,
   required,
   oneofTwice,
   tooDeep,
