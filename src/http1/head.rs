@@ -147,6 +147,11 @@ impl Head {
         let mut at = 0;
         while at < input.len() {
             let state = self.state;
+            // No run is read past the limit, so that an overflow is one wherever the reads cut the head.
+            let room = (max_header_size - self.counted)
+                .saturating_sub(self.open(text, base))
+                .max(1);
+            let rest = &input[at..input.len().min(at + room)];
             let taken = match state {
                 State::Start
                 | State::Method
@@ -158,7 +163,7 @@ impl Head {
                 | State::Minor
                 | State::VersionCr
                 | State::VersionLf
-                | State::SimpleLf => self.request_line(&input[at..], text, base),
+                | State::SimpleLf => self.request_line(rest, text, base),
                 State::UrlStart
                 | State::UrlSchema
                 | State::UrlSlash1
@@ -167,19 +172,14 @@ impl Head {
                 | State::UrlServerAt
                 | State::UrlPath
                 | State::UrlQuery
-                | State::UrlFragment => self.url(&input[at..], text, base),
-                _ => self.field(&input[at..], text, base),
+                | State::UrlFragment => self.url(rest, text, base),
+                _ => self.field(rest, text, base),
             };
             let taken = taken.map_err(|(error, offset)| (error, at + offset))?;
             at += taken;
             self.total += taken;
-            let open = if self.in_span() {
-                text.len() - base - self.span
-            } else {
-                0
-            };
             // Names and separators may outweigh what is counted, but not without bound.
-            if self.counted + open >= max_header_size || self.total > 4 * max_header_size + 4096 {
+            if self.counted + self.open(text, base) >= max_header_size || self.total > 4 * max_header_size + 4096 {
                 return Err((ParseError::HeaderOverflow, at));
             }
             if state == State::FinalLf {
@@ -196,21 +196,14 @@ impl Head {
         })
     }
 
-    fn in_span(&self) -> bool {
+    /// Bytes of the URL, name or value that is being read.
+    fn open(&self, text: &[u8], base: usize) -> usize {
         use State::*;
-        matches!(
-            self.state,
-            UrlSchema
-                | UrlSlash1
-                | UrlSlash2
-                | UrlServer
-                | UrlServerAt
-                | UrlPath
-                | UrlQuery
-                | UrlFragment
-                | FieldName
-                | Value
-        )
+        match self.state {
+            UrlSchema | UrlSlash1 | UrlSlash2 | UrlServer | UrlServerAt | UrlPath | UrlQuery | UrlFragment
+            | FieldName | Value => text.len() - base - self.span,
+            _ => 0,
+        }
     }
 
     /// Everything of the first line but the URL. Takes at least one byte.
