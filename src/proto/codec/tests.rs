@@ -305,10 +305,9 @@ fn special(random: &mut Random, codec: &Codec, well_known: WellKnown, out: &mut 
                 .unwrap();
             wire::put_tag(out, 1, WireType::Length);
             wire::put_bytes(out, format!("example.org/{name}").as_bytes());
-            if !body.is_empty() {
-                wire::put_tag(out, 2, WireType::Length);
-                wire::put_bytes(out, &body);
-            }
+            // Also when it is empty: this may be the second part of an Any, and must not merge with the value of another type.
+            wire::put_tag(out, 2, WireType::Length);
+            wire::put_bytes(out, &body);
         }
         _ => return false,
     }
