@@ -57,7 +57,11 @@ async function main() {
     requireCargo()
     for (const features of [[], ['--no-default-features']]) {
       console.log(`\n# cargo ${['test', ...features].join(' ')}`)
-      run('cargo', ['test', '--locked', ...features], { stdio: ['ignore', 'inherit', 'inherit'] })
+      try {
+        run('cargo', ['test', '--locked', ...features], { stdio: ['ignore', 'inherit', 'inherit'] })
+      } catch (error) {
+        fail(error)
+      }
     }
   }
   if (everything || values.js || positionals.length > 0) {
@@ -70,7 +74,10 @@ async function main() {
   }
 }
 
-main().catch((error) => {
+/** What fails does not keep the rest from running: one run shows all there is to repair. */
+function fail(error) {
   console.error(`ironwire: ${error.message}`)
   process.exitCode = 1
-})
+}
+
+main().catch(fail)
