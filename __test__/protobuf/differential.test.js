@@ -104,7 +104,9 @@ function makeSchema(next) {
     const number = () => {
       for (;;) {
         const n = 1 + (next(3) === 0 ? next(100_000) : next(20))
-        if (!used.has(n) && !(n >= 19_000 && n < 20_000)) return (used.add(n), n)
+        if (used.has(n) || (n >= 19_000 && n < 20_000)) continue
+        used.add(n)
+        return n
       }
     }
     for (let i = next(9); i >= 0; i--) {
