@@ -95,6 +95,25 @@ test('nextTick, promises and timers run in Node’s order', async () => {
   assert.deepEqual(actual.toSorted(), expected.toSorted())
 })
 
+test('what a handler ties to its context does not reach another connection', async () => {
+  const { AsyncLocalStorage } = require('node:async_hooks')
+  const storage = new AsyncLocalStorage()
+  await serving(
+    (req, res) => {
+      const before = storage.getStore()
+      storage.enterWith(req.url)
+      setTimeout(() => res.end(`${before} ${storage.getStore()}`), 5)
+    },
+    async (port) => {
+      const answers = await Promise.all(['/1', '/2', '/3'].map((path) => request(port, { path })))
+      assert.deepEqual(
+        answers.map(({ body }) => body.toString()),
+        ['undefined /1', 'undefined /2', 'undefined /3'],
+      )
+    },
+  )
+})
+
 test('a throwing handler reaches uncaughtException and costs only its own request', async () => {
   const script = `
     const { http } = require(${JSON.stringify(root)})

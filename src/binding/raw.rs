@@ -352,7 +352,6 @@ impl SharedBytes {
 /// The JavaScript functions that Rust calls, looked up by position.
 pub struct Callbacks<const N: usize> {
     env: Env,
-    receiver: Ref,
     functions: [Ref; N],
     dead: Cell<bool>,
 }
@@ -363,7 +362,6 @@ impl<const N: usize> Callbacks<N> {
         let functions = names.map(|name| Ref::new(env, env.get(object, name)));
         Callbacks {
             env,
-            receiver: Ref::new(env, object),
             functions,
             dead: Cell::new(false),
         }
@@ -383,7 +381,9 @@ impl<const N: usize> Callbacks<N> {
         let env = self.env;
         env.scope(|| {
             let arguments = arguments(env);
-            let (receiver, function) = (self.receiver.get(), self.functions[index].get());
+            // The receiver is the async resource of the call too. A fresh one: what `AsyncLocalStorage.enterWith` ties to it
+            // (Node 20 and 22) must not meet the next event, which may be another user's request.
+            let (receiver, function) = (env.object(), self.functions[index].get());
             let mut result = ptr::null_mut();
             // SAFETY: all values are live in this scope; `Value` has the layout of a napi_value (`repr` of a one-field struct is
             // checked by the const below).
