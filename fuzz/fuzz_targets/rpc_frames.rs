@@ -12,7 +12,12 @@ fn split<'a>(role: Role, chunks: impl Iterator<Item = &'a [u8]>) -> Seen {
     let mut splitter = Splitter::new(role, LIMIT);
     let mut seen = Vec::new();
     for chunk in chunks {
-        let result = splitter.push(chunk, |event| seen.push((event.record(0), event.body().to_vec())));
+        let (room, mut given) = (splitter.room(chunk.len()), 0);
+        let result = splitter.push(chunk, |event| {
+            given += event.body().len();
+            seen.push((event.record(0), event.body().to_vec()));
+        });
+        assert!(given <= room, "the binding reserves this much");
         if result.is_err() {
             return (seen, result);
         }
