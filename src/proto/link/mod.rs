@@ -5,6 +5,7 @@
 //! and to files that are linked already. One file takes five passes over its tree: `declare` (ids, names, features), `fields`
 //! (types, numbers, defaults), `services`, `options`, `validate`.
 
+mod declarations;
 mod declare;
 mod defaults;
 mod features;

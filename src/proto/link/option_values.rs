@@ -40,7 +40,9 @@ impl FileLinker<'_, '_, '_> {
             return Ok(OptionValue::List(items.collect::<Result<_>>()?));
         }
         if let (Some(message), Const::Message(fields)) = (self.type_of(found), value) {
-            return Ok(OptionValue::Message(self.text_message(message, fields, scope)?));
+            return Ok(OptionValue::Message(
+                self.text_message(message, fields, scope, position)?,
+            ));
         }
         if let Some(enumeration) = self.enum_of(found) {
             let known = match value {
@@ -81,7 +83,13 @@ impl FileLinker<'_, '_, '_> {
         })
     }
 
-    fn text_message(&mut self, message: TypeOf, fields: &[ast::TextField], scope: &str) -> Result<Vec<OptionEntry>> {
+    fn text_message(
+        &mut self,
+        message: TypeOf,
+        fields: &[ast::TextField],
+        scope: &str,
+        position: Position,
+    ) -> Result<Vec<OptionEntry>> {
         let mut entries = Vec::with_capacity(fields.len());
         for node in fields {
             let (name, extension) = match &node.name {
@@ -97,6 +105,17 @@ impl FileLinker<'_, '_, '_> {
             self.add(&mut entries, found, value, node.position)?;
         }
         entries.sort_by_key(|entry| entry.number);
+        let (schema, id) = self.schema_of(message);
+        let mut required = schema.fields_of(id).iter().filter(|field| field.is_required());
+        let missing = required.find(|field| {
+            entries
+                .binary_search_by_key(&field.number, |entry| entry.number)
+                .is_err()
+        });
+        if let (Some(field), false) = (missing, self.lenient()) {
+            let message = format!("{} requires field \"{}\"", schema[id].full_name, field.name);
+            return Err(self.error(position, message));
+        }
         Ok(entries)
     }
 
@@ -117,7 +136,7 @@ impl FileLinker<'_, '_, '_> {
         let Const::Message(fields) = &node.value else {
             return Err(self.error(node.value_position, "expected a message in braces"));
         };
-        let entries = self.text_message(TypeOf::Own(inner), fields, scope)?;
+        let entries = self.text_message(TypeOf::Own(inner), fields, scope, node.value_position)?;
         let mut bytes = Vec::new();
         encode_entries(&entries, &mut bytes);
         let entry = |name: &str, number, kind, value| OptionEntry {

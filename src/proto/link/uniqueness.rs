@@ -43,6 +43,7 @@ impl<'t> FileLinker<'_, '_, 't> {
         self.validate_messages(&tree.messages, &messages)?;
         self.validate_enums(&tree.enums, &enums)?;
         if !self.lenient() {
+            self.check_declarations()?;
             self.check_style()?;
         }
         Ok(())
