@@ -151,6 +151,23 @@ test('signals keep no listeners of ended calls', async (t) => {
   assert.equal(getEventListeners(signal, 'abort').length, 0)
 })
 
+test('one signal may end many calls', async (t) => {
+  const warnings = []
+  const warn = (warning) => warnings.push(warning)
+  process.on('warning', warn)
+  t.after(() => process.off('warning', warn))
+  const { server, client } = await pair(t, {}, { maxInFlight: 20 })
+  server.method('never', () => {})
+  const controller = new AbortController()
+  const calls = Array.from({ length: 100 }, () => client.call('never', null, { signal: controller.signal }))
+  await sleep(5)
+  controller.abort()
+  for (const { reason } of await Promise.allSettled(calls)) assert.equal(reason.code, 'IRONWIRE_RPC_ABORTED')
+  assert.equal(client.pending, 0)
+  await sleep(1)
+  assert.deepEqual(warnings, [])
+})
+
 test('a handler asked for its signal after the call has ended gets an aborted one', async (t) => {
   const { server, client } = await pair(t)
   let late

@@ -205,3 +205,32 @@ test('every error of a lost connection says whether its request was sent', async
   if (!client.closed) await once(client, 'close')
   await assert.rejects(client.call('drop'), { code: 'IRONWIRE_RPC_CLOSED', sent: false })
 })
+
+test('what destroy() calls unsent does not arrive, what arrives was called sent', async (t) => {
+  const { server } = await pair(t)
+  const seen = new Set()
+  server.method('note', (request) => seen.add(request.readUInt32BE(0)))
+  let count = 0
+  for (let round = 0; round < 40; round++) {
+    const client = rpc.connect(server.address().port)
+    await once(client, 'connect')
+    const first = count
+    const sent = []
+    for (let i = 0; i < 30; i++) {
+      const body = Buffer.alloc(4 + (round % 8 < 4 ? 0 : (round * i * 977) % 30_000))
+      body.writeUInt32BE(count++)
+      client.call('note', body, (error) => sent.push(error.sent))
+      if (round % 4 === 1 && i === 10) await null
+      if (round % 4 === 2 && i === 10) await new Promise(process.nextTick)
+      if (round % 4 === 3 && i % 10 === 0) await new Promise(setImmediate)
+    }
+    client.destroy()
+    await once(client, 'close')
+    assert.equal(sent.length, 30)
+    await until(() => server.sessions.size === 1)
+    sent.forEach((wasSent, i) => {
+      if (!wasSent) assert.ok(!seen.has(first + i), `round ${round}: call ${i} was called unsent and arrived`)
+    })
+  }
+  assert.ok(seen.size > 0)
+})

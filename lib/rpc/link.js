@@ -5,8 +5,9 @@
 const { Peer } = require('./peer')
 const { Calls } = require('./calls')
 const errors = require('./errors')
+const { listen } = require('./signals')
 const { now } = require('./tick')
-const { Kind, Reason, LENGTH_SIZE, FRAME_HEAD, MAX_METHODS } = require('./protocol')
+const { Kind, Reason, Status, LENGTH_SIZE, FRAME_HEAD, MAX_METHODS } = require('./protocol')
 
 /** Header of the largest request: with method number and milliseconds left. */
 const REQUEST_HEAD = FRAME_HEAD - LENGTH_SIZE + 6
@@ -63,7 +64,7 @@ class Link extends Peer {
       this.client.fail(this.calls.finish(call), error)
       this.rest()
     }
-    signal.addEventListener('abort', call.onAbort, { once: true })
+    listen(signal, call.onAbort)
   }
 
   /** A reply: the one frame that is worth a path of its own. */
@@ -99,6 +100,8 @@ class Link extends Peer {
     const codeEnd = 2 + body.readUInt16BE(0)
     const error = errors.remote(call.method, status, body.toString('utf8', 2, codeEnd), body.toString('utf8', codeEnd))
     this.client.stats.errors++
+    // The server's clock may be the first to see a deadline.
+    if (status === Status.DEADLINE) this.client.stats.timeouts++
     this.calls.finish(call)(error)
   }
 

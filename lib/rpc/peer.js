@@ -194,9 +194,9 @@ class Peer {
   destroy(error) {
     if (!this.open) return
     if (error) this.reason = error
-    const { wire } = this
+    // First, so that what it still sends counts as sent.
+    this.wire?.destroy()
     this.finish(this.reason)
-    if (wire !== null) wire.destroy()
   }
 
   finish(error) {

@@ -12,7 +12,7 @@ const UV_ECANCELED = -125
 /** Filled by src/binding/rpc.rs for each read: the cursor, then the records. */
 let table
 
-/** One connection's stream. Its peer hears onFrames, onDrain, onProtocolError, onEnd and onClose. */
+/** One connection's stream. Its peer hears attach (of a client), onFrames, onDrain, onEnd and onClose. */
 class Wire {
   constructor(id, isServer, maxFrame) {
     this.id = id

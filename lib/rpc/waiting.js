@@ -4,6 +4,7 @@
 
 const { Buffer } = require('node:buffer')
 const errors = require('./errors')
+const { listen } = require('./signals')
 
 /** A queue, bounded in calls and in bytes. */
 class Waiting {
@@ -32,7 +33,7 @@ class Waiting {
         this.remove(call)
         this.onAborted(callback, errors.aborted(method, false, signal.reason))
       }
-      signal.addEventListener('abort', call.onAbort, { once: true })
+      listen(signal, call.onAbort)
     }
     this.calls.add(call)
     this.bytes += body.length
