@@ -15,12 +15,12 @@ export declare class ProtoCodec {
   constructor(schema: ProtoSchema, limits: ProtoLimits)
   /** Binary to JSON. */
   binaryToJson(message: number, bytes: Uint8Array, flags: number): string
-  /** Binary to JSON, as UTF-8. */
-  binaryToJsonBytes(message: number, bytes: Uint8Array, flags: number): Buffer
-  /** JSON to binary. */
-  jsonToBinary(message: number, json: string, flags: number): Buffer
-  /** JSON to binary, from UTF-8. */
-  jsonBytesToBinary(message: number, json: Uint8Array, flags: number): Buffer
+  /** JSON to binary: its length, for [`ProtoCodec::take`]. */
+  jsonToBinary(message: number, json: string, flags: number): number
+  /** JSON in UTF-8 to binary: its length, for [`ProtoCodec::take`]. */
+  jsonBytesToBinary(message: number, json: Uint8Array, flags: number): number
+  /** Copies what the last call made into `into`, which has its length. */
+  take(into: Buffer): void
   /** Binary to text format. */
   binaryToText(message: number, bytes: Uint8Array, flags: number): string
   /** Text format to binary. */

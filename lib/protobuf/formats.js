@@ -42,15 +42,9 @@ function codecOf(schema) {
   return schema.codec
 }
 
-function bytes(name, value) {
+function bytes(name, value, or = '') {
   if (value instanceof Uint8Array) return value
-  throw invalidArgType(name, 'an instance of Buffer or Uint8Array', value)
-}
-
-function textBytes(name, value) {
-  if (typeof value === 'string') return Buffer.from(value)
-  if (value instanceof Uint8Array) return value
-  throw invalidArgType(name, 'of type string or an instance of Buffer or Uint8Array', value)
+  throw invalidArgType(name, `${or}an instance of Buffer or Uint8Array`, value)
 }
 
 function binaryToJson(message, buffer, options) {
@@ -65,9 +59,14 @@ function binaryToJson(message, buffer, options) {
 
 function jsonToBinary(message, json, options) {
   const { schema, id } = origin(message)
-  const source = textBytes('json', json)
+  const codec = codecOf(schema)
+  const mode = flags(options, 'ignoreUnknown')
+  if (typeof json !== 'string') bytes('json', json, 'of type string or ')
   try {
-    return codecOf(schema).jsonBytesToBinary(id, source, flags(options, 'ignoreUnknown'))
+    const convert = typeof json === 'string' ? codec.jsonToBinary : codec.jsonBytesToBinary
+    const binary = Buffer.allocUnsafe(convert.call(codec, id, json, mode))
+    codec.take(binary)
+    return binary
   } catch (error) {
     rethrow(error, jsonToBinary)
   }
@@ -85,7 +84,7 @@ function binaryToText(message, buffer, options) {
 
 function textToBinary(message, text, options) {
   const { schema, id } = origin(message)
-  const source = textBytes('text', text)
+  const source = typeof text === 'string' ? Buffer.from(text) : bytes('text', text, 'of type string or ')
   try {
     return codecOf(schema).textToBinary(id, source, flags(options, 'ignoreUnknown'))
   } catch (error) {

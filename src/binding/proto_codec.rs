@@ -5,12 +5,13 @@
 
 use std::sync::Arc;
 
-use napi::bindgen_prelude::{Buffer, Uint32Array};
+use napi::bindgen_prelude::{Buffer, BufferSlice, Uint32Array, Utf16String};
+use napi::{Env, JsString};
 use napi_derive::napi;
 
 use super::proto::ProtoSchema;
 use crate::proto::codec::{BinaryOptions, Codec, Error, ErrorKind, Limits};
-use crate::proto::json::{ParseOptions, PrintOptions};
+use crate::proto::json::{ParseOptions, PrintOptions, utf16};
 use crate::proto::schema::MessageId;
 use crate::proto::text::{TextParseOptions, TextPrintOptions};
 
@@ -32,6 +33,7 @@ const SINGLE_LINE: u32 = 32;
 pub struct ProtoCodec {
     codec: Arc<Codec>,
     limits: Limits,
+    scratch: Scratch,
 }
 
 /// Limits as JavaScript gives them.
@@ -58,9 +60,44 @@ fn failed(error: Error) -> napi::Error {
     napi::Error::from_reason(format!("{code}: {error}"))
 }
 
-fn text(bytes: Vec<u8>) -> String {
-    // The printers write UTF-8 from UTF-8; where a schema does not verify a string, they replace what is not.
-    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+/// Memory that calls use again and again: what a call allocates anew costs it page faults, and the collector.
+#[derive(Default)]
+struct Scratch {
+    /// JSON that came as a JavaScript string, in UTF-8.
+    input: Vec<u8>,
+    /// What the last call made.
+    output: Vec<u8>,
+    /// The same for V8, where it is not ASCII.
+    units: Vec<u16>,
+}
+
+impl Scratch {
+    /// A megabyte and less is kept for the next call.
+    fn trim(&mut self) {
+        const KEPT: usize = 1 << 20;
+        for bytes in [&mut self.input, &mut self.output] {
+            if bytes.capacity() > KEPT {
+                *bytes = Vec::new();
+            }
+        }
+        if self.units.capacity() > KEPT {
+            self.units = Vec::new();
+        }
+    }
+
+    /// `output` as a JavaScript string. V8 takes one or two bytes a character as they are; UTF-8 it would transcode, slowly.
+    fn string<'env>(&mut self, env: &'env Env) -> napi::Result<JsString<'env>> {
+        let Scratch { output, units, .. } = self;
+        let string = if output.is_ascii() {
+            env.create_string_latin1(&*output)
+        } else {
+            // The printers write UTF-8 from UTF-8; where a schema does not verify a string, they replace what is not.
+            utf16::to_utf16(&String::from_utf8_lossy(output), units);
+            env.create_string_utf16(&*units)
+        };
+        self.trim();
+        string
+    }
 }
 
 impl ProtoCodec {
@@ -105,6 +142,7 @@ impl ProtoCodec {
     pub fn new(schema: &ProtoSchema, limits: ProtoLimits) -> Self {
         ProtoCodec {
             codec: Arc::new(Codec::new(schema.linked())),
+            scratch: Scratch::default(),
             limits: Limits {
                 depth: limits.depth as usize,
                 size: limits.size as usize,
@@ -114,43 +152,74 @@ impl ProtoCodec {
     }
 
     /// Binary to JSON.
-    #[napi]
-    pub fn binary_to_json(&self, message: u32, bytes: &[u8], flags: u32) -> napi::Result<String> {
-        let json = self.codec.to_json(self.message(message)?, bytes, &self.print(flags));
-        Ok(text(json.map_err(failed)?))
+    #[napi(ts_return_type = "string")]
+    pub fn binary_to_json<'env>(
+        &mut self,
+        env: &'env Env,
+        message: u32,
+        bytes: &[u8],
+        flags: u32,
+    ) -> napi::Result<JsString<'env>> {
+        let (message, options) = (self.message(message)?, self.print(flags));
+        let written = self
+            .codec
+            .to_json_into(message, bytes, &options, &mut self.scratch.output);
+        written.map_err(failed)?;
+        self.scratch.string(env)
     }
 
-    /// Binary to JSON, as UTF-8.
-    #[napi]
-    pub fn binary_to_json_bytes(&self, message: u32, bytes: &[u8], flags: u32) -> napi::Result<Buffer> {
-        let json = self.codec.to_json(self.message(message)?, bytes, &self.print(flags));
-        Ok(json.map_err(failed)?.into())
+    /// JSON to binary: its length, for [`ProtoCodec::take`].
+    #[napi(ts_args_type = "message: number, json: string, flags: number")]
+    pub fn json_to_binary(&mut self, message: u32, json: Utf16String, flags: u32) -> napi::Result<u32> {
+        utf16::from_utf16(&json, &mut self.scratch.input);
+        let (message, options) = (self.message(message)?, self.parse(flags));
+        let Scratch { input, output, .. } = &mut self.scratch;
+        self.codec
+            .from_json_into(message, input, &options, output)
+            .map_err(failed)?;
+        Ok(output.len() as u32)
     }
 
-    /// JSON to binary.
+    /// JSON in UTF-8 to binary: its length, for [`ProtoCodec::take`].
     #[napi]
-    pub fn json_to_binary(&self, message: u32, json: String, flags: u32) -> napi::Result<Buffer> {
-        self.json_bytes_to_binary(message, json.as_bytes(), flags)
+    pub fn json_bytes_to_binary(&mut self, message: u32, json: &[u8], flags: u32) -> napi::Result<u32> {
+        let (message, options) = (self.message(message)?, self.parse(flags));
+        let output = &mut self.scratch.output;
+        self.codec
+            .from_json_into(message, json, &options, output)
+            .map_err(failed)?;
+        Ok(output.len() as u32)
     }
 
-    /// JSON to binary, from UTF-8.
+    /// Copies what the last call made into `into`, which has its length.
     #[napi]
-    pub fn json_bytes_to_binary(&self, message: u32, json: &[u8], flags: u32) -> napi::Result<Buffer> {
-        let binary = self.codec.from_json(self.message(message)?, json, &self.parse(flags));
-        Ok(binary.map_err(failed)?.into())
+    pub fn take(&mut self, mut into: BufferSlice<'_>) {
+        if let Some(place) = into.get_mut(..self.scratch.output.len()) {
+            place.copy_from_slice(&self.scratch.output);
+        }
+        self.scratch.trim();
     }
 
     /// Binary to text format.
-    #[napi]
-    pub fn binary_to_text(&self, message: u32, bytes: &[u8], flags: u32) -> napi::Result<String> {
+    #[napi(ts_return_type = "string")]
+    pub fn binary_to_text<'env>(
+        &mut self,
+        env: &'env Env,
+        message: u32,
+        bytes: &[u8],
+        flags: u32,
+    ) -> napi::Result<JsString<'env>> {
         let options = TextPrintOptions {
             limits: self.limits,
             check_required: flags & PARTIAL == 0,
             unknown_fields: flags & UNKNOWN != 0,
             single_line: flags & SINGLE_LINE != 0,
         };
-        let written = self.codec.to_text(self.message(message)?, bytes, &options);
-        Ok(text(written.map_err(failed)?))
+        self.scratch.output = self
+            .codec
+            .to_text(self.message(message)?, bytes, &options)
+            .map_err(failed)?;
+        self.scratch.string(env)
     }
 
     /// Text format to binary.

@@ -24,7 +24,7 @@ pub(in crate::proto) mod tests;
 pub use binary::BinaryOptions;
 pub use error::{Error, ErrorKind, Result};
 pub use plan::Codec;
-pub(in crate::proto) use plan::{FieldPlan, FieldType};
+pub(in crate::proto) use plan::{FieldPlan, FieldType, MessagePlan};
 pub(in crate::proto) use scan::{Occurrence, Scanner, Segment, UNKNOWN, group_body};
 
 /// How deep [`Limits::depth`] can be raised. A level costs under a kilobyte of stack, and a worker thread has four megabytes.

@@ -5,9 +5,12 @@
 
 use std::sync::Arc;
 
-use super::{Error, ErrorKind};
+use super::{Error, ErrorKind, UNKNOWN};
 use crate::proto::schema::{Cardinality, EnumId, Field, FieldId, Kind, MessageId, Schema, WellKnown};
 use crate::proto::wire::{self, WireType};
+
+/// Keys up to this length, most of them, are copied in one piece of it.
+const KEY_WINDOW: usize = 32;
 
 /// A schema, ready to encode and decode. Cheap to share, immutable.
 pub struct Codec {
@@ -86,6 +89,20 @@ impl FieldType {
         }
     }
 
+    /// An integer as [`FieldType::normal_bits`], when the type is one of the integers and it fits.
+    #[inline]
+    pub fn fit(self, value: i64) -> Option<u64> {
+        match self {
+            FieldType::Int32 | FieldType::Sint32 | FieldType::Sfixed32 => {
+                i32::try_from(value).ok().map(|_| value as u64)
+            }
+            FieldType::Uint32 | FieldType::Fixed32 => u32::try_from(value).ok().map(u64::from),
+            FieldType::Int64 | FieldType::Sint64 | FieldType::Sfixed64 => Some(value as u64),
+            FieldType::Uint64 | FieldType::Fixed64 => u64::try_from(value).ok(),
+            _ => None,
+        }
+    }
+
     /// Undoes [`FieldType::normal_bits`], for writing.
     #[inline]
     pub fn wire_bits(self, normal: u64) -> u64 {
@@ -135,6 +152,14 @@ impl FieldPlan {
 pub(in crate::proto) struct MessagePlan {
     /// Ids of the required fields, ascending.
     pub required: Box<[u32]>,
+    /// Id of the first declared field.
+    pub first: u32,
+    /// Number of declared fields.
+    pub count: u32,
+    /// Number of oneofs, synthetic ones too.
+    pub oneof_count: u32,
+    /// Ids of declared fields by their number, [`UNKNOWN`] where there is none: the small numbers only.
+    numbers: Box<[u32]>,
     /// True where a real oneof exists.
     pub oneofs: bool,
     pub message_set: bool,
@@ -150,6 +175,7 @@ impl Codec {
             .iter()
             .map(|field| plan_field(&schema, field, &mut json_keys))
             .collect();
+        json_keys.extend_from_slice(&[0; KEY_WINDOW]);
         let messages = (0..schema.messages.len())
             .map(|index| plan_message(&schema, MessageId(index as u32)))
             .collect();
@@ -178,20 +204,38 @@ impl Codec {
 
     /// The plans of the declared fields, with the id of the first.
     pub(in crate::proto) fn fields_of(&self, id: MessageId) -> (u32, &[FieldPlan]) {
-        let range = &self.schema[id].fields;
-        (range.start, &self.fields[range.start as usize..range.end as usize])
+        let plan = self.message(id);
+        let first = plan.first as usize;
+        (plan.first, &self.fields[first..first + plan.count as usize])
     }
 
     /// The field or extension with this number.
     #[inline]
     pub(in crate::proto) fn by_number(&self, message: MessageId, number: u32) -> Option<u32> {
-        self.schema.any_field_by_number(message, number).map(|id| id.0)
+        match self.message(message).numbers.get(number as usize) {
+            Some(&id) if id != UNKNOWN => Some(id),
+            _ => self.schema.any_field_by_number(message, number).map(|id| id.0),
+        }
     }
 
     /// `"name":`, quoted and escaped, and for an extension `"[full.name]":`.
     #[inline]
     pub(in crate::proto) fn json_key(&self, field: &FieldPlan) -> &[u8] {
         &self.json_keys[field.key.0 as usize..field.key.1 as usize]
+    }
+
+    /// Appends [`Codec::json_key`].
+    #[inline]
+    pub(in crate::proto) fn put_json_key(&self, field: &FieldPlan, out: &mut Vec<u8>) {
+        let (start, length) = (field.key.0 as usize, (field.key.1 - field.key.0) as usize);
+        if length <= KEY_WINDOW {
+            // A copy of constant length is two moves; what is too much is cut off again.
+            let end = out.len() + length;
+            out.extend_from_slice(&self.json_keys[start..start + KEY_WINDOW]);
+            out.truncate(end);
+        } else {
+            out.extend_from_slice(self.json_key(field));
+        }
     }
 
     #[cold]
@@ -255,8 +299,25 @@ fn plan_message(schema: &Schema, id: MessageId) -> MessagePlan {
         .clone()
         .filter(|&field| schema[FieldId(field)].is_required())
         .collect();
+    // Four entries a field at most, so that one large number does not buy a large table.
+    let bound = message.field_count() * 4 + 16;
+    let mut numbers = Vec::new();
+    for id in message.field_ids() {
+        let number = schema[id].number as usize;
+        if number < bound {
+            numbers.resize(numbers.len().max(number + 1), UNKNOWN);
+            // A lenient schema may repeat a number: the first field has it.
+            if numbers[number] == UNKNOWN {
+                numbers[number] = id.0;
+            }
+        }
+    }
     MessagePlan {
         required,
+        first: message.fields.start,
+        count: message.field_count() as u32,
+        oneof_count: message.oneofs.len() as u32,
+        numbers: numbers.into(),
         oneofs: message.oneofs.iter().any(|oneof| !oneof.synthetic),
         message_set: message.message_set,
         well_known: message

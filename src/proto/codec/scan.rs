@@ -73,7 +73,8 @@ impl<'a> Scanner<'a> {
         Ok(Scanner {
             codec,
             input,
-            occurrences: Vec::new(),
+            // Four kilobytes, which hold most messages, at once instead of by doubling.
+            occurrences: Vec::with_capacity(256),
             values: limits.values,
             check_required,
         })

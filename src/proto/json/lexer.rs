@@ -1,6 +1,6 @@
 //! A pull lexer for JSON text (RFC 8259): the parser asks for what its schema expects, so no token and no tree is ever built.
 //!
-//! The source is UTF-8 that has already been validated. Strings come back as the raw bytes between their quotes, and numbers as
+//! Strings come back as the raw bytes between their quotes, and numbers as
 //! checked text, because a 64-bit integer must not go through a float.
 
 use super::number::Number;
@@ -17,6 +17,8 @@ pub(super) struct RawStr<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Lexer<'a> {
     src: &'a [u8],
+    /// The same, for slices that must be text.
+    text: &'a str,
     at: usize,
 }
 
@@ -33,8 +35,12 @@ pub(super) enum Kind {
 }
 
 impl<'a> Lexer<'a> {
-    pub(super) fn new(src: &'a [u8]) -> Self {
-        Lexer { src, at: 0 }
+    pub(super) fn new(text: &'a str) -> Self {
+        Lexer {
+            src: text.as_bytes(),
+            text,
+            at: 0,
+        }
     }
 
     /// An error that names the line and the column (both from 1) of byte `at`.
@@ -57,7 +63,7 @@ impl<'a> Lexer<'a> {
         self.at
     }
 
-    #[inline]
+    #[inline(always)]
     fn skip_space(&mut self) {
         // Compact JSON has no space at all; pretty JSON has runs of it.
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.src.get(self.at) {
@@ -66,14 +72,14 @@ impl<'a> Lexer<'a> {
     }
 
     /// The first byte of the next token, which stays unread.
-    #[inline]
+    #[inline(always)]
     fn peek(&mut self) -> Option<u8> {
         self.skip_space();
         self.src.get(self.at).copied()
     }
 
     /// What the next value is; it stays unread.
-    #[inline]
+    #[inline(always)]
     pub(super) fn kind(&mut self) -> Result<Kind> {
         Ok(match self.peek() {
             Some(b'"') => Kind::String,
@@ -101,14 +107,19 @@ impl<'a> Lexer<'a> {
     }
 
     /// Reads `byte` if it comes next.
-    #[inline]
+    #[inline(always)]
     pub(super) fn take(&mut self, byte: u8) -> bool {
+        // No space before it, mostly.
+        if self.src.get(self.at) == Some(&byte) {
+            self.at += 1;
+            return true;
+        }
         let found = self.peek() == Some(byte);
         self.at += usize::from(found);
         found
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn expect(&mut self, byte: u8, wanted: &str) -> Result<()> {
         if self.take(byte) {
             Ok(())
@@ -118,7 +129,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// After an element of an object or array: whether another follows (`,`), or `close` ended it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn more(&mut self, close: u8) -> Result<bool> {
         match self.peek() {
             Some(b',') => {
@@ -142,6 +153,12 @@ impl<'a> Lexer<'a> {
         }
     }
 
+    /// Whether `byte` comes next; it stays unread.
+    #[inline(always)]
+    pub(super) fn next_is(&mut self, byte: u8) -> bool {
+        self.peek() == Some(byte)
+    }
+
     /// `true`, `false` or `null`, of which [`kind`](Self::kind) has seen the first letter.
     #[inline]
     pub(super) fn word(&mut self, word: &'static str) -> Result<()> {
@@ -155,7 +172,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// A string, whose escapes are validated by [`unescape`](Self::unescape) only.
-    #[inline]
+    #[inline(always)]
     pub(super) fn string(&mut self) -> Result<RawStr<'a>> {
         self.expect(b'"', "a string")?;
         let start = self.at;
@@ -217,13 +234,39 @@ impl<'a> Lexer<'a> {
         Ok(())
     }
 
+    /// An integer of at most eighteen digits that comes next, without fraction or exponent: what most numbers are. `None`, and
+    /// nothing read, for anything else.
+    #[inline(always)]
+    pub(super) fn small_integer(&mut self) -> Option<i64> {
+        self.skip_space();
+        let negative = self.src.get(self.at) == Some(&b'-');
+        let start = self.at + usize::from(negative);
+        let mut end = start;
+        let mut value = 0i64;
+        while let Some(digit @ b'0'..=b'9') = self.src.get(end) {
+            if end - start == 18 {
+                return None;
+            }
+            value = value * 10 + i64::from(digit - b'0');
+            end += 1;
+        }
+        let leading_zero = self.src.get(start) == Some(&b'0') && end - start > 1;
+        match self.src.get(end) {
+            Some(b',' | b']' | b'}' | b'\n' | b' ' | b'\r' | b'\t') | None if end > start && !leading_zero => {
+                self.at = end;
+                Some(if negative { -value } else { value })
+            }
+            _ => None,
+        }
+    }
+
     /// A number, checked against the grammar.
     #[inline]
     pub(super) fn number(&mut self) -> Result<Number<'a>> {
         self.skip_space();
-        match Number::lex(&self.src[self.at..]) {
+        match Number::lex(self.text.get(self.at..).unwrap_or_default()) {
             Some(number) => {
-                let end = self.at + number.text().len();
+                let end = self.at + number.len();
                 // `12abc` and `01` are one wrong token, not two.
                 if self
                     .src
@@ -302,7 +345,7 @@ fn hex4(bytes: &[u8]) -> Option<u32> {
 }
 
 /// The index of the first quote, backslash or control character from `at` on, or the length.
-#[inline]
+#[inline(always)]
 pub(super) fn find_special(src: &[u8], mut at: usize) -> usize {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
@@ -347,7 +390,7 @@ mod tests {
         fn any_text_survives_escaping(text in any::<String>()) {
             let escaped: String = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
             let source = format!("\"{escaped}\"");
-            let mut lexer = Lexer::new(source.as_bytes());
+            let mut lexer = Lexer::new(&source);
             let raw = lexer.string().unwrap();
             let mut out = Vec::new();
             lexer.unescape(raw, &mut out).unwrap();
@@ -357,7 +400,7 @@ mod tests {
     }
 
     fn unescaped(source: &str) -> Result<String> {
-        let mut lexer = Lexer::new(source.as_bytes());
+        let mut lexer = Lexer::new(source);
         let raw = lexer.string()?;
         let mut out = Vec::new();
         lexer.unescape(raw, &mut out)?;
@@ -390,7 +433,7 @@ mod tests {
     #[test]
     fn skipping() {
         let skip = |source: &str, depth| {
-            let mut lexer = Lexer::new(source.as_bytes());
+            let mut lexer = Lexer::new(source);
             lexer.skip_value(depth).and_then(|()| lexer.end())
         };
         for right in [
@@ -429,7 +472,7 @@ mod tests {
 
     #[test]
     fn errors_name_line_and_column() {
-        let mut lexer = Lexer::new("{\n \"é\" ?".as_bytes());
+        let mut lexer = Lexer::new("{\n \"é\" ?");
         lexer.expect(b'{', "").unwrap();
         lexer.string().unwrap();
         let error = lexer.expect(b':', "':'").unwrap_err().to_string();

@@ -14,6 +14,7 @@ mod print;
 mod print_well_known;
 mod string;
 pub(in crate::proto) mod time;
+pub mod utf16;
 
 pub use parse::ParseOptions;
 pub use print::PrintOptions;

@@ -4,9 +4,13 @@
 #[derive(Clone, Copy)]
 pub(super) struct Number<'a> {
     text: &'a str,
-    /// The digits, when there is neither fraction nor exponent and they fit.
-    plain: Option<u64>,
     negative: bool,
+    /// Neither fraction nor exponent.
+    plain: bool,
+    /// All digits before the exponent as one integer, when they fit.
+    mantissa: Option<u64>,
+    /// The power of ten that the mantissa is multiplied with; saturated.
+    exponent: i32,
 }
 
 /// Why a number does not fit its field.
@@ -17,48 +21,60 @@ pub(super) enum Misfit {
 }
 
 impl<'a> Number<'a> {
-    /// The number at the start of `src`, or `None` where the grammar is broken.
+    /// The number at the start of `text`, or `None` where the grammar is broken.
     #[inline]
-    pub(super) fn lex(src: &'a [u8]) -> Option<Self> {
+    pub(super) fn lex(text: &'a str) -> Option<Self> {
+        let src = text.as_bytes();
         let negative = src.first() == Some(&b'-');
         let start = usize::from(negative);
-        let mut at = start;
-        let mut plain: Option<u64> = Some(0);
-        while let Some(digit @ b'0'..=b'9') = src.get(at) {
-            let digit = u64::from(digit - b'0');
-            // Below 19 digits nothing overflows; beyond, `checked_*` decides.
-            plain = if at - start < 18 {
-                plain.map(|value| value * 10 + digit)
-            } else {
-                plain.and_then(|value| value.checked_mul(10)?.checked_add(digit))
-            };
-            at += 1;
-        }
+        let mut digits = Digits::default();
+        let mut at = digits.read(src, start);
         if at == start || (src[start] == b'0' && at - start > 1) {
             return None;
         }
+        let mut number = Number {
+            text: "",
+            negative,
+            plain: true,
+            mantissa: None,
+            exponent: 0,
+        };
         if let Some(b'.' | b'e' | b'E') = src.get(at) {
-            plain = None;
-            at = skip_fraction_and_exponent(src, at)?;
+            number.plain = false;
+            if src[at] == b'.' {
+                let fraction = at + 1;
+                at = digits.read(src, fraction);
+                if at == fraction {
+                    return None;
+                }
+                number.exponent = -i32::try_from(at - fraction).ok()?;
+            }
+            if let Some(b'e' | b'E') = src.get(at) {
+                let (end, exponent) = read_exponent(src, at + 1)?;
+                at = end;
+                number.exponent = number.exponent.saturating_add(exponent);
+            }
         }
-        let text = std::str::from_utf8(&src[..at]).expect("digits and signs are ASCII");
-        Some(Number { text, plain, negative })
+        number.text = &text[..at];
+        number.mantissa = digits.value();
+        Some(number)
     }
 
-    /// The number that is the whole of `src`.
-    pub(super) fn whole(src: &'a [u8]) -> Option<Self> {
-        Self::lex(src).filter(|number| number.text.len() == src.len())
+    /// The number that is the whole of `text`.
+    pub(super) fn whole(text: &'a str) -> Option<Self> {
+        Self::lex(text).filter(|number| number.text.len() == text.len())
     }
 
-    pub(super) fn text(&self) -> &'a str {
-        self.text
+    /// How many bytes it takes.
+    pub(super) fn len(&self) -> usize {
+        self.text.len()
     }
 
     /// Sign and magnitude, when the value is an integer: `1e3` and `2.50e1` are.
     fn integer(&self) -> Result<(bool, u64), Misfit> {
-        match self.plain {
-            Some(magnitude) => Ok((self.negative, magnitude)),
-            None => Ok((self.negative, scaled_integer(self.text)?)),
+        match self.mantissa {
+            Some(magnitude) if self.plain => Ok((self.negative, magnitude)),
+            _ => Ok((self.negative, scaled_integer(self.text)?)),
         }
     }
 
@@ -93,9 +109,16 @@ impl<'a> Number<'a> {
     /// The nearest double. A number whose nearest double is infinite does not fit.
     #[inline]
     pub(super) fn to_f64(self) -> Result<f64, Misfit> {
-        let value = match self.plain {
-            Some(magnitude) if magnitude <= 1 << 53 => {
-                let value = magnitude as f64;
+        let value = match self.mantissa {
+            // Both factors are exact, so that the one operation rounds once.
+            Some(mantissa) if mantissa <= 1 << 53 && self.exponent.unsigned_abs() < POWERS.len() as u32 => {
+                let power = POWERS[self.exponent.unsigned_abs() as usize];
+                let value = mantissa as f64;
+                let value = if self.exponent < 0 {
+                    value / power
+                } else {
+                    value * power
+                };
                 if self.negative { -value } else { value }
             }
             _ => self.text.parse().map_err(|_| Misfit::OutOfRange)?,
@@ -119,23 +142,73 @@ impl<'a> Number<'a> {
     }
 }
 
-fn skip_digits(src: &[u8], mut at: usize) -> Option<usize> {
-    let start = at;
-    while src.get(at).is_some_and(u8::is_ascii_digit) {
-        at += 1;
-    }
-    (at > start).then_some(at)
+/// The powers of ten that a double holds exactly.
+const POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+    1e21, 1e22,
+];
+
+/// Decimal digits on their way to an integer.
+#[derive(Default)]
+struct Digits {
+    value: u64,
+    overflow: bool,
 }
 
-fn skip_fraction_and_exponent(src: &[u8], mut at: usize) -> Option<usize> {
-    if src.get(at) == Some(&b'.') {
-        at = skip_digits(src, at + 1)?;
+impl Digits {
+    /// Reads digits from `at` on and gives where they end.
+    #[inline]
+    fn read(&mut self, src: &[u8], mut at: usize) -> usize {
+        while let Some(chunk) = src.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+            // With a value that large the digits are taken one by one, which notices an overflow.
+            if self.value > u64::MAX / 1_000_000_000 {
+                break;
+            }
+            let Some(eight) = eight_digits(*chunk) else { break };
+            self.value = self.value * 100_000_000 + eight;
+            at += 8;
+        }
+        while let Some(digit @ b'0'..=b'9') = src.get(at) {
+            let (product, high) = self.value.overflowing_mul(10);
+            let (sum, carry) = product.overflowing_add(u64::from(digit - b'0'));
+            self.overflow |= high | carry;
+            self.value = sum;
+            at += 1;
+        }
+        at
     }
-    if let Some(b'e' | b'E') = src.get(at) {
-        let sign = matches!(src.get(at + 1), Some(b'+' | b'-'));
-        at = skip_digits(src, at + 1 + usize::from(sign))?;
+
+    fn value(&self) -> Option<u64> {
+        (!self.overflow).then_some(self.value)
     }
-    Some(at)
+}
+
+/// Eight ASCII digits as a number, the first one the most significant, by adding neighbours: pairs, fours, all eight.
+#[inline]
+fn eight_digits(chunk: [u8; 8]) -> Option<u64> {
+    let word = u64::from_le_bytes(chunk);
+    let high = word.wrapping_add(0x4646_4646_4646_4646);
+    let low = word.wrapping_sub(0x3030_3030_3030_3030);
+    if (high | low) & 0x8080_8080_8080_8080 != 0 {
+        return None;
+    }
+    let pairs = low.wrapping_mul(10).wrapping_add(low >> 8);
+    let fours = (pairs & 0x0000_00ff_0000_00ff).wrapping_mul(0x000f_4240_0000_0064);
+    let rest = (pairs >> 16 & 0x0000_00ff_0000_00ff).wrapping_mul(0x0000_2710_0000_0001);
+    Some(fours.wrapping_add(rest) >> 32)
+}
+
+/// The sign and digits of an exponent: where they end, and the value, saturated.
+fn read_exponent(src: &[u8], at: usize) -> Option<(usize, i32)> {
+    let negative = src.get(at) == Some(&b'-');
+    let start = at + usize::from(matches!(src.get(at), Some(b'+' | b'-')));
+    let mut end = start;
+    let mut value = 0i32;
+    while let Some(digit @ b'0'..=b'9') = src.get(end) {
+        value = value.saturating_mul(10).saturating_add(i32::from(digit - b'0'));
+        end += 1;
+    }
+    (end > start).then_some((end, if negative { -value } else { value }))
 }
 
 /// The magnitude of a number with a fraction or an exponent (or too many digits), when it is an integer below 2^64.
@@ -205,7 +278,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn number(text: &str) -> Number<'_> {
-        Number::whole(text.as_bytes()).unwrap_or_else(|| panic!("{text} is a number"))
+        Number::whole(text).unwrap_or_else(|| panic!("{text} is a number"))
     }
 
     #[test]
@@ -213,7 +286,7 @@ mod tests {
         for wrong in [
             "", "-", "+1", "01", "-01", ".5", "5.", "1e", "1e+", "0x1", "1 ", " 1", "1_0", "NaN", "1.e1", "--1",
         ] {
-            assert!(Number::whole(wrong.as_bytes()).is_none(), "{wrong}");
+            assert!(Number::whole(wrong).is_none(), "{wrong}");
         }
     }
 
@@ -267,6 +340,21 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn eight_digits_are_what_parsing_says(chunk: [u8; 8], number in 0u32..100_000_000) {
+            let naive = chunk.iter().all(u8::is_ascii_digit).then(|| std::str::from_utf8(&chunk).unwrap().parse().unwrap());
+            prop_assert_eq!(eight_digits(chunk), naive);
+            let digits = format!("{number:08}");
+            prop_assert_eq!(eight_digits(digits.as_bytes().try_into().unwrap()), Some(number.into()));
+        }
+
+        #[test]
+        fn decimals_are_read_as_the_standard_library_reads_them(text in "-?(0|[1-9][0-9]{0,21})(\\.[0-9]{1,21})?([eE][-+]?[0-9]{1,3})?") {
+            let naive: f64 = text.parse().unwrap();
+            let expected = if naive.is_finite() { Ok(naive.to_bits()) } else { Err(Misfit::OutOfRange) };
+            prop_assert_eq!(number(&text).to_f64().map(f64::to_bits), expected);
+        }
+
         #[test]
         fn doubles_come_back(bits in any::<u64>()) {
             let value = f64::from_bits(bits);

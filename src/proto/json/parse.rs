@@ -10,7 +10,7 @@ use super::lexer::{Kind, Lexer, RawStr};
 use super::number::{Misfit, Number};
 use super::string;
 use crate::proto::codec::{
-    Codec, Error, ErrorKind, FieldPlan, FieldType, Limits, Result, begin, end, end_message, start_message,
+    Codec, Error, ErrorKind, FieldPlan, FieldType, Limits, MessagePlan, Result, begin, end, end_message, start_message,
 };
 use crate::proto::schema::{EnumId, MessageId};
 use crate::proto::wire::{self, WireType};
@@ -42,26 +42,45 @@ impl Codec {
     /// # Errors
     /// Anything but JSON of this message: see [`ErrorKind::Json`]. Errors name line and column.
     pub fn from_json(&self, message: MessageId, json: &[u8], options: &ParseOptions) -> Result<Vec<u8>> {
+        // Binary is rarely more than half of its JSON.
+        let mut out = Vec::with_capacity(json.len() / 2 + 16);
+        self.from_json_into(message, json, options, &mut out)?;
+        Ok(out)
+    }
+
+    /// [`Codec::from_json`] into a vector that is used again and again. It is emptied first.
+    ///
+    /// # Errors
+    /// As [`Codec::from_json`].
+    pub fn from_json_into(
+        &self,
+        message: MessageId,
+        json: &[u8],
+        options: &ParseOptions,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
         options.limits.check_size(json.len())?;
-        if let Err(error) = std::str::from_utf8(json) {
+        let text = simdutf8::compat::from_utf8(json).map_err(|error| {
             let at = error.valid_up_to();
-            return Err(Error::new(
+            Error::new(
                 ErrorKind::Utf8,
                 format!("The JSON text is not valid UTF-8 at byte {at}"),
-            ));
-        }
+            )
+        })?;
+        out.clear();
         let mut parser = Parser {
             codec: self,
-            lexer: Lexer::new(json),
-            // Binary is rarely more than half of its JSON.
-            out: Vec::with_capacity(json.len() / 2 + 16),
+            lexer: Lexer::new(text),
+            out: std::mem::take(out),
             seen: Vec::new(),
             seen_extensions: Vec::new(),
             options,
         };
-        parser.message(message, options.limits.levels())?;
-        parser.lexer.end()?;
-        Ok(parser.out)
+        let read = parser
+            .message(message, options.limits.levels())
+            .and_then(|()| parser.lexer.end());
+        *out = parser.out;
+        read
     }
 }
 
@@ -69,10 +88,29 @@ pub(super) struct Parser<'a> {
     pub codec: &'a Codec,
     pub lexer: Lexer<'a>,
     pub out: Vec<u8>,
-    /// A stack of bit sets: the fields, then the oneofs, of each open message.
+    /// A stack of bit sets, of open messages with many fields.
     seen: Vec<u64>,
     seen_extensions: Vec<u32>,
     pub options: &'a ParseOptions,
+}
+
+/// What has been seen of one open message: a bit for each field, and behind them for each oneof.
+struct Level<'a> {
+    message: MessageId,
+    plan: &'a MessagePlan,
+    /// The bits, where 64 are enough.
+    bits: u64,
+    /// Otherwise they begin here in [`Parser::seen`].
+    many: usize,
+    /// Where the extensions begin in [`Parser::seen_extensions`].
+    extensions: usize,
+}
+
+impl Level<'_> {
+    #[inline]
+    fn is_large(&self) -> bool {
+        self.plan.count + self.plan.oneof_count > 64
+    }
 }
 
 /// The keys of one map, to find a second one of the same value.
@@ -122,22 +160,33 @@ impl<'a> Parser<'a> {
     /// The members of an object, behind its opening brace. `any`: the member `@type` has been dealt with.
     pub fn fields(&mut self, message: MessageId, depth: usize, any: bool) -> Result<()> {
         let codec = self.codec;
-        let (first, plans) = codec.fields_of(message);
-        let base = (self.seen.len(), self.seen_extensions.len());
-        let oneofs = codec.schema()[message].oneofs.len();
-        self.seen.resize(base.0 + (plans.len() + oneofs).div_ceil(64), 0);
-        let mut expected = first;
+        let plan = codec.message(message);
+        let mut level = Level {
+            message,
+            plan,
+            bits: 0,
+            many: self.seen.len(),
+            extensions: self.seen_extensions.len(),
+        };
+        if level.is_large() {
+            let words = (plan.count + plan.oneof_count).div_ceil(64) as usize;
+            self.seen.resize(level.many + words, 0);
+        }
+        let mut expected = plan.first;
         let mut typed = false;
         let mut more = !self.lexer.take(b'}');
         while more {
             let at = self.lexer.offset();
             let key = self.lexer.string()?;
             self.lexer.expect(b':', "':'")?;
-            match self.find(message, key, expected)? {
+            match self.find(&level, key, expected)? {
                 Some(id) => {
                     expected = id + 1;
-                    self.mark(id, id.wrapping_sub(first) as usize, plans.len(), base, at)?;
-                    self.field(message, id, plans.len(), base, depth)?;
+                    if !self.mark(&mut level, id) {
+                        let name = codec.field_name(id);
+                        return Err(self.lexer.error_at(at, format_args!("Field {name} appears twice")));
+                    }
+                    self.field(&mut level, id, depth)?;
                 }
                 None if any && !typed && key.bytes == b"@type" => {
                     typed = true;
@@ -153,25 +202,27 @@ impl<'a> Parser<'a> {
             more = self.lexer.more(b'}')?;
         }
         if self.options.check_required {
-            self.require(message, first, base.0)?;
+            for &id in &plan.required {
+                if self.set_bit(&mut level, id - plan.first) {
+                    return Err(codec.missing(message, id));
+                }
+            }
         }
-        self.seen.truncate(base.0);
-        self.seen_extensions.truncate(base.1);
+        self.seen.truncate(level.many);
+        self.seen_extensions.truncate(level.extensions);
         Ok(())
     }
 
     /// The field of a key: the one that follows the last, mostly, which one comparison tells.
     #[inline]
-    fn find(&mut self, message: MessageId, key: RawStr<'a>, expected: u32) -> Result<Option<u32>> {
-        let codec = self.codec;
-        let range = &codec.schema()[message].fields;
-        if expected < range.end {
-            let quoted = codec.json_key(codec.field(expected));
+    fn find(&mut self, level: &Level<'_>, key: RawStr<'a>, expected: u32) -> Result<Option<u32>> {
+        if expected < level.plan.first + level.plan.count {
+            let quoted = self.codec.json_key(self.codec.field(expected));
             if quoted.len() == key.bytes.len() + 3 && &quoted[1..quoted.len() - 2] == key.bytes {
                 return Ok(Some(expected));
             }
         }
-        self.find_by_name(message, key)
+        self.find_by_name(level.message, key)
     }
 
     fn find_by_name(&mut self, message: MessageId, key: RawStr<'a>) -> Result<Option<u32>> {
@@ -189,58 +240,48 @@ impl<'a> Parser<'a> {
         Ok(id.filter(|&id| schema[id].message == message).map(|id| id.0))
     }
 
-    /// Notes a field as seen. Twice is an error, under whichever of its names.
+    /// Notes a field as seen, under whichever of its names. False the second time.
     #[inline]
-    fn mark(&mut self, id: u32, index: usize, count: usize, base: (usize, usize), at: usize) -> Result<()> {
-        let fresh = if index < count {
-            let word = &mut self.seen[base.0 + index / 64];
-            let bit = 1 << (index % 64);
-            let fresh = *word & bit == 0;
-            *word |= bit;
-            fresh
+    fn mark(&mut self, level: &mut Level<'_>, id: u32) -> bool {
+        let index = id.wrapping_sub(level.plan.first);
+        if index < level.plan.count {
+            return self.set_bit(level, index);
+        }
+        let fresh = !self.seen_extensions[level.extensions..].contains(&id);
+        self.seen_extensions.push(id);
+        fresh
+    }
+
+    /// Sets the bit of a field, or behind the fields that of a oneof. False where it was set.
+    #[inline]
+    fn set_bit(&mut self, level: &mut Level<'_>, index: u32) -> bool {
+        let word = if level.is_large() {
+            &mut self.seen[level.many + index as usize / 64]
         } else {
-            let fresh = !self.seen_extensions[base.1..].contains(&id);
-            self.seen_extensions.push(id);
-            fresh
+            &mut level.bits
         };
-        if fresh {
-            return Ok(());
-        }
-        Err(self
-            .lexer
-            .error_at(at, format_args!("Field {} appears twice", self.codec.field_name(id))))
+        let bit = 1 << (index % 64);
+        let fresh = *word & bit == 0;
+        *word |= bit;
+        fresh
     }
 
-    fn require(&self, message: MessageId, first: u32, base: usize) -> Result<()> {
-        for &id in &self.codec.message(message).required {
-            let index = (id - first) as usize;
-            if self.seen[base + index / 64] >> (index % 64) & 1 == 0 {
-                return Err(self.codec.missing(message, id));
-            }
-        }
-        Ok(())
-    }
-
-    fn field(&mut self, message: MessageId, id: u32, count: usize, base: (usize, usize), depth: usize) -> Result<()> {
+    fn field(&mut self, level: &mut Level<'_>, id: u32, depth: usize) -> Result<()> {
         let field = self.codec.field(id);
-        if self.lexer.kind()? == Kind::Null && (field.repeated || !self.takes_null(field.ty)) {
+        if self.lexer.next_is(b'n') && (field.repeated || !self.takes_null(field.ty)) {
             return self.lexer.word("null");
         }
-        if let Some(oneof) = field.oneof {
-            let index = count + usize::from(oneof);
-            let word = &mut self.seen[base.0 + index / 64];
-            let bit = 1 << (index % 64);
-            if *word & bit != 0 {
-                let name = &self.codec.schema()[message].oneofs[usize::from(oneof)].name;
-                return Err(self.lexer.error(format_args!("Oneof {name} has more than one member")));
-            }
-            *word |= bit;
+        if let Some(oneof) = field.oneof
+            && !self.set_bit(level, level.plan.count + u32::from(oneof))
+        {
+            let name = &self.codec.schema()[level.message].oneofs[usize::from(oneof)].name;
+            return Err(self.lexer.error(format_args!("Oneof {name} has more than one member")));
         }
         match field.ty {
             FieldType::Message(entry) if field.map => self.map(field, entry, depth),
             _ if field.repeated => self.repeated(id, field, depth),
             FieldType::Message(inner) | FieldType::Group(inner) => {
-                self.sub_message(field, inner, self.codec.message(message).message_set, depth)
+                self.sub_message(field, inner, level.plan.message_set, depth)
             }
             _ => self.scalar(id, field, field.presence).map(drop),
         }
@@ -365,7 +406,10 @@ impl<'a> Parser<'a> {
                     .error_at(at, "A key of this map must be \"true\" or \"false\""));
             }
             _ => {
-                let number = Number::whole(&text).ok_or(Misfit::NotInteger);
+                let number = std::str::from_utf8(&text)
+                    .ok()
+                    .and_then(Number::whole)
+                    .ok_or(Misfit::NotInteger);
                 number.and_then(|number| integer_bits(key.ty, number)).map_err(|_| {
                     self.lexer.error_at(
                         at,
@@ -386,9 +430,6 @@ impl<'a> Parser<'a> {
             FieldType::String | FieldType::Bytes => {
                 wire::put_tag(&mut self.out, field.number, WireType::Length);
                 let body = self.out.len();
-                if self.lexer.kind()? != Kind::String {
-                    return Err(self.lexer.unexpected("a string"));
-                }
                 let raw = self.lexer.string()?;
                 if field.ty == FieldType::String {
                     self.put_text(raw)?;
@@ -449,6 +490,15 @@ impl<'a> Parser<'a> {
 
     /// A number, bool or enum as [`FieldType::normal_bits`] has it. `None` for an unknown enum name that is passed over.
     fn number_bits(&mut self, ty: FieldType) -> Result<Option<u64>> {
+        let start = self.lexer;
+        if let Some(bits) = self.lexer.small_integer().and_then(|value| ty.fit(value)) {
+            return Ok(Some(bits));
+        }
+        self.lexer = start;
+        self.any_number_bits(ty)
+    }
+
+    fn any_number_bits(&mut self, ty: FieldType) -> Result<Option<u64>> {
         let kind = self.lexer.kind()?;
         let at = self.lexer.offset();
         let bits = match (ty, kind) {
@@ -527,7 +577,10 @@ fn quoted_bits(ty: FieldType, text: &[u8]) -> std::result::Result<u64, Misfit> {
         (FieldType::Float, Some(value)) => Ok((value as f32).to_bits().into()),
         (FieldType::Double, Some(value)) => Ok(value.to_bits()),
         _ => {
-            let number = Number::whole(text).ok_or(Misfit::NotInteger)?;
+            let number = std::str::from_utf8(text)
+                .ok()
+                .and_then(Number::whole)
+                .ok_or(Misfit::NotInteger)?;
             if float {
                 float_bits(ty, number)
             } else {

@@ -39,15 +39,33 @@ impl Codec {
     /// # Errors
     /// Any error of the binary message; a well-known type whose value has no JSON form; an `Any` of a type that the schema lacks.
     pub fn to_json(&self, message: MessageId, input: &[u8], options: &PrintOptions) -> Result<Vec<u8>> {
+        let mut out = Vec::with_capacity(input.len() * 3 + 16);
+        self.to_json_into(message, input, options, &mut out)?;
+        Ok(out)
+    }
+
+    /// [`Codec::to_json`] into a vector that is used again and again. It is emptied first.
+    ///
+    /// # Errors
+    /// As [`Codec::to_json`].
+    pub fn to_json_into(
+        &self,
+        message: MessageId,
+        input: &[u8],
+        options: &PrintOptions,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
         let scanner = Scanner::new(self, input, &options.limits, options.check_required)?;
         let whole = scanner.whole();
+        out.clear();
         let mut printer = Printer {
             scanner,
-            out: Vec::with_capacity(input.len() * 2 + 16),
+            out: std::mem::take(out),
             options,
         };
-        printer.message(message, &[whole], options.limits.levels())?;
-        Ok(printer.out)
+        let written = printer.message(message, &[whole], options.limits.levels());
+        *out = printer.out;
+        written
     }
 }
 
@@ -118,7 +136,7 @@ impl<'a> Printer<'a> {
                 return;
             }
         }
-        self.out.extend_from_slice(codec.json_key(field));
+        codec.put_json_key(field, &mut self.out);
     }
 
     fn field(&mut self, id: u32, run: Range<usize>, depth: usize) -> Result<()> {
