@@ -361,7 +361,7 @@ impl<'a> Scanner<'a> {
     }
 
     pub fn check_utf8(&self, id: u32, bytes: &[u8]) -> Result<()> {
-        if std::str::from_utf8(bytes).is_err() {
+        if simdutf8::basic::from_utf8(bytes).is_err() {
             let name = self.codec.field_name(id);
             return Err(Error::new(
                 ErrorKind::Utf8,
@@ -378,24 +378,33 @@ impl<'a> Scanner<'a> {
             WireType::Fixed32 if !bytes.len().is_multiple_of(4) => return Err(WireError::Truncated.into()),
             WireType::Fixed64 if !bytes.len().is_multiple_of(8) => return Err(WireError::Truncated.into()),
             WireType::Varint => {
-                let mut closed = false;
-                let mut reader = Reader::new(bytes);
-                while !reader.is_empty() {
-                    let bits = reader.varint()?;
-                    closed |= self.varint_occurrence(id, bits).closed;
-                }
-                if closed {
-                    let mut reader = Reader::new(bytes);
-                    while !reader.is_empty() {
-                        let bits = reader.varint()?;
-                        self.push(self.varint_occurrence(id, bits))?;
-                    }
-                    return Ok(());
+                check_varints(bytes)?;
+                if let FieldType::ClosedEnum(_) = field.ty {
+                    return self.packed_enum(id, bytes, start, end);
                 }
             }
             _ => {}
         }
         self.push(Occurrence::span(id, WireType::Length, start, end))
+    }
+
+    /// A packed run of a closed enum: taken apart where it has numbers that the enum does not know.
+    fn packed_enum(&mut self, id: u32, bytes: &'a [u8], start: usize, end: usize) -> Result<()> {
+        let mut reader = Reader::new(bytes);
+        let mut closed = false;
+        while !reader.is_empty() {
+            let bits = reader.varint()?;
+            closed |= self.varint_occurrence(id, bits).closed;
+        }
+        if !closed {
+            return self.push(Occurrence::span(id, WireType::Length, start, end));
+        }
+        let mut reader = Reader::new(bytes);
+        while !reader.is_empty() {
+            let bits = reader.varint()?;
+            self.push(self.varint_occurrence(id, bits))?;
+        }
+        Ok(())
     }
 
     /// One item of a message set: `group 1 { uint32 type_id = 2; bytes message = 3; }`, its parts in any order.
@@ -505,6 +514,36 @@ pub(in crate::proto) fn group_body(reader: &mut Reader<'_>, number: u32, depth: 
         match reader.tag()? {
             (found, WireType::EndGroup) if found == number => return Ok(end),
             (found, wire_type) => reader.skip(found, wire_type, inner)?,
+        }
+    }
+}
+
+/// Checks that bytes are whole varints of at most ten bytes each.
+fn check_varints(bytes: &[u8]) -> std::result::Result<(), WireError> {
+    let mut length = 0;
+    for byte in bytes {
+        length = if *byte < 0x80 { 0 } else { length + 1 };
+        if length == 10 {
+            return Err(WireError::VarintTooLong);
+        }
+    }
+    if length == 0 { Ok(()) } else { Err(WireError::Truncated) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn varints_are_checked_as_reading_them_does(bytes in proptest::collection::vec(prop_oneof![any::<u8>(), 0x80u8..], 0..40)) {
+            let mut reader = Reader::new(&bytes);
+            let mut naive = Ok(());
+            while naive.is_ok() && !reader.is_empty() {
+                naive = reader.varint().map(drop);
+            }
+            prop_assert_eq!(check_varints(&bytes), naive);
         }
     }
 }

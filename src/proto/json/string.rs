@@ -3,7 +3,7 @@
 /// Appends `text` between quotes. Bytes that are not UTF-8 (strings that the schema does not verify) become U+FFFD.
 pub(in crate::proto) fn write_string(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
-    match std::str::from_utf8(text) {
+    match simdutf8::basic::from_utf8(text) {
         Ok(_) => write_escaped(text, out),
         Err(_) => write_escaped(String::from_utf8_lossy(text).as_bytes(), out),
     }
