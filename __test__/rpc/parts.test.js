@@ -6,6 +6,7 @@ const test = require('node:test')
 const assert = require('node:assert/strict')
 const { Calls } = require('../../lib/rpc/calls.js')
 const { Deadlines } = require('../../lib/rpc/deadlines.js')
+const { Queue } = require('../../lib/rpc/queue.js')
 const { Waiting } = require('../../lib/rpc/waiting.js')
 const { now } = require('../../lib/rpc/tick.js')
 
@@ -76,7 +77,43 @@ test('one timer serves all deadlines, and none fires early', async () => {
   )
 })
 
-test('the queue keeps its order and its count of bytes', () => {
+test('a queue against an array', () => {
+  const queue = new Queue()
+  let twin = []
+  let random = 3
+  for (let step = 0; step < 30_000; step++) {
+    random = (Math.imul(random, 1103515245) + 12345) >>> 0
+    const choice = (random >>> 8) % 100
+    // Grows for a while, then shrinks, and so on.
+    if (choice < (step % 6000 < 3000 ? 60 : 30)) {
+      const item = { step, queued: false }
+      queue.push(item)
+      twin.push(item)
+    } else if (choice < 70) {
+      const item = queue.first()
+      assert.equal(item, twin[0])
+      if (item) {
+        queue.remove(item)
+        queue.remove(item)
+        twin.shift()
+      }
+    } else if (twin.length > 0) {
+      const [item] = twin.splice((random >>> 16) % twin.length, 1)
+      queue.remove(item)
+    }
+    assert.equal(queue.size, twin.length)
+    assert.equal(queue.first(), twin[0])
+    assert.ok(queue.items.length <= 65 + 2 * queue.size)
+    if (step % 500 === 0) assert.deepEqual([...queue], twin)
+    if (step % 7000 === 0) {
+      for (const item of queue) queue.remove(item)
+      twin = []
+      assert.deepEqual(queue.items, [])
+    }
+  }
+})
+
+test('waiting calls keep their order and its count of bytes', () => {
   const aborted = []
   const waiting = new Waiting({ maxQueuedCalls: 4, maxQueuedBytes: 10 }, (_callback, error) => aborted.push(error.code))
   const push = (name, size, deadline = Infinity, signal) => {

@@ -127,12 +127,12 @@ class Server extends EventEmitter {
   runWaiting() {
     for (const session of this.queue) {
       if (this.running >= this.options.maxConcurrency) return
-      const [call] = session.waiting
+      const call = session.waiting.first()
       if (call !== undefined && session.out.congested) continue
       // A Set visits what is added during the visit: the session comes again after the others.
       this.queue.delete(session)
       if (call === undefined) continue
-      session.waiting.delete(call)
+      session.waiting.remove(call)
       if (session.waiting.size > 0) this.queue.add(session)
       if (call.expires <= now()) session.overdue(call)
       else session.run(call)

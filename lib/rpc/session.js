@@ -5,6 +5,7 @@
 const { Peer } = require('./peer')
 const { Kind, Status, Reason, LENGTH_SIZE, FRAME_HEAD } = require('./protocol')
 const { protocol } = require('./errors')
+const { Queue } = require('./queue')
 const { now } = require('./tick')
 const { invalidArgType } = require('../errors')
 
@@ -24,6 +25,7 @@ class Call {
     /** It ended without its handler: cancelled, past its deadline, connection lost. */
     this.cut = false
     this.running = false
+    this.queued = false
     this.controller = null
   }
 
@@ -67,7 +69,7 @@ class Session extends Peer {
     /** Unanswered requests by sequence number, other than one that is being handled right now. */
     this.calls = new Map()
     /** Those of them whose handler has not been called yet. */
-    this.waiting = new Set()
+    this.waiting = new Queue()
     /** Bytes of their bodies. */
     this.pendingBytes = 0
     this.paused = false
@@ -100,7 +102,7 @@ class Session extends Peer {
     const call = new Call(this, sequence, method, body, deadline)
     if (server.running >= server.options.maxConcurrency || this.out.congested) {
       this.hold(call)
-      this.waiting.add(call)
+      this.waiting.push(call)
       server.queue.add(this)
     } else this.run(call)
   }
@@ -181,7 +183,10 @@ class Session extends Peer {
     call.answered = true
     if (this.calls.delete(call.sequence)) {
       this.pendingBytes -= call.body.length
-      this.waiting.delete(call)
+      if (call.queued) {
+        this.waiting.remove(call)
+        call.body = EMPTY
+      }
       if (this.paused) this.regulate()
     }
     if (call.running) server.running--

@@ -4,6 +4,7 @@
 
 const { Buffer } = require('node:buffer')
 const errors = require('./errors')
+const { Queue } = require('./queue')
 const { listen } = require('./signals')
 
 /** A queue, bounded in calls and in bytes. */
@@ -13,8 +14,7 @@ class Waiting {
     this.maxBytes = maxQueuedBytes
     this.bytes = 0
     this.onAborted = onAborted
-    // A Set keeps the order and lets a call leave from the middle.
-    this.calls = new Set()
+    this.calls = new Queue()
   }
 
   get length() {
@@ -27,29 +27,45 @@ class Waiting {
     if (this.bytes + body.length > this.maxBytes) {
       return errors.tooManyCalls(method, `more than ${this.maxBytes} bytes would wait`)
     }
-    const call = { method, name, body: Buffer.from(body), deadline, timeout, signal, callback, onAbort: null }
+    const call = {
+      method,
+      name,
+      body: Buffer.from(body),
+      deadline,
+      timeout,
+      signal,
+      callback,
+      onAbort: null,
+      queued: false,
+    }
     if (signal !== undefined) {
       call.onAbort = () => {
-        this.remove(call)
+        this.discard(call)
         this.onAborted(callback, errors.aborted(method, false, signal.reason))
       }
       listen(signal, call.onAbort)
     }
-    this.calls.add(call)
+    this.calls.push(call)
     this.bytes += body.length
   }
 
   remove(call) {
-    this.calls.delete(call)
+    this.calls.remove(call)
     this.bytes -= call.body.length
     call.signal?.removeEventListener('abort', call.onAbort)
   }
 
   /** Takes the call that has waited longest. */
   shift() {
-    const [call] = this.calls
+    const call = this.calls.first()
     this.remove(call)
     return call
+  }
+
+  /** Takes out a call that will not be sent. */
+  discard(call) {
+    this.remove(call)
+    call.body = null
   }
 
   /** Gives the overdue calls to `end` and returns the earliest deadline left. */
@@ -57,7 +73,7 @@ class Waiting {
     let next = Infinity
     for (const call of this.calls) {
       if (call.deadline <= time) {
-        this.remove(call)
+        this.discard(call)
         end(call)
       } else if (call.deadline < next) next = call.deadline
     }
@@ -66,7 +82,7 @@ class Waiting {
 
   clear(end) {
     for (const call of this.calls) {
-      this.remove(call)
+      this.discard(call)
       end(call)
     }
   }
