@@ -54,7 +54,7 @@ const SETTINGS = {
 }
 
 function pair(source, settings) {
-  const schema = new Schema('', source, { ...SETTINGS, ...settings }, () => null)
+  const schema = Schema.compile('', source, { ...SETTINGS, ...settings }, () => null)
   const id = schema.outline.messages.findIndex(([name]) => name === 'All')
   return [schema.link(id), bodies(schema, id)]
 }
@@ -225,7 +225,7 @@ for (const [name, source] of Object.entries({ proto2: SOURCE, proto3: PROTO3 }))
 
 test('message sets, required fields, depth', () => {
   for (const settings of VARIANTS) {
-    const schema = new Schema('', SOURCE, { ...SETTINGS, ...settings }, () => null)
+    const schema = Schema.compile('', SOURCE, { ...SETTINGS, ...settings }, () => null)
     const at = (wanted) => schema.outline.messages.findIndex(([name]) => name === wanted)
     for (const [type, value] of [
       ['Set', { '[t.Item.item]': { text: 'x' } }],

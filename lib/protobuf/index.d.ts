@@ -108,6 +108,110 @@ export interface DelimitedOptions {
   maxSize?: number
 }
 
+/** A service. */
+export interface Service {
+  name: string
+  fullName: string
+  methods: ServiceMethod[]
+}
+
+/** A method of a service. */
+export interface ServiceMethod {
+  name: string
+  /** `/package.Service/Method`. */
+  path: string
+  request: Message
+  reply: Message
+  clientStreaming: boolean
+  serverStreaming: boolean
+}
+
+/** What every element of a schema may have. Options are by name, custom ones by full name in parentheses. */
+export interface Described {
+  options?: { [name: string]: unknown }
+  /** The comment before it. */
+  comment?: string
+  /** The comment after it. */
+  trailingComment?: string
+}
+
+/** A field or an extension. Types are keywords, or `message`, `group` and `enum` with a full name in `typeName`. */
+export interface FieldReflection extends Described {
+  name: string
+  /** Its key on objects. */
+  property: string
+  jsonName: string
+  number: number
+  label: 'optional' | 'required' | 'repeated' | 'map'
+  /** Of the values, for a map. */
+  type: string
+  typeName?: string
+  keyType?: string
+  /** Set and not set differ. */
+  presence?: true
+  packed?: true
+  deprecated?: true
+  oneof?: string
+  /** 64-bit integers are decimal strings, bytes base64, enums names. */
+  default?: string | number | boolean
+  /** Of an extension. */
+  fullName?: string
+  /** The message that an extension extends. */
+  extendee?: string
+}
+
+/** A schema, by plain objects that refer to each other by full name. */
+export interface Reflection {
+  files: Array<
+    Described & { name: string; package: string; edition: 'proto2' | 'proto3' | '2023' | '2024'; imports: string[] }
+  >
+  messages: Array<
+    Described & {
+      name: string
+      fullName: string
+      file: string
+      parent?: string
+      /** The entry type of a map field. */
+      mapEntry?: true
+      fields: FieldReflection[]
+      oneofs: Array<Described & { name: string; fields: string[] }>
+      /** First and last number. */
+      extensionRanges?: Array<[number, number]>
+      reservedRanges?: Array<[number, number]>
+      reservedNames?: string[]
+    }
+  >
+  enums: Array<
+    Described & {
+      name: string
+      fullName: string
+      file: string
+      parent?: string
+      /** Only the declared numbers are values. */
+      closed?: true
+      values: Array<Described & { name: string; number: number }>
+    }
+  >
+  services: Array<
+    Described & {
+      name: string
+      fullName: string
+      file: string
+      methods: Array<
+        Described & {
+          name: string
+          request: string
+          reply: string
+          clientStreaming?: true
+          serverStreaming?: true
+          idempotency?: 'NO_SIDE_EFFECTS' | 'IDEMPOTENT'
+        }
+      >
+    }
+  >
+  extensions: FieldReflection[]
+}
+
 declare const protobuf: {
   /** Compiles a schema. The second argument may be an encoding's name, which is passed over. */
   (source: string | Uint8Array | SchemaObject | null, options?: Options | string): Messages
@@ -159,6 +263,18 @@ declare const protobuf: {
     message: Message<T>,
     options?: TransformOptions,
   ) => Transform
+  /** Everything about a schema: files, messages, fields, enums, services, extensions, options and comments. A copy. */
+  reflect(messages: Messages): Reflection
+  /** Services by full name, with the message objects of their methods. */
+  services(messages: Messages): { [fullName: string]: Service }
+  /** The schema as a `google.protobuf.FileDescriptorSet`; with `sourceInfo`, comments and places in the source go along. */
+  descriptorSet(messages: Messages, options?: { sourceInfo?: boolean }): Buffer
+  /** The messages of a `google.protobuf.FileDescriptorSet`, as `protoc -o` writes them. */
+  fromDescriptorSet(buffer: Uint8Array, options?: Options): Messages
+  /** The source of a CommonJS module that exports the messages. `encodings` names the package it requires, this one by default. */
+  toJS(source: string | Uint8Array | SchemaObject | null, options?: Options & { encodings?: string }): string
+  /** TypeScript declarations of the messages, as `ironwire pbts` writes them. */
+  pbts(messages: Messages): string
   /** The key under which decoded objects keep unknown fields. */
   readonly unknownFields: unique symbol
 }

@@ -7,18 +7,18 @@ const { invalidArgType } = require('../errors.js')
 const behind = new WeakMap()
 
 class Messages {
-  /** `source` is what the schema was made from, as text, and `ast` as it was given. */
+  /** `source` gives what the schema was made from as text, `ast` as an object in the shape of npm `protocol-buffers-schema`. */
   constructor(schema, source, ast) {
     behind.set(this, { schema, source, ast })
     schema.show(this)
   }
 
   toString() {
-    return behind.get(this).source
+    return behind.get(this).source()
   }
 
   toJSON() {
-    return behind.get(this).ast
+    return behind.get(this).ast()
   }
 }
 

@@ -31,9 +31,18 @@ function define(object, name, value, enumerable = true) {
 const encodingsOf = {}
 const readersOf = {}
 
+/** A native schema, or an error with a code. */
+function linked(make) {
+  try {
+    return make()
+  } catch (error) {
+    throw makeError(Error, 'IRONWIRE_PROTOBUF_SCHEMA', error.message, linked)
+  }
+}
+
 class Schema {
-  /** `settings` are the options of `ProtoSchema.compile`, complete. */
-  constructor(name, source, settings, resolve) {
+  /** Compiles source text. `settings` are all the options of the native side; `resolve` gives the text of an imported file. */
+  static compile(name, source, settings, resolve) {
     let thrown
     const load = (file) => {
       try {
@@ -45,12 +54,24 @@ class Schema {
       }
     }
     try {
-      this.native = binding.ProtoSchema.compile(name, source, settings, load)
+      const native = linked(() => binding.ProtoSchema.compile(name, source, settings, load))
+      if (thrown === undefined) return new Schema(native, settings)
     } catch (error) {
-      if (thrown !== undefined) throw thrown.error
-      throw makeError(Error, 'IRONWIRE_PROTOBUF_SCHEMA', error.message, Schema)
+      if (thrown === undefined) throw error
     }
-    if (thrown !== undefined) throw thrown.error
+    throw thrown.error
+  }
+
+  /** Links the bytes of a `FileDescriptorSet`. */
+  static fromDescriptor(bytes, settings) {
+    return new Schema(
+      linked(() => binding.ProtoSchema.fromDescriptor(bytes, settings)),
+      settings,
+    )
+  }
+
+  constructor(native, settings) {
+    this.native = native
     this.settings = settings
     this.outline = JSON.parse(this.native.outline())
     this.table = []
@@ -124,7 +145,10 @@ class Schema {
     return object
   }
 
-  /** Enums, then messages of the last file and of all it imports, depth first: what `protobuf()` shows, in its order. */
+  /**
+   * Enums, then messages of the last file and of all it imports, depth first: what `protobuf()` shows, in its order. Files of a
+   * descriptor set that the last one does not import come after them.
+   */
   show(target) {
     const { files, messages, enums } = this.outline
     const order = []
@@ -133,7 +157,7 @@ class Schema {
       order.push(file)
       files[file][2].forEach(visit)
     }
-    visit(files.length - 1)
+    for (let file = files.length - 1; file >= 0; file--) visit(file)
     for (const file of order) for (const id of files[file][4]) define(target, enums[id][0], this.enumObject(id))
     for (const file of order) {
       for (const id of files[file][3]) define(target, messages[id][0], this.messages[id])

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use napi::bindgen_prelude::{Either, Function, Null};
+use napi::bindgen_prelude::{Buffer, Either, Function, Null};
 use napi_derive::napi;
 
 use crate::proto::emit::{self, EmitOptions, Int64};
@@ -93,6 +93,30 @@ impl ProtoSchema {
     #[napi]
     pub fn outline(&self) -> String {
         emit::outline(&self.schema)
+    }
+
+    /// Links a `google.protobuf.FileDescriptorSet`.
+    #[napi(factory)]
+    pub fn from_descriptor(bytes: &[u8], options: ProtoOptions) -> napi::Result<Self> {
+        let schema = proto::descriptor::decode(bytes, &options.compile())
+            .map_err(|error| napi::Error::from_reason(error.to_string()))?;
+        Ok(Self {
+            schema: Arc::new(schema),
+            options: options.emit(),
+            emitted: HashSet::new(),
+        })
+    }
+
+    /// All files as a `google.protobuf.FileDescriptorSet`, with comments and places on request.
+    #[napi]
+    pub fn descriptor(&self, source_info: bool) -> Buffer {
+        proto::descriptor::encode(&self.schema, source_info).into()
+    }
+
+    /// Everything about the schema as JSON; see `proto::reflect`.
+    #[napi]
+    pub fn reflect(&self) -> String {
+        proto::reflect::reflect(&self.schema)
     }
 
     /// All fields of all messages as JSON, for a reader and a writer without emitted code; see `proto::emit::table`.

@@ -21,6 +21,7 @@ mod lexer;
 mod link;
 mod options;
 mod parser;
+pub mod reflect;
 pub mod schema;
 pub mod text;
 pub mod wire;

@@ -24,6 +24,7 @@ use std::fmt::Write;
 
 use super::schema::{Enum, EnumId, Kind, MessageId, Schema};
 
+pub(super) use js::{property, quote};
 pub use outline::outline;
 pub use table::table;
 
