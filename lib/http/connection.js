@@ -532,18 +532,16 @@ function settleEnded() {
 }
 
 function emitFinish(res, req) {
-  if (res[lean] !== null) widenResponse(res)
-  // In Node the server listens first: all this is done when the application's listeners hear.
-  dump(req)
-  res.socket = null
-  process.nextTick(emitClose, res)
   res.emit('finish')
+  dump(req)
+  if (res[lean] === null) res.socket = null
+  process.nextTick(emitClose, res)
 }
 
 function emitClose(res) {
-  if (res._closed) return
-  res.destroyed = true
-  res._closed = true
+  if (res[lean] !== null) settleLean(res)
+  else if (res._closed) return
+  else res.destroyed = res._closed = true
   res.emit('close')
 }
 

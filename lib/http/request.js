@@ -88,15 +88,19 @@ function joining(req) {
   return { joinDuplicateHeaders: req[lean].server.joinDuplicateHeaders }
 }
 
+const coreHeaders = Object.getOwnPropertyDescriptor(IncomingMessage.prototype, 'headers')
+
 LeanRequest.prototype = Object.create(IncomingMessage.prototype, {
   headers: {
     configurable: true,
     get() {
+      if (this[lean] === null) return coreHeaders.get.call(this)
       if (this[kHeaders] === null) this[kHeaders] = parseHeaders(this)
       return this[kHeaders]
     },
     set(headers) {
-      this[kHeaders] = headers
+      if (this[lean] === null) coreHeaders.set.call(this, headers)
+      else this[kHeaders] = headers
     },
   },
   rawHeaders: {
@@ -137,7 +141,7 @@ LeanRequest.prototype = Object.create(IncomingMessage.prototype, {
 /** Turns a lean request into the genuine core object. */
 function widen(req) {
   const connection = req[lean]
-  Object.setPrototypeOf(req, IncomingMessage.prototype)
+  stamp(req)
   req[lean] = null
   const flags = req[kFlags]
   const { url, method } = req
@@ -200,6 +204,6 @@ function abort(req) {
   else req.destroy(aborted())
 }
 
-defineWidening(LeanRequest.prototype, new IncomingMessage(null), ['method', 'url'], widen)
+const stamp = defineWidening(LeanRequest.prototype, new IncomingMessage(null), ['method', 'url'], widen)
 
 module.exports = { LeanRequest, flag, kFlags, widenRequest: widen, fill, complete, deliver, dump, abort }

@@ -11,6 +11,8 @@ const { ServerResponse, STATUS_CODES } = require('node:http')
 const { lean, defineWidening } = require('./widen')
 const { flag, kFlags } = require('./request')
 
+const core = ServerResponse.prototype
+
 /** How far a lean response is. */
 const state = {
   /** Recording headers. */
@@ -122,20 +124,20 @@ LeanResponse.prototype.writeHead = function writeHead(status, reason, headers) {
       if (addLine(this, name, reason[name])) continue
       this[kLines] = ''
       this[kLength] = false
-      return core(this).writeHead(status, reason)
+      return core.writeHead.call(genuine(this), status, reason)
     }
     this[kGiven] = reason
     this.statusCode = status
     this[kState] = state.HEAD
     return this
   }
-  return core(this).writeHead(status, reason, headers)
+  return core.writeHead.call(genuine(this), status, reason, headers)
 }
 
 LeanResponse.prototype.setHeader = function setHeader(name, value) {
   const simple = typeof value === 'string' ? !BAD_VALUE.test(value) : typeof value === 'number'
   if (!simple || this[lean] === null || this[kState] !== state.OPEN || nameKind(name) === SPECIAL) {
-    return core(this).setHeader(name, value)
+    return core.setHeader.call(genuine(this), name, value)
   }
   const lower = name.toLowerCase()
   const recorded = this[kRecorded]
@@ -155,7 +157,8 @@ LeanResponse.prototype.setHeader = function setHeader(name, value) {
 }
 
 LeanResponse.prototype.getHeader = function getHeader(name) {
-  if (this[lean] === null || this[kState] !== state.OPEN || typeof name !== 'string') return core(this).getHeader(name)
+  if (this[lean] === null || this[kState] !== state.OPEN || typeof name !== 'string')
+    return core.getHeader.call(genuine(this), name)
   const recorded = this[kRecorded]
   if (recorded === null) return
   const at = indexOf(recorded, name.toLowerCase())
@@ -163,7 +166,8 @@ LeanResponse.prototype.getHeader = function getHeader(name) {
 }
 
 LeanResponse.prototype.hasHeader = function hasHeader(name) {
-  if (this[lean] === null || this[kState] !== state.OPEN || typeof name !== 'string') return core(this).hasHeader(name)
+  if (this[lean] === null || this[kState] !== state.OPEN || typeof name !== 'string')
+    return core.hasHeader.call(genuine(this), name)
   return this[kRecorded] !== null && indexOf(this[kRecorded], name.toLowerCase()) >= 0
 }
 
@@ -181,12 +185,12 @@ LeanResponse.prototype.end = function end(chunk, encoding, callback) {
     this[kState] > state.HEAD ||
     !connection.takesLean(this)
   ) {
-    return core(this).end(chunk, encoding, callback)
+    return core.end.call(genuine(this), chunk, encoding, callback)
   }
   let body
   if (typeof chunk === 'string') body = chunk
   else if (chunk instanceof Uint8Array) body = chunk
-  else if (chunk != null) return core(this).end(chunk)
+  else if (chunk != null) return core.end.call(genuine(this), chunk)
 
   const status = this.statusCode
   const explicit = this[kState] === state.HEAD
@@ -195,17 +199,17 @@ LeanResponse.prototype.end = function end(chunk, encoding, callback) {
     // The head was fixed before the body's length was known: Node answers chunked.
     if (!this[kLength]) flags |= wire.CHUNKED
   } else {
-    if (!(status >= 200 && status <= 999 && (status | 0) === status)) return core(this).end(chunk)
+    if (!(status >= 200 && status <= 999 && (status | 0) === status)) return core.end.call(genuine(this), chunk)
     if (this.statusMessage !== undefined || (this[kRecorded] !== null && !addRecorded(this))) {
       this[kLines] = ''
       this[kLength] = false
-      return core(this).end(chunk)
+      return core.end.call(genuine(this), chunk)
     }
     if (!this[kLength]) flags |= wire.LENGTH
   }
   if (body !== undefined && body.length > LARGE_BODY) {
     if (!explicit) this[kLines] = ''
-    return core(this).end(chunk)
+    return core.end.call(genuine(this), chunk)
   }
   const { req } = this
   if (status === 204 || status === 304 || req.method === 'HEAD') flags &= ~(wire.CHUNKED | wire.LENGTH)
@@ -217,7 +221,7 @@ LeanResponse.prototype.end = function end(chunk, encoding, callback) {
 }
 
 /** The genuine object behind a lean one, for a call that the lean one cannot take. */
-function core(res) {
+function genuine(res) {
   if (res[lean] !== null) widen(res)
   return res
 }
@@ -226,7 +230,9 @@ function core(res) {
 function widen(res) {
   const connection = res[lean]
   const was = res[kState]
-  Object.setPrototypeOf(res, ServerResponse.prototype)
+  const message = Object.hasOwn(res, 'statusMessage') ? res.statusMessage : undefined
+  stamp(res)
+  res.statusMessage = message
   res[lean] = null
   const { req } = res
   construct(res, connection, req)
@@ -295,7 +301,9 @@ Object.defineProperty(LeanResponse.prototype, 'statusMessage', {
 })
 
 const sample = new ServerResponse({ method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} })
-defineWidening(LeanResponse.prototype, sample, ['req'], widen)
+// Not set by the constructor, but by writeHead.
+sample.statusMessage = undefined
+const stamp = defineWidening(LeanResponse.prototype, sample, ['req'], widen)
 
 /** The lean response's connection is gone. */
 function closeLean(res) {
