@@ -3,7 +3,7 @@
 const test = require('node:test')
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
-const { spawnSync } = require('node:child_process')
+const { spawn, spawnSync } = require('node:child_process')
 const { Worker } = require('node:worker_threads')
 const { rpc } = require('../../index.js')
 const { usage } = require('../../lib/engine.js')
@@ -285,4 +285,25 @@ test('cluster workers share a port', { skip: process.platform === 'win32' }, () 
   const result = spawnSync(process.execPath, [file], { encoding: 'utf8', timeout: 20_000 })
   rmSync(folder, { recursive: true })
   assert.deepEqual([result.stderr, result.stdout, result.status], ['', '2\n', 0])
+})
+
+test('what was called right before process.exit() still leaves', async (t) => {
+  const { server } = await pair(t)
+  const noted = new Promise((resolve) => {
+    server.method('note', (request, callback) => {
+      resolve(String(request))
+      callback()
+    })
+  })
+  const script = `
+    const { rpc } = require(${entry})
+    const client = rpc.connect(${server.address().port})
+    client.on('connect', () => {
+      client.call('note', Buffer.from('last words'), () => {})
+      process.exit()
+    })`
+  const child = spawn(process.execPath, ['-e', script], { stdio: 'inherit' })
+  const [code] = await once(child, 'exit')
+  assert.equal(code, 0)
+  assert.equal(await noted, 'last words')
 })

@@ -383,6 +383,10 @@ impl Engine {
 
     /// Writes what every connection has pending now: nothing may be lost when the process exits by itself.
     pub fn flush_all(&self) {
+        if let Some(id) = self.reading.get() {
+            // An exit from inside a read event: its end, which would have written this, does not come. An error has no one to go to.
+            let _ = self.flush(id);
+        }
         let dirty = self.dirty.take();
         if dirty.is_empty() {
             return;
