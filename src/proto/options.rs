@@ -5,10 +5,9 @@
 pub struct CompileOptions {
     /// Take what npm `protocol-buffers` takes: see [`CompileOptions::lenient`]. Off: what `protoc` takes.
     ///
-    /// On, these are no errors: a repeated field name, field number or enum value name, a
-    /// default of the wrong type, a field without `optional` in a file without syntax line, an
-    /// unknown option, custom options that nothing declares, `required` and non-zero first enum values in proto3, extension
-    /// ranges missing; and every loaded file sees every other.
+    /// On, these are no errors: a repeated field name, field number or enum value name, a default of the wrong type, a field
+    /// without label in a file without syntax line, options that nothing declares, `required` and enums that do not start at 0 in
+    /// proto3, imports that are not there; and a file sees every file loaded before it. `docs/protobuf-language.md` has the list.
     pub lenient: bool,
     /// Field number 0 is legal where the source declares it. npm `protocol-buffers` takes it, `protoc` does not.
     pub allow_field_number_zero: bool,

@@ -6,13 +6,25 @@ use super::link::Linker;
 use super::options::CompileOptions;
 use super::schema::Schema;
 
-const FILES: [(&str, &str); 11] = [
+const FILES: [(&str, &str); 14] = [
     ("google/protobuf/any.proto", include_str!("wkt/any.proto")),
     ("google/protobuf/api.proto", include_str!("wkt/api.proto")),
+    (
+        "google/protobuf/cpp_features.proto",
+        include_str!("wkt/cpp_features.proto"),
+    ),
     (DESCRIPTOR, include_str!("wkt/descriptor.proto")),
     ("google/protobuf/duration.proto", include_str!("wkt/duration.proto")),
     ("google/protobuf/empty.proto", include_str!("wkt/empty.proto")),
     ("google/protobuf/field_mask.proto", include_str!("wkt/field_mask.proto")),
+    (
+        "google/protobuf/go_features.proto",
+        include_str!("wkt/go_features.proto"),
+    ),
+    (
+        "google/protobuf/java_features.proto",
+        include_str!("wkt/java_features.proto"),
+    ),
     (
         "google/protobuf/source_context.proto",
         include_str!("wkt/source_context.proto"),

@@ -56,18 +56,7 @@ impl<'t> FileLinker<'_, '_, 't> {
                 message.nested_messages.clone(),
             )
         };
-        let mut oneofs = Vec::with_capacity(node.oneofs.len());
-        for oneof in &node.oneofs {
-            oneofs.push(Oneof {
-                name: oneof.name.into(),
-                fields: Vec::new(),
-                synthetic: false,
-                features: self.features(features, &oneof.options, Target::Oneof)?,
-                options: Options::default(),
-                comments: Self::comments(&oneof.comments),
-                position: oneof.position,
-            });
-        }
+        let mut oneofs = self.link_oneofs(node, features)?;
         let scope = Scope {
             message: Some(id),
             name: &full_name,
@@ -115,6 +104,22 @@ impl<'t> FileLinker<'_, '_, 't> {
             self.link_message(node, id)?;
         }
         Ok(())
+    }
+
+    fn link_oneofs(&mut self, node: &'t ast::Message<'t>, features: Features) -> Result<Vec<Oneof>> {
+        let mut oneofs = Vec::with_capacity(node.oneofs.len());
+        for oneof in &node.oneofs {
+            oneofs.push(Oneof {
+                name: oneof.name.into(),
+                fields: Vec::new(),
+                synthetic: false,
+                features: self.features(features, &oneof.options, Target::Oneof)?,
+                options: Options::default(),
+                comments: Self::comments(&oneof.comments),
+                position: oneof.position,
+            });
+        }
+        Ok(oneofs)
     }
 
     /// What a map may hold, seen from its entry.

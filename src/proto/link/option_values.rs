@@ -4,7 +4,9 @@ use super::defaults::scalar;
 use super::options::{FieldOf, TypeOf};
 use super::{FileLinker, Result, ast};
 use crate::proto::descriptor::options::encode_entries;
-use crate::proto::schema::{Cardinality, Enum, Field, Kind, OptionEncoding, OptionEntry, OptionValue, Position, Value};
+use crate::proto::schema::{
+    Cardinality, Enum, EnumValue, Field, Kind, OptionEncoding, OptionEntry, OptionValue, Position, Value,
+};
 use crate::proto::wire::{self, Reader, WireError, WireType};
 use crate::proto::wkt;
 use ast::Const;
@@ -45,16 +47,7 @@ impl FileLinker<'_, '_, '_> {
             ));
         }
         if let Some(enumeration) = self.enum_of(found) {
-            let known = match value {
-                Const::Ident(name) => enumeration.by_name(name),
-                Const::Int(number) if text => i32::try_from(*number)
-                    .ok()
-                    .and_then(|number| enumeration.by_number(number)),
-                Const::NegativeInt(number) if text => i32::try_from(-(*number as i128))
-                    .ok()
-                    .and_then(|number| enumeration.by_number(number)),
-                _ => None,
-            };
+            let known = enum_value(enumeration, value, text);
             if let Some(value) = known {
                 return Ok(OptionValue::Enum(value.number, value.name.clone()));
             }
@@ -295,6 +288,19 @@ impl FileLinker<'_, '_, '_> {
             Kind::Bytes | Kind::Message(_) | Kind::Group(_) => Value::Bytes(reader.bytes()?.into()),
         };
         Ok(OptionValue::Scalar(value))
+    }
+}
+
+fn enum_value<'e>(enumeration: &'e Enum, value: &Const, text: bool) -> Option<&'e EnumValue> {
+    match value {
+        Const::Ident(name) => enumeration.by_name(name),
+        Const::Int(number) if text => i32::try_from(*number)
+            .ok()
+            .and_then(|number| enumeration.by_number(number)),
+        Const::NegativeInt(number) if text => i32::try_from(-(*number as i128))
+            .ok()
+            .and_then(|number| enumeration.by_number(number)),
+        _ => None,
     }
 }
 

@@ -56,19 +56,7 @@ impl<'a> Parser<'a, '_> {
         };
         self.field_number(&mut field)?;
         field.options = self.bracketed_options()?;
-        if let Type::Map(index) = field.ty {
-            // Features of a map, such as the validation of strings, hold for its keys and values.
-            let features = || {
-                field
-                    .options
-                    .iter()
-                    .filter(|option| option.name[0].text == "features")
-                    .cloned()
-            };
-            for part in &mut messages[index as usize].fields {
-                part.options = features().collect();
-            }
-        }
+        copy_features(&field, messages);
         if !self.at(b';') {
             return Err(self.expected("\";\" or \"[\" after the field number"));
         }
@@ -166,6 +154,21 @@ impl<'a> Parser<'a, '_> {
         self.message_body(&mut message)?;
         messages.push(message);
         Ok(field)
+    }
+}
+
+/// Features of a map, such as the validation of strings, hold for its keys and values.
+fn copy_features<'a>(field: &Field<'a>, messages: &mut [Message<'a>]) {
+    let Type::Map(index) = field.ty else { return };
+    let features = || {
+        field
+            .options
+            .iter()
+            .filter(|option| option.name[0].text == "features")
+            .cloned()
+    };
+    for part in &mut messages[index as usize].fields {
+        part.options = features().collect();
     }
 }
 

@@ -12,7 +12,7 @@ pub struct Field {
     pub json_name: Box<str>,
     /// True where `json_name` was written in the source.
     pub json_name_explicit: bool,
-    /// The field number: 0 (where the schema declares it) to 536,870,911.
+    /// The field number: 0 (where the schema declares it) to 536,870,911; to 2,147,483,646 for extensions of a MessageSet.
     pub number: u32,
     /// Type of one value.
     pub kind: Kind,

@@ -70,7 +70,7 @@ pub struct Schema {
     pub files: Vec<File>,
     /// Messages of all files, an outer one before its nested ones, in order of declaration.
     pub messages: Vec<Message>,
-    /// Fields of all messages (those of one message lie together, in order of declaration), then all extensions.
+    /// Fields of all messages and all extensions. The fields of one message lie together, in order of declaration.
     pub fields: Vec<Field>,
     /// Enums of all files.
     pub enums: Vec<Enum>,

@@ -319,3 +319,21 @@ fn a_service_is_no_type() {
         "{error}"
     );
 }
+
+#[test]
+fn features_of_other_generators_are_options_like_any() {
+    let schema = good(
+        "edition='2023'; import 'google/protobuf/cpp_features.proto'; option features.(pb.cpp).string_type = VIEW;
+         message M { string s=1 [features.(pb.cpp)={string_type: CORD}, features.utf8_validation=NONE]; }",
+    );
+    let Some(OptionValue::Message(features)) = schema.files.last().unwrap().options.get("features") else {
+        panic!()
+    };
+    assert_eq!(&*features[0].name, "(pb.cpp)");
+    let s = field(&schema, "M", "s");
+    assert!(!s.utf8);
+    let Some(OptionValue::Message(features)) = s.options.get("features") else {
+        panic!()
+    };
+    assert_eq!(features.len(), 2);
+}
