@@ -87,7 +87,8 @@ function measure() {
   global.gc()
   global.gc()
   const usage = ours ? require('../../lib/engine.js').usage() : undefined
-  return { rss: process.memoryUsage.rss(), usage, ...counts }
+  const { rss, heapUsed, external } = process.memoryUsage()
+  return { rss, heap: heapUsed + external, usage, ...counts }
 }
 
 const server = servers[kind]()
