@@ -191,11 +191,6 @@ impl Writer<'_> {
                 put_number(out, field, bits);
                 Ok(())
             })?;
-            if out.len() == super::body(mark) {
-                // Runs of no elements: nothing to write.
-                out.truncate(super::body(mark) - 1 - wire::varint_len(u64::from(field.number) << 3));
-                return Ok(());
-            }
             super::end(out, mark);
             return Ok(());
         }

@@ -373,6 +373,10 @@ impl<'a> Scanner<'a> {
 
     /// A packed run. It stays one occurrence, unless a closed enum does not know all of its numbers.
     fn packed(&mut self, id: u32, bytes: &'a [u8], start: usize, end: usize) -> Result<()> {
+        if bytes.is_empty() {
+            // No elements: the field is not there.
+            return Ok(());
+        }
         let field = self.codec.field(id);
         match field.wire_type {
             WireType::Fixed32 if !bytes.len().is_multiple_of(4) => return Err(WireError::Truncated.into()),

@@ -141,7 +141,7 @@ pub(super) fn mask_to_json(path: &[u8], out: &mut Vec<u8>) -> Option<()> {
 pub(super) fn mask_from_json(path: &[u8], out: &mut Vec<u8>) -> Option<()> {
     for &byte in path {
         match byte {
-            b'_' => return None,
+            b'_' | b'"' | b'\\' | 0..0x20 => return None,
             b'A'..=b'Z' => out.extend_from_slice(&[b'_', byte.to_ascii_lowercase()]),
             _ => out.push(byte),
         }

@@ -34,6 +34,11 @@ impl Literal<'_> {
     }
 }
 
+/// Whether a byte can stand in the name of an extension or in a type URL.
+pub(super) fn is_bracketed(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"./-_~!$&()*+,;=%".contains(&byte)
+}
+
 impl<'a> Lexer<'a> {
     pub fn new(src: &'a [u8]) -> Self {
         let mut lexer = Lexer { src, at: 0 };
@@ -127,11 +132,7 @@ impl<'a> Lexer<'a> {
         let mut name = String::new();
         while !self.take(b']') {
             match self.peek() {
-                Some(
-                    byte @ (b'.' | b'/' | b'-' | b'_' | b'~' | b'!' | b'$' | b'&' | b'(' | b')' | b'*' | b'+' | b','
-                    | b';' | b'=' | b'%'),
-                )
-                | Some(byte @ (b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z')) => {
+                Some(byte) if is_bracketed(byte) => {
                     name.push(byte.into());
                     self.at += 1;
                     self.skip_space();

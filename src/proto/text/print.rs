@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use crate::proto::codec::{Codec, Error, FieldType, Limits, Occurrence, Result, Scanner, Segment, UNKNOWN};
+use super::lexer::is_bracketed;
+use crate::proto::codec::{Codec, Error, FieldType, Limits, Result, Scanner, Segment, UNKNOWN};
 use crate::proto::schema::{FieldId, MessageId, WellKnown};
 use crate::proto::wire::{Reader, WireType};
 
@@ -88,7 +89,7 @@ impl Printer<'_> {
             FieldType::Message(entry) if field.map => {
                 let inner = depth.checked_sub(1).ok_or_else(Error::depth)?;
                 for segment in self.scanner.map_entries(run, entry, inner)? {
-                    self.message(id, entry, &[segment], depth)?;
+                    self.entry(id, entry, segment, inner)?;
                 }
             }
             FieldType::Message(inner) | FieldType::Group(inner) if field.repeated => {
@@ -103,14 +104,14 @@ impl Printer<'_> {
             }
             FieldType::String | FieldType::Bytes if field.repeated => {
                 for index in run {
-                    self.string(id, self.scanner.occurrences[index]);
+                    self.string(id, self.scanner.occurrences[index].segment());
                 }
             }
             FieldType::String | FieldType::Bytes => {
                 let last = self.scanner.occurrences[run.end - 1];
                 let segment = last.segment();
                 if field.presence || segment.0 < segment.1 {
-                    self.string(id, last);
+                    self.string(id, segment);
                 }
             }
             _ if field.repeated => {
@@ -138,6 +139,39 @@ impl Printer<'_> {
         self.start_line();
         self.name(id);
         self.braces(|printer| printer.fields(inner, segments, depth))
+    }
+
+    /// The entry of a map: both parts, whatever their values.
+    fn entry(&mut self, id: u32, entry: MessageId, segment: Segment, depth: usize) -> Result<()> {
+        let codec = self.scanner.codec;
+        let level = self.scanner.scan(entry, &[segment], depth)?;
+        let (first, parts) = codec.fields_of(entry);
+        self.start_line();
+        self.name(id);
+        self.braces(|printer| {
+            for (part, id) in parts.iter().zip(first..) {
+                let found = level.clone().find(|&at| printer.scanner.occurrences[at].field == id);
+                let run = found.map(|at| printer.scanner.run(at, level.end));
+                let last = run.clone().map(|run| printer.scanner.occurrences[run.end - 1]);
+                match part.ty {
+                    FieldType::Message(inner) | FieldType::Group(inner) => {
+                        let segments = run.map(|run| printer.scanner.segments(run)).unwrap_or_default();
+                        printer.message(id, inner, &segments, depth)?;
+                    }
+                    FieldType::String | FieldType::Bytes => {
+                        printer.string(id, last.map_or((0, 0), |last| last.segment()));
+                    }
+                    FieldType::ClosedEnum(enumeration) if last.is_none() => {
+                        let default = codec.schema()[enumeration].default_number();
+                        printer.number(id, part.ty, default as i64 as u64);
+                    }
+                    ty => printer.number(id, ty, last.map_or(0, |last| last.bits)),
+                }
+            }
+            Ok(())
+        })?;
+        self.scanner.occurrences.truncate(level.start);
+        Ok(())
     }
 
     fn braces(&mut self, body: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
@@ -172,12 +206,12 @@ impl Printer<'_> {
         self.out.extend_from_slice(name.as_bytes());
     }
 
-    fn string(&mut self, id: u32, found: Occurrence) {
+    fn string(&mut self, id: u32, segment: Segment) {
         self.start_line();
         self.name(id);
         self.out.extend_from_slice(b": ");
         let utf8 = self.scanner.codec.field(id).ty == FieldType::String;
-        quote(self.scanner.bytes(found.segment()), utf8, &mut self.out);
+        quote(self.scanner.bytes(segment), utf8, &mut self.out);
         self.end_line();
     }
 
@@ -221,6 +255,9 @@ impl Printer<'_> {
         let Some(url) = url.map(|url| self.scanner.bytes(url.segment())) else {
             return Ok(false);
         };
+        if !url.iter().all(|byte| is_bracketed(*byte)) {
+            return Ok(false);
+        }
         let Ok(message) = codec.resolve_any(url) else {
             return Ok(false);
         };
