@@ -51,6 +51,24 @@ export declare class ProtoSchema {
   emit(message: number): string
 }
 
+/** Limits on a schema; see `proto::Limits`. */
+export interface ProtoLimits {
+  /** Bytes of all sources. */
+  sourceBytes: number
+  /** Depth of messages, groups and option values. */
+  nesting: number
+  /** Depth of imports. */
+  importDepth: number
+  /** Files. */
+  files: number
+  /** Different options on one element. */
+  options: number
+  /** Bytes of a full name. */
+  fullName: number
+  /** Declared names. */
+  symbols: number
+}
+
 /** Limits as JavaScript gives them. */
 export interface ProtoLimits {
   /** Levels of messages, groups, arrays and objects. */
@@ -75,6 +93,8 @@ export interface ProtoOptions {
   nan: boolean
   /** How deep messages may nest. */
   depth: number
+  /** Limits on the schema. */
+  limits: ProtoLimits
 }
 
 /**

@@ -33,6 +33,26 @@ export interface Options {
   maxSize?: number
   /** Values that the index of one message (and those around it) may hold while JSON or text is written. Default 16,777,216. */
   maxValues?: number
+  /** Limits on the schema. Each one that is passed is an error that names it. */
+  limits?: SchemaLimits
+}
+
+/** Limits on schemas that come from elsewhere; `docs/protobuf-language.md` has the reasons for the defaults. */
+export interface SchemaLimits {
+  /** Bytes of all sources together, or of a descriptor set. Default 64 MiB. */
+  sourceBytes?: number
+  /** Depth of nested messages, groups and `{…}` option values. Default 64, at most 256. */
+  nesting?: number
+  /** Depth of imports of imports. Default 128, at most 512. */
+  importDepth?: number
+  /** Files of one schema. Default 10,000. */
+  files?: number
+  /** Different options on one element. Default 1,000. */
+  options?: number
+  /** Bytes of a full name, `package.Outer.Inner`. Default 512. */
+  fullName?: number
+  /** Declared names of one schema. Default 1,000,000. */
+  symbols?: number
 }
 
 /** A schema as npm `protocol-buffers-schema` parses it. */

@@ -27,6 +27,35 @@ const DEFAULTS = {
 
 const LIMITS = ['maxSize', 'maxValues']
 
+// Limits on schemas, which may come from elsewhere: default and largest. `docs/protobuf-language.md` has the reasons.
+const MAX = 2147483647
+const SCHEMA_LIMITS = {
+  sourceBytes: [67108864, MAX],
+  // Both are recursion, and a worker's stack is smaller than the main thread's.
+  nesting: [64, 256],
+  importDepth: [128, 512],
+  files: [10_000, MAX],
+  options: [1000, MAX],
+  fullName: [512, MAX],
+  symbols: [1_000_000, MAX],
+}
+
+/** Limits on the schema, checked. */
+function schemaLimits(given) {
+  if (given !== undefined && (typeof given !== 'object' || given === null)) {
+    throw invalidArgType('options.limits', 'of type object', given)
+  }
+  const limits = {}
+  for (const [name, [usual, most]] of Object.entries(SCHEMA_LIMITS)) {
+    const value = given?.[name] ?? usual
+    if (!(Number.isInteger(value) && value >= 1 && value <= most)) {
+      throw invalidArgValue(`options.limits.${name}`, value, `must be an integer from 1 to ${most}`)
+    }
+    limits[name] = value
+  }
+  return limits
+}
+
 /** Options with their defaults, checked. The tutorial's second argument is an encoding, which npm `protocol-buffers` passes over. */
 function settings(options) {
   const all = { ...DEFAULTS }
@@ -50,7 +79,7 @@ function settings(options) {
     }
   }
   const { strict, ...rest } = all
-  return { lenient: !strict, ...rest }
+  return { lenient: !strict, ...rest, limits: schemaLimits(options.limits) }
 }
 
 /** Source text of whatever a schema is given as. */

@@ -8,7 +8,7 @@ use napi_derive::napi;
 
 use crate::proto::emit::{self, EmitOptions, Int64};
 use crate::proto::schema::{MessageId, Schema};
-use crate::proto::{self, CompileOptions};
+use crate::proto::{self, CompileOptions, Limits};
 
 /// Options of [`ProtoSchema::compile`], all of them set by `lib/protobuf`.
 #[napi(object)]
@@ -25,12 +25,42 @@ pub struct ProtoOptions {
     pub nan: bool,
     /// How deep messages may nest.
     pub depth: u32,
+    /// Limits on the schema.
+    pub limits: ProtoLimits,
+}
+
+/// Limits on a schema; see `proto::Limits`.
+#[napi(object)]
+pub struct ProtoLimits {
+    /// Bytes of all sources.
+    pub source_bytes: u32,
+    /// Depth of messages, groups and option values.
+    pub nesting: u32,
+    /// Depth of imports.
+    pub import_depth: u32,
+    /// Files.
+    pub files: u32,
+    /// Different options on one element.
+    pub options: u32,
+    /// Bytes of a full name.
+    pub full_name: u32,
+    /// Declared names.
+    pub symbols: u32,
 }
 
 impl ProtoOptions {
     fn compile(&self) -> CompileOptions {
         CompileOptions {
             lenient: self.lenient,
+            limits: Limits {
+                source_bytes: self.limits.source_bytes as usize,
+                nesting: self.limits.nesting as usize,
+                import_depth: self.limits.import_depth as usize,
+                files: self.limits.files as usize,
+                options: self.limits.options as usize,
+                full_name: self.limits.full_name as usize,
+                symbols: self.limits.symbols as usize,
+            },
             ..CompileOptions::default()
         }
     }
