@@ -6,6 +6,7 @@
 // onConnected(status), onRead(length | errno, memory, offset), onFrames(count, slab), onHttp(events, text, body), onDrain(),
 // onWriteError(errno), onShutdown(status), onClose().
 
+const { markAsUntransferable } = require('node:worker_threads')
 const binding = require('../binding.js')
 
 /** The slot number in an id (src/slots.rs): what the owners are indexed by. */
@@ -18,6 +19,19 @@ function ownerOf(id) {
   return owner !== undefined && owner.id === id ? owner : undefined
 }
 
+/** The memory that received bytes were last seen in, raw ones and those of frames. */
+let rawMemory
+let frameMemory
+
+/**
+ * Received bytes are views of memory that later ones share, as small Buffers share Node's pool: like that, it stays when one of
+ * its views is transferred to a worker.
+ */
+function keep(memory) {
+  markAsUntransferable(memory)
+  return memory
+}
+
 const native = binding.startEngine({
   onConnection(listener, id) {
     const owner = ownerOf(listener)
@@ -28,9 +42,11 @@ const native = binding.startEngine({
     ownerOf(id)?.onConnected(status)
   },
   onRead(id, length, memory, offset) {
+    if (offset >= 0 && memory !== undefined && memory !== rawMemory) rawMemory = keep(memory)
     ownerOf(id)?.onRead(length, memory, offset)
   },
   onFrames(id, count, slab) {
+    if (slab !== frameMemory) frameMemory = keep(slab)
     ownerOf(id)?.onFrames(count, slab)
   },
   onDrain(id) {

@@ -191,7 +191,7 @@ impl Inbox {
         if self
             .slab
             .as_ref()
-            .is_none_or(|slab| slab.len() - self.used < bytes.len())
+            .is_none_or(|slab| slab.len() - self.used < bytes.len() || !slab.is_attached())
         {
             let next = SharedBytes::new(env, SLAB.max(bytes.len()))?;
             if let Some(old) = self.slab.replace(next) {

@@ -278,7 +278,11 @@ impl Ref {
     }
 }
 
-/// Memory that JavaScript sees as an `ArrayBuffer` and Rust fills. JavaScript never detaches it: it does not leave `lib/`.
+/// Memory that JavaScript sees as an `ArrayBuffer` and Rust fills.
+///
+/// User code that gets at the buffer under a view can detach it, and it may be freed then. Memory whose views leave `lib/` is
+/// therefore asked whether it [`is_attached`](SharedBytes::is_attached) in each event before it is written to; JavaScript does
+/// not run between the question and the writes.
 pub struct SharedBytes {
     reference: Ref,
     data: *mut u8,
@@ -308,6 +312,17 @@ impl SharedBytes {
     /// Its length in bytes.
     pub fn len(&self) -> usize {
         self.length
+    }
+
+    /// Whether the memory is still there.
+    pub fn is_attached(&self) -> bool {
+        let env = self.reference.env;
+        env.scope(|| {
+            let mut detached = true;
+            // SAFETY: the value is live in this scope, `detached` has room for the answer.
+            unsafe { sys::napi_is_detached_arraybuffer(env.0, self.value().0, &raw mut detached) };
+            !detached
+        })
     }
 
     /// Copies bytes to `offset`; what does not fit is an error of the caller's and panics.

@@ -98,7 +98,11 @@ impl Frames {
 
     /// Makes sure that `room` bytes are free in the slab.
     fn reserve(&mut self, env: Env, room: usize) -> Option<()> {
-        if self.slab.as_ref().is_none_or(|slab| slab.len() - self.used < room) {
+        if self
+            .slab
+            .as_ref()
+            .is_none_or(|slab| slab.len() - self.used < room || !slab.is_attached())
+        {
             let next = SharedBytes::new(env, SLAB.max(room))?;
             if let Some(old) = self.slab.replace(next) {
                 old.release();
