@@ -1,6 +1,6 @@
 /**
  * Protocol Buffers: `protobuf(source)` compiles a `.proto` schema and gives its messages and enums, call for call as npm
- * `protocol-buffers` does. `docs/protobuf.md` lists what goes beyond it and what differs.
+ * `protocol-buffers` does. `docs/protobuf.md` lists what goes beyond it and what differs, `docs/protobuf-formats.md` JSON and text.
  */
 
 import type { Transform, TransformOptions } from 'node:stream'
