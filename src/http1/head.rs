@@ -180,7 +180,7 @@ impl Head {
             self.total += taken;
             // Names and separators may outweigh what is counted, but not without bound.
             if self.counted + self.open(text, base) >= max_header_size || self.total > 4 * max_header_size + 4096 {
-                return Err((ParseError::HeaderOverflow, at));
+                return Err((ParseError::HeaderOverflow, at + self.run_left(&input[at..])));
             }
             if state == State::FinalLf {
                 self.finish().map_err(|error| (error, at))?;
@@ -202,6 +202,16 @@ impl Head {
         match self.state {
             UrlSchema | UrlSlash1 | UrlSlash2 | UrlServer | UrlServerAt | UrlPath | UrlQuery | UrlFragment
             | FieldName | Value => text.len() - base - self.span,
+            _ => 0,
+        }
+    }
+
+    /// How far the URL, name or value goes on: Node says of an overflow that it was noticed at the end.
+    fn run_left(&self, input: &[u8]) -> usize {
+        match self.state {
+            State::FieldName => run(input, chars::TOKEN),
+            State::Value => run(input, chars::VALUE),
+            State::UrlPath | State::UrlQuery | State::UrlFragment => run(input, chars::URL),
             _ => 0,
         }
     }
