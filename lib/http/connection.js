@@ -9,7 +9,7 @@ const { IncomingMessage, ServerResponse } = require('node:http')
 const { native } = require('../engine.js')
 const { systemError } = require('../errors.js')
 const { Connection } = require('../net/handle.js')
-const { lean } = require('./widen')
+const { lean, kConnection, kConnections } = require('./widen')
 const { parseError, requestTimeout } = require('./errors')
 const { LeanRequest, flag, kFlags, fill, widenRequest, complete, deliver, dump, abort } = require('./request')
 const { LeanResponse, wire, widenResponse, prepare, responseOptions, closeLean, settleLean } = require('./response')
@@ -71,7 +71,7 @@ class HttpConnection extends Connection {
     this.gone = false
     this.onPendingData = onPendingDataNothing
     this.highWaterMark = server.highWaterMark ?? 64 * 1024
-    server.connections.add(this)
+    server[kConnections].add(this)
     this.reading = true
     native.httpAttach(id, server.maxHeaderSize || defaultMaxHeaderSize())
   }
@@ -307,7 +307,7 @@ class HttpConnection extends Connection {
 
   onClose() {
     const { server } = this
-    server.connections.delete(this)
+    server[kConnections].delete(this)
     const bare = this.socket === undefined
     this.closing = true
     super.onClose()
@@ -369,7 +369,6 @@ class HttpConnection extends Connection {
   /** A whole lean response, in its turn. */
   respond(res, flags, lines, body) {
     const { server, socket } = this
-    if (server.stopsKeepAlive) flags |= wire.CLOSE
     flags |= Math.floor(server.keepAliveTimeout / 1000) << SECONDS
     if (lines !== '') flags |= LINES
     let status
@@ -427,7 +426,7 @@ class HttpConnection extends Connection {
   release() {
     const { socket, server } = this
     this.released = true
-    server.connections.delete(this)
+    server[kConnections].delete(this)
     native.httpDetach(this.id)
     socket.release()
   }
@@ -583,7 +582,7 @@ function makeSocket(connection) {
 }
 
 function onSocketTimeout() {
-  const connection = this.connection
+  const connection = this[kConnection]
   const { incoming, current, server } = connection
   const byRequest = incoming !== null && !incoming.complete && incoming.emit('timeout', this)
   const byResponse = current?.emit('timeout', this)
@@ -592,7 +591,7 @@ function onSocketTimeout() {
 }
 
 function onSocketClose() {
-  const { connection } = this
+  const connection = this[kConnection]
   connection.gone = true
   const { incoming } = connection
   const pending = connection.outgoing
@@ -613,7 +612,7 @@ function onSocketClose() {
 }
 
 function onSocketDrain() {
-  const { connection } = this
+  const connection = this[kConnection]
   connection.resumeIfDrained()
   const res = connection.current
   if (res === null || res[lean] || res.finished || !res[connection.server.needDrainSymbol]) return
@@ -632,7 +631,7 @@ const BAD_REQUEST = answer('400 Bad Request')
 function onSocketError(error) {
   this.removeListener('error', onSocketError)
   if (this.listenerCount('error', noop) === 0) this.on('error', noop)
-  const { connection } = this
+  const connection = this[kConnection]
   if (connection.server.emit('clientError', error, this)) return
   // A reply would corrupt a response that has begun.
   const unsettled = ended.some((res) => res[lean] === connection)

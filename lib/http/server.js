@@ -6,6 +6,7 @@ const http = require('node:http')
 const { Server: NetServer } = require('../net/server.js')
 const { HttpConnection, now } = require('./connection')
 const channels = require('./channels')
+const { kConnection, kConnections } = require('./widen')
 
 const { IncomingMessage, ServerResponse } = http
 
@@ -77,8 +78,7 @@ function Server(options, requestListener) {
   this.IncomingMessage = options?.IncomingMessage || IncomingMessage
   this.ServerResponse = options?.ServerResponse || ServerResponse
   this.uniqueHeaders = core[kUniqueHeaders]
-  this.connections = new Set()
-  this.stopsKeepAlive = false
+  this[kConnections] = new Set()
   this[kIdleTimer] = null
   this[kCheckTimer] = null
   if (requestListener) this.on('request', requestListener)
@@ -142,7 +142,7 @@ Server.prototype._onconnection = function (handle) {
 
 /** 'connection' of a socket that is not one of our own connections: core's server serves it. */
 function onConnection(socket) {
-  if (socket.connection instanceof HttpConnection) return
+  if (socket[kConnection] instanceof HttpConnection) return
   http._connectionListener.call(this, socket)
 }
 
@@ -164,11 +164,11 @@ Server.prototype[Symbol.asyncDispose] = function () {
 }
 
 Server.prototype.closeAllConnections = function closeAllConnections() {
-  for (const connection of this.connections) connection.destroy()
+  for (const connection of this[kConnections]) connection.destroy()
 }
 
 Server.prototype.closeIdleConnections = function closeIdleConnections() {
-  for (const connection of this.connections) if (connection.isIdle()) connection.destroy()
+  for (const connection of this[kConnections]) if (connection.isIdle()) connection.destroy()
 }
 
 Server.prototype[Symbol.for('nodejs.rejection')] = function (error, event, ...args) {
@@ -190,7 +190,7 @@ function sweep(server, limit) {
   server[kIdleTimer] = null
   let left = Number.POSITIVE_INFINITY
   const time = now()
-  for (const connection of server.connections) {
+  for (const connection of server[kConnections]) {
     if (connection.idleSince === 0) continue
     const age = (time - connection.idleSince) >>> 0
     if (age >= limit && age < 0x80000000) {
@@ -212,7 +212,7 @@ function watchRequests() {
 
 function checkConnections(server) {
   if (!server.headersTimeout && !server.requestTimeout) return
-  for (const connection of server.connections) connection.expire(server.headersTimeout, server.requestTimeout)
+  for (const connection of server[kConnections]) connection.expire(server.headersTimeout, server.requestTimeout)
 }
 
 module.exports = { Server }

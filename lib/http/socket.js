@@ -6,9 +6,10 @@ const EventEmitter = require('node:events')
 const { native } = require('../engine.js')
 const { Socket } = require('../net/socket.js')
 const { makeError } = require('../errors.js')
+const { kConnection } = require('./widen')
 
 function HttpSocket(connection) {
-  this.connection = connection
+  this[kConnection] = connection
   Socket.call(this, {
     handle: connection,
     allowHalfOpen: true,
@@ -33,37 +34,37 @@ HttpSocket.prototype.constructor = Socket
 
 /** Request bodies want more: core calls this on `req.socket`. */
 HttpSocket.prototype.resume = function () {
-  this.connection?.readStart()
+  this[kConnection]?.readStart()
   return Socket.prototype.resume.call(this)
 }
 
 HttpSocket.prototype.pause = function () {
-  this.connection?.readStop()
+  this[kConnection]?.readStop()
   return Socket.prototype.pause.call(this)
 }
 
 /** Listeners for data see what the parser sees, as on core's sockets. */
 for (const name of ['on', 'addListener', 'prependListener']) {
   HttpSocket.prototype[name] = function (event, listener) {
-    if (this.connection !== null && (event === 'data' || event === 'readable')) native.httpTap(this.connection.id)
+    if (this[kConnection] !== null && (event === 'data' || event === 'readable')) native.httpTap(this[kConnection].id)
     return Socket.prototype[name].call(this, event, listener)
   }
 }
 
 /** Bytes as if they had been received. */
 HttpSocket.prototype.push = function (chunk, encoding) {
-  if (this.connection === null || chunk === null) return Socket.prototype.push.call(this, chunk, encoding)
+  if (this[kConnection] === null || chunk === null) return Socket.prototype.push.call(this, chunk, encoding)
   if (typeof chunk === 'string') chunk = Buffer.from(chunk, encoding)
-  native.httpFeed(this.connection.id, chunk, chunk.length)
+  native.httpFeed(this[kConnection].id, chunk, chunk.length)
   return true
 }
 
 HttpSocket.prototype._read = function (size) {
-  if (this.connection === null) Socket.prototype._read.call(this, size)
+  if (this[kConnection] === null) Socket.prototype._read.call(this, size)
 }
 
 HttpSocket.prototype.setEncoding = function (encoding) {
-  if (this.connection === null) return Socket.prototype.setEncoding.call(this, encoding)
+  if (this[kConnection] === null) return Socket.prototype.setEncoding.call(this, encoding)
   throw makeError(
     Error,
     'ERR_HTTP_SOCKET_ENCODING',
@@ -76,7 +77,7 @@ HttpSocket.prototype.release = function () {
   this.removeListener('data', parse)
   for (const event of ['timeout', 'error', 'close', 'drain']) this.removeAllListeners(event)
   this.parser = null
-  this.connection = null
+  this[kConnection] = null
   this.readableFlowing = null
 }
 

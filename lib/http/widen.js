@@ -6,6 +6,10 @@
 /** On a lean object: its connection. `null` once the object is a genuine core one. */
 const lean = Symbol('ironwire.lean')
 
+/** On an HTTP socket: its connection, until another protocol takes over. On a server: all its connections. */
+const kConnection = Symbol('ironwire.connection')
+const kConnections = Symbol('ironwire.connections')
+
 /** EventEmitter makes these by itself when they are missing, so listeners can be added to a lean object. */
 const EVENTS = new Set(['_events', '_eventsCount', '_maxListeners'])
 
@@ -128,4 +132,4 @@ function stamp(keys) {
   }
 }
 
-module.exports = { lean, defineWidening }
+module.exports = { lean, kConnection, kConnections, defineWidening }

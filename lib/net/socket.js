@@ -42,6 +42,15 @@ function Socket(options) {
 Object.setPrototypeOf(Socket.prototype, net.Socket.prototype)
 Object.setPrototypeOf(Socket, net.Socket)
 
+// Sockets of Node's own client and server are sockets to whoever asks, as they are where this module stands in for Node's.
+Object.defineProperty(Socket, Symbol.hasInstance, {
+  value(instance) {
+    return this === Socket
+      ? instance instanceof net.Socket
+      : Function.prototype[Symbol.hasInstance].call(this, instance)
+  },
+})
+
 Socket.prototype.connect = function connect(...args) {
   const options = Array.isArray(args[0]) ? args[0][0] : args[0]
   if (this._parent?.connecting) return this
