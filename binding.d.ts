@@ -93,8 +93,8 @@ export interface ProtoOptions {
   nan: boolean
   /** How deep messages may nest. */
   depth: number
-  /** Limits on the schema. */
-  limits: ProtoLimits
+  /** Limits on the schema; the defaults of `proto::Limits` where left out. */
+  limits?: ProtoLimits
 }
 
 /**

@@ -25,8 +25,8 @@ pub struct ProtoOptions {
     pub nan: bool,
     /// How deep messages may nest.
     pub depth: u32,
-    /// Limits on the schema.
-    pub limits: ProtoLimits,
+    /// Limits on the schema; the defaults of `proto::Limits` where left out.
+    pub limits: Option<ProtoLimits>,
 }
 
 /// Limits on a schema; see `proto::Limits`.
@@ -48,19 +48,25 @@ pub struct ProtoLimits {
     pub symbols: u32,
 }
 
+impl ProtoLimits {
+    fn limits(&self) -> Limits {
+        Limits {
+            source_bytes: self.source_bytes as usize,
+            nesting: self.nesting as usize,
+            import_depth: self.import_depth as usize,
+            files: self.files as usize,
+            options: self.options as usize,
+            full_name: self.full_name as usize,
+            symbols: self.symbols as usize,
+        }
+    }
+}
+
 impl ProtoOptions {
     fn compile(&self) -> CompileOptions {
         CompileOptions {
             lenient: self.lenient,
-            limits: Limits {
-                source_bytes: self.limits.source_bytes as usize,
-                nesting: self.limits.nesting as usize,
-                import_depth: self.limits.import_depth as usize,
-                files: self.limits.files as usize,
-                options: self.limits.options as usize,
-                full_name: self.limits.full_name as usize,
-                symbols: self.limits.symbols as usize,
-            },
+            limits: self.limits.as_ref().map(ProtoLimits::limits).unwrap_or_default(),
             ..CompileOptions::default()
         }
     }
