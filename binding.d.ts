@@ -39,16 +39,21 @@ export declare class ProtoSchema {
   static compile(name: string, source: string, options: ProtoOptions, resolve: (arg: string) => string | null): ProtoSchema
   /** Messages, enums and services as JSON; see `proto::emit::outline`. */
   outline(): string
-  /** Links a `google.protobuf.FileDescriptorSet`. */
-  static fromDescriptor(bytes: Uint8Array, options: ProtoOptions): ProtoSchema
-  /** All files as a `google.protobuf.FileDescriptorSet`, with comments and places on request. */
-  descriptor(sourceInfo: boolean): Buffer
-  /** Everything about the schema as JSON; see `proto::reflect`. */
-  reflect(): string
   /** All fields of all messages as JSON, for a reader and a writer without emitted code; see `proto::emit::table`. */
   table(): string
   /** JavaScript for a message and all it refers to that was not emitted before; see `proto::emit::emit`. */
   emit(message: number): string
+  /** Links the files of a `google.protobuf.FileDescriptorSet`. */
+  static fromDescriptors(bytes: Uint8Array, options: ProtoOptions): ProtoSchema
+  /** All files as a `google.protobuf.FileDescriptorSet`, with places and comments where `source_info` is set. */
+  descriptors(sourceInfo: boolean): Buffer
+  /**
+   * What reflection shows of an element, as JSON; see `proto::emit::describe`. `kind` is `'file'`, `'message'`, `'enum'`,
+   * `'service'` or `'extension'`.
+   */
+  describe(kind: string, index: number): string
+  /** All extensions, by the index that `describe` takes. */
+  extensions(): Array<number>
 }
 
 /** Limits on a schema; see `proto::Limits`. */

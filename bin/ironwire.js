@@ -3,32 +3,41 @@
 
 // ironwire pbts FILE.proto   TypeScript declarations
 // ironwire pbjs FILE.proto   a CommonJS module
+//
+// Exit status: 0 done, 1 the schema or a file is wrong, 2 the command line is.
 
 const fs = require('node:fs')
 const path = require('node:path')
 const { parseArgs } = require('node:util')
-const { protobuf } = require('..')
+const { protobuf, version } = require('..')
 
 const USAGE = `usage: ironwire pbts|pbjs FILE.proto [options]
 
   pbts   writes TypeScript declarations of the messages
   pbjs   writes a CommonJS module that exports the messages
 
+  FILE.proto may be -, which is standard input.
+
   -o, --output FILE        where to, instead of standard output
-  -I, --proto_path DIR     where imports are looked for; may be repeated (then here)
+  -I, --proto_path DIR     where imports are looked for; may be repeated (then here, then beside FILE.proto)
       --int64 FORM         64-bit integers: auto (default), bigint or string
       --no-defaults        decoded objects have only what was there
       --strict             take what protoc takes and nothing else
+  -h, --help               this text
+      --version            the version of ironwire
 `
 
-const options = {
+const OPTIONS = {
   output: { type: 'string', short: 'o' },
   proto_path: { type: 'string', short: 'I', multiple: true, default: [] },
   int64: { type: 'string' },
   'no-defaults': { type: 'boolean' },
   strict: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean' },
 }
+
+class UsageError extends Error {}
 
 /** Reads an import from the first folder that has it; null where none does, which leaves Google's own files to the compiler. */
 function importer(folders) {
@@ -41,33 +50,59 @@ function importer(folders) {
   }
 }
 
-function main() {
-  const { values, positionals } = parseArgs({ options, allowPositionals: true })
+function commandLine() {
+  let parsed
+  try {
+    parsed = parseArgs({ options: OPTIONS, allowPositionals: true })
+  } catch (error) {
+    throw new UsageError(error.message)
+  }
+  const { values, positionals } = parsed
   const [command, file, ...rest] = positionals
-  if (values.help) return process.stdout.write(USAGE)
-  if (!['pbts', 'pbjs'].includes(command) || file === undefined || rest.length > 0) {
-    process.stderr.write(USAGE)
-    process.exitCode = 2
-    return
+  if (values.help || values.version) return { values }
+  if (command === undefined) throw new UsageError('no command given')
+  if (command !== 'pbts' && command !== 'pbjs') throw new UsageError(`there is no command '${command}'`)
+  if (file === undefined) throw new UsageError('no .proto file given')
+  if (rest.length > 0) throw new UsageError('one .proto file at a time')
+  if (values.int64 !== undefined && !['auto', 'bigint', 'string'].includes(values.int64)) {
+    throw new UsageError(`--int64 is auto, bigint or string, not '${values.int64}'`)
+  }
+  return { values, command, file }
+}
+
+/** The root file, by the name that errors and generated code will give it, and how its imports are found. */
+function input(file, folders) {
+  if (file === '-') {
+    const text = fs.readFileSync(0)
+    const load = importer([...folders, process.cwd()])
+    return { filename: '-', resolveImport: (name) => (name === '-' ? text : load(name)) }
   }
   const root = path.resolve(file)
-  const load = importer([...values.proto_path, process.cwd(), path.dirname(root)])
-  const filename = path.relative(process.cwd(), root)
+  const text = fs.readFileSync(root)
+  const load = importer([...folders, process.cwd(), path.dirname(root)])
+  const filename = path.relative(process.cwd(), root).split(path.sep).join('/')
+  return { filename, resolveImport: (name) => (name === filename ? text : load(name)) }
+}
+
+function main() {
+  const { values, command, file } = commandLine()
+  if (values.help) return process.stdout.write(USAGE)
+  if (values.version) return process.stdout.write(`${version}\n`)
   const settings = {
-    filename,
-    resolveImport: (name) => (name === filename ? fs.readFileSync(root) : load(name)),
+    ...input(file, values.proto_path),
     strict: values.strict,
     int64: values.int64,
     defaults: values['no-defaults'] ? false : undefined,
   }
   const text = command === 'pbjs' ? protobuf.toJS(null, settings) : protobuf.pbts(protobuf(null, settings))
-  if (values.output === undefined) process.stdout.write(text)
+  if (values.output === undefined || values.output === '-') process.stdout.write(text)
   else fs.writeFileSync(values.output, text)
 }
 
 try {
   main()
 } catch (error) {
-  process.stderr.write(`ironwire: ${error.message}\n`)
-  process.exitCode = 1
+  const isUsage = error instanceof UsageError
+  process.stderr.write(`ironwire: ${error.message}\n${isUsage ? "Try 'ironwire --help'.\n" : ''}`)
+  process.exitCode = isUsage ? 2 : 1
 }

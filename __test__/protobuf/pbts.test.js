@@ -8,7 +8,7 @@ const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
 const test = require('node:test')
-const { protobuf } = require('../..')
+const { protobuf, version } = require('../..')
 
 const root = path.join(__dirname, '..', '..')
 const cli = path.join(root, 'bin', 'ironwire.js')
@@ -28,90 +28,281 @@ const PROTO = `
     oneof to { string mail = 5; Line line = 6; }
     optional bytes photo = 7;
     optional google.protobuf.Timestamp at = 8;
-    optional Money total = 9;
+    optional money.Money total = 9;
+    map<int64, bytes> seals = 10;
     message Line { optional string class = 1; optional Kind kind = 2; enum Kind { NEW = 0; } }
     extensions 100 to 110;
   }
   extend Order { optional string note = 100; }
-  message Map { optional bool set = 1; }
+  message Scope { extend Order { optional string far = 101; } }
+  service Shop { rpc Buy (Order) returns (money.Money); }
 `
-const MONEY = 'syntax = "proto3"; package money; message Money { int32 cents = 1; }'
+const MONEY = `
+  syntax = "proto3"; package money;
+  enum Coin { NONE = 0; CENT = 1; }
+  message Money { int32 cents = 1; optional Coin coin = 2; }
+  message Scope { int32 other = 1; }
+`
 
 const USE = `
-import { Order, Pay, Map as SchemaMap, type Money } from './shop'
-const bytes: Buffer = Order.encode({ id: 'a', count: 5n, lines: [{ class: 'x', kind: Order.Line.Kind.NEW }], pays: { a: Pay.CARD }, note: 'n' })
+import { protobuf } from 'ironwire'
+import { Order, Pay, Money, Scope, type $ } from './shop'
+
+const bytes: Buffer = Order.encode({
+  id: 'a',
+  count: 5n,
+  lines: [{ class: 'x', kind: Order.Line.Kind.NEW }, { kind: 'NEW' }],
+  pays: new Map([['a', Pay.CARD]]),
+  seals: { 5: 'text', 6: new Uint8Array(2) },
+  note: 'n',
+  '[shop.Scope.far]': 'f',
+  total: null,
+})
 const order = Order.decode(bytes)
 order.id satisfies string
 order.count satisfies number | bigint
 order.lines[0].class satisfies string
 order.pays.a satisfies 1 | 2
-order.mail satisfies string | null | undefined
+order.mail satisfies string | undefined
+order.line satisfies Order.Line | null | undefined
 order.total satisfies Money | null
+order.at satisfies $.google.protobuf.Timestamp | null
 order.photo satisfies Buffer | null
-order.note satisfies string | null | undefined
-SchemaMap.encode({ set: true })
+order.note satisfies string
+order['[shop.Scope.far]'] satisfies string | undefined
+Money.decode(bytes).coin satisfies number
 Order.encode.bytes satisfies number
+// What was decoded can be encoded, by every way there is.
+Order.encode(order) satisfies Buffer
+Order.encodingLength(order)
+protobuf.fromJson(Order, protobuf.toJson(Order, order)).id satisfies string
+protobuf.decodeDelimited(Order, protobuf.encodeDelimited(Order, order)).id satisfies string
+for await (const item of protobuf.decodeStream(Order, process.stdin)) item.id satisfies string
+const input: Order.$Input = { id: 'a', lines: new Set([{}]) }
+Order.encode(input)
+const pay: Pay = Pay.CASH
+
+// The same for what protobuf() returns, and for its services.
+const shop = protobuf<typeof import('./shop')>('')
+shop.Order.decode(bytes).id satisfies string
+const { Buy } = protobuf.service(shop, 'shop.Shop').methods
+Buy.requestType.encode({ id: 'b' })
+Buy.responseType.decode(bytes).cents satisfies number
+Buy.path satisfies string
+
 // @ts-expect-error: id is required
 Order.encode({})
 // @ts-expect-error: no such field
 Order.encode({ id: 'a', nothing: 1 })
-// @ts-expect-error: a string is no number of cents' message
+// @ts-expect-error: a string is no message
 Order.encode({ id: 'a', total: 'x' })
+// @ts-expect-error: a string is no list
+Order.encode({ id: 'a', lines: 'x' })
+// @ts-expect-error: no such name
+Order.encode({ id: 'a', lines: [{ kind: 'OLD' }] })
+// @ts-expect-error: not a value of the closed enum
+Order.encode({ id: 'a', pays: { a: 3 } })
 // @ts-expect-error: not a value of the enum
-const pay: Pay = 3
+const none: Pay = 3
+// @ts-expect-error: nothing of that name is nested there
+Order.Lines
+// @ts-expect-error: it may be null
+order.total.cents
+// @ts-expect-error: it may be absent
+order.mail.length
+// @ts-expect-error: there is no such method
+protobuf.service(shop, 'shop.Shop').methods.Sell
+// Of two messages of one name the imported one shows, as in npm protocol-buffers. The other is there by its full name.
+Scope.decode(bytes).other satisfies number
+// @ts-expect-error: it has no fields
+declare const scope: $.shop.Scope, other: typeof scope.other
 `
 
-function project(t) {
+/** A folder with these files that goes away after the test. */
+function project(t, files = { 'shop.proto': PROTO, 'money.proto': MONEY }) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-pbts-'))
   t.after(() => fs.rmSync(folder, { recursive: true, force: true }))
-  fs.writeFileSync(path.join(folder, 'shop.proto'), PROTO)
-  fs.writeFileSync(path.join(folder, 'money.proto'), MONEY)
+  for (const [name, text] of Object.entries(files)) {
+    fs.mkdirSync(path.dirname(path.join(folder, name)), { recursive: true })
+    fs.writeFileSync(path.join(folder, name), text)
+  }
   return folder
 }
 
-function run(folder, ...args) {
-  return spawnSync(process.execPath, [cli, ...args], { cwd: folder, encoding: 'utf8' })
+function run(folder, args, options) {
+  return spawnSync(process.execPath, [cli, ...args], { cwd: folder, encoding: 'utf8', ...options })
+}
+
+function compile(folder) {
+  fs.mkdirSync(path.join(folder, 'node_modules'))
+  fs.symlinkSync(root, path.join(folder, 'node_modules', 'ironwire'), 'junction')
+  fs.symlinkSync(path.join(root, 'node_modules', '@types'), path.join(folder, 'node_modules', '@types'), 'junction')
+  const compilerOptions = { module: 'nodenext', strict: true, noEmit: true, types: ['node'], target: 'es2023' }
+  fs.writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts', '*.mts'] }))
+  const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+  const { status, stdout, stderr } = spawnSync(process.execPath, [tsc, '-p', folder], { encoding: 'utf8' })
+  assert.strictEqual(status, 0, stdout + stderr)
 }
 
 test('declarations compile, and hold a program to the schema', (t) => {
   const folder = project(t)
-  const { status, stderr } = run(folder, 'pbts', 'shop.proto', '-o', 'shop.d.ts')
+  const { status, stderr } = run(folder, ['pbts', 'shop.proto', '-o', 'shop.d.ts'])
   assert.strictEqual(status, 0, stderr)
-  fs.writeFileSync(path.join(folder, 'use.ts'), USE)
-  fs.symlinkSync(path.join(root, 'node_modules'), path.join(folder, 'node_modules'), 'junction')
-  const config = {
-    compilerOptions: { module: 'nodenext', strict: true, noEmit: true, types: ['node'], target: 'es2023' },
-  }
-  fs.writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify({ ...config, include: ['*.ts'] }))
-  const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc')
-  const compiled = spawnSync(process.execPath, [tsc, '-p', folder], { encoding: 'utf8' })
-  assert.strictEqual(compiled.status, 0, compiled.stdout + compiled.stderr)
+  fs.writeFileSync(path.join(folder, 'use.mts'), USE.replaceAll("'./shop'", "'./shop.js'"))
+  compile(folder)
+})
+
+test('names that mean something to TypeScript, or to JavaScript', (t) => {
+  // Every word as message, nested message, enum, value, field, package and method at once.
+  const words =
+    'any bigint boolean number string symbol never unknown object undefined null void delete class function default interface let ' +
+    'await static type namespace module declare abstract constructor prototype __proto__ toString hasOwnProperty arguments eval ' +
+    'Array Buffer Map Record Promise globalThis Input Message is keyof infer new this true false typeof of get set import'
+  const messages = words.split(' ').map(
+    (word) =>
+      `message ${word} { optional int32 ${word} = 1; message ${word}_ {} message In { optional ${word} ${word} = 1; message ${word} { optional bytes b = 1; } }
+       repeated uint64 list = 2; map<string, ${word}_> map = 3; enum E${word} { ${word}__ = 0; } optional E${word} e = 4; }`,
+  )
+  const methods = words.split(' ').map((word) => `rpc ${word} (any) returns (any);`)
+  const packages = words.split(' ').filter((word) => word !== 'toString')
+  const folder = project(t, {
+    'words.proto': `syntax = "proto2"; package ${packages.join('.')}; ${messages.join('\n')}\n service Words { ${methods.join('\n')} }`,
+    'use.ts': `
+      import { delete as remove, Buffer as SchemaBuffer, constructor, type $ } from './words'
+      remove.decode(Buffer.alloc(0)).delete satisfies number
+      const a: remove = remove.decode(Buffer.alloc(0))
+      SchemaBuffer.decode(Buffer.alloc(0)).map satisfies { [key: string]: object }
+      SchemaBuffer.In.Buffer.decode(Buffer.alloc(0)).b satisfies Buffer | null
+      constructor.encode({ constructor: 1 })
+    `,
+  })
+  const { status, stderr } = run(folder, ['pbts', 'words.proto', '-o', 'words.d.ts'])
+  assert.strictEqual(status, 0, stderr)
+  compile(folder)
+})
+
+test('comments and names of files cannot become code', (t) => {
+  const evil = '*/ declare const injected: number; export { injected } /*'
+  const folder = project(t, {
+    'evil.proto': `
+      // ${evil}
+      package evil;
+      // ${evil} \u2028 *\\/ **/ *//
+      message A {
+        /* ${evil.replace('*/', '* /')} */
+        optional int32 a = 1; // ${evil}
+        // ${evil}
+        optional int64 b = 2 [deprecated = true, default = -9223372036854775808];
+      }
+      enum E { X = 0; /* @ts-ignore \${evil} \` */ }
+      // ${evil}
+      service S { rpc Call (A) returns (A); // ${evil}
+      }`,
+    'use.ts': `
+      import { A, E } from './evil'
+      A.decode(Buffer.alloc(0)).a satisfies number
+      // @ts-expect-error: it is in a comment
+      import { injected } from './evil'
+    `,
+  })
+  const { status, stdout, stderr } = run(folder, ['pbts', 'evil.proto'])
+  assert.strictEqual(status, 0, stderr)
+  fs.writeFileSync(path.join(folder, 'evil.d.ts'), stdout)
+  compile(folder)
+})
+
+test('declarations of everything that a schema can be', (t) => {
+  const folder = path.join(__dirname, 'fixtures')
+  const { status, stdout, stderr } = run(folder, ['pbts', 'library.proto', '--strict'])
+  assert.strictEqual(status, 0, stderr)
+  assert.match(stdout, /declare const Book: \$\.library\.Book\.\$Message/)
+  assert.match(stdout, / {6}\/\*\* @deprecated \*\/\n {6}authors: string\[\]\n/)
+  compile(project(t, { 'library.d.ts': stdout }))
 })
 
 test('the forms of 64-bit integers and absent fields follow the options', () => {
-  const source = 'message A { optional int64 n = 1; optional bytes b = 2; }'
-  assert.match(protobuf.pbts(protobuf(source, { int64: 'string' })), /n: string\n {2}b: Buffer \| null/)
-  assert.match(protobuf.pbts(protobuf(source, { int64: 'bigint', defaults: false })), /n\?: bigint\n {2}b\?: Buffer\n/)
+  const source = `message A { optional int64 n = 1; optional bytes b = 2; required bytes r = 3; repeated sint64 l = 4; optional A a = 5; }`
+  const decoded = (options) => {
+    const text = protobuf.pbts(protobuf(source, options))
+    return /interface A \{\n([^}]*)\}/.exec(text)[1].trim().split(/\n\s*/)
+  }
+  assert.deepStrictEqual(decoded({ int64: 'string' }), [
+    'n: string',
+    'b: globalThis.Buffer | null',
+    'r: globalThis.Buffer',
+    'l: string[]',
+    'a: $.A | null',
+  ])
+  assert.deepStrictEqual(decoded({ defaults: false }), [
+    'n?: number | bigint',
+    'b?: globalThis.Buffer',
+    'r: globalThis.Buffer',
+    'l: (number | bigint)[]',
+    'a?: $.A',
+  ])
+  // The types say what is there.
+  for (const options of [{}, { int64: 'bigint' }, { int64: 'string', defaults: false }]) {
+    const { A } = protobuf(source, options)
+    const object = A.decode(A.encode({ r: 'x', l: [1] }))
+    const expected = { r: Buffer.from('x'), l: [{ bigint: 1n, string: '1' }[options.int64] ?? 1] }
+    const zero = { bigint: 0n, string: '0' }[options.int64] ?? 0
+    assert.deepStrictEqual(object, options.defaults === false ? expected : { n: zero, b: null, ...expected, a: null })
+  }
 })
 
 test('a module written by pbjs is the schema', (t) => {
   const folder = project(t)
-  const { status, stdout, stderr } = run(folder, 'pbjs', 'shop.proto', '--int64', 'bigint')
+  const { status, stdout, stderr } = run(folder, ['pbjs', 'shop.proto', '--int64', 'bigint'])
   assert.strictEqual(status, 0, stderr)
   const file = path.join(folder, 'shop.js')
   fs.writeFileSync(file, stdout.replace('require("ironwire")', `require(${JSON.stringify(root)})`))
   const { Order, Money } = require(file)
-  assert.deepStrictEqual(Order.decode(Order.encode({ id: 'a', total: { cents: 5 } })).total, { cents: 5 })
+  assert.deepStrictEqual(Order.decode(Order.encode({ id: 'a', total: { cents: 5 } })).total, { cents: 5, coin: 0 })
   assert.strictEqual(Order.decode(Order.encode({ id: 'a', count: 1 })).count, 1n)
+  const far = protobuf.lookup(require(file), 'shop.Scope')
+  assert.deepStrictEqual(far.decode(far.encode({ other: 1 })), {})
   assert.strictEqual(Money.encodingLength({ cents: 300 }), 3)
 })
 
-test('what goes wrong is said on stderr', (t) => {
+test('imports come from -I, from here, and from beside the file; the schema from standard input', (t) => {
+  const folder = project(t, {
+    'a/root.proto':
+      'import "x.proto"; import "y.proto"; import "z.proto"; message R { optional X x = 1; optional Y y = 2; optional Z z = 3; }',
+    'inc/x.proto': 'message X {}',
+    'y.proto': 'message Y {}',
+    'a/z.proto': 'message Z {}',
+  })
+  const there = run(folder, ['pbts', '-I', 'inc', 'a/root.proto', '--strict'])
+  assert.strictEqual(there.status, 0, there.stderr)
+  for (const name of ['R', 'X', 'Y', 'Z']) assert.match(there.stdout, new RegExp(`interface ${name} `))
+  const input = 'import "x.proto"; message Piped { optional X x = 1; }'
+  const piped = run(folder, ['pbts', '-', '-I', 'inc'], { input })
+  assert.strictEqual(piped.status, 0, piped.stderr)
+  assert.match(piped.stdout, /interface Piped /)
+  assert.strictEqual(run(folder, ['pbts', '-', '-Iinc', '-o', '-'], { input }).stdout, piped.stdout)
+  const { status, stderr } = run(folder, ['pbts', 'a/root.proto', '--strict'])
+  assert.strictEqual(status, 1)
+  assert.match(stderr, /^ironwire: a\/root\.proto:1:\d+: .*x\.proto/)
+})
+
+test('what goes wrong is said on stderr, and by the exit status', (t) => {
   const folder = project(t)
-  assert.strictEqual(run(folder).status, 2)
-  const missing = run(folder, 'pbts', 'nowhere.proto')
+  const usage = [[], ['pbxx', 'a'], ['pbts'], ['pbts', 'a', 'b'], ['pbts', 'a', '--int64', 'x'], ['pbts', '--nope']]
+  for (const args of usage) {
+    const { status, stderr, stdout } = run(folder, args)
+    assert.strictEqual(status, 2, args.join(' '))
+    assert.match(stderr, /^ironwire: .+\nTry 'ironwire --help'\.\n$/)
+    assert.strictEqual(stdout, '')
+  }
+  const missing = run(folder, ['pbts', 'nowhere.proto'])
   assert.strictEqual(missing.status, 1)
-  assert.match(missing.stderr, /ironwire: ENOENT/)
+  assert.match(missing.stderr, /^ironwire: ENOENT/)
   fs.writeFileSync(path.join(folder, 'broken.proto'), 'message {')
-  assert.match(run(folder, 'pbts', 'broken.proto').stderr, /ironwire: broken\.proto:1:9: /)
+  const broken = run(folder, ['pbts', 'broken.proto', '-o', 'broken.d.ts'])
+  assert.strictEqual(broken.status, 1)
+  assert.match(broken.stderr, /^ironwire: broken\.proto:1:9: /)
+  assert.strictEqual(fs.existsSync(path.join(folder, 'broken.d.ts')), false)
+  const help = run(folder, ['--help'])
+  assert.deepStrictEqual([help.status, help.stdout.startsWith('usage: ironwire')], [0, true])
+  assert.strictEqual(run(folder, ['--version']).stdout, `${version}\n`)
 })

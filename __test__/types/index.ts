@@ -17,6 +17,16 @@ person.encode({ age: 1 })
 // @ts-expect-error: an option must be one that exists
 protobuf('', { int64: 'number' })
 protobuf.unknownFields satisfies symbol
+protobuf.decodeStream(person, process.stdin, { maxSize: 5 }) satisfies AsyncIterable<unknown>
+process.stdin.pipe(new protobuf.DelimitedDecoder(person, { maxSize: 5, readableHighWaterMark: 2 }))
+const { methods } = protobuf.service({}, 'a.B')
+methods.Get.requestType.decode(new Uint8Array())
+protobuf.reflect(person).fields[0].label satisfies 'optional' | 'required' | 'repeated' | 'map'
+protobuf.reflect({}).services[0].methods.Get.path satisfies string
+// @ts-expect-error: fields are read-only
+protobuf.reflect(person).fields[0].number = 1
+declare const options: protobuf.Options
+protobuf(null, options)
 
 import { codec, rpc } from 'ironwire'
 

@@ -65,27 +65,43 @@ export interface SchemaObject {
   [key: string]: unknown
 }
 
-/** Encodes and decodes values of one type. */
-export interface Encoding<T = Dynamic> {
+/** Encodes and decodes values of one type: `encode` takes a `T`, `decode` gives a `D`. */
+export interface Encoding<T = Dynamic, D = T> {
   /** Wire type: 0 varint, 1 eight bytes, 2 length-prefixed, 5 four bytes. */
   type: number
   /** Encodes a value, into `buffer` at `offset` where given. `encode.bytes` is how many bytes it took. */
   encode: { (value: T, buffer?: Uint8Array, offset?: number): Buffer; bytes: number }
   /** Decodes what lies between `offset` and `end`. `decode.bytes` is how many bytes it took. */
-  decode: { (buffer: Uint8Array, offset?: number, end?: number): T; bytes: number }
+  decode: { (buffer: Uint8Array, offset?: number, end?: number): D; bytes: number }
   /** How many bytes `encode` would take. */
   encodingLength(value: T): number
 }
 
-/** A message type. Nested messages and enums are properties of it. */
-export interface Message<T = Dynamic> extends Encoding<T> {
+/** A message type, as `ironwire pbts` declares it. */
+export interface MessageType<T = Dynamic, D = T> extends Encoding<T, D> {
   message: true
   name: string
   buffer: true
   /** Encodings of the types of its fields, each once. */
   dependencies: Encoding[]
+}
+
+/** A message type. Nested messages and enums are properties of it. */
+export interface Message<T = Dynamic, D = T> extends MessageType<T, D> {
   [nested: string]: Dynamic
 }
+
+/** What `encode` takes for a 64-bit integer: the object is a Long, as of npm `long`. */
+export type Int64Input = number | bigint | string | { low: number; high: number; unsigned: boolean }
+
+/** What `encode` takes for a repeated field. A string is no list of strings. */
+export type ListInput<T> = (ArrayLike<T> | Iterable<T>) & object
+
+/** What `encode` takes for a map. */
+export type MapInput<K, V> = { readonly [key: string]: V } | ReadonlyMap<K, V>
+
+/** What `encode` takes for `bytes`; a string is written as UTF-8. */
+export type BytesInput = ArrayBufferView | ArrayBufferLike | string
 
 /** Messages by name, and enums as objects of numbers by name. */
 export interface Messages {
@@ -128,175 +144,294 @@ export interface DelimitedOptions {
   maxSize?: number
 }
 
+/** How descriptors are written. */
+export interface DescriptorOptions {
+  /** Comments and places go along. Default `false`. */
+  sourceInfo?: boolean
+}
+
+/** Comments of an element, without comment marks. */
+export interface CommentInfo {
+  /** Right before it; empty where there is none. */
+  leading: string
+  /** Right after it. */
+  trailing: string
+  /** Before the leading one, separated by an empty line each. */
+  detached: string[]
+}
+
+/** Where the name of an element stands. Lines and columns count from 1. */
+export interface PositionInfo {
+  file: string
+  line: number
+  column: number
+}
+
+/** What every element of a schema has. */
+export interface Element {
+  /** The name as declared. */
+  readonly name: string
+  /** With package and what is around it, without a leading dot. */
+  readonly fullName: string
+  /** The file it is declared in. */
+  readonly file: FileInfo
+  /**
+   * Options that are set: `deprecated`, custom ones as `(package.name)`. Messages are objects, enum values their names, 64-bit integers
+   * beyond 2^53 BigInts.
+   */
+  readonly options: Record<string, Dynamic>
+  readonly comment: CommentInfo
+  /** `null` where the schema did not come from source. */
+  readonly position: PositionInfo | null
+}
+
+/** One file; `name` and `fullName` are what it is imported by. */
+export interface FileInfo extends Element {
+  readonly package: string
+  readonly edition: 'proto2' | 'proto3' | '2023' | '2024'
+  readonly imports: { file: FileInfo; kind: 'plain' | 'public' | 'weak' | 'option' }[]
+  /** Messages at its top level; so for the following. */
+  readonly messages: MessageInfo[]
+  readonly enums: EnumInfo[]
+  readonly services: ServiceInfo[]
+  readonly extensions: FieldInfo[]
+}
+
+/** A message type. */
+export interface MessageInfo extends Element {
+  /** What encodes and decodes it. */
+  readonly message: Message
+  /** The message around it. */
+  readonly parent: MessageInfo | null
+  /** In order of declaration, without extensions. */
+  readonly fields: FieldInfo[]
+  readonly oneofs: OneofInfo[]
+  /** Nested messages, without entries of maps. */
+  readonly messages: MessageInfo[]
+  readonly enums: EnumInfo[]
+  /** Extensions of this message, by number, wherever they are declared. */
+  readonly extensions: FieldInfo[]
+  /** Extensions declared within it, of whatever message. */
+  readonly nestedExtensions: FieldInfo[]
+  /** Numbers set aside for extensions; both ends are included, here and below. */
+  readonly extensionRanges: { start: number; end: number }[]
+  readonly reservedRanges: { start: number; end: number }[]
+  readonly reservedNames: string[]
+  /** True for the entry type of a map. */
+  readonly isMapEntry: boolean
+  /** The field of this name as declared, or of this number. */
+  field(key: string | number): FieldInfo | undefined
+}
+
+/** A field or extension. */
+export interface FieldInfo extends Element {
+  readonly number: number
+  readonly label: 'optional' | 'required' | 'repeated' | 'map'
+  /** A scalar's keyword, `'message'` (also for maps: the entry), `'group'` or `'enum'`. */
+  readonly type: string
+  /** The type of a message, a group, or the entry of a map. */
+  readonly message: MessageInfo | null
+  readonly enum: EnumInfo | null
+  /** Key and value of a map, as fields of its entry. */
+  readonly mapKey: FieldInfo | null
+  readonly mapValue: FieldInfo | null
+  /** Its key in JSON. */
+  readonly jsonName: string
+  /** Its property on objects: the name, or `[full.name]` for an extension that could clash. */
+  readonly property: string
+  /** Unset differs from the default. */
+  readonly hasPresence: boolean
+  /** Encoded as one run. */
+  readonly packed: boolean
+  /** What an absent field is decoded as, with the schema's `int64`. */
+  readonly default: Dynamic
+  /** A default is declared. */
+  readonly hasDefault: boolean
+  readonly oneof: OneofInfo | null
+  readonly isExtension: boolean
+  /** The message it is a field of; for an extension, the one it extends. */
+  readonly parent: MessageInfo
+}
+
+/** A oneof. */
+export interface OneofInfo extends Element {
+  readonly parent: MessageInfo
+  readonly fields: FieldInfo[]
+  /** It stands for one proto3 `optional` field. */
+  readonly synthetic: boolean
+}
+
+/** An enum type. */
+export interface EnumInfo extends Element {
+  readonly parent: MessageInfo | null
+  /** It takes its own numbers only, as in proto2. */
+  readonly closed: boolean
+  /** In order of declaration. */
+  readonly values: EnumValueInfo[]
+  readonly reservedRanges: { start: number; end: number }[]
+  readonly reservedNames: string[]
+  /** The value of this name, or the first of this number. */
+  value(key: string | number): EnumValueInfo | undefined
+}
+
+/** A value of an enum. Its full name is beside that of the enum, as in protobuf. */
+export interface EnumValueInfo extends Element {
+  readonly number: number
+  readonly parent: EnumInfo
+}
+
 /** A service. */
-export interface Service {
-  name: string
-  fullName: string
-  methods: ServiceMethod[]
+export interface ServiceInfo<Methods = Record<string, MethodInfo>> extends Element {
+  /** By name, in order of declaration. */
+  readonly methods: Methods
 }
 
 /** A method of a service. */
-export interface ServiceMethod {
-  name: string
-  /** `/package.Service/Method`. */
-  path: string
-  request: Message
-  reply: Message
-  clientStreaming: boolean
-  serverStreaming: boolean
+export interface MethodInfo<Request extends MessageType = Message, Response extends MessageType = Message>
+  extends Element {
+  /** `/package.Service/Method`, as gRPC calls it. */
+  readonly path: string
+  /** Types of request and reply as reflection shows them, ... */
+  readonly input: MessageInfo
+  readonly output: MessageInfo
+  /** ... and what encodes and decodes them. */
+  readonly requestType: Request
+  readonly responseType: Response
+  /** `(stream Request)`. */
+  readonly clientStreaming: boolean
+  /** `returns (stream Response)`. */
+  readonly serverStreaming: boolean
+  readonly idempotency: 'unknown' | 'no-side-effects' | 'idempotent'
+  readonly parent: ServiceInfo
 }
 
-/** What every element of a schema may have. Options are by name, custom ones by full name in parentheses. */
-export interface Described {
-  options?: { [name: string]: unknown }
-  /** The comment before it. */
-  comment?: string
-  /** The comment after it. */
-  trailingComment?: string
-}
-
-/** A field or an extension. Types are keywords, or `message`, `group` and `enum` with a full name in `typeName`. */
-export interface FieldReflection extends Described {
-  name: string
-  /** Its key on objects. */
-  property: string
-  jsonName: string
-  number: number
-  label: 'optional' | 'required' | 'repeated' | 'map'
-  /** Of the values, for a map. */
-  type: string
-  typeName?: string
-  keyType?: string
-  /** Set and not set differ. */
-  presence?: true
-  packed?: true
-  deprecated?: true
-  oneof?: string
-  /** 64-bit integers are decimal strings, bytes base64, enums names. */
-  default?: string | number | boolean
-  /** Of an extension. */
-  fullName?: string
-  /** The message that an extension extends. */
-  extendee?: string
-}
-
-/** A schema, by plain objects that refer to each other by full name. */
+/** A schema. Elements are the same objects every time, and made when they are asked for. */
 export interface Reflection {
-  files: Array<
-    Described & { name: string; package: string; edition: 'proto2' | 'proto3' | '2023' | '2024'; imports: string[] }
-  >
-  messages: Array<
-    Described & {
-      name: string
-      fullName: string
-      file: string
-      parent?: string
-      /** The entry type of a map field. */
-      mapEntry?: true
-      fields: FieldReflection[]
-      oneofs: Array<Described & { name: string; fields: string[] }>
-      /** First and last number. */
-      extensionRanges?: Array<[number, number]>
-      reservedRanges?: Array<[number, number]>
-      reservedNames?: string[]
-    }
-  >
-  enums: Array<
-    Described & {
-      name: string
-      fullName: string
-      file: string
-      parent?: string
-      /** Only the declared numbers are values. */
-      closed?: true
-      values: Array<Described & { name: string; number: number }>
-    }
-  >
-  services: Array<
-    Described & {
-      name: string
-      fullName: string
-      file: string
-      methods: Array<
-        Described & {
-          name: string
-          request: string
-          reply: string
-          clientStreaming?: true
-          serverStreaming?: true
-          idempotency?: 'NO_SIDE_EFFECTS' | 'IDEMPOTENT'
-        }
-      >
-    }
-  >
-  extensions: FieldReflection[]
+  /** Imports before importers. */
+  readonly files: FileInfo[]
+  /** Of all files, nested ones too. */
+  readonly messages: MessageInfo[]
+  readonly enums: EnumInfo[]
+  readonly services: ServiceInfo[]
+  readonly extensions: FieldInfo[]
+  file(name: string): FileInfo | undefined
+  message(fullName: string): MessageInfo | undefined
+  enum(fullName: string): EnumInfo | undefined
+  service(fullName: string): ServiceInfo | undefined
+  extension(fullName: string): FieldInfo | undefined
 }
+
+// `$services` is where `ironwire pbts` declares the services of a schema. It is there in types only.
+type ServiceOf<M, N> = M extends { $services?: infer S }
+  ? N extends keyof NonNullable<S>
+    ? NonNullable<S>[N]
+    : ServiceInfo
+  : ServiceInfo
 
 declare const protobuf: {
-  /** Compiles a schema. The second argument may be an encoding's name, which is passed over. */
-  (source: string | Uint8Array | SchemaObject | null, options?: Options | string): Messages
+  /**
+   * Compiles a schema. The second argument may be an encoding's name, which is passed over. `M` is what `ironwire pbts` wrote for it:
+   * `protobuf<import('./person').default>(source)`.
+   */
+  <M extends object = Messages>(source: string | Uint8Array | SchemaObject | null, options?: Options | string): M
   /** The message of this full name, `package.Outer.Inner`, from any file of the schema. */
-  lookup(messages: Messages, fullName: string): Message | undefined
+  lookup(messages: object, fullName: string): Message | undefined
   /** Binary to canonical ProtoJSON: no object is built. Errors have codes `IRONWIRE_PROTOBUF_…`. */
-  binaryToJson(message: Message, buffer: Uint8Array, options?: ToJsonOptions): string
+  binaryToJson(message: MessageType, buffer: Uint8Array, options?: ToJsonOptions): string
   /** ProtoJSON (text, or UTF-8) to binary. An error names line and column. */
-  jsonToBinary(message: Message, json: string | Uint8Array, options?: ParseOptions): Buffer
+  jsonToBinary(message: MessageType, json: string | Uint8Array, options?: ParseOptions): Buffer
   /** Binary to text format. */
-  binaryToText(message: Message, buffer: Uint8Array, options?: ToTextOptions): string
+  binaryToText(message: MessageType, buffer: Uint8Array, options?: ToTextOptions): string
   /** Text format to binary. An error names line and column. */
-  textToBinary(message: Message, text: string | Uint8Array, options?: ParseOptions): Buffer
+  textToBinary(message: MessageType, text: string | Uint8Array, options?: ParseOptions): Buffer
   /** {@link binaryToJson} of what `message.encode(object)` gives. */
-  toJson<T>(message: Message<T>, object: T, options?: ToJsonOptions): string
+  toJson<T>(message: MessageType<T>, object: T, options?: ToJsonOptions): string
   /** `message.decode` of what {@link jsonToBinary} gives. */
-  fromJson<T>(message: Message<T>, json: string | Uint8Array, options?: ParseOptions): T
+  fromJson<D>(message: MessageType<never, D>, json: string | Uint8Array, options?: ParseOptions): D
   /** {@link binaryToText} of what `message.encode(object)` gives. */
-  toText<T>(message: Message<T>, object: T, options?: ToTextOptions): string
+  toText<T>(message: MessageType<T>, object: T, options?: ToTextOptions): string
   /** `message.decode` of what {@link textToBinary} gives. */
-  fromText<T>(message: Message<T>, text: string | Uint8Array, options?: ParseOptions): T
+  fromText<D>(message: MessageType<never, D>, text: string | Uint8Array, options?: ParseOptions): D
   /** Encodes with the length before the message, as a varint. `encodeDelimited.bytes` is how many bytes both took. */
   encodeDelimited: {
-    <T>(message: Message<T>, object: T, buffer?: undefined, offset?: number): Buffer
-    <T, B extends Uint8Array>(message: Message<T>, object: T, buffer: B, offset?: number): B
+    <T>(message: MessageType<T>, object: T, buffer?: undefined, offset?: number): Buffer
+    <T, B extends Uint8Array>(message: MessageType<T>, object: T, buffer: B, offset?: number): B
     bytes: number
   }
   /**
    * Decodes the message whose length stands at `offset`; `decodeDelimited.bytes` is how far the next one is from there. Input that
    * ends inside it throws `IRONWIRE_PROTOBUF_TRUNCATED`.
    */
-  decodeDelimited: { <T>(message: Message<T>, buffer: Uint8Array, offset?: number): T; bytes: number }
+  decodeDelimited: { <D>(message: MessageType<never, D>, buffer: Uint8Array, offset?: number): D; bytes: number }
   /**
    * The delimited messages of a stream or of any iterable of chunks, however they are cut. Throws `IRONWIRE_PROTOBUF_TRUNCATED`,
    * `IRONWIRE_PROTOBUF_TOO_LARGE`, or what `decode` throws.
    */
-  decodeStream<T>(
-    message: Message<T>,
+  decodeStream<D>(
+    message: MessageType<never, D>,
     readable: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
     options?: DelimitedOptions,
-  ): AsyncGenerator<T, void, undefined>
+  ): AsyncGenerator<D, void, undefined>
   /** A stream of bytes in, of messages out. It decodes no further ahead than its `readableHighWaterMark` (16 messages). */
-  DelimitedDecoder: new <T>(
-    message: Message<T>,
+  DelimitedDecoder: new (
+    message: MessageType,
     options?: DelimitedOptions & TransformOptions,
   ) => Transform
   /** A stream of objects in, of delimited messages out. */
-  DelimitedEncoder: new <T>(
-    message: Message<T>,
+  DelimitedEncoder: new (
+    message: MessageType,
     options?: TransformOptions,
   ) => Transform
-  /** Everything about a schema: files, messages, fields, enums, services, extensions, options and comments. A copy. */
-  reflect(messages: Messages): Reflection
-  /** Services by full name, with the message objects of their methods. */
-  services(messages: Messages): { [fullName: string]: Service }
-  /** The schema as a `google.protobuf.FileDescriptorSet`; with `sourceInfo`, comments and places in the source go along. */
-  descriptorSet(messages: Messages, options?: { sourceInfo?: boolean }): Buffer
-  /** The messages of a `google.protobuf.FileDescriptorSet`, as `protoc -o` writes them. */
-  fromDescriptorSet(buffer: Uint8Array, options?: Options): Messages
+  /** All files of a schema as the bytes of a `google.protobuf.FileDescriptorSet`, imports before importers. */
+  toDescriptorSet(messages: object, options?: DescriptorOptions): Buffer
+  /**
+   * The messages of all files of a `google.protobuf.FileDescriptorSet`, such as `protoc --descriptor_set_out` writes. Google's own files
+   * may be missing from it. `filename` and `resolveImport` have no meaning here.
+   */
+  fromDescriptorSet<M extends object = Messages>(bytes: Uint8Array, options?: Options): M
+  /** What the schema says, element by element. */
+  reflect: { (message: MessageType): MessageInfo; (messages: object): Reflection }
+  /** The service of this full name, `package.Name`. */
+  service<M extends object, N extends string>(messages: M, fullName: N): ServiceOf<M, N>
   /** The source of a CommonJS module that exports the messages. `encodings` names the package it requires, this one by default. */
   toJS(source: string | Uint8Array | SchemaObject | null, options?: Options & { encodings?: string }): string
   /** TypeScript declarations of the messages, as `ironwire pbts` writes them. */
-  pbts(messages: Messages): string
+  pbts(messages: object): string
   /** The key under which decoded objects keep unknown fields. */
   readonly unknownFields: unique symbol
+}
+
+declare namespace protobuf {
+  export {
+    BytesInput,
+    CommentInfo,
+    DelimitedOptions,
+    DescriptorOptions,
+    Element,
+    Encoding,
+    EnumInfo,
+    EnumValueInfo,
+    FieldInfo,
+    FileInfo,
+    FormatOptions,
+    Int64Input,
+    ListInput,
+    MapInput,
+    Message,
+    MessageInfo,
+    Messages,
+    MessageType,
+    MethodInfo,
+    OneofInfo,
+    Options,
+    ParseOptions,
+    PositionInfo,
+    Reflection,
+    SchemaObject,
+    ServiceInfo,
+    ToJsonOptions,
+    ToTextOptions,
+  }
 }
 
 export default protobuf

@@ -5,12 +5,13 @@
 const { invalidArgType, invalidArgValue } = require('../errors.js')
 const ast = require('./ast.js')
 const delimited = require('./delimited.js')
-const { descriptorSet, reflect, services, toAst } = require('./describe.js')
 const { formats } = require('./formats.js')
-const { Messages, lookup } = require('./messages.js')
+const { Messages, lookup, schemaOf } = require('./messages.js')
 const { pbts } = require('./pbts.js')
 const { forms, unknownFields } = require('./read.js')
+const { reflect, service } = require('./reflect.js')
 const { Schema } = require('./schema.js')
+const { toAst } = require('./to-ast.js')
 
 const DEFAULTS = {
   strict: false,
@@ -117,12 +118,18 @@ function protobuf(source, options) {
   return new Messages(schema, ...describe(schema, root))
 }
 
-/** The messages of a `google.protobuf.FileDescriptorSet`, as `protoc -o` writes them. */
-function fromDescriptorSet(buffer, options) {
-  if (!(buffer instanceof Uint8Array)) throw invalidArgType('buffer', 'an instance of Buffer or Uint8Array', buffer)
-  const schema = Schema.fromDescriptor(buffer, settings(given(options)))
+/** The messages of all files of a `google.protobuf.FileDescriptorSet`, as `protoc -o` writes them. */
+function fromDescriptorSet(bytes, options) {
+  if (!(bytes instanceof Uint8Array)) throw invalidArgType('bytes', 'an instance of Buffer or Uint8Array', bytes)
+  const schema = Schema.fromDescriptors(bytes, settings(given(options)))
   const described = () => toAst(schema)
   return new Messages(schema, () => ast.toSource(described()), described)
+}
+
+/** All files of a schema as a `google.protobuf.FileDescriptorSet`, imports before importers. */
+function toDescriptorSet(messages, options = {}) {
+  if (options === null || typeof options !== 'object') throw invalidArgType('options', 'of type object', options)
+  return schemaOf(messages).native.descriptors(options.sourceInfo === true)
 }
 
 /**
@@ -164,9 +171,9 @@ function toJS(source, options) {
 Object.assign(protobuf, formats, delimited, {
   lookup,
   reflect,
-  services,
-  descriptorSet,
+  service,
   fromDescriptorSet,
+  toDescriptorSet,
   toJS,
   pbts,
   unknownFields,

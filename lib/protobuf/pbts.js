@@ -1,167 +1,221 @@
 'use strict'
 
-// TypeScript declarations for the messages of a schema, as `protobuf()` makes them with given options. Every message has two shapes:
-// `Foo`, what `decode` gives, and `Foo.Input`, what `encode` takes.
+// TypeScript declarations for the messages of a schema, as `protobuf()` makes them with the options that it was given.
+//
+// All types stand in one namespace `$`, by package and full name, and refer to each other from there: two packages may have the same
+// names, and a nested type may be called as anything else is. Whatever is not of the schema itself has a `$` in its name, which no
+// name of a schema can have. What the messages object shows is exported beside it.
 
-const { reflection } = require('./describe.js')
+const { reflectionOf } = require('./reflect.js')
 const { schemaOf } = require('./messages.js')
 
-const NUMBERS = new Set(['double', 'float', 'int32', 'uint32', 'sint32', 'fixed32', 'sfixed32'])
-const DECODED_INT64 = { auto: 'number | bigint', bigint: 'bigint', string: 'string' }
+/** What TypeScript does not take as the name of a type, or would take for one of its own. */
 const RESERVED = new Set(
-  'break case catch class const continue debugger default delete do else enum export extends false finally for function if import in instanceof new null return super switch this throw true try typeof var void while with yield let static implements interface package private protected public await any boolean number string symbol never unknown object bigint undefined Input Message Long Array ArrayLike Map Buffer Uint8Array'.split(
-    ' ',
-  ),
+  (
+    'break case catch class const continue debugger default delete do else enum export extends false finally for function if ' +
+    'import in instanceof new null return super switch this throw true try typeof var void while with yield let static implements ' +
+    'interface package private protected public await any bigint boolean number string symbol never unknown object undefined ' +
+    'arguments eval type declare module namespace abstract as asserts async constructor get global infer intrinsic is keyof readonly ' +
+    'require set unique out accessor satisfies of from assert using defer globalThis'
+  ).split(' '),
 )
 
 /** What every message object has. A nested type of such a name does not show there. */
-const MEMBERS = ['type', 'message', 'name', 'buffer', 'encode', 'decode', 'encodingLength', 'dependencies']
+const MEMBERS = new Set(['type', 'message', 'name', 'buffer', 'encode', 'decode', 'encodingLength', 'dependencies'])
 
-/** An identifier that the name can stand as: TypeScript has words that protobuf does not know. */
-function identifier(name) {
-  return RESERVED.has(name) ? `${name}_` : name
+const INT64 = { auto: 'number | bigint', bigint: 'bigint', string: 'string' }
+const WIDE = new Set(['int64', 'uint64', 'sint64', 'fixed64', 'sfixed64'])
+
+const identifier = (name) => (RESERVED.has(name) ? `${name}$` : name)
+const key = (name) => (/^[A-Za-z_]\w*$/.test(name) && name !== 'constructor' ? name : JSON.stringify(name))
+const list = (of) => (of.includes(' ') ? `(${of})[]` : `${of}[]`)
+/** Where a type stands, from the outside. */
+const place = (fullName) => `$.${fullName.split('.').map(identifier).join('.')}`
+
+/** Lines of a comment. The text cannot end the comment it stands in. */
+function comment({ comment: { leading, trailing }, options }) {
+  const lines = [leading, trailing].flatMap((text) => (text === '' ? [] : text.replace(/\n$/, '').split(/\r\n?|\n/)))
+  // `/** … */` comes with a star before each line.
+  const all = lines.map((line) =>
+    line
+      .replace(/^\s*\*? ?/, '')
+      .replaceAll('*/', '*\\/')
+      .trimEnd(),
+  )
+  while (all[0] === '') all.shift()
+  while (all.at(-1) === '') all.pop()
+  if (options.deprecated === true) all.push('@deprecated')
+  if (all.length === 0) return []
+  if (all.length === 1) return [`/** ${all[0]} */`]
+  return ['/**', ...all.map((line) => ` * ${line}`.trimEnd()), ' */']
 }
 
-function key(name) {
-  return /^[A-Za-z_$][\w$]*$/.test(name) ? name : JSON.stringify(name)
-}
-
-function comment(item, indent) {
-  const lines = (item.comment ?? item.trailingComment ?? '').trim().split('\n')
-  if (lines[0] === '') return item.deprecated ? `${indent}/** @deprecated */\n` : ''
-  // The text cannot end the comment it stands in.
-  const safe = lines.map((line) => line.replaceAll('*/', '*\\/').replace(/^\s?/, ' ').trimEnd())
-  if (item.deprecated) safe.push(' @deprecated')
-  if (safe.length === 1) return `${indent}/**${safe[0]} */\n`
-  return `${indent}/**\n${safe.map((line) => `${indent} *${line}\n`).join('')}${indent} */\n`
-}
+const indent = (lines) => lines.map((line) => (line === '' ? '' : `  ${line}`))
+const block = (head, lines) => (lines.length === 0 ? [`${head} {}`] : [`${head} {`, ...indent(lines), '}'])
 
 class Declarations {
   constructor(schema) {
-    this.all = reflection(schema)
+    this.schema = schema
+    this.reflection = reflectionOf(schema)
     this.settings = schema.settings
-    this.paths = new Map()
-    const types = [...this.all.messages, ...this.all.enums].filter((item) => !item.mapEntry)
-    const byName = new Map(types.map((item) => [item.fullName, item]))
-    for (const item of types) this.#path(item, byName)
-    this.extensions = new Map(types.map((item) => [item.fullName, []]))
-    for (const extension of this.all.extensions) this.extensions.get(extension.extendee).push(extension)
   }
 
-  /** `Outer.Inner`: packages do not show, as they do not on the messages object. */
-  #path(item, byName) {
-    const known = this.paths.get(item.fullName)
-    if (known !== undefined) return known
-    const own = identifier(item.name)
-    const path = item.parent === undefined ? own : `${this.#path(byName.get(item.parent), byName)}.${own}`
-    this.paths.set(item.fullName, path)
-    return path
-  }
-
-  #scalar(type, input) {
-    if (NUMBERS.has(type)) return input ? 'number | bigint | string' : 'number'
-    if (type === 'bool') return 'boolean'
-    if (type === 'string') return 'string'
-    if (type === 'bytes') return input ? 'Uint8Array | string' : 'Buffer'
-    return input ? 'number | bigint | string | Long' : DECODED_INT64[this.settings.int64]
-  }
-
+  /** The type of one value, as decoded or as taken by `encode`. */
   #value(field, input) {
-    if (field.type === 'enum')
-      return input ? `${this.paths.get(field.typeName)} | string` : this.paths.get(field.typeName)
-    if (field.typeName === undefined) return this.#scalar(field.type, input)
-    return input ? `${this.paths.get(field.typeName)}.Input` : this.paths.get(field.typeName)
+    const { type, message, enum: enumeration } = field
+    if (message !== null) return input ? `${place(message.fullName)}.$Input` : place(message.fullName)
+    if (enumeration !== null) {
+      // An open enum may hold any number.
+      const numbers = enumeration.closed ? place(enumeration.fullName) : 'number'
+      return input ? `${numbers} | keyof ${place(enumeration.fullName)}.$Enum` : numbers
+    }
+    if (WIDE.has(type)) return input ? '$protobuf.Int64Input' : INT64[this.settings.int64]
+    // A message may be called Buffer.
+    if (type === 'bytes') return input ? '$protobuf.BytesInput' : 'globalThis.Buffer'
+    return type === 'string' || type === 'bool' ? { string: 'string', bool: 'boolean' }[type] : 'number'
   }
 
-  #type(field, input) {
-    const value = this.#value(field, input)
-    if (field.label === 'repeated') return input ? `ArrayLike<${value}>` : `Array<${value}>`
-    if (field.label !== 'map') return value
-    const object = `{ [key: string]: ${value} }`
-    return input
-      ? `${object} | Map<${field.keyType === 'bool' ? 'boolean' : 'string | number | bigint'}, ${value}>`
-      : object
-  }
-
-  /** Whether a decoded object always has the field, and whether it can be null. */
+  /** A property of the object that `decode` gives. */
   #decoded(field) {
-    const type = this.#type(field, false)
-    if (field.label === 'repeated' || field.label === 'map') return ['', field.extendee ? `${type} | undefined` : type]
-    if (!this.settings.defaults) return [field.label === 'required' ? '' : '?', type]
-    if (field.oneof !== undefined || field.extendee !== undefined) return ['?', `${type} | null`]
-    const nullable = field.label !== 'required' && field.default === undefined
-    const isNull = field.type === 'bytes' || field.type === 'message' || field.type === 'group'
-    return ['', nullable && isNull ? `${type} | null` : type]
+    const { label, type, mapValue } = field
+    // Extensions that could clash are there only when they were on the wire.
+    const elsewhere = field.property !== field.name
+    let optional = elsewhere
+    let of
+    if (label === 'repeated') of = list(this.#value(field, false))
+    else if (label === 'map') of = `{ [key: string]: ${this.#value(mapValue, false)} }`
+    else {
+      of = this.#value(field, false)
+      const isNull = (field.message !== null || type === 'bytes') && label !== 'required' && !field.hasDefault
+      const inOneof = field.oneof !== null && !field.oneof.synthetic
+      if (!this.settings.defaults) optional ||= label !== 'required'
+      else {
+        optional ||= inOneof
+        if (isNull && !elsewhere) of += ' | null'
+      }
+    }
+    return [...comment(field), `${key(field.property)}${optional ? '?' : ''}: ${of}`]
   }
 
-  #message(message, indent) {
-    const { all } = this
-    const path = this.paths.get(message.fullName)
-    const inner = `${indent}  `
-    const fields = [...message.fields, ...this.extensions.get(message.fullName)]
-    const decoded = fields.map((field) => {
-      const [optional, type] = this.#decoded(field)
-      return `${comment(field, inner)}${inner}${key(field.property)}${optional}: ${type}\n`
-    })
-    const input = fields.map((field) => {
-      const optional = field.label === 'required' ? '' : '?'
-      const type = `${this.#type(field, true)}${field.label === 'required' ? '' : ' | null'}`
-      return `${comment(field, `${inner}  `)}${inner}  ${key(field.property)}${optional}: ${type}\n`
-    })
-    const isNested = (item) => item.parent === message.fullName && !MEMBERS.includes(item.name)
-    const nested = [
-      ...all.enums.filter((item) => isNested(item)).map((item) => this.#enum(item, inner)),
-      ...all.messages.filter((item) => isNested(item) && !item.mapEntry).map((item) => this.#message(item, inner)),
-    ]
-    const name = identifier(message.name)
-    // A namespace, not a constant: only that can have the types and the values of nested messages both.
-    const own = MEMBERS.map(
-      (member) => `${inner}export const ${member}: Message<${path}, ${path}.Input>['${member}']\n`,
-    )
+  /** A property of the object that `encode` takes. */
+  #input(field) {
+    const { label, mapKey, mapValue } = field
+    let of = this.#value(mapValue ?? field, true)
+    if (label === 'repeated') of = `$protobuf.ListInput<${of}>`
+    if (label === 'map') {
+      const keys = { string: 'string', bool: "boolean | 'true' | 'false'" }[mapKey.type] ?? 'number | bigint | string'
+      of = `$protobuf.MapInput<${keys}, ${of}>`
+    }
+    const required = label === 'required'
+    return [...comment(field), `${key(field.property)}${required ? '' : '?'}: ${of}${required ? '' : ' | null'}`]
+  }
+
+  /** A schema that protoc would not take may repeat names: the last one is what shows. */
+  #unique(items, name = 'name') {
+    return [...new Map(items.map((item) => [item[name], item])).values()]
+  }
+
+  #message(info) {
+    const own = place(info.fullName)
+    const name = identifier(info.name)
+    const fields = this.#unique([...info.fields, ...info.extensions], 'property')
+    const messages = this.#unique(info.messages)
+    const enums = this.#unique(info.enums)
+    const shown = [...enums.map((item) => [item, '$Enum']), ...messages.map((item) => [item, '$Message'])]
+    const nested = shown
+      .filter(([item]) => !MEMBERS.has(item.name))
+      .map(([item, kind]) => `readonly ${key(item.name)}: ${place(item.fullName)}.${kind}`)
     return [
-      comment(message, indent),
-      `${indent}export interface ${name} {\n`,
-      ...decoded,
-      `${indent}}\n`,
-      `${indent}export namespace ${name} {\n`,
-      `${inner}export interface Input {\n`,
-      ...input,
-      `${inner}}\n`,
-      ...own,
-      ...nested,
-      `${indent}}\n`,
-    ].join('')
+      ...comment(info),
+      ...block(
+        `interface ${name}`,
+        fields.flatMap((field) => this.#decoded(field)),
+      ),
+      ...block(`namespace ${name}`, [
+        `/** What \`encode\` takes. */`,
+        ...block(
+          'interface $Input',
+          fields.flatMap((field) => this.#input(field)),
+        ),
+        ...block(`interface $Message extends $protobuf.MessageType<${own}.$Input, ${own}>`, nested),
+        ...enums.flatMap((item) => this.#enum(item)),
+        ...messages.flatMap((item) => this.#message(item)),
+      ]),
+    ]
   }
 
-  #enum(item, indent) {
-    const name = identifier(item.name)
-    const values = item.values.map(
-      (value) => `${comment(value, `${indent}  `)}${indent}  readonly ${key(value.name)}: ${value.number}\n`,
-    )
-    const numbers = [...new Set(item.values.map((value) => value.number))]
-    // An open enum may hold any number.
-    const type = item.closed ? numbers.join(' | ') || 'never' : 'number'
-    return `${comment(item, indent)}${indent}export type ${name} = ${type}\n${indent}export const ${name}: {\n${values.join('')}${indent}}\n`
+  #enum(info) {
+    const numbers = new Set(info.values.map((value) => value.number))
+    const values = this.#unique(info.values)
+    return [
+      ...comment(info),
+      `type ${identifier(info.name)} = ${[...numbers].join(' | ') || 'number'}`,
+      ...block(`namespace ${identifier(info.name)}`, [
+        ...block(
+          'interface $Enum',
+          values.flatMap((value) => [...comment(value), `readonly ${key(value.name)}: ${value.number}`]),
+        ),
+      ]),
+    ]
+  }
+
+  #service(info) {
+    const methods = Object.values(info.methods).flatMap((method) => {
+      const types = `${place(method.input.fullName)}.$Message, ${place(method.output.fullName)}.$Message`
+      return [...comment(method), `readonly ${key(method.name)}: $protobuf.MethodInfo<${types}>`]
+    })
+    const name = identifier(info.name)
+    return block(`namespace ${name}`, [
+      ...block('interface $Methods', methods),
+      ...comment(info),
+      `interface $Service extends $protobuf.ServiceInfo<$Methods> {}`,
+    ])
+  }
+
+  #file(file) {
+    const lines = [
+      ...this.#unique(file.enums).flatMap((info) => this.#enum(info)),
+      ...this.#unique(file.messages).flatMap((info) => this.#message(info)),
+      ...file.services.flatMap((info) => this.#service(info)),
+    ]
+    if (file.package === '' || lines.length === 0) return lines
+    return block(`namespace ${file.package.split('.').map(identifier).join('.')}`, lines)
+  }
+
+  /** What the messages object shows, by name: in its order, so that the last of a name is the one. */
+  #shown() {
+    const files = this.schema.order().map((id) => this.reflection.files[id])
+    const all = new Map()
+    for (const info of files.flatMap((file) => file.enums)) all.set(info.name, [info, '$Enum'])
+    for (const info of files.flatMap((file) => file.messages)) all.set(info.name, [info, '$Message'])
+    return [...all]
   }
 
   text() {
-    const top = (list) => list.filter((item) => item.parent === undefined)
+    const { services, files } = this.reflection
+    const exported = this.#shown().flatMap(([name, [info, kind]]) => [
+      '',
+      ...comment(info),
+      `declare const ${identifier(name)}: ${place(info.fullName)}.${kind}`,
+      `import ${identifier(name)} = ${place(info.fullName)}`,
+      `export { ${identifier(name) === name ? name : `${identifier(name)} as ${name}`} }`,
+    ])
+    const all = services.map((info) => `readonly ${JSON.stringify(info.fullName)}: ${place(info.fullName)}.$Service`)
     return [
-      '// Generated by `ironwire pbts`. Edit the .proto files instead.\n\n',
-      '/** An integer of 64 bits as npm `long` has it. */\n',
-      'export interface Long {\n  low: number\n  high: number\n  unsigned?: boolean\n}\n\n',
-      '/** A message type: `T` is what it decodes to, `I` what it encodes. */\n',
-      'export interface Message<T, I> {\n  readonly type: 2\n  readonly message: true\n  readonly name: string\n  readonly buffer: true\n',
-      '  readonly encode: {\n    (value: I): Buffer\n    <B extends Uint8Array>(value: I, buffer: B, offset?: number): B\n    bytes: number\n  }\n',
-      '  readonly decode: { (buffer: Uint8Array, offset?: number, end?: number): T; bytes: number }\n',
-      '  encodingLength(value: I): number\n  readonly dependencies: object[]\n}\n\n',
-      ...top(this.all.enums).map((item) => `${this.#enum(item, '')}\n`),
-      ...top(this.all.messages).map((item) => `${this.#message(item, '')}\n`),
-      // What TypeScript has a word for is exported under its own name all the same.
-      ...[...top(this.all.enums), ...top(this.all.messages)]
-        .filter(({ name }) => RESERVED.has(name))
-        .map(({ name }) => `export { ${identifier(name)} as ${name} }\n`),
-    ].join('')
+      '// Written by `ironwire pbts`: edit the .proto file instead.',
+      '',
+      "import type { protobuf as $protobuf } from 'ironwire'",
+      '',
+      ...block(
+        'export declare namespace $',
+        files.flatMap((file) => this.#file(file)),
+      ),
+      ...exported,
+      '',
+      '/** Types of the services, for `protobuf.service`. There is no such value. */',
+      ...block('export declare const $services:', all),
+      '',
+    ].join('\n')
   }
 }
 

@@ -63,9 +63,9 @@ class Schema {
   }
 
   /** Links the bytes of a `FileDescriptorSet`. */
-  static fromDescriptor(bytes, settings) {
+  static fromDescriptors(bytes, settings) {
     return new Schema(
-      linked(() => binding.ProtoSchema.fromDescriptor(bytes, settings)),
+      linked(() => binding.ProtoSchema.fromDescriptors(bytes, settings)),
       settings,
     )
   }
@@ -146,18 +146,25 @@ class Schema {
   }
 
   /**
-   * Enums, then messages of the last file and of all it imports, depth first: what `protobuf()` shows, in its order. Files of a
-   * descriptor set that the last one does not import come after them.
+   * Files in the order in which `protobuf()` shows them: the last one and all it imports, depth first, then those of a descriptor set
+   * that it does not import.
    */
-  show(target) {
-    const { files, messages, enums } = this.outline
-    const order = []
+  order() {
+    const { files } = this.outline
+    const order = new Set()
     const visit = (file) => {
-      if (order.includes(file)) return
-      order.push(file)
+      if (order.has(file)) return
+      order.add(file)
       files[file][2].forEach(visit)
     }
     for (let file = files.length - 1; file >= 0; file--) visit(file)
+    return [...order]
+  }
+
+  /** Enums, then messages of all files: what `protobuf()` shows, in its order. */
+  show(target) {
+    const { files, messages, enums } = this.outline
+    const order = this.order()
     for (const file of order) for (const id of files[file][4]) define(target, enums[id][0], this.enumObject(id))
     for (const file of order) {
       for (const id of files[file][3]) define(target, messages[id][0], this.messages[id])

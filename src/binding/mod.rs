@@ -5,6 +5,7 @@ mod http;
 mod net;
 mod proto;
 mod proto_codec;
+mod proto_schema;
 mod raw;
 mod rpc;
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use napi::bindgen_prelude::{Buffer, Either, Function, Null};
+use napi::bindgen_prelude::{Either, Function, Null};
 use napi_derive::napi;
 
 use crate::proto::emit::{self, EmitOptions, Int64};
@@ -63,7 +63,7 @@ impl ProtoLimits {
 }
 
 impl ProtoOptions {
-    fn compile(&self) -> CompileOptions {
+    pub(super) fn compile(&self) -> CompileOptions {
         CompileOptions {
             lenient: self.lenient,
             limits: self.limits.as_ref().map(ProtoLimits::limits).unwrap_or_default(),
@@ -95,9 +95,22 @@ pub struct ProtoSchema {
 }
 
 impl ProtoSchema {
+    pub(super) fn new(schema: Schema, options: &ProtoOptions) -> Self {
+        Self {
+            schema: Arc::new(schema),
+            options: options.emit(),
+            emitted: HashSet::new(),
+        }
+    }
+
     /// The schema, for the codec.
     pub(super) fn linked(&self) -> Arc<Schema> {
         Arc::clone(&self.schema)
+    }
+
+    /// The options that it is emitted with.
+    pub(super) fn emit_options(&self) -> &EmitOptions {
+        &self.options
     }
 }
 
@@ -118,41 +131,13 @@ impl ProtoSchema {
         };
         let schema = proto::compile_source(&name, &source, &options.compile(), &mut resolver)
             .map_err(|error| napi::Error::from_reason(error.to_string()))?;
-        Ok(Self {
-            schema: Arc::new(schema),
-            options: options.emit(),
-            emitted: HashSet::new(),
-        })
+        Ok(Self::new(schema, &options))
     }
 
     /// Messages, enums and services as JSON; see `proto::emit::outline`.
     #[napi]
     pub fn outline(&self) -> String {
         emit::outline(&self.schema)
-    }
-
-    /// Links a `google.protobuf.FileDescriptorSet`.
-    #[napi(factory)]
-    pub fn from_descriptor(bytes: &[u8], options: ProtoOptions) -> napi::Result<Self> {
-        let schema = proto::descriptor::decode(bytes, &options.compile())
-            .map_err(|error| napi::Error::from_reason(error.to_string()))?;
-        Ok(Self {
-            schema: Arc::new(schema),
-            options: options.emit(),
-            emitted: HashSet::new(),
-        })
-    }
-
-    /// All files as a `google.protobuf.FileDescriptorSet`, with comments and places on request.
-    #[napi]
-    pub fn descriptor(&self, source_info: bool) -> Buffer {
-        proto::descriptor::encode(&self.schema, source_info).into()
-    }
-
-    /// Everything about the schema as JSON; see `proto::reflect`.
-    #[napi]
-    pub fn reflect(&self) -> String {
-        proto::reflect::reflect(&self.schema)
     }
 
     /// All fields of all messages as JSON, for a reader and a writer without emitted code; see `proto::emit::table`.

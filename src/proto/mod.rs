@@ -21,7 +21,6 @@ mod lexer;
 mod link;
 mod options;
 mod parser;
-pub mod reflect;
 pub mod schema;
 pub mod text;
 pub mod wire;

@@ -547,10 +547,11 @@ fn field_type<'a>(parts: &Parts<'a>, scope: &str, siblings: &[Message]) -> Resul
         return Ok(Type::Scalar(kind));
     }
     let name = as_path(parts.text(6)?)?;
-    let own = name
-        .strip_prefix('.')
-        .and_then(|name| name.strip_prefix(scope))
-        .and_then(|name| name.strip_prefix('.'));
+    let own = match name.strip_prefix('.') {
+        Some(full) => full.strip_prefix(scope).and_then(|name| name.strip_prefix('.')),
+        // Relative, as protobufjs writes it: the innermost scope is this message.
+        None => Some(name),
+    };
     let entry = own.and_then(|own| {
         siblings
             .iter()

@@ -23,7 +23,7 @@ const INHERITED: [&str; 12] = [
 ];
 
 /// A string literal in ASCII: quotes, controls and everything beyond are escaped, so that it is valid JSON too.
-pub(in crate::proto) fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for unit in text.encode_utf16() {
@@ -48,7 +48,7 @@ fn is_identifier(name: &str) -> bool {
 ///
 /// A field's own name, and that of an extension declared at the top level of its message's own file, as npm `protocol-buffers` has
 /// it. Other extensions could clash: they are `[full.name]`, as in JSON.
-pub(in crate::proto) fn property(schema: &Schema, field: &Field) -> String {
+pub(super) fn property(schema: &Schema, field: &Field) -> String {
     if !field.is_extension || is_beside(schema, field) {
         field.name.to_string()
     } else {

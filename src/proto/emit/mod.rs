@@ -14,6 +14,7 @@
 //! Encoding is one pass: a length is left room for by what it took last time, and the body moved where it took another.
 
 mod decode;
+pub mod describe;
 mod encode;
 mod js;
 mod outline;
@@ -24,7 +25,6 @@ use std::fmt::Write;
 
 use super::schema::{Enum, EnumId, Kind, MessageId, Schema};
 
-pub(super) use js::{property, quote};
 pub use outline::outline;
 pub use table::table;
 

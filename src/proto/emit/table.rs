@@ -91,7 +91,8 @@ fn field(out: &mut String, schema: &Schema, id: FieldId, options: &EmitOptions) 
     write!(out, "[{name},{},{kind},{flags},{position},{default}]", id.0).expect("writing to a String cannot fail");
 }
 
-fn default(schema: &Schema, field: &Field, options: &EmitOptions) -> String {
+/// The default of a field as JSON; see [`table`].
+pub(super) fn default(schema: &Schema, field: &Field, options: &EmitOptions) -> String {
     let wide = |value: i128| match options.int64 {
         Int64::String => format!("\"{value}\""),
         Int64::Auto if value.unsigned_abs() < 1 << 53 => value.to_string(),
