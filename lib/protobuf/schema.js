@@ -7,21 +7,10 @@ const { makeError } = require('../errors.js')
 const { codec } = require('./codec.js')
 const { enumEncoding, scalars } = require('./encodings.js')
 const { origins } = require('./formats.js')
+const { canGenerate } = require('./generate.js')
 const { readHelpers, unknownFields } = require('./read.js')
 const { bodies } = require('./table.js')
 const W = require('./write.js')
-
-const generate = canGenerate()
-
-/** False under `--disallow-code-generation-from-strings`. */
-function canGenerate() {
-  try {
-    new Function('')
-    return true
-  } catch {
-    return false
-  }
-}
 
 /** Defines a property, whatever its name. */
 function define(object, name, value, enumerable = true) {
@@ -88,7 +77,7 @@ class Schema {
 
   /** The bodies that write and read a message, emitted on first use together with those it refers to; the codec's where not allowed. */
   link(id) {
-    if (!generate) this.table[id] ??= bodies(this, id)
+    if (!canGenerate) this.table[id] ??= bodies(this, id)
     if (this.table[id] === undefined) {
       const emitted = new Function('R', 'W', 'T', 'E', 'U', this.native.emit(id))
       const made = emitted(this.readers, W, this.table, this.enums, unknownFields)
@@ -105,7 +94,7 @@ class Schema {
     }
     for (const inner of nested) this.mapEntries(outline.messages[inner], (key, entry) => define(object, key, entry))
     for (const inner of enums) define(object, outline.enums[inner][0], this.enumObject(inner))
-    const { encode, decode, encodingLength } = codec(() => this.link(id), generate)
+    const { encode, decode, encodingLength } = codec(() => this.link(id), canGenerate)
     origins.set(object, { schema: this, id })
     object.type = 2
     object.message = true
@@ -173,4 +162,4 @@ class Schema {
   }
 }
 
-module.exports = { Schema, generate }
+module.exports = { Schema }
