@@ -82,3 +82,39 @@ test('errors are in their words', () => {
     (error) => error === own,
   )
 })
+
+test('repeated numbers are arrays: absent, packed, not packed, in pieces, as extensions', () => {
+  const source = `syntax = "proto2"; message A { repeated uint32 u = 1; repeated int32 i = 2 [packed = true]; extensions 10 to 20; }
+    extend A { repeated uint32 more = 10 [packed = true]; }`
+  const { A } = protobuf(source)
+  assert.deepStrictEqual(A.decode(Buffer.alloc(0)), { u: [], i: [], more: [] })
+  assert.deepStrictEqual(A.decode(Buffer.from('080108020a020304', 'hex')), { u: [1, 2, 3, 4], i: [], more: [] })
+  assert.deepStrictEqual(A.decode(Buffer.from('0a0203040801', 'hex')), { u: [3, 4, 1], i: [], more: [] })
+  const many = Array.from({ length: 5000 }, (_, i) => (i % 7 === 0 ? 4294967295 - i : i * i))
+  const object = { u: many, i: many.map((n) => n | 0), more: [4294967295, 0] }
+  assert.deepStrictEqual(A.decode(A.encode(object)), object)
+  for (const cut of ['1203808080', '120180', '12028080', '1202ff']) {
+    assert.throws(() => A.decode(Buffer.from(cut, 'hex')), { code: 'IRONWIRE_PROTOBUF_INVALID' })
+  }
+})
+
+test('strings of every length, of every kind', () => {
+  const { A } = protobuf('message A { optional string s = 1; optional int32 after = 2; }')
+  const strict = protobuf('syntax = "proto3"; message A { string s = 1; int32 after = 2; }').A
+  for (let n = 0; n < 140; n++) {
+    for (const unit of ['a', 'é', '語', '\u{1f389}', '\ufffd']) {
+      const s = 'x'.repeat(n) + unit
+      const expected = Buffer.from(s)
+      const bytes = A.encode({ s, after: 5 })
+      assert.ok(bytes.includes(expected))
+      assert.deepStrictEqual(A.decode(bytes), { s, after: 5 })
+      assert.deepStrictEqual(strict.decode(bytes), { s, after: 5 })
+      const broken = Buffer.from(bytes)
+      broken[broken.length - 3] = 0xff
+      assert.ok(A.decode(broken).s.endsWith('\ufffd'))
+      assert.throws(() => strict.decode(broken), /not UTF-8/)
+    }
+    const lone = `${'x'.repeat(n)}\ud83d`
+    assert.deepStrictEqual(A.decode(A.encode({ s: lone })).s, `${'x'.repeat(n)}\ufffd`)
+  }
+})

@@ -264,15 +264,12 @@ function bytes(b, p, e) {
 // Packed numbers are gathered here and the array is cut from it: that is cheaper than growing one. It only ever holds small
 // integers, so that V8 keeps it, and what is cut from it, in the form it has for those.
 const gathered = Array.from({ length: 4096 }, () => 0)
-// Below this many bytes growing an array is as cheap.
-const FEW = 16
-
 /**
- * Elements of a packed run of 32-bit varints between `p` and `e`: a new array in place of `into`, if that is empty. Two bytes are
+ * Elements of a packed run of 32-bit varints between `p` and `e`: a new array, unless `into` has elements. Two bytes are
  * looked at together, and `| 0` keeps V8 from checking sums for overflow: half the time of the plain loop.
  */
 function packed32(b, p, e, into) {
-  if (e - p < FEW || e - p > gathered.length || into.length > 0) return pushPacked32(b, p, e, into)
+  if (e - p > gathered.length || (into != null && into.length > 0)) return pushPacked32(b, p, e, into ?? [])
   const last = e - 1
   let n = 0
   while (p < last) {
@@ -320,7 +317,7 @@ function pushPacked32(b, p, e, into) {
 
 /** As {@link packed32}, unsigned. */
 function packedUint32(b, p, e, into) {
-  if (e - p < FEW || e - p > gathered.length || into.length > 0) return pushPackedUint32(b, p, e, into)
+  if (e - p > gathered.length || (into != null && into.length > 0)) return pushPackedUint32(b, p, e, into ?? [])
   const start = p
   const last = e - 1
   let n = 0
@@ -342,7 +339,7 @@ function packedUint32(b, p, e, into) {
       p = (p + 2) | 0
     } else {
       const long = varint(b, p + 1, v)
-      if (long < 0) return pushPackedUint32(b, start, e, into)
+      if (long < 0) return pushPackedUint32(b, start, e, into ?? [])
       gathered[n] = long
       p = at.p
     }

@@ -2,7 +2,7 @@
 
 use super::js::{self, get, key, quote, set};
 use super::{Emitter, Int64, small_range, tag_of};
-use crate::proto::schema::{Field, Kind, Message, MessageId};
+use crate::proto::schema::{Field, Kind, Message, MessageId, Schema};
 use crate::proto::wire::WireType;
 
 /// `function r7(b, p, end, d, o)`, or `function g7(b, p, end, d, o, stop)` for a message between group tags.
@@ -67,7 +67,7 @@ pub(super) fn message(e: &mut Emitter, id: MessageId, group: bool) {
     if !group {
         e.line("if (p !== end) truncated()");
     }
-    finish(e, message, required.len());
+    finish(e, id, required.len());
     if group {
         e.line("at.p = p");
     }
@@ -88,18 +88,26 @@ fn real_oneof(e: &Emitter, field: &Field) -> Option<u32> {
         .filter(|&index| !e.schema[field.message].oneofs[index as usize].synthetic)
 }
 
+/// Fields, and the extensions that count as such.
+fn in_literal(schema: &Schema, id: MessageId) -> impl Iterator<Item = &Field> {
+    let extensions = schema[id].extensions.iter().map(|&field| &schema[field]);
+    let beside = extensions.filter(|field| js::is_beside(schema, field));
+    schema.fields_of(id).iter().chain(beside)
+}
+
 /// A new object: every field where decoding fills in defaults, else what can be there more than once. Members of oneofs come later.
 fn literal(e: &Emitter, id: MessageId) -> String {
     let mut names: Vec<&str> = Vec::new();
     let mut parts = Vec::new();
     let schema = e.schema;
-    let extensions = schema[id].extensions.iter().map(|&field| &schema[field]);
-    let beside = extensions.filter(|field| js::is_beside(schema, field));
-    for field in schema.fields_of(id).iter().chain(beside) {
+    for field in in_literal(schema, id) {
         if names.contains(&&*field.name) || real_oneof(e, field).is_some() {
             continue;
         }
-        let value = if field.is_repeated() {
+        let value = if gatherer(schema, field).is_some() {
+            // The array comes whole; one made here would be thrown away.
+            "null".into()
+        } else if field.is_repeated() {
             "[]".into()
         } else if field.is_map() {
             "{}".into()
@@ -114,7 +122,8 @@ fn literal(e: &Emitter, id: MessageId) -> String {
     format!("{{ {} }}", parts.join(", "))
 }
 
-fn finish(e: &mut Emitter, message: &Message, required: usize) {
+fn finish(e: &mut Emitter, id: MessageId, required: usize) {
+    let message = &e.schema[id];
     if required > 0 {
         let missing: Vec<String> = (0..required.div_ceil(31))
             .map(|word| {
@@ -124,10 +133,17 @@ fn finish(e: &mut Emitter, message: &Message, required: usize) {
             .collect();
         e.line(format_args!("if (fresh && ({})) notValid()", missing.join(" || ")));
     }
+    let schema = e.schema;
+    for field in in_literal(schema, id).filter(|field| gatherer(schema, field).is_some()) {
+        e.line(format_args!(
+            "if ({} === null) {}",
+            get(&field.name),
+            set(&field.name, "[]")
+        ));
+    }
     if !e.options.defaults {
         return;
     }
-    let schema = e.schema;
     for (at, oneof) in real_oneofs(message) {
         e.line(format_args!("if (c{at} === 0) {{"));
         for &member in &oneof.fields {
@@ -175,11 +191,22 @@ fn field(e: &mut Emitter, field: &Field, required: Option<usize>) {
     e.line("}");
 }
 
+/// The helper that reads a packed run of this field into an array at once, where there is one.
+fn gatherer(schema: &Schema, field: &Field) -> Option<&'static str> {
+    match field.kind {
+        _ if !field.is_repeated() => None,
+        Kind::Int32 => Some("packed32"),
+        Kind::Uint32 => Some("packedUint32"),
+        Kind::Enum(id) if !schema[id].closed => Some("packed32"),
+        _ => None,
+    }
+}
+
 fn repeated(e: &mut Emitter, field: &Field, name: &str) {
     let array = get(name);
-    // Extensions from elsewhere are not in the literal.
-    let ensure = if field.is_extension && !js::is_beside(e.schema, field) {
-        format!("if ({array} === undefined) {}\n", set(name, "[]"))
+    // Extensions from elsewhere are not in the literal, and what is gathered is null there.
+    let ensure = if field.is_extension || gatherer(e.schema, field).is_some() {
+        format!("if ({array} == null) {}\n", set(name, "[]"))
     } else {
         String::new()
     };
@@ -193,12 +220,7 @@ fn repeated(e: &mut Emitter, field: &Field, name: &str) {
     }
     case(e, field, WireType::Length);
     length(e, "e", "end");
-    let helper = match field.kind {
-        Kind::Int32 => Some("packed32"),
-        Kind::Uint32 => Some("packedUint32"),
-        Kind::Enum(id) if !e.schema[id].closed => Some("packed32"),
-        _ => None,
-    };
+    let helper = gatherer(e.schema, field);
     if let Some(helper) = helper {
         e.line(format_args!(
             "{ensure}{}",
