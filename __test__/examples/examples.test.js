@@ -88,6 +88,19 @@ test('protobuf/person', async (t) => {
   ])
 })
 
+test('protobuf/stream', async (t) => {
+  assert.deepStrictEqual(await linesOf(t, 'protobuf/stream.js'), [
+    '<Buffer 07 08 00 15 00 00 94 41 07 08 01 15 00 00 96 41 07 08 02 15 00 00 9a 41>',
+    '0 s: 18.5 degrees',
+    '1 s: 18.75 degrees',
+    '2 s: 19.25 degrees',
+  ])
+})
+
+test('rpc/service', async (t) => {
+  assert.deepStrictEqual(await linesOf(t, 'rpc/service.js'), ['/Library/Search', "{ titles: [ 'Middlemarch' ] }"])
+})
+
 test('error-first', async (t) => {
   assert.deepStrictEqual(await linesOf(t, 'error-first.js'), [
     '1. the call returned; its callback has not run yet',
