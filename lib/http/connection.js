@@ -531,10 +531,11 @@ function settleEnded() {
 }
 
 function emitFinish(res, req) {
-  res.emit('finish')
+  // In Node the server listens first: all this is done when the application's listeners hear.
   dump(req)
   if (res[lean] === null) res.socket = null
   process.nextTick(emitClose, res)
+  res.emit('finish')
 }
 
 function emitClose(res) {
