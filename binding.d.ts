@@ -56,24 +56,6 @@ export declare class ProtoSchema {
   extensions(): Array<number>
 }
 
-/** Limits on a schema; see `proto::Limits`. */
-export interface ProtoLimits {
-  /** Bytes of all sources. */
-  sourceBytes: number
-  /** Depth of messages, groups and option values. */
-  nesting: number
-  /** Depth of imports. */
-  importDepth: number
-  /** Files. */
-  files: number
-  /** Different options on one element. */
-  options: number
-  /** Bytes of a full name. */
-  fullName: number
-  /** Declared names. */
-  symbols: number
-}
-
 /** Limits as JavaScript gives them. */
 export interface ProtoLimits {
   /** Levels of messages, groups, arrays and objects. */
@@ -99,7 +81,25 @@ export interface ProtoOptions {
   /** How deep messages may nest. */
   depth: number
   /** Limits on the schema; the defaults of `proto::Limits` where left out. */
-  limits?: ProtoLimits
+  limits?: ProtoSchemaLimits
+}
+
+/** Limits on a schema; see `proto::Limits`. */
+export interface ProtoSchemaLimits {
+  /** Bytes of all sources. */
+  sourceBytes: number
+  /** Depth of messages, groups and option values. */
+  nesting: number
+  /** Depth of imports. */
+  importDepth: number
+  /** Files. */
+  files: number
+  /** Different options on one element. */
+  options: number
+  /** Bytes of a full name. */
+  fullName: number
+  /** Declared names. */
+  symbols: number
 }
 
 /**

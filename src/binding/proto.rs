@@ -26,12 +26,12 @@ pub struct ProtoOptions {
     /// How deep messages may nest.
     pub depth: u32,
     /// Limits on the schema; the defaults of `proto::Limits` where left out.
-    pub limits: Option<ProtoLimits>,
+    pub limits: Option<ProtoSchemaLimits>,
 }
 
 /// Limits on a schema; see `proto::Limits`.
 #[napi(object)]
-pub struct ProtoLimits {
+pub struct ProtoSchemaLimits {
     /// Bytes of all sources.
     pub source_bytes: u32,
     /// Depth of messages, groups and option values.
@@ -48,7 +48,7 @@ pub struct ProtoLimits {
     pub symbols: u32,
 }
 
-impl ProtoLimits {
+impl ProtoSchemaLimits {
     fn limits(&self) -> Limits {
         Limits {
             source_bytes: self.source_bytes as usize,
@@ -66,7 +66,7 @@ impl ProtoOptions {
     pub(super) fn compile(&self) -> CompileOptions {
         CompileOptions {
             lenient: self.lenient,
-            limits: self.limits.as_ref().map(ProtoLimits::limits).unwrap_or_default(),
+            limits: self.limits.as_ref().map(ProtoSchemaLimits::limits).unwrap_or_default(),
             ..CompileOptions::default()
         }
     }
