@@ -188,5 +188,8 @@ const scenarios = {
 
 const server = scenarios[scenario]()
 server.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }))
-process.on('message', () => process.send({ notes }))
+process.on('message', (message) => {
+  if (message === 'notes') process.send({ notes })
+  else setTimeout(() => process.send('settled'), 30)
+})
 process.on('disconnect', () => process.exit())

@@ -36,10 +36,17 @@ function start(t, implementation, scenario) {
   return child
 }
 
-/** Long enough for a reply and for all that a handler has put off; no order depends on it. */
-const PAUSE_MS = 60
+/**
+ * Waits until the server has done all that its handlers have put off: its own timer, longer than theirs, says when. However slow
+ * the machine is, no order depends on how long this takes.
+ */
+async function settled(child) {
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  child.send('settle')
+  await once(child, 'message')
+}
 
-async function converse(port, texts, implementation) {
+async function converse(child, port, texts, implementation) {
   const socket = net.connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true })
   socket.on('error', () => {})
   await once(socket, 'connect')
@@ -48,17 +55,17 @@ async function converse(port, texts, implementation) {
     received += data
   })
   // What the connection's own handler puts off comes first.
-  await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+  await settled(child)
   for (const text of texts) {
     const before = received.length
     if (text === '') socket.end()
     else socket.write(text)
-    for (let i = 0; i < 100 && received.length === before; i++) await new Promise((resolve) => setTimeout(resolve, 10))
+    for (let i = 0; i < 1000 && received.length === before; i++) await new Promise((resolve) => setTimeout(resolve, 10))
     assert.notStrictEqual(received.length, before, `${implementation} answers ${text}`)
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+    await settled(child)
   }
   socket.end()
-  await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+  await settled(child)
 }
 
 async function notesOf(t, implementation, scenario) {
@@ -66,7 +73,7 @@ async function notesOf(t, implementation, scenario) {
   const [{ port }] = await once(child, 'message')
   const texts = exchanges[scenario]
   const connections = scenario.startsWith('http: throwing') ? texts.map((text) => [text]) : [texts]
-  for (const each of connections) await converse(port, each, implementation)
+  for (const each of connections) await converse(child, port, each, implementation)
   child.send('notes')
   const [{ notes }] = await once(child, 'message')
   return notes
