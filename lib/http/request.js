@@ -130,6 +130,18 @@ LeanRequest.prototype = Object.create(IncomingMessage.prototype, {
       return (this[kFlags] >>> 20) & 0xff
     },
   },
+  complete: {
+    configurable: true,
+    get() {
+      return (this[kFlags] & flag.COMPLETE) !== 0
+    },
+  },
+  aborted: {
+    configurable: true,
+    get() {
+      return (this[kFlags] & flag.ABORTED) !== 0
+    },
+  },
   socket: {
     configurable: true,
     get() {

@@ -7,7 +7,7 @@
 // else turns the object, in place, into a genuine core `ServerResponse` over the connection's socket, with everything
 // recorded so far replayed into it (`widen`), so that what is rare behaves exactly as in Node because it is Node's.
 
-const { ServerResponse, STATUS_CODES } = require('node:http')
+const { OutgoingMessage, ServerResponse, STATUS_CODES } = require('node:http')
 const { lean, defineWidening } = require('./widen')
 const { flag, kFlags } = require('./request')
 
@@ -111,49 +111,62 @@ LeanResponse.prototype.writeHead = function writeHead(status, reason, headers) {
   const plain =
     this[lean] !== null &&
     this[kState] === state.OPEN &&
-    this[kRecorded] === null &&
     this.statusMessage === undefined &&
     status >= 200 &&
     status <= 999 &&
     (status | 0) === status &&
     headers === undefined &&
     (reason === undefined || (typeof reason === 'object' && !Array.isArray(reason)))
-  if (plain) {
-    for (const name in reason) {
-      if (!Object.hasOwn(reason, name)) continue
-      if (addLine(this, name, reason[name])) continue
-      this[kLines] = ''
-      this[kLength] = false
-      return core.writeHead.call(genuine(this), status, reason)
-    }
-    this[kGiven] = reason
-    this.statusCode = status
-    this[kState] = state.HEAD
-    return this
+  if (!plain) return core.writeHead.call(genuine(this), status, reason, headers)
+  if (!(this[kRecorded] === null ? addGiven(this, reason) : recordGiven(this, reason) && addRecorded(this))) {
+    this[kLines] = ''
+    this[kLength] = false
+    return core.writeHead.call(genuine(this), status, reason)
   }
-  return core.writeHead.call(genuine(this), status, reason, headers)
+  this.statusCode = status
+  this[kState] = state.HEAD
+  return this
+}
+
+/** The headers of `writeHead` alone: they leave as they are. */
+function addGiven(res, headers) {
+  for (const name in headers) {
+    if (Object.hasOwn(headers, name) && !addLine(res, name, headers[name])) return false
+  }
+  res[kGiven] = headers
+  return true
+}
+
+/** The headers of `writeHead` after `setHeader`: they join and replace those. */
+function recordGiven(res, headers) {
+  for (const name in headers) {
+    if (name !== '' && Object.hasOwn(headers, name) && !record(res, name, headers[name])) return false
+  }
+  return true
 }
 
 LeanResponse.prototype.setHeader = function setHeader(name, value) {
+  if (this[lean] !== null && this[kState] === state.OPEN && record(this, name, value)) return this
+  return core.setHeader.call(genuine(this), name, value)
+}
+
+/** Notes a header; false when only core knows what to do with it. */
+function record(res, name, value) {
   const simple = typeof value === 'string' ? !BAD_VALUE.test(value) : typeof value === 'number'
-  if (!simple || this[lean] === null || this[kState] !== state.OPEN || nameKind(name) === SPECIAL) {
-    return core.setHeader.call(genuine(this), name, value)
-  }
+  if (!simple || nameKind(name) === SPECIAL) return false
   const lower = name.toLowerCase()
-  const recorded = this[kRecorded]
+  const recorded = res[kRecorded]
   if (recorded === null) {
-    this[kRecorded] = [lower, name, value]
-    return this
+    res[kRecorded] = [lower, name, value]
+    return true
   }
-  for (let i = 0; i < recorded.length; i += 3) {
-    if (recorded[i] === lower) {
-      recorded[i + 1] = name
-      recorded[i + 2] = value
-      return this
-    }
+  const at = indexOf(recorded, lower)
+  if (at < 0) recorded.push(lower, name, value)
+  else {
+    recorded[at + 1] = name
+    recorded[at + 2] = value
   }
-  recorded.push(lower, name, value)
-  return this
+  return true
 }
 
 LeanResponse.prototype.getHeader = function getHeader(name) {
@@ -301,6 +314,28 @@ Object.defineProperty(LeanResponse.prototype, 'statusMessage', {
 })
 
 const sample = new ServerResponse({ method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} })
+/** What middleware asks of a response again and again is answered without widening. */
+const answers = {
+  headersSent: (res) => res[kState] !== state.OPEN && res[kState] !== state.CLOSED,
+  writableEnded: isOut,
+  finished: isOut,
+  destroyed: (res) => res[kState] === state.CLOSED || res[kState] === state.SETTLED,
+}
+
+function isOut(res) {
+  return res[kState] === state.ENDED || res[kState] === state.SETTLED
+}
+
+for (const [name, answer] of Object.entries(answers)) {
+  const inherited = Object.getOwnPropertyDescriptor(OutgoingMessage.prototype, name)
+  Object.defineProperty(LeanResponse.prototype, name, {
+    configurable: true,
+    get() {
+      return this[lean] === null ? inherited.get.call(this) : answer(this)
+    },
+  })
+}
+
 // Not set by the constructor, but by writeHead.
 sample.statusMessage = undefined
 const stamp = defineWidening(LeanResponse.prototype, sample, ['req'], widen)
