@@ -21,6 +21,8 @@ protobuf.decodeStream(person, process.stdin, { maxSize: 5 }) satisfies AsyncIter
 process.stdin.pipe(new protobuf.DelimitedDecoder(person, { maxSize: 5, readableHighWaterMark: 2 }))
 const { methods } = protobuf.service({}, 'a.B')
 methods.Get.requestType.decode(new Uint8Array())
+// @ts-expect-error: a path is text, and services are typed where nothing is known of the schema, too
+protobuf.service(protobuf(''), 'a.B').methods.Get.path satisfies number
 protobuf.reflect(person).fields[0].label satisfies 'optional' | 'required' | 'repeated' | 'map'
 protobuf.reflect({}).services[0].methods.Get.path satisfies string
 // @ts-expect-error: fields are read-only

@@ -322,11 +322,13 @@ export interface Reflection {
 }
 
 // `$services` is where `ironwire pbts` declares the services of a schema. It is there in types only.
-type ServiceOf<M, N> = M extends { $services?: infer S }
-  ? N extends keyof NonNullable<S>
-    ? NonNullable<S>[N]
+type ServiceOf<M, N> = string extends keyof M
+  ? ServiceInfo
+  : M extends { $services: infer S }
+    ? N extends keyof S
+      ? S[N]
+      : ServiceInfo
     : ServiceInfo
-  : ServiceInfo
 
 declare const protobuf: {
   /**

@@ -389,6 +389,8 @@ const KINDS = { message: MessageInfo, enum: EnumInfo, service: ServiceInfo }
 class Reflection {
   #made = { message: [], enum: [], service: [], extension: [] }
   #files = null
+  /** Indices by full name. */
+  #ids = {}
 
   constructor(schema) {
     Object.defineProperty(this, 'schema', { value: schema })
@@ -450,8 +452,9 @@ class Reflection {
   }
 
   #named(kind, outlines, fullName) {
-    const id = outlines.findIndex((outline) => outline[1] === fullName)
-    return id < 0 ? undefined : this.at(kind, id)
+    this.#ids[kind] ??= new Map(outlines.map((outline, id) => [outline[1], id]))
+    const id = this.#ids[kind].get(fullName)
+    return id === undefined ? undefined : this.at(kind, id)
   }
 }
 
