@@ -127,8 +127,13 @@ impl<'a> Scanner<'a> {
             if let FieldType::Message(id) | FieldType::Group(id) = field.ty {
                 let inner = depth.checked_sub(1).ok_or_else(Error::depth)?;
                 if field.repeated {
-                    for index in run {
-                        self.validate(id, &[self.occurrences[index].segment()], inner)?;
+                    let segments = if field.map {
+                        self.map_entries(run, id, inner)?
+                    } else {
+                        self.segments(run)
+                    };
+                    for segment in segments {
+                        self.validate(id, &[segment], inner)?;
                     }
                 } else {
                     self.validate(id, &self.segments(run), inner)?;
@@ -137,6 +142,14 @@ impl<'a> Scanner<'a> {
         }
         self.occurrences.truncate(level.start);
         Ok(())
+    }
+
+    /// Reads a message that something later has displaced: it need not be complete, but it must be readable.
+    fn validate_displaced(&mut self, message: MessageId, segment: Segment, depth: usize) -> Result<()> {
+        let check_required = std::mem::replace(&mut self.check_required, false);
+        let valid = self.validate(message, &[segment], depth);
+        self.check_required = check_required;
+        valid
     }
 
     /// The occurrences of one field, from `at` on.
@@ -199,6 +212,9 @@ impl<'a> Scanner<'a> {
             };
             self.occurrences.truncate(level.start);
             let at = *first.entry(key).or_insert(kept);
+            if at < kept {
+                self.validate_displaced(entry, entries[at], depth)?;
+            }
             entries[at] = segment;
             kept += usize::from(at == kept);
         }
@@ -489,10 +505,7 @@ impl<'a> Scanner<'a> {
         for occurrence in displaced {
             if let FieldType::Message(id) | FieldType::Group(id) = self.codec.field(occurrence.field).ty {
                 let inner = depth.checked_sub(1).ok_or_else(Error::depth)?;
-                let check_required = std::mem::replace(&mut self.check_required, false);
-                let valid = self.validate(id, &[occurrence.segment()], inner);
-                self.check_required = check_required;
-                valid?;
+                self.validate_displaced(id, occurrence.segment(), inner)?;
             }
         }
         Ok(())

@@ -119,6 +119,20 @@ impl<'a> Lexer<'a> {
         found
     }
 
+    /// Reads `token` if it comes next, byte for byte.
+    #[inline(always)]
+    pub(super) fn take_all(&mut self, token: &[u8]) -> bool {
+        self.skip_space();
+        let found = self.src[self.at..].starts_with(token);
+        self.at += if found { token.len() } else { 0 };
+        found
+    }
+
+    /// The same text from another position on.
+    pub(super) fn at(&self, at: usize) -> Self {
+        Lexer { at, ..*self }
+    }
+
     #[inline(always)]
     pub(super) fn expect(&mut self, byte: u8, wanted: &str) -> Result<()> {
         if self.take(byte) {

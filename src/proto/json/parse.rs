@@ -177,27 +177,23 @@ impl<'a> Parser<'a> {
         let mut more = !self.lexer.take(b'}');
         while more {
             let at = self.lexer.offset();
-            let key = self.lexer.string()?;
-            self.lexer.expect(b':', "':'")?;
-            match self.find(&level, key, expected)? {
-                Some(id) => {
-                    expected = id + 1;
-                    if !self.mark(&mut level, id) {
-                        let name = codec.field_name(id);
-                        return Err(self.lexer.error_at(at, format_args!("Field {name} appears twice")));
-                    }
-                    self.field(&mut level, id, depth)?;
+            if let Some(id) = self.key(&level, expected)? {
+                expected = id + 1;
+                if !self.mark(&mut level, id) {
+                    let name = codec.field_name(id);
+                    return Err(self.lexer.error_at(at, format_args!("Field {name} appears twice")));
                 }
-                None if any && !typed && key.bytes == b"@type" => {
-                    typed = true;
-                    self.lexer.string()?;
-                }
-                None if self.options.ignore_unknown => self.lexer.skip_value(depth)?,
-                None => {
-                    let name = String::from_utf8_lossy(key.bytes);
-                    let message = &codec.schema()[message].full_name;
-                    return Err(self.lexer.error_at(at, format_args!("{message} has no field {name:?}")));
-                }
+                self.field(&mut level, id, depth)?;
+            } else if any && !typed && &*self.key_at(at)? == b"@type" {
+                typed = true;
+                self.lexer.string()?;
+            } else if self.options.ignore_unknown {
+                self.lexer.skip_value(depth)?;
+            } else {
+                let key = self.key_at(at)?;
+                let name = String::from_utf8_lossy(&key);
+                let message = &codec.schema()[message].full_name;
+                return Err(self.lexer.error_at(at, format_args!("{message} has no field {name:?}")));
             }
             more = self.lexer.more(b'}')?;
         }
@@ -213,16 +209,24 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// The field of a key: the one that follows the last, mostly, which one comparison tells.
+    /// Reads a key and its colon and gives the field: the one that follows the last, mostly, which one comparison tells.
     #[inline]
-    fn find(&mut self, level: &Level<'_>, key: RawStr<'a>, expected: u32) -> Result<Option<u32>> {
+    fn key(&mut self, level: &Level<'_>, expected: u32) -> Result<Option<u32>> {
         if expected < level.plan.first + level.plan.count {
             let quoted = self.codec.json_key(self.codec.field(expected));
-            if quoted.len() == key.bytes.len() + 3 && &quoted[1..quoted.len() - 2] == key.bytes {
+            if self.lexer.take_all(quoted) {
                 return Ok(Some(expected));
             }
         }
+        let key = self.lexer.string()?;
+        self.lexer.expect(b':', "':'")?;
         self.find_by_name(level.message, key)
+    }
+
+    /// The key at `at`, which has been read.
+    fn key_at(&self, at: usize) -> Result<Cow<'a, [u8]>> {
+        let key = self.lexer.at(at).string()?;
+        self.text(key)
     }
 
     fn find_by_name(&mut self, message: MessageId, key: RawStr<'a>) -> Result<Option<u32>> {
@@ -490,6 +494,9 @@ impl<'a> Parser<'a> {
 
     /// A number, bool or enum as [`FieldType::normal_bits`] has it. `None` for an unknown enum name that is passed over.
     fn number_bits(&mut self, ty: FieldType) -> Result<Option<u64>> {
+        if let FieldType::Double | FieldType::Float = ty {
+            return self.any_number_bits(ty);
+        }
         let start = self.lexer;
         if let Some(bits) = self.lexer.small_integer().and_then(|value| ty.fit(value)) {
             return Ok(Some(bits));
