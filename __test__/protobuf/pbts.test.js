@@ -220,6 +220,50 @@ test('declarations of everything that a schema can be', (t) => {
   compile(project(t, { 'library.d.ts': stdout }))
 })
 
+/** A decoded value as an expression of TypeScript. */
+function literal(value) {
+  if (typeof value === 'bigint') return `${value}n`
+  if (value instanceof Uint8Array) return `Buffer.from([${[...value]}])`
+  if (Array.isArray(value)) return `[${value.map(literal).join(', ')}]`
+  if (value === null || typeof value !== 'object') return Number.isNaN(value) ? 'NaN' : JSON.stringify(value)
+  return `{ ${Object.entries(value).map(([name, item]) => `${JSON.stringify(name)}: ${literal(item)}`)} }`
+}
+
+test('what is decoded has the properties that are declared, and no others', (t) => {
+  const fixtures = path.join(__dirname, 'fixtures')
+  const resolveImport = (name) => {
+    const file = path.join(fixtures, name)
+    return fs.existsSync(file) ? fs.readFileSync(file) : null
+  }
+  const all = [{}, { defaults: false }, { int64: 'bigint' }, { int64: 'string', defaults: false }]
+  const files = {}
+  for (const [index, options] of all.entries()) {
+    const messages = protobuf(null, { filename: 'library.proto', resolveImport, ...options })
+    files[`library${index}.d.ts`] = protobuf.pbts(messages)
+    const { Book } = messages
+    const page = { number: 1, next: { isbn: 2n ** 60n, kind: 'ATLAS', shelf: 's', access: { level: 1 } } }
+    const full = {
+      isbn: 5,
+      authors: ['a'],
+      kinds: [1],
+      pages: { p: page },
+      ratings: { 1: 2.5 },
+      at: {},
+      cover: 'c',
+      printed: {},
+    }
+    const values = [['library.Book', Book.decode(Book.encode(full))]]
+    for (const info of protobuf.reflect(messages).messages) {
+      if (info.fields.some((field) => field.label === 'required')) continue
+      values.push([info.fullName, info.message.decode(Buffer.alloc(0))])
+    }
+    assert.ok(values.length > 20)
+    const lines = values.map(([name, value], at) => `const v${at}: $.${name} = ${literal(value)}`)
+    files[`use${index}.ts`] = `import type { $ } from './library${index}'\n${lines.join('\n')}\n`
+  }
+  compile(project(t, files))
+})
+
 test('the forms of 64-bit integers and absent fields follow the options', () => {
   const source = `message A { optional int64 n = 1; optional bytes b = 2; required bytes r = 3; repeated sint64 l = 4; optional A a = 5; }`
   const decoded = (options) => {
