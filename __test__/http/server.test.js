@@ -469,6 +469,30 @@ test('a reader that never reads cannot grow our memory', async () => {
   )
 })
 
+test('a reader that pauses gets every answer, with and without a socket in use', async () => {
+  for (const touched of [false, true]) {
+    const answer = 'x'.repeat(40_000)
+    await serving(
+      (req, res) => {
+        if (touched) req.socket.remotePort
+        res.end(answer)
+      },
+      async (port) => {
+        const socket = coreNet.connect(port, '127.0.0.1')
+        const count = 1_000
+        socket.pause()
+        for (let i = 0; i < count; i++) socket.write(get('/'))
+        socket.write(LAST)
+        setTimeout(() => socket.resume(), 50)
+        let length = 0
+        socket.on('data', (chunk) => (length += chunk.length))
+        await events.once(socket, 'close')
+        assert.ok(length > (count + 1) * answer.length, `${length} bytes came`)
+      },
+    )
+  }
+})
+
 test('connections that come and go leave nothing behind', { timeout: 60_000 }, async () => {
   const child = fork(path.join(__dirname, 'churn.js'), { execArgv: ['--expose-gc'] })
   const [report] = await events.once(child, 'message')

@@ -291,7 +291,7 @@ class HttpConnection extends Connection {
 
   onDrain() {
     super.onDrain()
-    if (this.socket === undefined) this.resumeIfDrained()
+    this.resumeIfDrained()
   }
 
   onWriteError(errno) {
@@ -483,7 +483,12 @@ class HttpConnection extends Connection {
 
   /** Whether no request is being read or answered. */
   isIdle() {
-    return !this.serving && this.current === null && native.httpStarted(this.id) === 0
+    return !this.serving && this.current === null && !this.isReading()
+  }
+
+  /** Whether a request has begun to arrive and not ended. */
+  isReading() {
+    return native.httpStarted(this.id) !== 0
   }
 
   /** Enforces the timeouts of heads and whole requests. */

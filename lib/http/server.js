@@ -193,7 +193,9 @@ function sweep(server, limit) {
   for (const connection of server[kConnections]) {
     if (connection.idleSince === 0) continue
     const age = (time - connection.idleSince) >>> 0
-    if (age >= limit && age < 0x80000000) {
+    // The next request's head is on its way: its own timeouts count.
+    if (connection.isReading()) left = Math.min(left, limit)
+    else if (age >= limit && age < 0x80000000) {
       connection.idleSince = 0
       if (server.listenerCount('timeout') > 0) server.emit('timeout', connection.getSocket())
       else connection.destroy()
