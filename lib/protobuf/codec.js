@@ -148,7 +148,8 @@ function makeCodec(tools, link) {
 
   function decode(buf, offset, end) {
     if (read === null) linkNow()
-    const b = Buffer.isBuffer(buf) ? buf : asBuffer('buffer', buf)
+    // Node's Buffers are its instances, whatever made them, and V8 answers this one without a call.
+    const b = buf instanceof FastBuffer ? buf : asBuffer('buffer', buf)
     const length = b.length
     if (length === 0) notDetached(b)
     if (!offset) offset = 0
