@@ -191,6 +191,10 @@ fn repeated(e: &mut Emitter, field: &Field, name: &str) {
         e.line(format_args!("const h = p, q = p += z{site}"));
         e.line("for (let i = 0; i < n; i++) {");
         e.line("const x = v[i]");
+        if matches!(field.kind, Kind::Int32 | Kind::Uint32 | Kind::Int64 | Kind::Uint64) {
+            // Most numbers that are packed are small.
+            e.line("if (typeof x === 'number' && (x & 127) === x) {\nb[p++] = x\ncontinue\n}");
+        }
         e.line(format_args!("if (!({present})) continue"));
         e.room = SLACK;
         value(e, field, "x", name);
