@@ -152,9 +152,10 @@ const routes = {
     res.end(JSON.stringify([...before, req.socket === res.socket, req.socket.writable, req.destroyed]))
   },
   request: (req, res) => {
-    const { method, url, httpVersion, httpVersionMajor, headers, rawHeaders, headersDistinct } = req
-    res.end(JSON.stringify({ method, url, httpVersion, httpVersionMajor, headers, rawHeaders, headersDistinct }))
+    const { method, url, httpVersion, httpVersionMajor, headers, rawHeaders } = req
+    res.end(JSON.stringify({ method, url, httpVersion, httpVersionMajor, headers, rawHeaders }))
   },
+  distinct: (req, res) => res.end(JSON.stringify([req.headersDistinct, req.trailersDistinct, req.headers])),
   echo: (req, res) => req.pipe(res),
   body: (req, res) => {
     const chunks = []
