@@ -9,11 +9,12 @@ const { IncomingMessage, ServerResponse } = require('node:http')
 const { native } = require('../engine.js')
 const { systemError } = require('../errors.js')
 const { Connection } = require('../net/handle.js')
-const { lean, kConnection, kConnections } = require('./widen')
+const { lean, kConnections } = require('./widen')
 const { parseError, requestTimeout } = require('./errors')
 const { LeanRequest, flag, kFlags, fill, widenRequest, complete, deliver, dump, abort } = require('./request')
 const { LeanResponse, wire, widenResponse, prepare, responseOptions, closeLean, settleLean } = require('./response')
 const channels = require('./channels')
+const { makeSocket, failSocket } = require('./socket')
 
 const METHODS = native.httpMethods().split(' ')
 const ERRORS = native.httpErrors().split('\n')
@@ -254,9 +255,7 @@ class HttpConnection extends Connection {
 
   /** An error of the connection itself: 'clientError', or Node's own answer. */
   fail(error) {
-    const socket = this.getSocket()
-    socket.removeListener('error', onSocketError)
-    onSocketError.call(socket, error)
+    failSocket.call(this.getSocket(), error)
   }
 
   onRead(length, memory, offset) {
@@ -320,19 +319,18 @@ class HttpConnection extends Connection {
 
   /** The connection is gone: pending requests and responses hear of it. */
   abortAll() {
-    const { current } = this
-    const pending = current === null ? this.outgoing : [current, ...this.outgoing]
+    this.gone = true
+    const { current, incoming, outgoing } = this
     this.outgoing = []
-    for (const res of pending) {
-      if (res.req) abort(res.req)
-    }
-    if (current === null) return
-    if (current[lean]) {
-      closeLean(current)
-      if (current._events === undefined) return
-      widenResponse(current)
-      current._closed = false
-    }
+    if (current !== null) abort(current.req)
+    else if (incoming !== null) abort(incoming)
+    for (const res of outgoing) abort(res.req)
+    // Core's own listener on the socket tells a core response.
+    if (current === null || current[lean] === null) return
+    closeLean(current)
+    if (current._events === undefined) return
+    widenResponse(current)
+    current._closed = false
     emitClose(current)
   }
 
@@ -420,6 +418,14 @@ class HttpConnection extends Connection {
 
   getSocket() {
     return this.socket ?? makeSocket(this)
+  }
+
+  /** Whether a reply from outside the turn would corrupt a response: one that has begun, or is out but not settled. */
+  hasAnswered() {
+    const { current } = this
+    return (
+      ended.some((res) => res[lean] === this) || (current !== null && current[lean] === null && current._headerSent)
+    )
   }
 
   /** The connection is another protocol's from now on. */
@@ -563,92 +569,6 @@ function onFinish(connection, res) {
   process.nextTick(emitClose, res)
   if (res._last) connection.closeSoon()
   else connection.next()
-}
-
-// Below: what core's server does with a socket. Socket is required late, because lib/net and this module meet there.
-
-let HttpSocket
-function makeSocket(connection) {
-  HttpSocket ??= require('./socket')
-  const { server } = connection
-  const closed = connection.id < 0 || connection.closing
-  const socket = new HttpSocket(connection)
-  if (closed) {
-    socket.destroyed = true
-    return socket
-  }
-  if (connection.ending) socket.end()
-  if (connection.current !== null) socket._httpMessage = connection.current
-  if (server.timeout) socket.setTimeout(server.timeout)
-  socket.on('timeout', onSocketTimeout)
-  socket.on('error', onSocketError)
-  socket.on('close', onSocketClose)
-  socket.on('drain', onSocketDrain)
-  return socket
-}
-
-function onSocketTimeout() {
-  const connection = this[kConnection]
-  const { incoming, current, server } = connection
-  const byRequest = incoming !== null && !incoming.complete && incoming.emit('timeout', this)
-  const byResponse = current?.emit('timeout', this)
-  const byServer = server.emit('timeout', this)
-  if (!byRequest && !byResponse && !byServer) this.destroy()
-}
-
-function onSocketClose() {
-  const connection = this[kConnection]
-  connection.gone = true
-  const { incoming } = connection
-  const pending = connection.outgoing
-  connection.outgoing = []
-  const { current } = connection
-  if (current !== null) {
-    if (current.req) abort(current.req)
-    if (current[lean]) {
-      closeLean(current)
-      if (current._events !== undefined) {
-        widenResponse(current)
-        current._closed = false
-        emitClose(current)
-      }
-    }
-  } else if (incoming !== null) abort(incoming)
-  for (const res of pending) if (res.req) abort(res.req)
-}
-
-function onSocketDrain() {
-  const connection = this[kConnection]
-  connection.resumeIfDrained()
-  const res = connection.current
-  if (res === null || res[lean] || res.finished || !res[connection.server.needDrainSymbol]) return
-  res[connection.server.needDrainSymbol] = false
-  res.emit('drain')
-}
-
-const answer = (status) => `HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`
-const ANSWERS = {
-  HPE_HEADER_OVERFLOW: answer('431 Request Header Fields Too Large'),
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: answer('413 Payload Too Large'),
-  ERR_HTTP_REQUEST_TIMEOUT: answer('408 Request Timeout'),
-}
-const BAD_REQUEST = answer('400 Bad Request')
-
-function onSocketError(error) {
-  this.removeListener('error', onSocketError)
-  if (this.listenerCount('error', noop) === 0) this.on('error', noop)
-  const connection = this[kConnection]
-  if (connection.server.emit('clientError', error, this)) return
-  // A reply would corrupt a response that has begun.
-  const unsettled = ended.some((res) => res[lean] === connection)
-  if (this.writable && !unsettled && (connection.current === null || !headSent(connection.current))) {
-    this.write(ANSWERS[error.code] ?? BAD_REQUEST)
-  }
-  this.destroy(error)
-}
-
-function headSent(res) {
-  return !res[lean] && res._headerSent
 }
 
 module.exports = { HttpConnection, now: () => native.httpNow() }

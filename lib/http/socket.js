@@ -6,7 +6,7 @@ const EventEmitter = require('node:events')
 const { native } = require('../engine.js')
 const { Socket } = require('../net/socket.js')
 const { makeError } = require('../errors.js')
-const { kConnection } = require('./widen')
+const { lean, kConnection } = require('./widen')
 
 function HttpSocket(connection) {
   this[kConnection] = connection
@@ -75,7 +75,10 @@ HttpSocket.prototype.setEncoding = function (encoding) {
 /** From now on an ordinary socket. */
 HttpSocket.prototype.release = function () {
   this.removeListener('data', parse)
-  for (const event of ['timeout', 'error', 'close', 'drain']) this.removeAllListeners(event)
+  this.removeListener('timeout', onTimeout)
+  this.removeListener('error', failSocket)
+  this.removeListener('close', onClose)
+  this.removeListener('drain', onDrain)
   this.parser = null
   this[kConnection] = null
   this.readableFlowing = null
@@ -83,4 +86,68 @@ HttpSocket.prototype.release = function () {
 
 function parse() {}
 
-module.exports = HttpSocket
+/** The socket of a connection, with the listeners that core's server has on its own. */
+function makeSocket(connection) {
+  const { server } = connection
+  const closed = connection.id < 0 || connection.closing
+  const socket = new HttpSocket(connection)
+  if (closed) {
+    socket.destroyed = true
+    return socket
+  }
+  if (connection.ending) socket.end()
+  if (connection.current !== null) socket._httpMessage = connection.current
+  if (server.timeout) socket.setTimeout(server.timeout)
+  socket.on('timeout', onTimeout)
+  socket.on('error', failSocket)
+  socket.on('close', onClose)
+  socket.on('drain', onDrain)
+  return socket
+}
+
+function onTimeout() {
+  const { incoming, current, server } = this[kConnection]
+  const byRequest = incoming !== null && !incoming.complete && incoming.emit('timeout', this)
+  const byResponse = current?.emit('timeout', this)
+  const byServer = server.emit('timeout', this)
+  if (!byRequest && !byResponse && !byServer) this.destroy()
+}
+
+function onClose() {
+  this[kConnection].abortAll()
+}
+
+function onDrain() {
+  const connection = this[kConnection]
+  connection.resumeIfDrained()
+  const res = connection.current
+  const { needDrainSymbol } = connection.server
+  if (res === null || res[lean] || res.finished || !res[needDrainSymbol]) return
+  res[needDrainSymbol] = false
+  res.emit('drain')
+}
+
+const answer = (status) => `HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`
+const ANSWERS = {
+  HPE_HEADER_OVERFLOW: answer('431 Request Header Fields Too Large'),
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: answer('413 Payload Too Large'),
+  ERR_HTTP_REQUEST_TIMEOUT: answer('408 Request Timeout'),
+}
+const BAD_REQUEST = answer('400 Bad Request')
+
+/** An error of the connection: for 'clientError', or Node's own answer. */
+function failSocket(error) {
+  this.removeListener('error', failSocket)
+  if (this.listenerCount('error', noop) === 0) this.on('error', noop)
+  const connection = this[kConnection]
+  if (connection.server.emit('clientError', error, this)) return
+  // A reply would corrupt a response that has begun.
+  if (this.writable && !connection.hasAnswered()) {
+    this.write(ANSWERS[error.code] ?? BAD_REQUEST)
+  }
+  this.destroy(error)
+}
+
+function noop() {}
+
+module.exports = { makeSocket, failSocket }

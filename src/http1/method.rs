@@ -1,6 +1,6 @@
 //! The request methods llhttp knows. A method's number is its place in [`METHODS`].
 
-/// Every method a request line may start with. The first [`HTTP_METHODS`] of them may be used with `HTTP/x.y`, the rest
+/// Every method a request line may start with. The first 35 of them may be used with `HTTP/x.y`, the rest
 /// belong to RTSP and are refused after the version with a reason of their own, as Node does.
 pub const METHODS: &[&str] = &[
     "GET",
