@@ -33,6 +33,17 @@ const routes = {
     res.end('x')
   },
   unknown: (_req, res) => res.writeHead(299).end('x'),
+  'late-status': (_req, res) => {
+    res.writeHead(200, { 'X-A': 'b' })
+    res.statusCode = 201
+    res.end('x')
+  },
+  'late-status-write': (_req, res) => {
+    res.writeHead(200)
+    res.statusCode = 201
+    res.write('x')
+    res.end(String(res.statusCode))
+  },
   'no-content': (_req, res) => res.writeHead(204).end('ignored'),
   'not-modified': (_req, res) => {
     res.statusCode = 304

@@ -31,6 +31,8 @@ const state = {
 const wire = { CLOSE: 1 << 10, CHUNKED: 1 << 11, LENGTH: 1 << 12, BODY: 1 << 13 }
 
 const kState = Symbol('state')
+/** The status that `writeHead` fixed; `statusCode` may be changed after it, to no effect. */
+const kStatus = Symbol('status')
 /** Header lines for Rust: `Name: value\r\n…`. */
 const kLines = Symbol('header lines')
 /** What `setHeader` recorded, `[lower-case name, name, value, …]`. */
@@ -77,6 +79,7 @@ function LeanResponse(connection, req) {
   this.req = req
   this[lean] = connection
   this[kState] = state.OPEN
+  this[kStatus] = 0
   this[kLines] = ''
   this[kRecorded] = null
   this[kGiven] = null
@@ -123,7 +126,7 @@ LeanResponse.prototype.writeHead = function writeHead(status, reason, headers) {
     this[kLength] = false
     return core.writeHead.call(genuine(this), status, reason)
   }
-  this.statusCode = status
+  this.statusCode = this[kStatus] = status
   this[kState] = state.HEAD
   return this
 }
@@ -205,8 +208,8 @@ LeanResponse.prototype.end = function end(chunk, encoding, callback) {
   else if (chunk instanceof Uint8Array) body = chunk
   else if (chunk != null) return core.end.call(genuine(this), chunk)
 
-  const status = this.statusCode
   const explicit = this[kState] === state.HEAD
+  const status = explicit ? this[kStatus] : this.statusCode
   let flags = status
   if (explicit) {
     // The head was fixed before the body's length was known: Node answers chunked.
@@ -299,14 +302,16 @@ function replay(res) {
   }
   const was = res[kState]
   if (was === state.HEAD || was === state.ENDED || was === state.SETTLED) {
-    res.writeHead(res.statusCode, res[kGiven] ?? undefined)
+    const { statusCode } = res
+    res.writeHead(res[kStatus] || statusCode, res[kGiven] ?? undefined)
+    res.statusCode = statusCode
   }
 }
 
 Object.defineProperty(LeanResponse.prototype, 'statusMessage', {
   configurable: true,
   get() {
-    return this[kState] === state.OPEN ? undefined : STATUS_CODES[this.statusCode] || 'unknown'
+    return this[kState] === state.OPEN ? undefined : STATUS_CODES[this[kStatus] || this.statusCode] || 'unknown'
   },
   set(value) {
     Object.defineProperty(this, 'statusMessage', { value, writable: true, enumerable: true, configurable: true })
