@@ -278,22 +278,20 @@ function str(b, p, s, name) {
   if (n > SHORT) return longStr(b, p, s)
   if (p + SLACK + 128 > b.length) full()
   p++
-  // One pass as if it were ASCII, which it is nearly always.
-  let bits = 0
   for (let i = 0; i < n; i++) {
     const c = s.charCodeAt(i)
-    bits |= c
+    if (c > 127) return wideStr(b, p, s, i)
     b[p + i] = c
   }
-  if (bits > 127) return wideStr(b, p, s)
   b[p - 1] = n
   return p + n
 }
 
-function wideStr(b, p, s) {
+// The rest of a text from its first character beyond ASCII on. Apart from the loop above, which is small enough to be inlined.
+function wideStr(b, p, s, start) {
   const n = s.length
-  let q = p
-  for (let i = 0; i < n; i++) {
+  let q = p + start
+  for (let i = start; i < n; i++) {
     let c = s.charCodeAt(i)
     if (c < 128) b[q++] = c
     else if (c < 2048) {
