@@ -33,6 +33,11 @@ function attempt(take, buffer) {
 }
 
 for (const [name, take] of Object.entries(ways)) {
+  // Node 22 lets `transfer()` have memory that is marked as untransferable, its own Buffer pool included: then all views of it
+  // are empty. What none may ever show is other bytes.
+  const holds = (view, body) =>
+    view.equals(body) || (name === 'transfer()' && view.buffer.detached && view.length === 0)
+
   test(`memory of rpc, taken away by ${name}`, async (t) => {
     const { server, client } = await pair(t)
     server.method('echo', (request, callback) => callback(null, request))
@@ -48,7 +53,7 @@ for (const [name, take] of Object.entries(ways)) {
       if (i % 5 === 0) attempt(take, reply.buffer)
       if (i % 7 === 0) assert.equal(String(await client.call('take', body)), 'taken')
     }
-    for (const [reply, body] of kept) assert.ok(reply.equals(body))
+    for (const [reply, body] of kept) assert.ok(holds(reply, body))
   })
 
   test(`memory of net, taken away by ${name}`, async (t) => {
@@ -68,6 +73,6 @@ for (const [name, take] of Object.entries(ways)) {
       kept.push([chunk, body])
       attempt(take, chunk.buffer)
     }
-    for (const [chunk, body] of kept) assert.ok(chunk.equals(body))
+    for (const [chunk, body] of kept) assert.ok(holds(chunk, body))
   })
 }
