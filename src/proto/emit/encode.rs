@@ -192,11 +192,10 @@ fn repeated(e: &mut Emitter, field: &Field, name: &str) {
         e.line("for (let i = 0; i < n; i++) {");
         e.line("const x = v[i]");
         if matches!(field.kind, Kind::Int32 | Kind::Uint32 | Kind::Int64 | Kind::Uint64) {
-            // Most numbers that are packed are small: they are written before anything else is asked of them.
-            e.line("if (typeof x === 'number') {");
-            e.line("if ((x & 127) === x) {\nb[p++] = x\ncontinue\n}");
-            e.line("if ((x & 16383) === x) {\nb[p] = x & 127 | 128\nb[p + 1] = x >>> 7\np += 2\ncontinue\n}");
-            e.line("}");
+            // Most numbers that are packed take one byte or two, in an order that no processor foretells: both bytes are written and
+            // `m`, which is -1 for two and 0 for one, says how many count.
+            e.line("if (typeof x === 'number' && (x & 16383) === x) {");
+            e.line("const m = 127 - x >> 31\nb[p] = x & 127 | m & 128\nb[p + 1] = x >>> 7\np += 1 - m\ncontinue\n}");
         }
         e.line(format_args!("if (!({present})) continue"));
         e.room = SLACK;
