@@ -659,7 +659,25 @@ test('detached buffers are errors', () => {
 
 // ---- protocol-buffers' own issues
 
-test("protocol-buffers' issues 27, 36, 62, 66: what it lost or misread is exact", () => {
+test("protocol-buffers' issues 24, 27, 66: what made its decoder run for ever is an error at once", () => {
+  const { ABC } = protobuf(`package com.abchappy;
+    enum AbcType { IGNORE = 0; ACK_CONFIRMATION_TOKEN = 1; }
+    message AbcAcknowledgeConfirmationToken { optional uint64 confirmation_token = 1; extensions 1000 to max; }
+    message ABC {
+      required AbcType type = 9;
+      required uint32 api_version = 8;
+      optional AbcAcknowledgeConfirmationToken ack_confirmation_token = 1;
+      extensions 1000 to max;
+    }`)
+  invalid(() => ABC.decode(Buffer.from([7, 0, 8, 182, 168, 235, 144, 178, 41])), /not valid/)
+  const { Test1 } = protobuf('message Test1 { required int32 a = 1; }')
+  invalid(() => Test1.decode(Buffer.from([0x08, 0x80, 0x80, 0x80, 0x80])), /not valid/)
+  for (const value of [undefined, null, 5, NaN, 'abc', {}, [8, 1], { length: 1 }]) {
+    assert.throws(() => Test1.decode(value), { code: 'ERR_INVALID_ARG_TYPE' })
+  }
+})
+
+test("protocol-buffers' issues 36 and 62: what it lost or misread is exact", () => {
   const { Big } = protobuf(
     'message Big { required int64 signed = 1; required uint64 unsigned = 2; required sint64 zigzag = 3; }',
   )
