@@ -119,36 +119,16 @@ for (const [cve, name] of [
   })
 }
 
+/** A schema as npm `protocol-buffers-schema` gives it: one message with one field, and what is put over them. */
+function schemaObject({ file, message, field }) {
+  const a = { name: 'a', type: 'string', tag: 1, map: null, oneof: null, required: false, repeated: false, options: {} }
+  const A = { name: 'A', enums: [], messages: [], extends: [], extensions: null, fields: [{ ...a, ...field }] }
+  return { syntax: 2, package: null, imports: [], enums: [], messages: [{ ...A, ...message }], ...file }
+}
+
 test('CVE-2026-5758: a schema object cannot pollute either', () => {
   for (const options of ['{"__proto__": {"polluted": true}}', '{"constructor": {"prototype": {"polluted": true}}}']) {
-    const schema = {
-      syntax: 2,
-      package: null,
-      imports: [],
-      enums: [],
-      messages: [
-        {
-          name: 'A',
-          enums: [],
-          messages: [],
-          extends: [],
-          extensions: null,
-          fields: [
-            {
-              name: 'a',
-              type: 'string',
-              tag: 1,
-              map: null,
-              oneof: null,
-              required: false,
-              repeated: false,
-              options: JSON.parse(options),
-            },
-          ],
-        },
-      ],
-      options: JSON.parse(options),
-    }
+    const schema = schemaObject({ file: { options: JSON.parse(options) }, field: { options: JSON.parse(options) } })
     assert.strictEqual(protobuf(schema).A.decode(protobuf(schema).A.encode({ a: 'x' })).a, 'x')
     unpolluted()
   }
@@ -166,36 +146,6 @@ const CODE = [
 ]
 
 test('CVE-2026-41242: names and types are never code', () => {
-  const schema = (over) => ({
-    syntax: 2,
-    package: null,
-    imports: [],
-    enums: [],
-    messages: [
-      {
-        name: 'A',
-        enums: [],
-        messages: [],
-        extends: [],
-        extensions: null,
-        fields: [
-          {
-            name: 'a',
-            type: 'string',
-            tag: 1,
-            map: null,
-            oneof: null,
-            required: false,
-            repeated: false,
-            options: {},
-            ...over.field,
-          },
-        ],
-        ...over.message,
-      },
-    ],
-    ...over.file,
-  })
   for (const code of CODE) {
     for (const over of [
       { field: { name: code } },
@@ -212,7 +162,7 @@ test('CVE-2026-41242: names and types are never code', () => {
       { file: { package: code } },
     ]) {
       try {
-        for (const message of Object.values(protobuf(schema(over)))) {
+        for (const message of Object.values(protobuf(schemaObject(over)))) {
           if (message.encode) message.decode(message.encode({ a: 'x' }))
         }
       } catch (error) {
