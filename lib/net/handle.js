@@ -9,9 +9,6 @@ const { systemError } = require('../errors.js')
 const FastBuffer = Buffer[Symbol.species]
 const UV_EOF = -4095
 
-/** What a listener does with the connections it accepts; src/binding/engine.rs knows the numbers. */
-const PROTOCOL_RAW = 0
-
 function fillAddress(out, text) {
   if (typeof text === 'number') return text
   const [family, address, port] = text.split(' ')
@@ -266,4 +263,4 @@ function checked(id, syscall) {
   return id
 }
 
-module.exports = { Connection, Listener, PROTOCOL_RAW, createTcp, createPipe, open }
+module.exports = { Connection, Listener, createTcp, createPipe, open }

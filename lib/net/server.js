@@ -7,7 +7,7 @@ const net = require('node:net')
 const util = require('node:util')
 const { native } = require('../engine.js')
 const { describedSystemError, systemError } = require('../errors.js')
-const { Connection, Listener, PROTOCOL_RAW, open } = require('./handle.js')
+const { Connection, Listener, open } = require('./handle.js')
 const { Socket, kOwner } = require('./socket.js')
 
 const kReusePort = Symbol('reusePort')
@@ -22,9 +22,6 @@ function Server(options, connectionListener) {
 }
 Object.setPrototypeOf(Server.prototype, net.Server.prototype)
 Object.setPrototypeOf(Server, net.Server)
-
-/** What accepted connections speak natively; http and rpc servers have numbers of their own. */
-Server.prototype._protocol = PROTOCOL_RAW
 
 Server.prototype.listen = function listen(...args) {
   this[kReusePort] = Boolean(args[0]?.reusePort)
@@ -72,10 +69,9 @@ function fail(server, error) {
 
 /** Opens the listening handle: an id, or a negative errno. */
 function bind(server, address, port, addressType, backlog, fd, flags) {
-  const protocol = server._protocol
-  if (typeof fd === 'number' && fd >= 0) return native.listenFd(fd, backlog, protocol)
-  if (port === -1 && addressType === -1) return native.listenPipe(address, backlog, protocol)
-  return native.listenTcp(address, port, backlog, (flags & IPV6_ONLY) !== 0, server[kReusePort], protocol)
+  if (typeof fd === 'number' && fd >= 0) return native.listenFd(fd, backlog)
+  if (port === -1 && addressType === -1) return native.listenPipe(address, backlog)
+  return native.listenTcp(address, port, backlog, (flags & IPV6_ONLY) !== 0, server[kReusePort])
 }
 
 function accept(server, status, id) {

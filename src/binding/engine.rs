@@ -7,8 +7,9 @@
 //! waits for I/O, whichever comes first.
 
 use super::http::{self, Http};
-use super::raw::{Args, Callbacks, Env, Functions, Outcome, SharedBytes, Teardown, Value};
+use super::raw::{Args, Callbacks, Env, Functions, Outcome, Teardown, Value};
 use super::rpc::{self, Frames};
+use super::slab::Slab;
 use crate::rpc::Splitter;
 use crate::slots::Slots;
 use crate::uv::{Errno, Events, Loop, Prepare, Stream};
@@ -57,10 +58,7 @@ const FLUSH_AT: usize = 64 * 1024;
 /// From this size on a chunk is offered to the kernel where it lies in JavaScript's memory instead of being gathered.
 const LARGE_WRITE: usize = 16 * 1024;
 
-/// Received bytes are copied into slabs of this size, which views share...
-const SLAB: usize = 64 * 1024;
-
-/// ...unless they are this many, which then get memory of their own (so a kept chunk pins at most eight times its size).
+/// From this size on received bytes get memory of their own instead of a place in a slab.
 const LARGE_READ: usize = 8 * 1024;
 
 /// Tokens above every slot id.
@@ -74,12 +72,6 @@ pub enum Protocol {
     Frames(Box<Splitter>),
     /// Parses requests and hands those to JavaScript.
     Http(Box<Http>),
-}
-
-impl Protocol {
-    fn from_code(_code: u32) -> Protocol {
-        Protocol::Raw
-    }
 }
 
 /// Output of one connection.
@@ -107,11 +99,11 @@ pub struct Connection {
 }
 
 impl Connection {
-    fn new(stream: Stream, protocol: Protocol) -> Connection {
+    fn new(stream: Stream) -> Connection {
         Connection {
             stream,
             out: Out::default(),
-            protocol,
+            protocol: Protocol::Raw,
         }
     }
 
@@ -168,7 +160,6 @@ impl Connection {
 /// A listening stream.
 pub struct Listener {
     stream: Rc<Stream>,
-    protocol: u32,
 }
 
 enum Slot {
@@ -178,43 +169,14 @@ enum Slot {
     Closing,
 }
 
-/// Where received bytes are copied for JavaScript to see.
-#[derive(Default)]
-struct Inbox {
-    slab: Option<SharedBytes>,
-    used: usize,
-}
-
-impl Inbox {
-    /// Copies bytes to a place that is never written again. Returns the `ArrayBuffer` and the offset.
-    fn place(&mut self, env: Env, bytes: &[u8]) -> Option<(Value, usize)> {
-        if self
-            .slab
-            .as_ref()
-            .is_none_or(|slab| slab.len() - self.used < bytes.len() || !slab.is_attached())
-        {
-            let next = SharedBytes::new(env, SLAB.max(bytes.len()))?;
-            if let Some(old) = self.slab.replace(next) {
-                old.release();
-            }
-            self.used = 0;
-        }
-        let slab = self.slab.as_ref()?;
-        slab.copy_in(self.used, bytes);
-        let offset = self.used;
-        // Views of wider elements than bytes want aligned starts.
-        self.used = (self.used + bytes.len()).next_multiple_of(8).min(slab.len());
-        Some((slab.value(), offset))
-    }
-}
-
 /// See the module's documentation.
 pub struct Engine {
     env: Env,
     uv: OnceCell<Loop>,
     slots: RefCell<Slots<Slot>>,
     callbacks: Callbacks<{ CALLBACKS.len() }>,
-    inbox: RefCell<Inbox>,
+    /// Where raw received bytes go.
+    inbox: RefCell<Slab>,
     /// Where RPC frames are laid out, once `lib/rpc` has asked for it.
     pub frames: RefCell<Option<Frames>>,
     /// What HTTP connections share.
@@ -276,7 +238,12 @@ impl Engine {
 
     /// Copies received bytes to where JavaScript sees them for good; returns the `ArrayBuffer` and the offset.
     pub fn place(&self, bytes: &[u8]) -> Option<(Value, usize)> {
-        self.inbox.borrow_mut().place(self.env, bytes)
+        let mut inbox = self.inbox.borrow_mut();
+        inbox.reserve(self.env, bytes.len())?;
+        let offset = inbox.offset();
+        inbox.push(bytes);
+        inbox.align();
+        Some((inbox.value(self.env), offset))
     }
 
     /// Runs `code` on a connection; `EBADF` for a stale id. JavaScript must not run inside.
@@ -306,27 +273,17 @@ impl Engine {
     }
 
     /// A listener on a stream that `make` has bound and set to listen.
-    pub fn add_listener(
-        &self,
-        protocol: u32,
-        make: impl FnOnce(&Loop, u32) -> Result<Stream, Errno>,
-    ) -> Result<u32, Errno> {
+    pub fn add_listener(&self, make: impl FnOnce(&Loop, u32) -> Result<Stream, Errno>) -> Result<u32, Errno> {
         self.add(|uv, id| {
             Ok(Slot::Listener(Listener {
                 stream: Rc::new(make(uv, id)?),
-                protocol,
             }))
         })
     }
 
     /// A connection on a stream that `make` has opened or begun to connect.
     pub fn add_connection(&self, make: impl FnOnce(&Loop, u32) -> Result<Stream, Errno>) -> Result<u32, Errno> {
-        self.add(|uv, id| {
-            Ok(Slot::Connection(Box::new(Connection::new(
-                make(uv, id)?,
-                Protocol::Raw,
-            ))))
-        })
+        self.add(|uv, id| Ok(Slot::Connection(Box::new(Connection::new(make(uv, id)?)))))
     }
 
     /// Gathers output: `fill` appends to what is pending. Returns 1 when JavaScript is to wait for the drain, else 0; an error
@@ -453,14 +410,11 @@ impl Engine {
     }
 
     fn accept(&self, listener_id: u32) -> Result<u32, Errno> {
-        let (stream, protocol) = match self.slots.borrow_mut().get_mut(listener_id) {
-            Some(Slot::Listener(listener)) => (listener.stream.clone(), listener.protocol),
+        let stream = match self.slots.borrow_mut().get_mut(listener_id) {
+            Some(Slot::Listener(listener)) => listener.stream.clone(),
             _ => return Err(Errno::EBADF),
         };
-        self.add(|uv, id| {
-            let connection = Connection::new(stream.accept(uv, id)?, Protocol::from_code(protocol));
-            Ok(Slot::Connection(Box::new(connection)))
-        })
+        self.add(|uv, id| Ok(Slot::Connection(Box::new(Connection::new(stream.accept(uv, id)?)))))
     }
 
     /// Tells JavaScript that nothing more can be read, `UV_EOF` included.

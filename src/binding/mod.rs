@@ -8,6 +8,7 @@ mod proto_codec;
 mod proto_schema;
 mod raw;
 mod rpc;
+mod slab;
 
 use napi_derive::napi;
 

@@ -99,14 +99,14 @@ fn port(args: &Args, index: usize) -> Outcome<u16> {
     Ok(args.uint(index)? as u16)
 }
 
-/// `(ip, port, backlog, ipv6Only, reusePort, protocol)`
+/// `(ip, port, backlog, ipv6Only, reusePort)`
 fn listen_tcp(engine: &Engine, args: &Args) -> Outcome<i32> {
     let (ip, port, backlog) = (args.string(0)?, port(args, 1)?, args.int(2)?);
     let options = ListenOptions {
         ipv6_only: args.boolean(3)?,
         reuse_port: args.boolean(4)?,
     };
-    code(engine.add_listener(args.uint(5)?, |uv, id| {
+    code(engine.add_listener(|uv, id| {
         let stream = Stream::tcp(uv, id)?;
         stream.bind_tcp(&ip, port, options)?;
         stream.listen(backlog)?;
@@ -114,10 +114,10 @@ fn listen_tcp(engine: &Engine, args: &Args) -> Outcome<i32> {
     }))
 }
 
-/// `(path, backlog, protocol)`
+/// `(path, backlog)`
 fn listen_pipe(engine: &Engine, args: &Args) -> Outcome<i32> {
     let (path, backlog) = (args.string(0)?, args.int(1)?);
-    code(engine.add_listener(args.uint(2)?, |uv, id| {
+    code(engine.add_listener(|uv, id| {
         let stream = Stream::pipe(uv, id)?;
         stream.bind_pipe(path.as_bytes())?;
         stream.listen(backlog)?;
@@ -125,10 +125,10 @@ fn listen_pipe(engine: &Engine, args: &Args) -> Outcome<i32> {
     }))
 }
 
-/// `(fd, backlog, protocol)`
+/// `(fd, backlog)`
 fn listen_fd(engine: &Engine, args: &Args) -> Outcome<i32> {
     let (fd, backlog) = (args.int(0)?, args.int(1)?);
-    code(engine.add_listener(args.uint(2)?, |uv, id| {
+    code(engine.add_listener(|uv, id| {
         let stream = Stream::open(uv, id, fd)?;
         stream.listen(backlog)?;
         Ok(stream)

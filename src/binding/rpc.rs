@@ -6,6 +6,7 @@
 
 use super::engine::{Callback, Engine, Protocol};
 use super::raw::{Args, Env, Functions, Outcome, SharedBytes, Value};
+use super::slab::Slab;
 use crate::rpc::{Event, HEADER_SIZE, LENGTH_SIZE, RECORD_WORDS, Role, Splitter};
 use crate::uv::{Errno, READ_BUFFER};
 
@@ -18,14 +19,10 @@ const BROKEN: u32 = 255;
 /// Room for that message.
 const MESSAGE_ROOM: usize = 256;
 
-/// Bodies share slabs of this size. A reply that is kept pins its slab: whoever keeps many small ones for long copies them.
-const SLAB: usize = 64 * 1024;
-
 /// Where an environment's frames are laid out for JavaScript.
 pub struct Frames {
     table: SharedBytes,
-    slab: Option<SharedBytes>,
-    used: usize,
+    slab: Slab,
 }
 
 /// Adds this module's functions.
@@ -63,19 +60,19 @@ impl Frames {
         let table = SharedBytes::new(env, (1 + MAX_RECORDS * RECORD_WORDS) * 4)?;
         Some(Frames {
             table,
-            slab: None,
-            used: 0,
+            slab: Slab::default(),
         })
     }
 
     /// Splits `bytes` and lays out what they complete. Returns how many records that makes.
     fn fill(&mut self, env: Env, splitter: &mut Splitter, bytes: &[u8]) -> Result<u32, Errno> {
         // All bodies of a table lie in one slab, so it needs room for the most that can come.
-        self.reserve(env, splitter.room(bytes.len()) + MESSAGE_ROOM)
+        self.slab
+            .reserve(env, splitter.room(bytes.len()) + MESSAGE_ROOM)
             .ok_or(Errno::ENOMEM)?;
         let mut count = 0;
         let result = splitter.push(bytes, |event: Event<'_>| {
-            self.add(count, event.record(self.used as u32), event.body());
+            self.add(count, event.record(self.slab.offset() as u32), event.body());
             count += 1;
         });
         if let Err(error) = result {
@@ -86,7 +83,7 @@ impl Frames {
                 0,
                 u32::from(error.reason()),
                 0,
-                self.used as u32,
+                self.slab.offset() as u32,
                 text.len() as u32,
             ];
             self.add(count, record, text);
@@ -96,35 +93,13 @@ impl Frames {
         Ok(count as u32)
     }
 
-    /// Makes sure that `room` bytes are free in the slab.
-    fn reserve(&mut self, env: Env, room: usize) -> Option<()> {
-        if self
-            .slab
-            .as_ref()
-            .is_none_or(|slab| slab.len() - self.used < room || !slab.is_attached())
-        {
-            let next = SharedBytes::new(env, SLAB.max(room))?;
-            if let Some(old) = self.slab.replace(next) {
-                old.release();
-            }
-            self.used = 0;
-        }
-        Some(())
-    }
-
     fn add(&mut self, index: usize, record: [u32; RECORD_WORDS], body: &[u8]) {
-        let Some(slab) = &self.slab else { return };
-        slab.copy_in(self.used, body);
-        self.used += body.len();
+        self.slab.push(body);
         let mut words = [0; RECORD_WORDS * 4];
         for (target, word) in words.chunks_exact_mut(4).zip(record) {
             target.copy_from_slice(&word.to_ne_bytes());
         }
         self.table.copy_in(4 + index * words.len(), &words);
-    }
-
-    fn slab_value(&self, env: Env) -> Value {
-        self.slab.as_ref().map_or_else(|| env.undefined(), SharedBytes::value)
     }
 }
 
@@ -159,7 +134,7 @@ fn deliver(engine: &Engine, id: u32, count: u32) {
                 .frames
                 .borrow()
                 .as_ref()
-                .map_or_else(|| env.undefined(), |frames| frames.slab_value(env));
+                .map_or_else(|| env.undefined(), |frames| frames.slab.value(env));
             [env.int(id as i32), env.int(count as i32), slab]
         });
         let next = cursor();
