@@ -91,12 +91,11 @@ impl Scratch {
         let string = if output.is_ascii() {
             env.create_string_latin1(&*output)
         } else {
-            // The printers write UTF-8 from UTF-8; where a schema does not verify a string, they replace what is not.
-            match simdutf8::basic::from_utf8(output) {
-                Ok(text) => utf16::to_utf16(text, units),
-                Err(_) => utf16::to_utf16(&String::from_utf8_lossy(output), units),
+            match utf16::to_utf16(output, units) {
+                Some(units) => env.create_string_utf16(units),
+                // The printers write UTF-8 from UTF-8; where a schema does not verify a string, they replace what is not.
+                None => env.create_string(String::from_utf8_lossy(output)),
             }
-            env.create_string_utf16(&*units)
         };
         self.trim();
         string

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{number, string};
+use super::{lexer, number, string};
 use crate::proto::codec::{Codec, Error, FieldPlan, FieldType, Limits, Occurrence, Result, Scanner, Segment, UNKNOWN};
 use crate::proto::schema::{EnumId, FieldId, MessageId};
 
@@ -68,6 +68,9 @@ impl Codec {
         written
     }
 }
+
+/// Strings up to this length are copied in one piece of it.
+const SHORT: usize = 16;
 
 pub(super) struct Printer<'a> {
     pub scanner: Scanner<'a>,
@@ -266,18 +269,32 @@ impl<'a> Printer<'a> {
         self.out.push(b'"');
     }
 
+    /// A string that is UTF-8.
+    #[inline]
+    fn text(&mut self, segment: Segment) {
+        let text = self.scanner.bytes(segment);
+        self.out.push(b'"');
+        match self.scanner.input[segment.0 as usize..].first_chunk::<SHORT>() {
+            // A copy of constant length is a move or two; what is too much is cut off again.
+            Some(window) if text.len() <= SHORT && lexer::find_special(window, 0) >= text.len() => {
+                let end = self.out.len() + text.len();
+                self.out.extend_from_slice(window);
+                self.out.truncate(end);
+            }
+            _ => string::write_escaped(text, &mut self.out),
+        }
+        self.out.push(b'"');
+    }
+
     /// A scalar.
     #[inline]
     pub fn value(&mut self, field: &FieldPlan, found: Occurrence) {
         match field.ty {
             FieldType::String => {
-                let text = self.scanner.bytes(found.segment());
                 if field.utf8 {
-                    self.out.push(b'"');
-                    string::write_escaped(text, &mut self.out);
-                    self.out.push(b'"');
+                    self.text(found.segment());
                 } else {
-                    string::write_string(text, &mut self.out);
+                    string::write_string(self.scanner.bytes(found.segment()), &mut self.out);
                 }
             }
             FieldType::Bytes => {

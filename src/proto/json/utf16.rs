@@ -33,20 +33,74 @@ pub fn from_utf16(units: &[u16], out: &mut Vec<u8>) {
     }
 }
 
-/// UTF-16 of UTF-8, in place of what `out` held.
-pub fn to_utf16(text: &str, out: &mut Vec<u16>) {
-    out.clear();
-    out.reserve(text.len());
-    let mut rest = text;
-    while !rest.is_empty() {
-        let (run, after) = rest.split_at(ascii_run(rest.as_bytes()));
-        out.extend(run.bytes().map(u16::from));
-        rest = after;
-        for char in rest.chars().take_while(|char| !char.is_ascii()) {
-            out.extend_from_slice(char.encode_utf16(&mut [0; 2]));
-            rest = &rest[char.len_utf8()..];
+/// UTF-16 of UTF-8. `None` where it is not UTF-8. `memory` holds the units, and is used again and again.
+pub fn to_utf16<'a>(bytes: &[u8], memory: &'a mut Vec<u16>) -> Option<&'a [u16]> {
+    const WIDTH: usize = 16;
+    const HIGH: u128 = u128::from_le_bytes([0x80; WIDTH]);
+    // There are never more units than bytes. What is left of an earlier call is written over.
+    if memory.len() < bytes.len() + WIDTH {
+        memory.resize(bytes.len() + WIDTH, 0);
+    }
+    let (mut at, mut end) = (0, 0);
+    loop {
+        // Sixteen bytes are widened whatever they are, and as many of the units count as are ASCII.
+        while let Some(chunk) = bytes[at..].first_chunk::<WIDTH>() {
+            let room = memory[end..].first_chunk_mut::<WIDTH>()?;
+            for (unit, byte) in room.iter_mut().zip(chunk) {
+                *unit = u16::from(*byte);
+            }
+            let high = u128::from_le_bytes(*chunk) & HIGH;
+            if high != 0 {
+                let run = high.trailing_zeros() as usize / 8;
+                at += run;
+                end += run;
+                break;
+            }
+            at += WIDTH;
+            end += WIDTH;
+        }
+        // Then one by one, until there are sixteen more to try.
+        loop {
+            let rest = &bytes[at..];
+            let Some(&byte) = rest.first() else {
+                return Some(&memory[..end]);
+            };
+            let length = if byte >= 0x80 {
+                let (char, length) = first_char(rest)?;
+                end += char.encode_utf16(&mut memory[end..]).len();
+                length
+            } else if rest.len() < WIDTH {
+                memory[end] = byte.into();
+                end += 1;
+                1
+            } else {
+                break;
+            };
+            at += length;
         }
     }
+}
+
+/// A character beyond ASCII at the start of `bytes`, and how many bytes it takes (RFC 3629, section 4).
+#[inline]
+fn first_char(bytes: &[u8]) -> Option<(char, usize)> {
+    let (length, first, least) = match bytes[0] {
+        lead @ 0xc2..=0xdf => (2, lead & 0x1f, 0x80),
+        lead @ 0xe0..=0xef => (3, lead & 0x0f, 0x800),
+        lead @ 0xf0..=0xf4 => (4, lead & 0x07, 0x10000),
+        _ => return None,
+    };
+    let mut value = u32::from(first);
+    for byte in bytes.get(1..length)? {
+        if byte & 0xc0 != 0x80 {
+            return None;
+        }
+        value = value << 6 | u32::from(byte & 0x3f);
+    }
+    // Surrogates and what lies beyond Unicode are no `char`.
+    char::from_u32(value)
+        .filter(|_| value >= least)
+        .map(|char| (char, length))
 }
 
 #[cfg(test)]
@@ -61,10 +115,25 @@ mod tests {
             let (mut utf8, mut utf16) = (vec![1], vec![1]);
             from_utf16(&encoded, &mut utf8);
             prop_assert_eq!(&utf8, text.as_bytes());
-            to_utf16(&text, &mut utf16);
-            prop_assert_eq!(utf16, encoded);
+            prop_assert_eq!(to_utf16(text.as_bytes(), &mut utf16), Some(&encoded[..]));
             from_utf16(&units, &mut utf8);
             prop_assert_eq!(utf8, String::from_utf16_lossy(&units).into_bytes());
+        }
+
+        #[test]
+        fn what_the_standard_library_refuses_is_refused(
+            bytes in proptest::collection::vec(prop_oneof![any::<u8>(), 0x80u8..0xc0, prop_oneof![Just(0xed), Just(0xe0), Just(0xf0), Just(0xf4)]], 0..24),
+            text in "\\PC{0,20}",
+            at in 0usize..20,
+        ) {
+            let mut mixed = text.into_bytes();
+            let at = at.min(mixed.len());
+            mixed.splice(at..at, bytes.iter().copied());
+            for bytes in [bytes, mixed] {
+                let expected = std::str::from_utf8(&bytes).ok().map(|text| text.encode_utf16().collect::<Vec<_>>());
+                let mut memory = vec![7; 3];
+                prop_assert_eq!(to_utf16(&bytes, &mut memory), expected.as_deref());
+            }
         }
     }
 }
