@@ -3,6 +3,7 @@
 // What `protobuf()` returns, beside npm `protocol-buffers`.
 
 const assert = require('node:assert')
+const { isUtf8 } = require('node:buffer')
 const test = require('node:test')
 const util = require('node:util')
 const reference = require('protocol-buffers')
@@ -116,5 +117,56 @@ test('strings of every length, of every kind', () => {
     }
     const lone = `${'x'.repeat(n)}\ud83d`
     assert.deepStrictEqual(A.decode(A.encode({ s: lone })).s, `${'x'.repeat(n)}\ufffd`)
+  }
+})
+
+test('strings of bytes in every order: what is UTF-8 is read, what is not is replaced, and nothing beyond the end is looked at', () => {
+  const { A } = protobuf('message A { optional string s = 1; optional bytes after = 2; }')
+  const strict = protobuf('syntax = "proto3"; message A { string s = 1; bytes after = 2; }').A
+  const kinds = [0x00, 0x41, 0x7f, 0x80, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xed, 0xee, 0xef, 0xf0, 0xf4, 0xff]
+  const check = (...text) => {
+    // What follows could go on where the text ends too early.
+    const bytes = Buffer.from([0x0a, text.length, ...text, 0x12, 3, 0x80, 0x80, 0x80])
+    assert.strictEqual(A.decode(bytes).s, bytes.toString('utf8', 2, 2 + text.length))
+    if (isUtf8(Buffer.from(text))) assert.strictEqual(strict.decode(bytes).s, A.decode(bytes).s)
+    else assert.throws(() => strict.decode(bytes), /not UTF-8/)
+  }
+  for (const a of kinds) {
+    check(0x41, a)
+    for (const b of kinds) {
+      check(a, b)
+      for (const c of kinds) {
+        check(a, b, c)
+        for (const d of [0x41, 0x9f, 0xc3]) check(a, b, c, d)
+      }
+    }
+  }
+  // The end of the buffer is the end of the text.
+  for (const lead of [0xc3, 0xe2]) assert.strictEqual(A.decode(Buffer.from([0x0a, 2, 0x41, lead])).s, 'A\ufffd')
+})
+
+test('packed varints of every size in every place are what they are alone', () => {
+  for (const type of ['int32', 'uint32', 'int64', 'uint64']) {
+    const { A } = protobuf(`message A { repeated ${type} u = 1 [packed = true]; }`)
+    const body = (u) => {
+      const bytes = A.encode({ u })
+      return bytes.subarray(bytes.length < 130 ? 2 : 3).toString('hex')
+    }
+    const values = [0, 1, 127, 128, 16383, 16384, 2 ** 31 - 1, 1.5, -0, null, undefined, Number.NaN, '300', true]
+    if (type.startsWith('int')) values.push(-1)
+    if (type.endsWith('64')) values.push(2 ** 53, 2n ** 60n)
+    for (let n = 0; n < 20; n++) {
+      for (const value of values) {
+        for (let at = 0; at <= n; at++) {
+          const u = Array.from({ length: n }, (_, i) => (i * 37) % 200)
+          u.splice(at, 0, value)
+          assert.strictEqual(body(u), u.map((one) => body([one])).join(''))
+        }
+      }
+    }
+    assert.throws(() => A.encode({ u: [1, 2, 3, 4, 5, {}] }), { code: 'ERR_INVALID_ARG_TYPE' })
+    const holes = Array(6)
+    for (const i of [1, 3, 5]) holes[i] = i
+    assert.strictEqual(body(holes), '010305')
   }
 })

@@ -204,26 +204,59 @@ function double(b, p) {
 const SHORT = 32
 
 /**
- * Reads ASCII text of at most SHORT bytes, and gives what `otherwise` does for anything else. One call with every character makes a
- * string in a third of the time that a loop takes, so there is such a call for every length.
+ * Reads text of at most SHORT bytes, and gives what `otherwise` does for anything longer or out of the ordinary. One call with every
+ * character makes a string in a third of the time that a loop takes, so there is such a call for every length.
  */
 function unrolled(otherwise) {
-  const cases = Array.from({ length: SHORT }, (_, last) => {
-    const bytes = Array.from({ length: last + 1 }, (_, i) => `c${i}`)
-    const reads = bytes.map((c, i) => `${c} = b[p + ${i}]`)
-    return `case ${last + 1}: {
-      const ${reads.join(', ')}
-      if ((${bytes.join(' | ')}) < 128) return fromCharCode(${bytes.join(', ')})
-      break
-    }`
-  })
-  const source = `return function text(b, p, e) {
-    switch (e - p) {
-      case 0: return ''
-      ${cases.join('\n')}
+  const cases = (list) =>
+    Array.from({ length: SHORT }, (_, last) => {
+      const names = Array.from({ length: last + 1 }, (_, i) => `c${i}`)
+      return `case ${last + 1}: ${list(names)}`
+    }).join('\n')
+  const source = `
+    const units = Array.from({ length: ${SHORT} }, () => 0)
+    function text(b, p, e) {
+      switch (e - p) {
+        case 0: return ''
+        ${cases(
+          (names) => `{
+            const ${names.map((c, i) => `${c} = b[p + ${i}]`).join(', ')}
+            if ((${names.join(' | ')}) < 128) return fromCharCode(${names.join(', ')})
+            break
+          }`,
+        )}
+      }
+      return wide(b, p, e)
     }
-    return otherwise(b, p, e)
-  }`
+    function wide(b, start, e) {
+      if (e - start > ${SHORT}) return otherwise(b, start, e)
+      let n = 0
+      for (let p = start; p < e; n = n + 1 | 0) {
+        const c = b[p]
+        if (c < 0x80) {
+          units[n] = c
+          p = p + 1 | 0
+          continue
+        }
+        const d = b[p + 1 | 0]
+        if (c >= 0xc2 && c < 0xe0 && d >> 6 === 2) {
+          units[n] = (c & 31) << 6 | d & 63
+          p = p + 2 | 0
+        } else {
+          const f = b[p + 2 | 0]
+          // E0 and ED have rules of their own.
+          if (!(c > 0xe0 && c < 0xf0 && c !== 0xed && d >> 6 === 2 && f >> 6 === 2)) return otherwise(b, start, e)
+          units[n] = (c & 15) << 12 | (d & 63) << 6 | f & 63
+          p = p + 3 | 0
+        }
+        // The last character reached beyond the end.
+        if (p > e) return otherwise(b, start, e)
+      }
+      switch (n) {
+        ${cases((names) => `return fromCharCode(${names.map((_, i) => `units[${i}]`).join(', ')})`)}
+      }
+    }
+    return text`
   return new Function('fromCharCode', 'otherwise', source)(fromCharCode, otherwise)
 }
 
