@@ -627,24 +627,37 @@ test("protocol-buffers' issues 24, 27, 66: what made its decoder run for ever is
   }
 })
 
-test("protocol-buffers' issues 36 and 62: what it lost or misread is exact", () => {
+test("protocol-buffers' issue 36: negative int64 and int32 are the reference's two's complement, both ways", () => {
+  const { Small, Wide } = protobuf('message Small { required int32 n = 1; } message Wide { required int64 n = 1; }')
+  const both = [
+    [-1, '08ffffffffffffffffff01'],
+    [-15, '08f1ffffffffffffffff01'],
+    [-(2 ** 31), '0880808080f8ffffffff01'],
+  ]
+  const wide = [
+    [-(2 ** 31) - 1, '08fffffffff7ffffffff01'],
+    [Number.MIN_SAFE_INTEGER, '0881808080808080f0ff01'],
+    [-(2n ** 63n), '0880808080808080808001'],
+  ]
+  for (const [message, rows] of [
+    [Small, both],
+    [Wide, [...both, ...wide]],
+  ]) {
+    for (const [n, hex] of rows) {
+      assert.strictEqual(message.encode({ n }).toString('hex'), hex)
+      assert.strictEqual(message.decode(Buffer.from(hex, 'hex')).n, n)
+    }
+  }
+  // int32 in five bytes, as old versions of it wrote them, are read too.
+  assert.strictEqual(Small.decode(Buffer.from('08f1ffffff0f', 'hex')).n, -15)
+})
+
+test("protocol-buffers' issue 62: what it lost or misread is exact", () => {
   const { Big } = protobuf(
     'message Big { required int64 signed = 1; required uint64 unsigned = 2; required sint64 zigzag = 3; }',
   )
   const values = { signed: -9223372036854775808n, unsigned: 18446744073709551615n, zigzag: -9007199254740993n }
   assert.deepStrictEqual({ ...Big.decode(Big.encode(values)) }, values)
-  // Negative int32 take ten bytes, as every other implementation writes and reads them.
-  const { Small } = protobuf('message Small { required int32 n = 1; }')
-  for (const [n, hex] of [
-    [-1, '08ffffffffffffffffff01'],
-    [-15, '08f1ffffffffffffffff01'],
-    [-(2 ** 31), '0880808080f8ffffffff01'],
-  ]) {
-    assert.strictEqual(Small.encode({ n }).toString('hex'), hex)
-    assert.strictEqual(Small.decode(Buffer.from(hex, 'hex')).n, n)
-  }
-  // Five bytes, as old versions of it wrote them, are read too.
-  assert.strictEqual(Small.decode(Buffer.from('08f1ffffff0f', 'hex')).n, -15)
   const { Packed, Plain } = protobuf(
     'message Packed { repeated int32 n = 1 [packed = true]; } message Plain { repeated int32 n = 1; }',
   )
