@@ -1,12 +1,11 @@
 //! Protobuf schemas for `lib/protobuf`: cold calls, made once a schema or once a message type.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use napi::bindgen_prelude::{Either, Function, Null};
 use napi_derive::napi;
 
-use crate::proto::emit::{self, EmitOptions, Int64};
+use crate::proto::emit::{self, EmitOptions, Emitted, Int64};
 use crate::proto::schema::{MessageId, Schema};
 use crate::proto::{self, CompileOptions, Limits};
 
@@ -91,15 +90,15 @@ impl ProtoOptions {
 pub struct ProtoSchema {
     schema: Arc<Schema>,
     options: EmitOptions,
-    emitted: HashSet<MessageId>,
+    emitted: Emitted,
 }
 
 impl ProtoSchema {
     pub(super) fn new(schema: Schema, options: &ProtoOptions) -> Self {
         Self {
+            emitted: Emitted::new(&schema),
             schema: Arc::new(schema),
             options: options.emit(),
-            emitted: HashSet::new(),
         }
     }
 

@@ -9,7 +9,7 @@
 //!
 //! - `w7(b, p, o, d)` writes object `o` into buffer `b` at position `p` and returns the position after it; `d` is the depth.
 //! - `r7(b, p, end, d, o)` reads the bytes between `p` and `end` into `o`, or into a new object where `o` is null, and returns it.
-//! - `g7(b, p, end, d, o, stop)` does so up to the end-group tag `stop`, and leaves the position in `at.p`.
+//! - `g7(b, p, end, d, o, stop)` does so up to the end-group tag `stop`, and leaves the position in `at.p`: for groups only.
 //!
 //! Encoding is one pass: a length is left room for by what it took last time, and the body moved where it took another.
 
@@ -23,7 +23,7 @@ mod table;
 use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write;
 
-use super::schema::{Enum, EnumId, Kind, MessageId, Schema};
+use super::schema::{Enum, EnumId, Field, Kind, MessageId, Schema};
 
 pub use outline::outline;
 pub use table::table;
@@ -68,11 +68,37 @@ impl Default for EmitOptions {
     }
 }
 
-/// The body of a function `(R, W, T, E, U)` that returns `[[message, write, read], …]` for a message and all it refers to, without
-/// those in `known`, which it takes from the table `T`. The new ones are added to `known`.
+/// What of a schema has been emitted.
+#[derive(Debug)]
+pub struct Emitted {
+    messages: HashSet<MessageId>,
+    /// The messages that stand between group tags anywhere: few schemas have any, and only these need a `g` function.
+    groups: HashSet<MessageId>,
+}
+
+impl Emitted {
+    /// Nothing of it yet.
+    pub fn new(schema: &Schema) -> Self {
+        let group = |field: &Field| match field.kind {
+            Kind::Group(id) => Some(id),
+            _ => None,
+        };
+        Emitted {
+            messages: HashSet::new(),
+            groups: schema.fields.iter().filter_map(group).collect(),
+        }
+    }
+}
+
+/// The body of a function `(R, W, T, E, U)` that returns `[[message, write, read, group], …]` for a message and all it refers to,
+/// without those that have been emitted, which it takes from the table `T`. `group` is left out where nothing needs it.
 ///
 /// `R` and `W` are the helpers, `E` holds `{known, names}` of enums, and `U` is the symbol that unknown fields are kept under.
-pub fn emit(schema: &Schema, root: MessageId, known: &mut HashSet<MessageId>, options: &EmitOptions) -> String {
+pub fn emit(schema: &Schema, root: MessageId, emitted: &mut Emitted, options: &EmitOptions) -> String {
+    let Emitted {
+        messages: known,
+        groups,
+    } = emitted;
     let mut emitter = Emitter {
         schema,
         options,
@@ -83,9 +109,10 @@ pub fn emit(schema: &Schema, root: MessageId, known: &mut HashSet<MessageId>, op
     let (fresh, used) = emitter.reach(root, known);
     for id in &used {
         let i = id.0;
-        emitter.line(format_args!(
-            "const w{i} = T[{i}].write, r{i} = T[{i}].read, g{i} = T[{i}].group"
-        ));
+        emitter.line(format_args!("const w{i} = T[{i}].write, r{i} = T[{i}].read"));
+        if groups.contains(id) {
+            emitter.line(format_args!("const g{i} = T[{i}].group"));
+        }
     }
     for id in emitter.enums(&fresh) {
         let i = id.0;
@@ -94,7 +121,9 @@ pub fn emit(schema: &Schema, root: MessageId, known: &mut HashSet<MessageId>, op
     for &id in &fresh {
         encode::message(&mut emitter, id);
         decode::message(&mut emitter, id, false);
-        decode::message(&mut emitter, id, true);
+        if groups.contains(&id) {
+            decode::message(&mut emitter, id, true);
+        }
     }
     for site in 0..emitter.sites {
         emitter.line(format_args!("var z{site} = 1"));
@@ -102,7 +131,12 @@ pub fn emit(schema: &Schema, root: MessageId, known: &mut HashSet<MessageId>, op
     emitter.out.push_str("return [");
     for id in &fresh {
         let i = id.0;
-        write!(emitter.out, "[{i}, w{i}, r{i}, g{i}],").expect("writing to a String cannot fail");
+        let group = if groups.contains(id) {
+            format!(", g{i}")
+        } else {
+            String::new()
+        };
+        write!(emitter.out, "[{i}, w{i}, r{i}{group}],").expect("writing to a String cannot fail");
     }
     emitter.out.push_str("]\n");
     known.extend(fresh);
