@@ -4,7 +4,7 @@
 
 const binding = require('../../binding.js')
 const { makeError } = require('../errors.js')
-const { codec } = require('./codec.js')
+const { ownCodec, sharedCodec } = require('./codec.js')
 const { enumEncoding, scalars } = require('./encodings.js')
 const { origins } = require('./formats.js')
 const { canGenerate } = require('./generate.js')
@@ -28,6 +28,9 @@ function linked(make) {
     throw makeError(Error, 'IRONWIRE_PROTOBUF_SCHEMA', error.message, linked)
   }
 }
+
+// The messages of a schema of so few each get a codec of their own; of more, the time to make those would count.
+const FEW = 16
 
 class Schema {
   /** Compiles source text. `settings` are all the options of the native side; `resolve` gives the text of an imported file. */
@@ -71,6 +74,7 @@ class Schema {
     })
     this.scalars = encodingsOf[settings.int64] ??= scalars(settings.int64)
     this.readers = readersOf[settings.int64] ??= readHelpers(settings.int64)
+    this.makeCodec = canGenerate && this.outline.messages.length <= FEW ? ownCodec : sharedCodec
     this.messages = this.outline.messages.map(() => ({}))
     for (const [id, outline] of this.outline.messages.entries()) this.#fill(this.messages[id], outline, id)
   }
@@ -94,7 +98,7 @@ class Schema {
     }
     for (const inner of nested) this.mapEntries(outline.messages[inner], (key, entry) => define(object, key, entry))
     for (const inner of enums) define(object, outline.enums[inner][0], this.enumObject(inner))
-    const { encode, decode, encodingLength } = codec(() => this.link(id), canGenerate)
+    const { encode, decode, encodingLength } = this.makeCodec(() => this.link(id))
     origins.set(object, { schema: this, id })
     object.type = 2
     object.message = true
