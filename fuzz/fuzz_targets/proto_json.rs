@@ -26,10 +26,14 @@ fuzz_target!(|input: &[u8]| {
     };
     let read = codec.from_json(id, input, &strict);
 
-    if let Ok(text) = std::str::from_utf8(input) {
-        let (mut units, mut bytes) = (Vec::new(), Vec::new());
-        utf16::to_utf16(text, &mut units);
-        utf16::from_utf16(&units, &mut bytes);
+    let text = std::str::from_utf8(input).ok();
+    let expected: Option<Vec<u16>> = text.map(|text| text.encode_utf16().collect());
+    let mut memory = Vec::new();
+    let units = utf16::to_utf16(input, &mut memory);
+    assert_eq!(units, expected.as_deref());
+    if let Some(units) = units {
+        let mut bytes = Vec::new();
+        utf16::from_utf16(units, &mut bytes);
         assert_eq!(bytes, input);
     }
     let Ok(message) = read else { return };
