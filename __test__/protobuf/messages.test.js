@@ -113,7 +113,7 @@ test('strings of every length, of every kind', () => {
       const broken = Buffer.from(bytes)
       broken[broken.length - 3] = 0xff
       assert.ok(A.decode(broken).s.endsWith('\ufffd'))
-      assert.throws(() => strict.decode(broken), /not UTF-8/)
+      assert.throws(() => strict.decode(broken), /UTF-8/)
     }
     const lone = `${'x'.repeat(n)}\ud83d`
     assert.deepStrictEqual(A.decode(A.encode({ s: lone })).s, `${'x'.repeat(n)}\ufffd`)
@@ -129,7 +129,7 @@ test('strings of bytes in every order: what is UTF-8 is read, what is not is rep
     const bytes = Buffer.from([0x0a, text.length, ...text, 0x12, 3, 0x80, 0x80, 0x80])
     assert.strictEqual(A.decode(bytes).s, bytes.toString('utf8', 2, 2 + text.length))
     if (isUtf8(Buffer.from(text))) assert.strictEqual(strict.decode(bytes).s, A.decode(bytes).s)
-    else assert.throws(() => strict.decode(bytes), /not UTF-8/)
+    else assert.throws(() => strict.decode(bytes), /UTF-8/)
   }
   for (const a of kinds) {
     check(0x41, a)
@@ -168,5 +168,25 @@ test('packed varints of every size in every place are what they are alone', () =
     const holes = Array(6)
     for (const i of [1, 3, 5]) holes[i] = i
     assert.strictEqual(body(holes), '010305')
+  }
+})
+
+test('a message in several parts must be complete as a whole, and one that another displaced need not be', () => {
+  for (const unknownFields of [false, true]) {
+    const { A } = protobuf(
+      `message B { required int32 x = 1; required int32 y = 2; }
+      message A { optional B b = 1; optional int32 z = 2; oneof o { B c = 3; int32 d = 4; } repeated B r = 5; }`,
+      { unknownFields, defaults: false },
+    )
+    const decode = (hex) => A.decode(Buffer.from(hex, 'hex'))
+    assert.deepEqual(decode('0a020801 1005 0a021002'.replaceAll(' ', '')), { b: { x: 1, y: 2 }, z: 5, r: [] })
+    assert.strictEqual(A.decode.bytes, 10)
+    assert.deepEqual(decode('1a0208012005'), { d: 5, r: [] })
+    // What the schema does not know comes along.
+    const kept = decode('0a020801 f80109 0a021002'.replaceAll(' ', ''))
+    assert.strictEqual(A.encode(kept).includes('f80109', 'hex'), unknownFields)
+    for (const hex of ['0a020801', '0a0208010a020803', '2a0208012a021002', '1a020801']) {
+      assert.throws(() => decode(hex), { message: 'Decoded message is not valid', code: 'IRONWIRE_PROTOBUF_INVALID' })
+    }
   }
 })

@@ -8,7 +8,7 @@
 const { markAsUntransferable } = require('node:worker_threads')
 const { constants } = require('node:buffer')
 const { invalidArgType, makeError, outOfRange } = require('../errors.js')
-const { invalid } = require('./read.js')
+const { invalid, isIncomplete } = require('./read.js')
 const { FULL } = require('./write.js')
 
 const FastBuffer = Buffer[Symbol.species]
@@ -88,24 +88,54 @@ function put(message, buf, offset) {
   return buf
 }
 
-const tools = { slab, newSlab, copy, encodeLarge, put, asBuffer, notDetached, invalid, FastBuffer, SLAB, SHARED, FULL }
+const tools = {
+  slab,
+  newSlab,
+  copy,
+  encodeLarge,
+  put,
+  asBuffer,
+  notDetached,
+  invalid,
+  isIncomplete,
+  FastBuffer,
+  SLAB,
+  SHARED,
+  FULL,
+}
 
 /**
- * Makes the three functions. `link()` gives `{write, read}`, on the first call.
+ * Makes the three functions. `link()` gives `{write, read, merge}`, on the first call; `merge` gives an input with every message in one
+ * part, and throws the error it is given where a required field is missing even so.
  *
  * Its source is evaluated anew for some messages, see {@link ownCodec}: it must not refer to anything but its arguments and globals.
  */
 function makeCodec(tools, link) {
-  const { slab, newSlab, copy, encodeLarge, put, asBuffer, notDetached, invalid, FastBuffer, SLAB, SHARED, FULL } =
-    tools
+  const {
+    slab,
+    newSlab,
+    copy,
+    encodeLarge,
+    put,
+    asBuffer,
+    notDetached,
+    invalid,
+    isIncomplete,
+    FastBuffer,
+    SLAB,
+    SHARED,
+    FULL,
+  } = tools
   let write = null
   let read = null
+  let merge = null
   let isLarge = false
 
   function linkNow() {
     const bodies = link()
     write = bodies.write
     read = bodies.read
+    merge = bodies.merge
   }
 
   function encode(obj, buf, offset) {
@@ -156,7 +186,14 @@ function makeCodec(tools, link) {
     if (!(end <= length && offset <= length && offset >= 0)) throw invalid()
     // No message is longer than 2 GiB, in any implementation.
     if (end > 0x7fffffff) throw invalid('it is longer than 2 GiB')
-    const obj = read(b, offset | 0, end | 0, 0, null)
+    let obj
+    try {
+      obj = read(b, offset | 0, end | 0, 0, null)
+    } catch (error) {
+      if (!isIncomplete(error)) throw error
+      const merged = merge(b.subarray(offset, end), error)
+      obj = read(merged, 0, merged.length, 0, null)
+    }
     decode.bytes = end - offset
     return obj
   }

@@ -103,4 +103,4 @@ const formats = {
   fromText: (message, text, options) => message.decode(textToBinary(message, text, options)),
 }
 
-module.exports = { formats, origin, origins, codecOf, rethrow }
+module.exports = { UNKNOWN, formats, origin, origins, codecOf, rethrow }

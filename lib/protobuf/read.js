@@ -472,8 +472,21 @@ function invalidEnum(value) {
   throw makeError(Error, 'IRONWIRE_PROTOBUF_INVALID', `Invalid enum value: ${value}`, invalidEnum)
 }
 
+const incomplete = new WeakSet()
+
+/** A required field is missing, in npm `protocol-buffers`' words. */
 function notValid() {
-  throw invalid()
+  const error = invalid()
+  incomplete.add(error)
+  throw error
+}
+
+/**
+ * True for what {@link notValid} threw. It may be too early: of a message in several parts each is read by itself, and only all of them
+ * together must be complete.
+ */
+function isIncomplete(error) {
+  return incomplete.has(error)
 }
 
 /** Raw records of unknown fields, kept on the decoded object under a symbol that does not enumerate. */
@@ -556,4 +569,11 @@ function readHelpers(form) {
   }
 }
 
-module.exports = { readHelpers, invalid, unknownFields, at, forms: Object.keys(forms) }
+module.exports = {
+  isIncomplete,
+  readHelpers,
+  invalid,
+  unknownFields,
+  at,
+  forms: Object.keys(forms),
+}

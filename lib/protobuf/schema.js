@@ -6,7 +6,7 @@ const binding = require('../../binding.js')
 const { makeError } = require('../errors.js')
 const { ownCodec, sharedCodec } = require('./codec.js')
 const { enumEncoding, scalars } = require('./encodings.js')
-const { origins } = require('./formats.js')
+const { codecOf, origins, UNKNOWN } = require('./formats.js')
 const { canGenerate } = require('./generate.js')
 const { readHelpers, unknownFields } = require('./read.js')
 const { bodies } = require('./table.js')
@@ -90,6 +90,15 @@ class Schema {
     return this.table[id]
   }
 
+  /** An input with every message in one part. */
+  merge(id, bytes, error) {
+    try {
+      return codecOf(this).normalize(id, bytes, this.settings.unknownFields ? UNKNOWN : 0)
+    } catch {
+      throw error
+    }
+  }
+
   /** Makes a message object what npm `protocol-buffers` makes of it, in its order of properties. */
   #fill(object, [name, , nested, enums, , fields], id) {
     const { outline } = this
@@ -98,7 +107,10 @@ class Schema {
     }
     for (const inner of nested) this.mapEntries(outline.messages[inner], (key, entry) => define(object, key, entry))
     for (const inner of enums) define(object, outline.enums[inner][0], this.enumObject(inner))
-    const { encode, decode, encodingLength } = this.makeCodec(() => this.link(id))
+    const { encode, decode, encodingLength } = this.makeCodec(() => ({
+      ...this.link(id),
+      merge: (bytes, error) => this.merge(id, bytes, error),
+    }))
     origins.set(object, { schema: this, id })
     object.type = 2
     object.message = true
