@@ -35,6 +35,10 @@ impl<'t> FileLinker<'_, '_, 't> {
         for (node, &id) in tree.messages.iter().zip(&messages) {
             self.link_message(node, id)?;
         }
+        // What an extension may be is said by the message it extends, which may stand further down.
+        for (node, &id) in tree.messages.iter().zip(&messages) {
+            self.link_nested_extends(node, id)?;
+        }
         let scope = Scope {
             message: None,
             name: &tree.package,
@@ -98,10 +102,25 @@ impl<'t> FileLinker<'_, '_, 't> {
         message.by_json_name = by_json_name;
         message.oneofs = oneofs;
         self.link_ranges(node, id)?;
+        for (node, &id) in node.messages.iter().zip(&nested) {
+            self.link_message(node, id)?;
+        }
+        Ok(())
+    }
+
+    /// Extensions declared within a message and within those nested in it.
+    fn link_nested_extends(&mut self, node: &'t ast::Message<'t>, id: MessageId) -> Result<()> {
+        let message = &self.linker.schema[id];
+        let (name, nested) = (message.full_name.clone(), message.nested_messages.clone());
+        let scope = Scope {
+            message: Some(id),
+            name: &name,
+            features: message.features,
+        };
         let extensions = self.link_extends(&node.extends, scope, &nested)?;
         self.schema().messages[id.index()].nested_extensions = extensions;
         for (node, &id) in node.messages.iter().zip(&nested) {
-            self.link_message(node, id)?;
+            self.link_nested_extends(node, id)?;
         }
         Ok(())
     }
