@@ -14,7 +14,8 @@ const { protobuf, version } = require('..')
 const USAGE = `usage: ironwire pbts|pbjs FILE.proto [options]
 
   pbts   writes TypeScript declarations of the messages
-  pbjs   writes a CommonJS module that exports the messages
+  pbjs   writes a CommonJS module that exports the messages (call it .cjs, and its types .d.cts, where package.json
+         says "type": "module")
 
   FILE.proto may be -, which is standard input.
 
@@ -70,15 +71,25 @@ function commandLine() {
   return { values, command, file }
 }
 
+/** What `task` gives; an error of the system's says which file it was about. */
+function about(name, task) {
+  try {
+    return task()
+  } catch (error) {
+    if (error.syscall !== undefined && error.path === undefined) error.message = `${name}: ${error.message}`
+    throw error
+  }
+}
+
 /** The root file, by the name that errors and generated code will give it, and how its imports are found. */
 function input(file, folders) {
   if (file === '-') {
-    const text = fs.readFileSync(0)
+    const text = about('standard input', () => fs.readFileSync(0))
     const load = importer([...folders, process.cwd()])
     return { filename: '-', resolveImport: (name) => (name === '-' ? text : load(name)) }
   }
   const root = path.resolve(file)
-  const text = fs.readFileSync(root)
+  const text = about(file, () => fs.readFileSync(root))
   const load = importer([...folders, process.cwd(), path.dirname(root)])
   const filename = path.relative(process.cwd(), root).split(path.sep).join('/')
   return { filename, resolveImport: (name) => (name === filename ? text : load(name)) }
@@ -96,8 +107,14 @@ function main() {
   }
   const text = command === 'pbjs' ? protobuf.toJS(null, settings) : protobuf.pbts(protobuf(null, settings))
   if (values.output === undefined || values.output === '-') process.stdout.write(text)
-  else fs.writeFileSync(values.output, text)
+  else about(values.output, () => fs.writeFileSync(values.output, text))
 }
+
+// What was written may fail later. A reader that has had enough, such as `head`, needs no message.
+process.stdout.on('error', (error) => {
+  if (error.code !== 'EPIPE') process.stderr.write(`ironwire: standard output: ${error.message}\n`)
+  process.exitCode = 1
+})
 
 try {
   main()

@@ -308,6 +308,73 @@ test('a module written by pbjs is the schema', (t) => {
   assert.strictEqual(Money.encodingLength({ cents: 300 }), 3)
 })
 
+test('what the types export, an ECMAScript module can import', (t) => {
+  const folder = project(t, {
+    'words.proto': `${PROTO.replace('package shop;', '')} message delete {} message default {} message __proto__ {}`,
+  })
+  fs.writeFileSync(path.join(folder, 'money.proto'), MONEY)
+  for (const [command, output] of Object.entries({ pbjs: 'words.cjs', pbts: 'words.d.cts' })) {
+    const { status, stderr } = run(folder, [command, 'words.proto', '-o', output])
+    assert.strictEqual(status, 0, stderr)
+  }
+  const types = fs.readFileSync(path.join(folder, 'words.d.cts'), 'utf8')
+  const names = [...types.matchAll(/^export \{ (?:\S+ as )?(\S+) \}/gm)].map(([, name]) => name)
+  for (const name of ['Pay', 'Order', 'Money', 'delete', '__proto__']) assert.ok(names.includes(name), name)
+  const imported = names.map((name, index) => `${name} as n${index}`)
+  fs.writeFileSync(
+    path.join(folder, 'use.mts'),
+    `import all, { ${imported.filter((line) => !line.startsWith('default ')).join(', ')} } from './words.cjs'
+    for (const one of [${names.map((name, index) => (name === 'default' ? 'all.default' : `n${index}`))}]) {
+      if (typeof one !== 'object') throw new TypeError(String(one))
+    }
+    if (n${names.indexOf('Order')}.decode(all.Order.encode({ id: 'a' })).id !== 'a') throw new Error('not a')`,
+  )
+  compile(folder)
+  fs.copyFileSync(path.join(folder, 'use.mts'), path.join(folder, 'use.mjs'))
+  const { status, stderr } = spawnSync(process.execPath, ['use.mjs'], { cwd: folder, encoding: 'utf8' })
+  assert.strictEqual(status, 0, stderr)
+})
+
+test('a module written by pbjs compiles under the options it was made with', (t) => {
+  const deep = `${'message M {'.repeat(100)}${'}'.repeat(100)}`
+  const folder = project(t, { 'deep.cjs': protobuf.toJS(deep, { encodings: root, limits: { nesting: 100 } }) })
+  assert.strictEqual(require(path.join(folder, 'deep.cjs')).M.M.M.name, 'M')
+})
+
+test('what goes wrong with files is said in one line', { skip: !fs.existsSync('/dev/full') }, (t) => {
+  const folder = project(t)
+  const full = fs.openSync('/dev/full', 'w')
+  t.after(() => fs.closeSync(full))
+  const fails = (args, text, options) => {
+    const { status, stderr } = run(folder, args, options)
+    assert.match(stderr, text)
+    assert.strictEqual(stderr.trim().split('\n').length, 1, stderr)
+    assert.strictEqual(status, 1)
+  }
+  const stdio = ['ignore', full, 'pipe']
+  fails(['pbts', 'shop.proto'], /^ironwire: standard output: ENOSPC/, { stdio })
+  fails(['pbjs', 'shop.proto'], /^ironwire: standard output: ENOSPC/, { stdio })
+  fails(['--help'], /^ironwire: standard output: ENOSPC/, { stdio })
+  fails(['pbts', 'shop.proto', '-o', '/dev/full'], /^ironwire: \/dev\/full: ENOSPC/)
+  fails(['pbts', folder], /^ironwire: .*ironwire-pbts-.*: EISDIR/)
+  fails(['pbts', 'none.proto'], /^ironwire: ENOENT: .*none\.proto/)
+})
+
+test('a reader that goes away gets no stack trace', { skip: process.platform === 'win32' }, (t) => {
+  const fields = Array.from({ length: 9000 }, (_, i) => `optional int32 field_of_some_length_${i} = ${i + 1};`)
+  const folder = project(t, { 'long.proto': `message Long { ${fields.join('\n')} }` })
+  const command = `'${process.execPath}' '${cli}' pbts long.proto | head -n 1`
+  const { stdout, stderr } = spawnSync('sh', ['-c', command], { cwd: folder, encoding: 'utf8' })
+  assert.deepStrictEqual([stdout, stderr], ['// Written by `ironwire pbts`: edit the .proto file instead.\n', ''])
+})
+
+test('an import that is not there is named where it is missed', (t) => {
+  const folder = project(t, { 'a.proto': 'import "b.proto";\nmessage A { optional B b = 1; }' })
+  const { status, stderr } = run(folder, ['pbts', 'a.proto'])
+  assert.strictEqual(status, 1)
+  assert.match(stderr, /^ironwire: a\.proto:2:22: Could not resolve B: .*, and "b\.proto" was not found\n$/)
+})
+
 test('imports come from -I, from here, and from beside the file; the schema from standard input', (t) => {
   const folder = project(t, {
     'a/root.proto':

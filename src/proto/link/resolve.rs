@@ -170,6 +170,11 @@ impl FileLinker<'_, '_, '_> {
             message += &format!(": it is defined in \"{file}\", which \"{}\" does not import", self.name);
         } else {
             message += ": no message or enum of that name is defined here or in what is imported";
+            // Read leniently, that alone is no error; but it is why this one is.
+            let imports = self.tree.imports.iter().zip(&schema[self.id].imports);
+            for (import, _) in imports.filter(|(_, found)| found.file.is_none()) {
+                message += &format!(", and \"{}\" was not found", import.name);
+            }
         }
         self.error(position, message)
     }
