@@ -21,9 +21,33 @@ if (!process.execArgv.includes(SWITCH) && process.env.IRONWIRE_SECURITY_CHILD ==
 }
 
 /** Nothing that a test did may show on objects it has not made. */
-const pristine = Object.getOwnPropertyNames(Object.prototype).sort().join()
+const BUILT_IN = [
+  Object,
+  Function,
+  Array,
+  String,
+  Number,
+  Boolean,
+  Symbol,
+  Error,
+  Map,
+  Set,
+  Buffer,
+  Uint8Array,
+  Promise,
+]
+const surroundings = () =>
+  BUILT_IN.flatMap((made) => [made, made.prototype]).map((o) => Object.entries(Object.getOwnPropertyDescriptors(o)))
+const pristine = surroundings()
 function unpolluted() {
-  assert.strictEqual(Object.getOwnPropertyNames(Object.prototype).sort().join(), pristine)
+  const now = surroundings()
+  for (const [i, entries] of pristine.entries()) {
+    assert.strictEqual(now[i].length, entries.length)
+    for (const [j, [name, { value, get, set }]] of entries.entries()) {
+      const [key, after] = now[i][j]
+      assert.ok(key === name && Object.is(after.value, value) && after.get === get && after.set === set, name)
+    }
+  }
   assert.strictEqual({}.polluted, undefined)
   assert.strictEqual(Function.prototype.polluted, undefined)
   assert.strictEqual(globalThis.pwned, undefined)
@@ -91,6 +115,10 @@ for (const [cve, name] of [
   ['CVE-2023-36665', '__proto__.polluted'],
   ['CVE-2026-44290', 'hasOwnProperty.call.polluted'],
   ['CVE-2026-44290', 'toString'],
+  ['CVE-2026-44290', 'constructor.keys'],
+  ['CVE-2026-44290', '(foo).constructor.keys'],
+  ['CVE-2026-44290', '(foo).toString.constructor.prototype.call'],
+  ['CVE-2026-5758', '(__proto__).polluted'],
   ['CVE-2026-5758', '(a).__proto__.polluted'],
 ]) {
   test(`${cve}: an option called ${name} pollutes nothing`, () => {
@@ -134,13 +162,18 @@ test('CVE-2026-5758: a schema object cannot pollute either', () => {
   }
 })
 
+// The first is the published attack on protobufjs: its first half ended the function that it generated.
 const CODE = [
+  'Data(){globalThis.pwned=1};\nfunction X',
   '");globalThis.pwned=1;//',
   "'+(globalThis.pwned=1)+'",
   '$' + '{globalThis.pwned=1}',
   '*/globalThis.pwned=1/*',
   '\u2028globalThis.pwned=1',
   'a;globalThis.pwned=1',
+  'a\nglobalThis.pwned=1',
+  'a\r\0\b',
+  '\\"];globalThis.pwned=1;//',
   '__proto__',
   'constructor',
 ]
@@ -155,6 +188,11 @@ test('CVE-2026-41242: names and types are never code', () => {
       { field: { map: { from: 'string', to: code } } },
       { field: { map: { from: code, to: 'string' } } },
       { field: { options: { default: code } } },
+      // CVE-2026-44293: not a string, and of bytes.
+      ...[code, [code], [[code]], { toString: () => code }, { length: 1, 0: code }].flatMap((value) => [
+        { field: { type: 'bytes', options: { default: value } } },
+        { field: { type: 'int32', options: { default: value } } },
+      ]),
       { field: { options: { packed: code } } },
       { message: { name: code } },
       { message: { enums: [{ name: code, values: { Z: { value: 0 } } }] } },
@@ -188,6 +226,54 @@ test('CVE-2026-41242: names and types are never code', () => {
   }
 })
 
+/** A serialized FileDescriptorSet of one file with one message, and what is put over them. */
+function descriptors({
+  file = 'a.proto',
+  pkg = '',
+  name = 'A',
+  field: fieldName = 'a',
+  type = '',
+  default: value,
+  oneof,
+  json,
+}) {
+  const text = (number, s) => wrapped(number, Buffer.from(s))
+  const kind = type ? [field(5, 0, varint(11)), text(6, type)] : [field(5, 0, varint(12))]
+  const fields = [text(1, fieldName), field(3, 0, varint(1)), field(4, 0, varint(1)), ...kind]
+  if (value !== undefined) fields.push(text(7, value))
+  if (oneof !== undefined) fields.push(field(9, 0, varint(0)))
+  if (json !== undefined) fields.push(text(10, json))
+  const message = [text(1, name), wrapped(2, Buffer.concat(fields))]
+  if (oneof !== undefined) message.push(wrapped(8, text(1, oneof)))
+  return wrapped(
+    1,
+    Buffer.concat([text(1, file), text(2, pkg), wrapped(4, Buffer.concat(message)), text(12, 'proto2')]),
+  )
+}
+
+test('CVE-2026-41242, CVE-2026-44293, CVE-2026-44294: a descriptor set cannot name code either', () => {
+  const { A } = protobuf.fromDescriptorSet(descriptors({ default: 'x', oneof: 'o', json: 'b' }))
+  assert.strictEqual(A.decode(A.encode({ a: Buffer.from('y') })).a.toString(), 'y', 'the descriptor itself is right')
+  for (const code of CODE) {
+    for (const what of ['file', 'pkg', 'name', 'field', 'type', 'default', 'oneof', 'json']) {
+      for (const strict of [false, true]) {
+        try {
+          const messages = protobuf.fromDescriptorSet(descriptors({ [what]: code }), { strict })
+          for (const message of Object.values(messages)) {
+            if (!message.encode) continue
+            message.decode(message.encode({ a: 'x' }))
+            message.decode(Buffer.alloc(0))
+            protobuf.toJson(message, { a: 'x' })
+          }
+        } catch (error) {
+          assert.ok(error instanceof Error && !(error instanceof SyntaxError), `${what} ${code}: ${error}`)
+        }
+        unpolluted()
+      }
+    }
+  }
+})
+
 test('CVE-2026-44293: defaults are never code', () => {
   for (const code of CODE) {
     const escaped = [...Buffer.from(code)].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('')
@@ -217,6 +303,12 @@ test('CVE-2026-44291: a prototype that somebody else polluted does not become co
     const { A } = protobuf('message A { optional string a = 1; optional A pwn2 = 2; }')
     assert.strictEqual(A.decode(A.encode({ a: 'x' })).a, 'x')
     assert.throws(() => protobuf('message B { optional Other o = 1; }'))
+    // What is polluted has the names of types that there are, too.
+    const known = protobuf(`message Other { optional string foreign = 1; } enum pwn { Z = 0; }
+      message B { optional Other o = 1; repeated pwn e = 2; map<string, Other> m = 3; }`).B
+    const decoded = known.decode(known.encode({ o: { foreign: 'x' }, e: [0], m: { k: {} } }))
+    assert.strictEqual(decoded.o.foreign, 'x')
+    assert.deepStrictEqual(decoded.e, [0])
   } finally {
     for (const key of keys) delete Object.prototype[key]
   }
@@ -298,9 +390,15 @@ test('CVE-2026-45740: depth of schemas, in source and as objects', () => {
     for (let i = 0; i < depth; i++) nested = { ...nested, messages: [nested] }
     invalid(() => protobuf({ syntax: 2, package: null, imports: [], enums: [], messages: [nested] }))
   }
+  // What it is called in descriptors: DescriptorProto.nested_type.
+  for (const depth of [500, 3_000]) {
+    let nested = wrapped(1, Buffer.from('A'))
+    for (let i = 0; i < depth; i++) nested = Buffer.concat([wrapped(1, Buffer.from('A')), wrapped(3, nested)])
+    invalid(() => protobuf.fromDescriptorSet(wrapped(1, wrapped(4, nested))), /nest|deep/)
+  }
 })
 
-test('CVE-2026-59876, CVE-2026-59877: a schema that ends in the middle of anything is an error', () => {
+test('CVE-2026-59877: a schema that ends in the middle of anything is an error', () => {
   const source = `syntax = "proto2"; package a.b; import public "google/protobuf/any.proto"; option java_package = "x"; option (o).a.(b) = { a: [1, 2] b { c: "d" } };
     message A { option deprecated = true; optional group G = 1 { optional int32 a = 1; } map<string, int32> m = 2; oneof o { string s = 3 [json_name = "t"]; }
     extensions 100 to max; reserved 5, 6 to 9; reserved "x"; enum E { option allow_alias = true; X = 0; Y = 0; } extend A { optional int32 e = 100; } }
@@ -314,7 +412,33 @@ test('CVE-2026-59876, CVE-2026-59877: a schema that ends in the middle of anythi
       }
     }
   }
-  invalid(() => protobuf('option foo'), /expected/)
+  for (const end of [
+    'option',
+    'option foo',
+    'option (foo',
+    'option (foo).',
+    'option (foo).bar',
+    'message A { option a',
+  ]) {
+    invalid(() => protobuf(end), /expected/)
+  }
+})
+
+test("CVE-2026-59876: text format's '__proto__' is a key like others", () => {
+  const { M } = protobuf(
+    'message V { optional bool admin = 1; } message M { map<string, V> labels = 1; map<string, string> s = 2; }',
+  )
+  const read = protobuf.fromText(
+    M,
+    'labels { key: "__proto__" value { admin: true } } s { key: "__proto__" value: "x" }',
+  )
+  for (const map of [read.labels, read.s]) {
+    assert.deepStrictEqual(Object.keys(map), ['__proto__'])
+    assert.strictEqual(Object.getPrototypeOf(map), Object.prototype)
+  }
+  assert.strictEqual(read.labels.admin, undefined)
+  assert.strictEqual(Object.getOwnPropertyDescriptor(read.labels, '__proto__').value.admin, true)
+  unpolluted()
 })
 
 test('imports: circles, crowds and chains are errors', () => {
@@ -401,14 +525,20 @@ test('CVE-2026-44288: overlong UTF-8 does not turn into the characters it hides'
     [0xf4, 0x90, 0x80, 0x80],
     [0xed, 0xa0, 0x80],
   ]) {
-    let text
-    try {
-      text = Wide.decode(wrapped(1, Buffer.from(bytes))).text
-    } catch {
-      continue
+    // Alone, amid what is read one character at a time, and beyond that.
+    for (const [before, after] of [
+      ['', ''],
+      ['é', ''],
+      ['xß', '€y'],
+      ['€'.repeat(9), 'z'],
+      ['é'.repeat(40), 'ß'],
+    ]) {
+      const all = Buffer.concat([Buffer.from(before), Buffer.from(bytes), Buffer.from(after)])
+      const { text } = Wide.decode(wrapped(1, all))
+      assert.strictEqual(text, all.toString(), 'as Node reads it: U+FFFD')
+      assert.doesNotMatch(text, /[/A]/)
+      invalid(() => protobuf('syntax = "proto3"; message A { string s = 1; }').A.decode(wrapped(1, all)), /UTF-8/)
     }
-    assert.strictEqual(text, Buffer.from(bytes).toString(), 'as Node reads it: U+FFFD')
-    assert.doesNotMatch(text, /[/A]/)
   }
 })
 
@@ -460,6 +590,9 @@ test('CVE-2026-0994, CVE-2026-48712: depth of JSON and text is bounded, inside A
     packed = Buffer.concat([wrapped(1, Buffer.from('type.googleapis.com/google.protobuf.Any')), wrapped(2, packed)])
   }
   invalid(() => protobuf.binaryToJson(Holder, wrapped(1, packed)), /deep|nest/)
+  invalid(() => protobuf.toJson(Holder, Holder.decode(wrapped(1, packed))), /deep|nest/)
+  // Text format has a form for an Any that is not opened.
+  assert.match(protobuf.binaryToText(Holder, wrapped(1, packed)), /^( *\S+ {\n)+ *type_url: .*\n *value: "/)
 })
 
 test("'__proto__' in JSON and text is data or an error", () => {
@@ -564,6 +697,54 @@ test('objects that change while they are encoded give an error or a message, nev
   assert.strictEqual(Wide.decode(Wide.encode({ text: 'fine' })).text, 'fine')
 })
 
+test('a length that is not true brings out no memory of others', () => {
+  for (let i = 0; i < 16; i++) Buffer.allocUnsafeSlow(65_536).fill(0xab)
+  class Claims extends Uint8Array {
+    get length() {
+      return 30_000
+    }
+  }
+  const honest = Buffer.alloc(40, 1)
+  assert.deepStrictEqual(Wide.encode({ data: new Claims(honest) }), Wide.encode({ data: honest }))
+  for (const length of [{ value: 30_000 }, { get: () => 30_000 }]) {
+    invalid(() => Wide.encode({ data: Object.create(Uint8Array.prototype, { length }) }), /data/)
+    invalid(() => Wide.encode({ data: new Proxy(honest, {}) }), /data/)
+  }
+  const { K } = protobuf('message K { optional int32 a = 1; }', { unknownFields: true })
+  const record = field(9, 0, varint(5))
+  assert.deepStrictEqual(K.encode({ [protobuf.unknownFields]: [new Claims(record)] }), record)
+  for (const bad of [{ length: 300 }, 'abc', Object.create(Uint8Array.prototype)]) {
+    invalid(() => K.encode({ [protobuf.unknownFields]: [bad] }), /unknown fields/)
+  }
+  // A length that is another number each time it is looked at.
+  for (const [name, value] of [
+    ['packed', 5],
+    ['wide', 5n],
+  ]) {
+    let looks = 0
+    const length = { valueOf: () => (looks++ < 2 ? 1 : 20_000) }
+    const object = {}
+    object[name] = new Proxy([value], { get: (target, key) => (key === 'length' ? length : (target[key] ?? value)) })
+    let bytes
+    try {
+      bytes = Wide.encode(object)
+    } catch (error) {
+      assert.ok(error instanceof Error)
+      continue
+    }
+    assert.ok(Wide.decode(bytes)[name].every((read) => read === Number(value)))
+  }
+})
+
+test('a length alone is no list', () => {
+  // The second is a list that lacks all but its last.
+  for (const json of ['{"length": 4000000000}', '{"length": 4000000000, "3999999999": 1}']) {
+    for (const name of ['texts', 'packed']) invalid(() => Wide.encode({ [name]: JSON.parse(json) }), new RegExp(name))
+  }
+  assert.deepStrictEqual(Wide.decode(Wide.encode({ texts: { length: 2, 0: 'a', 1: 'b' } })).texts, ['a', 'b'])
+  assert.deepStrictEqual(Wide.decode(Wide.encode({ packed: new Int16Array([1, -2]) })).packed, [1, -2])
+})
+
 test('an encode inside an encode does not disturb it', () => {
   const object = {
     text: 'a',
@@ -605,6 +786,26 @@ test('detached buffers are errors', () => {
   } catch (error) {
     assert.ok(error instanceof Error)
   }
+})
+
+test('views that their buffer has shrunk below are errors, as detached ones are', () => {
+  const buffer = new ArrayBuffer(64, { maxByteLength: 64 })
+  const view = new Uint8Array(buffer, 32, 16)
+  buffer.resize(8)
+  invalid(() => Wide.encode({ data: view }))
+  invalid(() => Wide.encode({ text: '' }, view, 0))
+  invalid(() => Wide.decode(view))
+  invalid(() => protobuf.binaryToJson(Wide, view))
+  invalid(() => protobuf.textToBinary(Wide, view))
+})
+
+test('memory that threads share is read once', () => {
+  const shared = Buffer.from(new SharedArrayBuffer(64))
+  const bytes = Wide.encode({ text: 'é', packed: [1, 300] })
+  const view = shared.subarray(3, 3 + bytes.copy(shared, 3))
+  assert.strictEqual(Wide.decode(view).text, 'é')
+  assert.strictEqual(protobuf.binaryToJson(Wide, view), protobuf.binaryToJson(Wide, bytes))
+  assert.deepStrictEqual(Wide.encode({ data: view }), Wide.encode({ data: bytes }))
 })
 
 // ---- protocol-buffers' own issues

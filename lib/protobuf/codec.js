@@ -6,10 +6,9 @@
 // is copied out into memory of its own. A body that runs out of room throws FULL and starts again with more.
 
 const { markAsUntransferable } = require('node:worker_threads')
-const { constants } = require('node:buffer')
 const { invalidArgType, makeError, outOfRange } = require('../errors.js')
 const { invalid, isIncomplete } = require('./read.js')
-const { FULL } = require('./write.js')
+const { FULL, notDetached } = require('./write.js')
 
 const FastBuffer = Buffer[Symbol.species]
 
@@ -18,6 +17,8 @@ const SLAB = 65536
 const SHARED = SLAB / 8
 // The larger buffer for larger messages is kept for the next one up to this size.
 const KEPT = 4 << 20
+// No message is longer, in any implementation, and positions are kept in 32 bits.
+const MOST = 2147483647
 
 /** Where the next message goes. `pos` is at the end while an encoding is under way, so that one started within it moves on. */
 const slab = { bytes: Buffer.alloc(0), buffer: new ArrayBuffer(0), pos: 0 }
@@ -46,16 +47,19 @@ function encodeLarge(write, o, need) {
     } catch (error) {
       if (error !== FULL) throw error
     }
-    if (bytes.length >= constants.MAX_LENGTH) {
-      const message = `The message takes more than ${constants.MAX_LENGTH} bytes`
-      throw makeError(RangeError, 'IRONWIRE_PROTOBUF_TOO_LARGE', message)
+    if (bytes.length >= MOST) {
+      throw makeError(RangeError, 'IRONWIRE_PROTOBUF_TOO_LARGE', `The message takes more than ${MOST} bytes`)
     }
-    need = Math.min(bytes.length * 2, constants.MAX_LENGTH)
+    need = Math.min(bytes.length * 2, MOST)
   }
 }
 
 /** A message of its own, off the slab. */
 function copy(bytes, start, end) {
+  // Stores past the end do nothing. None happen; if one ever did, what lies in new memory must not go out as a message.
+  if (end > bytes.length) {
+    throw makeError(RangeError, 'ERR_BUFFER_OUT_OF_BOUNDS', 'The object changed while it was being encoded')
+  }
   const result = Buffer.allocUnsafeSlow(end - start)
   bytes.copy(result, 0, start, end)
   return result
@@ -63,12 +67,8 @@ function copy(bytes, start, end) {
 
 function asBuffer(name, value) {
   if (!(value instanceof Uint8Array)) throw invalidArgType(name, 'an instance of Buffer or Uint8Array', value)
+  if (value.length === 0) notDetached(value)
   return new FastBuffer(value.buffer, value.byteOffset, value.byteLength)
-}
-
-/** A view of a detached buffer looks empty; another view of that buffer cannot be made. */
-function notDetached(view) {
-  new Uint8Array(view.buffer)
 }
 
 /** Puts an encoded message into a buffer of the caller, who thus sees all of it or nothing. */

@@ -3,8 +3,10 @@
 // JSON and text format. Both are read into and written from the binary format in Rust, without an object in between; where the
 // caller has or wants an object, the message's own `encode` and `decode` stand before or behind.
 
+const { types } = require('node:util')
 const { invalidArgType, makeError } = require('../errors.js')
 const binding = require('../../binding.js')
+const { notDetached } = require('./write.js')
 
 // The flags of `src/binding/proto_codec.rs`.
 const UNKNOWN = 1
@@ -43,8 +45,14 @@ function codecOf(schema) {
 }
 
 function bytes(name, value, or = '') {
-  if (value instanceof Uint8Array) return value
-  throw invalidArgType(name, `${or}an instance of Buffer or Uint8Array`, value)
+  if (!(value instanceof Uint8Array)) throw invalidArgType(name, `${or}an instance of Buffer or Uint8Array`, value)
+  if (value.length === 0) notDetached(value)
+  return unshared(value)
+}
+
+/** Bytes that no other thread changes while Rust reads them: text that was UTF-8 when it was looked at must stay it. */
+function unshared(value) {
+  return types.isSharedArrayBuffer(value.buffer) ? Buffer.from(value) : value
 }
 
 function binaryToJson(message, buffer, options) {
@@ -61,10 +69,11 @@ function jsonToBinary(message, json, options) {
   const { schema, id } = origin(message)
   const codec = codecOf(schema)
   const mode = flags(options, 'ignoreUnknown')
-  if (typeof json !== 'string') bytes('json', json, 'of type string or ')
+  const isText = typeof json === 'string'
+  const source = isText ? json : bytes('json', json, 'of type string or ')
   try {
-    const convert = typeof json === 'string' ? codec.jsonToBinary : codec.jsonBytesToBinary
-    const binary = Buffer.allocUnsafe(convert.call(codec, id, json, mode))
+    const convert = isText ? codec.jsonToBinary : codec.jsonBytesToBinary
+    const binary = Buffer.allocUnsafe(convert.call(codec, id, source, mode))
     codec.take(binary)
     return binary
   } catch (error) {
@@ -103,4 +112,4 @@ const formats = {
   fromText: (message, text, options) => message.decode(textToBinary(message, text, options)),
 }
 
-module.exports = { UNKNOWN, formats, origin, origins, codecOf, rethrow }
+module.exports = { UNKNOWN, formats, origin, origins, codecOf, rethrow, bytes, unshared }

@@ -5,7 +5,7 @@
 const { invalidArgType, invalidArgValue } = require('../errors.js')
 const ast = require('./ast.js')
 const delimited = require('./delimited.js')
-const { formats } = require('./formats.js')
+const { formats, bytes: input } = require('./formats.js')
 const { Messages, lookup, schemaOf } = require('./messages.js')
 const { pbts } = require('./pbts.js')
 const { forms, unknownFields } = require('./read.js')
@@ -120,8 +120,7 @@ function protobuf(source, options) {
 
 /** The messages of all files of a `google.protobuf.FileDescriptorSet`, as `protoc -o` writes them. */
 function fromDescriptorSet(bytes, options) {
-  if (!(bytes instanceof Uint8Array)) throw invalidArgType('bytes', 'an instance of Buffer or Uint8Array', bytes)
-  const schema = Schema.fromDescriptors(bytes, settings(given(options)))
+  const schema = Schema.fromDescriptors(input('bytes', bytes), settings(given(options)))
   const described = () => toAst(schema)
   return new Messages(schema, () => ast.toSource(described()), described)
 }

@@ -4,7 +4,8 @@
 // is here puts down the values of an object for it to assemble, with the checks and the words of emitted code, and builds objects
 // from the tape that it reads. Both tapes are described in `src/proto/codec/tape.rs`.
 
-const { codecOf } = require('./formats.js')
+const { invalidArgType } = require('../errors.js')
+const { codecOf, unshared } = require('./formats.js')
 const { invalid, unknownFields } = require('./read.js')
 const W = require('./write.js')
 
@@ -169,6 +170,8 @@ class Table {
     const raw = this.keep ? o[unknownFields] : undefined
     if (raw === undefined) return p
     for (const record of raw) {
+      if (typeof record === 'string')
+        throw invalidArgType('unknown fields', 'instances of Buffer or Uint8Array', record)
       b[p++] = WRITE_RAW
       p = W.bytes(b, p, record, 'unknown fields')
     }
@@ -235,7 +238,8 @@ class Table {
   // Reading
 
   /** The object that `input` holds. */
-  decode(id, input) {
+  decode(id, given) {
+    const input = unshared(given)
     let tape
     try {
       tape = this.native.tape(id, input, this.keep ? KEEP_UNKNOWN : 0)

@@ -51,10 +51,14 @@ function notObject(name, value) {
   throw invalidArgType(name, 'an object', value)
 }
 
-/** A repeated field takes whatever has a length and indices; a set or another iterable is copied. */
+/**
+ * A repeated field takes whatever has a length and indices; a set or another iterable is copied. A length alone is no list: what came
+ * as JSON could claim any, and would be looked through for as long.
+ */
 function list(name, value) {
   if (typeof value === 'object') {
-    if (typeof value.length === 'number') return value
+    const { length } = value
+    if (typeof length === 'number' && (ArrayBuffer.isView(value) || length <= Object.keys(value).length)) return value
     if (typeof value[Symbol.iterator] === 'function') return Array.from(value)
   }
   throw invalidArgType(name, 'an array', value)
@@ -338,23 +342,35 @@ function longStr(b, p, s) {
   return close(b, p, p + guess, p + guess + n)
 }
 
+// What a Uint8Array has, whatever an object with that prototype says that it has: bytes that were claimed and not written would be
+// those of another message.
+const typedArray = Object.getPrototypeOf(Uint8Array.prototype)
+const lengthOf = Object.getOwnPropertyDescriptor(typedArray, 'length').get
+const { at } = typedArray
+
 /** Length and bytes, of a Uint8Array or of a string's UTF-8. */
 function bytes(b, p, v, name) {
   if (typeof v === 'string') return str(b, p, v, name)
-  if (!(v instanceof Uint8Array)) {
-    if (!types.isAnyArrayBuffer(v) && !ArrayBuffer.isView(v)) {
-      throw invalidArgType(name, 'an instance of Buffer or Uint8Array, or of type string', v)
-    }
-    v = ArrayBuffer.isView(v) ? new Uint8Array(v.buffer, v.byteOffset, v.byteLength) : new Uint8Array(v)
-  }
-  const n = v.length
-  // A view of a detached buffer looks empty. Making another view of that buffer throws.
-  if (n === 0) new Uint8Array(v.buffer)
+  if (!types.isUint8Array(v)) v = octets(v, name, 'an instance of Buffer or Uint8Array, or of type string')
+  const n = lengthOf.call(v)
+  if (n === 0) notDetached(v)
   if (p + n + SLACK + 5 > b.length) full()
   p = unsignedVarint(b, p, n)
   if (n < 16) for (let i = 0; i < n; i++) b[p + i] = v[i]
   else b.set(v, p)
   return p + n
+}
+
+/** The bytes of another view or of a whole buffer. */
+function octets(v, name, expected) {
+  if (ArrayBuffer.isView(v)) return new Uint8Array(v.buffer, v.byteOffset, v.byteLength)
+  if (types.isAnyArrayBuffer(v)) return new Uint8Array(v)
+  throw invalidArgType(name, expected, v)
+}
+
+/** A view looks empty once its buffer is detached or has shrunk below it; then none of its methods can be called. */
+function notDetached(v) {
+  at.call(v, 0)
 }
 
 /** Puts the length of what lies from `q` to `e` at `p`, moving it where the room left between `p` and `q` is not what it takes. */
@@ -372,16 +388,20 @@ function close(b, p, q, e) {
 /** Records of unknown fields as they came. */
 function raw(b, p, records) {
   for (const record of records) {
-    if (p + record.length + SLACK > b.length) full()
-    b.set(record, p)
-    p += record.length
+    const v = types.isUint8Array(record)
+      ? record
+      : octets(record, 'unknown fields', 'instances of Buffer or Uint8Array')
+    const n = lengthOf.call(v)
+    if (p + n + SLACK > b.length) full()
+    b.set(v, p)
+    p += n
   }
   return p
 }
 
 /** True unless these are no bytes at all, of a buffer that is still there. */
 function notEmpty(v) {
-  if (v instanceof Uint8Array && v.length === 0) new Uint8Array(v.buffer)
+  if (types.isUint8Array(v) && lengthOf.call(v) === 0) notDetached(v)
   return v.length !== 0
 }
 
@@ -421,5 +441,6 @@ module.exports = {
   raw,
   own,
   notEmpty,
+  notDetached,
   unsignedVarint,
 }

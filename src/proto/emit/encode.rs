@@ -181,8 +181,9 @@ fn repeated(e: &mut Emitter, field: &Field, name: &str) {
     if field.packed && field.kind.is_packable() {
         let site = e.site();
         let element = size(field.kind);
-        // Elements that appear while this runs are not written: room was counted for those that there are.
-        e.line("const n = v.length");
+        // Elements that appear while this runs are not written: room was counted for those that there are. A Proxy's length can be
+        // an object that says another number each time.
+        e.line("const n = +v.length");
         e.line("if (n > 0) {");
         e.line(format_args!("if (p + n * {element} + {} > end) full()", SLACK + 16));
         e.line("const s = p");
