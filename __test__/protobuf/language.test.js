@@ -99,3 +99,124 @@ test('an import circle is named', () => {
   const options = { filename: 'a', resolveImport: (name) => files[name] }
   fails(null, options, 'b:1:1: File recursively imports itself: a -> b -> a')
 })
+
+/** Loads one file made of an object in the shape of `google.protobuf.FileDescriptorProto`. */
+const load = (file, options = { strict: true }) => {
+  const messages = protobuf('import "google/protobuf/descriptor.proto";')
+  const set = protobuf.lookup(messages, 'google.protobuf.FileDescriptorSet')
+  return protobuf.fromDescriptorSet(set.encode({ file: [{ name: 'd.proto', ...file }] }), options)
+}
+const field = (name, number, rest) => ({ name, number, label: 1, type: 5, ...rest })
+const message = (...fields) => ({ name: 'M', field: fields })
+
+test('descriptors are held to what a source is held to', () => {
+  const editions = { syntax: 'editions', edition: 1000 }
+  const entry = {
+    name: 'GEntry',
+    options: { map_entry: true },
+    field: [field('key', 1), field('value', 2)],
+  }
+  for (const [expected, file] of [
+    ['features are for editions', { options: { features: { field_presence: 2 } } }],
+    ['required presence', { ...editions, options: { features: { field_presence: 3 } } }],
+    ['expected a value of feature "field_presence"', { ...editions, options: { features: { field_presence: 0 } } }],
+    ['needs edition 2024', { ...editions, options: { features: { enforce_naming_style: 1 } } }],
+    [
+      'cannot be set on a message',
+      { ...editions, message_type: [{ name: 'M', options: { features: { field_presence: 2 } } }] },
+    ],
+    ['no "java_string_check_utf8"', { ...editions, options: { java_string_check_utf8: true } }],
+    ['removed in edition 2024', { ...editions, edition: 1001, options: { java_multiple_files: true } }],
+    ['"import option" needs edition 2024', { ...editions, option_dependency: ['x'] }],
+    ['oneof o must have at least one field', { message_type: [{ name: 'M', oneof_decl: [{ name: 'o' }] }] }],
+    ...[
+      [editions, 'no presence', { label: 3, options: { features: { field_presence: 2 } } }],
+      [
+        editions,
+        'only repeated fields of numbers',
+        { label: 3, type: 9, options: { features: { repeated_field_encoding: 1 } } },
+      ],
+      [editions, 'is for repeated fields', { options: { features: { repeated_field_encoding: 1 } } }],
+      [editions, 'is for strings', { options: { features: { utf8_validation: 3 } } }],
+      [editions, 'is for message fields', { options: { features: { message_encoding: 2 } } }],
+      [editions, 'no "packed"', { label: 3, options: { packed: true } }],
+      [{ ...editions, edition: 1001 }, 'no option "ctype"', { type: 9, options: { ctype: 1 } }],
+      [{}, 'can be packed', { label: 3, type: 9, options: { packed: true } }],
+      [{}, 'lazy is for messages', { options: { lazy: true } }],
+      [{}, 'jstype is for 64-bit', { options: { jstype: 1 } }],
+      [{}, 'yet it extends', { extendee: '.M' }],
+      [{}, 'names the type', { type_name: '.M' }],
+      [{}, 'expected an enum type', { type: 14, type_name: '.M' }],
+      [{}, 'entry of a map', { label: 3, type: 10, type_name: '.M.GEntry' }, entry],
+    ].map(([head, expected, rest, ...nested]) => [
+      expected,
+      { ...head, message_type: [{ ...message(field('g', 1, rest)), nested_type: nested }] },
+    ]),
+    [
+      'expected a message type',
+      {
+        enum_type: [{ name: 'E', value: [{ name: 'A', number: 0 }] }],
+        message_type: [message(field('e', 1, { type: 11, type_name: '.E' }))],
+      },
+    ],
+    [
+      'cannot be in a oneof',
+      { message_type: [{ ...message(field('a', 1, { label: 3, oneof_index: 0 })), oneof_decl: [{ name: 'o' }] }] },
+    ],
+    [
+      'do not stand together',
+      {
+        message_type: [
+          {
+            ...message(field('a', 1, { oneof_index: 0 }), field('b', 2), field('c', 3, { oneof_index: 0 })),
+            oneof_decl: [{ name: 'o' }],
+          },
+        ],
+      },
+    ],
+    [
+      'take no json_name',
+      {
+        message_type: [{ name: 'M', extension_range: [{ start: 1, end: 9 }] }],
+        extension: [field('x', 1, { extendee: '.M', json_name: 'y' })],
+      },
+    ],
+  ]) {
+    assert.throws(
+      () => load(file),
+      (error) => {
+        assert.strictEqual(error.code, 'IRONWIRE_PROTOBUF_SCHEMA', error.stack)
+        assert.ok(error.message.includes(expected), `${expected}: ${error.message}`)
+        return true
+      },
+    )
+  }
+})
+
+test('descriptors that say the edition and not the syntax, and a JSON name that is empty', () => {
+  const file = { edition: 1000, message_type: [message(field('a', 1, { json_name: '' }), field('b', 2, { label: 3 }))] }
+  const { M } = load(file)
+  assert.strictEqual(M.encode({ b: [1, 2] }).toString('hex'), '12020102', 'packed, as editions have it')
+  const again = protobuf.fromDescriptorSet(protobuf.toDescriptorSet(load(file)), { strict: true })
+  assert.strictEqual(protobuf.reflect(again).message('M').fields[0].jsonName, '')
+})
+
+test('extensions come before what they extend, and of two files the first to take a number keeps it', () => {
+  const files = {
+    'm.proto': 'syntax = "proto2"; message A { extend M { optional int32 a = 5; } } message M { extensions 1 to 9; }',
+    'b.proto': 'syntax = "proto2"; import "m.proto"; extend M { optional string b = 5; }',
+  }
+  const options = { strict: true, filename: 'b.proto', resolveImport: (name) => files[name] }
+  const M = protobuf.lookup(protobuf(null, options), 'M')
+  const bytes = M.encode({ '[A.a]': 7 })
+  assert.strictEqual(bytes.toString('hex'), '2807')
+})
+
+test('files for the lite runtime are imported by such files only, and extend what is in such files', () => {
+  const lite = 'syntax = "proto2"; option optimize_for = LITE_RUNTIME;'
+  const resolveImport = (name) => (name === 'lite' ? `${lite} message M {}` : 'message N { extensions 1 to 9; }')
+  const options = { strict: true, resolveImport }
+  fails('syntax = "proto2"; import "lite";', options, '1:20: "lite" has optimize_for = LITE_RUNTIME')
+  fails(`${lite} import "n"; extend N { optional int32 x = 1; }`, options, 'so it cannot be extended here')
+  protobuf(`${lite} import "lite"; import "n"; message O { optional M m = 1; optional N n = 2; }`, options)
+})

@@ -195,12 +195,12 @@ impl Decoder {
             .messages(9)
             .last()
             .map_or_else(|| Ok(Locations::default()), Locations::read)?;
-        let edition = match (parts.text(12)?, parts.number(14)) {
-            ("" | "proto2", _) => Edition::Proto2,
-            ("proto3", _) => Edition::Proto3,
-            ("editions", Some(1000)) => Edition::E2023,
-            ("editions", Some(1001)) => Edition::E2024,
-            (syntax, edition) => {
+        let edition = match (parts.number(14), parts.text(12)?) {
+            (Some(998), _) | (None, "" | "proto2") => Edition::Proto2,
+            (Some(999), _) | (None, "proto3") => Edition::Proto3,
+            (Some(1000), _) => Edition::E2023,
+            (Some(1001), _) => Edition::E2024,
+            (edition, syntax) => {
                 let edition = edition.unwrap_or(0);
                 return Err(Broken::Message(format!(
                     "syntax {syntax:?} with edition {edition} is not supported"
@@ -268,10 +268,15 @@ impl Decoder {
         let (oneofs, oneof_map) = self.oneofs(&parts)?;
         let mut messages = self.each(&parts, 3, |decoder, bytes| decoder.message(bytes, &full_name))?;
         let fields = self.each(&parts, 2, |decoder, bytes| {
-            decoder
-                .field(bytes, &full_name, &messages, &oneof_map)
-                .map(|(field, _)| field)
+            match decoder.field(bytes, &full_name, &messages, &oneof_map)? {
+                (field, "") => Ok(field),
+                (field, extendee) => Err(Broken::Message(format!(
+                    "field {} is no extension, and yet it extends {extendee:?}",
+                    field.name
+                ))),
+            }
         })?;
+        check_oneofs(&oneofs, &fields)?;
         let mut reserved_ranges = Vec::new();
         for bytes in parts.messages(9) {
             let range = Parts::read(bytes)?;
@@ -426,7 +431,7 @@ impl Decoder {
             pseudo("default", default_value(parts.text(7)?, &ty)?);
         }
         let json = parts.text(10)?;
-        if !json.is_empty() && extendee.is_empty() && *json != *json_name(name) {
+        if parts.has(10) && *json != *json_name(name) {
             pseudo("json_name", Const::Str(Cow::Borrowed(json.as_bytes())));
         }
         let field = Field {
@@ -509,6 +514,36 @@ impl Decoder {
     }
 }
 
+/// What the grammar sees to in source: oneofs have fields, which are singular and stand together.
+fn check_oneofs(oneofs: &[Oneof], fields: &[Field]) -> Result<()> {
+    let mut last = None;
+    let mut seen = vec![false; oneofs.len()];
+    for field in fields {
+        if field.oneof.is_some() && field.label == Some(Label::Repeated) {
+            return Err(Broken::Message(format!(
+                "field {} is repeated, so it cannot be in a oneof",
+                field.name
+            )));
+        }
+        if let (Some(oneof), true) = (field.oneof, field.oneof != last)
+            && std::mem::replace(&mut seen[oneof as usize], true)
+        {
+            let name = oneofs[oneof as usize].name;
+            return Err(Broken::Message(format!(
+                "the fields of oneof {name} do not stand together"
+            )));
+        }
+        last = field.oneof;
+    }
+    match oneofs.iter().zip(seen).find(|(_, seen)| !seen) {
+        Some((oneof, _)) => Err(Broken::Message(format!(
+            "oneof {} must have at least one field",
+            oneof.name
+        ))),
+        None => Ok(()),
+    }
+}
+
 fn imports(parts: &Parts) -> Result<Vec<Import>> {
     let import = |name: &str, kind| Import {
         name: name.into(),
@@ -544,7 +579,12 @@ fn visibility(number: i64) -> Visibility {
 fn field_type<'a>(parts: &Parts<'a>, scope: &str, siblings: &[Message]) -> Result<Type<'a>> {
     let number = parts.int(5) as u64;
     if let Some(kind) = scalar_type(number) {
-        return Ok(Type::Scalar(kind));
+        return match parts.text(6)? {
+            "" => Ok(Type::Scalar(kind)),
+            name => Err(Broken::Message(format!(
+                "a field of a scalar type names the type {name:?}"
+            ))),
+        };
     }
     let name = as_path(parts.text(6)?)?;
     let own = match name.strip_prefix('.') {
@@ -558,8 +598,10 @@ fn field_type<'a>(parts: &Parts<'a>, scope: &str, siblings: &[Message]) -> Resul
             .position(|sibling| sibling.is_map_entry && *sibling.name == *own)
     });
     Ok(match (entry, number) {
-        (Some(index), _) if parts.int(4) == 3 => Type::Map(index as u32),
+        (Some(index), 0 | 11) if parts.int(4) == 3 => Type::Map(index as u32),
         (_, 10) => Type::NamedGroup(Cow::Borrowed(name)),
+        (_, 11) => Type::NamedMessage(Cow::Borrowed(name)),
+        (_, 14) => Type::NamedEnum(Cow::Borrowed(name)),
         _ => Type::Named(Cow::Borrowed(name)),
     })
 }

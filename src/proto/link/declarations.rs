@@ -2,10 +2,10 @@
 //!
 //! Source: "Extension Declarations" of the protobuf documentation; `ExtensionRangeOptions.declaration` and `.verification`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::{FileLinker, Result};
-use crate::proto::schema::{Cardinality, Field, Kind, MessageId, OptionValue, Schema, Value};
+use super::{FileLinker, Result, ast};
+use crate::proto::schema::{Cardinality, Field, Kind, Message, MessageId, OptionValue, Schema, Value};
 
 /// The ranges of one message that declare their extensions, and the declarations by number.
 struct Declared<'s> {
@@ -58,6 +58,73 @@ impl FileLinker<'_, '_, '_> {
         }
         Ok(())
     }
+}
+
+impl FileLinker<'_, '_, '_> {
+    /// What a message declares must make sense, whether or not anything extends it.
+    pub(super) fn check_declared(&self, node: &ast::Message, message: &Message) -> Result<()> {
+        let mut names = HashSet::new();
+        let positions = node.extension_ranges.iter().flat_map(|list| &list.ranges);
+        for (range, &(_, position)) in message.extension_ranges.iter().zip(positions) {
+            let Some(list) = range.options.get("declaration").map(items) else {
+                continue;
+            };
+            let error = |text: String| Err(self.error(position, text));
+            if matches!(range.options.get("verification"), Some(OptionValue::Enum(1, _))) {
+                return error("an extension range with declarations cannot be UNVERIFIED".into());
+            }
+            let mut numbers = HashSet::new();
+            for declaration in list {
+                let Some(Value::Int32(number)) = part(declaration, "number").or(Some(Value::Int32(0))) else {
+                    continue;
+                };
+                if i64::from(number) < range.start.into() || i64::from(number) > range.end.into() {
+                    return error(format!("extension declaration {number} is not in its extension range"));
+                }
+                if !numbers.insert(number) {
+                    return error(format!("extension {number} is declared twice"));
+                }
+                match name_and_type(declaration) {
+                    Ok(Some(name)) if !names.insert(name.clone()) => {
+                        return error(format!("extension {name} is declared twice"));
+                    }
+                    Ok(_) => {}
+                    Err(wrong) => return error(format!("extension declaration {number} {wrong}")),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The name that a declaration gives its extension, if it is no mere reservation. The error is what is wrong.
+fn name_and_type(declaration: &OptionValue) -> std::result::Result<Option<Box<str>>, String> {
+    match (part(declaration, "full_name"), part(declaration, "type")) {
+        (Some(Value::String(name)), Some(Value::String(ty))) => {
+            // `protoc` lets `enum` pass, though it is the type of no field.
+            let good = is_absolute(&ty) || Kind::from_keyword(&ty).is_some() || &*ty == "enum";
+            match is_absolute(&name) && good {
+                true => Ok(Some(name)),
+                false => Err(format!(
+                    "needs full names with a leading dot, found {name:?} of type {ty:?}"
+                )),
+            }
+        }
+        (None, None) if part(declaration, "reserved") == Some(Value::Bool(true)) => Ok(None),
+        _ => Err("needs both \"full_name\" and \"type\"".into()),
+    }
+}
+
+/// `.pkg.name`.
+fn is_absolute(name: &str) -> bool {
+    let part = |part: &str| {
+        let mut bytes = part.bytes();
+        bytes
+            .next()
+            .is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
+            && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    name.strip_prefix('.').is_some_and(|name| name.split('.').all(part))
 }
 
 fn items(value: &OptionValue) -> &[OptionValue] {

@@ -42,6 +42,13 @@ impl<'t> FileLinker<'_, '_, 't> {
 
     fn declare_package(&mut self) -> Result<()> {
         let package = &*self.tree.package;
+        if package.len() > self.linker.options.limits.full_name {
+            let most = self.linker.options.limits.full_name;
+            return Err(self.error(
+                self.tree.package_position,
+                format!("full names are limited to {most} bytes"),
+            ));
+        }
         let dots = package
             .bytes()
             .enumerate()

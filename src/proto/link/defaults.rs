@@ -1,6 +1,6 @@
 //! The options that make up a field rather than describe it: `default`, `json_name`, `packed`; and where they may stand.
 
-use super::declare::is_true;
+use super::features::{flag, option_position, varint_option};
 use super::{FileLinker, Result, ast};
 use crate::proto::schema::{Cardinality, Edition, Field, Kind, Value};
 use ast::Const;
@@ -10,6 +10,8 @@ impl FileLinker<'_, '_, '_> {
     pub(super) fn field_options(&mut self, node: &ast::Field, field: &mut Field) -> Result<()> {
         self.has_options = true;
         let mut seen = [false; 2];
+        self.check_packed(&node.options, field)?;
+        self.check_kind(&node.options, field)?;
         for option in &node.options {
             let [part] = &option.name[..] else { continue };
             if part.extension {
@@ -23,14 +25,6 @@ impl FileLinker<'_, '_, '_> {
                 "json_name" => {
                     self.explicit_json_name(option, field)?;
                     &mut seen[1]
-                }
-                "packed" => {
-                    self.check_packed(option, field)?;
-                    continue;
-                }
-                "lazy" | "unverified_lazy" | "jstype" => {
-                    self.check_kind(option, field)?;
-                    continue;
                 }
                 _ => continue,
             };
@@ -59,41 +53,54 @@ impl FileLinker<'_, '_, '_> {
         Ok(())
     }
 
-    fn check_packed(&self, option: &ast::Opt, field: &Field) -> Result<()> {
+    fn check_packed(&self, options: &[ast::Opt], field: &Field) -> Result<()> {
+        let Some(packed) = varint_option(options, "packed", 2) else {
+            return Ok(());
+        };
+        let error = |message| Err(self.error(option_position(options, "packed"), message));
         if self.tree.edition >= Edition::E2023 && !self.lenient() {
-            let message = "editions have no \"packed\"; use features.repeated_field_encoding";
-            return Err(self.error(option.position, message));
+            return error("editions have no \"packed\"; use features.repeated_field_encoding");
         }
         // npm protocol-buffers refuses the type, and ignores it on singular fields.
         let repeated = field.cardinality == Cardinality::Repeated || self.lenient();
-        if is_true(&option.value) && !(repeated && field.kind.is_packable()) {
-            let message = "only repeated fields of numbers, bools and enums can be packed";
-            return Err(self.error(option.position, message));
+        match packed == 1 && !(repeated && field.kind.is_packable()) {
+            true => error("only repeated fields of numbers, bools and enums can be packed"),
+            false => Ok(()),
         }
-        Ok(())
     }
 
-    fn check_kind(&self, option: &ast::Opt, field: &Field) -> Result<()> {
+    /// `lazy` and `jstype` on fields that have no use for them, and `ctype` where it is gone.
+    fn check_kind(&self, options: &[ast::Opt], field: &Field) -> Result<()> {
         if self.lenient() {
             return Ok(());
         }
-        let (good, right) = if option.is("jstype") {
-            let normal = matches!(&option.value, Const::Ident(word) if word == "JS_NORMAL");
-            let wide = matches!(
-                field.kind,
-                Kind::Int64 | Kind::Uint64 | Kind::Sint64 | Kind::Fixed64 | Kind::Sfixed64
-            );
-            (wide || normal, "jstype is for 64-bit integers")
-        } else {
-            (
-                field.kind.message().is_some() || !is_true(&option.value),
-                "lazy is for messages",
-            )
-        };
-        match good {
-            true => Ok(()),
-            false => Err(self.error(option.position, right)),
+        if self.tree.edition >= Edition::E2024 && varint_option(options, "ctype", 1).is_some() {
+            let message = "edition 2024 has no option \"ctype\"; use features.(pb.cpp).string_type";
+            return Err(self.error(option_position(options, "ctype"), message));
         }
+        for (name, number) in [("lazy", 5), ("unverified_lazy", 15)] {
+            let lazy = flag(options, name, number);
+            if lazy && !matches!(field.kind, Kind::Message(_)) {
+                return Err(self.error(option_position(options, name), "lazy is for messages"));
+            }
+            if lazy && number == 15 && field.is_extension {
+                let message = "extensions cannot be unverified_lazy";
+                return Err(self.error(option_position(options, name), message));
+            }
+        }
+        let wide = matches!(
+            field.kind,
+            Kind::Int64 | Kind::Uint64 | Kind::Sint64 | Kind::Fixed64 | Kind::Sfixed64
+        );
+        let written = |option: &ast::Opt| {
+            option.is("jstype") && !matches!(&option.value, Const::Ident(word) if word == "JS_NORMAL")
+        };
+        if !wide && (options.iter().any(written) || varint_option(options, "jstype", 6).is_some_and(|value| value > 0))
+        {
+            let message = "jstype is for 64-bit integers";
+            return Err(self.error(option_position(options, "jstype"), message));
+        }
+        Ok(())
     }
 
     fn default(&self, option: &ast::Opt, field: &Field) -> Result<Option<Value>> {

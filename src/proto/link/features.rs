@@ -163,6 +163,17 @@ fn set(features: &mut Features, number: u32, value: u32) {
     }
 }
 
+fn by_number(number: u32) -> Option<&'static Feature> {
+    FEATURES.get((number as usize).checked_sub(1)?)
+}
+
+impl Feature {
+    fn word(&self, number: u32) -> Option<&'static str> {
+        let (word, _) = self.values.iter().find(|(_, value)| *value == number)?;
+        Some(word)
+    }
+}
+
 impl FileLinker<'_, '_, '_> {
     /// The features of an element inside one that has `outer`.
     #[inline]
@@ -174,7 +185,7 @@ impl FileLinker<'_, '_, '_> {
         let mut features = outer;
         for option in options {
             match &option.name[..] {
-                [] => raw_features(&mut features, option, target),
+                [] => self.raw_features(&mut features, option, target)?,
                 [head, rest @ ..] if !head.extension && head.text == "features" => {
                     self.written_features(&mut features, option, rest, target)?;
                 }
@@ -184,6 +195,41 @@ impl FileLinker<'_, '_, '_> {
         Ok(features)
     }
 
+    /// Those of a descriptor, held to what those of a source are.
+    fn raw_features(&self, features: &mut Features, option: &Opt, target: Target) -> Result<()> {
+        for (number, value) in raw_features(option, target) {
+            let Some(known) = by_number(number) else { continue };
+            if self.lenient() {
+                set(features, number, value);
+                continue;
+            }
+            self.check_has_features(option)?;
+            let constant = match known.word(value) {
+                Some(word) => Const::Ident(word.into()),
+                None => Const::Int(value.into()),
+            };
+            self.feature(
+                features,
+                known.name,
+                &constant,
+                target,
+                option.position,
+                option.position,
+            )?;
+        }
+        Ok(())
+    }
+
+    fn check_has_features(&self, option: &Opt) -> Result<()> {
+        match self.tree.edition < Edition::E2023 && !self.lenient() {
+            true => Err(self.error(
+                option.position,
+                "features are for editions; this file has a syntax line or none",
+            )),
+            false => Ok(()),
+        }
+    }
+
     fn written_features(
         &self,
         features: &mut Features,
@@ -191,12 +237,7 @@ impl FileLinker<'_, '_, '_> {
         rest: &[super::ast::NamePart],
         target: Target,
     ) -> Result<()> {
-        if self.tree.edition < Edition::E2023 && !self.lenient() {
-            return Err(self.error(
-                option.position,
-                "features are for editions; this file has a syntax line or none",
-            ));
-        }
+        self.check_has_features(option)?;
         match (rest, &option.value) {
             ([], Const::Message(fields)) => {
                 for field in fields {
@@ -273,29 +314,60 @@ impl FileLinker<'_, '_, '_> {
     }
 }
 
-/// Features out of serialised options, as descriptors have them. Bytes that make no sense are reported when the options are read.
-fn raw_features(features: &mut Features, option: &Opt, target: Target) {
-    let Const::Str(bytes) = &option.value else { return };
+/// Numbers and values of the features in serialised options, as descriptors have them. Bytes that make no sense are reported when the
+/// options are read.
+fn raw_features(option: &Opt, target: Target) -> Vec<(u32, u32)> {
+    let mut found = Vec::new();
+    let Const::Str(bytes) = &option.value else {
+        return found;
+    };
     let mut reader = Reader::new(bytes);
     while let Ok((number, wire_type)) = reader.tag() {
         if number != target.features_number() || wire_type != WireType::Length {
             if reader.skip(number, wire_type, 64).is_err() {
-                return;
+                return found;
             }
             continue;
         }
-        let Ok(inner) = reader.bytes() else { return };
+        let Ok(inner) = reader.bytes() else { return found };
         let mut inner = Reader::new(inner);
         while let Ok((number, wire_type)) = inner.tag() {
             match wire_type {
                 WireType::Varint => match inner.varint() {
-                    Ok(value) => set(features, number, value as u32),
-                    Err(_) => return,
+                    Ok(value) => found.push((number, value as u32)),
+                    Err(_) => return found,
                 },
-                _ if inner.skip(number, wire_type, 64).is_err() => return,
+                _ if inner.skip(number, wire_type, 64).is_err() => return found,
                 _ => {}
             }
         }
+    }
+    found
+}
+
+/// The features that an option sets, by name and value, in whatever notation; no value where it is not a known word.
+pub(super) fn features_set<'n>(option: &'n Opt, target: Target) -> Vec<(&'n str, &'n str)> {
+    let word = |value: &'n Const| match value {
+        Const::Ident(word) => &**word,
+        _ => "",
+    };
+    match (&option.name[..], &option.value) {
+        ([], _) => raw_features(option, target)
+            .into_iter()
+            .filter_map(|(number, value)| {
+                let feature = by_number(number)?;
+                Some((feature.name, feature.word(value).unwrap_or_default()))
+            })
+            .collect(),
+        ([head, feature], constant) if head.text == "features" => vec![(&feature.text, word(constant))],
+        ([head], Const::Message(fields)) if head.text == "features" => fields
+            .iter()
+            .filter_map(|field| match field.name {
+                TextName::Field(name) => Some((name, word(&field.value))),
+                _ => None,
+            })
+            .collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -321,6 +393,14 @@ pub(super) fn varint_option(options: &[Opt], name: &str, number: u32) -> Option<
         }
     }
     found
+}
+
+/// Where an option is set: at its name, or where all those of a descriptor are.
+pub(super) fn option_position(options: &[Opt], name: &str) -> Position {
+    let mut found = options
+        .iter()
+        .filter(|option| option.is(name) || option.name.is_empty());
+    found.next_back().map(|option| option.position).unwrap_or_default()
 }
 
 /// As [`varint_option`], for a `bool`.

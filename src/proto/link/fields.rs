@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::features::{Target, flag, varint_option};
+use super::features::{Target, features_set, flag, varint_option};
 use super::names::json_name;
 use super::resolve::TypeRef;
 use super::{FileLinker, Result, ast};
@@ -23,6 +23,8 @@ struct Scope<'n> {
     name: &'n str,
     /// What features they start from.
     features: Features,
+    /// The message that they extend, where they are extensions.
+    extendee: Option<MessageId>,
 }
 
 impl<'t> FileLinker<'_, '_, 't> {
@@ -43,6 +45,7 @@ impl<'t> FileLinker<'_, '_, 't> {
             message: None,
             name: &tree.package,
             features,
+            extendee: None,
         };
         let extensions = self.link_extends(&tree.extends, scope, &messages)?;
         let id = self.id;
@@ -65,6 +68,7 @@ impl<'t> FileLinker<'_, '_, 't> {
             message: Some(id),
             name: &full_name,
             features,
+            extendee: None,
         };
         let first = self.next_field();
         for field in &node.fields {
@@ -116,6 +120,7 @@ impl<'t> FileLinker<'_, '_, 't> {
             message: Some(id),
             name: &name,
             features: message.features,
+            extendee: None,
         };
         let extensions = self.link_extends(&node.extends, scope, &nested)?;
         self.schema().messages[id.index()].nested_extensions = extensions;
@@ -161,7 +166,7 @@ impl<'t> FileLinker<'_, '_, 't> {
         let validated = node.fields[0]
             .options
             .iter()
-            .flat_map(written_features)
+            .flat_map(|option| features_set(option, Target::Field))
             .any(|(name, _)| name == "utf8_validation");
         if validated && fields.iter().all(|field| field.kind != Kind::String) {
             return Err(self.error(node.position, "utf8_validation is for strings, and this map has none"));
@@ -211,13 +216,15 @@ impl<'t> FileLinker<'_, '_, 't> {
         let mut ids = Vec::new();
         for node in nodes {
             let extendee = self.resolve_message(scope.name, &node.extendee, node.position)?;
+            let scope = Scope {
+                extendee: Some(extendee),
+                ..scope
+            };
             for field in &node.fields {
                 let id = self.next_field();
                 let mut model = self.link_field(field, scope, nested)?;
-                model.message = extendee;
-                model.is_extension = true;
                 model.index = self.linker.schema.extensions.len() as u32;
-                self.check_extension(field, &mut model)?;
+                self.check_extension(field, &model)?;
                 self.register(
                     self.full_name(scope.name, &field.name, field.position)?,
                     Symbol::Extension(id),
@@ -234,7 +241,7 @@ impl<'t> FileLinker<'_, '_, 't> {
         Ok(ids)
     }
 
-    fn check_extension(&mut self, node: &ast::Field, model: &mut Field) -> Result<()> {
+    fn check_extension(&self, node: &ast::Field, model: &Field) -> Result<()> {
         let lenient = self.lenient();
         let extendee = &self.linker.schema[model.message];
         let name = &extendee.full_name;
@@ -271,7 +278,7 @@ impl<'t> FileLinker<'_, '_, 't> {
         if node
             .options
             .iter()
-            .flat_map(written_features)
+            .flat_map(|option| features_set(option, Target::Field))
             .any(|(name, _)| name == "field_presence")
         {
             return Err(self.error(node.position, "extensions have presence in any case"));
@@ -279,7 +286,6 @@ impl<'t> FileLinker<'_, '_, 't> {
         if matches!(node.ty, ast::Type::Map(_)) {
             return Err(self.error(node.type_position, "extensions cannot be maps"));
         }
-        model.has_presence = model.cardinality == Cardinality::Optional;
         Ok(())
     }
 
@@ -317,15 +323,16 @@ impl<'t> FileLinker<'_, '_, 't> {
             number,
             kind,
             cardinality,
-            has_presence: singular && (!implicit || kind.message().is_some() || node.oneof.is_some()),
+            has_presence: singular
+                && (!implicit || kind.message().is_some() || node.oneof.is_some() || scope.extendee.is_some()),
             packed: cardinality == Cardinality::Repeated && kind.is_packable() && features.packed,
             utf8: features.utf8 && kind == Kind::String,
             default: None,
             oneof: node.oneof,
             proto3_optional,
-            message: scope.message.unwrap_or(MessageId(0)),
+            message: scope.extendee.or(scope.message).unwrap_or(MessageId(0)),
             scope: scope.message,
-            is_extension: false,
+            is_extension: scope.extendee.is_some(),
             file: self.id,
             index: 0,
             deprecated: flag(&node.options, "deprecated", 3),
@@ -359,23 +366,44 @@ impl<'t> FileLinker<'_, '_, 't> {
             }
             ast::Type::NamedGroup(name) => {
                 features.delimited = true;
-                Kind::Group(self.resolve_message(scope.name, name, node.type_position)?)
+                let id = self.resolve_message(scope.name, name, node.type_position)?;
+                if self.linker.schema[id].is_map_entry && !self.lenient() {
+                    return Err(self.error(
+                        node.type_position,
+                        format!("\"{name}\" is the entry of a map, and no group"),
+                    ));
+                }
+                Kind::Group(id)
             }
-            ast::Type::Named(name) => match self.resolve_type(scope.name, name, node.type_position)? {
-                TypeRef::Enum(id) => Kind::Enum(id),
-                TypeRef::Message(id) => {
-                    if self.linker.schema[id].is_map_entry && !self.lenient() {
-                        let message = format!("\"{name}\" is the entry of a map, which only that map may use");
-                        return Err(self.error(node.type_position, message));
+            ast::Type::Named(name) | ast::Type::NamedMessage(name) | ast::Type::NamedEnum(name) => {
+                match self.resolve_type(scope.name, name, node.type_position)? {
+                    TypeRef::Enum(_) if matches!(node.ty, ast::Type::NamedMessage(_)) => {
+                        return Err(self.error(
+                            node.type_position,
+                            format!("\"{name}\" is an enum, expected a message type"),
+                        ));
                     }
-                    // Values of maps are length-prefixed whatever the feature says.
-                    let in_entry = scope.message.is_some_and(|id| self.linker.schema[id].is_map_entry);
-                    match features.delimited && !in_entry {
-                        true => Kind::Group(id),
-                        false => Kind::Message(id),
+                    TypeRef::Message(_) if matches!(node.ty, ast::Type::NamedEnum(_)) => {
+                        return Err(self.error(
+                            node.type_position,
+                            format!("\"{name}\" is a message, expected an enum type"),
+                        ));
+                    }
+                    TypeRef::Enum(id) => Kind::Enum(id),
+                    TypeRef::Message(id) => {
+                        if self.linker.schema[id].is_map_entry && !self.lenient() {
+                            let message = format!("\"{name}\" is the entry of a map, which only that map may use");
+                            return Err(self.error(node.type_position, message));
+                        }
+                        // Values of maps are length-prefixed whatever the feature says.
+                        let in_entry = scope.message.is_some_and(|id| self.linker.schema[id].is_map_entry);
+                        match features.delimited && !in_entry {
+                            true => Kind::Group(id),
+                            false => Kind::Message(id),
+                        }
                     }
                 }
-            },
+            }
         })
     }
 
@@ -464,7 +492,11 @@ impl<'t> FileLinker<'_, '_, 't> {
         let singular = matches!(field.cardinality, Cardinality::Optional | Cardinality::Required);
         let is_message = field.kind.message().is_some();
         let mut wrong = None;
-        for (name, value) in node.options.iter().flat_map(written_features) {
+        for (name, value) in node
+            .options
+            .iter()
+            .flat_map(|option| features_set(option, Target::Field))
+        {
             wrong = wrong.or(match (name, value) {
                 ("field_presence", _) if field.oneof.is_some() => Some("fields of a oneof have presence in any case"),
                 ("field_presence", _) if !singular => Some("repeated fields and maps have no presence"),
@@ -486,25 +518,6 @@ impl<'t> FileLinker<'_, '_, 't> {
             Some(message) => Err(self.error(node.position, message)),
             None => Ok(()),
         }
-    }
-}
-
-/// The features that an option sets, by name and value, in either notation.
-fn written_features<'n>(option: &'n ast::Opt) -> Vec<(&'n str, &'n str)> {
-    let value = |value: &'n ast::Const| match value {
-        ast::Const::Ident(word) => &**word,
-        _ => "",
-    };
-    match (&option.name[..], &option.value) {
-        ([head, feature], constant) if head.text == "features" => vec![(&feature.text, value(constant))],
-        ([head], ast::Const::Message(fields)) if head.text == "features" => fields
-            .iter()
-            .filter_map(|field| match field.name {
-                ast::TextName::Field(name) => Some((name, value(&field.value))),
-                _ => None,
-            })
-            .collect(),
-        _ => Vec::new(),
     }
 }
 

@@ -10,6 +10,7 @@ mod declare;
 mod defaults;
 mod features;
 mod fields;
+mod file_options;
 mod names;
 mod naming_style;
 mod option_values;
@@ -17,6 +18,7 @@ mod options;
 mod ranges;
 mod resolve;
 mod services;
+mod support;
 mod uniqueness;
 
 use std::collections::{HashMap, HashSet};
@@ -25,8 +27,9 @@ use std::sync::Arc;
 use super::error::Error;
 use super::options::CompileOptions;
 use super::parser::{ast, parse};
-use super::schema::{FileId, Import, ImportKind, MessageId, Position, Schema};
+use super::schema::{Edition, FileId, Import, ImportKind, MessageId, OptionEntry, Position, Schema};
 use super::wkt;
+use features::Target;
 
 pub(super) use names::json_name;
 
@@ -86,7 +89,7 @@ pub(super) struct Linker<'o> {
     packages: HashMap<Box<str>, FileId>,
     /// Full names of values of top-level enums, which share their package's namespace.
     values: HashSet<Arc<str>>,
-    /// True while the built-in `descriptor.proto` itself is linked: its own options cannot be interpreted with its help.
+    /// True while the built-in `descriptor.proto` itself is linked: its own options are interpreted with its own help.
     bootstrap: bool,
     source_bytes: usize,
     symbols: usize,
@@ -179,7 +182,11 @@ impl<'o> Linker<'o> {
             let after_option = index > 0 && tree.imports[index - 1].kind == ImportKind::Option;
             let wrong = match import.kind {
                 _ if !seen.insert(&import.name) => Some(format!("{:?} is imported twice", import.name)),
+                ImportKind::Option if tree.edition < Edition::E2024 => {
+                    Some("\"import option\" needs edition 2024".into())
+                }
                 ImportKind::Option => None,
+                ImportKind::Weak if tree.edition >= Edition::E2024 => Some("edition 2024 has no weak imports".into()),
                 _ if after_option => Some("other imports come before those with \"import option\"".into()),
                 _ => None,
             };
@@ -223,6 +230,7 @@ impl<'o> Linker<'o> {
             extended: Vec::new(),
             scratch: String::new(),
             has_options: false,
+            unchecked: Vec::new(),
         };
         file.declare(imports)?;
         file.link_fields()?;
@@ -313,6 +321,8 @@ struct FileLinker<'l, 'o, 't> {
     scratch: String,
     /// True where any element has an option, so that most files skip that pass.
     has_options: bool,
+    /// Options whose declarations are to be looked at once all options are known, and what carries them.
+    unchecked: Vec<(&'t [ast::Opt<'t>], Vec<OptionEntry>, Target)>,
 }
 
 impl FileLinker<'_, '_, '_> {

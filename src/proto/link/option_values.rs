@@ -12,7 +12,7 @@ use crate::proto::wkt;
 use ast::Const;
 
 impl FileLinker<'_, '_, '_> {
-    fn enum_of(&self, found: FieldOf) -> Option<&Enum> {
+    pub(super) fn enum_of(&self, found: FieldOf) -> Option<&Enum> {
         match (found, self.field_of(found).kind) {
             (FieldOf::BuiltIn(_), Kind::Enum(id)) => Some(&wkt::descriptor()[id]),
             (FieldOf::Own(_), Kind::Enum(id)) => Some(&self.linker.schema[id]),
@@ -199,7 +199,7 @@ impl FileLinker<'_, '_, '_> {
         Ok(entries)
     }
 
-    fn option_field_by_number(&self, message: TypeOf, number: u32) -> Option<FieldOf> {
+    pub(super) fn option_field_by_number(&self, message: TypeOf, number: u32) -> Option<FieldOf> {
         let (schema, id) = self.schema_of(message);
         if let Some(found) = schema.field_by_number(id, number) {
             return Some(match message {

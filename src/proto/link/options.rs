@@ -8,8 +8,8 @@ use super::features::Target;
 use super::resolve::file_of;
 use super::{Error, FileLinker, Result, ast};
 use crate::proto::schema::{
-    Cardinality, Edition, EnumId, Field, FieldId, FileId, Kind, MessageId, OptionEncoding, OptionEntry, OptionValue,
-    Options, Position, Schema, Symbol, Value,
+    Cardinality, EnumId, Field, FieldId, FileId, Kind, MessageId, OptionEncoding, OptionEntry, OptionValue, Options,
+    Position, Schema, Symbol, Value,
 };
 use crate::proto::wkt;
 
@@ -29,7 +29,7 @@ pub(super) enum FieldOf {
 
 impl<'t> FileLinker<'_, '_, 't> {
     pub(super) fn interpret_options(&mut self) -> Result<()> {
-        if !self.has_options || self.linker.bootstrap {
+        if !self.has_options {
             return Ok(());
         }
         let tree = self.tree;
@@ -49,6 +49,9 @@ impl<'t> FileLinker<'_, '_, 't> {
                 let options = self.interpret(&method.options, Target::Method, &full_name)?;
                 self.schema().services[id.index()].methods[index].options = options;
             }
+        }
+        for (nodes, entries, target) in std::mem::take(&mut self.unchecked) {
+            self.check_support(nodes, &entries, self.options_message(target), target)?;
         }
         Ok(())
     }
@@ -127,13 +130,15 @@ impl<'t> FileLinker<'_, '_, 't> {
 
     fn interpret(&mut self, nodes: &'t [ast::Opt<'t>], target: Target, scope: &str) -> Result<Options> {
         let mut options = Options::default();
+        if nodes.is_empty() {
+            return Ok(options);
+        }
+        let message = self.options_message(target);
         for node in nodes {
             let pseudo = target == Target::Field && (node.is("default") || node.is("json_name"));
             if pseudo {
                 continue;
             }
-            let message = wkt::descriptor().message_by_name(target.options_message());
-            let message = TypeOf::BuiltIn(message.expect("the built-in descriptor.proto has every options message"));
             if node.is("uninterpreted_option") {
                 return Err(self.error(node.position, "uninterpreted_option is not to be written"));
             }
@@ -143,7 +148,7 @@ impl<'t> FileLinker<'_, '_, 't> {
                         .entries
                         .extend(self.decode_options(bytes, message, node.position, 0)?)
                 }
-                _ => match self.interpret_one(&mut options.entries, node, target, message, scope) {
+                _ => match self.interpret_one(&mut options.entries, node, message, scope) {
                     // npm protocol-buffers knows no option but keeps all.
                     Err(_) if self.lenient() => {
                         self.check_count(&options.entries, node.position)?;
@@ -151,6 +156,14 @@ impl<'t> FileLinker<'_, '_, 't> {
                     }
                     result => result?,
                 },
+            }
+        }
+        if !self.lenient() {
+            // Options that this file declares itself may have options of their own, which are yet to come.
+            if self.own_extensions().next().is_some() {
+                self.unchecked.push((nodes, options.entries.clone(), target));
+            } else {
+                self.check_support(nodes, &options.entries, message, target)?;
             }
         }
         // The order in which `protoc` serialises them: standard ones by number, then custom ones as they come.
@@ -166,17 +179,12 @@ impl<'t> FileLinker<'_, '_, 't> {
         &mut self,
         mut entries: &mut Vec<OptionEntry>,
         node: &'t ast::Opt<'t>,
-        target: Target,
         mut message: TypeOf,
         scope: &str,
     ) -> Result<()> {
-        if self.tree.edition >= Edition::E2024 {
-            self.check_removed(node, target)?;
-        }
         let (last, path) = node.name.split_last().expect("the parser gives every option a name");
         for part in path {
             let found = self.option_field(message, &part.text, part.extension, scope, node.position)?;
-            self.check_target(found, target, node.position)?;
             let field = self.field_of(found);
             let (Some(_), Cardinality::Optional | Cardinality::Required) = (field.kind.message(), field.cardinality)
             else {
@@ -202,7 +210,6 @@ impl<'t> FileLinker<'_, '_, 't> {
             entries = inner;
         }
         let found = self.option_field(message, &last.text, last.extension, scope, node.position)?;
-        self.check_target(found, target, node.position)?;
         let value = self.option_value(found, &node.value, scope, node.value_position, false)?;
         self.add(entries, found, value, node.position)
     }
@@ -262,37 +269,14 @@ impl<'t> FileLinker<'_, '_, 't> {
         }
     }
 
-    /// What edition 2024 has taken away.
-    fn check_removed(&self, node: &ast::Opt, target: Target) -> Result<()> {
-        let instead = match target {
-            Target::Field if node.is("ctype") => "features.(pb.cpp).string_type",
-            Target::File if node.is("java_multiple_files") => "features.(pb.java).nest_in_file_class",
-            _ => return Ok(()),
-        };
-        let name = &node.name[0].text;
-        Err(self.error(
-            node.position,
-            format!("edition 2024 has no option \"{name}\"; use {instead}"),
-        ))
-    }
-
-    /// `[targets = …]` on the declaration of an option says what may carry it.
-    fn check_target(&self, found: FieldOf, target: Target, position: Position) -> Result<()> {
-        let field = self.field_of(found);
-        let Some(OptionValue::List(targets)) = field.options.get("targets") else {
-            return Ok(());
-        };
-        // TARGET_TYPE_FILE is 1, the others follow in the order of `Target`.
-        let number = target as i32 + 1;
-        match targets
-            .iter()
-            .any(|target| matches!(target, OptionValue::Enum(value, _) if *value == number))
-        {
-            true => Ok(()),
-            false => Err(self.error(
-                position,
-                format!("option \"{}\" cannot be set here; see its targets", field.name),
-            )),
+    /// The message whose fields are the options of `target`.
+    fn options_message(&self, target: Target) -> TypeOf {
+        let name = target.options_message();
+        let here = "descriptor.proto has every options message";
+        match self.linker.bootstrap {
+            // Nothing is built in yet: this is what will be.
+            true => TypeOf::Own(self.linker.schema.message_by_name(name).expect(here)),
+            false => TypeOf::BuiltIn(wkt::descriptor().message_by_name(name).expect(here)),
         }
     }
 

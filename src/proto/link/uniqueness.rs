@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use super::features::{option_position, varint_option};
 use super::names::{enum_value_key, json_name};
 use super::{FileLinker, Result, ast};
 use crate::proto::schema::{DefaultVisibility, Edition, EnumId, FieldId, MessageId, Position, Visibility};
@@ -18,9 +19,10 @@ impl<'t> FileLinker<'_, '_, 't> {
             let mut extensions = std::mem::take(&mut self.schema().messages[id.index()].extensions);
             let schema = &self.linker.schema;
             extensions.sort_by_key(|&id| (schema[id].number, id));
-            let twice = extensions
-                .windows(2)
-                .find(|pair| schema[pair[0]].number == schema[pair[1]].number);
+            let twice = extensions.windows(2).find(|pair| {
+                let (first, second) = (&schema[pair[0]], &schema[pair[1]]);
+                first.number == second.number && first.file == second.file
+            });
             if let Some(&[first, second]) = twice {
                 let (first, second) = (&schema[first], &schema[second]);
                 let message = format!(
@@ -31,6 +33,8 @@ impl<'t> FileLinker<'_, '_, 't> {
                 );
                 return Err(self.error(second.position, message));
             }
+            // Of two files, as `protoc` has it, the first to take a number keeps it.
+            extensions.dedup_by_key(|&mut id| schema[id].number);
             self.schema().messages[id.index()].extensions = extensions;
         }
         Ok(())
@@ -43,7 +47,9 @@ impl<'t> FileLinker<'_, '_, 't> {
         self.validate_messages(&tree.messages, &messages)?;
         self.validate_enums(&tree.enums, &enums)?;
         if !self.lenient() {
+            self.check_file_options()?;
             self.check_declarations()?;
+            self.check_declared_support()?;
             self.check_style()?;
         }
         Ok(())
@@ -73,6 +79,7 @@ impl<'t> FileLinker<'_, '_, 't> {
             return Err(self.error(node.position, "proto3 has no extension ranges"));
         }
         self.check_exported(message.visibility, message.parent.is_some(), node.position)?;
+        self.check_declared(node, message)?;
         if message.message_set {
             if proto3 {
                 return Err(self.error(node.position, "proto3 has no MessageSets"));
@@ -85,6 +92,19 @@ impl<'t> FileLinker<'_, '_, 't> {
             return Err(self.error(option.position, "map_entry is set by map fields and not to be written"));
         }
         Ok(())
+    }
+
+    fn is_namespace(&self, id: MessageId) -> bool {
+        let message = &self.linker.schema[id];
+        let local = match message.visibility {
+            Visibility::Local => true,
+            Visibility::Export => false,
+            Visibility::Unset => matches!(
+                self.linker.schema[self.id].features.visibility,
+                DefaultVisibility::Strict | DefaultVisibility::LocalAll
+            ),
+        };
+        local && message.parent.is_none() && message.reserved_ranges == [(1, crate::proto::wire::MAX_FIELD_NUMBER)]
     }
 
     fn check_exported(&self, visibility: Visibility, nested: bool, position: Position) -> Result<()> {
@@ -299,6 +319,13 @@ impl<'t> FileLinker<'_, '_, 't> {
                 );
                 return Err(self.error(second.position, message));
             }
+            None if !model.allow_alias && varint_option(&node.options, "allow_alias", 2).is_some() => {
+                let message = format!(
+                    "enum {} sets allow_alias = false, which is so in any case",
+                    model.full_name
+                );
+                return Err(self.error(option_position(&node.options, "allow_alias"), message));
+            }
             None if model.allow_alias => {
                 let message = format!(
                     "enum {} sets allow_alias, but no two values share a number",
@@ -308,13 +335,8 @@ impl<'t> FileLinker<'_, '_, 't> {
             }
             _ => {}
         }
-        // A message that reserves all numbers is but a namespace for its enums, and those may be exported.
-        let outer = model.parent.map(|id| &self.linker.schema[id]);
-        let nested = outer.is_some_and(|outer| {
-            !outer
-                .reserved_ranges
-                .contains(&(1, crate::proto::wire::MAX_FIELD_NUMBER))
-        });
+        // A local message that reserves all numbers is but a namespace for its enums, and those may be exported.
+        let nested = model.parent.is_some_and(|outer| !self.is_namespace(outer));
         self.check_exported(model.visibility, nested, node.position)?;
         self.check_enum_reserved(node, id)?;
         self.check_enum_json(id)

@@ -85,6 +85,10 @@ pub enum Type<'a> {
     Scalar(Kind),
     /// A message or an enum, as written.
     Named(Cow<'a, str>),
+    /// A message, as descriptors have it.
+    NamedMessage(Cow<'a, str>),
+    /// An enum, as descriptors have it.
+    NamedEnum(Cow<'a, str>),
     /// A group whose message is named, as descriptors have it.
     NamedGroup(Cow<'a, str>),
     /// The index of the group's message among those of the scope.

@@ -74,6 +74,10 @@ impl<'a> Parser<'a, '_> {
         match self.token.kind {
             TokenKind::Int => {
                 let value = integer(self.token.text);
+                let decimal = !self.token.text.starts_with('0');
+                if value.is_none() && !decimal && !self.lenient {
+                    return Err(self.expected("an integer of 64 bits"));
+                }
                 let text = self.advance()?.text;
                 Ok(match (value, negative) {
                     (Some(value), false) => Const::Int(value),
