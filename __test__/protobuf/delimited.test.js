@@ -292,3 +292,23 @@ test('leaving the loop closes the source', async () => {
   assert.strictEqual(source.destroyed, true)
   await assert.rejects(collect(protobuf.decodeStream(Note, ['text'])), { code: 'ERR_INVALID_ARG_TYPE' })
 })
+
+test('a reader slower than its source gets everything, one message a chunk', async () => {
+  const bytes = protobuf.encodeDelimited(Note, { text: 'a' })
+  for (const size of [1, 2, 16, 17, 100]) {
+    const source = Readable.from(Array(1000).fill(Buffer.concat(Array(size).fill(bytes))))
+    const decoder = source.pipe(new protobuf.DelimitedDecoder(Note))
+    let count = 0
+    for await (const { text } of decoder) {
+      assert.strictEqual(text, 'a')
+      // Long enough for everything between the two to fill up.
+      if (++count % 400 === 10) for (let i = 0; i < 50; i++) await new Promise(setImmediate)
+    }
+    assert.strictEqual(count, 1000 * size)
+  }
+})
+
+test('the decoder checks its options', () => {
+  assert.throws(() => new protobuf.DelimitedDecoder(Note, null), { code: 'ERR_INVALID_ARG_TYPE' })
+  assert.throws(() => new protobuf.DelimitedDecoder(Note, { maxSize: '1' }), { code: 'ERR_INVALID_ARG_TYPE' })
+})

@@ -180,23 +180,24 @@ class DelimitedDecoder extends Transform {
   #pumping = false
   #wanted = false
 
-  constructor(message, { maxSize, ...options } = {}) {
+  constructor(message, options) {
+    const splitter = new Splitter(message, options)
     super({ ...options, writableObjectMode: false, decodeStrings: true, readableObjectMode: true })
-    this.#splitter = new Splitter(message, { maxSize })
+    this.#splitter = splitter
   }
 
-  _transform(chunk, _encoding, callback) {
+  // Not `_transform`: what Transform does after that holds the next chunk back until the reader asks once more, which it does not while
+  // it waits for the answer to its last question.
+  _write(chunk, _encoding, callback) {
     this.#splitter.feed(chunk)
     this.#done = callback
     this.#pump()
   }
 
-  _read(n) {
+  _read() {
     this.#wanted = true
     // A listener of 'data' reads while the loop below is at work: it goes on by itself.
-    if (this.#pumping) return
-    if (this.#done !== null) this.#pump()
-    else super._read(n)
+    if (!this.#pumping && this.#done !== null) this.#pump()
   }
 
   _flush(callback) {
