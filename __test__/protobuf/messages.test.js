@@ -190,3 +190,12 @@ test('a message in several parts must be complete as a whole, and one that anoth
     }
   }
 })
+
+test('a root file that is not there is an error about the schema', () => {
+  for (const found of [null, undefined]) {
+    const options = { filename: 'a.proto', resolveImport: () => found }
+    const expected = { code: 'IRONWIRE_PROTOBUF_SCHEMA', message: /^a\.proto: resolveImport gave / }
+    assert.throws(() => protobuf(null, options), expected)
+    assert.throws(() => protobuf.toJS(null, options), expected)
+  }
+})

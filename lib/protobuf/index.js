@@ -2,7 +2,7 @@
 
 // `protobuf(source, options)`: messages of a `.proto` schema, call for call as npm `protocol-buffers` 5 makes them.
 
-const { invalidArgType, invalidArgValue } = require('../errors.js')
+const { invalidArgType, invalidArgValue, makeError } = require('../errors.js')
 const ast = require('./ast.js')
 const delimited = require('./delimited.js')
 const { formats, bytes: input } = require('./formats.js')
@@ -105,7 +105,13 @@ function sources(source, { filename, resolveImport }) {
     const found = resolveImport ? resolveImport(file) : null
     return found === null || found === undefined ? null : text(found)
   }
-  return { root: filename ? resolveImport(filename) : source, resolve }
+  if (!filename) return { root: source, resolve }
+  const root = resolveImport(filename)
+  if (root === null || root === undefined) {
+    const message = `${filename}: resolveImport gave ${root}, not the file's text`
+    throw makeError(Error, 'IRONWIRE_PROTOBUF_SCHEMA', message, protobuf)
+  }
+  return { root, resolve }
 }
 
 function given(options) {
