@@ -2,12 +2,13 @@
 
 // A request as the handler first sees it: method, URL, and one string for all headers.
 //
-// `LeanRequest` is not a stream yet. Its prototype stands on `http.IncomingMessage.prototype`, and every property that the
-// core constructor would have set is an accessor there: the first touch turns the object, in place, into the genuine core
-// object (`widen`), with the core constructor run and the core prototype under it. A handler that only answers never pays.
+// `LeanRequest` is not a stream yet. Its prototype stands on `http.IncomingMessage.prototype`, and every field that the core
+// constructor would have set is an accessor there: the first touch turns the object, in place, into the genuine core object
+// (`widen`), with the core constructor run. A handler that only answers never pays.
 
 const { IncomingMessage } = require('node:http')
-const { lean, defineWidening } = require('./widen')
+const { lean, kConnection, fieldsOf, stamping, settable, trap } = require('./widen')
+const { requestStamp } = require('./stamp')
 const { aborted } = require('./errors')
 
 const kHead = Symbol('head')
@@ -39,7 +40,8 @@ const MAX_HEADERS = 1000
 function LeanRequest(connection, method, url, version, flags, head) {
   this.method = method
   this.url = url
-  this[lean] = connection
+  this[lean] = this
+  this[kConnection] = connection
   this[kFlags] = flags | (version << 20)
   this[kHead] = head
   this[kRaw] = null
@@ -47,7 +49,7 @@ function LeanRequest(connection, method, url, version, flags, head) {
 }
 
 function rawHeaders(req) {
-  if (req[kRaw] === null) req[kRaw] = splitHead(req[kHead], req[lean].server)
+  if (req[kRaw] === null) req[kRaw] = splitHead(req[kHead], req[kConnection].server)
   return req[kRaw]
 }
 
@@ -85,7 +87,7 @@ function parseHeaders(req) {
 
 /** What core's method reads from its receiver. */
 function joining(req) {
-  return { joinDuplicateHeaders: req[lean].server.joinDuplicateHeaders }
+  return { joinDuplicateHeaders: req[kConnection].server.joinDuplicateHeaders }
 }
 
 const coreHeaders = Object.getOwnPropertyDescriptor(IncomingMessage.prototype, 'headers')
@@ -94,13 +96,14 @@ LeanRequest.prototype = Object.create(IncomingMessage.prototype, {
   headers: {
     configurable: true,
     get() {
-      if (this[lean] === null) return coreHeaders.get.call(this)
-      if (this[kHeaders] === null) this[kHeaders] = parseHeaders(this)
-      return this[kHeaders]
+      const req = this[lean]
+      if (req === null) return coreHeaders.get.call(this)
+      if (req[kHeaders] === null) req[kHeaders] = parseHeaders(req)
+      return req[kHeaders]
     },
     set(headers) {
-      if (this[lean] === null) coreHeaders.set.call(this, headers)
-      else this[kHeaders] = headers
+      if (this[lean] === this) this[kHeaders] = headers
+      else coreHeaders.set.call(this, headers)
     },
   },
   rawHeaders: {
@@ -145,14 +148,14 @@ LeanRequest.prototype = Object.create(IncomingMessage.prototype, {
   socket: {
     configurable: true,
     get() {
-      return this[lean].getSocket()
+      return this[kConnection].getSocket()
     },
   },
 })
 
 /** Turns a lean request into the genuine core object. */
 function widen(req) {
-  const connection = req[lean]
+  const connection = req[kConnection]
   stamp(req)
   req[lean] = null
   const flags = req[kFlags]
@@ -216,6 +219,12 @@ function abort(req) {
   else req.destroy(aborted())
 }
 
-const stamp = defineWidening(LeanRequest.prototype, new IncomingMessage(null), ['method', 'url'], widen)
+const fields = fieldsOf(new IncomingMessage(null), ['method', 'url'])
+const stamp = stamping(fields, requestStamp)
+settable(LeanRequest.prototype, fields, widen)
 
-module.exports = { LeanRequest, flag, kFlags, widenRequest: widen, fill, complete, deliver, dump, abort }
+function trapRequests() {
+  trap(IncomingMessage.prototype, fields, stamp, 'widenRequest', () => new IncomingMessage(null))
+}
+
+module.exports = { LeanRequest, flag, kFlags, widenRequest: widen, trapRequests, fill, complete, deliver, dump, abort }

@@ -8,7 +8,8 @@
 // recorded so far replayed into it (`widen`), so that what is rare behaves exactly as in Node because it is Node's.
 
 const { OutgoingMessage, ServerResponse, STATUS_CODES } = require('node:http')
-const { lean, defineWidening } = require('./widen')
+const { lean, kConnection, fieldsOf, stamping, settable, trap } = require('./widen')
+const { responseStamp } = require('./stamp')
 const { flag, kFlags } = require('./request')
 
 const core = ServerResponse.prototype
@@ -77,7 +78,8 @@ function nameKind(name) {
 
 function LeanResponse(connection, req) {
   this.req = req
-  this[lean] = connection
+  this[lean] = this
+  this[kConnection] = connection
   this[kState] = state.OPEN
   this[kStatus] = 0
   this[kLines] = ''
@@ -112,7 +114,7 @@ LeanResponse.prototype = Object.create(ServerResponse.prototype)
 
 LeanResponse.prototype.writeHead = function writeHead(status, reason, headers) {
   const plain =
-    this[lean] !== null &&
+    this[lean] === this &&
     this[kState] === state.OPEN &&
     this.statusMessage === undefined &&
     status >= 200 &&
@@ -149,7 +151,7 @@ function recordGiven(res, headers) {
 }
 
 LeanResponse.prototype.setHeader = function setHeader(name, value) {
-  if (this[lean] !== null && this[kState] === state.OPEN && record(this, name, value)) return this
+  if (this[lean] === this && this[kState] === state.OPEN && record(this, name, value)) return this
   return core.setHeader.call(genuine(this), name, value)
 }
 
@@ -173,7 +175,7 @@ function record(res, name, value) {
 }
 
 LeanResponse.prototype.getHeader = function getHeader(name) {
-  if (this[lean] === null || this[kState] !== state.OPEN || typeof name !== 'string')
+  if (this[lean] !== this || this[kState] !== state.OPEN || typeof name !== 'string')
     return core.getHeader.call(genuine(this), name)
   const recorded = this[kRecorded]
   if (recorded === null) return
@@ -182,7 +184,7 @@ LeanResponse.prototype.getHeader = function getHeader(name) {
 }
 
 LeanResponse.prototype.hasHeader = function hasHeader(name) {
-  if (this[lean] === null || this[kState] !== state.OPEN || typeof name !== 'string')
+  if (this[lean] !== this || this[kState] !== state.OPEN || typeof name !== 'string')
     return core.hasHeader.call(genuine(this), name)
   return this[kRecorded] !== null && indexOf(this[kRecorded], name.toLowerCase()) >= 0
 }
@@ -193,9 +195,9 @@ function indexOf(recorded, lower) {
 }
 
 LeanResponse.prototype.end = function end(chunk, encoding, callback) {
-  const connection = this[lean]
+  const connection = this[kConnection]
   if (
-    connection === null ||
+    this[lean] !== this ||
     encoding !== undefined ||
     callback !== undefined ||
     this[kState] > state.HEAD ||
@@ -238,13 +240,13 @@ LeanResponse.prototype.end = function end(chunk, encoding, callback) {
 
 /** The genuine object behind a lean one, for a call that the lean one cannot take. */
 function genuine(res) {
-  if (res[lean] !== null) widen(res)
+  if (res[lean] !== null) widen(res[lean])
   return res
 }
 
 /** Turns a lean response into the genuine core object, replaying what was recorded. */
 function widen(res) {
-  const connection = res[lean]
+  const connection = res[kConnection]
   const was = res[kState]
   const message = Object.hasOwn(res, 'statusMessage') ? res.statusMessage : undefined
   stamp(res)
@@ -341,9 +343,20 @@ for (const [name, answer] of Object.entries(answers)) {
   })
 }
 
-// Not set by the constructor, but by writeHead.
-sample.statusMessage = undefined
-const stamp = defineWidening(LeanResponse.prototype, sample, ['req'], widen)
+const fields = fieldsOf(sample, ['req'])
+settable(LeanResponse.prototype, fields, widen)
+// That one is not set by the constructor, but by writeHead.
+const stamp = stamping([...fields, 'statusMessage'], responseStamp)
+
+function trapResponses() {
+  trap(
+    ServerResponse.prototype,
+    fields,
+    stamping(fields, responseStamp),
+    'widenResponse',
+    () => new ServerResponse(sample.req),
+  )
+}
 
 /** The lean response's connection is gone. */
 function closeLean(res) {
@@ -355,4 +368,13 @@ function settleLean(res) {
   res[kState] = state.SETTLED
 }
 
-module.exports = { LeanResponse, wire, widenResponse: widen, prepare, responseOptions, closeLean, settleLean }
+module.exports = {
+  LeanResponse,
+  wire,
+  widenResponse: widen,
+  trapResponses,
+  prepare,
+  responseOptions,
+  closeLean,
+  settleLean,
+}

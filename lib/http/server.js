@@ -6,7 +6,9 @@ const http = require('node:http')
 const { Server: NetServer } = require('../net/server.js')
 const { HttpConnection, now } = require('./connection')
 const channels = require('./channels')
-const { kConnection, kConnections } = require('./widen')
+const { trapRequests } = require('./request')
+const { trapResponses } = require('./response')
+const { kConnection, kConnections, kReparenting } = require('./widen')
 
 const { IncomingMessage, ServerResponse } = http
 
@@ -70,6 +72,8 @@ function Server(options, requestListener) {
     requestListener = options
     options = {}
   }
+  trapRequests()
+  trapResponses()
   const core = new http.Server(options)
   NetServer.call(this, { allowHalfOpen: true })
   for (const name of OPTIONS) if (Object.hasOwn(core, name)) this[name] = core[name]
@@ -79,6 +83,7 @@ function Server(options, requestListener) {
   this.ServerResponse = options?.ServerResponse || ServerResponse
   this.uniqueHeaders = core[kUniqueHeaders]
   this[kConnections] = new Set()
+  this[kReparenting] = 0
   this[kIdleTimer] = null
   this[kCheckTimer] = null
   if (requestListener) this.on('request', requestListener)
@@ -97,21 +102,6 @@ Object.defineProperty(Server.prototype, 'capturesRejections', {
   },
 })
 
-/** Whether a listener gives the objects prototypes of its own, as an Express application does: ours would be gone. */
-Server.prototype.reparents = function () {
-  const listener = this._events.request
-  return Array.isArray(listener) ? listener.some(isApplication) : isApplication(listener)
-}
-
-function isApplication(listener) {
-  const request = listener?.request
-  return (
-    request !== undefined &&
-    Object.prototype.isPrototypeOf.call(IncomingMessage.prototype, request) &&
-    Object.prototype.isPrototypeOf.call(ServerResponse.prototype, listener.response)
-  )
-}
-
 /** Whether requests of this server need more than the lean path's assumptions. */
 Server.prototype.isSpecial = function () {
   return (
@@ -119,7 +109,7 @@ Server.prototype.isSpecial = function () {
     this.ServerResponse !== ServerResponse ||
     this.maxRequestsPerSocket > 0 ||
     this.keepAliveTimeout > MAX_KEEP_ALIVE ||
-    this.reparents() ||
+    this[kReparenting] > 0 ||
     channels.requestStart.hasSubscribers ||
     channels.responseCreated.hasSubscribers ||
     channels.responseFinish.hasSubscribers

@@ -1,135 +1,93 @@
 'use strict'
 
-// What makes a lean object widen: accessors for every property that a core constructor sets, and a way to give an object all
-// of those properties at once.
+// What makes a lean object widen: accessors for every field that a core constructor sets, and a way to give an object all of
+// those fields at once.
 
-/** On a lean object: its connection. `null` once the object is a genuine core one. */
-const lean = Symbol('ironwire.lean')
+const EventEmitter = require('node:events')
 
-/** On an HTTP socket: its connection, until another protocol takes over. On a server: all its connections. */
-const kConnection = Symbol('ironwire.connection')
+/** On a lean object: itself. `null` once the object is a genuine core one. */
+const lean = Symbol.for('ironwire.lean')
+
+/**
+ * On a lean object: its connection. On an HTTP socket: the same, until another protocol takes over. Both symbols are the registry's,
+ * because the traps below may be another copy's of this module.
+ */
+const kConnection = Symbol.for('ironwire.connection')
+/** On a server: all its connections. */
 const kConnections = Symbol('ironwire.connections')
+/** On a server: how many more requests get genuine objects, since a listener has put prototypes of its own under some. */
+const kReparenting = Symbol('ironwire.reparenting')
 
 /** EventEmitter makes these by itself when they are missing, so listeners can be added to a lean object. */
-const EVENTS = new Set(['_events', '_eventsCount', '_maxListeners'])
+const EVENTS = new Set(Reflect.ownKeys(new EventEmitter()))
 
-const isCapture = (key) => typeof key === 'symbol' && key.description === 'kCapture'
+/** What a core constructor sets, but for `own`, which the lean object has. */
+function fieldsOf(sample, own) {
+  return Reflect.ownKeys(sample).filter((key) => !own.includes(key) && !EVENTS.has(key))
+}
 
 /**
- * For every own property of `sample`, a core object, that neither `prototype` nor the lean object itself (`own`) has: an
- * accessor that first runs `widen(this)`, after which the property is the object's own.
- *
- * Returns a function that gives a lean object all those properties, past the accessors, so that the core constructor
- * finds them. (To change the object's prototype instead costs 50 µs on Node 20: V8 makes each such object shapes of its own.)
+ * A function that gives an object all the fields at once, past the accessors, so that the core constructor finds them. (To change
+ * the object's prototype instead costs 50 µs on Node 20: V8 makes each such object shapes of its own.)
  */
-function defineWidening(prototype, sample, own, widen) {
-  const keys = Reflect.ownKeys(sample).filter((key) => !own.includes(key))
-  for (const key of keys) {
-    const mine = Object.getOwnPropertyDescriptor(prototype, key)
-    if (EVENTS.has(key) || isCapture(key)) continue
+function stamping(fields, makeStamp) {
+  const { Stamp, rest } = makeStamp(fields)
+  return (object) => {
+    new Stamp(object)
+    for (const key of rest) define(object, key)
+  }
+}
+
+function define(object, key) {
+  Object.defineProperty(object, key, { value: undefined, writable: true, enumerable: true, configurable: true })
+}
+
+/**
+ * Puts accessors for the fields on `prototype`, which is core's: on a lean object they first run `connection[widen](object)`, after
+ * which the field is the object's own.
+ *
+ * They stand there, not on a prototype of ours, because applications put objects of theirs between (Express does, with every
+ * request): whatever the chain then is, it ends in core's. A genuine object has the fields itself and never meets them, but for
+ * the moment of its construction: the first field that core sets brings all of them, so that this costs it 0.1 µs.
+ */
+function trap(prototype, fields, stamp, widen, construct) {
+  // Another copy of this module has done it.
+  if (Object.hasOwn(prototype, fields[0])) return
+  const last = fields[fields.length - 1]
+  let first
+  for (const key of fields) {
     Object.defineProperty(prototype, key, {
       configurable: true,
-      get:
-        mine?.get ??
-        function () {
-          widen(this)
-          return this[key]
-        },
-      set:
-        mine?.set ??
-        function (value) {
-          widen(this)
-          this[key] = value
-        },
+      get() {
+        const object = this[lean]
+        if (object == null) return
+        object[kConnection][widen](object)
+        return this[key]
+      },
+      set(value) {
+        const object = this[lean]
+        first ??= key
+        if (object != null) object[kConnection][widen](object)
+        else if (key === first && !Object.hasOwn(this, last)) stamp(this)
+        else if (!Object.hasOwn(this, key)) define(this, key)
+        this[key] = value
+      },
     })
   }
-  // Listeners that are there already must stay; without any, EventEmitter makes the two.
-  const fields = keys.filter((key) => key !== '_events' && key !== '_eventsCount')
-  const Stamp = stamp(fields)
-  const rest = fields.slice(FIELDS)
-  return (object) => {
-    const maxListeners = object._maxListeners
-    new Stamp(object)
-    for (const key of rest) Object.defineProperty(object, key, { writable: true, enumerable: true, configurable: true })
-    if (maxListeners !== undefined) object._maxListeners = maxListeners
+  construct()
+}
+
+/** Lets fields that `prototype` answers itself be assigned: that widens. */
+function settable(prototype, fields, widen) {
+  for (const key of fields) {
+    const mine = Object.getOwnPropertyDescriptor(prototype, key)
+    if (mine === undefined || mine.set !== undefined) continue
+    mine.set = function (value) {
+      if (this[lean] !== null) widen(this[lean])
+      this[key] = value
+    }
+    Object.defineProperty(prototype, key, mine)
   }
 }
 
-/** More than core objects have (37 in Node 25); what is beyond is defined one by one. */
-const FIELDS = 56
-
-/** A constructor whose fields land on the object it is given. */
-class Given {
-  constructor(object) {
-    // biome-ignore lint/correctness/noConstructorReturn: that is the point.
-    return object
-  }
-}
-
-/**
- * A class with a field for each of the first keys. Fields are defined, not assigned, so accessors on the prototype do not see it, and they
- * keep the object's fast shape, which adding a dozen properties by computed name would not.
- */
-function stamp(keys) {
-  const key = (i) => keys[Math.min(i, keys.length - 1)]
-  return class extends Given {
-    [key(0)];
-    [key(1)];
-    [key(2)];
-    [key(3)];
-    [key(4)];
-    [key(5)];
-    [key(6)];
-    [key(7)];
-    [key(8)];
-    [key(9)];
-    [key(10)];
-    [key(11)];
-    [key(12)];
-    [key(13)];
-    [key(14)];
-    [key(15)];
-    [key(16)];
-    [key(17)];
-    [key(18)];
-    [key(19)];
-    [key(20)];
-    [key(21)];
-    [key(22)];
-    [key(23)];
-    [key(24)];
-    [key(25)];
-    [key(26)];
-    [key(27)];
-    [key(28)];
-    [key(29)];
-    [key(30)];
-    [key(31)];
-    [key(32)];
-    [key(33)];
-    [key(34)];
-    [key(35)];
-    [key(36)];
-    [key(37)];
-    [key(38)];
-    [key(39)];
-    [key(40)];
-    [key(41)];
-    [key(42)];
-    [key(43)];
-    [key(44)];
-    [key(45)];
-    [key(46)];
-    [key(47)];
-    [key(48)];
-    [key(49)];
-    [key(50)];
-    [key(51)];
-    [key(52)];
-    [key(53)];
-    [key(54)];
-    [key(55)]
-  }
-}
-
-module.exports = { lean, kConnection, kConnections, defineWidening }
+module.exports = { lean, kConnection, kConnections, kReparenting, fieldsOf, stamping, settable, trap }
