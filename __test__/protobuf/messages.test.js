@@ -197,5 +197,19 @@ test('a root file that is not there is an error about the schema', () => {
     const expected = { code: 'IRONWIRE_PROTOBUF_SCHEMA', message: /^a\.proto: resolveImport gave / }
     assert.throws(() => protobuf(null, options), expected)
     assert.throws(() => protobuf.toJS(null, options), expected)
+test('what stands for a 32-bit number is one: BigInts, decimal strings, boxed numbers; what does not is named', () => {
+  for (const type of ['int32', 'sint32', 'sfixed32', 'uint32', 'fixed32', 'E']) {
+    for (const label of ['optional', 'repeated', 'packed']) {
+      const field = `${label === 'packed' ? 'repeated' : label} ${type} n = 1 ${label === 'packed' ? '[packed = true]' : ''}`
+      const { A } = protobuf(`enum E { ZERO = 0; MANY = 70000; } message A { ${field}; }`)
+      const wrap = (n) => ({ n: label === 'optional' ? n : [n] })
+      for (const n of [70000n, '70000', Object(70000), Object(70000n)]) {
+        assert.deepStrictEqual(A.encode(wrap(n)), A.encode(wrap(70000)), `${type} ${label}`)
+      }
+      for (const n of [Symbol('s'), 'x', {}, []]) {
+        assert.throws(() => A.encode(wrap(n)), { code: 'ERR_INVALID_ARG_TYPE', message: /"n"/ })
+      }
+      assert.throws(() => A.encode(wrap(2n ** 32n)), { code: 'ERR_OUT_OF_RANGE' })
+    }
   }
 })

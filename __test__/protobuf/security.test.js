@@ -7,6 +7,7 @@ const { test } = require('node:test')
 const assert = require('node:assert')
 const { spawnSync } = require('node:child_process')
 const { protobuf } = require('../..')
+const { schemaOf } = require('../../lib/protobuf/messages.js')
 
 const SWITCH = '--disallow-code-generation-from-strings'
 if (!process.execArgv.includes(SWITCH) && process.env.IRONWIRE_SECURITY_CHILD === undefined) {
@@ -441,6 +442,26 @@ test("CVE-2026-59876: text format's '__proto__' is a key like others", () => {
   unpolluted()
 })
 
+test('a oneof of many members makes code in proportion', () => {
+  const emitted = (n) => {
+    const members = Array.from({ length: n }, (_, i) => `int32 f${i} = ${i + 1};`).join(' ')
+    return schemaOf(protobuf(`message A { oneof o { ${members} } }`)).native.emit(0).length
+  }
+  assert.ok(emitted(4_000) / emitted(1_000) < 6)
+  const { A } = protobuf('message A { oneof o { int32 a = 1; int32 b = 2; A c = 3; } optional A d = 4; }', {
+    defaults: false,
+  })
+  // a b c b; and in a second part of d, where nobody knows which one the first part had.
+  const inner = Buffer.concat([
+    field(1, 0, varint(1)),
+    field(2, 0, varint(1)),
+    wrapped(3, Buffer.alloc(0)),
+    field(2, 0, varint(7)),
+  ])
+  assert.deepEqual(A.decode(inner), { b: 7 })
+  assert.deepEqual(A.decode(Buffer.concat([wrapped(4, inner), wrapped(4, field(1, 0, varint(3)))])), { d: { a: 3 } })
+})
+
 test('imports: circles, crowds and chains are errors', () => {
   invalid(() => protobuf('import "a";', { resolveImport: () => 'import "a";' }), /itself|cycl|circle/i)
   invalid(() => protobuf('import "0";', { resolveImport: (name) => `import "${Number(name) + 1}";` }), /deep|files/)
@@ -576,7 +597,7 @@ test('CVE-2026-0994, CVE-2026-48712: depth of JSON and text is bounded, inside A
       `{"value": ${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}}`,
       `${'{"child":'.repeat(depth)}{}${'}'.repeat(depth)}`,
     ]) {
-      invalid(() => protobuf.fromJson(Holder, json), /deep|nest/)
+      invalid(() => protobuf.fromJson(Holder, json), /deeper than the limit, which is 100/)
       invalid(() => protobuf.fromJson(Holder, json.slice(0, json.length / 2)))
     }
     invalid(() => protobuf.fromJson(Holder, `{"unknown": ${nest('[', ']')}}`, { ignoreUnknown: true }), /deep|nest/)

@@ -452,9 +452,11 @@ function skipGroup(b, p, end, t, depth) {
   return truncated()
 }
 
-/** Takes the other members of a oneof off an object. */
-function clear(o, names, keep) {
-  for (const name of names) if (name !== keep) delete o[name]
+/** Takes another member of a oneof off an object: the one in place `set`, counted from 1, or all of them where it is not known. */
+function clear(o, names, set, keep) {
+  if (set > 0) {
+    if (names[set - 1] !== keep) delete o[names[set - 1]]
+  } else for (const name of names) if (name !== keep) delete o[name]
 }
 
 /** Sets a property whose name means something to JavaScript (`__proto__`) without meaning it. */

@@ -6,7 +6,7 @@ const binding = require('../../binding.js')
 const { makeError } = require('../errors.js')
 const { ownCodec, sharedCodec } = require('./codec.js')
 const { enumEncoding, scalars } = require('./encodings.js')
-const { codecOf, origins, UNKNOWN } = require('./formats.js')
+const { codecOf, origins, unshared, UNKNOWN } = require('./formats.js')
 const { canGenerate } = require('./generate.js')
 const { readHelpers, unknownFields } = require('./read.js')
 const { bodies } = require('./table.js')
@@ -93,7 +93,7 @@ class Schema {
   /** An input with every message in one part. */
   merge(id, bytes, error) {
     try {
-      return codecOf(this).normalize(id, bytes, this.settings.unknownFields ? UNKNOWN : 0)
+      return codecOf(this).normalize(id, unshared(bytes), this.settings.unknownFields ? UNKNOWN : 0)
     } catch {
       throw error
     }

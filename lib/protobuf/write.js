@@ -120,8 +120,17 @@ function int(name, value, min, max) {
   throw outOfRange(name, `>= ${min} and <= ${max}`, value)
 }
 
+// A BigInt cannot be asked, and of an object only `number` knows what it stands for.
+function isInt32(v) {
+  return typeof v === 'number' && v === (v | 0)
+}
+
+function isUint32(v) {
+  return typeof v === 'number' && v === v >>> 0
+}
+
 function int32(b, p, v, name) {
-  if (v !== (v | 0)) v = int(name, v, -2147483648, 2147483647)
+  if (!isInt32(v)) v = int(name, v, -2147483648, 2147483647)
   if (v >= 0) return unsignedVarint(b, p, v)
   // Negative numbers are sign-extended to 64 bits: ten bytes.
   b[p] = (v & 127) | 128
@@ -135,19 +144,19 @@ function int32(b, p, v, name) {
 }
 
 function uint32(b, p, v, name) {
-  if (v !== v >>> 0) v = int(name, v, 0, 4294967295)
+  if (!isUint32(v)) v = int(name, v, 0, 4294967295)
   return unsignedVarint(b, p, v)
 }
 
 function sint32(b, p, v, name) {
-  if (v !== (v | 0)) v = int(name, v, -2147483648, 2147483647)
+  if (!isInt32(v)) v = int(name, v, -2147483648, 2147483647)
   return unsignedVarint(b, p, ((v << 1) ^ (v >> 31)) >>> 0)
 }
 
 /** An enum's number, or the name of one of its values; `known` is null for an open enum. */
 function enumValue(b, p, v, name, known, names) {
   if (typeof v === 'string' && Object.hasOwn(names, v)) v = names[v]
-  const n = v === (v | 0) ? v : int(name, v, -2147483648, 2147483647)
+  const n = isInt32(v) ? v : int(name, v, -2147483648, 2147483647)
   if (known !== null && !known.has(n)) {
     throw makeError(Error, 'IRONWIRE_PROTOBUF_ENUM', `Invalid enum value: ${v}`, enumValue)
   }
@@ -249,11 +258,11 @@ function sfixed64(b, p, v, name) {
 }
 
 function fixed32(b, p, v, name) {
-  return word(b, p, v === v >>> 0 ? v : int(name, v, 0, 4294967295))
+  return word(b, p, isUint32(v) ? v : int(name, v, 0, 4294967295))
 }
 
 function sfixed32(b, p, v, name) {
-  return word(b, p, v === (v | 0) ? v : int(name, v, -2147483648, 2147483647))
+  return word(b, p, isInt32(v) ? v : int(name, v, -2147483648, 2147483647))
 }
 
 const words = new Int32Array(2)

@@ -47,17 +47,21 @@ pub struct ProtoLimits {
     pub values: u32,
 }
 
-fn failed(error: Error) -> napi::Error {
+fn failed(error: Error, limits: Limits) -> napi::Error {
     let code = match error.kind() {
         ErrorKind::Wire => "IRONWIRE_PROTOBUF_INVALID",
         ErrorKind::Json => "IRONWIRE_PROTOBUF_JSON",
         ErrorKind::Text => "IRONWIRE_PROTOBUF_TEXT",
         ErrorKind::Utf8 => "IRONWIRE_PROTOBUF_UTF8",
         ErrorKind::Required => "IRONWIRE_PROTOBUF_REQUIRED",
-        ErrorKind::Limit => "IRONWIRE_PROTOBUF_LIMIT",
+        ErrorKind::Limit | ErrorKind::Depth => "IRONWIRE_PROTOBUF_LIMIT",
         ErrorKind::Unrepresentable => "IRONWIRE_PROTOBUF_UNREPRESENTABLE",
     };
-    napi::Error::from_reason(format!("{code}: {error}"))
+    let limit = match error.kind() {
+        ErrorKind::Depth => format!(", which is {}", limits.levels()),
+        _ => String::new(),
+    };
+    napi::Error::from_reason(format!("{code}: {error}{limit}"))
 }
 
 /// Memory that calls use again and again: what a call allocates anew costs it page faults, and the collector.
@@ -166,7 +170,7 @@ impl ProtoCodec {
         let written = self
             .codec
             .to_json_into(message, bytes, &options, &mut self.scratch.output);
-        written.map_err(failed)?;
+        written.map_err(|error| failed(error, self.limits))?;
         self.scratch.string(env)
     }
 
@@ -178,7 +182,7 @@ impl ProtoCodec {
         let Scratch { input, output, .. } = &mut self.scratch;
         self.codec
             .from_json_into(message, input, &options, output)
-            .map_err(failed)?;
+            .map_err(|error| failed(error, self.limits))?;
         Ok(output.len() as u32)
     }
 
@@ -189,7 +193,7 @@ impl ProtoCodec {
         let output = &mut self.scratch.output;
         self.codec
             .from_json_into(message, json, &options, output)
-            .map_err(failed)?;
+            .map_err(|error| failed(error, self.limits))?;
         Ok(output.len() as u32)
     }
 
@@ -220,7 +224,7 @@ impl ProtoCodec {
         self.scratch.output = self
             .codec
             .to_text(self.message(message)?, bytes, &options)
-            .map_err(failed)?;
+            .map_err(|error| failed(error, self.limits))?;
         self.scratch.string(env)
     }
 
@@ -233,27 +237,27 @@ impl ProtoCodec {
             check_required: flags & PARTIAL == 0,
         };
         let binary = self.codec.from_text(self.message(message)?, source, &options);
-        Ok(binary.map_err(failed)?.into())
+        Ok(binary.map_err(|error| failed(error, self.limits))?.into())
     }
 
     /// Binary in canonical form.
     #[napi]
     pub fn normalize(&self, message: u32, bytes: &[u8], flags: u32) -> napi::Result<Buffer> {
         let binary = self.codec.normalize(self.message(message)?, bytes, &self.binary(flags));
-        Ok(binary.map_err(failed)?.into())
+        Ok(binary.map_err(|error| failed(error, self.limits))?.into())
     }
 
     /// What a table-driven reader builds an object from; see `proto::codec::tape`.
     #[napi]
     pub fn tape(&self, message: u32, bytes: &[u8], flags: u32) -> napi::Result<Uint32Array> {
         let tape = self.codec.tape(self.message(message)?, bytes, &self.binary(flags));
-        Ok(tape.map_err(failed)?.into())
+        Ok(tape.map_err(|error| failed(error, self.limits))?.into())
     }
 
     /// Binary out of what a table-driven writer wrote; see `proto::codec::tape`.
     #[napi]
     pub fn assemble(&self, message: u32, bytes: &[u8]) -> napi::Result<Buffer> {
         let binary = self.codec.assemble(self.message(message)?, bytes, &self.limits);
-        Ok(binary.map_err(failed)?.into())
+        Ok(binary.map_err(|error| failed(error, self.limits))?.into())
     }
 }

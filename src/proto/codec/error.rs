@@ -19,6 +19,8 @@ pub enum ErrorKind {
     Required,
     /// A limit was reached.
     Limit,
+    /// The limit on depth was reached; see [`super::Limits::levels`].
+    Depth,
     /// The message has no form in the format asked for: a `Duration` out of range has no JSON.
     Unrepresentable,
 }
@@ -50,7 +52,7 @@ impl Error {
 
     #[cold]
     pub(in crate::proto) fn depth() -> Self {
-        Error::new(ErrorKind::Limit, "The message is nested deeper than the limit")
+        Error::new(ErrorKind::Depth, "The message is nested deeper than the limit")
     }
 
     #[cold]

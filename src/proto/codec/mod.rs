@@ -57,7 +57,7 @@ impl Default for Limits {
 
 impl Limits {
     /// The levels that may open, never more than [`MAX_DEPTH`].
-    pub(in crate::proto) fn levels(&self) -> usize {
+    pub fn levels(&self) -> usize {
         self.depth.min(MAX_DEPTH)
     }
 

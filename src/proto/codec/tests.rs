@@ -242,13 +242,13 @@ fn limits_hold() {
         ..Limits::default()
     });
     assert!(codec.normalize(id, &nested(10), &depth).is_ok());
-    assert_eq!(kind(codec.normalize(id, &nested(11), &depth)), Some(ErrorKind::Limit));
+    assert_eq!(kind(codec.normalize(id, &nested(11), &depth)), Some(ErrorKind::Depth));
     let groups = [[0x93, 1]; 11].concat();
-    assert_eq!(kind(codec.normalize(id, &groups, &depth)), Some(ErrorKind::Limit));
+    assert_eq!(kind(codec.normalize(id, &groups, &depth)), Some(ErrorKind::Depth));
     let unknown_groups = [[0xa3, 0x1f]; 11].concat();
     assert_eq!(
         kind(codec.normalize(id, &unknown_groups, &depth)),
-        Some(ErrorKind::Limit)
+        Some(ErrorKind::Depth)
     );
     let values = limited(Limits {
         values: 3,
@@ -319,7 +319,7 @@ fn the_deepest_messages_fit_a_small_stack() {
                 .unwrap();
             assert_eq!(
                 kind(codec.from_json(id, json(open, close, MAX_DEPTH + 1).as_bytes(), &parse)),
-                Some(ErrorKind::Limit)
+                Some(ErrorKind::Depth)
             );
             codec.normalize(id, &deep, &binary).unwrap();
             codec.validate(id, &deep, &binary).unwrap();
@@ -331,7 +331,7 @@ fn the_deepest_messages_fit_a_small_stack() {
         let value = format!("{{\"value\":{}}}", json("[", "]", MAX_DEPTH));
         assert_eq!(
             kind(codec.from_json(id, value.as_bytes(), &parse)),
-            Some(ErrorKind::Limit)
+            Some(ErrorKind::Depth)
         );
         for open in ["{", "[", "{\"child\":", "{\"value\":[", "{\"any\":{\"a\":"] {
             assert!(

@@ -75,6 +75,20 @@ pub(super) fn message(e: &mut Emitter, id: MessageId, group: bool) {
     e.line("}");
 }
 
+/// What the list of a oneof's names is called.
+fn members(id: MessageId, oneof: usize) -> String {
+    format!("o{}_{oneof}", id.0)
+}
+
+/// The names of each oneof's members, once: a list in the place of every member would make the code grow with their square.
+pub(super) fn oneofs(e: &mut Emitter, id: MessageId) {
+    let schema = e.schema;
+    for (at, oneof) in real_oneofs(&schema[id]) {
+        let names: Vec<String> = oneof.fields.iter().map(|&id| quote(&schema[id].name)).collect();
+        e.line(format_args!("const {} = [{}]", members(id, at), names.join(", ")));
+    }
+}
+
 fn real_oneofs(message: &Message) -> impl Iterator<Item = (usize, &super::super::schema::Oneof)> {
     message.oneofs.iter().enumerate().filter(|(_, oneof)| !oneof.synthetic)
 }
@@ -170,16 +184,14 @@ fn field(e: &mut Emitter, field: &Field, required: Option<usize>) {
     value(e, field, "end", &get(&name), Unknown::Field);
     if let Some(at) = real_oneof(e, field) {
         let oneof = &e.schema[field.message].oneofs[at as usize];
-        let place = oneof
+        let place = 1 + oneof
             .fields
             .iter()
             .position(|&id| std::ptr::eq(&e.schema[id], field))
-            .unwrap_or(0)
-            + 1;
-        let names: Vec<String> = oneof.fields.iter().map(|&id| quote(&e.schema[id].name)).collect();
+            .unwrap_or(0);
         e.line(format_args!(
-            "if (c{at} !== {place}) {{ if (c{at} !== 0) clear(o, [{}], {}); c{at} = {place} }}",
-            names.join(", "),
+            "if (c{at} !== {place}) {{ if (c{at} !== 0) clear(o, {}, c{at}, {}); c{at} = {place} }}",
+            members(field.message, at as usize),
             quote(&name)
         ));
     }

@@ -120,6 +120,7 @@ pub fn emit(schema: &Schema, root: MessageId, emitted: &mut Emitted, options: &E
     }
     for &id in &fresh {
         encode::message(&mut emitter, id);
+        decode::oneofs(&mut emitter, id);
         decode::message(&mut emitter, id, false);
         if groups.contains(&id) {
             decode::message(&mut emitter, id, true);
