@@ -197,6 +197,9 @@ test('a root file that is not there is an error about the schema', () => {
     const expected = { code: 'IRONWIRE_PROTOBUF_SCHEMA', message: /^a\.proto: resolveImport gave / }
     assert.throws(() => protobuf(null, options), expected)
     assert.throws(() => protobuf.toJS(null, options), expected)
+  }
+})
+
 test('what stands for a 32-bit number is one: BigInts, decimal strings, boxed numbers; what does not is named', () => {
   for (const type of ['int32', 'sint32', 'sfixed32', 'uint32', 'fixed32', 'E']) {
     for (const label of ['optional', 'repeated', 'packed']) {

@@ -425,6 +425,14 @@ test('CVE-2026-59877: a schema that ends in the middle of anything is an error',
   }
 })
 
+test('a # at the end of anything is a comment of nothing', () => {
+  for (const end of ['#', '#é', '#\n', '# c']) {
+    invalid(() => protobuf(`option (o) = { a: 1 }${end}`), /expected/)
+    invalid(() => protobuf(`option (o) = { a: 1 ${end}`), /expected/)
+  }
+  invalid(() => protobuf('option (o) = { a: 1 #\n! };'), /^2:1: .*!/)
+})
+
 test("CVE-2026-59876: text format's '__proto__' is a key like others", () => {
   const { M } = protobuf(
     'message V { optional bool admin = 1; } message M { map<string, V> labels = 1; map<string, string> s = 2; }',

@@ -116,7 +116,7 @@ impl ProtoSchema {
 #[napi]
 impl ProtoSchema {
     /// Compiles `source` and what it imports. `resolve` gives the text of an imported file, or null where there is none.
-    #[napi(factory)]
+    #[napi(catch_unwind, factory)]
     pub fn compile(
         name: String,
         source: String,
@@ -134,19 +134,19 @@ impl ProtoSchema {
     }
 
     /// Messages, enums and services as JSON; see `proto::emit::outline`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn outline(&self) -> String {
         emit::outline(&self.schema)
     }
 
     /// All fields of all messages as JSON, for a reader and a writer without emitted code; see `proto::emit::table`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn table(&self) -> String {
         emit::table(&self.schema, &self.options)
     }
 
     /// JavaScript for a message and all it refers to that was not emitted before; see `proto::emit::emit`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn emit(&mut self, message: u32) -> napi::Result<String> {
         if message as usize >= self.schema.messages.len() {
             return Err(napi::Error::from_reason("no such message"));

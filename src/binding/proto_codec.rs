@@ -144,7 +144,7 @@ impl ProtoCodec {
 #[napi]
 impl ProtoCodec {
     /// Prepares a schema.
-    #[napi(constructor)]
+    #[napi(catch_unwind, constructor)]
     pub fn new(schema: &ProtoSchema, limits: ProtoLimits) -> Self {
         ProtoCodec {
             codec: Arc::new(Codec::new(schema.linked())),
@@ -158,7 +158,7 @@ impl ProtoCodec {
     }
 
     /// Binary to JSON.
-    #[napi(ts_return_type = "string")]
+    #[napi(catch_unwind, ts_return_type = "string")]
     pub fn binary_to_json<'env>(
         &mut self,
         env: &'env Env,
@@ -175,7 +175,7 @@ impl ProtoCodec {
     }
 
     /// JSON to binary: its length, for [`ProtoCodec::take`].
-    #[napi(ts_args_type = "message: number, json: string, flags: number")]
+    #[napi(catch_unwind, ts_args_type = "message: number, json: string, flags: number")]
     pub fn json_to_binary(&mut self, message: u32, json: Utf16String, flags: u32) -> napi::Result<u32> {
         utf16::from_utf16(&json, &mut self.scratch.input);
         let (message, options) = (self.message(message)?, self.parse(flags));
@@ -187,7 +187,7 @@ impl ProtoCodec {
     }
 
     /// JSON in UTF-8 to binary: its length, for [`ProtoCodec::take`].
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn json_bytes_to_binary(&mut self, message: u32, json: &[u8], flags: u32) -> napi::Result<u32> {
         let (message, options) = (self.message(message)?, self.parse(flags));
         let output = &mut self.scratch.output;
@@ -198,7 +198,7 @@ impl ProtoCodec {
     }
 
     /// Copies what the last call made into `into`, which has its length.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn take(&mut self, mut into: BufferSlice<'_>) {
         if let Some(place) = into.get_mut(..self.scratch.output.len()) {
             place.copy_from_slice(&self.scratch.output);
@@ -207,7 +207,7 @@ impl ProtoCodec {
     }
 
     /// Binary to text format.
-    #[napi(ts_return_type = "string")]
+    #[napi(catch_unwind, ts_return_type = "string")]
     pub fn binary_to_text<'env>(
         &mut self,
         env: &'env Env,
@@ -229,7 +229,7 @@ impl ProtoCodec {
     }
 
     /// Text format to binary.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn text_to_binary(&self, message: u32, source: &[u8], flags: u32) -> napi::Result<Buffer> {
         let options = TextParseOptions {
             limits: self.limits,
@@ -241,21 +241,21 @@ impl ProtoCodec {
     }
 
     /// Binary in canonical form.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn normalize(&self, message: u32, bytes: &[u8], flags: u32) -> napi::Result<Buffer> {
         let binary = self.codec.normalize(self.message(message)?, bytes, &self.binary(flags));
         Ok(binary.map_err(|error| failed(error, self.limits))?.into())
     }
 
     /// What a table-driven reader builds an object from; see `proto::codec::tape`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn tape(&self, message: u32, bytes: &[u8], flags: u32) -> napi::Result<Uint32Array> {
         let tape = self.codec.tape(self.message(message)?, bytes, &self.binary(flags));
         Ok(tape.map_err(|error| failed(error, self.limits))?.into())
     }
 
     /// Binary out of what a table-driven writer wrote; see `proto::codec::tape`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn assemble(&self, message: u32, bytes: &[u8]) -> napi::Result<Buffer> {
         let binary = self.codec.assemble(self.message(message)?, bytes, &self.limits);
         Ok(binary.map_err(|error| failed(error, self.limits))?.into())

@@ -11,7 +11,7 @@ use crate::proto::schema::{EnumId, FieldId, FileId, MessageId, ServiceId};
 #[napi]
 impl ProtoSchema {
     /// Links the files of a `google.protobuf.FileDescriptorSet`.
-    #[napi(factory)]
+    #[napi(catch_unwind, factory)]
     pub fn from_descriptors(bytes: &[u8], options: ProtoOptions) -> napi::Result<Self> {
         let schema = descriptor::decode(bytes, &options.compile())
             .map_err(|error| napi::Error::from_reason(error.to_string()))?;
@@ -19,14 +19,14 @@ impl ProtoSchema {
     }
 
     /// All files as a `google.protobuf.FileDescriptorSet`, with places and comments where `source_info` is set.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn descriptors(&self, source_info: bool) -> Buffer {
         descriptor::encode(&self.linked(), source_info).into()
     }
 
     /// What reflection shows of an element, as JSON; see `proto::emit::describe`. `kind` is `'file'`, `'message'`, `'enum'`,
     /// `'service'` or `'extension'`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn describe(&self, kind: String, index: u32) -> napi::Result<String> {
         let schema = self.linked();
         let count = match kind.as_str() {
@@ -50,7 +50,7 @@ impl ProtoSchema {
     }
 
     /// All extensions, by the index that `describe` takes.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn extensions(&self) -> Vec<u32> {
         self.linked().extensions.iter().map(|id| id.0).collect()
     }

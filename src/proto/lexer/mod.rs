@@ -167,7 +167,7 @@ impl<'a> Lexer<'a> {
     pub fn next(&mut self, gap: Option<&mut Gap>) -> Result<Token<'a>, LexError> {
         self.skip_space();
         while self.text_format && self.peek(0) == b'#' {
-            self.line_comment();
+            self.line_comment(1);
             self.skip_space();
         }
         if self.peek(0) == b'/' {
@@ -300,7 +300,7 @@ impl<'a> Lexer<'a> {
     fn skip_comment(&mut self) -> Result<bool, LexError> {
         match (self.peek(0), self.peek(1)) {
             (b'/', b'/') => {
-                self.line_comment();
+                self.line_comment(2);
             }
             (b'/', b'*') => {
                 self.block_comment()?;
@@ -311,9 +311,10 @@ impl<'a> Lexer<'a> {
         Ok(true)
     }
 
-    /// Steps over `// …` up to the end of the line. Gives the text with its line end, as `protoc` keeps it.
-    fn line_comment(&mut self) -> &'a str {
-        let start = self.at + 2;
+    /// Steps over `// …` or `# …`, whose mark has one byte less, up to the end of the line. Gives the text with its line end, as
+    /// `protoc` keeps it.
+    fn line_comment(&mut self, mark: usize) -> &'a str {
+        let start = self.at + mark;
         match memchr::memchr(b'\n', &self.bytes[start..]) {
             Some(length) => {
                 self.at = start + length + 1;
@@ -369,7 +370,7 @@ impl<'a> Lexer<'a> {
                 if buffer.as_ref().is_some_and(|(_, line)| !line) {
                     flush(&mut buffer, &mut attachable, gap);
                 }
-                let text = self.line_comment();
+                let text = self.line_comment(2);
                 buffer.get_or_insert_with(|| (String::new(), true)).0.push_str(text);
             } else {
                 flush(&mut buffer, &mut attachable, gap);
