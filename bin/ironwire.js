@@ -23,6 +23,7 @@ const USAGE = `usage: ironwire pbts|pbjs FILE.proto [options]
   -I, --proto_path DIR     where imports are looked for; may be repeated (then here, then beside FILE.proto)
       --int64 FORM         64-bit integers: auto (default), bigint or string
       --no-defaults        decoded objects have only what was there
+      --unknown-fields     decoded objects keep what the schema does not know
       --strict             take what protoc takes and nothing else
   -h, --help               this text
       --version            the version of ironwire
@@ -33,6 +34,7 @@ const OPTIONS = {
   proto_path: { type: 'string', short: 'I', multiple: true, default: [] },
   int64: { type: 'string' },
   'no-defaults': { type: 'boolean' },
+  'unknown-fields': { type: 'boolean' },
   strict: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean' },
@@ -104,6 +106,7 @@ function main() {
     strict: values.strict,
     int64: values.int64,
     defaults: values['no-defaults'] ? false : undefined,
+    unknownFields: values['unknown-fields'],
   }
   const text = command === 'pbjs' ? protobuf.toJS(null, settings) : protobuf.pbts(protobuf(null, settings))
   if (values.output === undefined || values.output === '-') process.stdout.write(text)

@@ -138,7 +138,10 @@ function compile(folder) {
   fs.symlinkSync(root, path.join(folder, 'node_modules', 'ironwire'), 'junction')
   fs.symlinkSync(path.join(root, 'node_modules', '@types'), path.join(folder, 'node_modules', '@types'), 'junction')
   const compilerOptions = { module: 'nodenext', strict: true, noEmit: true, types: ['node'], target: 'es2023' }
-  fs.writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts', '*.mts'] }))
+  fs.writeFileSync(
+    path.join(folder, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions, include: ['*.ts', '*.mts', '*.cts'] }),
+  )
   const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc')
   const { status, stdout, stderr } = spawnSync(process.execPath, [tsc, '-p', folder], { encoding: 'utf8' })
   assert.strictEqual(status, 0, stdout + stderr)
@@ -339,6 +342,29 @@ test('a module written by pbjs compiles under the options it was made with', (t)
   const deep = `${'message M {'.repeat(100)}${'}'.repeat(100)}`
   const folder = project(t, { 'deep.cjs': protobuf.toJS(deep, { encodings: root, limits: { nesting: 100 } }) })
   assert.strictEqual(require(path.join(folder, 'deep.cjs')).M.M.M.name, 'M')
+})
+
+test('unknown fields are kept, and typed, where asked for', (t) => {
+  const folder = project(t, { 'a.proto': 'message A { optional A a = 1; }' })
+  for (const [command, output] of Object.entries({ pbjs: 'a.js', pbts: 'a.d.ts' })) {
+    const { status, stderr } = run(folder, [command, 'a.proto', '--unknown-fields', '-o', output])
+    assert.strictEqual(status, 0, stderr)
+  }
+  fs.writeFileSync(
+    path.join(folder, 'use.cts'),
+    `import { protobuf } from 'ironwire'
+    import { A } from './a'
+    const a = A.decode(Buffer.from([10, 2, 16, 5]))
+    a.a?.[protobuf.unknownFields] satisfies Buffer[] | undefined
+    A.encode({ [protobuf.unknownFields]: [Buffer.alloc(0)] })
+    // @ts-expect-error: they are bytes
+    A.encode({ [protobuf.unknownFields]: ['x'] })`,
+  )
+  compile(folder)
+  const { A } = require(path.join(folder, 'a.js'))
+  const bytes = Buffer.from([10, 2, 16, 5])
+  assert.deepStrictEqual(A.encode(A.decode(bytes)), bytes)
+  assert.deepStrictEqual(A.decode(bytes).a[protobuf.unknownFields], [bytes.subarray(2)])
 })
 
 test('what goes wrong with files is said in one line', { skip: !fs.existsSync('/dev/full') }, (t) => {

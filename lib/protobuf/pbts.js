@@ -125,18 +125,18 @@ class Declarations {
     const nested = shown
       .filter(([item]) => !MEMBERS.has(item.name))
       .map(([item, kind]) => `readonly ${key(item.name)}: ${place(item.fullName)}.${kind}`)
+    const unknown = this.settings.unknownFields
+      ? [
+          '/** Fields that the schema does not know, as they were. */',
+          '[$protobuf.unknownFields]?: globalThis.Buffer[]',
+        ]
+      : []
     return [
       ...comment(info),
-      ...block(
-        `interface ${name}`,
-        fields.flatMap((field) => this.#decoded(field)),
-      ),
+      ...block(`interface ${name}`, [...fields.flatMap((field) => this.#decoded(field)), ...unknown]),
       ...block(`namespace ${name}`, [
         `/** What \`encode\` takes. */`,
-        ...block(
-          'interface $Input',
-          fields.flatMap((field) => this.#input(field)),
-        ),
+        ...block('interface $Input', [...fields.flatMap((field) => this.#input(field)), ...unknown]),
         ...block(`interface $Message extends $protobuf.MessageType<${own}.$Input, ${own}>`, nested),
         ...enums.flatMap((item) => this.#enum(item)),
         ...messages.flatMap((item) => this.#message(item)),
