@@ -216,3 +216,21 @@ test('what stands for a 32-bit number is one: BigInts, decimal strings, boxed nu
     }
   }
 })
+
+test('a oneof that was not set can be encoded again, whatever its defaults are', () => {
+  const pairs = [
+    ['bytes a = 1 [default = "B"]', 'int32 b = 2'],
+    ['bytes a = 1 [default = ""]', 'bytes b = 2 [default = "C"]'],
+    ['float a = 1 [default = nan]', 'double b = 2 [default = -0.0]'],
+    ['string a = 1 [default = "x"]', 'uint64 b = 2 [default = 18446744073709551615]'],
+  ]
+  for (const [a, b] of pairs) {
+    const { M } = protobuf(`syntax = "proto2"; message M { oneof o { ${a}; ${b}; } }`, { nan: true })
+    const unset = M.decode(Buffer.alloc(0))
+    assert.deepStrictEqual(Object.keys(unset), ['a', 'b'])
+    assert.strictEqual(M.encode(unset).length, 0)
+    for (const other of [{ a: unset.a, b: 5 }, { a: '7', b: unset.b }]) {
+      assert.throws(() => M.encode(other), { code: 'IRONWIRE_PROTOBUF_ONEOF' })
+    }
+  }
+})

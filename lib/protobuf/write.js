@@ -29,7 +29,13 @@ function required(name) {
 
 /** More than one member of a oneof is an error, unless each has its default: decoding an unset oneof gives that. */
 function oneofTwice(name, values, defaults) {
-  if (values.every((value, index) => value == null || value === defaults[index])) return
+  const isDefault = (value, index) => {
+    const usual = defaults[index]
+    // Bytes are made anew for every object, and NaN is not itself.
+    if (usual instanceof Uint8Array) return value instanceof Uint8Array && Buffer.compare(value, usual) === 0
+    return value === usual || Object.is(value, usual)
+  }
+  if (values.every((value, index) => value == null || isDefault(value, index))) return
   throw makeError(
     Error,
     'IRONWIRE_PROTOBUF_ONEOF',
