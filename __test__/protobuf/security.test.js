@@ -533,6 +533,29 @@ test('a declared length is checked before anything is made for it', () => {
   assert.ok(after.external + after.arrayBuffers - before.external - before.arrayBuffers < 64 * 2 ** 20)
 })
 
+test('size and count of binary input are bounded by options, and errors name them', () => {
+  const source =
+    'message N { repeated N r = 1; map<string, N> m = 2; optional group G = 3 { optional N n = 1; } repeated int32 u = 4; }'
+  const sized = protobuf(source, { maxSize: 10 }).N
+  const numbers = (n) => Buffer.alloc(2 * n, field(4, 0, varint(1)))
+  assert.strictEqual(sized.decode(numbers(5)).u.length, 5)
+  assert.strictEqual(sized.decode(numbers(9), 4, 14).u.length, 5)
+  invalid(() => sized.decode(numbers(6)), /12 bytes.* 10/)
+  assert.strictEqual(sized.encode({ u: Array(100).fill(1) }).length, 200, 'what is written is not input')
+  const counted = protobuf(source, { maxValues: 5, unknownFields: true }).N
+  for (const one of [wrapped(1, Buffer.alloc(0)), wrapped(2, Buffer.alloc(0)), field(9, 0, varint(1))]) {
+    counted.decode(Buffer.alloc(2 * one.length, one))
+    // The second time as well: each input has its own count.
+    for (let i = 0; i < 2; i++) invalid(() => counted.decode(Buffer.alloc(6 * one.length, one)), /more than 5 /)
+  }
+  for (const depth of [1001, 10_000]) assert.throws(() => protobuf(source, { depth }), /options.depth.*1 to 1000/)
+  const { N } = protobuf(source, { depth: 1000 })
+  let nested = {}
+  for (let i = 0; i < 1000; i++) nested = { r: [nested] }
+  assert.strictEqual(N.encode(N.decode(N.encode(nested))).length, N.encode(nested).length)
+  invalid(() => N.encode({ r: [nested] }), /deeper than 1000/)
+})
+
 test('CVE-2022-3171: fields that come apart are merged in linear time', () => {
   linear('one message in many pieces', (n) => {
     const pieces = Buffer.concat(

@@ -7,7 +7,7 @@
 
 const { markAsUntransferable } = require('node:worker_threads')
 const { invalidArgType, makeError, outOfRange } = require('../errors.js')
-const { invalid, isIncomplete } = require('./read.js')
+const { at, invalid, isIncomplete } = require('./read.js')
 const { FULL, notDetached } = require('./write.js')
 
 const FastBuffer = Buffer[Symbol.species]
@@ -89,6 +89,7 @@ function put(message, buf, offset) {
 }
 
 const tools = {
+  at,
   slab,
   newSlab,
   copy,
@@ -105,13 +106,14 @@ const tools = {
 }
 
 /**
- * Makes the three functions. `link()` gives `{write, read, merge}`, on the first call; `merge` gives an input with every message in one
+ * Makes the three functions. `link()` gives `{write, read, merge, maxSize, maxValues}`, on the first call; `merge` gives an input with every message in one
  * part, and throws the error it is given where a required field is missing even so.
  *
  * Its source is evaluated anew for some messages, see {@link ownCodec}: it must not refer to anything but its arguments and globals.
  */
 function makeCodec(tools, link) {
   const {
+    at,
     slab,
     newSlab,
     copy,
@@ -129,6 +131,8 @@ function makeCodec(tools, link) {
   let write = null
   let read = null
   let merge = null
+  let maxSize = 0
+  let maxValues = 0
   let isLarge = false
 
   function linkNow() {
@@ -136,6 +140,8 @@ function makeCodec(tools, link) {
     write = bodies.write
     read = bodies.read
     merge = bodies.merge
+    maxSize = bodies.maxSize
+    maxValues = bodies.maxValues
   }
 
   function encode(obj, buf, offset) {
@@ -184,14 +190,17 @@ function makeCodec(tools, link) {
     if (!offset) offset = 0
     if (!end) end = length
     if (!(end <= length && offset <= length && offset >= 0)) throw invalid()
-    // No message is longer than 2 GiB, in any implementation.
+    // Positions have 32 bits.
     if (end > 0x7fffffff) throw invalid('it is longer than 2 GiB')
+    if (end - offset > maxSize) throw invalid(`it has ${end - offset} bytes, the limit is ${maxSize}`)
+    at.left = at.most = maxValues
     let obj
     try {
       obj = read(b, offset | 0, end | 0, 0, null)
     } catch (error) {
       if (!isIncomplete(error)) throw error
       const merged = merge(b.subarray(offset, end), error)
+      at.left = maxValues
       obj = read(merged, 0, merged.length, 0, null)
     }
     decode.bytes = end - offset

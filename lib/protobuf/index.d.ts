@@ -27,11 +27,15 @@ export interface Options {
   unknownFields?: boolean
   /** NaN is a value of `float` and `double` fields. Default `false`: it counts as absent. */
   nan?: boolean
-  /** How deep messages may nest, in both directions. Default 100, as in other implementations; JSON and text format stop at 1,000. */
+  /** How deep messages may nest, in all formats and both directions. Default 100, as in other implementations; at most 1,000. */
   depth?: number
-  /** Bytes of input that JSON and text format take. Default 2 GiB - 1, the bound of the binary format. */
+  /** Bytes of input, in all formats. Default 2 GiB - 1, the bound of the binary format. */
   maxSize?: number
-  /** Values that the index of one message (and those around it) may hold while JSON or text is written. Default 16,777,216. */
+  /**
+   * Objects that decoding may make of one input: messages, map entries and kept unknown fields, which take up to a hundred times what
+   * they take on the wire. Rust (JSON, text format, no code generation) counts the values of one message and those around it, of
+   * every kind. Default 16,777,216.
+   */
   maxValues?: number
   /** Limits on the schema. Each one that is passed is an error that names it. */
   limits?: SchemaLimits

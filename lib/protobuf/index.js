@@ -22,7 +22,7 @@ const DEFAULTS = {
   depth: 100,
   // The format's own bound, 2 GiB - 1.
   maxSize: 2147483647,
-  // Their index takes 16 bytes each: 256 MB.
+  // In Rust their index takes 16 bytes each, 256 MB; as objects they fill V8's heap.
   maxValues: 16777216,
 }
 
@@ -70,9 +70,9 @@ function settings(options) {
   }
   if (!forms.includes(all.int64))
     throw invalidArgValue('options.int64', all.int64, `must be one of ${forms.join(', ')}`)
-  // 10,000 levels of calls still fit V8's default stack.
-  if (!(Number.isInteger(all.depth) && all.depth >= 1 && all.depth <= 10_000)) {
-    throw invalidArgValue('options.depth', all.depth, 'must be an integer from 1 to 10000')
+  // A level is a call, in JavaScript and in Rust, and a worker's stack is smaller than the main thread's.
+  if (!(Number.isInteger(all.depth) && all.depth >= 1 && all.depth <= 1000)) {
+    throw invalidArgValue('options.depth', all.depth, 'must be an integer from 1 to 1000')
   }
   for (const name of LIMITS) {
     if (!(Number.isInteger(all[name]) && all[name] >= 1 && all[name] <= 2147483647)) {

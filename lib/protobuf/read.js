@@ -11,8 +11,11 @@ const { canGenerate } = require('./generate.js')
 const FastBuffer = Buffer[Symbol.species]
 const fromCharCode = String.fromCharCode
 
-/** The position after the value last read. */
-const at = { p: 0 }
+/**
+ * The position after the value last read; and how many more messages, map entries and unknown fields may be made, of how many at most:
+ * an object takes a hundred times what it takes on the wire.
+ */
+const at = { p: 0, left: 2147483647, most: 2147483647 }
 
 /** An error about the bytes. The texts that npm `protocol-buffers` has are kept to the letter; the others say more. */
 function invalid(detail) {
@@ -22,6 +25,15 @@ function invalid(detail) {
 
 function truncated() {
   throw invalid('the input ends inside a value')
+}
+
+function tooMany() {
+  throw invalid(`it has more than ${at.most} messages, map entries and unknown fields`)
+}
+
+/** Counts an object. Emitted code does it in place. */
+function count() {
+  if (--at.left < 0) tooMany()
 }
 
 function tooDeep(limit) {
@@ -466,6 +478,7 @@ function define(o, name, value) {
 
 /** Sets an entry of a map. */
 function entry(o, key, value) {
+  count()
   if (key === '__proto__') define(o, key, value)
   else o[key] = value
 }
@@ -495,6 +508,7 @@ function isIncomplete(error) {
 const unknownFields = Symbol('ironwire.protobuf.unknownFields')
 
 function keep(o, b, start, end) {
+  count()
   const record = Buffer.from(b.subarray(start, end))
   const before = o[unknownFields]
   if (before === undefined) {
@@ -563,6 +577,8 @@ function readHelpers(form) {
     invalidEnum,
     notValid,
     truncated,
+    tooMany,
+    count,
     tooDeep,
     keep,
     keepValue,

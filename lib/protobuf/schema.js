@@ -109,6 +109,8 @@ class Schema {
     for (const inner of enums) define(object, outline.enums[inner][0], this.enumObject(inner))
     const { encode, decode, encodingLength } = this.makeCodec(() => ({
       ...this.link(id),
+      maxSize: this.settings.maxSize,
+      maxValues: this.settings.maxValues,
       merge: (bytes, error) => this.merge(id, bytes, error),
     }))
     origins.set(object, { schema: this, id })

@@ -293,7 +293,10 @@ class Table {
   }
 
   #read(field, tape) {
-    if (field.isMessage) return this.#object(this.messages[field.kind], tape)
+    if (field.isMessage) {
+      this.R.count()
+      return this.#object(this.messages[field.kind], tape)
+    }
     const value = field.read(tape.bytes, tape.tape, tape.at, tape.input)
     tape.at += 2
     return value
@@ -310,8 +313,10 @@ class Table {
       // Unknown fields of an entry have nowhere to be kept.
       else tape.at += 2
     }
-    if (x === null && value.isMessage) x = this.decode(value.kind, tape.input.subarray(0, 0))
-    else if (x === null) x = this.R.bytes(tape.input, 0, 0)
+    if (x === null && value.isMessage) {
+      this.R.count()
+      x = this.decode(value.kind, tape.input.subarray(0, 0))
+    } else if (x === null) x = this.R.bytes(tape.input, 0, 0)
     return [k, x]
   }
 

@@ -10,7 +10,7 @@ use napi::{Env, JsString};
 use napi_derive::napi;
 
 use super::proto::ProtoSchema;
-use crate::proto::codec::{BinaryOptions, Codec, Error, ErrorKind, Limits};
+use crate::proto::codec::{BinaryOptions, Codec, Error, ErrorKind, Limits, MAX_SIZE};
 use crate::proto::json::{ParseOptions, PrintOptions, utf16};
 use crate::proto::schema::MessageId;
 use crate::proto::text::{TextParseOptions, TextPrintOptions};
@@ -257,7 +257,12 @@ impl ProtoCodec {
     /// Binary out of what a table-driven writer wrote; see `proto::codec::tape`.
     #[napi(catch_unwind)]
     pub fn assemble(&self, message: u32, bytes: &[u8]) -> napi::Result<Buffer> {
-        let binary = self.codec.assemble(self.message(message)?, bytes, &self.limits);
+        // The tape is the writer's own, and longer than the message; limits on size are for what is read.
+        let limits = Limits {
+            size: MAX_SIZE,
+            ..self.limits
+        };
+        let binary = self.codec.assemble(self.message(message)?, bytes, &limits);
         Ok(binary.map_err(|error| failed(error, self.limits))?.into())
     }
 }

@@ -297,7 +297,10 @@ fn map(e: &mut Emitter, field: &Field, name: &str) {
     e.line("}");
     e.line("if (p !== e) truncated()");
     if let Some(id) = item.kind.message() {
-        e.line(format_args!("if (x === null) x = r{}(b, e, e, d + 1, null)", id.0));
+        e.line("if (x === null) {");
+        e.line(count("null"));
+        e.line(format_args!("x = r{}(b, e, e, d + 1, null)", id.0));
+        e.line("}");
     } else if item.kind == Kind::Bytes {
         e.line("if (x === null) x = bytes(b, e, e)");
     }
@@ -322,6 +325,7 @@ fn set_items(e: &mut Emitter, message: &Message) {
         let Some(id) = field.kind.message() else { continue };
         let name = js::property(schema, field);
         e.line(format_args!("case {}:", field.number));
+        e.line(count(&get(&name)));
         let read = format!("r{}(item.bytes, 0, item.bytes.length, d + 1, {})", id.0, get(&name));
         e.line(set(&name, &read));
         e.line("continue");
@@ -387,14 +391,24 @@ fn value(e: &mut Emitter, field: &Field, end: &str, existing: &str, unknown: Unk
         }
         Kind::Message(id) => {
             length(e, "q", end);
+            e.line(count(existing));
             e.line(format_args!("v = r{}(b, p, q, d + 1, {existing})", id.0));
             e.line("p = q");
         }
         Kind::Group(id) => {
             let stop = tag_of(field.number, WireType::EndGroup);
+            e.line(count(existing));
             e.line(format_args!("v = g{}(b, p, {end}, d + 1, {existing}, {stop})", id.0));
             e.line("p = at.p");
         }
+    }
+}
+
+/// Counts a message within another, unless it goes on with `existing`.
+fn count(existing: &str) -> String {
+    match existing {
+        "null" => "if (--at.left < 0) tooMany()".into(),
+        _ => format!("if ({existing} == null && --at.left < 0) tooMany()"),
     }
 }
 

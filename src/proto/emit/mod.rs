@@ -146,7 +146,7 @@ pub fn emit(schema: &Schema, root: MessageId, emitted: &mut Emitted, options: &E
 
 const HEAD: &str = "'use strict'
 const { at, varint, tag, len, bool, float, double, fixed32, str, strictStr, bytes, skip, clear, define, entry, invalidEnum } = R
-const { notValid, truncated, int64, uint64, sint64, fixed64, sfixed64, keep, keepValue, setItem, packed32, packedUint32 } = R
+const { notValid, truncated, tooMany, int64, uint64, sint64, fixed64, sfixed64, keep, keepValue, setItem, packed32, packedUint32 } = R
 const { required, oneofTwice, tooDeep, notObject, list, entries, boolKey, own, close, width, raw, notEmpty, full } = W
 const { int32: wInt32, uint32: wUint32, sint32: wSint32, int64: wInt64, uint64: wUint64, sint64: wSint64 } = W
 const { fixed32: wFixed32, sfixed32: wSfixed32, fixed64: wFixed64, sfixed64: wSfixed64, enumValue: wEnum } = W
