@@ -11,13 +11,13 @@ function aborted() {
   return error
 }
 
-/** A refusal of the parser: `code` is `HPE_…`. */
+/** A refusal of the parser: `code` is `HPE_…`. One at the end of the bytes (no packet) carries its reason, but does not say it. */
 function parseError(code, reason, bytesParsed, rawPacket) {
-  const error = new Error(`Parse Error: ${reason}`)
+  const error = new Error(rawPacket === undefined ? 'Parse Error' : `Parse Error: ${reason}`)
+  error.bytesParsed = bytesParsed
   error.code = code
   error.reason = reason
-  error.bytesParsed = bytesParsed
-  error.rawPacket = rawPacket
+  if (rawPacket !== undefined) error.rawPacket = rawPacket
   return error
 }
 
