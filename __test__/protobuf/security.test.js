@@ -647,6 +647,16 @@ test('CVE-2026-0994, CVE-2026-48712: depth of JSON and text is bounded, inside A
   assert.match(protobuf.binaryToText(Holder, wrapped(1, packed)), /^( *\S+ {\n)+ *type_url: .*\n *value: "/)
 })
 
+test('JSON that is refused leaves no memory behind', () => {
+  const json = `{"s": "${'x'.repeat(16 << 20)}", "s": "y"}`
+  const messages = Array.from({ length: 8 }, () => protobuf('message A { optional string s = 1; }').A)
+  const refuse = (message) => invalid(() => protobuf.jsonToBinary(message, json), /twice/)
+  refuse(messages[0])
+  const before = process.memoryUsage().rss
+  for (const message of messages) refuse(message)
+  assert.ok(process.memoryUsage().rss - before < 96 << 20, 'seven of them would keep 32 MB each')
+})
+
 test("'__proto__' in JSON and text is data or an error", () => {
   const { Holder } = anys
   const read = protobuf.fromJson(Holder, '{"m": {"__proto__": "data", "constructor": "x"}}')

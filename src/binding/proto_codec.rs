@@ -114,6 +114,14 @@ impl ProtoCodec {
         Ok(MessageId(index))
     }
 
+    /// An error as JavaScript has it. What a refused input took in memory is not kept either.
+    fn settle<T>(&mut self, result: Result<T, Error>) -> napi::Result<T> {
+        result.map_err(|error| {
+            self.scratch.trim();
+            failed(error, self.limits)
+        })
+    }
+
     fn binary(&self, flags: u32) -> BinaryOptions {
         BinaryOptions {
             limits: self.limits,
@@ -170,7 +178,7 @@ impl ProtoCodec {
         let written = self
             .codec
             .to_json_into(message, bytes, &options, &mut self.scratch.output);
-        written.map_err(|error| failed(error, self.limits))?;
+        self.settle(written)?;
         self.scratch.string(env)
     }
 
@@ -180,10 +188,9 @@ impl ProtoCodec {
         utf16::from_utf16(&json, &mut self.scratch.input);
         let (message, options) = (self.message(message)?, self.parse(flags));
         let Scratch { input, output, .. } = &mut self.scratch;
-        self.codec
-            .from_json_into(message, input, &options, output)
-            .map_err(|error| failed(error, self.limits))?;
-        Ok(output.len() as u32)
+        let read = self.codec.from_json_into(message, input, &options, output);
+        self.settle(read)?;
+        Ok(self.scratch.output.len() as u32)
     }
 
     /// JSON in UTF-8 to binary: its length, for [`ProtoCodec::take`].
@@ -191,10 +198,9 @@ impl ProtoCodec {
     pub fn json_bytes_to_binary(&mut self, message: u32, json: &[u8], flags: u32) -> napi::Result<u32> {
         let (message, options) = (self.message(message)?, self.parse(flags));
         let output = &mut self.scratch.output;
-        self.codec
-            .from_json_into(message, json, &options, output)
-            .map_err(|error| failed(error, self.limits))?;
-        Ok(output.len() as u32)
+        let read = self.codec.from_json_into(message, json, &options, output);
+        self.settle(read)?;
+        Ok(self.scratch.output.len() as u32)
     }
 
     /// Copies what the last call made into `into`, which has its length.
