@@ -229,7 +229,10 @@ test('a oneof that was not set can be encoded again, whatever its defaults are',
     const unset = M.decode(Buffer.alloc(0))
     assert.deepStrictEqual(Object.keys(unset), ['a', 'b'])
     assert.strictEqual(M.encode(unset).length, 0)
-    for (const other of [{ a: unset.a, b: 5 }, { a: '7', b: unset.b }]) {
+    for (const other of [
+      { a: unset.a, b: 5 },
+      { a: '7', b: unset.b },
+    ]) {
       assert.throws(() => M.encode(other), { code: 'IRONWIRE_PROTOBUF_ONEOF' })
     }
   }

@@ -6,6 +6,7 @@
 const net = require('node:net')
 const { isUint8Array } = require('node:util/types')
 const { Connection, createTcp, createPipe, open } = require('./handle.js')
+const { prepareTls } = require('./tls.js')
 const { systemError, makeError } = require('../errors.js')
 
 // Node keeps what connects a socket, its handle and its `onread` buffer under symbols of its own; they are found by their names.
@@ -18,6 +19,7 @@ const kBufferGen = find(probe, 'kBufferGen')
 const kReinitializeHandle = find(net.Socket.prototype, 'kReinitializeHandle')
 
 function attach(socket, handle) {
+  prepareTls()
   handle.socket = socket
   handle[kOwner] = socket
   socket._handle = handle

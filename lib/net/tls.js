@@ -1,0 +1,37 @@
+'use strict'
+
+// TLS above a socket of ours. Node's `TLSSocket` wants one of Node's native handles below a connected socket, and takes anything else, a
+// plain Duplex for example, through an adapter of its own. A socket of ours is a `net.Socket` with a handle that is not Node's: the
+// step where the two meet is told to take the adapter.
+
+const { Duplex } = require('node:stream')
+const { Connection } = require('./handle.js')
+
+let prepared = false
+
+/** Called before the first socket of ours is made, not earlier: `node:tls` takes some milliseconds to load. */
+function prepareTls() {
+  if (prepared) return
+  prepared = true
+  // Node can be built without it.
+  if (process.versions.openssl === undefined) return
+  const { TLSSocket } = require('node:tls')
+  const wrapHandle = TLSSocket.prototype._wrapHandle
+  let Adapter
+  TLSSocket.prototype._wrapHandle = function (socket, handle, ...rest) {
+    if (!(handle instanceof Connection)) return wrapHandle.call(this, socket, handle, ...rest)
+    Adapter ??= adapterOf(TLSSocket)
+    const adapter = new Adapter(socket)
+    return wrapHandle.call(this, adapter, adapter._handle, ...rest)
+  }
+}
+
+/** The class of the adapter, which Node does not show otherwise. */
+function adapterOf(TLSSocket) {
+  const sample = new TLSSocket(new Duplex({ read() {}, write() {} }))
+  const adapter = sample._handle._parentWrap
+  sample.destroy()
+  return adapter.constructor
+}
+
+module.exports = { prepareTls }
