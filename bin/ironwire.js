@@ -20,7 +20,8 @@ const USAGE = `usage: ironwire pbts|pbjs FILE.proto [options]
   FILE.proto may be -, which is standard input.
 
   -o, --output FILE        where to, instead of standard output
-  -I, --proto_path DIR     where imports are looked for; may be repeated (then here, then beside FILE.proto)
+  -I, --proto_path DIR     where imports are looked for; may be repeated (then here, then beside FILE.proto);
+                           and FILE.proto, where it is not here
       --int64 FORM         64-bit integers: auto (default), bigint or string
       --no-defaults        decoded objects have only what was there
       --unknown-fields     decoded objects keep what the schema does not know
@@ -90,7 +91,9 @@ function input(file, folders) {
     const load = importer([...folders, process.cwd()])
     return { filename: '-', resolveImport: (name) => (name === '-' ? text : load(name)) }
   }
-  const root = path.resolve(file)
+  // As protoc does, where it is not here.
+  const places = [process.cwd(), ...folders].map((folder) => path.resolve(folder, file))
+  const root = places.find((place) => fs.existsSync(place)) ?? places[0]
   const text = about(file, () => fs.readFileSync(root))
   const load = importer([...folders, process.cwd(), path.dirname(root)])
   const filename = path.relative(process.cwd(), root).split(path.sep).join('/')

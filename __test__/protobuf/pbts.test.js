@@ -133,11 +133,18 @@ function run(folder, args, options) {
   return spawnSync(process.execPath, [cli, ...args], { cwd: folder, encoding: 'utf8', ...options })
 }
 
-function compile(folder) {
+function compile(folder, options) {
   fs.mkdirSync(path.join(folder, 'node_modules'))
   fs.symlinkSync(root, path.join(folder, 'node_modules', 'ironwire'), 'junction')
   fs.symlinkSync(path.join(root, 'node_modules', '@types'), path.join(folder, 'node_modules', '@types'), 'junction')
-  const compilerOptions = { module: 'nodenext', strict: true, noEmit: true, types: ['node'], target: 'es2023' }
+  const compilerOptions = {
+    module: 'nodenext',
+    strict: true,
+    noEmit: true,
+    types: ['node'],
+    target: 'es2023',
+    ...options,
+  }
   fs.writeFileSync(
     path.join(folder, 'tsconfig.json'),
     JSON.stringify({ compilerOptions, include: ['*.ts', '*.mts', '*.cts'] }),
@@ -367,6 +374,20 @@ test('unknown fields are kept, and typed, where asked for', (t) => {
   assert.deepStrictEqual(A.decode(bytes).a[protobuf.unknownFields], [bytes.subarray(2)])
 })
 
+test('absent may be written as undefined, under the strictest options too', (t) => {
+  const types = protobuf.pbts(
+    protobuf('message A { optional int32 n = 1; repeated A list = 2; map<string, A> map = 3; }'),
+  )
+  const folder = project(t, {
+    'a.d.ts': types,
+    'use.ts': `
+      import { A } from './a'
+      const a: A.$Input = { n: undefined, list: undefined, map: undefined }
+      A.encode({ ...a, n: Math.random() > 0.5 ? 1 : undefined })`,
+  })
+  compile(folder, { exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true })
+})
+
 test('what goes wrong with files is said in one line', { skip: !fs.existsSync('/dev/full') }, (t) => {
   const folder = project(t)
   const full = fs.openSync('/dev/full', 'w')
@@ -412,6 +433,7 @@ test('imports come from -I, from here, and from beside the file; the schema from
   const there = run(folder, ['pbts', '-I', 'inc', 'a/root.proto', '--strict'])
   assert.strictEqual(there.status, 0, there.stderr)
   for (const name of ['R', 'X', 'Y', 'Z']) assert.match(there.stdout, new RegExp(`interface ${name} `))
+  assert.match(run(folder, ['pbts', '-I', 'a', '-I', 'inc', 'root.proto']).stdout, /interface R /)
   const input = 'import "x.proto"; message Piped { optional X x = 1; }'
   const piped = run(folder, ['pbts', '-', '-I', 'inc'], { input })
   assert.strictEqual(piped.status, 0, piped.stderr)

@@ -107,7 +107,10 @@ class Declarations {
       of = `$protobuf.MapInput<${keys}, ${of}>`
     }
     const required = label === 'required'
-    return [...comment(field), `${key(field.property)}${required ? '' : '?'}: ${of}${required ? '' : ' | null'}`]
+    return [
+      ...comment(field),
+      `${key(field.property)}${required ? '' : '?'}: ${of}${required ? '' : ' | null | undefined'}`,
+    ]
   }
 
   /** A schema that protoc would not take may repeat names: the last one is what shows. */
