@@ -57,7 +57,8 @@ pub fn default_text(value: &Value) -> Cow<'_, str> {
         Value::Float(value) => float_text(
             *value as f64,
             |value, digits| (general(value, digits), value as f32 as f64),
-            6,
+            // C calls subnormal numbers out of range, which makes `protoc` print them in full.
+            if value.is_subnormal() { 9 } else { 6 },
             9,
         )
         .into(),
@@ -147,6 +148,7 @@ mod tests {
             (1e9, "1e+09"),
             (f32::MAX, "3.40282347e+38"),
             (16777216.0, "16777216"),
+            (1e-45, "1.40129846e-45"),
         ] {
             assert_eq!(default_text(&Value::Float(value)), expected);
         }

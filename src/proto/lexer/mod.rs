@@ -315,7 +315,9 @@ impl<'a> Lexer<'a> {
     /// `protoc` keeps it.
     fn line_comment(&mut self, mark: usize) -> &'a str {
         let start = self.at + mark;
-        match memchr::memchr(b'\n', &self.bytes[start..]) {
+        match memchr::memchr2(b'\n', 0, &self.bytes[start..]) {
+            // `protoc` takes NUL nowhere, so it is left for the next token to stumble over.
+            Some(length) if self.bytes[start + length] == 0 => self.at = start + length,
             Some(length) => {
                 self.at = start + length + 1;
                 self.line += 1;
@@ -332,8 +334,11 @@ impl<'a> Lexer<'a> {
         let Some(length) = memchr::memmem::find(&self.bytes[start..], b"*/") else {
             return Err(self.error(self.at, "a comment must end with */"));
         };
-        self.at = start + length + 2;
         let text = &self.source[start..start + length];
+        if text.contains('\0') {
+            return Err(self.error(self.at, "a comment must end with */, and may not hold NUL"));
+        }
+        self.at = start + length + 2;
         for offset in memchr::memchr_iter(b'\n', text.as_bytes()) {
             self.line += 1;
             self.line_start = (start + offset + 1) as u32;
@@ -397,7 +402,9 @@ impl<'a> Lexer<'a> {
         if matches!(self.peek(0), b'}' | b']' | b')') || self.at == self.bytes.len() {
             flush(&mut buffer, &mut attachable, gap);
         }
-        gap.leading = buffer.map(|(text, _)| text.into());
+        // An empty comment is none, unless it stands alone.
+        gap.leading = buffer.filter(|(text, _)| !text.is_empty()).map(|(text, _)| text.into());
+        gap.trailing = gap.trailing.take().filter(|text| !text.is_empty());
         Ok(())
     }
 }
@@ -494,6 +501,8 @@ mod tests {
             ("/* x", "1:1: a comment must end"),
             ("1e", "1:1: expected digits in the exponent"),
             ("\u{0}", "1:1: unexpected character '\\0'"),
+            ("// \u{0}", "1:4: unexpected character '\\0'"),
+            ("/* \u{0} */", "1:1: a comment must end"),
         ] {
             let error = all(source).unwrap_err();
             assert!(error.starts_with(expected), "{source:?}: {error}");
@@ -529,6 +538,10 @@ mod tests {
         assert_eq!(got[6], (None, vec!["x".into()], None));
         assert_eq!(got[8], (s("t3"), vec![], s("l5")));
         assert_eq!(got[10], (s("end"), vec![], None));
+        // Empty ones are none.
+        let got = gaps("/**/a;/**/\n\n//x\n\n/**/b");
+        assert_eq!(got[0], (None, vec![], None));
+        assert_eq!(got[2], (None, vec!["x".into()], None));
     }
 
     #[test]

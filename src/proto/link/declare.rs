@@ -6,7 +6,7 @@ use super::features::{Target, flag};
 use super::{FileLinker, Result, ast};
 use crate::proto::schema::{
     Comments, Enum, EnumId, EnumValue, Features, FieldId, File, Import, Message, MessageId, NumberIndex, Options,
-    Position, Symbol, WellKnown,
+    Position, Service, ServiceId, Symbol, WellKnown,
 };
 
 impl<'t> FileLinker<'_, '_, 't> {
@@ -33,11 +33,37 @@ impl<'t> FileLinker<'_, '_, 't> {
         self.schema().files.push(file);
         let messages = self.declare_messages(&tree.messages, None, &tree.package, features)?;
         let enums = self.declare_enums(&tree.enums, None, &tree.package, features)?;
+        let services = self.declare_services(features)?;
         let id = self.id;
         let file = &mut self.schema().files[id.index()];
         file.messages = messages;
         file.enums = enums;
+        file.services = services;
         Ok(())
+    }
+
+    /// Names of services are scopes too, so they must be there before any name is looked up.
+    fn declare_services(&mut self, outer: Features) -> Result<Vec<ServiceId>> {
+        let tree = self.tree;
+        let mut ids = Vec::with_capacity(tree.services.len());
+        for node in &tree.services {
+            let id = ServiceId(self.linker.schema.services.len() as u32);
+            let full_name = self.full_name(&tree.package, node.name, node.position)?;
+            self.register(full_name.clone(), Symbol::Service(id), node.position)?;
+            let service = Service {
+                name: node.name.into(),
+                full_name,
+                file: self.id,
+                methods: Vec::new(),
+                features: self.features(outer, &node.options, Target::Service)?,
+                options: Options::default(),
+                comments: Self::comments(&node.comments),
+                position: node.position,
+            };
+            self.schema().services.push(service);
+            ids.push(id);
+        }
+        Ok(ids)
     }
 
     fn declare_package(&mut self) -> Result<()> {
@@ -55,7 +81,8 @@ impl<'t> FileLinker<'_, '_, 't> {
             .filter(|(_, byte)| *byte == b'.')
             .map(|(at, _)| at);
         for end in dots.chain([package.len()]) {
-            if self.linker.schema.symbols.contains_key(&package[..end]) {
+            let prefix = &package[..end];
+            if self.linker.schema.symbols.contains_key(prefix) || self.linker.values.contains(prefix) {
                 let message = format!("\"{}\" is already defined, and not as a package", &package[..end]);
                 return Err(self.error(self.tree.package_position, message));
             }

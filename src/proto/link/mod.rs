@@ -230,6 +230,7 @@ impl<'o> Linker<'o> {
             extended: Vec::new(),
             scratch: String::new(),
             has_options: false,
+            members: None,
             unchecked: Vec::new(),
         };
         file.declare(imports)?;
@@ -321,6 +322,8 @@ struct FileLinker<'l, 'o, 't> {
     scratch: String,
     /// True where any element has an option, so that most files skip that pass.
     has_options: bool,
+    /// Names that are no symbols, and yet hide those of outer scopes; made when first asked for.
+    members: Option<HashSet<String>>,
     /// Options whose declarations are to be looked at once all options are known, and what carries them.
     unchecked: Vec<(&'t [ast::Opt<'t>], Vec<OptionEntry>, Target)>,
 }

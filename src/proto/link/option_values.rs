@@ -67,6 +67,11 @@ impl FileLinker<'_, '_, '_> {
                 _ => {}
             }
         }
+        // `-0` is an integer there, and integers have no signed zero.
+        let value = match value {
+            Const::NegativeInt(0) if !text && matches!(kind, Kind::Double | Kind::Float) => &Const::Int(0),
+            value => value,
+        };
         scalar(kind, value, text).map(OptionValue::Scalar).map_err(|expected| {
             let name = &self.field_of(found).name;
             self.error(
@@ -93,7 +98,7 @@ impl FileLinker<'_, '_, '_> {
                     continue;
                 }
             };
-            let found = self.option_field(message, name, extension, scope, node.position)?;
+            let found = self.text_field(message, name, extension, node.position)?;
             let value = self.option_value(found, &node.value, scope, node.value_position, true)?;
             self.add(&mut entries, found, value, node.position)?;
         }
@@ -122,7 +127,11 @@ impl FileLinker<'_, '_, '_> {
             );
             return Err(self.error(node.position, message));
         }
-        let name = url.rsplit('/').next().unwrap_or(url);
+        let known = ["type.googleapis.com/", "type.googleprod.com/"];
+        let Some(name) = known.iter().find_map(|prefix| url.strip_prefix(prefix)) else {
+            let message = format!("expected \"type.googleapis.com/\" before the name of a message, found \"{url}\"");
+            return Err(self.error(node.position, message));
+        };
         let Some(inner) = self.linker.schema.message_by_name(name) else {
             return Err(self.error(node.position, format!("Could not resolve {name}")));
         };

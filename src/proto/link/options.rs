@@ -20,6 +20,16 @@ pub(super) enum TypeOf {
     Own(MessageId),
 }
 
+impl TypeOf {
+    /// A field of this type.
+    fn field(self, id: FieldId) -> FieldOf {
+        match self {
+            TypeOf::BuiltIn(_) => FieldOf::BuiltIn(id),
+            TypeOf::Own(_) => FieldOf::Own(id),
+        }
+    }
+}
+
 /// A field found in a [`TypeOf`].
 #[derive(Clone, Copy)]
 pub(super) enum FieldOf {
@@ -73,7 +83,7 @@ impl<'t> FileLinker<'_, '_, 't> {
             }
             let mut index = 0;
             for list in &node.extension_ranges {
-                let options = self.interpret(&list.options, Target::ExtensionRange, &full_name)?;
+                let options = self.interpret(&list.options, Target::ExtensionRange, scope)?;
                 for _ in &list.ranges {
                     self.schema().messages[id.index()].extension_ranges[index].options = options.clone();
                     index += 1;
@@ -313,13 +323,9 @@ impl<'t> FileLinker<'_, '_, 't> {
     ) -> Result<FieldOf> {
         if !extension {
             let (schema, id) = self.schema_of(message);
-            let found = schema
-                .field_by_name(id, name)
-                .or_else(|| group_by_type_name(schema, id, name));
-            return match (found, message) {
-                (Some(id), TypeOf::BuiltIn(_)) => Ok(FieldOf::BuiltIn(id)),
-                (Some(id), TypeOf::Own(_)) => Ok(FieldOf::Own(id)),
-                (None, _) => Err(self.unknown_option(message, name, position)),
+            return match schema.field_by_name(id, name) {
+                Some(id) => Ok(message.field(id)),
+                None => Err(self.unknown_option(message, name, position)),
             };
         }
         match self.resolve_extension(scope, name) {
@@ -344,10 +350,43 @@ impl<'t> FileLinker<'_, '_, 't> {
                 ))
             }
             None => {
-                let hint = "is its file imported?";
+                let hint = match self.is_hidden(scope, name) {
+                    true => "a nearer name hides it, so write it with its package",
+                    false => "is its file imported?",
+                };
                 Err(self.error(position, format!("Could not resolve option ({name}): {hint}")))
             }
         }
+    }
+
+    /// As [`FileLinker::option_field`] within text format: there a group goes by the name of its type, an item of a MessageSet may go by
+    /// that of its own, and names of extensions are looked up from the scope of the message outwards.
+    pub(super) fn text_field(
+        &mut self,
+        message: TypeOf,
+        name: &str,
+        extension: bool,
+        position: Position,
+    ) -> Result<FieldOf> {
+        let (schema, id) = self.schema_of(message);
+        if !extension {
+            return match group_by_type_name(schema, id, name) {
+                Some(id) => Ok(message.field(id)),
+                None => self.option_field(message, name, false, "", position),
+            };
+        }
+        let (full_name, is_set) = (schema[id].full_name.clone(), schema[id].message_set);
+        let scope = full_name.rsplit_once('.').map_or("", |(scope, _)| scope);
+        if let (true, Some(Symbol::Message(item))) = (is_set, self.resolve_extension(scope, name)) {
+            let own = &self.linker.schema;
+            let mut nested = own[item].nested_extensions.iter().copied();
+            let found =
+                nested.find(|&id| own[own[id].message].full_name == full_name && own[id].kind == Kind::Message(item));
+            if let Some(id) = found {
+                return Ok(FieldOf::Own(id));
+            }
+        }
+        self.option_field(message, name, true, scope, position)
     }
 
     #[cold]
@@ -369,7 +408,7 @@ impl<'t> FileLinker<'_, '_, 't> {
 fn group_by_type_name(schema: &Schema, message: MessageId, name: &str) -> Option<FieldId> {
     let id = schema.field_by_name(message, &name.to_ascii_lowercase())?;
     match schema[id].kind {
-        Kind::Group(group) if *schema[group].name == *name => Some(id),
+        Kind::Group(group) if *schema[group].name == *name && schema[group].parent == Some(message) => Some(id),
         _ => None,
     }
 }

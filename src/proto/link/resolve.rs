@@ -1,8 +1,12 @@
 //! Names of types, by the scoping rules of `protoc` (those of C++): from the innermost scope outwards, the first part of a name
 //! decides the scope.
 
+use std::collections::HashSet;
+
 use super::{Error, FileLinker, Result};
-use crate::proto::schema::{DefaultVisibility, EnumId, FileId, MessageId, Position, Schema, Symbol, Visibility};
+use crate::proto::schema::{
+    DefaultVisibility, EnumId, EnumValue, FileId, MessageId, Method, Oneof, Position, Schema, Symbol, Visibility,
+};
 
 /// A type that a field can have.
 #[derive(Clone, Copy)]
@@ -44,7 +48,41 @@ impl FileLinker<'_, '_, '_> {
 
     /// The extension `name` means within `scope`.
     pub(super) fn resolve_extension(&mut self, scope: &str, name: &str) -> Option<Symbol> {
-        self.resolve(scope, name, |_| true)
+        let found = self.resolve(scope, name, |_| true)?;
+        let Symbol::Extension(id) = found else {
+            return Some(found);
+        };
+        // What is no symbol of the schema hides it all the same: fields, oneofs, values and methods of the scopes on the way.
+        let schema = &self.linker.schema;
+        let home = match schema[id].scope {
+            Some(scope) => schema[scope].full_name.len(),
+            None => schema[schema[id].file].package.len(),
+        };
+        let mut inner = scope;
+        while inner.len() > home && !name.contains('.') && !self.lenient() {
+            if self.has_member(inner, name) {
+                return None;
+            }
+            inner = inner.rsplit_once('.').map_or("", |(outer, _)| outer);
+        }
+        Some(found)
+    }
+
+    /// For errors: a name that would mean something, were it not for the members of nearer scopes.
+    pub(super) fn is_hidden(&mut self, scope: &str, name: &str) -> bool {
+        self.resolve(scope, name, |_| true).is_some()
+    }
+
+    fn has_member(&mut self, scope: &str, name: &str) -> bool {
+        let schema = &self.linker.schema;
+        if let Some(&Symbol::Message(id)) = schema.symbols.get(scope)
+            && schema.field_by_name(id, name).is_some()
+        {
+            return true;
+        }
+        let full_name = format!("{scope}.{name}");
+        let members = self.members.get_or_insert_with(|| members(schema, self.id));
+        members.contains(&full_name) || self.linker.values.contains(&*full_name)
     }
 
     /// Looks a name up from `scope` outwards. `wanted` tells what a name of one part may mean; others are passed over.
@@ -165,7 +203,15 @@ impl FileLinker<'_, '_, '_> {
             .symbols
             .get(absolute)
             .or_else(|| scopes.find_map(|end| schema.symbols.get(&*format!("{}.{absolute}", &scope[..end]))));
-        if let Some(&symbol) = elsewhere {
+        let nearby = elsewhere.filter(|&&symbol| self.visible.contains(file_of(schema, symbol)));
+        if let Some(symbol) = nearby {
+            message += match symbol {
+                Symbol::Message(_) | Symbol::Enum(_) => {
+                    ": a nearer name hides it; write it in full, with a leading dot"
+                }
+                _ => ": that is neither a message nor an enum",
+            };
+        } else if let Some(&symbol) = elsewhere {
             let file = &schema[file_of(schema, symbol)].name;
             message += &format!(": it is defined in \"{file}\", which \"{}\" does not import", self.name);
         } else {
@@ -178,6 +224,27 @@ impl FileLinker<'_, '_, '_> {
         }
         self.error(position, message)
     }
+}
+
+/// Full names of the oneofs, values of nested enums and methods of a file, the last one to be linked.
+fn members(schema: &Schema, file: FileId) -> HashSet<String> {
+    let messages = schema.messages.iter().rev().take_while(|message| message.file == file);
+    let enums = schema.enums.iter().rev().take_while(|model| model.file == file);
+    let services = schema.services.iter().rev().take_while(|service| service.file == file);
+    let oneofs = messages.flat_map(|message| {
+        let name = |oneof: &Oneof| format!("{}.{}", message.full_name, oneof.name);
+        message.oneofs.iter().map(name)
+    });
+    let values = enums.flat_map(|model| {
+        let scope = model.parent.map(|id| &schema[id].full_name);
+        let name = move |value: &EnumValue| Some(format!("{}.{}", scope?, value.name));
+        model.values.iter().filter_map(name)
+    });
+    let methods = services.flat_map(|service| {
+        let name = |method: &Method| format!("{}.{}", service.full_name, method.name);
+        service.methods.iter().map(name)
+    });
+    oneofs.chain(values).chain(methods).collect()
 }
 
 /// The file that declares a symbol.

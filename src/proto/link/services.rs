@@ -2,27 +2,21 @@
 
 use super::features::{Target, varint_option};
 use super::{FileLinker, Result, ast};
-use crate::proto::schema::{Idempotency, Method, Options, Service, ServiceId, Symbol};
+use crate::proto::schema::{Features, Idempotency, Method, Options};
 
 impl<'t> FileLinker<'_, '_, 't> {
     pub(super) fn link_services(&mut self) -> Result<()> {
         let tree = self.tree;
-        for node in &tree.services {
-            let id = ServiceId(self.linker.schema.services.len() as u32);
-            let service = self.link_service(node)?;
-            self.register(service.full_name.clone(), Symbol::Service(id), node.position)?;
-            let file = self.id;
-            let schema = self.schema();
-            schema.services.push(service);
-            schema.files[file.index()].services.push(id);
+        let ids = self.linker.schema[self.id].services.clone();
+        for (node, id) in tree.services.iter().zip(ids) {
+            let service = &self.linker.schema[id];
+            let (full_name, features) = (service.full_name.clone(), service.features);
+            self.schema().services[id.index()].methods = self.link_methods(node, &full_name, features)?;
         }
         Ok(())
     }
 
-    fn link_service(&mut self, node: &'t ast::Service<'t>) -> Result<Service> {
-        let outer = self.linker.schema[self.id].features;
-        let full_name = self.full_name(&self.tree.package, node.name, node.position)?;
-        let features = self.features(outer, &node.options, Target::Service)?;
+    fn link_methods(&mut self, node: &'t ast::Service<'t>, full_name: &str, features: Features) -> Result<Vec<Method>> {
         let mut methods = Vec::with_capacity(node.methods.len());
         let mut names = std::collections::HashSet::with_capacity(node.methods.len());
         for method in &node.methods {
@@ -32,8 +26,8 @@ impl<'t> FileLinker<'_, '_, 't> {
             }
             methods.push(Method {
                 name: method.name.into(),
-                input: self.resolve_message(&full_name, &method.input.name, method.input.position)?,
-                output: self.resolve_message(&full_name, &method.output.name, method.output.position)?,
+                input: self.resolve_message(full_name, &method.input.name, method.input.position)?,
+                output: self.resolve_message(full_name, &method.output.name, method.output.position)?,
                 client_streaming: method.input.stream,
                 server_streaming: method.output.stream,
                 idempotency: idempotency(method),
@@ -43,16 +37,7 @@ impl<'t> FileLinker<'_, '_, 't> {
                 position: method.position,
             });
         }
-        Ok(Service {
-            name: node.name.into(),
-            full_name,
-            file: self.id,
-            methods,
-            features,
-            options: Options::default(),
-            comments: Self::comments(&node.comments),
-            position: node.position,
-        })
+        Ok(methods)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the model says about schemas.
 
-use super::{good, strict};
+use super::{CompileOptions, compile, good, strict};
 use crate::proto::schema::{
     Cardinality, Edition, Idempotency, ImportKind, Kind, OptionValue, Schema, Value, Visibility, WellKnown,
 };
@@ -336,4 +336,32 @@ fn features_of_other_generators_are_options_like_any() {
         panic!()
     };
     assert_eq!(features.len(), 2);
+}
+
+#[test]
+fn zero_as_an_option_has_no_sign_but_in_text_format() {
+    let source = "syntax='proto2'; import 'google/protobuf/descriptor.proto'; message O { optional double d=1; } \
+        extend google.protobuf.FileOptions { optional O o=50000; optional O p=50001; } option (o).d=-0; option (p)={ d: -0 };";
+    let schema = good(source);
+    let sign = |name: &str| match schema.files.last().unwrap().options.get(name) {
+        Some(OptionValue::Message(fields)) => match fields[0].value {
+            OptionValue::Scalar(Value::Double(value)) => value.is_sign_negative(),
+            _ => panic!("no double"),
+        },
+        _ => panic!("no message"),
+    };
+    assert!(!sign("(o)") && sign("(p)"));
+}
+
+#[test]
+fn a_package_is_no_name_of_an_imported_file() {
+    let files = |name: &str| match name {
+        "e" => Some("syntax='proto2'; enum E { a = 0; }".to_string()),
+        _ => Some("syntax='proto2'; package a.b; import 'e';".to_string()),
+    };
+    let error = compile(&["p"], &CompileOptions::strict(), &mut |name| Ok(files(name))).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "p:1:18: \"a\" is already defined, and not as a package"
+    );
 }
