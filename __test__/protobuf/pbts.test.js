@@ -89,6 +89,9 @@ const { Buy } = protobuf.service(shop, 'shop.Shop').methods
 Buy.requestType.encode({ id: 'b' })
 Buy.responseType.decode(bytes).cents satisfies number
 Buy.path satisfies string
+protobuf.reflect(Order).fields satisfies protobuf.FieldInfo[]
+protobuf.reflect(shop).files satisfies protobuf.FileInfo[]
+const limits: protobuf.SchemaLimits = { nesting: 5 }
 
 // @ts-expect-error: id is required
 Order.encode({})
@@ -166,7 +169,7 @@ test('names that mean something to TypeScript, or to JavaScript', (t) => {
   // Every word as message, nested message, enum, value, field, package and method at once.
   const words =
     'any bigint boolean number string symbol never unknown object undefined null void delete class function default interface let ' +
-    'await static type namespace module declare abstract constructor prototype __proto__ toString hasOwnProperty arguments eval ' +
+    'await static type namespace module declare abstract constructor prototype __proto__ toString hasOwnProperty valueOf __defineGetter__ arguments eval ' +
     'Array Buffer Map Record Promise globalThis Input Message is keyof infer new this true false typeof of get set import'
   const messages = words.split(' ').map(
     (word) =>
@@ -178,12 +181,17 @@ test('names that mean something to TypeScript, or to JavaScript', (t) => {
   const folder = project(t, {
     'words.proto': `syntax = "proto2"; package ${packages.join('.')}; ${messages.join('\n')}\n service Words { ${methods.join('\n')} }`,
     'use.ts': `
-      import { delete as remove, Buffer as SchemaBuffer, constructor, type $ } from './words'
+      import { delete as remove, Buffer as SchemaBuffer, constructor, hasOwnProperty, toString, type $ } from './words'
       remove.decode(Buffer.alloc(0)).delete satisfies number
       const a: remove = remove.decode(Buffer.alloc(0))
       SchemaBuffer.decode(Buffer.alloc(0)).map satisfies { [key: string]: object }
       SchemaBuffer.In.Buffer.decode(Buffer.alloc(0)).b satisfies Buffer | null
       constructor.encode({ constructor: 1 })
+      constructor.encode({})
+      hasOwnProperty.encode({})
+      toString.encode({ list: [5n] }).length
+      // @ts-expect-error: a string is no number
+      constructor.encode({ constructor: 'x' })
     `,
   })
   const { status, stderr } = run(folder, ['pbts', 'words.proto', '-o', 'words.d.ts'])

@@ -396,7 +396,7 @@ declare const protobuf: {
    */
   fromDescriptorSet<M extends object = Messages>(bytes: Uint8Array, options?: Options): M
   /** What the schema says, element by element. */
-  reflect: { (message: MessageType): MessageInfo; (messages: object): Reflection }
+  reflect: { (message: MessageType<never, unknown>): MessageInfo; (messages: object): Reflection }
   /** The service of this full name, `package.Name`. */
   service<M extends object, N extends string>(messages: M, fullName: N): ServiceOf<M, N>
   /** The source of a CommonJS module that exports the messages. `encodings` names the package it requires, this one by default. */
@@ -433,6 +433,7 @@ declare namespace protobuf {
     ParseOptions,
     PositionInfo,
     Reflection,
+    SchemaLimits,
     SchemaObject,
     ServiceInfo,
     ToJsonOptions,

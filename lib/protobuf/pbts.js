@@ -23,6 +23,11 @@ const RESERVED = new Set(
 /** What every message object has. A nested type of such a name does not show there. */
 const MEMBERS = new Set(['type', 'message', 'name', 'buffer', 'encode', 'decode', 'encodingLength', 'dependencies'])
 
+/** What TypeScript knows every object to have. */
+const INHERITED = new Set(
+  'constructor toString toLocaleString valueOf hasOwnProperty isPrototypeOf propertyIsEnumerable'.split(' '),
+)
+
 const INT64 = { auto: 'number | bigint', bigint: 'bigint', string: 'string' }
 const WIDE = new Set(['int64', 'uint64', 'sint64', 'fixed64', 'sfixed64'])
 
@@ -106,6 +111,8 @@ class Declarations {
       const keys = { string: 'string', bool: "boolean | 'true' | 'false'" }[mapKey.type] ?? 'number | bigint | string'
       of = `$protobuf.MapInput<${keys}, ${of}>`
     }
+    // Every object inherits one of such a name; `encode` looks at what the object itself has.
+    if (INHERITED.has(field.property)) of += ` | globalThis.Object[${JSON.stringify(field.property)}]`
     const required = label === 'required'
     return [
       ...comment(field),
