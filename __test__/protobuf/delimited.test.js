@@ -312,3 +312,15 @@ test('the decoder checks its options', () => {
   assert.throws(() => new protobuf.DelimitedDecoder(Note, null), { code: 'ERR_INVALID_ARG_TYPE' })
   assert.throws(() => new protobuf.DelimitedDecoder(Note, { maxSize: '1' }), { code: 'ERR_INVALID_ARG_TYPE' })
 })
+
+test('object mode is the end with the objects, whatever is asked for', async () => {
+  const decoder = new protobuf.DelimitedDecoder(Note, { objectMode: true })
+  assert.throws(() => decoder.write({}), { code: 'ERR_INVALID_ARG_TYPE' })
+  assert.strictEqual(decoder.destroyed, false)
+  const encoder = new protobuf.DelimitedEncoder(Note, { objectMode: true })
+  assert.deepStrictEqual([encoder.readableObjectMode, encoder.writableObjectMode], [false, true])
+  assert.deepStrictEqual([decoder.readableObjectMode, decoder.writableObjectMode], [true, false])
+  for (const note of notes) encoder.write(note)
+  encoder.end()
+  assert.deepStrictEqual(await collect(encoder.pipe(decoder)), expected)
+})

@@ -16,6 +16,10 @@ const MOST = 2147483647
 
 const EMPTY = Buffer.alloc(0)
 
+// What these streams are, whatever options they are given: `objectMode` would be both ends.
+const BYTES_IN = { objectMode: false, writableObjectMode: false, decodeStrings: true, readableObjectMode: true }
+const BYTES_OUT = { objectMode: false, writableObjectMode: true, readableObjectMode: false }
+
 function tooLarge(length, maxSize) {
   const message = `A message of ${length} bytes was announced, and the limit is ${maxSize}`
   return makeError(RangeError, 'IRONWIRE_PROTOBUF_TOO_LARGE', message, tooLarge)
@@ -182,7 +186,7 @@ class DelimitedDecoder extends Transform {
 
   constructor(message, options) {
     const splitter = new Splitter(message, options)
-    super({ ...options, writableObjectMode: false, decodeStrings: true, readableObjectMode: true })
+    super({ ...options, ...BYTES_IN })
     this.#splitter = splitter
   }
 
@@ -240,7 +244,7 @@ class DelimitedEncoder extends Transform {
 
   constructor(message, options = {}) {
     origin(message)
-    super({ ...options, writableObjectMode: true, readableObjectMode: false })
+    super({ ...options, ...BYTES_OUT })
     this.#message = message
   }
 
