@@ -385,7 +385,12 @@ function octets(v, name, expected) {
 
 /** A view looks empty once its buffer is detached or has shrunk below it; then none of its methods can be called. */
 function notDetached(v) {
-  at.call(v, 0)
+  try {
+    at.call(v, 0)
+  } catch {
+    const message = 'The buffer of a view was detached, or has shrunk below it'
+    throw makeError(TypeError, 'ERR_INVALID_ARG_TYPE', message, notDetached)
+  }
 }
 
 /** Puts the length of what lies from `q` to `e` at `p`, moving it where the room left between `p` and `q` is not what it takes. */
