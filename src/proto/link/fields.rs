@@ -216,6 +216,14 @@ impl<'t> FileLinker<'_, '_, 't> {
         let mut ids = Vec::new();
         for node in nodes {
             let extendee = self.resolve_message(scope.name, &node.extendee, node.position)?;
+            let hides = |field: &ast::Field| scope.message.is_some() && field.name == node.extendee;
+            if let (Some(_), false) = (node.fields.iter().find(|field| hides(field)), self.lenient()) {
+                let message = format!(
+                    "\"{}\" is the extension itself here; write it in full, with a leading dot",
+                    node.extendee
+                );
+                return Err(self.error(node.position, message));
+            }
             let scope = Scope {
                 extendee: Some(extendee),
                 ..scope

@@ -328,7 +328,7 @@ impl<'t> FileLinker<'_, '_, 't> {
                 None => Err(self.unknown_option(message, name, position)),
             };
         }
-        match self.resolve_extension(scope, name) {
+        match self.resolve_first(scope, name) {
             Some(Symbol::Extension(id)) => {
                 let (schema, message_id) = self.schema_of(message);
                 let (wanted, own) = (&schema[message_id].full_name, &self.linker.schema);
@@ -377,7 +377,7 @@ impl<'t> FileLinker<'_, '_, 't> {
         }
         let (full_name, is_set) = (schema[id].full_name.clone(), schema[id].message_set);
         let scope = full_name.rsplit_once('.').map_or("", |(scope, _)| scope);
-        if let (true, Some(Symbol::Message(item))) = (is_set, self.resolve_extension(scope, name)) {
+        if let (true, Some(Symbol::Message(item))) = (is_set, self.resolve_first(scope, name)) {
             let own = &self.linker.schema;
             let mut nested = own[item].nested_extensions.iter().copied();
             let found =

@@ -3,9 +3,9 @@
 
 use std::collections::HashSet;
 
-use super::{Error, FileLinker, Result};
+use super::{Error, FileLinker, Result, ast};
 use crate::proto::schema::{
-    DefaultVisibility, EnumId, EnumValue, FileId, MessageId, Method, Oneof, Position, Schema, Symbol, Visibility,
+    DefaultVisibility, EnumId, EnumValue, FileId, MessageId, Oneof, Position, Schema, Symbol, Visibility,
 };
 
 /// A type that a field can have.
@@ -38,34 +38,59 @@ impl FileLinker<'_, '_, '_> {
         }
     }
 
-    /// The message `name` means within `scope`.
+    /// The message `name` means within `scope`, where nothing but messages is asked for: of extensions and methods.
     pub(super) fn resolve_message(&mut self, scope: &str, name: &str, position: Position) -> Result<MessageId> {
-        match self.resolve_type(scope, name, position)? {
-            TypeRef::Message(id) => Ok(id),
-            TypeRef::Enum(_) => Err(self.error(position, format!("\"{name}\" is an enum, expected a message type"))),
+        match self.resolve_first(scope, name) {
+            Some(Symbol::Message(id)) => {
+                self.check_visible(self.linker.schema[id].file, name, position, |schema| {
+                    (schema[id].visibility, schema[id].parent.is_some())
+                })?;
+                Ok(id)
+            }
+            Some(Symbol::Enum(_)) => {
+                Err(self.error(position, format!("\"{name}\" is an enum, expected a message type")))
+            }
+            _ => Err(self.unresolved(scope, name, position)),
         }
     }
 
-    /// The extension `name` means within `scope`.
-    pub(super) fn resolve_extension(&mut self, scope: &str, name: &str) -> Option<Symbol> {
+    /// The first thing of this name, whatever it is. Types of fields pass over what is no type, all other names do not.
+    pub(super) fn resolve_first(&mut self, scope: &str, name: &str) -> Option<Symbol> {
+        if self.lenient() {
+            let is_type = |symbol| matches!(symbol, Symbol::Message(_) | Symbol::Enum(_));
+            return self
+                .resolve(scope, name, is_type)
+                .or_else(|| self.resolve(scope, name, |_| true));
+        }
         let found = self.resolve(scope, name, |_| true)?;
-        let Symbol::Extension(id) = found else {
+        if name.contains('.') {
             return Some(found);
-        };
+        }
         // What is no symbol of the schema hides it all the same: fields, oneofs, values and methods of the scopes on the way.
-        let schema = &self.linker.schema;
-        let home = match schema[id].scope {
-            Some(scope) => schema[scope].full_name.len(),
-            None => schema[schema[id].file].package.len(),
-        };
+        let home = self.home(found);
         let mut inner = scope;
-        while inner.len() > home && !name.contains('.') && !self.lenient() {
+        while inner.len() > home {
             if self.has_member(inner, name) {
                 return None;
             }
             inner = inner.rsplit_once('.').map_or("", |(outer, _)| outer);
         }
         Some(found)
+    }
+
+    /// The length of the name of the scope that a symbol is declared in.
+    fn home(&self, symbol: Symbol) -> usize {
+        let schema = &self.linker.schema;
+        let scope = match symbol {
+            Symbol::Message(id) => schema[id].parent,
+            Symbol::Enum(id) => schema[id].parent,
+            Symbol::Extension(id) => schema[id].scope,
+            Symbol::Service(_) => None,
+        };
+        match scope {
+            Some(scope) => schema[scope].full_name.len(),
+            None => schema[file_of(schema, symbol)].package.len(),
+        }
     }
 
     /// For errors: a name that would mean something, were it not for the members of nearer scopes.
@@ -81,7 +106,7 @@ impl FileLinker<'_, '_, '_> {
             return true;
         }
         let full_name = format!("{scope}.{name}");
-        let members = self.members.get_or_insert_with(|| members(schema, self.id));
+        let members = self.members.get_or_insert_with(|| members(schema, self.id, self.tree));
         members.contains(&full_name) || self.linker.values.contains(&*full_name)
     }
 
@@ -227,10 +252,10 @@ impl FileLinker<'_, '_, '_> {
 }
 
 /// Full names of the oneofs, values of nested enums and methods of a file, the last one to be linked.
-fn members(schema: &Schema, file: FileId) -> HashSet<String> {
+fn members(schema: &Schema, file: FileId, tree: &ast::File) -> HashSet<String> {
     let messages = schema.messages.iter().rev().take_while(|message| message.file == file);
     let enums = schema.enums.iter().rev().take_while(|model| model.file == file);
-    let services = schema.services.iter().rev().take_while(|service| service.file == file);
+    let services = schema[file].services.iter().map(|&id| &schema[id]).zip(&tree.services);
     let oneofs = messages.flat_map(|message| {
         let name = |oneof: &Oneof| format!("{}.{}", message.full_name, oneof.name);
         message.oneofs.iter().map(name)
@@ -240,9 +265,9 @@ fn members(schema: &Schema, file: FileId) -> HashSet<String> {
         let name = move |value: &EnumValue| Some(format!("{}.{}", scope?, value.name));
         model.values.iter().filter_map(name)
     });
-    let methods = services.flat_map(|service| {
-        let name = |method: &Method| format!("{}.{}", service.full_name, method.name);
-        service.methods.iter().map(name)
+    let methods = services.flat_map(|(service, node)| {
+        let name = |method: &ast::Method| format!("{}.{}", service.full_name, method.name);
+        node.methods.iter().map(name)
     });
     oneofs.chain(values).chain(methods).collect()
 }
