@@ -4,7 +4,7 @@
 // TCP and Pipe handles lets their JavaScript (connecting, timeouts, half-open rules, addresses, close order) serve here unchanged.
 
 const { native, adopt } = require('../engine.js')
-const { systemError } = require('../errors.js')
+const { makeError, systemError } = require('../errors.js')
 
 const FastBuffer = Buffer[Symbol.species]
 const UV_EOF = -4095
@@ -111,6 +111,12 @@ class Connection extends Base {
     const request = this.connectRequest
     this.connectRequest = undefined
     request?.oncomplete(status, this, request, true, true)
+  }
+
+  /** Node takes this away from a handle that is about to go to another process, with the socket that it belongs to. */
+  set onread(listener) {
+    // What it puts in its place does nothing.
+    if (listener === Function.prototype) throw unsendable()
   }
 
   setNoDelay(enable) {
@@ -263,4 +269,14 @@ function checked(id, syscall) {
   return id
 }
 
-module.exports = { Connection, Listener, createTcp, createPipe, open }
+/** Handed to Node's native code, a handle of ours would crash the process. */
+function unsendable() {
+  return makeError(
+    TypeError,
+    'ERR_INVALID_HANDLE_TYPE',
+    'This handle type cannot be sent: only sockets of a net.Server with pauseOnConnect can',
+    unsendable,
+  )
+}
+
+module.exports = { Connection, Listener, createTcp, createPipe, open, unsendable }

@@ -7,10 +7,11 @@ const net = require('node:net')
 const util = require('node:util')
 const { native } = require('../engine.js')
 const { describedSystemError, systemError } = require('../errors.js')
-const { Connection, Listener, open } = require('./handle.js')
+const { Connection, Listener, open, unsendable } = require('./handle.js')
 const { Socket, kOwner } = require('./socket.js')
 
 const kReusePort = Symbol('reusePort')
+const kConnectionKey = Symbol('connection key')
 const DEFAULT_BACKLOG = 511
 /** libuv's UV_TCP_IPV6ONLY, as Node passes it. */
 const IPV6_ONLY = 1
@@ -48,8 +49,9 @@ Server.prototype._listen2 = function (address, port, addressType, backlog, fd, f
       id = openAt(where)
     }
     if (id < 0) return fail(this, describedSystemError(id, 'listen', where, port))
-    this._handle = new Listener(id, native.isTcp(id))
-    this._handle.onconnection = (status, id) => accept(this, status, id)
+    const listener = new Listener(id, native.isTcp(id))
+    listener.onconnection = (status, id) => accept(this, listener, status, id)
+    this._handle = sendable(listener)
   }
   this._connectionKey = `${addressType}:${address}:${port}`
   if (this._unref) this.unref()
@@ -74,9 +76,31 @@ function bind(server, address, port, addressType, backlog, fd, flags) {
   return native.listenTcp(address, port, backlog, (flags & IPV6_ONLY) !== 0, server[kReusePort])
 }
 
-function accept(server, status, id) {
+/**
+ * What a listening server shows: a handle of Node's own over a copy of the descriptor, so that `child.send(message, server)` can hand it
+ * on. It never listens itself; what keeps the server open, and ends it, is the listener.
+ */
+function sendable(listener) {
+  const handle = genuine(listener)
+  if (handle === undefined) return listener
+  const { close } = handle
+  handle.close = (callback) => {
+    listener.close(callback)
+    close.call(handle)
+  }
+  for (const name of ['ref', 'unref', 'hasRef', 'fchmod']) handle[name] = (value) => listener[name](value)
+  return handle
+}
+
+/** One of Node's handles over a copy of the descriptor; nothing where descriptors cannot be copied. */
+function genuine({ id }) {
+  const fd = native.copyFd(id)
+  return fd < 0 ? undefined : new net.Socket({ fd, manualStart: true })._handle
+}
+
+function accept(server, listener, status, id) {
   if (status < 0) server.emit('error', systemError(status, 'accept'))
-  else serve(server, new Connection(id, server._handle.isTcp))
+  else serve(server, new Connection(id, listener.isTcp))
 }
 
 function takeOver(server, status, handle) {
@@ -119,7 +143,7 @@ function isBlocked(blockList, connection) {
 /** A new connection, within the limits. http and rpc servers have ways of their own. */
 Server.prototype._onconnection = function (connection) {
   const socket = new Socket({
-    handle: connection,
+    handle: this.pauseOnConnect ? release(connection) : connection,
     allowHalfOpen: this.allowHalfOpen,
     pauseOnCreate: this.pauseOnConnect,
     readable: true,
@@ -131,6 +155,26 @@ Server.prototype._onconnection = function (connection) {
   socket._server = this
   this.emit('connection', socket)
 }
+
+/** A connection that may go to another process (that is what `pauseOnConnect` is for) gets a handle of Node's own, which can. */
+function release(connection) {
+  const handle = genuine(connection)
+  if (handle === undefined) return connection
+  connection.close()
+  return handle
+}
+
+/** What Node reads when a connection of this server is about to go to another process, and nowhere else. */
+Object.defineProperty(Server.prototype, '_connectionKey', {
+  configurable: true,
+  get() {
+    if (!this.pauseOnConnect) throw unsendable()
+    return this[kConnectionKey]
+  },
+  set(key) {
+    this[kConnectionKey] = key
+  },
+})
 
 function drop(server, connection) {
   const local = {}

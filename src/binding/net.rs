@@ -65,6 +65,11 @@ pub fn register(functions: &mut Functions<Engine>) {
     functions.add("fd", |engine, args| {
         Ok(engine.stream(args.uint(0)?, |stream| Ok(stream.fd())).unwrap_or(-1))
     });
+    functions.add("copyFd", |engine, args| {
+        Ok(engine
+            .stream(args.uint(0)?, Stream::copy_fd)
+            .unwrap_or_else(|error| error.0))
+    });
     functions.add("isTcp", |engine, args| {
         Ok(engine
             .stream(args.uint(0)?, |stream| Ok(stream.is_tcp()))

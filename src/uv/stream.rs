@@ -20,6 +20,19 @@ pub struct ListenOptions {
     pub reuse_port: bool,
 }
 
+/// A copy of an open descriptor.
+#[cfg(unix)]
+fn copy(fd: i32) -> Result<std::os::fd::OwnedFd, Errno> {
+    if fd < 0 {
+        return Err(Errno::EBADF);
+    }
+    // SAFETY: not -1; whether it is open the copy below finds out.
+    let borrowed = unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) };
+    borrowed
+        .try_clone_to_owned()
+        .map_err(|error| Errno(-error.raw_os_error().unwrap_or(libc::EINVAL)))
+}
+
 impl Stream {
     /// An unconnected TCP stream.
     pub fn tcp(uv: &Loop, token: u32) -> Result<Stream, Errno> {
@@ -61,15 +74,8 @@ impl Stream {
     /// Like [`Stream::open`], over a copy of the descriptor: the original stays its owner's.
     #[cfg(unix)]
     pub fn open_copy(uv: &Loop, token: u32, fd: i32) -> Result<Stream, Errno> {
-        use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd};
-        if fd < 0 {
-            return Err(Errno::EBADF);
-        }
-        // SAFETY: not -1; whether it is open the copy below finds out.
-        let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
-        let copy = borrowed
-            .try_clone_to_owned()
-            .map_err(|error| Errno(-error.raw_os_error().unwrap_or(libc::EINVAL)))?;
+        use std::os::fd::{AsRawFd, IntoRawFd};
+        let copy = copy(fd)?;
         let stream = Stream::open(uv, token, copy.as_raw_fd())?;
         // The stream owns it now.
         let _ = copy.into_raw_fd();
@@ -79,6 +85,19 @@ impl Stream {
     /// Like [`Stream::open`], over a copy of the descriptor: the original stays its owner's.
     #[cfg(not(unix))]
     pub fn open_copy(_uv: &Loop, _token: u32, _fd: i32) -> Result<Stream, Errno> {
+        Err(Errno::ENOTSUP)
+    }
+
+    /// A copy of the descriptor, which is the caller's: the connection lives until both are closed.
+    #[cfg(unix)]
+    pub fn copy_fd(&self) -> Result<i32, Errno> {
+        use std::os::fd::IntoRawFd;
+        Ok(copy(self.fd())?.into_raw_fd())
+    }
+
+    /// A copy of the descriptor, which is the caller's: the connection lives until both are closed.
+    #[cfg(not(unix))]
+    pub fn copy_fd(&self) -> Result<i32, Errno> {
         Err(Errno::ENOTSUP)
     }
 
