@@ -25,12 +25,22 @@ function received(value) {
   if (value == null) return ` Received ${value}`
   if (typeof value === 'function' && value.name) return ` Received function ${value.name}`
   if (typeof value === 'object') {
-    if (value.constructor?.name) return ` Received an instance of ${value.constructor.name}`
+    const name = constructorName(value)
+    if (name) return ` Received an instance of ${name}`
     return ` Received ${util.inspect(value, { depth: -1 })}`
   }
   let inspected = util.inspect(value, { colors: false })
   if (inspected.length > 28) inspected = `${inspected.slice(0, 25)}...`
   return ` Received type ${typeof value} (${inspected})`
+}
+
+/** Nothing for a value that throws when it is looked at: saying what is wrong with it must not fail. */
+function constructorName(value) {
+  try {
+    return value.constructor?.name
+  } catch {
+    return undefined
+  }
 }
 
 /** Groups digits as Node does in range errors: 1_000_000. */

@@ -4,6 +4,7 @@ const dns = require('node:dns')
 const { Buffer } = require('node:buffer')
 const { EventEmitter } = require('node:events')
 const { isIP } = require('node:net')
+const { isUint8Array } = require('node:util/types')
 const { invalidArgType, invalidArgValue } = require('../errors')
 const { clientOptions, target: readTarget, duration, checkObject } = require('./options')
 const { Deadlines } = require('./deadlines')
@@ -81,7 +82,7 @@ class Client extends EventEmitter {
   start(method, body, options, callback) {
     let name = this.names.get(method)
     if (name === undefined) name = this.learn(method)
-    if (!(body instanceof Uint8Array)) {
+    if (!isUint8Array(body)) {
       if (body !== undefined && body !== null) {
         throw invalidArgType('body', 'an instance of Buffer or Uint8Array', body)
       }
@@ -109,7 +110,10 @@ class Client extends EventEmitter {
   /** Sends the call or lets it wait. Returns an error when it can do neither. */
   dispatch(method, name, body, deadline, timeout, signal, callback) {
     if (signal?.aborted) return errors.aborted(method, false, signal.reason)
-    if (timeout <= 0) return errors.timeout(method, timeout, false)
+    if (timeout <= 0) {
+      this.stats.timeouts++
+      return errors.timeout(method, timeout, false)
+    }
     if (this.closing) return errors.closed(method, false)
     const { link, waiting } = this
     let error
@@ -319,10 +323,15 @@ function timeoutOf(options, fallback) {
 function signalOf(options) {
   const { signal } = options
   if (signal === undefined) return undefined
-  if (signal === null || typeof signal !== 'object' || !('aborted' in signal)) {
+  // Kinds from elsewhere than Node will do, when they tell of the abort.
+  if (signal === null || typeof signal !== 'object' || !('aborted' in signal) || !canListen(signal)) {
     throw invalidArgType('options.signal', 'an instance of AbortSignal', signal)
   }
   return signal
+}
+
+function canListen(signal) {
+  return typeof signal.addEventListener === 'function' && typeof signal.removeEventListener === 'function'
 }
 
 /** Gives the addresses of a target, in the order to try them. */

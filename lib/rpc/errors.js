@@ -93,6 +93,15 @@ function remote(method, status, code, message) {
   }
 }
 
+/** The text of what a handler gave or threw: anything at all, also what cannot become text or throws when it is looked at. */
+function textOf(read, otherwise = 'an error without text') {
+  try {
+    return String(read())
+  } catch {
+    return otherwise
+  }
+}
+
 module.exports = {
   RpcError,
   timeout,
@@ -104,4 +113,5 @@ module.exports = {
   aborted,
   protocol,
   remote,
+  textOf,
 }

@@ -10,6 +10,9 @@ const { enterBatch, leaveBatch } = require('./tick')
 
 const FastBuffer = Buffer[Symbol.species]
 
+/** A slab above this was made for one large frame: small bodies in it are copied, lest whoever keeps one keeps it all. */
+const SHARED_SLAB = 256 * 1024
+
 /**
  * One connection, from either end. Subclasses take the frames that carry calls (`frame`), and are told of the peer's preface
  * (`ready`), of the end of a batch of frames (`settled`), of the wire having room again (`relieved`) and of the end (`ended`).
@@ -57,6 +60,7 @@ class Peer {
    */
   onFrames(table, count, slab) {
     this.heard = true
+    const small = slab.byteLength > SHARED_SLAB ? slab.byteLength / 2 : 0
     enterBatch()
     try {
       while (table[0] < count && this.open) {
@@ -64,7 +68,8 @@ class Peer {
         const kind = table[at] & 0xff
         if (kind === Kind.REQUEST || kind === Kind.REPLY) {
           const length = table[at + 5]
-          const body = length === 0 ? Buffer.alloc(0) : new FastBuffer(slab, table[at + 4], length)
+          let body = length === 0 ? Buffer.alloc(0) : new FastBuffer(slab, table[at + 4], length)
+          if (length < small) body = Buffer.from(body)
           this.carry(table[at + 1], body, table[at + 2], table[at] >>> 8 === 0 ? -1 : table[at + 3])
         } else this.control(kind, table, at, slab)
       }

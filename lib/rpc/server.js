@@ -7,6 +7,7 @@ const { serverOptions } = require('./options')
 const { Deadlines } = require('./deadlines')
 const { Session } = require('./session')
 const { MAX_METHOD_NAME } = require('./protocol')
+const { textOf } = require('./errors')
 const { now } = require('./tick')
 const transport = require('./transport')
 
@@ -106,7 +107,7 @@ class Server extends EventEmitter {
     process.nextTick(() => {
       if (this.emit('handlerError', error, call) || this.warned) return
       this.warned = true
-      const text = error instanceof Error ? error.stack : String(error)
+      const text = textOf(() => (error instanceof Error ? error.stack : error))
       process.emitWarning(
         `A handler of the RPC method "${call.method}" failed and nothing listens to 'handlerError': ${text}`,
       )

@@ -4,10 +4,11 @@
 
 const { Peer } = require('./peer')
 const { Kind, Status, Reason, LENGTH_SIZE, FRAME_HEAD } = require('./protocol')
-const { protocol } = require('./errors')
 const { Queue } = require('./queue')
 const { now } = require('./tick')
 const { invalidArgType } = require('../errors')
+const { isUint8Array } = require('node:util/types')
+const { protocol, textOf } = require('./errors')
 
 const EMPTY = new Uint8Array(0)
 const REPLY_HEAD = FRAME_HEAD - LENGTH_SIZE
@@ -126,7 +127,10 @@ class Session extends Peer {
     } catch (error) {
       this.fail(call, error)
     }
-    if (!call.answered && !this.calls.has(call.sequence)) this.hold(call)
+    if (call.answered || this.calls.has(call.sequence)) return
+    if (this.open) this.hold(call)
+    // The handler, or what it answered to others, has ended the connection: nobody waits for this answer either.
+    else this.lose(call, this.reason)
   }
 
   /** The handler gave a promise. */
@@ -155,9 +159,14 @@ class Session extends Peer {
       else server.stats.extraAnswers++
       return
     }
-    if (error) this.end(call, Status.APPLICATION, textOf(error.code ?? ''), textOf(error.message ?? error))
-    else if (reply === undefined || reply === null) this.end(call, 0, '', EMPTY)
-    else if (reply instanceof Uint8Array) this.end(call, 0, '', reply)
+    if (error) {
+      const code = textOf(() => error.code ?? '', '')
+      const message = textOf(() => error.message ?? error)
+      // Getters of the error are the handler's code too, and may have answered meanwhile.
+      if (call.answered) server.stats.extraAnswers++
+      else this.end(call, Status.APPLICATION, code, message)
+    } else if (reply === undefined || reply === null) this.end(call, 0, '', EMPTY)
+    else if (isUint8Array(reply)) this.end(call, 0, '', reply)
     else {
       const mistake = invalidArgType('reply', 'an instance of Buffer or Uint8Array', reply)
       server.handlerFailed(mistake, call)
@@ -282,21 +291,15 @@ class Session extends Peer {
   }
 
   ended(error) {
-    for (const call of this.calls.values()) {
-      call.cut = true
-      this.settle(call)
-      call.controller?.abort(error ?? new Error('The caller is gone'))
-    }
+    for (const call of this.calls.values()) this.lose(call, error)
     this.server.sessionEnded(this, error)
   }
-}
 
-/** Handlers throw anything, also objects that cannot become text. */
-function textOf(value) {
-  try {
-    return String(value)
-  } catch {
-    return 'an error without text'
+  /** A call's connection is gone, and its caller with it. */
+  lose(call, error) {
+    call.cut = true
+    this.settle(call)
+    call.controller?.abort(error ?? new Error('The caller is gone'))
   }
 }
 

@@ -7,7 +7,8 @@ const MANY = 2 ** 18
 
 /** Calls `onAbort` once when the signal aborts. One signal may well end many calls: that is no leak to warn of. */
 function listen(signal, onAbort) {
-  if (getMaxListeners(signal) === defaultMaxListeners) setMaxListeners(MANY, signal)
+  // A signal of a library's own is no EventTarget of Node's, and has nothing that warns.
+  if (signal instanceof EventTarget && getMaxListeners(signal) === defaultMaxListeners) setMaxListeners(MANY, signal)
   signal.addEventListener('abort', onAbort, { once: true })
 }
 
