@@ -177,3 +177,19 @@ test('genuine objects of Node are what they were', () => {
     assert.strictEqual(Object.keys(Object.getPrototypeOf(object)).includes(field), false)
   }
 })
+
+test('two copies of the package in one process', async (t) => {
+  const loaded = Object.keys(require.cache)
+  const copies = [http]
+  for (const file of loaded) if (/[\\/](lib[\\/].*|index)\.js$/.test(file)) delete require.cache[file]
+  copies.push(require('../..').http)
+  assert.notStrictEqual(copies[1].createServer, copies[0].createServer)
+  for (const copy of copies) {
+    const app = createApplication()
+    const server = copy.createServer((req, res) => app(req, res))
+    t.after(() => server.close())
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const response = await fetch(`http://127.0.0.1:${server.address().port}/there`)
+    assert.strictEqual(await response.text(), 'GET /there of 127.0.0.1 over tcp ')
+  }
+})
