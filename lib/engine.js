@@ -7,6 +7,7 @@
 // onWriteError(errno), onShutdown(status), onClose().
 
 const { markAsUntransferable } = require('node:worker_threads')
+const { keepContext } = require('./context.js')
 const binding = require('../binding.js')
 
 /** The slot number in an id (src/slots.rs): what the owners are indexed by. */
@@ -32,7 +33,7 @@ function keep(memory) {
   return memory
 }
 
-const native = binding.startEngine({
+const events = {
   onConnection(listener, id) {
     const owner = ownerOf(listener)
     if (owner !== undefined) owner.onConnection(id)
@@ -67,13 +68,17 @@ const native = binding.startEngine({
     owners[id & SLOT] = undefined
     owner.onClose()
   },
-})
+}
+const native = binding.startEngine(events)
 
 // Output gathers until the end of a loop turn; a process that exits by itself must not lose the last turn's.
 process.on('exit', () => native.flushAll())
 
-/** Makes `owner` the one that hears of `id`. */
+const EVENTS = Object.keys(events)
+
+/** Makes `owner` the one that hears of `id`, in the asynchronous context of right now. */
 function adopt(id, owner) {
+  keepContext(owner, EVENTS)
   owners[id & SLOT] = owner
 }
 

@@ -5,6 +5,11 @@
 const net = require('node:net')
 const { Socket } = require('./socket.js')
 const { Server } = require('./server.js')
+const { channel } = require('node:diagnostics_channel')
+
+/** Before Node 24 the channel is told by `net.connect` itself, later by `Socket.prototype.connect`, which serves here. */
+const connecting = channel('net.client.socket')
+const toldByConnect = /ClientSocket/.test(net.connect)
 
 function createServer(options, connectionListener) {
   return new Server(options, connectionListener)
@@ -13,6 +18,7 @@ function createServer(options, connectionListener) {
 function connect(...args) {
   const [options] = net._normalizeArgs(args)
   const socket = new Socket(options)
+  if (toldByConnect && connecting.hasSubscribers) connecting.publish({ socket })
   if (options.timeout) socket.setTimeout(options.timeout)
   return socket.connect(...args)
 }

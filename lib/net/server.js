@@ -4,6 +4,7 @@
 // listening and accepting are ours.
 
 const net = require('node:net')
+const { channel } = require('node:diagnostics_channel')
 const util = require('node:util')
 const { native } = require('../engine.js')
 const { describedSystemError, systemError } = require('../errors.js')
@@ -12,6 +13,11 @@ const { Socket, kOwner } = require('./socket.js')
 
 const kReusePort = Symbol('reusePort')
 const kConnectionKey = Symbol('connection key')
+// Node's diagnostics channels, as far as its own code for them is not the one that runs here.
+const served = channel('net.server.socket')
+const listenEnd = channel('tracing:net.server.listen:asyncEnd')
+const listenError = channel('tracing:net.server.listen:error')
+
 const DEFAULT_BACKLOG = 511
 /** libuv's UV_TCP_IPV6ONLY, as Node passes it. */
 const IPV6_ONLY = 1
@@ -55,6 +61,7 @@ Server.prototype._listen2 = function (address, port, addressType, backlog, fd, f
   }
   this._connectionKey = `${addressType}:${address}:${port}`
   if (this._unref) this.unref()
+  if (listenEnd.hasSubscribers) listenEnd.publish({ server: this })
   process.nextTick(emitListening, this)
 }
 
@@ -64,6 +71,7 @@ function emitListening(server) {
 }
 
 function fail(server, error) {
+  if (listenError.hasSubscribers) listenError.publish({ server, error })
   server._handle?.close()
   server._handle = null
   process.nextTick(() => server.emit('error', error))
@@ -154,6 +162,7 @@ Server.prototype._onconnection = function (connection) {
   socket.server = this
   socket._server = this
   this.emit('connection', socket)
+  if (served.hasSubscribers) served.publish({ socket })
 }
 
 /** A connection that may go to another process (that is what `pauseOnConnect` is for) gets a handle of Node's own, which can. */

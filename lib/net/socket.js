@@ -30,7 +30,13 @@ function Socket(options) {
   if (!(this instanceof Socket)) return new Socket(options)
   options = typeof options === 'number' ? { fd: options } : { ...options }
   let handle = options.handle
-  if (options.fd !== undefined && !handle) handle = open(options.fd, false)
+  if ((options.fd | 0) === options.fd && !handle) {
+    try {
+      handle = open(options.fd, false)
+    } catch {
+      // Node's constructor, below, names what is wrong with it.
+    }
+  }
   if (!(handle instanceof Connection)) {
     net.Socket.call(this, options)
     return
