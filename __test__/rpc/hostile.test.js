@@ -5,7 +5,7 @@
 const test = require('node:test')
 const assert = require('node:assert/strict')
 const vm = require('node:vm')
-const { once } = require('node:events')
+const { once, getEventListeners } = require('node:events')
 const { rpc } = require('../../index.js')
 const { pair, until } = require('./tools.js')
 
@@ -114,6 +114,19 @@ test("a signal of a library's own serves", async (t) => {
   for (const listener of listeners) listener()
   await assert.rejects(held, { code: 'IRONWIRE_RPC_ABORTED', cause: 'enough' })
   assert.equal(listeners.size, 0)
+})
+
+test('a signal has one listener, however many calls it can end', async (t) => {
+  const { server, client } = await pair(t, {}, { maxInFlight: 50 })
+  server.method('hold', () => {})
+  const controller = new AbortController()
+  const { signal } = controller
+  const held = Array.from({ length: 100 }, () => client.call('hold', null, { signal }))
+  assert.equal(getEventListeners(signal, 'abort').length, 1)
+  controller.abort()
+  for (const call of held) await assert.rejects(call, { code: 'IRONWIRE_RPC_ABORTED' })
+  assert.equal(getEventListeners(signal, 'abort').length, 0)
+  assert.equal(client.pending, 0)
 })
 
 test('bytes of another realm are bytes, what only looks like them is not', async (t) => {

@@ -1,5 +1,7 @@
 'use strict'
 
+const { forget } = require('./signals')
+
 /** One call in flight. The object belongs to its slot and serves one call after another. */
 class Call {
   constructor(index) {
@@ -67,7 +69,7 @@ class Calls {
     const { callback } = call
     call.callback = null
     if (call.signal !== null) {
-      call.signal.removeEventListener('abort', call.onAbort)
+      forget(call.signal, call.onAbort)
       call.signal = call.onAbort = null
     }
     this.pending--

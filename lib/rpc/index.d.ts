@@ -4,7 +4,7 @@
  */
 
 import type { EventEmitter } from 'node:events'
-import type { AddressInfo, ListenOptions } from 'node:net'
+import type { AddressInfo, DropArgument, ListenOptions } from 'node:net'
 
 /** Body of a request or reply. */
 export type Body = Uint8Array
@@ -129,7 +129,8 @@ export class Server extends EventEmitter {
   unref(): this
   on(event: 'listening' | 'close', listener: () => void): this
   on(event: 'error', listener: (error: Error) => void): this
-  on(event: 'connection' | 'drop', listener: (peer: PeerAddress) => void): this
+  on(event: 'connection', listener: (peer: PeerAddress) => void): this
+  on(event: 'drop', listener: (data?: DropArgument) => void): this
   on(event: 'disconnect', listener: (peer: PeerAddress, error: Error | null) => void): this
   on(event: 'protocolError', listener: (error: RpcError, peer: PeerAddress) => void): this
   on(event: 'handlerError', listener: (error: unknown, call: ServerCall) => void): this

@@ -1,15 +1,36 @@
 'use strict'
 
-const { setMaxListeners, getMaxListeners, defaultMaxListeners } = require('node:events')
+// One signal may well end many calls, and a listener of its own for each would make every call walk over all others'. So a signal has
+// one listener, however many calls it can end, and none when there are none.
 
-/** More listeners than calls can be pending at a client of the largest limits. */
-const MANY = 2 ** 18
+/** What each signal that can end calls has to do; `fire` is its listener. */
+const watched = new WeakMap()
 
-/** Calls `onAbort` once when the signal aborts. One signal may well end many calls: that is no leak to warn of. */
-function listen(signal, onAbort) {
-  // A signal of a library's own is no EventTarget of Node's, and has nothing that warns.
-  if (signal instanceof EventTarget && getMaxListeners(signal) === defaultMaxListeners) setMaxListeners(MANY, signal)
-  signal.addEventListener('abort', onAbort, { once: true })
+class Watch {
+  constructor() {
+    this.callbacks = new Set()
+    this.fire = () => {
+      for (const callback of [...this.callbacks]) callback()
+    }
+  }
 }
 
-module.exports = { listen }
+/** Calls `onAbort` when the signal aborts, unless `forget` comes first. */
+function listen(signal, onAbort) {
+  let watch = watched.get(signal)
+  if (watch === undefined) {
+    watch = new Watch()
+    watched.set(signal, watch)
+  }
+  if (watch.callbacks.size === 0) signal.addEventListener('abort', watch.fire)
+  watch.callbacks.add(onAbort)
+}
+
+/** The call of `onAbort` is over. */
+function forget(signal, onAbort) {
+  const { callbacks, fire } = watched.get(signal)
+  callbacks.delete(onAbort)
+  if (callbacks.size === 0) signal.removeEventListener('abort', fire)
+}
+
+module.exports = { listen, forget }

@@ -5,7 +5,7 @@
 const { Buffer } = require('node:buffer')
 const errors = require('./errors')
 const { Queue } = require('./queue')
-const { listen } = require('./signals')
+const { listen, forget } = require('./signals')
 
 /** A queue, bounded in calls and in bytes. */
 class Waiting {
@@ -52,7 +52,7 @@ class Waiting {
   remove(call) {
     this.calls.remove(call)
     this.bytes -= call.body.length
-    call.signal?.removeEventListener('abort', call.onAbort)
+    if (call.signal !== undefined) forget(call.signal, call.onAbort)
   }
 
   /** Takes the call that has waited longest. */
