@@ -152,7 +152,24 @@ test('packed varints of every size in every place are what they are alone', () =
       const bytes = A.encode({ u })
       return bytes.subarray(bytes.length < 130 ? 2 : 3).toString('hex')
     }
-    const values = [0, 1, 127, 128, 16383, 16384, 2 ** 31 - 1, 1.5, -0, null, undefined, Number.NaN, '300', true]
+    const values = [
+      0,
+      1,
+      127,
+      128,
+      16383,
+      16384,
+      2097151,
+      2097152,
+      2 ** 31 - 1,
+      1.5,
+      -0,
+      null,
+      undefined,
+      Number.NaN,
+      '300',
+      true,
+    ]
     if (type.startsWith('int')) values.push(-1)
     if (type.endsWith('64')) values.push(2 ** 53, 2n ** 60n)
     for (let n = 0; n < 20; n++) {

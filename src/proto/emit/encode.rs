@@ -255,9 +255,16 @@ p = p + 4 | 0
 for (const stop = i + 8 < n ? i + 8 : n; i < stop; i++) {{
 const x = v[i]
 if (typeof x === 'number') {{
-const y = x & 16383
+const y = x & 2097151
 if (y === x) {{
+if (y < 16384) {{
 {last}
+}} else {{
+b[p] = y | 128
+b[p + 1 | 0] = y >>> 7 | 128
+b[p + 2 | 0] = y >>> 14
+p = p + 3 | 0
+}}
 continue
 }}
 }}
