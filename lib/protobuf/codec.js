@@ -106,8 +106,8 @@ const tools = {
 }
 
 /**
- * Makes the three functions. `link()` gives `{write, read, merge, maxSize, maxValues}`, on the first call; `merge` gives an input with every message in one
- * part, and throws the error it is given where a required field is missing even so.
+ * Makes the three functions. `link()` gives `{write, read, merge, maxSize, maxValues}`, on the first call; `merge` gives an input with
+ * every message in one part, and throws the error it is given where a required field is missing even so.
  *
  * Its source is evaluated anew for some messages, see {@link ownCodec}: it must not refer to anything but its arguments and globals.
  */
