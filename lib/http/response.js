@@ -347,15 +347,10 @@ const fields = fieldsOf(sample, ['req'])
 settable(LeanResponse.prototype, fields, widen)
 // That one is not set by the constructor, but by writeHead.
 const stamp = stamping([...fields, 'statusMessage'], responseStamp)
+const coreStamp = stamping(fields, responseStamp)
 
 function trapResponses() {
-  trap(
-    ServerResponse.prototype,
-    fields,
-    stamping(fields, responseStamp),
-    'widenResponse',
-    () => new ServerResponse(sample.req),
-  )
+  trap(ServerResponse.prototype, fields, coreStamp, 'widenResponse', () => new ServerResponse(sample.req))
 }
 
 /** The lean response's connection is gone. */
