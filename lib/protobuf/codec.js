@@ -109,25 +109,9 @@ const tools = {
  * Makes the three functions. `link()` gives `{write, read, merge, maxSize, maxValues}`, on the first call; `merge` gives an input with
  * every message in one part, and throws the error it is given where a required field is missing even so.
  *
- * Its source is evaluated anew for some messages, see {@link ownCodec}: it must not refer to anything but its arguments and globals.
+ * Its source is evaluated anew for some messages, see {@link ownCodec}: it must not refer to anything but `tools` and globals.
  */
-function makeCodec(tools, link) {
-  const {
-    at,
-    slab,
-    newSlab,
-    copy,
-    encodeLarge,
-    put,
-    asBuffer,
-    notDetached,
-    invalid,
-    isIncomplete,
-    FastBuffer,
-    SLAB,
-    SHARED,
-    FULL,
-  } = tools
+function sharedCodec(link) {
   let write = null
   let read = null
   let merge = null
@@ -221,16 +205,12 @@ function makeCodec(tools, link) {
 let copies = 0
 
 /**
- * {@link makeCodec}, in a copy of its own, so that V8 keeps feedback about this message apart, and with it inlines its bodies: a small
- * message takes a sixth less. A copy takes some 30 µs to make. Equal sources would share their feedback again: hence the number.
+ * {@link sharedCodec}, in a copy of its own, so that V8 keeps feedback about this message apart, and with it inlines its bodies: a
+ * small message takes a sixth less. A copy takes some 30 µs to make. Equal sources would share their feedback again: hence the number.
  */
 function ownCodec(link) {
-  return new Function(`return ${makeCodec} //${copies++}`)()(tools, link)
-}
-
-/** {@link makeCodec}, shared. */
-function sharedCodec(link) {
-  return makeCodec(tools, link)
+  const source = `const { ${Object.keys(tools).join(', ')} } = tools\nreturn ${sharedCodec} //${copies++}`
+  return new Function('tools', source)(tools)(link)
 }
 
 module.exports = { ownCodec, sharedCodec, tools }
