@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use super::numbers::scalar_type;
 use super::source_info::Locations;
 use crate::proto::error::Error;
-use crate::proto::lexer::unescape_all;
+use crate::proto::lexer::{is_identifier, unescape_all};
 use crate::proto::link::{Linker, Source, json_name};
 use crate::proto::options::CompileOptions;
 use crate::proto::parser::ast::{
@@ -158,12 +158,7 @@ fn as_text(bytes: &[u8]) -> Result<&str> {
 
 /// A name that source text could declare. Descriptors can hold any string, and everything downstream relies on names being names.
 fn as_name(text: &str) -> Result<&str> {
-    let mut bytes = text.bytes();
-    let good = bytes
-        .next()
-        .is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
-        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    match good {
+    match is_identifier(text) {
         true => Ok(text),
         false => Err(Broken::Message(format!(
             "expected a name of letters, digits and underscores, found {text:?}"

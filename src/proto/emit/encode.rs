@@ -191,7 +191,7 @@ fn repeated(e: &mut Emitter, field: &Field, name: &str) {
         tag(e, field.number, WireType::Length);
         e.line(format_args!("const h = p, q = p += z{site}"));
         if matches!(field.kind, Kind::Int32 | Kind::Uint32 | Kind::Int64 | Kind::Uint64) {
-            packed_varints(e, field, name);
+            packed_varints(e, field, name, &present);
         } else {
             e.line("for (let i = 0; i < n; i++) {");
             e.line("const x = v[i]");
@@ -226,14 +226,14 @@ fn repeated(e: &mut Emitter, field: &Field, name: &str) {
     e.line("}");
 }
 
-/// The first `n` elements of `v` as varints, for which there is room.
+/// The first `n` elements of `v` as varints, for which there is room; `present`: the condition for one, `x`, to count.
 ///
 /// Four numbers of one byte are written at once. Among others most take one byte or two, in an order that no processor foretells: both
 /// bytes are written, and `m`, which is 1 for two and 0 for one, says whether the second counts. An array of larger numbers is taken
 /// eight at a time, so that it does not pay for the attempt with every one of them. What is written is never the element itself but
 /// its bits, and positions are `| 0`: V8 then knows small integers from numbers at large without looking. In place, not in a function:
 /// each field has its own habits, which processors learn by the address of a branch.
-fn packed_varints(e: &mut Emitter, field: &Field, name: &str) {
+fn packed_varints(e: &mut Emitter, field: &Field, name: &str, present: &str) {
     let four = |each: fn(usize) -> String, joint: &str| (0..4).map(each).collect::<Vec<_>>().join(joint);
     let one_or_two =
         |y: &str| format!("m = 127 - {y} >>> 31\nb[p] = {y} | m << 7\nb[p + 1 | 0] = {y} >>> 7\np = p + 1 + m | 0");
@@ -268,7 +268,7 @@ p = p + 3 | 0
 continue
 }}
 }}
-if (x != null && x === x) {slow}
+if ({present}) {slow}
 }}
 }}",
         elements = four(|i| format!("x{i} = v[i + {i}]"), ", "),

@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use super::Int64;
+use crate::proto::lexer::is_identifier;
 use crate::proto::schema::{Field, Kind, Schema, Value};
 
 /// Names that every object inherits: an absent property of such a name does not read as `undefined`.
@@ -36,12 +37,6 @@ pub(super) fn quote(text: &str) -> String {
     }
     out.push('"');
     out
-}
-
-fn is_identifier(name: &str) -> bool {
-    let mut bytes = name.bytes();
-    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
-        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 /// The property of a decoded object that a field stands for.

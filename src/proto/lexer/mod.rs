@@ -409,6 +409,15 @@ impl<'a> Lexer<'a> {
     }
 }
 
+/// Whether `text` is a name as the language has them: letters, digits and underscores, no digit first.
+pub fn is_identifier(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    bytes
+        .next()
+        .is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
 /// How many characters there are: every byte that does not continue one.
 fn characters(bytes: &[u8]) -> u32 {
     bytes.iter().filter(|&&byte| byte & 0xc0 != 0x80).count() as u32

@@ -5,6 +5,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{FileLinker, Result, ast};
+use crate::proto::lexer::is_identifier;
 use crate::proto::schema::{Cardinality, Field, Kind, Message, MessageId, OptionValue, Schema, Value};
 
 /// The ranges of one message that declare their extensions, and the declarations by number.
@@ -117,14 +118,8 @@ fn name_and_type(declaration: &OptionValue) -> std::result::Result<Option<Box<st
 
 /// `.pkg.name`.
 fn is_absolute(name: &str) -> bool {
-    let part = |part: &str| {
-        let mut bytes = part.bytes();
-        bytes
-            .next()
-            .is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
-            && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-    };
-    name.strip_prefix('.').is_some_and(|name| name.split('.').all(part))
+    name.strip_prefix('.')
+        .is_some_and(|name| name.split('.').all(is_identifier))
 }
 
 fn items(value: &OptionValue) -> &[OptionValue] {
