@@ -8,20 +8,12 @@ const { once } = require('node:events')
 const path = require('node:path')
 const { test } = require('node:test')
 const { http, net } = require('../..')
+const { listening } = require('./support.js')
 
 function start(t) {
   const child = fork(path.join(__dirname, 'fixtures', 'receiver.js'))
   t.after(() => child.kill())
   return child
-}
-
-async function listening(t, server) {
-  t.after(() => {
-    server.closeAllConnections?.()
-    server.close()
-  })
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  return server.address().port
 }
 
 async function exchange(port, text) {

@@ -10,19 +10,11 @@ const path = require('node:path')
 const { test } = require('node:test')
 const tls = require('node:tls')
 const { http, net } = require('../..')
+const { listening } = require('./support.js')
 
 const read = (name) => fs.readFileSync(path.join(__dirname, 'fixtures', name))
 const secrets = { key: read('key.pem'), cert: read('cert.pem') }
 const trusting = { ca: secrets.cert, servername: 'localhost' }
-
-async function listening(t, server) {
-  t.after(() => {
-    server.closeAllConnections?.()
-    server.close()
-  })
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  return server.address().port
-}
 
 async function echoed(secure, bytes) {
   secure.write(bytes)
