@@ -7,16 +7,14 @@ const util = require('node:util')
 
 /** Makes an error that prints like Node's own: `TypeError [CODE]: message`. */
 function makeError(Base, code, message, at = makeError) {
-  const limit = Error.stackTraceLimit
-  Error.stackTraceLimit = 0
   const error = new Base(message)
-  Error.stackTraceLimit = limit
+  // Defined, not assigned: where the prototypes are frozen (SES, --frozen-intrinsics) an assignment to an inherited name throws.
   Object.defineProperty(error, 'name', { value: `${Base.name} [${code}]`, configurable: true, writable: true })
-  Error.captureStackTrace(error, at)
+  Error.captureStackTrace?.(error, at)
   // The code shows in the stack only, as in Node: `error.name` stays 'TypeError'. Reading `stack` here fixes its text.
   void error.stack
   delete error.name
-  error.code = code
+  Object.defineProperty(error, 'code', { value: code, configurable: true, enumerable: true, writable: true })
   return error
 }
 
