@@ -8,13 +8,18 @@
 const { IncomingMessage, ServerResponse } = require('node:http')
 const { native } = require('../engine.js')
 const { systemError } = require('../errors.js')
+const core = require('../core.js')
 const { Connection } = require('../net/handle.js')
-const { lean, kConnection, kConnections, kReparenting } = require('./widen')
+const { kConnections } = require('./symbols')
 const { parseError, requestTimeout } = require('./errors')
-const { LeanRequest, flag, kFlags, fill, widenRequest, complete, deliver, dump, abort } = require('./request')
-const { LeanResponse, wire, widenResponse, prepare, responseOptions, closeLean, settleLean } = require('./response')
+const { flag, makeRequest, complete, deliver, dump, abort } = require('./incoming')
+const { makeResponse, end, write } = require('./outgoing')
+const { writeOrdinaryHead } = require('./head')
+const { install, kConnection } = require('./install')
 const channels = require('./channels')
 const { makeSocket, failSocket } = require('./socket')
+
+install()
 
 const METHODS = native.httpMethods().split(' ')
 const ERRORS = native.httpErrors().split('\n')
@@ -34,10 +39,6 @@ const END = 3
 
 const FastBuffer = Buffer[Symbol.species]
 const UV_EOF = -4095
-const TEXT = 1 << 14
-const BYTES = 1 << 15
-const LINES = 1 << 16
-const SECONDS = 17
 
 const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i
 
@@ -58,6 +59,9 @@ class HttpConnection extends Connection {
     /** The request whose body is arriving. */
     this.incoming = null
     this.requests = 0
+    /** The last request's headers, in one and in their parts: the next one's are likely the same. */
+    this.lastHead = ''
+    this.lastRaw = []
     /** When the connection last became idle (the table's clock); 0 while it is not. */
     this.idleSince = 0
     /** Reading has stopped until responses have left. */
@@ -70,8 +74,19 @@ class HttpConnection extends Connection {
     this.serving = false
     /** The socket has closed: nothing more is served. */
     this.gone = false
-    this.onPendingData = onPendingDataNothing
     this.highWaterMark = server.highWaterMark ?? 64 * 1024
+    /** Bytes written in this turn past the stream, whose callbacks are still to come. */
+    this.turnBytes = 0
+    this.turnCallbacks = null
+    this.onPendingData = (delta) => {
+      this.outgoingData += delta
+      this.resumeIfDrained()
+    }
+    this.onPendingData[kConnection] = this
+    this.responseOptions = {
+      highWaterMark: this.highWaterMark,
+      rejectNonStandardBodyWrites: server.rejectNonStandardBodyWrites,
+    }
     server[kConnections].add(this)
     this.reading = true
     native.httpAttach(id, server.maxHeaderSize || defaultMaxHeaderSize())
@@ -90,7 +105,7 @@ class HttpConnection extends Connection {
       else if (kind === BODY) {
         this.onBody(at, body)
         // Where somebody reads the body, ticks and promises run before what follows it, as in Node: the engine calls again.
-        if (event + 1 < count && this.incoming !== null && this.incoming[lean] === null) break
+        if (event + 1 < count && this.incoming !== null) break
       } else if (kind === END) this.onEnd(at, text)
       else this.onParseError(words[at + 1], words[at + 2], body)
     }
@@ -110,73 +125,24 @@ class HttpConnection extends Connection {
     const head = text.slice(urlEnd + 1, from + words[at + 4])
     const { server } = this
     this.idleSince = 0
-    // One request in a hundred needs more than this.
-    if (version !== 0x101 || (flags & (flag.UPGRADE | flag.EXPECT | flag.HOST)) !== flag.HOST || server.isSpecial()) {
-      this.onSpecialRequest(method, url, version, flags, head, body)
-      return
-    }
-    const req = new LeanRequest(this, method, url, version, flags, head)
-    if (flags & flag.HAS_BODY) this.incoming = req
-    const res = new LeanResponse(this, req)
-    this.queue(res)
-    try {
-      const handler = server._events.request
-      if (typeof handler === 'function' && !server.capturesRejections) handler.call(server, req, res)
-      else server.emit('request', req, res)
-    } finally {
-      if ((flags & flag.HAS_BODY) === 0) complete(req, '')
-    }
-  }
-
-  /** Everything that Node's server does with a head, step by step. */
-  onSpecialRequest(method, url, version, flags, head, body) {
-    const { server } = this
-    const req = this.makeRequest(method, url, version, flags, head)
+    const socket = this.getSocket()
+    const Message = server[core.kIncomingMessage]
+    const req = makeRequest(Message, this, method, url, version, flags, head)
     if (flags & flag.UPGRADE && this.onUpgrade(req, method, body)) return
+    const res = makeResponse(server[core.kServerResponse], req, this, (flags & flag.KEEP_ALIVE) !== 0)
     if (flags & flag.HAS_BODY) this.incoming = req
-    const res = this.makeResponse(req, flags)
     const started = channels.requestStart
-    if (started.hasSubscribers) started.publish({ request: req, response: res, socket: this.getSocket(), server })
+    if (started.hasSubscribers) started.publish({ request: req, response: res, socket, server })
     this.queue(res)
     try {
-      if (version !== 0x101 || !this.answersItself(req, res, flags)) server.emit('request', req, res)
+      if (version === 0x101 && this.answersItself(req, res, flags)) return
+      const handler = server._events.request
+      if (typeof handler === 'function' && server.emit === core.emit && !server[core.kCapture]) {
+        handler.call(server, req, res)
+      } else server.emit('request', req, res)
     } finally {
       if ((flags & flag.HAS_BODY) === 0) complete(req, '')
     }
-  }
-
-  makeRequest(method, url, version, flags, head) {
-    const { IncomingMessage: Custom } = this.server
-    if (Custom === IncomingMessage) {
-      const req = new LeanRequest(this, method, url, version, flags, head)
-      if (this.server[kReparenting] > 0) widenRequest(req)
-      return req
-    }
-    const req = new Custom(this.getSocket())
-    req[lean] = null
-    req[kFlags] = flags
-    fill(req, this, method, url, version >>> 8, version & 0xff, head, null)
-    return req
-  }
-
-  makeResponse(req, flags) {
-    const { ServerResponse: Custom } = this.server
-    let res
-    if (Custom === ServerResponse) {
-      res = new LeanResponse(this, req)
-      // Anything but a plain 1.1 exchange is core's business.
-      const ordinary = req.httpVersionMajor === 1 && req.httpVersionMinor === 1
-      const reparenting = this.server[kReparenting] > 0
-      if (reparenting) this.server[kReparenting]--
-      if (ordinary && !reparenting && !channels.responseCreated.hasSubscribers) return res
-      widenDetached(res)
-    } else {
-      res = new Custom(req, responseOptions(this))
-      res[lean] = null
-      prepare(res, this, (flags & flag.KEEP_ALIVE) !== 0)
-    }
-    res.prependListener('finish', onFinish.bind(undefined, this, res))
-    return res
   }
 
   /** The answers that Node's server gives by itself to a 1.1 request. */
@@ -292,7 +258,17 @@ class HttpConnection extends Connection {
 
   onDrain() {
     super.onDrain()
+    this.drained()
+  }
+
+  /** The engine has room again, and may have all of it. */
+  drained() {
     this.resumeIfDrained()
+    const res = this.current
+    if (res === null || res.finished || !res[core.kNeedDrain] || this.turnCallbacks !== null) return
+    if (this.socket.writableNeedDrain || native.queued(this.id) > 0) return
+    res[core.kNeedDrain] = false
+    res.emit('drain')
   }
 
   onWriteError(errno) {
@@ -322,73 +298,71 @@ class HttpConnection extends Connection {
   /** The connection is gone: pending requests and responses hear of it. */
   abortAll() {
     this.gone = true
-    const { current, incoming, outgoing } = this
+    const { current, outgoing } = this
+    this.current = null
     this.outgoing = []
     if (current !== null) abort(current.req)
-    else if (incoming !== null) abort(incoming)
     for (const res of outgoing) abort(res.req)
-    // Core's own listener on the socket tells a core response.
-    if (current === null || current[lean] === null) return
-    closeLean(current)
-    if (current._events === undefined) return
-    widenResponse(current)
-    current._closed = false
-    emitClose(current)
+    if (current !== null) emitClose(current)
   }
 
   // --- responses
 
   /** Puts a response behind those of earlier requests. */
   queue(res) {
-    if (this.current === null) this.turn(res)
-    else {
+    if (this.current === null && !this.ending) {
+      this.current = res
+      if (res.assignSocket === assignSocket) {
+        // All that core's does to a new response, without a listener of its own to the socket's end: the connection has one.
+        res.socket = this.socket
+        this.socket._httpMessage = res
+      } else res.assignSocket(this.socket)
+    } else {
       this.outgoing.push(res)
       this.pauseIfFlooded()
     }
   }
 
-  /** It is this response's turn. */
+  /** The turn of a response that has waited, with what it has gathered. */
   turn(res) {
-    if (res[lean]) {
-      this.current = res
-      if (this.socket !== undefined) this.socket._httpMessage = res
-      return
-    }
-    const socket = this.getSocket()
     this.current = res
-    res.assignSocket(socket)
+    res.assignSocket(this.socket)
   }
 
-  /** Whether `res` may answer past the socket. */
-  takesLean(res) {
-    if (this.current !== res || this.ending || this.failure !== 0) return false
+  /** A response has gone out whole, past the stream; `status` is what the engine said. */
+  sent(res, status) {
     const { socket } = this
-    return socket === undefined || (socket.writableLength === 0 && !socket.destroyed)
-  }
-
-  /** A whole lean response, in its turn. */
-  respond(res, flags, lines, body) {
-    const { server, socket } = this
-    flags |= Math.floor(server.keepAliveTimeout / 1000) << SECONDS
-    if (lines !== '') flags |= LINES
-    let status
-    if (typeof body === 'string') status = native.httpRespond(this.id, flags | TEXT, lines, body)
-    else if (body === undefined) status = native.httpRespond(this.id, flags, lines)
-    else status = native.httpRespond(this.id, flags | BYTES, lines, body, body.length)
     this.current = null
-    if (socket !== undefined) {
-      socket._httpMessage = null
-      socket._unrefTimer()
-    }
+    socket._httpMessage = null
+    socket._unrefTimer()
     if (status > 0) this.pause()
     else if (status < 0) this.onWriteError(status)
-    if (res._events !== undefined) {
-      // Their turn is the next tick, in order with whatever else the handler puts off.
-      process.nextTick(emitFinish, res, res.req)
-      res.emit('prefinish')
-    } else if (ended.push(res) === 1 && !batching) process.nextTick(settleEnded)
-    if (flags & wire.CLOSE) this.closeSoon()
+    if (res._eventsCount > 0 || channels.responseFinish.hasSubscribers) process.nextTick(emitFinish, this, res)
+    else if (ended.push(res) === 1 && !batching) process.nextTick(settleEnded)
+    if (res._last) this.closeSoon()
     else this.next()
+  }
+
+  /** Part of a response has gone past the stream. Returns whether it may go on at once. */
+  wrote(length, status, callback) {
+    const { socket } = this
+    socket._unrefTimer()
+    if (status < 0) {
+      this.onWriteError(status)
+      return false
+    }
+    if (this.turnCallbacks === null) {
+      this.turnCallbacks = []
+      process.nextTick(settleWrites, this)
+    }
+    if (typeof callback === 'function') this.turnCallbacks.push(callback)
+    this.turnBytes += length
+    return status === 0 && this.turnBytes < this.highWaterMark
+  }
+
+  /** Core ends a response of ours: its event says when it is out. */
+  awaitFinish(res) {
+    if (!res.finished) res.prependListener('finish', onFinish)
   }
 
   /** After a response: the next one's turn, or idleness. */
@@ -400,30 +374,6 @@ class HttpConnection extends Connection {
     }
   }
 
-  /** A lean response becomes core's: gives it the socket if it is its turn. */
-  adopt(res) {
-    res.prependListener('finish', onFinish.bind(undefined, this, res))
-    if (this.onPendingData === onPendingDataNothing) {
-      this.onPendingData = (delta) => {
-        this.outgoingData += delta
-        this.resumeIfDrained()
-      }
-    }
-    res._onPendingData = this.onPendingData
-    if (this.current !== res) return
-    const socket = this.getSocket()
-    if (socket._httpMessage === res) socket._httpMessage = null
-    res.assignSocket(socket)
-  }
-
-  widenRequest(req) {
-    widenRequest(req)
-  }
-
-  widenResponse(res) {
-    widenResponse(res)
-  }
-
   // --- the socket
 
   getSocket() {
@@ -433,10 +383,7 @@ class HttpConnection extends Connection {
   /** Whether a reply from outside the turn would corrupt a response: one that has begun, or is out but not settled. */
   hasAnswered() {
     const { current } = this
-    return (
-      ended.some((res) => res[lean] !== null && res[kConnection] === this) ||
-      (current !== null && current[lean] === null && current._headerSent)
-    )
+    return (current !== null && current._headerSent) || ended.some((res) => res._onPendingData[kConnection] === this)
   }
 
   /** The connection is another protocol's from now on. */
@@ -520,75 +467,83 @@ class HttpConnection extends Connection {
 /** Pipelined requests that may wait for their turn before the connection is read no further. */
 const MAX_PIPELINED = 1000
 
-/**
- * An object that widens under a foreign prototype costs some 100 µs: V8 makes it shapes of its own. One that is genuine before it gets
- * the prototype costs none of that, and a lean handler's request 3 µs in vain: so after each that was seen, as many are genuine.
- */
-const REPARENTING = 32
+// What core's prototype methods do for responses of ours (install.js).
+HttpConnection.prototype.endResponse = function (res, chunk, encoding, callback, core) {
+  return end(this, res, chunk, encoding, callback, core)
+}
+HttpConnection.prototype.writeResponse = function (res, chunk, encoding, callback, core) {
+  return write(this, res, chunk, encoding, callback, core)
+}
+HttpConnection.prototype.writeHead = function (res, status, reason, headers) {
+  return writeOrdinaryHead(res, status, reason, headers)
+}
 
-function onPendingDataNothing() {}
+const { assignSocket } = ServerResponse.prototype
 
 function defaultMaxHeaderSize() {
   return require('node:http').maxHeaderSize
 }
 
-/** Widens a response before it has its turn. */
-function widenDetached(res) {
-  const connection = res[kConnection]
-  connection.adopt = noop
-  try {
-    widenResponse(res)
-  } finally {
-    delete connection.adopt
-  }
-}
-
-function noop() {}
-
-/** Tells the listeners of lean responses that have ended; most have none. */
+/** What core does to a response that is out, and to its request, where nobody listens. */
 function settleEnded() {
   for (let i = 0; i < ended.length; i++) {
     const res = ended[i]
-    const { req } = res
-    if (res._events === undefined && req[lean] !== null) {
-      settleLean(res)
-      dump(req)
-    } else process.nextTick(emitFinish, res, req)
+    if (res._eventsCount > 0) process.nextTick(emitFinish, res._onPendingData[kConnection], res)
+    else {
+      settle(res)
+      res.destroyed = res._closed = true
+    }
   }
   ended.length = 0
 }
 
-function emitFinish(res, req) {
+function settle(res) {
+  dump(res.req)
+  res.socket = null
+  if (core.kWritableFinished !== undefined) res[core.kWritableFinished] = true
+}
+
+function emitFinish(connection, res) {
+  const finished = channels.responseFinish
+  const { req } = res
+  if (finished.hasSubscribers) {
+    finished.publish({ request: req, response: res, socket: connection.socket, server: connection.server })
+  }
   // In Node the server listens first: all this is done when the application's listeners hear.
-  dump(req)
-  if (res[lean] === null) res.socket = null
+  settle(res)
   process.nextTick(emitClose, res)
   res.emit('finish')
 }
 
 function emitClose(res) {
-  if (res[lean] !== null) settleLean(res)
-  else if (res._closed) return
-  else res.destroyed = res._closed = true
+  if (res._closed) return
+  res.destroyed = res._closed = true
   res.emit('close')
 }
 
-/** A core response is out: Node's resOnFinish. */
-function onFinish(connection, res) {
+/** What was written in the last turn is with the engine: callbacks, and 'drain' for whoever waits. */
+function settleWrites(connection) {
+  const callbacks = connection.turnCallbacks
+  connection.turnCallbacks = null
+  connection.turnBytes = 0
+  if (connection.current?.[core.kNeedDrain]) native.flush(connection.id)
+  for (const callback of callbacks) callback(null)
+  connection.drained()
+}
+
+/** Core's response is out: Node's resOnFinish. */
+function onFinish() {
+  const connection = this._onPendingData[kConnection]
   const { socket } = connection
-  const { req } = res
+  const { req } = this
   const finished = channels.responseFinish
-  if (finished.hasSubscribers) finished.publish({ request: req, response: res, socket, server: connection.server })
+  if (finished.hasSubscribers) finished.publish({ request: req, response: this, socket, server: connection.server })
   dump(req)
-  const { getPrototypeOf } = Object
-  if (getPrototypeOf(res) !== LeanResponse.prototype || getPrototypeOf(req) !== LeanRequest.prototype) {
-    connection.server[kReparenting] = REPARENTING
-  }
-  if (connection.current !== res) return
-  res.detachSocket(socket)
+  if (connection.current !== this) return
+  this.detachSocket(socket)
   connection.current = null
-  process.nextTick(emitClose, res)
-  if (res._last) connection.closeSoon()
+  process.nextTick(emitClose, this)
+  if (this._last) connection.closeSoon()
   else connection.next()
 }
 

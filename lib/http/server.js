@@ -5,12 +5,7 @@
 const http = require('node:http')
 const { Server: NetServer } = require('../net/server.js')
 const { HttpConnection, now } = require('./connection')
-const channels = require('./channels')
-const { trapRequests } = require('./request')
-const { trapResponses } = require('./response')
-const { kConnection, kConnections, kReparenting } = require('./widen')
-
-const { IncomingMessage, ServerResponse } = http
+const { kConnection, kConnections } = require('./symbols')
 
 /** What Node adds to the advertised keep-alive time, so that a client's last request does not meet a closed door. */
 const KEEP_ALIVE_BUFFER = 1000
@@ -24,96 +19,26 @@ const LENIENT = `${process.execArgv.join(' ')} ${process.env.NODE_OPTIONS ?? ''}
 const kIdleTimer = Symbol('idle timer')
 const kCheckTimer = Symbol('request timeout timer')
 
-/** Core's own symbols, by description. */
-function symbolOf(object, description) {
-  for (let o = object; o !== null; o = Object.getPrototypeOf(o)) {
-    const found = Object.getOwnPropertySymbols(o).find((symbol) => symbol.description === description)
-    if (found !== undefined) return found
-  }
-}
-const coreServer = new http.Server()
-const coreResponse = new ServerResponse({ method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} })
-const kUniqueHeaders = symbolOf(coreServer, 'kUniqueHeaders')
-const kNeedDrain = symbolOf(coreResponse, 'kNeedDrain')
-const kCapture = symbolOf(coreServer, 'kCapture')
-
-const coreOptions = ['IncomingMessage', 'ServerResponse', 'kUniqueHeaders'].flatMap((name) => {
-  const symbol = symbolOf(coreServer, name)
-  return symbol === undefined ? [] : [symbol]
-})
-
-/** The options that core's server keeps as properties of the same name. */
-const OPTIONS = [
-  'maxHeaderSize',
-  'insecureHTTPParser',
-  'requestTimeout',
-  'headersTimeout',
-  'keepAliveTimeout',
-  'keepAliveTimeoutBuffer',
-  'connectionsCheckingInterval',
-  'requireHostHeader',
-  'joinDuplicateHeaders',
-  'rejectNonStandardBodyWrites',
-  'optimizeEmptyRequests',
-  'shouldUpgradeCallback',
-  'httpAllowHalfOpen',
-  'timeout',
-  'maxHeadersCount',
-  'maxRequestsPerSocket',
-  'highWaterMark',
-  'noDelay',
-  'keepAlive',
-  'keepAliveInitialDelay',
-]
-
 function Server(options, requestListener) {
   if (!(this instanceof Server)) return new Server(options, requestListener)
   if (typeof options === 'function') {
     requestListener = options
     options = {}
   }
-  trapRequests()
-  trapResponses()
-  const core = new http.Server(options)
-  NetServer.call(this, { allowHalfOpen: true })
-  for (const name of OPTIONS) if (Object.hasOwn(core, name)) this[name] = core[name]
-  // What core's own connection listener reads of a server.
-  for (const symbol of coreOptions) this[symbol] = core[symbol]
-  this.IncomingMessage = options?.IncomingMessage || IncomingMessage
-  this.ServerResponse = options?.ServerResponse || ServerResponse
-  this.uniqueHeaders = core[kUniqueHeaders]
+  http.Server.call(this, options)
+  this.removeAllListeners('connection')
+  this.removeAllListeners('listening')
   this[kConnections] = new Set()
-  this[kReparenting] = 0
   this[kIdleTimer] = null
   this[kCheckTimer] = null
   if (requestListener) this.on('request', requestListener)
   this.on('connection', onConnection)
   this.on('listening', watchRequests)
 }
-Object.setPrototypeOf(Server.prototype, NetServer.prototype)
-Object.setPrototypeOf(Server, NetServer)
-
-Server.prototype.uniqueHeadersSymbol = kUniqueHeaders
-Server.prototype.needDrainSymbol = kNeedDrain
-
-Object.defineProperty(Server.prototype, 'capturesRejections', {
-  get() {
-    return this[kCapture]
-  },
-})
-
-/** Whether requests of this server need more than the lean path's assumptions. */
-Server.prototype.isSpecial = function () {
-  return (
-    this.IncomingMessage !== IncomingMessage ||
-    this.ServerResponse !== ServerResponse ||
-    this.maxRequestsPerSocket > 0 ||
-    this.keepAliveTimeout > MAX_KEEP_ALIVE ||
-    this[kReparenting] > 0 ||
-    channels.requestStart.hasSubscribers ||
-    channels.responseCreated.hasSubscribers ||
-    channels.responseFinish.hasSubscribers
-  )
+Object.setPrototypeOf(Server.prototype, http.Server.prototype)
+Object.setPrototypeOf(Server, http.Server)
+for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(NetServer.prototype))) {
+  if (name !== 'constructor') Object.defineProperty(Server.prototype, name, descriptor)
 }
 
 Server.prototype.takesUpgrade = function (req) {

@@ -6,7 +6,7 @@ const EventEmitter = require('node:events')
 const { native } = require('../engine.js')
 const { Socket } = require('../net/socket.js')
 const { makeError } = require('../errors.js')
-const { lean, kConnection } = require('./widen')
+const { kConnection } = require('./symbols')
 
 function HttpSocket(connection) {
   this[kConnection] = connection
@@ -119,12 +119,7 @@ function onClose() {
 
 function onDrain() {
   const connection = this[kConnection]
-  connection.resumeIfDrained()
-  const res = connection.current
-  const { needDrainSymbol } = connection.server
-  if (res === null || res[lean] || res.finished || !res[needDrainSymbol]) return
-  res[needDrainSymbol] = false
-  res.emit('drain')
+  connection.drained()
 }
 
 const answer = (status) => `HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`

@@ -29,16 +29,12 @@ mod word {
     pub const EVENTS: usize = 8;
 }
 
-/// Bits of `respond`'s second argument above the status; `lib/http/response.js` knows them.
+/// Bits of `respond`'s second argument above the status; `lib/http/head.js` knows them.
 mod respond_bit {
     pub const STATUS: u32 = (1 << 10) - 1;
     pub const CLOSE: u32 = 1 << 10;
     pub const CHUNKED: u32 = 1 << 11;
     pub const LENGTH: u32 = 1 << 12;
-    pub const BODY: u32 = 1 << 13;
-    pub const TEXT: u32 = 1 << 14;
-    pub const BYTES: u32 = 1 << 15;
-    pub const LINES: u32 = 1 << 16;
     pub const SECONDS: u32 = 17;
 }
 
@@ -58,9 +54,8 @@ pub struct Scratch {
     words: Vec<u32>,
     /// The heads of the batch being shown; it may be shown again, so responses leave it alone.
     text: Vec<u8>,
-    /// The header lines and the body of the response being written.
+    /// The header lines of the response being written.
     lines: Vec<u8>,
-    body: Vec<u8>,
     date: DateCache,
     /// The loop time at which `date` was last checked.
     dated: u64,
@@ -89,6 +84,7 @@ pub fn register(functions: &mut Functions<Engine>) {
         Ok(())
     });
     functions.add("httpRespond", respond);
+    functions.add("httpSend", send);
     functions.add("httpFinish", finish);
     functions.add("httpStarted", started);
     functions.add("httpNow", |engine, _| Ok(f64::from(now(engine) as u32)));
@@ -272,64 +268,112 @@ fn body_range(engine: &Engine, input: &[u8], count: usize, stop: Stop) -> std::o
     })
 }
 
-/// `(id, bits, lines, body, length)`: a whole response. `lines` are the application's header lines (latin1), `body` a string
-/// (UTF-8) or bytes, as `bits` say; the bits from 17 on are the seconds of `Keep-Alive`. Returns what `write` returns.
+/// `(id, bits, bodyBits, lines, body, length)`: a whole response. `lines` are the application's header lines (latin1); the bits from 17 on
+/// are the seconds of `Keep-Alive`. Returns what `write` returns.
 fn respond(engine: &Engine, args: &Args) -> Outcome<i32> {
     use respond_bit::*;
-    let (id, bits) = (args.uint(0)?, args.uint(1)?);
+    let (id, bits, body_bits) = (args.uint(0)?, args.uint(1)?, args.uint(2)?);
+    let length = if body_bits & (send_bit::TEXT | send_bit::LATIN1 | send_bit::BYTES) == 0 {
+        0
+    } else {
+        args.uint(5)?
+    };
     let scratch = &mut *engine.http.borrow_mut();
     scratch.lines.clear();
-    scratch.body.clear();
-    if bits & LINES != 0 {
-        args.append_latin1(2, &mut scratch.lines)?;
-    }
-    if bits & TEXT != 0 {
-        args.append_utf8(3, &mut scratch.body)?;
-    } else if bits & BYTES != 0 {
-        let length = args.uint(4)? as usize;
-        args.bytes(3, 0, length, |bytes| scratch.body.extend_from_slice(bytes))?;
-    }
+    append_head(args, body_bits, 3, &mut scratch.lines)?;
     scratch.check_date(now(engine));
+    let framing = if bits & CHUNKED != 0 {
+        Framing::Chunked
+    } else if bits & LENGTH != 0 {
+        Framing::Length(u64::from(length))
+    } else {
+        Framing::Given
+    };
+    let head = ResponseHead {
+        status: (bits & STATUS) as u16,
+        reason: b"",
+        headers: &scratch.lines,
+        date: true,
+        connection: if bits & CLOSE != 0 {
+            Connection::Close
+        } else {
+            Connection::KeepAlive {
+                timeout: bits >> SECONDS,
+                max: 0,
+            }
+        },
+        framing,
+    };
     engine.append(id, |out| {
-        scratch.write(out, bits);
+        encode::head(out, &head, &scratch.date);
+        write_body(args, body_bits, 4, length, out)
+    })
+}
+
+fn append_head(args: &Args, bits: u32, at: usize, out: &mut Vec<u8>) -> Outcome<usize> {
+    if bits & send_bit::UTF8_HEAD != 0 {
+        args.append_utf8(at, out)
+    } else {
+        args.append_latin1(at, out)
+    }
+}
+
+/// Appends a body, or a part of it, as `bits` say, out of arguments `at` on.
+fn write_body(args: &Args, bits: u32, at: usize, length: u32, out: &mut Vec<u8>) -> Outcome<()> {
+    use send_bit::*;
+    let body = |out: &mut Vec<u8>| {
+        if bits & TEXT != 0 {
+            args.append_utf8(at, out)?;
+        } else if bits & LATIN1 != 0 {
+            args.append_latin1(at, out)?;
+        } else if bits & BYTES != 0 {
+            args.bytes(at, 0, length as usize, |bytes| out.extend_from_slice(bytes))?;
+        }
         Ok(())
+    };
+    if bits & CHUNK != 0 {
+        encode::chunk_of(out, u64::from(length), body)?;
+    } else {
+        body(out)?;
+    }
+    if bits & LAST != 0 {
+        encode::last_chunk(out);
+    }
+    Ok(())
+}
+
+/// Bits of `send`'s second argument; `lib/http/outgoing.js` knows them.
+mod send_bit {
+    /// The body is a string, to be sent as UTF-8.
+    pub const TEXT: u32 = 1;
+    /// The body is a string, to be sent as latin1.
+    pub const LATIN1: u32 = 2;
+    /// The body is bytes.
+    pub const BYTES: u32 = 4;
+    /// The body is a chunk of the chunked coding.
+    pub const CHUNK: u32 = 8;
+    /// The chunked coding ends.
+    pub const LAST: u32 = 16;
+    /// There is a head.
+    pub const HEAD: u32 = 32;
+    /// The head (or the lines of one) is UTF-8, not latin1.
+    pub const UTF8_HEAD: u32 = 64;
+}
+
+/// `(id, bits, head, body, length)`: a head (latin1) and the body, or a part of it. Returns what `write` returns.
+fn send(engine: &Engine, args: &Args) -> Outcome<i32> {
+    use send_bit::*;
+    let (id, bits) = (args.uint(0)?, args.uint(1)?);
+    let length = if bits & (TEXT | LATIN1 | BYTES) == 0 { 0 } else { args.uint(4)? };
+    engine.append(id, |out| {
+        if bits & HEAD != 0 {
+            append_head(args, bits, 2, out)?;
+        }
+        write_body(args, bits, 3, length, out)
     })
 }
 
 impl Scratch {
-    fn write(&self, out: &mut Vec<u8>, bits: u32) {
-        use respond_bit::*;
-        let framing = if bits & CHUNKED != 0 {
-            Framing::Chunked
-        } else if bits & LENGTH != 0 {
-            Framing::Length(self.body.len() as u64)
-        } else {
-            Framing::Given
-        };
-        let head = ResponseHead {
-            status: (bits & STATUS) as u16,
-            reason: b"",
-            headers: &self.lines,
-            date: true,
-            connection: if bits & CLOSE != 0 {
-                Connection::Close
-            } else {
-                Connection::KeepAlive {
-                    timeout: bits >> SECONDS,
-                    max: 0,
-                }
-            },
-            framing,
-        };
-        encode::head(out, &head, &self.date);
-        if bits & CHUNKED != 0 {
-            encode::chunk(out, &self.body);
-            encode::last_chunk(out);
-        } else if bits & BODY != 0 {
-            out.extend_from_slice(&self.body);
-        }
-    }
-
     /// The wall clock is asked only when the loop's has moved.
     fn check_date(&mut self, now: u64) {
         if now != self.dated {

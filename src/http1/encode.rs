@@ -94,21 +94,33 @@ pub fn head(out: &mut Vec<u8>, head: &ResponseHead<'_>, date: &DateCache) {
 
 /// Appends one chunk. Nothing for empty data, which would end the body.
 pub fn chunk(out: &mut Vec<u8>, data: &[u8]) {
-    if data.is_empty() {
-        return;
+    let Ok(()) = chunk_of(out, data.len() as u64, |out| {
+        out.extend_from_slice(data);
+        Ok::<(), std::convert::Infallible>(())
+    });
+}
+
+/// Appends one chunk whose `length` bytes `fill` appends. Nothing for an empty one, which would end the body.
+///
+/// # Errors
+/// What `fill` returns.
+pub fn chunk_of<E>(out: &mut Vec<u8>, length: u64, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
+    if length == 0 {
+        return Ok(());
     }
     let mut digits = [0; 16];
     let mut at = digits.len();
-    let mut left = data.len();
+    let mut left = length;
     while left > 0 {
         at -= 1;
-        digits[at] = b"0123456789abcdef"[left & 15];
+        digits[at] = b"0123456789abcdef"[(left & 15) as usize];
         left >>= 4;
     }
     out.extend_from_slice(&digits[at..]);
     out.extend_from_slice(b"\r\n");
-    out.extend_from_slice(data);
+    fill(out)?;
     out.extend_from_slice(b"\r\n");
+    Ok(())
 }
 
 /// Appends the last chunk, without trailers.

@@ -1,0 +1,62 @@
+'use strict'
+
+// Every internal of Node that the http module leans on, found once, by probing objects of Node's own. Node keeps some of an object's state
+// under symbols that it does not export; they are looked up by their descriptions. A name that a Node version lacks and that is needed
+// stops the module from loading, with a message that says which.
+
+const http = require('node:http')
+const EventEmitter = require('node:events')
+const { makeError } = require('./errors.js')
+
+function lacking(what) {
+  const message = `Node ${process.version} has no ${what}, which ironwire's http needs: use a version that package.json names under "engines"`
+  return makeError(Error, 'IRONWIRE_UNSUPPORTED_NODE', message, lacking)
+}
+
+/** The symbol of that description on an object or its prototypes; `undefined` when there is none. */
+function find(object, description) {
+  for (let o = object; o !== null; o = Object.getPrototypeOf(o)) {
+    const found = Object.getOwnPropertySymbols(o).find((symbol) => symbol.description === description)
+    if (found !== undefined) return found
+  }
+}
+
+function need(object, description) {
+  const symbol = find(object, description)
+  if (symbol === undefined) throw lacking(`symbol ${description} on its ${object.constructor.name}`)
+  return symbol
+}
+
+function method(object, name) {
+  if (typeof object[name] !== 'function') throw lacking(`method ${name} on its ${object.constructor.name}`)
+  return object[name]
+}
+
+const request = new http.IncomingMessage(null)
+const response = new http.ServerResponse({ method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} })
+const server = new http.Server()
+
+module.exports = {
+  find,
+  /** Headers of a request as an object, made when asked for, and how many raw strings they come from. */
+  kHeaders: need(request, 'kHeaders'),
+  kHeadersCount: need(request, 'kHeadersCount'),
+  kTrailersCount: need(request, 'kTrailersCount'),
+  /** Headers set on a response so far: lower-case name to [name, value]. */
+  kOutHeaders: need(response, 'kOutHeaders'),
+  kNeedDrain: need(response, 'kNeedDrain'),
+  kCorked: need(response, 'corked'),
+  /** Since Node 24: whether 'finish' was reached, and the callbacks of end(). */
+  kWritableFinished: find(response, 'kWritableFinished'),
+  kEndCallbacks: find(response, 'kEndCallbacks'),
+  kRejectBodyWrites: need(response, 'kRejectNonStandardBodyWrites'),
+  kUniqueHeaders: need(server, 'kUniqueHeaders'),
+  /** Classes given as options. */
+  kIncomingMessage: need(server, 'IncomingMessage'),
+  kServerResponse: need(server, 'ServerResponse'),
+  kCapture: need(server, 'kCapture'),
+  /** What runs after each of Node's callbacks: ticks and promise jobs. */
+  runTicks: method(process, '_tickCallback').bind(process),
+  connectionListener: method(http, '_connectionListener'),
+  emit: EventEmitter.prototype.emit,
+}

@@ -1,0 +1,206 @@
+'use strict'
+
+// The head of a response, as text: what core's `writeHead` leaves in `_header` and the fields around it, for the heads that
+// most responses have. The others are core's.
+
+const { STATUS_CODES } = require('node:http')
+const { setTimeout } = require('node:timers')
+const { kOutHeaders, kUniqueHeaders } = require('../core.js')
+
+/**
+ * Header names seen so far: an ORDINARY one only joins the lines, LENGTH says that the body's framing is given, a SPECIAL one
+ * changes what becomes of the connection. Names come from the application, but bound the table all the same.
+ */
+const ORDINARY = 1
+const LENGTH = 2
+const SPECIAL = 3
+const nameKinds = new Map([['content-length', LENGTH]])
+for (const name of [
+  'connection',
+  'transfer-encoding',
+  'date',
+  'expect',
+  'trailer',
+  'keep-alive',
+  'content-disposition',
+  'cookie',
+]) {
+  nameKinds.set(name, SPECIAL)
+}
+const TOKEN = /^[\^_`a-zA-Z\-0-9!#$%&'*+.|~]+$/
+const BAD_VALUE = /[^\t\x20-\x7e\x80-\xff]/
+
+function nameKind(name) {
+  let kind = nameKinds.get(name)
+  if (kind === undefined) {
+    if (typeof name !== 'string' || !TOKEN.test(name)) return SPECIAL
+    kind = nameKinds.get(name.toLowerCase()) ?? ORDINARY
+    if (nameKinds.size < 1024 && name.length < 64) nameKinds.set(name, kind)
+  }
+  return kind
+}
+
+const statusLines = []
+
+function statusLine(status, message) {
+  if (message !== STATUS_CODES[status]) return `HTTP/1.1 ${status} ${message}\r\n`
+  return (statusLines[status] ??= `HTTP/1.1 ${status} ${message}\r\n`)
+}
+
+/** `Date`, and what follows it on a connection that stays open: made once a second. */
+let date = ''
+let keepAlive = ''
+let keepAliveFor = -1
+
+function refresh() {
+  date = keepAlive = ''
+  keepAliveFor = -1
+}
+
+function dateLine() {
+  if (date === '') {
+    const now = new Date()
+    date = `Date: ${now.toUTCString()}\r\n`
+    setTimeout(refresh, 1000 - now.getMilliseconds()).unref()
+  }
+  return date
+}
+
+function keepAliveLines(timeout) {
+  if (timeout !== keepAliveFor) {
+    const hint = timeout ? `Keep-Alive: timeout=${Math.floor(timeout / 1000)}\r\n` : ''
+    keepAlive = `${dateLine()}Connection: keep-alive\r\n${hint}`
+    keepAliveFor = timeout
+  }
+  return keepAlive
+}
+
+/** The fields that decide about the head are as the constructor set them. */
+function isOrdinary(res) {
+  return (
+    res.sendDate &&
+    res.useChunkedEncodingByDefault &&
+    res._defaultKeepAlive &&
+    !res.chunkedEncoding &&
+    !res._removedConnection &&
+    !res._removedContLen &&
+    !res._removedTE &&
+    !res._expect_continue &&
+    !res.maxRequestsOnConnectionReached &&
+    !(res._maxRequestsPerSocket > 0)
+  )
+}
+
+let lengthGiven
+
+/** One header line, or as many as it has values; nothing when only core knows what to do with it. */
+function line(name, value, checked) {
+  const kind = nameKind(name)
+  if (kind === SPECIAL) return undefined
+  if (kind === LENGTH) lengthGiven = +value
+  if (typeof value === 'string') return checked || !BAD_VALUE.test(value) ? `${name}: ${value}\r\n` : undefined
+  if (typeof value === 'number') return `${name}: ${value}\r\n`
+  if (!Array.isArray(value) || kind === LENGTH) return undefined
+  let lines = ''
+  for (const one of value) {
+    if (typeof one !== 'string' || BAD_VALUE.test(one)) return undefined
+    lines += `${name}: ${one}\r\n`
+  }
+  return lines
+}
+
+/** What `setHeader` has checked and kept. */
+function keptLines(headers) {
+  let lines = ''
+  for (const key in headers) {
+    const entry = headers[key]
+    const next = line(entry[0], entry[1], true)
+    if (next === undefined) return undefined
+    lines += next
+  }
+  return lines
+}
+
+function givenLines(headers) {
+  let lines = ''
+  for (const name in headers) {
+    if (!Object.hasOwn(headers, name)) continue
+    const next = line(name, headers[name], false)
+    if (next === undefined) return undefined
+    lines += next
+  }
+  return lines
+}
+
+/**
+ * The last ordinary head: what Rust needs to write it by itself, which is cheaper than to read the text. `bits` are those of
+ * `httpRespond` (src/binding/http.rs), and `res` is null when the head must go as text.
+ */
+const ordinary = { res: null, bits: 0, lines: '' }
+const CLOSE = 1 << 10
+const CHUNKED = 1 << 11
+const LENGTH_LINE = 1 << 12
+const SECONDS = 17
+/** What the bits can say, about nine hours. */
+const MAX_SECONDS = 0x7fff
+
+/** `writeHead` for an ordinary head; false, and nothing done, for any other. */
+function writeOrdinaryHead(res, status, reason, headers) {
+  if (!(status >= 200 && status <= 999 && (status | 0) === status) || res._header || !isOrdinary(res)) return false
+  let message = res.statusMessage
+  if (typeof reason === 'string') {
+    if (BAD_VALUE.test(reason)) return false
+    message = reason
+  } else {
+    headers ??= reason
+    if (!message) message = STATUS_CODES[status] || 'unknown'
+    else if (typeof message !== 'string' || BAD_VALUE.test(message)) return false
+  }
+  let lines = ''
+  lengthGiven = undefined
+  const kept = res[kOutHeaders]
+  if (headers) {
+    // Those that were set before have to be joined with these: core's business, as is an array.
+    if (kept !== null || typeof headers !== 'object' || Array.isArray(headers)) return false
+    lines = givenLines(headers)
+  } else if (kept !== null) {
+    if (res[kUniqueHeaders]) return false
+    lines = keptLines(kept)
+  }
+  if (lines === undefined) return false
+
+  res.statusMessage = message
+  res.statusCode = status
+  if (status === 204 || status === 304) res._hasBody = false
+  let header = statusLine(status, message) + lines
+  let bits = status
+  if (res.shouldKeepAlive) {
+    const timeout = res._keepAliveTimeout
+    header += keepAliveLines(timeout)
+    bits |= Math.floor(timeout / 1000) << SECONDS
+  } else {
+    res._last = true
+    header += `${dateLine()}Connection: close\r\n`
+    bits |= CLOSE
+  }
+  if (lengthGiven !== undefined) res._contentLength = lengthGiven
+  else if (res._hasBody) {
+    if (typeof res._contentLength === 'number') {
+      header += `Content-Length: ${res._contentLength}\r\n`
+      bits |= LENGTH_LINE
+    } else {
+      header += 'Transfer-Encoding: chunked\r\n'
+      res.chunkedEncoding = true
+      bits |= CHUNKED
+    }
+  }
+  res._header = `${header}\r\n`
+  res._headerSent = false
+  const asText = message !== STATUS_CODES[status] || !(res._keepAliveTimeout <= MAX_SECONDS * 1000)
+  ordinary.res = asText ? null : res
+  ordinary.bits = bits
+  ordinary.lines = lines
+  return true
+}
+
+module.exports = { writeOrdinaryHead, ordinary }

@@ -1,0 +1,134 @@
+'use strict'
+
+// Requests. They are core's own objects from the start: to construct one costs 60 ns, and every method of core's works on it, whoever
+// calls it. What is ours is how it gets filled, and that what nobody looks at is not done.
+
+const { IncomingMessage } = require('node:http')
+const { getDefaultHighWaterMark } = require('node:stream')
+const core = require('../core.js')
+const { constructorLike } = require('./shapes')
+const { aborted } = require('./errors')
+
+const { kHeadersCount } = core
+
+/** Bits of the flags that the parser reports (src/http1/conn.rs). */
+const flag = { KEEP_ALIVE: 1, HAS_BODY: 2, UPGRADE: 4, EXPECT: 8, HOST: 16 }
+
+/** Where `maxHeadersCount` is not set, Node looks at 2,000 strings: a thousand names with their values. */
+const MAX_HEADERS = 1000
+
+/** What core's constructor reads off a socket. */
+const sampleSocket = { readableHighWaterMark: getDefaultHighWaterMark(false) }
+const sample = new IncomingMessage(sampleSocket)
+const kState = core.find(sample._readableState, 'kState')
+/** The bits of a stream's state as the constructor leaves them, at its end, and when it is closed. */
+const fresh = sample._readableState[kState]
+const ended = bitsAfter(end)
+const closed = bitsAfter(close)
+
+function bitsAfter(change) {
+  const { _readableState: state } = new IncomingMessage(sampleSocket)
+  change(state)
+  return state[kState]
+}
+
+function end(state) {
+  state.ended = true
+}
+
+/** The end of a stream that nobody listens to, without the three ticks that it takes. */
+function close(state) {
+  state.ended = state.endEmitted = state.destroyed = state.closed = state.closeEmitted = true
+}
+
+const State = constructorLike(sample._readableState, ['highWaterMark'], { highWaterMark: 'highWaterMark' })
+const Request = constructorLike(
+  sample,
+  ['socket', 'highWaterMark', 'method', 'url', 'major', 'minor', 'version', 'join', 'upgrade', 'raw', 'count'],
+  {
+    _readableState: 'new State(highWaterMark)',
+    socket: 'socket',
+    client: 'socket',
+    method: 'method',
+    url: 'url',
+    httpVersionMajor: 'major',
+    httpVersionMinor: 'minor',
+    httpVersion: 'version',
+    joinDuplicateHeaders: 'join',
+    upgrade: 'upgrade',
+    rawHeaders: 'raw',
+    [kHeadersCount]: 'count',
+  },
+  { State },
+)
+
+/** Names and values by turns. Clients repeat themselves: the last head of each connection is kept in its parts. */
+function rawHeaders(connection, head) {
+  if (head === connection.lastHead) return connection.lastRaw.slice()
+  const raw = head === '' ? [] : head.split('\0')
+  connection.lastHead = head
+  connection.lastRaw = raw
+  return raw.slice()
+}
+
+/** A request of class `Message`; `head` is `name\0value\0name\0value…`, `version` is `major << 8 | minor`. */
+function makeRequest(Message, connection, method, url, version, flags, head) {
+  const { socket, server, highWaterMark } = connection
+  const raw = rawHeaders(connection, head)
+  const limit = server.maxHeadersCount
+  const most = (typeof limit === 'number' ? limit : MAX_HEADERS) * 2
+  const count = most > 0 && raw.length > most ? most : raw.length
+  const major = version >>> 8
+  const minor = version & 0xff
+  const name = version === 0x101 ? '1.1' : `${major}.${minor}`
+  const upgrade = (flags & flag.UPGRADE) !== 0
+  const join = server.joinDuplicateHeaders
+  if (Message === IncomingMessage && Request !== undefined) {
+    return new Request(socket, highWaterMark, method, url, major, minor, name, join, upgrade, raw, count)
+  }
+  const req = new Message(socket)
+  req.method = method
+  req.url = url
+  req.httpVersionMajor = major
+  req.httpVersionMinor = minor
+  req.httpVersion = name
+  req.joinDuplicateHeaders = join
+  req.upgrade = upgrade
+  req.rawHeaders = raw
+  req[kHeadersCount] = count
+  return req
+}
+
+/** The message is complete; `trailers` has the form of a head. */
+function complete(req, trailers) {
+  req.complete = true
+  if (trailers !== '') {
+    const raw = trailers.split('\0')
+    req._addHeaderLines(raw, raw.length)
+  }
+  const state = req._readableState
+  // What push() would do besides is to tell listeners in a later tick.
+  if (fresh !== undefined && state[kState] === fresh && req._eventsCount === 0) state[kState] = ended
+  else req.push(null)
+}
+
+/** Body bytes; returns whether the request wants more of them now. */
+function deliver(req, chunk) {
+  return req._dumped || req.push(chunk)
+}
+
+/** The response is out: what is left of the body is of no interest, unless somebody reads it. */
+function dump(req) {
+  const state = req._readableState
+  if (fresh !== undefined && state[kState] === ended && req._eventsCount === 0) {
+    req._dumped = req._consuming = true
+    state[kState] = closed
+  } else if (!req._consuming && !state.resumeScheduled) req._dump()
+}
+
+/** The connection is gone before the answer. */
+function abort(req) {
+  req.destroy(aborted())
+}
+
+module.exports = { flag, makeRequest, complete, deliver, dump, abort }

@@ -1,0 +1,66 @@
+'use strict'
+
+// Methods in front of core's, on core's own prototypes, for the messages of our servers; all others go on to core's at once. That is where
+// programs look for them: tracers replace them there, frameworks put objects between a response and its prototype, subclasses
+// call `super`. So whoever replaces one of them is obeyed, before or after.
+
+const { IncomingMessage, OutgoingMessage, ServerResponse } = require('node:http')
+
+/**
+ * The connection that a response goes out on, as a property of the function that core tells about queued bytes, which is the
+ * connection's own. Copies of this package in one process share the methods, and with them the symbol.
+ */
+const kConnection = Symbol.for('ironwire.http.connection.1')
+
+/** Lower-cased header names; names come from peers, so the table is bounded. */
+const lowerCased = new Map()
+function lowerCase(name) {
+  let lower = lowerCased.get(name)
+  if (lower === undefined) {
+    lower = name.toLowerCase()
+    if (lowerCased.size < 1024 && name.length < 64) lowerCased.set(name, lower)
+  }
+  return lower
+}
+
+function install() {
+  if (OutgoingMessage.prototype.end[kConnection]) return
+
+  const { end, write } = OutgoingMessage.prototype
+  OutgoingMessage.prototype.end = named(end, function (chunk, encoding, callback) {
+    const connection = this._onPendingData[kConnection]
+    if (connection === undefined) return end.call(this, chunk, encoding, callback)
+    return connection.endResponse(this, chunk, encoding, callback, end)
+  })
+  OutgoingMessage.prototype.end[kConnection] = true
+  OutgoingMessage.prototype.write = named(write, function (chunk, encoding, callback) {
+    const connection = this._onPendingData[kConnection]
+    if (connection === undefined) return write.call(this, chunk, encoding, callback)
+    return connection.writeResponse(this, chunk, encoding, callback, write)
+  })
+
+  const { writeHead, writeHeader } = ServerResponse.prototype
+  ServerResponse.prototype.writeHead = named(writeHead, function (statusCode, reason, obj) {
+    const connection = this._onPendingData[kConnection]
+    if (connection?.writeHead(this, statusCode, reason, obj)) return this
+    return writeHead.call(this, statusCode, reason, obj)
+  })
+  if (writeHeader === writeHead) ServerResponse.prototype.writeHeader = ServerResponse.prototype.writeHead
+
+  // Node's rules for repeated headers are core's; a name seen for the first time needs none of them.
+  const { _addHeaderLine } = IncomingMessage.prototype
+  IncomingMessage.prototype._addHeaderLine = named(_addHeaderLine, function (field, value, dest) {
+    const name = lowerCase(field)
+    if (dest[name] === undefined && name !== 'set-cookie') dest[name] = value
+    else _addHeaderLine.call(this, field, value, dest)
+  })
+}
+
+/** Has the method show core's name and number of parameters. */
+function named(core, method) {
+  Object.defineProperty(method, 'name', { value: core.name, configurable: true })
+  Object.defineProperty(method, 'length', { value: core.length, configurable: true })
+  return method
+}
+
+module.exports = { install, kConnection }

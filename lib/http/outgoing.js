@@ -1,0 +1,159 @@
+'use strict'
+
+// Responses. They are core's own objects, and core's methods work on them. `end` and `write` here do what core's do and leave the fields
+// as those do, but hand the bytes to Rust in one call where core goes through the socket's stream. They do so while nothing unusual is
+// under way, and leave everything else to core.
+
+const { ServerResponse } = require('node:http')
+const { isUint8Array } = require('node:util/types')
+const { Buffer } = require('node:buffer')
+const { native } = require('../engine.js')
+const { find, kCorked, kNeedDrain, kRejectBodyWrites, kUniqueHeaders } = require('../core.js')
+const { constructorLike } = require('./shapes')
+const { ordinary } = require('./head.js')
+
+const { byteLength } = Buffer
+
+/** Bits of `send` (src/binding/http.rs). */
+const TEXT = 1
+const LATIN1 = 2
+const BYTES = 4
+const CHUNK = 8
+const LAST = 16
+const HEAD = 32
+const UTF8_HEAD = 64
+
+/** Whether a response may send past its socket's stream: it is its turn, and nothing is queued or held back anywhere. */
+function isDirect(res, connection) {
+  if (connection.current !== res || connection.ending || connection.failure !== 0) return false
+  if (res.finished || res.destroyed || res[kCorked] > 0 || res.outputData.length > 0 || res.strictContentLength) return false
+  const { socket } = connection
+  const state = socket._writableState
+  return state.length === 0 && state.corked === 0 && !socket.destroyed
+}
+
+/** How a body goes down: 0 when it is core's business. */
+function kindOf(chunk, encoding) {
+  if (typeof chunk === 'string') {
+    if (encoding === undefined || encoding === null || encoding === 'utf8' || encoding === 'utf-8') return TEXT
+    return encoding === 'latin1' || encoding === 'binary' ? LATIN1 : 0
+  }
+  return isUint8Array(chunk) ? BYTES : 0
+}
+
+/** Core joins a head and a string that follows it at once, and encodes them as one. */
+function headBits(bits) {
+  return (bits & (TEXT | CHUNK)) === TEXT ? UTF8_HEAD : 0
+}
+
+function lengthOf(chunk, kind) {
+  return kind === TEXT ? byteLength(chunk) : chunk.length
+}
+
+function send(res, connection, bits, chunk, length) {
+  if (res._headerSent) return native.httpSend(connection.id, bits, undefined, chunk, length)
+  res._headerSent = true
+  return native.httpSend(connection.id, bits | headBits(bits) | HEAD, res._header, chunk, length)
+}
+
+/** A whole response, of which Rust writes the head. */
+function respond(res, connection, bits, chunk, length) {
+  const { lines } = ordinary
+  ordinary.res = null
+  res._headerSent = true
+  return native.httpRespond(connection.id, ordinary.bits, bits | headBits(bits), lines, chunk, length)
+}
+
+/** `end` of a response of ours; `core` is core's. */
+function end(connection, res, chunk, encoding, callback, core) {
+  let bits = 0
+  let length = 0
+  if (!isDirect(res, connection) || typeof callback === 'function' || typeof encoding === 'function' || res._trailer) {
+    return endByCore(connection, res, chunk, encoding, callback, core)
+  }
+  if (chunk) {
+    bits = kindOf(chunk, encoding)
+    if (bits === 0) return endByCore(connection, res, chunk, encoding, callback, core)
+    length = lengthOf(chunk, bits)
+  }
+  if (!res._header) {
+    res._contentLength = length
+    // That may be somebody else's writeHead, which may do anything.
+    res._implicitHeader()
+    if (!isDirect(res, connection)) return endByCore(connection, res, chunk, encoding, callback, core)
+  }
+  if (!res._hasBody) {
+    if (bits !== 0 && res[kRejectBodyWrites]) return endByCore(connection, res, chunk, encoding, callback, core)
+    bits = length = 0
+  } else if (res.chunkedEncoding) bits |= CHUNK | LAST
+  const whole = ordinary.res === res && !res._headerSent
+  const status = whole ? respond(res, connection, bits, chunk, length) : send(res, connection, bits, chunk, length)
+  res.finished = true
+  res._finish()
+  connection.sent(res, status)
+  return res
+}
+
+/** Core ends the response: the connection hears of it as core's server does, by the event. */
+function endByCore(connection, res, chunk, encoding, callback, core) {
+  connection.awaitFinish(res)
+  return core.call(res, chunk, encoding, callback)
+}
+
+/** `write` of a response of ours. */
+function write(connection, res, chunk, encoding, callback, core) {
+  if (!isDirect(res, connection)) return core.call(res, chunk, encoding, callback)
+  if (typeof encoding === 'function') {
+    callback = encoding
+    encoding = undefined
+  }
+  let bits = kindOf(chunk, encoding)
+  if (bits === 0) return core.call(res, chunk, encoding, callback)
+  if (!res._header) {
+    res._implicitHeader()
+    if (!isDirect(res, connection)) return core.call(res, chunk, encoding, callback)
+  }
+  if (!res._hasBody) return core.call(res, chunk, encoding, callback)
+  const length = lengthOf(chunk, bits)
+  if (res.chunkedEncoding) bits |= CHUNK
+  const status = send(res, connection, bits, chunk, length)
+  const more = connection.wrote(length, status, callback)
+  if (!more) res[kNeedDrain] = true
+  return more
+}
+
+const sample = new ServerResponse({ method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} }, { highWaterMark: 1 })
+const kHighWaterMark = find(sample, 'kHighWaterMark')
+const Response = constructorLike(
+  sample,
+  ['req', 'hasBody', 'keepAlive', 'connection', 'highWaterMark'],
+  {
+    req: 'req',
+    _hasBody: 'hasBody',
+    shouldKeepAlive: 'keepAlive',
+    _keepAliveTimeout: 'connection.server.keepAliveTimeout',
+    _onPendingData: 'connection.onPendingData',
+    [kHighWaterMark]: 'highWaterMark',
+  },
+)
+
+/** A response of class `Message` to a request. */
+function makeResponse(Message, req, connection, keepAlive) {
+  const { server } = connection
+  let res
+  if (Message === ServerResponse && Response !== undefined && req.httpVersion === '1.1') {
+    res = new Response(req, req.method !== 'HEAD', keepAlive, connection, connection.highWaterMark)
+  } else {
+    res = new Message(req, connection.responseOptions)
+    res._keepAliveTimeout = server.keepAliveTimeout
+    res._onPendingData = connection.onPendingData
+    // Core's constructor has said false to a 1.0 request.
+    res.shouldKeepAlive = keepAlive
+  }
+  res._maxRequestsPerSocket = server.maxRequestsPerSocket
+  if (server.rejectNonStandardBodyWrites) res[kRejectBodyWrites] = true
+  if (server[kUniqueHeaders] !== null) res[kUniqueHeaders] = server[kUniqueHeaders]
+  return res
+}
+
+module.exports = { makeResponse, end, write }
