@@ -5,7 +5,9 @@
 // It is the handle of its socket at the same time (`socket._handle`), and the socket is made only when somebody asks for it.
 // As long as nobody does and every response is lean, a request costs one call of the handler and one of `respond`.
 
+const { Buffer } = require('node:buffer')
 const { IncomingMessage, ServerResponse } = require('node:http')
+const process = require('node:process')
 const { native } = require('../engine.js')
 const { systemError } = require('../errors.js')
 const { Connection } = require('../net/handle.js')
@@ -14,7 +16,7 @@ const { parseError, requestTimeout } = require('./errors')
 const { LeanRequest, flag, kFlags, fill, widenRequest, complete, deliver, dump, abort } = require('./request')
 const { LeanResponse, wire, widenResponse, prepare, responseOptions, closeLean, settleLean } = require('./response')
 const channels = require('./channels')
-const { makeSocket, failSocket } = require('./socket')
+const { makeSocket, failSocket, setTimer } = require('./socket')
 
 const METHODS = native.httpMethods().split(' ')
 const ERRORS = native.httpErrors().split('\n')
@@ -23,7 +25,7 @@ const ERRORS = native.httpErrors().split('\n')
 const words = new Uint32Array(native.httpTable())
 const CURSOR = 0
 const TAKEN = 1
-const NOW = 2
+const HOLD = 2
 const BODY_START = 3
 const CONSUMED = 4
 const FIRST_EVENT = 8
@@ -31,6 +33,9 @@ const EVENT_WORDS = 8
 const REQUEST = 1
 const BODY = 2
 const END = 3
+
+/** What `httpBusy` says. */
+const BUSY = { READING: 1, SENDING: 2 }
 
 const FastBuffer = Buffer[Symbol.species]
 const UV_EOF = -4095
@@ -58,10 +63,16 @@ class HttpConnection extends Connection {
     /** The request whose body is arriving. */
     this.incoming = null
     this.requests = 0
-    /** When the connection last became idle (the table's clock); 0 while it is not. */
+    /** When the connection last became idle (the engine's clock); 0 while it is not, -1 when something else limits the idle time. */
     this.idleSince = 0
-    /** Reading has stopped until responses have left. */
+    /** No further request is taken until responses have left. */
     this.paused = false
+    /** The kernel has not taken all of a lean response. */
+    this.leaving = false
+    /** Bytes were put in front of what is left of the batch. */
+    this.inserted = false
+    /** The bytes that listeners for 'data' are being told of. */
+    this.received = undefined
     /** Our side is ended or ending: nothing can be sent past the socket. */
     this.ending = false
     /** Another protocol has taken over. */
@@ -70,6 +81,8 @@ class HttpConnection extends Connection {
     this.serving = false
     /** The socket has closed: nothing more is served. */
     this.gone = false
+    /** There was no socket when the connection closed: what a socket does then is left to us. */
+    this.closedBare = false
     this.onPendingData = onPendingDataNothing
     this.highWaterMark = server.highWaterMark ?? 64 * 1024
     server[kConnections].add(this)
@@ -80,12 +93,17 @@ class HttpConnection extends Connection {
   // --- from the engine
 
   onHttp(count, text, body) {
+    if (this.idleSince !== 0 && (count > 0 || native.httpBusy(this.id) === BUSY.READING)) this.wake()
     this.socket?._unrefTimer()
     batching = this.serving = true
     for (let event = words[CURSOR]; event < count; event = words[CURSOR]) {
-      words[CURSOR] = event + 1
       const at = FIRST_EVENT + event * EVENT_WORDS
       const kind = words[at] & 0xff
+      if (kind === REQUEST && event > 0 && this.mustWait()) {
+        words[HOLD] = 1
+        break
+      }
+      words[CURSOR] = event + 1
       if (kind === REQUEST) this.onRequest(at, text, body)
       else if (kind === BODY) {
         this.onBody(at, body)
@@ -94,8 +112,9 @@ class HttpConnection extends Connection {
       } else if (kind === END) this.onEnd(at, text)
       else this.onParseError(words[at + 1], words[at + 2], body)
     }
-    batching = this.serving = false
+    batching = this.serving = this.inserted = false
     if (ended.length > 0) settleEnded()
+    if (count > 0) this.settle()
   }
 
   onRequest(at, text, body) {
@@ -109,7 +128,6 @@ class HttpConnection extends Connection {
     const url = text.slice(from, urlEnd)
     const head = text.slice(urlEnd + 1, from + words[at + 4])
     const { server } = this
-    this.idleSince = 0
     // One request in a hundred needs more than this.
     if (version !== 0x101 || (flags & (flag.UPGRADE | flag.EXPECT | flag.HOST)) !== flag.HOST || server.isSpecial()) {
       this.onSpecialRequest(method, url, version, flags, head, body)
@@ -222,10 +240,11 @@ class HttpConnection extends Connection {
     const connect = method === 'CONNECT'
     if (!connect && !server.takesUpgrade(req)) return false
     words[TAKEN] = 1
-    const head = body.subarray(words[CONSUMED])
+    const rest = body.subarray(words[CONSUMED])
     const socket = this.getSocket()
     req.upgrade = true
-    this.release()
+    const waited = this.release()
+    const head = waited === undefined ? rest : Buffer.concat([rest, waited])
     const event = connect ? 'connect' : 'upgrade'
     if (server.listenerCount(event) > 0) server.emit(event, req, socket, head)
     else socket.destroy()
@@ -264,8 +283,10 @@ class HttpConnection extends Connection {
     const { socket } = this
     if (this.released) return super.onRead(length, memory, offset)
     if (length > 0) {
-      // The parser has them as well (httpTap).
-      socket?.emit('data', offset < 0 ? memory : new FastBuffer(memory, offset, length))
+      // Somebody listens for them (httpTap); the first who does feeds the parser.
+      this.received = offset < 0 ? memory : new FastBuffer(memory, offset, length)
+      socket.emit('data', this.received)
+      this.received = undefined
       return
     }
     if (socket?.destroyed) return
@@ -291,8 +312,11 @@ class HttpConnection extends Connection {
   }
 
   onDrain() {
+    this.leaving = false
     super.onDrain()
     this.resumeIfDrained()
+    // What was answered has left only now.
+    if (!this.serving) this.settle()
   }
 
   onWriteError(errno) {
@@ -303,29 +327,41 @@ class HttpConnection extends Connection {
 
   onShutdown(status) {
     if (this.shutdownRequest !== undefined) return super.onShutdown(status)
-    this.close()
+    this.destroy()
+  }
+
+  /** A socket that is made of a closed connection closes it once more, and wants to hear of it. */
+  close(callback) {
+    if (!this.closing) {
+      this.closedBare = this.socket === undefined
+      super.close(callback)
+    } else if (this.id >= 0) this.closeCallback ??= callback
+    else if (callback !== undefined) process.nextTick(callback)
   }
 
   onClose() {
-    const { server } = this
+    const { server, socket } = this
     server[kConnections].delete(this)
-    const bare = this.socket === undefined
-    this.closing = true
+    if (!this.closing) {
+      // The engine has given the connection up.
+      this.closing = true
+      this.closedBare = socket === undefined
+    }
     super.onClose()
-    if (bare) {
+    if (this.closedBare) {
       server._connections--
       this.abortAll()
       server._emitCloseIfDrained()
-    }
+    } else if (!socket.destroyed) socket.destroy()
   }
 
   /** The connection is gone: pending requests and responses hear of it. */
   abortAll() {
     this.gone = true
-    const { current, incoming, outgoing } = this
+    const { current, outgoing } = this
     this.outgoing = []
+    // A request that was answered hears nothing, even if its body was still to come.
     if (current !== null) abort(current.req)
-    else if (incoming !== null) abort(incoming)
     for (const res of outgoing) abort(res.req)
     // Core's own listener on the socket tells a core response.
     if (current === null || current[lean] === null) return
@@ -341,10 +377,7 @@ class HttpConnection extends Connection {
   /** Puts a response behind those of earlier requests. */
   queue(res) {
     if (this.current === null) this.turn(res)
-    else {
-      this.outgoing.push(res)
-      this.pauseIfFlooded()
-    }
+    else this.outgoing.push(res)
   }
 
   /** It is this response's turn. */
@@ -369,7 +402,8 @@ class HttpConnection extends Connection {
   /** A whole lean response, in its turn. */
   respond(res, flags, lines, body) {
     const { server, socket } = this
-    flags |= Math.floor(server.keepAliveTimeout / 1000) << SECONDS
+    const { keepAliveTimeout } = server
+    if (keepAliveTimeout > 0) flags |= (Math.floor(keepAliveTimeout / 1000) + 1) << SECONDS
     if (lines !== '') flags |= LINES
     let status
     if (typeof body === 'string') status = native.httpRespond(this.id, flags | TEXT, lines, body)
@@ -380,8 +414,12 @@ class HttpConnection extends Connection {
       socket._httpMessage = null
       socket._unrefTimer()
     }
-    if (status > 0) this.pause()
-    else if (status < 0) this.onWriteError(status)
+    if (status > 0) {
+      this.leaving = true
+      // A request whose body is still coming is read to its end: its client may look for the response only then.
+      if (this.incoming === null) this.pause()
+      if (socket !== undefined) this.noteQueue()
+    } else if (status < 0) this.onWriteError(status)
     if (res._events !== undefined) {
       // Their turn is the next tick, in order with whatever else the handler puts off.
       process.nextTick(emitFinish, res, res.req)
@@ -393,11 +431,33 @@ class HttpConnection extends Connection {
 
   /** After a response: the next one's turn, or idleness. */
   next() {
-    if (this.outgoing.length > 0) this.turn(this.outgoing.shift())
-    else {
-      this.idleSince = words[NOW] || 1
-      this.server.watchIdle()
-    }
+    if (this.outgoing.length > 0) {
+      this.turn(this.outgoing.shift())
+      if (this.paused) this.resumeIfDrained()
+    } else if (!this.serving) this.settle()
+  }
+
+  /** After a batch, or a response that came later: reads no further when too much waits, and is idle when nothing does. */
+  settle() {
+    if (this.incoming !== null || this.released || this.closing) return
+    if (!this.paused && this.isFlooded()) this.pause()
+    else if (this.current === null && this.outgoing.length === 0) this.startIdle()
+  }
+
+  /** Idle from now on: of all timeouts only that of keep-alive counts, as in Node. */
+  startIdle() {
+    const { server, socket } = this
+    if (!server.keepAliveTimeout) return
+    this.idleSince = native.httpNow() || 1
+    if (socket?.timeout) setTimer(socket, 0)
+    server.watchIdle()
+  }
+
+  /** The next request has begun. */
+  wake() {
+    this.idleSince = 0
+    const timeout = this.server.timeout || 0
+    if (timeout > 0 || this.socket?.timeout) this.getSocket().setTimeout(timeout)
   }
 
   /** A lean response becomes core's: gives it the socket if it is its turn. */
@@ -439,13 +499,13 @@ class HttpConnection extends Connection {
     )
   }
 
-  /** The connection is another protocol's from now on. */
+  /** The connection is another protocol's from now on. Returns bytes that waited to be parsed, if there are any. */
   release() {
     const { socket, server } = this
     this.released = true
     server[kConnections].delete(this)
-    native.httpDetach(this.id)
     socket.release()
+    return native.httpDetach(this.id)
   }
 
   /** Ends after what is written. */
@@ -471,21 +531,36 @@ class HttpConnection extends Connection {
     else this.close()
   }
 
+  /** Whether requests are not taken for now: output does not leave, or too much waits for its turn. */
+  isFlooded() {
+    return (
+      this.leaving ||
+      this.outgoingData >= this.highWaterMark ||
+      this.outgoing.length >= MAX_PIPELINED ||
+      this.socket?.writableNeedDrain === true
+    )
+  }
+
+  /** Whether the next request of a batch waits, since bytes go before it or the connection is flooded. */
+  mustWait() {
+    if (this.closing || this.gone) return false
+    if (this.isFlooded()) this.pause()
+    return this.inserted || this.paused
+  }
+
   pause() {
     if (this.paused) return
     this.paused = true
+    native.httpPause(this.id)
     this.readStop()
   }
 
-  pauseIfFlooded() {
-    if (this.outgoingData >= this.highWaterMark || this.outgoing.length >= MAX_PIPELINED) this.pause()
-  }
-
   resumeIfDrained() {
-    if (this.paused && this.outgoingData < this.highWaterMark && this.outgoing.length < MAX_PIPELINED) {
-      this.paused = false
-      this.readStart()
-    }
+    // Not with every response that makes room for one request: to resume costs more than a request.
+    if (!this.paused || this.outgoing.length > MAX_PIPELINED / 2 || this.isFlooded()) return
+    this.paused = false
+    native.httpResume(this.id)
+    this.readStart()
   }
 
   readStart() {
@@ -498,22 +573,28 @@ class HttpConnection extends Connection {
     return super.readStop()
   }
 
-  /** Whether no request is being read or answered. */
-  isIdle() {
-    return !this.serving && this.current === null && !this.isReading()
+  /** Whether a request has begun to arrive and not ended, or output is on its way. */
+  isBusy() {
+    return native.httpBusy(this.id) !== 0
   }
 
-  /** Whether a request has begun to arrive and not ended. */
-  isReading() {
-    return native.httpStarted(this.id) !== 0
+  /** Closes unless a request is being read or answered; what is still leaving may leave. */
+  closeIdle() {
+    const { current } = this
+    if (this.serving || this.ending || this.outgoing.length > 0) return
+    native.flush(this.id)
+    const busy = native.httpBusy(this.id)
+    if (busy === BUSY.READING) return
+    if (current !== null) {
+      if (current.writableEnded) current._last = true
+    } else if (busy === BUSY.SENDING) this.closeSoon()
+    else this.destroy()
   }
 
   /** Enforces the timeouts of heads and whole requests. */
-  expire(headersTimeout, requestTimeout_) {
+  expire(headersTimeout, wholeTimeout) {
     if (this.id < 0 || this.closing) return
-    const age = native.httpStarted(this.id)
-    const late = age > 0 ? headersTimeout > 0 && age > headersTimeout : false
-    if (late || (requestTimeout_ > 0 && Math.abs(age) > requestTimeout_)) this.fail(requestTimeout())
+    if (native.httpExpired(this.id, headersTimeout, wholeTimeout)) this.fail(requestTimeout())
   }
 }
 

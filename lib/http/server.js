@@ -3,6 +3,8 @@
 // http.Server over the native engine. Options, their defaults and their errors come from a core server made for the purpose.
 
 const http = require('node:http')
+const process = require('node:process')
+const { clearInterval, setInterval, setTimeout } = require('node:timers')
 const { Server: NetServer } = require('../net/server.js')
 const { HttpConnection, now } = require('./connection')
 const channels = require('./channels')
@@ -16,7 +18,7 @@ const { IncomingMessage, ServerResponse } = http
 const KEEP_ALIVE_BUFFER = 1000
 
 /** What the bits of a lean response can say, about nine hours. */
-const MAX_KEEP_ALIVE = 32_767_000
+const MAX_KEEP_ALIVE = 32_766_999
 
 /** `--insecure-http-parser`, which Node does not show otherwise. */
 const LENIENT = `${process.execArgv.join(' ')} ${process.env.NODE_OPTIONS ?? ''}`.includes('--insecure-http-parser')
@@ -108,7 +110,7 @@ Server.prototype.isSpecial = function () {
     this.IncomingMessage !== IncomingMessage ||
     this.ServerResponse !== ServerResponse ||
     this.maxRequestsPerSocket > 0 ||
-    this.keepAliveTimeout > MAX_KEEP_ALIVE ||
+    !(this.keepAliveTimeout >= 0 && this.keepAliveTimeout <= MAX_KEEP_ALIVE) ||
     this[kReparenting] > 0 ||
     channels.requestStart.hasSubscribers ||
     channels.responseCreated.hasSubscribers ||
@@ -158,7 +160,7 @@ Server.prototype.closeAllConnections = function closeAllConnections() {
 }
 
 Server.prototype.closeIdleConnections = function closeIdleConnections() {
-  for (const connection of this[kConnections]) if (connection.isIdle()) connection.destroy()
+  for (const connection of this[kConnections]) connection.closeIdle()
 }
 
 Server.prototype[Symbol.for('nodejs.rejection')] = function (error, event, ...args) {
@@ -181,15 +183,16 @@ function sweep(server, limit) {
   let left = Number.POSITIVE_INFINITY
   const time = now()
   for (const connection of server[kConnections]) {
-    if (connection.idleSince === 0) continue
-    const age = (time - connection.idleSince) >>> 0
-    // The next request's head is on its way: its own timeouts count.
-    if (connection.isReading()) left = Math.min(left, limit)
-    else if (age >= limit && age < 0x80000000) {
-      connection.idleSince = 0
-      if (server.listenerCount('timeout') > 0) server.emit('timeout', connection.getSocket())
+    if (connection.idleSince <= 0) continue
+    // Both are taken modulo 2^32.
+    const age = (time - connection.idleSince) | 0
+    if (age < limit) left = Math.min(left, limit - age)
+    // Where the next request's head is on its way, its own timeouts count; where output is, it is idle when that has left.
+    else if (!connection.isBusy()) {
+      connection.idleSince = -1
+      if (connection.socket !== undefined || server.listenerCount('timeout') > 0) connection.getSocket().emit('timeout')
       else connection.destroy()
-    } else left = Math.min(left, limit - age)
+    }
   }
   if (left === Number.POSITIVE_INFINITY) return
   // Not more often than twenty times in one timeout, however the deadlines lie.
@@ -203,8 +206,15 @@ function watchRequests() {
 }
 
 function checkConnections(server) {
-  if (!server.headersTimeout && !server.requestTimeout) return
-  for (const connection of server[kConnections]) connection.expire(server.headersTimeout, server.requestTimeout)
+  const headersTimeout = milliseconds(server.headersTimeout)
+  const requestTimeout = milliseconds(server.requestTimeout)
+  if (headersTimeout === 0 && requestTimeout === 0) return
+  for (const connection of server[kConnections]) connection.expire(headersTimeout, requestTimeout)
+}
+
+/** A timeout as the engine takes it; 0 is none. */
+function milliseconds(timeout) {
+  return timeout > 0 ? Math.min(timeout, 0xffffffff) : 0
 }
 
 module.exports = { Server }
