@@ -65,7 +65,7 @@ class HttpConnection extends Connection {
     this.requests = 0
     /** When the connection last became idle (the engine's clock); 0 while it is not, -1 when something else limits the idle time. */
     this.idleSince = 0
-    /** No further request is taken until responses have left. */
+    /** Not read until responses have left. */
     this.paused = false
     /** The kernel has not taken all of a lean response. */
     this.leaving = false
@@ -99,9 +99,12 @@ class HttpConnection extends Connection {
     for (let event = words[CURSOR]; event < count; event = words[CURSOR]) {
       const at = FIRST_EVENT + event * EVENT_WORDS
       const kind = words[at] & 0xff
-      if (kind === REQUEST && event > 0 && this.mustWait()) {
-        words[HOLD] = 1
-        break
+      if (kind === REQUEST) {
+        if (event > 0 && this.mustWait()) {
+          words[HOLD] = 1
+          break
+        }
+        if (this.isFlooded()) this.pause()
       }
       words[CURSOR] = event + 1
       if (kind === REQUEST) this.onRequest(at, text, body)
@@ -440,7 +443,7 @@ class HttpConnection extends Connection {
   /** After a batch, or a response that came later: reads no further when too much waits, and is idle when nothing does. */
   settle() {
     if (this.incoming !== null || this.released || this.closing) return
-    if (!this.paused && this.isFlooded()) this.pause()
+    if (this.leaving) this.pause()
     else if (this.current === null && this.outgoing.length === 0) this.startIdle()
   }
 
@@ -531,7 +534,7 @@ class HttpConnection extends Connection {
     else this.close()
   }
 
-  /** Whether requests are not taken for now: output does not leave, or too much waits for its turn. */
+  /** Whether the connection is not to be read: output does not leave, or much waits for its turn. */
   isFlooded() {
     return (
       this.leaving ||
@@ -541,17 +544,28 @@ class HttpConnection extends Connection {
     )
   }
 
-  /** Whether the next request of a batch waits, since bytes go before it or the connection is flooded. */
+  /**
+   * Whether the next request of a batch waits: bytes go before it, or output does not leave. What waits for its turn does not hold it
+   * back, because the answer whose turn it is may wait for it; unless that is far too much.
+   */
   mustWait() {
     if (this.closing || this.gone) return false
-    if (this.isFlooded()) this.pause()
-    return this.inserted || this.paused
+    if (this.inserted) return true
+    const waits =
+      this.leaving ||
+      this.outgoingData >= this.highWaterMark * MOST_MARKS ||
+      this.outgoing.length >= MAX_PIPELINED ||
+      this.socket?.writableNeedDrain === true
+    if (waits) {
+      this.pause()
+      native.httpPause(this.id)
+    }
+    return waits
   }
 
   pause() {
     if (this.paused) return
     this.paused = true
-    native.httpPause(this.id)
     this.readStop()
   }
 
@@ -597,6 +611,9 @@ class HttpConnection extends Connection {
     if (native.httpExpired(this.id, headersTimeout, wholeTimeout)) this.fail(requestTimeout())
   }
 }
+
+/** So many times `highWaterMark` may wait before what was read already is served no further. */
+const MOST_MARKS = 16
 
 /** Pipelined requests that may wait for their turn before the connection is read no further. */
 const MAX_PIPELINED = 1000
