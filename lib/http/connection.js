@@ -35,7 +35,7 @@ const BODY = 2
 const END = 3
 
 /** What `httpBusy` says. */
-const BUSY = { READING: 1, SENDING: 2 }
+const busy = { READING: 1, WAITING: 2, SENDING: 3 }
 
 const FastBuffer = Buffer[Symbol.species]
 const UV_EOF = -4095
@@ -93,7 +93,7 @@ class HttpConnection extends Connection {
   // --- from the engine
 
   onHttp(count, text, body) {
-    if (this.idleSince !== 0 && (count > 0 || native.httpBusy(this.id) === BUSY.READING)) this.wake()
+    if (this.idleSince !== 0 && count > 0) this.wake()
     this.socket?._unrefTimer()
     batching = this.serving = true
     for (let event = words[CURSOR]; event < count; event = words[CURSOR]) {
@@ -397,7 +397,8 @@ class HttpConnection extends Connection {
 
   /** Whether `res` may answer past the socket. */
   takesLean(res) {
-    if (this.current !== res || this.ending || this.failure !== 0) return false
+    if (this.current !== res || this.ending || this.failure !== 0 || this.server.keepAliveTimeout > MAX_KEEP_ALIVE)
+      return false
     const { socket } = this
     return socket === undefined || (socket.writableLength === 0 && !socket.destroyed)
   }
@@ -587,9 +588,19 @@ class HttpConnection extends Connection {
     return super.readStop()
   }
 
-  /** Whether a request has begun to arrive and not ended, or output is on its way. */
-  isBusy() {
-    return native.httpBusy(this.id) !== 0
+  /** For how long nothing has come of what is awaited: 0 while it is our output that does not leave. */
+  idleFor(time) {
+    // Both are taken modulo 2^32.
+    const idle = (time - this.idleSince) | 0
+    switch (native.httpBusy(this.id)) {
+      case 0:
+        return idle
+      case busy.READING:
+        // Half a head: each part of it counts as activity, and its own timeouts, too.
+        return Math.min(idle, native.httpQuiet(this.id))
+      default:
+        return 0
+    }
   }
 
   /** Closes unless a request is being read or answered; what is still leaving may leave. */
@@ -597,11 +608,11 @@ class HttpConnection extends Connection {
     const { current } = this
     if (this.serving || this.ending || this.outgoing.length > 0) return
     native.flush(this.id)
-    const busy = native.httpBusy(this.id)
-    if (busy === BUSY.READING) return
+    const state = native.httpBusy(this.id)
+    if (state === busy.READING || state === busy.WAITING) return
     if (current !== null) {
       if (current.writableEnded) current._last = true
-    } else if (busy === BUSY.SENDING) this.closeSoon()
+    } else if (state === busy.SENDING) this.closeSoon()
     else this.destroy()
   }
 
@@ -611,6 +622,9 @@ class HttpConnection extends Connection {
     if (native.httpExpired(this.id, headersTimeout, wholeTimeout)) this.fail(requestTimeout())
   }
 }
+
+/** What the bits of a lean response can say, about nine hours. */
+const MAX_KEEP_ALIVE = 32_766_999
 
 /** So many times `highWaterMark` may wait before what was read already is served no further. */
 const MOST_MARKS = 16

@@ -17,9 +17,6 @@ const { IncomingMessage, ServerResponse } = http
 /** What Node adds to the advertised keep-alive time, so that a client's last request does not meet a closed door. */
 const KEEP_ALIVE_BUFFER = 1000
 
-/** What the bits of a lean response can say, about nine hours. */
-const MAX_KEEP_ALIVE = 32_766_999
-
 /** `--insecure-http-parser`, which Node does not show otherwise. */
 const LENIENT = `${process.execArgv.join(' ')} ${process.env.NODE_OPTIONS ?? ''}`.includes('--insecure-http-parser')
 
@@ -110,7 +107,6 @@ Server.prototype.isSpecial = function () {
     this.IncomingMessage !== IncomingMessage ||
     this.ServerResponse !== ServerResponse ||
     this.maxRequestsPerSocket > 0 ||
-    !(this.keepAliveTimeout >= 0 && this.keepAliveTimeout <= MAX_KEEP_ALIVE) ||
     this[kReparenting] > 0 ||
     channels.requestStart.hasSubscribers ||
     channels.responseCreated.hasSubscribers ||
@@ -184,15 +180,14 @@ function sweep(server, limit) {
   const time = now()
   for (const connection of server[kConnections]) {
     if (connection.idleSince <= 0) continue
-    // Both are taken modulo 2^32.
-    const age = (time - connection.idleSince) | 0
-    if (age < limit) left = Math.min(left, limit - age)
-    // Where the next request's head is on its way, its own timeouts count; where output is, it is idle when that has left.
-    else if (!connection.isBusy()) {
-      connection.idleSince = -1
-      if (connection.socket !== undefined || server.listenerCount('timeout') > 0) connection.getSocket().emit('timeout')
-      else connection.destroy()
+    const idle = connection.idleFor(time)
+    if (idle < limit) {
+      left = Math.min(left, limit - idle)
+      continue
     }
+    connection.idleSince = -1
+    if (connection.socket !== undefined || server.listenerCount('timeout') > 0) connection.getSocket().emit('timeout')
+    else connection.destroy()
   }
   if (left === Number.POSITIVE_INFINITY) return
   // Not more often than twenty times in one timeout, however the deadlines lie.

@@ -51,6 +51,8 @@ pub struct Http {
     conn: Conn,
     /// When the request being read began (or the connection, before its first), in loop milliseconds; 0 between requests.
     started: u64,
+    /// When bytes were last received, in loop milliseconds.
+    heard: u64,
     /// JavaScript knows that the request being read takes too long.
     expired: bool,
     /// Somebody listens for 'data' on the socket: JavaScript gets the bytes, and feeds them itself.
@@ -112,6 +114,11 @@ pub fn register(functions: &mut Functions<Engine>) {
     functions.add("httpFinish", finish);
     functions.add("httpExpired", expired);
     functions.add("httpBusy", busy);
+    functions.add("httpQuiet", |engine, args| {
+        let mut quiet = 0;
+        with(engine, args, |http| quiet = now(engine).saturating_sub(http.heard))?;
+        Ok(quiet as f64)
+    });
     functions.add("httpNow", |engine, _| {
         Ok(f64::from(engine.uv().map_or(0, crate::uv::Loop::update_now) as u32))
     });
@@ -160,6 +167,7 @@ fn attach(engine: &Engine, args: &Args) -> Outcome<i32> {
         connection.protocol = Protocol::Http(Box::new(Http {
             conn: Conn::new(limits),
             started,
+            heard: started,
             expired: false,
             tapped: false,
             timed: false,
@@ -295,6 +303,7 @@ impl Http {
     /// Parses on into the scratch table. Returns the bytes taken, the events made, and why it stopped.
     fn feed(&mut self, input: &[u8], scratch: &mut Scratch, now: u64) -> (usize, usize, Stop) {
         scratch.text.clear();
+        self.heard = now;
         let mut batch = Batch {
             table: &mut scratch.words,
             count: 0,
@@ -567,17 +576,13 @@ fn expired(engine: &Engine, args: &Args) -> Outcome<bool> {
     Ok(late)
 }
 
-/// `(id)`: 1 while a request is being read or waits, 2 while only output has not left, else 0.
+/// `(id)`: 1 while a request is being read, 2 while requests wait, 3 while output has not left, 0 when there is nothing of the kind.
 fn busy(engine: &Engine, args: &Args) -> Outcome<i32> {
     let busy = engine.connection(args.uint(0)?, |connection| match &connection.protocol {
-        Protocol::Http(http) if http.started == 0 && !http.is_waiting() => {
-            if connection.queued() > 0 {
-                2
-            } else {
-                0
-            }
-        }
-        _ => 1,
+        Protocol::Http(http) if http.is_waiting() => 2,
+        Protocol::Http(http) if http.started > 0 => 1,
+        _ if connection.queued() > 0 => 3,
+        _ => 0,
     });
     Ok(busy.unwrap_or(0))
 }
