@@ -5,7 +5,9 @@
 // It is the handle of its socket at the same time (`socket._handle`), and the socket is made only when somebody asks for it.
 // As long as nobody does and every response is lean, a request costs one call of the handler and one of `respond`.
 
-const { IncomingMessage, ServerResponse } = require('node:http')
+const { Buffer } = require('node:buffer')
+const { ServerResponse } = require('node:http')
+const process = require('node:process')
 const { native } = require('../engine.js')
 const { systemError } = require('../errors.js')
 const core = require('../core.js')
@@ -17,7 +19,7 @@ const { makeResponse, end, write } = require('./outgoing')
 const { writeOrdinaryHead } = require('./head')
 const { install, kConnection } = require('./install')
 const channels = require('./channels')
-const { makeSocket, failSocket } = require('./socket')
+const { makeSocket, failSocket, setTimer } = require('./socket')
 
 install()
 
@@ -28,7 +30,7 @@ const ERRORS = native.httpErrors().split('\n')
 const words = new Uint32Array(native.httpTable())
 const CURSOR = 0
 const TAKEN = 1
-const NOW = 2
+const HOLD = 2
 const BODY_START = 3
 const CONSUMED = 4
 const FIRST_EVENT = 8
@@ -36,6 +38,9 @@ const EVENT_WORDS = 8
 const REQUEST = 1
 const BODY = 2
 const END = 3
+
+/** What `httpBusy` says. */
+const busy = { READING: 1, WAITING: 2, SENDING: 3 }
 
 const FastBuffer = Buffer[Symbol.species]
 const UV_EOF = -4095
@@ -62,10 +67,16 @@ class HttpConnection extends Connection {
     /** The last request's headers, in one and in their parts: the next one's are likely the same. */
     this.lastHead = ''
     this.lastRaw = []
-    /** When the connection last became idle (the table's clock); 0 while it is not. */
+    /** When the connection last became idle (the engine's clock); 0 while it is not, -1 when something else limits the idle time. */
     this.idleSince = 0
-    /** Reading has stopped until responses have left. */
+    /** Not read until responses have left. */
     this.paused = false
+    /** The kernel has not taken all of a response. */
+    this.leaving = false
+    /** Bytes were put in front of what is left of the batch. */
+    this.inserted = false
+    /** The bytes that listeners for 'data' are being told of. */
+    this.received = undefined
     /** Our side is ended or ending: nothing can be sent past the socket. */
     this.ending = false
     /** Another protocol has taken over. */
@@ -74,6 +85,8 @@ class HttpConnection extends Connection {
     this.serving = false
     /** The socket has closed: nothing more is served. */
     this.gone = false
+    /** There was no socket when the connection closed: what a socket does then is left to us. */
+    this.closedBare = false
     this.highWaterMark = server.highWaterMark ?? 64 * 1024
     /** Bytes written in this turn past the stream, whose callbacks are still to come. */
     this.turnBytes = 0
@@ -95,12 +108,20 @@ class HttpConnection extends Connection {
   // --- from the engine
 
   onHttp(count, text, body) {
+    if (this.idleSince !== 0 && count > 0) this.wake()
     this.socket?._unrefTimer()
     batching = this.serving = true
     for (let event = words[CURSOR]; event < count; event = words[CURSOR]) {
-      words[CURSOR] = event + 1
       const at = FIRST_EVENT + event * EVENT_WORDS
       const kind = words[at] & 0xff
+      if (kind === REQUEST) {
+        if (event > 0 && this.mustWait()) {
+          words[HOLD] = 1
+          break
+        }
+        if (this.isFlooded()) this.pause()
+      }
+      words[CURSOR] = event + 1
       if (kind === REQUEST) this.onRequest(at, text, body)
       else if (kind === BODY) {
         this.onBody(at, body)
@@ -109,8 +130,9 @@ class HttpConnection extends Connection {
       } else if (kind === END) this.onEnd(at, text)
       else this.onParseError(words[at + 1], words[at + 2], body)
     }
-    batching = this.serving = false
+    batching = this.serving = this.inserted = false
     if (ended.length > 0) settleEnded()
+    if (count > 0) this.settle()
   }
 
   onRequest(at, text, body) {
@@ -124,7 +146,6 @@ class HttpConnection extends Connection {
     const url = text.slice(from, urlEnd)
     const head = text.slice(urlEnd + 1, from + words[at + 4])
     const { server } = this
-    this.idleSince = 0
     const socket = this.getSocket()
     const Message = server[core.kIncomingMessage]
     const req = makeRequest(Message, this, method, url, version, flags, head)
@@ -188,10 +209,11 @@ class HttpConnection extends Connection {
     const connect = method === 'CONNECT'
     if (!connect && !server.takesUpgrade(req)) return false
     words[TAKEN] = 1
-    const head = body.subarray(words[CONSUMED])
+    const rest = body.subarray(words[CONSUMED])
     const socket = this.getSocket()
     req.upgrade = true
-    this.release()
+    const waited = this.release()
+    const head = waited === undefined ? rest : Buffer.concat([rest, waited])
     const event = connect ? 'connect' : 'upgrade'
     if (server.listenerCount(event) > 0) server.emit(event, req, socket, head)
     else socket.destroy()
@@ -230,8 +252,10 @@ class HttpConnection extends Connection {
     const { socket } = this
     if (this.released) return super.onRead(length, memory, offset)
     if (length > 0) {
-      // The parser has them as well (httpTap).
-      socket?.emit('data', offset < 0 ? memory : new FastBuffer(memory, offset, length))
+      // Somebody listens for them (httpTap); the first who does feeds the parser.
+      this.received = offset < 0 ? memory : new FastBuffer(memory, offset, length)
+      socket.emit('data', this.received)
+      this.received = undefined
       return
     }
     if (socket?.destroyed) return
@@ -257,6 +281,7 @@ class HttpConnection extends Connection {
   }
 
   onDrain() {
+    this.leaving = false
     super.onDrain()
     this.drained()
   }
@@ -264,6 +289,8 @@ class HttpConnection extends Connection {
   /** The engine has room again, and may have all of it. */
   drained() {
     this.resumeIfDrained()
+    // What was answered has left only now.
+    if (!this.serving) this.settle()
     const res = this.current
     if (res === null || res.finished || !res[core.kNeedDrain] || this.turnCallbacks !== null) return
     if (this.socket.writableNeedDrain || native.queued(this.id) > 0) return
@@ -279,20 +306,32 @@ class HttpConnection extends Connection {
 
   onShutdown(status) {
     if (this.shutdownRequest !== undefined) return super.onShutdown(status)
-    this.close()
+    this.destroy()
+  }
+
+  /** A socket that is made of a closed connection closes it once more, and wants to hear of it. */
+  close(callback) {
+    if (!this.closing) {
+      this.closedBare = this.socket === undefined
+      super.close(callback)
+    } else if (this.id >= 0) this.closeCallback ??= callback
+    else if (callback !== undefined) process.nextTick(callback)
   }
 
   onClose() {
-    const { server } = this
+    const { server, socket } = this
     server[kConnections].delete(this)
-    const bare = this.socket === undefined
-    this.closing = true
+    if (!this.closing) {
+      // The engine has given the connection up.
+      this.closing = true
+      this.closedBare = socket === undefined
+    }
     super.onClose()
-    if (bare) {
+    if (this.closedBare) {
       server._connections--
       this.abortAll()
       server._emitCloseIfDrained()
-    }
+    } else if (!socket.destroyed) socket.destroy()
   }
 
   /** The connection is gone: pending requests and responses hear of it. */
@@ -301,6 +340,7 @@ class HttpConnection extends Connection {
     const { current, outgoing } = this
     this.current = null
     this.outgoing = []
+    // A request that was answered hears nothing, even if its body was still to come.
     if (current !== null) abort(current.req)
     for (const res of outgoing) abort(res.req)
     if (current !== null) emitClose(current)
@@ -317,10 +357,7 @@ class HttpConnection extends Connection {
         res.socket = this.socket
         this.socket._httpMessage = res
       } else res.assignSocket(this.socket)
-    } else {
-      this.outgoing.push(res)
-      this.pauseIfFlooded()
-    }
+    } else this.outgoing.push(res)
   }
 
   /** The turn of a response that has waited, with what it has gathered. */
@@ -335,8 +372,12 @@ class HttpConnection extends Connection {
     this.current = null
     socket._httpMessage = null
     socket._unrefTimer()
-    if (status > 0) this.pause()
-    else if (status < 0) this.onWriteError(status)
+    if (status > 0) {
+      this.leaving = true
+      // A request whose body is still coming is read to its end: its client may look for the response only then.
+      if (this.incoming === null) this.pause()
+      this.noteQueue()
+    } else if (status < 0) this.onWriteError(status)
     if (res._eventsCount > 0 || channels.responseFinish.hasSubscribers) process.nextTick(emitFinish, this, res)
     else if (ended.push(res) === 1 && !batching) process.nextTick(settleEnded)
     if (res._last) this.closeSoon()
@@ -367,11 +408,33 @@ class HttpConnection extends Connection {
 
   /** After a response: the next one's turn, or idleness. */
   next() {
-    if (this.outgoing.length > 0) this.turn(this.outgoing.shift())
-    else {
-      this.idleSince = words[NOW] || 1
-      this.server.watchIdle()
-    }
+    if (this.outgoing.length > 0) {
+      this.turn(this.outgoing.shift())
+      if (this.paused) this.resumeIfDrained()
+    } else if (!this.serving) this.settle()
+  }
+
+  /** After a batch, or a response that came later: reads no further when too much waits, and is idle when nothing does. */
+  settle() {
+    if (this.incoming !== null || this.released || this.closing) return
+    if (this.leaving) this.pause()
+    else if (this.current === null && this.outgoing.length === 0) this.startIdle()
+  }
+
+  /** Idle from now on: of all timeouts only that of keep-alive counts, as in Node. */
+  startIdle() {
+    const { server, socket } = this
+    if (!server.keepAliveTimeout) return
+    this.idleSince = native.httpNow() || 1
+    if (socket?.timeout) setTimer(socket, 0)
+    server.watchIdle()
+  }
+
+  /** The next request has begun. */
+  wake() {
+    this.idleSince = 0
+    const timeout = this.server.timeout || 0
+    if (timeout > 0 || this.socket?.timeout) this.getSocket().setTimeout(timeout)
   }
 
   // --- the socket
@@ -383,16 +446,16 @@ class HttpConnection extends Connection {
   /** Whether a reply from outside the turn would corrupt a response: one that has begun, or is out but not settled. */
   hasAnswered() {
     const { current } = this
-    return (current !== null && current._headerSent) || ended.some((res) => res._onPendingData[kConnection] === this)
+    return current?._headerSent || ended.some((res) => res._onPendingData[kConnection] === this)
   }
 
-  /** The connection is another protocol's from now on. */
+  /** The connection is another protocol's from now on. Returns bytes that waited to be parsed, if there are any. */
   release() {
     const { socket, server } = this
     this.released = true
     server[kConnections].delete(this)
-    native.httpDetach(this.id)
     socket.release()
+    return native.httpDetach(this.id)
   }
 
   /** Ends after what is written. */
@@ -418,21 +481,47 @@ class HttpConnection extends Connection {
     else this.close()
   }
 
+  /** Whether the connection is not to be read: output does not leave, or much waits for its turn. */
+  isFlooded() {
+    return (
+      this.leaving ||
+      this.outgoingData >= this.highWaterMark ||
+      this.outgoing.length >= MAX_PIPELINED ||
+      this.socket?.writableNeedDrain === true
+    )
+  }
+
+  /**
+   * Whether the next request of a batch waits: bytes go before it, or output does not leave. What waits for its turn does not hold it
+   * back, because the answer whose turn it is may wait for it; unless that is far too much.
+   */
+  mustWait() {
+    if (this.closing || this.gone) return false
+    if (this.inserted) return true
+    const waits =
+      this.leaving ||
+      this.outgoingData >= this.highWaterMark * MOST_MARKS ||
+      this.outgoing.length >= MAX_PIPELINED ||
+      this.socket?.writableNeedDrain === true
+    if (waits) {
+      this.pause()
+      native.httpPause(this.id)
+    }
+    return waits
+  }
+
   pause() {
     if (this.paused) return
     this.paused = true
     this.readStop()
   }
 
-  pauseIfFlooded() {
-    if (this.outgoingData >= this.highWaterMark || this.outgoing.length >= MAX_PIPELINED) this.pause()
-  }
-
   resumeIfDrained() {
-    if (this.paused && this.outgoingData < this.highWaterMark && this.outgoing.length < MAX_PIPELINED) {
-      this.paused = false
-      this.readStart()
-    }
+    // Not with every response that makes room for one request: to resume costs more than a request.
+    if (!this.paused || this.outgoing.length > MAX_PIPELINED / 2 || this.isFlooded()) return
+    this.paused = false
+    native.httpResume(this.id)
+    this.readStart()
   }
 
   readStart() {
@@ -445,24 +534,43 @@ class HttpConnection extends Connection {
     return super.readStop()
   }
 
-  /** Whether no request is being read or answered. */
-  isIdle() {
-    return !this.serving && this.current === null && !this.isReading()
+  /** For how long nothing has come of what is awaited: 0 while it is our output that does not leave. */
+  idleFor(time) {
+    // Both are taken modulo 2^32.
+    const idle = (time - this.idleSince) | 0
+    switch (native.httpBusy(this.id)) {
+      case 0:
+        return idle
+      case busy.READING:
+        // Half a head: each part of it counts as activity, and its own timeouts, too.
+        return Math.min(idle, native.httpQuiet(this.id))
+      default:
+        return 0
+    }
   }
 
-  /** Whether a request has begun to arrive and not ended. */
-  isReading() {
-    return native.httpStarted(this.id) !== 0
+  /** Closes unless a request is being read or answered; what is still leaving may leave. */
+  closeIdle() {
+    const { current } = this
+    if (this.serving || this.ending || this.outgoing.length > 0) return
+    native.flush(this.id)
+    const state = native.httpBusy(this.id)
+    if (state === busy.READING || state === busy.WAITING) return
+    if (current !== null) {
+      if (current.writableEnded) current._last = true
+    } else if (state === busy.SENDING) this.closeSoon()
+    else this.destroy()
   }
 
   /** Enforces the timeouts of heads and whole requests. */
-  expire(headersTimeout, requestTimeout_) {
+  expire(headersTimeout, wholeTimeout) {
     if (this.id < 0 || this.closing) return
-    const age = native.httpStarted(this.id)
-    const late = age > 0 ? headersTimeout > 0 && age > headersTimeout : false
-    if (late || (requestTimeout_ > 0 && Math.abs(age) > requestTimeout_)) this.fail(requestTimeout())
+    if (native.httpExpired(this.id, headersTimeout, wholeTimeout)) this.fail(requestTimeout())
   }
 }
+
+/** So many times `highWaterMark` may wait before what was read already is served no further. */
+const MOST_MARKS = 16
 
 /** Pipelined requests that may wait for their turn before the connection is read no further. */
 const MAX_PIPELINED = 1000

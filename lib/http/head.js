@@ -44,7 +44,8 @@ const statusLines = []
 
 function statusLine(status, message) {
   if (message !== STATUS_CODES[status]) return `HTTP/1.1 ${status} ${message}\r\n`
-  return (statusLines[status] ??= `HTTP/1.1 ${status} ${message}\r\n`)
+  statusLines[status] ??= `HTTP/1.1 ${status} ${message}\r\n`
+  return statusLines[status]
 }
 
 /** `Date`, and what follows it on a connection that stays open: made once a second. */
@@ -141,8 +142,8 @@ const CLOSE = 1 << 10
 const CHUNKED = 1 << 11
 const LENGTH_LINE = 1 << 12
 const SECONDS = 17
-/** What the bits can say, about nine hours. */
-const MAX_SECONDS = 0x7fff
+/** What the bits can say, one more than the seconds: about nine hours. */
+const MAX_SECONDS = 0x7ffe
 
 /** `writeHead` for an ordinary head; false, and nothing done, for any other. */
 function writeOrdinaryHead(res, status, reason, headers) {
@@ -177,7 +178,7 @@ function writeOrdinaryHead(res, status, reason, headers) {
   if (res.shouldKeepAlive) {
     const timeout = res._keepAliveTimeout
     header += keepAliveLines(timeout)
-    bits |= Math.floor(timeout / 1000) << SECONDS
+    if (timeout > 0) bits |= (Math.floor(timeout / 1000) + 1) << SECONDS
   } else {
     res._last = true
     header += `${dateLine()}Connection: close\r\n`

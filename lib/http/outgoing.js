@@ -26,7 +26,8 @@ const UTF8_HEAD = 64
 /** Whether a response may send past its socket's stream: it is its turn, and nothing is queued or held back anywhere. */
 function isDirect(res, connection) {
   if (connection.current !== res || connection.ending || connection.failure !== 0) return false
-  if (res.finished || res.destroyed || res[kCorked] > 0 || res.outputData.length > 0 || res.strictContentLength) return false
+  if (res.finished || res.destroyed || res[kCorked] > 0 || res.outputData.length > 0 || res.strictContentLength)
+    return false
   const { socket } = connection
   const state = socket._writableState
   return state.length === 0 && state.corked === 0 && !socket.destroyed
@@ -122,20 +123,19 @@ function write(connection, res, chunk, encoding, callback, core) {
   return more
 }
 
-const sample = new ServerResponse({ method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} }, { highWaterMark: 1 })
-const kHighWaterMark = find(sample, 'kHighWaterMark')
-const Response = constructorLike(
-  sample,
-  ['req', 'hasBody', 'keepAlive', 'connection', 'highWaterMark'],
-  {
-    req: 'req',
-    _hasBody: 'hasBody',
-    shouldKeepAlive: 'keepAlive',
-    _keepAliveTimeout: 'connection.server.keepAliveTimeout',
-    _onPendingData: 'connection.onPendingData',
-    [kHighWaterMark]: 'highWaterMark',
-  },
+const sample = new ServerResponse(
+  { method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} },
+  { highWaterMark: 1 },
 )
+const kHighWaterMark = find(sample, 'kHighWaterMark')
+const Response = constructorLike(sample, ['req', 'hasBody', 'keepAlive', 'connection', 'highWaterMark'], {
+  req: 'req',
+  _hasBody: 'hasBody',
+  shouldKeepAlive: 'keepAlive',
+  _keepAliveTimeout: 'connection.server.keepAliveTimeout',
+  _onPendingData: 'connection.onPendingData',
+  [kHighWaterMark]: 'highWaterMark',
+})
 
 /** A response of class `Message` to a request. */
 function makeResponse(Message, req, connection, keepAlive) {

@@ -3,15 +3,14 @@
 // http.Server over the native engine. Options, their defaults and their errors come from a core server made for the purpose.
 
 const http = require('node:http')
+const process = require('node:process')
+const { clearInterval, setInterval, setTimeout } = require('node:timers')
 const { Server: NetServer } = require('../net/server.js')
 const { HttpConnection, now } = require('./connection')
 const { kConnection, kConnections } = require('./symbols')
 
 /** What Node adds to the advertised keep-alive time, so that a client's last request does not meet a closed door. */
 const KEEP_ALIVE_BUFFER = 1000
-
-/** What the bits of a lean response can say, about nine hours. */
-const MAX_KEEP_ALIVE = 32_767_000
 
 /** `--insecure-http-parser`, which Node does not show otherwise. */
 const LENIENT = `${process.execArgv.join(' ')} ${process.env.NODE_OPTIONS ?? ''}`.includes('--insecure-http-parser')
@@ -83,7 +82,7 @@ Server.prototype.closeAllConnections = function closeAllConnections() {
 }
 
 Server.prototype.closeIdleConnections = function closeIdleConnections() {
-  for (const connection of this[kConnections]) if (connection.isIdle()) connection.destroy()
+  for (const connection of this[kConnections]) connection.closeIdle()
 }
 
 Server.prototype[Symbol.for('nodejs.rejection')] = function (error, event, ...args) {
@@ -106,15 +105,15 @@ function sweep(server, limit) {
   let left = Number.POSITIVE_INFINITY
   const time = now()
   for (const connection of server[kConnections]) {
-    if (connection.idleSince === 0) continue
-    const age = (time - connection.idleSince) >>> 0
-    // The next request's head is on its way: its own timeouts count.
-    if (connection.isReading()) left = Math.min(left, limit)
-    else if (age >= limit && age < 0x80000000) {
-      connection.idleSince = 0
-      if (server.listenerCount('timeout') > 0) server.emit('timeout', connection.getSocket())
-      else connection.destroy()
-    } else left = Math.min(left, limit - age)
+    if (connection.idleSince <= 0) continue
+    const idle = connection.idleFor(time)
+    if (idle < limit) {
+      left = Math.min(left, limit - idle)
+      continue
+    }
+    connection.idleSince = -1
+    if (connection.socket !== undefined || server.listenerCount('timeout') > 0) connection.getSocket().emit('timeout')
+    else connection.destroy()
   }
   if (left === Number.POSITIVE_INFINITY) return
   // Not more often than twenty times in one timeout, however the deadlines lie.
@@ -128,8 +127,15 @@ function watchRequests() {
 }
 
 function checkConnections(server) {
-  if (!server.headersTimeout && !server.requestTimeout) return
-  for (const connection of server[kConnections]) connection.expire(server.headersTimeout, server.requestTimeout)
+  const headersTimeout = milliseconds(server.headersTimeout)
+  const requestTimeout = milliseconds(server.requestTimeout)
+  if (headersTimeout === 0 && requestTimeout === 0) return
+  for (const connection of server[kConnections]) connection.expire(headersTimeout, requestTimeout)
+}
+
+/** A timeout as the engine takes it; 0 is none. */
+function milliseconds(timeout) {
+  return timeout > 0 ? Math.min(timeout, 0xffffffff) : 0
 }
 
 module.exports = { Server }

@@ -30,7 +30,11 @@ class Text {
 
   literal(value) {
     if (value === null || ['boolean', 'undefined', 'string', 'number'].includes(typeof value)) {
-      return Object.is(value, -0) || Number.isNaN(value) ? undefined : value === undefined ? 'undefined' : JSON.stringify(value)
+      return Object.is(value, -0) || Number.isNaN(value)
+        ? undefined
+        : value === undefined
+          ? 'undefined'
+          : JSON.stringify(value)
     }
     if (typeof value === 'function' || typeof value === 'symbol') return this.constant(value)
     if (Array.isArray(value) && value.length === 0) return '[]'

@@ -2,7 +2,9 @@
 
 // The socket of an HTTP connection, as `req.socket` shows it: it writes like any other, but what arrives is the parser's.
 
+const { Buffer } = require('node:buffer')
 const EventEmitter = require('node:events')
+const { isUint8Array } = require('node:util/types')
 const { native } = require('../engine.js')
 const { Socket } = require('../net/socket.js')
 const { makeError } = require('../errors.js')
@@ -43,7 +45,7 @@ HttpSocket.prototype.pause = function () {
   return Socket.prototype.pause.call(this)
 }
 
-/** Listeners for data see what the parser sees, as on core's sockets. */
+/** Listeners for data see what the parser sees, as on core's sockets: from the first on, the bytes come as events, and `parse` is one. */
 for (const name of ['on', 'addListener', 'prependListener']) {
   HttpSocket.prototype[name] = function (event, listener) {
     if (this[kConnection] !== null && (event === 'data' || event === 'readable')) native.httpTap(this[kConnection].id)
@@ -51,12 +53,43 @@ for (const name of ['on', 'addListener', 'prependListener']) {
   }
 }
 
-/** Bytes as if they had been received. */
-HttpSocket.prototype.push = function (chunk, encoding) {
-  if (this[kConnection] === null || chunk === null) return Socket.prototype.push.call(this, chunk, encoding)
-  if (typeof chunk === 'string') chunk = Buffer.from(chunk, encoding)
-  native.httpFeed(this[kConnection].id, chunk, chunk.length)
-  return true
+/** Bytes as if they had been received, before all that was and is not parsed yet. */
+for (const name of ['push', 'unshift']) {
+  HttpSocket.prototype[name] = function (chunk, encoding) {
+    if (typeof chunk === 'string') chunk = Buffer.from(chunk, encoding)
+    if (this[kConnection] === null || !isUint8Array(chunk)) return Socket.prototype[name].call(this, chunk, encoding)
+    feed(this[kConnection], chunk, false)
+    return true
+  }
+}
+
+function feed(connection, chunk, received) {
+  if (connection.serving && !received) connection.inserted = true
+  native.httpFeed(connection.id, chunk, chunk.length, received)
+}
+
+/** The parser, as a listener for 'data'. */
+function parse(chunk) {
+  const connection = this[kConnection]
+  const received = connection.received === chunk
+  connection.received = undefined
+  feed(connection, chunk, received)
+}
+
+/** Node has one timer per socket: a timeout that the program sets while the connection is idle takes the place of keep-alive's. */
+HttpSocket.prototype.setTimeout = function (msecs, callback) {
+  const connection = this[kConnection]
+  if (connection !== null) {
+    if (connection.idleSince > 0) connection.idleSince = -1
+    // What drips into a head sets the timer anew, too.
+    if (msecs > 0) native.httpTime(connection.id)
+  }
+  return Socket.prototype.setTimeout.call(this, msecs, callback)
+}
+
+/** The socket's timer alone. */
+function setTimer(socket, msecs) {
+  Socket.prototype.setTimeout.call(socket, msecs)
 }
 
 HttpSocket.prototype._read = function (size) {
@@ -84,16 +117,14 @@ HttpSocket.prototype.release = function () {
   this.readableFlowing = null
 }
 
-function parse() {}
-
 /** The socket of a connection, with the listeners that core's server has on its own. */
 function makeSocket(connection) {
   const { server } = connection
-  const closed = connection.id < 0 || connection.closing
   const socket = new HttpSocket(connection)
-  if (closed) {
-    socket.destroyed = true
-    return socket
+  if (connection.id < 0 || connection.closing) {
+    // The connection takes itself off the server's count.
+    socket._server = null
+    return socket.destroy()
   }
   if (connection.ending) socket.end()
   if (connection.current !== null) socket._httpMessage = connection.current
@@ -145,4 +176,4 @@ function failSocket(error) {
 
 function noop() {}
 
-module.exports = { makeSocket, failSocket }
+module.exports = { makeSocket, failSocket, setTimer }

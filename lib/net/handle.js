@@ -3,6 +3,8 @@
 // What Node's net.Socket and net.Server expect under `_handle`, over the native engine. Keeping to the shape of Node's own
 // TCP and Pipe handles lets their JavaScript (connecting, timeouts, half-open rules, addresses, close order) serve here unchanged.
 
+const { Buffer } = require('node:buffer')
+const process = require('node:process')
 const { native, adopt } = require('../engine.js')
 const { makeError, systemError } = require('../errors.js')
 
@@ -86,6 +88,8 @@ class Connection extends Base {
     this.connectRequest = undefined
     this.shutdownRequest = undefined
     this.failure = 0
+    /** What was queued when it was last looked at: output that gets less is leaving. */
+    this.lastQueued = 0
     /** Bytes that arrived before the reader paused and did not fit its own buffer. */
     this.rest = undefined
   }
@@ -165,9 +169,22 @@ class Connection extends Base {
   }
 
   onDrain() {
+    this.lastQueued = 0
+    this.socket?._unrefTimer()
     const callback = this.drainCallback
     this.drainCallback = undefined
     callback?.(null)
+  }
+
+  noteQueue() {
+    this.lastQueued = native.queued(this.id)
+  }
+
+  /** Whether queued output has left since it was last looked at. */
+  isSending() {
+    const { lastQueued } = this
+    this.noteQueue()
+    return this.lastQueued > 0 && this.lastQueued !== lastQueued
   }
 
   onWriteError(errno) {

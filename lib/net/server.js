@@ -4,6 +4,7 @@
 // listening and accepting are ours.
 
 const net = require('node:net')
+const process = require('node:process')
 const { channel } = require('node:diagnostics_channel')
 const util = require('node:util')
 const { native } = require('../engine.js')

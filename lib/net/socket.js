@@ -109,7 +109,16 @@ Socket.prototype._writeGeneric = function (writev, data, encoding, callback) {
   }
   if (status === 0) callback()
   else if (status < 0) callback(systemError(status, 'write'))
-  else handle.whenDrained(callback)
+  else {
+    handle.noteQueue()
+    handle.whenDrained(callback)
+  }
+}
+
+/** While output leaves, however slowly, a socket is not idle. */
+Socket.prototype._onTimeout = function () {
+  if (this._handle instanceof Connection && this._handle.isSending()) this._unrefTimer()
+  else net.Socket.prototype._onTimeout.call(this)
 }
 
 /** Bytes that arrived (called by the handle). */

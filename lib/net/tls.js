@@ -4,6 +4,7 @@
 // plain Duplex for example, through an adapter of its own. A socket of ours is a `net.Socket` with a handle that is not Node's: the
 // step where the two meet is told to take the adapter.
 
+const process = require('node:process')
 const { Duplex } = require('node:stream')
 const { Connection } = require('./handle.js')
 

@@ -85,6 +85,8 @@ pub struct Out {
     drain_wanted: bool,
     /// Our side ends once `pending` is written.
     shutdown_wanted: bool,
+    /// Our side was told to end, once and for all.
+    ended: bool,
     /// Whether the connection is in [`Engine::dirty`].
     dirty: bool,
 }
@@ -96,6 +98,8 @@ pub struct Connection {
     pub out: Out,
     /// What reads do.
     pub protocol: Protocol,
+    /// A connect was asked for: there is no second.
+    connecting: bool,
 }
 
 impl Connection {
@@ -104,6 +108,7 @@ impl Connection {
             stream,
             out: Out::default(),
             protocol: Protocol::Raw,
+            connecting: false,
         }
     }
 
@@ -246,16 +251,34 @@ impl Engine {
         Some((inbox.value(self.env), offset))
     }
 
-    /// Runs `code` on a connection; `EBADF` for a stale id. JavaScript must not run inside.
+    /// Runs `code` on a connection; `EBADF` for a stale id, `EINVAL` for a listener's. JavaScript must not run inside.
     pub fn connection<T>(&self, id: u32, code: impl FnOnce(&mut Connection) -> T) -> Result<T, Errno> {
         match self.slots.borrow_mut().get_mut(id) {
             Some(Slot::Connection(connection)) => Ok(code(connection)),
+            Some(Slot::Listener(_)) => Err(Errno::EINVAL),
             _ => Err(Errno::EBADF),
         }
     }
 
-    /// Runs `code` on the stream of a connection or listener.
+    /// Runs `code` on the stream of a connection.
     pub fn stream<T>(&self, id: u32, code: impl FnOnce(&Stream) -> Result<T, Errno>) -> Result<T, Errno> {
+        self.connection(id, |connection| code(&connection.stream))?
+    }
+
+    /// Starts to connect a connection's stream.
+    pub fn connect(&self, id: u32, start: impl FnOnce(&Stream) -> Result<(), Errno>) -> Result<(), Errno> {
+        self.connection(id, |connection| {
+            if connection.connecting {
+                return Err(Errno::EALREADY);
+            }
+            start(&connection.stream)?;
+            connection.connecting = true;
+            Ok(())
+        })?
+    }
+
+    /// Runs `code` on the stream of a connection or listener.
+    pub fn any_stream<T>(&self, id: u32, code: impl FnOnce(&Stream) -> Result<T, Errno>) -> Result<T, Errno> {
         match self.slots.borrow_mut().get_mut(id) {
             Some(Slot::Connection(connection)) => code(&connection.stream),
             Some(Slot::Listener(listener)) => code(&listener.stream),
@@ -369,7 +392,8 @@ impl Engine {
     /// Ends our side after everything written; the end comes as [`Callback::Shutdown`].
     pub fn end(&self, id: u32) -> Result<(), Errno> {
         self.connection(id, |connection| {
-            connection.out.shutdown_wanted = true;
+            let again = std::mem::replace(&mut connection.out.ended, true);
+            connection.out.shutdown_wanted |= !again;
             connection.flush()
         })?
     }
@@ -488,8 +512,11 @@ impl Events for Engine {
             let flushed = self.connection(token, |connection| {
                 connection.out.in_flight = 0;
                 result.and_then(|()| connection.flush())?;
-                let drained = connection.out.in_flight == 0 && std::mem::take(&mut connection.out.drain_wanted);
-                Ok(drained)
+                let wanted = std::mem::take(&mut connection.out.drain_wanted);
+                // A server's idle clock starts when the last of a response has left, also when no one waits for that.
+                let heard = wanted || matches!(connection.protocol, Protocol::Http(_));
+                connection.out.drain_wanted = wanted && connection.out.in_flight > 0;
+                Ok(heard && connection.out.in_flight == 0)
             });
             match flushed {
                 Ok(Ok(true)) => {

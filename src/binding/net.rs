@@ -44,14 +44,14 @@ pub fn register(functions: &mut Functions<Engine>) {
     });
     functions.add("setRef", |engine, args| {
         let referenced = args.boolean(1)?;
-        unit(engine.stream(args.uint(0)?, |stream| {
+        unit(engine.any_stream(args.uint(0)?, |stream| {
             stream.set_ref(referenced);
             Ok(())
         }))
     });
     functions.add("hasRef", |engine, args| {
         Ok(engine
-            .stream(args.uint(0)?, |stream| Ok(stream.has_ref()))
+            .any_stream(args.uint(0)?, |stream| Ok(stream.has_ref()))
             .unwrap_or(false))
     });
     functions.add("setNoDelay", |engine, args| {
@@ -63,21 +63,21 @@ pub fn register(functions: &mut Functions<Engine>) {
         unit(engine.stream(args.uint(0)?, |stream| stream.set_keepalive(enable, delay)))
     });
     functions.add("fd", |engine, args| {
-        Ok(engine.stream(args.uint(0)?, |stream| Ok(stream.fd())).unwrap_or(-1))
+        Ok(engine.any_stream(args.uint(0)?, |stream| Ok(stream.fd())).unwrap_or(-1))
     });
     functions.add("copyFd", |engine, args| {
         Ok(engine
-            .stream(args.uint(0)?, Stream::copy_fd)
+            .any_stream(args.uint(0)?, Stream::copy_fd)
             .unwrap_or_else(|error| error.0))
     });
     functions.add("isTcp", |engine, args| {
         Ok(engine
-            .stream(args.uint(0)?, |stream| Ok(stream.is_tcp()))
+            .any_stream(args.uint(0)?, |stream| Ok(stream.is_tcp()))
             .unwrap_or(false))
     });
     functions.add("chmodPipe", |engine, args| {
         let mode = args.int(1)?;
-        unit(engine.stream(args.uint(0)?, |stream| stream.chmod_pipe(mode)))
+        unit(engine.any_stream(args.uint(0)?, |stream| stream.chmod_pipe(mode)))
     });
     functions.add("localAddress", |engine, args| {
         address(engine, args, Stream::local_address)
@@ -153,13 +153,13 @@ fn bind_tcp(engine: &Engine, args: &Args) -> Outcome<i32> {
 /// `(id, ip, port)`
 fn connect_tcp(engine: &Engine, args: &Args) -> Outcome<i32> {
     let (ip, port) = (args.string(1)?, port(args, 2)?);
-    unit(engine.stream(args.uint(0)?, |stream| stream.connect_tcp(&ip, port)))
+    unit(engine.connect(args.uint(0)?, |stream| stream.connect_tcp(&ip, port)))
 }
 
 /// `(id, path)`
 fn connect_pipe(engine: &Engine, args: &Args) -> Outcome<i32> {
     let path = args.string(1)?;
-    unit(engine.stream(args.uint(0)?, |stream| stream.connect_pipe(path.as_bytes())))
+    unit(engine.connect(args.uint(0)?, |stream| stream.connect_pipe(path.as_bytes())))
 }
 
 /// `(fd, duplicate)`: a copy of the descriptor where its owner keeps it.
@@ -180,7 +180,7 @@ fn address(
     args: &Args,
     query: impl Fn(&Stream) -> Result<Address, Errno>,
 ) -> Outcome<Result<String, i32>> {
-    let found = engine.stream(args.uint(0)?, query);
+    let found = engine.any_stream(args.uint(0)?, query);
     Ok(found.map_err(|error| error.0).map(|address| {
         let family = if address.is_v6() { "IPv6" } else { "IPv4" };
         format!("{family} {} {}", address.ip, address.port)

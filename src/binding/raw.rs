@@ -206,14 +206,16 @@ impl Env {
     /// Runs `body`; a panic becomes an uncaught exception of Node's instead of unwinding through libuv.
     pub fn guard(self, body: impl FnOnce()) {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(body)) {
-            self.scope(|| {
-                self.throw(
-                    &format!("ironwire: internal error: {}", panic_text(&*panic)),
-                    "IRONWIRE_INTERNAL",
-                );
-                self.report_exception();
-            });
+            self.report(&format!("ironwire: internal error: {}", panic_text(&*panic)));
         }
+    }
+
+    /// Reports a defect that no caller is there to hear of as an uncaught exception.
+    pub fn report(self, message: &str) {
+        self.scope(|| {
+            self.throw(message, "IRONWIRE_INTERNAL");
+            self.report_exception();
+        });
     }
 
     fn throw(self, message: &str, code: &str) {

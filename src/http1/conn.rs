@@ -9,7 +9,7 @@ pub const EVENT_WORDS: usize = 8;
 
 /// The first word of an event.
 pub mod event {
-    /// A complete head: `[REQUEST | method << 8 | minor << 16 | major << 24, flags, text offset, URL length, text length, headers, Content-Length low, high]`.
+    /// A complete head: `[REQUEST | method << 8 | minor << 16 | major << 24, flags, text offset, URL length, text length, headers, offset in the input where it began]`: 0 when an earlier input began it.
     /// Without [`super::flag::HAS_BODY`] the request is complete too and no `END` follows.
     pub const REQUEST: u32 = 1;
     /// Body bytes: `[BODY, offset in the input, length]`; nothing is copied.
@@ -93,7 +93,8 @@ pub enum Stop {
     Drained,
     /// The table is full: show the batch, then feed the rest.
     Full,
-    /// The batch's last event is a request with [`flag::UPGRADE`]. Answer with [`Conn::decide_upgrade`] before feeding the rest.
+    /// The batch's last event is a request with [`flag::UPGRADE`]. [`Conn::decide_upgrade`] makes it an ordinary one, and so does
+    /// to feed on.
     Upgrade,
     /// The batch's last event is an error. Nothing more will be read.
     Failed,
@@ -110,7 +111,10 @@ enum Phase {
     /// The last request said `Connection: close`: only line ends may follow it.
     Closing,
     /// Every further read fails the same way, as in llhttp.
-    Failed(ParseError),
+    Failed {
+        error: ParseError,
+        in_head: bool,
+    },
 }
 
 /// The reading half of one connection.
@@ -121,6 +125,8 @@ pub struct Conn {
     /// Text of a head that has not fully arrived; empty between heads, and allocated only for split ones.
     held: Vec<u8>,
     limits: Limits,
+    /// The last feed has begun a head.
+    began: bool,
 }
 
 impl Conn {
@@ -131,40 +137,60 @@ impl Conn {
             head: Head::default(),
             held: Vec::new(),
             limits,
+            began: false,
         }
     }
 
-    /// Whether the connection is between two requests.
-    pub fn is_idle(&self) -> bool {
-        matches!(self.phase, Phase::Head) && self.head.is_untouched()
+    /// Whether a request has begun and not ended (what `requestTimeout` is about), or never will: an error cut it short.
+    pub fn is_reading(&self) -> bool {
+        match self.phase {
+            Phase::Head => !self.head.is_untouched(),
+            Phase::Closing => false,
+            _ => true,
+        }
     }
 
-    /// Whether a head has begun and not ended: what `headersTimeout` is about.
+    /// Whether no whole head has come yet of what is to come next: what `headersTimeout` is about.
     pub fn in_head(&self) -> bool {
-        matches!(self.phase, Phase::Head) && !self.head.is_untouched()
+        matches!(self.phase, Phase::Head | Phase::Failed { in_head: true, .. })
+    }
+
+    /// Whether the last [`Conn::feed`] has begun a request that it did not end.
+    pub fn has_begun(&self) -> bool {
+        self.began && self.is_reading()
+    }
+
+    /// Forgets what was read after the end of a request that [persists](flag::KEEP_ALIVE): it will be fed again.
+    pub fn rewind(&mut self) {
+        *self = Conn::new(self.limits);
     }
 
     /// Reads `input` (under 4 GiB) until it ends or something must happen first. Returns how many bytes were taken and why it
     /// stopped.
     pub fn feed(&mut self, input: &[u8], batch: &mut Batch<'_>) -> (usize, Stop) {
         let mut at = 0;
+        self.began = false;
         while at < input.len() {
             if batch.is_full() {
                 return (at, Stop::Full);
             }
             let stepped = match &mut self.phase {
-                Phase::Head => self.head_step(&input[at..], batch),
+                Phase::Head => self.head_step(input, at, batch),
                 Phase::Length(_) | Phase::Chunked(_) => self.body_step(input, at, batch),
                 Phase::Trailers => self.trailer_step(&input[at..], batch),
                 Phase::Closing if matches!(input[at], b'\r' | b'\n') => Ok(1),
                 Phase::Closing => Err((ParseError::Closed, 0)),
-                Phase::Undecided => return (at, Stop::Upgrade),
-                &mut Phase::Failed(error) => Err((error, 0)),
+                Phase::Undecided => {
+                    self.begin_body();
+                    continue;
+                }
+                &mut Phase::Failed { error, .. } => Err((error, 0)),
             };
             match stepped {
                 Ok(taken) => at += taken,
                 Err((error, offset)) => {
-                    self.phase = Phase::Failed(error);
+                    let in_head = self.in_head();
+                    self.phase = Phase::Failed { error, in_head };
                     batch.push(&[event::ERROR, error as u32, (at + offset) as u32]);
                     return (at + offset, Stop::Failed);
                 }
@@ -184,7 +210,7 @@ impl Conn {
         match self.phase {
             Phase::Head if self.head.is_untouched() => Ok(()),
             Phase::Head | Phase::Length(_) | Phase::Chunked(_) | Phase::Trailers => Err(ParseError::EndOfInput),
-            Phase::Undecided | Phase::Closing | Phase::Failed(_) => Ok(()),
+            Phase::Undecided | Phase::Closing | Phase::Failed { .. } => Ok(()),
         }
     }
 
@@ -195,10 +221,16 @@ impl Conn {
         }
     }
 
-    fn head_step(&mut self, input: &[u8], batch: &mut Batch<'_>) -> Result<usize, (ParseError, usize)> {
+    fn head_step(&mut self, input: &[u8], at: usize, batch: &mut Batch<'_>) -> Result<usize, (ParseError, usize)> {
         let base = batch.text.len();
+        let untouched = self.head.is_untouched();
         batch.text.append(&mut self.held);
-        let step = self.head.step(input, batch.text, base, self.limits.max_header_size)?;
+        let stepped = self
+            .head
+            .step(&input[at..], batch.text, base, self.limits.max_header_size);
+        // Line ends before a request are not yet the request.
+        self.began |= untouched && (stepped.is_err() || !self.head.is_untouched());
+        let step = stepped?;
         if !step.done {
             self.held = batch.text.split_off(base);
             return Ok(step.consumed);
@@ -211,8 +243,7 @@ impl Conn {
             head.url_len,
             (batch.text.len() - base) as u32,
             head.headers,
-            head.content_length as u32,
-            (head.content_length >> 32) as u32,
+            at as u32,
         ]);
         if head.flags & flag::UPGRADE != 0 {
             self.phase = Phase::Undecided;

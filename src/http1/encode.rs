@@ -22,10 +22,10 @@ pub struct ResponseHead<'a> {
 pub enum Connection {
     /// The application's headers say it.
     Given,
-    /// `keep-alive`, with a `Keep-Alive` hint of so many seconds unless 0, and of so many requests unless 0.
+    /// `keep-alive`, with a `Keep-Alive` hint of so many seconds if there is a limit, and of so many requests unless 0.
     KeepAlive {
         /// Seconds that an idle connection stays open.
-        timeout: u32,
+        timeout: Option<u32>,
         /// Requests that one connection may carry.
         max: u32,
     },
@@ -69,7 +69,7 @@ pub fn head(out: &mut Vec<u8>, head: &ResponseHead<'_>, date: &DateCache) {
         Connection::Close => out.extend_from_slice(b"Connection: close\r\n"),
         Connection::KeepAlive { timeout, max } => {
             out.extend_from_slice(b"Connection: keep-alive\r\n");
-            if timeout > 0 {
+            if let Some(timeout) = timeout {
                 out.extend_from_slice(b"Keep-Alive: timeout=");
                 decimal(out, u64::from(timeout));
                 if max > 0 {

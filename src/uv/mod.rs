@@ -42,9 +42,11 @@ macro_rules! errno {
 errno! {
     /// The write would block.
     EAGAIN = libc::EAGAIN, -4088;
+    /// The stream is connecting, or has been connected, already.
+    EALREADY = libc::EALREADY, -4084;
     /// The handle is gone.
     EBADF = libc::EBADF, -4083;
-    /// An argument that no call can take.
+    /// An argument that no call can take, a handle of the wrong kind for example.
     EINVAL = libc::EINVAL, -4071;
     /// There is no memory.
     ENOMEM = libc::ENOMEM, -4057;
@@ -117,6 +119,13 @@ impl Loop {
     pub fn now(&self) -> u64 {
         // SAFETY: the loop outlives `self` (contract of `new`).
         unsafe { sys::uv_now(self.0.raw.as_ptr()) }
+    }
+
+    /// The clock as of this moment: JavaScript may have run for long since the turn began.
+    pub fn update_now(&self) -> u64 {
+        // SAFETY: the loop outlives `self` (contract of `new`).
+        unsafe { sys::uv_update_time(self.0.raw.as_ptr()) };
+        self.now()
     }
 
     /// Handles that are open or closing.

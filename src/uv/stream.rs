@@ -106,6 +106,11 @@ impl Stream {
         self.tcp
     }
 
+    /// libuv would take any handle for what the call's name says, and write over its memory.
+    fn expect(&self, right_kind: bool) -> Result<(), Errno> {
+        if right_kind { Ok(()) } else { Err(Errno::EINVAL) }
+    }
+
     /// Keeps the loop alive, or no longer.
     pub fn set_ref(&self, referenced: bool) {
         self.handle.set_ref(referenced);
@@ -131,6 +136,7 @@ impl Stream {
 
     /// Binds a TCP stream to a local address (port 0: any).
     pub fn bind_tcp(&self, ip: &str, port: u16, options: ListenOptions) -> Result<(), Errno> {
+        self.expect(self.tcp)?;
         if options.reuse_port {
             return self.bind_reuse_port(ip, port, options);
         }
@@ -172,6 +178,7 @@ impl Stream {
 
     /// Binds a pipe to a path (Unix; a leading NUL: Linux's abstract names) or pipe name (Windows).
     pub fn bind_pipe(&self, path: &[u8]) -> Result<(), Errno> {
+        self.expect(!self.tcp)?;
         let (name, length) = (path.as_ptr().cast(), path.len());
         // SAFETY: the handle is open, `name` has `length` bytes.
         Errno::check(unsafe { sys::uv_pipe_bind2(self.handle.raw(), name, length, sys::PIPE_NO_TRUNCATE) })
@@ -206,6 +213,7 @@ impl Stream {
 
     /// Starts to connect; the end is an [`super::Events::connected`].
     pub fn connect_tcp(&self, ip: &str, port: u16) -> Result<(), Errno> {
+        self.expect(self.tcp)?;
         let addr = SockAddr::parse(ip, port)?;
         request(&self.handle, sys::REQ_CONNECT, Vec::new(), |req, _, _| {
             // SAFETY: request and handle are live until the callback, the address is copied at once.
@@ -215,6 +223,7 @@ impl Stream {
 
     /// Starts to connect to a pipe; the end is an [`super::Events::connected`].
     pub fn connect_pipe(&self, path: &[u8]) -> Result<(), Errno> {
+        self.expect(!self.tcp)?;
         let (name, length) = (path.as_ptr().cast(), path.len());
         request(&self.handle, sys::REQ_CONNECT, Vec::new(), |req, _, _| {
             // SAFETY: request and handle are live until the callback; the name's bytes are copied at once.

@@ -71,6 +71,7 @@ unsafe extern "C" {
     pub fn uv_req_get_data(req: *const Request) -> *mut c_void;
     pub fn uv_req_set_data(req: *mut Request, data: *mut c_void);
     pub fn uv_now(uv_loop: *const Loop) -> u64;
+    pub fn uv_update_time(uv_loop: *mut Loop);
 
     pub fn uv_close(handle: *mut Handle, cb: CloseCb);
     pub fn uv_ref(handle: *mut Handle);
