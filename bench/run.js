@@ -3,12 +3,14 @@
 // npm run bench [SUBJECT...] [-- OPTIONS]: measures ironwire against what people would use instead.
 // A subject is a folder here whose index.js exports `title`, `metrics` and `run(options, notes)`; see README.md.
 
+const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
 const { parseArgs } = require('node:util')
 const { setup } = require('../scripts/setup.js')
 const { describeMachine } = require('./lib/machine.js')
-const { versusFastest } = require('./lib/stats.js')
+const { picks } = require('./lib/picks.js')
+const { versusBest } = require('./lib/stats.js')
 const { formatReport } = require('./lib/table.js')
 
 const subjects = fs
@@ -21,7 +23,8 @@ const usage = `usage: npm run bench [${subjects.join('|')}]... [-- OPTIONS]
   --rounds N       interleaved rounds, of which the medians are shown (default 5)
   --seconds S      length of one sample of one contender (default 2)
   --only A,B       contenders whose names contain one of these
-  --case TEXT      cases whose names contain this
+  --case A,B       cases whose names contain one of these
+  --node PATH      the Node binary that all of it runs on (default: this one)
   --json FILE      where the results go as JSON (default bench/results/<subject>.json)`
 
 function fail(message) {
@@ -39,6 +42,7 @@ function parse() {
         seconds: { type: 'string', default: '2' },
         only: { type: 'string' },
         case: { type: 'string' },
+        node: { type: 'string' },
         json: { type: 'string' },
         help: { type: 'boolean' },
       },
@@ -56,34 +60,46 @@ function parse() {
   if (!Number.isInteger(rounds) || rounds < 1) fail(`--rounds must be a whole number from 1 on, not ${values.rounds}`)
   if (!(seconds > 0)) fail(`--seconds must be a number above 0, not ${values.seconds}`)
   for (const name of positionals) if (!subjects.includes(name)) fail(`there is no bench called ${name}`)
-  const only = values.only?.split(',').map((name) => name.trim())
   return {
     chosen: positionals.length ? positionals : subjects,
     json: values.json,
+    node: values.node,
     options: {
       rounds,
       seconds,
-      wants: (contender) => !only || only.some((name) => contender.includes(name)),
+      wants: picks(values.only),
       oneCase: values.case ?? '',
-      wantsCase: (name) => !values.case || name.includes(values.case),
+      wantsCase: picks(values.case),
     },
   }
 }
 
+/** Everything again, on another Node: children are started with whatever their parent runs on. */
+function runOn(node) {
+  const args = process.argv.slice(2).filter((arg, i, all) => !/^--node(=|$)/.test(arg) && all[i - 1] !== '--node')
+  const { error, status } = spawnSync(node, [__filename, ...args], { stdio: 'inherit' })
+  if (error) fail(`--node must be the path of a Node binary, not ${node} (${error.code})`)
+  process.exitCode = status ?? 1
+}
+
 async function main() {
-  const { chosen, json, options } = parse()
+  const { chosen, json, node, options } = parse()
+  if (node !== undefined) return runOn(node)
   setup()
   const reports = []
   for (const name of chosen) {
     const { title, metrics, run } = require(`./${name}`)
     const notes = []
     const cases = await run(options, notes)
-    const [primary] = Object.keys(metrics)
-    for (const one of cases) one.versus = versusFastest(one.results, primary)
+    for (const one of cases) {
+      one.metrics ??= metrics
+      one.versus = versusBest(one.results, Object.keys(one.metrics)[0])
+    }
     const report = { subject: name, title, notes, metrics, cases }
     console.log(formatReport(report))
     reports.push(report)
   }
+  if (reports.every(({ cases }) => cases.length === 0)) fail('nothing has these names of --case and --only')
   const header = {
     date: new Date().toISOString(),
     machine: describeMachine(),

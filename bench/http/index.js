@@ -1,70 +1,70 @@
 'use strict'
 
-// HTTP servers answering a constant body: each alone on a core, the load generator on another.
-// The measure is the server's CPU time per request, user and kernel: unlike the rate, it does not depend on what else the
-// machine does, and it is what a server costs.
+// HTTP: servers from a bare handler to whole frameworks, the client, and what both stand on. What is measured is alone on a
+// core, what drives it on another.
+// The measure is CPU time per request, user and kernel: unlike the rate, it does not depend on what else the machine does, and
+// it is what a server costs.
 
-const path = require('node:path')
-const { withChildren } = require('../lib/child.js')
 const { loadGenerator } = require('../lib/load.js')
 const { twoCores } = require('../lib/machine.js')
 const { installPeers, peerVersion } = require('../lib/peers.js')
-const { interleave } = require('../lib/stats.js')
+const loads = require('./loads.js')
+const { servedCase } = require('./measures/served.js')
+const uws = require('./programs/uws.js')
 
-exports.title = 'http: the server answers { writeHead(200); end("http") }'
+exports.title = 'http: what a request costs'
 exports.metrics = {
   cpu: { title: 'µs CPU/request', better: 'lower' },
   rate: { title: 'requests/s', better: 'higher' },
   p99: { title: 'p99 µs', better: 'lower' },
 }
 
-const loads = [
-  { name: '64 connections', connections: 64, depth: 1 },
-  { name: '64 connections, 16 requests pipelined', connections: 64, depth: 16 },
-  { name: '1 connection', connections: 1, depth: 1 },
+/**
+ * `{name, title, contenders, packages, metrics, about, run}`: `packages` from npm that the case is made of, `metrics` where they
+ * are not those above, `about` goes into the results, and `run` resolves to one result a contender.
+ */
+const cases = [
+  ...loads.map(servedCase),
+  require('./measures/client.js'),
+  require('./measures/echo.js'),
+  require('./measures/idle.js'),
 ]
 
-/** All must answer alike before anything is timed. */
-async function check(name, url) {
-  const response = await fetch(url)
-  const body = await response.text()
-  if (response.status !== 200 || body !== 'http') throw new Error(`${name} answered ${response.status} ${body}`)
-}
+/** Contenders that come from npm. */
+const packageOf = { uWebSockets: 'uwebsockets', undici: 'undici' }
 
 exports.run = async ({ rounds, seconds, wants, wantsCase }, notes) => {
   const cores = twoCores(notes)
-  const { load, needsPeers } = loadGenerator(cores?.load, notes)
-  const names = ['ironwire', 'node:http', 'uWebSockets'].filter(wants)
-  if (needsPeers || names.includes('uWebSockets')) installPeers()
-  if (names.includes('uWebSockets')) notes.push(`uWebSockets is npm's uwebsockets ${peerVersion('uwebsockets')}`)
-
-  const file = path.join(__dirname, 'server.js')
-  return withChildren(
-    names.map((name) => [file, [name], cores?.measured]),
-    async (children) => {
-      const contenders = []
-      for (const [i, name] of names.entries()) {
-        const url = `http://127.0.0.1:${await children[i].call('listen')}/`
-        await check(name, url)
-        contenders.push({ name, url, child: children[i] })
-      }
-      const cases = []
-      for (const { name, connections, depth } of loads.filter((one) => wantsCase(one.name))) {
-        for (const { url } of contenders) await load({ url, connections, depth, seconds: seconds / 2 })
-        const results = await interleave({
-          contenders,
-          rounds,
-          async sample({ name, url, child }) {
-            const before = await child.call('cpu')
-            const { requests, errors, rate, p99 } = await load({ url, connections, depth, seconds })
-            const used = (await child.call('cpu')) - before
-            if (errors > 0) throw new Error(`${errors} failed requests against ${name}`)
-            return { cpu: used / requests, rate, ...(p99 === undefined ? {} : { p99 }) }
-          },
-        })
-        cases.push({ name, connections, depth, results })
-      }
-      return cases
-    },
+  const { generate, needsPeers } = loadGenerator(cores?.load, notes)
+  const among = (some, wants) =>
+    some
+      .map((one) => ({ ...one, contenders: one.contenders.filter(wants) }))
+      .filter(({ contenders }) => contenders.length > 0)
+  let chosen = among(
+    cases.filter(({ name }) => wantsCase(name)),
+    wants,
   )
+
+  const packages = chosen.flatMap((one) => [
+    ...(one.packages ?? []),
+    ...one.contenders.flatMap((name) => packageOf[name] ?? []),
+  ])
+  if (needsPeers || packages.length > 0) installPeers()
+  if (packages.length > 0) {
+    notes.push(`peers: ${[...new Set(packages)].map((name) => `${name} ${peerVersion(name)}`).join(', ')}`)
+  }
+  if (packages.includes('uwebsockets')) {
+    const reason = uws.unsupported()
+    if (reason) {
+      notes.push(`uWebSockets is left out, as it does not load here: ${reason}`)
+      chosen = among(chosen, (name) => name !== 'uWebSockets')
+    } else notes.push("uWebSockets is npm's uwebsockets, a repackaged uWebSockets.js: see bench/README.md")
+  }
+
+  const done = []
+  for (const { name, title, contenders, metrics, about, run } of chosen) {
+    const results = await run({ names: contenders, cores, rounds, seconds, generate, notes })
+    done.push({ name, title, ...about, metrics, results })
+  }
+  return done
 }

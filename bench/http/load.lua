@@ -1,9 +1,13 @@
--- wrk's script: sends requests DEPTH at a time (its only argument) and ends with one line of JSON.
-
-local depth = 1
+-- wrk's script: sends requests DEPTH at a time and ends with one line of JSON. Arguments: DEPTH METHOD [FILE with the body].
 
 function init(args)
-  depth = tonumber(args[1] or 1)
+  local depth = tonumber(args[1])
+  wrk.method = args[2]
+  if args[3] then
+    local file = assert(io.open(args[3], 'rb'))
+    wrk.body = file:read('*a')
+    file:close()
+  end
   if depth > 1 then
     local batch = string.rep(wrk.format(), depth)
     request = function() return batch end

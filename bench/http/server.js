@@ -1,39 +1,43 @@
 'use strict'
 
-// One contender's server: `node server.js NAME`. Answers every request with status 200 and the four bytes "http".
+// A program on one contender: `node server.js PROGRAM CONTENDER`.
 
+const v8 = require('node:v8')
+const vm = require('node:vm')
 const { expose } = require('../lib/child.js')
 
-/** Node's API, which ironwire shares: the handler of the tutorial. */
-function nodeStyle(http) {
-  return () =>
-    new Promise((resolve, reject) => {
-      const server = http.createServer((_req, res) => {
-        res.writeHead(200)
-        res.end('http')
-      })
-      server.on('error', reject)
-      server.listen(0, '127.0.0.1', () => resolve(server.address().port))
-    })
+const [program, contender] = process.argv.slice(2)
+
+const node = () => ({ http: require('node:http'), net: require('node:net') })
+const apis = { ironwire: () => require('../..'), 'node:http': node, 'node:net': node }
+
+const programs = { ...require('./programs/bare.js'), ...require('./programs/frameworks.js') }
+
+let server
+
+async function listen() {
+  if (contender === 'uWebSockets') return require('./programs/uws.js').listen(program)
+  server = await programs[program](apis[contender]())
+  return new Promise((resolve, reject) => {
+    server.on('error', reject)
+    server.listen(0, '127.0.0.1', () => resolve(server.address().port))
+  })
 }
 
-const contenders = {
-  ironwire: () => nodeStyle(require('../..').http)(),
-  'node:http': () => nodeStyle(require('node:http'))(),
-  uWebSockets: () => {
-    const uws = require('../lib/peers.js').requirePeer('uwebsockets')
-    return new Promise((resolve, reject) => {
-      uws
-        .App()
-        .any('/*', (res) => {
-          res.end('http')
-        })
-        .listen('127.0.0.1', 0, (token) => {
-          if (token) resolve(uws.us_socket_local_port(token))
-          else reject(new Error('uWebSockets could not listen'))
-        })
-    })
-  },
+/** Resident bytes, without what only waits to be collected. */
+function rss() {
+  v8.setFlagsFromString('--expose-gc')
+  const gc = vm.runInNewContext('gc')
+  // Twice: what the first one found to be free frees memory outside the heap, too.
+  gc()
+  gc()
+  return process.memoryUsage.rss()
 }
 
-expose({ listen: contenders[process.argv[2]] })
+function connections() {
+  return new Promise((resolve, reject) => {
+    server.getConnections((error, count) => (error ? reject(error) : resolve(count)))
+  })
+}
+
+expose({ listen, rss, connections })

@@ -3,6 +3,8 @@
 // Drives an HTTP server with keep-alive connections: with wrk, or with autocannon from npm where wrk is missing.
 
 const { execFile } = require('node:child_process')
+const fs = require('node:fs/promises')
+const os = require('node:os')
 const path = require('node:path')
 const { promisify } = require('node:util')
 const { onPath } = require('./machine.js')
@@ -13,8 +15,13 @@ const script = path.join(__dirname, '..', 'http', 'load.lua')
 /** Seconds are whole for both programs. */
 const whole = (seconds) => String(Math.max(1, Math.round(seconds)))
 
-async function wrk({ url, connections, depth, seconds, prefix }) {
-  const args = ['wrk', '-t1', `-c${connections}`, `-d${whole(seconds)}s`, '-s', script, url, '--', String(depth)]
+const headerArguments = (headers, separator) =>
+  Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}${separator}${value}`])
+
+async function wrk({ url, method, headers, bodyFile, connections, depth, seconds, prefix }) {
+  const args = ['wrk', '-t1', `-c${connections}`, `-d${whole(seconds)}s`, '-s', script]
+  args.push(...headerArguments(headers, ': '), url, '--', String(depth), method)
+  if (bodyFile) args.push(bodyFile)
   const [command, ...rest] = [...prefix, ...args]
   const { stdout } = await run(command, rest)
   const { requests, micros, p99, errors } = JSON.parse(stdout.trim().split('\n').at(-1))
@@ -22,22 +29,13 @@ async function wrk({ url, connections, depth, seconds, prefix }) {
   return { requests, errors, rate: requests / (micros / 1e6), p99: depth === 1 ? p99 : undefined }
 }
 
-async function autocannon({ url, connections, depth, seconds, prefix }) {
+async function autocannon({ url, method, headers, bodyFile, connections, depth, seconds, prefix }) {
   const program = path.join(__dirname, '..', 'node_modules', 'autocannon', 'autocannon.js')
-  const args = [
-    process.execPath,
-    program,
-    '--json',
-    '--no-progress',
-    '-c',
-    connections,
-    '-p',
-    depth,
-    '-d',
-    whole(seconds),
-    url,
-  ]
-  const [command, ...rest] = [...prefix, ...args.map(String)]
+  const args = [process.execPath, program, '--json', '--no-progress']
+  args.push('-c', String(connections), '-p', String(depth), '-d', whole(seconds), '-m', method)
+  args.push(...headerArguments(headers, '='))
+  if (bodyFile) args.push('-i', bodyFile)
+  const [command, ...rest] = [...prefix, ...args, url]
   const { stdout } = await run(command, rest, { maxBuffer: 16 << 20 })
   const result = JSON.parse(stdout)
   return {
@@ -48,7 +46,22 @@ async function autocannon({ url, connections, depth, seconds, prefix }) {
   }
 }
 
-/** The load generator of this machine: `load({url, connections, depth, seconds})` to `{requests, errors, rate, p99}` (µs). */
+/** Calls `body` with a file that holds `content`, for as long as it takes. */
+async function withFile(content, body) {
+  const place = await fs.mkdtemp(path.join(os.tmpdir(), 'ironwire-load-'))
+  try {
+    const file = path.join(place, 'body')
+    await fs.writeFile(file, content)
+    return await body(file)
+  } finally {
+    await fs.rm(place, { recursive: true })
+  }
+}
+
+/**
+ * The load generator of this machine. `generate({port, request, connections, depth, seconds})` repeats `request` (`{method, path,
+ * headers, body}`, each with a default) and resolves to `{requests, errors, rate, p99}` (µs).
+ */
 function loadGenerator(core, notes) {
   const prefix = core === undefined ? [] : ['taskset', '-c', String(core)]
   const chosen = onPath('wrk') ? wrk : autocannon
@@ -57,7 +70,12 @@ function loadGenerator(core, notes) {
       'wrk is not installed: autocannon (npm) makes the load, and is itself what limits the rates of the fast servers',
     )
   }
-  return { load: (options) => chosen({ ...options, prefix }), needsPeers: chosen === autocannon }
+  function generate({ port, request, ...options }) {
+    const { method = 'GET', path: target = '/', headers = {}, body } = request
+    const all = { ...options, prefix, url: `http://127.0.0.1:${port}${target}`, method, headers }
+    return body === undefined ? chosen(all) : withFile(body, (bodyFile) => chosen({ ...all, bodyFile }))
+  }
+  return { generate, needsPeers: chosen === autocannon }
 }
 
 module.exports = { loadGenerator }

@@ -15,9 +15,13 @@ function installPeers() {
   ensureDependencies(home)
 }
 
-/** The version of an installed peer, read from its package.json, which its `exports` may hide. */
-function peerVersion(name) {
-  return require(path.join(home, 'node_modules', name, 'package.json')).version
+/** A file of an installed peer, whether or not its `exports` show it. */
+function peerFile(name, file) {
+  return path.join(home, 'node_modules', name, file)
 }
 
-module.exports = { installPeers, requirePeer, peerVersion }
+function peerVersion(name) {
+  return require(peerFile(name, 'package.json')).version
+}
+
+module.exports = { installPeers, requirePeer, peerFile, peerVersion }

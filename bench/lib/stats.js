@@ -35,16 +35,16 @@ async function interleave({ contenders, rounds, sample }) {
 }
 
 /**
- * How many times as fast ours is as the fastest other contender, by the median of a metric where lower is better; undefined
+ * How many times as much the best other contender takes as ours, by the median of a metric where lower is better; undefined
  * when one of the two is missing.
  */
-function versusFastest(results, metric) {
+function versusBest(results, metric) {
   const of = (result) => result.metrics[metric].median
   const ours = results.find((result) => result.contender === 'ironwire')
   const others = results.filter((result) => result !== ours)
   if (!ours || others.length === 0) return undefined
-  const fastest = others.reduce((best, result) => (of(result) < of(best) ? result : best))
-  return { contender: fastest.contender, factor: of(fastest) / of(ours) }
+  const best = others.reduce((least, result) => (of(result) < of(least) ? result : least))
+  return { contender: best.contender, factor: of(best) / of(ours) }
 }
 
-module.exports = { versusFastest, median, summarise, interleave }
+module.exports = { versusBest, median, summarise, interleave }

@@ -1,6 +1,6 @@
 'use strict'
 
-// Reports as aligned plain text.
+// Reports: each case in full as aligned plain text, and all of them at a glance as Markdown.
 
 /** Three significant digits, thousands grouped: 0.19, 7.74, 656,000. */
 function number(value) {
@@ -28,8 +28,8 @@ function align(rows) {
  * One case of a report. The first metric is the one compared: its spread is shown, and how ours relates to each contender's
  * (ours ÷ theirs: below 1 is better where lower is better).
  */
-function formatCase({ name, title = name, note, results, versus }, metrics) {
-  const [[primary]] = Object.entries(metrics)
+function formatCase({ name, title = name, note, metrics, results, versus }) {
+  const [primary] = Object.keys(metrics)
   const ours = results.find((result) => result.contender === 'ironwire')
   const rows = [['', ...Object.values(metrics).map((metric) => metric.title), 'spread', 'ironwire ÷ it']]
   for (const { contender, metrics: values } of results) {
@@ -42,14 +42,40 @@ function formatCase({ name, title = name, note, results, versus }, metrics) {
       ratio,
     ])
   }
-  const verdict = versus ? `\n  → ${versus.factor.toFixed(2)} × as fast as ${versus.contender}, the fastest other` : ''
+  const verdict = versus ? `\n  → ${versus.contender}, the best other, takes ${versus.factor.toFixed(2)} × as much` : ''
   return `${title}${note ? ` (${note})` : ''}\n${align(rows)}${verdict}\n`
+}
+
+/**
+ * A Markdown table of the compared metric: a row per case, a column per contender, and behind each number that is not ours what
+ * ours comes to in relation to it. The head names the unit of most cases; a case with another one says so.
+ */
+function formatGlance({ metrics, cases }) {
+  const unit = (of) => Object.values(of)[0].title
+  const names = [...new Set(cases.flatMap(({ results }) => results.map(({ contender }) => contender)))]
+  if (names.length === 0) return []
+  const rows = cases.map(({ name, title = name, note, metrics: own, results }) => {
+    const [primary] = Object.keys(own)
+    const values = new Map(results.map((result) => [result.contender, result.metrics[primary].median]))
+    const ours = values.get('ironwire')
+    const cells = names.map((contender) => {
+      const value = values.get(contender)
+      if (value === undefined) return ''
+      return ours && contender !== 'ironwire' ? `${number(value)} (${(ours / value).toFixed(2)})` : number(value)
+    })
+    const details = [note, unit(own) === unit(metrics) ? undefined : unit(own)].filter(Boolean).join('; ')
+    return [details ? `${title} (${details})` : title, ...cells]
+  })
+  const head = [`${unit(metrics)} (ironwire ÷ it)`, ...names]
+  return [head, head.map((_, column) => (column === 0 ? '---' : '---:')), ...rows].map(
+    (row) => `| ${row.join(' | ')} |`,
+  )
 }
 
 function formatReport(report) {
   const lines = [`\n# ${report.title}`, ...report.notes.map((note) => `note: ${note}`), '']
-  for (const one of report.cases) lines.push(formatCase(one, report.metrics))
-  return lines.join('\n')
+  for (const one of report.cases) lines.push(formatCase(one))
+  return `${[...lines, ...formatGlance(report)].join('\n')}\n`
 }
 
 module.exports = { formatReport, formatCase, align, number }

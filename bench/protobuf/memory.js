@@ -1,9 +1,10 @@
 'use strict'
 
 // Bytes allocated per operation: a process of its own, whose young generation is so large that nothing is collected while
-// an operation is repeated. `node --expose-gc --min-semi-space-size=… memory.js ONLY|… CASE` prints {case: {contender: bytes}}.
+// an operation is repeated. `node --expose-gc --min-semi-space-size=… memory.js ONLY|… CASES` prints {case: {contender: bytes}}.
 
 const { GCProfiler } = require('node:v8')
+const { picks } = require('../lib/picks.js')
 const { buildCases } = require('./operations.js')
 
 /** Repetitions stay below this many bytes, well under the semi-space. */
@@ -46,10 +47,10 @@ function bytesPerOperation(operation) {
 }
 
 async function main() {
-  const [only, one] = process.argv.slice(2)
+  const [only, cases] = process.argv.slice(2)
   const wants = (name) => only.split('|').includes(name)
   const report = {}
-  for (const { name, operations } of await buildCases(wants, (it) => one === '' || it.includes(one), [])) {
+  for (const { name, operations } of await buildCases(wants, picks(cases), [])) {
     report[name] = {}
     for (const [contender, operation] of operations) report[name][contender] = bytesPerOperation(operation)
   }

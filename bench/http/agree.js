@@ -1,0 +1,56 @@
+'use strict'
+
+// Contenders must answer alike before they are timed.
+
+const assert = require('node:assert')
+const http = require('node:http')
+
+/** One request on a connection of its own: `{status, headers, rawHeaders, body}`. */
+function ask(port, { method = 'GET', path = '/', headers = {}, body }) {
+  return new Promise((resolve, reject) => {
+    const length = body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) }
+    const options = { host: '127.0.0.1', port, method, path, headers: { ...headers, ...length }, agent: false }
+    const request = http.request(options, (response) => {
+      const chunks = []
+      response.on('data', (chunk) => chunks.push(chunk))
+      response.on('error', reject)
+      response.on('end', () => {
+        const { statusCode: status, rawHeaders } = response
+        resolve({ status, headers: response.headers, rawHeaders, body: Buffer.concat(chunks).toString() })
+      })
+    })
+    request.on('error', reject)
+    request.end(body)
+  })
+}
+
+/** Names and values as sent, but for the time of day. */
+const withoutDate = (rawHeaders) => rawHeaders.filter((_, i) => rawHeaders[i - (i % 2)].toLowerCase() !== 'date')
+
+/**
+ * Asks each contender (`{name, port}`) everything of a load. Each must give the answers written there; those with Node's API
+ * must also send the very same headers.
+ */
+async function agree(contenders, { name: load, exchanges }) {
+  for (const [request, wanted] of exchanges) {
+    let first
+    for (const { name, port } of contenders) {
+      const answer = await ask(port, request)
+      const named = Object.fromEntries(Object.keys(wanted.headers ?? {}).map((key) => [key, answer.headers[key]]))
+      assert.deepStrictEqual(
+        { status: answer.status, headers: named, body: answer.body },
+        { status: 200, headers: wanted.headers ?? {}, body: wanted.body },
+        `${load}: ${name} answered otherwise`,
+      )
+      if (name === 'uWebSockets') continue
+      first ??= { name, headers: withoutDate(answer.rawHeaders) }
+      assert.deepStrictEqual(
+        withoutDate(answer.rawHeaders),
+        first.headers,
+        `${load}: ${name} sends other headers than ${first.name}`,
+      )
+    }
+  }
+}
+
+module.exports = { agree }

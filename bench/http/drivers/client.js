@@ -1,0 +1,52 @@
+'use strict'
+
+// One contender's client: `node client.js CONTENDER`. Gets the tutorial's answer again and again.
+
+const { expose } = require('../../lib/child.js')
+const { keepInFlight } = require('../../lib/in-flight.js')
+
+const IN_FLIGHT = 64
+
+/** What a body comes to, read as most people read one. */
+function collect(stream, callback) {
+  const chunks = []
+  stream.on('data', (chunk) => chunks.push(chunk))
+  stream.on('error', callback)
+  stream.on('end', () => callback(null, Buffer.concat(chunks).latin1Slice()))
+}
+
+const nodeStyle = (http) => (port) => {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: IN_FLIGHT })
+  return (callback) => {
+    http
+      .get({ host: '127.0.0.1', port, path: '/', agent }, (response) => collect(response, callback))
+      .on('error', callback)
+  }
+}
+
+const contenders = {
+  ironwire: () => nodeStyle(require('../../..').http),
+  'node:http': () => nodeStyle(require('node:http')),
+  undici: () => (port) => {
+    const { Pool } = require('../../lib/peers.js').requirePeer('undici')
+    const pool = new Pool(`http://127.0.0.1:${port}`, { connections: IN_FLIGHT })
+    return (callback) => {
+      pool.request({ path: '/', method: 'GET' }).then(({ body }) => collect(body, callback), callback)
+    }
+  },
+}
+
+let call
+
+expose({
+  connect(port) {
+    call = contenders[process.argv[2]]()(port)
+  },
+  run: (seconds) =>
+    keepInFlight({
+      call,
+      accept: (body) => (body === 'http' ? undefined : `the server answered ${JSON.stringify(body)}`),
+      inFlight: IN_FLIGHT,
+      seconds,
+    }),
+})

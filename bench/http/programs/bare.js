@@ -1,0 +1,76 @@
+'use strict'
+
+// Programs on the bare module, `http` or `net`: each is given `{http, net}` of a contender and makes its server.
+
+const fs = require('node:fs')
+const path = require('node:path')
+
+/** Exactly 1 KiB, in a file of its own: a stream of a part of a file is another case. */
+const FILE = path.join(__dirname, '1KiB.txt')
+
+/** An idle connection stays for as long as a bench may take. */
+const PATIENCE_MS = 3_600_000
+
+const handled =
+  (handler) =>
+  ({ http }) =>
+    http.createServer(handler)
+
+/** The handler of the tutorial. */
+function hello(_req, res) {
+  res.writeHead(200)
+  res.end('http')
+}
+
+module.exports = {
+  FILE,
+
+  hello: handled(hello),
+
+  /** `hello` for connections that are to stay. */
+  patient({ http }) {
+    const server = http.createServer(hello)
+    server.keepAliveTimeout = PATIENCE_MS
+    return server
+  },
+
+  /** What an API does without a framework: some of what the client sent decides what it gets. */
+  get: handled((req, res) => {
+    const [route, query] = req.url.split('?')
+    const { accept, 'user-agent': agent, 'accept-language': language, cookie } = req.headers
+    res.setHeader('Content-Type', 'application/json; charset=utf-8')
+    res.setHeader('Cache-Control', 'private, max-age=60')
+    res.setHeader('Vary', 'Accept-Language, Cookie')
+    res.end(JSON.stringify({ route, query, accept, agent, language, cookie }))
+  }),
+
+  post: handled((req, res) => {
+    const chunks = []
+    req.on('data', (chunk) => chunks.push(chunk))
+    req.on('end', () => res.end(Buffer.concat(chunks)))
+  }),
+
+  writes: handled((_req, res) => {
+    for (let i = 0; i < 8; i++) res.write(`line ${i} of eight\n`)
+    res.end()
+  }),
+
+  upload: handled((req, res) => {
+    let bytes = 0
+    req.on('data', (chunk) => {
+      bytes += chunk.length
+    })
+    req.on('end', () => res.end(`${bytes} bytes`))
+  }),
+
+  file: handled((_req, res) => {
+    fs.createReadStream(FILE).pipe(res)
+  }),
+
+  echo: ({ net }) =>
+    net.createServer({ noDelay: true }, (socket) => {
+      socket.on('data', (data) => socket.write(data))
+      // A load generator that is done may go without a word.
+      socket.on('error', () => {})
+    }),
+}

@@ -1,0 +1,79 @@
+'use strict'
+
+// The bare programs that have a counterpart in uWebSockets.js, which has an API of its own.
+
+const { spawnSync } = require('node:child_process')
+const { peerFile, requirePeer } = require('../../lib/peers.js')
+
+/** uWebSockets.js insists on knowing what to do when the client is gone, wherever an answer comes later. */
+const nothing = () => {}
+
+const handlers = {
+  hello(res) {
+    res.end('http')
+  },
+
+  get(res, req) {
+    const body = JSON.stringify({
+      route: req.getUrl(),
+      query: req.getQuery(),
+      accept: req.getHeader('accept'),
+      agent: req.getHeader('user-agent'),
+      language: req.getHeader('accept-language'),
+      cookie: req.getHeader('cookie'),
+    })
+    res.writeHeader('Content-Type', 'application/json; charset=utf-8')
+    res.writeHeader('Cache-Control', 'private, max-age=60')
+    res.writeHeader('Vary', 'Accept-Language, Cookie')
+    res.end(body)
+  },
+
+  post(res) {
+    const chunks = []
+    res.onAborted(nothing)
+    res.onData((chunk, last) => {
+      // Its bytes are ours only until we return.
+      chunks.push(Buffer.from(new Uint8Array(chunk)))
+      if (last) res.cork(() => res.end(Buffer.concat(chunks)))
+    })
+  },
+
+  writes(res) {
+    for (let i = 0; i < 8; i++) res.write(`line ${i} of eight\n`)
+    res.end()
+  },
+
+  upload(res) {
+    let bytes = 0
+    res.onAborted(nothing)
+    res.onData((chunk, last) => {
+      bytes += chunk.byteLength
+      if (last) res.cork(() => res.end(`${bytes} bytes`))
+    })
+  },
+}
+
+/** Why the package does not run on this machine and this Node, or undefined where it does: it brings few binaries. */
+function unsupported() {
+  const { platform, arch, versions } = process
+  const binary = peerFile('uwebsockets', `uws_${platform}_${arch}_${versions.modules}.node`)
+  // In another process: what only starts servers is not to have a loop of uWebSockets beside its own.
+  const probe = "try { require(process.argv[1]) } catch (error) { console.log(error.message.split('\\n')[0]) }"
+  return spawnSync(process.execPath, ['-e', probe, binary], { encoding: 'utf8' }).stdout.trim() || undefined
+}
+
+/** Resolves to the port. */
+function listen(program) {
+  const uws = requirePeer('uwebsockets')
+  return new Promise((resolve, reject) => {
+    uws
+      .App()
+      .any('/*', handlers[program])
+      .listen('127.0.0.1', 0, (token) => {
+        if (token) resolve(uws.us_socket_local_port(token))
+        else reject(new Error('uWebSockets could not listen'))
+      })
+  })
+}
+
+module.exports = { listen, unsupported }
