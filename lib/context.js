@@ -16,10 +16,10 @@ function isEmpty(resource) {
   )
 }
 
-/** Has the `methods` of `owner` called in the context of this call, if there is any. */
+/** Has the `methods` of `owner` called in the context of this call, if there is any; returns that context, or null. */
 function keepContext(owner, methods) {
   const resource = make()
-  if (isEmpty(resource)) return
+  if (isEmpty(resource)) return null
   for (const name of methods) {
     const method = owner[name]
     if (method === undefined) continue
@@ -28,6 +28,7 @@ function keepContext(owner, methods) {
       return resource.runInAsyncScope(() => make().runInAsyncScope(method, this, ...args))
     }
   }
+  return resource
 }
 
 module.exports = { keepContext }

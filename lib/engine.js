@@ -3,7 +3,7 @@
 // The environment's native engine, started once, and the table that leads from its ids back to JavaScript objects.
 //
 // An owner is any object with `id` and the methods of the events that can reach it: onConnection(id | errno),
-// onConnected(status), onRead(length | errno, memory, offset), onFrames(count, slab), onHttp(events, text, body), onDrain(),
+// onConnected(status), onRead(length | errno, memory, offset), onFrames(count, slab), onDrain(),
 // onWriteError(errno), onShutdown(status), onClose().
 
 const { markAsUntransferable } = require('node:worker_threads')
@@ -59,9 +59,6 @@ const events = {
   onShutdown(id, status) {
     ownerOf(id)?.onShutdown(status)
   },
-  onHttp(id, events, text, body) {
-    ownerOf(id)?.onHttp(events, text, body)
-  },
   onClose(id) {
     const owner = ownerOf(id)
     if (owner === undefined) return
@@ -76,10 +73,10 @@ process.on('exit', () => native.flushAll())
 
 const EVENTS = Object.keys(events)
 
-/** Makes `owner` the one that hears of `id`, in the asynchronous context of right now. */
+/** Makes `owner` the one that hears of `id`, in the asynchronous context of right now; returns that, or null where there is none. */
 function adopt(id, owner) {
-  keepContext(owner, EVENTS)
   owners[id & SLOT] = owner
+  return keepContext(owner, EVENTS)
 }
 
 /** What is in use in this environment: `slots` (connections and listeners) and libuv `handles`. For leak tests. */
@@ -87,4 +84,4 @@ function usage() {
   return { slots: native.slotsInUse(), handles: native.openHandles() }
 }
 
-module.exports = { native, adopt, usage }
+module.exports = { native, adopt, ownerOf, usage }

@@ -19,25 +19,10 @@ const { makeResponse, end, write } = require('./outgoing')
 const { writeOrdinaryHead } = require('./head')
 const { install, kConnection } = require('./install')
 const channels = require('./channels')
+const { ERRORS, isHandling, now, takeOver } = require('./batch')
 const { makeSocket, failSocket, setTimer } = require('./socket')
 
 install()
-
-const METHODS = native.httpMethods().split(' ')
-const ERRORS = native.httpErrors().split('\n')
-
-/** The table of events that Rust fills; see src/binding/http.rs and src/http1/conn.rs. */
-const words = new Uint32Array(native.httpTable())
-const CURSOR = 0
-const TAKEN = 1
-const HOLD = 2
-const BODY_START = 3
-const CONSUMED = 4
-const FIRST_EVENT = 8
-const EVENT_WORDS = 8
-const REQUEST = 1
-const BODY = 2
-const END = 3
 
 /** What `httpBusy` says. */
 const busy = { READING: 1, WAITING: 2, SENDING: 3 }
@@ -47,9 +32,8 @@ const UV_EOF = -4095
 
 const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i
 
-/** Lean responses that ended, until their listeners (if any) have been told. */
+/** Responses that went out whole, until what core does after that is done. */
 const ended = []
-let batching = false
 
 class HttpConnection extends Connection {
   constructor(id, isTcp, server) {
@@ -81,8 +65,10 @@ class HttpConnection extends Connection {
     this.ending = false
     /** Another protocol has taken over. */
     this.released = false
-    /** A batch of ours is being handled. */
+    /** Events of ours are being handled. */
     this.serving = false
+    /** The asynchronous resource of the last request. */
+    this.resource = null
     /** The socket has closed: nothing more is served. */
     this.gone = false
     /** There was no socket when the connection closed: what a socket does then is left to us. */
@@ -107,44 +93,23 @@ class HttpConnection extends Connection {
 
   // --- from the engine
 
-  onHttp(count, text, body) {
-    if (this.idleSince !== 0 && count > 0) this.wake()
+  /** Events follow, or nothing but the news that bytes came. */
+  enter(events) {
+    this.serving = true
+    if (events && this.idleSince !== 0) this.wake()
     this.socket?._unrefTimer()
-    batching = this.serving = true
-    for (let event = words[CURSOR]; event < count; event = words[CURSOR]) {
-      const at = FIRST_EVENT + event * EVENT_WORDS
-      const kind = words[at] & 0xff
-      if (kind === REQUEST) {
-        if (event > 0 && this.mustWait()) {
-          words[HOLD] = 1
-          break
-        }
-        if (this.isFlooded()) this.pause()
-      }
-      words[CURSOR] = event + 1
-      if (kind === REQUEST) this.onRequest(at, text, body)
-      else if (kind === BODY) {
-        this.onBody(at, body)
-        // Where somebody reads the body, ticks and promises run before what follows it, as in Node: the engine calls again.
-        if (event + 1 < count && this.incoming !== null) break
-      } else if (kind === END) this.onEnd(at, text)
-      else this.onParseError(words[at + 1], words[at + 2], body)
-    }
-    batching = this.serving = this.inserted = false
-    if (ended.length > 0) settleEnded()
-    if (count > 0) this.settle()
+    if (events && this.isFlooded()) this.pause()
   }
 
-  onRequest(at, text, body) {
+  /** The events are handled. */
+  leave() {
+    this.serving = this.inserted = false
+    if (ended.length > 0) settleEnded()
+    this.settle()
+  }
+
+  onRequest(method, url, version, flags, head, body) {
     if (this.closing || this.gone) return
-    const kind = words[at]
-    const flags = words[at + 1]
-    const from = words[at + 2]
-    const urlEnd = from + words[at + 3]
-    const method = METHODS[(kind >>> 8) & 0xff]
-    const version = kind >>> 16
-    const url = text.slice(from, urlEnd)
-    const head = text.slice(urlEnd + 1, from + words[at + 4])
     const { server } = this
     const socket = this.getSocket()
     const Message = server[core.kIncomingMessage]
@@ -208,8 +173,7 @@ class HttpConnection extends Connection {
     const { server } = this
     const connect = method === 'CONNECT'
     if (!connect && !server.takesUpgrade(req)) return false
-    words[TAKEN] = 1
-    const rest = body.subarray(words[CONSUMED])
+    const rest = takeOver(body)
     const socket = this.getSocket()
     req.upgrade = true
     const waited = this.release()
@@ -220,26 +184,20 @@ class HttpConnection extends Connection {
     return true
   }
 
-  onBody(at, body) {
+  onBody(chunk) {
     const req = this.incoming
-    if (req === null) return
-    const start = words[at + 1] - words[BODY_START]
-    const length = words[at + 2]
-    const chunk = start === 0 && length === body.length ? body : body.subarray(start, start + length)
-    if (!deliver(req, chunk)) this.getSocket().pause()
+    if (req !== null && !deliver(req, chunk)) this.getSocket().pause()
   }
 
-  onEnd(at, text) {
+  onEnd(trailers) {
     const req = this.incoming
     if (req === null) return
     this.incoming = null
-    const from = words[at + 1]
-    complete(req, text.slice(from, from + words[at + 2]))
+    complete(req, trailers)
     if (!this.reading) this.getSocket().resume()
   }
 
-  onParseError(number, offset, packet) {
-    const [, code, reason] = /^(\S+) (.*)$/.exec(ERRORS[number])
+  onParseError(code, reason, offset, packet) {
     this.fail(parseError(code, reason, offset, packet))
   }
 
@@ -266,7 +224,7 @@ class HttpConnection extends Connection {
     const number = native.httpFinish(this.id)
     if (number >= 0) {
       // The socket's own 'end' first, as its listeners would see it in Node.
-      const [, code, reason] = /^(\S+) (.*)$/.exec(ERRORS[number])
+      const [code, reason] = ERRORS[number]
       this.fail(parseError(code, reason, 0, undefined))
     } else if (!this.server.httpAllowHalfOpen) {
       this.endSide()
@@ -379,7 +337,7 @@ class HttpConnection extends Connection {
       this.noteQueue()
     } else if (status < 0) this.onWriteError(status)
     if (res._eventsCount > 0 || channels.responseFinish.hasSubscribers) process.nextTick(emitFinish, this, res)
-    else if (ended.push(res) === 1 && !batching) process.nextTick(settleEnded)
+    else if (ended.push(res) === 1 && !isHandling()) process.nextTick(settleEnded)
     if (res._last) this.closeSoon()
     else this.next()
   }
@@ -425,7 +383,7 @@ class HttpConnection extends Connection {
   startIdle() {
     const { server, socket } = this
     if (!server.keepAliveTimeout) return
-    this.idleSince = native.httpNow() || 1
+    this.idleSince = now()
     if (socket?.timeout) setTimer(socket, 0)
     server.watchIdle()
   }
@@ -655,4 +613,4 @@ function onFinish() {
   else connection.next()
 }
 
-module.exports = { HttpConnection, now: () => native.httpNow() }
+module.exports = { HttpConnection }

@@ -6,7 +6,8 @@ const http = require('node:http')
 const process = require('node:process')
 const { clearInterval, setInterval, setTimeout } = require('node:timers')
 const { Server: NetServer } = require('../net/server.js')
-const { HttpConnection, now } = require('./connection')
+const { HttpConnection } = require('./connection')
+const { now } = require('./batch')
 const { kConnection, kConnections } = require('./symbols')
 
 /** What Node adds to the advertised keep-alive time, so that a client's last request does not meet a closed door. */

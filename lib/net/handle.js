@@ -33,7 +33,8 @@ class Base {
   constructor(id) {
     this.id = id
     this.closeCallback = undefined
-    adopt(id, this)
+    /** What the handle was made in, where that is more than nothing. */
+    this.context = adopt(id, this)
   }
 
   get fd() {

@@ -12,7 +12,7 @@ use super::rpc::{self, Frames};
 use super::slab::Slab;
 use crate::rpc::Splitter;
 use crate::slots::Slots;
-use crate::uv::{Errno, Events, Loop, Prepare, Stream};
+use crate::uv::{Errno, Events, Hook, Loop, Stream};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::{Rc, Weak};
 
@@ -35,11 +35,9 @@ pub enum Callback {
     Shutdown,
     /// `(id)`: the handle is closed, the id stale.
     Close,
-    /// `(id, events, text, body | undefined)`: requests, see [`super::http`].
-    Http,
 }
 
-const CALLBACKS: [&str; 9] = [
+const CALLBACKS: [&str; 8] = [
     "onConnection",
     "onConnected",
     "onRead",
@@ -48,7 +46,6 @@ const CALLBACKS: [&str; 9] = [
     "onWriteError",
     "onShutdown",
     "onClose",
-    "onHttp",
 ];
 
 /// Pending output that is written at once instead of at the end of the turn: a socket buffer's worth, beyond which gathering
@@ -63,6 +60,7 @@ const LARGE_READ: usize = 8 * 1024;
 
 /// Tokens above every slot id.
 const PREPARE_TOKEN: u32 = u32::MAX;
+const CHECK_TOKEN: u32 = u32::MAX - 1;
 
 /// What a connection does with the bytes it reads.
 pub enum Protocol {
@@ -188,7 +186,9 @@ pub struct Engine {
     pub(super) http: RefCell<http::Scratch>,
     /// Connections with output to flush before the loop waits.
     dirty: RefCell<Vec<u32>>,
-    prepare: RefCell<Option<Prepare>>,
+    prepare: RefCell<Option<Hook>>,
+    /// Runs after the last read of a turn, while received bytes wait for it.
+    check: RefCell<Option<Hook>>,
     /// The connection whose read event runs: its output is flushed at the event's end.
     reading: Cell<Option<u32>>,
     /// Held from the environment's end until the last handle is closed.
@@ -210,12 +210,14 @@ pub fn start(env: Env, callbacks: Value, register: impl FnOnce(&mut Functions<En
         http: RefCell::default(),
         dirty: RefCell::default(),
         prepare: RefCell::default(),
+        check: RefCell::default(),
         reading: Cell::new(None),
         teardown: RefCell::default(),
     });
     let events: Weak<Engine> = Rc::downgrade(&engine);
     let uv = env.uv(events)?;
-    engine.prepare.replace(Prepare::new(&uv, PREPARE_TOKEN).ok());
+    engine.prepare.replace(Hook::prepare(&uv, PREPARE_TOKEN).ok());
+    engine.check.replace(Hook::check(&uv, CHECK_TOKEN).ok());
     engine.uv.set(uv).ok()?;
 
     let mut functions = Functions::new(env, engine.clone());
@@ -238,6 +240,8 @@ impl Engine {
 
     /// Calls a JavaScript function; an exception in it goes to `uncaughtException` and `false` comes back.
     pub fn call<const A: usize>(&self, callback: Callback, arguments: impl FnOnce(Env) -> [Value; A]) -> bool {
+        // What was received before this comes before it.
+        http::handle_reads(self);
         self.callbacks.call(callback as usize, arguments)
     }
 
@@ -323,6 +327,13 @@ impl Engine {
             Ok(connection.backlog())
         });
         appended.unwrap_or_else(|error| Ok(error.0))
+    }
+
+    /// Has the bytes that wait handled after the last read of this turn.
+    pub fn check_soon(&self) {
+        if let Some(check) = &*self.check.borrow() {
+            check.start();
+        }
     }
 
     /// Sees to it that pending output leaves in this turn of the loop.
@@ -424,8 +435,10 @@ impl Engine {
     /// The environment ends: closes every handle, and lets it go when libuv is done with the last.
     fn close_all(&self, teardown: Teardown, release: Release) {
         self.callbacks.silence();
+        self.http.borrow().silence();
         self.flush_all();
         self.prepare.take();
+        self.check.take();
         drop(self.slots.borrow_mut().drain());
         self.teardown.replace(Some((teardown, release)));
         if self.uv.get().is_none_or(Loop::drain) {
@@ -543,6 +556,13 @@ impl Events for Engine {
 
     fn prepare(&self) {
         self.env.guard(|| self.flush_all());
+    }
+
+    fn check(&self) {
+        if let Some(check) = &*self.check.borrow() {
+            check.stop();
+        }
+        self.env.guard(|| http::handle_reads(self));
     }
 
     fn drained(&self) {

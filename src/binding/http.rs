@@ -1,36 +1,57 @@
 //! HTTP between the engine and `lib/http`: batches of parsed requests up, heads and bodies down.
 //!
-//! A read is parsed as far as it goes and shown to JavaScript in one call, `onHttp(id, events, text, body)`, with the events in
-//! a table that both sides see. JavaScript moves the cursor in the table's first word before it handles an event: when a handler
-//! throws, the rest of the batch is shown again, and no request is lost or seen twice.
+//! What the connections of one turn of the loop have received is parsed together, after the last of them was read, and shown to JavaScript in
+//! one call, `onHttp(events, text, body)`: to enter JavaScript costs more than to parse a request. The events stand in a table that
+//! both sides see; those of a connection follow a row that names it. JavaScript moves the cursor in the table's first word before
+//! it handles an event: when a handler throws, the rest of the batch is shown again, and no request is lost or seen twice.
+//! Between two connections JavaScript runs ticks and promise jobs, as Node does between two reads.
 //!
-//! JavaScript can leave a batch before a request that it does not want yet: output does not leave, or bytes were put in front. What
-//! was read from there on then waits as bytes, and is parsed again when its time comes. There is one table, so batches do not nest:
-//! bytes that JavaScript feeds while one is shown wait for its end.
+//! JavaScript can leave a connection's events before a request that it does not want yet: output does not leave, or bytes were put in
+//! front. What was read from there on then waits as bytes, and is parsed again when its time comes. There is one table, so batches do
+//! not nest: bytes that JavaScript feeds while one is shown wait for its end.
 
-use super::engine::{Callback, Engine, Protocol};
-use super::raw::{Args, Functions, Outcome, SharedBytes, Value};
+use super::engine::{Engine, Protocol};
+use super::raw::{Args, Callbacks, Functions, Outcome, SharedBytes, Value};
 use crate::http1::encode::{self, Connection, DateCache, Framing, ResponseHead};
 use crate::http1::{Batch, Conn, EVENT_WORDS, Limits, METHODS, ParseError, Stop, event};
+use std::ops::Range;
+use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Events per call of JavaScript: more pipelined requests than that gain nothing from being shown together.
-const EVENTS: usize = 128;
+/// Events per call of JavaScript: more gain nothing from being shown together.
+const EVENTS: usize = 512;
 
-/// The words before the first event; `lib/http/connection.js` knows them.
+/// Heads per call of JavaScript, in bytes: they are one string, which lives as long as any part of it.
+const TEXT: usize = 64 * 1024;
+
+/// Bodies of several connections per call of JavaScript, in bytes: they share one Buffer, which a part that is kept keeps whole. That is how
+/// much Node's own pool of Buffers costs.
+const SHARED_BODY: usize = 8 * 1024;
+
+/// Reads from this size on are parsed where they lie; smaller ones are copied to wait for those of other connections.
+const LARGE_READ: usize = SHARED_BODY;
+
+/// Bytes that may wait for the end of the loop's turn.
+const INBOX: usize = 256 * 1024;
+
+/// The words before the first event; `lib/http/batch.js` knows them.
 mod word {
     /// The next event to handle, written by JavaScript.
     pub const CURSOR: usize = 0;
-    /// What JavaScript says of an upgrade: 1 when it took the connection over.
-    pub const TAKEN: usize = 1;
-    /// 1 when JavaScript does not go past the cursor, where a request is, for now.
-    pub const HOLD: usize = 2;
-    /// Where in the input the body bytes shown begin.
-    pub const BODY_START: usize = 3;
-    /// How much of the input the batch covers.
-    pub const CONSUMED: usize = 4;
+    /// The loop's clock in milliseconds, modulo 2^32.
+    pub const NOW: usize = 1;
     /// Events begin here.
     pub const EVENTS: usize = 8;
+}
+
+/// A row before the events of one connection: `[READ, id, held, taken over, offset of the rest, its length]`.
+mod read_row {
+    /// The kind.
+    pub const READ: u32 = 5;
+    /// Written by JavaScript: the number of the event that it does not handle for now, and none of those behind it.
+    pub const HELD: usize = 2;
+    /// Written by JavaScript: 1 when another protocol has the connection from now on.
+    pub const TAKEN: usize = 3;
 }
 
 /// Bits of `respond`'s second argument above the status; `lib/http/head.js` knows them.
@@ -63,13 +84,42 @@ pub struct Http {
     backlog: Vec<u8>,
 }
 
+/// Bytes of one connection: a range of the inbox.
+struct Read {
+    id: u32,
+    range: Range<usize>,
+}
+
+/// The part of a batch that is one connection's.
+struct Segment {
+    id: u32,
+    /// The row before its events.
+    row: usize,
+    /// Where in the input its bytes begin and end, and where those that were received together end.
+    start: usize,
+    end: usize,
+    read_end: usize,
+    stop: Stop,
+}
+
 /// What every HTTP connection of an environment shares.
 #[derive(Default)]
 pub struct Scratch {
     table: Option<SharedBytes>,
     words: Vec<u32>,
+    /// What shows batches to JavaScript.
+    listener: Option<Rc<Callbacks<1>>>,
+    /// Events of the batch being made or shown, the rows before them included.
+    count: usize,
     /// The heads of the batch being shown; it may be shown again, so responses leave it alone.
     text: Vec<u8>,
+    /// The bodies of a batch of several connections.
+    body: Vec<u8>,
+    /// Where in the input the body of a batch of one connection lies.
+    lying: Option<Range<usize>>,
+    /// Bytes received in this turn of the loop, and whose they are.
+    inbox: Vec<u8>,
+    reads: Vec<Read>,
     /// The header lines of the response being written.
     lines: Vec<u8>,
     date: DateCache,
@@ -118,6 +168,10 @@ pub fn register(functions: &mut Functions<Engine>) {
     functions.add("httpNow", |engine, _| {
         Ok(f64::from(engine.uv().map_or(0, crate::uv::Loop::update_now) as u32))
     });
+    functions.add("uncaught", |engine, args| {
+        engine.env().uncaught(args.value(0));
+        Ok(())
+    });
     functions.add("httpMethods", |_, _| Ok(METHODS.join(" ")));
     functions.add("httpErrors", |_, _| {
         let lines: Vec<String> = ParseError::TABLE
@@ -140,9 +194,10 @@ fn with(engine: &Engine, args: &Args, code: impl FnOnce(&mut Http)) -> Outcome<b
     Ok(done == Ok(true))
 }
 
-/// The table that batches are shown in, as an `ArrayBuffer`.
+/// `(listener)`: an object whose `onHttp(events, text, body)` is shown batches. Returns the table of events, as an `ArrayBuffer`.
 fn table(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
     let mut scratch = engine.http.borrow_mut();
+    scratch.listener = Some(Rc::new(Callbacks::new(args.env(), args.value(0), ["onHttp"])));
     if scratch.table.is_none() {
         scratch.table = SharedBytes::new(args.env(), (word::EVENTS + EVENTS * EVENT_WORDS) * 4);
         scratch.words = vec![0; EVENTS * EVENT_WORDS];
@@ -203,8 +258,51 @@ pub fn read(engine: &Engine, id: u32, bytes: &[u8]) {
     });
     if tapped == Ok(true) {
         engine.read_raw(id, bytes);
-    } else {
+        return;
+    }
+    if bytes.len() >= LARGE_READ || engine.http.borrow().showing {
+        handle_reads(engine);
         feed(engine, id, bytes, true);
+        return;
+    }
+    let mut scratch = engine.http.borrow_mut();
+    let start = scratch.inbox.len();
+    scratch.inbox.extend_from_slice(bytes);
+    let range = start..scratch.inbox.len();
+    if scratch.reads.is_empty() {
+        engine.check_soon();
+    }
+    scratch.reads.push(Read { id, range });
+    let full = scratch.inbox.len() > INBOX;
+    drop(scratch);
+    if full {
+        handle_reads(engine);
+    }
+}
+
+/// Whether received bytes wait for the end of the loop's turn.
+pub fn has_reads(engine: &Engine) -> bool {
+    let scratch = engine.http.borrow();
+    !scratch.reads.is_empty() && !scratch.showing
+}
+
+/// Parses and shows what was received in this turn of the loop.
+pub fn handle_reads(engine: &Engine) {
+    if !has_reads(engine) {
+        return;
+    }
+    let mut scratch = engine.http.borrow_mut();
+    let (inbox, reads) = (std::mem::take(&mut scratch.inbox), std::mem::take(&mut scratch.reads));
+    drop(scratch);
+    run(engine, &inbox, &reads);
+    go_on(engine);
+    engine.flush_all();
+    let mut scratch = engine.http.borrow_mut();
+    if scratch.reads.is_empty() {
+        // The memory serves the next turn.
+        (scratch.inbox, scratch.reads) = (inbox, reads);
+        scratch.inbox.clear();
+        scratch.reads.clear();
     }
 }
 
@@ -226,7 +324,7 @@ fn feed(engine: &Engine, id: u32, bytes: &[u8], received: bool) {
     if waits == Ok(true) {
         engine.http.borrow_mut().waiting.push(id);
     } else {
-        parse(engine, id, bytes);
+        run(engine, bytes, &[Read { id, range: 0..bytes.len() }]);
     }
     go_on(engine);
 }
@@ -244,75 +342,177 @@ fn go_on(engine: &Engine) {
             Protocol::Http(http) if !http.paused => http.take_waiting(),
             _ => Vec::new(),
         });
-        if let Ok(bytes) = bytes {
-            parse(engine, id, &bytes);
+        if let Ok(bytes) = bytes
+            && !bytes.is_empty()
+        {
+            run(engine, &bytes, &[Read { id, range: 0..bytes.len() }]);
         }
     }
 }
 
-fn parse(engine: &Engine, id: u32, bytes: &[u8]) {
-    let mut at = 0;
-    while at < bytes.len() {
-        let rest = &bytes[at..];
-        let now = now(engine);
-        let mut scratch = engine.http.borrow_mut();
-        let fed = engine.connection(id, |connection| match &mut connection.protocol {
-            Protocol::Http(http) => Some((http.feed(rest, &mut scratch, now), http.timed)),
-            // JavaScript took the connection over in the middle of this read.
-            _ => None,
-        });
-        drop(scratch);
-        let ((taken, count, stop), timed) = match fed {
-            Ok(Some(fed)) => fed,
-            Ok(None) => return engine.read_raw(id, rest),
-            Err(_) => return,
+/// Parses the bytes of connections, which are ranges of `input`, and shows what they say, as many as possible together.
+fn run(engine: &Engine, input: &[u8], reads: &[Read]) {
+    let alone = reads.len() == 1;
+    let mut reads = reads.iter().map(|read| (read.id, read.range.clone()));
+    // What is left of a read whose first part had to be shown before.
+    let mut left = None;
+    let mut batch = Vec::new();
+    while let Some((id, range)) = left.take().or_else(|| reads.next()) {
+        if !engine.http.borrow().has_room_for(range.len()) {
+            show(engine, input, &mut batch);
+        }
+        match parse(engine, id, input, range.clone(), alone) {
+            Parsed::Nothing => {}
+            Parsed::Raw => {
+                show(engine, input, &mut batch);
+                engine.read_raw(id, &input[range]);
+            }
+            Parsed::Events(segment) => {
+                let (stop, rest) = (segment.stop, segment.end..range.end);
+                batch.push(segment);
+                if stop != Stop::Drained {
+                    // What has to be decided first ends a batch.
+                    let goes_on = show(engine, input, &mut batch);
+                    if goes_on && !rest.is_empty() && !keep(engine, id, &input[rest.clone()], false) {
+                        left = Some((id, rest));
+                    }
+                }
+            }
+        }
+    }
+    show(engine, input, &mut batch);
+}
+
+/// What bytes said.
+enum Parsed {
+    /// Nothing to show.
+    Nothing,
+    /// They are another protocol's.
+    Raw,
+    Events(Segment),
+}
+
+/// Parses one connection's bytes on into the batch. `alone`: there are no others.
+fn parse(engine: &Engine, id: u32, input: &[u8], range: Range<usize>, alone: bool) -> Parsed {
+    let scratch = &mut *engine.http.borrow_mut();
+    let now = now(engine);
+    let bytes = &input[range.clone()];
+    let row = scratch.count;
+    let parsed = engine.connection(id, |connection| {
+        let Protocol::Http(http) = &mut connection.protocol else {
+            return Parsed::Raw;
         };
-        let shown = if count > 0 || timed {
-            show(engine, id, rest, taken, count, stop)
+        if http.paused || http.is_waiting() {
+            http.backlog.extend_from_slice(bytes);
+            scratch.waiting.push(id);
+            return Parsed::Nothing;
+        }
+        let mut batch = Batch {
+            table: &mut scratch.words,
+            count: row + 1,
+            text: &mut scratch.text,
+        };
+        let (taken, stop) = http.feed(bytes, &mut batch, now);
+        let count = batch.count;
+        if count == row + 1 && !http.timed {
+            return Parsed::Nothing;
+        }
+        scratch.count = count;
+        Parsed::Events(Segment {
+            id,
+            row,
+            start: range.start,
+            end: range.start + taken,
+            read_end: range.end,
+            stop,
+        })
+    });
+    let parsed = parsed.unwrap_or(Parsed::Nothing);
+    if let Parsed::Events(segment) = &parsed {
+        scratch.place_body(segment, bytes, alone);
+    }
+    parsed
+}
+
+impl Scratch {
+    /// Whether the events and the body of so many bytes of one more connection have room.
+    fn has_room_for(&self, length: usize) -> bool {
+        self.count + 4 <= EVENTS
+            && self.text.len() < TEXT
+            && (self.body.is_empty() || self.body.len() + length <= SHARED_BODY)
+            && self.lying.is_none()
+    }
+
+    /// Writes the row before a segment's events, and where its body bytes are.
+    fn place_body(&mut self, segment: &Segment, bytes: &[u8], alone: bool) {
+        let rows = &mut self.words[segment.row * EVENT_WORDS..self.count * EVENT_WORDS];
+        let (head, events) = rows.split_at_mut(EVENT_WORDS);
+        let taken = segment.end - segment.start;
+        let mut packet = 0..0;
+        let bodies = events.chunks_exact_mut(EVENT_WORDS).filter(|row| row[0] == event::BODY);
+        if matches!(segment.stop, Stop::Failed | Stop::Upgrade) {
+            // An error reports the packet, and behind an upgrade's head may lie the first bytes of the other protocol.
+            let base = self.body.len();
+            self.body.extend_from_slice(bytes);
+            packet = base..self.body.len();
+            bodies.for_each(|row| row[1] += base as u32);
+        } else if alone {
+            let mut span = 0..0;
+            for row in bodies {
+                let (start, end) = (row[1] as usize, (row[1] + row[2]) as usize);
+                span = if span.is_empty() { start..end } else { span.start..end };
+                row[1] -= span.start as u32;
+            }
+            if !span.is_empty() {
+                self.lying = Some(segment.start + span.start..segment.start + span.end);
+            }
         } else {
-            Shown::All
-        };
-        at += match shown {
-            Shown::All => taken,
-            Shown::Before(offset) => offset,
-            Shown::Over => return,
-        };
-        if stop == Stop::Failed && shown == Shown::All {
-            return;
+            for row in bodies {
+                let (start, length) = (row[1] as usize, row[2] as usize);
+                row[1] = self.body.len() as u32;
+                self.body.extend_from_slice(&bytes[start..start + length]);
+            }
         }
-        if at == bytes.len() {
-            return;
-        }
-        // JavaScript may have stopped before a request, or put bytes in front of what is left.
-        let waits = engine.connection(id, |connection| match &mut connection.protocol {
-            Protocol::Http(http) => http.keep(&bytes[at..], shown != Shown::All),
-            _ => false,
-        });
-        if waits == Ok(true) {
-            engine.http.borrow_mut().waiting.push(id);
-            return;
+        head.copy_from_slice(&[
+            read_row::READ,
+            segment.id,
+            0,
+            0,
+            packet.start as u32,
+            packet.len() as u32,
+            taken as u32,
+            0,
+        ]);
+    }
+
+    /// The batch is over.
+    fn clear(&mut self) {
+        self.count = 0;
+        self.text.clear();
+        self.body.clear();
+        self.lying = None;
+    }
+
+    /// Nothing is shown any more: the environment ends.
+    pub fn silence(&self) {
+        if let Some(listener) = &self.listener {
+            listener.silence();
         }
     }
 }
 
 impl Http {
-    /// Parses on into the scratch table. Returns the bytes taken, the events made, and why it stopped.
-    fn feed(&mut self, input: &[u8], scratch: &mut Scratch, now: u64) -> (usize, usize, Stop) {
-        scratch.text.clear();
+    /// Parses on into a batch. Returns the bytes taken and why it stopped.
+    fn feed(&mut self, input: &[u8], batch: &mut Batch<'_>, now: u64) -> (usize, Stop) {
         self.heard = now;
-        let mut batch = Batch {
-            table: &mut scratch.words,
-            count: 0,
-            text: &mut scratch.text,
-        };
-        let (taken, stop) = self.conn.feed(input, &mut batch);
-        let count = batch.count;
+        let before = batch.count;
+        let (taken, stop) = self.conn.feed(input, batch);
         if self.conn.has_begun() {
             self.time_from(now.max(1));
-        } else if count > 0 && !self.conn.is_reading() {
+        } else if batch.count > before && !self.conn.is_reading() {
             self.time_from(0);
         }
-        (taken, count, stop)
+        (taken, stop)
     }
 
     /// The request being read began at `started`; 0: there is none.
@@ -349,14 +549,16 @@ impl Http {
     }
 }
 
-/// What became of a batch.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Shown {
-    All,
-    /// JavaScript stopped before the request that begins at this offset of the input.
-    Before(usize),
-    /// Nothing of the input is left to do: the connection has another protocol, or is lost.
-    Over,
+/// Has bytes of a connection wait where they must, see [`Http::keep`]; returns whether they do.
+fn keep(engine: &Engine, id: u32, rest: &[u8], stopped: bool) -> bool {
+    let kept = engine.connection(id, |connection| match &mut connection.protocol {
+        Protocol::Http(http) => http.keep(rest, stopped),
+        _ => false,
+    });
+    if kept == Ok(true) {
+        engine.http.borrow_mut().waiting.push(id);
+    }
+    kept == Ok(true)
 }
 
 /// Marks a batch as being shown.
@@ -375,73 +577,87 @@ impl Drop for Showing<'_> {
     }
 }
 
-/// Shows one batch to JavaScript, again and again while handlers throw.
-fn show(engine: &Engine, id: u32, input: &[u8], taken: usize, count: usize, stop: Stop) -> Shown {
-    let body = body_range(engine, input, count, stop);
+/// Shows a batch to JavaScript, again and again while handlers throw. Returns whether its last connection is still to be read.
+fn show(engine: &Engine, input: &[u8], batch: &mut Vec<Segment>) -> bool {
+    if batch.is_empty() {
+        return false;
+    }
+    let (count, listener) = {
+        let scratch = engine.http.borrow();
+        (scratch.count, scratch.listener.clone())
+    };
     let begun = with_table(engine, |table, words| {
         table.set_word(word::CURSOR, 0);
-        table.set_word(word::TAKEN, 0);
-        table.set_word(word::HOLD, 0);
-        table.set_word(word::BODY_START, body.start as u32);
-        table.set_word(word::CONSUMED, taken as u32);
+        table.set_word(word::NOW, now(engine) as u32);
         table.copy_words(word::EVENTS, &words[..count * EVENT_WORDS]);
     });
-    if begun.is_none() {
-        return lost(engine, id);
-    }
+    let (Some(()), Some(listener)) = (begun, listener) else {
+        return lost(engine, batch);
+    };
     let showing = Showing::new(engine);
     let mut before = 0;
-    let (cursor, held, taken_over) = loop {
-        let returned = engine.call(Callback::Http, |env| {
-            let text = env.latin1(&engine.http.borrow().text);
-            let body = if body.is_empty() {
-                env.undefined()
-            } else {
-                env.buffer_copy(&input[body.clone()])
+    loop {
+        let returned = listener.call(0, |env| {
+            let scratch = engine.http.borrow();
+            let body = match &scratch.lying {
+                Some(range) => env.buffer_copy(&input[range.clone()]),
+                None if scratch.body.is_empty() => env.undefined(),
+                None => env.buffer_copy(&scratch.body),
             };
-            [env.int(id as i32), env.int(count as i32), text, body]
+            [env.int(count as i32), env.latin1(&scratch.text), body]
         });
-        let state = with_table(engine, |table, _| {
-            let cursor = table.word(word::CURSOR) as usize;
-            (cursor, table.word(word::HOLD) == 1, table.word(word::TAKEN) == 1)
-        });
-        let Some((cursor, held, taken_over)) = state else {
+        let Some(cursor) = with_table(engine, |table, _| table.word(word::CURSOR) as usize) else {
             drop(showing);
-            return lost(engine, id);
+            return lost(engine, batch);
         };
-        // After a throw it is called even when no event is left: it has its own end of a batch to come to. It may also return
-        // before the last event, to have ticks and promises run in between.
-        if held || (returned && cursor >= count) || cursor == before {
-            break (cursor, held, taken_over);
+        // After a throw it is called even when no event is left: it has its own end of a batch to come to.
+        if (returned && cursor >= count) || cursor == before {
+            break;
         }
         before = cursor;
-    };
+    }
     drop(showing);
-    if taken_over {
-        return Shown::Over;
+    let mut goes_on = false;
+    for segment in batch.drain(..) {
+        goes_on = settle(engine, input, &segment);
     }
-    if held {
-        let scratch = engine.http.borrow();
-        let row = &scratch.words[..count * EVENT_WORDS];
-        return match row.chunks_exact(EVENT_WORDS).nth(cursor) {
-            Some(row) if row[0] & 0xff == event::REQUEST => Shown::Before(row[6] as usize),
-            _ => Shown::Over,
-        };
+    engine.http.borrow_mut().clear();
+    goes_on
+}
+
+/// After a batch: what JavaScript said of one connection. Returns whether the rest of its bytes is to be parsed.
+fn settle(engine: &Engine, input: &[u8], segment: &Segment) -> bool {
+    let at = word::EVENTS + segment.row * EVENT_WORDS;
+    let said = with_table(engine, |table, words| {
+        let held = table.word(at + read_row::HELD) as usize;
+        // Where in the read the request begins that it stopped before.
+        let offset = words.get(held * EVENT_WORDS + 6).copied().unwrap_or(0) as usize;
+        ((held > segment.row).then_some(offset), table.word(at + read_row::TAKEN) == 1)
+    });
+    match said {
+        Some((None, false)) => {}
+        Some((Some(offset), false)) => {
+            let from = (segment.start + offset).min(segment.read_end);
+            keep(engine, segment.id, &input[from..segment.read_end], true);
+            return false;
+        }
+        _ => return false,
     }
-    if stop == Stop::Upgrade {
-        let decided = engine.connection(id, |connection| {
-            if let Protocol::Http(http) = &mut connection.protocol {
-                http.conn.decide_upgrade();
-                if !http.conn.is_reading() {
-                    http.time_from(0);
+    match segment.stop {
+        Stop::Failed => false,
+        Stop::Drained | Stop::Full => true,
+        Stop::Upgrade => {
+            let decided = engine.connection(segment.id, |connection| {
+                if let Protocol::Http(http) = &mut connection.protocol {
+                    http.conn.decide_upgrade();
+                    if !http.conn.is_reading() {
+                        http.time_from(0);
+                    }
                 }
-            }
-        });
-        if decided.is_err() {
-            return Shown::Over;
+            });
+            decided.is_ok()
         }
     }
-    Shown::All
 }
 
 /// Looks at the table and the words for it; nothing when its memory is gone.
@@ -451,30 +667,15 @@ fn with_table<T>(engine: &Engine, code: impl FnOnce(&SharedBytes, &[u32]) -> T) 
     table.is_attached().then(|| code(table, &scratch.words))
 }
 
-/// Somebody has detached the table: no request can be shown any more, and a peer is not left waiting.
-fn lost(engine: &Engine, id: u32) -> Shown {
+/// Somebody has detached the table: no request can be shown any more, and no peer is left waiting.
+fn lost(engine: &Engine, batch: &mut Vec<Segment>) -> bool {
     engine.env().report("ironwire: the table of HTTP events was detached");
-    // It may be closed already.
-    let _ = engine.close(id, false);
-    Shown::Over
-}
-
-/// Which part of the input JavaScript gets to see: from the first body byte to the last; all of it with an error, which
-/// reports the packet, and with an upgrade, whose first bytes of the other protocol may lie behind the head.
-fn body_range(engine: &Engine, input: &[u8], count: usize, stop: Stop) -> std::ops::Range<usize> {
-    if matches!(stop, Stop::Failed | Stop::Upgrade) {
-        return 0..input.len();
+    for segment in batch.drain(..) {
+        // It may be closed already.
+        let _ = engine.close(segment.id, false);
     }
-    let scratch = engine.http.borrow();
-    let rows = scratch
-        .words
-        .chunks_exact(EVENT_WORDS)
-        .take(count)
-        .filter(|row| row[0] == event::BODY);
-    rows.fold(0..0, |range, row| {
-        let (start, end) = (row[1] as usize, (row[1] + row[2]) as usize);
-        if range.is_empty() { start..end } else { range.start..end }
-    })
+    engine.http.borrow_mut().clear();
+    false
 }
 
 /// `(id, bits, bodyBits, lines, body, length)`: a whole response. `lines` are the application's header lines; the bits from 17 on are

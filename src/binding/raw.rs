@@ -187,6 +187,12 @@ impl Env {
         debug_assert_eq!(status, sys::Status::napi_ok);
     }
 
+    /// Reports an error to `uncaughtException`, and ends the process where nobody listens for that.
+    pub fn uncaught(self, error: Value) {
+        // SAFETY: the value is this call's.
+        unsafe { sys::napi_fatal_exception(self.0, error.0) };
+    }
+
     /// Reports a pending exception as uncaught; returns whether there was one.
     fn report_exception(self) -> bool {
         let mut error = ptr::null_mut();
@@ -198,8 +204,7 @@ impl Env {
         }
         // SAFETY: `error` has room for one value.
         unsafe { sys::napi_get_and_clear_last_exception(self.0, &raw mut error) };
-        // SAFETY: `error` is the value just taken.
-        unsafe { sys::napi_fatal_exception(self.0, error) };
+        self.uncaught(Value(error));
         true
     }
 
@@ -473,6 +478,11 @@ impl Args {
     /// The environment of the call.
     pub fn env(&self) -> Env {
         self.env
+    }
+
+    /// The argument as it is.
+    pub fn value(&self, index: usize) -> Value {
+        Value(self.values[index])
     }
 
     number_argument! {

@@ -1,6 +1,6 @@
 //! The libuv handles of Node's own event loop as safe types: the only Rust that names libuv.
 //!
-//! A handle lives in memory of its own, owned by the Rust value ([`Stream`], [`Prepare`]). Dropping the value closes
+//! A handle lives in memory of its own, owned by the Rust value ([`Stream`], [`Hook`]). Dropping the value closes
 //! the handle; libuv's close callback, and nothing else, frees the memory. What happens on a handle is reported to the
 //! [`Events`] of its [`Loop`], under the token that the handle was made with: whoever receives it looks the token up in a table
 //! of its own, so no pointer crosses and a late event finds nothing instead of freed memory.
@@ -9,7 +9,7 @@
 
 mod addr;
 mod handle;
-mod prepare;
+mod hook;
 mod stream;
 mod sys;
 
@@ -19,7 +19,7 @@ use std::ptr::NonNull;
 use std::rc::{Rc, Weak};
 
 pub use addr::Address;
-pub use prepare::Prepare;
+pub use hook::Hook;
 pub use stream::{ListenOptions, Stream};
 
 /// A libuv error: negative, the same number as Node's `error.errno`.
@@ -76,8 +76,10 @@ pub trait Events: 'static {
     fn shutdown(&self, token: u32, result: Result<(), Errno>);
     /// A handle is closed and its memory free.
     fn closed(&self, token: u32);
-    /// The loop is about to wait for I/O (only while a [`Prepare`] is started).
+    /// The loop is about to wait for I/O (only while a [`Hook::prepare`] is started).
     fn prepare(&self);
+    /// The loop has handled the I/O that it waited for (only while a [`Hook::check`] is started).
+    fn check(&self);
     /// The last open handle of a loop that is [`Loop::drain`]ing is closed.
     fn drained(&self);
 }

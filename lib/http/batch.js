@@ -1,0 +1,145 @@
+'use strict'
+
+// Rows of the table that Rust fills (src/binding/http.rs, src/http1/conn.rs) become calls of connections.
+//
+// One entry into JavaScript brings the events of all connections that received something in a turn of the loop. Between two of them ticks and
+// promise jobs run, and each request is an asynchronous resource of its own, as if it were an entry for each.
+
+const { AsyncResource } = require('node:async_hooks')
+const { native, ownerOf } = require('../engine.js')
+const core = require('../core.js')
+
+const CURSOR = 0
+const NOW = 1
+const FIRST_EVENT = 8
+const EVENT_WORDS = 8
+const REQUEST = 1
+const BODY = 2
+const END = 3
+const READ = 5
+const HELD = 2
+const TAKEN = 3
+
+const METHODS = native.httpMethods().split(' ')
+const ERRORS = native
+  .httpErrors()
+  .split('\n')
+  .map((line) => line.split(/ (.*)/))
+
+/** A batch is being handled: its end settles what its responses leave to do. */
+let handling = false
+/** The connection whose rows are being handled, and the row before them. */
+let serving = null
+let row = 0
+
+const words = new Uint32Array(native.httpTable({ onHttp }))
+
+function onHttp(count, text, body) {
+  handling = true
+  for (let event = words[CURSOR]; event < count; event = words[CURSOR]) {
+    const at = FIRST_EVENT + event * EVENT_WORDS
+    const kind = words[at] & 0xff
+    if (kind === READ) {
+      if (serving !== null) leave(true)
+      words[CURSOR] = event + 1
+      row = at
+      serving = ownerOf(words[at + 1]) ?? null
+      serving?.enter(event + 1 < count && words[at + EVENT_WORDS] !== READ)
+      continue
+    }
+    if (serving === null) {
+      words[CURSOR] = event + 1
+      continue
+    }
+    if (kind === REQUEST && at > row + EVENT_WORDS && serving.mustWait()) {
+      words[row + HELD] = event
+      words[CURSOR] = nextRead(event, count)
+      continue
+    }
+    words[CURSOR] = event + 1
+    if (kind === REQUEST) {
+      if (serving.context === null) request(serving, at, text, body)
+      else serving.context.runInAsyncScope(request, undefined, serving, at, text, body)
+    } else if (kind === BODY) {
+      inScope(serving, 'onBody', bytes(body, words[at + 1], words[at + 2]))
+      // As in Node, ticks and promise jobs run between a part of a body and what follows it.
+      if (event + 1 < count) runTicks()
+    } else if (kind === END) {
+      const from = words[at + 1]
+      inScope(serving, 'onEnd', text.slice(from, from + words[at + 2]))
+    } else {
+      const [code, reason] = ERRORS[words[at + 1]]
+      const packet = bytes(body, words[row + 4], words[row + 5])
+      inScope(serving, 'onParseError', code, reason, words[at + 2], packet)
+    }
+  }
+  if (serving !== null) leave(false)
+  handling = false
+}
+
+/** The row after `event` that begins the next connection's. */
+function nextRead(event, count) {
+  while (event < count && (words[FIRST_EVENT + event * EVENT_WORDS] & 0xff) !== READ) event++
+  return event
+}
+
+function bytes(body, start, length) {
+  return start === 0 && length === body.length ? body : body.subarray(start, start + length)
+}
+
+const MANUAL = { requireManualDestroy: true }
+
+function request(connection, at, text, body) {
+  const from = words[at + 2]
+  const urlEnd = from + words[at + 3]
+  const method = METHODS[(words[at] >>> 8) & 0xff]
+  const url = text.slice(from, urlEnd)
+  const head = text.slice(urlEnd + 1, from + words[at + 4])
+  const resource = new AsyncResource('HTTPINCOMINGMESSAGE', MANUAL)
+  connection.resource = resource
+  resource.runInAsyncScope(connection.onRequest, connection, method, url, words[at] >>> 16, words[at + 1], head, body)
+}
+
+/** Calls a connection within the request that it is about. */
+function inScope(connection, method, ...args) {
+  const { resource } = connection
+  if (resource === null) connection[method](...args)
+  else resource.runInAsyncScope(connection[method], connection, ...args)
+}
+
+/** The end of a connection's rows. */
+function leave(more) {
+  const connection = serving
+  serving = null
+  connection.leave()
+  if (more) runTicks()
+}
+
+/** As between two of Node's callbacks. An error is told at once, while the stack of asynchronous contexts is as it was thrown in. */
+function runTicks() {
+  for (;;) {
+    try {
+      core.runTicks()
+      return
+    } catch (error) {
+      native.uncaught(error)
+    }
+  }
+}
+
+/** What lies behind the head of a request that takes the connection over; from now on it is not HTTP's. */
+function takeOver(body) {
+  words[row + TAKEN] = 1
+  return bytes(body, words[row + 4], words[row + 5]).subarray(words[row + 6])
+}
+
+function isHandling() {
+  return handling
+}
+
+/** The loop's clock (ms, modulo 2^32): as of the batch inside of one, else as of now. */
+function now() {
+  return (handling ? words[NOW] : native.httpNow()) || 1
+}
+
+module.exports = { isHandling, now, takeOver, ERRORS }
