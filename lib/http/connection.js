@@ -630,7 +630,7 @@ const MAX_KEEP_ALIVE = 32_766_999
 const MOST_MARKS = 16
 
 /** Pipelined requests that may wait for their turn before the connection is read no further. */
-const MAX_PIPELINED = 1000
+const MAX_PIPELINED = 256
 
 /**
  * An object that widens under a foreign prototype costs some 100 µs: V8 makes it shapes of its own. One that is genuine before it gets
