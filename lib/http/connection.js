@@ -531,7 +531,7 @@ class HttpConnection extends Connection {
 const MOST_MARKS = 16
 
 /** Pipelined requests that may wait for their turn before the connection is read no further. */
-const MAX_PIPELINED = 1000
+const MAX_PIPELINED = 256
 
 // What core's prototype methods do for responses of ours (install.js).
 HttpConnection.prototype.endResponse = function (res, chunk, encoding, callback, core) {

@@ -64,8 +64,8 @@ for (const name of ['push', 'unshift']) {
 }
 
 function feed(connection, chunk, received) {
-  if (connection.serving && !received) connection.inserted = true
-  native.httpFeed(connection.id, chunk, chunk.length, received)
+  const waits = native.httpFeed(connection.id, chunk, chunk.length, received)
+  if (waits && !received) connection.inserted = true
 }
 
 /** The parser, as a listener for 'data'. */

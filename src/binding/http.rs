@@ -142,8 +142,7 @@ pub fn register(functions: &mut Functions<Engine>) {
         let (length, received) = (args.uint(2)? as usize, args.boolean(3)?);
         let mut bytes = Vec::new();
         args.bytes(1, 0, length, |input| bytes.extend_from_slice(input))?;
-        feed(engine, args.uint(0)?, &bytes, received);
-        Ok(())
+        Ok(feed(engine, args.uint(0)?, &bytes, received))
     });
     functions.add("httpPause", |engine, args| {
         with(engine, args, |http| http.paused = true)
@@ -306,8 +305,8 @@ pub fn handle_reads(engine: &Engine) {
     }
 }
 
-/// Bytes for the parser, in their turn: what was not `received` goes before all that waits.
-fn feed(engine: &Engine, id: u32, bytes: &[u8], received: bool) {
+/// Bytes for the parser, in their turn: what was not `received` goes before all that waits. Returns whether they had to wait.
+fn feed(engine: &Engine, id: u32, bytes: &[u8], received: bool) -> bool {
     let showing = engine.http.borrow().showing;
     let waits = engine.connection(id, |connection| match &mut connection.protocol {
         Protocol::Http(http) if showing || http.paused || http.is_waiting() => {
@@ -320,13 +319,14 @@ fn feed(engine: &Engine, id: u32, bytes: &[u8], received: bool) {
             true
         }
         _ => false,
-    });
-    if waits == Ok(true) {
+    }) == Ok(true);
+    if waits {
         engine.http.borrow_mut().waiting.push(id);
     } else {
         run(engine, bytes, &[Read { id, range: 0..bytes.len() }]);
     }
     go_on(engine);
+    waits
 }
 
 /// Goes on with what waits, wherever that is; while a batch is shown it is put off until its end.
