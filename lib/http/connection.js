@@ -20,7 +20,7 @@ const { writeOrdinaryHead } = require('./head')
 const { install, kConnection } = require('./install')
 const channels = require('./channels')
 const { ERRORS, isHandling, now, takeOver } = require('./batch')
-const { makeSocket, failSocket, setTimer } = require('./socket')
+const { makeSocket, failSocket, feed, setTimer } = require('./socket')
 
 install()
 
@@ -63,8 +63,8 @@ class HttpConnection extends Connection {
     this.received = undefined
     /** Our side is ended or ending: nothing can be sent past the socket. */
     this.ending = false
-    /** Another protocol has taken over. */
-    this.released = false
+    /** What arrives is HTTP; before that, and after an upgrade, it is the socket's. */
+    this.attached = false
     /** Events of ours are being handled. */
     this.serving = false
     /** The asynchronous resource of the last request. */
@@ -86,9 +86,21 @@ class HttpConnection extends Connection {
       highWaterMark: this.highWaterMark,
       rejectNonStandardBodyWrites: server.rejectNonStandardBodyWrites,
     }
+  }
+
+  /** Speaks HTTP from now on, beginning with what the socket has read already. */
+  attach() {
+    const { server, socket } = this
+    this.attached = true
     server[kConnections].add(this)
+    const read = []
+    for (let chunk = socket?.read(); chunk; chunk = socket.read()) read.push(chunk)
     this.reading = true
-    native.httpAttach(id, server.maxHeaderSize || defaultMaxHeaderSize())
+    native.httpAttach(this.id, server.maxHeaderSize || defaultMaxHeaderSize())
+    if (socket === undefined) return
+    socket.attach(this)
+    if (socket.isPaused()) this.readStop()
+    for (const chunk of read) feed(this, chunk, true)
   }
 
   // --- from the engine
@@ -208,7 +220,7 @@ class HttpConnection extends Connection {
 
   onRead(length, memory, offset) {
     const { socket } = this
-    if (this.released) return super.onRead(length, memory, offset)
+    if (!this.attached) return super.onRead(length, memory, offset)
     if (length > 0) {
       // Somebody listens for them (httpTap); the first who does feeds the parser.
       this.received = offset < 0 ? memory : new FastBuffer(memory, offset, length)
@@ -216,14 +228,15 @@ class HttpConnection extends Connection {
       this.received = undefined
       return
     }
-    if (socket?.destroyed) return
-    if (length !== UV_EOF) {
-      this.getSocket().destroy(systemError(length, 'read'))
-      return
-    }
+    if (socket === undefined && length === UV_EOF) this.onPeerEnd()
+    else if (length === UV_EOF) super.onRead(length, memory, offset)
+    else if (!socket?.destroyed) this.getSocket().destroy(systemError(length, 'read'))
+  }
+
+  /** The peer has ended its side: 'end' of the socket, where there is one. */
+  onPeerEnd() {
     const number = native.httpFinish(this.id)
     if (number >= 0) {
-      // The socket's own 'end' first, as its listeners would see it in Node.
       const [code, reason] = ERRORS[number]
       this.fail(parseError(code, reason, 0, undefined))
     } else if (!this.server.httpAllowHalfOpen) {
@@ -235,7 +248,6 @@ class HttpConnection extends Connection {
     } else {
       this.endSide()
     }
-    if (this.socket !== undefined && !this.socket.destroyed) super.onRead(length, memory, offset)
   }
 
   onDrain() {
@@ -374,7 +386,7 @@ class HttpConnection extends Connection {
 
   /** After a batch, or a response that came later: reads no further when too much waits, and is idle when nothing does. */
   settle() {
-    if (this.incoming !== null || this.released || this.closing) return
+    if (this.incoming !== null || !this.attached || this.closing) return
     if (this.leaving) this.pause()
     else if (this.current === null && this.outgoing.length === 0) this.startIdle()
   }
@@ -410,7 +422,7 @@ class HttpConnection extends Connection {
   /** The connection is another protocol's from now on. Returns bytes that waited to be parsed, if there are any. */
   release() {
     const { socket, server } = this
-    this.released = true
+    this.attached = false
     server[kConnections].delete(this)
     socket.release()
     return native.httpDetach(this.id)

@@ -7,6 +7,8 @@
 const { ServerResponse } = require('node:http')
 const { isUint8Array } = require('node:util/types')
 const { Buffer } = require('node:buffer')
+const { channel } = require('node:diagnostics_channel')
+const { PerformanceObserver } = require('node:perf_hooks')
 const { native } = require('../engine.js')
 const { find, kCorked, kNeedDrain, kRejectBodyWrites, kUniqueHeaders } = require('../core.js')
 const { constructorLike } = require('./shapes')
@@ -137,11 +139,21 @@ const Response = constructorLike(sample, ['req', 'hasBody', 'keepAlive', 'connec
   [kHighWaterMark]: 'highWaterMark',
 })
 
+/** Core's constructor also begins what performance observers and traces are told, and says on a channel that there is a response. */
+let observed = find(sample, 'ServerResponseStatistics') !== undefined || Object.hasOwn(sample, '_traceEventId')
+const created = channel('http.server.response.created')
+const { observe } = PerformanceObserver.prototype
+PerformanceObserver.prototype.observe = function (options) {
+  if (options?.type === 'http' || options?.entryTypes?.includes('http')) observed = true
+  return observe.call(this, options)
+}
+
 /** A response of class `Message` to a request. */
 function makeResponse(Message, req, connection, keepAlive) {
   const { server } = connection
   let res
-  if (Message === ServerResponse && Response !== undefined && req.httpVersion === '1.1') {
+  const usual = Message === ServerResponse && req.httpVersion === '1.1' && !observed && !created.hasSubscribers
+  if (usual && Response !== undefined) {
     res = new Response(req, req.method !== 'HEAD', keepAlive, connection, connection.highWaterMark)
   } else {
     res = new Message(req, connection.responseOptions)

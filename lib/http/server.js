@@ -8,7 +8,8 @@ const { clearInterval, setInterval, setTimeout } = require('node:timers')
 const { Server: NetServer } = require('../net/server.js')
 const { HttpConnection } = require('./connection')
 const { now } = require('./batch')
-const { kConnection, kConnections } = require('./symbols')
+const core = require('../core.js')
+const { kConnections } = require('./symbols')
 
 /** What Node adds to the advertised keep-alive time, so that a client's last request does not meet a closed door. */
 const KEEP_ALIVE_BUFFER = 1000
@@ -41,6 +42,15 @@ for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors
   if (name !== 'constructor') Object.defineProperty(Server.prototype, name, descriptor)
 }
 
+// Servers of core's are servers to whoever asks, as they are where this module stands in for Node's.
+Object.defineProperty(Server, Symbol.hasInstance, {
+  value(instance) {
+    return this === Server
+      ? instance instanceof http.Server
+      : Function.prototype[Symbol.hasInstance].call(this, instance)
+  },
+})
+
 Server.prototype.takesUpgrade = function (req) {
   if (typeof this.shouldUpgradeCallback === 'function') return Boolean(this.shouldUpgradeCallback(req))
   return this.listenerCount('upgrade') > 0
@@ -48,17 +58,28 @@ Server.prototype.takesUpgrade = function (req) {
 
 /** A connection that the listening handle has accepted. */
 Server.prototype._onconnection = function (handle) {
-  // The lenient parser is core's.
-  if (this.insecureHTTPParser ?? LENIENT) return NetServer.prototype._onconnection.call(this, handle)
   const connection = new HttpConnection(handle.id, handle.getpeername !== undefined, this)
   // Nobody but us listens for 'connection': then there is no need for a socket.
-  if (this.listenerCount('connection') > 1 || this.timeout) this.emit('connection', connection.getSocket())
+  if (this._events.connection === onConnection && this.emit === core.emit && !this.timeout && !isLenient(this)) {
+    connection.attach()
+    return
+  }
+  const socket = connection.getSocket()
+  this.emit('connection', socket)
+  // Whoever has it now has not asked for HTTP.
+  if (!connection.attached && !socket.destroyed && !socket.isPaused()) socket.read(0)
 }
 
-/** 'connection' of a socket that is not one of our own connections: core's server serves it. */
+function isLenient(server) {
+  return server.insecureHTTPParser ?? LENIENT
+}
+
+/** Speaks HTTP on a socket: one of ours by the native parser, any other stream, and with the lenient parser, by core's. */
 function onConnection(socket) {
-  if (socket[kConnection] instanceof HttpConnection) return
-  http._connectionListener.call(this, socket)
+  const connection = socket._handle
+  const ours = connection instanceof HttpConnection && connection.server === this && !isLenient(this)
+  if (!ours) core.connectionListener.call(this, socket)
+  else if (!connection.attached) connection.attach()
 }
 
 Server.prototype.setTimeout = function setTimeout(msecs, callback) {

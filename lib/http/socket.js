@@ -11,7 +11,7 @@ const { makeError } = require('../errors.js')
 const { kConnection } = require('./symbols')
 
 function HttpSocket(connection) {
-  this[kConnection] = connection
+  this[kConnection] = null
   Socket.call(this, {
     handle: connection,
     allowHalfOpen: true,
@@ -23,11 +23,6 @@ function HttpSocket(connection) {
   })
   this.server = connection.server
   this._server = connection.server
-  this._httpMessage = null
-  this._paused = false
-  this.parser = connection
-  // Core's parser listens there, and programs count it.
-  EventEmitter.prototype.on.call(this, 'data', parse)
 }
 Object.setPrototypeOf(HttpSocket.prototype, Socket.prototype)
 Object.setPrototypeOf(HttpSocket, Socket)
@@ -105,9 +100,29 @@ HttpSocket.prototype.setEncoding = function (encoding) {
   )
 }
 
+/** From now on what arrives is the parser's. Has the listeners that core's server has on its own sockets. */
+HttpSocket.prototype.attach = function (connection) {
+  const heard = this.listenerCount('data') > 0 || this.listenerCount('readable') > 0
+  this[kConnection] = connection
+  this.parser = connection
+  this._httpMessage = connection.current
+  this._paused = false
+  const { timeout } = connection.server
+  if (timeout) this.setTimeout(timeout)
+  // Not by the method of ours, which would have the bytes come as events.
+  EventEmitter.prototype.on.call(this, 'data', parse)
+  this.on('timeout', onTimeout)
+  this.on('error', failSocket)
+  this.on('end', onEnd)
+  this.on('close', onClose)
+  this.on('drain', onDrain)
+  if (heard) native.httpTap(connection.id)
+}
+
 /** From now on an ordinary socket. */
 HttpSocket.prototype.release = function () {
   this.removeListener('data', parse)
+  this.removeListener('end', onEnd)
   this.removeListener('timeout', onTimeout)
   this.removeListener('error', failSocket)
   this.removeListener('close', onClose)
@@ -117,9 +132,8 @@ HttpSocket.prototype.release = function () {
   this.readableFlowing = null
 }
 
-/** The socket of a connection, with the listeners that core's server has on its own. */
+/** The socket of a connection: an ordinary one as long as that is not HTTP's. */
 function makeSocket(connection) {
-  const { server } = connection
   const socket = new HttpSocket(connection)
   if (connection.id < 0 || connection.closing) {
     // The connection takes itself off the server's count.
@@ -127,12 +141,7 @@ function makeSocket(connection) {
     return socket.destroy()
   }
   if (connection.ending) socket.end()
-  if (connection.current !== null) socket._httpMessage = connection.current
-  if (server.timeout) socket.setTimeout(server.timeout)
-  socket.on('timeout', onTimeout)
-  socket.on('error', failSocket)
-  socket.on('close', onClose)
-  socket.on('drain', onDrain)
+  if (connection.attached) socket.attach(connection)
   return socket
 }
 
@@ -144,13 +153,16 @@ function onTimeout() {
   if (!byRequest && !byResponse && !byServer) this.destroy()
 }
 
+function onEnd() {
+  this[kConnection].onPeerEnd()
+}
+
 function onClose() {
   this[kConnection].abortAll()
 }
 
 function onDrain() {
-  const connection = this[kConnection]
-  connection.drained()
+  this[kConnection].drained()
 }
 
 const answer = (status) => `HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`
@@ -176,4 +188,4 @@ function failSocket(error) {
 
 function noop() {}
 
-module.exports = { makeSocket, failSocket, setTimer }
+module.exports = { makeSocket, failSocket, feed, setTimer }

@@ -83,8 +83,6 @@ class Connection extends Base {
     }
     this.socket = undefined
     this.reading = false
-    this.bytesRead = 0
-    this.bytesWritten = 0
     this.drainCallback = undefined
     this.connectRequest = undefined
     this.shutdownRequest = undefined
@@ -93,6 +91,14 @@ class Connection extends Base {
     this.lastQueued = 0
     /** Bytes that arrived before the reader paused and did not fit its own buffer. */
     this.rest = undefined
+  }
+
+  get bytesRead() {
+    return native.bytesReceived(this.id)
+  }
+
+  get bytesWritten() {
+    return native.bytesSent(this.id)
   }
 
   bind(address, port) {
@@ -151,16 +157,13 @@ class Connection extends Base {
     if (this.failure !== 0) return this.failure
     if (typeof chunk === 'string') {
       if (encoding === 'utf8' || encoding === 'utf-8') {
-        this.bytesWritten += Buffer.byteLength(chunk)
         return native.writeUtf8(this.id, chunk)
       }
       if (encoding === 'latin1' || encoding === 'binary') {
-        this.bytesWritten += chunk.length
         return native.writeLatin1(this.id, chunk)
       }
       chunk = Buffer.from(chunk, encoding)
     }
-    this.bytesWritten += chunk.length
     return native.write(this.id, chunk, 0, chunk.length)
   }
 
@@ -219,7 +222,6 @@ class Connection extends Base {
   onRead(length, memory, offset) {
     const socket = this.socket
     if (length > 0) {
-      this.bytesRead += length
       if (socket === undefined || socket.destroyed) return
       socket._unrefTimer()
       socket.receive(offset < 0 ? memory : new FastBuffer(memory, offset, length))

@@ -98,6 +98,10 @@ pub struct Connection {
     pub protocol: Protocol,
     /// A connect was asked for: there is no second.
     connecting: bool,
+    /// Bytes received.
+    pub received: u64,
+    /// Bytes taken from JavaScript to be sent.
+    pub sent: u64,
 }
 
 impl Connection {
@@ -107,6 +111,8 @@ impl Connection {
             out: Out::default(),
             protocol: Protocol::Raw,
             connecting: false,
+            received: 0,
+            sent: 0,
         }
     }
 
@@ -138,6 +144,7 @@ impl Connection {
 
     /// Writes bytes that lie in JavaScript's memory, copying only what the kernel does not take.
     fn write_large(&mut self, bytes: &[u8]) -> Result<(), Errno> {
+        self.sent += bytes.len() as u64;
         self.flush()?;
         let written = if self.out.in_flight == 0 {
             self.stream.try_write(bytes)?
@@ -317,7 +324,9 @@ impl Engine {
     /// is a negative errno.
     pub fn append(&self, id: u32, fill: impl FnOnce(&mut Vec<u8>) -> Outcome<()>) -> Outcome<i32> {
         let appended = self.connection(id, |connection| {
+            let before = connection.out.pending.len();
             fill(&mut connection.out.pending)?;
+            connection.sent += (connection.out.pending.len() - before) as u64;
             if connection.out.pending.len() >= FLUSH_AT
                 && let Err(error) = connection.flush()
             {
@@ -474,12 +483,15 @@ impl Engine {
         });
     }
 
-    /// Who takes the bytes that a connection reads.
-    fn reader(&self, id: u32) -> fn(&Engine, u32, &[u8]) {
-        self.connection(id, |connection| match connection.protocol {
-            Protocol::Raw => Engine::read_raw as fn(&Engine, u32, &[u8]),
-            Protocol::Frames(_) => rpc::read,
-            Protocol::Http(_) => http::read,
+    /// Who takes so many bytes that a connection has read.
+    fn reader(&self, id: u32, length: usize) -> fn(&Engine, u32, &[u8]) {
+        self.connection(id, |connection| {
+            connection.received += length as u64;
+            match connection.protocol {
+                Protocol::Raw => Engine::read_raw as fn(&Engine, u32, &[u8]),
+                Protocol::Frames(_) => rpc::read,
+                Protocol::Http(_) => http::read,
+            }
         })
         .unwrap_or(Engine::read_raw)
     }
@@ -507,7 +519,7 @@ impl Events for Engine {
         self.env.guard(|| {
             self.reading.set(Some(token));
             match result {
-                Ok(bytes) => self.reader(token)(self, token, bytes),
+                Ok(bytes) => self.reader(token, bytes.len())(self, token, bytes),
                 Err(error) => self.read_failed(token, error),
             }
         });

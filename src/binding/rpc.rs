@@ -29,6 +29,12 @@ pub struct Frames {
 pub fn register(functions: &mut Functions<Engine>) {
     functions.add("framesTable", frames_table);
     functions.add("speakFrames", speak_frames);
+    functions.add("bytesReceived", |engine, args| {
+        Ok(engine.connection(args.uint(0)?, |connection| connection.received as f64).unwrap_or(0.0))
+    });
+    functions.add("bytesSent", |engine, args| {
+        Ok(engine.connection(args.uint(0)?, |connection| connection.sent as f64).unwrap_or(0.0))
+    });
     functions.add("queued", |engine, args| {
         let queued = engine.connection(args.uint(0)?, |connection| connection.queued());
         Ok(queued.unwrap_or(0) as f64)
