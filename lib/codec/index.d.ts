@@ -100,7 +100,10 @@ export interface Layout<T> {
   readonly size: number
   /** Reads the record at `offset`, by default 0. */
   read(buffer: Uint8Array, offset?: number): T
-  /** Writes a record at `offset`, by default 0, and returns the offset behind it. A field that is missing is an error. */
+  /**
+   * Writes a record at `offset`, by default 0, and returns the offset behind it. A field that is missing or out of its type's range
+   * is an error that names it, and leaves every byte as it was.
+   */
   write(buffer: Uint8Array, record: T, offset?: number): number
 }
 
@@ -147,7 +150,11 @@ export class FrameDecoder {
   end(): void
 }
 
+/** What a Transform takes, but for what would replace a FrameStream's own work. */
+export type FrameStreamOptions = FrameDecoderOptions &
+  Omit<TransformOptions, 'read' | 'write' | 'writev' | 'final' | 'transform' | 'flush'>
+
 /** The same as a stream: bytes in, one Buffer per frame out. */
 export class FrameStream extends Transform {
-  constructor(options?: FrameDecoderOptions & TransformOptions)
+  constructor(options?: FrameStreamOptions)
 }
