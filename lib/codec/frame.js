@@ -13,6 +13,9 @@ const DEFAULT_MAX_LENGTH = 16 * 2 ** 20
 
 const EMPTY = Buffer.alloc(0)
 
+/** What a kept frame may keep alive beyond itself, as with Node's pool: a smaller one of a larger chunk is copied. */
+const POOL = 8 * 1024
+
 /** How each prefix is written: bytes, and the byte order of Node's `readUInt…`. */
 const PREFIXES = {
   __proto__: null,
@@ -128,7 +131,10 @@ class FrameDecoder {
         this.#keep(chunk.subarray(offset))
         return frames
       }
-      if (this.#held === 0) frames.push(chunk.subarray(offset, end))
+      if (this.#held === 0) {
+        const frame = chunk.subarray(offset, end)
+        frames.push(frame.length < POOL / 2 && chunk.buffer.byteLength > POOL ? Buffer.from(frame) : frame)
+      }
       else {
         this.#keep(chunk.subarray(offset, end))
         frames.push(this.#partial.subarray(0, this.#need))

@@ -142,7 +142,8 @@ export class FrameDecoder {
   /** Bytes held of a frame that is not whole yet, its prefix included. */
   readonly buffered: number
   /**
-   * Takes a chunk and returns the frames that it completes: views of the chunk where they lie in it whole. A length above
+   * Takes a chunk and returns the frames that it completes: views of the chunk where they lie in it whole, but for small frames of
+   * large chunks, which are copied lest whoever keeps one keeps the chunk. A length above
    * `maxLength` throws `IRONWIRE_FRAME_TOO_LARGE`, with the frames before it as `error.frames`; the decoder is of no use then.
    */
   push(chunk: Uint8Array): Buffer[]
