@@ -2,6 +2,7 @@
 
 // What has to happen once per turn rather than once per call: handing written frames down, and reading the clock.
 
+const process = require('node:process')
 const { performance } = require('node:perf_hooks')
 
 /** Outgoing buffers with frames that the wire has not been given yet. */
@@ -19,14 +20,23 @@ function settle() {
   dirty.length = 0
 }
 
-// Frames of the last turn must not be lost when the process exits in the middle of it. First of all listeners: lib/engine.js then
-// writes what these hand down.
-process.prependListener('exit', settle)
+/** Connections that could have frames to lose. */
+let open = 0
+
+/** A connection is there: frames of the last turn must not be lost when the process exits in the middle of it. */
+function opened() {
+  // First of all listeners: lib/engine.js then writes what these hand down.
+  if (open++ === 0) process.prependListener('exit', settle)
+}
+
+function closed() {
+  if (--open === 0) process.removeListener('exit', settle)
+}
 
 function schedule() {
   if (batches > 0 || scheduled) return
-  scheduled = true
   process.nextTick(settle)
+  scheduled = true
 }
 
 /** Has `outgoing.release()` called when this turn ends. */
@@ -54,4 +64,4 @@ function now() {
   return clock
 }
 
-module.exports = { flushLater, enterBatch, leaveBatch, now }
+module.exports = { flushLater, enterBatch, leaveBatch, now, opened, closed }
