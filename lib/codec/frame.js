@@ -134,8 +134,7 @@ class FrameDecoder {
       if (this.#held === 0) {
         const frame = chunk.subarray(offset, end)
         frames.push(frame.length < POOL / 2 && chunk.buffer.byteLength > POOL ? Buffer.from(frame) : frame)
-      }
-      else {
+      } else {
         this.#keep(chunk.subarray(offset, end))
         frames.push(this.#partial.subarray(0, this.#need))
         this.#partial = EMPTY
