@@ -7,7 +7,6 @@ const { Buffer } = require('node:buffer')
 const { EventEmitter } = require('node:events')
 const { isIP } = require('node:net')
 const { isDate } = require('node:util/types')
-const { bytesOf } = require('../codec/bytes')
 const { invalidArgType } = require('../errors')
 const { refuseUnknown } = require('../options')
 const { clientOptions, target: readTarget, duration, checkObject } = require('./options')
@@ -15,6 +14,7 @@ const { Deadlines } = require('./deadlines')
 const { Link } = require('./link')
 const { Waiting } = require('./waiting')
 const { now } = require('./tick')
+const { bodyOf } = require('./outgoing')
 const { checkName } = require('./protocol')
 const errors = require('./errors')
 const transport = require('./transport')
@@ -88,7 +88,7 @@ class Client extends EventEmitter {
   start(method, body, options, callback) {
     let name = this.names.get(method)
     if (name === undefined) name = this.learn(method)
-    body = body === undefined || body === null ? Buffer.alloc(0) : bytesOf(body, 'body')
+    body = body === undefined || body === null ? Buffer.alloc(0) : bodyOf(body, 'body')
     let { timeout } = this.options
     let signal
     if (options !== undefined && options !== null) {

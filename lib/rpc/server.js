@@ -139,6 +139,7 @@ class Server extends EventEmitter {
    */
   keepStray(call) {
     const { session, memory } = call
+    call.memory = null
     call.stray = { session, memory, expires: now() + this.options.strayTimeout, queued: false }
     session.strays++
     this.strays.push(call.stray)
@@ -156,6 +157,7 @@ class Server extends EventEmitter {
     this.strays.remove(stray)
     stray.session.strays--
     if (stray.memory !== null) stray.session.release(stray.memory)
+    if (stray.session.paused) stray.session.regulate()
     if (this.queue.size > 0) this.runLater()
   }
 

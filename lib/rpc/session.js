@@ -4,6 +4,7 @@
 
 const { Peer } = require('./peer')
 const { Kind, Status, Reason, LENGTH_SIZE, FRAME_HEAD } = require('./protocol')
+const { bodyOf } = require('./outgoing')
 const { Queue } = require('./queue')
 const { now } = require('./tick')
 const { invalidArgType } = require('../errors')
@@ -12,7 +13,6 @@ const { isUtf8 } = require('node:buffer')
 const { setTimeout } = require('node:timers')
 const { transferableAbortController } = require('node:util')
 const { isUint8Array } = require('node:util/types')
-const { bytesOf } = require('../codec/bytes')
 const { protocol, noAnswer, calledBackLate, textOf } = require('./errors')
 
 const EMPTY = new Uint8Array(0)
@@ -55,10 +55,8 @@ class Call {
     this.queued = false
     /** The handler's place among those at work, of a call that ended without it. */
     this.stray = null
-    /** The handler gave something that is no answer: `{ given, promised }`. */
+    /** The handler gave something that is no answer: `{ given, promised, assumed }`, assumed once it was sent as an empty reply. */
     this.doubt = null
-    /** It was ended with an empty reply for want of another. */
-    this.assumed = false
     this.controller = null
   }
 
@@ -175,13 +173,15 @@ class Session extends Peer {
     if (--memory.bodies > 0) return
     this.pendingBytes -= memory.size
     memory.buffer = null
-    if (this.paused) this.regulate()
   }
 
   run(call) {
     const { server } = this
     const { handler } = call.entry
-    const callback = (error, reply) => this.calledBack(call, error, reply)
+    const callback = (error, reply) => {
+      if (!handler.callsBack || call.doubt !== null) this.calledBack(call)
+      this.answer(call, error, reply)
+    }
     call.running = true
     server.running++
     try {
@@ -191,7 +191,7 @@ class Session extends Peer {
       this.fail(call, error)
     }
     if (call.answered) return
-    if (!this.calls.has(call.sequence)) {
+    if (call.memory === null) {
       if (this.open) this.hold(call)
       // The handler, or what it answered to others, has ended the connection: nobody waits for this answer either.
       else return this.lose(call, this.reason)
@@ -199,14 +199,14 @@ class Session extends Peer {
     if (call.expires === Infinity) forgotten.register(callback, call, call)
   }
 
-  calledBack(call, error, reply) {
-    const { handler } = call.entry
-    handler.callsBack = true
-    if (call.assumed) {
-      call.assumed = false
+  /** The handler is known to call back from here on. */
+  calledBack(call) {
+    call.entry.handler.callsBack = true
+    const { doubt } = call
+    if (doubt?.assumed) {
+      doubt.assumed = false
       this.server.handlerFailed(calledBackLate(call.method), call)
     }
-    this.answer(call, error, reply)
   }
 
   /** What the handler returned: bytes or null are an answer, a promise will be one; of anything else the callback must bring one. */
@@ -238,7 +238,7 @@ class Session extends Peer {
       if (call.stray !== null && !handler.callsBack && !handler.takesCallback) this.server.dismissStray(call)
       return
     }
-    call.doubt = { given, promised }
+    call.doubt = { given, promised, assumed: false }
     if (handler.callsBack || (handler.takesCallback && (given === undefined || !promised))) return
     if (given === undefined && handler.resolvesEmpty) this.conclude(call)
     else setTimeout(() => handler.callsBack || this.conclude(call), Math.min(DOUBT, call.remaining / 2)).unref()
@@ -250,7 +250,7 @@ class Session extends Peer {
     const { given, promised } = call.doubt
     if (given === undefined && promised) {
       call.entry.handler.resolvesEmpty = true
-      call.assumed = true
+      call.doubt.assumed = true
       this.answer(call, null, EMPTY)
     } else this.reject(call, invalidArgType('reply', REPLIES, given))
   }
@@ -276,29 +276,35 @@ class Session extends Peer {
 
   /** The handler's answer, of which only the first counts. */
   answer(call, error, reply) {
+    if (call.answered) this.extra(call)
+    else if (error) this.answerError(call, error)
+    else if (reply === undefined || reply === null) this.end(call, 0, '', EMPTY)
+    else this.reply(call, reply)
+  }
+
+  extra(call) {
     const { server } = this
-    if (call.answered) {
-      if (call.cut) server.stats.lateAnswers++
-      else server.stats.extraAnswers++
-      if (call.stray !== null) server.dismissStray(call)
-      return
+    if (call.cut) server.stats.lateAnswers++
+    else server.stats.extraAnswers++
+    if (call.stray !== null) server.dismissStray(call)
+  }
+
+  answerError(call, error) {
+    const code = textOf(() => error.code ?? '', '')
+    const message = textOf(() => error.message ?? error)
+    // Getters of the error are the handler's code too, and may have answered meanwhile.
+    if (call.answered) this.extra(call)
+    else this.end(call, Status.APPLICATION, code, message)
+  }
+
+  reply(call, reply) {
+    let bytes
+    try {
+      bytes = bodyOf(reply, 'reply')
+    } catch (mistake) {
+      return this.reject(call, mistake)
     }
-    if (error) {
-      const code = textOf(() => error.code ?? '', '')
-      const message = textOf(() => error.message ?? error)
-      // Getters of the error are the handler's code too, and may have answered meanwhile.
-      if (call.answered) server.stats.extraAnswers++
-      else this.end(call, Status.APPLICATION, code, message)
-    } else if (reply === undefined || reply === null) this.end(call, 0, '', EMPTY)
-    else {
-      let bytes
-      try {
-        bytes = bytesOf(reply, 'reply')
-      } catch (mistake) {
-        return this.reject(call, mistake)
-      }
-      this.end(call, 0, '', bytes)
-    }
+    this.end(call, 0, '', bytes)
   }
 
   /** Ends a call with status 0 and a reply, or with an error. */
@@ -323,24 +329,20 @@ class Session extends Peer {
   }
 
   /**
-   * The call is over, answered or not. Its place is free, unless its handler is still at work. At the end of the stack any call may
-   * throw: what counts is counted without one, and what comes of it can wait.
+   * The call is over, answered or not. Its place is free, unless its handler is still at work. One that was answered on the spot,
+   * as most are, has left nothing else; what is to be done for others can wait when this is the end of the stack, if need be until
+   * the call's deadline finds it.
    */
   settle(call) {
     const { server } = this
-    const { memory } = call
-    const stray = call.running && call.cut
+    const held = call.memory !== null
     call.answered = true
-    if (call.running) server.running--
-    if (memory !== null && !stray) {
-      call.memory = null
-      if (--memory.bodies === 0) {
-        this.pendingBytes -= memory.size
-        memory.buffer = null
-      }
+    if (call.running) {
+      call.running = false
+      server.running--
+      if (call.cut) server.keepStray(call)
     }
-    this.calls.delete(call.sequence)
-    if (stray) server.keepStray(call)
+    if (!held && server.queue.size === 0) return
     try {
       this.relieve(call)
     } catch {
@@ -348,8 +350,15 @@ class Session extends Peer {
     }
   }
 
+  /** Lets go of what a call that is over has kept; done twice it does no harm. */
   relieve(call) {
     const { server } = this
+    const { memory } = call
+    this.calls.delete(call.sequence)
+    if (memory !== null) {
+      this.release(memory)
+      call.memory = null
+    }
     if (call.queued) {
       this.waiting.remove(call)
       call.body = EMPTY
