@@ -125,14 +125,7 @@ test('compiled or not, a value out of range is named as Node names it, and nothi
     }
     if (error === undefined)
       assert.match(outcome[0], new RegExp(`^01${expected.toString('hex', 0, outcome[0].length / 2 - 5)}`))
-    else {
-      const message = error.message
-        .replace('"value"', '"record.value"')
-        .replace(/>= -\(2 \*\* 31\) and < 2 \*\* 31/, '>= -2147483648 and <= 2147483647')
-      assert.deepEqual(outcome, [error.name, error.code, outcome[2], true])
-      assert.equal(outcome[2].split(' Received ')[1], message.split(' Received ')[1])
-      assert.match(outcome[2], /^The value of "record\.value" is out of range\. It must be >= /)
-    }
+    else assert.deepEqual(outcome, [error.name, error.code, error.message, true])
   }
 })
 

@@ -102,7 +102,7 @@ export interface Layout<T> {
   read(buffer: Uint8Array, offset?: number): T
   /**
    * Writes a record at `offset`, by default 0, and returns the offset behind it. A field that is missing or out of its type's range
-   * is an error that names it, and leaves every byte as it was.
+   * is an error, and leaves every byte as it was.
    */
   write(buffer: Uint8Array, record: T, offset?: number): number
 }

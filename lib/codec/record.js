@@ -74,9 +74,9 @@ function source(fields, size) {
   // Computed, so that a field called __proto__ is a field.
   const reads = fields.map(({ suffix, at }, i) => `[${quoted[i]}]: methods.read${suffix}.call(buffer, offset + ${at})`)
   const literal = (value) => (typeof value === 'bigint' ? `${value}n` : value)
-  const loads = fields.map(({ jsType, min, max }, i) => {
+  const loads = fields.map(({ suffix, jsType, min, max }, i) => {
     const range = min === -Infinity ? '' : ` || v${i} < ${literal(min)} || v${i} > ${literal(max)}`
-    const complaint = `wrong(${quoted[i]}, '${jsType}', ${literal(min)}, ${literal(max)}, v${i})`
+    const complaint = `wrong(${quoted[i]}, '${jsType}', '${suffix}', v${i})`
     return `const v${i} = record[${quoted[i]}]; if (typeof v${i} !== '${jsType}'${range}) ${complaint}`
   })
   const writes = fields.map(({ suffix, at }, i) => `methods.write${suffix}.call(buffer, v${i}, offset + ${at})`)
@@ -87,7 +87,7 @@ return {
     return { ${reads.join(', ')} }
   },
   write(buffer, record, offset = 0) {
-    if (typeof record !== 'object' || record === null) wrong('', 'object', 0, 0, record)
+    if (typeof record !== 'object' || record === null) wrong('', 'object', '', record)
     ${loads.join('\n    ')}
     check(buffer, offset, ${size})
     ${writes.join('\n    ')}
@@ -106,10 +106,10 @@ function interpret(fields, size) {
       )
     },
     write(buffer, record, offset = 0) {
-      if (typeof record !== 'object' || record === null) wrong('', 'object', 0, 0, record)
-      const values = fields.map(({ name, jsType, min, max }) => {
+      if (typeof record !== 'object' || record === null) wrong('', 'object', '', record)
+      const values = fields.map(({ name, suffix, jsType, min, max }) => {
         const value = record[name]
-        if (typeof value !== jsType || value < min || value > max) wrong(name, jsType, min, max, value)
+        if (typeof value !== jsType || value < min || value > max) wrong(name, jsType, suffix, value)
         return value
       })
       check(buffer, offset, size)
@@ -133,13 +133,11 @@ function check(buffer, offset, size) {
   throw outOfRange('offset', `>= 0 and <= ${buffer.length - size}`, offset)
 }
 
-/** The error for a field's value, or for the record itself where there is no field. */
-function wrong(name, jsType, min, max, value) {
+/** Throws for a field's value, or for the record itself where there is no field; a value out of range gets the method's own error. */
+function wrong(name, jsType, suffix, value) {
   const what = jsType === 'object' ? 'record' : `record.${name}`
   if (typeof value !== jsType || value === null) throw invalidArgType(what, `of type ${jsType}`, value)
-  if (jsType === 'number') throw outOfRange(what, `>= ${min} and <= ${max}`, value)
-  // As Node says it: the numbers themselves would be hard to read.
-  throw outOfRange(what, min === 0n ? '>= 0n and < 2n ** 64n' : '>= -(2n ** 63n) and < 2n ** 63n', value)
+  Buffer.alloc(8)[`write${suffix}`](value)
 }
 
 module.exports = { record, interpret }
