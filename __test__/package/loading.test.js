@@ -140,7 +140,7 @@ test('the packed package works where it is installed, without Rust', (t) => {
   const install = ['install', '--offline', '--silent', path.join(place, filename)]
   const installed = run('npm', install, { cwd: place, shell, env })
   assert.strictEqual(installed.status, 0, installed.stderr)
-  fs.copyFileSync(path.join(root, '__test__', 'environments', 'app.js'), path.join(place, 'app.js'))
+  fs.copyFileSync(path.join(root, '__test__', 'package', 'app.js'), path.join(place, 'app.js'))
   const { stdout, stderr } = run(process.execPath, ['app.js'], { cwd: place, env })
   assert.match(stdout, /^ironwire works: /, stderr)
   const where = run(process.execPath, ['-p', 'require.resolve("ironwire")'], { cwd: place, env })

@@ -47,7 +47,7 @@ async function messages() {
 }
 
 async function calls(Course) {
-  const server = rpc.createServer()
+  const server = rpc.createServer().on('handlerError', () => {})
   server.method('next', async (request) => Course.encode({ id: Course.decode(request).id + 1 }))
   server.method('fail', async () => {
     throw Object.assign(new Error('no'), { code: 'E_NO' })
