@@ -178,15 +178,9 @@ describe('bundled', { concurrency: 2 }, () => {
 
   test('nyc, with the package itself instrumented', async () => {
     const folder = place('nyc')
-    const args = [
-      '--cwd=.',
-      '--exclude-node-modules=false',
-      '--cache=false',
-      '--reporter=json-summary',
-      process.execPath,
-      'entry.js',
-    ]
-    assert.match(await tool(folder, 'nyc', args), works)
+    fs.cpSync(path.dirname(addon()), path.join(folder, 'node_modules', 'ironwire'), { recursive: true })
+    const options = ['--cwd=.', '--exclude-node-modules=false', '--cache=false', '--reporter=json-summary']
+    assert.match(await tool(folder, 'nyc', [...options, process.execPath, 'entry.js']), works)
     const summary = JSON.parse(fs.readFileSync(path.join(folder, 'coverage', 'coverage-summary.json'), 'utf8'))
     const [codec] = Object.keys(summary).filter((file) => /ironwire.lib.protobuf.codec\.js$/.test(file))
     assert.ok(summary[codec].lines.covered > 0)
