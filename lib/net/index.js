@@ -45,12 +45,7 @@ function findOut(socket, args) {
   }
 }
 
-module.exports = {
-  ...net,
-  Server,
-  Socket,
-  Stream: Socket,
-  createServer,
-  connect,
-  createConnection: connect,
-}
+// Not the values: some of core's exports are loaded when they are asked for.
+Object.defineProperties(exports, Object.getOwnPropertyDescriptors(net))
+
+Object.assign(exports, { Server, Socket, Stream: Socket, createServer, connect, createConnection: connect })
