@@ -32,7 +32,8 @@ function schedule() {
 /** Has `outgoing.release()` called when this turn ends. */
 function flushLater(outgoing) {
   // Frames of the last turn must not be lost when the process exits in the middle of it.
-  if (dirty.push(outgoing) === 1) exiting.add(settle)
+  exiting.add(settle)
+  dirty.push(outgoing)
   schedule()
 }
 
