@@ -36,13 +36,15 @@ function linked() {
   return [...new Set(names)].filter((name) => name !== '' && !name.startsWith('ironwire ')).sort()
 }
 
-/** The texts that a crate comes under: MIT's where it may be chosen, otherwise all that it ships. */
+/** The texts that a crate comes under: where there is a choice, the one that asks least, otherwise all that it ships. */
 function texts({ name, version, license, authors, repository, manifest_path: manifest }) {
   const folder = path.dirname(manifest)
   const shipped = fs.readdirSync(folder).filter((entry) => /^(?:licen[cs]e|copying|notice|unlicense)/i.test(entry))
-  const chosen =
-    /\bMIT\b/.test(license) && !/\bAND\b/.test(license) ? shipped.filter((entry) => /mit/i.test(entry)) : []
-  const files = chosen.length > 0 ? chosen : shipped
+  const of = (choice) => shipped.filter((entry) => entry.toLowerCase().includes(choice.toLowerCase()))
+  const choice = ['MIT', 'Apache', 'ISC'].find(
+    (one) => !/\bAND\b/.test(license) && license.includes(one) && of(one).length > 0,
+  )
+  const files = choice === undefined ? shipped : of(choice)
   if (files.length > 0) return files.map((entry) => fs.readFileSync(path.join(folder, entry), 'utf8').trim())
   // The crates of napi-rs: their licence stands at the top of the repository and is not in the packages.
   if (license === 'MIT') return [mit(authors.map((author) => author.replace(/ <.*/, '')).join(', ') || repository)]
