@@ -25,8 +25,8 @@ function settle() {
 
 function schedule() {
   if (batches > 0 || scheduled) return
-  scheduled = true
   process.nextTick(settle)
+  scheduled = true
 }
 
 /** Has `outgoing.release()` called when this turn ends. */
