@@ -48,19 +48,3 @@ const environments = {
 for (const [name, [flags, ...args]] of Object.entries(environments)) {
   test(name, () => assert.deepEqual(run(flags, ...args), expected))
 }
-
-test('the listener for the exit stays no longer than connections do', () => {
-  const code = `
-    const { rpc } = require(${JSON.stringify(require.resolve('../../index.js'))})
-    const before = process.listenerCount('exit')
-    const server = rpc.createServer().method('echo', (request) => request).listen(0, '127.0.0.1', async () => {
-      const client = rpc.connect(server.address().port)
-      await client.call('echo')
-      const during = process.listenerCount('exit') - before
-      await client.close()
-      await server.close()
-      console.log(JSON.stringify([during, process.listenerCount('exit') - before]))
-    })`
-  const { stdout } = spawnSync(process.execPath, ['-e', code], { encoding: 'utf8', timeout: 20_000 })
-  assert.equal(stdout.trim(), '[1,0]')
-})

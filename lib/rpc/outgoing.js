@@ -5,7 +5,7 @@
 const { Buffer } = require('node:buffer')
 const { isUint8Array } = require('node:util/types')
 const { bytesOf } = require('../codec/bytes')
-const { flushLater, opened, closed } = require('./tick')
+const { flushLater } = require('./tick')
 const { Kind, FLAG_DEADLINE, FRAME_HEAD, LENGTH_SIZE, MAGIC, VERSION, PREFACE_SIZE } = require('./protocol')
 
 /** One write of this size already costs the kernel more in copying than in being called. */
@@ -36,7 +36,6 @@ class Outgoing {
     /** The wire holds more than its high-water mark: the peer reads too slowly. */
     this.congested = false
     this.open = true
-    opened()
   }
 
   /** How many bytes come before the next one, counted from the connection's first. */
@@ -87,7 +86,6 @@ class Outgoing {
     if (!this.open) return
     this.open = false
     this.used = 0
-    closed()
   }
 
   preface(maxFrame, maxCalls) {

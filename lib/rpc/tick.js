@@ -2,8 +2,9 @@
 
 // What has to happen once per turn rather than once per call: handing written frames down, and reading the clock.
 
-const process = require('node:process')
 const { performance } = require('node:perf_hooks')
+const process = require('node:process')
+const { exiting } = require('../engine.js')
 
 /** Outgoing buffers with frames that the wire has not been given yet. */
 const dirty = []
@@ -16,21 +17,10 @@ let clockIsFresh = false
 function settle() {
   scheduled = false
   clockIsFresh = false
+  if (dirty.length === 0) return
+  exiting.delete(settle)
   for (let i = 0; i < dirty.length; i++) dirty[i].release()
   dirty.length = 0
-}
-
-/** Connections that could have frames to lose. */
-let open = 0
-
-/** A connection is there: frames of the last turn must not be lost when the process exits in the middle of it. */
-function opened() {
-  // First of all listeners: lib/engine.js then writes what these hand down.
-  if (open++ === 0) process.prependListener('exit', settle)
-}
-
-function closed() {
-  if (--open === 0) process.removeListener('exit', settle)
 }
 
 function schedule() {
@@ -41,6 +31,8 @@ function schedule() {
 
 /** Has `outgoing.release()` called when this turn ends. */
 function flushLater(outgoing) {
+  // Frames of the last turn must not be lost when the process exits in the middle of it.
+  exiting.add(settle)
   dirty.push(outgoing)
   schedule()
 }
@@ -64,4 +56,4 @@ function now() {
   return clock
 }
 
-module.exports = { flushLater, enterBatch, leaveBatch, now, opened, closed }
+module.exports = { flushLater, enterBatch, leaveBatch, now }
