@@ -1,5 +1,7 @@
 /** ironwire: Node's wire stack in Rust, behind the APIs Node programmers know. */
 
+import protobuf = require('./lib/protobuf/index.js')
+
 /** The package's version. */
 export const version: string
 
@@ -9,5 +11,5 @@ export { Buffer } from 'node:buffer'
 export * as codec from './lib/codec/index.js'
 export * as http from './lib/http/index.js'
 export * as net from './lib/net/index.js'
-export { default as protobuf } from './lib/protobuf/index.js'
 export * as rpc from './lib/rpc/index.js'
+export { protobuf }

@@ -2,10 +2,31 @@
 
 // The public surface: nothing but wiring. Types and documentation are in index.d.ts.
 
-exports.version = require('./package.json').version
+// The addon comes first: what keeps it from loading is heard at once, not at the first call.
+exports.version = require('./binding.js').version()
 exports.Buffer = require('node:buffer').Buffer
-exports.codec = require('./lib/codec')
-exports.net = require('./lib/net')
-exports.rpc = require('./lib/rpc')
-exports.protobuf = require('./lib/protobuf')
-exports.http = require('./lib/http')
+
+// The names, for `import`: Node reads them off the text.
+exports.codec = exports.net = exports.rpc = exports.protobuf = exports.http = undefined
+
+/** A module is loaded when it is first asked for, so that a program pays for those that it uses. */
+function lazy(name, load) {
+  Object.defineProperty(exports, name, {
+    configurable: true,
+    enumerable: true,
+    get() {
+      const module = load()
+      load = () => module
+      return module
+    },
+    set(value) {
+      load = () => value
+    },
+  })
+}
+
+lazy('codec', () => require('./lib/codec/index.js'))
+lazy('net', () => require('./lib/net/index.js'))
+lazy('rpc', () => require('./lib/rpc/index.js'))
+lazy('protobuf', () => require('./lib/protobuf/index.js'))
+lazy('http', () => require('./lib/http/index.js'))

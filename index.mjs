@@ -1,5 +1,12 @@
-// The same exports for `import { http } from 'ironwire'`.
-import ironwire from './index.js'
+// The same exports for `import { http } from 'ironwire'`, each from its own file: bundlers leave out what is not imported.
+import binding from './binding.js'
 
-export const { version, Buffer, codec, http, net, protobuf, rpc } = ironwire
-export default ironwire
+export { Buffer } from 'node:buffer'
+export { default } from './index.js'
+export { default as codec } from './lib/codec/index.js'
+export { default as http } from './lib/http/index.js'
+export { default as net } from './lib/net/index.js'
+export { default as protobuf } from './lib/protobuf/index.js'
+export { default as rpc } from './lib/rpc/index.js'
+
+export const version = binding.version()

@@ -6,6 +6,7 @@
 
 const http = require('node:http')
 const EventEmitter = require('node:events')
+const process = require('node:process')
 const { makeError } = require('./errors.js')
 
 function lacking(what) {

@@ -6,8 +6,10 @@
 // onConnected(status), onRead(length | errno, memory, offset), onFrames(count, slab), onDrain(),
 // onWriteError(errno), onShutdown(status), onClose().
 
+const process = require('node:process')
 const { markAsUntransferable } = require('node:worker_threads')
 const { keepContext } = require('./context.js')
+const { once } = require('./once.js')
 const binding = require('../binding.js')
 
 /** The slot number in an id (src/slots.rs): what the owners are indexed by. */
@@ -66,10 +68,9 @@ const events = {
     owner.onClose()
   },
 }
-const native = binding.startEngine(events)
 
-// Output gathers until the end of a loop turn; a process that exits by itself must not lose the last turn's.
-process.on('exit', () => native.flushAll())
+/** Functions that are called when the process exits, before the last output is written. Whoever adds one takes it out again. */
+const exiting = new Set()
 
 const EVENTS = Object.keys(events)
 
@@ -84,4 +85,24 @@ function usage() {
   return { slots: native.slotsInUse(), handles: native.openHandles() }
 }
 
-module.exports = { native, adopt, ownerOf, usage }
+let native
+
+function start() {
+  native = binding.startEngine(events)
+  // Output gathers until the end of a loop turn; a process that exits by itself must not lose the last turn's.
+  process.on('exit', () => {
+    for (const last of exiting) last()
+    native.flushAll()
+  })
+  return { native, adopt, ownerOf, shared, usage, exiting }
+}
+
+/** A bundle has no path of its own to tell; there the version must do. */
+const copy = `${binding.version()} ${typeof __filename === 'string' ? __filename : ''}`
+
+/** What every copy of this version in the environment has in common. */
+function shared(name, make) {
+  return once(`${name} ${copy}`, make)
+}
+
+module.exports = shared('engine', start)

@@ -100,7 +100,7 @@ function requireCargo() {
   )
 }
 
-/** Builds the release addon, with its generated `binding.js` and `binding.d.ts`, when it is missing or out of date. */
+/** Builds the release addon, with its generated `binding.d.ts`, when it is missing or out of date. */
 function ensureAddon() {
   const reason = reasonToBuild()
   if (!reason) return

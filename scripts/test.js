@@ -6,7 +6,8 @@
 //   npm test -- --rust | --js        one half of it
 //   npm test -- __test__/http        the node:test files of a folder, or one file
 //
-// The browser run needs a browser and has a script of its own: `npm run test:e2e`.
+// What needs a browser, and what needs packages that are not the repository's, have scripts of their own: `npm run test:e2e` and
+// `npm run test:environments`.
 
 const { spawn } = require('node:child_process')
 const fs = require('node:fs')
@@ -24,22 +25,28 @@ function collect(place) {
     .readdirSync(place, { withFileTypes: true, recursive: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.test.js'))
     .map((entry) => path.join(entry.parentPath ?? entry.path, entry.name))
+    .filter((file) => !/[\\/](?:node_modules|\.work)[\\/]/.test(file))
     .sort()
 }
+
+/** The folders that are not part of all tests. */
+const apart = /[\\/]__test__[\\/](?:e2e|environments)[\\/]/
 
 /** Runs node:test over `files` with the Node that runs this; resolves to whether all passed and at least one ran. */
 function nodeTest(files) {
   const args = ['--test', '--test-reporter=spec', `--test-timeout=${TEST_TIMEOUT_MS}`, ...files]
   const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
   let tail = ''
+  let ran = 0
   child.stdout.on('data', (chunk) => {
     process.stdout.write(chunk)
-    tail = (tail + chunk).slice(-4096)
+    tail = (tail + chunk).slice(-65536)
+    // The reporter's summary, which what tests printed themselves may surround.
+    ran = Number([...tail.matchAll(/^\S* ?tests (\d+)$/gm)].at(-1)?.[1] ?? ran)
   })
   return new Promise((resolve) => {
     child.on('close', (code) => {
       // node:test calls a run without a test a success.
-      const ran = Number(/tests (\d+)(?![\s\S]*tests \d)/.exec(tail)?.[1] ?? 0)
       if (ran === 0) console.error('ironwire: no test ran')
       resolve(code === 0 && ran > 0)
     })
@@ -68,7 +75,7 @@ async function main() {
     const chosen = positionals.map((name) => path.resolve(name))
     const files = chosen.length
       ? chosen.flatMap(collect)
-      : collect(path.join(root, '__test__')).filter((file) => !file.includes(`${path.sep}e2e${path.sep}`))
+      : collect(path.join(root, '__test__')).filter((file) => !apart.test(file))
     console.log(`\n# node --test, ${files.length} files, Node ${process.version}`)
     if (!(await nodeTest(files.map((file) => path.relative(root, file))))) process.exitCode = 1
   }

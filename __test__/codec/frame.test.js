@@ -35,6 +35,36 @@ test('encode writes the length before the bytes', () => {
   assert.throws(() => codec.frame.encode(body, null), { code: 'ERR_INVALID_ARG_TYPE' })
 })
 
+test('an option that there is not is refused, by its name and with the one that was meant', () => {
+  const { FrameDecoder, FrameStream, frame } = codec
+  const refused = (message) => ({ name: 'TypeError', code: 'IRONWIRE_UNKNOWN_OPTION', message })
+  assert.throws(() => frame.encode(Buffer.alloc(1), { prefx: 'u8' }), refused(/"options\.prefx".*"prefix"/))
+  assert.throws(() => new FrameDecoder({ maxLenght: 5 }), refused(/"options\.maxLenght".*"maxLength"/))
+  assert.throws(() => new FrameStream({ maxLength: 5, highwaterMark: 5 }), refused(/"highWaterMark"/))
+  for (const name of ['transform', 'flush', 'read', 'write', 'writev', 'final']) {
+    assert.throws(() => new FrameStream({ [name]() {} }), refused(new RegExp(`options.${name}`)))
+  }
+  assert.throws(() => new FrameStream(null), { code: 'ERR_INVALID_ARG_TYPE' })
+  const options = { objectMode: true, highWaterMark: 3, signal: new AbortController().signal, emitClose: true }
+  assert.equal(new FrameStream({ ...options, prefix: 'u8' }).writableObjectMode, false)
+  assert.equal(new FrameDecoder({ prefix: undefined, other: undefined }).buffered, 0)
+})
+
+test('bytes that are gone are an error, not a frame of nothing; a false length brings out no memory of others', () => {
+  const gone = new Uint8Array(5)
+  structuredClone(gone.buffer, { transfer: [gone.buffer] })
+  assert.throws(() => codec.frame.encode(gone), { code: 'ERR_INVALID_ARG_VALUE', message: /"body".*detached/ })
+  assert.throws(() => new codec.FrameDecoder().push(gone), { code: 'ERR_INVALID_ARG_VALUE', message: /"chunk"/ })
+  const liar = Object.defineProperty(Buffer.from('abc'), 'length', { value: 1000 })
+  assert.equal(codec.frame.encode(liar, { prefix: 'u8' }).toString('latin1'), '\x03abc')
+  const foreign = require('node:vm').runInNewContext('new Uint8Array([1, 7])')
+  assert.deepEqual([...new codec.FrameDecoder({ prefix: 'u8' }).push(foreign)[0]], [7])
+  for (const fake of [Object.create(Buffer.prototype), Object.create(Uint8Array.prototype)]) {
+    assert.throws(() => codec.readUInt8(fake), { code: 'ERR_INVALID_ARG_TYPE' })
+    assert.throws(() => codec.readUIntLE(fake, 0, 3), { code: 'ERR_INVALID_ARG_TYPE' })
+  }
+})
+
 for (const prefix of Object.keys(prefixes)) {
   test(`${prefix}: any cutting gives the same frames`, () => {
     for (let round = 0; round < 60; round++) {

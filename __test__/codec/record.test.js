@@ -74,6 +74,59 @@ test('values have Node’s errors, and a wrong field is named before anything is
   assert.throws(() => course.write(buffer, { ...record, id: undefined }), /"record.id" property must be of type number/)
   assert.deepEqual(buffer, untouched)
   assert.throws(() => course.write(buffer, { ...record, id: 40000 }), { code: 'ERR_OUT_OF_RANGE' })
+  assert.deepEqual(buffer, untouched)
+})
+
+test('compiled or not, a value out of range is named as Node names it, and nothing is half written', () => {
+  const code = `
+    const { codec } = require(${JSON.stringify(require.resolve('../../index.js'))})
+    const sizes = { i8: 1, u8: 1, i16le: 2, u16be: 2, i32be: 4, u32le: 4, i64le: 8, u64be: 8 }
+    const edges = {
+      i8: [-129, 128, -128, 127], u8: [-1, 256, 0, 255], i16le: [-32769, 32768, -32768, 32767.4, 32767],
+      u16be: [-1, 65536, -0.5, 65535], i32be: [-2147483649, 2147483648, 2147483647], u32le: [-1, 4294967296, 4294967295, Infinity],
+      i64le: [-(2n ** 63n) - 1n, 2n ** 63n, -(2n ** 63n)], u64be: [-1n, 2n ** 64n, 2n ** 64n - 1n],
+    }
+    const results = []
+    for (const [type, values] of Object.entries(edges)) {
+      const layout = codec.record({ first: 'u8', value: type, last: 'f32be' })
+      for (const value of values) {
+        const buffer = Buffer.alloc(layout.size, 0xaa)
+        try {
+          layout.write(buffer, { first: 1, value, last: 2 })
+          results.push([type, String(value), buffer.toString('hex')])
+        } catch (error) {
+          results.push([type, String(value), error.name, error.code, error.message, buffer.every((byte) => byte === 0xaa)])
+        }
+      }
+      for (const record of [null, undefined, 5, 'text']) {
+        try { layout.write(Buffer.alloc(20), record) } catch (error) { results.push([error.code, error.message]) }
+      }
+      const taken = Buffer.from(new ArrayBuffer(layout.size))
+      const thief = { first: 1, value: type.includes('64') ? 1n : 1, get last() { structuredClone(taken.buffer, { transfer: [taken.buffer] }); return 2 } }
+      try { layout.write(taken, thief) } catch (error) { results.push([error.code]) }
+    }
+    console.log(JSON.stringify(results))`
+  const run = (...flags) => JSON.parse(execFileSync(process.execPath, [...flags, '-e', code], { encoding: 'utf8' }))
+  const results = run()
+  assert.deepEqual(run('--disallow-code-generation-from-strings'), results)
+  const methods = { i8: 'Int8', u8: 'UInt8', i16le: 'Int16LE', u16be: 'UInt16BE', i32be: 'Int32BE', u32le: 'UInt32LE' }
+  for (const [type, value, ...outcome] of results) {
+    if (type.startsWith('ERR_')) {
+      assert.match(type, /^ERR_(INVALID_ARG_TYPE|BUFFER_OUT_OF_BOUNDS)$/)
+      continue
+    }
+    const big = { i64le: 'BigInt64LE', u64be: 'BigUInt64BE' }[type]
+    const expected = Buffer.alloc(8)
+    let error
+    try {
+      expected[`write${big ?? methods[type]}`](big ? BigInt(value) : Number(value))
+    } catch (thrown) {
+      error = thrown
+    }
+    if (error === undefined)
+      assert.match(outcome[0], new RegExp(`^01${expected.toString('hex', 0, outcome[0].length / 2 - 5)}`))
+    else assert.deepEqual(outcome, [error.name, error.code, error.message, true])
+  }
 })
 
 test('names are data', () => {

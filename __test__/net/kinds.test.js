@@ -32,7 +32,8 @@ const CONNECTION_ONLY = {
   setKeepAlive: (id) => native.setKeepAlive(id, true, 1),
   peerAddress: (id) => native.peerAddress(id),
   httpAttach: (id) => native.httpAttach(id, 0),
-  httpRespond: (id) => native.httpRespond(id, 200, ''),
+  httpRespond: (id) => native.httpRespond(id, 200, 0, ''),
+  httpSend: (id) => native.httpSend(id, 0, ''),
   speakFrames: (id) => native.speakFrames(id, true, 1024),
 }
 

@@ -59,3 +59,19 @@ client.call('echo', null, { timeout: 100 }, (error, reply) => {
 })
 // @ts-expect-error: the body is bytes
 client.call('echo', 'x')
+
+import codecAlone, { readInt8 } from 'ironwire/codec'
+import httpAlone, { type createServer } from 'ironwire/http'
+import netAlone, { type Socket } from 'ironwire/net'
+import protobufAlone from 'ironwire/protobuf'
+import rpcAlone, { type RpcError } from 'ironwire/rpc'
+
+readInt8(Buffer.alloc(1)) satisfies number
+codecAlone.readInt8 satisfies typeof readInt8
+httpAlone.createServer satisfies typeof createServer
+netAlone.Socket satisfies typeof Socket
+protobufAlone satisfies typeof protobuf
+protobufAlone('message A {}') satisfies protobufAlone.Messages
+rpcAlone.RpcError satisfies typeof RpcError
+// @ts-expect-error: nothing is exported under a name that does not exist
+httpAlone.nothing

@@ -4,13 +4,17 @@
 
 const { Buffer } = require('node:buffer')
 const { Transform } = require('node:stream')
-const { isUint8Array } = require('node:util/types')
 const { makeError, invalidArgType, invalidArgValue, outOfRange } = require('../errors')
+const { refuseUnknown } = require('../options')
+const { bytesOf } = require('./bytes')
 
 /** Each frame is held whole in memory; what is larger should come in pieces. */
 const DEFAULT_MAX_LENGTH = 16 * 2 ** 20
 
 const EMPTY = Buffer.alloc(0)
+
+/** What a kept frame may keep alive beyond itself, as with Node's pool: a smaller one of a larger chunk is copied. */
+const POOL = 8 * 1024
 
 /** How each prefix is written: bytes, and the byte order of Node's `readUInt…`. */
 const PREFIXES = {
@@ -24,6 +28,32 @@ const PREFIXES = {
   u32be: [4, 'BE'],
 }
 
+const ENCODE_OPTIONS = ['prefix']
+const DECODE_OPTIONS = ['prefix', 'maxLength']
+
+/** What a Transform takes, but for what would put other work in the place of a FrameStream's own. */
+const STREAM_OPTIONS = [
+  ...DECODE_OPTIONS,
+  'allowHalfOpen',
+  'autoDestroy',
+  'captureRejections',
+  'construct',
+  'decodeStrings',
+  'defaultEncoding',
+  'destroy',
+  'emitClose',
+  'encoding',
+  'highWaterMark',
+  'objectMode',
+  'readable',
+  'readableHighWaterMark',
+  'readableObjectMode',
+  'signal',
+  'writable',
+  'writableHighWaterMark',
+  'writableObjectMode',
+]
+
 function prefixOf({ prefix = 'u32be' }) {
   const found = typeof prefix === 'string' ? PREFIXES[prefix] : undefined
   if (found === undefined) {
@@ -33,19 +63,16 @@ function prefixOf({ prefix = 'u32be' }) {
   return { size, order, most: 2 ** (8 * size) - 1 }
 }
 
-function checkOptions(options) {
+function checkOptions(options, known) {
   if (options === null || typeof options !== 'object') throw invalidArgType('options', 'of type object', options)
+  refuseUnknown(options, known)
   return options
-}
-
-function checkBytes(value, name) {
-  if (!isUint8Array(value)) throw invalidArgType(name, 'an instance of Buffer or Uint8Array', value)
 }
 
 /** The bytes with their length before them. */
 function encode(body, options = {}) {
-  checkBytes(body, 'body')
-  const { size, order, most } = prefixOf(checkOptions(options))
+  const { size, order, most } = prefixOf(checkOptions(options, ENCODE_OPTIONS))
+  body = bytesOf(body, 'body')
   if (body.length > most) throw outOfRange('body.length', `<= ${most}`, body.length)
   const out = Buffer.allocUnsafe(size + body.length)
   if (order === 'LE') out.writeUIntLE(body.length, 0, size)
@@ -70,7 +97,7 @@ class FrameDecoder {
   #failure = null
 
   constructor(options = {}) {
-    const { size, order, most } = prefixOf(checkOptions(options))
+    const { size, order, most } = prefixOf(checkOptions(options, DECODE_OPTIONS))
     const { maxLength = Math.min(DEFAULT_MAX_LENGTH, most) } = options
     if (typeof maxLength !== 'number') throw invalidArgType('options.maxLength', 'of type number', maxLength)
     if (!Number.isInteger(maxLength) || maxLength < 0 || maxLength > most) {
@@ -89,7 +116,7 @@ class FrameDecoder {
   }
 
   push(chunk) {
-    checkBytes(chunk, 'chunk')
+    chunk = bytesOf(chunk, 'chunk')
     if (this.#failure !== null) throw this.#failure
     if (!Buffer.isBuffer(chunk)) chunk = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
     const frames = []
@@ -104,8 +131,10 @@ class FrameDecoder {
         this.#keep(chunk.subarray(offset))
         return frames
       }
-      if (this.#held === 0) frames.push(chunk.subarray(offset, end))
-      else {
+      if (this.#held === 0) {
+        const frame = chunk.subarray(offset, end)
+        frames.push(frame.length < POOL / 2 && chunk.buffer.byteLength > POOL ? Buffer.from(frame) : frame)
+      } else {
         this.#keep(chunk.subarray(offset, end))
         frames.push(this.#partial.subarray(0, this.#need))
         this.#partial = EMPTY
@@ -162,8 +191,9 @@ class FrameDecoder {
 class FrameStream extends Transform {
   #decoder
 
-  constructor({ prefix, maxLength, ...options } = {}) {
-    super({ ...options, writableObjectMode: false, decodeStrings: true, readableObjectMode: true })
+  constructor(options = {}) {
+    const { prefix, maxLength, ...stream } = checkOptions(options, STREAM_OPTIONS)
+    super({ ...stream, objectMode: false, writableObjectMode: false, decodeStrings: true, readableObjectMode: true })
     this.#decoder = new FrameDecoder({ prefix, maxLength })
   }
 

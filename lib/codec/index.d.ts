@@ -100,7 +100,10 @@ export interface Layout<T> {
   readonly size: number
   /** Reads the record at `offset`, by default 0. */
   read(buffer: Uint8Array, offset?: number): T
-  /** Writes a record at `offset`, by default 0, and returns the offset behind it. A field that is missing is an error. */
+  /**
+   * Writes a record at `offset`, by default 0, and returns the offset behind it. A field that is missing or out of its type's range
+   * is an error, and leaves every byte as it was.
+   */
   write(buffer: Uint8Array, record: T, offset?: number): number
 }
 
@@ -139,7 +142,8 @@ export class FrameDecoder {
   /** Bytes held of a frame that is not whole yet, its prefix included. */
   readonly buffered: number
   /**
-   * Takes a chunk and returns the frames that it completes: views of the chunk where they lie in it whole. A length above
+   * Takes a chunk and returns the frames that it completes: views of the chunk where they lie in it whole, but for small frames of
+   * large chunks, which are copied lest whoever keeps one keeps the chunk. A length above
    * `maxLength` throws `IRONWIRE_FRAME_TOO_LARGE`, with the frames before it as `error.frames`; the decoder is of no use then.
    */
   push(chunk: Uint8Array): Buffer[]
@@ -147,7 +151,11 @@ export class FrameDecoder {
   end(): void
 }
 
+/** What a Transform takes, but for what would replace a FrameStream's own work. */
+export type FrameStreamOptions = FrameDecoderOptions &
+  Omit<TransformOptions, 'read' | 'write' | 'writev' | 'final' | 'transform' | 'flush'>
+
 /** The same as a stream: bytes in, one Buffer per frame out. */
 export class FrameStream extends Transform {
-  constructor(options?: FrameDecoderOptions & TransformOptions)
+  constructor(options?: FrameStreamOptions)
 }

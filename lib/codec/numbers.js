@@ -9,15 +9,15 @@ const { invalidArgType } = require('../errors')
 
 const methods = Buffer.prototype
 
-/** Node's methods would read nonsense from anything else. */
+/** Node's methods would read nonsense from anything else, also from what only inherits from a Uint8Array. */
 function bytes(buffer) {
-  if (buffer instanceof Uint8Array || isUint8Array(buffer)) return buffer
+  if (isUint8Array(buffer)) return buffer
   throw invalidArgType('buffer', 'an instance of Buffer or Uint8Array', buffer)
 }
 
 /** The methods of variable length call each other. */
 function asBuffer(buffer) {
-  return buffer instanceof Buffer ? buffer : Buffer.from(bytes(buffer).buffer, buffer.byteOffset, buffer.length)
+  return Buffer.isBuffer(bytes(buffer)) ? buffer : Buffer.from(buffer.buffer, buffer.byteOffset, buffer.length)
 }
 
 function readInt8(buffer, offset) {

@@ -6,7 +6,7 @@
 // promise jobs run, and each request is an asynchronous resource of its own, as if it were an entry for each.
 
 const { AsyncResource } = require('node:async_hooks')
-const { native, ownerOf } = require('../engine.js')
+const { native, ownerOf, shared } = require('../engine.js')
 const core = require('../core.js')
 
 const CURSOR = 0
@@ -32,7 +32,8 @@ let handling = false
 let serving = null
 let row = 0
 
-const words = new Uint32Array(native.httpTable({ onHttp }))
+/** The table. */
+let words
 
 function onHttp(count, text, body) {
   handling = true
@@ -142,4 +143,7 @@ function now() {
   return (handling ? words[NOW] : native.httpNow()) || 1
 }
 
-module.exports = { isHandling, now, takeOver, ERRORS }
+module.exports = shared('http batch', () => {
+  words = new Uint32Array(native.httpTable({ onHttp }))
+  return { isHandling, now, takeOver, ERRORS }
+})

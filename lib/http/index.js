@@ -9,16 +9,9 @@ function createServer(options, requestListener) {
   return new Server(options, requestListener)
 }
 
-module.exports = { ...http, Server, createServer }
+// Not the values: what core lets programs change (`globalAgent`) stays one thing, here and there, and what it loads when asked for
+// (`WebSocket`) is not loaded.
+Object.defineProperties(exports, Object.getOwnPropertyDescriptors(http))
 
-// What core lets programs change stays one thing, here and there.
-for (const name of ['globalAgent', 'maxHeaderSize']) {
-  Object.defineProperty(module.exports, name, {
-    configurable: true,
-    enumerable: true,
-    get: () => http[name],
-    set(value) {
-      http[name] = value
-    },
-  })
-}
+exports.Server = Server
+exports.createServer = createServer

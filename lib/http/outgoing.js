@@ -9,7 +9,7 @@ const { isUint8Array } = require('node:util/types')
 const { Buffer } = require('node:buffer')
 const { channel } = require('node:diagnostics_channel')
 const { PerformanceObserver } = require('node:perf_hooks')
-const { native } = require('../engine.js')
+const { native, shared } = require('../engine.js')
 const { find, kCorked, kNeedDrain, kRejectBodyWrites, kUniqueHeaders } = require('../core.js')
 const { constructorLike } = require('./shapes')
 const { ordinary } = require('./head.js')
@@ -140,19 +140,24 @@ const Response = constructorLike(sample, ['req', 'hasBody', 'keepAlive', 'connec
 })
 
 /** Core's constructor also begins what performance observers and traces are told, and says on a channel that there is a response. */
-let observed = find(sample, 'ServerResponseStatistics') !== undefined || Object.hasOwn(sample, '_traceEventId')
+const told = shared('http observers', () => {
+  const state = {
+    observed: find(sample, 'ServerResponseStatistics') !== undefined || Object.hasOwn(sample, '_traceEventId'),
+  }
+  const { observe } = PerformanceObserver.prototype
+  PerformanceObserver.prototype.observe = function (options) {
+    if (options?.type === 'http' || options?.entryTypes?.includes('http')) state.observed = true
+    return observe.call(this, options)
+  }
+  return state
+})
 const created = channel('http.server.response.created')
-const { observe } = PerformanceObserver.prototype
-PerformanceObserver.prototype.observe = function (options) {
-  if (options?.type === 'http' || options?.entryTypes?.includes('http')) observed = true
-  return observe.call(this, options)
-}
 
 /** A response of class `Message` to a request. */
 function makeResponse(Message, req, connection, keepAlive) {
   const { server } = connection
   let res
-  const usual = Message === ServerResponse && req.httpVersion === '1.1' && !observed && !created.hasSubscribers
+  const usual = Message === ServerResponse && req.httpVersion === '1.1' && !told.observed && !created.hasSubscribers
   if (usual && Response !== undefined) {
     res = new Response(req, req.method !== 'HEAD', keepAlive, connection, connection.highWaterMark)
   } else {

@@ -7,9 +7,12 @@ const { Socket } = require('./socket.js')
 const { Server } = require('./server.js')
 const { channel } = require('node:diagnostics_channel')
 
-/** Before Node 24 the channel is told by `net.connect` itself, later by `Socket.prototype.connect`, which serves here. */
+/**
+ * Older Nodes tell the channel in `net.connect` itself, newer ones in `Socket.prototype.connect`, which serves here. Which of them this
+ * one is, the first connection that somebody listens for shows.
+ */
 const connecting = channel('net.client.socket')
-const toldByConnect = /ClientSocket/.test(net.connect)
+let toldBySocket
 
 function createServer(options, connectionListener) {
   return new Server(options, connectionListener)
@@ -18,17 +21,31 @@ function createServer(options, connectionListener) {
 function connect(...args) {
   const [options] = net._normalizeArgs(args)
   const socket = new Socket(options)
-  if (toldByConnect && connecting.hasSubscribers) connecting.publish({ socket })
   if (options.timeout) socket.setTimeout(options.timeout)
-  return socket.connect(...args)
+  if (!connecting.hasSubscribers || toldBySocket) return socket.connect(...args)
+  return toldBySocket === undefined ? findOut(socket, args) : tell(socket).connect(...args)
 }
 
-module.exports = {
-  ...net,
-  Server,
-  Socket,
-  Stream: Socket,
-  createServer,
-  connect,
-  createConnection: connect,
+function tell(socket) {
+  connecting.publish({ socket })
+  return socket
 }
+
+function findOut(socket, args) {
+  const hear = (message) => {
+    if (message.socket === socket) toldBySocket = true
+  }
+  connecting.subscribe(hear)
+  try {
+    return socket.connect(...args)
+  } finally {
+    connecting.unsubscribe(hear)
+    toldBySocket ??= false
+    if (!toldBySocket) tell(socket)
+  }
+}
+
+// Not the values: some of core's exports are loaded when they are asked for.
+Object.defineProperties(exports, Object.getOwnPropertyDescriptors(net))
+
+Object.assign(exports, { Server, Socket, Stream: Socket, createServer, connect, createConnection: connect })

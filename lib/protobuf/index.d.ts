@@ -9,7 +9,7 @@ import type { Transform, TransformOptions } from 'node:stream'
 type Dynamic = any
 
 /** Options of {@link protobuf}. */
-export interface Options {
+interface Options {
   /** Name of the root file: it and its imports are asked from `resolveImport`, and the first argument is not looked at. */
   filename?: string
   /** Gives an imported file, synchronously: its text, or a schema object. Google's own files are built in. */
@@ -42,7 +42,7 @@ export interface Options {
 }
 
 /** Limits on schemas that come from elsewhere; `docs/protobuf-language.md` has the reasons for the defaults. */
-export interface SchemaLimits {
+interface SchemaLimits {
   /** Bytes of all sources together, or of a descriptor set. Default 64 MiB. */
   sourceBytes?: number
   /** Depth of nested messages, groups and `{…}` option values. Default 64, at most 256. */
@@ -60,7 +60,7 @@ export interface SchemaLimits {
 }
 
 /** A schema as npm `protocol-buffers-schema` parses it. */
-export interface SchemaObject {
+interface SchemaObject {
   package?: string | null
   imports?: string[]
   enums?: object[]
@@ -70,7 +70,7 @@ export interface SchemaObject {
 }
 
 /** Encodes and decodes values of one type: `encode` takes a `T`, `decode` gives a `D`. */
-export interface Encoding<T = Dynamic, D = T> {
+interface Encoding<T = Dynamic, D = T> {
   /** Wire type: 0 varint, 1 eight bytes, 2 length-prefixed, 5 four bytes. */
   type: number
   /** Encodes a value, into `buffer` at `offset` where given. `encode.bytes` is how many bytes it took. */
@@ -82,7 +82,7 @@ export interface Encoding<T = Dynamic, D = T> {
 }
 
 /** A message type, as `ironwire pbts` declares it. */
-export interface MessageType<T = Dynamic, D = T> extends Encoding<T, D> {
+interface MessageType<T = Dynamic, D = T> extends Encoding<T, D> {
   message: true
   name: string
   buffer: true
@@ -91,35 +91,35 @@ export interface MessageType<T = Dynamic, D = T> extends Encoding<T, D> {
 }
 
 /** A message type. Nested messages and enums are properties of it. */
-export interface Message<T = Dynamic, D = T> extends MessageType<T, D> {
+interface Message<T = Dynamic, D = T> extends MessageType<T, D> {
   [nested: string]: Dynamic
 }
 
 /** What `encode` takes for a 64-bit integer: the object is a Long, as of npm `long`. */
-export type Int64Input = number | bigint | string | { low: number; high: number; unsigned: boolean }
+type Int64Input = number | bigint | string | { low: number; high: number; unsigned: boolean }
 
 /** What `encode` takes for a repeated field. A string is no list of strings. */
-export type ListInput<T> = (ArrayLike<T> | Iterable<T>) & object
+type ListInput<T> = (ArrayLike<T> | Iterable<T>) & object
 
 /** What `encode` takes for a map. */
-export type MapInput<K, V> = { readonly [key: string]: V } | ReadonlyMap<K, V>
+type MapInput<K, V> = { readonly [key: string]: V } | ReadonlyMap<K, V>
 
 /** What `encode` takes for `bytes`; a string is written as UTF-8. */
-export type BytesInput = ArrayBufferView | ArrayBufferLike | string
+type BytesInput = ArrayBufferView | ArrayBufferLike | string
 
 /** Messages by name, and enums as objects of numbers by name. */
-export interface Messages {
+interface Messages {
   [name: string]: Dynamic
 }
 
 /** Options of all formats. */
-export interface FormatOptions {
+interface FormatOptions {
   /** A missing required field is no error. */
   partial?: boolean
 }
 
 /** How JSON is written. */
-export interface ToJsonOptions extends FormatOptions {
+interface ToJsonOptions extends FormatOptions {
   /** Write fields without presence, repeated fields and maps that are unset, too. */
   defaults?: boolean
   /** Keys are the names as declared, `foo_bar` instead of `fooBar`. */
@@ -129,13 +129,13 @@ export interface ToJsonOptions extends FormatOptions {
 }
 
 /** How JSON and text format are read. */
-export interface ParseOptions extends FormatOptions {
+interface ParseOptions extends FormatOptions {
   /** Pass over fields, and in JSON names of enum values, that the schema does not know. */
   ignoreUnknown?: boolean
 }
 
 /** How text format is written. */
-export interface ToTextOptions extends FormatOptions {
+interface ToTextOptions extends FormatOptions {
   /** Write unknown fields by their numbers. Such text can be read by people, but not be parsed again. */
   unknown?: boolean
   /** All on one line. */
@@ -143,19 +143,19 @@ export interface ToTextOptions extends FormatOptions {
 }
 
 /** How streams of delimited messages are read. */
-export interface DelimitedOptions {
+interface DelimitedOptions {
   /** The longest message to accept, in bytes: it is held whole in memory. At most 2 GiB - 1. Default 16 MiB, as for frames of `rpc`. */
   maxSize?: number
 }
 
 /** How descriptors are written. */
-export interface DescriptorOptions {
+interface DescriptorOptions {
   /** Comments and places go along. Default `false`. */
   sourceInfo?: boolean
 }
 
 /** Comments of an element, without comment marks. */
-export interface CommentInfo {
+interface CommentInfo {
   /** Right before it; empty where there is none. */
   leading: string
   /** Right after it. */
@@ -165,14 +165,14 @@ export interface CommentInfo {
 }
 
 /** Where the name of an element stands. Lines and columns count from 1. */
-export interface PositionInfo {
+interface PositionInfo {
   file: string
   line: number
   column: number
 }
 
 /** What every element of a schema has. */
-export interface Element {
+interface Element {
   /** The name as declared. */
   readonly name: string
   /** With package and what is around it, without a leading dot. */
@@ -190,7 +190,7 @@ export interface Element {
 }
 
 /** One file; `name` and `fullName` are what it is imported by. */
-export interface FileInfo extends Element {
+interface FileInfo extends Element {
   readonly package: string
   readonly edition: 'proto2' | 'proto3' | '2023' | '2024'
   readonly imports: { file: FileInfo; kind: 'plain' | 'public' | 'weak' | 'option' }[]
@@ -202,7 +202,7 @@ export interface FileInfo extends Element {
 }
 
 /** A message type. */
-export interface MessageInfo extends Element {
+interface MessageInfo extends Element {
   /** What encodes and decodes it. */
   readonly message: Message
   /** The message around it. */
@@ -228,7 +228,7 @@ export interface MessageInfo extends Element {
 }
 
 /** A field or extension. */
-export interface FieldInfo extends Element {
+interface FieldInfo extends Element {
   readonly number: number
   readonly label: 'optional' | 'required' | 'repeated' | 'map'
   /** A scalar's keyword, `'message'` (also for maps: the entry), `'group'` or `'enum'`. */
@@ -258,7 +258,7 @@ export interface FieldInfo extends Element {
 }
 
 /** A oneof. */
-export interface OneofInfo extends Element {
+interface OneofInfo extends Element {
   readonly parent: MessageInfo
   readonly fields: FieldInfo[]
   /** It stands for one proto3 `optional` field. */
@@ -266,7 +266,7 @@ export interface OneofInfo extends Element {
 }
 
 /** An enum type. */
-export interface EnumInfo extends Element {
+interface EnumInfo extends Element {
   readonly parent: MessageInfo | null
   /** It takes its own numbers only, as in proto2. */
   readonly closed: boolean
@@ -279,20 +279,19 @@ export interface EnumInfo extends Element {
 }
 
 /** A value of an enum. Its full name is beside that of the enum, as in protobuf. */
-export interface EnumValueInfo extends Element {
+interface EnumValueInfo extends Element {
   readonly number: number
   readonly parent: EnumInfo
 }
 
 /** A service. */
-export interface ServiceInfo<Methods = Record<string, MethodInfo>> extends Element {
+interface ServiceInfo<Methods = Record<string, MethodInfo>> extends Element {
   /** By name, in order of declaration. */
   readonly methods: Methods
 }
 
 /** A method of a service. */
-export interface MethodInfo<Request extends MessageType = Message, Response extends MessageType = Message>
-  extends Element {
+interface MethodInfo<Request extends MessageType = Message, Response extends MessageType = Message> extends Element {
   /** `/package.Service/Method`, as gRPC calls it. */
   readonly path: string
   /** Types of request and reply as reflection shows them, ... */
@@ -310,7 +309,7 @@ export interface MethodInfo<Request extends MessageType = Message, Response exte
 }
 
 /** A schema. Elements are the same objects every time, and made when they are asked for. */
-export interface Reflection {
+interface Reflection {
   /** Imports before importers. */
   readonly files: FileInfo[]
   /** Of all files, nested ones too. */
@@ -441,4 +440,4 @@ declare namespace protobuf {
   }
 }
 
-export default protobuf
+export = protobuf

@@ -1,26 +1,32 @@
 'use strict'
 
 const dns = require('node:dns')
+const process = require('node:process')
+const { setTimeout, clearTimeout } = require('node:timers')
 const { Buffer } = require('node:buffer')
 const { EventEmitter } = require('node:events')
 const { isIP } = require('node:net')
-const { isUint8Array } = require('node:util/types')
-const { invalidArgType, invalidArgValue } = require('../errors')
+const { isDate } = require('node:util/types')
+const { invalidArgType } = require('../errors')
+const { refuseUnknown } = require('../options')
 const { clientOptions, target: readTarget, duration, checkObject } = require('./options')
 const { Deadlines } = require('./deadlines')
 const { Link } = require('./link')
 const { Waiting } = require('./waiting')
 const { now } = require('./tick')
-const { MAX_METHOD_NAME } = require('./protocol')
+const { bodyOf } = require('./outgoing')
+const { checkName } = require('./protocol')
 const errors = require('./errors')
 const transport = require('./transport')
+
+const CALL_OPTIONS = ['timeout', 'deadline', 'signal']
 
 /** A connection to one server that comes back by itself, and the calls made over it. */
 class Client extends EventEmitter {
   constructor(target, options = {}) {
     super()
     this.target = readTarget(target)
-    this.options = clientOptions(checkObject(options))
+    this.options = clientOptions(options)
     this.stats = {
       calls: 0,
       replies: 0,
@@ -82,16 +88,11 @@ class Client extends EventEmitter {
   start(method, body, options, callback) {
     let name = this.names.get(method)
     if (name === undefined) name = this.learn(method)
-    if (!isUint8Array(body)) {
-      if (body !== undefined && body !== null) {
-        throw invalidArgType('body', 'an instance of Buffer or Uint8Array', body)
-      }
-      body = Buffer.alloc(0)
-    }
+    body = body === undefined || body === null ? Buffer.alloc(0) : bodyOf(body, 'body')
     let { timeout } = this.options
     let signal
     if (options !== undefined && options !== null) {
-      checkObject(options)
+      refuseUnknown(checkObject(options), CALL_OPTIONS)
       timeout = timeoutOf(options, timeout)
       signal = signalOf(options)
     }
@@ -116,25 +117,19 @@ class Client extends EventEmitter {
     }
     if (this.closing) return errors.closed(method, false)
     const { link, waiting } = this
-    let error
+    if (deadline < this.deadlines.next) this.deadlines.add(deadline)
     if (link?.roomy && waiting.length === 0) {
-      error = link.send(method, name, body, deadline, timeout, signal, callback)
-    } else if (!this.options.queue) {
-      return link === null
-        ? errors.notConnected(method, this.lastError)
-        : errors.tooManyCalls(method, 'the connection is full')
-    } else error = waiting.push(method, name, body, deadline, timeout, signal, callback)
-    if (deadline < this.deadlines.next && error === undefined) this.deadlines.add(deadline)
-    return error
+      return link.send(method, name, body, deadline, timeout, signal, callback)
+    }
+    if (this.options.queue) return waiting.push(method, name, body, deadline, timeout, signal, callback)
+    return link === null
+      ? errors.notConnected(method, this.lastError)
+      : errors.tooManyCalls(method, 'the connection is full')
   }
 
   /** Checks a method's name on its first use. */
   learn(method) {
-    if (typeof method !== 'string') throw invalidArgType('method', 'of type string', method)
-    const name = Buffer.from(method)
-    if (name.length === 0 || name.length > MAX_METHOD_NAME) {
-      throw invalidArgValue('method', method, `must have 1 to ${MAX_METHOD_NAME} bytes`)
-    }
+    const name = checkName('method', method)
     this.names.set(method, name)
     return name
   }
@@ -312,7 +307,7 @@ class Client extends EventEmitter {
 /** The call's milliseconds: its `timeout`, or what is left until its `deadline` (a Date or milliseconds since 1970). */
 function timeoutOf(options, fallback) {
   if (options.deadline === undefined) return duration(options, 'timeout', fallback)
-  const deadline = options.deadline instanceof Date ? options.deadline.getTime() : options.deadline
+  const deadline = isDate(options.deadline) ? options.deadline.getTime() : options.deadline
   if (typeof deadline !== 'number' || Number.isNaN(deadline)) {
     throw invalidArgType('options.deadline', 'of type number or an instance of Date', options.deadline)
   }

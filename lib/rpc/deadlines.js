@@ -1,5 +1,6 @@
 'use strict'
 
+const { setTimeout, clearTimeout } = require('node:timers')
 const { now } = require('./tick')
 
 /** The longest delay that Node's timers take. */

@@ -2,6 +2,7 @@
 
 // Every way in which a call can fail, listed with its meaning in docs/rpc.md.
 
+const { makeError, received } = require('../errors')
 const { Status } = require('./protocol')
 
 /**
@@ -11,14 +12,23 @@ const { Status } = require('./protocol')
 class RpcError extends Error {
   constructor(code, message, { sent = false, method, cause } = {}) {
     const limit = Error.stackTraceLimit
-    Error.stackTraceLimit = 0
-    super(message, cause === undefined ? undefined : { cause })
-    Error.stackTraceLimit = limit
+    limitStack(0)
+    try {
+      super(message, cause === undefined ? undefined : { cause })
+    } finally {
+      limitStack(limit)
+    }
     this.code = code
     this.sent = sent
     if (method !== undefined) this.method = method
   }
 }
+
+/** Where the intrinsics are frozen (SES, --frozen-intrinsics) the limit cannot be set: there errors have their stack. */
+function limitStack(limit) {
+  Reflect.set(Error, 'stackTraceLimit', limit)
+}
+
 Object.defineProperty(RpcError.prototype, 'name', { value: 'RpcError', configurable: true, writable: true })
 
 const quoted = (method) => `call of "${method}"`
@@ -93,6 +103,21 @@ function remote(method, status, code, message) {
   }
 }
 
+/** A handler is done and can, or will, answer no more. */
+function noAnswer(method, given) {
+  const why = given === undefined ? '' : `: it gave${received(given).replace(' Received', '')}`
+  const message = `The handler of "${method}" did not answer${why}. It must return or promise bytes or null, or call back`
+  return makeError(Error, 'IRONWIRE_RPC_NO_ANSWER', message)
+}
+
+/** A handler of which it was not known called back, once its promise of nothing had been taken for its answer. */
+function calledBackLate(method) {
+  const message =
+    `The handler of "${method}" called back long after its promise had brought nothing, which was sent as an empty reply. ` +
+    'It must name the callback as its second parameter, or promise the reply'
+  return makeError(Error, 'IRONWIRE_RPC_LATE_CALLBACK', message)
+}
+
 /** The text of what a handler gave or threw: anything at all, also what cannot become text or throws when it is looked at. */
 function textOf(read, otherwise = 'an error without text') {
   try {
@@ -113,5 +138,7 @@ module.exports = {
   aborted,
   protocol,
   remote,
+  noAnswer,
+  calledBackLate,
   textOf,
 }

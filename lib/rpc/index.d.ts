@@ -49,7 +49,13 @@ export interface ServerOptions extends PeerOptions {
   maxConnections?: number
   /** Method names that one connection may use, 1 to 65,536. Default 1,024. */
   maxMethods?: number
-  /** Bytes of unanswered requests above which a connection is not read. Default 64 MiB. */
+  /** Handlers of one connection that may still be at work for calls that have ended without them; further calls wait. Default 4,096. */
+  maxStraysPerConnection?: number
+  /** The same over all connections. Default 65,536. */
+  maxStrays?: number
+  /** How long such a handler counts when it never answers. Default 30,000. */
+  strayTimeout?: number
+  /** Bytes of memory that unanswered requests may keep before their connection is not read. Default 64 MiB. */
   maxPendingBytes?: number
   /** Bytes of answers that a peer may leave unread before its connection is dropped. Default 64 MiB. */
   maxOutgoingBytes?: number
@@ -81,15 +87,16 @@ export interface ServerCall {
 export type Answer = (error?: unknown, reply?: Body | null) => void
 
 /**
- * Handles the calls of one method, answering with the callback or with a promise. A promise of `undefined` is an empty reply,
- * unless the handler takes the callback: then the answer is the callback's.
+ * Handles the calls of one method. Its answer is what happens first: the callback, bytes or `null` (an empty reply) that it returns
+ * or promises, a throw or a rejection. A promise of `undefined` is an empty reply too, unless the handler calls back: name the callback
+ * as the second parameter if you take it.
  */
 export type Handler = (
   request: Buffer,
   callback: Answer,
   call: ServerCall,
   // biome-ignore lint/suspicious/noConfusingVoidType: a handler that answers with the callback returns nothing
-) => void | Promise<Body | null | undefined | void>
+) => Body | null | undefined | void | PromiseLike<Body | null | undefined | void>
 
 /** Counts since the server was made. */
 export interface ServerStats {
@@ -103,7 +110,7 @@ export interface ServerStats {
   lateAnswers: number
   /** Second and further answers to one call. */
   extraAnswers: number
-  /** Handlers that threw, rejected or answered with something that is no body. */
+  /** Handlers that threw, rejected, answered with something that is no body, or did not answer. */
   handlerErrors: number
 }
 

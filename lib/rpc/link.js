@@ -5,6 +5,7 @@
 const { Peer } = require('./peer')
 const { Calls } = require('./calls')
 const errors = require('./errors')
+const { headroom } = require('./outgoing')
 const { listen } = require('./signals')
 const { now } = require('./tick')
 const { Kind, Reason, Status, LENGTH_SIZE, FRAME_HEAD, MAX_METHODS } = require('./protocol')
@@ -34,17 +35,18 @@ class Link extends Peer {
     this.client.linkReady(this)
   }
 
-  /** Sends a request; the caller has seen that the link is `roomy`. Returns an error when it cannot be sent, else undefined. */
+  /** Sends a request, or throws and has not; the caller has seen that the link is `roomy`. Returns an error when it cannot be sent, else undefined. */
   send(method, nameBytes, body, deadline, timeout, signal, callback) {
     const length = REQUEST_HEAD + body.length
     if (length > this.peerMaxFrame) return errors.frameTooLarge(method, length, this.peerMaxFrame)
+    if (signal !== undefined) headroom()
     let number = this.methods.get(method)
     if (number === undefined) {
       number = this.methods.size
       if (number === MAX_METHODS)
         return errors.tooManyCalls(method, `the connection already names ${MAX_METHODS} methods`)
-      this.methods.set(method, number)
       this.out.method(number, nameBytes)
+      this.methods.set(method, number)
     }
     const call = this.calls.take()
     call.callback = callback
@@ -52,8 +54,16 @@ class Link extends Peer {
     call.deadline = deadline
     call.timeout = timeout
     call.position = this.out.position
+    try {
+      this.out.request(call.sequence, number, deadline === Infinity ? 0 : Math.min(deadline - now(), 0xffffffff), body)
+    } catch (error) {
+      // The end of the stack, usually: the caller hears of it, and the call has never been.
+      call.callback = null
+      this.calls.pending--
+      this.calls.release(call)
+      throw error
+    }
     if (signal !== undefined) this.listen(call, signal)
-    this.out.request(call.sequence, number, deadline === Infinity ? 0 : Math.min(deadline - now(), 0xffffffff), body)
   }
 
   listen(call, signal) {

@@ -4,6 +4,7 @@
 
 const { isIP } = require('node:net')
 const { invalidArgType, invalidArgValue, outOfRange } = require('../errors')
+const { refuseUnknown } = require('../options')
 const { MIN_FRAME_LIMIT } = require('./protocol')
 
 const MiB = 2 ** 20
@@ -52,9 +53,15 @@ function shared(options) {
   }
 }
 
+/** What has a default is what there is: anything else that was given is refused. */
+function complete(given, options, path) {
+  refuseUnknown(given, Object.keys(options), path)
+  return options
+}
+
 function serverOptions(options = {}) {
   checkObject(options)
-  return {
+  return complete(options, {
     ...shared(options),
     // Announced to every client, which queues what goes beyond it.
     maxCallsPerConnection: integer(options, 'maxCallsPerConnection', 4096, 1, 65536),
@@ -69,7 +76,14 @@ function serverOptions(options = {}) {
     maxOutgoingBytes: integer(options, 'maxOutgoingBytes', 64 * MiB, 1, Number.MAX_SAFE_INTEGER),
     // How long `close()` waits for clients to leave.
     closeTimeout: duration(options, 'closeTimeout', 10_000),
-  }
+    // Handlers still at work for calls that have ended without them: cancelled, past their deadline, connection lost. Above it calls
+    // wait, so that who calls and cancels starts no more handlers than who waits: as many as maxCallsPerConnection and maxConcurrency.
+    maxStraysPerConnection: integer(options, 'maxStraysPerConnection', 4096, 1, MAX_U32),
+    maxStrays: integer(options, 'maxStrays', 65536, 1, MAX_U32),
+    // How long they count. What is still at work after as long as clients wait by default has most likely forgotten its call, and a
+    // handler that never answers must not take a place away for good.
+    strayTimeout: duration(options, 'strayTimeout', 30_000),
+  })
 }
 
 function reconnectOptions(value) {
@@ -77,16 +91,21 @@ function reconnectOptions(value) {
   if (value === undefined || value === true) value = {}
   checkObject(value, 'options.reconnect')
   const prefixed = (name, fallback, min, max) => integer(value, name, fallback, min, max)
-  return {
-    // The first try comes almost at once: most losses are a restarting server.
-    initialDelay: prefixed('initialDelay', 100, 0, MAX_DELAY),
-    maxDelay: prefixed('maxDelay', 10_000, 0, MAX_DELAY),
-    maxAttempts: value.maxAttempts === Infinity ? Infinity : prefixed('maxAttempts', Infinity, 1, MAX_U32),
-  }
+  return complete(
+    value,
+    {
+      // The first try comes almost at once: most losses are a restarting server.
+      initialDelay: prefixed('initialDelay', 100, 0, MAX_DELAY),
+      maxDelay: prefixed('maxDelay', 10_000, 0, MAX_DELAY),
+      maxAttempts: value.maxAttempts === Infinity ? Infinity : prefixed('maxAttempts', Infinity, 1, MAX_U32),
+    },
+    'options.reconnect',
+  )
 }
 
 function clientOptions(options) {
-  return {
+  checkObject(options)
+  return complete(options, {
     ...shared(options),
     // What a person or a calling service is willing to wait; no call waits for ever unless it says so.
     timeout: duration(options, 'timeout', 30_000),
@@ -96,7 +115,7 @@ function clientOptions(options) {
     maxInFlight: integer(options, 'maxInFlight', 4096, 1, 65536),
     maxQueuedCalls: integer(options, 'maxQueuedCalls', 65536, 0, MAX_U32),
     maxQueuedBytes: integer(options, 'maxQueuedBytes', 64 * MiB, 0, Number.MAX_SAFE_INTEGER),
-  }
+  })
 }
 
 function port(value, name) {
@@ -110,7 +129,7 @@ function port(value, name) {
 function target(value) {
   if (typeof value === 'number') return { host: 'localhost', port: port(value, 'target') }
   if (typeof value === 'string') return targetOfString(value)
-  checkObject(value, 'target')
+  refuseUnknown(checkObject(value, 'target'), ['host', 'port', 'path'], 'target')
   if (value.path !== undefined) {
     if (typeof value.path !== 'string') throw invalidArgType('target.path', 'of type string', value.path)
     return { path: value.path }

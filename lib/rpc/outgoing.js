@@ -3,6 +3,8 @@
 // The writing half of a connection: frames go into a slab, the slab goes to the wire once a turn.
 
 const { Buffer } = require('node:buffer')
+const { isUint8Array } = require('node:util/types')
+const { bytesOf } = require('../codec/bytes')
 const { flushLater } = require('./tick')
 const { Kind, FLAG_DEADLINE, FRAME_HEAD, LENGTH_SIZE, MAGIC, VERSION, PREFACE_SIZE } = require('./protocol')
 
@@ -46,22 +48,23 @@ class Outgoing {
     return this.handed - this.wire.queued
   }
 
+  // Any call may throw at the end of the stack, so a frame counts only once it is whole: `used` moves on last.
+
   /** Makes room for `size` bytes, at most SLAB_SIZE, and returns where they begin. */
   reserve(size) {
     if (this.slab === null) {
-      this.slab = takeSlab()
+      const slab = takeSlab()
       flushLater(this)
+      this.slab = slab
     } else if (this.used + size > SLAB_SIZE) this.flush()
-    const at = this.used
-    this.used = at + size
-    return at
+    return this.used
   }
 
   flush() {
     const length = this.used
     if (length === 0) return
-    this.used = 0
     this.hand(this.slab.bytes, 0, length)
+    this.used = 0
   }
 
   hand(bytes, offset, length) {
@@ -72,6 +75,7 @@ class Outgoing {
 
   /** The turn is over: hands down what is written and gives the slab back. */
   release() {
+    if (this.slab === null) return
     this.flush()
     if (slabs.length < KEPT_SLABS) slabs.push(this.slab)
     this.slab = null
@@ -79,6 +83,7 @@ class Outgoing {
 
   /** Nothing more leaves; frames still written are dropped. */
   shut() {
+    if (!this.open) return
     this.open = false
     this.used = 0
   }
@@ -90,6 +95,7 @@ class Outgoing {
     view.setUint32(at + 4, VERSION << 24)
     view.setUint32(at + 8, maxFrame)
     view.setUint32(at + 12, maxCalls)
+    this.used = at + PREFACE_SIZE
   }
 
   /** A call; `remaining` is the milliseconds its caller waits, 0 when it waits for ever. */
@@ -104,8 +110,10 @@ class Outgoing {
     view.setUint32(at + 6, sequence)
     view.setUint16(at + 10, method)
     if (remaining !== 0) view.setUint32(at + 12, remaining)
-    if (inline) copy(body, size, bytes, at + fixed)
-    else this.direct(body)
+    if (inline) {
+      copy(body, size, bytes, at + fixed)
+      this.used = at + fixed + size
+    } else this.direct(at + fixed, body)
   }
 
   reply(sequence, body) {
@@ -116,8 +124,10 @@ class Outgoing {
     view.setUint32(at, FRAME_HEAD + size - LENGTH_SIZE)
     view.setUint16(at + 4, Kind.REPLY << 8)
     view.setUint32(at + 6, sequence)
-    if (inline) copy(body, size, bytes, at + FRAME_HEAD)
-    else this.direct(body)
+    if (inline) {
+      copy(body, size, bytes, at + FRAME_HEAD)
+      this.used = at + FRAME_HEAD + size
+    } else this.direct(at + FRAME_HEAD, body)
   }
 
   /** An error's code and message share what `limit`, the peer's largest frame, leaves them. */
@@ -154,13 +164,27 @@ class Outgoing {
     view.setUint32(at, FRAME_HEAD + size - LENGTH_SIZE)
     view.setUint16(at + 4, kind << 8)
     view.setUint32(at + 6, sequence)
+    this.used = at + FRAME_HEAD + size
     return at + FRAME_HEAD
   }
 
-  direct(body) {
+  /** A body behind its head, which ends at `end` of the slab. */
+  direct(end, body) {
+    headroom()
+    this.used = end
     this.flush()
     this.hand(body, 0, body.length)
   }
+}
+
+/** What `bytesOf` gives, faster for a small body: a loop copies it, which meets no memory of others beyond its end. */
+function bodyOf(value, name) {
+  return isUint8Array(value) && value.length > 0 && value.length <= LOOP_COPY ? value : bytesOf(value, name)
+}
+
+/** Throws when the stack has less left than what is to come in several steps may need. */
+function headroom(depth = 60) {
+  return depth === 0 ? 0 : 1 + headroom(depth - 1)
 }
 
 function copy(from, size, to, at) {
@@ -177,4 +201,4 @@ function clip(text, size) {
   return bytes.subarray(0, end)
 }
 
-module.exports = { Outgoing }
+module.exports = { Outgoing, bodyOf, headroom }

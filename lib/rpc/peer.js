@@ -3,15 +3,13 @@
 // What the two ends of a connection share: prefaces, pings, farewells, and the end.
 
 const { Buffer } = require('node:buffer')
+const { setTimeout, clearTimeout } = require('node:timers')
 const { Outgoing } = require('./outgoing')
 const { protocol } = require('./errors')
 const { Kind, Reason, RECORD_WORDS, MIN_FRAME_LIMIT } = require('./protocol')
 const { enterBatch, leaveBatch } = require('./tick')
 
 const FastBuffer = Buffer[Symbol.species]
-
-/** A slab above this was made for one large frame: small bodies in it are copied, lest whoever keeps one keeps it all. */
-const SHARED_SLAB = 256 * 1024
 
 /**
  * One connection, from either end. Subclasses take the frames that carry calls (`frame`), and are told of the peer's preface
@@ -60,7 +58,6 @@ class Peer {
    */
   onFrames(table, count, slab) {
     this.heard = true
-    const small = slab.byteLength > SHARED_SLAB ? slab.byteLength / 2 : 0
     enterBatch()
     try {
       while (table[0] < count && this.open) {
@@ -68,8 +65,7 @@ class Peer {
         const kind = table[at] & 0xff
         if (kind === Kind.REQUEST || kind === Kind.REPLY) {
           const length = table[at + 5]
-          let body = length === 0 ? Buffer.alloc(0) : new FastBuffer(slab, table[at + 4], length)
-          if (length < small) body = Buffer.from(body)
+          const body = length === 0 ? Buffer.alloc(0) : new FastBuffer(slab, table[at + 4], length)
           this.carry(table[at + 1], body, table[at + 2], table[at] >>> 8 === 0 ? -1 : table[at + 3])
         } else this.control(kind, table, at, slab)
       }

@@ -2,6 +2,9 @@
 
 // The numbers of docs/rpc-protocol.md. `src/rpc/frame.rs` has the same ones for the reading side.
 
+const { Buffer } = require('node:buffer')
+const { invalidArgType, invalidArgValue } = require('../errors')
+
 /** The highest version spoken here. */
 const VERSION = 1
 
@@ -61,6 +64,18 @@ const MIN_FRAME_LIMIT = 1024
 /** Words of one record in the table of a read: kind | flags << 8, sequence, code, milliseconds left, offset, length. */
 const RECORD_WORDS = 6
 
+/** Throws for what cannot be a method's name, calling it `what`; returns its bytes. */
+function checkName(what, name) {
+  if (typeof name !== 'string') throw invalidArgType(what, 'of type string', name)
+  // As UTF-8 a lone surrogate is a replacement character, and two such names would be one.
+  if (!name.isWellFormed()) throw invalidArgValue(what, name, 'must be well-formed: it has a lone surrogate')
+  const bytes = Buffer.from(name)
+  if (bytes.length === 0 || bytes.length > MAX_METHOD_NAME) {
+    throw invalidArgValue(what, name, `must have 1 to ${MAX_METHOD_NAME} bytes`)
+  }
+  return bytes
+}
+
 module.exports = {
   VERSION,
   MAGIC,
@@ -71,8 +86,8 @@ module.exports = {
   FLAG_DEADLINE,
   Status,
   Reason,
-  MAX_METHOD_NAME,
   MAX_METHODS,
   MIN_FRAME_LIMIT,
   RECORD_WORDS,
+  checkName,
 }

@@ -1,15 +1,30 @@
 'use strict'
 
-const { Buffer } = require('node:buffer')
+const process = require('node:process')
+const { setTimeout, clearTimeout } = require('node:timers')
 const { EventEmitter } = require('node:events')
 const { makeError, invalidArgType, invalidArgValue } = require('../errors')
 const { serverOptions } = require('./options')
 const { Deadlines } = require('./deadlines')
 const { Session } = require('./session')
-const { MAX_METHOD_NAME } = require('./protocol')
+const { Queue } = require('./queue')
+const { checkName } = require('./protocol')
 const { textOf } = require('./errors')
 const { now } = require('./tick')
 const transport = require('./transport')
+
+/** A handler and what is known of how it answers. */
+class Handler {
+  constructor(run) {
+    this.run = run
+    /** It names the callback among its parameters. That it does not says nothing: see `(...args)`, or a default. */
+    this.takesCallback = run.length > 1
+    /** It has called back before. */
+    this.callsBack = false
+    /** A promise of undefined was its answer before. */
+    this.resolvesEmpty = false
+  }
+}
 
 /** Takes calls on a port or path and gives them to the handlers of its methods. */
 class Server extends EventEmitter {
@@ -34,8 +49,10 @@ class Server extends EventEmitter {
     this.acceptor.on('close', () => this.finish())
     this.closing = false
     this.refed = true
-    /** Handlers called and not answered. */
+    /** Handlers at work for calls that somebody waits for. */
     this.running = 0
+    /** And those for calls that have ended without them, the oldest first. */
+    this.strays = new Queue()
     /** Sessions with calls that wait for a handler's turn, the next one first. */
     this.queue = new Set()
     this.runScheduled = false
@@ -46,6 +63,7 @@ class Server extends EventEmitter {
       for (const session of this.sessions) next = Math.min(next, session.expire(time))
       return next
     })
+    this.strayDeadlines = new Deadlines((time) => this.expireStrays(time))
   }
 
   get listening() {
@@ -54,14 +72,10 @@ class Server extends EventEmitter {
 
   /** Adds a method, also while listening. `handler(request, callback, call)` answers with the callback or with a promise. */
   method(name, handler) {
-    if (typeof name !== 'string') throw invalidArgType('name', 'of type string', name)
-    const size = Buffer.byteLength(name)
-    if (size === 0 || size > MAX_METHOD_NAME) {
-      throw invalidArgValue('name', name, `must have 1 to ${MAX_METHOD_NAME} bytes`)
-    }
+    checkName('name', name)
     if (typeof handler !== 'function') throw invalidArgType('handler', 'of type function', handler)
     if (this.handlers.has(name)) throw invalidArgValue('name', name, 'is a method already')
-    this.handlers.set(name, handler)
+    this.handlers.set(name, new Handler(handler))
     return this
   }
 
@@ -107,11 +121,53 @@ class Server extends EventEmitter {
     process.nextTick(() => {
       if (this.emit('handlerError', error, call) || this.warned) return
       this.warned = true
-      const text = textOf(() => (error instanceof Error ? error.stack : error))
+      const text = textOf(() => error?.stack ?? error)
       process.emitWarning(
         `A handler of the RPC method "${call.method}" failed and nothing listens to 'handlerError': ${text}`,
       )
     })
+  }
+
+  /** Whether as many handlers are at work as may be. */
+  get busy() {
+    return this.running >= this.options.maxConcurrency || this.strays.size >= this.options.maxStrays
+  }
+
+  /**
+   * A call has ended without its handler, which is counted as a stray until it answers: a peer that calls and cancels, again and
+   * again, must not start handlers without bound. One that never answers is given up some time later.
+   */
+  keepStray(call) {
+    const { session, memory } = call
+    call.memory = null
+    call.stray = { session, memory, expires: now() + this.options.strayTimeout, queued: false }
+    session.strays++
+    this.strays.push(call.stray)
+    this.strayDeadlines.add(call.stray.expires)
+  }
+
+  /** Its handler has answered. */
+  dismissStray(call) {
+    const { stray } = call
+    call.stray = null
+    if (stray.queued) this.dropStray(stray)
+  }
+
+  dropStray(stray) {
+    this.strays.remove(stray)
+    stray.session.strays--
+    if (stray.memory !== null) stray.session.release(stray.memory)
+    if (stray.session.paused) stray.session.regulate()
+    if (this.queue.size > 0) this.runLater()
+  }
+
+  expireStrays(time) {
+    for (;;) {
+      const stray = this.strays.first()
+      if (stray === undefined) return Infinity
+      if (stray.expires > time) return stray.expires
+      this.dropStray(stray)
+    }
   }
 
   /** Runs waiting calls after the current turn's work, so that a chain of synchronous handlers does not nest. */
@@ -127,9 +183,9 @@ class Server extends EventEmitter {
   /** Gives free places to sessions with waiting calls, one call each in turn. */
   runWaiting() {
     for (const session of this.queue) {
-      if (this.running >= this.options.maxConcurrency) return
+      if (this.busy) return
       const call = session.waiting.first()
-      if (call !== undefined && session.out.congested) continue
+      if (call !== undefined && session.busy) continue
       // A Set visits what is added during the visit: the session comes again after the others.
       this.queue.delete(session)
       if (call === undefined) continue
@@ -172,6 +228,8 @@ class Server extends EventEmitter {
     this.closing = false
     clearTimeout(this.closeTimer)
     this.deadlines.clear()
+    for (const stray of this.strays) this.dropStray(stray)
+    this.strayDeadlines.clear()
     this.emit('close')
   }
 

@@ -3,6 +3,8 @@
 // What has to happen once per turn rather than once per call: handing written frames down, and reading the clock.
 
 const { performance } = require('node:perf_hooks')
+const process = require('node:process')
+const { exiting } = require('../engine.js')
 
 /** Outgoing buffers with frames that the wire has not been given yet. */
 const dirty = []
@@ -15,22 +17,22 @@ let clockIsFresh = false
 function settle() {
   scheduled = false
   clockIsFresh = false
+  if (dirty.length === 0) return
+  exiting.delete(settle)
   for (let i = 0; i < dirty.length; i++) dirty[i].release()
   dirty.length = 0
 }
 
-// Frames of the last turn must not be lost when the process exits in the middle of it. First of all listeners: lib/engine.js then
-// writes what these hand down.
-process.prependListener('exit', settle)
-
 function schedule() {
   if (batches > 0 || scheduled) return
-  scheduled = true
   process.nextTick(settle)
+  scheduled = true
 }
 
 /** Has `outgoing.release()` called when this turn ends. */
 function flushLater(outgoing) {
+  // Frames of the last turn must not be lost when the process exits in the middle of it.
+  exiting.add(settle)
   dirty.push(outgoing)
   schedule()
 }

@@ -2,6 +2,7 @@
 
 // Streams that carry frames, over the native engine, which splits them.
 
+const process = require('node:process')
 const net = require('../net')
 const { native, adopt } = require('../engine')
 const { systemError } = require('../errors')

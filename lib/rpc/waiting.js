@@ -3,6 +3,7 @@
 // Calls that cannot leave yet: no connection, too many in flight, or a server that reads too slowly.
 
 const { Buffer } = require('node:buffer')
+const { bytesOf } = require('../codec/bytes')
 const errors = require('./errors')
 const { Queue } = require('./queue')
 const { listen, forget } = require('./signals')
@@ -30,7 +31,7 @@ class Waiting {
     const call = {
       method,
       name,
-      body: Buffer.from(body),
+      body: Buffer.from(bytesOf(body, 'body')),
       deadline,
       timeout,
       signal,

@@ -9,7 +9,7 @@
 use super::http::{self, Http};
 use super::raw::{Args, Callbacks, Env, Functions, Outcome, Teardown, Value};
 use super::rpc::{self, Frames};
-use super::slab::Slab;
+use super::slab::{self, Slab};
 use crate::rpc::Splitter;
 use crate::slots::Slots;
 use crate::uv::{Errno, Events, Hook, Loop, Stream};
@@ -54,9 +54,6 @@ const FLUSH_AT: usize = 64 * 1024;
 
 /// From this size on a chunk is offered to the kernel where it lies in JavaScript's memory instead of being gathered.
 const LARGE_WRITE: usize = 16 * 1024;
-
-/// From this size on received bytes get memory of their own instead of a place in a slab.
-const LARGE_READ: usize = 8 * 1024;
 
 /// Tokens above every slot id.
 const PREPARE_TOKEN: u32 = u32::MAX;
@@ -473,7 +470,7 @@ impl Engine {
     /// Hands bytes to JavaScript as they are.
     pub fn read_raw(&self, id: u32, bytes: &[u8]) {
         self.call(Callback::Read, |env| {
-            let large = bytes.len() >= LARGE_READ;
+            let large = bytes.len() >= slab::OWN;
             let placed = if large { None } else { self.place(bytes) };
             let (memory, offset) = match placed {
                 Some((memory, offset)) => (memory, offset as i32),

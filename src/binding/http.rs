@@ -193,11 +193,11 @@ fn with(engine: &Engine, args: &Args, code: impl FnOnce(&mut Http)) -> Outcome<b
     Ok(done == Ok(true))
 }
 
-/// `(listener)`: an object whose `onHttp(events, text, body)` is shown batches. Returns the table of events, as an `ArrayBuffer`.
+/// `(listener)`: an object whose `onHttp(events, text, body)` is shown batches, the first time. Returns the table of events, as an `ArrayBuffer`.
 fn table(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
     let mut scratch = engine.http.borrow_mut();
-    scratch.listener = Some(Rc::new(Callbacks::new(args.env(), args.value(0), ["onHttp"])));
     if scratch.table.is_none() {
+        scratch.listener = Some(Rc::new(Callbacks::new(args.env(), args.value(0), ["onHttp"])));
         scratch.table = SharedBytes::new(args.env(), (word::EVENTS + EVENTS * EVENT_WORDS) * 4);
         scratch.words = vec![0; EVENTS * EVENT_WORDS];
     }
@@ -323,7 +323,14 @@ fn feed(engine: &Engine, id: u32, bytes: &[u8], received: bool) -> bool {
     if waits {
         engine.http.borrow_mut().waiting.push(id);
     } else {
-        run(engine, bytes, &[Read { id, range: 0..bytes.len() }]);
+        run(
+            engine,
+            bytes,
+            &[Read {
+                id,
+                range: 0..bytes.len(),
+            }],
+        );
     }
     go_on(engine);
     waits
@@ -345,7 +352,14 @@ fn go_on(engine: &Engine) {
         if let Ok(bytes) = bytes
             && !bytes.is_empty()
         {
-            run(engine, &bytes, &[Read { id, range: 0..bytes.len() }]);
+            run(
+                engine,
+                &bytes,
+                &[Read {
+                    id,
+                    range: 0..bytes.len(),
+                }],
+            );
         }
     }
 }
@@ -632,7 +646,10 @@ fn settle(engine: &Engine, input: &[u8], segment: &Segment) -> bool {
         let held = table.word(at + read_row::HELD) as usize;
         // Where in the read the request begins that it stopped before.
         let offset = words.get(held * EVENT_WORDS + 6).copied().unwrap_or(0) as usize;
-        ((held > segment.row).then_some(offset), table.word(at + read_row::TAKEN) == 1)
+        (
+            (held > segment.row).then_some(offset),
+            table.word(at + read_row::TAKEN) == 1,
+        )
     });
     match said {
         Some((None, false)) => {}
@@ -774,7 +791,11 @@ mod send_bit {
 fn send(engine: &Engine, args: &Args) -> Outcome<i32> {
     use send_bit::*;
     let (id, bits) = (args.uint(0)?, args.uint(1)?);
-    let length = if bits & (TEXT | LATIN1 | BYTES) == 0 { 0 } else { args.uint(4)? };
+    let length = if bits & (TEXT | LATIN1 | BYTES) == 0 {
+        0
+    } else {
+        args.uint(4)?
+    };
     engine.append(id, |out| {
         if bits & HEAD != 0 {
             append_head(args, bits, 2, out)?;

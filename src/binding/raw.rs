@@ -316,11 +316,6 @@ impl SharedBytes {
         self.reference.get()
     }
 
-    /// Its length in bytes.
-    pub fn len(&self) -> usize {
-        self.length
-    }
-
     /// Whether the memory is still there.
     pub fn is_attached(&self) -> bool {
         let env = self.reference.env;

@@ -6,7 +6,7 @@
 
 use super::engine::{Callback, Engine, Protocol};
 use super::raw::{Args, Env, Functions, Outcome, SharedBytes, Value};
-use super::slab::Slab;
+use super::slab::{self, Slab};
 use crate::rpc::{Event, HEADER_SIZE, LENGTH_SIZE, RECORD_WORDS, Role, Splitter};
 use crate::uv::{Errno, READ_BUFFER};
 
@@ -16,13 +16,24 @@ const MAX_RECORDS: usize = READ_BUFFER / (LENGTH_SIZE + HEADER_SIZE) + 2;
 /// The kind of the record that ends a table when the stream broke the protocol: its code is the reason, its body the message.
 const BROKEN: u32 = 255;
 
-/// Room for that message.
-const MESSAGE_ROOM: usize = 256;
+/// Bytes of that message at most.
+const MESSAGE_SIZE: usize = 256;
 
 /// Where an environment's frames are laid out for JavaScript.
 pub struct Frames {
     table: SharedBytes,
     slab: Slab,
+    /// The memory of a table with a large body, instead of the slab.
+    own: Option<SharedBytes>,
+}
+
+/// A table that is laid out.
+struct Filled {
+    count: u32,
+    /// Bytes of the input that it took.
+    taken: usize,
+    /// The next unit needs a table of its own: bodies of one table lie in one piece of memory.
+    more: bool,
 }
 
 /// Adds this module's functions.
@@ -30,10 +41,14 @@ pub fn register(functions: &mut Functions<Engine>) {
     functions.add("framesTable", frames_table);
     functions.add("speakFrames", speak_frames);
     functions.add("bytesReceived", |engine, args| {
-        Ok(engine.connection(args.uint(0)?, |connection| connection.received as f64).unwrap_or(0.0))
+        Ok(engine
+            .connection(args.uint(0)?, |connection| connection.received as f64)
+            .unwrap_or(0.0))
     });
     functions.add("bytesSent", |engine, args| {
-        Ok(engine.connection(args.uint(0)?, |connection| connection.sent as f64).unwrap_or(0.0))
+        Ok(engine
+            .connection(args.uint(0)?, |connection| connection.sent as f64)
+            .unwrap_or(0.0))
     });
     functions.add("queued", |engine, args| {
         let queued = engine.connection(args.uint(0)?, |connection| connection.queued());
@@ -67,40 +82,83 @@ impl Frames {
         Some(Frames {
             table,
             slab: Slab::default(),
+            own: None,
         })
     }
 
-    /// Splits `bytes` and lays out what they complete. Returns how many records that makes.
-    fn fill(&mut self, env: Env, splitter: &mut Splitter, bytes: &[u8]) -> Result<u32, Errno> {
-        // All bodies of a table lie in one slab, so it needs room for the most that can come.
-        self.slab
-            .reserve(env, splitter.room(bytes.len()) + MESSAGE_ROOM)
-            .ok_or(Errno::ENOMEM)?;
-        let mut count = 0;
-        let result = splitter.push(bytes, |event: Event<'_>| {
-            self.add(count, event.record(self.slab.offset() as u32), event.body());
-            count += 1;
+    /// Splits `bytes` and lays out what they complete, as far as one table's memory goes.
+    fn fill(&mut self, env: Env, splitter: &mut Splitter, bytes: &[u8]) -> Result<Filled, Errno> {
+        self.slab.reserve(env, 0).ok_or(Errno::ENOMEM)?;
+        let (mut count, mut placed) = (0, false);
+        let mut refused = Ok(false);
+        let split = splitter.push(bytes, |event: Event<'_>| match self.place(env, event.body(), placed) {
+            Ok(Some(offset)) => {
+                placed |= !event.body().is_empty();
+                self.add(count, event.record(offset));
+                count += 1;
+                true
+            }
+            other => {
+                refused = other.map(|_| true);
+                false
+            }
         });
-        if let Err(error) = result {
-            let message = error.to_string();
-            let text = &message.as_bytes()[..message.len().min(MESSAGE_ROOM)];
-            let record = [
-                BROKEN,
-                0,
-                u32::from(error.reason()),
-                0,
-                self.slab.offset() as u32,
-                text.len() as u32,
-            ];
-            self.add(count, record, text);
-            count += 1;
+        let mut more = refused?;
+        let mut taken = bytes.len();
+        match split {
+            Ok(length) => taken = length,
+            Err(error) => {
+                let message = error.to_string();
+                let text = &message.as_bytes()[..message.len().min(MESSAGE_SIZE)];
+                if let Some(offset) = self.place(env, text, placed)? {
+                    let record = [BROKEN, 0, u32::from(error.reason()), 0, offset, text.len() as u32];
+                    self.add(count, record);
+                    count += 1;
+                } else {
+                    // The splitter says so again.
+                    more = true;
+                }
+            }
         }
         self.table.set_word(0, 0);
-        Ok(count as u32)
+        Ok(Filled {
+            count: count as u32,
+            taken,
+            more,
+        })
     }
 
-    fn add(&mut self, index: usize, record: [u32; RECORD_WORDS], body: &[u8]) {
+    /// Copies a body into the table's memory and returns where it lies there; `None` when it needs other memory than the bodies that
+    /// are `placed` already.
+    fn place(&mut self, env: Env, body: &[u8], placed: bool) -> Result<Option<u32>, Errno> {
+        if body.is_empty() {
+            return Ok(Some(0));
+        }
+        if placed && (self.own.is_some() || body.len() >= slab::OWN || !self.slab.fits(body.len())) {
+            return Ok(None);
+        }
+        if body.len() >= slab::OWN {
+            let own = SharedBytes::new(env, body.len()).ok_or(Errno::ENOMEM)?;
+            own.copy_in(0, body);
+            self.own = Some(own);
+            return Ok(Some(0));
+        }
+        if !self.slab.fits(body.len()) {
+            self.slab.renew(env).ok_or(Errno::ENOMEM)?;
+        }
+        let offset = self.slab.offset();
         self.slab.push(body);
+        Ok(Some(offset as u32))
+    }
+
+    /// The `ArrayBuffer` that the table's offsets are of.
+    fn memory(&self, env: Env) -> Value {
+        self.own
+            .as_ref()
+            .map_or_else(|| self.slab.value(env), SharedBytes::value)
+    }
+
+    fn add(&mut self, index: usize, record: [u32; RECORD_WORDS]) {
         let mut words = [0; RECORD_WORDS * 4];
         for (target, word) in words.chunks_exact_mut(4).zip(record) {
             target.copy_from_slice(&word.to_ne_bytes());
@@ -109,17 +167,31 @@ impl Frames {
     }
 }
 
-/// A read of a connection that speaks frames.
+/// A read of a connection that speaks frames: usually one table, more where its bodies fill more than one piece of memory.
 pub fn read(engine: &Engine, id: u32, bytes: &[u8]) {
-    let filled = engine.connection(id, |connection| {
-        match (&mut connection.protocol, &mut *engine.frames.borrow_mut()) {
-            (Protocol::Frames(splitter), Some(frames)) => frames.fill(engine.env(), splitter, bytes),
-            _ => Err(Errno::ENOMEM),
+    let mut rest = bytes;
+    loop {
+        let filled = engine.connection(id, |connection| {
+            match (&mut connection.protocol, &mut *engine.frames.borrow_mut()) {
+                (Protocol::Frames(splitter), Some(frames)) => frames.fill(engine.env(), splitter, rest),
+                _ => Err(Errno::ENOMEM),
+            }
+        });
+        match filled.and_then(|filled| filled) {
+            Ok(Filled { count, taken, more }) => {
+                deliver(engine, id, count);
+                if let Some(frames) = &mut *engine.frames.borrow_mut()
+                    && let Some(own) = frames.own.take()
+                {
+                    own.release();
+                }
+                if !more {
+                    return;
+                }
+                rest = &rest[taken..];
+            }
+            Err(error) => return engine.read_failed(id, error),
         }
-    });
-    match filled.and_then(|count| count) {
-        Ok(count) => deliver(engine, id, count),
-        Err(error) => engine.read_failed(id, error),
     }
 }
 
@@ -140,7 +212,7 @@ fn deliver(engine: &Engine, id: u32, count: u32) {
                 .frames
                 .borrow()
                 .as_ref()
-                .map_or_else(|| env.undefined(), |frames| frames.slab.value(env));
+                .map_or_else(|| env.undefined(), |frames| frames.memory(env));
             [env.int(id as i32), env.int(count as i32), slab]
         });
         let next = cursor();

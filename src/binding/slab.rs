@@ -2,8 +2,12 @@
 
 use super::raw::{Env, SharedBytes, Value};
 
-/// Received bytes share slabs of this size. A view that is kept pins its slab: whoever keeps many small ones for long copies them.
-const SIZE: usize = 64 * 1024;
+/// Small pieces of received bytes share slabs of this size, that of Node's own pool of small Buffers: a view that is kept pins its
+/// slab, so this is the most that a kept byte can cost.
+const SIZE: usize = 8 * 1024;
+
+/// From this size on bytes get memory of their own, as in Node's pool: half a slab at most is lost to what does not fit.
+pub const OWN: usize = SIZE / 2;
 
 /// The slab in use, and how much of it is taken.
 #[derive(Default)]
@@ -13,19 +17,26 @@ pub struct Slab {
 }
 
 impl Slab {
-    /// Makes sure that `room` bytes are free in one slab; `None` when there is no memory for it.
+    /// Makes sure that `room` bytes, fewer than [`OWN`], are free; `None` when there is no memory for a new slab.
     pub fn reserve(&mut self, env: Env, room: usize) -> Option<()> {
-        if self
-            .memory
-            .as_ref()
-            .is_none_or(|memory| memory.len() - self.used < room || !memory.is_attached())
-        {
-            let next = SharedBytes::new(env, SIZE.max(room))?;
-            if let Some(old) = self.memory.replace(next) {
-                old.release();
-            }
-            self.used = 0;
+        if self.fits(room) && self.memory.as_ref().is_some_and(SharedBytes::is_attached) {
+            return Some(());
         }
+        self.renew(env)
+    }
+
+    /// Whether `room` bytes are free, of a slab that is known to be attached.
+    pub fn fits(&self, room: usize) -> bool {
+        self.memory.is_some() && SIZE - self.used >= room
+    }
+
+    /// Begins a new slab; `None` when there is no memory for it.
+    pub fn renew(&mut self, env: Env) -> Option<()> {
+        let next = SharedBytes::new(env, SIZE)?;
+        if let Some(old) = self.memory.replace(next) {
+            old.release();
+        }
+        self.used = 0;
         Some(())
     }
 
@@ -34,7 +45,7 @@ impl Slab {
         self.used
     }
 
-    /// Copies bytes behind those before; room for them is reserved.
+    /// Copies bytes behind those before; room for them is there.
     pub fn push(&mut self, bytes: &[u8]) {
         let Some(memory) = &self.memory else { return };
         memory.copy_in(self.used, bytes);
@@ -43,8 +54,7 @@ impl Slab {
 
     /// Lets the next bytes begin where views of wider elements than bytes can.
     pub fn align(&mut self) {
-        let end = self.memory.as_ref().map_or(0, SharedBytes::len);
-        self.used = self.used.next_multiple_of(8).min(end);
+        self.used = self.used.next_multiple_of(8).min(SIZE);
     }
 
     /// The slab's `ArrayBuffer`.

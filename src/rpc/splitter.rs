@@ -91,9 +91,10 @@ impl Splitter {
         }
     }
 
-    /// Takes the next bytes of the stream and gives every unit that they complete to `sink`, in order. After an error, which
-    /// every later call repeats, what was given before it still holds.
-    pub fn push(&mut self, input: &[u8], mut sink: impl FnMut(Event<'_>)) -> Result<(), ProtocolError> {
+    /// Takes the next bytes of the stream and offers every unit that they complete to `sink`, in order, until it refuses one.
+    /// Returns how many bytes are taken: the others, and the unit that was refused, come with the next push, of the rest of the
+    /// input even where that is nothing. After an error, which every later call repeats, what was given before it still holds.
+    pub fn push(&mut self, input: &[u8], mut sink: impl FnMut(Event<'_>) -> bool) -> Result<usize, ProtocolError> {
         if let Some(error) = self.failed {
             return Err(error);
         }
@@ -110,48 +111,46 @@ impl Splitter {
         self.partial.len()
     }
 
-    /// The most bytes of bodies that pushing `length` bytes can give: none while they cannot complete the unit at hand.
-    pub fn room(&self, length: usize) -> usize {
-        let total = self.partial.len() + length;
-        match self.measure(&self.partial) {
-            Ok(size) if size > total => 0,
-            _ => total,
-        }
-    }
-
-    fn advance(&mut self, mut input: &[u8], sink: &mut impl FnMut(Event<'_>)) -> Result<(), ProtocolError> {
-        while !input.is_empty() {
+    fn advance(&mut self, input: &[u8], sink: &mut impl FnMut(Event<'_>) -> bool) -> Result<usize, ProtocolError> {
+        let mut rest = input;
+        loop {
             if self.partial.is_empty() {
-                let size = self.measure(input)?;
-                let Some((unit, rest)) = input.split_at_checked(size) else {
-                    self.partial.extend_from_slice(input);
+                if rest.is_empty() {
+                    break;
+                }
+                let Some((unit, after)) = rest.split_at_checked(self.measure(rest)?) else {
+                    self.partial.extend_from_slice(rest);
+                    rest = &[];
                     break;
                 };
-                sink(self.read(unit)?);
+                if !sink(self.read(unit)?) {
+                    break;
+                }
                 self.open = true;
-                input = rest;
-            } else {
-                input = self.complete(input, sink)?;
+                rest = after;
+                continue;
             }
-        }
-        Ok(())
-    }
-
-    /// Adds to the partial unit as much of `input` as it lacks, gives it to `sink` if that made it whole, and returns the rest.
-    fn complete<'a>(&mut self, input: &'a [u8], sink: &mut impl FnMut(Event<'_>)) -> Result<&'a [u8], ProtocolError> {
-        let missing = self.measure(&self.partial)? - self.partial.len();
-        let (more, rest) = input.split_at(missing.min(input.len()));
-        self.partial.extend_from_slice(more);
-        // Asked again: these bytes may have brought the length prefix itself.
-        if self.partial.len() == self.measure(&self.partial)? {
-            sink(self.read(&self.partial)?);
+            // Asked again each time: the bytes added last may have brought the length prefix itself.
+            let missing = self.measure(&self.partial)? - self.partial.len();
+            if missing > 0 {
+                if rest.is_empty() {
+                    break;
+                }
+                let (more, after) = rest.split_at(missing.min(rest.len()));
+                self.partial.extend_from_slice(more);
+                rest = after;
+                continue;
+            }
+            if !sink(self.read(&self.partial)?) {
+                break;
+            }
             self.open = true;
             self.partial.clear();
             if self.partial.capacity() > KEEP_CAPACITY {
                 self.partial = Vec::new();
             }
         }
-        Ok(rest)
+        Ok(input.len() - rest.len())
     }
 
     /// The size of the unit that begins with `bytes`, as far as they tell: always more than `bytes` has while its size is open.
@@ -261,14 +260,13 @@ mod tests {
         let mut splitter = Splitter::new(role, limit);
         let mut seen = Vec::new();
         for chunk in chunks {
-            let (room, mut given) = (splitter.room(chunk.len()), 0);
-            let result = splitter.push(chunk, |event| {
-                given += event.body().len();
+            let taken = splitter.push(chunk, |event| {
                 seen.push(event.into());
+                true
             });
-            assert!(given <= room);
-            if let Err(error) = result {
-                return (seen, Err(error));
+            match taken {
+                Ok(taken) => assert_eq!(taken, chunk.len()),
+                Err(error) => return (seen, Err(error)),
             }
         }
         let left = splitter.buffered();
@@ -342,18 +340,22 @@ mod tests {
         bytes.extend_from_slice(&65u32.to_be_bytes());
         let mut splitter = Splitter::new(Role::Client, 64);
         let mut count = 0;
+        let mut sink = |_: Event<'_>| {
+            count += 1;
+            true
+        };
         let error = ProtocolError::TooLarge { length: 65, limit: 64 };
-        assert_eq!(splitter.push(&bytes, |_| count += 1), Err(error));
-        assert_eq!((count, splitter.buffered(), splitter.partial.capacity()), (1, 0, 0));
+        assert_eq!(splitter.push(&bytes, &mut sink), Err(error));
         assert_eq!(
-            splitter.push(b"more", |_| count += 1),
+            splitter.push(b"more", &mut sink),
             Err(error),
             "a failed splitter stays failed"
         );
+        assert_eq!((count, splitter.buffered(), splitter.partial.capacity()), (1, 0, 0));
         // An announced length within the limit costs nothing until its bytes come either.
         let mut splitter = Splitter::new(Role::Client, u32::MAX);
-        splitter.push(&bytes[..PREFACE_SIZE], |_| ()).unwrap();
-        splitter.push(&[0xff; 4], |_| ()).unwrap();
+        splitter.push(&bytes[..PREFACE_SIZE], |_| true).unwrap();
+        splitter.push(&[0xff; 4], |_| true).unwrap();
         assert!(splitter.partial.capacity() <= 64);
     }
 
@@ -378,34 +380,14 @@ mod tests {
         let mut splitter = Splitter::new(Role::Client, 2 << 20);
         let mut seen = Vec::new();
         for chunk in bytes.chunks(64 * 1024) {
-            splitter.push(chunk, |event| seen.push(Owned::from(event))).unwrap();
+            let taken = splitter.push(chunk, |event| {
+                seen.push(Owned::from(event));
+                true
+            });
+            assert_eq!(taken, Ok(chunk.len()));
         }
         assert!(seen[1] == large);
         assert!(splitter.partial.capacity() <= KEEP_CAPACITY);
-    }
-
-    #[test]
-    fn a_unit_that_stays_partial_needs_no_room() {
-        let mut splitter = Splitter::new(Role::Client, 1 << 20);
-        let mut bytes = Vec::new();
-        Preface {
-            version: 1,
-            max_frame: 0,
-            max_calls: 1,
-        }
-        .encode(&mut bytes);
-        splitter.push(&bytes, |_| ()).unwrap();
-        bytes.clear();
-        Frame {
-            kind: Kind::Reply,
-            sequence: 1,
-            code: 0,
-            deadline: None,
-            body: &[1; 1000],
-        }
-        .encode(&mut bytes);
-        splitter.push(&bytes[..500], |_| panic!("not whole yet")).unwrap();
-        assert_eq!((splitter.room(400), splitter.room(bytes.len() - 500)), (0, bytes.len()));
     }
 
     fn any_unit(role: Role) -> BoxedStrategy<Owned> {
@@ -484,6 +466,40 @@ mod tests {
         fn round_trip((role, units) in any_stream(), sizes in prop::collection::vec(1usize..400, 1..8)) {
             let bytes = stream(&units);
             prop_assert_eq!(feed(role, 4096, cut(&bytes, &sizes)), (units, Ok(())));
+        }
+
+        /// A sink that refuses units gets each of them again, and nothing twice.
+        #[test]
+        fn refused_units_come_again(
+            (role, units) in any_stream(),
+            sizes in prop::collection::vec(1usize..400, 1..8),
+            patience in prop::collection::vec(0usize..4, 1..8),
+        ) {
+            let bytes = stream(&units);
+            let mut splitter = Splitter::new(role, 4096);
+            let mut patience = patience.iter().cycle();
+            let mut seen: Vec<Owned> = Vec::new();
+            for chunk in cut(&bytes, &sizes) {
+                let mut rest = chunk;
+                loop {
+                    // One more than it is patient with, so that each push gets somewhere.
+                    let (mut left, mut refused) = (1 + patience.next().unwrap(), false);
+                    let taken = splitter.push(rest, |event| {
+                        refused = left == 0;
+                        if !refused {
+                            left -= 1;
+                            seen.push(event.into());
+                        }
+                        !refused
+                    });
+                    rest = &rest[taken.unwrap()..];
+                    if !refused {
+                        break;
+                    }
+                }
+                prop_assert!(rest.is_empty());
+            }
+            prop_assert_eq!((seen, splitter.buffered()), (units, 0));
         }
 
         /// Any bytes at all give the same events and the same error cut as whole.

@@ -1,0 +1,11 @@
+// The same for `require`: compiled, never run.
+
+import ironwire = require('ironwire')
+import http = require('ironwire/http')
+import protobuf = require('ironwire/protobuf')
+
+ironwire.http.createServer satisfies typeof http.createServer
+ironwire.protobuf satisfies typeof protobuf
+protobuf('message A {}') satisfies protobuf.Messages
+// @ts-expect-error: the function itself is exported
+protobuf.default

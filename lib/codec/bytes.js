@@ -1,0 +1,34 @@
+'use strict'
+
+// What counts as bytes from outside: a Uint8Array of any realm whose buffer is still there, for what it has and not for what it says.
+
+const { isUint8Array } = require('node:util/types')
+const { makeError, invalidArgType } = require('../errors')
+
+const typedArray = Object.getPrototypeOf(Uint8Array.prototype)
+const own = (name) => Object.getOwnPropertyDescriptor(typedArray, name).get
+const lengthOf = own('length')
+const bufferOf = own('buffer')
+const offsetOf = own('byteOffset')
+const { at } = typedArray
+
+/** The bytes of `value`; throws where it has none, calling it `name`. */
+function bytesOf(value, name) {
+  if (!isUint8Array(value)) throw invalidArgType(name, 'an instance of Buffer or Uint8Array', value)
+  const length = lengthOf.call(value)
+  if (length === 0) attached(value, name)
+  // A class of its own may claim another length: what it claimed and has not would be memory of others.
+  return value.length === length ? value : new Uint8Array(bufferOf.call(value), offsetOf.call(value), length)
+}
+
+/** A view looks empty once its buffer is detached or has shrunk below it; then none of its methods can be called. */
+function attached(value, name) {
+  try {
+    at.call(value, 0)
+  } catch {
+    const message = `The "${name}" argument has no bytes any more: its buffer was detached, or has shrunk below it`
+    throw makeError(TypeError, 'ERR_INVALID_ARG_VALUE', message, bytesOf)
+  }
+}
+
+module.exports = { bytesOf }

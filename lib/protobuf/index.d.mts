@@ -1,0 +1,4 @@
+/** The same for `import`. */
+import protobuf from './index.js'
+
+export default protobuf

@@ -1,0 +1,75 @@
+'use strict'
+
+// THIRD-PARTY-NOTICES: the licences of the crates that are linked into the addon, which goes out with them.
+//
+//   node scripts/notices.js           writes the file
+//   node scripts/notices.js --check   fails when it is not what it should be
+
+const { execFileSync } = require('node:child_process')
+const fs = require('node:fs')
+const path = require('node:path')
+
+const root = path.join(__dirname, '..')
+const file = path.join(root, 'THIRD-PARTY-NOTICES')
+
+const cargo = (...args) =>
+  execFileSync('cargo', args, { cwd: root, encoding: 'utf8', maxBuffer: 2 ** 28, stdio: ['ignore', 'pipe', 'inherit'] })
+
+const mit = (owners) => `Copyright (c) ${owners}
+
+Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation files (the
+"Software"), to deal in the Software without restriction, including without limitation the rights to use, copy, modify, merge,
+publish, distribute, sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is furnished to do so,
+subject to the following conditions:
+
+The above copyright notice and this permission notice shall be included in all copies or substantial portions of the Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF
+MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR
+ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH
+THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.`
+
+/** `name version` of what is linked: neither what only builds or tests it, nor macros, which run inside the compiler. */
+function linked() {
+  const tree = cargo('tree', '--locked', '--edges', 'normal,no-proc-macro', '--prefix', 'none', '--format', '{p}')
+  const names = tree.split('\n').map((line) => line.split(' ').slice(0, 2).join(' ').replace(' v', ' '))
+  return [...new Set(names)].filter((name) => name !== '' && !name.startsWith('ironwire ')).sort()
+}
+
+/** The texts that a crate comes under: where there is a choice, the one that asks least, otherwise all that it ships. */
+function texts({ name, version, license, authors, repository, manifest_path: manifest }) {
+  const folder = path.dirname(manifest)
+  const shipped = fs.readdirSync(folder).filter((entry) => /^(?:licen[cs]e|copying|notice|unlicense)/i.test(entry))
+  const of = (choice) => shipped.filter((entry) => entry.toLowerCase().includes(choice.toLowerCase()))
+  const choice = ['MIT', 'Apache', 'ISC'].find(
+    (one) => !/\bAND\b/.test(license) && license.includes(one) && of(one).length > 0,
+  )
+  const files = choice === undefined ? shipped : of(choice)
+  if (files.length > 0) return files.map((entry) => fs.readFileSync(path.join(folder, entry), 'utf8').trim())
+  // The crates of napi-rs: their licence stands at the top of the repository and is not in the packages.
+  if (license === 'MIT') return [mit(authors.map((author) => author.replace(/ <.*/, '')).join(', ') || repository)]
+  throw new Error(`${name} ${version} ships no text of its licence (${license})`)
+}
+
+function notices() {
+  const { packages } = JSON.parse(cargo('metadata', '--locked', '--format-version', '1'))
+  const crates = new Map(packages.map((crate) => [`${crate.name} ${crate.version}`, crate]))
+  const sections = linked().map((name) => {
+    const crate = crates.get(name)
+    return `${name} (${crate.license})\n${crate.repository ?? ''}\n\n${texts(crate).join('\n\n')}\n`
+  })
+  const std = `The Rust standard library (MIT OR Apache-2.0)\nhttps://github.com/rust-lang/rust\n\n${mit('The Rust Project Contributors')}\n`
+  const line = `\n${'-'.repeat(80)}\n\n`
+  const head = 'The native addon of ironwire contains the following software.\n'
+  return [head, ...sections, std]
+    .join(line)
+    .replace(/\r\n/g, '\n')
+    .replace(/[ \t]+$/gm, '')
+}
+
+const current = notices()
+if (!process.argv.includes('--check')) fs.writeFileSync(file, current)
+else if (!fs.existsSync(file) || fs.readFileSync(file, 'utf8') !== current) {
+  console.error('ironwire: THIRD-PARTY-NOTICES is not what the addon links; run `node scripts/notices.js`')
+  process.exitCode = 1
+}
