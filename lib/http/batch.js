@@ -8,6 +8,7 @@
 const { AsyncResource } = require('node:async_hooks')
 const { native, ownerOf, shared } = require('../engine.js')
 const core = require('../core.js')
+const { flag } = require('./incoming')
 
 const CURSOR = 0
 const NOW = 1
@@ -95,10 +96,11 @@ function request(connection, at, text, body) {
   const urlEnd = from + words[at + 3]
   const method = METHODS[(words[at] >>> 8) & 0xff]
   const url = text.slice(from, urlEnd)
-  const head = text.slice(urlEnd + 1, from + words[at + 4])
+  const flags = words[at + 1]
+  const head = flags & flag.REPEATED ? null : text.slice(urlEnd + 1, from + words[at + 4])
   const resource = new AsyncResource('HTTPINCOMINGMESSAGE', MANUAL)
   connection.resource = resource
-  resource.runInAsyncScope(connection.onRequest, connection, method, url, words[at] >>> 16, words[at + 1], head, body)
+  resource.runInAsyncScope(connection.onRequest, connection, method, url, words[at] >>> 16, flags, head, body)
 }
 
 /** Calls a connection within the request that it is about. */

@@ -14,7 +14,7 @@ const core = require('../core.js')
 const { Connection } = require('../net/handle.js')
 const { kConnections } = require('./symbols')
 const { parseError, requestTimeout } = require('./errors')
-const { flag, makeRequest, complete, deliver, dump, abort } = require('./incoming')
+const { flag, LastFields, makeRequest, complete, deliver, dump, abort } = require('./incoming')
 const { makeResponse, end, write } = require('./outgoing')
 const { writeOrdinaryHead } = require('./head')
 const { install, kConnection } = require('./install')
@@ -48,9 +48,7 @@ class HttpConnection extends Connection {
     /** The request whose body is arriving. */
     this.incoming = null
     this.requests = 0
-    /** The last request's headers, in one and in their parts: the next one's are likely the same. */
-    this.lastHead = ''
-    this.lastRaw = []
+    this.lastFields = new LastFields()
     /** When the connection last became idle (the engine's clock); 0 while it is not, -1 when something else limits the idle time. */
     this.idleSince = 0
     /** Not read until responses have left. */
@@ -576,7 +574,9 @@ function settleEnded() {
 }
 
 function settle(res) {
-  dump(res.req)
+  const { req } = res
+  if (req[core.kHeaders] !== null) res._onPendingData[kConnection].lastFields.wanted = true
+  dump(req)
   res.socket = null
   if (core.kWritableFinished !== undefined) res[core.kWritableFinished] = true
 }

@@ -9,10 +9,10 @@ const core = require('../core.js')
 const { constructorLike } = require('./shapes')
 const { aborted } = require('./errors')
 
-const { kHeadersCount } = core
+const { kHeaders, kHeadersCount } = core
 
 /** Bits of the flags that the parser reports (src/http1/conn.rs). */
-const flag = { KEEP_ALIVE: 1, HAS_BODY: 2, UPGRADE: 4, EXPECT: 8, HOST: 16 }
+const flag = { KEEP_ALIVE: 1, HAS_BODY: 2, UPGRADE: 4, EXPECT: 8, HOST: 16, REPEATED: 1 << 30 }
 
 /** Where `maxHeadersCount` is not set, Node looks at 2,000 strings: a thousand names with their values. */
 const MAX_HEADERS = 1000
@@ -44,7 +44,20 @@ function close(state) {
 const State = constructorLike(sample._readableState, ['highWaterMark'], { highWaterMark: 'highWaterMark' })
 const Request = constructorLike(
   sample,
-  ['socket', 'highWaterMark', 'method', 'url', 'major', 'minor', 'version', 'join', 'upgrade', 'raw', 'count'],
+  [
+    'socket',
+    'highWaterMark',
+    'method',
+    'url',
+    'major',
+    'minor',
+    'version',
+    'join',
+    'upgrade',
+    'raw',
+    'count',
+    'headers',
+  ],
   {
     _readableState: 'new State(highWaterMark)',
     socket: 'socket',
@@ -58,23 +71,51 @@ const Request = constructorLike(
     upgrade: 'upgrade',
     rawHeaders: 'raw',
     [kHeadersCount]: 'count',
+    [kHeaders]: 'headers',
   },
   { State },
 )
 
-/** Names and values by turns. Clients repeat themselves: the last head of each connection is kept in its parts. */
-function rawHeaders(connection, head) {
-  if (head === connection.lastHead) return connection.lastRaw.slice()
-  const raw = head === '' ? [] : head.split('\0')
-  connection.lastHead = head
-  connection.lastRaw = raw
-  return raw.slice()
+/** What a connection keeps of its last request's header fields: the next one's are likely the same. */
+class LastFields {
+  constructor() {
+    this.raw = []
+    /** They were asked for as an object. */
+    this.wanted = false
+    /** That object, not to be given away: another is made of it. */
+    this.headers = null
+  }
+
+  /** Names and values by turns, of a head, or as they were. */
+  take(head) {
+    if (head !== null) {
+      this.raw = head === '' ? [] : head.split('\0')
+      this.headers = null
+    }
+    return this.raw.slice()
+  }
+
+  /** The object for a request that repeats them; null where it should be made when it is asked for. */
+  copy(join) {
+    if (!this.wanted) return null
+    this.headers ??= headersOf(this.raw, join)
+    return this.headers === undefined ? null : { ...this.headers }
+  }
+}
+
+/** As core makes it; undefined where values are not plain text. */
+function headersOf(raw, join) {
+  const message = new IncomingMessage(sampleSocket)
+  message.joinDuplicateHeaders = join
+  message._addHeaderLines(raw, raw.length)
+  const { headers } = message
+  return headers['set-cookie'] === undefined ? headers : undefined
 }
 
 /** A request of class `Message`; `head` is `name\0value\0name\0value…`, `version` is `major << 8 | minor`. */
 function makeRequest(Message, connection, method, url, version, flags, head) {
-  const { socket, server, highWaterMark } = connection
-  const raw = rawHeaders(connection, head)
+  const { socket, server, highWaterMark, lastFields } = connection
+  const raw = lastFields.take(head)
   const limit = server.maxHeadersCount
   const most = (typeof limit === 'number' ? limit : MAX_HEADERS) * 2
   const count = most > 0 && raw.length > most ? most : raw.length
@@ -84,7 +125,8 @@ function makeRequest(Message, connection, method, url, version, flags, head) {
   const upgrade = (flags & flag.UPGRADE) !== 0
   const join = server.joinDuplicateHeaders
   if (Message === IncomingMessage && Request !== undefined) {
-    return new Request(socket, highWaterMark, method, url, major, minor, name, join, upgrade, raw, count)
+    const headers = head === null && count === raw.length ? lastFields.copy(join) : null
+    return new Request(socket, highWaterMark, method, url, major, minor, name, join, upgrade, raw, count, headers)
   }
   const req = new Message(socket)
   req.method = method
@@ -131,4 +173,4 @@ function abort(req) {
   req.destroy(aborted())
 }
 
-module.exports = { flag, makeRequest, complete, deliver, dump, abort }
+module.exports = { flag, LastFields, makeRequest, complete, deliver, dump, abort }

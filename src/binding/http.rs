@@ -54,6 +54,12 @@ mod read_row {
     pub const TAKEN: usize = 3;
 }
 
+/// A bit of a request's flags: its header fields are those of the request before. `lib/http/incoming.js` knows it.
+const REPEATED: u32 = 1 << 30;
+
+/// Header fields that are kept to be compared with the next request's: those of browsers fit.
+const KEPT_FIELDS: usize = 1024;
+
 /// Bits of `respond`'s second argument above the status; `lib/http/head.js` knows them.
 mod respond_bit {
     pub const STATUS: u32 = (1 << 10) - 1;
@@ -78,6 +84,8 @@ pub struct Http {
     timed: bool,
     /// JavaScript takes no further request until it says so.
     paused: bool,
+    /// The header fields of the last request that JavaScript was shown, if they are not too long to keep.
+    last_fields: Vec<u8>,
     /// What JavaScript fed in the meantime; it goes before what was received.
     inserted: Vec<u8>,
     /// Received bytes that wait: less than a read of them, because a paused connection is not read.
@@ -222,6 +230,7 @@ fn attach(engine: &Engine, args: &Args) -> Outcome<i32> {
             tapped: false,
             timed: false,
             paused: false,
+            last_fields: Vec::new(),
             inserted: Vec::new(),
             backlog: Vec::new(),
         }));
@@ -428,6 +437,7 @@ fn parse(engine: &Engine, id: u32, input: &[u8], range: Range<usize>, alone: boo
         };
         let (taken, stop) = http.feed(bytes, &mut batch, now);
         let count = batch.count;
+        http.mark_repeated(&mut batch.table[(row + 1) * EVENT_WORDS..count * EVENT_WORDS], batch.text);
         if count == row + 1 && !http.timed {
             return Parsed::Nothing;
         }
@@ -529,6 +539,22 @@ impl Http {
         (taken, stop)
     }
 
+    /// Clients repeat themselves: marks requests whose header fields are those of the request before, which JavaScript has in their parts.
+    fn mark_repeated(&mut self, rows: &mut [u32], text: &[u8]) {
+        for row in rows.chunks_exact_mut(EVENT_WORDS).filter(|row| row[0] & 0xff == event::REQUEST) {
+            let (from, url, length) = (row[2] as usize, row[3] as usize, row[4] as usize);
+            let fields = text.get(from + url + 1..from + length).unwrap_or_default();
+            if !fields.is_empty() && fields == self.last_fields {
+                row[1] |= REPEATED;
+            } else {
+                self.last_fields.clear();
+                if fields.len() <= KEPT_FIELDS {
+                    self.last_fields.extend_from_slice(fields);
+                }
+            }
+        }
+    }
+
     /// The request being read began at `started`; 0: there is none.
     fn time_from(&mut self, started: u64) {
         self.started = started;
@@ -554,6 +580,8 @@ impl Http {
         if stopped {
             self.conn.rewind();
             self.time_from(0);
+            // JavaScript has not seen the last of them.
+            self.last_fields.clear();
         }
         let waits = stopped || self.paused || !self.inserted.is_empty();
         if waits {
