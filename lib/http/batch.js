@@ -27,6 +27,10 @@ const ERRORS = native
   .split('\n')
   .map((line) => line.split(/ (.*)/))
 
+const MANUAL = { requireManualDestroy: true }
+/** What a connection is about before its first request. */
+const none = new AsyncResource('HTTPINCOMINGMESSAGE', MANUAL)
+
 /** A batch is being handled: its end settles what its responses leave to do. */
 let handling = false
 /** The connection whose rows are being handled, and the row before them. */
@@ -63,16 +67,18 @@ function onHttp(count, text, body) {
       if (serving.context === null) request(serving, at, text, body)
       else serving.context.runInAsyncScope(request, undefined, serving, at, text, body)
     } else if (kind === BODY) {
-      inScope(serving, 'onBody', bytes(body, words[at + 1], words[at + 2]))
+      serving.resource.runInAsyncScope(serving.onBody, serving, bytes(body, words[at + 1], words[at + 2]))
       // As in Node, ticks and promise jobs run between a part of a body and what follows it.
       if (event + 1 < count) runTicks()
     } else if (kind === END) {
       const from = words[at + 1]
-      inScope(serving, 'onEnd', text.slice(from, from + words[at + 2]))
+      const length = words[at + 2]
+      const trailers = length === 0 ? '' : text.slice(from, from + length)
+      serving.resource.runInAsyncScope(serving.onEnd, serving, trailers)
     } else {
       const [code, reason] = ERRORS[words[at + 1]]
       const packet = bytes(body, words[row + 4], words[row + 5])
-      inScope(serving, 'onParseError', code, reason, words[at + 2], packet)
+      serving.resource.runInAsyncScope(serving.onParseError, serving, code, reason, words[at + 2], packet)
     }
   }
   if (serving !== null) leave(false)
@@ -89,8 +95,6 @@ function bytes(body, start, length) {
   return start === 0 && length === body.length ? body : body.subarray(start, start + length)
 }
 
-const MANUAL = { requireManualDestroy: true }
-
 function request(connection, at, text, body) {
   const from = words[at + 2]
   const urlEnd = from + words[at + 3]
@@ -101,13 +105,6 @@ function request(connection, at, text, body) {
   const resource = new AsyncResource('HTTPINCOMINGMESSAGE', MANUAL)
   connection.resource = resource
   resource.runInAsyncScope(connection.onRequest, connection, method, url, words[at] >>> 16, flags, head, body)
-}
-
-/** Calls a connection within the request that it is about. */
-function inScope(connection, method, ...args) {
-  const { resource } = connection
-  if (resource === null) connection[method](...args)
-  else resource.runInAsyncScope(connection[method], connection, ...args)
 }
 
 /** The end of a connection's rows. */
@@ -147,5 +144,5 @@ function now() {
 
 module.exports = shared('http batch', () => {
   words = new Uint32Array(native.httpTable({ onHttp }))
-  return { isHandling, now, takeOver, ERRORS }
+  return { isHandling, now, takeOver, none, ERRORS }
 })

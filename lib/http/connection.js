@@ -19,7 +19,7 @@ const { makeResponse, end, write } = require('./outgoing')
 const { writeOrdinaryHead } = require('./head')
 const { install, kConnection } = require('./install')
 const channels = require('./channels')
-const { ERRORS, isHandling, now, takeOver } = require('./batch')
+const { ERRORS, isHandling, none, now, takeOver } = require('./batch')
 const { makeSocket, failSocket, feed, setTimer } = require('./socket')
 
 install()
@@ -66,7 +66,7 @@ class HttpConnection extends Connection {
     /** Events of ours are being handled. */
     this.serving = false
     /** The asynchronous resource of the last request. */
-    this.resource = null
+    this.resource = none
     /** The socket has closed: nothing more is served. */
     this.gone = false
     /** There was no socket when the connection closed: what a socket does then is left to us. */
