@@ -39,6 +39,7 @@ const server = new http.Server()
 
 module.exports = {
   find,
+  lacking,
   /** Headers of a request as an object, made when asked for, and how many raw strings they come from. */
   kHeaders: need(request, 'kHeaders'),
   kHeadersCount: need(request, 'kHeadersCount'),

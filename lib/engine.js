@@ -89,6 +89,9 @@ let native
 
 function start() {
   native = binding.startEngine(events)
+  // Which of Node's parsers the HTTP parser is to agree with: since llhttp 9.4 a tab after a value is as good as a space.
+  const [major, minor] = process.versions.llhttp.split('.').map(Number)
+  native.httpTabs(major > 9 || (major === 9 && minor >= 4))
   // Output gathers until the end of a loop turn; a process that exits by itself must not lose the last turn's.
   process.on('exit', () => {
     for (const last of exiting) last()

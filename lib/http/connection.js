@@ -182,7 +182,10 @@ class HttpConnection extends Connection {
   onUpgrade(req, method, body) {
     const { server } = this
     const connect = method === 'CONNECT'
-    if (!connect && !server.takesUpgrade(req)) return false
+    if (!connect && !server.takesUpgrade(req)) {
+      req.upgrade = false
+      return false
+    }
     const rest = takeOver(body)
     const socket = this.getSocket()
     req.upgrade = true

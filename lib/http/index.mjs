@@ -1,5 +1,5 @@
 import http from './index.js'
 
 export * from 'node:http'
-export const { Server, createServer } = http
+export const { Agent, ClientRequest, Server, createServer, get, globalAgent, request } = http
 export default http

@@ -3,6 +3,7 @@
 // What Node's net.Socket and net.Server expect under `_handle`, over the native engine. Keeping to the shape of Node's own
 // TCP and Pipe handles lets their JavaScript (connecting, timeouts, half-open rules, addresses, close order) serve here unchanged.
 
+const { AsyncResource } = require('node:async_hooks')
 const { Buffer } = require('node:buffer')
 const process = require('node:process')
 const { native, adopt } = require('../engine.js')
@@ -87,6 +88,7 @@ class Connection extends Base {
     this.connectRequest = undefined
     this.shutdownRequest = undefined
     this.failure = 0
+    this.asyncResource = undefined
     /** What was queued when it was last looked at: output that gets less is leaving. */
     this.lastQueued = 0
     /** Bytes that arrived before the reader paused and did not fit its own buffer. */
@@ -122,6 +124,12 @@ class Connection extends Base {
     const request = this.connectRequest
     this.connectRequest = undefined
     request?.oncomplete(status, this, request, true, true)
+  }
+
+  /** Node's http client asks it of the handle under a socket. */
+  getAsyncId() {
+    this.asyncResource ??= new AsyncResource('TCPWRAP')
+    return this.asyncResource.asyncId()
   }
 
   /** Node takes this away from a handle that is about to go to another process, with the socket that it belongs to. */
@@ -275,8 +283,8 @@ class Listener extends Base {
   }
 }
 
-const createTcp = () => new Connection(checked(native.createTcp(), 'socket'), true)
-const createPipe = () => new Connection(checked(native.createPipe(), 'socket'), false)
+const createTcp = (Class = Connection) => new Class(checked(native.createTcp(), 'socket'), true)
+const createPipe = (Class = Connection) => new Class(checked(native.createPipe(), 'socket'), false)
 
 /** A connection over an open descriptor, or over a copy of it. */
 function open(fd, copy) {

@@ -18,6 +18,9 @@ const kBufferCb = find(probe, 'kBufferCb')
 const kBufferGen = find(probe, 'kBufferGen')
 const kReinitializeHandle = find(net.Socket.prototype, 'kReinitializeHandle')
 
+/** The class of handle that a socket connects with. */
+const kHandle = Symbol('handle class')
+
 function attach(socket, handle) {
   prepareTls()
   handle.socket = socket
@@ -59,6 +62,8 @@ Object.defineProperty(Socket, Symbol.hasInstance, {
   },
 })
 
+Socket.prototype[kHandle] = Connection
+
 Socket.prototype.connect = function connect(...args) {
   const options = Array.isArray(args[0]) ? args[0][0] : args[0]
   if (this._parent?.connecting) return this
@@ -69,7 +74,7 @@ Socket.prototype.connect = function connect(...args) {
     this._peername = undefined
     this._sockname = undefined
   }
-  if (!this._handle) attach(this, isPipe(options) ? createPipe() : createTcp())
+  if (!this._handle) attach(this, isPipe(options) ? createPipe(this[kHandle]) : createTcp(this[kHandle]))
   return net.Socket.prototype.connect.apply(this, args)
 }
 
@@ -83,7 +88,7 @@ if (kReinitializeHandle !== undefined) {
   Socket.prototype[kReinitializeHandle] = function (handle) {
     if (!(handle instanceof Connection)) {
       handle.close()
-      handle = createTcp()
+      handle = createTcp(this[kHandle])
     }
     net.Socket.prototype[kReinitializeHandle].call(this, handle)
     attach(this, handle)
@@ -162,4 +167,4 @@ Socket.prototype.resetAndDestroy = function () {
   return this
 }
 
-module.exports = { Socket, kOwner }
+module.exports = { Socket, kOwner, kHandle, kReinitializeHandle }

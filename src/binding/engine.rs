@@ -7,6 +7,7 @@
 //! waits for I/O, whichever comes first.
 
 use super::http::{self, Http};
+use super::http_client::{self, Client};
 use super::raw::{Args, Callbacks, Env, Functions, Outcome, Teardown, Value};
 use super::rpc::{self, Frames};
 use super::slab::{self, Slab};
@@ -67,6 +68,8 @@ pub enum Protocol {
     Frames(Box<Splitter>),
     /// Parses requests and hands those to JavaScript.
     Http(Box<Http>),
+    /// Parses responses and hands those to JavaScript.
+    Client(Box<Client>),
 }
 
 /// Output of one connection.
@@ -188,6 +191,8 @@ pub struct Engine {
     pub frames: RefCell<Option<Frames>>,
     /// What HTTP connections share.
     pub(super) http: RefCell<http::Scratch>,
+    /// What HTTP clients share.
+    pub(super) client: RefCell<http_client::Scratch>,
     /// Connections with output to flush before the loop waits.
     dirty: RefCell<Vec<u32>>,
     prepare: RefCell<Option<Hook>>,
@@ -212,6 +217,7 @@ pub fn start(env: Env, callbacks: Value, register: impl FnOnce(&mut Functions<En
         inbox: RefCell::default(),
         frames: RefCell::default(),
         http: RefCell::default(),
+        client: RefCell::default(),
         dirty: RefCell::default(),
         prepare: RefCell::default(),
         check: RefCell::default(),
@@ -488,9 +494,17 @@ impl Engine {
                 Protocol::Raw => Engine::read_raw as fn(&Engine, u32, &[u8]),
                 Protocol::Frames(_) => rpc::read,
                 Protocol::Http(_) => http::read,
+                Protocol::Client(_) => http_client::read,
             }
         })
         .unwrap_or(Engine::read_raw)
+    }
+
+    /// Whether what a read makes a connection write is best written when the read is done, being an answer to it. A client's next request
+    /// rather leaves with those on other connections: a server that slept is then woken once for all of them.
+    fn answers(&self, id: u32) -> bool {
+        self.connection(id, |connection| !matches!(connection.protocol, Protocol::Client(_)))
+            .unwrap_or(true)
     }
 
     fn report(&self, callback: Callback, id: u32, result: Result<(), Errno>) {
@@ -514,13 +528,15 @@ impl Events for Engine {
 
     fn read(&self, token: u32, result: Result<&[u8], Errno>) {
         self.env.guard(|| {
-            self.reading.set(Some(token));
+            self.reading.set(self.answers(token).then_some(token));
             match result {
                 Ok(bytes) => self.reader(token, bytes.len())(self, token, bytes),
                 Err(error) => self.read_failed(token, error),
             }
         });
-        self.reading.set(None);
+        if self.reading.take().is_none() {
+            return;
+        }
         self.env.guard(|| {
             // A connection that JavaScript closed meanwhile has nothing left to flush.
             if let Ok(Err(error)) = self.connection(token, Connection::flush) {

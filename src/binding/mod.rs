@@ -2,6 +2,7 @@
 
 mod engine;
 mod http;
+mod http_client;
 mod net;
 mod proto;
 mod proto_codec;
@@ -29,6 +30,7 @@ pub fn start_engine(env: &napi::Env, callbacks: raw::Value) -> napi::Result<raw:
         net::register(functions);
         rpc::register(functions);
         http::register(functions);
+        http_client::register(functions);
     })
     .ok_or_else(|| napi::Error::from_reason("ironwire: this environment has no event loop"))
 }

@@ -1,4 +1,4 @@
-//! One connection's requests, as a machine that is fed whatever a read returned and never looks back.
+//! One connection's requests or responses, as a machine that is fed whatever a read returned and never looks back.
 
 use super::chunked::{Chunked, Piece};
 use super::error::ParseError;
@@ -16,17 +16,20 @@ pub mod event {
     pub const BODY: u32 = 2;
     /// The body is complete: `[END, text offset, text length, trailers]`.
     pub const END: u32 = 3;
+    /// A complete head: `[RESPONSE | minor << 16 | major << 24, flags, text offset, reason length, text length, headers, 0, status]`.
+    /// Without [`super::flag::HAS_BODY`] the response is complete too and no `END` follows.
+    pub const RESPONSE: u32 = 6;
     /// The connection is beyond repair: `[ERROR, number of the ParseError, bytes of this read before it]`.
     pub const ERROR: u32 = 4;
 }
 
-/// Bits of a request's flags. The low ones cross to JavaScript.
+/// Bits of a message's flags. The low ones cross to JavaScript.
 pub mod flag {
-    /// The connection persists after this request, as far as the client is concerned.
+    /// The connection persists after this message, as far as the sender is concerned.
     pub const KEEP_ALIVE: u32 = 1;
     /// Body bytes (or at least an `END`) follow.
     pub const HAS_BODY: u32 = 2;
-    /// The client asks for another protocol after this head, or used `CONNECT`.
+    /// The client asks for another protocol after this head, or used `CONNECT`; the server has changed to it.
     pub const UPGRADE: u32 = 4;
     /// There is an `Expect` header.
     pub const EXPECT: u32 = 8;
@@ -46,6 +49,8 @@ pub mod flag {
     pub const CONNECTION_UPGRADE: u32 = 1024;
     /// There is an `Upgrade` header.
     pub const UPGRADE_HEADER: u32 = 2048;
+    /// There is a `Keep-Alive` header.
+    pub const KEEP_ALIVE_HEADER: u32 = 4096;
 }
 
 /// What a peer may make us hold.
@@ -100,10 +105,32 @@ pub enum Stop {
     Failed,
 }
 
+/// What a client knows of the response that is to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// Its head says how its body ends.
+    Ordinary,
+    /// Answers `HEAD`: whatever its head says, there is no body.
+    NoBody,
+    /// Answers `CONNECT`: what follows its head is another protocol.
+    Tunnel,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Role {
+    /// A server's: reads requests.
+    Server,
+    /// A client's: reads responses. Whatever comes unexpected was sent by mistake, or in order to pass for the answer to the next
+    /// request.
+    Client(Option<Expected>),
+}
+
 #[derive(Clone, Debug)]
 enum Phase {
     Head,
     Length(u64),
+    /// A response that ends with its connection.
+    UntilEnd,
     Chunked(Chunked),
     Trailers,
     /// A head with [`flag::UPGRADE`] was shown; nobody has said yet what becomes of it.
@@ -117,28 +144,69 @@ enum Phase {
     },
 }
 
+impl Role {
+    fn head(self) -> Head {
+        match self {
+            Role::Server => Head::default(),
+            Role::Client(_) => Head::response(),
+        }
+    }
+}
+
 /// The reading half of one connection.
 #[derive(Clone, Debug)]
 pub struct Conn {
+    role: Role,
     phase: Phase,
     head: Head,
     /// Text of a head that has not fully arrived; empty between heads, and allocated only for split ones.
     held: Vec<u8>,
     limits: Limits,
+    /// A request that was not taken over has just ended, and what is left of the read is to be dropped.
+    dropping: bool,
+    /// Behind the head of one that asks to be taken over, the read goes on.
+    has_rest: bool,
     /// The last feed has begun a head.
     began: bool,
 }
 
 impl Conn {
-    /// A connection on which nothing has arrived.
+    /// A connection of a server's, on which nothing has arrived.
     pub fn new(limits: Limits) -> Self {
+        Self::with_role(Role::Server, limits)
+    }
+
+    /// A connection of a client's, on which nothing is expected yet.
+    pub fn client(limits: Limits) -> Self {
+        Self::with_role(Role::Client(None), limits)
+    }
+
+    fn with_role(role: Role, limits: Limits) -> Self {
         Self {
+            role,
             phase: Phase::Head,
-            head: Head::default(),
+            head: role.head(),
             held: Vec::new(),
             limits,
+            dropping: false,
+            has_rest: false,
             began: false,
         }
+    }
+
+    /// A client has sent a request: its response is to come. Whether the connection can carry it, having ended the one before.
+    pub fn expect(&mut self, expected: Expected, limits: Limits) -> bool {
+        let fit = matches!(self.role, Role::Client(None)) && self.is_idle();
+        if fit {
+            self.role = Role::Client(Some(expected));
+            self.limits = limits;
+        }
+        fit
+    }
+
+    /// Whether the connection is between two messages.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.phase, Phase::Head) && self.head.is_untouched()
     }
 
     /// Whether a request has begun and not ended (what `requestTimeout` is about), or never will: an error cut it short.
@@ -162,13 +230,24 @@ impl Conn {
 
     /// Forgets what was read after the end of a request that [persists](flag::KEEP_ALIVE): it will be fed again.
     pub fn rewind(&mut self) {
-        *self = Conn::new(self.limits);
+        *self = Conn::with_role(self.role, self.limits);
     }
 
     /// Reads `input` (under 4 GiB) until it ends or something must happen first. Returns how many bytes were taken and why it
     /// stopped.
     pub fn feed(&mut self, input: &[u8], batch: &mut Batch<'_>) -> (usize, Stop) {
         let mut at = 0;
+        self.decide_upgrade();
+        if std::mem::take(&mut self.dropping) {
+            return (input.len(), Stop::Drained);
+        }
+        // Behind a response, in the same read, llhttp reads on and finds fault with what it finds.
+        if matches!(self.role, Role::Client(None)) && self.is_idle() && !input.is_empty() {
+            self.phase = Phase::Failed {
+                error: ParseError::Unsolicited,
+                in_head: false,
+            };
+        }
         self.began = false;
         while at < input.len() {
             if batch.is_full() {
@@ -176,17 +255,15 @@ impl Conn {
             }
             let stepped = match &mut self.phase {
                 Phase::Head => self.head_step(input, at, batch),
-                Phase::Length(_) | Phase::Chunked(_) => self.body_step(input, at, batch),
+                Phase::Length(_) | Phase::UntilEnd | Phase::Chunked(_) => self.body_step(input, at, batch),
                 Phase::Trailers => self.trailer_step(&input[at..], batch),
                 Phase::Closing if matches!(input[at], b'\r' | b'\n') => Ok(1),
                 Phase::Closing => Err((ParseError::Closed, 0)),
-                Phase::Undecided => {
-                    self.begin_body();
-                    continue;
-                }
+                Phase::Undecided => unreachable!("decided above"),
                 &mut Phase::Failed { error, .. } => Err((error, 0)),
             };
             match stepped {
+                Ok(_) if std::mem::take(&mut self.dropping) => return (input.len(), Stop::Drained),
                 Ok(taken) => at += taken,
                 Err((error, offset)) => {
                     let in_head = self.in_head();
@@ -196,13 +273,14 @@ impl Conn {
                 }
             }
             if matches!(self.phase, Phase::Undecided) {
+                self.has_rest = at < input.len();
                 return (at, Stop::Upgrade);
             }
         }
         (at, Stop::Drained)
     }
 
-    /// The peer will send nothing more. `Err` when that cuts a request short.
+    /// The peer will send nothing more. `Err` when that cuts a message short; one without another end is complete.
     ///
     /// # Errors
     /// [`ParseError::EndOfInput`], Node's `HPE_INVALID_EOF_STATE`.
@@ -210,14 +288,16 @@ impl Conn {
         match self.phase {
             Phase::Head if self.head.is_untouched() => Ok(()),
             Phase::Head | Phase::Length(_) | Phase::Chunked(_) | Phase::Trailers => Err(ParseError::EndOfInput),
-            Phase::Undecided | Phase::Closing | Phase::Failed { .. } => Ok(()),
+            Phase::UntilEnd | Phase::Undecided | Phase::Closing | Phase::Failed { .. } => Ok(()),
         }
     }
 
-    /// Goes on after [`Stop::Upgrade`]: the request was not taken over and is an ordinary one.
+    /// Goes on after [`Stop::Upgrade`]: the request was not taken over and is an ordinary one. What else was read with it behind its end was
+    /// meant for the other protocol and is dropped, as by llhttp.
     pub fn decide_upgrade(&mut self) {
         if matches!(self.phase, Phase::Undecided) {
             self.begin_body();
+            self.dropping &= self.has_rest;
         }
     }
 
@@ -235,6 +315,19 @@ impl Conn {
             self.held = batch.text.split_off(base);
             return Ok(step.consumed);
         }
+        match self.role {
+            Role::Server => self.request_head(at, base, batch),
+            Role::Client(expected) => self.response_head(expected, base, batch),
+        }
+        if self.head.flags & flag::UPGRADE != 0 {
+            self.phase = Phase::Undecided;
+        } else {
+            self.begin_body();
+        }
+        Ok(step.consumed)
+    }
+
+    fn request_head(&self, at: usize, base: usize, batch: &mut Batch<'_>) {
         let head = &self.head;
         batch.push(&[
             event::REQUEST | u32::from(head.method) << 8 | u32::from(head.minor) << 16 | u32::from(head.major) << 24,
@@ -245,28 +338,52 @@ impl Conn {
             head.headers,
             at as u32,
         ]);
-        if head.flags & flag::UPGRADE != 0 {
-            self.phase = Phase::Undecided;
-        } else {
-            self.begin_body();
+    }
+
+    fn response_head(&mut self, expected: Option<Expected>, base: usize, batch: &mut Batch<'_>) {
+        let head = &mut self.head;
+        match expected {
+            Some(Expected::Tunnel) => head.flags = head.flags & !flag::HAS_BODY | flag::UPGRADE,
+            Some(Expected::NoBody) => head.flags &= !flag::HAS_BODY,
+            _ => {}
         }
-        Ok(step.consumed)
+        // Others than 101 announce a final response to come.
+        if !matches!(head.status, 100 | 102..200) || head.flags & flag::UPGRADE != 0 {
+            self.role = Role::Client(None);
+        }
+        batch.push(&[
+            event::RESPONSE | u32::from(head.minor) << 16 | u32::from(head.major) << 24,
+            head.flags,
+            base as u32,
+            head.url_len,
+            (batch.text.len() - base) as u32,
+            head.headers,
+            0,
+            u32::from(head.status),
+        ]);
+        // There being no body, the connection's end is not needed for its end; llhttp says so only after it has shown the head.
+        if expected == Some(Expected::NoBody) && head.persists() {
+            head.flags |= flag::KEEP_ALIVE;
+        }
     }
 
     fn begin_body(&mut self) {
-        if self.head.flags & flag::CHUNKED != 0 {
+        if self.head.flags & flag::HAS_BODY == 0 {
+            self.message_done();
+        } else if self.head.flags & flag::CHUNKED != 0 {
             self.phase = Phase::Chunked(Chunked::default());
-        } else if self.head.content_length > 0 {
+        } else if self.head.content_length > 0 && self.head.flags & flag::TRANSFER_ENCODING == 0 {
             self.phase = Phase::Length(self.head.content_length);
         } else {
-            self.message_done();
+            self.phase = Phase::UntilEnd;
         }
     }
 
     fn message_done(&mut self) {
+        self.dropping = self.head.flags & flag::UPGRADE != 0;
         let persists = self.head.flags & flag::KEEP_ALIVE != 0;
         self.phase = if persists { Phase::Head } else { Phase::Closing };
-        self.head = Head::default();
+        self.head = self.role.head();
     }
 
     fn body_step(&mut self, input: &[u8], at: usize, batch: &mut Batch<'_>) -> Result<usize, (ParseError, usize)> {
@@ -276,6 +393,7 @@ impl Conn {
                 *left -= len as u64;
                 (len, Piece::Data(len))
             }
+            Phase::UntilEnd => (input.len() - at, Piece::Data(input.len() - at)),
             Phase::Chunked(chunked) => chunked.next(&input[at..])?,
             _ => unreachable!("only called inside a body"),
         };
@@ -289,8 +407,7 @@ impl Conn {
                 }
             }
             Piece::Last => {
-                let head = Head::trailers(self.head.flags);
-                self.head = head;
+                self.head = self.head.trailers();
                 self.phase = Phase::Trailers;
             }
         }

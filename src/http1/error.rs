@@ -1,4 +1,4 @@
-//! Why a request was refused: Node's `HPE_*` code and llhttp's reason, word for word, since programs match on both.
+//! Why a message was refused: Node's `HPE_*` code and llhttp's reason, word for word, since programs match on both.
 
 macro_rules! parse_errors {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $reason:literal;)*) => {
@@ -30,6 +30,14 @@ parse_errors! {
     UrlCrlf = "HPE_INVALID_URL", "Expected CRLF";
     Protocol = "HPE_INVALID_CONSTANT", "Expected HTTP/, RTSP/ or ICE/";
     MethodForHttp = "HPE_INVALID_CONSTANT", "Invalid method for HTTP/x.x request";
+    MethodForRtsp = "HPE_INVALID_CONSTANT", "Invalid method for RTSP/x.x request";
+    MethodForIce = "HPE_INVALID_CONSTANT", "Expected SOURCE method for ICE/x.x request";
+    StatusSpace = "HPE_INVALID_VERSION", "Expected space after version";
+    StatusCode = "HPE_INVALID_STATUS", "Invalid status code";
+    StatusEnd = "HPE_INVALID_STATUS", "Invalid response status";
+    ReasonCr = "HPE_CR_EXPECTED", "Missing expected CR after response line";
+    ReasonLf = "HPE_STRICT", "Expected LF after CR";
+    Unsolicited = "IRONWIRE_UNSOLICITED_DATA", "Data that no request asked for";
     VersionMajor = "HPE_INVALID_VERSION", "Invalid major version";
     VersionDot = "HPE_INVALID_VERSION", "Expected dot";
     VersionMinor = "HPE_INVALID_VERSION", "Invalid minor version";
@@ -52,6 +60,7 @@ parse_errors! {
     ContentLengthWithTransferEncoding = "HPE_INVALID_CONTENT_LENGTH", "Content-Length can't be present with Transfer-Encoding";
     DuplicateContentLength = "HPE_UNEXPECTED_CONTENT_LENGTH", "Duplicate Content-Length";
     TransferEncodingWithContentLength = "HPE_INVALID_TRANSFER_ENCODING", "Transfer-Encoding can't be present with Content-Length";
+    EmptyTransferEncoding = "HPE_INVALID_TRANSFER_ENCODING", "Empty Transfer-Encoding";
     TransferEncodingValue = "HPE_INVALID_TRANSFER_ENCODING", "Invalid `Transfer-Encoding` header value";
     TransferEncoding = "HPE_INVALID_TRANSFER_ENCODING", "Request has invalid `Transfer-Encoding`";
     ChunkSizeChar = "HPE_INVALID_CHUNK_SIZE", "Invalid character in chunk size";

@@ -1,8 +1,11 @@
-//! The request line and the header section, one byte run at a time (RFC 9112 §3 and §5).
+//! A head: its first line ([`super::request_line`] or [`super::status_line`]) and its header section, one byte run at a time
+//! (RFC 9112 §3 to §5).
 //!
 //! [`Head`] can stop after any byte and go on with the next slice; nothing is scanned twice. What it accepts it appends to
-//! `text` as `url\0name\0value\0name\0value…` (latin1, without the whitespace around values), the form that JavaScript splits.
-//! Trailers go through the same states with [`Head::trailers`].
+//! `text` as `url\0name\0value\0name\0value…` (latin1, without the whitespace around values; in a response the reason phrase
+//! stands where the URL does), the form that JavaScript splits. Trailers go through the same states with [`Head::trailers`].
+
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::chars::{self, run};
 use super::conn::flag;
@@ -10,7 +13,7 @@ use super::error::ParseError;
 use super::method;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     /// Before the first byte of a request; stray line ends are skipped (RFC 9112 §2.2).
     Start,
     Method,
@@ -27,13 +30,26 @@ enum State {
     /// HTTP/0.9: the line ended after the URL.
     SimpleLf,
     BeforeVersion,
-    /// Inside `HTTP/`, at this byte of it.
-    Protocol(u8),
+    /// Inside the name of the protocol, at this byte of it.
+    Protocol(ProtocolName, u8),
     Major,
     Dot,
     Minor,
     VersionCr,
     VersionLf,
+    /// Before the first byte of a response; stray line ends are skipped.
+    StatusStart,
+    /// Inside the name of the protocol, at this byte of it.
+    StatusProtocol(ProtocolName, u8),
+    StatusMajor,
+    StatusDot,
+    StatusMinor,
+    StatusSpace,
+    /// At this digit of the status code.
+    StatusCode(u8),
+    AfterStatusCode,
+    Reason,
+    ReasonLf,
     FirstField,
     FieldStart,
     FieldName,
@@ -42,6 +58,37 @@ enum State {
     Value,
     ValueLf,
     FinalLf,
+}
+
+/// How many headers Node's server looks at where `maxHeadersCount` is not set.
+const LOOKED_AT: u32 = 1000;
+
+/// What stands before a version. llhttp knows three.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ProtocolName {
+    Http,
+    Rtsp,
+    Ice,
+}
+
+impl ProtocolName {
+    /// The one that begins with `byte`.
+    pub(super) fn of(byte: u8) -> Option<Self> {
+        match byte {
+            b'H' => Some(Self::Http),
+            b'R' => Some(Self::Rtsp),
+            b'I' => Some(Self::Ice),
+            _ => None,
+        }
+    }
+
+    pub(super) fn name(self) -> &'static [u8] {
+        match self {
+            Self::Http => b"HTTP/",
+            Self::Rtsp => b"RTSP/",
+            Self::Ice => b"ICE/",
+        }
+    }
 }
 
 /// The header whose value is being read, when the framing of the message depends on it.
@@ -54,14 +101,16 @@ enum Special {
     Upgrade,
     Expect,
     Host,
+    KeepAlive,
 }
 
 /// A head being read.
 #[derive(Clone, Debug)]
 pub struct Head {
-    state: State,
+    pub(super) state: State,
     special: Special,
     trailing: bool,
+    response: bool,
     /// Bits of [`flag`] found so far.
     pub flags: u32,
     /// The method's place in [`method::METHODS`].
@@ -70,18 +119,20 @@ pub struct Head {
     pub major: u8,
     /// `y` of `HTTP/x.y`.
     pub minor: u8,
+    /// A response's status code; 0 in a request.
+    pub status: u16,
     /// Declared body length; 0 without one.
     pub content_length: u64,
-    /// Bytes of `text` that are the URL.
+    /// Bytes of `text` that are the URL or the reason phrase.
     pub url_len: u32,
     /// How many headers (or trailers) were read.
     pub headers: u32,
     /// Where in this head's text the current name or value begins.
-    span: usize,
+    pub(super) span: usize,
     /// Bytes of URL, names and values so far: what `max_header_size` bounds, as in Node.
-    counted: usize,
+    pub(super) counted: usize,
     /// Every byte so far, so that what is not counted (whitespace, colons) is bounded as well.
-    total: usize,
+    pub(super) total: usize,
 }
 
 /// What [`Head::step`] did.
@@ -102,10 +153,12 @@ impl Default for Head {
             state: State::Start,
             special: Special::None,
             trailing: false,
+            response: false,
             flags: 0,
             method: 0,
             major: 0,
             minor: 0,
+            status: 0,
             content_length: 0,
             url_len: 0,
             headers: 0,
@@ -117,19 +170,32 @@ impl Default for Head {
 }
 
 impl Head {
-    /// A reader for the trailer section that follows a chunked body; `flags` are those of the message's head.
-    pub fn trailers(flags: u32) -> Self {
+    /// A reader for the trailer section that follows a chunked body of the message that `self` is the head of.
+    pub fn trailers(&self) -> Self {
         Self {
             state: State::FieldStart,
             trailing: true,
-            flags,
+            flags: self.flags,
+            major: self.major,
+            minor: self.minor,
+            response: self.response,
+            status: self.status,
             ..Self::default()
         }
     }
 
-    /// Whether nothing of a request has arrived yet.
+    /// A reader for a response's head.
+    pub fn response() -> Self {
+        Self {
+            state: State::StatusStart,
+            response: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether nothing of a message has arrived yet.
     pub fn is_untouched(&self) -> bool {
-        self.state == State::Start
+        matches!(self.state, State::Start | State::StatusStart)
     }
 
     /// Reads on. `text[base..]` is this head's text so far; a head that is not done by the end of `input` must be given the
@@ -157,7 +223,7 @@ impl Head {
                 | State::Method
                 | State::BeforeUrl
                 | State::BeforeVersion
-                | State::Protocol(_)
+                | State::Protocol(..)
                 | State::Major
                 | State::Dot
                 | State::Minor
@@ -173,6 +239,16 @@ impl Head {
                 | State::UrlPath
                 | State::UrlQuery
                 | State::UrlFragment => self.url(rest, text, base),
+                State::StatusStart
+                | State::StatusProtocol(..)
+                | State::StatusMajor
+                | State::StatusDot
+                | State::StatusMinor
+                | State::StatusSpace
+                | State::StatusCode(_)
+                | State::AfterStatusCode
+                | State::Reason
+                | State::ReasonLf => self.status_line(rest, text, base),
                 _ => self.field(rest, text, base),
             };
             let taken = taken.map_err(|(error, offset)| (error, at + offset))?;
@@ -200,7 +276,7 @@ impl Head {
     fn open(&self, text: &[u8], base: usize) -> usize {
         use State::*;
         match self.state {
-            UrlSchema | UrlSlash1 | UrlSlash2 | UrlServer | UrlServerAt | UrlPath | UrlQuery | UrlFragment
+            UrlSchema | UrlSlash1 | UrlSlash2 | UrlServer | UrlServerAt | UrlPath | UrlQuery | UrlFragment | Reason
             | FieldName | Value => text.len() - base - self.span,
             _ => 0,
         }
@@ -212,161 +288,8 @@ impl Head {
             State::FieldName => run(input, chars::TOKEN),
             State::Value => run(input, chars::VALUE),
             State::UrlPath | State::UrlQuery | State::UrlFragment => run(input, chars::URL),
+            State::Reason => memchr::memchr2(b'\r', b'\n', input).unwrap_or(input.len()),
             _ => 0,
-        }
-    }
-
-    /// Everything of the first line but the URL. Takes at least one byte.
-    fn request_line(&mut self, input: &[u8], text: &mut Vec<u8>, base: usize) -> Result<usize, Refused> {
-        let byte = input[0];
-        self.state = match self.state {
-            State::Start if byte == b'\r' || byte == b'\n' => {
-                // Stray line ends belong to no head and must not add up to one.
-                self.total = 0;
-                State::Start
-            }
-            State::Start | State::Method => return self.method(input, text, base),
-            State::BeforeUrl if byte == b' ' => State::BeforeUrl,
-            State::BeforeUrl => {
-                self.span = text.len() - base;
-                self.state = if self.method == method::CONNECT {
-                    State::UrlServer
-                } else {
-                    State::UrlStart
-                };
-                return self.url(input, text, base);
-            }
-            State::BeforeVersion if byte == b' ' => State::BeforeVersion,
-            State::BeforeVersion if matches!(byte, b'\t' | b'\x0c') => return Err((ParseError::UrlChars, 0)),
-            State::BeforeVersion if byte == b'H' => State::Protocol(1),
-            State::Protocol(n) if b"HTTP/"[n as usize] == byte => match n {
-                3 if self.method >= method::HTTP_METHODS => return Err((ParseError::MethodForHttp, 0)),
-                4 => State::Major,
-                _ => State::Protocol(n + 1),
-            },
-            State::BeforeVersion | State::Protocol(_) => return Err((ParseError::Protocol, 0)),
-            State::Major => {
-                self.major = digit(byte).ok_or((ParseError::VersionMajor, 0))?;
-                State::Dot
-            }
-            State::Dot if byte == b'.' => State::Minor,
-            State::Dot => return Err((ParseError::VersionDot, 0)),
-            State::Minor => {
-                self.minor = digit(byte).ok_or((ParseError::VersionMinor, 0))?;
-                if !matches!((self.major, self.minor), (0, 9) | (1, 0) | (1, 1) | (2, 0)) {
-                    return Err((ParseError::Version, 0));
-                }
-                State::VersionCr
-            }
-            State::VersionCr if byte == b'\r' => State::VersionLf,
-            State::VersionCr => return Err((ParseError::VersionCrlf, 0)),
-            State::VersionLf if byte == b'\n' => State::FirstField,
-            State::VersionLf => return Err((ParseError::VersionLf, 0)),
-            State::SimpleLf if byte == b'\n' => State::FirstField,
-            _ => return Err((ParseError::UrlCrlf, 0)),
-        };
-        Ok(1)
-    }
-
-    /// The method collects in `text` until its space arrives, then leaves it again for its number.
-    fn method(&mut self, input: &[u8], text: &mut Vec<u8>, base: usize) -> Result<usize, Refused> {
-        self.state = State::Method;
-        let earlier = text.len() - base;
-        let len = run(input, chars::TOKEN);
-        text.extend_from_slice(&input[..len]);
-        let name = &text[base..];
-        if len < input.len()
-            && input[len] == b' '
-            && let Some(number) = method::lookup(name)
-        {
-            self.method = number;
-            text.truncate(base);
-            self.state = State::BeforeUrl;
-            return Ok(len + 1);
-        }
-        let matched = method::longest_prefix(name);
-        if matched < name.len() {
-            let known = method::lookup(&name[..matched]).is_some();
-            let error = if known {
-                ParseError::MethodSpace
-            } else {
-                ParseError::Method
-            };
-            return Err((error, matched.saturating_sub(earlier)));
-        }
-        if len == input.len() {
-            return Ok(len);
-        }
-        let known = method::lookup(name).is_some();
-        Err((
-            if known {
-                ParseError::MethodSpace
-            } else {
-                ParseError::Method
-            },
-            len,
-        ))
-    }
-
-    /// The request target, checked part by part but kept whole.
-    fn url(&mut self, input: &[u8], text: &mut Vec<u8>, base: usize) -> Result<usize, Refused> {
-        let class = match self.state {
-            State::UrlPath | State::UrlQuery | State::UrlFragment => chars::URL,
-            State::UrlServer => chars::AUTHORITY,
-            _ => 0,
-        };
-        let len = run(input, class);
-        text.extend_from_slice(&input[..len]);
-        let Some(&byte) = input.get(len) else { return Ok(len) };
-        if matches!(byte, b'\t' | b'\x0c') && self.state != State::UrlSlash2 {
-            return Err((ParseError::UrlChars, len));
-        }
-        let ends = matches!(byte, b' ' | b'\r' | b'\n');
-        self.state = match self.state {
-            State::UrlStart | State::UrlSchema | State::UrlSlash1 if ends => {
-                return Err((ParseError::UrlChars, len));
-            }
-            _ if ends && self.state != State::UrlSlash2 => {
-                self.url_end(byte, text, base);
-                return Ok(len + 1);
-            }
-            State::UrlStart if byte == b'/' || byte == b'*' => State::UrlPath,
-            State::UrlStart if byte.is_ascii_alphabetic() => State::UrlSchema,
-            State::UrlStart => return Err((ParseError::UrlStart, len)),
-            State::UrlSchema if byte.is_ascii_alphabetic() => State::UrlSchema,
-            State::UrlSchema if byte == b':' => State::UrlSlash1,
-            State::UrlSlash1 if byte == b'/' => State::UrlSlash2,
-            State::UrlSlash2 if byte == b'/' => State::UrlServer,
-            State::UrlSchema | State::UrlSlash1 | State::UrlSlash2 => return Err((ParseError::UrlSchema, len)),
-            State::UrlServer | State::UrlServerAt if byte == b'/' => State::UrlPath,
-            State::UrlServer | State::UrlServerAt if byte == b'?' => State::UrlQuery,
-            State::UrlServer if byte == b'@' => State::UrlServerAt,
-            State::UrlServerAt if byte == b'@' => return Err((ParseError::UrlDoubleAt, len)),
-            State::UrlServerAt if chars::is(byte, chars::AUTHORITY) => State::UrlServer,
-            State::UrlServer | State::UrlServerAt => return Err((ParseError::UrlServer, len)),
-            State::UrlPath if byte == b'?' => State::UrlQuery,
-            State::UrlPath | State::UrlQuery if byte == b'#' => State::UrlFragment,
-            State::UrlPath => return Err((ParseError::UrlPath, len)),
-            State::UrlQuery if byte == b'?' => State::UrlQuery,
-            State::UrlQuery => return Err((ParseError::UrlQuery, len)),
-            State::UrlFragment if matches!(byte, b'?' | b'#') => State::UrlFragment,
-            _ => return Err((ParseError::UrlFragment, len)),
-        };
-        text.push(byte);
-        Ok(len + 1)
-    }
-
-    fn url_end(&mut self, byte: u8, text: &[u8], base: usize) {
-        let len = text.len() - base - self.span;
-        self.counted += len;
-        self.url_len = len as u32;
-        self.state = match byte {
-            b' ' => State::BeforeVersion,
-            b'\r' => State::SimpleLf,
-            _ => State::FirstField,
-        };
-        if byte != b' ' {
-            (self.major, self.minor) = (0, 9);
         }
     }
 
@@ -418,7 +341,8 @@ impl Head {
             State::Value => return self.value(input, text, base),
             State::ValueLf if byte == b'\n' => State::FieldStart,
             State::ValueLf => return Err((ParseError::HeaderValueLf, 0)),
-            State::FinalLf if byte == b'\n' => State::Start,
+            // Where it stays: a head that is done is replaced, not read on.
+            State::FinalLf if byte == b'\n' => State::FinalLf,
             _ => return Err((ParseError::HeadersLf, 0)),
         };
         Ok(1)
@@ -431,7 +355,10 @@ impl Head {
         let name = &text[base + self.span..];
         self.special = special(name);
         if byte != b':' {
-            let framing = !matches!(self.special, Special::None | Special::Host | Special::Expect);
+            let framing = !matches!(
+                self.special,
+                Special::None | Special::Host | Special::Expect | Special::KeepAlive
+            );
             let error = if byte == b' ' && framing {
                 ParseError::HeaderFieldChar
             } else {
@@ -458,7 +385,7 @@ impl Head {
     fn value(&mut self, input: &[u8], text: &mut Vec<u8>, base: usize) -> Result<usize, Refused> {
         let len = run(input, chars::VALUE);
         text.extend_from_slice(&input[..len]);
-        if self.special == Special::ContentLength && !is_number(text[base + self.span..].trim_ascii_end()) {
+        if self.special == Special::ContentLength && !is_number(trimmed(&text[base + self.span..])) {
             return Err((ParseError::ContentLengthChar, len));
         }
         let Some(&byte) = input.get(len) else { return Ok(len) };
@@ -468,12 +395,14 @@ impl Head {
             _ if self.special == Special::ContentLength => return Err((ParseError::ContentLengthChar, len)),
             _ => return Err((ParseError::HeaderValueChar, len)),
         }
-        while matches!(text.last(), Some(b' ' | b'\t')) {
+        let start = base + self.span;
+        // What the framing depends on is read as llhttp reads it, to which a tab at the end may be part of the value.
+        self.value_end(without_spaces(&text[start..]))
+            .map_err(|error| (error, len))?;
+        while matches!(text.last(), Some(b' ' | b'\t')) && text.len() > start {
             text.pop();
         }
-        self.counted += text.len() - base - self.span;
-        let start = base + self.span;
-        self.value_end(&text[start..]).map_err(|error| (error, len))?;
+        self.counted += text.len() - start;
         self.state = State::ValueLf;
         Ok(len + 1)
     }
@@ -483,8 +412,13 @@ impl Head {
         self.headers += 1;
         match self.special {
             Special::None => {}
+            // llhttp looks no further at one without a value.
+            Special::Upgrade if value.is_empty() => {}
             Special::Upgrade => self.flags |= flag::UPGRADE_HEADER,
+            Special::KeepAlive => self.flags |= flag::KEEP_ALIVE_HEADER,
             Special::Expect => self.flags |= flag::EXPECT,
+            // Node's server looks at so many headers, and does not see one behind them.
+            Special::Host if self.headers > LOOKED_AT => {}
             Special::Host => self.flags |= flag::HOST,
             Special::Connection => self.flags |= connection_flags(value),
             Special::ContentLength => self.content_length(value)?,
@@ -501,7 +435,7 @@ impl Head {
             return Err(ParseError::DuplicateContentLength);
         }
         self.flags |= flag::CONTENT_LENGTH;
-        for &byte in value {
+        for &byte in trimmed(value) {
             let digit = digit(byte).ok_or(ParseError::ContentLengthChar)?;
             let grown = self
                 .content_length
@@ -512,14 +446,22 @@ impl Head {
         Ok(())
     }
 
-    /// `chunked` must be the last coding and stand once (RFC 9112 §6.1); codings before it are the application's business.
+    /// `chunked` must be the last coding and, in a request, stand once (RFC 9112 §6.1); codings before it are the application's
+    /// business. A response with others, or none, ends with its connection (§6.3).
     fn transfer_encoding(&mut self, value: &[u8]) -> Result<(), ParseError> {
+        // llhttp ignores it before 9.4; that is no ground to guess where the body ends.
+        if value.is_empty() {
+            return Err(ParseError::EmptyTransferEncoding);
+        }
         self.flags |= flag::TRANSFER_ENCODING;
         for coding in value.split(|&byte| byte == b',') {
             if self.flags & flag::CHUNKED != 0 {
-                return Err(ParseError::TransferEncodingValue);
+                if !self.response {
+                    return Err(ParseError::TransferEncodingValue);
+                }
+                self.flags &= !flag::CHUNKED;
             }
-            if coding.trim_ascii().eq_ignore_ascii_case(b"chunked") {
+            if without_spaces(coding.trim_ascii_start()).eq_ignore_ascii_case(b"chunked") {
                 self.flags |= flag::CHUNKED;
             }
         }
@@ -528,20 +470,64 @@ impl Head {
 
     /// The head is complete: what its headers mean together.
     fn finish(&mut self) -> Result<(), ParseError> {
-        if self.trailing {
-            return Ok(());
+        if !self.trailing {
+            if self.response {
+                self.finish_response();
+            } else {
+                self.finish_request()?;
+            }
         }
+        // A trailer section may say `Connection: close` as well.
+        if self.persists() && !self.needs_end() {
+            self.flags |= flag::KEEP_ALIVE;
+        } else {
+            self.flags &= !flag::KEEP_ALIVE;
+        }
+        Ok(())
+    }
+
+    /// Whether the sender means to keep the connection once the message has ended.
+    pub fn persists(&self) -> bool {
+        // llhttp takes what ends in `.0` for 1.0, 2.0 too, and lets `keep-alive` outweigh `close` there.
+        if self.major > 0 && self.minor > 0 {
+            return self.flags & flag::CONNECTION_CLOSE == 0;
+        }
+        // A transfer coding in a 1.0 message is faulty framing: answer it, then close (RFC 9112 §6.1).
+        self.flags & flag::CONNECTION_KEEP_ALIVE != 0 && self.flags & flag::TRANSFER_ENCODING == 0
+    }
+
+    /// Whether only the connection's end ends this response, as far as its head says.
+    fn needs_end(&self) -> bool {
+        self.response
+            && !self.is_bodiless()
+            && if self.flags & flag::TRANSFER_ENCODING != 0 {
+                self.flags & flag::CHUNKED == 0
+            } else {
+                self.flags & flag::CONTENT_LENGTH == 0
+            }
+    }
+
+    /// Whether the status alone says that there is no body.
+    fn is_bodiless(&self) -> bool {
+        matches!(self.status, 100..200 | 204 | 304)
+    }
+
+    /// What the head says of the body. That of a response to HEAD or CONNECT means nothing: [`super::Conn`] knows.
+    fn finish_response(&mut self) {
+        let flags = &mut self.flags;
+        let asks = *flags & flag::UPGRADE_HEADER != 0 && *flags & flag::CONNECTION_UPGRADE != 0;
+        if asks && self.status == 101 {
+            *flags |= flag::UPGRADE;
+        }
+        if !self.is_bodiless() && (self.flags & flag::CHUNKED != 0 || self.content_length > 0 || self.needs_end()) {
+            self.flags |= flag::HAS_BODY;
+        }
+    }
+
+    fn finish_request(&mut self) -> Result<(), ParseError> {
         let flags = &mut self.flags;
         if *flags & flag::TRANSFER_ENCODING != 0 && *flags & flag::CHUNKED == 0 {
             return Err(ParseError::TransferEncoding);
-        }
-        let newer = (self.major, self.minor) >= (1, 1);
-        if *flags & flag::CONNECTION_CLOSE == 0 && (newer || *flags & flag::CONNECTION_KEEP_ALIVE != 0) {
-            *flags |= flag::KEEP_ALIVE;
-        }
-        // A transfer coding in a 1.0 message is faulty framing: answer it, then close (RFC 9112 §6.1).
-        if !newer && *flags & flag::TRANSFER_ENCODING != 0 {
-            *flags &= !flag::KEEP_ALIVE;
         }
         let asks = *flags & flag::UPGRADE_HEADER != 0 && *flags & flag::CONNECTION_UPGRADE != 0;
         if asks || self.method == method::CONNECT {
@@ -558,7 +544,29 @@ fn is_number(value: &[u8]) -> bool {
     value.iter().all(u8::is_ascii_digit)
 }
 
-fn digit(byte: u8) -> Option<u8> {
+/// Whether a tab behind a number or an option of `Connection` is white space, as it is since llhttp 9.4. Before, it was part of the value.
+static TABS_END_VALUES: AtomicBool = AtomicBool::new(true);
+
+/// Has every reader of this process agree with the llhttp of the Node that it runs in.
+pub fn set_tabs_end_values(tabs: bool) {
+    TABS_END_VALUES.store(tabs, Ordering::Relaxed);
+}
+
+/// Without the white space at the end that does not count.
+fn trimmed(value: &[u8]) -> &[u8] {
+    let tabs = TABS_END_VALUES.load(Ordering::Relaxed);
+    let blank = |byte: &u8| *byte == b' ' || tabs && *byte == b'\t';
+    let end = value.iter().rposition(|byte| !blank(byte)).map_or(0, |last| last + 1);
+    &value[..end]
+}
+
+/// Without the spaces at the end: behind a transfer coding, where it decides about the framing, a tab never counted as white space.
+fn without_spaces(value: &[u8]) -> &[u8] {
+    let end = value.iter().rposition(|&byte| byte != b' ').map_or(0, |last| last + 1);
+    &value[..end]
+}
+
+pub(super) fn digit(byte: u8) -> Option<u8> {
     byte.is_ascii_digit().then(|| byte - b'0')
 }
 
@@ -569,6 +577,7 @@ fn special(name: &[u8]) -> Special {
         6 if is(b"expect") => Special::Expect,
         7 if is(b"upgrade") => Special::Upgrade,
         10 if is(b"connection") => Special::Connection,
+        10 if is(b"keep-alive") => Special::KeepAlive,
         // What old clients say to proxies; llhttp takes it at its word.
         16 if is(b"proxy-connection") => Special::Connection,
         14 if is(b"content-length") => Special::ContentLength,
@@ -579,7 +588,7 @@ fn special(name: &[u8]) -> Special {
 
 fn connection_flags(value: &[u8]) -> u32 {
     value.split(|&byte| byte == b',').fold(0, |flags, option| {
-        let option = option.trim_ascii();
+        let option = trimmed(option.trim_ascii_start());
         flags
             | match option.len() {
                 5 if option.eq_ignore_ascii_case(b"close") => flag::CONNECTION_CLOSE,

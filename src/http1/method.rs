@@ -1,7 +1,7 @@
 //! The request methods llhttp knows. A method's number is its place in [`METHODS`].
 
 /// Every method a request line may start with. The first 35 of them may be used with `HTTP/x.y`, the rest
-/// belong to RTSP and are refused after the version with a reason of their own, as Node does.
+/// belong to RTSP and are refused after `HTTP/` with a reason of their own, as Node does.
 pub const METHODS: &[&str] = &[
     "GET",
     "POST",
@@ -56,6 +56,15 @@ pub const HTTP_METHODS: u8 = 35;
 /// The number of `CONNECT`, whose request target is an authority.
 pub const CONNECT: u8 = 7;
 
+/// The number of `SOURCE`, the one method of `ICE/x.y`.
+pub const SOURCE: u8 = 34;
+
+/// Whether a method may be used with `RTSP/x.y`.
+pub fn is_rtsp(number: u8) -> bool {
+    const SHARED: [&str; 3] = ["GET", "POST", "OPTIONS"];
+    number >= HTTP_METHODS || SHARED.contains(&METHODS[number as usize])
+}
+
 /// The number of the method spelled exactly `name`.
 #[inline]
 pub fn lookup(name: &[u8]) -> Option<u8> {
@@ -79,7 +88,9 @@ mod tests {
     fn numbers_are_places_in_the_table() {
         assert_eq!(lookup(b"GET"), Some(0));
         assert_eq!(lookup(b"CONNECT"), Some(CONNECT));
-        assert_eq!(lookup(b"SOURCE"), Some(HTTP_METHODS - 1));
+        assert_eq!(lookup(b"SOURCE"), Some(SOURCE));
+        assert_eq!(SOURCE, HTTP_METHODS - 1);
+        assert!(is_rtsp(0) && is_rtsp(HTTP_METHODS) && !is_rtsp(CONNECT) && !is_rtsp(SOURCE));
         assert_eq!(lookup(b"DESCRIBE"), Some(HTTP_METHODS));
         assert_eq!(lookup(b"get"), None);
         assert_eq!(lookup(b""), None);

@@ -1,6 +1,7 @@
-//! HTTP/1.1, the server's half, as a sans-I/O state machine: bytes in, events and bytes out (RFC 9110, RFC 9112).
+//! HTTP/1.1 as sans-I/O state machines: bytes in, events and bytes out (RFC 9110, RFC 9112).
 //!
-//! [`Conn`] reads one connection. Each call of [`Conn::feed`] takes the bytes of one read, however they were split, and
+//! [`Conn`] reads one connection, a server's requests or a client's responses: fields and body framing are the same, the first
+//! lines and what ends a body are not. Each call of [`Conn::feed`] takes the bytes of one read, however they were split, and
 //! appends to a [`Batch`]: a table of fixed-width events, one latin1 text for every head, and the body bytes. The binding
 //! shows that batch to JavaScript in one call. [`Head`] and [`Chunked`] are its two parts; [`encode`] writes the way back.
 //!
@@ -14,11 +15,15 @@ pub mod encode;
 mod error;
 mod head;
 mod method;
+mod request_line;
+#[cfg(test)]
+mod response_tests;
+mod status_line;
 #[cfg(test)]
 mod tests;
 
 pub use chunked::Chunked;
-pub use conn::{Batch, Conn, EVENT_WORDS, Limits, Stop, event, flag};
+pub use conn::{Batch, Conn, EVENT_WORDS, Expected, Limits, Stop, event, flag};
 pub use error::ParseError;
-pub use head::Head;
+pub use head::{Head, set_tabs_end_values};
 pub use method::METHODS;

@@ -1,0 +1,357 @@
+'use strict'
+
+// The handle under a client's socket: a request at a time goes out, its response comes in as a batch of events.
+
+const { addListener, removeListener } = require('node:events').prototype
+const { AsyncResource } = require('node:async_hooks')
+const { Buffer } = require('node:buffer')
+const { IncomingMessage, maxHeaderSize } = require('node:http')
+const process = require('node:process')
+const { markAsUntransferable } = require('node:worker_threads')
+const { native, ownerOf, shared } = require('../../engine.js')
+const { Connection } = require('../../net/handle.js')
+const { parseError } = require('../errors')
+const core = require('./core.js')
+
+const FastBuffer = Buffer[Symbol.species]
+const ERRORS = native.httpErrors().split('\n')
+
+/** The memory that bodies were last seen in. As with what sockets receive, it stays when one of its views is transferred. */
+let memory
+
+const listener = {
+  onResponses(id, count, text, body) {
+    if (words[BODY_LENGTH] > 0 && body !== memory) {
+      memory = body
+      markAsUntransferable(memory)
+    }
+    ownerOf(id)?.onResponses(count, text, body)
+  },
+}
+
+/** The table of events that Rust fills; see src/binding/http_client.rs and src/http1/conn.rs. */
+const words = shared('http client', () => new Uint32Array(native.clientTable(listener)))
+const CURSOR = 0
+const TAKEN = 1
+const BODY_START = 2
+const CONSUMED = 3
+const BODY_AT = 4
+const BODY_LENGTH = 5
+const FIRST_EVENT = 8
+const EVENT_WORDS = 8
+const BODY = 2
+const END = 3
+const RESPONSE = 6
+const flag = { KEEP_ALIVE: 1, HAS_BODY: 2, UPGRADE: 4 }
+
+/** What a response answers, as far as its framing depends on it (src/binding/http_client.rs). */
+const KINDS = { __proto__: null, HEAD: 1, CONNECT: 2 }
+
+/** Where `maxHeadersCount` is not set, Node shows so many strings: a thousand names with their values. */
+const MAX_STRINGS = 2000
+/** Node's parser hands over so many strings at a time, and looks at the limit between. */
+const STRINGS_AT_A_TIME = 62
+
+class ClientConnection extends Connection {
+  constructor(id, isTcp) {
+    super(id, isTcp)
+    /** The request whose response is read, and what its events run in. */
+    this.request = null
+    this.resource = null
+    /** All of the request is on its way. */
+    this.sent = false
+    /** The response whose body is arriving. */
+    this.incoming = null
+    /** A request that has the socket from the next tick on. */
+    this.next = null
+    /** What that one has waited in for the socket. */
+    this.queued = null
+    /** Whatever else arrives is of no interest. */
+    this.ignoring = false
+    /** What arrives is parsed. */
+    this.parsing = false
+  }
+
+  attach() {
+    this.parsing = true
+    native.clientAttach(this.id)
+  }
+
+  /** Another protocol takes over. */
+  detach() {
+    this.parsing = false
+    native.clientDetach(this.id)
+  }
+
+  /** Readies the connection for the response to a request. */
+  expect(req) {
+    this.begin(req)
+    return native.clientExpect(this.id, KINDS[req.method] | 0, req.maxHeaderSize || maxHeaderSize)
+  }
+
+  /** The same, and writes the whole request. */
+  send(req, text, utf8) {
+    this.begin(req)
+    return native.clientSend(this.id, KINDS[req.method] | 0, req.maxHeaderSize || maxHeaderSize, text, utf8)
+  }
+
+  begin(req) {
+    this.request = req
+    this.sent = false
+    this.resource = this.queued ?? new AsyncResource('HTTPCLIENTREQUEST')
+    this.next = this.queued = null
+  }
+
+  /** The address of `other` could not be reached: its request is for this one. */
+  takeOver(other) {
+    const { request, next } = other
+    other.request = other.next = null
+    this.next = next
+    this.queued = other.resource ?? other.queued
+    if (request !== null) this.expect(request)
+  }
+
+  /** Between two requests: nothing of another response has arrived. */
+  isIdle() {
+    return native.clientIsIdle(this.id)
+  }
+
+  tap() {
+    native.clientTap(this.id)
+  }
+
+  // --- from the engine
+
+  onResponses(count, text, body) {
+    const { resource } = this
+    if (resource === null) this.handle(count, text, body)
+    else resource.runInAsyncScope(this.handle, this, count, text, body)
+  }
+
+  handle(count, text, body) {
+    const { socket } = this
+    socket._unrefTimer()
+    for (let event = words[CURSOR]; event < count; event = words[CURSOR]) {
+      words[CURSOR] = event + 1
+      if (this.ignoring) continue
+      const at = FIRST_EVENT + event * EVENT_WORDS
+      const kind = words[at] & 0xff
+      if (kind === RESPONSE) this.onResponse(at, text, body)
+      else if (kind === BODY) this.onBody(at, body)
+      else if (kind === END) {
+        const from = words[at + 1]
+        this.complete(text.slice(from, from + words[at + 2]))
+      } else {
+        const packet = part(body, 0, words[BODY_LENGTH] || body.length)
+        this.onParseError(words[at + 1], words[at + 2], packet)
+      }
+    }
+    const req = this.request
+    if (req !== null && this.incoming === null && req.res !== null) {
+      // As core does when a response has arrived whole.
+      this.request = this.resource = null
+      req.parser = socket.parser = null
+    }
+  }
+
+  onResponse(at, text, body) {
+    const { request: req, socket } = this
+    if (req === null) return this.stop()
+    if (req.res !== null) return this.stop()
+    const flags = words[at + 1]
+    const version = words[at] >>> 16
+    const status = words[at + 7]
+    const from = words[at + 2]
+    const reasonEnd = from + words[at + 3]
+    const end = from + words[at + 4]
+    const res = new IncomingMessage(socket)
+    res.httpVersionMajor = version >>> 8
+    res.httpVersionMinor = version & 0xff
+    res.httpVersion = version === 0x101 ? '1.1' : `${version >>> 8}.${version & 0xff}`
+    res.joinDuplicateHeaders = req.joinDuplicateHeaders
+    res.upgrade = (flags & flag.UPGRADE) !== 0
+    res.statusCode = status
+    res.statusMessage = text.slice(from, reasonEnd)
+    if (end > reasonEnd) addHeaders(res, req, text.slice(reasonEnd + 1, end).split('\0'))
+    if (res.upgrade) return this.onUpgrade(req, res, body)
+    if (flags & flag.HAS_BODY) this.incoming = res
+    this.deliver(req, res, (flags & flag.KEEP_ALIVE) !== 0)
+    if ((flags & flag.HAS_BODY) === 0) finish(res, '')
+  }
+
+  /** What core does with the head of a response, which has listeners come and go for it. */
+  deliver(req, res, keepAlive) {
+    const { statusCode } = res
+    if (statusCode < 200 || core.isObserved(req)) {
+      core.onIncoming.call(this, res, keepAlive)
+      return
+    }
+    if (!keepAlive && !req.upgradeOrConnect) req.shouldKeepAlive = false
+    req.res = res
+    res.req = req
+    addListener.call(res, 'end', onEnd)
+    if (!this.sent) req.on('finish', onFinish)
+    addListener.call(this.socket, 'timeout', onTimeout)
+    if (req.aborted || !req.emit('response', res)) res._dump()
+    if (statusCode === 304) res.complete = true
+  }
+
+  /** The server speaks another protocol from here on, or the tunnel is open. */
+  onUpgrade(req, res, body) {
+    const { socket } = this
+    words[TAKEN] = 1
+    const head = part(body, 0, words[BODY_LENGTH] || body.length).subarray(words[CONSUMED])
+    req.res = res
+    this.request = this.resource = null
+    req.parser = null
+    if (req.timeoutCb) removeListener.call(socket, 'timeout', req.timeoutCb)
+    const event = req.method === 'CONNECT' ? 'connect' : 'upgrade'
+    if (req.listenerCount(event) === 0) {
+      socket.destroy()
+      return
+    }
+    req.upgradeOrConnect = true
+    socket.emit('agentRemove')
+    socket.release()
+    socket._httpMessage = null
+    socket.readableFlowing = null
+    req.emit(event, res, socket, head)
+    req.destroyed = true
+    req._closed = true
+    req.emit('close')
+  }
+
+  onBody(at, body) {
+    const res = this.incoming
+    if (res === null || res._dumped) return
+    const start = words[at + 1] - words[BODY_START]
+    const length = words[at + 2]
+    if (!res.push(part(body, start, length))) this.socket.pause()
+  }
+
+  complete(trailers) {
+    const res = this.incoming
+    if (res === null) return
+    this.incoming = null
+    finish(res, trailers)
+    const { socket } = this
+    if (socket.readable) socket.resume()
+  }
+
+  onParseError(number, offset, packet) {
+    const { request: req, socket } = this
+    this.ignoring = true
+    this.request = this.resource = null
+    socket.silence()
+    socket.destroy()
+    if (req === null) return
+    req.parser = null
+    const [, code, reason] = /^(\S+) (.*)$/.exec(ERRORS[number])
+    socket._hadError = true
+    core.emitError(req, parseError(code, reason, offset, packet))
+  }
+
+  /** More than the response came: the connection is good for nothing any more. */
+  stop() {
+    this.ignoring = true
+    this.socket.destroy()
+  }
+
+  /** The peer has ended its side: so has a response that says no other end. */
+  finish() {
+    if (this.id >= 0 && native.clientIsWhole(this.id)) this.complete('')
+    this.request = this.resource = null
+  }
+
+  onRead(length, memory, offset) {
+    // The parser has the bytes as well.
+    if (length > 0 && this.parsing) {
+      this.socket?.emit('data', offset < 0 ? memory : new FastBuffer(memory, offset, length))
+    } else super.onRead(length, memory, offset)
+  }
+}
+
+/** Of the body bytes of a batch, which are a place in memory that others share, or a Buffer. */
+function part(body, start, length) {
+  return words[BODY_LENGTH] > 0
+    ? new FastBuffer(body, words[BODY_AT] + start, length)
+    : body.subarray(start, start + length)
+}
+
+/** The response has been read. */
+function onEnd() {
+  const { req } = this
+  const { socket } = req
+  if (core.kDetachAbortSignal !== undefined) this[core.kDetachAbortSignal]()
+  if (socket) {
+    if (req.timeoutCb) removeListener.call(socket, 'timeout', req.timeoutCb)
+    removeListener.call(socket, 'timeout', onTimeout)
+  }
+  req._ended = true
+  if (!req.shouldKeepAlive) {
+    if (socket.writable) socket.destroySoon()
+  } else if (req.writableFinished && !this.aborted) {
+    // The stream's own way to its 'close' takes two ticks more; free() sees to it.
+    if (this._destroy === IncomingMessage.prototype._destroy) this._readableState.autoDestroy = false
+    keepAlive(req)
+  }
+}
+
+function onTimeout() {
+  this._httpMessage?.res?.emit('timeout')
+}
+
+/** The request has been written, perhaps after its response was read. */
+function onFinish() {
+  if (this.shouldKeepAlive && this._ended && !this.destroyed) keepAlive(this)
+}
+
+function keepAlive(req) {
+  if (req.timeoutCb) {
+    req.socket.setTimeout(0, req.timeoutCb)
+    req.timeoutCb = null
+  }
+  // After the listeners that the program has for the end.
+  process.nextTick(free, req)
+  req.destroyed = true
+  // The response's destruction is no longer the socket's.
+  if (req.res) req.res.socket = null
+}
+
+function free(req) {
+  req._closed = true
+  req.emit('close')
+  req.socket?.emit('free')
+  const { res } = req
+  const state = res?._readableState
+  if (state === undefined || state.autoDestroy || state.destroyed) return
+  state.destroyed = state.closed = state.closeEmitted = true
+  res.emit('close')
+}
+
+function addHeaders(res, req, strings) {
+  const { maxHeadersCount } = req
+  const limit = typeof maxHeadersCount === 'number' ? maxHeadersCount << 1 : MAX_STRINGS
+  let count = strings.length
+  if (limit > 0 && count > limit) {
+    if (count > STRINGS_AT_A_TIME) strings.length = Math.min(count, core.cutsHeaders ? limit : roundedUp(limit))
+    count = limit
+  }
+  res._addHeaderLines(strings, count)
+}
+
+function roundedUp(limit) {
+  return Math.ceil(limit / STRINGS_AT_A_TIME) * STRINGS_AT_A_TIME
+}
+
+/** The message is complete; `trailers` has the form of a head's fields. */
+function finish(res, trailers) {
+  res.complete = true
+  if (trailers !== '') {
+    const strings = trailers.split('\0')
+    res._addHeaderLines(strings, strings.length)
+  }
+  res.push(null)
+}
+
+module.exports = { ClientConnection }

@@ -1,0 +1,9 @@
+'use strict'
+
+// The client's part of `http`.
+
+const http = require('node:http')
+const { Agent, defaultAgent } = require('./agent.js')
+const { ClientRequest, request, get } = require('./request.js')
+
+module.exports = { Agent, ClientRequest, request, get, globalAgent: () => defaultAgent() ?? http.globalAgent }

@@ -1,0 +1,149 @@
+'use strict'
+
+// Requests are core's own, constructed by core. What is ours is how one gets to its socket: core puts a parser and five listeners on the socket for
+// each request and writes through the socket's stream. On a socket of ours the parser is below and the listeners stay, and a request
+// that is whole when its turn comes is written past the stream.
+
+const { once } = require('node:events').prototype
+const http = require('node:http')
+const process = require('node:process')
+const { URL } = require('node:url')
+const { Socket } = require('../../net/socket.js')
+const core = require('./core.js')
+const { kTakesParsed, connectionOf, isParsed, claim } = require('./socket.js')
+const { defaultAgent } = require('./agent.js')
+
+const { ClientRequest: CoreRequest, OutgoingMessage } = http
+const { onSocket: coreOnSocket, _flush: coreFlush } = CoreRequest.prototype
+const { setHeader: coreSetHeader } = OutgoingMessage.prototype
+const { write: streamWrite } = Socket.prototype
+const LENIENT = `${process.execArgv.join(' ')} ${process.env.NODE_OPTIONS ?? ''}`.includes('--insecure-http-parser')
+
+function ClientRequest(input, options, callback) {
+  if (!(this instanceof ClientRequest)) return new ClientRequest(input, options, callback)
+  const agent = defaultAgent()
+  if (agent === undefined || hasAgent(input)) CoreRequest.call(this, input, options, callback)
+  else if (typeof input === 'string' || input instanceof URL) {
+    if (typeof options === 'function') CoreRequest.call(this, input, { _defaultAgent: agent }, options)
+    else CoreRequest.call(this, input, { _defaultAgent: agent, ...options }, callback)
+  } else CoreRequest.call(this, { _defaultAgent: agent, ...input }, options, callback)
+}
+/** Whether options name an agent, as those of a program that cares mostly do: no other is needed then. */
+function hasAgent(options) {
+  return typeof options === 'object' && options !== null && Boolean(options.agent) && !(options instanceof URL)
+}
+Object.setPrototypeOf(ClientRequest.prototype, CoreRequest.prototype)
+Object.setPrototypeOf(ClientRequest, CoreRequest)
+
+/** Headers as they were set last: what passed core's checks once passes them again. Bounded, the names being the program's. */
+const checked = new Map()
+
+ClientRequest.prototype.setHeader = function setHeader(name, value) {
+  const known = checked.get(name)
+  if (known?.value === value && !this._header && OutgoingMessage.prototype.setHeader === coreSetHeader) {
+    this[core.kOutHeaders] ??= { __proto__: null }
+    this[core.kOutHeaders][known.lower] = [name, value]
+    return this
+  }
+  coreSetHeader.call(this, name, value)
+  if (typeof value !== 'string') return this
+  if (known !== undefined) known.value = value
+  else if (checked.size < 64 && name.length < 64) checked.set(name, { lower: name.toLowerCase(), value })
+  return this
+}
+
+ClientRequest.prototype[kTakesParsed] = true
+
+ClientRequest.prototype.onSocket = function onSocket(socket, error) {
+  if (error || CoreRequest.prototype.onSocket !== coreOnSocket) return coreOnSocket.call(this, socket, error)
+  if ((this.insecureHTTPParser ?? LENIENT) || this.httpValidation !== undefined) {
+    // Any but the strict parser is core's.
+    if (connectionOf(socket) !== undefined) socket.release()
+    return coreOnSocket.call(this, socket)
+  }
+  const connection = claim(socket)
+  if (connection === undefined) return coreOnSocket.call(this, socket)
+  connection.next = this
+  process.nextTick(takeSocket, this, socket, connection)
+}
+
+/** What core does in its tickOnSocket(), and after it. */
+function takeSocket(req, socket, connection) {
+  connection.next = null
+  if (req.destroyed || !isParsed(socket)) return core.onSocketNT(req, socket)
+  req.socket = socket
+  req.parser = socket.parser = connection
+  socket._httpMessage = req
+  if ((req.timeout !== undefined || req.agent?.options?.timeout) && !req.timeoutCb) {
+    req.timeoutCb = onTimeout
+    once.call(socket, 'timeout', onTimeout)
+  }
+  req.emit('socket', socket)
+  // Another one, where the first address of a host could not be reached; none when the socket is destroyed already.
+  connection = connectionOf(socket)
+  if (connection !== undefined && isWhole(req, socket)) sendWhole(req, socket, connection)
+  else {
+    connection?.expect(req)
+    req._flush()
+  }
+}
+
+/** Whether all of the request lies ready as one string, and nothing stands between it and the connection. */
+function isWhole(req, socket) {
+  const { outputData } = req
+  return (
+    req.finished &&
+    outputData.length === 1 &&
+    typeof outputData[0].data === 'string' &&
+    req[core.kCorked] === 0 &&
+    !socket.connecting &&
+    socket.writable &&
+    socket.writableLength === 0 &&
+    socket.writableCorked === 0 &&
+    socket.write === streamWrite &&
+    req._flush === coreFlush &&
+    req.socket === socket
+  )
+}
+
+function sendWhole(req, socket, connection) {
+  const { data, encoding, callback } = req.outputData[0]
+  socket._unrefTimer()
+  const status = connection.send(req, data, encoding !== 'latin1')
+  if (status < 0) {
+    connection.onWriteError(status)
+    return
+  }
+  req.outputData = []
+  req.outputSize = 0
+  if (status === 0) process.nextTick(onSent, req, connection, callback)
+  else connection.whenDrained(() => onSent(req, connection, callback))
+  req._finish()
+}
+
+function onTimeout() {
+  this._httpMessage?.emit('timeout')
+}
+
+function onSent(req, connection, callback) {
+  connection.sent = connection.request === req
+  callback?.()
+}
+
+const { request: coreRequest, get: coreGet } = http
+
+/** Interceptors (nock, msw) put functions of their own into node:http: those are called. */
+function request(input, options, callback) {
+  if (http.request !== coreRequest) return http.request(input, options, callback)
+  if (http.ClientRequest !== CoreRequest) return new http.ClientRequest(input, options, callback)
+  return new ClientRequest(input, options, callback)
+}
+
+function get(input, options, callback) {
+  if (http.get !== coreGet) return http.get(input, options, callback)
+  const req = request(input, options, callback)
+  req.end()
+  return req
+}
+
+module.exports = { ClientRequest, request, get }

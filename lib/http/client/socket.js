@@ -1,0 +1,139 @@
+'use strict'
+
+// The sockets of our agents. They are sockets of `net` in all; what is theirs is that responses are parsed below them, by the engine.
+
+const { Socket, kHandle, kReinitializeHandle } = require('../../net/socket.js')
+const core = require('./core.js')
+const { ClientConnection } = require('./connection.js')
+
+/** On requests that take a socket whose responses are parsed below it. */
+const kTakesParsed = Symbol('takes parsed')
+
+/** What a socket is: like any other, until the first request of ours gets it; or again, once another protocol has it. */
+const kState = Symbol('state')
+const PLAIN = 0
+const PARSED = 1
+const RELEASED = 2
+
+function ClientSocket(options) {
+  Socket.call(this, options)
+  this.parser = null
+  this._httpMessage = null
+  this[kState] = PLAIN
+}
+Object.setPrototypeOf(ClientSocket.prototype, Socket.prototype)
+Object.setPrototypeOf(ClientSocket, Socket)
+// `socket.constructor` is net.Socket, as in Node.
+ClientSocket.prototype.constructor = Socket
+ClientSocket.prototype[kHandle] = ClientConnection
+
+/** The connection, as long as it carries responses. */
+function connectionOf(socket) {
+  return socket?.[kState] === PARSED && socket._handle !== null ? socket._handle : undefined
+}
+
+const isParsed = (socket) => socket[kState] === PARSED
+
+/** Has responses parsed below the socket, unless it is not one of ours or somebody reads it; returns its connection then. */
+function claim(socket) {
+  if (socket?.[kState] === PLAIN && socket._handle instanceof ClientConnection) {
+    const { _handle: connection } = socket
+    if (connection.bytesRead > 0 || socket.listenerCount('data') + socket.listenerCount('readable') > 0) return
+    socket[kState] = PARSED
+    connection.attach()
+    socket.on('error', onError)
+    socket.on('end', onEnd)
+    socket.on('close', onClose)
+    socket.on('drain', onDrain)
+  }
+  return connectionOf(socket)
+}
+
+/** Bodies of responses want more: core calls this on `res.socket`. */
+ClientSocket.prototype.resume = function () {
+  const connection = connectionOf(this)
+  if (connection === undefined) return Socket.prototype.resume.call(this)
+  if (!connection.reading && !this.connecting) connection.readStart()
+  if (this.readableFlowing !== true) Socket.prototype.resume.call(this)
+  return this
+}
+
+ClientSocket.prototype.pause = function () {
+  connectionOf(this)?.readStop()
+  return Socket.prototype.pause.call(this)
+}
+
+/** Listeners for data see what the parser sees, as on core's sockets. */
+for (const name of ['on', 'addListener', 'prependListener']) {
+  ClientSocket.prototype[name] = function (event, listener) {
+    if (event === 'data' || event === 'readable') connectionOf(this)?.tap()
+    return Socket.prototype[name].call(this, event, listener)
+  }
+}
+
+if (kReinitializeHandle !== undefined) {
+  // The next address of a host: the request that waits for the connection goes on waiting for this one.
+  ClientSocket.prototype[kReinitializeHandle] = function (handle) {
+    const failed = connectionOf(this)
+    Socket.prototype[kReinitializeHandle].call(this, handle)
+    if (failed === undefined) return
+    this._handle.attach()
+    this._handle.takeOver(failed)
+  }
+}
+
+/** What arrives after an error, and the end, is of no interest. */
+ClientSocket.prototype.silence = function () {
+  this.removeListener('end', onEnd)
+  this.parser = null
+}
+
+/** From now on an ordinary socket, for another protocol or for core's parser. */
+ClientSocket.prototype.release = function () {
+  connectionOf(this)?.detach()
+  this[kState] = RELEASED
+  this.removeListener('error', onError)
+  this.removeListener('end', onEnd)
+  this.removeListener('close', onClose)
+  this.removeListener('drain', onDrain)
+  this.parser = null
+}
+
+// Core's listeners, which it puts on a socket with each request and takes away after it. Here they stay, and do nothing between.
+
+/** The request that a socket carries, until its response is over. */
+function requestOf(socket) {
+  const req = socket._httpMessage
+  return req && !req._closed ? req : undefined
+}
+
+function onError(error) {
+  const req = requestOf(this) ?? connectionOf(this)?.next
+  if (req) {
+    this._hadError = true
+    core.emitError(req, error)
+  }
+  this.destroy()
+  // Idle in an agent's pool, which must not hand it out any more.
+  if (!req) this.emit('agentRemove')
+}
+
+function onEnd() {
+  if (requestOf(this) === undefined) return
+  this._handle?.finish?.()
+  this.parser = null
+  core.onEnd.call(this)
+}
+
+function onClose() {
+  const req = requestOf(this)
+  if (req === undefined) return
+  this.parser = req.parser = null
+  core.onClose.call(this)
+}
+
+function onDrain() {
+  if (this._httpMessage) core.onDrain.call(this)
+}
+
+module.exports = { ClientSocket, kTakesParsed, connectionOf, isParsed, claim }
