@@ -359,7 +359,9 @@ class HttpConnection extends Connection {
       if (this.incoming === null) this.pause()
       this.noteQueue()
     } else if (status < 0) this.onWriteError(status)
-    if (res._eventsCount > 0 || channels.responseFinish.hasSubscribers) process.nextTick(emitFinish, this, res)
+    // Callbacks of writes come before the end, too.
+    const heard = res._eventsCount > 0 || this.turnCallbacks !== null || channels.responseFinish.hasSubscribers
+    if (heard) process.nextTick(emitFinish, this, res)
     else if (ended.push(res) === 1 && !isHandling()) process.nextTick(settleEnded)
     if (res._last) this.closeSoon()
     else this.next()
@@ -506,11 +508,13 @@ class HttpConnection extends Connection {
   }
 
   readStart() {
+    if (!this.attached) return super.readStart()
     if (this.paused || this.reading || this.id < 0 || this.closing) return 0
     return super.readStart()
   }
 
   readStop() {
+    if (!this.attached) return super.readStop()
     if (!this.reading || this.id < 0 || this.closing) return 0
     return super.readStop()
   }

@@ -118,14 +118,15 @@ function makeRequest(Message, connection, method, url, version, flags, head) {
   const raw = lastFields.take(head)
   const limit = server.maxHeadersCount
   const most = (typeof limit === 'number' ? limit : MAX_HEADERS) * 2
-  const count = most > 0 && raw.length > most ? most : raw.length
+  if (most > 0 && raw.length > most) raw.length = most
+  const count = raw.length
   const major = version >>> 8
   const minor = version & 0xff
   const name = version === 0x101 ? '1.1' : `${major}.${minor}`
   const upgrade = (flags & flag.UPGRADE) !== 0
   const join = server.joinDuplicateHeaders
   if (Message === IncomingMessage && Request !== undefined) {
-    const headers = head === null && count === raw.length ? lastFields.copy(join) : null
+    const headers = head === null && count === lastFields.raw.length ? lastFields.copy(join) : null
     return new Request(socket, highWaterMark, method, url, major, minor, name, join, upgrade, raw, count, headers)
   }
   const req = new Message(socket)

@@ -120,7 +120,8 @@ function write(connection, res, chunk, encoding, callback, core) {
   const length = lengthOf(chunk, bits)
   if (res.chunkedEncoding) bits |= CHUNK
   const status = send(res, connection, bits, chunk, length)
-  const more = connection.wrote(length, status, callback)
+  const framing = bits & CHUNK ? length.toString(16).length + 4 : 0
+  const more = connection.wrote(length + framing, status, callback)
   if (!more) res[kNeedDrain] = true
   return more
 }

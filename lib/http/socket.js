@@ -71,6 +71,14 @@ function parse(chunk) {
   feed(connection, chunk, received)
 }
 
+/** What responses have written in this turn has not left yet, either. */
+Object.defineProperty(HttpSocket.prototype, 'writableLength', {
+  configurable: true,
+  get() {
+    return this._writableState.length + (this[kConnection]?.turnBytes ?? 0)
+  },
+})
+
 /** Node has one timer per socket: a timeout that the program sets while the connection is idle takes the place of keep-alive's. */
 HttpSocket.prototype.setTimeout = function (msecs, callback) {
   const connection = this[kConnection]
