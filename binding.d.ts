@@ -25,18 +25,26 @@ export declare class ProtoCodec {
   assemble(message: number, bytes: Uint8Array): Buffer
 }
 
+/** Compiles source text. It never calls JavaScript: whoever drives it is told which file is wanted next, and gives that. */
+export declare class ProtoCompiler {
+  /** Nothing yet. */
+  constructor(options: ProtoOptions)
+  /** The first file. Gives the name of the import that is wanted first, or null where that is all. */
+  root(name: string, source: string): string | null
+  /** The file that was wanted, null where there is none. Gives the name of the next. */
+  give(source?: string | undefined | null): string | null
+}
+
 /** A linked schema. */
 export declare class ProtoSchema {
-  /** Compiles `source` and what it imports. `resolve` gives the text of an imported file, or null where there is none. */
-  static compile(name: string, source: string, options: ProtoOptions, resolve: (arg: string) => string | null): ProtoSchema
+  /** Links what a compiler was given, which is then empty, or the files of a `google.protobuf.FileDescriptorSet`. */
+  constructor(source: ProtoCompiler | Uint8Array, options: ProtoOptions)
   /** Messages, enums and services as JSON; see `proto::emit::outline`. */
   outline(): string
   /** All fields of all messages as JSON, for a reader and a writer without emitted code; see `proto::emit::table`. */
   table(): string
   /** JavaScript for a message and all it refers to that was not emitted before; see `proto::emit::emit`. */
   emit(message: number): string
-  /** Links the files of a `google.protobuf.FileDescriptorSet`. */
-  static fromDescriptors(bytes: Uint8Array, options: ProtoOptions): ProtoSchema
   /** All files as a `google.protobuf.FileDescriptorSet`, with places and comments where `source_info` is set. */
   descriptors(sourceInfo: boolean): Buffer
   /**
@@ -48,6 +56,9 @@ export declare class ProtoSchema {
   extensions(): Array<number>
 }
 
+/** See `proto::emit::CODEC_BODY`. */
+export declare function protoCodecBody(): string
+
 /** Limits as JavaScript gives them. */
 export interface ProtoLimits {
   /** Levels of messages, groups, arrays and objects. */
@@ -58,7 +69,7 @@ export interface ProtoLimits {
   values: number
 }
 
-/** Options of [`ProtoSchema::compile`], all of them set by `lib/protobuf`. */
+/** Options of a schema, all of them set by `lib/protobuf`. */
 export interface ProtoOptions {
   /** What npm `protocol-buffers` takes; off: what `protoc` takes. */
   lenient: boolean

@@ -72,7 +72,8 @@ function reasonToBuild() {
   const addons = fs.readdirSync(root).filter((name) => /^ironwire\..*\.node$/.test(name))
   if (addons.length === 0) return 'there is no native addon yet'
   const built = Math.max(...addons.map((name) => fs.statSync(path.join(root, name)).mtimeMs))
-  for (const source of ['src', 'build.rs', 'Cargo.toml', 'Cargo.lock']) {
+  // The codec's text is in the addon.
+  for (const source of ['src', 'lib/protobuf/codec-body.js', 'build.rs', 'Cargo.toml', 'Cargo.lock']) {
     for (const { file, changed } of files(path.join(root, source))) {
       if (changed > built) return `${path.relative(root, file)} is newer than the native addon`
     }

@@ -3,8 +3,10 @@
 // Messages one after another, each behind its length as a varint: what Java calls `writeDelimitedTo` and protobufjs `encodeDelimited`.
 
 const { Transform } = require('node:stream')
+const { Buffer } = require('node:buffer')
 const { invalidArgType, makeError, outOfRange } = require('../errors.js')
-const { asBuffer, notDetached } = require('./codec.js').tools
+const { asBuffer, placeFor, position } = require('./codec.js').tools
+const { refuseUnknown } = require('../options.js')
 const { origin } = require('./formats.js')
 const { invalid } = require('./read.js')
 const { unsignedVarint, width } = require('./write.js')
@@ -19,6 +21,19 @@ const EMPTY = Buffer.alloc(0)
 // What these streams are, whatever options they are given: `objectMode` would be both ends.
 const BYTES_IN = { objectMode: false, writableObjectMode: false, decodeStrings: true, readableObjectMode: true }
 const BYTES_OUT = { objectMode: false, writableObjectMode: true, readableObjectMode: false }
+
+const DECODING = ['maxSize']
+// What Node's own transforms take.
+const STREAM = (
+  'highWaterMark readableHighWaterMark writableHighWaterMark objectMode readableObjectMode writableObjectMode decodeStrings ' +
+  'defaultEncoding encoding emitClose autoDestroy allowHalfOpen readable writable captureRejections signal construct read write ' +
+  'writev final destroy transform flush'
+).split(' ')
+
+function checkOptions(options, known) {
+  if (options === null || typeof options !== 'object') throw invalidArgType('options', 'of type object', options)
+  refuseUnknown(options, known)
+}
 
 function tooLarge(length, maxSize) {
   const message = `A message of ${length} bytes was announced, and the limit is ${maxSize}`
@@ -50,29 +65,18 @@ function encodeDelimited(message, object, buffer, offset) {
   const body = message.encode(object)
   const n = body.length
   const size = width(n) + n
-  let out = buffer
-  let start = 0
-  if (!buffer) out = Buffer.allocUnsafe(size)
-  else {
-    if (!(buffer instanceof Uint8Array)) throw invalidArgType('buffer', 'an instance of Buffer or Uint8Array', buffer)
-    if (buffer.length === 0) notDetached(buffer)
-    start = offset || 0
-    if (!(start >= 0 && start <= buffer.length)) throw outOfRange('offset', `>= 0 and <= ${buffer.length}`, offset)
-    if (size > buffer.length - start) {
-      const message = `The message takes ${size} bytes and the buffer has ${buffer.length - start} left`
-      throw makeError(RangeError, 'ERR_BUFFER_OUT_OF_BOUNDS', message, encodeDelimited)
-    }
-  }
+  const out = buffer ? asBuffer('buffer', buffer) : Buffer.allocUnsafe(size)
+  const start = buffer ? placeFor(size, out, offset) : 0
   out.set(body, unsignedVarint(out, start, n))
   encodeDelimited.bytes = size
-  return out
+  return buffer || out
 }
 
 /** The object at `offset`, and in `decodeDelimited.bytes` how far the next one is from there. */
 function decodeDelimited(message, buffer, offset) {
   origin(message)
   const b = asBuffer('buffer', buffer)
-  const start = offset || 0
+  const start = position('offset', offset)
   if (!(start >= 0 && start <= b.length)) throw outOfRange('offset', `>= 0 and <= ${b.length}`, offset)
   const length = new Length()
   let at = start
@@ -101,9 +105,9 @@ class Splitter {
   #partial = EMPTY
   #held = 0
 
-  constructor(message, options = {}) {
+  constructor(message, options = {}, known = DECODING) {
     origin(message)
-    if (options === null || typeof options !== 'object') throw invalidArgType('options', 'of type object', options)
+    checkOptions(options, known)
     const { maxSize = DEFAULT_MAX_SIZE } = options
     if (typeof maxSize !== 'number') throw invalidArgType('options.maxSize', 'of type number', maxSize)
     if (!(Number.isInteger(maxSize) && maxSize >= 0 && maxSize <= MOST)) {
@@ -185,7 +189,7 @@ class DelimitedDecoder extends Transform {
   #wanted = false
 
   constructor(message, options) {
-    const splitter = new Splitter(message, options)
+    const splitter = new Splitter(message, options, [...DECODING, ...STREAM])
     super({ ...options, ...BYTES_IN })
     this.#splitter = splitter
   }
@@ -244,6 +248,7 @@ class DelimitedEncoder extends Transform {
 
   constructor(message, options = {}) {
     origin(message)
+    checkOptions(options, STREAM)
     super({ ...options, ...BYTES_OUT })
     this.#message = message
   }

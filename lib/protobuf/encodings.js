@@ -87,15 +87,15 @@ function encoding(type, write, read) {
   function encode(value, buffer, offset) {
     const message = run(value)
     encode.bytes = message.length
-    return buffer ? tools.put(message, buffer, offset || 0) : message
+    return buffer ? tools.put(message, buffer, offset) : message
   }
 
   function decode(buffer, offset) {
-    const b = Buffer.isBuffer(buffer) ? buffer : tools.asBuffer('buffer', buffer)
-    if (!offset) offset = 0
-    if (!(offset >= 0 && offset <= b.length)) throw invalid()
-    const value = read(b, offset)
-    decode.bytes = at.p - offset
+    const b = tools.asBuffer('buffer', buffer)
+    const start = tools.position('offset', offset)
+    if (!(start >= 0 && start <= b.length)) throw invalid()
+    const value = read(b, start)
+    decode.bytes = at.p - start
     return value
   }
 
@@ -119,11 +119,12 @@ function scalars(form) {
   return all
 }
 
-/** The encoding of an enum's values, given `{known, names}`; `known` is null for an open one. */
-function enumEncoding({ known, names }) {
+/** The encoding of an enum's values, given `{fullName, known, names}`; `known` is null for an open one. */
+function enumEncoding(enumeration) {
+  const { known } = enumeration
   return encoding(
     0,
-    (b, p, value) => W.enumValue(b, p, value, 'value', known, names),
+    (b, p, value) => W.enumValue(b, p, value, 'value', enumeration),
     (b, p) => {
       const value = Number(BigInt.asIntN(32, BigInt(scalarReaders.int64(b, p + 1, b[p]))))
       if (known !== null && !known.has(value)) scalarReaders.invalidEnum(value)

@@ -3,15 +3,19 @@
 // JSON and text format. Both are read into and written from the binary format in Rust, without an object in between; where the
 // caller has or wants an object, the message's own `encode` and `decode` stand before or behind.
 
+const { Buffer } = require('node:buffer')
 const { types } = require('node:util')
 const { invalidArgType, makeError } = require('../errors.js')
+const { refuseUnknown } = require('../options.js')
 const binding = require('../../binding.js')
 const { notDetached } = require('./write.js')
 
-// The flags of `src/binding/proto_codec.rs`.
+// The flags of `src/binding/proto_codec.rs`, by the options of each direction.
 const UNKNOWN = 1
 const PARTIAL = 2
-const FLAGS = { defaults: 4, protoNames: 8, enumNumbers: 16, singleLine: 32 }
+const READING = { ignoreUnknown: UNKNOWN, partial: PARTIAL }
+const JSON_PRINTING = { partial: PARTIAL, defaults: 4, protoNames: 8, enumNumbers: 16 }
+const TEXT_PRINTING = { unknown: UNKNOWN, partial: PARTIAL, singleLine: 32 }
 
 /** The schema and the index of a message object. */
 const origins = new WeakMap()
@@ -28,12 +32,12 @@ function rethrow(error, at) {
   throw parts === null ? error : makeError(Error, parts[1], parts[2], at)
 }
 
-function flags(options, unknown) {
+function flags(options, known) {
   if (options === undefined || options === null) return 0
+  if (typeof options !== 'object') throw invalidArgType('options', 'of type object', options)
+  refuseUnknown(options, Object.keys(known))
   let all = 0
-  if (options[unknown]) all |= UNKNOWN
-  if (options.partial) all |= PARTIAL
-  for (const name in FLAGS) if (options[name]) all |= FLAGS[name]
+  for (const name of Object.keys(known)) if (options[name]) all |= known[name]
   return all
 }
 
@@ -45,7 +49,7 @@ function codecOf(schema) {
 }
 
 function bytes(name, value, or = '') {
-  if (!(value instanceof Uint8Array)) throw invalidArgType(name, `${or}an instance of Buffer or Uint8Array`, value)
+  if (!types.isUint8Array(value)) throw invalidArgType(name, `${or}an instance of Buffer or Uint8Array`, value)
   if (value.length === 0) notDetached(value)
   return unshared(value)
 }
@@ -57,9 +61,10 @@ function unshared(value) {
 
 function binaryToJson(message, buffer, options) {
   const { schema, id } = origin(message)
+  const mode = flags(options, JSON_PRINTING)
   const binary = bytes('buffer', buffer)
   try {
-    return codecOf(schema).binaryToJson(id, binary, flags(options, 'unknown'))
+    return codecOf(schema).binaryToJson(id, binary, mode)
   } catch (error) {
     rethrow(error, binaryToJson)
   }
@@ -68,7 +73,7 @@ function binaryToJson(message, buffer, options) {
 function jsonToBinary(message, json, options) {
   const { schema, id } = origin(message)
   const codec = codecOf(schema)
-  const mode = flags(options, 'ignoreUnknown')
+  const mode = flags(options, READING)
   const isText = typeof json === 'string'
   const source = isText ? json : bytes('json', json, 'of type string or ')
   try {
@@ -83,9 +88,10 @@ function jsonToBinary(message, json, options) {
 
 function binaryToText(message, buffer, options) {
   const { schema, id } = origin(message)
+  const mode = flags(options, TEXT_PRINTING)
   const binary = bytes('buffer', buffer)
   try {
-    return codecOf(schema).binaryToText(id, binary, flags(options, 'unknown'))
+    return codecOf(schema).binaryToText(id, binary, mode)
   } catch (error) {
     rethrow(error, binaryToText)
   }
@@ -93,9 +99,13 @@ function binaryToText(message, buffer, options) {
 
 function textToBinary(message, text, options) {
   const { schema, id } = origin(message)
+  const mode = flags(options, READING)
+  if (typeof text === 'string' && !text.isWellFormed()) {
+    throw makeError(Error, 'IRONWIRE_PROTOBUF_UTF8', 'The text has a lone surrogate', textToBinary)
+  }
   const source = typeof text === 'string' ? Buffer.from(text) : bytes('text', text, 'of type string or ')
   try {
-    return codecOf(schema).textToBinary(id, source, flags(options, 'ignoreUnknown'))
+    return codecOf(schema).textToBinary(id, source, mode)
   } catch (error) {
     rethrow(error, textToBinary)
   }

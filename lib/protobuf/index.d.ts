@@ -8,12 +8,15 @@ import type { Transform, TransformOptions } from 'node:stream'
 // biome-ignore lint/suspicious/noExplicitAny: what a schema declares is not known here; `ironwire pbts` writes it out.
 type Dynamic = any
 
+/** A schema: source text, its bytes, or an object in the shape of npm `protocol-buffers-schema`. */
+type Source = string | Uint8Array | ArrayBuffer | SharedArrayBuffer | SchemaObject
+
 /** Options of {@link protobuf}. */
 interface Options {
   /** Name of the root file: it and its imports are asked from `resolveImport`, and the first argument is not looked at. */
   filename?: string
   /** Gives an imported file, synchronously: its text, or a schema object. Google's own files are built in. */
-  resolveImport?: (filename: string) => string | Uint8Array | SchemaObject | null | undefined
+  resolveImport?: (filename: string) => Source | null | undefined
   /** Take what `protoc` takes and nothing else. Default `false`: also what npm `protocol-buffers` takes. */
   strict?: boolean
   /**
@@ -102,7 +105,7 @@ type Int64Input = number | bigint | string | { low: number; high: number; unsign
 type ListInput<T> = (ArrayLike<T> | Iterable<T>) & object
 
 /** What `encode` takes for a map. */
-type MapInput<K, V> = { readonly [key: string]: V } | ReadonlyMap<K, V>
+type MapInput<K, V> = { readonly [key: string]: V } | ReadonlyMap<K, V> | Iterable<readonly [K, V]>
 
 /** What `encode` takes for `bytes`; a string is written as UTF-8. */
 type BytesInput = ArrayBufferView | ArrayBufferLike | string
@@ -338,7 +341,7 @@ declare const protobuf: {
    * Compiles a schema. The second argument may be an encoding's name, which is passed over. `M` is what `ironwire pbts` wrote for it:
    * `protobuf<import('./person').default>(source)`.
    */
-  <M extends object = Messages>(source: string | Uint8Array | SchemaObject | null, options?: Options | string): M
+  <M extends object = Messages>(source: Source | null, options?: Options | string): M
   /** The message of this full name, `package.Outer.Inner`, from any file of the schema. */
   lookup(messages: object, fullName: string): Message | undefined
   /** Binary to canonical ProtoJSON: no object is built. Errors have codes `IRONWIRE_PROTOBUF_…`. */
@@ -399,7 +402,7 @@ declare const protobuf: {
   /** The service of this full name, `package.Name`. */
   service<M extends object, N extends string>(messages: M, fullName: N): ServiceOf<M, N>
   /** The source of a CommonJS module that exports the messages. `encodings` names the package it requires, this one by default. */
-  toJS(source: string | Uint8Array | SchemaObject | null, options?: Options & { encodings?: string }): string
+  toJS(source: Source | null, options?: Options & { encodings?: string }): string
   /** TypeScript declarations of the messages, as `ironwire pbts` writes them. */
   pbts(messages: object): string
   /** The key under which decoded objects keep unknown fields. */
@@ -435,6 +438,7 @@ declare namespace protobuf {
     SchemaLimits,
     SchemaObject,
     ServiceInfo,
+    Source,
     ToJsonOptions,
     ToTextOptions,
   }

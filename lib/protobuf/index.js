@@ -2,7 +2,10 @@
 
 // `protobuf(source, options)`: messages of a `.proto` schema, call for call as npm `protocol-buffers` 5 makes them.
 
-const { invalidArgType, invalidArgValue, makeError } = require('../errors.js')
+const { Buffer } = require('node:buffer')
+const { types } = require('node:util')
+const { invalidArgType, invalidArgValue, makeError, received } = require('../errors.js')
+const { refuseUnknown } = require('../options.js')
 const ast = require('./ast.js')
 const delimited = require('./delimited.js')
 const { formats, bytes: input } = require('./formats.js')
@@ -27,6 +30,7 @@ const DEFAULTS = {
 }
 
 const LIMITS = ['maxSize', 'maxValues']
+const SETTINGS = [...Object.keys(DEFAULTS), 'limits']
 
 // Limits on schemas, which may come from elsewhere: default and largest. `docs/protobuf-language.md` has the reasons.
 const MAX = 2147483647
@@ -46,6 +50,7 @@ function schemaLimits(given) {
   if (given !== undefined && (typeof given !== 'object' || given === null)) {
     throw invalidArgType('options.limits', 'of type object', given)
   }
+  refuseUnknown(given ?? {}, Object.keys(SCHEMA_LIMITS), 'options.limits')
   const limits = {}
   for (const [name, [usual, most]] of Object.entries(SCHEMA_LIMITS)) {
     const value = given?.[name] ?? usual
@@ -83,35 +88,69 @@ function settings(options) {
   return { lenient: !strict, ...rest, limits: schemaLimits(options.limits) }
 }
 
-/** Source text of whatever a schema is given as. */
+/** True for a schema as npm `protocol-buffers-schema` has it. Anything else would be one that declares nothing. */
+function isSchemaObject(value) {
+  if (typeof value !== 'object' || value === null) return false
+  return ['messages', 'enums', 'services', 'imports'].some((name) => Array.isArray(value[name]))
+}
+
+const SOURCE = 'of type string, an instance of Buffer, an ArrayBuffer or a schema object'
+
+/** Source text of whatever a schema is given as, and undefined for what is none. */
 function text(source) {
-  if (typeof source === 'string') return source
-  if (source instanceof Uint8Array) return Buffer.from(source.buffer, source.byteOffset, source.byteLength).toString()
-  if (typeof source === 'object') return ast.toSource(source)
-  throw invalidArgType('source', 'of type string, an instance of Buffer or a schema object', source)
+  if (typeof source === 'string') {
+    if (/^[^\n{};]*\.proto\s*$/.test(source)) {
+      throw invalidArgValue('source', source, 'is the text of a schema, not the name of a file: read that first')
+    }
+    return source
+  }
+  if (types.isAnyArrayBuffer(source)) return Buffer.from(new Uint8Array(source)).toString()
+  if (types.isUint8Array(source)) return Buffer.from(input('source', source)).toString()
+  return isSchemaObject(source) ? ast.toSource(source) : undefined
+}
+
+function rootText(source) {
+  const found = text(source)
+  if (found === undefined) throw invalidArgType('source', SOURCE, source)
+  return found
 }
 
 /** What npm `protocol-buffers-schema` has for a schema: the object itself where it was given as one. */
-function describe(schema, root) {
-  const isText = typeof root === 'string' || root instanceof Uint8Array
-  return [() => (isText ? text(root) : ast.toSource(root)), () => (isText ? toAst(schema) : root)]
+function describe(schema, root, source) {
+  return [() => source, () => (isSchemaObject(root) ? root : toAst(schema))]
 }
 
 /** The root's source and the function that gives imports, out of the arguments of `protobuf()`. */
 function sources(source, { filename, resolveImport }) {
+  if (filename && typeof filename !== 'string') throw invalidArgType('options.filename', 'of type string', filename)
+  if (resolveImport && typeof resolveImport !== 'function') {
+    throw invalidArgType('options.resolveImport', 'of type function', resolveImport)
+  }
   if (filename && !resolveImport) throw new Error('opts.resolveImport is required if opts.filename is given.')
   if (!filename && !source) throw new Error('Pass in a .proto string or a protobuf-schema parsed object')
   const resolve = (file) => {
     const found = resolveImport ? resolveImport(file) : null
-    return found === null || found === undefined ? null : text(found)
+    if (found === null || found === undefined) return null
+    const source = text(found)
+    if (source === undefined) throw invalidImport(file, found)
+    return source
   }
-  if (!filename) return { root: source, resolve }
+  if (!filename) return { root: source, source: rootText(source), resolve }
   const root = resolveImport(filename)
   if (root === null || root === undefined) {
     const message = `${filename}: resolveImport gave ${root}, not the file's text`
     throw makeError(Error, 'IRONWIRE_PROTOBUF_SCHEMA', message, protobuf)
   }
-  return { root, resolve }
+  const found = text(root)
+  if (found === undefined) throw invalidImport(filename, root)
+  return { root, source: found, resolve }
+}
+
+/** As Node says it of its own callbacks. */
+function invalidImport(file, found) {
+  const hint = typeof found?.then === 'function' ? ' Read the files first: it cannot be asynchronous.' : ''
+  const message = `The "resolveImport" function must return a value ${SOURCE}, for "${file}".${received(found)}.${hint}`
+  return makeError(TypeError, 'ERR_INVALID_RETURN_VALUE', message, invalidImport)
 }
 
 function given(options) {
@@ -119,13 +158,14 @@ function given(options) {
 }
 
 function protobuf(source, options) {
-  const { root, resolve } = sources(source, given(options))
-  const schema = Schema.compile(given(options).filename || '', text(root), settings(given(options)), resolve)
-  return new Messages(schema, ...describe(schema, root))
+  const { root, source: text, resolve } = sources(source, given(options))
+  const schema = Schema.compile(given(options).filename || '', text, settings(given(options)), resolve)
+  return new Messages(schema, ...describe(schema, root, text))
 }
 
 /** The messages of all files of a `google.protobuf.FileDescriptorSet`, as `protoc -o` writes them. */
 function fromDescriptorSet(bytes, options) {
+  refuseUnknown(given(options), SETTINGS)
   const schema = Schema.fromDescriptors(input('bytes', bytes), settings(given(options)))
   const described = () => toAst(schema)
   return new Messages(schema, () => ast.toSource(described()), described)
@@ -134,6 +174,7 @@ function fromDescriptorSet(bytes, options) {
 /** All files of a schema as a `google.protobuf.FileDescriptorSet`, imports before importers. */
 function toDescriptorSet(messages, options = {}) {
   if (options === null || typeof options !== 'object') throw invalidArgType('options', 'of type object', options)
+  refuseUnknown(options, ['sourceInfo'])
   return schemaOf(messages).native.descriptors(options.sourceInfo === true)
 }
 
@@ -143,17 +184,18 @@ function toDescriptorSet(messages, options = {}) {
  */
 function toJS(source, options) {
   const { encodings = 'ironwire', filename = 'schema.proto', resolveImport, ...rest } = given(options)
+  refuseUnknown(given(options), [...SETTINGS, 'encodings', 'filename', 'resolveImport'])
   const files = {}
-  const { root, resolve } = sources(source, given(options))
+  const { source: text, resolve } = sources(source, given(options))
   const load = (file) => {
     const found = resolve(file)
     if (found !== null) files[file] = found
     return found
   }
   const own = settings(rest)
-  const shown = Object.keys(new Messages(Schema.compile(filename, text(root), own, load)))
-  files[filename] = text(root)
-  const kept = [...Object.keys(DEFAULTS), 'limits'].filter((name) => rest[name] !== undefined)
+  const shown = Object.keys(new Messages(Schema.compile(filename, text, own, load)))
+  files[filename] = text
+  const kept = SETTINGS.filter((name) => rest[name] !== undefined)
   const all = Object.fromEntries(kept.map((name) => [name, rest[name]]))
   return [
     '// Generated by ironwire. Edit the .proto files instead.',

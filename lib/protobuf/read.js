@@ -4,7 +4,7 @@
 // returns the value and leaves the position after it in `at.p`. A byte past the end reads as `undefined`, which no comparison below
 // takes for a byte: that is the bounds check.
 
-const { isUtf8 } = require('node:buffer')
+const { Buffer, isUtf8 } = require('node:buffer')
 const { makeError } = require('../errors.js')
 const { canGenerate } = require('./generate.js')
 
@@ -556,6 +556,8 @@ const EMPTY = Buffer.alloc(0)
 /** The helpers that emitted code asks for by name, for one form of 64-bit integers. */
 function readHelpers(form) {
   return {
+    // Emitted code has defaults of bytes, and a global of that name may be another's.
+    Buffer,
     at,
     varint,
     tag,

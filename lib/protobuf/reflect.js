@@ -3,6 +3,7 @@
 // Reflection: what a schema says, element by element. An element knows its names; everything else is asked from the native schema when
 // it is first looked at (`src/proto/emit/describe.rs`), so that a large schema costs what is looked at.
 
+const { Buffer } = require('node:buffer')
 const { invalidArgValue } = require('../errors.js')
 const { origins } = require('./formats.js')
 const { schemaOf } = require('./messages.js')

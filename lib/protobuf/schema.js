@@ -20,11 +20,13 @@ function define(object, name, value, enumerable = true) {
 const encodingsOf = {}
 const readersOf = {}
 
-/** A native schema, or an error with a code. */
+/** What the native side gives, or an error with a code. */
 function linked(make) {
   try {
     return make()
   } catch (error) {
+    // Not of its own: the end of the stack.
+    if (error.code !== 'GenericFailure') throw error
     throw makeError(Error, 'IRONWIRE_PROTOBUF_SCHEMA', error.message, linked)
   }
 }
@@ -35,29 +37,23 @@ const FEW = 16
 class Schema {
   /** Compiles source text. `settings` are all the options of the native side; `resolve` gives the text of an imported file. */
   static compile(name, source, settings, resolve) {
-    let thrown
-    const load = (file) => {
-      try {
-        return resolve(file)
-      } catch (error) {
-        // What the caller's function threw reaches the caller as it was.
-        thrown ??= { error }
-        return null
-      }
+    const compiler = new binding.ProtoCompiler(settings)
+    let wanted = linked(() => compiler.root(name, source))
+    while (wanted !== null) {
+      const text = resolve(wanted)
+      wanted = linked(() => compiler.give(text))
     }
-    try {
-      const native = linked(() => binding.ProtoSchema.compile(name, source, settings, load))
-      if (thrown === undefined) return new Schema(native, settings)
-    } catch (error) {
-      if (thrown === undefined) throw error
-    }
-    throw thrown.error
+    return Schema.#link(compiler, settings)
   }
 
   /** Links the bytes of a `FileDescriptorSet`. */
   static fromDescriptors(bytes, settings) {
+    return Schema.#link(bytes, settings)
+  }
+
+  static #link(from, settings) {
     return new Schema(
-      linked(() => binding.ProtoSchema.fromDescriptors(bytes, settings)),
+      linked(() => new binding.ProtoSchema(from, settings)),
       settings,
     )
   }
@@ -67,10 +63,10 @@ class Schema {
     this.settings = settings
     this.outline = JSON.parse(this.native.outline())
     this.table = []
-    this.enums = this.outline.enums.map(([, , closed, values]) => {
+    this.enums = this.outline.enums.map(([, fullName, closed, values]) => {
       const names = Object.create(null)
       for (const [key, number] of values) names[key] ??= number
-      return { names, known: closed ? new Set(values.map(([, number]) => number)) : null }
+      return { fullName, names, known: closed ? new Set(values.map(([, number]) => number)) : null }
     })
     this.scalars = encodingsOf[settings.int64] ??= scalars(settings.int64)
     this.readers = readersOf[settings.int64] ??= readHelpers(settings.int64)

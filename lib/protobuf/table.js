@@ -4,6 +4,7 @@
 // is here puts down the values of an object for it to assemble, with the checks and the words of emitted code, and builds objects
 // from the tape that it reads. Both tapes are described in `src/proto/codec/tape.rs`.
 
+const { Buffer } = require('node:buffer')
 const { invalidArgType } = require('../errors.js')
 const { codecOf, unshared } = require('./formats.js')
 const { invalid, unknownFields } = require('./read.js')
@@ -222,12 +223,14 @@ class Table {
     p = W.unsignedVarint(b, p, field.id + WRITE_FIELDS)
     if (field.isMessage) {
       if (typeof x !== 'object') W.notObject(name, x)
+      const start = p
       p = this.#message(b, p, this.messages[field.kind], x, d + 1)
+      if (p === start) W.empty(name, x)
       W.room(b, p)
       b[p] = WRITE_END
       return p + 1
     }
-    if (field.enumeration !== null) return W.enumValue(b, p, x, name, field.enumeration.known, field.enumeration.names)
+    if (field.enumeration !== null) return W.enumValue(b, p, x, name, field.enumeration)
     if (field.kind === 'bool') {
       b[p] = x ? 1 : 0
       return p + 1

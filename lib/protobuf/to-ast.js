@@ -6,35 +6,95 @@ const { reflectionOf } = require('./reflect.js')
 
 const SYNTAX = { proto2: 2, proto3: 3 }
 
-const isGoogles = ({ file }) => file.name.startsWith('google/protobuf/')
+// The folder of those that need not be there to be imported.
+const GOOGLE = 'google/protobuf/'
 
-/** An option's value as the token that is kept of it. */
-const token = (value, isText) => (isText ? JSON.stringify(value) : String(value))
+const isGoogles = ({ file }) => file.name.startsWith(GOOGLE)
 
 function options(of) {
   const all = Object.create(null)
-  for (const [name, value] of Object.entries(of)) all[name.replace(/[()]/g, '')] = token(value)
+  for (const [name, value] of Object.entries(of)) all[name.replace(/[()]/g, '')] = String(value)
   return all
 }
 
-function typeName(field) {
-  return field.message?.fullName ?? field.enum?.fullName ?? field.type
+const octal = (byte) => `\\${byte.toString(8).padStart(3, '0')}`
+
+/** A string in quotes, of which every byte beyond ASCII and every control is written by its number. */
+function quoted(bytes) {
+  const text = Array.from(bytes, (byte) => {
+    if (byte === 34 || byte === 92) return `\\${String.fromCharCode(byte)}`
+    return byte < 32 || byte > 126 ? octal(byte) : String.fromCharCode(byte)
+  })
+  return `"${text.join('')}"`
 }
 
-function toField(field) {
-  const all = options(field.options)
-  if (field.hasDefault) {
-    const { type, enum: enumeration, default: value } = field
-    all.default = enumeration
-      ? enumeration.value(value).name
-      : token(type === 'bytes' ? value.toString('latin1') : value, type === 'string' || type === 'bytes')
+/** A number as source text has it: of a float, no more digits than say which one it is. */
+function number(value, isFloat) {
+  if (typeof value !== 'number') return String(value)
+  if (Number.isNaN(value)) return 'nan'
+  if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf'
+  if (Object.is(value, -0)) return '-0'
+  for (let digits = 1; isFloat && digits <= 9; digits++) {
+    const short = Number(value.toPrecision(digits))
+    if (Math.fround(short) === value) return String(short)
   }
+  return String(value)
+}
+
+/** A default as the token that is kept of it. */
+function defaultOf({ type, enum: enumeration, default: value }) {
+  if (enumeration !== null) return enumeration.value(value).name
+  if (type === 'string') return JSON.stringify(value)
+  return type === 'bytes' ? quoted(value) : number(value, type === 'float')
+}
+
+/** What elements are called in the object, which has one package at most. */
+class Names {
+  #shown = new Map()
+
+  /** With those of other packages in it, a package may have a name twice: what `protobuf()` shows under it keeps it. */
+  constructor(elements, name) {
+    this.package = name
+    if (elements.every((info) => info.file.package === name)) return
+    const taken = new Map(elements.map((info) => [info.name, info]))
+    for (const info of elements) {
+      let name = info.name
+      if (taken.get(name) !== info) {
+        name = info.fullName.replaceAll('.', '_')
+        while (taken.has(name)) name += '_'
+        taken.set(name, info)
+      }
+      this.#shown.set(info, name)
+    }
+  }
+
+  /** Its name where it is declared. */
+  own(info) {
+    return this.#shown.get(info) ?? info.name
+  }
+
+  /** Its name for whoever refers to it. */
+  full(info) {
+    if (this.#shown.size === 0 || isGoogles(info)) return info.fullName
+    const scope = info.parent ? this.full(info.parent) : this.package && `.${this.package}`
+    return `${scope}.${this.own(info)}`
+  }
+
+  type(field) {
+    const info = field.message ?? field.enum
+    return info === null ? field.type : this.full(info)
+  }
+}
+
+function toField(field, names) {
+  const all = options(field.options)
+  if (field.hasDefault) all.default = defaultOf(field)
   const isMap = field.label === 'map'
   return {
     name: field.name,
-    type: isMap ? 'map' : typeName(field),
+    type: isMap ? 'map' : names.type(field),
     tag: field.number,
-    map: isMap ? { from: field.mapKey.type, to: typeName(field.mapValue) } : null,
+    map: isMap ? { from: field.mapKey.type, to: names.type(field.mapValue) } : null,
     oneof: field.oneof === null || field.oneof.synthetic ? null : field.oneof.name,
     required: field.label === 'required',
     repeated: field.label === 'repeated',
@@ -42,7 +102,7 @@ function toField(field) {
   }
 }
 
-function toEnum(item) {
+function toEnum(item, names) {
   const values = {}
   for (const { name, number } of item.values) {
     Object.defineProperty(values, name, {
@@ -52,52 +112,56 @@ function toEnum(item) {
       writable: true,
     })
   }
-  return { name: item.name, values, options: options(item.options) }
+  return { name: names.own(item), values, options: options(item.options) }
 }
 
-function toMessage(message) {
+function toMessage(message, names) {
   const [range] = message.extensionRanges
   return {
-    name: message.name,
+    name: names.own(message),
     options: options(message.options),
-    enums: message.enums.map(toEnum),
+    enums: message.enums.map((item) => toEnum(item, names)),
     extends: [],
-    messages: message.messages.map(toMessage),
-    fields: message.fields.map(toField),
+    messages: message.messages.map((inner) => toMessage(inner, names)),
+    fields: message.fields.map((field) => toField(field, names)),
     extensions: range === undefined ? null : { from: range.start, to: range.end },
   }
 }
 
-function toService({ name, methods, options: of }) {
+function toService(service, names) {
   return {
-    name,
-    methods: Object.values(methods).map((method) => ({
+    name: names.own(service),
+    methods: Object.values(service.methods).map((method) => ({
       name: method.name,
-      input_type: method.input.fullName,
-      output_type: method.output.fullName,
+      input_type: names.full(method.input),
+      output_type: names.full(method.output),
       client_streaming: method.clientStreaming,
       server_streaming: method.serverStreaming,
       options: options(method.options),
     })),
-    options: options(of),
+    options: options(service.options),
   }
 }
 
-/** The schema's last file, with what it imports. */
+/** The schema's last file, with what it imports: all of it in that file's package. Google's own types are imported. */
 function toAst(schema) {
   const all = reflectionOf(schema)
   const file = all.files.at(-1)
-  const top = (list) => list.filter((item) => item.parent === null && !isGoogles(item))
+  // As `protobuf()` shows them.
+  const files = schema.order().map((id) => all.files[id])
+  const top = (kind) => files.filter((each) => !each.name.startsWith(GOOGLE)).flatMap((each) => each[kind])
+  const [enums, messages, services] = ['enums', 'messages', 'services'].map(top)
+  const names = new Names([...enums, ...services, ...messages], file?.package ?? '')
   const ast = {
     syntax: SYNTAX[file?.edition] ?? 3,
-    package: file?.package || null,
-    imports: [],
-    enums: top(all.enums).map(toEnum),
-    messages: top(all.messages).map(toMessage),
+    package: names.package || null,
+    imports: files.map((each) => each.name).filter((name) => name.startsWith(GOOGLE)),
+    enums: enums.map((item) => toEnum(item, names)),
+    messages: messages.map((message) => toMessage(message, names)),
     options: options(file?.options ?? {}),
     extends: [],
   }
-  if (all.services.length > 0) ast.services = all.services.map(toService)
+  if (services.length > 0) ast.services = services.map((service) => toService(service, names))
   return ast
 }
 

@@ -4,7 +4,8 @@
 // returns the position after what it wrote. Room for numbers has been checked for by the caller; what writes something of unknown
 // length checks by itself, and leaves SLACK bytes free behind it for the numbers that follow.
 
-const { types } = require('node:util')
+const { Buffer } = require('node:buffer')
+const { inspect, types } = require('node:util')
 const { invalidArgType, makeError, outOfRange } = require('../errors.js')
 
 // The same number as in `src/proto/emit/encode.rs`. Some twenty numbers fit between two checks.
@@ -32,7 +33,7 @@ function oneofTwice(name, values, defaults) {
   const isDefault = (value, index) => {
     const usual = defaults[index]
     // Bytes are made anew for every object, and NaN is not itself.
-    if (usual instanceof Uint8Array) return value instanceof Uint8Array && Buffer.compare(value, usual) === 0
+    if (types.isUint8Array(usual)) return types.isUint8Array(value) && Buffer.compare(value, usual) === 0
     return value === usual || Object.is(value, usual)
   }
   if (values.every((value, index) => value == null || isDefault(value, index))) return
@@ -57,30 +58,85 @@ function notObject(name, value) {
   throw invalidArgType(name, 'an object', value)
 }
 
+/** True for what keeps its contents elsewhere than in properties: what was meant by it would be lost in silence. */
+function isOpaque(value) {
+  return (
+    types.isPromise(value) ||
+    types.isMap(value) ||
+    types.isSet(value) ||
+    types.isWeakMap(value) ||
+    types.isWeakSet(value) ||
+    types.isDate(value) ||
+    types.isRegExp(value) ||
+    types.isBoxedPrimitive(value) ||
+    types.isAnyArrayBuffer(value) ||
+    types.isGeneratorObject(value) ||
+    isView(value)
+  )
+}
+
+/** What came out as no bytes at all: fine for an object, an error for what cannot be meant as a message. */
+function empty(name, value) {
+  if (typeof value !== 'object' || value === null || isOpaque(value) || (Array.isArray(value) && value.length > 0)) {
+    throw invalidArgType(name, 'an object with the fields of the message', value)
+  }
+}
+
+const notMessage = (value) => empty('obj', value)
+
+/**
+ * Where the next message goes; see `codec.js`. `pos` is at the end while an encoding is under way, so that one started within it moves
+ * on. `copies` has what could be read only once, by what it was read from: an encoding that starts again with more room finds it there.
+ */
+const slab = { bytes: Buffer.alloc(0), buffer: new ArrayBuffer(0), pos: 0, copies: null }
+
+/** The items of an iterable. */
+function items(value) {
+  if (types.isSet(value) || types.isMap(value)) return Array.from(value)
+  slab.copies ??= new Map()
+  let copy = slab.copies.get(value)
+  if (copy === undefined) {
+    copy = Array.from(value)
+    slab.copies.set(value, copy)
+  }
+  return copy
+}
+
 /**
  * A repeated field takes whatever has a length and indices; a set or another iterable is copied. A length alone is no list: what came
  * as JSON could claim any, and would be looked through for as long.
  */
 function list(name, value) {
   if (typeof value === 'object') {
+    if (types.isTypedArray(value) && lengthOf.call(value) === 0) notDetached(value)
     const { length } = value
-    if (typeof length === 'number' && (ArrayBuffer.isView(value) || length <= Object.keys(value).length)) return value
-    if (typeof value[Symbol.iterator] === 'function') return Array.from(value)
+    if (typeof length === 'number' && (isView(value) || length <= Object.keys(value).length)) return value
+    if (typeof value[Symbol.iterator] === 'function') return items(value)
   }
   throw invalidArgType(name, 'an array', value)
 }
 
-/** Keys and values of a map in turn, from a plain object or a Map. */
+/** Keys and values of a map in turn, from a plain object, a Map, or pairs out of another iterable. */
 function entries(name, value) {
-  if (typeof value !== 'object') throw invalidArgType(name, 'an object or a Map', value)
+  const expected = 'an object, a Map or an iterable of entries'
+  if (typeof value !== 'object') throw invalidArgType(name, expected, value)
   const flat = []
-  if (value instanceof Map) {
-    for (const [key, item] of value) flat.push(key, item)
+  if (types.isMap(value)) {
+    forEach.call(value, (item, key) => flat.push(key, item))
+  } else if (!Array.isArray(value) && typeof value[Symbol.iterator] === 'function') {
+    for (const pair of items(value)) {
+      if (!Array.isArray(pair)) throw invalidArgType(name, expected, value)
+      flat.push(pair[0], pair[1])
+    }
   } else {
     for (const key of Object.keys(value)) flat.push(key, value[key])
+    if (flat.length === 0 && isOpaque(value)) throw invalidArgType(name, expected, value)
   }
   return flat
 }
+
+const { forEach } = Map.prototype
+const { isView } = ArrayBuffer
 
 function boolKey(name, key) {
   if (key === true || key === 'true') return 1
@@ -119,9 +175,23 @@ function unsignedVarint(b, p, v) {
   return p
 }
 
+/**
+ * Whether a string is an integer, and says so exactly: `'12'`, `'12.0'` and `'12e3'` do, `'1.5'` does not, nor does a number so long
+ * that reading it would round.
+ */
+function isIntegral(text) {
+  if (/^\s*[-+]?\d+\s*$/.test(text)) return true
+  if (!Number.isSafeInteger(Number(text))) return false
+  const decimal = /^\s*[-+]?(\d+)(?:\.(\d*))?(?:[eE][-+]?\d+)?\s*$/.exec(text)
+  // Other notations (`0x1f`) have no fraction. Fifteen digits are read exactly.
+  return decimal === null || decimal[1].length + (decimal[2] ?? '').replace(/0+$/, '').length <= 15
+}
+
 /** A 32-bit number in range, cut to an integer. */
 function int(name, value, min, max) {
   const n = Math.trunc(number(name, value))
+  if (typeof value === 'string' && Number.isFinite(n) && !isIntegral(value))
+    throw invalidArgType(name, 'an integer', value)
   if (n >= min && n <= max) return n
   throw outOfRange(name, `>= ${min} and <= ${max}`, value)
 }
@@ -159,14 +229,21 @@ function sint32(b, p, v, name) {
   return unsignedVarint(b, p, ((v << 1) ^ (v >> 31)) >>> 0)
 }
 
-/** An enum's number, or the name of one of its values; `known` is null for an open enum. */
-function enumValue(b, p, v, name, known, names) {
-  if (typeof v === 'string' && Object.hasOwn(names, v)) v = names[v]
-  const n = isInt32(v) ? v : int(name, v, -2147483648, 2147483647)
-  if (known !== null && !known.has(n)) {
-    throw makeError(Error, 'IRONWIRE_PROTOBUF_ENUM', `Invalid enum value: ${v}`, enumValue)
+/** An enum's number, or the name of one of its values. `known` of an enum is null where it is open. */
+function enumValue(b, p, v, name, { fullName, known, names }) {
+  if (typeof v === 'string') {
+    if (Object.hasOwn(names, v)) v = names[v]
+    else if (v.trim() === '' || Number.isNaN(Number(v))) {
+      throw invalidEnum(`${inspect(v)} is no value of ${fullName}, for ${name}`)
+    }
   }
+  const n = isInt32(v) ? v : int(name, v, -2147483648, 2147483647)
+  if (known !== null && !known.has(n)) throw invalidEnum(v)
   return int32(b, p, n, name)
+}
+
+function invalidEnum(detail) {
+  return makeError(Error, 'IRONWIRE_PROTOBUF_ENUM', `Invalid enum value: ${detail}`, invalidEnum)
 }
 
 const MIN = { s: -(2n ** 63n), u: 0n }
@@ -180,12 +257,12 @@ function big(name, value, kind) {
     if (Number.isFinite(value)) n = BigInt(Math.trunc(value))
   } else if (typeof value === 'string') {
     if (/^[-+]?\d{1,40}$/.test(value)) n = BigInt(value[0] === '+' ? value.slice(1) : value)
-    else if (/^-?\d{1,40}(\.\d+)?([eE][-+]?\d+)?$/.test(value)) return big(name, Number(value), kind)
+    else if (/^-?\d{1,40}(\.\d+)?([eE][-+]?\d+)?$/.test(value) && isIntegral(value)) n = BigInt(Number(value))
   } else if (typeof value === 'boolean') n = value ? 1n : 0n
   else if (typeof value === 'object') {
-    if (value instanceof Uint8Array) {
+    if (types.isUint8Array(value)) {
       // What npm `protocol-buffers` takes for fixed64: eight bytes as they go on the wire.
-      if (value.length === 8) n = Buffer.from(value).readBigUInt64LE()
+      if (lengthOf.call(value) === 8) n = Buffer.from(value).readBigUInt64LE()
       if (n !== undefined && kind === 's') n = BigInt.asIntN(64, n)
     } else n = types.isBoxedPrimitive(value) ? big(name, value.valueOf(), kind) : long(value)
   }
@@ -378,9 +455,18 @@ function bytes(b, p, v, name) {
 
 /** The bytes of another view or of a whole buffer. */
 function octets(v, name, expected) {
-  if (ArrayBuffer.isView(v)) return new Uint8Array(v.buffer, v.byteOffset, v.byteLength)
-  if (types.isAnyArrayBuffer(v)) return new Uint8Array(v)
+  try {
+    if (isView(v)) return new Uint8Array(v.buffer, v.byteOffset, v.byteLength)
+    if (types.isAnyArrayBuffer(v)) return new Uint8Array(v)
+  } catch {
+    throw detached()
+  }
   throw invalidArgType(name, expected, v)
+}
+
+function detached() {
+  const message = 'The buffer of a view was detached, or has shrunk below it'
+  return makeError(TypeError, 'ERR_INVALID_ARG_TYPE', message, detached)
 }
 
 /** A view looks empty once its buffer is detached or has shrunk below it; then none of its methods can be called. */
@@ -388,8 +474,7 @@ function notDetached(v) {
   try {
     at.call(v, 0)
   } catch {
-    const message = 'The buffer of a view was detached, or has shrunk below it'
-    throw makeError(TypeError, 'ERR_INVALID_ARG_TYPE', message, notDetached)
+    throw detached()
   }
 }
 
@@ -412,6 +497,7 @@ function raw(b, p, records) {
       ? record
       : octets(record, 'unknown fields', 'instances of Buffer or Uint8Array')
     const n = lengthOf.call(v)
+    if (n === 0) notDetached(v)
     if (p + n + SLACK > b.length) full()
     b.set(v, p)
     p += n
@@ -432,12 +518,16 @@ function own(o, name) {
 
 module.exports = {
   FULL,
+  SLACK,
   full,
   room,
   required,
   oneofTwice,
   tooDeep,
   notObject,
+  empty,
+  notMessage,
+  slab,
   list,
   entries,
   boolKey,

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use napi::bindgen_prelude::{Either, Function, Null};
+use napi::bindgen_prelude::Either;
 use napi_derive::napi;
 
 use crate::proto::emit::{self, EmitOptions, Emitted, Int64};
 use crate::proto::schema::{MessageId, Schema};
-use crate::proto::{self, CompileOptions, Limits};
+use crate::proto::{self, CompileOptions, Compiler, Limits, descriptor};
 
-/// Options of [`ProtoSchema::compile`], all of them set by `lib/protobuf`.
+/// Options of a schema, all of them set by `lib/protobuf`.
 #[napi(object)]
 pub struct ProtoOptions {
     /// What npm `protocol-buffers` takes; off: what `protoc` takes.
@@ -85,6 +85,58 @@ impl ProtoOptions {
     }
 }
 
+/// Compiles source text. It never calls JavaScript: whoever drives it is told which file is wanted next, and gives that.
+#[napi]
+pub struct ProtoCompiler {
+    compiler: Option<Compiler>,
+}
+
+fn failed(error: proto::Error) -> napi::Error {
+    napi::Error::from_reason(error.to_string())
+}
+
+impl ProtoCompiler {
+    /// The compiler, which does no more after an error.
+    fn take(&mut self) -> napi::Result<Compiler> {
+        let spent = || napi::Error::from_reason("the compiler was used after its end");
+        self.compiler.take().ok_or_else(spent)
+    }
+
+    fn advance(
+        &mut self,
+        step: impl FnOnce(&mut Compiler) -> Result<(), proto::Error>,
+    ) -> napi::Result<Option<String>> {
+        let mut compiler = self.take()?;
+        step(&mut compiler).map_err(failed)?;
+        let wanted = compiler.wanted().map_err(failed)?;
+        self.compiler = Some(compiler);
+        Ok(wanted)
+    }
+}
+
+#[napi]
+impl ProtoCompiler {
+    /// Nothing yet.
+    #[napi(catch_unwind, constructor)]
+    pub fn new(options: ProtoOptions) -> Self {
+        Self {
+            compiler: Some(Compiler::new(&options.compile())),
+        }
+    }
+
+    /// The first file. Gives the name of the import that is wanted first, or null where that is all.
+    #[napi(catch_unwind, ts_return_type = "string | null")]
+    pub fn root(&mut self, name: String, source: String) -> napi::Result<Option<String>> {
+        self.advance(|compiler| compiler.root(&name, source))
+    }
+
+    /// The file that was wanted, null where there is none. Gives the name of the next.
+    #[napi(catch_unwind, ts_return_type = "string | null")]
+    pub fn give(&mut self, source: Option<String>) -> napi::Result<Option<String>> {
+        self.advance(|compiler| compiler.give(Ok(source)))
+    }
+}
+
 /// A linked schema.
 #[napi]
 pub struct ProtoSchema {
@@ -94,14 +146,6 @@ pub struct ProtoSchema {
 }
 
 impl ProtoSchema {
-    pub(super) fn new(schema: Schema, options: &ProtoOptions) -> Self {
-        Self {
-            emitted: Emitted::new(&schema),
-            schema: Arc::new(schema),
-            options: options.emit(),
-        }
-    }
-
     /// The schema, for the codec.
     pub(super) fn linked(&self) -> Arc<Schema> {
         Arc::clone(&self.schema)
@@ -115,22 +159,18 @@ impl ProtoSchema {
 
 #[napi]
 impl ProtoSchema {
-    /// Compiles `source` and what it imports. `resolve` gives the text of an imported file, or null where there is none.
-    #[napi(catch_unwind, factory)]
-    pub fn compile(
-        name: String,
-        source: String,
-        options: ProtoOptions,
-        resolve: Function<'_, String, Either<String, Null>>,
-    ) -> napi::Result<Self> {
-        let mut resolver = |file: &str| match resolve.call(file.to_owned()) {
-            Ok(Either::A(text)) => Ok(Some(text)),
-            Ok(Either::B(_)) => Ok(None),
-            Err(error) => Err(error.reason.clone()),
+    /// Links what a compiler was given, which is then empty, or the files of a `google.protobuf.FileDescriptorSet`.
+    #[napi(catch_unwind, constructor)]
+    pub fn new(source: Either<&mut ProtoCompiler, &[u8]>, options: ProtoOptions) -> napi::Result<Self> {
+        let schema = match source {
+            Either::A(compiler) => compiler.take()?.schema(),
+            Either::B(bytes) => descriptor::decode(bytes, &options.compile()).map_err(failed)?,
         };
-        let schema = proto::compile_source(&name, &source, &options.compile(), &mut resolver)
-            .map_err(|error| napi::Error::from_reason(error.to_string()))?;
-        Ok(Self::new(schema, &options))
+        Ok(Self {
+            emitted: Emitted::new(&schema),
+            schema: Arc::new(schema),
+            options: options.emit(),
+        })
     }
 
     /// Messages, enums and services as JSON; see `proto::emit::outline`.
@@ -158,4 +198,10 @@ impl ProtoSchema {
             &self.options,
         ))
     }
+}
+
+/// See `proto::emit::CODEC_BODY`.
+#[napi(catch_unwind)]
+pub fn proto_codec_body() -> &'static str {
+    emit::CODEC_BODY
 }

@@ -185,7 +185,11 @@ impl ProtoCodec {
     /// JSON to binary: its length, for [`ProtoCodec::take`].
     #[napi(catch_unwind, ts_args_type = "message: number, json: string, flags: number")]
     pub fn json_to_binary(&mut self, message: u32, json: Utf16String, flags: u32) -> napi::Result<u32> {
-        utf16::from_utf16(&json, &mut self.scratch.input);
+        if !utf16::from_utf16(&json, &mut self.scratch.input) {
+            return Err(napi::Error::from_reason(
+                "IRONWIRE_PROTOBUF_UTF8: The JSON text has a lone surrogate",
+            ));
+        }
         let (message, options) = (self.message(message)?, self.parse(flags));
         let Scratch { input, output, .. } = &mut self.scratch;
         let read = self.codec.from_json_into(message, input, &options, output);

@@ -3,21 +3,13 @@
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 
-use super::proto::{ProtoOptions, ProtoSchema};
+use super::proto::ProtoSchema;
 use crate::proto::descriptor;
 use crate::proto::emit::describe;
 use crate::proto::schema::{EnumId, FieldId, FileId, MessageId, ServiceId};
 
 #[napi]
 impl ProtoSchema {
-    /// Links the files of a `google.protobuf.FileDescriptorSet`.
-    #[napi(catch_unwind, factory)]
-    pub fn from_descriptors(bytes: &[u8], options: ProtoOptions) -> napi::Result<Self> {
-        let schema = descriptor::decode(bytes, &options.compile())
-            .map_err(|error| napi::Error::from_reason(error.to_string()))?;
-        Ok(Self::new(schema, &options))
-    }
-
     /// All files as a `google.protobuf.FileDescriptorSet`, with places and comments where `source_info` is set.
     #[napi(catch_unwind)]
     pub fn descriptors(&self, source_info: bool) -> Buffer {

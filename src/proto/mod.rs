@@ -22,6 +22,7 @@ mod link;
 mod options;
 mod parser;
 pub mod schema;
+mod stack;
 pub mod text;
 pub mod wire;
 pub mod wkt;
@@ -30,5 +31,5 @@ pub mod wkt;
 mod tests;
 
 pub use error::Error;
-pub use link::{Resolver, compile, compile_source};
+pub use link::{Compiler, Resolver, compile, compile_source};
 pub use options::{CompileOptions, Limits};

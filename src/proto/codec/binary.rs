@@ -41,7 +41,9 @@ impl Codec {
             out: Vec::with_capacity(input.len()),
             unknown_fields: options.unknown_fields,
         };
-        writer.message(message, &[whole], options.limits.levels())?;
+        options
+            .limits
+            .descend(|levels| writer.message(message, &[whole], levels))?;
         Ok(writer.out)
     }
 
@@ -52,7 +54,9 @@ impl Codec {
     pub fn validate(&self, message: MessageId, input: &[u8], options: &BinaryOptions) -> Result<()> {
         let mut scanner = Scanner::new(self, input, &options.limits, options.check_required)?;
         let whole = scanner.whole();
-        scanner.validate(message, &[whole], options.limits.levels())
+        options
+            .limits
+            .descend(|levels| scanner.validate(message, &[whole], levels))
     }
 }
 

@@ -21,13 +21,14 @@ pub mod tape;
 #[cfg(test)]
 pub(in crate::proto) mod tests;
 
+use super::stack::with_room;
 pub use binary::BinaryOptions;
 pub use error::{Error, ErrorKind, Result};
 pub use plan::Codec;
 pub(in crate::proto) use plan::{FieldPlan, FieldType, MessagePlan};
 pub(in crate::proto) use scan::{Occurrence, Scanner, Segment, UNKNOWN, group_body};
 
-/// How deep [`Limits::depth`] can be raised. A level costs under a kilobyte of stack, and a worker thread has four megabytes.
+/// How deep [`Limits::depth`] can be raised. The stack for all levels is looked for before the first is opened, see `stack.rs`.
 pub const MAX_DEPTH: usize = 1000;
 
 /// The longest message of the binary format, 2 GiB - 1, whatever [`Limits::size`] says: offsets are kept in 32 bits.
@@ -59,6 +60,12 @@ impl Limits {
     /// The levels that may open, never more than [`MAX_DEPTH`].
     pub fn levels(&self) -> usize {
         self.depth.min(MAX_DEPTH)
+    }
+
+    /// Runs what recurses once a level, given the levels that may open, with room on the stack for all of them.
+    pub(in crate::proto) fn descend<T>(&self, work: impl FnOnce(usize) -> T) -> T {
+        let levels = self.levels();
+        with_room(levels, || work(levels))
     }
 
     /// Checks the length of an input.

@@ -51,7 +51,9 @@ impl Codec {
             tape: Vec::new(),
             unknown_fields: options.unknown_fields,
         };
-        writer.message(message, &[whole], options.limits.levels())?;
+        options
+            .limits
+            .descend(|levels| writer.message(message, &[whole], levels))?;
         Ok(writer.tape)
     }
 
@@ -66,7 +68,7 @@ impl Codec {
             tape: Reader::new(tape),
             out: Vec::with_capacity(tape.len()),
         };
-        assembler.records(self.message(message).message_set, limits.levels())?;
+        limits.descend(|levels| assembler.records(self.message(message).message_set, levels))?;
         Ok(assembler.out)
     }
 }

@@ -15,6 +15,7 @@ use crate::proto::parser::ast::{
     Oneof, Opt, Service, Type,
 };
 use crate::proto::schema::{Edition, ImportKind, Kind, Position, Schema, Visibility};
+use crate::proto::stack::with_room;
 use crate::proto::wire::{Reader, WireError, WireType};
 
 type Result<T> = std::result::Result<T, Broken>;
@@ -44,6 +45,10 @@ impl From<Broken> for Error {
 /// A schema from the bytes of a `google.protobuf.FileDescriptorSet`, in whatever order its files come. Imports that are not in the
 /// set may be well-known types. All limits and checks of source text hold.
 pub fn decode(bytes: &[u8], options: &CompileOptions) -> std::result::Result<Schema, Error> {
+    with_room(options.limits.nesting, || read(bytes, options))
+}
+
+fn read(bytes: &[u8], options: &CompileOptions) -> std::result::Result<Schema, Error> {
     let limits = &options.limits;
     if bytes.len() > limits.source_bytes {
         let message = format!(
@@ -71,7 +76,18 @@ pub fn decode(bytes: &[u8], options: &CompileOptions) -> std::result::Result<Sch
     };
     let mut linker = Linker::new(options);
     for name in names {
-        linker.load(name, &mut provide, None)?;
+        if linker.has(name) {
+            continue;
+        }
+        match provide(name) {
+            Ok(Some(source)) => linker.root(name, source)?,
+            Ok(None) => continue,
+            Err(reason) => {
+                let message = format!("cannot load {name:?}: {reason}");
+                return Err(Error::new("", Position::default(), message));
+            }
+        }
+        linker.load(&mut provide)?;
     }
     Ok(linker.schema)
 }

@@ -398,27 +398,27 @@ fn value(e: &mut Emitter, field: &Field, x: &str, name: &str) {
         Kind::Enum(id) => {
             let i = id.0;
             let item = &e.schema[id];
-            let slow = |known: &str| format!("p = wEnum(b, p, {x}, {name}, {known}, n{i})");
+            let slow = format!("p = wEnum(b, p, {x}, {name}, n{i})");
             match small_range(item) {
                 Some((first, last)) if item.closed => format!(
                     "if (typeof {x} === 'number' && ({x} & 127) === {x} && {x} >= {first} && {x} <= {last}) b[p++] = {x}\nelse {}",
-                    slow(&format!("k{i}"))
+                    slow
                 ),
-                _ if item.closed => slow(&format!("k{i}")),
-                _ => small(x, &slow("null")),
+                _ if item.closed => slow,
+                _ => small(x, &slow),
             }
         }
         Kind::Message(id) => {
             let site = e.site();
             format!(
-                "if (typeof {x} !== 'object') notObject({name}, {x})\n{{\nconst h = p, q = p + z{site}, e = w{}(b, q, {x}, d + 1)\nif (e + {SLACK} > end) full()\n{}\n}}",
+                "if (typeof {x} !== 'object') notObject({name}, {x})\n{{\nconst h = p, q = p + z{site}, e = w{}(b, q, {x}, d + 1)\nif (e + {SLACK} > end) full()\nif (e === q) empty({name}, {x})\n{}\n}}",
                 id.0,
                 close(site, "e", "p")
             )
         }
         Kind::Group(id) => {
             e.line(format_args!(
-                "if (typeof {x} !== 'object') notObject({name}, {x})\np = w{}(b, p, {x}, d + 1)",
+                "if (typeof {x} !== 'object') notObject({name}, {x})\n{{\nconst q = p\np = w{}(b, p, {x}, d + 1)\nif (p === q) empty({name}, {x})\n}}",
                 id.0
             ));
             check(e);

@@ -28,6 +28,9 @@ use super::schema::{Enum, EnumId, Field, Kind, MessageId, Schema};
 pub use outline::outline;
 pub use table::table;
 
+/// The text of `lib/protobuf/codec-body.js`: what stands around the functions of a message.
+pub const CODEC_BODY: &str = include_str!("../../../lib/protobuf/codec-body.js");
+
 /// How 64-bit integers are handed to JavaScript.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Int64 {
@@ -93,7 +96,7 @@ impl Emitted {
 /// The body of a function `(R, W, T, E, U)` that returns `[[message, write, read, group], …]` for a message and all it refers to,
 /// without those that have been emitted, which it takes from the table `T`. `group` is left out where nothing needs it.
 ///
-/// `R` and `W` are the helpers, `E` holds `{known, names}` of enums, and `U` is the symbol that unknown fields are kept under.
+/// `R` and `W` are the helpers, `E` holds `{fullName, known, names}` of enums, and `U` is the symbol that unknown fields are kept under.
 pub fn emit(schema: &Schema, root: MessageId, emitted: &mut Emitted, options: &EmitOptions) -> String {
     let Emitted {
         messages: known,
@@ -116,7 +119,7 @@ pub fn emit(schema: &Schema, root: MessageId, emitted: &mut Emitted, options: &E
     }
     for id in emitter.enums(&fresh) {
         let i = id.0;
-        emitter.line(format_args!("const k{i} = E[{i}].known, n{i} = E[{i}].names"));
+        emitter.line(format_args!("const n{i} = E[{i}], k{i} = n{i}.known"));
     }
     for &id in &fresh {
         encode::message(&mut emitter, id);
@@ -146,8 +149,8 @@ pub fn emit(schema: &Schema, root: MessageId, emitted: &mut Emitted, options: &E
 
 const HEAD: &str = "'use strict'
 const { at, varint, tag, len, bool, float, double, fixed32, str, strictStr, bytes, skip, clear, define, entry, invalidEnum } = R
-const { notValid, truncated, tooMany, int64, uint64, sint64, fixed64, sfixed64, keep, keepValue, setItem, packed32, packedUint32 } = R
-const { required, oneofTwice, tooDeep, notObject, list, entries, boolKey, own, close, width, raw, notEmpty, full } = W
+const { notValid, truncated, tooMany, int64, uint64, sint64, fixed64, sfixed64, keep, keepValue, setItem, packed32, packedUint32, Buffer } = R
+const { required, oneofTwice, tooDeep, notObject, empty, list, entries, boolKey, own, close, width, raw, notEmpty, full } = W
 const { int32: wInt32, uint32: wUint32, sint32: wSint32, int64: wInt64, uint64: wUint64, sint64: wSint64 } = W
 const { fixed32: wFixed32, sfixed32: wSfixed32, fixed64: wFixed64, sfixed64: wSfixed64, enumValue: wEnum } = W
 const { float: wFloat, double: wDouble, str: wStr, bytes: wBytes } = W

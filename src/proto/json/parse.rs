@@ -76,8 +76,9 @@ impl Codec {
             seen_extensions: Vec::new(),
             options,
         };
-        let read = parser
-            .message(message, options.limits.levels())
+        let read = options
+            .limits
+            .descend(|levels| parser.message(message, levels))
             .and_then(|()| parser.lexer.end());
         *out = parser.out;
         read

@@ -63,7 +63,9 @@ impl Codec {
             out: std::mem::take(out),
             options,
         };
-        let written = printer.message(message, &[whole], options.limits.levels());
+        let written = options
+            .limits
+            .descend(|levels| printer.message(message, &[whole], levels));
         *out = printer.out;
         written
     }

@@ -13,8 +13,8 @@ fn ascii_run<T: Copy + Into<u32>>(units: &[T]) -> usize {
             .unwrap_or(rest.len())
 }
 
-/// UTF-8 of UTF-16, in place of what `out` held. Lone surrogates become U+FFFD, as everywhere in Node.
-pub fn from_utf16(units: &[u16], out: &mut Vec<u8>) {
+/// UTF-8 of UTF-16, in place of what `out` held. False where there is a lone surrogate: then it is no text.
+pub fn from_utf16(units: &[u16], out: &mut Vec<u8>) -> bool {
     out.clear();
     out.reserve(units.len() + units.len() / 8 + 16);
     let mut rest = units;
@@ -23,14 +23,14 @@ pub fn from_utf16(units: &[u16], out: &mut Vec<u8>) {
         out.extend(run.iter().map(|unit| *unit as u8));
         rest = after;
         while rest.first().is_some_and(|unit| *unit >= 0x80) {
-            let Some(char) = char::decode_utf16(rest.iter().copied()).next() else {
-                return;
+            let Some(Ok(char)) = char::decode_utf16(rest.iter().copied()).next() else {
+                return false;
             };
-            let char = char.unwrap_or(char::REPLACEMENT_CHARACTER);
             out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
             rest = &rest[char.len_utf16()..];
         }
     }
+    true
 }
 
 /// UTF-16 of UTF-8. `None` where it is not UTF-8. `memory` holds the units, and is used again and again.
@@ -116,8 +116,8 @@ mod tests {
             from_utf16(&encoded, &mut utf8);
             prop_assert_eq!(&utf8, text.as_bytes());
             prop_assert_eq!(to_utf16(text.as_bytes(), &mut utf16), Some(&encoded[..]));
-            from_utf16(&units, &mut utf8);
-            prop_assert_eq!(utf8, String::from_utf16_lossy(&units).into_bytes());
+            let whole = from_utf16(&units, &mut utf8);
+            prop_assert_eq!(whole.then_some(utf8), String::from_utf16(&units).ok().map(String::into_bytes));
         }
 
         #[test]

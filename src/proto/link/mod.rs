@@ -11,6 +11,7 @@ mod defaults;
 mod features;
 mod fields;
 mod file_options;
+mod load;
 mod names;
 mod naming_style;
 mod option_values;
@@ -26,11 +27,14 @@ use std::sync::Arc;
 
 use super::error::Error;
 use super::options::CompileOptions;
-use super::parser::{ast, parse};
-use super::schema::{Edition, FileId, Import, ImportKind, MessageId, OptionEntry, Position, Schema};
+use super::parser::ast;
+use super::schema::{FileId, Import, ImportKind, MessageId, OptionEntry, Position, Schema};
 use super::wkt;
 use features::Target;
+use load::Open;
 
+pub use load::Compiler;
+pub(super) use load::Source;
 pub(super) use names::json_name;
 
 type Result<T> = std::result::Result<T, Error>;
@@ -43,46 +47,55 @@ pub type Resolver<'r> = dyn FnMut(&str) -> std::result::Result<Option<String>, S
 /// `resolve` is asked for each file once; for the well-known types (`google/protobuf/timestamp.proto` and so on) that it does not
 /// have, the built-in ones are taken. The error names file, line and column.
 pub fn compile(roots: &[&str], options: &CompileOptions, resolve: &mut Resolver) -> Result<Schema> {
-    let mut linker = Linker::new(options);
-    let mut provide = |name: &str| resolve(name).map(|source| source.map(Source::Text));
+    let mut compiler = Compiler::new(options);
     for root in roots {
-        if linker.load(root, &mut provide, None)?.is_none() {
-            return Err(Error::new(
-                "",
-                Position::default(),
-                format!("file {root:?} was not found"),
-            ));
+        if compiler.has(root) {
+            continue;
         }
+        match resolve(root) {
+            Ok(Some(source)) => compiler.root(root, source)?,
+            Ok(None) => match wkt::source(root) {
+                Some(source) => compiler.root(root, source.into())?,
+                None => {
+                    return Err(Error::new(
+                        "",
+                        Position::default(),
+                        format!("file {root:?} was not found"),
+                    ));
+                }
+            },
+            Err(reason) => {
+                let message = format!("cannot load {root:?}: {reason}");
+                return Err(Error::new("", Position::default(), message));
+            }
+        }
+        resolve_all(&mut compiler, resolve)?;
     }
-    Ok(linker.schema)
+    Ok(compiler.schema())
 }
 
 /// Compiles one text, under the name that errors and descriptors will give it, and all it imports into a schema.
 pub fn compile_source(name: &str, source: &str, options: &CompileOptions, resolve: &mut Resolver) -> Result<Schema> {
-    let mut linker = Linker::new(options);
-    let mut provide = |name: &str| resolve(name).map(|source| source.map(Source::Text));
-    linker.load_text(name, source, &mut provide)?;
-    Ok(linker.schema)
+    let mut compiler = Compiler::new(options);
+    compiler.root(name, source.into())?;
+    resolve_all(&mut compiler, resolve)?;
+    Ok(compiler.schema())
 }
 
-/// A file that is to be linked.
-pub(super) enum Source<'s> {
-    /// Its text.
-    Text(String),
-    /// Its syntax tree, made from a descriptor.
-    Tree(Box<ast::File<'s>>),
+fn resolve_all(compiler: &mut Compiler, resolve: &mut Resolver) -> Result<()> {
+    while let Some(name) = compiler.wanted()? {
+        compiler.give(resolve(&name))?;
+    }
+    Ok(())
 }
-
-/// Gives a file by its name.
-type Provider<'p, 's> = dyn FnMut(&str) -> std::result::Result<Option<Source<'s>>, String> + 'p;
 
 /// What has been linked, and what later files need to know of it.
-pub(super) struct Linker<'o> {
+pub(super) struct Linker<'s> {
     pub(super) schema: Schema,
-    options: &'o CompileOptions,
+    options: CompileOptions,
     files: HashMap<Box<str>, FileId>,
-    /// Names of files being loaded, outermost first.
-    stack: Vec<Box<str>>,
+    /// Files whose imports are being loaded, outermost first.
+    open: Vec<Open<'s>>,
     /// What importers of a file see: the file, and what it imports publicly.
     exported: Vec<Vec<FileId>>,
     /// Names of packages and their prefixes, and the last file that could see a file of it.
@@ -95,13 +108,13 @@ pub(super) struct Linker<'o> {
     symbols: usize,
 }
 
-impl<'o> Linker<'o> {
-    pub(super) fn new(options: &'o CompileOptions) -> Self {
+impl<'s> Linker<'s> {
+    pub(super) fn new(options: &CompileOptions) -> Self {
         Self {
             schema: Schema::default(),
-            options,
+            options: options.clone(),
             files: HashMap::new(),
-            stack: Vec::new(),
+            open: Vec::new(),
             exported: Vec::new(),
             packages: HashMap::new(),
             values: HashSet::new(),
@@ -112,109 +125,14 @@ impl<'o> Linker<'o> {
     }
 
     /// Links `descriptor.proto` for the interpretation of everybody else's options.
-    pub(super) fn bootstrap(options: &'o CompileOptions, name: &str, source: &str) -> Result<Schema> {
-        let mut linker = Self {
+    pub(super) fn bootstrap(options: &CompileOptions, name: &str, source: &str) -> Result<Schema> {
+        let mut linker = Linker {
             bootstrap: true,
-            ..Self::new(options)
+            ..Linker::new(options)
         };
-        linker.load_text(name, source, &mut |_| Ok(None))?;
+        linker.root(name, Source::Text(source.into()))?;
+        linker.load(&mut |_| Ok(None))?;
         Ok(linker.schema)
-    }
-
-    /// Loads a file by name, unless it is loaded. `importer` is where it is imported, for errors.
-    pub(super) fn load(
-        &mut self,
-        name: &str,
-        provide: &mut Provider,
-        importer: Option<(&str, Position)>,
-    ) -> Result<Option<FileId>> {
-        if let Some(&id) = self.files.get(name) {
-            return Ok(Some(id));
-        }
-        let (file, position) = importer.unwrap_or_default();
-        if self.stack.iter().any(|open| &**open == name) {
-            let cycle = self
-                .stack
-                .iter()
-                .map(|open| &**open)
-                .chain([name])
-                .collect::<Vec<_>>()
-                .join(" -> ");
-            return Err(Error::new(
-                file,
-                position,
-                format!("File recursively imports itself: {cycle}"),
-            ));
-        }
-        let answer = provide(name);
-        let built_in = wkt::source(name);
-        match (answer, built_in) {
-            (Ok(Some(Source::Text(source))), _) => self.load_text(name, &source, provide).map(Some),
-            (Ok(Some(Source::Tree(tree))), _) => self.load_tree(name, &tree, provide).map(Some),
-            (_, Some(source)) => self.load_text(name, source, provide).map(Some),
-            (Ok(None), None) => Ok(None),
-            (Err(reason), None) => Err(Error::new(file, position, format!("cannot load {name:?}: {reason}"))),
-        }
-    }
-
-    fn load_text(&mut self, name: &str, source: &str, provide: &mut Provider) -> Result<FileId> {
-        let limits = &self.options.limits;
-        self.source_bytes += source.len();
-        if self.source_bytes > limits.source_bytes {
-            let message = format!("the sources have more than the limit of {} bytes", limits.source_bytes);
-            return Err(Error::new(name, Position::default(), message));
-        }
-        let tree = parse(name, source, self.options)?;
-        self.load_tree(name, &tree, provide)
-    }
-
-    /// Loads what a file imports, then links it.
-    fn load_tree(&mut self, name: &str, tree: &ast::File, provide: &mut Provider) -> Result<FileId> {
-        let limits = &self.options.limits;
-        if self.stack.len() >= limits.import_depth {
-            let message = format!("imports are nested more than {} deep", limits.import_depth);
-            return Err(Error::new(name, Position::default(), message));
-        }
-        self.stack.push(name.into());
-        let mut imports = Vec::with_capacity(tree.imports.len());
-        let mut seen = HashSet::with_capacity(tree.imports.len());
-        for (index, import) in tree.imports.iter().enumerate() {
-            let after_option = index > 0 && tree.imports[index - 1].kind == ImportKind::Option;
-            let wrong = match import.kind {
-                _ if !seen.insert(&import.name) => Some(format!("{:?} is imported twice", import.name)),
-                ImportKind::Option if tree.edition < Edition::E2024 => {
-                    Some("\"import option\" needs edition 2024".into())
-                }
-                ImportKind::Option => None,
-                ImportKind::Weak if tree.edition >= Edition::E2024 => Some("edition 2024 has no weak imports".into()),
-                _ if after_option => Some("other imports come before those with \"import option\"".into()),
-                _ => None,
-            };
-            if let (Some(message), false) = (wrong, self.options.lenient) {
-                return Err(Error::new(name, import.position, message));
-            }
-            let file = self.load(&import.name, provide, Some((name, import.position)))?;
-            // npm protocol-buffers without a `resolveImport` goes without imports altogether.
-            if file.is_none() && import.kind != ImportKind::Option && !self.options.lenient {
-                let message = format!("imported file {:?} was not found", import.name);
-                return Err(Error::new(name, import.position, message));
-            }
-            imports.push(Import {
-                file,
-                kind: import.kind,
-            });
-        }
-        self.stack.pop();
-        self.symbols += tree.symbols;
-        if self.symbols > self.options.limits.symbols {
-            let message = format!("more than {} names are declared", self.options.limits.symbols);
-            return Err(Error::new(name, Position::default(), message));
-        }
-        if self.exported.len() >= self.options.limits.files {
-            let message = format!("more than {} files", self.options.limits.files);
-            return Err(Error::new(name, Position::default(), message));
-        }
-        self.link_file(name, tree, imports)
     }
 
     fn link_file(&mut self, name: &str, tree: &ast::File, imports: Vec<Import>) -> Result<FileId> {
@@ -310,8 +228,8 @@ impl Visible {
 }
 
 /// Links one file.
-struct FileLinker<'l, 'o, 't> {
-    linker: &'l mut Linker<'o>,
+struct FileLinker<'l, 's, 't> {
+    linker: &'l mut Linker<'s>,
     name: &'t str,
     tree: &'t ast::File<'t>,
     id: FileId,

@@ -43,7 +43,7 @@ impl Codec {
             seen_extensions: Vec::new(),
             options,
         };
-        parser.fields(message, None, options.limits.levels())?;
+        options.limits.descend(|levels| parser.fields(message, None, levels))?;
         // Fields stand in the order of the text, and packed fields one by one: put that right.
         parser.canonical(message, &parser.out)
     }

@@ -45,7 +45,9 @@ impl Codec {
             indent: 0,
             options,
         };
-        printer.fields(message, &[whole], options.limits.levels())?;
+        options
+            .limits
+            .descend(|levels| printer.fields(message, &[whole], levels))?;
         Ok(printer.out)
     }
 }

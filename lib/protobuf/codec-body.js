@@ -1,0 +1,138 @@
+'use strict'
+
+// The public `encode`, `decode` and `encodingLength` of one message, around the body that writes and the body that reads it.
+//
+// This file is taken twice. As a module it gives what all messages of a large schema share. Its text is also in the addon
+// (`src/proto/emit/mod.rs`), and is evaluated anew for every message of a small one: see `codec.js`. So whatever a minifier, a
+// bundler or a coverage tool makes of the module, the text stays as it is here; and it must not refer to anything but what it is given.
+
+/**
+ * Gives the function that makes the three. `link()` gives `{write, read, merge, maxSize, maxValues}`, on the first call; `merge` gives
+ * an input with every message in one part, and throws the error it is given where a required field is missing even so.
+ */
+module.exports = (tools) => {
+  const { at, slab, newSlab, copy, encodeLarge, put, asBuffer, notDetached, invalid, isIncomplete, position } = tools
+  const { notMessage, FastBuffer, SLAB, SHARED, EDGE, LARGE, FULL } = tools
+
+  return (link) => {
+    let write = null
+    let read = null
+    let merge = null
+    let maxSize = 0
+    let maxValues = 0
+    let isLarge = false
+
+    function linkNow() {
+      const bodies = link()
+      write = bodies.write
+      read = bodies.read
+      merge = bodies.merge
+      maxSize = bodies.maxSize
+      maxValues = bodies.maxValues
+    }
+
+    function encode(obj, buf, offset) {
+      if (buf) return put(encode(obj), buf, offset)
+      if (write === null) linkNow()
+      if (typeof obj !== 'object') notMessage(obj)
+      if (isLarge) return encodeApart(obj)
+      if (slab.pos > EDGE) {
+        if (slab.pos === SLAB) return encodeWithin(obj)
+        newSlab()
+      }
+      const { bytes, buffer, pos } = slab
+      slab.pos = SLAB
+      let end
+      try {
+        end = write(bytes, pos, obj, 0)
+      } catch (error) {
+        if (slab.bytes === bytes) slab.pos = pos
+        if (error === FULL) return again(obj, pos)
+        slab.copies = null
+        if (obj === null) notMessage(obj)
+        throw error
+      }
+      if (slab.copies !== null) slab.copies = null
+      const n = end - pos
+      if (n === 0) notMessage(obj)
+      encode.bytes = n
+      if (n > SHARED) {
+        if (slab.bytes === bytes) slab.pos = pos
+        return copy(bytes, pos, end)
+      }
+      if (slab.bytes === bytes) slab.pos = end
+      return new FastBuffer(buffer, pos, n)
+    }
+
+    // There was no room from `pos` on: a new slab has more, and more than a slab is for buffers of their own.
+    function again(obj, pos) {
+      if (pos > 0) newSlab()
+      else isLarge = true
+      return encode(obj)
+    }
+
+    // Something that another encoding reads encodes, too: it has a slab and copies of its own.
+    function encodeWithin(obj) {
+      const { copies } = slab
+      slab.copies = null
+      newSlab()
+      try {
+        return encode(obj)
+      } finally {
+        slab.copies = copies
+      }
+    }
+
+    function encodeApart(obj) {
+      const { bytes, pos, copies } = slab
+      const isWithin = pos === SLAB
+      if (isWithin) slab.copies = null
+      slab.pos = SLAB
+      try {
+        const result = encodeLarge(write, obj, LARGE)
+        isLarge = result.length > SHARED
+        encode.bytes = result.length
+        return result
+      } finally {
+        if (slab.bytes === bytes) slab.pos = pos
+        slab.copies = isWithin ? copies : null
+      }
+    }
+
+    function decode(buf, offset, end) {
+      if (read === null) linkNow()
+      // Node's Buffers are its instances, whatever made them, and V8 answers this one without a call.
+      const b = buf instanceof FastBuffer ? buf : asBuffer('buffer', buf)
+      const length = b.length
+      if (length === 0) notDetached(b)
+      const start = offset === undefined ? 0 : position('offset', offset)
+      const stop = end === undefined ? length : position('end', end) || length
+      if (!(stop <= length && start <= length && start >= 0)) throw invalid()
+      // Positions have 32 bits.
+      if (stop > 0x7fffffff) throw invalid('it is longer than 2 GiB')
+      if (stop - start > maxSize) throw invalid(`it has ${stop - start} bytes, the limit is ${maxSize}`)
+      at.left = at.most = maxValues
+      let obj
+      try {
+        obj = read(b, start | 0, stop | 0, 0, null)
+      } catch (error) {
+        if (!isIncomplete(error)) throw error
+        const merged = merge(b.subarray(start, stop), error)
+        at.left = maxValues
+        obj = read(merged, 0, merged.length, 0, null)
+      }
+      decode.bytes = stop - start
+      return obj
+    }
+
+    function encodingLength(obj) {
+      const { bytes } = encode
+      const n = encode(obj).length
+      encode.bytes = bytes
+      return n
+    }
+
+    encode.bytes = decode.bytes = 0
+    return { encode, decode, encodingLength }
+  }
+}
