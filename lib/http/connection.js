@@ -15,7 +15,7 @@ const { Connection } = require('../net/handle.js')
 const { kConnections } = require('./symbols')
 const { parseError, requestTimeout } = require('./errors')
 const { flag, makeRequest, complete, deliver, dump, abort } = require('./incoming')
-const { makeResponse, end, write } = require('./outgoing')
+const { makeResponse, noticeTraces, end, write } = require('./outgoing')
 const { writeOrdinaryHead } = require('./head')
 const { install, kConnection } = require('./install')
 const channels = require('./channels')
@@ -69,6 +69,8 @@ class HttpConnection extends Connection {
     this.serving = false
     /** The asynchronous resource of the last request. */
     this.resource = null
+    /** What those are made with. */
+    this.origin = undefined
     /** The socket has closed: nothing more is served. */
     this.gone = false
     /** There was no socket when the connection closed: what a socket does then is left to us. */
@@ -92,6 +94,7 @@ class HttpConnection extends Connection {
   attach() {
     const { server, socket } = this
     this.attached = true
+    noticeTraces()
     server[kConnections].add(this)
     const read = []
     for (let chunk = socket?.read(); chunk; chunk = socket.read()) read.push(chunk)
@@ -121,7 +124,6 @@ class HttpConnection extends Connection {
   }
 
   onRequest(method, url, version, flags, head, body) {
-    if (this.closing || this.gone) return
     const { server } = this
     const socket = this.getSocket()
     const Message = server[core.kIncomingMessage]
@@ -184,11 +186,12 @@ class HttpConnection extends Connection {
   onUpgrade(req, method, body) {
     const { server } = this
     const connect = method === 'CONNECT'
-    if (!connect && !server.takesUpgrade(req)) return false
+    req.upgrade = connect || server.takesUpgrade(req)
+    if (!req.upgrade) return false
     const rest = takeOver(body)
     const socket = this.getSocket()
-    req.upgrade = true
     const waited = this.release()
+    complete(req, '')
     const head = waited === undefined ? rest : Buffer.concat([rest, waited])
     const event = connect ? 'connect' : 'upgrade'
     if (server.listenerCount(event) > 0) server.emit(event, req, socket, head)
@@ -578,12 +581,17 @@ function settleEnded() {
 function settle(res) {
   dump(res.req)
   res.socket = null
+  finish(res)
+}
+
+function finish(res) {
   if (core.kWritableFinished !== undefined) res[core.kWritableFinished] = true
 }
 
 function emitFinish(connection, res) {
   const finished = channels.responseFinish
   const { req } = res
+  finish(res)
   if (finished.hasSubscribers) {
     finished.publish({ request: req, response: res, socket: connection.socket, server: connection.server })
   }

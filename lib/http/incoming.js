@@ -9,7 +9,7 @@ const core = require('../core.js')
 const { constructorLike } = require('./shapes')
 const { aborted } = require('./errors')
 
-const { kHeadersCount } = core
+const { kHeadersCount, kDetachAbortSignal } = core
 
 /** Bits of the flags that the parser reports (src/http1/conn.rs). */
 const flag = { KEEP_ALIVE: 1, HAS_BODY: 2, UPGRADE: 4, EXPECT: 8, HOST: 16 }
@@ -82,7 +82,7 @@ function makeRequest(Message, connection, method, url, version, flags, head) {
   const minor = version & 0xff
   const name = version === 0x101 ? '1.1' : `${major}.${minor}`
   const upgrade = (flags & flag.UPGRADE) !== 0
-  const join = server.joinDuplicateHeaders
+  const join = server.joinDuplicateHeaders || null
   if (Message === IncomingMessage && Request !== undefined) {
     return new Request(socket, highWaterMark, method, url, major, minor, name, join, upgrade, raw, count)
   }
@@ -119,9 +119,10 @@ function deliver(req, chunk) {
 
 /** The response is out: what is left of the body is of no interest, unless somebody reads it. */
 function dump(req) {
+  if (kDetachAbortSignal !== undefined) req[kDetachAbortSignal]()
   const state = req._readableState
   if (fresh !== undefined && state[kState] === ended && req._eventsCount === 0) {
-    req._dumped = req._consuming = true
+    req._dumped = true
     state[kState] = closed
   } else if (!req._consuming && !state.resumeScheduled) req._dump()
 }
