@@ -293,6 +293,38 @@ test('channels are told the same, in the same order', async (t) => {
   )
 })
 
+test('an `emit` in the place of core’s is told of every event', async () => {
+  const [expected, actual] = await separate(`
+    const { exchange, listen } = require(${JSON.stringify(`${main}/__test__/http/exchanges`)})
+    const told = []
+    const { createServer } = load()
+    const wrap = (object) => {
+      const { emit } = object
+      object.emit = function (event, ...args) {
+        told.push([this.req ? 'res' : 'req', (this.req ?? this).url, event])
+        return emit.call(this, event, ...args)
+      }
+    }
+    const server = createServer((req, res) => {
+      if (req.url === '/own') { wrap(req); wrap(res) }
+      res.end('x')
+    })
+    const port = await listen(server)
+    const run = async (path) => {
+      await exchange(port, [${JSON.stringify(get('PATH'))}.replace('PATH', path) + ${JSON.stringify(get('/last', CLOSE))}])
+      await turn()
+    }
+    await run('/own')
+    wrap(core.ServerResponse.prototype)
+    await run('/response')
+    wrap(core.IncomingMessage.prototype)
+    await run('/request')
+    server.close()
+    console.log(JSON.stringify(told.map(String).sort()))`)
+  assert.ok(expected.includes('res,/own,finish') && expected.includes('res,/response,close'))
+  assert.deepEqual(actual, expected)
+})
+
 // --- performance entries
 
 const observe = `const entries = []
@@ -489,6 +521,39 @@ test("a request's socket shows what Node's shows", async (t) => {
     await serving(server, (port) => exchange(port, [get('/1', CLOSE)]))
     return seen
   })
+})
+
+test('the listeners of a socket do not grow with the responses that waited for their turn', async (t) => {
+  const subclass = {
+    ServerResponse: class extends core.ServerResponse {
+      assignSocket(socket) {
+        super.assignSocket(socket)
+      }
+    },
+  }
+  for (const options of [{}, subclass]) {
+    await same(t, async (module) => {
+      const grew = []
+      const first = {}
+      const server = module.createServer(options, (req, res) => {
+        const { socket } = req
+        setTimeout(
+          () => {
+            for (const event of socket.eventNames()) {
+              first[event] ??= socket.listenerCount(event)
+              if (socket.listenerCount(event) > first[event]) grew.push(event)
+            }
+            res.end('x')
+          },
+          req.url === '/late' ? 3 : 1,
+        )
+      })
+      await serving(server, (port) =>
+        exchange(port, [...Array(8).fill(get('/late') + get('/next')), get('/last', CLOSE)]),
+      )
+      return grew
+    })
+  }
 })
 
 test("a request's signal", { skip: !('signal' in core.IncomingMessage.prototype) }, async (t) => {

@@ -323,27 +323,30 @@ class HttpConnection extends Connection {
 
   /** Puts a response behind those of earlier requests. */
   queue(res) {
-    if (this.current === null && !this.ending) {
-      this.current = res
-      if (res.assignSocket === assignSocket) {
-        // All that core's does to a new response, without a listener of its own to the socket's end: the connection has one.
-        res.socket = this.socket
-        this.socket._httpMessage = res
-      } else res.assignSocket(this.socket)
-    } else this.outgoing.push(res)
+    if (this.current === null && !this.ending) this.turn(res)
+    else this.outgoing.push(res)
   }
 
-  /** The turn of a response that has waited, with what it has gathered. */
+  /** The turn of a response, with what it has gathered while it waited. */
   turn(res) {
     this.current = res
-    res.assignSocket(this.socket)
+    if (res.assignSocket !== assignSocket) return res.assignSocket(this.socket)
+    // All that core's does, without a listener of each response to the socket's end: the connection has one.
+    res.socket = this.socket
+    this.socket._httpMessage = res
+    if (isHeard(res)) res.emit('socket', this.socket)
+    if (res.finished || res.outputData.length > 0) res._flush()
   }
 
   /** A response has gone out whole, past the stream; `status` is what the engine said. */
   sent(res, status) {
     const { socket } = this
     this.current = null
-    socket._httpMessage = null
+    if (res.assignSocket === assignSocket) socket._httpMessage = null
+    else {
+      res.detachSocket(socket)
+      res.socket = socket
+    }
     socket._unrefTimer()
     if (status > 0) {
       this.leaving = true
@@ -351,7 +354,7 @@ class HttpConnection extends Connection {
       if (this.incoming === null) this.pause()
       this.noteQueue()
     } else if (status < 0) this.onWriteError(status)
-    if (res._eventsCount > 0 || channels.responseFinish.hasSubscribers) process.nextTick(emitFinish, this, res)
+    if (isHeard(res) || channels.responseFinish.hasSubscribers) process.nextTick(emitFinish, this, res)
     else if (ended.push(res) === 1 && !isHandling()) process.nextTick(settleEnded)
     if (res._last) this.closeSoon()
     else this.next()
@@ -565,11 +568,16 @@ function defaultMaxHeaderSize() {
   return require('node:http').maxHeaderSize
 }
 
+/** Whether anybody hears of a message's events: by listening, or by a method in the place of core's. */
+function isHeard(message) {
+  return message._eventsCount > 0 || message.emit !== core.emit
+}
+
 /** What core does to a response that is out, and to its request, where nobody listens. */
 function settleEnded() {
   for (let i = 0; i < ended.length; i++) {
     const res = ended[i]
-    if (res._eventsCount > 0) process.nextTick(emitFinish, res._onPendingData[kConnection], res)
+    if (isHeard(res)) process.nextTick(emitFinish, res._onPendingData[kConnection], res)
     else {
       settle(res)
       res.destroyed = res._closed = true

@@ -99,6 +99,11 @@ function makeRequest(Message, connection, method, url, version, flags, head) {
   return req
 }
 
+/** Nobody listens, nor has a method in the place of core's that tells of events. */
+function isUnheard(req) {
+  return req._eventsCount === 0 && req.emit === core.emit
+}
+
 /** The message is complete; `trailers` has the form of a head. */
 function complete(req, trailers) {
   req.complete = true
@@ -108,7 +113,7 @@ function complete(req, trailers) {
   }
   const state = req._readableState
   // What push() would do besides is to tell listeners in a later tick.
-  if (fresh !== undefined && state[kState] === fresh && req._eventsCount === 0) state[kState] = ended
+  if (fresh !== undefined && state[kState] === fresh && isUnheard(req)) state[kState] = ended
   else req.push(null)
 }
 
@@ -121,7 +126,7 @@ function deliver(req, chunk) {
 function dump(req) {
   if (kDetachAbortSignal !== undefined) req[kDetachAbortSignal]()
   const state = req._readableState
-  if (fresh !== undefined && state[kState] === ended && req._eventsCount === 0) {
+  if (fresh !== undefined && state[kState] === ended && isUnheard(req)) {
     req._dumped = true
     state[kState] = closed
   } else if (!req._consuming && !state.resumeScheduled) req._dump()
