@@ -5,6 +5,7 @@
 // stops the module from loading, with a message that says which.
 
 const http = require('node:http')
+const net = require('node:net')
 const EventEmitter = require('node:events')
 const process = require('node:process')
 const { makeError } = require('./errors.js')
@@ -44,6 +45,8 @@ module.exports = {
   kHeaders: need(request, 'kHeaders'),
   kHeadersCount: need(request, 'kHeadersCount'),
   kTrailersCount: need(request, 'kTrailersCount'),
+  /** Since Node 24: a request's signal lets go of the socket. */
+  kDetachAbortSignal: find(request, 'kDetachAbortSignal'),
   /** Headers set on a response so far: lower-case name to [name, value]. */
   kOutHeaders: need(response, 'kOutHeaders'),
   kNeedDrain: need(response, 'kNeedDrain'),
@@ -53,6 +56,11 @@ module.exports = {
   kEndCallbacks: find(response, 'kEndCallbacks'),
   kRejectBodyWrites: need(response, 'kRejectNonStandardBodyWrites'),
   kUniqueHeaders: need(server, 'kUniqueHeaders'),
+  /** The asynchronous id of a socket. */
+  kAsyncId: need(new net.Socket(), 'async_id_symbol'),
+  /** What the tables of listeners inherit from. */
+  requestEvents: Object.getPrototypeOf(request._events),
+  responseEvents: Object.getPrototypeOf(response._events),
   /** Classes given as options. */
   kIncomingMessage: need(server, 'IncomingMessage'),
   kServerResponse: need(server, 'ServerResponse'),

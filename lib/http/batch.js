@@ -96,15 +96,22 @@ function bytes(body, start, length) {
 }
 
 function request(connection, at, text, body) {
+  if (connection.closing || connection.gone) return
   const from = words[at + 2]
   const urlEnd = from + words[at + 3]
   const method = METHODS[(words[at] >>> 8) & 0xff]
   const url = text.slice(from, urlEnd)
   const flags = words[at + 1]
   const head = flags & flag.REPEATED ? null : text.slice(urlEnd + 1, from + words[at + 4])
-  const resource = new AsyncResource('HTTPINCOMINGMESSAGE', MANUAL)
+  const resource = new AsyncResource('HTTPINCOMINGMESSAGE', connection.origin ?? originOf(connection))
   connection.resource = resource
   resource.runInAsyncScope(connection.onRequest, connection, method, url, words[at] >>> 16, flags, head, body)
+}
+
+/** What a connection's requests are made with: its socket is their trigger, and the end of each is told to hooks that listen for it. */
+function originOf(connection) {
+  connection.origin = { triggerAsyncId: connection.getSocket()[core.kAsyncId] }
+  return connection.origin
 }
 
 /** The end of a connection's rows. */

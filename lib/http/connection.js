@@ -15,7 +15,7 @@ const { Connection } = require('../net/handle.js')
 const { kConnections } = require('./symbols')
 const { parseError, requestTimeout } = require('./errors')
 const { flag, LastFields, makeRequest, complete, deliver, dump, abort } = require('./incoming')
-const { makeResponse, end, write } = require('./outgoing')
+const { makeResponse, noticeTraces, end, write } = require('./outgoing')
 const { writeOrdinaryHead } = require('./head')
 const { install, kConnection } = require('./install')
 const channels = require('./channels')
@@ -67,6 +67,8 @@ class HttpConnection extends Connection {
     this.serving = false
     /** The asynchronous resource of the last request. */
     this.resource = none
+    /** What those are made with. */
+    this.origin = undefined
     /** The socket has closed: nothing more is served. */
     this.gone = false
     /** There was no socket when the connection closed: what a socket does then is left to us. */
@@ -90,6 +92,7 @@ class HttpConnection extends Connection {
   attach() {
     const { server, socket } = this
     this.attached = true
+    noticeTraces()
     server[kConnections].add(this)
     const read = []
     for (let chunk = socket?.read(); chunk; chunk = socket.read()) read.push(chunk)
@@ -119,7 +122,6 @@ class HttpConnection extends Connection {
   }
 
   onRequest(method, url, version, flags, head, body) {
-    if (this.closing || this.gone) return
     const { server } = this
     const socket = this.getSocket()
     const Message = server[core.kIncomingMessage]
@@ -182,14 +184,12 @@ class HttpConnection extends Connection {
   onUpgrade(req, method, body) {
     const { server } = this
     const connect = method === 'CONNECT'
-    if (!connect && !server.takesUpgrade(req)) {
-      req.upgrade = false
-      return false
-    }
+    req.upgrade = connect || server.takesUpgrade(req)
+    if (!req.upgrade) return false
     const rest = takeOver(body)
     const socket = this.getSocket()
-    req.upgrade = true
     const waited = this.release()
+    complete(req, '')
     const head = waited === undefined ? rest : Buffer.concat([rest, waited])
     const event = connect ? 'connect' : 'upgrade'
     if (server.listenerCount(event) > 0) server.emit(event, req, socket, head)
@@ -321,37 +321,30 @@ class HttpConnection extends Connection {
 
   /** Puts a response behind those of earlier requests. */
   queue(res) {
-    if (this.current === null && !this.ending) {
-      this.current = res
-      this.assign(res)
-    } else this.outgoing.push(res)
+    if (this.current === null && !this.ending) this.turn(res)
+    else this.outgoing.push(res)
   }
 
-  /** All that core's does to a new response, without a listener of its own to the socket's end: the connection has one. */
-  assign(res) {
-    const { socket } = this
-    if (res.assignSocket === assignSocket) {
-      res.socket = socket
-      socket._httpMessage = res
-      return true
-    }
-    res.assignSocket(socket)
-    return false
-  }
-
-  /** The turn of a response that has waited, with what it has gathered. */
+  /** The turn of a response, with what it has gathered while it waited. */
   turn(res) {
     this.current = res
-    if (!this.assign(res)) return
-    res.emit('socket', this.socket)
-    res._flush()
+    if (res.assignSocket !== assignSocket) return res.assignSocket(this.socket)
+    // All that core's does, without a listener of each response to the socket's end: the connection has one.
+    res.socket = this.socket
+    this.socket._httpMessage = res
+    if (isHeard(res)) res.emit('socket', this.socket)
+    if (res.finished || res.outputData.length > 0) res._flush()
   }
 
   /** A response has gone out whole, past the stream; `status` is what the engine said. */
   sent(res, status) {
     const { socket } = this
     this.current = null
-    socket._httpMessage = null
+    if (res.assignSocket === assignSocket) socket._httpMessage = null
+    else {
+      res.detachSocket(socket)
+      res.socket = socket
+    }
     socket._unrefTimer()
     if (status > 0) {
       this.leaving = true
@@ -360,7 +353,7 @@ class HttpConnection extends Connection {
       this.noteQueue()
     } else if (status < 0) this.onWriteError(status)
     // Callbacks of writes come before the end, too.
-    const heard = res._eventsCount > 0 || this.turnCallbacks !== null || channels.responseFinish.hasSubscribers
+    const heard = isHeard(res) || this.turnCallbacks !== null || channels.responseFinish.hasSubscribers
     if (heard) process.nextTick(emitFinish, this, res)
     else if (ended.push(res) === 1 && !isHandling()) process.nextTick(settleEnded)
     if (res._last) this.closeSoon()
@@ -577,11 +570,16 @@ function defaultMaxHeaderSize() {
   return require('node:http').maxHeaderSize
 }
 
+/** Whether anybody hears of a message's events: by listening, or by a method in the place of core's. */
+function isHeard(message) {
+  return message._eventsCount > 0 || message.emit !== core.emit
+}
+
 /** What core does to a response that is out, and to its request, where nobody listens. */
 function settleEnded() {
   for (let i = 0; i < ended.length; i++) {
     const res = ended[i]
-    if (res._eventsCount > 0) process.nextTick(emitFinish, res._onPendingData[kConnection], res)
+    if (isHeard(res)) process.nextTick(emitFinish, res._onPendingData[kConnection], res)
     else {
       settle(res)
       res.destroyed = res._closed = true
@@ -595,12 +593,17 @@ function settle(res) {
   if (req[core.kHeaders] !== null) res._onPendingData[kConnection].lastFields.wanted = true
   dump(req)
   res.socket = null
+  finish(res)
+}
+
+function finish(res) {
   if (core.kWritableFinished !== undefined) res[core.kWritableFinished] = true
 }
 
 function emitFinish(connection, res) {
   const finished = channels.responseFinish
   const { req } = res
+  finish(res)
   if (finished.hasSubscribers) {
     finished.publish({ request: req, response: res, socket: connection.socket, server: connection.server })
   }

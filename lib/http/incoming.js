@@ -9,7 +9,7 @@ const core = require('../core.js')
 const { constructorLike } = require('./shapes')
 const { aborted } = require('./errors')
 
-const { kHeaders, kHeadersCount } = core
+const { kHeaders, kHeadersCount, kDetachAbortSignal } = core
 
 /** Bits of the flags that the parser reports (src/http1/conn.rs). */
 const flag = { KEEP_ALIVE: 1, HAS_BODY: 2, UPGRADE: 4, EXPECT: 8, HOST: 16, REPEATED: 1 << 30 }
@@ -124,7 +124,7 @@ function makeRequest(Message, connection, method, url, version, flags, head) {
   const minor = version & 0xff
   const name = version === 0x101 ? '1.1' : `${major}.${minor}`
   const upgrade = (flags & flag.UPGRADE) !== 0
-  const join = server.joinDuplicateHeaders
+  const join = server.joinDuplicateHeaders || null
   if (Message === IncomingMessage && Request !== undefined) {
     const headers = head === null && count === lastFields.raw.length ? lastFields.copy(join) : null
     return new Request(socket, highWaterMark, method, url, major, minor, name, join, upgrade, raw, count, headers)
@@ -142,6 +142,11 @@ function makeRequest(Message, connection, method, url, version, flags, head) {
   return req
 }
 
+/** Nobody listens, nor has a method in the place of core's that tells of events. */
+function isUnheard(req) {
+  return req._eventsCount === 0 && req.emit === core.emit
+}
+
 /** The message is complete; `trailers` has the form of a head. */
 function complete(req, trailers) {
   req.complete = true
@@ -151,7 +156,7 @@ function complete(req, trailers) {
   }
   const state = req._readableState
   // What push() would do besides is to tell listeners in a later tick.
-  if (fresh !== undefined && state[kState] === fresh && req._eventsCount === 0) state[kState] = ended
+  if (fresh !== undefined && state[kState] === fresh && isUnheard(req)) state[kState] = ended
   else req.push(null)
 }
 
@@ -162,9 +167,10 @@ function deliver(req, chunk) {
 
 /** The response is out: what is left of the body is of no interest, unless somebody reads it. */
 function dump(req) {
+  if (kDetachAbortSignal !== undefined) req[kDetachAbortSignal]()
   const state = req._readableState
-  if (fresh !== undefined && state[kState] === ended && req._eventsCount === 0) {
-    req._dumped = req._consuming = true
+  if (fresh !== undefined && state[kState] === ended && isUnheard(req)) {
+    req._dumped = true
     state[kState] = closed
   } else if (!req._consuming && !state.resumeScheduled) req._dump()
 }

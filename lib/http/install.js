@@ -5,6 +5,8 @@
 // call `super`. So whoever replaces one of them is obeyed, before or after.
 
 const { IncomingMessage, OutgoingMessage, ServerResponse } = require('node:http')
+const { inspect } = require('node:util')
+const { requestEvents, responseEvents } = require('../core.js')
 
 /**
  * The connection that a response goes out on, as a property of the function that core tells about queued bytes, which is the
@@ -54,6 +56,20 @@ function install() {
     if (dest[name] === undefined && name !== 'set-cookie') dest[name] = value
     else _addHeaderLine.call(this, field, value, dest)
   })
+
+  // What is printed of our messages is what Node prints of its own, whose headers are read before anybody sees them.
+  printed(IncomingMessage, requestEvents, (req) => req.socket?._httpMessage?.req === req && req.headers)
+  printed(ServerResponse, responseEvents)
+}
+
+/** Has `prepare` called on a message that is about to be printed, as all that is ours in it otherwise shows. */
+function printed(Message, events, prepare) {
+  const value = function () {
+    prepare?.(this)
+    if (Object.hasOwn(this, '_events') && this._events) Object.setPrototypeOf(this._events, events)
+    return this
+  }
+  Object.defineProperty(Message.prototype, inspect.custom, { value, configurable: true, writable: true })
 }
 
 /** Has the method show core's name and number of parameters. */

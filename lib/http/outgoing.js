@@ -126,10 +126,10 @@ function write(connection, res, chunk, encoding, callback, core) {
   return more
 }
 
-const sample = new ServerResponse(
-  { method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} },
-  { highWaterMark: 1 },
-)
+const sampleRequest = { method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} }
+const sample = new ServerResponse(sampleRequest, { highWaterMark: 1 })
+// Node's server adds that to each.
+sample[kUniqueHeaders] = null
 const kHighWaterMark = find(sample, 'kHighWaterMark')
 const Response = constructorLike(sample, ['req', 'hasBody', 'keepAlive', 'connection', 'highWaterMark'], {
   req: 'req',
@@ -152,6 +152,12 @@ const told = shared('http observers', () => {
   }
   return state
 })
+
+/** Traces can be switched on at any time, in many ways: each new connection looks. */
+function noticeTraces() {
+  if (!told.observed && Object.hasOwn(new ServerResponse(sampleRequest), '_traceEventId')) told.observed = true
+}
+
 const created = channel('http.server.response.created')
 
 /** A response of class `Message` to a request. */
@@ -167,6 +173,7 @@ function makeResponse(Message, req, connection, keepAlive) {
     res._onPendingData = connection.onPendingData
     // Core's constructor has said false to a 1.0 request.
     res.shouldKeepAlive = keepAlive
+    res[kUniqueHeaders] = null
   }
   res._maxRequestsPerSocket = server.maxRequestsPerSocket
   if (server.rejectNonStandardBodyWrites) res[kRejectBodyWrites] = true
@@ -174,4 +181,4 @@ function makeResponse(Message, req, connection, keepAlive) {
   return res
 }
 
-module.exports = { makeResponse, end, write }
+module.exports = { makeResponse, noticeTraces, end, write }

@@ -9,6 +9,7 @@ const { Server: NetServer } = require('../net/server.js')
 const { HttpConnection } = require('./connection')
 const { now } = require('./batch')
 const core = require('../core.js')
+const channels = require('./channels')
 const { kConnections } = require('./symbols')
 
 /** What Node adds to the advertised keep-alive time, so that a client's last request does not meet a closed door. */
@@ -60,12 +61,14 @@ Server.prototype.takesUpgrade = function (req) {
 Server.prototype._onconnection = function (handle) {
   const connection = new HttpConnection(handle.id, handle.getpeername !== undefined, this)
   // Nobody but us listens for 'connection': then there is no need for a socket.
-  if (this._events.connection === onConnection && this.emit === core.emit && !this.timeout && !isLenient(this)) {
+  const ours = this._events.connection === onConnection && this.emit === core.emit
+  if (ours && !this.timeout && !isLenient(this) && !channels.socket.hasSubscribers) {
     connection.attach()
     return
   }
   const socket = connection.getSocket()
   this.emit('connection', socket)
+  if (channels.socket.hasSubscribers) channels.socket.publish({ socket })
   // Whoever has it now has not asked for HTTP.
   if (!connection.attached && !socket.destroyed && !socket.isPaused()) socket.read(0)
 }
