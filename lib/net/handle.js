@@ -3,6 +3,7 @@
 // What Node's net.Socket and net.Server expect under `_handle`, over the native engine. Keeping to the shape of Node's own
 // TCP and Pipe handles lets their JavaScript (connecting, timeouts, half-open rules, addresses, close order) serve here unchanged.
 
+const { AsyncResource } = require('node:async_hooks')
 const { Buffer } = require('node:buffer')
 const process = require('node:process')
 const { native, adopt } = require('../engine.js')
@@ -10,6 +11,7 @@ const { makeError, systemError } = require('../errors.js')
 
 const FastBuffer = Buffer[Symbol.species]
 const UV_EOF = -4095
+const MANUAL = { requireManualDestroy: true }
 
 function fillAddress(out, text) {
   if (typeof text === 'number') return text
@@ -35,6 +37,13 @@ class Base {
     this.closeCallback = undefined
     /** What the handle was made in, where that is more than nothing. */
     this.context = adopt(id, this)
+    this.asyncId = 0
+  }
+
+  /** Node's sockets and its client ask for it. */
+  getAsyncId() {
+    if (this.asyncId === 0) this.asyncId = new AsyncResource(this.isTcp ? 'TCPWRAP' : 'PIPEWRAP', MANUAL).asyncId()
+    return this.asyncId
   }
 
   get fd() {
