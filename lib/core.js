@@ -4,8 +4,7 @@
 // under symbols that it does not export; they are looked up by their descriptions. A name that a Node version lacks and that is needed
 // stops the module from loading, with a message that says which.
 
-const http = require('node:http')
-const net = require('node:net')
+const { http, net } = require('./genuine.js')
 const EventEmitter = require('node:events')
 const process = require('node:process')
 const { makeError } = require('./errors.js')

@@ -2,7 +2,7 @@
 
 // http.Server over the native engine. Options, their defaults and their errors come from a core server made for the purpose.
 
-const http = require('node:http')
+const { http } = require('../genuine.js')
 const process = require('node:process')
 const { clearInterval, setInterval, setTimeout } = require('node:timers')
 const { Server: NetServer } = require('../net/server.js')

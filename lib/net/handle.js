@@ -11,6 +11,7 @@ const { makeError, systemError } = require('../errors.js')
 
 const FastBuffer = Buffer[Symbol.species]
 const UV_EOF = -4095
+const MANUAL = { requireManualDestroy: true }
 
 function fillAddress(out, text) {
   if (typeof text === 'number') return text
@@ -36,6 +37,13 @@ class Base {
     this.closeCallback = undefined
     /** What the handle was made in, where that is more than nothing. */
     this.context = adopt(id, this)
+    this.asyncId = 0
+  }
+
+  /** Node's sockets and its client ask for it. */
+  getAsyncId() {
+    if (this.asyncId === 0) this.asyncId = new AsyncResource(this.isTcp ? 'TCPWRAP' : 'PIPEWRAP', MANUAL).asyncId()
+    return this.asyncId
   }
 
   get fd() {

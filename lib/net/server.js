@@ -3,7 +3,7 @@
 // net.Server over the native engine: Node's own class parses listen(), resolves hosts and counts connections; binding,
 // listening and accepting are ours.
 
-const net = require('node:net')
+const { net } = require('../genuine.js')
 const process = require('node:process')
 const { channel } = require('node:diagnostics_channel')
 const util = require('node:util')
@@ -31,8 +31,19 @@ function Server(options, connectionListener) {
 Object.setPrototypeOf(Server.prototype, net.Server.prototype)
 Object.setPrototypeOf(Server, net.Server)
 
+// As with sockets: servers of core's are servers to whoever asks.
+Object.defineProperty(Server, Symbol.hasInstance, {
+  value(instance) {
+    return this === Server
+      ? instance instanceof net.Server
+      : Function.prototype[Symbol.hasInstance].call(this, instance)
+  },
+})
+
 Server.prototype.listen = function listen(...args) {
   this[kReusePort] = Boolean(args[0]?.reusePort)
+  // A cluster worker has a port of its own then, as newer Nodes know by themselves.
+  if (this[kReusePort]) args[0] = { ...args[0], exclusive: true }
   return net.Server.prototype.listen.apply(this, args)
 }
 
@@ -58,7 +69,7 @@ Server.prototype._listen2 = function (address, port, addressType, backlog, fd, f
     if (id < 0) return fail(this, describedSystemError(id, 'listen', where, port))
     const listener = new Listener(id, native.isTcp(id))
     listener.onconnection = (status, id) => accept(this, listener, status, id)
-    this._handle = sendable(listener)
+    this._handle = sendable(listener, backlog || DEFAULT_BACKLOG)
   }
   this._connectionKey = `${addressType}:${address}:${port}`
   if (this._unref) this.unref()
@@ -87,9 +98,10 @@ function bind(server, address, port, addressType, backlog, fd, flags) {
 
 /**
  * What a listening server shows: a handle of Node's own over a copy of the descriptor, so that `child.send(message, server)` can hand it
- * on. It never listens itself; what keeps the server open, and ends it, is the listener.
+ * on. What keeps the server open, and ends it, is the listener. Only when somebody else wants its connections, as cluster's
+ * primary does, it listens itself, and the listener's work is done.
  */
-function sendable(listener) {
+function sendable(listener, backlog) {
   const handle = genuine(listener)
   if (handle === undefined) return listener
   const { close } = handle
@@ -97,7 +109,17 @@ function sendable(listener) {
     listener.close(callback)
     close.call(handle)
   }
-  for (const name of ['ref', 'unref', 'hasRef', 'fchmod']) handle[name] = (value) => listener[name](value)
+  const lent = ['ref', 'unref', 'hasRef', 'fchmod']
+  for (const name of lent) handle[name] = (value) => listener[name](value)
+  Object.defineProperty(handle, 'onconnection', {
+    configurable: true,
+    set(onconnection) {
+      for (const name of ['onconnection', 'close', ...lent]) delete handle[name]
+      listener.close()
+      handle.onconnection = onconnection
+      handle.listen(backlog)
+    },
+  })
   return handle
 }
 

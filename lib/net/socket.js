@@ -3,7 +3,7 @@
 // net.Socket over the native engine. Node's own constructor and methods do the streams, timeouts, lookups and the race of
 // addresses (RFC 8305); what is ours is the handle below them and the paths of data up and down.
 
-const net = require('node:net')
+const { net } = require('../genuine.js')
 const { isUint8Array } = require('node:util/types')
 const { Connection, createTcp, createPipe, open } = require('./handle.js')
 const { prepareTls } = require('./tls.js')
@@ -20,6 +20,7 @@ const kReinitializeHandle = find(net.Socket.prototype, 'kReinitializeHandle')
 
 /** The class of handle that a socket connects with. */
 const kHandle = Symbol('handle class')
+const STDERR = 2
 
 function attach(socket, handle) {
   prepareTls()
@@ -33,7 +34,8 @@ function Socket(options) {
   if (!(this instanceof Socket)) return new Socket(options)
   options = typeof options === 'number' ? { fd: options } : { ...options }
   let handle = options.handle
-  if ((options.fd | 0) === options.fd && !handle) {
+  // The standard streams, which the whole process writes to and which must be written when it ends, are Node's.
+  if ((options.fd | 0) === options.fd && !(options.fd <= STDERR && options.fd >= 0) && !handle) {
     try {
       handle = open(options.fd, false)
     } catch {
@@ -86,6 +88,10 @@ function isPipe(options) {
 if (kReinitializeHandle !== undefined) {
   // The next address of a host gets a fresh handle: ours, not the one that Node has made.
   Socket.prototype[kReinitializeHandle] = function (handle) {
+    if (!(this._handle instanceof Connection)) {
+      net.Socket.prototype[kReinitializeHandle].call(this, handle)
+      return
+    }
     if (!(handle instanceof Connection)) {
       handle.close()
       handle = createTcp(this[kHandle])

@@ -1,0 +1,2 @@
+// `node --import ironwire/register`.
+import './register.js'
