@@ -340,6 +340,8 @@ class HttpConnection extends Connection {
   sent(res, status) {
     const { socket } = this
     this.current = null
+    // As far as its stream says, all has left: core's `end` uncorks it.
+    this.turnBytes = 0
     if (res.assignSocket === assignSocket) socket._httpMessage = null
     else {
       res.detachSocket(socket)
