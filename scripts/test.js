@@ -6,8 +6,8 @@
 //   npm test -- --rust | --js        one half of it
 //   npm test -- __test__/http        the node:test files of a folder, or one file
 //
-// What needs a browser, and what needs packages that are not the repository's, have scripts of their own: `npm run test:e2e` and
-// `npm run test:environments`.
+// What needs a browser, and what needs packages that are not the repository's, have scripts of their own: `npm run test:e2e`,
+// `npm run test:environments` and `npm run test:ecosystem`.
 
 const { spawn } = require('node:child_process')
 const fs = require('node:fs')
@@ -30,7 +30,7 @@ function collect(place) {
 }
 
 /** The folders that are not part of all tests. */
-const apart = /[\\/]__test__[\\/](?:e2e|environments)[\\/]/
+const apart = /[\\/]__test__[\\/](?:e2e|environments|ecosystem)[\\/]/
 
 /** Runs node:test over `files` with the Node that runs this; resolves to whether all passed and at least one ran. */
 function nodeTest(files) {

@@ -9,8 +9,8 @@ const assert = require('node:assert')
 const fs = require('node:fs')
 const core = require('node:http')
 const { after, test } = require('node:test')
-const { http } = require('../..')
-const { exchange, listen } = require('../http/exchanges.js')
+const { http } = require('../../..')
+const { exchange, listen } = require('../../http/exchanges.js')
 const { applications, makeFolder } = require('./applications.js')
 
 const head = (method, path, ...lines) => `${[`${method} ${path} HTTP/1.1`, 'Host: a', ...lines].join('\r\n')}\r\n\r\n`

@@ -1,17 +1,18 @@
 'use strict'
 
-// `npm run test:environments`: what the package is bundled, tested and hardened with. Those packages are not the repository's own:
-// they are installed into the folder of these tests, when they are asked for.
+// `npm run test:environments`: what the package is bundled, tested and hardened with. `npm run test:ecosystem`: what applications hang onto
+// it. Those packages are not the repository's own: they are installed into the folder of these tests, when they are asked for.
+//
+//   node scripts/apart.js FOLDER [--packed]   the tests of __test__/FOLDER; with ironwire among its packages, as npm packs it
 
 const { execFileSync } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
+const { parseArgs } = require('node:util')
 const { setup, ensureDependencies, root, run } = require('./setup.js')
 
-const folder = path.join(root, '__test__', 'environments')
-
 /** Puts ironwire among the installed packages: just the files that `npm pack` takes. */
-function install() {
+function install(folder) {
   const shell = process.platform === 'win32'
   const packed = execFileSync('npm', ['pack', '--dry-run', '--json', '--silent'], {
     cwd: root,
@@ -25,10 +26,13 @@ function install() {
   }
 }
 
+const { values, positionals } = parseArgs({ options: { packed: { type: 'boolean' } }, allowPositionals: true })
 setup()
 try {
+  if (positionals.length !== 1) throw new Error('name one folder of __test__ that has a package.json')
+  const folder = path.join(root, '__test__', positionals[0])
   ensureDependencies(folder)
-  install()
+  if (values.packed) install(folder)
   run(process.execPath, [path.join(__dirname, 'test.js'), folder], { stdio: ['ignore', 'inherit', 'inherit'] })
 } catch (error) {
   console.error(`ironwire: ${error.message}`)
