@@ -60,8 +60,9 @@ const listeners = {
   'a pipe listener': () => native.listenPipe(pipePath(), 511),
 }
 for (const [kind, listen] of Object.entries(listeners)) {
-  test(`${kind} is no connection`, () => {
+  test(`${kind} is no connection`, (t) => {
     const id = listen()
+    t.after(() => native.close(id, false))
     assert.ok(id >= 0)
     for (const [name, call] of Object.entries(CONNECTION_ONLY)) {
       // A listening socket has no peer, and the system says so.
@@ -69,20 +70,19 @@ for (const [kind, listen] of Object.entries(listeners)) {
       assert.match(String(errno(call(id))), expected, name)
     }
     for (const call of Object.values(HARMLESS)) call(id)
-    assert.equal(native.close(id, false), 0)
   })
 }
 
 const connections = { 'a TCP handle': () => native.createTcp(), 'a pipe': () => native.createPipe() }
 for (const [kind, create] of Object.entries(connections)) {
-  test(`${kind} is not of the other kind`, () => {
+  test(`${kind} is not of the other kind`, (t) => {
     const id = create()
+    t.after(() => native.close(id, false))
     const wrong = native.isTcp(id) ? ['connectPipe'] : ['connectTcp', 'bindTcp']
     for (const name of wrong) assert.equal(errno(CONNECTION_ONLY[name](id)), 'EINVAL', name)
     // Not connected: nothing of it can be read or written, and nothing of that ends the process.
     for (const name of ['readStart', 'writeLarge', 'end']) assert.ok(CONNECTION_ONLY[name](id) < 0, name)
     for (const call of Object.values(HARMLESS)) call(id)
-    assert.equal(native.close(id, false), 0)
   })
 
   test(`${kind} connects once`, () => {

@@ -5,10 +5,13 @@
 
 const assert = require('node:assert/strict')
 const { execFile } = require('node:child_process')
+const { once } = require('node:events')
 const core = require('node:http')
 const net = require('node:net')
 const path = require('node:path')
+const { performance } = require('node:perf_hooks')
 const { describe, it, test } = require('node:test')
+const { setTimeout: sleep } = require('node:timers/promises')
 const { promisify } = require('node:util')
 const { http } = require('ironwire')
 
@@ -65,12 +68,16 @@ async function run(module, input) {
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
   const client = net.connect(server.address().port, '127.0.0.1').on('error', () => {})
   let text = ''
-  client.on('data', (data) => (text += data))
-  client.write(input)
-  await new Promise((resolve) => {
-    client.on('close', resolve)
-    setTimeout(resolve, 150)
+  let last = performance.now()
+  client.on('data', (data) => {
+    text += data
+    last = performance.now()
   })
+  client.write(input)
+  // Until nothing has come for a while; what is seen without an answer comes at once.
+  for (let closed = false; !closed && performance.now() - last < 300; ) {
+    closed = await Promise.race([once(client, 'close').then(() => true), sleep(100, false)])
+  }
   client.destroy()
   server.closeAllConnections()
   await new Promise((resolve) => server.close(resolve))
@@ -162,6 +169,27 @@ test('an upgrade that was put in front takes over all that is behind it', async 
 
 test('nothing is served on a socket that a handler destroyed', async () => {
   assert.deepEqual(await seenBy(get('/1') + get('/2'), (req) => req.socket.destroy()), ['/1'])
+})
+
+test('pipelined answers leave nothing behind on their socket', async () => {
+  for (const answer of Object.values(ANSWERS)) {
+    let count
+    let socket
+    const server = http.createServer((req, res) => {
+      socket ??= req.socket
+      count ??= socket.listenerCount('close')
+      answer(res)
+    })
+    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const client = net.connect(server.address().port, '127.0.0.1')
+    let text = ''
+    client.write(get('/').repeat(50))
+    while ((text.match(/HTTP\/1.1 200/g) ?? []).length < 50) text += (await once(client, 'data'))[0]
+    await sleep(20)
+    assert.equal(socket.listenerCount('close'), count)
+    client.destroy()
+    server.close()
+  }
 })
 
 test('bytes put into another connection are served there, after the batch', async () => {

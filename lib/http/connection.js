@@ -323,18 +323,28 @@ class HttpConnection extends Connection {
   queue(res) {
     if (this.current === null && !this.ending) {
       this.current = res
-      if (res.assignSocket === assignSocket) {
-        // All that core's does to a new response, without a listener of its own to the socket's end: the connection has one.
-        res.socket = this.socket
-        this.socket._httpMessage = res
-      } else res.assignSocket(this.socket)
+      this.assign(res)
     } else this.outgoing.push(res)
+  }
+
+  /** All that core's does to a new response, without a listener of its own to the socket's end: the connection has one. */
+  assign(res) {
+    const { socket } = this
+    if (res.assignSocket === assignSocket) {
+      res.socket = socket
+      socket._httpMessage = res
+      return true
+    }
+    res.assignSocket(socket)
+    return false
   }
 
   /** The turn of a response that has waited, with what it has gathered. */
   turn(res) {
     this.current = res
-    res.assignSocket(this.socket)
+    if (!this.assign(res)) return
+    res.emit('socket', this.socket)
+    res._flush()
   }
 
   /** A response has gone out whole, past the stream; `status` is what the engine said. */
