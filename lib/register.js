@@ -8,40 +8,47 @@ const { syncBuiltinESMExports } = require('node:module')
 const process = require('node:process')
 const { once } = require('./once.js')
 
-/** The exports of `to` become those of `from`, as far as they differ. Returns the names of those that cannot be changed. */
-function replace(to, from) {
-  const barred = []
-  for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(from))) {
-    const present = Object.getOwnPropertyDescriptor(to, name)
-    const same = present && (present.get ? present.get === descriptor.get : present.value === descriptor.value)
-    if (!same && !Reflect.defineProperty(to, name, descriptor)) barred.push(name)
+/** The exports of ours that core's module does not have as they are. */
+function differences(core, ours) {
+  const found = {}
+  for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(ours))) {
+    const present = Object.getOwnPropertyDescriptor(core, name)
+    if (present === undefined || present.get !== descriptor.get || present.value !== descriptor.value) {
+      if (present?.configurable === false) throw new Error(`${name} cannot be replaced`)
+      found[name] = descriptor
+    }
   }
-  return barred
+  return found
 }
 
 function register() {
   const http = require('node:http')
   const net = require('node:net')
-  const { http: genuineHttp, net: genuineNet } = require('./genuine.js')
+  const genuine = require('./genuine.js')
   const ours = { net: require('./net/index.js'), http: require('./http/index.js') }
+  // All of it or nothing.
+  const changes = { net: differences(net, ours.net), http: differences(http, ours.http) }
   // TLS stays above Node's own sockets and servers: its classes take them when they load. But what is changed about
   // `net.Socket.prototype` later is to hold for its sockets, too.
   if (process.versions.openssl !== undefined) {
     const { TLSSocket } = require('node:tls')
     Object.setPrototypeOf(TLSSocket.prototype, ours.net.Socket.prototype)
   }
-  const barred = [...replace(net, ours.net), ...replace(http, ours.http)]
+  require('./net/send.js').prepareSend()
+  Object.defineProperties(net, changes.net)
+  Object.defineProperties(http, changes.http)
   // Older Nodes' agents keep the function that they found.
   const { prototype } = http.Agent
-  if (prototype.createConnection === genuineNet.createConnection) prototype.createConnection = net.createConnection
+  if (prototype.createConnection === genuine.net.createConnection) prototype.createConnection = net.createConnection
   syncBuiltinESMExports()
-  if (barred.length > 0) warn(`Node ${process.version} does not let ${barred.join(', ')} be replaced`)
-  return { http: genuineHttp, net: genuineNet }
 }
 
 /** Node goes on with its own; the program hears why, once. */
-function warn(reason) {
-  process.emitWarning(`ironwire/register: ${reason}`, { code: 'IRONWIRE_NOT_REGISTERED' })
+function warn({ message }) {
+  const [reason] = message.split('\n')
+  process.emitWarning(`ironwire/register: Node's own http and net are in use: ${reason}`, {
+    code: 'IRONWIRE_NOT_REGISTERED',
+  })
 }
 
 /** Whether `IRONWIRE_DISABLE` says no. */
@@ -54,7 +61,7 @@ if (!isDisabled(process.env.IRONWIRE_DISABLE)) {
     try {
       register()
     } catch (error) {
-      warn(`Node's own http and net are in use: ${error.message}`)
+      warn(error)
     }
     return true
   })

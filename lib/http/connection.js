@@ -302,7 +302,7 @@ class HttpConnection extends Connection {
       server._connections--
       this.abortAll()
       server._emitCloseIfDrained()
-    } else if (!socket.destroyed) socket.destroy()
+    } else if (socket !== undefined && !socket.destroyed) socket.destroy()
   }
 
   /** The connection is gone: pending requests and responses hear of it. */
@@ -502,15 +502,14 @@ class HttpConnection extends Connection {
     this.readStart()
   }
 
+  // Node's own sockets, as this one's is before and after HTTP, note what they want before they call.
   readStart() {
-    if (!this.attached) return super.readStart()
-    if (this.paused || this.reading || this.id < 0 || this.closing) return 0
+    if (this.id < 0 || this.closing || (this.attached && (this.paused || this.reading))) return 0
     return super.readStart()
   }
 
   readStop() {
-    if (!this.attached) return super.readStop()
-    if (!this.reading || this.id < 0 || this.closing) return 0
+    if (this.id < 0 || this.closing || (this.attached && !this.reading)) return 0
     return super.readStop()
   }
 

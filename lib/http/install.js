@@ -79,4 +79,4 @@ function named(core, method) {
   return method
 }
 
-module.exports = { install, kConnection }
+module.exports = { install, named, kConnection }

@@ -8,6 +8,7 @@ const { clearInterval, setInterval, setTimeout } = require('node:timers')
 const { Server: NetServer } = require('../net/server.js')
 const { HttpConnection } = require('./connection')
 const { now } = require('./batch')
+const { named } = require('./install')
 const core = require('../core.js')
 const channels = require('./channels')
 const { kConnections } = require('./symbols')
@@ -39,8 +40,18 @@ function Server(options, requestListener) {
 }
 Object.setPrototypeOf(Server.prototype, http.Server.prototype)
 Object.setPrototypeOf(Server, http.Server)
+// What net.Server's are, ours are, too: whoever replaces a method there is obeyed here.
 for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(NetServer.prototype))) {
-  if (name !== 'constructor') Object.defineProperty(Server.prototype, name, descriptor)
+  if (name === 'constructor') continue
+  const { value } = descriptor
+  if (typeof value === 'function') descriptor.value = inherited(name, value)
+  Object.defineProperty(Server.prototype, name, descriptor)
+}
+
+function inherited(name, method) {
+  return named(method, function (...args) {
+    return NetServer.prototype[name].apply(this, args)
+  })
 }
 
 // Servers of core's are servers to whoever asks, as they are where this module stands in for Node's.

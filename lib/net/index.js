@@ -19,11 +19,12 @@ function createServer(options, connectionListener) {
 }
 
 function connect(...args) {
-  const [options] = net._normalizeArgs(args)
+  const normalized = net._normalizeArgs(args)
+  const [options] = normalized
   const socket = new Socket(options)
   if (options.timeout) socket.setTimeout(options.timeout)
-  if (!connecting.hasSubscribers || toldBySocket) return socket.connect(...args)
-  return toldBySocket === undefined ? findOut(socket, args) : tell(socket).connect(...args)
+  if (!connecting.hasSubscribers || toldBySocket) return socket.connect(normalized)
+  return toldBySocket === undefined ? findOut(socket, normalized) : tell(socket).connect(normalized)
 }
 
 function tell(socket) {
@@ -31,13 +32,13 @@ function tell(socket) {
   return socket
 }
 
-function findOut(socket, args) {
+function findOut(socket, normalized) {
   const hear = (message) => {
     if (message.socket === socket) toldBySocket = true
   }
   connecting.subscribe(hear)
   try {
-    return socket.connect(...args)
+    return socket.connect(normalized)
   } finally {
     connecting.unsubscribe(hear)
     toldBySocket ??= false

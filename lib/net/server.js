@@ -10,7 +10,7 @@ const util = require('node:util')
 const { native } = require('../engine.js')
 const { describedSystemError, systemError } = require('../errors.js')
 const { Connection, Listener, open, unsendable } = require('./handle.js')
-const { Socket, kOwner } = require('./socket.js')
+const { Socket, genuine, kOwner, sending } = require('./socket.js')
 
 const kReusePort = Symbol('reusePort')
 const kConnectionKey = Symbol('connection key')
@@ -123,12 +123,6 @@ function sendable(listener, backlog) {
   return handle
 }
 
-/** One of Node's handles over a copy of the descriptor; nothing where descriptors cannot be copied. */
-function genuine({ id }) {
-  const fd = native.copyFd(id)
-  return fd < 0 ? undefined : new net.Socket({ fd, manualStart: true })._handle
-}
-
 function accept(server, listener, status, id) {
   if (status < 0) server.emit('error', systemError(status, 'accept'))
   else serve(server, new Connection(id, listener.isTcp))
@@ -200,7 +194,7 @@ function release(connection) {
 Object.defineProperty(Server.prototype, '_connectionKey', {
   configurable: true,
   get() {
-    if (!this.pauseOnConnect) throw unsendable()
+    if (!this.pauseOnConnect && !sending.now) throw unsendable()
     return this[kConnectionKey]
   },
   set(key) {

@@ -5,6 +5,7 @@
 
 const { net } = require('../genuine.js')
 const { isUint8Array } = require('node:util/types')
+const { native } = require('../engine.js')
 const { Connection, createTcp, createPipe, open } = require('./handle.js')
 const { prepareTls } = require('./tls.js')
 const { systemError, makeError } = require('../errors.js')
@@ -162,6 +163,49 @@ function fillUserBuffer(socket, chunk) {
   return true
 }
 
+/** One of Node's handles over a copy of the descriptor; nothing where descriptors cannot be copied. */
+function genuine({ id }) {
+  const fd = native.copyFd(id)
+  return fd < 0 ? undefined : new net.Socket({ fd, manualStart: true })._handle
+}
+
+/** One of Node's handles that has not begun to connect. */
+function fresh() {
+  const socket = new net.Socket()
+  socket.connect({ host: '127.0.0.1', port: 1 })
+  const handle = socket._handle
+  socket._handle = null
+  socket.destroy()
+  return handle
+}
+
+/** Has a socket go on over a handle of Node's own, which reads when `read` says so; false where it cannot, or while it is still sending. */
+function lend(socket, read) {
+  const connection = socket._handle
+  if (connection.closing || connection.attached) return false
+  let handle
+  if (!socket.connecting) {
+    native.flush(connection.id)
+    if (native.queued(connection.id) === 0) handle = genuine(connection)
+  } else if (connection.isTcp && connection.connectRequest === undefined) handle = fresh()
+  if (handle === undefined) return false
+  connection.close()
+  connection.socket = undefined
+  handle[kOwner] = socket
+  socket._handle = handle
+  handle.reading = read && connection.reading
+  if (handle.reading) handle.readStart()
+  return true
+}
+
+/** Node's HTTP/2 asks before it takes a socket's handle for itself: it gets one that it can use. */
+Object.defineProperty(Connection.prototype, 'isStreamBase', {
+  configurable: true,
+  get() {
+    return this.socket !== undefined && lend(this.socket, true)
+  },
+})
+
 Socket.prototype.resetAndDestroy = function () {
   if (!this._handle) return this.destroy(makeError(Error, 'ERR_SOCKET_CLOSED', 'Socket is closed'))
   if (!(this._handle instanceof Connection)) return net.Socket.prototype.resetAndDestroy.call(this)
@@ -173,4 +217,7 @@ Socket.prototype.resetAndDestroy = function () {
   return this
 }
 
-module.exports = { Socket, kOwner, kHandle, kReinitializeHandle }
+/** Whether a socket is on its way to another process (send.js). */
+const sending = { now: false }
+
+module.exports = { Socket, genuine, lend, kOwner, kHandle, kReinitializeHandle, sending }

@@ -1,0 +1,119 @@
+'use strict'
+
+// Programs print the same with `ironwire/register` and without it.
+
+const assert = require('node:assert')
+const { execFile } = require('node:child_process')
+const fs = require('node:fs')
+const os = require('node:os')
+const path = require('node:path')
+const { test } = require('node:test')
+
+const root = path.join(__dirname, '..', '..')
+const programs = path.join(__dirname, 'programs')
+const file = (name) => path.join(root, name)
+const REQUIRE = ['--require', file('register.js')]
+const IMPORT = ['--import', require('node:url').pathToFileURL(file('register.mjs')).href]
+
+/** What a Node with these arguments prints. */
+function run(args, env = {}) {
+  return new Promise((resolve, reject) => {
+    const options = { cwd: root, env: { ...process.env, ...env }, timeout: 60_000, maxBuffer: 1 << 26 }
+    execFile(process.execPath, args, options, (error, stdout, stderr) => {
+      if (error) reject(new Error(`${args.join(' ')}: ${error.signal ?? error.code}\n${stdout}\n${stderr}`))
+      else resolve({ stdout, stderr })
+    })
+  })
+}
+
+for (const name of fs.readdirSync(programs).sort()) {
+  test(name, async () => {
+    const program = path.join(programs, name)
+    const [expected, ...actual] = await Promise.all([[], REQUIRE, IMPORT].map((flags) => run([...flags, program])))
+    assert.notStrictEqual(expected.stdout, '')
+    for (const { stdout } of actual) assert.strictEqual(stdout, expected.stdout)
+  })
+}
+
+const names = `const ours = require(${JSON.stringify(root)})
+  const is = (http, net) => [http.Server === ours.http.Server, http.createServer === ours.http.createServer,
+    net.Server === ours.net.Server, net.Socket === ours.net.Socket, net.connect === ours.net.connect].join()`
+const show = `${names}; console.log(is(require('http'), require('node:net')))`
+const ALL = 'true,true,true,true,true\n'
+const NONE = 'false,false,false,false,false\n'
+
+test('it is ours that runs then, and without it Node', async () => {
+  for (const [flags, env, expected] of [
+    [REQUIRE, {}, ALL],
+    [IMPORT, {}, ALL],
+    [[...REQUIRE, ...IMPORT], {}, ALL],
+    [['--require', 'ironwire/register'], {}, ALL],
+    [['--import', 'ironwire/register'], {}, ALL],
+    [[], { NODE_OPTIONS: `--require ${file('register.js')}` }, ALL],
+    [[], {}, NONE],
+    [REQUIRE, { IRONWIRE_DISABLE: '1' }, NONE],
+    [REQUIRE, { IRONWIRE_DISABLE: '0' }, ALL],
+  ]) {
+    const { stdout, stderr } = await run([...flags, '-e', show], env)
+    assert.strictEqual(stdout, expected, [...flags, JSON.stringify(env)].join(' '))
+    assert.strictEqual(stderr, '')
+  }
+})
+
+test('as the first line of a program, also where core was loaded before', async () => {
+  const program = `const before = require('http'); require('ironwire/register'); ${names}
+    console.log(before === require('http'), is(before, require('net')))`
+  assert.strictEqual((await run(['-e', program])).stdout, `true ${ALL}`)
+  const module = `import 'ironwire/register'; import http, { Server } from 'node:http'; import * as net from 'node:net'
+    import { createRequire } from 'node:module'; const require = createRequire(${JSON.stringify(file('index.js'))})
+    ${names}; console.log(is(http, net), Server === http.Server)`
+  assert.strictEqual((await run(['--input-type=module', '-e', module])).stdout, `${ALL.trim()} true\n`)
+})
+
+test('workers and children that inherit the flag have it, too', async () => {
+  const program = `${show}
+    const { isMainThread, Worker } = require('node:worker_threads')
+    if (isMainThread && !process.send) {
+      new Worker(process.argv[1]).on('exit', () => require('node:child_process').fork(process.argv[1]))
+    } else process.disconnect?.()`
+  const script = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-register-')), 'program.js')
+  fs.writeFileSync(script, program)
+  try {
+    for (const flags of [REQUIRE, IMPORT]) assert.strictEqual((await run([...flags, script])).stdout, ALL.repeat(3))
+    assert.strictEqual((await run([script])).stdout, NONE.repeat(3))
+  } finally {
+    fs.rmSync(path.dirname(script), { recursive: true })
+  }
+})
+
+test('a copy of the package that is loaded later stands on Node, not on the first', async () => {
+  const program = `for (const key of Object.keys(require.cache)) delete require.cache[key]
+    const { http, net } = require(${JSON.stringify(root)})
+    const server = http.createServer((req, res) => res.end('hello'))
+    console.log(http.Server === require('http').Server, server instanceof require('http').Server)
+    server.listen(0, '127.0.0.1', () => {
+      const socket = net.connect(server.address().port, '127.0.0.1')
+      socket.end('GET / HTTP/1.0\\r\\n\\r\\n').on('data', (data) => console.log(String(data).split('\\r\\n').at(-1)))
+      socket.on('close', () => server.close())
+    })`
+  assert.strictEqual((await run([...REQUIRE, '-e', program])).stdout, 'false true\nhello\n')
+})
+
+test('where it cannot be, it says so in one line and Node goes on', async () => {
+  const { stdout, stderr } = await run([
+    '--no-addons',
+    ...REQUIRE,
+    '-e',
+    `console.log(require('http').createServer().constructor.name)`,
+  ])
+  assert.strictEqual(stdout, 'Server\n')
+  assert.match(
+    stderr,
+    /^\(node:\d+\) \[IRONWIRE_NOT_REGISTERED\] Warning: ironwire\/register: Node's own http and net are in use: .+\n/,
+  )
+  const frozen = `Object.defineProperty(require('http'), 'createServer', { configurable: false })
+    require('ironwire/register'); ${show}`
+  const barred = await run(['-e', frozen])
+  assert.strictEqual(barred.stdout, NONE)
+  assert.match(barred.stderr, /IRONWIRE_NOT_REGISTERED.*: createServer cannot be replaced\n/)
+})
