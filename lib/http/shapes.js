@@ -77,9 +77,9 @@ function emptyEvents(sample) {
 function generate(body, values) {
   try {
     return new Function('v', body)(values)
-  } catch (error) {
-    if (error instanceof EvalError) return undefined
-    throw error
+  } catch {
+    // Not allowed here: Node's switch throws an EvalError, a hardened realm (SES) whatever it likes.
+    return undefined
   }
 }
 
