@@ -56,6 +56,24 @@ test('http/upload', async (t) => {
   )
 })
 
+test('http/cluster', async (t) => {
+  const cluster = run(t, 'http/cluster.js', { PORT: '0', WORKERS: '2' })
+  const [line] = await cluster.lines(1)
+  const port = /:(\d+)$/.exec(line)[1]
+  const ask = async (path) =>
+    (await fetch(`http://127.0.0.1:${port}${path}`, { headers: { connection: 'close' } })).text()
+  const pid = Number(/^process (\d+)\n$/.exec(await ask('/'))[1])
+  process.kill(pid, 'SIGKILL')
+  assert.strictEqual((await cluster.lines(2))[1], `process ${pid} died (SIGKILL): another takes its place`)
+  await cluster.lines(3)
+  assert.notStrictEqual(await ask('/'), `process ${pid}\n`)
+  const slow = ask('/slow')
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  cluster.child.kill('SIGTERM')
+  assert.match(await slow, /^process \d+, a second later\n$/)
+  assert.deepStrictEqual(await cluster.ended, { code: 0, signal: null }, cluster.stderr)
+})
+
 test('buffers/numbers', async (t) => {
   assert.deepStrictEqual(await linesOf(t, 'buffers/numbers.js'), [
     '<Buffer 69 72 6f 6e 77 69 72 65> <Buffer 01 02 03 04> <Buffer 00 00 00 00 00 00 00 00>',
