@@ -3,8 +3,8 @@
 // The environment's native engine, started once, and the table that leads from its ids back to JavaScript objects.
 //
 // An owner is any object with `id` and the methods of the events that can reach it: onConnection(id | errno),
-// onConnected(status), onRead(length | errno, memory, offset), onFrames(count, slab), onDrain(),
-// onWriteError(errno), onShutdown(status), onClose().
+// onConnected(status), onRead(length | errno, memory, offset), onDrain(), onWriteError(errno), onShutdown(status), onClose().
+// Protocols bring events of their own.
 
 const process = require('node:process')
 const { markAsUntransferable } = require('node:worker_threads')
@@ -22,9 +22,8 @@ function ownerOf(id) {
   return owner !== undefined && owner.id === id ? owner : undefined
 }
 
-/** The memory that received bytes were last seen in, raw ones and those of frames. */
+/** The memory that received bytes were last seen in. */
 let rawMemory
-let frameMemory
 
 /**
  * Received bytes are views of memory that later ones share, as small Buffers share Node's pool: like that, it stays when one of
@@ -48,10 +47,6 @@ const events = {
     if (offset >= 0 && memory !== undefined && memory !== rawMemory) rawMemory = keep(memory)
     ownerOf(id)?.onRead(length, memory, offset)
   },
-  onFrames(id, count, slab) {
-    if (slab !== frameMemory) frameMemory = keep(slab)
-    ownerOf(id)?.onFrames(count, slab)
-  },
   onDrain(id) {
     ownerOf(id)?.onDrain()
   },
@@ -74,10 +69,13 @@ const exiting = new Set()
 
 const EVENTS = Object.keys(events)
 
-/** Makes `owner` the one that hears of `id`, in the asynchronous context of right now; returns that, or null where there is none. */
-function adopt(id, owner) {
+/**
+ * Makes `owner` the one that hears of `id`, in the asynchronous context of right now; returns that, or null where there is none. `more` are
+ * events of a protocol's.
+ */
+function adopt(id, owner, more) {
   owners[id & SLOT] = owner
-  return keepContext(owner, EVENTS)
+  return keepContext(owner, more === undefined ? EVENTS : EVENTS.concat(more))
 }
 
 /** What is in use in this environment: `slots` (connections and listeners) and libuv `handles`. For leak tests. */
@@ -97,7 +95,7 @@ function start() {
     for (const last of exiting) last()
     native.flushAll()
   })
-  return { native, adopt, ownerOf, shared, usage, exiting }
+  return { native, adopt, ownerOf, keep, shared, usage, exiting }
 }
 
 /** A bundle has no path of its own to tell; there the version must do. */

@@ -4,13 +4,23 @@
 
 const process = require('node:process')
 const net = require('../net')
-const { native, adopt } = require('../engine')
+const { native, adopt, keep, ownerOf, shared } = require('../engine')
 const { systemError } = require('../errors')
 
 const UV_EOF = -4095
 const UV_ECANCELED = -125
 
-/** Filled by src/binding/rpc.rs for each read: the cursor, then the records. */
+const FRAMES = ['onFrames']
+
+/** The memory that frames were last seen in. */
+let frameMemory
+
+function onFrames(id, count, slab) {
+  if (slab !== frameMemory) frameMemory = keep(slab)
+  ownerOf(id)?.onFrames(count, slab)
+}
+
+/** Filled by src/binding/rpc.rs for each read: the cursor, then the records. Made when first needed, since it is large. */
 let table
 
 /** One connection's stream. Its peer hears attach (of a client), onFrames, onDrain, onEnd and onClose. */
@@ -23,8 +33,8 @@ class Wire {
     this.failure = null
     /** What the kernel had not taken when the stream closed. */
     this.left = 0
-    table ??= new Uint32Array(native.framesTable())
-    adopt(id, this)
+    table ??= shared('rpc table', () => new Uint32Array(native.framesTable({ onFrames })))
+    adopt(id, this, FRAMES)
     native.speakFrames(id, isServer, maxFrame)
   }
 

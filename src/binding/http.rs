@@ -2,18 +2,20 @@
 //!
 //! What the connections of one turn of the loop have received is parsed together, after the last of them was read, and shown to JavaScript in
 //! one call, `onHttp(events, text, body)`: to enter JavaScript costs more than to parse a request. The events stand in a table that
-//! both sides see; those of a connection follow a row that names it. JavaScript moves the cursor in the table's first word before
-//! it handles an event: when a handler throws, the rest of the batch is shown again, and no request is lost or seen twice.
-//! Between two connections JavaScript runs ticks and promise jobs, as Node does between two reads.
+//! [both sides see](super::table); those of a connection follow a row that names it. Between two connections JavaScript runs ticks and promise jobs, as Node does between two reads.
 //!
 //! JavaScript can leave a connection's events before a request that it does not want yet: output does not leave, or bytes were put in
 //! front. What was read from there on then waits as bytes, and is parsed again when its time comes. There is one table, so batches do
 //! not nest: bytes that JavaScript feeds while one is shown wait for its end.
 
-use super::engine::{Engine, Protocol};
-use super::raw::{Args, Callbacks, Functions, Outcome, SharedBytes, Value};
+use super::engine::{Engine, Node};
+use super::raw::{Args, Functions, Outcome, SharedBytes, Value};
+use super::table::Table;
+use crate::engine::{Event, Protocol};
 use crate::http1::encode::{self, Connection, DateCache, Framing, ResponseHead};
 use crate::http1::{Batch, Conn, EVENT_WORDS, Limits, METHODS, ParseError, Stop, event};
+use crate::uv::{Errno, Loop, Stream};
+use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -36,8 +38,6 @@ const INBOX: usize = 256 * 1024;
 
 /// The words before the first event; `lib/http/batch.js` knows them.
 mod word {
-    /// The next event to handle, written by JavaScript.
-    pub const CURSOR: usize = 0;
     /// The loop's clock in milliseconds, modulo 2^32.
     pub const NOW: usize = 1;
     /// Events begin here.
@@ -70,7 +70,7 @@ mod respond_bit {
 }
 
 /// One connection's HTTP state.
-pub struct Http {
+struct Http {
     conn: Conn,
     /// When the request being read began (or the connection, before its first), in loop milliseconds; 0 between requests.
     started: u64,
@@ -110,13 +110,17 @@ struct Segment {
     stop: Stop,
 }
 
+/// The protocol in one environment.
+#[derive(Default)]
+struct Server {
+    scratch: RefCell<Scratch>,
+}
+
 /// What every HTTP connection of an environment shares.
 #[derive(Default)]
-pub struct Scratch {
-    table: Option<SharedBytes>,
+struct Scratch {
+    table: Option<Table>,
     words: Vec<u32>,
-    /// What shows batches to JavaScript.
-    listener: Option<Rc<Callbacks<1>>>,
     /// Events of the batch being made or shown, the rows before them included.
     count: usize,
     /// The heads of the batch being shown; it may be shown again, so responses leave it alone.
@@ -141,39 +145,41 @@ pub struct Scratch {
 
 /// Adds this module's functions.
 pub fn register(functions: &mut Functions<Engine>) {
-    functions.add("httpTable", table);
-    functions.add("httpAttach", attach);
+    let server = Rc::new(Server::default());
+    functions.state().add_protocol(server.clone());
+    functions.add_with(&server, "httpTable", table);
+    functions.add_with(&server, "httpAttach", attach);
     functions.add("httpDetach", detach);
     functions.add("httpTap", |engine, args| with(engine, args, |http| http.tapped = true));
     functions.add("httpTime", |engine, args| with(engine, args, |http| http.timed = true));
-    functions.add("httpFeed", |engine, args| {
+    functions.add_with(&server, "httpFeed", |server, engine, args| {
         let (length, received) = (args.uint(2)? as usize, args.boolean(3)?);
         let mut bytes = Vec::new();
         args.bytes(1, 0, length, |input| bytes.extend_from_slice(input))?;
-        Ok(feed(engine, args.uint(0)?, &bytes, received))
+        Ok(feed(server, engine, args.uint(0)?, &bytes, received))
     });
     functions.add("httpPause", |engine, args| {
         with(engine, args, |http| http.paused = true)
     });
-    functions.add("httpResume", |engine, args| {
+    functions.add_with(&server, "httpResume", |server, engine, args| {
         if with(engine, args, |http| http.paused = false)? {
-            engine.http.borrow_mut().waiting.push(args.uint(0)?);
+            server.scratch.borrow_mut().waiting.push(args.uint(0)?);
         }
-        go_on(engine);
+        go_on(server, engine);
         Ok(())
     });
-    functions.add("httpRespond", respond);
+    functions.add_with(&server, "httpRespond", respond);
     functions.add("httpSend", send);
     functions.add("httpFinish", finish);
     functions.add("httpExpired", expired);
     functions.add("httpBusy", busy);
     functions.add("httpQuiet", |engine, args| {
         let mut quiet = 0;
-        with(engine, args, |http| quiet = now(engine).saturating_sub(http.heard))?;
+        with(engine, args, |http| quiet = engine.now().saturating_sub(http.heard))?;
         Ok(quiet as f64)
     });
     functions.add("httpNow", |engine, _| {
-        Ok(f64::from(engine.uv().map_or(0, crate::uv::Loop::update_now) as u32))
+        Ok(f64::from(engine.uv().map_or(0, Loop::update_now) as u32))
     });
     functions.add("uncaught", |engine, args| {
         engine.env().uncaught(args.value(0));
@@ -191,121 +197,120 @@ pub fn register(functions: &mut Functions<Engine>) {
 
 /// Runs `code` on a connection that speaks HTTP; returns whether it does.
 fn with(engine: &Engine, args: &Args, code: impl FnOnce(&mut Http)) -> Outcome<bool> {
-    let done = engine.connection(args.uint(0)?, |connection| match &mut connection.protocol {
-        Protocol::Http(http) => {
-            code(http);
-            true
-        }
-        _ => false,
-    });
-    Ok(done == Ok(true))
+    Ok(engine.state(args.uint(0)?, code).is_some())
 }
 
 /// `(listener)`: an object whose `onHttp(events, text, body)` is shown batches, the first time. Returns the table of events, as an `ArrayBuffer`.
-fn table(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
-    let mut scratch = engine.http.borrow_mut();
+fn table(server: &Rc<Server>, _engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
+    let mut scratch = server.scratch.borrow_mut();
     if scratch.table.is_none() {
-        scratch.listener = Some(Rc::new(Callbacks::new(args.env(), args.value(0), ["onHttp"])));
-        scratch.table = SharedBytes::new(args.env(), (word::EVENTS + EVENTS * EVENT_WORDS) * 4);
+        let words = word::EVENTS + EVENTS * EVENT_WORDS;
+        scratch.table = Table::new(args.env(), words, args.value(0), "onHttp");
         scratch.words = vec![0; EVENTS * EVENT_WORDS];
     }
-    Ok(scratch.table.as_ref().map(SharedBytes::value))
+    Ok(scratch.table.as_ref().map(Table::value))
 }
 
 /// `(id, maxHeaderSize)`: the connection speaks HTTP from now on, and is read.
-fn attach(engine: &Engine, args: &Args) -> Outcome<i32> {
+fn attach(server: &Rc<Server>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let (id, max_header_size) = (args.uint(0)?, args.uint(1)? as usize);
     let limits = if max_header_size == 0 {
         Limits::default()
     } else {
         Limits { max_header_size }
     };
-    let started = now(engine);
-    let attached = engine.connection(id, |connection| {
-        connection.protocol = Protocol::Http(Box::new(Http {
-            conn: Conn::new(limits),
-            started,
-            heard: started,
-            expired: false,
-            tapped: false,
-            timed: false,
-            paused: false,
-            last_fields: Vec::new(),
-            inserted: Vec::new(),
-            backlog: Vec::new(),
-        }));
-    });
-    let reading = attached.and_then(|()| engine.stream(id, crate::uv::Stream::read_start));
-    Ok(reading.map_or_else(|error| error.0, |()| 0))
-}
-
-fn now(engine: &Engine) -> u64 {
-    engine.uv().map_or(0, crate::uv::Loop::now)
+    let started = engine.now();
+    let http = Http {
+        conn: Conn::new(limits),
+        started,
+        heard: started,
+        expired: false,
+        tapped: false,
+        timed: false,
+        paused: false,
+        last_fields: Vec::new(),
+        inserted: Vec::new(),
+        backlog: Vec::new(),
+    };
+    let attached = engine.connection(id, |connection| connection.speak(server.clone(), http));
+    let reading = attached.and_then(|()| engine.stream(id, Stream::read_start));
+    Ok(Errno::code(reading))
 }
 
 /// `(id)`: another protocol takes over. Returns the bytes that waited, if any: they are that protocol's.
 fn detach(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
     let waited = engine.connection(args.uint(0)?, |connection| {
-        match std::mem::replace(&mut connection.protocol, Protocol::Raw) {
-            Protocol::Http(mut http) => http.take_waiting(),
-            other => {
-                connection.protocol = other;
-                Vec::new()
-            }
-        }
+        connection.hush::<Http>().map(|mut http| http.take_waiting())
     });
-    let waited = waited.unwrap_or_default();
+    let waited = waited.ok().flatten().unwrap_or_default();
     Ok((!waited.is_empty()).then(|| args.env().buffer_copy(&waited)))
 }
 
+impl Protocol<Node> for Server {
+    fn read(&self, engine: &Engine, id: u32, bytes: &[u8]) {
+        read(self, engine, id, bytes);
+    }
+
+    /// A server's idle clock starts when the last of a response has left, also when no one waits for that.
+    fn drained(&self, engine: &Engine, id: u32, _awaited: bool) {
+        engine.tell(Event::Drain(id));
+    }
+
+    fn tick(&self, engine: &Engine) {
+        handle_reads(self, engine);
+    }
+
+    fn silence(&self) {
+        if let Some(table) = &self.scratch.borrow().table {
+            table.silence();
+        }
+    }
+}
+
 /// Bytes that an HTTP connection has received.
-pub fn read(engine: &Engine, id: u32, bytes: &[u8]) {
-    let tapped = engine.connection(id, |connection| match &connection.protocol {
-        Protocol::Http(http) => http.tapped,
-        _ => false,
-    });
-    if tapped == Ok(true) {
+fn read(server: &Server, engine: &Engine, id: u32, bytes: &[u8]) {
+    if engine.state(id, |http: &mut Http| http.tapped) == Some(true) {
         engine.read_raw(id, bytes);
         return;
     }
-    if bytes.len() >= LARGE_READ || engine.http.borrow().showing {
-        handle_reads(engine);
-        feed(engine, id, bytes, true);
+    if bytes.len() >= LARGE_READ || server.scratch.borrow().showing {
+        handle_reads(server, engine);
+        feed(server, engine, id, bytes, true);
         return;
     }
-    let mut scratch = engine.http.borrow_mut();
+    let mut scratch = server.scratch.borrow_mut();
     let start = scratch.inbox.len();
     scratch.inbox.extend_from_slice(bytes);
     let range = start..scratch.inbox.len();
     if scratch.reads.is_empty() {
-        engine.check_soon();
+        engine.gather();
     }
     scratch.reads.push(Read { id, range });
     let full = scratch.inbox.len() > INBOX;
     drop(scratch);
     if full {
-        handle_reads(engine);
+        handle_reads(server, engine);
     }
 }
 
 /// Whether received bytes wait for the end of the loop's turn.
-pub fn has_reads(engine: &Engine) -> bool {
-    let scratch = engine.http.borrow();
+fn has_reads(server: &Server) -> bool {
+    let scratch = server.scratch.borrow();
     !scratch.reads.is_empty() && !scratch.showing
 }
 
 /// Parses and shows what was received in this turn of the loop.
-pub fn handle_reads(engine: &Engine) {
-    if !has_reads(engine) {
+fn handle_reads(server: &Server, engine: &Engine) {
+    if !has_reads(server) {
         return;
     }
-    let mut scratch = engine.http.borrow_mut();
+    let mut scratch = server.scratch.borrow_mut();
     let (inbox, reads) = (std::mem::take(&mut scratch.inbox), std::mem::take(&mut scratch.reads));
     drop(scratch);
-    run(engine, &inbox, &reads);
-    go_on(engine);
+    run(server, engine, &inbox, &reads);
+    go_on(server, engine);
     engine.flush_all();
-    let mut scratch = engine.http.borrow_mut();
+    let mut scratch = server.scratch.borrow_mut();
     if scratch.reads.is_empty() {
         // The memory serves the next turn.
         (scratch.inbox, scratch.reads) = (inbox, reads);
@@ -315,24 +320,25 @@ pub fn handle_reads(engine: &Engine) {
 }
 
 /// Bytes for the parser, in their turn: what was not `received` goes before all that waits. Returns whether they had to wait.
-fn feed(engine: &Engine, id: u32, bytes: &[u8], received: bool) -> bool {
-    let showing = engine.http.borrow().showing;
-    let waits = engine.connection(id, |connection| match &mut connection.protocol {
-        Protocol::Http(http) if showing || http.paused || http.is_waiting() => {
+fn feed(server: &Server, engine: &Engine, id: u32, bytes: &[u8], received: bool) -> bool {
+    let showing = server.scratch.borrow().showing;
+    let waits = engine.state(id, |http: &mut Http| {
+        let waits = showing || http.paused || http.is_waiting();
+        if waits {
             let queue = if received {
                 &mut http.backlog
             } else {
                 &mut http.inserted
             };
             queue.extend_from_slice(bytes);
-            true
         }
-        _ => false,
-    }) == Ok(true);
+        waits
+    }) == Some(true);
     if waits {
-        engine.http.borrow_mut().waiting.push(id);
+        server.scratch.borrow_mut().waiting.push(id);
     } else {
         run(
+            server,
             engine,
             bytes,
             &[Read {
@@ -341,27 +347,30 @@ fn feed(engine: &Engine, id: u32, bytes: &[u8], received: bool) -> bool {
             }],
         );
     }
-    go_on(engine);
+    go_on(server, engine);
     waits
 }
 
 /// Goes on with what waits, wherever that is; while a batch is shown it is put off until its end.
-fn go_on(engine: &Engine) {
+fn go_on(server: &Server, engine: &Engine) {
     loop {
-        let mut scratch = engine.http.borrow_mut();
+        let mut scratch = server.scratch.borrow_mut();
         if scratch.showing || scratch.waiting.is_empty() {
             return;
         }
         let id = scratch.waiting.swap_remove(0);
         drop(scratch);
-        let bytes = engine.connection(id, |connection| match &mut connection.protocol {
-            Protocol::Http(http) if !http.paused => http.take_waiting(),
-            _ => Vec::new(),
-        });
-        if let Ok(bytes) = bytes
+        let bytes = engine.state(
+            id,
+            |http: &mut Http| {
+                if http.paused { Vec::new() } else { http.take_waiting() }
+            },
+        );
+        if let Some(bytes) = bytes
             && !bytes.is_empty()
         {
             run(
+                server,
                 engine,
                 &bytes,
                 &[Read {
@@ -374,20 +383,20 @@ fn go_on(engine: &Engine) {
 }
 
 /// Parses the bytes of connections, which are ranges of `input`, and shows what they say, as many as possible together.
-fn run(engine: &Engine, input: &[u8], reads: &[Read]) {
+fn run(server: &Server, engine: &Engine, input: &[u8], reads: &[Read]) {
     let alone = reads.len() == 1;
     let mut reads = reads.iter().map(|read| (read.id, read.range.clone()));
     // What is left of a read whose first part had to be shown before.
     let mut left = None;
     let mut batch = Vec::new();
     while let Some((id, range)) = left.take().or_else(|| reads.next()) {
-        if !engine.http.borrow().has_room_for(range.len()) {
-            show(engine, input, &mut batch);
+        if !server.scratch.borrow().has_room_for(range.len()) {
+            show(server, engine, input, &mut batch);
         }
-        match parse(engine, id, input, range.clone(), alone) {
+        match parse(server, engine, id, input, range.clone(), alone) {
             Parsed::Nothing => {}
             Parsed::Raw => {
-                show(engine, input, &mut batch);
+                show(server, engine, input, &mut batch);
                 engine.read_raw(id, &input[range]);
             }
             Parsed::Events(segment) => {
@@ -395,15 +404,15 @@ fn run(engine: &Engine, input: &[u8], reads: &[Read]) {
                 batch.push(segment);
                 if stop != Stop::Drained {
                     // What has to be decided first ends a batch.
-                    let goes_on = show(engine, input, &mut batch);
-                    if goes_on && !rest.is_empty() && !keep(engine, id, &input[rest.clone()], false) {
+                    let goes_on = show(server, engine, input, &mut batch);
+                    if goes_on && !rest.is_empty() && !keep(server, engine, id, &input[rest.clone()], false) {
                         left = Some((id, rest));
                     }
                 }
             }
         }
     }
-    show(engine, input, &mut batch);
+    show(server, engine, input, &mut batch);
 }
 
 /// What bytes said.
@@ -416,13 +425,13 @@ enum Parsed {
 }
 
 /// Parses one connection's bytes on into the batch. `alone`: there are no others.
-fn parse(engine: &Engine, id: u32, input: &[u8], range: Range<usize>, alone: bool) -> Parsed {
-    let scratch = &mut *engine.http.borrow_mut();
-    let now = now(engine);
+fn parse(server: &Server, engine: &Engine, id: u32, input: &[u8], range: Range<usize>, alone: bool) -> Parsed {
+    let scratch = &mut *server.scratch.borrow_mut();
+    let now = engine.now();
     let bytes = &input[range.clone()];
     let row = scratch.count;
     let parsed = engine.connection(id, |connection| {
-        let Protocol::Http(http) = &mut connection.protocol else {
+        let Some(http) = connection.state::<Http>() else {
             return Parsed::Raw;
         };
         if http.paused || http.is_waiting() {
@@ -437,7 +446,10 @@ fn parse(engine: &Engine, id: u32, input: &[u8], range: Range<usize>, alone: boo
         };
         let (taken, stop) = http.feed(bytes, &mut batch, now);
         let count = batch.count;
-        http.mark_repeated(&mut batch.table[(row + 1) * EVENT_WORDS..count * EVENT_WORDS], batch.text);
+        http.mark_repeated(
+            &mut batch.table[(row + 1) * EVENT_WORDS..count * EVENT_WORDS],
+            batch.text,
+        );
         if count == row + 1 && !http.timed {
             return Parsed::Nothing;
         }
@@ -516,13 +528,6 @@ impl Scratch {
         self.body.clear();
         self.lying = None;
     }
-
-    /// Nothing is shown any more: the environment ends.
-    pub fn silence(&self) {
-        if let Some(listener) = &self.listener {
-            listener.silence();
-        }
-    }
 }
 
 impl Http {
@@ -541,7 +546,10 @@ impl Http {
 
     /// Clients repeat themselves: marks requests whose header fields are those of the request before, which JavaScript has in their parts.
     fn mark_repeated(&mut self, rows: &mut [u32], text: &[u8]) {
-        for row in rows.chunks_exact_mut(EVENT_WORDS).filter(|row| row[0] & 0xff == event::REQUEST) {
+        for row in rows
+            .chunks_exact_mut(EVENT_WORDS)
+            .filter(|row| row[0] & 0xff == event::REQUEST)
+        {
             let (from, url, length) = (row[2] as usize, row[3] as usize, row[4] as usize);
             let fields = text.get(from + url + 1..from + length).unwrap_or_default();
             if !fields.is_empty() && fields == self.last_fields {
@@ -592,85 +600,72 @@ impl Http {
 }
 
 /// Has bytes of a connection wait where they must, see [`Http::keep`]; returns whether they do.
-fn keep(engine: &Engine, id: u32, rest: &[u8], stopped: bool) -> bool {
-    let kept = engine.connection(id, |connection| match &mut connection.protocol {
-        Protocol::Http(http) => http.keep(rest, stopped),
-        _ => false,
-    });
-    if kept == Ok(true) {
-        engine.http.borrow_mut().waiting.push(id);
+fn keep(server: &Server, engine: &Engine, id: u32, rest: &[u8], stopped: bool) -> bool {
+    let kept = engine.state(id, |http: &mut Http| http.keep(rest, stopped)) == Some(true);
+    if kept {
+        server.scratch.borrow_mut().waiting.push(id);
     }
-    kept == Ok(true)
+    kept
 }
 
 /// Marks a batch as being shown.
-struct Showing<'a>(&'a Engine);
+struct Showing<'a>(&'a Server);
 
 impl<'a> Showing<'a> {
-    fn new(engine: &'a Engine) -> Self {
-        engine.http.borrow_mut().showing = true;
-        Showing(engine)
+    fn new(server: &'a Server) -> Self {
+        server.scratch.borrow_mut().showing = true;
+        Showing(server)
     }
 }
 
 impl Drop for Showing<'_> {
     fn drop(&mut self) {
-        self.0.http.borrow_mut().showing = false;
+        self.0.scratch.borrow_mut().showing = false;
     }
 }
 
 /// Shows a batch to JavaScript, again and again while handlers throw. Returns whether its last connection is still to be read.
-fn show(engine: &Engine, input: &[u8], batch: &mut Vec<Segment>) -> bool {
+fn show(server: &Server, engine: &Engine, input: &[u8], batch: &mut Vec<Segment>) -> bool {
     if batch.is_empty() {
         return false;
     }
-    let (count, listener) = {
-        let scratch = engine.http.borrow();
-        (scratch.count, scratch.listener.clone())
+    let (count, table) = {
+        let scratch = server.scratch.borrow();
+        (scratch.count, scratch.table.clone())
     };
-    let begun = with_table(engine, |table, words| {
-        table.set_word(word::CURSOR, 0);
-        table.set_word(word::NOW, now(engine) as u32);
-        table.copy_words(word::EVENTS, &words[..count * EVENT_WORDS]);
-    });
-    let (Some(()), Some(listener)) = (begun, listener) else {
-        return lost(engine, batch);
+    let Some(table) = table else {
+        return lost(server, engine, batch);
     };
-    let showing = Showing::new(engine);
-    let mut before = 0;
-    loop {
-        let returned = listener.call(0, |env| {
-            let scratch = engine.http.borrow();
-            let body = match &scratch.lying {
-                Some(range) => env.buffer_copy(&input[range.clone()]),
-                None if scratch.body.is_empty() => env.undefined(),
-                None => env.buffer_copy(&scratch.body),
-            };
-            [env.int(count as i32), env.latin1(&scratch.text), body]
-        });
-        let Some(cursor) = with_table(engine, |table, _| table.word(word::CURSOR) as usize) else {
-            drop(showing);
-            return lost(engine, batch);
+    let fill = |words: &SharedBytes| {
+        words.set_word(word::NOW, engine.now() as u32);
+        words.copy_words(word::EVENTS, &server.scratch.borrow().words[..count * EVENT_WORDS]);
+    };
+    let showing = Showing::new(server);
+    let shown = table.show(fill, |env| {
+        let scratch = server.scratch.borrow();
+        let body = match &scratch.lying {
+            Some(range) => env.buffer_copy(&input[range.clone()]),
+            None if scratch.body.is_empty() => env.undefined(),
+            None => env.buffer_copy(&scratch.body),
         };
-        // After a throw it is called even when no event is left: it has its own end of a batch to come to.
-        if (returned && cursor >= count) || cursor == before {
-            break;
-        }
-        before = cursor;
-    }
+        [env.int(count as i32), env.latin1(&scratch.text), body]
+    });
     drop(showing);
+    if shown.is_err() {
+        return lost(server, engine, batch);
+    }
     let mut goes_on = false;
     for segment in batch.drain(..) {
-        goes_on = settle(engine, input, &segment);
+        goes_on = settle(server, engine, input, &segment);
     }
-    engine.http.borrow_mut().clear();
+    server.scratch.borrow_mut().clear();
     goes_on
 }
 
 /// After a batch: what JavaScript said of one connection. Returns whether the rest of its bytes is to be parsed.
-fn settle(engine: &Engine, input: &[u8], segment: &Segment) -> bool {
+fn settle(server: &Server, engine: &Engine, input: &[u8], segment: &Segment) -> bool {
     let at = word::EVENTS + segment.row * EVENT_WORDS;
-    let said = with_table(engine, |table, words| {
+    let said = with_table(server, |table, words| {
         let held = table.word(at + read_row::HELD) as usize;
         // Where in the read the request begins that it stopped before.
         let offset = words.get(held * EVENT_WORDS + 6).copied().unwrap_or(0) as usize;
@@ -683,7 +678,7 @@ fn settle(engine: &Engine, input: &[u8], segment: &Segment) -> bool {
         Some((None, false)) => {}
         Some((Some(offset), false)) => {
             let from = (segment.start + offset).min(segment.read_end);
-            keep(engine, segment.id, &input[from..segment.read_end], true);
+            keep(server, engine, segment.id, &input[from..segment.read_end], true);
             return false;
         }
         _ => return false,
@@ -693,7 +688,7 @@ fn settle(engine: &Engine, input: &[u8], segment: &Segment) -> bool {
         Stop::Drained | Stop::Full => true,
         Stop::Upgrade => {
             let decided = engine.connection(segment.id, |connection| {
-                if let Protocol::Http(http) = &mut connection.protocol {
+                if let Some(http) = connection.state::<Http>() {
                     http.conn.decide_upgrade();
                     if !http.conn.is_reading() {
                         http.time_from(0);
@@ -706,26 +701,26 @@ fn settle(engine: &Engine, input: &[u8], segment: &Segment) -> bool {
 }
 
 /// Looks at the table and the words for it; nothing when its memory is gone.
-fn with_table<T>(engine: &Engine, code: impl FnOnce(&SharedBytes, &[u32]) -> T) -> Option<T> {
-    let scratch = engine.http.borrow();
-    let table = scratch.table.as_ref()?;
-    table.is_attached().then(|| code(table, &scratch.words))
+fn with_table<T>(server: &Server, code: impl FnOnce(&SharedBytes, &[u32]) -> T) -> Option<T> {
+    let scratch = server.scratch.borrow();
+    let words = scratch.table.as_ref()?.words()?;
+    Some(code(words, &scratch.words))
 }
 
 /// Somebody has detached the table: no request can be shown any more, and no peer is left waiting.
-fn lost(engine: &Engine, batch: &mut Vec<Segment>) -> bool {
+fn lost(server: &Server, engine: &Engine, batch: &mut Vec<Segment>) -> bool {
     engine.env().report("ironwire: the table of HTTP events was detached");
     for segment in batch.drain(..) {
         // It may be closed already.
         let _ = engine.close(segment.id, false);
     }
-    engine.http.borrow_mut().clear();
+    server.scratch.borrow_mut().clear();
     false
 }
 
 /// `(id, bits, bodyBits, lines, body, length)`: a whole response. `lines` are the application's header lines; the bits from 17 on are
 /// the seconds of `Keep-Alive` and one more, 0 without that header. Returns what `write` returns.
-fn respond(engine: &Engine, args: &Args) -> Outcome<i32> {
+fn respond(server: &Rc<Server>, engine: &Engine, args: &Args) -> Outcome<i32> {
     use respond_bit::*;
     let (id, bits, body_bits) = (args.uint(0)?, args.uint(1)?, args.uint(2)?);
     let length = if body_bits & (send_bit::TEXT | send_bit::LATIN1 | send_bit::BYTES) == 0 {
@@ -733,10 +728,10 @@ fn respond(engine: &Engine, args: &Args) -> Outcome<i32> {
     } else {
         args.uint(5)?
     };
-    let scratch = &mut *engine.http.borrow_mut();
+    let scratch = &mut *server.scratch.borrow_mut();
     scratch.lines.clear();
     append_head(args, body_bits, 3, &mut scratch.lines)?;
-    scratch.check_date(now(engine));
+    scratch.check_date(engine.now());
     let framing = if bits & CHUNKED != 0 {
         Framing::Chunked
     } else if bits & LENGTH != 0 {
@@ -845,19 +840,16 @@ impl Scratch {
 
 /// `(id)`: the peer ended its side. -1 when that is orderly, else the number of the parse error.
 fn finish(engine: &Engine, args: &Args) -> Outcome<i32> {
-    let finished = engine.connection(args.uint(0)?, |connection| match &connection.protocol {
-        Protocol::Http(http) => http.conn.finish(),
-        _ => Ok(()),
-    });
+    let finished = engine.state(args.uint(0)?, |http: &mut Http| http.conn.finish());
     Ok(match finished {
-        Ok(Err(error)) => error as i32,
+        Some(Err(error)) => error as i32,
         _ => -1,
     })
 }
 
 /// `(id, headersTimeout, requestTimeout)`, in ms, 0 for none: whether the request being read takes too long. It is said once.
 fn expired(engine: &Engine, args: &Args) -> Outcome<bool> {
-    let now = now(engine);
+    let now = engine.now();
     let (headers, request) = (u64::from(args.uint(1)?), u64::from(args.uint(2)?));
     let mut late = false;
     with(engine, args, |http| {
@@ -871,11 +863,10 @@ fn expired(engine: &Engine, args: &Args) -> Outcome<bool> {
 
 /// `(id)`: 1 while a request is being read, 2 while requests wait, 3 while output has not left, 0 when there is nothing of the kind.
 fn busy(engine: &Engine, args: &Args) -> Outcome<i32> {
-    let busy = engine.connection(args.uint(0)?, |connection| match &connection.protocol {
-        Protocol::Http(http) if http.is_waiting() => 2,
-        Protocol::Http(http) if http.started > 0 => 1,
-        _ if connection.queued() > 0 => 3,
-        _ => 0,
+    let busy = engine.connection(args.uint(0)?, |connection| match connection.state::<Http>() {
+        Some(http) if http.is_waiting() => 2,
+        Some(Http { started: 1.., .. }) => 1,
+        _ => i32::from(connection.queued() > 0) * 3,
     });
     Ok(busy.unwrap_or(0))
 }

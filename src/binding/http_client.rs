@@ -1,14 +1,15 @@
 //! HTTP clients between the engine and `lib/http/client`: requests down, responses up.
 //!
-//! What a read says is shown to JavaScript in one call, `onResponses(id, events, text, body)`, with the events in a table that both sides
-//! see. JavaScript moves the cursor in the table's first word before it handles an event: when a handler throws, the rest of the batch is
-//! shown again, and nothing is lost or seen twice.
+//! What a read says is shown to JavaScript in one call, `onResponses(id, events, text, body)`, with the events in a [table](super::table).
 
-use super::engine::{Engine, Protocol};
-use super::raw::{Args, Callbacks, Functions, Outcome, SharedBytes, Value};
+use super::engine::{Engine, Node};
+use super::raw::{Args, Functions, Outcome, SharedBytes, Value};
 use super::slab;
+use super::table::Table;
+use crate::engine::Protocol;
 use crate::http1::{Batch, Conn, EVENT_WORDS, Expected, Limits, Stop, event};
 use crate::uv::Errno;
+use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -17,8 +18,6 @@ const EVENTS: usize = 128;
 
 /// The words before the first event; `lib/http/client/connection.js` knows them.
 mod word {
-    /// The next event to handle, written by JavaScript.
-    pub const CURSOR: usize = 0;
     /// What JavaScript says of an upgrade: 1 when another protocol has the connection from now on.
     pub const TAKEN: usize = 1;
     /// Where in the input the body bytes shown begin.
@@ -33,18 +32,22 @@ mod word {
 }
 
 /// One connection's state.
-pub struct Client {
+struct Client {
     conn: Conn,
     /// JavaScript wants to see the bytes as well: somebody listens for 'data' on the socket.
     tapped: bool,
 }
 
+/// The protocol in one environment.
+#[derive(Default)]
+struct Clients {
+    scratch: RefCell<Scratch>,
+}
+
 /// What every client's connection of an environment shares.
 #[derive(Default)]
-pub struct Scratch {
-    table: Option<SharedBytes>,
-    /// What shows batches to JavaScript.
-    listener: Option<Rc<Callbacks<1>>>,
+struct Scratch {
+    table: Option<Table>,
     words: Vec<u32>,
     /// The heads of the batch being shown; it may be shown again.
     text: Vec<u8>,
@@ -52,30 +55,31 @@ pub struct Scratch {
 
 /// Adds this module's functions.
 pub fn register(functions: &mut Functions<Engine>) {
+    let clients = Rc::new(Clients::default());
+    functions.state().add_protocol(clients.clone());
     functions.add("httpTabs", |_, args| {
         crate::http1::set_tabs_end_values(args.boolean(0)?);
         Ok(())
     });
-    functions.add("clientTable", table);
-    functions.add("clientAttach", |engine, args| {
-        let attached = engine.connection(args.uint(0)?, |connection| {
-            connection.protocol = Protocol::Client(Box::new(Client {
-                conn: Conn::client(Limits::default()),
-                tapped: false,
-            }));
-        });
-        Ok(attached.map_or_else(|error| error.0, |()| 0))
+    functions.add_with(&clients, "clientTable", table);
+    functions.add_with(&clients, "clientAttach", |clients, engine, args| {
+        let client = Client {
+            conn: Conn::client(Limits::default()),
+            tapped: false,
+        };
+        let attached = engine.connection(args.uint(0)?, |connection| connection.speak(clients.clone(), client));
+        Ok(Errno::code(attached))
     });
     functions.add("clientDetach", |engine, args| {
-        let detached = engine.connection(args.uint(0)?, |connection| connection.protocol = Protocol::Raw);
-        Ok(detached.is_ok())
+        let detached = engine.connection(args.uint(0)?, |connection| connection.hush::<Client>().is_some());
+        Ok(detached == Ok(true))
     });
     functions.add("clientTap", |engine, args| {
         Ok(with(engine, args.uint(0)?, |client| client.tapped = true).is_ok())
     });
     functions.add("clientExpect", |engine, args| {
         let expected = expect(engine, args)?;
-        Ok(expected.map_or_else(|error| error.0, |()| 0))
+        Ok(Errno::code(expected))
     });
     functions.add("clientSend", send);
     functions.add("clientIsIdle", |engine, args| {
@@ -89,19 +93,18 @@ pub fn register(functions: &mut Functions<Engine>) {
 
 /// Runs `code` on a client's connection; `EBADF` for any other.
 fn with<T>(engine: &Engine, id: u32, code: impl FnOnce(&mut Client) -> T) -> Result<T, Errno> {
-    engine.connection(id, |connection| match &mut connection.protocol {
-        Protocol::Client(client) => Ok(code(client)),
-        _ => Err(Errno::EBADF),
-    })?
+    engine.state(id, code).ok_or(Errno::EBADF)
 }
 
 /// `(listener)`: an object whose `onResponses` is shown batches. Returns the table of events, as an `ArrayBuffer`.
-fn table(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
-    let scratch = &mut *engine.client.borrow_mut();
-    scratch.listener = Some(Rc::new(Callbacks::new(args.env(), args.value(0), ["onResponses"])));
-    scratch.table = SharedBytes::new(args.env(), (word::EVENTS + EVENTS * EVENT_WORDS) * 4);
-    scratch.words = vec![0; EVENTS * EVENT_WORDS];
-    Ok(scratch.table.as_ref().map(SharedBytes::value))
+fn table(clients: &Rc<Clients>, _engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
+    let scratch = &mut *clients.scratch.borrow_mut();
+    if scratch.table.is_none() {
+        let words = word::EVENTS + EVENTS * EVENT_WORDS;
+        scratch.table = Table::new(args.env(), words, args.value(0), "onResponses");
+        scratch.words = vec![0; EVENTS * EVENT_WORDS];
+    }
+    Ok(scratch.table.as_ref().map(Table::value))
 }
 
 /// `(id, kind, maxHeaderSize, …)`: a response of that kind (0, 1 to HEAD, 2 to CONNECT) is to come.
@@ -134,40 +137,50 @@ fn send(engine: &Engine, args: &Args) -> Outcome<i32> {
     })
 }
 
-/// Bytes that a client's connection has received: parses and shows them.
-pub fn read(engine: &Engine, id: u32, bytes: &[u8]) {
-    let tapped = with(engine, id, |client| client.tapped);
-    parse(engine, id, bytes);
-    if tapped == Ok(true) {
-        engine.read_raw(id, bytes);
+impl Protocol<Node> for Clients {
+    fn read(&self, engine: &Engine, id: u32, bytes: &[u8]) {
+        let tapped = with(engine, id, |client| client.tapped);
+        parse(self, engine, id, bytes);
+        if tapped == Ok(true) {
+            engine.read_raw(id, bytes);
+        }
+    }
+
+    /// The next request rather leaves with those on other connections: a server that slept is then woken once for all of them.
+    fn answers(&self) -> bool {
+        false
+    }
+
+    fn silence(&self) {
+        if let Some(table) = &self.scratch.borrow().table {
+            table.silence();
+        }
     }
 }
 
-fn parse(engine: &Engine, id: u32, bytes: &[u8]) {
+fn parse(clients: &Clients, engine: &Engine, id: u32, bytes: &[u8]) {
     let mut rest = bytes;
     while !rest.is_empty() {
-        let fed = engine.connection(id, |connection| match &mut connection.protocol {
-            Protocol::Client(client) => {
-                let scratch = &mut *engine.client.borrow_mut();
-                scratch.text.clear();
-                let mut batch = Batch {
-                    table: &mut scratch.words,
-                    count: 0,
-                    text: &mut scratch.text,
-                };
-                let (taken, stop) = client.conn.feed(rest, &mut batch);
-                Some((taken, batch.count, stop))
-            }
-            // JavaScript gave the connection to another protocol in the middle of this read.
-            _ => None,
+        let fed = engine.connection(id, |connection| {
+            let client = connection.state::<Client>()?;
+            let scratch = &mut *clients.scratch.borrow_mut();
+            scratch.text.clear();
+            let mut batch = Batch {
+                table: &mut scratch.words,
+                count: 0,
+                text: &mut scratch.text,
+            };
+            let (taken, stop) = client.conn.feed(rest, &mut batch);
+            Some((taken, batch.count, stop))
         });
         let (taken, count, stop) = match fed {
             Ok(Some(fed)) => fed,
+            // JavaScript gave the connection to another protocol in the middle of this read.
             Ok(None) => return engine.read_raw(id, rest),
             Err(_) => return,
         };
         if count > 0 {
-            show(engine, id, rest, taken, count, stop);
+            show(clients, engine, id, rest, taken, count, stop);
         }
         if matches!(stop, Stop::Failed | Stop::Upgrade) {
             return;
@@ -176,56 +189,47 @@ fn parse(engine: &Engine, id: u32, bytes: &[u8]) {
     }
 }
 
-/// Shows one batch to JavaScript, again and again while handlers throw.
-fn show(engine: &Engine, id: u32, input: &[u8], taken: usize, count: usize, stop: Stop) {
-    let (listener, body) = {
-        let scratch = engine.client.borrow();
-        let (Some(table), Some(listener)) = (attached(&scratch), &scratch.listener) else {
-            return;
-        };
+/// Shows one batch to JavaScript.
+fn show(clients: &Clients, engine: &Engine, id: u32, input: &[u8], taken: usize, count: usize, stop: Stop) {
+    let (table, body) = {
+        let scratch = clients.scratch.borrow();
+        let Some(table) = scratch.table.clone() else { return };
         let body = body_range(&scratch.words[..count * EVENT_WORDS], input, stop);
-        table.set_word(word::CURSOR, 0);
-        table.set_word(word::TAKEN, 0);
-        table.set_word(word::BODY_START, body.start as u32);
-        table.set_word(word::CONSUMED, taken as u32);
-        table.copy_words(word::EVENTS, &scratch.words[..count * EVENT_WORDS]);
-        (listener.clone(), body)
+        (table, body)
     };
-    let bytes = &input[body];
-    let mut before = 0;
-    loop {
-        let returned = listener.call(0, |env| {
-            let shared = !bytes.is_empty() && bytes.len() < slab::OWN;
-            let placed = if shared { engine.place(bytes) } else { None };
-            let scratch = engine.client.borrow();
-            if let Some(table) = attached(&scratch) {
-                table.set_word(word::BODY_AT, placed.map_or(0, |(_, at)| at as u32));
-                table.set_word(word::BODY_LENGTH, placed.map_or(0, |_| bytes.len() as u32));
-            }
-            let body = match placed {
-                Some((memory, _)) => memory,
-                None if bytes.is_empty() => env.undefined(),
-                None => env.buffer_copy(bytes),
-            };
-            [
-                env.int(id as i32),
-                env.int(count as i32),
-                env.latin1(&scratch.text),
-                body,
-            ]
-        });
-        let scratch = engine.client.borrow();
-        let cursor = attached(&scratch).map_or(count, |table| table.word(word::CURSOR) as usize);
-        // After a throw it is called even when no event is left: it has its own end of a batch to come to.
-        if returned || cursor == before {
-            return;
+    let fill = |words: &SharedBytes| {
+        words.set_word(word::TAKEN, 0);
+        words.set_word(word::BODY_START, body.start as u32);
+        words.set_word(word::CONSUMED, taken as u32);
+        words.copy_words(word::EVENTS, &clients.scratch.borrow().words[..count * EVENT_WORDS]);
+    };
+    let bytes = &input[body.clone()];
+    let shown = table.show(fill, |env| {
+        let shared = !bytes.is_empty() && bytes.len() < slab::OWN;
+        let placed = if shared { engine.place(bytes) } else { None };
+        if let Some(words) = table.words() {
+            words.set_word(word::BODY_AT, placed.map_or(0, |(_, at)| at as u32));
+            words.set_word(word::BODY_LENGTH, placed.map_or(0, |_| bytes.len() as u32));
         }
-        before = cursor;
+        let body = match placed {
+            Some((memory, _)) => memory,
+            None if bytes.is_empty() => env.undefined(),
+            None => env.buffer_copy(bytes),
+        };
+        [
+            env.int(id as i32),
+            env.int(count as i32),
+            env.latin1(&clients.scratch.borrow().text),
+            body,
+        ]
+    });
+    if shown.is_err() {
+        engine
+            .env()
+            .report("ironwire: the table of HTTP responses was detached");
+        // It may be closed already.
+        let _ = engine.close(id, false);
     }
-}
-
-fn attached(scratch: &Scratch) -> Option<&SharedBytes> {
-    scratch.table.as_ref().filter(|table| table.is_attached())
 }
 
 /// Which part of the input JavaScript gets to see: from the first body byte to the last; all of it with an error, which reports the

@@ -10,6 +10,7 @@ mod proto_schema;
 mod raw;
 mod rpc;
 mod slab;
+mod table;
 
 use napi_derive::napi;
 

@@ -85,8 +85,8 @@ pub fn register(functions: &mut Functions<Engine>) {
     functions.add("peerAddress", |engine, args| {
         address(engine, args, Stream::peer_address)
     });
-    functions.add("slotsInUse", |engine, _| Ok(engine.usage().0 as f64));
-    functions.add("openHandles", |engine, _| Ok(engine.usage().1 as f64));
+    functions.add("slotsInUse", |engine, _| Ok(engine.slots_in_use() as f64));
+    functions.add("openHandles", |engine, _| Ok(engine.open_handles() as f64));
 }
 
 /// An id, or a negative errno.

@@ -683,6 +683,22 @@ impl<S: 'static> Functions<S> {
         }));
     }
 
+    /// Adds a function that gets `shared` besides: what a part of the package keeps for the environment.
+    pub fn add_with<T, R, F>(&mut self, shared: &Rc<T>, name: &str, code: F)
+    where
+        T: 'static,
+        R: IntoValue + 'static,
+        F: Fn(&Rc<T>, &S, &Args) -> Outcome<R> + 'static,
+    {
+        let shared = shared.clone();
+        self.add(name, move |state, args| code(&shared, state, args));
+    }
+
+    /// What every function gets.
+    pub fn state(&self) -> &Rc<S> {
+        &self.state
+    }
+
     /// The object, and what frees it all when the environment has ended.
     pub fn finish(self) -> (Value, impl FnOnce()) {
         let release = self.release;

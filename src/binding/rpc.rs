@@ -1,14 +1,17 @@
 //! RPC connections: frames are split here, and JavaScript is entered once per read with a table of them.
 //!
-//! The table is one `Uint32Array` per environment. Word 0 is the cursor: how many records JavaScript has taken, which it counts up
-//! before it calls anything that could throw. From word 1 on come records of [`RECORD_WORDS`] words, see [`Event::record`]; their
-//! bodies lie in a slab that is never written again once JavaScript has seen it, so views of it stay good.
+//! From the second word of the [table](super::table) on come records of [`RECORD_WORDS`] words, see [`Event::record`]; their bodies lie in
+//! a slab that is never written again once JavaScript has seen it, so views of it stay good.
 
-use super::engine::{Callback, Engine, Protocol};
+use super::engine::{Engine, Node};
 use super::raw::{Args, Env, Functions, Outcome, SharedBytes, Value};
 use super::slab::{self, Slab};
+use super::table::Table;
+use crate::engine::Protocol;
 use crate::rpc::{Event, HEADER_SIZE, LENGTH_SIZE, RECORD_WORDS, Role, Splitter};
 use crate::uv::{Errno, READ_BUFFER};
+use std::cell::RefCell;
+use std::rc::Rc;
 
 /// More units than one read can complete: the smallest frame has 10 bytes; one may have begun before, and an error adds a record.
 const MAX_RECORDS: usize = READ_BUFFER / (LENGTH_SIZE + HEADER_SIZE) + 2;
@@ -19,9 +22,18 @@ const BROKEN: u32 = 255;
 /// Bytes of that message at most.
 const MESSAGE_SIZE: usize = 256;
 
+/// The protocol in one environment. What it keeps of a connection is its [`Splitter`].
+#[derive(Default)]
+struct Rpc {
+    /// Once `lib/rpc` has asked for it.
+    frames: RefCell<Option<Frames>>,
+}
+
 /// Where an environment's frames are laid out for JavaScript.
-pub struct Frames {
-    table: SharedBytes,
+struct Frames {
+    table: Table,
+    /// What the table is to hold.
+    words: Vec<u32>,
     slab: Slab,
     /// The memory of a table with a large body, instead of the slab.
     own: Option<SharedBytes>,
@@ -38,8 +50,10 @@ struct Filled {
 
 /// Adds this module's functions.
 pub fn register(functions: &mut Functions<Engine>) {
-    functions.add("framesTable", frames_table);
-    functions.add("speakFrames", speak_frames);
+    let rpc = Rc::new(Rpc::default());
+    functions.state().add_protocol(rpc.clone());
+    functions.add_with(&rpc, "framesTable", frames_table);
+    functions.add_with(&rpc, "speakFrames", speak_frames);
     functions.add("bytesReceived", |engine, args| {
         Ok(engine
             .connection(args.uint(0)?, |connection| connection.received as f64)
@@ -56,46 +70,41 @@ pub fn register(functions: &mut Functions<Engine>) {
     });
 }
 
-/// The `ArrayBuffer` under the table; nothing when there is no memory for it.
-fn frames_table(engine: &Engine, _args: &Args) -> Outcome<Option<Value>> {
-    let mut frames = engine.frames.borrow_mut();
+/// `(listener)`: an object whose `onFrames(id, count, memory)` is shown records, the first time. Returns the table, as an `ArrayBuffer`;
+/// nothing when there is no memory for it.
+fn frames_table(rpc: &Rc<Rpc>, engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
+    let mut frames = rpc.frames.borrow_mut();
     if frames.is_none() {
-        *frames = Frames::new(engine.env());
+        let table = Table::new(engine.env(), 1 + MAX_RECORDS * RECORD_WORDS, args.value(0), "onFrames");
+        *frames = table.map(|table| Frames {
+            table,
+            words: Vec::new(),
+            slab: Slab::default(),
+            own: None,
+        });
     }
     Ok(frames.as_ref().map(|frames| frames.table.value()))
 }
 
 /// `(id, isServer, maxFrame)`: from now on the connection's bytes are split into frames of at most `maxFrame` bytes.
-fn speak_frames(engine: &Engine, args: &Args) -> Outcome<i32> {
+fn speak_frames(rpc: &Rc<Rpc>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let role = if args.boolean(1)? { Role::Server } else { Role::Client };
     let splitter = Splitter::new(role, args.uint(2)?);
-    let set = engine.connection(args.uint(0)?, |connection| {
-        connection.protocol = Protocol::Frames(Box::new(splitter));
-    });
-    Ok(set.map_or_else(|error| error.0, |()| 0))
+    let set = engine.connection(args.uint(0)?, |connection| connection.speak(rpc.clone(), splitter));
+    Ok(Errno::code(set))
 }
 
 impl Frames {
-    /// `None` when there is no memory for the table.
-    pub fn new(env: Env) -> Option<Frames> {
-        let table = SharedBytes::new(env, (1 + MAX_RECORDS * RECORD_WORDS) * 4)?;
-        Some(Frames {
-            table,
-            slab: Slab::default(),
-            own: None,
-        })
-    }
-
     /// Splits `bytes` and lays out what they complete, as far as one table's memory goes.
     fn fill(&mut self, env: Env, splitter: &mut Splitter, bytes: &[u8]) -> Result<Filled, Errno> {
         self.slab.reserve(env, 0).ok_or(Errno::ENOMEM)?;
-        let (mut count, mut placed) = (0, false);
+        self.words.clear();
+        let mut placed = false;
         let mut refused = Ok(false);
         let split = splitter.push(bytes, |event: Event<'_>| match self.place(env, event.body(), placed) {
             Ok(Some(offset)) => {
                 placed |= !event.body().is_empty();
-                self.add(count, event.record(offset));
-                count += 1;
+                self.add(event.record(offset));
                 true
             }
             other => {
@@ -112,17 +121,15 @@ impl Frames {
                 let text = &message.as_bytes()[..message.len().min(MESSAGE_SIZE)];
                 if let Some(offset) = self.place(env, text, placed)? {
                     let record = [BROKEN, 0, u32::from(error.reason()), 0, offset, text.len() as u32];
-                    self.add(count, record);
-                    count += 1;
+                    self.add(record);
                 } else {
                     // The splitter says so again.
                     more = true;
                 }
             }
         }
-        self.table.set_word(0, 0);
         Ok(Filled {
-            count: count as u32,
+            count: (self.words.len() / RECORD_WORDS) as u32,
             taken,
             more,
         })
@@ -158,67 +165,70 @@ impl Frames {
             .map_or_else(|| self.slab.value(env), SharedBytes::value)
     }
 
-    fn add(&mut self, index: usize, record: [u32; RECORD_WORDS]) {
-        let mut words = [0; RECORD_WORDS * 4];
-        for (target, word) in words.chunks_exact_mut(4).zip(record) {
-            target.copy_from_slice(&word.to_ne_bytes());
-        }
-        self.table.copy_in(4 + index * words.len(), &words);
+    fn add(&mut self, record: [u32; RECORD_WORDS]) {
+        self.words.extend_from_slice(&record);
     }
 }
 
-/// A read of a connection that speaks frames: usually one table, more where its bodies fill more than one piece of memory.
-pub fn read(engine: &Engine, id: u32, bytes: &[u8]) {
-    let mut rest = bytes;
-    loop {
-        let filled = engine.connection(id, |connection| {
-            match (&mut connection.protocol, &mut *engine.frames.borrow_mut()) {
-                (Protocol::Frames(splitter), Some(frames)) => frames.fill(engine.env(), splitter, rest),
-                _ => Err(Errno::ENOMEM),
+impl Protocol<Node> for Rpc {
+    /// Usually this is one table, more where its bodies fill more than one piece of memory.
+    fn read(&self, engine: &Engine, id: u32, bytes: &[u8]) {
+        engine.catch_up();
+        let mut rest = bytes;
+        loop {
+            let filled = engine.state(id, |splitter: &mut Splitter| match &mut *self.frames.borrow_mut() {
+                Some(frames) => frames.fill(engine.env(), splitter, rest),
+                None => Err(Errno::ENOMEM),
+            });
+            let filled = match filled {
+                Some(Ok(filled)) => filled,
+                Some(Err(error)) => return engine.read_failed(id, error),
+                // Closed by what the table before has caused.
+                None => return,
+            };
+            self.show(engine, id, filled.count);
+            if let Some(frames) = &mut *self.frames.borrow_mut()
+                && let Some(own) = frames.own.take()
+            {
+                own.release();
             }
-        });
-        match filled.and_then(|filled| filled) {
-            Ok(Filled { count, taken, more }) => {
-                deliver(engine, id, count);
-                if let Some(frames) = &mut *engine.frames.borrow_mut()
-                    && let Some(own) = frames.own.take()
-                {
-                    own.release();
-                }
-                if !more {
-                    return;
-                }
-                rest = &rest[taken..];
+            if !filled.more {
+                return;
             }
-            Err(error) => return engine.read_failed(id, error),
+            rest = &rest[filled.taken..];
+        }
+    }
+
+    fn silence(&self) {
+        if let Some(frames) = &*self.frames.borrow() {
+            frames.table.silence();
         }
     }
 }
 
-/// Calls JavaScript until it has taken every record: a callback that throws costs its own record only. A read that completes
-/// nothing is reported too, since it shows that the peer is alive.
-fn deliver(engine: &Engine, id: u32, count: u32) {
-    let cursor = || {
-        engine
-            .frames
-            .borrow()
-            .as_ref()
-            .map_or(count, |frames| frames.table.word(0))
-    };
-    let mut taken = 0;
-    loop {
-        let returned = engine.call(Callback::Frames, |env| {
-            let slab = engine
-                .frames
-                .borrow()
+impl Rpc {
+    /// Shows so many records: a callback that throws costs its own only. A read that completes nothing is shown too, since it tells that
+    /// the peer is alive.
+    fn show(&self, engine: &Engine, id: u32, count: u32) {
+        let Some(table) = self.frames.borrow().as_ref().map(|frames| frames.table.clone()) else {
+            return;
+        };
+        let fill = |words: &SharedBytes| {
+            if let Some(frames) = &*self.frames.borrow() {
+                words.copy_words(1, &frames.words);
+            }
+        };
+        let shown = table.show(fill, |env| {
+            let frames = self.frames.borrow();
+            let memory = frames
                 .as_ref()
                 .map_or_else(|| env.undefined(), |frames| frames.memory(env));
-            [env.int(id as i32), env.int(count as i32), slab]
+            [env.int(id as i32), env.int(count as i32), memory]
         });
-        let next = cursor();
-        if returned || next >= count || next <= taken {
-            return;
+        if shown.is_err() {
+            engine.env().report("ironwire: the table of RPC frames was detached");
+            // It may be closed already.
+            let _ = engine.close(id, false);
         }
-        taken = next;
     }
 }

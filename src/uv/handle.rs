@@ -1,6 +1,7 @@
 //! The owner of one libuv handle: allocation, the way from a callback back to [`Events`], closing.
 
 use super::{Errno, Events, Loop, Shared, sys};
+use bytes::Bytes;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ffi::c_int;
 use std::ptr::NonNull;
@@ -140,8 +141,8 @@ pub(super) struct RequestData {
     layout: Layout,
     pub(super) shared: Rc<Shared>,
     pub(super) token: u32,
-    /// Bytes that libuv is still reading from.
-    pub(super) payload: Vec<u8>,
+    /// Bytes that libuv is still reading from: their addresses stay when this moves.
+    _payload: Vec<Bytes>,
 }
 
 impl RequestData {
@@ -153,29 +154,28 @@ impl RequestData {
     }
 }
 
-/// Starts a request: `start` gets libuv's memory for it and the payload's address, and returns libuv's code.
+/// Starts a request: `start` gets libuv's memory for it, and returns libuv's code; the payload lives as long as the request.
 pub(super) fn request(
     handle: &Handle,
     kind: c_int,
-    payload: Vec<u8>,
-    start: impl FnOnce(*mut sys::Request, *mut u8, usize) -> c_int,
+    payload: Vec<Bytes>,
+    start: impl FnOnce(*mut sys::Request) -> c_int,
 ) -> Result<(), Errno> {
     // SAFETY: a pure function of the kind.
     let size = unsafe { sys::uv_req_size(kind) };
     let (memory, layout) = allocate(size);
     // SAFETY: the handle is open, it is borrowed from its owner.
     let owner = unsafe { context(handle.raw()) };
-    let mut data = Box::new(RequestData {
+    let data = Box::new(RequestData {
         layout,
         shared: owner.shared.clone(),
         token: owner.token,
-        payload,
+        _payload: payload,
     });
-    let (bytes, length) = (data.payload.as_mut_ptr(), data.payload.len());
     let raw = memory.cast::<sys::Request>().as_ptr();
     // SAFETY: the memory is a request's; the box is taken back by `finish`.
     unsafe { sys::uv_req_set_data(raw, Box::into_raw(data).cast()) };
-    let code = start(raw, bytes, length);
+    let code = start(raw);
     if code < 0 {
         // SAFETY: libuv did not take the request, so its callback will not run.
         drop(unsafe { finish(raw) });

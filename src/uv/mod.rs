@@ -14,53 +14,14 @@ mod stream;
 mod sys;
 
 use std::cell::{Cell, RefCell};
-use std::ffi::{c_int, c_void};
+use std::ffi::c_void;
 use std::ptr::NonNull;
 use std::rc::{Rc, Weak};
 
+pub use crate::errno::Errno;
 pub use addr::Address;
 pub use hook::Hook;
 pub use stream::{ListenOptions, Stream};
-
-/// A libuv error: negative, the same number as Node's `error.errno`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Errno(pub i32);
-
-macro_rules! errno {
-    ($($(#[$doc:meta])* $name:ident = $unix:expr, $windows:expr;)*) => {
-        impl Errno {
-            $($(#[$doc])*
-            #[cfg(unix)]
-            pub const $name: Errno = Errno(-($unix));
-            $(#[$doc])*
-            #[cfg(windows)]
-            pub const $name: Errno = Errno($windows);)*
-        }
-    };
-}
-
-errno! {
-    /// The write would block.
-    EAGAIN = libc::EAGAIN, -4088;
-    /// The stream is connecting, or has been connected, already.
-    EALREADY = libc::EALREADY, -4084;
-    /// The handle is gone.
-    EBADF = libc::EBADF, -4083;
-    /// An argument that no call can take, a handle of the wrong kind for example.
-    EINVAL = libc::EINVAL, -4071;
-    /// There is no memory.
-    ENOMEM = libc::ENOMEM, -4057;
-    /// The operation does not exist for this kind of handle or on this system.
-    ENOTSUP = libc::ENOTSUP, -4049;
-    /// Too many slots are in use.
-    EMFILE = libc::EMFILE, -4066;
-}
-
-impl Errno {
-    fn check(code: c_int) -> Result<(), Errno> {
-        if code < 0 { Err(Errno(code)) } else { Ok(()) }
-    }
-}
 
 /// What libuv reports. Called on the loop's thread, one call at a time, never from within a call into this module.
 pub trait Events: 'static {

@@ -3,7 +3,11 @@
 use super::addr::SockAddr;
 use super::handle::{Handle, context, finish, on_close, request};
 use super::{Address, Errno, Loop, READ_BUFFER, sys};
-use std::ffi::{c_char, c_int, c_uint};
+use bytes::Bytes;
+use std::ffi::{c_int, c_uint};
+
+/// The most parts of one [`Stream::try_write`].
+const PARTS: usize = 16;
 
 /// A TCP socket or a pipe.
 pub struct Stream {
@@ -215,7 +219,7 @@ impl Stream {
     pub fn connect_tcp(&self, ip: &str, port: u16) -> Result<(), Errno> {
         self.expect(self.tcp)?;
         let addr = SockAddr::parse(ip, port)?;
-        request(&self.handle, sys::REQ_CONNECT, Vec::new(), |req, _, _| {
+        request(&self.handle, sys::REQ_CONNECT, Vec::new(), |req| {
             // SAFETY: request and handle are live until the callback, the address is copied at once.
             unsafe { sys::uv_tcp_connect(req, self.handle.raw(), addr.as_ptr(), on_connect) }
         })
@@ -225,7 +229,7 @@ impl Stream {
     pub fn connect_pipe(&self, path: &[u8]) -> Result<(), Errno> {
         self.expect(!self.tcp)?;
         let (name, length) = (path.as_ptr().cast(), path.len());
-        request(&self.handle, sys::REQ_CONNECT, Vec::new(), |req, _, _| {
+        request(&self.handle, sys::REQ_CONNECT, Vec::new(), |req| {
             // SAFETY: request and handle are live until the callback; the name's bytes are copied at once.
             unsafe { sys::uv_pipe_connect2(req, self.handle.raw(), name, length, sys::PIPE_NO_TRUNCATE, on_connect) }
         })
@@ -243,14 +247,15 @@ impl Stream {
         unsafe { sys::uv_read_stop(self.handle.raw()) };
     }
 
-    /// Writes what the kernel takes at once; returns how many bytes that is, 0 when it takes none now.
-    pub fn try_write(&self, bytes: &[u8]) -> Result<usize, Errno> {
-        let buf = sys::Buf {
-            base: bytes.as_ptr().cast::<c_char>().cast_mut(),
-            len: bytes.len() as _,
-        };
-        // SAFETY: the handle is open; libuv only reads the bytes, and only during the call.
-        let code = unsafe { sys::uv_try_write(self.handle.raw(), &raw const buf, 1) };
+    /// Writes what the kernel takes at once, of at most [`PARTS`] parts; returns how many bytes that is, 0 when it takes none now.
+    pub fn try_write(&self, parts: &[&[u8]]) -> Result<usize, Errno> {
+        let mut bufs = [const { sys::Buf::EMPTY }; PARTS];
+        for (buf, bytes) in bufs.iter_mut().zip(parts) {
+            *buf = sys::Buf::of(bytes);
+        }
+        let count = parts.len().min(PARTS) as c_uint;
+        // SAFETY: the handle is open, `count` buffers are filled; libuv only reads the bytes, and only during the call.
+        let code = unsafe { sys::uv_try_write(self.handle.raw(), bufs.as_ptr(), count) };
         match Errno::check(code) {
             Ok(()) => Ok(code as usize),
             Err(Errno::EAGAIN) => Ok(0),
@@ -264,21 +269,20 @@ impl Stream {
         unsafe { sys::uv_stream_get_write_queue_size(self.handle.raw()) }
     }
 
-    /// Queues bytes; the end is an [`super::Events::written`].
-    pub fn write(&self, bytes: Vec<u8>) -> Result<(), Errno> {
-        request(&self.handle, sys::REQ_WRITE, bytes, |req, base, length| {
-            let buf = sys::Buf {
-                base: base.cast(),
-                len: length as _,
-            };
-            // SAFETY: request, handle and the bytes in the request's data are live until the callback.
-            unsafe { sys::uv_write(req, self.handle.raw(), &raw const buf, 1, on_write) }
+    /// Queues bytes, in this order; the end is an [`super::Events::written`].
+    pub fn write(&self, parts: Vec<Bytes>) -> Result<(), Errno> {
+        let bufs: Vec<sys::Buf> = parts.iter().map(|part| sys::Buf::of(part)).collect();
+        request(&self.handle, sys::REQ_WRITE, parts, |req| {
+            let count = bufs.len() as c_uint;
+            // SAFETY: request, handle and the bytes, which the request keeps where they are, live until the callback; libuv copies the
+            // buffers' addresses.
+            unsafe { sys::uv_write(req, self.handle.raw(), bufs.as_ptr(), count, on_write) }
         })
     }
 
     /// Ends our side after all queued writes; the end is an [`super::Events::shutdown`].
     pub fn shutdown(&self) -> Result<(), Errno> {
-        request(&self.handle, sys::REQ_SHUTDOWN, Vec::new(), |req, _, _| {
+        request(&self.handle, sys::REQ_SHUTDOWN, Vec::new(), |req| {
             // SAFETY: request and handle are live until the callback.
             unsafe { sys::uv_shutdown(req, self.handle.raw(), on_shutdown) }
         })

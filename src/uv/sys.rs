@@ -31,6 +31,22 @@ pub struct Buf {
     pub base: *mut c_char,
 }
 
+impl Buf {
+    /// Of no bytes.
+    pub const EMPTY: Buf = Buf {
+        base: std::ptr::null_mut(),
+        len: 0,
+    };
+
+    /// Of bytes that libuv is to read.
+    pub fn of(bytes: &[u8]) -> Buf {
+        Buf {
+            base: bytes.as_ptr().cast::<c_char>().cast_mut(),
+            len: bytes.len() as _,
+        }
+    }
+}
+
 /// Room for any socket address, aligned for it (`sockaddr_storage` is 128 bytes everywhere).
 #[repr(C, align(16))]
 pub struct SockAddrStorage(pub [u8; 128]);

@@ -1,0 +1,68 @@
+//! Tables of events that JavaScript is shown in one call.
+//!
+//! A table is an `ArrayBuffer` that both sides see as words. Its first word is the cursor: how many events JavaScript has taken, which it
+//! moves before it handles one. When a handler throws, the rest is shown again, so that no event is lost or seen twice.
+
+use super::raw::{Callbacks, Env, SharedBytes, Value};
+use std::rc::Rc;
+
+/// The word that JavaScript moves.
+const CURSOR: usize = 0;
+
+/// A table, and the function that is shown it.
+#[derive(Clone)]
+pub struct Table(Rc<Inner>);
+
+struct Inner {
+    memory: SharedBytes,
+    listener: Callbacks<1>,
+}
+
+/// Somebody has detached a table: nothing can be shown any more.
+pub struct Detached;
+
+impl Table {
+    /// A table of so many words; `listener` is an object with the function `name`. `None` when there is no memory for it.
+    pub fn new(env: Env, words: usize, listener: Value, name: &str) -> Option<Table> {
+        let memory = SharedBytes::new(env, words * 4)?;
+        let listener = Callbacks::new(env, listener, [name]);
+        Some(Table(Rc::new(Inner { memory, listener })))
+    }
+
+    /// The `ArrayBuffer`.
+    pub fn value(&self) -> Value {
+        self.0.memory.value()
+    }
+
+    /// The words, as long as they are there.
+    pub fn words(&self) -> Option<&SharedBytes> {
+        Some(&self.0.memory).filter(|memory| memory.is_attached())
+    }
+
+    /// Has JavaScript handle the events that `fill` puts into the table, again and again while handlers throw; `arguments` makes each
+    /// call's.
+    pub fn show<const A: usize>(
+        &self,
+        fill: impl FnOnce(&SharedBytes),
+        arguments: impl Fn(Env) -> [Value; A],
+    ) -> Result<(), Detached> {
+        let words = self.words().ok_or(Detached)?;
+        words.set_word(CURSOR, 0);
+        fill(words);
+        let mut taken = 0;
+        loop {
+            let returned = self.0.listener.call(0, &arguments);
+            let cursor = self.words().ok_or(Detached)?.word(CURSOR);
+            // After a throw it is called even when no event is left: it has its own end of a batch to come to.
+            if returned || cursor == taken {
+                return Ok(());
+            }
+            taken = cursor;
+        }
+    }
+
+    /// Nothing is shown any more: the environment ends.
+    pub fn silence(&self) {
+        self.0.listener.silence();
+    }
+}

@@ -1,0 +1,113 @@
+//! One connection: its transport, its output, what it speaks.
+
+use super::{Host, Out, Protocol, Transport};
+use crate::errno::Errno;
+use std::any::Any;
+use std::rc::Rc;
+
+/// A connected (or connecting) stream.
+pub struct Connection<H: Host> {
+    /// What its bytes go over.
+    pub transport: H::Transport,
+    out: Out,
+    /// It is among those that have output to flush before the loop waits.
+    pub(super) dirty: bool,
+    /// A connect was asked for: there is no second.
+    pub(super) connecting: bool,
+    spoken: Option<Spoken<H>>,
+    /// Bytes received.
+    pub received: u64,
+    /// Bytes taken from JavaScript to be sent.
+    pub sent: u64,
+}
+
+/// A protocol, and what it keeps about one connection.
+struct Spoken<H: Host> {
+    protocol: Rc<dyn Protocol<H>>,
+    state: Box<dyn Any>,
+}
+
+impl<H: Host> Connection<H> {
+    pub(super) fn new(transport: H::Transport) -> Connection<H> {
+        Connection {
+            transport,
+            out: Out::default(),
+            dirty: false,
+            connecting: false,
+            spoken: None,
+            received: 0,
+            sent: 0,
+        }
+    }
+
+    /// Speaks `protocol` from now on, which keeps `state` about it.
+    pub fn speak(&mut self, protocol: Rc<dyn Protocol<H>>, state: impl Any) {
+        let state = Box::new(state);
+        self.spoken = Some(Spoken { protocol, state });
+    }
+
+    /// Speaks nothing any more; returns what its protocol kept, if that is an `S`, and goes on with any other.
+    pub fn hush<S: Any>(&mut self) -> Option<Box<S>> {
+        let Spoken { protocol, state } = self.spoken.take()?;
+        match state.downcast() {
+            Ok(state) => Some(state),
+            Err(state) => {
+                self.spoken = Some(Spoken { protocol, state });
+                None
+            }
+        }
+    }
+
+    /// What its protocol keeps about it, if that is an `S`.
+    pub fn state<S: Any>(&mut self) -> Option<&mut S> {
+        self.spoken.as_mut()?.state.downcast_mut()
+    }
+
+    /// What it speaks.
+    pub fn protocol(&self) -> Option<Rc<dyn Protocol<H>>> {
+        self.spoken.as_ref().map(|spoken| spoken.protocol.clone())
+    }
+
+    /// Bytes written that have not left.
+    pub fn queued(&self) -> usize {
+        self.out.waiting() + self.transport.queued()
+    }
+
+    /// Whether output gathers that nothing is going to send by itself.
+    pub(super) fn gathers(&self) -> bool {
+        self.out.waiting() > 0 && !self.out.is_busy()
+    }
+
+    /// Gathers what `fill` appends; the bytes that now wait are the result.
+    pub(super) fn gather<E>(&mut self, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<usize, E> {
+        self.sent += self.out.gather(fill)? as u64;
+        Ok(self.out.waiting())
+    }
+
+    /// Writes bytes that lie in JavaScript's memory.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Errno> {
+        self.sent += bytes.len() as u64;
+        self.out.write(&self.transport, bytes)
+    }
+
+    /// Gives what waits to the transport.
+    pub(super) fn flush(&mut self) -> Result<(), Errno> {
+        self.out.flush(&self.transport)
+    }
+
+    /// See [`Out::written`].
+    pub(super) fn written(&mut self, result: Result<(), Errno>) -> Result<(bool, bool), Errno> {
+        self.out.written(&self.transport, result)
+    }
+
+    /// Ends our side behind what is written.
+    pub(super) fn end(&mut self) -> Result<(), Errno> {
+        self.out.end();
+        self.flush()
+    }
+
+    /// 1 when JavaScript is to wait for a drain before it writes more, else 0.
+    pub(super) fn backlog(&mut self) -> i32 {
+        i32::from(self.out.congested())
+    }
+}

@@ -1,0 +1,60 @@
+//! What the engine stands on and whom it tells. In Node that is libuv's loop below and JavaScript above; in tests it is a script.
+
+use super::Event;
+use crate::errno::Errno;
+use bytes::Bytes;
+
+/// An environment: its loop, and whoever listens.
+pub trait Host: Sized + 'static {
+    /// What connections and listeners are made of.
+    type Transport: Transport;
+
+    /// Takes a connection that a listener has reported; it reports under `id`.
+    ///
+    /// # Errors
+    /// The system's.
+    fn accept(&self, listener: &Self::Transport, id: u32) -> Result<Self::Transport, Errno>;
+
+    /// Has [`super::Engine::on_wait`] called each time before the loop waits for I/O, or no longer.
+    fn report_wait(&self, wanted: bool);
+
+    /// Has [`super::Engine::on_turn`] called each time after the loop has handled what came, or no longer.
+    fn report_turn(&self, wanted: bool);
+
+    /// Tells the listener. It can call back into the engine meanwhile.
+    fn tell(&self, event: Event<'_>);
+
+    /// Runs a part of a report from below. A panic in it ends here.
+    fn guard(&self, body: impl FnOnce());
+}
+
+/// A stream of bytes to a peer, or a listener for such. What happens on it is reported to the engine, under the id that it was made with,
+/// and never from within a call. Dropping it closes it, which is reported as [`super::Engine::on_closed`].
+pub trait Transport {
+    /// Writes what is taken at once; returns how many bytes that is, 0 when none are taken now.
+    ///
+    /// # Errors
+    /// The system's.
+    fn try_write(&self, parts: &[&[u8]]) -> Result<usize, Errno>;
+
+    /// Queues bytes, in this order; the end is [`super::Engine::on_written`].
+    ///
+    /// # Errors
+    /// The system's: nothing is queued then, and no end comes.
+    fn write(&self, parts: Vec<Bytes>) -> Result<(), Errno>;
+
+    /// Bytes of queued writes that are not taken yet; 0 after one of them failed.
+    fn queued(&self) -> usize;
+
+    /// Ends our side after all queued writes; the end is [`super::Engine::on_shutdown`].
+    ///
+    /// # Errors
+    /// The system's.
+    fn shutdown(&self) -> Result<(), Errno>;
+
+    /// Closes in a way that the peer sees as an error.
+    ///
+    /// # Errors
+    /// The system's, or that there is no such way; it is closed all the same.
+    fn reset(self) -> Result<(), Errno>;
+}

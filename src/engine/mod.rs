@@ -1,0 +1,400 @@
+//! The engine of one environment: every connection and listener, where received bytes go, when written bytes leave.
+//!
+//! It knows neither Node nor libuv nor any protocol: the first two are its [`Host`], the others [`Protocol`]s, and its tests are a script
+//! in place of both. Everything runs on one thread, in reports from below or calls from above. Whoever is told something can call
+//! back into the engine, so no borrow of the slot table is ever held meanwhile.
+//!
+//! Writes gather in a connection's [`Out`] and leave together: at the end of the read that caused them, or before the loop waits for
+//! I/O, whichever comes first.
+
+mod connection;
+mod host;
+mod out;
+mod protocol;
+#[cfg(test)]
+mod tests;
+
+use crate::errno::Errno;
+use crate::slots::Slots;
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+pub use connection::Connection;
+pub use host::{Host, Transport};
+use out::Out;
+pub use protocol::Protocol;
+
+/// Output that is written at once instead of at the end of the turn: a socket buffer's worth, beyond which gathering saves nothing.
+const FLUSH_AT: usize = 64 * 1024;
+
+/// From this size on a chunk is offered to the transport where it lies instead of being gathered.
+pub const LARGE_WRITE: usize = 16 * 1024;
+
+/// What the listener is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Event<'a> {
+    /// A listener has a new connection, by its id, or failed to take one.
+    Connection(u32, Result<u32, Errno>),
+    /// A connect ended.
+    Connected(u32, Result<(), Errno>),
+    /// Bytes of a connection without a protocol, or the end of what any connection receives.
+    Read(u32, Result<&'a [u8], Errno>),
+    /// Everything written has left.
+    Drain(u32),
+    /// A write failed.
+    WriteError(u32, Errno),
+    /// Our side is ended.
+    Shutdown(u32, Result<(), Errno>),
+    /// The transport is closed, the id stale.
+    Close(u32),
+}
+
+enum Slot<H: Host> {
+    Listener(Rc<H::Transport>),
+    Connection(Box<Connection<H>>),
+    /// Dropped, and not reported closed yet.
+    Closing,
+}
+
+/// See the module's documentation.
+pub struct Engine<H: Host> {
+    host: H,
+    slots: RefCell<Slots<Slot<H>>>,
+    protocols: RefCell<Vec<Rc<dyn Protocol<H>>>>,
+    /// A protocol has gathered something to show.
+    gathering: Cell<bool>,
+    /// Connections with output to flush before the loop waits.
+    dirty: RefCell<Vec<u32>>,
+    /// The connection whose read is reported: its output is flushed at the end of that.
+    reading: Cell<Option<u32>>,
+}
+
+impl<H: Host> Engine<H> {
+    /// An engine without connections.
+    pub fn new(host: H) -> Engine<H> {
+        Engine {
+            host,
+            slots: RefCell::default(),
+            protocols: RefCell::default(),
+            gathering: Cell::new(false),
+            dirty: RefCell::default(),
+            reading: Cell::new(None),
+        }
+    }
+
+    /// What the engine stands on.
+    pub fn host(&self) -> &H {
+        &self.host
+    }
+
+    /// Has `protocol` take part in what concerns the whole environment.
+    pub fn add_protocol(&self, protocol: Rc<dyn Protocol<H>>) {
+        self.protocols.borrow_mut().push(protocol);
+    }
+
+    /// A protocol has gathered reads: it shows them after the last read of this turn, and in any case before anything else is told.
+    pub fn gather(&self) {
+        if !self.gathering.replace(true) {
+            self.host.report_turn(true);
+        }
+    }
+
+    /// Shows what was received before.
+    pub fn catch_up(&self) {
+        if self.gathering.get() {
+            self.tick();
+        }
+    }
+
+    fn tick(&self) {
+        for at in 0.. {
+            let Some(protocol) = self.protocols.borrow().get(at).cloned() else {
+                return;
+            };
+            protocol.tick(self);
+        }
+    }
+
+    /// Tells the listener something, after all that came before it.
+    pub fn tell(&self, event: Event<'_>) {
+        self.catch_up();
+        self.host.tell(event);
+    }
+
+    /// Runs `code` on a connection; `EBADF` for a stale id, `EINVAL` for a listener's. The listener must not be told anything inside.
+    ///
+    /// # Errors
+    /// Those two.
+    pub fn connection<T>(&self, id: u32, code: impl FnOnce(&mut Connection<H>) -> T) -> Result<T, Errno> {
+        match self.slots.borrow_mut().get_mut(id) {
+            Some(Slot::Connection(connection)) => Ok(code(connection)),
+            Some(Slot::Listener(_)) => Err(Errno::EINVAL),
+            _ => Err(Errno::EBADF),
+        }
+    }
+
+    /// Runs `code` on what a protocol keeps about a connection; nothing for one that speaks something else, or is gone.
+    pub fn state<S: Any, T>(&self, id: u32, code: impl FnOnce(&mut S) -> T) -> Option<T> {
+        self.connection(id, |connection| connection.state().map(code)).ok()?
+    }
+
+    /// Runs `code` on the transport of a connection.
+    ///
+    /// # Errors
+    /// Those of [`Engine::connection`], or `code`'s.
+    pub fn stream<T>(&self, id: u32, code: impl FnOnce(&H::Transport) -> Result<T, Errno>) -> Result<T, Errno> {
+        self.connection(id, |connection| code(&connection.transport))?
+    }
+
+    /// Runs `code` on the transport of a connection or listener.
+    ///
+    /// # Errors
+    /// `EBADF` for a stale id, or `code`'s.
+    pub fn any_stream<T>(&self, id: u32, code: impl FnOnce(&H::Transport) -> Result<T, Errno>) -> Result<T, Errno> {
+        match self.slots.borrow_mut().get_mut(id) {
+            Some(Slot::Connection(connection)) => code(&connection.transport),
+            Some(Slot::Listener(listener)) => code(listener),
+            _ => Err(Errno::EBADF),
+        }
+    }
+
+    /// Starts to connect a connection's transport.
+    ///
+    /// # Errors
+    /// `EALREADY` the second time, those of [`Engine::connection`], or `start`'s.
+    pub fn connect(&self, id: u32, start: impl FnOnce(&H::Transport) -> Result<(), Errno>) -> Result<(), Errno> {
+        self.connection(id, |connection| {
+            if connection.connecting {
+                return Err(Errno::EALREADY);
+            }
+            start(&connection.transport)?;
+            connection.connecting = true;
+            Ok(())
+        })?
+    }
+
+    /// A listener on a transport that `make` creates under the slot's id.
+    ///
+    /// # Errors
+    /// `EMFILE` when all slots are in use, or `make`'s.
+    pub fn insert_listener(&self, make: impl FnOnce(u32) -> Result<H::Transport, Errno>) -> Result<u32, Errno> {
+        self.insert(|id| Ok(Slot::Listener(Rc::new(make(id)?))))
+    }
+
+    /// A connection on a transport that `make` creates under the slot's id.
+    ///
+    /// # Errors
+    /// `EMFILE` when all slots are in use, or `make`'s.
+    pub fn insert_connection(&self, make: impl FnOnce(u32) -> Result<H::Transport, Errno>) -> Result<u32, Errno> {
+        self.insert(|id| Ok(Slot::Connection(Box::new(Connection::new(make(id)?)))))
+    }
+
+    fn insert(&self, make: impl FnOnce(u32) -> Result<Slot<H>, Errno>) -> Result<u32, Errno> {
+        self.slots.borrow_mut().insert_with(make).ok_or(Errno::EMFILE)?
+    }
+
+    /// Gathers output: `fill` appends to it. Returns 1 when the listener is to wait for the drain, else 0, or a negative errno.
+    ///
+    /// # Errors
+    /// `fill`'s.
+    pub fn append<E>(&self, id: u32, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<i32, E> {
+        let appended = self.connection(id, |connection| {
+            if connection.gather(fill)? >= FLUSH_AT
+                && let Err(error) = connection.flush()
+            {
+                return Ok(error.0);
+            }
+            self.touch(id, connection);
+            Ok(connection.backlog())
+        });
+        appended.unwrap_or_else(|error| Ok(error.0))
+    }
+
+    /// Writes [many](LARGE_WRITE) bytes. Returns what [`Engine::append`] returns.
+    pub fn write_large(&self, id: u32, bytes: &[u8]) -> i32 {
+        let written = self.connection(id, |connection| connection.write(bytes).map(|()| connection.backlog()));
+        written.and_then(|result| result).unwrap_or_else(|error| error.0)
+    }
+
+    /// Sees to it that gathered output leaves in this turn of the loop.
+    fn touch(&self, id: u32, connection: &mut Connection<H>) {
+        if connection.dirty || !connection.gathers() || self.reading.get() == Some(id) {
+            return;
+        }
+        connection.dirty = true;
+        let mut dirty = self.dirty.borrow_mut();
+        if dirty.is_empty() {
+            self.host.report_wait(true);
+        }
+        dirty.push(id);
+    }
+
+    /// Writes what is gathered now.
+    ///
+    /// # Errors
+    /// Those of [`Engine::connection`], or the system's.
+    pub fn flush(&self, id: u32) -> Result<(), Errno> {
+        self.connection(id, Connection::flush)?
+    }
+
+    /// Writes what every connection has gathered now: nothing may be lost when the process exits by itself.
+    pub fn flush_all(&self) {
+        if let Some(id) = self.reading.get() {
+            // An exit from inside a read event: its end, which would have written this, does not come. An error has no one to go to.
+            let _ = self.flush(id);
+        }
+        let dirty = self.dirty.take();
+        if dirty.is_empty() {
+            return;
+        }
+        self.host.report_wait(false);
+        for id in dirty {
+            let flushed = self.connection(id, |connection| {
+                connection.dirty = false;
+                connection.flush()
+            });
+            if let Ok(Err(error)) = flushed {
+                self.tell(Event::WriteError(id, error));
+            }
+        }
+    }
+
+    /// Ends our side after everything written; the end comes as [`Event::Shutdown`].
+    ///
+    /// # Errors
+    /// Those of [`Engine::connection`], or the system's.
+    pub fn end(&self, id: u32) -> Result<(), Errno> {
+        self.connection(id, Connection::end)?
+    }
+
+    /// Closes a connection or listener; gathered output is offered to the transport once more before. With `reset` the peer sees an error.
+    /// The id is stale when [`Event::Close`] comes.
+    ///
+    /// # Errors
+    /// `EBADF` for a stale id; that it cannot be reset, but it is closed all the same.
+    pub fn close(&self, id: u32, reset: bool) -> Result<(), Errno> {
+        let slot = match self.slots.borrow_mut().get_mut(id) {
+            Some(slot @ (Slot::Connection(_) | Slot::Listener(_))) => std::mem::replace(slot, Slot::Closing),
+            _ => return Err(Errno::EBADF),
+        };
+        match slot {
+            Slot::Connection(connection) if reset => connection.transport.reset(),
+            Slot::Connection(mut connection) => {
+                // The close is what was asked for: a peer that is gone already is no error of it.
+                let _ = connection.flush();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Slots in use, for leak tests.
+    pub fn slots_in_use(&self) -> usize {
+        self.slots.borrow().len()
+    }
+
+    /// The environment ends: writes what is gathered, and closes everything. No [`Event::Close`] comes any more.
+    pub fn close_all(&self) {
+        for protocol in &*self.protocols.borrow() {
+            protocol.silence();
+        }
+        self.flush_all();
+        let slots = self.slots.borrow_mut().drain();
+        drop(slots);
+    }
+
+    /// A listener has a connection to be taken.
+    pub fn on_connection(&self, listener: u32, result: Result<(), Errno>) {
+        self.host.guard(|| {
+            let accepted = result.and_then(|()| self.accept(listener));
+            self.tell(Event::Connection(listener, accepted));
+        });
+    }
+
+    fn accept(&self, listener: u32) -> Result<u32, Errno> {
+        let listener = match self.slots.borrow_mut().get_mut(listener) {
+            Some(Slot::Listener(listener)) => listener.clone(),
+            _ => return Err(Errno::EBADF),
+        };
+        self.insert_connection(|id| self.host.accept(&listener, id))
+    }
+
+    /// A connect ended.
+    pub fn on_connected(&self, id: u32, result: Result<(), Errno>) {
+        self.host.guard(|| self.tell(Event::Connected(id, result)));
+    }
+
+    /// Bytes arrived, or no more will.
+    pub fn on_read(&self, id: u32, result: Result<&[u8], Errno>) {
+        self.host.guard(|| {
+            let protocol = self.connection(id, |connection| {
+                connection.received += result.map_or(0, <[u8]>::len) as u64;
+                connection.protocol()
+            });
+            let Ok(Some(protocol)) = protocol else {
+                self.reading.set(Some(id));
+                return self.tell(Event::Read(id, result));
+            };
+            self.reading.set(protocol.answers().then_some(id));
+            match result {
+                Ok(bytes) => protocol.read(self, id, bytes),
+                Err(error) => protocol.failed(self, id, error),
+            }
+        });
+        if self.reading.take().is_none() {
+            return;
+        }
+        self.host.guard(|| {
+            // A connection that was closed meanwhile has nothing left to flush.
+            if let Ok(Err(error)) = self.connection(id, Connection::flush) {
+                self.tell(Event::WriteError(id, error));
+            }
+        });
+    }
+
+    /// A queued write ended.
+    pub fn on_written(&self, id: u32, result: Result<(), Errno>) {
+        self.host.guard(|| {
+            let written = self.connection(id, |connection| {
+                let written = connection.written(result);
+                written.map(|(left, awaited)| left.then(|| (connection.protocol(), awaited)))
+            });
+            match written {
+                Ok(Ok(Some((Some(protocol), awaited)))) => protocol.drained(self, id, awaited),
+                Ok(Ok(Some((None, true)))) => self.tell(Event::Drain(id)),
+                Ok(Err(error)) => self.tell(Event::WriteError(id, error)),
+                Ok(Ok(_)) | Err(_) => {}
+            }
+        });
+    }
+
+    /// Our side is ended.
+    pub fn on_shutdown(&self, id: u32, result: Result<(), Errno>) {
+        self.host.guard(|| self.tell(Event::Shutdown(id, result)));
+    }
+
+    /// A transport is closed.
+    pub fn on_closed(&self, id: u32) {
+        self.host.guard(|| {
+            // One whose slot was never filled (a failed connect or listen) was never the listener's.
+            if self.slots.borrow_mut().remove(id).is_some() {
+                self.tell(Event::Close(id));
+            }
+        });
+    }
+
+    /// The loop is about to wait.
+    pub fn on_wait(&self) {
+        self.host.guard(|| self.flush_all());
+    }
+
+    /// The loop has handled what came.
+    pub fn on_turn(&self) {
+        // First, because what is gathered meanwhile is for the next turn to show.
+        if self.gathering.take() {
+            self.host.report_turn(false);
+        }
+        self.host.guard(|| self.tick());
+    }
+}

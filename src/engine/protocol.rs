@@ -1,0 +1,37 @@
+//! What connections speak.
+
+use super::{Engine, Event, Host};
+use crate::errno::Errno;
+
+/// A protocol in one environment. It keeps here what its connections share; what each of them has of its own goes with the connection, see
+/// [`Engine::speak`]. A connection without a protocol shows its bytes to the listener as they come.
+///
+/// A method may tell the listener, who can call back into the engine and into the protocol: none may be called with a borrow held.
+pub trait Protocol<H: Host> {
+    /// A connection has received bytes.
+    fn read(&self, engine: &Engine<H>, id: u32, bytes: &[u8]);
+
+    /// Whether what a read makes its connection write is an answer, best written when the read is done. What is not rather leaves with what
+    /// other connections write in this turn.
+    fn answers(&self) -> bool {
+        true
+    }
+
+    /// A connection will receive nothing more: [`Errno::EOF`] when the peer has ended its side.
+    fn failed(&self, engine: &Engine<H>, id: u32, error: Errno) {
+        engine.tell(Event::Read(id, Err(error)));
+    }
+
+    /// Everything written to a connection has left; `awaited` when the listener was told to wait for that.
+    fn drained(&self, engine: &Engine<H>, id: u32, awaited: bool) {
+        if awaited {
+            engine.tell(Event::Drain(id));
+        }
+    }
+
+    /// What reads have gathered is to be shown now, see [`Engine::gather`].
+    fn tick(&self, _engine: &Engine<H>) {}
+
+    /// The environment ends: nothing is shown any more.
+    fn silence(&self) {}
+}

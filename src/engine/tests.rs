@@ -1,0 +1,735 @@
+//! The engine on a scripted loop: what it tells, in which order, and what reaches the peers, also when whoever is told calls back.
+
+use super::*;
+use bytes::Bytes;
+use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Weak;
+
+/// What a peer sees of a connection, and how much the "kernel" takes.
+#[derive(Default)]
+struct Wire {
+    /// Bytes that are taken at once.
+    room: Cell<usize>,
+    taken: RefCell<Vec<u8>>,
+    /// Parts of each `try_write`.
+    tries: RefCell<Vec<usize>>,
+    queued: RefCell<VecDeque<Vec<Bytes>>>,
+    broken: Cell<bool>,
+    ended: Cell<bool>,
+    reset: Cell<bool>,
+}
+
+/// What the loop is going to report.
+#[derive(Clone, Copy, Debug)]
+enum Report {
+    Written(u32, Result<(), Errno>),
+    Shutdown(u32),
+    Closed(u32),
+}
+
+type Reports = Rc<RefCell<VecDeque<Report>>>;
+
+struct FakeStream {
+    id: u32,
+    wire: Rc<Wire>,
+    reports: Reports,
+}
+
+impl Drop for FakeStream {
+    fn drop(&mut self) {
+        // As in libuv: what is queued ends first, cancelled.
+        while self.wire.queued.borrow_mut().pop_front().is_some() {
+            self.reports
+                .borrow_mut()
+                .push_back(Report::Written(self.id, Err(Errno(-125))));
+        }
+        self.reports.borrow_mut().push_back(Report::Closed(self.id));
+    }
+}
+
+impl Transport for FakeStream {
+    fn try_write(&self, parts: &[&[u8]]) -> Result<usize, Errno> {
+        assert!(!parts.is_empty() && parts.iter().all(|part| !part.is_empty()));
+        assert!(self.wire.queued.borrow().is_empty(), "overtakes a queued write");
+        self.wire.tries.borrow_mut().push(parts.len());
+        if self.wire.broken.get() {
+            return Err(Errno(-32));
+        }
+        let bytes = parts.concat();
+        let count = bytes.len().min(self.wire.room.get());
+        self.wire.taken.borrow_mut().extend_from_slice(&bytes[..count]);
+        self.wire.room.set(self.wire.room.get() - count);
+        Ok(count)
+    }
+
+    fn write(&self, parts: Vec<Bytes>) -> Result<(), Errno> {
+        assert!(!parts.is_empty() && parts.iter().all(|part| !part.is_empty()));
+        assert!(self.wire.queued.borrow().is_empty(), "more than one write is queued");
+        self.wire.queued.borrow_mut().push_back(parts);
+        Ok(())
+    }
+
+    fn queued(&self) -> usize {
+        self.wire.queued.borrow().iter().flatten().map(Bytes::len).sum()
+    }
+
+    fn shutdown(&self) -> Result<(), Errno> {
+        assert!(!self.wire.ended.replace(true), "ended twice");
+        self.reports.borrow_mut().push_back(Report::Shutdown(self.id));
+        Ok(())
+    }
+
+    fn reset(self) -> Result<(), Errno> {
+        self.wire.reset.set(true);
+        Ok(())
+    }
+}
+
+type Listener = Rc<dyn Fn(&Engine<Script>, Event<'_>)>;
+
+/// The host: it notes what it is told, and lets `listener` do what it likes.
+struct Script {
+    engine: Weak<Engine<Script>>,
+    told: RefCell<Vec<String>>,
+    listener: RefCell<Option<Listener>>,
+    reports: Reports,
+    wires: RefCell<HashMap<u32, Rc<Wire>>>,
+    waits: Cell<bool>,
+    turns: Cell<bool>,
+    panics: Cell<usize>,
+    refuses: Cell<bool>,
+}
+
+impl Script {
+    fn stream(&self, id: u32) -> FakeStream {
+        let wire = Rc::new(Wire::default());
+        wire.room.set(usize::MAX);
+        self.wires.borrow_mut().insert(id, wire.clone());
+        FakeStream {
+            id,
+            wire,
+            reports: self.reports.clone(),
+        }
+    }
+}
+
+impl Host for Script {
+    type Transport = FakeStream;
+
+    fn accept(&self, _listener: &FakeStream, id: u32) -> Result<FakeStream, Errno> {
+        let stream = self.stream(id);
+        // A stream that was made and could not take the connection is closed again.
+        if self.refuses.get() {
+            Err(Errno(-103))
+        } else {
+            Ok(stream)
+        }
+    }
+
+    fn report_wait(&self, wanted: bool) {
+        self.waits.set(wanted);
+    }
+
+    fn report_turn(&self, wanted: bool) {
+        self.turns.set(wanted);
+    }
+
+    fn tell(&self, event: Event<'_>) {
+        self.told.borrow_mut().push(format!("{event:?}"));
+        let listener = self.listener.borrow().clone();
+        if let Some(listener) = listener {
+            listener(&self.engine.upgrade().unwrap(), event);
+        }
+    }
+
+    fn guard(&self, body: impl FnOnce()) {
+        if catch_unwind(AssertUnwindSafe(body)).is_err() {
+            self.panics.set(self.panics.get() + 1);
+        }
+    }
+}
+
+fn engine() -> Rc<Engine<Script>> {
+    Rc::new_cyclic(|engine| {
+        Engine::new(Script {
+            engine: engine.clone(),
+            told: RefCell::default(),
+            listener: RefCell::default(),
+            reports: Reports::default(),
+            wires: RefCell::default(),
+            waits: Cell::new(false),
+            turns: Cell::new(false),
+            panics: Cell::new(0),
+            refuses: Cell::new(false),
+        })
+    })
+}
+
+impl Engine<Script> {
+    fn open(&self) -> u32 {
+        self.insert_connection(|id| Ok(self.host.stream(id))).unwrap()
+    }
+
+    fn wire(&self, id: u32) -> Rc<Wire> {
+        self.host.wires.borrow()[&id].clone()
+    }
+
+    fn text(&self, id: u32, text: &str) -> i32 {
+        self.append(id, |out| {
+            out.extend_from_slice(text.as_bytes());
+            Ok::<_, ()>(())
+        })
+        .unwrap()
+    }
+
+    fn sent(&self, id: u32) -> String {
+        String::from_utf8(self.wire(id).taken.borrow().clone()).unwrap()
+    }
+
+    fn listen(&self, listener: impl Fn(&Engine<Script>, Event<'_>) + 'static) {
+        self.host.listener.replace(Some(Rc::new(listener)));
+    }
+
+    fn told(&self) -> Vec<String> {
+        self.host.told.take()
+    }
+
+    /// The kernel takes what is queued.
+    fn take_queued(&self, id: u32) {
+        let wire = self.wire(id);
+        if let Some(parts) = wire.queued.borrow_mut().pop_front() {
+            wire.taken.borrow_mut().extend(parts.concat());
+            self.host.reports.borrow_mut().push_back(Report::Written(id, Ok(())));
+        }
+    }
+
+    /// One turn of the loop: reports what there is to report, until nothing is left.
+    fn turn(&self) {
+        loop {
+            let report = self.host.reports.borrow_mut().pop_front();
+            match report {
+                Some(Report::Written(id, result)) => self.on_written(id, result),
+                Some(Report::Shutdown(id)) => self.on_shutdown(id, Ok(())),
+                Some(Report::Closed(id)) => self.on_closed(id),
+                None => break,
+            }
+        }
+        if self.host.turns.get() {
+            self.on_turn();
+        }
+        if self.host.waits.get() {
+            self.on_wait();
+        }
+    }
+}
+
+#[test]
+fn small_writes_leave_together_before_the_loop_waits() {
+    let engine = engine();
+    let (a, b) = (engine.open(), engine.open());
+    for id in [a, b, a] {
+        assert_eq!(engine.text(id, "x"), 0);
+    }
+    assert!(engine.sent(a).is_empty() && engine.host.waits.get());
+    engine.turn();
+    assert_eq!((engine.sent(a), engine.sent(b)), ("xx".into(), "x".into()));
+    assert_eq!(*engine.wire(a).tries.borrow(), [1]);
+    assert!(!engine.host.waits.get());
+    assert!(engine.told().is_empty(), "nobody waits for a drain");
+}
+
+#[test]
+fn what_a_read_causes_leaves_at_its_end() {
+    let engine = engine();
+    let (a, b) = (engine.open(), engine.open());
+    engine.listen(move |engine, _| {
+        engine.text(a, "answer ");
+        engine.text(b, "news");
+        engine.text(a, "to it");
+        assert!(engine.sent(a).is_empty());
+    });
+    engine.on_read(a, Ok(b"question"));
+    assert_eq!(engine.sent(a), "answer to it");
+    assert!(engine.sent(b).is_empty(), "another connection's waits");
+    engine.turn();
+    assert_eq!(engine.sent(b), "news");
+}
+
+#[test]
+fn an_exit_from_inside_a_read_loses_nothing() {
+    let engine = engine();
+    let a = engine.open();
+    engine.listen(move |engine, _| {
+        engine.text(a, "last words");
+        engine.flush_all();
+        assert_eq!(engine.sent(a), "last words");
+    });
+    engine.on_read(a, Ok(b"x"));
+    assert_eq!(engine.host.panics.get(), 0);
+}
+
+#[test]
+fn much_leaves_before_the_turn_ends_and_a_large_write_takes_along_what_waits() {
+    let engine = engine();
+    let id = engine.open();
+    engine.text(id, &"x".repeat(FLUSH_AT));
+    assert_eq!(engine.sent(id).len(), FLUSH_AT);
+    engine.text(id, "head");
+    assert_eq!(engine.write_large(id, &[b'y'; LARGE_WRITE]), 0);
+    assert_eq!(engine.sent(id).len(), FLUSH_AT + 4 + LARGE_WRITE);
+    assert_eq!(*engine.wire(id).tries.borrow(), [1, 2]);
+}
+
+#[test]
+fn what_the_kernel_does_not_take_waits_in_order_and_drains_once() {
+    let engine = engine();
+    let id = engine.open();
+    let wire = engine.wire(id);
+    wire.room.set(6);
+    engine.text(id, "head");
+    assert_eq!(engine.write_large(id, b"large"), 1);
+    assert_eq!(engine.text(id, " more"), 1);
+    assert_eq!(engine.write_large(id, b" and more"), 1);
+    assert_eq!(engine.text(id, " still"), 1);
+    assert_eq!(engine.sent(id), "headla");
+    let waiting = engine.connection(id, |connection| connection.queued()).unwrap();
+    assert_eq!(waiting, "rge more and more still".len());
+    wire.room.set(usize::MAX);
+    engine.take_queued(id);
+    engine.turn();
+    assert_eq!(engine.sent(id), "headlarge more and more still");
+    assert_eq!(*wire.tries.borrow(), [2, 3]);
+    assert_eq!(engine.told(), [format!("Drain({id})")]);
+    assert_eq!(engine.text(id, "!"), 0);
+    engine.turn();
+    assert!(engine.told().is_empty());
+    assert_eq!(engine.connection(id, |connection| connection.sent), Ok(30));
+}
+
+#[test]
+fn what_comes_before_an_error_of_its_source_is_not_sent() {
+    let engine = engine();
+    let id = engine.open();
+    engine.text(id, "whole");
+    let failed = engine.append(id, |out| {
+        out.extend_from_slice(b"half");
+        Err("no string")
+    });
+    assert_eq!(failed, Err("no string"));
+    engine.turn();
+    assert_eq!(engine.sent(id), "whole");
+}
+
+#[test]
+fn our_side_ends_once_behind_everything_written() {
+    let engine = engine();
+    let id = engine.open();
+    let wire = engine.wire(id);
+    wire.room.set(1);
+    engine.text(id, "abc");
+    engine.end(id).unwrap();
+    engine.end(id).unwrap();
+    engine.end(id).unwrap();
+    assert!(wire.ended.get(), "the transport ends behind its queued write");
+    engine.take_queued(id);
+    engine.turn();
+    assert_eq!(engine.sent(id), "abc");
+    assert_eq!(engine.told(), [format!("Shutdown({id}, Ok(()))")]);
+}
+
+#[test]
+fn an_end_waits_for_what_waits_for_a_queued_write() {
+    let engine = engine();
+    let id = engine.open();
+    let wire = engine.wire(id);
+    wire.room.set(0);
+    engine.text(id, "a");
+    engine.flush(id).unwrap();
+    engine.text(id, "b");
+    engine.end(id).unwrap();
+    assert!(!wire.ended.get());
+    wire.room.set(9);
+    engine.take_queued(id);
+    engine.turn();
+    assert_eq!(engine.sent(id), "ab");
+    assert!(wire.ended.get());
+}
+
+#[test]
+fn a_closed_connection_is_told_of_once_and_never_again() {
+    let engine = engine();
+    let id = engine.open();
+    engine.wire(id).room.set(0);
+    engine.text(id, "lost");
+    engine.flush(id).unwrap();
+    engine.close(id, false).unwrap();
+    assert_eq!(engine.close(id, false), Err(Errno::EBADF));
+    assert_eq!(engine.text(id, "x"), Errno::EBADF.0);
+    assert_eq!(engine.write_large(id, b"x"), Errno::EBADF.0);
+    assert_eq!(engine.slots_in_use(), 1, "until it is reported closed");
+    // The queued write is cancelled first, which nobody hears of.
+    engine.turn();
+    assert_eq!(engine.told(), [format!("Close({id})")]);
+    assert_eq!(engine.slots_in_use(), 0);
+    engine.on_closed(id);
+    engine.on_written(id, Ok(()));
+    assert!(engine.told().is_empty());
+    assert_eq!(engine.connection(id, |_| ()), Err(Errno::EBADF));
+}
+
+#[test]
+fn a_close_offers_what_waits_but_a_reset_does_not() {
+    let engine = engine();
+    let (a, b) = (engine.open(), engine.open());
+    for id in [a, b] {
+        engine.text(id, "bye");
+    }
+    engine.close(a, false).unwrap();
+    engine.close(b, true).unwrap();
+    assert_eq!((engine.sent(a), engine.sent(b)), ("bye".into(), "".into()));
+    assert!(!engine.wire(a).reset.get() && engine.wire(b).reset.get());
+    engine.turn();
+    assert_eq!(engine.told(), [format!("Close({a})"), format!("Close({b})")]);
+}
+
+#[test]
+fn a_failed_write_is_told_outside_of_the_call() {
+    let engine = engine();
+    let id = engine.open();
+    engine.wire(id).broken.set(true);
+    engine.listen(move |engine, event| {
+        if let Event::WriteError(id, _) = event {
+            engine.close(id, false).unwrap();
+        }
+    });
+    assert_eq!(engine.text(id, "x"), 0);
+    assert!(engine.told().is_empty());
+    engine.turn();
+    engine.turn();
+    assert_eq!(
+        engine.told(),
+        [format!("WriteError({id}, Errno(-32))"), format!("Close({id})")]
+    );
+    let id = engine.open();
+    engine.wire(id).broken.set(true);
+    assert_eq!(engine.write_large(id, b"x"), -32, "a call that fails says so itself");
+}
+
+#[test]
+fn a_listener_may_close_its_connection_in_whatever_it_is_told() {
+    let engine = engine();
+    engine.listen(|engine, event| {
+        let (Event::Read(id, _) | Event::Connected(id, _) | Event::Drain(id) | Event::Shutdown(id, _)) = event else {
+            return;
+        };
+        engine.text(id, "x");
+        engine.close(id, false).unwrap();
+        engine.text(id, "y");
+    });
+    let ids: Vec<u32> = (0..4).map(|_| engine.open()).collect();
+    engine.on_read(ids[0], Ok(b"x"));
+    engine.on_connected(ids[1], Ok(()));
+    engine.on_shutdown(ids[2], Ok(()));
+    engine.wire(ids[3]).room.set(0);
+    engine.text(ids[3], "x");
+    engine.flush(ids[3]).unwrap();
+    assert_eq!(engine.text(ids[3], "x"), 1);
+    engine.wire(ids[3]).room.set(9);
+    engine.take_queued(ids[3]);
+    engine.turn();
+    engine.turn();
+    assert_eq!(engine.slots_in_use(), 0);
+    assert_eq!(engine.host.panics.get(), 0);
+    assert_eq!(
+        engine.told().iter().filter(|event| event.starts_with("Close")).count(),
+        4
+    );
+}
+
+#[test]
+fn listeners_take_connections_and_are_no_connections() {
+    let engine = engine();
+    let listener = engine.insert_listener(|id| Ok(engine.host.stream(id))).unwrap();
+    engine.on_connection(listener, Ok(()));
+    assert_eq!(engine.connection(listener, |_| ()), Err(Errno::EINVAL));
+    assert_eq!(engine.text(listener, "x"), Errno::EINVAL.0);
+    let told = engine.told();
+    assert_eq!(told, [format!("Connection({listener}, Ok({}))", listener + 1)]);
+    engine.text(listener + 1, "hello");
+
+    engine.host.refuses.set(true);
+    engine.on_connection(listener, Ok(()));
+    engine.turn();
+    assert_eq!(engine.told(), [format!("Connection({listener}, Err(Errno(-103)))")]);
+    assert_eq!(engine.slots_in_use(), 2);
+
+    engine.close(listener, false).unwrap();
+    engine.host.refuses.set(false);
+    engine.on_connection(listener, Ok(()));
+    engine.turn();
+    let errno = Errno::EBADF;
+    let told = [
+        format!("Connection({listener}, Err({errno:?}))"),
+        format!("Close({listener})"),
+    ];
+    assert_eq!(engine.told(), told);
+    assert_eq!(engine.sent(listener + 1), "hello");
+}
+
+#[test]
+fn a_connection_connects_once() {
+    let engine = engine();
+    let id = engine.open();
+    assert_eq!(engine.connect(id, |_| Err(Errno::EINVAL)), Err(Errno::EINVAL));
+    assert_eq!(engine.connect(id, |_| Ok(())), Ok(()));
+    assert_eq!(engine.connect(id, |_| Ok(())), Err(Errno::EALREADY));
+}
+
+/// Gathers what connections receive and shows it once a turn, in capitals, as output of theirs.
+#[derive(Default)]
+struct Shouts {
+    gathered: RefCell<Vec<u32>>,
+    silent: Cell<bool>,
+    /// Its output answers nothing.
+    asks: Cell<bool>,
+}
+
+/// What [`Shouts`] keeps of a connection.
+struct Heard(String);
+
+impl Protocol<Script> for Shouts {
+    fn read(&self, engine: &Engine<Script>, id: u32, bytes: &[u8]) {
+        assert!(bytes != b"panic");
+        let text = String::from_utf8_lossy(bytes).to_uppercase();
+        engine.state(id, |heard: &mut Heard| heard.0 += &text);
+        self.gathered.borrow_mut().push(id);
+        engine.gather();
+    }
+
+    fn answers(&self) -> bool {
+        !self.asks.get()
+    }
+
+    fn drained(&self, engine: &Engine<Script>, id: u32, _awaited: bool) {
+        engine.tell(Event::Drain(id));
+    }
+
+    fn tick(&self, engine: &Engine<Script>) {
+        for id in self.gathered.take() {
+            let text = engine.state(id, |heard: &mut Heard| std::mem::take(&mut heard.0));
+            if let Some(text) = text {
+                engine.text(id, &text);
+                engine.host.told.borrow_mut().push(text);
+            }
+        }
+    }
+
+    fn silence(&self) {
+        self.silent.set(true);
+    }
+}
+
+fn shouting(engine: &Engine<Script>) -> (Rc<Shouts>, u32) {
+    let protocol = Rc::new(Shouts::default());
+    engine.add_protocol(protocol.clone());
+    let id = engine.open();
+    engine
+        .connection(id, |connection| {
+            connection.speak(protocol.clone(), Heard(String::new()))
+        })
+        .unwrap();
+    (protocol, id)
+}
+
+#[test]
+fn a_protocol_shows_what_it_gathered_before_anything_else_is_told() {
+    let engine = engine();
+    let (_, id) = shouting(&engine);
+    let plain = engine.open();
+    engine.on_read(id, Ok(b"a"));
+    engine.on_read(id, Ok(b"b"));
+    assert!(engine.told().is_empty() && engine.host.turns.get());
+    engine.turn();
+    assert_eq!(engine.told(), ["AB", ""]);
+    assert_eq!(engine.sent(id), "AB");
+    assert!(!engine.host.turns.get());
+
+    engine.on_read(id, Ok(b"c"));
+    engine.on_read(plain, Ok(b"raw"));
+    engine.on_read(id, Err(Errno::EOF));
+    let raw = format!("Read({plain}, Ok([114, 97, 119]))");
+    assert_eq!(
+        engine.told(),
+        ["C".into(), raw, format!("Read({id}, Err(Errno(-4095)))")]
+    );
+    engine.turn();
+    assert_eq!(engine.connection(id, |connection| connection.received), Ok(3));
+}
+
+#[test]
+fn what_is_gathered_while_it_shows_is_for_the_next_turn() {
+    let engine = engine();
+    let (protocol, id) = shouting(&engine);
+    engine.on_read(id, Ok(b"a"));
+    let plain = engine.open();
+    engine.listen(move |engine, event| {
+        // Something is read while something else is shown, as by a handler that runs the loop or feeds bytes itself.
+        if matches!(event, Event::Read(..)) {
+            engine.on_read(id, Ok(b"b"));
+        }
+    });
+    engine.on_read(plain, Ok(b"x"));
+    assert_eq!(protocol.gathered.borrow().len(), 1);
+    engine.turn();
+    assert!(engine.told().ends_with(&["B".into()]));
+}
+
+#[test]
+fn a_protocol_decides_about_drains_and_has_state_of_its_own() {
+    let engine = engine();
+    let (_, id) = shouting(&engine);
+    engine.wire(id).room.set(0);
+    engine.text(id, "x");
+    engine.flush(id).unwrap();
+    engine.take_queued(id);
+    engine.turn();
+    assert_eq!(
+        engine.told(),
+        [format!("Drain({id})")],
+        "though nobody was told to wait"
+    );
+
+    assert_eq!(engine.state(id, |_: &mut u64| ()), None);
+    engine
+        .connection(id, |connection| {
+            assert!(connection.hush::<u64>().is_none());
+            assert!(connection.protocol().is_some());
+            assert!(connection.hush::<Heard>().is_some());
+            assert!(connection.hush::<Heard>().is_none());
+        })
+        .unwrap();
+    engine.on_read(id, Ok(b"x"));
+    assert_eq!(engine.told(), [format!("Read({id}, Ok([120]))")]);
+    engine.close(id, false).unwrap();
+    assert_eq!(engine.state(id, |_: &mut Heard| ()), None);
+}
+
+#[test]
+fn what_is_no_answer_leaves_with_the_turn() {
+    let engine = engine();
+    let (protocol, id) = shouting(&engine);
+    protocol.asks.set(true);
+    engine.listen(move |engine, _| assert_eq!(engine.text(id, "next"), 0));
+    engine.on_read(id, Err(Errno::EOF));
+    assert!(engine.sent(id).is_empty() && engine.host.waits.get());
+    engine.turn();
+    assert_eq!(engine.sent(id), "next");
+}
+
+#[test]
+fn a_panic_costs_its_read_only() {
+    let engine = engine();
+    let (_, id) = shouting(&engine);
+    engine.on_read(id, Ok(b"panic"));
+    assert_eq!(engine.host.panics.get(), 1);
+    engine.on_read(id, Ok(b"a"));
+    engine.turn();
+    assert_eq!(engine.sent(id), "A");
+}
+
+#[test]
+fn the_end_of_the_environment_writes_and_closes_everything_and_tells_nobody() {
+    let engine = engine();
+    let (protocol, id) = shouting(&engine);
+    let other = engine.open();
+    engine.insert_listener(|id| Ok(engine.host.stream(id))).unwrap();
+    engine.text(id, "bye");
+    engine.text(other, "bye");
+    engine.close_all();
+    assert!(protocol.silent.get());
+    assert_eq!((engine.sent(id), engine.sent(other)), ("bye".into(), "bye".into()));
+    assert_eq!(engine.slots_in_use(), 0);
+    assert_eq!(engine.host.reports.borrow().len(), 3);
+    engine.turn();
+    assert!(engine.told().is_empty());
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Small(usize),
+    Large(usize),
+    Room(usize),
+    Take,
+    Turn,
+    Flush,
+    Read,
+}
+
+fn act() -> impl proptest::strategy::Strategy<Value = Act> {
+    use proptest::prelude::*;
+    prop_oneof![
+        (1usize..200).prop_map(Act::Small),
+        (1usize..200).prop_map(Act::Large),
+        (0usize..300).prop_map(Act::Room),
+        Just(Act::Take),
+        Just(Act::Turn),
+        Just(Act::Flush),
+        Just(Act::Read),
+    ]
+}
+
+proptest::proptest! {
+    /// Whatever is written when, and however little the kernel takes: the peer gets every byte once, in order, and whoever was told to
+    /// wait is told of the drain.
+    #[test]
+    fn every_byte_leaves_once_and_in_order(acts in proptest::collection::vec(act(), 0..150)) {
+        let engine = engine();
+        let id = engine.open();
+        let wire = engine.wire(id);
+        let waits = Rc::new(Cell::new(false));
+        let drained = waits.clone();
+        engine.listen(move |_, event| {
+            if matches!(event, Event::Drain(_)) {
+                drained.set(false);
+            }
+        });
+        let mut written = Vec::new();
+        for act in acts {
+            let mut bytes = |length: usize| {
+                let bytes: Vec<u8> = (0..length).map(|at| (written.len() + at) as u8).collect();
+                written.extend_from_slice(&bytes);
+                bytes
+            };
+            match act {
+                Act::Small(length) => {
+                    let bytes = bytes(length);
+                    let status = engine.append(id, |out| { out.extend_from_slice(&bytes); Ok::<_, ()>(()) });
+                    waits.set(waits.get() | (status == Ok(1)));
+                }
+                Act::Large(length) => {
+                    let status = engine.write_large(id, &bytes(length));
+                    waits.set(waits.get() | (status == 1));
+                }
+                Act::Room(room) => wire.room.set(room),
+                Act::Take => engine.take_queued(id),
+                Act::Turn => engine.turn(),
+                Act::Flush => engine.flush(id).unwrap(),
+                Act::Read => engine.on_read(id, Ok(b"x")),
+            }
+            let left = wire.taken.borrow().len();
+            let queued = engine.connection(id, |connection| connection.queued()).unwrap();
+            assert_eq!(left + queued, written.len());
+            assert_eq!(*wire.taken.borrow(), written[..left]);
+        }
+        wire.room.set(usize::MAX);
+        engine.flush(id).unwrap();
+        for _ in 0..3 {
+            engine.take_queued(id);
+            engine.turn();
+        }
+        assert_eq!(*wire.taken.borrow(), written);
+        assert!(!waits.get(), "a drain was promised");
+        assert_eq!(engine.host.panics.get(), 0);
+    }
+}
