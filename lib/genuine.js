@@ -7,4 +7,14 @@ const { once } = require('./once.js')
 
 const copy = (module) => Object.defineProperties({}, Object.getOwnPropertyDescriptors(module))
 
-module.exports = once('genuine', () => ({ http: copy(require('node:http')), net: copy(require('node:net')) }))
+module.exports = once('genuine', () => {
+  const live = { http: require('node:http'), net: require('node:net') }
+  return {
+    http: copy(live.http),
+    net: copy(live.net),
+    /** The modules as programs see them, with what they have put into them. */
+    live,
+    /** Ours stand in them. */
+    registered: false,
+  }
+})

@@ -40,6 +40,7 @@ function register() {
   // Older Nodes' agents keep the function that they found.
   const { prototype } = http.Agent
   if (prototype.createConnection === genuine.net.createConnection) prototype.createConnection = net.createConnection
+  genuine.registered = true
   syncBuiltinESMExports()
 }
 

@@ -6,7 +6,9 @@
 // As long as nobody does and every response is lean, a request costs one call of the handler and one of `respond`.
 
 const { Buffer } = require('node:buffer')
-const { ServerResponse } = require('node:http')
+const {
+  http: { ServerResponse },
+} = require('../genuine.js')
 const process = require('node:process')
 const { native } = require('../engine.js')
 const { systemError } = require('../errors.js')

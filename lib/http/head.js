@@ -3,7 +3,9 @@
 // The head of a response, as text: what core's `writeHead` leaves in `_header` and the fields around it, for the heads that
 // most responses have. The others are core's.
 
-const { STATUS_CODES } = require('node:http')
+const {
+  http: { STATUS_CODES },
+} = require('../genuine.js')
 const { setTimeout } = require('node:timers')
 const { kOutHeaders, kUniqueHeaders } = require('../core.js')
 

@@ -3,7 +3,9 @@
 // Requests. They are core's own objects from the start: to construct one costs 60 ns, and every method of core's works on it, whoever
 // calls it. What is ours is how it gets filled, and that what nobody looks at is not done.
 
-const { IncomingMessage } = require('node:http')
+const {
+  http: { IncomingMessage },
+} = require('../genuine.js')
 const { getDefaultHighWaterMark } = require('node:stream')
 const core = require('../core.js')
 const { constructorLike } = require('./shapes')

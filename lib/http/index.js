@@ -2,7 +2,7 @@
 
 // `http`: Node's module with server and client over the native engine.
 
-const http = require('node:http')
+const { http } = require('../genuine.js')
 const { Server } = require('./server')
 const { globalAgent, ...client } = require('./client')
 

@@ -4,7 +4,9 @@
 // programs look for them: tracers replace them there, frameworks put objects between a response and its prototype, subclasses
 // call `super`. So whoever replaces one of them is obeyed, before or after.
 
-const { IncomingMessage, OutgoingMessage, ServerResponse } = require('node:http')
+const {
+  http: { IncomingMessage, OutgoingMessage, ServerResponse },
+} = require('../genuine.js')
 const { inspect } = require('node:util')
 const { requestEvents, responseEvents } = require('../core.js')
 

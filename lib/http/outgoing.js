@@ -4,7 +4,9 @@
 // as those do, but hand the bytes to Rust in one call where core goes through the socket's stream. They do so while nothing unusual is
 // under way, and leave everything else to core.
 
-const { ServerResponse } = require('node:http')
+const {
+  http: { ServerResponse },
+} = require('../genuine.js')
 const { isUint8Array } = require('node:util/types')
 const { Buffer } = require('node:buffer')
 const { channel } = require('node:diagnostics_channel')

@@ -5,8 +5,7 @@
 // of it has been replaced by a subclass or a listener.
 
 const { AsyncResource } = require('node:async_hooks')
-const http = require('node:http')
-const net = require('node:net')
+const { http, net } = require('../../genuine.js')
 const { ClientSocket, kTakesParsed, connectionOf } = require('./socket.js')
 const core = require('./core.js')
 

@@ -5,7 +5,9 @@
 const { addListener, removeListener } = require('node:events').prototype
 const { AsyncResource } = require('node:async_hooks')
 const { Buffer } = require('node:buffer')
-const { IncomingMessage, maxHeaderSize } = require('node:http')
+const {
+  http: { IncomingMessage, maxHeaderSize },
+} = require('../../genuine.js')
 const process = require('node:process')
 const { markAsUntransferable } = require('node:worker_threads')
 const { native, ownerOf, shared } = require('../../engine.js')

@@ -5,7 +5,7 @@
 
 const { Buffer } = require('node:buffer')
 const { channel } = require('node:diagnostics_channel')
-const http = require('node:http')
+const { http } = require('../../genuine.js')
 const { PerformanceObserver } = require('node:perf_hooks')
 const process = require('node:process')
 const { Duplex } = require('node:stream')

@@ -2,7 +2,7 @@
 
 // The client's part of `http`.
 
-const http = require('node:http')
+const { http } = require('../../genuine.js')
 const { Agent, defaultAgent } = require('./agent.js')
 const { ClientRequest, request, get } = require('./request.js')
 

@@ -5,7 +5,7 @@
 // that is whole when its turn comes is written past the stream.
 
 const { once } = require('node:events').prototype
-const http = require('node:http')
+const genuine = require('../../genuine.js')
 const process = require('node:process')
 const { URL } = require('node:url')
 const { Socket } = require('../../net/socket.js')
@@ -13,7 +13,7 @@ const core = require('./core.js')
 const { kTakesParsed, connectionOf, isParsed, claim } = require('./socket.js')
 const { defaultAgent } = require('./agent.js')
 
-const { ClientRequest: CoreRequest, OutgoingMessage } = http
+const { ClientRequest: CoreRequest, OutgoingMessage } = genuine.http
 const { onSocket: coreOnSocket, _flush: coreFlush } = CoreRequest.prototype
 const { setHeader: coreSetHeader } = OutgoingMessage.prototype
 const { write: streamWrite } = Socket.prototype
@@ -130,17 +130,25 @@ function onSent(req, connection, callback) {
   callback?.()
 }
 
-const { request: coreRequest, get: coreGet } = http
+/**
+ * Interceptors (nock, msw) put functions of their own into node:http: those are called. Where ours stand in node:http themselves, it is ours
+ * that they replace, and keep to call.
+ */
+function interceptor(name) {
+  const { http, live, registered } = genuine
+  return registered || live.http[name] === http[name] ? undefined : live.http[name]
+}
 
-/** Interceptors (nock, msw) put functions of their own into node:http: those are called. */
 function request(input, options, callback) {
-  if (http.request !== coreRequest) return http.request(input, options, callback)
-  if (http.ClientRequest !== CoreRequest) return new http.ClientRequest(input, options, callback)
-  return new ClientRequest(input, options, callback)
+  const replaced = interceptor('request')
+  if (replaced !== undefined) return replaced(input, options, callback)
+  const Replaced = interceptor('ClientRequest') ?? ClientRequest
+  return new Replaced(input, options, callback)
 }
 
 function get(input, options, callback) {
-  if (http.get !== coreGet) return http.get(input, options, callback)
+  const replaced = interceptor('get')
+  if (replaced !== undefined) return replaced(input, options, callback)
   const req = request(input, options, callback)
   req.end()
   return req
