@@ -322,7 +322,7 @@ class HttpConnection extends Connection {
   queue(res) {
     if (this.current === null && !this.ending) {
       this.current = res
-      if (res.assignSocket === assignSocket) {
+      if (res.assignSocket === assignSocket && core.own.assignSocket) {
         // All that core's does to a new response, without a listener of its own to the socket's end: the connection has one.
         res.socket = this.socket
         this.socket._httpMessage = res
