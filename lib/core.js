@@ -33,13 +33,60 @@ function method(object, name) {
   return object[name]
 }
 
+/**
+ * Whether a method is Node's own, and not somebody's who replaced it before this package came: whoever did stands on the stack between its
+ * caller and it. `call` calls it on an object where `trap` has put the first property that it reads; it gets no further.
+ */
+function isOwn(call) {
+  const { prepareStackTrace, stackTraceLimit } = Error
+  const reached = new Error('reached')
+  let files
+  const trap = (object, name) =>
+    Object.defineProperty(object, name, {
+      configurable: true,
+      get() {
+        const here = {}
+        Error.captureStackTrace(here)
+        files = here.stack
+        throw reached
+      },
+    })
+  try {
+    // Where intrinsics are frozen, this has no effect, and nobody has replaced anything.
+    Reflect.set(Error, 'stackTraceLimit', 10)
+    Reflect.set(Error, 'prepareStackTrace', (_error, sites) => sites.map((site) => site.getFileName()))
+    call(trap)
+  } catch {
+    // That is how it ends.
+  } finally {
+    Reflect.set(Error, 'stackTraceLimit', stackTraceLimit)
+    Reflect.set(Error, 'prepareStackTrace', prepareStackTrace)
+  }
+  if (!Array.isArray(files)) return true
+  // The property, Node's frames, and this file again.
+  const [here, ...rest] = files
+  const between = rest.slice(0, rest.indexOf(here))
+  return between.every((file) => file?.startsWith('node:') && file !== 'node:domain')
+}
+
 const request = new http.IncomingMessage(null)
 const response = new http.ServerResponse({ method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} })
 const server = new http.Server()
 
+const { emit } = EventEmitter.prototype
+const { assignSocket, end, write, writeHead } = http.ServerResponse.prototype
+const trapped = (trap, name) => trap(Object.create(response), name)
+
 module.exports = {
   find,
   lacking,
+  /** Which methods that have a faster way here were Node's own when this package came. */
+  own: {
+    assignSocket: isOwn((trap) => assignSocket.call(response, trap({}, '_httpMessage'))),
+    end: isOwn((trap) => end.call(trapped(trap, 'finished'), 'x')),
+    write: isOwn((trap) => write.call(trapped(trap, 'finished'), 'x')),
+    writeHead: isOwn((trap) => writeHead.call(trapped(trap, '_header'), 200)),
+  },
   /** Headers of a request as an object, made when asked for, and how many raw strings they come from. */
   kHeaders: need(request, 'kHeaders'),
   kHeadersCount: need(request, 'kHeadersCount'),
@@ -67,5 +114,6 @@ module.exports = {
   /** What runs after each of Node's callbacks: ticks and promise jobs. */
   runTicks: method(process, '_tickCallback').bind(process),
   connectionListener: method(http, '_connectionListener'),
-  emit: EventEmitter.prototype.emit,
+  /** Node's own; `undefined`, which is nobody's, where somebody's is in its place. */
+  emit: isOwn((trap) => emit.call(trap(new EventEmitter(), '_events'), 'probe')) ? emit : undefined,
 }

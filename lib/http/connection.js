@@ -329,7 +329,7 @@ class HttpConnection extends Connection {
   /** The turn of a response, with what it has gathered while it waited. */
   turn(res) {
     this.current = res
-    if (res.assignSocket !== assignSocket) return res.assignSocket(this.socket)
+    if (!isAssignedByCore(res)) return res.assignSocket(this.socket)
     // All that core's does, without a listener of each response to the socket's end: the connection has one.
     res.socket = this.socket
     this.socket._httpMessage = res
@@ -343,7 +343,7 @@ class HttpConnection extends Connection {
     this.current = null
     // As far as its stream says, all has left: core's `end` uncorks it.
     this.turnBytes = 0
-    if (res.assignSocket === assignSocket) socket._httpMessage = null
+    if (isAssignedByCore(res)) socket._httpMessage = null
     else {
       res.detachSocket(socket)
       res.socket = socket
@@ -570,6 +570,11 @@ const { assignSocket } = ServerResponse.prototype
 
 function defaultMaxHeaderSize() {
   return require('node:http').maxHeaderSize
+}
+
+/** Whether nobody has replaced how a response gets its socket. */
+function isAssignedByCore(res) {
+  return res.assignSocket === assignSocket && core.own.assignSocket
 }
 
 /** Whether anybody hears of a message's events: by listening, or by a method in the place of core's. */

@@ -8,7 +8,7 @@ const {
   http: { IncomingMessage, OutgoingMessage, ServerResponse },
 } = require('../genuine.js')
 const { inspect } = require('node:util')
-const { requestEvents, responseEvents } = require('../core.js')
+const { own, requestEvents, responseEvents } = require('../core.js')
 
 /**
  * The connection that a response goes out on, as a property of the function that core tells about queued bytes, which is the
@@ -30,26 +30,36 @@ function lowerCase(name) {
 function install() {
   if (OutgoingMessage.prototype.end[kConnection]) return
 
-  const { end, write } = OutgoingMessage.prototype
-  OutgoingMessage.prototype.end = named(end, function (chunk, encoding, callback) {
+  // Somebody's method that was there before is called first, and in the end calls core's: there is no place below it for ours.
+  const place = Object.hasOwn(ServerResponse.prototype, 'end') ? ServerResponse.prototype : OutgoingMessage.prototype
+  const { end } = place
+  place.end = named(end, function (chunk, encoding, callback) {
     const connection = this._onPendingData[kConnection]
     if (connection === undefined) return end.call(this, chunk, encoding, callback)
-    return connection.endResponse(this, chunk, encoding, callback, end)
+    if (own.end) return connection.endResponse(this, chunk, encoding, callback, end)
+    connection.awaitFinish(this)
+    return end.call(this, chunk, encoding, callback)
   })
   OutgoingMessage.prototype.end[kConnection] = true
-  OutgoingMessage.prototype.write = named(write, function (chunk, encoding, callback) {
-    const connection = this._onPendingData[kConnection]
-    if (connection === undefined) return write.call(this, chunk, encoding, callback)
-    return connection.writeResponse(this, chunk, encoding, callback, write)
-  })
 
-  const { writeHead, writeHeader } = ServerResponse.prototype
-  ServerResponse.prototype.writeHead = named(writeHead, function (statusCode, reason, obj) {
-    const connection = this._onPendingData[kConnection]
-    if (connection?.writeHead(this, statusCode, reason, obj)) return this
-    return writeHead.call(this, statusCode, reason, obj)
-  })
-  if (writeHeader === writeHead) ServerResponse.prototype.writeHeader = ServerResponse.prototype.writeHead
+  if (own.write) {
+    const { write } = OutgoingMessage.prototype
+    OutgoingMessage.prototype.write = named(write, function (chunk, encoding, callback) {
+      const connection = this._onPendingData[kConnection]
+      if (connection === undefined) return write.call(this, chunk, encoding, callback)
+      return connection.writeResponse(this, chunk, encoding, callback, write)
+    })
+  }
+
+  if (own.writeHead) {
+    const { writeHead, writeHeader } = ServerResponse.prototype
+    ServerResponse.prototype.writeHead = named(writeHead, function (statusCode, reason, obj) {
+      const connection = this._onPendingData[kConnection]
+      if (connection?.writeHead(this, statusCode, reason, obj)) return this
+      return writeHead.call(this, statusCode, reason, obj)
+    })
+    if (writeHeader === writeHead) ServerResponse.prototype.writeHeader = ServerResponse.prototype.writeHead
+  }
 
   // Node's rules for repeated headers are core's; a name seen for the first time needs none of them.
   const { _addHeaderLine } = IncomingMessage.prototype

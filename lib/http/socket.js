@@ -117,8 +117,9 @@ HttpSocket.prototype.attach = function (connection) {
   this._paused = false
   const { timeout } = connection.server
   if (timeout) this.setTimeout(timeout)
-  // Not by the method of ours, which would have the bytes come as events.
-  EventEmitter.prototype.on.call(this, 'data', parse)
+  // Not by the method of ours, which would have the bytes come as events. A stream that was read from before is to know of it.
+  const { on } = this.readableFlowing === null ? EventEmitter.prototype : Socket.prototype
+  on.call(this, 'data', parse)
   this.on('timeout', onTimeout)
   this.on('error', failSocket)
   this.on('end', onEnd)
