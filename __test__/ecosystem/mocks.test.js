@@ -28,8 +28,8 @@ const expected = [
 ]
 
 for (const [when, before, script] of [
-  ['before the module is loaded', 'const nock = require("nock").default', ''],
-  ['after the module is loaded', '', 'const nock = require("nock").default'],
+  ['before the module is loaded', 'const nock = require("nock")', ''],
+  ['after the module is loaded', '', 'const nock = require("nock")'],
 ]) {
   separately(
     `nock, ${when}`,
