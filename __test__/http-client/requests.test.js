@@ -482,3 +482,30 @@ test('what listeners throw costs nobody else an answer', async (t) => {
     closed: true,
   })
 })
+
+test("an interceptor's class that stands in the place of Node's when the module is loaded", async () => {
+  const { execFile } = require('node:child_process')
+  const { promisify } = require('node:util')
+  const root = JSON.stringify(require.resolve('../..'))
+  const program = `
+    const core = require('node:http')
+    const made = []
+    const { ClientRequest } = core
+    core.ClientRequest = function (...args) {
+      made.push(args[0].path)
+      if (args[0].path === undefined) throw new Error('asked for something of no program')
+      return ClientRequest.apply(this, args)
+    }
+    require('node:util').inherits(core.ClientRequest, ClientRequest)
+    const { http } = require(${root})
+    const server = http.createServer((req, res) => res.end('hi')).listen(0, () => {
+      http.get({ port: server.address().port, path: '/a', agent: false }, (res) => {
+        res.resume().on('end', () => {
+          console.log(JSON.stringify([made, res.statusCode]))
+          server.close()
+        })
+      })
+    })`
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', program], { timeout: 20_000 })
+  assert.deepEqual(JSON.parse(stdout), [['/a'], 200])
+})

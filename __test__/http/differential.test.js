@@ -90,6 +90,59 @@ test('headers are joined and dropped as in Node', async () => {
   await same([`GET /distinct HTTP/1.1\r\n${ordinary.join('\r\n')}\r\nConnection: close\r\n\r\n`])
 })
 
+test('names that every object has, in heads, trailers and answers', async (t) => {
+  const names = [
+    '__proto__',
+    'constructor',
+    'toString',
+    'hasOwnProperty',
+    'valueOf',
+    '__defineGetter__',
+    'prototype',
+    'polluted',
+  ]
+  const app = (req, res) => {
+    const chunks = []
+    req.on('data', (chunk) => chunks.push(chunk))
+    req.on('end', () => {
+      const own = (object) => Object.keys(object).map((key) => [key, object[key]])
+      const seen = [own(req.headers), own(req.trailers), req.rawHeaders, req.rawTrailers]
+      seen.push([Object.getPrototypeOf(req.headers) === Object.prototype, {}.polluted, typeof {}.toString])
+      for (const name of names) res.setHeader(name, `of ${name}`)
+      seen.push(
+        res.getHeaderNames(),
+        names.map((name) => [res.getHeader(name), res.hasHeader(name)]),
+      )
+      for (const name of names.slice(0, 2)) res.removeHeader(name)
+      res.setHeader('Trailer', names.join(', '))
+      const given = req.url === '/given'
+      // An object with a field of that name, as JSON.parse makes them.
+      if (given) res.writeHead(200, JSON.parse('{"__proto__": "p", "constructor": "c", "X-A": "b"}'))
+      res.write(JSON.stringify(seen))
+      res.addTrailers(Object.fromEntries(names.map((name) => [name, 'trailing'])))
+      res.end()
+    })
+  }
+  const pair = [core.createServer(app), http.createServer(app)]
+  t.after(() => {
+    for (const server of pair) server.close()
+  })
+  const lines = names.map((name) => `${name}: {"polluted":1}\r\n${name}: twice\r\n`).join('')
+  for (const path of ['/', '/given']) {
+    const head = `POST ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${lines}`
+    for (const request of [
+      `${head}Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n${lines}\r\n`,
+      `${head}Content-Length: 1\r\n\r\nx`,
+    ]) {
+      const answers = []
+      for (const server of pair)
+        answers.push(await exchange(server.address()?.port ?? (await listen(server)), [request]))
+      assert.match(answers[0], /^HTTP\/1\.1 200 /)
+      assert.equal(answers[1], answers[0])
+    }
+  }
+})
+
 test('expectations', async () => {
   const expecting = (value, path = 'body') =>
     `POST /${path} HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: ${value}\r\nConnection: close\r\n\r\n`

@@ -199,6 +199,26 @@ test('an echo under back-pressure, and a slow reader', async () => {
   )
 })
 
+test('a response that waited for its turn goes on after back-pressure', async () => {
+  for (const size of [100, 17_000, 65_536, 100_000]) {
+    const part = 'x'.repeat(size)
+    const application = (req, res) => {
+      if (req.url === '/late') return setTimeout(() => res.end('late'), 3)
+      let left = 16
+      const more = () => {
+        while (left-- > 0) if (!res.write(part)) return res.once('drain', more)
+        res.end()
+      }
+      more()
+    }
+    await serving(application, async (port) => {
+      const answers = await exchange(port, [get('/late') + get('/much') + LAST.replace('/last', '/late')])
+      assert.equal(answers.split(part).length - 1, 16, `parts of ${size}`)
+      assert.match(answers, /late$/)
+    })
+  }
+})
+
 test('a body that nobody reads stops the peer, and is dropped once the answer is out', async () => {
   await serving(
     (req, res) => {

@@ -1,7 +1,9 @@
 'use strict'
 
-// The server under attack, a process of its own: `node --expose-gc server.js IMPLEMENTATION KIND`, KIND being http, net or rpc.
+// The server under attack, a process of its own: `node --expose-gc server.js IMPLEMENTATION KIND`, KIND being http, bare, net or rpc.
 // Over IPC it says its port, then answers 'measure' with what it holds, and 'close' by closing and going idle.
+
+const { held } = require('./held.js')
 
 const [implementation, kind] = process.argv.slice(2)
 const ours = implementation === 'ironwire' ? require('ironwire') : undefined
@@ -29,6 +31,12 @@ function sendMuch(res, left = 16) {
 
 const servers = {
   http() {
+    // A half-sent request is a client error: without a handler the server answers 400, which is as well.
+    return servers.bare().on('connection', track)
+  },
+
+  /** Nobody looks at the connections. */
+  bare() {
     const { createServer } = ours?.http ?? require('node:http')
     const server = createServer((req, res) => {
       // Not the response: Node tells one that waited behind another nothing when their connection goes.
@@ -48,8 +56,6 @@ const servers = {
         req.on('end', () => res.end(String(length)))
       }
     })
-    // A half-sent request is a client error: without this handler the server answers 400, which is as well.
-    server.on('connection', track)
     return server
   },
 
@@ -83,12 +89,7 @@ const servers = {
 }
 
 function measure() {
-  // The first collection finds what is dead, the second waits until the memory of its buffers is given back.
-  global.gc()
-  global.gc()
-  const usage = ours ? require('../../lib/engine.js').usage() : undefined
-  const { rss, heapUsed, external } = process.memoryUsage()
-  return { rss, heap: heapUsed + external, usage, ...counts }
+  return { ...held(ours !== undefined), ...counts }
 }
 
 const server = servers[kind]()

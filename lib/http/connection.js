@@ -265,6 +265,8 @@ class HttpConnection extends Connection {
     if (!this.serving) this.settle()
     const res = this.current
     if (res === null || res.finished || !res[core.kNeedDrain] || this.turnCallbacks !== null) return
+    // What the stream has handed on may only be gathered: to write it now shows whether there will be news of it.
+    native.flush(this.id)
     if (this.socket.writableNeedDrain || native.queued(this.id) > 0) return
     res[core.kNeedDrain] = false
     res.emit('drain')
@@ -631,7 +633,6 @@ function settleWrites(connection) {
   const callbacks = connection.turnCallbacks
   connection.turnCallbacks = null
   connection.turnBytes = 0
-  if (connection.current?.[core.kNeedDrain]) native.flush(connection.id)
   for (const callback of callbacks) callback(null)
   connection.drained()
 }

@@ -44,12 +44,23 @@ function cutsHeaders(parser) {
   return count === 2
 }
 
+/** Node's own class, also where an interceptor has put one on top of it in its place. */
+function coreRequest() {
+  let { prototype } = http.ClientRequest
+  while (prototype !== null && Object.getPrototypeOf(prototype) !== http.OutgoingMessage.prototype) {
+    prototype = Object.getPrototypeOf(prototype)
+  }
+  if (prototype === null) throw lacking('ClientRequest on top of OutgoingMessage')
+  return prototype.constructor
+}
+
 /** A request whose socket does nothing, and the function that gives a request its socket. */
 function probeRequest() {
+  const CoreRequest = coreRequest()
   const socket = new Duplex({ read() {}, write() {} })
   let req
   const ticks = ticksOf(() => {
-    req = new http.ClientRequest({ agent: null, createConnection: () => socket })
+    req = new CoreRequest({ agent: null, createConnection: () => socket })
     req.onSocket = undefined
   })
   const observer = new PerformanceObserver(() => {})
@@ -89,10 +100,11 @@ function probeRequest() {
 function probeQueue() {
   const agent = new http.Agent({ maxSockets: 1 })
   agent.createConnection = () => new Duplex({ read() {}, write() {} })
+  const CoreRequest = coreRequest()
   let queued
   ticksOf(() => {
-    new http.ClientRequest({ agent })
-    queued = new http.ClientRequest({ agent })
+    new CoreRequest({ agent })
+    queued = new CoreRequest({ agent })
   })
   const found = {
     kRequestOptions: need(find(queued, 'requestOptions'), 'symbol requestOptions on requests'),
