@@ -6,7 +6,6 @@
 // As long as nobody does and every response is lean, a request costs one call of the handler and one of `respond`.
 
 const { Buffer } = require('node:buffer')
-const { ServerResponse } = require('node:http')
 const process = require('node:process')
 const { native } = require('../engine.js')
 const { systemError } = require('../errors.js')
@@ -23,6 +22,8 @@ const { ERRORS, isHandling, now, takeOver } = require('./batch')
 const { makeSocket, failSocket, feed, setTimer } = require('./socket')
 
 install()
+
+const { own } = core
 
 /** What `httpBusy` says. */
 const busy = { READING: 1, WAITING: 2, SENDING: 3 }
@@ -135,7 +136,7 @@ class HttpConnection extends Connection {
     try {
       if (version === 0x101 && this.answersItself(req, res, flags)) return
       const handler = server._events.request
-      if (typeof handler === 'function' && server.emit === core.emit && !server[core.kCapture]) {
+      if (typeof handler === 'function' && server.emit === own.emit && !server[core.kCapture]) {
         handler.call(server, req, res)
       } else server.emit('request', req, res)
     } finally {
@@ -322,7 +323,7 @@ class HttpConnection extends Connection {
   queue(res) {
     if (this.current === null && !this.ending) {
       this.current = res
-      if (res.assignSocket === assignSocket && core.own.assignSocket) {
+      if (res.assignSocket === own.assignSocket) {
         // All that core's does to a new response, without a listener of its own to the socket's end: the connection has one.
         res.socket = this.socket
         this.socket._httpMessage = res
@@ -348,7 +349,7 @@ class HttpConnection extends Connection {
       if (this.incoming === null) this.pause()
       this.noteQueue()
     } else if (status < 0) this.onWriteError(status)
-    if (res._eventsCount > 0 || channels.responseFinish.hasSubscribers) process.nextTick(emitFinish, this, res)
+    if (isHeard(res) || channels.responseFinish.hasSubscribers) process.nextTick(emitFinish, this, res)
     else if (ended.push(res) === 1 && !isHandling()) process.nextTick(settleEnded)
     if (res._last) this.closeSoon()
     else this.next()
@@ -557,17 +558,20 @@ HttpConnection.prototype.writeHead = function (res, status, reason, headers) {
   return writeOrdinaryHead(res, status, reason, headers)
 }
 
-const { assignSocket } = ServerResponse.prototype
-
 function defaultMaxHeaderSize() {
   return require('node:http').maxHeaderSize
+}
+
+/** Whether somebody is there to hear a response's events, by whatever way. */
+function isHeard(res) {
+  return res._eventsCount > 0 || res.emit !== own.emit
 }
 
 /** What core does to a response that is out, and to its request, where nobody listens. */
 function settleEnded() {
   for (let i = 0; i < ended.length; i++) {
     const res = ended[i]
-    if (res._eventsCount > 0) process.nextTick(emitFinish, res._onPendingData[kConnection], res)
+    if (isHeard(res)) process.nextTick(emitFinish, res._onPendingData[kConnection], res)
     else {
       settle(res)
       res.destroyed = res._closed = true

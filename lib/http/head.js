@@ -5,7 +5,7 @@
 
 const { STATUS_CODES } = require('node:http')
 const { setTimeout } = require('node:timers')
-const { kOutHeaders, kUniqueHeaders } = require('../core.js')
+const { kOutHeaders, kUniqueHeaders, own } = require('../core.js')
 
 /**
  * Header names seen so far: an ORDINARY one only joins the lines, LENGTH says that the body's framing is given, a SPECIAL one
@@ -79,6 +79,7 @@ function keepAliveLines(timeout) {
 /** The fields that decide about the head are as the constructor set them. */
 function isOrdinary(res) {
   return (
+    res._storeHeader === own._storeHeader &&
     res.sendDate &&
     res.useChunkedEncodingByDefault &&
     res._defaultKeepAlive &&

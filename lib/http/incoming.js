@@ -9,7 +9,7 @@ const core = require('../core.js')
 const { constructorLike } = require('./shapes')
 const { aborted } = require('./errors')
 
-const { kHeadersCount } = core
+const { kHeadersCount, own } = core
 
 /** Bits of the flags that the parser reports (src/http1/conn.rs). */
 const flag = { KEEP_ALIVE: 1, HAS_BODY: 2, UPGRADE: 4, EXPECT: 8, HOST: 16 }
@@ -99,6 +99,17 @@ function makeRequest(Message, connection, method, url, version, flags, head) {
   return req
 }
 
+/** Whether what happens to a request is nobody's concern: no listener is there, and no method that would be called is replaced. */
+function isUnheard(req) {
+  return (
+    req._eventsCount === 0 &&
+    req.emit === own.emit &&
+    req.push === own.push &&
+    req.destroy === own.destroy &&
+    req._dump === own._dump
+  )
+}
+
 /** The message is complete; `trailers` has the form of a head. */
 function complete(req, trailers) {
   req.complete = true
@@ -108,7 +119,7 @@ function complete(req, trailers) {
   }
   const state = req._readableState
   // What push() would do besides is to tell listeners in a later tick.
-  if (fresh !== undefined && state[kState] === fresh && req._eventsCount === 0) state[kState] = ended
+  if (fresh !== undefined && state[kState] === fresh && isUnheard(req)) state[kState] = ended
   else req.push(null)
 }
 
@@ -120,7 +131,7 @@ function deliver(req, chunk) {
 /** The response is out: what is left of the body is of no interest, unless somebody reads it. */
 function dump(req) {
   const state = req._readableState
-  if (fresh !== undefined && state[kState] === ended && req._eventsCount === 0) {
+  if (fresh !== undefined && state[kState] === ended && isUnheard(req)) {
     req._dumped = req._consuming = true
     state[kState] = closed
   } else if (!req._consuming && !state.resumeScheduled) req._dump()

@@ -59,12 +59,14 @@ function install() {
   }
 
   // Node's rules for repeated headers are core's; a name seen for the first time needs none of them.
-  const { _addHeaderLine } = IncomingMessage.prototype
-  IncomingMessage.prototype._addHeaderLine = named(_addHeaderLine, function (field, value, dest) {
-    const name = lowerCase(field)
-    if (dest[name] === undefined && name !== 'set-cookie') dest[name] = value
-    else _addHeaderLine.call(this, field, value, dest)
-  })
+  const { _addHeaderLine } = own
+  if (_addHeaderLine) {
+    IncomingMessage.prototype._addHeaderLine = named(_addHeaderLine, function (field, value, dest) {
+      const name = lowerCase(field)
+      if (dest[name] === undefined && name !== 'set-cookie') dest[name] = value
+      else _addHeaderLine.call(this, field, value, dest)
+    })
+  }
 }
 
 /** Has the method show core's name and number of parameters. */

@@ -71,7 +71,7 @@ Server.prototype.takesUpgrade = function (req) {
 Server.prototype._onconnection = function (handle) {
   const connection = new HttpConnection(handle.id, handle.getpeername !== undefined, this)
   // Nobody but us listens for 'connection': then there is no need for a socket.
-  if (this._events.connection === onConnection && this.emit === core.emit && !this.timeout && !isLenient(this)) {
+  if (this._events.connection === onConnection && this.emit === core.own.emit && !this.timeout && !isLenient(this)) {
     connection.attach()
     return
   }
