@@ -412,8 +412,8 @@ const STATES = [
   .join(' ')
   .split(' ')
 
-/** Streams have that field from the first time on that it is not 0. */
-const common = (key) => key !== '_eventsCount'
+/** Streams have the first from the first time on that it is not 0; the other is what Node's server knows of a connection. */
+const common = (key) => key !== '_eventsCount' && key !== 'Symbol(ConnectionState)'
 
 /** Own keys and what is printed of them, without what differs from one connection to the next. */
 function shown(object) {
@@ -423,6 +423,7 @@ function shown(object) {
     .replace(/\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT/g, 'DATE')
     .replace(/^ *_onPendingData: \[Function \(anonymous\)\] \{[\s\S]*?\},?\n/gm, '')
     .replace(/^<ref \*1> /, '')
+    .replace(/^ {2}Symbol\(ConnectionState\): \{$[\s\S]*?^ {2}\},?\n/gm, '')
   return {
     keys: Reflect.ownKeys(object).map(String).filter(common).sort(),
     spread: Object.keys({ ...object })
@@ -430,7 +431,7 @@ function shown(object) {
       .sort(),
     name: Object.prototype.toString.call(object),
     text: text.replace(
-      /^ *(?:_events: \{[\s\S]*?\}|(?:\[?Symbol\((?:kState|shapeMode)\)\]?|_events|_eventsCount|_onPendingData): .*)\n/gm,
+      /^ *(?:_events: [^{\n]*\{[\s\S]*?^ *\},?|(?:\[?Symbol\((?:kState|shapeMode)\)\]?|_events|_eventsCount|_onPendingData): .*)\n/gm,
       '',
     ),
     states: Object.fromEntries(STATES.filter((name) => name in object).map((name) => [name, object[name]])),

@@ -112,7 +112,7 @@ function write(connection, res, chunk, encoding, callback, core) {
     res._implicitHeader()
     if (!isDirect(res, connection)) return core.call(res, chunk, encoding, callback)
   }
-  if (!res._hasBody) return core.call(res, chunk, encoding, callback)
+  if (!res._hasBody || (joinsParts && res.chunkedEncoding)) return core.call(res, chunk, encoding, callback)
   const length = lengthOf(chunk, bits)
   if (res.chunkedEncoding) bits |= CHUNK
   const status = send(res, connection, bits, chunk, length)
@@ -121,6 +121,16 @@ function write(connection, res, chunk, encoding, callback, core) {
   if (!more) res[kNeedDrain] = true
   return more
 }
+
+/** Since Node 26 what is written in one tick is one chunk: core's gathers it. */
+const joinsParts = (() => {
+  const res = new ServerResponse({ method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} })
+  res._header = ' '
+  res.chunkedEncoding = true
+  res.socket = { writableCorked: 0, cork() {}, uncork() {} }
+  res.write(' ')
+  return res[kCorked] > 0
+})()
 
 const sampleRequest = { method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} }
 const sample = new ServerResponse(sampleRequest, { highWaterMark: 1 })

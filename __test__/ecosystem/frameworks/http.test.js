@@ -75,6 +75,13 @@ function comparable(text, port) {
   return text.replaceAll(`:${port}`, ':PORT').replaceAll('LeanRequest', 'IncomingMessage')
 }
 
+/**
+ * Since Node 26 the parts that are written in one tick are one chunk, once it is the response's turn; and how many ticks it waits for that
+ * behind other responses is not held to Node's.
+ */
+const joinsParts = Number.parseInt(process.versions.node, 10) >= 26
+const unframed = (text) => text.replace(/\r\n[0-9a-f]+\r\n/g, '')
+
 const folder = makeFolder()
 after(() => fs.rmSync(folder, { recursive: true }))
 
@@ -98,7 +105,8 @@ for (const [name, make] of Object.entries(applications)) {
         }),
       )
       assert.match(expected, /^HTTP\/1\.1 \d{3} /, what)
-      assert.strictEqual(actual, expected, what)
+      if (joinsParts && what === 'pipelined') assert.strictEqual(unframed(actual), unframed(expected), what)
+      else assert.strictEqual(actual, expected, what)
       // The last response's own lines come when its socket is done with, which may be after the client has seen the end.
       for (let i = 0; i < 200 && contenders[0].lines.length !== contenders[1].lines.length; i++) {
         await new Promise((resolve) => setTimeout(resolve, 5))
