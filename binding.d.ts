@@ -56,6 +56,15 @@ export declare class ProtoSchema {
   extensions(): Array<number>
 }
 
+/** The numbers that JavaScript shares with Rust, in groups. */
+export declare function constants(): Record<string, Record<string, number>>
+
+/** The refusals of the parser by the numbers that rows say: Node's code, and the reason. */
+export declare function httpErrors(): Array<Array<string>>
+
+/** The methods that requests can have, by the numbers that rows say. */
+export declare function httpMethods(): Array<string>
+
 /** See `proto::emit::CODEC_BODY`. */
 export declare function protoCodecBody(): string
 

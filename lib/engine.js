@@ -11,14 +11,13 @@ const { markAsUntransferable } = require('node:worker_threads')
 const { keepContext } = require('./context.js')
 const { once } = require('./once.js')
 const binding = require('../binding.js')
-
-/** The slot number in an id (src/slots.rs): what the owners are indexed by. */
-const SLOT = 0xfffff
+/** The slot number in an id: what the owners are indexed by. */
+const { INDEX_MASK } = require('./constants.js').slots
 
 const owners = []
 
 function ownerOf(id) {
-  const owner = owners[id & SLOT]
+  const owner = owners[id & INDEX_MASK]
   return owner !== undefined && owner.id === id ? owner : undefined
 }
 
@@ -59,7 +58,7 @@ const events = {
   onClose(id) {
     const owner = ownerOf(id)
     if (owner === undefined) return
-    owners[id & SLOT] = undefined
+    owners[id & INDEX_MASK] = undefined
     owner.onClose()
   },
 }
@@ -74,7 +73,7 @@ const EVENTS = Object.keys(events)
  * events of a protocol's.
  */
 function adopt(id, owner, more) {
-  owners[id & SLOT] = owner
+  owners[id & INDEX_MASK] = owner
   return keepContext(owner, more === undefined ? EVENTS : EVENTS.concat(more))
 }
 

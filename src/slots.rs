@@ -12,6 +12,9 @@ const GENERATION_MASK: u32 = (1 << 11) - 1;
 /// The most slots that can be in use at once: about a million.
 pub const MAX_SLOTS: usize = 1 << INDEX_BITS;
 
+/// The bits of an id that are the slot's number: what JavaScript indexes its own tables with.
+pub const INDEX_MASK: u32 = (1 << INDEX_BITS) - 1;
+
 /// Freed slots wait until this many have gathered, so that generations are spent slowly.
 const REUSE_DELAY: usize = 64;
 
@@ -35,9 +38,8 @@ impl<T> Default for Slots<T> {
     }
 }
 
-/// The slot number in an id: what JavaScript indexes its own tables with.
-pub fn index(id: u32) -> usize {
-    (id & (MAX_SLOTS as u32 - 1)) as usize
+fn index(id: u32) -> usize {
+    (id & INDEX_MASK) as usize
 }
 
 impl<T> Slots<T> {

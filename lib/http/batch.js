@@ -8,24 +8,19 @@
 const { AsyncResource } = require('node:async_hooks')
 const { native, ownerOf, shared } = require('../engine.js')
 const core = require('../core.js')
-const { flag } = require('./incoming')
+const constants = require('../constants.js')
+const binding = require('../../binding.js')
 
-const CURSOR = 0
-const NOW = 1
-const FIRST_EVENT = 8
-const EVENT_WORDS = 8
-const REQUEST = 1
-const BODY = 2
-const END = 3
-const READ = 5
-const HELD = 2
-const TAKEN = 3
+const { CURSOR } = constants.table
+const { NOW, EVENTS: FIRST_EVENT } = constants.http
+const { EVENT_WORDS } = constants.row
+const { REQUEST, BODY, END } = constants.event
+const { READ, ID, HELD, TAKEN, PACKET, PACKET_LENGTH, LENGTH } = constants.read
+const { REPEATED } = constants.flag
 
-const METHODS = native.httpMethods().split(' ')
-const ERRORS = native
-  .httpErrors()
-  .split('\n')
-  .map((line) => line.split(/ (.*)/))
+/** By the numbers that rows say. Of errors, code and reason. */
+const METHODS = binding.httpMethods()
+const ERRORS = binding.httpErrors()
 
 const MANUAL = { requireManualDestroy: true }
 /** What a connection is about before its first request. */
@@ -49,7 +44,7 @@ function onHttp(count, text, body) {
       if (serving !== null) leave(true)
       words[CURSOR] = event + 1
       row = at
-      serving = ownerOf(words[at + 1]) ?? null
+      serving = ownerOf(words[at + ID]) ?? null
       serving?.enter(event + 1 < count && words[at + EVENT_WORDS] !== READ)
       continue
     }
@@ -77,7 +72,7 @@ function onHttp(count, text, body) {
       serving.resource.runInAsyncScope(serving.onEnd, serving, trailers)
     } else {
       const [code, reason] = ERRORS[words[at + 1]]
-      const packet = bytes(body, words[row + 4], words[row + 5])
+      const packet = bytes(body, words[row + PACKET], words[row + PACKET_LENGTH])
       serving.resource.runInAsyncScope(serving.onParseError, serving, code, reason, words[at + 2], packet)
     }
   }
@@ -102,7 +97,7 @@ function request(connection, at, text, body) {
   const method = METHODS[(words[at] >>> 8) & 0xff]
   const url = text.slice(from, urlEnd)
   const flags = words[at + 1]
-  const head = flags & flag.REPEATED ? null : text.slice(urlEnd + 1, from + words[at + 4])
+  const head = flags & REPEATED ? null : text.slice(urlEnd + 1, from + words[at + 4])
   const resource = new AsyncResource('HTTPINCOMINGMESSAGE', connection.origin ?? originOf(connection))
   connection.resource = resource
   resource.runInAsyncScope(connection.onRequest, connection, method, url, words[at] >>> 16, flags, head, body)
@@ -137,7 +132,7 @@ function runTicks() {
 /** What lies behind the head of a request that takes the connection over; from now on it is not HTTP's. */
 function takeOver(body) {
   words[row + TAKEN] = 1
-  return bytes(body, words[row + 4], words[row + 5]).subarray(words[row + 6])
+  return bytes(body, words[row + PACKET], words[row + PACKET_LENGTH]).subarray(words[row + LENGTH])
 }
 
 function isHandling() {

@@ -13,10 +13,11 @@ const process = require('node:process')
 const { native } = require('../engine.js')
 const { systemError } = require('../errors.js')
 const core = require('../core.js')
+const { errno, flag, busy } = require('../constants.js')
 const { Connection } = require('../net/handle.js')
 const { kConnections } = require('./symbols')
 const { parseError, requestTimeout } = require('./errors')
-const { flag, LastFields, makeRequest, complete, deliver, dump, abort } = require('./incoming')
+const { LastFields, makeRequest, complete, deliver, dump, abort } = require('./incoming')
 const { makeResponse, noticeTraces, end, write } = require('./outgoing')
 const { writeOrdinaryHead } = require('./head')
 const { install, kConnection } = require('./install')
@@ -26,11 +27,9 @@ const { makeSocket, failSocket, feed, setTimer } = require('./socket')
 
 install()
 
-/** What `httpBusy` says. */
-const busy = { READING: 1, WAITING: 2, SENDING: 3 }
+const { EOF } = errno
 
 const FastBuffer = Buffer[Symbol.species]
-const UV_EOF = -4095
 
 const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i
 
@@ -231,8 +230,8 @@ class HttpConnection extends Connection {
       this.received = undefined
       return
     }
-    if (socket === undefined && length === UV_EOF) this.onPeerEnd()
-    else if (length === UV_EOF) super.onRead(length, memory, offset)
+    if (socket === undefined && length === EOF) this.onPeerEnd()
+    else if (length === EOF) super.onRead(length, memory, offset)
     else if (!socket?.destroyed) this.getSocket().destroy(systemError(length, 'read'))
   }
 

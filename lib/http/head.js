@@ -8,6 +8,7 @@ const {
 } = require('../genuine.js')
 const { setTimeout } = require('node:timers')
 const { kOutHeaders, kUniqueHeaders } = require('../core.js')
+const { respond } = require('../constants.js')
 
 /**
  * Header names seen so far: an ORDINARY one only joins the lines, LENGTH says that the body's framing is given, a SPECIAL one
@@ -137,15 +138,9 @@ function givenLines(headers) {
 
 /**
  * The last ordinary head: what Rust needs to write it by itself, which is cheaper than to read the text. `bits` are those of
- * `httpRespond` (src/binding/http.rs), and `res` is null when the head must go as text.
+ * `httpRespond`, and `res` is null when the head must go as text.
  */
 const ordinary = { res: null, bits: 0, lines: '' }
-const CLOSE = 1 << 10
-const CHUNKED = 1 << 11
-const LENGTH_LINE = 1 << 12
-const SECONDS = 17
-/** What the bits can say, one more than the seconds: about nine hours. */
-const MAX_SECONDS = 0x7ffe
 
 /** `writeHead` for an ordinary head; false, and nothing done, for any other. */
 function writeOrdinaryHead(res, status, reason, headers) {
@@ -180,26 +175,26 @@ function writeOrdinaryHead(res, status, reason, headers) {
   if (res.shouldKeepAlive) {
     const timeout = res._keepAliveTimeout
     header += keepAliveLines(timeout)
-    if (timeout > 0) bits |= (Math.floor(timeout / 1000) + 1) << SECONDS
+    if (timeout > 0) bits |= (Math.floor(timeout / 1000) + 1) << respond.SECONDS
   } else {
     res._last = true
     header += `${dateLine()}Connection: close\r\n`
-    bits |= CLOSE
+    bits |= respond.CLOSE
   }
   if (lengthGiven !== undefined) res._contentLength = lengthGiven
   else if (res._hasBody) {
     if (typeof res._contentLength === 'number') {
       header += `Content-Length: ${res._contentLength}\r\n`
-      bits |= LENGTH_LINE
+      bits |= respond.LENGTH
     } else {
       header += 'Transfer-Encoding: chunked\r\n'
       res.chunkedEncoding = true
-      bits |= CHUNKED
+      bits |= respond.CHUNKED
     }
   }
   res._header = `${header}\r\n`
   res._headerSent = false
-  const asText = message !== STATUS_CODES[status] || !(res._keepAliveTimeout <= MAX_SECONDS * 1000)
+  const asText = message !== STATUS_CODES[status] || !(res._keepAliveTimeout <= respond.MAX_SECONDS * 1000)
   ordinary.res = asText ? null : res
   ordinary.bits = bits
   ordinary.lines = lines

@@ -8,13 +8,11 @@ const {
 } = require('../genuine.js')
 const { getDefaultHighWaterMark } = require('node:stream')
 const core = require('../core.js')
+const { flag } = require('../constants.js')
 const { constructorLike } = require('./shapes')
 const { aborted } = require('./errors')
 
 const { kHeaders, kHeadersCount, kDetachAbortSignal } = core
-
-/** Bits of the flags that the parser reports (src/http1/conn.rs). */
-const flag = { KEEP_ALIVE: 1, HAS_BODY: 2, UPGRADE: 4, EXPECT: 8, HOST: 16, REPEATED: 1 << 30 }
 
 /** Where `maxHeadersCount` is not set, Node looks at 2,000 strings: a thousand names with their values. */
 const MAX_HEADERS = 1000
@@ -182,4 +180,4 @@ function abort(req) {
   req.destroy(aborted())
 }
 
-module.exports = { flag, LastFields, makeRequest, complete, deliver, dump, abort }
+module.exports = { LastFields, makeRequest, complete, deliver, dump, abort }

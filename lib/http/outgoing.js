@@ -18,14 +18,7 @@ const { ordinary } = require('./head.js')
 
 const { byteLength } = Buffer
 
-/** Bits of `send` (src/binding/http.rs). */
-const TEXT = 1
-const LATIN1 = 2
-const BYTES = 4
-const CHUNK = 8
-const LAST = 16
-const HEAD = 32
-const UTF8_HEAD = 64
+const { TEXT, LATIN1, BYTES, CHUNK, LAST, HEAD, UTF8_HEAD } = require('../constants.js').send
 
 /** Whether a response may send past its socket's stream: it is its turn, and nothing is queued or held back anywhere. */
 function isDirect(res, connection) {

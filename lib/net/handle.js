@@ -8,9 +8,9 @@ const { Buffer } = require('node:buffer')
 const process = require('node:process')
 const { native, adopt } = require('../engine.js')
 const { makeError, systemError } = require('../errors.js')
+const { EOF } = require('../constants.js').errno
 
 const FastBuffer = Buffer[Symbol.species]
-const UV_EOF = -4095
 const MANUAL = { requireManualDestroy: true }
 
 function fillAddress(out, text) {
@@ -243,7 +243,7 @@ class Connection extends Base {
       socket.receive(offset < 0 ? memory : new FastBuffer(memory, offset, length))
     } else if (socket === undefined || socket.destroyed) {
       // Nobody is there to hear of it.
-    } else if (length === UV_EOF) {
+    } else if (length === EOF) {
       socket._unrefTimer()
       if (socket._readableState.endEmitted) return
       socket.push(null)

@@ -10,8 +10,8 @@ const PATH = /^\.?[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$/
 // What a default may be: a number, a word, or a string without its own quotes or line ends inside.
 const DEFAULT = /^([-+]?[\w.+-]+|"([^"\\\n]|\\.)*"|'([^'\\\n]|\\.)*')$/
 
-/** As deep as source text may nest (src/proto/options.rs). */
-const MAX_NESTING = 64
+/** As deep as source text may nest. */
+const MAX_NESTING = require('../constants.js').schemaLimits.nesting
 
 function checked(pattern, what, value) {
   if (typeof value !== 'string' || !pattern.test(value)) throw invalidArgValue(`schema.${what}`, value, 'is not a name')

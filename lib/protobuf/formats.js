@@ -10,12 +10,11 @@ const { refuseUnknown } = require('../options.js')
 const binding = require('../../binding.js')
 const { notDetached } = require('./write.js')
 
-// The flags of `src/binding/proto_codec.rs`, by the options of each direction.
-const UNKNOWN = 1
-const PARTIAL = 2
+// Options of each direction, and their flags.
+const { UNKNOWN, PARTIAL, DEFAULTS, PROTO_NAMES, ENUM_NUMBERS, SINGLE_LINE } = require('../constants.js').formats
 const READING = { ignoreUnknown: UNKNOWN, partial: PARTIAL }
-const JSON_PRINTING = { partial: PARTIAL, defaults: 4, protoNames: 8, enumNumbers: 16 }
-const TEXT_PRINTING = { unknown: UNKNOWN, partial: PARTIAL, singleLine: 32 }
+const JSON_PRINTING = { partial: PARTIAL, defaults: DEFAULTS, protoNames: PROTO_NAMES, enumNumbers: ENUM_NUMBERS }
+const TEXT_PRINTING = { unknown: UNKNOWN, partial: PARTIAL, singleLine: SINGLE_LINE }
 
 /** The schema and the index of a message object. */
 const origins = new WeakMap()

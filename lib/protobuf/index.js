@@ -5,6 +5,7 @@
 const { Buffer } = require('node:buffer')
 const { types } = require('node:util')
 const { invalidArgType, invalidArgValue, makeError, received } = require('../errors.js')
+const { messageLimits, schemaLimits: usualLimits } = require('../constants.js')
 const { refuseUnknown } = require('../options.js')
 const ast = require('./ast.js')
 const delimited = require('./delimited.js')
@@ -22,38 +23,30 @@ const DEFAULTS = {
   defaults: true,
   unknownFields: false,
   nan: false,
-  depth: 100,
-  // The format's own bound, 2 GiB - 1.
-  maxSize: 2147483647,
-  // In Rust their index takes 16 bytes each, 256 MB; as objects they fill V8's heap.
-  maxValues: 16777216,
+  depth: messageLimits.depth,
+  maxSize: messageLimits.size,
+  // In Rust their index takes 16 bytes each; as objects they fill V8's heap.
+  maxValues: messageLimits.values,
 }
 
 const LIMITS = ['maxSize', 'maxValues']
 const SETTINGS = [...Object.keys(DEFAULTS), 'limits']
 
-// Limits on schemas, which may come from elsewhere: default and largest. `docs/protobuf-language.md` has the reasons.
+// How far limits on schemas, which may come from elsewhere, can be raised. `docs/protobuf-language.md` has the reasons.
 const MAX = 2147483647
-const SCHEMA_LIMITS = {
-  sourceBytes: [67108864, MAX],
-  // Both are recursion, and a worker's stack is smaller than the main thread's.
-  nesting: [64, 256],
-  importDepth: [128, 512],
-  files: [10_000, MAX],
-  options: [1000, MAX],
-  fullName: [512, MAX],
-  symbols: [1_000_000, MAX],
-}
+// Both are recursion, and a worker's stack is smaller than the main thread's.
+const MOST = { nesting: 256, importDepth: 512 }
 
 /** Limits on the schema, checked. */
 function schemaLimits(given) {
   if (given !== undefined && (typeof given !== 'object' || given === null)) {
     throw invalidArgType('options.limits', 'of type object', given)
   }
-  refuseUnknown(given ?? {}, Object.keys(SCHEMA_LIMITS), 'options.limits')
+  refuseUnknown(given ?? {}, Object.keys(usualLimits), 'options.limits')
   const limits = {}
-  for (const [name, [usual, most]] of Object.entries(SCHEMA_LIMITS)) {
+  for (const [name, usual] of Object.entries(usualLimits)) {
     const value = given?.[name] ?? usual
+    const most = MOST[name] ?? MAX
     if (!(Number.isInteger(value) && value >= 1 && value <= most)) {
       throw invalidArgValue(`options.limits.${name}`, value, `must be an integer from 1 to ${most}`)
     }
@@ -76,12 +69,12 @@ function settings(options) {
   if (!forms.includes(all.int64))
     throw invalidArgValue('options.int64', all.int64, `must be one of ${forms.join(', ')}`)
   // A level is a call, in JavaScript and in Rust, and a worker's stack is smaller than the main thread's.
-  if (!(Number.isInteger(all.depth) && all.depth >= 1 && all.depth <= 1000)) {
-    throw invalidArgValue('options.depth', all.depth, 'must be an integer from 1 to 1000')
+  if (!(Number.isInteger(all.depth) && all.depth >= 1 && all.depth <= messageLimits.maxDepth)) {
+    throw invalidArgValue('options.depth', all.depth, `must be an integer from 1 to ${messageLimits.maxDepth}`)
   }
   for (const name of LIMITS) {
-    if (!(Number.isInteger(all[name]) && all[name] >= 1 && all[name] <= 2147483647)) {
-      throw invalidArgValue(`options.${name}`, all[name], 'must be an integer from 1 to 2147483647')
+    if (!(Number.isInteger(all[name]) && all[name] >= 1 && all[name] <= MAX)) {
+      throw invalidArgValue(`options.${name}`, all[name], `must be an integer from 1 to ${MAX}`)
     }
   }
   const { strict, ...rest } = all

@@ -5,26 +5,15 @@
 // from the tape that it reads. Both tapes are described in `src/proto/codec/tape.rs`.
 
 const { Buffer } = require('node:buffer')
+const constants = require('../constants.js')
 const { invalidArgType } = require('../errors.js')
 const { codecOf, unshared } = require('./formats.js')
 const { invalid, unknownFields } = require('./read.js')
 const W = require('./write.js')
 
-const REPEATED = 1
-const MAP = 2
-const REQUIRED = 4
-const PRESENCE = 8
-const INITIAL = 16
-
-const READ_END = 0xffffffff
-const READ_RAW = 0xfffffffe
-const READ_CLOSED = 0xfffffffd
-const WRITE_END = 0
-const WRITE_RAW = 1
-const WRITE_FIELDS = 2
-
-// The flag of `src/binding/proto_codec.rs`.
-const KEEP_UNKNOWN = 1
+const { REPEATED, MAP, REQUIRED, PRESENCE, INITIAL } = constants.fields
+const { END: READ_END, RAW: READ_RAW, CLOSED: READ_CLOSED, WRITE_END, WRITE_RAW, WRITE_FIELDS } = constants.tape
+const KEEP_UNKNOWN = constants.formats.UNKNOWN
 
 const INT64 = new Set(['int64', 'uint64', 'sint64', 'fixed64', 'sfixed64'])
 const FLOAT = new Set(['float', 'double'])

@@ -6,9 +6,7 @@ const process = require('node:process')
 const net = require('../net')
 const { native, adopt, keep, ownerOf, shared } = require('../engine')
 const { systemError } = require('../errors')
-
-const UV_EOF = -4095
-const UV_ECANCELED = -125
+const { EOF, ECANCELED } = require('../constants').errno
 
 const FRAMES = ['onFrames']
 
@@ -126,7 +124,7 @@ class Wire {
 
   onRead(status) {
     if (this.closing) return
-    if (status === UV_EOF) this.peer.onEnd()
+    if (status === EOF) this.peer.onEnd()
     else this.fail(systemError(status, 'read'))
   }
 
@@ -135,7 +133,7 @@ class Wire {
   }
 
   onWriteError(status) {
-    if (status !== UV_ECANCELED) this.fail(systemError(status, 'write'))
+    if (status !== ECANCELED) this.fail(systemError(status, 'write'))
   }
 
   onShutdown() {}

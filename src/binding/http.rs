@@ -13,7 +13,7 @@ use super::raw::{Args, Functions, Outcome, SharedBytes, Value};
 use super::table::Table;
 use crate::engine::{Event, Protocol};
 use crate::http1::encode::{self, Connection, DateCache, Framing, ResponseHead};
-use crate::http1::{Batch, Conn, EVENT_WORDS, Limits, METHODS, ParseError, Stop, event};
+use crate::http1::{Batch, Conn, EVENT_WORDS, Limits, Stop, event};
 use crate::uv::{Errno, Loop, Stream};
 use std::cell::RefCell;
 use std::ops::Range;
@@ -36,37 +36,62 @@ const LARGE_READ: usize = SHARED_BODY;
 /// Bytes that may wait for the end of the loop's turn.
 const INBOX: usize = 256 * 1024;
 
-/// The words before the first event; `lib/http/batch.js` knows them.
-mod word {
+/// The words before the first event.
+pub(super) mod word {
     /// The loop's clock in milliseconds, modulo 2^32.
     pub const NOW: usize = 1;
     /// Events begin here.
     pub const EVENTS: usize = 8;
 }
 
-/// A row before the events of one connection: `[READ, id, held, taken over, offset of the rest, its length]`.
-mod read_row {
-    /// The kind.
+/// A row before the events of one connection.
+pub(super) mod read_row {
+    /// Its kind.
     pub const READ: u32 = 5;
+    /// Whose they are.
+    pub const ID: usize = 1;
     /// Written by JavaScript: the number of the event that it does not handle for now, and none of those behind it.
     pub const HELD: usize = 2;
     /// Written by JavaScript: 1 when another protocol has the connection from now on.
     pub const TAKEN: usize = 3;
+    /// Where the bytes received lie, if they are shown: with an error, or an upgrade.
+    pub const PACKET: usize = 4;
+    /// How many those are.
+    pub const PACKET_LENGTH: usize = 5;
+    /// How many of the bytes received the events are of.
+    pub const LENGTH: usize = 6;
 }
 
-/// A bit of a request's flags: its header fields are those of the request before. `lib/http/incoming.js` knows it.
-const REPEATED: u32 = 1 << 30;
+/// A bit of a request's flags: its header fields are those of the request before.
+pub const REPEATED: u32 = 1 << 30;
 
 /// Header fields that are kept to be compared with the next request's: those of browsers fit.
 const KEPT_FIELDS: usize = 1024;
 
-/// Bits of `respond`'s second argument above the status; `lib/http/head.js` knows them.
-mod respond_bit {
+/// Bits of `respond`'s second argument above the status.
+pub(super) mod respond_bit {
+    /// The status.
     pub const STATUS: u32 = (1 << 10) - 1;
+    /// `Connection: close`.
     pub const CLOSE: u32 = 1 << 10;
+    /// `Transfer-Encoding: chunked`.
     pub const CHUNKED: u32 = 1 << 11;
+    /// `Content-Length`.
     pub const LENGTH: u32 = 1 << 12;
+    /// From here on: the seconds of `Keep-Alive` and one more, 0 without that header.
     pub const SECONDS: u32 = 17;
+    /// The most seconds that can be said: about nine hours.
+    pub const MAX_SECONDS: u32 = (u32::MAX >> SECONDS) - 1;
+}
+
+/// What a connection is busy with, for `httpBusy`; 0 for nothing of the kind.
+pub(super) mod busy {
+    /// A request is being read.
+    pub const READING: i32 = 1;
+    /// Requests wait.
+    pub const WAITING: i32 = 2;
+    /// Output has not left.
+    pub const SENDING: i32 = 3;
 }
 
 /// One connection's HTTP state.
@@ -172,7 +197,7 @@ pub fn register(functions: &mut Functions<Engine>) {
     functions.add("httpSend", send);
     functions.add("httpFinish", finish);
     functions.add("httpExpired", expired);
-    functions.add("httpBusy", busy);
+    functions.add("httpBusy", busy_with);
     functions.add("httpQuiet", |engine, args| {
         let mut quiet = 0;
         with(engine, args, |http| quiet = engine.now().saturating_sub(http.heard))?;
@@ -184,14 +209,6 @@ pub fn register(functions: &mut Functions<Engine>) {
     functions.add("uncaught", |engine, args| {
         engine.env().uncaught(args.value(0));
         Ok(())
-    });
-    functions.add("httpMethods", |_, _| Ok(METHODS.join(" ")));
-    functions.add("httpErrors", |_, _| {
-        let lines: Vec<String> = ParseError::TABLE
-            .iter()
-            .map(|(code, reason)| format!("{code} {reason}"))
-            .collect();
-        Ok(lines.join("\n"))
     });
 }
 
@@ -792,8 +809,8 @@ fn write_body(args: &Args, bits: u32, at: usize, length: u32, out: &mut Vec<u8>)
     Ok(())
 }
 
-/// Bits of `send`'s second argument; `lib/http/outgoing.js` knows them.
-mod send_bit {
+/// Bits of `send`'s second argument.
+pub(super) mod send_bit {
     /// The body is a string, to be sent as UTF-8.
     pub const TEXT: u32 = 1;
     /// The body is a string, to be sent as latin1.
@@ -861,12 +878,19 @@ fn expired(engine: &Engine, args: &Args) -> Outcome<bool> {
     Ok(late)
 }
 
-/// `(id)`: 1 while a request is being read, 2 while requests wait, 3 while output has not left, 0 when there is nothing of the kind.
-fn busy(engine: &Engine, args: &Args) -> Outcome<i32> {
-    let busy = engine.connection(args.uint(0)?, |connection| match connection.state::<Http>() {
-        Some(http) if http.is_waiting() => 2,
-        Some(Http { started: 1.., .. }) => 1,
-        _ => i32::from(connection.queued() > 0) * 3,
+/// `(id)`: one of [`busy`].
+fn busy_with(engine: &Engine, args: &Args) -> Outcome<i32> {
+    let busy = engine.connection(args.uint(0)?, |connection| {
+        let with_requests = connection.state().map_or(0, |http: &mut Http| match http.started {
+            _ if http.is_waiting() => busy::WAITING,
+            0 => 0,
+            _ => busy::READING,
+        });
+        if with_requests == 0 && connection.queued() > 0 {
+            busy::SENDING
+        } else {
+            with_requests
+        }
     });
     Ok(busy.unwrap_or(0))
 }

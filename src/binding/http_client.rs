@@ -16,8 +16,8 @@ use std::rc::Rc;
 /// Events per call of JavaScript: a read seldom says more.
 const EVENTS: usize = 128;
 
-/// The words before the first event; `lib/http/client/connection.js` knows them.
-mod word {
+/// The words before the first event.
+pub(super) mod word {
     /// What JavaScript says of an upgrade: 1 when another protocol has the connection from now on.
     pub const TAKEN: usize = 1;
     /// Where in the input the body bytes shown begin.
@@ -29,6 +29,14 @@ mod word {
     pub const BODY_LENGTH: usize = 5;
     /// Events begin here.
     pub const EVENTS: usize = 8;
+}
+
+/// What a response answers, as far as its framing depends on it; 0 for all else.
+pub(super) mod answers {
+    /// `HEAD`.
+    pub const HEAD: u32 = 1;
+    /// `CONNECT`.
+    pub const CONNECT: u32 = 2;
 }
 
 /// One connection's state.
@@ -107,11 +115,11 @@ fn table(clients: &Rc<Clients>, _engine: &Engine, args: &Args) -> Outcome<Option
     Ok(scratch.table.as_ref().map(Table::value))
 }
 
-/// `(id, kind, maxHeaderSize, …)`: a response of that kind (0, 1 to HEAD, 2 to CONNECT) is to come.
+/// `(id, kind, maxHeaderSize, …)`: a response of that kind, one of [`answers`], is to come.
 fn expect(engine: &Engine, args: &Args) -> Outcome<Result<(), Errno>> {
     let expected = match args.uint(1)? {
-        1 => Expected::NoBody,
-        2 => Expected::Tunnel,
+        answers::HEAD => Expected::NoBody,
+        answers::CONNECT => Expected::Tunnel,
         _ => Expected::Ordinary,
     };
     let limits = Limits {

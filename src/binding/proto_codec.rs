@@ -16,17 +16,17 @@ use crate::proto::schema::MessageId;
 use crate::proto::text::{TextParseOptions, TextPrintOptions};
 
 /// Unknown fields, keys and enum names are passed over (reading), or written by number (text format).
-const UNKNOWN: u32 = 1;
+pub const UNKNOWN: u32 = 1;
 /// A missing required field is no error.
-const PARTIAL: u32 = 2;
+pub const PARTIAL: u32 = 2;
 /// JSON has fields without presence that are unset.
-const DEFAULTS: u32 = 4;
+pub const DEFAULTS: u32 = 4;
 /// JSON keys are the names as declared.
-const PROTO_NAMES: u32 = 8;
+pub const PROTO_NAMES: u32 = 8;
 /// JSON has enums as numbers.
-const ENUM_NUMBERS: u32 = 16;
+pub const ENUM_NUMBERS: u32 = 16;
 /// Text format on one line.
-const SINGLE_LINE: u32 = 32;
+pub const SINGLE_LINE: u32 = 32;
 
 /// Encodes and decodes messages of a schema in all formats.
 #[napi]

@@ -17,7 +17,7 @@ use std::rc::Rc;
 const MAX_RECORDS: usize = READ_BUFFER / (LENGTH_SIZE + HEADER_SIZE) + 2;
 
 /// The kind of the record that ends a table when the stream broke the protocol: its code is the reason, its body the message.
-const BROKEN: u32 = 255;
+pub const BROKEN: u32 = 255;
 
 /// Bytes of that message at most.
 const MESSAGE_SIZE: usize = 256;

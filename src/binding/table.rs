@@ -7,7 +7,7 @@ use super::raw::{Callbacks, Env, SharedBytes, Value};
 use std::rc::Rc;
 
 /// The word that JavaScript moves.
-const CURSOR: usize = 0;
+pub const CURSOR: usize = 0;
 
 /// A table, and the function that is shown it.
 #[derive(Clone)]

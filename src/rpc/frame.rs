@@ -16,6 +16,22 @@ pub const HEADER_SIZE: usize = 6;
 pub const FLAG_DEADLINE: u8 = 1;
 /// Longest method name in bytes: names are identifiers, and a server keeps every declared one per connection.
 pub const MAX_METHOD_NAME: usize = 255;
+/// Why a peer ends the connection, as it says in a `Goaway`: listed in `docs/rpc-protocol.md`.
+pub mod reason {
+    /// It closes.
+    pub const SHUTDOWN: u16 = 0;
+    /// The other one broke the protocol.
+    pub const PROTOCOL: u16 = 1;
+    /// A frame is above the announced limit.
+    pub const FRAME_TOO_LARGE: u16 = 2;
+    /// The other one speaks something else.
+    pub const NOT_RPC: u16 = 3;
+    /// The other one does not read.
+    pub const SLOW_READER: u16 = 4;
+    /// Nothing is heard of the other one.
+    pub const SILENT: u16 = 5;
+}
+
 /// Bytes that an error's payload has at least: status and length of the code.
 pub const ERROR_PREFIX: usize = 4;
 
@@ -251,12 +267,12 @@ pub enum ProtocolError {
 }
 
 impl ProtocolError {
-    /// The reason to give in a `Goaway`, as listed in `docs/rpc-protocol.md`.
+    /// The [`reason`] to give in a `Goaway`.
     pub fn reason(&self) -> u16 {
         match self {
-            ProtocolError::TooLarge { .. } => 2,
-            ProtocolError::NotRpc | ProtocolError::Version(_) => 3,
-            _ => 1,
+            ProtocolError::TooLarge { .. } => reason::FRAME_TOO_LARGE,
+            ProtocolError::NotRpc | ProtocolError::Version(_) => reason::NOT_RPC,
+            _ => reason::PROTOCOL,
         }
     }
 }

@@ -9,6 +9,6 @@ mod splitter;
 
 pub use frame::{
     ERROR_PREFIX, FLAG_DEADLINE, Frame, HEADER_SIZE, Kind, LENGTH_SIZE, MAGIC, MAX_METHOD_NAME, PREFACE_SIZE, Preface,
-    ProtocolError, Role, VERSION,
+    ProtocolError, Role, VERSION, reason,
 };
-pub use splitter::{Event, RECORD_WORDS, Splitter};
+pub use splitter::{Event, PREFACE_RECORD, RECORD_WORDS, Splitter};

@@ -15,6 +15,9 @@ pub enum Event<'a> {
     Frame(Frame<'a>),
 }
 
+/// The kind of a preface's record: there is no such frame.
+pub const PREFACE_RECORD: u32 = 0;
+
 /// Words of a unit's record in the table that JavaScript reads.
 pub const RECORD_WORDS: usize = 6;
 
@@ -28,7 +31,7 @@ impl<'a> Event<'a> {
     }
 
     /// The unit as JavaScript sees it, its body being at `offset` of a slab: kind | flags << 8, sequence, code, milliseconds left,
-    /// offset, length. A preface is kind 0, with the calls it allows as sequence, the version as code, the largest frame it accepts
+    /// offset, length. A preface is of [a kind of its own](PREFACE_RECORD), with the calls it allows as sequence, the version as code, the largest frame it accepts
     /// in place of the milliseconds.
     pub fn record(&self, offset: u32) -> [u32; RECORD_WORDS] {
         match *self {
@@ -36,7 +39,7 @@ impl<'a> Event<'a> {
                 version,
                 max_frame,
                 max_calls,
-            }) => [0, max_calls, u32::from(version), max_frame, offset, 0],
+            }) => [PREFACE_RECORD, max_calls, u32::from(version), max_frame, offset, 0],
             Event::Frame(Frame {
                 kind,
                 sequence,

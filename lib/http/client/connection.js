@@ -13,10 +13,12 @@ const { markAsUntransferable } = require('node:worker_threads')
 const { native, ownerOf, shared } = require('../../engine.js')
 const { Connection } = require('../../net/handle.js')
 const { parseError } = require('../errors')
+const constants = require('../../constants.js')
+const binding = require('../../../binding.js')
 const core = require('./core.js')
 
 const FastBuffer = Buffer[Symbol.species]
-const ERRORS = native.httpErrors().split('\n')
+const ERRORS = binding.httpErrors()
 
 /** The memory that bodies were last seen in. As with what sockets receive, it stays when one of its views is transferred. */
 let memory
@@ -33,21 +35,14 @@ const listener = {
 
 /** The table of events that Rust fills; see src/binding/http_client.rs and src/http1/conn.rs. */
 const words = shared('http client', () => new Uint32Array(native.clientTable(listener)))
-const CURSOR = 0
-const TAKEN = 1
-const BODY_START = 2
-const CONSUMED = 3
-const BODY_AT = 4
-const BODY_LENGTH = 5
-const FIRST_EVENT = 8
-const EVENT_WORDS = 8
-const BODY = 2
-const END = 3
-const RESPONSE = 6
-const flag = { KEEP_ALIVE: 1, HAS_BODY: 2, UPGRADE: 4 }
+const { CURSOR } = constants.table
+const { TAKEN, BODY_START, CONSUMED, BODY_AT, BODY_LENGTH, EVENTS: FIRST_EVENT } = constants.client
+const { EVENT_WORDS } = constants.row
+const { RESPONSE, BODY, END } = constants.event
+const { flag } = constants
 
-/** What a response answers, as far as its framing depends on it (src/binding/http_client.rs). */
-const KINDS = { __proto__: null, HEAD: 1, CONNECT: 2 }
+/** What a response answers, as far as its framing depends on it. */
+const KINDS = { __proto__: null, ...constants.answers }
 
 /** Where `maxHeadersCount` is not set, Node shows so many strings: a thousand names with their values. */
 const MAX_STRINGS = 2000
@@ -248,7 +243,7 @@ class ClientConnection extends Connection {
     socket.destroy()
     if (req === null) return
     req.parser = null
-    const [, code, reason] = /^(\S+) (.*)$/.exec(ERRORS[number])
+    const [code, reason] = ERRORS[number]
     socket._hadError = true
     core.emitError(req, parseError(code, reason, offset, packet))
   }

@@ -18,7 +18,7 @@ pub mod describe;
 mod encode;
 mod js;
 mod outline;
-mod table;
+pub mod table;
 
 use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write;

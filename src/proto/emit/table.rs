@@ -7,15 +7,15 @@ use super::{EmitOptions, Int64};
 use crate::proto::schema::{Cardinality, Field, FieldId, Kind, MessageId, Schema, Value};
 
 /// A field that can be there more than once.
-const REPEATED: u32 = 1;
+pub const REPEATED: u32 = 1;
 /// A map; its kind is the entry's message.
-const MAP: u32 = 2;
+pub const MAP: u32 = 2;
 /// A required field.
-const REQUIRED: u32 = 4;
+pub const REQUIRED: u32 = 4;
 /// A field that tells unset from default.
-const PRESENCE: u32 = 8;
+pub const PRESENCE: u32 = 8;
 /// A property that every new object has: not a oneof's member, not an extension from elsewhere.
-const INITIAL: u32 = 16;
+pub const INITIAL: u32 = 16;
 
 /// The table, by position: for every message
 ///

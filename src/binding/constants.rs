@@ -1,0 +1,219 @@
+//! The numbers that cross to JavaScript. Rust says them, in the module that each belongs to; `lib/constants.js` has them from here.
+
+use super::{http, http_client, proto_codec, table};
+use crate::errno::Errno;
+use crate::http1::{EVENT_WORDS, event, flag};
+use crate::proto::codec::{self, tape};
+use crate::proto::{self, emit};
+use crate::rpc::{self, Kind, reason};
+use crate::slots;
+use napi_derive::napi;
+use std::collections::HashMap;
+
+type Group = HashMap<&'static str, i64>;
+
+/// Constants of a module by their names, or `name = value`.
+macro_rules! group {
+    ($($module:ident)::+ { $($name:ident),* $(,)? }) => {{
+        use $($module)::+ as module;
+        Group::from([$((stringify!($name), module::$name as i64)),*])
+    }};
+    ({ $($name:ident = $value:expr),* $(,)? }) => {
+        Group::from([$((stringify!($name), $value as i64)),*])
+    };
+}
+
+/// The numbers that JavaScript shares with Rust, in groups.
+#[napi(ts_return_type = "Record<string, Record<string, number>>")]
+pub fn constants() -> HashMap<&'static str, Group> {
+    let schema = proto::Limits::default();
+    let message = codec::Limits::default();
+    HashMap::from([
+        ("errno", group!({ EOF = Errno::EOF.0, ECANCELED = Errno::ECANCELED.0 })),
+        ("slots", group!(slots { INDEX_MASK })),
+        ("table", group!(table { CURSOR })),
+        (
+            "event",
+            group!(event {
+                REQUEST,
+                BODY,
+                END,
+                ERROR,
+                RESPONSE
+            }),
+        ),
+        ("row", group!({ EVENT_WORDS = EVENT_WORDS })),
+        (
+            "flag",
+            group!({
+                KEEP_ALIVE = flag::KEEP_ALIVE,
+                HAS_BODY = flag::HAS_BODY,
+                UPGRADE = flag::UPGRADE,
+                EXPECT = flag::EXPECT,
+                HOST = flag::HOST,
+                REPEATED = http::REPEATED,
+            }),
+        ),
+        ("http", group!(http::word { NOW, EVENTS })),
+        (
+            "read",
+            group!(http::read_row {
+                READ,
+                ID,
+                HELD,
+                TAKEN,
+                PACKET,
+                PACKET_LENGTH,
+                LENGTH
+            }),
+        ),
+        (
+            "respond",
+            group!(http::respond_bit {
+                CLOSE,
+                CHUNKED,
+                LENGTH,
+                SECONDS,
+                MAX_SECONDS
+            }),
+        ),
+        (
+            "send",
+            group!(http::send_bit {
+                TEXT,
+                LATIN1,
+                BYTES,
+                CHUNK,
+                LAST,
+                HEAD,
+                UTF8_HEAD
+            }),
+        ),
+        (
+            "busy",
+            group!(http::busy {
+                READING,
+                WAITING,
+                SENDING
+            }),
+        ),
+        (
+            "client",
+            group!(http_client::word {
+                TAKEN,
+                BODY_START,
+                CONSUMED,
+                BODY_AT,
+                BODY_LENGTH,
+                EVENTS
+            }),
+        ),
+        ("answers", group!(http_client::answers { HEAD, CONNECT })),
+        (
+            "rpc",
+            group!({
+                VERSION = rpc::VERSION,
+                MAGIC = u32::from_be_bytes(rpc::MAGIC),
+                PREFACE_SIZE = rpc::PREFACE_SIZE,
+                FRAME_HEAD = rpc::LENGTH_SIZE + rpc::HEADER_SIZE,
+                LENGTH_SIZE = rpc::LENGTH_SIZE,
+                FLAG_DEADLINE = rpc::FLAG_DEADLINE,
+                MAX_METHOD_NAME = rpc::MAX_METHOD_NAME,
+                RECORD_WORDS = rpc::RECORD_WORDS,
+            }),
+        ),
+        (
+            "frame",
+            group!({
+                PREFACE = rpc::PREFACE_RECORD,
+                METHOD = Kind::Method,
+                REQUEST = Kind::Request,
+                REPLY = Kind::Reply,
+                ERROR = Kind::Error,
+                CANCEL = Kind::Cancel,
+                PING = Kind::Ping,
+                PONG = Kind::Pong,
+                GOAWAY = Kind::Goaway,
+                BROKEN = super::rpc::BROKEN,
+            }),
+        ),
+        (
+            "reason",
+            group!(reason {
+                SHUTDOWN,
+                PROTOCOL,
+                FRAME_TOO_LARGE,
+                NOT_RPC,
+                SLOW_READER,
+                SILENT
+            }),
+        ),
+        (
+            "fields",
+            group!(emit::table {
+                REPEATED,
+                MAP,
+                REQUIRED,
+                PRESENCE,
+                INITIAL
+            }),
+        ),
+        (
+            "tape",
+            group!(tape {
+                END,
+                RAW,
+                CLOSED,
+                WRITE_END,
+                WRITE_RAW,
+                WRITE_FIELDS
+            }),
+        ),
+        (
+            "formats",
+            group!(proto_codec {
+                UNKNOWN,
+                PARTIAL,
+                DEFAULTS,
+                PROTO_NAMES,
+                ENUM_NUMBERS,
+                SINGLE_LINE
+            }),
+        ),
+        (
+            "messageLimits",
+            group!({
+                depth = message.depth,
+                maxDepth = codec::MAX_DEPTH,
+                size = message.size,
+                maxSize = codec::MAX_SIZE,
+                values = message.values,
+            }),
+        ),
+        (
+            "schemaLimits",
+            group!({
+                sourceBytes = schema.source_bytes,
+                nesting = schema.nesting,
+                importDepth = schema.import_depth,
+                files = schema.files,
+                options = schema.options,
+                fullName = schema.full_name,
+                symbols = schema.symbols,
+            }),
+        ),
+    ])
+}
+
+/// The methods that requests can have, by the numbers that rows say.
+#[napi]
+pub fn http_methods() -> Vec<&'static str> {
+    crate::http1::METHODS.to_vec()
+}
+
+/// The refusals of the parser by the numbers that rows say: Node's code, and the reason.
+#[napi]
+pub fn http_errors() -> Vec<Vec<&'static str>> {
+    let errors = crate::http1::ParseError::TABLE.iter();
+    errors.map(|&(code, reason)| vec![code, reason]).collect()
+}
