@@ -15,6 +15,8 @@ const { REPEATED, MAP, REQUIRED, PRESENCE, INITIAL } = constants.fields
 const { END: READ_END, RAW: READ_RAW, CLOSED: READ_CLOSED, WRITE_END, WRITE_RAW, WRITE_FIELDS } = constants.tape
 const KEEP_UNKNOWN = constants.formats.UNKNOWN
 
+const NOT_A_MESSAGE = 'Not a protobuf message: '
+
 const INT64 = new Set(['int64', 'uint64', 'sint64', 'fixed64', 'sfixed64'])
 const FLOAT = new Set(['float', 'double'])
 
