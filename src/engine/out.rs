@@ -114,6 +114,9 @@ impl Out {
                 return self.queue(transport, last);
             }
         }
+        if self.waiting() + last.len() == 0 {
+            return Ok(());
+        }
         let written = if self.segments.is_empty() {
             // Nearly always, so without the work below.
             let (from, to) = (usize::from(self.tail.is_empty()), 1 + usize::from(!last.is_empty()));

@@ -308,6 +308,27 @@ fn what_the_kernel_does_not_take_waits_in_order_and_drains_once() {
 }
 
 #[test]
+fn any_number_of_segments_leaves_in_calls_of_sixteen() {
+    for count in [13, 14, 15, 16, 17, 31, 32, 33, 100] {
+        let engine = engine();
+        let id = engine.open();
+        let wire = engine.wire(id);
+        wire.room.set(0);
+        engine.write_large(id, b"-");
+        for _ in 0..count {
+            engine.write_large(id, b"x");
+        }
+        wire.room.set(usize::MAX);
+        engine.take_queued(id);
+        engine.turn();
+        assert_eq!(engine.sent(id), format!("-{}", "x".repeat(count)));
+        assert!(wire.tries.borrow().iter().all(|&parts| parts <= 16));
+        assert_eq!(engine.told(), [format!("Drain({id})")]);
+        assert_eq!(engine.host.panics.get(), 0);
+    }
+}
+
+#[test]
 fn what_comes_before_an_error_of_its_source_is_not_sent() {
     let engine = engine();
     let id = engine.open();
