@@ -25,10 +25,14 @@ function origin(message) {
   return found
 }
 
-/** Takes a native error apart: `CODE: sentence`. */
+/** Throws a native error as one of the function that was called. */
 function rethrow(error, at) {
-  const parts = /^(IRONWIRE_\w+): (.*)$/s.exec(error.message)
-  throw parts === null ? error : makeError(Error, parts[1], parts[2], at)
+  throw isRefusal(error) ? makeError(Error, error.code, error.message, at) : error
+}
+
+/** Whether the codec itself says no. */
+function isRefusal(error) {
+  return String(error.code).startsWith('IRONWIRE_')
 }
 
 function flags(options, known) {
@@ -121,4 +125,4 @@ const formats = {
   fromText: (message, text, options) => message.decode(textToBinary(message, text, options)),
 }
 
-module.exports = { UNKNOWN, formats, origin, origins, codecOf, rethrow, bytes, unshared }
+module.exports = { UNKNOWN, formats, origin, origins, codecOf, isRefusal, rethrow, bytes, unshared }

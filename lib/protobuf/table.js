@@ -7,13 +7,15 @@
 const { Buffer } = require('node:buffer')
 const constants = require('../constants.js')
 const { invalidArgType } = require('../errors.js')
-const { codecOf, unshared } = require('./formats.js')
+const { codecOf, isRefusal, unshared } = require('./formats.js')
 const { invalid, unknownFields } = require('./read.js')
 const W = require('./write.js')
 
 const { REPEATED, MAP, REQUIRED, PRESENCE, INITIAL } = constants.fields
 const { END: READ_END, RAW: READ_RAW, CLOSED: READ_CLOSED, WRITE_END, WRITE_RAW, WRITE_FIELDS } = constants.tape
 const KEEP_UNKNOWN = constants.formats.UNKNOWN
+
+const NOT_A_MESSAGE = 'Not a protobuf message: '
 
 const INT64 = new Set(['int64', 'uint64', 'sint64', 'fixed64', 'sfixed64'])
 const FLOAT = new Set(['float', 'double'])
@@ -236,9 +238,9 @@ class Table {
     try {
       tape = this.native.tape(id, input, this.keep ? KEEP_UNKNOWN : 0)
     } catch (error) {
-      const parts = /^(IRONWIRE_\w+): (?:Not a protobuf message: )?(.*)$/s.exec(error.message)
-      if (parts === null) throw error
-      throw parts[1] === 'IRONWIRE_PROTOBUF_REQUIRED' ? invalid() : invalid(parts[2])
+      if (!isRefusal(error)) throw error
+      // Emitted code says it in other words, those of npm `protocol-buffers`.
+      throw error.code === 'IRONWIRE_PROTOBUF_REQUIRED' ? invalid() : invalid(error.message.replace(NOT_A_MESSAGE, ''))
     }
     const bytes = Buffer.from(tape.buffer, tape.byteOffset, tape.byteLength)
     return this.#object(this.messages[id], { tape, bytes, at: 0, input })

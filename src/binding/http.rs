@@ -758,16 +758,11 @@ fn respond(server: &Rc<Server>, engine: &Engine, args: &Args) -> Outcome<i32> {
     };
     let head = ResponseHead {
         status: (bits & STATUS) as u16,
-        reason: b"",
         headers: &scratch.lines,
-        date: true,
         connection: if bits & CLOSE != 0 {
             Connection::Close
         } else {
-            Connection::KeepAlive {
-                timeout: (bits >> SECONDS).checked_sub(1),
-                max: 0,
-            }
+            Connection::KeepAlive((bits >> SECONDS).checked_sub(1))
         },
         framing,
     };
@@ -799,7 +794,7 @@ fn write_body(args: &Args, bits: u32, at: usize, length: u32, out: &mut Vec<u8>)
         Ok(())
     };
     if bits & CHUNK != 0 {
-        encode::chunk_of(out, u64::from(length), body)?;
+        encode::chunk(out, u64::from(length), body)?;
     } else {
         body(out)?;
     }
@@ -850,7 +845,7 @@ impl Scratch {
         if now != self.dated {
             self.dated = now;
             let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            self.date.set(since.as_secs() as i64);
+            self.date.set(since.as_secs());
         }
     }
 }

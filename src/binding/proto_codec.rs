@@ -1,7 +1,7 @@
 //! The Rust codec for `lib/protobuf`: JSON, text format, and all of it where no code may be generated.
 //!
 //! Calls take a message by its index in the outline, bytes, and flags that `lib/protobuf/formats.js` names; they return bytes or a
-//! string. Errors are `code: sentence`, which the JavaScript side takes apart.
+//! string. An error has its code, and a sentence as its message.
 
 use std::sync::Arc;
 
@@ -47,7 +47,10 @@ pub struct ProtoLimits {
     pub values: u32,
 }
 
-fn failed(error: Error, limits: Limits) -> napi::Error {
+/// An error with a code of ours.
+type Refusal = napi::Error<String>;
+
+fn failed(error: Error, limits: Limits) -> Refusal {
     let code = match error.kind() {
         ErrorKind::Wire => "IRONWIRE_PROTOBUF_INVALID",
         ErrorKind::Json => "IRONWIRE_PROTOBUF_JSON",
@@ -61,7 +64,7 @@ fn failed(error: Error, limits: Limits) -> napi::Error {
         ErrorKind::Depth => format!(", which is {}", limits.levels()),
         _ => String::new(),
     };
-    napi::Error::from_reason(format!("{code}: {error}{limit}"))
+    Refusal::new(code.into(), format!("{error}{limit}"))
 }
 
 /// Memory that calls use again and again: what a call allocates anew costs it page faults, and the collector.
@@ -90,7 +93,7 @@ impl Scratch {
     }
 
     /// `output` as a JavaScript string. V8 takes one or two bytes a character as they are; UTF-8 it would transcode, slowly.
-    fn string<'env>(&mut self, env: &'env Env) -> napi::Result<JsString<'env>> {
+    fn string<'env>(&mut self, env: &'env Env) -> Result<JsString<'env>, Refusal> {
         let Scratch { output, units, .. } = self;
         let string = if output.is_ascii() {
             env.create_string_latin1(&*output)
@@ -102,20 +105,21 @@ impl Scratch {
             }
         };
         self.trim();
-        string
+        // One that is too long for V8.
+        string.map_err(|error| Refusal::new(error.status.to_string(), error.reason.clone()))
     }
 }
 
 impl ProtoCodec {
-    fn message(&self, index: u32) -> napi::Result<MessageId> {
+    fn message(&self, index: u32) -> Result<MessageId, Refusal> {
         if index as usize >= self.codec.schema().messages.len() {
-            return Err(napi::Error::from_reason("no such message"));
+            return Err(Refusal::new("IRONWIRE_INTERNAL".into(), "no such message"));
         }
         Ok(MessageId(index))
     }
 
     /// An error as JavaScript has it. What a refused input took in memory is not kept either.
-    fn settle<T>(&mut self, result: Result<T, Error>) -> napi::Result<T> {
+    fn settle<T>(&mut self, result: Result<T, Error>) -> Result<T, Refusal> {
         result.map_err(|error| {
             self.scratch.trim();
             failed(error, self.limits)
@@ -173,7 +177,7 @@ impl ProtoCodec {
         message: u32,
         bytes: &[u8],
         flags: u32,
-    ) -> napi::Result<JsString<'env>> {
+    ) -> Result<JsString<'env>, Refusal> {
         let (message, options) = (self.message(message)?, self.print(flags));
         let written = self
             .codec
@@ -184,10 +188,11 @@ impl ProtoCodec {
 
     /// JSON to binary: its length, for [`ProtoCodec::take`].
     #[napi(catch_unwind, ts_args_type = "message: number, json: string, flags: number")]
-    pub fn json_to_binary(&mut self, message: u32, json: Utf16String, flags: u32) -> napi::Result<u32> {
+    pub fn json_to_binary(&mut self, message: u32, json: Utf16String, flags: u32) -> Result<u32, Refusal> {
         if !utf16::from_utf16(&json, &mut self.scratch.input) {
-            return Err(napi::Error::from_reason(
-                "IRONWIRE_PROTOBUF_UTF8: The JSON text has a lone surrogate",
+            return Err(Refusal::new(
+                "IRONWIRE_PROTOBUF_UTF8".into(),
+                "The JSON text has a lone surrogate",
             ));
         }
         let (message, options) = (self.message(message)?, self.parse(flags));
@@ -199,7 +204,7 @@ impl ProtoCodec {
 
     /// JSON in UTF-8 to binary: its length, for [`ProtoCodec::take`].
     #[napi(catch_unwind)]
-    pub fn json_bytes_to_binary(&mut self, message: u32, json: &[u8], flags: u32) -> napi::Result<u32> {
+    pub fn json_bytes_to_binary(&mut self, message: u32, json: &[u8], flags: u32) -> Result<u32, Refusal> {
         let (message, options) = (self.message(message)?, self.parse(flags));
         let output = &mut self.scratch.output;
         let read = self.codec.from_json_into(message, json, &options, output);
@@ -224,7 +229,7 @@ impl ProtoCodec {
         message: u32,
         bytes: &[u8],
         flags: u32,
-    ) -> napi::Result<JsString<'env>> {
+    ) -> Result<JsString<'env>, Refusal> {
         let options = TextPrintOptions {
             limits: self.limits,
             check_required: flags & PARTIAL == 0,
@@ -240,7 +245,7 @@ impl ProtoCodec {
 
     /// Text format to binary.
     #[napi(catch_unwind)]
-    pub fn text_to_binary(&self, message: u32, source: &[u8], flags: u32) -> napi::Result<Buffer> {
+    pub fn text_to_binary(&self, message: u32, source: &[u8], flags: u32) -> Result<Buffer, Refusal> {
         let options = TextParseOptions {
             limits: self.limits,
             ignore_unknown: flags & UNKNOWN != 0,
@@ -252,21 +257,21 @@ impl ProtoCodec {
 
     /// Binary in canonical form.
     #[napi(catch_unwind)]
-    pub fn normalize(&self, message: u32, bytes: &[u8], flags: u32) -> napi::Result<Buffer> {
+    pub fn normalize(&self, message: u32, bytes: &[u8], flags: u32) -> Result<Buffer, Refusal> {
         let binary = self.codec.normalize(self.message(message)?, bytes, &self.binary(flags));
         Ok(binary.map_err(|error| failed(error, self.limits))?.into())
     }
 
     /// What a table-driven reader builds an object from; see `proto::codec::tape`.
     #[napi(catch_unwind)]
-    pub fn tape(&self, message: u32, bytes: &[u8], flags: u32) -> napi::Result<Uint32Array> {
+    pub fn tape(&self, message: u32, bytes: &[u8], flags: u32) -> Result<Uint32Array, Refusal> {
         let tape = self.codec.tape(self.message(message)?, bytes, &self.binary(flags));
         Ok(tape.map_err(|error| failed(error, self.limits))?.into())
     }
 
     /// Binary out of what a table-driven writer wrote; see `proto::codec::tape`.
     #[napi(catch_unwind)]
-    pub fn assemble(&self, message: u32, bytes: &[u8]) -> napi::Result<Buffer> {
+    pub fn assemble(&self, message: u32, bytes: &[u8]) -> Result<Buffer, Refusal> {
         // The tape is the writer's own, and longer than the message; limits on size are for what is read.
         let limits = Limits {
             size: MAX_SIZE,

@@ -156,6 +156,14 @@ impl Env {
         Value(result)
     }
 
+    /// Whether an `ArrayBuffer` has its memory.
+    pub fn is_attached(self, buffer: Value) -> bool {
+        let mut detached = true;
+        // SAFETY: the value is this call's, `detached` has room for the answer.
+        unsafe { sys::napi_is_detached_arraybuffer(self.0, buffer.0, &raw mut detached) };
+        !detached
+    }
+
     /// Sets a named property.
     pub fn set(self, object: Value, name: &str, value: Value) {
         let Ok(name) = CString::new(name) else { return };
@@ -319,12 +327,7 @@ impl SharedBytes {
     /// Whether the memory is still there.
     pub fn is_attached(&self) -> bool {
         let env = self.reference.env;
-        env.scope(|| {
-            let mut detached = true;
-            // SAFETY: the value is live in this scope, `detached` has room for the answer.
-            unsafe { sys::napi_is_detached_arraybuffer(env.0, self.value().0, &raw mut detached) };
-            !detached
-        })
+        env.scope(|| env.is_attached(self.value()))
     }
 
     /// Copies bytes to `offset`; what does not fit is an error of the caller's and panics.

@@ -14,6 +14,7 @@ pub const CURSOR: usize = 0;
 pub struct Table(Rc<Inner>);
 
 struct Inner {
+    env: Env,
     memory: SharedBytes,
     listener: Callbacks<1>,
 }
@@ -26,7 +27,7 @@ impl Table {
     pub fn new(env: Env, words: usize, listener: Value, name: &str) -> Option<Table> {
         let memory = SharedBytes::new(env, words * 4)?;
         let listener = Callbacks::new(env, listener, [name]);
-        Some(Table(Rc::new(Inner { memory, listener })))
+        Some(Table(Rc::new(Inner { env, memory, listener })))
     }
 
     /// The `ArrayBuffer`.
@@ -46,19 +47,28 @@ impl Table {
         fill: impl FnOnce(&SharedBytes),
         arguments: impl Fn(Env) -> [Value; A],
     ) -> Result<(), Detached> {
-        let words = self.words().ok_or(Detached)?;
-        words.set_word(CURSOR, 0);
-        fill(words);
-        let mut taken = 0;
-        loop {
-            let returned = self.0.listener.call(0, &arguments);
-            let cursor = self.words().ok_or(Detached)?.word(CURSOR);
-            // After a throw it is called even when no event is left: it has its own end of a batch to come to.
-            if returned || cursor == taken {
-                return Ok(());
+        let Inner { env, memory, listener } = &*self.0;
+        env.scope(|| {
+            let buffer = memory.value();
+            if !env.is_attached(buffer) {
+                return Err(Detached);
             }
-            taken = cursor;
-        }
+            memory.set_word(CURSOR, 0);
+            fill(memory);
+            let mut taken = 0;
+            loop {
+                let returned = listener.call(0, &arguments);
+                if !env.is_attached(buffer) {
+                    return Err(Detached);
+                }
+                let cursor = memory.word(CURSOR);
+                // After a throw it is called even when no event is left: it has its own end of a batch to come to.
+                if returned || cursor == taken {
+                    return Ok(());
+                }
+                taken = cursor;
+            }
+        })
     }
 
     /// Nothing is shown any more: the environment ends.

@@ -1,16 +1,17 @@
 //! The way back: status line, default headers and body framing, in the order and spelling of Node's `_http_outgoing`.
 
+use std::time::{Duration, UNIX_EPOCH};
+
+/// The end of the year 9999.
+const LAST_SECOND: u64 = 253_402_300_799;
+
 /// A response's head, ready to be written.
 #[derive(Clone, Copy, Debug)]
 pub struct ResponseHead<'a> {
     /// 100 to 999.
     pub status: u16,
-    /// The reason phrase; [`reason_phrase`] when empty.
-    pub reason: &'a [u8],
     /// The application's own header lines, `Name: value\\r\\n` each, already checked.
     pub headers: &'a [u8],
-    /// Whether to add `Date`.
-    pub date: bool,
     /// What to say about the connection.
     pub connection: Connection,
     /// How the body is delimited.
@@ -20,15 +21,8 @@ pub struct ResponseHead<'a> {
 /// The `Connection` header of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Connection {
-    /// The application's headers say it.
-    Given,
-    /// `keep-alive`, with a `Keep-Alive` hint of so many seconds if there is a limit, and of so many requests unless 0.
-    KeepAlive {
-        /// Seconds that an idle connection stays open.
-        timeout: Option<u32>,
-        /// Requests that one connection may carry.
-        max: u32,
-    },
+    /// `keep-alive`, with a `Keep-Alive` hint of so many seconds if there is a limit.
+    KeepAlive(Option<u32>),
     /// `close`.
     Close,
 }
@@ -47,35 +41,23 @@ pub enum Framing {
 /// Appends a head to `out`.
 pub fn head(out: &mut Vec<u8>, head: &ResponseHead<'_>, date: &DateCache) {
     out.extend_from_slice(b"HTTP/1.1 ");
-    if head.status == 200 && head.reason.is_empty() {
+    if head.status == 200 {
         out.extend_from_slice(b"200 OK\r\n");
     } else {
         decimal(out, u64::from(head.status));
         out.push(b' ');
-        let reason = if head.reason.is_empty() {
-            reason_phrase(head.status).as_bytes()
-        } else {
-            head.reason
-        };
-        out.extend_from_slice(reason);
+        out.extend_from_slice(reason_phrase(head.status).as_bytes());
         out.extend_from_slice(b"\r\n");
     }
     out.extend_from_slice(head.headers);
-    if head.date {
-        out.extend_from_slice(date.line());
-    }
+    out.extend_from_slice(date.line());
     match head.connection {
-        Connection::Given => {}
         Connection::Close => out.extend_from_slice(b"Connection: close\r\n"),
-        Connection::KeepAlive { timeout, max } => {
+        Connection::KeepAlive(timeout) => {
             out.extend_from_slice(b"Connection: keep-alive\r\n");
             if let Some(timeout) = timeout {
                 out.extend_from_slice(b"Keep-Alive: timeout=");
                 decimal(out, u64::from(timeout));
-                if max > 0 {
-                    out.extend_from_slice(b", max=");
-                    decimal(out, u64::from(max));
-                }
                 out.extend_from_slice(b"\r\n");
             }
         }
@@ -92,19 +74,11 @@ pub fn head(out: &mut Vec<u8>, head: &ResponseHead<'_>, date: &DateCache) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Appends one chunk. Nothing for empty data, which would end the body.
-pub fn chunk(out: &mut Vec<u8>, data: &[u8]) {
-    let Ok(()) = chunk_of(out, data.len() as u64, |out| {
-        out.extend_from_slice(data);
-        Ok::<(), std::convert::Infallible>(())
-    });
-}
-
 /// Appends one chunk whose `length` bytes `fill` appends. Nothing for an empty one, which would end the body.
 ///
 /// # Errors
 /// What `fill` returns.
-pub fn chunk_of<E>(out: &mut Vec<u8>, length: u64, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
+pub fn chunk<E>(out: &mut Vec<u8>, length: u64, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
     if length == 0 {
         return Ok(());
     }
@@ -145,15 +119,15 @@ fn decimal(out: &mut Vec<u8>, mut number: u64) {
 /// The `Date` header line of the current second, formatted once per second.
 #[derive(Clone, Debug)]
 pub struct DateCache {
-    second: i64,
-    line: [u8; 37],
+    second: u64,
+    line: String,
 }
 
 impl Default for DateCache {
     fn default() -> Self {
         Self {
             second: 0,
-            line: *b"Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n",
+            line: date_line(0),
         }
     }
 }
@@ -161,53 +135,24 @@ impl Default for DateCache {
 impl DateCache {
     /// Moves to `second`, in seconds since 1970-01-01 UTC. Cheap when it has not changed.
     #[inline]
-    pub fn set(&mut self, second: i64) {
+    pub fn set(&mut self, second: u64) {
         if second != self.second {
             self.second = second;
-            self.format();
+            self.line = date_line(second);
         }
     }
 
     /// `Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n`.
     pub fn line(&self) -> &[u8] {
-        &self.line
-    }
-
-    /// Civil date from a day count, after Howard Hinnant's `civil_from_days`.
-    fn format(&mut self) {
-        const WEEKDAYS: &[u8; 21] = b"SunMonTueWedThuFriSat";
-        const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
-        let days = self.second.div_euclid(86_400);
-        let second = self.second.rem_euclid(86_400);
-        let shifted = days + 719_468;
-        let era = shifted.div_euclid(146_097);
-        let day_of_era = shifted.rem_euclid(146_097);
-        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let month_index = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * month_index + 2) / 5 + 1;
-        let month = if month_index < 10 {
-            month_index + 2
-        } else {
-            month_index - 10
-        } as usize;
-        let year = year_of_era + era * 400 + i64::from(month < 2);
-        let weekday = (days + 4).rem_euclid(7) as usize;
-        let line = &mut self.line;
-        line[6..9].copy_from_slice(&WEEKDAYS[weekday * 3..weekday * 3 + 3]);
-        two_digits(&mut line[11..13], day);
-        line[14..17].copy_from_slice(&MONTHS[month * 3..month * 3 + 3]);
-        two_digits(&mut line[18..20], year / 100);
-        two_digits(&mut line[20..22], year % 100);
-        two_digits(&mut line[23..25], second / 3600);
-        two_digits(&mut line[26..28], second / 60 % 60);
-        two_digits(&mut line[29..31], second % 60);
+        self.line.as_bytes()
     }
 }
 
-fn two_digits(to: &mut [u8], number: i64) {
-    to[0] = b'0' + (number / 10 % 10) as u8;
-    to[1] = b'0' + (number % 10) as u8;
+fn date_line(second: u64) -> String {
+    // A clock past the year 9999, which the format cannot say, is as wrong as one before 1970.
+    let second = second.min(LAST_SECOND);
+    let time = UNIX_EPOCH + Duration::from_secs(second);
+    format!("Date: {}\r\n", httpdate::HttpDate::from(time))
 }
 
 /// Node's `http.STATUS_CODES`, with `unknown` for the rest.

@@ -265,6 +265,14 @@ fn an_early_end_is_an_error_inside_a_message_only() {
     }
 }
 
+fn chunk(out: &mut Vec<u8>, data: &[u8]) {
+    let filled = encode::chunk(out, data.len() as u64, |out| {
+        out.extend_from_slice(data);
+        Ok::<_, ()>(())
+    });
+    assert_eq!(filled, Ok(()));
+}
+
 #[test]
 fn responses_read_as_node_writes_them() {
     use encode::{Connection, DateCache, Framing, ResponseHead};
@@ -273,13 +281,8 @@ fn responses_read_as_node_writes_them() {
     let mut out = Vec::new();
     let mut head = ResponseHead {
         status: 200,
-        reason: b"",
         headers: b"A: b\r\n",
-        date: true,
-        connection: Connection::KeepAlive {
-            timeout: Some(5),
-            max: 0,
-        },
+        connection: Connection::KeepAlive(Some(5)),
         framing: Framing::Length(4),
     };
     encode::head(&mut out, &head, &date);
@@ -291,17 +294,17 @@ fn responses_read_as_node_writes_them() {
     out.clear();
     head = ResponseHead {
         status: 404,
-        date: false,
         connection: Connection::Close,
         framing: Framing::Chunked,
         ..head
     };
     encode::head(&mut out, &head, &date);
-    encode::chunk(&mut out, &[b'x'; 300]);
-    encode::chunk(&mut out, b"");
+    chunk(&mut out, &[b'x'; 300]);
+    chunk(&mut out, b"");
     encode::last_chunk(&mut out);
     let expected = format!(
-        "HTTP/1.1 404 Not Found\r\nA: b\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n12c\r\n{}\r\n0\r\n\r\n",
+        "HTTP/1.1 404 Not Found\r\nA: b\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nConnection: close\r\n\
+         Transfer-Encoding: chunked\r\n\r\n12c\r\n{}\r\n0\r\n\r\n",
         "x".repeat(300)
     );
     assert_eq!(latin1(&out), expected);
@@ -317,6 +320,7 @@ fn dates_over_the_centuries() {
         (1_709_164_800, "Thu, 29 Feb 2024 00:00:00 GMT"),
         (1_735_689_599, "Tue, 31 Dec 2024 23:59:59 GMT"),
         (4_107_542_400, "Mon, 01 Mar 2100 00:00:00 GMT"),
+        (u64::MAX, "Fri, 31 Dec 9999 23:59:59 GMT"),
     ] {
         date.set(second);
         assert_eq!(latin1(date.line()), format!("Date: {text}\r\n"));
@@ -341,7 +345,7 @@ proptest! {
             let body = chunks.concat();
             if *chunked {
                 input.extend(b"Transfer-Encoding: chunked\r\n\r\n");
-                chunks.iter().for_each(|chunk| encode::chunk(&mut input, chunk));
+                chunks.iter().for_each(|chunk| self::chunk(&mut input, chunk));
                 encode::last_chunk(&mut input);
             } else {
                 input.extend(format!("Content-Length: {}\r\n\r\n", body.len()).bytes());
