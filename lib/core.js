@@ -73,19 +73,34 @@ const request = new http.IncomingMessage(null)
 const response = new http.ServerResponse({ method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} })
 const server = new http.Server()
 
-const { emit } = EventEmitter.prototype
-const { assignSocket, end, write, writeHead } = http.ServerResponse.prototype
-const trapped = (trap, name) => trap(Object.create(response), name)
+/** A method of `object`'s, if it is Node's own; `property` is the first that it reads, when it is called with `args`. */
+function own(object, name, property, ...args) {
+  const { [name]: method } = object
+  return isOwn((trap) => method.apply(trap(Object.create(object), property), args)) ? method : undefined
+}
+
+const { assignSocket } = response
+const { _addHeaderLine } = request
 
 module.exports = {
   find,
   lacking,
-  /** Which methods that have a faster way here were Node's own when this package came. */
+  /** Methods that there is a faster way past. `undefined`, which no object has for a method, where somebody's is in the place of Node's own. */
   own: {
-    assignSocket: isOwn((trap) => assignSocket.call(response, trap({}, '_httpMessage'))),
-    end: isOwn((trap) => end.call(trapped(trap, 'finished'), 'x')),
-    write: isOwn((trap) => write.call(trapped(trap, 'finished'), 'x')),
-    writeHead: isOwn((trap) => writeHead.call(trapped(trap, '_header'), 200)),
+    emit: own(new EventEmitter(), 'emit', '_events', 'x'),
+    assignSocket: isOwn((trap) => assignSocket.call(response, trap({}, '_httpMessage'))) ? assignSocket : undefined,
+    end: own(response, 'end', 'finished', 'x'),
+    write: own(response, 'write', 'finished', 'x'),
+    writeHead: own(response, 'writeHead', '_header', 200),
+    _storeHeader: own(response, '_storeHeader', '_removedConnection', '', null),
+    _send: own(response, '_send', '_headerSent', ''),
+    _writeRaw: own(response, '_writeRaw', 'outputData', 'x'),
+    push: own(request, 'push', '_readableState', null),
+    destroy: own(request, 'destroy', '_readableState'),
+    _dump: own(request, '_dump', '_dumped'),
+    _addHeaderLine: isOwn((trap) => _addHeaderLine.call(request, 'x-a', '', trap({}, 'x-a')))
+      ? _addHeaderLine
+      : undefined,
   },
   /** Headers of a request as an object, made when asked for, and how many raw strings they come from. */
   kHeaders: need(request, 'kHeaders'),
@@ -114,6 +129,4 @@ module.exports = {
   /** What runs after each of Node's callbacks: ticks and promise jobs. */
   runTicks: method(process, '_tickCallback').bind(process),
   connectionListener: method(http, '_connectionListener'),
-  /** Node's own; `undefined`, which is nobody's, where somebody's is in its place. */
-  emit: isOwn((trap) => emit.call(trap(new EventEmitter(), '_events'), 'probe')) ? emit : undefined,
 }

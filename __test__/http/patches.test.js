@@ -16,8 +16,25 @@ const run = promisify(execFile)
 async function output(name, whose) {
   const file = path.join(__dirname, 'fixtures', 'patches.js')
   const { stdout } = await run(process.execPath, ['--no-deprecation', file, name, whose], { timeout: 30_000 })
-  return stdout
+  return stdout.replace(/^Date: .*/gm, 'Date: *')
 }
+
+test("whether a method is still core's own is known of each", async () => {
+  const show = "const { own } = require('./lib/core.js'); console.log(Object.values(own).map(Boolean).join())"
+  const replace = `const { IncomingMessage, ServerResponse } = require('node:http')
+    for (const { prototype } of [IncomingMessage, ServerResponse])
+      for (let object = prototype; object !== Object.prototype; object = Object.getPrototypeOf(object))
+        for (const name of Object.getOwnPropertyNames(object)) {
+          const { value } = Object.getOwnPropertyDescriptor(object, name)
+          if (typeof value !== 'function' || name === 'constructor' || name.startsWith('on')) continue
+          object[name] = function (...args) { return Reflect.apply(value, this, args) }
+        }`
+  const options = { cwd: path.join(__dirname, '..', '..') }
+  const { stdout: untouched } = await run(process.execPath, ['-e', show], options)
+  assert.match(untouched, /^true(?:,true)+\n$/)
+  const { stdout: replaced } = await run(process.execPath, ['-e', `${replace}\n${show}`], options)
+  assert.strictEqual(replaced, untouched.replaceAll('true', 'false'))
+})
 
 test('patches', { concurrency: 2 }, async (t) => {
   await Promise.all(

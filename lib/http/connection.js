@@ -6,9 +6,6 @@
 // As long as nobody does and every response is lean, a request costs one call of the handler and one of `respond`.
 
 const { Buffer } = require('node:buffer')
-const {
-  http: { ServerResponse },
-} = require('../genuine.js')
 const process = require('node:process')
 const { native } = require('../engine.js')
 const { systemError } = require('../errors.js')
@@ -27,6 +24,7 @@ const { makeSocket, failSocket, feed, setTimer } = require('./socket')
 
 install()
 
+const { own } = core
 const { EOF } = errno
 
 const FastBuffer = Buffer[Symbol.species]
@@ -136,7 +134,7 @@ class HttpConnection extends Connection {
     try {
       if (version === 0x101 && this.answersItself(req, res, flags)) return
       const handler = server._events.request
-      if (typeof handler === 'function' && server.emit === core.emit && !server[core.kCapture]) {
+      if (typeof handler === 'function' && server.emit === own.emit && !server[core.kCapture]) {
         handler.call(server, req, res)
       } else server.emit('request', req, res)
     } finally {
@@ -331,7 +329,7 @@ class HttpConnection extends Connection {
   /** The turn of a response, with what it has gathered while it waited. */
   turn(res) {
     this.current = res
-    if (!isAssignedByCore(res)) return res.assignSocket(this.socket)
+    if (res.assignSocket !== own.assignSocket) return res.assignSocket(this.socket)
     // All that core's does, without a listener of each response to the socket's end: the connection has one.
     res.socket = this.socket
     this.socket._httpMessage = res
@@ -345,7 +343,7 @@ class HttpConnection extends Connection {
     this.current = null
     // As far as its stream says, all has left: core's `end` uncorks it.
     this.turnBytes = 0
-    if (isAssignedByCore(res)) socket._httpMessage = null
+    if (res.assignSocket === own.assignSocket) socket._httpMessage = null
     else {
       res.detachSocket(socket)
       res.socket = socket
@@ -568,20 +566,13 @@ HttpConnection.prototype.writeHead = function (res, status, reason, headers) {
   return writeOrdinaryHead(res, status, reason, headers)
 }
 
-const { assignSocket } = ServerResponse.prototype
-
 function defaultMaxHeaderSize() {
   return require('node:http').maxHeaderSize
 }
 
-/** Whether nobody has replaced how a response gets its socket. */
-function isAssignedByCore(res) {
-  return res.assignSocket === assignSocket && core.own.assignSocket
-}
-
 /** Whether anybody hears of a message's events: by listening, or by a method in the place of core's. */
 function isHeard(message) {
-  return message._eventsCount > 0 || message.emit !== core.emit
+  return message._eventsCount > 0 || message.emit !== own.emit
 }
 
 /** What core does to a response that is out, and to its request, where nobody listens. */

@@ -7,7 +7,7 @@ const {
   http: { STATUS_CODES },
 } = require('../genuine.js')
 const { setTimeout } = require('node:timers')
-const { kOutHeaders, kUniqueHeaders } = require('../core.js')
+const { kOutHeaders, kUniqueHeaders, own } = require('../core.js')
 const { respond } = require('../constants.js')
 
 /**
@@ -82,6 +82,7 @@ function keepAliveLines(timeout) {
 /** The fields that decide about the head are as the constructor set them. */
 function isOrdinary(res) {
   return (
+    res._storeHeader === own._storeHeader &&
     res.sendDate &&
     res.useChunkedEncodingByDefault &&
     res._defaultKeepAlive &&

@@ -12,7 +12,7 @@ const { flag } = require('../constants.js')
 const { constructorLike } = require('./shapes')
 const { aborted } = require('./errors')
 
-const { kHeaders, kHeadersCount, kDetachAbortSignal } = core
+const { kHeaders, kHeadersCount, kDetachAbortSignal, own } = core
 
 /** Where `maxHeadersCount` is not set, Node looks at 2,000 strings: a thousand names with their values. */
 const MAX_HEADERS = 1000
@@ -142,9 +142,15 @@ function makeRequest(Message, connection, method, url, version, flags, head) {
   return req
 }
 
-/** Nobody listens, nor has a method in the place of core's that tells of events. */
+/** Nobody listens, and no method that would be called is replaced. */
 function isUnheard(req) {
-  return req._eventsCount === 0 && req.emit === core.emit
+  return (
+    req._eventsCount === 0 &&
+    req.emit === own.emit &&
+    req.push === own.push &&
+    req.destroy === own.destroy &&
+    req._dump === own._dump
+  )
 }
 
 /** The message is complete; `trailers` has the form of a head. */

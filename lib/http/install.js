@@ -62,12 +62,14 @@ function install() {
   }
 
   // Node's rules for repeated headers are core's; a name seen for the first time needs none of them.
-  const { _addHeaderLine } = IncomingMessage.prototype
-  IncomingMessage.prototype._addHeaderLine = named(_addHeaderLine, function (field, value, dest) {
-    const name = lowerCase(field)
-    if (dest[name] === undefined && name !== 'set-cookie') dest[name] = value
-    else _addHeaderLine.call(this, field, value, dest)
-  })
+  const { _addHeaderLine } = own
+  if (_addHeaderLine) {
+    IncomingMessage.prototype._addHeaderLine = named(_addHeaderLine, function (field, value, dest) {
+      const name = lowerCase(field)
+      if (dest[name] === undefined && name !== 'set-cookie') dest[name] = value
+      else _addHeaderLine.call(this, field, value, dest)
+    })
+  }
 
   // What is printed of our messages is what Node prints of its own, whose headers are read before anybody sees them.
   printed(IncomingMessage, requestEvents, (req) => req.socket?._httpMessage?.req === req && req.headers)

@@ -12,7 +12,7 @@ const { Buffer } = require('node:buffer')
 const { channel } = require('node:diagnostics_channel')
 const { PerformanceObserver } = require('node:perf_hooks')
 const { native, shared } = require('../engine.js')
-const { find, kCorked, kNeedDrain, kRejectBodyWrites, kUniqueHeaders } = require('../core.js')
+const { find, kCorked, kNeedDrain, kRejectBodyWrites, kUniqueHeaders, own } = require('../core.js')
 const { constructorLike } = require('./shapes')
 const { ordinary } = require('./head.js')
 
@@ -25,6 +25,7 @@ function isDirect(res, connection) {
   if (connection.current !== res || connection.ending || connection.failure !== 0) return false
   if (res.finished || res.destroyed || res[kCorked] > 0 || res.outputData.length > 0 || res.strictContentLength)
     return false
+  if (res._send !== own._send || res._writeRaw !== own._writeRaw) return false
   const { socket } = connection
   const state = socket._writableState
   return state.length === 0 && state.corked === 0 && !socket.destroyed

@@ -72,7 +72,7 @@ Server.prototype.takesUpgrade = function (req) {
 Server.prototype._onconnection = function (handle) {
   const connection = new HttpConnection(handle.id, handle.getpeername !== undefined, this)
   // Nobody but us listens for 'connection': then there is no need for a socket.
-  const ours = this._events.connection === onConnection && this.emit === core.emit
+  const ours = this._events.connection === onConnection && this.emit === core.own.emit
   if (ours && !this.timeout && !isLenient(this) && !channels.socket.hasSubscribers) {
     connection.attach()
     return
