@@ -36,13 +36,15 @@ async function start(t, sharing) {
 /** One request on one kept connection: the answer, or the error's code. */
 function ask(agent, port, path = '/') {
   return new Promise((resolve) => {
-    const request = get({ agent, port, host: '127.0.0.1', path }, async (response) => {
+    // A connection that the primary hands to a worker that has just died is lost in Node's cluster, without a word to the client.
+    const request = get({ agent, port, host: '127.0.0.1', path, timeout: 2000 }, async (response) => {
       try {
         resolve((await response.toArray()).join(''))
       } catch (error) {
         resolve(error.code)
       }
     })
+    request.on('timeout', () => request.destroy())
     request.on('error', (error) => resolve(error.code))
   })
 }
