@@ -22,9 +22,11 @@ const { REPEATED } = constants.flag
 const METHODS = binding.httpMethods()
 const ERRORS = binding.httpErrors()
 
-const MANUAL = { requireManualDestroy: true }
-/** What a connection is about before its first request. */
-const none = new AsyncResource('HTTPINCOMINGMESSAGE', MANUAL)
+/** What a connection is about before its first request: nothing that has a context of its own. */
+const none = {
+  runInAsyncScope: (code, receiver, ...args) => Reflect.apply(code, receiver, args),
+  emitDestroy() {},
+}
 
 /** A batch is being handled: its end settles what its responses leave to do. */
 let handling = false
@@ -99,13 +101,14 @@ function request(connection, at, text, body) {
   const flags = words[at + 1]
   const head = flags & REPEATED ? null : text.slice(urlEnd + 1, from + words[at + 4])
   const resource = new AsyncResource('HTTPINCOMINGMESSAGE', connection.origin ?? originOf(connection))
+  connection.resource.emitDestroy()
   connection.resource = resource
   resource.runInAsyncScope(connection.onRequest, connection, method, url, words[at] >>> 16, flags, head, body)
 }
 
-/** What a connection's requests are made with: its socket is their trigger, and the end of each is told to hooks that listen for it. */
+/** What a connection's requests are made with: its socket is their trigger, and the end of each is told when the next one comes. */
 function originOf(connection) {
-  connection.origin = { triggerAsyncId: connection.getSocket()[core.kAsyncId] }
+  connection.origin = { triggerAsyncId: connection.getSocket()[core.kAsyncId], requireManualDestroy: true }
   return connection.origin
 }
 

@@ -292,6 +292,7 @@ class HttpConnection extends Connection {
 
   onClose() {
     const { server, socket } = this
+    this.resource.emitDestroy()
     server[kConnections].delete(this)
     if (!this.closing) {
       // The engine has given the connection up.
