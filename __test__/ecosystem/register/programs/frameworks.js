@@ -4,7 +4,7 @@ process.env.NODE_ENV = 'test'
 
 const { once } = require('node:events')
 const http = require('http')
-const { exchange } = require('../../http/exchanges.js')
+const { exchange } = require('../../../http/exchanges.js')
 
 const get = (path) => `GET ${path} HTTP/1.1\r\nHost: a\r\nCookie: b=c\r\n\r\n`
 const post = (path, body) =>
