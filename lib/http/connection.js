@@ -2,8 +2,8 @@
 
 // One HTTP connection: requests come in as batches of events, responses leave in order.
 //
-// It is the handle of its socket at the same time (`socket._handle`), and the socket is made only when somebody asks for it.
-// As long as nobody does and every response is lean, a request costs one call of the handler and one of `respond`.
+// It is the handle of its socket at the same time (`socket._handle`); the socket is made with the first request. What arrives is the
+// socket's own until HTTP is attached, which the server's 'connection' listener does, and again after an upgrade.
 
 const { Buffer } = require('node:buffer')
 const process = require('node:process')
