@@ -1,6 +1,6 @@
 //! The numbers that cross to JavaScript. Rust says them, in the module that each belongs to; `lib/constants.js` has them from here.
 
-use super::{http, http_client, proto_codec, table};
+use super::{http, http_client, http_out, proto_codec, table};
 use crate::errno::Errno;
 use crate::http1::{EVENT_WORDS, event, flag};
 use crate::proto::codec::{self, tape};
@@ -69,7 +69,7 @@ pub fn constants() -> HashMap<&'static str, Group> {
         ),
         (
             "respond",
-            group!(http::respond_bit {
+            group!(http_out::respond_bit {
                 CLOSE,
                 CHUNKED,
                 LENGTH,
@@ -79,7 +79,7 @@ pub fn constants() -> HashMap<&'static str, Group> {
         ),
         (
             "send",
-            group!(http::send_bit {
+            group!(http_out::send_bit {
                 TEXT,
                 LATIN1,
                 BYTES,

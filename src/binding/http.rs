@@ -1,4 +1,4 @@
-//! HTTP between the engine and `lib/http`: batches of parsed requests up, heads and bodies down.
+//! HTTP requests between the engine and `lib/http`: batches of them up. Responses go [the other way](super::http_out).
 //!
 //! What the connections of one turn of the loop have received is parsed together, after the last of them was read, and shown to JavaScript in
 //! one call, `onHttp(events, text, body)`: to enter JavaScript costs more than to parse a request. The events stand in a table that
@@ -12,13 +12,11 @@ use super::engine::{Engine, Node};
 use super::raw::{Args, Functions, Outcome, SharedBytes, Value};
 use super::table::Table;
 use crate::engine::{Event, Protocol};
-use crate::http1::encode::{self, Connection, DateCache, Framing, ResponseHead};
 use crate::http1::{Batch, Conn, EVENT_WORDS, Limits, Stop, event};
 use crate::uv::{Errno, Loop, Stream};
 use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Events per call of JavaScript: more gain nothing from being shown together.
 const EVENTS: usize = 512;
@@ -67,22 +65,6 @@ pub const REPEATED: u32 = 1 << 30;
 
 /// Header fields that are kept to be compared with the next request's: those of browsers fit.
 const KEPT_FIELDS: usize = 1024;
-
-/// Bits of `respond`'s second argument above the status.
-pub(super) mod respond_bit {
-    /// The status.
-    pub const STATUS: u32 = (1 << 10) - 1;
-    /// `Connection: close`.
-    pub const CLOSE: u32 = 1 << 10;
-    /// `Transfer-Encoding: chunked`.
-    pub const CHUNKED: u32 = 1 << 11;
-    /// `Content-Length`.
-    pub const LENGTH: u32 = 1 << 12;
-    /// From here on: the seconds of `Keep-Alive` and one more, 0 without that header.
-    pub const SECONDS: u32 = 17;
-    /// The most seconds that can be said: about nine hours.
-    pub const MAX_SECONDS: u32 = (u32::MAX >> SECONDS) - 1;
-}
 
 /// What a connection is busy with, for `httpBusy`; 0 for nothing of the kind.
 pub(super) mod busy {
@@ -157,11 +139,6 @@ struct Scratch {
     /// Bytes received in this turn of the loop, and whose they are.
     inbox: Vec<u8>,
     reads: Vec<Read>,
-    /// The header lines of the response being written.
-    lines: Vec<u8>,
-    date: DateCache,
-    /// The loop time at which `date` was last checked.
-    dated: u64,
     /// A batch is being shown.
     showing: bool,
     /// Connections that have something to go on with when it is over.
@@ -193,8 +170,6 @@ pub fn register(functions: &mut Functions<Engine>) {
         go_on(server, engine);
         Ok(())
     });
-    functions.add_with(&server, "httpRespond", respond);
-    functions.add("httpSend", send);
     functions.add("httpFinish", finish);
     functions.add("httpExpired", expired);
     functions.add("httpBusy", busy_with);
@@ -733,121 +708,6 @@ fn lost(server: &Server, engine: &Engine, batch: &mut Vec<Segment>) -> bool {
     }
     server.scratch.borrow_mut().clear();
     false
-}
-
-/// `(id, bits, bodyBits, lines, body, length)`: a whole response. `lines` are the application's header lines; the bits from 17 on are
-/// the seconds of `Keep-Alive` and one more, 0 without that header. Returns what `write` returns.
-fn respond(server: &Rc<Server>, engine: &Engine, args: &Args) -> Outcome<i32> {
-    use respond_bit::*;
-    let (id, bits, body_bits) = (args.uint(0)?, args.uint(1)?, args.uint(2)?);
-    let length = if body_bits & (send_bit::TEXT | send_bit::LATIN1 | send_bit::BYTES) == 0 {
-        0
-    } else {
-        args.uint(5)?
-    };
-    let scratch = &mut *server.scratch.borrow_mut();
-    scratch.lines.clear();
-    append_head(args, body_bits, 3, &mut scratch.lines)?;
-    scratch.check_date(engine.now());
-    let framing = if bits & CHUNKED != 0 {
-        Framing::Chunked
-    } else if bits & LENGTH != 0 {
-        Framing::Length(u64::from(length))
-    } else {
-        Framing::Given
-    };
-    let head = ResponseHead {
-        status: (bits & STATUS) as u16,
-        headers: &scratch.lines,
-        connection: if bits & CLOSE != 0 {
-            Connection::Close
-        } else {
-            Connection::KeepAlive((bits >> SECONDS).checked_sub(1))
-        },
-        framing,
-    };
-    engine.append(id, |out| {
-        encode::head(out, &head, &scratch.date);
-        write_body(args, body_bits, 4, length, out)
-    })
-}
-
-fn append_head(args: &Args, bits: u32, at: usize, out: &mut Vec<u8>) -> Outcome<usize> {
-    if bits & send_bit::UTF8_HEAD != 0 {
-        args.append_utf8(at, out)
-    } else {
-        args.append_latin1(at, out)
-    }
-}
-
-/// Appends a body, or a part of it, as `bits` say, out of arguments `at` on.
-fn write_body(args: &Args, bits: u32, at: usize, length: u32, out: &mut Vec<u8>) -> Outcome<()> {
-    use send_bit::*;
-    let body = |out: &mut Vec<u8>| {
-        if bits & TEXT != 0 {
-            args.append_utf8(at, out)?;
-        } else if bits & LATIN1 != 0 {
-            args.append_latin1(at, out)?;
-        } else if bits & BYTES != 0 {
-            args.bytes(at, 0, length as usize, |bytes| out.extend_from_slice(bytes))?;
-        }
-        Ok(())
-    };
-    if bits & CHUNK != 0 {
-        encode::chunk(out, u64::from(length), body)?;
-    } else {
-        body(out)?;
-    }
-    if bits & LAST != 0 {
-        encode::last_chunk(out);
-    }
-    Ok(())
-}
-
-/// Bits of `send`'s second argument.
-pub(super) mod send_bit {
-    /// The body is a string, to be sent as UTF-8.
-    pub const TEXT: u32 = 1;
-    /// The body is a string, to be sent as latin1.
-    pub const LATIN1: u32 = 2;
-    /// The body is bytes.
-    pub const BYTES: u32 = 4;
-    /// The body is a chunk of the chunked coding.
-    pub const CHUNK: u32 = 8;
-    /// The chunked coding ends.
-    pub const LAST: u32 = 16;
-    /// There is a head.
-    pub const HEAD: u32 = 32;
-    /// The head (or the lines of one) is UTF-8, not latin1.
-    pub const UTF8_HEAD: u32 = 64;
-}
-
-/// `(id, bits, head, body, length)`: a head (latin1) and the body, or a part of it. Returns what `write` returns.
-fn send(engine: &Engine, args: &Args) -> Outcome<i32> {
-    use send_bit::*;
-    let (id, bits) = (args.uint(0)?, args.uint(1)?);
-    let length = if bits & (TEXT | LATIN1 | BYTES) == 0 {
-        0
-    } else {
-        args.uint(4)?
-    };
-    engine.append(id, |out| {
-        if bits & HEAD != 0 {
-            append_head(args, bits, 2, out)?;
-        }
-        write_body(args, bits, 3, length, out)
-    })
-}
-
-impl Scratch {
-    /// The wall clock is asked only when the loop's has moved.
-    fn check_date(&mut self, now: u64) {
-        if now != self.dated {
-            self.dated = now;
-            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            self.date.set(since.as_secs());
-        }
-    }
 }
 
 /// `(id)`: the peer ended its side. -1 when that is orderly, else the number of the parse error.

@@ -4,6 +4,7 @@ mod constants;
 mod engine;
 mod http;
 mod http_client;
+mod http_out;
 mod net;
 mod proto;
 mod proto_codec;
@@ -32,6 +33,7 @@ pub fn start_engine(env: &napi::Env, callbacks: raw::Value) -> napi::Result<raw:
         net::register(functions);
         rpc::register(functions);
         http::register(functions);
+        http_out::register(functions);
         http_client::register(functions);
     })
     .ok_or_else(|| napi::Error::from_reason("ironwire: this environment has no event loop"))
