@@ -124,11 +124,14 @@ function write(connection, res, chunk, encoding, callback, core) {
 
 /** Since Node 26 what is written in one tick is one chunk: core's gathers it. */
 const joinsParts = (() => {
+  if (own.write === undefined) return true
   const res = new ServerResponse({ method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} })
   res._header = ' '
   res.chunkedEncoding = true
   res.socket = { writableCorked: 0, cork() {}, uncork() {} }
-  res.write(' ')
+  // Later, too: nobody else is to see it.
+  res._send = () => true
+  own.write.call(res, ' ')
   return res[kCorked] > 0
 })()
 
@@ -152,9 +155,14 @@ const told = shared('http observers', () => {
     observed: find(sample, 'ServerResponseStatistics') !== undefined || Object.hasOwn(sample, '_traceEventId'),
   }
   const { observe } = PerformanceObserver.prototype
-  PerformanceObserver.prototype.observe = function (options) {
-    if (options?.type === 'http' || options?.entryTypes?.includes('http')) state.observed = true
-    return observe.call(this, options)
+  try {
+    PerformanceObserver.prototype.observe = function (options) {
+      if (options?.type === 'http' || options?.entryTypes?.includes('http')) state.observed = true
+      return observe.call(this, options)
+    }
+  } catch {
+    // The prototype is frozen: there is no other way to learn of it.
+    state.observed = true
   }
   return state
 })
