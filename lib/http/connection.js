@@ -582,6 +582,7 @@ function settleEnded() {
     const res = ended[i]
     if (isHeard(res)) process.nextTick(emitFinish, res._onPendingData[kConnection], res)
     else {
+      finish(res)
       settle(res)
       res.destroyed = res._closed = true
     }
@@ -594,20 +595,21 @@ function settle(res) {
   if (req[core.kHeaders] !== null) res._onPendingData[kConnection].lastFields.wanted = true
   dump(req)
   res.socket = null
-  finish(res)
 }
 
 function finish(res) {
   if (core.kWritableFinished !== undefined) res[core.kWritableFinished] = true
 }
 
-function emitFinish(connection, res) {
+/** Tells Node's channel that a response is out. */
+function publishFinish({ socket, server }, res) {
   const finished = channels.responseFinish
-  const { req } = res
+  if (finished.hasSubscribers) finished.publish({ request: res.req, response: res, socket, server })
+}
+
+function emitFinish(connection, res) {
   finish(res)
-  if (finished.hasSubscribers) {
-    finished.publish({ request: req, response: res, socket: connection.socket, server: connection.server })
-  }
+  publishFinish(connection, res)
   // In Node the server listens first: all this is done when the application's listeners hear.
   settle(res)
   process.nextTick(emitClose, res)
@@ -632,13 +634,10 @@ function settleWrites(connection) {
 /** Core's response is out: Node's resOnFinish. */
 function onFinish() {
   const connection = this._onPendingData[kConnection]
-  const { socket } = connection
-  const { req } = this
-  const finished = channels.responseFinish
-  if (finished.hasSubscribers) finished.publish({ request: req, response: this, socket, server: connection.server })
-  dump(req)
+  publishFinish(connection, this)
+  dump(this.req)
   if (connection.current !== this) return
-  this.detachSocket(socket)
+  this.detachSocket(connection.socket)
   connection.current = null
   process.nextTick(emitClose, this)
   if (this._last) connection.closeSoon()
