@@ -10,7 +10,7 @@ const process = require('node:process')
 const { native } = require('../engine.js')
 const { systemError } = require('../errors.js')
 const core = require('../core.js')
-const { errno, flag, busy } = require('../constants.js')
+const { errno, row, flag, busy } = require('../constants.js')
 const { Connection } = require('../net/handle.js')
 const { kConnections } = require('./symbols')
 const { parseError, requestTimeout } = require('./errors')
@@ -26,6 +26,7 @@ install()
 
 const { own } = core
 const { EOF } = errno
+const { HTTP_1_1 } = row
 
 const FastBuffer = Buffer[Symbol.species]
 
@@ -132,7 +133,7 @@ class HttpConnection extends Connection {
     if (started.hasSubscribers) started.publish({ request: req, response: res, socket, server })
     this.queue(res)
     try {
-      if (version === 0x101 && this.answersItself(req, res, flags)) return
+      if (version === HTTP_1_1 && this.answersItself(req, res, flags)) return
       const handler = server._events.request
       if (typeof handler === 'function' && server.emit === own.emit && !server[core.kCapture]) {
         handler.call(server, req, res)

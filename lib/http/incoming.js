@@ -8,11 +8,12 @@ const {
 } = require('../genuine.js')
 const { getDefaultHighWaterMark } = require('node:stream')
 const core = require('../core.js')
-const { flag } = require('../constants.js')
+const { flag, row } = require('../constants.js')
 const { constructorLike } = require('./shapes')
 const { aborted } = require('./errors')
 
 const { kHeaders, kHeadersCount, kDetachAbortSignal, own } = core
+const { HTTP_1_1 } = row
 
 /** Where `maxHeadersCount` is not set, Node looks at 2,000 strings: a thousand names with their values. */
 const MAX_HEADERS = 1000
@@ -122,7 +123,7 @@ function makeRequest(Message, connection, method, url, version, flags, head) {
   const count = raw.length
   const major = version >>> 8
   const minor = version & 0xff
-  const name = version === 0x101 ? '1.1' : `${major}.${minor}`
+  const name = version === HTTP_1_1 ? '1.1' : `${major}.${minor}`
   const upgrade = (flags & flag.UPGRADE) !== 0
   const join = server.joinDuplicateHeaders || null
   if (Message === IncomingMessage && Request !== undefined) {

@@ -8,7 +8,7 @@ const { Buffer } = require('node:buffer')
 const process = require('node:process')
 const { native, adopt } = require('../engine.js')
 const { makeError, systemError } = require('../errors.js')
-const { EOF } = require('../constants.js').errno
+const { EOF, ECANCELED } = require('../constants.js').errno
 
 const FastBuffer = Buffer[Symbol.species]
 const MANUAL = { requireManualDestroy: true }
@@ -258,7 +258,7 @@ class Connection extends Base {
     const callback = this.drainCallback
     this.drainCallback = undefined
     super.onClose()
-    callback?.(systemError(-125, 'write'))
+    callback?.(systemError(ECANCELED, 'write'))
   }
 }
 

@@ -8,10 +8,13 @@ const errors = require('./errors')
 const { headroom } = require('./outgoing')
 const { listen } = require('./signals')
 const { now } = require('./tick')
-const { Kind, Reason, Status, LENGTH_SIZE, FRAME_HEAD, MAX_METHODS } = require('./protocol')
+const { Kind, Reason, Status, MAX_METHODS } = require('./protocol')
+const { LENGTH_SIZE, FRAME_HEAD, CODE_SIZE, DEADLINE_SIZE, ERROR_PREFIX } = require('./protocol')
 
 /** Header of the largest request: with method number and milliseconds left. */
-const REQUEST_HEAD = FRAME_HEAD - LENGTH_SIZE + 6
+const REQUEST_HEAD = FRAME_HEAD - LENGTH_SIZE + CODE_SIZE + DEADLINE_SIZE
+/** Where in what follows an error's status the code stands, behind its length. */
+const CODE_AT = ERROR_PREFIX - CODE_SIZE
 
 class Link extends Peer {
   constructor(client, options) {
@@ -107,8 +110,9 @@ class Link extends Peer {
       return
     }
     // The splitter has checked that the code fits.
-    const codeEnd = 2 + body.readUInt16BE(0)
-    const error = errors.remote(call.method, status, body.toString('utf8', 2, codeEnd), body.toString('utf8', codeEnd))
+    const codeEnd = CODE_AT + body.readUInt16BE(0)
+    const code = body.toString('utf8', CODE_AT, codeEnd)
+    const error = errors.remote(call.method, status, code, body.toString('utf8', codeEnd))
     this.client.stats.errors++
     // The server's clock may be the first to see a deadline.
     if (status === Status.DEADLINE) this.client.stats.timeouts++

@@ -12,7 +12,7 @@ use super::engine::{Engine, Node};
 use super::raw::{Args, Functions, Outcome, SharedBytes, Value};
 use super::table::Table;
 use crate::engine::{Event, Protocol};
-use crate::http1::{Batch, Conn, EVENT_WORDS, Limits, Stop, event};
+use crate::http1::{Batch, Conn, EVENT_WORDS, Limits, Stop, event, row};
 use crate::uv::{Errno, Loop, Stream};
 use std::cell::RefCell;
 use std::ops::Range;
@@ -477,40 +477,39 @@ impl Scratch {
         let (head, events) = rows.split_at_mut(EVENT_WORDS);
         let taken = segment.end - segment.start;
         let mut packet = 0..0;
-        let bodies = events.chunks_exact_mut(EVENT_WORDS).filter(|row| row[0] == event::BODY);
+        let bodies = events
+            .chunks_exact_mut(EVENT_WORDS)
+            .filter(|words| words[0] == event::BODY);
         if matches!(segment.stop, Stop::Failed | Stop::Upgrade) {
             // An error reports the packet, and behind an upgrade's head may lie the first bytes of the other protocol.
             let base = self.body.len();
             self.body.extend_from_slice(bytes);
             packet = base..self.body.len();
-            bodies.for_each(|row| row[1] += base as u32);
+            bodies.for_each(|words| words[row::PART] += base as u32);
         } else if alone {
             let mut span = 0..0;
-            for row in bodies {
-                let (start, end) = (row[1] as usize, (row[1] + row[2]) as usize);
+            for words in bodies {
+                let start = words[row::PART] as usize;
+                let end = start + words[row::PART_LENGTH] as usize;
                 span = if span.is_empty() { start..end } else { span.start..end };
-                row[1] -= span.start as u32;
+                words[row::PART] -= span.start as u32;
             }
             if !span.is_empty() {
                 self.lying = Some(segment.start + span.start..segment.start + span.end);
             }
         } else {
-            for row in bodies {
-                let (start, length) = (row[1] as usize, row[2] as usize);
-                row[1] = self.body.len() as u32;
+            for words in bodies {
+                let (start, length) = (words[row::PART] as usize, words[row::PART_LENGTH] as usize);
+                words[row::PART] = self.body.len() as u32;
                 self.body.extend_from_slice(&bytes[start..start + length]);
             }
         }
-        head.copy_from_slice(&[
-            read_row::READ,
-            segment.id,
-            0,
-            0,
-            packet.start as u32,
-            packet.len() as u32,
-            taken as u32,
-            0,
-        ]);
+        head.fill(0);
+        head[0] = read_row::READ;
+        head[read_row::ID] = segment.id;
+        head[read_row::PACKET] = packet.start as u32;
+        head[read_row::PACKET_LENGTH] = packet.len() as u32;
+        head[read_row::LENGTH] = taken as u32;
     }
 
     /// The batch is over.
@@ -538,14 +537,16 @@ impl Http {
 
     /// Clients repeat themselves: marks requests whose header fields are those of the request before, which JavaScript has in their parts.
     fn mark_repeated(&mut self, rows: &mut [u32], text: &[u8]) {
-        for row in rows
+        for words in rows
             .chunks_exact_mut(EVENT_WORDS)
-            .filter(|row| row[0] & 0xff == event::REQUEST)
+            .filter(|words| words[0] & row::KIND == event::REQUEST)
         {
-            let (from, url, length) = (row[2] as usize, row[3] as usize, row[4] as usize);
-            let fields = text.get(from + url + 1..from + length).unwrap_or_default();
+            let from = words[row::HEAD] as usize;
+            let url_end = from + words[row::FIRST_LENGTH] as usize;
+            let end = from + words[row::HEAD_LENGTH] as usize;
+            let fields = text.get(url_end + 1..end).unwrap_or_default();
             if !fields.is_empty() && fields == self.last_fields {
-                row[1] |= REPEATED;
+                words[row::FLAGS] |= REPEATED;
             } else {
                 self.last_fields.clear();
                 if fields.len() <= KEPT_FIELDS {
@@ -660,7 +661,7 @@ fn settle(server: &Server, engine: &Engine, input: &[u8], segment: &Segment) -> 
     let said = with_table(server, |table, words| {
         let held = table.word(at + read_row::HELD) as usize;
         // Where in the read the request begins that it stopped before.
-        let offset = words.get(held * EVENT_WORDS + 6).copied().unwrap_or(0) as usize;
+        let offset = words.get(held * EVENT_WORDS + row::BEGAN).copied().unwrap_or(0) as usize;
         (
             (held > segment.row).then_some(offset),
             table.word(at + read_row::TAKEN) == 1,

@@ -7,7 +7,7 @@ use super::raw::{Args, Functions, Outcome, SharedBytes, Value};
 use super::slab;
 use super::table::Table;
 use crate::engine::Protocol;
-use crate::http1::{Batch, Conn, EVENT_WORDS, Expected, Limits, Stop, event};
+use crate::http1::{Batch, Conn, EVENT_WORDS, Expected, Limits, Stop, event, row};
 use crate::uv::Errno;
 use std::cell::RefCell;
 use std::ops::Range;
@@ -246,9 +246,10 @@ fn body_range(words: &[u32], input: &[u8], stop: Stop) -> Range<usize> {
     if matches!(stop, Stop::Failed | Stop::Upgrade) {
         return 0..input.len();
     }
-    let bodies = words.chunks_exact(EVENT_WORDS).filter(|row| row[0] == event::BODY);
-    bodies.fold(0..0, |range, row| {
-        let (start, end) = (row[1] as usize, (row[1] + row[2]) as usize);
+    let bodies = words.chunks_exact(EVENT_WORDS).filter(|words| words[0] == event::BODY);
+    bodies.fold(0..0, |range, words| {
+        let start = words[row::PART] as usize;
+        let end = start + words[row::PART_LENGTH] as usize;
         if range.is_empty() { start..end } else { range.start..end }
     })
 }

@@ -37,7 +37,8 @@ const listener = {
 const words = shared('http client', () => new Uint32Array(native.clientTable(listener)))
 const { CURSOR } = constants.table
 const { TAKEN, BODY_START, CONSUMED, BODY_AT, BODY_LENGTH, EVENTS: FIRST_EVENT } = constants.client
-const { EVENT_WORDS } = constants.row
+const { EVENT_WORDS, KIND, VERSION, HTTP_1_1, FLAGS, HEAD, FIRST_LENGTH, HEAD_LENGTH, STATUS } = constants.row
+const { PART, PART_LENGTH, TRAILERS, TRAILERS_LENGTH, ERROR_NUMBER, ERROR_OFFSET } = constants.row
 const { RESPONSE, BODY, END } = constants.event
 const { flag } = constants
 
@@ -132,15 +133,15 @@ class ClientConnection extends Connection {
       words[CURSOR] = event + 1
       if (this.ignoring) continue
       const at = FIRST_EVENT + event * EVENT_WORDS
-      const kind = words[at] & 0xff
+      const kind = words[at] & KIND
       if (kind === RESPONSE) this.onResponse(at, text, body)
       else if (kind === BODY) this.onBody(at, body)
       else if (kind === END) {
-        const from = words[at + 1]
-        this.complete(text.slice(from, from + words[at + 2]))
+        const from = words[at + TRAILERS]
+        this.complete(text.slice(from, from + words[at + TRAILERS_LENGTH]))
       } else {
         const packet = part(body, 0, words[BODY_LENGTH] || body.length)
-        this.onParseError(words[at + 1], words[at + 2], packet)
+        this.onParseError(words[at + ERROR_NUMBER], words[at + ERROR_OFFSET], packet)
       }
     }
     const req = this.request
@@ -155,16 +156,16 @@ class ClientConnection extends Connection {
     const { request: req, socket } = this
     if (req === null) return this.stop()
     if (req.res !== null) return this.stop()
-    const flags = words[at + 1]
-    const version = words[at] >>> 16
-    const status = words[at + 7]
-    const from = words[at + 2]
-    const reasonEnd = from + words[at + 3]
-    const end = from + words[at + 4]
+    const flags = words[at + FLAGS]
+    const version = words[at] >>> VERSION
+    const status = words[at + STATUS]
+    const from = words[at + HEAD]
+    const reasonEnd = from + words[at + FIRST_LENGTH]
+    const end = from + words[at + HEAD_LENGTH]
     const res = new IncomingMessage(socket)
     res.httpVersionMajor = version >>> 8
     res.httpVersionMinor = version & 0xff
-    res.httpVersion = version === 0x101 ? '1.1' : `${version >>> 8}.${version & 0xff}`
+    res.httpVersion = version === HTTP_1_1 ? '1.1' : `${version >>> 8}.${version & 0xff}`
     res.joinDuplicateHeaders = req.joinDuplicateHeaders
     res.upgrade = (flags & flag.UPGRADE) !== 0
     res.statusCode = status
@@ -221,8 +222,8 @@ class ClientConnection extends Connection {
   onBody(at, body) {
     const res = this.incoming
     if (res === null || res._dumped) return
-    const start = words[at + 1] - words[BODY_START]
-    const length = words[at + 2]
+    const start = words[at + PART] - words[BODY_START]
+    const length = words[at + PART_LENGTH]
     if (!res.push(part(body, start, length))) this.socket.pause()
   }
 
