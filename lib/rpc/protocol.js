@@ -30,6 +30,9 @@ const Status = {
   REPLY_TOO_LARGE: 6,
 }
 
+/** Lengths, limits and milliseconds are 32 bits wide. */
+const MAX_U32 = 2 ** 32 - 1
+
 /** As many as there are numbers for them. */
 const MAX_METHODS = 2 ** (8 * CODE_SIZE)
 
@@ -62,6 +65,7 @@ module.exports = {
   Status,
   Reason,
   MAX_METHODS,
+  MAX_U32,
   MIN_FRAME_LIMIT,
   checkName,
 }
