@@ -422,7 +422,7 @@ function shown(object) {
     // The socket and the functions of its connection.
     .replace(/^ {2}(client|socket|req|\[?Symbol\(kSocket\)\]?): \w+ \{$[\s\S]*?^ {2}\},?$/gm, '  $1')
     .replace(/\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT/g, 'DATE')
-    .replace(/^ *_onPendingData: \[Function \(anonymous\)\] \{[\s\S]*?\},?\n/gm, '')
+    .replace(/^ *_onPendingData: \[Function[^\]]*\] \{[\s\S]*?\},?\n/gm, '')
     .replace(/^<ref \*1> /, '')
     .replace(/^ {2}Symbol\(ConnectionState\): \{$[\s\S]*?^ {2}\},?\n/gm, '')
   return {

@@ -101,17 +101,15 @@ function request(connection, at, text, body) {
   const url = text.slice(from, urlEnd)
   const flags = words[at + FLAGS]
   const head = flags & REPEATED ? null : text.slice(urlEnd + 1, from + words[at + HEAD_LENGTH])
-  const resource = new AsyncResource('HTTPINCOMINGMESSAGE', connection.origin ?? originOf(connection))
+  origin.triggerAsyncId = connection.getAsyncId()
+  const resource = new AsyncResource('HTTPINCOMINGMESSAGE', origin)
   connection.resource.emitDestroy()
   connection.resource = resource
   resource.runInAsyncScope(connection.onRequest, connection, method, url, words[at] >>> VERSION, flags, head, body)
 }
 
-/** What a connection's requests are made with: its socket is their trigger, and the end of each is told when the next one comes. */
-function originOf(connection) {
-  connection.origin = { triggerAsyncId: connection.getSocket()[core.kAsyncId], requireManualDestroy: true }
-  return connection.origin
-}
+/** What requests are made with: their connection is their trigger, and the end of each is told when the next one comes. */
+const origin = { triggerAsyncId: 0, requireManualDestroy: true }
 
 /** The end of a connection's rows. */
 function leave(more) {

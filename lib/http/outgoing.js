@@ -27,6 +27,7 @@ function isDirect(res, connection) {
     return false
   if (res._send !== own._send || res._writeRaw !== own._writeRaw) return false
   const { socket } = connection
+  if (socket === undefined) return !connection.closing
   const state = socket._writableState
   return state.length === 0 && state.corked === 0 && !socket.destroyed
 }
@@ -182,7 +183,8 @@ function makeResponse(Message, req, connection, keepAlive) {
   if (usual && Response !== undefined) {
     res = new Response(req, req.method !== 'HEAD', keepAlive, connection, connection.highWaterMark)
   } else {
-    res = new Message(req, connection.responseOptions)
+    const { highWaterMark } = connection
+    res = new Message(req, { highWaterMark, rejectNonStandardBodyWrites: server.rejectNonStandardBodyWrites })
     res._keepAliveTimeout = server.keepAliveTimeout
     res._onPendingData = connection.onPendingData
     // Core's constructor has said false to a 1.0 request.

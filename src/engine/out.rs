@@ -3,13 +3,16 @@
 //! Small writes gather in the last one; large ones are segments of their own, and are copied only when they cannot leave at once. What
 //! the transport does not take is queued with it, one write at a time, and nothing is moved or copied for that.
 
-use super::{FLUSH_AT, Transport};
+use super::Transport;
 use crate::errno::Errno;
 use bytes::{Buf, Bytes};
 use std::collections::VecDeque;
 
 /// Segments that are offered to the transport in one call.
 const PARTS: usize = 16;
+
+/// What is allocated when output begins to gather, in bytes: an ordinary head with a small body.
+const FIRST_TAIL: usize = 512;
 
 /// See the module's documentation.
 #[derive(Default)]
@@ -49,6 +52,9 @@ impl Out {
 
     /// Gathers what `fill` appends. Returns how many bytes that were; what comes before an error of `fill` is not sent.
     pub fn gather<E>(&mut self, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<usize, E> {
+        if self.tail.capacity() == 0 {
+            self.tail.reserve(FIRST_TAIL);
+        }
         let before = self.tail.len();
         let filled = fill(&mut self.tail);
         if filled.is_err() {
@@ -131,8 +137,8 @@ impl Out {
         if written == self.waiting() + last.len() {
             self.segments.clear();
             self.waiting = 0;
-            self.tail.clear();
-            self.tail.shrink_to(FLUSH_AT);
+            // Thousands of idle connections keep nothing; the allocator has it for the next one at once.
+            self.tail = Vec::new();
             return Ok(());
         }
         let of_last = written.saturating_sub(self.waiting());
