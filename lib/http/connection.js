@@ -196,7 +196,7 @@ class HttpConnection extends Connection {
     if (req === null) return
     this.incoming = null
     complete(req, trailers)
-    if (!this.reading) this.getSocket().resume()
+    if (!this.reading) this.shown.resume()
   }
 
   onParseError(code, reason, offset, packet) {
@@ -221,8 +221,10 @@ class HttpConnection extends Connection {
     if (length === EOF) {
       // Who is being answered may look for it.
       if (this.current !== null) this.getSocket()
-      if (this.socket === undefined) this.onPeerEnd()
-      else super.onRead(length, memory, offset)
+      if (this.socket === undefined) {
+        this.peerEnded = true
+        this.onPeerEnd()
+      } else super.onRead(length, memory, offset)
     } else if (!socket?.destroyed) this.getSocket().destroy(systemError(length, 'read'))
   }
 
@@ -275,13 +277,23 @@ class HttpConnection extends Connection {
     this.destroy()
   }
 
-  /** A socket that is made of a closed connection closes it once more, and wants to hear of it. */
+  /** A socket that gets its stream while the connection closes does so once more, and wants to hear of it. Afterwards it is too late. */
   close(callback) {
     if (!this.closing) {
+      this.readAtEnd = super.bytesRead
+      this.writtenAtEnd = super.bytesWritten
       this.closedBare = this.socket === undefined
       super.close(callback)
     } else if (this.id >= 0) this.closeCallback ??= callback
-    else if (callback !== undefined) process.nextTick(callback)
+  }
+
+  // Whoever has kept the socket may ask when it is closed.
+  get bytesRead() {
+    return this.closedBare ? this.readAtEnd : super.bytesRead
+  }
+
+  get bytesWritten() {
+    return this.closedBare ? this.writtenAtEnd : super.bytesWritten
   }
 
   onClose() {
@@ -570,8 +582,13 @@ HttpConnection.prototype.inserted = false
 HttpConnection.prototype.received = undefined
 /** The socket has closed: nothing more is served. */
 HttpConnection.prototype.gone = false
-/** There was no socket when the connection closed: what a socket does then is left to us. */
+/** There was no stream when the connection closed: what a socket does then is left to us. */
 HttpConnection.prototype.closedBare = false
+HttpConnection.prototype.peerEnded = false
+HttpConnection.prototype.readAtEnd = 0
+HttpConnection.prototype.writtenAtEnd = 0
+/** Somebody has resumed the socket, which has no stream to note that. */
+HttpConnection.prototype.flowing = false
 
 /** What core calls with the bytes that a response gathers before its turn, and that leave then. */
 function updateOutgoingData(delta) {

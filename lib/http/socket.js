@@ -34,7 +34,12 @@ HttpSocket.prototype.constructor = Socket
 
 /** Request bodies want more: core calls this on `req.socket`. */
 HttpSocket.prototype.resume = function () {
-  this[kConnection]?.readStart()
+  const connection = this[kConnection]
+  connection?.readStart()
+  if (connection?.isUnopened()) {
+    connection.flowing = true
+    return this
+  }
   return Socket.prototype.resume.call(this)
 }
 
@@ -206,7 +211,8 @@ function openSocket(connection, socket) {
   const { allowHalfOpen } = socket
   HttpSocket.call(socket, connection)
   socket.allowHalfOpen = allowHalfOpen
-  return begin(socket, connection)
+  begin(socket, connection)
+  if (connection.flowing) socket.readableFlowing = true
 }
 
 /** What a stream would say of itself, where there is none yet. */
@@ -245,6 +251,9 @@ function begin(socket, connection) {
   if (connection.id < 0 || connection.closing) {
     // The connection takes itself off the server's count.
     socket._server = null
+    const { _readableState, _writableState } = socket
+    if (connection.peerEnded) _readableState.ended = _readableState.endEmitted = true
+    if (connection.ending) _writableState.ending = _writableState.ended = _writableState.finished = true
     return socket.destroy()
   }
   if (connection.ending) socket.end()

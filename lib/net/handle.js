@@ -16,7 +16,9 @@ const MAX_SMALL = 2 ** 31 - 1
 
 /** The resource itself is not kept: its number is all that its end is told with. */
 const { emitDestroy } = AsyncResource.prototype
-const [kAsyncId] = Object.getOwnPropertySymbols(new AsyncResource('PROBE', MANUAL))
+const kAsyncId = Object.getOwnPropertySymbols(new AsyncResource('IRONWIRE', MANUAL)).find(
+  (symbol) => symbol.description === 'async_id_symbol',
+)
 
 function fillAddress(out, text) {
   if (typeof text === 'number') return text
