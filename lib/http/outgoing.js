@@ -10,10 +10,10 @@ const {
 const { isUint8Array } = require('node:util/types')
 const { Buffer } = require('node:buffer')
 const { channel } = require('node:diagnostics_channel')
-const { PerformanceObserver } = require('node:perf_hooks')
-const { native, shared } = require('../engine.js')
+const { native } = require('../engine.js')
 const { find, kCorked, kNeedDrain, kRejectBodyWrites, kUniqueHeaders, own } = require('../core.js')
 const { constructorLike } = require('./shapes')
+const { told } = require('./observers')
 const { ordinary } = require('./head.js')
 
 const { byteLength } = Buffer
@@ -150,29 +150,6 @@ const Response = constructorLike(sample, ['req', 'hasBody', 'keepAlive', 'connec
   [kHighWaterMark]: 'highWaterMark',
 })
 
-/** Core's constructor also begins what performance observers and traces are told, and says on a channel that there is a response. */
-const told = shared('http observers', () => {
-  const state = {
-    observed: find(sample, 'ServerResponseStatistics') !== undefined || Object.hasOwn(sample, '_traceEventId'),
-  }
-  const { observe } = PerformanceObserver.prototype
-  try {
-    PerformanceObserver.prototype.observe = function (options) {
-      if (options?.type === 'http' || options?.entryTypes?.includes('http')) state.observed = true
-      return observe.call(this, options)
-    }
-  } catch {
-    // The prototype is frozen: there is no other way to learn of it.
-    state.observed = true
-  }
-  return state
-})
-
-/** Traces can be switched on at any time, in many ways: each new connection looks. */
-function noticeTraces() {
-  if (!told.observed && Object.hasOwn(new ServerResponse(sampleRequest), '_traceEventId')) told.observed = true
-}
-
 const created = channel('http.server.response.created')
 
 /** A response of class `Message` to a request. */
@@ -197,4 +174,4 @@ function makeResponse(Message, req, connection, keepAlive) {
   return res
 }
 
-module.exports = { makeResponse, noticeTraces, end, write }
+module.exports = { makeResponse, end, write }
