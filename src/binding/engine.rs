@@ -100,11 +100,6 @@ impl Engine {
         self.uv().map_or(0, Loop::now)
     }
 
-    /// Copies received bytes to where JavaScript sees them for good; returns the `ArrayBuffer` and the offset.
-    pub fn place(&self, bytes: &[u8]) -> Option<(Value, usize)> {
-        self.host().place(bytes)
-    }
-
     /// A listener on a stream that `make` has bound and set to listen.
     pub fn add_listener(&self, make: impl FnOnce(&Loop, u32) -> Result<Stream, Errno>) -> Result<u32, Errno> {
         let uv = self.uv()?;
@@ -157,6 +152,7 @@ impl Engine {
 }
 
 impl Node {
+    /// Copies received bytes to where JavaScript sees them for good; returns the `ArrayBuffer` and the offset.
     fn place(&self, bytes: &[u8]) -> Option<(Value, usize)> {
         let mut inbox = self.inbox.borrow_mut();
         inbox.reserve(self.env, bytes.len())?;
