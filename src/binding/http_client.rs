@@ -6,7 +6,7 @@
 //! JavaScript runs ticks and promise jobs, as Node does between two reads.
 
 use super::engine::{Engine, Node};
-use super::raw::{Args, Env, Functions, Outcome, SharedBytes, Value};
+use super::raw::{Args, Env, Functions, Landing, Outcome, SharedBytes, Value};
 use super::slab::{self, Slab};
 use super::table::Table;
 use crate::engine::Protocol;
@@ -176,9 +176,9 @@ fn send(engine: &Engine, args: &Args) -> Outcome<i32> {
 
 impl Protocol<Node> for Clients {
     fn read(&self, engine: &Engine, id: u32, bytes: &[u8]) {
-        let tapped = with(engine, id, |client| client.tapped);
-        read(self, engine, id, bytes);
-        if tapped == Ok(true) {
+        let tapped = with(engine, id, |client| client.tapped) == Ok(true);
+        read(self, engine, id, bytes, !tapped);
+        if tapped {
             engine.read_raw(id, bytes);
         }
     }
@@ -189,7 +189,7 @@ impl Protocol<Node> for Clients {
     }
 
     fn tick(&self, engine: &Engine) {
-        show(self, engine, &[]);
+        show(self, engine, &[], false);
     }
 
     fn silence(&self) {
@@ -200,8 +200,8 @@ impl Protocol<Node> for Clients {
 }
 
 /// Parses what a connection has received. A large read is shown at once, because its bytes are not to be copied twice; so is what JavaScript
-/// has to decide upon before the connection is read on.
-fn read(clients: &Clients, engine: &Engine, id: u32, bytes: &[u8]) {
+/// has to decide upon before the connection is read on. `last`: nobody looks at them after.
+fn read(clients: &Clients, engine: &Engine, id: u32, bytes: &[u8], last: bool) {
     if clients.scratch.borrow().showing {
         clients.scratch.borrow_mut().late.push((id, bytes.to_vec()));
         return;
@@ -210,7 +210,7 @@ fn read(clients: &Clients, engine: &Engine, id: u32, bytes: &[u8]) {
     let mut rest = bytes;
     while !rest.is_empty() {
         if large || !clients.scratch.borrow().has_room_for(rest.len()) {
-            show(clients, engine, &[]);
+            show(clients, engine, &[], false);
         }
         let (taken, stop) = match parse(clients, engine, id, rest, large) {
             Ok(Some(parsed)) => parsed,
@@ -219,7 +219,7 @@ fn read(clients: &Clients, engine: &Engine, id: u32, bytes: &[u8]) {
             Err(_) => return,
         };
         if large || stop != Stop::Drained {
-            show(clients, engine, rest);
+            show(clients, engine, rest, last && stop == Stop::Drained);
         } else {
             engine.gather();
         }
@@ -276,7 +276,9 @@ impl Scratch {
         let rows = &mut self.words[at * EVENT_WORDS..self.count * EVENT_WORDS];
         let (head, events) = rows.split_at_mut(EVENT_WORDS);
         let base = self.body.len();
-        let bodies = events.chunks_exact_mut(EVENT_WORDS).filter(|words| words[0] == event::BODY);
+        let bodies = events
+            .chunks_exact_mut(EVENT_WORDS)
+            .filter(|words| words[0] == event::BODY);
         if large {
             let mut span = 0..if whole { bytes.len() } else { 0 };
             for words in bodies {
@@ -312,6 +314,15 @@ impl Scratch {
         ]);
     }
 
+    /// Gives the memory of a large read to JavaScript, instead of a copy, if its body is worth it. The events say where in it that is.
+    fn take(&mut self, engine: &Engine, input: &[u8]) -> Option<Rc<Landing>> {
+        let (landing, offset) = engine.take(&input[self.lying.clone()])?;
+        let events = self.words[..self.count * EVENT_WORDS].chunks_exact_mut(EVENT_WORDS);
+        let bodies = events.filter(|words| words[0] == event::BODY);
+        bodies.for_each(|words| words[row::PART] += offset as u32);
+        Some(landing)
+    }
+
     /// Copies the body bytes to where JavaScript sees them for good; returns the offset.
     fn place(&mut self, env: Env) -> Option<usize> {
         if self.body.is_empty() {
@@ -345,17 +356,19 @@ impl Scratch {
     }
 }
 
-/// Shows the batch to JavaScript, again and again while handlers throw. `input` is the large read that it is of, where it is of one.
-fn show(clients: &Clients, engine: &Engine, input: &[u8]) {
+/// Shows the batch to JavaScript, again and again while handlers throw. `input` is the large read that it is of, where it is of one; `last`:
+/// nobody looks at that after.
+fn show(clients: &Clients, engine: &Engine, input: &[u8], last: bool) {
     let env = engine.env();
-    let (table, count, at) = {
+    let (table, count, at, taken) = {
         let mut scratch = clients.scratch.borrow_mut();
         let Some(table) = scratch.table.clone() else { return };
         if scratch.count == 0 || scratch.showing {
             return;
         }
         scratch.showing = true;
-        (table, scratch.count, scratch.place(env))
+        let taken = if last { scratch.take(engine, input) } else { None };
+        (table, scratch.count, scratch.place(env), taken)
     };
     let fill = |words: &SharedBytes| {
         let scratch = clients.scratch.borrow();
@@ -365,15 +378,16 @@ fn show(clients: &Clients, engine: &Engine, input: &[u8]) {
     };
     let shown = table.show(fill, |env| {
         let scratch = clients.scratch.borrow();
-        [
-            env.int(count as i32),
-            env.latin1(&scratch.text),
-            scratch.shown_body(env, input),
-        ]
+        let body = match &taken {
+            Some(landing) => landing.value(env),
+            None => scratch.shown_body(env, input),
+        };
+        [env.int(count as i32), env.latin1(&scratch.text), body]
     });
     if shown.is_err() {
         env.report("ironwire: the table of HTTP responses was detached");
-        for id in clients.scratch.borrow().connections() {
+        let connections = clients.scratch.borrow().connections();
+        for id in connections {
             // It may be closed already.
             let _ = engine.close(id, false);
         }
@@ -385,7 +399,7 @@ fn show(clients: &Clients, engine: &Engine, input: &[u8]) {
             return;
         }
         for (id, bytes) in late {
-            read(clients, engine, id, &bytes);
+            read(clients, engine, id, &bytes, false);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 // The handle under a client's socket: a request at a time goes out, its response comes in as a batch of events.
 
-const { addListener, removeListener } = require('node:events').prototype
+const { addListener, emit, removeListener } = require('node:events').prototype
 const { AsyncResource } = require('node:async_hooks')
 const { Buffer } = require('node:buffer')
 const {
@@ -41,6 +41,8 @@ const listener = {
         words[CURSOR] = event + 1
         row = at
         serving = ownerOf(words[at + ID]) ?? null
+        // The program has destroyed it since it was read.
+        if (serving?.closing) serving = null
       } else if (serving === null) words[CURSOR] = words[row + NEXT]
       else serving.onResponses(text, body)
     }
@@ -367,6 +369,15 @@ function free(req) {
   const state = res?._readableState
   if (state === undefined || state.autoDestroy || state.destroyed) return
   state.destroyed = state.closed = state.closeEmitted = true
+  if (res.listenerCount('close') > 0 || res.emit !== emit) process.nextTick(closeSoon, res)
+}
+
+/** As late as the stream would say it. */
+function closeSoon(res) {
+  process.nextTick(emitClose, res)
+}
+
+function emitClose(res) {
   res.emit('close')
 }
 
