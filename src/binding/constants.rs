@@ -120,12 +120,20 @@ pub fn constants() -> HashMap<&'static str, Group> {
         (
             "client",
             group!(http_client::word {
-                TAKEN,
-                BODY_START,
-                CONSUMED,
                 BODY_AT,
                 BODY_LENGTH,
                 EVENTS
+            }),
+        ),
+        (
+            "answer",
+            group!(http_client::answer_row {
+                READ,
+                ID,
+                NEXT,
+                PACKET,
+                PACKET_LENGTH,
+                LENGTH
             }),
         ),
         ("answers", group!(http_client::answers { HEAD, CONNECT })),

@@ -9,7 +9,7 @@
 //! not nest: bytes that JavaScript feeds while one is shown wait for its end.
 
 use super::engine::{Engine, Node};
-use super::raw::{Args, Functions, Outcome, SharedBytes, Value};
+use super::raw::{Args, Functions, Landing, Outcome, SharedBytes, Value};
 use super::table::Table;
 use crate::engine::{Event, Protocol};
 use crate::http1::{Batch, Conn, EVENT_WORDS, Limits, Stop, event, row};
@@ -629,6 +629,7 @@ fn show(server: &Server, engine: &Engine, input: &[u8], batch: &mut Vec<Segment>
     let Some(table) = table else {
         return lost(server, engine, batch);
     };
+    let taken = take(server, engine, input, batch);
     let fill = |words: &SharedBytes| {
         words.set_word(word::NOW, engine.now() as u32);
         words.copy_words(word::EVENTS, &server.scratch.borrow().words[..count * EVENT_WORDS]);
@@ -636,10 +637,11 @@ fn show(server: &Server, engine: &Engine, input: &[u8], batch: &mut Vec<Segment>
     let showing = Showing::new(server);
     let shown = table.show(fill, |env| {
         let scratch = server.scratch.borrow();
-        let body = match &scratch.lying {
-            Some(range) => env.buffer_copy(&input[range.clone()]),
-            None if scratch.body.is_empty() => env.undefined(),
-            None => env.buffer_copy(&scratch.body),
+        let body = match (&taken, &scratch.lying) {
+            (Some(landing), _) => landing.value(env),
+            (None, Some(range)) => env.buffer_copy(&input[range.clone()]),
+            _ if scratch.body.is_empty() => env.undefined(),
+            _ => env.buffer_copy(&scratch.body),
         };
         [env.int(count as i32), env.latin1(&scratch.text), body]
     });
@@ -653,6 +655,29 @@ fn show(server: &Server, engine: &Engine, input: &[u8], batch: &mut Vec<Segment>
     }
     server.scratch.borrow_mut().clear();
     goes_on
+}
+
+/// Gives the memory of a large read that is nothing but a part of a body to JavaScript, instead of a copy: nothing of it will be
+/// parsed again. The events say where in it that is.
+fn take(server: &Server, engine: &Engine, input: &[u8], batch: &[Segment]) -> Option<Rc<Landing>> {
+    let [segment] = batch else { return None };
+    if segment.stop != Stop::Drained || segment.end != segment.read_end {
+        return None;
+    }
+    let scratch = &mut *server.scratch.borrow_mut();
+    let range = scratch.lying.clone()?;
+    let events = &mut scratch.words[(segment.row + 1) * EVENT_WORDS..scratch.count * EVENT_WORDS];
+    // A request that is not the first event may be held back.
+    let mut later = events.chunks_exact(EVENT_WORDS).skip(1);
+    if later.any(|words| words[0] & row::KIND == event::REQUEST) {
+        return None;
+    }
+    let (landing, offset) = engine.take(&input[range])?;
+    let bodies = events
+        .chunks_exact_mut(EVENT_WORDS)
+        .filter(|words| words[0] == event::BODY);
+    bodies.for_each(|words| words[row::PART] += offset as u32);
+    Some(landing)
 }
 
 /// After a batch: what JavaScript said of one connection. Returns whether the rest of its bytes is to be parsed.
