@@ -15,4 +15,5 @@ pub mod slots;
 #[cfg(all(feature = "binding", not(test)))]
 mod binding;
 #[cfg(all(feature = "binding", not(test)))]
+#[allow(unsafe_code, reason = "libuv is C")]
 mod uv;
