@@ -19,7 +19,7 @@ export declare class ProtoCodec {
   textToBinary(message: number, source: Uint8Array, flags: number): Buffer
   /** Binary in canonical form. */
   normalize(message: number, bytes: Uint8Array, flags: number): Buffer
-  /** What a table-driven reader builds an object from; see `proto::codec::tape`. */
+  /** What a table-driven reader builds an object from; see `proto::codec::tape`. It says itself that something is no message. */
   tape(message: number, bytes: Uint8Array, flags: number): Uint32Array
   /** Binary out of what a table-driven writer wrote; see `proto::codec::tape`. */
   assemble(message: number, bytes: Uint8Array): Buffer

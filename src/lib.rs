@@ -1,12 +1,10 @@
 //! ironwire: Node's wire stack in Rust.
 //!
 //! The pure modules take bytes and give events and bytes: no I/O, no Node. `uv` wraps the libuv handles of Node's own event loop
-//! and `binding` is the only part that names Node-API; between them, and knowing neither, is the `engine`. These exist only with the
-//! `binding` feature.
+//! and `binding` is the only part that names Node-API: these two exist only with the `binding` feature. Between them, and knowing
+//! neither, is the `engine`.
 
-#[cfg(feature = "binding")]
 pub mod engine;
-#[cfg(feature = "binding")]
 pub mod errno;
 pub mod http1;
 pub mod proto;
@@ -17,4 +15,5 @@ pub mod slots;
 #[cfg(all(feature = "binding", not(test)))]
 mod binding;
 #[cfg(all(feature = "binding", not(test)))]
+#[allow(unsafe_code, reason = "libuv is C")]
 mod uv;

@@ -15,13 +15,15 @@ const { errno, row, flag, busy } = require('../constants.js')
 const { Connection } = require('../net/handle.js')
 const { kConnections } = require('./symbols')
 const { parseError, requestTimeout } = require('./errors')
-const { NO_FIELDS, makeRequest, complete, deliver, dump, abort } = require('./incoming')
+const { NO_FIELDS, makeRequest, complete, deliver, abort } = require('./incoming')
 const { makeResponse, end, write } = require('./outgoing')
 const { noticeTraces } = require('./observers')
 const { writeOrdinaryHead } = require('./head')
 const { install, kConnection } = require('./install')
 const channels = require('./channels')
-const { ERRORS, isHandling, none, now, takeOver } = require('./batch')
+const { answersItself } = require('./answers')
+const { ERRORS, none, now, takeOver } = require('./batch')
+const { emitClose, finishSent, isHeard, isUnsettled, onFinish, settleEnded } = require('./finish')
 const { makeSocket, showSocket, openSocket, failSocket, feed, setTimer } = require('./socket')
 
 install()
@@ -32,12 +34,7 @@ const { HTTP_1_1 } = row
 
 const FastBuffer = Buffer[Symbol.species]
 
-const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i
-
 const NO_RESPONSES = Object.freeze([])
-
-/** Responses that went out whole, until what core does after that is done. */
-const ended = []
 
 class HttpConnection extends Connection {
   constructor(id, isTcp, server) {
@@ -107,7 +104,7 @@ class HttpConnection extends Connection {
   leave() {
     this.serving = false
     if (this.inserted) this.inserted = false
-    if (ended.length > 0) settleEnded()
+    settleEnded()
     this.settle()
   }
 
@@ -123,7 +120,7 @@ class HttpConnection extends Connection {
     if (started.hasSubscribers) started.publish({ request: req, response: res, socket, server })
     this.queue(res)
     try {
-      if (version === HTTP_1_1 && this.answersItself(req, res, flags)) return
+      if (version === HTTP_1_1 && answersItself(this, req, res, flags)) return
       const handler = server._events.request
       if (typeof handler === 'function' && server.emit === own.emit && !server[core.kCapture]) {
         handler.call(server, req, res)
@@ -131,43 +128,6 @@ class HttpConnection extends Connection {
     } finally {
       if ((flags & flag.HAS_BODY) === 0) complete(req, '')
     }
-  }
-
-  /** The answers that Node's server gives by itself to a 1.1 request. */
-  answersItself(req, res, flags) {
-    const { server } = this
-    if (server.requireHostHeader && (flags & flag.HOST) === 0) {
-      res.writeHead(400, ['Connection', 'close'])
-      res.end()
-      return true
-    }
-    const limit = server.maxRequestsPerSocket
-    if (typeof limit === 'number' && limit > 0) {
-      this.requests++
-      res.maxRequestsOnConnectionReached = limit <= this.requests
-      if (limit < this.requests) {
-        server.emit('dropRequest', req, this.shown)
-        res.writeHead(503)
-        res.end()
-        return true
-      }
-    }
-    if ((flags & flag.EXPECT) === 0) return false
-    if (CONTINUE.test(req.headers.expect)) {
-      res._expect_continue = true
-      if (server.listenerCount('checkContinue') > 0) {
-        server.emit('checkContinue', req, res)
-      } else {
-        res.writeContinue()
-        server.emit('request', req, res)
-      }
-    } else if (server.listenerCount('checkExpectation') > 0) {
-      server.emit('checkExpectation', req, res)
-    } else {
-      res.writeHead(417)
-      res.end()
-    }
-    return true
   }
 
   /** Hands the connection over to whoever listens for upgrades; false when nobody does. */
@@ -365,10 +325,7 @@ class HttpConnection extends Connection {
       if (this.incoming === null) this.pause()
       this.noteQueue()
     } else if (status < 0) this.onWriteError(status)
-    // Callbacks of writes come before the end, too.
-    const heard = isHeard(res) || this.turnCallbacks !== null || channels.responseFinish.hasSubscribers
-    if (heard) process.nextTick(emitFinish, this, res)
-    else if (ended.push(res) === 1 && !isHandling()) process.nextTick(settleEnded)
+    finishSent(this, res)
     if (res._last) this.closeSoon()
     else this.next()
   }
@@ -450,7 +407,7 @@ class HttpConnection extends Connection {
   /** Whether a reply from outside the turn would corrupt a response: one that has begun, or is out but not settled. */
   hasAnswered() {
     const { current } = this
-    return current?._headerSent || ended.some((res) => res._onPendingData[kConnection] === this)
+    return current?._headerSent || isUnsettled(this)
   }
 
   /** The connection is another protocol's from now on. Returns bytes that waited to be parsed, if there are any. */
@@ -618,57 +575,6 @@ function defaultMaxHeaderSize() {
   return require('node:http').maxHeaderSize
 }
 
-/** Whether somebody is there to hear a message's events, by whatever way. */
-function isHeard(message) {
-  return message._eventsCount > 0 || message.emit !== own.emit
-}
-
-/** What core does to a response that is out, and to its request, where nobody listens. */
-function settleEnded() {
-  for (let i = 0; i < ended.length; i++) {
-    const res = ended[i]
-    if (isHeard(res)) process.nextTick(emitFinish, res._onPendingData[kConnection], res)
-    else {
-      finish(res)
-      settle(res)
-      res.destroyed = res._closed = true
-    }
-  }
-  ended.length = 0
-}
-
-function settle(res) {
-  const { req } = res
-  if (req[core.kHeaders] !== null) res._onPendingData[kConnection].lastFields.wanted = true
-  dump(req)
-  res.socket = null
-}
-
-function finish(res) {
-  if (core.kWritableFinished !== undefined) res[core.kWritableFinished] = true
-}
-
-/** Tells Node's channel that a response is out. */
-function publishFinish({ socket, server }, res) {
-  const finished = channels.responseFinish
-  if (finished.hasSubscribers) finished.publish({ request: res.req, response: res, socket, server })
-}
-
-function emitFinish(connection, res) {
-  finish(res)
-  publishFinish(connection, res)
-  // In Node the server listens first: all this is done when the application's listeners hear.
-  settle(res)
-  process.nextTick(emitClose, res)
-  res.emit('finish')
-}
-
-function emitClose(res) {
-  if (res._closed) return
-  res.destroyed = res._closed = true
-  res.emit('close')
-}
-
 /** What was written in the last turn is with the engine: callbacks, and 'drain' for whoever waits. */
 function settleWrites(connection) {
   const callbacks = connection.turnCallbacks
@@ -676,19 +582,6 @@ function settleWrites(connection) {
   connection.turnBytes = 0
   for (const callback of callbacks) callback(null)
   connection.drained()
-}
-
-/** Core's response is out: Node's resOnFinish. */
-function onFinish() {
-  const connection = this._onPendingData[kConnection]
-  publishFinish(connection, this)
-  dump(this.req)
-  if (connection.current !== this) return
-  this.detachSocket(connection.shown)
-  connection.current = null
-  process.nextTick(emitClose, this)
-  if (this._last) connection.closeSoon()
-  else connection.next()
 }
 
 module.exports = { HttpConnection }

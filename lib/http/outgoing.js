@@ -9,12 +9,12 @@ const {
 } = require('../genuine.js')
 const { isUint8Array } = require('node:util/types')
 const { Buffer } = require('node:buffer')
-const { channel } = require('node:diagnostics_channel')
 const { native } = require('../engine.js')
 const { find, kCorked, kNeedDrain, kRejectBodyWrites, kUniqueHeaders, own } = require('../core.js')
 const { constructorLike } = require('./shapes')
 const { told } = require('./observers')
 const { ordinary } = require('./head.js')
+const { responseCreated } = require('./channels')
 
 const { byteLength } = Buffer
 
@@ -150,13 +150,12 @@ const Response = constructorLike(sample, ['req', 'hasBody', 'keepAlive', 'connec
   [kHighWaterMark]: 'highWaterMark',
 })
 
-const created = channel('http.server.response.created')
-
 /** A response of class `Message` to a request. */
 function makeResponse(Message, req, connection, keepAlive) {
   const { server } = connection
   let res
-  const usual = Message === ServerResponse && req.httpVersion === '1.1' && !told.observed && !created.hasSubscribers
+  const usual =
+    Message === ServerResponse && req.httpVersion === '1.1' && !told.observed && !responseCreated.hasSubscribers
   if (usual && Response !== undefined) {
     res = new Response(req, req.method !== 'HEAD', keepAlive, connection, connection.highWaterMark)
   } else {

@@ -1,6 +1,6 @@
 //! The numbers that cross to JavaScript. Rust says them, in the module that each belongs to; `lib/constants.js` has them from here.
 
-use super::{http, http_client, http_out, proto_codec, table};
+use super::{http, http_client, http_conn, http_out, proto_codec, table};
 use crate::errno::Errno;
 use crate::http1::{EVENT_WORDS, event, flag, row};
 use crate::proto::codec::{self, tape};
@@ -71,7 +71,7 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 UPGRADE = flag::UPGRADE,
                 EXPECT = flag::EXPECT,
                 HOST = flag::HOST,
-                REPEATED = http::REPEATED,
+                REPEATED = http_conn::REPEATED,
             }),
         ),
         ("http", group!(http::word { NOW, EVENTS })),
@@ -111,7 +111,7 @@ pub fn constants() -> HashMap<&'static str, Group> {
         ),
         (
             "busy",
-            group!(http::busy {
+            group!(http_conn::busy {
                 READING,
                 WAITING,
                 SENDING

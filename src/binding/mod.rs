@@ -4,11 +4,13 @@ mod constants;
 mod engine;
 mod http;
 mod http_client;
+mod http_conn;
 mod http_out;
 mod net;
 mod proto;
 mod proto_codec;
 mod proto_schema;
+#[allow(unsafe_code, reason = "Node-API is C")]
 mod raw;
 mod rpc;
 mod slab;
@@ -33,6 +35,7 @@ pub fn start_engine(env: &napi::Env, callbacks: raw::Value) -> napi::Result<raw:
         net::register(functions);
         rpc::register(functions);
         http::register(functions);
+        http_conn::register(functions);
         http_out::register(functions);
         http_client::register(functions);
     })

@@ -165,22 +165,22 @@ impl Out {
     /// Queues what waits, and a copy of `last`, as one write.
     fn queue(&mut self, transport: &impl Transport, last: &[u8]) -> Result<(), Errno> {
         self.seal();
-        if !last.is_empty() {
-            self.push(Bytes::copy_from_slice(last));
-        }
+        self.push(Bytes::copy_from_slice(last));
         self.in_flight = std::mem::take(&mut self.waiting);
         transport.write(std::mem::take(&mut self.segments).into())
     }
 
     /// What has gathered is a segment.
     fn seal(&mut self) {
-        if !self.tail.is_empty() {
-            let tail = std::mem::take(&mut self.tail);
-            self.push(tail.into());
-        }
+        let tail = std::mem::take(&mut self.tail);
+        self.push(tail.into());
     }
 
+    /// Adds a segment; none is empty.
     fn push(&mut self, segment: Bytes) {
+        if segment.is_empty() {
+            return;
+        }
         self.waiting += segment.len();
         self.segments.push_back(segment);
     }
