@@ -8,6 +8,7 @@
 const { AsyncResource } = require('node:async_hooks')
 const { native, ownerOf, shared } = require('../engine.js')
 const core = require('../core.js')
+const { runTicks } = require('../ticks.js')
 const constants = require('../constants.js')
 const binding = require('../../binding.js')
 
@@ -119,18 +120,6 @@ function leave(more) {
   serving = null
   connection.leave()
   if (more) runTicks()
-}
-
-/** As between two of Node's callbacks. An error is told at once, while the stack of asynchronous contexts is as it was thrown in. */
-function runTicks() {
-  for (;;) {
-    try {
-      core.runTicks()
-      return
-    } catch (error) {
-      native.uncaught(error)
-    }
-  }
 }
 
 /** What lies behind the head of a request that takes the connection over; from now on it is not HTTP's. */

@@ -9,6 +9,8 @@ const process = require('node:process')
 const { native, adopt } = require('../engine.js')
 const { makeError, systemError } = require('../errors.js')
 const { EOF, ECANCELED } = require('../constants.js').errno
+// Brings what handles read.
+require('./reads.js')
 
 const FastBuffer = Buffer[Symbol.species]
 const MANUAL = { requireManualDestroy: true }
@@ -31,19 +33,21 @@ function getpeername(out) {
   return fillAddress(out, native.peerAddress(this.id))
 }
 
+/** What owns a connection or listener of the engine's. `more` are events of a protocol's that it hears besides. */
 class Base {
-  constructor(id) {
+  constructor(id, more) {
     this.id = id
     this.closeCallback = undefined
     /** What the handle was made in, where that is more than nothing. */
-    this.context = adopt(id, this)
-    this.asyncId = 0
+    this.context = adopt(id, this, more)
+    /** What reads and the close run in, as with Node's handles, which are resources themselves. */
+    this.asyncResource = undefined
   }
 
-  /** Node's sockets and its client ask for it. */
+  /** Each of Node's sockets asks for it when it is made. */
   getAsyncId() {
-    if (this.asyncId === 0) this.asyncId = new AsyncResource(this.isTcp ? 'TCPWRAP' : 'PIPEWRAP', MANUAL).asyncId()
-    return this.asyncId
+    this.asyncResource ??= new AsyncResource(this.isTcp ? 'TCPWRAP' : 'PIPEWRAP', MANUAL)
+    return this.asyncResource.asyncId()
   }
 
   get fd() {
@@ -74,7 +78,11 @@ class Base {
     this.id = -1
     const callback = this.closeCallback
     this.closeCallback = undefined
-    callback?.call(this)
+    try {
+      callback?.call(this)
+    } finally {
+      this.asyncResource?.emitDestroy()
+    }
   }
 }
 
@@ -96,7 +104,6 @@ class Connection extends Base {
     this.connectRequest = undefined
     this.shutdownRequest = undefined
     this.failure = 0
-    this.asyncResource = undefined
     /** What was queued when it was last looked at: output that gets less is leaving. */
     this.lastQueued = 0
     /** Bytes that arrived before the reader paused and did not fit its own buffer. */
@@ -132,12 +139,6 @@ class Connection extends Base {
     const request = this.connectRequest
     this.connectRequest = undefined
     request?.oncomplete(status, this, request, true, true)
-  }
-
-  /** Node's http client asks it of the handle under a socket. */
-  getAsyncId() {
-    this.asyncResource ??= new AsyncResource('TCPWRAP')
-    return this.asyncResource.asyncId()
   }
 
   /** Node takes this away from a handle that is about to go to another process, with the socket that it belongs to. */
@@ -315,4 +316,4 @@ function unsendable() {
   )
 }
 
-module.exports = { Connection, Listener, createTcp, createPipe, open, unsendable }
+module.exports = { Base, getpeername, Connection, Listener, createTcp, createPipe, open, unsendable }

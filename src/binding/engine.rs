@@ -5,7 +5,7 @@ use super::slab::{self, Slab};
 use crate::engine::{self, Event, Host, LARGE_WRITE, Transport};
 use crate::uv::{Errno, Events, Hook, Loop, Stream};
 use bytes::Bytes;
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::rc::{Rc, Weak};
 
 /// The engine of a Node environment.
@@ -103,6 +103,11 @@ impl Engine {
     /// Copies received bytes to where JavaScript sees them for good; returns the `ArrayBuffer` and the offset.
     pub fn place(&self, bytes: &[u8]) -> Option<(Value, usize)> {
         self.host().place(bytes)
+    }
+
+    /// Where [raw bytes](Engine::place) go.
+    pub fn inbox(&self) -> RefMut<'_, Slab> {
+        self.host().inbox.borrow_mut()
     }
 
     /// A listener on a stream that `make` has bound and set to listen.
