@@ -9,16 +9,11 @@ const process = require('node:process')
 const { native, adopt } = require('../engine.js')
 const { makeError, systemError } = require('../errors.js')
 const { EOF, ECANCELED } = require('../constants.js').errno
+// Brings what handles read.
+require('./reads.js')
 
 const FastBuffer = Buffer[Symbol.species]
 const MANUAL = { requireManualDestroy: true }
-const MAX_SMALL = 2 ** 31 - 1
-
-/** The resource itself is not kept: its number is all that its end is told with. */
-const { emitDestroy } = AsyncResource.prototype
-const kAsyncId = Object.getOwnPropertySymbols(new AsyncResource('IRONWIRE', MANUAL)).find(
-  (symbol) => symbol.description === 'async_id_symbol',
-)
 
 function fillAddress(out, text) {
   if (typeof text === 'number') return text
@@ -38,23 +33,21 @@ function getpeername(out) {
   return fillAddress(out, native.peerAddress(this.id))
 }
 
+/** What owns a connection or listener of the engine's. `more` are events of a protocol's that it hears besides. */
 class Base {
-  constructor(id) {
+  constructor(id, more) {
     this.id = id
     this.closeCallback = undefined
     /** What the handle was made in, where that is more than nothing. */
-    this.context = adopt(id, this)
-    this.asyncId = 0
+    this.context = adopt(id, this, more)
+    /** What reads and the close run in, as with Node's handles, which are resources themselves. */
+    this.asyncResource = undefined
   }
 
-  /** Node's sockets and its client ask for it. */
+  /** Each of Node's sockets asks for it when it is made. */
   getAsyncId() {
-    if (this.asyncId === 0) {
-      const id = new AsyncResource(this.isTcp ? 'TCPWRAP' : 'PIPEWRAP', MANUAL).asyncId()
-      // V8 keeps the numbers that Node counts with as objects, wherever they are stored, unless they are known to be small integers.
-      this.asyncId = id <= MAX_SMALL ? id | 0 : id
-    }
-    return this.asyncId
+    this.asyncResource ??= new AsyncResource(this.isTcp ? 'TCPWRAP' : 'PIPEWRAP', MANUAL)
+    return this.asyncResource.asyncId()
   }
 
   get fd() {
@@ -83,10 +76,13 @@ class Base {
   onClose() {
     // From here on the id is stale: nothing native may be reached through it.
     this.id = -1
-    if (this.asyncId !== 0) emitDestroy.call({ [kAsyncId]: this.asyncId })
     const callback = this.closeCallback
     this.closeCallback = undefined
-    callback?.call(this)
+    try {
+      callback?.call(this)
+    } finally {
+      this.asyncResource?.emitDestroy()
+    }
   }
 }
 
@@ -324,4 +320,4 @@ function unsendable() {
   )
 }
 
-module.exports = { Connection, Listener, createTcp, createPipe, open, unsendable }
+module.exports = { Base, getpeername, Connection, Listener, createTcp, createPipe, open, unsendable }
