@@ -1,6 +1,6 @@
 //! The numbers that cross to JavaScript. Rust says them, in the module that each belongs to; `lib/constants.js` has them from here.
 
-use super::{http, http_client, http_conn, http_out, proto_codec, table};
+use super::{http, http_client, http_conn, http_out, net_reads, proto_codec, table};
 use crate::errno::Errno;
 use crate::http1::{EVENT_WORDS, event, flag, row};
 use crate::proto::codec::{self, tape};
@@ -32,6 +32,16 @@ pub fn constants() -> HashMap<&'static str, Group> {
         ("errno", group!({ EOF = Errno::EOF.0, ECANCELED = Errno::ECANCELED.0 })),
         ("slots", group!(slots { INDEX_MASK })),
         ("table", group!(table { CURSOR })),
+        (
+            "netRead",
+            group!(net_reads::row {
+                FIRST,
+                WORDS,
+                ID,
+                OFFSET,
+                LENGTH
+            }),
+        ),
         (
             "event",
             group!(event {

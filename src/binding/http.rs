@@ -190,7 +190,7 @@ fn read(server: &Server, engine: &Engine, id: u32, bytes: &[u8]) {
         return;
     }
     if bytes.len() >= LARGE_READ || server.scratch.borrow().showing {
-        handle_reads(server, engine);
+        engine.catch_up();
         feed(server, engine, id, bytes, true);
         return;
     }
@@ -205,7 +205,7 @@ fn read(server: &Server, engine: &Engine, id: u32, bytes: &[u8]) {
     let full = scratch.inbox.len() > INBOX;
     drop(scratch);
     if full {
-        handle_reads(server, engine);
+        engine.catch_up();
     }
 }
 

@@ -7,6 +7,7 @@ mod http_client;
 mod http_conn;
 mod http_out;
 mod net;
+mod net_reads;
 mod proto;
 mod proto_codec;
 mod proto_schema;
@@ -33,6 +34,7 @@ pub fn version() -> &'static str {
 pub fn start_engine(env: &napi::Env, callbacks: raw::Value) -> napi::Result<raw::Value> {
     engine::start(raw::Env::from(env), callbacks, |functions| {
         net::register(functions);
+        net_reads::register(functions);
         rpc::register(functions);
         http::register(functions);
         http_conn::register(functions);

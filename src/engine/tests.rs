@@ -607,6 +607,72 @@ fn a_protocol_shows_what_it_gathered_before_anything_else_is_told() {
     assert_eq!(engine.connection(id, |connection| connection.received), Ok(3));
 }
 
+/// What connections speak that speak nothing: holds what they receive until it is asked to show it.
+#[derive(Default)]
+struct Holds(RefCell<Vec<(u32, Vec<u8>)>>);
+
+impl Protocol<Script> for Holds {
+    fn read(&self, engine: &Engine<Script>, id: u32, bytes: &[u8]) {
+        engine.connection(id, |connection| connection.gathered = true).unwrap();
+        self.0.borrow_mut().push((id, bytes.to_vec()));
+        engine.gather();
+    }
+
+    fn tick(&self, engine: &Engine<Script>) {
+        for (id, bytes) in self.0.take() {
+            let spoken = engine.connection(id, |connection| {
+                connection.gathered = false;
+                connection.protocol()
+            });
+            match spoken {
+                Ok(Some(protocol)) => protocol.read(engine, id, &bytes),
+                Ok(None) => engine.host.tell(Event::Read(id, Ok(&bytes))),
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn what_plain_connections_receive_can_be_gathered() {
+    let engine = engine();
+    engine.add_plain(Rc::new(Holds::default()));
+    let (a, b) = (engine.open(), engine.open());
+    engine.on_read(a, Ok(b"1"));
+    engine.on_read(b, Ok(b"2"));
+    assert!(engine.told().is_empty());
+    // The end of one is told after what came before it.
+    engine.on_read(a, Err(Errno::EOF));
+    assert_eq!(
+        engine.told(),
+        [
+            format!("Read({a}, Ok([49]))"),
+            format!("Read({b}, Ok([50]))"),
+            format!("Read({a}, Err(Errno(-4095)))")
+        ]
+    );
+    engine.on_read(b, Ok(b"3"));
+    engine.close(b, false).unwrap();
+    engine.turn();
+    assert_eq!(engine.told(), [format!("Close({b})")], "closed, it hears of no bytes");
+}
+
+#[test]
+fn a_connection_that_begins_to_speak_is_shown_first_what_was_gathered_before() {
+    let engine = engine();
+    engine.add_plain(Rc::new(Holds::default()));
+    let id = engine.open();
+    engine.on_read(id, Ok(b"a"));
+    let shouts = Rc::new(Shouts::default());
+    engine.add_protocol(shouts.clone());
+    engine
+        .connection(id, |connection| connection.speak(shouts, Heard(String::new())))
+        .unwrap();
+    engine.on_read(id, Ok(b"b"));
+    engine.turn();
+    assert_eq!(engine.told().concat(), "AB");
+}
+
 #[test]
 fn what_is_gathered_while_it_shows_is_for_the_next_turn() {
     let engine = engine();
