@@ -531,6 +531,7 @@ class HttpConnection extends Connection {
   }
 }
 
+HttpConnection.prototype.keepsResource = false
 // What few connections ever have otherwise.
 /** Requests so far, where they are counted. */
 HttpConnection.prototype.requests = 0

@@ -14,6 +14,13 @@ require('./reads.js')
 
 const FastBuffer = Buffer[Symbol.species]
 const MANUAL = { requireManualDestroy: true }
+const MAX_SMALL = 2 ** 31 - 1
+
+/** The end of a resource that is not kept is told with its number. */
+const { emitDestroy } = AsyncResource.prototype
+const kAsyncId = Object.getOwnPropertySymbols(new AsyncResource('IRONWIRE', MANUAL)).find(
+  (symbol) => symbol.description === 'async_id_symbol',
+)
 
 function fillAddress(out, text) {
   if (typeof text === 'number') return text
@@ -40,14 +47,24 @@ class Base {
     this.closeCallback = undefined
     /** What the handle was made in, where that is more than nothing. */
     this.context = adopt(id, this, more)
-    /** What reads and the close run in, as with Node's handles, which are resources themselves. */
-    this.asyncResource = undefined
+    this.asyncId = 0
   }
 
   /** Each of Node's sockets asks for it when it is made. */
   getAsyncId() {
+    if (this.keepsResource) return this.getAsyncResource().asyncId()
+    if (this.asyncId === 0) {
+      const id = new AsyncResource(this.isTcp ? 'TCPWRAP' : 'PIPEWRAP', MANUAL).asyncId()
+      // V8 keeps the numbers that Node counts with as objects, wherever they are stored, unless they are known to be small integers.
+      this.asyncId = id <= MAX_SMALL ? id | 0 : id
+    }
+    return this.asyncId
+  }
+
+  /** What reads and the close run in, as with Node's handles, which are resources themselves. */
+  getAsyncResource() {
     this.asyncResource ??= new AsyncResource(this.isTcp ? 'TCPWRAP' : 'PIPEWRAP', MANUAL)
-    return this.asyncResource.asyncId()
+    return this.asyncResource
   }
 
   get fd() {
@@ -76,6 +93,7 @@ class Base {
   onClose() {
     // From here on the id is stale: nothing native may be reached through it.
     this.id = -1
+    if (this.asyncId !== 0) emitDestroy.call({ [kAsyncId]: this.asyncId })
     const callback = this.closeCallback
     this.closeCallback = undefined
     try {
@@ -87,6 +105,9 @@ class Base {
 }
 
 Base.prototype.closing = false
+Base.prototype.asyncResource = undefined
+/** Where there are many that nothing is read from, the number is all that is kept of the resource. */
+Base.prototype.keepsResource = false
 
 /** A connection, or one to be, over TCP or a pipe. `socket` is set by whoever reads from it. */
 class Connection extends Base {
@@ -266,6 +287,8 @@ class Connection extends Base {
     callback?.(systemError(ECANCELED, 'write'))
   }
 }
+
+Connection.prototype.keepsResource = true
 
 function replay(handle) {
   const { rest, socket } = handle

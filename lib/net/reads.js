@@ -29,6 +29,7 @@ function onReads(rows, bytes) {
     const at = FIRST + row * WORDS
     const owner = ownerOf(words[at + ID])
     if (owner === undefined) continue
+    if (owner.context === null) owner.getAsyncResource()
     enter(owner, owner.onRead, words[at + LENGTH], bytes, words[at + OFFSET])
     if (words[CURSOR] < count) runTicks()
   }
