@@ -57,11 +57,20 @@ for (const name of modules) {
   })
 }
 
+test('ironwire/static has what serves files, by require and by import', async () => {
+  const { createStaticServer, serveStatic } = ironwire
+  assert.deepStrictEqual({ ...require('ironwire/static') }, { serveStatic, createStaticServer })
+  const imported = await import('ironwire/static')
+  assert.strictEqual(imported.serveStatic, serveStatic)
+  assert.strictEqual(imported.createStaticServer, createStaticServer)
+  assert.strictEqual(imported.default, require('ironwire/static'))
+})
+
 test('a module is loaded when it is first asked for', () => {
   const code = `const ironwire = require('ironwire'), path = require('node:path')
     const loaded = () => ${JSON.stringify(modules)}.filter((name) => require.resolve('ironwire/' + name) in require.cache).join()
     console.log([loaded(), (ironwire.codec, loaded()), (ironwire.net, loaded()), Object.keys(ironwire).length].join(' '))`
-  assert.strictEqual(evaluate(code), ` codec codec,net 7\n`)
+  assert.strictEqual(evaluate(code), ` codec codec,net 9\n`)
 })
 
 test('an export can be replaced, as of any CommonJS module', () => {

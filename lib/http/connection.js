@@ -15,7 +15,7 @@ const { Connection } = require('../net/handle.js')
 const { kConnections } = require('./symbols')
 const { parseError, requestTimeout } = require('./errors')
 const { LastFields, makeRequest, complete, deliver, dump, abort } = require('./incoming')
-const { makeResponse, noticeTraces, end, write } = require('./outgoing')
+const { makeResponse, noticeTraces, end, endNatively, write } = require('./outgoing')
 const { writeOrdinaryHead } = require('./head')
 const { install, kConnection } = require('./install')
 const channels = require('./channels')
@@ -54,6 +54,8 @@ class HttpConnection extends Connection {
     this.paused = false
     /** The kernel has not taken all of a response. */
     this.leaving = false
+    /** The response that is out when it has: a file, which is long on its way. */
+    this.unsent = null
     /** Bytes were put in front of what is left of the batch. */
     this.inserted = false
     /** The bytes that listeners for 'data' are being told of. */
@@ -258,6 +260,11 @@ class HttpConnection extends Connection {
 
   /** The engine has room again, and may have all of it. */
   drained() {
+    const { unsent } = this
+    if (unsent !== null && !this.leaving) {
+      this.unsent = null
+      this.sent(unsent, 0)
+    }
     this.resumeIfDrained()
     // What was answered has left only now.
     if (!this.serving) this.settle()
@@ -362,6 +369,15 @@ class HttpConnection extends Connection {
     else if (ended.push(res) === 1 && !isHandling()) process.nextTick(settleEnded)
     if (res._last) this.closeSoon()
     else this.next()
+  }
+
+  /** A response is on its way that is out when all of it has left, as Node's are. */
+  leaves(res) {
+    this.unsent = res
+    this.leaving = true
+    this.socket._unrefTimer()
+    if (this.incoming === null) this.pause()
+    this.noteQueue()
   }
 
   /** Part of a response has gone past the stream. Returns whether it may go on at once. */
@@ -562,6 +578,10 @@ HttpConnection.prototype.endResponse = function (res, chunk, encoding, callback,
 }
 HttpConnection.prototype.writeResponse = function (res, chunk, encoding, callback, core) {
   return write(this, res, chunk, encoding, callback, core)
+}
+HttpConnection.prototype.endNatively = function (res, engine, append) {
+  // Of two versions of this package in one process, each has an engine, and knows only its own connections.
+  return engine === native && endNatively(this, res, append)
 }
 HttpConnection.prototype.writeHead = function (res, status, reason, headers) {
   return writeOrdinaryHead(res, status, reason, headers)

@@ -15,6 +15,7 @@ const { native, shared } = require('../engine.js')
 const { find, kCorked, kNeedDrain, kRejectBodyWrites, kUniqueHeaders, own } = require('../core.js')
 const { constructorLike } = require('./shapes')
 const { ordinary } = require('./head.js')
+const { isBodyUnseen } = require('./install')
 
 const { byteLength } = Buffer
 
@@ -97,6 +98,27 @@ function end(connection, res, chunk, encoding, callback, core) {
 function endByCore(connection, res, chunk, encoding, callback, core) {
   connection.awaitFinish(res)
   return core.call(res, chunk, encoding, callback)
+}
+
+/**
+ * Ends a response with a body that Rust has: `append(id)` puts it behind the head, and returns what `httpSend` does. False where the body has to
+ * take the usual way; the head may be made by then.
+ */
+function endNatively(connection, res, append) {
+  if (!isDirect(res, connection) || !isBodyUnseen(res) || res._trailer) return false
+  if (!res._header) {
+    res._implicitHeader()
+    if (!isDirect(res, connection) || !isBodyUnseen(res)) return false
+  }
+  if (!res._hasBody || res.chunkedEncoding) return false
+  const whole = ordinary.res === res && !res._headerSent
+  const head = whole ? respond(res, connection, 0) : send(res, connection, 0)
+  const status = head < 0 ? head : append(connection.id)
+  res.finished = true
+  res._finish()
+  if (status > 0) connection.leaves(res)
+  else connection.sent(res, status)
+  return true
 }
 
 /** `write` of a response of ours. */
@@ -195,4 +217,4 @@ function makeResponse(Message, req, connection, keepAlive) {
   return res
 }
 
-module.exports = { makeResponse, noticeTraces, end, write }
+module.exports = { makeResponse, noticeTraces, end, endNatively, write }
