@@ -35,11 +35,15 @@ function makeTree(t, files = {}) {
 /** Has `server` listen on a port of its own until the test ends; the port. */
 async function listen(t, server) {
   await new Promise((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
+  // HTTP/2 has sessions.
+  const sessions = new Set()
+  server.on('session', (session) => sessions.add(session))
   t.after(
     () =>
       new Promise((resolve) => {
         server.close(resolve)
         server.closeAllConnections?.()
+        for (const session of sessions) session.destroy()
       }),
   )
   return server.address().port
