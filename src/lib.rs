@@ -5,6 +5,8 @@
 //! `binding` feature.
 
 #[cfg(feature = "binding")]
+pub mod background;
+#[cfg(feature = "binding")]
 pub mod engine;
 #[cfg(feature = "binding")]
 pub mod errno;
