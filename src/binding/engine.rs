@@ -3,9 +3,8 @@
 use super::raw::{Args, Callbacks, Env, Functions, Outcome, Teardown, Value};
 use super::slab::{self, Slab};
 use crate::background::{Lost, Tasks};
-use crate::engine::{self, Event, Host, LARGE_WRITE, Transport};
+use crate::engine::{self, Event, FileRead, Host, LARGE_WRITE};
 use crate::uv::{Errno, Events, Hook, Loop, Stream, Wake};
-use bytes::Bytes;
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
@@ -293,30 +292,15 @@ impl Host for Node {
         }
     }
 
+    fn read_file(engine: &Engine, id: u32, read: FileRead) -> Result<(), Errno> {
+        engine.in_background(
+            move || read.run(),
+            move |engine, result| engine.on_file_read(id, result.unwrap_or(Err(Errno::EIO))),
+        )
+    }
+
     fn guard(&self, body: impl FnOnce()) {
         self.env.guard(body);
-    }
-}
-
-impl Transport for Stream {
-    fn try_write(&self, parts: &[&[u8]]) -> Result<usize, Errno> {
-        Stream::try_write(self, parts)
-    }
-
-    fn write(&self, parts: Vec<Bytes>) -> Result<(), Errno> {
-        Stream::write(self, parts)
-    }
-
-    fn queued(&self) -> usize {
-        Stream::queued(self)
-    }
-
-    fn shutdown(&self) -> Result<(), Errno> {
-        Stream::shutdown(self)
-    }
-
-    fn reset(self) -> Result<(), Errno> {
-        Stream::reset(self)
     }
 }
 

@@ -13,6 +13,7 @@ mod raw;
 mod rpc;
 mod slab;
 mod table;
+mod transport;
 
 use napi_derive::napi;
 
