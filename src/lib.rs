@@ -10,6 +10,7 @@ pub mod background;
 pub mod engine;
 #[cfg(feature = "binding")]
 pub mod errno;
+pub mod files;
 pub mod http1;
 pub mod proto;
 pub mod rpc;
