@@ -5,9 +5,12 @@
 //! `binding` feature.
 
 #[cfg(feature = "binding")]
+pub mod background;
+#[cfg(feature = "binding")]
 pub mod engine;
 #[cfg(feature = "binding")]
 pub mod errno;
+pub mod files;
 pub mod http1;
 pub mod proto;
 pub mod rpc;

@@ -2,6 +2,7 @@
 
 mod constants;
 mod engine;
+mod files;
 mod http;
 mod http_client;
 mod http_out;
@@ -13,6 +14,7 @@ mod raw;
 mod rpc;
 mod slab;
 mod table;
+mod transport;
 
 use napi_derive::napi;
 
@@ -35,6 +37,7 @@ pub fn start_engine(env: &napi::Env, callbacks: raw::Value) -> napi::Result<raw:
         http::register(functions);
         http_out::register(functions);
         http_client::register(functions);
+        files::register(functions);
     })
     .ok_or_else(|| napi::Error::from_reason("ironwire: this environment has no event loop"))
 }

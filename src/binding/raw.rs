@@ -128,6 +128,19 @@ impl Env {
         }
     }
 
+    /// A string, from UTF-8. `undefined` when it is longer than a string can be.
+    pub fn utf8(self, text: &str) -> Value {
+        let mut result = ptr::null_mut();
+        // SAFETY: pointer and length are one slice's.
+        let status =
+            unsafe { sys::napi_create_string_utf8(self.0, text.as_ptr().cast(), text.len() as isize, &raw mut result) };
+        if status == sys::Status::napi_ok {
+            Value(result)
+        } else {
+            self.undefined()
+        }
+    }
+
     /// A Node `Buffer` with a copy of the bytes; `undefined` when there is no memory for it.
     pub fn buffer_copy(self, bytes: &[u8]) -> Value {
         let mut result = ptr::null_mut();
@@ -491,6 +504,20 @@ impl Args {
         /// An unsigned 32-bit integer.
         uint, u32, napi_get_value_uint32
     }
+    number_argument! {
+        /// Any number.
+        double, f64, napi_get_value_double
+    }
+    /// An object with the fields of a `#[napi(object)]`, for calls that are made once.
+    pub fn object<T: FromNapiValue>(&self, index: usize) -> Outcome<T> {
+        // SAFETY: environment and argument are this call's.
+        let object = unsafe { T::from_napi_value(self.env.0, self.values[index]) };
+        object.map_err(|_| Misuse {
+            argument: index,
+            expected: "object of the fields that Rust reads",
+        })
+    }
+
     /// `true` or `false`.
     pub fn boolean(&self, index: usize) -> Outcome<bool> {
         let mut result = false;

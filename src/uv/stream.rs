@@ -37,6 +37,16 @@ fn copy(fd: i32) -> Result<std::os::fd::OwnedFd, Errno> {
         .map_err(|error| Errno(-error.raw_os_error().unwrap_or(libc::EINVAL)))
 }
 
+/// What the kernel has taken; nothing when it takes nothing now.
+#[cfg(target_os = "linux")]
+fn taken(result: rustix::io::Result<usize>) -> Result<Option<usize>, Errno> {
+    match result {
+        Ok(count) => Ok(Some(count)),
+        Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Ok(None),
+        Err(error) => Err(Errno(-error.raw_os_error())),
+    }
+}
+
 impl Stream {
     /// An unconnected TCP stream.
     pub fn tcp(uv: &Loop, token: u32) -> Result<Stream, Errno> {
@@ -261,6 +271,38 @@ impl Stream {
             Err(Errno::EAGAIN) => Ok(0),
             Err(error) => Err(error),
         }
+    }
+
+    /// Like [`Stream::try_write`], and what comes next goes into the same packet.
+    #[cfg(target_os = "linux")]
+    pub fn try_write_more(&self, parts: &[&[u8]]) -> Result<usize, Errno> {
+        use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
+        use std::io::IoSlice;
+        let mut slices = [IoSlice::new(&[]); PARTS];
+        for (slice, bytes) in slices.iter_mut().zip(parts) {
+            *slice = IoSlice::new(bytes);
+        }
+        let slices = &slices[..parts.len().min(PARTS)];
+        let flags = SendFlags::MORE | SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        let sent = sendmsg(self.borrow_fd()?, slices, &mut SendAncillaryBuffer::default(), flags);
+        Ok(taken(sent)?.unwrap_or(0))
+    }
+
+    /// Sends what the kernel takes at once of a file's bytes from `offset` on; waits for the disk when they are not in memory. Returns how
+    /// many that is (0: the file ends there), nothing when none are taken now. No write may be queued.
+    #[cfg(target_os = "linux")]
+    pub fn send_file(&self, file: &std::fs::File, mut offset: u64, length: usize) -> Result<Option<usize>, Errno> {
+        taken(rustix::fs::sendfile(self.borrow_fd()?, file, Some(&mut offset), length))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn borrow_fd(&self) -> Result<std::os::fd::BorrowedFd<'_>, Errno> {
+        let fd = self.fd();
+        if fd < 0 {
+            return Err(Errno::EBADF);
+        }
+        // SAFETY: the descriptor is the open handle's, which stays open as long as `self` is borrowed.
+        Ok(unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) })
     }
 
     /// Bytes of queued writes that the kernel has not taken; 0 after one of them failed.

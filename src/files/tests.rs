@@ -1,0 +1,1 @@
+//! Tests of the whole: see each module for its own.
