@@ -104,6 +104,8 @@ test('compressed as needed: the types that gain, and what comes out is what went
     },
     { compress: true },
   )
+  // What changed within the last tick of the clock may change again without showing: it is neither kept nor compressed.
+  await new Promise((resolve) => setTimeout(resolve, 100))
   const decoders = { br: zlib.brotliDecompressSync, gzip: zlib.gunzipSync, zstd: zlib.zstdDecompressSync }
   for (const coding of ['br', 'gzip', 'zstd']) {
     for (const file of ['app.js', 'page.html', 'data.json', 'picture.svg']) {
@@ -131,8 +133,12 @@ test('compressed as needed: the types that gain, and what comes out is what went
   assert.deepStrictEqual([plain.body.toString(), plain.headers.vary], [SCRIPT, 'Accept-Encoding'])
   // Changed on disk, changed at once.
   fs.writeFileSync(path.join(root, 'app.js'), SCRIPT.replaceAll('same', 'new'))
-  const changed = await request(port, '/app.js', { headers: { 'Accept-Encoding': 'gzip' } })
-  assert.strictEqual(zlib.gunzipSync(changed.body).toString(), SCRIPT.replaceAll('same', 'new'))
+  for (const wait of [0, 100]) {
+    await new Promise((resolve) => setTimeout(resolve, wait))
+    const { headers, body } = await request(port, '/app.js', { headers: { 'Accept-Encoding': 'gzip' } })
+    const decoded = headers['content-encoding'] === 'gzip' ? zlib.gunzipSync(body) : body
+    assert.strictEqual(decoded.toString(), SCRIPT.replaceAll('same', 'new'))
+  }
 })
 
 /** `multipart/byteranges`: the parts, each with its headers. */

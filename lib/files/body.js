@@ -6,7 +6,7 @@
 const { Readable } = require('node:stream')
 const { kConnection } = require('../http/install.js')
 const { native } = require('../engine.js')
-const { fileError, shrunk } = require('./errors.js')
+const { fileError } = require('./errors.js')
 
 /** What is read of a file in one go, and waits at most for a response that is slow to take it. */
 const CHUNK = 64 * 1024
@@ -15,7 +15,7 @@ const CHUNK = 64 * 1024
 function sendBody(exchange, plan) {
   const { res } = exchange
   const connection = res._onPendingData?.[kConnection]
-  if (plan.hasBody && connection?.endNatively?.(res, native, plan.send)) return plan.release()
+  if (plan.hasBody && connection?.endNatively?.(res, native, plan)) return plan.release()
   // Who hooks into the head may have ended the response.
   if (res.writableEnded) return plan.release()
   if (!plan.isStream) {
@@ -53,7 +53,6 @@ class Body extends Readable {
   onRead(bytes) {
     if (this.destroyed) return
     if (typeof bytes === 'number') return this.destroy(fileError(bytes, 'read', this.plan.path(), 500))
-    if (bytes.length === 0) return this.destroy(shrunk(this.plan.path()))
     this.offset += bytes.length
     this.push(bytes)
   }

@@ -51,9 +51,4 @@ function headersSent() {
   return Object.assign(error, { expose: false, status: 500, statusCode: 500 })
 }
 
-/** What was promised in Content-Length is not there any more. */
-function shrunk(path) {
-  return makeError(Error, 'IRONWIRE_FILE_CHANGED', `${path} became shorter while it was sent`, shrunk)
-}
-
-module.exports = { statusError, fileError, rootError, headersSent, shrunk }
+module.exports = { statusError, fileError, rootError, headersSent }

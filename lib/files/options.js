@@ -4,7 +4,7 @@
 
 const path = require('node:path')
 const { URL, fileURLToPath } = require('node:url')
-const { makeError, invalidArgType, invalidArgValue, received } = require('../errors.js')
+const { makeError, invalidArgType, invalidArgValue, outOfRange, received } = require('../errors.js')
 const { refuseUnknown } = require('../options.js')
 
 /** serve-static and `send` have the same limit. */
@@ -24,6 +24,7 @@ const KNOWN = [
   'immutable',
   'index',
   'lastModified',
+  'limits',
   'listing',
   'maxAge',
   'maxage',
@@ -123,8 +124,19 @@ function page(name, value, whenTrue) {
 
 const TOKEN = /^[\^_`a-zA-Z\-0-9!#$%&'*+.|~]+$/
 const BAD_VALUE = /[^\t\x20-\x7e\x80-\xff]/
-/** These say how the answer is framed, and are decided per answer. */
-const FRAMING = new Set(['content-length', 'transfer-encoding', 'connection', 'keep-alive', 'date', 'content-range'])
+/** These are each answer's own. */
+const DECIDED = new Set([
+  'content-length',
+  'transfer-encoding',
+  'connection',
+  'keep-alive',
+  'date',
+  'content-range',
+  'content-encoding',
+  'etag',
+  'last-modified',
+  'location',
+])
 
 /** Names and values by turns, of the headers that every answer has. */
 function headers(given) {
@@ -132,8 +144,8 @@ function headers(given) {
   if (typeof given !== 'object') throw invalidArgType('options.headers', 'an object of header names and values', given)
   const flat = []
   for (const [name, values] of Object.entries(given)) {
-    if (!TOKEN.test(name) || FRAMING.has(name.toLowerCase())) {
-      throw invalidArgValue('options.headers', name, 'must have names of headers that do not frame the answer')
+    if (!TOKEN.test(name) || DECIDED.has(name.toLowerCase())) {
+      throw invalidArgValue('options.headers', name, "must have names of headers that are not each answer's own")
     }
     for (const value of [].concat(values)) {
       if (typeof value !== 'string' || BAD_VALUE.test(value)) {
@@ -143,6 +155,32 @@ function headers(given) {
     }
   }
   return flat
+}
+
+const LIMITS = [
+  'compressFrom',
+  'compressTo',
+  'depth',
+  'entries',
+  'files',
+  'handles',
+  'hash',
+  'memory',
+  'ranges',
+  'smallFile',
+  'target',
+]
+
+function limits(given) {
+  if (given === undefined || given === null) return undefined
+  if (typeof given !== 'object') throw invalidArgType('options.limits', 'of type object', given)
+  refuseUnknown(given, LIMITS, 'options.limits')
+  for (const [name, value] of Object.entries(given)) {
+    if (value !== undefined && !(Number.isSafeInteger(value) && value >= 0)) {
+      throw outOfRange(`options.limits.${name}`, 'a whole number >= 0', value)
+    }
+  }
+  return given
 }
 
 /** What the options say, in full. */
@@ -164,6 +202,7 @@ function readOptions(options) {
     immutable: flag(given.immutable, false),
     index: given.index === undefined ? ['index.html'] : list(given.index, 'index'),
     lastModified: flag(given.lastModified, true),
+    limits: limits(given.limits),
     listing: flag(given.listing, false),
     maxAge: maxAge(given),
     notFound: page('notFound', given.notFound),

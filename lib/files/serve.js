@@ -11,8 +11,8 @@ const { targetOf, originalOf } = require('./target.js')
 const { statusError, fileError, headersSent } = require('./errors.js')
 const { answerError } = require('./pages.js')
 
-/** What somebody has set before the file was found stays, as with `send`. */
-const KEPT = new Set(['accept-ranges', 'cache-control', 'last-modified', 'etag', 'content-type'])
+/** Headers that somebody may have given the response: they stay, and conditions are decided by them, as with `send`. */
+const GIVEN = ['accept-ranges', 'cache-control', 'content-encoding', 'content-type', 'etag', 'last-modified', 'vary']
 /** What says something about a body, which a 304 does not have. */
 const OF_BODY = ['Content-Encoding', 'Content-Language', 'Content-Length', 'Content-Range', 'Content-Type']
 
@@ -20,30 +20,12 @@ const OF_BODY = ['Content-Encoding', 'Content-Language', 'Content-Length', 'Cont
 const kSite = Symbol('ironwire.site')
 
 function serveStatic(root, options) {
-  const settings = readOptions(options)
-  const site = new Site(rootPath(root), settings)
-  const { fallthrough } = settings
+  const site = new Site(rootPath(root), readOptions(options))
   function serveStatic(req, res, next) {
-    if (req.method === 'GET' || req.method === 'HEAD') new Exchange(site, req, res, next).begin()
-    else if (fallthrough) pass(req, res, next)
-    else refuse(res)
+    new Exchange(site, req, res, next).begin()
   }
   serveStatic[kSite] = site
   return serveStatic
-}
-
-/** On to the next handler; where there is none, there is nothing at this URL. */
-function pass(req, res, next) {
-  if (typeof next === 'function') next()
-  else answerError(req, res, statusError(404))
-}
-
-/** Files can be got, and nothing else. */
-function refuse(res) {
-  res.statusCode = 405
-  res.setHeader('Allow', 'GET, HEAD')
-  res.setHeader('Content-Length', '0')
-  res.end()
 }
 
 /** The response is somebody else's by now, or its client is gone. */
@@ -65,9 +47,10 @@ class Exchange {
   }
 
   begin() {
-    const { req, site } = this
+    const { req, res, site } = this
     const original = originalOf(req)
-    const plan = site.plan(req.method, targetOf(req, original), original, this.fields(), this)
+    const fields = fieldsOf(req.headers, site.fields)
+    const plan = site.plan(req.method, targetOf(req, original), original, fields, res.statusCode, givenOf(res), this)
     if (plan === undefined) this.resource ??= new AsyncResource('IRONWIRE_FILES')
     else this.answer(plan)
   }
@@ -77,29 +60,8 @@ class Exchange {
     this.resource.runInAsyncScope(this.answer, this, plan)
   }
 
-  /** The header lines that the answer depends on: the request's, and validators that somebody has given the response. */
-  fields() {
-    const { req, res, site } = this
-    const { headers } = req
-    const status = res.statusCode
-    // `send` makes no 304 of what somebody has said to be an error, and what is encoded already is left as it is.
-    const isCacheable = (status >= 200 && status < 300) || status === 304
-    const isEncoded = res.hasHeader('content-encoding')
-    let lines = ''
-    for (const name of site.fields) {
-      const value = headers[name]
-      if (value === undefined) continue
-      if (!isCacheable && (name === 'if-none-match' || name === 'if-modified-since')) continue
-      if (isEncoded && name === 'accept-encoding') continue
-      lines += line(name, value)
-    }
-    if (res.hasHeader('etag')) lines += line('etag', res.getHeader('etag'))
-    if (res.hasHeader('last-modified')) lines += line('last-modified', res.getHeader('last-modified'))
-    return lines
-  }
-
   answer(plan) {
-    if (plan === PASS) return pass(this.req, this.res, this.next)
+    if (plan === PASS) return this.pass()
     const { res } = this
     if (isOver(res)) return plan.release()
     if (plan.isFile && res.headersSent) return this.fail(plan, headersSent())
@@ -117,20 +79,30 @@ class Exchange {
   /** Has the program add its headers. True where nothing is left to do with this plan. */
   callSetHeaders(plan) {
     const { res, setHeaders } = this
-    this.setHeaders = undefined
-    const before = this.fields()
-    setHeaders(res, plan.path(), plan.stat())
-    if (!isOver(res)) {
-      if (res.headersSent) throw headersSent()
-      if (this.fields() === before) return false
+    const stat = statOf(plan)
+    if (stat !== undefined) {
+      this.setHeaders = undefined
+      const status = res.statusCode
+      const given = givenOf(res)
+      setHeaders(res, plan.path(), stat)
+      if (!isOver(res)) {
+        if (res.headersSent) throw headersSent()
+        if (res.statusCode === status && givenOf(res) === given) return false
+      }
     }
     plan.release()
-    // What conditions are decided by has changed.
+    // What the answer depends on has changed.
     if (!isOver(res)) this.begin()
     return true
   }
 
-  /** Something went wrong before the answer began, which is the next handler's to tell. */
+  /** There is no answer: on to the next handler. Where that is none, there is nothing at this URL. */
+  pass() {
+    if (typeof this.next === 'function') this.next()
+    else answerError(this.req, this.res, statusError(404))
+  }
+
+  /** The answer failed before it began, which is the next handler's to tell. */
   fail(plan, error) {
     plan.release()
     if (typeof this.next === 'function') this.next(error)
@@ -138,42 +110,58 @@ class Exchange {
   }
 }
 
+/** Some program may have put anything into its request's or response's headers. */
 const BREAKS = /[\r\n\0]/
 
-/** Some program may have put anything into its request's or response's headers. */
 function line(name, value) {
-  const text = String(value)
+  const text = Array.isArray(value) ? value.join(', ') : String(value)
   return BREAKS.test(text) ? '' : `${name}: ${text}\r\n`
+}
+
+/** The lines of a request's headers that an answer depends on. */
+function fieldsOf(headers, names) {
+  let lines = ''
+  for (const name of names) {
+    const value = headers[name]
+    if (value !== undefined) lines += line(name, value)
+  }
+  return lines
+}
+
+/** Those of a response. */
+function givenOf(res) {
+  let lines = ''
+  for (const name of GIVEN) {
+    if (res.hasHeader(name)) lines += line(name, res.getHeader(name))
+  }
+  return lines
+}
+
+/** Undefined for a file that is gone. */
+function statOf(plan) {
+  try {
+    return plan.stat()
+  } catch (error) {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined
+    throw error
+  }
 }
 
 function putHeaders(res, plan) {
   if (plan.status === 304) for (const name of OF_BODY) res.removeHeader(name)
-  for (const [name, value] of plan.headers()) putHeader(res, name, value)
-  // A file that is sent whole leaves the status as it was set, be it that of an error.
-  if (!plan.failed && plan.status !== 200) res.statusCode = plan.status
-}
-
-function putHeader(res, name, value) {
-  const key = name.toLowerCase()
-  if (key === 'vary') vary(res, value)
-  else if (!KEPT.has(key) || !res.hasHeader(name)) res.setHeader(name, value)
-}
-
-/** Adds to `Vary` what is not in it. */
-function vary(res, value) {
-  const present = res.getHeader('Vary')
-  if (present === undefined) return res.setHeader('Vary', value)
-  const names = String(present)
-    .toLowerCase()
-    .split(/\s*,\s*/)
-  if (!names.includes('*') && !names.includes(value.toLowerCase())) res.setHeader('Vary', `${present}, ${value}`)
+  for (const [name, value] of plan.headers()) {
+    // Cookies add up.
+    const isCookie = name.toLowerCase() === 'set-cookie' && res.hasHeader(name)
+    res.setHeader(name, isCookie ? [].concat(res.getHeader(name), value) : value)
+  }
+  if (!plan.failed) res.statusCode = plan.status
 }
 
 function errorOf(plan) {
   const { status, errno } = plan
-  if (errno !== 0) return fileError(errno, 'stat', plan.path(), status)
-  const range = status === 416 ? plan.headers().find(([name]) => name === 'Content-Range') : undefined
-  return statusError(status, range && { 'Content-Range': range[1] })
+  if (errno !== 0) return fileError(errno, plan.syscall(), plan.path(), status)
+  const headers = plan.errorHeaders()
+  return statusError(status, headers.length > 0 ? Object.fromEntries(headers) : undefined)
 }
 
 module.exports = { serveStatic, kSite }

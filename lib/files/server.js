@@ -55,7 +55,8 @@ function createStaticServer(root, options, listener) {
   refuseUnknown(forFiles, [...KNOWN, ...SERVER_OPTIONS])
   const serve = serveStatic(root, forFiles)
   const site = serve[kSite]
-  if (site.number === 0) throw rootError(site.open(), site.root)
+  const errno = site.check()
+  if (errno !== 0) throw rootError(errno, site.root)
   function onRequest(req, res) {
     if (listener === undefined && req.method === 'OPTIONS') return answerOptions(res, site)
     serve(req, res, (error) => {

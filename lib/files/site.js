@@ -1,45 +1,37 @@
 'use strict'
 
-// A folder as Rust has it open (src/binding/files.rs), and the plans that it makes: what a request is to be answered with.
+// A folder as Rust knows it (src/binding/files.rs), and the plans that it makes: what a request is to be answered with.
 
 const fs = require('node:fs')
-const { constants } = require('node:os')
-const path = require('node:path')
-const { getSystemErrorName } = require('node:util')
+const process = require('node:process')
 const { native, shared } = require('../engine.js')
 const { plan: word } = require('../constants.js')
-
-const { ENOTDIR } = constants.errno
 
 /** The plan of a site that has no answer: it is the next handler's turn. */
 const PASS = null
 
-/** By the number of their ticket: who waits for a plan, and who waits for bytes. */
-const planning = new Map()
-const reading = new Map()
+/** By their tickets: those who wait for a plan, and those who wait for bytes. */
+const { planning, reading, words } = shared('files', () => {
+  const planning = new Map()
+  const reading = new Map()
+  const onFilesPlan = (ticket, number) => take(planning, ticket).planned(number === 0 ? PASS : new Plan(number))
+  const onFilesRead = (ticket, bytes) => take(reading, ticket).onRead(bytes)
+  return { planning, reading, words: new Uint32Array(native.filesTable({ onFilesPlan, onFilesRead })) }
+})
 
-const words = shared('files', () => new Uint32Array(native.filesTable({ onFilesPlan, onFilesRead })))
-
-function onFilesPlan(ticket, number) {
-  const exchange = planning.get(ticket)
-  planning.delete(ticket)
-  exchange.planned(number === 0 ? PASS : new Plan(number))
+function take(waiting, ticket) {
+  const one = waiting.get(ticket)
+  waiting.delete(ticket)
+  return one
 }
 
-/** Bytes, or the system's error as a number. */
-function onFilesRead(ticket, bytes) {
-  const reader = reading.get(ticket)
-  reading.delete(ticket)
-  reader.onRead(bytes)
-}
-
-/** Names, in lower case, of the request headers that plans depend on. */
-const FIELDS = native.filesFields()
+/** Names of the request headers that plans depend on, in lower case. */
+const FIELDS = native.filesFields().split(',')
 
 /** Sites whose handler nobody has any more. */
 const dropped = new FinalizationRegistry((number) => native.filesClose(number))
 
-/** An answer that is ready to leave, until `release`. */
+/** What a request is to be answered with, ready to leave, until `release`. */
 class Plan {
   constructor(number) {
     this.number = number
@@ -54,122 +46,95 @@ class Plan {
     this.hasBody = (flags & word.BODY) !== 0
     /** The body is read as it is sent. */
     this.isStream = (flags & word.STREAM) !== 0
+    /** What the system said, if it is about an error of the system's. */
     this.errno = words[word.ERRNO] | 0
     this.length = words[word.LENGTH] + words[word.LENGTH_HIGH] * 2 ** 32
-    this.send = (id) => native.filesSend(number, id)
   }
 
-  /** Names and values. */
   headers() {
-    const lines = this.lines.split('\r\n')
-    lines.pop()
-    return lines.map((line) => {
-      const colon = line.indexOf(':')
-      return [line.slice(0, colon), line.slice(colon + 2)]
-    })
+    return pairs(this.lines)
   }
 
-  /** Where the file is that this is about. */
+  /** Those that belong to an error itself, whoever answers for it. */
+  errorHeaders() {
+    return pairs(native.filesErrorHead(this.number))
+  }
+
   path() {
     return native.filesPath(this.number)
   }
 
-  stat() {
-    return fs.fstatSync(native.filesFd(this.number))
+  syscall() {
+    return native.filesSyscall(this.number)
   }
 
+  /** The file's state; throws where only memory has it by now. */
+  stat() {
+    const fd = native.filesFd(this.number)
+    return fd < 0 ? fs.statSync(this.path()) : fs.fstatSync(fd)
+  }
+
+  /** A body that is not read as it is sent. */
   bytes() {
     return native.filesBytes(this.number)
   }
 
+  /** Part of the body; `reader.onRead` gets it, or the system's error. */
   read(offset, length, reader) {
-    reading.set(native.filesRead(this.number, offset, length), reader)
+    const ticket = native.filesRead(this.number, offset, length)
+    if (ticket > 0) reading.set(ticket, reader)
+    else process.nextTick(() => reader.onRead(ticket))
+  }
+
+  /** Has the body leave on a connection of ours, as `httpSend` would. */
+  send(connection) {
+    return native.filesSend(this.number, connection)
   }
 
   release() {
-    if (this.number === 0) return
-    native.filesRelease(this.number)
+    if (this.number > 0) native.filesRelease(this.number)
     this.number = 0
   }
 }
 
-/** In place of a plan, where there is no root to make one of. */
-class Failure {
-  constructor(root, errno) {
-    this.root = root
-    this.errno = errno
-    this.status = MISSING.has(getSystemErrorName(errno)) ? 404 : 500
-    this.failed = true
-    this.isFile = false
+/** Names and values of header lines; a name that follows itself has a list of values. */
+function pairs(lines) {
+  const headers = []
+  for (let at = 0; at < lines.length; ) {
+    const colon = lines.indexOf(':', at)
+    const end = lines.indexOf('\r\n', colon)
+    const name = lines.slice(at, colon)
+    const value = lines.slice(colon + 2, end)
+    const last = headers.at(-1)
+    if (last !== undefined && last[0] === name) last[1] = [].concat(last[1], value)
+    else headers.push([name, value])
+    at = end + 2
   }
-
-  headers() {
-    return []
-  }
-
-  path() {
-    return this.root
-  }
-
-  release() {}
+  return headers
 }
 
-const MISSING = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'])
-
+/** A root and its options. The root need not be there yet. */
 class Site {
   constructor(root, settings) {
     this.root = root
     this.settings = settings
-    /** 0 as long as there is no such folder. */
-    this.number = 0
     this.fields = FIELDS
-    /** The root is this file of the folder that is open: an old habit of serve-static's users. */
-    this.file = undefined
-    this.open()
+    this.number = native.filesOpen(root, settings)
+    dropped.register(this, this.number)
   }
 
-  /** Opens the root; 0, or why that could not be. What is not there now may be later. */
-  open() {
-    const errno = this.openFolder(this.root, this.settings)
-    if (errno === 0 || !isFile(this.root)) return errno
-    this.file = `/${encodeURIComponent(path.basename(this.root))}`
-    return this.openFolder(path.dirname(this.root), { ...this.settings, dotfiles: 'allow' })
+  /** 0, or why the root cannot be served as a folder. */
+  check() {
+    return native.filesCheck(this.number)
   }
 
-  openFolder(root, settings) {
-    const number = native.filesOpen(root, settings)
-    if (number < 0) return number
-    this.number = number
-    dropped.register(this, number)
-    return 0
-  }
-
-  /** A plan, if it is there at once; otherwise `exchange.planned(plan)` follows. */
-  plan(method, target, original, fields, exchange) {
-    const errno = this.number === 0 ? this.open() : 0
-    if (errno !== 0) return this.lacking(errno)
-    if (this.file !== undefined) {
-      if (target !== '') return this.lacking(-ENOTDIR)
-      target = this.file
-    }
-    const number = native.filesPlan(this.number, method, target, original, fields)
+  /** A plan, if it is there at once; otherwise undefined, and `exchange.planned(plan)` follows. */
+  plan(method, target, original, fields, status, given, exchange) {
+    const number = native.filesPlan(this.number, method, target, original, fields, status, given)
     if (number > 0) return new Plan(number)
     if (number === 0) return PASS
     planning.set(-number, exchange)
     return undefined
-  }
-
-  lacking(errno) {
-    const failure = new Failure(this.root, errno)
-    return this.settings.fallthrough && failure.status === 404 ? PASS : failure
-  }
-}
-
-function isFile(place) {
-  try {
-    return fs.statSync(place).isFile()
-  } catch {
-    return false
   }
 }
 

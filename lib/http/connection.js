@@ -56,6 +56,8 @@ class HttpConnection extends Connection {
     this.leaving = false
     /** The response that is out when it has: a file, which is long on its way. */
     this.unsent = null
+    /** What of it had not left at once, in bytes. */
+    this.unsentBytes = 0
     /** Bytes were put in front of what is left of the batch. */
     this.inserted = false
     /** The bytes that listeners for 'data' are being told of. */
@@ -263,6 +265,7 @@ class HttpConnection extends Connection {
     const { unsent } = this
     if (unsent !== null && !this.leaving) {
       this.unsent = null
+      this.unsentBytes = 0
       this.sent(unsent, 0)
     }
     this.resumeIfDrained()
@@ -378,6 +381,7 @@ class HttpConnection extends Connection {
     this.socket._unrefTimer()
     if (this.incoming === null) this.pause()
     this.noteQueue()
+    this.unsentBytes = this.lastQueued
   }
 
   /** Part of a response has gone past the stream. Returns whether it may go on at once. */
@@ -579,9 +583,9 @@ HttpConnection.prototype.endResponse = function (res, chunk, encoding, callback,
 HttpConnection.prototype.writeResponse = function (res, chunk, encoding, callback, core) {
   return write(this, res, chunk, encoding, callback, core)
 }
-HttpConnection.prototype.endNatively = function (res, engine, append) {
+HttpConnection.prototype.endNatively = function (res, engine, body) {
   // Of two versions of this package in one process, each has an engine, and knows only its own connections.
-  return engine === native && endNatively(this, res, append)
+  return engine === native && endNatively(this, res, body)
 }
 HttpConnection.prototype.writeHead = function (res, status, reason, headers) {
   return writeOrdinaryHead(res, status, reason, headers)

@@ -101,10 +101,10 @@ function endByCore(connection, res, chunk, encoding, callback, core) {
 }
 
 /**
- * Ends a response with a body that Rust has: `append(id)` puts it behind the head, and returns what `httpSend` does. False where the body has to
- * take the usual way; the head may be made by then.
+ * Ends a response with a body that Rust has: `body.send(id)` puts it behind the head, and returns what `httpSend` does. False where the body has
+ * to take the usual way; the head may be made by then.
  */
-function endNatively(connection, res, append) {
+function endNatively(connection, res, body) {
   if (!isDirect(res, connection) || !isBodyUnseen(res) || res._trailer) return false
   if (!res._header) {
     res._implicitHeader()
@@ -113,7 +113,12 @@ function endNatively(connection, res, append) {
   if (!res._hasBody || res.chunkedEncoding) return false
   const whole = ordinary.res === res && !res._headerSent
   const head = whole ? respond(res, connection, 0) : send(res, connection, 0)
-  const status = head < 0 ? head : append(connection.id)
+  let status = head < 0 ? head : body.send(connection.id)
+  if (body.isStream && status >= 0) {
+    // Not at the end of the turn: that it has left, or has not, is what `finish` tells. Nothing more is sent, but the answer to that.
+    native.flush(connection.id)
+    status = native.httpSend(connection.id, 0)
+  }
   res.finished = true
   res._finish()
   if (status > 0) connection.leaves(res)

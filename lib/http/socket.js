@@ -75,7 +75,8 @@ function parse(chunk) {
 Object.defineProperty(HttpSocket.prototype, 'writableLength', {
   configurable: true,
   get() {
-    return this._writableState.length + (this[kConnection]?.turnBytes ?? 0)
+    const connection = this[kConnection]
+    return this._writableState.length + (connection === null ? 0 : connection.turnBytes + connection.unsentBytes)
   },
 })
 
