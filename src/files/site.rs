@@ -492,7 +492,6 @@ impl Look<'_> {
         };
         match loaded {
             Ok(Loaded::File(file)) => {
-                let file = Arc::new(file);
                 cache.insert(key, &file);
                 Ok(Found::File(file))
             }
