@@ -7,6 +7,7 @@ const { createHash } = require('node:crypto')
 const fs = require('node:fs')
 const path = require('node:path')
 const { test } = require('node:test')
+const { request } = require('../files/support')
 const { start } = require('../tutorial/support')
 
 const EXAMPLES = path.join(__dirname, '../../examples')
@@ -96,9 +97,10 @@ test('static/application', async (t) => {
   const { port } = await serve(t, 'static/application.js')
   const { time } = await (await fetch(`http://127.0.0.1:${port}/api/time`)).json()
   assert.ok(!Number.isNaN(Date.parse(time)))
-  const headers = { accept: 'text/html' }
+  // As a browser goes to a page; what a script fetches is no page.
+  const headers = { Accept: 'text/html', 'Sec-Fetch-Mode': 'navigate' }
   for (const target of ['/', '/courses/5']) {
-    assert.strictEqual(await (await fetch(`http://127.0.0.1:${port}${target}`, { headers })).text(), PAGE)
+    assert.strictEqual((await request(port, target, { headers })).body.toString(), PAGE)
   }
   assert.strictEqual((await fetch(`http://127.0.0.1:${port}/missing.js`)).status, 404)
 })

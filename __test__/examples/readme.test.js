@@ -54,7 +54,7 @@ test('http', async (t) => {
 test('static files', async (t) => {
   const { port, program } = await run(t, 'static files')
   await listening(port, program)
-  const response = await fetch(`http://127.0.0.1:${port}/static.md`)
+  const response = await fetch(`http://127.0.0.1:${port}/static.md`, { headers: { 'accept-encoding': 'br' } })
   assert.deepStrictEqual(
     [response.headers.get('content-type'), response.headers.get('content-encoding')],
     ['text/markdown; charset=utf-8', 'br'],

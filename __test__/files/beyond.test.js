@@ -164,6 +164,8 @@ test('several ranges', async (t) => {
     ['bytes 9-9/10', '9'],
     ['bytes 0-0/10', '0'],
   ])
+  const short = await get('/nums.txt', 'bytes=-100')
+  assert.deepStrictEqual([short.status, short.headers['content-range']], [206, 'bytes 0-9/10'])
   const large = parts(await get('/large.bin', 'bytes=0-299999,500000-999999'))
   assert.deepStrictEqual(
     large.map(([range, body]) => [range, body.length]),

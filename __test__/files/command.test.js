@@ -207,7 +207,7 @@ test('a command line that is wrong: what would be right, and 2', (t) => {
     [[root, '--port', '99999'], /--port is a whole number from 0 to 65535, not '99999'/],
     [[root, '--port', 'http'], /not 'http'/],
     [[root, '--port'], /--port/],
-    [[root, '--prot', '80'], /did you mean --port\?/],
+    [[root, '--prt', '80'], /did you mean --port\?/],
     [[root, '--workers', '0'], /--workers is a whole number from 1 to 256, not '0'/],
     [[root, '--log', 'apache'], /--log is common, json or off, not 'apache'/],
     [[root, '--max-age', 'soon'], /"1d".*'soon'/],

@@ -306,7 +306,7 @@ test('Express: mounted, with routers, behind and before other middleware', async
     )
     assert.strictEqual(digest((await request(port, '/static/large.bin')).body), digest(LARGE))
     assert.strictEqual((await request(port, '/static/sub')).headers.location, '/static/sub/')
-    assert.strictEqual((await request(port, '/static')).headers.location, undefined)
+    assert.strictEqual((await request(port, '/static')).headers.location, '/static/')
     assert.strictEqual((await request(port, '/router/deep/sub?a=b')).headers.location, '/router/deep/sub/?a=b')
     assert.strictEqual((await request(port, '/router/deep/sub/')).body.toString(), 'INDEX')
     assert.strictEqual((await request(port, '/router/deep/none')).body.toString(), 'handled 404')

@@ -33,8 +33,10 @@ test('named imports resolve at link time', () => {
 
 test('index.d.ts declares exactly what there is', () => {
   const types = fs.readFileSync(path.join(root, 'index.d.ts'), 'utf8')
-  const declared = /^export (?:declare )?(?:\* as|const|function|class|\{) ?(\w+)/gm
-  assert.deepStrictEqual([...types.matchAll(declared)].map(([, name]) => name).sort(), Object.keys(ironwire).sort())
+  const single = /^export (?:declare )?(?:\* as|const|function|class) (\w+)/gm
+  const list = /^export \{ ([\w, ]+) \}/gm
+  const declared = [...types.matchAll(single), ...types.matchAll(list)].flatMap(([, names]) => names.split(', '))
+  assert.deepStrictEqual(declared.sort(), Object.keys(ironwire).sort())
 })
 
 test('binding.d.ts names what the addon exports', () => {

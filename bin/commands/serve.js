@@ -19,7 +19,7 @@ const SAME_SIGNAL_MS = 500
 
 const USAGE = `usage: ironwire serve [DIR] [options]
 
-Serves the files of a folder over HTTP: of DIR, or of the folder you are in. A folder's index.html stands for the folder.
+Serves the files of a folder over HTTP: of DIR, or of the folder you are in.
 
 Where it listens
   -p, --port PORT      the port; 0 takes any that is free             (${DEFAULT_PORT})
@@ -27,12 +27,12 @@ Where it listens
       --workers N      processes that share the port, one for a core  (1)
 
 What it answers with
-      --compress       compressed text: file.br, file.zst, file.gz where they lie beside a file, else made as needed
+      --compress       compressed text: file.br, file.zst or file.gz where it lies beside the file, else made as needed
       --cors           pages of any other site may read the files
       --listing        a page with its contents for a folder without an index.html
       --spa            index.html for every page that there is not: routes of a single-page application
       --not-found FILE the page for what is not there, instead of a plain one
-      --max-age TIME   how long browsers need not ask again, like 90s, 12h or 30d  (0: ask each time)
+      --max-age TIME   for how long browsers need not ask again: 90s, 12h, 30d …  (0)
 
 What it prints
       --log FORMAT     a line for each request: common, json or off   (common)
@@ -170,6 +170,8 @@ function onStop(finish) {
 
 function fail(message) {
   process.stderr.write(`ironwire: ${message}\n`)
+  // Those that are still starting would complain that nobody listens to them any more.
+  for (const worker of Object.values(cluster.workers ?? {})) worker.process.kill('SIGKILL')
   process.exit(1)
 }
 

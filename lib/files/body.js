@@ -31,7 +31,26 @@ function sendBody(exchange, plan) {
     else exchange.fail(plan, error)
   })
   res.on('close', () => body.destroy())
+  const { socket } = exchange.req
+  if (res.socket === null && socket) endWith(socket, body)
   body.pipe(res)
+}
+
+/** By sockets, the bodies of responses that wait for their turn. */
+const waiting = new WeakMap()
+
+/** A response that waits for its turn behind others does not hear of the end of its connection: its body does. */
+function endWith(socket, body) {
+  let bodies = waiting.get(socket)
+  if (bodies === undefined) {
+    bodies = new Set()
+    waiting.set(socket, bodies)
+    socket.on('close', () => {
+      for (const one of bodies) one.destroy()
+    })
+  }
+  bodies.add(body)
+  body.on('close', () => bodies.delete(body))
 }
 
 /** A plan's body, read on the background pool as it is asked for. */

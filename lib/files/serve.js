@@ -28,9 +28,9 @@ function serveStatic(root, options) {
   return serveStatic
 }
 
-/** The response is somebody else's by now, or its client is gone. */
-function isOver(res) {
-  return res.writableEnded || res.destroyed || res.closed
+/** The response is somebody else's by now, or its client is gone: of that, one that waits for its turn does not hear. */
+function isOver(req, res) {
+  return res.writableEnded || res.destroyed || res.closed || req.socket?.destroyed
 }
 
 /** One request and its answer. */
@@ -62,8 +62,8 @@ class Exchange {
 
   answer(plan) {
     if (plan === PASS) return this.pass()
-    const { res } = this
-    if (isOver(res)) return plan.release()
+    const { req, res } = this
+    if (isOver(req, res)) return plan.release()
     if (plan.isFile && res.headersSent) return this.fail(plan, headersSent())
     try {
       if (this.setHeaders !== undefined && plan.isFile && this.callSetHeaders(plan)) return
@@ -78,21 +78,21 @@ class Exchange {
 
   /** Has the program add its headers. True where nothing is left to do with this plan. */
   callSetHeaders(plan) {
-    const { res, setHeaders } = this
+    const { req, res, setHeaders } = this
     const stat = statOf(plan)
     if (stat !== undefined) {
       this.setHeaders = undefined
       const status = res.statusCode
       const given = givenOf(res)
       setHeaders(res, plan.path(), stat)
-      if (!isOver(res)) {
+      if (!isOver(req, res)) {
         if (res.headersSent) throw headersSent()
         if (res.statusCode === status && givenOf(res) === given) return false
       }
     }
     plan.release()
     // What the answer depends on has changed.
-    if (!isOver(res)) this.begin()
+    if (!isOver(req, res)) this.begin()
     return true
   }
 

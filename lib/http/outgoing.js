@@ -113,12 +113,7 @@ function endNatively(connection, res, body) {
   if (!res._hasBody || res.chunkedEncoding) return false
   const whole = ordinary.res === res && !res._headerSent
   const head = whole ? respond(res, connection, 0) : send(res, connection, 0)
-  let status = head < 0 ? head : body.send(connection.id)
-  if (body.isStream && status >= 0) {
-    // Not at the end of the turn: that it has left, or has not, is what `finish` tells. Nothing more is sent, but the answer to that.
-    native.flush(connection.id)
-    status = native.httpSend(connection.id, 0)
-  }
+  const status = head < 0 ? head : body.send(connection.id)
   res.finished = true
   res._finish()
   if (status > 0) connection.leaves(res)
