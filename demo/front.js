@@ -76,7 +76,7 @@ function servePage(req, res, url) {
     return sendError(res, 405, 'METHOD_NOT_ALLOWED', `${req.method} is not possible here, only GET and HEAD`)
   }
   serveFiles(req, res, (error) => {
-    if (error) sendError(res, error.status ?? 500, error.code ?? 'INTERNAL', error.message)
+    if (error) sendError(res, error.status ?? 500, error.code ?? error.name, error.message)
     else sendError(res, 404, 'NOT_FOUND', `There is nothing at ${url.pathname}`)
   })
 }

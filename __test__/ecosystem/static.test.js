@@ -60,6 +60,10 @@ const FRAMEWORKS = {
     const app = connect()
     app.use('/static', serve)
     app.use('/other', (_req, res) => res.end('other'))
+    app.use((error, _req, res, _next) => {
+      res.statusCode = error.status
+      res.end(`handled ${error.status}`)
+    })
     return app
   },
   'express 5, compression and company': (serve) => {

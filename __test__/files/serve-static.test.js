@@ -51,9 +51,8 @@ function answer(res, error) {
   if (res.headersSent) return res.end(` - ${error?.message}`)
   if (error) {
     const { name, message, status, statusCode, expose, code, errno, syscall, headers } = error
-    // The error of the system's that http-errors passes on says where the file is.
-    const isSystem = syscall !== undefined
-    const shown = { name, status, statusCode, expose, headers, ...(isSystem ? { code, errno, syscall } : { message }) }
+    // The message of an error of the system's says where the file is.
+    const shown = { name, status, statusCode, expose, headers, code, errno, syscall, message: syscall ? '' : message }
     res.setHeader('X-Error', JSON.stringify(shown))
   }
   res.statusCode = error ? error.status : 404

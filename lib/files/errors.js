@@ -15,14 +15,13 @@ function nameOf(status) {
   return name.endsWith('Error') ? name : `${name}Error`
 }
 
-/** An error that says no more than its status. */
+/** An error that says no more than its status: `http-errors` gives such ones no code either, and frameworks show codes to clients. */
 function statusError(status, headers) {
   const text = STATUS_CODES[status] ?? String(status)
   const error = new Error(text)
   const name = nameOf(status)
   Object.defineProperty(error, 'name', { value: name, configurable: true, writable: true })
   Error.captureStackTrace(error, statusError)
-  error.code = `IRONWIRE_${text.toUpperCase().replace(/[^A-Z]+/g, '_')}`
   error.expose = status < 500
   error.status = error.statusCode = status
   if (headers !== undefined) error.headers = headers

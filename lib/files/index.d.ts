@@ -9,6 +9,29 @@ import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'nod
 /** What may be sent instead of a file's own bytes: `.br`, `.zst` and `.gz` files beside it, or made as needed. */
 export type Coding = 'br' | 'zstd' | 'gzip'
 
+/** Bytes, or numbers of things. */
+export interface StaticLimits {
+  /** Bytes of a request's path. */
+  target?: number
+  /** Folders in it. */
+  depth?: number
+  /** Ranges of one request. */
+  ranges?: number
+  /** Bytes of a file that is kept in memory, of all of them, and their number. */
+  smallFile?: number
+  memory?: number
+  files?: number
+  /** Large files that stay open. */
+  handles?: number
+  /** Bytes from which on, and up to which, a file is compressed as needed. */
+  compressFrom?: number
+  compressTo?: number
+  /** Bytes of a file that a strong tag is computed of. */
+  hash?: number
+  /** Names in a listing. */
+  entries?: number
+}
+
 export interface StaticOptions<Response = ServerResponse> {
   // --- serve-static's, with its defaults
 
@@ -51,6 +74,8 @@ export interface StaticOptions<Response = ServerResponse> {
   compress?: boolean
   /** Headers that every answer has. */
   headers?: { [name: string]: string | string[] }
+  /** What may be spent on requests and on what is kept: docs/static.md has them all. */
+  limits?: StaticLimits
   /** A page with what is in a folder that has no index file. Default: false. */
   listing?: boolean
   /** The page, a path below the root, for what is not there; its status is 404. */
@@ -58,8 +83,8 @@ export interface StaticOptions<Response = ServerResponse> {
   /** Send `file.br`, `file.zst` or `file.gz` where it lies beside `file` and the client takes it. Default: false. */
   precompressed?: boolean | Coding | Coding[]
   /**
-   * The page, a path below the root, for paths that name no file: the routes of a single-page application. `true` is `index.html`.
-   * Paths whose last part has an ending (`/logo.png`) are not routes. Default: false.
+   * The page, a path below the root, for browsers that go to a path that names no file: the routes of a single-page application. `true` is
+   * `index.html`. A path with an ending (`/logo.png`) is no route, and what a script fetches is no page. Default: false.
    */
   single?: boolean | string
 }
