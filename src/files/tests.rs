@@ -222,6 +222,31 @@ fn a_file_that_has_just_changed_is_read_again() {
 }
 
 #[test]
+fn a_batch_asks_once_and_the_next_one_again() {
+    let folder = Folder::new(&[("a.txt", "one")]);
+    let site = folder.site(answering());
+    age();
+    assert_eq!(body(&site, "/a.txt"), "one");
+    let get = |batch: &Batch<'_>| match batch.plan(&request("/a.txt", "")) {
+        Planned::Plan(plan) => text(&read(plan).2),
+        Planned::Cold(request) => text(&read(site.plan_cold(&request)).2),
+    };
+    let batch = site.batch();
+    assert_eq!(get(&batch), "one");
+    folder.write("a.txt", "two");
+    // All of a batch were there before the change.
+    assert_eq!(get(&batch), "one");
+    assert_eq!(get(&site.batch()), "two");
+    assert_eq!(get(&batch), "two");
+    // What is planned alone is a batch of its own.
+    age();
+    assert_eq!(body(&site, "/a.txt"), "two");
+    assert_eq!(body(&site, "/a.txt"), "two");
+    folder.write("a.txt", "six");
+    assert_eq!(body(&site, "/a.txt"), "six");
+}
+
+#[test]
 fn a_plan_keeps_its_file_whatever_becomes_of_the_name() {
     let folder = Folder::new(&[]);
     folder.write("large", vec![b'a'; 100_000]);
