@@ -4,6 +4,7 @@
 // response: the headers by `setHeader`, so that whoever hooks into the response sees them, the body by the shortest way that there is.
 
 const { AsyncResource } = require('node:async_hooks')
+const { kSite } = require('../http/symbols.js')
 const { Site, PASS } = require('./site.js')
 const { sendBody } = require('./body.js')
 const { readOptions, rootPath } = require('./options.js')
@@ -15,9 +16,6 @@ const { answerError } = require('./pages.js')
 const GIVEN = ['accept-ranges', 'cache-control', 'content-encoding', 'content-type', 'etag', 'last-modified', 'vary']
 /** What says something about a body, which a 304 does not have. */
 const OF_BODY = ['Content-Encoding', 'Content-Language', 'Content-Length', 'Content-Range', 'Content-Type']
-
-/** On a handler of ours: its site. */
-const kSite = Symbol('ironwire.site')
 
 function serveStatic(root, options) {
   const site = new Site(rootPath(root), readOptions(options))
@@ -164,4 +162,4 @@ function errorOf(plan) {
   return statusError(status, headers.length > 0 ? Object.fromEntries(headers) : undefined)
 }
 
-module.exports = { serveStatic, kSite }
+module.exports = { serveStatic }

@@ -3,10 +3,11 @@
 // `createStaticServer`: an http server that serves a folder.
 
 const http = require('../http/index.js')
+const { kSite } = require('../http/symbols.js')
 const { refuseUnknown } = require('../options.js')
 const { received, makeError } = require('../errors.js')
 const { KNOWN } = require('./options.js')
-const { serveStatic, kSite } = require('./serve.js')
+const { serveStatic } = require('./serve.js')
 const { answerError } = require('./pages.js')
 const { rootError, statusError } = require('./errors.js')
 

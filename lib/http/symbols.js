@@ -4,5 +4,7 @@
 const kConnection = Symbol('ironwire.connection')
 /** On a server: all its connections. */
 const kConnections = Symbol('ironwire.connections')
+/** On the handler of a site of files: the site. A server that has no other listener for requests is served natively (`site.js`). */
+const kSite = Symbol('ironwire.site')
 
-module.exports = { kConnection, kConnections }
+module.exports = { kConnection, kConnections, kSite }
