@@ -3,6 +3,7 @@
 // The access log: a line for each request, when its response is out or its client gone.
 
 const process = require('node:process')
+const { kAccessLog, kSite } = require('../../lib/http/symbols.js')
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 const two = (number) => String(number).padStart(2, '0')
@@ -47,22 +48,54 @@ function flush() {
 }
 process.on('exit', flush)
 
-/** Has every request of `server` logged, in a format of the names above. */
+/**
+ * Has every request of `server`, whose only listener is a handler of files, logged in a format of the names above. What Rust answers without
+ * JavaScript it tells itself; the rest goes through here.
+ */
 function logRequests(server, format) {
   const toLine = FORMATS[format]
-  server.prependListener('request', (req, res) => {
+  const [serve] = server.listeners('request')
+  server.removeListener('request', serve)
+  function logged(req, res) {
+    watch(req, res, (entry) => write(toLine(entry)))
+    serve.call(server, req, res)
+  }
+  logged[kSite] = serve[kSite]
+  server.on('request', logged)
+  server[kAccessLog] = (rows) => {
     const time = new Date()
-    const began = performance.now()
-    const { method, url, httpVersion: version } = req
-    const { referer, 'user-agent': agent } = req.headers
-    const remote = req.socket.remoteAddress
-    res.once('close', () => {
-      const aborted = !res.writableFinished
-      const bytes = aborted || method === 'HEAD' ? 0 : Number(res.getHeader('content-length') ?? 0)
-      const ms = Math.round((performance.now() - began) * 1000) / 1000
-      const status = res.statusCode
-      write(toLine({ time, remote, method, url, version, status, bytes, ms, referer, agent, aborted }))
-    })
+    for (const row of rows.trimEnd().split('\n')) write(toLine({ time, ...entryOf(row.split('\t')) }))
+  }
+}
+
+/** What Rust says of a request. */
+function entryOf([remote, method, url, status, bytes, ms, version, referer, agent]) {
+  return {
+    remote,
+    method,
+    url,
+    version,
+    status: Number(status),
+    bytes: Number(bytes),
+    ms: Number(ms),
+    referer: referer || undefined,
+    agent: agent || undefined,
+    aborted: false,
+  }
+}
+
+/** Tells of a request when its response is out, or its client gone. */
+function watch(req, res, tell) {
+  const time = new Date()
+  const began = performance.now()
+  const { method, url, httpVersion: version } = req
+  const { referer, 'user-agent': agent } = req.headers
+  const remote = req.socket.remoteAddress
+  res.once('close', () => {
+    const aborted = !res.writableFinished
+    const bytes = aborted || method === 'HEAD' ? 0 : Number(res.getHeader('content-length') ?? 0)
+    const ms = Math.round((performance.now() - began) * 1000) / 1000
+    tell({ time, remote, method, url, version, status: res.statusCode, bytes, ms, referer, agent, aborted })
   })
 }
 

@@ -6,5 +6,10 @@ const kConnection = Symbol('ironwire.connection')
 const kConnections = Symbol('ironwire.connections')
 /** On the handler of a site of files: the site. A server that has no other listener for requests is served natively (`site.js`). */
 const kSite = Symbol('ironwire.site')
+/**
+ * On a server: a function that is told what was answered natively, once a turn of the loop. Of each request there is a line of what
+ * follows, separated by tabs: remote address, method, target, status, bytes of the body, milliseconds, HTTP version, Referer, User-Agent.
+ */
+const kAccessLog = Symbol('ironwire.access log')
 
-module.exports = { kConnection, kConnections, kSite }
+module.exports = { kConnection, kConnections, kSite, kAccessLog }
