@@ -13,6 +13,7 @@ use crate::files::{
     fields,
 };
 use crate::slots::Slots;
+use crate::warmth::Warmth;
 use bytes::Bytes;
 use napi_derive::napi;
 use std::cell::{Cell, RefCell};
@@ -65,7 +66,7 @@ enum Held {
 
 /// What an environment has of sites.
 #[derive(Default)]
-struct Files {
+pub(super) struct Files {
     sites: RefCell<Slots<Arc<Site>>>,
     plans: RefCell<Slots<Held>>,
     table: RefCell<Option<Table>>,
@@ -81,10 +82,14 @@ impl Source for OpenFile {
     fn file(&self) -> &File {
         OpenFile::file(self)
     }
+
+    fn warmth(&self) -> Option<&Warmth> {
+        Some(OpenFile::warmth(self))
+    }
 }
 
-/// Adds this module's functions.
-pub fn register(functions: &mut Functions<Engine>) {
+/// Adds this module's functions; returns what they share.
+pub fn register(functions: &mut Functions<Engine>) -> Rc<Files> {
     let files = Rc::new(Files::default());
     functions.add_with(&files, "filesTable", table);
     functions.add("filesFields", |_, _| Ok(fields::NAMES.join(",")));
@@ -151,6 +156,7 @@ pub fn register(functions: &mut Functions<Engine>) {
         env.set(usage, "plans", env.number(files.plans.borrow().len() as f64));
         Ok(Some(usage))
     });
+    files
 }
 
 /// The options of a site, as `lib/files/options.js` has read them.
@@ -297,7 +303,8 @@ impl Files {
         id.and_then(Result::ok).map_or(Errno::EMFILE.0, |id| id as i32 + 1)
     }
 
-    fn site(&self, number: u32) -> Option<Arc<Site>> {
+    /// The site of a number that `filesOpen` gave.
+    pub(super) fn site(&self, number: u32) -> Option<Arc<Site>> {
         self.sites.borrow_mut().get_mut(number.wrapping_sub(1)).cloned()
     }
 

@@ -4,10 +4,6 @@ use crate::engine::{FileRange, Sent, Transport};
 use crate::uv::{Errno, Stream};
 use bytes::Bytes;
 
-/// Bytes of a file that one call of the system's sends: beyond it, little is saved.
-#[cfg(target_os = "linux")]
-const STEP: u64 = 256 * 1024;
-
 /// Bytes that are read and queued when the kernel takes no more of a file: their end says that it does again. Ten thousand slow readers hold
 /// one such block each.
 #[cfg(target_os = "linux")]
@@ -29,7 +25,7 @@ impl Transport for Stream {
         use crate::engine::Presence;
         let mut share = share;
         while range.left() > 0 && share > 0 {
-            let length = range.left().min(share).min(STEP);
+            let length = range.left().min(share);
             if range.presence(length)? == Presence::Cold {
                 return Ok(Sent::Cold);
             }

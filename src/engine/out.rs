@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 const PARTS: usize = 16;
 
 /// Bytes of files that one connection sends in one turn of the loop: the others' are next then, however fast its peer reads.
-pub const SHARE: u64 = 512 * 1024;
+pub const SHARE: u64 = 1024 * 1024;
 
 /// Bodies up to this size are copied next to their heads: that costs less than to write two parts.
 const COPIED: usize = 4 * 1024;
@@ -170,6 +170,11 @@ impl Out {
     pub fn end(&mut self) {
         self.ends |= !self.ended;
         self.ended = true;
+    }
+
+    /// Whether our side was told to end.
+    pub fn has_ended(&self) -> bool {
+        self.ended
     }
 
     /// The queued write has ended. Goes on with what waits; returns whether all has left, and whether the listener waits for that.
