@@ -10,24 +10,7 @@ const { PerformanceObserver } = require('node:perf_hooks')
 const ironwire = require('ironwire')
 const { native, usage } = require('../../lib/engine.js')
 const { kAccessLog, kSite } = require('../../lib/http/symbols.js')
-
-const SETTINGS = {
-  acceptRanges: true,
-  cacheControl: true,
-  compress: false,
-  dotfiles: 'ignore',
-  etag: 'weak',
-  extensions: [],
-  fallthrough: true,
-  headers: [],
-  immutable: false,
-  index: ['index.html'],
-  lastModified: true,
-  listing: false,
-  maxAge: 0,
-  precompressed: [],
-  redirect: true,
-}
+const { SETTINGS } = require('./native-support')
 
 const calls = []
 const log = []

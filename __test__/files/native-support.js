@@ -9,6 +9,25 @@ const net = require('node:net')
 const os = require('node:os')
 const path = require('node:path')
 
+/** What lib/files makes of no options. */
+const SETTINGS = {
+  acceptRanges: true,
+  cacheControl: true,
+  compress: false,
+  dotfiles: 'ignore',
+  etag: 'weak',
+  extensions: [],
+  fallthrough: true,
+  headers: [],
+  immutable: false,
+  index: ['index.html'],
+  lastModified: true,
+  listing: false,
+  maxAge: 0,
+  precompressed: [],
+  redirect: true,
+}
+
 const content = (length, seed = 0) =>
   Buffer.from(Uint32Array.from({ length: length / 4 }, (_, i) => i * 7 + seed).buffer)
 
@@ -123,4 +142,4 @@ async function connect(t, port) {
   return { socket, send, get, response, rest, received: () => length }
 }
 
-module.exports = { connect, content, makeFolder, serve, write, FILES, LARGE, MIDDLE }
+module.exports = { SETTINGS, connect, content, makeFolder, serve, write, FILES, LARGE, MIDDLE }

@@ -14,6 +14,7 @@ const constants = require('../constants.js')
 const channels = require('./channels')
 const { install } = require('./install')
 const { isObserved } = require('./outgoing')
+const { haveStillTheirMethods } = require('./shapes')
 const { kAccessLog, kSite } = require('./symbols')
 
 const { SITE, SECONDS, LOGS } = constants.http
@@ -56,7 +57,7 @@ function askSite(words, mount) {
 function siteNumber(server) {
   const site = siteOf(server)
   if (site === undefined || site.file !== undefined || site.settings.setHeaders) return 0
-  return isPlain(server) && !isWatched() && methodsAreOurs() ? site.number : 0
+  return isPlain(server) && !isWatched() && !replacedBefore && haveTheirMethods() ? site.number : 0
 }
 
 /** Nothing about the server is to be done for each request. */
@@ -114,27 +115,10 @@ const hooks = shared('http async hooks', () => {
 
 install()
 
-/** The methods that a request and its response have, by name, and what they were when this module was loaded. */
-const methods = [IncomingMessage.prototype, ServerResponse.prototype].map((prototype) => {
-  const found = new Map()
-  for (let object = prototype; object !== Object.prototype; object = Object.getPrototypeOf(object)) {
-    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(object))) {
-      if (typeof value === 'function' && !found.has(name)) found.set(name, value)
-    }
-  }
-  return { prototype, names: [...found.keys()], values: [...found.values()] }
-})
+const haveTheirMethods = haveStillTheirMethods([IncomingMessage.prototype, ServerResponse.prototype])
 
 /** Somebody's were there before this package was. */
 const replacedBefore = Object.values(core.own).includes(undefined)
-
-function methodsAreOurs() {
-  if (replacedBefore) return false
-  for (const { prototype, names, values } of methods) {
-    for (let i = 0; i < names.length; i++) if (prototype[names[i]] !== values[i]) return false
-  }
-  return true
-}
 
 /** What was answered in a turn, for whoever wants to know. */
 function onSiteLog(mount, rows) {
