@@ -9,7 +9,7 @@ const http = require('node:http')
 const { describe, test } = require('node:test')
 const { setTimeout } = require('node:timers/promises')
 const reference = require('serve-static')
-const { connect, makeFolder, serve, LARGE, MIDDLE } = require('./native-support')
+const { connect, serve, LARGE, MIDDLE } = require('./native-support')
 
 const undated = (head) => head.replace(/^Date: .*$/gm, 'Date: *')
 

@@ -61,7 +61,13 @@ function measure({ one, names, cores, rounds, seconds, generate }) {
     withServers(one, names, root, cores?.measured, async (servers) => {
       const drive = ({ port, headers }, seconds) => {
         const { paths } = one
-        return generate({ port, request: { path: paths[0], headers, paths }, connections: CONNECTIONS, depth: 1, seconds })
+        return generate({
+          port,
+          request: { path: paths[0], headers, paths },
+          connections: CONNECTIONS,
+          depth: 1,
+          seconds,
+        })
       }
       for (const contender of servers) {
         contender.headers = await one.headers?.((request) => ask(contender.port, request))

@@ -99,7 +99,9 @@ function haveStillTheirMethods(objects) {
     const at = values.indexOf(value)
     return `c${at < 0 ? values.push(value) - 1 : at}`
   }
-  const same = found.map(([object, name, method]) => `${constant(object)}[${JSON.stringify(name)}] === ${constant(method)}`)
+  const same = found.map(
+    ([object, name, method]) => `${constant(object)}[${JSON.stringify(name)}] === ${constant(method)}`,
+  )
   const constants = values.map((_, i) => `const c${i} = v[${i}]`).join('\n')
   const made = generate(`${constants}\nreturn function () {\nreturn ${same.join('\n&& ')}\n}`, values)
   return made ?? (() => found.every(([object, name, method]) => object[name] === method))

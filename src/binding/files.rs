@@ -88,8 +88,8 @@ impl Source for OpenFile {
     }
 }
 
-/// Adds this module's functions; returns what they share.
-pub fn register(functions: &mut Functions<Engine>) -> Rc<Files> {
+/// Adds this module's functions; what comes back knows the sites.
+pub(super) fn register(functions: &mut Functions<Engine>) -> Rc<Files> {
     let files = Rc::new(Files::default());
     functions.add_with(&files, "filesTable", table);
     functions.add("filesFields", |_, _| Ok(fields::NAMES.join(",")));
@@ -303,7 +303,7 @@ impl Files {
         id.and_then(Result::ok).map_or(Errno::EMFILE.0, |id| id as i32 + 1)
     }
 
-    /// The site of a number that `filesOpen` gave.
+    /// The site with a number that `filesOpen` gave.
     pub(super) fn site(&self, number: u32) -> Option<Arc<Site>> {
         self.sites.borrow_mut().get_mut(number.wrapping_sub(1)).cloned()
     }
@@ -436,31 +436,35 @@ fn head(files: &Rc<Files>, _engine: &Engine, args: &Args) -> Outcome<Option<Valu
     }))
 }
 
-/// `(plan, connection)`: puts the body into a connection's output. 0, 1 when JavaScript is to wait for the drain, or a negative errno.
+/// `(plan, connection)`: puts the body into a connection's output. 0 when all has left, 1 when JavaScript is to wait for the drain, or a
+/// negative errno.
 fn send(files: &Rc<Files>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let connection = args.uint(1)?;
-    let send = |segment: &Segment| match segment {
-        Segment::Bytes(bytes) => engine.share(connection, bytes.clone()),
-        Segment::File { file, range } => engine.append_file(connection, FileRange::new(file.clone(), range.clone())),
-    };
     let sent = files.with(args.uint(0)?, |held| match held {
-        Held::Answer(Answer { body, .. }) => match body {
-            Body::None => 0,
-            Body::Bytes(bytes) => engine.share(connection, bytes.clone()),
-            Body::Segments(segments) => {
-                let mut result = 0;
-                for segment in segments {
-                    result = send(segment);
-                    if result < 0 {
-                        break;
-                    }
-                }
-                result
-            }
-        },
-        Held::Failure(_) => Errno::EINVAL.0,
+        Held::Answer(answer) => append(engine, connection, &answer.body),
+        Held::Failure(_) => Err(Errno::EINVAL),
     });
-    Ok(sent.unwrap_or(Errno::EBADF.0))
+    let queued = || {
+        engine.flush(connection)?;
+        engine.connection(connection, |connection| connection.queued())
+    };
+    let left = sent.unwrap_or(Err(Errno::EBADF)).and_then(|()| queued());
+    Ok(left.map_or_else(|error| error.0, |left| i32::from(left > 0)))
+}
+
+/// Adds a body to a connection's output.
+fn append(engine: &Engine, connection: u32, body: &Body) -> Result<(), Errno> {
+    let check = |result: i32| Errno::check(result);
+    match body {
+        Body::None => Ok(()),
+        Body::Bytes(bytes) => check(engine.share(connection, bytes.clone())),
+        Body::Segments(segments) => segments.iter().try_for_each(|segment| match segment {
+            Segment::Bytes(bytes) => check(engine.share(connection, bytes.clone())),
+            Segment::File { file, range } => {
+                check(engine.append_file(connection, FileRange::new(file.clone(), range.clone())))
+            }
+        }),
+    }
 }
 
 /// `(plan, offset, length)`: a ticket, under which `onFilesRead` gets bytes of the body, as many as asked for unless it ends before, or a

@@ -14,7 +14,7 @@ use super::http::{Http, Segment, Server, go_on, word};
 use super::raw::{Args, Callbacks, Functions, Outcome, Value};
 use crate::background::Lost;
 use crate::engine::FileRange;
-use crate::files::{Answer, Body, OwnedRequest, Plan, Planned, Request, Segment as Part, Site, fields};
+use crate::files::{Answer, Batch, Body, OwnedRequest, Plan, Planned, Request, Segment as Part, Site, fields};
 use crate::http1::encode::{self, Connection, Framing, ResponseHead};
 use crate::http1::{EVENT_WORDS, METHODS, Stop, event, flag};
 use crate::uv::{Errno, Stream};
@@ -58,6 +58,8 @@ pub(super) struct Sites {
 struct Said {
     mount: u32,
     site: Option<Arc<Site>>,
+    /// What is planned until JavaScript runs again: all of it was received before.
+    batch: Option<Batch>,
     /// The seconds of `Keep-Alive`.
     seconds: Option<u32>,
     /// Somebody wants to know what is answered.
@@ -171,9 +173,11 @@ impl Sites {
             return None;
         }
         let [site, seconds, logs] = server.words([word::SITE, word::SECONDS, word::LOGS])?;
+        let site = self.files.site(site);
         let said = Said {
             mount,
-            site: self.files.site(site),
+            batch: site.as_ref().map(|site| site.batch()),
+            site,
             seconds: seconds.checked_sub(1),
             logs: logs != 0,
         };
@@ -211,7 +215,7 @@ pub(super) fn offer(server: &Server, engine: &Engine, input: &[u8], segment: &Se
         return shown(server, engine, segment);
     };
     let said = server.sites.ask(server, mount);
-    let Some((site, said)) = said.and_then(|said| Some((said.site.clone()?, said))) else {
+    let Some((site, batch, said)) = said.and_then(|said| Some((said.site.clone()?, said.batch?, said))) else {
         return shown(server, engine, segment);
     };
     let first = segment.row + 1;
@@ -232,7 +236,7 @@ pub(super) fn offer(server: &Server, engine: &Engine, input: &[u8], segment: &Se
                 break;
             }
             let persists = row[1] & flag::KEEP_ALIVE != 0;
-            match site.plan(&request) {
+            match site.plan_in(batch, &request) {
                 Planned::Plan(Plan::Answer(answer)) => {
                     let answered = Answered {
                         request: &request,

@@ -12,8 +12,8 @@ const BLOCK: usize = 2 * 1024;
 impl Transport for Stream {
     fn try_write(&self, parts: &[&[u8]], more: bool) -> Result<usize, Errno> {
         #[cfg(target_os = "linux")]
-        if more && self.is_tcp() {
-            return self.try_write_more(parts);
+        if self.can_send() {
+            return self.send(parts, more);
         }
         #[cfg(not(target_os = "linux"))]
         let _ = more;

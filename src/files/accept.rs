@@ -101,3 +101,141 @@ fn quality(value: &[u8]) -> Option<Weight> {
     }
     (weight <= 1000).then_some(weight)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Coding::{Brotli, Gzip, Zstd};
+    use super::*;
+    use proptest::prelude::*;
+
+    fn chosen(value: &str, offered: &[Coding]) -> Vec<Coding> {
+        Codings::parse(Some(value.as_bytes())).preferred(offered).collect()
+    }
+
+    #[test]
+    fn codings_by_weight_then_by_our_preference() {
+        let all = &Coding::ALL;
+        for (value, expected) in [
+            ("", &[][..]),
+            ("identity", &[]),
+            ("gzip", &[Gzip]),
+            ("GZIP", &[Gzip]),
+            ("x-gzip", &[Gzip]),
+            ("gzip, br", &[Brotli, Gzip]),
+            ("gzip, deflate, br, zstd", &[Brotli, Zstd, Gzip]),
+            ("gzip;q=1.0, br;q=0.5", &[Gzip, Brotli]),
+            ("gzip;q=0.501, br;q=0.5, zstd;q=0.502", &[Zstd, Gzip, Brotli]),
+            ("gzip;q=0", &[]),
+            ("gzip;q=0.000", &[]),
+            ("br;q=0, *", &[Zstd, Gzip]),
+            ("*", &[Brotli, Zstd, Gzip]),
+            ("*;q=0", &[]),
+            ("*;q=0, gzip", &[Gzip]),
+            ("*;q=0.1, gzip;q=0.2", &[Gzip, Brotli, Zstd]),
+            ("identity, gzip;q=0.5", &[]),
+            ("identity;q=0.5, gzip;q=0.5", &[Gzip]),
+            ("identity;q=0.5, gzip;q=0.4, br;q=0.6", &[Brotli]),
+            ("identity;q=0, gzip;q=0.001", &[Gzip]),
+            ("gzip ; q = 0.3 , br;q=0.2", &[Gzip, Brotli]),
+            ("gzip;foo=bar;q=0.3, br;q=0.2", &[Gzip, Brotli]),
+            ("gzip;q=, br;q=nan, zstd;q=2", &[]),
+            ("gzip;q=-1, br;q=0.1234, zstd;q=1.001", &[]),
+            (",, gzip,,", &[Gzip]),
+            ("gzip;q=0, gzip", &[Gzip]),
+            ("deflate, compress, gzipx", &[]),
+        ] {
+            assert_eq!(chosen(value, all), expected, "{value}");
+        }
+        assert_eq!(chosen("br, gzip", &[Gzip, Brotli]), [Gzip, Brotli]);
+        assert_eq!(chosen("br, gzip", &[Gzip]), [Gzip]);
+        assert!(Codings::parse(None).preferred(all).next().is_none());
+    }
+
+    #[test]
+    fn the_file_as_it_is_can_be_refused() {
+        for (value, refused) in [
+            ("identity;q=0", true),
+            ("*;q=0", true),
+            ("*;q=0, identity", false),
+            ("gzip, *;q=0", true),
+            ("gzip", false),
+            ("", false),
+            ("identity;q=0.001", false),
+            ("identity;q=0, *", true),
+        ] {
+            assert_eq!(
+                Codings::parse(Some(value.as_bytes())).refuses_identity(),
+                refused,
+                "{value}"
+            );
+        }
+        assert!(!Codings::parse(None).refuses_identity());
+    }
+
+    #[test]
+    fn html_is_taken_where_a_browser_says_so() {
+        for (value, taken) in [
+            (
+                Some("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
+                true,
+            ),
+            (Some("*/*"), true),
+            (Some("text/*"), true),
+            (None, true),
+            (Some("application/json"), false),
+            (Some("text/html;q=0"), false),
+            (Some("text/html;q=0, */*"), false),
+            (Some("text/*;q=0, text/html;q=0.5"), true),
+            (Some("text/plain"), false),
+            (Some("image/avif,image/webp,*/*;q=0"), false),
+        ] {
+            assert_eq!(takes_html(value.map(str::as_bytes)), taken, "{value:?}");
+        }
+    }
+
+    /// What a list of elements says, read element by element for each coding.
+    fn twin(elements: &[(&str, u16)], offered: &[Coding]) -> Vec<Coding> {
+        let of = |name: &str| {
+            elements
+                .iter()
+                .filter(|(one, _)| *one == name)
+                .map(|(_, weight)| *weight)
+                .max()
+        };
+        let last = |name: &str| {
+            elements
+                .iter()
+                .rev()
+                .find(|(one, _)| *one == name)
+                .map(|(_, weight)| *weight)
+        };
+        let identity = last("identity").unwrap_or(if last("*") == Some(0) { 0 } else { 1 });
+        let weight = |coding: &Coding| of(coding.name()).or(last("*")).unwrap_or(0);
+        let mut liked: Vec<Coding> = offered.to_vec();
+        liked.retain(|coding| weight(coding) > 0 && weight(coding) >= identity);
+        liked.sort_by_key(|coding| 1000 - weight(coding));
+        liked
+    }
+
+    proptest! {
+        #[test]
+        fn preferred_is_its_naive_twin(
+            elements in prop::collection::vec(
+                (prop::sample::select(vec!["gzip", "br", "zstd", "identity", "*", "deflate"]), 0u16..=1000),
+                0..6,
+            ),
+            offered in prop::sample::subsequence(Coding::ALL.to_vec(), 0..=3).prop_shuffle(),
+        ) {
+            let text = |(name, weight): &(&str, u16)| format!("{name};q={}.{:03}", weight / 1000, weight % 1000);
+            let value = elements.iter().map(text).collect::<Vec<_>>().join(", ");
+            prop_assert_eq!(chosen(&value, &offered), twin(&elements, &offered), "{}", value);
+        }
+
+        #[test]
+        fn anything_can_be_read(value in prop::collection::vec(any::<u8>(), 0..64)) {
+            let codings = Codings::parse(Some(&value));
+            prop_assert!(codings.preferred(&Coding::ALL).count() <= 3);
+            takes_html(Some(&value));
+        }
+    }
+}

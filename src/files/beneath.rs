@@ -150,6 +150,10 @@ impl Root {
     #[cfg(target_os = "linux")]
     pub fn is_known_missing(&self, relative: &str) -> bool {
         use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+        // The root itself is no name below it.
+        if relative.is_empty() {
+            return false;
+        }
         let Ok((identity, Kind::Directory)) = self.name.stat() else {
             return false;
         };

@@ -112,3 +112,164 @@ fn says_no_cache(value: &[u8]) -> bool {
         .split(|&byte| byte == b',')
         .any(|directive| directive.trim_ascii().eq_ignore_ascii_case(b"no-cache"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Verdict::{Failed, NotModified, Send};
+    use super::*;
+
+    const THEN: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+    const BEFORE: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
+    const AFTER: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
+    const TIME: i64 = 784_111_777;
+
+    fn verdict(lines: &str, etag: Option<&str>, modified: Option<i64>) -> Verdict {
+        let lines = lines.replace("; ", "\r\n");
+        let validators = Validators {
+            etag: etag.map(str::as_bytes),
+            modified,
+        };
+        evaluate(&Fields::parse(lines.as_bytes()), validators)
+    }
+
+    #[test]
+    fn preconditions_of_a_weak_tag() {
+        for (lines, expected) in [
+            ("Host: a", Send),
+            ("If-None-Match: W/\"a\"", NotModified),
+            ("If-None-Match: \"a\"", NotModified),
+            ("If-None-Match: \"b\", W/\"a\" , \"c\"", NotModified),
+            ("If-None-Match: *", NotModified),
+            ("If-None-Match: \"b\"", Send),
+            ("If-None-Match: a", Send),
+            ("If-None-Match: \"\"", Send),
+            ("If-Match: *", Send),
+            ("If-Match: W/\"a\"", Failed), // Weak tags never match strongly.
+            ("If-Match: \"a\"", Failed),
+            ("If-Match: \"b\"", Failed),
+        ] {
+            assert_eq!(verdict(lines, Some("W/\"a\""), Some(TIME)), expected, "{lines}");
+        }
+    }
+
+    #[test]
+    fn preconditions_of_a_strong_tag() {
+        for (lines, expected) in [
+            ("If-Match: \"a\"", Send),
+            ("If-Match: \"b\", \"a\"", Send),
+            ("If-Match: W/\"a\"", Failed),
+            ("If-Match: \"b\"", Failed),
+            ("If-None-Match: \"a\"", NotModified),
+            ("If-None-Match: W/\"a\"", NotModified),
+            // 13.2.2: first If-Match, or in its absence If-Unmodified-Since; then If-None-Match, or in its absence If-Modified-Since.
+            ("If-Match: \"a\"; If-None-Match: \"a\"", NotModified),
+            ("If-Match: \"b\"; If-None-Match: \"a\"", Failed),
+        ] {
+            assert_eq!(verdict(lines, Some("\"a\""), None), expected, "{lines}");
+        }
+        let dated = |lines: &str| verdict(lines, Some("\"a\""), Some(TIME));
+        assert_eq!(dated(&format!("If-Match: \"a\"; If-Unmodified-Since: {BEFORE}")), Send);
+        assert_eq!(
+            dated(&format!("If-None-Match: \"b\"; If-Modified-Since: {AFTER}")),
+            Send
+        );
+        assert_eq!(
+            dated(&format!("If-None-Match: \"a\"; If-Modified-Since: {BEFORE}")),
+            NotModified
+        );
+        assert_eq!(
+            dated(&format!("If-Unmodified-Since: {BEFORE}; If-None-Match: \"a\"")),
+            Failed
+        );
+        assert_eq!(
+            dated(&format!("If-Unmodified-Since: {THEN}; If-None-Match: \"a\"")),
+            NotModified
+        );
+    }
+
+    #[test]
+    fn preconditions_of_a_date() {
+        for (field, date, expected) in [
+            ("If-Modified-Since", THEN, NotModified),
+            ("If-Modified-Since", AFTER, NotModified),
+            ("If-Modified-Since", BEFORE, Send),
+            ("If-Modified-Since", "Sunday, 06-Nov-94 08:49:37 GMT", NotModified),
+            ("If-Modified-Since", "Sun Nov  6 08:49:37 1994", NotModified),
+            ("If-Modified-Since", "yesterday", Send),
+            ("If-Modified-Since", "", Send),
+            ("If-Unmodified-Since", THEN, Send),
+            ("If-Unmodified-Since", AFTER, Send),
+            ("If-Unmodified-Since", BEFORE, Failed),
+            ("If-Unmodified-Since", "yesterday", Send),
+        ] {
+            assert_eq!(
+                verdict(&format!("{field}: {date}"), None, Some(TIME)),
+                expected,
+                "{field}: {date}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_sent_matches_nothing() {
+        assert_eq!(verdict("If-None-Match: \"a\"", None, None), Send);
+        assert_eq!(verdict("If-None-Match: *", None, None), NotModified);
+        assert_eq!(verdict("If-Match: \"a\"", None, None), Failed);
+        assert_eq!(verdict("If-Match: *", None, None), Send);
+        assert_eq!(verdict(&format!("If-Modified-Since: {THEN}"), None, None), Send);
+        assert_eq!(verdict(&format!("If-Unmodified-Since: {THEN}"), None, None), Failed);
+    }
+
+    #[test]
+    fn a_reload_from_end_to_end_is_answered_in_full() {
+        for (directives, expected) in [
+            ("no-cache", Send),
+            ("No-Cache", Send),
+            ("max-age=0, no-cache", Send),
+            ("max-age=0", NotModified),
+            ("no-cache-please", NotModified),
+            ("x=no-cache", NotModified),
+        ] {
+            let lines = format!("Cache-Control: {directives}; If-None-Match: \"a\"");
+            assert_eq!(verdict(&lines, Some("\"a\""), None), expected, "{directives}");
+        }
+        assert_eq!(
+            verdict("Cache-Control: no-cache; If-Match: \"b\"", Some("\"a\""), None),
+            Failed
+        );
+    }
+
+    #[test]
+    fn ranges_need_the_very_same_state() {
+        let applies = |condition: &str, etag: &str| {
+            let validators = Validators {
+                etag: Some(etag.as_bytes()),
+                modified: Some(TIME),
+            };
+            range_applies(Some(condition.as_bytes()), validators)
+        };
+        assert!(applies("", "\"a\""));
+        assert!(applies("\"a\"", "\"a\""));
+        assert!(applies(THEN, "\"a\""));
+        for condition in ["\"b\"", "W/\"a\"", "\"a\", \"b\"", BEFORE, AFTER, "a", "*"] {
+            assert!(!applies(condition, "\"a\""), "{condition}");
+        }
+        assert!(!applies("W/\"a\"", "W/\"a\""));
+        // A file that has changed in this second may change again in it.
+        let now = unix_seconds(SystemTime::now());
+        let validators = Validators {
+            etag: None,
+            modified: Some(now),
+        };
+        assert!(!range_applies(Some(format_date(now).as_bytes()), validators));
+    }
+
+    #[test]
+    fn dates_are_those_of_http() {
+        assert_eq!(format_date(TIME), THEN);
+        assert_eq!(date(Some(THEN.as_bytes())), Some(TIME));
+        assert_eq!(format_date(-1), "Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(format_date(i64::MAX), "Fri, 31 Dec 9999 23:59:59 GMT");
+        assert_eq!(date(Some(b"\xff")), None);
+    }
+}

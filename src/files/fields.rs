@@ -22,15 +22,25 @@ type Value<'a> = Option<Cow<'a, [u8]>>;
 /// The values. An empty one counts as absent where `send` takes it so.
 #[derive(Default, Debug)]
 pub struct Fields<'a> {
+    /// `Accept`
     pub accept: Value<'a>,
+    /// `Accept-Encoding`
     pub accept_encoding: Value<'a>,
+    /// `Cache-Control`
     pub cache_control: Value<'a>,
+    /// `If-Match`
     pub if_match: Value<'a>,
+    /// `If-Modified-Since`
     pub if_modified_since: Value<'a>,
+    /// `If-None-Match`
     pub if_none_match: Value<'a>,
+    /// `If-Range`
     pub if_range: Value<'a>,
+    /// `If-Unmodified-Since`
     pub if_unmodified_since: Value<'a>,
+    /// `Range`
     pub range: Value<'a>,
+    /// `Sec-Fetch-Mode`
     pub sec_fetch_mode: Value<'a>,
 }
 
@@ -90,4 +100,77 @@ pub fn each(lines: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
         }
         None
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text<'a>(value: &'a Value<'_>) -> Option<&'a str> {
+        value.as_deref().map(|value| std::str::from_utf8(value).unwrap())
+    }
+
+    #[test]
+    fn fields_are_found_in_any_spelling_and_joined_as_node_joins_them() {
+        let fields = Fields::parse(
+            b"Host: a\r\nACCEPT: x\r\naccept-encoding:br\r\nAccept-Encoding:  gzip \r\nif-modified-since: 1\r\nIf-Modified-Since: 2\r\n\
+              If-None-Match: \"a\"\r\nIf-None-Match: \"b\"\r\nno colon\r\n: none\r\nIf-Range: r\r\nIf-Match: m\r\nSec-Fetch-Mode: cors\r\n\
+              Cache-Control: no-cache\r\nIf-Unmodified-Since: u\r\nRange: bytes=0-1\r\nX-Range: no\r\nranges: no\r\nXange: no\r\n",
+        );
+        assert_eq!(text(&fields.accept), Some("x"));
+        assert_eq!(text(&fields.accept_encoding), Some("br, gzip"));
+        assert_eq!(text(&fields.if_modified_since), Some("1"));
+        assert_eq!(text(&fields.if_none_match), Some("\"a\", \"b\""));
+        assert_eq!(text(&fields.if_range), Some("r"));
+        assert_eq!(text(&fields.if_match), Some("m"));
+        assert_eq!(text(&fields.sec_fetch_mode), Some("cors"));
+        assert_eq!(text(&fields.cache_control), Some("no-cache"));
+        assert_eq!(text(&fields.if_unmodified_since), Some("u"));
+        assert_eq!(text(&fields.range), Some("bytes=0-1"));
+    }
+
+    #[test]
+    fn every_name_has_its_field_and_no_other() {
+        for name in NAMES {
+            let line = format!("{name}: value\r\n");
+            let fields = Fields::parse(line.as_bytes());
+            let Fields {
+                accept,
+                accept_encoding,
+                cache_control,
+                if_match,
+                if_modified_since,
+                if_none_match,
+                if_range,
+                if_unmodified_since,
+                range,
+                sec_fetch_mode,
+            } = &fields;
+            let values = [
+                accept,
+                accept_encoding,
+                cache_control,
+                if_match,
+                if_modified_since,
+                if_none_match,
+                if_range,
+                if_unmodified_since,
+                range,
+                sec_fetch_mode,
+            ];
+            let set = values
+                .iter()
+                .zip(NAMES)
+                .filter(|(value, _)| value.is_some())
+                .map(|(_, name)| name);
+            assert_eq!(set.collect::<Vec<_>>(), [name]);
+        }
+    }
+
+    #[test]
+    fn lines_need_no_end() {
+        assert_eq!(text(&Fields::parse(b"Range: bytes=1-").range), Some("bytes=1-"));
+        assert_eq!(text(&Fields::parse(b"Range: a\nRange:").range), Some("a, "));
+        assert!(Fields::parse(b"").range.is_none());
+    }
 }

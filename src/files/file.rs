@@ -12,6 +12,7 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 /// A file that is open: whatever becomes of its name, its bytes are those of this file.
 #[derive(Debug)]
@@ -65,6 +66,8 @@ pub struct File {
     pub(super) identity: Identity,
     /// What was read may have changed since without a sign of it, see [`Identity::is_young`].
     pub(super) young: bool,
+    /// The batch of requests in which the system last said that it is still so.
+    pub(super) proven: AtomicU64,
     pub(super) content: Content,
     pub(super) size: u64,
     pub(super) coding: Option<Coding>,
@@ -141,6 +144,7 @@ impl File {
             path: SystemPath::new(path)?,
             identity,
             young,
+            proven: AtomicU64::new(0),
             content,
             size,
             coding,

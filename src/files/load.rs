@@ -9,6 +9,7 @@ use bytes::Bytes;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use twox_hash::XxHash3_128;
 
 /// How often a file that changes while it is read is read again, before it is sent by its handle instead.
@@ -16,7 +17,7 @@ const ATTEMPTS: usize = 3;
 
 /// What a name has turned out to be.
 pub enum Loaded {
-    File(File),
+    File(Arc<File>),
     Directory,
     Special,
 }
@@ -56,7 +57,7 @@ pub fn load(node: Node, path: &Path, of: As<'_>, settings: &Settings) -> io::Res
         hash,
         varies: of.varies,
     };
-    File::new(made, settings).map(Loaded::File)
+    Ok(Loaded::File(Arc::new(File::new(made, settings)?)))
 }
 
 /// A small file's bytes, or the handle of one that is large or does not hold still.

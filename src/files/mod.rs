@@ -31,7 +31,7 @@ pub use coding::Coding;
 pub use errno::of as errno;
 pub use file::{File, OpenFile};
 pub use options::{Dotfiles, Etag, Limits, Options};
-pub use site::Site;
+pub use site::{Batch, Site};
 
 use bytes::Bytes;
 use std::ops::Range;

@@ -91,3 +91,131 @@ fn combine(ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
     combined.sort_by_key(|(index, _)| *index);
     combined.into_iter().map(|(_, range)| range).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    #[allow(clippy::single_range_in_vec_init, reason = "ranges are what is compared")]
+    fn ranges_of_nine_bytes() {
+        let some = |ranges: &[Range<u64>]| Ranges::Some(ranges.to_vec());
+        for (value, expected) in [
+            ("bytes=0-4", some(&[0..5])),
+            ("bytes=0-0", some(&[0..1])),
+            ("bytes=2-50", some(&[2..9])),
+            ("bytes=3-", some(&[3..9])),
+            ("bytes=-3", some(&[6..9])),
+            ("bytes=-50", some(&[0..9])),
+            ("bytes=0-", some(&[0..9])),
+            ("BYTES=1-2", some(&[1..3])),
+            (" bytes=1-2 ", some(&[1..3])),
+            ("bytes= 1 - 2 ", some(&[1..3])),
+            ("bytes=8-99999999999999999999999", some(&[8..9])),
+            ("bytes=0-1,3-4", some(&[0..2, 3..5])),
+            ("bytes=3-4,0-1", some(&[3..5, 0..2])),
+            ("bytes=0-1,2-3", some(&[0..4])),
+            ("bytes=0-4,2-6", some(&[0..7])),
+            ("bytes=6-7,0-8", some(&[0..9])),
+            ("bytes=0-1, ,3-4,", some(&[0..2, 3..5])),
+            ("bytes=0-1,20-30", some(&[0..2])),
+            ("bytes=-1,0-0", some(&[8..9, 0..1])),
+            ("bytes=9-", Ranges::Unsatisfiable),
+            ("bytes=9-50", Ranges::Unsatisfiable),
+            ("bytes=-0", Ranges::Unsatisfiable),
+            ("bytes=5-2", Ranges::Unsatisfiable),
+            ("bytes=99999999999999999999999-", Ranges::Unsatisfiable),
+            ("bytes=20-30,40-", Ranges::Unsatisfiable),
+            ("bytes=", Ranges::Whole),
+            ("bytes=,", Ranges::Whole),
+            ("bytes=-", Ranges::Whole),
+            ("bytes=a-b", Ranges::Whole),
+            ("bytes=0-4,x", Ranges::Whole),
+            ("bytes=1", Ranges::Whole),
+            ("bytes=1-2-3", Ranges::Whole),
+            ("bytes=+1-2", Ranges::Whole),
+            ("bytes=1.0-2", Ranges::Whole),
+            ("bytes", Ranges::Whole),
+            ("bytes =0-4", Ranges::Whole),
+            ("items=0-4", Ranges::Whole),
+            ("asdf", Ranges::Whole),
+            ("", Ranges::Whole),
+        ] {
+            assert_eq!(parse(value.as_bytes(), 9, 32), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn an_empty_file_has_no_ranges() {
+        for value in ["bytes=0-", "bytes=0-0", "bytes=-1", "bytes=-0"] {
+            assert_eq!(parse(value.as_bytes(), 0, 32), Ranges::Unsatisfiable, "{value}");
+        }
+    }
+
+    #[test]
+    fn their_number_is_bounded() {
+        let value = |count: usize| {
+            format!(
+                "bytes={}",
+                (0..count).map(|at| format!("{0}-{0},", at * 2)).collect::<String>()
+            )
+        };
+        assert!(matches!(parse(value(32).as_bytes(), 1_000, 32), Ranges::Some(ranges) if ranges.len() == 32));
+        assert_eq!(parse(value(33).as_bytes(), 1_000, 32), Ranges::Whole);
+        // Those that overlap, or cannot be satisfied, count as well: reading them is what costs.
+        assert_eq!(parse("bytes=0-,0-,0-".as_bytes(), 9, 2), Ranges::Whole);
+        assert_eq!(parse("bytes=90-,91-,92-".as_bytes(), 9, 2), Ranges::Whole);
+    }
+
+    proptest! {
+        /// Against a twin that marks bytes one by one.
+        #[test]
+        fn every_byte_asked_for_is_sent_once(
+            size in 0u64..40,
+            specs in prop::collection::vec((prop::option::of(0u64..50), prop::option::of(0u64..50)), 1..8),
+        ) {
+            let text = |(first, last): &(Option<u64>, Option<u64>)| {
+                let number = |number: &Option<u64>| number.map_or(String::new(), |number| number.to_string());
+                format!("{}-{}", number(first), number(last))
+            };
+            let value = format!("bytes={}", specs.iter().map(text).collect::<Vec<_>>().join(","));
+            let mut wanted = vec![false; size as usize];
+            for spec in &specs {
+                for at in 0..size {
+                    wanted[at as usize] |= match *spec {
+                        (Some(first), Some(last)) => first <= at && at <= last,
+                        (Some(first), None) => first <= at,
+                        (None, Some(count)) => at + count >= size,
+                        (None, None) => false,
+                    };
+                }
+            }
+            let malformed = specs.contains(&(None, None));
+            match parse(value.as_bytes(), size, 32) {
+                Ranges::Whole => prop_assert!(malformed),
+                Ranges::Unsatisfiable => prop_assert!(!malformed && !wanted.contains(&true)),
+                Ranges::Some(ranges) => {
+                    let mut sent = vec![false; size as usize];
+                    for range in &ranges {
+                        prop_assert!(!range.is_empty());
+                        for at in range.clone() {
+                            prop_assert!(!std::mem::replace(&mut sent[at as usize], true), "{} twice", at);
+                        }
+                    }
+                    prop_assert!(!malformed);
+                    prop_assert_eq!(sent, wanted);
+                    let touch = |one: &Range<u64>| ranges.iter().any(|other| one.end == other.start);
+                    prop_assert!(!ranges.iter().any(touch));
+                }
+            }
+        }
+
+        #[test]
+        fn anything_can_be_read(value in prop::collection::vec(any::<u8>(), 0..64), size in any::<u64>()) {
+            if let Ranges::Some(ranges) = parse(&value, size, 32) {
+                prop_assert!(ranges.iter().all(|range| range.start < range.end && range.end <= size));
+            }
+        }
+    }
+}

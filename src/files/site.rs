@@ -21,6 +21,7 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A directory with options and caches, shared by the loop's thread and the pool's.
 pub struct Site {
@@ -28,6 +29,22 @@ pub struct Site {
     settings: Settings,
     cache: Cache,
     boundaries: Boundaries,
+    /// Batches begun so far.
+    batches: AtomicU64,
+}
+
+/// Requests that had all been received before it began, planned one after the other with nothing in between: what the system said of a
+/// file for one of them is true for the others. Each of them gets the file as it was at a moment after it was sent, as if alone.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch(u64);
+
+/// What a search may do to find out how things stand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    /// Wait for a disk.
+    Disk,
+    /// Ask for what the system has in memory, and not again what was asked in this batch.
+    Batch(u64),
 }
 
 /// What stands at a path.
@@ -70,6 +87,7 @@ impl Site {
             root: Root::new(root)?,
             cache: Cache::new(limits.files, limits.memory, limits.handles),
             boundaries: Boundaries::default(),
+            batches: AtomicU64::new(0),
             settings: Settings::new(options),
         })
     }
@@ -107,7 +125,17 @@ impl Site {
 
     /// Answers from what is known and proven current, without waiting for a disk.
     pub fn plan(&self, request: &Request<'_>) -> Planned {
-        match self.resolve(request, false) {
+        self.plan_in(self.batch(), request)
+    }
+
+    /// Begins a batch of requests.
+    pub fn batch(&self) -> Batch {
+        Batch(self.batches.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// As [`Site::plan`], with one `stat` for all requests of a file in the batch.
+    pub fn plan_in(&self, batch: Batch, request: &Request<'_>) -> Planned {
+        match self.resolve(request, Patience::Batch(batch.0)) {
             Ok(plan) => Planned::Plan(plan),
             Err(Wait) => Planned::Cold(request.to_owned()),
         }
@@ -117,17 +145,18 @@ impl Site {
     pub fn plan_cold(&self, request: &OwnedRequest) -> Plan {
         let request = request.as_request();
         // Who may wait is not told to wait.
-        self.resolve(&request, true).unwrap_or_else(|Wait| self.lost())
+        self.resolve(&request, Patience::Disk)
+            .unwrap_or_else(|Wait| self.lost())
     }
 
-    fn resolve(&self, request: &Request<'_>, may_wait: bool) -> Result<Plan, Wait> {
+    fn resolve(&self, request: &Request<'_>, patience: Patience) -> Result<Plan, Wait> {
         let head = match request.method {
             b"GET" => false,
             b"HEAD" => true,
             _ if self.settings.options.fallthrough => return Ok(Plan::Pass),
             _ => return Ok(self.own(not_allowed(), false)),
         };
-        let look = Look { site: self, may_wait };
+        let look = Look { site: self, patience };
         let target = Target::new(request);
         let located = match &target {
             Ok(target) => look.locate(target),
@@ -320,10 +349,14 @@ impl<'a> Target<'a> {
 /// A search for a file.
 struct Look<'a> {
     site: &'a Site,
-    may_wait: bool,
+    patience: Patience,
 }
 
 impl Look<'_> {
+    fn may_wait(&self) -> bool {
+        self.patience == Patience::Disk
+    }
+
     /// Finds what a path is for, trying names in the order in which `send` does.
     fn locate(&self, target: &Target<'_>) -> Result<Located, Stop> {
         let Options {
@@ -434,7 +467,7 @@ impl Look<'_> {
         match self.current(path) {
             Ok(Some(file)) => return Ok(Found::File(file)),
             Err(error) => return Err(self.failed(path, &error)),
-            Ok(None) if self.may_wait => {}
+            Ok(None) if self.may_wait() => {}
             Ok(None) if self.site.root.is_known_missing(path) => {
                 return Err(self.failed(path, &io::ErrorKind::NotFound.into()));
             }
@@ -461,14 +494,26 @@ impl Look<'_> {
     /// The file that is kept under a key, if it is still in its state; an error when it is gone.
     fn current(&self, key: &str) -> io::Result<Option<Arc<File>>> {
         let cache = &self.site.cache;
-        let Some(file) = cache.get(key) else { return Ok(None) };
+        let Some(file) = cache.get(key).filter(|file| !file.young) else {
+            return Ok(None);
+        };
+        if let Patience::Batch(number) = self.patience
+            && file.proven.load(Ordering::Relaxed) == number
+        {
+            return Ok(Some(file));
+        }
         match file.system_path().stat() {
-            Ok(now) => Ok((now == (file.identity, Kind::File) && !file.young).then_some(file)),
+            Ok(now) if now == (file.identity, Kind::File) => {
+                if let Patience::Batch(number) = self.patience {
+                    file.proven.store(number, Ordering::Relaxed);
+                }
+                Ok(Some(file))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 cache.remove(key);
                 Err(error)
             }
-            Err(_) => Ok(None),
+            _ => Ok(None),
         }
     }
 
@@ -492,7 +537,6 @@ impl Look<'_> {
         };
         match loaded {
             Ok(Loaded::File(file)) => {
-                let file = Arc::new(file);
                 cache.insert(key, &file);
                 Ok(Found::File(file))
             }
@@ -583,7 +627,7 @@ impl Look<'_> {
         let found = match self.current(&key) {
             Ok(Some(file)) => file,
             Err(_) => return Ok(None),
-            Ok(None) if !self.may_wait => {
+            Ok(None) if !self.may_wait() => {
                 return if self.site.root.is_known_missing(&sibling) {
                     Ok(None)
                 } else {
@@ -614,7 +658,7 @@ impl Look<'_> {
         if let Some(file) = cache.get(&key).filter(|file| file.identity == base.identity) {
             return Ok(file);
         }
-        if !self.may_wait {
+        if !self.may_wait() {
             return Err(Wait);
         }
         let made = match load::compress(&base, coding, settings) {
@@ -629,7 +673,7 @@ impl Look<'_> {
 
     /// The page that lists a directory.
     fn listing(&self, path: &str, target: Option<Target<'_>>) -> Result<Answer, Wait> {
-        if !self.may_wait {
+        if !self.may_wait() {
             return Err(Wait);
         }
         let Options { limits, dotfiles, .. } = &self.site.settings.options;
