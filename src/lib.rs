@@ -15,6 +15,7 @@ pub mod http1;
 pub mod proto;
 pub mod rpc;
 pub mod slots;
+pub mod warmth;
 
 // Unit tests of the pure modules must link without a Node process around them, whose symbols these two use.
 #[cfg(all(feature = "binding", not(test)))]

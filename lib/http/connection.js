@@ -13,6 +13,7 @@ const core = require('../core.js')
 const { errno, flag, busy } = require('../constants.js')
 const { Connection } = require('../net/handle.js')
 const { kConnections } = require('./symbols')
+const { mountOf } = require('./site')
 const { parseError, requestTimeout } = require('./errors')
 const { LastFields, makeRequest, complete, deliver, dump, abort } = require('./incoming')
 const { makeResponse, noticeTraces, end, endNatively, write } = require('./outgoing')
@@ -66,6 +67,8 @@ class HttpConnection extends Connection {
     this.ending = false
     /** What arrives is HTTP; before that, and after an upgrade, it is the socket's. */
     this.attached = false
+    /** Rust answers what it can by itself. */
+    this.mounted = false
     /** Events of ours are being handled. */
     this.serving = false
     /** The asynchronous resource of the last request. */
@@ -100,7 +103,11 @@ class HttpConnection extends Connection {
     const read = []
     for (let chunk = socket?.read(); chunk; chunk = socket.read()) read.push(chunk)
     this.reading = true
-    native.httpAttach(this.id, server.maxHeaderSize || defaultMaxHeaderSize())
+    const mount = mountOf(server)
+    this.mounted = mount > 0
+    native.httpAttach(this.id, server.maxHeaderSize || defaultMaxHeaderSize(), mount)
+    // What Rust answers, this connection hears nothing of.
+    if (this.mounted) server.watchIdle()
     if (socket === undefined) return
     socket.attach(this)
     if (socket.isPaused()) this.readStop()
@@ -424,6 +431,7 @@ class HttpConnection extends Connection {
   /** Idle from now on: of all timeouts only that of keep-alive counts, as in Node. */
   startIdle() {
     const { server, socket } = this
+    if (this.mounted) native.httpSiteRest(this.id)
     if (!server.keepAliveTimeout) return
     this.idleSince = now()
     if (socket?.timeout) setTimer(socket, 0)
@@ -548,6 +556,13 @@ class HttpConnection extends Connection {
       default:
         return 0
     }
+  }
+
+  /** Takes over since when the connection is idle, where Rust knows. */
+  noteIdle() {
+    if (!this.mounted || this.idleSince < 0) return
+    const since = native.httpSiteIdle(this.id)
+    if (since >= 0) this.idleSince = since
   }
 
   /** Closes unless a request is being read or answered; what is still leaving may leave. */

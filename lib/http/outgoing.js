@@ -177,6 +177,7 @@ const told = shared('http observers', () => {
     observed: find(sample, 'ServerResponseStatistics') !== undefined || Object.hasOwn(sample, '_traceEventId'),
   }
   const { observe } = PerformanceObserver.prototype
+  state.observe = observe
   try {
     PerformanceObserver.prototype.observe = function (options) {
       if (options?.type === 'http' || options?.entryTypes?.includes('http')) state.observed = true
@@ -192,6 +193,16 @@ const told = shared('http observers', () => {
 /** Traces can be switched on at any time, in many ways: each new connection looks. */
 function noticeTraces() {
   if (!told.observed && Object.hasOwn(new ServerResponse(sampleRequest), '_traceEventId')) told.observed = true
+}
+
+/** Whether somebody is told of each response by those ways. */
+function isObserved() {
+  return told.observed
+}
+
+/** Has an observer of this package's own observe: no response is made another way for it. */
+function observeQuietly(observer, options) {
+  told.observe.call(observer, options)
 }
 
 const created = channel('http.server.response.created')
@@ -217,4 +228,4 @@ function makeResponse(Message, req, connection, keepAlive) {
   return res
 }
 
-module.exports = { makeResponse, noticeTraces, end, endNatively, write }
+module.exports = { makeResponse, noticeTraces, isObserved, observeQuietly, end, endNatively, write }

@@ -54,7 +54,16 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 REPEATED = http::REPEATED,
             }),
         ),
-        ("http", group!(http::word { NOW, EVENTS })),
+        (
+            "http",
+            group!(http::word {
+                NOW,
+                SITE,
+                SECONDS,
+                LOGS,
+                EVENTS
+            }),
+        ),
         (
             "read",
             group!(http::read_row {

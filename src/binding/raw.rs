@@ -439,6 +439,37 @@ impl<const N: usize> Callbacks<N> {
     }
 }
 
+impl<const N: usize> Callbacks<N> {
+    /// Calls function `index` for what it says, and for nothing else: no ticks and no promise jobs run after it. Returns whether it ended
+    /// without an exception, which goes to `uncaughtException`.
+    pub fn ask<const A: usize>(&self, index: usize, arguments: impl FnOnce(Env) -> [Value; A]) -> bool {
+        if self.dead.get() {
+            return false;
+        }
+        let env = self.env;
+        env.scope(|| {
+            let arguments = arguments(env);
+            let (receiver, function) = (env.undefined(), self.functions[index].get());
+            let mut result = ptr::null_mut();
+            // SAFETY: all values are live in this scope, and `Value` has the layout of a napi_value.
+            let status = unsafe {
+                sys::napi_call_function(
+                    env.0,
+                    receiver.0,
+                    function.0,
+                    A,
+                    arguments.as_ptr().cast(),
+                    &raw mut result,
+                )
+            };
+            if status != sys::Status::napi_ok {
+                env.report_exception();
+            }
+            status == sys::Status::napi_ok
+        })
+    }
+}
+
 const _: () = assert!(size_of::<Value>() == size_of::<sys::napi_value>());
 
 /// The arguments of one native call.

@@ -13,10 +13,13 @@ use std::collections::VecDeque;
 const PARTS: usize = 16;
 
 /// Bytes of files that one connection sends in one turn of the loop: the others' are next then, however fast its peer reads.
-pub const SHARE: u64 = 512 * 1024;
+pub const SHARE: u64 = 1024 * 1024;
 
 /// Bodies up to this size are copied next to their heads: that costs less than to write two parts.
-const COPIED: usize = 4 * 1024;
+const COPIED: usize = 2 * 1024;
+
+/// What has gathered is copied up to this size when something else follows it: the memory where it gathers serves on.
+const HEAD: usize = 1024;
 
 /// Bytes that are brought to memory together, where they were not: long enough for a disk to be worth asking, short enough for the first of
 /// them not to wait.
@@ -170,6 +173,11 @@ impl Out {
     pub fn end(&mut self) {
         self.ends |= !self.ended;
         self.ended = true;
+    }
+
+    /// Whether our side was told to end.
+    pub fn has_ended(&self) -> bool {
+        self.ended
     }
 
     /// The queued write has ended. Goes on with what waits; returns whether all has left, and whether the listener waits for that.
@@ -339,10 +347,17 @@ impl Out {
 
     /// What has gathered is a segment.
     fn seal(&mut self) {
-        if !self.tail.is_empty() {
-            let tail = std::mem::take(&mut self.tail);
-            self.push(Segment::Bytes(tail.into()));
+        if self.tail.is_empty() {
+            return;
         }
+        let bytes = if self.tail.len() <= HEAD {
+            let copied = Bytes::copy_from_slice(&self.tail);
+            self.tail.clear();
+            copied
+        } else {
+            std::mem::take(&mut self.tail).into()
+        };
+        self.push(Segment::Bytes(bytes));
     }
 
     fn push(&mut self, segment: Segment) {

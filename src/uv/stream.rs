@@ -13,6 +13,8 @@ const PARTS: usize = 16;
 pub struct Stream {
     handle: Handle,
     tcp: bool,
+    /// It was connected from its beginning.
+    accepted: bool,
 }
 
 /// How a TCP port is taken.
@@ -53,6 +55,7 @@ impl Stream {
         Ok(Stream {
             handle: Handle::new(uv, sys::TCP, token, sys::uv_tcp_init)?,
             tcp: true,
+            accepted: false,
         })
     }
 
@@ -61,6 +64,7 @@ impl Stream {
         Ok(Stream {
             handle: Handle::new(uv, sys::NAMED_PIPE, token, pipe_init)?,
             tcp: false,
+            accepted: false,
         })
     }
 
@@ -222,7 +226,10 @@ impl Stream {
         };
         // SAFETY: both handles are open and of one kind.
         Errno::check(unsafe { sys::uv_accept(self.handle.raw(), client.handle.raw()) })?;
-        Ok(client)
+        Ok(Stream {
+            accepted: true,
+            ..client
+        })
     }
 
     /// Starts to connect; the end is an [`super::Events::connected`].
@@ -273,17 +280,29 @@ impl Stream {
         }
     }
 
-    /// Like [`Stream::try_write`], and what comes next goes into the same packet.
+    /// Whether this is the server's end of a TCP connection, and so has been connected from its beginning: [`Stream::send`] may be used when no
+    /// write is queued.
     #[cfg(target_os = "linux")]
-    pub fn try_write_more(&self, parts: &[&[u8]]) -> Result<usize, Errno> {
-        use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
+    pub fn can_send(&self) -> bool {
+        self.tcp && self.accepted
+    }
+
+    /// Like [`Stream::try_write`], past libuv: a socket's own calls cost less than those for all files. With `more`, what comes next goes
+    /// into the same packet.
+    #[cfg(target_os = "linux")]
+    pub fn send(&self, parts: &[&[u8]], more: bool) -> Result<usize, Errno> {
+        use rustix::net::{SendAncillaryBuffer, SendFlags, send, sendmsg};
         use std::io::IoSlice;
+        let mut flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        flags.set(SendFlags::MORE, more);
+        if let [bytes] = parts {
+            return Ok(taken(send(self.borrow_fd()?, bytes, flags))?.unwrap_or(0));
+        }
         let mut slices = [IoSlice::new(&[]); PARTS];
         for (slice, bytes) in slices.iter_mut().zip(parts) {
             *slice = IoSlice::new(bytes);
         }
         let slices = &slices[..parts.len().min(PARTS)];
-        let flags = SendFlags::MORE | SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
         let sent = sendmsg(self.borrow_fd()?, slices, &mut SendAncillaryBuffer::default(), flags);
         Ok(taken(sent)?.unwrap_or(0))
     }
