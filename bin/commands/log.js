@@ -50,7 +50,7 @@ process.on('exit', flush)
 
 /**
  * Has every request of `server`, whose only listener is a handler of files, logged in a format of the names above. What Rust answers without
- * JavaScript it tells itself; the rest goes through here.
+ * JavaScript it tells itself, all that the common format has; for more, each request comes through here.
  */
 function logRequests(server, format) {
   const toLine = FORMATS[format]
@@ -60,27 +60,15 @@ function logRequests(server, format) {
     watch(req, res, (entry) => write(toLine(entry)))
     serve.call(server, req, res)
   }
-  logged[kSite] = serve[kSite]
   server.on('request', logged)
+  if (format !== 'common') return
+  logged[kSite] = serve[kSite]
   server[kAccessLog] = (rows) => {
     const time = new Date()
-    for (const row of rows.trimEnd().split('\n')) write(toLine({ time, ...entryOf(row.split('\t')) }))
-  }
-}
-
-/** What Rust says of a request. */
-function entryOf([remote, method, url, status, bytes, ms, version, referer, agent]) {
-  return {
-    remote,
-    method,
-    url,
-    version,
-    status: Number(status),
-    bytes: Number(bytes),
-    ms: Number(ms),
-    referer: referer || undefined,
-    agent: agent || undefined,
-    aborted: false,
+    for (const row of rows.trimEnd().split('\n')) {
+      const [remote, method, url, status, bytes] = row.split('\t')
+      write(toLine({ time, remote, method, url, version: '1.1', status, bytes: Number(bytes) }))
+    }
   }
 }
 

@@ -8,7 +8,7 @@ const kConnections = Symbol('ironwire.connections')
 const kSite = Symbol('ironwire.site')
 /**
  * On a server: a function that is told what was answered natively, once a turn of the loop. Of each request there is a line of what
- * follows, separated by tabs: remote address, method, target, status, bytes of the body, milliseconds, HTTP version, Referer, User-Agent.
+ * follows, separated by tabs: remote address, method, target, status, bytes of the body, milliseconds.
  */
 const kAccessLog = Symbol('ironwire.access log')
 
