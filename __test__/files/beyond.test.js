@@ -7,18 +7,30 @@ const fs = require('node:fs')
 const path = require('node:path')
 const { test } = require('node:test')
 const zlib = require('node:zlib')
-const ironwire = require('ironwire')
-const { listen, makeTree, request } = require('./support')
+const { createStaticServer } = require('ironwire')
+const { listen, makeTree, mount, request } = require('./support')
 
 const posix = { skip: process.platform === 'win32' }
-const start = async (t, files, options) => {
-  const root = makeTree(t, files)
-  return { root, port: await listen(t, ironwire.createStaticServer(root, options)) }
+
+/** The test on a server whose requests Rust answers by itself, and on one whose requests come through JavaScript. */
+function each(name, ...rest) {
+  const body = rest.pop()
+  const ways = {
+    'without JavaScript': mount,
+    'through a handler': (t, root, options) => listen(t, createStaticServer(root, options)),
+  }
+  for (const [way, serve] of Object.entries(ways)) {
+    const start = async (t, files, options) => {
+      const root = makeTree(t, files)
+      return { root, port: await serve(t, root, options) }
+    }
+    test(`${name}, ${way}`, ...rest, (t) => body(t, start))
+  }
 }
 
 const SCRIPT = 'export const text = "all the same, all the same"\n'.repeat(400)
 
-test('precompressed files, by what the client takes and likes', async (t) => {
+each('precompressed files, by what the client takes and likes', async (t, start) => {
   const { port } = await start(
     t,
     {
@@ -84,14 +96,14 @@ test('precompressed files, by what the client takes and likes', async (t) => {
   assert.strictEqual(tags.size, 4)
 })
 
-test('no encoding that the client takes, not even none', async (t) => {
+each('no encoding that the client takes, not even none', async (t, start) => {
   const { port } = await start(t, { 'a.txt': 'x'.repeat(5000) }, { precompressed: true })
   const { status } = await request(port, '/a.txt', { headers: { 'Accept-Encoding': 'identity;q=0' } })
   // Either is allowed (RFC 9110, section 12.5.3); ours serves.
   assert.ok([200, 406].includes(status))
 })
 
-test('compressed as needed: the types that gain, and what comes out is what went in', async (t) => {
+each('compressed as needed: the types that gain, and what comes out is what went in', async (t, start) => {
   const { port, root } = await start(
     t,
     {
@@ -153,7 +165,7 @@ function parts({ headers, body }) {
   })
 }
 
-test('several ranges', async (t) => {
+each('several ranges', async (t, start) => {
   const { port } = await start(t, { 'nums.txt': '0123456789', 'large.bin': Buffer.alloc(1_000_000, 'abcdefghij') })
   const get = (target, range) => request(port, target, { headers: { Range: range } })
   assert.deepStrictEqual(parts(await get('/nums.txt', 'bytes=0-1,4-5')), [
@@ -187,7 +199,7 @@ test('several ranges', async (t) => {
   assert.strictEqual(head.body.length, 0)
 })
 
-test('conditions, by the precedence of RFC 9110, section 13.2.2', async (t) => {
+each('conditions, by the precedence of RFC 9110, section 13.2.2', async (t, start) => {
   const { port } = await start(t, { 'a.txt': 'content' }, { etag: 'strong' })
   const { etag, 'last-modified': modified } = (await request(port, '/a.txt')).headers
   assert.match(etag, /^"[^"]+"$/)
@@ -228,7 +240,7 @@ test('conditions, by the precedence of RFC 9110, section 13.2.2', async (t) => {
   }
 })
 
-test('a strong tag says what is in a file, not when it was written', async (t) => {
+each('a strong tag says what is in a file, not when it was written', async (t, start) => {
   const { port, root } = await start(t, { 'a.txt': 'one' }, { etag: 'strong' })
   const tag = async () => (await request(port, '/a.txt')).headers.etag
   const first = await tag()
@@ -238,7 +250,7 @@ test('a strong tag says what is in a file, not when it was written', async (t) =
   assert.notStrictEqual(await tag(), first)
 })
 
-test('a single-page application: routes get its page, files that are missing do not', async (t) => {
+each('a single-page application: routes get its page, files that are missing do not', async (t, start) => {
   const { port } = await start(
     t,
     { 'index.html': 'THE APP', 'app.js': 'code', 'sub/x.txt': 'x' },
@@ -257,7 +269,7 @@ test('a single-page application: routes get its page, files that are missing do 
   assert.deepStrictEqual([file.body.toString(), file.headers['x-a']], ['code', '1'])
 })
 
-test('a page for what is not there', async (t) => {
+each('a page for what is not there', async (t, start) => {
   const { port } = await start(t, { '404.html': 'NOTHING HERE', 'a.txt': 'a' }, { notFound: '404.html' })
   const missing = await request(port, '/nothing')
   assert.deepStrictEqual(
@@ -272,7 +284,7 @@ test('a page for what is not there', async (t) => {
   assert.strictEqual((await request(port, '/a.txt')).status, 200)
 })
 
-test('a listing: every name, and none that does something', posix, async (t) => {
+each('a listing: every name, and none that does something', posix, async (t, start) => {
   const names = [
     'a.txt',
     'zoo',
@@ -328,9 +340,10 @@ test('a listing: every name, and none that does something', posix, async (t) => 
   // It is off where nobody asked for it.
   const closed = await start(t, { 'a.txt': 'x' })
   assert.strictEqual((await request(closed.port, '/')).status, 404)
+  assert.strictEqual((await request(closed.port, '/a.txt')).status, 200)
 })
 
-test('headers that every answer has', async (t) => {
+each('headers that every answer has', async (t, start) => {
   const headers = { 'X-One': '1', 'X-Many': ['a', 'b'], 'Access-Control-Allow-Origin': '*' }
   const { port } = await start(t, { 'a.txt': 'a', 'sub/x': 'x' }, { headers })
   const { etag } = (await request(port, '/a.txt')).headers
@@ -350,7 +363,7 @@ test('headers that every answer has', async (t) => {
   assert.deepStrictEqual([options.status, options.headers.allow], [204, 'GET, HEAD, OPTIONS'])
 })
 
-test('types: a charset for text, octets for what nobody knows', async (t) => {
+each('types: a charset for text, octets for what nobody knows', async (t, start) => {
   const types = {
     'a.html': 'text/html; charset=utf-8',
     'a.css': 'text/css; charset=utf-8',

@@ -9,7 +9,7 @@ const net = require('node:net')
 const path = require('node:path')
 const { test } = require('node:test')
 const ironwire = require('ironwire')
-const { listen, makeTree, parseResponse, request } = require('./support')
+const { listen, makeTree, mount, parseResponse, request } = require('./support')
 
 const posix = { skip: process.platform === 'win32' }
 
@@ -31,27 +31,28 @@ function getter(t, port) {
     })
 }
 
-/** Both ways that an answer takes: Rust alone, and by way of a handler. */
-const SERVERS = {
-  'a static server': (root, options) => ironwire.createStaticServer(root, options),
-  'a handler': (root, options) => {
-    const serve = ironwire.serveStatic(root, options)
-    return ironwire.http.createServer((req, res) => {
-      serve(req, res, (error) => {
-        res.statusCode = error ? error.status : 404
-        res.end()
-      })
+function listener(root, options) {
+  const serve = ironwire.serveStatic(root, options)
+  return (req, res) => {
+    serve(req, res, (error) => {
+      res.statusCode = error ? error.status : 404
+      res.end()
     })
-  },
-  'a handler on node:http': (root, options) =>
-    http.createServer(ironwire.serveStatic(root, { ...options, fallthrough: false })),
+  }
+}
+
+/** All ways that an answer takes; each gives a port. */
+const SERVERS = {
+  'a static server': mount,
+  'a handler': (t, root) => listen(t, ironwire.http.createServer(listener(root))),
+  'a handler on node:http': (t, root) => listen(t, http.createServer(listener(root))),
 }
 
 for (const [name, make] of Object.entries(SERVERS)) {
   test(`${name}: no stale answer in 1,000 changes`, async (t) => {
     const root = makeTree(t, { 'a.txt': 'start', 'other.txt': 'other' })
     const file = path.join(root, 'a.txt')
-    const get = getter(t, await listen(t, make(root)))
+    const get = getter(t, await make(t, root))
     let etag
     for (let i = 0; i < 1000; i++) {
       // The same length each time, within one tick of most clocks, by each way in which programs write.
@@ -78,7 +79,7 @@ for (const [name, make] of Object.entries(SERVERS)) {
 
   test(`${name}: what vanishes is not found, what appears is`, async (t) => {
     const root = makeTree(t, { 'a.txt': 'a', 'sub/b.txt': 'b' })
-    const get = getter(t, await listen(t, make(root)))
+    const get = getter(t, await make(t, root))
     for (let i = 0; i < 20; i++) {
       assert.strictEqual((await get('/new.txt')).status, 404)
       fs.writeFileSync(path.join(root, 'new.txt'), `${i}`)
@@ -104,7 +105,7 @@ for (const [name, make] of Object.entries(SERVERS)) {
       fs.renameSync(`${current}.new`, current)
     }
     point('one')
-    const get = getter(t, await listen(t, make(current)))
+    const get = getter(t, await make(t, current))
     for (let i = 0; i < 20; i++) {
       assert.strictEqual((await get('/a.txt')).body, '1')
       point('two')
@@ -128,7 +129,7 @@ for (const [name, make] of Object.entries(SERVERS)) {
     const SIZE = 64 * 2 ** 20
     const root = makeTree(t, { 'a.txt': 'a' })
     const file = path.join(root, 'large.bin')
-    const port = await listen(t, make(root))
+    const port = await make(t, root)
     /** Starts to read the file, has `change` happen, reads on: all bytes that came. */
     async function during(change) {
       fs.writeFileSync(file, Buffer.alloc(SIZE, 'A'))
@@ -178,7 +179,7 @@ for (const [name, make] of Object.entries(SERVERS)) {
 test('files that change under load: every answer is one of the versions, whole', async (t) => {
   const root = makeTree(t, { 'a.txt': 'x' })
   const file = path.join(root, 'a.txt')
-  const port = await listen(t, ironwire.createStaticServer(root))
+  const port = await mount(t, root)
   let over = false
   const version = (i) => `${i % 10}`.repeat(100 + ((i * 7919) % 90_000))
   fs.writeFileSync(file, version(0))

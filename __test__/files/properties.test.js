@@ -9,7 +9,7 @@ const path = require('node:path')
 const { test } = require('node:test')
 const reference = require('serve-static')
 const ironwire = require('ironwire')
-const { listen, makeTree, random, request } = require('./support')
+const { listen, makeTree, mount, random, request } = require('./support')
 
 const ROUNDS = 8
 const REQUESTS = 150
@@ -162,6 +162,7 @@ for (let round = 0; round < ROUNDS; round++) {
     const options = OPTIONS[round % OPTIONS.length]
     const expected = await listen(t, serverOf(http, reference, root, options))
     const actual = await listen(t, serverOf(ironwire.http, ironwire.serveStatic, root, options))
+    const mounted = options.fallthrough === false ? undefined : await mount(t, root, { ...options, passesOn: true })
     let compared = 0
     for (let i = 0; i < REQUESTS; i++) {
       const target = makeTarget(pick, number, files)
@@ -172,7 +173,15 @@ for (let round = 0; round < ROUNDS; round++) {
       const got = shown(await request(actual, target, { method, headers }))
       if (differs(headers, known)) continue
       compared++
-      assert.deepStrictEqual(got, right, `${method} ${target} ${JSON.stringify(headers)} ${JSON.stringify(options)}`)
+      const what = `${method} ${target} ${JSON.stringify(headers)} ${JSON.stringify(options)}`
+      if (mounted !== undefined) {
+        const bare = shown(await request(mounted, target, { method, headers }))
+        // For an error there is a page of its own.
+        if (right.status === 412 || right.status === 416 || right.status === 500)
+          assert.strictEqual(bare.status, right.status, what)
+        else assert.deepStrictEqual(bare, right, `${what} without JavaScript`)
+      }
+      assert.deepStrictEqual(got, right, what)
     }
     assert.ok(compared > REQUESTS / 2)
   })

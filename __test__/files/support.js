@@ -2,6 +2,9 @@
 
 // Folders to serve, servers that end with their test, and a client that sends what it is given.
 
+const assert = require('node:assert')
+const { fork } = require('node:child_process')
+const { once } = require('node:events')
 const fs = require('node:fs')
 const net = require('node:net')
 const os = require('node:os')
@@ -47,6 +50,22 @@ async function listen(t, server) {
       }),
   )
   return server.address().port
+}
+
+/**
+ * A static server in a process of its own, which answers without JavaScript; the port. That it did is checked at the end. With `passesOn`,
+ * what no file answers goes to a listener.
+ */
+async function mount(t, root, options = {}) {
+  const child = fork(path.join(__dirname, 'mounted-server.js'), [root, JSON.stringify(options)])
+  const [port] = await once(child, 'message')
+  t.after(async () => {
+    child.send('answered')
+    const [answered] = await once(child, 'message')
+    child.kill('SIGKILL')
+    assert.ok(answered > 0, 'Rust has answered by itself')
+  })
+  return port
 }
 
 /** Sends bytes, and gives all that comes back until the server ends the connection. */
@@ -111,4 +130,4 @@ async function until(condition) {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 10))
 }
 
-module.exports = { makeTree, listen, exchange, parseResponse, request, random, until }
+module.exports = { makeTree, listen, mount, exchange, parseResponse, request, random, until }

@@ -9,7 +9,7 @@ const http = require('node:http')
 const path = require('node:path')
 const { test } = require('node:test')
 const ironwire = require('ironwire')
-const { listen, makeTree, request } = require('./support')
+const { listen, makeTree, mount, request } = require('./support')
 
 const posix = { skip: process.platform === 'win32' }
 
@@ -145,7 +145,7 @@ for (const options of OPTIONS) {
     const ports = [
       await listen(t, ironwire.http.createServer(listener)),
       await listen(t, http.createServer(listener)),
-      await listen(t, ironwire.createStaticServer(root, { ...options, fallthrough: undefined })),
+      await mount(t, root, { ...options, fallthrough: undefined }),
     ]
     for (const target of TARGETS) {
       for (const port of ports) {
@@ -179,7 +179,7 @@ for (const options of OPTIONS) {
 
 test('a folder that becomes a link to the outside while it is asked for', posix, async (t) => {
   const root = makeTree(t, { 'sub/outside.txt': 'INSIDE' })
-  const port = await listen(t, ironwire.createStaticServer(root))
+  const port = await mount(t, root)
   const real = path.join(root, 'real')
   fs.renameSync(path.join(root, 'sub'), real)
   fs.symlinkSync('..', path.join(root, 'up'))
@@ -217,7 +217,7 @@ test('what is no regular file is not opened, and nothing hangs', posix, async (t
     {},
     { extensions: ['html'], index: ['fifo', 'index.html'], listing: true, precompressed: true },
   ]) {
-    const port = await listen(t, ironwire.createStaticServer(root, options))
+    const port = await mount(t, root, options)
     for (const target of ['/fifo', '/fifo.html', '/link', '/zero', '/socket', '/fifo/']) {
       const { status } = await request(port, target)
       // A link to a device leads out of the root, besides.
