@@ -12,13 +12,15 @@ class Text {
     this.values = []
   }
 
-  /** `this.key = value` for every field; `given` says what the fields are that are not the same each time. */
+  /** `this.key = value` for every field; `given` says what the fields are that are not the same each time: an expression or an accessor. */
   fields(sample, given) {
     const lines = []
     for (const key of Reflect.ownKeys(sample)) {
+      const name = typeof key === 'string' ? JSON.stringify(key) : this.constant(key)
       const source = Object.hasOwn(given, key) ? given[key] : this.literal(sample[key])
       if (source === undefined) return undefined
-      lines.push(`this[${typeof key === 'string' ? JSON.stringify(key) : this.constant(key)}] = ${source}`)
+      if (typeof source === 'string') lines.push(`this[${name}] = ${source}`)
+      else lines.push(`${this.constant(Object.defineProperty)}(this, ${name}, ${this.constant(source)})`)
     }
     return lines
   }
@@ -43,14 +45,19 @@ class Text {
 }
 
 /**
- * A constructor with `parameters` of objects that equal `sample`, with `given` (key to expression of the parameters) filled in. An own
- * `_events` becomes an object of the sample's keys. Undefined when it cannot be made.
+ * A constructor with `parameters` of objects that equal `sample`, with `given` (key to expression of the parameters, or to an accessor's
+ * descriptor) filled in. An own `_events` becomes an object of the sample's keys. Undefined when it cannot be made.
  */
 function constructorLike(sample, parameters, given, values = {}) {
   const text = new Text()
   const names = Object.entries(values).map(([name, value]) => [name, text.constant(value)])
   const all = { ...given }
-  if (Object.hasOwn(sample, '_events') && sample._events !== null && typeof sample._events === 'object') {
+  if (
+    !('_events' in given) &&
+    Object.hasOwn(sample, '_events') &&
+    sample._events !== null &&
+    typeof sample._events === 'object'
+  ) {
     const events = emptyEvents(sample._events)
     if (events === undefined) return undefined
     all._events = `new ${text.constant(events)}()`
@@ -83,4 +90,28 @@ function generate(body, values) {
   }
 }
 
-module.exports = { constructorLike }
+/** A function that says whether `objects` have the methods that they have now; by name, own or inherited. */
+function haveStillTheirMethods(objects) {
+  const values = []
+  const found = objects.flatMap((object) => {
+    const names = new Set()
+    for (let at = object; at !== Object.prototype; at = Object.getPrototypeOf(at)) {
+      for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(at))) {
+        if (typeof value === 'function') names.add(name)
+      }
+    }
+    return [...names].map((name) => [object, name, object[name]])
+  })
+  const constant = (value) => {
+    const at = values.indexOf(value)
+    return `c${at < 0 ? values.push(value) - 1 : at}`
+  }
+  const same = found.map(
+    ([object, name, method]) => `${constant(object)}[${JSON.stringify(name)}] === ${constant(method)}`,
+  )
+  const constants = values.map((_, i) => `const c${i} = v[${i}]`).join('\n')
+  const made = generate(`${constants}\nreturn function () {\nreturn ${same.join('\n&& ')}\n}`, values)
+  return made ?? (() => found.every(([object, name, method]) => object[name] === method))
+}
+
+module.exports = { constructorLike, haveStillTheirMethods }

@@ -13,6 +13,7 @@ use crate::files::{
     fields,
 };
 use crate::slots::Slots;
+use crate::warmth::Warmth;
 use bytes::Bytes;
 use napi_derive::napi;
 use std::cell::{Cell, RefCell};
@@ -80,6 +81,10 @@ struct Table {
 impl Source for OpenFile {
     fn file(&self) -> &File {
         OpenFile::file(self)
+    }
+
+    fn warmth(&self) -> Option<&Warmth> {
+        Some(OpenFile::warmth(self))
     }
 }
 

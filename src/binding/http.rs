@@ -9,14 +9,17 @@
 //! not nest: bytes that JavaScript feeds while one is shown wait for its end.
 
 use super::engine::{Engine, Node};
-use super::raw::{Args, Functions, Outcome, SharedBytes, Value};
+use super::files::Files;
+use super::http_out::Heads;
+use super::http_site::{self, Mounted, Offered, Sites};
+use super::raw::{Args, Functions, Landing, Outcome, SharedBytes, Value};
 use super::table::Table;
 use crate::engine::{Event, Protocol};
-use crate::http1::{Batch, Conn, EVENT_WORDS, Limits, Stop, event};
+use crate::http1::{Batch, Conn, EVENT_WORDS, Limits, Stop, event, row};
 use crate::uv::{Errno, Loop, Stream};
 use std::cell::RefCell;
 use std::ops::Range;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 /// Events per call of JavaScript: more gain nothing from being shown together.
 const EVENTS: usize = 512;
@@ -38,6 +41,12 @@ const INBOX: usize = 256 * 1024;
 pub(super) mod word {
     /// The loop's clock in milliseconds, modulo 2^32.
     pub const NOW: usize = 1;
+    /// Written by JavaScript when it is asked about a mount: the number of its site, 0 for none,
+    pub const SITE: usize = 2;
+    /// the seconds of `Keep-Alive` and one more, 0 without that header,
+    pub const SECONDS: usize = 3;
+    /// and 1 when what is answered is to be told.
+    pub const LOGS: usize = 4;
     /// Events begin here.
     pub const EVENTS: usize = 8;
 }
@@ -77,8 +86,10 @@ pub(super) mod busy {
 }
 
 /// One connection's HTTP state.
-struct Http {
+pub(super) struct Http {
     conn: Conn,
+    /// It is a server's that may be answered without JavaScript.
+    pub(super) mounted: Option<Box<Mounted>>,
     /// When the request being read began (or the connection, before its first), in loop milliseconds; 0 between requests.
     started: u64,
     /// When bytes were last received, in loop milliseconds.
@@ -86,11 +97,11 @@ struct Http {
     /// JavaScript knows that the request being read takes too long.
     expired: bool,
     /// Somebody listens for 'data' on the socket: JavaScript gets the bytes, and feeds them itself.
-    tapped: bool,
+    pub(super) tapped: bool,
     /// JavaScript hears of every read, if only to set the socket's timer anew.
-    timed: bool,
+    pub(super) timed: bool,
     /// JavaScript takes no further request until it says so.
-    paused: bool,
+    pub(super) paused: bool,
     /// The header fields of the last request that JavaScript was shown, if they are not too long to keep.
     last_fields: Vec<u8>,
     /// What JavaScript fed in the meantime; it goes before what was received.
@@ -106,32 +117,34 @@ struct Read {
 }
 
 /// The part of a batch that is one connection's.
-struct Segment {
-    id: u32,
+pub(super) struct Segment {
+    pub(super) id: u32,
     /// The row before its events.
-    row: usize,
+    pub(super) row: usize,
     /// Where in the input its bytes begin and end, and where those that were received together end.
-    start: usize,
+    pub(super) start: usize,
     end: usize,
-    read_end: usize,
-    stop: Stop,
+    pub(super) read_end: usize,
+    pub(super) stop: Stop,
 }
 
 /// The protocol in one environment.
-#[derive(Default)]
-struct Server {
-    scratch: RefCell<Scratch>,
+pub(super) struct Server {
+    pub(super) me: Weak<Server>,
+    pub(super) scratch: RefCell<Scratch>,
+    pub(super) sites: Sites,
+    pub(super) heads: RefCell<Heads>,
 }
 
 /// What every HTTP connection of an environment shares.
 #[derive(Default)]
-struct Scratch {
+pub(super) struct Scratch {
     table: Option<Table>,
     words: Vec<u32>,
     /// Events of the batch being made or shown, the rows before them included.
-    count: usize,
+    pub(super) count: usize,
     /// The heads of the batch being shown; it may be shown again, so responses leave it alone.
-    text: Vec<u8>,
+    pub(super) text: Vec<u8>,
     /// The bodies of a batch of several connections.
     body: Vec<u8>,
     /// Where in the input the body of a batch of one connection lies.
@@ -142,12 +155,18 @@ struct Scratch {
     /// A batch is being shown.
     showing: bool,
     /// Connections that have something to go on with when it is over.
-    waiting: Vec<u32>,
+    pub(super) waiting: Vec<u32>,
 }
 
 /// Adds this module's functions.
-pub fn register(functions: &mut Functions<Engine>) {
-    let server = Rc::new(Server::default());
+pub fn register(functions: &mut Functions<Engine>, files: &Rc<Files>) {
+    let server = Rc::new_cyclic(|me| Server {
+        me: me.clone(),
+        scratch: RefCell::default(),
+        sites: Sites::new(files.clone()),
+        heads: RefCell::default(),
+    });
+    http_site::register(functions);
     functions.state().add_protocol(server.clone());
     functions.add_with(&server, "httpTable", table);
     functions.add_with(&server, "httpAttach", attach);
@@ -192,18 +211,20 @@ fn with(engine: &Engine, args: &Args, code: impl FnOnce(&mut Http)) -> Outcome<b
     Ok(engine.state(args.uint(0)?, code).is_some())
 }
 
-/// `(listener)`: an object whose `onHttp(events, text, body)` is shown batches, the first time. Returns the table of events, as an `ArrayBuffer`.
+/// `(listener)`: an object whose `onHttp(events, text, body)` is shown batches, and whose other functions the [mounts](super::http_site) call,
+/// the first time. Returns the table of events, as an `ArrayBuffer`.
 fn table(server: &Rc<Server>, _engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
     let mut scratch = server.scratch.borrow_mut();
     if scratch.table.is_none() {
         let words = word::EVENTS + EVENTS * EVENT_WORDS;
         scratch.table = Table::new(args.env(), words, args.value(0), "onHttp");
         scratch.words = vec![0; EVENTS * EVENT_WORDS];
+        server.sites.listen(args, args.value(0));
     }
     Ok(scratch.table.as_ref().map(Table::value))
 }
 
-/// `(id, maxHeaderSize)`: the connection speaks HTTP from now on, and is read.
+/// `(id, maxHeaderSize, mount)`: the connection speaks HTTP from now on, and is read. `mount` is the number of its server's, 0 for none.
 fn attach(server: &Rc<Server>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let (id, max_header_size) = (args.uint(0)?, args.uint(1)? as usize);
     let limits = if max_header_size == 0 {
@@ -214,6 +235,7 @@ fn attach(server: &Rc<Server>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let started = engine.now();
     let http = Http {
         conn: Conn::new(limits),
+        mounted: Mounted::new(args.uint(2)?),
         started,
         heard: started,
         expired: false,
@@ -244,18 +266,52 @@ impl Protocol<Node> for Server {
     }
 
     /// A server's idle clock starts when the last of a response has left, also when no one waits for that.
-    fn drained(&self, engine: &Engine, id: u32, _awaited: bool) {
-        engine.tell(Event::Drain(id));
+    fn drained(&self, engine: &Engine, id: u32, awaited: bool) {
+        if !http_site::drained(self, engine, id) || awaited {
+            engine.tell(Event::Drain(id));
+        }
     }
 
     fn tick(&self, engine: &Engine) {
         handle_reads(self, engine);
+        self.sites.show_log();
     }
 
     fn silence(&self) {
         if let Some(table) = &self.scratch.borrow().table {
             table.silence();
         }
+        self.sites.silence();
+    }
+}
+
+impl Server {
+    /// What words of the table say; nothing when its memory is gone.
+    pub(super) fn words<const N: usize>(&self, at: [usize; N]) -> Option<[u32; N]> {
+        let scratch = self.scratch.borrow();
+        let words = scratch.table.as_ref()?.words()?;
+        Some(at.map(|at| words.word(at)))
+    }
+
+    /// Shows a request that was taken out of its batch before; no other is being shown.
+    pub(super) fn show_alone(&self, engine: &Engine, id: u32, row: &[u32; EVENT_WORDS], text: &[u8]) {
+        let segment = Segment {
+            id,
+            row: 0,
+            start: 0,
+            end: 0,
+            read_end: 0,
+            stop: Stop::Drained,
+        };
+        let mut scratch = self.scratch.borrow_mut();
+        scratch.text.extend_from_slice(text);
+        scratch.words[EVENT_WORDS..2 * EVENT_WORDS].copy_from_slice(row);
+        scratch.words[EVENT_WORDS + 2] = 0;
+        scratch.count = 2;
+        scratch.place_body(&segment, &[], true);
+        drop(scratch);
+        http_site::shown(self, engine, &segment);
+        show(self, engine, &[], &mut vec![segment]);
     }
 }
 
@@ -315,7 +371,7 @@ fn handle_reads(server: &Server, engine: &Engine) {
 fn feed(server: &Server, engine: &Engine, id: u32, bytes: &[u8], received: bool) -> bool {
     let showing = server.scratch.borrow().showing;
     let waits = engine.state(id, |http: &mut Http| {
-        let waits = showing || http.paused || http.is_waiting();
+        let waits = showing || http.is_held() || http.is_waiting();
         if waits {
             let queue = if received {
                 &mut http.backlog
@@ -344,7 +400,7 @@ fn feed(server: &Server, engine: &Engine, id: u32, bytes: &[u8], received: bool)
 }
 
 /// Goes on with what waits, wherever that is; while a batch is shown it is put off until its end.
-fn go_on(server: &Server, engine: &Engine) {
+pub(super) fn go_on(server: &Server, engine: &Engine) {
     loop {
         let mut scratch = server.scratch.borrow_mut();
         if scratch.showing || scratch.waiting.is_empty() {
@@ -352,12 +408,13 @@ fn go_on(server: &Server, engine: &Engine) {
         }
         let id = scratch.waiting.swap_remove(0);
         drop(scratch);
-        let bytes = engine.state(
-            id,
-            |http: &mut Http| {
-                if http.paused { Vec::new() } else { http.take_waiting() }
-            },
-        );
+        let bytes = engine.state(id, |http: &mut Http| {
+            if http.is_held() {
+                Vec::new()
+            } else {
+                http.take_waiting()
+            }
+        });
         if let Some(bytes) = bytes
             && !bytes.is_empty()
         {
@@ -376,6 +433,7 @@ fn go_on(server: &Server, engine: &Engine) {
 
 /// Parses the bytes of connections, which are ranges of `input`, and shows what they say, as many as possible together.
 fn run(server: &Server, engine: &Engine, input: &[u8], reads: &[Read]) {
+    server.sites.forget();
     let alone = reads.len() == 1;
     let mut reads = reads.iter().map(|read| (read.id, read.range.clone()));
     // What is left of a read whose first part had to be shown before.
@@ -393,6 +451,10 @@ fn run(server: &Server, engine: &Engine, input: &[u8], reads: &[Read]) {
             }
             Parsed::Events(segment) => {
                 let (stop, rest) = (segment.stop, segment.end..range.end);
+                if let Offered::Answered(goes_on) = http_site::offer(server, engine, input, &segment) {
+                    left = (goes_on && !rest.is_empty()).then_some((id, rest));
+                    continue;
+                }
                 batch.push(segment);
                 if stop != Stop::Drained {
                     // What has to be decided first ends a batch.
@@ -426,7 +488,7 @@ fn parse(server: &Server, engine: &Engine, id: u32, input: &[u8], range: Range<u
         let Some(http) = connection.state::<Http>() else {
             return Parsed::Raw;
         };
-        if http.paused || http.is_waiting() {
+        if http.is_held() || http.is_waiting() {
             http.backlog.extend_from_slice(bytes);
             scratch.waiting.push(id);
             return Parsed::Nothing;
@@ -438,10 +500,6 @@ fn parse(server: &Server, engine: &Engine, id: u32, input: &[u8], range: Range<u
         };
         let (taken, stop) = http.feed(bytes, &mut batch, now);
         let count = batch.count;
-        http.mark_repeated(
-            &mut batch.table[(row + 1) * EVENT_WORDS..count * EVENT_WORDS],
-            batch.text,
-        );
         if count == row + 1 && !http.timed {
             return Parsed::Nothing;
         }
@@ -477,40 +535,59 @@ impl Scratch {
         let (head, events) = rows.split_at_mut(EVENT_WORDS);
         let taken = segment.end - segment.start;
         let mut packet = 0..0;
-        let bodies = events.chunks_exact_mut(EVENT_WORDS).filter(|row| row[0] == event::BODY);
+        let bodies = events
+            .chunks_exact_mut(EVENT_WORDS)
+            .filter(|words| words[0] == event::BODY);
         if matches!(segment.stop, Stop::Failed | Stop::Upgrade) {
             // An error reports the packet, and behind an upgrade's head may lie the first bytes of the other protocol.
             let base = self.body.len();
             self.body.extend_from_slice(bytes);
             packet = base..self.body.len();
-            bodies.for_each(|row| row[1] += base as u32);
+            bodies.for_each(|words| words[row::PART] += base as u32);
         } else if alone {
             let mut span = 0..0;
-            for row in bodies {
-                let (start, end) = (row[1] as usize, (row[1] + row[2]) as usize);
+            for words in bodies {
+                let start = words[row::PART] as usize;
+                let end = start + words[row::PART_LENGTH] as usize;
                 span = if span.is_empty() { start..end } else { span.start..end };
-                row[1] -= span.start as u32;
+                words[row::PART] -= span.start as u32;
             }
             if !span.is_empty() {
                 self.lying = Some(segment.start + span.start..segment.start + span.end);
             }
         } else {
-            for row in bodies {
-                let (start, length) = (row[1] as usize, row[2] as usize);
-                row[1] = self.body.len() as u32;
+            for words in bodies {
+                let (start, length) = (words[row::PART] as usize, words[row::PART_LENGTH] as usize);
+                words[row::PART] = self.body.len() as u32;
                 self.body.extend_from_slice(&bytes[start..start + length]);
             }
         }
-        head.copy_from_slice(&[
-            read_row::READ,
-            segment.id,
-            0,
-            0,
-            packet.start as u32,
-            packet.len() as u32,
-            taken as u32,
-            0,
-        ]);
+        head.fill(0);
+        head[0] = read_row::READ;
+        head[read_row::ID] = segment.id;
+        head[read_row::PACKET] = packet.start as u32;
+        head[read_row::PACKET_LENGTH] = packet.len() as u32;
+        head[read_row::LENGTH] = taken as u32;
+    }
+
+    /// The words of an event.
+    pub(super) fn row(&self, at: usize) -> [u32; EVENT_WORDS] {
+        std::array::from_fn(|word| self.words[at * EVENT_WORDS + word])
+    }
+
+    /// Takes events out; those behind them move up.
+    pub(super) fn drop_rows(&mut self, from: usize, to: usize) {
+        self.words
+            .copy_within(to * EVENT_WORDS..self.count * EVENT_WORDS, from * EVENT_WORDS);
+        self.count -= to - from;
+    }
+
+    /// See [`Http::mark_repeated`]; of the events from `from` on.
+    pub(super) fn mark_repeated(&mut self, http: &mut Http, from: usize) {
+        http.mark_repeated(
+            &mut self.words[from * EVENT_WORDS..self.count * EVENT_WORDS],
+            &self.text,
+        );
     }
 
     /// The batch is over.
@@ -538,14 +615,16 @@ impl Http {
 
     /// Clients repeat themselves: marks requests whose header fields are those of the request before, which JavaScript has in their parts.
     fn mark_repeated(&mut self, rows: &mut [u32], text: &[u8]) {
-        for row in rows
+        for words in rows
             .chunks_exact_mut(EVENT_WORDS)
-            .filter(|row| row[0] & 0xff == event::REQUEST)
+            .filter(|words| words[0] & row::KIND == event::REQUEST)
         {
-            let (from, url, length) = (row[2] as usize, row[3] as usize, row[4] as usize);
-            let fields = text.get(from + url + 1..from + length).unwrap_or_default();
+            let from = words[row::HEAD] as usize;
+            let url_end = from + words[row::FIRST_LENGTH] as usize;
+            let end = from + words[row::HEAD_LENGTH] as usize;
+            let fields = text.get(url_end + 1..end).unwrap_or_default();
             if !fields.is_empty() && fields == self.last_fields {
-                row[1] |= REPEATED;
+                words[row::FLAGS] |= REPEATED;
             } else {
                 self.last_fields.clear();
                 if fields.len() <= KEPT_FIELDS {
@@ -561,7 +640,19 @@ impl Http {
         self.expired = false;
     }
 
-    fn is_waiting(&self) -> bool {
+    /// Whether what is received has to wait.
+    fn is_held(&self) -> bool {
+        self.paused || self.mounted.as_ref().is_some_and(|mounted| mounted.waits())
+    }
+
+    /// What a read has brought behind a request that persists is parsed later.
+    pub(super) fn put_back(&mut self, rest: &[u8]) {
+        self.conn.rewind();
+        self.time_from(0);
+        self.backlog.splice(..0, rest.iter().copied());
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
         !self.inserted.is_empty() || !self.backlog.is_empty()
     }
 
@@ -578,12 +669,12 @@ impl Http {
     /// Has `rest` wait if it must: when JavaScript has stopped before the request that it begins with, or when bytes go in front.
     fn keep(&mut self, rest: &[u8], stopped: bool) -> bool {
         if stopped {
-            self.conn.rewind();
-            self.time_from(0);
+            self.put_back(rest);
             // JavaScript has not seen the last of them.
             self.last_fields.clear();
+            return true;
         }
-        let waits = stopped || self.paused || !self.inserted.is_empty();
+        let waits = self.is_held() || !self.inserted.is_empty();
         if waits {
             self.backlog.splice(..0, rest.iter().copied());
         }
@@ -628,6 +719,7 @@ fn show(server: &Server, engine: &Engine, input: &[u8], batch: &mut Vec<Segment>
     let Some(table) = table else {
         return lost(server, engine, batch);
     };
+    let taken = take(server, engine, input, batch);
     let fill = |words: &SharedBytes| {
         words.set_word(word::NOW, engine.now() as u32);
         words.copy_words(word::EVENTS, &server.scratch.borrow().words[..count * EVENT_WORDS]);
@@ -635,14 +727,17 @@ fn show(server: &Server, engine: &Engine, input: &[u8], batch: &mut Vec<Segment>
     let showing = Showing::new(server);
     let shown = table.show(fill, |env| {
         let scratch = server.scratch.borrow();
-        let body = match &scratch.lying {
-            Some(range) => env.buffer_copy(&input[range.clone()]),
-            None if scratch.body.is_empty() => env.undefined(),
-            None => env.buffer_copy(&scratch.body),
+        let body = match (&taken, &scratch.lying) {
+            (Some(landing), _) => landing.value(env),
+            (None, Some(range)) => env.buffer_copy(&input[range.clone()]),
+            _ if scratch.body.is_empty() => env.undefined(),
+            _ => env.buffer_copy(&scratch.body),
         };
         [env.int(count as i32), env.latin1(&scratch.text), body]
     });
     drop(showing);
+    // JavaScript has run.
+    server.sites.forget();
     if shown.is_err() {
         return lost(server, engine, batch);
     }
@@ -654,13 +749,36 @@ fn show(server: &Server, engine: &Engine, input: &[u8], batch: &mut Vec<Segment>
     goes_on
 }
 
+/// Gives the memory of a large read that is nothing but a part of a body to JavaScript, instead of a copy: nothing of it will be
+/// parsed again. The events say where in it that is.
+fn take(server: &Server, engine: &Engine, input: &[u8], batch: &[Segment]) -> Option<Rc<Landing>> {
+    let [segment] = batch else { return None };
+    if segment.stop != Stop::Drained || segment.end != segment.read_end {
+        return None;
+    }
+    let scratch = &mut *server.scratch.borrow_mut();
+    let range = scratch.lying.clone()?;
+    let events = &mut scratch.words[(segment.row + 1) * EVENT_WORDS..scratch.count * EVENT_WORDS];
+    // A request that is not the first event may be held back.
+    let mut later = events.chunks_exact(EVENT_WORDS).skip(1);
+    if later.any(|words| words[0] & row::KIND == event::REQUEST) {
+        return None;
+    }
+    let (landing, offset) = engine.take(&input[range])?;
+    let bodies = events
+        .chunks_exact_mut(EVENT_WORDS)
+        .filter(|words| words[0] == event::BODY);
+    bodies.for_each(|words| words[row::PART] += offset as u32);
+    Some(landing)
+}
+
 /// After a batch: what JavaScript said of one connection. Returns whether the rest of its bytes is to be parsed.
 fn settle(server: &Server, engine: &Engine, input: &[u8], segment: &Segment) -> bool {
     let at = word::EVENTS + segment.row * EVENT_WORDS;
     let said = with_table(server, |table, words| {
         let held = table.word(at + read_row::HELD) as usize;
         // Where in the read the request begins that it stopped before.
-        let offset = words.get(held * EVENT_WORDS + 6).copied().unwrap_or(0) as usize;
+        let offset = words.get(held * EVENT_WORDS + row::BEGAN).copied().unwrap_or(0) as usize;
         (
             (held > segment.row).then_some(offset),
             table.word(at + read_row::TAKEN) == 1,
@@ -737,7 +855,7 @@ fn expired(engine: &Engine, args: &Args) -> Outcome<bool> {
 fn busy_with(engine: &Engine, args: &Args) -> Outcome<i32> {
     let busy = engine.connection(args.uint(0)?, |connection| {
         let with_requests = connection.state().map_or(0, |http: &mut Http| match http.started {
-            _ if http.is_waiting() => busy::WAITING,
+            _ if http.is_held() && !http.paused || http.is_waiting() => busy::WAITING,
             0 => 0,
             _ => busy::READING,
         });

@@ -6,6 +6,7 @@ mod files;
 mod http;
 mod http_client;
 mod http_out;
+mod http_site;
 mod net;
 mod proto;
 mod proto_codec;
@@ -34,10 +35,10 @@ pub fn start_engine(env: &napi::Env, callbacks: raw::Value) -> napi::Result<raw:
     engine::start(raw::Env::from(env), callbacks, |functions| {
         net::register(functions);
         rpc::register(functions);
-        http::register(functions);
+        let files = files::register(functions);
+        http::register(functions, &files);
         http_out::register(functions);
         http_client::register(functions);
-        files::register(functions);
     })
     .ok_or_else(|| napi::Error::from_reason("ironwire: this environment has no event loop"))
 }

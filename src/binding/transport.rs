@@ -4,10 +4,6 @@ use crate::engine::{FileRange, Sent, Transport};
 use crate::uv::{Errno, Stream};
 use bytes::Bytes;
 
-/// Bytes of a file that one call of the system's sends: beyond it, little is saved.
-#[cfg(target_os = "linux")]
-const STEP: u64 = 256 * 1024;
-
 /// Bytes that are read and queued when the kernel takes no more of a file: their end says that it does again. Ten thousand slow readers hold
 /// one such block each.
 #[cfg(target_os = "linux")]
@@ -16,8 +12,8 @@ const BLOCK: usize = 2 * 1024;
 impl Transport for Stream {
     fn try_write(&self, parts: &[&[u8]], more: bool) -> Result<usize, Errno> {
         #[cfg(target_os = "linux")]
-        if more && self.is_tcp() {
-            return self.try_write_more(parts);
+        if self.can_send() {
+            return self.send(parts, more);
         }
         #[cfg(not(target_os = "linux"))]
         let _ = more;
@@ -29,7 +25,7 @@ impl Transport for Stream {
         use crate::engine::Presence;
         let mut share = share;
         while range.left() > 0 && share > 0 {
-            let length = range.left().min(share).min(STEP);
+            let length = range.left().min(share);
             if range.presence(length)? == Presence::Cold {
                 return Ok(Sent::Cold);
             }

@@ -129,6 +129,11 @@ impl<H: Host> Connection<H> {
         self.flush()
     }
 
+    /// Whether our side was told to end: what is written from now on does not leave.
+    pub fn has_ended(&self) -> bool {
+        self.out.has_ended()
+    }
+
     /// 1 when JavaScript is to wait for a drain before it writes more, else 0.
     pub(super) fn backlog(&mut self) -> i32 {
         i32::from(self.out.congested())

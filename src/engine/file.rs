@@ -4,6 +4,7 @@
 //! that is not in memory: what is not is asked for with [`FileRange::warm`] or [`FileRange::read`] on another thread.
 
 use crate::errno::Errno;
+use crate::warmth::Warmth;
 use bytes::Bytes;
 use std::fs::File;
 use std::ops::Range;
@@ -13,6 +14,11 @@ use std::sync::Arc;
 pub trait Source: Send + Sync + 'static {
     /// The file.
     fn file(&self) -> &File;
+
+    /// Where it is kept which part of it was in memory.
+    fn warmth(&self) -> Option<&Warmth> {
+        None
+    }
 }
 
 impl Source for File {
@@ -92,7 +98,17 @@ impl FileRange {
         if end <= self.warm {
             return Ok(Presence::Warm);
         }
-        self.probe(end)
+        let Some(warmth) = self.source.warmth() else {
+            return self.probe(end);
+        };
+        if warmth.covers(&(self.at..end)) {
+            return Ok(Presence::Warm);
+        }
+        let presence = self.probe(end)?;
+        if presence == Presence::Warm {
+            warmth.note(self.at..end);
+        }
+        Ok(presence)
     }
 
     #[cfg(target_os = "linux")]

@@ -5,6 +5,7 @@ use super::conditional::{Validators, format_date};
 use super::identity::{Identity, SystemPath};
 use super::mime;
 use super::options::{Etag, Settings};
+use crate::warmth::Warmth;
 use bytes::Bytes;
 use std::fs;
 use std::io;
@@ -17,12 +18,18 @@ use std::sync::atomic::AtomicU64;
 #[derive(Debug)]
 pub struct OpenFile {
     file: fs::File,
+    warmth: Warmth,
 }
 
 impl OpenFile {
     /// The handle, for `sendfile` and the like. Its position is nobody's: everything is read by offset.
     pub fn file(&self) -> &fs::File {
         &self.file
+    }
+
+    /// Which part of it was in memory.
+    pub fn warmth(&self) -> &Warmth {
+        &self.warmth
     }
 
     /// Reads from `offset` on until the buffer is full or the file ends; returns how many bytes that were.
@@ -265,7 +272,10 @@ fn varies_already(vary: &[u8]) -> bool {
 
 /// Opens a handle for keeping.
 pub(super) fn handle(file: fs::File) -> Arc<OpenFile> {
-    Arc::new(OpenFile { file })
+    Arc::new(OpenFile {
+        file,
+        warmth: Warmth::default(),
+    })
 }
 
 /// The entity tag: npm `etag`'s of a file's stat, or of its hash, with the coding's name where there is one, since each form of a

@@ -145,7 +145,7 @@ impl Default for Limits {
             target: 12 * 1024,
             depth: 64,
             ranges: 32,
-            small_file: 64 * 1024,
+            small_file: 16 * 1024,
             memory: 64 * 1024 * 1024,
             files: 8 * 1024,
             handles: 512,

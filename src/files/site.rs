@@ -33,20 +33,8 @@ pub struct Site {
 
 /// Requests that had all been received before it began, planned one after the other with nothing in between: what the system said of a
 /// file for one of them is true for the others. Each of them gets the file as it was at a moment after it was sent, as if alone.
-pub struct Batch<'a> {
-    site: &'a Site,
-    number: u64,
-}
-
-impl Batch<'_> {
-    /// As [`Site::plan`], with one `stat` for all requests of a file.
-    pub fn plan(&self, request: &Request<'_>) -> Planned {
-        match self.site.resolve(request, Patience::Batch(self.number)) {
-            Ok(plan) => Planned::Plan(plan),
-            Err(Wait) => Planned::Cold(request.to_owned()),
-        }
-    }
-}
+#[derive(Clone, Copy, Debug)]
+pub struct Batch(u64);
 
 impl Site {
     /// A site over a directory, which need not be there yet: until it is, nothing is found. Fails for a path with a NUL in it.
@@ -102,13 +90,20 @@ impl Site {
 
     /// Answers from what is known and proven current, without waiting for a disk.
     pub fn plan(&self, request: &Request<'_>) -> Planned {
-        self.batch().plan(request)
+        self.plan_in(self.batch(), request)
     }
 
     /// Begins a batch of requests.
-    pub fn batch(&self) -> Batch<'_> {
-        let number = self.batches.fetch_add(1, Ordering::Relaxed) + 1;
-        Batch { site: self, number }
+    pub fn batch(&self) -> Batch {
+        Batch(self.batches.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// As [`Site::plan`], with one `stat` for all requests of a file in the batch.
+    pub fn plan_in(&self, batch: Batch, request: &Request<'_>) -> Planned {
+        match self.resolve(request, Patience::Batch(batch.0)) {
+            Ok(plan) => Planned::Plan(plan),
+            Err(Wait) => Planned::Cold(request.to_owned()),
+        }
     }
 
     /// The same, where waiting is allowed. What it learns, [`Site::plan`] knows from then on.

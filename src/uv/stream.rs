@@ -13,6 +13,8 @@ const PARTS: usize = 16;
 pub struct Stream {
     handle: Handle,
     tcp: bool,
+    /// It was connected from its beginning.
+    accepted: bool,
 }
 
 /// How a TCP port is taken.
@@ -53,6 +55,7 @@ impl Stream {
         Ok(Stream {
             handle: Handle::new(uv, sys::TCP, token, sys::uv_tcp_init)?,
             tcp: true,
+            accepted: false,
         })
     }
 
@@ -61,6 +64,7 @@ impl Stream {
         Ok(Stream {
             handle: Handle::new(uv, sys::NAMED_PIPE, token, pipe_init)?,
             tcp: false,
+            accepted: false,
         })
     }
 
@@ -222,7 +226,10 @@ impl Stream {
         };
         // SAFETY: both handles are open and of one kind.
         Errno::check(unsafe { sys::uv_accept(self.handle.raw(), client.handle.raw()) })?;
-        Ok(client)
+        Ok(Stream {
+            accepted: true,
+            ..client
+        })
     }
 
     /// Starts to connect; the end is an [`super::Events::connected`].
@@ -273,17 +280,29 @@ impl Stream {
         }
     }
 
-    /// Like [`Stream::try_write`], and what comes next goes into the same packet.
+    /// Whether this is the server's end of a TCP connection, and so has been connected from its beginning: [`Stream::send`] may be used when no
+    /// write is queued.
     #[cfg(target_os = "linux")]
-    pub fn try_write_more(&self, parts: &[&[u8]]) -> Result<usize, Errno> {
-        use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
+    pub fn can_send(&self) -> bool {
+        self.tcp && self.accepted
+    }
+
+    /// Like [`Stream::try_write`], past libuv: a socket's own calls cost less than those for all files. With `more`, what comes next goes
+    /// into the same packet.
+    #[cfg(target_os = "linux")]
+    pub fn send(&self, parts: &[&[u8]], more: bool) -> Result<usize, Errno> {
+        use rustix::net::{SendAncillaryBuffer, SendFlags, send, sendmsg};
         use std::io::IoSlice;
+        let mut flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        flags.set(SendFlags::MORE, more);
+        if let [bytes] = parts {
+            return Ok(taken(send(self.borrow_fd()?, bytes, flags))?.unwrap_or(0));
+        }
         let mut slices = [IoSlice::new(&[]); PARTS];
         for (slice, bytes) in slices.iter_mut().zip(parts) {
             *slice = IoSlice::new(bytes);
         }
         let slices = &slices[..parts.len().min(PARTS)];
-        let flags = SendFlags::MORE | SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
         let sent = sendmsg(self.borrow_fd()?, slices, &mut SendAncillaryBuffer::default(), flags);
         Ok(taken(sent)?.unwrap_or(0))
     }
@@ -403,12 +422,18 @@ unsafe extern "C" fn on_alloc(raw: *mut sys::Handle, _suggested: usize, buf: *mu
     // SAFETY: libuv passes an open handle.
     let context = unsafe { context(raw) };
     let mut scratch = context.shared.scratch.borrow_mut();
-    let scratch = scratch.get_or_insert_with(|| vec![0; READ_BUFFER].into_boxed_slice());
-    let filled = sys::Buf {
-        base: scratch.as_mut_ptr().cast(),
-        len: scratch.len() as _,
+    if scratch.is_none() {
+        *scratch = context.shared.events.upgrade().and_then(|events| events.memory());
+    }
+    let filled = match &*scratch {
+        Some(memory) => sys::Buf {
+            base: memory.address().as_ptr().cast(),
+            len: READ_BUFFER as _,
+        },
+        // The read ends with UV_ENOBUFS.
+        None => sys::Buf::EMPTY,
     };
-    // SAFETY: `buf` is libuv's to fill. The box's address stays until a read callback takes it out, and puts it back.
+    // SAFETY: `buf` is libuv's to fill. The memory's address stays until a read callback takes it out, and puts it back.
     unsafe { buf.write(filled) };
 }
 
@@ -420,15 +445,18 @@ unsafe extern "C" fn on_read(raw: *mut sys::Handle, count: isize, _buf: *const s
     let context = unsafe { context(raw) };
     // The handle can close, and its context go only later, in a turn of its own; the shared part is kept for the way out.
     let shared = context.shared.clone();
+    let Ok(length) = usize::try_from(count) else {
+        return context.emit(|events| events.read(context.token, Err(Errno(count as i32))));
+    };
     let Some(scratch) = shared.scratch.borrow_mut().take() else {
         return;
     };
-    let result = match usize::try_from(count) {
-        Ok(length) => Ok(&scratch[..length.min(scratch.len())]),
-        Err(_) => Err(Errno(count as i32)),
-    };
-    context.emit(|events| events.read(context.token, result));
-    shared.scratch.replace(Some(scratch));
+    // SAFETY: libuv has just written so many bytes there, which `scratch` keeps, and which nobody writes to in the call below.
+    let bytes = unsafe { std::slice::from_raw_parts(scratch.address().as_ptr(), length.min(READ_BUFFER)) };
+    context.emit(|events| events.read(context.token, Ok(bytes)));
+    if !scratch.is_taken() {
+        shared.scratch.replace(Some(scratch));
+    }
 }
 
 unsafe extern "C" fn on_connect(req: *mut sys::Request, status: c_int) {
