@@ -117,8 +117,9 @@ module.exports = {
   kEndCallbacks: find(response, 'kEndCallbacks'),
   kRejectBodyWrites: need(response, 'kRejectNonStandardBodyWrites'),
   kUniqueHeaders: need(server, 'kUniqueHeaders'),
-  /** The asynchronous id of a socket. */
+  /** The asynchronous id of a socket, and what it has under `_handle`. */
   kAsyncId: need(new net.Socket(), 'async_id_symbol'),
+  kHandle: need(new net.Socket(), 'kHandle'),
   /** What the tables of listeners inherit from. */
   requestEvents: Object.getPrototypeOf(request._events),
   responseEvents: Object.getPrototypeOf(response._events),

@@ -22,6 +22,8 @@ errno! {
     EAGAIN = libc::EAGAIN, -4088;
     /// The stream is connecting, or has been connected, already.
     EALREADY = libc::EALREADY, -4084;
+    /// The connection is good for nothing any more.
+    ECONNRESET = libc::ECONNRESET, -4077;
     /// The handle was closed before the operation ended.
     ECANCELED = libc::ECANCELED, -4081;
     /// The handle is gone.

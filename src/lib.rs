@@ -1,8 +1,8 @@
 //! ironwire: Node's wire stack in Rust.
 //!
-//! The pure modules take bytes and give events and bytes: no I/O, no Node. `uv` wraps the libuv handles of Node's own event loop
-//! and `binding` is the only part that names Node-API; between them, and knowing neither, is the `engine`. These exist only with the
-//! `binding` feature.
+//! The pure modules take bytes and give events and bytes: no I/O, no Node; only `files` asks the file system. `uv` wraps the libuv
+//! handles of Node's own event loop and `binding` is the only part that names Node-API; between them, and knowing neither, is the
+//! `engine`. These exist only with the `binding` feature.
 
 #[cfg(feature = "binding")]
 pub mod background;

@@ -422,7 +422,7 @@ function shown(object) {
     // The socket and the functions of its connection.
     .replace(/^ {2}(client|socket|req|\[?Symbol\(kSocket\)\]?): \w+ \{$[\s\S]*?^ {2}\},?$/gm, '  $1')
     .replace(/\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT/g, 'DATE')
-    .replace(/^ *_onPendingData: \[Function \(anonymous\)\] \{[\s\S]*?\},?\n/gm, '')
+    .replace(/^ *_onPendingData: \[Function[^\]]*\] \{[\s\S]*?\},?\n/gm, '')
     .replace(/^<ref \*1> /, '')
     .replace(/^ {2}Symbol\(ConnectionState\): \{$[\s\S]*?^ {2}\},?\n/gm, '')
   return {
@@ -483,6 +483,25 @@ for (const what of ['req', 'res']) {
     })
   })
 }
+
+test('nobody observes before somebody does: to load the package does not count', async () => {
+  const script = `
+    const { http } = require('.')
+    const { told } = require('./lib/http/observers')
+    const seen = []
+    const server = http.createServer((req, res) => res.end('x', () => {}))
+    server.listen(0, () => {
+      const ask = (then) => http.get({ port: server.address().port, agent: false }, (res) => res.resume().on('end', then))
+      ask(() => {
+        seen.push(told.observed)
+        new (require('node:perf_hooks').PerformanceObserver)(() => {}).observe({ type: 'http' })
+        seen.push(told.observed)
+        server.close(() => console.log(JSON.stringify(seen)))
+      })
+    })`
+  const { stdout } = await execute(process.execPath, ['-e', script], { cwd: main, timeout: 20_000 })
+  assert.deepEqual(JSON.parse(stdout), [false, true])
+})
 
 test("a request's socket shows what Node's shows", async (t) => {
   // Node gives each socket methods of its own where ours have them on their prototype.

@@ -2,7 +2,7 @@
 //! understood must hold to its limits.
 #![no_main]
 
-use ironwire::http1::{Batch, Conn, EVENT_WORDS, Limits, Stop, event, flag};
+use ironwire::http1::{Batch, Conn, EVENT_WORDS, Limits, Stop, event, flag, row};
 use libfuzzer_sys::fuzz_target;
 
 const MAX_HEADER_SIZE: usize = 512;
@@ -27,21 +27,21 @@ fn read<'a>(chunks: impl Iterator<Item = &'a [u8]>, rows: usize) -> Seen {
             let mut batch = Batch { table: &mut table, count: 0, text: &mut text };
             let (taken, stop) = conn.feed(rest, &mut batch);
             let count = batch.count;
-            for row in table.chunks_exact(EVENT_WORDS).take(count) {
+            for words in table.chunks_exact(EVENT_WORDS).take(count) {
                 let range = |at: u32, len: u32| at as usize..(at + len) as usize;
-                match row[0] & 0xff {
+                match words[0] & row::KIND {
                     event::REQUEST => {
-                        assert!(row[1] & flag::CHUNKED == 0 || row[1] & flag::CONTENT_LENGTH == 0);
-                        let head = &text[range(row[2], row[4])];
+                        assert!(words[row::FLAGS] & flag::CHUNKED == 0 || words[row::FLAGS] & flag::CONTENT_LENGTH == 0);
+                        let head = &text[range(words[row::HEAD], words[row::HEAD_LENGTH])];
                         let nuls = head.iter().filter(|&&byte| byte == 0).count();
-                        assert_eq!(nuls, 2 * row[5] as usize);
+                        assert_eq!(nuls, 2 * words[row::FIELDS] as usize);
                         assert!(head.len() - nuls <= MAX_HEADER_SIZE);
                         assert!(!head.iter().any(|byte| matches!(byte, b'\r' | b'\n')));
-                        seen.heads.push((row[0], row[1], head.to_vec()));
+                        seen.heads.push((words[0], words[row::FLAGS], head.to_vec()));
                     }
-                    event::BODY => seen.body.extend_from_slice(&rest[range(row[1], row[2])]),
-                    event::END => seen.trailers.push(text[range(row[1], row[2])].to_vec()),
-                    _ => seen.error = Some(row[1]),
+                    event::BODY => seen.body.extend_from_slice(&rest[range(words[row::PART], words[row::PART_LENGTH])]),
+                    event::END => seen.trailers.push(text[range(words[row::TRAILERS], words[row::TRAILERS_LENGTH])].to_vec()),
+                    _ => seen.error = Some(words[row::ERROR_NUMBER]),
                 }
             }
             match stop {

@@ -2,7 +2,7 @@
 //! piece, but for what follows the answer: in a later read that is noticed as what nobody asked for.
 #![no_main]
 
-use ironwire::http1::{Batch, Conn, EVENT_WORDS, Expected, Limits, ParseError, Stop, event, flag};
+use ironwire::http1::{Batch, Conn, EVENT_WORDS, Expected, Limits, ParseError, Stop, event, flag, row};
 use libfuzzer_sys::fuzz_target;
 
 const LIMITS: Limits = Limits { max_header_size: 512 };
@@ -29,20 +29,20 @@ fn read<'a>(chunks: impl Iterator<Item = &'a [u8]>, rows: usize, expected: Expec
             let mut batch = Batch { table: &mut table, count: 0, text: &mut text };
             let (taken, stop) = conn.feed(rest, &mut batch);
             let count = batch.count;
-            for row in table.chunks_exact(EVENT_WORDS).take(count) {
+            for words in table.chunks_exact(EVENT_WORDS).take(count) {
                 let range = |at: u32, len: u32| at as usize..(at + len) as usize;
-                match row[0] & 0xff {
+                match words[0] & row::KIND {
                     event::RESPONSE => {
-                        assert!(row[7] < 1000 && row[3] <= row[4]);
-                        assert!(row[1] & flag::CHUNKED == 0 || row[1] & flag::CONTENT_LENGTH == 0);
-                        assert!(row[1] & flag::HAS_BODY == 0 || expected == Expected::Ordinary);
-                        let head = &text[range(row[2], row[4])];
+                        assert!(words[row::STATUS] < 1000 && words[row::FIRST_LENGTH] <= words[row::HEAD_LENGTH]);
+                        assert!(words[row::FLAGS] & flag::CHUNKED == 0 || words[row::FLAGS] & flag::CONTENT_LENGTH == 0);
+                        assert!(words[row::FLAGS] & flag::HAS_BODY == 0 || expected == Expected::Ordinary);
+                        let head = &text[range(words[row::HEAD], words[row::HEAD_LENGTH])];
                         assert!(!head.iter().any(|byte| matches!(byte, b'\r' | b'\n')));
-                        seen.heads.push((row[0], row[1], row[7], head.to_vec()));
+                        seen.heads.push((words[0], words[row::FLAGS], words[row::STATUS], head.to_vec()));
                     }
-                    event::BODY => seen.body.extend_from_slice(&rest[range(row[1], row[2])]),
-                    event::END => seen.trailers.push(text[range(row[1], row[2])].to_vec()),
-                    _ => seen.error = Some(row[1]),
+                    event::BODY => seen.body.extend_from_slice(&rest[range(words[row::PART], words[row::PART_LENGTH])]),
+                    event::END => seen.trailers.push(text[range(words[row::TRAILERS], words[row::TRAILERS_LENGTH])].to_vec()),
+                    _ => seen.error = Some(words[row::ERROR_NUMBER]),
                 }
             }
             match stop {

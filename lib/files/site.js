@@ -4,6 +4,7 @@
 
 const fs = require('node:fs')
 const process = require('node:process')
+const { setInterval } = require('node:timers')
 const { native, shared } = require('../engine.js')
 const { plan: word } = require('../constants.js')
 
@@ -28,8 +29,24 @@ function take(waiting, ticket) {
 /** Names of the request headers that plans depend on, in lower case. */
 const FIELDS = native.filesFields().split(',')
 
+/** How often Rust looks whether large files that it keeps open are gone: only then is their room on the disk given back. */
+const TIDY_MS = 60_000
+
+/** The numbers of all sites that there are. */
+const open = shared('file sites', () => {
+  const numbers = new Set()
+  const tidy = () => {
+    for (const number of numbers) if (native.filesUsage(number).handles > 0) native.filesTidy(number)
+  }
+  setInterval(tidy, TIDY_MS).unref()
+  return numbers
+})
+
 /** Sites whose handler nobody has any more. */
-const dropped = new FinalizationRegistry((number) => native.filesClose(number))
+const dropped = new FinalizationRegistry((number) => {
+  open.delete(number)
+  native.filesClose(number)
+})
 
 /** What a request is to be answered with, ready to leave, until `release`. */
 class Plan {
@@ -120,6 +137,7 @@ class Site {
     this.settings = settings
     this.fields = FIELDS
     this.number = native.filesOpen(root, settings)
+    open.add(this.number)
     dropped.register(this, this.number)
   }
 

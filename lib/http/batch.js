@@ -8,13 +8,15 @@
 const { AsyncResource } = require('node:async_hooks')
 const { native, ownerOf, shared } = require('../engine.js')
 const core = require('../core.js')
+const { runTicks } = require('./ticks.js')
 const constants = require('../constants.js')
 const binding = require('../../binding.js')
 const { askSite, onSiteLog } = require('./site.js')
 
 const { CURSOR } = constants.table
 const { NOW, EVENTS: FIRST_EVENT } = constants.http
-const { EVENT_WORDS } = constants.row
+const { EVENT_WORDS, KIND, METHOD, VERSION, FLAGS, HEAD, FIRST_LENGTH, HEAD_LENGTH } = constants.row
+const { PART, PART_LENGTH, TRAILERS, TRAILERS_LENGTH, ERROR_NUMBER, ERROR_OFFSET } = constants.row
 const { REQUEST, BODY, END } = constants.event
 const { READ, ID, HELD, TAKEN, PACKET, PACKET_LENGTH, LENGTH } = constants.read
 const { REPEATED } = constants.flag
@@ -42,7 +44,7 @@ function onHttp(count, text, body) {
   handling = true
   for (let event = words[CURSOR]; event < count; event = words[CURSOR]) {
     const at = FIRST_EVENT + event * EVENT_WORDS
-    const kind = words[at] & 0xff
+    const kind = words[at] & KIND
     if (kind === READ) {
       if (serving !== null) leave(true)
       words[CURSOR] = event + 1
@@ -65,18 +67,18 @@ function onHttp(count, text, body) {
       if (serving.context === null) request(serving, at, text, body)
       else serving.context.runInAsyncScope(request, undefined, serving, at, text, body)
     } else if (kind === BODY) {
-      serving.resource.runInAsyncScope(serving.onBody, serving, bytes(body, words[at + 1], words[at + 2]))
+      serving.resource.runInAsyncScope(serving.onBody, serving, bytes(body, words[at + PART], words[at + PART_LENGTH]))
       // As in Node, ticks and promise jobs run between a part of a body and what follows it.
       if (event + 1 < count) runTicks()
     } else if (kind === END) {
-      const from = words[at + 1]
-      const length = words[at + 2]
+      const from = words[at + TRAILERS]
+      const length = words[at + TRAILERS_LENGTH]
       const trailers = length === 0 ? '' : text.slice(from, from + length)
       serving.resource.runInAsyncScope(serving.onEnd, serving, trailers)
     } else {
-      const [code, reason] = ERRORS[words[at + 1]]
+      const [code, reason] = ERRORS[words[at + ERROR_NUMBER]]
       const packet = bytes(body, words[row + PACKET], words[row + PACKET_LENGTH])
-      serving.resource.runInAsyncScope(serving.onParseError, serving, code, reason, words[at + 2], packet)
+      serving.resource.runInAsyncScope(serving.onParseError, serving, code, reason, words[at + ERROR_OFFSET], packet)
     }
   }
   if (serving !== null) leave(false)
@@ -85,7 +87,7 @@ function onHttp(count, text, body) {
 
 /** The row after `event` that begins the next connection's. */
 function nextRead(event, count) {
-  while (event < count && (words[FIRST_EVENT + event * EVENT_WORDS] & 0xff) !== READ) event++
+  while (event < count && (words[FIRST_EVENT + event * EVENT_WORDS] & KIND) !== READ) event++
   return event
 }
 
@@ -95,23 +97,21 @@ function bytes(body, start, length) {
 
 function request(connection, at, text, body) {
   if (connection.closing || connection.gone) return
-  const from = words[at + 2]
-  const urlEnd = from + words[at + 3]
-  const method = METHODS[(words[at] >>> 8) & 0xff]
+  const from = words[at + HEAD]
+  const urlEnd = from + words[at + FIRST_LENGTH]
+  const method = METHODS[(words[at] >>> METHOD) & 0xff]
   const url = text.slice(from, urlEnd)
-  const flags = words[at + 1]
-  const head = flags & REPEATED ? null : text.slice(urlEnd + 1, from + words[at + 4])
-  const resource = new AsyncResource('HTTPINCOMINGMESSAGE', connection.origin ?? originOf(connection))
+  const flags = words[at + FLAGS]
+  const head = flags & REPEATED ? null : text.slice(urlEnd + 1, from + words[at + HEAD_LENGTH])
+  origin.triggerAsyncId = connection.getAsyncId()
+  const resource = new AsyncResource('HTTPINCOMINGMESSAGE', origin)
   connection.resource.emitDestroy()
   connection.resource = resource
-  resource.runInAsyncScope(connection.onRequest, connection, method, url, words[at] >>> 16, flags, head, body)
+  resource.runInAsyncScope(connection.onRequest, connection, method, url, words[at] >>> VERSION, flags, head, body)
 }
 
-/** What a connection's requests are made with: its socket is their trigger, and the end of each is told when the next one comes. */
-function originOf(connection) {
-  connection.origin = { triggerAsyncId: connection.getSocket()[core.kAsyncId], requireManualDestroy: true }
-  return connection.origin
-}
+/** What requests are made with: their connection is their trigger, and the end of each is told when the next one comes. */
+const origin = { triggerAsyncId: 0, requireManualDestroy: true }
 
 /** The end of a connection's rows. */
 function leave(more) {
@@ -119,18 +119,6 @@ function leave(more) {
   serving = null
   connection.leave()
   if (more) runTicks()
-}
-
-/** As between two of Node's callbacks. An error is told at once, while the stack of asynchronous contexts is as it was thrown in. */
-function runTicks() {
-  for (;;) {
-    try {
-      core.runTicks()
-      return
-    } catch (error) {
-      native.uncaught(error)
-    }
-  }
 }
 
 /** What lies behind the head of a request that takes the connection over; from now on it is not HTTP's. */

@@ -2,35 +2,40 @@
 
 // One HTTP connection: requests come in as batches of events, responses leave in order.
 //
-// It is the handle of its socket at the same time (`socket._handle`); the socket is made with the first request. What arrives is the
-// socket's own until HTTP is attached, which the server's 'connection' listener does, and again after an upgrade.
+// It is the handle of its socket at the same time (`socket._handle`). The socket is made with the first request that shows it, and has a
+// stream once somebody asks for that (socket.js): until then the connection does without. What arrives is the socket's own until HTTP
+// is attached, which the server's 'connection' listener does, and again after an upgrade.
 
 const { Buffer } = require('node:buffer')
 const process = require('node:process')
 const { native } = require('../engine.js')
 const { systemError } = require('../errors.js')
 const core = require('../core.js')
-const { errno, flag, busy } = require('../constants.js')
+const { errno, row, flag, busy } = require('../constants.js')
 const { Connection } = require('../net/handle.js')
 const { kConnections } = require('./symbols')
 const { mountOf } = require('./site')
 const { parseError, requestTimeout } = require('./errors')
-const { LastFields, makeRequest, complete, deliver, dump, abort } = require('./incoming')
-const { makeResponse, noticeTraces, end, endNatively, write } = require('./outgoing')
+const { NO_FIELDS, makeRequest, complete, deliver, dump, abort } = require('./incoming')
+const { makeResponse, end, endNatively, write } = require('./outgoing')
+const { noticeTraces } = require('./observers')
 const { writeOrdinaryHead } = require('./head')
 const { install, kConnection } = require('./install')
 const channels = require('./channels')
 const { ERRORS, isHandling, none, now, takeOver } = require('./batch')
-const { makeSocket, failSocket, feed, setTimer } = require('./socket')
+const { makeSocket, showSocket, openSocket, failSocket, feed, setTimer } = require('./socket')
 
 install()
 
 const { own } = core
 const { EOF } = errno
+const { HTTP_1_1 } = row
 
 const FastBuffer = Buffer[Symbol.species]
 
 const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i
+
+const NO_RESPONSES = Object.freeze([])
 
 /** Responses that went out whole, until what core does after that is done. */
 const ended = []
@@ -39,16 +44,18 @@ class HttpConnection extends Connection {
   constructor(id, isTcp, server) {
     super(id, isTcp)
     this.server = server
+    /** The socket that requests show; it is `socket`, too, as soon as it has a stream. */
+    this.shown = undefined
     /** The response whose turn it is. */
     this.current = null
     /** Responses to pipelined requests behind it. */
-    this.outgoing = []
+    this.outgoing = NO_RESPONSES
     /** Bytes that those hold back. */
     this.outgoingData = 0
     /** The request whose body is arriving. */
     this.incoming = null
-    this.requests = 0
-    this.lastFields = new LastFields()
+    /** The header fields of the last request: the next one's are likely the same. */
+    this.lastFields = NO_FIELDS
     /** When the connection last became idle (the engine's clock); 0 while it is not, -1 when something else limits the idle time. */
     this.idleSince = 0
     /** Not read until responses have left. */
@@ -59,10 +66,6 @@ class HttpConnection extends Connection {
     this.unsent = null
     /** What of it had not left at once, in bytes. */
     this.unsentBytes = 0
-    /** Bytes were put in front of what is left of the batch. */
-    this.inserted = false
-    /** The bytes that listeners for 'data' are being told of. */
-    this.received = undefined
     /** Our side is ended or ending: nothing can be sent past the socket. */
     this.ending = false
     /** What arrives is HTTP; before that, and after an upgrade, it is the socket's. */
@@ -73,25 +76,12 @@ class HttpConnection extends Connection {
     this.serving = false
     /** The asynchronous resource of the last request. */
     this.resource = none
-    /** What those are made with. */
-    this.origin = undefined
-    /** The socket has closed: nothing more is served. */
-    this.gone = false
-    /** There was no socket when the connection closed: what a socket does then is left to us. */
-    this.closedBare = false
     this.highWaterMark = server.highWaterMark ?? 64 * 1024
     /** Bytes written in this turn past the stream, whose callbacks are still to come. */
     this.turnBytes = 0
     this.turnCallbacks = null
-    this.onPendingData = (delta) => {
-      this.outgoingData += delta
-      this.resumeIfDrained()
-    }
+    this.onPendingData = updateOutgoingData.bind(this)
     this.onPendingData[kConnection] = this
-    this.responseOptions = {
-      highWaterMark: this.highWaterMark,
-      rejectNonStandardBodyWrites: server.rejectNonStandardBodyWrites,
-    }
   }
 
   /** Speaks HTTP from now on, beginning with what the socket has read already. */
@@ -126,14 +116,15 @@ class HttpConnection extends Connection {
 
   /** The events are handled. */
   leave() {
-    this.serving = this.inserted = false
+    this.serving = false
+    if (this.inserted) this.inserted = false
     if (ended.length > 0) settleEnded()
     this.settle()
   }
 
   onRequest(method, url, version, flags, head, body) {
     const { server } = this
-    const socket = this.getSocket()
+    const socket = this.showSocket()
     const Message = server[core.kIncomingMessage]
     const req = makeRequest(Message, this, method, url, version, flags, head)
     if (flags & flag.UPGRADE && this.onUpgrade(req, method, body)) return
@@ -143,7 +134,7 @@ class HttpConnection extends Connection {
     if (started.hasSubscribers) started.publish({ request: req, response: res, socket, server })
     this.queue(res)
     try {
-      if (version === 0x101 && this.answersItself(req, res, flags)) return
+      if (version === HTTP_1_1 && this.answersItself(req, res, flags)) return
       const handler = server._events.request
       if (typeof handler === 'function' && server.emit === own.emit && !server[core.kCapture]) {
         handler.call(server, req, res)
@@ -166,7 +157,7 @@ class HttpConnection extends Connection {
       this.requests++
       res.maxRequestsOnConnectionReached = limit <= this.requests
       if (limit < this.requests) {
-        server.emit('dropRequest', req, this.getSocket())
+        server.emit('dropRequest', req, this.shown)
         res.writeHead(503)
         res.end()
         return true
@@ -217,7 +208,7 @@ class HttpConnection extends Connection {
     if (req === null) return
     this.incoming = null
     complete(req, trailers)
-    if (!this.reading) this.getSocket().resume()
+    if (!this.reading) this.shown.resume()
   }
 
   onParseError(code, reason, offset, packet) {
@@ -239,9 +230,14 @@ class HttpConnection extends Connection {
       this.received = undefined
       return
     }
-    if (socket === undefined && length === EOF) this.onPeerEnd()
-    else if (length === EOF) super.onRead(length, memory, offset)
-    else if (!socket?.destroyed) this.getSocket().destroy(systemError(length, 'read'))
+    if (length === EOF) {
+      // Who is being answered may look for it.
+      if (this.current !== null) this.getSocket()
+      if (this.socket === undefined) {
+        this.peerEnded = true
+        this.onPeerEnd()
+      } else super.onRead(length, memory, offset)
+    } else if (!socket?.destroyed) this.getSocket().destroy(systemError(length, 'read'))
   }
 
   /** The peer has ended its side: 'end' of the socket, where there is one. */
@@ -282,15 +278,16 @@ class HttpConnection extends Connection {
     if (res === null || res.finished || !res[core.kNeedDrain] || this.turnCallbacks !== null) return
     // What the stream has handed on may only be gathered: to write it now shows whether there will be news of it.
     native.flush(this.id)
-    if (this.socket.writableNeedDrain || native.queued(this.id) > 0) return
+    if (this.socket?.writableNeedDrain || native.queued(this.id) > 0) return
     res[core.kNeedDrain] = false
     res.emit('drain')
   }
 
   onWriteError(errno) {
-    if (this.socket !== undefined) return super.onWriteError(errno)
     this.failure = errno
-    this.close()
+    if (this.shown === undefined) return this.close()
+    this.getSocket()
+    super.onWriteError(errno)
   }
 
   onShutdown(status) {
@@ -298,13 +295,23 @@ class HttpConnection extends Connection {
     this.destroy()
   }
 
-  /** A socket that is made of a closed connection closes it once more, and wants to hear of it. */
+  /** A socket that gets its stream while the connection closes does so once more, and wants to hear of it. Afterwards it is too late. */
   close(callback) {
     if (!this.closing) {
+      this.readAtEnd = super.bytesRead
+      this.writtenAtEnd = super.bytesWritten
       this.closedBare = this.socket === undefined
       super.close(callback)
     } else if (this.id >= 0) this.closeCallback ??= callback
-    else if (callback !== undefined) process.nextTick(callback)
+  }
+
+  // Whoever has kept the socket may ask when it is closed.
+  get bytesRead() {
+    return this.closedBare ? this.readAtEnd : super.bytesRead
+  }
+
+  get bytesWritten() {
+    return this.closedBare ? this.writtenAtEnd : super.bytesWritten
   }
 
   onClose() {
@@ -329,7 +336,7 @@ class HttpConnection extends Connection {
     this.gone = true
     const { current, outgoing } = this
     this.current = null
-    this.outgoing = []
+    this.outgoing = NO_RESPONSES
     // A request that was answered hears nothing, even if its body was still to come.
     if (current !== null) abort(current.req)
     for (const res of outgoing) abort(res.req)
@@ -341,32 +348,34 @@ class HttpConnection extends Connection {
   /** Puts a response behind those of earlier requests. */
   queue(res) {
     if (this.current === null && !this.ending) this.turn(res)
+    else if (this.outgoing === NO_RESPONSES) this.outgoing = [res]
     else this.outgoing.push(res)
   }
 
   /** The turn of a response, with what it has gathered while it waited. */
   turn(res) {
     this.current = res
-    if (res.assignSocket !== own.assignSocket) return res.assignSocket(this.socket)
+    if (res.assignSocket !== own.assignSocket) return res.assignSocket(this.shown)
     // All that core's does, without a listener of each response to the socket's end: the connection has one.
-    res.socket = this.socket
-    this.socket._httpMessage = res
-    if (isHeard(res)) res.emit('socket', this.socket)
+    const { shown } = this
+    res.socket = shown
+    shown._httpMessage = res
+    if (isHeard(res)) res.emit('socket', shown)
     if (res.finished || res.outputData.length > 0) res._flush()
   }
 
   /** A response has gone out whole, past the stream; `status` is what the engine said. */
   sent(res, status) {
-    const { socket } = this
+    const { shown } = this
     this.current = null
     // As far as its stream says, all has left: core's `end` uncorks it.
     this.turnBytes = 0
-    if (res.assignSocket === own.assignSocket) socket._httpMessage = null
+    if (res.assignSocket === own.assignSocket) shown._httpMessage = null
     else {
-      res.detachSocket(socket)
-      res.socket = socket
+      res.detachSocket(shown)
+      res.socket = shown
     }
-    socket._unrefTimer()
+    this.socket?._unrefTimer()
     if (status > 0) {
       this.leaving = true
       // A request whose body is still coming is read to its end: its client may look for the response only then.
@@ -385,7 +394,7 @@ class HttpConnection extends Connection {
   leaves(res) {
     this.unsent = res
     this.leaving = true
-    this.socket._unrefTimer()
+    this.socket?._unrefTimer()
     if (this.incoming === null) this.pause()
     this.noteQueue()
     this.unsentBytes = this.lastQueued
@@ -393,8 +402,7 @@ class HttpConnection extends Connection {
 
   /** Part of a response has gone past the stream. Returns whether it may go on at once. */
   wrote(length, status, callback) {
-    const { socket } = this
-    socket._unrefTimer()
+    this.socket?._unrefTimer()
     if (status < 0) {
       this.onWriteError(status)
       return false
@@ -447,8 +455,24 @@ class HttpConnection extends Connection {
 
   // --- the socket
 
+  /** For requests to show. */
+  showSocket() {
+    this.shown ??= showSocket(this)
+    return this.shown
+  }
+
+  /** With its stream. */
   getSocket() {
-    return this.socket ?? makeSocket(this)
+    if (this.socket === undefined) {
+      if (this.shown === undefined) this.shown = makeSocket(this)
+      else openSocket(this, this.shown)
+    }
+    return this.socket
+  }
+
+  /** Whether a socket is shown, and all is as it was when it was made. */
+  isUnopened() {
+    return this.socket === undefined && !this.ending && !this.closing
   }
 
   /** Whether a reply from outside the turn would corrupt a response: one that has begun, or is out but not settled. */
@@ -585,6 +609,29 @@ class HttpConnection extends Connection {
   }
 }
 
+// What few connections ever have otherwise.
+/** Requests so far, where they are counted. */
+HttpConnection.prototype.requests = 0
+/** Bytes were put in front of what is left of the batch. */
+HttpConnection.prototype.inserted = false
+/** The bytes that listeners for 'data' are being told of. */
+HttpConnection.prototype.received = undefined
+/** The socket has closed: nothing more is served. */
+HttpConnection.prototype.gone = false
+/** There was no stream when the connection closed: what a socket does then is left to us. */
+HttpConnection.prototype.closedBare = false
+HttpConnection.prototype.peerEnded = false
+HttpConnection.prototype.readAtEnd = 0
+HttpConnection.prototype.writtenAtEnd = 0
+/** Somebody has resumed the socket, which has no stream to note that. */
+HttpConnection.prototype.flowing = false
+
+/** What core calls with the bytes that a response gathers before its turn, and that leave then. */
+function updateOutgoingData(delta) {
+  this.outgoingData += delta
+  this.resumeIfDrained()
+}
+
 /** So many times `highWaterMark` may wait before what was read already is served no further. */
 const MOST_MARKS = 16
 
@@ -676,7 +723,7 @@ function onFinish() {
   publishFinish(connection, this)
   dump(this.req)
   if (connection.current !== this) return
-  this.detachSocket(connection.socket)
+  this.detachSocket(connection.shown)
   connection.current = null
   process.nextTick(emitClose, this)
   if (this._last) connection.closeSoon()

@@ -6,13 +6,15 @@
 const {
   http: { IncomingMessage },
 } = require('../genuine.js')
+const { Buffer } = require('node:buffer')
 const { getDefaultHighWaterMark } = require('node:stream')
 const core = require('../core.js')
-const { flag } = require('../constants.js')
+const { flag, row } = require('../constants.js')
 const { constructorLike } = require('./shapes')
 const { aborted } = require('./errors')
 
 const { kHeaders, kHeadersCount, kDetachAbortSignal, own } = core
+const { HTTP_1_1 } = row
 
 /** Where `maxHeadersCount` is not set, Node looks at 2,000 strings: a thousand names with their values. */
 const MAX_HEADERS = 1000
@@ -76,31 +78,49 @@ const Request = constructorLike(
   { State },
 )
 
-/** What a connection keeps of its last request's header fields: the next one's are likely the same. */
-class LastFields {
-  constructor() {
-    this.raw = []
+/** What is made of header fields, which more than one request has. */
+class Fields {
+  constructor(head) {
+    /** Names and values by turns, not to be given away. */
+    this.raw = head === '' ? [] : head.split('\0')
     /** They were asked for as an object. */
     this.wanted = false
     /** That object, not to be given away: another is made of it. */
     this.headers = null
-  }
-
-  /** Names and values by turns, of a head, or as they were. */
-  take(head) {
-    if (head !== null) {
-      this.raw = head === '' ? [] : head.split('\0')
-      this.headers = null
-    }
-    return this.raw.slice()
+    /** What `joinDuplicateHeaders` was then. */
+    this.joined = null
   }
 
   /** The object for a request that repeats them; null where it should be made when it is asked for. */
   copy(join) {
     if (!this.wanted) return null
-    this.headers ??= headersOf(this.raw, join)
+    if (this.headers === null || this.joined !== join) {
+      this.headers = headersOf(this.raw, join)
+      this.joined = join
+    }
     return this.headers === undefined ? null : { ...this.headers }
   }
+}
+
+const NO_FIELDS = new Fields('')
+
+/** Fields that connections have begun with: clients of a kind send the same, and thousands of them may be idle. */
+const known = new Map()
+const MAX_KNOWN = 256
+const MAX_KNOWN_LENGTH = 1024
+
+/** The fields of a head, of which the connection had `last` before. */
+function fieldsOf(head, last) {
+  if (last !== NO_FIELDS || head.length > MAX_KNOWN_LENGTH) return new Fields(head)
+  let fields = known.get(head)
+  if (fields === undefined) {
+    // A copy: V8's parts of a string keep the whole of it, and that is the text of all connections of this turn.
+    const copy = Buffer.from(head, 'latin1').latin1Slice()
+    fields = new Fields(copy)
+    if (known.size >= MAX_KNOWN) known.clear()
+    known.set(copy, fields)
+  }
+  return fields
 }
 
 /** As core makes it; undefined where values are not plain text. */
@@ -114,15 +134,17 @@ function headersOf(raw, join) {
 
 /** A request of class `Message`; `head` is `name\0value\0name\0value…`, `version` is `major << 8 | minor`. */
 function makeRequest(Message, connection, method, url, version, flags, head) {
-  const { socket, server, highWaterMark, lastFields } = connection
-  const raw = lastFields.take(head)
+  const { shown: socket, server, highWaterMark } = connection
+  if (head !== null) connection.lastFields = fieldsOf(head, connection.lastFields)
+  const { lastFields } = connection
+  const raw = lastFields.raw.slice()
   const limit = server.maxHeadersCount
   const most = (typeof limit === 'number' ? limit : MAX_HEADERS) * 2
   if (most > 0 && raw.length > most) raw.length = most
   const count = raw.length
   const major = version >>> 8
   const minor = version & 0xff
-  const name = version === 0x101 ? '1.1' : `${major}.${minor}`
+  const name = version === HTTP_1_1 ? '1.1' : `${major}.${minor}`
   const upgrade = (flags & flag.UPGRADE) !== 0
   const join = server.joinDuplicateHeaders || null
   if (Message === IncomingMessage && Request !== undefined) {
@@ -186,4 +208,4 @@ function abort(req) {
   req.destroy(aborted())
 }
 
-module.exports = { LastFields, makeRequest, complete, deliver, dump, abort }
+module.exports = { NO_FIELDS, makeRequest, complete, deliver, dump, abort }

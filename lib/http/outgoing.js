@@ -10,10 +10,10 @@ const {
 const { isUint8Array } = require('node:util/types')
 const { Buffer } = require('node:buffer')
 const { channel } = require('node:diagnostics_channel')
-const { PerformanceObserver } = require('node:perf_hooks')
-const { native, shared } = require('../engine.js')
+const { native } = require('../engine.js')
 const { find, kCorked, kNeedDrain, kRejectBodyWrites, kUniqueHeaders, own } = require('../core.js')
 const { constructorLike } = require('./shapes')
+const { told } = require('./observers')
 const { ordinary } = require('./head.js')
 const { isBodyUnseen } = require('./install')
 
@@ -28,6 +28,7 @@ function isDirect(res, connection) {
     return false
   if (res._send !== own._send || res._writeRaw !== own._writeRaw) return false
   const { socket } = connection
+  if (socket === undefined) return !connection.closing
   const state = socket._writableState
   return state.length === 0 && state.corked === 0 && !socket.destroyed
 }
@@ -171,40 +172,6 @@ const Response = constructorLike(sample, ['req', 'hasBody', 'keepAlive', 'connec
   [kHighWaterMark]: 'highWaterMark',
 })
 
-/** Core's constructor also begins what performance observers and traces are told, and says on a channel that there is a response. */
-const told = shared('http observers', () => {
-  const state = {
-    observed: find(sample, 'ServerResponseStatistics') !== undefined || Object.hasOwn(sample, '_traceEventId'),
-  }
-  const { observe } = PerformanceObserver.prototype
-  state.observe = observe
-  try {
-    PerformanceObserver.prototype.observe = function (options) {
-      if (options?.type === 'http' || options?.entryTypes?.includes('http')) state.observed = true
-      return observe.call(this, options)
-    }
-  } catch {
-    // The prototype is frozen: there is no other way to learn of it.
-    state.observed = true
-  }
-  return state
-})
-
-/** Traces can be switched on at any time, in many ways: each new connection looks. */
-function noticeTraces() {
-  if (!told.observed && Object.hasOwn(new ServerResponse(sampleRequest), '_traceEventId')) told.observed = true
-}
-
-/** Whether somebody is told of each response by those ways. */
-function isObserved() {
-  return told.observed
-}
-
-/** Has an observer of this package's own observe: no response is made another way for it. */
-function observeQuietly(observer, options) {
-  told.observe.call(observer, options)
-}
-
 const created = channel('http.server.response.created')
 
 /** A response of class `Message` to a request. */
@@ -215,7 +182,8 @@ function makeResponse(Message, req, connection, keepAlive) {
   if (usual && Response !== undefined) {
     res = new Response(req, req.method !== 'HEAD', keepAlive, connection, connection.highWaterMark)
   } else {
-    res = new Message(req, connection.responseOptions)
+    const { highWaterMark } = connection
+    res = new Message(req, { highWaterMark, rejectNonStandardBodyWrites: server.rejectNonStandardBodyWrites })
     res._keepAliveTimeout = server.keepAliveTimeout
     res._onPendingData = connection.onPendingData
     // Core's constructor has said false to a 1.0 request.
@@ -228,4 +196,4 @@ function makeResponse(Message, req, connection, keepAlive) {
   return res
 }
 
-module.exports = { makeResponse, noticeTraces, isObserved, observeQuietly, end, endNatively, write }
+module.exports = { makeResponse, end, endNatively, write }

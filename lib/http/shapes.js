@@ -12,13 +12,15 @@ class Text {
     this.values = []
   }
 
-  /** `this.key = value` for every field; `given` says what the fields are that are not the same each time. */
+  /** `this.key = value` for every field; `given` says what the fields are that are not the same each time: an expression or an accessor. */
   fields(sample, given) {
     const lines = []
     for (const key of Reflect.ownKeys(sample)) {
+      const name = typeof key === 'string' ? JSON.stringify(key) : this.constant(key)
       const source = Object.hasOwn(given, key) ? given[key] : this.literal(sample[key])
       if (source === undefined) return undefined
-      lines.push(`this[${typeof key === 'string' ? JSON.stringify(key) : this.constant(key)}] = ${source}`)
+      if (typeof source === 'string') lines.push(`this[${name}] = ${source}`)
+      else lines.push(`${this.constant(Object.defineProperty)}(this, ${name}, ${this.constant(source)})`)
     }
     return lines
   }
@@ -43,14 +45,19 @@ class Text {
 }
 
 /**
- * A constructor with `parameters` of objects that equal `sample`, with `given` (key to expression of the parameters) filled in. An own
- * `_events` becomes an object of the sample's keys. Undefined when it cannot be made.
+ * A constructor with `parameters` of objects that equal `sample`, with `given` (key to expression of the parameters, or to an accessor's
+ * descriptor) filled in. An own `_events` becomes an object of the sample's keys. Undefined when it cannot be made.
  */
 function constructorLike(sample, parameters, given, values = {}) {
   const text = new Text()
   const names = Object.entries(values).map(([name, value]) => [name, text.constant(value)])
   const all = { ...given }
-  if (Object.hasOwn(sample, '_events') && sample._events !== null && typeof sample._events === 'object') {
+  if (
+    !('_events' in given) &&
+    Object.hasOwn(sample, '_events') &&
+    sample._events !== null &&
+    typeof sample._events === 'object'
+  ) {
     const events = emptyEvents(sample._events)
     if (events === undefined) return undefined
     all._events = `new ${text.constant(events)}()`

@@ -13,7 +13,7 @@ const core = require('../core.js')
 const constants = require('../constants.js')
 const channels = require('./channels')
 const { install } = require('./install')
-const { isObserved } = require('./outgoing')
+const { told } = require('./observers')
 const { haveStillTheirMethods } = require('./shapes')
 const { kAccessLog, kSite } = require('./symbols')
 
@@ -81,7 +81,7 @@ function isWatched() {
     channels.responseCreated.hasSubscribers ||
     channels.responseFinish.hasSubscribers ||
     hooks.size > 0 ||
-    isObserved()
+    told.observed
   )
 }
 

@@ -4,10 +4,13 @@
 
 const { Buffer } = require('node:buffer')
 const EventEmitter = require('node:events')
+const { inspect } = require('node:util')
 const { isUint8Array } = require('node:util/types')
 const { native } = require('../engine.js')
 const { Socket } = require('../net/socket.js')
 const { makeError } = require('../errors.js')
+const core = require('../core.js')
+const { constructorLike } = require('./shapes')
 const { kConnection } = require('./symbols')
 
 function HttpSocket(connection) {
@@ -31,7 +34,12 @@ HttpSocket.prototype.constructor = Socket
 
 /** Request bodies want more: core calls this on `req.socket`. */
 HttpSocket.prototype.resume = function () {
-  this[kConnection]?.readStart()
+  const connection = this[kConnection]
+  connection?.readStart()
+  if (connection?.isUnopened()) {
+    connection.flowing = true
+    return this
+  }
   return Socket.prototype.resume.call(this)
 }
 
@@ -76,7 +84,8 @@ Object.defineProperty(HttpSocket.prototype, 'writableLength', {
   configurable: true,
   get() {
     const connection = this[kConnection]
-    return this._writableState.length + (connection === null ? 0 : connection.turnBytes + connection.unsentBytes)
+    const gone = connection === null ? 0 : connection.turnBytes + connection.unsentBytes
+    return connection?.isUnopened() ? gone : this._writableState.length + gone
   },
 })
 
@@ -84,6 +93,7 @@ Object.defineProperty(HttpSocket.prototype, 'writableLength', {
 HttpSocket.prototype.setTimeout = function (msecs, callback) {
   const connection = this[kConnection]
   if (connection !== null) {
+    connection.getSocket()
     if (connection.idleSince > 0) connection.idleSince = -1
     // What drips into a head sets the timer anew, too.
     if (msecs > 0) native.httpTime(connection.id)
@@ -142,12 +152,108 @@ HttpSocket.prototype.release = function () {
   this.readableFlowing = null
 }
 
+/**
+ * Most sockets are never more than looked at, as `req.socket`, and what a stream and its listeners consist of is most of what an idle connection
+ * would hold. So a socket gets all its fields, and in the place of these three accessors: the first who asks for one of them has Node's
+ * constructor run.
+ */
+const STREAM = ['_readableState', '_writableState', '_events']
+
+/** Makes sockets that nobody has asked for their stream; undefined before the first of all sockets was made, and null where it cannot be. */
+let Unopened
+
+/** The socket that requests of a connection show. */
+function showSocket(connection) {
+  const usual = connection.attached && !connection.ending && !connection.closing && !EventEmitter.usingDomains
+  if (!usual || !Unopened) {
+    const socket = makeSocket(connection)
+    if (usual) Unopened ??= unopenedLike(socket) ?? null
+    return socket
+  }
+  return new Unopened(connection, connection.server, connection.getAsyncId())
+}
+
+/** A constructor of what `socket` is, without its stream. */
+function unopenedLike(socket) {
+  const given = {
+    [kConnection]: 'connection',
+    [core.kAsyncId]: 'asyncId',
+    [core.kHandle]: 'connection',
+    server: 'server',
+    _server: 'server',
+    parser: 'connection',
+    _httpMessage: 'null',
+  }
+  for (const name of STREAM) given[name] = streamAccessor(name)
+  return constructorLike(socket, ['connection', 'server', 'asyncId'], given)
+}
+
+function streamAccessor(name) {
+  return {
+    configurable: true,
+    enumerable: true,
+    get() {
+      this[kConnection].getSocket()
+      return this[name]
+    },
+    set(value) {
+      this[kConnection].getSocket()
+      this[name] = value
+    },
+  }
+}
+
+/** The socket of a connection, with its stream. */
+function openSocket(connection, socket) {
+  for (const name of STREAM) {
+    Object.defineProperty(socket, name, { value: undefined, configurable: true, enumerable: true, writable: true })
+  }
+  const { allowHalfOpen } = socket
+  HttpSocket.call(socket, connection)
+  socket.allowHalfOpen = allowHalfOpen
+  begin(socket, connection)
+  if (connection.flowing) socket.readableFlowing = true
+}
+
+/** What a stream would say of itself, where there is none yet. */
+for (const [name, answer] of Object.entries({ readable: true, writable: true, destroyed: false })) {
+  const { get, set } = accessor(Socket.prototype, name)
+  Object.defineProperty(HttpSocket.prototype, name, {
+    configurable: true,
+    get() {
+      return this[kConnection]?.isUnopened() ? answer : get.call(this)
+    },
+    set,
+  })
+}
+
+function accessor(object, name) {
+  return Object.getOwnPropertyDescriptor(object, name) ?? accessor(Object.getPrototypeOf(object), name)
+}
+
+// What is printed is the socket with its stream.
+Object.defineProperty(HttpSocket.prototype, inspect.custom, {
+  configurable: true,
+  writable: true,
+  value() {
+    this[kConnection]?.getSocket()
+    return this
+  },
+})
+
 /** The socket of a connection: an ordinary one as long as that is not HTTP's. */
 function makeSocket(connection) {
-  const socket = new HttpSocket(connection)
+  return begin(new HttpSocket(connection), connection)
+}
+
+/** A new socket takes part in what its connection is about. */
+function begin(socket, connection) {
   if (connection.id < 0 || connection.closing) {
     // The connection takes itself off the server's count.
     socket._server = null
+    const { _readableState, _writableState } = socket
+    if (connection.peerEnded) _readableState.ended = _readableState.endEmitted = true
+    if (connection.ending) _writableState.ending = _writableState.ended = _writableState.finished = true
     return socket.destroy()
   }
   if (connection.ending) socket.end()
@@ -198,4 +304,4 @@ function failSocket(error) {
 
 function noop() {}
 
-module.exports = { makeSocket, failSocket, feed, setTimer }
+module.exports = { makeSocket, showSocket, openSocket, failSocket, feed, setTimer }

@@ -8,10 +8,17 @@ const { Buffer } = require('node:buffer')
 const process = require('node:process')
 const { native, adopt } = require('../engine.js')
 const { makeError, systemError } = require('../errors.js')
-const { EOF } = require('../constants.js').errno
+const { EOF, ECANCELED } = require('../constants.js').errno
 
 const FastBuffer = Buffer[Symbol.species]
 const MANUAL = { requireManualDestroy: true }
+const MAX_SMALL = 2 ** 31 - 1
+
+/** The resource itself is not kept: its number is all that its end is told with. */
+const { emitDestroy } = AsyncResource.prototype
+const kAsyncId = Object.getOwnPropertySymbols(new AsyncResource('IRONWIRE', MANUAL)).find(
+  (symbol) => symbol.description === 'async_id_symbol',
+)
 
 function fillAddress(out, text) {
   if (typeof text === 'number') return text
@@ -42,7 +49,11 @@ class Base {
 
   /** Node's sockets and its client ask for it. */
   getAsyncId() {
-    if (this.asyncId === 0) this.asyncId = new AsyncResource(this.isTcp ? 'TCPWRAP' : 'PIPEWRAP', MANUAL).asyncId()
+    if (this.asyncId === 0) {
+      const id = new AsyncResource(this.isTcp ? 'TCPWRAP' : 'PIPEWRAP', MANUAL).asyncId()
+      // V8 keeps the numbers that Node counts with as objects, wherever they are stored, unless they are known to be small integers.
+      this.asyncId = id <= MAX_SMALL ? id | 0 : id
+    }
     return this.asyncId
   }
 
@@ -72,6 +83,7 @@ class Base {
   onClose() {
     // From here on the id is stale: nothing native may be reached through it.
     this.id = -1
+    if (this.asyncId !== 0) emitDestroy.call({ [kAsyncId]: this.asyncId })
     const callback = this.closeCallback
     this.closeCallback = undefined
     callback?.call(this)
@@ -85,22 +97,25 @@ class Connection extends Base {
   constructor(id, isTcp) {
     super(id)
     this.isTcp = isTcp
-    // Node asks a handle that has these, and only a TCP handle does.
-    if (isTcp) {
-      this.getsockname = getsockname
-      this.getpeername = getpeername
-    }
     this.socket = undefined
     this.reading = false
     this.drainCallback = undefined
     this.connectRequest = undefined
     this.shutdownRequest = undefined
     this.failure = 0
-    this.asyncResource = undefined
     /** What was queued when it was last looked at: output that gets less is leaving. */
     this.lastQueued = 0
     /** Bytes that arrived before the reader paused and did not fit its own buffer. */
     this.rest = undefined
+  }
+
+  // Node asks a handle that has these, and only a TCP handle does.
+  get getsockname() {
+    return this.isTcp ? getsockname : undefined
+  }
+
+  get getpeername() {
+    return this.isTcp ? getpeername : undefined
   }
 
   get bytesRead() {
@@ -132,12 +147,6 @@ class Connection extends Base {
     const request = this.connectRequest
     this.connectRequest = undefined
     request?.oncomplete(status, this, request, true, true)
-  }
-
-  /** Node's http client asks it of the handle under a socket. */
-  getAsyncId() {
-    this.asyncResource ??= new AsyncResource('TCPWRAP')
-    return this.asyncResource.asyncId()
   }
 
   /** Node takes this away from a handle that is about to go to another process, with the socket that it belongs to. */
@@ -258,7 +267,7 @@ class Connection extends Base {
     const callback = this.drainCallback
     this.drainCallback = undefined
     super.onClose()
-    callback?.(systemError(-125, 'write'))
+    callback?.(systemError(ECANCELED, 'write'))
   }
 }
 

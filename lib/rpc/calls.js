@@ -1,23 +1,41 @@
 'use strict'
 
-const { forget } = require('./signals')
+const { listen, forget } = require('./signals')
+const { now } = require('./tick')
 
-/** One call in flight. The object belongs to its slot and serves one call after another. */
+/** One call, from its making to its end. */
 class Call {
-  constructor(index) {
-    this.sequence = index
-    /** The slot is taken: from sending the request until its answer comes, even when nobody waits for it any more. */
-    this.taken = false
+  constructor(method, body, timeout, callback) {
+    this.method = method
+    /** Null once it is sent. */
+    this.body = body
+    /** Milliseconds that it may take, and when they are over by the clock of tick.js; Infinity for never. */
+    this.timeout = timeout
+    this.deadline = timeout === Infinity ? Infinity : now() + timeout
     /** Null once the call has ended for its caller. */
-    this.callback = null
-    this.method = ''
-    /** When it times out, by the clock of tick.js; Infinity for never. */
-    this.deadline = Infinity
-    this.timeout = 0
-    /** How many bytes of the connection came before the request. */
+    this.callback = callback
+    /** What the caller aborts it with, if anything, and what that does. */
+    this.signal = undefined
+    this.onAbort = undefined
+    /** It waits to be sent. */
+    this.queued = false
+    /** Its number on the connection that it is sent on, and how many bytes of that came before it. */
+    this.sequence = 0
     this.position = 0
-    this.signal = null
-    this.onAbort = null
+  }
+
+  /** Has `onAbort` called when the signal aborts. */
+  listen(onAbort) {
+    if (this.signal === undefined) return
+    this.onAbort = onAbort
+    listen(this.signal, onAbort)
+  }
+
+  /** The signal is of no interest any more. */
+  forget() {
+    if (this.onAbort === undefined) return
+    forget(this.signal, this.onAbort)
+    this.onAbort = undefined
   }
 }
 
@@ -30,7 +48,10 @@ class Calls {
   constructor(limit) {
     this.limit = limit
     this.step = 2 ** Math.ceil(Math.log2(limit))
+    /** The call in each slot, also one that nobody waits for any more; undefined where there is none. */
     this.slots = []
+    /** The number that each slot gives next. */
+    this.numbers = []
     this.free = []
     /** Requests without an answer. */
     this.unanswered = 0
@@ -38,43 +59,38 @@ class Calls {
     this.pending = 0
   }
 
-  /** The caller has checked that fewer than `limit` are unanswered. */
-  take() {
-    let call = this.free.pop()
-    if (call === undefined) {
-      call = new Call(this.slots.length)
-      this.slots.push(call)
-    } else call.sequence = (call.sequence + this.step) >>> 0
-    call.taken = true
+  /** Gives the call a slot. The caller has checked that fewer than `limit` are unanswered. */
+  take(call) {
+    const index = this.free.pop() ?? this.slots.length
+    call.sequence = this.numbers[index] ?? index
+    this.numbers[index] = (call.sequence + this.step) >>> 0
+    this.slots[index] = call
     this.unanswered++
     this.pending++
-    return call
   }
 
   /** The call that `sequence` answers, or undefined when there is no such request. */
   find(sequence) {
     const call = this.slots[sequence & (this.step - 1)]
-    return call?.taken && call.sequence === sequence ? call : undefined
+    return call?.sequence === sequence ? call : undefined
   }
 
   /** Its answer has come: the slot is free for another call. */
   release(call) {
-    call.taken = false
+    const index = call.sequence & (this.step - 1)
+    this.slots[index] = undefined
     this.unanswered--
-    this.free.push(call)
+    this.free.push(index)
   }
 
   /** Ends the call for its caller, which is to be told by the returned callback. */
   finish(call) {
     const { callback } = call
     call.callback = null
-    if (call.signal !== null) {
-      forget(call.signal, call.onAbort)
-      call.signal = call.onAbort = null
-    }
+    call.forget()
     this.pending--
     return callback
   }
 }
 
-module.exports = { Calls }
+module.exports = { Call, Calls }

@@ -10,6 +10,7 @@ const { isDate } = require('node:util/types')
 const { invalidArgType } = require('../errors')
 const { refuseUnknown } = require('../options')
 const { clientOptions, target: readTarget, duration, checkObject } = require('./options')
+const { Call } = require('./calls')
 const { Deadlines } = require('./deadlines')
 const { Link } = require('./link')
 const { Waiting } = require('./waiting')
@@ -86,8 +87,7 @@ class Client extends EventEmitter {
   }
 
   start(method, body, options, callback) {
-    let name = this.names.get(method)
-    if (name === undefined) name = this.learn(method)
+    if (!this.names.has(method)) this.names.set(method, checkName('method', method))
     body = body === undefined || body === null ? Buffer.alloc(0) : bodyOf(body, 'body')
     let { timeout } = this.options
     let signal
@@ -96,9 +96,10 @@ class Client extends EventEmitter {
       timeout = timeoutOf(options, timeout)
       signal = signalOf(options)
     }
-    const deadline = timeout === Infinity ? Infinity : now() + timeout
+    const call = new Call(method, body, timeout, callback)
+    call.signal = signal
     this.stats.calls++
-    const error = this.dispatch(method, name, body, deadline, timeout, signal, callback)
+    const error = this.dispatch(call)
     if (error !== undefined) this.fail(callback, error)
   }
 
@@ -109,7 +110,8 @@ class Client extends EventEmitter {
   }
 
   /** Sends the call or lets it wait. Returns an error when it can do neither. */
-  dispatch(method, name, body, deadline, timeout, signal, callback) {
+  dispatch(call) {
+    const { method, timeout, signal } = call
     if (signal?.aborted) return errors.aborted(method, false, signal.reason)
     if (timeout <= 0) {
       this.stats.timeouts++
@@ -117,21 +119,12 @@ class Client extends EventEmitter {
     }
     if (this.closing) return errors.closed(method, false)
     const { link, waiting } = this
-    if (deadline < this.deadlines.next) this.deadlines.add(deadline)
-    if (link?.roomy && waiting.length === 0) {
-      return link.send(method, name, body, deadline, timeout, signal, callback)
-    }
-    if (this.options.queue) return waiting.push(method, name, body, deadline, timeout, signal, callback)
+    if (call.deadline < this.deadlines.next) this.deadlines.add(call.deadline)
+    if (link?.roomy && waiting.length === 0) return link.send(call)
+    if (this.options.queue) return waiting.push(call)
     return link === null
       ? errors.notConnected(method, this.lastError)
       : errors.tooManyCalls(method, 'the connection is full')
-  }
-
-  /** Checks a method's name on its first use. */
-  learn(method) {
-    const name = checkName('method', method)
-    this.names.set(method, name)
-    return name
   }
 
   /** Sends waiting calls as far as the link has room. */
@@ -139,25 +132,25 @@ class Client extends EventEmitter {
     const { link, waiting } = this
     if (link === null) return
     while (waiting.length > 0 && link.roomy) {
-      const { method, name, body, deadline, timeout, signal, callback } = waiting.shift()
-      if (deadline <= now()) {
-        this.overdue(method, timeout, callback)
+      const call = waiting.shift()
+      if (call.deadline <= now()) {
+        this.overdue(call)
         continue
       }
-      const error = link.send(method, name, body, deadline, timeout, signal, callback)
-      if (error !== undefined) this.fail(callback, error)
+      const error = link.send(call)
+      if (error !== undefined) this.fail(call.callback, error)
     }
     if (this.closing) this.rest()
   }
 
   /** A call ran out of time before it left. */
-  overdue(method, timeout, callback) {
+  overdue({ method, timeout, callback }) {
     this.stats.timeouts++
     this.fail(callback, errors.timeout(method, timeout, false, this.lastError ?? undefined))
   }
 
   expire(time) {
-    let next = this.waiting.expire(time, ({ method, timeout, callback }) => this.overdue(method, timeout, callback))
+    let next = this.waiting.expire(time, (call) => this.overdue(call))
     for (const link of this.links) next = Math.min(next, link.expire(time))
     if (this.closing) this.rest()
     return next

@@ -6,12 +6,14 @@ const { Peer } = require('./peer')
 const { Calls } = require('./calls')
 const errors = require('./errors')
 const { headroom } = require('./outgoing')
-const { listen } = require('./signals')
 const { now } = require('./tick')
-const { Kind, Reason, Status, LENGTH_SIZE, FRAME_HEAD, MAX_METHODS } = require('./protocol')
+const { Kind, Reason, Status, MAX_METHODS, MAX_U32 } = require('./protocol')
+const { LENGTH_SIZE, FRAME_HEAD, CODE_SIZE, DEADLINE_SIZE, ERROR_PREFIX } = require('./protocol')
 
 /** Header of the largest request: with method number and milliseconds left. */
-const REQUEST_HEAD = FRAME_HEAD - LENGTH_SIZE + 6
+const REQUEST_HEAD = FRAME_HEAD - LENGTH_SIZE + CODE_SIZE + DEADLINE_SIZE
+/** Where in what follows an error's status the code stands, behind its length. */
+const CODE_AT = ERROR_PREFIX - CODE_SIZE
 
 class Link extends Peer {
   constructor(client, options) {
@@ -36,26 +38,23 @@ class Link extends Peer {
   }
 
   /** Sends a request, or throws and has not; the caller has seen that the link is `roomy`. Returns an error when it cannot be sent, else undefined. */
-  send(method, nameBytes, body, deadline, timeout, signal, callback) {
+  send(call) {
+    const { method, body, deadline } = call
     const length = REQUEST_HEAD + body.length
     if (length > this.peerMaxFrame) return errors.frameTooLarge(method, length, this.peerMaxFrame)
-    if (signal !== undefined) headroom()
+    if (call.signal !== undefined) headroom()
     let number = this.methods.get(method)
     if (number === undefined) {
       number = this.methods.size
       if (number === MAX_METHODS)
         return errors.tooManyCalls(method, `the connection already names ${MAX_METHODS} methods`)
-      this.out.method(number, nameBytes)
+      this.out.method(number, this.client.names.get(method))
       this.methods.set(method, number)
     }
-    const call = this.calls.take()
-    call.callback = callback
-    call.method = method
-    call.deadline = deadline
-    call.timeout = timeout
+    this.calls.take(call)
     call.position = this.out.position
     try {
-      this.out.request(call.sequence, number, deadline === Infinity ? 0 : Math.min(deadline - now(), 0xffffffff), body)
+      this.out.request(call.sequence, number, deadline === Infinity ? 0 : Math.min(deadline - now(), MAX_U32), body)
     } catch (error) {
       // The end of the stack, usually: the caller hears of it, and the call has never been.
       call.callback = null
@@ -63,18 +62,16 @@ class Link extends Peer {
       this.calls.release(call)
       throw error
     }
-    if (signal !== undefined) this.listen(call, signal)
+    call.body = null
+    if (call.signal !== undefined) call.listen(() => this.cancel(call))
   }
 
-  listen(call, signal) {
-    call.signal = signal
-    call.onAbort = () => {
-      const error = errors.aborted(call.method, true, signal.reason)
-      this.out.control(Kind.CANCEL, call.sequence, 0)
-      this.client.fail(this.calls.finish(call), error)
-      this.rest()
-    }
-    listen(signal, call.onAbort)
+  /** The caller waits for the answer no longer. */
+  cancel(call) {
+    const error = errors.aborted(call.method, true, call.signal.reason)
+    this.out.control(Kind.CANCEL, call.sequence, 0)
+    this.client.fail(this.calls.finish(call), error)
+    this.rest()
   }
 
   /** A reply: the one frame that is worth a path of its own. */
@@ -107,8 +104,9 @@ class Link extends Peer {
       return
     }
     // The splitter has checked that the code fits.
-    const codeEnd = 2 + body.readUInt16BE(0)
-    const error = errors.remote(call.method, status, body.toString('utf8', 2, codeEnd), body.toString('utf8', codeEnd))
+    const codeEnd = CODE_AT + body.readUInt16BE(0)
+    const code = body.toString('utf8', CODE_AT, codeEnd)
+    const error = errors.remote(call.method, status, code, body.toString('utf8', codeEnd))
     this.client.stats.errors++
     // The server's clock may be the first to see a deadline.
     if (status === Status.DEADLINE) this.client.stats.timeouts++
@@ -139,7 +137,7 @@ class Link extends Peer {
   expire(time) {
     let next = Infinity
     for (const call of this.calls.slots) {
-      if (call.callback === null) continue
+      if (call === undefined || call.callback === null) continue
       if (call.deadline > time) {
         if (call.deadline < next) next = call.deadline
         continue
@@ -155,7 +153,7 @@ class Link extends Peer {
   ended(error, accepted) {
     const lost = error ?? errors.protocol('The server ended the connection')
     for (const call of this.calls.slots) {
-      if (call.callback === null) continue
+      if (call === undefined || call.callback === null) continue
       const { method } = call
       const sent = call.position < accepted
       const failure = this.client.closed ? errors.closed(method, sent) : errors.connectionLost(method, sent, lost)

@@ -5,10 +5,9 @@
 const { isIP } = require('node:net')
 const { invalidArgType, invalidArgValue, outOfRange } = require('../errors')
 const { refuseUnknown } = require('../options')
-const { MIN_FRAME_LIMIT } = require('./protocol')
+const { LENGTH_SIZE, MIN_FRAME_LIMIT, MAX_U32 } = require('./protocol')
 
 const MiB = 2 ** 20
-const MAX_U32 = 2 ** 32 - 1
 const MAX_DELAY = 2 ** 31 - 1
 
 function integer(options, name, fallback, min, max) {
@@ -43,7 +42,7 @@ function checkObject(value, name = 'options') {
 function shared(options) {
   return {
     // Larger bodies belong into a stream of calls: one frame is held whole in memory at both ends.
-    maxFrameBytes: integer(options, 'maxFrameBytes', 16 * MiB, MIN_FRAME_LIMIT, MAX_U32 - 4),
+    maxFrameBytes: integer(options, 'maxFrameBytes', 16 * MiB, MIN_FRAME_LIMIT, MAX_U32 - LENGTH_SIZE),
     // A peer that is alive but slow to connect answers within seconds; a port scanner must not hold a slot for longer.
     handshakeTimeout: duration(options, 'handshakeTimeout', 10_000),
     // Below the idle limits of common NATs and load balancers (60 s and more), so that quiet connections stay usable.

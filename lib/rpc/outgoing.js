@@ -6,7 +6,12 @@ const { Buffer } = require('node:buffer')
 const { isUint8Array } = require('node:util/types')
 const { bytesOf } = require('../codec/bytes')
 const { flushLater } = require('./tick')
-const { Kind, FLAG_DEADLINE, FRAME_HEAD, LENGTH_SIZE, MAGIC, VERSION, PREFACE_SIZE } = require('./protocol')
+const constants = require('../constants')
+const { Kind, FLAG_DEADLINE, MAGIC, VERSION, PREFACE_SIZE } = require('./protocol')
+const { FRAME_HEAD, LENGTH_SIZE, CODE_SIZE, DEADLINE_SIZE, ERROR_PREFIX } = require('./protocol')
+
+const { VERSION: VERSION_AT, MAX_FRAME: MAX_FRAME_AT, MAX_CALLS: MAX_CALLS_AT } = constants.preface
+const { KIND: KIND_AT, SEQUENCE: SEQUENCE_AT } = constants.header
 
 /** One write of this size already costs the kernel more in copying than in being called. */
 const SLAB_SIZE = 64 * 1024
@@ -92,24 +97,24 @@ class Outgoing {
     const at = this.reserve(PREFACE_SIZE)
     const { view } = this.slab
     view.setUint32(at, MAGIC)
-    view.setUint32(at + 4, VERSION << 24)
-    view.setUint32(at + 8, maxFrame)
-    view.setUint32(at + 12, maxCalls)
+    view.setUint32(at + VERSION_AT, VERSION << 24)
+    view.setUint32(at + MAX_FRAME_AT, maxFrame)
+    view.setUint32(at + MAX_CALLS_AT, maxCalls)
     this.used = at + PREFACE_SIZE
   }
 
   /** A call; `remaining` is the milliseconds its caller waits, 0 when it waits for ever. */
   request(sequence, method, remaining, body) {
     const size = body.length
-    const fixed = remaining === 0 ? FRAME_HEAD + 2 : FRAME_HEAD + 6
+    const fixed = FRAME_HEAD + CODE_SIZE + (remaining === 0 ? 0 : DEADLINE_SIZE)
     const inline = size <= DIRECT
     const at = this.reserve(inline ? fixed + size : fixed)
     const { view, bytes } = this.slab
     view.setUint32(at, fixed + size - LENGTH_SIZE)
-    view.setUint16(at + 4, (Kind.REQUEST << 8) | (remaining === 0 ? 0 : FLAG_DEADLINE))
-    view.setUint32(at + 6, sequence)
-    view.setUint16(at + 10, method)
-    if (remaining !== 0) view.setUint32(at + 12, remaining)
+    view.setUint16(at + KIND_AT, (Kind.REQUEST << 8) | (remaining === 0 ? 0 : FLAG_DEADLINE))
+    view.setUint32(at + SEQUENCE_AT, sequence)
+    view.setUint16(at + FRAME_HEAD, method)
+    if (remaining !== 0) view.setUint32(at + FRAME_HEAD + CODE_SIZE, remaining)
     if (inline) {
       copy(body, size, bytes, at + fixed)
       this.used = at + fixed + size
@@ -122,8 +127,8 @@ class Outgoing {
     const at = this.reserve(inline ? FRAME_HEAD + size : FRAME_HEAD)
     const { view, bytes } = this.slab
     view.setUint32(at, FRAME_HEAD + size - LENGTH_SIZE)
-    view.setUint16(at + 4, Kind.REPLY << 8)
-    view.setUint32(at + 6, sequence)
+    view.setUint16(at + KIND_AT, Kind.REPLY << 8)
+    view.setUint32(at + SEQUENCE_AT, sequence)
     if (inline) {
       copy(body, size, bytes, at + FRAME_HEAD)
       this.used = at + FRAME_HEAD + size
@@ -133,28 +138,28 @@ class Outgoing {
   /** An error's code and message share what `limit`, the peer's largest frame, leaves them. */
   error(sequence, status, code, message, limit) {
     const codeBytes = clip(code, 255)
-    const room = Math.min(limit - (FRAME_HEAD - LENGTH_SIZE) - 4 - codeBytes.length, DIRECT)
+    const room = Math.min(limit - (FRAME_HEAD - LENGTH_SIZE) - ERROR_PREFIX - codeBytes.length, DIRECT)
     const messageBytes = clip(message, room)
-    const at = this.control(Kind.ERROR, sequence, 4 + codeBytes.length + messageBytes.length)
+    const at = this.control(Kind.ERROR, sequence, ERROR_PREFIX + codeBytes.length + messageBytes.length)
     const { view, bytes } = this.slab
     view.setUint16(at, status)
-    view.setUint16(at + 2, codeBytes.length)
-    bytes.set(codeBytes, at + 4)
-    bytes.set(messageBytes, at + 4 + codeBytes.length)
+    view.setUint16(at + CODE_SIZE, codeBytes.length)
+    bytes.set(codeBytes, at + ERROR_PREFIX)
+    bytes.set(messageBytes, at + ERROR_PREFIX + codeBytes.length)
   }
 
   /** Announces that `number` stands for the method `name`, given as bytes. */
   method(number, name) {
-    const at = this.control(Kind.METHOD, 0, 2 + name.length)
+    const at = this.control(Kind.METHOD, 0, CODE_SIZE + name.length)
     this.slab.view.setUint16(at, number)
-    this.slab.bytes.set(name, at + 2)
+    this.slab.bytes.set(name, at + CODE_SIZE)
   }
 
   goaway(reason, message) {
     const text = clip(message, 512)
-    const at = this.control(Kind.GOAWAY, 0, 2 + text.length)
+    const at = this.control(Kind.GOAWAY, 0, CODE_SIZE + text.length)
     this.slab.view.setUint16(at, reason)
-    this.slab.bytes.set(text, at + 2)
+    this.slab.bytes.set(text, at + CODE_SIZE)
   }
 
   /** Writes the head of a frame with a payload of `size` small bytes and returns where the payload goes. */
@@ -162,8 +167,8 @@ class Outgoing {
     const at = this.reserve(FRAME_HEAD + size)
     const { view } = this.slab
     view.setUint32(at, FRAME_HEAD + size - LENGTH_SIZE)
-    view.setUint16(at + 4, kind << 8)
-    view.setUint32(at + 6, sequence)
+    view.setUint16(at + KIND_AT, kind << 8)
+    view.setUint32(at + SEQUENCE_AT, sequence)
     this.used = at + FRAME_HEAD + size
     return at + FRAME_HEAD
   }

@@ -6,10 +6,16 @@ const { Buffer } = require('node:buffer')
 const { setTimeout, clearTimeout } = require('node:timers')
 const { Outgoing } = require('./outgoing')
 const { protocol } = require('./errors')
-const { Kind, Reason, RECORD_WORDS, MIN_FRAME_LIMIT } = require('./protocol')
+const constants = require('../constants')
+const { Kind, Reason, MIN_FRAME_LIMIT } = require('./protocol')
 const { enterBatch, leaveBatch } = require('./tick')
 
 const FastBuffer = Buffer[Symbol.species]
+
+// The table of a read: src/binding/rpc.rs.
+const { CURSOR } = constants.table
+const { RECORDS, RECORD_WORDS } = constants.rpc
+const { KIND, FLAGS, SEQUENCE, CODE, REMAINING, BODY, LENGTH } = constants.record
 
 /**
  * One connection, from either end. Subclasses take the frames that carry calls (`frame`), and are told of the peer's preface
@@ -53,20 +59,21 @@ class Peer {
   // ---- called by the wire
 
   /**
-   * `count` records of `table`, their bodies in `slab`. The table's first word counts those that are taken: called again after a
+   * `count` records of `table`, their bodies in `slab`. The table's cursor counts those that are taken: called again after a
    * callback threw, this goes on behind the record that it belonged to.
    */
   onFrames(table, count, slab) {
     this.heard = true
     enterBatch()
     try {
-      while (table[0] < count && this.open) {
-        const at = 1 + table[0]++ * RECORD_WORDS
-        const kind = table[at] & 0xff
+      while (table[CURSOR] < count && this.open) {
+        const at = RECORDS + table[CURSOR]++ * RECORD_WORDS
+        const kind = table[at] & KIND
         if (kind === Kind.REQUEST || kind === Kind.REPLY) {
-          const length = table[at + 5]
-          const body = length === 0 ? Buffer.alloc(0) : new FastBuffer(slab, table[at + 4], length)
-          this.carry(table[at + 1], body, table[at + 2], table[at] >>> 8 === 0 ? -1 : table[at + 3])
+          const length = table[at + LENGTH]
+          const body = length === 0 ? Buffer.alloc(0) : new FastBuffer(slab, table[at + BODY], length)
+          const remaining = table[at] >>> FLAGS === 0 ? -1 : table[at + REMAINING]
+          this.carry(table[at + SEQUENCE], body, table[at + CODE], remaining)
         } else this.control(kind, table, at, slab)
       }
     } finally {
@@ -93,10 +100,10 @@ class Peer {
   // ---- frames that both ends understand
 
   control(kind, table, at, slab) {
-    const sequence = table[at + 1]
+    const sequence = table[at + SEQUENCE]
     switch (kind) {
       case Kind.PREFACE:
-        return this.welcome(sequence, table[at + 3])
+        return this.welcome(sequence, table[at + REMAINING])
       case Kind.PING:
         // A peer that does not read cannot make answers pile up; what is queued for it shows that this end lives, once it reads.
         if (!this.out.congested) this.out.control(Kind.PONG, sequence, 0)
@@ -104,15 +111,15 @@ class Peer {
       case Kind.PONG:
         return
       case Kind.GOAWAY: {
-        const text = Buffer.from(slab, table[at + 4], table[at + 5]).toString()
-        return this.farewell(table[at + 2], text)
+        const text = Buffer.from(slab, table[at + BODY], table[at + LENGTH]).toString()
+        return this.farewell(table[at + CODE], text)
       }
       case Kind.BROKEN: {
-        const text = Buffer.from(slab, table[at + 4], table[at + 5]).toString()
-        return this.abandon(protocol(`The connection broke the protocol: ${text}`), table[at + 2])
+        const text = Buffer.from(slab, table[at + BODY], table[at + LENGTH]).toString()
+        return this.abandon(protocol(`The connection broke the protocol: ${text}`), table[at + CODE])
       }
       default:
-        return this.frame(kind, sequence, table[at + 2], new FastBuffer(slab, table[at + 4], table[at + 5]))
+        return this.frame(kind, sequence, table[at + CODE], new FastBuffer(slab, table[at + BODY], table[at + LENGTH]))
     }
   }
 

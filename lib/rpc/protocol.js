@@ -8,10 +8,11 @@ const { invalidArgType, invalidArgValue } = require('../errors')
 
 /**
  * The highest version spoken here; 'IWRP', the first bytes from either peer, and how many they are; bytes of length prefix, kind, flags and
- * sequence number, of the first alone, and of a method's name at most; words of one record in the table of a read, see `Event::record`.
+ * sequence number, and of the first alone; of a payload's code and of the milliseconds behind it, of what an error's payload begins with,
+ * and of a method's name at most.
  */
-const { VERSION, MAGIC, PREFACE_SIZE, FRAME_HEAD, LENGTH_SIZE, FLAG_DEADLINE, MAX_METHOD_NAME, RECORD_WORDS } =
-  constants.rpc
+const { VERSION, MAGIC, PREFACE_SIZE, FRAME_HEAD, LENGTH_SIZE, CODE_SIZE, DEADLINE_SIZE, ERROR_PREFIX } = constants.rpc
+const { FLAG_DEADLINE, MAX_METHOD_NAME } = constants.rpc
 
 /** Kinds of frames, and of two records that stand in the same table: the preface, and the end of a stream that broke the rules. */
 const Kind = constants.frame
@@ -29,8 +30,11 @@ const Status = {
   REPLY_TOO_LARGE: 6,
 }
 
-/** Method numbers are 16 bits wide. */
-const MAX_METHODS = 65536
+/** Lengths, limits and milliseconds are 32 bits wide. */
+const MAX_U32 = 2 ** 32 - 1
+
+/** As many as there are numbers for them. */
+const MAX_METHODS = 2 ** (8 * CODE_SIZE)
 
 /** The smallest frame limit that a peer may announce: every control frame and a readable error message fit into it. */
 const MIN_FRAME_LIMIT = 1024
@@ -53,12 +57,15 @@ module.exports = {
   PREFACE_SIZE,
   FRAME_HEAD,
   LENGTH_SIZE,
+  CODE_SIZE,
+  DEADLINE_SIZE,
+  ERROR_PREFIX,
   Kind,
   FLAG_DEADLINE,
   Status,
   Reason,
   MAX_METHODS,
+  MAX_U32,
   MIN_FRAME_LIMIT,
-  RECORD_WORDS,
   checkName,
 }

@@ -6,7 +6,6 @@ const { Buffer } = require('node:buffer')
 const { bytesOf } = require('../codec/bytes')
 const errors = require('./errors')
 const { Queue } = require('./queue')
-const { listen, forget } = require('./signals')
 
 /** A queue, bounded in calls and in bytes. */
 class Waiting {
@@ -23,37 +22,24 @@ class Waiting {
   }
 
   /** Returns an error when there is no room. The body is copied: the caller may use its buffer again at once. */
-  push(method, name, body, deadline, timeout, signal, callback) {
-    if (this.calls.size >= this.maxCalls) return errors.tooManyCalls(method, `${this.maxCalls} calls wait already`)
-    if (this.bytes + body.length > this.maxBytes) {
-      return errors.tooManyCalls(method, `more than ${this.maxBytes} bytes would wait`)
+  push(call) {
+    if (this.calls.size >= this.maxCalls) return errors.tooManyCalls(call.method, `${this.maxCalls} calls wait already`)
+    if (this.bytes + call.body.length > this.maxBytes) {
+      return errors.tooManyCalls(call.method, `more than ${this.maxBytes} bytes would wait`)
     }
-    const call = {
-      method,
-      name,
-      body: Buffer.from(bytesOf(body, 'body')),
-      deadline,
-      timeout,
-      signal,
-      callback,
-      onAbort: null,
-      queued: false,
-    }
-    if (signal !== undefined) {
-      call.onAbort = () => {
-        this.discard(call)
-        this.onAborted(callback, errors.aborted(method, false, signal.reason))
-      }
-      listen(signal, call.onAbort)
-    }
+    call.body = Buffer.from(bytesOf(call.body, 'body'))
+    call.listen(() => {
+      this.discard(call)
+      this.onAborted(call.callback, errors.aborted(call.method, false, call.signal.reason))
+    })
     this.calls.push(call)
-    this.bytes += body.length
+    this.bytes += call.body.length
   }
 
   remove(call) {
     this.calls.remove(call)
     this.bytes -= call.body.length
-    if (call.signal !== undefined) forget(call.signal, call.onAbort)
+    call.forget()
   }
 
   /** Takes the call that has waited longest. */

@@ -2,7 +2,7 @@
 
 use super::{files, http, http_client, http_out, proto_codec, table};
 use crate::errno::Errno;
-use crate::http1::{EVENT_WORDS, event, flag};
+use crate::http1::{EVENT_WORDS, event, flag, row};
 use crate::proto::codec::{self, tape};
 use crate::proto::{self, emit};
 use crate::rpc::{self, Kind, reason};
@@ -42,7 +42,27 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 RESPONSE
             }),
         ),
-        ("row", group!({ EVENT_WORDS = EVENT_WORDS })),
+        (
+            "row",
+            group!({
+                EVENT_WORDS = EVENT_WORDS,
+                KIND = row::KIND,
+                METHOD = row::METHOD,
+                VERSION = row::VERSION,
+                HTTP_1_1 = row::HTTP_1_1,
+                FLAGS = row::FLAGS,
+                HEAD = row::HEAD,
+                FIRST_LENGTH = row::FIRST_LENGTH,
+                HEAD_LENGTH = row::HEAD_LENGTH,
+                STATUS = row::STATUS,
+                PART = row::PART,
+                PART_LENGTH = row::PART_LENGTH,
+                TRAILERS = row::TRAILERS,
+                TRAILERS_LENGTH = row::TRAILERS_LENGTH,
+                ERROR_NUMBER = row::ERROR_NUMBER,
+                ERROR_OFFSET = row::ERROR_OFFSET,
+            }),
+        ),
         (
             "flag",
             group!({
@@ -109,12 +129,20 @@ pub fn constants() -> HashMap<&'static str, Group> {
         (
             "client",
             group!(http_client::word {
-                TAKEN,
-                BODY_START,
-                CONSUMED,
                 BODY_AT,
                 BODY_LENGTH,
                 EVENTS
+            }),
+        ),
+        (
+            "answer",
+            group!(http_client::answer_row {
+                READ,
+                ID,
+                NEXT,
+                PACKET,
+                PACKET_LENGTH,
+                LENGTH
             }),
         ),
         ("answers", group!(http_client::answers { HEAD, CONNECT })),
@@ -141,8 +169,33 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 FRAME_HEAD = rpc::LENGTH_SIZE + rpc::HEADER_SIZE,
                 LENGTH_SIZE = rpc::LENGTH_SIZE,
                 FLAG_DEADLINE = rpc::FLAG_DEADLINE,
+                CODE_SIZE = rpc::CODE_SIZE,
+                DEADLINE_SIZE = rpc::DEADLINE_SIZE,
+                ERROR_PREFIX = rpc::ERROR_PREFIX,
                 MAX_METHOD_NAME = rpc::MAX_METHOD_NAME,
                 RECORD_WORDS = rpc::RECORD_WORDS,
+                RECORDS = super::rpc::RECORDS,
+            }),
+        ),
+        (
+            "preface",
+            group!(rpc::preface {
+                VERSION,
+                MAX_FRAME,
+                MAX_CALLS
+            }),
+        ),
+        ("header", group!(rpc::header { KIND, SEQUENCE })),
+        (
+            "record",
+            group!(rpc::record {
+                KIND,
+                FLAGS,
+                SEQUENCE,
+                CODE,
+                REMAINING,
+                BODY,
+                LENGTH
             }),
         ),
         (

@@ -1,10 +1,10 @@
 //! The engine in Node: libuv's loop below it, JavaScript above.
 
-use super::raw::{Args, Callbacks, Env, Functions, Outcome, Teardown, Value};
+use super::raw::{Args, Callbacks, Env, Functions, Landing, Outcome, Teardown, Value};
 use super::slab::{self, Slab};
 use crate::background::{Lost, Tasks};
 use crate::engine::{self, Event, FileRead, Host, LARGE_WRITE};
-use crate::uv::{Errno, Events, Hook, Loop, Stream, Wake};
+use crate::uv::{Errno, Events, Hook, Loop, Memory, READ_BUFFER, Stream, Wake};
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
@@ -52,6 +52,8 @@ pub struct Node {
     callbacks: Callbacks<{ CALLBACKS.len() }>,
     /// Where raw received bytes go.
     inbox: RefCell<Slab>,
+    /// Where reads land.
+    landing: RefCell<Option<Rc<Landing>>>,
     prepare: RefCell<Option<Hook>>,
     check: RefCell<Option<Hook>>,
     /// Background tasks, and what wakes the loop when one has ended; made with the first.
@@ -59,6 +61,9 @@ pub struct Node {
     /// Held from the environment's end until the last handle is closed.
     teardown: RefCell<Option<(Teardown, Release)>>,
 }
+
+/// The share of a [`Landing`] that bytes must fill to be given to JavaScript where they are: a chunk that is kept pins all of it.
+const WORTH_TAKING: usize = READ_BUFFER / 2;
 
 /// Frees what the native functions point to.
 type Release = Box<dyn FnOnce()>;
@@ -76,6 +81,7 @@ pub fn start(env: Env, callbacks: Value, register: impl FnOnce(&mut Functions<En
             uv,
             callbacks: Callbacks::new(env, callbacks, CALLBACKS),
             inbox: RefCell::default(),
+            landing: RefCell::default(),
             teardown: RefCell::default(),
         })
     });
@@ -104,9 +110,15 @@ impl Engine {
         self.uv().map_or(0, Loop::now)
     }
 
-    /// Copies received bytes to where JavaScript sees them for good; returns the `ArrayBuffer` and the offset.
-    pub fn place(&self, bytes: &[u8]) -> Option<(Value, usize)> {
-        self.host().place(bytes)
+    /// Gives the memory that `bytes` of the read being reported lie in to JavaScript, if that is worth it, with their offset in it. Who calls looks at
+    /// nothing more of that read.
+    pub fn take(&self, bytes: &[u8]) -> Option<(Rc<Landing>, usize)> {
+        if bytes.len() < WORTH_TAKING {
+            return None;
+        }
+        let landing = self.host().landing.borrow().clone()?;
+        let offset = landing.take(bytes)?;
+        Some((landing, offset))
     }
 
     /// A listener on a stream that `make` has bound and set to listen.
@@ -215,6 +227,10 @@ impl Engine {
         self.close_all();
         host.prepare.take();
         host.check.take();
+        host.landing.take();
+        if let Ok(uv) = self.uv() {
+            uv.release_memory();
+        }
         host.teardown.replace(Some((teardown, release)));
         self.end_tasks();
         if self.uv().map_or(true, Loop::drain) {
@@ -224,6 +240,7 @@ impl Engine {
 }
 
 impl Node {
+    /// Copies received bytes to where JavaScript sees them for good; returns the `ArrayBuffer` and the offset.
     fn place(&self, bytes: &[u8]) -> Option<(Value, usize)> {
         let mut inbox = self.inbox.borrow_mut();
         inbox.reserve(self.env, bytes.len())?;
@@ -311,6 +328,12 @@ impl Events for Engine {
 
     fn connected(&self, token: u32, result: Result<(), Errno>) {
         self.on_connected(token, result);
+    }
+
+    fn memory(&self) -> Option<Rc<dyn Memory>> {
+        let landing = Rc::new(Landing::new(self.env())?);
+        self.host().landing.replace(Some(landing.clone()));
+        Some(landing)
     }
 
     fn read(&self, token: u32, result: Result<&[u8], Errno>) {

@@ -12,10 +12,10 @@ use super::engine::{Engine, Node};
 use super::files::Files;
 use super::http_out::Heads;
 use super::http_site::{self, Mounted, Offered, Sites};
-use super::raw::{Args, Functions, Outcome, SharedBytes, Value};
+use super::raw::{Args, Functions, Landing, Outcome, SharedBytes, Value};
 use super::table::Table;
 use crate::engine::{Event, Protocol};
-use crate::http1::{Batch, Conn, EVENT_WORDS, Limits, Stop, event};
+use crate::http1::{Batch, Conn, EVENT_WORDS, Limits, Stop, event, row};
 use crate::uv::{Errno, Loop, Stream};
 use std::cell::RefCell;
 use std::ops::Range;
@@ -535,40 +535,39 @@ impl Scratch {
         let (head, events) = rows.split_at_mut(EVENT_WORDS);
         let taken = segment.end - segment.start;
         let mut packet = 0..0;
-        let bodies = events.chunks_exact_mut(EVENT_WORDS).filter(|row| row[0] == event::BODY);
+        let bodies = events
+            .chunks_exact_mut(EVENT_WORDS)
+            .filter(|words| words[0] == event::BODY);
         if matches!(segment.stop, Stop::Failed | Stop::Upgrade) {
             // An error reports the packet, and behind an upgrade's head may lie the first bytes of the other protocol.
             let base = self.body.len();
             self.body.extend_from_slice(bytes);
             packet = base..self.body.len();
-            bodies.for_each(|row| row[1] += base as u32);
+            bodies.for_each(|words| words[row::PART] += base as u32);
         } else if alone {
             let mut span = 0..0;
-            for row in bodies {
-                let (start, end) = (row[1] as usize, (row[1] + row[2]) as usize);
+            for words in bodies {
+                let start = words[row::PART] as usize;
+                let end = start + words[row::PART_LENGTH] as usize;
                 span = if span.is_empty() { start..end } else { span.start..end };
-                row[1] -= span.start as u32;
+                words[row::PART] -= span.start as u32;
             }
             if !span.is_empty() {
                 self.lying = Some(segment.start + span.start..segment.start + span.end);
             }
         } else {
-            for row in bodies {
-                let (start, length) = (row[1] as usize, row[2] as usize);
-                row[1] = self.body.len() as u32;
+            for words in bodies {
+                let (start, length) = (words[row::PART] as usize, words[row::PART_LENGTH] as usize);
+                words[row::PART] = self.body.len() as u32;
                 self.body.extend_from_slice(&bytes[start..start + length]);
             }
         }
-        head.copy_from_slice(&[
-            read_row::READ,
-            segment.id,
-            0,
-            0,
-            packet.start as u32,
-            packet.len() as u32,
-            taken as u32,
-            0,
-        ]);
+        head.fill(0);
+        head[0] = read_row::READ;
+        head[read_row::ID] = segment.id;
+        head[read_row::PACKET] = packet.start as u32;
+        head[read_row::PACKET_LENGTH] = packet.len() as u32;
+        head[read_row::LENGTH] = taken as u32;
     }
 
     /// The words of an event.
@@ -616,14 +615,16 @@ impl Http {
 
     /// Clients repeat themselves: marks requests whose header fields are those of the request before, which JavaScript has in their parts.
     fn mark_repeated(&mut self, rows: &mut [u32], text: &[u8]) {
-        for row in rows
+        for words in rows
             .chunks_exact_mut(EVENT_WORDS)
-            .filter(|row| row[0] & 0xff == event::REQUEST)
+            .filter(|words| words[0] & row::KIND == event::REQUEST)
         {
-            let (from, url, length) = (row[2] as usize, row[3] as usize, row[4] as usize);
-            let fields = text.get(from + url + 1..from + length).unwrap_or_default();
+            let from = words[row::HEAD] as usize;
+            let url_end = from + words[row::FIRST_LENGTH] as usize;
+            let end = from + words[row::HEAD_LENGTH] as usize;
+            let fields = text.get(url_end + 1..end).unwrap_or_default();
             if !fields.is_empty() && fields == self.last_fields {
-                row[1] |= REPEATED;
+                words[row::FLAGS] |= REPEATED;
             } else {
                 self.last_fields.clear();
                 if fields.len() <= KEPT_FIELDS {
@@ -718,6 +719,7 @@ fn show(server: &Server, engine: &Engine, input: &[u8], batch: &mut Vec<Segment>
     let Some(table) = table else {
         return lost(server, engine, batch);
     };
+    let taken = take(server, engine, input, batch);
     let fill = |words: &SharedBytes| {
         words.set_word(word::NOW, engine.now() as u32);
         words.copy_words(word::EVENTS, &server.scratch.borrow().words[..count * EVENT_WORDS]);
@@ -725,10 +727,11 @@ fn show(server: &Server, engine: &Engine, input: &[u8], batch: &mut Vec<Segment>
     let showing = Showing::new(server);
     let shown = table.show(fill, |env| {
         let scratch = server.scratch.borrow();
-        let body = match &scratch.lying {
-            Some(range) => env.buffer_copy(&input[range.clone()]),
-            None if scratch.body.is_empty() => env.undefined(),
-            None => env.buffer_copy(&scratch.body),
+        let body = match (&taken, &scratch.lying) {
+            (Some(landing), _) => landing.value(env),
+            (None, Some(range)) => env.buffer_copy(&input[range.clone()]),
+            _ if scratch.body.is_empty() => env.undefined(),
+            _ => env.buffer_copy(&scratch.body),
         };
         [env.int(count as i32), env.latin1(&scratch.text), body]
     });
@@ -746,13 +749,36 @@ fn show(server: &Server, engine: &Engine, input: &[u8], batch: &mut Vec<Segment>
     goes_on
 }
 
+/// Gives the memory of a large read that is nothing but a part of a body to JavaScript, instead of a copy: nothing of it will be
+/// parsed again. The events say where in it that is.
+fn take(server: &Server, engine: &Engine, input: &[u8], batch: &[Segment]) -> Option<Rc<Landing>> {
+    let [segment] = batch else { return None };
+    if segment.stop != Stop::Drained || segment.end != segment.read_end {
+        return None;
+    }
+    let scratch = &mut *server.scratch.borrow_mut();
+    let range = scratch.lying.clone()?;
+    let events = &mut scratch.words[(segment.row + 1) * EVENT_WORDS..scratch.count * EVENT_WORDS];
+    // A request that is not the first event may be held back.
+    let mut later = events.chunks_exact(EVENT_WORDS).skip(1);
+    if later.any(|words| words[0] & row::KIND == event::REQUEST) {
+        return None;
+    }
+    let (landing, offset) = engine.take(&input[range])?;
+    let bodies = events
+        .chunks_exact_mut(EVENT_WORDS)
+        .filter(|words| words[0] == event::BODY);
+    bodies.for_each(|words| words[row::PART] += offset as u32);
+    Some(landing)
+}
+
 /// After a batch: what JavaScript said of one connection. Returns whether the rest of its bytes is to be parsed.
 fn settle(server: &Server, engine: &Engine, input: &[u8], segment: &Segment) -> bool {
     let at = word::EVENTS + segment.row * EVENT_WORDS;
     let said = with_table(server, |table, words| {
         let held = table.word(at + read_row::HELD) as usize;
         // Where in the read the request begins that it stopped before.
-        let offset = words.get(held * EVENT_WORDS + 6).copied().unwrap_or(0) as usize;
+        let offset = words.get(held * EVENT_WORDS + row::BEGAN).copied().unwrap_or(0) as usize;
         (
             (held > segment.row).then_some(offset),
             table.word(at + read_row::TAKEN) == 1,

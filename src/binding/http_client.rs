@@ -1,34 +1,50 @@
 //! HTTP clients between the engine and `lib/http/client`: requests down, responses up.
 //!
-//! What a read says is shown to JavaScript in one call, `onResponses(id, events, text, body)`, with the events in a [table](super::table).
+//! What the connections of one turn of the loop have received is parsed as it comes, and shown to JavaScript in one call,
+//! `onResponses(events, text, body)`, after the last of them was read: to enter JavaScript costs more than to parse a small response. The
+//! events stand in a [table](super::table); those of a connection follow a row that names it, and between two connections
+//! JavaScript runs ticks and promise jobs, as Node does between two reads.
 
 use super::engine::{Engine, Node};
-use super::raw::{Args, Functions, Outcome, SharedBytes, Value};
-use super::slab;
+use super::raw::{Args, Env, Functions, Landing, Outcome, SharedBytes, Value};
+use super::slab::{self, Slab};
 use super::table::Table;
 use crate::engine::Protocol;
-use crate::http1::{Batch, Conn, EVENT_WORDS, Expected, Limits, Stop, event};
+use crate::http1::{Batch, Conn, EVENT_WORDS, Expected, Limits, Stop, event, row};
 use crate::uv::Errno;
 use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
 
-/// Events per call of JavaScript: a read seldom says more.
-const EVENTS: usize = 128;
+/// Events per call of JavaScript: more gain nothing from being shown together.
+const EVENTS: usize = 512;
+
+/// Heads per call of JavaScript, in bytes: they are one string, which lives as long as any part of it.
+const TEXT: usize = 64 * 1024;
 
 /// The words before the first event.
 pub(super) mod word {
-    /// What JavaScript says of an upgrade: 1 when another protocol has the connection from now on.
-    pub const TAKEN: usize = 1;
-    /// Where in the input the body bytes shown begin.
-    pub const BODY_START: usize = 2;
-    /// How much of the input the batch covers.
-    pub const CONSUMED: usize = 3;
     /// Where in the `ArrayBuffer` shown the body bytes lie, and how many there are; 0 when a `Buffer` is shown.
-    pub const BODY_AT: usize = 4;
-    pub const BODY_LENGTH: usize = 5;
+    pub const BODY_AT: usize = 1;
+    pub const BODY_LENGTH: usize = 2;
     /// Events begin here.
     pub const EVENTS: usize = 8;
+}
+
+/// A row before the events of one connection.
+pub(super) mod answer_row {
+    /// Its kind.
+    pub const READ: u32 = 5;
+    /// Whose they are.
+    pub const ID: usize = 1;
+    /// The number of the event behind its last.
+    pub const NEXT: usize = 2;
+    /// Where among the body bytes all that was received lies, if it is shown: with an error, or an upgrade.
+    pub const PACKET: usize = 3;
+    /// How many bytes that is.
+    pub const PACKET_LENGTH: usize = 4;
+    /// How many of the bytes received the events are of.
+    pub const LENGTH: usize = 5;
 }
 
 /// What a response answers, as far as its framing depends on it; 0 for all else.
@@ -57,8 +73,20 @@ struct Clients {
 struct Scratch {
     table: Option<Table>,
     words: Vec<u32>,
+    /// Events of the batch being made or shown, the rows before them included.
+    count: usize,
     /// The heads of the batch being shown; it may be shown again.
     text: Vec<u8>,
+    /// Its body bytes, those of one large read apart.
+    body: Vec<u8>,
+    /// Where JavaScript sees them.
+    slab: Slab,
+    /// Where in a large read its body bytes are.
+    lying: Range<usize>,
+    /// A batch is being shown.
+    showing: bool,
+    /// What was received meanwhile, by a loop that the program runs inside of its own.
+    late: Vec<(u32, Vec<u8>)>,
 }
 
 /// Adds this module's functions.
@@ -126,7 +154,8 @@ fn expect(engine: &Engine, args: &Args) -> Outcome<Result<(), Errno>> {
         max_header_size: args.uint(2)? as usize,
     };
     let fit = with(engine, args.uint(0)?, |client| client.conn.expect(expected, limits));
-    Ok(fit.and_then(|fit| if fit { Ok(()) } else { Err(Errno::EBADF) }))
+    // What nobody has asked for has come meanwhile: the connection is about to be closed.
+    Ok(fit.and_then(|fit| if fit { Ok(()) } else { Err(Errno::ECONNRESET) }))
 }
 
 /// `(id, kind, maxHeaderSize, request, utf8)`: expects a response and writes a whole request. Returns what `write` returns.
@@ -147,9 +176,9 @@ fn send(engine: &Engine, args: &Args) -> Outcome<i32> {
 
 impl Protocol<Node> for Clients {
     fn read(&self, engine: &Engine, id: u32, bytes: &[u8]) {
-        let tapped = with(engine, id, |client| client.tapped);
-        parse(self, engine, id, bytes);
-        if tapped == Ok(true) {
+        let tapped = with(engine, id, |client| client.tapped) == Ok(true);
+        read(self, engine, id, bytes, !tapped);
+        if tapped {
             engine.read_raw(id, bytes);
         }
     }
@@ -159,6 +188,10 @@ impl Protocol<Node> for Clients {
         false
     }
 
+    fn tick(&self, engine: &Engine) {
+        show(self, engine, &[], false);
+    }
+
     fn silence(&self) {
         if let Some(table) = &self.scratch.borrow().table {
             table.silence();
@@ -166,29 +199,29 @@ impl Protocol<Node> for Clients {
     }
 }
 
-fn parse(clients: &Clients, engine: &Engine, id: u32, bytes: &[u8]) {
+/// Parses what a connection has received. A large read is shown at once, because its bytes are not to be copied twice; so is what JavaScript
+/// has to decide upon before the connection is read on. `last`: nobody looks at them after.
+fn read(clients: &Clients, engine: &Engine, id: u32, bytes: &[u8], last: bool) {
+    if clients.scratch.borrow().showing {
+        clients.scratch.borrow_mut().late.push((id, bytes.to_vec()));
+        return;
+    }
+    let large = bytes.len() >= slab::OWN;
     let mut rest = bytes;
     while !rest.is_empty() {
-        let fed = engine.connection(id, |connection| {
-            let client = connection.state::<Client>()?;
-            let scratch = &mut *clients.scratch.borrow_mut();
-            scratch.text.clear();
-            let mut batch = Batch {
-                table: &mut scratch.words,
-                count: 0,
-                text: &mut scratch.text,
-            };
-            let (taken, stop) = client.conn.feed(rest, &mut batch);
-            Some((taken, batch.count, stop))
-        });
-        let (taken, count, stop) = match fed {
-            Ok(Some(fed)) => fed,
+        if large || !clients.scratch.borrow().has_room_for(rest.len()) {
+            show(clients, engine, &[], false);
+        }
+        let (taken, stop) = match parse(clients, engine, id, rest, large) {
+            Ok(Some(parsed)) => parsed,
             // JavaScript gave the connection to another protocol in the middle of this read.
             Ok(None) => return engine.read_raw(id, rest),
             Err(_) => return,
         };
-        if count > 0 {
-            show(clients, engine, id, rest, taken, count, stop);
+        if large || stop != Stop::Drained {
+            show(clients, engine, rest, last && stop == Stop::Drained);
+        } else {
+            engine.gather();
         }
         if matches!(stop, Stop::Failed | Stop::Upgrade) {
             return;
@@ -197,58 +230,176 @@ fn parse(clients: &Clients, engine: &Engine, id: u32, bytes: &[u8]) {
     }
 }
 
-/// Shows one batch to JavaScript.
-fn show(clients: &Clients, engine: &Engine, id: u32, input: &[u8], taken: usize, count: usize, stop: Stop) {
-    let (table, body) = {
-        let scratch = clients.scratch.borrow();
-        let Some(table) = scratch.table.clone() else { return };
-        let body = body_range(&scratch.words[..count * EVENT_WORDS], input, stop);
-        (table, body)
-    };
-    let fill = |words: &SharedBytes| {
-        words.set_word(word::TAKEN, 0);
-        words.set_word(word::BODY_START, body.start as u32);
-        words.set_word(word::CONSUMED, taken as u32);
-        words.copy_words(word::EVENTS, &clients.scratch.borrow().words[..count * EVENT_WORDS]);
-    };
-    let bytes = &input[body.clone()];
-    let shown = table.show(fill, |env| {
-        let shared = !bytes.is_empty() && bytes.len() < slab::OWN;
-        let placed = if shared { engine.place(bytes) } else { None };
-        if let Some(words) = table.words() {
-            words.set_word(word::BODY_AT, placed.map_or(0, |(_, at)| at as u32));
-            words.set_word(word::BODY_LENGTH, placed.map_or(0, |_| bytes.len() as u32));
-        }
-        let body = match placed {
-            Some((memory, _)) => memory,
-            None if bytes.is_empty() => env.undefined(),
-            None => env.buffer_copy(bytes),
+/// Parses one connection's bytes on into the batch; nothing when it speaks something else.
+fn parse(
+    clients: &Clients,
+    engine: &Engine,
+    id: u32,
+    bytes: &[u8],
+    large: bool,
+) -> Result<Option<(usize, Stop)>, Errno> {
+    engine.connection(id, |connection| {
+        let client = connection.state::<Client>()?;
+        let scratch = &mut *clients.scratch.borrow_mut();
+        let row = scratch.count;
+        let mut batch = Batch {
+            table: &mut scratch.words,
+            count: row + 1,
+            text: &mut scratch.text,
         };
-        [
-            env.int(id as i32),
-            env.int(count as i32),
-            env.latin1(&clients.scratch.borrow().text),
-            body,
-        ]
-    });
-    if shown.is_err() {
-        engine
-            .env()
-            .report("ironwire: the table of HTTP responses was detached");
-        // It may be closed already.
-        let _ = engine.close(id, false);
+        let (taken, stop) = client.conn.feed(bytes, &mut batch);
+        if batch.count > row + 1 {
+            scratch.count = batch.count;
+            let whole = matches!(stop, Stop::Failed | Stop::Upgrade);
+            scratch.place_body(row, id, bytes, taken, large, whole);
+        }
+        Some((taken, stop))
+    })
+}
+
+impl Scratch {
+    /// Whose events the batch has.
+    fn connections(&self) -> Vec<u32> {
+        let rows = self.words[..self.count * EVENT_WORDS].chunks_exact(EVENT_WORDS);
+        rows.filter(|words| words[0] == answer_row::READ)
+            .map(|words| words[answer_row::ID])
+            .collect()
+    }
+
+    /// Whether the events and the body of so many bytes more have room.
+    fn has_room_for(&self, length: usize) -> bool {
+        self.count + 4 <= EVENTS && self.text.len() < TEXT && self.body.len() + length <= slab::SIZE
+    }
+
+    /// Writes the row before a connection's events, and where its body bytes are. `whole`: all that was received is shown.
+    fn place_body(&mut self, at: usize, id: u32, bytes: &[u8], taken: usize, large: bool, whole: bool) {
+        let rows = &mut self.words[at * EVENT_WORDS..self.count * EVENT_WORDS];
+        let (head, events) = rows.split_at_mut(EVENT_WORDS);
+        let base = self.body.len();
+        let bodies = events
+            .chunks_exact_mut(EVENT_WORDS)
+            .filter(|words| words[0] == event::BODY);
+        if large {
+            let mut span = 0..if whole { bytes.len() } else { 0 };
+            for words in bodies {
+                let start = words[row::PART] as usize;
+                let end = start + words[row::PART_LENGTH] as usize;
+                span = if span.is_empty() {
+                    start..end
+                } else {
+                    span.start..end.max(span.end)
+                };
+                words[row::PART] -= span.start as u32;
+            }
+            self.lying = span;
+        } else if whole {
+            self.body.extend_from_slice(bytes);
+            bodies.for_each(|words| words[row::PART] += base as u32);
+        } else {
+            for words in bodies {
+                let (start, length) = (words[row::PART] as usize, words[row::PART_LENGTH] as usize);
+                words[row::PART] = self.body.len() as u32;
+                self.body.extend_from_slice(&bytes[start..start + length]);
+            }
+        }
+        head.copy_from_slice(&[
+            answer_row::READ,
+            id,
+            self.count as u32,
+            base as u32,
+            if whole { bytes.len() as u32 } else { 0 },
+            taken as u32,
+            0,
+            0,
+        ]);
+    }
+
+    /// Gives the memory of a large read to JavaScript, instead of a copy, if its body is worth it. The events say where in it that is.
+    fn take(&mut self, engine: &Engine, input: &[u8]) -> Option<Rc<Landing>> {
+        let (landing, offset) = engine.take(&input[self.lying.clone()])?;
+        let events = self.words[..self.count * EVENT_WORDS].chunks_exact_mut(EVENT_WORDS);
+        let bodies = events.filter(|words| words[0] == event::BODY);
+        bodies.for_each(|words| words[row::PART] += offset as u32);
+        Some(landing)
+    }
+
+    /// Copies the body bytes to where JavaScript sees them for good; returns the offset.
+    fn place(&mut self, env: Env) -> Option<usize> {
+        if self.body.is_empty() {
+            return None;
+        }
+        self.slab.reserve(env, self.body.len())?;
+        let offset = self.slab.offset();
+        self.slab.push(&self.body);
+        self.slab.align();
+        Some(offset)
+    }
+
+    /// The body bytes of the batch, as JavaScript sees them.
+    fn shown_body(&self, env: Env, input: &[u8]) -> Value {
+        if !self.lying.is_empty() {
+            env.buffer_copy(&input[self.lying.clone()])
+        } else if self.body.is_empty() {
+            env.undefined()
+        } else {
+            self.slab.value(env)
+        }
+    }
+
+    /// The batch is over.
+    fn clear(&mut self) {
+        self.count = 0;
+        self.text.clear();
+        self.body.clear();
+        self.lying = 0..0;
+        self.showing = false;
     }
 }
 
-/// Which part of the input JavaScript gets to see: from the first body byte to the last; all of it with an error, which reports the
-/// packet, and with an upgrade, whose first bytes of the other protocol may lie behind the head.
-fn body_range(words: &[u32], input: &[u8], stop: Stop) -> Range<usize> {
-    if matches!(stop, Stop::Failed | Stop::Upgrade) {
-        return 0..input.len();
+/// Shows the batch to JavaScript, again and again while handlers throw. `input` is the large read that it is of, where it is of one; `last`:
+/// nobody looks at that after.
+fn show(clients: &Clients, engine: &Engine, input: &[u8], last: bool) {
+    let env = engine.env();
+    let (table, count, at, taken) = {
+        let mut scratch = clients.scratch.borrow_mut();
+        let Some(table) = scratch.table.clone() else { return };
+        if scratch.count == 0 || scratch.showing {
+            return;
+        }
+        scratch.showing = true;
+        let taken = if last { scratch.take(engine, input) } else { None };
+        (table, scratch.count, scratch.place(env), taken)
+    };
+    let fill = |words: &SharedBytes| {
+        let scratch = clients.scratch.borrow();
+        words.set_word(word::BODY_AT, at.unwrap_or(0) as u32);
+        words.set_word(word::BODY_LENGTH, at.map_or(0, |_| scratch.body.len() as u32));
+        words.copy_words(word::EVENTS, &scratch.words[..count * EVENT_WORDS]);
+    };
+    let shown = table.show(fill, |env| {
+        let scratch = clients.scratch.borrow();
+        let body = match &taken {
+            Some(landing) => landing.value(env),
+            None => scratch.shown_body(env, input),
+        };
+        [env.int(count as i32), env.latin1(&scratch.text), body]
+    });
+    if shown.is_err() {
+        env.report("ironwire: the table of HTTP responses was detached");
+        let connections = clients.scratch.borrow().connections();
+        for id in connections {
+            // It may be closed already.
+            let _ = engine.close(id, false);
+        }
     }
-    let bodies = words.chunks_exact(EVENT_WORDS).filter(|row| row[0] == event::BODY);
-    bodies.fold(0..0, |range, row| {
-        let (start, end) = (row[1] as usize, (row[1] + row[2]) as usize);
-        if range.is_empty() { start..end } else { range.start..end }
-    })
+    clients.scratch.borrow_mut().clear();
+    loop {
+        let late = std::mem::take(&mut clients.scratch.borrow_mut().late);
+        if late.is_empty() {
+            return;
+        }
+        for (id, bytes) in late {
+            read(clients, engine, id, &bytes, false);
+        }
+    }
 }

@@ -13,7 +13,7 @@ use super::files::Files;
 use super::http::{Http, Segment, Server, go_on, word};
 use super::raw::{Args, Callbacks, Functions, Outcome, Value};
 use crate::background::Lost;
-use crate::engine::FileRange;
+use crate::engine::{COPIED, FileRange};
 use crate::files::{Answer, Batch, Body, OwnedRequest, Plan, Planned, Request, Segment as Part, Site, fields};
 use crate::http1::encode::{self, Connection, Framing, ResponseHead};
 use crate::http1::{EVENT_WORDS, METHODS, Stop, event, flag};
@@ -25,6 +25,9 @@ use std::sync::Arc;
 
 /// Output of one connection that may wait before its next request does.
 const MOST_OUTPUT: u64 = 256 * 1024;
+
+/// What a head has besides the answer's lines fits in so many bytes.
+const HEAD: usize = 160;
 
 /// A request has these flags to be answered here, and none of [`UNUSUAL`].
 const USUAL: u32 = flag::HOST;
@@ -397,8 +400,15 @@ fn respond(server: &Server, engine: &Engine, id: u32, said: &Said, answered: Ans
         },
         framing: Framing::Given,
     };
+    // A small body leaves with the head, without a look for where it could lie.
+    let small = match &answer.body {
+        Body::Bytes(bytes) if bytes.len() <= COPIED => &**bytes,
+        _ => b"",
+    };
     let status = engine.append(id, |out| {
+        out.reserve(answer.lines.len() + HEAD + small.len());
         encode::head(out, &head, &heads.date);
+        out.extend_from_slice(small);
         Ok::<_, std::convert::Infallible>(())
     });
     let Ok(mut status) = status;
@@ -411,6 +421,7 @@ fn respond(server: &Server, engine: &Engine, id: u32, said: &Said, answered: Ans
     };
     match answer.body {
         Body::None => {}
+        Body::Bytes(bytes) if bytes.len() <= COPIED => {}
         Body::Bytes(bytes) => give(Part::Bytes(bytes)),
         Body::Segments(parts) => parts.into_iter().for_each(give),
     }

@@ -4,12 +4,13 @@
 //! per message therefore come through here; cold ones use the macros. All values belong to the environment's own thread, and a
 //! [`Value`] is good only until the call into Rust, or the [`Env::scope`], that made it ends.
 
+use crate::uv::{Memory, READ_BUFFER};
 use napi::bindgen_prelude::{FromNapiValue, ToNapiValue};
 use napi::sys;
 use std::cell::Cell;
 use std::ffi::{CString, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
 /// Room that is tried before a string's length is asked for, which costs a call of its own.
@@ -379,6 +380,67 @@ impl SharedBytes {
     /// Lets the memory go; JavaScript's own views of it keep it as long as they live.
     pub fn release(self) {
         self.reference.release();
+    }
+}
+
+/// Memory for reads to land in, which becomes a `Buffer` of JavaScript's when what has landed is worth it.
+pub struct Landing {
+    /// Released when this drops.
+    buffer: Option<SharedBytes>,
+    taken: Cell<bool>,
+}
+
+impl Landing {
+    /// `None` when there is no memory for it.
+    pub fn new(env: Env) -> Option<Landing> {
+        env.scope(|| {
+            let (mut data, mut value) = (ptr::null_mut(), ptr::null_mut());
+            // SAFETY: both have room for the answers. The memory is not initialised; only what was read is ever looked at here.
+            let status = unsafe { sys::napi_create_buffer(env.0, READ_BUFFER, &raw mut data, &raw mut value) };
+            (status == sys::Status::napi_ok && !data.is_null()).then(|| Landing {
+                buffer: Some(SharedBytes {
+                    reference: Ref::new(env, Value(value)),
+                    data: data.cast(),
+                    length: READ_BUFFER,
+                }),
+                taken: Cell::new(false),
+            })
+        })
+    }
+
+    /// Gives the memory to JavaScript if `bytes` lie there; returns their offset in it. Who calls looks at nothing more of their read: JavaScript
+    /// may write over it, or give it to another thread.
+    pub fn take(&self, bytes: &[u8]) -> Option<usize> {
+        let offset = (bytes.as_ptr() as usize).checked_sub(self.address().as_ptr() as usize)?;
+        let lies = offset < READ_BUFFER && bytes.len() <= READ_BUFFER - offset;
+        self.taken.set(self.taken.get() || lies);
+        lies.then_some(offset)
+    }
+
+    /// The `Buffer`.
+    pub fn value(&self, env: Env) -> Value {
+        self.buffer.as_ref().map_or_else(|| env.undefined(), SharedBytes::value)
+    }
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        if let Some(buffer) = self.buffer.take() {
+            buffer.release();
+        }
+    }
+}
+
+// SAFETY: the reference keeps the memory as long as the value lives. JavaScript sees it when it is taken, and nobody here looks at it after
+// that (see `take`).
+unsafe impl Memory for Landing {
+    fn address(&self) -> NonNull<u8> {
+        let data = self.buffer.as_ref().map(|buffer| buffer.data);
+        data.and_then(NonNull::new).unwrap_or(NonNull::dangling())
+    }
+
+    fn is_taken(&self) -> bool {
+        self.taken.get()
     }
 }
 

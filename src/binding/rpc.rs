@@ -8,13 +8,16 @@ use super::raw::{Args, Env, Functions, Outcome, SharedBytes, Value};
 use super::slab::{self, Slab};
 use super::table::Table;
 use crate::engine::Protocol;
-use crate::rpc::{Event, HEADER_SIZE, LENGTH_SIZE, RECORD_WORDS, Role, Splitter};
+use crate::rpc::{Event, HEADER_SIZE, LENGTH_SIZE, RECORD_WORDS, Role, Splitter, record};
 use crate::uv::{Errno, READ_BUFFER};
 use std::cell::RefCell;
 use std::rc::Rc;
 
 /// More units than one read can complete: the smallest frame has 10 bytes; one may have begun before, and an error adds a record.
 const MAX_RECORDS: usize = READ_BUFFER / (LENGTH_SIZE + HEADER_SIZE) + 2;
+
+/// Records begin here, behind the table's cursor.
+pub const RECORDS: usize = 1;
 
 /// The kind of the record that ends a table when the stream broke the protocol: its code is the reason, its body the message.
 pub const BROKEN: u32 = 255;
@@ -75,7 +78,12 @@ pub fn register(functions: &mut Functions<Engine>) {
 fn frames_table(rpc: &Rc<Rpc>, engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
     let mut frames = rpc.frames.borrow_mut();
     if frames.is_none() {
-        let table = Table::new(engine.env(), 1 + MAX_RECORDS * RECORD_WORDS, args.value(0), "onFrames");
+        let table = Table::new(
+            engine.env(),
+            RECORDS + MAX_RECORDS * RECORD_WORDS,
+            args.value(0),
+            "onFrames",
+        );
         *frames = table.map(|table| Frames {
             table,
             words: Vec::new(),
@@ -120,8 +128,12 @@ impl Frames {
                 let message = error.to_string();
                 let text = &message.as_bytes()[..message.len().min(MESSAGE_SIZE)];
                 if let Some(offset) = self.place(env, text, placed)? {
-                    let record = [BROKEN, 0, u32::from(error.reason()), 0, offset, text.len() as u32];
-                    self.add(record);
+                    let mut words = [0; RECORD_WORDS];
+                    words[0] = BROKEN;
+                    words[record::CODE] = u32::from(error.reason());
+                    words[record::BODY] = offset;
+                    words[record::LENGTH] = text.len() as u32;
+                    self.add(words);
                 } else {
                     // The splitter says so again.
                     more = true;
@@ -215,7 +227,7 @@ impl Rpc {
         };
         let fill = |words: &SharedBytes| {
             if let Some(frames) = &*self.frames.borrow() {
-                words.copy_words(1, &frames.words);
+                words.copy_words(RECORDS, &frames.words);
             }
         };
         let shown = table.show(fill, |env| {

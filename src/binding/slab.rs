@@ -4,7 +4,7 @@ use super::raw::{Env, SharedBytes, Value};
 
 /// Small pieces of received bytes share slabs of this size, that of Node's own pool of small Buffers: a view that is kept pins its
 /// slab, so this is the most that a kept byte can cost.
-const SIZE: usize = 8 * 1024;
+pub const SIZE: usize = 8 * 1024;
 
 /// From this size on bytes get memory of their own, as in Node's pool: half a slab at most is lost to what does not fit.
 pub const OWN: usize = SIZE / 2;
@@ -17,7 +17,7 @@ pub struct Slab {
 }
 
 impl Slab {
-    /// Makes sure that `room` bytes, fewer than [`OWN`], are free; `None` when there is no memory for a new slab.
+    /// Makes sure that `room` bytes, at most [`SIZE`], are free; `None` when there is no memory for a new slab.
     pub fn reserve(&mut self, env: Env, room: usize) -> Option<()> {
         if self.fits(room) && self.memory.as_ref().is_some_and(SharedBytes::is_attached) {
             return Some(());

@@ -26,7 +26,7 @@ pub use connection::Connection;
 pub use file::{FileRange, Presence, Source};
 pub use host::{Host, Sent, Transport};
 use out::Out;
-pub use out::{FileRead, SHARE};
+pub use out::{COPIED, FileRead, SHARE};
 pub use protocol::Protocol;
 
 /// Output that is written at once instead of at the end of the turn: a socket buffer's worth, beyond which gathering saves nothing.

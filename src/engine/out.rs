@@ -4,7 +4,7 @@
 //! when they cannot leave at once. What the transport does not take is queued with it, one write at a time, and nothing is moved or
 //! copied for that. A range stays in the queue until its bytes have left; what of it is not in memory, the host reads elsewhere.
 
-use super::{FLUSH_AT, FileRange, Sent, Transport};
+use super::{FileRange, Sent, Transport};
 use crate::errno::Errno;
 use bytes::{Buf, Bytes};
 use std::collections::VecDeque;
@@ -16,10 +16,7 @@ const PARTS: usize = 16;
 pub const SHARE: u64 = 1024 * 1024;
 
 /// Bodies up to this size are copied next to their heads: that costs less than to write two parts.
-const COPIED: usize = 2 * 1024;
-
-/// What has gathered is copied up to this size when something else follows it: the memory where it gathers serves on.
-const HEAD: usize = 1024;
+pub const COPIED: usize = 2 * 1024;
 
 /// Bytes that are brought to memory together, where they were not: long enough for a disk to be worth asking, short enough for the first of
 /// them not to wait.
@@ -65,6 +62,9 @@ impl FileRead {
         self.range.warm(self.length).map(|()| Bytes::new())
     }
 }
+
+/// What is allocated when output begins to gather, in bytes: an ordinary head with a small body.
+const FIRST_TAIL: usize = 512;
 
 /// See the module's documentation.
 #[derive(Default)]
@@ -113,6 +113,9 @@ impl Out {
 
     /// Gathers what `fill` appends. Returns how many bytes that were; what comes before an error of `fill` is not sent.
     pub fn gather<E>(&mut self, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<usize, E> {
+        if self.tail.capacity() == 0 {
+            self.tail.reserve(FIRST_TAIL);
+        }
         let before = self.tail.len();
         let filled = fill(&mut self.tail);
         if filled.is_err() {
@@ -246,8 +249,8 @@ impl Out {
         let (from, to) = (usize::from(self.tail.is_empty()), 1 + usize::from(!last.is_empty()));
         let written = transport.try_write(&[&*self.tail, last][from..to], false)?;
         if written == waiting + last.len() {
-            self.tail.clear();
-            self.tail.shrink_to(FLUSH_AT);
+            // Thousands of idle connections keep nothing; the allocator has it for the next one at once.
+            self.tail = Vec::new();
             return Ok(());
         }
         self.seal();
@@ -347,17 +350,10 @@ impl Out {
 
     /// What has gathered is a segment.
     fn seal(&mut self) {
-        if self.tail.is_empty() {
-            return;
+        if !self.tail.is_empty() {
+            let tail = std::mem::take(&mut self.tail);
+            self.push(Segment::Bytes(tail.into()));
         }
-        let bytes = if self.tail.len() <= HEAD {
-            let copied = Bytes::copy_from_slice(&self.tail);
-            self.tail.clear();
-            copied
-        } else {
-            std::mem::take(&mut self.tail).into()
-        };
-        self.push(Segment::Bytes(bytes));
     }
 
     fn push(&mut self, segment: Segment) {

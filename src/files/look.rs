@@ -232,8 +232,13 @@ impl<'a> Look<'a> {
         } = &self.site.settings.options;
         let varies =
             !precompressed.is_empty() || !compress.is_empty() && mime::is_compressible(&mime::content_type(path));
+        let root = self.site.root.absolute("");
         let of = As {
-            name: path,
+            // A root that is a file has a name of its own.
+            name: match path {
+                "" => root.file_name().and_then(|name| name.to_str()).unwrap_or_default(),
+                path => path,
+            },
             coding: None,
             varies,
         };

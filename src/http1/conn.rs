@@ -7,20 +7,56 @@ use super::head::Head;
 /// Words per event in [`Batch::table`].
 pub const EVENT_WORDS: usize = 8;
 
-/// The first word of an event.
+/// What an event is; its row has the words that [`row`] names.
 pub mod event {
-    /// A complete head: `[REQUEST | method << 8 | minor << 16 | major << 24, flags, text offset, URL length, text length, headers, offset in the input where it began]`: 0 when an earlier input began it.
-    /// Without [`super::flag::HAS_BODY`] the request is complete too and no `END` follows.
+    /// The complete head of a request. Without [`super::flag::HAS_BODY`] the request is complete too and no `END` follows.
     pub const REQUEST: u32 = 1;
-    /// Body bytes: `[BODY, offset in the input, length]`; nothing is copied.
+    /// A part of a body; nothing is copied.
     pub const BODY: u32 = 2;
-    /// The body is complete: `[END, text offset, text length, trailers]`.
+    /// The body is complete.
     pub const END: u32 = 3;
-    /// A complete head: `[RESPONSE | minor << 16 | major << 24, flags, text offset, reason length, text length, headers, 0, status]`.
-    /// Without [`super::flag::HAS_BODY`] the response is complete too and no `END` follows.
+    /// The complete head of a response. Without [`super::flag::HAS_BODY`] the response is complete too and no `END` follows.
     pub const RESPONSE: u32 = 6;
-    /// The connection is beyond repair: `[ERROR, number of the ParseError, bytes of this read before it]`.
+    /// The connection is beyond repair.
     pub const ERROR: u32 = 4;
+}
+
+/// Where the words of an event's row stand; those that its kind does not have are 0.
+pub mod row {
+    /// The bits of the first word that are the event's [kind](super::event).
+    pub const KIND: u32 = 0xff;
+    /// Of a request: the first bit there of the method's number, which has eight.
+    pub const METHOD: u32 = 8;
+    /// Of a head: the first bit there of the version, which has sixteen: major, minor.
+    pub const VERSION: u32 = 16;
+    /// The version of HTTP/1.1.
+    pub const HTTP_1_1: u32 = 1 << 8 | 1;
+    /// Of a head: its [flags](super::flag).
+    pub const FLAGS: usize = 1;
+    /// Of a head: where in the text it begins.
+    pub const HEAD: usize = 2;
+    /// Of a head: the length of what its text begins with, the URL or the reason.
+    pub const FIRST_LENGTH: usize = 3;
+    /// Of a head: the length of its text.
+    pub const HEAD_LENGTH: usize = 4;
+    /// Of a head: how many fields it has.
+    pub const FIELDS: usize = 5;
+    /// Of a request: where in the input it began, 0 when an earlier input began it.
+    pub const BEGAN: usize = 6;
+    /// Of a response: its status.
+    pub const STATUS: usize = 7;
+    /// Of a body's part: where in the input it lies.
+    pub const PART: usize = 1;
+    /// Of a body's part: its length.
+    pub const PART_LENGTH: usize = 2;
+    /// Of a body's end: where in the text its trailers begin.
+    pub const TRAILERS: usize = 1;
+    /// Of a body's end: the length of their text.
+    pub const TRAILERS_LENGTH: usize = 2;
+    /// Of an error: its number in [`ParseError::TABLE`](super::ParseError::TABLE).
+    pub const ERROR_NUMBER: usize = 1;
+    /// Of an error: how many bytes of the input come before it.
+    pub const ERROR_OFFSET: usize = 2;
 }
 
 /// Bits of a message's flags. The low ones cross to JavaScript.
@@ -84,9 +120,15 @@ impl Batch<'_> {
         (self.count + 2) * EVENT_WORDS > self.table.len()
     }
 
-    fn push(&mut self, words: &[u32]) {
-        let start = self.count * EVENT_WORDS;
-        self.table[start..start + words.len()].copy_from_slice(words);
+    /// Adds an event: the first word of its row, and the others by their places.
+    #[inline]
+    fn push<const N: usize>(&mut self, kind: u32, words: [(usize, u32); N]) {
+        let row = &mut self.table[self.count * EVENT_WORDS..][..EVENT_WORDS];
+        row.fill(0);
+        row[0] = kind;
+        for (at, word) in words {
+            row[at] = word;
+        }
         self.count += 1;
     }
 }
@@ -268,7 +310,13 @@ impl Conn {
                 Err((error, offset)) => {
                     let in_head = self.in_head();
                     self.phase = Phase::Failed { error, in_head };
-                    batch.push(&[event::ERROR, error as u32, (at + offset) as u32]);
+                    batch.push(
+                        event::ERROR,
+                        [
+                            (row::ERROR_NUMBER, error as u32),
+                            (row::ERROR_OFFSET, (at + offset) as u32),
+                        ],
+                    );
                     return (at + offset, Stop::Failed);
                 }
             }
@@ -329,15 +377,18 @@ impl Conn {
 
     fn request_head(&self, at: usize, base: usize, batch: &mut Batch<'_>) {
         let head = &self.head;
-        batch.push(&[
-            event::REQUEST | u32::from(head.method) << 8 | u32::from(head.minor) << 16 | u32::from(head.major) << 24,
-            head.flags,
-            base as u32,
-            head.url_len,
-            (batch.text.len() - base) as u32,
-            head.headers,
-            at as u32,
-        ]);
+        let length = batch.text.len() - base;
+        batch.push(
+            event::REQUEST | u32::from(head.method) << row::METHOD | head.version() << row::VERSION,
+            [
+                (row::FLAGS, head.flags),
+                (row::HEAD, base as u32),
+                (row::FIRST_LENGTH, head.url_len),
+                (row::HEAD_LENGTH, length as u32),
+                (row::FIELDS, head.headers),
+                (row::BEGAN, at as u32),
+            ],
+        );
     }
 
     fn response_head(&mut self, expected: Option<Expected>, base: usize, batch: &mut Batch<'_>) {
@@ -351,16 +402,18 @@ impl Conn {
         if !matches!(head.status, 100 | 102..200) || head.flags & flag::UPGRADE != 0 {
             self.role = Role::Client(None);
         }
-        batch.push(&[
-            event::RESPONSE | u32::from(head.minor) << 16 | u32::from(head.major) << 24,
-            head.flags,
-            base as u32,
-            head.url_len,
-            (batch.text.len() - base) as u32,
-            head.headers,
-            0,
-            u32::from(head.status),
-        ]);
+        let length = batch.text.len() - base;
+        batch.push(
+            event::RESPONSE | head.version() << row::VERSION,
+            [
+                (row::FLAGS, head.flags),
+                (row::HEAD, base as u32),
+                (row::FIRST_LENGTH, head.url_len),
+                (row::HEAD_LENGTH, length as u32),
+                (row::FIELDS, head.headers),
+                (row::STATUS, u32::from(head.status)),
+            ],
+        );
         // There being no body, the connection's end is not needed for its end; llhttp says so only after it has shown the head.
         if expected == Some(Expected::NoBody) && head.persists() {
             head.flags |= flag::KEEP_ALIVE;
@@ -400,9 +453,12 @@ impl Conn {
         match piece {
             Piece::More => {}
             Piece::Data(len) => {
-                batch.push(&[event::BODY, (at + taken - len) as u32, len as u32]);
+                batch.push(
+                    event::BODY,
+                    [(row::PART, (at + taken - len) as u32), (row::PART_LENGTH, len as u32)],
+                );
                 if matches!(self.phase, Phase::Length(0)) {
-                    batch.push(&[event::END, 0, 0, 0]);
+                    batch.push(event::END, []);
                     self.message_done();
                 }
             }
@@ -422,12 +478,11 @@ impl Conn {
             self.held = batch.text.split_off(base);
             return Ok(step.consumed);
         }
-        batch.push(&[
+        let length = batch.text.len() - base;
+        batch.push(
             event::END,
-            base as u32,
-            (batch.text.len() - base) as u32,
-            self.head.headers,
-        ]);
+            [(row::TRAILERS, base as u32), (row::TRAILERS_LENGTH, length as u32)],
+        );
         self.message_done();
         Ok(step.consumed)
     }

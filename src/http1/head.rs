@@ -193,6 +193,11 @@ impl Head {
         }
     }
 
+    /// The version as one number, see [`row::VERSION`](super::row::VERSION).
+    pub fn version(&self) -> u32 {
+        u32::from(self.major) << 8 | u32::from(self.minor)
+    }
+
     /// Whether nothing of a message has arrived yet.
     pub fn is_untouched(&self) -> bool {
         matches!(self.state, State::Start | State::StatusStart)

@@ -23,7 +23,7 @@ mod status_line;
 mod tests;
 
 pub use chunked::Chunked;
-pub use conn::{Batch, Conn, EVENT_WORDS, Expected, Limits, Stop, event, flag};
+pub use conn::{Batch, Conn, EVENT_WORDS, Expected, Limits, Stop, event, flag, row};
 pub use error::ParseError;
 pub use head::{Head, set_tabs_end_values};
 pub use method::METHODS;

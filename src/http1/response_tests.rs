@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Batch, Conn, EVENT_WORDS, Expected, Limits, ParseError, Stop, event, flag};
+use super::{Batch, Conn, EVENT_WORDS, Expected, Limits, ParseError, Stop, event, flag, row};
 
 #[derive(Debug, Default, PartialEq, Eq, Clone)]
 struct Response {
@@ -47,27 +47,28 @@ fn read(parts: &[&[u8]], rows: usize, expected: &[Expected]) -> Read {
             let (taken, stop) = conn.feed(rest, &mut batch);
             let (fed, count) = (rest, batch.count);
             rest = &rest[taken..];
-            for row in table.chunks(EVENT_WORDS).take(count) {
+            for words in table.chunks(EVENT_WORDS).take(count) {
                 let slice = |at: u32, len: u32| latin1(&text[at as usize..(at + len) as usize]);
-                match row[0] & 0xff {
+                match words[0] & row::KIND {
                     event::RESPONSE => responses.push(Response {
-                        status: row[7],
-                        text: slice(row[2], row[4]),
-                        reason: row[3] as usize,
-                        flags: row[1],
-                        complete: row[1] & flag::HAS_BODY == 0,
+                        status: words[row::STATUS],
+                        text: slice(words[row::HEAD], words[row::HEAD_LENGTH]),
+                        reason: words[row::FIRST_LENGTH] as usize,
+                        flags: words[row::FLAGS],
+                        complete: words[row::FLAGS] & flag::HAS_BODY == 0,
                         ..Response::default()
                     }),
                     event::BODY => {
-                        let bytes = &fed[row[1] as usize..(row[1] + row[2]) as usize];
+                        let at = words[row::PART] as usize;
+                        let bytes = &fed[at..at + words[row::PART_LENGTH] as usize];
                         responses.last_mut().unwrap().body += &latin1(bytes);
                     }
                     event::END => {
                         let last = responses.last_mut().unwrap();
-                        last.trailers = slice(row[1], row[2]);
+                        last.trailers = slice(words[row::TRAILERS], words[row::TRAILERS_LENGTH]);
                         last.complete = true;
                     }
-                    _ => return (responses, Some(ParseError::ALL[row[1] as usize]), 0),
+                    _ => return (responses, Some(ParseError::ALL[words[row::ERROR_NUMBER] as usize]), 0),
                 }
             }
             match stop {

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Batch, Conn, EVENT_WORDS, Limits, METHODS, ParseError, Stop, encode, event, flag};
+use super::{Batch, Conn, EVENT_WORDS, Limits, METHODS, ParseError, Stop, encode, event, flag, row};
 
 /// One request as the application would see it.
 #[derive(Debug, Default, PartialEq, Eq, Clone)]
@@ -34,31 +34,29 @@ fn read(parts: &[&[u8]], rows: usize) -> (Vec<Request>, Option<ParseError>) {
             let (taken, stop) = conn.feed(rest, &mut batch);
             let (fed, count) = (rest, batch.count);
             rest = &rest[taken..];
-            for row in table.chunks(EVENT_WORDS).take(count) {
+            for words in table.chunks(EVENT_WORDS).take(count) {
                 let slice = |at: u32, len: u32| latin1(&text[at as usize..(at + len) as usize]);
-                match row[0] & 0xff {
+                match words[0] & row::KIND {
                     event::REQUEST => requests.push(Request {
-                        method: METHODS[(row[0] >> 8 & 0xff) as usize].into(),
-                        text: slice(row[2], row[4]),
-                        headers: row[5],
-                        flags: row[1],
-                        version: (row[0] >> 24, row[0] >> 16 & 0xff),
-                        complete: row[1] & flag::HAS_BODY == 0,
+                        method: METHODS[(words[0] >> row::METHOD & 0xff) as usize].into(),
+                        text: slice(words[row::HEAD], words[row::HEAD_LENGTH]),
+                        headers: words[row::FIELDS],
+                        flags: words[row::FLAGS],
+                        version: (words[0] >> row::VERSION >> 8, words[0] >> row::VERSION & 0xff),
+                        complete: words[row::FLAGS] & flag::HAS_BODY == 0,
                         ..Request::default()
                     }),
                     event::BODY => {
-                        requests
-                            .last_mut()
-                            .unwrap()
-                            .body
-                            .extend(&fed[row[1] as usize..(row[1] + row[2]) as usize]);
+                        let at = words[row::PART] as usize;
+                        let part = &fed[at..at + words[row::PART_LENGTH] as usize];
+                        requests.last_mut().unwrap().body.extend(part);
                     }
                     event::END => {
                         let last = requests.last_mut().unwrap();
-                        last.trailers = slice(row[1], row[2]);
+                        last.trailers = slice(words[row::TRAILERS], words[row::TRAILERS_LENGTH]);
                         last.complete = true;
                     }
-                    _ => return (requests, Some(ParseError::ALL[row[1] as usize])),
+                    _ => return (requests, Some(ParseError::ALL[words[row::ERROR_NUMBER] as usize])),
                 }
             }
             match stop {

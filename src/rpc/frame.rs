@@ -8,10 +8,30 @@ pub const MAGIC: [u8; 4] = *b"IWRP";
 pub const VERSION: u8 = 1;
 /// Bytes of the preface: magic, version, three reserved bytes, two `u32` limits.
 pub const PREFACE_SIZE: usize = 16;
+/// Where the fields of the preface stand after the magic.
+pub mod preface {
+    /// The version, one byte, and three reserved ones.
+    pub const VERSION: usize = 4;
+    /// The largest frame, a `u32`.
+    pub const MAX_FRAME: usize = 8;
+    /// The most unanswered requests, a `u32`.
+    pub const MAX_CALLS: usize = 12;
+}
 /// Bytes of the length prefix, which it does not count itself.
 pub const LENGTH_SIZE: usize = 4;
 /// Bytes of the header that every frame has after its length: kind, flags, sequence number.
 pub const HEADER_SIZE: usize = 6;
+/// Where the fields of that header stand in a frame, whose length prefix comes first.
+pub mod header {
+    /// The kind, one byte, and the flags, another.
+    pub const KIND: usize = 4;
+    /// The sequence number, a `u32`.
+    pub const SEQUENCE: usize = 6;
+}
+/// Bytes of the code that a payload begins with, where its kind has one.
+pub const CODE_SIZE: usize = 2;
+/// Bytes of the milliseconds left that follow, with [`FLAG_DEADLINE`].
+pub const DEADLINE_SIZE: usize = 4;
 /// Set on a request that carries the milliseconds its caller still waits.
 pub const FLAG_DEADLINE: u8 = 1;
 /// Longest method name in bytes: names are identifiers, and a server keeps every declared one per connection.
@@ -113,16 +133,15 @@ impl Preface {
     /// Reads the preface from its 16 bytes, whose magic the splitter has seen already. Reserved bytes are not looked at, so that
     /// a later version can give them a meaning.
     pub(super) fn parse(bytes: &[u8; PREFACE_SIZE]) -> Result<Preface, ProtocolError> {
-        let version = bytes[4];
+        let version = bytes[preface::VERSION];
         if version == 0 {
             return Err(ProtocolError::Version(version));
         }
-        let max_frame = u32::from_be_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]);
-        let max_calls = u32::from_be_bytes([bytes[12], bytes[13], bytes[14], bytes[15]]);
+        let word = |at: usize| u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
         Ok(Preface {
             version,
-            max_frame,
-            max_calls,
+            max_frame: word(preface::MAX_FRAME),
+            max_calls: word(preface::MAX_CALLS),
         })
     }
 }
@@ -184,12 +203,12 @@ impl<'a> Frame<'a> {
         };
         let mut code = 0;
         if has_code(kind) {
-            let (bytes, after) = rest.split_first_chunk::<2>().ok_or(short)?;
+            let (bytes, after) = rest.split_first_chunk::<CODE_SIZE>().ok_or(short)?;
             (code, rest) = (u16::from_be_bytes(*bytes), after);
         }
         let mut deadline = None;
         if flags & FLAG_DEADLINE != 0 {
-            let (bytes, after) = rest.split_first_chunk::<4>().ok_or(short)?;
+            let (bytes, after) = rest.split_first_chunk::<DEADLINE_SIZE>().ok_or(short)?;
             (deadline, rest) = (Some(u32::from_be_bytes(*bytes)), after);
         }
         check_body(kind, rest, payload.len())?;

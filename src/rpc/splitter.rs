@@ -21,6 +21,24 @@ pub const PREFACE_RECORD: u32 = 0;
 /// Words of a unit's record in the table that JavaScript reads.
 pub const RECORD_WORDS: usize = 6;
 
+/// Where the words of a record stand.
+pub mod record {
+    /// The bits of the first word that are the kind.
+    pub const KIND: u32 = 0xff;
+    /// The first bit there of the flags.
+    pub const FLAGS: u32 = 8;
+    /// The sequence number; of a preface the calls that it allows.
+    pub const SEQUENCE: usize = 1;
+    /// The code; of a preface the version.
+    pub const CODE: usize = 2;
+    /// The milliseconds left, 0 where no flag says so; of a preface the largest frame that it accepts.
+    pub const REMAINING: usize = 3;
+    /// Where in the slab the body lies.
+    pub const BODY: usize = 4;
+    /// The body's length.
+    pub const LENGTH: usize = 5;
+}
+
 impl<'a> Event<'a> {
     /// The unit's payload, to be copied to where JavaScript can read it.
     pub fn body(&self) -> &'a [u8] {
@@ -30,16 +48,22 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// The unit as JavaScript sees it, its body being at `offset` of a slab: kind | flags << 8, sequence, code, milliseconds left,
-    /// offset, length. A preface is of [a kind of its own](PREFACE_RECORD), with the calls it allows as sequence, the version as code, the largest frame it accepts
-    /// in place of the milliseconds.
+    /// The unit as JavaScript sees it, with the words of [`record`], its body being at `offset` of a slab. A preface is of
+    /// [a kind of its own](PREFACE_RECORD).
     pub fn record(&self, offset: u32) -> [u32; RECORD_WORDS] {
+        let mut words = [0; RECORD_WORDS];
+        words[record::BODY] = offset;
         match *self {
             Event::Preface(Preface {
                 version,
                 max_frame,
                 max_calls,
-            }) => [PREFACE_RECORD, max_calls, u32::from(version), max_frame, offset, 0],
+            }) => {
+                words[0] = PREFACE_RECORD;
+                words[record::SEQUENCE] = max_calls;
+                words[record::CODE] = u32::from(version);
+                words[record::REMAINING] = max_frame;
+            }
             Event::Frame(Frame {
                 kind,
                 sequence,
@@ -47,23 +71,16 @@ impl<'a> Event<'a> {
                 deadline,
                 body,
             }) => {
-                let flags = if deadline.is_some() {
-                    u32::from(FLAG_DEADLINE) << 8
-                } else {
-                    0
-                };
+                let flags = if deadline.is_some() { FLAG_DEADLINE } else { 0 };
+                words[0] = kind as u32 | u32::from(flags) << record::FLAGS;
+                words[record::SEQUENCE] = sequence;
+                words[record::CODE] = u32::from(code);
+                words[record::REMAINING] = deadline.unwrap_or(0);
                 // A body is shorter than its frame, whose length is a u32.
-                let length = body.len() as u32;
-                [
-                    kind as u32 | flags,
-                    sequence,
-                    u32::from(code),
-                    deadline.unwrap_or(0),
-                    offset,
-                    length,
-                ]
+                words[record::LENGTH] = body.len() as u32;
             }
         }
+        words
     }
 }
 

@@ -31,6 +31,8 @@ pub trait Events: 'static {
     fn connection(&self, token: u32, result: Result<(), Errno>);
     /// A [`Stream::connect_tcp`] or [`Stream::connect_pipe`] ended.
     fn connected(&self, token: u32, result: Result<(), Errno>);
+    /// Memory for reads to land in, until it is [taken](Memory::is_taken); `None` when there is none.
+    fn memory(&self) -> Option<Rc<dyn Memory>>;
     /// Bytes arrived (valid for the call only), or the stream failed; `UV_EOF` (-4095) is the peer's orderly end.
     fn read(&self, token: u32, result: Result<&[u8], Errno>);
     /// A [`Stream::write`] ended.
@@ -52,11 +54,23 @@ pub trait Events: 'static {
 /// One read takes at most this much: libuv's own suggestion, and what one `recv` of a busy socket brings.
 pub const READ_BUFFER: usize = 64 * 1024;
 
+/// Where reads land. All reads of a loop share one, unless somebody takes it to keep what has landed there without copying it.
+///
+/// # Safety
+/// The address is good for writes of [`READ_BUFFER`] bytes as long as the value lives. Nobody else looks at the memory until it is taken,
+/// and who has taken it does not write to it before the read is reported.
+pub unsafe trait Memory {
+    /// The first byte.
+    fn address(&self) -> NonNull<u8>;
+    /// Whether the memory is somebody else's from now on.
+    fn is_taken(&self) -> bool;
+}
+
 struct Shared {
     raw: NonNull<sys::Loop>,
     events: Weak<dyn Events>,
     /// Where every read of the loop lands; `None` while a read callback looks at it.
-    scratch: RefCell<Option<Box<[u8]>>>,
+    scratch: RefCell<Option<Rc<dyn Memory>>>,
     open: Cell<usize>,
     draining: Cell<bool>,
 }
@@ -93,6 +107,11 @@ impl Loop {
         // SAFETY: the loop outlives `self` (contract of `new`).
         unsafe { sys::uv_update_time(self.0.raw.as_ptr()) };
         self.now()
+    }
+
+    /// Lets the memory of reads go; there are no more of them.
+    pub fn release_memory(&self) {
+        self.0.scratch.take();
     }
 
     /// Handles that are open or closing.

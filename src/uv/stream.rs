@@ -422,12 +422,18 @@ unsafe extern "C" fn on_alloc(raw: *mut sys::Handle, _suggested: usize, buf: *mu
     // SAFETY: libuv passes an open handle.
     let context = unsafe { context(raw) };
     let mut scratch = context.shared.scratch.borrow_mut();
-    let scratch = scratch.get_or_insert_with(|| vec![0; READ_BUFFER].into_boxed_slice());
-    let filled = sys::Buf {
-        base: scratch.as_mut_ptr().cast(),
-        len: scratch.len() as _,
+    if scratch.is_none() {
+        *scratch = context.shared.events.upgrade().and_then(|events| events.memory());
+    }
+    let filled = match &*scratch {
+        Some(memory) => sys::Buf {
+            base: memory.address().as_ptr().cast(),
+            len: READ_BUFFER as _,
+        },
+        // The read ends with UV_ENOBUFS.
+        None => sys::Buf::EMPTY,
     };
-    // SAFETY: `buf` is libuv's to fill. The box's address stays until a read callback takes it out, and puts it back.
+    // SAFETY: `buf` is libuv's to fill. The memory's address stays until a read callback takes it out, and puts it back.
     unsafe { buf.write(filled) };
 }
 
@@ -439,15 +445,18 @@ unsafe extern "C" fn on_read(raw: *mut sys::Handle, count: isize, _buf: *const s
     let context = unsafe { context(raw) };
     // The handle can close, and its context go only later, in a turn of its own; the shared part is kept for the way out.
     let shared = context.shared.clone();
+    let Ok(length) = usize::try_from(count) else {
+        return context.emit(|events| events.read(context.token, Err(Errno(count as i32))));
+    };
     let Some(scratch) = shared.scratch.borrow_mut().take() else {
         return;
     };
-    let result = match usize::try_from(count) {
-        Ok(length) => Ok(&scratch[..length.min(scratch.len())]),
-        Err(_) => Err(Errno(count as i32)),
-    };
-    context.emit(|events| events.read(context.token, result));
-    shared.scratch.replace(Some(scratch));
+    // SAFETY: libuv has just written so many bytes there, which `scratch` keeps, and which nobody writes to in the call below.
+    let bytes = unsafe { std::slice::from_raw_parts(scratch.address().as_ptr(), length.min(READ_BUFFER)) };
+    context.emit(|events| events.read(context.token, Ok(bytes)));
+    if !scratch.is_taken() {
+        shared.scratch.replace(Some(scratch));
+    }
 }
 
 unsafe extern "C" fn on_connect(req: *mut sys::Request, status: c_int) {

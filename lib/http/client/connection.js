@@ -2,7 +2,7 @@
 
 // The handle under a client's socket: a request at a time goes out, its response comes in as a batch of events.
 
-const { addListener, removeListener } = require('node:events').prototype
+const { addListener, emit, removeListener } = require('node:events').prototype
 const { AsyncResource } = require('node:async_hooks')
 const { Buffer } = require('node:buffer')
 const {
@@ -13,6 +13,7 @@ const { markAsUntransferable } = require('node:worker_threads')
 const { native, ownerOf, shared } = require('../../engine.js')
 const { Connection } = require('../../net/handle.js')
 const { parseError } = require('../errors')
+const { runTicks } = require('../ticks.js')
 const constants = require('../../constants.js')
 const binding = require('../../../binding.js')
 const core = require('./core.js')
@@ -22,22 +23,48 @@ const ERRORS = binding.httpErrors()
 
 /** The memory that bodies were last seen in. As with what sockets receive, it stays when one of its views is transferred. */
 let memory
+/** The connection whose events are being handled, and the row before them. */
+let serving = null
+let row = 0
 
 const listener = {
-  onResponses(id, count, text, body) {
+  /** What the connections of one turn have received; between two of them ticks and promise jobs run, as between two reads of Node's. */
+  onResponses(count, text, body) {
     if (words[BODY_LENGTH] > 0 && body !== memory) {
       memory = body
       markAsUntransferable(memory)
     }
-    ownerOf(id)?.onResponses(count, text, body)
+    for (let event = words[CURSOR]; event < count; event = words[CURSOR]) {
+      const at = FIRST_EVENT + event * EVENT_WORDS
+      if ((words[at] & KIND) === READ) {
+        if (serving !== null) leave(true)
+        words[CURSOR] = event + 1
+        row = at
+        serving = ownerOf(words[at + ID]) ?? null
+        // The program has destroyed it since it was read.
+        if (serving?.closing) serving = null
+      } else if (serving === null) words[CURSOR] = words[row + NEXT]
+      else serving.onResponses(text, body)
+    }
+    if (serving !== null) leave(false)
   },
+}
+
+/** The end of a connection's events. */
+function leave(more) {
+  const connection = serving
+  serving = null
+  connection.leave()
+  if (more) runTicks()
 }
 
 /** The table of events that Rust fills; see src/binding/http_client.rs and src/http1/conn.rs. */
 const words = shared('http client', () => new Uint32Array(native.clientTable(listener)))
 const { CURSOR } = constants.table
-const { TAKEN, BODY_START, CONSUMED, BODY_AT, BODY_LENGTH, EVENTS: FIRST_EVENT } = constants.client
-const { EVENT_WORDS } = constants.row
+const { BODY_AT, BODY_LENGTH, EVENTS: FIRST_EVENT } = constants.client
+const { READ, ID, NEXT, PACKET, PACKET_LENGTH, LENGTH } = constants.answer
+const { EVENT_WORDS, KIND, VERSION, HTTP_1_1, FLAGS, HEAD, FIRST_LENGTH, HEAD_LENGTH, STATUS } = constants.row
+const { PART, PART_LENGTH, TRAILERS, TRAILERS_LENGTH, ERROR_NUMBER, ERROR_OFFSET } = constants.row
 const { RESPONSE, BODY, END } = constants.event
 const { flag } = constants
 
@@ -48,6 +75,26 @@ const KINDS = { __proto__: null, ...constants.answers }
 const MAX_STRINGS = 2000
 /** Node's parser hands over so many strings at a time, and looks at the limit between. */
 const STRINGS_AT_A_TIME = 62
+
+/** A response's reason and header fields. Those of a server are mostly the same from one to the next: they are cut once. */
+class Head {
+  constructor(text, reasonLength) {
+    this.text = text
+    this.reason = text.slice(0, reasonLength)
+    /** Names and values by turns. */
+    this.fields = text.length > reasonLength ? text.slice(reasonLength + 1).split('\0') : []
+  }
+
+  static of(text, at) {
+    const from = words[at + HEAD]
+    const head = text.slice(from, from + words[at + HEAD_LENGTH])
+    const reasonLength = words[at + FIRST_LENGTH]
+    if (head !== last.text || reasonLength !== last.reason.length) last = new Head(head, reasonLength)
+    return last
+  }
+}
+
+let last = new Head('', 0)
 
 class ClientConnection extends Connection {
   constructor(id, isTcp) {
@@ -119,57 +166,54 @@ class ClientConnection extends Connection {
 
   // --- from the engine
 
-  onResponses(count, text, body) {
+  onResponses(text, body) {
     const { resource } = this
-    if (resource === null) this.handle(count, text, body)
-    else resource.runInAsyncScope(this.handle, this, count, text, body)
+    if (resource === null) this.handle(text, body)
+    else resource.runInAsyncScope(this.handle, this, text, body)
   }
 
-  handle(count, text, body) {
-    const { socket } = this
-    socket._unrefTimer()
-    for (let event = words[CURSOR]; event < count; event = words[CURSOR]) {
+  handle(text, body) {
+    this.socket._unrefTimer()
+    const next = words[row + NEXT]
+    for (let event = words[CURSOR]; event < next; event = words[CURSOR]) {
       words[CURSOR] = event + 1
       if (this.ignoring) continue
       const at = FIRST_EVENT + event * EVENT_WORDS
-      const kind = words[at] & 0xff
+      const kind = words[at] & KIND
       if (kind === RESPONSE) this.onResponse(at, text, body)
       else if (kind === BODY) this.onBody(at, body)
       else if (kind === END) {
-        const from = words[at + 1]
-        this.complete(text.slice(from, from + words[at + 2]))
-      } else {
-        const packet = part(body, 0, words[BODY_LENGTH] || body.length)
-        this.onParseError(words[at + 1], words[at + 2], packet)
-      }
+        const from = words[at + TRAILERS]
+        this.complete(text.slice(from, from + words[at + TRAILERS_LENGTH]))
+      } else this.onParseError(words[at + ERROR_NUMBER], words[at + ERROR_OFFSET], packet(body))
     }
+  }
+
+  /** The events of a read are handled. */
+  leave() {
     const req = this.request
-    if (req !== null && this.incoming === null && req.res !== null) {
-      // As core does when a response has arrived whole.
-      this.request = this.resource = null
-      req.parser = socket.parser = null
-    }
+    if (req === null || this.incoming !== null || req.res === null) return
+    // As core does when a response has arrived whole.
+    this.request = this.resource = null
+    req.parser = this.socket.parser = null
   }
 
   onResponse(at, text, body) {
     const { request: req, socket } = this
     if (req === null) return this.stop()
     if (req.res !== null) return this.stop()
-    const flags = words[at + 1]
-    const version = words[at] >>> 16
-    const status = words[at + 7]
-    const from = words[at + 2]
-    const reasonEnd = from + words[at + 3]
-    const end = from + words[at + 4]
+    const flags = words[at + FLAGS]
+    const version = words[at] >>> VERSION
+    const head = Head.of(text, at)
     const res = new IncomingMessage(socket)
     res.httpVersionMajor = version >>> 8
     res.httpVersionMinor = version & 0xff
-    res.httpVersion = version === 0x101 ? '1.1' : `${version >>> 8}.${version & 0xff}`
+    res.httpVersion = version === HTTP_1_1 ? '1.1' : `${version >>> 8}.${version & 0xff}`
     res.joinDuplicateHeaders = req.joinDuplicateHeaders
     res.upgrade = (flags & flag.UPGRADE) !== 0
-    res.statusCode = status
-    res.statusMessage = text.slice(from, reasonEnd)
-    if (end > reasonEnd) addHeaders(res, req, text.slice(reasonEnd + 1, end).split('\0'))
+    res.statusCode = words[at + STATUS]
+    res.statusMessage = head.reason
+    if (head.fields.length > 0) addHeaders(res, req, head.fields.slice())
     if (res.upgrade) return this.onUpgrade(req, res, body)
     if (flags & flag.HAS_BODY) this.incoming = res
     this.deliver(req, res, (flags & flag.KEEP_ALIVE) !== 0)
@@ -196,8 +240,7 @@ class ClientConnection extends Connection {
   /** The server speaks another protocol from here on, or the tunnel is open. */
   onUpgrade(req, res, body) {
     const { socket } = this
-    words[TAKEN] = 1
-    const head = part(body, 0, words[BODY_LENGTH] || body.length).subarray(words[CONSUMED])
+    const head = packet(body).subarray(words[row + LENGTH])
     req.res = res
     this.request = this.resource = null
     req.parser = null
@@ -221,9 +264,7 @@ class ClientConnection extends Connection {
   onBody(at, body) {
     const res = this.incoming
     if (res === null || res._dumped) return
-    const start = words[at + 1] - words[BODY_START]
-    const length = words[at + 2]
-    if (!res.push(part(body, start, length))) this.socket.pause()
+    if (!res.push(part(body, words[at + PART], words[at + PART_LENGTH]))) this.socket.pause()
   }
 
   complete(trailers) {
@@ -275,6 +316,11 @@ function part(body, start, length) {
     : body.subarray(start, start + length)
 }
 
+/** All that was received, as an error or an upgrade shows it. */
+function packet(body) {
+  return part(body, words[row + PACKET], words[row + PACKET_LENGTH])
+}
+
 /** The response has been read. */
 function onEnd() {
   const { req } = this
@@ -323,6 +369,15 @@ function free(req) {
   const state = res?._readableState
   if (state === undefined || state.autoDestroy || state.destroyed) return
   state.destroyed = state.closed = state.closeEmitted = true
+  if (res.listenerCount('close') > 0 || res.emit !== emit) process.nextTick(closeSoon, res)
+}
+
+/** As late as the stream would say it. */
+function closeSoon(res) {
+  process.nextTick(emitClose, res)
+}
+
+function emitClose(res) {
   res.emit('close')
 }
 

@@ -10,7 +10,7 @@ const { PerformanceObserver } = require('node:perf_hooks')
 const { Duplex } = require('node:stream')
 const { runInThisContext } = require('node:vm')
 const { find, lacking, kHeaders, kHeadersCount, kCorked, kOutHeaders } = require('../../core.js')
-const { observeQuietly } = require('../outgoing.js')
+const { told } = require('../observers')
 
 function need(found, what) {
   if (found === undefined) throw lacking(what)
@@ -73,7 +73,7 @@ function probeRequest() {
   ticksOf(() => {
     onSocket[0](...onSocket.slice(1))
     // What core puts on a request for those who measure it.
-    observeQuietly(observer, { entryTypes: ['http'] })
+    told.observe.call(observer, { entryTypes: ['http'] })
     req._finish()
     observer.disconnect()
   })

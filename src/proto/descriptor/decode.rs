@@ -12,7 +12,7 @@ use crate::proto::link::{Linker, Source, json_name};
 use crate::proto::options::CompileOptions;
 use crate::proto::parser::ast::{
     Const, Enum, EnumValue, Extend, ExtensionRanges, Field, File, Import, Label, Message, Method, MethodType, NamePart,
-    Oneof, Opt, Service, Type,
+    Oneof, Opt, SerializedOptions, Service, Type, WrittenOption,
 };
 use crate::proto::schema::{Edition, ImportKind, Kind, Position, Schema, Visibility};
 use crate::proto::stack::with_room;
@@ -155,15 +155,9 @@ impl<'a> Parts<'a> {
         self.messages(number).last().map_or(Ok(""), as_text)
     }
 
-    /// Serialised options as the one nameless option that the linker takes them for.
     fn options(&self, number: u32, position: Position) -> Vec<Opt<'a>> {
         self.messages(number)
-            .map(|bytes| Opt {
-                name: Vec::new(),
-                value: Const::Str(Cow::Borrowed(bytes)),
-                position,
-                value_position: position,
-            })
+            .map(|bytes| Opt::Serialized(SerializedOptions { bytes, position }))
             .collect()
     }
 }
@@ -431,12 +425,12 @@ impl Decoder {
                 text: Cow::Borrowed(name),
                 extension: false,
             }];
-            options.push(Opt {
+            options.push(Opt::Written(WrittenOption {
                 name,
                 value,
                 position,
                 value_position: position,
-            });
+            }));
         };
         if parts.has(7) {
             pseudo("default", default_value(parts.text(7)?, &ty)?);

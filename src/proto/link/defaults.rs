@@ -1,6 +1,6 @@
 //! The options that make up a field rather than describe it: `default`, `json_name`, `packed`; and where they may stand.
 
-use super::features::{flag, option_position, varint_option};
+use super::features::{flag, option_position, serialized_varint, varint_option};
 use super::{FileLinker, Result, ast};
 use crate::proto::schema::{Cardinality, Edition, Field, Kind, Value};
 use ast::Const;
@@ -12,7 +12,7 @@ impl FileLinker<'_, '_, '_> {
         let mut seen = [false; 2];
         self.check_packed(&node.options, field)?;
         self.check_kind(&node.options, field)?;
-        for option in &node.options {
+        for option in node.options.iter().filter_map(ast::Opt::written) {
             let [part] = &option.name[..] else { continue };
             if part.extension {
                 continue;
@@ -35,7 +35,7 @@ impl FileLinker<'_, '_, '_> {
         Ok(())
     }
 
-    fn explicit_json_name(&self, option: &ast::Opt, field: &mut Field) -> Result<()> {
+    fn explicit_json_name(&self, option: &ast::WrittenOption, field: &mut Field) -> Result<()> {
         let Const::Str(bytes) = &option.value else {
             return Err(self.error(option.value_position, "expected a string for json_name"));
         };
@@ -92,18 +92,18 @@ impl FileLinker<'_, '_, '_> {
             field.kind,
             Kind::Int64 | Kind::Uint64 | Kind::Sint64 | Kind::Fixed64 | Kind::Sfixed64
         );
-        let written = |option: &ast::Opt| {
-            option.is("jstype") && !matches!(&option.value, Const::Ident(word) if word == "JS_NORMAL")
+        let converts = match ast::written_option(options, "jstype") {
+            Some(option) => !matches!(&option.value, Const::Ident(word) if word == "JS_NORMAL"),
+            None => serialized_varint(options, 6).is_some_and(|value| value > 0),
         };
-        if !wide && (options.iter().any(written) || varint_option(options, "jstype", 6).is_some_and(|value| value > 0))
-        {
+        if !wide && converts {
             let message = "jstype is for 64-bit integers";
             return Err(self.error(option_position(options, "jstype"), message));
         }
         Ok(())
     }
 
-    fn default(&self, option: &ast::Opt, field: &Field) -> Result<Option<Value>> {
+    fn default(&self, option: &ast::WrittenOption, field: &Field) -> Result<Option<Value>> {
         let misplaced = match (field.cardinality, self.tree.edition) {
             (Cardinality::Repeated | Cardinality::Map, _) => Some("repeated fields and maps have no default"),
             _ if field.kind.message().is_some() => Some("message fields have no default"),

@@ -2,7 +2,7 @@
 //!
 //! Source: `google.protobuf.FeatureSet` and "Feature Settings for Editions".
 
-use super::ast::{Const, Opt, TextName};
+use super::ast::{Const, Opt, SerializedOptions, TextName, WrittenOption, written_option};
 use super::{FileLinker, Result};
 use crate::proto::schema::{DefaultVisibility, Edition, Features, FieldPresence, Position};
 use crate::proto::wire::{Reader, WireType};
@@ -184,46 +184,42 @@ impl FileLinker<'_, '_, '_> {
         self.has_options = true;
         let mut features = outer;
         for option in options {
-            match &option.name[..] {
-                [] => self.raw_features(&mut features, option, target)?,
-                [head, rest @ ..] if !head.extension && head.text == "features" => {
-                    self.written_features(&mut features, option, rest, target)?;
-                }
-                _ => {}
+            match option {
+                Opt::Serialized(options) => self.raw_features(&mut features, options, target)?,
+                Opt::Written(option) => match &option.name[..] {
+                    [head, rest @ ..] if !head.extension && head.text == "features" => {
+                        self.written_features(&mut features, option, rest, target)?;
+                    }
+                    _ => {}
+                },
             }
         }
         Ok(features)
     }
 
     /// Those of a descriptor, held to what those of a source are.
-    fn raw_features(&self, features: &mut Features, option: &Opt, target: Target) -> Result<()> {
-        for (number, value) in raw_features(option, target) {
+    fn raw_features(&self, features: &mut Features, options: &SerializedOptions, target: Target) -> Result<()> {
+        let position = options.position;
+        for (number, value) in raw_features(options, target) {
             let Some(known) = by_number(number) else { continue };
             if self.lenient() {
                 set(features, number, value);
                 continue;
             }
-            self.check_has_features(option)?;
+            self.check_has_features(position)?;
             let constant = match known.word(value) {
                 Some(word) => Const::Ident(word.into()),
                 None => Const::Int(value.into()),
             };
-            self.feature(
-                features,
-                known.name,
-                &constant,
-                target,
-                option.position,
-                option.position,
-            )?;
+            self.feature(features, known.name, &constant, target, position, position)?;
         }
         Ok(())
     }
 
-    fn check_has_features(&self, option: &Opt) -> Result<()> {
+    fn check_has_features(&self, position: Position) -> Result<()> {
         match self.tree.edition < Edition::E2023 && !self.lenient() {
             true => Err(self.error(
-                option.position,
+                position,
                 "features are for editions; this file has a syntax line or none",
             )),
             false => Ok(()),
@@ -233,11 +229,11 @@ impl FileLinker<'_, '_, '_> {
     fn written_features(
         &self,
         features: &mut Features,
-        option: &Opt,
+        option: &WrittenOption,
         rest: &[super::ast::NamePart],
         target: Target,
     ) -> Result<()> {
-        self.check_has_features(option)?;
+        self.check_has_features(option.position)?;
         match (rest, &option.value) {
             ([], Const::Message(fields)) => {
                 for field in fields {
@@ -316,12 +312,9 @@ impl FileLinker<'_, '_, '_> {
 
 /// Numbers and values of the features in serialised options, as descriptors have them. Bytes that make no sense are reported when the
 /// options are read.
-fn raw_features(option: &Opt, target: Target) -> Vec<(u32, u32)> {
+fn raw_features(options: &SerializedOptions, target: Target) -> Vec<(u32, u32)> {
     let mut found = Vec::new();
-    let Const::Str(bytes) = &option.value else {
-        return found;
-    };
-    let mut reader = Reader::new(bytes);
+    let mut reader = Reader::new(options.bytes);
     while let Ok((number, wire_type)) = reader.tag() {
         if number != target.features_number() || wire_type != WireType::Length {
             if reader.skip(number, wire_type, 64).is_err() {
@@ -351,14 +344,17 @@ pub(super) fn features_set<'n>(option: &'n Opt, target: Target) -> Vec<(&'n str,
         Const::Ident(word) => &**word,
         _ => "",
     };
-    match (&option.name[..], &option.value) {
-        ([], _) => raw_features(option, target)
-            .into_iter()
-            .filter_map(|(number, value)| {
+    let option = match option {
+        Opt::Written(option) => option,
+        Opt::Serialized(options) => {
+            let named = |(number, value)| {
                 let feature = by_number(number)?;
                 Some((feature.name, feature.word(value).unwrap_or_default()))
-            })
-            .collect(),
+            };
+            return raw_features(options, target).into_iter().filter_map(named).collect();
+        }
+    };
+    match (&option.name[..], &option.value) {
         ([head, feature], constant) if head.text == "features" => vec![(&feature.text, word(constant))],
         ([head], Const::Message(fields)) if head.text == "features" => fields
             .iter()
@@ -371,25 +367,28 @@ pub(super) fn features_set<'n>(option: &'n Opt, target: Target) -> Vec<(&'n str,
     }
 }
 
-/// The value of a standard `bool` or enum option by name (written) or number (serialised): for enums, serialised only.
+/// The value of a standard `bool` or enum option by name (written, of a `bool` only) or number (serialised).
 pub(super) fn varint_option(options: &[Opt], name: &str, number: u32) -> Option<u64> {
+    match written_option(options, name) {
+        Some(option) => Some(super::declare::is_true(&option.value).into()),
+        None => serialized_varint(options, number),
+    }
+}
+
+/// The value of a standard `bool` or enum option in the options of a descriptor.
+pub(super) fn serialized_varint(options: &[Opt], number: u32) -> Option<u64> {
     let mut found = None;
     for option in options {
-        match (&option.name[..], &option.value) {
-            ([part], value) if !part.extension && part.text == name => {
-                found = Some(super::declare::is_true(value) as u64)
+        let Opt::Serialized(SerializedOptions { bytes, .. }) = option else {
+            continue;
+        };
+        let mut reader = Reader::new(bytes);
+        while let Ok((field, wire_type)) = reader.tag() {
+            match wire_type {
+                WireType::Varint if field == number => found = reader.varint().ok(),
+                _ if reader.skip(field, wire_type, 64).is_err() => break,
+                _ => {}
             }
-            ([], Const::Str(bytes)) => {
-                let mut reader = Reader::new(bytes);
-                while let Ok((field, wire_type)) = reader.tag() {
-                    match wire_type {
-                        WireType::Varint if field == number => found = reader.varint().ok(),
-                        _ if reader.skip(field, wire_type, 64).is_err() => break,
-                        _ => {}
-                    }
-                }
-            }
-            _ => {}
         }
     }
     found
@@ -397,10 +396,8 @@ pub(super) fn varint_option(options: &[Opt], name: &str, number: u32) -> Option<
 
 /// Where an option is set: at its name, or where all those of a descriptor are.
 pub(super) fn option_position(options: &[Opt], name: &str) -> Position {
-    let mut found = options
-        .iter()
-        .filter(|option| option.is(name) || option.name.is_empty());
-    found.next_back().map(|option| option.position).unwrap_or_default()
+    let found = options.iter().rfind(|option| option.may_set(name));
+    found.map(Opt::position).unwrap_or_default()
 }
 
 /// As [`varint_option`], for a `bool`.

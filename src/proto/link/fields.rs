@@ -280,7 +280,7 @@ impl<'t> FileLinker<'_, '_, 't> {
                 format!("extension {} cannot be required", node.name),
             ));
         }
-        if node.options.iter().any(|option| option.is("json_name")) && !lenient {
+        if ast::written_option(&node.options, "json_name").is_some() && !lenient {
             return Err(self.error(node.position, "extensions take no json_name"));
         }
         if node

@@ -145,6 +145,14 @@ impl<'t> FileLinker<'_, '_, 't> {
         }
         let message = self.options_message(target);
         for node in nodes {
+            let node = match node {
+                ast::Opt::Serialized(node) => {
+                    let decoded = self.decode_options(node.bytes, message, node.position, 0)?;
+                    options.entries.extend(decoded);
+                    continue;
+                }
+                ast::Opt::Written(node) => node,
+            };
             let pseudo = target == Target::Field && (node.is("default") || node.is("json_name"));
             if pseudo {
                 continue;
@@ -152,20 +160,13 @@ impl<'t> FileLinker<'_, '_, 't> {
             if node.is("uninterpreted_option") {
                 return Err(self.error(node.position, "uninterpreted_option is not to be written"));
             }
-            match (&node.name[..], &node.value) {
-                ([], ast::Const::Str(bytes)) => {
-                    options
-                        .entries
-                        .extend(self.decode_options(bytes, message, node.position, 0)?)
+            match self.interpret_one(&mut options.entries, node, message, scope) {
+                // npm protocol-buffers knows no option but keeps all.
+                Err(_) if self.lenient() => {
+                    self.check_count(&options.entries, node.position)?;
+                    options.entries.push(as_written(node));
                 }
-                _ => match self.interpret_one(&mut options.entries, node, message, scope) {
-                    // npm protocol-buffers knows no option but keeps all.
-                    Err(_) if self.lenient() => {
-                        self.check_count(&options.entries, node.position)?;
-                        options.entries.push(as_written(node));
-                    }
-                    result => result?,
-                },
+                result => result?,
             }
         }
         if !self.lenient() {
@@ -188,7 +189,7 @@ impl<'t> FileLinker<'_, '_, 't> {
     fn interpret_one(
         &mut self,
         mut entries: &mut Vec<OptionEntry>,
-        node: &'t ast::Opt<'t>,
+        node: &'t ast::WrittenOption<'t>,
         mut message: TypeOf,
         scope: &str,
     ) -> Result<()> {
@@ -414,7 +415,7 @@ fn group_by_type_name(schema: &Schema, message: MessageId, name: &str) -> Option
 }
 
 /// An option that nothing declares, as it was written. Number 0 marks it.
-fn as_written(node: &ast::Opt) -> OptionEntry {
+fn as_written(node: &ast::WrittenOption) -> OptionEntry {
     let mut name = String::new();
     for part in &node.name {
         if !name.is_empty() {

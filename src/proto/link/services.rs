@@ -1,6 +1,6 @@
 //! Third pass: services.
 
-use super::features::{Target, varint_option};
+use super::features::{Target, serialized_varint};
 use super::{FileLinker, Result, ast};
 use crate::proto::schema::{Features, Idempotency, Method, Options};
 
@@ -42,11 +42,11 @@ impl<'t> FileLinker<'_, '_, 't> {
 }
 
 fn idempotency(method: &ast::Method) -> Idempotency {
-    let option = method.options.iter().find(|option| option.is("idempotency_level"));
+    let option = ast::written_option(&method.options, "idempotency_level");
     match option.map(|option| &option.value) {
         Some(ast::Const::Ident(word)) if word == "NO_SIDE_EFFECTS" => Idempotency::NoSideEffects,
         Some(ast::Const::Ident(word)) if word == "IDEMPOTENT" => Idempotency::Idempotent,
-        _ => match varint_option(&method.options, "", 34) {
+        _ => match serialized_varint(&method.options, 34) {
             Some(1) => Idempotency::NoSideEffects,
             Some(2) => Idempotency::Idempotent,
             _ => Idempotency::Unknown,

@@ -99,8 +99,8 @@ impl FileLinker<'_, '_, '_> {
                     .ends_with(part.text.trim_start_matches('.')),
                 false => part.text == *entry.name,
             };
-            let written = nodes.iter().find(|node| node.name.first().is_none_or(named));
-            let position = written.map(|node| node.position).unwrap_or_default();
+            let sets = |node: &&ast::Opt| node.written().is_none_or(|option| named(&option.name[0]));
+            let position = nodes.iter().find(sets).map(ast::Opt::position).unwrap_or_default();
             self.check_entry_support(entry, message, target, position)?;
         }
         Ok(())

@@ -88,7 +88,7 @@ impl<'t> FileLinker<'_, '_, 't> {
                 return Err(self.error(node.position, "a MessageSet has extensions and no fields"));
             }
         }
-        if let Some(option) = node.options.iter().find(|option| option.is("map_entry")) {
+        if let Some(option) = ast::written_option(&node.options, "map_entry") {
             return Err(self.error(option.position, "map_entry is set by map fields and not to be written"));
         }
         Ok(())

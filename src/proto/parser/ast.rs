@@ -160,20 +160,61 @@ pub struct MethodType<'a> {
     pub position: Position,
 }
 
+/// What sets options of an element.
+#[derive(Clone, Debug)]
+pub enum Opt<'a> {
+    Written(WrittenOption<'a>),
+    Serialized(SerializedOptions<'a>),
+}
+
 /// One `name = value` of an option statement or a bracketed list.
 #[derive(Clone, Debug)]
-pub struct Opt<'a> {
+pub struct WrittenOption<'a> {
+    /// At least one part.
     pub name: Vec<NamePart<'a>>,
     pub value: Const<'a>,
     pub position: Position,
     pub value_position: Position,
 }
 
-impl Opt<'_> {
+/// All that a descriptor sets, as the message that the element's options are.
+#[derive(Clone, Debug)]
+pub struct SerializedOptions<'a> {
+    pub bytes: &'a [u8],
+    pub position: Position,
+}
+
+impl<'a> Opt<'a> {
+    pub fn position(&self) -> Position {
+        match self {
+            Opt::Written(option) => option.position,
+            Opt::Serialized(options) => options.position,
+        }
+    }
+
+    pub fn written(&self) -> Option<&WrittenOption<'a>> {
+        match self {
+            Opt::Written(option) => Some(option),
+            Opt::Serialized(_) => None,
+        }
+    }
+
+    /// True for what sets the option of this one plain name, and may set others.
+    pub fn may_set(&self, name: &str) -> bool {
+        self.written().is_none_or(|option| option.is(name))
+    }
+}
+
+impl WrittenOption<'_> {
     /// True for the option of this one plain name.
     pub fn is(&self, name: &str) -> bool {
         matches!(&self.name[..], [part] if !part.extension && part.text == name)
     }
+}
+
+/// The last one written of this one plain name.
+pub fn written_option<'o, 'a>(options: &'o [Opt<'a>], name: &str) -> Option<&'o WrittenOption<'a>> {
+    options.iter().filter_map(Opt::written).rfind(|option| option.is(name))
 }
 
 /// `deprecated`, or `(pkg.custom)`.

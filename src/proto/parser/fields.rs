@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::ast::{Field, Label, Message, Type};
+use super::ast::{Field, Label, Message, Opt, Type};
 use super::{Parser, Result, TokenKind};
 use crate::proto::schema::{Comments, Kind, Position};
 
@@ -160,13 +160,8 @@ impl<'a> Parser<'a, '_> {
 /// Features of a map, such as the validation of strings, hold for its keys and values.
 fn copy_features<'a>(field: &Field<'a>, messages: &mut [Message<'a>]) {
     let Type::Map(index) = field.ty else { return };
-    let features = || {
-        field
-            .options
-            .iter()
-            .filter(|option| option.name[0].text == "features")
-            .cloned()
-    };
+    let is_feature = |option: &&Opt| option.written().is_some_and(|option| option.name[0].text == "features");
+    let features = || field.options.iter().filter(is_feature).cloned();
     for part in &mut messages[index as usize].fields {
         part.options = features().collect();
     }

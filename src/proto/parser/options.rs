@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::ast::{Const, NamePart, Opt, TextField, TextName};
+use super::ast::{Const, NamePart, Opt, TextField, TextName, WrittenOption};
 use super::{Parser, Result, TokenKind, integer};
 use crate::proto::schema::Position;
 
@@ -48,12 +48,12 @@ impl<'a> Parser<'a, '_> {
             }
             false => self.constant(false)?,
         };
-        Ok(Opt {
+        Ok(Opt::Written(WrittenOption {
             name,
             value,
             position,
             value_position,
-        })
+        }))
     }
 
     fn name_part(&mut self) -> Result<NamePart<'a>> {
