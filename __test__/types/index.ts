@@ -75,3 +75,27 @@ protobufAlone('message A {}') satisfies protobufAlone.Messages
 rpcAlone.RpcError satisfies typeof RpcError
 // @ts-expect-error: nothing is exported under a name that does not exist
 httpAlone.nothing
+
+import nodeHttp from 'node:http'
+import http2 from 'node:http2'
+import { createStaticServer, serveStatic } from 'ironwire'
+import filesAlone, { type StaticOptions } from 'ironwire/static'
+
+filesAlone.serveStatic satisfies typeof serveStatic
+const handler = serveStatic('public', {
+  maxAge: '1d',
+  etag: 'strong',
+  precompressed: ['br'],
+  headers: { 'X-A': ['1', '2'] },
+})
+nodeHttp.createServer(handler)
+http2.createServer(handler)
+nodeHttp.createServer((req, res) => handler(req, res, (error) => res.end(String(error))))
+serveStatic(new URL('file:///srv'), { setHeaders: (res, path, stat) => res.setHeader(path, stat.size) })
+createStaticServer('public').listen(8080) satisfies nodeHttp.Server
+createStaticServer('public', { keepAliveTimeout: 1000, listing: true }, (req, res) => res.end(req.url))
+createStaticServer('public', (req, res) => res.end(req.url))
+// @ts-expect-error: there is no such option
+serveStatic('public', { brotli: true } satisfies StaticOptions)
+// @ts-expect-error: a coding that there is not
+serveStatic('public', { precompressed: 'deflate' })

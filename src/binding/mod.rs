@@ -2,10 +2,12 @@
 
 mod constants;
 mod engine;
+mod files;
 mod http;
 mod http_client;
 mod http_conn;
 mod http_out;
+mod http_site;
 mod net;
 mod net_reads;
 mod proto;
@@ -16,6 +18,7 @@ mod raw;
 mod rpc;
 mod slab;
 mod table;
+mod transport;
 
 use napi_derive::napi;
 
@@ -36,7 +39,8 @@ pub fn start_engine(env: &napi::Env, callbacks: raw::Value) -> napi::Result<raw:
         net::register(functions);
         net_reads::register(functions);
         rpc::register(functions);
-        http::register(functions);
+        let files = files::register(functions);
+        http::register(functions, &files);
         http_conn::register(functions);
         http_out::register(functions);
         http_client::register(functions);
