@@ -170,7 +170,7 @@ test('several processes: one that dies is replaced', posix, async (t) => {
   await until(() => /another takes its place/.test(run.stderr))
   for (let i = 0; i < 20; i++) assert.strictEqual((await request(run.port, '/a.txt')).body.toString(), 'content')
   run.interrupt()
-  assert.deepStrictEqual(await run.ended, { code: 0, signal: null })
+  assert.deepStrictEqual(await run.ended, { code: 0, signal: null }, run.stderr)
 })
 
 /** Runs to the end. */

@@ -188,8 +188,10 @@ function servePrimary(settings) {
   makeServer({ ...settings, log: 'off' })
   let listening = 0
   let stopping = false
+  // That one cannot be written to any more: its exit tells the same.
+  cluster.on('fork', (worker) => worker.on('error', () => {}))
   cluster.on('message', (_worker, message) => {
-    if (typeof message?.failed === 'string') fail(message.failed)
+    if (typeof message?.failed === 'string' && !stopping) fail(message.failed)
   })
   cluster.on('listening', (_worker, { port }) => {
     listening++
@@ -212,6 +214,8 @@ function servePrimary(settings) {
 function serveWorker(settings) {
   // Ctrl-C reaches every process of a terminal. The first one decides.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {})
+  // The first process is gone, or about to be: there is nobody to tell.
+  cluster.worker.on('error', () => process.exit(1))
   const server = makeServer(settings)
   server.on('error', (error) => process.send({ failed: explain(error, settings) }))
   server.listen(settings.port, settings.host)
