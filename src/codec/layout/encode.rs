@@ -1,0 +1,1020 @@
+//! Values to bytes: the layout run over a record.
+//!
+//! Of every record all properties are read before the first byte of it is written, each once. What depends on sizes, offsets or
+//! checksums is left open, and filled in when its struct has been written.
+
+use std::rc::Rc;
+
+use super::decode::{Failure, checksum_without, find_int, find_text, follow};
+use super::expr::{Lookup, Slot, Trouble, evaluate, text as text_value};
+use super::*;
+use crate::codec::checksum::Checksum;
+
+/// What a value is as an integer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Integer {
+    /// This.
+    Value(i128),
+    /// A number, but no integer.
+    Fraction,
+    /// Of another type.
+    Other,
+}
+
+/// What a value is as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Text {
+    /// This.
+    Value(String),
+    /// It has half a surrogate pair, which is no character.
+    Broken,
+    /// Of another type.
+    Other,
+}
+
+/// Where values come from. What looks at a value must not change any.
+pub trait Source {
+    /// A value.
+    type Value: Clone;
+    /// What reading a value can fail with.
+    type Foreign;
+
+    /// Whether it is a record.
+    fn is_record(&mut self, value: &Self::Value) -> bool;
+    /// Whether it is none.
+    fn is_absent(&mut self, value: &Self::Value) -> bool;
+    /// A field of a record.
+    fn field(&mut self, record: &Self::Value, structure: usize, field: usize) -> Result<Self::Value, Self::Foreign>;
+    /// As an integer; `big` where only a BigInt is one.
+    fn int(&mut self, value: &Self::Value, big: bool) -> Integer;
+    /// As a floating-point number.
+    fn float(&mut self, value: &Self::Value) -> Option<f64>;
+    /// As a boolean.
+    fn bool(&mut self, value: &Self::Value) -> Option<bool>;
+    /// As text.
+    fn text(&mut self, value: &Self::Value) -> Text;
+    /// As bytes.
+    fn bytes(&mut self, value: &Self::Value) -> Option<Vec<u8>>;
+    /// As a time in milliseconds since 1970, which is not a number for an invalid one.
+    fn time(&mut self, value: &Self::Value) -> Option<f64>;
+    /// As a list: its length.
+    fn list(&mut self, value: &Self::Value) -> Result<Option<usize>, Self::Foreign>;
+    /// An item of a list.
+    fn item(&mut self, list: &Self::Value, index: usize) -> Result<Self::Value, Self::Foreign>;
+    /// What the application makes of a value.
+    fn map(&mut self, mapper: u32, value: Self::Value) -> Result<Self::Value, Self::Foreign>;
+}
+
+/// The bytes of a record at most: positions are kept in 31 bits in JavaScript.
+const MOST: u64 = (1 << 31) - 1;
+
+/// The bytes of a record, or why there are none and the value that is to blame.
+pub fn encode<S: Source>(
+    layout: &Layout,
+    source: &mut S,
+    record: &S::Value,
+) -> Result<Vec<u8>, (Failure<S::Foreign>, Option<S::Value>)> {
+    let mut writer = Writer {
+        layout,
+        source,
+        out: Vec::new(),
+        pos: 0,
+        depth: 0,
+        culprit: None,
+    };
+    match writer.structure(layout.root, Vec::new(), record) {
+        Ok(_) => Ok(writer.out),
+        Err(failure) => Err((failure, writer.culprit)),
+    }
+}
+
+struct Writer<'a, S: Source> {
+    layout: &'a Layout,
+    source: &'a mut S,
+    out: Vec<u8>,
+    pos: usize,
+    depth: u32,
+    culprit: Option<S::Value>,
+}
+
+struct Frame<V> {
+    id: usize,
+    args: Vec<i64>,
+    values: Vec<Option<V>>,
+    slots: Vec<Slot>,
+    spans: Vec<(usize, usize)>,
+    counts: Vec<Option<u64>>,
+    present: Vec<bool>,
+    item: Slot,
+    /// Sizes and offsets are known.
+    written: bool,
+    /// The bytes written, while late fields are computed.
+    bytes: Vec<u8>,
+    /// Lengths that were not known when they were needed: the field, what its length should be, and what it is.
+    lengths: Vec<(usize, Expr, i64)>,
+}
+
+impl<V> Frame<V> {
+    fn range(&self, span: Span) -> (usize, usize) {
+        (self.spans[usize::from(span.from)].0, self.spans[usize::from(span.to)].1)
+    }
+}
+
+impl<V> Lookup for Frame<V> {
+    fn field(&self, path: &[u16]) -> Option<&Slot> {
+        follow(&self.slots[usize::from(path[0])], &path[1..])
+    }
+
+    fn param(&self, at: u16) -> i64 {
+        self.args[usize::from(at)]
+    }
+
+    fn remaining(&self) -> Option<i64> {
+        None
+    }
+
+    fn item(&self, path: &[u16]) -> Option<&Slot> {
+        follow(&self.item, path)
+    }
+
+    fn size(&self, span: Span) -> Option<i64> {
+        let (from, to) = self.range(span);
+        self.written.then_some(to as i64 - from as i64)
+    }
+
+    fn count(&self, at: u16) -> Option<i64> {
+        self.counts[usize::from(at)].map(|count| count as i64)
+    }
+
+    fn offset(&self, at: u16) -> Option<i64> {
+        self.written.then_some(self.spans[usize::from(at)].0 as i64)
+    }
+
+    fn present(&self, at: u16) -> Option<bool> {
+        Some(self.present[usize::from(at)])
+    }
+
+    fn checksum(&self, checksum: Checksum, span: Span) -> Option<u64> {
+        let (from, to) = self.range(span);
+        self.written.then(|| checksum.of(&self.bytes[from.min(to)..to]))
+    }
+}
+
+type Outcome<T, F> = Result<T, Failure<F>>;
+
+impl<S: Source> Writer<'_, S> {
+    fn error(&self, code: Code, message: impl Into<String>) -> Failure<S::Foreign> {
+        Error::new(code, message).into()
+    }
+
+    /// An error about a value.
+    fn wrong<T>(&mut self, value: &S::Value, code: Code, message: impl Into<String>) -> Outcome<T, S::Foreign> {
+        self.culprit = Some(value.clone());
+        Err(self.error(code, message))
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Outcome<(), S::Foreign> {
+        self.reserve(bytes.len() as u64)?;
+        self.out[self.pos..self.pos + bytes.len()].copy_from_slice(bytes);
+        self.pos += bytes.len();
+        Ok(())
+    }
+
+    /// Makes room of zeros at the position.
+    fn reserve(&mut self, bytes: u64) -> Outcome<(), S::Foreign> {
+        let end = self.pos as u64 + bytes;
+        if end > MOST {
+            return Err(self.error(Code::Limit, format!("a record has at most {MOST} bytes")));
+        }
+        if end as usize > self.out.len() {
+            self.out.resize(end as usize, 0);
+        }
+        Ok(())
+    }
+
+    /// The value of an expression; `None` where it is not known yet.
+    fn evaluate(&self, frame: &Frame<S::Value>, expr: &Expr) -> Outcome<Option<i64>, S::Foreign> {
+        match evaluate(expr, frame) {
+            Ok(value) => Ok(Some(value)),
+            Err(Trouble::Unknown) => Ok(None),
+            Err(Trouble::Wrong(why)) => {
+                Err(self.error(Code::Invalid, format!("an expression cannot be computed: {why}")))
+            }
+        }
+    }
+
+    fn known(&self, frame: &Frame<S::Value>, expr: &Expr) -> Outcome<i64, S::Foreign> {
+        let value = self.evaluate(frame, expr)?;
+        value.ok_or_else(|| self.error(Code::Invalid, "an expression asks for what is not known yet"))
+    }
+
+    fn structure(&mut self, id: usize, args: Vec<i64>, record: &S::Value) -> Outcome<Rc<Vec<Slot>>, S::Foreign> {
+        let layout = self.layout;
+        let structure = &layout.structs[id];
+        if !self.source.is_record(record) {
+            return self.wrong(record, Code::Type, "of type object");
+        }
+        if structure.recursive {
+            self.depth += 1;
+            if self.depth > layout.limits.depth {
+                let message = format!("structs are nested deeper than {}", layout.limits.depth);
+                return Err(self.error(Code::Limit, message));
+            }
+        }
+        let count = structure.fields.len();
+        let mut frame = Frame {
+            id,
+            args,
+            values: vec![None; count],
+            slots: vec![Slot::Absent; count],
+            spans: vec![(0, 0); count],
+            counts: vec![None; count],
+            present: vec![false; count],
+            item: Slot::Absent,
+            written: false,
+            bytes: Vec::new(),
+            lengths: Vec::new(),
+        };
+        for (at, field) in structure.fields.iter().enumerate() {
+            if field.name.is_some() && field.value.is_none() && !field.peek {
+                let value = self.source.field(record, id, at).map_err(Failure::Foreign)?;
+                frame.present[at] = !self.source.is_absent(&value);
+                frame.values[at] = Some(value);
+            }
+        }
+        for at in 0..count {
+            self.prepare(&mut frame, at)
+                .map_err(|failure| self.named(id, at, failure))?;
+        }
+        for at in 0..count {
+            self.early(&mut frame, at)
+                .map_err(|failure| self.named(id, at, failure))?;
+        }
+        for at in 0..count {
+            self.field(&mut frame, at)
+                .map_err(|failure| self.named(id, at, failure))?;
+        }
+        self.finish(&mut frame)?;
+        if structure.recursive {
+            self.depth -= 1;
+        }
+        Ok(Rc::new(frame.slots))
+    }
+
+    fn named(&self, id: usize, at: usize, failure: Failure<S::Foreign>) -> Failure<S::Foreign> {
+        match &self.layout.structs[id].fields[at].name {
+            Some(name) => failure.within(|| Step::Field(name.clone())),
+            None => failure,
+        }
+    }
+
+    /// Maps a value, and keeps what expressions ask for.
+    fn prepare(&mut self, frame: &mut Frame<S::Value>, at: usize) -> Outcome<(), S::Foreign> {
+        let field = &self.layout.structs[frame.id].fields[at];
+        let Some(value) = &frame.values[at] else { return Ok(()) };
+        if !frame.present[at] {
+            return Ok(());
+        }
+        let mut kind = &field.kind;
+        let mut value = value.clone();
+        while let Kind::Map(mapper, inner) = kind {
+            value = self.source.map(*mapper, value).map_err(Failure::Foreign)?;
+            kind = inner;
+        }
+        frame.counts[at] = self.count(kind, &value)?;
+        if field.used {
+            if kind.integer().is_some() {
+                frame.slots[at] = Slot::Int(self.integer(kind, &value)?);
+            } else if kind.is_text() {
+                frame.slots[at] = match self.source.text(&value) {
+                    Text::Value(text) => Slot::Text(text.into()),
+                    _ => Slot::Absent,
+                };
+            }
+        }
+        frame.values[at] = Some(value);
+        Ok(())
+    }
+
+    /// The items of a list; for text and bytes they are counted when written.
+    fn count(&mut self, kind: &Kind, value: &S::Value) -> Outcome<Option<u64>, S::Foreign> {
+        Ok(match kind {
+            Kind::Array(..) => self
+                .source
+                .list(value)
+                .map_err(Failure::Foreign)?
+                .map(|count| count as u64),
+            Kind::Bytes(_) => self.source.bytes(value).map(|bytes| bytes.len() as u64),
+            Kind::Text {
+                encoding, fill: None, ..
+            } => match self.source.text(value) {
+                Text::Value(text) => super::text::encode(*encoding, &text)
+                    .ok()
+                    .map(|bytes| bytes.len() as u64),
+                _ => None,
+            },
+            Kind::Text {
+                length: Length::Expr(Expr::Int(size)),
+                ..
+            } => Some(*size as u64),
+            _ => None,
+        })
+    }
+
+    /// What is computed from the values alone.
+    fn early(&mut self, frame: &mut Frame<S::Value>, at: usize) -> Outcome<(), S::Foreign> {
+        let field = &self.layout.structs[frame.id].fields[at];
+        frame.slots[at] = match &field.value {
+            None => return Ok(()),
+            Some(Given::Int(value)) => Slot::Int(*value),
+            Some(Given::Text(text)) => Slot::Text((&**text).into()),
+            Some(given) if given.is_late() => Slot::Unknown,
+            Some(Given::Expr { expr, .. }) => {
+                let value = i128::from(self.known(frame, expr)?);
+                self.fits(&field.kind, value)?;
+                Slot::Int(value)
+            }
+            Some(Given::Checksum(..)) => Slot::Unknown,
+        };
+        frame.present[at] = true;
+        Ok(())
+    }
+
+    /// Whether a computed value fits its field.
+    fn fits(&self, kind: &Kind, value: i128) -> Outcome<(), S::Foreign> {
+        let (min, max) = kind.range().unwrap_or((0, 0));
+        if value < min || value > max {
+            return Err(self.error(
+                Code::Invalid,
+                format!("it would be {value}, which is not within {min} and {max}"),
+            ));
+        }
+        Ok(())
+    }
+
+    fn field(&mut self, frame: &mut Frame<S::Value>, at: usize) -> Outcome<(), S::Foreign> {
+        let field = &self.layout.structs[frame.id].fields[at];
+        frame.spans[at] = (self.pos, self.pos);
+        if field.peek {
+            return Ok(());
+        }
+        if let Some(condition) = &field.condition
+            && self.known(frame, condition)? == 0
+        {
+            if frame.present[at] && field.value.is_none() {
+                let value = frame.values[at].clone();
+                self.culprit = value;
+                return Err(self.error(Code::Value, "must be left out, as its condition does not hold"));
+            }
+            frame.present[at] = false;
+            frame.slots[at] = Slot::Absent;
+            return Ok(());
+        }
+        let back = self.pos;
+        if let Some(place) = &field.place {
+            let offset = self.known(frame, place)?;
+            if offset < 0 {
+                return Err(self.error(Code::Invalid, format!("it would lie at offset {offset}")));
+            }
+            self.pos = 0;
+            self.reserve(offset as u64)?;
+            self.pos = offset as usize;
+        }
+        let start = self.pos;
+        let mut content = start;
+        if let Some(Length::Prefix(prefix)) = &field.area {
+            self.put(&vec![0; sizes::of_kind(prefix, &[]).min as usize])?;
+            content = self.pos;
+        }
+        self.content(frame, at)?;
+        let size = (self.pos - content) as i64;
+        match &field.area {
+            Some(Length::Expr(expr)) => self.agrees(frame, at, expr, size, "bytes")?,
+            Some(Length::Prefix(prefix)) => self.patch_varying(prefix, start, size.into())?,
+            _ => {}
+        }
+        frame.spans[at] = (start, self.pos);
+        if field.place.is_some() {
+            self.pos = back;
+        }
+        Ok(())
+    }
+
+    /// Whether a length is what its expression says, now or when that is known.
+    fn agrees(
+        &mut self,
+        frame: &mut Frame<S::Value>,
+        at: usize,
+        expr: &Expr,
+        actual: i64,
+        what: &str,
+    ) -> Outcome<(), S::Foreign> {
+        match self.evaluate(frame, expr)? {
+            None => frame.lengths.push((at, expr.clone(), actual)),
+            Some(wanted) if wanted != actual => {
+                let message = format!("has {actual} {what}, where the layout says {wanted}");
+                self.culprit = frame.values[at].clone();
+                return Err(self.error(Code::Value, message));
+            }
+            Some(_) => {}
+        }
+        Ok(())
+    }
+
+    fn content(&mut self, frame: &mut Frame<S::Value>, at: usize) -> Outcome<(), S::Foreign> {
+        let field = &self.layout.structs[frame.id].fields[at];
+        let mut kind = &field.kind;
+        match (&field.value, &frame.slots[at]) {
+            (None, _) => {}
+            (Some(_), Slot::Text(text)) => {
+                let text = text.clone();
+                return self.text_of(frame, at, kind, &text, None);
+            }
+            (Some(_), Slot::Int(value)) => return self.put_int(kind, *value),
+            // Filled in later.
+            (Some(_), _) => return self.put_int(kind, 0),
+        }
+        while let Kind::Map(_, inner) = kind {
+            kind = inner;
+        }
+        match frame.values[at].clone() {
+            Some(value) => {
+                let slots = self.kind(frame, at, kind, &value)?;
+                if let Some(slots) = slots {
+                    frame.slots[at] = Slot::Struct(slots);
+                }
+                Ok(())
+            }
+            None => self.filler(frame, kind),
+        }
+    }
+
+    /// What has no value: magic, padding.
+    fn filler(&mut self, frame: &mut Frame<S::Value>, kind: &Kind) -> Outcome<(), S::Foreign> {
+        match kind {
+            Kind::Magic(bytes) => self.put(bytes),
+            Kind::Pad(count) => {
+                let count = self.known(frame, count)?;
+                let count = u64::try_from(count)
+                    .map_err(|_| self.error(Code::Invalid, format!("its length would be {count}")))?;
+                self.reserve(count)?;
+                self.pos += count as usize;
+                Ok(())
+            }
+            Kind::Align(to, fill) => {
+                let to = *to as usize;
+                self.put(&vec![*fill; (to - self.pos % to) % to])
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// An integer as it goes into the bytes.
+    fn integer(&mut self, kind: &Kind, value: &S::Value) -> Outcome<i128, S::Foreign> {
+        match kind {
+            Kind::Bool(_) => match self.source.bool(value) {
+                Some(value) => Ok(value.into()),
+                None => self.wrong(value, Code::Type, "of type boolean"),
+            },
+            Kind::Time(inner, unit) => {
+                let Some(ms) = self.source.time(value) else {
+                    return self.wrong(value, Code::Type, "an instance of Date");
+                };
+                let count = ms / f64::from(*unit);
+                if count.is_nan() {
+                    return self.wrong(value, Code::Value, "is no time");
+                }
+                if count.fract() != 0.0 {
+                    return self.wrong(value, Code::Value, "must be a time in whole seconds");
+                }
+                let (min, max) = inner.range().unwrap_or_default();
+                if (count as i128) < min || count as i128 > max {
+                    return self.wrong(value, Code::Value, format!("must be {min} to {max} when written"));
+                }
+                Ok(count as i128)
+            }
+            Kind::Enum(id, inner) => {
+                let names = &self.layout.enums[*id];
+                match self.source.text(value) {
+                    Text::Value(name) => match names.value_of(&name) {
+                        Some(found) => Ok(found.into()),
+                        None => self.wrong(value, Code::Value, format!("must be {}", choice(names))),
+                    },
+                    _ if self.source.int(value, inner.is_big()) == Integer::Other => {
+                        let message = format!("{}, or of type {}", choice(names), number_type(inner));
+                        self.wrong(value, Code::Type, message)
+                    }
+                    _ => self.integer(inner, value),
+                }
+            }
+            Kind::Map(mapper, inner) => {
+                let value = self.source.map(*mapper, value.clone()).map_err(Failure::Foreign)?;
+                self.integer(inner, &value)
+            }
+            _ => match self.source.int(value, kind.is_big()) {
+                Integer::Value(found) => {
+                    let (min, max) = kind.range().unwrap_or_default();
+                    if found < min || found > max {
+                        return self.wrong(value, Code::Range, range_text(kind));
+                    }
+                    Ok(found)
+                }
+                Integer::Fraction => {
+                    // One that is out of range, too, is called that.
+                    let (min, max) = kind.range().unwrap_or_default();
+                    let float = self.source.float(value).unwrap_or(0.0);
+                    let text = if float < min as f64 || float > max as f64 {
+                        range_text(kind)
+                    } else {
+                        "an integer".into()
+                    };
+                    self.wrong(value, Code::Range, text)
+                }
+                Integer::Other => self.wrong(value, Code::Type, format!("of type {}", number_type(kind))),
+            },
+        }
+    }
+
+    /// Writes an integer that fits.
+    fn put_int(&mut self, kind: &Kind, value: i128) -> Outcome<(), S::Foreign> {
+        match kind.integer() {
+            Some(Kind::Int(int)) => {
+                let (bytes, size) = int_bytes(*int, value);
+                self.put(&bytes[..size])
+            }
+            Some(Kind::Bits(bits)) => {
+                if bits.at == 0 {
+                    self.reserve(bits.run.into())?;
+                    let end = self.pos + bits.run as usize;
+                    self.out[self.pos..end].fill(0);
+                }
+                put_bits(*bits, value, &mut self.out[self.pos..]);
+                if bits.last {
+                    self.pos += bits.run as usize;
+                }
+                Ok(())
+            }
+            Some(Kind::Varint(varint)) => {
+                let (bytes, size) = varint_bytes(*varint, value);
+                self.put(&bytes[..size])
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes a value that stands at `at` in its struct, or in something there. Gives what a struct keeps.
+    fn kind(
+        &mut self,
+        frame: &mut Frame<S::Value>,
+        at: usize,
+        kind: &Kind,
+        value: &S::Value,
+    ) -> Outcome<Option<Rc<Vec<Slot>>>, S::Foreign> {
+        match kind {
+            Kind::Float { bytes, little } => {
+                let Some(float) = self.source.float(value) else {
+                    return self.wrong(value, Code::Type, "of type number");
+                };
+                let (raw, size) = float_bytes(float, *bytes, *little);
+                self.put(&raw[..size])?;
+            }
+            Kind::Address(address) => {
+                let Text::Value(text) = self.source.text(value) else {
+                    return self.wrong(value, Code::Type, "of type string");
+                };
+                match super::text::parse_address(*address, &text) {
+                    Some(bytes) => self.put(&bytes)?,
+                    None => return self.wrong(value, Code::Value, address_text(*address)),
+                }
+            }
+            Kind::Text { .. } => match self.source.text(value) {
+                Text::Value(text) => self.text_of(frame, at, kind, &text, Some(value))?,
+                Text::Broken => return self.wrong(value, Code::Value, "must not have half a surrogate pair"),
+                Text::Other => return self.wrong(value, Code::Type, "of type string"),
+            },
+            Kind::Bytes(length) => {
+                let Some(bytes) = self.source.bytes(value) else {
+                    return self.wrong(value, Code::Type, "an instance of Buffer or Uint8Array");
+                };
+                self.sized(frame, at, length, &bytes, false, Some(value))?;
+            }
+            Kind::Array(item, length) => self.array(frame, at, item, length, value)?,
+            Kind::Struct(id, args) => {
+                let mut given = Vec::with_capacity(args.len());
+                for arg in args {
+                    given.push(self.known(frame, arg)?);
+                }
+                return self.structure(*id, given, value).map(Some);
+            }
+            Kind::Switch(choices) => {
+                let chosen = self.choose(frame, choices)?;
+                self.kind(frame, at, chosen, value)?;
+            }
+            Kind::Map(mapper, inner) => {
+                let value = self.source.map(*mapper, value.clone()).map_err(Failure::Foreign)?;
+                return self.kind(frame, at, inner, &value);
+            }
+            Kind::Magic(_) | Kind::Pad(_) | Kind::Align(..) => self.filler(frame, kind)?,
+            _ => {
+                let raw = self.integer(kind, value)?;
+                self.put_int(kind, raw)?;
+            }
+        }
+        Ok(None)
+    }
+
+    fn choose<'c>(&mut self, frame: &Frame<S::Value>, choices: &'c Choices) -> Outcome<&'c Kind, S::Foreign> {
+        let is_text = matches!(choices.cases.first(), Some((tags, _)) if matches!(tags.first(), Some(Tag::Text(_))));
+        let (found, shown) = if is_text {
+            let text = text_value(&choices.on, frame).ok().flatten().unwrap_or_default();
+            (find_text(choices, text), format!("{text:?}"))
+        } else {
+            let on = self.known(frame, &choices.on)?;
+            (find_int(choices, on), on.to_string())
+        };
+        found.ok_or_else(|| self.error(Code::Invalid, format!("there is no case for {shown}")))
+    }
+
+    fn text_of(
+        &mut self,
+        frame: &mut Frame<S::Value>,
+        at: usize,
+        kind: &Kind,
+        text: &str,
+        value: Option<&S::Value>,
+    ) -> Outcome<(), S::Foreign> {
+        let (encoding, length, fill) = match kind {
+            Kind::Text { encoding, length, fill } => (*encoding, length, *fill),
+            Kind::Bytes(length) => return self.sized(frame, at, length, text.as_bytes(), false, value),
+            _ => return Ok(()),
+        };
+        let mut bytes = match super::text::encode(encoding, text) {
+            Ok(bytes) => bytes,
+            Err(why) => {
+                self.culprit = value.cloned();
+                return Err(self.error(Code::Value, why));
+            }
+        };
+        let wide = matches!(encoding, Encoding::Utf16le | Encoding::Utf16be);
+        if let (Some(fill), Length::Expr(Expr::Int(size))) = (fill, length) {
+            if super::text::trim(encoding, &bytes, fill).len() < bytes.len() {
+                self.culprit = value.cloned();
+                return Err(self.error(Code::Value, format!("must not end with what fills it up, {fill}")));
+            }
+            if bytes.len() as i64 <= *size {
+                self.reserve(*size as u64)?;
+                super::text::pad(encoding, &mut bytes, *size as usize, fill);
+            }
+        }
+        self.sized(frame, at, length, &bytes, wide, value)
+    }
+
+    /// Bytes, with what says their length.
+    fn sized(
+        &mut self,
+        frame: &mut Frame<S::Value>,
+        at: usize,
+        length: &Length,
+        bytes: &[u8],
+        wide: bool,
+        value: Option<&S::Value>,
+    ) -> Outcome<(), S::Foreign> {
+        self.culprit = value.cloned();
+        match length {
+            Length::Expr(expr) => {
+                // Parts of a field that are not the field itself have their own say.
+                let result = self.agrees(frame, at, expr, bytes.len() as i64, "bytes");
+                if result.is_err() {
+                    self.culprit = value.cloned();
+                    return result;
+                }
+            }
+            Length::Prefix(prefix) => self.put_length(prefix, bytes.len())?,
+            Length::Until(stop) => {
+                let stop = *stop as u8;
+                let found = match wide {
+                    false => memchr::memchr(stop, bytes).is_some(),
+                    true => bytes.chunks_exact(2).any(|pair| pair == [stop, 0]),
+                };
+                if found {
+                    return Err(self.error(Code::Value, format!("must not have in it what ends it, {stop}")));
+                }
+            }
+            Length::Rest | Length::UntilItem(_) => {}
+        }
+        self.put(bytes)?;
+        if let Length::Until(stop) = length {
+            self.put(&[*stop as u8, 0][..if wide { 2 } else { 1 }])?;
+        }
+        Ok(())
+    }
+
+    fn put_length(&mut self, prefix: &Kind, length: usize) -> Outcome<(), S::Foreign> {
+        let (_, max) = prefix.range().unwrap_or_default();
+        if length as i128 > max {
+            return Err(self.error(
+                Code::Value,
+                format!("is {length} long, and its length is at most {max}"),
+            ));
+        }
+        self.put_int(prefix, length as i128)
+    }
+
+    fn array(
+        &mut self,
+        frame: &mut Frame<S::Value>,
+        at: usize,
+        item: &Kind,
+        length: &Length,
+        value: &S::Value,
+    ) -> Outcome<(), S::Foreign> {
+        let Some(count) = self.source.list(value).map_err(Failure::Foreign)? else {
+            return self.wrong(value, Code::Type, "an instance of Array");
+        };
+        self.culprit = Some(value.clone());
+        match length {
+            Length::Expr(expr) => {
+                let result = self.agrees(frame, at, expr, count as i64, "items");
+                if result.is_err() {
+                    self.culprit = Some(value.clone());
+                    return result;
+                }
+            }
+            Length::Prefix(prefix) => self.put_length(prefix, count)?,
+            Length::UntilItem(_) if count == 0 => {
+                return self.wrong(value, Code::Value, "must have the item that ends it");
+            }
+            _ => {}
+        }
+        for index in 0..count {
+            let step = || Step::Index(index);
+            let part = self.source.item(value, index).map_err(Failure::Foreign)?;
+            let slots = self.item(frame, at, item, length, &part, index + 1 == count);
+            slots.map_err(|failure| failure.within(step))?;
+        }
+        if let Length::Until(stop) = length {
+            self.put_int(item, i128::from(*stop))?;
+        }
+        Ok(())
+    }
+
+    fn item(
+        &mut self,
+        frame: &mut Frame<S::Value>,
+        at: usize,
+        item: &Kind,
+        length: &Length,
+        value: &S::Value,
+        last: bool,
+    ) -> Outcome<(), S::Foreign> {
+        let mut raw = Slot::Absent;
+        let mut part = value.clone();
+        let mut kind = item;
+        while let Kind::Map(mapper, inner) = kind {
+            part = self.source.map(*mapper, part).map_err(Failure::Foreign)?;
+            kind = inner;
+        }
+        if kind.integer().is_some() {
+            let found = self.integer(kind, &part)?;
+            if let Length::Until(stop) = length
+                && found == i128::from(*stop)
+            {
+                return self.wrong(value, Code::Value, format!("must not be what ends the list, {stop}"));
+            }
+            raw = Slot::Int(found);
+            self.put_int(kind, found)?;
+        } else {
+            if kind.is_text()
+                && let Text::Value(text) = self.source.text(&part)
+            {
+                raw = Slot::Text(text.into());
+            }
+            if let Some(slots) = self.kind(frame, at, kind, &part)? {
+                raw = Slot::Struct(slots);
+            }
+        }
+        if let Length::UntilItem(expr) = length {
+            frame.item = raw;
+            if (self.known(frame, expr)? != 0) != last {
+                let message = if last {
+                    "must end the list"
+                } else {
+                    "must not be followed by others"
+                };
+                return self.wrong(value, Code::Value, message);
+            }
+        }
+        Ok(())
+    }
+
+    /// Computes what could not be computed before, and checks what could not be checked.
+    fn finish(&mut self, frame: &mut Frame<S::Value>) -> Outcome<(), S::Foreign> {
+        let layout = self.layout;
+        let fields = &layout.structs[frame.id].fields;
+        frame.written = true;
+        let sums = |given: &Given| match given {
+            Given::Checksum(..) => true,
+            Given::Expr { expr, .. } => {
+                let mut found = false;
+                expr.visit(&mut |part| found |= matches!(part, Expr::Sum(..)));
+                found
+            }
+            _ => false,
+        };
+        // Checksums are of what the others have become.
+        for pass in [false, true] {
+            for (at, field) in fields.iter().enumerate() {
+                let Some(given) = field.value.as_ref().filter(|given| given.is_late()) else {
+                    continue;
+                };
+                if sums(given) == pass && frame.present[at] {
+                    self.late(frame, at, given)
+                        .map_err(|failure| self.named(frame.id, at, failure))?;
+                }
+            }
+        }
+        for (at, expr, actual) in std::mem::take(&mut frame.lengths) {
+            if let Some(wanted) = self.evaluate(frame, &expr)?
+                && wanted != actual
+            {
+                let message = format!("has a length of {actual}, where the layout says {wanted}");
+                self.culprit = frame.values[at].clone();
+                return Err(self.named(frame.id, at, self.error(Code::Value, message)));
+            }
+        }
+        Ok(())
+    }
+
+    fn late(&mut self, frame: &mut Frame<S::Value>, at: usize, given: &Given) -> Outcome<(), S::Foreign> {
+        let kind = &self.layout.structs[frame.id].fields[at].kind;
+        // A varint makes room for itself, which may change what it is.
+        for _ in 0..4 {
+            let own = frame.spans[at];
+            let value = match given {
+                Given::Checksum(checksum, span) => {
+                    let (from, to) = frame.range(*span);
+                    i128::from(checksum_without(*checksum, &self.out[from.min(to)..to], from, own))
+                }
+                Given::Expr { expr, .. } => {
+                    frame.bytes = std::mem::take(&mut self.out);
+                    let value = self.known(frame, expr);
+                    self.out = std::mem::take(&mut frame.bytes);
+                    i128::from(value?)
+                }
+                _ => return Ok(()),
+            };
+            self.fits(kind, value)?;
+            frame.slots[at] = Slot::Int(value);
+            let Some(Kind::Varint(varint)) = kind.integer() else {
+                let back = std::mem::replace(&mut self.pos, own.0);
+                let patched = match kind.bits() {
+                    Some(bits) => {
+                        put_bits(bits, value, &mut self.out[own.0..]);
+                        Ok(())
+                    }
+                    None => self.put_int(kind, value),
+                };
+                self.pos = back;
+                return patched;
+            };
+            let (bytes, size) = varint_bytes(*varint, value);
+            let grown = size - (own.1 - own.0).min(size);
+            self.make_room(own.1, grown)?;
+            for span in &mut frame.spans {
+                if span.0 >= own.1 {
+                    span.0 += grown;
+                }
+                if span.1 >= own.1 {
+                    span.1 += grown;
+                }
+            }
+            self.out[own.0..own.0 + size].copy_from_slice(&bytes[..size]);
+            if grown == 0 {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn make_room(&mut self, at: usize, bytes: usize) -> Outcome<(), S::Foreign> {
+        let end = self.out.len();
+        self.pos += bytes;
+        self.reserve(0)?;
+        self.out.resize(end + bytes, 0);
+        self.out.copy_within(at..end, at + bytes);
+        Ok(())
+    }
+
+    /// Puts a length into the room left for it; a varint may need more.
+    fn patch_varying(&mut self, prefix: &Kind, start: usize, value: i128) -> Outcome<(), S::Foreign> {
+        let (_, max) = prefix.range().unwrap_or_default();
+        if value > max {
+            return Err(self.error(
+                Code::Value,
+                format!("takes {value} bytes, and its size is at most {max}"),
+            ));
+        }
+        if let Kind::Varint(varint) = prefix {
+            let (_, size) = varint_bytes(*varint, value);
+            self.make_room(start + 1, size - 1)?;
+        }
+        let back = std::mem::replace(&mut self.pos, start);
+        self.put_int(prefix, value)?;
+        self.pos = back;
+        Ok(())
+    }
+}
+
+fn number_type(kind: &Kind) -> &'static str {
+    if kind.is_big() { "bigint" } else { "number" }
+}
+
+fn choice(names: &Enum) -> String {
+    let mut shown: Vec<&str> = names.values.iter().take(12).map(|(name, _)| &**name).collect();
+    if names.values.len() > 12 {
+        shown.push("…");
+    }
+    format!("one of {}", shown.join(", "))
+}
+
+fn address_text(address: Address) -> &'static str {
+    match address {
+        Address::Ipv4 => "must be an IPv4 address",
+        Address::Ipv6 => "must be an IPv6 address",
+        Address::Mac => "must be six bytes as in 00:1b:44:11:3a:b7",
+        Address::Uuid => "must be a UUID as in 123e4567-e89b-12d3-a456-426614174000",
+    }
+}
+
+/// A range as Node words it.
+pub(super) fn range_text(kind: &Kind) -> String {
+    let (min, max) = kind.range().unwrap_or_default();
+    let n = if kind.is_big() { "n" } else { "" };
+    let bits = match kind.integer() {
+        Some(Kind::Int(int)) => u32::from(int.bytes) * 8,
+        Some(Kind::Bits(bits)) => bits.width.into(),
+        _ => 0,
+    };
+    match (bits > 32, min < 0) {
+        (true, false) => format!(">= 0{n} and < 2{n} ** {bits}{n}"),
+        (true, true) => format!(">= -(2{n} ** {}{n}) and < 2{n} ** {}{n}", bits - 1, bits - 1),
+        _ => format!(">= {min}{n} and <= {max}{n}"),
+    }
+}
+
+pub(super) fn int_bytes(int: Int, value: i128) -> ([u8; 8], usize) {
+    let size = usize::from(int.bytes);
+    let mut bytes = (value as u64).to_le_bytes();
+    if !int.little {
+        bytes[..size].reverse();
+    }
+    (bytes, size)
+}
+
+fn put_bits(bits: Bits, value: i128, run: &mut [u8]) {
+    for at in 0..u32::from(bits.width) {
+        let bit = bits.at + at;
+        let shift = if bits.lsb { at } else { u32::from(bits.width) - 1 - at };
+        let place = if bits.lsb { bit % 8 } else { 7 - bit % 8 };
+        run[(bit / 8) as usize] |= ((value >> shift & 1) as u8) << place;
+    }
+}
+
+pub(super) fn varint_bytes(varint: Varint, value: i128) -> ([u8; 10], usize) {
+    let mut bytes = [0; 10];
+    let mut size = 0;
+    let mut left = if varint.sign == Sign::Zigzag {
+        value << 1 ^ value >> 127
+    } else {
+        value
+    };
+    loop {
+        let byte = (left & 127) as u8;
+        left >>= 7;
+        let done = match varint.sign {
+            Sign::Signed => left == 0 && byte & 64 == 0 || left == -1 && byte & 64 != 0,
+            _ => left == 0,
+        };
+        bytes[size] = if done { byte } else { byte | 128 };
+        size += 1;
+        if done || size == 10 {
+            return (bytes, size);
+        }
+    }
+}
+
+pub(super) fn float_bytes(value: f64, bytes: u8, little: bool) -> ([u8; 8], usize) {
+    let raw = match bytes {
+        2 => half::f16::from_f64(value).to_bits().into(),
+        4 => u64::from((value as f32).to_bits()),
+        _ => value.to_bits(),
+    };
+    int_bytes(
+        Int {
+            bytes,
+            signed: false,
+            little,
+        },
+        raw.into(),
+    )
+}

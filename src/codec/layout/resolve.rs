@@ -1,0 +1,883 @@
+//! Names to indexes, and all checks that can be made before there are any bytes.
+
+use std::collections::HashMap;
+
+use super::ast::*;
+use super::expr::{Scope, Scopes, not_known, set_marks};
+use super::lexer::Position;
+use super::parser::parse;
+use super::*;
+
+/// One text, and how others refer to it: `layout(id)`.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// Its number.
+    pub id: u32,
+    /// Structs and enums.
+    pub text: &'a str,
+    /// The struct that it stands for; the last where none is named.
+    pub root: Option<&'a str>,
+}
+
+/// Structs within structs.
+const DEPTH: usize = 64;
+
+/// Compiles the first source, and what it needs of the others.
+pub fn compile(sources: &[Source], limits: Limits) -> Result<Layout, Error> {
+    let total: usize = sources.iter().map(|source| source.text.len()).sum();
+    if total > limits.text as usize {
+        return Err(Error::limit(
+            None,
+            format!("the layout has {total} bytes of text, the limit is {}", limits.text),
+        ));
+    }
+    let mut files = HashMap::new();
+    for source in sources {
+        let file = parse(source.text)?;
+        let root = match source.root {
+            Some(name) => Some(name.to_string()),
+            None => file.structs.last().map(|last| last.name.clone()),
+        };
+        files.insert(source.id, (file, root));
+    }
+    let mut resolver = Resolver {
+        files: &files,
+        limits,
+        structs: Vec::new(),
+        enums: Vec::new(),
+        named: HashMap::new(),
+        named_enums: HashMap::new(),
+        fields: 0,
+        depth: 0,
+        scopes: Scopes::default(),
+    };
+    let first = sources.first().map_or(0, |source| source.id);
+    let root = resolver.root(first, (1, 1))?;
+    set_marks(&resolver.scopes, &mut resolver.structs);
+    let structs = resolver.structs.into_iter().flatten().collect();
+    let mut layout = Layout {
+        structs,
+        enums: resolver.enums,
+        root,
+        limits,
+    };
+    let params = layout.root().params;
+    if params > 0 {
+        let name = &layout.root().name;
+        return Err(Error::syntax(
+            (1, 1),
+            format!("{name} has parameters, and cannot stand by itself"),
+        ));
+    }
+    sizes::measure(&mut layout);
+    Ok(layout)
+}
+
+pub(super) struct Resolver<'a> {
+    files: &'a HashMap<u32, (File, Option<String>)>,
+    limits: Limits,
+    /// `None` for those that are being resolved.
+    structs: Vec<Option<Struct>>,
+    enums: Vec<Enum>,
+    named: HashMap<(u32, String), usize>,
+    named_enums: HashMap<(u32, String), (usize, Kind)>,
+    fields: usize,
+    depth: usize,
+    scopes: Scopes,
+}
+
+type Resolved<T> = Result<T, Error>;
+
+impl Resolver<'_> {
+    fn file(&self, source: u32, position: Position) -> Resolved<&'_ (File, Option<String>)> {
+        self.files
+            .get(&source)
+            .ok_or_else(|| Error::syntax(position, format!("there is no layout({source})")))
+    }
+
+    fn root(&mut self, source: u32, position: Position) -> Resolved<usize> {
+        let Some(name) = self.file(source, position)?.1.clone() else {
+            return Err(Error::syntax(position, "there is no struct in it"));
+        };
+        match self.structure(source, &name)? {
+            Some(id) => Ok(id),
+            None => Err(Error::syntax(position, format!("there is no struct {name}"))),
+        }
+    }
+
+    fn structure(&mut self, source: u32, name: &str) -> Resolved<Option<usize>> {
+        let key = (source, name.to_string());
+        if let Some(&id) = self.named.get(&key) {
+            return Ok(Some(id));
+        }
+        let files = self.files;
+        let Some((file, _)) = files.get(&source) else {
+            return Ok(None);
+        };
+        let mut found = file.structs.iter().filter(|decl| decl.name == name);
+        let Some(decl) = found.next() else { return Ok(None) };
+        if let Some(again) = found.next() {
+            return Err(Error::syntax(again.position, format!("struct {name} is there already")));
+        }
+        let id = self.structs.len();
+        self.structs.push(None);
+        self.named.insert(key, id);
+        let outer = std::mem::take(&mut self.scopes);
+        self.fill(source, decl, id, false)?;
+        self.scopes.restore(outer);
+        Ok(Some(id))
+    }
+
+    /// Resolves a struct's members; gives the arguments for what an inline one took from around it.
+    fn fill(&mut self, source: u32, decl: &StructDecl, id: usize, inline: bool) -> Resolved<Vec<Expr>> {
+        self.depth += 1;
+        if self.depth > DEPTH {
+            return Err(Error::limit(
+                Some(decl.position),
+                format!("structs are more than {DEPTH} deep"),
+            ));
+        }
+        self.scopes.enter(decl.params.clone(), inline);
+        let mut run = Run::default();
+        for member in &decl.members {
+            self.fields += 1;
+            if self.fields > self.limits.fields as usize {
+                let message = format!("the layout has more than {} fields", self.limits.fields);
+                return Err(Error::limit(Some(member.position), message));
+            }
+            let field = self.member(source, decl, member, &mut run);
+            let field = field.map_err(|error| match &member.name {
+                Some(name) => error.within(|| Step::Field(name.as_str().into())),
+                None => error,
+            })?;
+            self.scopes.last().fields.push(field);
+        }
+        run.close(self.scopes.last(), None)?;
+        // What computed fields are may depend on what comes after them.
+        for (at, member) in decl.members.iter().enumerate() {
+            let Some(value) = &member.value else { continue };
+            let given = self.given(decl, value, at).map_err(|error| match &member.name {
+                Some(name) => error.within(|| Step::Field(name.as_str().into())),
+                None => error,
+            })?;
+            self.scopes.last().fields[at].value = Some(given);
+        }
+        let Scope {
+            fields,
+            params,
+            captured,
+            checks,
+            ..
+        } = self.scopes.leave();
+        for (expr, position, what) in checks {
+            if expr.is_late(&fields) {
+                return Err(not_known(position, what));
+            }
+        }
+        self.depth -= 1;
+        let params = params.len();
+        let name = decl.name.as_str().into();
+        self.structs[id] = Some(Struct {
+            name,
+            params,
+            fields,
+            size: Size::default(),
+            recursive: false,
+        });
+        Ok(captured)
+    }
+
+    fn member(&mut self, source: u32, decl: &StructDecl, member: &Member, run: &mut Run) -> Resolved<Field> {
+        let position = member.position;
+        if let Some(name) = &member.name
+            && self.scopes.last().index_of(name).is_some()
+        {
+            return Err(Error::syntax(position, "this name is there already"));
+        }
+        let aligned = run.bits.is_multiple_of(8);
+        let context = Context {
+            source,
+            order: decl.order,
+            aligned,
+        };
+        let mut kind = self.kind(&member.ty, &context)?;
+        let condition = member
+            .condition
+            .as_ref()
+            .map(|ex| self.known(ex, "a condition"))
+            .transpose()?;
+        let place = member
+            .place
+            .as_ref()
+            .map(|place| self.known(&place.offset, "an offset"))
+            .transpose()?;
+        let area = member
+            .size
+            .as_ref()
+            .map(|len| self.length(len, &context, None))
+            .transpose()?;
+        if matches!(area, Some(Length::Until(_) | Length::UntilItem(_) | Length::Rest)) {
+            return Err(Error::syntax(position, "a size is an expression or a number before it"));
+        }
+        if let Some(bits) = kind.bits_mut() {
+            if condition.is_some() || place.is_some() || area.is_some() {
+                let message = "bits have no condition, offset or size of their own: put them into a struct";
+                return Err(Error::syntax(position, message));
+            }
+            run.add(self.scopes.last(), bits);
+        } else {
+            run.close(self.scopes.last(), Some(position))?;
+        }
+        if member.value.is_some() && !matches!(kind, Kind::Text { .. } | Kind::Bytes(_)) && kind.integer().is_none() {
+            return Err(Error::syntax(position, "only integers and texts can be computed"));
+        }
+        if member.name.is_none() && member.value.is_none() && !is_nameless(&kind) {
+            return Err(Error::syntax(position, "a field without a name must have a value"));
+        }
+        Ok(Field {
+            name: member.name.as_deref().map(Into::into),
+            kind,
+            condition,
+            place,
+            peek: member.place.as_ref().is_some_and(|place| place.peek),
+            area,
+            value: None,
+            used: false,
+            tracked: false,
+            size: Size::default(),
+        })
+    }
+
+    /// What a computed field is.
+    fn given(&mut self, decl: &StructDecl, ex: &Ex, at: usize) -> Resolved<Given> {
+        let position = ex.position;
+        let field = &self.scopes.last().fields[at];
+        let (range, is_text) = (
+            field.kind.range(),
+            field.kind.is_text() || matches!(field.kind, Kind::Bytes(_)),
+        );
+        let names = match &field.kind {
+            Kind::Enum(id, _) => Some(*id),
+            _ => None,
+        };
+        if is_text {
+            let ExKind::Str(bytes) = &ex.kind else {
+                return Err(Error::syntax(position, "the value of text is a string"));
+            };
+            return Ok(Given::Text(text_of(bytes, position)?));
+        }
+        let Some((min, max)) = range else {
+            return Err(Error::syntax(position, "only integers and texts can be computed"));
+        };
+        if let ExKind::Call(Function::Checksum(checksum), range) = &ex.kind {
+            let span = self.scopes.span(range, position)?;
+            if (1i128 << checksum.bits()) - 1 > max {
+                let message = format!("{} has {} bits", checksum.name(), checksum.bits());
+                return Err(Error::syntax(position, message));
+            }
+            return Ok(Given::Checksum(*checksum, span));
+        }
+        let constant = match &ex.kind {
+            ExKind::Int(value) => Some(*value),
+            ExKind::Unary(Unary::Neg, inner) => match inner.kind {
+                ExKind::Int(value) => Some(-value),
+                _ => None,
+            },
+            ExKind::Name(path) => match (&path[..], names) {
+                ([name], Some(id)) => self.enums[id].value_of(name).map(i128::from),
+                _ => None,
+            },
+            _ => None,
+        };
+        if let Some(value) = constant {
+            if value < min || value > max {
+                return Err(Error::syntax(
+                    position,
+                    format!("{value} is not within {min} and {max}"),
+                ));
+            }
+            return Ok(Given::Int(value));
+        }
+        let expr = self.scopes.value(ex, &self.structs, &self.enums)?;
+        let mut unordered = false;
+        expr.visit(&mut |part| {
+            if let Expr::Field(path) = part {
+                let other = usize::from(path[0]);
+                unordered |= other >= at && decl.members[other].value.is_some();
+            }
+        });
+        if unordered {
+            return Err(Error::syntax(
+                position,
+                "a computed field can ask for those computed before it only",
+            ));
+        }
+        let late = expr.is_late(&self.scopes.last().fields);
+        Ok(Given::Expr { expr, late })
+    }
+
+    /// An expression that must be known when the field is written.
+    fn known(&mut self, ex: &Ex, what: &'static str) -> Resolved<Expr> {
+        let expr = self.scopes.integer(ex, &self.structs, &self.enums)?;
+        self.not_late(expr, ex.position, what)
+    }
+
+    fn not_late(&mut self, expr: Expr, position: Position, what: &'static str) -> Resolved<Expr> {
+        self.scopes.need_known(&expr, position, what)?;
+        Ok(expr)
+    }
+
+    fn kind(&mut self, ty: &Type, context: &Context) -> Resolved<Kind> {
+        match ty {
+            Type::Named {
+                name,
+                quoted,
+                args,
+                position,
+            } => self.type_by_name(name, *quoted, args, *position, context),
+            Type::Inline(decl) => {
+                let id = self.structs.len();
+                self.structs.push(None);
+                let captured = self.fill(context.source, decl, id, true)?;
+                Ok(Kind::Struct(id, captured))
+            }
+            Type::Enum(decl) => {
+                let (id, base) = self.enumeration(context, decl)?;
+                Ok(Kind::Enum(id, Box::new(base)))
+            }
+            Type::Map(mapper, inner) => Ok(Kind::Map(*mapper, Box::new(self.kind(inner, context)?))),
+            Type::Layout { id, args, position } => {
+                let target = self.root(*id, *position)?;
+                let given: Vec<Len> = args.iter().cloned().map(Len::Expr).collect();
+                self.instance(target, &given, *position)
+            }
+            Type::Array(item, length) => {
+                let inner = Context {
+                    aligned: true,
+                    ..*context
+                };
+                let item = self.kind(item, &inner)?;
+                if item.bits().is_some() {
+                    return Err(Error::syntax(
+                        (0, 0),
+                        "an array cannot be of bits: put them into a struct",
+                    ));
+                }
+                if matches!(item, Kind::Magic(_) | Kind::Pad(_) | Kind::Align(..)) {
+                    return Err(Error::syntax((0, 0), "an array must be of values"));
+                }
+                let length = self.length(length, &inner, Some(&item))?;
+                Ok(Kind::Array(Box::new(item), length))
+            }
+            Type::Switch(switch) => self.switch(switch, context),
+            Type::Magic(bytes) => Ok(Kind::Magic(bytes.clone())),
+            Type::Pad(count) => {
+                let expr = self.known(count, "padding")?;
+                Ok(Kind::Pad(expr))
+            }
+            Type::Align(to, fill) => {
+                let to_value = constant(to).filter(|to| (1..=1 << 20).contains(to));
+                let Some(to_value) = to_value else {
+                    return Err(Error::syntax(to.position, "an alignment is a number from 1 to 1048576"));
+                };
+                let fill = fill
+                    .as_ref()
+                    .map_or(Some(0), |fill| constant(fill).and_then(|v| u8::try_from(v).ok()));
+                let fill = fill.ok_or_else(|| Error::syntax(to.position, "what fills up is a byte"))?;
+                Ok(Kind::Align(to_value as u32, fill))
+            }
+        }
+    }
+
+    fn enumeration(&mut self, context: &Context, decl: &EnumDecl) -> Resolved<(usize, Kind)> {
+        let base = self.kind(&decl.base, context)?;
+        let Some((min, max)) = base.integer().and_then(|base| base.range()) else {
+            return Err(Error::syntax(decl.position, "an enum is of integers"));
+        };
+        let safe = i128::from(SAFE);
+        let mut values: Vec<(Box<str>, i64)> = Vec::new();
+        let mut names = std::collections::HashSet::new();
+        for (name, value) in &decl.values {
+            if *value < min.max(-safe) || *value > max.min(safe) {
+                return Err(Error::syntax(decl.position, format!("{name} = {value} does not fit")));
+            }
+            if !names.insert(name.as_str()) {
+                return Err(Error::syntax(decl.position, format!("{name} is there already")));
+            }
+            values.push((name.as_str().into(), *value as i64));
+        }
+        self.enums.push(Enum {
+            name: decl.name.as_str().into(),
+            values,
+        });
+        Ok((self.enums.len() - 1, base))
+    }
+
+    fn instance(&mut self, id: usize, args: &[Len], position: Position) -> Resolved<Kind> {
+        let params = match &self.structs[id] {
+            Some(known) => known.params,
+            // One that is being resolved: as many as its declaration says.
+            None => self.params_of(id),
+        };
+        if params != args.len() {
+            return Err(Error::syntax(
+                position,
+                format!("it takes {params} arguments, not {}", args.len()),
+            ));
+        }
+        let mut given = Vec::new();
+        for arg in args {
+            let Len::Expr(ex) = arg else {
+                return Err(Error::syntax(position, "an argument is an expression"));
+            };
+            given.push(self.known(ex, "an argument")?);
+        }
+        Ok(Kind::Struct(id, given))
+    }
+
+    fn params_of(&self, id: usize) -> usize {
+        let decl = self
+            .named
+            .iter()
+            .find(|&(_, &known)| known == id)
+            .and_then(|((source, name), _)| self.files.get(source)?.0.structs.iter().find(|decl| decl.name == *name));
+        decl.map_or(0, |decl| decl.params.len())
+    }
+
+    fn type_by_name(
+        &mut self,
+        name: &str,
+        quoted: bool,
+        args: &[Len],
+        position: Position,
+        context: &Context,
+    ) -> Resolved<Kind> {
+        if !quoted && let Some(kind) = self.builtin(name, args, position, context)? {
+            return Ok(kind);
+        }
+        let source = context.source;
+        if name == "self" && !quoted {
+            let id = self.root(source, position)?;
+            return self.instance(id, args, position);
+        }
+        if let Some(id) = self.structure(source, name)? {
+            return self.instance(id, args, position);
+        }
+        // An enum of bits has its place where it is used, so its base is looked at anew.
+        let files = self.files;
+        if let Some((file, _)) = files.get(&source)
+            && let Some(decl) = file.enums.iter().find(|decl| decl.name == name)
+        {
+            let base = self.kind(&decl.base, context)?;
+            let id = match self.named_enums.get(&(source, name.into())) {
+                Some((id, _)) => *id,
+                None => {
+                    let (id, kind) = self.enumeration(context, decl)?;
+                    self.named_enums.insert((source, name.into()), (id, kind));
+                    id
+                }
+            };
+            return Ok(Kind::Enum(id, Box::new(base)));
+        }
+        Err(Error::syntax(position, format!("there is no type {name}")))
+    }
+
+    /// The types that the language has.
+    fn builtin(&mut self, name: &str, args: &[Len], position: Position, context: &Context) -> Resolved<Option<Kind>> {
+        let no_args = |kind: Kind| match args {
+            [] => Ok(Some(kind)),
+            _ => Err(Error::syntax(position, format!("{name} takes no arguments"))),
+        };
+        if let Some(kind) = number(name, position, context)? {
+            return no_args(kind);
+        }
+        let varint = match name.strip_suffix('n').unwrap_or(name) {
+            "uleb128" => Some(Sign::Unsigned),
+            "sleb128" => Some(Sign::Signed),
+            "zigzag" => Some(Sign::Zigzag),
+            _ => None,
+        };
+        if let Some(sign) = varint {
+            let big = name.ends_with('n');
+            let most = if big { 10 } else { 8 };
+            let max = match args {
+                [] => Some(most),
+                [Len::Expr(max)] => constant(max),
+                _ => None,
+            };
+            let Some(max) = max.filter(|max| (1..=10).contains(max)) else {
+                return Err(Error::syntax(
+                    position,
+                    format!("{name} may have a number of bytes, from 1 to 10"),
+                ));
+            };
+            return Ok(Some(Kind::Varint(Varint {
+                sign,
+                big,
+                max: max as u8,
+            })));
+        }
+        let encoding = match name {
+            "utf8" => Some(Encoding::Utf8),
+            "latin1" => Some(Encoding::Latin1),
+            "ascii" => Some(Encoding::Ascii),
+            "utf16le" => Some(Encoding::Utf16le),
+            "utf16be" => Some(Encoding::Utf16be),
+            "hex" => Some(Encoding::Hex),
+            "base64" => Some(Encoding::Base64),
+            _ => None,
+        };
+        if encoding.is_some() || name == "bytes" {
+            let (length, fill) = match args {
+                [length] => (self.length(length, context, None)?, Some(0)),
+                [length, Len::Expr(fill)] => {
+                    let byte = constant(fill).and_then(|fill| u8::try_from(fill).ok());
+                    let byte = byte.ok_or_else(|| Error::syntax(fill.position, "what fills up is a byte"))?;
+                    (self.length(length, context, None)?, Some(byte))
+                }
+                _ => {
+                    let message = format!("{name} wants a length: a number, a type, until 0, or rest");
+                    return Err(Error::syntax(position, message));
+                }
+            };
+            let Some(encoding) = encoding else {
+                return Ok(Some(Kind::Bytes(length)));
+            };
+            // Only what always has the same length is filled up, and only text that can be told from what fills it.
+            let fixed = matches!(length, Length::Expr(Expr::Int(_)));
+            let fills = !matches!(encoding, Encoding::Hex | Encoding::Base64);
+            let fill = fill.filter(|_| fixed && fills);
+            return Ok(Some(Kind::Text { encoding, length, fill }));
+        }
+        match name {
+            "flag" => no_args(Kind::Bool(Box::new(bits(1, false, context)))),
+            "bool" => no_args(Kind::Bool(Box::new(match context.aligned {
+                true => Kind::Int(Int {
+                    bytes: 1,
+                    signed: false,
+                    little: false,
+                }),
+                false => bits(8, false, context),
+            }))),
+            "ipv4" => no_args(Kind::Address(Address::Ipv4)),
+            "ipv6" => no_args(Kind::Address(Address::Ipv6)),
+            "mac" => no_args(Kind::Address(Address::Mac)),
+            "uuid" => no_args(Kind::Address(Address::Uuid)),
+            "unixtime" => {
+                let (base, unit) = match args {
+                    [Len::Prefix(base)] => (base.clone(), 1000),
+                    [
+                        Len::Prefix(base),
+                        Len::Expr(Ex {
+                            kind: ExKind::Name(path),
+                            ..
+                        }),
+                    ] if path[..] == ["ms"] => (base.clone(), 1),
+                    [
+                        Len::Prefix(base),
+                        Len::Expr(Ex {
+                            kind: ExKind::Name(path),
+                            ..
+                        }),
+                    ] if path[..] == ["s"] => (base.clone(), 1000),
+                    // Signed types are not read as prefixes.
+                    [
+                        Len::Expr(Ex {
+                            kind: ExKind::Name(path),
+                            position,
+                        }),
+                        unit @ ..,
+                    ] if path.len() == 1 => {
+                        let base = Type::Named {
+                            name: path[0].clone(),
+                            quoted: false,
+                            args: Vec::new(),
+                            position: *position,
+                        };
+                        let millis =
+                            matches!(unit, [Len::Expr(Ex { kind: ExKind::Name(unit), .. })] if unit[..] == ["ms"]);
+                        (base, if millis { 1 } else { 1000 })
+                    }
+                    _ => return Err(Error::syntax(position, "unixtime wants an integer's type, and s or ms")),
+                };
+                let base = self.kind(&base, context)?;
+                if base.integer().is_none() {
+                    return Err(Error::syntax(position, "unixtime is of integers"));
+                }
+                Ok(Some(Kind::Time(Box::new(base), unit)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn length(&mut self, length: &Len, context: &Context, item: Option<&Kind>) -> Resolved<Length> {
+        let context = Context {
+            aligned: true,
+            ..*context
+        };
+        match length {
+            Len::Rest => Ok(Length::Rest),
+            Len::Expr(ex) => {
+                let expr = self.scopes.integer(ex, &self.structs, &self.enums)?;
+                if let Expr::Int(count) = expr
+                    && count < 0
+                {
+                    return Err(Error::syntax(ex.position, "a length is not negative"));
+                }
+                Ok(Length::Expr(expr))
+            }
+            Len::Prefix(ty) => {
+                let kind = self.kind(ty, &context)?;
+                match kind {
+                    Kind::Int(_) | Kind::Varint(_) => Ok(Length::Prefix(Box::new(kind))),
+                    _ => Err(Error::syntax((0, 0), "a length is an integer of whole bytes")),
+                }
+            }
+            Len::Until(ex) => {
+                if let Some(value) = constant(ex) {
+                    let fits = match item {
+                        None => (0..=255).contains(&value),
+                        Some(item) => item.range().is_some_and(|(min, max)| {
+                            (min..=max).contains(&i128::from(value)) && matches!(item, Kind::Int(_) | Kind::Varint(_))
+                        }),
+                    };
+                    if !fits {
+                        let message = "what ends this must be a value of its items, or a byte";
+                        return Err(Error::syntax(ex.position, message));
+                    }
+                    return Ok(Length::Until(value));
+                }
+                let Some(item) = item else {
+                    return Err(Error::syntax(ex.position, "text and bytes end at a byte"));
+                };
+                let expr = self
+                    .scopes
+                    .with_item(item, |scopes| scopes.integer(ex, &self.structs, &self.enums))?;
+                Ok(Length::UntilItem(self.not_late(
+                    expr,
+                    ex.position,
+                    "what ends an array",
+                )?))
+            }
+        }
+    }
+
+    fn switch(&mut self, switch: &Switch, context: &Context) -> Resolved<Kind> {
+        let on = self.scopes.value(&switch.on, &self.structs, &self.enums)?;
+        let on = self.not_late(on, switch.on.position, "what a switch is on")?;
+        let is_text = self.scopes.is_text(&on, &self.structs);
+        let names = self.scopes.enum_of(&on, &self.structs);
+        let inner = Context {
+            aligned: true,
+            ..*context
+        };
+        let mut choices = Choices {
+            on,
+            cases: Vec::new(),
+            default: None,
+        };
+        for (labels, ty) in &switch.cases {
+            let mut tags = Vec::new();
+            for label in labels {
+                let position = label.from.position;
+                if is_text {
+                    let (ExKind::Str(bytes), None) = (&label.from.kind, &label.to) else {
+                        return Err(Error::syntax(position, "the tags of text are strings"));
+                    };
+                    tags.push(Tag::Text(text_of(bytes, position)?));
+                    continue;
+                }
+                let value = |ex: &Ex| -> Resolved<i64> {
+                    if let (ExKind::Name(path), Some(id)) = (&ex.kind, names)
+                        && let [name] = &path[..]
+                        && let Some(value) = self.enums[id].value_of(name)
+                    {
+                        return Ok(value);
+                    }
+                    constant(ex).ok_or_else(|| Error::syntax(ex.position, "a tag is a number, or a name of its enum"))
+                };
+                let from = value(&label.from)?;
+                let to = label.to.as_ref().map_or(Ok(from), value)?;
+                tags.push(Tag::Ints(from, to));
+            }
+            choices.cases.push((tags, self.alternative(ty, &inner)?));
+        }
+        if let Some(ty) = &switch.default {
+            choices.default = Some(self.alternative(ty, &inner)?);
+        }
+        Ok(Kind::Switch(Box::new(choices)))
+    }
+
+    fn alternative(&mut self, ty: &Type, context: &Context) -> Resolved<Kind> {
+        let kind = self.kind(ty, context)?;
+        match kind {
+            Kind::Magic(_) | Kind::Pad(_) | Kind::Align(..) => Err(Error::syntax((0, 0), "a case must be a value")),
+            _ if kind.bits().is_some() => Err(Error::syntax(
+                (0, 0),
+                "a case cannot be of bits: put them into a struct",
+            )),
+            _ => Ok(kind),
+        }
+    }
+}
+
+/// Fields of structs in the way of an expression are to be kept for it.
+pub(super) fn mark(structs: &mut [Option<Struct>], mut id: usize, path: &[u16]) {
+    for &step in path {
+        let Some(field) = structs[id]
+            .as_mut()
+            .and_then(|inner| inner.fields.get_mut(usize::from(step)))
+        else {
+            return;
+        };
+        field.used = true;
+        match field.kind {
+            Kind::Struct(next, _) => id = next,
+            _ => return,
+        }
+    }
+}
+
+fn is_nameless(kind: &Kind) -> bool {
+    matches!(kind, Kind::Magic(_) | Kind::Pad(_) | Kind::Align(..))
+}
+
+#[derive(Clone, Copy)]
+struct Context {
+    source: u32,
+    order: Order,
+    /// Whether the field begins at a whole byte.
+    aligned: bool,
+}
+
+/// Bit fields that came one after the other.
+#[derive(Default)]
+struct Run {
+    bits: u32,
+    first: usize,
+}
+
+impl Run {
+    fn add(&mut self, scope: &mut Scope, bits: &mut Bits) {
+        if self.bits.is_multiple_of(8) {
+            self.bits = 0;
+            self.first = scope.fields.len();
+        }
+        bits.at = self.bits;
+        self.bits += u32::from(bits.width);
+        if !self.bits.is_multiple_of(8) {
+            return;
+        }
+        bits.last = true;
+        let run = self.bits / 8;
+        match scope.fields.get_mut(self.first).and_then(|first| first.kind.bits_mut()) {
+            Some(first) => {
+                first.run = run;
+                bits.run = run;
+            }
+            None => bits.run = run,
+        }
+    }
+
+    fn close(&mut self, _scope: &Scope, position: Option<Position>) -> Resolved<()> {
+        let left = (8 - self.bits % 8) % 8;
+        if left != 0 {
+            let message = format!(
+                "{left} bits of a byte are left before {}",
+                match position {
+                    Some(_) => "this",
+                    None => "the struct's end",
+                }
+            );
+            return Err(Error::syntax(position.unwrap_or((1, 1)), message));
+        }
+        self.bits = 0;
+        Ok(())
+    }
+}
+
+fn bits(width: u8, signed: bool, context: &Context) -> Kind {
+    let lsb = context.order.lsb == Some(true);
+    Kind::Bits(Bits {
+        width,
+        signed,
+        lsb,
+        at: 0,
+        run: 0,
+        last: false,
+    })
+}
+
+/// `u16be`, `i5`, `f64le` and the like.
+fn number(name: &str, position: Position, context: &Context) -> Resolved<Option<Kind>> {
+    let (stem, order) = match (name.strip_suffix("be"), name.strip_suffix("le")) {
+        (Some(stem), _) => (stem, Some(false)),
+        (_, Some(stem)) => (stem, Some(true)),
+        _ => (name, None),
+    };
+    let mut letters = stem.chars();
+    let letter = letters.next();
+    let Ok(width) = letters.as_str().parse::<u8>() else {
+        return Ok(None);
+    };
+    if letters.as_str().starts_with(['+', '0']) {
+        return Ok(None);
+    }
+    let little = order.or(context.order.little);
+    let need_order = || Error::syntax(position, format!("{name} needs a byte order: {name}be or {name}le"));
+    match (letter, width) {
+        (Some('f'), 16 | 32 | 64) => {
+            let little = little.ok_or_else(need_order)?;
+            Ok(Some(Kind::Float {
+                bytes: width / 8,
+                little,
+            }))
+        }
+        (Some(letter @ ('u' | 'i')), 1..=64) => {
+            let signed = letter == 'i';
+            if context.aligned && width == 8 {
+                return Ok(Some(Kind::Int(Int {
+                    bytes: 1,
+                    signed,
+                    little: false,
+                })));
+            }
+            if context.aligned && width % 8 == 0 {
+                let little = little.ok_or_else(need_order)?;
+                return Ok(Some(Kind::Int(Int {
+                    bytes: width / 8,
+                    signed,
+                    little,
+                })));
+            }
+            if order.is_some_and(|little| little != (context.order.lsb == Some(true)))
+                || width % 8 != 0 && order.is_some()
+            {
+                return Err(Error::syntax(
+                    position,
+                    format!("bits have the order of their struct: u{width}"),
+                ));
+            }
+            Ok(Some(bits(width, signed, context)))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The value of an expression of numbers alone.
+fn constant(ex: &Ex) -> Option<i64> {
+    let value = match &ex.kind {
+        ExKind::Int(value) => i64::try_from(*value).ok()?,
+        ExKind::Unary(Unary::Neg, inner) => constant(inner)?.checked_neg()?,
+        _ => return None,
+    };
+    (-SAFE..=SAFE).contains(&value).then_some(value)
+}
+
+/// Text out of a string's bytes: each is a character where they are not UTF-8.
+pub(super) fn text_of(bytes: &[u8], position: Position) -> Resolved<Box<str>> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text.into()),
+        Err(_) => Err(Error::syntax(position, "this string is no text: use magic for bytes")),
+    }
+}
