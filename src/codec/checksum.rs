@@ -107,6 +107,18 @@ impl Checksum {
         }
     }
 
+    /// The checksum of bytes that begin at `start`, of which those from `own.0` to `own.1` count as zeros: the checksum's own.
+    pub fn without(self, bytes: &[u8], start: usize, own: (usize, usize)) -> u64 {
+        let (from, to) = (own.0.wrapping_sub(start), own.1.wrapping_sub(start));
+        if from < to && to <= bytes.len() {
+            let mut copy = bytes.to_vec();
+            copy[from..to].fill(0);
+            self.of(&copy)
+        } else {
+            self.of(bytes)
+        }
+    }
+
     /// The checksum of some bytes.
     pub fn of(self, bytes: &[u8]) -> u64 {
         match self {

@@ -108,7 +108,6 @@ struct Reader<'a, B> {
 
 /// A struct that is being read.
 struct Frame<'a> {
-    layout: &'a Layout,
     id: usize,
     input: &'a [u8],
     origin: usize,
@@ -182,18 +181,6 @@ impl Frame<'_> {
     }
 }
 
-/// A checksum over a range that the field itself may be in: it counts as zeros.
-pub(super) fn checksum_without(checksum: Checksum, bytes: &[u8], start: usize, own: (usize, usize)) -> u64 {
-    let (from, to) = (own.0.wrapping_sub(start), own.1.wrapping_sub(start));
-    if from < to && to <= bytes.len() {
-        let mut copy = bytes.to_vec();
-        copy[from..to].fill(0);
-        checksum.of(&copy)
-    } else {
-        checksum.of(bytes)
-    }
-}
-
 type Outcome<T, F> = Result<T, Failure<F>>;
 
 impl<'a, B: Build> Reader<'a, B> {
@@ -257,7 +244,6 @@ impl<'a, B: Build> Reader<'a, B> {
         }
         let count = structure.fields.len();
         let mut frame = Frame {
-            layout,
             id,
             input: self.input,
             origin: self.origin,
@@ -395,10 +381,7 @@ impl<'a, B: Build> Reader<'a, B> {
             Some(Given::Checksum(checksum, span)) => {
                 let (from, to) = frame.range(*span);
                 let bytes = &self.input[from.min(to)..to];
-                (
-                    i128::from(checksum_without(*checksum, bytes, from, own)),
-                    Code::Checksum,
-                )
+                (i128::from(checksum.without(bytes, from, own)), Code::Checksum)
             }
             Some(Given::Expr { expr, .. }) => {
                 let wanted = evaluate(expr, frame);
@@ -543,16 +526,16 @@ impl<'a, B: Build> Reader<'a, B> {
             }
             Kind::Address(address) => {
                 let bytes = self.take(address.bytes())?;
-                plain(self.build.text(&super::text::address(*address, bytes)))
+                plain(self.build.text(&address.text(bytes)))
             }
             Kind::Text { encoding, length, fill } => {
                 let wide = matches!(encoding, Encoding::Utf16le | Encoding::Utf16be);
                 let (mut bytes, from) = self.bytes(frame, length, wide)?;
                 let count = bytes.len() as u64;
                 if let Some(fill) = fill {
-                    bytes = super::text::trim(*encoding, bytes, *fill);
+                    bytes = text::trim(*encoding, bytes, *fill);
                 }
-                let text = super::text::decode(*encoding, bytes);
+                let text = text::decode(*encoding, bytes);
                 let text = text.map_err(|why| Error::at(Code::Invalid, from, why))?;
                 let slot = if keep {
                     Slot::Text(text.as_str().into())

@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use super::decode::{Failure, checksum_without, find_int, find_text, follow};
+use super::decode::{Failure, find_int, find_text, follow};
 use super::expr::{Lookup, Slot, Trouble, evaluate, text as text_value};
 use super::*;
 use crate::codec::checksum::Checksum;
@@ -308,9 +308,7 @@ impl<S: Source> Writer<'_, S> {
             Kind::Text {
                 encoding, fill: None, ..
             } => match self.source.text(value) {
-                Text::Value(text) => super::text::encode(*encoding, &text)
-                    .ok()
-                    .map(|bytes| bytes.len() as u64),
+                Text::Value(text) => text::encode(*encoding, &text).ok().map(|bytes| bytes.len() as u64),
                 _ => None,
             },
             Kind::Text {
@@ -582,7 +580,7 @@ impl<S: Source> Writer<'_, S> {
                 let Text::Value(text) = self.source.text(value) else {
                     return self.wrong(value, Code::Type, "of type string");
                 };
-                match super::text::parse_address(*address, &text) {
+                match address.parse(&text) {
                     Some(bytes) => self.put(&bytes)?,
                     None => return self.wrong(value, Code::Value, address_text(*address)),
                 }
@@ -648,7 +646,7 @@ impl<S: Source> Writer<'_, S> {
             Kind::Bytes(length) => return self.sized(frame, at, length, text.as_bytes(), false, value),
             _ => return Ok(()),
         };
-        let mut bytes = match super::text::encode(encoding, text) {
+        let mut bytes = match text::encode(encoding, text) {
             Ok(bytes) => bytes,
             Err(why) => {
                 self.culprit = value.cloned();
@@ -657,13 +655,13 @@ impl<S: Source> Writer<'_, S> {
         };
         let wide = matches!(encoding, Encoding::Utf16le | Encoding::Utf16be);
         if let (Some(fill), Length::Expr(Expr::Int(size))) = (fill, length) {
-            if super::text::trim(encoding, &bytes, fill).len() < bytes.len() {
+            if text::trim(encoding, &bytes, fill).len() < bytes.len() {
                 self.culprit = value.cloned();
                 return Err(self.error(Code::Value, format!("must not end with what fills it up, {fill}")));
             }
             if bytes.len() as i64 <= *size {
                 self.reserve(*size as u64)?;
-                super::text::pad(encoding, &mut bytes, *size as usize, fill);
+                text::pad(encoding, &mut bytes, *size as usize, fill);
             }
         }
         self.sized(frame, at, length, &bytes, wide, value)
@@ -853,7 +851,7 @@ impl<S: Source> Writer<'_, S> {
             let value = match given {
                 Given::Checksum(checksum, span) => {
                     let (from, to) = frame.range(*span);
-                    i128::from(checksum_without(*checksum, &self.out[from.min(to)..to], from, own))
+                    i128::from(checksum.without(&self.out[from.min(to)..to], from, own))
                 }
                 Given::Expr { expr, .. } => {
                     frame.bytes = std::mem::take(&mut self.out);

@@ -162,7 +162,7 @@ impl Lexer<'_> {
         self.step();
         let mut bytes = Vec::new();
         // In names a character is itself in UTF-8; elsewhere `\x89` and the like are bytes.
-        let mut push = |bytes: &mut Vec<u8>, c: char| bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        let push = |bytes: &mut Vec<u8>, c: char| bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
         loop {
             match self.step().ok_or_else(unclosed)? {
                 c if c == quote => return Ok(bytes),

@@ -36,6 +36,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use ast::{Binary, Unary};
 pub use error::{Code, Error, Step};
 pub use ir::*;
 pub use resolve::{Source, compile};

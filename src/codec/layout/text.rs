@@ -86,55 +86,68 @@ pub(super) fn pad(encoding: Encoding, bytes: &mut Vec<u8>, length: usize, fill: 
     }
 }
 
-/// The text of an address's bytes.
-pub(super) fn address(kind: Address, bytes: &[u8]) -> String {
-    match kind {
-        Address::Ipv4 => {
-            <[u8; 4]>::try_from(bytes).map_or_else(|_| String::new(), |bytes| Ipv4Addr::from(bytes).to_string())
-        }
-        Address::Ipv6 => {
-            <[u8; 16]>::try_from(bytes).map_or_else(|_| String::new(), |bytes| Ipv6Addr::from(bytes).to_string())
-        }
-        Address::Mac => bytes
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<Vec<_>>()
-            .join(":"),
-        Address::Uuid => {
-            let mut text = String::with_capacity(36);
-            for (at, byte) in bytes.iter().enumerate() {
-                if matches!(at, 4 | 6 | 8 | 10) {
-                    text.push('-');
-                }
-                text.push_str(&format!("{byte:02x}"));
+impl Address {
+    /// By the name of its type.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "ipv4" => Address::Ipv4,
+            "ipv6" => Address::Ipv6,
+            "mac" => Address::Mac,
+            "uuid" => Address::Uuid,
+            _ => return None,
+        })
+    }
+
+    /// The text of its bytes.
+    pub fn text(self, bytes: &[u8]) -> String {
+        match self {
+            Address::Ipv4 => {
+                <[u8; 4]>::try_from(bytes).map_or_else(|_| String::new(), |bytes| Ipv4Addr::from(bytes).to_string())
             }
-            text
+            Address::Ipv6 => {
+                <[u8; 16]>::try_from(bytes).map_or_else(|_| String::new(), |bytes| Ipv6Addr::from(bytes).to_string())
+            }
+            Address::Mac => bytes
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<Vec<_>>()
+                .join(":"),
+            Address::Uuid => {
+                let mut text = String::with_capacity(36);
+                for (at, byte) in bytes.iter().enumerate() {
+                    if matches!(at, 4 | 6 | 8 | 10) {
+                        text.push('-');
+                    }
+                    text.push_str(&format!("{byte:02x}"));
+                }
+                text
+            }
         }
     }
-}
 
-/// The bytes of an address's text; `None` where it is none.
-pub(super) fn parse_address(kind: Address, text: &str) -> Option<Vec<u8>> {
-    match kind {
-        Address::Ipv4 => Some(text.parse::<Ipv4Addr>().ok()?.octets().into()),
-        Address::Ipv6 => Some(text.parse::<Ipv6Addr>().ok()?.octets().into()),
-        Address::Mac => {
-            let dashes = [2, 5, 8, 11, 14];
-            let fits = text.len() == 17
-                && text
-                    .bytes()
-                    .enumerate()
-                    .all(|(at, c)| dashes.contains(&at) == (c == b':'));
-            hex_simd::decode_to_vec(text.replace(':', "")).ok().filter(|_| fits)
-        }
-        Address::Uuid => {
-            let dashes = [8, 13, 18, 23];
-            let fits = text.len() == 36
-                && text
-                    .bytes()
-                    .enumerate()
-                    .all(|(at, c)| dashes.contains(&at) == (c == b'-'));
-            hex_simd::decode_to_vec(text.replace('-', "")).ok().filter(|_| fits)
+    /// The bytes of a text; `None` where it is none.
+    pub fn parse(self, text: &str) -> Option<Vec<u8>> {
+        match self {
+            Address::Ipv4 => Some(text.parse::<Ipv4Addr>().ok()?.octets().into()),
+            Address::Ipv6 => Some(text.parse::<Ipv6Addr>().ok()?.octets().into()),
+            Address::Mac => {
+                let dashes = [2, 5, 8, 11, 14];
+                let fits = text.len() == 17
+                    && text
+                        .bytes()
+                        .enumerate()
+                        .all(|(at, c)| dashes.contains(&at) == (c == b':'));
+                hex_simd::decode_to_vec(text.replace(':', "")).ok().filter(|_| fits)
+            }
+            Address::Uuid => {
+                let dashes = [8, 13, 18, 23];
+                let fits = text.len() == 36
+                    && text
+                        .bytes()
+                        .enumerate()
+                        .all(|(at, c)| dashes.contains(&at) == (c == b'-'));
+                hex_simd::decode_to_vec(text.replace('-', "")).ok().filter(|_| fits)
+            }
         }
     }
 }
