@@ -13,6 +13,11 @@ export declare class CodecLayout {
   explain(bytes: Uint8Array, offset: number): unknown
   /** A record's bytes, or a refusal. */
   encode(record: unknown, map: (mapper: number, isEncode: boolean, value: unknown) => unknown): unknown
+  /**
+   * Columns of `count` records from `offset` on, written to `out`; see `codec::layout::columns`. Gives the texts of each column of
+   * text, or undefined where something is not as the layout says.
+   */
+  columns(bytes: Uint8Array, offset: number, count: number, out: Buffer): string[] | undefined
   /** What is where in the bytes at `offset`, as lines of text. */
   dump(bytes: Uint8Array, offset: number): string
 }

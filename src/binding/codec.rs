@@ -1,14 +1,14 @@
 //! Layouts for `lib/codec`: compiling them, what they emit, and the interpreter, which single records come to only where no code may
 //! be generated, and where something is wrong with them, to hear what.
 
-use napi::bindgen_prelude::BigInt;
+use napi::bindgen_prelude::{BigInt, BufferSlice};
 use napi_derive::napi;
 
 use super::raw::{Env, Type, Value};
 use crate::codec::checksum::Checksum;
 use crate::codec::layout::decode::{Build, Failure, decode};
 use crate::codec::layout::encode::{Integer, Source as Values, Text, encode};
-use crate::codec::layout::{Code, Error, Kind, Layout, Limits, Source, compile, describe, emit};
+use crate::codec::layout::{Code, Error, Kind, Layout, Limits, Source, columns, compile, describe, emit};
 
 /// A text of a layout.
 #[napi(object)]
@@ -23,7 +23,6 @@ pub struct CodecSource {
 
 /// See `codec::layout::Limits`.
 #[napi(object)]
-#[expect(missing_docs, reason = "documented where it comes from")]
 pub struct CodecLimits {
     pub depth: u32,
     pub values: u32,
@@ -352,6 +351,30 @@ impl CodecLayout {
             Err((Failure::Layout(error), value)) => refusal(env, &error, value),
             Err((Failure::Foreign(Thrown), _)) => env.undefined(),
         }
+    }
+
+    /// Columns of `count` records from `offset` on, written to `out`; see `codec::layout::columns`. Gives the texts of each column of
+    /// text, or undefined where something is not as the layout says.
+    #[napi(catch_unwind, ts_return_type = "string[] | undefined")]
+    pub fn columns(&self, env: &napi::Env, bytes: &[u8], offset: u32, count: u32, mut out: BufferSlice) -> Value {
+        let env = Env::from(env);
+        let (Some(columns), Some(input)) = (columns::columns(&self.layout), bytes.get(offset as usize..)) else {
+            return env.undefined();
+        };
+        let Some(texts) = columns::read(&self.layout, &columns, input, count as usize, &mut out) else {
+            return env.undefined();
+        };
+        let texts: Vec<Value> = texts
+            .iter()
+            .map(|texts| {
+                if texts.is_ascii {
+                    env.latin1(texts.text.as_bytes())
+                } else {
+                    env.string(&texts.text)
+                }
+            })
+            .collect();
+        env.array(&texts)
     }
 
     /// What is where in the bytes at `offset`, as lines of text.

@@ -7,6 +7,7 @@ const { Buffer } = require('node:buffer')
 const binding = require('../../../binding.js')
 const { invalidArgType, outOfRange } = require('../../errors')
 const { refuseUnknown } = require('../../options')
+const { columnsOf } = require('./columns')
 const { disagree, errorOf, badField } = require('./errors')
 const run = require('./run')
 const { Writer, nameText } = require('./text')
@@ -103,7 +104,8 @@ function functionsOf(native, mappers) {
     },
   }
   const { decode, encode, decodeMany } = { ...interpreted(native, map), ...emitted(native, helpers, mappers) }
-  const size = about.size
+  const { size } = about
+  const columns = columnsOf(native, about, decodeMany)
 
   function sizeOf(record) {
     if (size !== undefined) return size
@@ -140,9 +142,9 @@ function functionsOf(native, mappers) {
     },
     decodeColumns(buffer, options = {}) {
       const { b, offset, most } = manyOf(buffer, options)
-      return columns.decode(native, about, decodeMany, b, offset, most)
+      return columns(b, offset, most)
     },
-    describe: () => structuredClone(about),
+    describe: () => described(about),
     dump(buffer, offset) {
       const b = asBuffer(buffer)
       return native.dump(ownBytes(b), offset === undefined ? 0 : startOf(offset, b.length))
@@ -150,7 +152,24 @@ function functionsOf(native, mappers) {
   }
 }
 
-const columns = require('./columns')
+/** The table of fields; as text, lines of columns. */
+function described({ name, size, minimum, fields }) {
+  const table = { name, size, minimum, fields: fields.map((field) => ({ ...field })) }
+  const place = ({ offset = '', bit }) => (bit === undefined ? `${offset}` : `${offset}.${bit}`)
+  const notes = ['if', 'at', 'peek', 'value']
+  const rows = fields.map((field) => [
+    place(field),
+    `${field.size ?? ''}`,
+    field.field,
+    field.type,
+    notes.filter((note) => field[note] !== undefined).map((note) => `${note}: ${field[note]}`).join(', '),
+  ])
+  rows.unshift(['offset', 'size', 'field', 'type', ''])
+  const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)))
+  const toString = () => rows.map((row) => row.map((cell, i) => cell.padEnd(widths[i])).join('  ').trimEnd()).join('\n')
+  Object.defineProperty(table, 'toString', { value: toString })
+  return table
+}
 
 /** An error about one of many records says which. */
 function inRecord(error, index) {

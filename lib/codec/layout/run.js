@@ -37,8 +37,11 @@ const SHARED = SLAB / 2
 /** The records of an object are not longer, in any implementation. */
 const MOST = 2147483647
 
-/** The slab and what is free of it, from `pos` on; the position after what was read last; the furthest read; what may be read for nothing. */
-const S = { bytes: Buffer.alloc(0), pos: SLAB, p: 0, high: 0, left: 0 }
+/**
+ * The slab and what is free of it, from `pos` on; the position after what was read last; the furthest read; what may be read for
+ * nothing; and fields that a function leaves for its caller.
+ */
+const S = { bytes: Buffer.alloc(0), pos: SLAB, p: 0, high: 0, left: 0, u0: 0, u1: 0, u2: 0, u3: 0 }
 
 function newSlab() {
   S.bytes = Buffer.allocUnsafeSlow(SLAB)

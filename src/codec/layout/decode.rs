@@ -289,10 +289,8 @@ impl<'a, B: Build> Reader<'a, B> {
             return Ok(None);
         }
         frame.present[at] = true;
-        if B::TRACES
-            && let Some(name) = &field.name
-        {
-            self.build.enter(&Step::Field(name.clone()));
+        if B::TRACES {
+            self.build.enter(&Step::Field(field.name.clone().unwrap_or_default()));
         }
         let back = match &field.place {
             None => None,
@@ -342,16 +340,9 @@ impl<'a, B: Build> Reader<'a, B> {
         }
         frame.slots[at] = read.slot;
         frame.counts[at] = read.count;
-        if B::TRACES && (field.name.is_some() || !matches!(field.kind, Kind::Struct(..))) {
+        if B::TRACES {
             let (start, end) = frame.spans[at];
-            let whole = match &field.kind {
-                kind if kind.bits().is_some() => end,
-                _ => end,
-            };
-            if field.name.is_none() {
-                self.build.enter(&Step::Field("".into()));
-            }
-            self.build.leave(&field.kind, start, whole, Some(&read.value));
+            self.build.leave(&field.kind, start, end, Some(&read.value));
         }
         if let Some(Given::Int(_) | Given::Text(_)) = &field.value {
             self.check_constant(frame, at, begin)?;
@@ -770,16 +761,20 @@ fn sign(value: u64, bits: u32, signed: bool) -> i128 {
 }
 
 pub(super) fn read_bits(bits: Bits, run: &[u8]) -> i128 {
-    let mut value = 0u64;
-    for at in 0..u32::from(bits.width) {
-        let bit = bits.at + at;
-        let byte = run[(bit / 8) as usize];
-        if bits.lsb {
-            value |= u64::from(byte >> (bit % 8) & 1) << at;
-        } else {
-            value = value << 1 | u64::from(byte >> (7 - bit % 8) & 1);
-        }
+    let (from, width) = (bits.at as usize, usize::from(bits.width));
+    // Nine bytes at most.
+    let (first, last) = (from / 8, (from + width - 1) / 8);
+    let mut window = 0u128;
+    for at in first..=last {
+        let byte = if bits.lsb { run[first + last - at] } else { run[at] };
+        window = window << 8 | u128::from(byte);
     }
+    let below = if bits.lsb {
+        from % 8
+    } else {
+        (last + 1) * 8 - from - width
+    };
+    let value = (window >> below) as u64 & (u64::MAX >> (64 - width));
     sign(value, bits.width.into(), bits.signed)
 }
 

@@ -70,7 +70,53 @@ pub fn compile(sources: &[Source], limits: Limits) -> Result<Layout, Error> {
         ));
     }
     sizes::measure(&mut layout);
+    check_paths(&layout)?;
+    check_moves(&layout)?;
     Ok(layout)
+}
+
+/// Expressions look into structs that are once where they are said to be.
+fn check_paths(layout: &Layout) -> Result<(), Error> {
+    for field in layout.structs.iter().flat_map(|inner| &inner.fields) {
+        if let Kind::Struct(id, _) = field.kind
+            && field.used
+            && layout.structs[id].recursive
+        {
+            return Err(Error::syntax(
+                (1, 1),
+                "a struct that contains itself cannot be looked into",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A varint that is filled in later moves what is behind it; then nothing may depend on where things are.
+fn check_moves(layout: &Layout) -> Result<(), Error> {
+    let (mut moves, mut depends) = (None, false);
+    for field in layout.structs.iter().flat_map(|inner| &inner.fields) {
+        let is_varint = |kind: &Kind| matches!(kind.integer(), Some(Kind::Varint(_)));
+        let late = field.value.as_ref().is_some_and(Given::is_late) && is_varint(&field.kind);
+        if late || matches!(&field.area, Some(Length::Prefix(kind)) if is_varint(kind)) {
+            moves = Some(field);
+        }
+        depends |= field.place.is_some() && !field.peek || matches!(field.kind, Kind::Align(..));
+        if let Some(Given::Expr { expr, .. }) = &field.value {
+            expr.visit(&mut |part| depends |= matches!(part, Expr::Offset(_)));
+        }
+    }
+    match moves {
+        Some(field) if depends => {
+            let message =
+                "a size that is a varint cannot be where offsets or alignment are: it moves what comes after it";
+            let error = Error::syntax((1, 1), message);
+            Err(match &field.name {
+                Some(name) => error.within(|| Step::Field(name.clone())),
+                None => error,
+            })
+        }
+        _ => Ok(()),
+    }
 }
 
 pub(super) struct Resolver<'a> {

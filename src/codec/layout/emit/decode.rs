@@ -93,6 +93,7 @@ impl Emitter<'_> {
         self.line("let o");
         self.decode_struct(scope, "o");
         self.flush();
+        self.leave(scope);
         if !inner.size.fixed || id == self.layout.root {
             self.line("S.p = p");
         }
@@ -163,7 +164,7 @@ impl Emitter<'_> {
         }
         if matches!(
             unmapped(&field.kind),
-            Kind::Array(..) | Kind::Text { .. } | Kind::Bytes(_)
+            Kind::Array(..) | Kind::Text { .. } | Kind::Bytes(_) | Kind::Switch(_)
         ) {
             names.push(format!("n{variable} = 0"));
         }
@@ -729,9 +730,10 @@ impl Emitter<'_> {
         }
         self.line(format!("v{variable}.push(v{part})"));
         if let Length::UntilItem(expr) = length {
-            self.scopes[scope].item = match child {
-                Some(child) => Item::Scope(child),
-                None => Item::Value {
+            self.scopes[scope].item = match (child, item) {
+                (Some(child), _) => Item::Scope(child),
+                (None, Kind::Struct(id, _)) => self.found(*id, part),
+                _ => Item::Value {
                     variable: part,
                     big: item.is_big(),
                 },

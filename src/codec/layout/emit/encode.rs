@@ -120,6 +120,7 @@ impl Emitter<'_> {
         let scope = self.scope(id, args, true);
         self.encode_struct(scope, "o");
         self.flush();
+        self.leave(scope);
         self.line("return p");
         self.line("}");
     }
@@ -961,9 +962,10 @@ impl Emitter<'_> {
         }
         self.flush();
         if let Length::UntilItem(expr) = length {
-            self.scopes[scope].item = match child {
-                Some(child) => Item::Scope(child),
-                None => Item::Value {
+            self.scopes[scope].item = match (child, item) {
+                (Some(child), _) => Item::Scope(child),
+                (None, Kind::Struct(id, _)) => self.found(*id, part),
+                _ => Item::Value {
                     variable: part,
                     big: item.is_big(),
                 },

@@ -104,6 +104,17 @@ impl Emitter<'_> {
                     variable, big: true, ..
                 } => Js::any(format!("num(r{variable})")),
                 Item::Value { variable, .. } => Js::any(format!("r{variable}")),
+                Item::Called { variable, id } => {
+                    let k = self.asked(id).iter().position(|at| path[..] == [*at as u16]);
+                    self.impossible |= k.is_none();
+                    let kind = &self.layout.structs[id].fields[usize::from(path[0])].kind;
+                    let name = format!("u{variable}_{}", k.unwrap_or_default());
+                    match kind.range() {
+                        _ if kind.is_big() => Js::any(format!("num({name})")),
+                        Some((min, max)) => Js::new(name, min.min(0), max.max(0)),
+                        None => Js::new(name, 0, 0),
+                    }
+                }
                 Item::None => return None,
             },
             Expr::Param(at) => Js::any(self.scopes[scope].args[usize::from(*at)].clone()),

@@ -24,6 +24,9 @@ const INLINE: usize = 12;
 const INLINE_DEPTH: u32 = 4;
 const INLINE_TEXT: usize = 64 << 10;
 
+/// So many fields can be left for the caller of a function.
+const LEFT: usize = 4;
+
 /// The text of a function body that gives `[decode, encode]`, with null for what only the interpreter does.
 pub fn emit(layout: &Layout) -> String {
     let mut e = Emitter {
@@ -132,6 +135,11 @@ enum Item {
         big: bool,
     },
     Scope(usize),
+    /// A struct that a function read or wrote: what of it is asked for was left in variables.
+    Called {
+        variable: usize,
+        id: usize,
+    },
 }
 
 struct Emitter<'a> {
@@ -203,6 +211,33 @@ impl<'a> Emitter<'a> {
         }
         self.ahead = 0;
         self.checked = 0;
+    }
+
+    /// Fields of a struct that is a function of its own which expressions outside ask for.
+    fn asked(&self, id: usize) -> Vec<usize> {
+        let fields = self.layout.structs[id].fields.iter().enumerate();
+        let asked = fields.filter(|(_, field)| field.used && (field.kind.integer().is_some() || field.kind.is_text()));
+        asked.map(|(at, _)| at).collect()
+    }
+
+    /// At the end of such a function: leaves them where the caller finds them.
+    fn leave(&mut self, scope: usize) {
+        let Scope { id, base, .. } = self.scopes[scope];
+        if self.layout.structs[id].recursive {
+            for (k, at) in self.asked(id).into_iter().enumerate().take(LEFT) {
+                self.line(format!("S.u{k} = r{}", base + at));
+            }
+        }
+    }
+
+    /// After a call of such a function.
+    fn found(&mut self, id: usize, variable: usize) -> Item {
+        let asked = self.asked(id).len();
+        self.impossible |= asked > LEFT;
+        for k in 0..asked.min(LEFT) {
+            self.line(format!("const u{variable}_{k} = S.u{k}"));
+        }
+        Item::Called { variable, id }
     }
 
     fn names(&mut self, id: usize, item: &Enum) {
@@ -300,7 +335,7 @@ fn mappers_in(kind: &Kind, found: &mut Vec<u32>) {
 }
 
 /// A string literal in ASCII.
-fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     let mut out = String::from("\"");
     for unit in text.encode_utf16() {
         match unit {
