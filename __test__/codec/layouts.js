@@ -148,6 +148,21 @@ function member(r, depth, name) {
     () => field(`magic "${r.pick(['PK', '\\x89PNG', 'x'])}"; ${text} ${name}; pad(3);`, name, value),
     () => field(`u16be ${name}_m = 513; ascii(2) ${name}_a = "ok"; ${text} ${name};`, name, value),
   ]
+  kinds.push(
+    () => ({
+      text: `struct { u8 n; u8 m; } ${name}_h; u8 ${name}_c = ${name}_h.n & 127; if (${name}_h.m > 100) u16le ${name}_d = ${name}_h.m * 3;
+        utf8(${name}_h.n % 5) ${name};`,
+      fill(object, r) {
+        const n = r.int(255)
+        object[`${name}_h`] = { n, m: r.int(255) }
+        object[name] = 'abcdefgh'.slice(0, n % 5)
+      },
+    }),
+    () => ({
+      text: `u16be ${name}_l = sizeof(${name}) * 2 + 1; utf8(${name}_l / 2) ${name};`,
+      fill: (object, r) => (object[name] = r.pick(TEXTS)),
+    }),
+  )
   if (depth < 3) {
     const inner = () => body(r, depth + 1, `${name}i`)
     kinds.push(

@@ -358,7 +358,9 @@ impl Resolver<'_> {
                 "a computed field can ask for those computed before it only",
             ));
         }
-        let late = expr.is_late(&self.scopes.last().fields);
+        // What is in structs within is known when they are written, and whether a field is there when it is its turn.
+        let mut late = expr.is_late(&self.scopes.last().fields) || decl.members[at].condition.is_some();
+        expr.visit(&mut |part| late |= matches!(part, Expr::Field(path) if path.len() > 1));
         Ok(Given::Expr { expr, late })
     }
 

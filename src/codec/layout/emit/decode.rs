@@ -158,7 +158,8 @@ impl Emitter<'_> {
                 if field.kind.is_text() { "''" } else { "0" }
             ));
         }
-        if field.tracked {
+        let tracked = field.tracked || matches!(field.value, Some(Given::Checksum(..)));
+        if tracked {
             names.push(format!("s{variable} = {0}", self.pos()));
             names.push(format!("t{variable} = {0}", self.pos()));
         }
@@ -182,7 +183,7 @@ impl Emitter<'_> {
             self.line(format!("const x{fresh} = p, y{fresh} = e, z{fresh} = {place}"));
             self.line(format!("if (!(z{fresh} >= 0 && z{fresh} <= b.length - q)) fail()"));
             self.line(format!("p = q + z{fresh}\ne = b.length"));
-            if field.tracked {
+            if tracked {
                 self.line(format!("s{variable} = p"));
             }
             outer = Some(fresh);
@@ -206,7 +207,7 @@ impl Emitter<'_> {
             self.flush();
             self.line(format!("if (p !== e) fail()\ne = x{fresh}"));
         }
-        if field.tracked && field.kind.bits().is_none_or(|bits| bits.last) {
+        if tracked && field.kind.bits().is_none_or(|bits| bits.last) {
             self.line(format!("t{variable} = {}", self.pos()));
         }
         if let Some(fresh) = outer {
