@@ -77,9 +77,6 @@ export declare class ProtoSchema {
   extensions(): Array<number>
 }
 
-/** An address's text: `kind` is its type's name. */
-export declare function codecAddress(kind: string, bytes: Uint8Array): string
-
 /** A checksum of at most 32 bits of `bytes[start..end]`; what is between `own_start` and `own_end` counts as zeros. */
 export declare function codecChecksum(name: string, bytes: Uint8Array, start: number, end: number, ownStart: number, ownEnd: number): number
 

@@ -58,7 +58,7 @@ test('pcap: Ethernet, IPv4, IPv6, TCP, UDP', () => {
   const [tcp, dns, udp] = packets.map(({ data }) => data.payload)
   assert.deepEqual([tcp.source, tcp.destination, tcp.dontFragment, tcp.ttl], ['192.0.2.1', '198.51.100.2', true, 64])
   assert.deepEqual([tcp.payload.source, tcp.payload.destination, tcp.payload.syn, tcp.payload.ack], [40000, 80, true, false])
-  assert.deepEqual(tcp.payload.options.map(({ kind }) => kind), [2, 1, 3, 4])
+  assert.deepEqual(tcp.payload.options.map(({ kind }) => kind), [2, 1, 3, 4, 0, 0])
   assert.equal(example('dns').dns.decode(dns.payload.payload).questions[0].type, 'A')
   assert.deepEqual([udp.source, String(udp.payload.payload)], ['2001:db8::1', 'hello'])
 })

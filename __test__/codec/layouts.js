@@ -61,7 +61,7 @@ function scalar(r) {
     () => ({ text: 'bytes(5)', value: (r) => Buffer.alloc(5, r.int(255)) }),
     () => ({ text: 'bool', value: (r) => r.chance(0.5) }),
     () => ({ text: 'ipv4', value: (r) => r.pick(['0.0.0.0', '192.168.1.1', '255.255.255.255']) }),
-    () => ({ text: 'ipv6', value: (r) => r.pick(['::', '::1', '2001:db8::1', '::ffff:1.2.3.4']) }),
+    () => ({ text: 'ipv6', value: (r) => r.pick(['::', '::1', '2001:db8::1', '::ffff:1.2.3.4', '1::', '1:0:2::3:0', '1:2:3:4:5:6:7:8', '0:1::2:0:0:0']) }),
     () => ({ text: 'mac', value: () => '00:1b:44:11:3a:b7' }),
     () => ({ text: 'uuid', value: () => '123e4567-e89b-12d3-a456-426614174000' }),
     () => ({ text: 'unixtime(u32be)', value: (r) => new Date(r.int(4294967) * 1000 * 1000) }),
@@ -144,7 +144,7 @@ function member(r, depth, name) {
         },
       }
     },
-    () => field(`${text} ${name}; u32be ${name}_crc = ${r.pick(['crc32', 'crc32c', 'adler32', 'sum', 'xxh32'])}(${name});`, name, value),
+    () => field(`${text} ${name}; u32be ${name}_crc = ${r.pick(['crc32', 'crc32c', 'adler32', 'sum', 'xxh32', 'inet', 'xor8', 'sum8', 'fletcher8', 'fletcher16', 'crc16_modbus'])}(${name});`, name, value),
     () => field(`magic "${r.pick(['PK', '\\x89PNG', 'x'])}"; ${text} ${name}; pad(3);`, name, value),
     () => field(`u16be ${name}_m = 513; ascii(2) ${name}_a = "ok"; ${text} ${name};`, name, value),
   ]

@@ -429,12 +429,6 @@ fn checksum(name: &str, bytes: &[u8], start: u32, end: u32, own_start: u32, own_
     Checksum::by_name(name).map_or(0, |sum| sum.without(range, start as usize, own))
 }
 
-/// An address's text: `kind` is its type's name.
-#[napi(catch_unwind)]
-pub fn codec_address(kind: String, bytes: &[u8]) -> String {
-    crate::codec::layout::Address::by_name(&kind).map_or_else(String::new, |kind| kind.text(bytes))
-}
-
 /// An address's bytes; null where the text is none.
 #[napi(catch_unwind)]
 pub fn codec_parse_address(kind: String, text: String) -> Option<napi::bindgen_prelude::Buffer> {

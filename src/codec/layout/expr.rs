@@ -116,7 +116,7 @@ impl Scopes {
         if !single && matches!(function, Function::Count | Function::OffsetOf | Function::Present) {
             return Err(Error::syntax(position, "this is about one field"));
         }
-        let field = &mut self.last().fields[usize::from(span.from)];
+        let field = &self.last().fields[usize::from(span.from)];
         Ok(match function {
             Function::SizeOf => Expr::Size(span),
             Function::Count => {
@@ -137,10 +137,7 @@ impl Scopes {
                 }
                 Expr::Offset(span.from)
             }
-            Function::Present => {
-                field.used = true;
-                Expr::Present(span.from)
-            }
+            Function::Present => Expr::Present(span.from),
             Function::Checksum(checksum) if checksum.bits() > 32 => {
                 return Err(Error::syntax(
                     position,
