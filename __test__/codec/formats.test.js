@@ -38,7 +38,10 @@ test('DNS, with compressed names', () => {
   assert.equal(aaaa.data, '2001:db8::53')
   assert.deepEqual([mx.data.preference, nameOf(mx.data.exchange)], [10, 'mail.example.com'])
   assert.deepEqual(txt.data, ['v=spf1 -all', 'second'])
-  const plain = dns.encode({ ...message, questions: message.questions.map((it) => ({ ...it, name: toName(nameOf(it.name)) })) })
+  const plain = dns.encode({
+    ...message,
+    questions: message.questions.map((it) => ({ ...it, name: toName(nameOf(it.name)) })),
+  })
   assert.equal(nameOf(dns.decode(plain).questions[0].name), 'www.example.com')
 })
 
@@ -47,7 +50,10 @@ test('DNS: names that go around in circles, and further than they may', () => {
   const header = Buffer.from('000000000001000000000000', 'hex')
   for (const name of ['c00c', 'c0ff', '016101', `${'01610162'.repeat(3)}c00c`]) {
     const message = Buffer.concat([header, Buffer.from(`${name}00010001`, 'hex')])
-    assert.throws(() => dns.decode(message), { code: /^IRONWIRE_LAYOUT_(LIMIT|TRUNCATED)$/, path: /^questions\[0\]\.name\.labels/ })
+    assert.throws(() => dns.decode(message), {
+      code: /^IRONWIRE_LAYOUT_(LIMIT|TRUNCATED)$/,
+      path: /^questions\[0\]\.name\.labels/,
+    })
   }
 })
 
@@ -57,8 +63,14 @@ test('pcap: Ethernet, IPv4, IPv6, TCP, UDP', () => {
   assert.equal(network, 'Ethernet')
   const [tcp, dns, udp] = packets.map(({ data }) => data.payload)
   assert.deepEqual([tcp.source, tcp.destination, tcp.dontFragment, tcp.ttl], ['192.0.2.1', '198.51.100.2', true, 64])
-  assert.deepEqual([tcp.payload.source, tcp.payload.destination, tcp.payload.syn, tcp.payload.ack], [40000, 80, true, false])
-  assert.deepEqual(tcp.payload.options.map(({ kind }) => kind), [2, 1, 3, 4, 0, 0])
+  assert.deepEqual(
+    [tcp.payload.source, tcp.payload.destination, tcp.payload.syn, tcp.payload.ack],
+    [40000, 80, true, false],
+  )
+  assert.deepEqual(
+    tcp.payload.options.map(({ kind }) => kind),
+    [2, 1, 3, 4, 0, 0],
+  )
   assert.equal(example('dns').dns.decode(dns.payload.payload).questions[0].type, 'A')
   assert.deepEqual([udp.source, String(udp.payload.payload)], ['2001:db8::1', 'hello'])
 })
@@ -67,7 +79,11 @@ test('pcap: a checksum that is wrong is told', () => {
   const { pcap } = example('pcap')
   const bytes = fixture('packets.pcap')
   bytes[24 + 16 + 14 + 8]++
-  assert.throws(() => pcap.decode(bytes), { code: 'IRONWIRE_LAYOUT_CHECKSUM', path: 'packets[0].data.payload.checksum', offset: 64 })
+  assert.throws(() => pcap.decode(bytes), {
+    code: 'IRONWIRE_LAYOUT_CHECKSUM',
+    path: 'packets[0].data.payload.checksum',
+    offset: 64,
+  })
 })
 
 test('TLS: a ClientHello', () => {
@@ -91,8 +107,17 @@ test('MQTT', () => {
     ['CONNECT', 'CONNACK', 'SUBSCRIBE', 'SUBACK', 'PUBLISH', 'PUBACK', 'PUBLISH', 'PINGREQ', 'DISCONNECT'],
   )
   const [connect, , subscribe, , publish] = packets.map(({ body }) => body)
-  assert.deepEqual([connect.client, connect.user, String(connect.will.message), connect.willQos], ['client', 'ada', 'bye', 1])
-  assert.deepEqual(subscribe.topics.map(({ filter, qos }) => [filter, qos]), [['sensors/#', 1], ['x', 0]])
+  assert.deepEqual(
+    [connect.client, connect.user, String(connect.will.message), connect.willQos],
+    ['client', 'ada', 'bye', 1],
+  )
+  assert.deepEqual(
+    subscribe.topics.map(({ filter, qos }) => [filter, qos]),
+    [
+      ['sensors/#', 1],
+      ['x', 0],
+    ],
+  )
   assert.deepEqual([publish.id, publish.payload.length], [7, 200])
 })
 
@@ -101,7 +126,12 @@ test('WebSocket frames of all three lengths', () => {
   // RFC 6455, 5.7.
   const hello = both(frame, Buffer.from('818537fa213d7f9f4d5158', 'hex'))
   assert.deepEqual([hello.opcode, String(unmask(hello))], ['text', 'Hello'])
-  for (const [size, head] of [[125, '827d'], [126, '827e007e'], [65535, '827effff'], [65536, '827f0000000000010000']]) {
+  for (const [size, head] of [
+    [125, '827d'],
+    [126, '827e007e'],
+    [65535, '827effff'],
+    [65536, '827f0000000000010000'],
+  ]) {
     const payload = Buffer.alloc(size, 'x')
     assert.deepEqual(both(frame, Buffer.concat([Buffer.from(head, 'hex'), payload])).payload, payload)
   }
@@ -111,23 +141,43 @@ test('ZIP', () => {
   const { readZip, writeZip } = example('zip')
   const bytes = fixture('files.zip')
   const archive = readZip(bytes)
-  assert.deepEqual(archive.entries.map(({ name, comment }) => [name, comment]), [
-    ['hello.txt', 'of hello'],
-    ['grüße.txt', 'of grüße'],
-    ['empty', 'of empty'],
-  ])
+  assert.deepEqual(
+    archive.entries.map(({ name, comment }) => [name, comment]),
+    [
+      ['hello.txt', 'of hello'],
+      ['grüße.txt', 'of grüße'],
+      ['empty', 'of empty'],
+    ],
+  )
   assert.equal(archive.end.comment, 'the end')
   const { data, crc } = archive.entries[0].file
   const text = zlib.inflateRawSync(data)
   assert.equal(String(text), 'hello, hello, hello, hello')
-  assert.equal(require('../../index.js').codec.layout('struct A { u32be crc = crc32(text); bytes(rest) text; }').encode({ text }).readUInt32BE(), crc)
+  assert.equal(
+    require('../../index.js')
+      .codec.layout('struct A { u32be crc = crc32(text); bytes(rest) text; }')
+      .encode({ text })
+      .readUInt32BE(),
+    crc,
+  )
   assert.deepEqual(writeZip(archive), bytes)
 })
 
 test('PNG', () => {
   const { chunks } = both(example('images').png, fixture('picture.png'))
-  assert.deepEqual(chunks.map(({ type }) => type), ['IHDR', 'pHYs', 'IDAT', 'IEND'])
-  assert.deepEqual(chunks[0].data, { width: 5, height: 3, depth: 8, color: 'rgb', compression: 0, filter: 0, interlaced: false })
+  assert.deepEqual(
+    chunks.map(({ type }) => type),
+    ['IHDR', 'pHYs', 'IDAT', 'IEND'],
+  )
+  assert.deepEqual(chunks[0].data, {
+    width: 5,
+    height: 3,
+    depth: 8,
+    color: 'rgb',
+    compression: 0,
+    filter: 0,
+    interlaced: false,
+  })
   assert.deepEqual([...zlib.inflateSync(chunks[2].data).subarray(1, 4)], [255, 128, 0])
 })
 
@@ -139,7 +189,10 @@ test('BMP', () => {
 
 test('WAV', () => {
   const { chunks } = both(example('wav').wav, fixture('tone.wav'))
-  assert.deepEqual(chunks.map(({ id }) => id), ['fmt ', 'data'])
+  assert.deepEqual(
+    chunks.map(({ id }) => id),
+    ['fmt ', 'data'],
+  )
   const { coding, channels, rate } = chunks[0].data
   assert.deepEqual([coding, channels, rate], ['PCM', 1, 8000])
   assert.equal(chunks[1].data.readInt16LE(8), -32768)
@@ -160,10 +213,13 @@ test('tar', () => {
   const { readTar, writeTar } = example('tar')
   const bytes = fixture('files.tar')
   const files = readTar(bytes)
-  assert.deepEqual(files.map(({ size, modified, user }) => [size, modified, user]), [
-    [5, 1700000000, 'ada'],
-    [600, 1700000000, 'ada'],
-  ])
+  assert.deepEqual(
+    files.map(({ size, modified, user }) => [size, modified, user]),
+    [
+      [5, 1700000000, 'ada'],
+      [600, 1700000000, 'ada'],
+    ],
+  )
   assert.equal(`${files[1].prefix}/${files[1].name}`, `directory/${'long'.repeat(25)}/file`)
   assert.equal(String(files[0].data), 'hello')
   assert.deepEqual(writeTar(files), bytes)
@@ -185,6 +241,12 @@ test('MessagePack', () => {
     text: 'grüße'.repeat(10),
     bytes: Buffer.from([0, 1]),
   })
-  assert.throws(() => value.decode(Buffer.alloc(100, 0x91)), { code: 'IRONWIRE_LAYOUT_LIMIT', message: /nested deeper than 64/ })
-  assert.throws(() => value.decode(Buffer.from('dcffff', 'hex')), { code: 'IRONWIRE_LAYOUT_TRUNCATED', message: /65535 bytes are needed, 0 are left/ })
+  assert.throws(() => value.decode(Buffer.alloc(100, 0x91)), {
+    code: 'IRONWIRE_LAYOUT_LIMIT',
+    message: /nested deeper than 64/,
+  })
+  assert.throws(() => value.decode(Buffer.from('dcffff', 'hex')), {
+    code: 'IRONWIRE_LAYOUT_TRUNCATED',
+    message: /65535 bytes are needed, 0 are left/,
+  })
 })

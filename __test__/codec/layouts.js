@@ -40,7 +40,10 @@ function scalar(r) {
     },
     () => ({ text: `f64${r.pick(['be', 'le'])}`, value: (r) => r.pick([0, -0, 1.5, -1e300, Infinity, r.next()]) }),
     () => ({ text: `f32${r.pick(['be', 'le'])}`, value: (r) => Math.fround(r.pick([0, 1.5, -3e30, r.next()])) }),
-    () => ({ text: `f16${r.pick(['be', 'le'])}`, value: (r) => r.pick([0, 1.5, -2, 65504, 2 ** -24, 0.099975586, -Infinity].slice(0, 5)) }),
+    () => ({
+      text: `f16${r.pick(['be', 'le'])}`,
+      value: (r) => r.pick([0, 1.5, -2, 65504, 2 ** -24, 0.099975586, -Infinity].slice(0, 5)),
+    }),
     () => ({ text: 'uleb128', value: (r) => r.pick([0, 1, 127, 128, 16384, 2 ** 31, 2 ** 40, safe]) }),
     () => ({ text: 'sleb128', value: (r) => r.pick([0, -1, 63, -64, 64, -65, 2 ** 40, -safe]) }),
     () => ({ text: 'zigzag', value: (r) => r.pick([0, -1, 63, -64, 2 ** 40, -(2 ** 40)]) }),
@@ -61,7 +64,21 @@ function scalar(r) {
     () => ({ text: 'bytes(5)', value: (r) => Buffer.alloc(5, r.int(255)) }),
     () => ({ text: 'bool', value: (r) => r.chance(0.5) }),
     () => ({ text: 'ipv4', value: (r) => r.pick(['0.0.0.0', '192.168.1.1', '255.255.255.255']) }),
-    () => ({ text: 'ipv6', value: (r) => r.pick(['::', '::1', '2001:db8::1', '::ffff:1.2.3.4', '1::', '1:0:2::3:0', '1:2:3:4:5:6:7:8', '0:1::2:0:0:0']) }),
+    () => ({
+      text: 'ipv6',
+      value: (r) =>
+        r.pick([
+          '::',
+          '::1',
+          '2001:db8::1',
+          '::ffff:1.2.3.4',
+          '1::',
+          '1:0:2:0:5:6:3:0',
+          '1:2:3:4:5:6:7:8',
+          '0:1:0:0:2::',
+          '1:2:3:4:5:6:7:0',
+        ]),
+    }),
     () => ({ text: 'mac', value: () => '00:1b:44:11:3a:b7' }),
     () => ({ text: 'uuid', value: () => '123e4567-e89b-12d3-a456-426614174000' }),
     () => ({ text: 'unixtime(u32be)', value: (r) => new Date(r.int(4294967) * 1000 * 1000) }),
@@ -92,7 +109,10 @@ const field = (text, name, value) => ({ text, fill: (object, r) => (object[name]
 function member(r, depth, name) {
   const { text, value } = scalar(r)
   const plain = () => field(`${text} ${name};`, name, value)
-  const list = (most, least = 0) => (r) => Array.from({ length: least + r.int(most - least) }, () => value(r))
+  const list =
+    (most, least = 0) =>
+    (r) =>
+      Array.from({ length: least + r.int(most - least) }, () => value(r))
   const kinds = [
     plain,
     plain,
@@ -120,7 +140,10 @@ function member(r, depth, name) {
       const counted = field(`u8 ${name}_n = count(${name}); ${text} ${name}[${name}_n];`, name, list(6))
       return { ...counted, fill: (object, r) => counted.fill(object, r) }
     },
-    () => field(`u16le ${name}_s = sizeof(${name}); struct { ${text} x; } ${name} @size(${name}_s);`, name, (r) => ({ x: value(r) })),
+    () =>
+      field(`u16le ${name}_s = sizeof(${name}); struct { ${text} x; } ${name} @size(${name}_s);`, name, (r) => ({
+        x: value(r),
+      })),
     () => field(`${text} ${name}[rest] @size(${r.pick(['u16be', 'uleb128'])});`, name, list(4)),
     () => ({
       text: `u8 ${name}_has = present(${name}); if (${name}_has) ${text} ${name};`,
@@ -144,7 +167,12 @@ function member(r, depth, name) {
         },
       }
     },
-    () => field(`${text} ${name}; u32be ${name}_crc = ${r.pick(['crc32', 'crc32c', 'adler32', 'sum', 'xxh32', 'inet', 'xor8', 'sum8', 'fletcher8', 'fletcher16', 'crc16_modbus'])}(${name});`, name, value),
+    () =>
+      field(
+        `${text} ${name}; u32be ${name}_crc = ${r.pick(['crc32', 'crc32c', 'adler32', 'sum', 'xxh32', 'inet', 'xor8', 'sum8', 'fletcher8', 'fletcher16', 'crc16_modbus'])}(${name});`,
+        name,
+        value,
+      ),
     () => field(`magic "${r.pick(['PK', '\\x89PNG', 'x'])}"; ${text} ${name}; pad(3);`, name, value),
     () => field(`u16be ${name}_m = 513; ascii(2) ${name}_a = "ok"; ${text} ${name};`, name, value),
   ]

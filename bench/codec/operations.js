@@ -35,7 +35,8 @@ function recordCases(wants, notes) {
   for (const [name, contender] of contenders) {
     if (contender.decode) {
       const found = contender.decode(bytes)
-      if (!contender.other) for (const field of fields) assert.deepStrictEqual(found[field], record[field], `${name}: ${field}`)
+      if (!contender.other)
+        for (const field of fields) assert.deepStrictEqual(found[field], record[field], `${name}: ${field}`)
       decode.set(name, () => contender.decode(bytes))
     }
     if (contender.encode) {
@@ -56,15 +57,19 @@ const formats = {
     const bytes = fixture('answer.dns')
     const { dns } = example('dns')
     const { Parser } = requirePeer('binary-parser')
-    const label = new Parser()
-      .uint8('length')
-      .choice('content', {
-        tag() {
-          return this.length >> 6
-        },
-        choices: { 0: new Parser().string('text', { length: '$parent.length', encoding: 'latin1' }), 3: new Parser().uint8('low') },
-      })
-    const name = new Parser().array('labels', { type: label, readUntil: (item) => item.length === 0 || item.length >= 192 })
+    const label = new Parser().uint8('length').choice('content', {
+      tag() {
+        return this.length >> 6
+      },
+      choices: {
+        0: new Parser().string('text', { length: '$parent.length', encoding: 'latin1' }),
+        3: new Parser().uint8('low'),
+      },
+    })
+    const name = new Parser().array('labels', {
+      type: label,
+      readUntil: (item) => item.length === 0 || item.length >= 192,
+    })
     const resource = new Parser()
       .endianness('big')
       .nest('name', { type: name })
@@ -120,7 +125,12 @@ const formats = {
           return this.words * 4 - 20
         },
       })
-    const udp = new Parser().endianness('big').uint16('source').uint16('destination').uint16('length').uint16('checksum')
+    const udp = new Parser()
+      .endianness('big')
+      .uint16('source')
+      .uint16('destination')
+      .uint16('length')
+      .uint16('checksum')
     const transport = { tag: 'protocol', choices: { 6: tcp, 17: udp } }
     const address = { length: 4, formatter: (b) => b.join('.') }
     const ipv4 = new Parser()
@@ -154,7 +164,7 @@ const formats = {
       .buffer('destination', { length: 6, formatter: (b) => b.toString('hex') })
       .buffer('source', { length: 6, formatter: (b) => b.toString('hex') })
       .uint16('type')
-      .choice('payload', { tag: 'type', choices: { 0x0800: ipv4, 0x86dd: ipv6 } })
+      .choice('payload', { tag: 'type', choices: { 2048: ipv4, 34525: ipv6 } })
     const parser = new Parser()
       .endianness('little')
       .uint32('magic')
@@ -216,11 +226,21 @@ const COUNT = 10_000
 
 /** 10,000 records of 32 bytes, to columns and to objects. */
 function manyCases(wants) {
-  const layout = codec.layout('endian be; struct Tick { u32 id; f64 price; u16 size; i16 side; u32 venue; f64 volume; u32 flags; }')
+  const layout = codec.layout(
+    'endian be; struct Tick { u32 id; f64 price; u16 size; i16 side; u32 venue; f64 volume; u32 flags; }',
+  )
   const { size } = layout
   assert.strictEqual(size, 32)
   const bytes = layout.encodeMany(
-    Array.from({ length: COUNT }, (_, i) => ({ id: i, price: i / 8, size: i % 999, side: -1, venue: 7, volume: i * 1.5, flags: i * 3 })),
+    Array.from({ length: COUNT }, (_, i) => ({
+      id: i,
+      price: i / 8,
+      size: i % 999,
+      side: -1,
+      venue: 7,
+      volume: i * 1.5,
+      flags: i * 3,
+    })),
   )
   function objects() {
     const list = []

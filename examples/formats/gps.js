@@ -20,7 +20,10 @@ const ubx = codec.layout(`
   }
 `)
 
-const hex = { decode: (text) => Number.parseInt(text, 16), encode: (value) => value.toString(16).toUpperCase().padStart(2, '0') }
+const hex = {
+  decode: (text) => Number.parseInt(text, 16),
+  encode: (value) => value.toString(16).toUpperCase().padStart(2, '0'),
+}
 const fields = { decode: (text) => text.split(','), encode: (list) => list.join(',') }
 
 const nmea = codec.layout([

@@ -40,5 +40,6 @@ const bmp = codec.layout(`
 module.exports = { png, bmp }
 
 if (require.main === module && process.argv[2]) {
-  for (const { type, data } of png.decode(require('node:fs').readFileSync(process.argv[2])).chunks) console.log(type, data)
+  for (const { type, data } of png.decode(require('node:fs').readFileSync(process.argv[2])).chunks)
+    console.log(type, data)
 }

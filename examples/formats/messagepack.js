@@ -40,4 +40,5 @@ function plain({ tag, data }) {
 
 module.exports = { value, plain }
 
-if (require.main === module) console.log(plain(value.decode(Buffer.from('82a7636f6d70616374c3a6736368656d6100', 'hex'))))
+if (require.main === module)
+  console.log(plain(value.decode(Buffer.from('82a7636f6d70616374c3a6736368656d6100', 'hex'))))

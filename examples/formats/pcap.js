@@ -79,7 +79,7 @@ const ethernet = codec.layout(
     ['destination', 'mac'],
     ['source', 'mac'],
     ['type', 'u16'],
-    { name: 'payload', switch: 'type', cases: { 0x0800: ipv4, 0x86dd: ipv6 }, default: 'bytes(rest)' },
+    { name: 'payload', switch: 'type', cases: { 2048: ipv4, 34525: ipv6 }, default: 'bytes(rest)' },
     // Frames are filled up to 60 bytes.
     ['padding', 'bytes(rest)'],
   ],
@@ -103,7 +103,13 @@ const pcap = codec.layout(
         ['microseconds', 'u32'],
         ['captured', 'u32'],
         ['length', 'u32'],
-        { name: 'data', switch: 'captured == length ? 1 : 0', cases: { 1: ethernet }, default: 'bytes(rest)', size: 'captured' },
+        {
+          name: 'data',
+          switch: 'captured == length ? 1 : 0',
+          cases: { 1: ethernet },
+          default: 'bytes(rest)',
+          size: 'captured',
+        },
       ],
       count: 'rest',
     },

@@ -58,8 +58,10 @@ function limitOf(options, name, otherwise, most) {
 
 /** One struct, of a list of fields; notes the layouts and mappers that it uses. */
 function fieldsText(fields, { endian, bits, params = [] }, sources, mappers) {
-  if (endian !== undefined && endian !== 'be' && endian !== 'le') throw badField('options.endian', endian, "must be 'be' or 'le'")
-  if (bits !== undefined && bits !== 'msb' && bits !== 'lsb') throw badField('options.bits', bits, "must be 'msb' or 'lsb'")
+  if (endian !== undefined && endian !== 'be' && endian !== 'le')
+    throw badField('options.endian', endian, "must be 'be' or 'le'")
+  if (bits !== undefined && bits !== 'msb' && bits !== 'lsb')
+    throw badField('options.bits', bits, "must be 'msb' or 'lsb'")
   if (!Array.isArray(params)) throw badField('options.params', params, 'must be an array of names')
   const writer = new Writer(
     (spec) => {
@@ -162,11 +164,22 @@ function described({ name, size, minimum, fields }) {
     `${field.size ?? ''}`,
     field.field,
     field.type,
-    notes.filter((note) => field[note] !== undefined).map((note) => `${note}: ${field[note]}`).join(', '),
+    notes
+      .filter((note) => field[note] !== undefined)
+      .map((note) => `${note}: ${field[note]}`)
+      .join(', '),
   ])
   rows.unshift(['offset', 'size', 'field', 'type', ''])
   const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)))
-  const toString = () => rows.map((row) => row.map((cell, i) => cell.padEnd(widths[i])).join('  ').trimEnd()).join('\n')
+  const toString = () =>
+    rows
+      .map((row) =>
+        row
+          .map((cell, i) => cell.padEnd(widths[i]))
+          .join('  ')
+          .trimEnd(),
+      )
+      .join('\n')
   Object.defineProperty(table, 'toString', { value: toString })
   return table
 }

@@ -60,7 +60,8 @@ class Writer {
   }
 
   fields(fields, where) {
-    if (fields === null || typeof fields !== 'object') throw badField(where, fields, 'must be an object or an array of fields')
+    if (fields === null || typeof fields !== 'object')
+      throw badField(where, fields, 'must be an object or an array of fields')
     const list = Array.isArray(fields) ? fields : Object.entries(fields)
     if (list.length === 0) throw badField(where, fields, 'must have at least one field')
     if (++this.depth > 64) throw badField(where, fields, 'must not be nested deeper than 64')
@@ -70,7 +71,8 @@ class Writer {
         const name = nameText(item[0], where)
         return this.member(name, item[1], `${where}.${item[0]}`)
       }
-      if (item === null || typeof item !== 'object') throw badField(where, item, 'must hold fields or pairs of name and type')
+      if (item === null || typeof item !== 'object')
+        throw badField(where, item, 'must hold fields or pairs of name and type')
       const { name } = item
       if (name === undefined) return this.member('', item, where)
       return this.member(nameText(name, where), item, `${where}.${name}`)
@@ -83,7 +85,8 @@ class Writer {
     if (typeof spec === 'string' || this.layoutOf(spec) !== undefined || Array.isArray(spec)) {
       return `${this.type(spec, where)} ${name};`
     }
-    if (spec === null || typeof spec !== 'object') throw badField(where, spec, 'must have a type: a string, a layout or a description')
+    if (spec === null || typeof spec !== 'object')
+      throw badField(where, spec, 'must have a type: a string, a layout or a description')
     for (const key of Object.keys(spec)) {
       if (!KEYS.includes(key)) throw badField(where, key, `must be described by ${KEYS.join(', ')}`)
     }
@@ -109,7 +112,8 @@ class Writer {
     const id = this.layoutOf(spec)
     if (id !== undefined) return `layout(${id})`
     if (Array.isArray(spec)) return `struct {\n${this.fields(spec, where)}\n}`
-    if (spec === null || typeof spec !== 'object') throw badField(where, spec, 'must have a type: a string, a layout or a description')
+    if (spec === null || typeof spec !== 'object')
+      throw badField(where, spec, 'must have a type: a string, a layout or a description')
     let text
     if (spec.switch !== undefined) text = this.choices(spec, where)
     else {

@@ -281,7 +281,9 @@ impl<S: Source> Writer<'_, S> {
             value = self.source.map(*mapper, value).map_err(Failure::Foreign)?;
             kind = inner;
         }
-        frame.counts[at] = self.count(kind, &value)?;
+        if field.tracked {
+            frame.counts[at] = self.count(kind, &value)?;
+        }
         if field.used {
             if kind.integer().is_some() {
                 frame.slots[at] = Slot::Int(self.integer(kind, &value)?);
@@ -296,27 +298,43 @@ impl<S: Source> Writer<'_, S> {
         Ok(())
     }
 
-    /// The items of a list; for text and bytes they are counted when written.
+    /// The items of a list, the bytes of text and bytes.
     fn count(&mut self, kind: &Kind, value: &S::Value) -> Outcome<Option<u64>, S::Foreign> {
         Ok(match kind {
-            Kind::Array(..) => self
-                .source
-                .list(value)
-                .map_err(Failure::Foreign)?
-                .map(|count| count as u64),
-            Kind::Bytes(_) => self.source.bytes(value).map(|bytes| bytes.len() as u64),
-            Kind::Text {
-                encoding, fill: None, ..
-            } => match self.source.text(value) {
-                Text::Value(text) => text::encode(*encoding, &text).ok().map(|bytes| bytes.len() as u64),
-                _ => None,
+            Kind::Array(..) => match self.source.list(value).map_err(Failure::Foreign)? {
+                Some(count) => Some(count as u64),
+                None => return self.wrong(value, Code::Type, "an instance of Array"),
             },
+            Kind::Bytes(_) => Some(self.bytes_of(value)?.len() as u64),
             Kind::Text {
+                fill: Some(_),
                 length: Length::Expr(Expr::Int(size)),
                 ..
             } => Some(*size as u64),
+            Kind::Text { encoding, .. } => {
+                let text = self.text_value(value)?;
+                match text::encode(*encoding, &text) {
+                    Ok(bytes) => Some(bytes.len() as u64),
+                    Err(why) => return self.wrong(value, Code::Value, why),
+                }
+            }
             _ => None,
         })
+    }
+
+    fn bytes_of(&mut self, value: &S::Value) -> Outcome<Vec<u8>, S::Foreign> {
+        match self.source.bytes(value) {
+            Some(bytes) => Ok(bytes),
+            None => self.wrong(value, Code::Type, "an instance of Buffer or Uint8Array"),
+        }
+    }
+
+    fn text_value(&mut self, value: &S::Value) -> Outcome<String, S::Foreign> {
+        match self.source.text(value) {
+            Text::Value(text) => Ok(text),
+            Text::Broken => self.wrong(value, Code::Value, "must not have half a surrogate pair"),
+            Text::Other => self.wrong(value, Code::Type, "of type string"),
+        }
     }
 
     /// What is computed from the values alone.
@@ -585,15 +603,12 @@ impl<S: Source> Writer<'_, S> {
                     None => return self.wrong(value, Code::Value, address_text(*address)),
                 }
             }
-            Kind::Text { .. } => match self.source.text(value) {
-                Text::Value(text) => self.text_of(frame, at, kind, &text, Some(value))?,
-                Text::Broken => return self.wrong(value, Code::Value, "must not have half a surrogate pair"),
-                Text::Other => return self.wrong(value, Code::Type, "of type string"),
-            },
+            Kind::Text { .. } => {
+                let text = self.text_value(value)?;
+                self.text_of(frame, at, kind, &text, Some(value))?;
+            }
             Kind::Bytes(length) => {
-                let Some(bytes) = self.source.bytes(value) else {
-                    return self.wrong(value, Code::Type, "an instance of Buffer or Uint8Array");
-                };
+                let bytes = self.bytes_of(value)?;
                 self.sized(frame, at, length, &bytes, false, Some(value))?;
             }
             Kind::Array(item, length) => self.array(frame, at, item, length, value)?,
