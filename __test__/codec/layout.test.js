@@ -337,6 +337,34 @@ test('choices, conditions, sizes, computed fields', () => {
   })
 })
 
+test('the tags of a list: names of an enum, numbers, ranges, texts', () => {
+  const kind = { type: 'u8', enum: { a: 1, 'b c': 2 } }
+  const l = layout({
+    kind,
+    value: { switch: 'kind', cases: { a: 'u8', 'b c': 'u16be', '3..5, 9': 'u24be' }, default: 'bytes(0)' },
+  })
+  for (const [hex, value] of [
+    ['0107', 7],
+    ['020102', 258],
+    ['04000001', 1],
+    ['09000001', 1],
+    ['06', Buffer.alloc(0)],
+  ]) {
+    assert.deepEqual(l.decode(Buffer.from(hex, 'hex')).value, value)
+  }
+  const chunk = layout({
+    id: 'ascii(4)',
+    value: { switch: 'id', cases: { IHDR: 'u8', 'fmt ': 'u16be', '"\\`': 'u24be' } },
+  })
+  for (const [text, value] of [
+    ['IHDR\x01', 1],
+    ['fmt \0\x02', 2],
+    ['"\\`\0\0\0\x03', 3],
+  ]) {
+    assert.equal(chunk.decode(Buffer.from(text)).value, value)
+  }
+})
+
 test('what is computed: counts, offsets, sizes that are varints, of all of a struct', () => {
   const l = layout(`struct A {
     u16be all = sizeof(struct); u8 words = (sizeof(options) + 8) / 4; u8 at = offsetof(data);
@@ -426,7 +454,13 @@ test('mappers', () => {
   const calls = []
   const celsius = {
     type: 'i16be',
-    map: { decode: (raw) => raw / 100, encode: (value) => (calls.push(value), Math.round(value * 100)) },
+    map: {
+      decode: (raw) => raw / 100,
+      encode(value) {
+        calls.push(value)
+        return Math.round(value * 100)
+      },
+    },
   }
   const l = layout({
     n: { type: 'u8', value: 'count(list)' },
@@ -489,11 +523,11 @@ test('names are data', () => {
   const l = layout([...names.map((name) => [name, 'u8']), ['tail', 'utf8(u8)']])
   const bytes = Buffer.from([...names.map((_, i) => i + 1), 0])
   const record = l.decode(bytes)
-  names.forEach((name, i) => assert.equal(Object.getOwnPropertyDescriptor(record, name).value, i + 1))
+  for (const [i, name] of names.entries()) assert.equal(Object.getOwnPropertyDescriptor(record, name).value, i + 1)
   assert.equal(Object.getPrototypeOf(record), Object.prototype)
   assert.deepEqual(l.encode(record), bytes)
   const e = layout({ a: { type: 'u8', enum: Object.fromEntries(names.map((name, i) => [`${name}x`, i])) } })
-  names.forEach((name, i) => assert.deepEqual(e.decode(e.encode({ a: `${name}x` })), { a: `${name}x` }, String(i)))
+  for (const name of names) assert.deepEqual(e.decode(e.encode({ a: `${name}x` })), { a: `${name}x` })
   assert.throws(() => layout([['a\ud800', 'u8']]), { code: 'ERR_INVALID_ARG_VALUE' })
   assert.throws(() => e.encode({ a: 'toString' }), { code: 'ERR_INVALID_ARG_VALUE' })
   assert.throws(() => layout({ ['__proto__']: 'u8' }).encode({}), { path: '__proto__' })
@@ -716,7 +750,7 @@ test('records of all sizes, also where the memory for small ones ends', () => {
     }
   }
   const kept = Array.from({ length: 1000 }, (_, i) => l.encode({ a: `${i}`, b: Buffer.alloc(i % 50, 1) }))
-  kept.forEach((bytes, i) => assert.equal(l.decode(bytes).a, `${i}`))
+  for (const [i, bytes] of kept.entries()) assert.equal(l.decode(bytes).a, `${i}`)
 })
 
 test('getters and proxies: each property is read once, in order; what they do meanwhile harms nobody', () => {
@@ -729,7 +763,12 @@ test('getters and proxies: each property is read once, in order; what they do me
   })
   const plain = { a: 'x', b: 1, list: [1, 2], c: Buffer.from('c') }
   const read = []
-  const proxy = new Proxy(plain, { get: (target, name) => (read.push(name), target[name]) })
+  const proxy = new Proxy(plain, {
+    get(target, name) {
+      read.push(name)
+      return target[name]
+    },
+  })
   assert.deepEqual(l.encode(proxy), l.encode(plain))
   assert.deepEqual(read, ['a', 'b', 'list', 'c'])
   const nested = {
@@ -747,7 +786,14 @@ test('getters and proxies: each property is read once, in order; what they do me
   }
   assert.throws(() => l.encode(thrower), { message: 'mine' })
   const list = [1, 2, 3]
-  Object.defineProperty(list, 1, { get: () => ((list.length = 1), 5), enumerable: true, configurable: true })
+  Object.defineProperty(list, 1, {
+    get() {
+      list.length = 2
+      return 5
+    },
+    enumerable: true,
+    configurable: true,
+  })
   assert.throws(() => l.encode({ ...plain, list }))
   let first = true
   const fickle = {
@@ -793,7 +839,7 @@ test('buffers that are gone, shrink, or are shared', () => {
   resizable.resize(4)
   assert.throws(() => l.decode(view), { code: 'IRONWIRE_LAYOUT_TRUNCATED' })
   const shrinking = layout({
-    a: { type: 'u8', map: { decode: (v) => (resizable.resize(0), v), encode: (v) => v } },
+    a: { type: 'u8', map: { decode: () => resizable.resize(0), encode: (v) => v } },
     b: 'bytes(2)',
     c: 'u8',
   })

@@ -131,7 +131,9 @@ function member(r, depth, name) {
       if (parts.some(({ bits }) => isWhole(bits))) return plain()
       return {
         text: parts.map((part) => `${part.signed ? 'i' : 'u'}${part.bits} ${part.name};`).join(' '),
-        fill: (object, r) => parts.forEach((part) => (object[part.name] = integer(r, part.bits, part.signed))),
+        fill(object, r) {
+          for (const part of parts) object[part.name] = integer(r, part.bits, part.signed)
+        },
       }
     },
     () => field(`${text}[3] ${name};`, name, list(3, 3)),
@@ -147,7 +149,9 @@ function member(r, depth, name) {
     () => field(`${text} ${name}[rest] @size(${r.pick(['u16be', 'uleb128'])});`, name, list(4)),
     () => ({
       text: `u8 ${name}_has = present(${name}); if (${name}_has) ${text} ${name};`,
-      fill: (object, r) => r.chance(0.5) && (object[name] = value(r)),
+      fill(object, r) {
+        if (r.chance(0.5)) object[name] = value(r)
+      },
     }),
     () => field(`u16be ${name}[until 7];`, name, (r) => Array.from({ length: r.int(4) }, () => 8 + r.int(100))),
     () =>

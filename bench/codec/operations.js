@@ -56,161 +56,170 @@ const formats = {
   dns() {
     const bytes = fixture('answer.dns')
     const { dns } = example('dns')
-    const { Parser } = requirePeer('binary-parser')
-    const label = new Parser().uint8('length').choice('content', {
-      tag() {
-        return this.length >> 6
-      },
-      choices: {
-        0: new Parser().string('text', { length: '$parent.length', encoding: 'latin1' }),
-        3: new Parser().uint8('low'),
-      },
-    })
-    const name = new Parser().array('labels', {
-      type: label,
-      readUntil: (item) => item.length === 0 || item.length >= 192,
-    })
-    const resource = new Parser()
-      .endianness('big')
-      .nest('name', { type: name })
-      .uint16('type')
-      .uint16('class')
-      .uint32('ttl')
-      .uint16('length')
-      .buffer('data', { length: 'length' })
-    const question = new Parser().endianness('big').nest('name', { type: name }).uint16('type').uint16('class')
-    const parser = new Parser()
-      .endianness('big')
-      .useContextVars()
-      .uint16('id')
-      .bit1('response')
-      .bit4('opcode')
-      .bit1('authoritative')
-      .bit1('truncated')
-      .bit1('recursionDesired')
-      .bit1('recursionAvailable')
-      .bit3('reserved')
-      .bit4('code')
-      .uint16('questionCount')
-      .uint16('answerCount')
-      .uint16('authorityCount')
-      .uint16('additionalCount')
-      .array('questions', { type: question, length: 'questionCount' })
-      .array('answers', { type: resource, length: 'answerCount' })
-      .array('authorities', { type: resource, length: 'authorityCount' })
-      .array('additionals', { type: resource, length: 'additionalCount' })
-    parser.compile()
-    assert.strictEqual(parser.parse(bytes).answers.length, dns.decode(bytes).answers.length)
-    return { title: 'decode a DNS answer', bytes, ours: dns.decode, theirs: (b) => parser.parse(b) }
+    function theirs() {
+      const { Parser } = requirePeer('binary-parser')
+      const label = new Parser().uint8('length').choice('content', {
+        tag() {
+          return this.length >> 6
+        },
+        choices: {
+          0: new Parser().string('text', { length: '$parent.length', encoding: 'latin1' }),
+          3: new Parser().uint8('low'),
+        },
+      })
+      const name = new Parser().array('labels', {
+        type: label,
+        readUntil: (item) => item.length === 0 || item.length >= 192,
+      })
+      const resource = new Parser()
+        .endianness('big')
+        .nest('name', { type: name })
+        .uint16('type')
+        .uint16('class')
+        .uint32('ttl')
+        .uint16('length')
+        .buffer('data', { length: 'length' })
+      const question = new Parser().endianness('big').nest('name', { type: name }).uint16('type').uint16('class')
+      const parser = new Parser()
+        .endianness('big')
+        .useContextVars()
+        .uint16('id')
+        .bit1('response')
+        .bit4('opcode')
+        .bit1('authoritative')
+        .bit1('truncated')
+        .bit1('recursionDesired')
+        .bit1('recursionAvailable')
+        .bit3('reserved')
+        .bit4('code')
+        .uint16('questionCount')
+        .uint16('answerCount')
+        .uint16('authorityCount')
+        .uint16('additionalCount')
+        .array('questions', { type: question, length: 'questionCount' })
+        .array('answers', { type: resource, length: 'answerCount' })
+        .array('authorities', { type: resource, length: 'authorityCount' })
+        .array('additionals', { type: resource, length: 'additionalCount' })
+      parser.compile()
+      assert.strictEqual(parser.parse(bytes).answers.length, dns.decode(bytes).answers.length)
+      return (b) => parser.parse(b)
+    }
+    return { title: 'decode a DNS answer', bytes, ours: dns.decode, theirs }
   },
 
   pcap() {
     const bytes = fixture('packets.pcap')
     const { pcap } = example('pcap')
-    const { Parser } = requirePeer('binary-parser')
-    const tcp = new Parser()
-      .endianness('big')
-      .uint16('source')
-      .uint16('destination')
-      .uint32('sequence')
-      .uint32('acknowledgment')
-      .bit4('words')
-      .bit4('reserved')
-      .bit8('flags')
-      .uint16('window')
-      .uint16('checksum')
-      .uint16('urgent')
-      .buffer('options', {
-        length() {
-          return this.words * 4 - 20
-        },
-      })
-    const udp = new Parser()
-      .endianness('big')
-      .uint16('source')
-      .uint16('destination')
-      .uint16('length')
-      .uint16('checksum')
-    const transport = { tag: 'protocol', choices: { 6: tcp, 17: udp } }
-    const address = { length: 4, formatter: (b) => b.join('.') }
-    const ipv4 = new Parser()
-      .endianness('big')
-      .bit4('version')
-      .bit4('words')
-      .uint8('tos')
-      .uint16('length')
-      .uint16('id')
-      .bit3('flags')
-      .bit13('fragment')
-      .uint8('ttl')
-      .uint8('protocol')
-      .uint16('checksum')
-      .buffer('source', address)
-      .buffer('destination', address)
-      .choice('payload', transport)
-    const ipv6 = new Parser()
-      .endianness('big')
-      .bit4('version')
-      .bit8('trafficClass')
-      .bit20('flow')
-      .uint16('length')
-      .uint8('protocol')
-      .uint8('hops')
-      .buffer('source', { length: 16 })
-      .buffer('destination', { length: 16 })
-      .choice('payload', transport)
-    const ethernet = new Parser()
-      .endianness('big')
-      .buffer('destination', { length: 6, formatter: (b) => b.toString('hex') })
-      .buffer('source', { length: 6, formatter: (b) => b.toString('hex') })
-      .uint16('type')
-      .choice('payload', { tag: 'type', choices: { 2048: ipv4, 34525: ipv6 } })
-    const parser = new Parser()
-      .endianness('little')
-      .uint32('magic')
-      .uint16('major')
-      .uint16('minor')
-      .int32('zone')
-      .uint32('accuracy')
-      .uint32('snapLength')
-      .uint32('network')
-      .array('packets', {
-        type: new Parser()
-          .endianness('little')
-          .uint32('seconds')
-          .uint32('microseconds')
-          .uint32('captured')
-          .uint32('length')
-          .buffer('data', { length: 'captured', formatter: (b) => ethernet.parse(b) }),
-        readUntil: 'eof',
-      })
-    ethernet.compile()
-    parser.compile()
-    assert.strictEqual(parser.parse(bytes).packets[0].data.payload.payload.destination, 80)
-    return { title: 'decode a capture of three packets', bytes, ours: pcap.decode, theirs: (b) => parser.parse(b) }
+    function theirs() {
+      const { Parser } = requirePeer('binary-parser')
+      const tcp = new Parser()
+        .endianness('big')
+        .uint16('source')
+        .uint16('destination')
+        .uint32('sequence')
+        .uint32('acknowledgment')
+        .bit4('words')
+        .bit4('reserved')
+        .bit8('flags')
+        .uint16('window')
+        .uint16('checksum')
+        .uint16('urgent')
+        .buffer('options', {
+          length() {
+            return this.words * 4 - 20
+          },
+        })
+      const udp = new Parser()
+        .endianness('big')
+        .uint16('source')
+        .uint16('destination')
+        .uint16('length')
+        .uint16('checksum')
+      const transport = { tag: 'protocol', choices: { 6: tcp, 17: udp } }
+      const address = { length: 4, formatter: (b) => b.join('.') }
+      const ipv4 = new Parser()
+        .endianness('big')
+        .bit4('version')
+        .bit4('words')
+        .uint8('tos')
+        .uint16('length')
+        .uint16('id')
+        .bit3('flags')
+        .bit13('fragment')
+        .uint8('ttl')
+        .uint8('protocol')
+        .uint16('checksum')
+        .buffer('source', address)
+        .buffer('destination', address)
+        .choice('payload', transport)
+      const ipv6 = new Parser()
+        .endianness('big')
+        .bit4('version')
+        .bit8('trafficClass')
+        .bit20('flow')
+        .uint16('length')
+        .uint8('protocol')
+        .uint8('hops')
+        .buffer('source', { length: 16 })
+        .buffer('destination', { length: 16 })
+        .choice('payload', transport)
+      const ethernet = new Parser()
+        .endianness('big')
+        .buffer('destination', { length: 6, formatter: (b) => b.toString('hex') })
+        .buffer('source', { length: 6, formatter: (b) => b.toString('hex') })
+        .uint16('type')
+        .choice('payload', { tag: 'type', choices: { 2048: ipv4, 34525: ipv6 } })
+      const parser = new Parser()
+        .endianness('little')
+        .uint32('magic')
+        .uint16('major')
+        .uint16('minor')
+        .int32('zone')
+        .uint32('accuracy')
+        .uint32('snapLength')
+        .uint32('network')
+        .array('packets', {
+          type: new Parser()
+            .endianness('little')
+            .uint32('seconds')
+            .uint32('microseconds')
+            .uint32('captured')
+            .uint32('length')
+            .buffer('data', { length: 'captured', formatter: (b) => ethernet.parse(b) }),
+          readUntil: 'eof',
+        })
+      ethernet.compile()
+      parser.compile()
+      assert.strictEqual(parser.parse(bytes).packets[0].data.payload.payload.destination, 80)
+      return (b) => parser.parse(b)
+    }
+    return { title: 'decode a capture of three packets', bytes, ours: pcap.decode, theirs }
   },
 
   mqtt() {
     const { mqtt } = example('mqtt')
     const bytes = mqtt.encode(mqtt.decodeMany(fixture('packets.mqtt'))[6])
-    const { Parser } = requirePeer('binary-parser')
-    const parser = new Parser()
-      .endianness('big')
-      .bit4('kind')
-      .bit1('duplicate')
-      .bit2('qos')
-      .bit1('retain')
-      .uint8('length')
-      .uint16('topicLength')
-      .string('topic', { length: 'topicLength', encoding: 'utf8' })
-      .buffer('payload', {
-        length() {
-          return this.length - 2 - this.topicLength
-        },
-      })
-    parser.compile()
-    assert.strictEqual(parser.parse(bytes).topic, mqtt.decode(bytes).body.topic)
-    return { title: 'decode an MQTT publish', bytes, ours: mqtt.decode, theirs: (b) => parser.parse(b) }
+    function theirs() {
+      const { Parser } = requirePeer('binary-parser')
+      const parser = new Parser()
+        .endianness('big')
+        .bit4('kind')
+        .bit1('duplicate')
+        .bit2('qos')
+        .bit1('retain')
+        .uint8('length')
+        .uint16('topicLength')
+        .string('topic', { length: 'topicLength', encoding: 'utf8' })
+        .buffer('payload', {
+          length() {
+            return this.length - 2 - this.topicLength
+          },
+        })
+      parser.compile()
+      assert.strictEqual(parser.parse(bytes).topic, mqtt.decode(bytes).body.topic)
+      return (b) => parser.parse(b)
+    }
+    return { title: 'decode an MQTT publish', bytes, ours: mqtt.decode, theirs }
   },
 }
 
@@ -218,7 +227,10 @@ function formatCase(key, wants) {
   const { title, bytes, ours, theirs } = formats[key]()
   const operations = new Map()
   if (wants('ironwire')) operations.set('ironwire', () => ours(bytes))
-  if (wants('binary-parser')) operations.set('binary-parser', () => theirs(bytes))
+  if (wants('binary-parser')) {
+    const parse = theirs()
+    operations.set('binary-parser', () => parse(bytes))
+  }
   return { name: `${key} decode`, title, note: `${bytes.length} bytes`, operations }
 }
 

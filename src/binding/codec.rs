@@ -55,7 +55,7 @@ fn refusal(env: Env, error: &Error, value: Option<Value>) -> Value {
     if let Some(offset) = error.offset {
         env.set(object, "offset", env.number(offset as f64));
     }
-    if let Some((line, column)) = error.position {
+    if let Some((line, column)) = error.position.filter(|(line, _)| *line > 0) {
         env.set(object, "line", env.int(line as i32));
         env.set(object, "column", env.int(column as i32));
     }

@@ -171,7 +171,7 @@ function described({ name, size, minimum, fields }) {
   ])
   rows.unshift(['offset', 'size', 'field', 'type', ''])
   const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)))
-  const toString = () =>
+  const lines = () =>
     rows
       .map((row) =>
         row
@@ -180,7 +180,7 @@ function described({ name, size, minimum, fields }) {
           .trimEnd(),
       )
       .join('\n')
-  Object.defineProperty(table, 'toString', { value: toString })
+  Object.defineProperty(table, 'toString', { value: lines })
   return table
 }
 

@@ -32,8 +32,6 @@ function full() {
 // ---- where records are written: as small Buffers in Node they share memory, of which no more than 8 KiB is kept alive by one
 
 const SLAB = 8192
-/** What takes more than this is copied out. */
-const SHARED = SLAB / 2
 /** The records of an object are not longer, in any implementation. */
 const MOST = 2147483647
 
@@ -41,12 +39,17 @@ const MOST = 2147483647
  * The slab and what is free of it, from `pos` on; the position after what was read last; the furthest read; what may be read for
  * nothing; and fields that a function leaves for its caller.
  */
-const S = { bytes: Buffer.alloc(0), pos: SLAB, p: 0, high: 0, left: 0, u0: 0, u1: 0, u2: 0, u3: 0 }
+const S = { bytes: slab(), pos: 0, p: 0, high: 0, left: 0, u0: 0, u1: 0, u2: 0, u3: 0 }
+
+function slab() {
+  const bytes = Buffer.allocUnsafeSlow(SLAB)
+  // Handing the memory of one record to another thread must not take that of the others along.
+  markAsUntransferable(bytes.buffer)
+  return bytes
+}
 
 function newSlab() {
-  S.bytes = Buffer.allocUnsafeSlow(SLAB)
-  // Handing the memory of one record to another thread must not take that of the others along.
-  markAsUntransferable(S.bytes.buffer)
+  S.bytes = slab()
   S.pos = 0
 }
 

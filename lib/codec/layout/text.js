@@ -27,6 +27,9 @@ const KEYS = [
   'fill',
 ]
 
+/** Numbers and names, ranges of them, and lists. */
+const LABELS = /^-?\w+(\.\w+)?(\.\.-?\w+)?(, *-?\w+(\.\w+)?(\.\.-?\w+)?)*$/
+
 /** Text within quotes of a kind. */
 function quoted(text, quote) {
   let out = quote
@@ -132,10 +135,10 @@ class Writer {
   choices({ switch: on, cases, default: otherwise }, where) {
     if (cases === null || typeof cases !== 'object') throw badField(where, cases, 'must have cases')
     const list = cases instanceof Map ? [...cases] : Object.entries(cases)
-    // Names and strings are told apart by what the switch is on, which Rust knows: a name that is none is a string.
+    // What is no number and no name is a string. A name stands for itself where the switch is on text.
     const lines = list.map(([label, type]) => {
       const text = String(label)
-      return `${/^[\w$.\s,-]+$/.test(text) && !/^'/.test(text) ? text : quoted(text, '"')}: ${this.type(type, where)};`
+      return `${LABELS.test(text) ? text : quoted(text, '"')}: ${this.type(type, where)};`
     })
     if (otherwise !== undefined) lines.push(`default: ${this.type(otherwise, where)};`)
     return `switch (${this.expression(on, where)}) {\n${lines.join('\n')}\n}`

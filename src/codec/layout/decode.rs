@@ -128,6 +128,9 @@ struct Read<V> {
     count: u64,
 }
 
+/// A record, and what is kept of its fields for expressions.
+type Record<V> = (V, Rc<Vec<Slot>>);
+
 pub(super) fn follow<'s>(slot: &'s Slot, path: &[u16]) -> Option<&'s Slot> {
     path.iter().try_fold(slot, |slot, &step| match slot {
         Slot::Struct(slots) => slots.get(usize::from(step)),
@@ -231,7 +234,7 @@ impl<'a, B: Build> Reader<'a, B> {
         })
     }
 
-    fn structure(&mut self, id: usize, args: Vec<i64>) -> Outcome<(B::Value, Rc<Vec<Slot>>), B::Foreign> {
+    fn structure(&mut self, id: usize, args: Vec<i64>) -> Outcome<Record<B::Value>, B::Foreign> {
         let layout = self.layout;
         let structure = &layout.structs[id];
         if structure.recursive {

@@ -495,10 +495,7 @@ impl Build for Dump<'_> {
         };
         let kind = match kind {
             // What they refer to are fields of another struct, perhaps.
-            Kind::Text { .. } | Kind::Bytes(_) | Kind::Pad(_) | Kind::Switch(_) => {
-                let text = names.layout_free(kind);
-                text
-            }
+            Kind::Text { .. } | Kind::Bytes(_) | Kind::Pad(_) | Kind::Switch(_) => names.layout_free(kind),
             kind => names.kind(kind),
         };
         self.rows

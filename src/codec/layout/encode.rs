@@ -68,12 +68,11 @@ pub trait Source {
 /// The bytes of a record at most: positions are kept in 31 bits in JavaScript.
 const MOST: u64 = (1 << 31) - 1;
 
+/// Why a record cannot be written, and the value that is to blame.
+pub type Blame<S> = (Failure<<S as Source>::Foreign>, Option<<S as Source>::Value>);
+
 /// The bytes of a record, or why there are none and the value that is to blame.
-pub fn encode<S: Source>(
-    layout: &Layout,
-    source: &mut S,
-    record: &S::Value,
-) -> Result<Vec<u8>, (Failure<S::Foreign>, Option<S::Value>)> {
+pub fn encode<S: Source>(layout: &Layout, source: &mut S, record: &S::Value) -> Result<Vec<u8>, Blame<S>> {
     let mut writer = Writer {
         layout,
         source,

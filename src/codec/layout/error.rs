@@ -105,7 +105,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some((line, column)) = self.position {
+        if let Some((line, column)) = self.position.filter(|(line, _)| *line > 0) {
             write!(f, "{line}:{column}: ")?;
         }
         let path = self.path();

@@ -729,15 +729,21 @@ impl Resolver<'_> {
             for label in labels {
                 let position = label.from.position;
                 if is_text {
-                    let (ExKind::Str(bytes), None) = (&label.from.kind, &label.to) else {
-                        return Err(Error::syntax(position, "the tags of text are strings"));
-                    };
-                    tags.push(Tag::Text(text_of(bytes, position)?));
+                    tags.push(Tag::Text(match (&label.from.kind, &label.to) {
+                        (ExKind::Str(bytes), None) => text_of(bytes, position)?,
+                        (ExKind::Name(path), None) if path.len() == 1 => path[0].as_str().into(),
+                        _ => return Err(Error::syntax(position, "the tags of text are strings")),
+                    }));
                     continue;
                 }
                 let value = |ex: &Ex| -> Resolved<i64> {
-                    if let (ExKind::Name(path), Some(id)) = (&ex.kind, names)
-                        && let [name] = &path[..]
+                    let name = match &ex.kind {
+                        ExKind::Name(path) if path.len() == 1 => Some(path[0].as_str()),
+                        ExKind::Name(path) if path.len() == 2 => Some(path[1].as_str()),
+                        ExKind::Str(bytes) => std::str::from_utf8(bytes).ok(),
+                        _ => None,
+                    };
+                    if let (Some(name), Some(id)) = (name, names)
                         && let Some(value) = self.enums[id].value_of(name)
                     {
                         return Ok(value);

@@ -181,7 +181,7 @@ fn columns_are_what_records_have() {
     let texts = read(&layout, &found, &rows, 10, &mut out).unwrap();
     assert_eq!(texts[0].text, "é".repeat(10));
     assert_eq!(out[..10], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-    assert_eq!(out[16..24], [0, 0, 0, 0, 255, 255, 255, 255].map(|byte: u8| byte)[..]);
+    assert_eq!(out[16..24], [0, 0, 0, 0, 255, 255, 255, 255]);
     let mut wrong = rows.clone();
     wrong[3 * size + size - 3] = b'y';
     assert!(read(&layout, &found, &wrong, 10, &mut out).is_none());

@@ -18,7 +18,7 @@ pub(super) fn decode(encoding: Encoding, bytes: &[u8]) -> Result<String, Refusal
         Encoding::Ascii if bytes.is_ascii() => Ok(bytes.iter().map(|&byte| char::from(byte)).collect()),
         Encoding::Ascii => Err("it is not ASCII"),
         Encoding::Utf16le | Encoding::Utf16be => {
-            if bytes.len() % 2 != 0 {
+            if !bytes.len().is_multiple_of(2) {
                 return Err("it is not UTF-16: it has an odd number of bytes");
             }
             let unit = |pair: &[u8]| match encoding {

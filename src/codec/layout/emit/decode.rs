@@ -145,7 +145,7 @@ impl Emitter<'_> {
         let field = &self.layout.structs[id].fields[at];
         let variable = self.scopes[scope].base + at;
         let keep = field.used || field.value.is_some();
-        if field.kind.bits().is_none() && !is_static(field, self.layout) && !self.is_inline_fixed(field) {
+        if field.kind.bits().is_none() && !is_static(field) && !self.is_inline_fixed(field) {
             self.flush();
         }
         let optional = field.condition.is_some();
@@ -197,11 +197,7 @@ impl Emitter<'_> {
             self.line(format!("e = p + w{fresh}"));
             area = Some(fresh);
         }
-        let static_run = if is_static(field, self.layout) {
-            self.run(id, at)
-        } else {
-            0
-        };
+        let static_run = if is_static(field) { self.run(id, at) } else { 0 };
         self.decode_kind(scope, at, &field.kind, variable, keep, static_run);
         if let Some(fresh) = area {
             self.flush();

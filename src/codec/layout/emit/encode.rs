@@ -152,11 +152,13 @@ impl Emitter<'_> {
         for (at, field) in fields.iter().enumerate() {
             self.early(scope, at, field, base + at);
         }
-        let mut lengths = Vec::new();
+        let outer = (std::mem::take(&mut self.lengths), std::mem::take(&mut self.in_block));
         for at in 0..fields.len() {
-            self.encode_field(scope, at, &mut lengths);
+            self.encode_field(scope, at);
         }
         let late = |field: &&Field| field.value.as_ref().is_some_and(Given::is_late);
+        let lengths;
+        (lengths, (self.lengths, self.in_block)) = (std::mem::take(&mut self.lengths), outer);
         if !fields.iter().any(|field| late(&field)) && lengths.is_empty() {
             return;
         }
@@ -268,7 +270,7 @@ impl Emitter<'_> {
         ));
     }
 
-    fn encode_field(&mut self, scope: usize, at: usize, lengths: &mut Vec<(String, Expr)>) {
+    fn encode_field(&mut self, scope: usize, at: usize) {
         let id = self.scopes[scope].id;
         let field = &self.layout.structs[id].fields[at];
         let variable = self.scopes[scope].base + at;
@@ -278,7 +280,7 @@ impl Emitter<'_> {
         // As in decoders; and what lies elsewhere may be beyond the end, wherever that is then.
         self.impossible |= field.condition.is_some() && field.used && matches!(field.kind, Kind::Struct(..));
         self.impossible |= field.place.is_some();
-        let is_static = is_static(field, self.layout);
+        let is_static = is_static(field);
         if !is_static {
             self.flush();
         }
@@ -300,6 +302,7 @@ impl Emitter<'_> {
                 ));
             }
             self.line("} else {");
+            self.in_block = true;
         }
         let start = self.fresh();
         if field.area.is_some() {
@@ -316,13 +319,13 @@ impl Emitter<'_> {
             self.line(format!("const x{content} = p"));
         }
         let run = if is_static { self.run(id, at) } else { 0 };
-        self.content(scope, at, field, variable, run, lengths);
+        self.content(scope, at, field, variable, run);
         match &field.area {
             Some(Length::Expr(expr)) => {
                 self.flush();
                 let size = self.fresh();
                 self.line(format!("const w{size} = p - x{content}"));
-                self.agrees(scope, &format!("w{size}"), expr, lengths, field.condition.is_some());
+                self.agrees(scope, &format!("w{size}"), expr);
             }
             Some(Length::Prefix(prefix)) => {
                 self.flush();
@@ -351,10 +354,11 @@ impl Emitter<'_> {
         if field.condition.is_some() {
             self.flush();
             self.line("}");
+            self.in_block = false;
         }
     }
 
-    fn agrees(&mut self, scope: usize, actual: &str, expr: &Expr, lengths: &mut Vec<(String, Expr)>, in_block: bool) {
+    fn agrees(&mut self, scope: usize, actual: &str, expr: &Expr) {
         match self.value(scope, expr) {
             Some(wanted) => self.line(format!("if ({actual} !== {wanted}) fail()")),
             None => {
@@ -364,21 +368,13 @@ impl Emitter<'_> {
                     return;
                 }
                 // It cannot be seen from outside the block.
-                self.impossible |= in_block;
-                lengths.push((actual.to_string(), expr.clone()));
+                self.impossible |= self.in_block;
+                self.lengths.push((actual.to_string(), expr.clone()));
             }
         }
     }
 
-    fn content(
-        &mut self,
-        scope: usize,
-        at: usize,
-        field: &Field,
-        variable: usize,
-        run: u64,
-        lengths: &mut Vec<(String, Expr)>,
-    ) {
+    fn content(&mut self, scope: usize, at: usize, field: &Field, variable: usize, run: u64) {
         let mut kind = &field.kind;
         if field.value.is_some() {
             if kind.integer().is_some() {
@@ -400,7 +396,7 @@ impl Emitter<'_> {
             }
             return self.store_run(scope, at, kind, variable, run);
         }
-        self.encode_kind(scope, at, kind, variable, run, lengths, field.condition.is_some());
+        self.encode_kind(scope, at, kind, variable, run);
     }
 
     /// Puts an integer, after a look whether there is room.
@@ -645,16 +641,7 @@ impl Emitter<'_> {
         }
     }
 
-    fn encode_kind(
-        &mut self,
-        scope: usize,
-        at: usize,
-        kind: &Kind,
-        variable: usize,
-        run: u64,
-        lengths: &mut Vec<(String, Expr)>,
-        in_block: bool,
-    ) {
+    fn encode_kind(&mut self, scope: usize, at: usize, kind: &Kind, variable: usize, run: u64) {
         let v = format!("v{variable}");
         match kind {
             Kind::Float { bytes, .. } => {
@@ -698,30 +685,14 @@ impl Emitter<'_> {
                     return;
                 }
                 let size = format!("sizeText({}, {v})", quote(encoding_name(*encoding)));
-                self.encode_bytes(
-                    scope,
-                    length,
-                    wide,
-                    &format!("{name}(b, p, {v})"),
-                    &size,
-                    lengths,
-                    in_block,
-                );
+                self.encode_bytes(scope, length, wide, &format!("{name}(b, p, {v})"), &size);
             }
             Kind::Bytes(length) => {
                 self.flush();
                 let size = format!("sizeText('bytes', {v})");
-                self.encode_bytes(
-                    scope,
-                    length,
-                    false,
-                    &format!("putBytes(b, p, {v})"),
-                    &size,
-                    lengths,
-                    in_block,
-                );
+                self.encode_bytes(scope, length, false, &format!("putBytes(b, p, {v})"), &size);
             }
-            Kind::Array(item, length) => self.encode_array(scope, at, item, length, variable, lengths, in_block),
+            Kind::Array(item, length) => self.encode_array(scope, at, item, length, variable),
             Kind::Struct(id, args) => {
                 let args: Vec<String> = args.iter().map(|arg| self.known(scope, arg)).collect();
                 let used = self.field(scope, at as u16).used;
@@ -734,13 +705,13 @@ impl Emitter<'_> {
                 self.line(format!("const x{fresh} = {on}"));
                 for (tags, kind) in &choices.cases {
                     self.line(format!("if ({}) {{", tags_text(tags, fresh)));
-                    self.encode_value(scope, at, kind, variable, lengths);
+                    self.encode_value(scope, at, kind, variable);
                     self.line("} else");
                 }
                 match &choices.default {
                     Some(kind) => {
                         self.line("{");
-                        self.encode_value(scope, at, kind, variable, lengths);
+                        self.encode_value(scope, at, kind, variable);
                         self.line("}");
                     }
                     None => self.line("fail()"),
@@ -748,7 +719,7 @@ impl Emitter<'_> {
             }
             Kind::Map(mapper, inner) => {
                 self.line(format!("{v} = m{mapper}.encode({v})"));
-                self.encode_kind(scope, at, inner, variable, run, lengths, in_block);
+                self.encode_kind(scope, at, inner, variable, run);
             }
             Kind::Magic(bytes) => {
                 self.need_room(bytes.len() as u64, run);
@@ -785,31 +756,17 @@ impl Emitter<'_> {
     }
 
     /// A value in a block of its own, with variables of its own.
-    fn encode_value(
-        &mut self,
-        scope: usize,
-        at: usize,
-        kind: &Kind,
-        variable: usize,
-        lengths: &mut Vec<(String, Expr)>,
-    ) {
+    fn encode_value(&mut self, scope: usize, at: usize, kind: &Kind, variable: usize) {
         let fresh = self.fresh();
         self.line(format!("let v{fresh} = v{variable}"));
-        self.encode_kind(scope, at, kind, fresh, 0, lengths, true);
+        let outer = std::mem::replace(&mut self.in_block, true);
+        self.encode_kind(scope, at, kind, fresh, 0);
         self.flush();
+        self.in_block = outer;
     }
 
     /// Text or bytes, with what says their length.
-    fn encode_bytes(
-        &mut self,
-        scope: usize,
-        length: &Length,
-        wide: bool,
-        put: &str,
-        size: &str,
-        lengths: &mut Vec<(String, Expr)>,
-        in_block: bool,
-    ) {
+    fn encode_bytes(&mut self, scope: usize, length: &Length, wide: bool, put: &str, size: &str) {
         let fresh = self.fresh();
         match length {
             Length::Prefix(prefix) => {
@@ -846,7 +803,7 @@ impl Emitter<'_> {
                 match length {
                     Length::Expr(expr) => {
                         self.line(format!("const w{fresh} = p - x{fresh}"));
-                        self.agrees(scope, &format!("w{fresh}"), expr, lengths, in_block);
+                        self.agrees(scope, &format!("w{fresh}"), expr);
                     }
                     Length::Until(stop) => {
                         let (helper, width) = if wide { ("findWide", 2) } else { ("find", 1) };
@@ -897,23 +854,14 @@ impl Emitter<'_> {
         None
     }
 
-    fn encode_array(
-        &mut self,
-        scope: usize,
-        at: usize,
-        item: &Kind,
-        length: &Length,
-        variable: usize,
-        lengths: &mut Vec<(String, Expr)>,
-        in_block: bool,
-    ) {
+    fn encode_array(&mut self, scope: usize, at: usize, item: &Kind, length: &Length, variable: usize) {
         self.flush();
         let fresh = self.fresh();
         let v = format!("v{variable}");
         self.line(format!("if (!isList({v})) fail()"));
         self.line(format!("const w{fresh} = {v}.length"));
         match length {
-            Length::Expr(expr) => self.agrees(scope, &format!("w{fresh}"), expr, lengths, in_block),
+            Length::Expr(expr) => self.agrees(scope, &format!("w{fresh}"), expr),
             Length::Prefix(prefix) => {
                 let (_, max) = prefix.range().unwrap_or_default();
                 let (open, close, n) = if prefix.is_big() {
@@ -932,6 +880,7 @@ impl Emitter<'_> {
             _ => {}
         }
         self.line(format!("for (let i{fresh} = 0; i{fresh} < w{fresh}; i{fresh}++) {{"));
+        let outer = std::mem::replace(&mut self.in_block, true);
         let part = self.fresh();
         self.line(format!("let v{part} = {v}[i{fresh}]"));
         let mut kind = item;
@@ -957,7 +906,7 @@ impl Emitter<'_> {
             }
             _ => {
                 self.line(format!("const r{part} = v{part}"));
-                self.encode_kind(scope, at, kind, part, 0, lengths, true);
+                self.encode_kind(scope, at, kind, part, 0);
             }
         }
         self.flush();
@@ -974,6 +923,7 @@ impl Emitter<'_> {
             self.line(format!("if ({condition} !== (i{fresh} + 1 === w{fresh})) fail()"));
             self.scopes[scope].item = Item::None;
         }
+        self.in_block = outer;
         self.line("}");
         if let Length::Until(stop) = length {
             let n = if item.is_big() { "n" } else { "" };

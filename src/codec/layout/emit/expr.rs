@@ -199,9 +199,7 @@ impl Emitter<'_> {
     }
 
     fn field_value(&mut self, mut scope: usize, path: &[u16]) -> Option<Js> {
-        let Some((&last, way)) = path.split_last() else {
-            return None;
-        };
+        let (&last, way) = path.split_last()?;
         for &step in way {
             let child = self.scopes[scope]
                 .children

@@ -39,6 +39,8 @@ pub fn emit(layout: &Layout) -> String {
         depth: 0,
         decoders: Functions::default(),
         encoders: Functions::default(),
+        lengths: Vec::new(),
+        in_block: false,
         impossible: false,
     };
     e.line("'use strict'");
@@ -154,6 +156,10 @@ struct Emitter<'a> {
     depth: u32,
     decoders: Functions,
     encoders: Functions,
+    /// Lengths of the struct being written that are to be checked when all of it is: a variable, and what it should be.
+    lengths: Vec<(String, Expr)>,
+    /// Variables made now cannot be seen from the end of the struct.
+    in_block: bool,
     /// Something was met that only the interpreter can do.
     impossible: bool,
 }
@@ -288,27 +294,25 @@ impl<'a> Emitter<'a> {
     /// Bytes that follow one another from this field on, however the values are.
     fn run(&self, id: usize, from: usize) -> u64 {
         let fields = &self.layout.structs[id].fields[from..];
-        let fixed = fields.iter().take_while(|field| is_static(field, self.layout));
+        let fixed = fields.iter().take_while(|field| is_static(field));
         fixed.map(|field| field.size.min).sum()
     }
 }
 
 /// Whether a field always takes the same bytes, right where it is, and is written without asking for the position.
-fn is_static(field: &Field, layout: &Layout) -> bool {
+fn is_static(field: &Field) -> bool {
     field.condition.is_none()
         && field.place.is_none()
         && field.area.is_none()
         && field.size.fixed
-        && is_static_kind(&field.kind, layout)
+        && is_static_kind(&field.kind)
 }
 
-fn is_static_kind(kind: &Kind, layout: &Layout) -> bool {
+fn is_static_kind(kind: &Kind) -> bool {
     match kind {
         Kind::Int(_) | Kind::Bits(_) | Kind::Float { .. } | Kind::Address(_) | Kind::Magic(_) | Kind::Pad(_) => true,
         Kind::Text { .. } | Kind::Bytes(_) => true,
-        Kind::Bool(inner) | Kind::Enum(_, inner) | Kind::Time(inner, _) | Kind::Map(_, inner) => {
-            is_static_kind(inner, layout)
-        }
+        Kind::Bool(inner) | Kind::Enum(_, inner) | Kind::Time(inner, _) | Kind::Map(_, inner) => is_static_kind(inner),
         _ => false,
     }
 }
