@@ -910,3 +910,46 @@ test('people look: a table of the layout, and a dump of bytes', () => {
   )
   assert.equal(layout({ a: 'u8', b: 'u16be' }).size, 3)
 })
+
+test('near the end of a stack, the main thread’s or a worker’s, there is an error and no crash', () => {
+  const code = `
+    const { Worker, isMainThread } = require('node:worker_threads')
+    const { codec } = require(${JSON.stringify(require.resolve('../../index.js'))})
+    const l = codec.layout('struct Node { u8 more; struct { Node x[u8]; } kids[more]; }', { maxDepth: 256 })
+    let bytes = Buffer.from([0])
+    for (let i = 0; i < 255; i++) bytes = Buffer.concat([Buffer.from([1, 1]), bytes])
+    const record = l.decode(bytes)
+    let last = record
+    while (last.kids.length) last = last.kids[0].x[0]
+    last.more = 'x'
+    let depth = 0
+    const probe = (n) => { depth = n; probe(n + 1) }
+    try { probe(0) } catch {}
+    const codes = new Set()
+    const tries = [() => l.decode(bytes.subarray(0, -1)), () => l.encode(record), () => l.dump(bytes), () => codec.layout('struct A { ' + 'struct { '.repeat(40))]
+    for (const back of [5, 20, 80, 300, 600, depth / 2]) {
+      for (const attempt of tries) {
+        const down = (n) => {
+          if (n > 0) return down(n - 1)
+          try { attempt() } catch (error) { codes.add(error.code ?? error.name) }
+        }
+        try { down(depth - back - 60) } catch (error) { codes.add(error.name) }
+      }
+    }
+    console.log([...codes].sort().join())
+    if (isMainThread) new Worker(__filename)`
+  const file = require('node:path').join(
+    require('node:fs').mkdtempSync(`${require('node:os').tmpdir()}/layout-`),
+    'deep.js',
+  )
+  require('node:fs').writeFileSync(file, code)
+  for (const flags of [[], ['--disallow-code-generation-from-strings']]) {
+    const { status, stdout, stderr } = require('node:child_process').spawnSync(process.execPath, [...flags, file], {
+      encoding: 'utf8',
+    })
+    assert.equal(status, 0, stderr)
+    const lines = stdout.trim().split('\n')
+    assert.equal(lines.length, 2)
+    for (const line of lines) assert.match(line, /IRONWIRE_LAYOUT_SYNTAX,IRONWIRE_LAYOUT_TRUNCATED/)
+  }
+})

@@ -8,6 +8,7 @@ use super::raw::{Env, Type, Value};
 use crate::codec::checksum::Checksum;
 use crate::codec::layout::decode::{Build, Failure, decode};
 use crate::codec::layout::encode::{Integer, Source as Values, Text, encode};
+use crate::codec::layout::stack::with_room;
 use crate::codec::layout::{Code, Error, Kind, Layout, Limits, Source, columns, compile, describe, emit};
 
 /// A text of a layout.
@@ -269,13 +270,13 @@ impl CodecLayout {
     /// The text of a function body: see `codec::layout::emit`.
     #[napi(catch_unwind)]
     pub fn emit(&self) -> String {
-        emit::emit(&self.layout)
+        with_room(|| emit::emit(&self.layout))
     }
 
     /// What it is, as JSON: see `codec::layout::describe`.
     #[napi(catch_unwind)]
     pub fn describe(&self) -> String {
-        describe::describe(&self.layout)
+        with_room(|| describe::describe(&self.layout))
     }
 
     /// Up to `most` records from `offset` on, to the end of the bytes: `{ values, bytes }`, or a refusal.
@@ -331,8 +332,8 @@ impl CodecLayout {
     #[napi(catch_unwind, ts_return_type = "unknown")]
     pub fn explain(&self, env: &napi::Env, bytes: &[u8], offset: u32) -> Value {
         let env = Env::from(env);
-        match self.layout.decode_value(bytes, offset as usize) {
-            Ok(_) => env.undefined(),
+        match with_room(|| self.layout.decode_value(bytes, offset as usize).map(drop)) {
+            Ok(()) => env.undefined(),
             Err(error) => refusal(env, &error, None),
         }
     }
@@ -380,7 +381,7 @@ impl CodecLayout {
     /// What is where in the bytes at `offset`, as lines of text.
     #[napi(catch_unwind)]
     pub fn dump(&self, bytes: &[u8], offset: u32) -> String {
-        describe::dump(&self.layout, bytes, offset as usize)
+        with_room(|| describe::dump(&self.layout, bytes, offset as usize))
     }
 }
 
@@ -405,7 +406,7 @@ pub fn codec_layout(
         text: limits.text,
         fields: limits.fields,
     };
-    Ok(match compile(&texts, limits) {
+    Ok(match with_room(|| compile(&texts, limits)) {
         Ok(layout) => napi::Either::A(CodecLayout { layout }),
         Err(error) => napi::Either::B(refusal(Env::from(env), &error, None)),
     })

@@ -113,10 +113,12 @@ function startOf(offset, length) {
 
 /** Where `size` bytes go in a buffer of the caller's. */
 function placeFor(size, b, offset = 0) {
-  if (b.length === 0) empty(b)
-  const start = startOf(offset, b.length)
-  if (size > b.length - start) {
-    const message = `The record takes ${size} bytes and the buffer has ${b.length - start} left`
+  // What it has, whatever it says that it has.
+  const length = lengthOf.call(b)
+  if (length === 0) empty(b)
+  const start = startOf(offset, length)
+  if (size > length - start) {
+    const message = `The record takes ${size} bytes and the buffer has ${length - start} left`
     throw makeError(RangeError, 'ERR_BUFFER_OUT_OF_BOUNDS', message, placeFor)
   }
   return start
@@ -663,6 +665,7 @@ module.exports = {
   alloc,
   ubigs,
   put,
+  newSlab,
   again,
   safe,
   num,

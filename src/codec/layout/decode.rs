@@ -235,6 +235,9 @@ impl<'a, B: Build> Reader<'a, B> {
     }
 
     fn structure(&mut self, id: usize, args: Vec<i64>) -> Outcome<Record<B::Value>, B::Foreign> {
+        if !stack::has_room() {
+            return Err(self.error(Code::Limit, "there is no more room on the stack"));
+        }
         let layout = self.layout;
         let structure = &layout.structs[id];
         if structure.recursive {

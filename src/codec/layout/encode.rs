@@ -208,6 +208,9 @@ impl<S: Source> Writer<'_, S> {
     }
 
     fn structure(&mut self, id: usize, args: Vec<i64>, record: &S::Value) -> Outcome<Rc<Vec<Slot>>, S::Foreign> {
+        if !stack::has_room() {
+            return Err(self.error(Code::Limit, "there is no more room on the stack"));
+        }
         let layout = self.layout;
         let structure = &layout.structs[id];
         if !self.source.is_record(record) {

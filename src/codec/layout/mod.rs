@@ -30,6 +30,7 @@ mod lexer;
 mod parser;
 mod resolve;
 mod sizes;
+pub mod stack;
 mod text;
 mod value;
 

@@ -36,6 +36,8 @@ impl Emitter<'_> {
         self.encoders.want(root);
         self.line("function encode(o, buffer, offset) {");
         self.line("if (buffer != null) return put(encode, o, buffer, offset)");
+        // Something that another encoding reads encodes, too.
+        self.line("if (S.pos === SLAB) newSlab()");
         self.line("const { bytes, pos } = S");
         self.line("S.pos = SLAB");
         self.line("let end");
