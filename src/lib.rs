@@ -4,9 +4,9 @@
 //! handles of Node's own event loop and `binding` is the only part that names Node-API: these two, and the `background` pool, exist
 //! only with the `binding` feature. Between them, and knowing neither, is the `engine`.
 
-pub mod codec;
 #[cfg(feature = "binding")]
 pub mod background;
+pub mod codec;
 pub mod engine;
 pub mod errno;
 pub mod files;

@@ -3,7 +3,7 @@
 //! Where all records have the same size, and their fields lie at the same places, no record is looked at as one: each column is a loop
 //! over the bytes. Others go the long way, record by record, in JavaScript.
 
-use super::decode::{read_bits, read_float, read_int};
+use super::wire::{read_bits, read_float, read_int};
 use super::*;
 
 /// A column: a field, or one of a struct within.

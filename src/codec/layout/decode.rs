@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::expr::{Lookup, Slot, Trouble, evaluate, text as text_value};
+use super::wire::{read_bits, read_float, read_int};
 use super::*;
 use crate::codec::checksum::Checksum;
 
@@ -742,60 +743,4 @@ pub(super) fn find_text<'c>(choices: &'c Choices, on: &str) -> Option<&'c Kind> 
 fn show(bytes: &[u8]) -> String {
     let shown: Vec<String> = bytes.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     shown.join(" ")
-}
-
-pub(super) fn read_int(int: Int, bytes: &[u8]) -> i128 {
-    let mut value = 0u64;
-    for at in 0..bytes.len() {
-        let byte = if int.little {
-            bytes[bytes.len() - 1 - at]
-        } else {
-            bytes[at]
-        };
-        value = value << 8 | u64::from(byte);
-    }
-    sign(value, u32::from(int.bytes) * 8, int.signed)
-}
-
-fn sign(value: u64, bits: u32, signed: bool) -> i128 {
-    if signed {
-        let unused = 64 - bits;
-        i128::from((value << unused) as i64 >> unused)
-    } else {
-        value.into()
-    }
-}
-
-pub(super) fn read_bits(bits: Bits, run: &[u8]) -> i128 {
-    let (from, width) = (bits.at as usize, usize::from(bits.width));
-    // Nine bytes at most.
-    let (first, last) = (from / 8, (from + width - 1) / 8);
-    let mut window = 0u128;
-    for at in first..=last {
-        let byte = if bits.lsb { run[first + last - at] } else { run[at] };
-        window = window << 8 | u128::from(byte);
-    }
-    let below = if bits.lsb {
-        from % 8
-    } else {
-        (last + 1) * 8 - from - width
-    };
-    let value = (window >> below) as u64 & (u64::MAX >> (64 - width));
-    sign(value, bits.width.into(), bits.signed)
-}
-
-pub(super) fn read_float(bytes: &[u8], little: bool) -> f64 {
-    let raw = read_int(
-        Int {
-            bytes: bytes.len() as u8,
-            signed: false,
-            little,
-        },
-        bytes,
-    );
-    match bytes.len() {
-        2 => half::f16::from_bits(raw as u16).to_f64(),
-        4 => f32::from_bits(raw as u32).into(),
-        _ => f64::from_bits(raw as u64),
-    }
 }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use super::decode::{Failure, find_int, find_text, follow};
 use super::expr::{Lookup, Slot, Trouble, evaluate, text as text_value};
+use super::wire::{float_bytes, int_bytes, put_bits, varint_bytes};
 use super::*;
 use crate::codec::checksum::Checksum;
 
@@ -87,34 +88,34 @@ pub fn encode<S: Source>(layout: &Layout, source: &mut S, record: &S::Value) -> 
     }
 }
 
-struct Writer<'a, S: Source> {
-    layout: &'a Layout,
-    source: &'a mut S,
-    out: Vec<u8>,
-    pos: usize,
-    depth: u32,
-    culprit: Option<S::Value>,
+pub(super) struct Writer<'a, S: Source> {
+    pub(super) layout: &'a Layout,
+    pub(super) source: &'a mut S,
+    pub(super) out: Vec<u8>,
+    pub(super) pos: usize,
+    pub(super) depth: u32,
+    pub(super) culprit: Option<S::Value>,
 }
 
-struct Frame<V> {
-    id: usize,
-    args: Vec<i64>,
-    values: Vec<Option<V>>,
-    slots: Vec<Slot>,
-    spans: Vec<(usize, usize)>,
-    counts: Vec<Option<u64>>,
-    present: Vec<bool>,
-    item: Slot,
+pub(super) struct Frame<V> {
+    pub(super) id: usize,
+    pub(super) args: Vec<i64>,
+    pub(super) values: Vec<Option<V>>,
+    pub(super) slots: Vec<Slot>,
+    pub(super) spans: Vec<(usize, usize)>,
+    pub(super) counts: Vec<Option<u64>>,
+    pub(super) present: Vec<bool>,
+    pub(super) item: Slot,
     /// Sizes and offsets are known.
-    written: bool,
+    pub(super) written: bool,
     /// The bytes written, while late fields are computed.
-    bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
     /// Lengths that were not known when they were needed: the field, what its length should be, and what it is.
-    lengths: Vec<(usize, Expr, i64)>,
+    pub(super) lengths: Vec<(usize, Expr, i64)>,
 }
 
 impl<V> Frame<V> {
-    fn range(&self, span: Span) -> (usize, usize) {
+    pub(super) fn range(&self, span: Span) -> (usize, usize) {
         (self.spans[usize::from(span.from)].0, self.spans[usize::from(span.to)].1)
     }
 }
@@ -159,20 +160,25 @@ impl<V> Lookup for Frame<V> {
     }
 }
 
-type Outcome<T, F> = Result<T, Failure<F>>;
+pub(super) type Outcome<T, F> = Result<T, Failure<F>>;
 
 impl<S: Source> Writer<'_, S> {
-    fn error(&self, code: Code, message: impl Into<String>) -> Failure<S::Foreign> {
+    pub(super) fn error(&self, code: Code, message: impl Into<String>) -> Failure<S::Foreign> {
         Error::new(code, message).into()
     }
 
     /// An error about a value.
-    fn wrong<T>(&mut self, value: &S::Value, code: Code, message: impl Into<String>) -> Outcome<T, S::Foreign> {
+    pub(super) fn wrong<T>(
+        &mut self,
+        value: &S::Value,
+        code: Code,
+        message: impl Into<String>,
+    ) -> Outcome<T, S::Foreign> {
         self.culprit = Some(value.clone());
         Err(self.error(code, message))
     }
 
-    fn put(&mut self, bytes: &[u8]) -> Outcome<(), S::Foreign> {
+    pub(super) fn put(&mut self, bytes: &[u8]) -> Outcome<(), S::Foreign> {
         self.reserve(bytes.len() as u64)?;
         self.out[self.pos..self.pos + bytes.len()].copy_from_slice(bytes);
         self.pos += bytes.len();
@@ -180,7 +186,7 @@ impl<S: Source> Writer<'_, S> {
     }
 
     /// Makes room of zeros at the position.
-    fn reserve(&mut self, bytes: u64) -> Outcome<(), S::Foreign> {
+    pub(super) fn reserve(&mut self, bytes: u64) -> Outcome<(), S::Foreign> {
         let end = self.pos as u64 + bytes;
         if end > MOST {
             return Err(self.error(Code::Limit, format!("a record has at most {MOST} bytes")));
@@ -192,7 +198,7 @@ impl<S: Source> Writer<'_, S> {
     }
 
     /// The value of an expression; `None` where it is not known yet.
-    fn evaluate(&self, frame: &Frame<S::Value>, expr: &Expr) -> Outcome<Option<i64>, S::Foreign> {
+    pub(super) fn evaluate(&self, frame: &Frame<S::Value>, expr: &Expr) -> Outcome<Option<i64>, S::Foreign> {
         match evaluate(expr, frame) {
             Ok(value) => Ok(Some(value)),
             Err(Trouble::Unknown) => Ok(None),
@@ -202,12 +208,17 @@ impl<S: Source> Writer<'_, S> {
         }
     }
 
-    fn known(&self, frame: &Frame<S::Value>, expr: &Expr) -> Outcome<i64, S::Foreign> {
+    pub(super) fn known(&self, frame: &Frame<S::Value>, expr: &Expr) -> Outcome<i64, S::Foreign> {
         let value = self.evaluate(frame, expr)?;
         value.ok_or_else(|| self.error(Code::Invalid, "an expression asks for what is not known yet"))
     }
 
-    fn structure(&mut self, id: usize, args: Vec<i64>, record: &S::Value) -> Outcome<Rc<Vec<Slot>>, S::Foreign> {
+    pub(super) fn structure(
+        &mut self,
+        id: usize,
+        args: Vec<i64>,
+        record: &S::Value,
+    ) -> Outcome<Rc<Vec<Slot>>, S::Foreign> {
         if !stack::has_room() {
             return Err(self.error(Code::Limit, "there is no more room on the stack"));
         }
@@ -263,7 +274,7 @@ impl<S: Source> Writer<'_, S> {
         Ok(Rc::new(frame.slots))
     }
 
-    fn named(&self, id: usize, at: usize, failure: Failure<S::Foreign>) -> Failure<S::Foreign> {
+    pub(super) fn named(&self, id: usize, at: usize, failure: Failure<S::Foreign>) -> Failure<S::Foreign> {
         match &self.layout.structs[id].fields[at].name {
             Some(name) => failure.within(|| Step::Field(name.clone())),
             None => failure,
@@ -271,7 +282,7 @@ impl<S: Source> Writer<'_, S> {
     }
 
     /// Maps a value, and keeps what expressions ask for.
-    fn prepare(&mut self, frame: &mut Frame<S::Value>, at: usize) -> Outcome<(), S::Foreign> {
+    pub(super) fn prepare(&mut self, frame: &mut Frame<S::Value>, at: usize) -> Outcome<(), S::Foreign> {
         let field = &self.layout.structs[frame.id].fields[at];
         let Some(value) = &frame.values[at] else { return Ok(()) };
         if !frame.present[at] {
@@ -301,7 +312,7 @@ impl<S: Source> Writer<'_, S> {
     }
 
     /// The items of a list, the bytes of text and bytes.
-    fn count(&mut self, kind: &Kind, value: &S::Value) -> Outcome<Option<u64>, S::Foreign> {
+    pub(super) fn count(&mut self, kind: &Kind, value: &S::Value) -> Outcome<Option<u64>, S::Foreign> {
         Ok(match kind {
             Kind::Array(..) => match self.source.list(value).map_err(Failure::Foreign)? {
                 Some(count) => Some(count as u64),
@@ -324,14 +335,14 @@ impl<S: Source> Writer<'_, S> {
         })
     }
 
-    fn bytes_of(&mut self, value: &S::Value) -> Outcome<Vec<u8>, S::Foreign> {
+    pub(super) fn bytes_of(&mut self, value: &S::Value) -> Outcome<Vec<u8>, S::Foreign> {
         match self.source.bytes(value) {
             Some(bytes) => Ok(bytes),
             None => self.wrong(value, Code::Type, "an instance of Buffer or Uint8Array"),
         }
     }
 
-    fn text_value(&mut self, value: &S::Value) -> Outcome<String, S::Foreign> {
+    pub(super) fn text_value(&mut self, value: &S::Value) -> Outcome<String, S::Foreign> {
         match self.source.text(value) {
             Text::Value(text) => Ok(text),
             Text::Broken => self.wrong(value, Code::Value, "must not have half a surrogate pair"),
@@ -340,7 +351,7 @@ impl<S: Source> Writer<'_, S> {
     }
 
     /// What is computed from the values alone.
-    fn early(&mut self, frame: &mut Frame<S::Value>, at: usize) -> Outcome<(), S::Foreign> {
+    pub(super) fn early(&mut self, frame: &mut Frame<S::Value>, at: usize) -> Outcome<(), S::Foreign> {
         let field = &self.layout.structs[frame.id].fields[at];
         frame.slots[at] = match &field.value {
             None => return Ok(()),
@@ -359,7 +370,7 @@ impl<S: Source> Writer<'_, S> {
     }
 
     /// Whether a computed value fits its field.
-    fn fits(&self, kind: &Kind, value: i128) -> Outcome<(), S::Foreign> {
+    pub(super) fn fits(&self, kind: &Kind, value: i128) -> Outcome<(), S::Foreign> {
         let (min, max) = kind.range().unwrap_or((0, 0));
         if value < min || value > max {
             return Err(self.error(
@@ -370,7 +381,7 @@ impl<S: Source> Writer<'_, S> {
         Ok(())
     }
 
-    fn field(&mut self, frame: &mut Frame<S::Value>, at: usize) -> Outcome<(), S::Foreign> {
+    pub(super) fn field(&mut self, frame: &mut Frame<S::Value>, at: usize) -> Outcome<(), S::Foreign> {
         let field = &self.layout.structs[frame.id].fields[at];
         frame.spans[at] = (self.pos, self.pos);
         if field.peek {
@@ -419,7 +430,7 @@ impl<S: Source> Writer<'_, S> {
     }
 
     /// Whether a length is what its expression says, now or when that is known.
-    fn agrees(
+    pub(super) fn agrees(
         &mut self,
         frame: &mut Frame<S::Value>,
         at: usize,
@@ -439,7 +450,7 @@ impl<S: Source> Writer<'_, S> {
         Ok(())
     }
 
-    fn content(&mut self, frame: &mut Frame<S::Value>, at: usize) -> Outcome<(), S::Foreign> {
+    pub(super) fn content(&mut self, frame: &mut Frame<S::Value>, at: usize) -> Outcome<(), S::Foreign> {
         let field = &self.layout.structs[frame.id].fields[at];
         let mut kind = &field.kind;
         match (&field.value, &frame.slots[at]) {
@@ -468,7 +479,7 @@ impl<S: Source> Writer<'_, S> {
     }
 
     /// What has no value: magic, padding.
-    fn filler(&mut self, frame: &mut Frame<S::Value>, kind: &Kind) -> Outcome<(), S::Foreign> {
+    pub(super) fn filler(&mut self, frame: &mut Frame<S::Value>, kind: &Kind) -> Outcome<(), S::Foreign> {
         match kind {
             Kind::Magic(bytes) => self.put(bytes),
             Kind::Pad(count) => {
@@ -488,7 +499,7 @@ impl<S: Source> Writer<'_, S> {
     }
 
     /// An integer as it goes into the bytes.
-    fn integer(&mut self, kind: &Kind, value: &S::Value) -> Outcome<i128, S::Foreign> {
+    pub(super) fn integer(&mut self, kind: &Kind, value: &S::Value) -> Outcome<i128, S::Foreign> {
         match kind {
             Kind::Bool(_) => match self.source.bool(value) {
                 Some(value) => Ok(value.into()),
@@ -554,7 +565,7 @@ impl<S: Source> Writer<'_, S> {
     }
 
     /// Writes an integer that fits.
-    fn put_int(&mut self, kind: &Kind, value: i128) -> Outcome<(), S::Foreign> {
+    pub(super) fn put_int(&mut self, kind: &Kind, value: i128) -> Outcome<(), S::Foreign> {
         match kind.integer() {
             Some(Kind::Int(int)) => {
                 let (bytes, size) = int_bytes(*int, value);
@@ -581,7 +592,7 @@ impl<S: Source> Writer<'_, S> {
     }
 
     /// Writes a value that stands at `at` in its struct, or in something there. Gives what a struct keeps.
-    fn kind(
+    pub(super) fn kind(
         &mut self,
         frame: &mut Frame<S::Value>,
         at: usize,
@@ -638,7 +649,11 @@ impl<S: Source> Writer<'_, S> {
         Ok(None)
     }
 
-    fn choose<'c>(&mut self, frame: &Frame<S::Value>, choices: &'c Choices) -> Outcome<&'c Kind, S::Foreign> {
+    pub(super) fn choose<'c>(
+        &mut self,
+        frame: &Frame<S::Value>,
+        choices: &'c Choices,
+    ) -> Outcome<&'c Kind, S::Foreign> {
         let is_text = matches!(choices.cases.first(), Some((tags, _)) if matches!(tags.first(), Some(Tag::Text(_))));
         let (found, shown) = if is_text {
             let text = text_value(&choices.on, frame).ok().flatten().unwrap_or_default();
@@ -650,7 +665,7 @@ impl<S: Source> Writer<'_, S> {
         found.ok_or_else(|| self.error(Code::Invalid, format!("there is no case for {shown}")))
     }
 
-    fn text_of(
+    pub(super) fn text_of(
         &mut self,
         frame: &mut Frame<S::Value>,
         at: usize,
@@ -685,7 +700,7 @@ impl<S: Source> Writer<'_, S> {
     }
 
     /// Bytes, with what says their length.
-    fn sized(
+    pub(super) fn sized(
         &mut self,
         frame: &mut Frame<S::Value>,
         at: usize,
@@ -724,7 +739,7 @@ impl<S: Source> Writer<'_, S> {
         Ok(())
     }
 
-    fn put_length(&mut self, prefix: &Kind, length: usize) -> Outcome<(), S::Foreign> {
+    pub(super) fn put_length(&mut self, prefix: &Kind, length: usize) -> Outcome<(), S::Foreign> {
         let (_, max) = prefix.range().unwrap_or_default();
         if length as i128 > max {
             return Err(self.error(
@@ -735,7 +750,7 @@ impl<S: Source> Writer<'_, S> {
         self.put_int(prefix, length as i128)
     }
 
-    fn array(
+    pub(super) fn array(
         &mut self,
         frame: &mut Frame<S::Value>,
         at: usize,
@@ -773,7 +788,7 @@ impl<S: Source> Writer<'_, S> {
         Ok(())
     }
 
-    fn item(
+    pub(super) fn item(
         &mut self,
         frame: &mut Frame<S::Value>,
         at: usize,
@@ -821,123 +836,6 @@ impl<S: Source> Writer<'_, S> {
         }
         Ok(())
     }
-
-    /// Computes what could not be computed before, and checks what could not be checked.
-    fn finish(&mut self, frame: &mut Frame<S::Value>) -> Outcome<(), S::Foreign> {
-        let layout = self.layout;
-        let fields = &layout.structs[frame.id].fields;
-        frame.written = true;
-        let sums = |given: &Given| match given {
-            Given::Checksum(..) => true,
-            Given::Expr { expr, .. } => {
-                let mut found = false;
-                expr.visit(&mut |part| found |= matches!(part, Expr::Sum(..)));
-                found
-            }
-            _ => false,
-        };
-        // Checksums are of what the others have become.
-        for pass in [false, true] {
-            for (at, field) in fields.iter().enumerate() {
-                let Some(given) = field.value.as_ref().filter(|given| given.is_late()) else {
-                    continue;
-                };
-                if sums(given) == pass && frame.present[at] {
-                    self.late(frame, at, given)
-                        .map_err(|failure| self.named(frame.id, at, failure))?;
-                }
-            }
-        }
-        for (at, expr, actual) in std::mem::take(&mut frame.lengths) {
-            if let Some(wanted) = self.evaluate(frame, &expr)?
-                && wanted != actual
-            {
-                let message = format!("has a length of {actual}, where the layout says {wanted}");
-                self.culprit = frame.values[at].clone();
-                return Err(self.named(frame.id, at, self.error(Code::Value, message)));
-            }
-        }
-        Ok(())
-    }
-
-    fn late(&mut self, frame: &mut Frame<S::Value>, at: usize, given: &Given) -> Outcome<(), S::Foreign> {
-        let kind = &self.layout.structs[frame.id].fields[at].kind;
-        // A varint makes room for itself, which may change what it is.
-        for _ in 0..4 {
-            let own = frame.spans[at];
-            let value = match given {
-                Given::Checksum(checksum, span) => {
-                    let (from, to) = frame.range(*span);
-                    i128::from(checksum.without(&self.out[from.min(to)..to], from, own))
-                }
-                Given::Expr { expr, .. } => {
-                    frame.bytes = std::mem::take(&mut self.out);
-                    let value = self.known(frame, expr);
-                    self.out = std::mem::take(&mut frame.bytes);
-                    i128::from(value?)
-                }
-                _ => return Ok(()),
-            };
-            self.fits(kind, value)?;
-            frame.slots[at] = Slot::Int(value);
-            let Some(Kind::Varint(varint)) = kind.integer() else {
-                let back = std::mem::replace(&mut self.pos, own.0);
-                let patched = match kind.bits() {
-                    Some(bits) => {
-                        put_bits(bits, value, &mut self.out[own.0..]);
-                        Ok(())
-                    }
-                    None => self.put_int(kind, value),
-                };
-                self.pos = back;
-                return patched;
-            };
-            let (bytes, size) = varint_bytes(*varint, value);
-            let grown = size - (own.1 - own.0).min(size);
-            self.make_room(own.1, grown)?;
-            for span in &mut frame.spans {
-                if span.0 >= own.1 {
-                    span.0 += grown;
-                }
-                if span.1 >= own.1 {
-                    span.1 += grown;
-                }
-            }
-            self.out[own.0..own.0 + size].copy_from_slice(&bytes[..size]);
-            if grown == 0 {
-                return Ok(());
-            }
-        }
-        Ok(())
-    }
-
-    fn make_room(&mut self, at: usize, bytes: usize) -> Outcome<(), S::Foreign> {
-        let end = self.out.len();
-        self.pos += bytes;
-        self.reserve(0)?;
-        self.out.resize(end + bytes, 0);
-        self.out.copy_within(at..end, at + bytes);
-        Ok(())
-    }
-
-    /// Puts a length into the room left for it; a varint may need more.
-    fn patch_varying(&mut self, prefix: &Kind, start: usize, value: i128) -> Outcome<(), S::Foreign> {
-        let (_, max) = prefix.range().unwrap_or_default();
-        if value > max {
-            return Err(self.error(
-                Code::Value,
-                format!("takes {value} bytes, and its size is at most {max}"),
-            ));
-        }
-        if let Kind::Varint(varint) = prefix {
-            let (_, size) = varint_bytes(*varint, value);
-            self.make_room(start + 1, size - 1)?;
-        }
-        let back = std::mem::replace(&mut self.pos, start);
-        self.put_int(prefix, value)?;
-        self.pos = back;
-        Ok(())
-    }
 }
 
 fn number_type(kind: &Kind) -> &'static str {
@@ -975,61 +873,4 @@ pub(super) fn range_text(kind: &Kind) -> String {
         (true, true) => format!(">= -(2{n} ** {}{n}) and < 2{n} ** {}{n}", bits - 1, bits - 1),
         _ => format!(">= {min}{n} and <= {max}{n}"),
     }
-}
-
-pub(super) fn int_bytes(int: Int, value: i128) -> ([u8; 8], usize) {
-    let size = usize::from(int.bytes);
-    let mut bytes = (value as u64).to_le_bytes();
-    if !int.little {
-        bytes[..size].reverse();
-    }
-    (bytes, size)
-}
-
-fn put_bits(bits: Bits, value: i128, run: &mut [u8]) {
-    for at in 0..u32::from(bits.width) {
-        let bit = bits.at + at;
-        let shift = if bits.lsb { at } else { u32::from(bits.width) - 1 - at };
-        let place = if bits.lsb { bit % 8 } else { 7 - bit % 8 };
-        run[(bit / 8) as usize] |= ((value >> shift & 1) as u8) << place;
-    }
-}
-
-pub(super) fn varint_bytes(varint: Varint, value: i128) -> ([u8; 10], usize) {
-    let mut bytes = [0; 10];
-    let mut size = 0;
-    let mut left = if varint.sign == Sign::Zigzag {
-        value << 1 ^ value >> 127
-    } else {
-        value
-    };
-    loop {
-        let byte = (left & 127) as u8;
-        left >>= 7;
-        let done = match varint.sign {
-            Sign::Signed => left == 0 && byte & 64 == 0 || left == -1 && byte & 64 != 0,
-            _ => left == 0,
-        };
-        bytes[size] = if done { byte } else { byte | 128 };
-        size += 1;
-        if done || size == 10 {
-            return (bytes, size);
-        }
-    }
-}
-
-pub(super) fn float_bytes(value: f64, bytes: u8, little: bool) -> ([u8; 8], usize) {
-    let raw = match bytes {
-        2 => half::f16::from_f64(value).to_bits().into(),
-        4 => u64::from((value as f32).to_bits()),
-        _ => value.to_bits(),
-    };
-    int_bytes(
-        Int {
-            bytes,
-            signed: false,
-            little,
-        },
-        raw.into(),
-    )
 }

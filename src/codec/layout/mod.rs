@@ -26,13 +26,16 @@ pub mod encode;
 mod error;
 mod expr;
 mod ir;
+mod late;
 mod lexer;
 mod parser;
 mod resolve;
 mod sizes;
 pub mod stack;
 mod text;
+mod types;
 mod value;
+mod wire;
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ use super::ast::*;
 use super::expr::{Scope, Scopes, not_known, set_marks};
 use super::lexer::Position;
 use super::parser::parse;
+use super::types::constant;
 use super::*;
 
 /// One text, and how others refer to it: `layout(id)`.
@@ -120,28 +121,28 @@ fn check_moves(layout: &Layout) -> Result<(), Error> {
 }
 
 pub(super) struct Resolver<'a> {
-    files: &'a HashMap<u32, (File, Option<String>)>,
-    limits: Limits,
+    pub(super) files: &'a HashMap<u32, (File, Option<String>)>,
+    pub(super) limits: Limits,
     /// `None` for those that are being resolved.
-    structs: Vec<Option<Struct>>,
-    enums: Vec<Enum>,
-    named: HashMap<(u32, String), usize>,
-    named_enums: HashMap<(u32, String), (usize, Kind)>,
-    fields: usize,
-    depth: usize,
-    scopes: Scopes,
+    pub(super) structs: Vec<Option<Struct>>,
+    pub(super) enums: Vec<Enum>,
+    pub(super) named: HashMap<(u32, String), usize>,
+    pub(super) named_enums: HashMap<(u32, String), (usize, Kind)>,
+    pub(super) fields: usize,
+    pub(super) depth: usize,
+    pub(super) scopes: Scopes,
 }
 
-type Resolved<T> = Result<T, Error>;
+pub(super) type Resolved<T> = Result<T, Error>;
 
 impl Resolver<'_> {
-    fn file(&self, source: u32, position: Position) -> Resolved<&'_ (File, Option<String>)> {
+    pub(super) fn file(&self, source: u32, position: Position) -> Resolved<&'_ (File, Option<String>)> {
         self.files
             .get(&source)
             .ok_or_else(|| Error::syntax(position, format!("there is no layout({source})")))
     }
 
-    fn root(&mut self, source: u32, position: Position) -> Resolved<usize> {
+    pub(super) fn root(&mut self, source: u32, position: Position) -> Resolved<usize> {
         let Some(name) = self.file(source, position)?.1.clone() else {
             return Err(Error::syntax(position, "there is no struct in it"));
         };
@@ -151,7 +152,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn structure(&mut self, source: u32, name: &str) -> Resolved<Option<usize>> {
+    pub(super) fn structure(&mut self, source: u32, name: &str) -> Resolved<Option<usize>> {
         let key = (source, name.to_string());
         if let Some(&id) = self.named.get(&key) {
             return Ok(Some(id));
@@ -175,7 +176,7 @@ impl Resolver<'_> {
     }
 
     /// Resolves a struct's members; gives the arguments for what an inline one took from around it.
-    fn fill(&mut self, source: u32, decl: &StructDecl, id: usize, inline: bool) -> Resolved<Vec<Expr>> {
+    pub(super) fn fill(&mut self, source: u32, decl: &StructDecl, id: usize, inline: bool) -> Resolved<Vec<Expr>> {
         self.depth += 1;
         if self.depth > DEPTH {
             return Err(Error::limit(
@@ -233,7 +234,7 @@ impl Resolver<'_> {
         Ok(captured)
     }
 
-    fn member(&mut self, source: u32, decl: &StructDecl, member: &Member, run: &mut Run) -> Resolved<Field> {
+    pub(super) fn member(&mut self, source: u32, decl: &StructDecl, member: &Member, run: &mut Run) -> Resolved<Field> {
         let position = member.position;
         if let Some(name) = &member.name
             && self.scopes.last().index_of(name).is_some()
@@ -295,7 +296,7 @@ impl Resolver<'_> {
     }
 
     /// What a computed field is.
-    fn given(&mut self, decl: &StructDecl, ex: &Ex, at: usize) -> Resolved<Given> {
+    pub(super) fn given(&mut self, decl: &StructDecl, ex: &Ex, at: usize) -> Resolved<Given> {
         let position = ex.position;
         let field = &self.scopes.last().fields[at];
         let (range, is_text) = (
@@ -365,17 +366,17 @@ impl Resolver<'_> {
     }
 
     /// An expression that must be known when the field is written.
-    fn known(&mut self, ex: &Ex, what: &'static str) -> Resolved<Expr> {
+    pub(super) fn known(&mut self, ex: &Ex, what: &'static str) -> Resolved<Expr> {
         let expr = self.scopes.integer(ex, &self.structs, &self.enums)?;
         self.not_late(expr, ex.position, what)
     }
 
-    fn not_late(&mut self, expr: Expr, position: Position, what: &'static str) -> Resolved<Expr> {
+    pub(super) fn not_late(&mut self, expr: Expr, position: Position, what: &'static str) -> Resolved<Expr> {
         self.scopes.need_known(&expr, position, what)?;
         Ok(expr)
     }
 
-    fn kind(&mut self, ty: &Type, context: &Context) -> Resolved<Kind> {
+    pub(super) fn kind(&mut self, ty: &Type, context: &Context) -> Resolved<Kind> {
         match ty {
             Type::Named {
                 name,
@@ -437,7 +438,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn enumeration(&mut self, context: &Context, decl: &EnumDecl) -> Resolved<(usize, Kind)> {
+    pub(super) fn enumeration(&mut self, context: &Context, decl: &EnumDecl) -> Resolved<(usize, Kind)> {
         let base = self.kind(&decl.base, context)?;
         let Some((min, max)) = base.integer().and_then(|base| base.range()) else {
             return Err(Error::syntax(decl.position, "an enum is of integers"));
@@ -461,7 +462,7 @@ impl Resolver<'_> {
         Ok((self.enums.len() - 1, base))
     }
 
-    fn instance(&mut self, id: usize, args: &[Len], position: Position) -> Resolved<Kind> {
+    pub(super) fn instance(&mut self, id: usize, args: &[Len], position: Position) -> Resolved<Kind> {
         let params = match &self.structs[id] {
             Some(known) => known.params,
             // One that is being resolved: as many as its declaration says.
@@ -483,7 +484,7 @@ impl Resolver<'_> {
         Ok(Kind::Struct(id, given))
     }
 
-    fn params_of(&self, id: usize) -> usize {
+    pub(super) fn params_of(&self, id: usize) -> usize {
         let decl = self
             .named
             .iter()
@@ -492,225 +493,7 @@ impl Resolver<'_> {
         decl.map_or(0, |decl| decl.params.len())
     }
 
-    fn type_by_name(
-        &mut self,
-        name: &str,
-        quoted: bool,
-        args: &[Len],
-        position: Position,
-        context: &Context,
-    ) -> Resolved<Kind> {
-        if !quoted && let Some(kind) = self.builtin(name, args, position, context)? {
-            return Ok(kind);
-        }
-        let source = context.source;
-        if name == "self" && !quoted {
-            let id = self.root(source, position)?;
-            return self.instance(id, args, position);
-        }
-        if let Some(id) = self.structure(source, name)? {
-            return self.instance(id, args, position);
-        }
-        // An enum of bits has its place where it is used, so its base is looked at anew.
-        let files = self.files;
-        if let Some((file, _)) = files.get(&source)
-            && let Some(decl) = file.enums.iter().find(|decl| decl.name == name)
-        {
-            let base = self.kind(&decl.base, context)?;
-            let id = match self.named_enums.get(&(source, name.into())) {
-                Some((id, _)) => *id,
-                None => {
-                    let (id, kind) = self.enumeration(context, decl)?;
-                    self.named_enums.insert((source, name.into()), (id, kind));
-                    id
-                }
-            };
-            return Ok(Kind::Enum(id, Box::new(base)));
-        }
-        Err(Error::syntax(position, format!("there is no type {name}")))
-    }
-
-    /// The types that the language has.
-    fn builtin(&mut self, name: &str, args: &[Len], position: Position, context: &Context) -> Resolved<Option<Kind>> {
-        let no_args = |kind: Kind| match args {
-            [] => Ok(Some(kind)),
-            _ => Err(Error::syntax(position, format!("{name} takes no arguments"))),
-        };
-        if let Some(kind) = number(name, position, context)? {
-            return no_args(kind);
-        }
-        let varint = match name.strip_suffix('n').unwrap_or(name) {
-            "uleb128" => Some(Sign::Unsigned),
-            "sleb128" => Some(Sign::Signed),
-            "zigzag" => Some(Sign::Zigzag),
-            _ => None,
-        };
-        if let Some(sign) = varint {
-            let big = name.ends_with('n');
-            let most = if big { 10 } else { 8 };
-            let max = match args {
-                [] => Some(most),
-                [Len::Expr(max)] => constant(max),
-                _ => None,
-            };
-            let Some(max) = max.filter(|max| (1..=10).contains(max)) else {
-                return Err(Error::syntax(
-                    position,
-                    format!("{name} may have a number of bytes, from 1 to 10"),
-                ));
-            };
-            return Ok(Some(Kind::Varint(Varint {
-                sign,
-                big,
-                max: max as u8,
-            })));
-        }
-        let encoding = match name {
-            "utf8" => Some(Encoding::Utf8),
-            "latin1" => Some(Encoding::Latin1),
-            "ascii" => Some(Encoding::Ascii),
-            "utf16le" => Some(Encoding::Utf16le),
-            "utf16be" => Some(Encoding::Utf16be),
-            "hex" => Some(Encoding::Hex),
-            "base64" => Some(Encoding::Base64),
-            _ => None,
-        };
-        if encoding.is_some() || name == "bytes" {
-            let (length, fill) = match args {
-                [length] => (self.length(length, context, None)?, Some(0)),
-                [length, Len::Expr(fill)] => {
-                    let byte = constant(fill).and_then(|fill| u8::try_from(fill).ok());
-                    let byte = byte.ok_or_else(|| Error::syntax(fill.position, "what fills up is a byte"))?;
-                    (self.length(length, context, None)?, Some(byte))
-                }
-                _ => {
-                    let message = format!("{name} wants a length: a number, a type, until 0, or rest");
-                    return Err(Error::syntax(position, message));
-                }
-            };
-            let Some(encoding) = encoding else {
-                return Ok(Some(Kind::Bytes(length)));
-            };
-            // Only what always has the same length is filled up, and only text that can be told from what fills it.
-            let fixed = matches!(length, Length::Expr(Expr::Int(_)));
-            let fills = !matches!(encoding, Encoding::Hex | Encoding::Base64);
-            let fill = fill.filter(|_| fixed && fills);
-            return Ok(Some(Kind::Text { encoding, length, fill }));
-        }
-        match name {
-            "flag" => no_args(Kind::Bool(Box::new(bits(1, false, context)))),
-            "bool" => no_args(Kind::Bool(Box::new(match context.aligned {
-                true => Kind::Int(Int {
-                    bytes: 1,
-                    signed: false,
-                    little: false,
-                }),
-                false => bits(8, false, context),
-            }))),
-            "ipv4" => no_args(Kind::Address(Address::Ipv4)),
-            "ipv6" => no_args(Kind::Address(Address::Ipv6)),
-            "mac" => no_args(Kind::Address(Address::Mac)),
-            "uuid" => no_args(Kind::Address(Address::Uuid)),
-            "unixtime" => {
-                let (base, unit) = match args {
-                    [Len::Prefix(base)] => (base.clone(), 1000),
-                    [
-                        Len::Prefix(base),
-                        Len::Expr(Ex {
-                            kind: ExKind::Name(path),
-                            ..
-                        }),
-                    ] if path[..] == ["ms"] => (base.clone(), 1),
-                    [
-                        Len::Prefix(base),
-                        Len::Expr(Ex {
-                            kind: ExKind::Name(path),
-                            ..
-                        }),
-                    ] if path[..] == ["s"] => (base.clone(), 1000),
-                    // Signed types are not read as prefixes.
-                    [
-                        Len::Expr(Ex {
-                            kind: ExKind::Name(path),
-                            position,
-                        }),
-                        unit @ ..,
-                    ] if path.len() == 1 => {
-                        let base = Type::Named {
-                            name: path[0].clone(),
-                            quoted: false,
-                            args: Vec::new(),
-                            position: *position,
-                        };
-                        let millis =
-                            matches!(unit, [Len::Expr(Ex { kind: ExKind::Name(unit), .. })] if unit[..] == ["ms"]);
-                        (base, if millis { 1 } else { 1000 })
-                    }
-                    _ => return Err(Error::syntax(position, "unixtime wants an integer's type, and s or ms")),
-                };
-                let base = self.kind(&base, context)?;
-                if base.integer().is_none() {
-                    return Err(Error::syntax(position, "unixtime is of integers"));
-                }
-                Ok(Some(Kind::Time(Box::new(base), unit)))
-            }
-            _ => Ok(None),
-        }
-    }
-
-    fn length(&mut self, length: &Len, context: &Context, item: Option<&Kind>) -> Resolved<Length> {
-        let context = Context {
-            aligned: true,
-            ..*context
-        };
-        match length {
-            Len::Rest => Ok(Length::Rest),
-            Len::Expr(ex) => {
-                let expr = self.scopes.integer(ex, &self.structs, &self.enums)?;
-                if let Expr::Int(count) = expr
-                    && count < 0
-                {
-                    return Err(Error::syntax(ex.position, "a length is not negative"));
-                }
-                Ok(Length::Expr(expr))
-            }
-            Len::Prefix(ty) => {
-                let kind = self.kind(ty, &context)?;
-                match kind {
-                    Kind::Int(_) | Kind::Varint(_) => Ok(Length::Prefix(Box::new(kind))),
-                    _ => Err(Error::syntax((0, 0), "a length is an integer of whole bytes")),
-                }
-            }
-            Len::Until(ex) => {
-                if let Some(value) = constant(ex) {
-                    let fits = match item {
-                        None => (0..=255).contains(&value),
-                        Some(item) => item.range().is_some_and(|(min, max)| {
-                            (min..=max).contains(&i128::from(value)) && matches!(item, Kind::Int(_) | Kind::Varint(_))
-                        }),
-                    };
-                    if !fits {
-                        let message = "what ends this must be a value of its items, or a byte";
-                        return Err(Error::syntax(ex.position, message));
-                    }
-                    return Ok(Length::Until(value));
-                }
-                let Some(item) = item else {
-                    return Err(Error::syntax(ex.position, "text and bytes end at a byte"));
-                };
-                let expr = self
-                    .scopes
-                    .with_item(item, |scopes| scopes.integer(ex, &self.structs, &self.enums))?;
-                Ok(Length::UntilItem(self.not_late(
-                    expr,
-                    ex.position,
-                    "what ends an array",
-                )?))
-            }
-        }
-    }
-
-    fn switch(&mut self, switch: &Switch, context: &Context) -> Resolved<Kind> {
+    pub(super) fn switch(&mut self, switch: &Switch, context: &Context) -> Resolved<Kind> {
         let on = self.scopes.value(&switch.on, &self.structs, &self.enums)?;
         let on = self.not_late(on, switch.on.position, "what a switch is on")?;
         let is_text = self.scopes.is_text(&on, &self.structs);
@@ -762,7 +545,7 @@ impl Resolver<'_> {
         Ok(Kind::Switch(Box::new(choices)))
     }
 
-    fn alternative(&mut self, ty: &Type, context: &Context) -> Resolved<Kind> {
+    pub(super) fn alternative(&mut self, ty: &Type, context: &Context) -> Resolved<Kind> {
         let kind = self.kind(ty, context)?;
         match kind {
             Kind::Magic(_) | Kind::Pad(_) | Kind::Align(..) => Err(Error::syntax((0, 0), "a case must be a value")),
@@ -797,22 +580,22 @@ fn is_nameless(kind: &Kind) -> bool {
 }
 
 #[derive(Clone, Copy)]
-struct Context {
-    source: u32,
-    order: Order,
+pub(super) struct Context {
+    pub(super) source: u32,
+    pub(super) order: Order,
     /// Whether the field begins at a whole byte.
-    aligned: bool,
+    pub(super) aligned: bool,
 }
 
 /// Bit fields that came one after the other.
 #[derive(Default)]
-struct Run {
+pub(super) struct Run {
     bits: u32,
     first: usize,
 }
 
 impl Run {
-    fn add(&mut self, scope: &mut Scope, bits: &mut Bits) {
+    pub(super) fn add(&mut self, scope: &mut Scope, bits: &mut Bits) {
         if self.bits.is_multiple_of(8) {
             self.bits = 0;
             self.first = scope.fields.len();
@@ -833,7 +616,7 @@ impl Run {
         }
     }
 
-    fn close(&mut self, _scope: &Scope, position: Option<Position>) -> Resolved<()> {
+    pub(super) fn close(&mut self, _scope: &Scope, position: Option<Position>) -> Resolved<()> {
         let left = (8 - self.bits % 8) % 8;
         if left != 0 {
             let message = format!(
@@ -848,84 +631,6 @@ impl Run {
         self.bits = 0;
         Ok(())
     }
-}
-
-fn bits(width: u8, signed: bool, context: &Context) -> Kind {
-    let lsb = context.order.lsb == Some(true);
-    Kind::Bits(Bits {
-        width,
-        signed,
-        lsb,
-        at: 0,
-        run: 0,
-        last: false,
-    })
-}
-
-/// `u16be`, `i5`, `f64le` and the like.
-fn number(name: &str, position: Position, context: &Context) -> Resolved<Option<Kind>> {
-    let (stem, order) = match (name.strip_suffix("be"), name.strip_suffix("le")) {
-        (Some(stem), _) => (stem, Some(false)),
-        (_, Some(stem)) => (stem, Some(true)),
-        _ => (name, None),
-    };
-    let mut letters = stem.chars();
-    let letter = letters.next();
-    let Ok(width) = letters.as_str().parse::<u8>() else {
-        return Ok(None);
-    };
-    if letters.as_str().starts_with(['+', '0']) {
-        return Ok(None);
-    }
-    let little = order.or(context.order.little);
-    let need_order = || Error::syntax(position, format!("{name} needs a byte order: {name}be or {name}le"));
-    match (letter, width) {
-        (Some('f'), 16 | 32 | 64) => {
-            let little = little.ok_or_else(need_order)?;
-            Ok(Some(Kind::Float {
-                bytes: width / 8,
-                little,
-            }))
-        }
-        (Some(letter @ ('u' | 'i')), 1..=64) => {
-            let signed = letter == 'i';
-            if context.aligned && width == 8 {
-                return Ok(Some(Kind::Int(Int {
-                    bytes: 1,
-                    signed,
-                    little: false,
-                })));
-            }
-            if context.aligned && width % 8 == 0 {
-                let little = little.ok_or_else(need_order)?;
-                return Ok(Some(Kind::Int(Int {
-                    bytes: width / 8,
-                    signed,
-                    little,
-                })));
-            }
-            if order.is_some_and(|little| little != (context.order.lsb == Some(true)))
-                || width % 8 != 0 && order.is_some()
-            {
-                return Err(Error::syntax(
-                    position,
-                    format!("bits have the order of their struct: u{width}"),
-                ));
-            }
-            Ok(Some(bits(width, signed, context)))
-        }
-        _ => Ok(None),
-    }
-}
-
-/// The value of an expression of numbers alone.
-fn constant(ex: &Ex) -> Option<i64> {
-    let value = match &ex.kind {
-        ExKind::Int(value) => i64::try_from(*value).ok()?,
-        ExKind::Unary(Unary::Neg, inner) => constant(inner)?.checked_neg()?,
-        _ => return None,
-    };
-    (-SAFE..=SAFE).contains(&value).then_some(value)
 }
 
 /// Text out of a string's bytes: each is a character where they are not UTF-8.

@@ -3,7 +3,7 @@
 //! A field is written in two steps: `raw` makes of its value what goes on the wire, `store` puts that there. Where all fields always
 //! take the same bytes, the first step of all comes before the second of any, so that it can go into a buffer of the caller's at once.
 
-use super::decode::{encoding_name, tags_text, unmapped};
+use super::decode_value::{encoding_name, unmapped};
 use super::*;
 
 impl Emitter<'_> {
@@ -56,7 +56,7 @@ impl Emitter<'_> {
     }
 
     /// Whether a struct, and all in it, always takes the same bytes, and is computed from its values alone.
-    fn is_flat(&self, id: usize) -> bool {
+    pub(super) fn is_flat(&self, id: usize) -> bool {
         let inner = &self.layout.structs[id];
         inner.size.fixed
             && !inner.recursive
@@ -76,7 +76,7 @@ impl Emitter<'_> {
     }
 
     /// The values of a flat struct, as they go on the wire.
-    fn flat_raw(&mut self, scope: usize, object: &str) {
+    pub(super) fn flat_raw(&mut self, scope: usize, object: &str) {
         let id = self.scopes[scope].id;
         let base = self.scopes[scope].base;
         self.load(scope, object);
@@ -99,7 +99,7 @@ impl Emitter<'_> {
         }
     }
 
-    fn flat_store(&mut self, scope: usize) {
+    pub(super) fn flat_store(&mut self, scope: usize) {
         let id = self.scopes[scope].id;
         let base = self.scopes[scope].base;
         let children = self.scopes[scope].children.clone();
@@ -128,7 +128,7 @@ impl Emitter<'_> {
     }
 
     /// Reads all properties, each once.
-    fn load(&mut self, scope: usize, object: &str) {
+    pub(super) fn load(&mut self, scope: usize, object: &str) {
         let id = self.scopes[scope].id;
         let base = self.scopes[scope].base;
         self.line(format!("if (typeof {object} !== 'object' || {object} === null) fail()"));
@@ -143,7 +143,7 @@ impl Emitter<'_> {
         }
     }
 
-    fn encode_struct(&mut self, scope: usize, object: &str) {
+    pub(super) fn encode_struct(&mut self, scope: usize, object: &str) {
         let id = self.scopes[scope].id;
         let base = self.scopes[scope].base;
         let fields = &self.layout.structs[id].fields;
@@ -181,7 +181,7 @@ impl Emitter<'_> {
     }
 
     /// Maps a value, and keeps what expressions ask for.
-    fn prepare(&mut self, field: &Field, variable: usize) {
+    pub(super) fn prepare(&mut self, field: &Field, variable: usize) {
         let mut names = vec![format!("h{variable} = v{variable} != null")];
         let mut kind = &field.kind;
         let keeps = kind.integer().is_some() || kind.is_text() || field.value.is_some();
@@ -241,7 +241,7 @@ impl Emitter<'_> {
     }
 
     /// What is computed from the values alone.
-    fn early(&mut self, scope: usize, _at: usize, field: &Field, variable: usize) {
+    pub(super) fn early(&mut self, scope: usize, _at: usize, field: &Field, variable: usize) {
         let n = if field.kind.is_big() { "n" } else { "" };
         match &field.value {
             None => return,
@@ -257,7 +257,7 @@ impl Emitter<'_> {
     }
 
     /// Sets `r` to a number that must fit.
-    fn fits(&mut self, kind: &Kind, variable: usize, value: &str) {
+    pub(super) fn fits(&mut self, kind: &Kind, variable: usize, value: &str) {
         let (min, max) = kind.range().unwrap_or_default();
         let big = kind.is_big();
         let value = if big {
@@ -272,7 +272,7 @@ impl Emitter<'_> {
         ));
     }
 
-    fn encode_field(&mut self, scope: usize, at: usize) {
+    pub(super) fn encode_field(&mut self, scope: usize, at: usize) {
         let id = self.scopes[scope].id;
         let field = &self.layout.structs[id].fields[at];
         let variable = self.scopes[scope].base + at;
@@ -360,7 +360,7 @@ impl Emitter<'_> {
         }
     }
 
-    fn agrees(&mut self, scope: usize, actual: &str, expr: &Expr) {
+    pub(super) fn agrees(&mut self, scope: usize, actual: &str, expr: &Expr) {
         match self.value(scope, expr) {
             Some(wanted) => self.line(format!("if ({actual} !== {wanted}) fail()")),
             None => {
@@ -376,7 +376,7 @@ impl Emitter<'_> {
         }
     }
 
-    fn content(&mut self, scope: usize, at: usize, field: &Field, variable: usize, run: u64) {
+    pub(super) fn content(&mut self, scope: usize, at: usize, field: &Field, variable: usize, run: u64) {
         let mut kind = &field.kind;
         if field.value.is_some() {
             if kind.integer().is_some() {
@@ -402,7 +402,7 @@ impl Emitter<'_> {
     }
 
     /// Puts an integer, after a look whether there is room.
-    fn store_run(&mut self, scope: usize, at: usize, kind: &Kind, variable: usize, run: u64) {
+    pub(super) fn store_run(&mut self, scope: usize, at: usize, kind: &Kind, variable: usize, run: u64) {
         match kind.integer() {
             Some(Kind::Int(int)) => self.need_room(int.bytes.into(), run),
             Some(Kind::Bits(bits)) if bits.at == 0 => self.need_room(bits.run.into(), run),
@@ -415,7 +415,7 @@ impl Emitter<'_> {
         self.store(scope, at, kind, variable);
     }
 
-    fn need_room(&mut self, size: u64, run: u64) {
+    pub(super) fn need_room(&mut self, size: u64, run: u64) {
         if self.ahead + size > self.checked {
             self.flush();
             let run = run.max(size);
@@ -424,522 +424,12 @@ impl Emitter<'_> {
         }
     }
 
-    fn room(&mut self, size: u64) {
+    pub(super) fn room(&mut self, size: u64) {
         self.line(format!("if (p + {size} > b.length) full()"));
     }
 
-    /// Checks the value in `v`, and makes of it what goes on the wire, in `r`.
-    fn raw(&mut self, kind: &Kind, variable: usize) {
-        let v = format!("v{variable}");
-        match kind {
-            Kind::Bool(_) => {
-                self.line(format!(
-                    "if (typeof {v} !== 'boolean') fail()\nr{variable} = {v} ? 1 : 0"
-                ));
-                if kind.is_big() {
-                    self.line(format!("r{variable} = BigInt(r{variable})"));
-                }
-            }
-            Kind::Enum(id, inner) => {
-                self.line(format!("if (typeof {v} === 'string') {{"));
-                self.line(format!(
-                    "r{variable} = j{id}.get({v})\nif (r{variable} === undefined) fail()"
-                ));
-                self.line("} else {");
-                self.raw(inner, variable);
-                self.line("}");
-            }
-            Kind::Time(inner, unit) => {
-                let (min, max) = inner.range().unwrap_or_default();
-                self.line(format!("r{variable} = millis({v}) / {unit}"));
-                let clamp = |bound: i128| bound.clamp(-8_640_000_000_000_000, 8_640_000_000_000_000);
-                let (min, max) = (clamp(min), clamp(max));
-                self.line(format!(
-                    "if (!(Number.isInteger(r{variable}) && r{variable} >= {min} && r{variable} <= {max})) fail()"
-                ));
-                if inner.is_big() {
-                    self.line(format!("r{variable} = BigInt(r{variable})"));
-                }
-            }
-            Kind::Map(mapper, inner) => {
-                self.line(format!("{v} = m{mapper}.encode({v})"));
-                self.raw(inner, variable);
-            }
-            Kind::Float { .. } => self.line(format!("if (typeof {v} !== 'number') fail()\nr{variable} = {v}")),
-            Kind::Bytes(_) | Kind::Magic(_) | Kind::Pad(_) => {}
-            _ => {
-                let (min, max) = kind.range().unwrap_or_default();
-                if kind.is_big() {
-                    self.line(format!(
-                        "if (typeof {v} !== 'bigint' || {v} < {min}n || {v} > {max}n) fail()"
-                    ));
-                } else {
-                    let fits = match (min, max) {
-                        (0, 0x7fff_ffff) | (-0x8000_0000, 0x7fff_ffff) => format!("({v} | 0) === {v}"),
-                        (0, 0xffff_ffff) => format!("({v} >>> 0) === {v}"),
-                        (0, max) if max < 0x7fff_ffff && (max + 1).count_ones() == 1 => {
-                            format!("({v} & {max}) === {v}")
-                        }
-                        (min, max) if max < 1 << 31 => format!("({v} | 0) === {v} && {v} >= {min} && {v} <= {max}"),
-                        _ => format!("Number.isInteger({v}) && {v} >= {min} && {v} <= {max}"),
-                    };
-                    self.line(format!("if (typeof {v} !== 'number' || !({fits})) fail()"));
-                }
-                self.line(format!("r{variable} = {v}"));
-            }
-        }
-    }
-
-    /// Puts what is in `r` at the position. There is room.
-    fn store(&mut self, scope: usize, at: usize, kind: &Kind, variable: usize) {
-        match kind {
-            Kind::Float { bytes, little } => {
-                let int = Int {
-                    bytes: (*bytes).min(4),
-                    signed: true,
-                    little: *little,
-                };
-                match bytes {
-                    2 => {
-                        self.line(format!("r{variable} = toHalf(r{variable})"));
-                        self.store_word(int, &format!("r{variable}"), 0);
-                    }
-                    4 => {
-                        self.line(format!("floats[0] = r{variable}"));
-                        self.word("words[0]", int, 0);
-                    }
-                    _ => {
-                        self.line(format!("doubles[0] = r{variable}"));
-                        self.double(*little);
-                    }
-                }
-                self.ahead += u64::from(*bytes);
-            }
-            Kind::Magic(bytes) => {
-                for (k, byte) in bytes.iter().enumerate() {
-                    self.line(format!("b[{}] = {byte}", self.pos_at(k as u64)));
-                }
-                self.ahead += bytes.len() as u64;
-            }
-            Kind::Pad(Expr::Int(count)) => {
-                let count = (*count).max(0) as u64;
-                match count {
-                    0..=16 => (0..count).for_each(|k| self.line(format!("b[{}] = 0", self.pos_at(k)))),
-                    _ => self.line(format!("b.fill(0, {}, {})", self.pos(), self.pos_at(count))),
-                }
-                self.ahead += count;
-            }
-            _ => match kind.integer() {
-                Some(Kind::Bits(bits)) if bits.last => {
-                    self.store_bits(scope, at, bits.run);
-                    self.ahead += u64::from(bits.run);
-                }
-                Some(Kind::Bits(_)) => {}
-                Some(_) => self.store_int(kind, variable),
-                None => self.impossible = true,
-            },
-        }
-    }
-
-    fn store_int(&mut self, kind: &Kind, variable: usize) {
-        match kind.integer() {
-            Some(Kind::Int(int)) => {
-                match int.bytes {
-                    1..=4 => self.store_word(*int, &format!("r{variable}"), 0),
-                    bytes @ 5..=6 => {
-                        let fresh = self.fresh();
-                        let high = Int {
-                            bytes: bytes - 4,
-                            ..*int
-                        };
-                        let low = Int { bytes: 4, ..*int };
-                        self.line(format!("const x{fresh} = Math.floor(r{variable} / 4294967296)"));
-                        let (low_at, high_at) = if int.little { (0, 4) } else { (u64::from(bytes) - 4, 0) };
-                        self.word(&format!("(r{variable} >>> 0)"), low, low_at);
-                        self.store_word(high, &format!("x{fresh}"), high_at);
-                    }
-                    8 => {
-                        self.line(format!("bigs[0] = r{variable}"));
-                        self.double(int.little);
-                    }
-                    bytes => {
-                        self.line(format!("bigs[0] = r{variable}"));
-                        let high = Int {
-                            bytes: bytes - 4,
-                            ..*int
-                        };
-                        let low = Int { bytes: 4, ..*int };
-                        let (low_at, high_at) = if int.little { (0, 4) } else { (u64::from(bytes) - 4, 0) };
-                        self.word("words[LO]", low, low_at);
-                        self.word("words[HI]", high, high_at);
-                    }
-                }
-                self.ahead += u64::from(int.bytes);
-            }
-            Some(Kind::Varint(varint)) => {
-                self.flush();
-                let name = match (varint.sign, varint.big) {
-                    (Sign::Unsigned, false) => "putUleb(b, p, r",
-                    (Sign::Unsigned, true) => "putUleb64(b, p, r",
-                    (Sign::Signed, false) => "putSleb(b, p, r",
-                    (Sign::Signed, true) => "putSleb64(b, p, r",
-                    (Sign::Zigzag, false) => "putUleb64(b, p, unzigzag(r",
-                    (Sign::Zigzag, true) => "putUleb64(b, p, unzigzag64(r",
-                };
-                let close = if varint.sign == Sign::Zigzag { "))" } else { ")" };
-                self.line(format!("p = {name}{variable}{close}"));
-            }
-            _ => self.impossible = true,
-        }
-    }
-
-    /// An expression of up to 32 bits that is read more than once: into a variable first.
-    fn word(&mut self, text: &str, int: Int, from: u64) {
-        let fresh = self.fresh();
-        self.line(format!("const x{fresh} = {text}"));
-        self.store_word(int, &format!("x{fresh}"), from);
-    }
-
-    fn store_word(&mut self, int: Int, text: &str, from: u64) {
-        for k in 0..int.bytes {
-            let at = self.pos_at(from + u64::from(if int.little { k } else { int.bytes - 1 - k }));
-            match k {
-                0 => self.line(format!("b[{at}] = {text}")),
-                _ => self.line(format!("b[{at}] = {text} >>> {}", k * 8)),
-            }
-        }
-    }
-
-    fn double(&mut self, little: bool) {
-        let int = Int {
-            bytes: 4,
-            signed: true,
-            little,
-        };
-        let (low, high) = if little { (0, 4) } else { (4, 0) };
-        self.word("words[LO]", int, low);
-        self.word("words[HI]", int, high);
-    }
-
-    /// All bytes of a run of bits, whose last field is `last`.
-    fn store_bits(&mut self, scope: usize, last: usize, run: u32) {
-        let fields = &self.layout.structs[self.scopes[scope].id].fields;
-        let base = self.scopes[scope].base;
-        let mut members = Vec::new();
-        for at in (0..=last).rev() {
-            let Some(bits) = fields[at].kind.bits() else { break };
-            members.push((base + at, bits));
-            if bits.at == 0 {
-                break;
-            }
-        }
-        for byte in 0..run {
-            let parts: Vec<String> = members
-                .iter()
-                .rev()
-                .filter_map(|&(variable, bits)| bits_of_byte(variable, bits, byte))
-                .collect();
-            self.line(format!("b[{}] = {}", self.pos_at(byte.into()), parts.join(" | ")));
-        }
-    }
-
-    fn encode_kind(&mut self, scope: usize, at: usize, kind: &Kind, variable: usize, run: u64) {
-        let v = format!("v{variable}");
-        match kind {
-            Kind::Float { bytes, .. } => {
-                let fresh = self.fresh();
-                self.line(format!("if (typeof {v} !== 'number') fail()"));
-                self.line(format!("let r{fresh} = {v}"));
-                self.need_room((*bytes).into(), run);
-                self.store(scope, at, kind, fresh);
-            }
-            Kind::Address(address) => {
-                self.need_room(address.bytes() as u64, run);
-                let name = match address {
-                    Address::Ipv4 => "ipv4",
-                    Address::Ipv6 => "ipv6",
-                    Address::Mac => "mac",
-                    Address::Uuid => "uuid",
-                };
-                self.line(format!("putAddress(b, {}, {v}, {})", self.pos(), quote(name)));
-                self.ahead += address.bytes() as u64;
-            }
-            Kind::Text { encoding, length, fill } => {
-                let name = match encoding {
-                    Encoding::Utf8 => "putUtf8",
-                    Encoding::Latin1 => "putLatin1",
-                    Encoding::Ascii => "putAscii",
-                    Encoding::Utf16le => "putUtf16le",
-                    Encoding::Utf16be => "putUtf16be",
-                    Encoding::Hex => "putHex",
-                    Encoding::Base64 => "putBase64",
-                };
-                let wide = matches!(encoding, Encoding::Utf16le | Encoding::Utf16be);
-                self.flush();
-                if let (Some(fill), Length::Expr(Expr::Int(size))) = (fill, length) {
-                    self.room((*size).max(0) as u64);
-                    let kind = if wide {
-                        if *encoding == Encoding::Utf16le { 1 } else { 2 }
-                    } else {
-                        0
-                    };
-                    self.line(format!("p = pad(b, p, {name}(b, p, {v}), {size}, {fill}, {kind})"));
-                    return;
-                }
-                let size = format!("sizeText({}, {v})", quote(encoding_name(*encoding)));
-                self.encode_bytes(scope, length, wide, &format!("{name}(b, p, {v})"), &size);
-            }
-            Kind::Bytes(length) => {
-                self.flush();
-                let size = format!("sizeText('bytes', {v})");
-                self.encode_bytes(scope, length, false, &format!("putBytes(b, p, {v})"), &size);
-            }
-            Kind::Array(item, length) => self.encode_array(scope, at, item, length, variable),
-            Kind::Struct(id, args) => {
-                let args: Vec<String> = args.iter().map(|arg| self.known(scope, arg)).collect();
-                let used = self.field(scope, at as u16).used;
-                self.encode_child(scope, Some(at), *id, args, variable, used);
-            }
-            Kind::Switch(choices) => {
-                self.flush();
-                let fresh = self.fresh();
-                let on = self.known(scope, &choices.on);
-                self.line(format!("const x{fresh} = {on}"));
-                for (tags, kind) in &choices.cases {
-                    self.line(format!("if ({}) {{", tags_text(tags, fresh)));
-                    self.encode_value(scope, at, kind, variable);
-                    self.line("} else");
-                }
-                match &choices.default {
-                    Some(kind) => {
-                        self.line("{");
-                        self.encode_value(scope, at, kind, variable);
-                        self.line("}");
-                    }
-                    None => self.line("fail()"),
-                }
-            }
-            Kind::Map(mapper, inner) => {
-                self.line(format!("{v} = m{mapper}.encode({v})"));
-                self.encode_kind(scope, at, inner, variable, run);
-            }
-            Kind::Magic(bytes) => {
-                self.need_room(bytes.len() as u64, run);
-                self.store(scope, at, kind, variable);
-            }
-            Kind::Pad(Expr::Int(count)) => {
-                self.need_room((*count).max(0) as u64, run);
-                self.store(scope, at, kind, variable);
-            }
-            Kind::Pad(count) => {
-                self.flush();
-                let count = self.known(scope, count);
-                let fresh = self.fresh();
-                self.line(format!("const w{fresh} = {count}"));
-                self.line(format!(
-                    "if (!(w{fresh} >= 0)) fail()\nif (p + w{fresh} > b.length) full()"
-                ));
-                self.line(format!("b.fill(0, p, p + w{fresh})\np += w{fresh}"));
-            }
-            Kind::Align(to, fill) => {
-                self.flush();
-                let fresh = self.fresh();
-                self.line(format!("const w{fresh} = ({to} - (p - q) % {to}) % {to}"));
-                self.line(format!("if (p + w{fresh} > b.length) full()"));
-                self.line(format!("b.fill({fill}, p, p + w{fresh})\np += w{fresh}"));
-            }
-            // Integers in arrays and choices.
-            _ => {
-                self.line(format!("let r{variable} = 0"));
-                self.raw(kind, variable);
-                self.store_run(scope, at, kind, variable, run);
-            }
-        }
-    }
-
-    /// A value in a block of its own, with variables of its own.
-    fn encode_value(&mut self, scope: usize, at: usize, kind: &Kind, variable: usize) {
-        let fresh = self.fresh();
-        self.line(format!("let v{fresh} = v{variable}"));
-        let outer = std::mem::replace(&mut self.in_block, true);
-        self.encode_kind(scope, at, kind, fresh, 0);
-        self.flush();
-        self.in_block = outer;
-    }
-
-    /// Text or bytes, with what says their length.
-    fn encode_bytes(&mut self, scope: usize, length: &Length, wide: bool, put: &str, size: &str) {
-        let fresh = self.fresh();
-        match length {
-            Length::Prefix(prefix) => {
-                let (_, max) = prefix.range().unwrap_or_default();
-                let (open, close, n) = if prefix.is_big() {
-                    ("BigInt(", ")", "n")
-                } else {
-                    ("", "", "")
-                };
-                match **prefix {
-                    Kind::Int(int) => {
-                        let width = u64::from(int.bytes);
-                        self.room(width);
-                        self.line(format!("const x{fresh} = p\np += {width}\np = {put}"));
-                        self.line(format!("const r{fresh} = {open}p - x{fresh} - {width}{close}"));
-                        self.line(format!("if (r{fresh} > {max}{n}) fail()"));
-                        self.line(format!("{{ const y{fresh} = p\np = x{fresh}"));
-                        self.store_int(prefix, fresh);
-                        self.ahead = 0;
-                        self.checked = 0;
-                        self.line(format!("p = y{fresh} }}"));
-                    }
-                    _ => {
-                        self.line(format!("const r{fresh} = {open}{size}{close}"));
-                        self.line(format!("if (r{fresh} > {max}{n}) fail()"));
-                        self.room(10);
-                        self.store_int(prefix, fresh);
-                        self.line(format!("p = {put}"));
-                    }
-                }
-            }
-            _ => {
-                self.line(format!("const x{fresh} = p\np = {put}"));
-                match length {
-                    Length::Expr(expr) => {
-                        self.line(format!("const w{fresh} = p - x{fresh}"));
-                        self.agrees(scope, &format!("w{fresh}"), expr);
-                    }
-                    Length::Until(stop) => {
-                        let (helper, width) = if wide { ("findWide", 2) } else { ("find", 1) };
-                        self.room(width);
-                        self.line(format!("b[p] = {stop}"));
-                        if wide {
-                            self.line("b[p + 1] = 0");
-                        }
-                        // The first there is must be the one just put.
-                        self.line(format!("if ({helper}(b, x{fresh}, p + {width}, {stop}) !== p) fail()"));
-                        self.line(format!("p += {width}"));
-                    }
-                    _ => {}
-                }
-            }
-        }
-    }
-
-    fn encode_child(
-        &mut self,
-        scope: usize,
-        at: Option<usize>,
-        id: usize,
-        args: Vec<String>,
-        variable: usize,
-        used: bool,
-    ) -> Option<usize> {
-        self.flush();
-        if self.inlines(id, used) {
-            let mut given = Vec::new();
-            for arg in args {
-                let fresh = self.fresh();
-                self.line(format!("const a_{fresh} = {arg}"));
-                given.push(format!("a_{fresh}"));
-            }
-            let child = self.scope(id, given, true);
-            if let Some(at) = at {
-                self.scopes[scope].children.push((at, child));
-            }
-            self.depth += 1;
-            self.encode_struct(child, &format!("v{variable}"));
-            self.depth -= 1;
-            return Some(child);
-        }
-        self.encoders.want(id);
-        let list: String = args.iter().map(|arg| format!(", {arg}")).collect();
-        self.line(format!("p = e{id}(b, p, v{variable}, q, d{list})"));
-        None
-    }
-
-    fn encode_array(&mut self, scope: usize, at: usize, item: &Kind, length: &Length, variable: usize) {
-        self.flush();
-        let fresh = self.fresh();
-        let v = format!("v{variable}");
-        self.line(format!("if (!isList({v})) fail()"));
-        self.line(format!("const w{fresh} = {v}.length"));
-        match length {
-            Length::Expr(expr) => self.agrees(scope, &format!("w{fresh}"), expr),
-            Length::Prefix(prefix) => {
-                let (_, max) = prefix.range().unwrap_or_default();
-                let (open, close, n) = if prefix.is_big() {
-                    ("BigInt(", ")", "n")
-                } else {
-                    ("", "", "")
-                };
-                self.line(format!("const r{fresh} = {open}w{fresh}{close}"));
-                self.line(format!("if (r{fresh} > {max}{n}) fail()"));
-                self.room(10);
-                self.checked = 10;
-                self.store_int(prefix, fresh);
-                self.flush();
-            }
-            Length::UntilItem(_) => self.line(format!("if (w{fresh} === 0) fail()")),
-            _ => {}
-        }
-        self.line(format!("for (let i{fresh} = 0; i{fresh} < w{fresh}; i{fresh}++) {{"));
-        let outer = std::mem::replace(&mut self.in_block, true);
-        let part = self.fresh();
-        self.line(format!("let v{part} = {v}[i{fresh}]"));
-        let mut kind = item;
-        while let Kind::Map(mapper, inner) = kind {
-            self.line(format!("v{part} = m{mapper}.encode(v{part})"));
-            kind = inner;
-        }
-        let looks = matches!(length, Length::UntilItem(_));
-        let mut child = None;
-        match kind {
-            Kind::Struct(id, args) => {
-                let args: Vec<String> = args.iter().map(|arg| self.known(scope, arg)).collect();
-                child = self.encode_child(scope, None, *id, args, part, looks);
-            }
-            _ if kind.integer().is_some() => {
-                self.line(format!("let r{part} = 0"));
-                self.raw(kind, part);
-                if let Length::Until(stop) = length {
-                    let n = if kind.is_big() { "n" } else { "" };
-                    self.line(format!("if (r{part} === {stop}{n}) fail()"));
-                }
-                self.store_run(scope, at, kind, part, 0);
-            }
-            _ => {
-                self.line(format!("const r{part} = v{part}"));
-                self.encode_kind(scope, at, kind, part, 0);
-            }
-        }
-        self.flush();
-        if let Length::UntilItem(expr) = length {
-            self.scopes[scope].item = match (child, item) {
-                (Some(child), _) => Item::Scope(child),
-                (None, Kind::Struct(id, _)) => self.found(*id, part),
-                _ => Item::Value {
-                    variable: part,
-                    big: item.is_big(),
-                },
-            };
-            let condition = self.condition(scope, expr);
-            self.line(format!("if ({condition} !== (i{fresh} + 1 === w{fresh})) fail()"));
-            self.scopes[scope].item = Item::None;
-        }
-        self.in_block = outer;
-        self.line("}");
-        if let Length::Until(stop) = length {
-            let n = if item.is_big() { "n" } else { "" };
-            let stopper = self.fresh();
-            self.line(format!("const r{stopper} = {stop}{n}"));
-            self.room(10);
-            self.checked = 10;
-            self.store_int(item, stopper);
-            self.flush();
-        }
-    }
-
     /// Fills in what is known only now.
-    fn late(&mut self, scope: usize, at: usize) {
+    pub(super) fn late(&mut self, scope: usize, at: usize) {
         let field = &self.layout.structs[self.scopes[scope].id].fields[at];
         let base = self.scopes[scope].base;
         let variable = base + at;
@@ -993,7 +483,7 @@ impl Emitter<'_> {
     }
 
     /// What begins or ends at `from` or later does so `by` bytes later.
-    fn shift(&mut self, scope: usize, from: &str, by: &str) {
+    pub(super) fn shift(&mut self, scope: usize, from: &str, by: &str) {
         let id = self.scopes[scope].id;
         let base = self.scopes[scope].base;
         for (at, field) in self.layout.structs[id].fields.iter().enumerate() {
@@ -1026,35 +516,11 @@ fn is_sum(field: &Field) -> bool {
     }
 }
 
-fn size_helper(varint: Varint) -> &'static str {
+pub(super) fn size_helper(varint: Varint) -> &'static str {
     match (varint.sign, varint.big) {
         (Sign::Unsigned, false) => "ulebSize",
         (Sign::Signed, false) => "slebSize",
         (Sign::Signed, true) => "slebSize64",
         _ => "ulebSize64",
     }
-}
-
-/// What of a field's bits lies in a byte of its run.
-fn bits_of_byte(variable: usize, bits: Bits, byte: u32) -> Option<String> {
-    let (from, to) = (bits.at, bits.at + u32::from(bits.width));
-    let (first, last) = (from.max(byte * 8), to.min(byte * 8 + 8));
-    if first >= last {
-        return None;
-    }
-    let count = last - first;
-    let mask = (1u32 << count) - 1;
-    // The lowest of these bits in the field, and in the byte.
-    let (low, place) = match bits.lsb {
-        true => (first - from, first - byte * 8),
-        false => (to - last, byte * 8 + 8 - last),
-    };
-    let part = if bits.width > 32 {
-        format!("(byteOf(r{variable}, {low}) & {mask})")
-    } else if low == 0 {
-        format!("(r{variable} & {mask})")
-    } else {
-        format!("(r{variable} >>> {low} & {mask})")
-    };
-    Some(if place == 0 { part } else { format!("{part} << {place}") })
 }

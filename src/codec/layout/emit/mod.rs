@@ -7,8 +7,12 @@
 //! Emitted functions take `R`, the helpers of `lib/codec/layout/run.js`, and `M`, the application's mappers.
 
 mod decode;
+mod decode_value;
 mod encode;
+mod encode_value;
 mod expr;
+mod load;
+mod store;
 
 use std::fmt::Write;
 
