@@ -41,8 +41,13 @@ function columnsOf(native, { columns, uniform, size }, decodeMany) {
       places.push(end)
       end += Math.ceil((width * count) / 8) * 8
     }
-    const memory = new ArrayBuffer(end)
-    const texts = native.columns(ownBytes(b), offset, count, Buffer.from(memory))
+    // All of it is written to, but for what fills columns up to multiples of eight bytes.
+    const out = Buffer.allocUnsafeSlow(end)
+    const memory = out.buffer
+    columns.forEach(({ form, width = form === 'text' ? 4 : 0 }, i) => {
+      out.fill(0, places[i] + width * count, places[i + 1] ?? end)
+    })
+    const texts = native.columns(ownBytes(b), offset, count, out)
     if (texts === undefined) fail()
     let text = 0
     return columns.map(({ form, at, length }, i) => {
