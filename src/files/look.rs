@@ -307,6 +307,8 @@ impl<'a> Look<'a> {
         let errno = errno::of(error);
         let status = match errno {
             _ if is_escape(error) => 403,
+            // The server works; it is the file that its user may not read.
+            errno::EACCES => 403,
             errno::ENOENT | errno::ENOTDIR | errno::ENAMETOOLONG => 404,
             _ if errno::is_too_many(error) => 503,
             _ => 500,
@@ -317,7 +319,8 @@ impl<'a> Look<'a> {
         let cause = Cause { errno, syscall, path };
         Stop::Refused {
             status,
-            cause: (status != 403).then_some(cause),
+            // A link that leads out says nothing of where it leads.
+            cause: (!is_escape(error)).then_some(cause),
         }
     }
 

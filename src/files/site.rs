@@ -184,7 +184,9 @@ impl Site {
                 return Ok(self.own(pages::not_found(file), head));
             }
         }
-        if options.fallthrough && status < 500 {
+        // A file that is there but may not be read is a mistake that the operator has to hear of, not the next handler's turn.
+        let is_unreadable = status == 403 && cause.is_some();
+        if options.fallthrough && status < 500 && !is_unreadable {
             return Ok(Plan::Pass);
         }
         Ok(self.failure(status, cause))
