@@ -56,6 +56,9 @@ export declare class ProtoSchema {
   extensions(): Array<number>
 }
 
+/** The functions, as an object. Called once in an environment, by `lib/codec/bulk.js`. */
+export declare function codecBulk(): Record<string, (...args: any[]) => any>
+
 /** The numbers that JavaScript shares with Rust, in groups. */
 export declare function constants(): Record<string, Record<string, number>>
 

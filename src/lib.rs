@@ -4,6 +4,7 @@
 //! and `binding` is the only part that names Node-API: these two exist only with the `binding` feature. Between them, and knowing
 //! neither, is the `engine`.
 
+pub mod codec;
 pub mod engine;
 pub mod errno;
 pub mod http1;

@@ -2,13 +2,14 @@
 
 // What counts as bytes from outside: a Uint8Array of any realm whose buffer is still there, for what it has and not for what it says.
 
+const { Buffer } = require('node:buffer')
 const { isUint8Array } = require('node:util/types')
 const { makeError, invalidArgType } = require('../errors')
 
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype)
 const own = (name) => Object.getOwnPropertyDescriptor(typedArray, name).get
 const lengthOf = own('length')
-const bufferOf = own('buffer')
+const arrayBufferOf = own('buffer')
 const offsetOf = own('byteOffset')
 const { at } = typedArray
 
@@ -18,7 +19,7 @@ function bytesOf(value, name) {
   const length = lengthOf.call(value)
   if (length === 0) attached(value, name)
   // A class of its own may claim another length: what it claimed and has not would be memory of others.
-  return value.length === length ? value : new Uint8Array(bufferOf.call(value), offsetOf.call(value), length)
+  return value.length === length ? value : new Uint8Array(arrayBufferOf.call(value), offsetOf.call(value), length)
 }
 
 /** A view looks empty once its buffer is detached or has shrunk below it; then none of its methods can be called. */
@@ -31,4 +32,14 @@ function attached(value, name) {
   }
 }
 
-module.exports = { bytesOf }
+const { getPrototypeOf } = Object
+const { prototype } = Buffer
+
+/** The same as a Buffer. (`instanceof` would cost as much as all the rest.) */
+function bufferOf(value, name) {
+  const bytes = bytesOf(value, name)
+  if (getPrototypeOf(bytes) === prototype) return bytes
+  return Buffer.from(arrayBufferOf.call(bytes), offsetOf.call(bytes), bytes.length)
+}
+
+module.exports = { bytesOf, bufferOf }

@@ -1,5 +1,6 @@
 //! The Node-API surface: the only Rust that names napi.
 
+mod codec_bulk;
 mod constants;
 mod engine;
 mod http;
