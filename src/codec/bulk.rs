@@ -111,6 +111,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    type Swap = fn(&mut [u8]);
+
     proptest! {
         #[test]
         fn hex_there_and_back(bytes in prop::collection::vec(any::<u8>(), 0..3000)) {
@@ -151,7 +153,7 @@ mod tests {
         ) {
             let naive = || bytes.windows(needle.len()).enumerate().filter(|(_, window)| *window == needle).map(|(at, _)| at);
             prop_assert_eq!(find(&bytes, &needle), naive().next());
-            prop_assert_eq!(find_last(&bytes, &needle), naive().last());
+            prop_assert_eq!(find_last(&bytes, &needle), naive().next_back());
         }
 
         #[test]
@@ -168,7 +170,7 @@ mod tests {
 
         #[test]
         fn turns_as_the_integers_do(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            let cases: [(usize, fn(&mut [u8])); 3] = [(2, swap16), (4, swap32), (8, swap64)];
+            let cases: [(usize, Swap); 3] = [(2, swap16), (4, swap32), (8, swap64)];
             for (size, swap) in cases {
                 let mut swapped = bytes.clone();
                 swap(&mut swapped);
