@@ -56,11 +56,54 @@ export declare class ProtoSchema {
   extensions(): Array<number>
 }
 
-/** The functions, as an object. Called once in an environment, by `lib/codec/bulk.js`. */
+/** The functions, as an object. Called once in an environment, by `lib/codec/native.js`. */
 export declare function codecBulk(): Record<string, (...args: any[]) => any>
 
 /** The numbers that JavaScript shares with Rust, in groups. */
 export declare function constants(): Record<string, Record<string, number>>
+
+/** Limits of a site; those left out are the defaults. */
+export interface FilesLimits {
+  target?: number
+  depth?: number
+  ranges?: number
+  smallFile?: number
+  memory?: number
+  files?: number
+  handles?: number
+  compressFrom?: number
+  compressTo?: number
+  hash?: number
+  entries?: number
+}
+
+/** The options of a site, as `lib/files/options.js` has read them. */
+export interface FilesOptions {
+  acceptRanges: boolean
+  cacheControl: boolean
+  /** `'ignore'`, `'allow'`, `'deny'` */
+  dotfiles: string
+  /** `'off'`, `'weak'`, `'strong'` */
+  etag: string
+  extensions: Array<string>
+  fallthrough: boolean
+  /** Names and values by turns. */
+  headers: Array<string>
+  immutable: boolean
+  index: Array<string>
+  lastModified: boolean
+  /** Milliseconds. */
+  maxAge: number
+  redirect: boolean
+  /** Names of codings. */
+  precompressed: Array<string>
+  /** All codings, or none. */
+  compress: boolean
+  single?: string
+  listing: boolean
+  notFound?: string
+  limits?: FilesLimits
+}
 
 /** The refusals of the parser by the numbers that rows say: Node's code, and the reason. */
 export declare function httpErrors(): Array<Array<string>>

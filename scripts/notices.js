@@ -29,6 +29,29 @@ MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVE
 ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH
 THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.`
 
+const bsd = (owners) => `Copyright (c) ${owners}
+
+Redistribution and use in source and binary forms, with or without modification, are permitted provided that the following conditions are
+met:
+
+1. Redistributions of source code must retain the above copyright notice, this list of conditions and the following disclaimer.
+
+2. Redistributions in binary form must reproduce the above copyright notice, this list of conditions and the following disclaimer in the
+documentation and/or other materials provided with the distribution.
+
+3. Neither the name of the copyright holder nor the names of its contributors may be used to endorse or promote products derived from
+this software without specific prior written permission.
+
+THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS IS" AND ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT
+LIMITED TO, THE IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR PURPOSE ARE DISCLAIMED. IN NO EVENT SHALL THE
+COPYRIGHT HOLDER OR CONTRIBUTORS BE LIABLE FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL, EXEMPLARY, OR CONSEQUENTIAL DAMAGES
+(INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF SUBSTITUTE GOODS OR SERVICES; LOSS OF USE, DATA, OR PROFITS; OR BUSINESS INTERRUPTION)
+HOWEVER CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY, OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE)
+ARISING IN ANY WAY OUT OF THE USE OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.`
+
+/** Licences whose text some crates leave out of their packages, though it stands in their repositories. */
+const TEXTS = { MIT: mit, 'BSD-3-Clause': bsd }
+
 /** `name version` of what is linked: neither what only builds or tests it, nor macros, which run inside the compiler. */
 function linked() {
   const tree = cargo('tree', '--locked', '--edges', 'normal,no-proc-macro', '--prefix', 'none', '--format', '{p}')
@@ -46,8 +69,9 @@ function texts({ name, version, license, authors, repository, manifest_path: man
   )
   const files = choice === undefined ? shipped : of(choice)
   if (files.length > 0) return files.map((entry) => fs.readFileSync(path.join(folder, entry), 'utf8').trim())
-  // The crates of napi-rs: their licence stands at the top of the repository and is not in the packages.
-  if (license === 'MIT') return [mit(authors.map((author) => author.replace(/ <.*/, '')).join(', ') || repository)]
+  if (Object.hasOwn(TEXTS, license)) {
+    return [TEXTS[license](authors.map((author) => author.replace(/ <.*/, '')).join(', ') || repository)]
+  }
   throw new Error(`${name} ${version} ships no text of its licence (${license})`)
 }
 

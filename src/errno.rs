@@ -30,6 +30,8 @@ errno! {
     EBADF = libc::EBADF, -4083;
     /// An argument that no call can take, a handle of the wrong kind for example.
     EINVAL = libc::EINVAL, -4071;
+    /// Data could not be read, or is not there any more.
+    EIO = libc::EIO, -4070;
     /// There is no memory.
     ENOMEM = libc::ENOMEM, -4057;
     /// The operation does not exist for this kind of handle or on this system.

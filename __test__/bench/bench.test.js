@@ -146,6 +146,21 @@ test('bench http: echo and idle connections', async () => {
   }
 })
 
+test('bench static', { skip: wrkMissing || peersMissing }, async (t) => {
+  const { cases } = await report(t, 'static', '--seconds', '1', '--only', 'ironwire', '--case', '304,many,range,pipe')
+  assert.deepStrictEqual(
+    cases.map(({ name }) => name),
+    ['304', 'many', 'range', 'pipe'],
+  )
+})
+
+test('bench static: readers that stop reading', { skip: peersMissing }, async () => {
+  const slow = require('../../bench/static/slow.js')
+  const options = { rounds: 1, notes: [], readers: 20 }
+  const [{ metrics }] = await slow.run({ one: slow, names: ['ironwire'], ...options })
+  assert.ok(Number.isFinite(metrics.rss.median))
+})
+
 test('bench rpc', async (t) => {
   const { cases } = await report(t, 'rpc', '--seconds', '0.1')
   assert.deepStrictEqual(

@@ -7,6 +7,7 @@ const { createHash } = require('node:crypto')
 const fs = require('node:fs')
 const path = require('node:path')
 const { test } = require('node:test')
+const { request } = require('../files/support')
 const { start } = require('../tutorial/support')
 
 const EXAMPLES = path.join(__dirname, '../../examples')
@@ -72,6 +73,36 @@ test('http/cluster', async (t) => {
   cluster.child.kill('SIGTERM')
   assert.match(await slow, /^process \d+, a second later\n$/)
   assert.deepStrictEqual(await cluster.ended, { code: 0, signal: null }, cluster.stderr)
+})
+
+const STYLE = fs.readFileSync(path.join(EXAMPLES, 'static/public/style.css'), 'utf8')
+const PAGE = fs.readFileSync(path.join(EXAMPLES, 'static/public/index.html'), 'utf8')
+
+test('static/server', async (t) => {
+  const { port } = await serve(t, 'static/server.js')
+  const page = await fetch(`http://127.0.0.1:${port}/`)
+  assert.deepStrictEqual([page.headers.get('x-content-type-options'), await page.text()], ['nosniff', PAGE])
+  assert.strictEqual(await (await fetch(`http://127.0.0.1:${port}/style.css`)).text(), STYLE)
+  assert.strictEqual((await fetch(`http://127.0.0.1:${port}/nothing`)).status, 404)
+})
+
+test('static/express', async (t) => {
+  const { port } = await serve(t, 'static/express.js')
+  const style = await fetch(`http://127.0.0.1:${port}/assets/style.css`)
+  assert.deepStrictEqual([style.headers.get('cache-control'), await style.text()], ['public, max-age=3600', STYLE])
+  assert.strictEqual(await (await fetch(`http://127.0.0.1:${port}/hello`)).text(), 'hello\n')
+})
+
+test('static/application', async (t) => {
+  const { port } = await serve(t, 'static/application.js')
+  const { time } = await (await fetch(`http://127.0.0.1:${port}/api/time`)).json()
+  assert.ok(!Number.isNaN(Date.parse(time)))
+  // As a browser goes to a page; what a script fetches is no page.
+  const headers = { Accept: 'text/html', 'Sec-Fetch-Mode': 'navigate' }
+  for (const target of ['/', '/courses/5']) {
+    assert.strictEqual((await request(port, target, { headers })).body.toString(), PAGE)
+  }
+  assert.strictEqual((await fetch(`http://127.0.0.1:${port}/missing.js`)).status, 404)
 })
 
 test('buffers/numbers', async (t) => {

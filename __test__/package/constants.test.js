@@ -30,7 +30,7 @@ test('one that Rust does not have is an error, not undefined', () => {
 })
 
 test('the words of rows have names, and what handlers of events read has no number of its own', () => {
-  const files = ['http', 'http/client', 'net', 'rpc'].flatMap((name) => {
+  const files = ['files', 'http', 'http/client', 'net', 'rpc'].flatMap((name) => {
     const folder = path.join(__dirname, '../../lib', name)
     return fs.readdirSync(folder).map((file) => path.join(folder, file))
   })
@@ -42,6 +42,8 @@ test('the words of rows have names, and what handlers of events read has no numb
     'connection.js',
     'peer.js',
     'reads.js',
+    'site.js',
+    'site.js',
   ])
   for (const file of readers) {
     const text = fs.readFileSync(file, 'utf8')

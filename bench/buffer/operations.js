@@ -105,4 +105,43 @@ const operations = {
   },
 }
 
-module.exports = { operations }
+/** Numbers in bulk, with a loop over Buffer's methods. Not operations of Buffer's: they do not count in its mean. */
+const arrays = {
+  'readArray i16be'(size) {
+    const bytes = randomBytes(size)
+    const count = size / 2
+    return [() => readLoop(bytes, new Int16Array(count), count), () => codec.readArray('i16be', bytes, 0, count)]
+  },
+  'readArray i16be, into an array'(size) {
+    const bytes = randomBytes(size)
+    const count = size / 2
+    const into = new Int16Array(count)
+    return [() => readLoop(bytes, into, count), () => codec.readArray('i16be', bytes, 0, count, { into })]
+  },
+  'readArray i16be, swap16 on a copy'(size) {
+    const bytes = randomBytes(size)
+    const turned = () => {
+      const copy = Buffer.allocUnsafeSlow(size)
+      bytes.copy(copy)
+      copy.swap16()
+      return new Int16Array(copy.buffer, 0, size / 2)
+    }
+    return [turned, () => codec.readArray('i16be', bytes, 0, size / 2)]
+  },
+  'writeArray i16be'(size) {
+    const values = new Int16Array(randomBytes(size).buffer.slice(0, size))
+    const out = Buffer.alloc(size)
+    const loop = () => {
+      for (let i = 0; i < values.length; i++) out.writeInt16BE(values[i], 2 * i)
+      return out
+    }
+    return [loop, () => codec.writeArray('i16be', out, values)]
+  },
+}
+
+function readLoop(bytes, values, count) {
+  for (let i = 0; i < count; i++) values[i] = bytes.readInt16BE(2 * i)
+  return values
+}
+
+module.exports = { operations, arrays }

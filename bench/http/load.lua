@@ -1,14 +1,19 @@
--- wrk's script: sends requests DEPTH at a time and ends with one line of JSON. Arguments: DEPTH METHOD [FILE with the body].
+-- wrk's script: sends requests DEPTH at a time and ends with one line of JSON. Arguments: DEPTH METHOD [FILE with the
+-- body, or -] [FILE with paths, of which one is taken at random].
 
 function init(args)
   local depth = tonumber(args[1])
   wrk.method = args[2]
-  if args[3] then
+  if args[3] and args[3] ~= '-' then
     local file = assert(io.open(args[3], 'rb'))
     wrk.body = file:read('*a')
     file:close()
   end
-  if depth > 1 then
+  if args[4] then
+    local paths = {}
+    for line in io.lines(args[4]) do paths[#paths + 1] = wrk.format(nil, line) end
+    request = function() return paths[math.random(#paths)] end
+  elseif depth > 1 then
     local batch = string.rep(wrk.format(), depth)
     request = function() return batch end
   end

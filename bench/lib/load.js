@@ -18,10 +18,11 @@ const whole = (seconds) => String(Math.max(1, Math.round(seconds)))
 const headerArguments = (headers, separator) =>
   Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}${separator}${value}`])
 
-async function wrk({ url, method, headers, bodyFile, connections, depth, seconds, prefix }) {
+async function wrk({ url, method, headers, bodyFile, pathsFile, connections, depth, seconds, prefix }) {
   const args = ['wrk', '-t1', `-c${connections}`, `-d${whole(seconds)}s`, '-s', script]
   args.push(...headerArguments(headers, ': '), url, '--', String(depth), method)
-  if (bodyFile) args.push(bodyFile)
+  if (bodyFile || pathsFile) args.push(bodyFile ?? '-')
+  if (pathsFile) args.push(pathsFile)
   const [command, ...rest] = [...prefix, ...args]
   const { stdout } = await run(command, rest)
   const { requests, micros, p99, errors } = JSON.parse(stdout.trim().split('\n').at(-1))
@@ -29,12 +30,13 @@ async function wrk({ url, method, headers, bodyFile, connections, depth, seconds
   return { requests, errors, rate: requests / (micros / 1e6), p99: depth === 1 ? p99 : undefined }
 }
 
-async function autocannon({ url, method, headers, bodyFile, connections, depth, seconds, prefix }) {
+async function autocannon({ url, method, headers, bodyFile, pathsFile, connections, depth, seconds, prefix }) {
   const program = path.join(__dirname, '..', 'node_modules', 'autocannon', 'autocannon.js')
   const args = [process.execPath, program, '--json', '--no-progress']
   args.push('-c', String(connections), '-p', String(depth), '-d', whole(seconds), '-m', method)
   args.push(...headerArguments(headers, '='))
   if (bodyFile) args.push('-i', bodyFile)
+  if (pathsFile) throw new Error('autocannon asks for one path: to have several at random, install wrk')
   const [command, ...rest] = [...prefix, ...args, url]
   const { stdout } = await run(command, rest, { maxBuffer: 16 << 20 })
   const result = JSON.parse(stdout)
@@ -60,7 +62,7 @@ async function withFile(content, body) {
 
 /**
  * The load generator of this machine. `generate({port, request, connections, depth, seconds})` repeats `request` (`{method, path,
- * headers, body}`, each with a default) and resolves to `{requests, errors, rate, p99}` (µs).
+ * headers, body, paths}`, each with a default; of several `paths` one is taken at random) and resolves to `{requests, errors, rate, p99}` (µs).
  */
 function loadGenerator(core, notes) {
   const prefix = core === undefined ? [] : ['taskset', '-c', String(core)]
@@ -71,8 +73,9 @@ function loadGenerator(core, notes) {
     )
   }
   function generate({ port, request, ...options }) {
-    const { method = 'GET', path: target = '/', headers = {}, body } = request
+    const { method = 'GET', path: target = '/', headers = {}, body, paths = [] } = request
     const all = { ...options, prefix, url: `http://127.0.0.1:${port}${target}`, method, headers }
+    if (paths.length > 1) return withFile(paths.join('\n'), (pathsFile) => chosen({ ...all, pathsFile }))
     return body === undefined ? chosen(all) : withFile(body, (bodyFile) => chosen({ ...all, bodyFile }))
   }
   return { generate, needsPeers: chosen === autocannon }

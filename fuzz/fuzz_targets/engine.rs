@@ -2,7 +2,7 @@
 //! once and in order, whoever was told to wait is told to go on, a connection is closed once and never heard of again.
 #![no_main]
 
-use ironwire::engine::{Engine, Event, Host, Protocol, Transport};
+use ironwire::engine::{Engine, Event, FileRange, FileRead, Host, Protocol, Sent, Transport};
 use ironwire::errno::Errno;
 use libfuzzer_sys::fuzz_target;
 use std::cell::{Cell, RefCell};
@@ -62,7 +62,7 @@ impl Drop for Stream {
 }
 
 impl Transport for Stream {
-    fn try_write(&self, parts: &[&[u8]]) -> Result<usize, Errno> {
+    fn try_write(&self, parts: &[&[u8]], _more: bool) -> Result<usize, Errno> {
         assert!(!parts.is_empty() && parts.iter().all(|part| !part.is_empty()));
         assert!(self.wire.queued.borrow().is_none(), "overtakes a queued write");
         assert!(!self.wire.shut.get(), "behind the end");
@@ -75,6 +75,10 @@ impl Transport for Stream {
         self.wire.room.set(self.wire.room.get() - count);
         self.wire.taken.borrow_mut().extend_from_slice(&bytes[..count]);
         Ok(count)
+    }
+
+    fn send_file(&self, _range: &mut FileRange, _share: u64) -> Result<Sent, Errno> {
+        unreachable!("no input appends files yet")
     }
 
     fn write(&self, parts: Vec<bytes::Bytes>) -> Result<(), Errno> {
@@ -120,7 +124,15 @@ impl Host for Script {
 
     fn accept(&self, _listener: &Stream, id: u32) -> Result<Stream, Errno> {
         let stream = self.stream(id);
-        if self.byte() & 7 == 0 { Err(Errno::EMFILE) } else { Ok(stream) }
+        if self.byte() & 7 == 0 {
+            Err(Errno::EMFILE)
+        } else {
+            Ok(stream)
+        }
+    }
+
+    fn read_file(_engine: &Engine<Script>, _id: u32, _read: FileRead) -> Result<(), Errno> {
+        unreachable!("no input appends files yet")
     }
 
     fn report_wait(&self, wanted: bool) {
@@ -206,7 +218,11 @@ impl Script {
         wire.room.set(usize::MAX);
         let before = self.wires.borrow_mut().insert(id, wire.clone());
         assert!(before.is_none(), "an id comes again");
-        Stream { id, wire, reports: self.reports.clone() }
+        Stream {
+            id,
+            wire,
+            reports: self.reports.clone(),
+        }
     }
 
     fn wire(&self, id: u32) -> Rc<Wire> {
@@ -248,7 +264,16 @@ impl Script {
         };
         let wire = self.wire(id);
         let usable = !wire.closing.get() && !wire.is_listener.get();
-        let payload = || vec![size; if which & 0x80 == 0 { usize::from(size) + 1 } else { 300 * usize::from(size) }];
+        let payload = || {
+            vec![
+                size;
+                if which & 0x80 == 0 {
+                    usize::from(size) + 1
+                } else {
+                    300 * usize::from(size)
+                }
+            ]
+        };
         match act % 12 {
             0 | 1 => self.append(engine, id, &payload()),
             2 if usable && !wire.ending.get() => {
@@ -301,7 +326,11 @@ impl Script {
             return;
         }
         let make = |id| Ok(self.stream(id));
-        let id = if listener { engine.insert_listener(make) } else { engine.insert_connection(make) };
+        let id = if listener {
+            engine.insert_listener(make)
+        } else {
+            engine.insert_connection(make)
+        };
         let id = id.expect("there is room");
         self.wire(id).is_listener.set(listener);
         self.open.borrow_mut().push(id);
@@ -372,7 +401,7 @@ impl Script {
             if let Ok(waiting) = engine.connection(id, |connection| connection.queued())
                 && !wire.failed.get()
             {
-                assert_eq!(taken.len() + waiting, given.len(), "lost");
+                assert_eq!(taken.len() as u64 + waiting, given.len() as u64, "lost");
             }
         }
     }

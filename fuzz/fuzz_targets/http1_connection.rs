@@ -80,8 +80,18 @@ struct Driver {
 
 impl Driver {
     fn new(choices: Choices) -> Driver {
-        let conn = if choices.server { Conn::new(LIMITS) } else { Conn::client(LIMITS) };
-        Driver { conn, choices, seen: Seen::default(), upgrades: 0, responses: 0 }
+        let conn = if choices.server {
+            Conn::new(LIMITS)
+        } else {
+            Conn::client(LIMITS)
+        };
+        Driver {
+            conn,
+            choices,
+            seen: Seen::default(),
+            upgrades: 0,
+            responses: 0,
+        }
     }
 
     /// A client sends a request, if the connection can carry another one.
@@ -90,7 +100,12 @@ impl Driver {
             return;
         }
         let kind = self.choices.expected >> (self.responses % 4 * 2) & 3;
-        let expected = [Expected::Ordinary, Expected::NoBody, Expected::Tunnel, Expected::Ordinary][usize::from(kind)];
+        let expected = [
+            Expected::Ordinary,
+            Expected::NoBody,
+            Expected::Tunnel,
+            Expected::Ordinary,
+        ][usize::from(kind)];
         let idle = self.conn.is_idle();
         if self.conn.expect(expected, LIMITS) {
             assert!(idle);
@@ -106,7 +121,11 @@ impl Driver {
             let end = at + reading.cut(input.len() - at);
             while at < end {
                 let mut text = Vec::new();
-                let mut batch = Batch { table: &mut table, count: 0, text: &mut text };
+                let mut batch = Batch {
+                    table: &mut table,
+                    count: 0,
+                    text: &mut text,
+                };
                 let (taken, stop) = self.conn.feed(&input[at..end], &mut batch);
                 let count = batch.count;
                 assert!(taken <= end - at && count <= reading.rows);
@@ -233,11 +252,20 @@ fn read(parts: &[&[u8]], choices: Choices, mut reading: Reading) -> Seen {
 }
 
 fuzz_target!(|data: &[u8]| {
-    let &[role, expected, upgrades, rows, seed, ref rest @ ..] = data else { return };
-    let choices = Choices { server: role & 1 == 0, expected, upgrades };
+    let &[role, expected, upgrades, rows, seed, ref rest @ ..] = data else {
+        return;
+    };
+    let choices = Choices {
+        server: role & 1 == 0,
+        expected,
+        upgrades,
+    };
     let parts: Vec<&[u8]> = rest.split(|&byte| byte == 0xff).collect();
     let whole = read(&parts, choices, Reading { rows: 256, random: 0 });
-    let reading = Reading { rows: 2 + usize::from(rows & 7), random: 0x9e37_79b9 ^ u32::from(seed) };
+    let reading = Reading {
+        rows: 2 + usize::from(rows & 7),
+        random: 0x9e37_79b9 ^ u32::from(seed),
+    };
     let cut = read(&parts, choices, reading);
     // What a response does not need is noticed in a later read as what nobody asked for, and in the same read for what it is.
     if cut.error == Some(ParseError::Unsolicited as u32) && !choices.server {

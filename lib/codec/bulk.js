@@ -7,163 +7,149 @@
 // and UTF-16, which Node has simdutf for; compare, fill and concat, which are the C library's), Node's method does.
 
 const { Buffer, constants, isUtf8, transcode } = require('node:buffer')
+const process = require('node:process')
 const { isUint8Array } = require('node:util/types')
-const { codecBulk } = require('../../binding.js')
 const { invalidArgType } = require('../errors')
-const { bufferOf } = require('./bytes')
+const { bytesOf, byteCount } = require('./bytes')
+const native = require('./native')
 
-const native = codecBulk()
 const methods = Buffer.prototype
 
-/** From how many bytes on a call of Rust costs less than it saves. */
-const WORTH = { search: 2048, swap16: 1024, swap32: 256, swap64: 1024 }
+/**
+ * From how many bytes on (of hex digits: characters) a call of Rust costs no more than Node's method, on Node 20 and on 24. A search for bytes
+ * costs Node less than a call where their first byte is rare, and up to twenty times as much where it is frequent; one for a text costs Node
+ * about as much as a call before it begins.
+ */
+const WORTH = {
+  hexEncode: 256,
+  hexDecode: 256,
+  search: 16_384,
+  searchText: 1024,
+  swap16: 2048,
+  swap32: 512,
+  swap64: 2048,
+}
 
 function string(value, name) {
   if (typeof value !== 'string') throw invalidArgType(name, 'of type string', value)
   return value
 }
 
+/** Node's methods take views of all kinds, and read nonsense from most. */
+function bytes(value, name) {
+  if (isUint8Array(value)) return value
+  throw invalidArgType(name, 'an instance of Buffer or Uint8Array', value)
+}
+
+/** What makes text of bytes: what `toString` calls, which takes the bytes that there are, whatever their array says. */
+function textOf(own) {
+  return (value) => {
+    if (bytes(value, 'bytes').length === 0) bytesOf(value, 'bytes')
+    return own.call(value)
+  }
+}
+
+/** What makes bytes of text. */
+function bytesFrom(encoding) {
+  return (text) => Buffer.from(string(text, 'text'), encoding)
+}
+
 /** Bytes as text: `encode` makes text of bytes. */
-function textForm(encoding) {
-  return Object.freeze({
-    encode: (bytes) => methods.toString.call(bufferOf(bytes, 'bytes'), encoding),
-    decode: (text) => Buffer.from(string(text, 'text'), encoding),
-  })
+function textForm(encoding, slice) {
+  return Object.freeze({ encode: textOf(slice), decode: bytesFrom(encoding) })
 }
 
 /** Text as bytes: `encode` makes bytes of text. */
-function charset(encoding, more) {
-  return Object.freeze({
-    encode: (text) => Buffer.from(string(text, 'text'), encoding),
-    decode: (bytes) => methods.toString.call(bufferOf(bytes, 'bytes'), encoding),
-    ...more,
-  })
+function charset(encoding, slice, more) {
+  return Object.freeze({ encode: bytesFrom(encoding), decode: textOf(slice), ...more })
 }
 
+const hexOf = textOf(methods.hexSlice)
+
+/** From so many bytes on Node keeps the digits outside of V8's heap, where such a long text costs least. */
+const LONG = 516_000
+
+/** Rust writes the digits, and Node keeps them. */
+function longHexOf(value) {
+  const digits = Buffer.allocUnsafeSlow(2 * byteCount(value))
+  native().hexEncodeInto(value, digits)
+  return methods.latin1Slice.call(digits)
+}
+
+/** Node 20 writes them one by one; later ones write them as fast as Rust does, and where they are kept. */
+const longHex = process.versions.node.startsWith('20.') ? longHexOf : hexOf
+
 const hex = Object.freeze({
-  encode(bytes) {
-    const buffer = bufferOf(bytes, 'bytes')
+  encode(value) {
+    const { length } = bytes(value, 'bytes')
     // Node says what is too long for a string.
-    if (buffer.length > constants.MAX_STRING_LENGTH / 2) return methods.toString.call(buffer, 'hex')
-    return native.hexEncode(buffer)
+    if (length < WORTH.hexEncode || length > constants.MAX_STRING_LENGTH / 2) return hexOf(value)
+    return length < LONG ? native().hexEncode(value) : longHex(value)
   },
   decode(text) {
-    const out = Buffer.allocUnsafe(string(text, 'text').length >>> 1)
-    const written = native.hexDecode(text, out)
+    if (string(text, 'text').length < WORTH.hexDecode) return Buffer.from(text, 'hex')
+    const out = Buffer.allocUnsafe(text.length >>> 1)
+    const written = native().hexDecode(text, out)
     return written === out.length ? out : out.subarray(0, written)
   },
 })
 
-const utf8 = charset('utf8', { validate: isUtf8 })
-
 /**
- * Node looks for the first byte of what is sought with the C library's `memchr`, which nothing outruns where that byte is rare; where it is
- * frequent, every one of them costs. Rust's search does not depend on it. So a few are looked at first: Rust is asked where they are closer to
- * each other than this, and so many more are to be expected that the call is worth it.
+ * A search that Rust may do: for bytes, and for the UTF-8 of a text, in all of them. Numbers, positions and other encodings are Node's, and
+ * so is what is empty.
  */
-const SAMPLES = 3
-const CLOSE = 512
-const MANY = 64
-
-function isWorth(bytes, sampled) {
-  const distance = sampled / SAMPLES
-  return distance <= CLOSE && bytes >= distance * MANY
-}
-
-/** What is sought as bytes, where Rust may look for it in `buffer`: all else is Node's. */
-function needleOf(buffer, value) {
-  if (typeof value === 'string') return value.length > 1 ? Buffer.from(value) : undefined
-  if (!isUint8Array(value)) return undefined
-  const needle = bufferOf(value, 'value')
-  return needle.length > 1 && needle.length <= buffer.length ? needle : undefined
-}
-
-function isAt(buffer, needle, at) {
-  for (let i = 0; i < needle.length; i++) if (buffer[at + i] !== needle[i]) return false
-  return true
-}
-
-function searchForward(buffer, needle) {
-  const [first] = needle
-  let at = -1
-  for (let i = 0; i < SAMPLES; i++) {
-    at = methods.indexOf.call(buffer, first, at + 1)
-    if (at === -1 || isAt(buffer, needle, at)) return at
+function search(name) {
+  const own = methods[name]
+  const forText = `${name}Text`
+  return (haystack, value, byteOffset, encoding) => {
+    const { length } = bytes(haystack, 'bytes')
+    if (byteOffset === undefined && encoding === undefined) {
+      if (typeof value === 'string') {
+        if (length >= WORTH.searchText && value.length > 1) return native()[forText](haystack, value)
+      } else if (length >= WORTH.search && isUint8Array(value) && value.length > 1) {
+        return native()[name](haystack, value)
+      }
+    }
+    return own.call(haystack, value, byteOffset, encoding)
   }
-  return isWorth(buffer.length, at + 1) ? native.indexOf(buffer, needle) : methods.indexOf.call(buffer, needle, at)
 }
 
-function searchBackward(buffer, needle) {
-  const behind = needle.length - 1
-  const last = needle[behind]
-  let at = buffer.length
-  for (let i = 0; i < SAMPLES; i++) {
-    at = methods.lastIndexOf.call(buffer, last, at - 1)
-    if (at < behind) return -1
-    if (isAt(buffer, needle, at - behind)) return at - behind
-  }
-  const sampled = buffer.length - at
-  if (isWorth(buffer.length, sampled)) return native.lastIndexOf(buffer, needle)
-  return methods.lastIndexOf.call(buffer, needle, at - behind)
-}
+const indexOf = search('indexOf')
 
-function indexOf(bytes, value, byteOffset, encoding) {
-  const buffer = bufferOf(bytes, 'bytes')
-  if (buffer.length >= WORTH.search && byteOffset === undefined && encoding === undefined) {
-    const needle = needleOf(buffer, value)
-    if (needle !== undefined) return searchForward(buffer, needle)
-  }
-  return methods.indexOf.call(buffer, value, byteOffset, encoding)
-}
-
-function lastIndexOf(bytes, value, ...where) {
-  const buffer = bufferOf(bytes, 'bytes')
-  // Node tells a byteOffset that is undefined from one that is left out.
-  if (where.length > 0) return methods.lastIndexOf.call(buffer, value, ...where)
-  if (buffer.length >= WORTH.search) {
-    const needle = needleOf(buffer, value)
-    if (needle !== undefined) return searchBackward(buffer, needle)
-  }
-  return methods.lastIndexOf.call(buffer, value)
-}
-
-function includes(bytes, value, byteOffset, encoding) {
-  return indexOf(bytes, value, byteOffset, encoding) !== -1
+function includes(haystack, value, byteOffset, encoding) {
+  return indexOf(haystack, value, byteOffset, encoding) !== -1
 }
 
 /** Turns every `width` bytes around, in place. */
 function swap(name, width) {
   const own = methods[name]
-  const inRust = native[name]
   const worth = WORTH[name]
-  return (bytes) => {
-    const buffer = bufferOf(bytes, 'bytes')
+  return (value) => {
+    const { length } = bytes(value, 'bytes')
     // Node says what is no multiple.
-    if (buffer.length < worth || buffer.length % width !== 0) own.call(buffer)
-    else inRust(buffer)
-    return bytes
+    if (length < worth || length % width !== 0) own.call(value)
+    else native()[name](value)
+    return value
   }
 }
 
 module.exports = {
   hex,
-  base64: textForm('base64'),
-  base64url: textForm('base64url'),
-  utf8,
-  latin1: charset('latin1'),
-  utf16: charset('utf16le'),
+  base64: textForm('base64', methods.base64Slice),
+  base64url: textForm('base64url', methods.base64urlSlice),
+  utf8: charset('utf8', methods.utf8Slice, { validate: isUtf8 }),
+  latin1: charset('latin1', methods.latin1Slice),
+  utf16: charset('utf16le', methods.ucs2Slice),
   transcode,
   indexOf,
-  lastIndexOf,
+  lastIndexOf: search('lastIndexOf'),
   includes,
   compare: Buffer.compare,
-  equals: (a, b) => methods.equals.call(bufferOf(a, 'a'), bufferOf(b, 'b')),
+  equals: (a, b) => methods.equals.call(bytes(a, 'a'), bytes(b, 'b')),
   swap16: swap('swap16', 2),
   swap32: swap('swap32', 4),
   swap64: swap('swap64', 8),
-  fill(bytes, value, ...range) {
-    methods.fill.call(bufferOf(bytes, 'bytes'), value, ...range)
-    return bytes
-  },
+  fill: (value, pattern, offset, end, encoding) =>
+    methods.fill.call(bytes(value, 'bytes'), pattern, offset, end, encoding),
   concat: Buffer.concat,
 }

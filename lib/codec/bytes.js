@@ -11,6 +11,7 @@ const own = (name) => Object.getOwnPropertyDescriptor(typedArray, name).get
 const lengthOf = own('length')
 const arrayBufferOf = own('buffer')
 const offsetOf = own('byteOffset')
+const classOf = own(Symbol.toStringTag)
 const { at } = typedArray
 
 /** The bytes of `value`; throws where it has none, calling it `name`. */
@@ -42,4 +43,17 @@ function bufferOf(value, name) {
   return Buffer.from(arrayBufferOf.call(bytes), offsetOf.call(bytes), bytes.length)
 }
 
-module.exports = { bytesOf, bufferOf }
+/** `length` bytes from `offset` of what `bytesOf` has given. */
+function rangeOf(bytes, offset, length) {
+  return new Uint8Array(arrayBufferOf.call(bytes), offsetOf.call(bytes) + offset, length)
+}
+
+/** How many elements a typed array has, whatever it says; `undefined` where it is not of that class. */
+function lengthIfOf(value, Elements) {
+  return classOf.call(value) === Elements.name ? lengthOf.call(value) : undefined
+}
+
+/** How many bytes a Uint8Array has, whatever it says. */
+const byteCount = (bytes) => lengthOf.call(bytes)
+
+module.exports = { bytesOf, byteCount, bufferOf, rangeOf, lengthIfOf }

@@ -10,6 +10,7 @@ const { native, ownerOf, shared } = require('../engine.js')
 const { runTicks } = require('../ticks.js')
 const constants = require('../constants.js')
 const binding = require('../../binding.js')
+const { askSite, onSiteLog } = require('./site.js')
 
 const { CURSOR } = constants.table
 const { NOW, EVENTS: FIRST_EVENT } = constants.http
@@ -135,6 +136,7 @@ function now() {
 }
 
 module.exports = shared('http batch', () => {
-  words = new Uint32Array(native.httpTable({ onHttp }))
+  const ask = (mount) => askSite(words, mount)
+  words = new Uint32Array(native.httpTable({ onHttp, askSite: ask, onSiteLog }))
   return { isHandling, now, takeOver, none, ERRORS }
 })

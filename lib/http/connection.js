@@ -14,9 +14,10 @@ const core = require('../core.js')
 const { errno, row, flag, busy } = require('../constants.js')
 const { Connection } = require('../net/handle.js')
 const { kConnections } = require('./symbols')
+const { mountOf } = require('./site')
 const { parseError, requestTimeout } = require('./errors')
 const { NO_FIELDS, makeRequest, complete, deliver, abort } = require('./incoming')
-const { makeResponse, end, write } = require('./outgoing')
+const { makeResponse, end, endNatively, write } = require('./outgoing')
 const { noticeTraces } = require('./observers')
 const { writeOrdinaryHead } = require('./head')
 const { install, kConnection } = require('./install')
@@ -83,7 +84,13 @@ class HttpConnection extends Connection {
     const read = []
     for (let chunk = socket?.read(); chunk; chunk = socket.read()) read.push(chunk)
     this.reading = true
-    native.httpAttach(this.id, server.maxHeaderSize || defaultMaxHeaderSize())
+    const mount = mountOf(server)
+    native.httpAttach(this.id, server.maxHeaderSize || defaultMaxHeaderSize(), mount)
+    if (mount > 0) {
+      this.mounted = true
+      // What Rust answers, this connection hears nothing of.
+      server.watchIdle()
+    }
     if (socket === undefined) return
     socket.attach(this)
     if (socket.isPaused()) this.readStop()
@@ -214,6 +221,12 @@ class HttpConnection extends Connection {
 
   /** The engine has room again, and may have all of it. */
   drained() {
+    const { unsent } = this
+    if (unsent !== null && !this.leaving) {
+      this.unsent = null
+      this.unsentBytes = 0
+      this.sent(unsent, 0)
+    }
     this.resumeIfDrained()
     // What was answered has left only now.
     if (!this.serving) this.settle()
@@ -330,6 +343,16 @@ class HttpConnection extends Connection {
     else this.next()
   }
 
+  /** A response is on its way that is out when all of it has left, as Node's are. */
+  leaves(res) {
+    this.unsent = res
+    this.leaving = true
+    this.socket?._unrefTimer()
+    if (this.incoming === null) this.pause()
+    this.noteQueue()
+    this.unsentBytes = this.lastQueued
+  }
+
   /** Part of a response has gone past the stream. Returns whether it may go on at once. */
   wrote(length, status, callback) {
     this.socket?._unrefTimer()
@@ -369,6 +392,7 @@ class HttpConnection extends Connection {
   /** Idle from now on: of all timeouts only that of keep-alive counts, as in Node. */
   startIdle() {
     const { server, socket } = this
+    if (this.mounted) native.httpSiteRest(this.id)
     if (!server.keepAliveTimeout) return
     this.idleSince = now()
     if (socket?.timeout) setTimer(socket, 0)
@@ -511,6 +535,13 @@ class HttpConnection extends Connection {
     }
   }
 
+  /** Takes over since when the connection is idle, where Rust knows. */
+  noteIdle() {
+    if (!this.mounted || this.idleSince < 0) return
+    const since = native.httpSiteIdle(this.id)
+    if (since >= 0) this.idleSince = since
+  }
+
   /** Closes unless a request is being read or answered; what is still leaving may leave. */
   closeIdle() {
     const { current } = this
@@ -533,6 +564,12 @@ class HttpConnection extends Connection {
 
 HttpConnection.prototype.keepsResource = false
 // What few connections ever have otherwise.
+/** Rust answers what it can by itself. */
+HttpConnection.prototype.mounted = false
+/** The response that is out when all of it has left: a file, which is long on its way. */
+HttpConnection.prototype.unsent = null
+/** What of it had not left at once, in bytes. */
+HttpConnection.prototype.unsentBytes = 0
 /** Requests so far, where they are counted. */
 HttpConnection.prototype.requests = 0
 /** Bytes were put in front of what is left of the batch. */
@@ -567,6 +604,10 @@ HttpConnection.prototype.endResponse = function (res, chunk, encoding, callback,
 }
 HttpConnection.prototype.writeResponse = function (res, chunk, encoding, callback, core) {
   return write(this, res, chunk, encoding, callback, core)
+}
+HttpConnection.prototype.endNatively = function (res, engine, body) {
+  // Of two versions of this package in one process, each has an engine, and knows only its own connections.
+  return engine === native && endNatively(this, res, body)
 }
 HttpConnection.prototype.writeHead = function (res, status, reason, headers) {
   return writeOrdinaryHead(res, status, reason, headers)

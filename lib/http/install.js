@@ -44,11 +44,13 @@ function install() {
 
   if (own.write) {
     const { write } = OutgoingMessage.prototype
-    OutgoingMessage.prototype.write = named(write, function (chunk, encoding, callback) {
+    const ours = named(write, function (chunk, encoding, callback) {
       const connection = this._onPendingData[kConnection]
       if (connection === undefined) return write.call(this, chunk, encoding, callback)
       return connection.writeResponse(this, chunk, encoding, callback, write)
     })
+    ours[kConnection] = true
+    OutgoingMessage.prototype.write = ours
   }
 
   if (own.writeHead) {
@@ -86,6 +88,11 @@ function printed(Message, events, prepare) {
   Object.defineProperty(Message.prototype, inspect.custom, { value, configurable: true, writable: true })
 }
 
+/** Whether nobody sees a response's body go by: the methods that it would be given to are ours, in front of Node's own. */
+function isBodyUnseen(res) {
+  return own.end !== undefined && res.end[kConnection] === true && res.write[kConnection] === true
+}
+
 /** Has the method show core's name and number of parameters. */
 function named(core, method) {
   Object.defineProperty(method, 'name', { value: core.name, configurable: true })
@@ -93,4 +100,4 @@ function named(core, method) {
   return method
 }
 
-module.exports = { install, named, kConnection }
+module.exports = { install, isBodyUnseen, named, kConnection }

@@ -15,6 +15,7 @@ const { constructorLike } = require('./shapes')
 const { told } = require('./observers')
 const { ordinary } = require('./head.js')
 const { responseCreated } = require('./channels')
+const { isBodyUnseen } = require('./install')
 
 const { byteLength } = Buffer
 
@@ -100,6 +101,27 @@ function endByCore(connection, res, chunk, encoding, callback, core) {
   return core.call(res, chunk, encoding, callback)
 }
 
+/**
+ * Ends a response with a body that Rust has: `body.send(id)` puts it behind the head, and returns what `httpSend` does. False where the body has
+ * to take the usual way; the head may be made by then.
+ */
+function endNatively(connection, res, body) {
+  if (!isDirect(res, connection) || !isBodyUnseen(res) || res._trailer) return false
+  if (!res._header) {
+    res._implicitHeader()
+    if (!isDirect(res, connection) || !isBodyUnseen(res)) return false
+  }
+  if (!res._hasBody || res.chunkedEncoding) return false
+  const whole = ordinary.res === res && !res._headerSent
+  const head = whole ? respond(res, connection, 0) : send(res, connection, 0)
+  const status = head < 0 ? head : body.send(connection.id)
+  res.finished = true
+  res._finish()
+  if (status > 0) connection.leaves(res)
+  else connection.sent(res, status)
+  return true
+}
+
 /** `write` of a response of ours. */
 function write(connection, res, chunk, encoding, callback, core) {
   if (!isDirect(res, connection)) return core.call(res, chunk, encoding, callback)
@@ -173,4 +195,4 @@ function makeResponse(Message, req, connection, keepAlive) {
   return res
 }
 
-module.exports = { makeResponse, end, write }
+module.exports = { makeResponse, end, endNatively, write }

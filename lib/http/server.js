@@ -141,6 +141,8 @@ function sweep(server, limit) {
   let left = Number.POSITIVE_INFINITY
   const time = now()
   for (const connection of server[kConnections]) {
+    connection.noteIdle()
+    if (connection.mounted) left = Math.min(left, limit)
     if (connection.idleSince <= 0) continue
     const idle = connection.idleFor(time)
     if (idle < limit) {

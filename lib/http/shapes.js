@@ -99,4 +99,28 @@ function generate(body, values) {
   }
 }
 
-module.exports = { constructorLike }
+/** A function that says whether `objects` have the methods that they have now; by name, own or inherited. */
+function haveStillTheirMethods(objects) {
+  const values = []
+  const found = objects.flatMap((object) => {
+    const names = new Set()
+    for (let at = object; at !== Object.prototype; at = Object.getPrototypeOf(at)) {
+      for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(at))) {
+        if (typeof value === 'function') names.add(name)
+      }
+    }
+    return [...names].map((name) => [object, name, object[name]])
+  })
+  const constant = (value) => {
+    const at = values.indexOf(value)
+    return `c${at < 0 ? values.push(value) - 1 : at}`
+  }
+  const same = found.map(
+    ([object, name, method]) => `${constant(object)}[${JSON.stringify(name)}] === ${constant(method)}`,
+  )
+  const constants = values.map((_, i) => `const c${i} = v[${i}]`).join('\n')
+  const made = generate(`${constants}\nreturn function () {\nreturn ${same.join('\n&& ')}\n}`, values)
+  return made ?? (() => found.every(([object, name, method]) => object[name] === method))
+}
+
+module.exports = { constructorLike, haveStillTheirMethods }

@@ -1,6 +1,6 @@
 //! The numbers that cross to JavaScript. Rust says them, in the module that each belongs to; `lib/constants.js` has them from here.
 
-use super::{http, http_client, http_conn, http_out, net_reads, proto_codec, table};
+use super::{files, http, http_client, http_conn, http_out, net_reads, proto_codec, table};
 use crate::errno::Errno;
 use crate::http1::{EVENT_WORDS, event, flag, row};
 use crate::proto::codec::{self, tape};
@@ -84,7 +84,16 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 REPEATED = http_conn::REPEATED,
             }),
         ),
-        ("http", group!(http::word { NOW, EVENTS })),
+        (
+            "http",
+            group!(http::word {
+                NOW,
+                SITE,
+                SECONDS,
+                LOGS,
+                EVENTS
+            }),
+        ),
         (
             "read",
             group!(http::read_row {
@@ -147,6 +156,20 @@ pub fn constants() -> HashMap<&'static str, Group> {
             }),
         ),
         ("answers", group!(http_client::answers { HEAD, CONNECT })),
+        (
+            "plan",
+            group!({
+                STATUS = files::word::STATUS,
+                FLAGS = files::word::FLAGS,
+                ERRNO = files::word::ERRNO,
+                LENGTH = files::word::LENGTH,
+                LENGTH_HIGH = files::word::LENGTH_HIGH,
+                FAILED = files::flag::FAILED,
+                FILE = files::flag::FILE,
+                BODY = files::flag::BODY,
+                STREAM = files::flag::STREAM,
+            }),
+        ),
         (
             "rpc",
             group!({

@@ -2,9 +2,9 @@
 
 use super::raw::{Args, Callbacks, Env, Functions, Landing, Outcome, Teardown, Value};
 use super::slab::{self, Slab};
-use crate::engine::{self, Event, Host, LARGE_WRITE, Transport};
-use crate::uv::{Errno, Events, Hook, Loop, Memory, READ_BUFFER, Stream};
-use bytes::Bytes;
+use crate::background::{Lost, Tasks};
+use crate::engine::{self, Event, FileRead, Host, LARGE_WRITE};
+use crate::uv::{Errno, Events, Hook, Loop, Memory, READ_BUFFER, Stream, Wake};
 use std::cell::{RefCell, RefMut};
 use std::rc::{Rc, Weak};
 
@@ -43,6 +43,7 @@ const CALLBACKS: [&str; 7] = [
 /// Tokens above every slot id.
 const PREPARE_TOKEN: u32 = u32::MAX;
 const CHECK_TOKEN: u32 = u32::MAX - 1;
+const WAKE_TOKEN: u32 = u32::MAX - 2;
 
 /// A Node environment, as the engine sees it.
 pub struct Node {
@@ -55,6 +56,8 @@ pub struct Node {
     landing: RefCell<Option<Rc<Landing>>>,
     prepare: RefCell<Option<Hook>>,
     check: RefCell<Option<Hook>>,
+    /// Background tasks, and what wakes the loop when one has ended; made with the first.
+    background: RefCell<Option<(Rc<Tasks<Engine>>, Wake)>>,
     /// Held from the environment's end until the last handle is closed.
     teardown: RefCell<Option<(Teardown, Release)>>,
 }
@@ -74,6 +77,7 @@ pub fn start(env: Env, callbacks: Value, register: impl FnOnce(&mut Functions<En
             env,
             prepare: RefCell::new(hook(Hook::prepare, PREPARE_TOKEN)),
             check: RefCell::new(hook(Hook::check, CHECK_TOKEN)),
+            background: RefCell::default(),
             uv,
             callbacks: Callbacks::new(env, callbacks, CALLBACKS),
             inbox: RefCell::default(),
@@ -154,6 +158,68 @@ impl Engine {
         self.tell(Event::Read(id, Ok(bytes)));
     }
 
+    /// Runs `work` on a thread of the pool, where it may wait for a disk, and `end` on the loop's with what it returned, in a turn to come. The
+    /// loop stays alive until then. When the environment ends, `end` is dropped, and `work` too if it has not begun.
+    pub fn in_background<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+        end: impl FnOnce(&Engine, Result<T, Lost>) + 'static,
+    ) -> Result<(), Errno> {
+        let tasks = self.tasks()?;
+        tasks.run(work, end);
+        self.keep_alive(tasks.pending());
+        Ok(())
+    }
+
+    fn tasks(&self) -> Result<Rc<Tasks<Engine>>, Errno> {
+        if self.host().teardown.borrow().is_some() {
+            return Err(Errno::ECANCELED);
+        }
+        let mut background = self.host().background.borrow_mut();
+        if let Some((tasks, _)) = &*background {
+            return Ok(tasks.clone());
+        }
+        let wake = Wake::new(self.uv()?, WAKE_TOKEN)?;
+        let waker = wake.waker();
+        let tasks = Rc::new(Tasks::new(move || waker.wake()));
+        *background = Some((tasks.clone(), wake));
+        Ok(tasks)
+    }
+
+    /// While tasks are pending, the loop does not end.
+    fn keep_alive(&self, pending: usize) {
+        if let Some((_, wake)) = &*self.host().background.borrow() {
+            wake.set_ref(pending > 0);
+        }
+    }
+
+    /// Threads have ended tasks.
+    fn tasks_ended(&self) {
+        let Some(tasks) = self.host().background.borrow().as_ref().map(|(tasks, _)| tasks.clone()) else {
+            return;
+        };
+        for end in tasks.deliver() {
+            self.host().guard(|| end(self));
+        }
+        self.keep_alive(tasks.pending());
+        if self.host().teardown.borrow().is_some() {
+            self.end_tasks();
+        }
+    }
+
+    /// The environment ends: it waits for the work that has begun, which may lie in memory that goes with it. Closes the wake-up after the last.
+    fn end_tasks(&self) {
+        let background = &self.host().background;
+        let Some(tasks) = background.borrow().as_ref().map(|(tasks, _)| tasks.clone()) else {
+            return;
+        };
+        tasks.cancel();
+        self.keep_alive(tasks.pending());
+        if tasks.pending() == 0 {
+            background.take();
+        }
+    }
+
     /// Handles that are open or closing, for leak tests.
     pub fn open_handles(&self) -> usize {
         self.uv().map_or(0, Loop::open_handles)
@@ -171,6 +237,7 @@ impl Engine {
             uv.release_memory();
         }
         host.teardown.replace(Some((teardown, release)));
+        self.end_tasks();
         if self.uv().map_or(true, Loop::drain) {
             self.drained();
         }
@@ -247,30 +314,15 @@ impl Host for Node {
         }
     }
 
+    fn read_file(engine: &Engine, id: u32, read: FileRead) -> Result<(), Errno> {
+        engine.in_background(
+            move || read.run(),
+            move |engine, result| engine.on_file_read(id, result.unwrap_or(Err(Errno::EIO))),
+        )
+    }
+
     fn guard(&self, body: impl FnOnce()) {
         self.env.guard(body);
-    }
-}
-
-impl Transport for Stream {
-    fn try_write(&self, parts: &[&[u8]]) -> Result<usize, Errno> {
-        Stream::try_write(self, parts)
-    }
-
-    fn write(&self, parts: Vec<Bytes>) -> Result<(), Errno> {
-        Stream::write(self, parts)
-    }
-
-    fn queued(&self) -> usize {
-        Stream::queued(self)
-    }
-
-    fn shutdown(&self) -> Result<(), Errno> {
-        Stream::shutdown(self)
-    }
-
-    fn reset(self) -> Result<(), Errno> {
-        Stream::reset(self)
     }
 }
 
@@ -311,6 +363,10 @@ impl Events for Engine {
 
     fn check(&self) {
         self.on_turn();
+    }
+
+    fn woken(&self) {
+        self.tasks_ended();
     }
 
     fn drained(&self) {

@@ -10,7 +10,10 @@
 //! not nest: bytes that JavaScript feeds while one is shown wait for its end.
 
 use super::engine::{Engine, Node};
+use super::files::Files;
 use super::http_conn::Http;
+use super::http_out::Heads;
+use super::http_site::{self, Mounted, Offered, Sites};
 use super::raw::{Args, Functions, Landing, Outcome, SharedBytes, Value};
 use super::table::Table;
 use crate::engine::{Event, Protocol};
@@ -18,7 +21,7 @@ use crate::http1::{Batch, EVENT_WORDS, Limits, Stop, event, row};
 use crate::uv::{Errno, Loop, Stream};
 use std::cell::RefCell;
 use std::ops::Range;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 /// Events per call of JavaScript: more gain nothing from being shown together.
 const EVENTS: usize = 512;
@@ -40,6 +43,12 @@ const INBOX: usize = 256 * 1024;
 pub(super) mod word {
     /// The loop's clock in milliseconds, modulo 2^32.
     pub const NOW: usize = 1;
+    /// Written by JavaScript when it is asked about a mount: the number of its site, 0 for none,
+    pub const SITE: usize = 2;
+    /// the seconds of `Keep-Alive` and one more, 0 without that header,
+    pub const SECONDS: usize = 3;
+    /// and 1 when what is answered is to be told.
+    pub const LOGS: usize = 4;
     /// Events begin here.
     pub const EVENTS: usize = 8;
 }
@@ -69,32 +78,34 @@ struct Read {
 }
 
 /// The part of a batch that is one connection's.
-struct Segment {
-    id: u32,
+pub(super) struct Segment {
+    pub(super) id: u32,
     /// The row before its events.
-    row: usize,
+    pub(super) row: usize,
     /// Where in the input its bytes begin and end, and where those that were received together end.
-    start: usize,
+    pub(super) start: usize,
     end: usize,
-    read_end: usize,
-    stop: Stop,
+    pub(super) read_end: usize,
+    pub(super) stop: Stop,
 }
 
 /// The protocol in one environment.
-#[derive(Default)]
-struct Server {
-    scratch: RefCell<Scratch>,
+pub(super) struct Server {
+    pub(super) me: Weak<Server>,
+    pub(super) scratch: RefCell<Scratch>,
+    pub(super) sites: Sites,
+    pub(super) heads: RefCell<Heads>,
 }
 
 /// What every HTTP connection of an environment shares.
 #[derive(Default)]
-struct Scratch {
+pub(super) struct Scratch {
     table: Option<Table>,
     words: Vec<u32>,
     /// Events of the batch being made or shown, the rows before them included.
-    count: usize,
+    pub(super) count: usize,
     /// The heads of the batch being shown; it may be shown again, so responses leave it alone.
-    text: Vec<u8>,
+    pub(super) text: Vec<u8>,
     /// The bodies of a batch of several connections.
     body: Vec<u8>,
     /// Where in the input the body of a batch of one connection lies.
@@ -105,12 +116,18 @@ struct Scratch {
     /// A batch is being shown.
     showing: bool,
     /// Connections that have something to go on with when it is over.
-    waiting: Vec<u32>,
+    pub(super) waiting: Vec<u32>,
 }
 
 /// Adds this module's functions.
-pub fn register(functions: &mut Functions<Engine>) {
-    let server = Rc::new(Server::default());
+pub fn register(functions: &mut Functions<Engine>, files: &Rc<Files>) {
+    let server = Rc::new_cyclic(|me| Server {
+        me: me.clone(),
+        scratch: RefCell::default(),
+        sites: Sites::new(files.clone()),
+        heads: RefCell::default(),
+    });
+    http_site::register(functions);
     functions.state().add_protocol(server.clone());
     functions.add_with(&server, "httpTable", table);
     functions.add_with(&server, "httpAttach", attach);
@@ -137,18 +154,20 @@ pub fn register(functions: &mut Functions<Engine>) {
     });
 }
 
-/// `(listener)`: an object whose `onHttp(events, text, body)` is shown batches, the first time. Returns the table of events, as an `ArrayBuffer`.
+/// `(listener)`: an object whose `onHttp(events, text, body)` is shown batches, and whose other functions the [mounts](super::http_site) call,
+/// the first time. Returns the table of events, as an `ArrayBuffer`.
 fn table(server: &Rc<Server>, _engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
     let mut scratch = server.scratch.borrow_mut();
     if scratch.table.is_none() {
         let words = word::EVENTS + EVENTS * EVENT_WORDS;
         scratch.table = Table::new(args.env(), words, args.value(0), "onHttp");
         scratch.words = vec![0; EVENTS * EVENT_WORDS];
+        server.sites.listen(args, args.value(0));
     }
     Ok(scratch.table.as_ref().map(Table::value))
 }
 
-/// `(id, maxHeaderSize)`: the connection speaks HTTP from now on, and is read.
+/// `(id, maxHeaderSize, mount)`: the connection speaks HTTP from now on, and is read. `mount` is the number of its server's, 0 for none.
 fn attach(server: &Rc<Server>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let (id, max_header_size) = (args.uint(0)?, args.uint(1)? as usize);
     let limits = if max_header_size == 0 {
@@ -156,7 +175,7 @@ fn attach(server: &Rc<Server>, engine: &Engine, args: &Args) -> Outcome<i32> {
     } else {
         Limits { max_header_size }
     };
-    let http = Http::new(limits, engine.now());
+    let http = Http::new(limits, Mounted::new(args.uint(2)?), engine.now());
     let attached = engine.connection(id, |connection| connection.speak(server.clone(), http));
     let reading = attached.and_then(|()| engine.stream(id, Stream::read_start));
     Ok(Errno::code(reading))
@@ -168,18 +187,52 @@ impl Protocol<Node> for Server {
     }
 
     /// A server's idle clock starts when the last of a response has left, also when no one waits for that.
-    fn drained(&self, engine: &Engine, id: u32, _awaited: bool) {
-        engine.tell(Event::Drain(id));
+    fn drained(&self, engine: &Engine, id: u32, awaited: bool) {
+        if !http_site::drained(self, engine, id) || awaited {
+            engine.tell(Event::Drain(id));
+        }
     }
 
     fn tick(&self, engine: &Engine) {
         handle_reads(self, engine);
+        self.sites.show_log();
     }
 
     fn silence(&self) {
         if let Some(table) = &self.scratch.borrow().table {
             table.silence();
         }
+        self.sites.silence();
+    }
+}
+
+impl Server {
+    /// What words of the table say; nothing when its memory is gone.
+    pub(super) fn words<const N: usize>(&self, at: [usize; N]) -> Option<[u32; N]> {
+        let scratch = self.scratch.borrow();
+        let words = scratch.table.as_ref()?.words()?;
+        Some(at.map(|at| words.word(at)))
+    }
+
+    /// Shows a request that was taken out of its batch before; no other is being shown.
+    pub(super) fn show_alone(&self, engine: &Engine, id: u32, row: &[u32; EVENT_WORDS], text: &[u8]) {
+        let segment = Segment {
+            id,
+            row: 0,
+            start: 0,
+            end: 0,
+            read_end: 0,
+            stop: Stop::Drained,
+        };
+        let mut scratch = self.scratch.borrow_mut();
+        scratch.text.extend_from_slice(text);
+        scratch.words[EVENT_WORDS..2 * EVENT_WORDS].copy_from_slice(row);
+        scratch.words[EVENT_WORDS + 2] = 0;
+        scratch.count = 2;
+        scratch.place_body(&segment, &[], true);
+        drop(scratch);
+        http_site::shown(self, engine, &segment);
+        show(self, engine, &[], &mut vec![segment]);
     }
 }
 
@@ -263,7 +316,7 @@ fn feed(server: &Server, engine: &Engine, id: u32, bytes: &[u8], received: bool)
 }
 
 /// Goes on with what waits, wherever that is; while a batch is shown it is put off until its end.
-fn go_on(server: &Server, engine: &Engine) {
+pub(super) fn go_on(server: &Server, engine: &Engine) {
     loop {
         let mut scratch = server.scratch.borrow_mut();
         if scratch.showing || scratch.waiting.is_empty() {
@@ -271,12 +324,13 @@ fn go_on(server: &Server, engine: &Engine) {
         }
         let id = scratch.waiting.swap_remove(0);
         drop(scratch);
-        let bytes = engine.state(
-            id,
-            |http: &mut Http| {
-                if http.paused { Vec::new() } else { http.take_waiting() }
-            },
-        );
+        let bytes = engine.state(id, |http: &mut Http| {
+            if http.is_held() {
+                Vec::new()
+            } else {
+                http.take_waiting()
+            }
+        });
         if let Some(bytes) = bytes
             && !bytes.is_empty()
         {
@@ -295,6 +349,7 @@ fn go_on(server: &Server, engine: &Engine) {
 
 /// Parses the bytes of connections, which are ranges of `input`, and shows what they say, as many as possible together.
 fn run(server: &Server, engine: &Engine, input: &[u8], reads: &[Read]) {
+    server.sites.forget();
     let alone = reads.len() == 1;
     let mut reads = reads.iter().map(|read| (read.id, read.range.clone()));
     // What is left of a read whose first part had to be shown before.
@@ -312,6 +367,10 @@ fn run(server: &Server, engine: &Engine, input: &[u8], reads: &[Read]) {
             }
             Parsed::Events(segment) => {
                 let (stop, rest) = (segment.stop, segment.end..range.end);
+                if let Offered::Answered(goes_on) = http_site::offer(server, engine, input, &segment) {
+                    left = (goes_on && !rest.is_empty()).then_some((id, rest));
+                    continue;
+                }
                 batch.push(segment);
                 if stop != Stop::Drained {
                     // What has to be decided first ends a batch.
@@ -357,10 +416,6 @@ fn parse(server: &Server, engine: &Engine, id: u32, input: &[u8], range: Range<u
         };
         let (taken, stop) = http.feed(bytes, &mut batch, now);
         let count = batch.count;
-        http.mark_repeated(
-            &mut batch.table[(row + 1) * EVENT_WORDS..count * EVENT_WORDS],
-            batch.text,
-        );
         if count == row + 1 && !http.timed {
             return Parsed::Nothing;
         }
@@ -431,6 +486,26 @@ impl Scratch {
         head[read_row::LENGTH] = taken as u32;
     }
 
+    /// The words of an event.
+    pub(super) fn row(&self, at: usize) -> [u32; EVENT_WORDS] {
+        std::array::from_fn(|word| self.words[at * EVENT_WORDS + word])
+    }
+
+    /// Takes events out; those behind them move up.
+    pub(super) fn drop_rows(&mut self, from: usize, to: usize) {
+        self.words
+            .copy_within(to * EVENT_WORDS..self.count * EVENT_WORDS, from * EVENT_WORDS);
+        self.count -= to - from;
+    }
+
+    /// See [`Http::mark_repeated`]; of the events from `from` on.
+    pub(super) fn mark_repeated(&mut self, http: &mut Http, from: usize) {
+        http.mark_repeated(
+            &mut self.words[from * EVENT_WORDS..self.count * EVENT_WORDS],
+            &self.text,
+        );
+    }
+
     /// The batch is over.
     fn clear(&mut self) {
         self.count = 0;
@@ -494,6 +569,8 @@ fn show(server: &Server, engine: &Engine, input: &[u8], batch: &mut Vec<Segment>
         [env.int(count as i32), env.latin1(&scratch.text), body]
     });
     drop(showing);
+    // JavaScript has run.
+    server.sites.forget();
     if shown.is_err() {
         return lost(server, engine, batch);
     }

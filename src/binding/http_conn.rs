@@ -1,6 +1,7 @@
 //! One connection of an HTTP server: what it keeps between reads, and what JavaScript asks about it.
 
 use super::engine::Engine;
+use super::http_site::Mounted;
 use super::raw::{Args, Functions, Outcome, Value};
 use crate::http1::{Batch, Conn, EVENT_WORDS, Limits, Stop, event, row};
 
@@ -23,6 +24,8 @@ pub mod busy {
 /// One connection's HTTP state.
 pub struct Http {
     conn: Conn,
+    /// It is a server's that may be answered without JavaScript.
+    pub mounted: Option<Box<Mounted>>,
     /// When the request being read began (or the connection, before its first), in loop milliseconds; 0 between requests.
     started: u64,
     /// When bytes were last received, in loop milliseconds.
@@ -77,9 +80,10 @@ fn detach(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
 
 impl Http {
     /// A connection that speaks HTTP from `now` on.
-    pub fn new(limits: Limits, now: u64) -> Http {
+    pub fn new(limits: Limits, mounted: Option<Box<Mounted>>, now: u64) -> Http {
         Http {
             conn: Conn::new(limits),
+            mounted,
             started: now,
             heard: now,
             expired: false,
@@ -132,13 +136,26 @@ impl Http {
         self.expired = false;
     }
 
-    fn is_waiting(&self) -> bool {
+    /// Whether what is received has to wait.
+    pub fn is_held(&self) -> bool {
+        self.paused || self.mounted.as_ref().is_some_and(|mounted| mounted.waits())
+    }
+
+    /// Whether received bytes wait.
+    pub fn is_waiting(&self) -> bool {
         !self.inserted.is_empty() || !self.backlog.is_empty()
     }
 
-    /// Whether bytes must wait, behind others or for JavaScript.
+    /// Whether bytes must wait, behind others, for JavaScript, or for a file.
     pub fn must_wait(&self) -> bool {
-        self.paused || self.is_waiting()
+        self.is_held() || self.is_waiting()
+    }
+
+    /// What a read has brought behind a request that persists is parsed later.
+    pub fn put_back(&mut self, rest: &[u8]) {
+        self.conn.rewind();
+        self.time_from(0);
+        self.backlog.splice(..0, rest.iter().copied());
     }
 
     /// Has bytes wait: what was `received` behind all that waits, what JavaScript put in front before that.
@@ -172,12 +189,12 @@ impl Http {
     /// Has `rest` wait if it must: when JavaScript has stopped before the request that it begins with, or when bytes go in front.
     pub fn keep(&mut self, rest: &[u8], stopped: bool) -> bool {
         if stopped {
-            self.conn.rewind();
-            self.time_from(0);
+            self.put_back(rest);
             // JavaScript has not seen the last of them.
             self.last_fields.clear();
+            return true;
         }
-        let waits = stopped || self.paused || !self.inserted.is_empty();
+        let waits = self.is_held() || !self.inserted.is_empty();
         if waits {
             self.backlog.splice(..0, rest.iter().copied());
         }
@@ -212,7 +229,7 @@ fn expired(engine: &Engine, args: &Args) -> Outcome<bool> {
 fn busy_with(engine: &Engine, args: &Args) -> Outcome<i32> {
     let busy = engine.connection(args.uint(0)?, |connection| {
         let with_requests = connection.state().map_or(0, |http: &mut Http| match http.started {
-            _ if http.is_waiting() => busy::WAITING,
+            _ if http.is_held() && !http.paused || http.is_waiting() => busy::WAITING,
             0 => 0,
             _ => busy::READING,
         });

@@ -43,10 +43,10 @@ pub(super) mod send_bit {
 
 /// What the heads of an environment's responses are made with.
 #[derive(Default)]
-struct Heads {
+pub(super) struct Heads {
     /// The header lines of the response being written.
     lines: Vec<u8>,
-    date: DateCache,
+    pub(super) date: DateCache,
     /// The loop time at which `date` was last checked.
     dated: u64,
 }
@@ -146,7 +146,7 @@ fn send(engine: &Engine, args: &Args) -> Outcome<i32> {
 
 impl Heads {
     /// The wall clock is asked only when the loop's has moved.
-    fn check_date(&mut self, now: u64) {
+    pub(super) fn check_date(&mut self, now: u64) {
         if now != self.dated {
             self.dated = now;
             let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -1,12 +1,15 @@
 //! The Node-API surface: the only Rust that names napi.
 
+mod codec_arrays;
 mod codec_bulk;
 mod constants;
 mod engine;
+mod files;
 mod http;
 mod http_client;
 mod http_conn;
 mod http_out;
+mod http_site;
 mod net;
 mod net_reads;
 mod proto;
@@ -17,6 +20,7 @@ mod raw;
 mod rpc;
 mod slab;
 mod table;
+mod transport;
 
 use napi_derive::napi;
 
@@ -37,7 +41,8 @@ pub fn start_engine(env: &napi::Env, callbacks: raw::Value) -> napi::Result<raw:
         net::register(functions);
         net_reads::register(functions);
         rpc::register(functions);
-        http::register(functions);
+        let files = files::register(functions);
+        http::register(functions, &files);
         http_conn::register(functions);
         http_out::register(functions);
         http_client::register(functions);

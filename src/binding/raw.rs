@@ -118,6 +118,19 @@ impl Env {
         }
     }
 
+    /// A string, from UTF-8. `undefined` when it is longer than a string can be.
+    pub fn utf8(self, text: &str) -> Value {
+        let mut result = ptr::null_mut();
+        // SAFETY: pointer and length are one slice's.
+        let status =
+            unsafe { sys::napi_create_string_utf8(self.0, text.as_ptr().cast(), text.len() as isize, &raw mut result) };
+        if status == sys::Status::napi_ok {
+            Value(result)
+        } else {
+            self.undefined()
+        }
+    }
+
     /// A Node `Buffer` with a copy of the bytes; `undefined` when there is no memory for it.
     pub fn buffer_copy(self, bytes: &[u8]) -> Value {
         let mut result = ptr::null_mut();
@@ -473,6 +486,37 @@ impl<const N: usize> Callbacks<N> {
                 return true;
             }
             !env.report_exception()
+        })
+    }
+}
+
+impl<const N: usize> Callbacks<N> {
+    /// Calls function `index` for what it says, and for nothing else: no ticks and no promise jobs run after it. Returns whether it ended
+    /// without an exception, which goes to `uncaughtException`.
+    pub fn ask<const A: usize>(&self, index: usize, arguments: impl FnOnce(Env) -> [Value; A]) -> bool {
+        if self.dead.get() {
+            return false;
+        }
+        let env = self.env;
+        env.scope(|| {
+            let arguments = arguments(env);
+            let (receiver, function) = (env.undefined(), self.functions[index].get());
+            let mut result = ptr::null_mut();
+            // SAFETY: all values are live in this scope, and `Value` has the layout of a napi_value.
+            let status = unsafe {
+                sys::napi_call_function(
+                    env.0,
+                    receiver.0,
+                    function.0,
+                    A,
+                    arguments.as_ptr().cast(),
+                    &raw mut result,
+                )
+            };
+            if status != sys::Status::napi_ok {
+                env.report_exception();
+            }
+            status == sys::Status::napi_ok
         })
     }
 }

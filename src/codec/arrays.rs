@@ -277,6 +277,11 @@ fn read_varint(kind: Leb128, bytes: &[u8]) -> Result<(u64, usize), VarintError> 
     })
 }
 
+/// How many varints end within the bytes.
+pub fn count_varints(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte < 0x80).count()
+}
+
 /// Integers that doubles have exactly, as JavaScript's `Number.isSafeInteger`.
 const SAFE: i64 = (1 << 53) - 1;
 
@@ -454,6 +459,7 @@ mod tests {
                 let mut back = vec![0; elements.len()];
                 prop_assert_eq!(read_varints(kind, false, &bytes, &mut back), Ok(bytes.len()));
                 prop_assert_eq!(&back, &elements);
+                prop_assert_eq!(count_varints(&bytes), values.len());
                 for cut in 0..bytes.len() {
                     let error = read_varints(kind, false, &bytes[..cut], &mut back).unwrap_err();
                     prop_assert_eq!(error.0, VarintError::Truncated);

@@ -11,6 +11,13 @@ pub fn hex_encode(bytes: &[u8], out: &mut Vec<u8>) {
     hex_simd::encode_append(bytes, out, AsciiCase::Lower);
 }
 
+/// Writes them to `out`, as many as it has room for.
+pub fn hex_encode_into(bytes: &[u8], out: &mut [u8]) {
+    let bytes = &bytes[..bytes.len().min(out.len() / 2)];
+    // It writes just these: what has no room has been cut off.
+    let _ = hex_simd::encode(bytes, out.as_out(), AsciiCase::Lower);
+}
+
 /// Digits that are decoded in one go: where one of them is none, so many are looked at again.
 const HEX_BLOCK: usize = 1024;
 
@@ -43,18 +50,52 @@ fn hex_decode_prefix(digits: &[u8], out: &mut [u8]) -> usize {
     written
 }
 
+/// Whether so many candidates in so many bytes are too many for looking at one after the other.
+///
+/// `memchr` for one byte is twice as fast as `memmem`, where that byte is rare; where it is frequent, each of them costs a new start.
+fn is_frequent(candidates: usize, seen: usize) -> bool {
+    candidates * 512 > seen + 4096
+}
+
 /// Where `needle` first lies in `bytes`.
 pub fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
-    memmem::find(bytes, needle)
+    let &first = needle.first()?;
+    // Where a match can begin is before this.
+    let end = (bytes.len() + 1).checked_sub(needle.len())?;
+    let (mut from, mut candidates) = (0, 0);
+    while !is_frequent(candidates, from) {
+        let at = from + memchr::memchr(first, &bytes[from..end])?;
+        if bytes[at..].starts_with(needle) {
+            return Some(at);
+        }
+        from = at + 1;
+        candidates += 1;
+    }
+    memmem::find(&bytes[from..], needle).map(|at| from + at)
+}
+
+/// Where `needle` last lies in `bytes`.
+pub fn find_last(bytes: &[u8], needle: &[u8]) -> Option<usize> {
+    let (&last, rest) = needle.split_last()?;
+    let (mut end, mut candidates) = (bytes.len(), 0);
+    while !is_frequent(candidates, bytes.len() - end) {
+        // The byte that the match ends with.
+        let at = memchr::memrchr(last, bytes.get(rest.len()..end)?)? + rest.len();
+        if bytes[..at].ends_with(rest) {
+            return Some(at - rest.len());
+        }
+        end = at;
+        candidates += 1;
+    }
+    find_last_of_many(&bytes[..end], needle)
 }
 
 /// What is searched in one go, from the end on.
 const LAST_BLOCK: usize = 4096;
 
-/// Where `needle` last lies in `bytes`.
-///
-/// `memmem` has SIMD only for searching forwards: so this goes back block by block, and looks backwards only in the one that has it.
-pub fn find_last(bytes: &[u8], needle: &[u8]) -> Option<usize> {
+/// The same where candidates are frequent. `memmem` has SIMD only for searching forwards: so this goes back block by block, and looks
+/// backwards only in the one that has it.
+fn find_last_of_many(bytes: &[u8], needle: &[u8]) -> Option<usize> {
     let finder = memmem::Finder::new(needle);
     // Where a match can still begin is before this.
     let mut before = (bytes.len() + 1).saturating_sub(needle.len());
@@ -113,6 +154,16 @@ mod tests {
 
     type Swap = fn(&mut [u8]);
 
+    #[test]
+    fn what_is_empty_or_too_long_is_nowhere() {
+        for needle in [b"".as_slice(), b"abc"] {
+            assert_eq!(find(b"ab", needle), None);
+            assert_eq!(find_last(b"ab", needle), None);
+        }
+        assert_eq!(find(b"", b"a"), None);
+        assert_eq!(find_last(b"", b"a"), None);
+    }
+
     proptest! {
         #[test]
         fn hex_there_and_back(bytes in prop::collection::vec(any::<u8>(), 0..3000)) {
@@ -120,6 +171,9 @@ mod tests {
             hex_encode(&bytes, &mut text);
             let naive: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
             prop_assert_eq!(&text, naive.as_bytes());
+            let mut into = vec![0; text.len()];
+            hex_encode_into(&bytes, &mut into);
+            prop_assert_eq!(&into, &text);
             let mut back = vec![0; bytes.len()];
             prop_assert_eq!(hex_decode(&text, &mut back), bytes.len());
             prop_assert_eq!(&back, &bytes);
@@ -154,6 +208,7 @@ mod tests {
             let naive = || bytes.windows(needle.len()).enumerate().filter(|(_, window)| *window == needle).map(|(at, _)| at);
             prop_assert_eq!(find(&bytes, &needle), naive().next());
             prop_assert_eq!(find_last(&bytes, &needle), naive().next_back());
+            prop_assert_eq!(find_last_of_many(&bytes, &needle), naive().next_back());
         }
 
         #[test]

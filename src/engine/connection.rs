@@ -1,7 +1,8 @@
 //! One connection: its transport, its output, what it speaks.
 
-use super::{Host, Out, Protocol, Transport};
+use super::{FileRange, FileRead, Host, Out, Protocol, Transport};
 use crate::errno::Errno;
+use bytes::Bytes;
 use std::any::Any;
 use std::rc::Rc;
 
@@ -71,9 +72,9 @@ impl<H: Host> Connection<H> {
         self.spoken.as_ref().map(|spoken| spoken.protocol.clone())
     }
 
-    /// Bytes written that have not left.
-    pub fn queued(&self) -> usize {
-        self.out.waiting() + self.transport.queued()
+    /// Bytes written that have not left, those of files included.
+    pub fn queued(&self) -> u64 {
+        self.out.waiting() + self.transport.queued() as u64
     }
 
     /// Whether output gathers that nothing is going to send by itself.
@@ -81,10 +82,22 @@ impl<H: Host> Connection<H> {
         self.out.waiting() > 0 && !self.out.is_busy()
     }
 
-    /// Gathers what `fill` appends; the bytes that now wait are the result.
+    /// Gathers what `fill` appends; the bytes that have gathered are the result.
     pub(super) fn gather<E>(&mut self, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<usize, E> {
         self.sent += self.out.gather(fill)? as u64;
-        Ok(self.out.waiting())
+        Ok(self.out.gathered())
+    }
+
+    /// Gathers bytes that others may have, too.
+    pub(super) fn share(&mut self, bytes: Bytes) {
+        self.sent += bytes.len() as u64;
+        self.out.share(bytes);
+    }
+
+    /// Gathers a part of a file.
+    pub(super) fn append_file(&mut self, range: FileRange) {
+        self.sent += range.left();
+        self.out.append_file(range);
     }
 
     /// Writes bytes that lie in JavaScript's memory.
@@ -103,10 +116,25 @@ impl<H: Host> Connection<H> {
         self.out.written(&self.transport, result)
     }
 
+    /// See [`Out::asks`].
+    pub(super) fn asks(&mut self) -> Option<FileRead> {
+        self.out.asks()
+    }
+
+    /// See [`Out::file_read`].
+    pub(super) fn file_read(&mut self, result: Result<Bytes, Errno>) -> Result<(bool, bool), Errno> {
+        self.out.file_read(&self.transport, result)
+    }
+
     /// Ends our side behind what is written.
     pub(super) fn end(&mut self) -> Result<(), Errno> {
         self.out.end();
         self.flush()
+    }
+
+    /// Whether our side was told to end: what is written from now on does not leave.
+    pub fn has_ended(&self) -> bool {
+        self.out.has_ended()
     }
 
     /// 1 when JavaScript is to wait for a drain before it writes more, else 0.

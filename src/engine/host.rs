@@ -1,6 +1,6 @@
 //! What the engine stands on and whom it tells. In Node that is libuv's loop below and JavaScript above; in tests it is a script.
 
-use super::Event;
+use super::{Engine, Event, FileRange, FileRead};
 use crate::errno::Errno;
 use bytes::Bytes;
 
@@ -24,6 +24,12 @@ pub trait Host: Sized + 'static {
     /// Tells the listener. It can call back into the engine meanwhile.
     fn tell(&self, event: Event<'_>);
 
+    /// Runs `read` where it may wait for a disk, and reports what it says to [`Engine::on_file_read`], not from within this call.
+    ///
+    /// # Errors
+    /// That it cannot.
+    fn read_file(engine: &Engine<Self>, id: u32, read: FileRead) -> Result<(), Errno>;
+
     /// Runs a part of a report from below. A panic in it ends here.
     fn guard(&self, body: impl FnOnce());
 }
@@ -31,11 +37,19 @@ pub trait Host: Sized + 'static {
 /// A stream of bytes to a peer, or a listener for such. What happens on it is reported to the engine, under the id that it was made with,
 /// and never from within a call. Dropping it closes it, which is reported as [`super::Engine::on_closed`].
 pub trait Transport {
-    /// Writes what is taken at once; returns how many bytes that is, 0 when none are taken now.
+    /// Writes what is taken at once; returns how many bytes that is, 0 when none are taken now. With `more`, a file follows.
     ///
     /// # Errors
     /// The system's.
-    fn try_write(&self, parts: &[&[u8]]) -> Result<usize, Errno>;
+    fn try_write(&self, parts: &[&[u8]], more: bool) -> Result<usize, Errno>;
+
+    /// Sends from the front of `range`, at most `share` bytes of what is in memory, as long as they are taken at once. When some of it is left
+    /// then, a small part is queued as by [`Transport::write`]: its end says that more will be taken. `range` is left with what has neither
+    /// left nor is queued.
+    ///
+    /// # Errors
+    /// The system's, or `EIO` for a file that ends before the range.
+    fn send_file(&self, range: &mut FileRange, share: u64) -> Result<Sent, Errno>;
 
     /// Queues bytes, in this order; the end is [`super::Engine::on_written`].
     ///
@@ -57,4 +71,17 @@ pub trait Transport {
     /// # Errors
     /// The system's, or that there is no such way; it is closed all the same.
     fn reset(self) -> Result<(), Errno>;
+}
+
+/// What became of a range of a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sent {
+    /// All of it has left.
+    Whole,
+    /// So many bytes are queued.
+    Queued(usize),
+    /// What comes next is not in memory.
+    Cold,
+    /// The transport sends no files, or not this one: it wants bytes.
+    Unable,
 }

@@ -8,6 +8,7 @@
 //! I/O, whichever comes first.
 
 mod connection;
+mod file;
 mod host;
 mod out;
 mod protocol;
@@ -16,13 +17,16 @@ mod tests;
 
 use crate::errno::Errno;
 use crate::slots::Slots;
+use bytes::Bytes;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 pub use connection::Connection;
-pub use host::{Host, Transport};
+pub use file::{FileRange, Presence, Source};
+pub use host::{Host, Sent, Transport};
 use out::Out;
+pub use out::{COPIED, FileRead, SHARE};
 use protocol::Plain;
 pub use protocol::Protocol;
 
@@ -211,20 +215,61 @@ impl<H: Host> Engine<H> {
     pub fn append<E>(&self, id: u32, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<i32, E> {
         let appended = self.connection(id, |connection| {
             if connection.gather(fill)? >= FLUSH_AT
-                && let Err(error) = connection.flush()
+                && let Err(error) = self.send(id, connection)
             {
                 return Ok(error.0);
             }
-            self.touch(id, connection);
-            Ok(connection.backlog())
+            Ok(self.appended(id, connection))
         });
         appended.unwrap_or_else(|error| Ok(error.0))
     }
 
+    /// Gathers bytes that others may have, too. Returns what [`Engine::append`] returns.
+    pub fn share(&self, id: u32, bytes: Bytes) -> i32 {
+        let appended = self.connection(id, |connection| {
+            connection.share(bytes);
+            self.appended(id, connection)
+        });
+        appended.unwrap_or_else(|error| error.0)
+    }
+
+    /// Gathers a part of a file, which is read as the peer takes it. When the file has become too short for it, that is an [`Event::WriteError`],
+    /// and nothing more is sent. Returns what [`Engine::append`] returns.
+    pub fn append_file(&self, id: u32, range: FileRange) -> i32 {
+        let appended = self.connection(id, |connection| {
+            connection.append_file(range);
+            self.appended(id, connection)
+        });
+        appended.unwrap_or_else(|error| error.0)
+    }
+
+    fn appended(&self, id: u32, connection: &mut Connection<H>) -> i32 {
+        self.touch(id, connection);
+        connection.backlog()
+    }
+
     /// Writes [many](LARGE_WRITE) bytes. Returns what [`Engine::append`] returns.
     pub fn write_large(&self, id: u32, bytes: &[u8]) -> i32 {
-        let written = self.connection(id, |connection| connection.write(bytes).map(|()| connection.backlog()));
+        let written = self.connection(id, |connection| {
+            connection.write(bytes)?;
+            self.ask(id, connection)?;
+            Ok(connection.backlog())
+        });
         written.and_then(|result| result).unwrap_or_else(|error| error.0)
+    }
+
+    /// Gives what waits to the transport.
+    fn send(&self, id: u32, connection: &mut Connection<H>) -> Result<(), Errno> {
+        connection.flush()?;
+        self.ask(id, connection)
+    }
+
+    /// Has the host read what a connection needs from a file.
+    fn ask(&self, id: u32, connection: &mut Connection<H>) -> Result<(), Errno> {
+        match connection.asks() {
+            Some(read) => H::read_file(self, id, read),
+            None => Ok(()),
+        }
     }
 
     /// Sees to it that gathered output leaves in this turn of the loop.
@@ -245,7 +290,7 @@ impl<H: Host> Engine<H> {
     /// # Errors
     /// Those of [`Engine::connection`], or the system's.
     pub fn flush(&self, id: u32) -> Result<(), Errno> {
-        self.connection(id, Connection::flush)?
+        self.connection(id, |connection| self.send(id, connection))?
     }
 
     /// Writes what every connection has gathered now: nothing may be lost when the process exits by itself.
@@ -262,7 +307,7 @@ impl<H: Host> Engine<H> {
         for id in dirty {
             let flushed = self.connection(id, |connection| {
                 connection.dirty = false;
-                connection.flush()
+                self.send(id, connection)
             });
             if let Ok(Err(error)) = flushed {
                 self.tell(Event::WriteError(id, error));
@@ -275,7 +320,10 @@ impl<H: Host> Engine<H> {
     /// # Errors
     /// Those of [`Engine::connection`], or the system's.
     pub fn end(&self, id: u32) -> Result<(), Errno> {
-        self.connection(id, Connection::end)?
+        self.connection(id, |connection| {
+            connection.end()?;
+            self.ask(id, connection)
+        })?
     }
 
     /// Closes a connection or listener; gathered output is offered to the transport once more before. With `reset` the peer sees an error.
@@ -360,7 +408,7 @@ impl<H: Host> Engine<H> {
         }
         self.host.guard(|| {
             // A connection that was closed meanwhile has nothing left to flush.
-            if let Ok(Err(error)) = self.connection(id, Connection::flush) {
+            if let Ok(Err(error)) = self.connection(id, |connection| self.send(id, connection)) {
                 self.tell(Event::WriteError(id, error));
             }
         });
@@ -368,12 +416,23 @@ impl<H: Host> Engine<H> {
 
     /// A queued write ended.
     pub fn on_written(&self, id: u32, result: Result<(), Errno>) {
+        self.go_on(id, |connection| connection.written(result));
+    }
+
+    /// A part of a file was read: the end of what [`Host::read_file`] was asked for.
+    pub fn on_file_read(&self, id: u32, result: Result<Bytes, Errno>) {
+        self.go_on(id, |connection| connection.file_read(result));
+    }
+
+    /// Output goes on: `code` says whether all of it has left, and whether that is waited for.
+    fn go_on(&self, id: u32, code: impl FnOnce(&mut Connection<H>) -> Result<(bool, bool), Errno>) {
         self.host.guard(|| {
-            let written = self.connection(id, |connection| {
-                let written = connection.written(result);
-                written.map(|(left, awaited)| left.then(|| (connection.protocol(), awaited)))
+            let went = self.connection(id, |connection| {
+                let (left, awaited) = code(connection)?;
+                self.ask(id, connection)?;
+                Ok(left.then(|| (connection.protocol(), awaited)))
             });
-            match written {
+            match went {
                 Ok(Ok(Some((protocol, awaited)))) => {
                     let protocol = protocol.unwrap_or_else(|| self.plain.borrow().clone());
                     protocol.drained(self, id, awaited);

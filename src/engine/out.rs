@@ -1,15 +1,67 @@
 //! The output of one connection: a queue of segments, in the order in which they leave.
 //!
-//! Small writes gather in the last one; large ones are segments of their own, and are copied only when they cannot leave at once. What
-//! the transport does not take is queued with it, one write at a time, and nothing is moved or copied for that.
+//! A segment is bytes or a range of a file. Small writes gather behind the last one; large ones are segments of their own, and are copied only
+//! when they cannot leave at once. What the transport does not take is queued with it, one write at a time, and nothing is moved or
+//! copied for that. A range stays in the queue until its bytes have left; what of it is not in memory, the host reads elsewhere.
 
-use super::Transport;
+use super::{FileRange, Sent, Transport};
 use crate::errno::Errno;
 use bytes::{Buf, Bytes};
 use std::collections::VecDeque;
 
 /// Segments that are offered to the transport in one call.
 const PARTS: usize = 16;
+
+/// Bytes of files that one connection sends in one turn of the loop: the others' are next then, however fast its peer reads.
+pub const SHARE: u64 = 1024 * 1024;
+
+/// Bodies up to this size are copied next to their heads: that costs less than to write two parts.
+pub const COPIED: usize = 2 * 1024;
+
+/// Bytes that are brought to memory together, where they were not: long enough for a disk to be worth asking, short enough for the first of
+/// them not to wait.
+const WARMED: usize = 512 * 1024;
+
+/// Bytes of a file that are read and written together, where the transport does not send files.
+const BY_HAND: usize = 64 * 1024;
+
+enum Segment {
+    Bytes(Bytes),
+    File(FileRange),
+}
+
+impl Segment {
+    fn len(&self) -> u64 {
+        match self {
+            Segment::Bytes(bytes) => bytes.len() as u64,
+            Segment::File(range) => range.left(),
+        }
+    }
+}
+
+/// What a connection waits for, from a file. The host sees to it where it may wait for a disk.
+#[derive(Clone)]
+pub struct FileRead {
+    /// Of which the first bytes are wanted.
+    pub range: FileRange,
+    /// How many, at most.
+    pub length: usize,
+    /// To have them; else it is enough that they are in memory.
+    pub keep: bool,
+}
+
+impl FileRead {
+    /// Reads. Without [`FileRead::keep`] no bytes are the result.
+    ///
+    /// # Errors
+    /// The system's, or `EIO` for a file that has become too short.
+    pub fn run(&self) -> Result<Bytes, Errno> {
+        if self.keep {
+            return self.range.read(self.length);
+        }
+        self.range.warm(self.length).map(|()| Bytes::new())
+    }
+}
 
 /// What is allocated when output begins to gather, in bytes: an ordinary head with a small body.
 const FIRST_TAIL: usize = 512;
@@ -18,13 +70,17 @@ const FIRST_TAIL: usize = 512;
 #[derive(Default)]
 pub struct Out {
     /// Those that nothing is added to any more.
-    segments: VecDeque<Bytes>,
+    segments: VecDeque<Segment>,
     /// Bytes in them.
-    waiting: usize,
+    waiting: u64,
     /// Where output gathers, behind them.
     tail: Vec<u8>,
     /// Bytes of the one queued write.
     in_flight: usize,
+    /// The first segment is a file, and this part of it is being read.
+    reading: Option<Box<FileRead>>,
+    /// That is not asked for yet.
+    asks: bool,
     /// The listener waits for everything to have left.
     awaited: bool,
     /// Our side ends behind what waits.
@@ -35,18 +91,23 @@ pub struct Out {
 
 impl Out {
     /// Bytes that the transport has not been given.
-    pub fn waiting(&self) -> usize {
-        self.waiting + self.tail.len()
+    pub fn waiting(&self) -> u64 {
+        self.waiting + self.tail.len() as u64
     }
 
-    /// Whether a write is queued with the transport: what comes waits for its end.
+    /// Bytes that have been copied to gather.
+    pub fn gathered(&self) -> usize {
+        self.tail.len()
+    }
+
+    /// Whether what comes waits for a report: of a queued write's end, or of a file.
     pub fn is_busy(&self) -> bool {
-        self.in_flight > 0
+        self.in_flight > 0 || self.reading.is_some()
     }
 
     /// Whether the listener is to wait before it writes more, and so will be told.
     pub fn congested(&mut self) -> bool {
-        self.awaited |= self.in_flight > 0;
+        self.awaited |= self.is_busy();
         self.awaited
     }
 
@@ -63,27 +124,49 @@ impl Out {
         filled.map(|()| self.tail.len() - before)
     }
 
+    /// Gathers bytes that others may have, too: long ones are not copied.
+    pub fn share(&mut self, bytes: Bytes) {
+        if bytes.len() <= COPIED {
+            self.tail.extend_from_slice(&bytes);
+        } else {
+            self.seal();
+            self.push(Segment::Bytes(bytes));
+        }
+    }
+
+    /// Gathers a part of a file.
+    pub fn append_file(&mut self, range: FileRange) {
+        if range.left() > 0 {
+            self.seal();
+            self.push(Segment::File(range));
+        }
+    }
+
     /// Gives what waits to the transport, and our side's end behind it.
     pub fn flush(&mut self, transport: &impl Transport) -> Result<(), Errno> {
-        if self.in_flight > 0 {
+        if self.is_busy() {
             return Ok(());
         }
         if self.waiting() > 0 {
             self.offer(transport, &[])?;
         }
-        if self.ends {
-            self.ends = false;
-            // It is ended after the write that is still queued.
-            transport.shutdown()?;
+        self.end_behind(transport)
+    }
+
+    fn end_behind(&mut self, transport: &impl Transport) -> Result<(), Errno> {
+        // The transport ends after the write that it has queued.
+        if !self.ends || self.waiting() > 0 {
+            return Ok(());
         }
-        Ok(())
+        self.ends = false;
+        transport.shutdown()
     }
 
     /// Writes `bytes` behind what waits, and what waits with them; they are copied only if they do not leave at once.
     pub fn write(&mut self, transport: &impl Transport, bytes: &[u8]) -> Result<(), Errno> {
-        if self.in_flight > 0 {
+        if self.is_busy() {
             self.seal();
-            self.push(Bytes::copy_from_slice(bytes));
+            self.push(Segment::Bytes(Bytes::copy_from_slice(bytes)));
             return Ok(());
         }
         self.offer(transport, bytes)
@@ -95,12 +178,55 @@ impl Out {
         self.ended = true;
     }
 
+    /// Whether our side was told to end.
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+
     /// The queued write has ended. Goes on with what waits; returns whether all has left, and whether the listener waits for that.
     pub fn written(&mut self, transport: &impl Transport, result: Result<(), Errno>) -> Result<(bool, bool), Errno> {
         self.in_flight = 0;
         result?;
+        self.go_on(transport)
+    }
+
+    /// What the connection needs from a file and has not been asked for.
+    pub fn asks(&mut self) -> Option<FileRead> {
+        if !std::mem::take(&mut self.asks) {
+            return None;
+        }
+        self.reading.as_deref().cloned()
+    }
+
+    /// The end of what [`Out::asks`] gave. Goes on as [`Out::written`] does.
+    pub fn file_read(
+        &mut self,
+        transport: &impl Transport,
+        result: Result<Bytes, Errno>,
+    ) -> Result<(bool, bool), Errno> {
+        let Some(read) = self.reading.take() else {
+            return Ok((false, false));
+        };
+        let bytes = result?;
+        if let Some(Segment::File(range)) = self.segments.front_mut() {
+            if read.keep {
+                self.waiting -= bytes.len() as u64;
+                range.advance(bytes.len() as u64);
+                if range.left() == 0 {
+                    self.segments.pop_front();
+                }
+                self.waiting += bytes.len() as u64;
+                self.segments.push_front(Segment::Bytes(bytes));
+            } else {
+                range.warmed(range.at_most(read.length) as u64);
+            }
+        }
+        self.go_on(transport)
+    }
+
+    fn go_on(&mut self, transport: &impl Transport) -> Result<(bool, bool), Errno> {
         self.flush(transport)?;
-        let left = self.in_flight == 0;
+        let left = !self.is_busy();
         let awaited = self.awaited;
         self.awaited &= !left;
         Ok((left, awaited))
@@ -108,50 +234,95 @@ impl Out {
 
     /// Offers what waits and `last` to the transport, and queues with it what it does not take.
     fn offer(&mut self, transport: &impl Transport, last: &[u8]) -> Result<(), Errno> {
-        while self.segments.len() > PARTS - 2 {
-            let mut parts: [&[u8]; PARTS] = [&[]; PARTS];
-            for (part, segment) in parts.iter_mut().zip(&self.segments) {
-                *part = segment;
+        if !self.segments.is_empty() {
+            self.seal();
+            if !last.is_empty() {
+                self.push(Segment::Bytes(Bytes::copy_from_slice(last)));
             }
-            let offered: usize = parts.iter().map(|part| part.len()).sum();
-            let written = transport.try_write(&parts[..self.segments.len().min(PARTS)])?;
-            self.left(written);
-            if written < offered {
-                return self.queue(transport, last);
-            }
+            return self.send(transport);
         }
-        if self.waiting() + last.len() == 0 {
+        // Nearly always, so without the work there.
+        let waiting = self.tail.len();
+        if waiting + last.len() == 0 {
             return Ok(());
         }
-        let written = if self.segments.is_empty() {
-            // Nearly always, so without the work below.
-            let (from, to) = (usize::from(self.tail.is_empty()), 1 + usize::from(!last.is_empty()));
-            transport.try_write(&[&*self.tail, last][from..to])?
-        } else {
-            let mut parts: [&[u8]; PARTS] = [&[]; PARTS];
-            let segments = self.segments.iter().map(|segment| &**segment);
-            let all = segments.chain([&*self.tail, last]).filter(|part| !part.is_empty());
-            let count = parts.iter_mut().zip(all).map(|(part, bytes)| *part = bytes).count();
-            transport.try_write(&parts[..count])?
-        };
-        if written == self.waiting() + last.len() {
-            self.segments.clear();
-            self.waiting = 0;
+        let (from, to) = (usize::from(self.tail.is_empty()), 1 + usize::from(!last.is_empty()));
+        let written = transport.try_write(&[&*self.tail, last][from..to], false)?;
+        if written == waiting + last.len() {
             // Thousands of idle connections keep nothing; the allocator has it for the next one at once.
             self.tail = Vec::new();
             return Ok(());
         }
-        let of_last = written.saturating_sub(self.waiting());
         self.seal();
+        let of_last = written.saturating_sub(waiting);
+        if of_last < last.len() {
+            self.push(Segment::Bytes(Bytes::copy_from_slice(&last[of_last..])));
+        }
         self.left(written - of_last);
-        self.queue(transport, &last[of_last..])
+        self.queue(transport)
     }
 
-    /// So many bytes of the segments have left.
+    /// Sends segments, until the transport takes no more, or for one turn's share.
+    fn send(&mut self, transport: &impl Transport) -> Result<(), Errno> {
+        let mut share = SHARE;
+        while let Some(first) = self.segments.front_mut() {
+            let Segment::File(range) = first else {
+                if self.send_bytes(transport)? {
+                    continue;
+                }
+                return Ok(());
+            };
+            let before = range.left();
+            let sent = transport.send_file(range, share)?;
+            let count = before - range.left();
+            self.waiting -= count;
+            share = share.saturating_sub(count);
+            let mut read = |length, keep| {
+                let range = range.clone();
+                self.reading = Some(Box::new(FileRead { range, length, keep }));
+                self.asks = true;
+            };
+            match sent {
+                Sent::Whole => {}
+                Sent::Queued(length) => self.in_flight = length,
+                Sent::Cold => read(WARMED, false),
+                Sent::Unable => read(BY_HAND, true),
+            }
+            if range.left() == 0 {
+                self.segments.pop_front();
+            }
+            if self.is_busy() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the bytes in front, and returns whether all of them have left; else they are queued with the transport.
+    fn send_bytes(&mut self, transport: &impl Transport) -> Result<bool, Errno> {
+        let mut parts: [&[u8]; PARTS] = [&[]; PARTS];
+        let mut count = 0;
+        for (part, segment) in parts.iter_mut().zip(&self.segments) {
+            let Segment::Bytes(bytes) = segment else { break };
+            *part = bytes;
+            count += 1;
+        }
+        let offered: usize = parts.iter().map(|part| part.len()).sum();
+        // A head leaves in one packet with the beginning of the file behind it.
+        let more = matches!(self.segments.get(count), Some(Segment::File(_)));
+        let written = transport.try_write(&parts[..count], more)?;
+        self.left(written);
+        if written < offered {
+            self.queue(transport)?;
+        }
+        Ok(written == offered)
+    }
+
+    /// So many bytes of the segments have left; those are no files.
     fn left(&mut self, mut count: usize) {
-        self.waiting -= count;
+        self.waiting -= count as u64;
         while count > 0
-            && let Some(first) = self.segments.front_mut()
+            && let Some(Segment::Bytes(first)) = self.segments.front_mut()
         {
             let part = count.min(first.len());
             first.advance(part);
@@ -162,23 +333,30 @@ impl Out {
         }
     }
 
-    /// Queues what waits, and a copy of `last`, as one write.
-    fn queue(&mut self, transport: &impl Transport, last: &[u8]) -> Result<(), Errno> {
-        self.seal();
-        self.push(Bytes::copy_from_slice(last));
-        self.in_flight = std::mem::take(&mut self.waiting);
-        transport.write(std::mem::take(&mut self.segments).into())
+    /// Queues what waits, as far as the first file, as one write.
+    fn queue(&mut self, transport: &impl Transport) -> Result<(), Errno> {
+        let mut parts = Vec::with_capacity(self.segments.len().min(PARTS));
+        let mut length = 0;
+        while let Some(Segment::Bytes(_)) = self.segments.front()
+            && let Some(Segment::Bytes(bytes)) = self.segments.pop_front()
+        {
+            length += bytes.len();
+            parts.push(bytes);
+        }
+        self.waiting -= length as u64;
+        self.in_flight = length;
+        transport.write(parts)
     }
 
     /// What has gathered is a segment.
     fn seal(&mut self) {
         let tail = std::mem::take(&mut self.tail);
-        self.push(tail.into());
+        self.push(Segment::Bytes(tail.into()));
     }
 
     /// Adds a segment; none is empty.
-    fn push(&mut self, segment: Bytes) {
-        if segment.is_empty() {
+    fn push(&mut self, segment: Segment) {
+        if segment.len() == 0 {
             return;
         }
         self.waiting += segment.len();

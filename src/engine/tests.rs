@@ -3,8 +3,13 @@
 use super::*;
 use bytes::Bytes;
 use std::collections::{HashMap, VecDeque};
+use std::fs::File;
+use std::io::Write;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Weak;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What a peer sees of a connection, and how much the "kernel" takes.
 #[derive(Default)]
@@ -14,11 +19,20 @@ struct Wire {
     taken: RefCell<Vec<u8>>,
     /// Parts of each `try_write`.
     tries: RefCell<Vec<usize>>,
+    /// Where in files what is not in memory begins; `None`: nowhere.
+    cold: Cell<Option<u64>>,
+    /// It sends no files.
+    unable: Cell<bool>,
+    /// A file was announced.
+    more: Cell<bool>,
     queued: RefCell<VecDeque<Vec<Bytes>>>,
     broken: Cell<bool>,
     ended: Cell<bool>,
     reset: Cell<bool>,
 }
+
+/// What the transport queues of a file, at most.
+const BLOCK: usize = 3;
 
 /// What the loop is going to report.
 #[derive(Clone, Copy, Debug)]
@@ -49,10 +63,14 @@ impl Drop for FakeStream {
 }
 
 impl Transport for FakeStream {
-    fn try_write(&self, parts: &[&[u8]]) -> Result<usize, Errno> {
+    fn try_write(&self, parts: &[&[u8]], more: bool) -> Result<usize, Errno> {
         assert!(!parts.is_empty() && parts.iter().all(|part| !part.is_empty()));
         assert!(self.wire.queued.borrow().is_empty(), "overtakes a queued write");
         self.wire.tries.borrow_mut().push(parts.len());
+        assert!(
+            !self.wire.more.replace(more) || !more,
+            "a file was announced and did not follow"
+        );
         if self.wire.broken.get() {
             return Err(Errno(-32));
         }
@@ -61,6 +79,35 @@ impl Transport for FakeStream {
         self.wire.taken.borrow_mut().extend_from_slice(&bytes[..count]);
         self.wire.room.set(self.wire.room.get() - count);
         Ok(count)
+    }
+
+    fn send_file(&self, range: &mut FileRange, share: u64) -> Result<Sent, Errno> {
+        assert!(self.wire.queued.borrow().is_empty(), "overtakes a queued write");
+        self.wire.more.set(false);
+        if self.wire.unable.get() {
+            return Ok(Sent::Unable);
+        }
+        let warm = self
+            .wire
+            .cold
+            .get()
+            .map_or(u64::MAX, |cold| cold.saturating_sub(range.at()));
+        let count = warm.min(share).min(self.wire.room.get() as u64);
+        let bytes = range.read(count.min(1 << 20) as usize)?;
+        self.wire.room.set(self.wire.room.get() - bytes.len());
+        self.wire.taken.borrow_mut().extend_from_slice(&bytes);
+        range.advance(bytes.len() as u64);
+        if range.left() == 0 {
+            return Ok(Sent::Whole);
+        }
+        if warm == bytes.len() as u64 {
+            return Ok(Sent::Cold);
+        }
+        let block = range.read(BLOCK)?;
+        range.advance(block.len() as u64);
+        let length = block.len();
+        self.write(vec![block])?;
+        Ok(Sent::Queued(length))
     }
 
     fn write(&self, parts: Vec<Bytes>) -> Result<(), Errno> {
@@ -98,6 +145,7 @@ struct Script {
     waits: Cell<bool>,
     turns: Cell<bool>,
     panics: Cell<usize>,
+    reads: RefCell<Vec<(u32, FileRead)>>,
     refuses: Cell<bool>,
 }
 
@@ -143,6 +191,11 @@ impl Host for Script {
         }
     }
 
+    fn read_file(engine: &Engine<Script>, id: u32, read: FileRead) -> Result<(), Errno> {
+        engine.host.reads.borrow_mut().push((id, read));
+        Ok(())
+    }
+
     fn guard(&self, body: impl FnOnce()) {
         if catch_unwind(AssertUnwindSafe(body)).is_err() {
             self.panics.set(self.panics.get() + 1);
@@ -161,6 +214,7 @@ fn engine() -> Rc<Engine<Script>> {
             waits: Cell::new(false),
             turns: Cell::new(false),
             panics: Cell::new(0),
+            reads: RefCell::default(),
             refuses: Cell::new(false),
         })
     })
@@ -202,6 +256,30 @@ impl Engine<Script> {
             wire.taken.borrow_mut().extend(parts.concat());
             self.host.reports.borrow_mut().push_back(Report::Written(id, Ok(())));
         }
+    }
+
+    /// What was asked for of files is read; returns how many times that were.
+    fn read_files(&self) -> usize {
+        let reads = self.host.reads.take();
+        for (id, read) in &reads {
+            if !read.keep {
+                self.wire(*id).cold.set(Some(read.range.at() + read.length as u64));
+            }
+            self.on_file_read(*id, read.run());
+        }
+        reads.len()
+    }
+
+    /// Lets the peer of `id` read until nothing more comes; returns how many turns that took.
+    fn drain(&self, id: u32) -> usize {
+        for turn in 0.. {
+            self.take_queued(id);
+            self.turn();
+            if self.read_files() == 0 && self.wire(id).queued.borrow().is_empty() {
+                return turn;
+            }
+        }
+        unreachable!()
     }
 
     /// One turn of the loop: reports what there is to report, until nothing is left.
@@ -294,7 +372,7 @@ fn what_the_kernel_does_not_take_waits_in_order_and_drains_once() {
     assert_eq!(engine.text(id, " still"), 1);
     assert_eq!(engine.sent(id), "headla");
     let waiting = engine.connection(id, |connection| connection.queued()).unwrap();
-    assert_eq!(waiting, "rge more and more still".len());
+    assert_eq!(waiting, "rge more and more still".len() as u64);
     wire.room.set(usize::MAX);
     engine.take_queued(id);
     engine.turn();
@@ -765,6 +843,11 @@ fn the_end_of_the_environment_writes_and_closes_everything_and_tells_nobody() {
 enum Act {
     Small(usize),
     Large(usize),
+    Shared(usize),
+    File(usize),
+    Cold(u64),
+    Unable(bool),
+    ReadFiles,
     Room(usize),
     Take,
     Turn,
@@ -777,6 +860,11 @@ fn act() -> impl proptest::strategy::Strategy<Value = Act> {
     prop_oneof![
         (0usize..200).prop_map(Act::Small),
         (0usize..200).prop_map(Act::Large),
+        (1usize..200).prop_map(|length| Act::Shared(length * 50)),
+        (0usize..400).prop_map(Act::File),
+        (0u64..600).prop_map(Act::Cold),
+        proptest::bool::ANY.prop_map(Act::Unable),
+        Just(Act::ReadFiles),
         (0usize..300).prop_map(Act::Room),
         Just(Act::Take),
         Just(Act::Turn),
@@ -801,6 +889,7 @@ proptest::proptest! {
             }
         });
         let mut written = Vec::new();
+        let source = numbers();
         for act in acts {
             let mut bytes = |length: usize| {
                 let bytes: Vec<u8> = (0..length).map(|at| (written.len() + at) as u8).collect();
@@ -817,6 +906,19 @@ proptest::proptest! {
                     let status = engine.write_large(id, &bytes(length));
                     waits.set(waits.get() | (status == 1));
                 }
+                Act::Shared(length) => {
+                    let status = engine.share(id, bytes(length).into());
+                    waits.set(waits.get() | (status == 1));
+                }
+                Act::File(length) => {
+                    let start = written.len() as u64 % 256;
+                    written.extend((start..start + length as u64).map(|at| at as u8));
+                    let status = engine.append_file(id, FileRange::new(source.clone(), start..start + length as u64));
+                    waits.set(waits.get() | (status == 1));
+                }
+                Act::Cold(from) => wire.cold.set(Some(from)),
+                Act::Unable(unable) => wire.unable.set(unable),
+                Act::ReadFiles => { engine.read_files(); }
                 Act::Room(room) => wire.room.set(room),
                 Act::Take => engine.take_queued(id),
                 Act::Turn => engine.turn(),
@@ -825,17 +927,252 @@ proptest::proptest! {
             }
             let left = wire.taken.borrow().len();
             let queued = engine.connection(id, |connection| connection.queued()).unwrap();
-            assert_eq!(left + queued, written.len());
+            assert_eq!(left as u64 + queued, written.len() as u64);
             assert_eq!(*wire.taken.borrow(), written[..left]);
         }
         wire.room.set(usize::MAX);
         engine.flush(id).unwrap();
-        for _ in 0..3 {
-            engine.take_queued(id);
-            engine.turn();
-        }
+        engine.drain(id);
         assert_eq!(*wire.taken.borrow(), written);
         assert!(!waits.get(), "a drain was promised");
         assert_eq!(engine.host.panics.get(), 0);
     }
+}
+
+/// An open file of `length` bytes that nobody else can find, and a way to change it.
+fn file(length: usize) -> (Arc<File>, File) {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let path = std::env::temp_dir().join(format!("ironwire-engine-{}-{number}", std::process::id()));
+    let mut options = File::options();
+    let mut file = options.read(true).write(true).create_new(true).open(&path).unwrap();
+    file.write_all(&content(0..length)).unwrap();
+    let reader = File::open(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    (Arc::new(reader), file)
+}
+
+/// A file whose bytes count up.
+fn numbers() -> Arc<File> {
+    let (reader, mut file) = file(0);
+    file.write_all(&(0..1024).map(|at| at as u8).collect::<Vec<_>>())
+        .unwrap();
+    reader
+}
+
+fn content(range: Range<usize>) -> Vec<u8> {
+    range
+        .map(|i| b'a' + (i * 7 % 26) as u8 - (i / 100 % 2) as u8 * 32)
+        .collect()
+}
+
+fn part(file: &Arc<File>, range: Range<usize>) -> FileRange {
+    FileRange::new(file.clone(), range.start as u64..range.end as u64)
+}
+
+#[test]
+fn a_file_leaves_in_its_place() {
+    let engine = engine();
+    let id = engine.open();
+    let (file, _) = file(1000);
+    engine.text(id, "head ");
+    assert_eq!(engine.append_file(id, part(&file, 10..900)), 0);
+    engine.text(id, " between ");
+    assert_eq!(engine.append_file(id, part(&file, 0..3)), 0);
+    assert_eq!(engine.append_file(id, part(&file, 5..5)), 0);
+    assert_eq!(engine.share(id, Bytes::from_static(&[b's'; 5000])), 0);
+    engine.write_large(id, b" large");
+    engine.text(id, " end");
+    engine.turn();
+    let wanted = [
+        b"head ",
+        &*content(10..900),
+        b" between ",
+        &content(0..3),
+        &[b's'; 5000],
+        b" large",
+        b" end",
+    ];
+    assert_eq!(engine.sent(id).as_bytes(), wanted.concat());
+    assert_eq!(
+        engine.connection(id, |connection| connection.sent),
+        Ok(wanted.concat().len() as u64)
+    );
+    assert!(engine.told().is_empty(), "nobody waits for a drain");
+    assert_eq!(engine.host.panics.get(), 0);
+}
+
+#[test]
+fn a_slow_peer_gets_a_file_as_it_takes_it_and_costs_a_block() {
+    let engine = engine();
+    let id = engine.open();
+    let wire = engine.wire(id);
+    let (file, _) = file(1000);
+    wire.room.set(7);
+    engine.text(id, "head ");
+    engine.append_file(id, part(&file, 0..1000));
+    engine.turn();
+    assert_eq!(engine.sent(id).len(), 7);
+    assert_eq!(wire.queued.borrow()[0][0].len(), BLOCK);
+    assert_eq!(engine.text(id, " end"), 1, "and from now on the listener waits");
+    let queued = || engine.connection(id, |connection| connection.queued()).unwrap();
+    assert_eq!(queued(), 998 + 4);
+    for taken in 1..=98 {
+        wire.room.set(7);
+        engine.take_queued(id);
+        engine.turn();
+        assert!(wire.queued.borrow().iter().flatten().map(Bytes::len).sum::<usize>() <= BLOCK);
+        assert_eq!(queued(), 998 + 4 - taken * (7 + BLOCK as u64));
+    }
+    wire.room.set(usize::MAX);
+    engine.drain(id);
+    let wanted = [b"head ", &*content(0..1000), b" end"].concat();
+    assert_eq!(engine.sent(id).as_bytes(), wanted);
+    assert_eq!(engine.told(), [format!("Drain({id})")]);
+    assert_eq!((queued(), engine.host.panics.get()), (0, 0));
+}
+
+#[test]
+fn a_fast_peer_gets_no_more_than_its_share_of_a_turn() {
+    let engine = engine();
+    let (a, b) = (engine.open(), engine.open());
+    let length = SHARE as usize * 2 + 1000;
+    let (file, _) = file(length);
+    for id in [a, b] {
+        engine.append_file(id, part(&file, 0..length));
+    }
+    engine.turn();
+    assert_eq!(
+        (engine.sent(a).len(), engine.sent(b).len()),
+        (SHARE as usize, SHARE as usize)
+    );
+    assert_eq!(engine.drain(a), 1, "the second turn's share and the rest");
+    engine.drain(b);
+    assert!(engine.sent(a).as_bytes() == content(0..length) && engine.sent(a) == engine.sent(b));
+    // Many small ones are no way around it.
+    let id = engine.open();
+    for _ in 0..20 {
+        engine.append_file(id, part(&file, 0..SHARE as usize / 8));
+    }
+    engine.turn();
+    assert_eq!(engine.sent(id).len(), SHARE as usize);
+    engine.drain(id);
+    assert_eq!(engine.sent(id).len(), SHARE as usize / 8 * 20);
+}
+
+#[test]
+fn what_is_not_in_memory_is_read_elsewhere_and_nothing_overtakes_it() {
+    let engine = engine();
+    let id = engine.open();
+    let wire = engine.wire(id);
+    let (file, _) = file(1000);
+    wire.cold.set(Some(600));
+    engine.text(id, "head ");
+    engine.append_file(id, part(&file, 0..1000));
+    engine.turn();
+    assert_eq!(engine.sent(id).len(), 605);
+    assert_eq!(engine.text(id, " end"), 1);
+    engine.end(id).unwrap();
+    engine.turn();
+    assert!(!wire.ended.get() && wire.queued.borrow().is_empty());
+    assert_eq!((engine.sent(id).len(), engine.host.reads.borrow().len()), (605, 1));
+    engine.drain(id);
+    assert_eq!(
+        engine.sent(id).as_bytes(),
+        [b"head ", &*content(0..1000), b" end"].concat()
+    );
+    assert_eq!(
+        engine.told(),
+        [format!("Drain({id})"), format!("Shutdown({id}, Ok(()))")]
+    );
+    assert_eq!(engine.host.panics.get(), 0);
+}
+
+#[test]
+fn a_transport_that_sends_no_files_gets_their_bytes() {
+    let engine = engine();
+    let id = engine.open();
+    let wire = engine.wire(id);
+    wire.unable.set(true);
+    let (file, _) = file(200_000);
+    engine.text(id, "head ");
+    engine.append_file(id, part(&file, 1..200_000));
+    engine.text(id, " end");
+    engine.turn();
+    assert_eq!(engine.sent(id), "head ");
+    wire.room.set(100);
+    assert_eq!(engine.read_files(), 1);
+    assert_eq!(engine.sent(id).len(), 105);
+    assert_eq!(
+        engine.host.reads.borrow().len(),
+        0,
+        "the next part is read when this one has left"
+    );
+    wire.room.set(usize::MAX);
+    engine.drain(id);
+    assert_eq!(
+        engine.sent(id).as_bytes(),
+        [b"head ", &*content(1..200_000), b" end"].concat()
+    );
+}
+
+#[test]
+fn a_file_that_has_become_too_short_ends_it_with_an_error_and_no_other_bytes() {
+    for (cold, unable) in [(None, false), (Some(100), false), (None, true)] {
+        let engine = engine();
+        let id = engine.open();
+        let wire = engine.wire(id);
+        let (file, changed) = file(1000);
+        wire.room.set(50);
+        wire.cold.set(cold);
+        wire.unable.set(unable);
+        engine.listen(|engine, event| {
+            if let Event::WriteError(id, _) = event {
+                engine.close(id, false).unwrap();
+            }
+        });
+        engine.append_file(id, part(&file, 0..1000));
+        engine.text(id, "the next answer");
+        engine.turn();
+        changed.set_len(500).unwrap();
+        wire.room.set(usize::MAX);
+        engine.drain(id);
+        let sent = engine.sent(id);
+        assert!(content(0..500).starts_with(sent.as_bytes()), "{sent}");
+        assert_eq!(
+            engine.told(),
+            [format!("WriteError({id}, {:?})", Errno::EIO), format!("Close({id})")],
+            "{cold:?} {unable}"
+        );
+        assert_eq!((engine.slots_in_use(), engine.host.panics.get()), (0, 0));
+    }
+}
+
+#[test]
+fn a_connection_may_be_closed_or_reset_while_its_file_is_read() {
+    for reset in [false, true] {
+        let engine = engine();
+        let id = engine.open();
+        let (file, _) = file(1000);
+        engine.wire(id).cold.set(Some(10));
+        engine.append_file(id, part(&file, 0..1000));
+        engine.turn();
+        engine.close(id, reset).unwrap();
+        engine.turn();
+        engine.read_files();
+        assert_eq!(engine.sent(id).len(), 10);
+        assert_eq!(engine.told(), [format!("Close({id})")]);
+        assert_eq!(Arc::strong_count(&file), 1, "the file is closed with it");
+    }
+}
+
+#[test]
+fn an_exit_writes_of_a_file_what_leaves_at_once() {
+    let engine = engine();
+    let id = engine.open();
+    let (file, _) = file(1000);
+    engine.text(id, "head ");
+    engine.append_file(id, part(&file, 0..1000));
+    engine.flush_all();
+    assert_eq!(engine.sent(id).len(), 1005);
 }

@@ -12,6 +12,7 @@ mod handle;
 mod hook;
 mod stream;
 mod sys;
+mod wake;
 
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
@@ -22,6 +23,7 @@ pub use crate::errno::Errno;
 pub use addr::Address;
 pub use hook::Hook;
 pub use stream::{ListenOptions, Stream};
+pub use wake::Wake;
 
 /// What libuv reports. Called on the loop's thread, one call at a time, never from within a call into this module.
 pub trait Events: 'static {
@@ -43,6 +45,8 @@ pub trait Events: 'static {
     fn prepare(&self);
     /// The loop has handled the I/O that it waited for (only while a [`Hook::check`] is started).
     fn check(&self);
+    /// A [`Waker`] was used.
+    fn woken(&self);
     /// The last open handle of a loop that is [`Loop::drain`]ing is closed.
     fn drained(&self);
 }

@@ -52,6 +52,7 @@ impl Buf {
 pub struct SockAddrStorage(pub [u8; 128]);
 
 // `uv_handle_type` and `uv_req_type`: positions in libuv's maps, which are frozen within 1.x.
+pub const ASYNC: c_int = 1;
 pub const CHECK: c_int = 2;
 pub const NAMED_PIPE: c_int = 7;
 pub const PREPARE: c_int = 9;
@@ -128,6 +129,9 @@ unsafe extern "C" {
         flags: c_uint,
         cb: RequestCb,
     ) -> c_int;
+
+    pub fn uv_async_init(uv_loop: *mut Loop, handle: *mut Handle, cb: Option<HandleCb>) -> c_int;
+    pub fn uv_async_send(handle: *mut Handle) -> c_int;
 
     pub fn uv_check_init(uv_loop: *mut Loop, handle: *mut Handle) -> c_int;
     pub fn uv_check_start(handle: *mut Handle, cb: HandleCb) -> c_int;

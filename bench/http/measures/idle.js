@@ -54,6 +54,7 @@ function sample(name, cores, connections) {
 }
 
 module.exports = {
+  possible,
   name: 'idle',
   title: '10,000 idle keep-alive connections',
   contenders: ['ironwire', 'node:http'],

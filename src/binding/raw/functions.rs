@@ -1,6 +1,7 @@
 //! Native functions: their arguments, what they return, and the object that JavaScript has them in.
 
 use super::{Env, Value, panic_text};
+use napi::bindgen_prelude::FromNapiValue;
 use napi::sys;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
@@ -92,6 +93,21 @@ impl Args {
         /// An unsigned 32-bit integer.
         uint, u32, napi_get_value_uint32
     }
+    number_argument! {
+        /// Any number.
+        double, f64, napi_get_value_double
+    }
+
+    /// An object with the fields of a `#[napi(object)]`, for calls that are made once.
+    pub fn object<T: FromNapiValue>(&self, index: usize) -> Outcome<T> {
+        // SAFETY: environment and argument are this call's.
+        let object = unsafe { T::from_napi_value(self.env.0, self.values[index]) };
+        object.map_err(|_| Misuse {
+            argument: index,
+            expected: "object of the fields that Rust reads",
+        })
+    }
+
     /// `true` or `false`.
     pub fn boolean(&self, index: usize) -> Outcome<bool> {
         let mut result = false;

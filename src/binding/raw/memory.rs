@@ -1,11 +1,9 @@
-//! The memory of typed arrays that native functions are given, and strings whose characters stay where they are.
+//! The memory of typed arrays that native functions are given.
 
+use super::Env;
 use super::functions::{Args, Misuse, Outcome};
-use super::{Env, Value};
 use napi::sys;
-use std::ffi::c_void;
 use std::ptr;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 /// What a typed array has, as bytes.
@@ -111,71 +109,5 @@ impl Args {
             return self.change(to, |output| convert(&input, output));
         }
         self.look(from, |input| self.change(to, |output| convert(input, output)))?
-    }
-}
-
-/// `node_api_create_external_string_latin1`, which Node has since 20.4.
-type CreateExternal = unsafe extern "C" fn(
-    sys::napi_env,
-    *mut u8,
-    usize,
-    unsafe extern "C" fn(sys::napi_env, *mut c_void, *mut c_void),
-    *mut c_void,
-    *mut sys::napi_value,
-    *mut bool,
-) -> sys::napi_status;
-
-#[cfg(unix)]
-fn create_external() -> Option<CreateExternal> {
-    static FOUND: OnceLock<Option<CreateExternal>> = OnceLock::new();
-    *FOUND.get_or_init(|| {
-        // SAFETY: the name is a C string.
-        let symbol = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"node_api_create_external_string_latin1".as_ptr()) };
-        // SAFETY: what Node exports under this name has this type; null is `None`.
-        unsafe { std::mem::transmute::<*mut c_void, Option<CreateExternal>>(symbol) }
-    })
-}
-
-#[cfg(not(unix))]
-fn create_external() -> Option<CreateExternal> {
-    None
-}
-
-/// A string of V8's own beyond this lies in pages of its own, which cost more than to write it.
-const LONG: usize = 96 * 1024;
-
-unsafe extern "C" fn free_text(_env: sys::napi_env, text: *mut c_void, length: *mut c_void) {
-    let text = ptr::slice_from_raw_parts_mut(text.cast::<u8>(), length as usize);
-    // SAFETY: the box that `text` leaked, given back once.
-    drop(unsafe { Box::from_raw(text) });
-}
-
-impl Env {
-    /// A string, one character a byte. A long one keeps the memory. `undefined` when it is longer than a string can be.
-    pub fn text(self, bytes: Vec<u8>) -> Value {
-        let Some(create) = create_external().filter(|_| bytes.len() >= LONG) else {
-            return self.latin1(&bytes);
-        };
-        let length = bytes.len();
-        let text = Box::into_raw(bytes.into_boxed_slice());
-        let (mut result, mut copied) = (ptr::null_mut(), false);
-        // SAFETY: the text is `length` bytes, which `free_text` frees: after the string, or at once where it was copied.
-        let status = unsafe {
-            create(
-                self.0,
-                text.cast(),
-                length,
-                free_text,
-                ptr::without_provenance_mut(length),
-                &raw mut result,
-                &raw mut copied,
-            )
-        };
-        if status == sys::Status::napi_ok {
-            return Value(result);
-        }
-        // SAFETY: leaked above; a call that failed has taken nothing.
-        drop(unsafe { Box::from_raw(text) });
-        self.undefined()
     }
 }

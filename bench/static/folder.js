@@ -1,0 +1,28 @@
+'use strict'
+
+const crypto = require('node:crypto')
+const fs = require('node:fs/promises')
+const os = require('node:os')
+const path = require('node:path')
+const { files } = require('./cases.js')
+
+/** Calls `body` with a folder that holds the files of all cases, for as long as it takes. */
+async function withFolder(body) {
+  const root = await fs.mkdtemp(path.join(os.tmpdir(), 'ironwire-static-'))
+  try {
+    // nginx may run as somebody else.
+    await fs.chmod(root, 0o755)
+    for (const [name, length] of Object.entries(files)) {
+      const file = path.join(root, name)
+      await fs.mkdir(path.dirname(file), { recursive: true })
+      await fs.writeFile(file, crypto.randomBytes(length))
+      // Files of this very moment are looked at more closely.
+      await fs.utimes(file, 1_700_000_000, 1_700_000_000)
+    }
+    return await body(root)
+  } finally {
+    await fs.rm(root, { recursive: true })
+  }
+}
+
+module.exports = { withFolder }

@@ -1,0 +1,528 @@
+//! Static files between [`crate::files`] and `lib/files`: sites, and plans of what a request is to be answered with.
+//!
+//! A plan that is not known at once comes later, through the background threads: `onFilesPlan(ticket, plan)`. JavaScript asks a plan for
+//! what it needs of it and releases it; the body either leaves on a connection of ours without being seen, or is read in pieces.
+
+use super::engine::Engine;
+use super::raw::{Args, Callbacks, Functions, Outcome, SharedBytes, Value};
+use crate::background::Lost;
+use crate::engine::{FileRange, Source};
+use crate::errno::Errno;
+use crate::files::{
+    Answer, Body, Coding, Dotfiles, Etag, Failure, Limits, OpenFile, Options, Plan, Planned, Request, Segment, Site,
+    fields,
+};
+use crate::slots::Slots;
+use crate::warmth::Warmth;
+use bytes::Bytes;
+use napi_derive::napi;
+use std::cell::{Cell, RefCell};
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// The words that say what a plan is, written by `filesHead`.
+pub(super) mod word {
+    /// The status code.
+    pub const STATUS: usize = 0;
+    /// See [`super::flag`].
+    pub const FLAGS: usize = 1;
+    /// What the system said, as libuv's number; 0 for nothing.
+    pub const ERRNO: usize = 2;
+    /// Bytes of the body that follows, and how often 2^32 of them.
+    pub const LENGTH: usize = 3;
+    pub const LENGTH_HIGH: usize = 4;
+    /// How many there are.
+    pub const WORDS: usize = 8;
+}
+
+/// Bits of what a plan is.
+pub(super) mod flag {
+    /// It is an error, for `next`.
+    pub const FAILED: u32 = 1;
+    /// It is about a file.
+    pub const FILE: u32 = 2;
+    /// A body follows.
+    pub const BODY: u32 = 4;
+    /// The body is read as it is sent.
+    pub const STREAM: u32 = 8;
+}
+
+/// The functions that JavaScript is told by: `(ticket, plan)` and `(ticket, Buffer | errno)`.
+const CALLBACKS: [&str; 2] = ["onFilesPlan", "onFilesRead"];
+const ON_PLAN: usize = 0;
+const ON_READ: usize = 1;
+
+/// Bytes that one call reads at most: what JavaScript asks for is bounded by its stream's own buffer.
+const MAX_READ: u32 = 1024 * 1024;
+
+/// A plan that JavaScript holds.
+enum Held {
+    Answer(Answer),
+    Failure(Failure),
+}
+
+/// What an environment has of sites.
+#[derive(Default)]
+pub(super) struct Files {
+    sites: RefCell<Slots<Arc<Site>>>,
+    plans: RefCell<Slots<Held>>,
+    table: RefCell<Option<Table>>,
+    tickets: Cell<i32>,
+}
+
+struct Table {
+    words: SharedBytes,
+    callbacks: Callbacks<{ CALLBACKS.len() }>,
+}
+
+impl Source for OpenFile {
+    fn file(&self) -> &File {
+        OpenFile::file(self)
+    }
+
+    fn warmth(&self) -> Option<&Warmth> {
+        Some(OpenFile::warmth(self))
+    }
+}
+
+/// Adds this module's functions; what comes back knows the sites.
+pub(super) fn register(functions: &mut Functions<Engine>) -> Rc<Files> {
+    let files = Rc::new(Files::default());
+    functions.add_with(&files, "filesTable", table);
+    functions.add("filesFields", |_, _| Ok(fields::NAMES.join(",")));
+    functions.add_with(&files, "filesOpen", |files, _, args| {
+        Ok(files.open(&args.string(0)?, args.object(1)?))
+    });
+    functions.add_with(&files, "filesCheck", |files, _, args| {
+        Ok(files.site(args.uint(0)?).map_or(Errno::EBADF.0, |site| {
+            site.check().map_or_else(|error| crate::files::errno(&error), |()| 0)
+        }))
+    });
+    functions.add_with(&files, "filesClose", |files, _, args| {
+        let site = files.sites.borrow_mut().remove(args.uint(0)?.wrapping_sub(1));
+        Ok(site.is_some())
+    });
+    functions.add_with(&files, "filesTidy", |files, engine, args| {
+        // Whoever asked has nothing to wait for.
+        let tidied = files
+            .site(args.uint(0)?)
+            .map(|site| engine.in_background(move || site.tidy(), |_, _| ()));
+        Ok(tidied.is_some_and(|begun| begun.is_ok()))
+    });
+    functions.add_with(&files, "filesPlan", plan);
+    functions.add_with(&files, "filesHead", head);
+    functions.add_with(&files, "filesErrorHead", |files, _, args| {
+        Ok(files.with(args.uint(0)?, |held| match held {
+            Held::Failure(failure) => args.env().latin1(&failure.headers),
+            Held::Answer(_) => args.env().latin1(b""),
+        }))
+    });
+    functions.add_with(&files, "filesPath", |files, _, args| {
+        Ok(files.with(args.uint(0)?, |held| {
+            held.path().map(|path| args.env().utf8(&path.to_string_lossy()))
+        }))
+    });
+    functions.add_with(&files, "filesSyscall", |files, _, args| {
+        Ok(files.with(args.uint(0)?, |held| match held {
+            Held::Failure(Failure { cause: Some(cause), .. }) => Some(cause.syscall.to_owned()),
+            _ => None,
+        }))
+    });
+    functions.add_with(&files, "filesFd", |files, _, args| {
+        Ok(files.with(args.uint(0)?, |held| held.fd()).unwrap_or(-1))
+    });
+    functions.add_with(&files, "filesBytes", |files, _, args| {
+        let (number, env) = (args.uint(0)?, args.env());
+        Ok(files.with(number, |held| match held {
+            Held::Answer(Answer {
+                body: Body::Bytes(bytes),
+                ..
+            }) => env.buffer_copy(bytes),
+            Held::Answer(Answer { body: Body::None, .. }) => env.buffer_copy(&[]),
+            _ => env.undefined(),
+        }))
+    });
+    functions.add_with(&files, "filesRead", read);
+    functions.add_with(&files, "filesSend", send);
+    functions.add_with(&files, "filesRelease", |files, _, args| {
+        let plan = files.plans.borrow_mut().remove(args.uint(0)?.wrapping_sub(1));
+        Ok(plan.is_some())
+    });
+    functions.add_with(&files, "filesUsage", |files, _, args| {
+        let Some(site) = files.site(args.uint(0)?) else {
+            return Ok(None);
+        };
+        let ((count, bytes, handles), env) = (site.usage(), args.env());
+        let usage = env.object();
+        env.set(usage, "files", env.number(count as f64));
+        env.set(usage, "bytes", env.number(bytes as f64));
+        env.set(usage, "handles", env.number(handles as f64));
+        env.set(usage, "plans", env.number(files.plans.borrow().len() as f64));
+        Ok(Some(usage))
+    });
+    files
+}
+
+/// The options of a site, as `lib/files/options.js` has read them.
+#[napi(object)]
+pub struct FilesOptions {
+    pub accept_ranges: bool,
+    pub cache_control: bool,
+    /// `'ignore'`, `'allow'`, `'deny'`
+    pub dotfiles: String,
+    /// `'off'`, `'weak'`, `'strong'`
+    pub etag: String,
+    pub extensions: Vec<String>,
+    pub fallthrough: bool,
+    /// Names and values by turns.
+    pub headers: Vec<String>,
+    pub immutable: bool,
+    pub index: Vec<String>,
+    pub last_modified: bool,
+    /// Milliseconds.
+    pub max_age: f64,
+    pub redirect: bool,
+    /// Names of codings.
+    pub precompressed: Vec<String>,
+    /// All codings, or none.
+    pub compress: bool,
+    pub single: Option<String>,
+    pub listing: bool,
+    pub not_found: Option<String>,
+    pub limits: Option<FilesLimits>,
+}
+
+macro_rules! limits {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+        /// Limits of a site; those left out are the defaults.
+        #[napi(object)]
+        pub struct FilesLimits {
+            $($(#[$doc])* pub $name: Option<f64>,)*
+        }
+
+        impl FilesLimits {
+            fn apply(&self, limits: &mut Limits) {
+                $(if let Some(value) = self.$name {
+                    // `as` saturates, and JavaScript has checked the rest.
+                    limits.$name = value as _;
+                })*
+            }
+        }
+    };
+}
+
+limits! {
+    target, depth, ranges, small_file, memory, files, handles, compress_from, compress_to, hash, entries
+}
+
+impl FilesOptions {
+    fn read(self) -> Option<Options> {
+        let coding = |name: &String| Coding::from_name(name.as_bytes());
+        let mut limits = Limits::default();
+        if let Some(given) = &self.limits {
+            given.apply(&mut limits);
+        }
+        Some(Options {
+            accept_ranges: self.accept_ranges,
+            cache_control: self.cache_control,
+            dotfiles: match &*self.dotfiles {
+                "ignore" => Dotfiles::Ignore,
+                "allow" => Dotfiles::Allow,
+                "deny" => Dotfiles::Deny,
+                _ => return None,
+            },
+            etag: match &*self.etag {
+                "off" => Etag::Off,
+                "weak" => Etag::Weak,
+                "strong" => Etag::Strong,
+                _ => return None,
+            },
+            extensions: self.extensions,
+            fallthrough: self.fallthrough,
+            headers: self
+                .headers
+                .chunks_exact(2)
+                .map(|pair| (pair[0].clone(), pair[1].clone()))
+                .collect(),
+            immutable: self.immutable,
+            index: self.index,
+            last_modified: self.last_modified,
+            max_age: (self.max_age / 1e3).floor() as u64,
+            redirect: self.redirect,
+            precompressed: self.precompressed.iter().map(coding).collect::<Option<_>>()?,
+            compress: if self.compress {
+                Coding::ALL.to_vec()
+            } else {
+                Vec::new()
+            },
+            single: self.single,
+            listing: self.listing,
+            not_found: self.not_found,
+            limits,
+        })
+    }
+}
+
+impl Held {
+    /// The file that it is about, or the path that the system was asked for.
+    fn path(&self) -> Option<&Path> {
+        match self {
+            Held::Answer(answer) => answer.file.as_deref().map(crate::files::File::path),
+            Held::Failure(failure) => {
+                let file = failure.file.as_deref().map(crate::files::File::path);
+                file.or(failure.cause.as_ref().map(|cause| &*cause.path))
+            }
+        }
+    }
+
+    /// The descriptor of the file, if it is kept open by one.
+    #[cfg(unix)]
+    fn fd(&self) -> i32 {
+        use std::os::fd::AsRawFd;
+        let file = match self {
+            Held::Answer(answer) => answer.file.as_deref(),
+            Held::Failure(failure) => failure.file.as_deref(),
+        };
+        file.and_then(crate::files::File::handle)
+            .map_or(-1, |handle| handle.file().as_raw_fd())
+    }
+
+    /// The descriptor of the file, if it is kept open by one.
+    #[cfg(not(unix))]
+    fn fd(&self) -> i32 {
+        -1
+    }
+}
+
+impl Files {
+    /// A site's number, or a negative errno. The root need not be there yet.
+    fn open(&self, root: &str, options: FilesOptions) -> i32 {
+        let Some(site) = options
+            .read()
+            .and_then(|options| Site::open(Path::new(root), options).ok())
+        else {
+            return Errno::EINVAL.0;
+        };
+        let id = self.sites.borrow_mut().insert_with(|_| Ok::<_, ()>(Arc::new(site)));
+        id.and_then(Result::ok).map_or(Errno::EMFILE.0, |id| id as i32 + 1)
+    }
+
+    /// The site with a number that `filesOpen` gave.
+    pub(super) fn site(&self, number: u32) -> Option<Arc<Site>> {
+        self.sites.borrow_mut().get_mut(number.wrapping_sub(1)).cloned()
+    }
+
+    fn with<T>(&self, number: u32, look: impl FnOnce(&Held) -> T) -> Option<T> {
+        self.plans
+            .borrow_mut()
+            .get_mut(number.wrapping_sub(1))
+            .map(|held| look(held))
+    }
+
+    /// Gives a plan a number; 0 for none.
+    fn hold(&self, plan: Plan) -> i32 {
+        let held = match plan {
+            Plan::Pass => return 0,
+            Plan::Answer(answer) => Held::Answer(answer),
+            Plan::Fail(failure) => Held::Failure(failure),
+        };
+        let id = self.plans.borrow_mut().insert_with(|_| Ok::<_, ()>(held));
+        id.and_then(Result::ok).map_or(0, |id| id as i32 + 1)
+    }
+
+    fn ticket(&self) -> i32 {
+        let ticket = self.tickets.get() % i32::MAX + 1;
+        self.tickets.set(ticket);
+        ticket
+    }
+
+    fn tell(&self, callback: usize, ticket: i32, value: impl FnOnce(super::raw::Env) -> Value) {
+        if let Some(table) = &*self.table.borrow() {
+            table.callbacks.call(callback, |env| [env.int(ticket), value(env)]);
+        }
+    }
+}
+
+/// `(listener)`: an object with `onFilesPlan` and `onFilesRead`. Returns the words, as an `ArrayBuffer`.
+fn table(files: &Rc<Files>, _engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
+    let table = &mut *files.table.borrow_mut();
+    if table.is_none() {
+        *table = SharedBytes::new(args.env(), word::WORDS * 4).map(|words| Table {
+            words,
+            callbacks: Callbacks::new(args.env(), args.value(0), CALLBACKS),
+        });
+    }
+    Ok(table.as_ref().map(|table| table.words.value()))
+}
+
+/// `(site, method, target, original, fields, status, given)`: a plan's number, 0 to pass, or the negative number of a ticket. The last two
+/// may be left out: the status of the response and its header lines so far.
+fn plan(files: &Rc<Files>, engine: &Engine, args: &Args) -> Outcome<i32> {
+    let Some(site) = files.site(args.uint(0)?) else {
+        return Ok(0);
+    };
+    let mut text = Vec::with_capacity(1024);
+    let method = args.append_latin1(1, &mut text)?;
+    let target = method + args.append_utf8(2, &mut text)?;
+    let original = target + args.append_utf8(3, &mut text)?;
+    let fields = original + args.append_latin1(4, &mut text)?;
+    let status = args.uint(5).unwrap_or(200);
+    // Left out, there are none.
+    let _ = args.append_latin1(6, &mut text);
+    let request = Request {
+        method: &text[..method],
+        target: &text[method..target],
+        original: &text[target..original],
+        fields: &text[original..fields],
+        status: u16::try_from(status).unwrap_or(200),
+        given: &text[fields..],
+    };
+    let request = match site.plan(&request) {
+        Planned::Plan(plan) => return Ok(files.hold(plan)),
+        Planned::Cold(request) => request,
+    };
+    let (ticket, files) = (files.ticket(), files.clone());
+    let lost = site.lost();
+    let begun = engine.in_background(
+        move || site.plan_cold(&request),
+        move |_, plan: Result<Plan, Lost>| {
+            let plan = files.hold(plan.unwrap_or(lost));
+            files.tell(ON_PLAN, ticket, |env| env.int(plan));
+        },
+    );
+    Ok(if begun.is_ok() { -ticket } else { 0 })
+}
+
+/// `(plan)`: its header lines. What else it is stands in the words then.
+fn head(files: &Rc<Files>, _engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
+    let table = files.table.borrow();
+    let Some(words) = table
+        .as_ref()
+        .map(|table| &table.words)
+        .filter(|words| words.is_attached())
+    else {
+        return Ok(None);
+    };
+    Ok(files.with(args.uint(0)?, |held| {
+        let (status, flags, errno, length, lines, file) = match held {
+            Held::Answer(Answer {
+                status,
+                lines,
+                length,
+                body,
+                file,
+            }) => {
+                let flags = match body {
+                    Body::None => 0,
+                    Body::Bytes(_) => flag::BODY,
+                    Body::Segments(_) => flag::BODY | flag::STREAM,
+                };
+                (status, flags, 0, *length, lines, file)
+            }
+            Held::Failure(Failure {
+                status,
+                lines,
+                cause,
+                file,
+                ..
+            }) => {
+                let errno = cause.as_ref().map_or(0, |cause| cause.errno);
+                (status, flag::FAILED, errno, 0, lines, file)
+            }
+        };
+        let flags = flags | if file.is_some() { flag::FILE } else { 0 };
+        let length = [length as u32, (length >> 32) as u32];
+        words.copy_words(
+            word::STATUS,
+            &[u32::from(*status), flags, errno as u32, length[0], length[1]],
+        );
+        args.env().latin1(lines)
+    }))
+}
+
+/// `(plan, connection)`: puts the body into a connection's output. 0 when all has left, 1 when JavaScript is to wait for the drain, or a
+/// negative errno.
+fn send(files: &Rc<Files>, engine: &Engine, args: &Args) -> Outcome<i32> {
+    let connection = args.uint(1)?;
+    let sent = files.with(args.uint(0)?, |held| match held {
+        Held::Answer(answer) => append(engine, connection, &answer.body),
+        Held::Failure(_) => Err(Errno::EINVAL),
+    });
+    let queued = || {
+        engine.flush(connection)?;
+        engine.connection(connection, |connection| connection.queued())
+    };
+    let left = sent.unwrap_or(Err(Errno::EBADF)).and_then(|()| queued());
+    Ok(left.map_or_else(|error| error.0, |left| i32::from(left > 0)))
+}
+
+/// Adds a body to a connection's output.
+fn append(engine: &Engine, connection: u32, body: &Body) -> Result<(), Errno> {
+    let check = |result: i32| Errno::check(result);
+    match body {
+        Body::None => Ok(()),
+        Body::Bytes(bytes) => check(engine.share(connection, bytes.clone())),
+        Body::Segments(segments) => segments.iter().try_for_each(|segment| match segment {
+            Segment::Bytes(bytes) => check(engine.share(connection, bytes.clone())),
+            Segment::File { file, range } => {
+                check(engine.append_file(connection, FileRange::new(file.clone(), range.clone())))
+            }
+        }),
+    }
+}
+
+/// `(plan, offset, length)`: a ticket, under which `onFilesRead` gets bytes of the body, as many as asked for unless it ends before, or a
+/// negative errno: EIO for a file that has become shorter.
+fn read(files: &Rc<Files>, engine: &Engine, args: &Args) -> Outcome<i32> {
+    let (number, offset, length) = (args.uint(0)?, args.double(1)?, args.uint(2)?);
+    let segments = files.with(number, |held| match held {
+        Held::Answer(Answer {
+            body: Body::Bytes(bytes),
+            ..
+        }) => vec![Segment::Bytes(bytes.clone())],
+        Held::Answer(Answer {
+            body: Body::Segments(segments),
+            ..
+        }) => segments.clone(),
+        _ => Vec::new(),
+    });
+    let Some(segments) = segments else {
+        return Ok(Errno::EBADF.0);
+    };
+    let (ticket, files) = (files.ticket(), files.clone());
+    let begun = engine.in_background(
+        move || gather(&segments, offset as u64, length.min(MAX_READ) as usize),
+        move |_, bytes: Result<io::Result<Bytes>, Lost>| {
+            files.tell(ON_READ, ticket, |env| match bytes {
+                Ok(Ok(bytes)) => env.buffer_copy(&bytes),
+                Ok(Err(error)) => env.int(crate::files::errno(&error)),
+                Err(Lost) => env.int(Errno::ENOMEM.0),
+            });
+        },
+    );
+    Ok(begun.map_or_else(|error| error.0, |()| ticket))
+}
+
+/// Bytes of a body from an offset on.
+fn gather(segments: &[Segment], mut offset: u64, length: usize) -> io::Result<Bytes> {
+    let mut gathered = Vec::new();
+    for segment in segments {
+        let skipped = offset.min(segment.len());
+        offset -= skipped;
+        let wanted = (segment.len() - skipped).min((length - gathered.len()) as u64) as usize;
+        match segment {
+            Segment::Bytes(bytes) => gathered.extend_from_slice(&bytes[skipped as usize..skipped as usize + wanted]),
+            Segment::File { file, range } => {
+                let start = gathered.len();
+                gathered.resize(start + wanted, 0);
+                if file.read_at(&mut gathered[start..], range.start + skipped)? < wanted {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+            }
+        }
+    }
+    Ok(gathered.into())
+}

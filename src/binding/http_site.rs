@@ -1,0 +1,582 @@
+//! Files on an HTTP server, without JavaScript: the requests of a server that does nothing but serve a [site](crate::files::Site) are answered
+//! where they are parsed.
+//!
+//! Before a connection's events are shown, those in front that the site can answer are taken out. What it cannot answer goes to JavaScript
+//! as always, with all that follows it, until JavaScript says that it has nothing left to do for the connection: so answers keep their
+//! order. Once a turn, and whenever JavaScript has run since, JavaScript is asked whether the site may still answer by itself, that is,
+//! whether nobody has put a function of theirs where a request would pass.
+//!
+//! A plan that may wait for a disk is made on the pool. The connection is parked meanwhile: it is not read, and what was read waits.
+
+use super::engine::Engine;
+use super::files::Files;
+use super::http::{Segment, Server, go_on, word};
+use super::http_conn::Http;
+use super::raw::{Args, Callbacks, Functions, Outcome, Value};
+use crate::background::Lost;
+use crate::engine::{COPIED, FileRange};
+use crate::files::{Answer, Batch, Body, OwnedRequest, Plan, Planned, Request, Segment as Part, Site, fields};
+use crate::http1::encode::{self, Connection, Framing, ResponseHead};
+use crate::http1::{EVENT_WORDS, METHODS, Stop, event, flag};
+use crate::uv::{Errno, Stream};
+use std::cell::{Cell, RefCell};
+use std::io::Write;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Output of one connection that may wait before its next request does.
+const MOST_OUTPUT: u64 = 256 * 1024;
+
+/// What a head has besides the answer's lines fits in so many bytes.
+const HEAD: usize = 160;
+
+/// A request has these flags to be answered here, and none of [`UNUSUAL`].
+const USUAL: u32 = flag::HOST;
+const UNUSUAL: u32 = flag::HAS_BODY | flag::UPGRADE | flag::EXPECT;
+
+/// `HTTP/1.1`, as events say it.
+const VERSION: u32 = 0x101;
+
+/// The functions that are called.
+#[derive(Clone, Copy)]
+enum Callback {
+    /// `(mount)`: whether the site may answer now; JavaScript writes [`word::SITE`] and those behind it.
+    Ask,
+    /// `(mount, rows)`: what was answered, a line for each request.
+    Log,
+}
+
+/// What the mounts of an environment share.
+#[derive(Default)]
+pub(super) struct Sites {
+    files: Rc<Files>,
+    callbacks: RefCell<Option<Rc<Callbacks<2>>>>,
+    /// What JavaScript has said of a mount, as long as it has not run since.
+    said: RefCell<Option<Said>>,
+    log: RefCell<Vec<(u32, Vec<u8>)>>,
+    /// The header lines of the request being planned.
+    lines: RefCell<Vec<u8>>,
+}
+
+#[derive(Clone)]
+struct Said {
+    mount: u32,
+    site: Option<Arc<Site>>,
+    /// What is planned until JavaScript runs again: all of it was received before.
+    batch: Option<Batch>,
+    /// The seconds of `Keep-Alive`.
+    seconds: Option<u32>,
+    /// Somebody wants to know what is answered.
+    logs: bool,
+}
+
+/// What a connection keeps that belongs to a mount.
+pub(super) struct Mounted {
+    mount: u32,
+    /// JavaScript has the connection: a request of its, or whatever else.
+    elsewhere: Cell<bool>,
+    /// A plan for this request is being made.
+    parked: Option<Parked>,
+    /// What was read waits until output has left.
+    holds: bool,
+    /// When the last answer was given, or had left, in loop milliseconds; 0 before the first.
+    idle_since: u64,
+    remote: Option<Box<str>>,
+}
+
+/// A request, as JavaScript would be shown it.
+struct Parked {
+    row: [u32; EVENT_WORDS],
+    text: Vec<u8>,
+    since: u64,
+}
+
+impl Mounted {
+    pub(super) fn new(mount: u32) -> Option<Box<Mounted>> {
+        (mount > 0).then(|| {
+            Box::new(Mounted {
+                mount,
+                elsewhere: Cell::new(false),
+                parked: None,
+                holds: false,
+                idle_since: 0,
+                remote: None,
+            })
+        })
+    }
+
+    /// Whether what was read has to wait.
+    pub(super) fn waits(&self) -> bool {
+        self.parked.is_some() || self.holds
+    }
+}
+
+/// What became of a connection's events.
+pub(super) enum Offered {
+    /// Some are to be shown.
+    Shown,
+    /// None are left, and what follows them in the read is to be parsed on, or not.
+    Answered(bool),
+}
+
+/// Adds this module's functions.
+pub(super) fn register(functions: &mut Functions<Engine>) {
+    functions.add("httpSiteIdle", idle_since);
+    functions.add("httpSiteRest", |engine, args| {
+        let now = engine.now();
+        engine.state(args.uint(0)?, |http: &mut Http| {
+            if let Some(mounted) = &mut http.mounted {
+                mounted.elsewhere.set(false);
+                mounted.idle_since = now;
+            }
+        });
+        Ok(())
+    });
+}
+
+/// `(id)`: since when (modulo 2^32) a connection that is answered here has nothing to do; 0 while it has, -1 when that is JavaScript's to know.
+fn idle_since(engine: &Engine, args: &Args) -> Outcome<f64> {
+    let idle = engine.connection(args.uint(0)?, |connection| {
+        let sends = connection.queued() > 0;
+        let http = connection.state::<Http>()?;
+        let waiting = http.is_waiting();
+        let mounted = http.mounted.as_ref().filter(|mounted| !mounted.elsewhere.get())?;
+        let busy = sends || waiting || mounted.waits() || mounted.idle_since == 0;
+        Some(if busy { 0 } else { (mounted.idle_since as u32).max(1) })
+    });
+    Ok(idle.ok().flatten().map_or(-1.0, f64::from))
+}
+
+impl Sites {
+    pub(super) fn new(files: Rc<Files>) -> Sites {
+        Sites {
+            files,
+            ..Sites::default()
+        }
+    }
+
+    /// `listener` has the functions that are called.
+    pub(super) fn listen(&self, args: &Args, listener: Value) {
+        let callbacks = Callbacks::new(args.env(), listener, ["askSite", "onSiteLog"]);
+        self.callbacks.replace(Some(Rc::new(callbacks)));
+    }
+
+    /// JavaScript runs: what it said may not hold any more.
+    pub(super) fn forget(&self) {
+        self.said.take();
+    }
+
+    /// What JavaScript says of a mount.
+    fn ask(&self, server: &Server, mount: u32) -> Option<Said> {
+        let said = self.said.borrow().clone().filter(|said| said.mount == mount);
+        if said.is_some() {
+            return said;
+        }
+        let callbacks = self.callbacks.borrow().clone()?;
+        if !callbacks.ask(Callback::Ask as usize, |env| [env.int(mount as i32)]) {
+            return None;
+        }
+        let [site, seconds, logs] = server.words([word::SITE, word::SECONDS, word::LOGS])?;
+        let site = self.files.site(site);
+        let said = Said {
+            mount,
+            batch: site.as_ref().map(|site| site.batch()),
+            site,
+            seconds: seconds.checked_sub(1),
+            logs: logs != 0,
+        };
+        self.said.replace(Some(said.clone()));
+        Some(said)
+    }
+
+    pub(super) fn silence(&self) {
+        if let Some(callbacks) = &*self.callbacks.borrow() {
+            callbacks.silence();
+        }
+    }
+
+    /// Hands on what was answered.
+    pub(super) fn show_log(&self) {
+        let Some(callbacks) = self.callbacks.borrow().clone() else {
+            return;
+        };
+        for (mount, rows) in self.log.take() {
+            callbacks.call(Callback::Log as usize, |env| [env.int(mount as i32), env.latin1(&rows)]);
+        }
+    }
+}
+
+/// Takes out of a connection's events, which are the last of the batch, those in front that can be answered here.
+pub(super) fn offer(server: &Server, engine: &Engine, input: &[u8], segment: &Segment) -> Offered {
+    let mount = engine.connection(segment.id, |connection| {
+        let ended = connection.has_ended();
+        let http = connection.state::<Http>()?;
+        let mounted = http.mounted.as_ref()?;
+        let mine = !mounted.elsewhere.get() && !http.tapped && !http.timed && !ended;
+        mine.then_some(mounted.mount)
+    });
+    let Some(mount) = mount.ok().flatten() else {
+        return shown(server, engine, segment);
+    };
+    let said = server.sites.ask(server, mount);
+    let Some((site, batch, said)) = said.and_then(|said| Some((said.site.clone()?, said.batch?, said))) else {
+        return shown(server, engine, segment);
+    };
+    let first = segment.row + 1;
+    let mut at = first;
+    let (mut gave_up, mut goes_on) = (false, true);
+    let mut keeps = None;
+    {
+        let scratch = server.scratch.borrow();
+        let lines = &mut *server.sites.lines.borrow_mut();
+        while at < scratch.count && keeps.is_none() {
+            let row = scratch.row(at);
+            let Some(request) = request(&row, &scratch.text, lines) else {
+                break;
+            };
+            // As in JavaScript: the first has perhaps begun in another read, and is answered in any case.
+            if at > first && is_congested(engine, segment.id) {
+                keeps = Some((None, row[6] as usize));
+                break;
+            }
+            let persists = row[1] & flag::KEEP_ALIVE != 0;
+            match site.plan_in(batch, &request) {
+                Planned::Plan(Plan::Answer(answer)) => {
+                    let answered = Answered {
+                        request: &request,
+                        answer,
+                        persists,
+                        since: engine.now(),
+                    };
+                    gave_up = !respond(server, engine, segment.id, &said, answered);
+                    at += 1;
+                    if gave_up || !persists {
+                        // Nothing behind it will be answered.
+                        at = scratch.count;
+                        goes_on = false;
+                    }
+                }
+                Planned::Plan(_) => break,
+                Planned::Cold(owned) => {
+                    let next = (at + 1 < scratch.count).then(|| scratch.row(at + 1));
+                    // Behind an error nothing can be parsed again.
+                    if next.is_some_and(|row| row[0] & 0xff != event::REQUEST) {
+                        break;
+                    }
+                    let parked = Parked {
+                        row,
+                        text: scratch.text[row[2] as usize..][..row[4] as usize].to_vec(),
+                        since: engine.now(),
+                    };
+                    keeps = Some((Some((parked, owned)), next.map_or(usize::MAX, |row| row[6] as usize)));
+                }
+            }
+        }
+    }
+    if let Some((parked, offset)) = keeps {
+        at = server.scratch.borrow().count;
+        goes_on = offset == usize::MAX;
+        wait(engine, input, segment, parked.is_some(), offset);
+        if let Some((parked, owned)) = parked {
+            park(server, engine, segment.id, site, parked, owned);
+        }
+    }
+    if gave_up {
+        // JavaScript hears of the close.
+        let _ = engine.close(segment.id, false);
+    }
+    let mut scratch = server.scratch.borrow_mut();
+    if at < scratch.count {
+        scratch.drop_rows(first, at);
+        drop(scratch);
+        return shown(server, engine, segment);
+    }
+    let text = scratch.row(first)[2] as usize;
+    if at > first || gave_up {
+        scratch.text.truncate(text);
+    }
+    scratch.count = segment.row;
+    Offered::Answered(segment.stop == Stop::Full && goes_on)
+}
+
+/// The events that are left are JavaScript's, and so is the connection.
+pub(super) fn shown(server: &Server, engine: &Engine, segment: &Segment) -> Offered {
+    let scratch = &mut *server.scratch.borrow_mut();
+    engine.state(segment.id, |http: &mut Http| {
+        if let Some(mounted) = &http.mounted
+            && scratch.count > segment.row + 1
+        {
+            mounted.elsewhere.set(true);
+        }
+        scratch.mark_repeated(http, segment.row + 1);
+    });
+    Offered::Shown
+}
+
+/// The request that a row says, if it is one that can be answered here.
+fn request<'a>(row: &[u32; EVENT_WORDS], text: &'a [u8], lines: &'a mut Vec<u8>) -> Option<Request<'a>> {
+    let [kind, flags, from, url, length, ..] = *row;
+    let method = METHODS[(kind >> 8 & 0xff) as usize];
+    if kind & 0xff != event::REQUEST
+        || kind >> 16 != VERSION
+        || flags & USUAL != USUAL
+        || flags & UNUSUAL != 0
+        || !matches!(method, "GET" | "HEAD")
+    {
+        return None;
+    }
+    let head = &text[from as usize..][..length as usize];
+    let (target, named) = head.split_at(url as usize);
+    if target.first() != Some(&b'/') || !target.is_ascii() || target.contains(&b'#') {
+        return None;
+    }
+    collect(named.get(1..).unwrap_or_default(), lines)?;
+    Some(Request {
+        method: method.as_bytes(),
+        target,
+        original: b"",
+        fields: lines,
+        status: 200,
+        given: b"",
+    })
+}
+
+/// Makes lines of the fields (`name\0value\0name…`) that bear on an answer; nothing when one of them comes twice, which Node has rules for.
+fn collect(named: &[u8], lines: &mut Vec<u8>) -> Option<()> {
+    lines.clear();
+    let mut seen = 0u32;
+    let mut parts = named.split(|&byte| byte == 0);
+    while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
+        let Some(known) = fields::NAMES
+            .iter()
+            .position(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+        else {
+            continue;
+        };
+        if seen & 1 << known != 0 {
+            return None;
+        }
+        seen |= 1 << known;
+        for part in [name, b": ", value, b"\r\n"] {
+            lines.extend_from_slice(part);
+        }
+    }
+    Some(())
+}
+
+/// Whether a connection's next request waits: much output does, though it was offered.
+fn is_congested(engine: &Engine, id: u32) -> bool {
+    let queued = || engine.connection(id, |connection| connection.queued()).unwrap_or(0);
+    queued() >= MOST_OUTPUT && engine.flush(id).is_ok() && queued() > 0
+}
+
+/// An answer, and what it answers.
+struct Answered<'a> {
+    request: &'a Request<'a>,
+    answer: Answer,
+    /// The connection goes on behind it.
+    persists: bool,
+    /// When the request came.
+    since: u64,
+}
+
+/// Has an answer leave. Returns whether it can.
+fn respond(server: &Server, engine: &Engine, id: u32, said: &Said, answered: Answered<'_>) -> bool {
+    let Answered {
+        request,
+        answer,
+        persists,
+        since,
+    } = answered;
+    let now = engine.now();
+    let heads = &mut *server.heads.borrow_mut();
+    heads.check_date(now);
+    let head = ResponseHead {
+        status: answer.status,
+        headers: &answer.lines,
+        connection: if persists {
+            Connection::KeepAlive(said.seconds)
+        } else {
+            Connection::Close
+        },
+        framing: Framing::Given,
+    };
+    // A small body leaves with the head, without a look for where it could lie.
+    let small = match &answer.body {
+        Body::Bytes(bytes) if bytes.len() <= COPIED => &**bytes,
+        _ => b"",
+    };
+    let status = engine.append(id, |out| {
+        out.reserve(answer.lines.len() + HEAD + small.len());
+        encode::head(out, &head, &heads.date);
+        out.extend_from_slice(small);
+        Ok::<_, std::convert::Infallible>(())
+    });
+    let Ok(mut status) = status;
+    let mut give = |part: Part| {
+        status = match part {
+            _ if status < 0 => return,
+            Part::Bytes(bytes) => engine.share(id, bytes),
+            Part::File { file, range } => engine.append_file(id, FileRange::new(file, range)),
+        };
+    };
+    match answer.body {
+        Body::None => {}
+        Body::Bytes(bytes) if bytes.len() <= COPIED => {}
+        Body::Bytes(bytes) => give(Part::Bytes(bytes)),
+        Body::Segments(parts) => parts.into_iter().for_each(give),
+    }
+    if status >= 0 && !persists {
+        status = Errno::code(engine.end(id));
+        // Whatever comes is of no interest any more; when our side has ended, JavaScript closes it.
+        let _ = engine.stream(id, |stream| {
+            stream.read_stop();
+            Ok(())
+        });
+    }
+    let remote = engine.state(id, |http: &mut Http| {
+        let mounted = http.mounted.as_mut()?;
+        mounted.idle_since = now;
+        said.logs.then(|| mounted.remote.take())
+    });
+    if let Some(Some(remote)) = remote {
+        let remote = remote.unwrap_or_else(|| remote_address(engine, id));
+        let mut log = server.sites.log.borrow_mut();
+        if log.last().is_none_or(|(mount, _)| *mount != said.mount) {
+            log.push((said.mount, Vec::new()));
+        }
+        if let Some((_, rows)) = log.last_mut() {
+            // Writing to memory cannot fail.
+            let _ = write!(rows, "{remote}\t");
+            rows.extend_from_slice(request.method);
+            rows.push(b'\t');
+            rows.extend_from_slice(request.target);
+            let _ = writeln!(
+                rows,
+                "\t{}\t{}\t{}",
+                answer.status,
+                answer.length,
+                now.saturating_sub(since)
+            );
+        }
+        engine.gather();
+        engine.state(id, |http: &mut Http| {
+            if let Some(mounted) = &mut http.mounted {
+                mounted.remote = Some(remote);
+            }
+        });
+    }
+    status >= 0
+}
+
+fn remote_address(engine: &Engine, id: u32) -> Box<str> {
+    let address = engine.stream(id, Stream::peer_address);
+    address.map_or_else(|_| "-".into(), |address| address.ip.into())
+}
+
+/// What a connection has received behind the request that it waits with is not read on for now. `behind`: that request is taken out.
+fn wait(engine: &Engine, input: &[u8], segment: &Segment, behind: bool, offset: usize) {
+    engine.state(segment.id, |http: &mut Http| {
+        // Else it was parsed to its end, or to that of the table.
+        if offset < usize::MAX {
+            let from = (segment.start + offset).min(segment.read_end);
+            http.put_back(&input[from..segment.read_end]);
+        }
+        if let Some(mounted) = &mut http.mounted {
+            mounted.holds = !behind;
+        }
+    });
+    // What is there is enough; the kernel's buffer fills, and the peer feels it.
+    let _ = engine.stream(segment.id, |stream| {
+        stream.read_stop();
+        Ok(())
+    });
+}
+
+/// Makes a plan elsewhere.
+fn park(server: &Server, engine: &Engine, id: u32, site: Arc<Site>, parked: Parked, owned: OwnedRequest) {
+    engine.state(id, |http: &mut Http| {
+        if let Some(mounted) = &mut http.mounted {
+            mounted.parked = Some(parked);
+        }
+    });
+    let server = server.me.clone();
+    let begun = engine.in_background(
+        move || site.plan_cold(&owned),
+        move |engine, plan| {
+            if let Some(server) = server.upgrade() {
+                planned(&server, engine, id, plan);
+            }
+        },
+    );
+    if begun.is_err() {
+        // The environment ends, and this connection with it.
+        let _ = engine.close(id, false);
+    }
+}
+
+/// The plan for a parked connection has come.
+fn planned(server: &Server, engine: &Engine, id: u32, plan: Result<Plan, Lost>) {
+    let parked = engine.state(id, |http: &mut Http| {
+        let mounted = http.mounted.as_mut()?;
+        Some((mounted.mount, mounted.parked.take()?))
+    });
+    let Some((mount, parked)) = parked.flatten() else {
+        return;
+    };
+    // JavaScript has run since.
+    server.sites.forget();
+    let said = server.sites.ask(server, mount).filter(|said| said.site.is_some());
+    let mut answered = false;
+    if let (Some(said), Ok(Plan::Answer(answer))) = (said, plan) {
+        let mut lines = Vec::new();
+        let mut row = parked.row;
+        row[2] = 0;
+        if let Some(request) = request(&row, &parked.text, &mut lines) {
+            let persists = row[1] & flag::KEEP_ALIVE != 0;
+            let answer = Answered {
+                request: &request,
+                answer,
+                persists,
+                since: parked.since,
+            };
+            if !respond(server, engine, id, &said, answer) {
+                let _ = engine.close(id, false);
+            }
+            answered = true;
+        }
+    }
+    if !answered {
+        server.show_alone(engine, id, &parked.row, &parked.text);
+    }
+    resume(server, engine, id);
+    server.sites.show_log();
+}
+
+/// What waits of a connection goes on.
+fn resume(server: &Server, engine: &Engine, id: u32) {
+    // One that is closed, or that JavaScript does not want read, stays as it is.
+    let reads = engine.state(id, |http: &mut Http| !http.paused) == Some(true);
+    if reads {
+        let _ = engine.stream(id, Stream::read_start);
+    }
+    server.scratch.borrow_mut().waiting.push(id);
+    go_on(server, engine);
+}
+
+/// Everything written to a connection has left. Returns whether it is served here.
+pub(super) fn drained(server: &Server, engine: &Engine, id: u32) -> bool {
+    let now = engine.now();
+    let holds = engine.state(id, |http: &mut Http| {
+        let mounted = http.mounted.as_mut().filter(|mounted| !mounted.elsewhere.get())?;
+        mounted.idle_since = now;
+        Some(std::mem::take(&mut mounted.holds))
+    });
+    let Some(holds) = holds.flatten() else {
+        return false;
+    };
+    if holds {
+        resume(server, engine, id);
+    }
+    true
+}

@@ -1,0 +1,80 @@
+//! Connections of the engine's on libuv's streams, and how files leave on them.
+
+use crate::engine::{FileRange, Sent, Transport};
+use crate::uv::{Errno, Stream};
+use bytes::Bytes;
+
+/// Bytes that are read and queued when the kernel takes no more of a file: their end says that it does again. Ten thousand slow readers hold
+/// one such block each.
+#[cfg(target_os = "linux")]
+const BLOCK: usize = 2 * 1024;
+
+impl Transport for Stream {
+    fn try_write(&self, parts: &[&[u8]], more: bool) -> Result<usize, Errno> {
+        #[cfg(target_os = "linux")]
+        if self.can_send() {
+            return self.send(parts, more);
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = more;
+        Stream::try_write(self, parts)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn send_file(&self, range: &mut FileRange, share: u64) -> Result<Sent, Errno> {
+        use crate::engine::Presence;
+        let mut share = share;
+        while range.left() > 0 && share > 0 {
+            let length = range.left().min(share);
+            if range.presence(length)? == Presence::Cold {
+                return Ok(Sent::Cold);
+            }
+            let sent = match Stream::send_file(self, range.file(), range.at(), length as usize) {
+                Ok(sent) => sent,
+                // Some filesystems' files do not go to sockets.
+                Err(Errno::EINVAL) => return Ok(Sent::Unable),
+                Err(error) => return Err(error),
+            };
+            match sent {
+                // It was longer a moment ago.
+                Some(0) => return Err(Errno::EIO),
+                Some(count) => {
+                    range.advance(count as u64);
+                    share -= count as u64;
+                }
+                None => break,
+            }
+        }
+        if range.left() == 0 {
+            return Ok(Sent::Whole);
+        }
+        let Some(block) = range.next_now(BLOCK)? else {
+            return Ok(Sent::Cold);
+        };
+        let length = block.len();
+        Stream::write(self, vec![block])?;
+        range.advance(length as u64);
+        Ok(Sent::Queued(length))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn send_file(&self, range: &mut FileRange, _share: u64) -> Result<Sent, Errno> {
+        Ok(if range.left() == 0 { Sent::Whole } else { Sent::Unable })
+    }
+
+    fn write(&self, parts: Vec<Bytes>) -> Result<(), Errno> {
+        Stream::write(self, parts)
+    }
+
+    fn queued(&self) -> usize {
+        Stream::queued(self)
+    }
+
+    fn shutdown(&self) -> Result<(), Errno> {
+        Stream::shutdown(self)
+    }
+
+    fn reset(self) -> Result<(), Errno> {
+        Stream::reset(self)
+    }
+}

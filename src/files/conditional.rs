@@ -1,0 +1,275 @@
+//! Preconditions (RFC 9110, 13), in the order of 13.2.2.
+
+use super::fields::Fields;
+use std::time::{Duration, SystemTime};
+
+/// What a file's answer says of its state, which preconditions compare with.
+#[derive(Clone, Copy, Debug)]
+pub struct Validators<'a> {
+    /// The entity tag as it is sent, none when none is.
+    pub etag: Option<&'a [u8]>,
+    /// `Last-Modified`, in seconds since 1970; none when it is not sent.
+    pub modified: Option<i64>,
+}
+
+/// What preconditions come to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// The file is sent.
+    Send,
+    /// 304: the client has it.
+    NotModified,
+    /// 412.
+    Failed,
+}
+
+/// Evaluates all preconditions but `If-Range`.
+pub fn evaluate(fields: &Fields<'_>, validators: Validators<'_>) -> Verdict {
+    let present = |value: &Option<_>| matches!(value, Some(value) if !AsRef::<[u8]>::as_ref(value).is_empty());
+    if let Some(condition) = fields.if_match.as_deref().filter(|value| !value.is_empty()) {
+        if !matches(condition, validators.etag, strongly) {
+            return Verdict::Failed;
+        }
+    } else if let Some(date) = date(fields.if_unmodified_since.as_deref())
+        && validators.modified.is_none_or(|modified| modified > date)
+    {
+        return Verdict::Failed;
+    }
+    if !present(&fields.if_none_match) && !present(&fields.if_modified_since) {
+        return Verdict::Send;
+    }
+    // A reload from end to end, as npm's `fresh` has it.
+    if fields.cache_control.as_deref().is_some_and(says_no_cache) {
+        return Verdict::Send;
+    }
+    let unchanged = match fields.if_none_match.as_deref().filter(|value| !value.is_empty()) {
+        Some(condition) => matches(condition, validators.etag, weakly),
+        None => date(fields.if_modified_since.as_deref())
+            .is_some_and(|date| validators.modified.is_some_and(|modified| modified <= date)),
+    };
+    if unchanged { Verdict::NotModified } else { Verdict::Send }
+}
+
+/// Whether ranges are to be sent: `If-Range` is absent, or names the file's present state beyond doubt (13.1.5).
+pub fn range_applies(condition: Option<&[u8]>, validators: Validators<'_>) -> bool {
+    let Some(condition) = condition.filter(|value| !value.is_empty()) else {
+        return true;
+    };
+    if condition.contains(&b'"') {
+        return validators.etag.is_some_and(|etag| strongly(condition, etag));
+    }
+    let (Some(date), Some(modified)) = (date(Some(condition)), validators.modified) else {
+        return false;
+    };
+    // A file that changed within the second that its date names may have changed twice in it (8.8.2.2).
+    date == modified && unix_seconds(SystemTime::now()) > modified + 1
+}
+
+/// Whether a list of tags, or `*`, names the tag.
+fn matches(condition: &[u8], etag: Option<&[u8]>, same: fn(&[u8], &[u8]) -> bool) -> bool {
+    // Tags of ours hold no comma, so that those that do cannot be taken for one by splitting there.
+    condition == b"*"
+        || etag.is_some_and(|etag| {
+            condition
+                .split(|&byte| byte == b',')
+                .any(|one| same(one.trim_ascii(), etag))
+        })
+}
+
+fn strongly(one: &[u8], other: &[u8]) -> bool {
+    one == other && !one.starts_with(b"W/")
+}
+
+fn weakly(one: &[u8], other: &[u8]) -> bool {
+    let opaque = |tag: &'_ [u8]| -> usize { if tag.starts_with(b"W/") { 2 } else { 0 } };
+    one[opaque(one)..] == other[opaque(other)..]
+}
+
+/// A date in seconds since 1970; an invalid one is as good as none.
+pub fn date(value: Option<&[u8]>) -> Option<i64> {
+    let text = std::str::from_utf8(value?).ok()?;
+    Some(unix_seconds(httpdate::parse_http_date(text).ok()?))
+}
+
+fn unix_seconds(time: SystemTime) -> i64 {
+    match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => since.as_secs() as i64,
+        Err(before) => -(before.duration().as_secs() as i64),
+    }
+}
+
+/// `Last-Modified` of a time in seconds since 1970; dates that HTTP cannot write become the nearest that it can.
+pub fn format_date(seconds: i64) -> String {
+    let seconds = seconds.clamp(0, LAST_DATE) as u64;
+    httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+}
+
+/// The end of the year 9999.
+const LAST_DATE: i64 = 253_402_300_799;
+
+fn says_no_cache(value: &[u8]) -> bool {
+    value
+        .split(|&byte| byte == b',')
+        .any(|directive| directive.trim_ascii().eq_ignore_ascii_case(b"no-cache"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Verdict::{Failed, NotModified, Send};
+    use super::*;
+
+    const THEN: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+    const BEFORE: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
+    const AFTER: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
+    const TIME: i64 = 784_111_777;
+
+    fn verdict(lines: &str, etag: Option<&str>, modified: Option<i64>) -> Verdict {
+        let lines = lines.replace("; ", "\r\n");
+        let validators = Validators {
+            etag: etag.map(str::as_bytes),
+            modified,
+        };
+        evaluate(&Fields::parse(lines.as_bytes()), validators)
+    }
+
+    #[test]
+    fn preconditions_of_a_weak_tag() {
+        for (lines, expected) in [
+            ("Host: a", Send),
+            ("If-None-Match: W/\"a\"", NotModified),
+            ("If-None-Match: \"a\"", NotModified),
+            ("If-None-Match: \"b\", W/\"a\" , \"c\"", NotModified),
+            ("If-None-Match: *", NotModified),
+            ("If-None-Match: \"b\"", Send),
+            ("If-None-Match: a", Send),
+            ("If-None-Match: \"\"", Send),
+            ("If-Match: *", Send),
+            ("If-Match: W/\"a\"", Failed), // Weak tags never match strongly.
+            ("If-Match: \"a\"", Failed),
+            ("If-Match: \"b\"", Failed),
+        ] {
+            assert_eq!(verdict(lines, Some("W/\"a\""), Some(TIME)), expected, "{lines}");
+        }
+    }
+
+    #[test]
+    fn preconditions_of_a_strong_tag() {
+        for (lines, expected) in [
+            ("If-Match: \"a\"", Send),
+            ("If-Match: \"b\", \"a\"", Send),
+            ("If-Match: W/\"a\"", Failed),
+            ("If-Match: \"b\"", Failed),
+            ("If-None-Match: \"a\"", NotModified),
+            ("If-None-Match: W/\"a\"", NotModified),
+            // 13.2.2: first If-Match, or in its absence If-Unmodified-Since; then If-None-Match, or in its absence If-Modified-Since.
+            ("If-Match: \"a\"; If-None-Match: \"a\"", NotModified),
+            ("If-Match: \"b\"; If-None-Match: \"a\"", Failed),
+        ] {
+            assert_eq!(verdict(lines, Some("\"a\""), None), expected, "{lines}");
+        }
+        let dated = |lines: &str| verdict(lines, Some("\"a\""), Some(TIME));
+        assert_eq!(dated(&format!("If-Match: \"a\"; If-Unmodified-Since: {BEFORE}")), Send);
+        assert_eq!(
+            dated(&format!("If-None-Match: \"b\"; If-Modified-Since: {AFTER}")),
+            Send
+        );
+        assert_eq!(
+            dated(&format!("If-None-Match: \"a\"; If-Modified-Since: {BEFORE}")),
+            NotModified
+        );
+        assert_eq!(
+            dated(&format!("If-Unmodified-Since: {BEFORE}; If-None-Match: \"a\"")),
+            Failed
+        );
+        assert_eq!(
+            dated(&format!("If-Unmodified-Since: {THEN}; If-None-Match: \"a\"")),
+            NotModified
+        );
+    }
+
+    #[test]
+    fn preconditions_of_a_date() {
+        for (field, date, expected) in [
+            ("If-Modified-Since", THEN, NotModified),
+            ("If-Modified-Since", AFTER, NotModified),
+            ("If-Modified-Since", BEFORE, Send),
+            ("If-Modified-Since", "Sunday, 06-Nov-94 08:49:37 GMT", NotModified),
+            ("If-Modified-Since", "Sun Nov  6 08:49:37 1994", NotModified),
+            ("If-Modified-Since", "yesterday", Send),
+            ("If-Modified-Since", "", Send),
+            ("If-Unmodified-Since", THEN, Send),
+            ("If-Unmodified-Since", AFTER, Send),
+            ("If-Unmodified-Since", BEFORE, Failed),
+            ("If-Unmodified-Since", "yesterday", Send),
+        ] {
+            assert_eq!(
+                verdict(&format!("{field}: {date}"), None, Some(TIME)),
+                expected,
+                "{field}: {date}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_sent_matches_nothing() {
+        assert_eq!(verdict("If-None-Match: \"a\"", None, None), Send);
+        assert_eq!(verdict("If-None-Match: *", None, None), NotModified);
+        assert_eq!(verdict("If-Match: \"a\"", None, None), Failed);
+        assert_eq!(verdict("If-Match: *", None, None), Send);
+        assert_eq!(verdict(&format!("If-Modified-Since: {THEN}"), None, None), Send);
+        assert_eq!(verdict(&format!("If-Unmodified-Since: {THEN}"), None, None), Failed);
+    }
+
+    #[test]
+    fn a_reload_from_end_to_end_is_answered_in_full() {
+        for (directives, expected) in [
+            ("no-cache", Send),
+            ("No-Cache", Send),
+            ("max-age=0, no-cache", Send),
+            ("max-age=0", NotModified),
+            ("no-cache-please", NotModified),
+            ("x=no-cache", NotModified),
+        ] {
+            let lines = format!("Cache-Control: {directives}; If-None-Match: \"a\"");
+            assert_eq!(verdict(&lines, Some("\"a\""), None), expected, "{directives}");
+        }
+        assert_eq!(
+            verdict("Cache-Control: no-cache; If-Match: \"b\"", Some("\"a\""), None),
+            Failed
+        );
+    }
+
+    #[test]
+    fn ranges_need_the_very_same_state() {
+        let applies = |condition: &str, etag: &str| {
+            let validators = Validators {
+                etag: Some(etag.as_bytes()),
+                modified: Some(TIME),
+            };
+            range_applies(Some(condition.as_bytes()), validators)
+        };
+        assert!(applies("", "\"a\""));
+        assert!(applies("\"a\"", "\"a\""));
+        assert!(applies(THEN, "\"a\""));
+        for condition in ["\"b\"", "W/\"a\"", "\"a\", \"b\"", BEFORE, AFTER, "a", "*"] {
+            assert!(!applies(condition, "\"a\""), "{condition}");
+        }
+        assert!(!applies("W/\"a\"", "W/\"a\""));
+        // A file that has changed in this second may change again in it.
+        let now = unix_seconds(SystemTime::now());
+        let validators = Validators {
+            etag: None,
+            modified: Some(now),
+        };
+        assert!(!range_applies(Some(format_date(now).as_bytes()), validators));
+    }
+
+    #[test]
+    fn dates_are_those_of_http() {
+        assert_eq!(format_date(TIME), THEN);
+        assert_eq!(date(Some(THEN.as_bytes())), Some(TIME));
+        assert_eq!(format_date(-1), "Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(format_date(i64::MAX), "Fri, 31 Dec 9999 23:59:59 GMT");
+        assert_eq!(date(Some(b"\xff")), None);
+    }
+}
