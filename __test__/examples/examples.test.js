@@ -121,10 +121,25 @@ test('buffers/records', async (t) => {
     '12 bytes',
     '<Buffer 00 07 00 00 ac 41 00 00 03 e8 fd 1d 00 08 00 00 9a 41 00 00 03 e9 ff 1e>',
     '{ sensor: 8, celsius: 19.25, count: 1001, low: -1, high: 30 }',
-    'ERR_OUT_OF_RANGE: The value of "value" is out of range. It must be >= 0 and <= 65535. Received 70000',
+    'ERR_OUT_OF_RANGE: The value of "record.sensor" is out of range. It must be >= 0 and <= 65535. Received 70000',
     'after 9 bytes: one',
     'after 14 bytes: two, three',
   ])
+})
+
+test('formats', async (t) => {
+  // What they read is in __test__/codec/formats.test.js; these say something by themselves.
+  const files = fs.readdirSync(path.join(EXAMPLES, 'formats')).map((file) => `formats/${file}`)
+  const outputs = new Map()
+  for (const file of files) outputs.set(file, await linesOf(t, file))
+  assert.deepStrictEqual(outputs.get('formats/dns.js').slice(0, 2), [
+    '<Buffer 12 34 01 00 00 01 00 00 00 00 00 00 07 65 78 61 6d 70 6c 65 03 63 6f 6d 00 00 01 00 01>',
+    'example.com',
+  ])
+  assert.strictEqual(outputs.get('formats/mqtt.js')[1], 'sensors/kitchen')
+  assert.deepStrictEqual(outputs.get('formats/websocket.js'), ['<Buffer 81 05 48 65 6c 6c 6f>', 'Hello'])
+  assert.deepStrictEqual(outputs.get('formats/gps.js'), ['GPGLL 4916.45 N 12311.12 W 225444 A true'])
+  assert.deepStrictEqual(outputs.get('formats/messagepack.js'), ['{ compact: true, schema: 0 }'])
 })
 
 test('protobuf/person', async (t) => {

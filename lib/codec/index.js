@@ -1,11 +1,14 @@
 'use strict'
 
-// Binary data: numbers, one or many, records, frames, and work on whole buffers.
+// Binary data: layouts, numbers one or many, records, frames, work on whole buffers. The addon is loaded for the first work that Rust does: the
+// rest does without it.
 
 const { readArray, writeArray } = require('./arrays')
 const bulk = require('./bulk')
 const numbers = require('./numbers')
-const { record } = require('./record')
 const { frame, FrameDecoder, FrameStream } = require('./frame')
 
-module.exports = { ...numbers, ...bulk, readArray, writeArray, record, frame, FrameDecoder, FrameStream }
+const layout = (description, options) => require('./layout').layout(description, options)
+const record = (fields) => require('./record').record(fields)
+
+module.exports = { ...numbers, ...bulk, readArray, writeArray, layout, record, frame, FrameDecoder, FrameStream }

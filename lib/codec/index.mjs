@@ -82,6 +82,7 @@ export const {
   concat,
   readArray,
   writeArray,
+  layout,
   record,
   frame,
   FrameDecoder,

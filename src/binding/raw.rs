@@ -242,6 +242,285 @@ impl Env {
     }
 }
 
+/// What a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// `undefined` or `null`.
+    Nothing,
+    /// A boolean.
+    Boolean,
+    /// A number.
+    Number,
+    /// A BigInt.
+    BigInt,
+    /// A string.
+    String,
+    /// An object that is no function.
+    Object,
+    /// Anything else.
+    Other,
+}
+
+/// Values looked at and made one by one, for what is not done often. What may run JavaScript gives `None` where that threw: the
+/// exception is pending then, and nothing more may be asked for.
+impl Env {
+    /// What a value is.
+    pub fn type_of(self, value: Value) -> Type {
+        let mut found = 0;
+        // SAFETY: the value is this call's, `found` has room for the answer.
+        unsafe { sys::napi_typeof(self.0, value.0, &raw mut found) };
+        match found {
+            sys::ValueType::napi_undefined | sys::ValueType::napi_null => Type::Nothing,
+            sys::ValueType::napi_boolean => Type::Boolean,
+            sys::ValueType::napi_number => Type::Number,
+            sys::ValueType::napi_bigint => Type::BigInt,
+            sys::ValueType::napi_string => Type::String,
+            sys::ValueType::napi_object => Type::Object,
+            _ => Type::Other,
+        }
+    }
+
+    /// The number that a value is.
+    pub fn as_double(self, value: Value) -> Option<f64> {
+        let mut result = 0.0;
+        // SAFETY: the value is this call's, `result` has room for the answer.
+        let status = unsafe { sys::napi_get_value_double(self.0, value.0, &raw mut result) };
+        (status == sys::Status::napi_ok).then_some(result)
+    }
+
+    /// The boolean that a value is.
+    pub fn as_boolean(self, value: Value) -> Option<bool> {
+        let mut result = false;
+        // SAFETY: the value is this call's, `result` has room for the answer.
+        let status = unsafe { sys::napi_get_value_bool(self.0, value.0, &raw mut result) };
+        (status == sys::Status::napi_ok).then_some(result)
+    }
+
+    /// The BigInt that a value is; one of more than 64 bits comes as the nearest that is out of range of any such.
+    pub fn as_bigint(self, value: Value) -> Option<i128> {
+        let (mut negative, mut count, mut words) = (0, 2, [0u64; 2]);
+        // SAFETY: the value is this call's, `words` has room for `count`.
+        let status = unsafe {
+            sys::napi_get_value_bigint_words(self.0, value.0, &raw mut negative, &raw mut count, words.as_mut_ptr())
+        };
+        if status != sys::Status::napi_ok {
+            return None;
+        }
+        let magnitude = match count {
+            0 => 0,
+            1 => i128::from(words[0]),
+            _ => 1 << 65,
+        };
+        Some(if negative != 0 { -magnitude } else { magnitude })
+    }
+
+    /// The string that a value is, in UTF-16.
+    pub fn as_utf16(self, value: Value) -> Option<Vec<u16>> {
+        let mut length = 0;
+        // SAFETY: no buffer is given, so only the length is written.
+        let status = unsafe { sys::napi_get_value_string_utf16(self.0, value.0, ptr::null_mut(), 0, &raw mut length) };
+        if status != sys::Status::napi_ok {
+            return None;
+        }
+        // One more, for the end that is written behind it.
+        let mut units = vec![0u16; length + 1];
+        // SAFETY: the buffer has room for the string and its end.
+        unsafe { sys::napi_get_value_string_utf16(self.0, value.0, units.as_mut_ptr(), units.len(), &raw mut length) };
+        units.truncate(length);
+        Some(units)
+    }
+
+    /// The time that a `Date` is.
+    pub fn as_date(self, value: Value) -> Option<f64> {
+        let mut result = 0.0;
+        // SAFETY: the value is this call's, `result` has room for the answer.
+        let status = unsafe { sys::napi_get_date_value(self.0, value.0, &raw mut result) };
+        (status == sys::Status::napi_ok).then_some(result)
+    }
+
+    /// A copy of the bytes that a `Uint8Array` has; `None` for anything else, and where its buffer is gone.
+    pub fn copy_bytes(self, value: Value) -> Option<Vec<u8>> {
+        let (mut kind, mut size, mut data, mut buffer) = (0, 0, ptr::null_mut(), ptr::null_mut());
+        // SAFETY: the value is this call's; all have room for the answers.
+        let status = unsafe {
+            sys::napi_get_typedarray_info(
+                self.0,
+                value.0,
+                &raw mut kind,
+                &raw mut size,
+                &raw mut data,
+                &raw mut buffer,
+                ptr::null_mut(),
+            )
+        };
+        if status != sys::Status::napi_ok || kind != sys::TypedarrayType::uint8_array {
+            return None;
+        }
+        if size == 0 || data.is_null() {
+            return self.is_attached(Value(buffer)).then(Vec::new);
+        }
+        // SAFETY: pointer and length are the array's, which no JavaScript changes meanwhile.
+        Some(unsafe { std::slice::from_raw_parts(data.cast::<u8>(), size) }.to_vec())
+    }
+
+    /// The length of an array or of a typed array; `None` for anything else.
+    pub fn list_length(self, value: Value) -> Option<usize> {
+        let (mut is_array, mut length) = (false, 0u32);
+        // SAFETY: the value is this call's, `is_array` has room for the answer.
+        unsafe { sys::napi_is_array(self.0, value.0, &raw mut is_array) };
+        if is_array {
+            // SAFETY: it is an array.
+            unsafe { sys::napi_get_array_length(self.0, value.0, &raw mut length) };
+            return Some(length as usize);
+        }
+        let (mut kind, mut size) = (0, 0);
+        // SAFETY: the value is this call's; what is not asked for is null.
+        let status = unsafe {
+            sys::napi_get_typedarray_info(
+                self.0,
+                value.0,
+                &raw mut kind,
+                &raw mut size,
+                ptr::null_mut(),
+                ptr::null_mut(),
+                ptr::null_mut(),
+            )
+        };
+        (status == sys::Status::napi_ok).then_some(size)
+    }
+
+    /// A property, by a key of any kind.
+    pub fn property(self, object: Value, key: Value) -> Option<Value> {
+        let mut result = ptr::null_mut();
+        // SAFETY: both values are this call's.
+        let status = unsafe { sys::napi_get_property(self.0, object.0, key.0, &raw mut result) };
+        (status == sys::Status::napi_ok).then_some(Value(result))
+    }
+
+    /// Whether an object has a property of its own.
+    pub fn has_own(self, object: Value, key: Value) -> bool {
+        let mut found = false;
+        // SAFETY: both values are this call's, `found` has room for the answer.
+        unsafe { sys::napi_has_own_property(self.0, object.0, key.0, &raw mut found) };
+        found
+    }
+
+    /// Looks at the bytes of a `Uint8Array`; `None` for anything else. What runs in `look` must not change them.
+    pub fn with_bytes<T>(self, value: Value, look: impl FnOnce(&[u8]) -> T) -> Option<T> {
+        let (mut kind, mut size, mut data) = (0, 0, ptr::null_mut());
+        // SAFETY: the value is this call's; all have room for the answers.
+        let status = unsafe {
+            sys::napi_get_typedarray_info(
+                self.0,
+                value.0,
+                &raw mut kind,
+                &raw mut size,
+                &raw mut data,
+                ptr::null_mut(),
+                ptr::null_mut(),
+            )
+        };
+        if status != sys::Status::napi_ok || kind != sys::TypedarrayType::uint8_array {
+            return None;
+        }
+        if size == 0 || data.is_null() {
+            return Some(look(&[]));
+        }
+        // SAFETY: pointer and length are the array's, which nothing changes in `look`.
+        Some(look(unsafe { std::slice::from_raw_parts(data.cast::<u8>(), size) }))
+    }
+
+    /// An element.
+    pub fn element(self, object: Value, index: usize) -> Option<Value> {
+        let mut result = ptr::null_mut();
+        // SAFETY: the value is this call's.
+        let status = unsafe { sys::napi_get_element(self.0, object.0, index as u32, &raw mut result) };
+        (status == sys::Status::napi_ok).then_some(Value(result))
+    }
+
+    /// Sets an element of an array made here.
+    pub fn set_element(self, array: Value, index: usize, value: Value) {
+        // SAFETY: both values are this call's.
+        unsafe { sys::napi_set_element(self.0, array.0, index as u32, value.0) };
+    }
+
+    /// Defines an ordinary property, whatever it is called.
+    pub fn define(self, object: Value, key: Value, value: Value) {
+        let property = sys::napi_property_descriptor {
+            utf8name: ptr::null(),
+            name: key.0,
+            method: None,
+            getter: None,
+            setter: None,
+            value: value.0,
+            attributes: sys::PropertyAttributes::writable
+                | sys::PropertyAttributes::enumerable
+                | sys::PropertyAttributes::configurable,
+            data: ptr::null_mut(),
+        };
+        // SAFETY: all values are this call's, and it is one property.
+        unsafe { sys::napi_define_properties(self.0, object.0, 1, &raw const property) };
+    }
+
+    /// A string. `undefined` when it is longer than a string can be.
+    pub fn string(self, text: &str) -> Value {
+        let mut result = ptr::null_mut();
+        // SAFETY: pointer and length are one slice's.
+        let status =
+            unsafe { sys::napi_create_string_utf8(self.0, text.as_ptr().cast(), text.len() as isize, &raw mut result) };
+        if status == sys::Status::napi_ok {
+            Value(result)
+        } else {
+            self.undefined()
+        }
+    }
+
+    /// A BigInt of at most 64 bits and a sign.
+    pub fn bigint(self, value: i128) -> Value {
+        let mut result = ptr::null_mut();
+        let word = value.unsigned_abs() as u64;
+        // SAFETY: one word is given.
+        unsafe { sys::napi_create_bigint_words(self.0, i32::from(value < 0), 1, &raw const word, &raw mut result) };
+        Value(result)
+    }
+
+    /// A `Date`.
+    pub fn date(self, ms: f64) -> Value {
+        let mut result = ptr::null_mut();
+        // SAFETY: `result` has room for one value.
+        unsafe { sys::napi_create_date(self.0, ms, &raw mut result) };
+        Value(result)
+    }
+
+    /// An array.
+    pub fn array(self, items: &[Value]) -> Value {
+        let mut result = ptr::null_mut();
+        // SAFETY: `result` has room for one value.
+        unsafe { sys::napi_create_array_with_length(self.0, items.len(), &raw mut result) };
+        for (index, item) in items.iter().enumerate() {
+            self.set_element(Value(result), index, *item);
+        }
+        Value(result)
+    }
+
+    /// Calls a function with `undefined` as its receiver.
+    pub fn call(self, function: Value, arguments: &[Value]) -> Option<Value> {
+        let (mut result, receiver) = (ptr::null_mut(), self.undefined());
+        // SAFETY: all values are this call's; a `Value` has the layout of a napi_value.
+        let status = unsafe {
+            sys::napi_call_function(
+                self.0,
+                receiver.0,
+                function.0,
+                arguments.len(),
+                arguments.as_ptr().cast(),
+                &raw mut result,
+            )
+        };
+        (status == sys::Status::napi_ok).then_some(Value(result))
+    }
+}
+
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()
