@@ -8,7 +8,7 @@ const { Buffer: NodeBuffer, constants, isUtf8, transcode } = require('node:buffe
 const { randomBytes, randomInt } = require('node:crypto')
 const { codec, Buffer } = require('../../index.js')
 
-const SIZES = [0, 1, 2, 15, 16, 17, 31, 63, 64, 255, 511, 1024, 2047, 2048, 2050, 4096, 5000, 65_536, 100_001]
+const SIZES = [0, 1, 2, 15, 16, 17, 31, 63, 64, 255, 511, 1024, 2047, 2048, 2050, 4096, 5000, 65_536, 100_001, 600_000]
 
 /** What a call gives, or how it fails. */
 function outcome(call) {
