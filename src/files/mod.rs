@@ -24,6 +24,7 @@ mod multipart;
 mod options;
 mod pages;
 pub mod ranges;
+mod recall;
 mod site;
 pub mod target;
 #[cfg(test)]
@@ -33,6 +34,7 @@ pub use coding::Coding;
 pub use errno::of as errno;
 pub use file::{File, OpenFile};
 pub use options::{Dotfiles, Etag, Limits, Options};
+pub use recall::MAX_HEAD;
 pub use site::{Batch, Site};
 
 use bytes::Bytes;
