@@ -590,6 +590,7 @@ function readHelpers(form) {
 }
 
 module.exports = {
+  shortText,
   isIncomplete,
   readHelpers,
   invalid,

@@ -1,0 +1,262 @@
+'use strict'
+
+// Emitted functions, a unit at a time: a type with all it refers to that has none yet. A schema may change: what was emitted for a type,
+// and for all that refer to it, is dropped then, and made anew by the next call.
+
+const { Buffer } = require('node:buffer')
+const { tools } = require('../../protobuf/codec.js')
+const { slab } = require('../../protobuf/write.js')
+const R = require('../read.js')
+const { Reader } = require('../reader.js')
+const util = require('../util/index.js')
+const W = require('../write.js')
+const { EncodedWriter } = require('../writer.js')
+const { decoder } = require('./decode.js')
+const { encoder } = require('./encode.js')
+const { Text, isMessage } = require('./text.js')
+
+const { newSlab, copy, encodeLarge, SLAB, SHARED, EDGE, LARGE } = tools
+const { FULL } = W
+const FastBuffer = Buffer[Symbol.species]
+
+const has = Object.prototype.hasOwnProperty
+
+/** The types to emit for one, with itself the first. */
+function reach(type) {
+  const found = new Set([type])
+  for (const one of found) {
+    one._resolve()
+    for (const field of one.fieldsArray) {
+      if (isMessage(field) && field.resolvedType._unit === null) found.add(field.resolvedType)
+    }
+  }
+  return [...found]
+}
+
+class Unit extends Text {
+  constructor(types) {
+    super()
+    this.types = types
+    /** Units that call this one's functions, which are dropped along with it. */
+    this.users = new Set()
+    this.made = null
+  }
+
+  /** The index of a type among this unit's; -1 for one of another. */
+  index(type) {
+    return this.types.indexOf(type)
+  }
+
+  #function(name, type) {
+    const i = this.index(type)
+    if (i >= 0) return `${name}${i}`
+    type._unit.users.add(this)
+    return `${this.value(type._unit.of(type))}.${name}`
+  }
+
+  writer(type) {
+    return this.#function('w', type)
+  }
+
+  reader(type) {
+    return this.#function('r', type)
+  }
+
+  groupReader(type) {
+    return this.#function('g', type)
+  }
+
+  ctor(type) {
+    const i = this.index(type)
+    return i >= 0 ? `C${i}` : this.value(type.ctor)
+  }
+
+  of(type) {
+    return this.made[this.index(type)]
+  }
+
+  emit() {
+    const { types } = this
+    for (const [i, type] of types.entries()) {
+      this.line(`const C${i} = ${this.value(type.ctor)}, p${i} = C${i}.prototype`)
+      encoder(this, type, i)
+      decoder(this, type, i, false)
+      decoder(this, type, i, true)
+      this.line(body(i))
+    }
+    for (let site = 0; site < this.sites; site++) this.line(`var z${site} = 1`)
+    const made = types.map((_, i) => `{ w: w${i}, r: r${i}, g: g${i}, encode: encode${i}, decode: decode${i} }`)
+    this.line(`return [${made.join(', ')}]`)
+    // Equal texts would share what V8 learns of them.
+    const text = `'use strict'\n${HEAD}${this.lines.join('\n')}//${units++}`
+    this.made = new Function('H', 'K', text)(helpers, this.values)
+  }
+
+  drop() {
+    for (const type of this.types) {
+      if (type._unit !== this) continue
+      const { encode, decode } = this.of(type)
+      type._unit = null
+      if (type.encode === encode) delete type.encode
+      if (type.decode === decode) delete type.decode
+    }
+    const { users } = this
+    this.users = new Set()
+    for (const user of users) user.drop()
+  }
+}
+
+let units = 0
+
+/** Gives a type its `encode` and `decode`. */
+function link(type) {
+  if (type._unit === null) {
+    const unit = new Unit(reach(type))
+    unit.emit()
+    for (const one of unit.types) one._unit = unit
+  }
+  const { encode, decode } = type._unit.of(type)
+  type.encode = encode
+  type.decode = decode
+}
+
+/** Drops what has to do with a type. */
+function unlink(type) {
+  type._unit?.drop()
+  delete type.encode
+  delete type.decode
+}
+
+/** `encode` and `decode` of a type, in a copy of their own for each; the common case only. */
+function body(i) {
+  return `var isLarge${i} = false
+function encode${i}(m, w, d) {
+if (d === undefined) d = 0
+if (w) return w._message(w${i}, m, d)
+if (isLarge${i}) {
+const writer = encodeApart(w${i}, m, d)
+isLarge${i} = writer.pos > SHARED
+return writer
+}
+const { bytes, pos } = slab
+if (pos > EDGE) return encodeAnew(encode${i}, m, d)
+slab.pos = SLAB
+let end = -1
+try {
+end = w${i}(bytes, pos, m, d)
+} catch (error) {
+if (error !== FULL) throw error
+} finally {
+if (slab.bytes === bytes) slab.pos = end < 0 || end - pos > SHARED ? pos : end
+}
+if (end < 0) {
+isLarge${i} = pos === 0
+return pos === 0 ? encode${i}(m, w, d) : encodeAnew(encode${i}, m, d)
+}
+if (end - pos > SHARED) { const b = copy(bytes, pos, end); return new EncodedWriter(b, 0, b.length) }
+return new EncodedWriter(bytes, pos, end)
+}
+function decode${i}(r, l, z, d, o) {
+if (r instanceof FastBuffer && l === undefined && z === undefined) {
+return r${i}(r, 0, r.length, d === undefined ? 0 : d, o, Reader.discardUnknown ? discarding : keeping)
+}
+return decodeElse(r${i}, g${i}, r, l, z, d === undefined ? 0 : d, o)
+}`
+}
+
+/** Encodes with a new slab: the last one is used up, or it is in the hands of an encoding that something within it encodes for. */
+function encodeAnew(encode, message, depth) {
+  newSlab()
+  return encode(message, undefined, depth)
+}
+
+/** What is more than a slab has memory of its own. */
+function encodeApart(write, message, depth) {
+  const { bytes, pos } = slab
+  slab.pos = SLAB
+  try {
+    const all = encodeLarge((b, p, o) => write(b, p, o, depth), message, LARGE)
+    return new EncodedWriter(all, 0, all.length)
+  } finally {
+    if (slab.bytes === bytes) slab.pos = pos
+  }
+}
+
+/** How to decode: what bytes are views of, where that is no Buffer, and whether unknown fields are kept. */
+const discarding = { source: null, keep: false }
+const keeping = { source: null, keep: true }
+
+/** From a reader, another list of bytes, or part of either; up to the end-group tag `stop`, if given. */
+function decodeElse(read, readGroup, from, length, stop, depth, into) {
+  const reader = from instanceof Reader ? from : Reader.create(from)
+  const { buf, pos, len } = reader
+  const end = length === undefined ? len : pos + length
+  if (end > len) throw RangeError('index out of range')
+  const isBuffer = buf instanceof FastBuffer
+  const b = isBuffer ? buf : new FastBuffer(buf.buffer, buf.byteOffset, buf.byteLength)
+  const how = { source: isBuffer ? null : buf, keep: !reader.discardUnknown }
+  if (stop === undefined) {
+    const message = read(b, pos, end, depth, into, how)
+    reader.pos = end
+    return message
+  }
+  const message = readGroup(b, pos, end, depth, into, how, stop)
+  reader.pos = R.at.p
+  return message
+}
+
+/** Keeps a field as it is on the wire. */
+function keep(message, b, from, to, how) {
+  keepRaw(message, how.source === null ? b.subarray(from, to) : how.source.subarray(from, to))
+}
+
+/** Keeps an element of a packed run as a field of its own. */
+function keepElement(message, id, b, from, to) {
+  keepRaw(message, util.rawField(id, 0, b.subarray(from, to)))
+}
+
+function keepRaw(message, bytes) {
+  util.makeProp(message, '$unknowns', false)
+  message.$unknowns ||= []
+  message.$unknowns.push(bytes)
+}
+
+/** Takes the other members of a oneof off. */
+function clear(message, names, kept) {
+  for (const name of names) if (name !== kept && has.call(message, name)) delete message[name]
+}
+
+function missing(name, message) {
+  throw util.ProtocolError(`missing required '${name}'`, { instance: message })
+}
+
+function missingEnd() {
+  throw Error('missing end group')
+}
+
+const writers = Object.fromEntries(
+  [
+    ...['int32', 'uint32', 'sint32', 'int64', 'uint64', 'sint64', 'fixed32', 'sfixed32', 'fixed64', 'sfixed64'],
+    ...['float', 'double', 'raw'],
+  ].map((name) => [`w${name[0].toUpperCase()}${name.slice(1)}`, W[name]]),
+)
+
+const helpers = {
+  ...R,
+  ...writers,
+  wString: W.str,
+  wBytes: W.bytes,
+  full: W.full,
+  width: W.width,
+  close: W.close,
+  ...{ util, Reader, FastBuffer, EncodedWriter, slab, copy, SLAB, SHARED, EDGE, FULL, has, keep, keepElement, clear },
+  ...{ missing, missingEnd, encodeAnew, encodeApart, decodeElse, discarding, keeping },
+  emptyArray: util.emptyArray,
+  emptyObject: util.emptyObject,
+  protoOf: Object.getPrototypeOf,
+  objects: Object.prototype,
+}
+
+const HEAD = `const { ${Object.keys(helpers).join(', ')} } = H\n`
+
+module.exports = { link, unlink }
