@@ -209,6 +209,9 @@ export interface ProtoSchemaLimits {
   symbols: number
 }
 
+/** The source of a well-known file, `google/protobuf/descriptor.proto` for one; see `proto::wkt`. */
+export declare function protoWellKnown(name: string): string | null
+
 /**
  * Starts the environment's engine: `callbacks` holds the functions it calls, the result those that `lib/` calls.
  * Called once, by `lib/engine.js`.

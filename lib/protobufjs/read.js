@@ -7,7 +7,7 @@
 const { Buffer, isUtf8 } = require('node:buffer')
 const { TextDecoder } = require('node:util')
 const { shortText } = require('../protobuf/read.js')
-const state = require('./util/long.js')
+const state = require('./util/state.js')
 
 const at = { p: 0 }
 

@@ -3,9 +3,9 @@
 // protobufjs's Reader: what static code, and programs with formats of their own, read the wire with. Types decode without one. These are
 // functions and no classes, as programs call them on objects of their own.
 
-const { Buffer } = require('node:buffer')
 const R = require('./read.js')
 const util = require('./util/index.js')
+const state = require('./util/state.js')
 
 const { at, outOfRange } = R
 
@@ -167,8 +167,8 @@ for (const [name, size] of [
   Reader.prototype[`${name}s`] = function (array = []) {
     const n = this.size()
     if (this.pos + n > this.len) throw outOfRange(this.pos, n, this.len)
-    if (n % size !== 0) throw outOfRange(this.pos + n - (n % size), size, this.pos + n)
-    for (let i = 0; i < n; i += size) array.push(this[name]())
+    for (let i = 0; i + size <= n; i += size) array.push(this[name]())
+    if (n % size !== 0) throw outOfRange(this.pos, size, this.pos + (n % size))
     return array
   }
 }
@@ -181,12 +181,10 @@ function BufferReader(buffer) {
 BufferReader.prototype = Object.create(Reader.prototype, {
   constructor: { value: BufferReader, writable: true, configurable: true },
 })
-BufferReader.prototype._slice = Buffer.prototype.subarray
 
 BufferReader.prototype.raw = function raw(from, to) {
-  return this._slice.call(this.buf, from, to)
+  return state.isUsualBuffer ? this.buf.subarray(from, to) : util.Buffer.prototype.slice.call(this.buf, from, to)
 }
 BufferReader.prototype.string = delimited((reader, from, to) => R.str(reader.buf, from, to))
-BufferReader._configure = Reader._configure = () => {}
 
 module.exports = { Reader, BufferReader }

@@ -147,7 +147,8 @@ class Service extends Namespace {
     for (const method of this.methodsArray) {
       const { resolvedRequestType: request, resolvedResponseType: response } = method.resolve()
       service[util.lcFirst(method.name).replace(/[^$\w]/g, '')] = function (message, callback) {
-        return this.rpcCall(method, request.ctor, response.ctor, message, callback)
+        // A method may be called that, too.
+        return rpc.Service.prototype.rpcCall.call(this, method, request.ctor, response.ctor, message, callback)
       }
     }
     return service

@@ -51,11 +51,7 @@ class Type extends Namespace {
     for (const field of type.fieldsArray) {
       if (field.map || field.repeated) gen(`this${util.safeProp(field.name)}=${field.map ? '{}' : '[]'}`)
     }
-    gen('if(p){')('for(var k of Object.keys(p))if(p[k]!=null&&k!=="__proto__")this[k]=p[k]')
-    // Never taken: V8 counts these when it decides how many properties an object has room for.
-    gen('if(p===this){')
-    for (const field of type.fieldsArray) gen(`this${util.safeProp(field.name)}=0`)
-    return gen('}}')
+    return gen('if(p)for(var k of Object.keys(p))if(p[k]!=null&&k!=="__proto__")this[k]=p[k]')
   }
 
   constructor(name, options) {

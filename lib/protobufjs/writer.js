@@ -6,6 +6,7 @@
 const { Buffer } = require('node:buffer')
 const { FULL, SLACK, ...W } = require('./write.js')
 const util = require('./util/index.js')
+const state = require('./util/state.js')
 
 const FastBuffer = Buffer[Symbol.species]
 
@@ -146,9 +147,10 @@ Object.assign(Writer.prototype, {
   finish(shared) {
     const { b, buf, start, pos } = this
     // Nothing is ever written to the memory of an encoded message again.
-    if (this.end === 0) return new FastBuffer(b.buffer, b.byteOffset + start, pos - start)
-    if (shared) return buf.subarray(start, pos)
-    const bytes = this.constructor.alloc(pos - start)
+    const isEncoded = this.end === 0
+    if (isEncoded && state.isUsualBuffer) return new FastBuffer(b.buffer, b.byteOffset + start, pos - start)
+    if (shared && !isEncoded) return buf.subarray(start, pos)
+    const bytes = (isEncoded && !util.Buffer ? Writer : this.constructor).alloc(pos - start)
     bytes.set(b.subarray(start, pos), 0)
     return bytes
   },
@@ -178,8 +180,7 @@ function BufferWriter() {
 BufferWriter.prototype = Object.create(Writer.prototype, {
   constructor: { value: BufferWriter, writable: true, configurable: true },
 })
-BufferWriter.alloc = (size) => Buffer.allocUnsafe(size)
-BufferWriter._configure = Writer._configure = () => {}
+BufferWriter.alloc = (size) => (util.Buffer ?? Buffer).allocUnsafe(size)
 
 /** A writer of a message that lies between two positions of memory that is not its own: it gets some when more is written. */
 function EncodedWriter(buf, start, pos) {

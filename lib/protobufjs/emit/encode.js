@@ -16,17 +16,32 @@ function encoder(e, type, i) {
   // Not the first local: see `encode.rs`.
   e.line('const end = b.length')
   e.line('let v')
+  const asked = tellingFields(type)
+  if (asked.length > 0) e.line('let mask = -1')
   const fields = [...type.fieldsArray].sort((a, b) => a.id - b.id)
   // What has another prototype than these may have fields on it.
   const isPlain = hasPlainPrototype(type)
   if (isPlain) e.line(`const y = protoOf(o), s = y !== objects && y !== p${i} && y !== null`)
   else e.line('const s = true')
   check(e)
-  for (const field of fields) encodeField(e, field)
+  for (const field of fields) encodeField(e, field, { i, bit: asked.indexOf(field) })
   e.line('v = o.$unknowns')
   e.line('if (v != null && has.call(o, "$unknowns")) p = wRaw(b, p, v)')
   e.line('return p')
   e.line('}')
+  if (asked.length === 0) return
+  e.line(`function m${i}(o) {\nlet mask = 0\nfor (const k of Object.keys(o)) switch (k) {`)
+  for (const [bit, field] of asked.entries()) e.line(`case ${quote(field.name)}: mask |= ${1 << bit}; break`)
+  e.line('}\nreturn mask\n}')
+}
+
+/**
+ * Fields of which a value that is the default may be the message's own or not. Where there are several, all of them are told by one look
+ * at its keys: to ask for each costs V8 more.
+ */
+function tellingFields(type) {
+  const fields = type.fieldsArray.filter((field) => field.hasPresence && !field.required && hasValueDefault(field))
+  return fields.length < 3 || fields.length > 31 ? [] : fields
 }
 
 /** Whether all that a message inherits of its fields are their defaults. */
@@ -103,24 +118,29 @@ function notDefault(e, field, type) {
   }
 }
 
-/** The condition that `v` is the message's own, not its prototype's. */
-function isOwn(e, field, isImplicit) {
-  const own = `has.call(o, ${quote(field.name)})`
-  // NaN differs from itself.
-  if (INHERITED.has(field.name) || Number.isNaN(field.typeDefault)) return own
-  // A default on a prototype: what differs from it is the message's own.
-  if (isImplicit || field.typeDefault === null) return `(!s || ${own})`
-  return `(!s && v !== ${e.constant(field.typeDefault)} || ${own})`
+/** True where the default can be told from other values by comparison: NaN cannot, and `null` never comes this far. */
+function hasValueDefault(field) {
+  return !INHERITED.has(field.name) && !Number.isNaN(field.typeDefault) && field.typeDefault !== null
 }
 
-function encodeField(e, field) {
+/** The condition that `v` is the message's own, not its prototype's. */
+function isOwn(e, field, isImplicit, { i, bit }) {
+  const own = `has.call(o, ${quote(field.name)})`
+  if (INHERITED.has(field.name) || Number.isNaN(field.typeDefault)) return own
+  // A default on a prototype: what differs from it is the message's own.
+  if (isImplicit || !hasValueDefault(field)) return `(!s || ${own})`
+  const asked = bit < 0 ? own : `((mask < 0 ? mask = m${i}(o) : mask) & ${1 << bit}) !== 0`
+  return `(!s && v !== ${e.constant(field.typeDefault)} || ${asked})`
+}
+
+function encodeField(e, field, keys) {
   const type = scalar(field)
   e.line(`v = o${safeProp(field.name)}`)
   if (field.map) return encodeMap(e, field, type)
   if (field.repeated) return encodeRepeated(e, field, type)
   if (field.required) e.line('{')
-  else if (field.hasPresence || type === undefined) e.line(`if (v != null && ${isOwn(e, field, false)}) {`)
-  else e.line(`if (v != null && ${notDefault(e, field, type)} && ${isOwn(e, field, true)}) {`)
+  else if (field.hasPresence || type === undefined) e.line(`if (v != null && ${isOwn(e, field, false, keys)}) {`)
+  else e.line(`if (v != null && ${notDefault(e, field, type)} && ${isOwn(e, field, true, keys)}) {`)
   // Room may be checked for before the branch only: after it nobody knows whether it was taken.
   const before = e.room
   tagged(e, field, type, 'v')

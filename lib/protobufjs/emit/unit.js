@@ -9,6 +9,7 @@ const { slab } = require('../../protobuf/write.js')
 const R = require('../read.js')
 const { Reader } = require('../reader.js')
 const util = require('../util/index.js')
+const state = require('../util/state.js')
 const W = require('../write.js')
 const { EncodedWriter } = require('../writer.js')
 const { decoder } = require('./decode.js')
@@ -157,7 +158,7 @@ if (end - pos > SHARED) { const b = copy(bytes, pos, end); return new EncodedWri
 return new EncodedWriter(bytes, pos, end)
 }
 function decode${i}(r, l, z, d, o) {
-if (r instanceof FastBuffer && l === undefined && z === undefined) {
+if (r instanceof FastBuffer && l === undefined && z === undefined && state.isUsualBuffer) {
 return r${i}(r, 0, r.length, d === undefined ? 0 : d, o, Reader.discardUnknown ? discarding : keeping)
 }
 return decodeElse(r${i}, g${i}, r, l, z, d === undefined ? 0 : d, o)
@@ -194,7 +195,8 @@ function decodeElse(read, readGroup, from, length, stop, depth, into) {
   if (end > len) throw RangeError('index out of range')
   const isBuffer = buf instanceof FastBuffer
   const b = isBuffer ? buf : new FastBuffer(buf.buffer, buf.byteOffset, buf.byteLength)
-  const how = { source: isBuffer ? null : buf, keep: !reader.discardUnknown }
+  const source = isBuffer && state.isUsualBuffer ? null : { subarray: (start, stop) => reader.raw(start, stop) }
+  const how = { source, keep: !reader.discardUnknown }
   if (stop === undefined) {
     const message = read(b, pos, end, depth, into, how)
     reader.pos = end
@@ -249,7 +251,7 @@ const helpers = {
   full: W.full,
   width: W.width,
   close: W.close,
-  ...{ util, Reader, FastBuffer, EncodedWriter, slab, copy, SLAB, SHARED, EDGE, FULL, has, keep, keepElement, clear },
+  ...{ util, state, Reader, FastBuffer, EncodedWriter, slab, copy, SLAB, SHARED, EDGE, FULL, has, keep, keepElement, clear },
   ...{ missing, missingEnd, encodeAnew, encodeApart, decodeElse, discarding, keeping },
   emptyArray: util.emptyArray,
   emptyObject: util.emptyObject,

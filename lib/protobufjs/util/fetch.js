@@ -24,7 +24,9 @@ fetch.xhr = function fetchByXhr(filename, options, callback) {
     // Files have status 0.
     if (request.status !== 0 && request.status !== 200) return callback(Error(`status ${request.status}`))
     if (!options.binary) return callback(null, request.responseText)
-    return callback(null, new Uint8Array(request.response ?? Buffer.from(request.responseText, 'latin1')))
+    const bytes = request.response || Buffer.from(request.responseText, 'latin1')
+    const { Uint8Array: Bytes = Array } = globalThis
+    return callback(null, Bytes === Array ? Array.from(bytes) : new Bytes(bytes))
   }
   if (options.binary) {
     if ('overrideMimeType' in request) request.overrideMimeType('text/plain; charset=x-user-defined')

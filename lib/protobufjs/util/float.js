@@ -16,7 +16,7 @@ function reader(method, size, littleEndian) {
   }
 }
 
-module.exports = {
+const methods = {
   writeFloatLE: writer('setFloat32', 4, true),
   writeFloatBE: writer('setFloat32', 4, false),
   readFloatLE: reader('getFloat32', 4, true),
@@ -26,3 +26,6 @@ module.exports = {
   readDoubleLE: reader('getFloat64', 8, true),
   readDoubleBE: reader('getFloat64', 8, false),
 }
+
+/** Gives an object these methods. */
+module.exports = Object.assign((target) => Object.assign(target, methods), methods)

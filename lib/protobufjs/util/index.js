@@ -4,7 +4,7 @@
 
 const { Buffer } = require('node:buffer')
 const fs = require('node:fs')
-const state = require('./long.js')
+const state = require('./state.js')
 const LongBits = require('./longbits.js')
 const roots = require('../roots.js')
 const patterns = require('./patterns.js')

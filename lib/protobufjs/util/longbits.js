@@ -2,7 +2,7 @@
 
 // 64 bits as two unsigned words.
 
-const state = require('./long.js')
+const state = require('./state.js')
 
 function LongBits(lo, hi) {
   this.lo = lo >>> 0

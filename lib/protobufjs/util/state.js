@@ -15,7 +15,7 @@ function find() {
   }
 }
 
-/** What the codec makes of 64-bit integers; `configure()` takes it from `util.Long`, which programs set. */
-const state = { Long: find() }
+/** What `configure()` takes over from `util`, where programs set it: the class of 64-bit integers, and whether Buffers are Node's. */
+const state = { Long: find(), isUsualBuffer: true }
 
 module.exports = state
