@@ -157,7 +157,9 @@ class Field extends ReflectionObject {
     if (this.long) {
       const unsigned = this.type === 'uint64' || this.type === 'fixed64'
       const { Long } = util
-      return Object.freeze(typeof value === 'string' ? Long.fromString(value, unsigned) : Long.fromNumber(value, unsigned))
+      return Object.freeze(
+        typeof value === 'string' ? Long.fromString(value, unsigned) : Long.fromNumber(value, unsigned),
+      )
     }
     if (typeof value !== 'string') return value
     if (types.long[this.type] !== undefined) return Number.parseInt(value, 10)

@@ -6,7 +6,7 @@
 const { ReflectionObject } = require('./object.js')
 const util = require('./util/index.js')
 
-const has = (object, key) => Object.prototype.hasOwnProperty.call(object, key)
+const has = (object, key) => Object.hasOwn(object, key)
 
 /** `fromJSON` of each kind, entered by the modules that have them. */
 const makers = {}

@@ -45,7 +45,7 @@ const editions = new Map([
   ['2026', EDITION_2026],
 ])
 
-const has = (object, key) => Object.prototype.hasOwnProperty.call(object, key)
+const has = (object, key) => Object.hasOwn(object, key)
 
 class ReflectionObject {
   static className = 'ReflectionObject'

@@ -10,21 +10,21 @@ class Method extends ReflectionObject {
 
   static fromJSON(name, json) {
     const { type, requestType, responseType, requestStream, responseStream, options, comment, parsedOptions } = json
-    return new Method(name, type, requestType, responseType, requestStream, responseStream, options, comment, parsedOptions)
+    return new Method(
+      name,
+      type,
+      requestType,
+      responseType,
+      requestStream,
+      responseStream,
+      options,
+      comment,
+      parsedOptions,
+    )
   }
 
   /** Whether request and response are streams can be left out. */
-  constructor(
-    name,
-    type,
-    requestType,
-    responseType,
-    requestStream,
-    responseStream,
-    options,
-    comment,
-    parsedOptions,
-  ) {
+  constructor(name, type, requestType, responseType, requestStream, responseStream, options, comment, parsedOptions) {
     let [fromStream, toStream, all] = [requestStream, responseStream, options]
     if (util.isObject(requestStream)) [fromStream, toStream, all] = [undefined, undefined, requestStream]
     else if (util.isObject(responseStream)) [toStream, all] = [undefined, responseStream]

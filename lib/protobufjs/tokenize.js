@@ -6,15 +6,15 @@
 const DELIMITER = /[\s{}=;:[\],'"()<>]/
 const WORD = /[^\s{}=;:[\],'"()<>]+/y
 const SPACE = /\s*/y
-const DOUBLE = /"((?:[^"\\]|\\[^])*)"/y
-const SINGLE = /'((?:[^'\\]|\\[^])*)'/y
-const ESCAPE = /\\([0-7]{1,3}|[xX][0-9a-fA-F]{1,2}|[^]?)/g
+const DOUBLE = /"([^"\\]*(?:\\[\s\S][^"\\]*)*)"/y
+const SINGLE = /'([^'\\]*(?:\\[\s\S][^'\\]*)*)'/y
+const ESCAPE = /\\([0-7]{1,3}|[xX][0-9a-fA-F]{1,2}|[\s\S]?)/g
 
 const ESCAPED = { 0: '\0', a: '\x07', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' }
 const ITSELF = '\\?\'"'
 
 /** A string as it is meant; an escape that is none is nothing. */
-function unescape(text) {
+function unescaped(text) {
   return text.replace(ESCAPE, (_, code) => {
     if (code >= '0' && code < '8') return String.fromCharCode(Number.parseInt(code, 8) & 255)
     if (code.length > 1) return String.fromCharCode(Number.parseInt(code.slice(1), 16))
@@ -90,7 +90,7 @@ class Tokenizer {
     this.#at += match[0].length - 1
     this.push(this.#quote)
     this.#quote = null
-    return unescape(match[1])
+    return unescaped(match[1])
   }
 
   /** The position of the next line end from `at` on. */
@@ -185,6 +185,6 @@ function tokenize(source, keepsAll) {
   return new Tokenizer(source, Boolean(keepsAll))
 }
 
-tokenize.unescape = unescape
+tokenize.unescape = unescaped
 
 module.exports = tokenize

@@ -12,7 +12,7 @@ const { Writer } = require('./writer.js')
 const util = require('./util/index.js')
 const wrappers = require('./wrappers.js')
 
-const has = (object, key) => Object.prototype.hasOwnProperty.call(object, key)
+const has = (object, key) => Object.hasOwn(object, key)
 
 class Type extends Namespace {
   static className = 'Type'

@@ -148,7 +148,10 @@ export abstract class NamespaceBase extends ReflectionObject {
 export class Namespace extends NamespaceBase {
   constructor(name: string, options?: { [k: string]: any })
   static fromJSON(name: string, json: { [k: string]: any }, depth?: number): Namespace
-  static arrayToJSON(array: ReflectionObject[] | null | undefined, options?: IToJSONOptions): { [k: string]: any } | undefined
+  static arrayToJSON(
+    array: ReflectionObject[] | null | undefined,
+    options?: IToJSONOptions,
+  ): { [k: string]: any } | undefined
   static isReservedId(reserved: (number[] | string)[] | undefined, id: number): boolean
   static isReservedName(reserved: (number[] | string)[] | undefined, name: string): boolean
 }
@@ -248,7 +251,12 @@ export class MapField extends FieldBase {
 }
 
 export class OneOf extends ReflectionObject {
-  constructor(name: string, fieldNames?: string[] | { [k: string]: any }, options?: { [k: string]: any }, comment?: string)
+  constructor(
+    name: string,
+    fieldNames?: string[] | { [k: string]: any },
+    options?: { [k: string]: any },
+    comment?: string,
+  )
   static fromJSON(name: string, json: IOneOf): OneOf
   static d(...fieldNames: string[]): OneOfDecorator
   oneof: string[]
@@ -264,12 +272,20 @@ export class Message<T extends object = object> {
   readonly $type: Type
   static create<T extends Message<T>>(this: Constructor<T>, properties?: { [k: string]: any }): T
   static encode<T extends Message<T>>(this: Constructor<T>, message: T | { [k: string]: any }, writer?: Writer): Writer
-  static encodeDelimited<T extends Message<T>>(this: Constructor<T>, message: T | { [k: string]: any }, writer?: Writer): Writer
+  static encodeDelimited<T extends Message<T>>(
+    this: Constructor<T>,
+    message: T | { [k: string]: any },
+    writer?: Writer,
+  ): Writer
   static decode<T extends Message<T>>(this: Constructor<T>, reader: Reader | Uint8Array): T
   static decodeDelimited<T extends Message<T>>(this: Constructor<T>, reader: Reader | Uint8Array): T
   static verify(message: { [k: string]: any }): string | null
   static fromObject<T extends Message<T>>(this: Constructor<T>, object: { [k: string]: any }): T
-  static toObject<T extends Message<T>>(this: Constructor<T>, message: T, options?: IConversionOptions): { [k: string]: any }
+  static toObject<T extends Message<T>>(
+    this: Constructor<T>,
+    message: T,
+    options?: IConversionOptions,
+  ): { [k: string]: any }
   toJSON(): { [k: string]: any }
 }
 

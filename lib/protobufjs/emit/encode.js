@@ -193,8 +193,7 @@ function encodeRepeated(e, field, type) {
 /** Elements as varints, four at a time where they are small: see `packed_varints` in `encode.rs`, which has the reasons. */
 function packedVarints(e, type) {
   const four = (each, joint) => [0, 1, 2, 3].map(each).join(joint)
-  const oneOrTwo = (y) =>
-    `m = 127 - ${y} >>> 31\nb[p] = ${y} | m << 7\nb[p + 1 | 0] = ${y} >>> 7\np = p + 1 + m | 0`
+  const oneOrTwo = (y) => `m = 127 - ${y} >>> 31\nb[p] = ${y} | m << 7\nb[p + 1 | 0] = ${y} >>> 7\np = p + 1 + m | 0`
   e.line(`for (let i = 0, m = 0; i < n;) {
 for (const last = n - 3; i < last; i += 4) {
 const ${four((i) => `x${i} = v[i + ${i}]`, ', ')}

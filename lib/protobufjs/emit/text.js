@@ -39,7 +39,8 @@ class Text {
   /** An expression for a value. */
   constant(value) {
     if (typeof value === 'number') return Object.is(value, -0) ? '-0' : String(value)
-    if (value === null || value === undefined || typeof value !== 'object') return value === undefined ? 'undefined' : quote(value)
+    if (value === null || value === undefined || typeof value !== 'object')
+      return value === undefined ? 'undefined' : quote(value)
     return this.value(value)
   }
 

@@ -8,7 +8,10 @@ const { Text, isClosed, isEnum, isMessage, quote, safeProp } = require('./text.j
 /** The condition that a value is wrong, and what would be right, by type. */
 const checks = {
   int32: [(v) => `!util.isInteger(${v})`, 'integer'],
-  int64: [(v) => `!util.isInteger(${v}) && !(${v} && util.isInteger(${v}.low) && util.isInteger(${v}.high))`, 'integer|Long'],
+  int64: [
+    (v) => `!util.isInteger(${v}) && !(${v} && util.isInteger(${v}.low) && util.isInteger(${v}.high))`,
+    'integer|Long',
+  ],
   double: [(v) => `typeof ${v} !== 'number'`, 'number'],
   bool: [(v) => `typeof ${v} !== 'boolean'`, 'boolean'],
   string: [(v) => `!util.isString(${v})`, 'string'],

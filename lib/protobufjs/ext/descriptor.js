@@ -25,14 +25,26 @@ root.resolveAll()
 
 const descriptor = root.lookup('.google.protobuf')
 
-const has = (object, key) => Object.prototype.hasOwnProperty.call(object, key)
+const has = (object, key) => Object.hasOwn(object, key)
 const list = (value) => value ?? []
 const isText = (value) => typeof value === 'string' && value !== ''
 
 // --- Types, editions and names
 
 const scalars = {
-  ...{ double: 1, float: 2, int64: 3, uint64: 4, int32: 5, fixed64: 6, fixed32: 7, bool: 8, string: 9, bytes: 12, uint32: 13 },
+  ...{
+    double: 1,
+    float: 2,
+    int64: 3,
+    uint64: 4,
+    int32: 5,
+    fixed64: 6,
+    fixed32: 7,
+    bool: 8,
+    string: 9,
+    bytes: 12,
+    uint32: 13,
+  },
   ...{ sfixed32: 15, sfixed64: 16, sint32: 17, sint64: 18 },
 }
 const scalarNames = Object.fromEntries(Object.entries(scalars).map(([name, type]) => [type, name]))
@@ -123,7 +135,8 @@ function nameWithin(from, to) {
 const JSON_FIELD = '.pb.enumvalue.json'
 const JSON_OPTION = '(pb.enumvalue.json).string'
 
-const underscored = (name) => name.slice(0, 1) + name.slice(1).replace(/[A-Z](?=[a-z]|$)/g, (c) => `_${c.toLowerCase()}`)
+const underscored = (name) =>
+  name.slice(0, 1) + name.slice(1).replace(/[A-Z](?=[a-z]|$)/g, (c) => `_${c.toLowerCase()}`)
 
 /** Options by the names of the source. */
 function readOptions(options, type) {
@@ -205,7 +218,7 @@ function writeFile(scope, files, edition) {
     else if (object instanceof Enum) file.enumType.push(object.toDescriptor())
     else if (object instanceof Field) file.extension.push(object.toDescriptor(edition))
     else if (object instanceof Service) file.service.push(object.toDescriptor())
-    else writeFile(object, files, edition)
+    else if (object instanceof Namespace) writeFile(object, files, edition)
   }
   file.options = writeOptions(scope.options, descriptor.FileOptions)
   if (file.messageType.length + file.enumType.length + file.extension.length + file.service.length > 0) files.push(file)

@@ -9,7 +9,7 @@ const LongBits = require('./longbits.js')
 const roots = require('../roots.js')
 const patterns = require('./patterns.js')
 
-const has = (object, key) => Object.prototype.hasOwnProperty.call(object, key)
+const has = (object, key) => Object.hasOwn(object, key)
 
 /** Names that reach a prototype. */
 function isUnsafeProperty(key) {

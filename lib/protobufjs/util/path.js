@@ -22,7 +22,10 @@ function normalize(path) {
   if (url !== null) return url
   // The two backslashes before the name of a Windows server stay.
   const server = path.startsWith('\\\\') ? '\\\\' : ''
-  const parts = path.slice(server.length).replace(/[\\/]+/g, '/').split('/')
+  const parts = path
+    .slice(server.length)
+    .replace(/[\\/]+/g, '/')
+    .split('/')
   const absolute = isAbsolute(path.slice(server.length).replace(/[\\/]+/g, '/'))
   const prefix = absolute ? `${parts.shift()}/` : ''
   const kept = []
