@@ -106,9 +106,9 @@ function low64(b, p, v) {
       else if (shift === 28) {
         lo |= (c & 127) << 28
         hi = (c & 127) >> 4
-      } else if (shift < 70) hi |= (c & 127) << (shift - 32)
-      else throw Error('invalid varint encoding')
+      } else hi |= (c & 127) << (shift - 32)
       if (c < 128) break
+      if (shift === 63) throw Error('invalid varint encoding')
       shift += 7
     }
   }
