@@ -301,7 +301,7 @@ function entryOf(field, name) {
   const member = (fields) => descriptor.FieldDescriptorProto.create({ label: 1, ...fields })
   const type = typeNumber(field.type, field.resolvedType, false)
   const isNamed = type === MESSAGE || type === ENUM
-  const typeName = field.resolvedType ? nameWithin(field.parent, field.resolvedType) : field.type
+  const typeName = field.resolvedType ? nameWithin(field.parent.parent ?? field.parent, field.resolvedType) : field.type
   return descriptor.DescriptorProto.create({
     name,
     field: [
