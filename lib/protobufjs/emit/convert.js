@@ -218,8 +218,7 @@ function defaultOf(e, field) {
     const name = field.resolvedType.valuesById[value]
     return `o.enums === String ? ${e.constant(name)} : ${e.constant(value)}`
   }
-  if (isLong(field.type))
-    return value === null ? 'null' : `Long.to(${e.constant(value)}, o.longs, ${isUnsigned(field.type)})`
+  if (field.long) return value === null ? 'null' : `Long.to(${e.constant(value)}, o.longs, ${isUnsigned(field.type)})`
   if (field.bytes) {
     if (value === null) return 'null'
     const bytes = e.value(Array.from(value))
