@@ -269,6 +269,7 @@ const helpers = {
     clear,
   },
   ...{ missing, missingEnd, encodeAnew, encodeApart, decodeElse, discarding, keeping },
+  longHash: util.LongBits.hashOf,
   emptyArray: util.emptyArray,
   emptyObject: util.emptyObject,
   protoOf: Object.getPrototypeOf,
