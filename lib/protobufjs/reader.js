@@ -3,6 +3,7 @@
 // protobufjs's Reader: what static code, and programs with formats of their own, read the wire with. Types decode without one. These are
 // functions and no classes, as programs call them on objects of their own.
 
+const { types } = require('node:util')
 const R = require('./read.js')
 const util = require('./util/index.js')
 const state = require('./util/state.js')
@@ -23,7 +24,7 @@ Reader.discardUnknown = true
 Reader.create = function create(buffer) {
   if (util.Buffer?.isBuffer(buffer)) return new BufferReader(buffer)
   if (Array.isArray(buffer)) return new Reader(new Uint8Array(buffer))
-  if (buffer instanceof Uint8Array) return new Reader(buffer)
+  if (types.isUint8Array(buffer)) return new Reader(buffer)
   throw Error('illegal buffer')
 }
 
