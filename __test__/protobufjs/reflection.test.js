@@ -110,6 +110,38 @@ same('fields of names that every object has', (protobuf) => {
   return [hex(T.encode({}).finish()), hex(bytes), Object.keys(T.decode(bytes)), Object.keys(T.decode(bytes).m)]
 })
 
+same('names that are no identifiers are names', (protobuf) => {
+  const names = [
+    'a"];globalThis.pwned=1;["',
+    '%s %j %%',
+    '`$' + '{globalThis.pwned=1}`',
+    "'\n\u2028\\",
+    'class',
+    'a b',
+    '-',
+  ]
+  const fields = {}
+  for (const [i, name] of names.entries()) fields[name] = { type: i % 2 ? 'E' : 'string', id: i + 1 }
+  fields['*/ []'] = { type: 'string', id: 50, rule: 'repeated' }
+  fields['}{'] = { keyType: 'string', type: 'T', id: 51 }
+  const E = { values: { '";globalThis.pwned=1//': 0, '\n': 1 } }
+  const root = protobuf.Root.fromJSON({
+    nested: { T: { fields, oneofs: { '"]=1;': { oneof: names.slice(0, 2) } } }, E },
+  })
+  const T = root.lookupType('T')
+  const object = { '*/ []': ['x'], '}{': { k: {} }, [names[0]]: 'value' }
+  for (const [i, name] of names.entries()) if (i > 1) object[name] = i % 2 ? 1 : 'value'
+  const bytes = T.encode(object).finish()
+  const seen = [hex(bytes), T.decode(bytes), T.verify(object), T.fromObject(object), T.verify({ [names[2]]: 5 })]
+  seen.push(T.toObject(T.decode(bytes), { enums: String, defaults: true, oneofs: true }), globalThis.pwned ?? 'safe')
+  return seen
+})
+
+test('a name that is a number is one, too', () => {
+  const { T } = ours.Root.fromJSON({ nested: { T: { fields: { 1: { type: 'string', id: 1 } } } } })
+  assert.deepStrictEqual({ ...T.decode(T.encode({ 1: 'x' }).finish()) }, { 1: 'x' })
+})
+
 same('groups, extensions, required and closed enums of proto2', (protobuf) => {
   const { root } = protobuf.parse(`
     message T {

@@ -49,7 +49,7 @@ class Type extends Namespace {
   static generateConstructor(type) {
     const gen = util.codegen(['p'])
     for (const field of type.fieldsArray) {
-      if (field.map || field.repeated) gen(`this${util.safeProp(field.name)}=${field.map ? '{}' : '[]'}`)
+      if (field.map || field.repeated) gen('this%s=%s', util.safeProp(field.name), field.map ? '{}' : '[]')
     }
     return gen('if(p)for(var k of Object.keys(p))if(p[k]!=null&&k!=="__proto__")this[k]=p[k]')
   }

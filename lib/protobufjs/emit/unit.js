@@ -63,10 +63,6 @@ class Unit extends Text {
     return this.#function('r', type)
   }
 
-  groupReader(type) {
-    return this.#function('g', type)
-  }
-
   ctor(type) {
     const i = this.index(type)
     return i >= 0 ? `C${i}` : this.value(type.ctor)
@@ -81,12 +77,11 @@ class Unit extends Text {
     for (const [i, type] of types.entries()) {
       this.line(`const C${i} = ${this.value(type.ctor)}, p${i} = C${i}.prototype`)
       encoder(this, type, i)
-      decoder(this, type, i, false)
-      decoder(this, type, i, true)
+      decoder(this, type, i)
       this.line(body(i))
     }
     for (let site = 0; site < this.sites; site++) this.line(`var z${site} = 1`)
-    const made = types.map((_, i) => `{ w: w${i}, r: r${i}, g: g${i}, encode: encode${i}, decode: decode${i} }`)
+    const made = types.map((_, i) => `{ w: w${i}, r: r${i}, encode: encode${i}, decode: decode${i} }`)
     this.line(`return [${made.join(', ')}]`)
     // Equal texts would share what V8 learns of them.
     const text = `'use strict'\n${HEAD}${this.lines.join('\n')}//${units++}`
@@ -161,7 +156,7 @@ function decode${i}(r, l, z, d, o) {
 if (r instanceof FastBuffer && l === undefined && z === undefined && state.isUsualBuffer) {
 return r${i}(r, 0, r.length, d === undefined ? 0 : d, o, Reader.discardUnknown ? discarding : keeping)
 }
-return decodeElse(r${i}, g${i}, r, l, z, d === undefined ? 0 : d, o)
+return decodeElse(r${i}, r, l, z, d === undefined ? 0 : d, o)
 }`
 }
 
@@ -188,7 +183,7 @@ const discarding = { source: null, keep: false }
 const keeping = { source: null, keep: true }
 
 /** From a reader, another list of bytes, or part of either; up to the end-group tag `stop`, if given. */
-function decodeElse(read, readGroup, from, length, stop, depth, into) {
+function decodeElse(read, from, length, stop, depth, into) {
   const reader = from instanceof Reader ? from : Reader.create(from)
   const { buf, pos, len } = reader
   const end = length === undefined ? len : pos + length
@@ -197,13 +192,8 @@ function decodeElse(read, readGroup, from, length, stop, depth, into) {
   const b = isBuffer ? buf : new FastBuffer(buf.buffer, buf.byteOffset, buf.byteLength)
   const source = isBuffer && state.isUsualBuffer ? null : { subarray: (start, stop) => reader.raw(start, stop) }
   const how = { source, keep: !reader.discardUnknown }
-  if (stop === undefined) {
-    const message = read(b, pos, end, depth, into, how)
-    reader.pos = end
-    return message
-  }
-  const message = readGroup(b, pos, end, depth, into, how, stop)
-  reader.pos = R.at.p
+  const message = read(b, pos, end, depth, into, how, stop)
+  reader.pos = stop === undefined ? end : R.at.p
   return message
 }
 

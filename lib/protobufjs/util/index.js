@@ -125,7 +125,8 @@ function toObject(pairs) {
 }
 
 const isReserved = (name) => patterns.reservedRe.test(name)
-const safeProp = (name) => (/^[$\w]+$/.test(name) && !isReserved(name) ? `.${name}` : `[${JSON.stringify(name)}]`)
+const safeProp = (name) =>
+  /^[$A-Za-z_][$\w]*$/.test(name) && !isReserved(name) ? `.${name}` : `[${JSON.stringify(name)}]`
 const lcFirst = (text) => text.charAt(0).toLowerCase() + text.slice(1)
 const ucFirst = (text) => text.charAt(0).toUpperCase() + text.slice(1)
 const camelCase = (text) => text.slice(0, 1) + text.slice(1).replace(/_([a-z])/g, (_, letter) => letter.toUpperCase())
