@@ -6,12 +6,12 @@ const types = require('../types.js')
 const { isClosed, isEnum, isMessage, quote, safeProp, scalar, tagOf } = require('./text.js')
 
 /**
- * `function r7(b, p, end, d, o, x, stop)`. `x` says how: see `unit.js`. A message between group tags ends at the tag `stop`, and leaves the
- * position behind it in `at.p`.
+ * `function r7(b, p, end, d, o, x)`, of which `x` says how: see `unit.js`. And `g7(…, stop)` for a message between group tags, which ends at
+ * the tag `stop` and leaves the position behind it in `at.p`.
  */
-function decoder(e, type, i) {
+function decoder(e, type, i, isGroup) {
   const oneofs = type.oneofsArray.filter((oneof) => oneof.fieldsArray.length > 1)
-  e.line(`function r${i}(b, p, end, d, o, x, stop) {`)
+  e.line(isGroup ? `function g${i}(b, p, end, d, o, x, stop) {` : `function r${i}(b, p, end, d, o, x) {`)
   e.line('if (d > Reader.recursionLimit) tooDeep()')
   e.line('let t = 0, v, n = 0, s = 0')
   // Which member of a oneof is set: 0 for none, -1 for not known.
@@ -21,7 +21,7 @@ function decoder(e, type, i) {
   e.line('s = p')
   e.line('t = b[p++]')
   e.line('if (t > 127) { t = tag(b, p, t); p = at.p }')
-  e.line('if (t === stop) break')
+  if (isGroup) e.line('if (t === stop) break')
   for (const fields of dense(type)) {
     e.line('switch (t >>> 3) {')
     for (const field of fields) {
@@ -34,10 +34,8 @@ function decoder(e, type, i) {
   e.line('p = skip(b, p, end, t, d, Reader.recursionLimit)')
   e.line('if (x.keep) keep(o, b, s, p, x)')
   e.line('}')
-  e.line('if (stop === undefined) { if (p !== end) misfit(p, end) }')
-  e.line('else if (t !== stop) missingEnd()')
-  e.line('else if (p > end) misfit(p, end)')
-  e.line('else at.p = p')
+  if (isGroup) e.line('if (t !== stop) missingEnd()\nif (p > end) misfit(p, end)\nat.p = p')
+  else e.line('if (p !== end) misfit(p, end)')
   for (const field of type.fieldsArray) {
     if (field.required) e.line(`if (!has.call(o, ${quote(field.name)})) missing(${quote(field.name)}, o)`)
   }
@@ -239,7 +237,7 @@ function value(e, field, type, end, existing, isEntry = false) {
 function message(e, field, end, existing, isEntry) {
   if (field.delimited && !isEntry) {
     const stop = tagOf(field.id, 4)
-    e.line(`v = ${e.reader(field.resolvedType)}(b, p, ${end}, d + 1, ${existing}, x, ${stop})`)
+    e.line(`v = ${e.groupReader(field.resolvedType)}(b, p, ${end}, d + 1, ${existing}, x, ${stop})`)
     return e.line('p = at.p')
   }
   length(e, 'q', end)

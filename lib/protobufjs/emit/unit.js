@@ -63,6 +63,12 @@ class Unit extends Text {
     return this.#function('r', type)
   }
 
+  /** Few types are ever groups: the function is made when it is asked for. */
+  groupReader(type) {
+    if (this.index(type) < 0) type._unit.users.add(this)
+    return `groupOf(${this.value(type)})`
+  }
+
   ctor(type) {
     const i = this.index(type)
     return i >= 0 ? `C${i}` : this.value(type.ctor)
@@ -77,15 +83,19 @@ class Unit extends Text {
     for (const [i, type] of types.entries()) {
       this.line(`const C${i} = ${this.value(type.ctor)}, p${i} = C${i}.prototype`)
       encoder(this, type, i)
-      decoder(this, type, i)
-      this.line(body(i))
+      decoder(this, type, i, false)
+      this.line(body(i, this.value(type)))
     }
     for (let site = 0; site < this.sites; site++) this.line(`var z${site} = 1`)
-    const made = types.map((_, i) => `{ w: w${i}, r: r${i}, encode: encode${i}, decode: decode${i} }`)
+    const made = types.map((_, i) => `{ w: w${i}, r: r${i}, g: null, encode: encode${i}, decode: decode${i} }`)
     this.line(`return [${made.join(', ')}]`)
+    this.made = this.evaluate()
+  }
+
+  evaluate() {
     // Equal texts would share what V8 learns of them.
     const text = `'use strict'\n${HEAD}${this.lines.join('\n')}//${units++}`
-    this.made = new Function('H', 'K', text)(helpers, this.values)
+    return new Function('H', 'K', text)(helpers, this.values)
   }
 
   drop() {
@@ -103,6 +113,21 @@ class Unit extends Text {
 }
 
 let units = 0
+
+/** What reads a type between group tags. It is dropped along with the type's own unit, which refers to all that this does. */
+function groupOf(type) {
+  // A function that a program kept may be older than the type is now.
+  if (type._unit === null) link(type)
+  const made = type._unit.of(type)
+  if (made.g === null) {
+    const e = new Unit([])
+    e.line(`const C0 = ${e.value(type.ctor)}`)
+    decoder(e, type, 0, true)
+    e.line('return g0')
+    made.g = e.evaluate()
+  }
+  return made.g
+}
 
 /** Gives a type its `encode` and `decode`. */
 function link(type) {
@@ -124,7 +149,7 @@ function unlink(type) {
 }
 
 /** `encode` and `decode` of a type, in a copy of their own for each; the common case only. */
-function body(i) {
+function body(i, type) {
   return `var isLarge${i} = false
 function encode${i}(m, w, d) {
 if (d === undefined) d = 0
@@ -156,7 +181,7 @@ function decode${i}(r, l, z, d, o) {
 if (r instanceof FastBuffer && l === undefined && z === undefined && state.isUsualBuffer) {
 return r${i}(r, 0, r.length, d === undefined ? 0 : d, o, Reader.discardUnknown ? discarding : keeping)
 }
-return decodeElse(r${i}, r, l, z, d === undefined ? 0 : d, o)
+return decodeElse(r${i}, ${type}, r, l, z, d === undefined ? 0 : d, o)
 }`
 }
 
@@ -183,7 +208,7 @@ const discarding = { source: null, keep: false }
 const keeping = { source: null, keep: true }
 
 /** From a reader, another list of bytes, or part of either; up to the end-group tag `stop`, if given. */
-function decodeElse(read, from, length, stop, depth, into) {
+function decodeElse(read, type, from, length, stop, depth, into) {
   const reader = from instanceof Reader ? from : Reader.create(from)
   const { buf, pos, len } = reader
   const end = length === undefined ? len : pos + length
@@ -192,7 +217,8 @@ function decodeElse(read, from, length, stop, depth, into) {
   const b = isBuffer ? buf : new FastBuffer(buf.buffer, buf.byteOffset, buf.byteLength)
   const source = isBuffer && state.isUsualBuffer ? null : { subarray: (start, stop) => reader.raw(start, stop) }
   const how = { source, keep: !reader.discardUnknown }
-  const message = read(b, pos, end, depth, into, how, stop)
+  const message =
+    stop === undefined ? read(b, pos, end, depth, into, how) : groupOf(type)(b, pos, end, depth, into, how, stop)
   reader.pos = stop === undefined ? end : R.at.p
   return message
 }
@@ -258,7 +284,7 @@ const helpers = {
     keepElement,
     clear,
   },
-  ...{ missing, missingEnd, encodeAnew, encodeApart, decodeElse, discarding, keeping },
+  ...{ missing, missingEnd, encodeAnew, encodeApart, decodeElse, groupOf, discarding, keeping },
   longHash: util.LongBits.hashOf,
   emptyArray: util.emptyArray,
   emptyObject: util.emptyObject,
