@@ -5,6 +5,8 @@
 // stops the module from loading, with a message that says which.
 
 const { http, net } = require('./genuine.js')
+const fs = require('node:fs')
+const { Buffer } = require('node:buffer')
 const EventEmitter = require('node:events')
 const process = require('node:process')
 const { makeError } = require('./errors.js')
@@ -79,6 +81,22 @@ function own(object, name, property, ...args) {
   return isOwn((trap) => method.apply(trap(Object.create(object), property), args)) ? method : undefined
 }
 
+function filesOfNode() {
+  const { open, read, close, ReadStream } = fs
+  const { prototype } = ReadStream
+  const none = Function.prototype
+  const files = {
+    open: isOwn((trap) => open(trap({}, 'href'), 'r', none)) && open,
+    read: isOwn((trap) => read(trap({}, 'constructor'), Buffer.alloc(1), 0, 1, 0, none)) && read,
+    close: isOwn((trap) => close(trap({}, 'constructor'), none)) && close,
+    _read: own(prototype, '_read', 'pos', 1),
+    prototype,
+    // With a descriptor, nothing is opened.
+    kFs: find(new ReadStream('', { fd: 0, autoClose: false }), 'kFs'),
+  }
+  return Object.values(files).every(Boolean) ? files : undefined
+}
+
 const { assignSocket } = response
 const { _addHeaderLine } = request
 
@@ -96,12 +114,15 @@ module.exports = {
     _send: own(response, '_send', '_headerSent', ''),
     _writeRaw: own(response, '_writeRaw', 'outputData', 'x'),
     push: own(request, 'push', '_readableState', null),
+    streamRead: own(request, 'read', '_readableState'),
     destroy: own(request, 'destroy', '_readableState'),
     _dump: own(request, '_dump', '_dumped'),
     _addHeaderLine: isOwn((trap) => _addHeaderLine.call(request, 'x-a', '', trap({}, 'x-a')))
       ? _addHeaderLine
       : undefined,
   },
+  /** How streams of files read, where that is Node's own: the functions that they call, and what they call them on. */
+  files: filesOfNode(),
   /** Headers of a request as an object, made when asked for, and how many raw strings they come from. */
   kHeaders: need(request, 'kHeaders'),
   kHeadersCount: need(request, 'kHeadersCount'),

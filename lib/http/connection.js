@@ -17,10 +17,11 @@ const { kConnections } = require('./symbols')
 const { mountOf } = require('./site')
 const { parseError, requestTimeout } = require('./errors')
 const { NO_FIELDS, makeRequest, complete, deliver, dump, abort } = require('./incoming')
-const { makeResponse, end, write } = require('./outgoing')
+const { makeResponse, isDirect, end, write } = require('./outgoing')
+const { take } = require('./source')
 const { noticeTraces } = require('./observers')
 const { writeOrdinaryHead } = require('./head')
-const { install, kConnection } = require('./install')
+const { install, emitsByItself, kConnection } = require('./install')
 const channels = require('./channels')
 const { ERRORS, isHandling, none, now, takeOver } = require('./batch')
 const { makeSocket, showSocket, openSocket, failSocket, feed, setTimer } = require('./socket')
@@ -268,7 +269,8 @@ class HttpConnection extends Connection {
     if (res === null || res.finished || !res[core.kNeedDrain] || this.turnCallbacks !== null) return
     // What the stream has handed on may only be gathered: to write it now shows whether there will be news of it.
     native.flush(this.id)
-    if (this.socket?.writableNeedDrain || native.queued(this.id) > 0) return
+    this.noteQueue()
+    if (this.socket?.writableNeedDrain || this.lastQueued > 0) return
     res[core.kNeedDrain] = false
     res.emit('drain')
   }
@@ -352,6 +354,11 @@ class HttpConnection extends Connection {
     shown._httpMessage = res
     if (isHeard(res)) res.emit('socket', shown)
     if (res.finished || res.outputData.length > 0) res._flush()
+  }
+
+  /** Whether a response may send past the socket's stream. */
+  isDirect(res) {
+    return isDirect(res, this)
   }
 
   /** A response has gone out whole, past the stream; `status` is what the engine said. */
@@ -625,6 +632,9 @@ HttpConnection.prototype.endResponse = function (res, chunk, encoding, callback,
 HttpConnection.prototype.writeResponse = function (res, chunk, encoding, callback, core) {
   return write(this, res, chunk, encoding, callback, core)
 }
+HttpConnection.prototype.pipe = function (res, stream) {
+  take(this, res, stream)
+}
 HttpConnection.prototype.writeHead = function (res, status, reason, headers) {
   return writeOrdinaryHead(res, status, reason, headers)
 }
@@ -635,7 +645,7 @@ function defaultMaxHeaderSize() {
 
 /** Whether somebody is there to hear a message's events, by whatever way. */
 function isHeard(message) {
-  return message._eventsCount > 0 || message.emit !== own.emit
+  return message._eventsCount > 0 || !emitsByItself(message)
 }
 
 /** What core does to a response that is out, and to its request, where nobody listens. */

@@ -28,12 +28,16 @@ function lowerCase(name) {
 }
 
 function install() {
-  if (OutgoingMessage.prototype.end[kConnection]) return
+  if (!OutgoingMessage.prototype.end[kConnection]) place()
+  dispatched.emit ??= ServerResponse.prototype.emit
+  dispatched.write ??= OutgoingMessage.prototype.write
+}
 
+function place() {
   // Somebody's method that was there before is called first, and in the end calls core's: there is no place below it for ours.
-  const place = Object.hasOwn(ServerResponse.prototype, 'end') ? ServerResponse.prototype : OutgoingMessage.prototype
-  const { end } = place
-  place.end = named(end, function (chunk, encoding, callback) {
+  const owner = Object.hasOwn(ServerResponse.prototype, 'end') ? ServerResponse.prototype : OutgoingMessage.prototype
+  const { end } = owner
+  owner.end = named(end, function (chunk, encoding, callback) {
     const connection = this._onPendingData[kConnection]
     if (connection === undefined) return end.call(this, chunk, encoding, callback)
     if (own.end) return connection.endResponse(this, chunk, encoding, callback, end)
@@ -48,6 +52,15 @@ function install() {
       const connection = this._onPendingData[kConnection]
       if (connection === undefined) return write.call(this, chunk, encoding, callback)
       return connection.writeResponse(this, chunk, encoding, callback, write)
+    })
+  }
+
+  // What is emitted is nothing to us, but for a stream that begins to be piped into a response.
+  if (own.emit) {
+    ServerResponse.prototype.emit = named(own.emit, function (event, source) {
+      if (event === 'pipe') this._onPendingData[kConnection]?.pipe(this, source)
+      // Not bound: who replaces it on every emitter is obeyed.
+      return OutgoingMessage.prototype.emit.apply(this, arguments)
     })
   }
 
@@ -76,6 +89,14 @@ function install() {
   printed(ServerResponse, responseEvents)
 }
 
+/** The methods as they are in place, by whichever copy of this package. */
+const dispatched = { emit: undefined, write: undefined }
+
+/** Whether nobody is told of a response's events but its listeners. */
+function emitsByItself(res) {
+  return res.emit === dispatched.emit && OutgoingMessage.prototype.emit === own.emit
+}
+
 /** Has `prepare` called on a message that is about to be printed, as all that is ours in it otherwise shows. */
 function printed(Message, events, prepare) {
   const value = function () {
@@ -93,4 +114,4 @@ function named(core, method) {
   return method
 }
 
-module.exports = { install, named, kConnection }
+module.exports = { install, dispatched, emitsByItself, named, kConnection }

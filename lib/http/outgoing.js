@@ -15,10 +15,11 @@ const { find, kCorked, kNeedDrain, kRejectBodyWrites, kUniqueHeaders, own } = re
 const { constructorLike } = require('./shapes')
 const { told } = require('./observers')
 const { ordinary } = require('./head.js')
+const { ready } = require('./source')
 
 const { byteLength } = Buffer
 
-const { TEXT, LATIN1, BYTES, CHUNK, LAST, HEAD, UTF8_HEAD } = require('../constants.js').send
+const { TEXT, LATIN1, BYTES, CHUNK, LAST, HEAD, UTF8_HEAD, FILE } = require('../constants.js').send
 
 /** Whether a response may send past its socket's stream: it is its turn, and nothing is queued or held back anywhere. */
 function isDirect(res, connection) {
@@ -107,13 +108,14 @@ function write(connection, res, chunk, encoding, callback, core) {
     callback = encoding
     encoding = undefined
   }
-  let bits = kindOf(chunk, encoding)
+  let bits = chunk === ready.chunk ? FILE : kindOf(chunk, encoding)
   if (bits === 0) return core.call(res, chunk, encoding, callback)
   if (!res._header) {
     res._implicitHeader()
     if (!isDirect(res, connection)) return core.call(res, chunk, encoding, callback)
   }
-  if (!res._hasBody || (joinsParts && res.chunkedEncoding)) return core.call(res, chunk, encoding, callback)
+  const joins = joinsParts && res.chunkedEncoding && bits !== FILE
+  if (!res._hasBody || joins) return core.call(res, chunk, encoding, callback)
   const length = lengthOf(chunk, bits)
   if (res.chunkedEncoding) bits |= CHUNK
   const status = send(res, connection, bits, chunk, length)
@@ -174,4 +176,4 @@ function makeResponse(Message, req, connection, keepAlive) {
   return res
 }
 
-module.exports = { makeResponse, end, write }
+module.exports = { makeResponse, isDirect, end, write }

@@ -1,6 +1,6 @@
 //! The numbers that cross to JavaScript. Rust says them, in the module that each belongs to; `lib/constants.js` has them from here.
 
-use super::{files, http, http_client, http_out, proto_codec, table};
+use super::{files, http, http_client, http_file, http_out, proto_codec, table};
 use crate::errno::Errno;
 use crate::http1::{EVENT_WORDS, event, flag, row};
 use crate::proto::codec::{self, tape};
@@ -115,9 +115,11 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 CHUNK,
                 LAST,
                 HEAD,
-                UTF8_HEAD
+                UTF8_HEAD,
+                FILE
             }),
         ),
+        ("source", group!(http_file { PART, COUNT, ENDS })),
         (
             "busy",
             group!(http::busy {

@@ -5,6 +5,7 @@ mod engine;
 mod files;
 mod http;
 mod http_client;
+mod http_file;
 mod http_out;
 mod http_site;
 mod net;
@@ -37,7 +38,8 @@ pub fn start_engine(env: &napi::Env, callbacks: raw::Value) -> napi::Result<raw:
         rpc::register(functions);
         let files = files::register(functions);
         http::register(functions, &files);
-        http_out::register(functions);
+        let sources = http_file::register(functions);
+        http_out::register(functions, &sources);
         http_client::register(functions);
     })
     .ok_or_else(|| napi::Error::from_reason("ironwire: this environment has no event loop"))

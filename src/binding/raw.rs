@@ -9,6 +9,8 @@ use napi::bindgen_prelude::{FromNapiValue, ToNapiValue};
 use napi::sys;
 use std::cell::Cell;
 use std::ffi::{CString, c_void};
+#[cfg(target_os = "linux")]
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
@@ -624,6 +626,32 @@ impl Args {
                 expected: "boolean",
             })
         }
+    }
+
+    /// A file descriptor of the program's, which it keeps open during the call. A number that is none of an open file is found out by the system.
+    #[cfg(target_os = "linux")]
+    pub fn fd(&self, index: usize) -> Outcome<BorrowedFd<'_>> {
+        let fd = self.number_of_fd(index)?;
+        // SAFETY: not -1, and no JavaScript runs during the call that could close it.
+        Ok(unsafe { BorrowedFd::borrow_raw(fd) })
+    }
+
+    /// A file descriptor that the program gives away.
+    #[cfg(target_os = "linux")]
+    pub fn owned_fd(&self, index: usize) -> Outcome<OwnedFd> {
+        let fd = self.number_of_fd(index)?;
+        // SAFETY: not -1, and the program's, which does not use it any more.
+        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    }
+
+    #[cfg(target_os = "linux")]
+    fn number_of_fd(&self, index: usize) -> Outcome<i32> {
+        let fd = self.int(index)?;
+        let misuse = Misuse {
+            argument: index,
+            expected: "file descriptor",
+        };
+        if fd < 0 { Err(misuse) } else { Ok(fd) }
     }
 
     /// A string's length in UTF-16 units, known without reading it.

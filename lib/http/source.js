@@ -1,0 +1,201 @@
+'use strict'
+
+// `fs.createReadStream(path).pipe(res)`: the file is sent from Rust, and the stream stays what it is.
+//
+// A stream of a file that is piped into a response of ours gets a `_read` of ours. Where core's has a part of the file read into a Buffer, ours
+// has it made ready in Rust, and pushes a chunk that only stands for it; the pipe writes that to the response, where it is known again and
+// the part itself is sent. So events and their order, backpressure, `pause`, `unpipe`, several pipes one after the other are core's own.
+//
+// That is done for one part at a time, while nobody but the pipe would see the chunk. Whoever listens for 'data', wraps `res.write`,
+// replaces `fs.read`, or pauses the stream before the part is there, has this part read by core, and those after it as long as that holds.
+//
+// A stream that is piped before its file is open has it opened at once where that is possible without a disk: this object stands in for `fs`,
+// as its `fs` option could.
+
+const fs = require('node:fs')
+const process = require('node:process')
+const { Buffer } = require('node:buffer')
+const { setImmediate } = require('node:timers')
+const { native } = require('../engine.js')
+const { files, find, own } = require('../core.js')
+const { hooks } = require('./observers')
+const { dispatched } = require('./install')
+const { PART, COUNT, ENDS } = require('../constants.js').source
+
+/** What this stands on, if all of it is Node's own; only Linux says what can be read without waiting. */
+const needed = [own.emit, own.push, own.write, own.streamRead]
+const node = process.platform === 'linux' && needed.every(Boolean) ? files : undefined
+
+/** Paths that ordinary files were found at: what was never looked at is opened by core, because to open a pipe or a device has effects. */
+const known = new Set()
+const MAX_KNOWN = 1000
+const MAX_PATH = 512
+
+/** What stands for a part of a file: nobody reads it, so the system never gives it any memory. */
+let zeros
+
+class Source {
+  constructor(connection, res, stream) {
+    this.connection = connection
+    this.res = res
+    this.stream = stream
+    /** The pipe's. */
+    this.ondata = stream._events.data
+    this.fs = stream[node.kFs]
+    /** The descriptor is of our making. */
+    this.opened = false
+    /** Nobody has heard that the file is open. */
+    this.quiet = false
+  }
+
+  // --- as the stream's `fs`
+
+  open(path, flags, mode, callback) {
+    const fd = known.has(path) && this.isPlain() ? native.sourceOpen(path) : -1
+    if (fd < 0) return this.fs.open(path, flags, mode, callback)
+    this.opened = true
+    setImmediate(opened, this, fd, callback)
+  }
+
+  /** The path is one of an ordinary file. */
+  learn() {
+    const { path } = this.stream
+    if (typeof path !== 'string' || path.length > MAX_PATH) return
+    if (known.size >= MAX_KNOWN) known.clear()
+    known.add(path)
+  }
+
+  read(...args) {
+    return this.fs.read(...args)
+  }
+
+  close(fd, callback) {
+    this.stream[node.kFs] = this.fs
+    if (!this.opened || fs.close !== node.close) return this.fs.close(fd, callback)
+    native.sourceClose(fd)
+    setImmediate(callback, null)
+  }
+
+  // --- as the stream's `_read`
+
+  next(n) {
+    const { stream } = this
+    if (!this.isPlain()) return this.readByCore(n)
+    if (this.left() <= 0) return stream.push(null)
+    // Reading takes its time, which whoever has just heard something may use.
+    if (this.quiet) process.nextTick(send, this, n)
+    else setImmediate(send, this, n)
+    this.quiet = false
+  }
+
+  readByCore(n) {
+    const { stream } = this
+    // Core reads on from where the descriptor is, which has not been moved.
+    if (this.keepsPlace()) stream.pos ??= stream.bytesRead
+    node._read.call(stream, n)
+  }
+
+  /** The descriptor's own position is nobody's business: it closes with the stream. */
+  keepsPlace() {
+    return this.opened && this.stream.autoClose
+  }
+
+  /** Where the next part begins; negative for the descriptor's own position. */
+  position() {
+    const { pos, bytesRead } = this.stream
+    return pos ?? (this.keepsPlace() ? bytesRead : -1)
+  }
+
+  /** Bytes of the range that is asked for. */
+  left() {
+    const { pos, end, bytesRead } = this.stream
+    return end - (pos ?? bytesRead) + 1
+  }
+
+  /** Whether a chunk that is pushed now goes to the response and nowhere else, and into the connection from there. */
+  isPlain() {
+    const { stream, res } = this
+    const { _readableState: state, _events: events } = stream
+    return (
+      state.flowing === true &&
+      state.length === 0 &&
+      state.pipes.length === 1 &&
+      state.pipes[0] === res &&
+      state.decoder === null &&
+      !state.objectMode &&
+      events.data === this.ondata &&
+      events.readable === undefined &&
+      stream.emit === own.emit &&
+      stream.push === own.push &&
+      stream.read === own.streamRead &&
+      fs.open === node.open &&
+      fs.read === node.read &&
+      res.write === dispatched.write &&
+      res._hasBody &&
+      this.connection.isDirect(res)
+    )
+  }
+}
+
+/** The file is open. As with core that is told in another turn of the loop than the one in which it was asked for. */
+function opened(source, fd, callback) {
+  const { open, ready } = source.stream._events
+  source.quiet = open === undefined && ready === undefined
+  callback(null, fd)
+}
+
+/** The next part. */
+function send(source, n) {
+  const { stream, res } = source
+  if (stream.destroyed) return
+  if (!source.isPlain()) return source.readByCore(n)
+  const { fd, pos } = stream
+  const left = source.left()
+  const position = source.position()
+  const next = native.sourceNext(fd, position, left)
+  if (next < 0) return source.readByCore(n)
+  const count = next & COUNT
+  if (count > 0) {
+    if (!res._header) res._implicitHeader()
+    // That may be somebody else's writeHead, which may do anything.
+    if (stream.destroyed || !source.isPlain()) {
+      native.sourceGiveBack(fd, position)
+      return stream.destroyed ? undefined : source.readByCore(n)
+    }
+    if (pos !== undefined) stream.pos += count
+    if (stream.bytesRead === 0 && !source.opened) source.learn()
+    stream.bytesRead += count
+    zeros ??= Buffer.allocUnsafeSlow(PART)
+    ready.chunk = zeros.subarray(0, count)
+    stream.push(ready.chunk)
+    ready.chunk = NONE
+  }
+  if (next & ENDS || count === left) stream.push(null)
+}
+
+/** The chunk that stands for the part that is ready: `write` of responses looks for it. */
+const NONE = Symbol('none')
+const ready = { chunk: NONE }
+
+/** A stream is piped into a response. */
+function take(connection, res, stream) {
+  if (node === undefined || hooks.size > 0 || stream === null || typeof stream !== 'object') return
+  if (Object.getPrototypeOf(stream) !== node.prototype || stream._read !== node._read) return
+  const { [node.kFs]: from, fd, path, flags } = stream
+  if (from !== fs && !isOfHandle(stream)) return
+  const source = new Source(connection, res, stream)
+  if (typeof source.ondata !== 'function') return
+  const value = (n) => source.next(n)
+  Object.defineProperty(stream, '_read', { value, configurable: true, writable: true })
+  // Where Node has been told which files may be read, Node opens them.
+  const opens = from === fs && fd === null && flags === 'r' && typeof path === 'string' && !process.permission
+  if (opens && !stream._readableState.constructed) stream[node.kFs] = source
+}
+
+/** Whether a stream reads from a FileHandle, in the way that one does by itself. */
+function isOfHandle(stream) {
+  const handle = stream[find(stream, 'kHandle')]
+  return handle?.constructor?.name === 'FileHandle' && !Object.hasOwn(handle, 'read') && handle.fd === stream.fd
+}
+
+module.exports = { take, ready }
