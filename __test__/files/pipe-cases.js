@@ -59,6 +59,7 @@ class Log {
   lines = []
   open = 0
   streams = []
+  apart = false
 
   note(line) {
     this.lines.push(line)
@@ -83,7 +84,7 @@ class Log {
 
   /** In their order. With several streams, only in that of each: which of their files is open or closed first is the system's affair. */
   events() {
-    if (this.streams.length < 2) return this.lines
+    if (this.streams.length < 2 && !this.apart) return this.lines
     const of = {}
     for (const line of this.lines) (of[/^stream \d+|/.exec(line)[0]] ??= []).push(line)
     return of
@@ -137,7 +138,8 @@ function responses(bytes) {
         pieces.push(rest.subarray(line + 2, line + 2 + size))
         rest = rest.subarray(line + 2 + size)
         // Behind the last one there may be trailers.
-        const end = size === 0 ? rest.indexOf('\r\n\r\n') : -1
+        const trailers = size === 0 && rest.latin1Slice(0, 2) !== '\r\n'
+        const end = trailers ? rest.indexOf('\r\n\r\n') : -1
         if (end > 0) pieces.push(rest.subarray(0, end + 2))
         if (end > 0) rest = rest.subarray(end + 2)
         if (rest.latin1Slice(0, 2) !== '\r\n') throw new Error('a chunk has no end')
@@ -618,6 +620,7 @@ compare('unpipe in the middle, and something else instead', {}, (_req, res, log)
   log.response(res)
   const stream = log.stream(fs.createReadStream(at('large')), ['open', 'ready', 'error', 'close'])
   const begin = content(5_000_000)
+  log.apart = true
   stream.pipe(res)
   log.streams.pop()
   res.once('drain', () => {
@@ -718,9 +721,9 @@ if (process.platform !== 'win32') cases.set('what a pipe is, is read as by Node'
   for (const module of [nodeHttp, http]) {
     const handler = (_req, res, log) => log.stream(fs.createReadStream(pipe), NO_WAITING).pipe(res)
     const reading = run(module, handler)
-    const writer = spawn('sh', ['-c', `printf hello > ${pipe}`])
+    const written = once(spawn('sh', ['-c', `printf hello > ${pipe}`]), 'close')
     const { seen, native } = await reading
-    await once(writer, 'close')
+    await written
     assert.equal(seen.responses[0].length, 5)
     assert.equal(native, 0)
   }
@@ -736,9 +739,9 @@ if (linux) cases.set('a path that was a file and is a pipe now', async () => {
   const reading = run(http, handler)
   // The first opening ends at once, and core's waits for a writer.
   await sleep(20)
-  const writer = spawn('sh', ['-c', `printf hello > ${file}`])
+  const written = once(spawn('sh', ['-c', `printf hello > ${file}`]), 'close')
   assert.equal((await reading).seen.responses[0].length, 5)
-  await once(writer, 'close')
+  await written
 })
 
 if (linux) cases.set('a client that goes away, and others that read slowly, leave no descriptor open', async () => {
@@ -786,7 +789,7 @@ if (linux) cases.set('a slow reader costs no memory', async () => {
 
 if (linux) cases.set('a file that is shortened while it is sent ends its connection', async () => {
   const file = at('shortened')
-  fs.writeFileSync(file, content(20_000_000))
+  fs.writeFileSync(file, content(64_000_000))
   const log = new Log()
   const server = http.createServer((_req, res) => {
     log.response(res, ['close'])
@@ -805,13 +808,14 @@ if (linux) cases.set('a file that is shortened while it is sent ends its connect
   await once(socket, 'close')
   const [{ length, whole }] = responses(Buffer.concat(chunks))
   assert.equal(whole, false)
-  assert.ok(length < 20_000_000)
+  assert.ok(length < 64_000_000)
   for (let i = 0; log.open > 0 && i < 500; i++) await sleep(2)
-  assert.deepEqual(log.lines.sort(), ['done ERR_STREAM_PREMATURE_CLOSE', 'response close', 'stream close'])
+  assert.deepEqual(log.lines.sort(), ['done ERR_STREAM_PREMATURE_CLOSE', 'response close', 'stream 1 close'])
   server.close()
 })
 
 if (require.main === module) {
+  process.on('disconnect', () => process.exit())
   process.on('message', async (name) => {
     let error
     await cases.get(name)().catch((thrown) => {

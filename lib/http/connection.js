@@ -18,7 +18,7 @@ const { mountOf } = require('./site')
 const { parseError, requestTimeout } = require('./errors')
 const { NO_FIELDS, makeRequest, complete, deliver, dump, abort } = require('./incoming')
 const { makeResponse, isDirect, end, write } = require('./outgoing')
-const { take } = require('./source')
+const { onPipe } = require('./source')
 const { noticeTraces } = require('./observers')
 const { writeOrdinaryHead } = require('./head')
 const { install, emitsByItself, kConnection } = require('./install')
@@ -608,6 +608,8 @@ HttpConnection.prototype.gone = false
 /** There was no stream when the connection closed: what a socket does then is left to us. */
 HttpConnection.prototype.closedBare = false
 HttpConnection.prototype.peerEnded = false
+/** A file that is piped into the response whose turn it is, and waits until that has drained. */
+HttpConnection.prototype.waiting = undefined
 HttpConnection.prototype.readAtEnd = 0
 HttpConnection.prototype.writtenAtEnd = 0
 /** Somebody has resumed the socket, which has no stream to note that. */
@@ -632,8 +634,8 @@ HttpConnection.prototype.endResponse = function (res, chunk, encoding, callback,
 HttpConnection.prototype.writeResponse = function (res, chunk, encoding, callback, core) {
   return write(this, res, chunk, encoding, callback, core)
 }
-HttpConnection.prototype.pipe = function (res, stream) {
-  take(this, res, stream)
+HttpConnection.prototype.pipe = function (res, event, stream) {
+  onPipe(this, res, event, stream)
 }
 HttpConnection.prototype.writeHead = function (res, status, reason, headers) {
   return writeOrdinaryHead(res, status, reason, headers)

@@ -55,10 +55,12 @@ function place() {
     })
   }
 
-  // What is emitted is nothing to us, but for a stream that begins to be piped into a response.
+  // What is emitted is nothing to us, but for what concerns a stream that is piped into a response.
   if (own.emit) {
     ServerResponse.prototype.emit = named(own.emit, function (event, source) {
-      if (event === 'pipe') this._onPendingData[kConnection]?.pipe(this, source)
+      if (event === 'pipe' || event === 'unpipe' || event === 'drain') {
+        this._onPendingData[kConnection]?.pipe(this, event, source)
+      }
       // Not bound: who replaces it on every emitter is obeyed.
       return OutgoingMessage.prototype.emit.apply(this, arguments)
     })

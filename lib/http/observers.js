@@ -56,7 +56,8 @@ const hooks = shared('http async hooks', () => {
     }
     // Before Node 24, what holds the contexts is a hook itself. It does not look at requests.
     const storage = new AsyncLocalStorage()
-    storage.run(undefined, () => {})
+    // Not with `undefined`, which is what there is without.
+    storage.run(true, () => {})
     storage.disable()
     own ??= null
   } catch {

@@ -44,6 +44,8 @@ class Source {
     this.fs = stream[node.kFs]
     /** The descriptor is of our making. */
     this.opened = false
+    /** As many bytes as `_read` was asked for, while it waits. */
+    this.wanted = 0
     /** Nobody has heard that the file is open. */
     this.quiet = false
   }
@@ -80,6 +82,12 @@ class Source {
 
   next(n) {
     const { stream } = this
+    if (this.waits()) {
+      // Core would read on, and keep it until then.
+      this.connection.waiting = this
+      this.wanted = n
+      return
+    }
     if (!this.isPlain()) return this.readByCore(n)
     if (this.left() <= 0) return stream.push(null)
     // Reading takes its time, which whoever has just heard something may use.
@@ -112,12 +120,29 @@ class Source {
     return end - (pos ?? bytesRead) + 1
   }
 
+  /** Whether the pipe does nothing before the response has drained. */
+  waits() {
+    const { stream, res, connection } = this
+    const { awaitDrainWriters, flowing } = stream._readableState
+    return awaitDrainWriters === res && !flowing && res.writableNeedDrain && this.isOnly() && connection.isDirect(res)
+  }
+
+  /** What it waited for has come, or does not matter any more. */
+  goOn() {
+    this.connection.waiting = undefined
+    setImmediate(send, this, this.wanted)
+  }
+
   /** Whether a chunk that is pushed now goes to the response and nowhere else, and into the connection from there. */
   isPlain() {
+    return this.stream._readableState.flowing === true && this.isOnly() && this.connection.isDirect(this.res)
+  }
+
+  /** Whether what is read goes to the response and nowhere else. */
+  isOnly() {
     const { stream, res } = this
     const { _readableState: state, _events: events } = stream
     return (
-      state.flowing === true &&
       state.length === 0 &&
       state.pipes.length === 1 &&
       state.pipes[0] === res &&
@@ -131,8 +156,7 @@ class Source {
       fs.open === node.open &&
       fs.read === node.read &&
       res.write === dispatched.write &&
-      res._hasBody &&
-      this.connection.isDirect(res)
+      res._hasBody
     )
   }
 }
@@ -198,4 +222,10 @@ function isOfHandle(stream) {
   return handle?.constructor?.name === 'FileHandle' && !Object.hasOwn(handle, 'read') && handle.fd === stream.fd
 }
 
-module.exports = { take, ready }
+/** What a response emits about its pipes: a stream begins to be piped into it, or ends; or it has drained. */
+function onPipe(connection, res, event, stream) {
+  if (event === 'pipe') take(connection, res, stream)
+  else if (connection.waiting?.res === res) connection.waiting.goOn()
+}
+
+module.exports = { onPipe, ready }
