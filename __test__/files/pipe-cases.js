@@ -86,7 +86,11 @@ class Log {
   events() {
     if (this.streams.length < 2 && !this.apart) return this.lines
     const of = {}
-    for (const line of this.lines) (of[/^stream \d+|/.exec(line)[0]] ??= []).push(line)
+    for (const line of this.lines) {
+      const [whose] = /^stream \d+|/.exec(line)
+      of[whose] ??= []
+      of[whose].push(line)
+    }
     return of
   }
 
@@ -175,7 +179,10 @@ async function run(module, handler, { text = GET, client = exchange, options = {
   await sleep(2)
   server.close()
   server.closeAllConnections()
-  return { seen: { responses: responses(received), events: log.events(), states: log.states() }, native: parts - before }
+  return {
+    seen: { responses: responses(received), events: log.events(), states: log.states() },
+    native: parts - before,
+  }
 }
 
 /** Runs it twice on each, since the second time its path is known. `native`: whether Rust has sent of the file. */
@@ -206,14 +213,17 @@ for (const [name, size] of Object.entries(SIZES)) {
     res.writeHead(200, { 'Content-Length': size, 'Content-Type': 'a/b' })
     log.stream(fs.createReadStream(at(name)), NO_WAITING).pipe(res)
   })
-  compare(`${name} file, keep-alive and pipelined`, {
-    native: true,
-    text: `GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n${GET}`,
-  }, (_req, res, log) => {
-    res.setHeader('X-Size', size)
-    log.stream(fs.createReadStream(at(name)), ['error'])
-      .pipe(res)
-  })
+  compare(
+    `${name} file, keep-alive and pipelined`,
+    {
+      native: true,
+      text: `GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n${GET}`,
+    },
+    (_req, res, log) => {
+      res.setHeader('X-Size', size)
+      log.stream(fs.createReadStream(at(name)), ['error']).pipe(res)
+    },
+  )
   compare(`${name} file to HTTP/1.0`, { native: true, text: 'GET / HTTP/1.0\r\n\r\n' }, (_req, res, log) => {
     log.stream(fs.createReadStream(at(name)), NO_WAITING).pipe(res)
   })
@@ -398,7 +408,12 @@ compare('pipeline of a file that is not there', { native: false }, (_req, res, l
 
 compare('pipeline with a signal that is aborted', {}, (_req, res, log) => {
   const controller = new AbortController()
-  const stream = log.stream(fs.createReadStream(at('large'), { signal: controller.signal }), ['open', 'ready', 'close', 'error'])
+  const stream = log.stream(fs.createReadStream(at('large'), { signal: controller.signal }), [
+    'open',
+    'ready',
+    'close',
+    'error',
+  ])
   res.on('pipe', () => controller.abort())
   res.on('unpipe', () => res.end())
   stream.pipe(res)
@@ -516,7 +531,10 @@ compare('listener for data that comes in the middle', {}, (_req, res, log) => {
 
 compare('transform in between', { native: false }, (_req, res, log) => {
   const upper = new Transform({ transform: (chunk, _encoding, done) => done(null, chunk) })
-  log.stream(fs.createReadStream(at('small'))).pipe(upper).pipe(res)
+  log
+    .stream(fs.createReadStream(at('small')))
+    .pipe(upper)
+    .pipe(res)
 })
 
 compare('response whose write is replaced', { native: false }, (_req, res, log) => {
@@ -632,18 +650,22 @@ compare('unpipe in the middle, and something else instead', {}, (_req, res, log)
   })
 })
 
-compare('stream that goes to another response', {
-  text: `GET /1 HTTP/1.1\r\nHost: a\r\n\r\n${GET}`,
-}, (req, res, log) => {
-  const { shared } = log
-  if (req.url === '/1') {
-    const stream = log.stream(fs.createReadStream(at('small')), NO_WAITING)
-    log.shared = stream
-    stream.pipe(res)
-    stream.unpipe(res)
-    res.end('first')
-  } else shared.pipe(res)
-})
+compare(
+  'stream that goes to another response',
+  {
+    text: `GET /1 HTTP/1.1\r\nHost: a\r\n\r\n${GET}`,
+  },
+  (req, res, log) => {
+    const { shared } = log
+    if (req.url === '/1') {
+      const stream = log.stream(fs.createReadStream(at('small')), NO_WAITING)
+      log.shared = stream
+      stream.pipe(res)
+      stream.unpipe(res)
+      res.end('first')
+    } else shared.pipe(res)
+  },
+)
 
 compare('destroy before the file is open', { native: false }, (_req, res, log) => {
   log.response(res)
@@ -715,112 +737,119 @@ compare('context that goes along', { native: true }, (_req, res, log) => {
   })
 })
 
-if (process.platform !== 'win32') cases.set('what a pipe is, is read as by Node', async () => {
-  const pipe = at('pipe')
-  execFileSync('mkfifo', [pipe])
-  for (const module of [nodeHttp, http]) {
-    const handler = (_req, res, log) => log.stream(fs.createReadStream(pipe), NO_WAITING).pipe(res)
-    const reading = run(module, handler)
-    const written = once(spawn('sh', ['-c', `printf hello > ${pipe}`]), 'close')
-    const { seen, native } = await reading
-    await written
-    assert.equal(seen.responses[0].length, 5)
-    assert.equal(native, 0)
-  }
-})
-
-if (linux) cases.set('a path that was a file and is a pipe now', async () => {
-  const file = at('was-a-file')
-  fs.writeFileSync(file, 'file')
-  const handler = (_req, res, log) => log.stream(fs.createReadStream(file), NO_WAITING).pipe(res)
-  assert.equal((await run(http, handler)).native, 1)
-  fs.unlinkSync(file)
-  execFileSync('mkfifo', [file])
-  const reading = run(http, handler)
-  // The first opening ends at once, and core's waits for a writer.
-  await sleep(20)
-  const written = once(spawn('sh', ['-c', `printf hello > ${file}`]), 'close')
-  assert.equal((await reading).seen.responses[0].length, 5)
-  await written
-})
-
-if (linux) cases.set('a client that goes away, and others that read slowly, leave no descriptor open', async () => {
-  const open = () => fs.readdirSync('/proc/self/fd').length
-  const server = http.createServer((_req, res) => {
-    pipeline(fs.createReadStream(at('large')), res, () => {})
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const before = open()
-  for (let round = 0; round < 3; round++) {
-    const sockets = Array.from({ length: 20 }, () => net.connect(server.address().port, '127.0.0.1'))
-    for (const socket of sockets) {
-      socket.on('error', () => {})
-      socket.write(GET)
-      socket.once('readable', () => socket.destroy())
+if (process.platform !== 'win32')
+  cases.set('what a pipe is, is read as by Node', async () => {
+    const pipe = at('pipe')
+    execFileSync('mkfifo', [pipe])
+    for (const module of [nodeHttp, http]) {
+      const handler = (_req, res, log) => log.stream(fs.createReadStream(pipe), NO_WAITING).pipe(res)
+      const reading = run(module, handler)
+      const written = once(spawn('sh', ['-c', `printf hello > ${pipe}`]), 'close')
+      const { seen, native } = await reading
+      await written
+      assert.equal(seen.responses[0].length, 5)
+      assert.equal(native, 0)
     }
-    await Promise.all(sockets.map((socket) => once(socket, 'close')))
-  }
-  for (let i = 0; open() > before && i < 500; i++) await sleep(10)
-  assert.equal(open(), before)
-  server.close()
-})
-
-if (linux) cases.set('a slow reader costs no memory', async () => {
-  const server = http.createServer((_req, res) => fs.createReadStream(at('large')).pipe(res))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  global.gc?.()
-  const before = process.memoryUsage()
-  const sockets = Array.from({ length: 100 }, () => net.connect(server.address().port, '127.0.0.1'))
-  for (const socket of sockets) {
-    socket.pause()
-    socket.write(GET)
-  }
-  await sleep(500)
-  const after = process.memoryUsage()
-  for (const socket of sockets) socket.destroy()
-  server.close()
-  server.closeAllConnections()
-  const grown = after.arrayBuffers + after.external - before.arrayBuffers - before.external
-  // One Buffer of 64 KiB each would be 6.4 MB, twice over, since a Buffer's memory counts as both.
-  assert.ok(grown < 6e6, `${grown} bytes`)
-})
-
-if (linux) cases.set('a file that is shortened while it is sent ends its connection', async () => {
-  const file = at('shortened')
-  fs.writeFileSync(file, content(64_000_000))
-  const log = new Log()
-  const server = http.createServer((_req, res) => {
-    log.response(res, ['close'])
-    pipeline(log.stream(fs.createReadStream(file), ['close']), res, (error) => log.note(`done ${error?.code}`))
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const socket = net.connect(server.address().port, '127.0.0.1')
-  socket.on('error', () => {})
-  socket.write(GET)
-  await once(socket, 'readable')
-  await sleep(50)
-  fs.truncateSync(file, 10)
-  const chunks = []
-  socket.on('data', (chunk) => chunks.push(chunk))
-  await once(socket, 'close')
-  const [{ length, whole }] = responses(Buffer.concat(chunks))
-  assert.equal(whole, false)
-  assert.ok(length < 64_000_000)
-  for (let i = 0; log.open > 0 && i < 500; i++) await sleep(2)
-  assert.deepEqual(log.lines.sort(), ['done ERR_STREAM_PREMATURE_CLOSE', 'response close', 'stream 1 close'])
-  server.close()
-})
+
+if (linux)
+  cases.set('a path that was a file and is a pipe now', async () => {
+    const file = at('was-a-file')
+    fs.writeFileSync(file, 'file')
+    const handler = (_req, res, log) => log.stream(fs.createReadStream(file), NO_WAITING).pipe(res)
+    assert.equal((await run(http, handler)).native, 1)
+    fs.unlinkSync(file)
+    execFileSync('mkfifo', [file])
+    const reading = run(http, handler)
+    // The first opening ends at once, and core's waits for a writer.
+    await sleep(20)
+    const written = once(spawn('sh', ['-c', `printf hello > ${file}`]), 'close')
+    assert.equal((await reading).seen.responses[0].length, 5)
+    await written
+  })
+
+if (linux)
+  cases.set('a client that goes away, and others that read slowly, leave no descriptor open', async () => {
+    const open = () => fs.readdirSync('/proc/self/fd').length
+    const server = http.createServer((_req, res) => {
+      pipeline(fs.createReadStream(at('large')), res, () => {})
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const before = open()
+    for (let round = 0; round < 3; round++) {
+      const sockets = Array.from({ length: 20 }, () => net.connect(server.address().port, '127.0.0.1'))
+      for (const socket of sockets) {
+        socket.on('error', () => {})
+        socket.write(GET)
+        socket.once('readable', () => socket.destroy())
+      }
+      await Promise.all(sockets.map((socket) => once(socket, 'close')))
+    }
+    for (let i = 0; open() > before && i < 500; i++) await sleep(10)
+    assert.equal(open(), before)
+    server.close()
+  })
+
+if (linux)
+  cases.set('a slow reader costs no memory', async () => {
+    const server = http.createServer((_req, res) => fs.createReadStream(at('large')).pipe(res))
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    global.gc?.()
+    const before = process.memoryUsage()
+    const sockets = Array.from({ length: 100 }, () => net.connect(server.address().port, '127.0.0.1'))
+    for (const socket of sockets) {
+      socket.pause()
+      socket.write(GET)
+    }
+    await sleep(500)
+    const after = process.memoryUsage()
+    for (const socket of sockets) socket.destroy()
+    server.close()
+    server.closeAllConnections()
+    const grown = after.arrayBuffers + after.external - before.arrayBuffers - before.external
+    // One Buffer of 64 KiB each would be 6.4 MB, twice over, since a Buffer's memory counts as both.
+    assert.ok(grown < 6e6, `${grown} bytes`)
+  })
+
+if (linux)
+  cases.set('a file that is shortened while it is sent ends its connection', async () => {
+    const file = at('shortened')
+    fs.writeFileSync(file, content(64_000_000))
+    const log = new Log()
+    const server = http.createServer((_req, res) => {
+      log.response(res, ['close'])
+      pipeline(log.stream(fs.createReadStream(file), ['close']), res, (error) => log.note(`done ${error?.code}`))
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const socket = net.connect(server.address().port, '127.0.0.1')
+    socket.on('error', () => {})
+    socket.write(GET)
+    await once(socket, 'readable')
+    await sleep(50)
+    fs.truncateSync(file, 10)
+    const chunks = []
+    socket.on('data', (chunk) => chunks.push(chunk))
+    await once(socket, 'close')
+    const [{ length, whole }] = responses(Buffer.concat(chunks))
+    assert.equal(whole, false)
+    assert.ok(length < 64_000_000)
+    for (let i = 0; log.open > 0 && i < 500; i++) await sleep(2)
+    assert.deepEqual(log.lines.sort(), ['done ERR_STREAM_PREMATURE_CLOSE', 'response close', 'stream 1 close'])
+    server.close()
+  })
 
 if (require.main === module) {
   process.on('disconnect', () => process.exit())
   process.on('message', async (name) => {
     let error
-    await cases.get(name)().catch((thrown) => {
-      error = thrown.stack
-    })
+    await cases
+      .get(name)()
+      .catch((thrown) => {
+        error = thrown.stack
+      })
     process.send({ name, error })
   })
 }

@@ -57,12 +57,12 @@ function place() {
 
   // What is emitted is nothing to us, but for what concerns a stream that is piped into a response.
   if (own.emit) {
-    ServerResponse.prototype.emit = named(own.emit, function (event, source) {
+    ServerResponse.prototype.emit = named(own.emit, function (event, ...args) {
       if (event === 'pipe' || event === 'unpipe' || event === 'drain') {
-        this._onPendingData[kConnection]?.pipe(this, event, source)
+        this._onPendingData[kConnection]?.pipe(this, event, args[0])
       }
       // Not bound: who replaces it on every emitter is obeyed.
-      return OutgoingMessage.prototype.emit.apply(this, arguments)
+      return OutgoingMessage.prototype.emit.call(this, event, ...args)
     })
   }
 

@@ -31,7 +31,7 @@ const known = new Set()
 const MAX_KNOWN = 1000
 const MAX_PATH = 512
 
-/** What stands for a part of a file: nobody reads it, so the system never gives it any memory. */
+/** What stands for a part of a file: nobody reads it or writes to it, so the system never gives it any memory. */
 let zeros
 
 class Source {
@@ -189,7 +189,7 @@ function send(source, n) {
     if (pos !== undefined) stream.pos += count
     if (stream.bytesRead === 0 && !source.opened) source.learn()
     stream.bytesRead += count
-    zeros ??= Buffer.allocUnsafeSlow(PART)
+    zeros ??= Buffer.alloc(PART)
     ready.chunk = zeros.subarray(0, count)
     stream.push(ready.chunk)
     ready.chunk = NONE
