@@ -8,6 +8,7 @@ exports.Buffer = require('node:buffer').Buffer
 
 // The names, for `import`: Node reads them off the text.
 exports.codec = exports.net = exports.rpc = exports.protobuf = exports.http = undefined
+exports.serveStatic = exports.createStaticServer = undefined
 
 /** A module is loaded when it is first asked for, so that a program pays for those that it uses. */
 function lazy(name, load) {
@@ -30,3 +31,5 @@ lazy('net', () => require('./lib/net/index.js'))
 lazy('rpc', () => require('./lib/rpc/index.js'))
 lazy('protobuf', () => require('./lib/protobuf/index.js'))
 lazy('http', () => require('./lib/http/index.js'))
+lazy('serveStatic', () => require('./lib/files/index.js').serveStatic)
+lazy('createStaticServer', () => require('./lib/files/index.js').createStaticServer)

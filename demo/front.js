@@ -6,10 +6,9 @@
 
 const path = require('node:path')
 const { parseArgs } = require('node:util')
-const { http } = require('ironwire')
+const { http, serveStatic } = require('ironwire')
 const { Api, sendError } = require('./lib/api')
 const { Courses } = require('./lib/courses')
-const { serveFolder } = require('./lib/files')
 const { Supervisor } = require('./lib/supervisor')
 
 const HOST = '127.0.0.1'
@@ -18,6 +17,15 @@ const DEFAULT_PORT = 3000
 const STOP_WITHIN_MS = 3000
 /** A second signal within this time is the same key press. */
 const SAME_SIGNAL_MS = 500
+
+/** The page loads nothing from elsewhere and runs no inline code; always revalidated, it shows an edit on reload, at the cost of a 304. */
+const PAGE_HEADERS = {
+  'Cache-Control': 'no-cache',
+  'Content-Security-Policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'",
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
+}
 
 const HOW_TO_CHOOSE = (port) => `Choose another port:  PORT=${port} npm start   or   npm start -- --port ${port}`
 
@@ -55,17 +63,34 @@ function parseTarget(target) {
   return /^https?:/.test(absolute) && URL.canParse(absolute) ? new URL(absolute) : null
 }
 
+/** The page and what it loads; errors are JSON, as everywhere in the demo. */
+const serveFiles = serveStatic(path.join(__dirname, 'public'), {
+  cacheControl: false,
+  etag: 'strong',
+  headers: PAGE_HEADERS,
+})
+
+function servePage(req, res, url) {
+  if (req.method !== 'GET' && req.method !== 'HEAD') {
+    res.setHeader('Allow', 'GET, HEAD')
+    return sendError(res, 405, 'METHOD_NOT_ALLOWED', `${req.method} is not possible here, only GET and HEAD`)
+  }
+  serveFiles(req, res, (error) => {
+    if (error) sendError(res, error.status ?? 500, error.code ?? error.name, error.message)
+    else sendError(res, 404, 'NOT_FOUND', `There is nothing at ${url.pathname}`)
+  })
+}
+
 function main(argv = process.argv.slice(2), env = process.env) {
   const port = choosePort(argv, env)
   const supervisor = new Supervisor(path.join(__dirname, 'backend.js'))
   const api = new Api(new Courses(), supervisor)
-  const serve = serveFolder(path.join(__dirname, 'public'), sendError)
 
   const server = http.createServer((req, res) => {
     const url = parseTarget(req.url)
     if (!url) sendError(res, 400, 'BAD_URL', 'The request target is not a URL')
     else if (url.pathname.startsWith('/api/')) api.handle(req, res, url)
-    else serve(req, res, url.pathname)
+    else servePage(req, res, url)
   })
   server.on('error', (error) => fail(explain(error, port)))
   server.listen(port, HOST, () => {

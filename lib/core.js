@@ -103,6 +103,7 @@ const { _addHeaderLine } = request
 module.exports = {
   find,
   lacking,
+  method,
   /** Methods that there is a faster way past. `undefined`, which no object has for a method, where somebody's is in the place of Node's own. */
   own: {
     emit: own(new EventEmitter(), 'emit', '_events', 'x'),
@@ -148,7 +149,5 @@ module.exports = {
   kIncomingMessage: need(server, 'IncomingMessage'),
   kServerResponse: need(server, 'ServerResponse'),
   kCapture: need(server, 'kCapture'),
-  /** What runs after each of Node's callbacks: ticks and promise jobs. */
-  runTicks: method(process, '_tickCallback').bind(process),
   connectionListener: method(http, '_connectionListener'),
 }

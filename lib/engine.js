@@ -33,6 +33,13 @@ function keep(memory) {
   return memory
 }
 
+/** Calls a method of an owner in its asynchronous resource, if it has one and has not kept a context, which its methods see to themselves. */
+function enter(owner, method, ...args) {
+  const { asyncResource } = owner
+  if (asyncResource === undefined || owner.context !== null) method.apply(owner, args)
+  else asyncResource.runInAsyncScope(method, owner, ...args)
+}
+
 const events = {
   onConnection(listener, id) {
     const owner = ownerOf(listener)
@@ -44,7 +51,8 @@ const events = {
   },
   onRead(id, length, memory, offset) {
     if (offset >= 0 && memory !== undefined && memory !== rawMemory) rawMemory = keep(memory)
-    ownerOf(id)?.onRead(length, memory, offset)
+    const owner = ownerOf(id)
+    if (owner !== undefined) enter(owner, owner.onRead, length, memory, offset)
   },
   onDrain(id) {
     ownerOf(id)?.onDrain()
@@ -59,7 +67,7 @@ const events = {
     const owner = ownerOf(id)
     if (owner === undefined) return
     owners[id & INDEX_MASK] = undefined
-    owner.onClose()
+    enter(owner, owner.onClose)
   },
 }
 
@@ -94,7 +102,7 @@ function start() {
     for (const last of exiting) last()
     native.flushAll()
   })
-  return { native, adopt, ownerOf, keep, shared, usage, exiting }
+  return { native, adopt, ownerOf, enter, keep, shared, usage, exiting }
 }
 
 /** A bundle has no path of its own to tell; there the version must do. */

@@ -44,4 +44,4 @@ function edits(a, b) {
   return row[b.length]
 }
 
-module.exports = { refuseUnknown }
+module.exports = { refuseUnknown, nearest }

@@ -62,7 +62,15 @@ function linked() {
 /** The texts that a crate comes under: where there is a choice, the one that asks least, otherwise all that it ships. */
 function texts({ name, version, license, authors, repository, manifest_path: manifest }) {
   const folder = path.dirname(manifest)
-  const shipped = fs.readdirSync(folder).filter((entry) => /^(?:licen[cs]e|copying|notice|unlicense)/i.test(entry))
+  const shipped = fs
+    .readdirSync(folder, { withFileTypes: true })
+    .filter(({ name }) => /^(?:licen[cs]e|copying|notice|unlicense)/i.test(name))
+    // Some have a folder of them.
+    .flatMap((entry) =>
+      entry.isDirectory()
+        ? fs.readdirSync(path.join(folder, entry.name)).map((file) => path.join(entry.name, file))
+        : entry.name,
+    )
   const of = (choice) => shipped.filter((entry) => entry.toLowerCase().includes(choice.toLowerCase()))
   const choice = ['MIT', 'Apache', 'ISC'].find(
     (one) => !/\bAND\b/.test(license) && license.includes(one) && of(one).length > 0,

@@ -1,14 +1,13 @@
 //! ironwire: Node's wire stack in Rust.
 //!
-//! The pure modules take bytes and give events and bytes: no I/O, no Node. `uv` wraps the libuv handles of Node's own event loop
-//! and `binding` is the only part that names Node-API; between them, and knowing neither, is the `engine`. These exist only with the
-//! `binding` feature.
+//! The pure modules take bytes and give events and bytes: no I/O, no Node; only `files` asks the file system. `uv` wraps the libuv
+//! handles of Node's own event loop and `binding` is the only part that names Node-API: these two, and the `background` pool, exist
+//! only with the `binding` feature. Between them, and knowing neither, is the `engine`.
 
 #[cfg(feature = "binding")]
 pub mod background;
-#[cfg(feature = "binding")]
+pub mod codec;
 pub mod engine;
-#[cfg(feature = "binding")]
 pub mod errno;
 pub mod files;
 pub mod http1;
@@ -21,4 +20,5 @@ pub mod warmth;
 #[cfg(all(feature = "binding", not(test)))]
 mod binding;
 #[cfg(all(feature = "binding", not(test)))]
+#[allow(unsafe_code, reason = "libuv is C")]
 mod uv;

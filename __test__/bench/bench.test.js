@@ -180,6 +180,15 @@ test('bench protobuf', async (t) => {
   for (const { results } of cases) assert.ok(results[0].metrics.time.median > 0)
 })
 
+test('bench codec', async (t) => {
+  const { cases } = await report(t, 'codec', '--seconds', '0.1', '--only', 'ironwire,hand')
+  assert.deepStrictEqual(
+    cases.map(({ name }) => name),
+    ['record encode', 'record decode', 'dns decode', 'pcap decode', 'mqtt decode', 'columns', 'objects'],
+  )
+  for (const { results } of cases) assert.ok(results[0].metrics.time.median > 0)
+})
+
 test('wrong arguments are told apart from a failed bench', async () => {
   for (const args of [
     ['nothing'],

@@ -4,7 +4,6 @@ const test = require('node:test')
 const assert = require('node:assert/strict')
 const { execFileSync } = require('node:child_process')
 const { codec } = require('../../index.js')
-const { interpret } = require('../../lib/codec/record.js')
 
 const course = codec.record({ sequence: 'u32be', id: 'i16be', price: 'f64le', seen: 'u64be', level: 'i8' })
 
@@ -77,7 +76,7 @@ test('values have Node’s errors, and a wrong field is named before anything is
   assert.deepEqual(buffer, untouched)
 })
 
-test('compiled or not, a value out of range is named as Node names it, and nothing is half written', () => {
+test('compiled or not, a value out of range has Node’s error by the name of its field, and nothing is half written', () => {
   const code = `
     const { codec } = require(${JSON.stringify(require.resolve('../../index.js'))})
     const sizes = { i8: 1, u8: 1, i16le: 2, u16be: 2, i32be: 4, u32le: 4, i64le: 8, u64be: 8 }
@@ -112,7 +111,7 @@ test('compiled or not, a value out of range is named as Node names it, and nothi
   const methods = { i8: 'Int8', u8: 'UInt8', i16le: 'Int16LE', u16be: 'UInt16BE', i32be: 'Int32BE', u32le: 'UInt32LE' }
   for (const [type, value, ...outcome] of results) {
     if (type.startsWith('ERR_')) {
-      assert.match(type, /^ERR_(INVALID_ARG_TYPE|BUFFER_OUT_OF_BOUNDS)$/)
+      assert.match(type, /^ERR_INVALID_ARG_(TYPE|VALUE)$/)
       continue
     }
     const big = { i64le: 'BigInt64LE', u64be: 'BigUInt64BE' }[type]
@@ -125,7 +124,10 @@ test('compiled or not, a value out of range is named as Node names it, and nothi
     }
     if (error === undefined)
       assert.match(outcome[0], new RegExp(`^01${expected.toString('hex', 0, outcome[0].length / 2 - 5)}`))
-    else assert.deepEqual(outcome, [error.name, error.code, error.message, true])
+    else {
+      const message = error.message.replace('"value"', '"record.value"')
+      assert.deepEqual(outcome, [error.name, error.code, message, true])
+    }
   }
 })
 
@@ -183,26 +185,4 @@ test('without code generation the same comes out', () => {
     try { layout.write(buffer, { id: '1', big: 7n }) } catch (error) { console.log(error.message) }`
   const run = (...flags) => execFileSync(process.execPath, [...flags, '-e', code], { encoding: 'utf8' })
   assert.equal(run('--disallow-code-generation-from-strings'), run())
-})
-
-test('the loop behind it agrees with the compiled functions', () => {
-  const fields = [
-    { name: 'a', suffix: 'UInt8', at: 0, jsType: 'number' },
-    { name: '__proto__', suffix: 'Int32LE', at: 1, jsType: 'number' },
-  ]
-  const loop = interpret(fields, 5)
-  const compiled = codec.record([
-    ['a', 'u8'],
-    ['__proto__', 'i32le'],
-  ])
-  const buffer = require('node:crypto').randomBytes(20)
-  for (let offset = 0; offset <= 15; offset++) {
-    assert.deepEqual(loop.read(buffer, offset), compiled.read(buffer, offset))
-    const [left, right] = [Buffer.alloc(20), Buffer.alloc(20)]
-    assert.equal(
-      loop.write(left, loop.read(buffer, offset), offset),
-      compiled.write(right, compiled.read(buffer, offset), offset),
-    )
-    assert.deepEqual(left, right)
-  }
 })

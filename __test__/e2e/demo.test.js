@@ -3,34 +3,9 @@
 // The demo as a person meets it: `npm start`, a real browser, a backend that dies.
 
 const assert = require('node:assert')
-const fs = require('node:fs')
 const { after, before, describe, test } = require('node:test')
-const { chromium } = require('playwright-core')
+const { launch, missing } = require('./browser')
 const { alive, signalGroup, startDemo, until } = require('../demo/support')
-
-const CANDIDATES = [
-  process.env.CHROMIUM_PATH,
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-]
-const executablePath = CANDIDATES.find((path) => path && fs.existsSync(path))
-const missing = executablePath
-  ? false
-  : 'There is no Chromium here: install one (Debian: apt-get install chromium) or set CHROMIUM_PATH'
-
-/** Root, as in a container, has no sandbox; the rest keeps the browser from talking to anyone but the demo. */
-const ARGS = [
-  '--no-sandbox',
-  '--disable-quic',
-  '--disable-background-networking',
-  '--disable-gpu',
-  '--disable-dev-shm-usage',
-]
-
-// A developer without a browser may go on. On a build machine a run that tests nothing must not look like one that passes.
-if (missing && process.env.CI) throw new Error(missing)
 
 describe('the demo in a browser', { skip: missing, timeout: 180_000 }, () => {
   let demo, browser, page
@@ -39,7 +14,7 @@ describe('the demo in a browser', { skip: missing, timeout: 180_000 }, () => {
 
   before(async () => {
     demo = await startDemo({ after: (cleanup) => cleanups.push(cleanup) }, { command: ['npm', 'start', '--silent'] })
-    browser = await chromium.launch({ executablePath, args: ARGS })
+    browser = await launch()
     page = await browser.newPage()
     page.setDefaultTimeout(20_000)
     page.on('pageerror', (error) => problems.push(error.stack))

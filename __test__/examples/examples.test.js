@@ -7,6 +7,7 @@ const { createHash } = require('node:crypto')
 const fs = require('node:fs')
 const path = require('node:path')
 const { test } = require('node:test')
+const { request } = require('../files/support')
 const { start } = require('../tutorial/support')
 
 const EXAMPLES = path.join(__dirname, '../../examples')
@@ -74,6 +75,36 @@ test('http/cluster', async (t) => {
   assert.deepStrictEqual(await cluster.ended, { code: 0, signal: null }, cluster.stderr)
 })
 
+const STYLE = fs.readFileSync(path.join(EXAMPLES, 'static/public/style.css'), 'utf8')
+const PAGE = fs.readFileSync(path.join(EXAMPLES, 'static/public/index.html'), 'utf8')
+
+test('static/server', async (t) => {
+  const { port } = await serve(t, 'static/server.js')
+  const page = await fetch(`http://127.0.0.1:${port}/`)
+  assert.deepStrictEqual([page.headers.get('x-content-type-options'), await page.text()], ['nosniff', PAGE])
+  assert.strictEqual(await (await fetch(`http://127.0.0.1:${port}/style.css`)).text(), STYLE)
+  assert.strictEqual((await fetch(`http://127.0.0.1:${port}/nothing`)).status, 404)
+})
+
+test('static/express', async (t) => {
+  const { port } = await serve(t, 'static/express.js')
+  const style = await fetch(`http://127.0.0.1:${port}/assets/style.css`)
+  assert.deepStrictEqual([style.headers.get('cache-control'), await style.text()], ['public, max-age=3600', STYLE])
+  assert.strictEqual(await (await fetch(`http://127.0.0.1:${port}/hello`)).text(), 'hello\n')
+})
+
+test('static/application', async (t) => {
+  const { port } = await serve(t, 'static/application.js')
+  const { time } = await (await fetch(`http://127.0.0.1:${port}/api/time`)).json()
+  assert.ok(!Number.isNaN(Date.parse(time)))
+  // As a browser goes to a page; what a script fetches is no page.
+  const headers = { Accept: 'text/html', 'Sec-Fetch-Mode': 'navigate' }
+  for (const target of ['/', '/courses/5']) {
+    assert.strictEqual((await request(port, target, { headers })).body.toString(), PAGE)
+  }
+  assert.strictEqual((await fetch(`http://127.0.0.1:${port}/missing.js`)).status, 404)
+})
+
 test('buffers/numbers', async (t) => {
   assert.deepStrictEqual(await linesOf(t, 'buffers/numbers.js'), [
     '<Buffer 69 72 6f 6e 77 69 72 65> <Buffer 01 02 03 04> <Buffer 00 00 00 00 00 00 00 00>',
@@ -90,10 +121,25 @@ test('buffers/records', async (t) => {
     '12 bytes',
     '<Buffer 00 07 00 00 ac 41 00 00 03 e8 fd 1d 00 08 00 00 9a 41 00 00 03 e9 ff 1e>',
     '{ sensor: 8, celsius: 19.25, count: 1001, low: -1, high: 30 }',
-    'ERR_OUT_OF_RANGE: The value of "value" is out of range. It must be >= 0 and <= 65535. Received 70000',
+    'ERR_OUT_OF_RANGE: The value of "record.sensor" is out of range. It must be >= 0 and <= 65535. Received 70000',
     'after 9 bytes: one',
     'after 14 bytes: two, three',
   ])
+})
+
+test('formats', async (t) => {
+  // What they read is in __test__/codec/formats.test.js; these say something by themselves.
+  const files = fs.readdirSync(path.join(EXAMPLES, 'formats')).map((file) => `formats/${file}`)
+  const outputs = new Map()
+  for (const file of files) outputs.set(file, await linesOf(t, file))
+  assert.deepStrictEqual(outputs.get('formats/dns.js').slice(0, 2), [
+    '<Buffer 12 34 01 00 00 01 00 00 00 00 00 00 07 65 78 61 6d 70 6c 65 03 63 6f 6d 00 00 01 00 01>',
+    'example.com',
+  ])
+  assert.strictEqual(outputs.get('formats/mqtt.js')[1], 'sensors/kitchen')
+  assert.deepStrictEqual(outputs.get('formats/websocket.js'), ['<Buffer 81 05 48 65 6c 6c 6f>', 'Hello'])
+  assert.deepStrictEqual(outputs.get('formats/gps.js'), ['GPGLL 4916.45 N 12311.12 W 225444 A true'])
+  assert.deepStrictEqual(outputs.get('formats/messagepack.js'), ['{ compact: true, schema: 0 }'])
 })
 
 test('protobuf/person', async (t) => {

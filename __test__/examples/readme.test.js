@@ -27,11 +27,11 @@ async function run(t, title) {
 }
 
 test('there is a program for each module', () => {
-  assert.deepStrictEqual([...programs.keys()], ['Buffer and codec', 'protobuf', 'net', 'http', 'rpc'])
+  assert.deepStrictEqual([...programs.keys()], ['Buffer and codec', 'protobuf', 'net', 'http', 'static files', 'rpc'])
 })
 
 for (const title of programs.keys()) {
-  if (title === 'http') continue
+  if (title === 'http' || title === 'static files') continue
   test(title, async (t) => {
     const { text, program } = await run(t, title)
     const expected = [...text.matchAll(/console\.log\(.*\) \/\/ (.*)$/gm)].map(([, printed]) => printed)
@@ -48,5 +48,17 @@ test('http', async (t) => {
   const response = await fetch(`http://127.0.0.1:${port}/`)
   assert.strictEqual(response.headers.get('content-type'), 'text/markdown; charset=utf-8')
   assert.strictEqual(await response.text(), README)
+  assert.strictEqual((await fetch(`http://127.0.0.1:${port}/other`)).status, 404)
+})
+
+test('static files', async (t) => {
+  const { port, program } = await run(t, 'static files')
+  await listening(port, program)
+  const response = await fetch(`http://127.0.0.1:${port}/static.md`, { headers: { 'accept-encoding': 'br' } })
+  assert.deepStrictEqual(
+    [response.headers.get('content-type'), response.headers.get('content-encoding')],
+    ['text/markdown; charset=utf-8', 'br'],
+  )
+  assert.strictEqual(await response.text(), fs.readFileSync(path.join(ROOT, 'docs', 'static.md'), 'utf8'))
   assert.strictEqual((await fetch(`http://127.0.0.1:${port}/other`)).status, 404)
 })

@@ -4,6 +4,7 @@
 
 const assert = require('node:assert/strict')
 const { AsyncResource, createHook } = require('node:async_hooks')
+const EventEmitter = require('node:events')
 const core = require('node:http')
 const net = require('node:net')
 const { before, test } = require('node:test')
@@ -247,4 +248,37 @@ test("the end of a connection's asynchronous resource is told once, when it clos
     })
     hook.disable()
   }
+})
+
+test('rejections are captured from when the program says so', async () => {
+  const results = []
+  for (const module of [core, http]) {
+    const seen = []
+    const handler = (req, res) => {
+      const name = req.url.slice(1)
+      const emitter = { req, res, socket: req.socket }[name]
+      // A response passes it to its socket.
+      const hearing = emitter === res ? req.socket : emitter
+      hearing.removeAllListeners('error').on('error', (error) => seen.push(error.message))
+      emitter.on('x', async () => {
+        throw new Error(`${name} failed`)
+      })
+      emitter.emit('x')
+    }
+    await serving(module, handler, async (port) => {
+      EventEmitter.captureRejections = true
+      try {
+        for (const name of ['req', 'res', 'socket']) {
+          const { socket } = await connect(port)
+          socket.write(GET.replace('/', `/${name}`))
+          await turn()
+        }
+      } finally {
+        EventEmitter.captureRejections = false
+      }
+    })
+    results.push(seen)
+  }
+  assert.deepEqual(results, [results[0], results[0]])
+  assert.deepEqual(results[0], ['req failed', 'res failed', 'socket failed'])
 })

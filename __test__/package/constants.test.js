@@ -30,14 +30,21 @@ test('one that Rust does not have is an error, not undefined', () => {
 })
 
 test('the words of rows have names, and what handlers of events read has no number of its own', () => {
-  const files = ['http', 'http/client', 'net', 'rpc'].flatMap((name) => {
+  const files = ['files', 'http', 'http/client', 'net', 'rpc'].flatMap((name) => {
     const folder = path.join(__dirname, '../../lib', name)
     return fs.readdirSync(folder).map((file) => path.join(folder, file))
   })
   const readers = files.filter(
     (file) => file.endsWith('.js') && /\b(?:words|table)\[/.test(fs.readFileSync(file, 'utf8')),
   )
-  assert.deepEqual(readers.map((file) => path.basename(file)).sort(), ['batch.js', 'connection.js', 'peer.js'])
+  assert.deepEqual(readers.map((file) => path.basename(file)).sort(), [
+    'batch.js',
+    'connection.js',
+    'peer.js',
+    'reads.js',
+    'site.js',
+    'site.js',
+  ])
   for (const file of readers) {
     const text = fs.readFileSync(file, 'utf8')
     for (const [index] of text.matchAll(/\b(?:words|table)\[[^\]]*\]/g)) assert.doesNotMatch(index, /\b\d/, file)

@@ -33,8 +33,10 @@ test('named imports resolve at link time', () => {
 
 test('index.d.ts declares exactly what there is', () => {
   const types = fs.readFileSync(path.join(root, 'index.d.ts'), 'utf8')
-  const declared = /^export (?:declare )?(?:\* as|const|function|class|\{) ?(\w+)/gm
-  assert.deepStrictEqual([...types.matchAll(declared)].map(([, name]) => name).sort(), Object.keys(ironwire).sort())
+  const single = /^export (?:declare )?(?:\* as|const|function|class) (\w+)/gm
+  const list = /^export \{ ([\w, ]+) \}/gm
+  const declared = [...types.matchAll(single), ...types.matchAll(list)].flatMap(([, names]) => names.split(', '))
+  assert.deepStrictEqual(declared.sort(), Object.keys(ironwire).sort())
 })
 
 test('binding.d.ts names what the addon exports', () => {
@@ -57,11 +59,20 @@ for (const name of modules) {
   })
 }
 
+test('ironwire/static has what serves files, by require and by import', async () => {
+  const { createStaticServer, serveStatic } = ironwire
+  assert.deepStrictEqual({ ...require('ironwire/static') }, { serveStatic, createStaticServer })
+  const imported = await import('ironwire/static')
+  assert.strictEqual(imported.serveStatic, serveStatic)
+  assert.strictEqual(imported.createStaticServer, createStaticServer)
+  assert.strictEqual(imported.default, require('ironwire/static'))
+})
+
 test('a module is loaded when it is first asked for', () => {
   const code = `const ironwire = require('ironwire'), path = require('node:path')
     const loaded = () => ${JSON.stringify(modules)}.filter((name) => require.resolve('ironwire/' + name) in require.cache).join()
     console.log([loaded(), (ironwire.codec, loaded()), (ironwire.net, loaded()), Object.keys(ironwire).length].join(' '))`
-  assert.strictEqual(evaluate(code), ` codec codec,net 7\n`)
+  assert.strictEqual(evaluate(code), ` codec codec,net 9\n`)
 })
 
 test('an export can be replaced, as of any CommonJS module', () => {

@@ -43,6 +43,64 @@ course.read(Buffer.alloc(10)) satisfies { id: number; seen: bigint }
 course.write(Buffer.alloc(10), { id: 1 })
 // @ts-expect-error: there is no such type
 codec.record({ id: 'int16' })
+
+const packet = codec.layout([
+  { magic: 'PK' },
+  ['id', 'u16be'],
+  ['seen', 'u64le'],
+  { name: 'kind', type: 'u8', enum: { text: 1, number: 2 } },
+  { name: 'count', type: 'u8', value: 'count(points)' },
+  {
+    name: 'points',
+    type: [
+      ['x', 'f32le'],
+      ['y', 'f32le'],
+    ],
+    count: 'count',
+  },
+  ['name', 'utf8(u8)'],
+  ['flagged', 'flag'],
+  ['level', 'u7'],
+  { name: 'note', if: 'flagged', type: 'utf8(u8)' },
+  {
+    name: 'celsius',
+    type: 'i16be',
+    map: { decode: (raw: number) => `${raw / 100}`, encode: (text: string) => Number(text) * 100 },
+  },
+  { name: 'body', switch: 'kind', cases: { 1: 'utf8(u16be)', 2: 'u32be' } },
+  ['at', 'unixtime(u32be)'],
+  ['data', 'bytes(rest)'],
+])
+const found = packet.decode(Buffer.alloc(100))
+found.id satisfies number
+found.seen satisfies bigint
+found.kind satisfies 'text' | 'number' | number
+found.points[0].x satisfies number
+found.name satisfies string
+found.flagged satisfies boolean
+found.note satisfies string | undefined
+found.celsius satisfies string
+found.body satisfies string | number
+found.at satisfies Date
+found.data satisfies Buffer
+// @ts-expect-error: it is a string
+found.name satisfies number
+// @ts-expect-error: there is no such field
+found.other
+const { count, note, ...needed } = found
+packet.encode({ ...needed, data: new Uint8Array(3) }) satisfies Buffer
+packet.encode.bytes satisfies number
+// @ts-expect-error: a field is missing
+packet.encode({ id: 1 })
+const point = codec.layout({ x: 'i16be', name: 'utf8(u8)', inner: { type: codec.layout({ y: 'u8' }), count: 'rest' } })
+point.decode(Buffer.alloc(4)) satisfies { x: number; name: string; inner: { y: number }[] }
+point.decodeColumns(Buffer.alloc(4)).name satisfies string[]
+point.decodeMany(Buffer.alloc(4), { count: 1 })[0].x satisfies number
+String(point.describe()) satisfies string
+point.dump(Buffer.alloc(4)) satisfies string
+// @ts-expect-error: there is no such option
+codec.layout('struct A { u8 a; }', { order: 'be' })
+codec.layout<{ a: number }>('struct A { u8 a; }').decode(Buffer.alloc(1)).a satisfies number
 new codec.FrameDecoder({ prefix: 'u16be', maxLength: 100 }).push(Buffer.alloc(1)) satisfies Buffer[]
 
 const server = rpc.createServer({ maxConcurrency: 10 })
@@ -75,3 +133,27 @@ protobufAlone('message A {}') satisfies protobufAlone.Messages
 rpcAlone.RpcError satisfies typeof RpcError
 // @ts-expect-error: nothing is exported under a name that does not exist
 httpAlone.nothing
+
+import nodeHttp from 'node:http'
+import http2 from 'node:http2'
+import { createStaticServer, serveStatic } from 'ironwire'
+import filesAlone, { type StaticOptions } from 'ironwire/static'
+
+filesAlone.serveStatic satisfies typeof serveStatic
+const handler = serveStatic('public', {
+  maxAge: '1d',
+  etag: 'strong',
+  precompressed: ['br'],
+  headers: { 'X-A': ['1', '2'] },
+})
+nodeHttp.createServer(handler)
+http2.createServer(handler)
+nodeHttp.createServer((req, res) => handler(req, res, (error) => res.end(String(error))))
+serveStatic(new URL('file:///srv'), { setHeaders: (res, path, stat) => res.setHeader(path, stat.size) })
+createStaticServer('public').listen(8080) satisfies nodeHttp.Server
+createStaticServer('public', { keepAliveTimeout: 1000, listing: true }, (req, res) => res.end(req.url))
+createStaticServer('public', (req, res) => res.end(req.url))
+// @ts-expect-error: there is no such option
+serveStatic('public', { brotli: true } satisfies StaticOptions)
+// @ts-expect-error: a coding that there is not
+serveStatic('public', { precompressed: 'deflate' })

@@ -16,7 +16,7 @@ reading.write(bytes, { sensor: 8, celsius: 19.25, count: 1001, low: -1, high: 30
 console.log(bytes)
 console.log(reading.read(bytes, second))
 
-// A value that does not fit its field is refused, by the rules and in the words of Buffer's own methods.
+// A value that does not fit its field is refused, in the words of Buffer's own methods, by the name of the field.
 try {
   reading.write(bytes, { sensor: 70_000, celsius: 0, count: 0, low: 0, high: 0 })
 } catch (error) {

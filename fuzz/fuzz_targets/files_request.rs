@@ -62,17 +62,32 @@ fn check_fields(lines: &[u8]) {
             assert!(!ranges.is_empty() && ranges.len() <= MAX_RANGES);
             for (index, range) in ranges.iter().enumerate() {
                 assert!(range.start < range.end && range.end <= size);
-                assert!(ranges[..index].iter().all(|other| range.end < other.start || other.end < range.start));
+                assert!(
+                    ranges[..index]
+                        .iter()
+                        .all(|other| range.end < other.start || other.end < range.start)
+                );
             }
         }
     }
-    for (etag, modified) in [(None, None), (Some(&b"W/\"1-2\""[..]), Some(1_000_000_000)), (Some(b"\"a\""), None)] {
+    for (etag, modified) in [
+        (None, None),
+        (Some(&b"W/\"1-2\""[..]), Some(1_000_000_000)),
+        (Some(b"\"a\""), None),
+    ] {
         let validators = Validators { etag, modified };
         conditional::evaluate(&fields, validators);
         conditional::range_applies(fields.if_range.as_deref(), validators);
     }
-    let liked: Vec<Coding> = accept::Codings::parse(fields.accept_encoding.as_deref()).preferred(&Coding::ALL).collect();
-    assert!(liked.iter().enumerate().all(|(index, one)| !liked[..index].contains(one)));
+    let liked: Vec<Coding> = accept::Codings::parse(fields.accept_encoding.as_deref())
+        .preferred(&Coding::ALL)
+        .collect();
+    assert!(
+        liked
+            .iter()
+            .enumerate()
+            .all(|(index, one)| !liked[..index].contains(one))
+    );
     accept::takes_html(fields.accept.as_deref());
 }
 
@@ -104,6 +119,13 @@ fuzz_target!(|data: &[u8]| {
         check_target(text);
     }
     check_fields(lines);
-    let request = Request { method: b"GET", target, original: b"", fields: lines, status: 200, given: b"" };
+    let request = Request {
+        method: b"GET",
+        target,
+        original: b"",
+        fields: lines,
+        status: 200,
+        given: b"",
+    };
     check_plan(SITE.plan_cold(&request.to_owned()));
 });

@@ -49,7 +49,10 @@ fuzz_target!(|input: &[u8]| {
         let bytes = descriptor::encode(&schema, true);
         let again = descriptor::decode(&bytes, &options);
         if !options.lenient {
-            assert_eq!(descriptor::encode(&again.expect("a descriptor of ours is valid"), true), bytes);
+            assert_eq!(
+                descriptor::encode(&again.expect("a descriptor of ours is valid"), true),
+                bytes
+            );
         }
         use_it(schema, input[0] & 2 != 0);
     }

@@ -24,7 +24,9 @@ fn split<'a>(role: Role, chunks: impl Iterator<Item = &'a [u8]>) -> Seen {
 }
 
 fuzz_target!(|data: &[u8]| {
-    let Some((&choice, rest)) = data.split_first() else { return };
+    let Some((&choice, rest)) = data.split_first() else {
+        return;
+    };
     let role = if choice & 1 == 0 { Role::Server } else { Role::Client };
     let whole = split(role, std::iter::once(rest));
     let size = usize::from(choice >> 1).max(1);

@@ -116,6 +116,268 @@ export function record(
   fields: ReadonlyArray<readonly [name: string, type: FieldType]>,
 ): Layout<Record<string, number | bigint>>
 
+// ---- layouts
+
+/** What a type of the layout language is in JavaScript, as far as its name says. */
+type ValueOfText<T extends string> = T extends `${string}]` ? ListOfText<T> : ScalarOfText<T>
+
+type ListOfText<T extends string> = T extends `${infer Item}[${string}` ? ScalarOfText<Item>[] : unknown[]
+
+type Digits = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9
+/** The widths of integers that are numbers: up to 53 bits. */
+type Narrow = `${Digits}` | `${1 | 2 | 3 | 4}${0 | Digits}` | '50' | '51' | '52' | '53'
+type Wide = '54' | '55' | '56' | '57' | '58' | '59' | '60' | '61' | '62' | '63' | '64'
+type Order = '' | 'be' | 'le'
+
+type ScalarOfText<T extends string> = T extends `${'u' | 'i'}${Narrow}${Order}` | `f${16 | 32 | 64}${Order}`
+  ? number
+  : T extends `${'u' | 'i'}${Wide}${Order}` | `${'uleb128' | 'sleb128' | 'zigzag'}n${string}`
+    ? bigint
+    : T extends `${'uleb128' | 'sleb128' | 'zigzag'}${string}`
+      ? number
+      : T extends 'flag' | 'bool'
+        ? boolean
+        : T extends `${'utf8' | 'latin1' | 'ascii' | 'utf16le' | 'utf16be' | 'hex' | 'base64'}(${string}`
+          ? string
+          : T extends `bytes(${string}`
+            ? Buffer
+            : T extends 'ipv4' | 'ipv6' | 'mac' | 'uuid'
+              ? string
+              : T extends `unixtime(${string}`
+                ? Date
+                : unknown
+
+/** An expression of the layout language, or a number. */
+export type Expression = string | number | bigint
+
+/** Functions of the application that make something of a value that was read, and the other way round. */
+export interface Mapper<Raw, Value> {
+  decode(raw: Raw): Value
+  encode(value: Value): Raw
+}
+
+/** A field, with everything that there is to say about it; see `docs/codec.md`. */
+export interface FieldDescription {
+  /** A type of the language, a layout, or the fields of a struct. */
+  readonly type?: FieldSpec
+  /** For a layout with parameters. */
+  readonly args?: readonly Expression[]
+  /** Names of integers. */
+  readonly enum?: Readonly<Record<string, number | bigint>>
+  /** A tag, and what is there for which. */
+  readonly switch?: Expression
+  readonly cases?: Readonly<Record<string | number, FieldSpec>>
+  readonly default?: FieldSpec
+  // biome-ignore lint/suspicious/noExplicitAny: what it maps is inferred from its functions.
+  readonly map?: Mapper<any, any>
+  /** It is an array: of so many items, `'until …'`, `'rest'`, or with a number's type before it. */
+  readonly count?: Expression
+  /** It has so many bytes, or a number's type before it. */
+  readonly size?: Expression
+  /** It is there where this is not 0. */
+  readonly if?: Expression
+  /** It lies at this offset of the record. */
+  readonly at?: Expression
+  /** The same, but it is only read. */
+  readonly peek?: Expression
+  /** What it must be: computed when written, checked when read. */
+  readonly value?: Expression
+  /** What it must be: a constant. */
+  readonly const?: string | number | bigint
+}
+
+/** What has no name: it is checked or passed over when read, and written. */
+export type NamelessField =
+  | { readonly magic: string | Uint8Array; readonly if?: Expression }
+  | { readonly pad: Expression; readonly if?: Expression }
+  | { readonly align: number; readonly fill?: number; readonly if?: Expression }
+  | (FieldDescription & { readonly type: FieldSpec; readonly name?: undefined })
+
+// biome-ignore lint/suspicious/noExplicitAny: of whatever records.
+export type FieldSpec = string | BinaryLayout<any, any> | FieldDescription | FieldList
+
+/** Fields in order: pairs, or descriptions with names. */
+export type FieldList = ReadonlyArray<
+  readonly [name: string, type: FieldSpec] | (FieldDescription & { readonly name: string }) | NamelessField
+>
+
+/** Fields by name. JavaScript moves names that are integers to the front: give a list where order matters for such. */
+export type FieldMap = Readonly<Record<string, FieldSpec>>
+
+type Mapped<D, Value> = D extends { readonly map: { decode(raw: never): infer Value } } ? Value : Value
+type Listed<D, Value> = D extends { readonly count: Expression } ? Value[] : Value
+type Cased<C> = { [K in keyof C]: ValueOf<C[K]> }[keyof C]
+type Basic<D> = D extends { readonly switch: Expression; readonly cases: infer C }
+  ? Cased<C> | (D extends { readonly default: infer E } ? ValueOf<E> : never)
+  : D extends { readonly enum: infer E; readonly type: infer T }
+    ? (keyof E & string) | ValueOf<T>
+    : D extends { readonly type: infer T }
+      ? ValueOf<T>
+      : unknown
+
+/** What a field is in JavaScript. */
+export type ValueOf<S> = S extends string
+  ? ValueOfText<S>
+  : S extends { readonly decode: (buffer: Uint8Array) => infer T }
+    ? T
+    : S extends ReadonlyArray<unknown>
+      ? Fields<S>
+      : S extends FieldDescription
+        ? Mapped<S, Listed<S, Basic<S>>>
+        : unknown
+
+type NameOf<I> = I extends readonly [infer N extends string, unknown]
+  ? N
+  : I extends { readonly name: infer N extends string }
+    ? N
+    : never
+type SpecOf<I> = I extends readonly [string, infer S] ? S : I
+type IsOptional<S> = S extends { readonly if: Expression } ? true : false
+type IsComputed<S> = S extends
+  | { readonly value: Expression }
+  | { readonly const: unknown }
+  | { readonly peek: Expression }
+  ? true
+  : false
+type Simplify<T> = { [K in keyof T]: T[K] }
+
+type Items<L> = L extends ReadonlyArray<infer I> ? I : never
+type Fields<L> = Simplify<
+  { [I in Items<L> as IsOptional<SpecOf<I>> extends true ? never : NameOf<I>]: ValueOf<SpecOf<I>> } & {
+    [I in Items<L> as IsOptional<SpecOf<I>> extends true ? NameOf<I> : never]?: ValueOf<SpecOf<I>>
+  }
+>
+type InputFields<L> = Simplify<
+  {
+    [I in Items<L> as IsOptional<SpecOf<I>> extends true
+      ? never
+      : IsComputed<SpecOf<I>> extends true
+        ? never
+        : NameOf<I>]: InputOf<SpecOf<I>>
+  } & {
+    [I in Items<L> as IsOptional<SpecOf<I>> extends true
+      ? NameOf<I>
+      : IsComputed<SpecOf<I>> extends true
+        ? NameOf<I>
+        : never]?: InputOf<SpecOf<I>>
+  }
+>
+type Pairs<M> = ReadonlyArray<{ [K in keyof M & string]: readonly [K, M[K]] }[keyof M & string]>
+
+/** What a field may be when it is written: bytes of any `Uint8Array`, lists of anything like an array of numbers. */
+type InputOf<S> = S extends `bytes(${string}`
+  ? Uint8Array
+  : S extends { encodeMany(records: Iterable<infer I>): Buffer }
+    ? I
+    : S extends ReadonlyArray<unknown>
+      ? InputFields<S>
+      : ValueOf<S> extends infer V
+        ? V extends Buffer
+          ? Uint8Array
+          : V extends number[]
+            ? ArrayLike<number>
+            : V
+        : never
+
+/** The record that a layout reads, by its fields. */
+export type LayoutRecord<F> = F extends ReadonlyArray<unknown> ? Fields<F> : Fields<Pairs<F>>
+/** The record that it writes: what is computed may be left out. */
+export type LayoutInput<F> = F extends ReadonlyArray<unknown> ? InputFields<F> : InputFields<Pairs<F>>
+
+export interface LayoutOptions {
+  /** In a text: the struct that a record is. By default the last. */
+  root?: string
+  /** In a list: the byte order of what says none. */
+  endian?: 'be' | 'le'
+  /** In a list: whether bits are counted from the most significant one of each byte, which is the default, or the least. */
+  bits?: 'msb' | 'lsb'
+  /** In a list: names of integers that a layout around this one gives by `args`. */
+  params?: readonly string[]
+  /** How deep structs that contain themselves may nest: 64 by default, 256 at most. */
+  maxDepth?: number
+  /** What may be read without a byte being spent on it, such as items of no size: 65,536 by default. */
+  maxValues?: number
+}
+
+export interface ManyOptions {
+  /** Where to begin. Default 0. */
+  offset?: number
+  /** How many records at most. By default all that there are. */
+  count?: number
+}
+
+/** A row of the table that `describe()` gives. */
+export interface FieldRow {
+  field: string
+  type: string
+  /** From the beginning of the record, where that is always the same. */
+  offset?: number
+  /** The first bit of the byte at `offset`, for bits. */
+  bit?: number
+  size?: number
+  if?: string
+  at?: string
+  peek?: string
+  value?: string
+}
+
+/** A compiled layout. All its functions work without `this`. */
+export interface BinaryLayout<T extends object, Input extends object = T> {
+  /** The bytes of a record, where all have as many. */
+  readonly size: number | undefined
+  /**
+   * The bytes of a record, in a new Buffer, or in `buffer` at `offset`: all of them or none. `encode.bytes` is how many.
+   */
+  readonly encode: {
+    (record: Input): Buffer
+    <B extends Uint8Array>(record: Input, buffer: B, offset?: number): B
+    bytes: number
+  }
+  /** Reads the record at `offset`. `decode.bytes` is how many bytes it took. Bytes in it are views of `buffer`. */
+  readonly decode: {
+    (buffer: Uint8Array, offset?: number): T
+    bytes: number
+  }
+  /** How many bytes a record takes. */
+  sizeOf(record: Input): number
+  /** Records one after the other. */
+  encodeMany(records: Iterable<Input>): Buffer
+  /** Records one after the other, to the end. */
+  decodeMany(buffer: Uint8Array, options?: ManyOptions): T[]
+  /**
+   * The same as one array for each field: typed arrays for numbers, and for structs within objects of such. Where all records have the
+   * same size, one call into Rust.
+   */
+  decodeColumns(buffer: Uint8Array, options?: ManyOptions): { [K in keyof T]: Column<T[K]> }
+  /** Fields, types and offsets; as text (`String(layout.describe())`) a table. */
+  describe(): { name: string; size?: number; minimum: number; fields: FieldRow[]; toString(): string }
+  /** What is where in the bytes at `offset`, a line for each value; in the end what is wrong, if anything is. */
+  dump(buffer: Uint8Array, offset?: number): string
+}
+
+/** A column of values. */
+export type Column<V> = [V] extends [number]
+  ? Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array
+  : [V] extends [bigint]
+    ? BigUint64Array | BigInt64Array
+    : [V] extends [string | boolean | Date | Uint8Array | readonly unknown[] | undefined]
+      ? V[]
+      : [V] extends [object]
+        ? { [K in keyof V]: Column<V[K]> }
+        : V[]
+
+/** Compiles a layout from text: structs and enums. What it reads is known to the caller only. */
+// biome-ignore lint/suspicious/noExplicitAny: nothing is known of the text's fields, so that they can be used as they are.
+export function layout<T extends object = Record<string, any>, Input extends object = T>(
+  text: string,
+  options?: LayoutOptions,
+): BinaryLayout<T, Input>
+/** Compiles a layout from a list of fields. */
+export function layout<const F extends FieldList | FieldMap>(
+  fields: F,
+  options?: LayoutOptions,
+): BinaryLayout<LayoutRecord<F>, LayoutInput<F>>
+
 // ---- length-prefixed frames
 
 /** How a frame's length is written before it. */

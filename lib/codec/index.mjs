@@ -63,6 +63,7 @@ export const {
   writeUintLE,
   writeUIntBE,
   writeUintBE,
+  layout,
   record,
   frame,
   FrameDecoder,

@@ -7,8 +7,7 @@
 
 const { AsyncResource } = require('node:async_hooks')
 const { native, ownerOf, shared } = require('../engine.js')
-const core = require('../core.js')
-const { runTicks } = require('./ticks.js')
+const { runTicks } = require('../ticks.js')
 const constants = require('../constants.js')
 const binding = require('../../binding.js')
 const { askSite, onSiteLog } = require('./site.js')

@@ -16,14 +16,16 @@ const { Connection } = require('../net/handle.js')
 const { kConnections } = require('./symbols')
 const { mountOf } = require('./site')
 const { parseError, requestTimeout } = require('./errors')
-const { NO_FIELDS, makeRequest, complete, deliver, dump, abort } = require('./incoming')
-const { makeResponse, isDirect, end, write } = require('./outgoing')
+const { NO_FIELDS, makeRequest, complete, deliver, abort } = require('./incoming')
+const { makeResponse, isDirect, end, endNatively, write } = require('./outgoing')
 const { onPipe } = require('./source')
 const { noticeTraces } = require('./observers')
 const { writeOrdinaryHead } = require('./head')
-const { install, emitsByItself, kConnection } = require('./install')
+const { install, kConnection } = require('./install')
 const channels = require('./channels')
-const { ERRORS, isHandling, none, now, takeOver } = require('./batch')
+const { answersItself } = require('./answers')
+const { ERRORS, none, now, takeOver } = require('./batch')
+const { emitClose, finishSent, isHeard, isUnsettled, onFinish, settleEnded } = require('./finish')
 const { makeSocket, showSocket, openSocket, failSocket, feed, setTimer } = require('./socket')
 
 install()
@@ -34,12 +36,7 @@ const { HTTP_1_1 } = row
 
 const FastBuffer = Buffer[Symbol.species]
 
-const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i
-
 const NO_RESPONSES = Object.freeze([])
-
-/** Responses that went out whole, until what core does after that is done. */
-const ended = []
 
 class HttpConnection extends Connection {
   constructor(id, isTcp, server) {
@@ -67,8 +64,6 @@ class HttpConnection extends Connection {
     this.ending = false
     /** What arrives is HTTP; before that, and after an upgrade, it is the socket's. */
     this.attached = false
-    /** Rust answers what it can by itself. */
-    this.mounted = false
     /** Events of ours are being handled. */
     this.serving = false
     /** The asynchronous resource of the last request. */
@@ -91,10 +86,12 @@ class HttpConnection extends Connection {
     for (let chunk = socket?.read(); chunk; chunk = socket.read()) read.push(chunk)
     this.reading = true
     const mount = mountOf(server)
-    this.mounted = mount > 0
     native.httpAttach(this.id, server.maxHeaderSize || defaultMaxHeaderSize(), mount)
-    // What Rust answers, this connection hears nothing of.
-    if (this.mounted) server.watchIdle()
+    if (mount > 0) {
+      this.mounted = true
+      // What Rust answers, this connection hears nothing of.
+      server.watchIdle()
+    }
     if (socket === undefined) return
     socket.attach(this)
     if (socket.isPaused()) this.readStop()
@@ -115,7 +112,7 @@ class HttpConnection extends Connection {
   leave() {
     this.serving = false
     if (this.inserted) this.inserted = false
-    if (ended.length > 0) settleEnded()
+    settleEnded()
     this.settle()
   }
 
@@ -131,7 +128,7 @@ class HttpConnection extends Connection {
     if (started.hasSubscribers) started.publish({ request: req, response: res, socket, server })
     this.queue(res)
     try {
-      if (version === HTTP_1_1 && this.answersItself(req, res, flags)) return
+      if (version === HTTP_1_1 && answersItself(this, req, res, flags)) return
       const handler = server._events.request
       if (typeof handler === 'function' && server.emit === own.emit && !server[core.kCapture]) {
         handler.call(server, req, res)
@@ -139,43 +136,6 @@ class HttpConnection extends Connection {
     } finally {
       if ((flags & flag.HAS_BODY) === 0) complete(req, '')
     }
-  }
-
-  /** The answers that Node's server gives by itself to a 1.1 request. */
-  answersItself(req, res, flags) {
-    const { server } = this
-    if (server.requireHostHeader && (flags & flag.HOST) === 0) {
-      res.writeHead(400, ['Connection', 'close'])
-      res.end()
-      return true
-    }
-    const limit = server.maxRequestsPerSocket
-    if (typeof limit === 'number' && limit > 0) {
-      this.requests++
-      res.maxRequestsOnConnectionReached = limit <= this.requests
-      if (limit < this.requests) {
-        server.emit('dropRequest', req, this.shown)
-        res.writeHead(503)
-        res.end()
-        return true
-      }
-    }
-    if ((flags & flag.EXPECT) === 0) return false
-    if (CONTINUE.test(req.headers.expect)) {
-      res._expect_continue = true
-      if (server.listenerCount('checkContinue') > 0) {
-        server.emit('checkContinue', req, res)
-      } else {
-        res.writeContinue()
-        server.emit('request', req, res)
-      }
-    } else if (server.listenerCount('checkExpectation') > 0) {
-      server.emit('checkExpectation', req, res)
-    } else {
-      res.writeHead(417)
-      res.end()
-    }
-    return true
   }
 
   /** Hands the connection over to whoever listens for upgrades; false when nobody does. */
@@ -262,6 +222,12 @@ class HttpConnection extends Connection {
 
   /** The engine has room again, and may have all of it. */
   drained() {
+    const { unsent } = this
+    if (unsent !== null && !this.leaving) {
+      this.unsent = null
+      this.unsentBytes = 0
+      this.sent(unsent, 0)
+    }
     this.resumeIfDrained()
     // What was answered has left only now.
     if (!this.serving) this.settle()
@@ -379,12 +345,19 @@ class HttpConnection extends Connection {
       if (this.incoming === null) this.pause()
       this.noteQueue()
     } else if (status < 0) this.onWriteError(status)
-    // Callbacks of writes come before the end, too.
-    const heard = isHeard(res) || this.turnCallbacks !== null || channels.responseFinish.hasSubscribers
-    if (heard) process.nextTick(emitFinish, this, res)
-    else if (ended.push(res) === 1 && !isHandling()) process.nextTick(settleEnded)
+    finishSent(this, res)
     if (res._last) this.closeSoon()
     else this.next()
+  }
+
+  /** A response is on its way that is out when all of it has left, as Node's are. */
+  leaves(res) {
+    this.unsent = res
+    this.leaving = true
+    this.socket?._unrefTimer()
+    if (this.incoming === null) this.pause()
+    this.noteQueue()
+    this.unsentBytes = this.lastQueued
   }
 
   /** Part of a response has gone past the stream. Returns whether it may go on at once. */
@@ -465,7 +438,7 @@ class HttpConnection extends Connection {
   /** Whether a reply from outside the turn would corrupt a response: one that has begun, or is out but not settled. */
   hasAnswered() {
     const { current } = this
-    return current?._headerSent || ended.some((res) => res._onPendingData[kConnection] === this)
+    return current?._headerSent || isUnsettled(this)
   }
 
   /** The connection is another protocol's from now on. Returns bytes that waited to be parsed, if there are any. */
@@ -596,7 +569,14 @@ class HttpConnection extends Connection {
   }
 }
 
+HttpConnection.prototype.keepsResource = false
 // What few connections ever have otherwise.
+/** Rust answers what it can by itself. */
+HttpConnection.prototype.mounted = false
+/** The response that is out when all of it has left: a file, which is long on its way. */
+HttpConnection.prototype.unsent = null
+/** What of it had not left at once, in bytes. */
+HttpConnection.prototype.unsentBytes = 0
 /** Requests so far, where they are counted. */
 HttpConnection.prototype.requests = 0
 /** Bytes were put in front of what is left of the batch. */
@@ -637,63 +617,16 @@ HttpConnection.prototype.writeResponse = function (res, chunk, encoding, callbac
 HttpConnection.prototype.pipe = function (res, event, stream) {
   onPipe(this, res, event, stream)
 }
+HttpConnection.prototype.endNatively = function (res, engine, body) {
+  // Of two versions of this package in one process, each has an engine, and knows only its own connections.
+  return engine === native && endNatively(this, res, body)
+}
 HttpConnection.prototype.writeHead = function (res, status, reason, headers) {
   return writeOrdinaryHead(res, status, reason, headers)
 }
 
 function defaultMaxHeaderSize() {
   return require('node:http').maxHeaderSize
-}
-
-/** Whether somebody is there to hear a message's events, by whatever way. */
-function isHeard(message) {
-  return message._eventsCount > 0 || !emitsByItself(message)
-}
-
-/** What core does to a response that is out, and to its request, where nobody listens. */
-function settleEnded() {
-  for (let i = 0; i < ended.length; i++) {
-    const res = ended[i]
-    if (isHeard(res)) process.nextTick(emitFinish, res._onPendingData[kConnection], res)
-    else {
-      finish(res)
-      settle(res)
-      res.destroyed = res._closed = true
-    }
-  }
-  ended.length = 0
-}
-
-function settle(res) {
-  const { req } = res
-  if (req[core.kHeaders] !== null) res._onPendingData[kConnection].lastFields.wanted = true
-  dump(req)
-  res.socket = null
-}
-
-function finish(res) {
-  if (core.kWritableFinished !== undefined) res[core.kWritableFinished] = true
-}
-
-/** Tells Node's channel that a response is out. */
-function publishFinish({ socket, server }, res) {
-  const finished = channels.responseFinish
-  if (finished.hasSubscribers) finished.publish({ request: res.req, response: res, socket, server })
-}
-
-function emitFinish(connection, res) {
-  finish(res)
-  publishFinish(connection, res)
-  // In Node the server listens first: all this is done when the application's listeners hear.
-  settle(res)
-  process.nextTick(emitClose, res)
-  res.emit('finish')
-}
-
-function emitClose(res) {
-  if (res._closed) return
-  res.destroyed = res._closed = true
-  res.emit('close')
 }
 
 /** What was written in the last turn is with the engine: callbacks, and 'drain' for whoever waits. */
@@ -703,19 +636,6 @@ function settleWrites(connection) {
   connection.turnBytes = 0
   for (const callback of callbacks) callback(null)
   connection.drained()
-}
-
-/** Core's response is out: Node's resOnFinish. */
-function onFinish() {
-  const connection = this._onPendingData[kConnection]
-  publishFinish(connection, this)
-  dump(this.req)
-  if (connection.current !== this) return
-  this.detachSocket(connection.shown)
-  connection.current = null
-  process.nextTick(emitClose, this)
-  if (this._last) connection.closeSoon()
-  else connection.next()
 }
 
 module.exports = { HttpConnection }

@@ -28,16 +28,12 @@ function lowerCase(name) {
 }
 
 function install() {
-  if (!OutgoingMessage.prototype.end[kConnection]) place()
-  dispatched.emit ??= ServerResponse.prototype.emit
-  dispatched.write ??= OutgoingMessage.prototype.write
-}
+  if (OutgoingMessage.prototype.end[kConnection]) return
 
-function place() {
   // Somebody's method that was there before is called first, and in the end calls core's: there is no place below it for ours.
-  const owner = Object.hasOwn(ServerResponse.prototype, 'end') ? ServerResponse.prototype : OutgoingMessage.prototype
-  const { end } = owner
-  owner.end = named(end, function (chunk, encoding, callback) {
+  const place = Object.hasOwn(ServerResponse.prototype, 'end') ? ServerResponse.prototype : OutgoingMessage.prototype
+  const { end } = place
+  place.end = named(end, function (chunk, encoding, callback) {
     const connection = this._onPendingData[kConnection]
     if (connection === undefined) return end.call(this, chunk, encoding, callback)
     if (own.end) return connection.endResponse(this, chunk, encoding, callback, end)
@@ -48,22 +44,26 @@ function place() {
 
   if (own.write) {
     const { write } = OutgoingMessage.prototype
-    OutgoingMessage.prototype.write = named(write, function (chunk, encoding, callback) {
+    const ours = named(write, function (chunk, encoding, callback) {
       const connection = this._onPendingData[kConnection]
       if (connection === undefined) return write.call(this, chunk, encoding, callback)
       return connection.writeResponse(this, chunk, encoding, callback, write)
     })
+    ours[kConnection] = true
+    OutgoingMessage.prototype.write = ours
   }
 
   // What is emitted is nothing to us, but for what concerns a stream that is piped into a response.
   if (own.emit) {
-    ServerResponse.prototype.emit = named(own.emit, function (event, ...args) {
+    const ours = named(own.emit, function (event, ...args) {
       if (event === 'pipe' || event === 'unpipe' || event === 'drain') {
         this._onPendingData[kConnection]?.pipe(this, event, args[0])
       }
       // Not bound: who replaces it on every emitter is obeyed.
       return OutgoingMessage.prototype.emit.call(this, event, ...args)
     })
+    ours[kConnection] = true
+    ServerResponse.prototype.emit = ours
   }
 
   if (own.writeHead) {
@@ -91,14 +91,6 @@ function place() {
   printed(ServerResponse, responseEvents)
 }
 
-/** The methods as they are in place, by whichever copy of this package. */
-const dispatched = { emit: undefined, write: undefined }
-
-/** Whether nobody is told of a response's events but its listeners. */
-function emitsByItself(res) {
-  return res.emit === dispatched.emit && OutgoingMessage.prototype.emit === own.emit
-}
-
 /** Has `prepare` called on a message that is about to be printed, as all that is ours in it otherwise shows. */
 function printed(Message, events, prepare) {
   const value = function () {
@@ -109,6 +101,16 @@ function printed(Message, events, prepare) {
   Object.defineProperty(Message.prototype, inspect.custom, { value, configurable: true, writable: true })
 }
 
+/** Whether nobody sees a response's body go by: the methods that it would be given to are ours, in front of Node's own. */
+function isBodyUnseen(res) {
+  return own.end !== undefined && res.end[kConnection] === true && res.write[kConnection] === true
+}
+
+/** Whether nobody is told of a response's events but its listeners. */
+function emitsByItself(res) {
+  return res.emit[kConnection] === true && OutgoingMessage.prototype.emit === own.emit
+}
+
 /** Has the method show core's name and number of parameters. */
 function named(core, method) {
   Object.defineProperty(method, 'name', { value: core.name, configurable: true })
@@ -116,4 +118,4 @@ function named(core, method) {
   return method
 }
 
-module.exports = { install, dispatched, emitsByItself, named, kConnection }
+module.exports = { install, emitsByItself, isBodyUnseen, named, kConnection }

@@ -9,12 +9,13 @@ const {
 } = require('../genuine.js')
 const { isUint8Array } = require('node:util/types')
 const { Buffer } = require('node:buffer')
-const { channel } = require('node:diagnostics_channel')
 const { native } = require('../engine.js')
 const { find, kCorked, kNeedDrain, kRejectBodyWrites, kUniqueHeaders, own } = require('../core.js')
 const { constructorLike } = require('./shapes')
 const { told } = require('./observers')
 const { ordinary } = require('./head.js')
+const { responseCreated } = require('./channels')
+const { isBodyUnseen } = require('./install')
 const { ready } = require('./source')
 
 const { byteLength } = Buffer
@@ -101,6 +102,27 @@ function endByCore(connection, res, chunk, encoding, callback, core) {
   return core.call(res, chunk, encoding, callback)
 }
 
+/**
+ * Ends a response with a body that Rust has: `body.send(id)` puts it behind the head, and returns what `httpSend` does. False where the body has
+ * to take the usual way; the head may be made by then.
+ */
+function endNatively(connection, res, body) {
+  if (!isDirect(res, connection) || !isBodyUnseen(res) || res._trailer) return false
+  if (!res._header) {
+    res._implicitHeader()
+    if (!isDirect(res, connection) || !isBodyUnseen(res)) return false
+  }
+  if (!res._hasBody || res.chunkedEncoding) return false
+  const whole = ordinary.res === res && !res._headerSent
+  const head = whole ? respond(res, connection, 0) : send(res, connection, 0)
+  const status = head < 0 ? head : body.send(connection.id)
+  res.finished = true
+  res._finish()
+  if (status > 0) connection.leaves(res)
+  else connection.sent(res, status)
+  return true
+}
+
 /** `write` of a response of ours. */
 function write(connection, res, chunk, encoding, callback, core) {
   if (!isDirect(res, connection)) return core.call(res, chunk, encoding, callback)
@@ -152,13 +174,12 @@ const Response = constructorLike(sample, ['req', 'hasBody', 'keepAlive', 'connec
   [kHighWaterMark]: 'highWaterMark',
 })
 
-const created = channel('http.server.response.created')
-
 /** A response of class `Message` to a request. */
 function makeResponse(Message, req, connection, keepAlive) {
   const { server } = connection
   let res
-  const usual = Message === ServerResponse && req.httpVersion === '1.1' && !told.observed && !created.hasSubscribers
+  const usual =
+    Message === ServerResponse && req.httpVersion === '1.1' && !told.observed && !responseCreated.hasSubscribers
   if (usual && Response !== undefined) {
     res = new Response(req, req.method !== 'HEAD', keepAlive, connection, connection.highWaterMark)
   } else {
@@ -176,4 +197,4 @@ function makeResponse(Message, req, connection, keepAlive) {
   return res
 }
 
-module.exports = { makeResponse, isDirect, end, write }
+module.exports = { makeResponse, isDirect, end, endNatively, write }

@@ -6,6 +6,9 @@
 // What the fields are is read off a sample of core's own, whatever the version of Node. Where no code may be generated, or a sample
 // holds something that cannot be written down, core's constructor serves.
 
+const EventEmitter = require('node:events')
+const { kCapture } = require('../core.js')
+
 /** What `new Function` gets: the values that the text refers to by number. */
 class Text {
   constructor() {
@@ -17,12 +20,18 @@ class Text {
     const lines = []
     for (const key of Reflect.ownKeys(sample)) {
       const name = typeof key === 'string' ? JSON.stringify(key) : this.constant(key)
-      const source = Object.hasOwn(given, key) ? given[key] : this.literal(sample[key])
+      const source = Object.hasOwn(given, key) ? given[key] : this.source(key, sample[key])
       if (source === undefined) return undefined
       if (typeof source === 'string') lines.push(`this[${name}] = ${source}`)
       else lines.push(`${this.constant(Object.defineProperty)}(this, ${name}, ${this.constant(source)})`)
     }
     return lines
+  }
+
+  /** `EventEmitter.captureRejections` can change at any time; all others stay what they are in the sample. */
+  source(key, value) {
+    if (key === kCapture) return `${this.constant(EventEmitter.prototype)}[${this.constant(kCapture)}]`
+    return this.literal(value)
   }
 
   /** A name for a value that V8 takes for a constant. */

@@ -84,8 +84,8 @@ Object.defineProperty(HttpSocket.prototype, 'writableLength', {
   configurable: true,
   get() {
     const connection = this[kConnection]
-    if (connection?.isUnopened()) return connection.turnBytes
-    return this._writableState.length + (connection?.turnBytes ?? 0)
+    const gone = connection === null ? 0 : connection.turnBytes + connection.unsentBytes
+    return connection?.isUnopened() ? gone : this._writableState.length + gone
   },
 })
 

@@ -19,7 +19,7 @@ const { setImmediate } = require('node:timers')
 const { native } = require('../engine.js')
 const { files, find, own } = require('../core.js')
 const { hooks } = require('./observers')
-const { dispatched } = require('./install')
+const { kConnection } = require('./install')
 const { PART, COUNT, ENDS } = require('../constants.js').source
 
 /** What this stands on, if all of it is Node's own; only Linux says what can be read without waiting. */
@@ -155,7 +155,7 @@ class Source {
       stream.read === own.streamRead &&
       fs.open === node.open &&
       fs.read === node.read &&
-      res.write === dispatched.write &&
+      res.write[kConnection] === true &&
       res._hasBody
     )
   }

@@ -9,12 +9,14 @@ const process = require('node:process')
 const { native, adopt } = require('../engine.js')
 const { makeError, systemError } = require('../errors.js')
 const { EOF, ECANCELED } = require('../constants.js').errno
+// Brings what handles read.
+require('./reads.js')
 
 const FastBuffer = Buffer[Symbol.species]
 const MANUAL = { requireManualDestroy: true }
 const MAX_SMALL = 2 ** 31 - 1
 
-/** The resource itself is not kept: its number is all that its end is told with. */
+/** The end of a resource that is not kept is told with its number. */
 const { emitDestroy } = AsyncResource.prototype
 const kAsyncId = Object.getOwnPropertySymbols(new AsyncResource('IRONWIRE', MANUAL)).find(
   (symbol) => symbol.description === 'async_id_symbol',
@@ -38,23 +40,31 @@ function getpeername(out) {
   return fillAddress(out, native.peerAddress(this.id))
 }
 
+/** What owns a connection or listener of the engine's. `more` are events of a protocol's that it hears besides. */
 class Base {
-  constructor(id) {
+  constructor(id, more) {
     this.id = id
     this.closeCallback = undefined
     /** What the handle was made in, where that is more than nothing. */
-    this.context = adopt(id, this)
+    this.context = adopt(id, this, more)
     this.asyncId = 0
   }
 
-  /** Node's sockets and its client ask for it. */
+  /** Each of Node's sockets asks for it when it is made. */
   getAsyncId() {
+    if (this.keepsResource) return this.getAsyncResource().asyncId()
     if (this.asyncId === 0) {
       const id = new AsyncResource(this.isTcp ? 'TCPWRAP' : 'PIPEWRAP', MANUAL).asyncId()
       // V8 keeps the numbers that Node counts with as objects, wherever they are stored, unless they are known to be small integers.
       this.asyncId = id <= MAX_SMALL ? id | 0 : id
     }
     return this.asyncId
+  }
+
+  /** What reads and the close run in, as with Node's handles, which are resources themselves. */
+  getAsyncResource() {
+    this.asyncResource ??= new AsyncResource(this.isTcp ? 'TCPWRAP' : 'PIPEWRAP', MANUAL)
+    return this.asyncResource
   }
 
   get fd() {
@@ -86,11 +96,18 @@ class Base {
     if (this.asyncId !== 0) emitDestroy.call({ [kAsyncId]: this.asyncId })
     const callback = this.closeCallback
     this.closeCallback = undefined
-    callback?.call(this)
+    try {
+      callback?.call(this)
+    } finally {
+      this.asyncResource?.emitDestroy()
+    }
   }
 }
 
 Base.prototype.closing = false
+Base.prototype.asyncResource = undefined
+/** Where there are many that nothing is read from, the number is all that is kept of the resource. */
+Base.prototype.keepsResource = false
 
 /** A connection, or one to be, over TCP or a pipe. `socket` is set by whoever reads from it. */
 class Connection extends Base {
@@ -271,6 +288,8 @@ class Connection extends Base {
   }
 }
 
+Connection.prototype.keepsResource = true
+
 function replay(handle) {
   const { rest, socket } = handle
   if (rest === undefined || !handle.reading || socket.destroyed) return
@@ -324,4 +343,4 @@ function unsendable() {
   )
 }
 
-module.exports = { Connection, Listener, createTcp, createPipe, open, unsendable }
+module.exports = { Base, getpeername, Connection, Listener, createTcp, createPipe, open, unsendable }

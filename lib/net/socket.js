@@ -4,11 +4,14 @@
 // addresses (RFC 8305); what is ours is the handle below them and the paths of data up and down.
 
 const { net } = require('../genuine.js')
+const { Buffer } = require('node:buffer')
 const { isUint8Array } = require('node:util/types')
 const { native } = require('../engine.js')
 const { Connection, createTcp, createPipe, open } = require('./handle.js')
 const { prepareTls } = require('./tls.js')
 const { systemError, makeError } = require('../errors.js')
+const { own } = require('../core.js')
+const { takeReads } = require('./reads.js')
 
 // Node keeps what connects a socket, its handle and its `onread` buffer under symbols of its own; they are found by their names.
 const probe = new net.Socket({ handle: {}, manualStart: true })
@@ -18,6 +21,8 @@ const kBuffer = find(probe, 'kBuffer')
 const kBufferCb = find(probe, 'kBufferCb')
 const kBufferGen = find(probe, 'kBufferGen')
 const kReinitializeHandle = find(net.Socket.prototype, 'kReinitializeHandle')
+
+const { read, _read } = net.Socket.prototype
 
 /** The class of handle that a socket connects with. */
 const kHandle = Symbol('handle class')
@@ -135,7 +140,7 @@ Socket.prototype._onTimeout = function () {
 
 /** Bytes that arrived (called by the handle). */
 Socket.prototype.receive = function (chunk) {
-  const more = this[kBuffer] ? fillUserBuffer(this, chunk) : this.push(chunk)
+  const more = this[kBuffer] ? fillUserBuffer(this, chunk) : isWaiting(this) ? show(this, chunk) : this.push(chunk)
   if (more || this.destroyed) return
   const handle = this._handle
   if (!handle?.reading) return
@@ -143,9 +148,39 @@ Socket.prototype.receive = function (chunk) {
   if (status < 0) this.destroy(systemError(status, 'read'))
 }
 
+/** Whether all that core's `push` would do with a chunk is to show it to those who listen, and to ask for the next, which is on its way. */
+function isWaiting(socket) {
+  const state = socket._readableState
+  return (
+    state.flowing === true &&
+    state.reading &&
+    state.length === 0 &&
+    !state.sync &&
+    !state.ended &&
+    !state.decoder &&
+    !state.awaitDrainWriters &&
+    socket.push === own.push &&
+    socket.read === read &&
+    socket._read === _read &&
+    socket.listenerCount('data') > 0
+  )
+}
+
+function show(socket, chunk) {
+  const state = socket._readableState
+  state.dataEmitted = true
+  socket.emit('data', chunk)
+  return !state.ended && (state.length === 0 || state.length < state.highWaterMark)
+}
+
 /** The `onread` option: data goes through the user's own buffer, as much at a time as it holds, until the user pauses. */
 function fillUserBuffer(socket, chunk) {
   const handle = socket._handle
+  if (!handle.reading || handle.rest !== undefined) {
+    // Read before the user paused, and not shown before: it comes when the user resumes.
+    handle.rest = handle.rest === undefined ? chunk : Buffer.concat([handle.rest, chunk])
+    return true
+  }
   for (let at = 0; at < chunk.length; ) {
     const buffer = socket[kBuffer] === true ? socket[kBufferGen]() : socket[kBuffer]
     if (!isUint8Array(buffer)) return false
@@ -183,6 +218,8 @@ function fresh() {
 function lend(socket, read) {
   const connection = socket._handle
   if (connection.closing || connection.attached) return false
+  // What was read already is this socket's, as it is with Node's handles.
+  for (const chunk of takeReads(connection)) socket.receive(chunk)
   let handle
   if (!socket.connecting) {
     native.flush(connection.id)

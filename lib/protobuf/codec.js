@@ -9,6 +9,7 @@ const { Buffer } = require('node:buffer')
 const { types } = require('node:util')
 const { markAsUntransferable } = require('node:worker_threads')
 const binding = require('../../binding.js')
+const { messageLimits } = require('../constants.js')
 const { invalidArgType, makeError, outOfRange } = require('../errors.js')
 const body = require('./codec-body.js')
 const { at, invalid, isIncomplete } = require('./read.js')
@@ -29,7 +30,7 @@ const LARGE = 131072
 // The larger buffer for larger messages is kept for the next one up to this size.
 const KEPT = 4 << 20
 // No message is longer, in any implementation, and positions are kept in 32 bits.
-const MOST = 2147483647
+const MOST = messageLimits.maxSize
 
 // The first message makes the first one.
 slab.pos = SLAB - 1

@@ -4,6 +4,7 @@
 
 const { Transform } = require('node:stream')
 const { Buffer } = require('node:buffer')
+const { messageLimits } = require('../constants.js')
 const { invalidArgType, makeError, outOfRange } = require('../errors.js')
 const { asBuffer, placeFor, position } = require('./codec.js').tools
 const { refuseUnknown } = require('../options.js')
@@ -14,7 +15,7 @@ const { unsignedVarint, width } = require('./write.js')
 // Each message is held whole in memory, by every stream at once: the same bound as for frames of `rpc` and `codec`.
 const DEFAULT_MAX_SIZE = 16 * 2 ** 20
 // The format's own bound on a message, 2 GiB - 1.
-const MOST = 2147483647
+const MOST = messageLimits.maxSize
 
 const EMPTY = Buffer.alloc(0)
 

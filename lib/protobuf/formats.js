@@ -125,4 +125,4 @@ const formats = {
   fromText: (message, text, options) => message.decode(textToBinary(message, text, options)),
 }
 
-module.exports = { UNKNOWN, formats, origin, origins, codecOf, isRefusal, rethrow, bytes, unshared }
+module.exports = { UNKNOWN, formats, origin, origins, codecOf, isRefusal, bytes, unshared }

@@ -15,8 +15,6 @@ const { REPEATED, MAP, REQUIRED, PRESENCE, INITIAL } = constants.fields
 const { END: READ_END, RAW: READ_RAW, CLOSED: READ_CLOSED, WRITE_END, WRITE_RAW, WRITE_FIELDS } = constants.tape
 const KEEP_UNKNOWN = constants.formats.UNKNOWN
 
-const NOT_A_MESSAGE = 'Not a protobuf message: '
-
 const INT64 = new Set(['int64', 'uint64', 'sint64', 'fixed64', 'sfixed64'])
 const FLOAT = new Set(['float', 'double'])
 
@@ -240,7 +238,7 @@ class Table {
     } catch (error) {
       if (!isRefusal(error)) throw error
       // Emitted code says it in other words, those of npm `protocol-buffers`.
-      throw error.code === 'IRONWIRE_PROTOBUF_REQUIRED' ? invalid() : invalid(error.message.replace(NOT_A_MESSAGE, ''))
+      throw error.code === 'IRONWIRE_PROTOBUF_REQUIRED' ? invalid() : invalid(error.message)
     }
     const bytes = Buffer.from(tape.buffer, tape.byteOffset, tape.byteLength)
     return this.#object(this.messages[id], { tape, bytes, at: 0, input })

@@ -4,7 +4,8 @@
 
 const process = require('node:process')
 const net = require('../net')
-const { native, adopt, keep, ownerOf, shared } = require('../engine')
+const { Base, getpeername } = require('../net/handle.js')
+const { native, keep, ownerOf, shared } = require('../engine')
 const { systemError } = require('../errors')
 const { EOF, ECANCELED } = require('../constants').errno
 
@@ -21,27 +22,27 @@ function onFrames(id, count, slab) {
 /** Filled by src/binding/rpc.rs for each read: the cursor, then the records. Made when first needed, since it is large. */
 let table
 
-/** One connection's stream. Its peer hears attach (of a client), onFrames, onDrain, onEnd and onClose. */
-class Wire {
+/**
+ * One connection's stream. Its peer hears attach (of a client), onFrames, onDrain, onEnd and onClose. It is no `Connection` of net's, whose
+ * shape is what Node's sockets expect: request objects, error numbers and a callback for each write, none of which a session asks for.
+ */
+class Wire extends Base {
   constructor(id, isServer, maxFrame) {
-    this.id = id
+    super(id, FRAMES)
     this.peer = null
-    this.closing = false
     this.ended = false
     this.failure = null
     /** What the kernel had not taken when the stream closed. */
     this.left = 0
     table ??= shared('rpc table', () => new Uint32Array(native.framesTable({ onFrames })))
-    adopt(id, this, FRAMES)
     native.speakFrames(id, isServer, maxFrame)
   }
 
   /** Where the peer is: `{ family, address, port }`, or nothing on a pipe, and nothing when the peer is gone already. */
   get remote() {
-    const text = native.peerAddress(this.id)
-    if (typeof text !== 'string') return {}
-    const [family, address, port] = text.split(' ')
-    return { family, address, port: Number(port) }
+    const remote = {}
+    getpeername.call(this, remote)
+    return remote
   }
 
   /** Bytes written that the kernel has not taken. */
@@ -72,14 +73,6 @@ class Wire {
     if (!this.closing) this.check(native.readStart(this.id), 'read')
   }
 
-  ref() {
-    if (!this.closing) native.setRef(this.id, true)
-  }
-
-  unref() {
-    if (!this.closing) native.setRef(this.id, false)
-  }
-
   /** Sends what is written and then the end of the stream. */
   end() {
     if (this.closing || this.ended) return
@@ -92,8 +85,7 @@ class Wire {
     // What leaves with the close has left before it is counted.
     native.flush(this.id)
     this.left = native.queued(this.id)
-    this.closing = true
-    native.close(this.id, false)
+    this.close()
   }
 
   check(status, syscall) {
@@ -139,7 +131,7 @@ class Wire {
   onShutdown() {}
 
   onClose() {
-    this.id = -1
+    super.onClose()
     this.peer?.onClose(this.failure)
   }
 }

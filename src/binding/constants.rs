@@ -1,6 +1,6 @@
 //! The numbers that cross to JavaScript. Rust says them, in the module that each belongs to; `lib/constants.js` has them from here.
 
-use super::{files, http, http_client, http_file, http_out, proto_codec, table};
+use super::{files, http, http_client, http_conn, http_file, http_out, net_reads, proto_codec, table};
 use crate::errno::Errno;
 use crate::http1::{EVENT_WORDS, event, flag, row};
 use crate::proto::codec::{self, tape};
@@ -32,6 +32,16 @@ pub fn constants() -> HashMap<&'static str, Group> {
         ("errno", group!({ EOF = Errno::EOF.0, ECANCELED = Errno::ECANCELED.0 })),
         ("slots", group!(slots { INDEX_MASK })),
         ("table", group!(table { CURSOR })),
+        (
+            "netRead",
+            group!(net_reads::row {
+                FIRST,
+                WORDS,
+                ID,
+                OFFSET,
+                LENGTH
+            }),
+        ),
         (
             "event",
             group!(event {
@@ -71,7 +81,7 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 UPGRADE = flag::UPGRADE,
                 EXPECT = flag::EXPECT,
                 HOST = flag::HOST,
-                REPEATED = http::REPEATED,
+                REPEATED = http_conn::REPEATED,
             }),
         ),
         (
@@ -122,7 +132,7 @@ pub fn constants() -> HashMap<&'static str, Group> {
         ("source", group!(http_file { PART, COUNT, ENDS })),
         (
             "busy",
-            group!(http::busy {
+            group!(http_conn::busy {
                 READING,
                 WAITING,
                 SENDING

@@ -5,7 +5,7 @@ use super::slab::{self, Slab};
 use crate::background::{Lost, Tasks};
 use crate::engine::{self, Event, FileRead, Host, LARGE_WRITE};
 use crate::uv::{Errno, Events, Hook, Loop, Memory, READ_BUFFER, Stream, Wake};
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::rc::{Rc, Weak};
 
 /// The engine of a Node environment.
@@ -119,6 +119,11 @@ impl Engine {
         let landing = self.host().landing.borrow().clone()?;
         let offset = landing.take(bytes)?;
         Some((landing, offset))
+    }
+
+    /// Where [raw bytes](Engine::place) go.
+    pub fn inbox(&self) -> RefMut<'_, Slab> {
+        self.host().inbox.borrow_mut()
     }
 
     /// A listener on a stream that `make` has bound and set to listen.

@@ -105,6 +105,13 @@ pub(super) fn register(functions: &mut Functions<Engine>) -> Rc<Files> {
         let site = files.sites.borrow_mut().remove(args.uint(0)?.wrapping_sub(1));
         Ok(site.is_some())
     });
+    functions.add_with(&files, "filesTidy", |files, engine, args| {
+        // Whoever asked has nothing to wait for.
+        let tidied = files
+            .site(args.uint(0)?)
+            .map(|site| engine.in_background(move || site.tidy(), |_, _| ()));
+        Ok(tidied.is_some_and(|begun| begun.is_ok()))
+    });
     functions.add_with(&files, "filesPlan", plan);
     functions.add_with(&files, "filesHead", head);
     functions.add_with(&files, "filesErrorHead", |files, _, args| {

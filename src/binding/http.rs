@@ -1,4 +1,5 @@
-//! HTTP requests between the engine and `lib/http`: batches of them up. Responses go [the other way](super::http_out).
+//! HTTP requests between the engine and `lib/http`: batches of them up. Responses go [the other way](super::http_out); a connection of its own
+//! is [`Http`].
 //!
 //! What the connections of one turn of the loop have received is parsed together, after the last of them was read, and shown to JavaScript in
 //! one call, `onHttp(events, text, body)`: to enter JavaScript costs more than to parse a request. The events stand in a table that
@@ -10,12 +11,13 @@
 
 use super::engine::{Engine, Node};
 use super::files::Files;
+use super::http_conn::Http;
 use super::http_out::Heads;
 use super::http_site::{self, Mounted, Offered, Sites};
 use super::raw::{Args, Functions, Landing, Outcome, SharedBytes, Value};
 use super::table::Table;
 use crate::engine::{Event, Protocol};
-use crate::http1::{Batch, Conn, EVENT_WORDS, Limits, Stop, event, row};
+use crate::http1::{Batch, EVENT_WORDS, Limits, Stop, event, row};
 use crate::uv::{Errno, Loop, Stream};
 use std::cell::RefCell;
 use std::ops::Range;
@@ -67,47 +69,6 @@ pub(super) mod read_row {
     pub const PACKET_LENGTH: usize = 5;
     /// How many of the bytes received the events are of.
     pub const LENGTH: usize = 6;
-}
-
-/// A bit of a request's flags: its header fields are those of the request before.
-pub const REPEATED: u32 = 1 << 30;
-
-/// Header fields that are kept to be compared with the next request's: those of browsers fit.
-const KEPT_FIELDS: usize = 1024;
-
-/// What a connection is busy with, for `httpBusy`; 0 for nothing of the kind.
-pub(super) mod busy {
-    /// A request is being read.
-    pub const READING: i32 = 1;
-    /// Requests wait.
-    pub const WAITING: i32 = 2;
-    /// Output has not left.
-    pub const SENDING: i32 = 3;
-}
-
-/// One connection's HTTP state.
-pub(super) struct Http {
-    conn: Conn,
-    /// It is a server's that may be answered without JavaScript.
-    pub(super) mounted: Option<Box<Mounted>>,
-    /// When the request being read began (or the connection, before its first), in loop milliseconds; 0 between requests.
-    started: u64,
-    /// When bytes were last received, in loop milliseconds.
-    heard: u64,
-    /// JavaScript knows that the request being read takes too long.
-    expired: bool,
-    /// Somebody listens for 'data' on the socket: JavaScript gets the bytes, and feeds them itself.
-    pub(super) tapped: bool,
-    /// JavaScript hears of every read, if only to set the socket's timer anew.
-    pub(super) timed: bool,
-    /// JavaScript takes no further request until it says so.
-    pub(super) paused: bool,
-    /// The header fields of the last request that JavaScript was shown, if they are not too long to keep.
-    last_fields: Vec<u8>,
-    /// What JavaScript fed in the meantime; it goes before what was received.
-    inserted: Vec<u8>,
-    /// Received bytes that wait: less than a read of them, because a paused connection is not read.
-    backlog: Vec<u8>,
 }
 
 /// Bytes of one connection: a range of the inbox.
@@ -170,32 +131,19 @@ pub fn register(functions: &mut Functions<Engine>, files: &Rc<Files>) {
     functions.state().add_protocol(server.clone());
     functions.add_with(&server, "httpTable", table);
     functions.add_with(&server, "httpAttach", attach);
-    functions.add("httpDetach", detach);
-    functions.add("httpTap", |engine, args| with(engine, args, |http| http.tapped = true));
-    functions.add("httpTime", |engine, args| with(engine, args, |http| http.timed = true));
     functions.add_with(&server, "httpFeed", |server, engine, args| {
         let (length, received) = (args.uint(2)? as usize, args.boolean(3)?);
         let mut bytes = Vec::new();
         args.bytes(1, 0, length, |input| bytes.extend_from_slice(input))?;
         Ok(feed(server, engine, args.uint(0)?, &bytes, received))
     });
-    functions.add("httpPause", |engine, args| {
-        with(engine, args, |http| http.paused = true)
-    });
     functions.add_with(&server, "httpResume", |server, engine, args| {
-        if with(engine, args, |http| http.paused = false)? {
-            server.scratch.borrow_mut().waiting.push(args.uint(0)?);
+        let id = args.uint(0)?;
+        if engine.state(id, |http: &mut Http| http.paused = false).is_some() {
+            server.scratch.borrow_mut().waiting.push(id);
         }
         go_on(server, engine);
         Ok(())
-    });
-    functions.add("httpFinish", finish);
-    functions.add("httpExpired", expired);
-    functions.add("httpBusy", busy_with);
-    functions.add("httpQuiet", |engine, args| {
-        let mut quiet = 0;
-        with(engine, args, |http| quiet = engine.now().saturating_sub(http.heard))?;
-        Ok(quiet as f64)
     });
     functions.add("httpNow", |engine, _| {
         Ok(f64::from(engine.uv().map_or(0, Loop::update_now) as u32))
@@ -204,11 +152,6 @@ pub fn register(functions: &mut Functions<Engine>, files: &Rc<Files>) {
         engine.env().uncaught(args.value(0));
         Ok(())
     });
-}
-
-/// Runs `code` on a connection that speaks HTTP; returns whether it does.
-fn with(engine: &Engine, args: &Args, code: impl FnOnce(&mut Http)) -> Outcome<bool> {
-    Ok(engine.state(args.uint(0)?, code).is_some())
 }
 
 /// `(listener)`: an object whose `onHttp(events, text, body)` is shown batches, and whose other functions the [mounts](super::http_site) call,
@@ -232,32 +175,10 @@ fn attach(server: &Rc<Server>, engine: &Engine, args: &Args) -> Outcome<i32> {
     } else {
         Limits { max_header_size }
     };
-    let started = engine.now();
-    let http = Http {
-        conn: Conn::new(limits),
-        mounted: Mounted::new(args.uint(2)?),
-        started,
-        heard: started,
-        expired: false,
-        tapped: false,
-        timed: false,
-        paused: false,
-        last_fields: Vec::new(),
-        inserted: Vec::new(),
-        backlog: Vec::new(),
-    };
+    let http = Http::new(limits, Mounted::new(args.uint(2)?), engine.now());
     let attached = engine.connection(id, |connection| connection.speak(server.clone(), http));
     let reading = attached.and_then(|()| engine.stream(id, Stream::read_start));
     Ok(Errno::code(reading))
-}
-
-/// `(id)`: another protocol takes over. Returns the bytes that waited, if any: they are that protocol's.
-fn detach(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
-    let waited = engine.connection(args.uint(0)?, |connection| {
-        connection.hush::<Http>().map(|mut http| http.take_waiting())
-    });
-    let waited = waited.ok().flatten().unwrap_or_default();
-    Ok((!waited.is_empty()).then(|| args.env().buffer_copy(&waited)))
 }
 
 impl Protocol<Node> for Server {
@@ -322,7 +243,7 @@ fn read(server: &Server, engine: &Engine, id: u32, bytes: &[u8]) {
         return;
     }
     if bytes.len() >= LARGE_READ || server.scratch.borrow().showing {
-        handle_reads(server, engine);
+        engine.catch_up();
         feed(server, engine, id, bytes, true);
         return;
     }
@@ -337,7 +258,7 @@ fn read(server: &Server, engine: &Engine, id: u32, bytes: &[u8]) {
     let full = scratch.inbox.len() > INBOX;
     drop(scratch);
     if full {
-        handle_reads(server, engine);
+        engine.catch_up();
     }
 }
 
@@ -371,14 +292,9 @@ fn handle_reads(server: &Server, engine: &Engine) {
 fn feed(server: &Server, engine: &Engine, id: u32, bytes: &[u8], received: bool) -> bool {
     let showing = server.scratch.borrow().showing;
     let waits = engine.state(id, |http: &mut Http| {
-        let waits = showing || http.is_held() || http.is_waiting();
+        let waits = showing || http.must_wait();
         if waits {
-            let queue = if received {
-                &mut http.backlog
-            } else {
-                &mut http.inserted
-            };
-            queue.extend_from_slice(bytes);
+            http.hold(bytes, received);
         }
         waits
     }) == Some(true);
@@ -488,8 +404,8 @@ fn parse(server: &Server, engine: &Engine, id: u32, input: &[u8], range: Range<u
         let Some(http) = connection.state::<Http>() else {
             return Parsed::Raw;
         };
-        if http.is_held() || http.is_waiting() {
-            http.backlog.extend_from_slice(bytes);
+        if http.must_wait() {
+            http.hold(bytes, true);
             scratch.waiting.push(id);
             return Parsed::Nothing;
         }
@@ -596,89 +512,6 @@ impl Scratch {
         self.text.clear();
         self.body.clear();
         self.lying = None;
-    }
-}
-
-impl Http {
-    /// Parses on into a batch. Returns the bytes taken and why it stopped.
-    fn feed(&mut self, input: &[u8], batch: &mut Batch<'_>, now: u64) -> (usize, Stop) {
-        self.heard = now;
-        let before = batch.count;
-        let (taken, stop) = self.conn.feed(input, batch);
-        if self.conn.has_begun() {
-            self.time_from(now.max(1));
-        } else if batch.count > before && !self.conn.is_reading() {
-            self.time_from(0);
-        }
-        (taken, stop)
-    }
-
-    /// Clients repeat themselves: marks requests whose header fields are those of the request before, which JavaScript has in their parts.
-    fn mark_repeated(&mut self, rows: &mut [u32], text: &[u8]) {
-        for words in rows
-            .chunks_exact_mut(EVENT_WORDS)
-            .filter(|words| words[0] & row::KIND == event::REQUEST)
-        {
-            let from = words[row::HEAD] as usize;
-            let url_end = from + words[row::FIRST_LENGTH] as usize;
-            let end = from + words[row::HEAD_LENGTH] as usize;
-            let fields = text.get(url_end + 1..end).unwrap_or_default();
-            if !fields.is_empty() && fields == self.last_fields {
-                words[row::FLAGS] |= REPEATED;
-            } else {
-                self.last_fields.clear();
-                if fields.len() <= KEPT_FIELDS {
-                    self.last_fields.extend_from_slice(fields);
-                }
-            }
-        }
-    }
-
-    /// The request being read began at `started`; 0: there is none.
-    fn time_from(&mut self, started: u64) {
-        self.started = started;
-        self.expired = false;
-    }
-
-    /// Whether what is received has to wait.
-    fn is_held(&self) -> bool {
-        self.paused || self.mounted.as_ref().is_some_and(|mounted| mounted.waits())
-    }
-
-    /// What a read has brought behind a request that persists is parsed later.
-    pub(super) fn put_back(&mut self, rest: &[u8]) {
-        self.conn.rewind();
-        self.time_from(0);
-        self.backlog.splice(..0, rest.iter().copied());
-    }
-
-    pub(super) fn is_waiting(&self) -> bool {
-        !self.inserted.is_empty() || !self.backlog.is_empty()
-    }
-
-    /// What waits, in its order.
-    fn take_waiting(&mut self) -> Vec<u8> {
-        let mut bytes = std::mem::take(&mut self.inserted);
-        if bytes.is_empty() {
-            return std::mem::take(&mut self.backlog);
-        }
-        bytes.append(&mut self.backlog);
-        bytes
-    }
-
-    /// Has `rest` wait if it must: when JavaScript has stopped before the request that it begins with, or when bytes go in front.
-    fn keep(&mut self, rest: &[u8], stopped: bool) -> bool {
-        if stopped {
-            self.put_back(rest);
-            // JavaScript has not seen the last of them.
-            self.last_fields.clear();
-            return true;
-        }
-        let waits = self.is_held() || !self.inserted.is_empty();
-        if waits {
-            self.backlog.splice(..0, rest.iter().copied());
-        }
-        waits
     }
 }
 
@@ -799,10 +632,7 @@ fn settle(server: &Server, engine: &Engine, input: &[u8], segment: &Segment) -> 
         Stop::Upgrade => {
             let decided = engine.connection(segment.id, |connection| {
                 if let Some(http) = connection.state::<Http>() {
-                    http.conn.decide_upgrade();
-                    if !http.conn.is_reading() {
-                        http.time_from(0);
-                    }
+                    http.refuse_upgrade();
                 }
             });
             decided.is_ok()
@@ -826,44 +656,4 @@ fn lost(server: &Server, engine: &Engine, batch: &mut Vec<Segment>) -> bool {
     }
     server.scratch.borrow_mut().clear();
     false
-}
-
-/// `(id)`: the peer ended its side. -1 when that is orderly, else the number of the parse error.
-fn finish(engine: &Engine, args: &Args) -> Outcome<i32> {
-    let finished = engine.state(args.uint(0)?, |http: &mut Http| http.conn.finish());
-    Ok(match finished {
-        Some(Err(error)) => error as i32,
-        _ => -1,
-    })
-}
-
-/// `(id, headersTimeout, requestTimeout)`, in ms, 0 for none: whether the request being read takes too long. It is said once.
-fn expired(engine: &Engine, args: &Args) -> Outcome<bool> {
-    let now = engine.now();
-    let (headers, request) = (u64::from(args.uint(1)?), u64::from(args.uint(2)?));
-    let mut late = false;
-    with(engine, args, |http| {
-        let age = now.saturating_sub(http.started);
-        let passed = |limit: u64| limit > 0 && age > limit;
-        late = http.started > 0 && !http.expired && (http.conn.in_head() && passed(headers) || passed(request));
-        http.expired |= late;
-    })?;
-    Ok(late)
-}
-
-/// `(id)`: one of [`busy`].
-fn busy_with(engine: &Engine, args: &Args) -> Outcome<i32> {
-    let busy = engine.connection(args.uint(0)?, |connection| {
-        let with_requests = connection.state().map_or(0, |http: &mut Http| match http.started {
-            _ if http.is_held() && !http.paused || http.is_waiting() => busy::WAITING,
-            0 => 0,
-            _ => busy::READING,
-        });
-        if with_requests == 0 && connection.queued() > 0 {
-            busy::SENDING
-        } else {
-            with_requests
-        }
-    });
-    Ok(busy.unwrap_or(0))
 }

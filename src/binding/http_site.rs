@@ -10,7 +10,8 @@
 
 use super::engine::Engine;
 use super::files::Files;
-use super::http::{Http, Segment, Server, go_on, word};
+use super::http::{Segment, Server, go_on, word};
+use super::http_conn::Http;
 use super::raw::{Args, Callbacks, Functions, Outcome, Value};
 use crate::background::Lost;
 use crate::engine::{COPIED, FileRange};

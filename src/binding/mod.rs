@@ -1,17 +1,21 @@
 //! The Node-API surface: the only Rust that names napi.
 
+mod codec;
 mod constants;
 mod engine;
 mod files;
 mod http;
 mod http_client;
+mod http_conn;
 mod http_file;
 mod http_out;
 mod http_site;
 mod net;
+mod net_reads;
 mod proto;
 mod proto_codec;
 mod proto_schema;
+#[allow(unsafe_code, reason = "Node-API is C")]
 mod raw;
 mod rpc;
 mod slab;
@@ -35,9 +39,11 @@ pub fn version() -> &'static str {
 pub fn start_engine(env: &napi::Env, callbacks: raw::Value) -> napi::Result<raw::Value> {
     engine::start(raw::Env::from(env), callbacks, |functions| {
         net::register(functions);
+        net_reads::register(functions);
         rpc::register(functions);
         let files = files::register(functions);
         http::register(functions, &files);
+        http_conn::register(functions);
         let sources = http_file::register(functions);
         http_out::register(functions, &sources);
         http_client::register(functions);

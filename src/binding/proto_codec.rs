@@ -51,6 +51,11 @@ pub struct ProtoLimits {
 type Refusal = napi::Error<String>;
 
 fn failed(error: Error, limits: Limits) -> Refusal {
+    refused(&error, &error.to_string(), limits)
+}
+
+/// An error in these words.
+fn refused(error: &Error, message: &str, limits: Limits) -> Refusal {
     let code = match error.kind() {
         ErrorKind::Wire => "IRONWIRE_PROTOBUF_INVALID",
         ErrorKind::Json => "IRONWIRE_PROTOBUF_JSON",
@@ -64,7 +69,7 @@ fn failed(error: Error, limits: Limits) -> Refusal {
         ErrorKind::Depth => format!(", which is {}", limits.levels()),
         _ => String::new(),
     };
-    Refusal::new(code.into(), format!("{error}{limit}"))
+    Refusal::new(code.into(), format!("{message}{limit}"))
 }
 
 /// Memory that calls use again and again: what a call allocates anew costs it page faults, and the collector.
@@ -262,11 +267,13 @@ impl ProtoCodec {
         Ok(binary.map_err(|error| failed(error, self.limits))?.into())
     }
 
-    /// What a table-driven reader builds an object from; see `proto::codec::tape`.
+    /// What a table-driven reader builds an object from; see `proto::codec::tape`. It says itself that something is no message.
     #[napi(catch_unwind)]
     pub fn tape(&self, message: u32, bytes: &[u8], flags: u32) -> Result<Uint32Array, Refusal> {
         let tape = self.codec.tape(self.message(message)?, bytes, &self.binary(flags));
-        Ok(tape.map_err(|error| failed(error, self.limits))?.into())
+        Ok(tape
+            .map_err(|error| refused(&error, error.reason(), self.limits))?
+            .into())
     }
 
     /// Binary out of what a table-driven writer wrote; see `proto::codec::tape`.

@@ -1,25 +1,21 @@
-//! Every raw Node-API call of the crate, wrapped into safe types.
+//! Every raw Node-API call of the crate, wrapped into safe types: here the environment, its values, the memory and the functions of
+//! JavaScript; in [`functions`] what JavaScript calls.
 //!
 //! `#[napi]` costs 57 ns for an empty call and 145 with two integers; a raw call costs 24. Calls that happen once per event or
 //! per message therefore come through here; cold ones use the macros. All values belong to the environment's own thread, and a
 //! [`Value`] is good only until the call into Rust, or the [`Env::scope`], that made it ends.
+
+mod functions;
 
 use crate::uv::{Memory, READ_BUFFER};
 use napi::bindgen_prelude::{FromNapiValue, ToNapiValue};
 use napi::sys;
 use std::cell::Cell;
 use std::ffi::{CString, c_void};
-#[cfg(target_os = "linux")]
-use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
-use std::rc::Rc;
 
-/// Room that is tried before a string's length is asked for, which costs a call of its own.
-const SHORT_STRING: usize = 256;
-
-/// No native function takes more arguments.
-const MAX_ARGS: usize = 10;
+pub use functions::{Args, Functions, Outcome};
 
 /// A JavaScript value, good for the current call.
 #[derive(Clone, Copy)]
@@ -36,16 +32,6 @@ impl ToNapiValue for Value {
         Ok(value.0)
     }
 }
-
-/// What a native function says of a call it cannot take: the JavaScript side of the package has a defect, not its user.
-#[derive(Debug)]
-pub struct Misuse {
-    argument: usize,
-    expected: &'static str,
-}
-
-/// The result of a native function.
-pub type Outcome<T> = Result<T, Misuse>;
 
 /// A Node environment: the main thread's, or a worker's.
 #[derive(Clone, Copy)]
@@ -252,6 +238,285 @@ impl Env {
         let code = CString::new(code).unwrap_or_default();
         // SAFETY: both are C strings.
         unsafe { sys::napi_throw_error(self.0, code.as_ptr(), message.as_ptr()) };
+    }
+}
+
+/// What a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// `undefined` or `null`.
+    Nothing,
+    /// A boolean.
+    Boolean,
+    /// A number.
+    Number,
+    /// A BigInt.
+    BigInt,
+    /// A string.
+    String,
+    /// An object that is no function.
+    Object,
+    /// Anything else.
+    Other,
+}
+
+/// Values looked at and made one by one, for what is not done often. What may run JavaScript gives `None` where that threw: the
+/// exception is pending then, and nothing more may be asked for.
+impl Env {
+    /// What a value is.
+    pub fn type_of(self, value: Value) -> Type {
+        let mut found = 0;
+        // SAFETY: the value is this call's, `found` has room for the answer.
+        unsafe { sys::napi_typeof(self.0, value.0, &raw mut found) };
+        match found {
+            sys::ValueType::napi_undefined | sys::ValueType::napi_null => Type::Nothing,
+            sys::ValueType::napi_boolean => Type::Boolean,
+            sys::ValueType::napi_number => Type::Number,
+            sys::ValueType::napi_bigint => Type::BigInt,
+            sys::ValueType::napi_string => Type::String,
+            sys::ValueType::napi_object => Type::Object,
+            _ => Type::Other,
+        }
+    }
+
+    /// The number that a value is.
+    pub fn as_double(self, value: Value) -> Option<f64> {
+        let mut result = 0.0;
+        // SAFETY: the value is this call's, `result` has room for the answer.
+        let status = unsafe { sys::napi_get_value_double(self.0, value.0, &raw mut result) };
+        (status == sys::Status::napi_ok).then_some(result)
+    }
+
+    /// The boolean that a value is.
+    pub fn as_boolean(self, value: Value) -> Option<bool> {
+        let mut result = false;
+        // SAFETY: the value is this call's, `result` has room for the answer.
+        let status = unsafe { sys::napi_get_value_bool(self.0, value.0, &raw mut result) };
+        (status == sys::Status::napi_ok).then_some(result)
+    }
+
+    /// The BigInt that a value is; one of more than 64 bits comes as the nearest that is out of range of any such.
+    pub fn as_bigint(self, value: Value) -> Option<i128> {
+        let (mut negative, mut count, mut words) = (0, 2, [0u64; 2]);
+        // SAFETY: the value is this call's, `words` has room for `count`.
+        let status = unsafe {
+            sys::napi_get_value_bigint_words(self.0, value.0, &raw mut negative, &raw mut count, words.as_mut_ptr())
+        };
+        if status != sys::Status::napi_ok {
+            return None;
+        }
+        let magnitude = match count {
+            0 => 0,
+            1 => i128::from(words[0]),
+            _ => 1 << 65,
+        };
+        Some(if negative != 0 { -magnitude } else { magnitude })
+    }
+
+    /// The string that a value is, in UTF-16.
+    pub fn as_utf16(self, value: Value) -> Option<Vec<u16>> {
+        let mut length = 0;
+        // SAFETY: no buffer is given, so only the length is written.
+        let status = unsafe { sys::napi_get_value_string_utf16(self.0, value.0, ptr::null_mut(), 0, &raw mut length) };
+        if status != sys::Status::napi_ok {
+            return None;
+        }
+        // One more, for the end that is written behind it.
+        let mut units = vec![0u16; length + 1];
+        // SAFETY: the buffer has room for the string and its end.
+        unsafe { sys::napi_get_value_string_utf16(self.0, value.0, units.as_mut_ptr(), units.len(), &raw mut length) };
+        units.truncate(length);
+        Some(units)
+    }
+
+    /// The time that a `Date` is.
+    pub fn as_date(self, value: Value) -> Option<f64> {
+        let mut result = 0.0;
+        // SAFETY: the value is this call's, `result` has room for the answer.
+        let status = unsafe { sys::napi_get_date_value(self.0, value.0, &raw mut result) };
+        (status == sys::Status::napi_ok).then_some(result)
+    }
+
+    /// A copy of the bytes that a `Uint8Array` has; `None` for anything else, and where its buffer is gone.
+    pub fn copy_bytes(self, value: Value) -> Option<Vec<u8>> {
+        let (mut kind, mut size, mut data, mut buffer) = (0, 0, ptr::null_mut(), ptr::null_mut());
+        // SAFETY: the value is this call's; all have room for the answers.
+        let status = unsafe {
+            sys::napi_get_typedarray_info(
+                self.0,
+                value.0,
+                &raw mut kind,
+                &raw mut size,
+                &raw mut data,
+                &raw mut buffer,
+                ptr::null_mut(),
+            )
+        };
+        if status != sys::Status::napi_ok || kind != sys::TypedarrayType::uint8_array {
+            return None;
+        }
+        if size == 0 || data.is_null() {
+            return self.is_attached(Value(buffer)).then(Vec::new);
+        }
+        // SAFETY: pointer and length are the array's, which no JavaScript changes meanwhile.
+        Some(unsafe { std::slice::from_raw_parts(data.cast::<u8>(), size) }.to_vec())
+    }
+
+    /// The length of an array or of a typed array; `None` for anything else.
+    pub fn list_length(self, value: Value) -> Option<usize> {
+        let (mut is_array, mut length) = (false, 0u32);
+        // SAFETY: the value is this call's, `is_array` has room for the answer.
+        unsafe { sys::napi_is_array(self.0, value.0, &raw mut is_array) };
+        if is_array {
+            // SAFETY: it is an array.
+            unsafe { sys::napi_get_array_length(self.0, value.0, &raw mut length) };
+            return Some(length as usize);
+        }
+        let (mut kind, mut size) = (0, 0);
+        // SAFETY: the value is this call's; what is not asked for is null.
+        let status = unsafe {
+            sys::napi_get_typedarray_info(
+                self.0,
+                value.0,
+                &raw mut kind,
+                &raw mut size,
+                ptr::null_mut(),
+                ptr::null_mut(),
+                ptr::null_mut(),
+            )
+        };
+        (status == sys::Status::napi_ok).then_some(size)
+    }
+
+    /// A property, by a key of any kind.
+    pub fn property(self, object: Value, key: Value) -> Option<Value> {
+        let mut result = ptr::null_mut();
+        // SAFETY: both values are this call's.
+        let status = unsafe { sys::napi_get_property(self.0, object.0, key.0, &raw mut result) };
+        (status == sys::Status::napi_ok).then_some(Value(result))
+    }
+
+    /// Whether an object has a property of its own.
+    pub fn has_own(self, object: Value, key: Value) -> bool {
+        let mut found = false;
+        // SAFETY: both values are this call's, `found` has room for the answer.
+        unsafe { sys::napi_has_own_property(self.0, object.0, key.0, &raw mut found) };
+        found
+    }
+
+    /// Looks at the bytes of a `Uint8Array`; `None` for anything else. What runs in `look` must not change them.
+    pub fn with_bytes<T>(self, value: Value, look: impl FnOnce(&[u8]) -> T) -> Option<T> {
+        let (mut kind, mut size, mut data) = (0, 0, ptr::null_mut());
+        // SAFETY: the value is this call's; all have room for the answers.
+        let status = unsafe {
+            sys::napi_get_typedarray_info(
+                self.0,
+                value.0,
+                &raw mut kind,
+                &raw mut size,
+                &raw mut data,
+                ptr::null_mut(),
+                ptr::null_mut(),
+            )
+        };
+        if status != sys::Status::napi_ok || kind != sys::TypedarrayType::uint8_array {
+            return None;
+        }
+        if size == 0 || data.is_null() {
+            return Some(look(&[]));
+        }
+        // SAFETY: pointer and length are the array's, which nothing changes in `look`.
+        Some(look(unsafe { std::slice::from_raw_parts(data.cast::<u8>(), size) }))
+    }
+
+    /// An element.
+    pub fn element(self, object: Value, index: usize) -> Option<Value> {
+        let mut result = ptr::null_mut();
+        // SAFETY: the value is this call's.
+        let status = unsafe { sys::napi_get_element(self.0, object.0, index as u32, &raw mut result) };
+        (status == sys::Status::napi_ok).then_some(Value(result))
+    }
+
+    /// Sets an element of an array made here.
+    pub fn set_element(self, array: Value, index: usize, value: Value) {
+        // SAFETY: both values are this call's.
+        unsafe { sys::napi_set_element(self.0, array.0, index as u32, value.0) };
+    }
+
+    /// Defines an ordinary property, whatever it is called.
+    pub fn define(self, object: Value, key: Value, value: Value) {
+        let property = sys::napi_property_descriptor {
+            utf8name: ptr::null(),
+            name: key.0,
+            method: None,
+            getter: None,
+            setter: None,
+            value: value.0,
+            attributes: sys::PropertyAttributes::writable
+                | sys::PropertyAttributes::enumerable
+                | sys::PropertyAttributes::configurable,
+            data: ptr::null_mut(),
+        };
+        // SAFETY: all values are this call's, and it is one property.
+        unsafe { sys::napi_define_properties(self.0, object.0, 1, &raw const property) };
+    }
+
+    /// A string. `undefined` when it is longer than a string can be.
+    pub fn string(self, text: &str) -> Value {
+        let mut result = ptr::null_mut();
+        // SAFETY: pointer and length are one slice's.
+        let status =
+            unsafe { sys::napi_create_string_utf8(self.0, text.as_ptr().cast(), text.len() as isize, &raw mut result) };
+        if status == sys::Status::napi_ok {
+            Value(result)
+        } else {
+            self.undefined()
+        }
+    }
+
+    /// A BigInt of at most 64 bits and a sign.
+    pub fn bigint(self, value: i128) -> Value {
+        let mut result = ptr::null_mut();
+        let word = value.unsigned_abs() as u64;
+        // SAFETY: one word is given.
+        unsafe { sys::napi_create_bigint_words(self.0, i32::from(value < 0), 1, &raw const word, &raw mut result) };
+        Value(result)
+    }
+
+    /// A `Date`.
+    pub fn date(self, ms: f64) -> Value {
+        let mut result = ptr::null_mut();
+        // SAFETY: `result` has room for one value.
+        unsafe { sys::napi_create_date(self.0, ms, &raw mut result) };
+        Value(result)
+    }
+
+    /// An array.
+    pub fn array(self, items: &[Value]) -> Value {
+        let mut result = ptr::null_mut();
+        // SAFETY: `result` has room for one value.
+        unsafe { sys::napi_create_array_with_length(self.0, items.len(), &raw mut result) };
+        for (index, item) in items.iter().enumerate() {
+            self.set_element(Value(result), index, *item);
+        }
+        Value(result)
+    }
+
+    /// Calls a function with `undefined` as its receiver.
+    pub fn call(self, function: Value, arguments: &[Value]) -> Option<Value> {
+        let (mut result, receiver) = (ptr::null_mut(), self.undefined());
+        // SAFETY: all values are this call's; a `Value` has the layout of a napi_value.
+        let status = unsafe {
+            sys::napi_call_function(
+                self.0,
+                receiver.0,
+                function.0,
+                arguments.len(),
+                arguments.as_ptr().cast(),
+                &raw mut result,
+            )
+        };
+        (status == sys::Status::napi_ok).then_some(Value(result))
     }
 }
 
@@ -535,366 +800,3 @@ impl<const N: usize> Callbacks<N> {
 }
 
 const _: () = assert!(size_of::<Value>() == size_of::<sys::napi_value>());
-
-/// The arguments of one native call.
-pub struct Args {
-    env: Env,
-    values: [sys::napi_value; MAX_ARGS],
-}
-
-macro_rules! number_argument {
-    ($(#[$doc:meta])* $name:ident, $type:ty, $read:ident) => {
-        $(#[$doc])*
-        pub fn $name(&self, index: usize) -> Outcome<$type> {
-            let mut result = <$type>::default();
-            // SAFETY: the argument is this call's (Node fills missing ones with undefined).
-            let status = unsafe { sys::$read(self.env.0, self.values[index], &raw mut result) };
-            if status == sys::Status::napi_ok { Ok(result) } else { Err(Misuse { argument: index, expected: "number" }) }
-        }
-    };
-}
-
-macro_rules! string_argument {
-    ($(#[$doc:meta])* $name:ident, $read:ident, $widest:literal) => {
-        $(#[$doc])*
-        pub fn $name(&self, index: usize, out: &mut Vec<u8>) -> Outcome<usize> {
-            out.reserve(SHORT_STRING);
-            loop {
-                let room = out.capacity() - out.len();
-                let mut written = 0;
-                let target = out.spare_capacity_mut().as_mut_ptr().cast();
-                // SAFETY: the argument is this call's, and `room` bytes are reserved.
-                let status = unsafe { sys::$read(self.env.0, self.values[index], target, room, &raw mut written) };
-                if status != sys::Status::napi_ok {
-                    return Err(Misuse { argument: index, expected: "string" });
-                }
-                // With room left for one more character behind it, the string was not cut off.
-                if written + $widest < room {
-                    // SAFETY: Node wrote `written` bytes, fewer than `room`, behind the old length.
-                    unsafe { out.set_len(out.len() + written) };
-                    return Ok(written);
-                }
-                out.reserve((self.string_length(index)? + 1) * $widest + 1);
-            }
-        }
-    };
-}
-
-impl Args {
-    /// The environment of the call.
-    pub fn env(&self) -> Env {
-        self.env
-    }
-
-    /// The argument as it is.
-    pub fn value(&self, index: usize) -> Value {
-        Value(self.values[index])
-    }
-
-    number_argument! {
-        /// A 32-bit integer.
-        int, i32, napi_get_value_int32
-    }
-    number_argument! {
-        /// An unsigned 32-bit integer.
-        uint, u32, napi_get_value_uint32
-    }
-    number_argument! {
-        /// Any number.
-        double, f64, napi_get_value_double
-    }
-    /// An object with the fields of a `#[napi(object)]`, for calls that are made once.
-    pub fn object<T: FromNapiValue>(&self, index: usize) -> Outcome<T> {
-        // SAFETY: environment and argument are this call's.
-        let object = unsafe { T::from_napi_value(self.env.0, self.values[index]) };
-        object.map_err(|_| Misuse {
-            argument: index,
-            expected: "object of the fields that Rust reads",
-        })
-    }
-
-    /// `true` or `false`.
-    pub fn boolean(&self, index: usize) -> Outcome<bool> {
-        let mut result = false;
-        // SAFETY: the argument is this call's.
-        let status = unsafe { sys::napi_get_value_bool(self.env.0, self.values[index], &raw mut result) };
-        if status == sys::Status::napi_ok {
-            Ok(result)
-        } else {
-            Err(Misuse {
-                argument: index,
-                expected: "boolean",
-            })
-        }
-    }
-
-    /// A file descriptor of the program's, which it keeps open during the call. A number that is none of an open file is found out by the system.
-    #[cfg(target_os = "linux")]
-    pub fn fd(&self, index: usize) -> Outcome<BorrowedFd<'_>> {
-        let fd = self.number_of_fd(index)?;
-        // SAFETY: not -1, and no JavaScript runs during the call that could close it.
-        Ok(unsafe { BorrowedFd::borrow_raw(fd) })
-    }
-
-    /// A file descriptor that the program gives away.
-    #[cfg(target_os = "linux")]
-    pub fn owned_fd(&self, index: usize) -> Outcome<OwnedFd> {
-        let fd = self.number_of_fd(index)?;
-        // SAFETY: not -1, and the program's, which does not use it any more.
-        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-    }
-
-    #[cfg(target_os = "linux")]
-    fn number_of_fd(&self, index: usize) -> Outcome<i32> {
-        let fd = self.int(index)?;
-        let misuse = Misuse {
-            argument: index,
-            expected: "file descriptor",
-        };
-        if fd < 0 { Err(misuse) } else { Ok(fd) }
-    }
-
-    /// A string's length in UTF-16 units, known without reading it.
-    fn string_length(&self, index: usize) -> Outcome<usize> {
-        let mut units = 0;
-        // SAFETY: no buffer is given, so only the length is written.
-        let status = unsafe {
-            sys::napi_get_value_string_utf16(self.env.0, self.values[index], ptr::null_mut(), 0, &raw mut units)
-        };
-        if status == sys::Status::napi_ok {
-            Ok(units)
-        } else {
-            Err(Misuse {
-                argument: index,
-                expected: "string",
-            })
-        }
-    }
-
-    string_argument! {
-        /// Appends a string as UTF-8 (a lone surrogate becomes U+FFFD); returns the bytes it took.
-        append_utf8, napi_get_value_string_utf8, 3
-    }
-    string_argument! {
-        /// Appends a string's low bytes, as Node's `latin1` does; returns the bytes it took.
-        append_latin1, napi_get_value_string_latin1, 1
-    }
-
-    /// A string as UTF-8.
-    pub fn string(&self, index: usize) -> Outcome<String> {
-        let mut bytes = Vec::new();
-        self.append_utf8(index, &mut bytes)?;
-        String::from_utf8(bytes).map_err(|_| Misuse {
-            argument: index,
-            expected: "string",
-        })
-    }
-
-    /// Looks at `length` bytes from `offset` of a `Buffer` or `Uint8Array`. No JavaScript can run meanwhile.
-    pub fn bytes<T>(&self, index: usize, offset: usize, length: usize, look: impl FnOnce(&[u8]) -> T) -> Outcome<T> {
-        let (mut kind, mut size, mut data) = (0, 0, ptr::null_mut());
-        // SAFETY: the argument is this call's; all have room for the answers. (`napi_get_buffer_info` would abort on another type.)
-        let status = unsafe {
-            sys::napi_get_typedarray_info(
-                self.env.0,
-                self.values[index],
-                &raw mut kind,
-                &raw mut size,
-                &raw mut data,
-                ptr::null_mut(),
-                ptr::null_mut(),
-            )
-        };
-        let fits = offset <= size && length <= size - offset;
-        if status != sys::Status::napi_ok || kind != sys::TypedarrayType::uint8_array || !fits {
-            return Err(Misuse {
-                argument: index,
-                expected: "Buffer that holds the named range",
-            });
-        }
-        if length == 0 {
-            return Ok(look(&[])); // An empty or detached buffer has no address.
-        }
-        // SAFETY: the range is inside the buffer.
-        let start = unsafe { data.cast::<u8>().add(offset) };
-        // SAFETY: the argument keeps the memory for the call, and only JavaScript could change it, which does not run in `look`.
-        Ok(look(unsafe { std::slice::from_raw_parts(start, length) }))
-    }
-}
-
-/// What a native function can return.
-pub trait IntoValue {
-    /// The JavaScript value; `None` is `undefined`.
-    fn into_value(self, env: Env) -> Option<Value>;
-}
-
-impl IntoValue for () {
-    fn into_value(self, _env: Env) -> Option<Value> {
-        None
-    }
-}
-
-impl IntoValue for i32 {
-    fn into_value(self, env: Env) -> Option<Value> {
-        Some(env.int(self))
-    }
-}
-
-impl IntoValue for f64 {
-    fn into_value(self, env: Env) -> Option<Value> {
-        Some(env.number(self))
-    }
-}
-
-impl IntoValue for bool {
-    fn into_value(self, env: Env) -> Option<Value> {
-        Some(env.boolean(self))
-    }
-}
-
-impl IntoValue for Value {
-    fn into_value(self, _env: Env) -> Option<Value> {
-        Some(self)
-    }
-}
-
-impl IntoValue for String {
-    fn into_value(self, env: Env) -> Option<Value> {
-        Some(env.latin1(self.as_bytes()))
-    }
-}
-
-impl<T: IntoValue, E: IntoValue> IntoValue for Result<T, E> {
-    fn into_value(self, env: Env) -> Option<Value> {
-        match self {
-            Ok(value) => value.into_value(env),
-            Err(error) => error.into_value(env),
-        }
-    }
-}
-
-impl<T: IntoValue> IntoValue for Option<T> {
-    fn into_value(self, env: Env) -> Option<Value> {
-        self.and_then(|value| value.into_value(env))
-    }
-}
-
-/// A native function's state and code, alive as long as the environment.
-struct Bound<S, F> {
-    state: Rc<S>,
-    code: F,
-}
-
-/// Collects native functions into one object for JavaScript.
-pub struct Functions<S> {
-    env: Env,
-    object: Value,
-    state: Rc<S>,
-    /// Frees what the functions point to, once the environment has stopped running JavaScript.
-    release: Vec<Box<dyn FnOnce()>>,
-}
-
-impl<S: 'static> Functions<S> {
-    /// An empty set of functions that all get `state`.
-    pub fn new(env: Env, state: Rc<S>) -> Functions<S> {
-        Functions {
-            env,
-            object: env.object(),
-            state,
-            release: Vec::new(),
-        }
-    }
-
-    /// Adds a function.
-    pub fn add<R, F>(&mut self, name: &str, code: F)
-    where
-        R: IntoValue + 'static,
-        F: Fn(&S, &Args) -> Outcome<R> + 'static,
-    {
-        let data = Box::into_raw(Box::new(Bound {
-            state: self.state.clone(),
-            code,
-        }));
-        let mut function = ptr::null_mut();
-        // SAFETY: the name is a slice; `data` lives until `finish`'s result runs, after the last JavaScript of the environment.
-        unsafe {
-            sys::napi_create_function(
-                self.env.0,
-                name.as_ptr().cast(),
-                name.len() as isize,
-                Some(trampoline::<S, F, R>),
-                data.cast(),
-                &raw mut function,
-            )
-        };
-        self.env.set(self.object, name, Value(function));
-        self.release.push(Box::new(move || {
-            // SAFETY: made by `Box::into_raw` above, freed once.
-            drop(unsafe { Box::from_raw(data) });
-        }));
-    }
-
-    /// Adds a function that gets `shared` besides: what a part of the package keeps for the environment.
-    pub fn add_with<T, R, F>(&mut self, shared: &Rc<T>, name: &str, code: F)
-    where
-        T: 'static,
-        R: IntoValue + 'static,
-        F: Fn(&Rc<T>, &S, &Args) -> Outcome<R> + 'static,
-    {
-        let shared = shared.clone();
-        self.add(name, move |state, args| code(&shared, state, args));
-    }
-
-    /// What every function gets.
-    pub fn state(&self) -> &Rc<S> {
-        &self.state
-    }
-
-    /// The object, and what frees it all when the environment has ended.
-    pub fn finish(self) -> (Value, impl FnOnce()) {
-        let release = self.release;
-        (self.object, move || release.into_iter().for_each(|free| free()))
-    }
-}
-
-unsafe extern "C" fn trampoline<S, F, R>(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value
-where
-    R: IntoValue,
-    F: Fn(&S, &Args) -> Outcome<R>,
-{
-    let mut args = Args {
-        env: Env(env),
-        values: [ptr::null_mut(); MAX_ARGS],
-    };
-    let (mut count, mut data) = (MAX_ARGS, ptr::null_mut());
-    // SAFETY: `values` has room for `count`; Node fills the rest with undefined.
-    unsafe {
-        sys::napi_get_cb_info(
-            env,
-            info,
-            &raw mut count,
-            args.values.as_mut_ptr(),
-            ptr::null_mut(),
-            &raw mut data,
-        )
-    };
-    // SAFETY: the `Bound` given to `napi_create_function`, alive while JavaScript can call.
-    let bound = unsafe { &*data.cast::<Bound<S, F>>() };
-    match catch_unwind(AssertUnwindSafe(|| (bound.code)(&bound.state, &args))) {
-        Ok(Ok(result)) => result.into_value(args.env).map_or(ptr::null_mut(), |value| value.0),
-        Ok(Err(Misuse { argument, expected })) => {
-            args.env.throw(
-                &format!("ironwire: native argument {argument} must be a {expected}"),
-                "IRONWIRE_INTERNAL",
-            );
-            ptr::null_mut()
-        }
-        Err(panic) => {
-            args.env.throw(
-                &format!("ironwire: internal error: {}", panic_text(&*panic)),
-                "IRONWIRE_INTERNAL",
-            );
-            ptr::null_mut()
-        }
-    }
-}

@@ -16,6 +16,8 @@ pub struct Connection<H: Host> {
     /// A connect was asked for: there is no second.
     pub(super) connecting: bool,
     spoken: Option<Spoken<H>>,
+    /// What it has received is gathered, and not shown yet.
+    pub gathered: bool,
     /// Bytes received.
     pub received: u64,
     /// Bytes taken from JavaScript to be sent.
@@ -36,6 +38,7 @@ impl<H: Host> Connection<H> {
             dirty: false,
             connecting: false,
             spoken: None,
+            gathered: false,
             received: 0,
             sent: 0,
         }

@@ -28,6 +28,7 @@ pub use file::{FileRange, Presence, Source};
 pub use host::{Host, Sent, Transport};
 use out::Out;
 pub use out::{COPIED, FileRead, SHARE};
+use protocol::Plain;
 pub use protocol::Protocol;
 
 /// Output that is written at once instead of at the end of the turn: a socket buffer's worth, beyond which gathering saves nothing.
@@ -67,6 +68,8 @@ pub struct Engine<H: Host> {
     host: H,
     slots: RefCell<Slots<Slot<H>>>,
     protocols: RefCell<Vec<Rc<dyn Protocol<H>>>>,
+    /// What connections speak that speak nothing.
+    plain: RefCell<Rc<dyn Protocol<H>>>,
     /// A protocol has gathered something to show.
     gathering: Cell<bool>,
     /// Connections with output to flush before the loop waits.
@@ -82,6 +85,7 @@ impl<H: Host> Engine<H> {
             host,
             slots: RefCell::default(),
             protocols: RefCell::default(),
+            plain: RefCell::new(Rc::new(Plain)),
             gathering: Cell::new(false),
             dirty: RefCell::default(),
             reading: Cell::new(None),
@@ -96,6 +100,12 @@ impl<H: Host> Engine<H> {
     /// Has `protocol` take part in what concerns the whole environment.
     pub fn add_protocol(&self, protocol: Rc<dyn Protocol<H>>) {
         self.protocols.borrow_mut().push(protocol);
+    }
+
+    /// Has `protocol` take the bytes of all connections that speak nothing, instead of showing them as they come.
+    pub fn add_plain(&self, protocol: Rc<dyn Protocol<H>>) {
+        self.plain.replace(protocol.clone());
+        self.add_protocol(protocol);
     }
 
     /// A protocol has gathered reads: it shows them after the last read of this turn, and in any case before anything else is told.
@@ -377,14 +387,17 @@ impl<H: Host> Engine<H> {
     /// Bytes arrived, or no more will.
     pub fn on_read(&self, id: u32, result: Result<&[u8], Errno>) {
         self.host.guard(|| {
-            let protocol = self.connection(id, |connection| {
+            let spoken = self.connection(id, |connection| {
                 connection.received += result.map_or(0, <[u8]>::len) as u64;
-                connection.protocol()
+                (connection.protocol(), connection.gathered)
             });
-            let Ok(Some(protocol)) = protocol else {
-                self.reading.set(Some(id));
-                return self.tell(Event::Read(id, result));
-            };
+            // A connection that is closed has nobody to tell.
+            let Ok((protocol, gathered)) = spoken else { return };
+            if gathered && protocol.is_some() {
+                // It spoke nothing when those came.
+                self.catch_up();
+            }
+            let protocol = protocol.unwrap_or_else(|| self.plain.borrow().clone());
             self.reading.set(protocol.answers().then_some(id));
             match result {
                 Ok(bytes) => protocol.read(self, id, bytes),
@@ -421,8 +434,10 @@ impl<H: Host> Engine<H> {
                 Ok(left.then(|| (connection.protocol(), awaited)))
             });
             match went {
-                Ok(Ok(Some((Some(protocol), awaited)))) => protocol.drained(self, id, awaited),
-                Ok(Ok(Some((None, true)))) => self.tell(Event::Drain(id)),
+                Ok(Ok(Some((protocol, awaited)))) => {
+                    let protocol = protocol.unwrap_or_else(|| self.plain.borrow().clone());
+                    protocol.drained(self, id, awaited);
+                }
                 Ok(Err(error)) => self.tell(Event::WriteError(id, error)),
                 Ok(Ok(_)) | Err(_) => {}
             }

@@ -350,13 +350,15 @@ impl Out {
 
     /// What has gathered is a segment.
     fn seal(&mut self) {
-        if !self.tail.is_empty() {
-            let tail = std::mem::take(&mut self.tail);
-            self.push(Segment::Bytes(tail.into()));
-        }
+        let tail = std::mem::take(&mut self.tail);
+        self.push(Segment::Bytes(tail.into()));
     }
 
+    /// Adds a segment; none is empty.
     fn push(&mut self, segment: Segment) {
+        if segment.len() == 0 {
+            return;
+        }
         self.waiting += segment.len();
         self.segments.push_back(segment);
     }

@@ -4,7 +4,7 @@ use super::{Engine, Event, Host};
 use crate::errno::Errno;
 
 /// A protocol in one environment. It keeps here what its connections share; what each of them has of its own goes with the connection, see
-/// [`Engine::speak`]. A connection without a protocol shows its bytes to the listener as they come.
+/// [`Connection::speak`](super::Connection::speak).
 ///
 /// A method may tell the listener, who can call back into the engine and into the protocol: none may be called with a borrow held.
 pub trait Protocol<H: Host> {
@@ -34,4 +34,13 @@ pub trait Protocol<H: Host> {
 
     /// The environment ends: nothing is shown any more.
     fn silence(&self) {}
+}
+
+/// What connections speak that speak nothing: their bytes are shown to the listener as they come.
+pub(super) struct Plain;
+
+impl<H: Host> Protocol<H> for Plain {
+    fn read(&self, engine: &Engine<H>, id: u32, bytes: &[u8]) {
+        engine.tell(Event::Read(id, Ok(bytes)));
+    }
 }

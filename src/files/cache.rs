@@ -111,6 +111,25 @@ impl Cache {
         drop(gone);
     }
 
+    /// Keeps those files open for which `keep` holds.
+    pub fn keep_handles(&self, keep: impl Fn(&File) -> bool) {
+        let all: Vec<_> = locked(&self.handles, |bounded| {
+            bounded
+                .entries
+                .iter()
+                .map(|(key, file)| (key.clone(), file.clone()))
+                .collect()
+        });
+        for (key, file) in all {
+            if !keep(&file) {
+                let same =
+                    |bounded: &mut Bounded| bounded.entries.peek(&key).is_some_and(|now| Arc::ptr_eq(now, &file));
+                let gone = locked(&self.handles, |bounded| same(bounded).then(|| bounded.remove(&key)));
+                drop(gone);
+            }
+        }
+    }
+
     /// Files in memory, what they weigh, and files kept open.
     pub fn usage(&self) -> (usize, usize, usize) {
         let (files, weight) = locked(&self.memory, |bounded| (bounded.entries.len(), bounded.weight));

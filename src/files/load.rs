@@ -23,6 +23,7 @@ pub enum Loaded {
 }
 
 /// What a file is loaded as.
+#[derive(Clone, Copy)]
 pub struct As<'a> {
     /// The name that its type is taken from.
     pub name: &'a str,

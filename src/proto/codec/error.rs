@@ -34,10 +34,15 @@ pub struct Error(Box<(ErrorKind, String)>);
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// An error with a full sentence that says what is wrong and where.
+    /// An error with a full sentence that says what is wrong and where; of [`ErrorKind::Wire`] only why.
     #[cold]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Error(Box::new((kind, message.into())))
+    }
+
+    /// What makes bytes no message, for whoever says that they are none in words of their own; any other error in full.
+    pub fn reason(&self) -> &str {
+        &self.0.1
     }
 
     #[cold]
@@ -68,7 +73,10 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.1)
+        if self.kind() == ErrorKind::Wire {
+            f.write_str("Not a protobuf message: ")?;
+        }
+        f.write_str(self.reason())
     }
 }
 
@@ -79,7 +87,7 @@ impl From<WireError> for Error {
     fn from(error: WireError) -> Self {
         match error {
             WireError::TooDeep => Error::depth(),
-            _ => Error::new(ErrorKind::Wire, format!("Not a protobuf message: {error}")),
+            _ => Error::new(ErrorKind::Wire, error.to_string()),
         }
     }
 }

@@ -103,7 +103,7 @@ impl Assembler<'_> {
             if id >= self.codec.schema().fields.len() {
                 return Err(Error::new(
                     ErrorKind::Wire,
-                    "A tape names a field that is not in the schema",
+                    "a tape names a field that is not in the schema",
                 ));
             }
             let field = self.codec.field(id as u32);

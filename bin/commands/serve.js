@@ -1,0 +1,232 @@
+'use strict'
+
+// ironwire serve [DIR]: a folder over HTTP, by one process or several.
+
+const cluster = require('node:cluster')
+const fs = require('node:fs')
+const { networkInterfaces } = require('node:os')
+const path = require('node:path')
+const process = require('node:process')
+const { createStaticServer } = require('../..')
+const { UsageError, parse } = require('./usage.js')
+const { logRequests, FORMATS } = require('./log.js')
+
+const DEFAULT_PORT = 8080
+const DEFAULT_HOST = '127.0.0.1'
+const MOST_WORKERS = 256
+/** One Ctrl-C may arrive twice, from the terminal and from npx. */
+const SAME_SIGNAL_MS = 500
+
+const USAGE = `usage: ironwire serve [DIR] [options]
+
+Serves the files of a folder over HTTP: of DIR, or of the folder you are in.
+
+Where it listens
+  -p, --port PORT      the port; 0 takes any that is free             (${DEFAULT_PORT})
+      --host ADDRESS   0.0.0.0 lets other devices in                  (${DEFAULT_HOST})
+      --workers N      processes that share the port, one for a core  (1)
+
+What it answers with
+      --compress       compressed text: file.br, file.zst or file.gz where it lies beside the file, else made as needed
+      --cors           pages of any other site may read the files
+      --listing        a page with its contents for a folder without an index.html
+      --spa            index.html for every page that there is not: routes of a single-page application
+      --not-found FILE the page for what is not there, instead of a plain one
+      --max-age TIME   for how long browsers need not ask again: 90s, 12h, 30d …  (0)
+
+What it prints
+      --log FORMAT     a line for each request: common, json or off   (common)
+  -h, --help           this text
+
+Ctrl-C lets what has begun finish; a second one ends it at once.
+`
+
+const OPTIONS = {
+  port: { type: 'string', short: 'p' },
+  host: { type: 'string' },
+  workers: { type: 'string' },
+  compress: { type: 'boolean' },
+  cors: { type: 'boolean' },
+  listing: { type: 'boolean' },
+  spa: { type: 'boolean' },
+  'not-found': { type: 'string' },
+  'max-age': { type: 'string' },
+  log: { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
+}
+
+/** A page of another site may ask, with any header, and read all of the answer. */
+const CORS = {
+  'Access-Control-Allow-Origin': '*',
+  'Access-Control-Allow-Headers': '*',
+  'Access-Control-Expose-Headers': '*',
+}
+
+function wholeNumber(name, text, least, most) {
+  const number = Number(text)
+  if (/^\d+$/.test(text) && number >= least && number <= most) return number
+  throw new UsageError(`--${name} is a whole number from ${least} to ${most}, not '${text}'`)
+}
+
+function commandLine(args) {
+  const { values, positionals } = parse(args, OPTIONS)
+  if (values.help) return { help: true }
+  if (positionals.length > 1) throw new UsageError(`one folder at a time, not ${positionals.join(' and ')}`)
+  const { log = 'common', host = DEFAULT_HOST } = values
+  if (log !== 'off' && !FORMATS.includes(log)) {
+    throw new UsageError(`--log is ${FORMATS.join(', ')} or off, not '${log}'`)
+  }
+  return {
+    root: path.resolve(positionals[0] ?? '.'),
+    port: wholeNumber('port', values.port ?? process.env.PORT ?? String(DEFAULT_PORT), 0, 65535),
+    host,
+    workers: wholeNumber('workers', values.workers ?? '1', 1, MOST_WORKERS),
+    log,
+    files: {
+      compress: values.compress,
+      precompressed: values.compress,
+      headers: values.cors ? CORS : undefined,
+      listing: values.listing,
+      single: values.spa,
+      notFound: values['not-found'],
+      maxAge: values['max-age'],
+    },
+  }
+}
+
+/** The server, made before anything listens: what is wrong with the command line shows here. */
+function makeServer({ root, files, log }) {
+  let server
+  try {
+    server = createStaticServer(root, files)
+  } catch (error) {
+    throw new UsageError(REASONS[error.code]?.(root) ?? error.message)
+  }
+  if (log !== 'off') logRequests(server, log)
+  return server
+}
+
+const REASONS = {
+  ENOENT: (root) => `there is no folder ${root}`,
+  ENOTDIR: (root) => `${root} is not a folder: name the one that it lies in`,
+  EACCES: (root) => `the folder ${root} may not be read by this user`,
+}
+
+/** Why nothing listens, and what to do about it. */
+function explain(error, { port, host }) {
+  const other = port >= 1024 && port < 65535 ? port + 1 : DEFAULT_PORT
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return `port ${port} is taken by another program. Choose another one: --port ${other}, or --port 0 for any`
+    case 'EACCES':
+      return `port ${port} needs rights that this user does not have. Choose another one: --port ${other}`
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `this machine has no address ${host}. Leave out --host, or choose 0.0.0.0 for all that it has`
+    default:
+      return error.message
+  }
+}
+
+/** The addresses under which a browser finds the server. */
+function urls({ host }, port) {
+  const isEverywhere = host === '0.0.0.0' || host === '::'
+  const isLocal = host === DEFAULT_HOST || host === '::1' || host === 'localhost'
+  const hosts = isEverywhere || isLocal ? ['localhost'] : [host]
+  if (isEverywhere) {
+    for (const { family, address, internal } of Object.values(networkInterfaces()).flat()) {
+      if (!internal && family === 'IPv4') hosts.push(address)
+    }
+  }
+  return hosts.map((name) => `http://${name.includes(':') ? `[${name}]` : name}:${port}`)
+}
+
+function announce(settings, port) {
+  const { root, files, workers, host } = settings
+  const lines = [`ironwire serves ${root}${workers > 1 ? `, ${workers} processes` : ''}`]
+  for (const url of urls(settings, port)) lines.push(`  ${url}`)
+  if (!fs.existsSync(path.join(root, 'index.html')) && !files.listing) {
+    lines.push('There is no index.html in it: --listing shows what there is instead.')
+  }
+  if (host === DEFAULT_HOST) lines.push('For this machine only: --host 0.0.0.0 lets others in.')
+  lines.push('Ctrl-C ends it.')
+  console.log(lines.join('\n'))
+}
+
+/** Calls `finish` at the first signal to end, and exits at the second. */
+function onStop(finish) {
+  let since = 0
+  const stop = (signal) => {
+    if (since > 0) {
+      if (Date.now() - since > SAME_SIGNAL_MS) process.exit(1)
+      return
+    }
+    since = Date.now()
+    console.log(`${signal}: what has begun may finish (again: ends at once)`)
+    finish()
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop)
+}
+
+function fail(message) {
+  process.stderr.write(`ironwire: ${message}\n`)
+  // Those that are still starting would complain that nobody listens to them any more.
+  for (const worker of Object.values(cluster.workers ?? {})) worker.process.kill('SIGKILL')
+  process.exit(1)
+}
+
+function serveAlone(settings) {
+  const server = makeServer(settings)
+  server.on('error', (error) => fail(explain(error, settings)))
+  server.listen(settings.port, settings.host, () => announce(settings, server.address().port))
+  onStop(() => server.close(() => process.exit(0)))
+}
+
+/** The first process serves nothing itself: it starts the others, and another one for each that dies. */
+function servePrimary(settings) {
+  // What is wrong with the folder is said once, here.
+  makeServer({ ...settings, log: 'off' })
+  let listening = 0
+  let stopping = false
+  // That one cannot be written to any more: its exit tells the same.
+  cluster.on('fork', (worker) => worker.on('error', () => {}))
+  cluster.on('message', (_worker, message) => {
+    if (typeof message?.failed === 'string' && !stopping) fail(message.failed)
+  })
+  cluster.on('listening', (_worker, { port }) => {
+    listening++
+    if (listening === settings.workers) announce(settings, port)
+  })
+  cluster.on('exit', (worker, code, signal) => {
+    if (stopping) return
+    // Not one of them has come so far: neither would the next.
+    if (listening === 0) fail(`a process could not start (${signal ?? `exit status ${code}`})`)
+    process.stderr.write(`ironwire: process ${worker.process.pid} ended (${signal ?? code}): another takes its place\n`)
+    cluster.fork()
+  })
+  for (let i = 0; i < settings.workers; i++) cluster.fork()
+  onStop(() => {
+    stopping = true
+    cluster.disconnect(() => process.exit(0))
+  })
+}
+
+function serveWorker(settings) {
+  // Ctrl-C reaches every process of a terminal. The first one decides.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {})
+  // The first process is gone, or about to be: there is nobody to tell.
+  cluster.worker.on('error', () => process.exit(1))
+  const server = makeServer(settings)
+  server.on('error', (error) => process.send({ failed: explain(error, settings) }))
+  server.listen(settings.port, settings.host)
+}
+
+function main(args) {
+  const settings = commandLine(args)
+  if (settings.help) process.stdout.write(USAGE)
+  else if (cluster.isWorker) serveWorker(settings)
+  else if (settings.workers > 1) servePrimary(settings)
+  else serveAlone(settings)
+}
+
+module.exports = { main }

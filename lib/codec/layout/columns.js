@@ -1,0 +1,120 @@
+'use strict'
+
+// Many records as columns: one array for each field, and for structs objects of such. Where all records have the same size Rust does it
+// in one call; where they have not, or something is wrong with one, records are read one by one.
+
+const { Buffer } = require('node:buffer')
+const { fail, FAIL, FastBuffer, ownBytes, time } = require('./run')
+
+const ARRAYS = {
+  __proto__: null,
+  Uint8Array,
+  Int8Array,
+  Uint16Array,
+  Int16Array,
+  Uint32Array,
+  Int32Array,
+  Float32Array,
+  Float64Array,
+  BigUint64Array,
+  BigInt64Array,
+}
+
+/** `{columns, uniform, size}` of a layout gives the function that decodes. */
+function columnsOf(native, { columns, uniform, size }, decodeMany) {
+  const names = columns.map((column) => column.names && new Map(column.names.toReversed()))
+
+  /** What numbers stand for. */
+  function finish(values, at) {
+    const { unit, flag, form } = columns[at]
+    if (names[at] !== undefined) {
+      return Array.from(values, (value) => names[at].get(form.startsWith('Big') ? Number(value) : value) ?? value)
+    }
+    if (unit !== undefined) return Array.from(values, (value) => time(value, unit))
+    return flag ? Array.from(values, (value) => value === 1) : values
+  }
+
+  function fast(b, offset, count) {
+    const places = []
+    let end = 0
+    for (const { form, width = form === 'text' ? 4 : 0 } of columns) {
+      places.push(end)
+      end += Math.ceil((width * count) / 8) * 8
+    }
+    // All of it is written to, but for what fills columns up to multiples of eight bytes.
+    const out = Buffer.allocUnsafeSlow(end)
+    const memory = out.buffer
+    columns.forEach(({ form, width = form === 'text' ? 4 : 0 }, i) => {
+      out.fill(0, places[i] + width * count, places[i + 1] ?? end)
+    })
+    const texts = native.columns(ownBytes(b), offset, count, out)
+    if (texts === undefined) fail()
+    let text = 0
+    return columns.map(({ form, at, length }, i) => {
+      if (form === 'text') return cut(texts[text++], new Uint32Array(memory, places[i], count))
+      if (form === 'bytes') {
+        const start = b.byteOffset + offset + at
+        return Array.from({ length: count }, (_, k) => new FastBuffer(b.buffer, start + k * size, length))
+      }
+      return finish(new ARRAYS[form](memory, places[i], count), i)
+    })
+  }
+
+  function slow(b, offset, most) {
+    const records = decodeMany(b, offset, most)
+    return columns.map(({ path, form, names, unit, flag }) => {
+      const values = records.map((record) => path.reduce((value, name) => value[name], record))
+      const plain = names === undefined && unit === undefined && flag === undefined
+      return plain && form in ARRAYS ? ARRAYS[form].from(values) : values
+    })
+  }
+
+  return (b, offset, most) => {
+    let found
+    if (uniform) {
+      const left = b.length - offset
+      const count = Math.min(most, Math.floor(left / size))
+      // What is left over is no record: reading it says so.
+      if (count === most || left % size === 0) {
+        try {
+          found = fast(b, offset, count)
+        } catch (error) {
+          if (error !== FAIL) throw error
+        }
+      }
+    }
+    found ??= slow(b, offset, most)
+    return assemble(columns, found)
+  }
+}
+
+/** Texts one after the other, by the length of each. */
+function cut(text, lengths) {
+  const list = []
+  let from = 0
+  for (const length of lengths) {
+    list.push(text.slice(from, from + length))
+    from += length
+  }
+  return list
+}
+
+/** Columns as an object, those of structs within as objects in it. */
+function assemble(columns, found) {
+  const result = {}
+  columns.forEach(({ path }, i) => {
+    let target = result
+    for (const name of path.slice(0, -1)) {
+      if (!Object.hasOwn(target, name)) define(target, name, {})
+      target = target[name]
+    }
+    define(target, path.at(-1), found[i])
+  })
+  return result
+}
+
+function define(target, name, value) {
+  Object.defineProperty(target, name, { value, configurable: true, enumerable: true, writable: true })
+}
+
+module.exports = { columnsOf }

@@ -1,0 +1,4 @@
+import files from './index.js'
+
+export const { serveStatic, createStaticServer } = files
+export default files

@@ -1,0 +1,88 @@
+'use strict'
+
+// `createStaticServer`: an http server that serves a folder.
+
+const http = require('../http/index.js')
+const { kSite } = require('../http/symbols.js')
+const { refuseUnknown } = require('../options.js')
+const { received, makeError } = require('../errors.js')
+const { KNOWN } = require('./options.js')
+const { serveStatic } = require('./serve.js')
+const { answerError } = require('./pages.js')
+const { rootError, statusError } = require('./errors.js')
+
+/** What `http.createServer` takes. */
+const SERVER_OPTIONS = [
+  'IncomingMessage',
+  'ServerResponse',
+  'allowHalfOpen',
+  'connectionsCheckingInterval',
+  'headersTimeout',
+  'highWaterMark',
+  'insecureHTTPParser',
+  'joinDuplicateHeaders',
+  'keepAlive',
+  'keepAliveInitialDelay',
+  'keepAliveTimeout',
+  'keepAliveTimeoutBuffer',
+  'maxHeaderSize',
+  'noDelay',
+  'optimizeEmptyRequests',
+  'pauseOnConnect',
+  'rejectNonStandardBodyWrites',
+  'requestTimeout',
+  'requireHostHeader',
+  'shouldUpgradeCallback',
+  'uniqueHeaders',
+]
+
+/** A server for the folder `root`; `listener` gets the requests that no file answers. */
+function createStaticServer(root, options, listener) {
+  if (typeof options === 'function') [options, listener] = [undefined, options]
+  if (listener !== undefined && typeof listener !== 'function') {
+    throw makeError(
+      TypeError,
+      'ERR_INVALID_ARG_TYPE',
+      `The "listener" argument must be of type function.${received(listener)}`,
+      createStaticServer,
+    )
+  }
+  const forFiles = { fallthrough: listener !== undefined }
+  const forServer = {}
+  for (const [name, value] of Object.entries(options ?? {})) {
+    const place = SERVER_OPTIONS.includes(name) ? forServer : forFiles
+    place[name] = value
+  }
+  refuseUnknown(forFiles, [...KNOWN, ...SERVER_OPTIONS])
+  const serve = serveStatic(root, forFiles)
+  const site = serve[kSite]
+  const errno = site.check()
+  if (errno !== 0) throw rootError(errno, site.root)
+  function onRequest(req, res) {
+    if (listener === undefined && req.method === 'OPTIONS') return answerOptions(res, site)
+    serve(req, res, (error) => {
+      if (error) answerError(req, res, error)
+      else if (listener === undefined) answerError(req, res, statusError(404))
+      else listener.call(this, req, res)
+    })
+  }
+  onRequest[kSite] = site
+  return http.createServer(forServer, onRequest)
+}
+
+/** What can be done here: for whoever asks, and for browsers that ask on behalf of another site's page. */
+function answerOptions(res, { settings }) {
+  for (const [name, value] of pairs(settings.headers)) res.setHeader(name, value)
+  res.setHeader('Allow', 'GET, HEAD, OPTIONS')
+  res.statusCode = 204
+  res.end()
+}
+
+/** Names and values, of a list of them by turns. A name that repeats has a list of values. */
+function pairs(flat) {
+  const values = new Map()
+  for (let i = 0; i < flat.length; i += 2) values.set(flat[i], [...(values.get(flat[i]) ?? []), flat[i + 1]])
+  return [...values].map(([name, list]) => [name, list.length === 1 ? list[0] : list])
+}
+
+module.exports = { createStaticServer }

@@ -1,0 +1,438 @@
+//! Layouts for `lib/codec`: compiling them, what they emit, and the interpreter, which single records come to only where no code may
+//! be generated, and where something is wrong with them, to hear what.
+
+use napi::bindgen_prelude::{BigInt, BufferSlice};
+use napi_derive::napi;
+
+use super::raw::{Env, Type, Value};
+use crate::codec::checksum::Checksum;
+use crate::codec::layout::decode::{Build, Failure, decode};
+use crate::codec::layout::encode::{Integer, Source as Values, Text, encode};
+use crate::codec::layout::stack::with_room;
+use crate::codec::layout::{Code, Error, Kind, Layout, Limits, Source, columns, compile, describe, emit};
+
+/// A text of a layout.
+#[napi(object)]
+pub struct CodecSource {
+    /// How others refer to it.
+    pub id: u32,
+    /// Structs and enums.
+    pub text: String,
+    /// The struct it stands for; the last where left out.
+    pub root: Option<String>,
+}
+
+/// See `codec::layout::Limits`.
+#[napi(object)]
+pub struct CodecLimits {
+    pub depth: u32,
+    pub values: u32,
+    pub text: u32,
+    pub fields: u32,
+}
+
+/// A compiled layout.
+#[napi]
+pub struct CodecLayout {
+    layout: Layout,
+}
+
+/// `{code, message, path, offset, value}`: what `lib/codec/layout/errors.js` makes an error of.
+fn refusal(env: Env, error: &Error, value: Option<Value>) -> Value {
+    let code = match error.code {
+        Code::Syntax => "syntax",
+        Code::Limit => "limit",
+        Code::Truncated => "truncated",
+        Code::Invalid => "invalid",
+        Code::Checksum => "checksum",
+        Code::Type => "type",
+        Code::Range => "range",
+        Code::Value => "value",
+    };
+    let object = env.object();
+    env.set(object, "code", env.string(code));
+    env.set(object, "message", env.string(&error.message));
+    env.set(object, "path", env.string(&error.path()));
+    if let Some(offset) = error.offset {
+        env.set(object, "offset", env.number(offset as f64));
+    }
+    if let Some((line, column)) = error.position.filter(|(line, _)| *line > 0) {
+        env.set(object, "line", env.int(line as i32));
+        env.set(object, "column", env.int(column as i32));
+    }
+    if let Some(value) = value {
+        env.set(object, "value", value);
+    }
+    object
+}
+
+/// A JavaScript exception is pending.
+struct Thrown;
+
+/// JavaScript values made, and looked at.
+struct Js<'a> {
+    env: Env,
+    layout: &'a Layout,
+    /// What is called for a view of the input.
+    view: Option<Value>,
+    /// A function that gives the mapper `(index, isEncode, value)` makes of a value.
+    map: Value,
+    /// The names of all fields, made once a call: by struct, then by field.
+    names: Vec<Vec<Option<Value>>>,
+}
+
+impl<'a> Js<'a> {
+    fn new(env: Env, layout: &'a Layout, view: Option<Value>, map: Value) -> Self {
+        let names = layout
+            .structs
+            .iter()
+            .map(|inner| vec![None; inner.fields.len()])
+            .collect();
+        Js {
+            env,
+            layout,
+            view,
+            map,
+            names,
+        }
+    }
+
+    fn name(&mut self, structure: usize, field: usize) -> Value {
+        if let Some(name) = self.names[structure][field] {
+            return name;
+        }
+        let text = self.layout.structs[structure].fields[field]
+            .name
+            .as_deref()
+            .unwrap_or_default();
+        let name = self.env.string(text);
+        self.names[structure][field] = Some(name);
+        name
+    }
+
+    fn mapped(&mut self, mapper: u32, encode: bool, value: Value) -> Result<Value, Thrown> {
+        let arguments = [self.env.number(mapper.into()), self.env.boolean(encode), value];
+        self.env.call(self.map, &arguments).ok_or(Thrown)
+    }
+}
+
+impl Build for Js<'_> {
+    type Value = Value;
+    type Foreign = Thrown;
+
+    fn int(&mut self, value: i128, big: bool) -> Value {
+        if big {
+            self.env.bigint(value)
+        } else {
+            self.env.number(value as f64)
+        }
+    }
+
+    fn float(&mut self, value: f64) -> Value {
+        self.env.number(value)
+    }
+
+    fn bool(&mut self, value: bool) -> Value {
+        self.env.boolean(value)
+    }
+
+    fn text(&mut self, text: &str) -> Value {
+        self.env.string(text)
+    }
+
+    fn bytes(&mut self, _input: &[u8], start: usize, end: usize) -> Value {
+        let Some(view) = self.view else {
+            return self.env.undefined();
+        };
+        // The package's own function: nothing of the application's runs in it.
+        let made = self
+            .env
+            .call(view, &[self.env.number(start as f64), self.env.number(end as f64)]);
+        made.unwrap_or_else(|| self.env.undefined())
+    }
+
+    fn time(&mut self, ms: f64) -> Value {
+        self.env.date(ms)
+    }
+
+    fn list(&mut self, items: Vec<Value>) -> Value {
+        self.env.array(&items)
+    }
+
+    fn record(&mut self, structure: usize, fields: Vec<(usize, Value)>) -> Value {
+        let object = self.env.object();
+        for (field, value) in fields {
+            let name = self.name(structure, field);
+            self.env.define(object, name, value);
+        }
+        object
+    }
+
+    fn map(&mut self, mapper: u32, value: Value) -> Result<Value, Thrown> {
+        self.mapped(mapper, false, value)
+    }
+}
+
+impl Values for Js<'_> {
+    type Value = Value;
+    type Foreign = Thrown;
+
+    fn is_record(&mut self, value: &Value) -> bool {
+        self.env.type_of(*value) == Type::Object
+    }
+
+    fn is_absent(&mut self, value: &Value) -> bool {
+        self.env.type_of(*value) == Type::Nothing
+    }
+
+    fn field(&mut self, record: &Value, structure: usize, field: usize) -> Result<Value, Thrown> {
+        let name = self.name(structure, field);
+        let inherited = self.layout.structs[structure].fields[field].name.as_deref() == Some("__proto__");
+        if inherited && !self.env.has_own(*record, name) {
+            return Ok(self.env.undefined());
+        }
+        self.env.property(*record, name).ok_or(Thrown)
+    }
+
+    fn int(&mut self, value: &Value, big: bool) -> Integer {
+        match (self.env.type_of(*value), big) {
+            (Type::BigInt, true) => self.env.as_bigint(*value).map_or(Integer::Other, Integer::Value),
+            (Type::Number, false) => match self.env.as_double(*value) {
+                // What is beyond this is out of range of any.
+                Some(number) if number.fract() == 0.0 => Integer::Value(number.clamp(-1e30, 1e30) as i128),
+                _ => Integer::Fraction,
+            },
+            _ => Integer::Other,
+        }
+    }
+
+    fn float(&mut self, value: &Value) -> Option<f64> {
+        self.env.as_double(*value)
+    }
+
+    fn bool(&mut self, value: &Value) -> Option<bool> {
+        self.env.as_boolean(*value)
+    }
+
+    fn text(&mut self, value: &Value) -> Text {
+        match self.env.as_utf16(*value) {
+            Some(units) => String::from_utf16(&units).map_or(Text::Broken, Text::Value),
+            None => Text::Other,
+        }
+    }
+
+    fn bytes(&mut self, value: &Value) -> Option<Vec<u8>> {
+        self.env.copy_bytes(*value)
+    }
+
+    fn time(&mut self, value: &Value) -> Option<f64> {
+        self.env.as_date(*value)
+    }
+
+    fn list(&mut self, value: &Value) -> Result<Option<usize>, Thrown> {
+        Ok(self.env.list_length(*value))
+    }
+
+    fn item(&mut self, list: &Value, index: usize) -> Result<Value, Thrown> {
+        self.env.element(*list, index).ok_or(Thrown)
+    }
+
+    fn map(&mut self, mapper: u32, value: Value) -> Result<Value, Thrown> {
+        self.mapped(mapper, true, value)
+    }
+}
+
+impl CodecLayout {
+    fn has_mappers(&self) -> bool {
+        fn maps(kind: &Kind) -> bool {
+            match kind {
+                Kind::Map(..) => true,
+                Kind::Array(inner, _) | Kind::Bool(inner) | Kind::Enum(_, inner) | Kind::Time(inner, _) => maps(inner),
+                Kind::Switch(choices) => choices
+                    .cases
+                    .iter()
+                    .map(|(_, kind)| kind)
+                    .chain(&choices.default)
+                    .any(maps),
+                _ => false,
+            }
+        }
+        self.layout
+            .structs
+            .iter()
+            .flat_map(|inner| &inner.fields)
+            .any(|field| maps(&field.kind))
+    }
+}
+
+#[napi]
+impl CodecLayout {
+    /// The text of a function body: see `codec::layout::emit`.
+    #[napi(catch_unwind)]
+    pub fn emit(&self) -> String {
+        with_room(|| emit::emit(&self.layout))
+    }
+
+    /// What it is, as JSON: see `codec::layout::describe`.
+    #[napi(catch_unwind)]
+    pub fn describe(&self) -> String {
+        with_room(|| describe::describe(&self.layout))
+    }
+
+    /// Up to `most` records from `offset` on, to the end of the bytes: `{ values, bytes }`, or a refusal.
+    #[napi(
+        catch_unwind,
+        ts_args_type = "bytes: Uint8Array, offset: number, most: number, view: (start: number, end: number) => unknown, map: (mapper: number, isEncode: boolean, value: unknown) => unknown",
+        ts_return_type = "unknown"
+    )]
+    pub fn decode(
+        &self,
+        env: &napi::Env,
+        bytes: Value,
+        offset: u32,
+        most: u32,
+        view: Value,
+        map: Value,
+    ) -> napi::Result<Value> {
+        let env = Env::from(env);
+        // Mappers are the application's functions: they may do anything to the bytes, but not to a copy of them.
+        if self.has_mappers() {
+            let copy = env.copy_bytes(bytes).unwrap_or_default();
+            return Ok(self.decode_from(env, &copy, offset, most, view, map));
+        }
+        let input = env.with_bytes(bytes, |input| self.decode_from(env, input, offset, most, view, map));
+        input.ok_or_else(|| napi::Error::from_reason("bytes must be a Uint8Array"))
+    }
+
+    fn decode_from(&self, env: Env, input: &[u8], offset: u32, most: u32, view: Value, map: Value) -> Value {
+        let mut js = Js::new(env, &self.layout, Some(view), map);
+        let mut values = Vec::new();
+        let mut at = offset as usize;
+        while values.len() < most as usize && (values.is_empty() && most == 1 || at < input.len()) {
+            match decode(&self.layout, input, at, &mut js) {
+                Ok((value, 0)) if most > 1 => {
+                    values.push(value);
+                    break;
+                }
+                Ok((value, bytes)) => {
+                    values.push(value);
+                    at += bytes;
+                }
+                Err(Failure::Layout(error)) => return refusal(env, &error, None),
+                Err(Failure::Foreign(Thrown)) => return env.undefined(),
+            }
+        }
+        let result = env.object();
+        env.set(result, "values", env.array(&values));
+        env.set(result, "bytes", env.number((at - offset as usize) as f64));
+        result
+    }
+
+    /// Why the bytes at `offset` are no record: a refusal, or undefined where they are one.
+    #[napi(catch_unwind, ts_return_type = "unknown")]
+    pub fn explain(&self, env: &napi::Env, bytes: &[u8], offset: u32) -> Value {
+        let env = Env::from(env);
+        match with_room(|| self.layout.decode_value(bytes, offset as usize).map(drop)) {
+            Ok(()) => env.undefined(),
+            Err(error) => refusal(env, &error, None),
+        }
+    }
+
+    /// A record's bytes, or a refusal.
+    #[napi(
+        catch_unwind,
+        ts_args_type = "record: unknown, map: (mapper: number, isEncode: boolean, value: unknown) => unknown",
+        ts_return_type = "unknown"
+    )]
+    pub fn encode(&self, env: &napi::Env, record: Value, map: Value) -> Value {
+        let env = Env::from(env);
+        let mut js = Js::new(env, &self.layout, None, map);
+        match encode(&self.layout, &mut js, &record) {
+            Ok(bytes) => env.buffer_copy(&bytes),
+            Err((Failure::Layout(error), value)) => refusal(env, &error, value),
+            Err((Failure::Foreign(Thrown), _)) => env.undefined(),
+        }
+    }
+
+    /// Columns of `count` records from `offset` on, written to `out`; see `codec::layout::columns`. Gives the texts of each column of
+    /// text, or undefined where something is not as the layout says.
+    #[napi(catch_unwind, ts_return_type = "string[] | undefined")]
+    pub fn columns(&self, env: &napi::Env, bytes: &[u8], offset: u32, count: u32, mut out: BufferSlice) -> Value {
+        let env = Env::from(env);
+        let (Some(columns), Some(input)) = (columns::columns(&self.layout), bytes.get(offset as usize..)) else {
+            return env.undefined();
+        };
+        let Some(texts) = columns::read(&self.layout, &columns, input, count as usize, &mut out) else {
+            return env.undefined();
+        };
+        let texts: Vec<Value> = texts
+            .iter()
+            .map(|texts| {
+                if texts.is_ascii {
+                    env.latin1(texts.text.as_bytes())
+                } else {
+                    env.string(&texts.text)
+                }
+            })
+            .collect();
+        env.array(&texts)
+    }
+
+    /// What is where in the bytes at `offset`, as lines of text.
+    #[napi(catch_unwind)]
+    pub fn dump(&self, bytes: &[u8], offset: u32) -> String {
+        with_room(|| describe::dump(&self.layout, bytes, offset as usize))
+    }
+}
+
+/// Compiles a layout: a `CodecLayout`, or a refusal.
+#[napi(catch_unwind)]
+pub fn codec_layout(
+    env: &napi::Env,
+    sources: Vec<CodecSource>,
+    limits: CodecLimits,
+) -> napi::Result<napi::Either<CodecLayout, Value>> {
+    let texts: Vec<Source> = sources
+        .iter()
+        .map(|source| Source {
+            id: source.id,
+            text: &source.text,
+            root: source.root.as_deref(),
+        })
+        .collect();
+    let limits = Limits {
+        depth: limits.depth,
+        values: limits.values,
+        text: limits.text,
+        fields: limits.fields,
+    };
+    Ok(match with_room(|| compile(&texts, limits)) {
+        Ok(layout) => napi::Either::A(CodecLayout { layout }),
+        Err(error) => napi::Either::B(refusal(Env::from(env), &error, None)),
+    })
+}
+
+/// A checksum of at most 32 bits of `bytes[start..end]`; what is between `own_start` and `own_end` counts as zeros.
+#[napi(catch_unwind)]
+pub fn codec_checksum(name: String, bytes: &[u8], start: u32, end: u32, own_start: u32, own_end: u32) -> f64 {
+    checksum(&name, bytes, start, end, own_start, own_end) as f64
+}
+
+/// The same for one of 64 bits.
+#[napi(catch_unwind)]
+pub fn codec_checksum64(name: String, bytes: &[u8], start: u32, end: u32, own_start: u32, own_end: u32) -> BigInt {
+    checksum(&name, bytes, start, end, own_start, own_end).into()
+}
+
+fn checksum(name: &str, bytes: &[u8], start: u32, end: u32, own_start: u32, own_end: u32) -> u64 {
+    let range = bytes.get(start as usize..end as usize).unwrap_or_default();
+    let own = (own_start as usize, own_end as usize);
+    Checksum::by_name(name).map_or(0, |sum| sum.without(range, start as usize, own))
+}
+
+/// An address's bytes; null where the text is none.
+#[napi(catch_unwind)]
+pub fn codec_parse_address(kind: String, text: String) -> Option<napi::bindgen_prelude::Buffer> {
+    let bytes = crate::codec::layout::Address::by_name(&kind)?.parse(&text)?;
+    Some(bytes.into())
+}

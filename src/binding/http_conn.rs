@@ -1,0 +1,243 @@
+//! One connection of an HTTP server: what it keeps between reads, and what JavaScript asks about it.
+
+use super::engine::Engine;
+use super::http_site::Mounted;
+use super::raw::{Args, Functions, Outcome, Value};
+use crate::http1::{Batch, Conn, EVENT_WORDS, Limits, Stop, event, row};
+
+/// A bit of a request's flags: its header fields are those of the request before.
+pub const REPEATED: u32 = 1 << 30;
+
+/// Header fields that are kept to be compared with the next request's: those of browsers fit.
+const KEPT_FIELDS: usize = 1024;
+
+/// What a connection is busy with, for `httpBusy`; 0 for nothing of the kind.
+pub mod busy {
+    /// A request is being read.
+    pub const READING: i32 = 1;
+    /// Requests wait.
+    pub const WAITING: i32 = 2;
+    /// Output has not left.
+    pub const SENDING: i32 = 3;
+}
+
+/// One connection's HTTP state.
+pub struct Http {
+    conn: Conn,
+    /// It is a server's that may be answered without JavaScript.
+    pub mounted: Option<Box<Mounted>>,
+    /// When the request being read began (or the connection, before its first), in loop milliseconds; 0 between requests.
+    started: u64,
+    /// When bytes were last received, in loop milliseconds.
+    heard: u64,
+    /// JavaScript knows that the request being read takes too long.
+    expired: bool,
+    /// Somebody listens for 'data' on the socket: JavaScript gets the bytes, and feeds them itself.
+    pub tapped: bool,
+    /// JavaScript hears of every read, if only to set the socket's timer anew.
+    pub timed: bool,
+    /// JavaScript takes no further request until it says so.
+    pub paused: bool,
+    /// The header fields of the last request that JavaScript was shown, if they are not too long to keep.
+    last_fields: Vec<u8>,
+    /// What JavaScript fed in the meantime; it goes before what was received.
+    inserted: Vec<u8>,
+    /// Received bytes that wait: less than a read of them, because a paused connection is not read.
+    backlog: Vec<u8>,
+}
+
+/// Adds this module's functions.
+pub fn register(functions: &mut Functions<Engine>) {
+    functions.add("httpDetach", detach);
+    functions.add("httpTap", |engine, args| with(engine, args, |http| http.tapped = true));
+    functions.add("httpTime", |engine, args| with(engine, args, |http| http.timed = true));
+    functions.add("httpPause", |engine, args| {
+        with(engine, args, |http| http.paused = true)
+    });
+    functions.add("httpFinish", finish);
+    functions.add("httpExpired", expired);
+    functions.add("httpBusy", busy_with);
+    functions.add("httpQuiet", |engine, args| {
+        let mut quiet = 0;
+        with(engine, args, |http| quiet = engine.now().saturating_sub(http.heard))?;
+        Ok(quiet as f64)
+    });
+}
+
+/// Runs `code` on a connection that speaks HTTP; returns whether it does.
+fn with(engine: &Engine, args: &Args, code: impl FnOnce(&mut Http)) -> Outcome<bool> {
+    Ok(engine.state(args.uint(0)?, code).is_some())
+}
+
+/// `(id)`: another protocol takes over. Returns the bytes that waited, if any: they are that protocol's.
+fn detach(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
+    let waited = engine.connection(args.uint(0)?, |connection| {
+        connection.hush::<Http>().map(|mut http| http.take_waiting())
+    });
+    let waited = waited.ok().flatten().unwrap_or_default();
+    Ok((!waited.is_empty()).then(|| args.env().buffer_copy(&waited)))
+}
+
+impl Http {
+    /// A connection that speaks HTTP from `now` on.
+    pub fn new(limits: Limits, mounted: Option<Box<Mounted>>, now: u64) -> Http {
+        Http {
+            conn: Conn::new(limits),
+            mounted,
+            started: now,
+            heard: now,
+            expired: false,
+            tapped: false,
+            timed: false,
+            paused: false,
+            last_fields: Vec::new(),
+            inserted: Vec::new(),
+            backlog: Vec::new(),
+        }
+    }
+
+    /// Parses on into a batch. Returns the bytes taken and why it stopped.
+    pub fn feed(&mut self, input: &[u8], batch: &mut Batch<'_>, now: u64) -> (usize, Stop) {
+        self.heard = now;
+        let before = batch.count;
+        let (taken, stop) = self.conn.feed(input, batch);
+        if self.conn.has_begun() {
+            self.time_from(now.max(1));
+        } else if batch.count > before && !self.conn.is_reading() {
+            self.time_from(0);
+        }
+        (taken, stop)
+    }
+
+    /// Clients repeat themselves: marks requests whose header fields are those of the request before, which JavaScript has in their parts.
+    pub fn mark_repeated(&mut self, rows: &mut [u32], text: &[u8]) {
+        for words in rows
+            .chunks_exact_mut(EVENT_WORDS)
+            .filter(|words| words[0] & row::KIND == event::REQUEST)
+        {
+            let from = words[row::HEAD] as usize;
+            let url_end = from + words[row::FIRST_LENGTH] as usize;
+            let end = from + words[row::HEAD_LENGTH] as usize;
+            let fields = text.get(url_end + 1..end).unwrap_or_default();
+            if !fields.is_empty() && fields == self.last_fields {
+                words[row::FLAGS] |= REPEATED;
+            } else {
+                self.last_fields.clear();
+                if fields.len() <= KEPT_FIELDS {
+                    self.last_fields.extend_from_slice(fields);
+                }
+            }
+        }
+    }
+
+    /// The request being read began at `started`; 0: there is none.
+    fn time_from(&mut self, started: u64) {
+        self.started = started;
+        self.expired = false;
+    }
+
+    /// Whether what is received has to wait.
+    pub fn is_held(&self) -> bool {
+        self.paused || self.mounted.as_ref().is_some_and(|mounted| mounted.waits())
+    }
+
+    /// Whether received bytes wait.
+    pub fn is_waiting(&self) -> bool {
+        !self.inserted.is_empty() || !self.backlog.is_empty()
+    }
+
+    /// Whether bytes must wait, behind others, for JavaScript, or for a file.
+    pub fn must_wait(&self) -> bool {
+        self.is_held() || self.is_waiting()
+    }
+
+    /// What a read has brought behind a request that persists is parsed later.
+    pub fn put_back(&mut self, rest: &[u8]) {
+        self.conn.rewind();
+        self.time_from(0);
+        self.backlog.splice(..0, rest.iter().copied());
+    }
+
+    /// Has bytes wait: what was `received` behind all that waits, what JavaScript put in front before that.
+    pub fn hold(&mut self, bytes: &[u8], received: bool) {
+        let queue = if received {
+            &mut self.backlog
+        } else {
+            &mut self.inserted
+        };
+        queue.extend_from_slice(bytes);
+    }
+
+    /// The request that asks for another protocol is an ordinary one.
+    pub fn refuse_upgrade(&mut self) {
+        self.conn.decide_upgrade();
+        if !self.conn.is_reading() {
+            self.time_from(0);
+        }
+    }
+
+    /// What waits, in its order.
+    pub fn take_waiting(&mut self) -> Vec<u8> {
+        let mut bytes = std::mem::take(&mut self.inserted);
+        if bytes.is_empty() {
+            return std::mem::take(&mut self.backlog);
+        }
+        bytes.append(&mut self.backlog);
+        bytes
+    }
+
+    /// Has `rest` wait if it must: when JavaScript has stopped before the request that it begins with, or when bytes go in front.
+    pub fn keep(&mut self, rest: &[u8], stopped: bool) -> bool {
+        if stopped {
+            self.put_back(rest);
+            // JavaScript has not seen the last of them.
+            self.last_fields.clear();
+            return true;
+        }
+        let waits = self.is_held() || !self.inserted.is_empty();
+        if waits {
+            self.backlog.splice(..0, rest.iter().copied());
+        }
+        waits
+    }
+}
+
+/// `(id)`: the peer ended its side. -1 when that is orderly, else the number of the parse error.
+fn finish(engine: &Engine, args: &Args) -> Outcome<i32> {
+    let finished = engine.state(args.uint(0)?, |http: &mut Http| http.conn.finish());
+    Ok(match finished {
+        Some(Err(error)) => error as i32,
+        _ => -1,
+    })
+}
+
+/// `(id, headersTimeout, requestTimeout)`, in ms, 0 for none: whether the request being read takes too long. It is said once.
+fn expired(engine: &Engine, args: &Args) -> Outcome<bool> {
+    let now = engine.now();
+    let (headers, request) = (u64::from(args.uint(1)?), u64::from(args.uint(2)?));
+    let mut late = false;
+    with(engine, args, |http| {
+        let age = now.saturating_sub(http.started);
+        let passed = |limit: u64| limit > 0 && age > limit;
+        late = http.started > 0 && !http.expired && (http.conn.in_head() && passed(headers) || passed(request));
+        http.expired |= late;
+    })?;
+    Ok(late)
+}
+
+/// `(id)`: one of [`busy`].
+fn busy_with(engine: &Engine, args: &Args) -> Outcome<i32> {
+    let busy = engine.connection(args.uint(0)?, |connection| {
+        let with_requests = connection.state().map_or(0, |http: &mut Http| match http.started {
+            _ if http.is_held() && !http.paused || http.is_waiting() => busy::WAITING,
+            0 => 0,
+            _ => busy::READING,
+        });
+        if with_requests == 0 && connection.queued() > 0 {
+            busy::SENDING
+        } else {
+            with_requests
+        }
+    });
+    Ok(busy.unwrap_or(0))
+}

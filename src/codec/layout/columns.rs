@@ -1,0 +1,271 @@
+//! Many records as columns: one array for each field.
+//!
+//! Where all records have the same size, and their fields lie at the same places, no record is looked at as one: each column is a loop
+//! over the bytes. Others go the long way, record by record, in JavaScript.
+
+use super::wire::{read_bits, read_float, read_int};
+use super::*;
+
+/// A column: a field, or one of a struct within.
+#[derive(Debug)]
+pub struct Column<'a> {
+    /// The names that lead to it.
+    pub path: Vec<&'a str>,
+    /// What its values are.
+    pub kind: &'a Kind,
+    /// Where it lies in a record, and for bits where their run does.
+    pub at: usize,
+    /// What it must be.
+    value: Option<i128>,
+    /// Whether it is a column, or only looked at.
+    named: bool,
+}
+
+/// How the values of a column are given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// In a typed array: its name, and the bytes of an element.
+    Numbers(&'static str, usize),
+    /// As text.
+    Text,
+    /// As views of the input.
+    Bytes,
+    /// In no way that is known here.
+    Values,
+}
+
+/// How the values of a kind are given; names, times and the like by their numbers.
+pub fn form(kind: &Kind) -> Form {
+    match kind {
+        Kind::Float { bytes: 8, .. } => Form::Numbers("Float64Array", 8),
+        Kind::Float { .. } => Form::Numbers("Float32Array", 4),
+        Kind::Text { .. } | Kind::Address(_) => Form::Text,
+        Kind::Bytes(_) => Form::Bytes,
+        Kind::Map(..) => Form::Values,
+        _ => match kind.range() {
+            None => Form::Values,
+            Some((0, _)) if kind.is_big() => Form::Numbers("BigUint64Array", 8),
+            Some(_) if kind.is_big() => Form::Numbers("BigInt64Array", 8),
+            Some((0, 0..=0xff)) => Form::Numbers("Uint8Array", 1),
+            Some((0, 0..=0xffff)) => Form::Numbers("Uint16Array", 2),
+            Some((0, 0..=0xffff_ffff)) => Form::Numbers("Uint32Array", 4),
+            Some((-0x80..=0, 0..=0x7f)) => Form::Numbers("Int8Array", 1),
+            Some((-0x8000..=0, 0..=0x7fff)) => Form::Numbers("Int16Array", 2),
+            Some((-0x8000_0000..=0, 0..=0x7fff_ffff)) => Form::Numbers("Int32Array", 4),
+            Some(_) => Form::Numbers("Float64Array", 8),
+        },
+    }
+}
+
+/// The columns of a layout whose records are all alike; `None` for others.
+pub fn columns(layout: &Layout) -> Option<Vec<Column<'_>>> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    let root = layout.root();
+    (root.size.fixed && root.size.min > 0 && collect(layout, layout.root, &mut Vec::new(), &mut at, &mut found))
+        .then_some(found)
+}
+
+fn collect<'a>(
+    layout: &'a Layout,
+    id: usize,
+    path: &mut Vec<&'a str>,
+    at: &mut usize,
+    found: &mut Vec<Column<'a>>,
+) -> bool {
+    for field in &layout.structs[id].fields {
+        let plain = field.condition.is_none() && field.place.is_none() && field.area.is_none();
+        let value = match &field.value {
+            None => None,
+            Some(Given::Int(value)) => Some(*value),
+            Some(_) => return false,
+        };
+        if !plain {
+            return false;
+        }
+        path.push(field.name.as_deref().unwrap_or_default());
+        match &field.kind {
+            Kind::Struct(inner, _) => {
+                if !collect(layout, *inner, path, at, found) {
+                    return false;
+                }
+            }
+            kind => {
+                let simple = matches!(kind, Kind::Magic(_) | Kind::Pad(Expr::Int(_)));
+                if form(kind) == Form::Values && !simple {
+                    return false;
+                }
+                let named = field.name.is_some();
+                found.push(Column {
+                    path: path.clone(),
+                    kind,
+                    at: *at,
+                    value,
+                    named,
+                });
+                match kind.bits() {
+                    Some(bits) if bits.last => *at += bits.run as usize,
+                    Some(_) => {}
+                    None => *at += field.size.min as usize,
+                }
+            }
+        }
+        path.pop();
+    }
+    true
+}
+
+impl Column<'_> {
+    /// Whether it is among what is given.
+    pub fn is_named(&self) -> bool {
+        self.named
+    }
+}
+
+/// Texts one after the other.
+#[derive(Debug, Default)]
+pub struct Texts {
+    /// All of them.
+    pub text: String,
+    /// Whether there are none but characters below U+0080 in it.
+    pub is_ascii: bool,
+}
+
+/// Reads as many records as `out` has room for: of each column of numbers its elements, of each column of text the length of each in
+/// UTF-16; columns begin at multiples of 8 bytes. Gives the texts; `None` where something is not as the layout says.
+pub fn read(layout: &Layout, columns: &[Column], input: &[u8], count: usize, out: &mut [u8]) -> Option<Vec<Texts>> {
+    let size = layout.root().size.min as usize;
+    let input = input.get(..size.checked_mul(count)?)?;
+    let mut texts = Vec::new();
+    let mut next = 0;
+    for column in columns {
+        if let Kind::Magic(bytes) = column.kind {
+            let mut records = input.chunks_exact(size);
+            if !records.all(|record| record[column.at..].starts_with(bytes)) {
+                return None;
+            }
+        }
+        if let Some(wanted) = column.value
+            && !input
+                .chunks_exact(size)
+                .all(|record| integer(column.kind, &record[column.at..]) == Some(wanted))
+        {
+            return None;
+        }
+        if !column.named {
+            continue;
+        }
+        match form(column.kind) {
+            Form::Numbers(_, width) => {
+                let target = out.get_mut(next..next + width * count)?;
+                if !numbers(column, input, size, target) {
+                    return None;
+                }
+                next += (width * count).next_multiple_of(8);
+            }
+            Form::Text => {
+                let target = out.get_mut(next..next + 4 * count)?;
+                texts.push(text_column(column, input, size, target)?);
+                next += (4 * count).next_multiple_of(8);
+            }
+            Form::Bytes | Form::Values => {}
+        }
+    }
+    Some(texts)
+}
+
+fn integer(kind: &Kind, bytes: &[u8]) -> Option<i128> {
+    match kind.integer()? {
+        Kind::Int(int) => Some(read_int(*int, &bytes[..int.bytes.into()])),
+        Kind::Bits(bits) => Some(read_bits(*bits, bytes)),
+        _ => None,
+    }
+}
+
+/// A column of numbers; false where one is not what it may be.
+fn numbers(column: &Column, input: &[u8], size: usize, out: &mut [u8]) -> bool {
+    let at = column.at;
+    match column.kind {
+        Kind::Float { bytes: 2, little } => {
+            for (record, place) in input.chunks_exact(size).zip(out.chunks_exact_mut(4)) {
+                let value = read_float(&record[at..at + 2], *little) as f32;
+                place.copy_from_slice(&value.to_ne_bytes());
+            }
+        }
+        Kind::Float { bytes: 4, little } => swap::<4>(input, size, at, *little, out),
+        Kind::Float { little, .. } => swap::<8>(input, size, at, *little, out),
+        kind => match kind.integer() {
+            Some(Kind::Int(int)) => match int.bytes {
+                1 => swap::<1>(input, size, at, true, out),
+                2 => swap::<2>(input, size, at, int.little, out),
+                4 => swap::<4>(input, size, at, int.little, out),
+                8 => swap::<8>(input, size, at, int.little, out),
+                _ => widen(kind, input, size, at, out),
+            },
+            _ => widen(kind, input, size, at, out),
+        },
+    }
+    !matches!(column.kind, Kind::Bool(_)) || out.iter().all(|byte| *byte <= 1)
+}
+
+/// Elements as wide as the machine's own.
+fn swap<const N: usize>(input: &[u8], size: usize, at: usize, little: bool, out: &mut [u8]) {
+    let (places, _) = out.as_chunks_mut::<N>();
+    let reverse = little != cfg!(target_endian = "little");
+    for (record, place) in input.chunks_exact(size).zip(places) {
+        let Some(bytes) = record.get(at..).and_then(|rest| rest.first_chunk::<N>()) else {
+            return;
+        };
+        *place = *bytes;
+        if reverse {
+            place.reverse();
+        }
+    }
+}
+
+/// Elements of other widths.
+fn widen(kind: &Kind, input: &[u8], size: usize, at: usize, out: &mut [u8]) {
+    let Form::Numbers(name, width) = form(kind) else { return };
+    for (record, place) in input.chunks_exact(size).zip(out.chunks_exact_mut(width)) {
+        let value = integer(kind, &record[at..]).unwrap_or_default();
+        match (name, width) {
+            ("Float64Array", _) => place.copy_from_slice(&(value as f64).to_ne_bytes()),
+            (_, 1) => place[0] = value as u8,
+            (_, 2) => place.copy_from_slice(&(value as u16).to_ne_bytes()),
+            (_, 4) => place.copy_from_slice(&(value as u32).to_ne_bytes()),
+            _ => place.copy_from_slice(&(value as u64).to_ne_bytes()),
+        }
+    }
+}
+
+fn text_column(column: &Column, input: &[u8], size: usize, out: &mut [u8]) -> Option<Texts> {
+    let mut all = String::new();
+    for (record, place) in input.chunks_exact(size).zip(out.chunks_exact_mut(4)) {
+        let text = match column.kind {
+            Kind::Address(address) => address.text(&record[column.at..column.at + address.bytes()]),
+            Kind::Text {
+                encoding,
+                length: Length::Expr(Expr::Int(length)),
+                fill,
+            } => {
+                let mut bytes = record.get(column.at..column.at + *length as usize)?;
+                if let Some(fill) = fill {
+                    bytes = text::trim(*encoding, bytes, *fill);
+                }
+                text::decode(*encoding, bytes).ok()?
+            }
+            _ => return None,
+        };
+        let units = if text.is_ascii() {
+            text.len()
+        } else {
+            text.encode_utf16().count()
+        };
+        place.copy_from_slice(&(units as u32).to_ne_bytes());
+        all.push_str(&text);
+    }
+    Some(Texts {
+        is_ascii: all.is_ascii(),
+        text: all,
+    })
+}

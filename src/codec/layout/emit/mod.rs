@@ -1,0 +1,384 @@
+//! JavaScript that reads and writes one record, for V8 to compile.
+//!
+//! It does what [`super::decode`] and [`super::encode`] do, and no more than the good case: at whatever is wrong it calls `fail`, and
+//! the caller asks the interpreter, which says what and where. Names of fields go in as string literals, or as identifiers that have
+//! been looked at; all other text is this module's own, so that no layout can inject code.
+//!
+//! Emitted functions take `R`, the helpers of `lib/codec/layout/run.js`, and `M`, the application's mappers.
+
+mod decode;
+mod decode_value;
+mod encode;
+mod encode_value;
+mod expr;
+mod load;
+mod store;
+
+use std::fmt::Write;
+
+use super::*;
+
+/// More is left to the interpreter: it would take V8 longer to read than it saves.
+const MOST: usize = 1 << 20;
+
+/// A struct of so many fields is written where it is used, rather than called.
+const INLINE: usize = 12;
+
+/// So deep, and while the text is this short.
+const INLINE_DEPTH: u32 = 4;
+const INLINE_TEXT: usize = 64 << 10;
+
+/// So many fields can be left for the caller of a function.
+const LEFT: usize = 4;
+
+/// The text of a function body that gives `[decode, encode]`, with null for what only the interpreter does.
+pub fn emit(layout: &Layout) -> String {
+    let mut e = Emitter {
+        layout,
+        out: String::new(),
+        scopes: Vec::new(),
+        next: 0,
+        ahead: 0,
+        checked: 0,
+        depth: 0,
+        decoders: Functions::default(),
+        encoders: Functions::default(),
+        lengths: Vec::new(),
+        in_block: false,
+        impossible: false,
+    };
+    e.line("'use strict'");
+    e.line(format!("const {{ {HELPERS} }} = R"));
+    for (id, item) in layout.enums.iter().enumerate() {
+        e.names(id, item);
+    }
+    let mut mappers = Vec::new();
+    layout
+        .structs
+        .iter()
+        .flat_map(|inner| &inner.fields)
+        .for_each(|field| mappers_in(&field.kind, &mut mappers));
+    mappers.sort_unstable();
+    mappers.dedup();
+    for mapper in mappers {
+        e.line(format!("const m{mapper} = M.get({mapper})"));
+    }
+    let prelude = std::mem::take(&mut e.out);
+    e.decoder();
+    while let Some(id) = e.decoders.pop().filter(|_| e.out.len() <= MOST) {
+        e.decode_function(id);
+    }
+    let decode = e.finish();
+    e.encoder();
+    while let Some(id) = e.encoders.pop().filter(|_| e.out.len() <= MOST) {
+        e.encode_function(id);
+    }
+    let encode = e.finish();
+    let given = |part: &Option<String>, name| if part.is_some() { name } else { "null" };
+    let many = given(&decode, "decodeMany");
+    let result = format!(
+        "return [{}, {}, {many}]",
+        given(&decode, "decode"),
+        given(&encode, "encode")
+    );
+    format!(
+        "{prelude}{}{}{result}",
+        decode.unwrap_or_default(),
+        encode.unwrap_or_default()
+    )
+}
+
+/// What emitted code takes from `R`.
+const HELPERS: &str = "S, FAIL, FULL, fail, full, FastBuffer, SLAB, LO, HI, words, floats, doubles, bigs, ubigs, asBuffer, startOf, \
+    placeFor, empty, alloc, put, newSlab, again, explainDecode, explainEncode, safe, num, div, rem, and, or, xor, shl, shr, byteOf, half, \
+    toHalf, uleb, uleb64, ulebSize, ulebSize64, putUleb, putUleb64, sleb, sleb64, slebSize, slebSize64, putSleb, putSleb64, \
+    zigzag, zigzag64, unzigzag, unzigzag64, time, millis, find, findWide, trim, trimWide, pad, magic, view, sum, sum64, isList, \
+    ipv4, ipv6, mac, uuid, putAddress, utf8, latin1, ascii, utf16le, utf16be, hex, base64, putUtf8, putLatin1, putAscii, \
+    putUtf16le, putUtf16be, putHex, putBase64, putBytes, sizeText, own, define, room";
+
+/// Structs that are functions of their own.
+#[derive(Default)]
+struct Functions {
+    wanted: Vec<usize>,
+    made: Vec<usize>,
+}
+
+impl Functions {
+    fn want(&mut self, id: usize) {
+        if !self.made.contains(&id) && !self.wanted.contains(&id) {
+            self.wanted.push(id);
+        }
+    }
+
+    fn pop(&mut self) -> Option<usize> {
+        let id = self.wanted.pop()?;
+        self.made.push(id);
+        Some(id)
+    }
+}
+
+/// A struct whose fields are local variables.
+struct Scope {
+    id: usize,
+    /// Field `at` has the variables numbered `base + at`.
+    base: usize,
+    args: Vec<String>,
+    /// Structs within, by the field they are.
+    children: Vec<(usize, usize)>,
+    /// The item that was read last.
+    item: Item,
+    /// Writing, sizes and offsets are not known before the end.
+    writing: bool,
+    written: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Item {
+    None,
+    /// A variable, of a BigInt or not.
+    Value {
+        variable: usize,
+        big: bool,
+    },
+    Scope(usize),
+    /// A struct that a function read or wrote: what of it is asked for was left in variables.
+    Called {
+        variable: usize,
+        id: usize,
+    },
+}
+
+struct Emitter<'a> {
+    layout: &'a Layout,
+    out: String,
+    scopes: Vec<Scope>,
+    next: usize,
+    /// How far behind `p` the position is.
+    ahead: u64,
+    /// So many bytes from `p` on are known to be there.
+    checked: u64,
+    depth: u32,
+    decoders: Functions,
+    encoders: Functions,
+    /// Lengths of the struct being written that are to be checked when all of it is: a variable, and what it should be.
+    lengths: Vec<(String, Expr)>,
+    /// Variables made now cannot be seen from the end of the struct.
+    in_block: bool,
+    /// Something was met that only the interpreter can do.
+    impossible: bool,
+}
+
+impl<'a> Emitter<'a> {
+    fn line(&mut self, line: impl std::fmt::Display) {
+        writeln!(self.out, "{line}").expect("writing to a String cannot fail");
+    }
+
+    /// What has been written since the last time; `None` where it is of no use.
+    fn finish(&mut self) -> Option<String> {
+        let out = std::mem::take(&mut self.out);
+        let useful = !std::mem::take(&mut self.impossible) && out.len() <= MOST;
+        useful.then_some(out)
+    }
+
+    fn fresh(&mut self) -> usize {
+        self.next += 1;
+        self.next
+    }
+
+    /// Room for a struct's variables.
+    fn scope(&mut self, id: usize, args: Vec<String>, writing: bool) -> usize {
+        let base = self.next + 1;
+        self.next += self.layout.structs[id].fields.len() + 1;
+        let scope = Scope {
+            id,
+            base,
+            args,
+            children: Vec::new(),
+            item: Item::None,
+            writing,
+            written: false,
+        };
+        self.scopes.push(scope);
+        self.scopes.len() - 1
+    }
+
+    /// The position, as an expression.
+    fn pos(&self) -> String {
+        self.pos_at(0)
+    }
+
+    fn pos_at(&self, more: u64) -> String {
+        match self.ahead + more {
+            0 => "p".into(),
+            ahead => format!("p + {ahead}"),
+        }
+    }
+
+    /// Lets `p` be the position.
+    fn flush(&mut self) {
+        if self.ahead > 0 {
+            self.line(format!("p = p + {} | 0", self.ahead));
+        }
+        self.ahead = 0;
+        self.checked = 0;
+    }
+
+    /// Fields of a struct that is a function of its own which expressions outside ask for.
+    fn asked(&self, id: usize) -> Vec<usize> {
+        let fields = self.layout.structs[id].fields.iter().enumerate();
+        let asked = fields.filter(|(_, field)| field.used && (field.kind.integer().is_some() || field.kind.is_text()));
+        asked.map(|(at, _)| at).collect()
+    }
+
+    /// At the end of such a function: leaves them where the caller finds them.
+    fn leave(&mut self, scope: usize) {
+        let Scope { id, base, .. } = self.scopes[scope];
+        if self.layout.structs[id].recursive {
+            for (k, at) in self.asked(id).into_iter().enumerate().take(LEFT) {
+                self.line(format!("S.u{k} = r{}", base + at));
+            }
+        }
+    }
+
+    /// After a call of such a function.
+    fn found(&mut self, id: usize, variable: usize) -> Item {
+        let asked = self.asked(id).len();
+        self.impossible |= asked > LEFT;
+        for k in 0..asked.min(LEFT) {
+            self.line(format!("const u{variable}_{k} = S.u{k}"));
+        }
+        Item::Called { variable, id }
+    }
+
+    fn names(&mut self, id: usize, item: &Enum) {
+        let big = self.is_big_enum(id);
+        let n = if big { "n" } else { "" };
+        let mut seen = Vec::new();
+        let mut pairs = Vec::new();
+        for (name, value) in &item.values {
+            if !seen.contains(value) {
+                seen.push(*value);
+                pairs.push(format!("[{value}{n}, {}]", quote(name)));
+            }
+        }
+        self.line(format!("const k{id} = new Map([{}])", pairs.join(", ")));
+        let values: Vec<String> = item
+            .values
+            .iter()
+            .map(|(name, value)| format!("[{}, {value}{n}]", quote(name)))
+            .collect();
+        self.line(format!("const j{id} = new Map([{}])", values.join(", ")));
+    }
+
+    fn is_big_enum(&self, id: usize) -> bool {
+        fn find(kind: &Kind, id: usize) -> Option<bool> {
+            match kind {
+                Kind::Enum(found, inner) if *found == id => Some(inner.is_big()),
+                Kind::Map(_, inner) | Kind::Array(inner, _) => find(inner, id),
+                Kind::Switch(choices) => choices
+                    .cases
+                    .iter()
+                    .map(|(_, kind)| kind)
+                    .chain(&choices.default)
+                    .find_map(|kind| find(kind, id)),
+                _ => None,
+            }
+        }
+        let mut fields = self.layout.structs.iter().flat_map(|inner| &inner.fields);
+        fields.find_map(|field| find(&field.kind, id)).unwrap_or(false)
+    }
+
+    /// Whether a struct is written out where it is used.
+    fn inlines(&self, id: usize, looked_into: bool) -> bool {
+        let inner = &self.layout.structs[id];
+        let small = inner.fields.len() <= INLINE && self.depth < INLINE_DEPTH && self.out.len() < INLINE_TEXT;
+        !inner.recursive && (looked_into || small)
+    }
+
+    /// Bytes that follow one another from this field on, however the values are.
+    fn run(&self, id: usize, from: usize) -> u64 {
+        let fields = &self.layout.structs[id].fields[from..];
+        let fixed = fields.iter().take_while(|field| is_static(field));
+        fixed.map(|field| field.size.min).sum()
+    }
+}
+
+/// Whether a field always takes the same bytes, right where it is, and is written without asking for the position.
+fn is_static(field: &Field) -> bool {
+    field.condition.is_none()
+        && field.place.is_none()
+        && field.area.is_none()
+        && field.size.fixed
+        && is_static_kind(&field.kind)
+}
+
+fn is_static_kind(kind: &Kind) -> bool {
+    match kind {
+        Kind::Int(_) | Kind::Bits(_) | Kind::Float { .. } | Kind::Address(_) | Kind::Magic(_) | Kind::Pad(_) => true,
+        Kind::Text { .. } | Kind::Bytes(_) => true,
+        Kind::Bool(inner) | Kind::Enum(_, inner) | Kind::Time(inner, _) | Kind::Map(_, inner) => is_static_kind(inner),
+        _ => false,
+    }
+}
+
+fn mappers_in(kind: &Kind, found: &mut Vec<u32>) {
+    match kind {
+        Kind::Map(mapper, inner) => {
+            found.push(*mapper);
+            mappers_in(inner, found);
+        }
+        Kind::Bool(inner) | Kind::Enum(_, inner) | Kind::Time(inner, _) | Kind::Array(inner, _) => {
+            mappers_in(inner, found)
+        }
+        Kind::Switch(choices) => {
+            choices
+                .cases
+                .iter()
+                .map(|(_, kind)| kind)
+                .chain(&choices.default)
+                .for_each(|kind| mappers_in(kind, found));
+        }
+        _ => {}
+    }
+}
+
+/// A string literal in ASCII.
+pub(super) fn quote(text: &str) -> String {
+    let mut out = String::from("\"");
+    for unit in text.encode_utf16() {
+        match unit {
+            0x22 => out.push_str("\\\""),
+            0x5c => out.push_str("\\\\"),
+            0x20..=0x7e => out.push(unit as u8 as char),
+            _ => write!(out, "\\u{unit:04x}").expect("writing to a String cannot fail"),
+        }
+    }
+    out.push('"');
+    out
+}
+
+fn is_identifier(name: &str) -> bool {
+    let mut letters = name.bytes();
+    letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == b'_')
+        && letters.all(|c| c.is_ascii_alphanumeric() || c == b'_')
+}
+
+/// The key of an object literal.
+fn key(name: &str) -> String {
+    match name {
+        // Quoted it would still set the prototype; computed it is a property.
+        "__proto__" => "[\"__proto__\"]".into(),
+        _ if is_identifier(name) => name.into(),
+        _ => quote(name),
+    }
+}
+
+/// What reads a property of `object`.
+fn get(object: &str, name: &str) -> String {
+    match name {
+        // Every object inherits one.
+        "__proto__" => format!("own({object}, {})", quote(name)),
+        _ if is_identifier(name) => format!("{object}.{name}"),
+        _ => format!("{object}[{}]", quote(name)),
+    }
+}

@@ -1,0 +1,20 @@
+//! Room on the stack for what recurses.
+//!
+//! How much of it there is depends on the caller: a worker thread may have little, and JavaScript that recurses calls from near its end.
+
+/// What a level takes, with whatever it calls that does not recurse: many times what it does.
+const LEVEL: usize = if cfg!(debug_assertions) { 256 << 10 } else { 64 << 10 };
+
+/// What compiling and describing take at most: their depth is bounded.
+const ROOM: usize = 4 << 20;
+
+/// Runs `work` with room for anything that is bounded: on the stack that is there or, where that is too small, on one made for the
+/// call. `work` must not call JavaScript, which knows the bounds of its own stack only.
+pub fn with_room<T>(work: impl FnOnce() -> T) -> T {
+    stacker::maybe_grow(ROOM, ROOM, work)
+}
+
+/// Whether there is room for one level more, for what cannot run on another stack.
+pub(super) fn has_room() -> bool {
+    stacker::remaining_stack().is_none_or(|left| left > LEVEL)
+}

@@ -1,0 +1,153 @@
+//! Text and addresses, to bytes and back. What does not fit is refused both ways, so that nothing is lost in silence.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::{Address, Encoding};
+
+/// Why text and bytes do not agree.
+pub(super) type Refusal = &'static str;
+
+/// The text of some bytes.
+pub(super) fn decode(encoding: Encoding, bytes: &[u8]) -> Result<String, Refusal> {
+    match encoding {
+        Encoding::Utf8 => match simdutf8::basic::from_utf8(bytes) {
+            Ok(text) => Ok(text.into()),
+            Err(_) => Err("it is not UTF-8"),
+        },
+        Encoding::Latin1 => Ok(bytes.iter().map(|&byte| char::from(byte)).collect()),
+        Encoding::Ascii if bytes.is_ascii() => Ok(bytes.iter().map(|&byte| char::from(byte)).collect()),
+        Encoding::Ascii => Err("it is not ASCII"),
+        Encoding::Utf16le | Encoding::Utf16be => {
+            if !bytes.len().is_multiple_of(2) {
+                return Err("it is not UTF-16: it has an odd number of bytes");
+            }
+            let unit = |pair: &[u8]| match encoding {
+                Encoding::Utf16le => u16::from_le_bytes([pair[0], pair[1]]),
+                _ => u16::from_be_bytes([pair[0], pair[1]]),
+            };
+            let units: Vec<u16> = bytes.chunks_exact(2).map(unit).collect();
+            String::from_utf16(&units).map_err(|_| "it is not UTF-16: it has half a surrogate pair")
+        }
+        Encoding::Hex => Ok(hex_simd::encode_to_string(bytes, hex_simd::AsciiCase::Lower)),
+        Encoding::Base64 => Ok(base64_simd::STANDARD.encode_to_string(bytes)),
+    }
+}
+
+/// The bytes of a text.
+pub(super) fn encode(encoding: Encoding, text: &str) -> Result<Vec<u8>, Refusal> {
+    match encoding {
+        Encoding::Utf8 => Ok(text.as_bytes().into()),
+        Encoding::Latin1 => text
+            .chars()
+            .map(|c| u8::try_from(c).map_err(|_| "must have characters below U+0100 only"))
+            .collect(),
+        Encoding::Ascii if text.is_ascii() => Ok(text.as_bytes().into()),
+        Encoding::Ascii => Err("must have ASCII characters only"),
+        Encoding::Utf16le => Ok(text.encode_utf16().flat_map(u16::to_le_bytes).collect()),
+        Encoding::Utf16be => Ok(text.encode_utf16().flat_map(u16::to_be_bytes).collect()),
+        Encoding::Hex => hex_simd::decode_to_vec(text).map_err(|_| "must be hexadecimal digits, two a byte"),
+        Encoding::Base64 => {
+            let bytes = base64_simd::STANDARD.decode_to_vec(text);
+            bytes.map_err(|_| "must be base64, with what pads it")
+        }
+    }
+}
+
+/// Text that fills its field, less what fills it up: `unit` bytes at a time.
+pub(super) fn trim(encoding: Encoding, bytes: &[u8], fill: u8) -> &[u8] {
+    match encoding {
+        Encoding::Utf16le | Encoding::Utf16be => {
+            let pad: [u8; 2] = if encoding == Encoding::Utf16le {
+                [fill, 0]
+            } else {
+                [0, fill]
+            };
+            let mut end = bytes.len();
+            while end >= 2 && bytes[end - 2..end] == pad {
+                end -= 2;
+            }
+            &bytes[..end]
+        }
+        _ => {
+            let end = bytes.iter().rposition(|&byte| byte != fill).map_or(0, |last| last + 1);
+            &bytes[..end]
+        }
+    }
+}
+
+/// Fills up to a length.
+pub(super) fn pad(encoding: Encoding, bytes: &mut Vec<u8>, length: usize, fill: u8) {
+    while bytes.len() < length {
+        match encoding {
+            Encoding::Utf16le if length - bytes.len() >= 2 => bytes.extend([fill, 0]),
+            Encoding::Utf16be if length - bytes.len() >= 2 => bytes.extend([0, fill]),
+            _ => bytes.push(fill),
+        }
+    }
+}
+
+impl Address {
+    /// By the name of its type.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "ipv4" => Address::Ipv4,
+            "ipv6" => Address::Ipv6,
+            "mac" => Address::Mac,
+            "uuid" => Address::Uuid,
+            _ => return None,
+        })
+    }
+
+    /// The text of its bytes.
+    pub fn text(self, bytes: &[u8]) -> String {
+        match self {
+            Address::Ipv4 => {
+                <[u8; 4]>::try_from(bytes).map_or_else(|_| String::new(), |bytes| Ipv4Addr::from(bytes).to_string())
+            }
+            Address::Ipv6 => {
+                <[u8; 16]>::try_from(bytes).map_or_else(|_| String::new(), |bytes| Ipv6Addr::from(bytes).to_string())
+            }
+            Address::Mac => bytes
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<Vec<_>>()
+                .join(":"),
+            Address::Uuid => {
+                let mut text = String::with_capacity(36);
+                for (at, byte) in bytes.iter().enumerate() {
+                    if matches!(at, 4 | 6 | 8 | 10) {
+                        text.push('-');
+                    }
+                    text.push_str(&format!("{byte:02x}"));
+                }
+                text
+            }
+        }
+    }
+
+    /// The bytes of a text; `None` where it is none.
+    pub fn parse(self, text: &str) -> Option<Vec<u8>> {
+        match self {
+            Address::Ipv4 => Some(text.parse::<Ipv4Addr>().ok()?.octets().into()),
+            Address::Ipv6 => Some(text.parse::<Ipv6Addr>().ok()?.octets().into()),
+            Address::Mac => {
+                let dashes = [2, 5, 8, 11, 14];
+                let fits = text.len() == 17
+                    && text
+                        .bytes()
+                        .enumerate()
+                        .all(|(at, c)| dashes.contains(&at) == (c == b':'));
+                hex_simd::decode_to_vec(text.replace(':', "")).ok().filter(|_| fits)
+            }
+            Address::Uuid => {
+                let dashes = [8, 13, 18, 23];
+                let fits = text.len() == 36
+                    && text
+                        .bytes()
+                        .enumerate()
+                        .all(|(at, c)| dashes.contains(&at) == (c == b'-'));
+                hex_simd::decode_to_vec(text.replace('-', "")).ok().filter(|_| fits)
+            }
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! Types by their names, and lengths.
+
+use super::ast::*;
+use super::lexer::Position;
+use super::resolve::{Context, Resolved, Resolver};
+use super::*;
+
+impl Resolver<'_> {
+    pub(super) fn type_by_name(
+        &mut self,
+        name: &str,
+        quoted: bool,
+        args: &[Len],
+        position: Position,
+        context: &Context,
+    ) -> Resolved<Kind> {
+        if !quoted && let Some(kind) = self.builtin(name, args, position, context)? {
+            return Ok(kind);
+        }
+        let source = context.source;
+        if name == "self" && !quoted {
+            let id = self.root(source, position)?;
+            return self.instance(id, args, position);
+        }
+        if let Some(id) = self.structure(source, name)? {
+            return self.instance(id, args, position);
+        }
+        // An enum of bits has its place where it is used, so its base is looked at anew.
+        let files = self.files;
+        if let Some((file, _)) = files.get(&source)
+            && let Some(decl) = file.enums.iter().find(|decl| decl.name == name)
+        {
+            let base = self.kind(&decl.base, context)?;
+            let id = match self.named_enums.get(&(source, name.into())) {
+                Some((id, _)) => *id,
+                None => {
+                    let (id, kind) = self.enumeration(context, decl)?;
+                    self.named_enums.insert((source, name.into()), (id, kind));
+                    id
+                }
+            };
+            return Ok(Kind::Enum(id, Box::new(base)));
+        }
+        Err(Error::syntax(position, format!("there is no type {name}")))
+    }
+
+    /// The types that the language has.
+    pub(super) fn builtin(
+        &mut self,
+        name: &str,
+        args: &[Len],
+        position: Position,
+        context: &Context,
+    ) -> Resolved<Option<Kind>> {
+        let no_args = |kind: Kind| match args {
+            [] => Ok(Some(kind)),
+            _ => Err(Error::syntax(position, format!("{name} takes no arguments"))),
+        };
+        if let Some(kind) = number(name, position, context)? {
+            return no_args(kind);
+        }
+        let varint = match name.strip_suffix('n').unwrap_or(name) {
+            "uleb128" => Some(Sign::Unsigned),
+            "sleb128" => Some(Sign::Signed),
+            "zigzag" => Some(Sign::Zigzag),
+            _ => None,
+        };
+        if let Some(sign) = varint {
+            let big = name.ends_with('n');
+            let most = if big { 10 } else { 8 };
+            let max = match args {
+                [] => Some(most),
+                [Len::Expr(max)] => constant(max),
+                _ => None,
+            };
+            let Some(max) = max.filter(|max| (1..=10).contains(max)) else {
+                return Err(Error::syntax(
+                    position,
+                    format!("{name} may have a number of bytes, from 1 to 10"),
+                ));
+            };
+            return Ok(Some(Kind::Varint(Varint {
+                sign,
+                big,
+                max: max as u8,
+            })));
+        }
+        let encoding = match name {
+            "utf8" => Some(Encoding::Utf8),
+            "latin1" => Some(Encoding::Latin1),
+            "ascii" => Some(Encoding::Ascii),
+            "utf16le" => Some(Encoding::Utf16le),
+            "utf16be" => Some(Encoding::Utf16be),
+            "hex" => Some(Encoding::Hex),
+            "base64" => Some(Encoding::Base64),
+            _ => None,
+        };
+        if encoding.is_some() || name == "bytes" {
+            let (length, fill) = match args {
+                [length] => (self.length(length, context, None)?, Some(0)),
+                [length, Len::Expr(fill)] => {
+                    let byte = constant(fill).and_then(|fill| u8::try_from(fill).ok());
+                    let byte = byte.ok_or_else(|| Error::syntax(fill.position, "what fills up is a byte"))?;
+                    (self.length(length, context, None)?, Some(byte))
+                }
+                _ => {
+                    let message = format!("{name} wants a length: a number, a type, until 0, or rest");
+                    return Err(Error::syntax(position, message));
+                }
+            };
+            let Some(encoding) = encoding else {
+                return Ok(Some(Kind::Bytes(length)));
+            };
+            // Only what always has the same length is filled up, and only text that can be told from what fills it.
+            let fixed = matches!(length, Length::Expr(Expr::Int(_)));
+            let fills = !matches!(encoding, Encoding::Hex | Encoding::Base64);
+            let fill = fill.filter(|_| fixed && fills);
+            return Ok(Some(Kind::Text { encoding, length, fill }));
+        }
+        match name {
+            "flag" => no_args(Kind::Bool(Box::new(bits(1, false, context)))),
+            "bool" => no_args(Kind::Bool(Box::new(match context.aligned {
+                true => Kind::Int(Int {
+                    bytes: 1,
+                    signed: false,
+                    little: false,
+                }),
+                false => bits(8, false, context),
+            }))),
+            "ipv4" => no_args(Kind::Address(Address::Ipv4)),
+            "ipv6" => no_args(Kind::Address(Address::Ipv6)),
+            "mac" => no_args(Kind::Address(Address::Mac)),
+            "uuid" => no_args(Kind::Address(Address::Uuid)),
+            "unixtime" => {
+                let (base, unit) = match args {
+                    [Len::Prefix(base)] => (base.clone(), 1000),
+                    [
+                        Len::Prefix(base),
+                        Len::Expr(Ex {
+                            kind: ExKind::Name(path),
+                            ..
+                        }),
+                    ] if path[..] == ["ms"] => (base.clone(), 1),
+                    [
+                        Len::Prefix(base),
+                        Len::Expr(Ex {
+                            kind: ExKind::Name(path),
+                            ..
+                        }),
+                    ] if path[..] == ["s"] => (base.clone(), 1000),
+                    // Signed types are not read as prefixes.
+                    [
+                        Len::Expr(Ex {
+                            kind: ExKind::Name(path),
+                            position,
+                        }),
+                        unit @ ..,
+                    ] if path.len() == 1 => {
+                        let base = Type::Named {
+                            name: path[0].clone(),
+                            quoted: false,
+                            args: Vec::new(),
+                            position: *position,
+                        };
+                        let millis =
+                            matches!(unit, [Len::Expr(Ex { kind: ExKind::Name(unit), .. })] if unit[..] == ["ms"]);
+                        (base, if millis { 1 } else { 1000 })
+                    }
+                    _ => return Err(Error::syntax(position, "unixtime wants an integer's type, and s or ms")),
+                };
+                let base = self.kind(&base, context)?;
+                if base.integer().is_none() {
+                    return Err(Error::syntax(position, "unixtime is of integers"));
+                }
+                Ok(Some(Kind::Time(Box::new(base), unit)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    pub(super) fn length(&mut self, length: &Len, context: &Context, item: Option<&Kind>) -> Resolved<Length> {
+        let context = Context {
+            aligned: true,
+            ..*context
+        };
+        match length {
+            Len::Rest => Ok(Length::Rest),
+            Len::Expr(ex) => {
+                let expr = self.scopes.integer(ex, &self.structs, &self.enums)?;
+                if let Expr::Int(count) = expr
+                    && count < 0
+                {
+                    return Err(Error::syntax(ex.position, "a length is not negative"));
+                }
+                Ok(Length::Expr(expr))
+            }
+            Len::Prefix(ty) => {
+                let kind = self.kind(ty, &context)?;
+                match kind {
+                    Kind::Int(_) | Kind::Varint(_) => Ok(Length::Prefix(Box::new(kind))),
+                    _ => Err(Error::syntax((0, 0), "a length is an integer of whole bytes")),
+                }
+            }
+            Len::Until(ex) => {
+                if let Some(value) = constant(ex) {
+                    let fits = match item {
+                        None => (0..=255).contains(&value),
+                        Some(item) => item.range().is_some_and(|(min, max)| {
+                            (min..=max).contains(&i128::from(value)) && matches!(item, Kind::Int(_) | Kind::Varint(_))
+                        }),
+                    };
+                    if !fits {
+                        let message = "what ends this must be a value of its items, or a byte";
+                        return Err(Error::syntax(ex.position, message));
+                    }
+                    return Ok(Length::Until(value));
+                }
+                let Some(item) = item else {
+                    return Err(Error::syntax(ex.position, "text and bytes end at a byte"));
+                };
+                let expr = self
+                    .scopes
+                    .with_item(item, |scopes| scopes.integer(ex, &self.structs, &self.enums))?;
+                Ok(Length::UntilItem(self.not_late(
+                    expr,
+                    ex.position,
+                    "what ends an array",
+                )?))
+            }
+        }
+    }
+}
+
+pub(super) fn bits(width: u8, signed: bool, context: &Context) -> Kind {
+    let lsb = context.order.lsb == Some(true);
+    Kind::Bits(Bits {
+        width,
+        signed,
+        lsb,
+        at: 0,
+        run: 0,
+        last: false,
+    })
+}
+
+/// `u16be`, `i5`, `f64le` and the like.
+pub(super) fn number(name: &str, position: Position, context: &Context) -> Resolved<Option<Kind>> {
+    let (stem, order) = match (name.strip_suffix("be"), name.strip_suffix("le")) {
+        (Some(stem), _) => (stem, Some(false)),
+        (_, Some(stem)) => (stem, Some(true)),
+        _ => (name, None),
+    };
+    let mut letters = stem.chars();
+    let letter = letters.next();
+    let Ok(width) = letters.as_str().parse::<u8>() else {
+        return Ok(None);
+    };
+    if letters.as_str().starts_with(['+', '0']) {
+        return Ok(None);
+    }
+    let little = order.or(context.order.little);
+    let need_order = || Error::syntax(position, format!("{name} needs a byte order: {name}be or {name}le"));
+    match (letter, width) {
+        (Some('f'), 16 | 32 | 64) => {
+            let little = little.ok_or_else(need_order)?;
+            Ok(Some(Kind::Float {
+                bytes: width / 8,
+                little,
+            }))
+        }
+        (Some(letter @ ('u' | 'i')), 1..=64) => {
+            let signed = letter == 'i';
+            if context.aligned && width == 8 {
+                return Ok(Some(Kind::Int(Int {
+                    bytes: 1,
+                    signed,
+                    little: false,
+                })));
+            }
+            if context.aligned && width % 8 == 0 {
+                let little = little.ok_or_else(need_order)?;
+                return Ok(Some(Kind::Int(Int {
+                    bytes: width / 8,
+                    signed,
+                    little,
+                })));
+            }
+            if order.is_some_and(|little| little != (context.order.lsb == Some(true)))
+                || width % 8 != 0 && order.is_some()
+            {
+                return Err(Error::syntax(
+                    position,
+                    format!("bits have the order of their struct: u{width}"),
+                ));
+            }
+            Ok(Some(bits(width, signed, context)))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The value of an expression of numbers alone.
+pub(super) fn constant(ex: &Ex) -> Option<i64> {
+    let value = match &ex.kind {
+        ExKind::Int(value) => i64::try_from(*value).ok()?,
+        ExKind::Unary(Unary::Neg, inner) => constant(inner)?.checked_neg()?,
+        _ => return None,
+    };
+    (-SAFE..=SAFE).contains(&value).then_some(value)
+}
