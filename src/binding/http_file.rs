@@ -40,7 +40,7 @@ impl Sources {
         let Some(part) = self.0.take() else {
             return Ok(Errno::EINVAL.0);
         };
-        let length = part.len();
+        let length = part.count();
         let mut status = engine.append(id, |out| {
             if bits & send_bit::HEAD != 0 {
                 append_head(args, bits, 2, out)?;
@@ -96,7 +96,7 @@ mod linux {
         let position = (position >= 0.0).then_some(position as u64);
         Ok(match source::next(file, position, most as u64) {
             Ok(Next { part, ends }) => {
-                let count = part.as_ref().map_or(0, Part::len) as u32;
+                let count = part.as_ref().map_or(0, Part::count) as u32;
                 sources.0.replace(part);
                 (count | if ends { ENDS } else { 0 }) as i32
             }
@@ -112,6 +112,6 @@ mod linux {
         if args.double(1)? >= 0.0 {
             return Ok(0);
         }
-        Ok(Errno::code(source::give_back(args.fd(0)?, part.len())))
+        Ok(Errno::code(source::give_back(args.fd(0)?, part.count())))
     }
 }

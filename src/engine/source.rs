@@ -22,7 +22,7 @@ pub enum Part {
 
 impl Part {
     /// How many bytes it has.
-    pub fn len(&self) -> u64 {
+    pub fn count(&self) -> u64 {
         match self {
             Part::Bytes(bytes) => bytes.len() as u64,
             Part::Range(range) => range.left(),
@@ -91,7 +91,7 @@ mod linux {
             let copy = copy.map_err(|error| Errno(-error.raw_os_error().unwrap_or(libc::EMFILE)))?;
             Part::Range(FileRange::new(Arc::new(File::from(copy)), at..at + length))
         };
-        let count = part.len();
+        let count = part.count();
         if position.is_none() {
             seek(file, SeekFrom::Start(at + count)).map_err(errno)?;
         }
@@ -143,5 +143,104 @@ mod linux {
 
     fn errno(error: Os) -> Errno {
         Errno(-error.raw_os_error())
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use crate::errno::Errno;
+    use std::fs::{self, File};
+    use std::io::{Seek, Write};
+    use std::os::fd::AsFd;
+    use std::path::Path;
+
+    fn with_file(name: &str, size: usize, test: impl FnOnce(&Path)) {
+        let path = std::env::temp_dir().join(format!("ironwire-source-{name}-{}", std::process::id()));
+        fs::write(&path, vec![7; size]).unwrap();
+        test(&path);
+        let _ = fs::remove_file(&path);
+    }
+
+    /// How many bytes come next, whether the file ends there, and whether they were read.
+    fn look(file: &File, position: Option<u64>, most: u64) -> Result<(u64, bool, bool), Errno> {
+        let Next { part, ends } = next(file.as_fd(), position, most)?;
+        let read = matches!(part, Some(Part::Bytes(_)));
+        Ok((part.map_or(0, |part| part.count()), ends, read))
+    }
+
+    #[test]
+    fn parts_come_from_a_position_up_to_the_end() {
+        with_file("parts", 2_500_000, |path| {
+            let file = File::from(open(path).unwrap());
+            assert_eq!(look(&file, Some(0), u64::MAX), Ok((PART, false, false)));
+            assert_eq!(
+                look(&file, Some(2 * PART), u64::MAX),
+                Ok((2_500_000 - 2 * PART, true, false))
+            );
+            assert_eq!(look(&file, Some(2_499_990), u64::MAX), Ok((10, true, true)));
+            assert_eq!(look(&file, Some(0), 10), Ok((10, true, true)));
+            assert_eq!(look(&file, Some(2_500_000), u64::MAX), Ok((0, true, false)));
+            assert_eq!(look(&file, Some(u64::MAX), u64::MAX), Ok((0, true, false)));
+        });
+    }
+
+    #[test]
+    fn a_descriptors_own_position_moves_and_can_be_put_back() {
+        with_file("position", 200_000, |path| {
+            let mut file = File::open(path).unwrap();
+            assert_eq!(look(&file, None, 1000), Ok((1000, true, true)));
+            assert_eq!(file.stream_position().unwrap(), 1000);
+            assert_eq!(look(&file, None, 100_000), Ok((100_000, true, false)));
+            assert_eq!(file.stream_position().unwrap(), 101_000);
+            give_back(file.as_fd(), 100_000).unwrap();
+            assert_eq!(file.stream_position().unwrap(), 1000);
+            assert_eq!(look(&file, Some(0), 10), Ok((10, true, true)));
+            assert_eq!(file.stream_position().unwrap(), 1000);
+        });
+    }
+
+    #[test]
+    fn a_file_ends_where_it_ends_now() {
+        with_file("changes", 1000, |path| {
+            let file = File::open(path).unwrap();
+            fs::OpenOptions::new()
+                .append(true)
+                .open(path)
+                .unwrap()
+                .write_all(b"more")
+                .unwrap();
+            assert_eq!(look(&file, Some(0), u64::MAX), Ok((1004, true, true)));
+            fs::OpenOptions::new()
+                .write(true)
+                .open(path)
+                .unwrap()
+                .set_len(100)
+                .unwrap();
+            assert_eq!(look(&file, Some(0), u64::MAX), Ok((100, true, true)));
+            assert_eq!(look(&file, Some(500), u64::MAX), Ok((0, true, false)));
+        });
+    }
+
+    #[test]
+    fn what_is_no_ordinary_file_is_left_alone() {
+        let folder = std::env::temp_dir();
+        // Looked at once, a path is known to the system, unless that keeps nothing of its kind.
+        let opened = |path: &Path| {
+            let _ = fs::metadata(path);
+            open(path).map(drop)
+        };
+        assert_eq!(opened(&folder), Err(Errno::EINVAL));
+        assert!(matches!(
+            opened(Path::new("/dev/null")),
+            Err(Errno::EINVAL | Errno::EAGAIN)
+        ));
+        assert!(matches!(
+            opened(Path::new("/proc/version")),
+            Err(Errno::ENOTSUP | Errno::EAGAIN)
+        ));
+        assert!(opened(&folder.join("ironwire-nothing")).is_err());
+        let (reader, _writer) = std::io::pipe().unwrap();
+        assert!(matches!(next(reader.as_fd(), None, 10), Err(Errno::EINVAL)));
     }
 }
