@@ -77,6 +77,9 @@ export declare class ProtoSchema {
   extensions(): Array<number>
 }
 
+/** The functions, as an object. Called once in an environment, by `lib/codec/native.js`. */
+export declare function codecBulk(): Record<string, (...args: any[]) => any>
+
 /** A checksum of at most 32 bits of `bytes[start..end]`; what is between `own_start` and `own_end` counts as zeros. */
 export declare function codecChecksum(name: string, bytes: Uint8Array, start: number, end: number, ownStart: number, ownEnd: number): number
 

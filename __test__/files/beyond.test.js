@@ -199,6 +199,39 @@ each('several ranges', async (t, start) => {
   assert.strictEqual(head.body.length, 0)
 })
 
+each('a download is resumed by the weak tag or the date that it began with', async (t, start) => {
+  const justWritten = (file) => fs.writeFileSync(file, 'content')
+  const { root, port } = await start(t, { 'old.txt': 'content', 'new.txt': justWritten })
+  for (const target of ['/old.txt', '/new.txt']) {
+    const { etag, 'last-modified': modified } = (await request(port, target)).headers
+    assert.match(etag, /^W\//)
+    const strong = etag.slice(2)
+    const later = new Date(Date.parse(modified) + 1000).toUTCString()
+    for (const [headers, status] of [
+      [{ Range: 'bytes=3-', 'If-Range': etag }, 206],
+      [{ Range: 'bytes=3-', 'If-Range': modified }, 206],
+      [{ Range: 'bytes=3-', 'If-Range': strong }, 200],
+      [{ Range: 'bytes=3-', 'If-Range': `W/${etag}` }, 200],
+      [{ Range: 'bytes=3-', 'If-Range': later }, 200],
+      [{ 'If-Match': etag }, 200],
+      [{ 'If-Match': strong }, 200],
+      [{ 'If-Match': `"x", ${etag}` }, 200],
+      [{ 'If-Match': 'W/"x"' }, 412],
+    ]) {
+      const response = await request(port, target, { headers })
+      assert.strictEqual(response.status, status, `${target} ${JSON.stringify(headers)}`)
+      assert.strictEqual(response.body.toString(), { 200: 'content', 206: 'tent' }[status] ?? response.body.toString())
+    }
+    const changed = path.join(root, target)
+    fs.writeFileSync(changed, 'CONTENT!')
+    fs.utimesSync(changed, 1_800_000_000, 1_800_000_000)
+    for (const validator of [etag, modified]) {
+      const { status, body } = await request(port, target, { headers: { Range: 'bytes=3-', 'If-Range': validator } })
+      assert.deepStrictEqual([status, body.toString()], [200, 'CONTENT!'])
+    }
+  }
+})
+
 each('conditions, by the precedence of RFC 9110, section 13.2.2', async (t, start) => {
   const { port } = await start(t, { 'a.txt': 'content' }, { etag: 'strong' })
   const { etag, 'last-modified': modified } = (await request(port, '/a.txt')).headers
@@ -233,6 +266,9 @@ each('conditions, by the precedence of RFC 9110, section 13.2.2', async (t, star
     [{ Range: 'bytes=0-1', 'If-Range': before }, 200],
     [{ Range: 'bytes=0-1', 'If-None-Match': etag }, 304],
     [{ Range: 'bytes=99-', 'If-Range': '"x"' }, 200],
+    // A strong tag promises the very bytes: what is weak does not name it.
+    [{ 'If-Match': `W/${etag}` }, 412],
+    [{ Range: 'bytes=0-1', 'If-Range': `W/${etag}` }, 200],
   ]) {
     const response = await request(port, '/a.txt', { headers })
     assert.strictEqual(response.status, status, JSON.stringify(headers))
@@ -354,6 +390,12 @@ each('headers that every answer has', async (t, start) => {
     ['/a.txt', { headers: { Range: 'bytes=0-0' } }],
     ['/a.txt', { method: 'OPTIONS' }],
     ['/sub', {}],
+    ['/a.txt', { headers: { 'If-Match': '"x"' } }],
+    ['/a.txt', { headers: { Range: 'bytes=9-' } }],
+    ['/none', {}],
+    ['/none', { method: 'HEAD' }],
+    ['/%zz', {}],
+    ['/a.txt', { method: 'POST' }],
   ]) {
     const response = await request(port, target, options)
     const where = `${options.method ?? 'GET'} ${target}: ${response.status}`

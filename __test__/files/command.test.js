@@ -173,6 +173,29 @@ test('several processes: one that dies is replaced', posix, async (t) => {
   assert.deepStrictEqual(await run.ended, { code: 0, signal: null }, run.stderr)
 })
 
+test('several processes: one that cannot start is tried again, while the others go on', posix, async (t) => {
+  const root = makeTree(t, FILES)
+  const run = await start(t, [root, '--workers', '2', '--log', 'off'])
+  const workers = spawnSync('pgrep', ['-P', String(run.child.pid)], { encoding: 'utf8' })
+    .stdout.trim()
+    .split('\n')
+  fs.renameSync(root, `${root}.away`)
+  process.kill(Number(workers[0]), 'SIGKILL')
+  await until(() => run.stderr.split('there is no folder').length > 2)
+  assert.strictEqual((await request(run.port, '/a.txt')).status, 404)
+  const tries = run.stderr.split('another takes its place').length
+  assert.ok(tries < 8, run.stderr)
+  fs.renameSync(`${root}.away`, root)
+  for (let i = 0; i < 4; i++) assert.strictEqual((await request(run.port, '/a.txt')).status, 200)
+  run.interrupt()
+  assert.deepStrictEqual(await run.ended, { code: 0, signal: null }, run.stderr)
+})
+
+test('a single-page application without its page is told so', posix, async (t) => {
+  const run = await start(t, [makeTree(t, { 'a.txt': 'a' }), '--spa', '--listing'])
+  assert.match(run.stdout, /no index\.html in it: --spa answers with it once there is one/)
+})
+
 /** Runs to the end. */
 function serve(...args) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, 'serve', ...args], {
@@ -210,7 +233,10 @@ test('a command line that is wrong: what would be right, and 2', (t) => {
     [[root, '--prt', '80'], /did you mean --port\?/],
     [[root, '--workers', '0'], /--workers is a whole number from 1 to 256, not '0'/],
     [[root, '--log', 'apache'], /--log is common, json or off, not 'apache'/],
-    [[root, '--max-age', 'soon'], /"1d".*'soon'/],
+    [[root, '--max-age', 'soon'], /^ironwire: --max-age must be .*"1d".*'soon'/],
+    [[root, '--not-found', ''], /^ironwire: --not-found must be a path below the root/],
+    [[root, '--not-found', '../outside.txt'], /^ironwire: --not-found must be a path below the root/],
+    [[root, '--not-found', 'nowhere.html'], /there is no nowhere\.html in .* for --not-found/],
     [[root, '--max-age', 'soon', '--workers', '2'], /"1d".*'soon'/],
   ]) {
     const { status, stderr, stdout } = serve(...args)

@@ -17,6 +17,8 @@ const { test } = require('node:test')
 const express = require('express')
 const inject = require('light-my-request')
 const ironwire = require('ironwire')
+const { kConnection } = require('../../lib/http/install.js')
+const { native } = require('../../lib/engine.js')
 const { listen, makeTree, random, request, until } = require('./support')
 
 const rng = random(7)
@@ -106,6 +108,27 @@ test('a mock of requests (light-my-request)', async (t) => {
   const part = await inject(serve, { url: '/a.txt', headers: { range: 'bytes=-3' } })
   assert.deepStrictEqual([part.statusCode, part.payload], [206, 'ent'])
   assert.strictEqual((await inject(serve, '/nothing')).payload, 'next')
+})
+
+test('pipelined answers gather and leave together', async (t) => {
+  const serve = ironwire.serveStatic(makeTree(t, FILES))
+  const queued = []
+  let atOnce = false
+  const server = ironwire.http.createServer((req, res) => {
+    serve(req, res)
+    atOnce = res.writableEnded
+    queued.push(native.queued(res._onPendingData[kConnection].id))
+  })
+  const port = await listen(t, server)
+  // What is known of the file is answered within the handler's call.
+  await until(async () => (await request(port, '/a.txt')).status === 200 && atOnce)
+  queued.length = 0
+  const socket = net.connect(port, '127.0.0.1')
+  t.after(() => socket.destroy())
+  socket.write('GET /a.txt HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(3))
+  let text = ''
+  while (text.split('content').length < 4) text += (await once(socket, 'data'))[0]
+  assert.ok(queued[0] > 0 && queued[1] === 2 * queued[0] && queued[2] === 3 * queued[0], queued.join())
 })
 
 for (const [name, createServer] of [

@@ -5,11 +5,13 @@
 const assert = require('node:assert')
 const { spawn } = require('node:child_process')
 const fs = require('node:fs')
+const http = require('node:http')
 const net = require('node:net')
 const path = require('node:path')
 const { once } = require('node:events')
 const { test } = require('node:test')
-const { makeTree, request, until } = require('./support')
+const { serveStatic } = require('ironwire')
+const { listen, makeTree, request, until } = require('./support')
 
 const linux = { skip: process.platform !== 'linux' }
 const SERVER = path.join(__dirname, 'limits-server.js')
@@ -26,6 +28,32 @@ async function start(t, root, command = []) {
   }
   return { ports, ask, child }
 }
+
+test('requests sent ahead by a client that does not read: nothing is read for those that wait', linux, async (t) => {
+  const root = makeTree(t, { 'large.bin': Buffer.alloc(300_000, 'l') })
+  let waiting = 0
+  const server = http.createServer(serveStatic(root, { setHeaders: () => waiting++ }))
+  const port = await listen(t, server)
+  const socket = net.connect(port, '127.0.0.1').pause()
+  t.after(() => socket.destroy())
+  const responses = []
+  server.prependListener('request', (_req, res) => responses.push(res))
+  socket.write('GET /large.bin HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(200))
+  await until(() => waiting === 200)
+  // One is being sent and gets no further, which the others had the time for, too.
+  await until(() => responses.some((res) => res.socket !== null && res.writableLength > 0))
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  const behind = responses.filter((res) => res.socket === null && !res.writableFinished)
+  assert.ok(behind.length > 50, String(behind.length))
+  assert.deepStrictEqual([...new Set(behind.map((res) => res.writableLength))], [0])
+  // And all of them are sent, whole, when it does read.
+  let received = 0
+  socket.on('data', (chunk) => {
+    received += chunk.length
+  })
+  socket.resume()
+  await until(() => received > 200 * 300_000)
+})
 
 test('no descriptor left: an error, and all is well when there are some again', linux, async (t) => {
   const root = makeTree(

@@ -114,14 +114,18 @@ function makeHeaders(pick, number, known) {
 
 /** Where ours is meant to answer otherwise: docs/static.md, "Differences from serve-static". */
 function differs(headers, known) {
-  // A weak tag is good for no range, a date only if it is the file's: `send` searches the text for the tag, and takes later dates.
-  if (headers['If-Range'] !== undefined) return true
+  const ifRange = headers['If-Range']
+  if (headers.Range && ifRange) {
+    // A range is for the very tag that was sent: `send` searches the text for it.
+    if (known.etag && ifRange !== known.etag && ifRange.includes(known.etag)) return true
+    // ... and for the very date: `send` takes later ones.
+    if (Date.parse(ifRange) > Date.parse(known['last-modified'])) return true
+  }
   // The last so many bytes of a file that has fewer are all of it (section 14.1.2); `send` finds nothing there.
   const suffix = /^bytes=-(\d+)$/.exec(headers.Range)?.[1]
   if (suffix !== undefined && Number(suffix) > Number(known['content-length'])) return true
-  // A weak tag matches nothing here (RFC 9110, section 13.1.1), as bytes may differ under it.
-  const tag = known.etag?.replace(/^W\//, '')
-  return tag !== undefined && (headers['If-Match'] ?? '').includes(tag)
+  // Any state will do (section 13.1.1): `send` wants a tag.
+  return headers['If-Match'] === '*' && known.etag === undefined
 }
 
 const OPTIONS = [

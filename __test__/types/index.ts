@@ -37,6 +37,20 @@ codec.readBigUint64LE(Buffer.alloc(8)) satisfies bigint
 codec.writeUIntBE(Buffer.alloc(3), 5, 0, 3) satisfies number
 // @ts-expect-error: a bigint is wanted
 codec.writeBigInt64BE(Buffer.alloc(8), 5)
+codec.readArray('i16be', Buffer.alloc(8), 0, 4, { stride: 2 }) satisfies Int16Array
+codec.readArray('zigzagn', new Uint8Array(8)) satisfies BigInt64Array
+// @ts-expect-error not the class of the type's elements
+codec.readArray('i16be', Buffer.alloc(8), 0, 4, { into: new Int8Array(4) })
+codec.writeArray('u24le', Buffer.alloc(8), [1, 2]) satisfies number
+codec.writeArray('u64le', Buffer.alloc(8), [1n], 0)
+// @ts-expect-error a bigint type takes no numbers
+codec.writeArray('u64le', Buffer.alloc(8), [1])
+codec.hex.encode(Buffer.alloc(1)) satisfies string
+codec.utf8.encode('a') satisfies Buffer
+codec.utf8.validate(new Uint8Array(2)) satisfies boolean
+codec.swap16(Buffer.alloc(2)) satisfies Buffer
+codec.fill(new Uint8Array(2), 'ff', 'hex') satisfies Uint8Array
+codec.indexOf(new Uint8Array(2), 'a') satisfies number
 const course = codec.record({ id: 'i16be', seen: 'u64le' })
 course.read(Buffer.alloc(10)) satisfies { id: number; seen: bigint }
 // @ts-expect-error: a field is missing

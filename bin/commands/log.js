@@ -1,6 +1,7 @@
 'use strict'
 
-// The access log: a line for each request, when its response is out or its client gone.
+// The access log: a line for each request, when its response is out or its client gone; for what Rust answers by itself, when it is handed to
+// the socket, with the length that it has.
 
 const process = require('node:process')
 const { kAccessLog, kSite } = require('../../lib/http/symbols.js')

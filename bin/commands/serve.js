@@ -16,6 +16,8 @@ const DEFAULT_HOST = '127.0.0.1'
 const MOST_WORKERS = 256
 /** One Ctrl-C may arrive twice, from the terminal and from npx. */
 const SAME_SIGNAL_MS = 500
+/** A process that could not start is tried again so late: what keeps it from starting is the same a moment later. */
+const RETRY_MS = 1000
 
 const USAGE = `usage: ironwire serve [DIR] [options]
 
@@ -100,10 +102,23 @@ function makeServer({ root, files, log }) {
   try {
     server = createStaticServer(root, files)
   } catch (error) {
-    throw new UsageError(REASONS[error.code]?.(root) ?? error.message)
+    throw new UsageError(REASONS[error.code]?.(root) ?? inWordsOfCommand(error.message))
   }
   if (log !== 'off') logRequests(server, log)
   return server
+}
+
+/** "The property 'options.maxAge' must be …" is about `--max-age`. */
+function inWordsOfCommand(message) {
+  const dashed = (name) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+  return message.replace(/^The (?:property )?["']options\.(\w+)["'](?: property)?/, (_, name) => `--${dashed(name)}`)
+}
+
+/** Whoever names a page means one that there is. */
+function checkPage({ root, files }) {
+  const { notFound } = files
+  if (notFound === undefined || fs.existsSync(path.join(root, notFound))) return
+  throw new UsageError(`there is no ${notFound} in ${root} for --not-found`)
 }
 
 const REASONS = {
@@ -145,8 +160,9 @@ function announce(settings, port) {
   const { root, files, workers, host } = settings
   const lines = [`ironwire serves ${root}${workers > 1 ? `, ${workers} processes` : ''}`]
   for (const url of urls(settings, port)) lines.push(`  ${url}`)
-  if (!fs.existsSync(path.join(root, 'index.html')) && !files.listing) {
-    lines.push('There is no index.html in it: --listing shows what there is instead.')
+  if (!fs.existsSync(path.join(root, 'index.html')) && (files.single || !files.listing)) {
+    const what = files.single ? '--spa answers with it once there is one.' : '--listing shows what there is instead.'
+    lines.push(`There is no index.html in it: ${what}`)
   }
   if (host === DEFAULT_HOST) lines.push('For this machine only: --host 0.0.0.0 lets others in.')
   lines.push('Ctrl-C ends it.')
@@ -177,6 +193,7 @@ function fail(message) {
 
 function serveAlone(settings) {
   const server = makeServer(settings)
+  checkPage(settings)
   server.on('error', (error) => fail(explain(error, settings)))
   server.listen(settings.port, settings.host, () => announce(settings, server.address().port))
   onStop(() => server.close(() => process.exit(0)))
@@ -186,14 +203,17 @@ function serveAlone(settings) {
 function servePrimary(settings) {
   // What is wrong with the folder is said once, here.
   makeServer({ ...settings, log: 'off' })
+  checkPage(settings)
   let listening = 0
+  const started = new WeakSet()
   let stopping = false
   // That one cannot be written to any more: its exit tells the same.
   cluster.on('fork', (worker) => worker.on('error', () => {}))
   cluster.on('message', (_worker, message) => {
     if (typeof message?.failed === 'string' && !stopping) fail(message.failed)
   })
-  cluster.on('listening', (_worker, { port }) => {
+  cluster.on('listening', (worker, { port }) => {
+    started.add(worker)
     listening++
     if (listening === settings.workers) announce(settings, port)
   })
@@ -202,7 +222,8 @@ function servePrimary(settings) {
     // Not one of them has come so far: neither would the next.
     if (listening === 0) fail(`a process could not start (${signal ?? `exit status ${code}`})`)
     process.stderr.write(`ironwire: process ${worker.process.pid} ended (${signal ?? code}): another takes its place\n`)
-    cluster.fork()
+    if (started.has(worker)) cluster.fork()
+    else setTimeout(() => stopping || cluster.fork(), RETRY_MS)
   })
   for (let i = 0; i < settings.workers; i++) cluster.fork()
   onStop(() => {
@@ -216,7 +237,14 @@ function serveWorker(settings) {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {})
   // The first process is gone, or about to be: there is nobody to tell.
   cluster.worker.on('error', () => process.exit(1))
-  const server = makeServer(settings)
+  let server
+  try {
+    server = makeServer(settings)
+  } catch (error) {
+    // The folder is gone for now. A process that serves nothing must not take the place of one that does.
+    process.stderr.write(`ironwire: ${error.message}\n`)
+    process.exit(1)
+  }
   server.on('error', (error) => process.send({ failed: explain(error, settings) }))
   server.listen(settings.port, settings.host)
 }

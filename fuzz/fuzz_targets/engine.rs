@@ -1,5 +1,6 @@
-//! The engine on a scripted loop, whatever is asked of it and reported to it, also from inside what it tells: every byte reaches its peer
-//! once and in order, whoever was told to wait is told to go on, a connection is closed once and never heard of again.
+//! The engine on a scripted loop, whatever is asked of it and reported to it, also from inside what it tells: every byte, those of files
+//! included, reaches its peer once and in order, whoever was told to wait is told to go on, what fails is told, a connection is closed once
+//! and never heard of again.
 #![no_main]
 
 use ironwire::engine::{Engine, Event, FileRange, FileRead, Host, Protocol, Sent, Transport};
@@ -7,26 +8,71 @@ use ironwire::errno::Errno;
 use libfuzzer_sys::fuzz_target;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::rc::{Rc, Weak};
+use std::sync::{Arc, LazyLock};
 
 const EPIPE: Errno = Errno(-32);
 /// Connections and listeners at a time.
 const MOST: usize = 6;
 /// How deep the listener calls back into the engine.
 const DEPTH: usize = 3;
+/// Bytes that one connection is given, about.
+const GIVEN: usize = 4 << 20;
+/// Bytes of a file that leave in one call below, at most.
+const PIECE: u64 = 40_000;
+/// Bytes of a file that are queued, at most.
+const BLOCK: usize = 100;
+
+/// Bytes of the file that is sent: more than are read at a time where the transport sends no files.
+const SIZE: u64 = 150_000;
+
+/// The file that is sent, open for reading, and a way to change it. Nobody else finds it.
+static FILE: LazyLock<(Arc<File>, File)> = LazyLock::new(|| {
+    let path = std::env::temp_dir().join(format!("ironwire-fuzz-engine-{}", std::process::id()));
+    let writer = File::create(&path).unwrap();
+    let reader = File::open(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    (Arc::new(reader), writer)
+});
+
+/// What is at `range` of the file, or would be if it were as long.
+fn content(range: std::ops::Range<u64>) -> Vec<u8> {
+    range.map(|at| (at * 7 + at / 256) as u8).collect()
+}
+
+/// Has the file be `length` bytes long.
+fn resize(length: u64) {
+    let file = &FILE.1;
+    let before = file.metadata().unwrap().len();
+    file.set_len(length.min(before)).unwrap();
+    if before < length {
+        file.write_all_at(&content(before..length), before).unwrap();
+    }
+}
 
 #[derive(Default)]
 struct Wire {
     /// Bytes that the kernel takes at once.
     room: Cell<usize>,
-    taken: RefCell<Vec<u8>>,
+    /// Bytes of files that are in memory, of those to be sent.
+    warm: Cell<u64>,
+    /// It sends no files.
+    unable: Cell<bool>,
+    /// The next thing to be sent is a file.
+    announced: Cell<bool>,
     queued: RefCell<Option<Vec<u8>>>,
     broken: Cell<bool>,
     shut: Cell<bool>,
     /// What the engine was given for the peer.
     given: RefCell<Vec<u8>>,
+    /// How much of that has reached it.
+    taken: Cell<usize>,
     /// Something went wrong: not everything leaves.
     failed: Cell<bool>,
+    /// Which the engine has told.
+    told: Cell<bool>,
     /// The engine has promised to tell of a drain.
     awaited: Cell<bool>,
     ending: Cell<bool>,
@@ -34,6 +80,34 @@ struct Wire {
     closed: Cell<u32>,
     closing: Cell<bool>,
     is_listener: Cell<bool>,
+}
+
+impl Wire {
+    /// The peer gets `bytes`.
+    fn take(&self, bytes: &[u8]) {
+        let taken = self.taken.get();
+        assert!(self.given.borrow()[taken..].starts_with(bytes), "out of order");
+        self.taken.set(taken + bytes.len());
+    }
+
+    /// The kernel takes `bytes`, as far as it has room; returns how many those are.
+    fn offer(&self, bytes: &[u8]) -> usize {
+        let count = bytes.len().min(self.room.get());
+        self.room.set(self.room.get() - count);
+        self.take(&bytes[..count]);
+        count
+    }
+
+    /// Notes a failure, which the engine has to tell.
+    fn fail<T>(&self, error: Errno) -> Result<T, Errno> {
+        self.failed.set(true);
+        Err(error)
+    }
+
+    fn may_send(&self) {
+        assert!(self.queued.borrow().is_none(), "overtakes a queued write");
+        assert!(!self.shut.get(), "behind the end");
+    }
 }
 
 enum Report {
@@ -62,23 +136,47 @@ impl Drop for Stream {
 }
 
 impl Transport for Stream {
-    fn try_write(&self, parts: &[&[u8]], _more: bool) -> Result<usize, Errno> {
+    fn try_write(&self, parts: &[&[u8]], more: bool) -> Result<usize, Errno> {
         assert!(!parts.is_empty() && parts.iter().all(|part| !part.is_empty()));
-        assert!(self.wire.queued.borrow().is_none(), "overtakes a queued write");
-        assert!(!self.wire.shut.get(), "behind the end");
+        self.wire.may_send();
+        assert!(!self.wire.announced.get(), "a file was announced and did not follow");
         if self.wire.broken.get() {
-            self.wire.failed.set(true);
-            return Err(EPIPE);
+            return self.wire.fail(EPIPE);
         }
-        let bytes = parts.concat();
-        let count = bytes.len().min(self.wire.room.get());
-        self.wire.room.set(self.wire.room.get() - count);
-        self.wire.taken.borrow_mut().extend_from_slice(&bytes[..count]);
-        Ok(count)
+        self.wire.announced.set(more);
+        Ok(self.wire.offer(&parts.concat()))
     }
 
-    fn send_file(&self, _range: &mut FileRange, _share: u64) -> Result<Sent, Errno> {
-        unreachable!("no input appends files yet")
+    fn send_file(&self, range: &mut FileRange, share: u64) -> Result<Sent, Errno> {
+        let wire = &self.wire;
+        wire.may_send();
+        wire.announced.set(false);
+        if wire.broken.get() {
+            return wire.fail(EPIPE);
+        }
+        if wire.unable.get() {
+            return Ok(Sent::Unable);
+        }
+        // In pieces, so that an error can come behind what has left.
+        let mut share = share;
+        while range.left() > 0 && share > 0 && wire.warm.get() > 0 && wire.room.get() > 0 {
+            let most = share.min(wire.warm.get()).min(PIECE);
+            let count = wire.offer(&range.read(most as usize).or_else(|error| wire.fail(error))?) as u64;
+            range.advance(count);
+            wire.warm.set(wire.warm.get() - count);
+            share -= count;
+        }
+        if range.left() == 0 {
+            return Ok(Sent::Whole);
+        }
+        if wire.warm.get() == 0 {
+            return Ok(Sent::Cold);
+        }
+        let block = range.read(BLOCK).or_else(|error| wire.fail(error))?;
+        let length = block.len();
+        range.advance(length as u64);
+        self.write(vec![block])?;
+        Ok(Sent::Queued(length))
     }
 
     fn write(&self, parts: Vec<bytes::Bytes>) -> Result<(), Errno> {
@@ -113,6 +211,8 @@ struct Script {
     wires: RefCell<HashMap<u32, Rc<Wire>>>,
     /// Those that are not closed.
     open: RefCell<Vec<u32>>,
+    /// What is being read of files.
+    reads: RefCell<Vec<(u32, FileRead)>>,
     echo: Rc<Echo>,
     depth: Cell<usize>,
     waits: Cell<bool>,
@@ -131,8 +231,18 @@ impl Host for Script {
         }
     }
 
-    fn read_file(_engine: &Engine<Script>, _id: u32, _read: FileRead) -> Result<(), Errno> {
-        unreachable!("no input appends files yet")
+    fn read_file(engine: &Engine<Script>, id: u32, read: FileRead) -> Result<(), Errno> {
+        let script = engine.host();
+        let wire = script.wire(id);
+        wire.may_send();
+        assert!(read.length > 0 && read.range.left() > 0);
+        if script.byte() & 15 == 15 {
+            return wire.fail(Errno::EMFILE);
+        }
+        let mut reads = script.reads.borrow_mut();
+        assert!(reads.iter().all(|&(other, _)| other != id), "one at a time");
+        reads.push((id, read));
+        Ok(())
     }
 
     fn report_wait(&self, wanted: bool) {
@@ -155,8 +265,11 @@ impl Host for Script {
         assert_eq!(wire.closed.get(), 0, "told of one that is closed");
         match event {
             Event::Connection(_, Ok(id)) => self.open.borrow_mut().push(id),
-            Event::Drain(_) => wire.awaited.set(false),
-            Event::WriteError(..) => assert!(wire.failed.replace(true) || wire.closing.get()),
+            Event::Drain(_) => assert!(wire.awaited.replace(false), "nobody waits for it"),
+            Event::WriteError(..) => {
+                wire.told.set(true);
+                assert!(wire.failed.get() || wire.closing.get());
+            }
             Event::Close(_) => {
                 assert!(wire.closing.get(), "nobody has closed it");
                 wire.closed.set(1);
@@ -216,6 +329,7 @@ impl Script {
     fn stream(&self, id: u32) -> Stream {
         let wire = Rc::new(Wire::default());
         wire.room.set(usize::MAX);
+        wire.warm.set(u64::MAX);
         let before = self.wires.borrow_mut().insert(id, wire.clone());
         assert!(before.is_none(), "an id comes again");
         Stream {
@@ -235,16 +349,31 @@ impl Script {
         match status {
             0 => {}
             1 => wire.awaited.set(true),
-            _ => assert!(wire.failed.get(), "{status}"),
+            _ => self.refused(&wire),
         }
     }
 
-    fn append(&self, engine: &Engine<Script>, id: u32, bytes: &[u8]) {
+    /// A call has failed.
+    fn refused(&self, wire: &Wire) {
+        assert!(wire.failed.get());
+        wire.told.set(true);
+    }
+
+    /// Notes that `bytes` are going to be written to a connection; whether they may be.
+    fn give(&self, id: u32, bytes: &[u8]) -> bool {
         let wire = self.wire(id);
-        if wire.ending.get() || wire.closing.get() || wire.is_listener.get() {
+        let mut given = wire.given.borrow_mut();
+        if wire.ending.get() || wire.closing.get() || wire.is_listener.get() || given.len() > GIVEN {
+            return false;
+        }
+        given.extend_from_slice(bytes);
+        true
+    }
+
+    fn append(&self, engine: &Engine<Script>, id: u32, bytes: &[u8]) {
+        if !self.give(id, bytes) {
             return;
         }
-        wire.given.borrow_mut().extend_from_slice(bytes);
         let status = engine.append(id, |out| {
             out.extend_from_slice(bytes);
             Ok::<_, ()>(())
@@ -274,24 +403,26 @@ impl Script {
                 }
             ]
         };
-        match act % 12 {
+        match act % 17 {
             0 | 1 => self.append(engine, id, &payload()),
-            2 if usable && !wire.ending.get() => {
+            2 => {
                 let bytes = payload();
-                wire.given.borrow_mut().extend_from_slice(&bytes);
-                let status = engine.write_large(id, &bytes);
-                self.written(id, status);
+                if self.give(id, &bytes) {
+                    self.written(id, engine.write_large(id, &bytes));
+                }
             }
             3 => wire.room.set(if size == 0xff { usize::MAX } else { usize::from(size) }),
             4 => {
-                let flushed = engine.flush(id);
-                assert!(flushed.is_ok() || !usable || wire.failed.get());
+                if engine.flush(id).is_err() && usable {
+                    self.refused(&wire);
+                }
             }
             5 => engine.flush_all(),
             6 if usable => {
                 wire.ending.set(true);
-                let ended = engine.end(id);
-                assert!(ended.is_ok() || wire.failed.get());
+                if engine.end(id).is_err() {
+                    self.refused(&wire);
+                }
             }
             7 => {
                 let closed = engine.close(id, size & 1 == 1);
@@ -317,6 +448,24 @@ impl Script {
                 assert!(speaks.is_ok());
             }
             11 => drop(engine.connect(id, |_| if size & 1 == 0 { Ok(()) } else { Err(Errno::EINVAL) })),
+            12 | 13 => {
+                // Some reach beyond the end.
+                let (start, length) = (u64::from(self.byte()) * 600, payload().len() as u64 * 3);
+                if self.give(id, &content(start..start + length)) {
+                    let range = FileRange::new(FILE.0.clone(), start..start + length);
+                    self.written(id, engine.append_file(id, range));
+                }
+            }
+            14 => {
+                let bytes = payload();
+                if self.give(id, &bytes) {
+                    self.written(id, engine.share(id, bytes.into()));
+                }
+            }
+            15 => wire
+                .warm
+                .set(if size == 0xff { u64::MAX } else { 100 * u64::from(size) }),
+            16 => wire.unable.set(size & 1 == 1),
             _ => {}
         }
     }
@@ -339,6 +488,11 @@ impl Script {
     /// Something happens below.
     fn happen(&self, engine: &Engine<Script>) {
         let (what, which, size) = (self.byte(), self.byte(), self.byte());
+        match what % 10 {
+            7 | 8 => return self.read(engine, which.into(), size),
+            9 => return resize(SIZE.min(u64::from(size) * 1000)),
+            _ => {}
+        }
         let picked = {
             let open = self.open.borrow();
             open.get(usize::from(which) % open.len().max(1)).copied()
@@ -348,7 +502,7 @@ impl Script {
         if wire.closing.get() {
             return self.turn(engine);
         }
-        match what % 7 {
+        match what % 10 {
             _ if wire.is_listener.get() => {
                 let result = if size & 15 == 15 { Err(Errno::EMFILE) } else { Ok(()) };
                 engine.on_connection(id, result);
@@ -370,9 +524,30 @@ impl Script {
 
     fn take_queued(&self, id: u32, wire: &Wire) {
         if let Some(bytes) = wire.queued.take() {
-            wire.taken.borrow_mut().extend_from_slice(&bytes);
+            wire.take(&bytes);
             self.reports.borrow_mut().push_back(Report::Written(id, Ok(())));
         }
+    }
+
+    /// One of the reads of files ends; of a connection that may be closed.
+    fn read(&self, engine: &Engine<Script>, which: usize, how: u8) {
+        let (id, read) = {
+            let mut reads = self.reads.borrow_mut();
+            if reads.is_empty() {
+                return;
+            }
+            let at = which % reads.len();
+            reads.swap_remove(at)
+        };
+        let wire = self.wire(id);
+        let result = if how == 0xff { Err(Errno::EIO) } else { read.run() };
+        match &result {
+            Err(_) => wire.failed.set(true),
+            Ok(bytes) if read.keep => assert_eq!(bytes.len(), read.range.at_most(read.length)),
+            // Some of it may be gone from memory again.
+            Ok(_) => wire.warm.set(read.length as u64 >> (how & 31)),
+        }
+        engine.on_file_read(id, result);
     }
 
     /// One turn of the loop.
@@ -396,18 +571,22 @@ impl Script {
 
     fn check(&self, engine: &Engine<Script>) {
         for (&id, wire) in &*self.wires.borrow() {
-            let (given, taken) = (wire.given.borrow(), wire.taken.borrow());
-            assert!(given.starts_with(&taken), "out of order");
+            // A broken one loses what was queued.
             if let Ok(waiting) = engine.connection(id, |connection| connection.queued())
-                && !wire.failed.get()
+                && !wire.broken.get()
             {
-                assert_eq!(taken.len() as u64 + waiting, given.len() as u64, "lost");
+                assert_eq!(
+                    wire.taken.get() as u64 + waiting,
+                    wire.given.borrow().len() as u64,
+                    "lost"
+                );
             }
         }
     }
 }
 
 fuzz_target!(|data: &[u8]| {
+    resize(SIZE);
     let engine = Rc::new_cyclic(|engine| {
         Engine::new(Script {
             engine: engine.clone(),
@@ -415,6 +594,7 @@ fuzz_target!(|data: &[u8]| {
             reports: Reports::default(),
             wires: RefCell::default(),
             open: RefCell::default(),
+            reads: RefCell::default(),
             echo: Rc::default(),
             depth: Cell::new(0),
             waits: Cell::new(false),
@@ -433,24 +613,40 @@ fuzz_target!(|data: &[u8]| {
         script.check(&engine);
     }
 
-    // The kernel takes everything from here on.
-    for _ in 0..4 {
+    // The kernel takes everything from here on, and no disk is slow.
+    resize(SIZE);
+    let mut goes_on = true;
+    while goes_on {
         for (&id, wire) in &*script.wires.borrow() {
             wire.room.set(usize::MAX);
+            wire.warm.set(u64::MAX);
             if !wire.closing.get() {
                 script.take_queued(id, wire);
             }
         }
         script.turn(&engine);
+        goes_on = !script.reports.borrow().is_empty() || !script.reads.borrow().is_empty() || script.waits.get();
+        while !script.reads.borrow().is_empty() {
+            script.read(&engine, 0, 0);
+        }
+        goes_on |= script
+            .wires
+            .borrow()
+            .values()
+            .any(|wire| wire.queued.borrow().is_some());
     }
     script.check(&engine);
     let open: Vec<u32> = script.open.borrow().clone();
     for &id in &open {
         let wire = script.wire(id);
-        if wire.closing.get() || wire.failed.get() || wire.is_listener.get() {
+        if wire.closing.get() || wire.is_listener.get() {
             continue;
         }
-        assert_eq!(*wire.taken.borrow(), *wire.given.borrow());
+        if wire.failed.get() {
+            assert!(wire.told.get(), "nobody was told");
+            continue;
+        }
+        assert_eq!(wire.taken.get(), wire.given.borrow().len());
         assert!(!wire.awaited.get(), "a drain was promised");
         assert_eq!(wire.shut.get(), wire.ending.get());
     }
@@ -463,4 +659,5 @@ fuzz_target!(|data: &[u8]| {
     script.turn(&engine);
     assert!(script.open.borrow().is_empty());
     assert_eq!(engine.slots_in_use(), 0);
+    assert_eq!(Arc::strong_count(&FILE.0), 1, "it is kept open");
 });

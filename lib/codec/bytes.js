@@ -2,14 +2,16 @@
 
 // What counts as bytes from outside: a Uint8Array of any realm whose buffer is still there, for what it has and not for what it says.
 
+const { Buffer } = require('node:buffer')
 const { isUint8Array } = require('node:util/types')
 const { makeError, invalidArgType } = require('../errors')
 
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype)
 const own = (name) => Object.getOwnPropertyDescriptor(typedArray, name).get
 const lengthOf = own('length')
-const bufferOf = own('buffer')
+const arrayBufferOf = own('buffer')
 const offsetOf = own('byteOffset')
+const classOf = own(Symbol.toStringTag)
 const { at } = typedArray
 
 /** The bytes of `value`; throws where it has none, calling it `name`. */
@@ -18,7 +20,7 @@ function bytesOf(value, name) {
   const length = lengthOf.call(value)
   if (length === 0) attached(value, name)
   // A class of its own may claim another length: what it claimed and has not would be memory of others.
-  return value.length === length ? value : new Uint8Array(bufferOf.call(value), offsetOf.call(value), length)
+  return value.length === length ? value : new Uint8Array(arrayBufferOf.call(value), offsetOf.call(value), length)
 }
 
 /** A view looks empty once its buffer is detached or has shrunk below it; then none of its methods can be called. */
@@ -31,4 +33,27 @@ function attached(value, name) {
   }
 }
 
-module.exports = { bytesOf }
+const { getPrototypeOf } = Object
+const { prototype } = Buffer
+
+/** The same as a Buffer. (`instanceof` would cost as much as all the rest.) */
+function bufferOf(value, name) {
+  const bytes = bytesOf(value, name)
+  if (getPrototypeOf(bytes) === prototype) return bytes
+  return Buffer.from(arrayBufferOf.call(bytes), offsetOf.call(bytes), bytes.length)
+}
+
+/** `length` bytes from `offset` of what `bytesOf` has given. */
+function rangeOf(bytes, offset, length) {
+  return new Uint8Array(arrayBufferOf.call(bytes), offsetOf.call(bytes) + offset, length)
+}
+
+/** How many elements a typed array has, whatever it says; `undefined` where it is not of that class. */
+function lengthIfOf(value, Elements) {
+  return classOf.call(value) === Elements.name ? lengthOf.call(value) : undefined
+}
+
+/** How many bytes a Uint8Array has, whatever it says. */
+const byteCount = (bytes) => lengthOf.call(bytes)
+
+module.exports = { bytesOf, byteCount, bufferOf, rangeOf, lengthIfOf }

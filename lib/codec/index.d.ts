@@ -1,5 +1,5 @@
 /**
- * Binary layouts: numbers read and written by functions, records compiled once, length-prefixed frames. `docs/codec.md`.
+ * Binary data: numbers, one or many, records compiled once, length-prefixed frames, work on whole buffers. `docs/codec.md`.
  */
 
 import type { Transform, TransformOptions } from 'node:stream'
@@ -68,6 +68,173 @@ export function writeUIntLE(buffer: Uint8Array, value: number, offset: number, b
 export function writeUintLE(buffer: Uint8Array, value: number, offset: number, byteLength: number): number
 export function writeUIntBE(buffer: Uint8Array, value: number, offset: number, byteLength: number): number
 export function writeUintBE(buffer: Uint8Array, value: number, offset: number, byteLength: number): number
+
+// ---- arrays of numbers
+
+/** What the elements of each type are in JavaScript. */
+export interface ArrayTypes {
+  i8: Int8Array
+  u8: Uint8Array
+  i16le: Int16Array
+  i16be: Int16Array
+  u16le: Uint16Array
+  u16be: Uint16Array
+  i24le: Int32Array
+  i24be: Int32Array
+  u24le: Uint32Array
+  u24be: Uint32Array
+  i32le: Int32Array
+  i32be: Int32Array
+  u32le: Uint32Array
+  u32be: Uint32Array
+  i40le: Float64Array
+  i40be: Float64Array
+  u40le: Float64Array
+  u40be: Float64Array
+  i48le: Float64Array
+  i48be: Float64Array
+  u48le: Float64Array
+  u48be: Float64Array
+  i64le: BigInt64Array
+  i64be: BigInt64Array
+  u64le: BigUint64Array
+  u64be: BigUint64Array
+  f32le: Float32Array
+  f32be: Float32Array
+  f64le: Float64Array
+  f64be: Float64Array
+  /** LEB128 without a sign; within 2^53 - 1, as numbers. */
+  uleb128: Float64Array
+  /** LEB128 in two's complement. */
+  sleb128: Float64Array
+  /** The varints of protobuf's `sint64`. */
+  zigzag: Float64Array
+  /** The same of 64 bits. */
+  uleb128n: BigUint64Array
+  sleb128n: BigInt64Array
+  zigzagn: BigInt64Array
+}
+
+export interface WriteArrayOptions {
+  /** Bytes from the beginning of one number to that of the next. Default: what a number takes. Not for varints. */
+  stride?: number
+}
+
+export interface ReadArrayOptions<A> extends WriteArrayOptions {
+  /** The array to fill, instead of a new one: the result is it, or a view of its beginning. */
+  into?: A
+}
+
+export interface ReadArray {
+  /**
+   * Reads `count` numbers from `offset`, by default 0, on into a typed array. Without `count`: as many whole ones as there are, or as `into`
+   * has room for.
+   */
+  <T extends keyof ArrayTypes>(
+    type: T,
+    buffer: Uint8Array,
+    offset?: number,
+    count?: number,
+    options?: ReadArrayOptions<ArrayTypes[T]>,
+  ): ArrayTypes[T]
+  /** Bytes that the last call read, the gaps between numbers included. */
+  bytes: number
+}
+
+export const readArray: ReadArray
+
+/**
+ * Writes all values from `offset`, by default 0, on, and returns the offset behind the last. Gaps stay as they are. A value that the type cannot
+ * say is an error, and leaves every byte as it was. From a typed array of the type's own class this is one call of Rust; from another, the
+ * numbers are collected and checked first.
+ */
+export function writeArray<T extends keyof ArrayTypes>(
+  type: T,
+  buffer: Uint8Array,
+  values:
+    | ArrayTypes[T]
+    | (ArrayTypes[T] extends BigInt64Array | BigUint64Array
+        ? readonly bigint[] | BigInt64Array | BigUint64Array
+        : readonly number[] | NumberArray),
+  offset?: number,
+  options?: WriteArrayOptions,
+): number
+
+/** Any typed array whose elements are numbers. */
+export type NumberArray =
+  | Int8Array
+  | Uint8Array
+  | Uint8ClampedArray
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | Float32Array
+  | Float64Array
+
+// ---- whole buffers: Buffer's methods as functions on any Uint8Array, in Rust where that is faster
+
+/** Bytes as text: junk in a text is what it is to `Buffer.from`. */
+export interface TextForm {
+  encode(bytes: Uint8Array): string
+  decode(text: string): Buffer
+}
+
+/** Text as bytes. */
+export interface Charset {
+  encode(text: string): Buffer
+  decode(bytes: Uint8Array): string
+}
+
+export const hex: TextForm
+export const base64: TextForm
+export const base64url: TextForm
+export const utf8: Charset & {
+  /** Whether the bytes are well-formed UTF-8. */
+  validate(bytes: Uint8Array | ArrayBuffer): boolean
+}
+export const latin1: Charset
+/** Little endian. */
+export const utf16: Charset
+
+/** `node:buffer`'s own. */
+export const transcode: typeof import('node:buffer').transcode
+
+export function indexOf(
+  bytes: Uint8Array,
+  value: string | number | Uint8Array,
+  byteOffset?: number,
+  encoding?: BufferEncoding,
+): number
+export function lastIndexOf(
+  bytes: Uint8Array,
+  value: string | number | Uint8Array,
+  byteOffset?: number,
+  encoding?: BufferEncoding,
+): number
+export function includes(
+  bytes: Uint8Array,
+  value: string | number | Uint8Array,
+  byteOffset?: number,
+  encoding?: BufferEncoding,
+): boolean
+
+export function compare(a: Uint8Array, b: Uint8Array): -1 | 0 | 1
+export function equals(a: Uint8Array, b: Uint8Array): boolean
+export function concat(list: readonly Uint8Array[], totalLength?: number): Buffer
+export function fill<B extends Uint8Array>(
+  bytes: B,
+  value: string | number | Uint8Array,
+  offset?: number,
+  end?: number,
+  encoding?: BufferEncoding,
+): B
+export function fill<B extends Uint8Array>(bytes: B, value: string, encoding: BufferEncoding): B
+
+/** Turns the two bytes of each pair around, in place, and returns the same. */
+export function swap16<B extends Uint8Array>(bytes: B): B
+export function swap32<B extends Uint8Array>(bytes: B): B
+export function swap64<B extends Uint8Array>(bytes: B): B
 
 // ---- records
 

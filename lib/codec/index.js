@@ -1,11 +1,14 @@
 'use strict'
 
-// Binary layouts: numbers, records, frames. The addon is loaded for the first layout or record: the rest does without it.
+// Binary data: layouts, numbers one or many, records, frames, work on whole buffers. The addon is loaded for the first work that Rust does: the
+// rest does without it.
 
+const { readArray, writeArray } = require('./arrays')
+const bulk = require('./bulk')
 const numbers = require('./numbers')
 const { frame, FrameDecoder, FrameStream } = require('./frame')
 
 const layout = (description, options) => require('./layout').layout(description, options)
 const record = (fields) => require('./record').record(fields)
 
-module.exports = { ...numbers, layout, record, frame, FrameDecoder, FrameStream }
+module.exports = { ...numbers, ...bulk, readArray, writeArray, layout, record, frame, FrameDecoder, FrameStream }

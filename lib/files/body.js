@@ -32,8 +32,11 @@ function sendBody(exchange, plan) {
   })
   res.on('close', () => body.destroy())
   const { socket } = exchange.req
-  if (res.socket === null && socket) endWith(socket, body)
-  body.pipe(res)
+  if (res.socket === null && socket) {
+    endWith(socket, body)
+    // Nothing is read for a response that waits for its turn: it would only gather, for every request that a client sends ahead.
+    res.once('socket', () => body.pipe(res))
+  } else body.pipe(res)
 }
 
 /** By sockets, the bodies of responses that wait for their turn. */

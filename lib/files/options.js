@@ -119,6 +119,8 @@ function page(name, value, whenTrue) {
   if (value === undefined || value === null || value === false) return undefined
   if (value === true && whenTrue !== undefined) return whenTrue
   if (typeof value !== 'string' || value === '') throw invalidArgType(`options.${name}`, 'a path below the root', value)
+  if (value.split(/[\\/]/).includes('..'))
+    throw invalidArgValue(`options.${name}`, value, 'must be a path below the root')
   return value.replace(/^\/+/, '')
 }
 

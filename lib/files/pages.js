@@ -28,12 +28,23 @@ function statusOf(error) {
   return Number.isInteger(status) && status >= 400 && status <= 599 ? status : 500
 }
 
-/** Answers with the page of an error, as `send` does; once the answer has begun, all that is left is to break it off. */
-function answerError(req, res, error) {
+/** Gives a response the headers that every answer of a site has: names and values by turns. A name that repeats has a list of values. */
+function putConstant(res, flat) {
+  const values = new Map()
+  for (let i = 0; i < flat.length; i += 2) values.set(flat[i], [...(values.get(flat[i]) ?? []), flat[i + 1]])
+  for (const [name, list] of values) res.setHeader(name, list.length === 1 ? list[0] : list)
+}
+
+/**
+ * Answers with the page of an error, as `send` does, and with the headers that every answer of `site` has; once the answer has begun, all
+ * that is left is to break it off.
+ */
+function answerError(req, res, error, site) {
   if (res.headersSent) return res.destroy()
   const status = statusOf(error)
   const page = Buffer.from(errorPage(status))
   for (const name of res.getHeaderNames()) res.removeHeader(name)
+  putConstant(res, site.settings.headers)
   for (const [name, value] of Object.entries(error?.headers ?? {})) res.setHeader(name, value)
   res.statusCode = status
   res.setHeader('Content-Type', 'text/html; charset=UTF-8')
@@ -44,4 +55,4 @@ function answerError(req, res, error) {
   else res.end(page)
 }
 
-module.exports = { answerError }
+module.exports = { answerError, putConstant }

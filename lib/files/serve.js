@@ -97,14 +97,14 @@ class Exchange {
   /** There is no answer: on to the next handler. Where that is none, there is nothing at this URL. */
   pass() {
     if (typeof this.next === 'function') this.next()
-    else answerError(this.req, this.res, statusError(404))
+    else answerError(this.req, this.res, statusError(404), this.site)
   }
 
   /** The answer failed before it began, which is the next handler's to tell. */
   fail(plan, error) {
     plan.release()
     if (typeof this.next === 'function') this.next(error)
-    else answerError(this.req, this.res, error)
+    else answerError(this.req, this.res, error, this.site)
   }
 }
 

@@ -8,7 +8,7 @@ const { refuseUnknown } = require('../options.js')
 const { received, makeError } = require('../errors.js')
 const { KNOWN } = require('./options.js')
 const { serveStatic } = require('./serve.js')
-const { answerError } = require('./pages.js')
+const { answerError, putConstant } = require('./pages.js')
 const { rootError, statusError } = require('./errors.js')
 
 /** What `http.createServer` takes. */
@@ -61,8 +61,8 @@ function createStaticServer(root, options, listener) {
   function onRequest(req, res) {
     if (listener === undefined && req.method === 'OPTIONS') return answerOptions(res, site)
     serve(req, res, (error) => {
-      if (error) answerError(req, res, error)
-      else if (listener === undefined) answerError(req, res, statusError(404))
+      if (error) answerError(req, res, error, site)
+      else if (listener === undefined) answerError(req, res, statusError(404), site)
       else listener.call(this, req, res)
     })
   }
@@ -72,17 +72,10 @@ function createStaticServer(root, options, listener) {
 
 /** What can be done here: for whoever asks, and for browsers that ask on behalf of another site's page. */
 function answerOptions(res, { settings }) {
-  for (const [name, value] of pairs(settings.headers)) res.setHeader(name, value)
+  putConstant(res, settings.headers)
   res.setHeader('Allow', 'GET, HEAD, OPTIONS')
   res.statusCode = 204
   res.end()
-}
-
-/** Names and values, of a list of them by turns. A name that repeats has a list of values. */
-function pairs(flat) {
-  const values = new Map()
-  for (let i = 0; i < flat.length; i += 2) values.set(flat[i], [...(values.get(flat[i]) ?? []), flat[i + 1]])
-  return [...values].map(([name, list]) => [name, list.length === 1 ? list[0] : list])
 }
 
 module.exports = { createStaticServer }

@@ -121,7 +121,7 @@ impl Engine {
         Some((landing, offset))
     }
 
-    /// Where [raw bytes](Engine::place) go.
+    /// Where received bytes go that JavaScript keeps.
     pub fn inbox(&self) -> RefMut<'_, Slab> {
         self.host().inbox.borrow_mut()
     }

@@ -6,7 +6,7 @@
 use super::engine::Engine;
 use super::raw::{Args, Callbacks, Functions, Outcome, SharedBytes, Value};
 use crate::background::Lost;
-use crate::engine::{FileRange, Source};
+use crate::engine::{FileRange, LARGE_WRITE, Source};
 use crate::errno::Errno;
 use crate::files::{
     Answer, Body, Coding, Dotfiles, Etag, Failure, Limits, OpenFile, Options, Plan, Planned, Request, Segment, Site,
@@ -443,20 +443,24 @@ fn head(files: &Rc<Files>, _engine: &Engine, args: &Args) -> Outcome<Option<Valu
     }))
 }
 
-/// `(plan, connection)`: puts the body into a connection's output. 0 when all has left, 1 when JavaScript is to wait for the drain, or a
-/// negative errno.
+/// `(plan, connection)`: puts the body into a connection's output. 0 when all has left or will in this turn, 1 when JavaScript is to wait for the
+/// drain, or a negative errno.
 fn send(files: &Rc<Files>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let connection = args.uint(1)?;
     let sent = files.with(args.uint(0)?, |held| match held {
-        Held::Answer(answer) => append(engine, connection, &answer.body),
+        // It leaves with what else this turn has for the connection, as any small write does.
+        Held::Answer(Answer {
+            body: Body::Bytes(bytes),
+            ..
+        }) if bytes.len() < LARGE_WRITE => Ok(engine.share(connection, bytes.clone())),
+        Held::Answer(answer) => append(engine, connection, &answer.body).and_then(|()| {
+            engine.flush(connection)?;
+            let left = engine.connection(connection, |connection| connection.queued())?;
+            Ok(i32::from(left > 0))
+        }),
         Held::Failure(_) => Err(Errno::EINVAL),
     });
-    let queued = || {
-        engine.flush(connection)?;
-        engine.connection(connection, |connection| connection.queued())
-    };
-    let left = sent.unwrap_or(Err(Errno::EBADF)).and_then(|()| queued());
-    Ok(left.map_or_else(|error| error.0, |left| i32::from(left > 0)))
+    Ok(sent.unwrap_or(Err(Errno::EBADF)).unwrap_or_else(|error| error.0))
 }
 
 /// Adds a body to a connection's output.

@@ -87,6 +87,8 @@ pub(super) struct Segment {
     end: usize,
     pub(super) read_end: usize,
     pub(super) stop: Stop,
+    /// What was received is one request without a body, from its beginning to its end, and no more.
+    pub(super) whole: bool,
 }
 
 /// The protocol in one environment.
@@ -223,6 +225,7 @@ impl Server {
             end: 0,
             read_end: 0,
             stop: Stop::Drained,
+            whole: false,
         };
         let mut scratch = self.scratch.borrow_mut();
         scratch.text.extend_from_slice(text);
@@ -359,6 +362,9 @@ fn run(server: &Server, engine: &Engine, input: &[u8], reads: &[Read]) {
         if !server.scratch.borrow().has_room_for(range.len()) {
             show(server, engine, input, &mut batch);
         }
+        if http_site::recall(server, engine, id, &input[range.clone()]) {
+            continue;
+        }
         match parse(server, engine, id, input, range.clone(), alone) {
             Parsed::Nothing => {}
             Parsed::Raw => {
@@ -414,6 +420,7 @@ fn parse(server: &Server, engine: &Engine, id: u32, input: &[u8], range: Range<u
             count: row + 1,
             text: &mut scratch.text,
         };
+        let fresh = http.is_between(bytes.len());
         let (taken, stop) = http.feed(bytes, &mut batch, now);
         let count = batch.count;
         if count == row + 1 && !http.timed {
@@ -427,6 +434,7 @@ fn parse(server: &Server, engine: &Engine, id: u32, input: &[u8], range: Range<u
             end: range.start + taken,
             read_end: range.end,
             stop,
+            whole: fresh && count == row + 2 && taken == bytes.len() && http.is_between(bytes.len()),
         })
     });
     let parsed = parsed.unwrap_or(Parsed::Nothing);

@@ -109,6 +109,17 @@ impl Http {
         (taken, stop)
     }
 
+    /// Whether the next bytes are read as the beginning of a request of at most `length`, by whoever knows them.
+    pub fn is_between(&self, length: usize) -> bool {
+        self.conn.is_fresh() && length <= self.conn.max_header_size() && !self.must_wait()
+    }
+
+    /// A whole request was received at once, and is known.
+    pub fn pass(&mut self, now: u64) {
+        self.heard = now;
+        self.time_from(0);
+    }
+
     /// Clients repeat themselves: marks requests whose header fields are those of the request before, which JavaScript has in their parts.
     pub fn mark_repeated(&mut self, rows: &mut [u32], text: &[u8]) {
         for words in rows

@@ -15,7 +15,9 @@ use super::http_conn::Http;
 use super::raw::{Args, Callbacks, Functions, Outcome, Value};
 use crate::background::Lost;
 use crate::engine::{COPIED, FileRange};
-use crate::files::{Answer, Batch, Body, OwnedRequest, Plan, Planned, Request, Segment as Part, Site, fields};
+use crate::files::{
+    Answer, Batch, Body, MAX_HEAD, OwnedRequest, Plan, Planned, Request, Segment as Part, Site, fields,
+};
 use crate::http1::encode::{self, Connection, Framing, ResponseHead};
 use crate::http1::{EVENT_WORDS, METHODS, Stop, event, flag};
 use crate::uv::{Errno, Stream};
@@ -206,16 +208,56 @@ impl Sites {
     }
 }
 
-/// Takes out of a connection's events, which are the last of the batch, those in front that can be answered here.
-pub(super) fn offer(server: &Server, engine: &Engine, input: &[u8], segment: &Segment) -> Offered {
-    let mount = engine.connection(segment.id, |connection| {
+/// The mount of a connection that may be answered here.
+fn mount_of(engine: &Engine, id: u32, is_ready: impl FnOnce(&Http) -> bool) -> Option<u32> {
+    let mount = engine.connection(id, |connection| {
         let ended = connection.has_ended();
         let http = connection.state::<Http>()?;
         let mounted = http.mounted.as_ref()?;
         let mine = !mounted.elsewhere.get() && !http.tapped && !http.timed && !ended;
-        mine.then_some(mounted.mount)
+        (mine && is_ready(http)).then_some(mounted.mount)
     });
-    let Some(mount) = mount.ok().flatten() else {
+    mount.ok().flatten()
+}
+
+/// Answers what a connection has received, if the site knows it: the head of a request that was answered before, and no more.
+pub(super) fn recall(server: &Server, engine: &Engine, id: u32, bytes: &[u8]) -> bool {
+    if bytes.len() > MAX_HEAD {
+        return false;
+    }
+    let Some(mount) = mount_of(engine, id, |http| http.is_between(bytes.len())) else {
+        return false;
+    };
+    // Who is told of answers is told of their requests, too.
+    let Some(said) = server.sites.ask(server, mount).filter(|said| !said.logs) else {
+        return false;
+    };
+    let recalled = said
+        .site
+        .as_ref()
+        .zip(said.batch)
+        .and_then(|(site, batch)| site.recall(batch, bytes));
+    let Some(answer) = recalled else {
+        return false;
+    };
+    let now = engine.now();
+    engine.state(id, |http: &mut Http| http.pass(now));
+    let answered = Answered {
+        request: None,
+        answer,
+        persists: true,
+        since: now,
+    };
+    if !respond(server, engine, id, &said, answered) {
+        // JavaScript hears of the close.
+        let _ = engine.close(id, false);
+    }
+    true
+}
+
+/// Takes out of a connection's events, which are the last of the batch, those in front that can be answered here.
+pub(super) fn offer(server: &Server, engine: &Engine, input: &[u8], segment: &Segment) -> Offered {
+    let Some(mount) = mount_of(engine, segment.id, |_| true) else {
         return shown(server, engine, segment);
     };
     let said = server.sites.ask(server, mount);
@@ -240,10 +282,11 @@ pub(super) fn offer(server: &Server, engine: &Engine, input: &[u8], segment: &Se
                 break;
             }
             let persists = row[1] & flag::KEEP_ALIVE != 0;
-            match site.plan_in(batch, &request) {
+            let head = (segment.whole && persists).then(|| &input[segment.start..segment.read_end]);
+            match site.plan_head(batch, &request, head) {
                 Planned::Plan(Plan::Answer(answer)) => {
                     let answered = Answered {
-                        request: &request,
+                        request: Some(&request),
                         answer,
                         persists,
                         since: engine.now(),
@@ -372,7 +415,8 @@ fn is_congested(engine: &Engine, id: u32) -> bool {
 
 /// An answer, and what it answers.
 struct Answered<'a> {
-    request: &'a Request<'a>,
+    /// Nothing for one that is known without having been read: nobody is told of it.
+    request: Option<&'a Request<'a>>,
     answer: Answer,
     /// The connection goes on behind it.
     persists: bool,
@@ -439,7 +483,7 @@ fn respond(server: &Server, engine: &Engine, id: u32, said: &Said, answered: Ans
         mounted.idle_since = now;
         said.logs.then(|| mounted.remote.take())
     });
-    if let Some(Some(remote)) = remote {
+    if let (Some(Some(remote)), Some(request)) = (remote, request) {
         let remote = remote.unwrap_or_else(|| remote_address(engine, id));
         let mut log = server.sites.log.borrow_mut();
         if log.last().is_none_or(|(mount, _)| *mount != said.mount) {
@@ -535,7 +579,7 @@ fn planned(server: &Server, engine: &Engine, id: u32, plan: Result<Plan, Lost>) 
         if let Some(request) = request(&row, &parked.text, &mut lines) {
             let persists = row[1] & flag::KEEP_ALIVE != 0;
             let answer = Answered {
-                request: &request,
+                request: Some(&request),
                 answer,
                 persists,
                 since: parked.since,

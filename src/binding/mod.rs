@@ -1,6 +1,8 @@
 //! The Node-API surface: the only Rust that names napi.
 
 mod codec;
+mod codec_arrays;
+mod codec_bulk;
 mod constants;
 mod engine;
 mod files;

@@ -6,6 +6,7 @@
 //! [`Value`] is good only until the call into Rust, or the [`Env::scope`], that made it ends.
 
 mod functions;
+mod memory;
 
 use crate::uv::{Memory, READ_BUFFER};
 use napi::bindgen_prelude::{FromNapiValue, ToNapiValue};

@@ -4,7 +4,7 @@
 //! in place of both. Everything runs on one thread, in reports from below or calls from above. Whoever is told something can call
 //! back into the engine, so no borrow of the slot table is ever held meanwhile.
 //!
-//! Writes gather in a connection's [`Out`] and leave together: at the end of the read that caused them, or before the loop waits for
+//! Writes gather in each connection and leave together: at the end of the read that caused them, or before the loop waits for
 //! I/O, whichever comes first.
 
 mod connection;
@@ -296,16 +296,12 @@ impl<H: Host> Engine<H> {
 
     /// Writes what every connection has gathered now: nothing may be lost when the process exits by itself.
     pub fn flush_all(&self) {
-        if let Some(id) = self.reading.get() {
-            // An exit from inside a read event: its end, which would have written this, does not come. An error has no one to go to.
-            let _ = self.flush(id);
-        }
         let dirty = self.dirty.take();
-        if dirty.is_empty() {
-            return;
+        if !dirty.is_empty() {
+            self.host.report_wait(false);
         }
-        self.host.report_wait(false);
-        for id in dirty {
+        // When the process exits from inside a read event, its end, which would write that connection's, does not come.
+        for id in self.reading.get().into_iter().chain(dirty) {
             let flushed = self.connection(id, |connection| {
                 connection.dirty = false;
                 self.send(id, connection)

@@ -273,7 +273,8 @@ impl Out {
                 return Ok(());
             };
             let before = range.left();
-            let sent = transport.send_file(range, share)?;
+            let sent = transport.send_file(range, share);
+            // An error can come behind bytes that have left.
             let count = before - range.left();
             self.waiting -= count;
             share = share.saturating_sub(count);
@@ -282,7 +283,7 @@ impl Out {
                 self.reading = Some(Box::new(FileRead { range, length, keep }));
                 self.asks = true;
             };
-            match sent {
+            match sent? {
                 Sent::Whole => {}
                 Sent::Queued(length) => self.in_flight = length,
                 Sent::Cold => read(WARMED, false),

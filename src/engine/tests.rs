@@ -34,6 +34,9 @@ struct Wire {
 /// What the transport queues of a file, at most.
 const BLOCK: usize = 3;
 
+/// What it sends of one at a time, at most.
+const PIECE: u64 = 200;
+
 /// What the loop is going to report.
 #[derive(Clone, Copy, Debug)]
 enum Report {
@@ -93,14 +96,19 @@ impl Transport for FakeStream {
             .get()
             .map_or(u64::MAX, |cold| cold.saturating_sub(range.at()));
         let count = warm.min(share).min(self.wire.room.get() as u64);
-        let bytes = range.read(count.min(1 << 20) as usize)?;
-        self.wire.room.set(self.wire.room.get() - bytes.len());
-        self.wire.taken.borrow_mut().extend_from_slice(&bytes);
-        range.advance(bytes.len() as u64);
+        let mut sent = 0;
+        // In pieces, so that an error can come behind what has left.
+        while range.left() > 0 && sent < count {
+            let bytes = range.read(PIECE.min(count - sent) as usize)?;
+            self.wire.room.set(self.wire.room.get() - bytes.len());
+            self.wire.taken.borrow_mut().extend_from_slice(&bytes);
+            range.advance(bytes.len() as u64);
+            sent += bytes.len() as u64;
+        }
         if range.left() == 0 {
             return Ok(Sent::Whole);
         }
-        if warm == bytes.len() as u64 {
+        if warm == sent {
             return Ok(Sent::Cold);
         }
         let block = range.read(BLOCK)?;
@@ -192,6 +200,9 @@ impl Host for Script {
     }
 
     fn read_file(engine: &Engine<Script>, id: u32, read: FileRead) -> Result<(), Errno> {
+        if engine.host.refuses.get() {
+            return Err(Errno::ECANCELED);
+        }
         engine.host.reads.borrow_mut().push((id, read));
         Ok(())
     }
@@ -345,6 +356,27 @@ fn an_exit_from_inside_a_read_loses_nothing() {
     });
     engine.on_read(a, Ok(b"x"));
     assert_eq!(engine.host.panics.get(), 0);
+}
+
+#[test]
+fn what_fails_to_leave_from_inside_a_read_is_told() {
+    let engine = engine();
+    let id = engine.open();
+    let (file, _) = file(10);
+    engine.wire(id).cold.set(Some(0));
+    engine.host.refuses.set(true);
+    engine.listen(move |engine, event| {
+        if let Event::Read(..) = event {
+            engine.append_file(id, part(&file, 0..10));
+            engine.flush_all();
+        }
+    });
+    engine.on_read(id, Ok(b"x"));
+    engine.turn();
+    assert_eq!(
+        engine.told()[1..],
+        [format!("WriteError({id}, {:?})", Errno::ECANCELED)]
+    );
 }
 
 #[test]
@@ -1128,6 +1160,12 @@ fn a_file_that_has_become_too_short_ends_it_with_an_error_and_no_other_bytes() {
         wire.unable.set(unable);
         engine.listen(|engine, event| {
             if let Event::WriteError(id, _) = event {
+                let queued = engine.connection(id, |connection| connection.queued()).unwrap();
+                assert_eq!(
+                    engine.sent(id).len() as u64 + queued,
+                    1015,
+                    "neither lost nor counted twice"
+                );
                 engine.close(id, false).unwrap();
             }
         });

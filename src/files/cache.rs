@@ -1,4 +1,5 @@
-//! What is kept between requests: small files in memory, large ones open. Bounded in entries and bytes; what was asked for last stays.
+//! What is kept between requests: small files in memory, large ones open. Bounded in entries and bytes: what came first goes first, but what was
+//! asked for since then is spared once (the "clock" algorithm), so that to ask for a file moves nothing.
 //!
 //! The locks are held for looking up and putting in only, never while the system is asked for anything, so that the loop's thread
 //! never waits for a disk through them.
@@ -52,6 +53,10 @@ impl Bounded {
             let Some((key, old)) = self.entries.pop_lru() else {
                 break;
             };
+            if old.take_use() {
+                self.entries.push(key, old);
+                continue;
+            }
             self.weight -= weight(&key, &old);
             gone.push(old);
         }
@@ -81,7 +86,7 @@ impl Cache {
 
     /// The file under a key.
     pub fn get(&self, key: &str) -> Option<Arc<File>> {
-        let of = |bounded| locked(bounded, |bounded| bounded.entries.get(key).cloned());
+        let of = |bounded| locked(bounded, |bounded| bounded.entries.peek(key).cloned());
         of(&self.memory).or_else(|| of(&self.handles))
     }
 

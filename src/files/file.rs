@@ -12,7 +12,7 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// A file that is open: whatever becomes of its name, its bytes are those of this file.
 #[derive(Debug)]
@@ -68,6 +68,8 @@ pub struct File {
     pub(super) young: bool,
     /// The batch of requests in which the system last said that it is still so.
     pub(super) proven: AtomicU64,
+    /// It was asked for since the cache last looked for what can go.
+    used: AtomicBool,
     pub(super) content: Content,
     pub(super) size: u64,
     pub(super) coding: Option<Coding>,
@@ -145,6 +147,7 @@ impl File {
             identity,
             young,
             proven: AtomicU64::new(0),
+            used: AtomicBool::new(false),
             content,
             size,
             coding,
@@ -176,6 +179,19 @@ impl File {
             Content::Handle(file) => Some(file),
             Content::Memory(_) => None,
         }
+    }
+
+    /// It is asked for.
+    pub(super) fn note_use(&self) {
+        // To read costs nothing where it is set already.
+        if !self.used.load(Ordering::Relaxed) {
+            self.used.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether it was asked for since this was last called.
+    pub(super) fn take_use(&self) -> bool {
+        self.used.swap(false, Ordering::Relaxed)
     }
 
     pub(super) fn system_path(&self) -> &SystemPath {

@@ -13,7 +13,7 @@ body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1r
 h1{font-size:1.15rem;font-weight:600;overflow-wrap:anywhere;margin:.5rem 0 1rem}\
 a{color:light-dark(#0550ae,#79b8ff);text-decoration:none}a:hover,a:focus{text-decoration:underline}\
 table{border-collapse:collapse;width:100%}td,th{padding:.45rem .5rem;text-align:left;border-bottom:1px solid var(--line)}\
-th{font-weight:500;color:var(--muted);font-size:.85rem}td:first-child{overflow-wrap:anywhere}\
+th{font-weight:500;color:var(--muted);font-size:.85rem}td:first-child{overflow-wrap:anywhere;white-space:pre-wrap}\
 td+td,th+th{text-align:right;white-space:nowrap;color:var(--muted);font-variant-numeric:tabular-nums;font-size:.9rem}\
 p{color:var(--muted)}@media(max-width:34rem){td:nth-child(3),th:nth-child(3){display:none}}";
 
@@ -26,23 +26,28 @@ pub fn page(path: &str, mut entries: Vec<Entry>, more: bool) -> String {
     let parts = breadcrumbs(path);
     escape::html(
         &mut page,
-        &parts.iter().map(|part| format!("{part}/")).collect::<String>(),
+        &parts
+            .iter()
+            .map(|part| format!("{}/", visible(part)))
+            .collect::<String>(),
     );
     let _ = write!(page, "</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>");
     for (index, part) in parts.iter().enumerate() {
         let up = parts.len() - 1 - index;
-        let name = if index == 0 { "~" } else { part };
+        let name = if index == 0 { "~".into() } else { visible(part) };
         if up == 0 {
             page.push_str("<span aria-current=\"page\">");
-            escape::html(&mut page, name);
+            escape::html(&mut page, &name);
             page.push_str("</span> /");
         } else {
             let _ = write!(page, "<a href=\"{}\">", "../".repeat(up));
-            escape::html(&mut page, name);
+            escape::html(&mut page, &name);
             page.push_str("</a> / ");
         }
     }
-    page.push_str("</h1>\n<table>\n<thead><tr><th>Name</th><th>Size</th><th>Modified</th></tr></thead>\n<tbody>\n");
+    page.push_str(
+        "</h1>\n<table>\n<thead><tr><th>Name</th><th>Size</th><th>Modified (UTC)</th></tr></thead>\n<tbody>\n",
+    );
     if parts.len() > 1 {
         page.push_str("<tr><td><a href=\"../\">../</a></td><td></td><td></td></tr>\n");
     }
@@ -65,7 +70,7 @@ fn row(page: &mut String, entry: &Entry) {
     page.push_str("<tr><td><a href=\"./");
     escape::component(page, &entry.name);
     let _ = write!(page, "{slash}\">");
-    escape::html(page, &entry.name);
+    escape::html(page, &visible(&entry.name));
     let _ = write!(page, "{slash}</a></td><td>");
     if !entry.directory {
         page.push_str(&size(entry.size));
@@ -75,6 +80,15 @@ fn row(page: &mut String, entry: &Entry) {
         page.push_str(&date(modified));
     }
     page.push_str("</td></tr>\n");
+}
+
+/// A name as it is shown: what breaks the line, or turns the direction of what follows so that `gpj.exe` reads as `exe.jpg`, is shown as a
+/// sign of its own.
+fn visible(name: &str) -> String {
+    let hides = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    name.replace(hides, "\u{fffd}")
 }
 
 /// The names on the way to a directory, readable, the root's empty one first.

@@ -14,6 +14,7 @@ use super::options::{Dotfiles, Options};
 use super::site::Site;
 use super::target::{self, Refusal};
 use super::{Cause, Request, errno, mime};
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::io;
 use std::sync::atomic::Ordering;
@@ -98,11 +99,25 @@ impl<'a> Target<'a> {
 pub struct Look<'a> {
     site: &'a Site,
     patience: Patience,
+    /// How often the state of something mattered.
+    asked: Cell<usize>,
+    /// One form of several was chosen.
+    chose: Cell<bool>,
 }
 
 impl<'a> Look<'a> {
     pub fn new(site: &'a Site, patience: Patience) -> Look<'a> {
-        Look { site, patience }
+        Look {
+            site,
+            patience,
+            asked: Cell::new(0),
+            chose: Cell::new(false),
+        }
+    }
+
+    /// Whether what was found depends on the state of one file and on nothing else.
+    pub fn has_asked_once(&self) -> bool {
+        self.asked.get() == 1 && !self.chose.get()
     }
 
     fn may_wait(&self) -> bool {
@@ -247,27 +262,38 @@ impl<'a> Look<'a> {
 
     /// The file that is kept under a key, if it is still in its state; an error when it is gone.
     fn current(&self, key: &str) -> io::Result<Option<Arc<File>>> {
+        self.asked.set(self.asked.get() + 1);
         let cache = &self.site.cache;
-        let Some(file) = cache.get(key).filter(|file| !file.young) else {
+        let Some(file) = cache.get(key) else {
             return Ok(None);
         };
+        let current = self.is_current(&file);
+        if current.is_err() {
+            cache.remove(key);
+        }
+        Ok(current?.then_some(file))
+    }
+
+    /// Whether a file is still in its state; an error when it is gone.
+    pub fn is_current(&self, file: &File) -> io::Result<bool> {
+        if file.young {
+            return Ok(false);
+        }
+        file.note_use();
         if let Patience::Batch(number) = self.patience
             && file.proven.load(Ordering::Relaxed) == number
         {
-            return Ok(Some(file));
+            return Ok(true);
         }
         match file.system_path().stat() {
             Ok(now) if now == (file.identity, Kind::File) => {
                 if let Patience::Batch(number) = self.patience {
                     file.proven.store(number, Ordering::Relaxed);
                 }
-                Ok(Some(file))
+                Ok(true)
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                cache.remove(key);
-                Err(error)
-            }
-            _ => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(error),
+            _ => Ok(false),
         }
     }
 
@@ -307,6 +333,8 @@ impl<'a> Look<'a> {
         let errno = errno::of(error);
         let status = match errno {
             _ if is_escape(error) => 403,
+            // The server works; it is the file that its user may not read.
+            errno::EACCES => 403,
             errno::ENOENT | errno::ENOTDIR | errno::ENAMETOOLONG => 404,
             _ if errno::is_too_many(error) => 503,
             _ => 500,
@@ -317,7 +345,8 @@ impl<'a> Look<'a> {
         let cause = Cause { errno, syscall, path };
         Stop::Refused {
             status,
-            cause: (status != 403).then_some(cause),
+            // A link that leads out says nothing of where it leads.
+            cause: (!is_escape(error)).then_some(cause),
         }
     }
 
@@ -342,6 +371,7 @@ impl<'a> Look<'a> {
         let Some(accepted) = fields.accept_encoding.as_deref().filter(|_| base.varies) else {
             return Ok(base);
         };
+        self.chose.set(true);
         // What is encoded already is not encoded again.
         if given.is_some_and(|given| given.content_encoding) {
             return Ok(base);

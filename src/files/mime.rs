@@ -1,6 +1,6 @@
 //! Media types by a file's extension, as npm's `mime-types` 3 has them, which `send` asks: the registered type where there is one.
 //!
-//! `mime_guess` knows more extensions, and for some an older type; where the two differ, [`CORRECTIONS`] has what `send` says.
+//! `mime_guess` knows more extensions, and for some an older type; where the two differ, `CORRECTIONS` has what `send` says.
 
 /// What is not known.
 const UNKNOWN: &str = "application/octet-stream";

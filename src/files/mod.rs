@@ -2,7 +2,7 @@
 //!
 //! A [`Site`] is a directory with options and caches. [`Site::plan`] answers from what is known, proven current by asking the system for
 //! the file's state (one `stat`), and never waits for a disk; [`Site::plan_cold`] may, and is for a pool's thread. Both take the same
-//! decisions in the same code ([`site`]). It is `serve-static` 2 over `send` 1 call for call, with RFC 9110 where those depart from it.
+//! decisions in the same code (`site`). It is `serve-static` 2 over `send` 1 call for call, with RFC 9110 where those depart from it.
 //!
 //! Nothing here knows sockets or Node: an answer is head lines, and a body of bytes and ranges of open files.
 
@@ -24,6 +24,7 @@ mod multipart;
 mod options;
 mod pages;
 pub mod ranges;
+mod recall;
 mod site;
 pub mod target;
 #[cfg(test)]
@@ -33,6 +34,7 @@ pub use coding::Coding;
 pub use errno::of as errno;
 pub use file::{File, OpenFile};
 pub use options::{Dotfiles, Etag, Limits, Options};
+pub use recall::MAX_HEAD;
 pub use site::{Batch, Site};
 
 use bytes::Bytes;

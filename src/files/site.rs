@@ -10,6 +10,7 @@ use super::look::{Located, Look, Patience, Stop, Target, Wait, has_extension};
 use super::multipart::{self, Boundaries};
 use super::options::{Options, Settings};
 use super::ranges::{self, Ranges};
+use super::recall::Recall;
 use super::{Answer, Body, Cause, Failure, OwnedRequest, Plan, Planned, Request, Segment, listing, pages};
 use bytes::Bytes;
 use std::collections::HashSet;
@@ -27,6 +28,7 @@ pub struct Site {
     /// Coded forms that are being made.
     pub(super) making: Mutex<HashSet<Box<str>>>,
     boundaries: Boundaries,
+    recall: Recall,
     /// Batches begun so far.
     batches: AtomicU64,
 }
@@ -45,6 +47,7 @@ impl Site {
             cache: Cache::new(limits.files, limits.memory, limits.handles),
             making: Mutex::default(),
             boundaries: Boundaries::default(),
+            recall: Recall::new(),
             batches: AtomicU64::new(0),
             settings: Settings::new(options),
         })
@@ -100,34 +103,54 @@ impl Site {
 
     /// As [`Site::plan`], with one `stat` for all requests of a file in the batch.
     pub fn plan_in(&self, batch: Batch, request: &Request<'_>) -> Planned {
-        match self.resolve(request, Patience::Batch(batch.0)) {
-            Ok(plan) => Planned::Plan(plan),
+        self.plan_head(batch, request, None)
+    }
+
+    /// As [`Site::plan_in`], of a request whose head was received as these bytes. They say all that it says; so [`Site::recall`] may know them
+    /// from then on.
+    pub fn plan_head(&self, batch: Batch, request: &Request<'_>, head: Option<&[u8]>) -> Planned {
+        let look = Look::new(self, Patience::Batch(batch.0));
+        match self.resolve(request, &look) {
+            Ok(plan) => {
+                if let (Some(head), Plan::Answer(answer)) = (head, &plan)
+                    && look.has_asked_once()
+                {
+                    self.recall.note(head, answer);
+                }
+                Planned::Plan(plan)
+            }
             Err(Wait) => Planned::Cold(request.to_owned()),
         }
+    }
+
+    /// The answer to a request with the same head as one before, if nothing has changed.
+    pub fn recall(&self, batch: Batch, head: &[u8]) -> Option<Answer> {
+        let look = Look::new(self, Patience::Batch(batch.0));
+        self.recall
+            .answer(head, |file| look.is_current(file).is_ok_and(|current| current))
     }
 
     /// The same, where waiting is allowed. What it learns, [`Site::plan`] knows from then on.
     pub fn plan_cold(&self, request: &OwnedRequest) -> Plan {
         let request = request.as_request();
         // Who may wait is not told to wait.
-        self.resolve(&request, Patience::Disk)
+        self.resolve(&request, &Look::new(self, Patience::Disk))
             .unwrap_or_else(|Wait| self.lost())
     }
 
-    fn resolve(&self, request: &Request<'_>, patience: Patience) -> Result<Plan, Wait> {
+    fn resolve(&self, request: &Request<'_>, look: &Look<'_>) -> Result<Plan, Wait> {
         let head = match request.method {
             b"GET" => false,
             b"HEAD" => true,
             _ if self.settings.options.fallthrough => return Ok(Plan::Pass),
             _ => return Ok(self.own(pages::not_allowed(), false)),
         };
-        let look = Look::new(self, patience);
         let fields = Fields::parse(request.fields);
         let given =
             (request.status != 200 || !request.given.is_empty()).then(|| Given::parse(request.status, request.given));
         let target = match Target::new(request) {
             Ok(target) => target,
-            Err(refusal) => return self.not_sent(refusal.into(), &look, "", &fields, head, given),
+            Err(refusal) => return self.not_sent(refusal.into(), look, "", &fields, head, given),
         };
         let answer = match look.locate(&target) {
             Ok(Located::File(file, path)) => {
@@ -137,9 +160,9 @@ impl Site {
             Ok(Located::Unslashed) => pages::redirect(&target),
             Ok(Located::Listing(path)) => match look.list(&path) {
                 Ok((entries, more)) => pages::listed(listing::page(target.original, entries, more)),
-                Err(stop) => return self.not_sent(stop, &look, target.path, &fields, head, given),
+                Err(stop) => return self.not_sent(stop, look, target.path, &fields, head, given),
             },
-            Err(stop) => return self.not_sent(stop, &look, target.path, &fields, head, given),
+            Err(stop) => return self.not_sent(stop, look, target.path, &fields, head, given),
         };
         Ok(self.own(answer, head))
     }
@@ -184,7 +207,9 @@ impl Site {
                 return Ok(self.own(pages::not_found(file), head));
             }
         }
-        if options.fallthrough && status < 500 {
+        // A file that is there but may not be read is a mistake that the operator has to hear of, not the next handler's turn.
+        let is_unreadable = status == 403 && cause.is_some();
+        if options.fallthrough && status < 500 && !is_unreadable {
             return Ok(Plan::Pass);
         }
         Ok(self.failure(status, cause))

@@ -1,7 +1,7 @@
 //! From a request's target to a path below the root, as `serve-static` and `send` read it.
 //!
 //! What comes out has no `..`, no empty component and no NUL, whatever way it was written; the file system is then asked for nothing
-//! above the root besides ([`super::beneath`]).
+//! above the root besides (`beneath`).
 
 /// Why a target names no path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

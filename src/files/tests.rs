@@ -246,6 +246,111 @@ fn a_batch_asks_once_and_the_next_one_again() {
     assert_eq!(body(&site, "/a.txt"), "six");
 }
 
+/// What a site knows of a head after it was asked for three times: a first time for the file, twice for the head.
+fn recalled(site: &Site, target: &str, fields: &str) -> Option<(u16, String, Vec<u8>)> {
+    let head = format!("GET {target} HTTP/1.1\r\n{fields}\r\n");
+    for _ in 0..3 {
+        if let Planned::Cold(request) = site.plan_head(site.batch(), &request(target, fields), Some(head.as_bytes())) {
+            site.plan_cold(&request);
+        }
+    }
+    let answer = site.recall(site.batch(), head.as_bytes())?;
+    Some(read(Plan::Answer(answer)))
+}
+
+#[test]
+fn a_head_that_is_known_is_answered_as_it_was_as_long_as_its_file_is() {
+    let folder = Folder::new(&[("a.txt", "one"), ("dir/index.html", "i")]);
+    folder.write("large", vec![b'x'; 100_000]);
+    let site = folder.site(answering());
+    age();
+    let tag = header(&get(&site, "/a.txt", "").1, "ETag").unwrap().to_string();
+    for (target, fields) in [
+        ("/a.txt", String::new()),
+        ("/a.txt?query", String::new()),
+        ("/a.txt", format!("If-None-Match: {tag}\r\n")),
+        ("/dir/", String::new()),
+        ("/large", String::new()),
+        ("/large", "Range: bytes=10-19\r\n".to_string()),
+    ] {
+        assert_eq!(
+            recalled(&site, target, &fields).as_ref(),
+            Some(&get(&site, target, &fields)),
+            "{target} {fields}"
+        );
+    }
+    // What other files decide, too, what has no file, and what is another answer each time, is looked for.
+    for (target, fields) in [
+        ("/missing", ""),
+        ("/dir", ""),
+        ("/large", "Range: bytes=0-1,4-5\r\n"),
+        ("/large", "If-Match: \"x\"\r\n"),
+    ] {
+        assert_eq!(recalled(&site, target, fields), None, "{target} {fields}");
+    }
+    let known = |target: &str| site.recall(site.batch(), format!("GET {target} HTTP/1.1\r\n\r\n").as_bytes());
+    assert!(known("/a.txt").is_some() && known("/large").is_some());
+    assert!(known("/a.tx").is_none() && known("/b.txt").is_none());
+    folder.write("a.txt", "two");
+    assert!(known("/a.txt").is_none());
+    assert_eq!(body(&site, "/a.txt"), "two");
+    fs::remove_file(folder.path("large")).unwrap();
+    assert!(known("/large").is_none());
+    // The new state is known as the old one was, once it may be kept.
+    age();
+    let now = recalled(&site, "/a.txt", "").map(|answer| text(&answer.2));
+    assert_eq!(now.as_deref(), Some("two"));
+}
+
+#[test]
+fn a_head_is_not_known_where_forms_are_chosen_between() {
+    let folder = Folder::new(&[("a.txt", "long enough"), ("page.html", "p")]);
+    folder.write("a.txt", vec![b'a'; 10_000]);
+    let options = Options {
+        precompressed: vec![Coding::Gzip],
+        compress: vec![Coding::Gzip],
+        extensions: vec!["html".into()],
+        ..answering()
+    };
+    let site = folder.site(options);
+    age();
+    for (target, fields) in [("/a.txt", "Accept-Encoding: gzip\r\n"), ("/page", "")] {
+        assert_eq!(status(&site, target), 200);
+        assert_eq!(recalled(&site, target, fields), None, "{target}");
+    }
+}
+
+#[test]
+fn what_is_asked_for_by_known_heads_stays_and_heads_are_bounded() {
+    let folder = Folder::new(&[("hot", "hot")]);
+    for index in 0..50 {
+        folder.write(&index.to_string(), "cold");
+    }
+    age();
+    let limits = Limits {
+        files: 5,
+        ..Limits::default()
+    };
+    let site = folder.site(Options { limits, ..answering() });
+    assert!(recalled(&site, "/hot", "").is_some());
+    for index in 0..50 {
+        assert_eq!(body(&site, &format!("/{index}")), "cold");
+        assert!(
+            site.recall(site.batch(), b"GET /hot HTTP/1.1\r\n\r\n").is_some(),
+            "{index}"
+        );
+    }
+    // Once it is not asked for, it goes, and what was known with it.
+    for index in 0..50 {
+        assert_eq!(body(&site, &format!("/{index}")), "cold");
+    }
+    assert!(site.recall(site.batch(), b"GET /hot HTTP/1.1\r\n\r\n").is_none());
+    assert_eq!(
+        recalled(&site, "/hot", &format!("X-Long: {}\r\n", "x".repeat(MAX_HEAD))),
+        None
+    );
+}
+
 #[test]
 fn a_plan_keeps_its_file_whatever_becomes_of_the_name() {
     let folder = Folder::new(&[]);
@@ -852,6 +957,7 @@ fn listings_escape_every_name() {
     if cfg!(not(windows)) {
         folder.write("dir/<script>alert('x')&.html", "x");
         folder.write("dir/java script:x?#%\"", "x");
+        folder.write("dir/two\nlines\tand \u{202e}gnp.exe", "x");
         folder.write("<i>/y", "y");
     }
     let site = folder.site(Options {
@@ -872,6 +978,7 @@ fn listings_escape_every_name() {
     if cfg!(not(windows)) {
         at("href=\"./%3Cscript%3Ealert%28%27x%27%29%26.html\">&lt;script&gt;alert(&#39;x&#39;)&amp;.html<");
         at("href=\"./java%20script%3Ax%3F%23%25%22\"");
+        at("\">two\u{fffd}lines\u{fffd}and \u{fffd}gnp.exe</a>");
         let (_, _, page) = get(&site, "/%3Ci%3E/", "");
         assert!(text(&page).contains("<title>/&lt;i&gt;/</title>") && !text(&page).contains("<i>"));
     }
@@ -1176,7 +1283,7 @@ mod unix {
         let folder = Folder::new(&[("a.txt", "a")]);
         fs::set_permissions(folder.path("a.txt"), fs::Permissions::from_mode(0o000)).unwrap();
         let site = folder.site(Options::default());
-        assert_eq!(status(&site, "/a.txt"), 500);
+        assert_eq!(status(&site, "/a.txt"), 403);
     }
 
     /// Every way to write a path out of the root that is known from scanners, in every position.

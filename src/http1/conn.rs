@@ -260,6 +260,16 @@ impl Conn {
         }
     }
 
+    /// Whether the next byte begins a message, whatever came before: the same bytes mean the same then.
+    pub fn is_fresh(&self) -> bool {
+        self.is_idle() && !self.dropping && !self.has_rest
+    }
+
+    /// The most bytes of a head, see [`Limits`].
+    pub fn max_header_size(&self) -> usize {
+        self.limits.max_header_size
+    }
+
     /// Whether no whole head has come yet of what is to come next: what `headersTimeout` is about.
     pub fn in_head(&self) -> bool {
         matches!(self.phase, Phase::Head | Phase::Failed { in_head: true, .. })

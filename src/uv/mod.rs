@@ -45,7 +45,7 @@ pub trait Events: 'static {
     fn prepare(&self);
     /// The loop has handled the I/O that it waited for (only while a [`Hook::check`] is started).
     fn check(&self);
-    /// A [`Waker`] was used.
+    /// A [`wake::Waker`] was used.
     fn woken(&self);
     /// The last open handle of a loop that is [`Loop::drain`]ing is closed.
     fn drained(&self);

@@ -22,6 +22,13 @@ pub struct Misuse {
     expected: &'static str,
 }
 
+impl Misuse {
+    /// Argument `argument` is not the `expected`.
+    pub fn new(argument: usize, expected: &'static str) -> Misuse {
+        Misuse { argument, expected }
+    }
+}
+
 /// The result of a native function.
 pub type Outcome<T> = Result<T, Misuse>;
 

@@ -1,4 +1,4 @@
-//! The dynamic codec: messages of any linked [`Schema`], without generated code.
+//! The dynamic codec: messages of any linked [`Schema`](crate::proto::schema::Schema), without generated code.
 //!
 //! There is no tree of values. **The binary form is the message**: JSON and text are parsed straight into it and printed straight from
 //! it, and merging two messages is putting one's bytes after the other's. What a reader needs beyond the bytes is an index of one

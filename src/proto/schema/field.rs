@@ -39,7 +39,7 @@ pub struct Field {
     pub is_extension: bool,
     /// The file it is declared in.
     pub file: FileId,
-    /// Index within the declaring message (without extensions); within [`Schema::extensions`] for an extension.
+    /// Index within the declaring message (without extensions); within [`Schema::extensions`](super::Schema::extensions) for an extension.
     pub index: u32,
     /// `[deprecated = true]`.
     pub deprecated: bool,
@@ -186,7 +186,7 @@ pub enum Cardinality {
     Required,
     /// Any number.
     Repeated,
-    /// Any number, by key: `kind` is `Message` of the entry type, see [`Schema::map_entry`].
+    /// Any number, by key: `kind` is `Message` of the entry type, see [`Schema::map_entry`](super::Schema::map_entry).
     Map,
 }
 

@@ -16,13 +16,13 @@ pub struct Message {
     pub file: FileId,
     /// The message around it.
     pub parent: Option<MessageId>,
-    /// Its fields as a range of [`Schema::fields`]; see [`Schema::fields_of`].
+    /// Its fields as a range of [`Schema::fields`](super::Schema::fields); see [`Schema::fields_of`](super::Schema::fields_of).
     pub fields: Range<u32>,
-    /// Its fields by number; see [`Schema::field_by_number`].
+    /// Its fields by number; see [`Schema::field_by_number`](super::Schema::field_by_number).
     pub numbers: NumberIndex,
-    /// Indices within the message, ordered by name; see [`Schema::field_by_name`].
+    /// Indices within the message, ordered by name; see [`Schema::field_by_name`](super::Schema::field_by_name).
     pub by_name: Box<[u32]>,
-    /// Indices within the message, ordered by JSON name; see [`Schema::field_by_json_name`].
+    /// Indices within the message, ordered by JSON name; see [`Schema::field_by_json_name`](super::Schema::field_by_json_name).
     pub by_json_name: Box<[u32]>,
     /// Oneofs in order of declaration; synthetic ones (proto3 `optional`) last.
     pub oneofs: Vec<Oneof>,

@@ -1,0 +1,255 @@
+'use strict'
+
+// Arrays of numbers: many of one type, read into a typed array in one crossing, and written from one.
+//
+// A typed array of the type's own class holds nothing that the type cannot say, so Rust takes it as it is. From anything else the numbers are
+// collected first, each checked: nothing is written before all of them are known to be right.
+
+const { Buffer } = require('node:buffer')
+const { isTypedArray } = require('node:util/types')
+const { makeError, invalidArgType, invalidArgValue, outOfRange } = require('../errors')
+const { refuseUnknown } = require('../options')
+const { bytesOf, rangeOf, lengthIfOf } = require('./bytes')
+const native = require('./native')
+
+// As src/binding/codec_arrays.rs has them.
+const SIGNED = 16
+const BIG_ENDIAN = 32
+const ZIGZAG = 64
+const DOUBLES = 128
+
+const SAFE = Number.MAX_SAFE_INTEGER
+
+/** What is known of a type: what its elements are, and which of those it can say. */
+function type(name, flags, Elements, least, most) {
+  const isBig = typeof least === 'bigint'
+  return { name, width: flags & 15, flags, Elements, least, most, isBig, isFloat: least === undefined }
+}
+
+function integers() {
+  const elements = [Int8Array, Int16Array, Int32Array, Int32Array, Float64Array, Float64Array, undefined, BigInt64Array]
+  const unsigned = [
+    Uint8Array,
+    Uint16Array,
+    Uint32Array,
+    Uint32Array,
+    Float64Array,
+    Float64Array,
+    undefined,
+    BigUint64Array,
+  ]
+  const found = []
+  for (const width of [1, 2, 3, 4, 5, 6, 8]) {
+    const bits = 8 * width
+    const bound = width === 8 ? (power) => 2n ** BigInt(power) : (power) => 2 ** power
+    const one = bound(0)
+    for (const [order, flag] of width === 1 ? [['', 0]] : ORDERS) {
+      const signed = [elements[width - 1], -bound(bits - 1), bound(bits - 1) - one]
+      found.push(type(`i${bits}${order}`, width | flag | SIGNED, ...signed))
+      found.push(type(`u${bits}${order}`, width | flag, unsigned[width - 1], one - one, bound(bits) - one))
+    }
+  }
+  return found
+}
+
+const ORDERS = [
+  ['le', 0],
+  ['be', BIG_ENDIAN],
+]
+
+/** Names as in layouts: those with an `n` are BigInts. */
+function varints() {
+  return [
+    type('uleb128', DOUBLES, Float64Array, 0, SAFE),
+    type('sleb128', DOUBLES | SIGNED, Float64Array, -SAFE, SAFE),
+    type('zigzag', DOUBLES | ZIGZAG, Float64Array, -SAFE, SAFE),
+    type('uleb128n', 0, BigUint64Array, 0n, 2n ** 64n - 1n),
+    type('sleb128n', SIGNED, BigInt64Array, -(2n ** 63n), 2n ** 63n - 1n),
+    type('zigzagn', ZIGZAG, BigInt64Array, -(2n ** 63n), 2n ** 63n - 1n),
+  ]
+}
+
+const floats = ORDERS.flatMap(([order, flag]) => [
+  type(`f32${order}`, 4 | flag, Float32Array),
+  type(`f64${order}`, 8 | flag, Float64Array),
+])
+
+const TYPES = new Map([...integers(), ...floats, ...varints()].map((found) => [found.name, found]))
+
+function typeOf(name) {
+  const found = TYPES.get(name)
+  if (found === undefined) throw invalidArgValue('type', name, `must be one of ${[...TYPES.keys()].join(', ')}`)
+  return found
+}
+
+function integer(value, name, least, most) {
+  if (typeof value !== 'number') throw invalidArgType(name, 'of type number', value)
+  if (!Number.isInteger(value)) throw outOfRange(name, 'an integer', value)
+  if (value < least || value > most) throw outOfRange(name, `>= ${least} and <= ${most}`, value)
+  return value
+}
+
+const NONE = Object.freeze({})
+
+function optionsOf(options, known) {
+  if (options === undefined) return NONE
+  if (options === null || typeof options !== 'object') throw invalidArgType('options', 'of type object', options)
+  refuseUnknown(options, known)
+  return options
+}
+
+function strideOf({ width, name }, { stride }) {
+  if (stride === undefined) return width
+  if (width === 0) throw invalidArgValue('options.stride', stride, `is not for ${name}, whose numbers differ in length`)
+  return integer(stride, 'options.stride', width, SAFE)
+}
+
+/** How many lie in so many bytes: behind the last there need be no gap. */
+function fitting(length, width, stride) {
+  return length < width ? 0 : Math.floor((length - width) / stride) + 1
+}
+
+/** The bytes from the first of so many to the end of the last. */
+function extent(count, width, stride) {
+  return count === 0 ? 0 : (count - 1) * stride + width
+}
+
+/** From how many bytes on memory that Node leaves as it is costs less than V8's zeros. */
+const LARGE = 4096
+
+/** Elements that will all be written. */
+function elementsFor({ Elements }, count) {
+  const size = count * Elements.BYTES_PER_ELEMENT
+  return size < LARGE ? new Elements(count) : new Elements(Buffer.allocUnsafeSlow(size).buffer, 0, count)
+}
+
+const READ_OPTIONS = ['stride', 'into']
+
+/** Reads `count` numbers from `offset` on; without `count`, as many as there are, or as `into` has room for. */
+function readArray(name, buffer, offset = 0, count = undefined, options = undefined) {
+  const found = typeOf(name)
+  const { stride, into } = optionsOf(options, READ_OPTIONS)
+  const step = strideOf(found, { stride })
+  const bytes = bytesOf(buffer, 'buffer')
+  integer(offset, 'offset', 0, bytes.length)
+  const capacity = into === undefined ? Infinity : lengthIfOf(into, found.Elements)
+  if (capacity === undefined) throw invalidArgType('options.into', `an instance of ${found.Elements.name}`, into)
+  const room = bytes.length - offset
+  const most = Math.min(capacity, found.width === 0 ? room : fitting(room, found.width, step))
+  if (count !== undefined) integer(count, 'count', 0, most)
+  if (found.width === 0) return readVarints(found, rangeOf(bytes, offset, room), offset, count, into, capacity)
+  const wanted = count ?? most
+  const elements = into === undefined ? elementsFor(found, wanted) : first(found, into, wanted, capacity)
+  const length = extent(wanted, found.width, step)
+  if (wanted > 0) native().readArray(rangeOf(bytes, offset, length), elements, found.flags, step)
+  readArray.bytes = length
+  return elements
+}
+
+/** Bytes that the last `readArray` read. */
+readArray.bytes = 0
+
+/** The first elements of a caller's array: all of them are itself. */
+function first({ Elements }, into, count, capacity) {
+  return count === capacity ? into : new Elements(into.buffer, into.byteOffset, count)
+}
+
+const WRONG = {
+  '-1': ['IRONWIRE_VARINT_TRUNCATED', 'goes beyond the end of the buffer'],
+  '-2': ['IRONWIRE_VARINT_TOO_LONG', 'has more than 64 bits'],
+  '-3': [
+    'ERR_OUT_OF_RANGE',
+    'is beyond what a number holds exactly: read it as a BigInt, by a type whose name ends with "n"',
+  ],
+}
+
+function readVarints(found, bytes, offset, count, into, capacity) {
+  const functions = native()
+  // One more where the last does not end: it is read, to be refused.
+  const wanted = count ?? Math.min(capacity, functions.countVarints(bytes) + (bytes.at(-1) >= 0x80 ? 1 : 0))
+  // Into memory of our own first: where one is wrong, nothing of the caller's changes.
+  const elements = elementsFor(found, wanted)
+  const where = new Float64Array(2)
+  const taken = functions.readVarints(bytes, elements, found.flags, where)
+  if (taken < 0) {
+    const [code, wrong] = WRONG[taken]
+    const [at, index] = where
+    const message = `The ${found.name} at offset ${offset + at}, value ${index} of ${wanted}, ${wrong}`
+    throw makeError(RangeError, code, message, readArray)
+  }
+  readArray.bytes = taken
+  if (into === undefined) return elements
+  const result = first(found, into, wanted, capacity)
+  result.set(elements)
+  return result
+}
+
+const WRITE_OPTIONS = ['stride']
+
+/** Writes all of `values` from `offset` on; returns the offset behind the last of them. */
+function writeArray(name, buffer, values, offset = 0, options = undefined) {
+  const found = typeOf(name)
+  const step = strideOf(found, optionsOf(options, WRITE_OPTIONS))
+  let count = isTypedArray(values) ? lengthIfOf(values, found.Elements) : undefined
+  let elements = values
+  if (count === undefined) {
+    if (!isTypedArray(values) && !Array.isArray(values)) {
+      throw invalidArgType('values', 'an instance of Array or TypedArray', values)
+    }
+    // Before they are collected, too: an array may claim a length that it has no elements for, and has getters, which do as they like.
+    count = values.length
+    roomFor(found, buffer, count, offset, step)
+    elements = collect(found, values, count)
+  }
+  const bytes = roomFor(found, buffer, count, offset, step)
+  if (count === 0) return offset
+  if (found.width === 0) return offset + writeVarints(found, elements, bytes)
+  const length = extent(count, found.width, step)
+  const wrong = native().writeArray(elements, rangeOf(bytes, 0, length), found.flags, step)
+  if (wrong >= 0) throw notSaid(found, elements[wrong], wrong)
+  return offset + length
+}
+
+/** The bytes from `offset` on, where so many numbers have room in them. A varint takes at least one byte. */
+function roomFor({ width }, buffer, count, offset, step) {
+  const bytes = bytesOf(buffer, 'buffer')
+  integer(offset, 'offset', 0, bytes.length)
+  const room = bytes.length - offset
+  const most = width === 0 ? room : fitting(room, width, step)
+  if (count > most) throw outOfRange('values.length', `<= ${most}, for which the buffer has room`, count)
+  return rangeOf(bytes, offset, room)
+}
+
+function writeVarints(found, elements, bytes) {
+  const taken = native().writeVarints(elements, bytes, found.flags)
+  if (taken < 0) throw notSaid(found, elements[-1 - taken], -1 - taken)
+  if (taken > bytes.length) {
+    const message = `The values take ${taken} bytes as ${found.name}, and the buffer has ${bytes.length} from the offset on`
+    throw makeError(RangeError, 'ERR_BUFFER_OUT_OF_BOUNDS', message, writeArray)
+  }
+  return taken
+}
+
+/** The numbers as elements of the type. */
+function collect(found, values, count) {
+  const { Elements, isFloat, isBig, least, most } = found
+  const elements = new Elements(count)
+  for (let i = 0; i < count; i++) {
+    const value = values[i]
+    if (typeof value !== (isBig ? 'bigint' : 'number')) throw notSaid(found, value, i)
+    if (isFloat || (value >= least && value <= most && (isBig || Number.isInteger(value)))) elements[i] = value
+    else throw notSaid(found, value, i)
+  }
+  return elements
+}
+
+function notSaid({ isBig, least, most }, value, index) {
+  const name = `values[${index}]`
+  const kind = isBig ? 'bigint' : 'number'
+  if (typeof value !== kind) return invalidArgType(name, `of type ${kind}`, value)
+  if (!isBig && !Number.isInteger(value)) return outOfRange(name, 'an integer', value)
+  const n = isBig ? 'n' : ''
+  return outOfRange(name, `>= ${least}${n} and <= ${most}${n}`, value)
+}
+
+module.exports = { readArray, writeArray }

@@ -1,0 +1,155 @@
+'use strict'
+
+// Work on whole buffers: other forms of bytes, search, byte order, and the rest of what Buffer does with more than a number, as functions on
+// any Uint8Array. Results and errors are those of Node's methods.
+//
+// Where Rust is faster than they are, it does the work, from the size on that `npm run bench buffer` shows; where it is not (base64, UTF-8
+// and UTF-16, which Node has simdutf for; compare, fill and concat, which are the C library's), Node's method does.
+
+const { Buffer, constants, isUtf8, transcode } = require('node:buffer')
+const process = require('node:process')
+const { isUint8Array } = require('node:util/types')
+const { invalidArgType } = require('../errors')
+const { bytesOf, byteCount } = require('./bytes')
+const native = require('./native')
+
+const methods = Buffer.prototype
+
+/**
+ * From how many bytes on (of hex digits: characters) a call of Rust costs no more than Node's method, on Node 20 and on 24. A search for bytes
+ * costs Node less than a call where their first byte is rare, and up to twenty times as much where it is frequent; one for a text costs Node
+ * about as much as a call before it begins.
+ */
+const WORTH = {
+  hexEncode: 256,
+  hexDecode: 256,
+  search: 16_384,
+  searchText: 1024,
+  swap16: 2048,
+  swap32: 512,
+  swap64: 2048,
+}
+
+function string(value, name) {
+  if (typeof value !== 'string') throw invalidArgType(name, 'of type string', value)
+  return value
+}
+
+/** Node's methods take views of all kinds, and read nonsense from most. */
+function bytes(value, name) {
+  if (isUint8Array(value)) return value
+  throw invalidArgType(name, 'an instance of Buffer or Uint8Array', value)
+}
+
+/** What makes text of bytes: what `toString` calls, which takes the bytes that there are, whatever their array says. */
+function textOf(own) {
+  return (value) => {
+    if (bytes(value, 'bytes').length === 0) bytesOf(value, 'bytes')
+    return own.call(value)
+  }
+}
+
+/** What makes bytes of text. */
+function bytesFrom(encoding) {
+  return (text) => Buffer.from(string(text, 'text'), encoding)
+}
+
+/** Bytes as text: `encode` makes text of bytes. */
+function textForm(encoding, slice) {
+  return Object.freeze({ encode: textOf(slice), decode: bytesFrom(encoding) })
+}
+
+/** Text as bytes: `encode` makes bytes of text. */
+function charset(encoding, slice, more) {
+  return Object.freeze({ encode: bytesFrom(encoding), decode: textOf(slice), ...more })
+}
+
+const hexOf = textOf(methods.hexSlice)
+
+/** From so many bytes on Node keeps the digits outside of V8's heap, where such a long text costs least. */
+const LONG = 516_000
+
+/** Rust writes the digits, and Node keeps them. */
+function longHexOf(value) {
+  const digits = Buffer.allocUnsafeSlow(2 * byteCount(value))
+  native().hexEncodeInto(value, digits)
+  return methods.latin1Slice.call(digits)
+}
+
+/** Node 20 writes them one by one; later ones write them as fast as Rust does, and where they are kept. */
+const longHex = process.versions.node.startsWith('20.') ? longHexOf : hexOf
+
+const hex = Object.freeze({
+  encode(value) {
+    const { length } = bytes(value, 'bytes')
+    // Node says what is too long for a string.
+    if (length < WORTH.hexEncode || length > constants.MAX_STRING_LENGTH / 2) return hexOf(value)
+    return length < LONG ? native().hexEncode(value) : longHex(value)
+  },
+  decode(text) {
+    if (string(text, 'text').length < WORTH.hexDecode) return Buffer.from(text, 'hex')
+    const out = Buffer.allocUnsafe(text.length >>> 1)
+    const written = native().hexDecode(text, out)
+    return written === out.length ? out : out.subarray(0, written)
+  },
+})
+
+/**
+ * A search that Rust may do: for bytes, and for the UTF-8 of a text, in all of them. Numbers, positions and other encodings are Node's, and
+ * so is what is empty.
+ */
+function search(name) {
+  const own = methods[name]
+  const forText = `${name}Text`
+  return (haystack, value, byteOffset, encoding) => {
+    const { length } = bytes(haystack, 'bytes')
+    if (byteOffset === undefined && encoding === undefined) {
+      if (typeof value === 'string') {
+        if (length >= WORTH.searchText && value.length > 1) return native()[forText](haystack, value)
+      } else if (length >= WORTH.search && isUint8Array(value) && value.length > 1) {
+        return native()[name](haystack, value)
+      }
+    }
+    return own.call(haystack, value, byteOffset, encoding)
+  }
+}
+
+const indexOf = search('indexOf')
+
+function includes(haystack, value, byteOffset, encoding) {
+  return indexOf(haystack, value, byteOffset, encoding) !== -1
+}
+
+/** Turns every `width` bytes around, in place. */
+function swap(name, width) {
+  const own = methods[name]
+  const worth = WORTH[name]
+  return (value) => {
+    const { length } = bytes(value, 'bytes')
+    // Node says what is no multiple.
+    if (length < worth || length % width !== 0) own.call(value)
+    else native()[name](value)
+    return value
+  }
+}
+
+module.exports = {
+  hex,
+  base64: textForm('base64', methods.base64Slice),
+  base64url: textForm('base64url', methods.base64urlSlice),
+  utf8: charset('utf8', methods.utf8Slice, { validate: isUtf8 }),
+  latin1: charset('latin1', methods.latin1Slice),
+  utf16: charset('utf16le', methods.ucs2Slice),
+  transcode,
+  indexOf,
+  lastIndexOf: search('lastIndexOf'),
+  includes,
+  compare: Buffer.compare,
+  equals: (a, b) => methods.equals.call(bytes(a, 'a'), bytes(b, 'b')),
+  swap16: swap('swap16', 2),
+  swap32: swap('swap32', 4),
+  swap64: swap('swap64', 8),
+  fill: (value, pattern, offset, end, encoding) =>
+    methods.fill.call(bytes(value, 'bytes'), pattern, offset, end, encoding),
+  concat: Buffer.concat,
+}

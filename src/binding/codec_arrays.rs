@@ -1,0 +1,105 @@
+//! The native functions behind the arrays of `lib/codec`, which hands over just the bytes that are to be read or written.
+
+use super::codec_bulk::Scratch;
+use super::raw::{Args, Functions, Outcome};
+use crate::codec::arrays::{self, Kind, Leb128, Shape, VarintError};
+
+// How numbers are written, as `lib/codec/arrays.js` says it: the bytes of one in the lowest four bits, and these.
+const SIGNED: u32 = 16;
+const BIG_ENDIAN: u32 = 32;
+const ZIGZAG: u32 = 64;
+/// The elements of varints are doubles.
+const DOUBLES: u32 = 128;
+
+fn shape(args: &Args, flags: usize, stride: usize) -> Outcome<Shape> {
+    let flags = args.uint(flags)?;
+    let width = (flags & 15) as usize;
+    let kind = match width {
+        1 | 2 | 4 | 8 => Kind::Plain(width),
+        _ if flags & SIGNED != 0 => Kind::Signed(width),
+        _ => Kind::Unsigned(width),
+    };
+    Ok(Shape {
+        kind,
+        big_endian: flags & BIG_ENDIAN != 0,
+        // As a double: it may be as large as a buffer.
+        stride: (args.double(stride)? as usize).max(width).max(1),
+    })
+}
+
+fn leb128(args: &Args, flags: usize) -> Outcome<(Leb128, bool)> {
+    let flags = args.uint(flags)?;
+    let kind = if flags & ZIGZAG != 0 {
+        Leb128::Zigzag
+    } else if flags & SIGNED != 0 {
+        Leb128::Signed
+    } else {
+        Leb128::Unsigned
+    };
+    Ok((kind, flags & DOUBLES != 0))
+}
+
+/// An index, or -1.
+fn refused(written: Result<(), usize>) -> f64 {
+    written.map_or_else(|index| index as f64, |()| -1.0)
+}
+
+/// Adds this module's functions.
+pub fn register(functions: &mut Functions<Scratch>) {
+    // (bytes, elements, flags, stride)
+    functions.add("readArray", |_, args| {
+        let shape = shape(args, 2, 3)?;
+        args.convert(0, 1, |bytes, elements| arrays::read(shape, bytes, elements))
+    });
+    // (elements, bytes, flags, stride): -1, or the index of an element that is out of range
+    functions.add("writeArray", |_, args| {
+        let shape = shape(args, 2, 3)?;
+        let written = args.convert(0, 1, |elements, bytes| arrays::write(shape, elements, bytes))?;
+        Ok(refused(written))
+    });
+    // (bytes): how many end in it
+    functions.add(
+        "countVarints",
+        |_, args| Ok(args.look(0, arrays::count_varints)? as f64),
+    );
+    // (bytes, elements, flags, where): the bytes they took. Or what is wrong with one, as a negative number; its offset and index are then
+    // in `where`.
+    functions.add("readVarints", |_, args| {
+        let (kind, doubles) = leb128(args, 2)?;
+        let read = args.convert(0, 1, |bytes, elements| {
+            arrays::read_varints(kind, doubles, bytes, elements)
+        })?;
+        let (error, at, index) = match read {
+            Ok(size) => return Ok(size as f64),
+            Err(error) => error,
+        };
+        args.change(3, |place| {
+            for (word, value) in place.as_chunks_mut::<8>().0.iter_mut().zip([at, index]) {
+                *word = (value as f64).to_ne_bytes();
+            }
+        })?;
+        Ok(match error {
+            VarintError::Truncated => -1.0,
+            VarintError::TooLong => -2.0,
+            VarintError::Unsafe => -3.0,
+        })
+    });
+    // (elements, bytes, flags): the bytes they took, which are more than there is room for when nothing was written; or, as -1 less the
+    // index, which element is out of range
+    functions.add("writeVarints", |scratch, args| {
+        let (kind, doubles) = leb128(args, 2)?;
+        let mut out = scratch.take();
+        let made = args.look(0, |elements| arrays::write_varints(kind, doubles, elements, &mut out))?;
+        let result = match made {
+            Err(index) => -1.0 - index as f64,
+            Ok(()) => args.change(1, |bytes| {
+                if let Some(room) = bytes.get_mut(..out.len()) {
+                    room.copy_from_slice(&out);
+                }
+                out.len() as f64
+            })?,
+        };
+        scratch.keep(out);
+        Ok(result)
+    });
+}
