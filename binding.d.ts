@@ -89,12 +89,10 @@ export declare function codecChecksum64(name: string, bytes: Uint8Array, start: 
 /** Compiles a layout: a `CodecLayout`, or a refusal. */
 export declare function codecLayout(sources: Array<CodecSource>, limits: CodecLimits): CodecLayout | any
 
-/** See `codec::layout::Limits`. */
+/** See `codec::layout::Limits`, whose defaults stand where one is left out. */
 export interface CodecLimits {
-  depth: number
-  values: number
-  text: number
-  fields: number
+  depth?: number
+  values?: number
 }
 
 /** An address's bytes; null where the text is none. */

@@ -97,8 +97,18 @@ function systemError(errno, syscall, address, port) {
 
 /** The same with the system's own words: `listen EADDRINUSE: address already in use 127.0.0.1:80`. */
 function describedSystemError(errno, syscall, address, port) {
-  const [code, text] = util.getSystemErrorMap().get(errno) ?? ['UNKNOWN', 'unknown error']
+  const [code, text] = inWords(errno)
   return located(`${syscall} ${code}: ${text}`, { code, errno, syscall }, address, port)
+}
+
+/** An error of the file system's, as Node's `fs` words it: `ENOENT: no such file or directory, open '/tmp/a'`. */
+function fileSystemError(errno, syscall, path) {
+  const [code, text] = inWords(errno)
+  return Object.assign(new Error(`${code}: ${text}, ${syscall} '${path}'`), { errno, code, syscall, path })
+}
+
+function inWords(errno) {
+  return util.getSystemErrorMap().get(errno) ?? ['UNKNOWN', 'unknown error']
 }
 
 function located(message, properties, address, port) {
@@ -109,4 +119,13 @@ function located(message, properties, address, port) {
   return error
 }
 
-module.exports = { makeError, invalidArgType, invalidArgValue, outOfRange, systemError, describedSystemError, received }
+module.exports = {
+  makeError,
+  invalidArgType,
+  invalidArgValue,
+  outOfRange,
+  systemError,
+  describedSystemError,
+  fileSystemError,
+  received,
+}

@@ -8,25 +8,10 @@ const fs = require('node:fs')
 const net = require('node:net')
 const os = require('node:os')
 const path = require('node:path')
+const { readOptions } = require('../../lib/files/options.js')
 
 /** What lib/files makes of no options. */
-const SETTINGS = {
-  acceptRanges: true,
-  cacheControl: true,
-  compress: false,
-  dotfiles: 'ignore',
-  etag: 'weak',
-  extensions: [],
-  fallthrough: true,
-  headers: [],
-  immutable: false,
-  index: ['index.html'],
-  lastModified: true,
-  listing: false,
-  maxAge: 0,
-  precompressed: [],
-  redirect: true,
-}
+const SETTINGS = readOptions()
 
 const content = (length, seed = 0) =>
   Buffer.from(Uint32Array.from({ length: length / 4 }, (_, i) => i * 7 + seed).buffer)

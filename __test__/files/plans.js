@@ -4,6 +4,7 @@
 
 const { native } = require('../../lib/engine.js')
 const { plan: word } = require('../../lib/constants.js')
+const { readOptions } = require('../../lib/files/options.js')
 
 const planning = new Map()
 const reading = new Map()
@@ -14,23 +15,7 @@ const settle = (waiting) => (ticket, value) => {
 
 const words = new Uint32Array(native.filesTable({ onFilesPlan: settle(planning), onFilesRead: settle(reading) }))
 
-const SETTINGS = {
-  acceptRanges: true,
-  cacheControl: true,
-  compress: false,
-  dotfiles: 'ignore',
-  etag: 'weak',
-  extensions: [],
-  fallthrough: false,
-  headers: [],
-  immutable: false,
-  index: ['index.html'],
-  lastModified: true,
-  listing: false,
-  maxAge: 0,
-  precompressed: [],
-  redirect: true,
-}
+const SETTINGS = readOptions({ fallthrough: false })
 
 /** A site, and `plan(target, fields)`: what it says. */
 function site(root, settings = {}) {

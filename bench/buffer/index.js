@@ -13,7 +13,7 @@ exports.metrics = { time: { title: 'ns CPU/op', better: 'lower' } }
 const SIZES = { '16 B': 16, '256 B': 256, '4 KiB': 4096, '64 KiB': 65_536, '1 MiB': 1_048_576 }
 
 /** Of arrays the last one is a million numbers. */
-const ARRAY_SIZES = { '256 B': 256, '64 KiB': 65_536, '2 MiB': 2_097_152 }
+const ARRAY_SIZES = { '256 B': 256, '2 KiB': 2048, '64 KiB': 65_536, '2 MiB': 2_097_152 }
 
 /** A sample here is this part of `--seconds`: there are a hundred cases. */
 const SHARE = 0.02

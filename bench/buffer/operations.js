@@ -105,18 +105,28 @@ const operations = {
   },
 }
 
-/** Numbers in bulk, with a loop over Buffer's methods. Not operations of Buffer's: they do not count in its mean. */
+/**
+ * Loops over Buffer's methods. Each is compiled for itself, as in a program that has one: where several share their code, V8 makes it take
+ * three times as long.
+ */
+const compile = (body) => new Function('bytes', 'values', `${body} // ${randomBytes(8).toString('hex')}`)
+const readLoop = () =>
+  compile('for (let i = 0; i < values.length; i++) values[i] = bytes.readInt16BE(2 * i); return values')
+const writeLoop = () =>
+  compile('for (let i = 0; i < values.length; i++) bytes.writeInt16BE(values[i], 2 * i); return bytes')
+
+/** Numbers in bulk. Not operations of Buffer's: they do not count in its mean. */
 const arrays = {
   'readArray i16be'(size) {
     const bytes = randomBytes(size)
-    const count = size / 2
-    return [() => readLoop(bytes, new Int16Array(count), count), () => codec.readArray('i16be', bytes, 0, count)]
+    const read = readLoop()
+    return [() => read(bytes, new Int16Array(size / 2)), () => codec.readArray('i16be', bytes)]
   },
   'readArray i16be, into an array'(size) {
     const bytes = randomBytes(size)
-    const count = size / 2
-    const into = new Int16Array(count)
-    return [() => readLoop(bytes, into, count), () => codec.readArray('i16be', bytes, 0, count, { into })]
+    const into = new Int16Array(size / 2)
+    const read = readLoop()
+    return [() => read(bytes, into), () => codec.readArray('i16be', bytes, 0, undefined, { into })]
   },
   'readArray i16be, swap16 on a copy'(size) {
     const bytes = randomBytes(size)
@@ -126,22 +136,14 @@ const arrays = {
       copy.swap16()
       return new Int16Array(copy.buffer, 0, size / 2)
     }
-    return [turned, () => codec.readArray('i16be', bytes, 0, size / 2)]
+    return [turned, () => codec.readArray('i16be', bytes)]
   },
   'writeArray i16be'(size) {
-    const values = new Int16Array(randomBytes(size).buffer.slice(0, size))
+    const values = new Int16Array(new Uint8Array(randomBytes(size)).buffer)
     const out = Buffer.alloc(size)
-    const loop = () => {
-      for (let i = 0; i < values.length; i++) out.writeInt16BE(values[i], 2 * i)
-      return out
-    }
-    return [loop, () => codec.writeArray('i16be', out, values)]
+    const write = writeLoop()
+    return [() => write(out, values), () => codec.writeArray('i16be', out, values)]
   },
-}
-
-function readLoop(bytes, values, count) {
-  for (let i = 0; i < count; i++) values[i] = bytes.readInt16BE(2 * i)
-  return values
 }
 
 module.exports = { operations, arrays }

@@ -12,21 +12,15 @@ const { refuseUnknown } = require('../options')
 const { bytesOf, rangeOf, lengthIfOf } = require('./bytes')
 const native = require('./native')
 
-// As src/binding/codec_arrays.rs has them.
-const SIGNED = 16
-const BIG_ENDIAN = 32
-const ZIGZAG = 64
-const DOUBLES = 128
-
 const SAFE = Number.MAX_SAFE_INTEGER
 
-/** What is known of a type: what its elements are, and which of those it can say. */
-function type(name, flags, Elements, least, most) {
+/** What is known of a type: what its elements are, and which of those it can say. `width` is 0 for varints. */
+function type(name, width, bits, Elements, least, most) {
   const isBig = typeof least === 'bigint'
-  return { name, width: flags & 15, flags, Elements, least, most, isBig, isFloat: least === undefined }
+  return { name, width, flags: width | bits, Elements, least, most, isBig, isFloat: least === undefined }
 }
 
-function integers() {
+function integers({ SIGNED }, orders) {
   const elements = [Int8Array, Int16Array, Int32Array, Int32Array, Float64Array, Float64Array, undefined, BigInt64Array]
   const unsigned = [
     Uint8Array,
@@ -43,42 +37,50 @@ function integers() {
     const bits = 8 * width
     const bound = width === 8 ? (power) => 2n ** BigInt(power) : (power) => 2 ** power
     const one = bound(0)
-    for (const [order, flag] of width === 1 ? [['', 0]] : ORDERS) {
+    for (const [order, flag] of width === 1 ? [['', 0]] : orders) {
       const signed = [elements[width - 1], -bound(bits - 1), bound(bits - 1) - one]
-      found.push(type(`i${bits}${order}`, width | flag | SIGNED, ...signed))
-      found.push(type(`u${bits}${order}`, width | flag, unsigned[width - 1], one - one, bound(bits) - one))
+      found.push(type(`i${bits}${order}`, width, flag | SIGNED, ...signed))
+      found.push(type(`u${bits}${order}`, width, flag, unsigned[width - 1], one - one, bound(bits) - one))
     }
   }
   return found
 }
 
-const ORDERS = [
-  ['le', 0],
-  ['be', BIG_ENDIAN],
-]
-
 /** Names as in layouts: those with an `n` are BigInts. */
-function varints() {
+function varints({ SIGNED, ZIGZAG, DOUBLES }) {
   return [
-    type('uleb128', DOUBLES, Float64Array, 0, SAFE),
-    type('sleb128', DOUBLES | SIGNED, Float64Array, -SAFE, SAFE),
-    type('zigzag', DOUBLES | ZIGZAG, Float64Array, -SAFE, SAFE),
-    type('uleb128n', 0, BigUint64Array, 0n, 2n ** 64n - 1n),
-    type('sleb128n', SIGNED, BigInt64Array, -(2n ** 63n), 2n ** 63n - 1n),
-    type('zigzagn', ZIGZAG, BigInt64Array, -(2n ** 63n), 2n ** 63n - 1n),
+    type('uleb128', 0, DOUBLES, Float64Array, 0, SAFE),
+    type('sleb128', 0, DOUBLES | SIGNED, Float64Array, -SAFE, SAFE),
+    type('zigzag', 0, DOUBLES | ZIGZAG, Float64Array, -SAFE, SAFE),
+    type('uleb128n', 0, 0, BigUint64Array, 0n, 2n ** 64n - 1n),
+    type('sleb128n', 0, SIGNED, BigInt64Array, -(2n ** 63n), 2n ** 63n - 1n),
+    type('zigzagn', 0, ZIGZAG, BigInt64Array, -(2n ** 63n), 2n ** 63n - 1n),
   ]
 }
 
-const floats = ORDERS.flatMap(([order, flag]) => [
-  type(`f32${order}`, 4 | flag, Float32Array),
-  type(`f64${order}`, 8 | flag, Float64Array),
-])
+const floats = (orders) =>
+  orders.flatMap(([order, flag]) => [
+    type(`f32${order}`, 4, flag, Float32Array),
+    type(`f64${order}`, 8, flag, Float64Array),
+  ])
 
-const TYPES = new Map([...integers(), ...floats, ...varints()].map((found) => [found.name, found]))
+/** By their names, once they were asked for: the addon, whose bits say how numbers are written, is loaded no sooner. */
+let types
+
+function allTypes() {
+  const bits = require('../constants').number
+  const orders = [
+    ['le', 0],
+    ['be', bits.BIG_ENDIAN],
+  ]
+  const all = [...integers(bits, orders), ...floats(orders), ...varints(bits)]
+  return new Map(all.map((found) => [found.name, found]))
+}
 
 function typeOf(name) {
-  const found = TYPES.get(name)
-  if (found === undefined) throw invalidArgValue('type', name, `must be one of ${[...TYPES.keys()].join(', ')}`)
+  types ??= allTypes()
+  const found = types.get(name)
+  if (found === undefined) throw invalidArgValue('type', name, `must be one of ${[...types.keys()].join(', ')}`)
   return found
 }
 

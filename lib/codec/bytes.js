@@ -2,7 +2,6 @@
 
 // What counts as bytes from outside: a Uint8Array of any realm whose buffer is still there, for what it has and not for what it says.
 
-const { Buffer } = require('node:buffer')
 const { isUint8Array } = require('node:util/types')
 const { makeError, invalidArgType } = require('../errors')
 
@@ -24,23 +23,19 @@ function bytesOf(value, name) {
 }
 
 /** A view looks empty once its buffer is detached or has shrunk below it; then none of its methods can be called. */
-function attached(value, name) {
+function isAttached(value) {
   try {
     at.call(value, 0)
+    return true
   } catch {
-    const message = `The "${name}" argument has no bytes any more: its buffer was detached, or has shrunk below it`
-    throw makeError(TypeError, 'ERR_INVALID_ARG_VALUE', message, bytesOf)
+    return false
   }
 }
 
-const { getPrototypeOf } = Object
-const { prototype } = Buffer
-
-/** The same as a Buffer. (`instanceof` would cost as much as all the rest.) */
-function bufferOf(value, name) {
-  const bytes = bytesOf(value, name)
-  if (getPrototypeOf(bytes) === prototype) return bytes
-  return Buffer.from(arrayBufferOf.call(bytes), offsetOf.call(bytes), bytes.length)
+function attached(value, name) {
+  if (isAttached(value)) return
+  const message = `The "${name}" argument has no bytes any more: its buffer was detached, or has shrunk below it`
+  throw makeError(TypeError, 'ERR_INVALID_ARG_VALUE', message, bytesOf)
 }
 
 /** `length` bytes from `offset` of what `bytesOf` has given. */
@@ -56,4 +51,4 @@ function lengthIfOf(value, Elements) {
 /** How many bytes a Uint8Array has, whatever it says. */
 const byteCount = (bytes) => lengthOf.call(bytes)
 
-module.exports = { bytesOf, byteCount, bufferOf, rangeOf, lengthIfOf }
+module.exports = { bytesOf, byteCount, isAttached, rangeOf, lengthIfOf }

@@ -43,7 +43,7 @@ function record(fields) {
 
 /** Whether the whole record is inside the buffer, with Node's own errors. */
 function check(buffer, offset, size) {
-  if (!isUint8Array(buffer)) throw invalidArgType('buffer', 'an instance of Buffer or Uint8Array', buffer)
+  target(buffer)
   if (typeof offset !== 'number') throw invalidArgType('offset', 'of type number', offset)
   if (Number.isInteger(offset) && offset >= 0 && offset + size <= buffer.length) return
   if (!Number.isInteger(offset)) throw outOfRange('offset', 'an integer', offset)

@@ -6,8 +6,7 @@
 const {
   http: { STATUS_CODES },
 } = require('../genuine.js')
-const util = require('node:util')
-const { makeError } = require('../errors.js')
+const { makeError, fileSystemError } = require('../errors.js')
 
 /** `NotFoundError` for 404, as `http-errors` has it. */
 function nameOf(status) {
@@ -30,18 +29,12 @@ function statusError(status, headers) {
 
 /** An error of the file system's, as Node's `fs` words it, with the status that it means to a client. */
 function fileError(errno, syscall, path, status) {
-  return Object.assign(systemError(errno, syscall, path), { expose: false, status, statusCode: status })
-}
-
-function systemError(errno, syscall, path) {
-  const [code, text] = util.getSystemErrorMap().get(errno) ?? ['UNKNOWN', 'unknown error']
-  const error = new Error(`${code}: ${text}, ${syscall} '${path}'`)
-  return Object.assign(error, { errno, code, syscall, path })
+  return Object.assign(fileSystemError(errno, syscall, path), { expose: false, status, statusCode: status })
 }
 
 /** The folder to serve cannot be opened. */
 function rootError(errno, root) {
-  return systemError(errno, 'open', root)
+  return fileSystemError(errno, 'open', root)
 }
 
 /** The response has begun: no file can be sent any more. `send` says the same. */

@@ -5,7 +5,7 @@
 const http = require('../http/index.js')
 const { kSite } = require('../http/symbols.js')
 const { refuseUnknown } = require('../options.js')
-const { received, makeError } = require('../errors.js')
+const { invalidArgType } = require('../errors.js')
 const { KNOWN } = require('./options.js')
 const { serveStatic } = require('./serve.js')
 const { answerError, putConstant } = require('./pages.js')
@@ -40,12 +40,7 @@ const SERVER_OPTIONS = [
 function createStaticServer(root, options, listener) {
   if (typeof options === 'function') [options, listener] = [undefined, options]
   if (listener !== undefined && typeof listener !== 'function') {
-    throw makeError(
-      TypeError,
-      'ERR_INVALID_ARG_TYPE',
-      `The "listener" argument must be of type function.${received(listener)}`,
-      createStaticServer,
-    )
+    throw invalidArgType('listener', 'of type function', listener)
   }
   const forFiles = { fallthrough: listener !== undefined }
   const forServer = {}

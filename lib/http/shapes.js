@@ -104,7 +104,8 @@ function haveStillTheirMethods(objects) {
   const values = []
   const found = objects.flatMap((object) => {
     const names = new Set()
-    for (let at = object; at !== Object.prototype; at = Object.getPrototypeOf(at)) {
+    // All but `Object.prototype`, which is another one in a realm of a test runner's.
+    for (let at = object; Object.getPrototypeOf(at) !== null; at = Object.getPrototypeOf(at)) {
       for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(at))) {
         if (typeof value === 'function') names.add(name)
       }

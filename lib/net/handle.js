@@ -18,9 +18,10 @@ const MAX_SMALL = 2 ** 31 - 1
 
 /** The end of a resource that is not kept is told with its number. */
 const { emitDestroy } = AsyncResource.prototype
-const kAsyncId = Object.getOwnPropertySymbols(new AsyncResource('IRONWIRE', MANUAL)).find(
-  (symbol) => symbol.description === 'async_id_symbol',
-)
+const sample = new AsyncResource('IRONWIRE', MANUAL)
+const kAsyncId = Object.getOwnPropertySymbols(sample).find((symbol) => symbol.description === 'async_id_symbol')
+// Whoever counts resources that were not ended (jest, for open handles) does not count this one.
+sample.emitDestroy()
 
 function fillAddress(out, text) {
   if (typeof text === 'number') return text

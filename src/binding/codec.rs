@@ -22,13 +22,11 @@ pub struct CodecSource {
     pub root: Option<String>,
 }
 
-/// See `codec::layout::Limits`.
+/// See `codec::layout::Limits`, whose defaults stand where one is left out.
 #[napi(object)]
 pub struct CodecLimits {
-    pub depth: u32,
-    pub values: u32,
-    pub text: u32,
-    pub fields: u32,
+    pub depth: Option<u32>,
+    pub values: Option<u32>,
 }
 
 /// A compiled layout.
@@ -400,11 +398,11 @@ pub fn codec_layout(
             root: source.root.as_deref(),
         })
         .collect();
+    let usual = Limits::default();
     let limits = Limits {
-        depth: limits.depth,
-        values: limits.values,
-        text: limits.text,
-        fields: limits.fields,
+        depth: limits.depth.unwrap_or(usual.depth),
+        values: limits.values.unwrap_or(usual.values),
+        ..usual
     };
     Ok(match with_room(|| compile(&texts, limits)) {
         Ok(layout) => napi::Either::A(CodecLayout { layout }),

@@ -4,16 +4,24 @@ use super::codec_bulk::Scratch;
 use super::raw::{Args, Functions, Outcome};
 use crate::codec::arrays::{self, Kind, Leb128, Shape, VarintError};
 
-// How numbers are written, as `lib/codec/arrays.js` says it: the bytes of one in the lowest four bits, and these.
-const SIGNED: u32 = 16;
-const BIG_ENDIAN: u32 = 32;
-const ZIGZAG: u32 = 64;
-/// The elements of varints are doubles.
-const DOUBLES: u32 = 128;
+/// How numbers are written, as `lib/codec/arrays.js` says it: these bits.
+pub(super) mod number {
+    /// The bytes of one; 0 for varints.
+    pub const WIDTH: u32 = 15;
+    /// They are signed.
+    pub const SIGNED: u32 = 16;
+    /// The most significant byte comes first.
+    pub const BIG_ENDIAN: u32 = 32;
+    /// Varints with the sign in the lowest bit.
+    pub const ZIGZAG: u32 = 64;
+    /// The elements of varints are doubles.
+    pub const DOUBLES: u32 = 128;
+}
+use number::{BIG_ENDIAN, DOUBLES, SIGNED, WIDTH, ZIGZAG};
 
 fn shape(args: &Args, flags: usize, stride: usize) -> Outcome<Shape> {
     let flags = args.uint(flags)?;
-    let width = (flags & 15) as usize;
+    let width = (flags & WIDTH) as usize;
     let kind = match width {
         1 | 2 | 4 | 8 => Kind::Plain(width),
         _ if flags & SIGNED != 0 => Kind::Signed(width),

@@ -1,6 +1,6 @@
 //! The numbers that cross to JavaScript. Rust says them, in the module that each belongs to; `lib/constants.js` has them from here.
 
-use super::{files, http, http_client, http_conn, http_file, http_out, net_reads, proto_codec, table};
+use super::{codec_arrays, files, http, http_client, http_conn, http_file, http_out, net_reads, proto_codec, table};
 use crate::errno::Errno;
 use crate::http1::{EVENT_WORDS, event, flag, row};
 use crate::proto::codec::{self, tape};
@@ -276,6 +276,15 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 size = message.size,
                 maxSize = codec::MAX_SIZE,
                 values = message.values,
+            }),
+        ),
+        (
+            "number",
+            group!(codec_arrays::number {
+                SIGNED,
+                BIG_ENDIAN,
+                ZIGZAG,
+                DOUBLES
             }),
         ),
         (

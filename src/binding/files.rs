@@ -267,14 +267,20 @@ impl FilesOptions {
 }
 
 impl Held {
-    /// The file that it is about, or the path that the system was asked for.
-    fn path(&self) -> Option<&Path> {
+    /// The file that it is about.
+    fn about(&self) -> Option<&crate::files::File> {
         match self {
-            Held::Answer(answer) => answer.file.as_deref().map(crate::files::File::path),
-            Held::Failure(failure) => {
-                let file = failure.file.as_deref().map(crate::files::File::path);
-                file.or(failure.cause.as_ref().map(|cause| &*cause.path))
-            }
+            Held::Answer(answer) => answer.file.as_deref(),
+            Held::Failure(failure) => failure.file.as_deref(),
+        }
+    }
+
+    /// The path of that, or the one that the system was asked for.
+    fn path(&self) -> Option<&Path> {
+        let file = self.about().map(crate::files::File::path);
+        match self {
+            Held::Failure(Failure { cause: Some(cause), .. }) => file.or(Some(&cause.path)),
+            _ => file,
         }
     }
 
@@ -282,12 +288,8 @@ impl Held {
     #[cfg(unix)]
     fn fd(&self) -> i32 {
         use std::os::fd::AsRawFd;
-        let file = match self {
-            Held::Answer(answer) => answer.file.as_deref(),
-            Held::Failure(failure) => failure.file.as_deref(),
-        };
-        file.and_then(crate::files::File::handle)
-            .map_or(-1, |handle| handle.file().as_raw_fd())
+        let handle = self.about().and_then(crate::files::File::handle);
+        handle.map_or(-1, |handle| handle.file().as_raw_fd())
     }
 
     /// The descriptor of the file, if it is kept open by one.
@@ -306,8 +308,7 @@ impl Files {
         else {
             return Errno::EINVAL.0;
         };
-        let id = self.sites.borrow_mut().insert_with(|_| Ok::<_, ()>(Arc::new(site)));
-        id.and_then(Result::ok).map_or(Errno::EMFILE.0, |id| id as i32 + 1)
+        number(&self.sites, Arc::new(site)).unwrap_or(Errno::EMFILE.0)
     }
 
     /// The site with a number that `filesOpen` gave.
@@ -329,8 +330,7 @@ impl Files {
             Plan::Answer(answer) => Held::Answer(answer),
             Plan::Fail(failure) => Held::Failure(failure),
         };
-        let id = self.plans.borrow_mut().insert_with(|_| Ok::<_, ()>(held));
-        id.and_then(Result::ok).map_or(0, |id| id as i32 + 1)
+        number(&self.plans, held).unwrap_or(0)
     }
 
     fn ticket(&self) -> i32 {
@@ -344,6 +344,12 @@ impl Files {
             table.callbacks.call(callback, |env| [env.int(ticket), value(env)]);
         }
     }
+}
+
+/// Keeps something under a number above 0, if there is one left.
+fn number<T>(slots: &RefCell<Slots<T>>, value: T) -> Option<i32> {
+    let id = slots.borrow_mut().insert_with(|_| Ok::<_, ()>(value))?.ok()?;
+    Some(id as i32 + 1)
 }
 
 /// `(listener)`: an object with `onFilesPlan` and `onFilesRead`. Returns the words, as an `ArrayBuffer`.
@@ -453,7 +459,7 @@ fn send(files: &Rc<Files>, engine: &Engine, args: &Args) -> Outcome<i32> {
             body: Body::Bytes(bytes),
             ..
         }) if bytes.len() < LARGE_WRITE => Ok(engine.share(connection, bytes.clone())),
-        Held::Answer(answer) => append(engine, connection, &answer.body).and_then(|()| {
+        Held::Answer(answer) => append_body(engine, connection, &answer.body).and_then(|()| {
             engine.flush(connection)?;
             let left = engine.connection(connection, |connection| connection.queued())?;
             Ok(i32::from(left > 0))
@@ -463,19 +469,23 @@ fn send(files: &Rc<Files>, engine: &Engine, args: &Args) -> Outcome<i32> {
     Ok(sent.unwrap_or(Err(Errno::EBADF)).unwrap_or_else(|error| error.0))
 }
 
-/// Adds a body to a connection's output.
-fn append(engine: &Engine, connection: u32, body: &Body) -> Result<(), Errno> {
-    let check = |result: i32| Errno::check(result);
+fn append_body(engine: &Engine, connection: u32, body: &Body) -> Result<(), Errno> {
     match body {
         Body::None => Ok(()),
-        Body::Bytes(bytes) => check(engine.share(connection, bytes.clone())),
-        Body::Segments(segments) => segments.iter().try_for_each(|segment| match segment {
-            Segment::Bytes(bytes) => check(engine.share(connection, bytes.clone())),
-            Segment::File { file, range } => {
-                check(engine.append_file(connection, FileRange::new(file.clone(), range.clone())))
-            }
-        }),
+        Body::Bytes(bytes) => append(engine, connection, Segment::Bytes(bytes.clone())),
+        Body::Segments(segments) => {
+            let mut segments = segments.iter().cloned();
+            segments.try_for_each(|segment| append(engine, connection, segment))
+        }
     }
+}
+
+/// Adds a part of a body to a connection's output.
+pub(super) fn append(engine: &Engine, connection: u32, segment: Segment) -> Result<(), Errno> {
+    Errno::check(match segment {
+        Segment::Bytes(bytes) => engine.share(connection, bytes),
+        Segment::File { file, range } => engine.append_file(connection, FileRange::new(file, range)),
+    })
 }
 
 /// `(plan, offset, length)`: a ticket, under which `onFilesRead` gets bytes of the body, as many as asked for unless it ends before, or a

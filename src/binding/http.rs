@@ -217,7 +217,7 @@ impl Server {
     }
 
     /// Shows a request that was taken out of its batch before; no other is being shown.
-    pub(super) fn show_alone(&self, engine: &Engine, id: u32, row: &[u32; EVENT_WORDS], text: &[u8]) {
+    pub(super) fn show_alone(&self, engine: &Engine, id: u32, request: &[u32; EVENT_WORDS], text: &[u8]) {
         let segment = Segment {
             id,
             row: 0,
@@ -229,8 +229,8 @@ impl Server {
         };
         let mut scratch = self.scratch.borrow_mut();
         scratch.text.extend_from_slice(text);
-        scratch.words[EVENT_WORDS..2 * EVENT_WORDS].copy_from_slice(row);
-        scratch.words[EVENT_WORDS + 2] = 0;
+        scratch.words[EVENT_WORDS..2 * EVENT_WORDS].copy_from_slice(request);
+        scratch.words[EVENT_WORDS + row::HEAD] = 0;
         scratch.count = 2;
         scratch.place_body(&segment, &[], true);
         drop(scratch);

@@ -9,17 +9,17 @@
 //! A plan that may wait for a disk is made on the pool. The connection is parked meanwhile: it is not read, and what was read waits.
 
 use super::engine::Engine;
-use super::files::Files;
+use super::files::{Files, append};
 use super::http::{Segment, Server, go_on, word};
 use super::http_conn::Http;
 use super::raw::{Args, Callbacks, Functions, Outcome, Value};
 use crate::background::Lost;
-use crate::engine::{COPIED, FileRange};
+use crate::engine::COPIED;
 use crate::files::{
     Answer, Batch, Body, MAX_HEAD, OwnedRequest, Plan, Planned, Request, Segment as Part, Site, fields,
 };
 use crate::http1::encode::{self, Connection, Framing, ResponseHead};
-use crate::http1::{EVENT_WORDS, METHODS, Stop, event, flag};
+use crate::http1::{EVENT_WORDS, METHODS, Stop, event, flag, row as column};
 use crate::uv::{Errno, Stream};
 use std::cell::{Cell, RefCell};
 use std::io::Write;
@@ -35,9 +35,6 @@ const HEAD: usize = 160;
 /// A request has these flags to be answered here, and none of [`UNUSUAL`].
 const USUAL: u32 = flag::HOST;
 const UNUSUAL: u32 = flag::HAS_BODY | flag::UPGRADE | flag::EXPECT;
-
-/// `HTTP/1.1`, as events say it.
-const VERSION: u32 = 0x101;
 
 /// The functions that are called.
 #[derive(Clone, Copy)]
@@ -278,10 +275,10 @@ pub(super) fn offer(server: &Server, engine: &Engine, input: &[u8], segment: &Se
             };
             // As in JavaScript: the first has perhaps begun in another read, and is answered in any case.
             if at > first && is_congested(engine, segment.id) {
-                keeps = Some((None, row[6] as usize));
+                keeps = Some((None, row[column::BEGAN] as usize));
                 break;
             }
-            let persists = row[1] & flag::KEEP_ALIVE != 0;
+            let persists = row[column::FLAGS] & flag::KEEP_ALIVE != 0;
             let head = (segment.whole && persists).then(|| &input[segment.start..segment.read_end]);
             match site.plan_head(batch, &request, head) {
                 Planned::Plan(Plan::Answer(answer)) => {
@@ -303,15 +300,18 @@ pub(super) fn offer(server: &Server, engine: &Engine, input: &[u8], segment: &Se
                 Planned::Cold(owned) => {
                     let next = (at + 1 < scratch.count).then(|| scratch.row(at + 1));
                     // Behind an error nothing can be parsed again.
-                    if next.is_some_and(|row| row[0] & 0xff != event::REQUEST) {
+                    if next.is_some_and(|row| row[0] & column::KIND != event::REQUEST) {
                         break;
                     }
                     let parked = Parked {
                         row,
-                        text: scratch.text[row[2] as usize..][..row[4] as usize].to_vec(),
+                        text: scratch.text[row[column::HEAD] as usize..][..row[column::HEAD_LENGTH] as usize].to_vec(),
                         since: engine.now(),
                     };
-                    keeps = Some((Some((parked, owned)), next.map_or(usize::MAX, |row| row[6] as usize)));
+                    keeps = Some((
+                        Some((parked, owned)),
+                        next.map_or(usize::MAX, |row| row[column::BEGAN] as usize),
+                    ));
                 }
             }
         }
@@ -334,7 +334,7 @@ pub(super) fn offer(server: &Server, engine: &Engine, input: &[u8], segment: &Se
         drop(scratch);
         return shown(server, engine, segment);
     }
-    let text = scratch.row(first)[2] as usize;
+    let text = scratch.row(first)[column::HEAD] as usize;
     if at > first || gave_up {
         scratch.text.truncate(text);
     }
@@ -358,18 +358,18 @@ pub(super) fn shown(server: &Server, engine: &Engine, segment: &Segment) -> Offe
 
 /// The request that a row says, if it is one that can be answered here.
 fn request<'a>(row: &[u32; EVENT_WORDS], text: &'a [u8], lines: &'a mut Vec<u8>) -> Option<Request<'a>> {
-    let [kind, flags, from, url, length, ..] = *row;
-    let method = METHODS[(kind >> 8 & 0xff) as usize];
-    if kind & 0xff != event::REQUEST
-        || kind >> 16 != VERSION
+    let [kind, flags] = [row[0], row[column::FLAGS]];
+    let method = METHODS[(kind >> column::METHOD & 0xff) as usize];
+    if kind & column::KIND != event::REQUEST
+        || kind >> column::VERSION != column::HTTP_1_1
         || flags & USUAL != USUAL
         || flags & UNUSUAL != 0
         || !matches!(method, "GET" | "HEAD")
     {
         return None;
     }
-    let head = &text[from as usize..][..length as usize];
-    let (target, named) = head.split_at(url as usize);
+    let head = &text[row[column::HEAD] as usize..][..row[column::HEAD_LENGTH] as usize];
+    let (target, named) = head.split_at(row[column::FIRST_LENGTH] as usize);
     if target.first() != Some(&b'/') || !target.is_ascii() || target.contains(&b'#') {
         return None;
     }
@@ -456,22 +456,14 @@ fn respond(server: &Server, engine: &Engine, id: u32, said: &Said, answered: Ans
         out.extend_from_slice(small);
         Ok::<_, std::convert::Infallible>(())
     });
-    let Ok(mut status) = status;
-    let mut give = |part: Part| {
-        status = match part {
-            _ if status < 0 => return,
-            Part::Bytes(bytes) => engine.share(id, bytes),
-            Part::File { file, range } => engine.append_file(id, FileRange::new(file, range)),
-        };
-    };
-    match answer.body {
-        Body::None => {}
-        Body::Bytes(bytes) if bytes.len() <= COPIED => {}
-        Body::Bytes(bytes) => give(Part::Bytes(bytes)),
-        Body::Segments(parts) => parts.into_iter().for_each(give),
-    }
-    if status >= 0 && !persists {
-        status = Errno::code(engine.end(id));
+    let Ok(status) = status;
+    let mut left = Errno::check(status).and_then(|()| match answer.body {
+        Body::Bytes(bytes) if bytes.len() > COPIED => append(engine, id, Part::Bytes(bytes)),
+        Body::Segments(parts) => parts.into_iter().try_for_each(|part| append(engine, id, part)),
+        Body::None | Body::Bytes(_) => Ok(()),
+    });
+    if left.is_ok() && !persists {
+        left = engine.end(id);
         // Whatever comes is of no interest any more; when our side has ended, JavaScript closes it.
         let _ = engine.stream(id, |stream| {
             stream.read_stop();
@@ -510,7 +502,7 @@ fn respond(server: &Server, engine: &Engine, id: u32, said: &Said, answered: Ans
             }
         });
     }
-    status >= 0
+    left.is_ok()
 }
 
 fn remote_address(engine: &Engine, id: u32) -> Box<str> {
@@ -575,9 +567,9 @@ fn planned(server: &Server, engine: &Engine, id: u32, plan: Result<Plan, Lost>) 
     if let (Some(said), Ok(Plan::Answer(answer))) = (said, plan) {
         let mut lines = Vec::new();
         let mut row = parked.row;
-        row[2] = 0;
+        row[column::HEAD] = 0;
         if let Some(request) = request(&row, &parked.text, &mut lines) {
-            let persists = row[1] & flag::KEEP_ALIVE != 0;
+            let persists = row[column::FLAGS] & flag::KEEP_ALIVE != 0;
             let answer = Answered {
                 request: Some(&request),
                 answer,

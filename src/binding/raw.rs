@@ -767,9 +767,7 @@ impl<const N: usize> Callbacks<N> {
             !env.report_exception()
         })
     }
-}
 
-impl<const N: usize> Callbacks<N> {
     /// Calls function `index` for what it says, and for nothing else: no ticks and no promise jobs run after it. Returns whether it ended
     /// without an exception, which goes to `uncaughtException`.
     pub fn ask<const A: usize>(&self, index: usize, arguments: impl FnOnce(Env) -> [Value; A]) -> bool {

@@ -7,7 +7,7 @@ use crc::{Algorithm, Crc, Table};
 /// How a checksum is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checksum {
-    /// A CRC of at most 16 bits, by its place in [`CRC16`].
+    /// A CRC of at most 16 bits, by its place in the table of them.
     Crc16(u8),
     /// CRC-32 of zlib, PNG, ZIP and Ethernet.
     Crc32,

@@ -37,7 +37,6 @@ impl Bounded {
 
     /// Puts a file in; what has to go for it is returned, to be let go when the lock is.
     fn insert(&mut self, key: &str, file: Arc<File>) -> Vec<Arc<File>> {
-        let weight = |key: &str, file: &File| key.len() + file.weight() + ENTRY;
         let mut gone = Vec::new();
         let added = weight(key, &file);
         if added > self.max_weight || self.max_entries == 0 {
@@ -65,9 +64,14 @@ impl Bounded {
 
     fn remove(&mut self, key: &str) -> Option<Arc<File>> {
         let (key, file) = self.entries.pop_entry(key)?;
-        self.weight -= key.len() + file.weight() + ENTRY;
+        self.weight -= weight(&key, &file);
         Some(file)
     }
+}
+
+/// What an entry takes.
+fn weight(key: &str, file: &File) -> usize {
+    key.len() + file.weight() + ENTRY
 }
 
 fn locked<T>(bounded: &Mutex<Bounded>, use_it: impl FnOnce(&mut Bounded) -> T) -> T {

@@ -155,9 +155,13 @@ impl<'a> Look<'a> {
 
     /// The index of a directory.
     fn index(&self, directory: &str) -> Result<Located, Stop> {
-        let mut last = refused(404);
-        for index in &self.site.settings.options.index {
-            let path = [directory, index].concat();
+        let names = self.site.settings.options.index.iter();
+        self.first(names.map(|index| [directory, index].concat()), refused(404))
+    }
+
+    /// The first of these paths that names a file; where none does, why the last one does not, or `last` where there are none.
+    fn first(&self, paths: impl Iterator<Item = String>, mut last: Stop) -> Result<Located, Stop> {
+        for path in paths {
             match self.find(&path) {
                 Ok(Found::File(file)) => return Ok(Located::File(file, path)),
                 Ok(Found::Directory | Found::Special) => last = refused(404),
@@ -210,20 +214,12 @@ impl<'a> Look<'a> {
                 && !extensions.is_empty()
                 && !has_extension(&path) =>
             {
-                let mut last = Stop::Refused {
+                let last = Stop::Refused {
                     status: 404,
                     cause: Some(cause),
                 };
-                for extension in extensions {
-                    let path = [&path, ".", extension].concat();
-                    match self.find(&path) {
-                        Ok(Found::File(file)) => return Ok(Located::File(file, path)),
-                        Ok(Found::Directory | Found::Special) => last = refused(404),
-                        Err(Stop::Wait) => return Err(Stop::Wait),
-                        Err(stop) => last = stop,
-                    }
-                }
-                Err(last)
+                let paths = extensions.iter().map(|extension| [&path, ".", extension].concat());
+                self.first(paths, last)
             }
             Err(stop) => Err(stop),
         }

@@ -58,11 +58,6 @@ impl Site {
         self.root.check()
     }
 
-    /// The options.
-    pub fn options(&self) -> &Options {
-        &self.settings.options
-    }
-
     /// What the caches hold: files in memory, the bytes they take, files kept open.
     pub fn usage(&self) -> (usize, usize, usize) {
         self.cache.usage()

@@ -23,6 +23,8 @@ const ARRAYS = {
 /** `{columns, uniform, size}` of a layout gives the function that decodes. */
 function columnsOf(native, { columns, uniform, size }, decodeMany) {
   const names = columns.map((column) => column.names && new Map(column.names.toReversed()))
+  /** Bytes that Rust writes of each for one record; of texts, their lengths. */
+  const widths = columns.map(({ form, width }) => width ?? (form === 'text' ? 4 : 0))
 
   /** What numbers stand for. */
   function finish(values, at) {
@@ -37,14 +39,14 @@ function columnsOf(native, { columns, uniform, size }, decodeMany) {
   function fast(b, offset, count) {
     const places = []
     let end = 0
-    for (const { form, width = form === 'text' ? 4 : 0 } of columns) {
+    for (const width of widths) {
       places.push(end)
       end += Math.ceil((width * count) / 8) * 8
     }
     // All of it is written to, but for what fills columns up to multiples of eight bytes.
     const out = Buffer.allocUnsafeSlow(end)
     const memory = out.buffer
-    columns.forEach(({ form, width = form === 'text' ? 4 : 0 }, i) => {
+    widths.forEach((width, i) => {
       out.fill(0, places[i] + width * count, places[i + 1] ?? end)
     })
     const texts = native.columns(ownBytes(b), offset, count, out)

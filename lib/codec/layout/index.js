@@ -34,10 +34,8 @@ function layout(description, options = {}) {
   const isText = typeof description === 'string'
   const text = isText ? description : fieldsText(description, options, sources, mappers)
   const native = binding.codecLayout([{ id, text, root: options.root }, ...sources.values()], {
-    depth: limitOf(options, 'maxDepth', 64, MAX_DEPTH),
-    values: limitOf(options, 'maxValues', 65536, 2 ** 31 - 1),
-    text: 1 << 20,
-    fields: 16384,
+    depth: limitOf(options, 'maxDepth', MAX_DEPTH),
+    values: limitOf(options, 'maxValues', 2 ** 31 - 1),
   })
   if (native.code !== undefined) throw errorOf(native, isText)
   sources.set(id, { id, text, root: options.root })
@@ -46,9 +44,10 @@ function layout(description, options = {}) {
   return result
 }
 
-function limitOf(options, name, otherwise, most) {
+/** Where it is left out, the default is Rust's. */
+function limitOf(options, name, most) {
   const value = options[name]
-  if (value === undefined) return otherwise
+  if (value === undefined) return undefined
   if (typeof value !== 'number') throw invalidArgType(`options.${name}`, 'of type number', value)
   if (!Number.isInteger(value) || value < 1 || value > most) {
     throw outOfRange(`options.${name}`, `an integer >= 1 and <= ${most}`, value)

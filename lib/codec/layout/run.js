@@ -10,7 +10,7 @@ const { types } = require('node:util')
 const { markAsUntransferable } = require('node:worker_threads')
 const binding = require('../../../binding.js')
 const { makeError, invalidArgType, outOfRange } = require('../../errors')
-const { bytesOf } = require('../bytes')
+const { bytesOf, byteCount, isAttached } = require('../bytes')
 
 const FastBuffer = Buffer[Symbol.species]
 const { fromCharCode } = String
@@ -114,7 +114,7 @@ function startOf(offset, length) {
 /** Where `size` bytes go in a buffer of the caller's. */
 function placeFor(size, b, offset = 0) {
   // What it has, whatever it says that it has.
-  const length = lengthOf.call(b)
+  const length = byteCount(b)
   if (length === 0) empty(b)
   const start = startOf(offset, length)
   if (size > length - start) {
@@ -321,12 +321,9 @@ function millis(value) {
 
 // ---- bytes and text, read
 
-const typedArray = Object.getPrototypeOf(Uint8Array.prototype)
-const lengthOf = Object.getOwnPropertyDescriptor(typedArray, 'length').get
-
 /** A view, never of more than the bytes that there are, whatever a length was claimed to be. */
 function view(b, p, e) {
-  if (e > lengthOf.call(b)) fail()
+  if (e > byteCount(b)) fail()
   return new FastBuffer(b.buffer, b.byteOffset + p, e - p)
 }
 
@@ -529,15 +526,9 @@ function putBytes(b, p, v) {
 
 function sizeBytes(v) {
   if (!types.isUint8Array(v)) fail()
-  const n = lengthOf.call(v)
+  const n = byteCount(v)
   // No bytes: of a buffer that is gone?
-  if (n === 0) {
-    try {
-      typedArray.at.call(v, 0)
-    } catch {
-      fail()
-    }
-  }
+  if (n === 0 && !isAttached(v)) fail()
   return n
 }
 

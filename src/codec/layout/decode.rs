@@ -527,7 +527,7 @@ impl<'a, B: Build> Reader<'a, B> {
                 plain(self.build.text(&address.text(bytes)))
             }
             Kind::Text { encoding, length, fill } => {
-                let wide = matches!(encoding, Encoding::Utf16le | Encoding::Utf16be);
+                let wide = encoding.is_wide();
                 let (mut bytes, from) = self.bytes(frame, length, wide)?;
                 let count = bytes.len() as u64;
                 if let Some(fill) = fill {

@@ -235,22 +235,8 @@ impl Names<'_> {
             Kind::Time(inner, unit) => {
                 format!("unixtime({}{})", self.kind(inner), if *unit == 1 { ", ms" } else { "" })
             }
-            Kind::Address(Address::Ipv4) => "ipv4".into(),
-            Kind::Address(Address::Ipv6) => "ipv6".into(),
-            Kind::Address(Address::Mac) => "mac".into(),
-            Kind::Address(Address::Uuid) => "uuid".into(),
-            Kind::Text { encoding, length, .. } => {
-                let name = match encoding {
-                    Encoding::Utf8 => "utf8",
-                    Encoding::Latin1 => "latin1",
-                    Encoding::Ascii => "ascii",
-                    Encoding::Utf16le => "utf16le",
-                    Encoding::Utf16be => "utf16be",
-                    Encoding::Hex => "hex",
-                    Encoding::Base64 => "base64",
-                };
-                format!("{name}({})", self.length(length))
-            }
+            Kind::Address(address) => address.name().into(),
+            Kind::Text { encoding, length, .. } => format!("{}({})", encoding.name(), self.length(length)),
             Kind::Bytes(length) => format!("bytes({})", self.length(length)),
             Kind::Array(item, length) => format!("{}[{}]", self.kind(item), self.length(length)),
             Kind::Struct(id, _) => self.layout.structs[*id].name.to_string(),
@@ -364,7 +350,7 @@ impl Json {
     }
 }
 
-use emit::quote;
+use crate::js::quote;
 
 /// The bytes of a line of a dump.
 const LINE: usize = 8;

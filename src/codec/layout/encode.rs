@@ -685,7 +685,7 @@ impl<S: Source> Writer<'_, S> {
                 return Err(self.error(Code::Value, why));
             }
         };
-        let wide = matches!(encoding, Encoding::Utf16le | Encoding::Utf16be);
+        let wide = encoding.is_wide();
         if let (Some(fill), Length::Expr(Expr::Int(size))) = (fill, length) {
             if text::trim(encoding, &bytes, fill).len() < bytes.len() {
                 self.culprit = value.cloned();

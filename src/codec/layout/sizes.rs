@@ -124,7 +124,7 @@ pub(super) fn of_kind(kind: &Kind, structs: &[Struct]) -> Size {
         }
         Kind::Address(address) => fixed(address.bytes() as u64),
         Kind::Text { length, encoding, .. } => match length {
-            Length::Until(_) if matches!(encoding, Encoding::Utf16le | Encoding::Utf16be) => at_least(2),
+            Length::Until(_) if encoding.is_wide() => at_least(2),
             _ => of_length(length, fixed(1), structs),
         },
         Kind::Bytes(length) => of_length(length, fixed(1), structs),

@@ -86,16 +86,57 @@ pub(super) fn pad(encoding: Encoding, bytes: &mut Vec<u8>, length: usize, fill: 
     }
 }
 
-impl Address {
+impl Encoding {
+    const ALL: [Encoding; 7] = [
+        Encoding::Utf8,
+        Encoding::Latin1,
+        Encoding::Ascii,
+        Encoding::Utf16le,
+        Encoding::Utf16be,
+        Encoding::Hex,
+        Encoding::Base64,
+    ];
+
+    /// The name of its type.
+    pub fn name(self) -> &'static str {
+        match self {
+            Encoding::Utf8 => "utf8",
+            Encoding::Latin1 => "latin1",
+            Encoding::Ascii => "ascii",
+            Encoding::Utf16le => "utf16le",
+            Encoding::Utf16be => "utf16be",
+            Encoding::Hex => "hex",
+            Encoding::Base64 => "base64",
+        }
+    }
+
     /// By the name of its type.
     pub fn by_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "ipv4" => Address::Ipv4,
-            "ipv6" => Address::Ipv6,
-            "mac" => Address::Mac,
-            "uuid" => Address::Uuid,
-            _ => return None,
-        })
+        Self::ALL.into_iter().find(|encoding| encoding.name() == name)
+    }
+
+    /// Whether its units have two bytes.
+    pub fn is_wide(self) -> bool {
+        matches!(self, Encoding::Utf16le | Encoding::Utf16be)
+    }
+}
+
+impl Address {
+    const ALL: [Address; 4] = [Address::Ipv4, Address::Ipv6, Address::Mac, Address::Uuid];
+
+    /// The name of its type.
+    pub fn name(self) -> &'static str {
+        match self {
+            Address::Ipv4 => "ipv4",
+            Address::Ipv6 => "ipv6",
+            Address::Mac => "mac",
+            Address::Uuid => "uuid",
+        }
+    }
+
+    /// By the name of its type.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|address| address.name() == name)
     }
 
     /// The text of its bytes.

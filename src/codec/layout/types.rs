@@ -85,16 +85,7 @@ impl Resolver<'_> {
                 max: max as u8,
             })));
         }
-        let encoding = match name {
-            "utf8" => Some(Encoding::Utf8),
-            "latin1" => Some(Encoding::Latin1),
-            "ascii" => Some(Encoding::Ascii),
-            "utf16le" => Some(Encoding::Utf16le),
-            "utf16be" => Some(Encoding::Utf16be),
-            "hex" => Some(Encoding::Hex),
-            "base64" => Some(Encoding::Base64),
-            _ => None,
-        };
+        let encoding = Encoding::by_name(name);
         if encoding.is_some() || name == "bytes" {
             let (length, fill) = match args {
                 [length] => (self.length(length, context, None)?, Some(0)),
@@ -117,6 +108,9 @@ impl Resolver<'_> {
             let fill = fill.filter(|_| fixed && fills);
             return Ok(Some(Kind::Text { encoding, length, fill }));
         }
+        if let Some(address) = Address::by_name(name) {
+            return no_args(Kind::Address(address));
+        }
         match name {
             "flag" => no_args(Kind::Bool(Box::new(bits(1, false, context)))),
             "bool" => no_args(Kind::Bool(Box::new(match context.aligned {
@@ -127,10 +121,6 @@ impl Resolver<'_> {
                 }),
                 false => bits(8, false, context),
             }))),
-            "ipv4" => no_args(Kind::Address(Address::Ipv4)),
-            "ipv6" => no_args(Kind::Address(Address::Ipv6)),
-            "mac" => no_args(Kind::Address(Address::Mac)),
-            "uuid" => no_args(Kind::Address(Address::Uuid)),
             "unixtime" => {
                 let (base, unit) = match args {
                     [Len::Prefix(base)] => (base.clone(), 1000),

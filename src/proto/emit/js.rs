@@ -4,7 +4,8 @@
 use std::fmt::Write;
 
 use super::Int64;
-use crate::proto::lexer::is_identifier;
+use crate::js::is_identifier;
+pub(super) use crate::js::{key, quote};
 use crate::proto::schema::{Field, Kind, Schema, Value};
 
 /// Names that every object inherits: an absent property of such a name does not read as `undefined`.
@@ -22,22 +23,6 @@ const INHERITED: [&str; 12] = [
     "__lookupGetter__",
     "__lookupSetter__",
 ];
-
-/// A string literal in ASCII: quotes, controls and everything beyond are escaped, so that it is valid JSON too.
-pub(super) fn quote(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for unit in text.encode_utf16() {
-        match unit {
-            0x22 => out.push_str("\\\""),
-            0x5c => out.push_str("\\\\"),
-            0x20..=0x7e => out.push(unit as u8 as char),
-            _ => write!(out, "\\u{unit:04x}").expect("writing to a String cannot fail"),
-        }
-    }
-    out.push('"');
-    out
-}
 
 /// The property of a decoded object that a field stands for.
 ///
@@ -78,18 +63,6 @@ pub(super) fn set(name: &str, value: &str) -> String {
         format!("o.{name} = {value}")
     } else {
         format!("o[{}] = {value}", quote(name))
-    }
-}
-
-/// The key of an object literal.
-pub(super) fn key(name: &str) -> String {
-    if name == "__proto__" {
-        // Quoted it would still set the prototype; computed it is a property.
-        "[\"__proto__\"]".into()
-    } else if is_identifier(name) {
-        name.into()
-    } else {
-        quote(name)
     }
 }
 

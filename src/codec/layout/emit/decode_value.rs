@@ -80,18 +80,12 @@ impl Emitter<'_> {
             }
             Kind::Address(address) => {
                 self.need(address.bytes() as u64, run);
-                let name = match address {
-                    Address::Ipv4 => "ipv4",
-                    Address::Ipv6 => "ipv6",
-                    Address::Mac => "mac",
-                    Address::Uuid => "uuid",
-                };
-                self.line(format!("v{variable} = {name}(b, {})", self.pos()));
+                self.line(format!("v{variable} = {}(b, {})", address.name(), self.pos()));
                 self.ahead += address.bytes() as u64;
             }
             Kind::Text { encoding, length, fill } => {
-                let wide = matches!(encoding, Encoding::Utf16le | Encoding::Utf16be);
-                let reader = encoding_name(*encoding);
+                let wide = encoding.is_wide();
+                let reader = encoding.name();
                 self.decode_bytes(scope, length, wide, variable, run, |e, from, to| {
                     let to = match fill {
                         Some(fill) if wide => {
@@ -220,16 +214,7 @@ impl Emitter<'_> {
         let inner = &self.layout.structs[id];
         let looked_into = at.is_some_and(|at| self.field(scope, at as u16).used) || at.is_none() && !inner.recursive;
         if self.inlines(id, looked_into) {
-            let mut given = Vec::new();
-            for arg in args {
-                let fresh = self.fresh();
-                self.line(format!("const a_{fresh} = {arg}"));
-                given.push(format!("a_{fresh}"));
-            }
-            let child = self.scope(id, given, false);
-            if let Some(at) = at {
-                self.scopes[scope].children.push((at, child));
-            }
+            let child = self.inline(scope, at, id, args, false);
             self.depth += 1;
             self.decode_struct(child, &format!("v{variable}"));
             self.depth -= 1;
@@ -383,17 +368,5 @@ pub(super) fn unmapped(kind: &Kind) -> &Kind {
         Kind::Map(_, inner) => unmapped(inner),
         Kind::Switch(_) => kind,
         other => other,
-    }
-}
-
-pub(super) fn encoding_name(encoding: Encoding) -> &'static str {
-    match encoding {
-        Encoding::Utf8 => "utf8",
-        Encoding::Latin1 => "latin1",
-        Encoding::Ascii => "ascii",
-        Encoding::Utf16le => "utf16le",
-        Encoding::Utf16be => "utf16be",
-        Encoding::Hex => "hex",
-        Encoding::Base64 => "base64",
     }
 }

@@ -3,7 +3,7 @@
 //! A field is written in two steps: `raw` makes of its value what goes on the wire, `store` puts that there. Where all fields always
 //! take the same bytes, the first step of all comes before the second of any, so that it can go into a buffer of the caller's at once.
 
-use super::decode_value::{encoding_name, unmapped};
+use super::decode_value::unmapped;
 use super::*;
 
 impl Emitter<'_> {
@@ -222,7 +222,7 @@ impl Emitter<'_> {
             Kind::Text { encoding, .. } if field.tracked => {
                 self.line(format!(
                     "n{variable} = sizeText({}, v{variable})",
-                    quote(encoding_name(*encoding))
+                    quote(encoding.name())
                 ));
             }
             Kind::Bytes(_) => self.line(format!("n{variable} = v{variable}.length")),

@@ -1,6 +1,6 @@
 //! Values of every kind, written.
 
-use super::decode_value::{encoding_name, tags_text};
+use super::decode_value::tags_text;
 use super::*;
 
 impl Emitter<'_> {
@@ -16,13 +16,7 @@ impl Emitter<'_> {
             }
             Kind::Address(address) => {
                 self.need_room(address.bytes() as u64, run);
-                let name = match address {
-                    Address::Ipv4 => "ipv4",
-                    Address::Ipv6 => "ipv6",
-                    Address::Mac => "mac",
-                    Address::Uuid => "uuid",
-                };
-                self.line(format!("putAddress(b, {}, {v}, {})", self.pos(), quote(name)));
+                self.line(format!("putAddress(b, {}, {v}, {})", self.pos(), quote(address.name())));
                 self.ahead += address.bytes() as u64;
             }
             Kind::Text { encoding, length, fill } => {
@@ -35,7 +29,7 @@ impl Emitter<'_> {
                     Encoding::Hex => "putHex",
                     Encoding::Base64 => "putBase64",
                 };
-                let wide = matches!(encoding, Encoding::Utf16le | Encoding::Utf16be);
+                let wide = encoding.is_wide();
                 self.flush();
                 if let (Some(fill), Length::Expr(Expr::Int(size))) = (fill, length) {
                     self.room((*size).max(0) as u64);
@@ -47,7 +41,7 @@ impl Emitter<'_> {
                     self.line(format!("p = pad(b, p, {name}(b, p, {v}), {size}, {fill}, {kind})"));
                     return;
                 }
-                let size = format!("sizeText({}, {v})", quote(encoding_name(*encoding)));
+                let size = format!("sizeText({}, {v})", quote(encoding.name()));
                 self.encode_bytes(scope, length, wide, &format!("{name}(b, p, {v})"), &size);
             }
             Kind::Bytes(length) => {
@@ -132,35 +126,25 @@ impl Emitter<'_> {
     pub(super) fn encode_bytes(&mut self, scope: usize, length: &Length, wide: bool, put: &str, size: &str) {
         let fresh = self.fresh();
         match length {
-            Length::Prefix(prefix) => {
-                let (_, max) = prefix.range().unwrap_or_default();
-                let (open, close, n) = if prefix.is_big() {
-                    ("BigInt(", ")", "n")
-                } else {
-                    ("", "", "")
-                };
-                match **prefix {
-                    Kind::Int(int) => {
-                        let width = u64::from(int.bytes);
-                        self.room(width);
-                        self.line(format!("const x{fresh} = p\np += {width}\np = {put}"));
-                        self.line(format!("const r{fresh} = {open}p - x{fresh} - {width}{close}"));
-                        self.line(format!("if (r{fresh} > {max}{n}) fail()"));
-                        self.line(format!("{{ const y{fresh} = p\np = x{fresh}"));
-                        self.store_int(prefix, fresh);
-                        self.ahead = 0;
-                        self.checked = 0;
-                        self.line(format!("p = y{fresh} }}"));
-                    }
-                    _ => {
-                        self.line(format!("const r{fresh} = {open}{size}{close}"));
-                        self.line(format!("if (r{fresh} > {max}{n}) fail()"));
-                        self.room(10);
-                        self.store_int(prefix, fresh);
-                        self.line(format!("p = {put}"));
-                    }
+            Length::Prefix(prefix) => match **prefix {
+                Kind::Int(int) => {
+                    let width = u64::from(int.bytes);
+                    self.room(width);
+                    self.line(format!("const x{fresh} = p\np += {width}\np = {put}"));
+                    self.prefix_value(prefix, fresh, &format!("p - x{fresh} - {width}"));
+                    self.line(format!("{{ const y{fresh} = p\np = x{fresh}"));
+                    self.store_int(prefix, fresh);
+                    self.ahead = 0;
+                    self.checked = 0;
+                    self.line(format!("p = y{fresh} }}"));
                 }
-            }
+                _ => {
+                    self.prefix_value(prefix, fresh, size);
+                    self.room(10);
+                    self.store_int(prefix, fresh);
+                    self.line(format!("p = {put}"));
+                }
+            },
             _ => {
                 self.line(format!("const x{fresh} = p\np = {put}"));
                 match length {
@@ -185,6 +169,18 @@ impl Emitter<'_> {
         }
     }
 
+    /// The value of a prefix: `length`, if it can say that.
+    fn prefix_value(&mut self, prefix: &Kind, fresh: usize, length: &str) {
+        let (_, max) = prefix.range().unwrap_or_default();
+        let (open, close, n) = if prefix.is_big() {
+            ("BigInt(", ")", "n")
+        } else {
+            ("", "", "")
+        };
+        self.line(format!("const r{fresh} = {open}{length}{close}"));
+        self.line(format!("if (r{fresh} > {max}{n}) fail()"));
+    }
+
     pub(super) fn encode_child(
         &mut self,
         scope: usize,
@@ -196,16 +192,7 @@ impl Emitter<'_> {
     ) -> Option<usize> {
         self.flush();
         if self.inlines(id, used) {
-            let mut given = Vec::new();
-            for arg in args {
-                let fresh = self.fresh();
-                self.line(format!("const a_{fresh} = {arg}"));
-                given.push(format!("a_{fresh}"));
-            }
-            let child = self.scope(id, given, true);
-            if let Some(at) = at {
-                self.scopes[scope].children.push((at, child));
-            }
+            let child = self.inline(scope, at, id, args, true);
             self.depth += 1;
             self.encode_struct(child, &format!("v{variable}"));
             self.depth -= 1;
@@ -226,14 +213,7 @@ impl Emitter<'_> {
         match length {
             Length::Expr(expr) => self.agrees(scope, &format!("w{fresh}"), expr),
             Length::Prefix(prefix) => {
-                let (_, max) = prefix.range().unwrap_or_default();
-                let (open, close, n) = if prefix.is_big() {
-                    ("BigInt(", ")", "n")
-                } else {
-                    ("", "", "")
-                };
-                self.line(format!("const r{fresh} = {open}w{fresh}{close}"));
-                self.line(format!("if (r{fresh} > {max}{n}) fail()"));
+                self.prefix_value(prefix, fresh, &format!("w{fresh}"));
                 self.room(10);
                 self.checked = 10;
                 self.store_int(prefix, fresh);

@@ -17,6 +17,7 @@ mod store;
 use std::fmt::Write;
 
 use super::*;
+use crate::js::{is_identifier, key, quote};
 
 /// More is left to the interpreter: it would take V8 longer to read than it saves.
 const MOST: usize = 1 << 20;
@@ -295,6 +296,21 @@ impl<'a> Emitter<'a> {
         !inner.recursive && (looked_into || small)
     }
 
+    /// A struct within another one whose fields are local variables: of the field `at`, where it is one's. Its arguments get variables, too.
+    fn inline(&mut self, scope: usize, at: Option<usize>, id: usize, args: Vec<String>, writing: bool) -> usize {
+        let mut given = Vec::new();
+        for arg in args {
+            let fresh = self.fresh();
+            self.line(format!("const a_{fresh} = {arg}"));
+            given.push(format!("a_{fresh}"));
+        }
+        let child = self.scope(id, given, writing);
+        if let Some(at) = at {
+            self.scopes[scope].children.push((at, child));
+        }
+        child
+    }
+
     /// Bytes that follow one another from this field on, however the values are.
     fn run(&self, id: usize, from: usize) -> u64 {
         let fields = &self.layout.structs[id].fields[from..];
@@ -339,37 +355,6 @@ fn mappers_in(kind: &Kind, found: &mut Vec<u32>) {
                 .for_each(|kind| mappers_in(kind, found));
         }
         _ => {}
-    }
-}
-
-/// A string literal in ASCII.
-pub(super) fn quote(text: &str) -> String {
-    let mut out = String::from("\"");
-    for unit in text.encode_utf16() {
-        match unit {
-            0x22 => out.push_str("\\\""),
-            0x5c => out.push_str("\\\\"),
-            0x20..=0x7e => out.push(unit as u8 as char),
-            _ => write!(out, "\\u{unit:04x}").expect("writing to a String cannot fail"),
-        }
-    }
-    out.push('"');
-    out
-}
-
-fn is_identifier(name: &str) -> bool {
-    let mut letters = name.bytes();
-    letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == b'_')
-        && letters.all(|c| c.is_ascii_alphanumeric() || c == b'_')
-}
-
-/// The key of an object literal.
-fn key(name: &str) -> String {
-    match name {
-        // Quoted it would still set the prototype; computed it is a property.
-        "__proto__" => "[\"__proto__\"]".into(),
-        _ if is_identifier(name) => name.into(),
-        _ => quote(name),
     }
 }
 
