@@ -9,6 +9,7 @@ const fs = require('node:fs')
 const { Buffer } = require('node:buffer')
 const EventEmitter = require('node:events')
 const process = require('node:process')
+const { Readable, Writable } = require('node:stream')
 const { makeError } = require('./errors.js')
 
 function lacking(what) {
@@ -81,20 +82,50 @@ function own(object, name, property, ...args) {
   return isOwn((trap) => method.apply(trap(Object.create(object), property), args)) ? method : undefined
 }
 
+/** What `look` finds; nothing where Node is not as it expects. */
+function attempt(look) {
+  try {
+    return look()
+  } catch {}
+}
+
+/** Whether a stream that is piped keeps its state in the fields that it is looked for in. */
+function pipesAsExpected() {
+  const from = new Readable({ read() {} })
+  const to = new Writable()
+  from.pipe(to)
+  const { _readableState: state, _events: events } = from
+  const expected =
+    typeof events.data === 'function' &&
+    state.pipes.length === 1 &&
+    state.pipes[0] === to &&
+    state.flowing === true &&
+    state.length === 0 &&
+    state.decoder === null &&
+    state.objectMode === false &&
+    state.awaitDrainWriters === null &&
+    state.constructed === true
+  from.unpipe(to)
+  return expected
+}
+
 function filesOfNode() {
   const { open, read, close, ReadStream } = fs
   const { prototype } = ReadStream
   const none = Function.prototype
+  // With a descriptor, nothing is opened.
+  const stream = new ReadStream('', { fd: 0, autoClose: false })
   const files = {
     open: isOwn((trap) => open(trap({}, 'href'), 'r', none)) && open,
     read: isOwn((trap) => read(trap({}, 'constructor'), Buffer.alloc(1), 0, 1, 0, none)) && read,
     close: isOwn((trap) => close(trap({}, 'constructor'), none)) && close,
     _read: own(prototype, '_read', 'pos', 1),
     prototype,
-    // With a descriptor, nothing is opened.
-    kFs: find(new ReadStream('', { fd: 0, autoClose: false }), 'kFs'),
+    kFs: find(stream, 'kFs'),
   }
-  return Object.values(files).every(Boolean) ? files : undefined
+  const { fd, end, autoClose, bytesRead } = stream
+  const expected = fd === 0 && end === Number.POSITIVE_INFINITY && !autoClose && bytesRead === 0 && 'pos' in stream
+  return expected && pipesAsExpected() && Object.values(files).every(Boolean) ? files : undefined
 }
 
 const { assignSocket } = response
@@ -123,7 +154,7 @@ module.exports = {
       : undefined,
   },
   /** How streams of files read, where that is Node's own: the functions that they call, and what they call them on. */
-  files: filesOfNode(),
+  files: attempt(filesOfNode),
   /** Headers of a request as an object, made when asked for, and how many raw strings they come from. */
   kHeaders: need(request, 'kHeaders'),
   kHeadersCount: need(request, 'kHeadersCount'),

@@ -588,7 +588,7 @@ HttpConnection.prototype.gone = false
 /** There was no stream when the connection closed: what a socket does then is left to us. */
 HttpConnection.prototype.closedBare = false
 HttpConnection.prototype.peerEnded = false
-/** A file that is piped into the response whose turn it is, and waits until that has drained. */
+/** Files that are piped into the response whose turn it is, and wait until that has drained. */
 HttpConnection.prototype.waiting = undefined
 HttpConnection.prototype.readAtEnd = 0
 HttpConnection.prototype.writtenAtEnd = 0

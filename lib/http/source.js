@@ -9,13 +9,14 @@
 // That is done for one part at a time, while nobody but the pipe would see the chunk. Whoever listens for 'data', wraps `res.write`,
 // replaces `fs.read`, or pauses the stream before the part is there, has this part read by core, and those after it as long as that holds.
 //
-// A stream that is piped before its file is open has it opened at once where that is possible without a disk: this object stands in for `fs`,
-// as its `fs` option could.
+// A stream that is piped before its file is open has it opened at once where that is possible without a disk: what is below stands in for the
+// stream's `fs`, as its option of that name could.
 
 const fs = require('node:fs')
 const process = require('node:process')
 const { Buffer } = require('node:buffer')
 const { setImmediate } = require('node:timers')
+const { isMainThread } = require('node:worker_threads')
 const { native } = require('../engine.js')
 const { files, find, own } = require('../core.js')
 const { hooks } = require('./observers')
@@ -25,6 +26,9 @@ const { PART, COUNT, ENDS } = require('../constants.js').source
 /** What this stands on, if all of it is Node's own; only Linux says what can be read without waiting. */
 const needed = [own.emit, own.push, own.write, own.streamRead]
 const node = process.platform === 'linux' && needed.every(Boolean) ? files : undefined
+
+/** Where Node was told which files may be read, it opens them; and what a worker leaves open it closes only if it has opened that. */
+const mayOpen = isMainThread && !process.permission
 
 /** Paths that ordinary files were found at: what was never looked at is opened by core, because to open a pipe or a device has effects. */
 const known = new Set()
@@ -42,6 +46,8 @@ class Source {
     /** The pipe's. */
     this.ondata = stream._events.data
     this.fs = stream[node.kFs]
+    /** Whether the file may be opened here. */
+    this.opens = false
     /** The descriptor is of our making. */
     this.opened = false
     /** As many bytes as `_read` was asked for, while it waits. */
@@ -53,7 +59,7 @@ class Source {
   // --- as the stream's `fs`
 
   open(path, flags, mode, callback) {
-    const fd = known.has(path) && this.isPlain() ? native.sourceOpen(path) : -1
+    const fd = this.opens && known.has(path) && this.isPlain() ? native.sourceOpen(path) : -1
     if (fd < 0) return this.fs.open(path, flags, mode, callback)
     this.opened = true
     setImmediate(opened, this, fd, callback)
@@ -73,18 +79,20 @@ class Source {
 
   close(fd, callback) {
     this.stream[node.kFs] = this.fs
-    if (!this.opened || fs.close !== node.close) return this.fs.close(fd, callback)
-    native.sourceClose(fd)
-    setImmediate(callback, null)
+    // What cannot be closed is not open: core says so in its own words.
+    const closed = this.opened && fs.close === node.close && native.sourceClose(fd) === 0
+    if (closed) setImmediate(callback, null)
+    else this.fs.close(fd, callback)
   }
 
   // --- as the stream's `_read`
 
   next(n) {
-    const { stream } = this
+    const { stream, connection } = this
     if (this.waits()) {
       // Core would read on, and keep it until then.
-      this.connection.waiting = this
+      connection.waiting ??= new Set()
+      connection.waiting.add(this)
       this.wanted = n
       return
     }
@@ -125,12 +133,6 @@ class Source {
     const { stream, res, connection } = this
     const { awaitDrainWriters, flowing } = stream._readableState
     return awaitDrainWriters === res && !flowing && res.writableNeedDrain && this.isOnly() && connection.isDirect(res)
-  }
-
-  /** What it waited for has come, or does not matter any more. */
-  goOn() {
-    this.connection.waiting = undefined
-    setImmediate(send, this, this.wanted)
   }
 
   /** Whether a chunk that is pushed now goes to the response and nowhere else, and into the connection from there. */
@@ -197,6 +199,15 @@ function send(source, n) {
   if (next & ENDS || count === left) stream.push(null)
 }
 
+/** What sources have waited for has come, or does not matter any more. */
+function goOn(waiting, res) {
+  for (const source of waiting) {
+    if (source.res !== res) continue
+    waiting.delete(source)
+    setImmediate(send, source, source.wanted)
+  }
+}
+
 /** The chunk that stands for the part that is ready: `write` of responses looks for it. */
 const NONE = Symbol('none')
 const ready = { chunk: NONE }
@@ -207,13 +218,22 @@ function take(connection, res, stream) {
   if (Object.getPrototypeOf(stream) !== node.prototype || stream._read !== node._read) return
   const { [node.kFs]: from, fd, path, flags } = stream
   if (from !== fs && !isOfHandle(stream)) return
+  if (typeof stream._events.data !== 'function') return
   const source = new Source(connection, res, stream)
-  if (typeof source.ondata !== 'function') return
-  const value = (n) => source.next(n)
-  Object.defineProperty(stream, '_read', { value, configurable: true, writable: true })
-  // Where Node has been told which files may be read, Node opens them.
-  const opens = from === fs && fd === null && flags === 'r' && typeof path === 'string' && !process.permission
-  if (opens && !stream._readableState.constructed) stream[node.kFs] = source
+  stream[node.kFs] = source
+  Object.defineProperty(stream, '_read', OURS)
+  source.opens = mayOpen && from === fs && fd === null && flags === 'r' && typeof path === 'string'
+}
+
+/** The stream's `_read`. */
+const OURS = {
+  value: function _read(n) {
+    const source = this[node.kFs]
+    if (source instanceof Source) source.next(n)
+    else node._read.call(this, n)
+  },
+  configurable: true,
+  writable: true,
 }
 
 /** Whether a stream reads from a FileHandle, in the way that one does by itself. */
@@ -225,7 +245,7 @@ function isOfHandle(stream) {
 /** What a response emits about its pipes: a stream begins to be piped into it, or ends; or it has drained. */
 function onPipe(connection, res, event, stream) {
   if (event === 'pipe') take(connection, res, stream)
-  else if (connection.waiting?.res === res) connection.waiting.goOn()
+  else if (connection.waiting !== undefined) goOn(connection.waiting, res)
 }
 
 module.exports = { onPipe, ready }

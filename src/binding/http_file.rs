@@ -85,7 +85,7 @@ mod linux {
         });
         functions.add_with(sources, "sourceNext", next);
         functions.add_with(sources, "sourceGiveBack", give_back);
-        functions.add("sourceClose", |_, args| args.owned_fd(0).map(drop));
+        functions.add("sourceClose", |_, args| args.close_fd(0).map(Errno::code));
     }
 
     /// `(fd, position, most)`: makes the next part ready, from `position` on, or from the descriptor's own where that is negative. Returns

@@ -1,10 +1,12 @@
 //! Native functions: their arguments, what they return, and the object that JavaScript has them in.
 
 use super::{Env, Value, panic_text};
+#[cfg(target_os = "linux")]
+use crate::errno::Errno;
 use napi::bindgen_prelude::FromNapiValue;
 use napi::sys;
 #[cfg(target_os = "linux")]
-use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::rc::Rc;
@@ -133,12 +135,14 @@ impl Args {
         Ok(unsafe { BorrowedFd::borrow_raw(fd) })
     }
 
-    /// A file descriptor that the program gives away.
+    /// Closes a file descriptor that the program gives away; an error when it had closed it already.
     #[cfg(target_os = "linux")]
-    pub fn owned_fd(&self, index: usize) -> Outcome<OwnedFd> {
+    pub fn close_fd(&self, index: usize) -> Outcome<Result<(), Errno>> {
         let fd = self.number_of_fd(index)?;
-        // SAFETY: not -1, and the program's, which does not use it any more.
-        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+        // SAFETY: nobody uses the number any more, or it is none of an open file, which the system finds out.
+        let status = unsafe { libc::close(fd) };
+        let error = || Errno(-std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EBADF));
+        Ok(if status == 0 { Ok(()) } else { Err(error()) })
     }
 
     #[cfg(target_os = "linux")]
