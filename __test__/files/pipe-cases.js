@@ -7,6 +7,7 @@
 // This is a program of its own: the test runner watches each asynchronous resource, and who does that has files read by core.
 
 const assert = require('node:assert/strict')
+const { AsyncLocalStorage, AsyncResource, createHook } = require('node:async_hooks')
 const { execFileSync, spawn } = require('node:child_process')
 const { createHash } = require('node:crypto')
 const { once } = require('node:events')
@@ -15,9 +16,10 @@ const net = require('node:net')
 const nodeHttp = require('node:http')
 const os = require('node:os')
 const path = require('node:path')
-const { PassThrough, pipeline, Transform } = require('node:stream')
+const { finished, PassThrough, pipeline, Transform } = require('node:stream')
 const { pipeline: pipelined } = require('node:stream/promises')
 const { setTimeout: sleep } = require('node:timers/promises')
+const { Worker } = require('node:worker_threads')
 const { http } = require('../..')
 const { native } = require('../../lib/engine.js')
 
@@ -728,7 +730,6 @@ compare('file that grows before it is read', { native: true }, (_req, res, log) 
 })
 
 compare('context that goes along', { native: true }, (_req, res, log) => {
-  const { AsyncLocalStorage } = require('node:async_hooks')
   const storage = new AsyncLocalStorage()
   storage.run('here', () => {
     const stream = fs.createReadStream(at('small'))
@@ -736,6 +737,246 @@ compare('context that goes along', { native: true }, (_req, res, log) => {
     log.stream(stream, []).pipe(res)
   })
 })
+
+compare('response that is told of by finished', { native: true }, (_req, res, log) => {
+  const stream = log.stream(fs.createReadStream(at('middle')), NO_WAITING)
+  finished(res, (error) => log.note(`response finished ${error?.code}`))
+  finished(stream, (error) => log.note(`stream finished ${error?.code}`))
+  log.apart = true
+  log.response(res)
+  stream.pipe(res)
+})
+
+for (const [name, length] of [
+  ['shorter', 2000],
+  ['longer', 1000],
+]) {
+  compare(`file that is ${name} than the length that is given`, { native: true }, (_req, res, log) => {
+    res.setHeader('Content-Length', length)
+    log.response(res)
+    log.stream(fs.createReadStream(at('small'))).pipe(res)
+  })
+}
+
+compare('two files at once', { native: true }, async (_req, res, log) => {
+  // Which of their parts comes when is the server's affair.
+  fs.writeFileSync(at('flat'), Buffer.alloc(4_000_000, 'x'))
+  const streams = [fs.createReadStream(at('flat')), fs.createReadStream(at('flat'), { start: 1_000_000 })]
+  for (const stream of streams) log.stream(stream, NO_WAITING).pipe(res, { end: false })
+  await Promise.all(streams.map((stream) => once(stream, 'close')))
+  res.end()
+})
+
+/** A client that goes away with the first bytes that it gets. */
+async function quitter(port, text) {
+  const socket = net.connect(port, '127.0.0.1')
+  socket.on('error', () => {})
+  socket.write(text)
+  await once(socket, 'readable')
+  socket.destroy()
+  return Buffer.alloc(0)
+}
+
+/** A client that forgets what it gets. */
+async function deaf(port, text) {
+  await exchange(port, text)
+  return Buffer.alloc(0)
+}
+
+fs.writeFileSync(at('huge'), '')
+fs.truncateSync(at('huge'), 1 << 30)
+
+/** How much was sent of it is the client's affair. */
+const forget = ({ streams }) => streams.pop()
+
+compare('client that goes away, pipeline', { native: true, client: quitter }, (_req, res, log) => {
+  log.apart = true
+  const stream = log.stream(fs.createReadStream(at('huge')), NO_WAITING)
+  log.response(res)
+  log.open++
+  pipeline(stream, res, (error) => {
+    log.note(`done ${error?.code}`)
+    log.open--
+  })
+  forget(log)
+})
+
+compare('client that goes away, pipe', { native: true, client: quitter }, (_req, res, log) => {
+  log.apart = true
+  const stream = log.stream(fs.createReadStream(at('huge')), NO_WAITING)
+  log.response(res)
+  stream.pipe(res)
+  res.on('close', () => {
+    log.note(`${stream.destroyed} ${stream.isPaused()} ${stream.listenerCount('data')}`)
+    stream.destroy()
+  })
+  forget(log)
+})
+
+for (const how of ['destroy', 'end']) {
+  compare(
+    `response whose ${how} is called in the middle of a pipeline`,
+    { native: true, client: deaf },
+    async (_req, res, log) => {
+      log.apart = true
+      const stream = log.stream(fs.createReadStream(at('huge')), NO_WAITING)
+      log.response(res, ['close'])
+      log.open++
+      pipeline(stream, res, (error) => {
+        log.note(`done ${error?.code}`)
+        log.open--
+      })
+      forget(log)
+      await once(res, 'drain')
+      res[how]()
+    },
+  )
+}
+
+compare('signal that is aborted when the file is open', {}, (_req, res, log) => {
+  const controller = new AbortController()
+  const stream = log.stream(fs.createReadStream(at('small'), { signal: controller.signal }))
+  log.response(res)
+  stream.on('open', () => controller.abort())
+  stream.on('error', ({ name }) => res.end(name))
+  stream.pipe(res)
+})
+
+for (const event of ['open', 'end']) {
+  compare(`descriptor that the program closes on ${event}`, {}, (_req, res, log) => {
+    const stream = log.stream(fs.createReadStream(at('small')))
+    stream.on(event, () => fs.closeSync(stream.fd))
+    stream.on('error', ({ message }) => {
+      log.note(message)
+      res.end()
+    })
+    stream.pipe(res)
+  })
+}
+
+compare('head that cannot be written', {}, (_req, res, log) => {
+  const stream = log.stream(fs.createReadStream(at('small')), NO_WAITING)
+  process.once('uncaughtException', ({ code }) => {
+    log.note(code)
+    stream.destroy()
+    res.destroy()
+  })
+  res.statusCode = 5000
+  stream.pipe(res)
+})
+
+compare('hooks of asynchronous resources', { native: false }, (_req, res, log) => {
+  const hook = createHook({ init: (_id, type) => seen.add(type) }).enable()
+  const seen = new Set()
+  const stream = log.stream(fs.createReadStream(at('small')))
+  stream.on('close', () => {
+    hook.disable()
+    log.note(String(seen.has('FSREQCALLBACK')))
+  })
+  stream.pipe(res)
+})
+
+compare('context of each listener', { native: true }, (_req, res, log) => {
+  const storage = new AsyncLocalStorage()
+  const stream = storage.run('stream', () => fs.createReadStream(at('small')))
+  const note = (event) => () => log.note(`${event} ${storage.getStore()}`)
+  for (const event of ['open', 'end', 'close'])
+    stream.on(
+      event,
+      storage.run('listener', () => note(event)),
+    )
+  for (const event of ['pipe', 'unpipe', 'finish', 'close']) res.on(event, note(`response ${event}`))
+  log.stream(stream, []).on(
+    'close',
+    storage.run('bound', () => AsyncResource.bind(note('bound'))),
+  )
+  storage.run('pipe', () => stream.pipe(res))
+})
+
+if (process.platform !== 'win32')
+  compare('device', { native: false }, (_req, res, log) => {
+    log.stream(fs.createReadStream('/dev/zero', { end: 99_999 }), NO_WAITING).pipe(res)
+  })
+
+/** What the program prints as JSON that `source` is, which is run on a server's module. */
+function runAlone(module, source, prepare = '') {
+  const program = `
+    const fs = require('node:fs')
+    const http = ${module === http ? `require(${JSON.stringify(path.join(__dirname, '../..'))}).http` : "require('node:http')"}
+    const file = ${JSON.stringify(at('small'))}
+    ${source}`
+  const command = `${prepare} exec "$@"`
+  const options = { encoding: 'utf8', timeout: 20_000 }
+  return JSON.parse(execFileSync('sh', ['-c', command, 'sh', process.execPath, '-e', program], options))
+}
+
+if (process.platform !== 'win32')
+  cases.set('no descriptor is left', async () => {
+    const source = `
+      const seen = []
+      const taken = []
+      const server = http.createServer((req, res) => {
+        const stream = fs.createReadStream(file)
+        stream.on('error', ({ code, syscall, path }) => res.end(code + syscall + path))
+        stream.pipe(res)
+      }).listen(0, '127.0.0.1', async () => {
+        const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
+        for (let i = 0; i < 4; i++) {
+          if (i === 2) try { for (;;) taken.push(fs.openSync('/dev/null')) } catch {}
+          if (i === 3) for (const fd of taken) fs.closeSync(fd)
+          const request = require('node:http').get({ port: server.address().port, host: '127.0.0.1', agent })
+          const [response] = await require('node:events').once(request, 'response')
+          let text = ''
+          for await (const chunk of response.setEncoding('latin1')) text += chunk
+          seen.push(text)
+        }
+        console.log(JSON.stringify(seen))
+        process.exit()
+      })`
+    const [theirs, ours] = [nodeHttp, http].map((module) => runAlone(module, source, 'ulimit -n 200;'))
+    assert.deepEqual(ours, theirs)
+    assert.match(ours[2], /^EMFILEopen/)
+    assert.equal(ours[3].length, 1024)
+  })
+
+if (linux)
+  cases.set('a worker that is stopped leaves no descriptor open', async () => {
+    const open = () => fs.readdirSync('/proc/self/fd').filter((fd) => linkOf(fd) === at('large')).length
+    const program = `
+      const { parentPort, workerData } = require('node:worker_threads')
+      const { http } = require(workerData.index)
+      process.on('warning', ({ message }) => parentPort.postMessage(message))
+      const server = http.createServer((req, res) => {
+        require('node:fs').createReadStream(workerData.file).pipe(res)
+      })
+      server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port))`
+    const workerData = { index: path.join(__dirname, '../..'), file: at('large') }
+    const worker = new Worker(program, { eval: true, workerData })
+    const [port] = await once(worker, 'message')
+    const more = []
+    worker.on('message', (message) => more.push(message))
+    const [{ length, whole }] = responses(await exchange(port, GET))
+    assert.deepEqual([length, whole], [5_000_000, true])
+    const sockets = Array.from({ length: 10 }, () => net.connect(port, '127.0.0.1'))
+    for (const socket of sockets) {
+      socket.pause()
+      socket.on('error', () => {})
+      socket.write(GET)
+    }
+    for (let i = 0; open() < 10 && i < 500; i++) await sleep(2)
+    assert.ok(open() >= 10)
+    await worker.terminate()
+    for (const socket of sockets) socket.destroy()
+    assert.equal(open(), 0)
+    assert.deepEqual(more, [])
+  })
+
+/** What a descriptor is of; it may be closed by now. */
+function linkOf(fd) {
+  try {
+    return fs.readlinkSync(`/proc/self/fd/${fd}`)
+  } catch {}
+}
 
 if (process.platform !== 'win32')
   cases.set('what a pipe is, is read as by Node', async () => {

@@ -111,6 +111,15 @@ class Source {
     node._read.call(stream, n)
   }
 
+  /** Core reads again what was made ready to be sent. */
+  unread(count, position, n) {
+    const { stream } = this
+    native.sourceGiveBack(stream.fd, position)
+    if (stream.pos !== undefined) stream.pos -= count
+    stream.bytesRead -= count
+    this.readByCore(n)
+  }
+
   /** The descriptor's own position is nobody's business: it closes with the stream. */
   keepsPlace() {
     return this.opened && this.stream.autoClose
@@ -182,15 +191,15 @@ function send(source, n) {
   if (next < 0) return source.readByCore(n)
   const count = next & COUNT
   if (count > 0) {
-    if (!res._header) res._implicitHeader()
-    // That may be somebody else's writeHead, which may do anything.
-    if (stream.destroyed || !source.isPlain()) {
-      native.sourceGiveBack(fd, position)
-      return stream.destroyed ? undefined : source.readByCore(n)
-    }
-    if (pos !== undefined) stream.pos += count
     if (stream.bytesRead === 0 && !source.opened) source.learn()
+    if (pos !== undefined) stream.pos += count
     stream.bytesRead += count
+    if (!res._header) {
+      res._implicitHeader()
+      // That may be somebody else's writeHead, which may do anything.
+      if (stream.destroyed) return native.sourceGiveBack(fd, position)
+      if (!source.isPlain()) return source.unread(count, position, n)
+    }
     zeros ??= Buffer.alloc(PART)
     ready.chunk = zeros.subarray(0, count)
     stream.push(ready.chunk)
