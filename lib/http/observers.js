@@ -38,20 +38,25 @@ function noticeTraces() {
   if (!told.observed && Object.hasOwn(new ServerResponse(sampleRequest), '_traceEventId')) told.observed = true
 }
 
-/** Enabled hooks of the program's, which each request would be told to as an asynchronous resource. */
-const hooks = shared('http async hooks', () => {
-  const enabled = new Set()
+/**
+ * Hooks of the program's, which each request would be told to as an asynchronous resource: `enabled` has those that are; `stores` says whether
+ * there may be contexts of an AsyncLocalStorage, which since Node 24 nobody is told of.
+ */
+const hooks = shared('http hooks', () => {
+  const hooks = { enabled: new Set(), stores: true }
   const prototype = Object.getPrototypeOf(createHook({}))
   const { enable, disable } = prototype
   let own
   try {
     prototype.enable = function () {
       if (own === undefined) own = this
-      else if (this !== own) enabled.add(this)
+      if (this === own) hooks.stores = true
+      else hooks.enabled.add(this)
       return enable.call(this)
     }
     prototype.disable = function () {
-      enabled.delete(this)
+      if (this === own) hooks.stores = false
+      else hooks.enabled.delete(this)
       return disable.call(this)
     }
     // Before Node 24, what holds the contexts is a hook itself. It does not look at requests.
@@ -62,9 +67,9 @@ const hooks = shared('http async hooks', () => {
     own ??= null
   } catch {
     // The prototype is frozen: there is no way to learn of hooks.
-    enabled.add(null)
+    hooks.enabled.add(null)
   }
-  return enabled
+  return hooks
 })
 
 module.exports = { told, noticeTraces, hooks }

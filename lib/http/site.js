@@ -78,7 +78,7 @@ function isWatched() {
     channels.requestStart.hasSubscribers ||
     channels.responseCreated.hasSubscribers ||
     channels.responseFinish.hasSubscribers ||
-    hooks.size > 0 ||
+    hooks.enabled.size > 0 ||
     told.observed
   )
 }

@@ -62,7 +62,7 @@ class Source {
     const fd = this.opens && known.has(path) && this.isPlain() ? native.sourceOpen(path) : -1
     if (fd < 0) return this.fs.open(path, flags, mode, callback)
     this.opened = true
-    setImmediate(opened, this, fd, callback)
+    later(opened, this, fd, callback)
   }
 
   /** The path is one of an ordinary file. */
@@ -80,8 +80,8 @@ class Source {
   close(fd, callback) {
     this.stream[node.kFs] = this.fs
     // What cannot be closed is not open: core says so in its own words.
-    const closed = this.opened && fs.close === node.close && native.sourceClose(fd) === 0
-    if (closed) setImmediate(callback, null)
+    const isClosed = this.opened && fs.close === node.close && native.sourceClose(fd) === 0
+    if (isClosed) later(closed, this, fd, callback)
     else this.fs.close(fd, callback)
   }
 
@@ -100,7 +100,7 @@ class Source {
     if (this.left() <= 0) return stream.push(null)
     // Reading takes its time, which whoever has just heard something may use.
     if (this.quiet) process.nextTick(send, this, n)
-    else setImmediate(send, this, n)
+    else later(send, this, n)
     this.quiet = false
   }
 
@@ -172,11 +172,40 @@ class Source {
   }
 }
 
+/** What is to be done in the next turn of the loop, of all sources together. */
+let steps = []
+
+/** Calls `step(source, value, callback)` in the next turn of the loop: where no context goes along, with an Immediate for all, as each costs its time. */
+function later(step, source, value, callback) {
+  if (hooks.stores) setImmediate(step, source, value, callback)
+  else if (steps.push({ step, source, value, callback }) === 1) setImmediate(runSteps)
+}
+
+function runSteps() {
+  const all = steps
+  let done = 0
+  steps = []
+  try {
+    for (const { step, source, value, callback } of all) {
+      done++
+      step(source, value, callback)
+    }
+  } finally {
+    // A listener has thrown: that is nothing to the other streams.
+    for (const { step, source, value, callback } of all.slice(done)) later(step, source, value, callback)
+  }
+}
+
 /** The file is open. As with core that is told in another turn of the loop than the one in which it was asked for. */
 function opened(source, fd, callback) {
   const { open, ready } = source.stream._events
   source.quiet = open === undefined && ready === undefined
   callback(null, fd)
+}
+
+/** The file is closed. */
+function closed(_source, _fd, callback) {
+  callback(null)
 }
 
 /** The next part. */
@@ -213,7 +242,7 @@ function goOn(waiting, res) {
   for (const source of waiting) {
     if (source.res !== res) continue
     waiting.delete(source)
-    setImmediate(send, source, source.wanted)
+    later(send, source, source.wanted)
   }
 }
 
@@ -223,7 +252,7 @@ const ready = { chunk: NONE }
 
 /** A stream is piped into a response. */
 function take(connection, res, stream) {
-  if (node === undefined || hooks.size > 0 || stream === null || typeof stream !== 'object') return
+  if (node === undefined || hooks.enabled.size > 0 || stream === null || typeof stream !== 'object') return
   if (Object.getPrototypeOf(stream) !== node.prototype || stream._read !== node._read) return
   const { [node.kFs]: from, fd, path, flags } = stream
   if (from !== fs && !isOfHandle(stream)) return
