@@ -353,11 +353,12 @@ compare('path that stays open', { native: true }, async (_req, res, log) => {
   fs.closeSync(stream.fd)
 })
 
-compare('stream without close events', { native: true }, (_req, res, log) => {
+compare('stream without close events', { native: true }, async (_req, res, log) => {
   log.response(res)
   const stream = log.stream(fs.createReadStream(at('small'), { emitClose: false }))
-  log.open--
   stream.pipe(res)
+  while (!stream.closed) await sleep(1)
+  log.open--
 })
 
 compare('descriptor that is genuine when it is told', { native: true }, (_req, res, log) => {
@@ -757,6 +758,21 @@ for (const [name, length] of [
     log.stream(fs.createReadStream(at('small'))).pipe(res)
   })
 }
+
+compare('listener that throws', { native: true }, (_req, res, log) => {
+  // All three are open in the same turn: what one throws is nothing to the others.
+  process.once('uncaughtException', ({ message }) => log.note(message))
+  const streams = ['small', 'small', 'small'].map((name) => log.stream(fs.createReadStream(at(name)), NO_WAITING))
+  streams[0].once('open', () => {
+    throw new Error('thrown')
+  })
+  for (const stream of streams) stream.pipe(res, { end: false })
+  log.apart = true
+  let left = streams.length
+  for (const stream of streams) stream.on('close', () => --left || res.end())
+  streams[0].once('open', () => {})
+  setTimeout(() => streams[0].destroy(), 50)
+})
 
 compare('two files at once', { native: true }, async (_req, res, log) => {
   // Which of their parts comes when is the server's affair.
