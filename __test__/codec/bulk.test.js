@@ -208,6 +208,25 @@ test('memory that threads share is read as any other', () => {
   assert.equal(codec.indexOf(shared, same.subarray(100, 120)), same.indexOf(same.subarray(100, 120)))
 })
 
+test('what only looks like bytes is refused, however long it says it is', () => {
+  const pretender = (length) => Object.create(Uint8Array.prototype, { length: { value: length } })
+  const needle = Buffer.from('abc')
+  for (const length of [0, 16, 100_000]) {
+    const value = pretender(length)
+    const isTypeError = (error) => error instanceof TypeError && error.code !== 'IRONWIRE_INTERNAL'
+    assert.throws(() => codec.hex.encode(value), { code: 'ERR_INVALID_ARG_TYPE' })
+    for (const sought of [needle, 'abc', 97]) {
+      for (const name of ['indexOf', 'lastIndexOf', 'includes']) {
+        assert.throws(() => codec[name](value, sought), isTypeError, `${name} in ${length}`)
+      }
+    }
+    if (length < 100_000) continue
+    for (const name of ['swap16', 'swap32', 'swap64']) assert.throws(() => codec[name](value), isTypeError, name)
+    const bytes = Buffer.alloc(100_000)
+    assert.throws(() => codec.indexOf(bytes, value), isTypeError)
+  }
+})
+
 test('the rest is Node’s', () => {
   const [a, b] = [randomBytes(300), randomBytes(300)]
   assert.equal(codec.compare(a, b), Buffer.compare(a, b))

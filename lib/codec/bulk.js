@@ -41,6 +41,14 @@ function bytes(value, name) {
   throw invalidArgType(name, 'an instance of Buffer or Uint8Array', value)
 }
 
+/**
+ * The same for what takes so little that the question itself would show: what has no more than the prototype is let through. Node's methods refuse
+ * it, and Rust is asked only for what `isUint8Array` knows.
+ */
+function likelyBytes(value, name) {
+  return value instanceof Uint8Array ? value : bytes(value, name)
+}
+
 /** What makes text of bytes: what `toString` calls, which takes the bytes that there are, whatever their array says. */
 function textOf(own) {
   return (value) => {
@@ -94,43 +102,66 @@ const hex = Object.freeze({
   },
 })
 
-/**
- * A search that Rust may do: for bytes, and for the UTF-8 of a text, in all of them. Numbers, positions and other encodings are Node's, and
- * so is what is empty.
- */
-function search(name) {
-  const own = methods[name]
-  const forText = `${name}Text`
-  return (haystack, value, byteOffset, encoding) => {
-    const { length } = bytes(haystack, 'bytes')
-    if (byteOffset === undefined && encoding === undefined) {
-      if (typeof value === 'string') {
-        if (length >= WORTH.searchText && value.length > 1) return native()[forText](haystack, value)
-      } else if (length >= WORTH.search && isUint8Array(value) && value.length > 1) {
-        return native()[name](haystack, value)
-      }
-    }
-    return own.call(haystack, value, byteOffset, encoding)
-  }
+// Each function below is written out, and short: of a closure that a factory makes several times V8 does not know what it calls, and what is long
+// it does not put into the loop that calls it. Either costs a short search as much as the search.
+
+/** Whether Rust searches for `value`: for bytes, and for the UTF-8 of a text, in all there is. Numbers and what is empty are Node's. */
+function isWorth(haystack, value) {
+  const isText = typeof value === 'string'
+  if (!isText && !(haystack.length >= WORTH.search && isUint8Array(value))) return false
+  return value.length > 1 && isUint8Array(haystack)
 }
 
-const indexOf = search('indexOf')
+function indexOf(haystack, value, byteOffset, encoding) {
+  // Positions and encodings are Node's.
+  if (likelyBytes(haystack, 'bytes').length < WORTH.searchText || byteOffset !== undefined || encoding !== undefined) {
+    return methods.indexOf.call(haystack, value, byteOffset, encoding)
+  }
+  return longIndexOf(haystack, value)
+}
+
+function longIndexOf(haystack, value) {
+  if (!isWorth(haystack, value)) return methods.indexOf.call(haystack, value)
+  return typeof value === 'string' ? native().indexOfText(haystack, value) : native().indexOf(haystack, value)
+}
+
+function lastIndexOf(haystack, value, byteOffset, encoding) {
+  if (likelyBytes(haystack, 'bytes').length < WORTH.searchText || byteOffset !== undefined || encoding !== undefined) {
+    return methods.lastIndexOf.call(haystack, value, byteOffset, encoding)
+  }
+  return longLastIndexOf(haystack, value)
+}
+
+function longLastIndexOf(haystack, value) {
+  if (!isWorth(haystack, value)) return methods.lastIndexOf.call(haystack, value)
+  return typeof value === 'string' ? native().lastIndexOfText(haystack, value) : native().lastIndexOf(haystack, value)
+}
 
 function includes(haystack, value, byteOffset, encoding) {
   return indexOf(haystack, value, byteOffset, encoding) !== -1
 }
 
-/** Turns every `width` bytes around, in place. */
-function swap(name, width) {
-  const own = methods[name]
-  const worth = WORTH[name]
-  return (value) => {
-    const { length } = bytes(value, 'bytes')
-    // Node says what is no multiple.
-    if (length < worth || length % width !== 0) own.call(value)
-    else native()[name](value)
-    return value
-  }
+// Byte order, in place. Node says what is no multiple.
+
+function swap16(value) {
+  const { length } = likelyBytes(value, 'bytes')
+  if (length >= WORTH.swap16 && length % 2 === 0 && isUint8Array(value)) native().swap16(value)
+  else methods.swap16.call(value)
+  return value
+}
+
+function swap32(value) {
+  const { length } = likelyBytes(value, 'bytes')
+  if (length >= WORTH.swap32 && length % 4 === 0 && isUint8Array(value)) native().swap32(value)
+  else methods.swap32.call(value)
+  return value
+}
+
+function swap64(value) {
+  const { length } = likelyBytes(value, 'bytes')
+  if (length >= WORTH.swap64 && length % 8 === 0 && isUint8Array(value)) native().swap64(value)
+  else methods.swap64.call(value)
+  return value
 }
 
 module.exports = {
@@ -142,13 +173,13 @@ module.exports = {
   utf16: charset('utf16le', methods.ucs2Slice),
   transcode,
   indexOf,
-  lastIndexOf: search('lastIndexOf'),
+  lastIndexOf,
   includes,
   compare: Buffer.compare,
   equals: (a, b) => methods.equals.call(bytes(a, 'a'), bytes(b, 'b')),
-  swap16: swap('swap16', 2),
-  swap32: swap('swap32', 4),
-  swap64: swap('swap64', 8),
+  swap16,
+  swap32,
+  swap64,
   fill: (value, pattern, offset, end, encoding) =>
     methods.fill.call(bytes(value, 'bytes'), pattern, offset, end, encoding),
   concat: Buffer.concat,
