@@ -7,10 +7,9 @@
 // and UTF-16, which Node has simdutf for; compare, fill and concat, which are the C library's), Node's method does.
 
 const { Buffer, constants, isUtf8, transcode } = require('node:buffer')
-const process = require('node:process')
 const { isUint8Array } = require('node:util/types')
 const { invalidArgType } = require('../errors')
-const { bytesOf, byteCount } = require('./bytes')
+const { bytesOf } = require('./bytes')
 const native = require('./native')
 
 const methods = Buffer.prototype
@@ -74,25 +73,12 @@ function charset(encoding, slice, more) {
 
 const hexOf = textOf(methods.hexSlice)
 
-/** From so many bytes on Node keeps the digits outside of V8's heap, where such a long text costs least. */
-const LONG = 516_000
-
-/** Rust writes the digits, and Node keeps them. */
-function longHexOf(value) {
-  const digits = Buffer.allocUnsafeSlow(2 * byteCount(value))
-  native().hexEncodeInto(value, digits)
-  return methods.latin1Slice.call(digits)
-}
-
-/** Node 20 writes them one by one, which costs more than this copy; Node 24 writes them faster, and where they are kept. */
-const longHex = process.versions.node.startsWith('20.') ? longHexOf : hexOf
-
 const hex = Object.freeze({
   encode(value) {
     const { length } = bytes(value, 'bytes')
     // Node says what is too long for a string.
     if (length < WORTH.hexEncode || length > constants.MAX_STRING_LENGTH / 2) return hexOf(value)
-    return length < LONG ? native().hexEncode(value) : longHex(value)
+    return native().hexEncode(value)
   },
   decode(text) {
     if (string(text, 'text').length < WORTH.hexDecode) return Buffer.from(text, 'hex')
