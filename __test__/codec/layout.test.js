@@ -739,6 +739,48 @@ test('columns are what the records have, whether all are alike or not', () => {
   }
 })
 
+test('columns into those of an earlier call', () => {
+  const record = (i) => ({ a: i & 255, b: -i, c: i / 4, d: i % 2 === 0, e: BigInt(i), f: `${i}`, s: { x: i } })
+  const fields = 'u8 a; i16be b; f64le c; bool d; u64be e; utf8(5) f; struct { u16le x; } s;'
+  for (const text of [`struct A { ${fields} }`, `struct A { ${fields} u8 v[u8]; }`]) {
+    const l = layout(text)
+    const many = (from) => Array.from({ length: 300 }, (_, i) => ({ ...record(from + i), v: [1] }))
+    const [one, two] = [l.encodeMany(many(0)), l.encodeMany(many(1000))]
+    const into = l.decodeColumns(one)
+    const plain = l.decodeColumns(two)
+    const again = l.decodeColumns(two, { into })
+    assert.deepEqual(again, plain)
+    for (const name of ['a', 'b', 'c', 'e']) assert.equal(again[name], into[name], name)
+    assert.equal(again.s.x, into.s.x)
+    assert.deepEqual(l.decodeColumns(one, { into: again }), l.decodeColumns(one))
+    // As it was, where something is wrong: the last record has a boolean that is none.
+    const wrong = Buffer.from(two)
+    wrong[two.length - two.length / 300 + 11] = 2
+    assert.throws(() => l.decodeColumns(wrong, { into: again }), { path: '[299].d' })
+    assert.deepEqual(again.b, l.decodeColumns(one).b)
+    const refused = { code: 'ERR_INVALID_ARG_VALUE', message: /options\.into/ }
+    assert.throws(() => l.decodeColumns(one, { into: {} }), refused)
+    assert.throws(() => l.decodeColumns(one, { into: { ...again } }), refused)
+    assert.throws(() => l.decodeColumns(one, { into: null }), refused)
+    assert.throws(() => l.decodeColumns(one, { into: again, count: 299 }), refused)
+    assert.throws(() => layout(text).decodeColumns(one, { into: again }), refused)
+    assert.deepEqual(again.b, l.decodeColumns(one).b)
+    // From memory that is written to.
+    const own = new Uint8Array(again.b.buffer)
+    if (l.size && own.length > 10 * l.size) {
+      const few = l.decodeColumns(one, { count: 5 })
+      new Uint8Array(few.b.buffer).set(one.subarray(0, 5 * l.size))
+      const bytes = new Uint8Array(few.b.buffer, 0, 5 * l.size)
+      assert.deepEqual(l.decodeColumns(bytes, { count: 5, into: few }).b, again.b.subarray(0, 5))
+    }
+    structuredClone(again.b.buffer, { transfer: [again.b.buffer] })
+    assert.throws(() => l.decodeColumns(one, { into: again }), refused)
+  }
+  assert.throws(() => layout('struct A { u8 a; }').decodeMany(Buffer.alloc(1), { into: {} }), {
+    code: 'IRONWIRE_UNKNOWN_OPTION',
+  })
+})
+
 test('records of all sizes, also where the memory for small ones ends', () => {
   const l = layout({ a: 'utf8(u32be)', b: 'bytes(rest)' })
   for (const n of [0, 1, 100, 4000, 4090, 4096, 5000, 8190, 8192, 8200, 40000, 1e6]) {

@@ -142,8 +142,8 @@ function functionsOf(native, mappers) {
       return decodeMany(b, offset, most)
     },
     decodeColumns(buffer, options = {}) {
-      const { b, offset, most } = manyOf(buffer, options)
-      return columns(b, offset, most)
+      const { b, offset, most } = manyOf(buffer, options, COLUMN_OPTIONS)
+      return columns(b, offset, most, options.into)
     },
     describe: () => described(about),
     dump(buffer, offset) {
@@ -189,9 +189,12 @@ function inRecord(error, index) {
   return error
 }
 
-function manyOf(buffer, options) {
+const MANY_OPTIONS = ['offset', 'count']
+const COLUMN_OPTIONS = [...MANY_OPTIONS, 'into']
+
+function manyOf(buffer, options, known = MANY_OPTIONS) {
   if (options === null || typeof options !== 'object') throw invalidArgType('options', 'of type object', options)
-  refuseUnknown(options, ['offset', 'count'])
+  refuseUnknown(options, known)
   const b = asBuffer(buffer)
   const offset = options.offset === undefined ? 0 : startOf(options.offset, b.length)
   const most = options.count
