@@ -99,6 +99,8 @@ export interface ArrayTypes {
   i64be: BigInt64Array
   u64le: BigUint64Array
   u64be: BigUint64Array
+  f16le: Float32Array
+  f16be: Float32Array
   f32le: Float32Array
   f32be: Float32Array
   f64le: Float64Array
