@@ -169,6 +169,19 @@ test('floats of two bytes: each there is, and numbers between two are rounded on
   }
 })
 
+test('arrays that are gone are refused', () => {
+  const gone = (array) => structuredClone(array.buffer, { transfer: [array.buffer] }) && array
+  for (const type of ['i16be', 'u24le', 'f16be', 'uleb128', 'zigzagn']) {
+    const Elements = readArray(type, Buffer.alloc(8)).constructor
+    const into = gone(new Elements(4))
+    const refused = (name) => ({ code: 'ERR_INVALID_ARG_VALUE', message: new RegExp(`"${name}" .*detached`) })
+    assert.throws(() => readArray(type, Buffer.alloc(8), 0, undefined, { into }), refused('options\\.into'), type)
+    for (const values of [into, gone(new Float64Array(2)), gone(new Uint8Array(2))]) {
+      assert.throws(() => writeArray(type, Buffer.alloc(8), values), refused('values'), type)
+    }
+  }
+})
+
 test('arguments that are none', () => {
   const buffer = Buffer.alloc(8)
   for (const type of ['i16', 'f16', 'I16BE', '', 'constructor', undefined, null, 5]) {

@@ -889,13 +889,41 @@ test('buffers that are gone, shrink, or are shared', () => {
   // A class of its own may claim a length that it has not.
   const liar = Buffer.from('secret').subarray(0, 1)
   Object.defineProperty(liar, 'length', { value: 6 })
-  assert.throws(() => layout({ a: 'bytes(rest)' }).decode(liar))
+  assert.equal(layout({ a: 'bytes(rest)' }).decode(liar).a.length, 1)
+  const numbers = layout({ a: 'u16be', b: 'u32be' })
+  for (const call of ['decode', 'decodeMany', 'decodeColumns', 'dump']) {
+    if (call !== 'dump')
+      assert.throws(() => numbers[call](liar), { code: 'IRONWIRE_LAYOUT_TRUNCATED', path: /a$/ }, call)
+    assert.throws(() => numbers[call](Object.create(Buffer.prototype)), { code: 'ERR_INVALID_ARG_TYPE' }, call)
+  }
+  const own = new ArrayBuffer(8, { maxByteLength: 8 })
+  const small = layout({ a: { type: 'u8', map: { decode: (n) => own.resize(2) ?? n, encode: (n) => n } }, b: 'u16be' })
+  const views = new Uint8Array(own)
+  assert.throws(() => small.decode(views), { code: /^IRONWIRE_LAYOUT_/ })
+  assert.equal(own.byteLength, 2)
   class Liar extends Uint8Array {
     get length() {
       return 1000
     }
   }
   assert.equal(layout({ a: 'bytes(rest)' }).decode(new Liar(3)).a.length, 3)
+})
+
+test('a buffer of more than two gigabytes', () => {
+  // Pages that nobody touches take no memory.
+  const buffer = Buffer.alloc(2 ** 31 + 100)
+  const at = 2 ** 31 + 20
+  buffer.write('\u0002\u0001\u0003abc\u0000\u004d', at)
+  for (const text of ['struct A { u16be a; utf8(u8) s; u16be c; }', 'struct A { u16be a; u8 s; u16be c; }']) {
+    const l = layout(text)
+    const record = l.decode(buffer, at)
+    assert.equal(record.a, 513)
+    assert.equal(l.decode.bytes, l.size ?? 8)
+    assert.deepEqual(l.decodeMany(buffer, { offset: at, count: 1 }), [record])
+    assert.deepEqual(l.decodeColumns(buffer, { offset: at, count: 1 }).a, Uint16Array.of(513))
+  }
+  const long = layout(`struct A { bytes(${at}) before; u16be a; u8 s; u8 wrong = 1; }`)
+  assert.throws(() => long.decode(buffer), { path: 'wrong', offset: at + 3 })
 })
 
 test('never a part of a record in the caller’s buffer', () => {

@@ -155,7 +155,7 @@ function readArray(name, buffer, offset = 0, count = undefined, options = undefi
   const step = strideOf(found, { stride })
   const bytes = bytesOf(buffer, 'buffer')
   integer(offset, 'offset', 0, bytes.length)
-  const capacity = into === undefined ? Infinity : lengthIfOf(into, found.Elements)
+  const capacity = into === undefined ? Infinity : lengthIfOf(into, found.Elements, 'options.into')
   if (capacity === undefined) throw invalidArgType('options.into', `an instance of ${found.Elements.name}`, into)
   const room = bytes.length - offset
   const most = Math.min(capacity, found.width === 0 ? room : fitting(room, found.width, step))
@@ -213,7 +213,7 @@ const WRITE_OPTIONS = ['stride']
 function writeArray(name, buffer, values, offset = 0, options = undefined) {
   const found = typeOf(name)
   const step = strideOf(found, optionsOf(options, WRITE_OPTIONS))
-  let count = isTypedArray(values) ? lengthIfOf(values, found.Elements) : undefined
+  let count = isTypedArray(values) ? lengthIfOf(values, found.Elements, 'values') : undefined
   let [elements, flags] = [values, found.flags]
   if (count === undefined) {
     if (!isTypedArray(values) && !Array.isArray(values)) {

@@ -43,9 +43,12 @@ function rangeOf(bytes, offset, length) {
   return new Uint8Array(ownBufferOf.call(bytes), offsetOf.call(bytes) + offset, length)
 }
 
-/** How many elements a typed array has, whatever it says; `undefined` where it is not of that class. */
-function lengthIfOf(value, Elements) {
-  return classOf.call(value) === Elements.name ? lengthOf.call(value) : undefined
+/** How many elements a typed array has, whatever it says; `undefined` where it is not of that class. Throws where its buffer is gone. */
+function lengthIfOf(value, Elements, name) {
+  if (classOf.call(value) === undefined) return undefined
+  const length = lengthOf.call(value)
+  if (length === 0) attached(value, name)
+  return classOf.call(value) === Elements.name ? length : undefined
 }
 
 /** The ArrayBuffer of a Uint8Array, whatever it says. */

@@ -91,8 +91,15 @@ function functionsOf(native, mappers) {
     const mapper = mappers.get(id)
     return isEncode ? mapper.encode(value) : mapper.decode(value)
   }
+  const slow = interpreted(native, map)
   const helpers = {
     ...run,
+    large(decode, b, p) {
+      const record = slow.decode(b, p)
+      decode.bytes = slow.decode.bytes
+      return record
+    },
+    largeMany: slow.decodeMany,
     explainDecode(b, p, index) {
       const refusal = native.explain(ownBytes(b), p)
       if (refusal === undefined) throw disagree('The buffer')
@@ -104,7 +111,7 @@ function functionsOf(native, mappers) {
       throw refusal instanceof FastBuffer ? disagree('The record') : errorOf(refusal)
     },
   }
-  const { decode, encode, decodeMany } = { ...interpreted(native, map), ...emitted(native, helpers, mappers) }
+  const { decode, encode, decodeMany } = { ...slow, ...emitted(native, helpers, mappers) }
   const { size } = about
   const columns = columnsOf(native, about, decodeMany)
 
@@ -221,7 +228,11 @@ function emitted(native, helpers, mappers) {
 /** The same by the interpreter. */
 function interpreted(native, map) {
   function many(b, offset, most) {
-    const view = (start, end) => new FastBuffer(b.buffer, b.byteOffset + start, end - start)
+    const view = (start, end) => {
+      // A mapper may have taken them away.
+      if (end > b.length) throw disagree('The buffer')
+      return new FastBuffer(b.buffer, b.byteOffset + start, end - start)
+    }
     const result = native.decode(ownBytes(b), offset, most, view, map)
     if (result.code !== undefined) throw errorOf(result)
     return result

@@ -7,6 +7,7 @@
 
 const { Buffer, isUtf8 } = require('node:buffer')
 const { types } = require('node:util')
+const { isUint8Array } = types
 const { markAsUntransferable } = require('node:worker_threads')
 const binding = require('../../../binding.js')
 const { makeError, invalidArgType, outOfRange } = require('../../errors')
@@ -94,7 +95,8 @@ function put(encode, o, buffer, offset) {
 // ---- arguments
 
 function asBuffer(buffer) {
-  if (buffer instanceof FastBuffer) return buffer
+  // One that says another length than it has, or has no more than the prototype, is none.
+  if (buffer instanceof FastBuffer && isUint8Array(buffer) && buffer.length === byteCount(buffer)) return buffer
   const bytes = bytesOf(buffer, 'buffer')
   return new FastBuffer(bytes.buffer, bytes.byteOffset, bytes.length)
 }
