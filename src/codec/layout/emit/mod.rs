@@ -4,7 +4,7 @@
 //! the caller asks the interpreter, which says what and where. Names of fields go in as string literals, or as identifiers that have
 //! been looked at; all other text is this module's own, so that no layout can inject code.
 //!
-//! Emitted functions take `R`, the helpers of `lib/codec/layout/run.js`, and `M`, the application's mappers.
+//! Emitted functions take `R`, the helpers of `lib/codec/layout/run`, and `M`, the application's mappers.
 
 mod decode;
 mod decode_value;
