@@ -66,13 +66,16 @@ pub struct Splitter {
     finder: Option<memmem::Finder<'static>>,
     /// The longest message.
     limit: u64,
+    /// What is found is the message alone, not all of its frame.
+    strips: bool,
     part: Part,
     failed: Option<Error>,
 }
 
 impl Splitter {
-    /// A splitter of a stream that begins; `framing` has been [checked](Framing::check), and messages have `limit` bytes at most.
-    pub fn new(framing: Framing, limit: u64) -> Splitter {
+    /// A splitter of a stream that begins; `framing` has been [checked](Framing::check), and messages have `limit` bytes at most. What is found is
+    /// the message alone if it `strips`, else all of its frame.
+    pub fn new(framing: Framing, limit: u64, strips: bool) -> Splitter {
         let finder = match &framing {
             Framing::Delimiter(delimiter) if delimiter.len() > 1 => Some(memmem::Finder::new(delimiter).into_owned()),
             _ => None,
@@ -81,6 +84,7 @@ impl Splitter {
             framing,
             finder,
             limit,
+            strips,
             part: Part::default(),
             failed: None,
         }
@@ -161,33 +165,53 @@ impl Splitter {
         }
     }
 
-    /// The message that bytes begin with, if all of its frame is there, and the frame's length.
+    /// What is found in the frame that bytes begin with, if all of it is there, and its length.
     #[inline]
     fn next(&self, bytes: &[u8]) -> Result<Option<(Range<usize>, usize)>, Error> {
-        match &self.framing {
+        let extent = match &self.framing {
             Framing::Length(length) => {
                 let Some((value, digits)) = read_prefix(length, bytes)? else {
                     return Ok(None);
                 };
-                let extent = self.extent(length, value, digits)?;
-                let total = extent.total();
-                Ok((total <= bytes.len() as u64).then(|| {
-                    let head = extent.head as usize;
-                    (head..head + extent.body as usize, total as usize)
-                }))
+                self.extent(length, value, digits)?
             }
-            Framing::Size(size) => {
-                let size = *size as usize;
-                self.check(size as u64)?;
-                Ok((size <= bytes.len()).then_some((0..size, size)))
-            }
+            Framing::Size(size) => self.plain((*size).into(), 0)?,
             Framing::Delimiter(delimiter) => match self.find(delimiter, bytes) {
-                Some(length) => {
-                    self.check(length as u64)?;
-                    Ok(Some((0..length, length + delimiter.len())))
-                }
-                None => Ok(None),
+                Some(length) => self.plain(length as u64, delimiter.len())?,
+                None => return Ok(None),
             },
+        };
+        let total = extent.total();
+        if total > bytes.len() as u64 {
+            return Ok(None);
+        }
+        let total = total as usize;
+        let found = if self.strips {
+            extent.head as usize..total - extent.foot as usize
+        } else {
+            0..total
+        };
+        Ok(Some((found, total)))
+    }
+
+    /// A frame without a head.
+    fn plain(&self, body: u64, foot: usize) -> Result<Extent, Error> {
+        self.check(body)?;
+        let foot = foot as u64;
+        Ok(Extent { head: 0, body, foot })
+    }
+
+    /// A frame that began earlier ends at `end`.
+    fn ended(&self, end: usize, extent: Extent) -> Continued {
+        let (head, foot) = if self.strips {
+            (extent.head, extent.foot)
+        } else {
+            (0, 0)
+        };
+        Continued {
+            end,
+            head: head as usize,
+            foot: foot as usize,
         }
     }
 
@@ -200,9 +224,7 @@ impl Splitter {
                 self.read_on(&length, bytes)?;
             }
             Framing::Size(size) => {
-                let body = u64::from(*size);
-                self.check(body)?;
-                self.part.extent = Some(Extent { head: 0, body, foot: 0 });
+                self.part.extent = Some(self.plain((*size).into(), 0)?);
             }
             Framing::Delimiter(_) => return self.search_on(bytes),
         }
@@ -215,11 +237,7 @@ impl Splitter {
             self.part.seen = seen + bytes.len() as u64;
             return Ok(None);
         }
-        Ok(Some(Continued {
-            end: missing as usize,
-            head: extent.head as usize,
-            foot: extent.foot as usize,
-        }))
+        Ok(Some(self.ended(missing as usize, extent)))
     }
 
     /// Reads a length on, byte by byte.
@@ -319,12 +337,8 @@ impl Splitter {
                 .map(|at| (seen + at as u64, at + delimiter.len()))
         });
         if let Some((length, end)) = found {
-            self.check(length)?;
-            return Ok(Some(Continued {
-                end,
-                head: 0,
-                foot: delimiter.len(),
-            }));
+            let extent = self.plain(length, delimiter.len())?;
+            return Ok(Some(self.ended(end, extent)));
         }
         // All but what may be the beginning of a delimiter is the message's.
         let total = seen + bytes.len() as u64;

@@ -161,7 +161,7 @@ proptest! {
         cuts.extend([0, stream.len()]);
         cuts.sort_unstable();
         let chunks: Vec<&[u8]> = cuts.windows(2).map(|cut| &stream[cut[0]..cut[1]]).collect();
-        let mut splitter = Splitter::new(framing, LIMIT);
+        let mut splitter = Splitter::new(framing, LIMIT, true);
         prop_assert_eq!(split(&mut splitter, &chunks, rows), Ok(messages));
         prop_assert_eq!(splitter.held(), 0);
     }
@@ -170,15 +170,15 @@ proptest! {
     fn messages_are_found_byte_by_byte((framing, messages) in cases()) {
         let stream: Vec<u8> = messages.iter().flat_map(|message| frame(&framing, message)).collect();
         let chunks: Vec<&[u8]> = stream.chunks(1).collect();
-        prop_assert_eq!(split(&mut Splitter::new(framing, LIMIT), &chunks, 1), Ok(messages));
+        prop_assert_eq!(split(&mut Splitter::new(framing, LIMIT, true), &chunks, 1), Ok(messages));
     }
 
     #[test]
     fn any_stream_is_messages_or_an_error(framing in framings(), stream: Vec<u8>, size in 1usize..20, limit in 0u64..50) {
         let chunks: Vec<&[u8]> = stream.chunks(size).collect();
-        if let Ok(messages) = split(&mut Splitter::new(framing.clone(), limit), &chunks, 3) {
+        if let Ok(messages) = split(&mut Splitter::new(framing.clone(), limit, true), &chunks, 3) {
             // The same as in one piece.
-            prop_assert_eq!(split(&mut Splitter::new(framing, limit), &[&stream], 1000), Ok(messages.clone()));
+            prop_assert_eq!(split(&mut Splitter::new(framing, limit, true), &[&stream], 1000), Ok(messages.clone()));
             for message in messages {
                 prop_assert!(message.len() as u64 <= limit);
             }
@@ -222,9 +222,28 @@ proptest! {
 }
 
 #[test]
+fn frames_are_found_whole_where_nothing_is_to_be_stripped() {
+    let around = Framing::Length(Length {
+        before: 1,
+        after: 1,
+        trailer: 1,
+        ..length(Prefix::Big(1))
+    });
+    let lines = Framing::Delimiter(b"\r\n"[..].into());
+    for (framing, stream) in [(around, &b"(\x02,ab)(\x00,)"[..]), (lines, b"ab\r\n\r\n")] {
+        for size in 1..=stream.len() {
+            let chunks: Vec<&[u8]> = stream.chunks(size).collect();
+            let mut splitter = Splitter::new(framing.clone(), LIMIT, false);
+            let found = split(&mut splitter, &chunks, 10).unwrap();
+            assert_eq!((found.len(), found.concat()), (2, stream.to_vec()));
+        }
+    }
+}
+
+#[test]
 fn lengths_are_checked_once_they_are_there() {
     let framing = Framing::Length(length(Prefix::Big(4)));
-    let mut splitter = Splitter::new(framing, 100);
+    let mut splitter = Splitter::new(framing, 100, true);
     // The last byte of the length is missing: nothing is known.
     assert_eq!(split(&mut splitter, &[&[0, 0, 0]], 10), Ok(vec![]));
     let error = Error::TooLarge {
@@ -240,7 +259,7 @@ fn lengths_are_checked_once_they_are_there() {
     );
 
     let huge = Framing::Length(length(Prefix::Little(8)));
-    let found = split(&mut Splitter::new(huge, LIMIT), &[&[0xff; 8]], 10);
+    let found = split(&mut Splitter::new(huge, LIMIT, true), &[&[0xff; 8]], 10);
     assert_eq!(
         found,
         Err(Error::TooLarge {
@@ -255,7 +274,7 @@ fn lengths_are_checked_once_they_are_there() {
         trailer: 2,
         ..length(Prefix::Big(2))
     });
-    let found = split(&mut Splitter::new(inclusive, LIMIT), &[&[0, 3, 0, 0]], 10);
+    let found = split(&mut Splitter::new(inclusive, LIMIT, true), &[&[0, 3, 0, 0]], 10);
     assert_eq!(found, Err(Error::TooSmall { length: 3, least: 4 }));
 
     let varint = Framing::Length(length(Prefix::Varint));
@@ -265,18 +284,18 @@ fn lengths_are_checked_once_they_are_there() {
         &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2],
     ] {
         assert_eq!(
-            split(&mut Splitter::new(varint.clone(), LIMIT), &[bytes], 10),
+            split(&mut Splitter::new(varint.clone(), LIMIT, true), &[bytes], 10),
             Err(Error::Varint)
         );
         let single: Vec<&[u8]> = bytes.chunks(1).collect();
         assert_eq!(
-            split(&mut Splitter::new(varint.clone(), LIMIT), &single, 10),
+            split(&mut Splitter::new(varint.clone(), LIMIT, true), &single, 10),
             Err(Error::Varint)
         );
     }
     // It may be written with more bytes than it needs.
     assert_eq!(
-        split(&mut Splitter::new(varint, LIMIT), &[&[0x81, 0x00, 5]], 10),
+        split(&mut Splitter::new(varint, LIMIT, true), &[&[0x81, 0x00, 5]], 10),
         Ok(vec![vec![5]])
     );
 }
@@ -284,7 +303,7 @@ fn lengths_are_checked_once_they_are_there() {
 #[test]
 fn a_message_without_an_end_is_bounded() {
     for (delimiter, most) in [("\n", 10), ("\r\n", 11)] {
-        let mut splitter = Splitter::new(Framing::Delimiter(delimiter.as_bytes().into()), 10);
+        let mut splitter = Splitter::new(Framing::Delimiter(delimiter.as_bytes().into()), 10, true);
         let bytes = vec![b'\r'; most];
         assert_eq!(split(&mut splitter, &[&bytes], 10), Ok(vec![]));
         assert!(matches!(
@@ -292,7 +311,7 @@ fn a_message_without_an_end_is_bounded() {
             Err(Error::TooLarge { limit: 10, .. })
         ));
     }
-    let mut splitter = Splitter::new(Framing::Size(11), 10);
+    let mut splitter = Splitter::new(Framing::Size(11), 10, true);
     assert!(matches!(split(&mut splitter, &[b"x"], 10), Err(Error::TooLarge { .. })));
     for stuffing in [Stuffing::Cobs, Stuffing::Slip] {
         let mut stream = Vec::new();
