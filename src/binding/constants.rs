@@ -297,7 +297,8 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 SIGNED,
                 BIG_ENDIAN,
                 ZIGZAG,
-                DOUBLES
+                DOUBLES,
+                HALF
             }),
         ),
         (
