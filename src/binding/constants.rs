@@ -267,7 +267,7 @@ pub fn constants() -> HashMap<&'static str, Group> {
             }),
         ),
         (
-            "frame",
+            "framer",
             group!(codec_framer::frame_word {
                 COUNT,
                 NEXT,

@@ -4,10 +4,10 @@
 
 const { Buffer } = require('node:buffer')
 const { makeError } = require('../../errors')
-const { frame, frameError } = require('../../constants')
+const { framer, frameError } = require('../../constants')
 const natives = require('../native')
 
-const { COUNT, NEXT, DONE, END, HEAD, FOOT, TOTAL, ERROR, ROWS } = frame
+const { COUNT, NEXT, DONE, END, HEAD, FOOT, TOTAL, ERROR, ROWS } = framer
 /** Messages that one call finds at most: as many as 64 KiB of short ones, after the first that are more than a few. */
 const FEW = 16
 const MANY = 2048
