@@ -62,9 +62,11 @@ class Tokenizer {
     for (;;) {
       const [space] = this.#match(SPACE, this.#at)
       this.#at += space.length
-      const lines = space.split('\n').length - 1
-      if (lines > 0) isLeading = true
-      this.#line += lines
+      if (space.length > 1 || space === '\n') {
+        const lines = space.split('\n').length - 1
+        if (lines > 0) isLeading = true
+        this.#line += lines
+      }
       if (this.#at >= source.length) return null
       if (source[this.#at] !== '/') break
       if (this.#at + 1 === source.length) throw this.#illegal('comment')

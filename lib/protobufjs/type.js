@@ -68,7 +68,7 @@ class Type extends Namespace {
     this._oneofsArray = null
     this._ctor = null
     /** The emitted functions that have to do with it; see `emit/unit.js`. */
-    this._unit = null
+    this._link = null
   }
 
   get _kind() {

@@ -173,7 +173,7 @@ function decodeMap(e, field, type) {
     e.line('v = m')
     unlessKnown(e, field, 'b, s, p')
   }
-  if (isMessage(field)) e.line(`if (m === null) m = new ${e.ctor(field.resolvedType)}()`)
+  if (isMessage(field)) e.line(`if (m === null) m = new ${e.value(field.resolvedType)}.ctor()`)
   e.line(`if (${get(field)} == null || ${get(field)} === emptyObject) ${set(field, '{}')}`)
   if (isLongKey) e.line("if (typeof k === 'object') k = longHash(k)")
   else if (keyType === 'string') e.line(`if (k === '__proto__') util.makeProp(${get(field)}, k)`)

@@ -27,6 +27,7 @@ class Text {
     this.lines = []
     /** What the text refers to as `K[n]`. */
     this.values = []
+    this.places = new Map()
     /** Bytes that are free for sure at this point of an encoder, and places that write a length. */
     this.room = 0
     this.sites = 0
@@ -46,8 +47,8 @@ class Text {
 
   /** An expression for something that is handed in. */
   value(value) {
-    const known = this.values.indexOf(value)
-    return `K[${known >= 0 ? known : this.values.push(value) - 1}]`
+    if (!this.places.has(value)) this.places.set(value, this.values.push(value) - 1)
+    return `K[${this.places.get(value)}]`
   }
 }
 

@@ -1,7 +1,8 @@
 'use strict'
 
-// Emitted functions, a unit at a time: a type with all it refers to that has none yet. A schema may change: what was emitted for a type,
-// and for all that refer to it, is dropped then, and made anew by the next call.
+// Emitted functions, a unit at a time: a type and what it refers to, up to some number of types, which call each other directly. Units call
+// each other through links, so that a type of a large schema is emitted when it is first needed. A schema may change: the unit of a type is
+// dropped then, and made anew by the next call.
 
 const { Buffer } = require('node:buffer')
 const { tools } = require('../../protobuf/codec.js')
@@ -22,37 +23,71 @@ const FastBuffer = Buffer[Symbol.species]
 
 const has = Object.prototype.hasOwnProperty
 
+// Of a schema of more types, few are needed at once: to emit a thousand takes a second.
+const MOST = 24
+
 /** The types to emit for one, with itself the first. */
 function reach(type) {
   const found = new Set([type])
   for (const one of found) {
     one._resolve()
     for (const field of one.fieldsArray) {
-      if (isMessage(field) && field.resolvedType._unit === null) found.add(field.resolvedType)
+      if (found.size < MOST && isMessage(field) && linkOf(field.resolvedType).unit === null)
+        found.add(field.resolvedType)
     }
   }
   return [...found]
 }
 
+/** What others know of a type: its functions, or until these are emitted, what emits them; `g` reads it between group tags. */
+class Link {
+  constructor(type) {
+    this.type = type
+    this.reset()
+  }
+
+  reset() {
+    this.unit = null
+    this.w = (b, p, o, d) => this.emitted().w(b, p, o, d)
+    this.r = (b, p, end, d, o, x) => this.emitted().r(b, p, end, d, o, x)
+    // Few types are ever groups.
+    this.g = (b, p, end, d, o, x, stop) => this.group()(b, p, end, d, o, x, stop)
+    this.encode = null
+    this.decode = null
+  }
+
+  emitted() {
+    if (this.unit === null) new Unit(reach(this.type)).emit()
+    return this
+  }
+
+  group() {
+    const e = new Unit([])
+    e.line(`const C0 = ${e.value(this.type.ctor)}`)
+    decoder(e, this.type, 0, true)
+    e.line('return g0')
+    // Dropped along with the others.
+    this.emitted().g = e.evaluate()
+    return this.g
+  }
+}
+
+function linkOf(type) {
+  type._link ??= new Link(type)
+  return type._link
+}
+
+let units = 0
+
 class Unit extends Text {
   constructor(types) {
     super()
     this.types = types
-    /** Units that call this one's functions, which are dropped along with it. */
-    this.users = new Set()
-    this.made = null
-  }
-
-  /** The index of a type among this unit's; -1 for one of another. */
-  index(type) {
-    return this.types.indexOf(type)
   }
 
   #function(name, type) {
-    const i = this.index(type)
-    if (i >= 0) return `${name}${i}`
-    type._unit.users.add(this)
-    return `${this.value(type._unit.of(type))}.${name}`
+    const i = this.types.indexOf(type)
+    return i >= 0 ? `${name}${i}` : `${this.value(linkOf(type))}.${name}`
   }
 
   writer(type) {
@@ -63,19 +98,8 @@ class Unit extends Text {
     return this.#function('r', type)
   }
 
-  /** Few types are ever groups: the function is made when it is asked for. */
   groupReader(type) {
-    if (this.index(type) < 0) type._unit.users.add(this)
-    return `groupOf(${this.value(type)})`
-  }
-
-  ctor(type) {
-    const i = this.index(type)
-    return i >= 0 ? `C${i}` : this.value(type.ctor)
-  }
-
-  of(type) {
-    return this.made[this.index(type)]
+    return `${this.value(linkOf(type))}.g`
   }
 
   emit() {
@@ -84,12 +108,12 @@ class Unit extends Text {
       this.line(`const C${i} = ${this.value(type.ctor)}, p${i} = C${i}.prototype`)
       encoder(this, type, i)
       decoder(this, type, i, false)
-      this.line(body(i, this.value(type)))
+      this.line(body(i, this.value(linkOf(type))))
     }
     for (let site = 0; site < this.sites; site++) this.line(`var z${site} = 1`)
-    const made = types.map((_, i) => `{ w: w${i}, r: r${i}, g: null, encode: encode${i}, decode: decode${i} }`)
+    const made = types.map((_, i) => `{ w: w${i}, r: r${i}, encode: encode${i}, decode: decode${i} }`)
     this.line(`return [${made.join(', ')}]`)
-    this.made = this.evaluate()
+    for (const [i, functions] of this.evaluate().entries()) Object.assign(linkOf(types[i]), functions, { unit: this })
   }
 
   evaluate() {
@@ -100,56 +124,30 @@ class Unit extends Text {
 
   drop() {
     for (const type of this.types) {
-      if (type._unit !== this) continue
-      const { encode, decode } = this.of(type)
-      type._unit = null
-      if (type.encode === encode) delete type.encode
-      if (type.decode === decode) delete type.decode
+      const own = linkOf(type)
+      if (type.encode === own.encode) delete type.encode
+      if (type.decode === own.decode) delete type.decode
+      own.reset()
     }
-    const { users } = this
-    this.users = new Set()
-    for (const user of users) user.drop()
   }
-}
-
-let units = 0
-
-/** What reads a type between group tags. It is dropped along with the type's own unit, which refers to all that this does. */
-function groupOf(type) {
-  // A function that a program kept may be older than the type is now.
-  if (type._unit === null) link(type)
-  const made = type._unit.of(type)
-  if (made.g === null) {
-    const e = new Unit([])
-    e.line(`const C0 = ${e.value(type.ctor)}`)
-    decoder(e, type, 0, true)
-    e.line('return g0')
-    made.g = e.evaluate()
-  }
-  return made.g
 }
 
 /** Gives a type its `encode` and `decode`. */
 function link(type) {
-  if (type._unit === null) {
-    const unit = new Unit(reach(type))
-    unit.emit()
-    for (const one of unit.types) one._unit = unit
-  }
-  const { encode, decode } = type._unit.of(type)
+  const { encode, decode } = linkOf(type).emitted()
   type.encode = encode
   type.decode = decode
 }
 
 /** Drops what has to do with a type. */
 function unlink(type) {
-  type._unit?.drop()
+  type._link?.unit?.drop()
   delete type.encode
   delete type.decode
 }
 
 /** `encode` and `decode` of a type, in a copy of their own for each; the common case only. */
-function body(i, type) {
+function body(i, own) {
   return `var isLarge${i} = false
 function encode${i}(m, w, d) {
 if (d === undefined) d = 0
@@ -181,7 +179,7 @@ function decode${i}(r, l, z, d, o) {
 if (r instanceof FastBuffer && l === undefined && z === undefined && state.isUsualBuffer) {
 return r${i}(r, 0, r.length, d === undefined ? 0 : d, o, Reader.discardUnknown ? discarding : keeping)
 }
-return decodeElse(r${i}, ${type}, r, l, z, d === undefined ? 0 : d, o)
+return decodeElse(r${i}, ${own}, r, l, z, d === undefined ? 0 : d, o)
 }`
 }
 
@@ -208,7 +206,7 @@ const discarding = { source: null, keep: false }
 const keeping = { source: null, keep: true }
 
 /** From a reader, another list of bytes, or part of either; up to the end-group tag `stop`, if given. */
-function decodeElse(read, type, from, length, stop, depth, into) {
+function decodeElse(read, link, from, length, stop, depth, into) {
   const reader = from instanceof Reader ? from : Reader.create(from)
   const { buf, pos, len } = reader
   const end = length === undefined ? len : pos + length
@@ -217,8 +215,7 @@ function decodeElse(read, type, from, length, stop, depth, into) {
   const b = isBuffer ? buf : new FastBuffer(buf.buffer, buf.byteOffset, buf.byteLength)
   const source = isBuffer && state.isUsualBuffer ? null : { subarray: (start, stop) => reader.raw(start, stop) }
   const how = { source, keep: !reader.discardUnknown }
-  const message =
-    stop === undefined ? read(b, pos, end, depth, into, how) : groupOf(type)(b, pos, end, depth, into, how, stop)
+  const message = stop === undefined ? read(b, pos, end, depth, into, how) : link.g(b, pos, end, depth, into, how, stop)
   reader.pos = stop === undefined ? end : R.at.p
   return message
 }
@@ -284,7 +281,7 @@ const helpers = {
     keepElement,
     clear,
   },
-  ...{ missing, missingEnd, encodeAnew, encodeApart, decodeElse, groupOf, discarding, keeping },
+  ...{ missing, missingEnd, encodeAnew, encodeApart, decodeElse, discarding, keeping },
   longHash: util.LongBits.hashOf,
   emptyArray: util.emptyArray,
   emptyObject: util.emptyObject,
