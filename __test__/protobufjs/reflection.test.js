@@ -42,6 +42,27 @@ same('a type that changes is encoded, read and checked as it is then', (protobuf
   return seen
 })
 
+same('schemas of many types, groups among them, of which one far away changes', (protobuf) => {
+  const COUNT = 80
+  const messages = Array.from({ length: COUNT }, (_, i) => {
+    const next = `M${(i + 1) % COUNT}`
+    return `message M${i} { optional ${next} next = 1; map<string, ${next}> by = 2; optional group G = 3 { optional ${next} next = 1; } }`
+  })
+  const { root } = protobuf.parse(messages.join('\n'))
+  let message = { value: 5, next: {} }
+  for (let i = 60; i > 0; i--)
+    message = i % 3 ? { next: message } : i % 2 ? { by: { k: message } } : { g: { next: message } }
+  const M0 = root.lookupType('M0')
+  const seen = []
+  const look = () => seen.push(hex(M0.encode(message).finish()), M0.decode(M0.encode(message).finish()))
+  look()
+  root.lookupType('M60').add(new protobuf.Field('value', 9, 'int32'))
+  look()
+  root.lookupType('M59').add(new protobuf.Field('other', 9, 'int32'))
+  look()
+  return seen
+})
+
 same('oneofs: the member that was set last', (protobuf) => {
   const T = protobuf.parse('syntax = "proto3"; message T { oneof kind { string a = 1; int32 b = 2; T c = 3; } }').root.T
   const message = T.create({ a: 'x' })
