@@ -6,6 +6,11 @@ const { invalidArgType } = require('../errors.js')
 
 const behind = new WeakMap()
 
+/** Makes an object stand for its schema. */
+function standFor(messages, schema) {
+  behind.set(messages, { schema })
+}
+
 class Messages {
   /** `source` gives what the schema was made from as text, `ast` as an object in the shape of npm `protocol-buffers-schema`. */
   constructor(schema, source, ast) {
@@ -25,7 +30,7 @@ class Messages {
 /** The schema of a Messages object. */
 function schemaOf(messages) {
   const made = behind.get(messages)
-  if (made === undefined) throw invalidArgType('messages', "what 'protobuf()' returned", messages)
+  if (made === undefined) throw invalidArgType('messages', "what 'protobuf.load()' or 'protobuf()' gave", messages)
   return made.schema
 }
 
@@ -35,4 +40,4 @@ function lookup(messages, fullName) {
   return schema.messages[schema.outline.messages.findIndex((outline) => outline[1] === fullName)]
 }
 
-module.exports = { Messages, lookup, schemaOf }
+module.exports = { Messages, lookup, schemaOf, standFor }
