@@ -47,7 +47,7 @@ function oneofTwice(name, values, defaults) {
 
 /** More than one member of a oneof, where an unset one is not there. */
 function oneofClash(name) {
-  const message = `only one of the properties defined in oneof ${name} can be set`
+  const message = `only one of the properties defined in oneof ${name} can be set: delete the others`
   throw makeError(Error, 'IRONWIRE_PROTOBUF_ONEOF', message, oneofClash)
 }
 
