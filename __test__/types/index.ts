@@ -15,7 +15,7 @@ import { protobuf } from 'ironwire'
 const person = protobuf('message Person { required int32 age = 16; }', { int64: 'bigint' }).Person
 person.encode({ age: 1 })
 // @ts-expect-error: an option must be one that exists
-protobuf('', { int64: 'number' })
+protobuf('', { int64: 'long' })
 protobuf.unknownFields satisfies symbol
 protobuf.decodeStream(person, process.stdin, { maxSize: 5 }) satisfies AsyncIterable<unknown>
 process.stdin.pipe(new protobuf.DelimitedDecoder(person, { maxSize: 5, readableHighWaterMark: 2 }))

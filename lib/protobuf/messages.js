@@ -6,9 +6,14 @@ const { invalidArgType } = require('../errors.js')
 
 const behind = new WeakMap()
 
-/** Makes an object stand for its schema. */
-function standFor(messages, schema) {
-  behind.set(messages, { schema })
+/** Makes an object stand for its schema; `own` are the names of the files that it was made for. */
+function standFor(messages, schema, own) {
+  behind.set(messages, { schema, own })
+}
+
+/** The names of the files that a root of `protobuf.load()` was made for. */
+function ownFiles(messages) {
+  return behind.get(messages).own
 }
 
 class Messages {
@@ -40,4 +45,4 @@ function lookup(messages, fullName) {
   return schema.messages[schema.outline.messages.findIndex((outline) => outline[1] === fullName)]
 }
 
-module.exports = { Messages, lookup, schemaOf, standFor }
+module.exports = { Messages, lookup, ownFiles, schemaOf, standFor }

@@ -106,7 +106,25 @@ function meant(options) {
   return { ...rest, defaults: false, nan: true, face }
 }
 
+/** The options of `protobuf.load()` that give these settings, without those that are so anyway. */
+function given({ lenient, face, limits, ...rest }) {
+  const all = {
+    ...rest,
+    strict: !lenient,
+    camelCase: face.camelCase,
+    enums: face.enumNames ? 'string' : 'number',
+    oneofs: face.oneofCases,
+    timestamps: face.dates ? 'date' : 'message',
+    durations: face.durations ? 'milliseconds' : 'message',
+  }
+  const own = Object.entries(MEANT).filter(([name, usual]) => all[name] !== usual)
+  const raised = Object.entries(limits).filter(([name, value]) => value !== usualLimits[name])
+  const options = Object.fromEntries(own.map(([name]) => [name, all[name]]))
+  return raised.length === 0 ? options : { ...options, limits: Object.fromEntries(raised) }
+}
+
 module.exports = {
+  given,
   compatible,
   meant,
   compatibleNames: [...Object.keys(COMPATIBLE), 'limits'],

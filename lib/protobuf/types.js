@@ -77,7 +77,7 @@ function makeRoot(schema, own) {
     }
   }
   for (const [key, thing] of bare) if (thing !== undefined && !(key in root)) define(root, key, thing)
-  standFor(root, schema)
+  standFor(root, schema, own)
   return root
 }
 
