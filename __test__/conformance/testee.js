@@ -33,7 +33,8 @@ const messages =
   process.argv[2] === 'load'
     ? protobuf.parse(ROOT, { resolveImport })
     : protobuf(ROOT, { strict: true, unknownFields: true, nan: true, defaults: false, resolveImport })
-const { ConformanceRequest, ConformanceResponse, FailureSet, WireFormat, TestCategory } = messages.conformance ?? messages
+const { ConformanceRequest, ConformanceResponse, FailureSet, WireFormat, TestCategory } =
+  messages.conformance ?? messages
 
 /** The object that the payload stands for. */
 function parse(type, request) {
