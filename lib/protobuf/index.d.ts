@@ -1,6 +1,7 @@
 /**
- * Protocol Buffers: `protobuf(source)` compiles a `.proto` schema and gives its messages and enums, call for call as npm
- * `protocol-buffers` does. `docs/protobuf.md` lists what goes beyond it and what differs, `docs/protobuf-formats.md` JSON and text.
+ * Protocol Buffers. `protobuf.load(file)` reads `.proto` files as `protoc` does, and gives messages as their authors mean them.
+ * `protobuf(source)` compiles a schema call for call as npm `protocol-buffers` does. `docs/protobuf.md` has both, `docs/protobuf-formats.md`
+ * JSON and text.
  */
 
 import type { Transform, TransformOptions } from 'node:stream'
