@@ -107,6 +107,9 @@ test('a oneof says which member is set', () => {
     assert.throws(() => M.encode(object), wrong)
   }
   assert.throws(() => M.encode({ a: 1, b: 'x' }), wrong)
+  // What is not chosen is not there for anything else either.
+  assert.ok(M.equals({ kind: 'b', a: 1, b: 'x' }, { kind: 'b', b: 'x' }))
+  assert.deepStrictEqual(M.clone({ kind: 'b', a: 1, b: 'x' }), { b: 'x', kind: 'b' })
   for (const object of [
     { kind: 'c', c: { kind: 'a', a: 0 } },
     { kind: 'a', a: 5 },
@@ -269,7 +272,7 @@ test('packages, and names of ones own', async () => {
     'names/second.proto': 'syntax = "proto3"; package second; message Kind {} message Mine {}',
   })
   const root = await protobuf.load(at('names/root.proto'))
-  assert.strictEqual(Object.getPrototypeOf(root), null)
+  for (const name of ['constructor', 'toString', '__proto__']) assert.strictEqual(root[name], undefined)
   assert.strictEqual(root.Status, root.my.app.Status)
   assert.notStrictEqual(root.google.rpc.Status, root.Status)
   assert.deepStrictEqual(root.google.rpc.Status.encode({ code: 5 }), hex('0805'))

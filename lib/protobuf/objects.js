@@ -15,6 +15,15 @@ const WIDE = new Set(['int64', 'uint64', 'sint64', 'fixed64', 'sfixed64'])
 /** A property as `encode` reads it: never what every object inherits. */
 const get = (object, name) => (name in Object.prototype ? W.own(object, name) : object[name])
 
+/** A field's value, as `encode` reads it: a member of a oneof that names another is not set. */
+function valueOf(object, field) {
+  if (field.isDecided) {
+    const chosen = get(object, field.oneof)
+    if (chosen != null && chosen !== field.property) return undefined
+  }
+  return get(object, field.property)
+}
+
 function set(object, name, value) {
   if (name === '__proto__') define(object, name, value)
   else object[name] = value
@@ -43,7 +52,7 @@ function entries({ property }, value) {
 }
 
 /** A copy of an object, made value by value: `value(field, x, depth)` gives that of one, messages aside, which are walked. */
-function walk(schema, id, object, depth, value, of = get) {
+function walk(schema, id, object, depth, value, of = valueOf) {
   const inner = deeper(schema, depth)
   const plan = planOf(schema, id)
   const one = (field, x) => {
@@ -52,7 +61,7 @@ function walk(schema, id, object, depth, value, of = get) {
   }
   const result = {}
   for (const field of plan.fields) {
-    const x = of(object, field.property, field)
+    const x = of(object, field)
     if (x === undefined || x === null) continue
     if (field.isRepeated) {
       const items = elements(field, x).map((item) => one(field, item))
@@ -162,8 +171,8 @@ function same(schema, id, a, b, depth) {
   if (a === b) return true
   const inner = deeper(schema, depth)
   for (const field of planOf(schema, id).fields) {
-    const x = get(a, field.property)
-    const y = get(b, field.property)
+    const x = valueOf(a, field)
+    const y = valueOf(b, field)
     if (
       field.isRepeated ? !sameList(schema, field, x, y, inner) : field.isMap && !sameMap(schema, field, x, y, inner)
     ) {
@@ -213,8 +222,8 @@ function toObject(schema, id, object, options = {}) {
     return kind === 'bytes' && bytes ? bytes(x) : copied(field, x)
   }
   // A member of a oneof has no default to be shown: only one is there.
-  const filledIn = (from, name, field) => {
-    const x = get(from, name)
+  const filledIn = (from, field) => {
+    const x = valueOf(from, field)
     if (x != null || !options.defaults || field.oneof !== null) return x
     if (field.isRepeated) return []
     if (field.isMap) return {}
@@ -241,7 +250,7 @@ function octets(name, value) {
 }
 
 /** A property under the name it has on objects, or as it was declared. */
-const either = (object, property, field) => get(object, property) ?? get(object, field.name)
+const either = (object, field) => valueOf(object, field) ?? get(object, field.name)
 
 /**
  * What `encode` takes, with base64 for bytes, and with names as declared: as a plain object has a message that comes from elsewhere.

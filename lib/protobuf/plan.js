@@ -20,7 +20,7 @@ class Plan {
     const [fields, oneofs] = table[id]
     const { outline } = schema
     const declared = outline.messages[id][5]
-    this.fields = fields.map(([property, , kind, flags, oneof, value, conversion], index) => ({
+    this.fields = fields.map(([property, , kind, flags, oneof, value], index) => ({
       property,
       // Extensions come behind the fields, and go by one name.
       name: declared[index]?.[0] ?? property,
@@ -31,8 +31,10 @@ class Plan {
       isMap: (flags & MAP) !== 0,
       /** There, by its default, when it was not on the wire. */
       isImplicit: (flags & (PRESENCE | REPEATED | MAP)) === 0 || (flags & REQUIRED) !== 0,
+      /** The property of its oneof. */
       oneof: oneof < 0 ? null : oneofs[oneof][2],
-      isConverted: conversion !== undefined,
+      /** That property decides whether it is set. */
+      isDecided: oneof >= 0 && schema.settings.face?.oneofCases === true,
       default: () => revive(value),
     }))
     this.oneofs = oneofs.map(([, , property]) => property)

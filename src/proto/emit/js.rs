@@ -203,6 +203,7 @@ pub(super) fn zero(schema: &Schema, kind: Kind, options: &EmitOptions) -> String
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::{CompileOptions, compile_source};
 
     #[test]
     fn strings_cannot_end_early() {
@@ -218,6 +219,29 @@ mod tests {
         assert_eq!(set("__proto__", "v"), "define(o, \"__proto__\", v)");
         assert_eq!(key("__proto__"), "[\"__proto__\"]");
         assert_eq!(get("x;alert(1)"), "o[\"x;alert(1)\"]");
+    }
+
+    #[test]
+    fn camel_case_takes_no_name_of_another() {
+        let source = "message A { optional int32 foo_bar = 1; optional int32 fooBar = 2; optional int32 a_b = 3; optional int32 a__b = 4;
+            oneof c_d { int32 e_f = 5; } extensions 100 to max; }
+            extend A { optional int32 own_name = 100; }
+            message Scope { extend A { optional int32 far_name = 101; } }";
+        let schema = compile_source("a.proto", source, &CompileOptions::lenient(), &mut |_| Ok(None)).unwrap();
+        let options = EmitOptions {
+            camel_case: true,
+            ..EmitOptions::default()
+        };
+        let names = Names::of(&schema, MessageId(0), &options);
+        assert_eq!(names.fields, ["foo_bar", "fooBar", "aB", "a__b", "eF"]);
+        assert_eq!(names.oneofs, ["cD"]);
+        assert_eq!(names.extensions, ["ownName", "[Scope.far_name]"]);
+        let declared = Names::of(&schema, MessageId(0), &EmitOptions::default());
+        assert_eq!(declared.fields[2], "a_b");
+        assert_eq!(
+            declared.property(&schema, &schema[schema[MessageId(0)].extensions[1]]),
+            "[Scope.far_name]"
+        );
     }
 
     #[test]
