@@ -16,7 +16,7 @@ const WIDE = new Set(['int64', 'uint64', 'sint64', 'fixed64', 'sfixed64'])
 const get = (object, name) => (name in Object.prototype ? W.own(object, name) : object[name])
 
 /** A field's value, as `encode` reads it: a member of a oneof that names another is not set. */
-function valueOf(object, field) {
+function fieldOf(object, field) {
   if (field.isDecided) {
     const chosen = get(object, field.oneof)
     if (chosen != null && chosen !== field.property) return undefined
@@ -52,7 +52,7 @@ function entries({ property }, value) {
 }
 
 /** A copy of an object, made value by value: `value(field, x, depth)` gives that of one, messages aside, which are walked. */
-function walk(schema, id, object, depth, value, of = valueOf) {
+function walk(schema, id, object, depth, value, of = fieldOf) {
   const inner = deeper(schema, depth)
   const plan = planOf(schema, id)
   const one = (field, x) => {
@@ -171,8 +171,8 @@ function same(schema, id, a, b, depth) {
   if (a === b) return true
   const inner = deeper(schema, depth)
   for (const field of planOf(schema, id).fields) {
-    const x = valueOf(a, field)
-    const y = valueOf(b, field)
+    const x = fieldOf(a, field)
+    const y = fieldOf(b, field)
     if (
       field.isRepeated ? !sameList(schema, field, x, y, inner) : field.isMap && !sameMap(schema, field, x, y, inner)
     ) {
@@ -223,7 +223,7 @@ function toObject(schema, id, object, options = {}) {
   }
   // A member of a oneof has no default to be shown: only one is there.
   const filledIn = (from, field) => {
-    const x = valueOf(from, field)
+    const x = fieldOf(from, field)
     if (x != null || !options.defaults || field.oneof !== null) return x
     if (field.isRepeated) return []
     if (field.isMap) return {}
@@ -250,7 +250,7 @@ function octets(name, value) {
 }
 
 /** A property under the name it has on objects, or as it was declared. */
-const either = (object, field) => valueOf(object, field) ?? get(object, field.name)
+const either = (object, field) => fieldOf(object, field) ?? get(object, field.name)
 
 /**
  * What `encode` takes, with base64 for bytes, and with names as declared: as a plain object has a message that comes from elsewhere.
