@@ -185,6 +185,51 @@ test('types of the plain forms', (t) => {
   assert.strictEqual(stdout, 'true \n')
 })
 
+test('names that mean something to a module', (t) => {
+  const words =
+    'Buffer default protobuf root bytes delete any exports module require await then __proto__ constructor'.split(' ')
+  const folder = project(t, {
+    'words.proto': `syntax = "proto3"; ${words.map((word) => `message ${word} { int32 ${word} = 1; }`).join(' ')}`,
+    'use.mts': `
+      import root, { Buffer as Bytes, delete as remove, any, constructor as own } from './words.mjs'
+      const bytes: Buffer = remove.encode({ delete: 5 })
+      remove.decode(bytes).delete satisfies number
+      root.default.decode(bytes).default satisfies number
+      const message: any = any.create({ any: 1 })
+      Bytes.encode({}) satisfies Buffer
+      own.encode({ constructor: 1 })
+    `,
+  })
+  for (const [command, output] of [
+    ['pbjs', 'words.mjs'],
+    ['pbts', 'words.d.mts'],
+  ]) {
+    const { status, stderr } = run(
+      folder,
+      bin('ironwire'),
+      command,
+      'words.proto',
+      '--load',
+      '--module',
+      'esm',
+      '-o',
+      output,
+    )
+    assert.strictEqual(status, 0, stderr)
+  }
+  assert.strictEqual(run(folder, bin('ironwire'), 'pbjs', 'words.proto', '--load', '-o', 'words.cjs').status, 0)
+  compile(folder)
+  fs.writeFileSync(
+    path.join(folder, 'all.mjs'),
+    `import root, * as all from './words.mjs'
+     import common from './words.cjs'
+     console.log(${JSON.stringify(words)}.filter((word) => word !== 'default').every((word) => all[word] === root[word] && common[word].name === word),
+       root.default.encode({ default: 5 }))`,
+  )
+  const { stdout, stderr } = run(folder, 'all.mjs')
+  assert.strictEqual(stdout, 'true <Buffer 08 05>\n', stderr.slice(0, 2000))
+})
+
 test('several files, and modules of both faces', (t) => {
   const folder = project(t)
   assert.strictEqual(

@@ -178,7 +178,7 @@ protobuf.load('a.proto') satisfies Promise<types.Root>
 protobuf
   .load(['a.proto'], { includePaths: ['b'], resolveImport: async () => null, timestamps: 'date' })
   .then((root) => root.a.b.C.create())
-protobuf.load('a.proto', (error, root) => error ?? root) satisfies void
+protobuf.load('a.proto', (error, root) => error ?? root)
 protobuf.loadSync<{ A: types.LoadedType<{ a: number }> }>('a.proto').A.decode(Buffer.alloc(0)).a satisfies number
 // @ts-expect-error: what is not asynchronous cannot wait
 protobuf.loadSync('a.proto', { resolveImport: async () => null })

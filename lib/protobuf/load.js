@@ -42,12 +42,11 @@ class Files {
   /** Names by real path: one file is one file, under however many names it is imported. */
   #names = new Map()
 
-  constructor(files, { settings, includePaths, resolveImport }) {
+  constructor(files, { settings, includePaths }) {
     const list = Array.isArray(files) ? files : [files]
     if (list.length === 0 || list.some((file) => typeof file !== 'string')) {
       throw invalidArgType('file', 'of type string or an array of strings', files)
     }
-    this.resolveImport = resolveImport
     this.most = settings.limits.sourceBytes
     const found = list.map((file) => this.#locate(file, includePaths))
     const folders = includePaths.length > 0 ? [...includePaths] : [...found.map(path.dirname), process.cwd()]
@@ -176,7 +175,7 @@ function parse(source, options) {
   const all = checked(options, [...NAMES, 'filename'])
   const name = options?.filename ?? 'schema.proto'
   if (typeof name !== 'string' || name === '') throw invalidArgType('options.filename', 'a name', name)
-  const found = typeof source === 'string' || source instanceof Object ? text(source) : undefined
+  const found = text(source)
   if (found === undefined) throw invalidArgType('source', 'of type string or an instance of Buffer', source)
   const find = finder(all.includePaths)
   const files = {

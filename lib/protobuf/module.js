@@ -7,18 +7,8 @@ const { refuseUnknown } = require('../options.js')
 const { ownFiles, schemaOf } = require('./messages.js')
 const { given } = require('./settings.js')
 
-/** Names that no variable may have in a module. */
-const RESERVED = new Set(
-  (
-    'arguments await break case catch class const continue debugger default delete do else enum eval export extends false finally for ' +
-    'function if implements import in instanceof interface let new null package private protected public return static super switch ' +
-    'this throw true try typeof var void while with yield'
-  ).split(' '),
-)
-
-const local = (name) => (RESERVED.has(name) || name === 'protobuf' || name === 'root' ? `${name}$` : name)
-
-const exported = (name) => (local(name) === name ? name : `${local(name)} as ${name}`)
+/** What stands for a name within a module: with a `$`, which no name of a schema has, it is no word and nothing that the module uses. */
+const local = (name) => `$${name}`
 
 function commonjs(lines, names, from) {
   return [
@@ -44,7 +34,7 @@ function esm(lines, names, from) {
     '',
     'export default root',
     ...names.map((name) => `const ${local(name)} = root.${name}`),
-    `export { ${names.map(exported).join(', ')} }`,
+    `export { ${names.map((name) => `${local(name)} as ${name}`).join(', ')} }`,
   ]
 }
 

@@ -323,7 +323,10 @@ class Declarations {
       `declare const ${identifier(name)}: ${first}`,
       ...rest,
       `import ${identifier(name)} = ${place(fullName)}`,
-      `export { ${identifier(name) === name ? name : `${identifier(name)} as ${name}`} }`,
+      // The default is the root itself, which has that name, too.
+      ...(name === 'default'
+        ? []
+        : [`export { ${identifier(name) === name ? name : `${identifier(name)} as ${name}`} }`]),
     ])
   }
 
