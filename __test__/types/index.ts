@@ -15,7 +15,7 @@ import { protobuf } from 'ironwire'
 const person = protobuf('message Person { required int32 age = 16; }', { int64: 'bigint' }).Person
 person.encode({ age: 1 })
 // @ts-expect-error: an option must be one that exists
-protobuf('', { int64: 'number' })
+protobuf('', { int64: 'long' })
 protobuf.unknownFields satisfies symbol
 protobuf.decodeStream(person, process.stdin, { maxSize: 5 }) satisfies AsyncIterable<unknown>
 process.stdin.pipe(new protobuf.DelimitedDecoder(person, { maxSize: 5, readableHighWaterMark: 2 }))
@@ -173,3 +173,24 @@ createStaticServer('public', (req, res) => res.end(req.url))
 serveStatic('public', { brotli: true } satisfies StaticOptions)
 // @ts-expect-error: a coding that there is not
 serveStatic('public', { precompressed: 'deflate' })
+
+import type { protobuf as types } from 'ironwire'
+
+protobuf.load('a.proto') satisfies Promise<types.Root>
+protobuf
+  .load(['a.proto'], { includePaths: ['b'], resolveImport: async () => null, timestamps: 'date' })
+  .then((root) => root.a.b.C.create())
+protobuf.load('a.proto', (error, root) => error ?? root)
+protobuf.loadSync<{ A: types.LoadedType<{ a: number }> }>('a.proto').A.decode(Buffer.alloc(0)).a satisfies number
+// @ts-expect-error: what is not asynchronous cannot wait
+protobuf.loadSync('a.proto', { resolveImport: async () => null })
+// @ts-expect-error: an option must be one that exists
+protobuf.parse('', { defaults: true })
+const loaded: types.LoadedType<{ a: number }> = protobuf.parse('', { filename: 'a.proto' }).A
+protobuf.binaryToJson(loaded, loaded.encode({ a: 1 })) satisfies string
+protobuf.toJson(loaded, { a: 1 }) satisfies string
+protobuf.decodeDelimited(loaded, Buffer.alloc(1)).a satisfies number
+protobuf.reflect(loaded).oneofs[0].property satisfies string | null
+protobuf.toModule(protobuf.parseDescriptorSet(Buffer.alloc(0), { files: ['a.proto'] }), {
+  module: 'esm',
+}) satisfies string
