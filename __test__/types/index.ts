@@ -30,7 +30,7 @@ protobuf.reflect(person).fields[0].number = 1
 declare const options: protobuf.Options
 protobuf(null, options)
 
-import { codec, rpc } from 'ironwire'
+import { codec, net, rpc } from 'ironwire'
 
 codec.readInt16BE(new Uint8Array(2), 0) satisfies number
 codec.readBigUint64LE(Buffer.alloc(8)) satisfies bigint
@@ -117,7 +117,14 @@ point.dump(Buffer.alloc(4)) satisfies string
 // @ts-expect-error: there is no such option
 codec.layout('struct A { u8 a; }', { order: 'be' })
 codec.layout<{ a: number }>('struct A { u8 a; }').decode(Buffer.alloc(1)).a satisfies number
-new codec.FrameDecoder({ prefix: 'u16be', maxLength: 100 }).push(Buffer.alloc(1)) satisfies Buffer[]
+const framer = codec.framer({ length: 'u16be', counts: 'frame', maxLength: 100 })
+framer.push(Buffer.alloc(1)) satisfies Buffer[]
+framer.each(Buffer.alloc(1), (bytes, start, end) => bytes.subarray(start, end))
+codec.framer({ delimiter: '\n', unterminated: true }).end() satisfies Buffer | undefined
+codec.framer({ stuffing: 'cobs' }).decoder({ highWaterMark: 1 }).on('data', (message: Buffer) => message)
+// @ts-expect-error: no length has twelve bits
+codec.framer({ length: 'u12be' })
+net.connect(3000).frames({ size: 4 }).stream.destroy()
 
 const server = rpc.createServer({ maxConcurrency: 10 })
 server.method('echo', (request, callback) => callback(null, request))
