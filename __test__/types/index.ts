@@ -121,7 +121,10 @@ const framer = codec.framer({ length: 'u16be', counts: 'frame', maxLength: 100 }
 framer.push(Buffer.alloc(1)) satisfies Buffer[]
 framer.each(Buffer.alloc(1), (bytes, start, end) => bytes.subarray(start, end))
 codec.framer({ delimiter: '\n', unterminated: true }).end() satisfies Buffer | undefined
-codec.framer({ stuffing: 'cobs' }).decoder({ highWaterMark: 1 }).on('data', (message: Buffer) => message)
+codec
+  .framer({ stuffing: 'cobs' })
+  .decoder({ highWaterMark: 1 })
+  .on('data', (message: Buffer) => message)
 // @ts-expect-error: no length has twelve bits
 codec.framer({ length: 'u12be' })
 net.connect(3000).frames({ size: 4 }).stream.destroy()
