@@ -18,6 +18,7 @@ mod proto_codec;
 mod proto_schema;
 #[allow(unsafe_code, reason = "Node-API is C")]
 mod raw;
+mod registry;
 mod rpc;
 mod slab;
 mod table;
@@ -42,6 +43,7 @@ pub fn start_engine(env: &napi::Env, callbacks: raw::Value) -> napi::Result<raw:
         net::register(functions);
         net_reads::register(functions);
         rpc::register(functions);
+        registry::register(functions);
         let files = files::register(functions);
         http::register(functions, &files);
         http_conn::register(functions);
