@@ -1,24 +1,20 @@
 'use strict'
 
-const dns = require('node:dns')
 const process = require('node:process')
-const { setTimeout, clearTimeout } = require('node:timers')
 const { Buffer } = require('node:buffer')
 const { EventEmitter } = require('node:events')
-const { isIP } = require('node:net')
 const { isDate } = require('node:util/types')
 const { invalidArgType } = require('../errors')
 const { refuseUnknown } = require('../options')
 const { clientOptions, target: readTarget, duration, checkObject } = require('./options')
 const { Call } = require('./calls')
 const { Deadlines } = require('./deadlines')
-const { Link } = require('./link')
+const { Endpoint } = require('./endpoint')
 const { Waiting } = require('./waiting')
 const { now } = require('./tick')
 const { bodyOf } = require('./outgoing')
 const { checkName } = require('./protocol')
 const errors = require('./errors')
-const transport = require('./transport')
 
 const CALL_OPTIONS = ['timeout', 'deadline', 'signal']
 
@@ -51,11 +47,15 @@ class Client extends EventEmitter {
     this.closing = false
     this.closed = false
     this.refed = true
-    /** Failed attempts since the last good connection. */
-    this.attempts = 0
-    this.retryTimer = null
+    /** Why there is no connection. */
     this.lastError = null
-    this.attempt()
+    this.begin()
+  }
+
+  /** Starts to connect. */
+  begin() {
+    this.endpoint = new Endpoint(this, this.target)
+    this.endpoint.attempt()
   }
 
   /** Whether calls can leave right now. */
@@ -118,7 +118,8 @@ class Client extends EventEmitter {
       return errors.timeout(method, timeout, false)
     }
     if (this.closing) return errors.closed(method, false)
-    const { link, waiting } = this
+    const { waiting } = this
+    const link = this.pick()
     if (call.deadline < this.deadlines.next) this.deadlines.add(call.deadline)
     if (link?.roomy && waiting.length === 0) return link.send(call)
     if (this.options.queue) return waiting.push(call)
@@ -127,11 +128,22 @@ class Client extends EventEmitter {
       : errors.tooManyCalls(method, 'the connection is full')
   }
 
-  /** Sends waiting calls as far as the link has room. */
+  /** The link that a new call goes out on; null when there is none. */
+  pick() {
+    return this.link
+  }
+
+  /** A call that was sent, or was about to be, has lost its connection. True when it is made anew, and so has not failed. */
+  revive(_call, _error) {
+    return false
+  }
+
+  /** Sends waiting calls as far as there is room. */
   pump() {
-    const { link, waiting } = this
-    if (link === null) return
-    while (waiting.length > 0 && link.roomy) {
+    const { waiting } = this
+    while (waiting.length > 0) {
+      const link = this.pick()
+      if (link === null || !link.roomy) break
       const call = waiting.shift()
       if (call.deadline <= now()) {
         this.overdue(call)
@@ -158,71 +170,29 @@ class Client extends EventEmitter {
 
   // ---- connecting
 
-  attempt() {
-    this.retryTimer = null
-    resolve(this.target, (error, addresses) => {
-      if (this.closed) return
-      if (error) this.attemptFailed(error)
-      else this.tryAddress(addresses, 0)
-    })
-  }
-
-  /** Tries one address after the other; the link knows what to do when it fails. */
-  tryAddress(addresses, index) {
-    const link = new Link(this, this.options)
-    link.next = index + 1 < addresses.length ? () => this.tryAddress(addresses, index + 1) : null
-    this.links.add(link)
-    link.wire = transport.connect(addresses[index], link, this.options.maxFrameBytes)
-    link.expect('The server did not take the connection')
-    if (!this.refed) link.wire?.unref()
-  }
-
-  linkReady(link) {
-    if (this.closed) return
-    this.attempts = 0
+  endpointReady({ link }) {
     this.lastError = null
     this.stats.connections++
     this.link = link
     process.nextTick(() => this.emit('connect'))
   }
 
-  /** The server has said farewell: calls in flight finish there, new ones need another connection. */
-  linkRetires(link) {
-    if (this.link !== link) return
+  endpointLost(_endpoint, error) {
     this.link = null
-    if (this.closing && this.waiting.length === 0) return
-    process.nextTick(() => this.emit('disconnect', errors.protocol('The server is shutting down')))
-    this.attemptFailed(errors.protocol('The server is shutting down'))
+    if (!this.resting) process.nextTick(() => this.emit('disconnect', error))
   }
 
-  linkEnded(link, error) {
-    this.links.delete(link)
-    const current = this.link === link
-    if (current) this.link = null
-    if (this.closing && this.waiting.length === 0) return this.rest()
-    if (link.retiring) return
-    if (current) {
-      process.nextTick(() => this.emit('disconnect', error))
-      this.attemptFailed(error)
-    } else if (link.next !== null) link.next()
-    else this.attemptFailed(error)
+  endpointRetries(_endpoint, attempt) {
+    this.lastError = attempt.error
+    process.nextTick(() => this.emit('reconnect', attempt))
   }
 
-  attemptFailed(error) {
-    this.lastError = error
-    const { reconnect } = this.options
-    if (reconnect === null || this.attempts >= reconnect.maxAttempts) return this.giveUp(error)
-    // Full jitter over the upper half: clients that lost one server together do not come back together.
-    const ceiling = Math.min(reconnect.maxDelay, reconnect.initialDelay * 2 ** Math.min(this.attempts, 30))
-    const delay = Math.round(ceiling * (0.5 + Math.random() / 2))
-    this.attempts++
-    const { attempts } = this
-    this.retryTimer = setTimeout(() => this.attempt(), delay)
-    if (!this.refed) this.retryTimer.unref()
-    process.nextTick(() => this.emit('reconnect', { attempt: attempts, delay, error }))
+  endpointFailed(_endpoint, error) {
+    this.giveUp(error)
   }
 
   giveUp(error) {
+    this.lastError = error
     this.closing = true
     this.failWaiting((call) => errors.notConnected(call.method, error))
     process.nextTick(() => this.emit('error', error))
@@ -252,12 +222,22 @@ class Client extends EventEmitter {
     return this
   }
 
+  /** Closing, and nothing waits for a connection: links only end what they have in flight. */
+  get resting() {
+    return this.closing && this.waiting.length === 0
+  }
+
+  /** No further connections are made. */
+  stop() {
+    this.endpoint.stop()
+  }
+
   /** While closing: lets links go whose calls have ended, and ends the client with the last one. */
   rest() {
     if (this.closed) return
     // Calls that wait for a connection still get it, or end at their deadline.
     if (this.waiting.length > 0) return
-    clearTimeout(this.retryTimer)
+    this.stop()
     for (const link of this.links) {
       if (link.peerMaxFrame === 0) link.destroy(null)
       else if (!link.retiring) link.retire()
@@ -269,7 +249,7 @@ class Client extends EventEmitter {
     if (this.closed) return
     this.closed = true
     this.link = null
-    clearTimeout(this.retryTimer)
+    this.stop()
     this.deadlines.clear()
     this.failWaiting((call) => errors.closed(call.method, false))
     for (const link of this.links) link.destroy(null)
@@ -288,10 +268,14 @@ class Client extends EventEmitter {
     return this.setRef(false)
   }
 
+  refTimers(name) {
+    this.endpoint.timer?.[name]()
+  }
+
   setRef(refed) {
     this.refed = refed
     const name = refed ? 'ref' : 'unref'
-    this.retryTimer?.[name]()
+    this.refTimers(name)
     for (const link of this.links) link.wire?.[name]()
     return this
   }
@@ -320,20 +304,6 @@ function signalOf(options) {
 
 function canListen(signal) {
   return typeof signal.addEventListener === 'function' && typeof signal.removeEventListener === 'function'
-}
-
-/** Gives the addresses of a target, in the order to try them. */
-function resolve(target, callback) {
-  const { path, host, port } = target
-  if (path !== undefined) return process.nextTick(callback, null, [{ path }])
-  if (isIP(host)) return process.nextTick(callback, null, [{ host, port }])
-  dns.lookup(host, { all: true, verbatim: true }, (error, found) => {
-    if (error) return callback(error)
-    callback(
-      null,
-      found.map(({ address }) => ({ host: address, port })),
-    )
-  })
 }
 
 exports.Client = Client

@@ -16,9 +16,15 @@ const REQUEST_HEAD = FRAME_HEAD - LENGTH_SIZE + CODE_SIZE + DEADLINE_SIZE
 const CODE_AT = ERROR_PREFIX - CODE_SIZE
 
 class Link extends Peer {
-  constructor(client, options) {
+  constructor(client, endpoint) {
+    const { options } = client
     super(options, 0)
     this.client = client
+    this.endpoint = endpoint
+    /** What to try when this does not come to be, or null. */
+    this.next = null
+    /** Whoever answers does not speak rpc, or no version of it that is spoken here. */
+    this.foreign = false
     this.calls = new Calls(options.maxInFlight)
     this.methods = new Map()
     /** How many calls may be unanswered: the lower of both ends' limits. */
@@ -34,7 +40,7 @@ class Link extends Peer {
   ready() {
     if (this.peerMaxCalls === 0) return this.abandon(errors.protocol('The server accepts no calls'), Reason.PROTOCOL)
     this.window = Math.min(this.options.maxInFlight, this.peerMaxCalls)
-    this.client.linkReady(this)
+    this.endpoint.linkReady(this)
   }
 
   /** Sends a request, or throws and has not; the caller has seen that the link is `roomy`. Returns an error when it cannot be sent, else undefined. */
@@ -113,10 +119,20 @@ class Link extends Peer {
     this.calls.finish(call)(error)
   }
 
+  abandon(error, reason) {
+    this.foreign = reason === Reason.NOT_RPC
+    super.abandon(error, reason)
+  }
+
+  farewell(reason, message) {
+    this.foreign = reason === Reason.NOT_RPC
+    super.farewell(reason, message)
+  }
+
   /** Takes no new calls, and leaves when those in flight have ended. The server asks for it, or the client closes. */
   retire() {
     this.retiring = true
-    this.client.linkRetires(this)
+    this.endpoint.linkRetires(this)
     this.rest()
   }
 
@@ -157,9 +173,9 @@ class Link extends Peer {
       const { method } = call
       const sent = call.position < accepted
       const failure = this.client.closed ? errors.closed(method, sent) : errors.connectionLost(method, sent, lost)
-      this.client.fail(this.calls.finish(call), failure)
+      if (!this.client.revive(call, failure)) this.client.fail(this.calls.finish(call), failure)
     }
-    this.client.linkEnded(this, error === null && this.retiring ? null : lost)
+    this.endpoint.linkEnded(this, error === null && this.retiring ? null : lost)
   }
 }
 
