@@ -17,6 +17,8 @@ class Call {
     /** What the caller aborts it with, if anything, and what that does. */
     this.signal = undefined
     this.onAbort = undefined
+    /** What it takes to make it again (again.js), or null. */
+    this.kept = null
     /** It waits to be sent. */
     this.queued = false
     /** Its number on the connection that it is sent on, and how many bytes of that came before it. */
@@ -57,6 +59,8 @@ class Calls {
     this.unanswered = 0
     /** Those of them that a caller still waits for. */
     this.pending = 0
+    /** Answers of any kind. */
+    this.answered = 0
   }
 
   /** Gives the call a slot. The caller has checked that fewer than `limit` are unanswered. */
@@ -80,6 +84,7 @@ class Calls {
     const index = call.sequence & (this.step - 1)
     this.slots[index] = undefined
     this.unanswered--
+    this.answered++
     this.free.push(index)
   }
 

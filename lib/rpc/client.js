@@ -6,7 +6,9 @@ const { EventEmitter } = require('node:events')
 const { isDate } = require('node:util/types')
 const { invalidArgType } = require('../errors')
 const { refuseUnknown } = require('../options')
-const { clientOptions, target: readTarget, duration, checkObject } = require('./options')
+const { clientOptions, duration, flag, checkObject } = require('./options')
+const { directTarget } = require('./target')
+const { Kept, Budget } = require('./again')
 const { Call } = require('./calls')
 const { Deadlines } = require('./deadlines')
 const { Endpoint } = require('./endpoint')
@@ -16,18 +18,19 @@ const { bodyOf } = require('./outgoing')
 const { checkName } = require('./protocol')
 const errors = require('./errors')
 
-const CALL_OPTIONS = ['timeout', 'deadline', 'signal']
+const CALL_OPTIONS = ['timeout', 'deadline', 'signal', 'idempotent', 'hedge']
 
 /** A connection to one server that comes back by itself, and the calls made over it. */
 class Client extends EventEmitter {
   constructor(target, options = {}) {
     super()
-    this.target = readTarget(target)
+    this.target = this.readTarget(target)
     this.options = clientOptions(options)
     this.stats = {
       calls: 0,
       replies: 0,
       errors: 0,
+      retries: 0,
       timeouts: 0,
       lateAnswers: 0,
       unknownAnswers: 0,
@@ -49,7 +52,13 @@ class Client extends EventEmitter {
     this.refed = true
     /** Why there is no connection. */
     this.lastError = null
+    this.budget = new Budget(this.options.retry)
     this.begin()
+  }
+
+  /** One place. */
+  readTarget(target) {
+    return directTarget(target, 'target')
   }
 
   /** Starts to connect. */
@@ -91,17 +100,26 @@ class Client extends EventEmitter {
     body = body === undefined || body === null ? Buffer.alloc(0) : bodyOf(body, 'body')
     let { timeout } = this.options
     let signal
+    let kept = null
+    let hedge = Infinity
     if (options !== undefined && options !== null) {
       refuseUnknown(checkObject(options), CALL_OPTIONS)
       timeout = timeoutOf(options, timeout)
       signal = signalOf(options)
+      if (flag(options, 'idempotent', false)) kept = new Kept(body, true)
+      hedge = duration(options, 'hedge', Infinity)
     }
     const call = new Call(method, body, timeout, callback)
     call.signal = signal
+    call.kept = kept
+    if (hedge !== Infinity) this.hedge(call, hedge)
     this.stats.calls++
     const error = this.dispatch(call)
-    if (error !== undefined) this.fail(callback, error)
+    if (error !== undefined) this.fail(call.callback, error)
   }
+
+  /** There is one place only: another request would wait where the first one does. */
+  hedge(_call, _delay) {}
 
   /** Ends a call outside of the table of a read: never inside the call that caused it, and a throw costs no other call. */
   fail(callback, error) {
@@ -119,7 +137,7 @@ class Client extends EventEmitter {
     }
     if (this.closing) return errors.closed(method, false)
     const { waiting } = this
-    const link = this.pick()
+    const link = this.pick(call)
     if (call.deadline < this.deadlines.next) this.deadlines.add(call.deadline)
     if (link?.roomy && waiting.length === 0) return link.send(call)
     if (this.options.queue) return waiting.push(call)
@@ -129,20 +147,35 @@ class Client extends EventEmitter {
   }
 
   /** The link that a new call goes out on; null when there is none. */
-  pick() {
+  pick(_call) {
     return this.link
   }
 
-  /** A call that was sent, or was about to be, has lost its connection. True when it is made anew, and so has not failed. */
-  revive(_call, _error) {
-    return false
+  /**
+   * A call that was sent, or was about to be, has lost its connection. It waits to be made anew, which returns true, if it has never left or may
+   * be seen twice.
+   */
+  revive(call, error) {
+    const { kept } = call
+    if (kept === null || this.closed) return false
+    if (error.sent) {
+      const mayTry = kept.idempotent && kept.tries < this.options.retry.attempts
+      if (!mayTry || !this.budget.take(this.stats.calls)) return false
+      kept.tries++
+    }
+    call.forget()
+    call.body = kept.body
+    if (this.waiting.push(call) !== undefined) return false
+    this.stats.retries++
+    process.nextTick(() => this.pump())
+    return true
   }
 
   /** Sends waiting calls as far as there is room. */
   pump() {
     const { waiting } = this
     while (waiting.length > 0) {
-      const link = this.pick()
+      const link = this.pick(waiting.first())
       if (link === null || !link.roomy) break
       const call = waiting.shift()
       if (call.deadline <= now()) {

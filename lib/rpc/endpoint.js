@@ -7,6 +7,7 @@ const process = require('node:process')
 const { setTimeout, clearTimeout } = require('node:timers')
 const { isIP } = require('node:net')
 const { Link } = require('./link')
+const { textOfTarget } = require('./target')
 const errors = require('./errors')
 const transport = require('./transport')
 
@@ -74,8 +75,8 @@ class Endpoint {
     if (current) {
       this.link = null
       this.lost(error)
-    } else if (link.retiring || client.resting) client.rest()
-    else if (this.stopped) return
+    } else if (client.resting) client.rest()
+    else if (link.retiring || this.stopped) return
     else if (link.next !== null) link.next()
     else this.failed(error, link.foreign)
   }
@@ -88,7 +89,8 @@ class Endpoint {
 
   /** `foreign`: whoever answers there does not speak rpc, and will hardly learn it. */
   failed(error, foreign = false) {
-    if (foreign) error = errors.protocol(`What answers at ${placeOf(this.target)} does not speak ironwire's rpc`, error)
+    if (foreign)
+      error = errors.protocol(`What answers at ${textOfTarget(this.target)} does not speak ironwire's rpc`, error)
     this.error = error
     const { client } = this
     const { reconnect } = client.options
@@ -109,18 +111,15 @@ class Endpoint {
     client.endpointRetries(this, { attempt: this.attempts, delay, error: this.error })
   }
 
+  /** So many calls have had no answer in time. */
+  timedOut(_count) {}
+
   /** Makes no further attempts. Its link stays. */
   stop() {
     this.stopped = true
     clearTimeout(this.timer)
     this.timer = null
   }
-}
-
-/** How people write a target. */
-function placeOf({ path, host, port }) {
-  if (path !== undefined) return path
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 /** Gives the addresses of a target, in the order to try them. */
@@ -137,4 +136,4 @@ function resolve(target, callback) {
   })
 }
 
-module.exports = { Endpoint, placeOf }
+module.exports = { Endpoint }

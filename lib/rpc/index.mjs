@@ -1,4 +1,4 @@
 import rpc from './index.js'
 
-export const { createServer, connect, Server, Client, RpcError } = rpc
+export const { createServer, connect, createRegistry, connectRegistry, Server, Client, RpcError } = rpc
 export default rpc

@@ -80,6 +80,13 @@ class Link extends Peer {
     this.rest()
   }
 
+  /** Nobody needs the answer any more; the caller has another one. */
+  drop(call) {
+    this.out.control(Kind.CANCEL, call.sequence, 0)
+    this.calls.finish(call)
+    this.rest()
+  }
+
   /** A reply: the one frame that is worth a path of its own. */
   carry(sequence, body) {
     const { calls } = this
@@ -152,21 +159,26 @@ class Link extends Peer {
   /** Ends the overdue calls and returns the earliest deadline left. */
   expire(time) {
     let next = Infinity
+    let overdue = 0
     for (const call of this.calls.slots) {
       if (call === undefined || call.callback === null) continue
       if (call.deadline > time) {
         if (call.deadline < next) next = call.deadline
         continue
       }
+      overdue++
       this.client.stats.timeouts++
       const error = errors.timeout(call.method, call.timeout, true)
       this.client.fail(this.calls.finish(call), error)
     }
+    if (overdue > 0) this.endpoint.timedOut(overdue)
     this.rest()
     return next
   }
 
   ended(error, accepted) {
+    // Whatever is made anew now goes elsewhere, or waits.
+    this.window = 0
     const lost = error ?? errors.protocol('The server ended the connection')
     for (const call of this.calls.slots) {
       if (call === undefined || call.callback === null) continue

@@ -2,7 +2,6 @@
 
 // Reading of options: each limit with its default, its bounds, and why it has that value.
 
-const { isIP } = require('node:net')
 const { invalidArgType, invalidArgValue, outOfRange } = require('../errors')
 const { refuseUnknown } = require('../options')
 const { LENGTH_SIZE, MIN_FRAME_LIMIT, MAX_U32 } = require('./protocol')
@@ -10,12 +9,12 @@ const { LENGTH_SIZE, MIN_FRAME_LIMIT, MAX_U32 } = require('./protocol')
 const MiB = 2 ** 20
 const MAX_DELAY = 2 ** 31 - 1
 
-function integer(options, name, fallback, min, max) {
+function integer(options, name, fallback, min, max, path = 'options') {
   const value = options[name]
   if (value === undefined) return fallback
-  if (typeof value !== 'number') throw invalidArgType(`options.${name}`, 'of type number', value)
+  if (typeof value !== 'number') throw invalidArgType(`${path}.${name}`, 'of type number', value)
   if (!Number.isInteger(value) || value < min || value > max) {
-    throw outOfRange(`options.${name}`, `an integer >= ${min} and <= ${max}`, value)
+    throw outOfRange(`${path}.${name}`, `an integer >= ${min} and <= ${max}`, value)
   }
   return value
 }
@@ -102,6 +101,44 @@ function reconnectOptions(value) {
   )
 }
 
+const POLICIES = ['least-loaded', 'round-robin']
+
+/** How a client of several addresses chooses among them. */
+function balanceOptions(given = {}) {
+  checkObject(given, 'options.balance')
+  const { policy = POLICIES[0], zone } = given
+  if (!POLICIES.includes(policy)) {
+    throw invalidArgValue('options.balance.policy', policy, `must be ${POLICIES.join(' or ')}`)
+  }
+  if (zone !== undefined && typeof zone !== 'string') {
+    throw invalidArgType('options.balance.zone', 'of type string', zone)
+  }
+  // One slow handler is no reason; a handful of timeouts without a single answer in between is.
+  const ejectAfter = integer(given, 'ejectAfter', 5, 1, MAX_DELAY, 'options.balance')
+  return complete(given, { policy, zone, ejectAfter }, 'options.balance')
+}
+
+/** How often calls that may have been seen are made again. */
+function retryOptions(given = {}) {
+  if (given === false) return { ratio: 0, perSecond: 0, attempts: 0 }
+  checkObject(given, 'options.retry')
+  const { ratio = 0.1 } = given
+  if (typeof ratio !== 'number') throw invalidArgType('options.retry.ratio', 'of type number', ratio)
+  if (!(ratio >= 0 && ratio <= 1)) throw outOfRange('options.retry.ratio', '>= 0 and <= 1', ratio)
+  const number = (name, fallback) => integer(given, name, fallback, 0, MAX_DELAY, 'options.retry')
+  return complete(
+    given,
+    {
+      // A tenth more load is what a service that is in trouble can take.
+      ratio,
+      // For clients that make few calls.
+      perSecond: number('perSecond', 10),
+      attempts: number('attempts', 3),
+    },
+    'options.retry',
+  )
+}
+
 function clientOptions(options) {
   checkObject(options)
   return complete(options, {
@@ -114,6 +151,8 @@ function clientOptions(options) {
     maxInFlight: integer(options, 'maxInFlight', 4096, 1, 65536),
     maxQueuedCalls: integer(options, 'maxQueuedCalls', 65536, 0, MAX_U32),
     maxQueuedBytes: integer(options, 'maxQueuedBytes', 64 * MiB, 0, Number.MAX_SAFE_INTEGER),
+    balance: balanceOptions(options.balance),
+    retry: retryOptions(options.retry),
   })
 }
 
@@ -124,27 +163,4 @@ function port(value, name) {
   return number
 }
 
-/** Where to connect: 'host:port', '[::1]:port', a port, a path (with a separator in it), or an object. */
-function target(value) {
-  if (typeof value === 'number') return { host: 'localhost', port: port(value, 'target') }
-  if (typeof value === 'string') return targetOfString(value)
-  refuseUnknown(checkObject(value, 'target'), ['host', 'port', 'path'], 'target')
-  if (value.path !== undefined) {
-    if (typeof value.path !== 'string') throw invalidArgType('target.path', 'of type string', value.path)
-    return { path: value.path }
-  }
-  const host = value.host ?? 'localhost'
-  if (typeof host !== 'string') throw invalidArgType('target.host', 'of type string', host)
-  return { host, port: port(value.port, 'target.port') }
-}
-
-function targetOfString(value) {
-  if (value.includes('/') || value.includes('\\')) return { path: value }
-  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(value)
-  if (match === null || (match[1] !== undefined && isIP(match[1]) !== 6)) {
-    throw invalidArgValue('target', value, "must read like 'host:port', '[::1]:port' or a path")
-  }
-  return { host: match[1] ?? (match[2] || 'localhost'), port: port(match[3], 'target') }
-}
-
-module.exports = { serverOptions, clientOptions, target, duration, port, checkObject }
+module.exports = { serverOptions, clientOptions, duration, flag, integer, port, checkObject }

@@ -6,6 +6,7 @@ const { EventEmitter } = require('node:events')
 const { makeError, invalidArgType, invalidArgValue } = require('../errors')
 const { serverOptions } = require('./options')
 const { Deadlines } = require('./deadlines')
+const { HEALTH_METHOD, healthOf } = require('./health')
 const { Session } = require('./session')
 const { Queue } = require('./queue')
 const { checkName } = require('./protocol')
@@ -40,6 +41,9 @@ class Server extends EventEmitter {
       extraAnswers: 0,
       handlerErrors: 0,
     }
+    /** What this says to those who ask by the health method: false keeps balancing clients from sending more. */
+    this.healthy = true
+    this.health = new Handler(() => healthOf(this))
     this.handlers = new Map()
     this.sessions = new Set()
     this.acceptor = new transport.Acceptor(this.options, (wire) => this.accept(wire))
@@ -81,7 +85,7 @@ class Server extends EventEmitter {
 
   /** Fills in the handler of a method that a client has named; false when there is none yet. */
   find(method) {
-    method.handler = this.handlers.get(method.name) ?? null
+    method.handler = this.handlers.get(method.name) ?? (method.name === HEALTH_METHOD ? this.health : null)
     return method.handler !== null
   }
 

@@ -42,9 +42,14 @@ class Waiting {
     call.forget()
   }
 
-  /** Takes the call that has waited longest. */
+  /** The call that has waited longest. */
+  first() {
+    return this.calls.first()
+  }
+
+  /** Takes that. */
   shift() {
-    const call = this.calls.first()
+    const call = this.first()
     this.remove(call)
     return call
   }
