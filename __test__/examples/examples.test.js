@@ -212,6 +212,23 @@ test('rpc', async (t) => {
   ])
 })
 
+test('registry', async (t) => {
+  seen.add('registry/registry.js').add('registry/server.js')
+  const lines = await linesOf(t, 'registry/main.js')
+  const [summary] = lines.splice(-1)
+  assert.deepStrictEqual(lines, [
+    'four processes serve',
+    'killed a process of a server',
+    'killed a server',
+    'killed the registry',
+    'the registry is back',
+    'killed the registry and a server at once',
+  ])
+  const [, failed, calls] = /^(\d+) of (\d+) calls failed; \d+ were made twice$/.exec(summary)
+  assert.strictEqual(failed, '0')
+  assert.ok(Number(calls) > 100, calls)
+})
+
 test('processes', async (t) => {
   const lines = await linesOf(t, 'processes/main.js')
   const digest = (text) => {
