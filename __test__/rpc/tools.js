@@ -133,4 +133,32 @@ async function until(condition) {
   }
 }
 
-module.exports = { until, pair, Kind, preface, frame, Reader, handServer, handClient, sleep }
+/** A listening server whose method `who` answers with its name, closed after the test. Its address is its `place`. */
+async function named(t, name, where = { port: 0, host: '127.0.0.1' }) {
+  const server = rpc.createServer()
+  server.method('who', () => Buffer.from(name))
+  server.listen(where)
+  await once(server, 'listening')
+  server.place = where.path ?? `127.0.0.1:${server.address().port}`
+  t.after(() => {
+    if (server.listening) server.close(() => {})
+    server.closeAllConnections()
+  })
+  return server
+}
+
+/** Which of the servers answered how many of `count` calls made one after the other. */
+async function tally(client, count, options) {
+  const answers = {}
+  for (let i = 0; i < count; i++) {
+    const name = String(await client.call('who', null, options))
+    answers[name] = (answers[name] ?? 0) + 1
+  }
+  return answers
+}
+
+/** Waits until a client of several addresses is connected to `count` of them. */
+const connectedTo = (client, count) =>
+  until(() => client.addresses.filter(({ connected }) => connected).length === count)
+
+module.exports = { named, tally, connectedTo, until, pair, Kind, preface, frame, Reader, handServer, handClient, sleep }

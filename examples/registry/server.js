@@ -11,6 +11,9 @@ if (cluster.isPrimary) {
   // Whoever started it is gone.
   process.on('disconnect', () => process.exit())
 } else {
+  // The first process was killed while this one was about to tell it something.
+  cluster.worker.on('error', () => process.exit())
+
   const registry = rpc.connectRegistry(`registry://127.0.0.1:${process.env.REGISTRY_PORT ?? 7400}`)
   const server = rpc.createServer()
 

@@ -2,6 +2,7 @@
 
 // Calls over one connection: many in flight, answers in any order. The bytes are in docs/rpc-protocol.md.
 
+const { invalidArgValue } = require('../errors')
 const { Server } = require('./server')
 const { Client } = require('./client')
 const { RpcError } = require('./errors')
@@ -16,6 +17,9 @@ function createServer(options) {
 function connect(target, options) {
   const found = readTarget(target)
   if (found.host !== undefined || found.path !== undefined) return new Client(found, options)
+  if (found.service === '') {
+    throw invalidArgValue('target', target, "must name a service, 'registry://host:port/service'")
+  }
   const { BalancedClient } = require('./balanced')
   return new BalancedClient(found, options)
 }
