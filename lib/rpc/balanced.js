@@ -137,6 +137,8 @@ class BalancedClient extends Client {
     for (const member of ready) {
       this.weights += member.weight
       member.upTo = this.weights
+      // Credit from among others is none here.
+      member.turn = 0
     }
     this.chosen = null
   }
