@@ -33,6 +33,7 @@ class BalancedClient extends Client {
 
   begin() {
     this.balance = this.options.balance
+    this.takesTurns = this.balance.policy === 'round-robin'
     /** Every address, by what tells it from others. */
     this.members = new Map()
     /** Those of them that calls go to now. */
@@ -203,7 +204,7 @@ class BalancedClient extends Client {
     const member = this.choose()
     if (member === null) return null
     this.chosen = member
-    this.left = member.share - 1
+    this.left = this.takesTurns ? 0 : member.share - 1
     if (!member.measuring && member.link.roomy) member.measure(call)
     return member.link
   }
@@ -211,7 +212,7 @@ class BalancedClient extends Client {
   choose() {
     const { ready } = this
     if (ready.length <= 1) return ready.length === 0 ? null : ready[0]
-    const member = this.balance.policy === 'round-robin' ? this.nextInTurn() : this.lessLoaded()
+    const member = this.takesTurns ? this.nextInTurn() : this.lessLoaded()
     if (member.link.roomy) return member
     return ready.find(({ link }) => link.roomy) ?? member
   }
