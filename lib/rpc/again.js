@@ -15,9 +15,9 @@ const BLOCK = 8192
 let block = Buffer.allocUnsafeSlow(BLOCK)
 let used = 0
 
-/** What a call needs to be made again: its body, which its caller may have changed since. */
+/** What a call that the server may see twice needs to be made again: its body, which its caller may have changed since. */
 class Kept {
-  constructor(body, idempotent) {
+  constructor(body) {
     const size = body.length
     if (size > SMALL) {
       this.memory = Buffer.from(bytesOf(body, 'body'))
@@ -34,8 +34,6 @@ class Kept {
       used += size
     }
     this.size = size
-    /** The server may see it twice. */
-    this.idempotent = idempotent
     /** How often it was made again although it may have been seen. */
     this.tries = 0
   }

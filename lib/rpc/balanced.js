@@ -7,7 +7,6 @@ const { setInterval, clearInterval, setTimeout, clearTimeout } = require('node:t
 const { invalidArgValue } = require('../errors')
 const { Client } = require('./client')
 const { Call } = require('./calls')
-const { Kept } = require('./again')
 const { Member } = require('./member')
 const { directTarget, placed, textOfTarget } = require('./target')
 const { resolverOf } = require('./resolve')
@@ -188,10 +187,13 @@ class BalancedClient extends Client {
 
   // ---- calls
 
-  dispatch(call) {
-    if (call.kept === null) call.kept = new Kept(call.body, false)
-    if (this.ready.length === 0 && this.hopeless) return errors.notConnected(call.method, this.lastError)
-    return super.dispatch(call)
+  get movesCalls() {
+    return true
+  }
+
+  wait(call) {
+    if (this.hopeless) return errors.notConnected(call.method, this.lastError)
+    return super.wait(call)
   }
 
   pick(call) {

@@ -106,7 +106,7 @@ class Client extends EventEmitter {
       refuseUnknown(checkObject(options), CALL_OPTIONS)
       timeout = timeoutOf(options, timeout)
       signal = signalOf(options)
-      if (flag(options, 'idempotent', false)) kept = new Kept(body, true)
+      if (flag(options, 'idempotent', false)) kept = new Kept(body)
       hedge = duration(options, 'hedge', Infinity)
     }
     const call = new Call(method, body, timeout, callback)
@@ -140,10 +140,14 @@ class Client extends EventEmitter {
     const link = this.pick(call)
     if (call.deadline < this.deadlines.next) this.deadlines.add(call.deadline)
     if (link?.roomy && waiting.length === 0) return link.send(call)
-    if (this.options.queue) return waiting.push(call)
+    if (this.options.queue) return this.wait(call)
     return link === null
       ? errors.notConnected(method, this.lastError)
       : errors.tooManyCalls(method, 'the connection is full')
+  }
+
+  wait(call) {
+    return this.waiting.push(call)
   }
 
   /** The link that a new call goes out on; null when there is none. */
@@ -151,20 +155,27 @@ class Client extends EventEmitter {
     return this.link
   }
 
+  /** Whether calls that were not sent on one connection are to be sent on another. */
+  get movesCalls() {
+    return false
+  }
+
   /**
-   * A call that was sent, or was about to be, has lost its connection. It waits to be made anew, which returns true, if it has never left or may
-   * be seen twice.
+   * A call that was sent, or was about to be, has lost its connection. It waits to be made anew, which returns true, if it has never left and its
+   * body is still known, or if it may be seen twice.
    */
-  revive(call, error) {
+  revive(call, error, out) {
     const { kept } = call
-    if (kept === null || this.closed) return false
+    if (this.closed) return false
+    const body = kept !== null ? kept.body : error.sent ? null : out.recover(call.position)
+    if (body === null) return false
     if (error.sent) {
-      const mayTry = kept.idempotent && kept.tries < this.options.retry.attempts
+      const mayTry = kept.tries < this.options.retry.attempts
       if (!mayTry || !this.budget.take(this.stats.calls)) return false
       kept.tries++
     }
     call.forget()
-    call.body = kept.body
+    call.body = body
     if (this.waiting.push(call) !== undefined) return false
     this.stats.retries++
     process.nextTick(() => this.pump())

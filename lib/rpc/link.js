@@ -40,6 +40,7 @@ class Link extends Peer {
   ready() {
     if (this.peerMaxCalls === 0) return this.abandon(errors.protocol('The server accepts no calls'), Reason.PROTOCOL)
     this.window = Math.min(this.options.maxInFlight, this.peerMaxCalls)
+    if (this.client.movesCalls) this.out.unsent = []
     this.endpoint.linkReady(this)
   }
 
@@ -185,7 +186,7 @@ class Link extends Peer {
       const { method } = call
       const sent = call.position < accepted
       const failure = this.client.closed ? errors.closed(method, sent) : errors.connectionLost(method, sent, lost)
-      if (!this.client.revive(call, failure)) this.client.fail(this.calls.finish(call), failure)
+      if (!this.client.revive(call, failure, this.out)) this.client.fail(this.calls.finish(call), failure)
     }
     this.endpoint.linkEnded(this, error === null && this.retiring ? null : lost)
   }

@@ -15,9 +15,12 @@ const GAIN = 0.3
 /** How long a measurement counts. */
 const REMEMBERED = 1000
 
-/** Milliseconds of work that a server is given at once at most, see `Member.share`. */
-const WORTH = 0.25
-const MOST_AT_ONCE = 32
+/** Milliseconds of work that a server is given at once at most, see `Member.share`, and calls. */
+const WORTH = 0.5
+const MOST_AT_ONCE = 256
+
+/** How fast it is forgotten that a server has been faster. */
+const SLOWER = 0.95
 
 /** A measurement that has not ended by then never will. */
 const SAMPLE_TIMEOUT = 10_000
@@ -40,7 +43,8 @@ class Member extends Endpoint {
     this.cost = 1
     this.costUntil = 0
     this.sampledAt = -Infinity
-    /** Calls that may go out with the first one, in the same write. */
+    /** The most that it was seen to answer in a millisecond, and how many calls may go out together for that. */
+    this.rate = 0
     this.share = 1
     /** Timeouts since the last answer of any kind, and how many answers there were then. */
     this.silent = 0
@@ -91,9 +95,10 @@ class Member extends Endpoint {
     // Small differences are chance, and must not decide.
     this.cost = this.latency <= 1 ? 1 : 2 ** Math.round(Math.log2(this.latency))
     this.costUntil = now() + REMEMBERED
-    // By Little's law calls in flight over the latency is what it answers in a millisecond.
-    const rate = ((this.link?.calls.pending ?? 0) + 1) / (this.latency + 0.01)
-    this.share = Math.min(Math.max(Math.floor(rate * WORTH), 1), MOST_AT_ONCE)
+    // By Little's law calls in flight over the latency is what it answers in a millisecond; what it can, if there were enough of them.
+    const rate = ((this.link?.calls.pending ?? 0) + 1) / (milliseconds + 0.01)
+    this.rate = Math.max(rate, this.rate * SLOWER)
+    this.share = Math.min(Math.max(Math.floor(this.rate * WORTH), 1), MOST_AT_ONCE)
   }
 
   // ---- an address that is connected and does not answer
@@ -151,6 +156,8 @@ class Member extends Endpoint {
     this.answered = 0
     this.latency = 0
     this.cost = 1
+    this.rate = 0
+    this.share = 1
     this.admit()
     super.linkReady(link)
   }

@@ -22,6 +22,8 @@ const LOOP_COPY = 32
 /** Slabs kept for the next turn. Only connections with unflushed frames hold one, so idle ones cost nothing. */
 const KEPT_SLABS = 16
 
+const FLAGS_AT = KIND_AT + 1
+
 const slabs = []
 
 function takeSlab() {
@@ -30,6 +32,8 @@ function takeSlab() {
   const bytes = Buffer.allocUnsafeSlow(SLAB_SIZE)
   return { bytes, view: new DataView(bytes.buffer) }
 }
+
+const endOf = ({ at, bytes }) => at + bytes.length
 
 class Outgoing {
   constructor(wire) {
@@ -41,6 +45,8 @@ class Outgoing {
     /** The wire holds more than its high-water mark: the peer reads too slowly. */
     this.congested = false
     this.open = true
+    /** What the operating system may not have taken, as `{ at, bytes }`, for who wants to send it elsewhere; null for who does not. */
+    this.unsent = null
   }
 
   /** How many bytes come before the next one, counted from the connection's first. */
@@ -76,6 +82,35 @@ class Outgoing {
     if (!this.open) return
     this.handed += length
     if (!this.wire.write(bytes, offset, length)) this.congested = true
+    if (this.unsent !== null) this.remember(bytes, offset, length)
+  }
+
+  /** A copy once for all frames of a turn, of which nearly all are taken soon after: that costs less than a copy for each call. */
+  remember(bytes, offset, length) {
+    const { queued } = this.wire
+    while (this.unsent.length > 0 && endOf(this.unsent[0]) <= this.handed - queued) this.unsent.shift()
+    if (queued > 0) this.keep(bytes, offset, length, this.handed - length)
+  }
+
+  keep(bytes, offset, length, at) {
+    this.unsent.push({ at, bytes: Buffer.from(bytes.subarray(offset, offset + length)) })
+  }
+
+  /** The body of the plain request that began at `position` and was not sent; null when it is not known. */
+  recover(position) {
+    const frame = this.find(position)
+    if (frame === null || (frame[FLAGS_AT] & ~FLAG_DEADLINE) !== 0) return null
+    const head = FRAME_HEAD + CODE_SIZE + (frame[FLAGS_AT] === 0 ? 0 : DEADLINE_SIZE)
+    const size = LENGTH_SIZE + frame.readUInt32BE(0) - head
+    if (size <= DIRECT) return frame.subarray(head, head + size)
+    // It went by itself.
+    const body = this.find(position + head)
+    return body === null ? null : body.subarray(0, size)
+  }
+
+  find(position) {
+    const kept = this.unsent?.find((one) => one.at <= position && position < endOf(one))
+    return kept === undefined ? null : kept.bytes.subarray(position - kept.at)
   }
 
   /** The turn is over: hands down what is written and gives the slab back. */
@@ -90,6 +125,7 @@ class Outgoing {
   shut() {
     if (!this.open) return
     this.open = false
+    if (this.unsent !== null && this.used > 0) this.keep(this.slab.bytes, 0, this.used, this.handed)
     this.used = 0
   }
 
