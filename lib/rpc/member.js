@@ -16,7 +16,7 @@ const GAIN = 0.3
 const REMEMBERED = 1000
 
 /** Milliseconds of work that a server is given at once at most, see `Member.share`, and calls. */
-const WORTH = 0.5
+const WORTH = 1
 const MOST_AT_ONCE = 256
 
 /** How fast it is forgotten that a server has been faster. */
