@@ -17,7 +17,7 @@ const REMEMBERED = 1000
 
 /** Milliseconds of work that a server is given at once at most, see `Member.share`, and calls. */
 const WORTH = 1
-const MOST_AT_ONCE = 256
+const MOST_AT_ONCE = 512
 
 /** How fast it is forgotten that a server has been faster. */
 const SLOWER = 0.95

@@ -19,6 +19,8 @@ const SLAB_SIZE = 64 * 1024
 const DIRECT = 16 * 1024
 /** Up to here a loop copies faster than a call of `set`. */
 const LOOP_COPY = 32
+/** The frames of a turn that are kept in memory that is there: what a turn of many small calls has, and not too much for each connection. */
+const COPY_SIZE = 16 * 1024
 /** Slabs kept for the next turn. Only connections with unflushed frames hold one, so idle ones cost nothing. */
 const KEPT_SLABS = 16
 
@@ -47,6 +49,7 @@ class Outgoing {
     this.open = true
     /** What the operating system may not have taken, as `{ at, bytes }`, for who wants to send it elsewhere; null for who does not. */
     this.unsent = null
+    this.copy = null
   }
 
   /** How many bytes come before the next one, counted from the connection's first. */
@@ -87,13 +90,22 @@ class Outgoing {
 
   /** A copy once for all frames of a turn, of which nearly all are taken soon after: that costs less than a copy for each call. */
   remember(bytes, offset, length) {
+    const { unsent } = this
     const { queued } = this.wire
-    while (this.unsent.length > 0 && endOf(this.unsent[0]) <= this.handed - queued) this.unsent.shift()
+    const taken = this.handed - queued
+    while (unsent.length > 0 && endOf(unsent[0]) <= taken) unsent.shift()
     if (queued > 0) this.keep(bytes, offset, length, this.handed - length)
   }
 
   keep(bytes, offset, length, at) {
-    this.unsent.push({ at, bytes: Buffer.from(bytes.subarray(offset, offset + length)) })
+    if (this.unsent.length > 0 || length > COPY_SIZE) {
+      this.unsent.push({ at, bytes: Buffer.from(bytes.subarray(offset, offset + length)) })
+      return
+    }
+    // Mostly there is nothing else that is kept, and one piece of memory serves for good.
+    this.copy ??= Buffer.allocUnsafeSlow(COPY_SIZE)
+    bytes.copy(this.copy, 0, offset, offset + length)
+    this.unsent.push({ at, bytes: this.copy.subarray(0, length) })
   }
 
   /** The body of the plain request that began at `position` and was not sent; null when it is not known. */
