@@ -136,6 +136,31 @@ import codecAlone, { readInt8 } from 'ironwire/codec'
 import httpAlone, { type createServer } from 'ironwire/http'
 import netAlone, { type Socket } from 'ironwire/net'
 import protobufAlone from 'ironwire/protobuf'
+
+const balanced = rpc.connect(['a:1', { host: 'b', port: 2, weight: 2, zone: 'z' }], {
+  balance: { policy: 'round-robin', zone: 'z' },
+  retry: { ratio: 0.2 },
+})
+balanced.addresses.map(({ address, pending }) => address.length + pending)
+balanced.on('addresses', (addresses) => addresses.length)
+balanced.call('m', null, { idempotent: true, hedge: 20 }) satisfies Promise<Buffer>
+rpc.connect('registry://host/service').addresses satisfies rpc.Member[]
+const resolver: rpc.Resolver = {
+  resolve(update) {
+    update(null, [{ address: 'a:1' }])
+    return { close() {} }
+  },
+}
+rpc.connect(resolver).stats.hedges satisfies number
+const registry = rpc.createRegistry({ folder: '/tmp', minLease: 10 })
+registry.listen(7400, '127.0.0.1')
+registry.on('damaged', (error) => error.message)
+const registrar = rpc.connectRegistry('registry://localhost')
+registrar.register('service', { port: 1, metadata: { version: '1' } }).on('registered', () => {})
+registrar.watch('service', (instances) => instances[0]?.metadata.version).close()
+// @ts-expect-error: a weight is a number
+registrar.register('service', { port: 1, weight: '1' })
+
 import rpcAlone, { type RpcError } from 'ironwire/rpc'
 
 readInt8(Buffer.alloc(1)) satisfies number

@@ -119,6 +119,8 @@ export class Server extends EventEmitter {
   constructor(options?: ServerOptions)
   readonly listening: boolean
   readonly stats: ServerStats
+  /** What the health method answers: `false` keeps clients that have ejected this server from coming back. Default `true`. */
+  healthy: boolean
   /** Adds a method, also while listening. */
   method(name: string, handler: Handler): this
   listen(port?: number, hostname?: string, backlog?: number, listeningListener?: () => void): this
@@ -168,6 +170,30 @@ export interface ClientOptions extends PeerOptions {
   maxQueuedCalls?: number
   /** Bytes of bodies that may wait. Default 64 MiB. */
   maxQueuedBytes?: number
+  /** How often calls that may have been seen, and say that they may be made twice, are made again; `false` for never. */
+  retry?: false | RetryOptions
+  /** How a client of several addresses chooses among them. */
+  balance?: BalanceOptions
+}
+
+/** The budget of calls that are made again. */
+export interface RetryOptions {
+  /** Share of all calls, 0 to 1. Default 0.1. */
+  ratio?: number
+  /** And so many a second. Default 10. */
+  perSecond?: number
+  /** How often one call is made again at most. Default 3. */
+  attempts?: number
+}
+
+/** How a client of several addresses chooses among them. */
+export interface BalanceOptions {
+  /** The less loaded of two by chance, or in turn. Default `'least-loaded'`. */
+  policy?: 'least-loaded' | 'round-robin'
+  /** Addresses of this zone are preferred as long as there is one. */
+  zone?: string
+  /** Timeouts without any answer in between, after which an address gets no calls until it is well. Default 5. */
+  ejectAfter?: number
 }
 
 /** Options of one call. */
@@ -178,6 +204,10 @@ export interface CallOptions {
   deadline?: number | Date
   /** Ends the call, also at the server. */
   signal?: AbortSignal
+  /** The server may see the call twice: it is made again when its connection is lost. */
+  idempotent?: boolean
+  /** Milliseconds after which an idempotent call is made a second time, elsewhere; the first answer counts. */
+  hedge?: number
 }
 
 /** Counts since the client was made. */
@@ -186,7 +216,9 @@ export interface ClientStats {
   replies: number
   /** Calls that ended without a reply, for whatever reason. */
   errors: number
-  /** Those of them that ran out of time. */
+  /** How often calls were made again. */
+  retries: number
+  /** Calls that ran out of time. */
   timeouts: number
   /** Answers to calls that had ended before: timed out or aborted. */
   lateAnswers: number
@@ -223,10 +255,185 @@ export class Client extends EventEmitter {
   on(event: string | symbol, listener: (...args: unknown[]) => void): this
 }
 
-/** `'host:port'`, `'[::1]:port'`, a port on localhost, a path (with a separator in it), or the parts. */
+/** What is known of one of several addresses. */
+export interface Member {
+  address: string
+  id: string | undefined
+  weight: number
+  connected: boolean
+  /** It is connected, and does not answer. */
+  ejected: boolean
+  /** Calls in flight there. */
+  pending: number
+}
+
+/** Counts of a client of several addresses. */
+export interface BalancedClientStats extends ClientStats {
+  /** How often an address was ejected. */
+  ejections: number
+  /** Calls that were made a second time because the first took long. */
+  hedges: number
+}
+
+/** Calls the methods of servers that share the work, see `docs/addressing.md`. */
+export interface BalancedClient extends Client {
+  readonly stats: BalancedClientStats
+  /** Every address that there is. */
+  readonly addresses: Member[]
+  on(event: 'connect' | 'close', listener: () => void): this
+  on(event: 'disconnect' | 'error' | 'resolveError', listener: (error: Error) => void): this
+  on(event: 'addresses', listener: (addresses: Member[]) => void): this
+  on(
+    event: 'reconnect',
+    listener: (info: { attempt: number; delay: number; error: Error; address: string }) => void,
+  ): this
+  on(event: string | symbol, listener: (...args: unknown[]) => void): this
+}
+
+/** One place: `'host:port'`, `'[::1]:port'`, `'tcp://host:port'`, `'unix:path'`, a port on localhost, a path (with a separator in it), or the parts. */
 export type Target = string | number | { host?: string; port: number } | { path: string }
+
+/** One of several addresses. */
+export type Address = ({ host?: string; port: number } | { path: string } | { address: string }) & {
+  /** Tells it from another one at the same place. */
+  id?: string
+  /** Its share of the calls; 0 for none. Default 1. */
+  weight?: number
+  zone?: string
+  /** Those with the lowest number get the calls as long as there is one. Default 0. */
+  priority?: number
+}
+
+/** Tells a client its addresses: all that there are, again whenever they are others; or why it cannot tell. */
+export interface Resolver {
+  resolve(update: (error: Error | null, addresses?: Address[]) => void): { close(): void; refresh?(): void }
+}
 
 /** A server without methods yet. */
 export function createServer(options?: ServerOptions): Server
+/** A client of all these addresses. */
+export function connect(
+  target: (string | number | Address)[] | Resolver | `registry://${string}` | `dns://${string}`,
+  options?: ClientOptions,
+): BalancedClient
 /** A client that connects to `target` and keeps coming back to it. */
 export function connect(target: Target, options?: ClientOptions): Client
+
+/** Options of an addressing server: a folder, and its limits. */
+export interface RegistryOptions {
+  /** Where it keeps what it knows; in memory only without. */
+  folder?: string
+  /** The shortest and the longest lease, in milliseconds. Default 1,000 and 3,600,000. */
+  minLease?: number
+  maxLease?: number
+  /** Services at once. Default 10,000. */
+  maxServices?: number
+  /** Instances of all services. Default 100,000. */
+  maxInstances?: number
+  /** Instances of one. Default 10,000. */
+  maxInstancesPerService?: number
+  /** Bytes of one service's instances, which are told in one frame. Default 8 MiB. */
+  maxServiceBytes?: number
+  /** Bytes of one instance's metadata. Default 4,096. */
+  maxMetadataBytes?: number
+  /** Watches at once. Default 65,536. */
+  maxWatches?: number
+  /** Records of the journal before a snapshot takes its place. Default 10,000. */
+  recordsPerSnapshot?: number
+  /** Options of the server that it is reached by. */
+  server?: ServerOptions
+}
+
+/** An addressing server, see `docs/addressing.md`. */
+export interface Registry extends EventEmitter {
+  readonly listening: boolean
+  /** What it knows; `undefined` while its folder is being opened, and after its end. */
+  readonly stats: {
+    epoch: string | undefined
+    services: number | undefined
+    instances: number | undefined
+    watches: number | undefined
+  }
+  /** As a server's; port 7400 of this machine only, if nothing else is said. */
+  listen(port?: number, hostname?: string, listeningListener?: () => void): this
+  listen(path: string, listeningListener?: () => void): this
+  listen(options: ListenOptions, listeningListener?: () => void): this
+  address(): AddressInfo | string | null
+  close(callback: (error?: Error) => void): void
+  close(): Promise<void>
+  ref(): this
+  unref(): this
+  on(event: 'listening' | 'close', listener: () => void): this
+  on(event: 'error' | 'damaged' | 'storageError', listener: (error: Error) => void): this
+  on(event: 'protocolError', listener: (error: RpcError, peer: PeerAddress) => void): this
+  on(event: string | symbol, listener: (...args: unknown[]) => void): this
+}
+
+/** One place where a service is reached, as its server says it. */
+export interface InstanceOptions {
+  /** Unique within the service; made up when it is left out. */
+  id?: string
+  /** Where others reach it: a host and a port, or as text. The host is this machine when the registry is on it, too. */
+  host?: string
+  port?: number
+  address?: string
+  /** Its share of the calls; 0 for none. Default 1. */
+  weight?: number
+  zone?: string
+  metadata?: Record<string, string>
+  /** How long it is known beyond its last sign of life, in milliseconds. Default 15,000. */
+  lease?: number
+}
+
+/** One place where a service is reached, as the registry tells it. */
+export interface Instance {
+  id: string
+  address: string
+  weight: number
+  zone: string
+  metadata: Record<string, string>
+}
+
+/** An instance that is kept known until it is closed. */
+export interface Registration extends EventEmitter {
+  readonly id: string
+  readonly service: string
+  /** Whether the registry knows it, as far as one can tell. */
+  readonly registered: boolean
+  /** Takes it out of the registry. */
+  close(callback: (error: Error | null) => void): void
+  close(): Promise<void>
+  on(event: 'registered' | 'lost' | 'close', listener: () => void): this
+  on(event: 'retry' | 'error', listener: (error: Error) => void): this
+  on(event: string | symbol, listener: (...args: unknown[]) => void): this
+}
+
+/** A client of an addressing server. */
+export interface RegistryClient extends EventEmitter {
+  /** Has this process known as an instance of `service`, again and again, until the registration is closed. */
+  register(service: string, instance: InstanceOptions): Registration
+  /** Tells all instances of a service, now and whenever they are others. */
+  watch(
+    service: string,
+    onChange: (instances: Instance[], epoch: string) => void,
+    onError?: (error: Error) => void,
+  ): { close(): void }
+  /** Every service. */
+  list(callback: (error: Error | null, services: { name: string; instances: number }[]) => void): void
+  list(): Promise<{ name: string; instances: number }[]>
+  /** Takes every registration out, and ends. */
+  close(callback: () => void): void
+  close(): Promise<void>
+  /** Ends at once; what was registered is known until its lease ends. */
+  destroy(): this
+  ref(): this
+  unref(): this
+  on(event: 'connect', listener: () => void): this
+  on(event: 'disconnect' | 'error', listener: (error: Error) => void): this
+  on(event: string | symbol, listener: (...args: unknown[]) => void): this
+}
+
+/** An addressing server that nobody has registered with yet. */
+export function createRegistry(options?: RegistryOptions): Registry
+/** A client of the addressing server at `'registry://host:port'`, port 7400 of this machine if nothing is said. */
+export function connectRegistry(target?: string): RegistryClient
