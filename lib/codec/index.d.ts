@@ -99,6 +99,8 @@ export interface ArrayTypes {
   i64be: BigInt64Array
   u64le: BigUint64Array
   u64be: BigUint64Array
+  f16le: Float32Array
+  f16be: Float32Array
   f32le: Float32Array
   f32be: Float32Array
   f64le: Float64Array
@@ -473,6 +475,14 @@ export interface ManyOptions {
   count?: number
 }
 
+export interface ColumnOptions<C> extends ManyOptions {
+  /**
+   * What an earlier call gave for as many records: its typed arrays are filled again, and are those of the result. Where something is wrong
+   * with a record they stay as they are.
+   */
+  into?: C
+}
+
 /** A row of the table that `describe()` gives. */
 export interface FieldRow {
   field: string
@@ -515,12 +525,15 @@ export interface BinaryLayout<T extends object, Input extends object = T> {
    * The same as one array for each field: typed arrays for numbers, and for structs within objects of such. Where all records have the
    * same size, one call into Rust.
    */
-  decodeColumns(buffer: Uint8Array, options?: ManyOptions): { [K in keyof T]: Column<T[K]> }
+  decodeColumns(buffer: Uint8Array, options?: ColumnOptions<Columns<T>>): Columns<T>
   /** Fields, types and offsets; as text (`String(layout.describe())`) a table. */
   describe(): { name: string; size?: number; minimum: number; fields: FieldRow[]; toString(): string }
   /** What is where in the bytes at `offset`, a line for each value; in the end what is wrong, if anything is. */
   dump(buffer: Uint8Array, offset?: number): string
 }
+
+/** One array for each field. */
+export type Columns<T> = { [K in keyof T]: Column<T[K]> }
 
 /** A column of values. */
 export type Column<V> = [V] extends [number]

@@ -63,15 +63,11 @@ fn search_text(scratch: &Scratch, args: &Args, find: Find) -> Outcome<f64> {
 
 fn register(functions: &mut Functions<Scratch>) {
     // (bytes): a string, or undefined where it would be too long
-    functions.add("hexEncode", |scratch, args| {
-        let mut text = scratch.take();
+    functions.add("hexEncode", |_, args| {
+        let mut text = Vec::new();
         args.look(0, |bytes| bulk::hex_encode(bytes, &mut text))?;
-        let result = args.env().latin1(&text);
-        scratch.keep(text);
-        Ok(result)
+        Ok(args.env().latin1_of(text))
     });
-    // (bytes, out)
-    functions.add("hexEncodeInto", |_, args| args.convert(0, 1, bulk::hex_encode_into));
     // (string, out): how many bytes. A character counts for its lowest byte, as it does for Node.
     functions.add("hexDecode", |scratch, args| {
         let mut text = scratch.take();

@@ -7,6 +7,7 @@
 
 mod functions;
 mod memory;
+mod text;
 
 use crate::uv::{Memory, READ_BUFFER};
 use napi::bindgen_prelude::{FromNapiValue, ToNapiValue};
