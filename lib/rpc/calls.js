@@ -17,6 +17,16 @@ class Call {
     /** What the caller aborts it with, if anything, and what that does. */
     this.signal = undefined
     this.onAbort = undefined
+    /** The call of a handler that this one is made for, if any: it ends with that. */
+    this.parent = undefined
+    /** The flags of its request, which are 0 for most, and its metadata as bytes, or null. */
+    this.flags = 0
+    this.metadata = null
+    /** What makes a message of a reply's body, or null, and its stream, or null. */
+    this.decode = null
+    this.stream = null
+    /** Who ends it: the client while it waits, then its link. */
+    this.owner = null
     /** It waits to be sent. */
     this.queued = false
     /** Its number on the connection that it is sent on, and how many bytes of that came before it. */
@@ -24,18 +34,35 @@ class Call {
     this.position = 0
   }
 
-  /** Has `onAbort` called when the signal aborts. */
+  /** Whether something else than time may end it. */
+  get watches() {
+    return this.signal !== undefined || this.parent !== undefined
+  }
+
+  /** Has `onAbort` called with the reason when the signal aborts, or the call that this one is made for ends. */
   listen(onAbort) {
-    if (this.signal === undefined) return
-    this.onAbort = onAbort
-    listen(this.signal, onAbort)
+    const { signal, parent } = this
+    if (signal === undefined && parent === undefined) return
+    this.onAbort = () => onAbort(this.abortReason)
+    if (signal !== undefined) listen(signal, this.onAbort)
+    parent?.addChild(this.onAbort)
+  }
+
+  get abortReason() {
+    return this.signal?.aborted ? this.signal.reason : this.parent?.reason
   }
 
   /** The signal is of no interest any more. */
   forget() {
     if (this.onAbort === undefined) return
-    forget(this.signal, this.onAbort)
+    if (this.signal !== undefined) forget(this.signal, this.onAbort)
+    this.parent?.removeChild(this.onAbort)
     this.onAbort = undefined
+  }
+
+  /** Ends the call, also at the server; its callback gets an AbortError. Nothing happens when it has ended. */
+  cancel(reason) {
+    if (this.callback !== null) this.owner?.abort(this, reason)
   }
 }
 
