@@ -49,7 +49,7 @@ class Call {
   }
 
   get abortReason() {
-    return this.signal?.aborted ? this.signal.reason : this.parent?.reason
+    return this.parent?.cut ? this.parent.reason : this.signal?.reason
   }
 
   /** The signal is of no interest any more. */

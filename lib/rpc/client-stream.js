@@ -17,6 +17,8 @@ class ClientStream extends CallStream {
       writable: (call.flags & Flag.STREAMS) !== 0,
       // The server's answer ends the call.
       allowHalfOpen: false,
+      // One that streams only to the server has not ended with its last message.
+      autoDestroy: takesStream,
       encode,
       decode,
       window,

@@ -13,6 +13,8 @@ class ServerStream extends CallStream {
       readable: streams,
       writable: takesStream,
       allowHalfOpen: true,
+      // Nor with the last message of its caller.
+      autoDestroy: takesStream,
       encode,
       decode,
       window,
@@ -96,6 +98,11 @@ class ServerStream extends CallStream {
     if (!this.over) this.link.answer(this.context, error ?? new Error('The handler destroyed its stream'))
     this.tearDown(error ?? null)
     return this
+  }
+
+  /** What was to be written cannot be. */
+  fail(error) {
+    if (!this.over) this.link.fail(this.context, error)
   }
 
   misunderstood(cause) {

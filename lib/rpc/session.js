@@ -7,6 +7,7 @@ const { Kind, Flag, Origin, Reason, FULL_VERSION, LENGTH_SIZE, FRAME_HEAD } = re
 const { status: Status, isFailure } = require('./status')
 const { encodeMetadata, decodeMetadata } = require('./metadata')
 const { RAW } = require('./codecs')
+const { bodyOf } = require('./outgoing')
 const { ServerCall } = require('./server-call')
 const { ServerStream } = require('./server-stream')
 const { pump, isIterable } = require('./stream')
@@ -373,7 +374,7 @@ class Session extends Peer {
     const { codec, shape } = call.entry.handler
     let bytes = EMPTY
     try {
-      if (reply !== undefined && reply !== null) bytes = codec.encode(reply)
+      if (reply !== undefined && reply !== null) bytes = codec === RAW ? bodyOf(reply, 'reply') : codec.encode(reply)
       else if (codec !== RAW && (shape & Flag.TAKES_STREAM) === 0 && !call.oneWay) bytes = codec.encode({})
       if (call.trailers !== undefined) call.trailers = encodeMetadata(call.trailers)
     } catch (mistake) {

@@ -17,8 +17,8 @@ const TIDY_ABOVE = 4096
 
 class CallStream extends Duplex {
   /** `encode` makes bytes of what is written, `decode` messages of bytes; null where messages are bytes. */
-  constructor({ method, readable, writable, allowHalfOpen, encode, decode, window }) {
-    super({ objectMode: true, readable, writable, allowHalfOpen })
+  constructor({ method, readable, writable, allowHalfOpen, autoDestroy, encode, decode, window }) {
+    super({ objectMode: true, readable, writable, allowHalfOpen, autoDestroy })
     this.method = method
     this.encodeMessage = encode
     this.decodeMessage = decode
@@ -89,7 +89,8 @@ class CallStream extends Duplex {
     if (this.over) return callback()
     const length = MESSAGE_HEAD + bytes.length
     if (this.link !== null && length > this.link.peerMaxFrame) {
-      return callback(frameTooLarge(this.method, length, this.link.peerMaxFrame))
+      this.fail(frameTooLarge(this.method, length, this.link.peerMaxFrame))
+      return callback()
     }
     if (this.link === null || this.credit <= 0 || this.link.out.congested) {
       this.held = { bytes, callback }
