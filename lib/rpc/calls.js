@@ -1,7 +1,10 @@
 'use strict'
 
 const { listen, forget } = require('./signals')
+const { Flag } = require('./protocol')
 const { now } = require('./tick')
+
+const { METADATA } = Flag
 
 /** One call, from its making to its end. */
 class Call {
@@ -17,14 +20,6 @@ class Call {
     /** What the caller aborts it with, if anything, and what that does. */
     this.signal = undefined
     this.onAbort = undefined
-    /** The call of a handler that this one is made for, if any: it ends with that. */
-    this.parent = undefined
-    /** The flags of its request, which are 0 for most, and its metadata as bytes, or null. */
-    this.flags = 0
-    this.metadata = null
-    /** What makes a message of a reply's body, or null, and its stream, or null. */
-    this.decode = null
-    this.stream = null
     /** Who ends it: the client while it waits, then its link. */
     this.owner = null
     /** It waits to be sent. */
@@ -34,15 +29,16 @@ class Call {
     this.position = 0
   }
 
-  /** Whether something else than time may end it. */
-  get watches() {
-    return this.signal !== undefined || this.parent !== undefined
+  /** Gives it metadata as bytes, or none. */
+  addMetadata(metadata) {
+    this.metadata = metadata
+    this.flags = metadata === null ? this.flags & ~METADATA : this.flags | METADATA
   }
 
   /** Has `onAbort` called with the reason when the signal aborts, or the call that this one is made for ends. */
   listen(onAbort) {
+    if (!this.watches) return
     const { signal, parent } = this
-    if (signal === undefined && parent === undefined) return
     this.onAbort = () => onAbort(this.abortReason)
     if (signal !== undefined) listen(signal, this.onAbort)
     parent?.addChild(this.onAbort)
@@ -65,6 +61,20 @@ class Call {
     if (this.callback !== null) this.owner?.abort(this, reason)
   }
 }
+
+/** What few calls have, which the others do not pay for. */
+Object.assign(Call.prototype, {
+  /** Something else than time may end it: its signal, or its parent. */
+  watches: false,
+  /** The call of a handler that this one is made for, if any: it ends with that. */
+  parent: undefined,
+  /** The flags of its request, and its metadata as bytes. */
+  flags: 0,
+  metadata: null,
+  /** What makes a message of a reply's body. */
+  decode: null,
+  stream: null,
+})
 
 /**
  * The calls in flight on one connection. A sequence number is a slot's index in its low bits and counts that slot's calls in the

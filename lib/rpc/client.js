@@ -170,7 +170,7 @@ class Client extends EventEmitter {
     if (!this.names.has(method)) this.names.set(method, checkName('method', method))
     const body = this.interceptors === null ? codec.encode(request) : null
     const call = this.make(method, body, options, callback, this.options.timeout, CALL_OPTIONS)
-    call.decode = codec.decode
+    if (codec.decode !== null) call.decode = codec.decode
     if (this.interceptors === null) return this.launch(call)
     return this.intercept(call, request, options, codec, callback)
   }
@@ -197,7 +197,7 @@ class Client extends EventEmitter {
     const body = streams || intercepted ? RAW.encode(null) : codec.encode(request)
     // A stream may well live on: it has no timeout of its own.
     const call = this.make(method, body, options, null, Infinity, STREAM_OPTIONS)
-    call.flags = shape
+    call.flags |= shape
     call.decode = takesStream ? null : codec.decode
     const { encodeMessage: encode, decodeMessage: decode } = codec
     const stream = new ClientStream(call, { encode, decode, window: this.options.streamWindow, callback })
@@ -225,10 +225,13 @@ class Client extends EventEmitter {
     }
     if (parent !== undefined) timeout = Math.min(timeout, parent.remaining)
     const call = new Call(method, body, timeout, callback)
-    call.signal = signal
-    call.parent = parent
-    call.flags = flags
-    if (metadata !== undefined) call.metadata = encodeMetadata(metadata)
+    if (options !== undefined || parent !== undefined) {
+      call.signal = signal
+      call.parent = parent
+      call.watches = signal !== undefined || parent !== undefined
+      call.flags = flags
+      call.addMetadata(encodeMetadata(metadata))
+    }
     return call
   }
 
@@ -252,7 +255,7 @@ class Client extends EventEmitter {
         }
         const next = made === null ? call : this.make(call.method, null, options, null, call.timeout, CALL_OPTIONS)
         next.decode = call.decode
-        next.metadata = encodeMetadata(context.metadata)
+        next.addMetadata(encodeMetadata(context.metadata))
         if (codec !== null) next.body = codec.encode(context.request)
         next.callback = (error, reply, trailers) => {
           context.trailers = trailers

@@ -11,13 +11,14 @@ const { decodeMetadata } = require('./metadata')
 const { Kind, Flag, Reason, Origin, FULL_VERSION, MAX_METHODS, MAX_U32 } = require('./protocol')
 const { LENGTH_SIZE, FRAME_HEAD, CODE_SIZE, AMOUNT_SIZE, BLOCK_SIZE } = require('./protocol')
 
+const { ONE_WAY } = Flag
 /** Header of the largest request without metadata: with method number and milliseconds left. */
 const REQUEST_HEAD = FRAME_HEAD - LENGTH_SIZE + CODE_SIZE + AMOUNT_SIZE
 
 /** What of the protocol a call needs that version 1 does not have. */
-function beyondVersion1({ flags, metadata }) {
+function beyondVersion1({ flags }) {
   if ((flags & (Flag.STREAMS | Flag.TAKES_STREAM)) !== 0) return 'streams'
-  return metadata !== null ? 'metadata' : 'one-way calls'
+  return (flags & Flag.METADATA) !== 0 ? 'metadata' : 'one-way calls'
 }
 
 class Link extends Peer {
@@ -44,12 +45,15 @@ class Link extends Peer {
 
   /** Sends a request, or throws and has not; the caller has seen that the link is `roomy`. Returns an error when it cannot be sent, else undefined. */
   send(call) {
-    const { method, body, deadline, flags, metadata } = call
-    const isPlain = flags === 0 && metadata === null
-    if (!isPlain && this.version < FULL_VERSION) return errors.unsupported(method, beyondVersion1(call))
-    const length = REQUEST_HEAD + body.length + (metadata === null ? 0 : metadata.length)
+    const { method, body, deadline, flags } = call
+    let length = REQUEST_HEAD + body.length
+    if (flags !== 0) {
+      if (this.version < FULL_VERSION) return errors.unsupported(method, beyondVersion1(call))
+      if (call.metadata !== null) length += call.metadata.length
+      headroom()
+    }
     if (length > this.peerMaxFrame) return errors.frameTooLarge(method, length, this.peerMaxFrame)
-    if (call.watches || !isPlain) headroom()
+    if (call.watches) headroom()
     let number = this.methods.get(method)
     if (number === undefined) {
       number = this.methods.size
@@ -59,15 +63,15 @@ class Link extends Peer {
       this.methods.set(method, number)
     }
     const remaining = deadline === Infinity ? 0 : Math.min(deadline - now(), MAX_U32)
-    if ((flags & Flag.ONE_WAY) !== 0) {
-      this.out.flaggedRequest(0, number, remaining, flags, metadata, body)
+    if ((flags & ONE_WAY) !== 0) {
+      this.out.flaggedRequest(0, number, remaining, call)
       return this.client.sentOneWay(call)
     }
     this.calls.take(call)
     call.position = this.out.position
     try {
-      if (isPlain) this.out.request(call.sequence, number, remaining, body)
-      else this.out.flaggedRequest(call.sequence, number, remaining, flags, metadata, body)
+      if (flags === 0) this.out.request(call.sequence, number, remaining, body)
+      else this.out.flaggedRequest(call.sequence, number, remaining, call)
     } catch (error) {
       // The end of the stack, usually: the caller hears of it, and the call has never been.
       call.callback = null

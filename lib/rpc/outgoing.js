@@ -160,19 +160,13 @@ class Outgoing {
     this.used = at + part.length
   }
 
-  /** A call with `flags`; `metadata` as it is encoded, or null. */
-  flaggedRequest(sequence, method, remaining, flags, metadata, body) {
+  /** A call with flags, and metadata where they say so. */
+  flaggedRequest(sequence, method, remaining, { flags, metadata, body }) {
     const parts = [u16(method)]
-    if (remaining !== 0) {
-      flags |= DEADLINE
-      parts.push(u32(remaining))
-    }
-    if (metadata !== null) {
-      flags |= Flag.METADATA
-      parts.push(metadata)
-    }
+    if (remaining !== 0) parts.push(u32(remaining))
+    if (metadata !== null) parts.push(metadata)
     parts.push(body)
-    this.frame(Kind.REQUEST, flags, sequence, parts)
+    this.frame(Kind.REQUEST, remaining === 0 ? flags : flags | DEADLINE, sequence, parts)
   }
 
   replyWithMetadata(sequence, metadata, body) {

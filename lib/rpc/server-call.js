@@ -19,9 +19,8 @@ class ServerCall {
     /** By the clock of tick.js; Infinity when the caller waits for ever. */
     this.expires = deadline
     this.answered = false
-    /** It ended without its handler: cancelled, past its deadline, connection lost; and why. */
+    /** It ended without its handler: cancelled, past its deadline, connection lost. */
     this.cut = false
-    this.reason = undefined
     this.running = false
     this.queued = false
     /** The handler's place among those at work, of a call that ended without it. */
@@ -29,19 +28,8 @@ class ServerCall {
     /** The handler gave something that is no answer: `{ given, promised, assumed }`, assumed once it was sent as an empty reply. */
     this.doubt = null
     this.controller = null
-    /** Nobody waits for an answer. */
-    this.oneWay = false
-    /** Its stream, if it has any. */
-    this.stream = null
-    /** Interceptors that wait for the handler's answer: what they are told it by. */
-    this.told = null
-    /** What ends the calls that are made for this one. */
-    this.children = null
     /** The request as the handler gets it. */
     this.request = undefined
-    this.received = undefined
-    /** Metadata to go with the answer. */
-    this.trailers = undefined
   }
 
   /** The call of a handler's argument; undefined for anything else. */
@@ -106,5 +94,21 @@ class ServerCall {
     this.children.delete(end)
   }
 }
+
+/** What few calls have, which the others do not pay for. */
+Object.assign(ServerCall.prototype, {
+  /** Why it was cut. */
+  reason: undefined,
+  /** Nobody waits for an answer. */
+  oneWay: false,
+  stream: null,
+  /** Interceptors that wait for the handler's answer: what they are told it by. */
+  told: null,
+  /** What ends the calls that are made for this one. */
+  children: null,
+  /** Metadata that came with the request, and that is to go with the answer. */
+  received: undefined,
+  trailers: undefined,
+})
 
 module.exports = { ServerCall }

@@ -24,6 +24,8 @@ class Handler {
     this.codec = codec
     /** The flags of the requests that it takes, as far as they say what is a stream. */
     this.shape = shape
+    /** Neither streams nor messages of a schema. */
+    this.isPlain = codec === RAW && shape === 0
     /** It names the callback among its parameters. That it does not says nothing: see `(...args)`, or a default. */
     this.takesCallback = run.length > 1
     /** It has called back before. */

@@ -27,6 +27,7 @@ const REPLY_HEAD = FRAME_HEAD - LENGTH_SIZE
 const REPLIES = 'an instance of Buffer or Uint8Array, or null'
 /** The flags of a request that say what streams it has. */
 const SHAPE = Flag.STREAMS | Flag.TAKES_STREAM
+const { DEADLINE, METADATA, STREAMS, TAKES_STREAM, ONE_WAY } = Flag
 /** Details of an error, and its code, have lengths of 16 bits. */
 const MAX_DETAILS = 0xffff
 
@@ -68,7 +69,7 @@ class Session extends Peer {
   /** A request. */
   carry(sequence, body, number, flags, amount) {
     const { calls, server } = this
-    if (calls.has(sequence) && (flags & Flag.ONE_WAY) === 0) {
+    if (calls.has(sequence) && (flags & ONE_WAY) === 0) {
       this.abandon(protocol(`Sequence number ${sequence} is in flight already`), Reason.PROTOCOL)
       return
     }
@@ -81,9 +82,9 @@ class Session extends Peer {
       const why = `${this.maxCalls} calls of this connection are unanswered`
       return this.refuse(sequence, flags, Origin.TOO_MANY_CALLS, Status.RESOURCE_EXHAUSTED, '', why)
     }
-    const deadline = (flags & Flag.DEADLINE) === 0 ? Infinity : now() + amount
+    const deadline = (flags & DEADLINE) === 0 ? Infinity : now() + amount
     const call = new ServerCall(this, sequence, method, body, deadline)
-    if (method.handler.shape !== 0 || (flags & ~Flag.DEADLINE) !== 0) return this.carryMore(call, flags)
+    if (method.handler.shape !== 0 || (flags & ~DEADLINE) !== 0) return this.carryMore(call, flags)
     if (server.busy || this.busy) this.wait(call)
     else this.run(call)
   }
@@ -96,7 +97,7 @@ class Session extends Peer {
       const message = `the method ${inWords(handler.shape)}, and the call ${inWords(flags)}`
       return this.refuse(sequence, flags, Origin.REFUSED, Status.UNIMPLEMENTED, 'IRONWIRE_RPC_UNSUPPORTED', message)
     }
-    if ((flags & Flag.METADATA) !== 0) {
+    if ((flags & METADATA) !== 0) {
       const { end, metadata, above } = decodeMetadata(call.body, this.options)
       if (above !== null) {
         const code = 'IRONWIRE_RPC_METADATA_TOO_LARGE'
@@ -105,15 +106,15 @@ class Session extends Peer {
       call.received = metadata
       call.body = call.body.subarray(end)
     }
-    if ((flags & Flag.ONE_WAY) !== 0) {
+    if ((flags & ONE_WAY) !== 0) {
       call.oneWay = true
       call.sequence = this.nextOneWay--
       this.oneWays++
     }
     if (handler.shape !== 0) {
       call.stream = new ServerStream(call, {
-        streams: (flags & Flag.STREAMS) !== 0,
-        takesStream: (flags & Flag.TAKES_STREAM) !== 0,
+        streams: (flags & STREAMS) !== 0,
+        takesStream: (flags & TAKES_STREAM) !== 0,
         encode: handler.codec.encodeMessage,
         decode: handler.codec.decodeMessage,
         window: this.options.streamWindow,
@@ -157,16 +158,9 @@ class Session extends Peer {
     const { server } = this
     call.running = true
     server.running++
-    const { decode } = call.entry.handler.codec
-    if (call.stream !== null && call.entry.handler.shape & Flag.STREAMS) call.request = call.stream
-    else if (decode === null) call.request = call.body
-    else {
-      try {
-        call.request = decode(call.body)
-      } catch (cause) {
-        return this.refuseMessage(call, cause)
-      }
-    }
+    const { handler } = call.entry
+    if (handler.isPlain) call.request = call.body
+    else if (!this.prepare(call, handler)) return
     if (server.interceptors === null) this.handle(call)
     else this.intercept(call)
     if (call.answered) return
@@ -175,6 +169,21 @@ class Session extends Peer {
       // The handler, or what it answered to others, has ended the connection: nobody waits for this answer either.
       else this.lose(call, this.reason)
     }
+  }
+
+  /** Makes the request of a call that has more than bytes; false when that ends it. */
+  prepare(call, { codec, shape }) {
+    if ((shape & STREAMS) !== 0) call.request = call.stream
+    else if (codec === RAW) call.request = call.body
+    else {
+      try {
+        call.request = codec.decode(call.body)
+      } catch (cause) {
+        this.refuseMessage(call, cause)
+        return false
+      }
+    }
+    return true
   }
 
   /** Calls the handler within the interceptors. */
@@ -210,10 +219,11 @@ class Session extends Peer {
       this.answer(call, error, reply)
     }
     try {
-      const given = this.server.options.propagate
-        ? within(call, () => this.invoke(call, callback))
-        : this.invoke(call, callback)
-      if (handler.shape & Flag.TAKES_STREAM) this.givenStream(call, given)
+      let given
+      if (this.options.propagate) given = this.invokeWithin(call, callback)
+      else if (handler.shape === 0) given = handler.run(call.request, callback, call)
+      else given = this.invoke(call, callback)
+      if ((handler.shape & TAKES_STREAM) !== 0) this.givenStream(call, given)
       else if (given !== undefined) this.given(call, given, callback)
       else if (call.oneWay && !handler.takesCallback && !handler.callsBack) this.answer(call, null, EMPTY)
     } catch (error) {
@@ -224,8 +234,13 @@ class Session extends Peer {
 
   invoke(call, callback) {
     const { run, shape } = call.entry.handler
-    if (shape & Flag.TAKES_STREAM) return run(call.request, call.stream)
+    if ((shape & TAKES_STREAM) !== 0) return run(call.request, call.stream)
     return run(call.request, callback, call.stream ?? call)
+  }
+
+  /** The handler's own calls know their parent. */
+  invokeWithin(call, callback) {
+    return within(call, () => this.invoke(call, callback))
   }
 
   /** What the handler of a stream returned: what can be iterated is its messages; anything else leaves it to write and end them. */
@@ -375,7 +390,7 @@ class Session extends Peer {
     let bytes = EMPTY
     try {
       if (reply !== undefined && reply !== null) bytes = codec === RAW ? bodyOf(reply, 'reply') : codec.encode(reply)
-      else if (codec !== RAW && (shape & Flag.TAKES_STREAM) === 0 && !call.oneWay) bytes = codec.encode({})
+      else if (codec !== RAW && (shape & TAKES_STREAM) === 0 && !call.oneWay) bytes = codec.encode({})
       if (call.trailers !== undefined) call.trailers = encodeMetadata(call.trailers)
     } catch (mistake) {
       call.trailers = undefined
@@ -479,7 +494,7 @@ class Session extends Peer {
 
   refuse(sequence, flags, origin, status, code, message) {
     this.server.stats.refused++
-    if ((flags & Flag.ONE_WAY) === 0) this.sendFailure(sequence, failure(origin, status, code, message))
+    if ((flags & ONE_WAY) === 0) this.sendFailure(sequence, failure(origin, status, code, message))
   }
 
   frame(kind, sequence, number, body) {
@@ -605,7 +620,7 @@ function read(look) {
 function inWords(flags) {
   if ((flags & SHAPE) === 0) return 'has no streams'
   const both = (flags & SHAPE) === SHAPE
-  return both ? 'has a stream both ways' : `streams its ${flags & Flag.STREAMS ? 'request' : 'answer'}`
+  return both ? 'has a stream both ways' : `streams its ${flags & STREAMS ? 'request' : 'answer'}`
 }
 
 module.exports = { Session }
