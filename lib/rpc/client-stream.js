@@ -88,7 +88,8 @@ class ClientStream extends CallStream {
       this.onEnded = null
       onEnded()
     }
-    if (this.takesStream) this.endInput(error)
+    // Whatever it still has to write.
+    if (this.takesStream) this.once('end', () => this.destroy()).endInput(error)
     else this.deliver(error, reply, trailers)
   }
 

@@ -25,6 +25,8 @@ class ServerStream extends CallStream {
     this.sequence = context.sequence
     this.credit = this.link.peerWindow
     this.canSend = takesStream
+    /** What was written is sent, and what follows is the answer. */
+    this.complete = false
     /** A pump's, told of the end. */
     this.onOver = null
   }
@@ -62,8 +64,8 @@ class ServerStream extends CallStream {
   }
 
   _final(callback) {
+    this.complete = true
     callback()
-    // What follows the last message is the answer.
     if (!this.over) this.link.answer(this.context, null, undefined)
   }
 
@@ -81,9 +83,9 @@ class ServerStream extends CallStream {
     this.onOver?.()
   }
 
-  /** Leaves nothing behind: in order once what was written is. */
+  /** Leaves nothing behind. */
   close() {
-    if (this.writableEnded && !this.writableFinished) this.once('finish', () => this.tearDown(null))
+    if (this.complete) this.once('finish', () => this.tearDown(null))
     else this.tearDown(null)
   }
 

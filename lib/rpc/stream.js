@@ -47,6 +47,8 @@ class CallStream extends Duplex {
     this.iterated = false
     /** Nobody takes messages any more. */
     this.deaf = false
+    /** An iteration was left early, and nobody hears of the end either. */
+    this.left = false
     /** No more messages come; why, unless that is in order. */
     this.inputEnded = !readable
     this.failure = null
@@ -86,7 +88,11 @@ class CallStream extends Duplex {
   }
 
   _write(bytes, _encoding, callback) {
-    if (this.over) return callback()
+    // Held for good: whoever writes on and on must not find that it works.
+    if (this.over) {
+      this.held = { bytes, callback }
+      return
+    }
     const length = MESSAGE_HEAD + bytes.length
     if (this.link !== null && length > this.link.peerMaxFrame) {
       this.fail(frameTooLarge(this.method, length, this.link.peerMaxFrame))
@@ -116,7 +122,7 @@ class CallStream extends Duplex {
   /** There may be room for what waits. */
   resumeWriting() {
     const { held, onRoom } = this
-    if (held !== null) {
+    if (held !== null && !this.over) {
       this.held = null
       this._write(held.bytes, undefined, held.callback)
     }
@@ -127,7 +133,7 @@ class CallStream extends Duplex {
     if (this.onRoom !== null && this.link?.out.congested) this.link.blocked.add(this)
   }
 
-  /** The call has ended: nothing leaves any more, and what waits is dropped. */
+  /** The call has ended: nothing leaves any more. */
   shut() {
     this.over = true
     this.canSend = false
@@ -286,7 +292,7 @@ class Messages {
       const value = stream.take()
       if (value !== undefined) return Promise.resolve({ value, done: false })
     }
-    if (!stream.inputEnded && !stream.destroyed && !stream.deaf) {
+    if (!stream.inputEnded && !stream.destroyed && !stream.left) {
       return new Promise((resolve, reject) => stream.waiters.push({ resolve, reject }))
     }
     this.done = true
@@ -298,6 +304,7 @@ class Messages {
   return(value) {
     if (!this.done) {
       this.done = true
+      this.stream.left = true
       this.stream.iterationLeft()
     }
     return Promise.resolve({ value, done: true })
