@@ -212,6 +212,12 @@ class Session extends Peer {
   }
 
   handle(call) {
+    // Generators run when they are iterated, so that belongs to it.
+    if (this.options.propagate) within(call, () => this.callHandler(call))
+    else this.callHandler(call)
+  }
+
+  callHandler(call) {
     const { handler } = call.entry
     const callback = (error, reply, trailers) => {
       if (!handler.callsBack || call.doubt !== null) this.calledBack(call)
@@ -219,10 +225,7 @@ class Session extends Peer {
       this.answer(call, error, reply)
     }
     try {
-      let given
-      if (this.options.propagate) given = this.invokeWithin(call, callback)
-      else if (handler.shape === 0) given = handler.run(call.request, callback, call)
-      else given = this.invoke(call, callback)
+      const given = handler.shape === 0 ? handler.run(call.request, callback, call) : this.callStreaming(call, callback)
       if ((handler.shape & TAKES_STREAM) !== 0) this.givenStream(call, given)
       else if (given !== undefined) this.given(call, given, callback)
       else if (call.oneWay && !handler.takesCallback && !handler.callsBack) this.answer(call, null, EMPTY)
@@ -232,15 +235,11 @@ class Session extends Peer {
     if (!call.answered && call.expires === Infinity && call.stream === null) forgotten.register(callback, call, call)
   }
 
-  invoke(call, callback) {
+  /** Whether there is a stream of the handler's decides what it is given. */
+  callStreaming(call, callback) {
     const { run, shape } = call.entry.handler
     if ((shape & TAKES_STREAM) !== 0) return run(call.request, call.stream)
-    return run(call.request, callback, call.stream ?? call)
-  }
-
-  /** The handler's own calls know their parent. */
-  invokeWithin(call, callback) {
-    return within(call, () => this.invoke(call, callback))
+    return run(call.request, callback, call.stream)
   }
 
   /** What the handler of a stream returned: what can be iterated is its messages; anything else leaves it to write and end them. */
