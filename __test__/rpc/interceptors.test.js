@@ -5,7 +5,7 @@
 const assert = require('node:assert/strict')
 const test = require('node:test')
 const { protobuf, rpc } = require('../../index.js')
-const { pair, until } = require('./tools.js')
+const { pair, sleep, until } = require('./tools.js')
 
 const messages = protobuf(`
   message Id { optional int32 id = 1; }
@@ -107,6 +107,50 @@ test('they see streams end', async (t) => {
   }, /unlucky/)
   assert.deepEqual(await sum([{ id: 1 }, { id: 2 }]), { id: 3 })
   assert.deepEqual(seen, ['/S/Watch ended', '/S/Watch unlucky', '/S/Sum ended'])
+})
+
+test('they hear of calls that end without their handler', async (t) => {
+  const { server, client } = await pair(t)
+  const seen = []
+  server.use(async (call, next) => {
+    try {
+      await next()
+    } catch (error) {
+      seen.push([call.method, error.statusName])
+      throw error
+    }
+  })
+  const handlerFailures = []
+  server.on('handlerError', (error) => handlerFailures.push(error))
+  server.method('hold', (_request, callback, call) => call.signal.addEventListener('abort', () => callback()))
+  server.method('ticks', { serverStreaming: true }, async function* () {
+    for (;;) {
+      yield Buffer.from('tick')
+      await sleep(1)
+    }
+  })
+  server.addService(messages.S, {
+    async sum(requests) {
+      for await (const _ of requests);
+    },
+  })
+  client.call('hold', null, () => {}).cancel()
+  await until(() => seen.length === 1)
+  await assert.rejects(client.call('hold', null, { timeout: 10 }))
+  await until(() => seen.length === 2)
+  for await (const _ of client.stream('ticks')) break
+  await until(() => seen.length === 3)
+  const upload = client.stream('/S/Sum', null, { clientStreaming: true, serverStreaming: false })
+  upload.end(Buffer.from([0xff]))
+  await assert.rejects(upload.reply, { code: 'IRONWIRE_RPC_BAD_MESSAGE', status: rpc.status.INTERNAL })
+  assert.deepEqual(seen, [
+    ['hold', 'CANCELLED'],
+    ['hold', 'DEADLINE_EXCEEDED'],
+    ['ticks', 'CANCELLED'],
+    ['/S/Sum', 'INTERNAL'],
+  ])
+  await until(() => server.strays.size === 0 && server.running === 0)
+  assert.deepEqual(handlerFailures, [])
 })
 
 test('around calls: metadata, the request, the reply, errors, and calling anew', async (t) => {

@@ -6,6 +6,9 @@ const { transferableAbortController } = require('node:util')
 const { Metadata } = require('./metadata')
 const { now } = require('./tick')
 
+/** In the place of a call's `told` once it was told. */
+function told() {}
+
 class ServerCall {
   #isCall = true
 
@@ -82,7 +85,19 @@ class ServerCall {
     this.reason = reason
     this.controller?.abort(reason)
     this.stream?.cutOff(reason)
+    if (this.isAwaited) this.tell(reason)
     if (this.children !== null) for (const end of [...this.children]) end()
+  }
+
+  /** Whether interceptors wait for the handler's answer. */
+  get isAwaited() {
+    return this.told !== null && this.told !== told
+  }
+
+  tell(error, reply) {
+    const tell = this.told
+    this.told = told
+    tell(error, reply)
   }
 
   addChild(end) {

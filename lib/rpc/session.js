@@ -198,9 +198,9 @@ class Session extends Peer {
         this.handle(call)
       })
     const ended = (error, reply) => {
-      // From here on answers are the handler's second.
+      // From here on answers are the handler's second; of a call that was cut, they tell that it is done.
       call.told = null
-      this.answer(call, error, reply)
+      if (!call.cut || !isHandled) this.answer(call, error, reply)
     }
     through(interceptors, call, handled).then(
       (reply) => {
@@ -228,7 +228,7 @@ class Session extends Peer {
       const given = handler.shape === 0 ? handler.run(call.request, callback, call) : this.callStreaming(call, callback)
       if ((handler.shape & TAKES_STREAM) !== 0) this.givenStream(call, given)
       else if (given !== undefined) this.given(call, given, callback)
-      else if (call.oneWay && !handler.takesCallback && !handler.callsBack) this.answer(call, null, EMPTY)
+      else if (call.oneWay && !handler.takesCallback && !handler.callsBack) this.answer(call, null, null)
     } catch (error) {
       this.fail(call, error)
     }
@@ -319,7 +319,7 @@ class Session extends Peer {
     if (given === undefined && promised) {
       call.entry.handler.resolvesEmpty = true
       call.doubt.assumed = true
-      this.answer(call, null, EMPTY)
+      this.answer(call, null, null)
     } else this.reject(call, invalidArgType('reply', REPLIES, given))
   }
 
@@ -347,18 +347,19 @@ class Session extends Peer {
   /** What the caller sent is no message of the method's type. */
   refuseMessage(call, cause) {
     if (call.answered) return
+    const code = 'IRONWIRE_RPC_BAD_MESSAGE'
     const message = `the request cannot be decoded: ${textOf(() => cause.message)}`
     this.server.stats.refused++
-    this.end(call, failure(Origin.REFUSED, Status.INTERNAL, 'IRONWIRE_RPC_BAD_MESSAGE', message), EMPTY)
+    if (call.isAwaited) call.tell(new StatusError(Status.INTERNAL, message, { code }))
+    else this.end(call, failure(Origin.REFUSED, Status.INTERNAL, code, message), EMPTY)
   }
 
   /** The handler's answer, of which only the first counts. */
   answer(call, error, reply) {
     if (call.answered) this.extra(call)
     else if (call.told !== null) {
-      const { told } = call
-      call.told = () => this.extra(call)
-      told(error, reply)
+      if (call.isAwaited) call.tell(error, reply)
+      else this.extra(call)
     } else if (error) this.answerError(call, error)
     else this.reply(call, reply)
   }
