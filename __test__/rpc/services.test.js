@@ -65,7 +65,8 @@ test('handlers answer in every way that untyped ones do', async (t) => {
   const course = { id: 1, title: 'java' }
   const ways = {
     callback: (_request, callback) => callback(null, course),
-    late: (_request, callback) => void setTimeout(callback, 5, null, course),
+    late: (_request, callback) => setTimeout(callback, 5, null, course),
+    'late by other names': (...args) => void setTimeout(args[1], 5, null, course),
     returned: () => course,
     promised: async () => course,
   }

@@ -253,7 +253,10 @@ class Client extends EventEmitter {
         if (made !== null && call.stream !== null) {
           throw new Error(`The call of "${call.method}" was made already: with a stream it can be made once`)
         }
-        const next = made === null ? call : this.make(call.method, null, options, null, call.timeout, CALL_OPTIONS)
+        const next = made === null ? call : this.make(call.method, null, options, null, Infinity, CALL_OPTIONS)
+        // All attempts have the time of one call.
+        next.timeout = call.timeout
+        next.deadline = call.deadline
         next.decode = call.decode
         next.addMetadata(encodeMetadata(context.metadata))
         if (codec !== null) next.body = codec.encode(context.request)

@@ -4,7 +4,8 @@
 
 const { Peer } = require('./peer')
 const { Kind, Flag, Origin, Reason, FULL_VERSION, LENGTH_SIZE, FRAME_HEAD } = require('./protocol')
-const { status: Status, isFailure } = require('./status')
+const { status: Status } = require('./status')
+const { SHAPE, failure, failureOf, otherStreams, tooMuchMetadata } = require('./failures')
 const { encodeMetadata, decodeMetadata } = require('./metadata')
 const { RAW } = require('./codecs')
 const { bodyOf } = require('./outgoing')
@@ -25,11 +26,7 @@ const { StatusError, protocol, noAnswer, calledBackLate, textOf } = require('./e
 const EMPTY = new Uint8Array(0)
 const REPLY_HEAD = FRAME_HEAD - LENGTH_SIZE
 const REPLIES = 'an instance of Buffer or Uint8Array, or null'
-/** The flags of a request that say what streams it has. */
-const SHAPE = Flag.STREAMS | Flag.TAKES_STREAM
 const { DEADLINE, METADATA, STREAMS, TAKES_STREAM, ONE_WAY } = Flag
-/** Details of an error, and its code, have lengths of 16 bits. */
-const MAX_DETAILS = 0xffff
 
 /**
  * How long a handler that gave no answer has to call back, in milliseconds, before what it gave counts: only as long as it is not
@@ -76,11 +73,11 @@ class Session extends Peer {
     server.stats.calls++
     const method = this.methods[number]
     if (method === undefined || (method.handler === null && !server.find(method))) {
-      return this.refuse(sequence, flags, Origin.UNKNOWN_METHOD, Status.UNIMPLEMENTED, '', '')
+      return this.refuse(sequence, flags, failure(Origin.UNKNOWN_METHOD, Status.UNIMPLEMENTED, '', ''))
     }
     if (calls.size - this.oneWays >= this.maxCalls) {
       const why = `${this.maxCalls} calls of this connection are unanswered`
-      return this.refuse(sequence, flags, Origin.TOO_MANY_CALLS, Status.RESOURCE_EXHAUSTED, '', why)
+      return this.refuse(sequence, flags, failure(Origin.TOO_MANY_CALLS, Status.RESOURCE_EXHAUSTED, '', why))
     }
     const deadline = (flags & DEADLINE) === 0 ? Infinity : now() + amount
     const call = new ServerCall(this, sequence, method, body, deadline)
@@ -93,16 +90,10 @@ class Session extends Peer {
   carryMore(call, flags) {
     const { handler } = call.entry
     const { sequence } = call
-    if ((flags & SHAPE) !== handler.shape) {
-      const message = `the method ${inWords(handler.shape)}, and the call ${inWords(flags)}`
-      return this.refuse(sequence, flags, Origin.REFUSED, Status.UNIMPLEMENTED, 'IRONWIRE_RPC_UNSUPPORTED', message)
-    }
+    if ((flags & SHAPE) !== handler.shape) return this.refuse(sequence, flags, otherStreams(handler.shape, flags))
     if ((flags & METADATA) !== 0) {
       const { end, metadata, above } = decodeMetadata(call.body, this.options)
-      if (above !== null) {
-        const code = 'IRONWIRE_RPC_METADATA_TOO_LARGE'
-        return this.refuse(sequence, flags, Origin.REFUSED, Status.RESOURCE_EXHAUSTED, code, `its ${above}`)
-      }
+      if (above !== null) return this.refuse(sequence, flags, tooMuchMetadata(above))
       call.received = metadata
       call.body = call.body.subarray(end)
     }
@@ -121,6 +112,8 @@ class Session extends Peer {
       })
       // Its messages may come while the handler is called.
       this.hold(call)
+      // Holding it may have ended the connection.
+      if (call.answered) return
     }
     if (this.server.busy || this.busy) this.wait(call)
     else this.run(call)
@@ -279,7 +272,7 @@ class Session extends Peer {
 
   /** What the handler returned: bytes or null are an answer, a promise will be one; of anything else the callback must bring one. */
   given(call, given, callback) {
-    if (isReply(call, given)) this.answer(call, null, given)
+    if (isReply(call, given, false)) this.answer(call, null, given)
     else if (typeof given.then === 'function') this.follow(given, call, callback)
     else this.question(call, given, false)
   }
@@ -287,7 +280,7 @@ class Session extends Peer {
   follow(promise, call, callback) {
     Promise.resolve(promise).then(
       (reply) => {
-        if (isReply(call, reply)) this.answer(call, null, reply)
+        if (isReply(call, reply, true)) this.answer(call, null, reply)
         else this.question(call, reply, true)
         // Held until here: a promise on its way may still bring the answer, so its call is not forgotten.
         void callback
@@ -372,14 +365,7 @@ class Session extends Peer {
   }
 
   answerError(call, error) {
-    const code = textOf(() => error.code ?? '', '')
-    const message = textOf(() => error.message ?? error)
-    const number = read(() => error.status)
-    const wrong = failure(Origin.APPLICATION, isFailure(number) ? number : Status.UNKNOWN, code, message)
-    const details = read(() => error.details)
-    if (isUint8Array(details) && details.length <= MAX_DETAILS) wrong.details = details
-    // What cannot be sent of it must not hide the error itself.
-    wrong.metadata = read(() => encodeMetadata(error.metadata ?? call.trailers)) ?? null
+    const wrong = failureOf(error, call.trailers)
     // Getters of the error are the handler's code too, and may have answered meanwhile.
     if (call.answered) this.extra(call)
     else this.end(call, wrong, EMPTY)
@@ -492,9 +478,9 @@ class Session extends Peer {
     call.abort(reason)
   }
 
-  refuse(sequence, flags, origin, status, code, message) {
+  refuse(sequence, flags, wrong) {
     this.server.stats.refused++
-    if ((flags & ONE_WAY) === 0) this.sendFailure(sequence, failure(origin, status, code, message))
+    if ((flags & ONE_WAY) === 0) this.sendFailure(sequence, wrong)
   }
 
   frame(kind, sequence, number, body) {
@@ -597,30 +583,14 @@ class Session extends Peer {
   }
 }
 
-/** Whether what a handler gave is a reply: bytes, a message where they are typed, or null for an empty one. */
-function isReply(call, given) {
+/**
+ * Whether what a handler gave is a reply: bytes, null for an empty one, or where they are typed a message, which may be any object. But objects
+ * that are returned beside a callback (a timer, a query) are none.
+ */
+function isReply({ entry: { handler } }, given, promised) {
   if (given === null || isUint8Array(given)) return true
-  return call.entry.handler.codec !== RAW && typeof given === 'object' && typeof given.then !== 'function'
-}
-
-/** What an error frame is made of. */
-function failure(origin, status, code, message) {
-  return { origin, status, code, message, metadata: null, details: null }
-}
-
-/** What the handler's error has, if looking at it does not throw. */
-function read(look) {
-  try {
-    return look()
-  } catch {
-    return undefined
-  }
-}
-
-function inWords(flags) {
-  if ((flags & SHAPE) === 0) return 'has no streams'
-  const both = (flags & SHAPE) === SHAPE
-  return both ? 'has a stream both ways' : `streams its ${flags & STREAMS ? 'request' : 'answer'}`
+  if (handler.codec === RAW || typeof given !== 'object' || typeof given.then === 'function') return false
+  return promised || !(handler.takesCallback || handler.callsBack)
 }
 
 module.exports = { Session }
