@@ -17,11 +17,20 @@ let used = 0
 
 /** What a call that the server may see twice needs to be made again: its body, which its caller may have changed since. */
 class Kept {
-  constructor(body) {
+  /** `hedge` is after how many milliseconds it is made a second time whatever has become of the first. */
+  constructor(hedge) {
+    this.hedge = hedge
+    this.memory = null
+    this.at = 0
+    this.size = 0
+    /** How often it was made again although it may have been seen. */
+    this.tries = 0
+  }
+
+  keep(body) {
     const size = body.length
     if (size > SMALL) {
       this.memory = Buffer.from(bytesOf(body, 'body'))
-      this.at = 0
     } else {
       if (used + size > BLOCK) {
         block = Buffer.allocUnsafeSlow(BLOCK)
@@ -34,8 +43,6 @@ class Kept {
       used += size
     }
     this.size = size
-    /** How often it was made again although it may have been seen. */
-    this.tries = 0
   }
 
   get body() {

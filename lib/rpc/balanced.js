@@ -4,7 +4,6 @@
 
 const process = require('node:process')
 const { setInterval, clearInterval, setTimeout, clearTimeout } = require('node:timers')
-const { invalidArgValue } = require('../errors')
 const { Client } = require('./client')
 const { Call } = require('./calls')
 const { Member } = require('./member')
@@ -247,10 +246,9 @@ class BalancedClient extends Client {
   }
 
   /** Makes the call once more somewhere else, when it has no answer after so long; the first answer counts. */
-  hedge(call, delay) {
-    if (call.kept === null) {
-      throw invalidArgValue('options.hedge', delay, 'is for calls that may be made twice: say idempotent: true, too')
-    }
+  hedge(call) {
+    const delay = call.kept.hedge
+    if (delay === Infinity) return
     const { callback } = call
     const made = [call]
     let left = 1
@@ -270,6 +268,8 @@ class BalancedClient extends Client {
       if (ended || remaining <= 0 || this.ready.length < 2 || !this.budget.take(this.stats.calls)) return
       const second = new Call(call.method, call.kept.body, remaining, null)
       second.kept = call.kept
+      if (call.flags !== 0) second.addMetadata(call.metadata)
+      if (call.decode !== null) second.decode = call.decode
       second.callback = end(second)
       const link = this.elsewhere(call)
       if (link === null) return

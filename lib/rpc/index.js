@@ -5,7 +5,9 @@
 const { invalidArgValue } = require('../errors')
 const { Server } = require('./server')
 const { Client } = require('./client')
-const { RpcError } = require('./errors')
+const { RpcError, StatusError } = require('./errors')
+const { Metadata } = require('./metadata')
+const { status } = require('./status')
 const { target: readTarget } = require('./target')
 
 /** A server without methods yet. */
@@ -35,4 +37,15 @@ function connectRegistry(target) {
   return require('./registry/connect').connectRegistry(target)
 }
 
-module.exports = { createServer, connect, createRegistry, connectRegistry, Server, Client, RpcError }
+module.exports = {
+  createServer,
+  connect,
+  createRegistry,
+  connectRegistry,
+  Server,
+  Client,
+  RpcError,
+  StatusError,
+  Metadata,
+  status,
+}
