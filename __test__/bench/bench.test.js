@@ -174,6 +174,11 @@ test('bench rpc', { skip: peersMissing }, async (t) => {
   for (const one of cases) assert.deepStrictEqual(contendersOf(one), ['ironwire', 'node:net', 'node:net, corked'])
 })
 
+test('bench addressing', async (t) => {
+  const { cases } = await report(t, 'addressing', '--seconds', '0.1', '--case', '64 in flight')
+  assert.deepStrictEqual(contendersOf(cases[0]), ['by address', 'by name'])
+})
+
 test('bench protobuf', async (t) => {
   const { cases } = await report(t, 'protobuf', '--seconds', '0.1', '--only', 'ironwire')
   const names = cases.map((one) => one.name)

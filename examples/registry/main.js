@@ -90,7 +90,12 @@ async function main() {
   registry.child.kill('SIGKILL')
   console.log('killed the registry')
   await sleep(500)
-  await watcher.list()
+  const isBack = () =>
+    watcher.list().then(
+      () => true,
+      () => false,
+    )
+  while (!(await isBack())) await sleep(100)
   console.log('the registry is back')
 
   // Without the registry for a while: what was known last still holds.

@@ -1,7 +1,7 @@
-//! The native functions behind the bulk work and the arrays of `lib/codec`, which has checked what it hands over: typed arrays, and ranges within them.
+//! The native functions behind the bulk work, the arrays and the framers of `lib/codec`, which has checked what it hands over: typed arrays, and ranges within them.
 
-use super::codec_arrays;
 use super::raw::{Args, Env, Functions, Outcome, Value};
+use super::{codec_arrays, codec_framer};
 use crate::codec::bulk;
 use napi_derive::napi;
 use std::cell::RefCell;
@@ -35,6 +35,7 @@ pub fn codec_bulk(env: &napi::Env) -> Value {
     let mut functions = Functions::new(env, Rc::new(Scratch::default()));
     register(&mut functions);
     codec_arrays::register(&mut functions);
+    codec_framer::register(&mut functions);
     let (object, release) = functions.finish();
     env.on_teardown(move |_teardown| release());
     object

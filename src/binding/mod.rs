@@ -3,6 +3,7 @@
 mod codec;
 mod codec_arrays;
 mod codec_bulk;
+mod codec_framer;
 mod constants;
 mod engine;
 mod files;

@@ -17,7 +17,7 @@ use std::ffi::{CString, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
 
-pub use functions::{Args, Functions, Outcome};
+pub use functions::{Args, Functions, Misuse, Outcome};
 
 /// A JavaScript value, good for the current call.
 #[derive(Clone, Copy)]

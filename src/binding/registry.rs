@@ -6,7 +6,7 @@ use super::raw::{Args, Callbacks, Functions, Outcome, Value};
 use crate::background::Lost;
 use crate::errno::Errno;
 use crate::files::errno;
-use crate::registry::{Cut, Folder, Limits, Loaded, Method, Refusal, Server, Store, messages::SCHEMA};
+use crate::registry::{Answer, Cut, Folder, Limits, Loaded, Method, Server, Store, messages::SCHEMA};
 use crate::slots::Slots;
 use napi_derive::napi;
 use std::cell::{Cell, RefCell};
@@ -32,7 +32,7 @@ struct Registry {
     server: RefCell<Option<Server>>,
     /// None in memory, and while a thread has it.
     store: RefCell<Option<Store<Folder>>>,
-    answers: RefCell<VecDeque<(u32, Result<Vec<u8>, Refusal>)>>,
+    answers: RefCell<VecDeque<(u32, Answer)>>,
     /// What was wrong with the folder when it was opened.
     cuts: RefCell<Vec<Cut>>,
     /// Why it cannot be opened, or why the last commit failed, with libuv's number.

@@ -13,6 +13,6 @@ mod store;
 mod tests;
 
 pub use journal::{MAX_RECORD, Records, frame};
-pub use server::{Commit, Method, Refusal, Server, Snapshot};
+pub use server::{Answer, Commit, Method, Refusal, Server, Snapshot};
 pub use state::Limits;
 pub use store::{Cut, Disk, Folder, Loaded, Store, replay};

@@ -67,7 +67,9 @@ impl Refusal {
 }
 
 type Ticket = u32;
-type Answer = Result<Vec<u8>, Refusal>;
+
+/// A reply's bytes, or why there is none.
+pub type Answer = Result<Vec<u8>, Refusal>;
 
 /// What the disk is to hold from now on.
 pub struct Commit {
@@ -224,7 +226,7 @@ impl Server {
     }
 
     /// What has been answered since.
-    pub fn take_answers(&mut self) -> Vec<(u32, Result<Vec<u8>, Refusal>)> {
+    pub fn take_answers(&mut self) -> Vec<(u32, Answer)> {
         std::mem::take(&mut self.answers)
     }
 

@@ -12,8 +12,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex};
 
-type Answer = Result<Vec<u8>, Refusal>;
-
 fn instance(id: &str, port: u16) -> Instance {
     Instance {
         id: id.into(),

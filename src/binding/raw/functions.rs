@@ -26,7 +26,7 @@ pub struct Misuse {
 
 impl Misuse {
     /// Argument `argument` is not the `expected`.
-    pub fn new(argument: usize, expected: &'static str) -> Misuse {
+    pub const fn new(argument: usize, expected: &'static str) -> Misuse {
         Misuse { argument, expected }
     }
 }
