@@ -269,8 +269,8 @@ function manyCases(wants) {
     }
     return list
   }
-  function arrays() {
-    const columns = {
+  function newColumns() {
+    return {
       id: new Uint32Array(COUNT),
       price: new Float64Array(COUNT),
       size: new Uint16Array(COUNT),
@@ -279,6 +279,8 @@ function manyCases(wants) {
       volume: new Float64Array(COUNT),
       flags: new Uint32Array(COUNT),
     }
+  }
+  function arrays(columns = newColumns()) {
     for (let i = 0, p = 0; i < COUNT; i++, p += 32) {
       columns.id[i] = bytes.readUInt32BE(p)
       columns.price[i] = bytes.readDoubleBE(p + 4)
@@ -292,6 +294,9 @@ function manyCases(wants) {
   }
   assert.deepStrictEqual(layout.decodeColumns(bytes), arrays())
   assert.deepStrictEqual(layout.decodeMany(bytes), objects())
+  const into = layout.decodeColumns(bytes)
+  const there = newColumns()
+  assert.deepStrictEqual(layout.decodeColumns(bytes, { into }), arrays(there))
   const only = (all) => new Map(Object.entries(all).filter(([name]) => wants(name)))
   const note = `${COUNT.toLocaleString('en-US')} records of 32 bytes`
   return [
@@ -301,7 +306,17 @@ function manyCases(wants) {
       note,
       operations: only({
         ironwire: () => layout.decodeColumns(bytes),
-        'Buffer by hand, to typed arrays': arrays,
+        'Buffer by hand, to typed arrays': () => arrays(),
+        'Buffer by hand, to objects': objects,
+      }),
+    },
+    {
+      name: 'columns into',
+      title: 'decode records to columns that are there',
+      note,
+      operations: only({
+        ironwire: () => layout.decodeColumns(bytes, { into }),
+        'Buffer by hand, to typed arrays': () => arrays(there),
         'Buffer by hand, to objects': objects,
       }),
     },
@@ -318,7 +333,7 @@ function buildCases(wants, wantsCase, notes) {
   const groups = [
     [['record encode', 'record decode'], () => recordCases(wants, notes)],
     ...Object.keys(formats).map((key) => [[`${key} decode`], () => [formatCase(key, wants)]]),
-    [['columns', 'objects'], () => manyCases(wants)],
+    [['columns', 'columns into', 'objects'], () => manyCases(wants)],
   ]
   return groups
     .filter(([found]) => found.some(wantsCase))

@@ -3,12 +3,14 @@
 mod codec;
 mod codec_arrays;
 mod codec_bulk;
+mod codec_framer;
 mod constants;
 mod engine;
 mod files;
 mod http;
 mod http_client;
 mod http_conn;
+mod http_file;
 mod http_out;
 mod http_site;
 mod net;
@@ -45,7 +47,8 @@ pub fn start_engine(env: &napi::Env, callbacks: raw::Value) -> napi::Result<raw:
         let files = files::register(functions);
         http::register(functions, &files);
         http_conn::register(functions);
-        http_out::register(functions);
+        let sources = http_file::register(functions);
+        http_out::register(functions, &sources);
         http_client::register(functions);
     })
     .ok_or_else(|| napi::Error::from_reason("ironwire: this environment has no event loop"))
