@@ -108,6 +108,19 @@ class Cursor {
     }
   }
 
+  /** Finds all that are left of the chunk: `each(bytes, start, end)`, as fast as that can be. */
+  drain(each) {
+    while (this.next()) {
+      each(this.bytes, this.start, this.end)
+      const words = this.#words
+      const found = this.#found
+      while (this.#row < this.#rows) {
+        const at = ROWS + 2 * this.#row++
+        each(found, words[at], words[at + 1])
+      }
+    }
+  }
+
   /** Has Rust look on; true when that has brought the end of a message that began in an earlier chunk. */
   #look() {
     const from = this.#words[NEXT]

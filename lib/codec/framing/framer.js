@@ -46,8 +46,18 @@ class Framer {
   push(chunk) {
     const messages = []
     const bytes = chunkOf(chunk)
+    let known
+    let memory
+    let base
     try {
-      this.#run(bytes, (cursor) => messages.push(view(cursor)))
+      this.#run(bytes, (bytes, start, end) => {
+        if (bytes !== known) {
+          known = bytes
+          memory = bytes.buffer
+          base = bytes.byteOffset
+        }
+        messages.push(new FastBuffer(memory, base + start, end - start))
+      })
     } catch (error) {
       // Those before the place where it is wrong are as good as ever.
       error.messages = messages
@@ -59,16 +69,15 @@ class Framer {
   /** Takes a chunk; calls `each(bytes, start, end)` for the messages that end in it, for which nothing is made. */
   each(chunk, each) {
     if (typeof each !== 'function') throw invalidArgType('each', 'of type function', each)
-    this.#run(chunkOf(chunk), (cursor) => each(cursor.bytes, cursor.start, cursor.end))
+    this.#run(chunkOf(chunk), each)
   }
 
-  #run(bytes, found) {
+  #run(bytes, each) {
     if (this.#busy) throw invalidArgValue('chunk', bytes, 'came while the one before it was being taken apart')
-    const cursor = this.#cursor
-    cursor.feed(bytes)
+    this.#cursor.feed(bytes)
     this.#busy = true
     try {
-      while (cursor.next()) found(cursor)
+      this.#cursor.drain(each)
     } finally {
       this.#busy = false
     }
