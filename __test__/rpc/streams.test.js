@@ -305,6 +305,15 @@ test('leaving the loop, cancel(), destroy() and a signal all reach the handler, 
       stream.destroy()
       await once(stream, 'close')
     },
+    async 'destroy while it is iterated'(stream) {
+      setTimeout(() => stream.destroy(), 5)
+      await assert.rejects(all(stream), { name: 'AbortError' })
+    },
+    async 'destroy with an error'(stream) {
+      stream.on('error', () => {})
+      setTimeout(() => stream.destroy(new Error('mine')), 5)
+      await assert.rejects(all(stream), { message: 'mine' })
+    },
     async signal(stream) {
       stream.on('data', () => controller.abort(new Error('enough')))
       const [error] = await once(stream, 'error')

@@ -34,7 +34,7 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(split(role, rest.chunks(size)), whole);
 
     if let [b'I', b'W', b'R', b'P', 1, after @ ..] = rest {
-        let newer: Vec<u8> = [b"IWRP\x02", after].concat();
+        let newer: Vec<u8> = [&b"IWRP\x02"[..], after].concat();
         let (mut seen, _) = whole.clone();
         let (mut again, _) = split(role, std::iter::once(&newer[..]));
         again.truncate(seen.len());

@@ -4,7 +4,7 @@
 
 const process = require('node:process')
 const { CallStream } = require('./stream')
-const { badMessage } = require('./errors')
+const { aborted, badMessage } = require('./errors')
 const { Kind, Flag } = require('./protocol')
 
 class ClientStream extends CallStream {
@@ -135,6 +135,8 @@ class ClientStream extends CallStream {
   }
 
   _destroy(error, callback) {
+    // Whoever iterates must not take it for the end.
+    if (!this.over) this.failure ??= error ?? aborted(this.method, this.link !== null)
     super._destroy(error, callback)
     if (!this.over) this.call.cancel()
   }

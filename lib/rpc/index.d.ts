@@ -206,7 +206,10 @@ export type Answer = (error?: unknown, reply?: Body | null, metadata?: MetadataI
 export type StreamHandler<Request, Call> = (request: Request, call: Call) => unknown
 
 /** Runs around handlers. `next` goes on and promises the reply. What it returns is the reply; nothing stands for what `next` gave. */
-export type ServerInterceptor = (call: ServerCall | ServerStream, next: () => Promise<unknown>) => unknown
+export type ServerInterceptor = (
+  call: ServerCall & { readonly stream: ServerStream | null },
+  next: () => Promise<unknown>,
+) => unknown
 
 /**
  * Handles the calls of one method. Its answer is what happens first: the callback, bytes or `null` (an empty reply) that it returns

@@ -265,6 +265,7 @@ class CallStream extends Duplex {
 
   _destroy(error, callback) {
     this.deafen()
+    this.failure ??= error
     const { held, waiters } = this
     this.canSend = false
     this.held = null

@@ -369,6 +369,31 @@ mod tests {
         assert_eq!(feed(Role::Server, 64, bytes.chunks(1)), (units, Ok(())));
     }
 
+    /// The lower of the two versions is spoken: this end's is 2.
+    #[test]
+    fn the_preface_says_what_is_understood() {
+        for (version, understood) in [(1, false), (2, true), (255, true)] {
+            let mut bytes = Vec::new();
+            Preface {
+                version,
+                max_frame: 1024,
+                max_calls: 1,
+                window: 1,
+            }
+            .encode(&mut bytes);
+            bytes.extend_from_slice(b"\0\0\0\x06\x09\0\0\0\0\x01");
+            for size in 1..=bytes.len() {
+                let (seen, result) = feed(Role::Client, 64, bytes.chunks(size));
+                let expected = if understood {
+                    Ok(())
+                } else {
+                    Err(ProtocolError::UnknownKind(9))
+                };
+                assert_eq!((seen.len(), result), (1 + usize::from(understood), expected));
+            }
+        }
+    }
+
     #[test]
     fn foreign_protocols_fail_at_the_first_wrong_byte() {
         let (seen, result) = feed(Role::Server, 64, std::iter::once(&b"G"[..]));
@@ -588,6 +613,21 @@ mod tests {
                 prop_assert!(rest.is_empty());
             }
             prop_assert_eq!((seen, splitter.buffered()), (units, 0));
+        }
+
+        /// What version 1 understands of a stream, version 2 understands alike.
+        #[test]
+        fn version_2_extends_version_1((role, mut units) in any_stream(), limit in 40u32..400) {
+            let mut seen = [1, 2].map(|version| {
+                if let Some(Owned::Preface(preface)) = units.first_mut() {
+                    preface.version = version;
+                }
+                let bytes = stream(&units);
+                feed(role, limit, std::iter::once(&bytes[..])).0.split_off(1)
+            });
+            let [first, second] = &mut seen;
+            second.truncate(first.len());
+            prop_assert_eq!(first, second);
         }
 
         /// Any bytes at all give the same events and the same error cut as whole.
