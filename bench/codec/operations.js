@@ -420,14 +420,7 @@ function framingCases(wants) {
       },
       wants,
     ),
-    framingCase(
-      'lines',
-      'split lines',
-      { delimiter: '\n' },
-      linesByHand,
-      { split2: { make: (peer) => peer() } },
-      wants,
-    ),
+    framingCase('lines', 'split lines', { delimiter: '\n' }, linesByHand, {}, wants),
   ]
 }
 

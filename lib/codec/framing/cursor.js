@@ -12,6 +12,8 @@ const { COUNT, NEXT, DONE, END, HEAD, FOOT, TOTAL, ERROR, ROWS } = framer
 const FEW = 16
 const MANY = 2048
 
+const FastBuffer = Buffer[Symbol.species]
+
 const EMPTY = Buffer.alloc(0)
 
 let dropped
@@ -119,6 +121,25 @@ class Cursor {
         each(found, words[at], words[at + 1])
       }
     }
+  }
+
+  /** Adds a view of each that is left of the chunk to `messages`. A loop of its own: one that calls others' functions knows too many of them. */
+  collect(messages) {
+    while (this.next()) {
+      messages.push(this.view())
+      const words = this.#words
+      const { buffer, byteOffset } = this.#found
+      while (this.#row < this.#rows) {
+        const at = ROWS + 2 * this.#row++
+        messages.push(new FastBuffer(buffer, byteOffset + words[at], words[at + 1] - words[at]))
+      }
+    }
+  }
+
+  /** The message that `next` has found. */
+  view() {
+    const { buffer, byteOffset } = this.bytes
+    return new FastBuffer(buffer, byteOffset + this.start, this.end - this.start)
   }
 
   /** Has Rust look on; true when that has brought the end of a message that began in an earlier chunk. */

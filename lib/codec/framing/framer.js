@@ -19,10 +19,8 @@ function chunkOf(value) {
   return bytes instanceof FastBuffer ? bytes : new FastBuffer(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
-/** The message that a cursor is at, as a view. */
-function view({ bytes, start, end }) {
-  return new FastBuffer(bytes.buffer, bytes.byteOffset + start, end - start)
-}
+/** What streams make of a message. */
+const view = (cursor) => cursor.view()
 
 class Framer {
   #framing
@@ -46,18 +44,8 @@ class Framer {
   push(chunk) {
     const messages = []
     const bytes = chunkOf(chunk)
-    let known
-    let memory
-    let base
     try {
-      this.#run(bytes, (bytes, start, end) => {
-        if (bytes !== known) {
-          known = bytes
-          memory = bytes.buffer
-          base = bytes.byteOffset
-        }
-        messages.push(new FastBuffer(memory, base + start, end - start))
-      })
+      this.#run(bytes, () => this.#cursor.collect(messages))
     } catch (error) {
       // Those before the place where it is wrong are as good as ever.
       error.messages = messages
@@ -69,15 +57,15 @@ class Framer {
   /** Takes a chunk; calls `each(bytes, start, end)` for the messages that end in it, for which nothing is made. */
   each(chunk, each) {
     if (typeof each !== 'function') throw invalidArgType('each', 'of type function', each)
-    this.#run(chunkOf(chunk), each)
+    this.#run(chunkOf(chunk), () => this.#cursor.drain(each))
   }
 
-  #run(bytes, each) {
+  #run(bytes, take) {
     if (this.#busy) throw invalidArgValue('chunk', bytes, 'came while the one before it was being taken apart')
     this.#cursor.feed(bytes)
     this.#busy = true
     try {
-      this.#cursor.drain(each)
+      take()
     } finally {
       this.#busy = false
     }
@@ -85,7 +73,7 @@ class Framer {
 
   /** The stream has ended: throws when it was cut short. Returns the message that no delimiter has ended, where that is one. */
   end() {
-    return this.#cursor.finish() ? view(this.#cursor) : undefined
+    return this.#cursor.finish() ? this.#cursor.view() : undefined
   }
 
   /** Forgets what is held, and what was wrong: another stream begins. */
@@ -109,9 +97,9 @@ class Framer {
     const cursor = new Cursor(this.#framing)
     for await (const chunk of chunks) {
       cursor.feed(chunkOf(chunk))
-      while (cursor.next()) yield view(cursor)
+      while (cursor.next()) yield cursor.view()
     }
-    if (cursor.finish()) yield view(cursor)
+    if (cursor.finish()) yield cursor.view()
   }
 
   /** A stream: bytes in, messages out. */
