@@ -3,10 +3,12 @@
 // Every example runs and prints what its comments promise, so that none of them rots.
 
 const assert = require('node:assert')
+const { execFile, spawnSync } = require('node:child_process')
 const { createHash } = require('node:crypto')
 const fs = require('node:fs')
 const path = require('node:path')
 const { test } = require('node:test')
+const { promisify } = require('node:util')
 const { request } = require('../files/support')
 const { start } = require('../tutorial/support')
 
@@ -163,6 +165,37 @@ test('protobuf/stream', async (t) => {
 
 test('rpc/service', async (t) => {
   assert.deepStrictEqual(await linesOf(t, 'rpc/service.js'), ['/Library/Search', "{ titles: [ 'Middlemarch' ] }"])
+})
+
+const CATALOG = ['javascript, edition 1', 'javascript, edition 2', 'javascript, edition 3']
+
+test('rpc/catalog', async (t) => {
+  assert.deepStrictEqual(await linesOf(t, 'rpc/catalog.js'), [
+    "{ title: 'java' }",
+    "[ 'java', 'javascript', 'python' ]",
+    ...CATALOG,
+    '{ id: 3 }',
+    'NOT_FOUND there is no course 1',
+  ])
+})
+
+const python = spawnSync('python3', ['--version']).status === 0
+
+test('rpc/client.py, which speaks the protocol by its document', {
+  skip: !python && 'there is no python3',
+}, async (t) => {
+  const { port } = await serve(t, 'rpc/catalog.js')
+  const env = { ...process.env, PORT: port }
+  const { stdout } = await promisify(execFile)('python3', [path.join(EXAMPLES, 'rpc/client.py')], {
+    env,
+    timeout: 30_000,
+  })
+  assert.deepStrictEqual(stdout.split('\n'), [
+    'title: java',
+    ...['java, edition 1', 'java, edition 2', 'java, edition 3'].map((title) => `watch: ${title}`),
+    'error: status 5 : there is no course 1',
+    '',
+  ])
 })
 
 test('error-first', async (t) => {

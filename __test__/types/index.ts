@@ -143,6 +143,43 @@ client.call('echo', null, { timeout: 100 }, (error, reply) => {
 })
 // @ts-expect-error: the body is bytes
 client.call('echo', 'x')
+client.call('echo', null, () => {}).cancel()
+client.call('echo', null, { oneWay: true, metadata: { a: 'b', 'c-bin': Buffer.alloc(1), d: ['e', 'f'] } })
+// @ts-expect-error: a number is no metadata
+client.call('echo', null, { metadata: { a: 5 } })
+async function watch() {
+  for await (const message of client.stream('ticks')) message satisfies Buffer
+}
+watch()
+client.stream('up', [Buffer.alloc(1)], { clientStreaming: true, serverStreaming: false }) satisfies Promise<Buffer>
+client.stream('chat', null, { clientStreaming: true }).write(new Uint8Array(1)) satisfies boolean
+client.all(
+  [['echo', Buffer.alloc(1)], ['echo']],
+  (error, replies) => (error?.status satisfies number | undefined) ?? replies.length,
+)
+client.use(async (call, next) => {
+  call.metadata.set('token', 'x')
+  return await next()
+})
+server.use((call, next) => (call.metadata.get('token') === 'x' ? next() : Promise.reject(new Error('no'))))
+server.method('ticks', { serverStreaming: true }, async function* (_request, call) {
+  while (!call.signal.aborted) yield Buffer.from('tick')
+})
+server.method('relay', (_request, callback, call) => {
+  call.trailers = new rpc.Metadata({ a: 'b' })
+  client.call('echo', null, { parent: call }, (error, reply) => callback(error, reply, { c: 'd' }))
+})
+server.method('sum', { clientStreaming: true }, async (requests) => {
+  for await (const request of requests) return request
+  return null
+})
+// @ts-expect-error: a string is no body
+server.method('sum', { clientStreaming: true }, async () => 'text')
+new rpc.StatusError(rpc.status.NOT_FOUND, 'gone', { details: Buffer.alloc(1) }).status satisfies number
+// Where nothing is known of the schema, everything goes.
+const school = protobuf('service S { rpc A (M) returns (M); } message M {}')
+client.service(school.S).a({})
+server.addService(school.S, { a: () => ({}) })
 
 import codecAlone, { readInt8 } from 'ironwire/codec'
 import httpAlone, { type createServer } from 'ironwire/http'

@@ -3,24 +3,31 @@
 const dns = require('node:dns')
 const process = require('node:process')
 const { setTimeout, clearTimeout } = require('node:timers')
-const { Buffer } = require('node:buffer')
 const { EventEmitter } = require('node:events')
 const { isIP } = require('node:net')
 const { isDate } = require('node:util/types')
-const { invalidArgType } = require('../errors')
+const { invalidArgType, invalidArgValue } = require('../errors')
 const { refuseUnknown } = require('../options')
-const { clientOptions, target: readTarget, duration, checkObject } = require('./options')
+const { clientOptions, streamOptions, target: readTarget, duration, flag, checkObject } = require('./options')
 const { Call } = require('./calls')
 const { Deadlines } = require('./deadlines')
 const { Link } = require('./link')
 const { Waiting } = require('./waiting')
 const { now } = require('./tick')
-const { bodyOf } = require('./outgoing')
-const { checkName } = require('./protocol')
+const { RAW } = require('./codecs')
+const { ClientStream } = require('./client-stream')
+const { pump, isIterable } = require('./stream')
+const { Metadata, encodeMetadata } = require('./metadata')
+const { ServerCall } = require('./server-call')
+const { serviceClient, shapeOf } = require('./service')
+const { added, through } = require('./interceptors')
+const { current } = require('./context')
+const { checkName, Flag } = require('./protocol')
 const errors = require('./errors')
 const transport = require('./transport')
 
-const CALL_OPTIONS = ['timeout', 'deadline', 'signal']
+const STREAM_OPTIONS = ['timeout', 'deadline', 'signal', 'metadata', 'parent']
+const CALL_OPTIONS = [...STREAM_OPTIONS, 'oneWay']
 
 /** A connection to one server that comes back by itself, and the calls made over it. */
 class Client extends EventEmitter {
@@ -32,6 +39,7 @@ class Client extends EventEmitter {
       calls: 0,
       replies: 0,
       errors: 0,
+      oneWay: 0,
       timeouts: 0,
       lateAnswers: 0,
       unknownAnswers: 0,
@@ -48,6 +56,8 @@ class Client extends EventEmitter {
     this.deadlines = new Deadlines((time) => this.expire(time))
     /** The UTF-8 of each method's name called so far. */
     this.names = new Map()
+    /** Null as long as there are none. */
+    this.interceptors = null
     this.closing = false
     this.closed = false
     this.refed = true
@@ -73,34 +83,212 @@ class Client extends EventEmitter {
   // ---- calls
 
   call(method, body, options, callback) {
+    return this.unary(method, body, options, callback, RAW)
+  }
+
+  /** Calls a method that has a stream: of the server's messages, unless `options` say otherwise. */
+  stream(method, request, options, callback) {
+    if (typeof options === 'function') {
+      callback = options
+      options = undefined
+    }
+    const { clientStreaming, serverStreaming, ...rest } = options === undefined ? {} : checkObject(options)
+    const kinds = streamOptions({ clientStreaming, serverStreaming: serverStreaming ?? true })
+    const shape = shapeOf(kinds)
+    if (shape === 0) throw invalidArgValue('options', options, 'must leave a stream one way at least')
+    return this.open(method, request, rest, callback, RAW, shape)
+  }
+
+  /** The methods of a service of a schema, as functions. */
+  service(service) {
+    return serviceClient(this, service)
+  }
+
+  /** Has `interceptor(call, next)` called around each call; the first one that was added is the outermost. */
+  use(interceptor) {
+    this.interceptors = added(this.interceptors, interceptor)
+    return this
+  }
+
+  /**
+   * Makes calls at once, each given as `[method, request, options]`, where the method is a name or a function of a service. Calls back with the
+   * replies in the order of the calls, or with the first error, which cancels the others.
+   */
+  all(calls, callback) {
+    if (callback === undefined) {
+      return new Promise((resolve, reject) => {
+        this.all(calls, (error, replies) => (error ? reject(error) : resolve(replies)))
+      })
+    }
+    if (typeof callback !== 'function') throw invalidArgType('callback', 'of type function', callback)
+    if (!isIterable(calls)) throw invalidArgType('calls', 'an Array of calls', calls)
+    const list = [...calls]
+    const replies = new Array(list.length)
+    const made = []
+    let left = list.length
+    if (left === 0) process.nextTick(callback, null, replies)
+    const cancel = () => {
+      for (const call of made) call.cancel()
+    }
+    try {
+      for (const [i, given] of list.entries()) {
+        if (!Array.isArray(given)) throw invalidArgType(`calls[${i}]`, 'an Array of method, request and options', given)
+        const [method, request, options] = given
+        const one = (error, reply) => {
+          if (left === 0) return
+          replies[i] = reply
+          left = error ? 0 : left - 1
+          if (error) cancel()
+          if (left === 0) callback(error, error ? undefined : replies)
+        }
+        made.push(
+          typeof method === 'function' ? method(request, options, one) : this.call(method, request, options, one),
+        )
+      }
+    } catch (error) {
+      left = 0
+      cancel()
+      throw error
+    }
+  }
+
+  unary(method, request, options, callback, codec) {
     if (typeof options === 'function') {
       callback = options
       options = undefined
     }
     if (callback === undefined) {
       return new Promise((resolve, reject) => {
-        this.start(method, body, options, (error, reply) => (error ? reject(error) : resolve(reply)))
+        this.start(method, request, options, (error, reply) => (error ? reject(error) : resolve(reply)), codec)
       })
     }
     if (typeof callback !== 'function') throw invalidArgType('callback', 'of type function', callback)
-    this.start(method, body, options, callback)
+    return this.start(method, request, options, callback, codec)
   }
 
-  start(method, body, options, callback) {
+  start(method, request, options, callback, codec) {
     if (!this.names.has(method)) this.names.set(method, checkName('method', method))
-    body = body === undefined || body === null ? Buffer.alloc(0) : bodyOf(body, 'body')
-    let { timeout } = this.options
+    const body = this.interceptors === null ? codec.encode(request) : null
+    const call = this.make(method, body, options, callback, this.options.timeout, CALL_OPTIONS)
+    if (codec.decode !== null) call.decode = codec.decode
+    if (this.interceptors === null) return this.launch(call)
+    return this.intercept(call, request, options, codec, callback)
+  }
+
+  /** A call with a stream. What can be iterated as its request is written to it. */
+  open(method, request, options, callback, codec, shape) {
+    if (typeof options === 'function') {
+      callback = options
+      options = undefined
+    }
+    if (!this.names.has(method)) this.names.set(method, checkName('method', method))
+    const streams = (shape & Flag.STREAMS) !== 0
+    const takesStream = (shape & Flag.TAKES_STREAM) !== 0
+    if (callback !== undefined && typeof callback !== 'function') {
+      throw invalidArgType('callback', 'of type function', callback)
+    }
+    if (callback !== undefined && takesStream) {
+      throw invalidArgValue('callback', callback, `must be left out: "${method}" answers with a stream`)
+    }
+    if (streams && request !== undefined && request !== null && !isIterable(request)) {
+      throw invalidArgType('request', 'an iterable of messages', request)
+    }
+    const intercepted = this.interceptors !== null
+    const body = streams || intercepted ? RAW.encode(null) : codec.encode(request)
+    // A stream may well live on: it has no timeout of its own.
+    const call = this.make(method, body, options, null, Infinity, STREAM_OPTIONS)
+    call.flags |= shape
+    call.decode = takesStream ? null : codec.decode
+    const { encodeMessage: encode, decodeMessage: decode } = codec
+    const stream = new ClientStream(call, { encode, decode, window: this.options.streamWindow, callback })
+    call.stream = stream
+    call.callback = (error, reply, trailers) => stream.conclude(error, reply, trailers)
+    if (intercepted) this.intercept(call, request, options, streams ? null : codec, call.callback)
+    else this.launch(call)
+    if (!streams || request === undefined || request === null) return stream
+    pump(request, stream).catch((error) => stream.fail(error))
+    return takesStream || callback !== undefined ? stream : stream.reply
+  }
+
+  make(method, body, options, callback, timeout, known) {
     let signal
+    let parent = current()
+    let metadata
+    let flags = 0
     if (options !== undefined && options !== null) {
-      refuseUnknown(checkObject(options), CALL_OPTIONS)
+      refuseUnknown(checkObject(options), known)
       timeout = timeoutOf(options, timeout)
       signal = signalOf(options)
+      metadata = options.metadata
+      if (options.parent !== undefined) parent = parentOf(options)
+      if (flag(options, 'oneWay', false)) flags = Flag.ONE_WAY
     }
+    if (parent !== undefined) timeout = Math.min(timeout, parent.remaining)
     const call = new Call(method, body, timeout, callback)
-    call.signal = signal
+    if (options !== undefined || parent !== undefined) {
+      call.signal = signal
+      call.parent = parent
+      call.watches = signal !== undefined || parent !== undefined
+      call.flags = flags
+      call.addMetadata(encodeMetadata(metadata))
+    }
+    return call
+  }
+
+  launch(call) {
     this.stats.calls++
     const error = this.dispatch(call)
-    if (error !== undefined) this.fail(callback, error)
+    if (error !== undefined) this.failCall(call, error)
+    return call
+  }
+
+  /** Makes the call within the interceptors, which may do so anew. */
+  intercept(call, request, options, codec, callback) {
+    const context = new ClientCall(call, request, options)
+    const go = () =>
+      new Promise((resolve, reject) => {
+        const { made } = context
+        if (context.cancelled) throw errors.aborted(call.method, false, context.reason)
+        // A stream has one call only.
+        if (made !== null && call.stream !== null) {
+          throw new Error(`The call of "${call.method}" was made already: with a stream it can be made once`)
+        }
+        const next = made === null ? call : this.make(call.method, null, options, null, Infinity, CALL_OPTIONS)
+        // All attempts have the time of one call.
+        next.timeout = call.timeout
+        next.deadline = call.deadline
+        next.decode = call.decode
+        next.addMetadata(encodeMetadata(context.metadata))
+        if (codec !== null) next.body = codec.encode(context.request)
+        next.callback = (error, reply, trailers) => {
+          context.trailers = trailers
+          if (error) reject(error)
+          else resolve(reply)
+        }
+        context.made = next
+        this.launch(next)
+      })
+    // Not within the promise: what the callback throws is no rejection of it.
+    through(this.interceptors, context, go).then(
+      (reply) => process.nextTick(callback, null, reply, context.trailers),
+      (error) => process.nextTick(callback, error || new Error(`An interceptor threw ${error}`)),
+    )
+    call.owner = context
+    return context
+  }
+
+  /** A one-way call is written: that is all there is to it. */
+  sentOneWay(call) {
+    const { callback } = call
+    call.callback = null
+    this.stats.oneWay++
+    process.nextTick(callback, null)
+  }
+
+  failCall(call, error) {
+    const { callback } = call
+    call.callback = null
+    this.fail(callback, error)
   }
 
   /** Ends a call outside of the table of a read: never inside the call that caused it, and a throw costs no other call. */
@@ -111,8 +299,8 @@ class Client extends EventEmitter {
 
   /** Sends the call or lets it wait. Returns an error when it can do neither. */
   dispatch(call) {
-    const { method, timeout, signal } = call
-    if (signal?.aborted) return errors.aborted(method, false, signal.reason)
+    const { method, timeout, signal, parent } = call
+    if (signal?.aborted || parent?.cut) return errors.aborted(method, false, call.abortReason)
     if (timeout <= 0) {
       this.stats.timeouts++
       return errors.timeout(method, timeout, false)
@@ -138,15 +326,16 @@ class Client extends EventEmitter {
         continue
       }
       const error = link.send(call)
-      if (error !== undefined) this.fail(call.callback, error)
+      if (error !== undefined) this.failCall(call, error)
     }
     if (this.closing) this.rest()
   }
 
   /** A call ran out of time before it left. */
-  overdue({ method, timeout, callback }) {
+  overdue(call) {
+    const { method, timeout } = call
     this.stats.timeouts++
-    this.fail(callback, errors.timeout(method, timeout, false, this.lastError ?? undefined))
+    this.failCall(call, errors.timeout(method, timeout, false, this.lastError ?? undefined))
   }
 
   expire(time) {
@@ -277,7 +466,7 @@ class Client extends EventEmitter {
   }
 
   failWaiting(makeError) {
-    this.waiting.clear((call) => this.fail(call.callback, makeError(call)))
+    this.waiting.clear((call) => this.failCall(call, makeError(call)))
   }
 
   ref() {
@@ -294,6 +483,34 @@ class Client extends EventEmitter {
     this.retryTimer?.[name]()
     for (const link of this.links) link.wire?.[name]()
     return this
+  }
+}
+
+/** A call as interceptors see it. */
+class ClientCall {
+  constructor({ method, stream }, request, options) {
+    this.method = method
+    /** May be replaced. */
+    this.request = request
+    this.metadata = new Metadata(options?.metadata)
+    this.stream = stream
+    /** Metadata of the answer, once it has come. */
+    this.trailers = undefined
+    this.made = null
+    this.cancelled = false
+    this.reason = undefined
+  }
+
+  cancel(reason) {
+    if (this.cancelled) return
+    this.cancelled = true
+    this.reason = reason
+    this.made?.cancel(reason)
+  }
+
+  /** As the owner of a call that is not made yet. */
+  abort(_call, reason) {
+    this.cancel(reason)
   }
 }
 
@@ -316,6 +533,12 @@ function signalOf(options) {
     throw invalidArgType('options.signal', 'an instance of AbortSignal', signal)
   }
   return signal
+}
+
+function parentOf({ parent }) {
+  const call = ServerCall.of(parent)
+  if (call === undefined) throw invalidArgType('options.parent', 'the call of a handler', parent)
+  return call
 }
 
 function canListen(signal) {

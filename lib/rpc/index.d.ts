@@ -5,17 +5,92 @@
 
 import type { EventEmitter } from 'node:events'
 import type { AddressInfo, DropArgument, ListenOptions } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { Messages, ResultCallback, ServiceClient, ServiceHandlers } from './services.js'
+
+export type {
+  BidirectionalMethod,
+  ClientMethod,
+  ClientStreamingMethod,
+  HandlerOf,
+  Messages,
+  ResultCallback,
+  ServerStreamingMethod,
+  ServiceClient,
+  ServiceHandlers,
+  TypedAnswer,
+  UnaryMethod,
+} from './services.js'
 
 /** Body of a request or reply. */
 export type Body = Uint8Array
 
-/** How a call ends: with an error, or with the reply. */
-export type ReplyCallback = (error: RpcError | null, reply: Buffer) => void
+/** How a call ends: with an error, or with the reply and what metadata the server sent with it. */
+export type ReplyCallback = ResultCallback<Buffer>
+
+/** The numbers of gRPC's statuses. */
+export const status: {
+  readonly OK: 0
+  readonly CANCELLED: 1
+  readonly UNKNOWN: 2
+  readonly INVALID_ARGUMENT: 3
+  readonly DEADLINE_EXCEEDED: 4
+  readonly NOT_FOUND: 5
+  readonly ALREADY_EXISTS: 6
+  readonly PERMISSION_DENIED: 7
+  readonly RESOURCE_EXHAUSTED: 8
+  readonly FAILED_PRECONDITION: 9
+  readonly ABORTED: 10
+  readonly OUT_OF_RANGE: 11
+  readonly UNIMPLEMENTED: 12
+  readonly INTERNAL: 13
+  readonly UNAVAILABLE: 14
+  readonly DATA_LOSS: 15
+  readonly UNAUTHENTICATED: 16
+}
+
+/** The name of a status. */
+export type StatusName = keyof typeof status
+
+/** Text, or bytes where the key ends in `-bin`. */
+export type MetadataValue = string | Uint8Array
+
+/** What metadata can be made of. */
+export type MetadataInit =
+  | Metadata
+  | Iterable<readonly [string, MetadataValue]>
+  | { readonly [key: string]: MetadataValue | readonly MetadataValue[] | null | undefined }
+
+/** What travels beside the bodies of a call. Keys are in lower case and have one value or more; the methods are those of `Headers`. */
+export class Metadata implements Iterable<[string, string | Buffer]> {
+  constructor(init?: MetadataInit | null)
+  /** The last value of the key. */
+  get(key: `${string}-bin`): Buffer | undefined
+  get(key: string): string | undefined
+  getAll(key: `${string}-bin`): Buffer[]
+  getAll(key: string): string[]
+  has(key: string): boolean
+  /** The key has this value and no other. */
+  set(key: string, value: MetadataValue): this
+  /** The key has this value too. */
+  append(key: string, value: MetadataValue): this
+  delete(key: string): boolean
+  /** Values of all keys together. */
+  readonly size: number;
+  [Symbol.iterator](): IterableIterator<[string, string | Buffer]>
+  toJSON(): Record<string, (string | Buffer)[]>
+}
 
 /** Why a call failed. */
 export class RpcError extends Error {
   /** One of the `IRONWIRE_RPC_…` codes, or the code of the error that the handler gave. */
   code: string
+  /** gRPC's status of it, a number of {@link status}, and its name. */
+  status: number
+  readonly statusName: StatusName
+  /** What the handler sent with the error: bytes, and metadata. */
+  details?: Buffer
+  metadata?: Metadata
   /**
    * `false` promises that the server has not seen the request and never will, so that it is safe to call again; `true` says that
    * it may have.
@@ -25,6 +100,20 @@ export class RpcError extends Error {
   method?: string
   /** `true` when the error is the handler's own. */
   remote?: true
+}
+
+/** What a handler fails a call with, other than UNKNOWN. Any error with these properties does the same. */
+export class StatusError extends Error {
+  constructor(
+    status: number,
+    message?: string,
+    options?: { code?: string; details?: Uint8Array; metadata?: MetadataInit },
+  )
+  status: number
+  readonly statusName: StatusName
+  code?: string
+  details?: Uint8Array
+  metadata?: MetadataInit
 }
 
 /** Options that both ends share. Durations are milliseconds; 0 or `Infinity` switches one off. */
@@ -37,6 +126,15 @@ export interface PeerOptions {
   pingInterval?: number
   /** How long it may take to answer that. Default 10,000. */
   pingTimeout?: number
+  /** Bytes that may be under way to this end in one stream of messages, 1,024 to 67,107,840. Default 1 MiB. */
+  streamWindow?: number
+  /** Bytes of memory that may wait at this end, of unanswered requests and of messages not taken, before the connection is not read.
+   * Default 64 MiB. */
+  maxPendingBytes?: number
+  /** Bytes of metadata that may come with a request or an answer, at most 65,535. Default 8,192. */
+  maxMetadataBytes?: number
+  /** And values. Default 128. */
+  maxMetadataEntries?: number
 }
 
 /** Options of a server. */
@@ -55,8 +153,8 @@ export interface ServerOptions extends PeerOptions {
   maxStrays?: number
   /** How long such a handler counts when it never answers. Default 30,000. */
   strayTimeout?: number
-  /** Bytes of memory that unanswered requests may keep before their connection is not read. Default 64 MiB. */
-  maxPendingBytes?: number
+  /** Calls that handlers make inherit the time that their own call has left, and end with it, also without `parent`. Default `false`. */
+  propagate?: boolean
   /** Bytes of answers that a peer may leave unread before its connection is dropped. Default 64 MiB. */
   maxOutgoingBytes?: number
   /** How long `close()` waits for clients to leave. Default 10,000. */
@@ -81,10 +179,37 @@ export interface ServerCall {
   readonly remaining: number
   /** Aborted when nobody waits for the answer any more. */
   readonly signal: AbortSignal
+  /** What the caller sent beside the request. */
+  readonly metadata: Metadata
+  /** What goes back with the answer. */
+  trailers: MetadataInit | undefined
+  /** The request, as the handler gets it. Interceptors may replace it. */
+  request: unknown
 }
 
-/** Answers a call, once: with an error whose `message` and `code` reach the caller, or with a reply. */
-export type Answer = (error?: unknown, reply?: Body | null) => void
+/** A call with a stream, as its handler sees it: what the caller streams can be read, what the handler streams is written. */
+export interface ServerStream<Read = Buffer, Written = Body> extends Duplex, ServerCall {
+  write(message: Written, callback?: (error: Error | null | undefined) => void): boolean
+  write(message: Written, encoding?: BufferEncoding, callback?: (error: Error | null | undefined) => void): boolean
+  end(callback?: () => void): this
+  end(message: Written, callback?: () => void): this
+  end(message: Written, encoding?: BufferEncoding, callback?: () => void): this
+  [Symbol.asyncIterator](): NodeJS.AsyncIterator<Read>
+}
+
+/**
+ * Answers a call, once: with an error whose `message`, `code`, `status` and `details` reach the caller, or with a reply, and with metadata.
+ */
+export type Answer = (error?: unknown, reply?: Body | null, metadata?: MetadataInit) => void
+
+/** Answers with a stream: with what it returns or promises, if that can be iterated, else with what it writes to the call, up to `end()`. */
+export type StreamHandler<Request, Call> = (request: Request, call: Call) => unknown
+
+/** Runs around handlers. `next` goes on and promises the reply. What it returns is the reply; nothing stands for what `next` gave. */
+export type ServerInterceptor = (
+  call: ServerCall & { readonly stream: ServerStream | null },
+  next: () => Promise<unknown>,
+) => unknown
 
 /**
  * Handles the calls of one method. Its answer is what happens first: the callback, bytes or `null` (an empty reply) that it returns
@@ -121,6 +246,30 @@ export class Server extends EventEmitter {
   readonly stats: ServerStats
   /** Adds a method, also while listening. */
   method(name: string, handler: Handler): this
+  /** Adds a method that answers with a stream, takes one, or both. */
+  method(
+    name: string,
+    options: { clientStreaming?: false; serverStreaming: true },
+    handler: StreamHandler<Buffer, ServerStream<never>>,
+  ): this
+  method(
+    name: string,
+    options: { clientStreaming: true; serverStreaming: true },
+    handler: StreamHandler<ServerStream, ServerStream>,
+  ): this
+  method(
+    name: string,
+    options: { clientStreaming: true; serverStreaming?: false },
+    handler: (
+      requests: ServerStream<Buffer, never>,
+      callback: Answer,
+      call: ServerStream<Buffer, never>,
+    ) => ReturnType<Handler>,
+  ): this
+  /** Adds the methods of a service of a schema. Those without a handler are unknown to callers. */
+  addService<S>(service: S, handlers: ServiceHandlers<S>): this
+  /** Adds an interceptor; the first one is the outermost. */
+  use(interceptor: ServerInterceptor): this
   listen(port?: number, hostname?: string, backlog?: number, listeningListener?: () => void): this
   listen(port?: number, hostname?: string, listeningListener?: () => void): this
   listen(port?: number, listeningListener?: () => void): this
@@ -170,20 +319,73 @@ export interface ClientOptions extends PeerOptions {
   maxQueuedBytes?: number
 }
 
-/** Options of one call. */
-export interface CallOptions {
+/** Options of a call with streams. */
+export interface StreamCallOptions {
   /** Milliseconds; 0 or `Infinity` waits for ever. */
   timeout?: number
   /** A moment instead: a `Date`, or milliseconds since 1970. */
   deadline?: number | Date
   /** Ends the call, also at the server. */
   signal?: AbortSignal
+  /** What travels beside the request. */
+  metadata?: MetadataInit
+  /** The call of a handler that this one is made for: its time limit holds here too, and when it is cut, so is this one. */
+  parent?: ServerCall
 }
+
+/** Options of one call. */
+export interface CallOptions extends StreamCallOptions {
+  /** Nothing is answered: the call ends, with nothing, when it is written. */
+  oneWay?: boolean
+}
+
+/** A call that was made. */
+export interface ClientCall {
+  /** Ends it, also at the server: its callback gets an AbortError. */
+  cancel(reason?: unknown): void
+}
+
+/** A call with streams, as its caller sees it. */
+export interface ClientStream<Written = Body, Read = Buffer, Reply = Buffer> extends Duplex, ClientCall {
+  write(message: Written, callback?: (error: Error | null | undefined) => void): boolean
+  write(message: Written, encoding?: BufferEncoding, callback?: (error: Error | null | undefined) => void): boolean
+  end(callback?: () => void): this
+  end(message: Written, callback?: () => void): this
+  end(message: Written, encoding?: BufferEncoding, callback?: () => void): this
+  [Symbol.asyncIterator](): NodeJS.AsyncIterator<Read>
+  /** The one reply to a stream of requests; `undefined` where the answer is a stream. */
+  readonly reply: Promise<Reply>
+  /** Metadata that came with the end of the answer. */
+  readonly trailers: Metadata | undefined
+}
+
+/** A call, as interceptors of a client see it. */
+export interface InterceptedCall extends ClientCall {
+  readonly method: string
+  /** May be replaced. */
+  request: unknown
+  /** May be added to. */
+  readonly metadata: Metadata
+  /** Of a call that has one. */
+  readonly stream: ClientStream<unknown, unknown, unknown> | null
+  /** Metadata of the answer, once it has come. */
+  readonly trailers: Metadata | undefined
+}
+
+/** Runs around calls. `next` makes the call and promises the reply; without a stream it may be called again. */
+export type ClientInterceptor = (call: InterceptedCall, next: () => Promise<unknown>) => unknown
+
+/** A call for `client.all`: a method's name, or a function of a service; its request; its options. */
+export type CallToMake =
+  // biome-ignore lint/suspicious/noExplicitAny: methods of all types stand side by side
+  readonly [method: string | ((...args: any[]) => any), request?: unknown, options?: CallOptions]
 
 /** Counts since the client was made. */
 export interface ClientStats {
   calls: number
   replies: number
+  /** Calls that nobody answers. */
+  oneWay: number
   /** Calls that ended without a reply, for whatever reason. */
   errors: number
   /** Those of them that ran out of time. */
@@ -205,9 +407,50 @@ export class Client extends EventEmitter {
   readonly pending: number
   readonly stats: ClientStats
   /** Calls a method. The body may be changed again as soon as this returns. */
-  call(method: string, body: Body | null | undefined, callback: ReplyCallback): void
-  call(method: string, body: Body | null | undefined, options: CallOptions | undefined, callback: ReplyCallback): void
+  call(method: string, body: Body | null | undefined, callback: ReplyCallback): ClientCall
+  call(
+    method: string,
+    body: Body | null | undefined,
+    options: CallOptions | undefined,
+    callback: ReplyCallback,
+  ): ClientCall
   call(method: string, body?: Body | null, options?: CallOptions): Promise<Buffer>
+  /** Calls a method that answers with a stream, and with `clientStreaming` takes one. */
+  stream(
+    method: string,
+    request?: Body | null,
+    options?: StreamCallOptions & { clientStreaming?: false; serverStreaming?: true },
+  ): ClientStream<never>
+  stream(
+    method: string,
+    requests: Messages<Body> | null | undefined,
+    options: StreamCallOptions & { clientStreaming: true; serverStreaming?: true },
+  ): ClientStream
+  stream(
+    method: string,
+    requests: Messages<Body>,
+    options: StreamCallOptions & { clientStreaming: true; serverStreaming: false },
+  ): Promise<Buffer>
+  stream(
+    method: string,
+    requests: null | undefined,
+    options: StreamCallOptions & { clientStreaming: true; serverStreaming: false },
+  ): ClientStream<Body, never>
+  stream(
+    method: string,
+    requests: Messages<Body> | null | undefined,
+    options: StreamCallOptions & { clientStreaming: true; serverStreaming: false },
+    callback: ReplyCallback,
+  ): ClientStream<Body, never>
+  /** The methods of a service of a schema, as functions. */
+  service<S>(service: S): ServiceClient<S>
+  /** Makes calls at once. The replies are in the order of the calls; the first error cancels the others. */
+  // biome-ignore lint/suspicious/noExplicitAny: replies are of the types that the methods have
+  all(calls: Iterable<CallToMake>, callback: (error: RpcError | null, replies: any[]) => void): void
+  // biome-ignore lint/suspicious/noExplicitAny: replies are of the types that the methods have
+  all(calls: Iterable<CallToMake>): Promise<any[]>
+  /** Adds an interceptor; the first one is the outermost. */
+  use(interceptor: ClientInterceptor): this
   /** Takes no new calls and calls back when those already made have ended. */
   close(callback: () => void): void
   close(): Promise<void>

@@ -4,7 +4,9 @@
 
 const { Server } = require('./server')
 const { Client } = require('./client')
-const { RpcError } = require('./errors')
+const { RpcError, StatusError } = require('./errors')
+const { Metadata } = require('./metadata')
+const { status } = require('./status')
 
 /** A server without methods yet. */
 function createServer(options) {
@@ -16,4 +18,4 @@ function connect(target, options) {
   return new Client(target, options)
 }
 
-module.exports = { createServer, connect, Server, Client, RpcError }
+module.exports = { createServer, connect, Server, Client, RpcError, StatusError, Metadata, status }

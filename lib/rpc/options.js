@@ -5,7 +5,7 @@
 const { isIP } = require('node:net')
 const { invalidArgType, invalidArgValue, outOfRange } = require('../errors')
 const { refuseUnknown } = require('../options')
-const { LENGTH_SIZE, MIN_FRAME_LIMIT, MAX_U32 } = require('./protocol')
+const { LENGTH_SIZE, MIN_FRAME_LIMIT, MAX_U32, WINDOW_UNIT } = require('./protocol')
 
 const MiB = 2 ** 20
 const MAX_DELAY = 2 ** 31 - 1
@@ -49,6 +49,14 @@ function shared(options) {
     pingInterval: duration(options, 'pingInterval', 30_000),
     // Longer than any sane round trip plus a pause of the peer's garbage collector.
     pingTimeout: duration(options, 'pingTimeout', 10_000),
+    // What may be under way to here in one stream: a reader that keeps up does not make its sender wait.
+    streamWindow: integer(options, 'streamWindow', MiB, WINDOW_UNIT, 0xffff * WINDOW_UNIT),
+    // Bodies that wait here, of requests without an answer and of messages that nobody takes; above it the connection is not read.
+    maxPendingBytes: integer(options, 'maxPendingBytes', 64 * MiB, 1, Number.MAX_SAFE_INTEGER),
+    // As gRPC's default; room for tokens and traces. Every call can bring so much.
+    maxMetadataBytes: integer(options, 'maxMetadataBytes', 8192, 0, 0xffff),
+    // Each is an object here, however short.
+    maxMetadataEntries: integer(options, 'maxMetadataEntries', 128, 0, 0xffff),
   }
 }
 
@@ -69,8 +77,6 @@ function serverOptions(options = {}) {
     maxConnections: integer(options, 'maxConnections', 65536, 1, MAX_U32),
     // Method names that one connection may introduce; calls to further ones are unknown methods.
     maxMethods: integer(options, 'maxMethods', 1024, 1, 65536),
-    // Bodies of unanswered requests on one connection; above it nothing more is read from that connection.
-    maxPendingBytes: integer(options, 'maxPendingBytes', 64 * MiB, 1, Number.MAX_SAFE_INTEGER),
     // Answers that a connection's peer does not read; above it that connection is dropped.
     maxOutgoingBytes: integer(options, 'maxOutgoingBytes', 64 * MiB, 1, Number.MAX_SAFE_INTEGER),
     // How long `close()` waits for clients to leave.
@@ -82,7 +88,18 @@ function serverOptions(options = {}) {
     // How long they count. What is still at work after as long as clients wait by default has most likely forgotten its call, and a
     // handler that never answers must not take a place away for good.
     strayTimeout: duration(options, 'strayTimeout', 30_000),
+    // Whether handlers run in a context in which what they call knows its parent call; it costs each call some.
+    propagate: flag(options, 'propagate', false),
   })
+}
+
+/** What of a method or a call by name is a stream. */
+function streamOptions(options) {
+  refuseUnknown(checkObject(options), ['clientStreaming', 'serverStreaming'])
+  return {
+    clientStreaming: flag(options, 'clientStreaming', false),
+    serverStreaming: flag(options, 'serverStreaming', false),
+  }
 }
 
 function reconnectOptions(value) {
@@ -147,4 +164,4 @@ function targetOfString(value) {
   return { host: match[1] ?? (match[2] || 'localhost'), port: port(match[3], 'target') }
 }
 
-module.exports = { serverOptions, clientOptions, target, duration, port, checkObject }
+module.exports = { serverOptions, clientOptions, streamOptions, flag, target, duration, port, checkObject }

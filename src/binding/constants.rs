@@ -182,9 +182,11 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 PREFACE_SIZE = rpc::PREFACE_SIZE,
                 FRAME_HEAD = rpc::LENGTH_SIZE + rpc::HEADER_SIZE,
                 LENGTH_SIZE = rpc::LENGTH_SIZE,
-                FLAG_DEADLINE = rpc::FLAG_DEADLINE,
                 CODE_SIZE = rpc::CODE_SIZE,
-                DEADLINE_SIZE = rpc::DEADLINE_SIZE,
+                AMOUNT_SIZE = rpc::AMOUNT_SIZE,
+                BLOCK_SIZE = rpc::BLOCK_SIZE,
+                WINDOW_UNIT = rpc::WINDOW_UNIT,
+                MESSAGE_COST = rpc::MESSAGE_COST,
                 ERROR_PREFIX = rpc::ERROR_PREFIX,
                 MAX_METHOD_NAME = rpc::MAX_METHOD_NAME,
                 RECORD_WORDS = rpc::RECORD_WORDS,
@@ -195,8 +197,20 @@ pub fn constants() -> HashMap<&'static str, Group> {
             "preface",
             group!(rpc::preface {
                 VERSION,
+                WINDOW,
                 MAX_FRAME,
                 MAX_CALLS
+            }),
+        ),
+        (
+            "rpcFlag",
+            group!(rpc::flag {
+                DEADLINE,
+                METADATA,
+                STREAMS,
+                TAKES_STREAM,
+                ONE_WAY,
+                DETAILS
             }),
         ),
         ("header", group!(rpc::header { KIND, SEQUENCE })),
@@ -207,7 +221,7 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 FLAGS,
                 SEQUENCE,
                 CODE,
-                REMAINING,
+                AMOUNT,
                 BODY,
                 LENGTH
             }),
@@ -224,6 +238,9 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 PING = Kind::Ping,
                 PONG = Kind::Pong,
                 GOAWAY = Kind::Goaway,
+                MESSAGE = Kind::Message,
+                END = Kind::End,
+                CREDIT = Kind::Credit,
                 BROKEN = super::rpc::BROKEN,
             }),
         ),
