@@ -181,6 +181,20 @@ export declare function httpMethods(): Array<string>
 /** See `proto::emit::CODEC_BODY`. */
 export declare function protoCodecBody(): string
 
+/** How `protobuf.load` shows messages; see `proto::emit::EmitOptions`. */
+export interface ProtoFace {
+  /** Properties in camel case. */
+  camelCase: boolean
+  /** Enums as names. */
+  enumNames: boolean
+  /** Oneofs name the member that is set. */
+  oneofCases: boolean
+  /** Timestamps as `Date`. */
+  dates: boolean
+  /** Durations as milliseconds. */
+  durations: boolean
+}
+
 /** Limits as JavaScript gives them. */
 export interface ProtoLimits {
   /** Levels of messages, groups, arrays and objects. */
@@ -195,7 +209,7 @@ export interface ProtoLimits {
 export interface ProtoOptions {
   /** What npm `protocol-buffers` takes; off: what `protoc` takes. */
   lenient: boolean
-  /** 64-bit integers: `'auto'`, `'bigint'` or `'string'`. */
+  /** 64-bit integers: `'auto'`, `'bigint'`, `'string'` or `'number'`. */
   int64: string
   /** Decoded objects have absent fields by their default. */
   defaults: boolean
@@ -205,6 +219,8 @@ export interface ProtoOptions {
   nan: boolean
   /** How deep messages may nest. */
   depth: number
+  /** What only `protobuf.load` has; see `proto::emit::EmitOptions`. */
+  face?: ProtoFace
   /** Limits on the schema; the defaults of `proto::Limits` where left out. */
   limits?: ProtoSchemaLimits
 }

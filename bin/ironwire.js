@@ -16,7 +16,7 @@ const USAGE = `usage: ironwire COMMAND [options]
   serve [DIR]       serves a folder over HTTP
   registry          runs an addressing server for rpc
   pbts FILE.proto   writes TypeScript declarations of a schema's messages
-  pbjs FILE.proto   writes a CommonJS module of them
+  pbjs FILE.proto   writes a module of them
 
   ironwire COMMAND --help   tells what a command can do
   ironwire --version        the version of ironwire

@@ -7,7 +7,7 @@
 //   npm test -- __test__/http        the node:test files of a folder, or one file
 //
 // What needs a browser, and what needs packages that are not the repository's, have scripts of their own: `npm run test:e2e`,
-// `npm run test:environments` and `npm run test:ecosystem`.
+// `npm run test:environments`, `npm run test:ecosystem` and `npm run test:schemas`.
 
 const { spawn } = require('node:child_process')
 const fs = require('node:fs')
@@ -30,7 +30,7 @@ function collect(place) {
 }
 
 /** The folders that are not part of all tests. */
-const apart = /[\\/]__test__[\\/](?:e2e|environments|ecosystem)[\\/]/
+const apart = /[\\/]__test__[\\/](?:e2e|environments|ecosystem|schemas)[\\/]/
 
 /** Runs node:test over `files` with the Node that runs this; resolves to whether all passed and at least one ran. */
 function nodeTest(files) {

@@ -11,7 +11,7 @@ const { ROOT, freePort, start } = require('../tutorial/support')
 const text = fs.readFileSync(path.join(ROOT, 'docs', 'protobuf.md'), 'utf8')
 const programs = [...text.matchAll(/^```js\n(.*?)^```$/gms)].map(([, program]) => program)
 
-test('docs/protobuf.md has its programs', () => assert.strictEqual(programs.length, 4))
+test('docs/protobuf.md has its programs', () => assert.strictEqual(programs.length, 6))
 
 for (const [index, program] of programs.entries()) {
   test(`program ${index + 1} of docs/protobuf.md`, async (t) => {

@@ -8,6 +8,7 @@ const test = require('node:test')
 const protobufjs = require('protobufjs')
 const { protobuf } = require('../..')
 const { Schema } = require('../../lib/protobuf/schema.js')
+const { meant } = require('../../lib/protobuf/settings.js')
 const { bodies } = require('../../lib/protobuf/table.js')
 
 const SETTINGS = {
@@ -160,8 +161,8 @@ function randomMessage(r, schema, name, depth) {
 }
 
 /** Encoding and decoding by the tables of the Rust codec. */
-function tables(source) {
-  const schema = Schema.compile('', source, SETTINGS, () => null)
+function tables(source, settings = SETTINGS) {
+  const schema = Schema.compile('', source, settings, () => null)
   return (name) => {
     const id = schema.outline.messages.findIndex(([own]) => own === name)
     const { write, read } = bodies(schema, id)
@@ -184,12 +185,31 @@ function outcome(run) {
   }
 }
 
+/** The forms that `protobuf.load` has them in, each by emitted code and by the tables. */
+function faces(source) {
+  const all = [{}, { unknownFields: false }, { camelCase: true, enums: 'string', oneofs: true, int64: 'bigint' }]
+  return all.map((forms) => {
+    const options = { ...forms, strict: false }
+    return { emitted: protobuf.parse(source, options).M0, table: tables(source, meant(options))('M0') }
+  })
+}
+
+function compareFace({ emitted, table }, bytes) {
+  const decoded = emitted.decode(bytes)
+  assert.deepStrictEqual(table.decode(bytes), decoded, 'the Rust codec decodes it otherwise')
+  assert.deepStrictEqual(emitted.encode(decoded), bytes, 'it does not come back')
+  assert.deepStrictEqual(table.encode(decoded, bytes.length), bytes, 'the Rust codec encodes it otherwise')
+  assert.ok(emitted.equals(emitted.clone(decoded), decoded))
+  assert.ok(emitted.equals(emitted.fromJson(emitted.toJson(decoded)), decoded))
+}
+
 function compare(seed) {
   const r = generator(seed)
   const schema = randomSchema(r)
   const emitted = protobuf(schema.source, { defaults: false, unknownFields: true }).M0
   const table = tables(schema.source)('M0')
   const peer = protobufjs.parse(schema.source, { keepCase: true }).root.lookupType('M0')
+  const loaded = faces(schema.source)
   for (let round = 0; round < 6; round++) {
     const object = randomMessage(r, schema, 'M0', 0)
     const bytes = emitted.encode(object)
@@ -203,6 +223,7 @@ function compare(seed) {
       bytes,
       'protobufjs reads something else',
     )
+    for (const face of loaded) compareFace(face, bytes)
     for (let broken = 0; broken < 8 && bytes.length > 0; broken++) {
       const input = Buffer.from(bytes.subarray(0, r.chance(0.5) ? bytes.length : r.below(bytes.length)))
       if (input.length > 0 && r.chance(0.8))
@@ -210,6 +231,10 @@ function compare(seed) {
       const ours = outcome(() => emitted.decode(input))
       const theirs = outcome(() => table.decode(input))
       assert.deepStrictEqual(theirs, ours, `they disagree about ${input.toString('hex')}`)
+      for (const face of loaded) {
+        const [own, other] = [face.emitted, face.table].map((one) => outcome(() => one.decode(input)))
+        assert.deepStrictEqual(other, own, `they disagree about ${input.toString('hex')} as it is loaded`)
+      }
     }
   }
 }

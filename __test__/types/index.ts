@@ -15,7 +15,7 @@ import { protobuf } from 'ironwire'
 const person = protobuf('message Person { required int32 age = 16; }', { int64: 'bigint' }).Person
 person.encode({ age: 1 })
 // @ts-expect-error: an option must be one that exists
-protobuf('', { int64: 'number' })
+protobuf('', { int64: 'long' })
 protobuf.unknownFields satisfies symbol
 protobuf.decodeStream(person, process.stdin, { maxSize: 5 }) satisfies AsyncIterable<unknown>
 process.stdin.pipe(new protobuf.DelimitedDecoder(person, { maxSize: 5, readableHighWaterMark: 2 }))
@@ -30,7 +30,7 @@ protobuf.reflect(person).fields[0].number = 1
 declare const options: protobuf.Options
 protobuf(null, options)
 
-import { codec, rpc } from 'ironwire'
+import { codec, net, rpc } from 'ironwire'
 
 codec.readInt16BE(new Uint8Array(2), 0) satisfies number
 codec.readBigUint64LE(Buffer.alloc(8)) satisfies bigint
@@ -117,7 +117,17 @@ point.dump(Buffer.alloc(4)) satisfies string
 // @ts-expect-error: there is no such option
 codec.layout('struct A { u8 a; }', { order: 'be' })
 codec.layout<{ a: number }>('struct A { u8 a; }').decode(Buffer.alloc(1)).a satisfies number
-new codec.FrameDecoder({ prefix: 'u16be', maxLength: 100 }).push(Buffer.alloc(1)) satisfies Buffer[]
+const framer = codec.framer({ length: 'u16be', counts: 'frame', maxLength: 100 })
+framer.push(Buffer.alloc(1)) satisfies Buffer[]
+framer.each(Buffer.alloc(1), (bytes, start, end) => bytes.subarray(start, end))
+codec.framer({ delimiter: '\n', unterminated: true }).end() satisfies Buffer | undefined
+codec
+  .framer({ stuffing: 'cobs' })
+  .decoder({ highWaterMark: 1 })
+  .on('data', (message: Buffer) => message)
+// @ts-expect-error: no length has twelve bits
+codec.framer({ length: 'u12be' })
+net.connect(3000).frames({ size: 4 }).stream.destroy()
 
 const server = rpc.createServer({ maxConcurrency: 10 })
 server.method('echo', (request, callback) => callback(null, request))
@@ -235,3 +245,24 @@ createStaticServer('public', (req, res) => res.end(req.url))
 serveStatic('public', { brotli: true } satisfies StaticOptions)
 // @ts-expect-error: a coding that there is not
 serveStatic('public', { precompressed: 'deflate' })
+
+import type { protobuf as types } from 'ironwire'
+
+protobuf.load('a.proto') satisfies Promise<types.Root>
+protobuf
+  .load(['a.proto'], { includePaths: ['b'], resolveImport: async () => null, timestamps: 'date' })
+  .then((root) => root.a.b.C.create())
+protobuf.load('a.proto', (error, root) => error ?? root)
+protobuf.loadSync<{ A: types.LoadedType<{ a: number }> }>('a.proto').A.decode(Buffer.alloc(0)).a satisfies number
+// @ts-expect-error: what is not asynchronous cannot wait
+protobuf.loadSync('a.proto', { resolveImport: async () => null })
+// @ts-expect-error: an option must be one that exists
+protobuf.parse('', { defaults: true })
+const loaded: types.LoadedType<{ a: number }> = protobuf.parse('', { filename: 'a.proto' }).A
+protobuf.binaryToJson(loaded, loaded.encode({ a: 1 })) satisfies string
+protobuf.toJson(loaded, { a: 1 }) satisfies string
+protobuf.decodeDelimited(loaded, Buffer.alloc(1)).a satisfies number
+protobuf.reflect(loaded).oneofs[0].property satisfies string | null
+protobuf.toModule(protobuf.parseDescriptorSet(Buffer.alloc(0), { files: ['a.proto'] }), {
+  module: 'esm',
+}) satisfies string
