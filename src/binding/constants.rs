@@ -1,6 +1,6 @@
 //! The numbers that cross to JavaScript. Rust says them, in the module that each belongs to; `lib/constants.js` has them from here.
 
-use super::{codec_arrays, files, http, http_client, http_conn, http_out, net_reads, proto_codec, table};
+use super::{codec_arrays, dgram, files, http, http_client, http_conn, http_out, net_reads, proto_codec, table};
 use crate::errno::Errno;
 use crate::http1::{EVENT_WORDS, event, flag, row};
 use crate::proto::codec::{self, tape};
@@ -40,6 +40,23 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 ID,
                 OFFSET,
                 LENGTH
+            }),
+        ),
+        (
+            "datagram",
+            group!(dgram::row {
+                FIRST,
+                WORDS,
+                KIND,
+                MESSAGE,
+                FAILED,
+                SENT,
+                ID,
+                STATUS,
+                MEMORY,
+                OFFSET,
+                ADDRESS,
+                PORT
             }),
         ),
         (

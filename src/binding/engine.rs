@@ -3,8 +3,8 @@
 use super::raw::{Args, Callbacks, Env, Functions, Landing, Outcome, Teardown, Value};
 use super::slab::{self, Slab};
 use crate::background::{Lost, Tasks};
-use crate::engine::{self, Event, FileRead, Host, LARGE_WRITE};
-use crate::uv::{Errno, Events, Hook, Loop, Memory, READ_BUFFER, Stream, Wake};
+use crate::engine::{self, Event, FileRead, Host, LARGE_WRITE, Protocol};
+use crate::uv::{Errno, Events, Hook, Loop, Memory, READ_BUFFER, Ready, Stream, Udp, Wake};
 use std::cell::{RefCell, RefMut};
 use std::rc::{Rc, Weak};
 
@@ -136,6 +136,16 @@ impl Engine {
     pub fn add_connection(&self, make: impl FnOnce(&Loop, u32) -> Result<Stream, Errno>) -> Result<u32, Errno> {
         let uv = self.uv()?;
         self.insert_connection(|id| make(uv, id))
+    }
+
+    /// A port over a socket that `make` has opened; `protocol` takes what it receives.
+    pub fn add_port(
+        &self,
+        protocol: Rc<dyn Protocol<Node>>,
+        make: impl FnOnce(&Loop, u32) -> Result<Udp, Errno>,
+    ) -> Result<u32, Errno> {
+        let uv = self.uv()?;
+        self.insert_port(protocol, |id| make(uv, id))
     }
 
     /// Writes one of JavaScript's buffers: gathers a small one, offers a large one to the kernel in place.
@@ -284,6 +294,7 @@ fn start_or_stop(hook: &RefCell<Option<Hook>>, wanted: bool) {
 
 impl Host for Node {
     type Transport = Stream;
+    type Datagrams = Udp;
 
     fn accept(&self, listener: &Stream, id: u32) -> Result<Stream, Errno> {
         listener.accept(self.uv.as_ref().ok_or(Errno::EBADF)?, id)
@@ -351,6 +362,11 @@ impl Events for Engine {
 
     fn shutdown(&self, token: u32, result: Result<(), Errno>) {
         self.on_shutdown(token, result);
+    }
+
+    fn ready(&self, token: u32, ready: Result<Ready, Errno>) {
+        let Ready { readable, writable } = ready.unwrap_or_default();
+        self.on_ready(token, readable, writable, ready.is_err());
     }
 
     fn closed(&self, token: u32) {

@@ -4,6 +4,7 @@ mod codec;
 mod codec_arrays;
 mod codec_bulk;
 mod constants;
+mod dgram;
 mod engine;
 mod files;
 mod http;
@@ -41,6 +42,7 @@ pub fn start_engine(env: &napi::Env, callbacks: raw::Value) -> napi::Result<raw:
     engine::start(raw::Env::from(env), callbacks, |functions| {
         net::register(functions);
         net_reads::register(functions);
+        dgram::register(functions);
         rpc::register(functions);
         let files = files::register(functions);
         http::register(functions, &files);
