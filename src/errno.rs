@@ -20,6 +20,8 @@ macro_rules! errno {
 errno! {
     /// The write would block.
     EAGAIN = libc::EAGAIN, -4088;
+    /// It is there already.
+    EEXIST = libc::EEXIST, -4075;
     /// A signal came between.
     EINTR = libc::EINTR, -4072;
     /// The queue of a device is full.

@@ -221,6 +221,11 @@ struct Script {
 
 impl Host for Script {
     type Transport = Stream;
+    type Datagrams = Nothing;
+
+    fn hurry(&self, wanted: bool) {
+        assert!(!wanted, "no port has sent anything");
+    }
 
     fn accept(&self, _listener: &Stream, id: u32) -> Result<Stream, Errno> {
         let stream = self.stream(id);

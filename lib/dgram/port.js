@@ -1,8 +1,9 @@
 'use strict'
 
 // What a socket receives and sends, over the native engine. Node's own UDP handle stays below the socket: it makes, binds and connects, has
-// the options and the addresses, goes to cluster's workers and to other processes. What it would do with each datagram is done here, on
-// a copy of its descriptor. Where descriptors cannot be copied (Windows), the handle stays as Node made it.
+// the options and the addresses, and goes to other processes. What it would do with each datagram is done here, on
+// a copy of its descriptor. Where descriptors cannot be copied (Windows), the handle stays as Node made it; so does one over a socket that
+// other processes have, too: what is read ahead of its turn there would be taken from them.
 
 const { AsyncResource } = require('node:async_hooks')
 const { Buffer } = require('node:buffer')
@@ -14,7 +15,7 @@ const { runTicks } = require('../ticks.js')
 
 const { CURSOR } = constants.table
 const { FIRST, WORDS, KIND, MESSAGE, FAILED, ID, STATUS, MEMORY, OFFSET, ADDRESS, PORT } = constants.datagram
-const { ECANCELED } = constants.errno
+const { EEXIST } = constants.errno
 
 const FastBuffer = Buffer[Symbol.species]
 const MANUAL = { requireManualDestroy: true }
@@ -22,6 +23,9 @@ const MANUAL = { requireManualDestroy: true }
 /** How the native `dgramSend` is told of a port that is none: to the peer that is connected to, and to where the last datagram went. */
 const CONNECTED = 0
 const AGAIN = -1
+
+/** Descriptors of the handles that have an open port: libuv, which watches the copies, does not know that they are in use. */
+const inUse = new Set()
 
 /** Where a handle keeps its port. */
 const kPort = Symbol('port')
@@ -53,10 +57,10 @@ class Port {
     this.handle = handle
     this.isV6 = isV6
     this.id = -1
+    this.fd = -1
     this.closing = false
     /** Node's lookup, or the user's: a socket that has got another since is sent from as Node does it. */
     this.lookup = handle.lookup
-    this.closeHandle = handle.close
     /** Where the last datagram went, that was not to the peer that is connected to. */
     this.address = ''
     this.port = 0
@@ -72,13 +76,24 @@ class Port {
   /** Over a copy of the handle's descriptor; returns whether there is one. */
   open() {
     if (this.id >= 0) return true
-    const { fd } = this.handle
+    const fd = descriptor(this.handle)
     const id = fd >= 0 ? native.dgramOpen(fd) : -1
     if (id < 0) return false
     this.id = id
+    this.fd = fd
+    inUse.add(fd)
     own(id, this)
-    if (!this.handle.hasRef()) native.dgramSetRef(id, false)
+    if (!this.handle.hasRef()) this.setRef(false)
     return true
+  }
+
+  setRef(referenced) {
+    if (this.id >= 0) native.dgramSetRef(this.id, referenced)
+  }
+
+  /** Somebody else is about to read from the socket: the system must not join datagrams any more. */
+  share() {
+    if (this.id >= 0 && !this.closing) native.dgramShare(this.id)
   }
 
   /** Sends bytes in this turn of the loop. 0, or an errno; then `end(status)` is not called. */
@@ -120,6 +135,7 @@ class Port {
   close() {
     if (this.id < 0 || this.closing) return
     this.closing = true
+    inUse.delete(this.fd)
     native.close(this.id, false)
   }
 
@@ -131,6 +147,12 @@ class Port {
 
 /** The handle's methods that are not Node's. */
 const methods = {
+  open(fd) {
+    if (inUse.has(fd)) return EEXIST
+    release(this)
+    return this.open(fd)
+  },
+
   recvStart() {
     const port = this[kPort]
     if (port.open()) return native.dgramReceive(port.id, true)
@@ -160,22 +182,32 @@ const methods = {
   },
 
   ref() {
-    const port = this[kPort]
-    if (port.id >= 0) native.dgramSetRef(port.id, true)
+    this[kPort].setRef(true)
     return Object.getPrototypeOf(this).ref.call(this)
   },
 
   unref() {
-    const port = this[kPort]
-    if (port.id >= 0) native.dgramSetRef(port.id, false)
+    this[kPort].setRef(false)
     return Object.getPrototypeOf(this).unref.call(this)
   },
 
   close(callback) {
-    const port = this[kPort]
-    port.close()
-    return port.closeHandle.call(this, callback)
+    this[kPort].close()
+    return Object.getPrototypeOf(this).close.call(this, callback)
   },
+}
+
+/** What goes out of this process by its descriptor. */
+const fd = {
+  configurable: true,
+  get() {
+    this[kPort].share()
+    return descriptor(this)
+  },
+}
+
+function descriptor(handle) {
+  return Reflect.get(Object.getPrototypeOf(handle), 'fd', handle)
 }
 
 function bytesOf(view) {
@@ -185,18 +217,16 @@ function bytesOf(view) {
 /** Gives a handle of Node's its port, and the methods that lead to it. */
 function attach(handle, isV6) {
   const port = new Port(handle, isV6)
-  Object.defineProperty(handle, kPort, { value: port, configurable: true })
+  Object.defineProperties(handle, { [kPort]: { value: port, configurable: true }, fd })
   Object.assign(handle, methods)
   return port
 }
 
 /** Makes a handle what it was. */
 function release(handle) {
-  const { closeHandle, isV6 } = handle[kPort]
-  for (const name of Object.keys(methods)) delete handle[name]
-  if (closeHandle !== handle.close) handle.close = closeHandle
+  const { isV6 } = handle[kPort]
+  for (const name of [kPort, 'fd', ...Object.keys(methods)]) delete handle[name]
   if (isV6) handle.send = handle.send6
-  delete handle[kPort]
 }
 
 /** The table that Rust fills, and addresses by the numbers that it has for them. */
@@ -249,5 +279,5 @@ function enter(port, method, ...args) {
 
 module.exports = shared('dgram ports', () => {
   words = new Uint32Array(native.dgramTable({ onDatagrams }))
-  return { attach, kPort, send: methods.send, CONNECTED, ECANCELED }
+  return { attach, release, kPort, send: methods.send, CONNECTED }
 })

@@ -36,26 +36,35 @@ Object.defineProperty(Socket, Symbol.hasInstance, {
   },
 })
 
-/** Each handle that the socket gets is given a port: its first, and one that comes from cluster's primary or from another process. */
+/** The socket's own handle gets a port. One that comes in its place, from cluster's primary or from another process, is Node's. */
 function watchHandle(socket, state, looksUp) {
   let { handle } = state
   // Closed already, by a signal.
   if (handle === null) return
-  const { constructor: UDP } = handle
-  const adopt = () => {
-    const isUdp = handle instanceof UDP
-    if (isUdp) attach(handle, socket.type === 'udp6')
-    socket[kPort] = isUdp && !looksUp ? handle[kPort] : undefined
-  }
-  Object.defineProperty(socket, kPort, { value: undefined, writable: true })
-  adopt()
+  let { type } = socket
+  const port = attach(handle, type === 'udp6')
+  // Node reads it when the socket is about to go to another process.
+  Object.defineProperty(socket, 'type', {
+    configurable: true,
+    enumerable: true,
+    get() {
+      port.share()
+      return type
+    },
+    set(value) {
+      type = value
+    },
+  })
+  Object.defineProperty(socket, kPort, { value: looksUp ? undefined : port, writable: true })
   Object.defineProperty(state, 'handle', {
     configurable: true,
     enumerable: true,
     get: () => handle,
     set(next) {
+      socket[kPort] = undefined
+      // Node gives it what it found on the other.
+      if (next?.send === sendOn) next.send = type === 'udp6' ? next.send6 : Object.getPrototypeOf(next).send
       handle = next
-      adopt()
     },
   })
 }
@@ -80,7 +89,7 @@ function toAddress(socket, message, port, address, callback) {
   if (typeof address !== 'string') {
     if (callback !== undefined || (address !== undefined && typeof address !== 'function')) return false
     callback = address
-    address = socket.type === 'udp6' ? '::1' : '127.0.0.1'
+    address = socket[kPort]?.isV6 ? '::1' : '127.0.0.1'
   }
   return (
     Number.isInteger(port) &&

@@ -29,7 +29,10 @@ pub fn constants() -> HashMap<&'static str, Group> {
     let schema = proto::Limits::default();
     let message = codec::Limits::default();
     HashMap::from([
-        ("errno", group!({ EOF = Errno::EOF.0, ECANCELED = Errno::ECANCELED.0 })),
+        (
+            "errno",
+            group!({ EOF = Errno::EOF.0, ECANCELED = Errno::ECANCELED.0, EEXIST = Errno::EEXIST.0 }),
+        ),
         ("slots", group!(slots { INDEX_MASK })),
         ("table", group!(table { CURSOR })),
         (

@@ -208,14 +208,8 @@ pub fn register(functions: &mut Functions<Engine>) {
     functions.add_with(&dgram, "dgramTable", table);
     functions.add_with(&dgram, "dgramOpen", open);
     functions.add_with(&dgram, "dgramSend", send);
-    functions.add("dgramReceive", |engine, args| {
-        let receiving = args.boolean(1)?;
-        Ok(Errno::code(
-            engine
-                .port(args.uint(0)?, |port| port.receive(receiving))
-                .and_then(|result| result),
-        ))
-    });
+    functions.add("dgramReceive", receive);
+    functions.add_with(&dgram, "dgramShare", share);
     functions.add("dgramSetRef", |engine, args| {
         let referenced = args.boolean(1)?;
         Ok(Errno::code(
@@ -246,6 +240,30 @@ fn open(dgram: &Rc<Dgram>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let fd = args.int(0)?;
     let opened = engine.add_port(dgram.clone(), |uv, id| Udp::open_copy(uv, id, fd));
     Ok(opened.map_or_else(|error| error.0, |id| id as i32))
+}
+
+/// `(id, receiving)`: 0, or a negative errno.
+fn receive(engine: &Engine, args: &Args) -> Outcome<i32> {
+    let receiving = args.boolean(1)?;
+    let done = engine.port(args.uint(0)?, |port| {
+        if receiving {
+            port.socket.join();
+        }
+        port.receive(receiving)
+    });
+    Ok(Errno::code(done.and_then(|result| result)))
+}
+
+/// `(id)`: somebody else is going to read from the socket, too.
+fn share(dgram: &Rc<Dgram>, engine: &Engine, args: &Args) -> Outcome<()> {
+    let id = args.uint(0)?;
+    if let Ok(socket) = engine.port(id, |port| port.socket.clone()) {
+        // JavaScript calls this: what is received now is shown later.
+        let showing = dgram.showing.replace(true);
+        socket.part(|| engine.receive_all(id));
+        dgram.showing.set(showing);
+    }
+    Ok(())
 }
 
 /// `(id, awaited, bytes, port, address)`: gathers a datagram; to where the last one went without a port, and with port 0 to the peer that the

@@ -44,6 +44,7 @@ const CALLBACKS: [&str; 7] = [
 const PREPARE_TOKEN: u32 = u32::MAX;
 const CHECK_TOKEN: u32 = u32::MAX - 1;
 const WAKE_TOKEN: u32 = u32::MAX - 2;
+const IDLE_TOKEN: u32 = u32::MAX - 3;
 
 /// A Node environment, as the engine sees it.
 pub struct Node {
@@ -56,6 +57,7 @@ pub struct Node {
     landing: RefCell<Option<Rc<Landing>>>,
     prepare: RefCell<Option<Hook>>,
     check: RefCell<Option<Hook>>,
+    idle: RefCell<Option<Hook>>,
     /// Background tasks, and what wakes the loop when one has ended; made with the first.
     background: RefCell<Option<(Rc<Tasks<Engine>>, Wake)>>,
     /// Held from the environment's end until the last handle is closed.
@@ -77,6 +79,7 @@ pub fn start(env: Env, callbacks: Value, register: impl FnOnce(&mut Functions<En
             env,
             prepare: RefCell::new(hook(Hook::prepare, PREPARE_TOKEN)),
             check: RefCell::new(hook(Hook::check, CHECK_TOKEN)),
+            idle: RefCell::new(hook(Hook::idle, IDLE_TOKEN)),
             background: RefCell::default(),
             uv,
             callbacks: Callbacks::new(env, callbacks, CALLBACKS),
@@ -242,6 +245,7 @@ impl Engine {
         self.close_all();
         host.prepare.take();
         host.check.take();
+        host.idle.take();
         host.landing.take();
         if let Ok(uv) = self.uv() {
             uv.release_memory();
@@ -306,6 +310,10 @@ impl Host for Node {
 
     fn report_turn(&self, wanted: bool) {
         start_or_stop(&self.check, wanted);
+    }
+
+    fn hurry(&self, wanted: bool) {
+        start_or_stop(&self.idle, wanted);
     }
 
     /// An exception goes to `uncaughtException`.

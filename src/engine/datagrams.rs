@@ -77,7 +77,10 @@ pub struct Run<'a> {
 impl<'a> Batch<'a> {
     /// The datagrams in runs: each in one of its own unless `cut`.
     pub fn runs(self, cut: bool) -> impl Iterator<Item = Run<'a>> {
-        let Batch { mut bytes, mut datagrams } = self;
+        let Batch {
+            mut bytes,
+            mut datagrams,
+        } = self;
         std::iter::from_fn(move || {
             let first = datagrams.first()?;
             let (mut count, mut total) = (1, first.length);
@@ -321,7 +324,17 @@ mod tests {
 
     #[test]
     fn equal_ones_to_one_peer_are_a_run_and_a_shorter_one_ends_it() {
-        let queue = queue(&[(1, 64), (1, 64), (1, 10), (1, 10), (2, 10), (1, 0), (1, 0), (1, 2_000), (1, 2_000)]);
+        let queue = queue(&[
+            (1, 64),
+            (1, 64),
+            (1, 10),
+            (1, 10),
+            (2, 10),
+            (1, 0),
+            (1, 0),
+            (1, 2_000),
+            (1, 2_000),
+        ]);
         assert_eq!(counts(&queue, true), [3, 1, 1, 1, 1, 1, 1]);
         assert_eq!(counts(&queue, false), [1; 9]);
     }

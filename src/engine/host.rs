@@ -24,6 +24,9 @@ pub trait Host: Sized + 'static {
     /// Has [`super::Engine::on_turn`] called each time after the loop has handled what came, or no longer.
     fn report_turn(&self, wanted: bool);
 
+    /// Has the loop go round without waiting for I/O, or no longer.
+    fn hurry(&self, wanted: bool);
+
     /// Tells the listener. It can call back into the engine meanwhile.
     fn tell(&self, event: Event<'_>);
 

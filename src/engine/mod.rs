@@ -77,7 +77,7 @@ pub struct Engine<H: Host> {
     plain: RefCell<Rc<dyn Protocol<H>>>,
     /// A protocol has gathered something to show.
     gathering: Cell<bool>,
-    /// A protocol has gathered ends of sending to show before the loop waits.
+    /// A protocol has gathered something, ends of sending for the most part, to show before the loop waits.
     ended: Cell<bool>,
     /// Connections and ports with output to flush before the loop waits.
     dirty: RefCell<Vec<u32>>,
@@ -426,7 +426,9 @@ impl<H: Host> Engine<H> {
     /// `EBADF` for a stale id; that it cannot be reset, but it is closed all the same.
     pub fn close(&self, id: u32, reset: bool) -> Result<(), Errno> {
         let slot = match self.slots.borrow_mut().get_mut(id) {
-            Some(slot @ (Slot::Connection(_) | Slot::Listener(_) | Slot::Port(_))) => std::mem::replace(slot, Slot::Closing),
+            Some(slot @ (Slot::Connection(_) | Slot::Listener(_) | Slot::Port(_))) => {
+                std::mem::replace(slot, Slot::Closing)
+            }
             _ => return Err(Errno::EBADF),
         };
         match slot {
@@ -561,12 +563,31 @@ impl<H: Host> Engine<H> {
     /// Hands a port's protocol what has arrived, a turn's share of it.
     fn receive(&self, id: u32) {
         for _ in 0..RECEIVES {
-            let spoken = self.port(id, |port| (port.is_receiving(), port.protocol(), port.socket.clone()));
-            let Ok((true, protocol, socket)) = spoken else { return };
-            match socket.receive(&mut |from, bytes| protocol.datagram(self, id, from, bytes)) {
-                Ok(true) => {}
-                Ok(false) => return,
-                Err(error) => return protocol.not_received(self, id, error),
+            if !self.receive_some(id) {
+                return;
+            }
+        }
+    }
+
+    /// Hands a port's protocol all that has arrived, in a call from above: what it gathers is shown before the loop waits.
+    pub fn receive_all(&self, id: u32) {
+        while self.receive_some(id) {}
+        if !self.ended.replace(true) {
+            self.host.report_wait(true);
+        }
+    }
+
+    /// Returns whether there may be more.
+    fn receive_some(&self, id: u32) -> bool {
+        let spoken = self.port(id, |port| (port.is_receiving(), port.protocol(), port.socket.clone()));
+        let Ok((true, protocol, socket)) = spoken else {
+            return false;
+        };
+        match socket.receive(&mut |from, bytes| protocol.datagram(self, id, from, bytes)) {
+            Ok(more) => more,
+            Err(error) => {
+                protocol.not_received(self, id, error);
+                false
             }
         }
     }
@@ -589,12 +610,15 @@ impl<H: Host> Engine<H> {
     /// The loop is about to wait.
     pub fn on_wait(&self) {
         self.host.guard(|| self.flush_all());
-        if self.ended.take() {
-            if self.dirty.borrow().is_empty() {
-                self.host.report_wait(false);
-            }
-            self.host.guard(|| self.catch_up());
+        if !self.ended.take() {
+            return;
         }
+        if self.dirty.borrow().is_empty() {
+            self.host.report_wait(false);
+        }
+        self.host.guard(|| self.catch_up());
+        // Who hears that something was sent may have sent more: how that ended is told in the next turn, before which there is nothing to wait for.
+        self.host.hurry(self.ended.get());
     }
 
     /// The loop has handled what came.

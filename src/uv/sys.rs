@@ -54,6 +54,7 @@ pub struct SockAddrStorage(pub [u8; 128]);
 // `uv_handle_type` and `uv_req_type`: positions in libuv's maps, which are frozen within 1.x.
 pub const ASYNC: c_int = 1;
 pub const CHECK: c_int = 2;
+pub const IDLE: c_int = 6;
 pub const NAMED_PIPE: c_int = 7;
 pub const POLL: c_int = 8;
 pub const PREPARE: c_int = 9;
@@ -157,6 +158,10 @@ unsafe extern "C" {
     pub fn uv_check_init(uv_loop: *mut Loop, handle: *mut Handle) -> c_int;
     pub fn uv_check_start(handle: *mut Handle, cb: HandleCb) -> c_int;
     pub fn uv_check_stop(handle: *mut Handle) -> c_int;
+
+    pub fn uv_idle_init(uv_loop: *mut Loop, handle: *mut Handle) -> c_int;
+    pub fn uv_idle_start(handle: *mut Handle, cb: HandleCb) -> c_int;
+    pub fn uv_idle_stop(handle: *mut Handle) -> c_int;
 
     pub fn uv_prepare_init(uv_loop: *mut Loop, handle: *mut Handle) -> c_int;
     pub fn uv_prepare_start(handle: *mut Handle, cb: HandleCb) -> c_int;

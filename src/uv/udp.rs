@@ -48,6 +48,8 @@ pub struct Udp {
     is_v6: bool,
     /// What is waited for.
     watched: Cell<Ready>,
+    /// The system joins datagrams that arrive together.
+    joins: Cell<bool>,
     /// The system cuts what is sent into datagrams.
     segments: Cell<bool>,
 }
@@ -70,6 +72,7 @@ impl Udp {
             is_v6,
             uv: uv.clone(),
             watched: Cell::default(),
+            joins: Cell::new(false),
             segments: Cell::new(calls::SEGMENTS),
         })
     }
@@ -83,6 +86,26 @@ impl Udp {
     /// Keeps the loop alive while something is waited for, or no longer.
     pub fn set_ref(&self, referenced: bool) {
         self.poll.set_ref(referenced);
+    }
+
+    /// Has the system join datagrams that arrive together, where it can. Who else reads from the socket, in another process for example, would
+    /// take them for one.
+    pub fn join(&self) {
+        if !self.joins.get() {
+            self.joins.set(calls::join(&self.socket, true));
+        }
+    }
+
+    /// Each datagram arrives by itself from now on. `receive` is to take all that is there, joined as it may be; what comes while it does is lost.
+    pub fn part(&self, receive: impl FnOnce()) {
+        if self.joins.take() {
+            let shut = calls::shut(&self.socket, true);
+            receive();
+            calls::join(&self.socket, false);
+            if shut {
+                calls::shut(&self.socket, false);
+            }
+        }
     }
 
     /// Whether its addresses are IPv6 ones.

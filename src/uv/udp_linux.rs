@@ -1,10 +1,10 @@
-//! `recvmmsg` and `sendmmsg`, and datagrams that the kernel cuts out of one message (`UDP_SEGMENT`): what goes to one peer passes through the
-//! kernel once, and leaves as if each datagram had been sent by itself.
+//! `recvmmsg` and `sendmmsg`, and messages of many datagrams. The kernel cuts one that is sent into datagrams as late as it can (`UDP_SEGMENT`),
+//! and joins those of one peer that arrive together (`UDP_GRO`), so that they pass through it once; on the wire each is by itself.
 
 use super::LONGEST;
 use crate::engine::{Batch, Run};
 use crate::errno::Errno;
-use socket2::SockAddr;
+use socket2::{SockAddr, SockFilter, SockRef};
 use std::cell::Cell;
 use std::ffi::c_int;
 use std::mem::zeroed;
@@ -15,8 +15,9 @@ use std::ptr;
 /// Sockets are tried with [`Run`]s of several datagrams until one refuses.
 pub const SEGMENTS: bool = true;
 
-/// The most datagrams of one `recvmmsg`: what shares its cost among them.
-const SLOTS: usize = 32;
+/// The most datagrams of one `recvmmsg`: what shares its cost among them. Fewer than these, and nothing is left: that saves the call that
+/// would say so.
+const SLOTS: usize = 64;
 
 /// Where slots begin, from each other. Not a power of two: their beginnings, which is all that most datagrams need, would compete for the same
 /// lines of the processor's cache.
@@ -25,10 +26,44 @@ const STRIDE: usize = LONGEST + 3 * 64;
 /// The most messages of one `sendmmsg`.
 const MESSAGES: usize = 32;
 
-/// Room for the one control message that there is, a 16-bit number, aligned as those must be.
+/// Room for the one control message that there is, a number, aligned as those must be.
 #[repr(C, align(16))]
 #[derive(Clone, Copy)]
 struct Control([u8; 32]);
+
+impl Control {
+    /// A header, and where the number behind it begins.
+    fn of(level: c_int, kind: c_int, length: usize) -> (Control, usize) {
+        // SAFETY: zero is a value of each of its numbers.
+        let mut head: libc::cmsghdr = unsafe { zeroed() };
+        // SAFETY: a function of the length alone.
+        let size = unsafe { libc::CMSG_LEN(length as _) } as usize;
+        head.cmsg_level = level;
+        head.cmsg_type = kind;
+        head.cmsg_len = size as _;
+        let mut control = Control([0; 32]);
+        // SAFETY: there is room for more than a header, aligned for one.
+        unsafe { control.0.as_mut_ptr().cast::<libc::cmsghdr>().write(head) };
+        (control, size - length)
+    }
+
+    /// How long each datagram is that the kernel cuts.
+    fn segments(length: usize) -> Control {
+        let (mut control, at) = Control::of(libc::SOL_UDP, libc::UDP_SEGMENT, 2);
+        control.0[at..at + 2].copy_from_slice(&(length as u16).to_ne_bytes());
+        control
+    }
+
+    /// How long each datagram is that the kernel has joined; `None` when it is one by itself.
+    fn joined(&self, written: usize) -> Option<usize> {
+        let (expected, at) = Control::of(libc::SOL_UDP, libc::UDP_GRO, 4);
+        if written < at + 4 || self.0[..at] != expected.0[..at] {
+            return None;
+        }
+        let length = i32::from_ne_bytes(self.0[at..at + 4].try_into().ok()?);
+        usize::try_from(length).ok().filter(|&length| length > 0)
+    }
+}
 
 /// Where datagrams of all sockets land. Memory that none has reached is not there yet.
 pub struct Mailbox {
@@ -79,14 +114,19 @@ impl Mailbox {
         let mut slots: [libc::iovec; SLOTS] = unsafe { zeroed() };
         // SAFETY: as above.
         let mut messages: [libc::mmsghdr; SLOTS] = unsafe { zeroed() };
+        let mut controls = [Control([0; 32]); SLOTS];
         let parts = self.memory.chunks_exact_mut(STRIDE).zip(&mut self.names);
-        for ((message, slot), (memory, name)) in messages.iter_mut().zip(&mut slots).zip(parts) {
+        for (((message, slot), control), (memory, name)) in
+            messages.iter_mut().zip(&mut slots).zip(&mut controls).zip(parts)
+        {
             slot.iov_base = memory.as_mut_ptr().cast();
             slot.iov_len = LONGEST;
             message.msg_hdr.msg_name = ptr::from_mut(name).cast();
             message.msg_hdr.msg_namelen = size_of::<libc::sockaddr_storage>() as _;
             message.msg_hdr.msg_iov = slot;
             message.msg_hdr.msg_iovlen = 1;
+            message.msg_hdr.msg_control = ptr::from_mut(control).cast();
+            message.msg_hdr.msg_controllen = size_of::<Control>() as _;
         }
         // SAFETY: the headers are `SLOTS`, and name memory of `self`'s that nobody else looks at.
         let count = unsafe {
@@ -105,9 +145,12 @@ impl Mailbox {
             };
         };
         let landed = self.memory.chunks_exact(STRIDE).zip(&self.names);
-        for (message, (memory, name)) in messages.iter().zip(landed).take(count) {
-            if let Some(from) = address(name) {
-                each(from, &memory[..(message.msg_len as usize).min(LONGEST)]);
+        for ((message, control), (memory, name)) in messages.iter().zip(&controls).zip(landed).take(count) {
+            let Some(from) = address(name) else { continue };
+            let bytes = &memory[..(message.msg_len as usize).min(LONGEST)];
+            match control.joined(message.msg_hdr.msg_controllen as usize) {
+                Some(length) => bytes.chunks(length).for_each(|bytes| each(from, bytes)),
+                None => each(from, bytes),
             }
         }
         Ok(count == SLOTS)
@@ -118,10 +161,7 @@ impl Mailbox {
 pub fn send(socket: &UdpSocket, batch: &Batch<'_>, segments: &Cell<bool>) -> Result<usize, Errno> {
     match send_runs(socket, batch, segments.get()) {
         // What the kernel says of a device, or of a route, that it cannot cut datagrams for.
-        Err((
-            Errno::EIO | Errno::EINVAL | Errno::EMSGSIZE | Errno::ENOTSUP | Errno::ENOPROTOOPT,
-            true,
-        )) => {
+        Err((Errno::EIO | Errno::EINVAL | Errno::EMSGSIZE | Errno::ENOTSUP | Errno::ENOPROTOOPT, true)) => {
             let sent = send_runs(socket, batch, false).map_err(|(error, _)| error)?;
             segments.set(sent == 0);
             Ok(sent)
@@ -154,8 +194,10 @@ fn send_runs(socket: &UdpSocket, batch: &Batch<'_>, segments: bool) -> Result<us
             header.msg_namelen = name.len();
         }
         if run.count > 1 {
+            controls[count] = Control::segments(length);
             header.msg_control = (&raw mut controls[count]).cast();
-            header.msg_controllen = segment_size(&mut controls[count], length) as _;
+            // SAFETY: a function of the length alone.
+            header.msg_controllen = unsafe { libc::CMSG_SPACE(2) } as _;
         }
         count += 1;
     }
@@ -178,19 +220,30 @@ fn send_runs(socket: &UdpSocket, batch: &Batch<'_>, segments: bool) -> Result<us
     }
 }
 
-/// Writes the control message that says how long each datagram is; returns its size.
-fn segment_size(control: &mut Control, length: usize) -> usize {
-    // SAFETY: these are functions of the size alone.
-    let (size, header) = unsafe { (libc::CMSG_SPACE(2), libc::CMSG_LEN(2)) };
-    // SAFETY: zero is a value of each of its numbers.
-    let mut head: libc::cmsghdr = unsafe { zeroed() };
-    head.cmsg_level = libc::SOL_UDP;
-    head.cmsg_type = libc::UDP_SEGMENT;
-    head.cmsg_len = header as _;
-    let target = control.0.as_mut_ptr();
-    // SAFETY: the control has room for more than a header, and is aligned for one.
-    unsafe { target.cast::<libc::cmsghdr>().write(head) };
-    let at = header as usize - 2;
-    control.0[at..at + 2].copy_from_slice(&(length as u16).to_ne_bytes());
-    size as usize
+/// Has the kernel join what arrives, or no longer. Returns whether it does as told.
+pub fn join(socket: &UdpSocket, wanted: bool) -> bool {
+    let value = c_int::from(wanted);
+    // SAFETY: the value is an integer of the length given.
+    let code = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_UDP,
+            libc::UDP_GRO,
+            ptr::from_ref(&value).cast(),
+            size_of::<c_int>() as _,
+        )
+    };
+    code == 0
+}
+
+/// Lets nothing in, or everything again: what comes meanwhile is lost, as datagrams can be.
+pub fn shut(socket: &UdpSocket, wanted: bool) -> bool {
+    let socket = SockRef::from(socket);
+    if wanted {
+        // The program `return 0`: of each datagram, keep no byte.
+        let program = [SockFilter::new((libc::BPF_RET | libc::BPF_K) as u16, 0, 0, 0)];
+        socket.attach_filter(&program).is_ok()
+    } else {
+        socket.detach_filter().is_ok()
+    }
 }

@@ -56,3 +56,13 @@ pub fn send(socket: &UdpSocket, batch: &Batch<'_>, _segments: &Cell<bool>) -> Re
     }
     Ok(sent)
 }
+
+/// Each datagram arrives by itself.
+pub fn join(_socket: &UdpSocket, _wanted: bool) -> bool {
+    false
+}
+
+/// Not needed where none are joined.
+pub fn shut(_socket: &UdpSocket, _wanted: bool) -> bool {
+    false
+}
