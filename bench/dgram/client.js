@@ -44,9 +44,12 @@ expose({
   },
   run(inFlight, seconds, bytes) {
     const body = Buffer.alloc(bytes, 'ironwire')
-    const lost = setTimeout(() => {
-      throw new Error('a datagram was lost')
-    }, seconds * 1000 + LOST)
+    const lost = setTimeout(
+      () => {
+        throw new Error('a datagram was lost')
+      },
+      seconds * 1000 + LOST,
+    )
     return keepInFlight({
       call: (callback) => call(body, callback),
       accept: (reply) => (reply.length === bytes ? undefined : `${reply.length} bytes came back, not ${bytes}`),

@@ -81,7 +81,11 @@ Socket.prototype.send = function send(message, offset, length, port, address, ca
 
 /** `send(message, callback)` of a connected socket; false for any other way to call it. */
 function toPeer(socket, message, callback, rest) {
-  return rest === undefined && (callback === undefined || typeof callback === 'function') && post(socket, message, CONNECTED, undefined, callback)
+  return (
+    rest === undefined &&
+    (callback === undefined || typeof callback === 'function') &&
+    post(socket, message, CONNECTED, undefined, callback)
+  )
 }
 
 /** `send(message, port, address, callback)`; false for what Node does otherwise, or refuses. */
@@ -111,10 +115,12 @@ function post(socket, message, to, address, callback) {
   if (port === undefined || port.id < 0 || port.closing) return false
   const { handle } = port
   // Somebody has put something else in their place, which is to be asked.
-  if (handle.send !== sendOn || handle.lookup !== port.lookup || socket[kState].sendBlockList !== undefined) return false
+  if (handle.send !== sendOn || handle.lookup !== port.lookup || socket[kState].sendBlockList !== undefined)
+    return false
   const bytes = typeof message === 'string' ? Buffer.from(message) : message
   if (!isUint8Array(bytes)) return false
-  const end = callback && ((status) => callback(status < 0 ? systemError(status, 'send', address, to) : null, bytes.length))
+  const end =
+    callback && ((status) => callback(status < 0 ? systemError(status, 'send', address, to) : null, bytes.length))
   return port.send(bytes, to, address, end) === 0
 }
 
