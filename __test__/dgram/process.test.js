@@ -5,7 +5,7 @@
 const { test } = require('node:test')
 const assert = require('node:assert/strict')
 const path = require('node:path')
-const { bound, messages, node, run, root } = require('./support.js')
+const { bound, execute, messages, node, run, root } = require('./support.js')
 
 const windows = process.platform === 'win32'
 
@@ -61,43 +61,9 @@ test('a worker thread ends with sockets open', async () => {
   assert.deepEqual([code, stdout, stderr], [0, '1\n', ''])
 })
 
-const workers = `
-  const cluster = require('node:cluster')
-  const { dgram } = require(${root})
-  if (cluster.isPrimary) {
-    let port
-    const client = dgram.createSocket('udp4')
-    const seen = new Set()
-    client.on('message', (id) => {
-      seen.add(String(id))
-      if (seen.size < 2) return client.send('who', port, '127.0.0.1')
-      console.log('both')
-      client.close()
-      for (const worker of Object.values(cluster.workers)) worker.disconnect()
-    })
-    let up = 0
-    cluster.on('listening', (worker, address) => {
-      port = address.port
-      if (++up === 2) client.send('who', port, '127.0.0.1')
-    })
-    cluster.on('exit', (worker, code) => console.log('exit', code))
-    cluster.fork()
-    cluster.fork()
-  } else {
-    const socket = dgram.createSocket(OPTIONS)
-    socket.on('message', (message, { port, address }) => {
-      socket.send(String(cluster.worker.id), port, address)
-      // The other one has its turn.
-      if (!SHARED) return
-      socket.close()
-    })
-    socket.bind(BIND)
-  }`
-
 test('workers of a cluster share a port', { skip: windows }, async () => {
-  const script = workers.replace('OPTIONS', `'udp4'`).replace('SHARED', 'true').replace('BIND', `0, '127.0.0.1'`)
-  const { stdout, stderr } = await run(script.replace(/^/, `process.argv[1] ??= '';`))
-  assert.deepEqual([stdout.split('\n').sort(), stderr], [['', 'both', 'exit 0', 'exit 0'], ''])
+  const { stdout, stderr } = await execute([path.join(__dirname, 'fixtures', 'cluster.js')])
+  assert.deepEqual([stdout, stderr], ['20 of 2 workers\nexit 0\nexit 0\n', ''])
 })
 
 test('a socket goes to another process, where Node reads from it', { skip: windows }, async () => {
@@ -105,6 +71,7 @@ test('a socket goes to another process, where Node reads from it', { skip: windo
   for (const flags of [[], ['--require', path.join(__dirname, '../../register.js')]]) {
     const { stdout, stderr, code } = await run(
       `
+      const { fork } = require('node:child_process')
       const dgram = ${flags.length ? `require('node:dgram')` : `require(${root}).dgram`}
       const socket = dgram.createSocket('udp4')
       socket.bind(0, '127.0.0.1', () => {

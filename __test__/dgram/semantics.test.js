@@ -121,23 +121,21 @@ test('what was sent right before a close arrives, and says so', async (t) => {
 })
 
 test('a throw of a listener is uncaught, and the next message comes', async () => {
-  const { stdout, code } = await run(`
+  const { stdout, stderr, code } = await run(`
     const { dgram } = require(${root})
     const seen = []
-    process.on('uncaughtException', (error) => seen.push(error.message))
-    const socket = dgram.createSocket('udp4', (bytes) => {
-      seen.push(String(bytes))
-      if (seen.length === 8) console.log(seen.join(' '), socket.close())
-      if (!seen.includes('done')) throw new Error('no ' + bytes)
-    })
+    process.on('uncaughtException', ({ message }) => seen.push(message))
+    const socket = dgram.createSocket('udp4', (bytes) => { throw new Error(String(bytes)) })
     socket.bind(0, '127.0.0.1', () => {
-      for (const text of ['a', 'b', 'c']) socket.send(text, socket.address().port, '127.0.0.1')
-      socket.send('d', socket.address().port, '127.0.0.1', () => { seen.push('done'); throw new Error('sent') })
-    })`)
-  assert.equal(code, 0)
-  const seen = stdout.split(' ')
-  for (const text of ['a', 'b', 'c', 'd', 'done', 'sent']) assert.ok(stdout.includes(text), stdout)
-  assert.equal(seen.indexOf('no') > 0, true, stdout)
+      for (const text of ['a', 'b', 'c']) socket.send(text, socket.address().port, '127.0.0.1', () => { throw new Error('sent ' + text) })
+    })
+    const timer = setInterval(() => {
+      if (seen.length < 6) return
+      console.log(seen.sort().join())
+      socket.close()
+      clearInterval(timer)
+    }, 5)`)
+  assert.deepEqual([stdout, stderr, code], ['a,b,c,sent a,sent b,sent c\n', '', 0])
 })
 
 test('block lists', { skip: !('receiveBlockList' in blockLists()) }, async (t) => {
@@ -186,8 +184,15 @@ test('a message whose memory somebody gives away does not take others with it', 
     const got = messages(socket, 1)
     sender.send(`message ${i}`, socket.address().port, '127.0.0.1')
     const [[bytes]] = await got
-    // As Node's pool: it refuses.
-    if (i % 3 === 0) assert.throws(() => structuredClone(bytes, { transfer: [bytes.buffer] }))
+    if (i % 3 === 0) {
+      // As with Node's pool: it is copied, or refused.
+      try {
+        structuredClone(bytes, { transfer: [bytes.buffer] })
+      } catch ({ name }) {
+        assert.equal(name, 'DataCloneError')
+      }
+      assert.equal(String(bytes), `message ${i}`)
+    }
     // Newer Nodes can do it behind its back.
     if (i === 10) bytes.buffer.transfer?.()
     else if (i > 10) kept.push([i, bytes])
@@ -196,6 +201,8 @@ test('a message whose memory somebody gives away does not take others with it', 
 })
 
 test('handles and slots are given back', async (t) => {
+  // Those of the tests before are on their way out.
+  while (usage().slots > 0) await turn()
   const before = usage()
   for (let round = 0; round < 5; round++) {
     const sockets = await Promise.all(Array.from({ length: 20 }, () => bound(t, ours)))
@@ -203,6 +210,6 @@ test('handles and slots are given back', async (t) => {
     for (const socket of sockets) socket.close()
     await Promise.all(sockets.map((socket) => once(socket, 'close')))
   }
-  while (usage().slots > before.slots || usage().handles > before.handles) await turn()
+  while (usage().slots > 0 || usage().handles > before.handles) await turn()
   assert.deepEqual(usage(), before)
 })

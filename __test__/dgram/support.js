@@ -62,13 +62,16 @@ const shape = ({ name, code, message, errno, syscall, address, port }) => ({
 
 const root = JSON.stringify(path.join(__dirname, '..', '..'))
 
-/** Runs a script; resolves with exit code, signal and output. */
-function run(script, ...flags) {
+/** Runs Node; resolves with exit code, signal and output. */
+function execute(args) {
   return new Promise((resolve) => {
-    execFile(process.execPath, [...flags, '-e', script], { timeout: 30_000 }, (error, stdout, stderr) => {
+    execFile(process.execPath, args, { timeout: 30_000 }, (error, stdout, stderr) => {
       resolve({ code: error ? error.code : 0, signal: error?.signal ?? null, stdout, stderr })
     })
   })
 }
 
-module.exports = { modules, node, ours, open, bound, messages, sent, shape, run, root }
+/** The same for a script. */
+const run = (script, ...flags) => execute([...flags, '-e', script])
+
+module.exports = { modules, node, ours, open, bound, messages, sent, shape, execute, run, root }
