@@ -115,8 +115,8 @@ test('memory does not grow with what is received and sent', async () => {
     let count = 0, first
     socket.on('message', (bytes, { port, address }) => {
       count++
-      if (count === 40_000) { gc(); first = process.memoryUsage() }
-      if (count === 160_000) {
+      if (count === 20_000) { gc(); first = process.memoryUsage() }
+      if (count === 80_000) {
         gc()
         const now = process.memoryUsage()
         console.log(now.heapUsed - first.heapUsed < 2e6, now.arrayBuffers - first.arrayBuffers < 2e6, now.rss - first.rss < 3e7)

@@ -211,7 +211,6 @@ struct Script {
     listener: RefCell<Option<Listener>>,
     reports: Reports,
     wires: RefCell<HashMap<u32, Rc<Wire>>>,
-    sockets: RefCell<HashMap<u32, Rc<Socket>>>,
     waits: Cell<bool>,
     turns: Cell<bool>,
     hurries: Cell<bool>,
@@ -290,7 +289,6 @@ fn engine() -> Rc<Engine<Script>> {
             listener: RefCell::default(),
             reports: Reports::default(),
             wires: RefCell::default(),
-            sockets: RefCell::default(),
             waits: Cell::new(false),
             turns: Cell::new(false),
             hurries: Cell::new(false),
@@ -1285,13 +1283,15 @@ fn an_exit_writes_of_a_file_what_leaves_at_once() {
     assert_eq!(engine.sent(id).len(), 1005);
 }
 
+type Then = Box<dyn FnOnce(&Engine<Script>)>;
+
 /// Notes what ports receive and send, and what it is shown of that.
 #[derive(Default)]
 struct Mail {
     gathered: RefCell<Vec<String>>,
     shown: RefCell<Vec<String>>,
     /// Done once when something is shown.
-    then: RefCell<Option<Box<dyn FnOnce(&Engine<Script>)>>>,
+    then: RefCell<Option<Then>>,
 }
 
 impl Protocol<Script> for Mail {

@@ -148,7 +148,9 @@ impl Mailbox {
         for ((message, control), (memory, name)) in messages.iter().zip(&controls).zip(landed).take(count) {
             let Some(from) = address(name) else { continue };
             let bytes = &memory[..(message.msg_len as usize).min(LONGEST)];
-            match control.joined(message.msg_hdr.msg_controllen as usize) {
+            #[allow(clippy::unnecessary_cast, reason = "it has 32 bits with musl")]
+            let written = message.msg_hdr.msg_controllen as usize;
+            match control.joined(written) {
                 Some(length) => bytes.chunks(length).for_each(|bytes| each(from, bytes)),
                 None => each(from, bytes),
             }
