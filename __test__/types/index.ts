@@ -171,3 +171,15 @@ createStaticServer('public', (req, res) => res.end(req.url))
 serveStatic('public', { brotli: true } satisfies StaticOptions)
 // @ts-expect-error: a coding that there is not
 serveStatic('public', { precompressed: 'deflate' })
+
+import { dgram } from 'ironwire'
+import { createSocket } from 'ironwire/dgram'
+
+dgram.createSocket({ type: 'udp6', reuseAddr: true }) satisfies dgram.Socket
+createSocket('udp4', (message, { address, size }) => {
+  message satisfies Buffer
+  address satisfies string
+  size satisfies number
+})
+// @ts-expect-error: a type of socket that there is not
+dgram.createSocket('udp')
