@@ -86,6 +86,24 @@ export declare function codecChecksum(name: string, bytes: Uint8Array, start: nu
 /** The same for one of 64 bits. */
 export declare function codecChecksum64(name: string, bytes: Uint8Array, start: number, end: number, ownStart: number, ownEnd: number): bigint
 
+/** How messages are told apart, as `lib/codec/framing/options.js` has checked it. One of `width`, `delimiter`, `size` and `stuffing` is there. */
+export interface CodecFraming {
+  /** Bytes of a length; 0 for a varint. */
+  width?: number
+  littleEndian?: boolean
+  /** `'message'`, `'rest'` or `'frame'`. */
+  counts?: string
+  before?: number
+  after?: number
+  trailer?: number
+  delimiter?: Buffer
+  size?: number
+  /** `'cobs'` or `'slip'`. */
+  stuffing?: string
+  strip: boolean
+  maxLength: number
+}
+
 /** Compiles a layout: a `CodecLayout`, or a refusal. */
 export declare function codecLayout(sources: Array<CodecSource>, limits: CodecLimits): CodecLayout | any
 

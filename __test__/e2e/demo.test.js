@@ -78,11 +78,63 @@ describe('the demo in a browser', { skip: missing, timeout: 180_000 }, () => {
     assert.match(await text('#alert'), /^The backend is away: killed by SIGKILL\./)
     assert.strictEqual(await text('#status'), 'Backend away')
     await page.locator('.course.lost').first().waitFor()
+    // Nothing can be asked of what is away, and who comes now is told why there is nothing to see.
+    for (const name of ['Fire 100 calls', 'Fire 10,000 calls', 'Kill the backend']) {
+      assert.ok(await page.getByRole('button', { name, exact: true }).isDisabled(), name)
+    }
+    const late = await browser.newPage()
+    await late.goto(demo.url)
+    await late.getByText('No answers, as the backend is away: killed by SIGKILL.').waitFor()
+    assert.strictEqual(await late.locator('.course').count(), 0)
+    await late.locator('.course').first().waitFor()
+    assert.strictEqual(await late.locator('#courses-empty').isVisible(), false)
+    await late.close()
     await page.getByText('Backend up', { exact: true }).waitFor()
     await page.waitForFunction(() => document.querySelectorAll('.course:not(.lost) output').length === 16)
     assert.strictEqual(await page.locator('#alert').isVisible(), false)
+    assert.ok(await page.getByRole('button', { name: 'Fire 100 calls', exact: true }).isEnabled())
     assert.notStrictEqual((await demo.state()).backend.pid, pid)
     assert.ok(!alive(pid))
+  })
+
+  test('what failed while the backend was away is not shown any more once it is back', async () => {
+    const { pid } = (await demo.state()).backend
+    await page.selectOption('#delay', '1000')
+    await page.getByRole('button', { name: 'Fire 1,000 calls' }).click()
+    await page.waitForFunction(() => Number(document.getElementById('in-flight').textContent.replace(',', '')) > 500)
+    process.kill(pid, 'SIGKILL')
+    await page.locator('#burst-result .problem').first().waitFor()
+    await page.getByText('Backend up', { exact: true }).waitFor()
+    await page.waitForFunction(() => document.querySelectorAll('#burst-result .problem').length === 0)
+    await page.selectOption('#delay', '0')
+  })
+
+  test('the sparkline stays within its frame, and says its scale', async () => {
+    const line = await page.locator('#spark .line').getAttribute('d')
+    const points = line
+      .slice(1)
+      .split('L')
+      .map((point) => point.split(' ').map(Number))
+    assert.ok(points.length > 1)
+    for (const [x, y] of points) assert.ok(x >= 0 && x <= 240 && y >= 1 && y <= 55, `${x} ${y}`)
+    assert.match(await text('#spark-top'), /^\d[\d.,]* ms$/)
+  })
+
+  test('on a phone, what can be done comes before the cards, and no words run together', async () => {
+    const phone = await browser.newPage({ viewport: { width: 390, height: 844 } })
+    await phone.goto(demo.url)
+    await phone.locator('.course output').first().waitFor()
+    const top = async (selector) => (await phone.locator(selector).first().boundingBox()).y
+    assert.ok((await top('#kill')) < (await top('.course')))
+    const apart = await phone.evaluate(() =>
+      [...document.querySelectorAll('.meta')].every((meta) => {
+        const [level, lessons] = [...meta.children].map((child) => child.getBoundingClientRect())
+        return lessons.top >= level.bottom || lessons.left - level.right >= 8
+      }),
+    )
+    assert.ok(apart)
+    assert.ok(await phone.evaluate(() => document.documentElement.scrollWidth <= innerWidth))
+    await phone.close()
   })
 
   test('nothing went wrong inside the page', () => {

@@ -297,6 +297,7 @@ each('a single-page application: routes get its page, files that are missing do 
     const response = await request(port, target, { headers: navigation })
     assert.deepStrictEqual([response.status, response.body.toString()], [200, 'THE APP'], target)
     assert.strictEqual(response.headers['content-type'], 'text/html; charset=utf-8')
+    assert.strictEqual(response.headers.vary, target === '/' ? undefined : 'Accept, Sec-Fetch-Mode')
   }
   for (const target of ['/missing.js', '/img/logo.png']) {
     assert.strictEqual((await request(port, target)).status, 404, target)

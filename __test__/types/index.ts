@@ -38,6 +38,7 @@ codec.writeUIntBE(Buffer.alloc(3), 5, 0, 3) satisfies number
 // @ts-expect-error: a bigint is wanted
 codec.writeBigInt64BE(Buffer.alloc(8), 5)
 codec.readArray('i16be', Buffer.alloc(8), 0, 4, { stride: 2 }) satisfies Int16Array
+codec.readArray('f16be', Buffer.alloc(8)) satisfies Float32Array
 codec.readArray('zigzagn', new Uint8Array(8)) satisfies BigInt64Array
 // @ts-expect-error not the class of the type's elements
 codec.readArray('i16be', Buffer.alloc(8), 0, 4, { into: new Int8Array(4) })
@@ -109,6 +110,7 @@ packet.encode({ id: 1 })
 const point = codec.layout({ x: 'i16be', name: 'utf8(u8)', inner: { type: codec.layout({ y: 'u8' }), count: 'rest' } })
 point.decode(Buffer.alloc(4)) satisfies { x: number; name: string; inner: { y: number }[] }
 point.decodeColumns(Buffer.alloc(4)).name satisfies string[]
+point.decodeColumns(Buffer.alloc(4), { into: point.decodeColumns(Buffer.alloc(4)) }).name satisfies string[]
 point.decodeMany(Buffer.alloc(4), { count: 1 })[0].x satisfies number
 String(point.describe()) satisfies string
 point.dump(Buffer.alloc(4)) satisfies string

@@ -22,6 +22,7 @@ function card(id) {
     element.dataset.id = id
     element.querySelector('.id').textContent = id
     cards.set(id, element)
+    $('courses-empty').hidden = true
     // The list reads in the order of the ids, whatever order the answers come in.
     const after = [...cards.keys()].filter((other) => other > id).sort((a, b) => a - b)[0]
     $('courses').insertBefore(element, after ? cards.get(after) : null)
@@ -61,6 +62,8 @@ function showCall({ id, course, order, ms: time, error }) {
 }
 
 const medians = []
+/** One round a second: the sparkline is a minute wide. */
+const MOST_ROUNDS = 60
 
 function endRound() {
   $('courses').setAttribute('aria-busy', 'false')
@@ -70,7 +73,7 @@ function endRound() {
   slowest = round.at(-1)
   round = []
   medians.push(median)
-  if (medians.length > 60) medians.shift()
+  if (medians.length > MOST_ROUNDS) medians.shift()
   $('median').textContent = ms(median)
   drawSpark()
   $('path').classList.remove('busy')
@@ -78,22 +81,27 @@ function endRound() {
   $('path').classList.add('busy')
 }
 
+/** The size of the sparkline's drawing, with room for the stroke at its edges. */
+const SPARK = { width: 240, height: 56, margin: 2 }
+
 function drawSpark() {
-  const [width, height] = [240, 56]
-  // One slow round, such as the very first, must not press all the others flat: it is cut off at the top.
+  const { width, height, margin } = SPARK
+  // One slow round, such as the very first, must not press all the others flat: it touches the top, as do all above that.
   const typical = medians.toSorted((a, b) => a - b)[medians.length >> 1]
   const top = Math.min(Math.max(...medians) * 1.15, typical * 3)
   // One point alone draws a level line.
   const points = medians.length === 1 ? [medians[0], medians[0]] : medians
-  const line = points
-    .map(
-      (value, i) =>
-        `${((i / (points.length - 1)) * width).toFixed(1)} ${(height - 2 - (value / top) * (height - 6)).toFixed(1)}`,
-    )
-    .join('L')
+  const x = (i) => width - ((points.length - 1 - i) / (MOST_ROUNDS - 1)) * width
+  const y = (value) => height - margin - Math.min(value / top, 1) * (height - 2 * margin)
+  const line = points.map((value, i) => `${x(i).toFixed(1)} ${y(value).toFixed(1)}`).join('L')
   const [fill, stroke] = $('spark').children
   stroke.setAttribute('d', `M${line}`)
-  fill.setAttribute('d', `M0 ${height}L${line}L${width} ${height}Z`)
+  fill.setAttribute('d', `M${x(0).toFixed(1)} ${height}L${line}L${width} ${height}Z`)
+  $('spark-top').textContent = `${ms(top)} ms`
+  $('spark').setAttribute(
+    'aria-label',
+    `Median round trip of the last ${medians.length} rounds, from ${ms(Math.min(...medians))} to ${ms(Math.max(...medians))} ms`,
+  )
 }
 
 // ---- state of the two processes ----
@@ -110,6 +118,10 @@ function showState({ front, backend, calls }) {
   $('front-pid').textContent = `pid ${front.pid}`
   $('backend-pid').textContent = backend.pid ? `pid ${backend.pid}` : 'away'
   $('kill').disabled = backend.status !== 'up'
+  $('courses-empty').textContent =
+    backend.status === 'up'
+      ? 'The first answers are on their way.'
+      : `No answers, as the backend is away: ${backend.reason}.`
   $('in-flight').textContent = number.format(calls.inFlight)
   $('peak').textContent = number.format(calls.peak)
   $('answered').textContent = number.format(calls.answered)
@@ -117,6 +129,7 @@ function showState({ front, backend, calls }) {
   $('failed').classList.toggle('some', calls.failed > 0)
   if (last?.status !== backend.status || last?.pid !== backend.pid) changed(backend)
   last = backend
+  enableFiring()
 }
 
 function changed(backend) {
@@ -130,6 +143,8 @@ function changed(backend) {
     }
   } else {
     showAlert('')
+    // What failed while it was away says nothing of it now.
+    for (const problem of document.querySelectorAll('#burst-result .problem')) problem.remove()
     if (backend.status === 'up')
       log(backend.restarts ? `Backend is back, pid ${backend.pid}` : `Backend up, pid ${backend.pid}`)
   }
@@ -165,6 +180,7 @@ function listen() {
   on('round', endRound)
   stream.onerror = ({ target }) => {
     last = null
+    enableFiring()
     // The browser tries again by itself, except after an answer that is no stream, such as a refusal.
     if (target.readyState === EventSource.CLOSED) setTimeout(() => target === stream && listen(), 2000)
     $('status').textContent = 'Front away'
@@ -216,6 +232,14 @@ function figure(name, value) {
   return group
 }
 
+/** A burst is under way. */
+let firing = false
+
+/** Calls can be fired while there is a backend to answer them, one burst after the other. */
+function enableFiring() {
+  for (const button of $('burst-buttons').children) button.disabled = firing || last?.status !== 'up'
+}
+
 function showBurst(result) {
   const figures = document.createElement('dl')
   figures.className = 'figures'
@@ -264,15 +288,16 @@ function addProblem(text) {
 $('burst-buttons').addEventListener('click', async (event) => {
   const count = Number(event.target.dataset.count)
   if (!count) return
-  const buttons = [...$('burst-buttons').children]
-  for (const button of buttons) button.disabled = true
+  firing = true
+  enableFiring()
   try {
     showBurst(await post('/api/burst', { count, delay: Number($('delay').value) }))
   } catch (error) {
     $('burst-result').replaceChildren()
     addProblem(error.message)
   }
-  for (const button of buttons) button.disabled = false
+  firing = false
+  enableFiring()
 })
 
 $('kill').addEventListener('click', () => post('/api/backend/kill').catch((error) => log(error.message)))

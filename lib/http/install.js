@@ -53,6 +53,19 @@ function install() {
     OutgoingMessage.prototype.write = ours
   }
 
+  // What is emitted is nothing to us, but for what concerns a stream that is piped into a response.
+  if (own.emit) {
+    const ours = named(own.emit, function (event, ...args) {
+      if (event === 'pipe' || event === 'unpipe' || event === 'drain') {
+        this._onPendingData[kConnection]?.pipe(this, event, args[0])
+      }
+      // Not bound: who replaces it on every emitter is obeyed.
+      return OutgoingMessage.prototype.emit.call(this, event, ...args)
+    })
+    ours[kConnection] = true
+    ServerResponse.prototype.emit = ours
+  }
+
   if (own.writeHead) {
     const { writeHead, writeHeader } = ServerResponse.prototype
     ServerResponse.prototype.writeHead = named(writeHead, function (statusCode, reason, obj) {
@@ -93,6 +106,11 @@ function isBodyUnseen(res) {
   return own.end !== undefined && res.end[kConnection] === true && res.write[kConnection] === true
 }
 
+/** Whether nobody is told of a response's events but its listeners. */
+function emitsByItself(res) {
+  return res.emit[kConnection] === true && OutgoingMessage.prototype.emit === own.emit
+}
+
 /** Has the method show core's name and number of parameters. */
 function named(core, method) {
   Object.defineProperty(method, 'name', { value: core.name, configurable: true })
@@ -100,4 +118,4 @@ function named(core, method) {
   return method
 }
 
-module.exports = { install, isBodyUnseen, named, kConnection }
+module.exports = { install, emitsByItself, isBodyUnseen, named, kConnection }

@@ -1,6 +1,9 @@
 //! The numbers that cross to JavaScript. Rust says them, in the module that each belongs to; `lib/constants.js` has them from here.
 
-use super::{codec_arrays, dgram, files, http, http_client, http_conn, http_out, net_reads, proto_codec, table};
+use super::{
+    codec_arrays, codec_framer, dgram, files, http, http_client, http_conn, http_file, http_out, net_reads,
+    proto_codec, table,
+};
 use crate::errno::Errno;
 use crate::http1::{EVENT_WORDS, event, flag, row};
 use crate::proto::codec::{self, tape};
@@ -145,9 +148,11 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 CHUNK,
                 LAST,
                 HEAD,
-                UTF8_HEAD
+                UTF8_HEAD,
+                FILE
             }),
         ),
+        ("source", group!(http_file { PART, COUNT, ENDS })),
         (
             "busy",
             group!(http_conn::busy {
@@ -287,6 +292,21 @@ pub fn constants() -> HashMap<&'static str, Group> {
             }),
         ),
         (
+            "framer",
+            group!(codec_framer::frame_word {
+                COUNT,
+                NEXT,
+                DONE,
+                END,
+                HEAD,
+                FOOT,
+                TOTAL,
+                ERROR,
+                ROWS
+            }),
+        ),
+        ("frameError", group!(codec_framer::frame_error { TOO_LARGE, INVALID })),
+        (
             "messageLimits",
             group!({
                 depth = message.depth,
@@ -302,7 +322,8 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 SIGNED,
                 BIG_ENDIAN,
                 ZIGZAG,
-                DOUBLES
+                DOUBLES,
+                HALF
             }),
         ),
         (

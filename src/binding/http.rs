@@ -15,11 +15,11 @@ use super::http_conn::Http;
 use super::http_out::Heads;
 use super::http_site::{self, Mounted, Offered, Sites};
 use super::raw::{Args, Functions, Landing, Outcome, SharedBytes, Value};
-use super::table::Table;
+use super::table::{Showing, Table};
 use crate::engine::{Event, Protocol};
-use crate::http1::{Batch, EVENT_WORDS, Limits, Stop, event, row};
+use crate::http1::{Batch, EVENT_WORDS, Limits, Stop, event, parts, row};
 use crate::uv::{Errno, Loop, Stream};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::rc::{Rc, Weak};
 
@@ -95,6 +95,8 @@ pub(super) struct Segment {
 pub(super) struct Server {
     pub(super) me: Weak<Server>,
     pub(super) scratch: RefCell<Scratch>,
+    /// A batch is being shown.
+    showing: Cell<bool>,
     pub(super) sites: Sites,
     pub(super) heads: RefCell<Heads>,
 }
@@ -115,8 +117,6 @@ pub(super) struct Scratch {
     /// Bytes received in this turn of the loop, and whose they are.
     inbox: Vec<u8>,
     reads: Vec<Read>,
-    /// A batch is being shown.
-    showing: bool,
     /// Connections that have something to go on with when it is over.
     pub(super) waiting: Vec<u32>,
 }
@@ -126,6 +126,7 @@ pub fn register(functions: &mut Functions<Engine>, files: &Rc<Files>) {
     let server = Rc::new_cyclic(|me| Server {
         me: me.clone(),
         scratch: RefCell::default(),
+        showing: Cell::new(false),
         sites: Sites::new(files.clone()),
         heads: RefCell::default(),
     });
@@ -245,7 +246,7 @@ fn read(server: &Server, engine: &Engine, id: u32, bytes: &[u8]) {
         engine.read_raw(id, bytes);
         return;
     }
-    if bytes.len() >= LARGE_READ || server.scratch.borrow().showing {
+    if bytes.len() >= LARGE_READ || server.showing.get() {
         engine.catch_up();
         feed(server, engine, id, bytes, true);
         return;
@@ -267,8 +268,7 @@ fn read(server: &Server, engine: &Engine, id: u32, bytes: &[u8]) {
 
 /// Whether received bytes wait for the end of the loop's turn.
 fn has_reads(server: &Server) -> bool {
-    let scratch = server.scratch.borrow();
-    !scratch.reads.is_empty() && !scratch.showing
+    !server.scratch.borrow().reads.is_empty() && !server.showing.get()
 }
 
 /// Parses and shows what was received in this turn of the loop.
@@ -293,7 +293,7 @@ fn handle_reads(server: &Server, engine: &Engine) {
 
 /// Bytes for the parser, in their turn: what was not `received` goes before all that waits. Returns whether they had to wait.
 fn feed(server: &Server, engine: &Engine, id: u32, bytes: &[u8], received: bool) -> bool {
-    let showing = server.scratch.borrow().showing;
+    let showing = server.showing.get();
     let waits = engine.state(id, |http: &mut Http| {
         let waits = showing || http.must_wait();
         if waits {
@@ -322,7 +322,7 @@ fn feed(server: &Server, engine: &Engine, id: u32, bytes: &[u8], received: bool)
 pub(super) fn go_on(server: &Server, engine: &Engine) {
     loop {
         let mut scratch = server.scratch.borrow_mut();
-        if scratch.showing || scratch.waiting.is_empty() {
+        if server.showing.get() || scratch.waiting.is_empty() {
             return;
         }
         let id = scratch.waiting.swap_remove(0);
@@ -459,32 +459,19 @@ impl Scratch {
         let (head, events) = rows.split_at_mut(EVENT_WORDS);
         let taken = segment.end - segment.start;
         let mut packet = 0..0;
-        let bodies = events
-            .chunks_exact_mut(EVENT_WORDS)
-            .filter(|words| words[0] == event::BODY);
         if matches!(segment.stop, Stop::Failed | Stop::Upgrade) {
             // An error reports the packet, and behind an upgrade's head may lie the first bytes of the other protocol.
             let base = self.body.len();
             self.body.extend_from_slice(bytes);
             packet = base..self.body.len();
-            bodies.for_each(|words| words[row::PART] += base as u32);
+            parts::move_on(events, base);
         } else if alone {
-            let mut span = 0..0;
-            for words in bodies {
-                let start = words[row::PART] as usize;
-                let end = start + words[row::PART_LENGTH] as usize;
-                span = if span.is_empty() { start..end } else { span.start..end };
-                words[row::PART] -= span.start as u32;
-            }
+            let span = parts::trim(events);
             if !span.is_empty() {
                 self.lying = Some(segment.start + span.start..segment.start + span.end);
             }
         } else {
-            for words in bodies {
-                let (start, length) = (words[row::PART] as usize, words[row::PART_LENGTH] as usize);
-                words[row::PART] = self.body.len() as u32;
-                self.body.extend_from_slice(&bytes[start..start + length]);
-            }
+            parts::gather(events, bytes, &mut self.body);
         }
         head.fill(0);
         head[0] = read_row::READ;
@@ -532,22 +519,6 @@ fn keep(server: &Server, engine: &Engine, id: u32, rest: &[u8], stopped: bool) -
     kept
 }
 
-/// Marks a batch as being shown.
-struct Showing<'a>(&'a Server);
-
-impl<'a> Showing<'a> {
-    fn new(server: &'a Server) -> Self {
-        server.scratch.borrow_mut().showing = true;
-        Showing(server)
-    }
-}
-
-impl Drop for Showing<'_> {
-    fn drop(&mut self) {
-        self.0.scratch.borrow_mut().showing = false;
-    }
-}
-
 /// Shows a batch to JavaScript, again and again while handlers throw. Returns whether its last connection is still to be read.
 fn show(server: &Server, engine: &Engine, input: &[u8], batch: &mut Vec<Segment>) -> bool {
     if batch.is_empty() {
@@ -565,7 +536,7 @@ fn show(server: &Server, engine: &Engine, input: &[u8], batch: &mut Vec<Segment>
         words.set_word(word::NOW, engine.now() as u32);
         words.copy_words(word::EVENTS, &server.scratch.borrow().words[..count * EVENT_WORDS]);
     };
-    let showing = Showing::new(server);
+    let showing = Showing::new(&server.showing);
     let shown = table.show(fill, |env| {
         let scratch = server.scratch.borrow();
         let body = match (&taken, &scratch.lying) {
@@ -606,10 +577,7 @@ fn take(server: &Server, engine: &Engine, input: &[u8], batch: &[Segment]) -> Op
         return None;
     }
     let (landing, offset) = engine.take(&input[range])?;
-    let bodies = events
-        .chunks_exact_mut(EVENT_WORDS)
-        .filter(|words| words[0] == event::BODY);
-    bodies.for_each(|words| words[row::PART] += offset as u32);
+    parts::move_on(events, offset);
     Some(landing)
 }
 

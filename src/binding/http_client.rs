@@ -8,11 +8,11 @@
 use super::engine::{Engine, Node};
 use super::raw::{Args, Env, Functions, Landing, Outcome, SharedBytes, Value};
 use super::slab::{self, Slab};
-use super::table::Table;
+use super::table::{Showing, Table};
 use crate::engine::Protocol;
-use crate::http1::{Batch, Conn, EVENT_WORDS, Expected, Limits, Stop, event, row};
+use crate::http1::{Batch, Conn, EVENT_WORDS, Expected, Limits, Stop, parts};
 use crate::uv::Errno;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -66,6 +66,8 @@ struct Client {
 #[derive(Default)]
 struct Clients {
     scratch: RefCell<Scratch>,
+    /// A batch is being shown.
+    showing: Cell<bool>,
 }
 
 /// What every client's connection of an environment shares.
@@ -83,8 +85,6 @@ struct Scratch {
     slab: Slab,
     /// Where in a large read its body bytes are.
     lying: Range<usize>,
-    /// A batch is being shown.
-    showing: bool,
     /// What was received meanwhile, by a loop that the program runs inside of its own.
     late: Vec<(u32, Vec<u8>)>,
 }
@@ -202,7 +202,7 @@ impl Protocol<Node> for Clients {
 /// Parses what a connection has received. A large read is shown at once, because its bytes are not to be copied twice; so is what JavaScript
 /// has to decide upon before the connection is read on. `last`: nobody looks at them after.
 fn read(clients: &Clients, engine: &Engine, id: u32, bytes: &[u8], last: bool) {
-    if clients.scratch.borrow().showing {
+    if clients.showing.get() {
         clients.scratch.borrow_mut().late.push((id, bytes.to_vec()));
         return;
     }
@@ -276,31 +276,15 @@ impl Scratch {
         let rows = &mut self.words[at * EVENT_WORDS..self.count * EVENT_WORDS];
         let (head, events) = rows.split_at_mut(EVENT_WORDS);
         let base = self.body.len();
-        let bodies = events
-            .chunks_exact_mut(EVENT_WORDS)
-            .filter(|words| words[0] == event::BODY);
-        if large {
-            let mut span = 0..if whole { bytes.len() } else { 0 };
-            for words in bodies {
-                let start = words[row::PART] as usize;
-                let end = start + words[row::PART_LENGTH] as usize;
-                span = if span.is_empty() {
-                    start..end
-                } else {
-                    span.start..end.max(span.end)
-                };
-                words[row::PART] -= span.start as u32;
-            }
-            self.lying = span;
+        if large && whole {
+            self.lying = 0..bytes.len();
+        } else if large {
+            self.lying = parts::trim(events);
         } else if whole {
             self.body.extend_from_slice(bytes);
-            bodies.for_each(|words| words[row::PART] += base as u32);
+            parts::move_on(events, base);
         } else {
-            for words in bodies {
-                let (start, length) = (words[row::PART] as usize, words[row::PART_LENGTH] as usize);
-                words[row::PART] = self.body.len() as u32;
-                self.body.extend_from_slice(&bytes[start..start + length]);
-            }
+            parts::gather(events, bytes, &mut self.body);
         }
         head.copy_from_slice(&[
             answer_row::READ,
@@ -317,9 +301,7 @@ impl Scratch {
     /// Gives the memory of a large read to JavaScript, instead of a copy, if its body is worth it. The events say where in it that is.
     fn take(&mut self, engine: &Engine, input: &[u8]) -> Option<Rc<Landing>> {
         let (landing, offset) = engine.take(&input[self.lying.clone()])?;
-        let events = self.words[..self.count * EVENT_WORDS].chunks_exact_mut(EVENT_WORDS);
-        let bodies = events.filter(|words| words[0] == event::BODY);
-        bodies.for_each(|words| words[row::PART] += offset as u32);
+        parts::move_on(&mut self.words[..self.count * EVENT_WORDS], offset);
         Some(landing)
     }
 
@@ -352,7 +334,6 @@ impl Scratch {
         self.text.clear();
         self.body.clear();
         self.lying = 0..0;
-        self.showing = false;
     }
 }
 
@@ -363,13 +344,13 @@ fn show(clients: &Clients, engine: &Engine, input: &[u8], last: bool) {
     let (table, count, at, taken) = {
         let mut scratch = clients.scratch.borrow_mut();
         let Some(table) = scratch.table.clone() else { return };
-        if scratch.count == 0 || scratch.showing {
+        if scratch.count == 0 || clients.showing.get() {
             return;
         }
-        scratch.showing = true;
         let taken = if last { scratch.take(engine, input) } else { None };
         (table, scratch.count, scratch.place(env), taken)
     };
+    let showing = Showing::new(&clients.showing);
     let fill = |words: &SharedBytes| {
         let scratch = clients.scratch.borrow();
         words.set_word(word::BODY_AT, at.unwrap_or(0) as u32);
@@ -393,6 +374,7 @@ fn show(clients: &Clients, engine: &Engine, input: &[u8], last: bool) {
         }
     }
     clients.scratch.borrow_mut().clear();
+    drop(showing);
     loop {
         let late = std::mem::take(&mut clients.scratch.borrow_mut().late);
         if late.is_empty() {

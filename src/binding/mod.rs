@@ -3,6 +3,7 @@
 mod codec;
 mod codec_arrays;
 mod codec_bulk;
+mod codec_framer;
 mod constants;
 mod dgram;
 mod engine;
@@ -10,6 +11,7 @@ mod files;
 mod http;
 mod http_client;
 mod http_conn;
+mod http_file;
 mod http_out;
 mod http_site;
 mod net;
@@ -47,7 +49,8 @@ pub fn start_engine(env: &napi::Env, callbacks: raw::Value) -> napi::Result<raw:
         let files = files::register(functions);
         http::register(functions, &files);
         http_conn::register(functions);
-        http_out::register(functions);
+        let sources = http_file::register(functions);
+        http_out::register(functions, &sources);
         http_client::register(functions);
     })
     .ok_or_else(|| napi::Error::from_reason("ironwire: this environment has no event loop"))

@@ -7,7 +7,7 @@
 use super::engine::{Engine, Node};
 use super::raw::{Args, Functions, Outcome, SharedBytes, Value};
 use super::slab::{self, Slab};
-use super::table::Table;
+use super::table::{Showing, Table};
 use crate::engine::{Event, Host, Protocol};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -130,22 +130,6 @@ impl Protocol<Node> for Reads {
         if let Some(table) = &*self.table.borrow() {
             table.silence();
         }
-    }
-}
-
-/// Notes that something is being shown.
-struct Showing<'a>(&'a Cell<bool>);
-
-impl<'a> Showing<'a> {
-    fn new(showing: &'a Cell<bool>) -> Self {
-        showing.set(true);
-        Showing(showing)
-    }
-}
-
-impl Drop for Showing<'_> {
-    fn drop(&mut self) {
-        self.0.set(false);
     }
 }
 

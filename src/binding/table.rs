@@ -4,6 +4,7 @@
 //! moves before it handles one. When a handler throws, the rest is shown again, so that no event is lost or seen twice.
 
 use super::raw::{Callbacks, Env, SharedBytes, Value};
+use std::cell::Cell;
 use std::rc::Rc;
 
 /// The word that JavaScript moves.
@@ -74,5 +75,21 @@ impl Table {
     /// Nothing is shown any more: the environment ends.
     pub fn silence(&self) {
         self.0.listener.silence();
+    }
+}
+
+/// Notes that something is being shown, as long as it lives: JavaScript may run the loop meanwhile, and what that brings is not shown in between.
+pub struct Showing<'a>(&'a Cell<bool>);
+
+impl<'a> Showing<'a> {
+    pub fn new(showing: &'a Cell<bool>) -> Self {
+        showing.set(true);
+        Showing(showing)
+    }
+}
+
+impl Drop for Showing<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
     }
 }

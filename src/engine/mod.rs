@@ -13,6 +13,7 @@ mod file;
 mod host;
 mod out;
 mod protocol;
+pub mod source;
 #[cfg(test)]
 mod tests;
 

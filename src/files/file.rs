@@ -238,12 +238,9 @@ impl File {
         if !self.etag.is_empty() && given.etag.is_none() {
             validators = line("ETag", &self.etag);
         }
-        if self.varies {
-            validators = match given.vary.or(constant.vary) {
-                Some(vary) if varies_already(vary) => validators,
-                Some(vary) => line("Vary", &format!("{}, Accept-Encoding", String::from_utf8_lossy(vary))),
-                None => line("Vary", "Accept-Encoding"),
-            };
+        let coded = if self.varies { &["Accept-Encoding"][..] } else { &[] };
+        if let Some(vary) = vary(given.vary.or(constant.vary), given.chosen_by.iter().chain(coded)) {
+            validators = line("Vary", &vary);
         }
         let mut length = validators;
         if !given.content_type && !constant.content_type {
@@ -281,9 +278,19 @@ impl File {
     }
 }
 
-fn varies_already(vary: &[u8]) -> bool {
-    let mut names = vary.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
-    names.any(|name| name == b"*" || name.eq_ignore_ascii_case(b"accept-encoding"))
+/// `Vary` with `names` added to those that are there; none where they are there already.
+fn vary<'a>(given: Option<&[u8]>, names: impl Iterator<Item = &'a &'a str>) -> Option<String> {
+    let given = String::from_utf8_lossy(given.unwrap_or_default());
+    let is_given = |name: &str| {
+        let mut given = given.split(',').map(str::trim);
+        given.any(|given| given == "*" || given.eq_ignore_ascii_case(name))
+    };
+    let added: Vec<&str> = names.copied().filter(|name| !is_given(name)).collect();
+    let all = (!given.is_empty())
+        .then_some(&*given)
+        .into_iter()
+        .chain(added.iter().copied());
+    (!added.is_empty()).then(|| all.collect::<Vec<_>>().join(", "))
 }
 
 /// Opens a handle for keeping.
@@ -321,6 +328,8 @@ pub struct Given<'a> {
     pub(super) etag: Option<&'a [u8]>,
     pub(super) last_modified: Option<&'a [u8]>,
     pub(super) vary: Option<&'a [u8]>,
+    /// The fields of the request that this file was chosen by, beside its path: `Vary` names them.
+    pub(super) chosen_by: &'a [&'a str],
 }
 
 impl<'a> Given<'a> {

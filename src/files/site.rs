@@ -194,7 +194,12 @@ impl Site {
                 && let Some(file) = look.page(page)?
             {
                 let file = look.negotiate(file, page, fields, head, given.as_ref())?;
-                return Ok(self.send(&file, fields, head, given));
+                let given = given.unwrap_or(Given {
+                    status: 200,
+                    ..Given::default()
+                });
+                let chosen_by = NAVIGATION;
+                return Ok(self.send(&file, fields, head, Some(Given { chosen_by, ..given })));
             }
             if let Some(page) = &options.not_found
                 && let Some(file) = look.page(page)?
@@ -310,6 +315,9 @@ impl Answer {
         }
     }
 }
+
+/// What [`is_navigation`] looks at, beside the path.
+const NAVIGATION: &[&str] = &["Accept", "Sec-Fetch-Mode"];
 
 /// Whether a request that no file answers looks like a browser's going to a page of an application, whose paths have no extension.
 fn is_navigation(path: &str, fields: &Fields<'_>) -> bool {

@@ -878,6 +878,14 @@ fn pages_stand_in_for_what_is_not_there() {
     let html = "Accept: text/html\r\n";
     assert_eq!(get(&site, "/users/1", html).2, b"app");
     assert_eq!(get(&site, "/users/1?x=y.z", html).2, b"app");
+    // The same address has another answer for who asks for something else: caches on the way are told.
+    let vary = |target, fields| header(&get(&site, target, fields).1, "Vary").map(str::to_string);
+    assert_eq!(vary("/users/1", html).as_deref(), Some("Accept, Sec-Fetch-Mode"));
+    assert_eq!(
+        vary("/users/1", "Accept: text/html\r\nIf-None-Match: *\r\n").as_deref(),
+        Some("Accept, Sec-Fetch-Mode")
+    );
+    assert_eq!(vary("/index.html", html), None);
     assert_eq!(
         get(&site, "/users/1", "Accept: text/html\r\nIf-None-Match: *\r\n").0,
         304

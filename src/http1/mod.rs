@@ -15,6 +15,7 @@ pub mod encode;
 mod error;
 mod head;
 mod method;
+pub mod parts;
 mod request_line;
 #[cfg(test)]
 mod response_tests;

@@ -1,8 +1,12 @@
 //! Native functions: their arguments, what they return, and the object that JavaScript has them in.
 
 use super::{Env, Value, panic_text};
+#[cfg(target_os = "linux")]
+use crate::errno::Errno;
 use napi::bindgen_prelude::FromNapiValue;
 use napi::sys;
+#[cfg(target_os = "linux")]
+use std::os::fd::BorrowedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::rc::Rc;
@@ -22,7 +26,7 @@ pub struct Misuse {
 
 impl Misuse {
     /// Argument `argument` is not the `expected`.
-    pub fn new(argument: usize, expected: &'static str) -> Misuse {
+    pub const fn new(argument: usize, expected: &'static str) -> Misuse {
         Misuse { argument, expected }
     }
 }
@@ -121,6 +125,34 @@ impl Args {
                 expected: "boolean",
             })
         }
+    }
+
+    /// A file descriptor of the program's, which it keeps open during the call. A number that is none of an open file is found out by the system.
+    #[cfg(target_os = "linux")]
+    pub fn fd(&self, index: usize) -> Outcome<BorrowedFd<'_>> {
+        let fd = self.number_of_fd(index)?;
+        // SAFETY: not -1, and no JavaScript runs during the call that could close it.
+        Ok(unsafe { BorrowedFd::borrow_raw(fd) })
+    }
+
+    /// Closes a file descriptor that the program gives away; an error when it had closed it already.
+    #[cfg(target_os = "linux")]
+    pub fn close_fd(&self, index: usize) -> Outcome<Result<(), Errno>> {
+        let fd = self.number_of_fd(index)?;
+        // SAFETY: nobody uses the number any more, or it is none of an open file, which the system finds out.
+        let status = unsafe { libc::close(fd) };
+        let error = || Errno(-std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EBADF));
+        Ok(if status == 0 { Ok(()) } else { Err(error()) })
+    }
+
+    #[cfg(target_os = "linux")]
+    fn number_of_fd(&self, index: usize) -> Outcome<i32> {
+        let fd = self.int(index)?;
+        let misuse = Misuse {
+            argument: index,
+            expected: "file descriptor",
+        };
+        if fd < 0 { Err(misuse) } else { Ok(fd) }
     }
 
     /// A string's length in UTF-16 units, known without reading it.
