@@ -17,12 +17,15 @@ const MAX_PORT = 65_535
 /** Node keeps a socket's handle, and what it is doing, under a symbol of its own. */
 let kState
 
+function stateOf(socket) {
+  kState ??= find(socket, 'state symbol')
+  if (kState === undefined) throw lacking('symbol "state symbol" on its dgram.Socket')
+  return socket[kState]
+}
+
 function Socket(type, listener) {
   dgram.Socket.call(this, type, listener)
-  kState ??= find(this, 'state symbol')
-  const state = this[kState]
-  if (state === undefined) throw lacking('symbol "state symbol" on its dgram.Socket')
-  watchHandle(this, state, typeof type === 'object' && type.lookup !== undefined)
+  watchHandle(this, stateOf(this), typeof type === 'object' && type.lookup !== undefined)
 }
 Object.setPrototypeOf(Socket.prototype, dgram.Socket.prototype)
 Object.setPrototypeOf(Socket, dgram.Socket)
@@ -71,7 +74,7 @@ function watchHandle(socket, state, looksUp) {
 
 Socket.prototype.send = function send(message, offset, length, port, address, callback) {
   const sent =
-    this[kState].connectState === CONNECT_STATE_CONNECTED
+    stateOf(this).connectState === CONNECT_STATE_CONNECTED
       ? toPeer(this, message, offset, length)
       : typeof length === 'number'
         ? toAddress(this, part(message, offset, length), port, address, callback)

@@ -404,7 +404,7 @@ impl Dgram {
         let shown = table.show(fill, |env| {
             let mut arguments = [env.undefined(); 2 + MEMORIES];
             arguments[0] = env.int(count as i32);
-            arguments[1] = env.latin1(fresh.as_bytes());
+            arguments[1] = env.utf8(&fresh);
             for (argument, piece) in arguments[2..].iter_mut().zip(&self.memories.borrow().pieces) {
                 *argument = piece.value();
             }
