@@ -35,6 +35,10 @@ async function linesOf(t, file, env) {
   return process.stdout.split('\n').slice(0, -1)
 }
 
+test('dgram/echo', async (t) => {
+  assert.deepStrictEqual(await linesOf(t, 'dgram/echo.js'), ['You said one', 'You said two', 'You said three'])
+})
+
 test('http/hello', async (t) => {
   const { port } = await serve(t, 'http/hello.js')
   const response = await fetch(`http://127.0.0.1:${port}/there?x=1`)

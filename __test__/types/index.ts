@@ -266,3 +266,15 @@ protobuf.reflect(loaded).oneofs[0].property satisfies string | null
 protobuf.toModule(protobuf.parseDescriptorSet(Buffer.alloc(0), { files: ['a.proto'] }), {
   module: 'esm',
 }) satisfies string
+
+import { dgram } from 'ironwire'
+import { createSocket } from 'ironwire/dgram'
+
+dgram.createSocket({ type: 'udp6', reuseAddr: true }) satisfies dgram.Socket
+createSocket('udp4', (message, { address, size }) => {
+  message satisfies Buffer
+  address satisfies string
+  size satisfies number
+})
+// @ts-expect-error: a type of socket that there is not
+dgram.createSocket('udp')

@@ -1,7 +1,8 @@
 //! The numbers that cross to JavaScript. Rust says them, in the module that each belongs to; `lib/constants.js` has them from here.
 
 use super::{
-    codec_arrays, codec_framer, files, http, http_client, http_conn, http_file, http_out, net_reads, proto_codec, table,
+    codec_arrays, codec_framer, dgram, files, http, http_client, http_conn, http_file, http_out, net_reads,
+    proto_codec, table,
 };
 use crate::errno::Errno;
 use crate::http1::{EVENT_WORDS, event, flag, row};
@@ -31,7 +32,10 @@ pub fn constants() -> HashMap<&'static str, Group> {
     let schema = proto::Limits::default();
     let message = codec::Limits::default();
     HashMap::from([
-        ("errno", group!({ EOF = Errno::EOF.0, ECANCELED = Errno::ECANCELED.0 })),
+        (
+            "errno",
+            group!({ EOF = Errno::EOF.0, ECANCELED = Errno::ECANCELED.0, EEXIST = Errno::EEXIST.0 }),
+        ),
         ("slots", group!(slots { INDEX_MASK })),
         ("table", group!(table { CURSOR })),
         (
@@ -42,6 +46,23 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 ID,
                 OFFSET,
                 LENGTH
+            }),
+        ),
+        (
+            "datagram",
+            group!(dgram::row {
+                FIRST,
+                WORDS,
+                KIND,
+                MESSAGE,
+                FAILED,
+                SENT,
+                ID,
+                STATUS,
+                MEMORY,
+                OFFSET,
+                ADDRESS,
+                PORT
             }),
         ),
         (

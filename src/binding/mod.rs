@@ -5,6 +5,7 @@ mod codec_arrays;
 mod codec_bulk;
 mod codec_framer;
 mod constants;
+mod dgram;
 mod engine;
 mod files;
 mod http;
@@ -44,6 +45,7 @@ pub fn start_engine(env: &napi::Env, callbacks: raw::Value) -> napi::Result<raw:
     engine::start(raw::Env::from(env), callbacks, |functions| {
         net::register(functions);
         net_reads::register(functions);
+        dgram::register(functions);
         rpc::register(functions);
         registry::register(functions);
         let files = files::register(functions);
