@@ -278,3 +278,34 @@ createSocket('udp4', (message, { address, size }) => {
 })
 // @ts-expect-error: a type of socket that there is not
 dgram.createSocket('udp')
+
+import pbjs, { Field, Message, parse, type Reader, Root, Type } from 'ironwire/protobufjs'
+import descriptor from 'ironwire/protobufjs/ext/descriptor'
+import * as $protobuf from 'ironwire/protobufjs/minimal'
+
+class Greeting extends Message<Greeting> {
+  declare text: string
+}
+Type.d('Greeting')(Greeting)
+Field.d(1, 'string', 'optional', 'hello')(Greeting.prototype, 'text')
+Greeting.decode(Greeting.encode({ text: 'x' }).finish()).text satisfies string
+const { root } = parse('message A { }', { keepCase: true })
+const reflected = root.lookupType('A')
+reflected.toObject(reflected.decode(reflected.encode({ a: 1 }).finish()), { longs: String, defaults: true })
+reflected.encode({}).uint32(1).fork().string('x').ldelim().finish() satisfies Uint8Array
+pbjs
+  .load('a.proto')
+  .then((loaded) => loaded.lookupService('A').create((_method, request, callback) => callback(null, request)))
+pbjs.load('a.proto', (_error, loaded) => void (loaded satisfies Root | undefined))
+const reader: Reader = $protobuf.Reader.create(new Uint8Array(1))
+reader.int64().toNumber() satisfies number
+pbjs.util.Long = null
+pbjs.configure()
+Root.fromJSON({ nested: { A: { fields: { a: { type: 'int32', id: 1 } } } } })
+descriptor.FileDescriptorSet.create({}).toJSON()
+root.toDescriptor('proto3')
+Root.fromDescriptor(new Uint8Array(0))
+// @ts-expect-error: the parser is no part of static code's face
+$protobuf.parse
+// @ts-expect-error: a message is not encoded to bytes at once
+reflected.encode({}) satisfies Uint8Array

@@ -615,6 +615,7 @@ function readHelpers(form) {
 }
 
 module.exports = {
+  shortText,
   isIncomplete,
   define,
   readHelpers,

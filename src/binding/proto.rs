@@ -7,7 +7,7 @@ use napi_derive::napi;
 
 use crate::proto::emit::{self, EmitOptions, Emitted, Int64};
 use crate::proto::schema::{MessageId, Schema};
-use crate::proto::{self, CompileOptions, Compiler, Limits, descriptor};
+use crate::proto::{self, CompileOptions, Compiler, Limits, descriptor, wkt};
 
 /// Options of a schema, all of them set by `lib/protobuf`.
 #[napi(object)]
@@ -228,4 +228,10 @@ impl ProtoSchema {
 #[napi(catch_unwind)]
 pub fn proto_codec_body() -> &'static str {
     emit::CODEC_BODY
+}
+
+/// The source of a well-known file, `google/protobuf/descriptor.proto` for one; see `proto::wkt`.
+#[napi(catch_unwind)]
+pub fn proto_well_known(name: String) -> Option<&'static str> {
+    wkt::source(&name)
 }
