@@ -243,8 +243,26 @@ export interface ProtoSchemaLimits {
   symbols: number
 }
 
-/** The source of a well-known file, `google/protobuf/descriptor.proto` for one; see `proto::wkt`. */
-export declare function protoWellKnown(name: string): string | null
+/** The options of a registry, as `lib/rpc/registry` has read them. */
+export interface RegistryOptions {
+  /** None: in memory only. */
+  folder?: string
+  /** What a beginning without anything is called. */
+  epoch: string
+  /** Milliseconds of the clock that all calls go by. */
+  now: number
+  services: number
+  instancesPerService: number
+  instances: number
+  serviceBytes: number
+  nameBytes: number
+  metadataBytes: number
+  minLeaseMs: number
+  maxLeaseMs: number
+  watches: number
+  waitMs: number
+  recordsPerSnapshot: number
+}
 
 /**
  * Starts the environment's engine: `callbacks` holds the functions it calls, the result those that `lib/` calls.

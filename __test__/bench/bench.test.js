@@ -161,13 +161,22 @@ test('bench static: readers that stop reading', { skip: peersMissing }, async ()
   assert.ok(Number.isFinite(metrics.rss.median))
 })
 
-test('bench rpc', async (t) => {
+test('bench rpc', { skip: peersMissing }, async (t) => {
   const { cases } = await report(t, 'rpc', '--seconds', '0.1')
   assert.deepStrictEqual(
-    cases.map((one) => one.inFlight),
-    [1, 64, 1024],
+    cases.map((one) => one.name),
+    [
+      ...[1, 64, 1024].map((count) => `${count} in flight`),
+      ...[1, 64, 1024].map((count) => `a message of 32 bytes, ${count} in flight`),
+      ...['for await', "'data'"].map((way) => `a stream of such messages, by ${way}`),
+    ],
   )
   for (const one of cases) assert.deepStrictEqual(contendersOf(one), ['ironwire', 'node:net', 'node:net, corked'])
+})
+
+test('bench addressing', async (t) => {
+  const { cases } = await report(t, 'addressing', '--seconds', '0.1', '--case', '64 in flight')
+  assert.deepStrictEqual(contendersOf(cases[0]), ['by address', 'by name'])
 })
 
 test('bench protobuf', async (t) => {

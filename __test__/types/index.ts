@@ -143,11 +143,73 @@ client.call('echo', null, { timeout: 100 }, (error, reply) => {
 })
 // @ts-expect-error: the body is bytes
 client.call('echo', 'x')
+client.call('echo', null, () => {}).cancel()
+client.call('echo', null, { oneWay: true, metadata: { a: 'b', 'c-bin': Buffer.alloc(1), d: ['e', 'f'] } })
+// @ts-expect-error: a number is no metadata
+client.call('echo', null, { metadata: { a: 5 } })
+async function watch() {
+  for await (const message of client.stream('ticks')) message satisfies Buffer
+}
+watch()
+client.stream('up', [Buffer.alloc(1)], { clientStreaming: true, serverStreaming: false }) satisfies Promise<Buffer>
+client.stream('chat', null, { clientStreaming: true }).write(new Uint8Array(1)) satisfies boolean
+client.all(
+  [['echo', Buffer.alloc(1)], ['echo']],
+  (error, replies) => (error?.status satisfies number | undefined) ?? replies.length,
+)
+client.use(async (call, next) => {
+  call.metadata.set('token', 'x')
+  return await next()
+})
+server.use((call, next) => (call.metadata.get('token') === 'x' ? next() : Promise.reject(new Error('no'))))
+server.method('ticks', { serverStreaming: true }, async function* (_request, call) {
+  while (!call.signal.aborted) yield Buffer.from('tick')
+})
+server.method('relay', (_request, callback, call) => {
+  call.trailers = new rpc.Metadata({ a: 'b' })
+  client.call('echo', null, { parent: call }, (error, reply) => callback(error, reply, { c: 'd' }))
+})
+server.method('sum', { clientStreaming: true }, async (requests) => {
+  for await (const request of requests) return request
+  return null
+})
+// @ts-expect-error: a string is no body
+server.method('sum', { clientStreaming: true }, async () => 'text')
+new rpc.StatusError(rpc.status.NOT_FOUND, 'gone', { details: Buffer.alloc(1) }).status satisfies number
+// Where nothing is known of the schema, everything goes.
+const school = protobuf('service S { rpc A (M) returns (M); } message M {}')
+client.service(school.S).a({})
+server.addService(school.S, { a: () => ({}) })
 
 import codecAlone, { readInt8 } from 'ironwire/codec'
 import httpAlone, { type createServer } from 'ironwire/http'
 import netAlone, { type Socket } from 'ironwire/net'
 import protobufAlone from 'ironwire/protobuf'
+
+const balanced = rpc.connect(['a:1', { host: 'b', port: 2, weight: 2, zone: 'z' }], {
+  balance: { policy: 'round-robin', zone: 'z' },
+  retry: { ratio: 0.2 },
+})
+balanced.addresses.map(({ address, pending }) => address.length + pending)
+balanced.on('addresses', (addresses) => addresses.length)
+balanced.call('m', null, { idempotent: true, hedge: 20 }) satisfies Promise<Buffer>
+rpc.connect('registry://host/service').addresses satisfies rpc.Member[]
+const resolver: rpc.Resolver = {
+  resolve(update) {
+    update(null, [{ address: 'a:1' }])
+    return { close() {} }
+  },
+}
+rpc.connect(resolver).stats.hedges satisfies number
+const registry = rpc.createRegistry({ folder: '/tmp', minLease: 10 })
+registry.listen(7400, '127.0.0.1')
+registry.on('damaged', (error) => error.message)
+const registrar = rpc.connectRegistry('registry://localhost')
+registrar.register('service', { port: 1, metadata: { version: '1' } }).on('registered', () => {})
+registrar.watch('service', (instances) => instances[0]?.metadata.version).close()
+// @ts-expect-error: a weight is a number
+registrar.register('service', { port: 1, weight: '1' })
+
 import rpcAlone, { type RpcError } from 'ironwire/rpc'
 
 readInt8(Buffer.alloc(1)) satisfies number
@@ -204,6 +266,18 @@ protobuf.reflect(loaded).oneofs[0].property satisfies string | null
 protobuf.toModule(protobuf.parseDescriptorSet(Buffer.alloc(0), { files: ['a.proto'] }), {
   module: 'esm',
 }) satisfies string
+
+import { dgram } from 'ironwire'
+import { createSocket } from 'ironwire/dgram'
+
+dgram.createSocket({ type: 'udp6', reuseAddr: true }) satisfies dgram.Socket
+createSocket('udp4', (message, { address, size }) => {
+  message satisfies Buffer
+  address satisfies string
+  size satisfies number
+})
+// @ts-expect-error: a type of socket that there is not
+dgram.createSocket('udp')
 
 import pbjs, { Field, Message, parse, type Reader, Root, Type } from 'ironwire/protobufjs'
 import descriptor from 'ironwire/protobufjs/ext/descriptor'

@@ -1,7 +1,7 @@
 'use strict'
 
-// RPC over one connection, many calls in flight: client and server are processes of their own, on a core each.
-// Every call sends 16 bytes and gets them back.
+// RPC over one connection, many calls in flight, and streams: client and server are processes of their own, on a core each.
+// Every call sends 16 bytes, or a message of 32, and gets them back. Streams are of such messages, encoded and decoded.
 
 const path = require('node:path')
 const { withChildren } = require('../lib/child.js')
@@ -10,7 +10,7 @@ const { interleave } = require('../lib/stats.js')
 
 const BODY_BYTES = 16
 
-exports.title = 'rpc: 16 bytes there and back over one connection'
+exports.title = 'rpc: calls and streams over one connection'
 exports.metrics = {
   client: { title: 'client µs CPU/call', better: 'lower' },
   server: { title: 'server µs CPU/call', better: 'lower' },
@@ -19,6 +19,39 @@ exports.metrics = {
 }
 
 const names = ['ironwire', 'node:net', 'node:net, corked']
+
+/** Cases of a message of a schema there and back. */
+function typed(seconds) {
+  return [1, 64, 1024].map((inFlight) => ({
+    name: `a message of 32 bytes, ${inFlight} in flight`,
+    metrics: exports.metrics,
+    async sample({ server, client }) {
+      const before = await server.call('cpu')
+      const { calls, cpu, rate, p99 } = await client.call('runTyped', inFlight, seconds)
+      const served = (await server.call('cpu')) - before
+      return { client: cpu / calls, server: served / calls, rate, p99 }
+    },
+  }))
+}
+
+/** Cases of a stream from the server. */
+function streams(seconds) {
+  const ways = { 'for await': 'iterate', "'data'": 'listen' }
+  return Object.entries(ways).map(([way, how]) => ({
+    name: `a stream of such messages, by ${way}`,
+    metrics: {
+      client: { title: 'client µs CPU/message', better: 'lower' },
+      server: { title: 'server µs CPU/message', better: 'lower' },
+      rate: { title: 'messages/s', better: 'higher' },
+    },
+    async sample({ server, client }) {
+      const before = await server.call('cpu')
+      const { messages, cpu, rate } = await client.call('take', how, seconds)
+      const served = (await server.call('cpu')) - before
+      return { client: cpu / messages, server: served / messages, rate }
+    },
+  }))
+}
 
 exports.run = async ({ rounds, seconds, wants, wantsCase }, notes) => {
   const cores = twoCores(notes)
@@ -51,6 +84,11 @@ exports.run = async ({ rounds, seconds, wants, wantsCase }, notes) => {
         },
       })
       cases.push({ name, inFlight, results })
+    }
+    for (const { name, metrics, sample } of [...typed(seconds), ...streams(seconds)]) {
+      if (!wantsCase(name)) continue
+      for (const one of contenders) await sample(one)
+      cases.push({ name, metrics, results: await interleave({ contenders, rounds, sample }) })
     }
     return cases
   })

@@ -16,7 +16,9 @@ class BackendAway extends Error {
 }
 
 class Courses {
-  #client = null
+  #client
+  /** Tells the client where the backend is. */
+  #move
   #away = 'it is starting'
   #nextCourse = 0
 
@@ -27,22 +29,30 @@ class Courses {
   answered = 0
   failed = 0
 
+  constructor() {
+    // One client for all backends that there will be: calls that no backend has seen yet go to the next one.
+    this.#client = rpc.connect({
+      resolve: (update) => {
+        this.#move = update
+        return { close() {} }
+      },
+    })
+  }
+
   /** Talks to the backend at this port of this machine from now on. */
   connect(port) {
-    this.#client?.destroy()
-    this.#client = rpc.connect(`127.0.0.1:${port}`)
+    this.#move(null, [{ host: '127.0.0.1', port }])
     this.#away = null
   }
 
-  /** The backend is gone: new calls fail with the reason, those in flight fail because their connection is lost. */
+  /** The backend is gone: new calls fail with the reason, those in flight because their connection is lost; those that were not sent wait. */
   disconnect(reason) {
     this.#away = reason
   }
 
   /** Ends every call and the connection. */
   close() {
-    this.#client?.destroy()
-    this.#client = null
+    this.#client.destroy()
     this.#away = 'the front is ending'
   }
 

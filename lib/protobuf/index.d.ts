@@ -210,7 +210,7 @@ type MapInput<K, V> = { readonly [key: string]: V } | ReadonlyMap<K, V> | Iterab
 /** What `encode` takes for `bytes`; a string is written as UTF-8. */
 type BytesInput = ArrayBufferView | ArrayBufferLike | string
 
-/** Messages by name, and enums as objects of numbers by name. */
+/** Messages by name, enums as objects of numbers by name, and services by name, which do not show when one walks over it. */
 interface Messages {
   [name: string]: Dynamic
 }
@@ -396,7 +396,12 @@ interface ServiceInfo<Methods = Record<string, MethodInfo>> extends Element {
 }
 
 /** A method of a service. */
-interface MethodInfo<Request extends AnyType = Message, Response extends AnyType = Message> extends Element {
+interface MethodInfo<
+  Request extends AnyType = Message,
+  Response extends AnyType = Message,
+  ClientStreaming extends boolean = boolean,
+  ServerStreaming extends boolean = boolean,
+> extends Element {
   /** `/package.Service/Method`, as gRPC calls it. */
   readonly path: string
   /** Types of request and reply as reflection shows them, ... */
@@ -406,9 +411,9 @@ interface MethodInfo<Request extends AnyType = Message, Response extends AnyType
   readonly requestType: Request
   readonly responseType: Response
   /** `(stream Request)`. */
-  readonly clientStreaming: boolean
+  readonly clientStreaming: ClientStreaming
   /** `returns (stream Response)`. */
-  readonly serverStreaming: boolean
+  readonly serverStreaming: ServerStreaming
   readonly idempotency: 'unknown' | 'no-side-effects' | 'idempotent'
   readonly parent: ServiceInfo
 }

@@ -102,7 +102,8 @@ function toJS(source, options) {
     return found
   }
   const own = compatible(rest)
-  const shown = Object.keys(new Messages(Schema.compile(filename, text, own, load)))
+  // Services are among them, though they do not show.
+  const shown = Object.getOwnPropertyNames(new Messages(Schema.compile(filename, text, own, load)))
   files[filename] = text
   const kept = compatibleNames.filter((name) => rest[name] !== undefined)
   const all = Object.fromEntries(kept.map((name) => [name, rest[name]]))

@@ -250,13 +250,18 @@ class Declarations {
   #service(info) {
     const methods = Object.values(info.methods).flatMap((method) => {
       const types = `${place(method.input.fullName)}.$Message, ${place(method.output.fullName)}.$Message`
-      return [...comment(method), `readonly ${key(method.name)}: $protobuf.MethodInfo<${types}>`]
+      const streams = `${method.clientStreaming}, ${method.serverStreaming}`
+      return [...comment(method), `readonly ${key(method.name)}: $protobuf.MethodInfo<${types}, ${streams}>`]
     })
     const name = identifier(info.name)
     return block(`namespace ${name}`, [
       ...block('interface $Methods', methods),
       ...comment(info),
       `interface $Service extends $protobuf.ServiceInfo<$Methods> {}`,
+      '/** What `client.service` of `rpc` gives, ... */',
+      'type $Client = $rpc.ServiceClient<$Service>',
+      '/** ... and what `server.addService` takes. */',
+      'type $Handlers = $rpc.ServiceHandlers<$Service>',
     ])
   }
 
@@ -274,6 +279,7 @@ class Declarations {
   #shown() {
     const files = this.schema.order().map((id) => this.reflection.files[id])
     const all = new Map()
+    for (const info of this.reflection.services) all.set(info.name, [info, '$Service'])
     for (const info of files.flatMap((file) => file.enums)) all.set(info.name, [info, '$Enum'])
     for (const info of files.flatMap((file) => file.messages)) all.set(info.name, [info, '$Message'])
     return [...all]
@@ -357,7 +363,7 @@ class Declarations {
     return [
       '// Written by `ironwire pbts`: edit the .proto file instead.',
       '',
-      "import type { protobuf as $protobuf } from 'ironwire'",
+      "import type { protobuf as $protobuf, rpc as $rpc } from 'ironwire'",
       '',
       ...block(
         'export declare namespace $',

@@ -9,6 +9,7 @@ const { enumEncoding, scalars } = require('./encodings.js')
 const { codecOf, origins, unshared, UNKNOWN } = require('./formats.js')
 const { canGenerate } = require('./generate.js')
 const { readHelpers, unknownFields } = require('./read.js')
+const { reflectionOf } = require('./reflect.js')
 const { bodies } = require('./table.js')
 const W = require('./write.js')
 
@@ -174,10 +175,22 @@ class Schema {
     return [...order]
   }
 
-  /** Enums, then messages of all files: what `protobuf()` shows, in its order. */
+  /** What services are called without their packages. */
+  serviceNames() {
+    return [...new Set(this.outline.services.map(([name]) => name))]
+  }
+
+  /**
+   * Enums, then messages of all files: what `protobuf()` shows, in its order. Services are there too, but do not show: npm
+   * `protocol-buffers` has none, and whoever walks over its messages expects no others.
+   */
   show(target) {
     const { files, messages, enums } = this.outline
     const order = this.order()
+    for (const name of this.serviceNames()) {
+      const get = () => reflectionOf(this).services.findLast((service) => service.name === name)
+      Object.defineProperty(target, name, { get, enumerable: false, configurable: true })
+    }
     for (const file of order) for (const id of files[file][4]) define(target, enums[id][0], this.enumObject(id))
     for (const file of order) {
       for (const id of files[file][3]) define(target, messages[id][0], this.messages[id])

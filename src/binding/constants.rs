@@ -1,7 +1,8 @@
 //! The numbers that cross to JavaScript. Rust says them, in the module that each belongs to; `lib/constants.js` has them from here.
 
 use super::{
-    codec_arrays, codec_framer, files, http, http_client, http_conn, http_file, http_out, net_reads, proto_codec, table,
+    codec_arrays, codec_framer, dgram, files, http, http_client, http_conn, http_file, http_out, net_reads,
+    proto_codec, table,
 };
 use crate::errno::Errno;
 use crate::http1::{EVENT_WORDS, event, flag, row};
@@ -31,7 +32,10 @@ pub fn constants() -> HashMap<&'static str, Group> {
     let schema = proto::Limits::default();
     let message = codec::Limits::default();
     HashMap::from([
-        ("errno", group!({ EOF = Errno::EOF.0, ECANCELED = Errno::ECANCELED.0 })),
+        (
+            "errno",
+            group!({ EOF = Errno::EOF.0, ECANCELED = Errno::ECANCELED.0, EEXIST = Errno::EEXIST.0 }),
+        ),
         ("slots", group!(slots { INDEX_MASK })),
         ("table", group!(table { CURSOR })),
         (
@@ -42,6 +46,23 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 ID,
                 OFFSET,
                 LENGTH
+            }),
+        ),
+        (
+            "datagram",
+            group!(dgram::row {
+                FIRST,
+                WORDS,
+                KIND,
+                MESSAGE,
+                FAILED,
+                SENT,
+                ID,
+                STATUS,
+                MEMORY,
+                OFFSET,
+                ADDRESS,
+                PORT
             }),
         ),
         (
@@ -182,9 +203,11 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 PREFACE_SIZE = rpc::PREFACE_SIZE,
                 FRAME_HEAD = rpc::LENGTH_SIZE + rpc::HEADER_SIZE,
                 LENGTH_SIZE = rpc::LENGTH_SIZE,
-                FLAG_DEADLINE = rpc::FLAG_DEADLINE,
                 CODE_SIZE = rpc::CODE_SIZE,
-                DEADLINE_SIZE = rpc::DEADLINE_SIZE,
+                AMOUNT_SIZE = rpc::AMOUNT_SIZE,
+                BLOCK_SIZE = rpc::BLOCK_SIZE,
+                WINDOW_UNIT = rpc::WINDOW_UNIT,
+                MESSAGE_COST = rpc::MESSAGE_COST,
                 ERROR_PREFIX = rpc::ERROR_PREFIX,
                 MAX_METHOD_NAME = rpc::MAX_METHOD_NAME,
                 RECORD_WORDS = rpc::RECORD_WORDS,
@@ -195,8 +218,20 @@ pub fn constants() -> HashMap<&'static str, Group> {
             "preface",
             group!(rpc::preface {
                 VERSION,
+                WINDOW,
                 MAX_FRAME,
                 MAX_CALLS
+            }),
+        ),
+        (
+            "rpcFlag",
+            group!(rpc::flag {
+                DEADLINE,
+                METADATA,
+                STREAMS,
+                TAKES_STREAM,
+                ONE_WAY,
+                DETAILS
             }),
         ),
         ("header", group!(rpc::header { KIND, SEQUENCE })),
@@ -207,7 +242,7 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 FLAGS,
                 SEQUENCE,
                 CODE,
-                REMAINING,
+                AMOUNT,
                 BODY,
                 LENGTH
             }),
@@ -224,6 +259,9 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 PING = Kind::Ping,
                 PONG = Kind::Pong,
                 GOAWAY = Kind::Goaway,
+                MESSAGE = Kind::Message,
+                END = Kind::End,
+                CREDIT = Kind::Credit,
                 BROKEN = super::rpc::BROKEN,
             }),
         ),

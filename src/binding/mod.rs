@@ -5,6 +5,7 @@ mod codec_arrays;
 mod codec_bulk;
 mod codec_framer;
 mod constants;
+mod dgram;
 mod engine;
 mod files;
 mod http;
@@ -20,6 +21,7 @@ mod proto_codec;
 mod proto_schema;
 #[allow(unsafe_code, reason = "Node-API is C")]
 mod raw;
+mod registry;
 mod rpc;
 mod slab;
 mod table;
@@ -43,7 +45,9 @@ pub fn start_engine(env: &napi::Env, callbacks: raw::Value) -> napi::Result<raw:
     engine::start(raw::Env::from(env), callbacks, |functions| {
         net::register(functions);
         net_reads::register(functions);
+        dgram::register(functions);
         rpc::register(functions);
+        registry::register(functions);
         let files = files::register(functions);
         http::register(functions, &files);
         http_conn::register(functions);
