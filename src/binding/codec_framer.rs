@@ -60,7 +60,7 @@ pub struct CodecFraming {
 }
 
 enum Framer {
-    Splitter(Splitter),
+    Splitter(Box<Splitter>),
     Unstuffer(Unstuffer),
 }
 
@@ -99,7 +99,7 @@ impl CodecFraming {
             }),
         };
         framing.check().map_err(|_| Misuse::new(0, "framing that can be"))?;
-        Ok(Framer::Splitter(Splitter::new(framing, limit, self.strip)))
+        Ok(Framer::Splitter(Box::new(Splitter::new(framing, limit, self.strip))))
     }
 }
 

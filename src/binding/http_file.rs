@@ -89,7 +89,7 @@ mod linux {
     }
 
     /// `(fd, position, most)`: makes the next part ready, from `position` on, or from the descriptor's own where that is negative. Returns
-    /// [`COUNT`] and [`ENDS`], or a negative errno when the program is to read by itself.
+    /// `COUNT` and `ENDS`, or a negative errno when the program is to read by itself.
     fn next(sources: &Rc<Sources>, _engine: &Engine, args: &Args) -> Outcome<i32> {
         let (file, position, most) = (args.fd(0)?, args.double(1)?, args.double(2)?);
         // `as` saturates.
