@@ -243,6 +243,9 @@ export interface ProtoSchemaLimits {
   symbols: number
 }
 
+/** The source of a well-known file, `google/protobuf/descriptor.proto` for one; see `proto::wkt`. */
+export declare function protoWellKnown(name: string): string | null
+
 /** The options of a registry, as `lib/rpc/registry` has read them. */
 export interface RegistryOptions {
   /** None: in memory only. */

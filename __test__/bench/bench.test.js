@@ -193,7 +193,18 @@ test('bench codec', async (t) => {
   const { cases } = await report(t, 'codec', '--seconds', '0.1', '--only', 'ironwire,hand')
   assert.deepStrictEqual(
     cases.map(({ name }) => name),
-    ['record encode', 'record decode', 'dns decode', 'pcap decode', 'mqtt decode', 'columns', 'objects'],
+    [
+      'record encode',
+      'record decode',
+      'dns decode',
+      'pcap decode',
+      'mqtt decode',
+      'columns',
+      'columns into',
+      'objects',
+      'frames',
+      'lines',
+    ],
   )
   for (const { results } of cases) assert.ok(results[0].metrics.time.median > 0)
 })

@@ -433,6 +433,30 @@ for (const [name, module] of [
     assert.equal(error.code, 'ECONNREFUSED')
   })
 
+  test(`answers that take their time get out to a peer of ${name} that has ended its side`, async (t) => {
+    const framing = { length: 'u16be' }
+    const server = module.createServer(async (socket) => {
+      const messages = over(socket, framing)
+      assert.throws(() => over(socket, framing), { code: 'ERR_INVALID_ARG_VALUE', message: /already/ })
+      for await (const message of messages) {
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        messages.write(message)
+      }
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    t.after(() => server.close())
+    const messages = over(
+      module.connect({ port: server.address().port, host: '127.0.0.1', allowHalfOpen: true }),
+      framing,
+    )
+    for (const word of ['one', 'two', 'three']) messages.write(Buffer.from(word))
+    messages.end()
+    const found = []
+    for await (const message of messages) found.push(String(message))
+    assert.deepEqual(found, ['one', 'two', 'three'])
+  })
+
   test(`a reader of ${name} that does not read holds the peer back`, async (t) => {
     const framing = { length: 'u32be' }
     let reading
@@ -455,9 +479,11 @@ for (const [name, module] of [
     for (let stalled = 0; stalled < 20; ) {
       if (messages.write(message)) sent++
       else {
-        const drained = await Promise.race([once(messages, 'drain'), new Promise((resolve) => setTimeout(resolve, 10))])
-        if (drained === undefined) stalled++
-        else stalled = 0
+        const drained = once(messages, 'drain', { signal: AbortSignal.timeout(10) })
+        stalled = await drained.then(
+          () => 0,
+          () => stalled + 1,
+        )
       }
       assert.ok(sent < 2000, 'it is never told to wait')
     }

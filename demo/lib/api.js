@@ -28,14 +28,14 @@ function sendError(res, status, code, message) {
   sendJson(res, status, { error: { code, message } })
 }
 
-/** An integer of the query or body within bounds; throws an error with a `status` otherwise. */
+/** An integer of the query or body within bounds; throws an error with a `statusCode` otherwise. */
 function integer(name, value, fallback, min, max) {
   if (value === undefined || value === null || value === '') return fallback
   const number = typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : value
   if (Number.isInteger(number) && number >= min && number <= max) return number
   const shown = JSON.stringify(value)?.slice(0, 40)
   throw Object.assign(new Error(`"${name}" must be an integer from ${min} to ${max}, not ${shown}`), {
-    status: 400,
+    statusCode: 400,
     code: 'BAD_VALUE',
   })
 }
@@ -50,7 +50,7 @@ function readJson(req, callback) {
     ended = true
     callback(error, value)
   }
-  const refuse = (status, code, message) => end(Object.assign(new Error(message), { status, code }))
+  const refuse = (statusCode, code, message) => end(Object.assign(new Error(message), { statusCode, code }))
   req.on('data', (chunk) => {
     size += chunk.length
     if (size > MAX_BODY_BYTES) refuse(413, 'BODY_TOO_LARGE', `The body may have at most ${MAX_BODY_BYTES} bytes`)
@@ -129,7 +129,7 @@ class Api {
   }
 
   #fail(res, error) {
-    if (error.status) return sendError(res, error.status, error.code, error.message)
+    if (error.statusCode) return sendError(res, error.statusCode, error.code, error.message)
     if (error.code === 'NO_SUCH_COURSE') return sendError(res, 404, error.code, error.message)
     // What is left are ways for a call to fail: no connection, connection lost, no answer in time.
     sendError(res, 503, error.code ?? 'CALL_FAILED', error.message)

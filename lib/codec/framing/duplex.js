@@ -2,11 +2,15 @@
 
 // A duplex stream of bytes, such as a socket, as one of messages.
 
+const process = require('node:process')
 const { Duplex } = require('node:stream')
-const { invalidArgType } = require('../../errors')
+const { invalidArgType, invalidArgValue } = require('../../errors')
 
 /** What is asked of the stream below. */
 const METHODS = ['on', 'write', 'end', 'pause', 'resume', 'destroy']
+
+/** The streams below: a second reader would take half of the first one's chunks for its own. */
+const framed = new WeakSet()
 
 /**
  * Messages that are written leave framed, those written in one turn together; what comes in is read as messages. Its end, its errors and its
@@ -23,13 +27,23 @@ class FrameDuplex extends Duplex {
   #waits = false
   #pumping = false
   #wanted = false
+  /** The stream below has ended. */
   #ended = false
+  /** All messages are out, and the reader has yet to find that nothing follows. */
+  #ending = false
+  /** The reader has found nothing. */
+  #starved = false
 
   constructor(below, framer, cursor, make) {
     if (METHODS.some((name) => typeof below?.[name] !== 'function')) {
       throw invalidArgType('stream', 'an instance of Duplex, such as a net.Socket', below)
     }
-    super({ objectMode: true, allowHalfOpen: below.allowHalfOpen !== false })
+    if (framed.has(below)) throw invalidArgValue('stream', below, 'is read as messages already')
+    const { allowHalfOpen } = below
+    super({ objectMode: true, allowHalfOpen: allowHalfOpen !== false })
+    framed.add(below)
+    // Its end is seen before the last messages are read: what answers those must still get out. This stream ends it, once it is read itself.
+    if (allowHalfOpen === false) below.allowHalfOpen = true
     this.#below = below
     this.#framer = framer
     this.#cursor = cursor
@@ -84,10 +98,25 @@ class FrameDuplex extends Duplex {
   #finish() {
     try {
       if (this.#cursor.finish()) this.push(this.#make(this.#cursor))
-      this.push(null)
+      // A reader that is at work on the last message has not found its end yet, and may want to answer it.
+      this.#ending = true
+      if (this.#starved && this.readableLength === 0) this.#end()
     } catch (error) {
       this.destroy(error)
     }
+  }
+
+  /** Not at once: whoever has found nothing waits for news only then. */
+  #end() {
+    this.#ending = false
+    process.nextTick(() => this.push(null))
+  }
+
+  read(size) {
+    const message = super.read(size)
+    this.#starved = message === null
+    if (this.#starved && this.#ending && this.readableLength === 0) this.#end()
+    return message
   }
 
   _read() {
