@@ -20,7 +20,7 @@ const { isMainThread } = require('node:worker_threads')
 const { native } = require('../engine.js')
 const { files, find, own } = require('../core.js')
 const { hooks } = require('./observers')
-const { kConnection } = require('./install')
+const { isOurs } = require('./install')
 const { PART, COUNT, ENDS } = require('../constants.js').source
 
 /** What this stands on, if all of it is Node's own; only Linux says what can be read without waiting. */
@@ -166,7 +166,7 @@ class Source {
       stream.read === own.streamRead &&
       fs.open === node.open &&
       fs.read === node.read &&
-      res.write[kConnection] === true &&
+      isOurs(res.write) &&
       res._hasBody
     )
   }
