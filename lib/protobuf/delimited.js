@@ -6,9 +6,8 @@ const { Buffer } = require('node:buffer')
 const { messageLimits } = require('../constants.js')
 const { invalidArgType, makeError, outOfRange } = require('../errors.js')
 const { Cursor } = require('../codec/framing/cursor.js')
-const { FrameDecoder, FrameEncoder, STREAM_OPTIONS } = require('../codec/framing/streams.js')
+const { FrameDecoder, FrameEncoder, STREAM_OPTIONS, checkOptions } = require('../codec/framing/streams.js')
 const { asBuffer, placeFor, position } = require('./codec.js').tools
-const { refuseUnknown } = require('../options.js')
 const { origin } = require('./formats.js')
 const { invalid } = require('./read.js')
 const { unsignedVarint, width } = require('./write.js')
@@ -21,10 +20,6 @@ const MOST = messageLimits.maxSize
 const EMPTY = Buffer.alloc(0)
 
 const DECODING = ['maxSize']
-function checkOptions(options, known) {
-  if (options === null || typeof options !== 'object') throw invalidArgType('options', 'of type object', options)
-  refuseUnknown(options, known)
-}
 
 function tooLarge(length, maxSize) {
   const message = `A message of ${length} bytes was announced, and the limit is ${maxSize}`

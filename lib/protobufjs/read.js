@@ -245,7 +245,7 @@ const gathered = Array.from({ length: 4096 }, () => 0)
 
 /** Elements of a packed run of 32-bit varints between `p` and `e`: a new array, unless `into` has elements. */
 function packed32(b, p, e, into) {
-  if (e - p > gathered.length || into?.length > 0) return pushPacked(b, p, e, into ?? [], (v) => v)
+  if (e - p > gathered.length || into?.length > 0) return pushPacked(b, p, e, into ?? [])
   const last = e - 1
   let n = 0
   while (p < last) {

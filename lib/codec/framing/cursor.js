@@ -8,7 +8,7 @@ const { framer, frameError } = require('../../constants')
 const natives = require('../native')
 
 const { COUNT, NEXT, DONE, END, HEAD, FOOT, TOTAL, ERROR, ROWS } = framer
-/** Messages that one call finds at most: as many as 64 KiB of short ones, after the first that are more than a few. */
+/** Messages that one call finds at most: a few, and many once a chunk has had more than that. */
 const FEW = 16
 const MANY = 2048
 
