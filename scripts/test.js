@@ -11,12 +11,16 @@
 
 const { spawn } = require('node:child_process')
 const fs = require('node:fs')
+const os = require('node:os')
 const path = require('node:path')
 const { parseArgs } = require('node:util')
 const { setup, root, run, requireCargo } = require('./setup.js')
 
 /** A test that hangs ends here. The longest, connection churn, takes well under a minute alone on one core. */
 const TEST_TIMEOUT_MS = 300_000
+
+/** Test files at a time. Most wait for processes and timers much of their time, so that Node's own choice, one core less than there is, idles. */
+const FILES_AT_A_TIME = Math.max(2, os.availableParallelism())
 
 /** Test files under `place`. `node --test` of Node 20 knows no patterns, so they are named one by one. */
 function collect(place) {
@@ -34,7 +38,8 @@ const apart = /[\\/]__test__[\\/](?:e2e|environments|ecosystem|schemas)[\\/]/
 
 /** Runs node:test over `files` with the Node that runs this; resolves to whether all passed and at least one ran. */
 function nodeTest(files) {
-  const args = ['--test', '--test-reporter=spec', `--test-timeout=${TEST_TIMEOUT_MS}`, ...files]
+  const args = ['--test', '--test-reporter=spec', `--test-timeout=${TEST_TIMEOUT_MS}`]
+  args.push(`--test-concurrency=${FILES_AT_A_TIME}`, ...files)
   const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
   let tail = ''
   let ran = 0
