@@ -8,6 +8,7 @@ const { setTimeout, clearTimeout } = require('node:timers')
 const { isIP } = require('node:net')
 const { Link } = require('./link')
 const { textOfTarget } = require('./target')
+const { now } = require('./tick')
 const errors = require('./errors')
 const transport = require('./transport')
 
@@ -25,6 +26,8 @@ class Endpoint {
     /** Failed attempts since the last good connection. */
     this.attempts = 0
     this.timer = null
+    /** When the link was ready. */
+    this.readyAt = 0
     /** Why there is no connection. */
     this.error = null
     /** It makes no further attempts. */
@@ -57,6 +60,7 @@ class Endpoint {
     if (this.stopped) return link.destroy(null)
     this.attempts = 0
     this.error = null
+    this.readyAt = now()
     this.link = link
     this.client.endpointReady(this)
   }
@@ -65,7 +69,7 @@ class Endpoint {
   linkRetires(link) {
     if (this.link !== link) return
     this.link = null
-    this.lost(errors.protocol('The server is shutting down'))
+    this.lost(errors.protocol('The server asks its clients to connect anew'), true)
   }
 
   linkEnded(link, error) {
@@ -81,14 +85,17 @@ class Endpoint {
     else this.failed(error, link.foreign)
   }
 
-  lost(error) {
+  lost(error, atOnce = false) {
     this.client.endpointLost(this, error)
     if (this.client.resting) this.client.rest()
-    else if (!this.stopped) this.failed(error)
+    else if (!this.stopped) this.failed(error, false, atOnce)
   }
 
-  /** `foreign`: whoever answers there does not speak rpc, and will hardly learn it. */
-  failed(error, foreign = false) {
+  /**
+   * `foreign`: whoever answers there does not speak rpc, and will hardly learn it. `atOnce`: the first attempt has nothing to wait for, as the server,
+   * or another one in its place, is most likely there.
+   */
+  failed(error, foreign = false, atOnce = false) {
     if (foreign)
       error = errors.protocol(`What answers at ${textOfTarget(this.target)} does not speak ironwire's rpc`, error)
     this.error = error
@@ -98,6 +105,8 @@ class Endpoint {
       this.stopped = true
       return client.endpointFailed(this, error)
     }
+    // Not where connections end as soon as they are made.
+    if (atOnce && now() - this.readyAt > reconnect.initialDelay) return this.retry(0)
     // Full jitter over the upper half: clients that lost one server together do not come back together.
     const ceiling = Math.min(reconnect.maxDelay, reconnect.initialDelay * 2 ** Math.min(this.attempts, 30))
     this.retry(Math.round(ceiling * (0.5 + Math.random() / 2)))

@@ -153,6 +153,15 @@ export interface ServerOptions extends PeerOptions {
   maxStrays?: number
   /** How long such a handler counts when it never answers. Default 30,000. */
   strayTimeout?: number
+  /** Calls of one connection that its client may cancel in a second, counted from when they ran out; who cancels more is dropped. Default 8,192. */
+  maxCancelsPerSecond?: number
+  /**
+   * How long a connection lasts, give or take a tenth, which keeps clients that came together from coming back together. Then the client is asked
+   * to connect anew, which loses no call. Default `Infinity`.
+   */
+  maxConnectionAge?: number
+  /** How long the calls in flight may take after that before the connection is dropped. Default `Infinity`. */
+  maxConnectionAgeGrace?: number
   /** Calls that handlers make inherit the time that their own call has left, and end with it, also without `parent`. Default `false`. */
   propagate?: boolean
   /** Bytes of answers that a peer may leave unread before its connection is dropped. Default 64 MiB. */
@@ -237,6 +246,10 @@ export interface ServerStats {
   extraAnswers: number
   /** Handlers that threw, rejected, answered with something that is no body, or did not answer. */
   handlerErrors: number
+  /** Connections that lasted for `maxConnectionAge`. */
+  aged: number
+  /** Connections that were dropped for `maxCancelsPerSecond`. */
+  cancelFloods: number
 }
 
 /** Takes calls on a port or path. */
@@ -272,6 +285,10 @@ export class Server extends EventEmitter {
   addService<S>(service: S, handlers: ServiceHandlers<S>): this
   /** Adds an interceptor; the first one is the outermost. */
   use(interceptor: ServerInterceptor): this
+  /**
+   * As `net.Server`'s, but without a host it listens on 127.0.0.1 (on ::1 with `ipv6Only`), where only this machine reaches it: name `'0.0.0.0'` or
+   * `'::'` for all of them, once whatever is there may call.
+   */
   listen(port?: number, hostname?: string, backlog?: number, listeningListener?: () => void): this
   listen(port?: number, hostname?: string, listeningListener?: () => void): this
   listen(port?: number, listeningListener?: () => void): this

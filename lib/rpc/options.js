@@ -87,6 +87,15 @@ function serverOptions(options = {}) {
     // How long they count. What is still at work after as long as clients wait by default has most likely forgotten its call, and a
     // handler that never answers must not take a place away for good.
     strayTimeout: duration(options, 'strayTimeout', 30_000),
+    // Cancelling costs a client next to nothing and here what the handler does until it sees it. A connection with as many calls in flight as it
+    // may have can cancel all of them, twice a second.
+    maxCancelsPerSecond:
+      options.maxCancelsPerSecond === Infinity ? Infinity : integer(options, 'maxCancelsPerSecond', 8192, 1, MAX_U32),
+    // Connections last, and with them the choice of a server that was made once: behind a load balancer, or after one was added, clients
+    // spread anew only when they connect anew. Nothing tells how long is right, so they last unless it is said.
+    maxConnectionAge: duration(options, 'maxConnectionAge', Infinity),
+    // Calls in flight then have their own deadlines.
+    maxConnectionAgeGrace: duration(options, 'maxConnectionAgeGrace', Infinity),
     // Whether handlers run in a context in which what they call knows its parent call; it costs each call some.
     propagate: flag(options, 'propagate', false),
   })

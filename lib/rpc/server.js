@@ -49,6 +49,8 @@ class Server extends EventEmitter {
       lateAnswers: 0,
       extraAnswers: 0,
       handlerErrors: 0,
+      aged: 0,
+      cancelFloods: 0,
     }
     /** What this says to those who ask by the health method: false keeps balancing clients from sending more. */
     this.healthy = true

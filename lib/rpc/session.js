@@ -19,7 +19,7 @@ const { now } = require('./tick')
 const { invalidArgType } = require('../errors')
 const process = require('node:process')
 const { isUtf8 } = require('node:buffer')
-const { setTimeout } = require('node:timers')
+const { setTimeout, clearTimeout } = require('node:timers')
 const { isUint8Array } = require('node:util/types')
 const { StatusError, protocol, noAnswer, calledBackLate, textOf } = require('./errors')
 
@@ -53,12 +53,31 @@ class Session extends Peer {
     this.nextOneWay = -1
     /** Handlers still at work for calls that have ended without them. */
     this.strays = 0
+    /** How many calls may still be cancelled, and when that was so. */
+    this.cancels = server.options.maxCancelsPerSecond
+    this.cancelledAt = 0
     /** Bytes that the kernel had taken when last looked at. */
     this.taken = 0
+    this.ageTimer = null
     this.attach(wire)
   }
 
-  ready() {}
+  ready() {
+    const { maxConnectionAge } = this.options
+    if (maxConnectionAge !== Infinity) this.age(maxConnectionAge * (0.9 + Math.random() / 5), () => this.retireClient())
+  }
+
+  /** The connection has lasted long enough: the client is to make another, and to leave once the calls of this one have ended. */
+  retireClient() {
+    this.server.stats.aged++
+    this.dismiss()
+    const { maxConnectionAgeGrace } = this.options
+    if (maxConnectionAgeGrace !== Infinity) this.age(maxConnectionAgeGrace, () => this.destroy(null))
+  }
+
+  age(milliseconds, callback) {
+    this.ageTimer = setTimeout(callback, milliseconds).unref()
+  }
 
   /** A client that takes its leave just goes. */
   retire() {}
@@ -488,9 +507,26 @@ class Session extends Peer {
     const call = this.calls.get(sequence)
     if (call === undefined) return
     if (kind === Kind.CANCEL) {
+      if (!this.mayCancel()) return
       const reason = new StatusError(Status.CANCELLED, 'The caller cancelled the call')
       this.cut(call, Origin.CANCELLED, Status.CANCELLED, reason)
     } else this.endOfStream(call)
+  }
+
+  /**
+   * Whoever has calls started only to cancel them is dropped. The budget fills up again with time: a limit for the life of a connection would hit
+   * honest clients that live long.
+   */
+  mayCancel() {
+    const { maxCancelsPerSecond: most } = this.options
+    if (most === Infinity) return true
+    const time = now()
+    this.cancels = Math.min(most, this.cancels + ((time - this.cancelledAt) * most) / 1000) - 1
+    this.cancelledAt = time
+    if (this.cancels >= 0) return true
+    this.server.stats.cancelFloods++
+    this.abandon(protocol(`The peer cancelled more than ${most} calls within a second`), Reason.TOO_FAST)
+    return false
   }
 
   endOfStream({ stream, sequence }) {
@@ -571,6 +607,7 @@ class Session extends Peer {
   }
 
   ended(error) {
+    clearTimeout(this.ageTimer)
     for (const call of this.calls.values()) this.lose(call, error)
     this.server.sessionEnded(this, error)
   }

@@ -26,10 +26,13 @@ pub mod frame_word {
     pub const FOOT: usize = 5;
     /// Bytes that the frame which has begun will have in all; 0 while that is not known.
     pub const TOTAL: usize = 6;
+    /// 1 where a stuffed message has begun that is not whole, and its bytes so far, of which there may be none.
+    pub const BEGUN: usize = 7;
+    pub const HELD: usize = 8;
     /// One of [`frame_error`](super::frame_error), 0 where nothing is wrong.
-    pub const ERROR: usize = 7;
+    pub const ERROR: usize = 9;
     /// Begin and end of each message from here on: in the chunk, or in the bytes that were made of it.
-    pub const ROWS: usize = 8;
+    pub const ROWS: usize = 10;
 }
 
 /// What can be wrong.
@@ -233,7 +236,8 @@ fn unstuff(framers: &Rc<Framers>, scratch: &Scratch, args: &Args) -> Outcome<Val
         if let Ok(next) = pushed {
             table.set(frame_word::NEXT, next);
             table.set(frame_word::DONE, usize::from(next == chunk.len()));
-            table.set(frame_word::TOTAL, unstuffer.held().map_or(0, |held| held + 1));
+            table.set(frame_word::BEGUN, usize::from(unstuffer.held().is_some()));
+            table.set(frame_word::HELD, unstuffer.held().unwrap_or(0));
         }
         table.finish(pushed.err());
         pushed.err()

@@ -273,7 +273,8 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 FRAME_TOO_LARGE,
                 NOT_RPC,
                 SLOW_READER,
-                SILENT
+                SILENT,
+                TOO_FAST
             }),
         ),
         (
@@ -318,6 +319,8 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 HEAD,
                 FOOT,
                 TOTAL,
+                BEGUN,
+                HELD,
                 ERROR,
                 ROWS
             }),

@@ -72,6 +72,8 @@ pub mod reason {
     pub const SLOW_READER: u16 = 4;
     /// Nothing is heard of the other one.
     pub const SILENT: u16 = 5;
+    /// The other one has calls started and cancels them, faster than is allowed.
+    pub const TOO_FAST: u16 = 6;
 }
 
 /// Bytes that an error's payload has at least: status and length of the code.

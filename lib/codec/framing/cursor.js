@@ -7,7 +7,7 @@ const { makeError } = require('../../errors')
 const { framer, frameError } = require('../../constants')
 const natives = require('../native')
 
-const { COUNT, NEXT, DONE, END, HEAD, FOOT, TOTAL, ERROR, ROWS } = framer
+const { COUNT, NEXT, DONE, END, HEAD, FOOT, TOTAL, BEGUN, HELD, ERROR, ROWS } = framer
 /** Messages that one call finds at most: a few, and many once a chunk has had more than that. */
 const FEW = 16
 const MANY = 2048
@@ -60,6 +60,8 @@ class Cursor {
   /** What has come of a frame in earlier chunks: copied, so that a trickle of tiny chunks costs no more than its bytes. */
   #partial = EMPTY
   #held = 0
+  /** A stuffed message has begun, of which there may be no bytes yet. */
+  #begun = false
   /** Bytes that frame has in all; 0 while that is not known. */
   #total = 0
   #failure = null
@@ -81,7 +83,7 @@ class Cursor {
 
   /** Bytes of a frame that is not whole. */
   get held() {
-    return this.#stuffed ? Math.max(this.#total - 1, 0) : this.#held
+    return this.#held
   }
 
   /** Takes the next chunk. Messages of the one before that were not taken are passed over. */
@@ -175,7 +177,8 @@ class Cursor {
 
   #unstuff(from) {
     const made = natives().framerUnstuff(this.#id, this.#chunk, from, this.#table)
-    this.#total = this.#words[TOTAL]
+    this.#begun = this.#words[BEGUN] !== 0
+    this.#held = this.#words[HELD]
     if (this.#words[ERROR] === 0) {
       this.#found = made
       return undefined
@@ -213,7 +216,7 @@ class Cursor {
   finish() {
     if (this.#failure !== null) throw this.#failure
     const { held } = this
-    if (held === 0 && !(this.#stuffed && this.#total > 0)) return false
+    if (held === 0 && !this.#begun) return false
     if (this.#unterminated) {
       this.bytes = this.#partial
       this.start = 0
@@ -221,7 +224,7 @@ class Cursor {
       this.reset()
       return true
     }
-    this.#failure = this.#errors.incomplete(held, this.#stuffed ? 0 : this.#total)
+    this.#failure = this.#errors.incomplete(held, this.#total)
     throw this.#failure
   }
 
@@ -230,6 +233,7 @@ class Cursor {
     natives().framerReset(this.#id)
     this.#chunk = this.#found = this.#partial = EMPTY
     this.#row = this.#rows = this.#held = this.#total = 0
+    this.#begun = false
     this.#done = true
     this.#failure = null
   }
