@@ -10,6 +10,7 @@ const { Member } = require('./member')
 const { directTarget, placed, textOfTarget } = require('./target')
 const { resolverOf } = require('./resolve')
 const { now } = require('./tick')
+const { log } = require('./log')
 const errors = require('./errors')
 
 /** Who answers there does not speak rpc: it may be another one some day. */
@@ -69,6 +70,7 @@ class BalancedClient extends Client {
 
   unresolved(error) {
     this.lastError = error
+    log('rpc: no addresses: %s', error.message)
     process.nextTick(() => this.emit('resolveError', error))
   }
 
@@ -95,6 +97,8 @@ class BalancedClient extends Client {
       member.retire()
     }
     this.membersChanged()
+    const places = Array.from(this.members.values(), ({ target }) => textOfTarget(target))
+    log('rpc: the addresses are: %s', places.join(', ') || 'none')
     process.nextTick(() => this.emit('addresses', this.addresses))
   }
 

@@ -9,6 +9,7 @@ const { isIP } = require('node:net')
 const { Link } = require('./link')
 const { textOfTarget } = require('./target')
 const { now } = require('./tick')
+const { log } = require('./log')
 const errors = require('./errors')
 const transport = require('./transport')
 
@@ -62,6 +63,7 @@ class Endpoint {
     this.error = null
     this.readyAt = now()
     this.link = link
+    log('rpc: connected to %s, which speaks version %d', textOfTarget(this.target), link.version)
     this.client.endpointReady(this)
   }
 
@@ -86,6 +88,7 @@ class Endpoint {
   }
 
   lost(error, atOnce = false) {
+    log('rpc: the connection to %s is lost: %s', textOfTarget(this.target), error.message)
     this.client.endpointLost(this, error)
     if (this.client.resting) this.client.rest()
     else if (!this.stopped) this.failed(error, false, atOnce)
@@ -103,6 +106,7 @@ class Endpoint {
     const { reconnect } = client.options
     if (foreign || reconnect === null || this.attempts >= reconnect.maxAttempts) {
       this.stopped = true
+      log('rpc: no more attempts at %s: %s', textOfTarget(this.target), error.message)
       return client.endpointFailed(this, error)
     }
     // Not where connections end as soon as they are made.
@@ -115,6 +119,7 @@ class Endpoint {
   retry(delay) {
     const { client } = this
     this.attempts++
+    log('rpc: attempt %d at %s comes in %d ms: %s', this.attempts, textOfTarget(this.target), delay, this.error.message)
     this.timer = setTimeout(() => this.attempt(), delay)
     if (!client.refed) this.timer.unref()
     client.endpointRetries(this, { attempt: this.attempts, delay, error: this.error })

@@ -8,6 +8,8 @@ const { Endpoint } = require('./endpoint')
 const { HEALTH_METHOD, isServing } = require('./health')
 const { checkName } = require('./protocol')
 const { now } = require('./tick')
+const { log } = require('./log')
+const { textOfTarget } = require('./target')
 
 /** How much a new measurement of the latency counts. */
 const GAIN = 0.3
@@ -113,6 +115,7 @@ class Member extends Endpoint {
 
   eject() {
     this.ejected = true
+    log('rpc: %s is left out: %d calls timed out there without an answer', textOfTarget(this.target), this.silent)
     this.client.stats.ejections++
     this.client.membersChanged()
     this.probeLater()
@@ -148,6 +151,7 @@ class Member extends Endpoint {
     this.probes = 0
     if (!this.ejected) return
     this.ejected = false
+    log('rpc: %s is taken back', textOfTarget(this.target))
     this.client.membersChanged()
   }
 

@@ -16,6 +16,7 @@ const { Queue } = require('./queue')
 const { checkName } = require('./protocol')
 const { textOf } = require('./errors')
 const { now } = require('./tick')
+const { log, textOfPeer } = require('./log')
 const transport = require('./transport')
 
 /** A handler and what is known of how it answers. */
@@ -146,6 +147,7 @@ class Server extends EventEmitter {
   accept(wire) {
     this.stats.connections++
     const session = new Session(this, wire)
+    log('rpc: a connection from %s', textOfPeer(session.remote))
     this.sessions.add(session)
     wire.start(session)
     if (!this.refed) wire.unref()
@@ -154,6 +156,7 @@ class Server extends EventEmitter {
 
   sessionEnded(session, error) {
     this.sessions.delete(session)
+    log('rpc: the connection from %s has ended: %s', textOfPeer(session.remote), error?.message ?? 'in order')
     this.queue.delete(session)
     process.nextTick(() => {
       if (error?.code === 'IRONWIRE_RPC_PROTOCOL') this.emit('protocolError', error, session.remote)
