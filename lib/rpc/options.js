@@ -4,6 +4,7 @@
 
 const { invalidArgType, invalidArgValue, outOfRange } = require('../errors')
 const { refuseUnknown } = require('../options')
+const { secretOption } = require('./secret')
 const { LENGTH_SIZE, MIN_FRAME_LIMIT, MAX_U32, WINDOW_UNIT } = require('./protocol')
 
 const MiB = 2 ** 20
@@ -56,6 +57,8 @@ function shared(options) {
     maxMetadataBytes: integer(options, 'maxMetadataBytes', 8192, 0, 0xffff),
     // Each is an object here, however short.
     maxMetadataEntries: integer(options, 'maxMetadataEntries', 128, 0, 0xffff),
+    // What both ends have to know: a server takes any of several, so that it can be replaced, and a client shows the first.
+    secret: secretOption(options, 'secret'),
   }
 }
 

@@ -3,6 +3,7 @@
 // A server's side of one connection: the requests that it has not answered yet.
 
 const { Peer } = require('./peer')
+const { ServerHandshake, announcesSecret } = require('./handshake')
 const { Kind, Flag, Origin, Reason, FULL_VERSION, LENGTH_SIZE, FRAME_HEAD } = require('./protocol')
 const { status: Status } = require('./status')
 const { SHAPE, failure, failureOf, otherStreams, tooMuchMetadata } = require('./failures')
@@ -21,7 +22,7 @@ const process = require('node:process')
 const { isUtf8 } = require('node:buffer')
 const { setTimeout, clearTimeout } = require('node:timers')
 const { isUint8Array } = require('node:util/types')
-const { StatusError, protocol, noAnswer, calledBackLate, textOf } = require('./errors')
+const { StatusError, protocol, unauthenticated, noAnswer, calledBackLate, textOf } = require('./errors')
 
 const EMPTY = new Uint8Array(0)
 const REPLY_HEAD = FRAME_HEAD - LENGTH_SIZE
@@ -59,7 +60,32 @@ class Session extends Peer {
     /** Bytes that the kernel had taken when last looked at. */
     this.taken = 0
     this.ageTimer = null
+    if (server.options.secret !== null) this.handshake = new ServerHandshake(server.options.secret)
     this.attach(wire)
+  }
+
+  meet(preface) {
+    if (this.handshake === null) return this.welcome(preface)
+    if (!announcesSecret(preface))
+      return this.refuseClient("This server wants a secret: give the client the option 'secret'")
+    this.out.auth(this.handshake.challenge())
+    this.expect('The client did not prove that it knows the secret')
+  }
+
+  prove(body) {
+    const proof = this.handshake.answer(body)
+    if (proof === null) return this.refuseClient('The client does not know the secret')
+    this.out.auth(proof)
+    this.welcome(this.handshake.preface)
+  }
+
+  refuseClient(why) {
+    this.abandon(unauthenticated(why), Reason.UNAUTHENTICATED)
+  }
+
+  abandon(error, reason) {
+    if (this.open && reason === Reason.UNAUTHENTICATED) this.server.stats.unauthenticated++
+    super.abandon(error, reason)
   }
 
   ready() {
