@@ -6,7 +6,9 @@ const assert = require('node:assert/strict')
 const { spawnSync } = require('node:child_process')
 const crypto = require('node:crypto')
 const { once } = require('node:events')
+const fs = require('node:fs')
 const net = require('node:net')
+const path = require('node:path')
 const test = require('node:test')
 const { inspect } = require('node:util')
 const { rpc } = require('../../index.js')
@@ -87,8 +89,23 @@ const answering = (unit, socket) => {
   if (unit.kind === Kind.REQUEST) socket.write(frame(Kind.REPLY, unit.sequence, { body: unit.payload.subarray(6) }))
 }
 
+test('the bytes of the document', () => {
+  const prefaces = [hello, hello].map((bytes) => Buffer.from(bytes))
+  for (const [i, maxCalls] of [0, 4096].entries()) {
+    prefaces[i].writeUInt16BE(1024, 6)
+    prefaces[i].writeUInt32BE(maxCalls, 12)
+  }
+  const nonces = [0, 32].map((from) => Buffer.from(Array.from({ length: 32 }, (_, i) => from + i)))
+  const document = fs.readFileSync(path.join(__dirname, '../../docs/rpc-protocol.md'), 'utf8').replace(/\s+/g, ' ')
+  const spaced = (bytes) => bytes.toString('hex').replace(/..(?!$)/g, '$& ')
+  for (const bytes of prefaces)
+    assert.ok(document.includes(`${spaced(bytes.subarray(0, 8))} ${spaced(bytes.subarray(8))}`))
+  for (const who of ['client', 'server']) assert.ok(document.includes(spaced(proof(who, { prefaces, nonces }))), who)
+})
+
 test('both ends that know the secret call as ever, also what was called before they were sure', async (t) => {
-  for (const secret of [SECRET, Buffer.from(SECRET), new Uint8Array(Buffer.from(SECRET))]) {
+  const key = crypto.createSecretKey(SECRET, 'utf8')
+  for (const secret of [SECRET, Buffer.from(SECRET), new Uint8Array(Buffer.from(SECRET)), key]) {
     const { server, port } = await guarded(t)
     server.method('count', { clientStreaming: true }, async (requests) => {
       let size = 0
@@ -500,4 +517,55 @@ test('without a secret nothing of it is on the wire', async (t) => {
   const client = rpc.connect(other)
   t.after(() => client.destroy())
   assert.equal(String(await client.call('any', Buffer.from('y'))), 'y')
+})
+
+test('a registry lets in who knows its secret, and its clients the services that know theirs', async (t) => {
+  const registry = rpc.createRegistry({ secret: [OTHER, SECRET] })
+  registry.listen(0)
+  await once(registry, 'listening')
+  t.after(() => {
+    registry.close(() => {})
+    registry.server.closeAllConnections()
+  })
+  assert.doesNotMatch(inspect(registry, { depth: 20, showHidden: true }), /correct horse/)
+  const url = `registry://127.0.0.1:${registry.address().port}`
+  const { port } = await guarded(t)
+  const { port: open } = await listening(t)
+  const known = rpc.connectRegistry(url, { secret: SECRET })
+  t.after(() => known.destroy())
+  for (const [service, where] of Object.entries({ shut: port, open })) {
+    await once(known.register(service, { port: where }), 'registered')
+  }
+
+  const client = rpc.connect(`${url}/shut`, { secret: SECRET })
+  t.after(() => client.destroy())
+  assert.equal(String(await client.call('echo', Buffer.from('x'))), 'x')
+  const apart = rpc.connect(`${url}/shut`, { secret: SECRET, registrySecret: OTHER })
+  t.after(() => apart.destroy())
+  assert.equal(String(await apart.call('echo', Buffer.from('y'))), 'y')
+  const toOpen = rpc.connect(`${url}/open`, { registrySecret: SECRET })
+  t.after(() => toOpen.destroy())
+  await assert.rejects(toOpen.call('echo'), { code: 'IRONWIRE_RPC_UNKNOWN_METHOD' })
+
+  // Whoever has none, or another, hears of nobody: also where somebody in this process has the right one.
+  for (const options of [{ secret: SECRET, registrySecret: null }, { secret: 'one that nobody has' }]) {
+    const stranger = rpc.connect(`${url}/shut`, options)
+    t.after(() => stranger.destroy())
+    const causes = []
+    const heard = new Promise((resolve) => {
+      stranger.on('resolveError', (error) => causes.push(error) === 2 && resolve())
+    })
+    await heard
+    for (const cause of causes) assert.equal(cause.code, 'IRONWIRE_RPC_UNAUTHENTICATED')
+    assert.deepEqual(stranger.addresses, [])
+    await assert.rejects(stranger.call('echo', null, { timeout: 1 }), ({ cause }) => cause === causes.at(-1))
+  }
+  const stranger = rpc.connectRegistry(url)
+  const failed = once(stranger, 'error')
+  const registration = stranger.register('shut', { port: 1 })
+  const [error] = await once(registration, 'error')
+  assert.equal(error.code, 'IRONWIRE_RPC_UNAUTHENTICATED')
+  assert.match((await failed)[0].message, /takes only clients that know its secret/)
+  assert.throws(() => rpc.connectRegistry(url, { secrets: SECRET }), { code: 'IRONWIRE_UNKNOWN_OPTION' })
+  assert.throws(() => rpc.createRegistry({ secret: 'short' }), { code: 'ERR_INVALID_ARG_VALUE' })
 })

@@ -168,6 +168,11 @@ function retryOptions(given = {}) {
   )
 }
 
+function registrySecret(options) {
+  if (!('registrySecret' in options)) return secretOption(options, 'secret')
+  return options.registrySecret === null ? null : secretOption(options, 'registrySecret')
+}
+
 function clientOptions(options) {
   checkObject(options)
   return complete(options, {
@@ -182,6 +187,8 @@ function clientOptions(options) {
     maxQueuedBytes: integer(options, 'maxQueuedBytes', 64 * MiB, 0, Number.MAX_SAFE_INTEGER),
     balance: balanceOptions(options.balance),
     retry: retryOptions(options.retry),
+    // One for all is the rule; null where the registry has none.
+    registrySecret: registrySecret(options),
   })
 }
 

@@ -4,7 +4,7 @@
 
 const { Buffer } = require('node:buffer')
 const { createSecretKey } = require('node:crypto')
-const { isUint8Array } = require('node:util/types')
+const { isKeyObject, isUint8Array } = require('node:util/types')
 const { bytesOf } = require('../codec/bytes')
 const { makeError } = require('../errors')
 
@@ -27,17 +27,22 @@ function secretOption(options, name) {
 }
 
 function keyOf(value, name) {
-  const isText = typeof value === 'string'
-  if (!isText && !isUint8Array(value)) {
+  let key
+  if (isKeyObject(value) && value.type === 'secret') key = value
+  else if (typeof value === 'string') key = createSecretKey(Buffer.from(value))
+  else if (isUint8Array(value)) key = createSecretKey(bytesOf(value, name))
+  else {
     const what = value == null ? value : `a value of type ${typeof value}`
-    throw wrong('TYPE', name, `must be a string, a Buffer, a Uint8Array or an array of these. It is ${what}`)
+    throw wrong(
+      'TYPE',
+      name,
+      `must be a string, a Buffer, a Uint8Array, a secret KeyObject, or an array. It is ${what}`,
+    )
   }
-  const bytes = isText ? Buffer.from(value) : bytesOf(value, name)
-  if (bytes.length < MIN_SECRET) {
-    const why = 'a shorter one can be found by trying. 32 random bytes are a good one'
-    throw wrong('VALUE', name, `must have ${MIN_SECRET} bytes at least, and has ${bytes.length}: ${why}`)
-  }
-  return createSecretKey(bytes)
+  const size = key.symmetricKeySize
+  if (size >= MIN_SECRET) return key
+  const why = 'a shorter one can be found by trying. 32 random bytes are a good one'
+  throw wrong('VALUE', name, `must have ${MIN_SECRET} bytes at least, and has ${size}: ${why}`)
 }
 
 /** Node's own functions for these errors show the value. */
@@ -51,4 +56,4 @@ function sameSecrets(one, other) {
   return one.length === other.length && one.every((key, i) => key.equals(other[i]))
 }
 
-module.exports = { secretOption, sameSecrets }
+module.exports = { secretOption, sameSecrets, MIN_SECRET }

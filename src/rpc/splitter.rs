@@ -244,13 +244,14 @@ impl Splitter {
             let bytes = unit.first_chunk::<PREFACE_SIZE>().ok_or(ProtocolError::NotRpc)?;
             return Ok(Event::Preface(Preface::parse(bytes)?));
         }
-        let frame = Frame::parse(&unit[LENGTH_SIZE..], self.role, self.version)?;
-        match frame.kind {
-            Kind::Auth if self.proofs == 0 => Err(ProtocolError::UnknownKind(Kind::Auth as u8)),
-            Kind::Auth | Kind::Goaway => Ok(Event::Frame(frame)),
-            kind if self.proofs > 0 => Err(ProtocolError::Unproven(kind)),
-            _ => Ok(Event::Frame(frame)),
+        if self.proofs == 0 && unit[LENGTH_SIZE] == Kind::Auth as u8 {
+            return Err(ProtocolError::UnknownKind(unit[LENGTH_SIZE]));
         }
+        let frame = Frame::parse(&unit[LENGTH_SIZE..], self.role, self.version)?;
+        if self.proofs > 0 && !matches!(frame.kind, Kind::Auth | Kind::Goaway) {
+            return Err(ProtocolError::Unproven(frame.kind));
+        }
+        Ok(Event::Frame(frame))
     }
 }
 
