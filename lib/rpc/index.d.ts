@@ -165,6 +165,11 @@ export interface ServerOptions extends PeerOptions {
   /** Calls of one connection that its client may cancel in a second, counted from when they ran out; who cancels more is dropped. Default 8,192. */
   maxCancelsPerSecond?: number
   /**
+   * Calls of one connection whose time may run out in a second while their handlers are at work, counted in the same way; with more, the connection's further
+   * calls wait. Default 8,192.
+   */
+  maxTimeoutsPerSecond?: number
+  /**
    * How long a connection lasts, give or take a tenth, which keeps clients that came together from coming back together. Then the client is asked
    * to connect anew, which loses no call. Default `Infinity`.
    */
@@ -259,6 +264,8 @@ export interface ServerStats {
   aged: number
   /** Connections that were dropped for `maxCancelsPerSecond`. */
   cancelFloods: number
+  /** How often a connection's calls had to wait for `maxTimeoutsPerSecond`. */
+  timeoutFloods: number
   /** Connections that were dropped because their client did not prove that it knows the secret. */
   unauthenticated: number
 }

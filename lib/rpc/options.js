@@ -26,6 +26,11 @@ function duration(options, name, fallback) {
   return integer(options, name, fallback, 0, MAX_DELAY)
 }
 
+/** So many; Infinity for any number. */
+function perSecond(options, name, fallback) {
+  return options[name] === Infinity ? Infinity : integer(options, name, fallback, 1, MAX_U32)
+}
+
 function flag(options, name, fallback) {
   const value = options[name]
   if (value === undefined) return fallback
@@ -92,8 +97,10 @@ function serverOptions(options = {}) {
     strayTimeout: duration(options, 'strayTimeout', 30_000),
     // Cancelling costs a client next to nothing and here what the handler does until it sees it. A connection with as many calls in flight as it
     // may have can cancel all of them, twice a second.
-    maxCancelsPerSecond:
-      options.maxCancelsPerSecond === Infinity ? Infinity : integer(options, 'maxCancelsPerSecond', 8192, 1, MAX_U32),
+    maxCancelsPerSecond: perSecond(options, 'maxCancelsPerSecond', 8192),
+    // A deadline of a millisecond does the same. When a handler is slow, all that an honest client has in flight may run out of time together, twice
+    // a second as well.
+    maxTimeoutsPerSecond: perSecond(options, 'maxTimeoutsPerSecond', 8192),
     // Connections last, and with them the choice of a server that was made once: behind a load balancer, or after one was added, clients
     // spread anew only when they connect anew. Nothing tells how long is right, so they last unless it is said.
     maxConnectionAge: duration(options, 'maxConnectionAge', Infinity),

@@ -55,6 +55,7 @@ class Server extends EventEmitter {
       handlerErrors: 0,
       aged: 0,
       cancelFloods: 0,
+      timeoutFloods: 0,
       unauthenticated: 0,
     }
     /** What this says to those who ask by the health method: false keeps balancing clients from sending more. */
