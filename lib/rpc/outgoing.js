@@ -110,21 +110,35 @@ class Outgoing {
     this.unsent.push({ at, bytes: this.copy.subarray(0, length) })
   }
 
-  /** The body of the plain request that began at `position` and was not sent; null when it is not known. */
+  /** The body of the request that began at `position` and was not sent; null when it is not known, and of a stream, which is more than its request. */
   recover(position) {
-    const frame = this.find(position)
-    if (frame === null || (frame[FLAGS_AT] & ~DEADLINE) !== 0) return null
-    const head = FRAME_HEAD + CODE_SIZE + (frame[FLAGS_AT] === 0 ? 0 : AMOUNT_SIZE)
-    const size = LENGTH_SIZE + frame.readUInt32BE(0) - head
-    if (size <= DIRECT) return frame.subarray(head, head + size)
-    // It went by itself.
-    const body = this.find(position + head)
-    return body === null ? null : body.subarray(0, size)
+    const frame = this.read(position, FRAME_HEAD)
+    if (frame === null) return null
+    const flags = frame[FLAGS_AT]
+    if ((flags & (Flag.STREAMS | Flag.TAKES_STREAM)) !== 0) return null
+    let head = FRAME_HEAD + CODE_SIZE + ((flags & DEADLINE) === 0 ? 0 : AMOUNT_SIZE)
+    if ((flags & Flag.METADATA) !== 0) {
+      const length = this.read(position + head, BLOCK_SIZE)
+      if (length === null) return null
+      head += BLOCK_SIZE + length.readUInt16BE(0)
+    }
+    return this.read(position + head, LENGTH_SIZE + frame.readUInt32BE(0) - head)
   }
 
-  find(position) {
-    const kept = this.unsent?.find((one) => one.at <= position && position < endOf(one))
-    return kept === undefined ? null : kept.bytes.subarray(position - kept.at)
+  /** `size` bytes from `position` on, wherever they lie; null when not all of them are known. */
+  read(position, size) {
+    if (this.unsent === null) return null
+    const end = position + size
+    const parts = []
+    let known = position
+    for (const { at, bytes } of this.unsent) {
+      if (known === end) break
+      if (at > known || at + bytes.length <= known) continue
+      parts.push(bytes.subarray(known - at, end - at))
+      known = Math.min(end, at + bytes.length)
+    }
+    if (known < end) return null
+    return parts.length === 1 ? parts[0] : Buffer.concat(parts)
   }
 
   /** The turn is over: hands down what is written and gives the slab back. */
