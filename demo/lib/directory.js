@@ -48,7 +48,7 @@ class Directory extends EventEmitter {
     this.#registry.destroy()
   }
 
-  /** `{ address, services: [{ name, instances }] }`, each instance with its `status`: starting, up or gone. */
+  /** `{ address, services: [{ name, instances }] }`, each instance with its `status`: starting, up, silent or gone. */
   state() {
     const fronts = this.#known.get(FRONT).map((instance) => ({ ...seen(instance), status: 'up' }))
     return {
@@ -92,8 +92,8 @@ class Directory extends EventEmitter {
       this.#served.set(id, pid)
       return { status: 'up' }
     }
-    const isNew = supervisor && this.#served.get(id) !== pid
-    return isNew ? { status: 'starting' } : { status: 'gone', reason: 'no sign of life' }
+    // Whoever has just died is silent for a moment, until its supervisor hears of it.
+    return { status: supervisor && this.#served.get(id) !== pid ? 'starting' : 'silent' }
   }
 }
 
