@@ -29,8 +29,8 @@ class Courses {
     this.#client = rpc.connect(`${registry}/courses`, {
       // In turn, so that the page shows them at work side by side.
       balance: { policy: 'round-robin' },
-      // A burst has thousands of calls in flight at the backend that dies: each of them may be made again.
-      retry: { ratio: 1 },
+      // A burst has thousands of calls in flight at the backend that dies: each of them may be made again, and once more if the other dies, too.
+      retry: { ratio: 1, perSecond: 1000 },
     })
   }
 
