@@ -150,7 +150,7 @@ test('a backend that is gone is known to be, and another may take its place', TI
   const west = launch(t, [process.execPath, 'demo/backend.js', address, 'west'])
   await until(async () => (await whoAnswers()) === 'south,west')
   const found = (await demo.backends()).west
-  assert.deepStrictEqual([found.status, found.pid, found.killable], ['up', west.child.pid, false])
+  assert.deepStrictEqual([found.status, found.pid, found.killable], ['up', west.child.pid, undefined])
   west.child.kill('SIGTERM')
   assert.deepStrictEqual(await west.ended, { code: 0, signal: null })
   await until(async () => !(await demo.backends()).west)

@@ -74,7 +74,8 @@ class Directory extends EventEmitter {
         id,
         address: instance?.address ?? null,
         pid: supervisor ? supervisor.pid : instance.pid,
-        killable: Boolean(supervisor?.pid),
+        // Only those that the front keeps alive; these while there is a process.
+        killable: supervisor && supervisor.pid !== null,
         ended: supervisor?.ended ?? 0,
         inFlight: member?.pending ?? 0,
         answered: this.#courses.answeredBy.get(id) ?? 0,

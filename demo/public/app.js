@@ -246,9 +246,8 @@ function showState({ front, registry, calls }) {
   const outage = isStart ? '' : outageOf(backends)
   showAlert(outage, up === 0 ? 'bad' : 'warn')
   write($('courses-empty'), up > 0 || !outage ? 'The first answers are on their way.' : outage)
-  for (const name of ['inFlight', 'peak', 'answered', 'retried', 'failed']) {
-    write($(name.replace(/[A-Z]/, (letter) => `-${letter.toLowerCase()}`)), number.format(calls[name]))
-  }
+  write($('in-flight'), number.format(calls.inFlight))
+  for (const name of ['peak', 'answered', 'retried', 'failed']) write($(name), number.format(calls[name]))
   $('failed').classList.toggle('some', calls.failed > 0)
   tellChanges(backends)
   const wasUp = last !== null && [...last.values()].some(isUp)
