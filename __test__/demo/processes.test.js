@@ -117,6 +117,22 @@ test('thousands of calls in flight at a backend that dies are made again, every 
   assert.ok(result.retried > 0)
 })
 
+test('a backend that stands still costs no call', { ...TIMEOUT, skip: process.platform === 'win32' }, async (t) => {
+  const demo = await startDemo(t)
+  const { north } = await demo.backends()
+  process.kill(north.pid, 'SIGSTOP')
+  try {
+    const { answered, failed, by } = await (await burst(demo, { count: 500, delay: 0 })).json()
+    assert.deepStrictEqual([answered, failed, by], [500, 0, [{ name: 'south', count: 500 }]])
+    await until(async () => (await demo.backends()).north.status === 'silent')
+  } finally {
+    // It does not notice else that the front is gone.
+    process.kill(north.pid, 'SIGCONT')
+  }
+  await until(async () => (await demo.backends()).north.status === 'up')
+  assert.deepStrictEqual([(await demo.state()).calls.failed, (await demo.backends()).north.ended], [0, 0])
+})
+
 test('when both backends are dead, calls wait for the first that is back', TIMEOUT, async (t) => {
   const demo = await startDemo(t, { args: ['--restart-after', '500'] })
   const answer = burst(demo, { count: 500, delay: 2000 })

@@ -11,6 +11,9 @@ const CALL_TIMEOUT_MS = 10_000
 /** To ask for a course twice does no harm. So a call whose backend dies before it has answered is made again, at another one. */
 const CALL_OPTIONS = { timeout: CALL_TIMEOUT_MS, idempotent: true }
 
+/** A backend that stands still keeps its connection. When it says nothing for so long it counts as dead, well before its calls are too late. */
+const SILENCE = { pingInterval: 1000, pingTimeout: 1000 }
+
 class Courses {
   #client
   #nextCourse = 0
@@ -31,6 +34,7 @@ class Courses {
       balance: { policy: 'round-robin' },
       // A burst has thousands of calls in flight at the backend that dies: each of them may be made again, and once more if the other dies, too.
       retry: { ratio: 1, perSecond: 1000 },
+      ...SILENCE,
     })
   }
 
