@@ -61,7 +61,7 @@ test('lets in who knows the secret of a file, or of the environment', async (t) 
   t.after(() => fs.rmSync(folder, { recursive: true, force: true }))
   const file = path.join(folder, 'secrets')
   const secrets = ['the secret of today', 'the one of yesterday']
-  fs.writeFileSync(file, `${secrets.join('\r\n')}\n`)
+  fs.writeFileSync(file, `\uFEFF${secrets.join('\r\n')}\n`)
   const byFile = await start(t, '--secret-file', file)
   const byVariable = await startWith(t, { IRONWIRE_SECRET: secrets[0] })
   for (const { text } of [byFile, byVariable]) {

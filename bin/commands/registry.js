@@ -63,7 +63,7 @@ function secretsOf(file) {
     if (size < MIN_SECRET)
       throw new UsageError(`a secret has ${MIN_SECRET} bytes at least, and one of ${where} has ${size}`)
   }
-  if (secrets.length === 0) throw new UsageError(`${where} has no secret, which it has a line for`)
+  if (secrets.length === 0) throw new UsageError(`${where} has no secret: it has one a line`)
   return secrets
 }
 
@@ -74,7 +74,11 @@ function linesOf(file) {
   } catch (error) {
     throw new UsageError(`--secret-file names a file that can be read: ${error.message}`)
   }
-  return text.split(/\r?\n/).filter((line) => line !== '')
+  // As some editors begin a file.
+  return text
+    .replace(/^\uFEFF/, '')
+    .split(/\r?\n/)
+    .filter((line) => line !== '')
 }
 
 /** Why nothing listens, and what to do about it. */

@@ -95,8 +95,8 @@ class Endpoint {
   }
 
   /**
-   * `foreign`: whoever answers there does not speak rpc, and will hardly learn it; one that has another secret will not either. `atOnce`: the first attempt has nothing to wait for, as the server,
-   * or another one in its place, is most likely there.
+   * `foreign`: whoever answers there does not speak rpc, and will hardly learn it, no more than one that does not know the secret. `atOnce`: the first
+   * attempt has nothing to wait for, as the server, or another one in its place, is most likely there.
    */
   failed(error, foreign = false, atOnce = false) {
     if (foreign)

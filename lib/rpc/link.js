@@ -42,6 +42,7 @@ class Link extends Peer {
     if (options.secret !== null) this.handshake = new ClientHandshake(options.secret)
   }
 
+  /** The server's preface. With a secret, what it says counts once the server has proven that it knows it. */
   meet(preface) {
     const { handshake, place } = this
     const isWanted = announcesSecret(preface)
@@ -59,6 +60,7 @@ class Link extends Peer {
     this.expect('The server did not prove that it knows the secret')
   }
 
+  /** The server's nonce, and then its proof. */
   prove(body) {
     const { handshake } = this
     if (handshake.nonce === null) this.out.auth(handshake.respond(body))
@@ -228,10 +230,11 @@ class Link extends Peer {
   farewell(reason, message) {
     this.foreign = reason === Reason.NOT_RPC
     if (reason === Reason.UNAUTHENTICATED) {
-      const why = this.handshake === null ? message : 'check that both have the same'
-      return this.destroy(
-        errors.unauthenticated(`The server at ${this.place} does not accept the secret of this client: ${why}`),
-      )
+      const why =
+        this.handshake === null
+          ? `refuses this client: ${message}`
+          : 'does not accept the secret of this client: check that both have the same'
+      return this.destroy(errors.unauthenticated(`The server at ${this.place} ${why}`))
     }
     super.farewell(reason, message)
   }

@@ -67,6 +67,7 @@ class Session extends Peer {
     this.attach(wire)
   }
 
+  /** The client's preface. With a secret, what it says counts once the client has proven that it knows it. */
   meet(preface) {
     if (this.handshake === null) return this.welcome(preface)
     if (!announcesSecret(preface))
@@ -75,6 +76,7 @@ class Session extends Peer {
     this.expect('The client did not prove that it knows the secret')
   }
 
+  /** The client's nonce and proof. */
   prove(body) {
     const proof = this.handshake.answer(body)
     if (proof === null) return this.refuseClient('The client does not know the secret')
