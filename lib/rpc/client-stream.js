@@ -13,6 +13,7 @@ class ClientStream extends CallStream {
     const takesStream = (call.flags & Flag.TAKES_STREAM) !== 0
     super({
       method: call.method,
+      series: call.series,
       readable: takesStream,
       writable: (call.flags & Flag.STREAMS) !== 0,
       // The server's answer ends the call.
