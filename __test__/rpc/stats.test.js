@@ -57,6 +57,8 @@ function statusesOf({ methods, calls, pending }) {
   return all
 }
 
+const sumOf = (counts) => Object.values(counts).reduce((sum, count) => sum + count, 0)
+
 /** That each start has one end, in an object of its own that was published before. */
 function paired(starts, ends) {
   assert.equal(new Set(starts).size, starts.length)
@@ -409,7 +411,7 @@ const cases = {
       const answers = gate(server, 'slow')
       const calls = [client.call('slow'), client.call('slow'), client.call('slow', null, { timeout: 20 })]
       await fails(calls[2], 'IRONWIRE_RPC_TIMEOUT')
-      await until(() => server.stats.pending === 2)
+      await until(() => server.stats.calls === 3 && server.stats.pending === 2)
       answers[0]()
       await until(() => answers.length === 2)
       answers[1]()
@@ -428,7 +430,9 @@ for (const [name, { run, counts, client: ofClient = counts, server: ofServer = c
     const [clientStarts, clientEnds] = [heard(t, client, 'call.start'), heard(t, client, 'call.end')]
     const [serverStarts, serverEnds] = [heard(t, server, 'call.start'), heard(t, server, 'call.end')]
     server.method('echo', (request, callback) => callback(null, request))
-    await run({ client, server, t })
+    await run({ client, server })
+    // What has ended at the client may be on its way to the server.
+    await until(() => server.stats.calls === sumOf(ofServer))
     await until(() => client.stats.pending === 0 && server.stats.pending === 0)
     assert.deepEqual(statusesOf(client.stats()), ofClient)
     assert.deepEqual(statusesOf(server.stats()), ofServer)
@@ -440,9 +444,9 @@ for (const [name, { run, counts, client: ofClient = counts, server: ofServer = c
       assert.match(message.target, /^127\.0\.0\.1:\d+$/)
     }
     for (const { peer } of serverEnds) assert.equal(peer.address, '127.0.0.1')
-    const failed = Object.entries(ofClient).reduce((sum, [status, count]) => sum + (status === 'OK' ? 0 : count), 0)
-    assert.equal(client.stats.errors, failed)
-    assert.equal(client.stats.replies + client.stats.errors + client.stats.oneWay, client.stats.calls)
+    const { OK = 0, ...failures } = ofClient
+    assert.equal(client.stats.errors, sumOf(failures))
+    assert.equal(client.stats.replies + client.stats.oneWay, OK)
   })
 }
 
@@ -472,7 +476,7 @@ test('a call with a hedge is one call, whoever wins', async (t) => {
   await connectedTo(client, 2)
   const call = (hedge, timeout) => client.call('echo', null, { idempotent: true, hedge, timeout })
   const ends = await counted(t, client, () => Promise.all([call(20), call(20)]), { OK: 2 })
-  assert.equal(client.stats().hedges, 1)
+  assert.ok(client.stats().hedges >= 1)
   assert.deepEqual(
     new Set(ends.map(({ target }) => target)),
     new Set([`127.0.0.1:${port}`]),

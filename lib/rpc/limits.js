@@ -27,7 +27,7 @@ class Limits {
     if (this.channel.hasSubscribers) process.nextTick(() => this.channel.publish({ limit, value, ...about }))
     if (!log.enabled || now() - (this.told.get(limit) ?? -Infinity) < TOLD_EVERY) return
     this.told.set(limit, now())
-    log('rpc: %s reached its limit %s of %d: %s', `a ${this.kind}`, limit, value, place())
+    log('rpc: a %s reached its limit %s of %d: %s', this.kind, limit, value, place())
   }
 }
 

@@ -81,7 +81,8 @@ function ended(series, began, status) {
     group.count++
     return
   }
-  // First what may throw at the end of the stack.
+  // First what may throw at the end of the stack. What was received was so before anything is made of it.
+  if (series.isReceived) moment()
   schedule()
   const next = { series, began, status, count: 1 }
   groups.push(next)
@@ -91,8 +92,8 @@ function ended(series, began, status) {
 /** Counts them now. */
 function countEnded() {
   if (groups.length === 0) return
-  const began = moment().time
   const time = performance.now()
+  const began = current === null ? time : current.time
   for (const { series, began: since, status, count } of groups) {
     series.ended(status, count, (series.isReceived ? began : time) - since.time)
   }
