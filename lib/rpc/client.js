@@ -33,6 +33,9 @@ class Client extends EventEmitter {
     super()
     this.target = this.readTarget(target)
     this.options = clientOptions(options)
+    if (options.udp !== undefined && !this.overUdp) {
+      throw invalidArgValue('options.udp', options.udp, "is for a client of 'udp://host:port' only")
+    }
     this.stats = {
       calls: 0,
       replies: 0,
@@ -69,6 +72,11 @@ class Client extends EventEmitter {
   /** One place. */
   readTarget(target) {
     return directTarget(target, 'target')
+  }
+
+  /** Whether calls go in datagrams. */
+  get overUdp() {
+    return false
   }
 
   /** Starts to connect. */

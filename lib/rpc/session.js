@@ -84,13 +84,18 @@ class Session extends Peer {
 
   /** A request. */
   carry(sequence, body, number, flags, amount) {
-    const { calls, server } = this
+    const { calls } = this
     if (calls.has(sequence) && (flags & ONE_WAY) === 0) {
       this.abandon(protocol(`Sequence number ${sequence} is in flight already`), Reason.PROTOCOL)
       return
     }
+    this.take(sequence, this.methods[number], body, flags, amount)
+  }
+
+  /** A request to a method, undefined for one that has no name here. */
+  take(sequence, method, body, flags, amount) {
+    const { calls, server } = this
     server.stats.calls++
-    const method = this.methods[number]
     if (method === undefined || (method.handler === null && !server.find(method))) {
       return this.refuse(sequence, flags, failure(Origin.UNKNOWN_METHOD, Status.UNIMPLEMENTED, '', ''))
     }
@@ -422,11 +427,15 @@ class Session extends Peer {
     const length = REPLY_HEAD + bytes.length + (metadata === null ? 0 : metadata.length)
     if (wrong !== null) this.sendFailure(sequence, wrong)
     else if (length > this.peerMaxFrame) {
-      const message = `a reply of ${bytes.length} bytes is above the caller's limit of ${this.peerMaxFrame}`
+      const message = this.replyTooLarge(bytes.length)
       this.sendFailure(sequence, failure(Origin.REPLY_TOO_LARGE, Status.RESOURCE_EXHAUSTED, '', message))
     } else if (metadata === null) this.out.plain(Kind.REPLY, sequence, bytes)
     else this.out.replyWithMetadata(sequence, metadata, bytes)
     if (this.out.congested) this.regulate()
+  }
+
+  replyTooLarge(size) {
+    return `a reply of ${size} bytes is above the caller's limit of ${this.peerMaxFrame}`
   }
 
   /** Version 1 has nothing but the origin of a failure. */
@@ -610,6 +619,12 @@ class Session extends Peer {
     clearTimeout(this.ageTimer)
     for (const call of this.calls.values()) this.lose(call, error)
     this.server.sessionEnded(this, error)
+    this.leaveListener()
+  }
+
+  /** The place that the connection had among those of its listener is free. */
+  leaveListener() {
+    this.server.acceptor.released()
   }
 
   /** A call's connection is gone, and its caller with it. */

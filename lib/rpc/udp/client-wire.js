@@ -1,0 +1,52 @@
+'use strict'
+
+// A client's socket: connected, so that the system passes on what comes from the server only, and says when nobody is there.
+
+const { isIP } = require('node:net')
+const dgram = require('../../dgram')
+const { systemError } = require('../../errors')
+
+class ClientWire {
+  constructor({ host, port }, link) {
+    this.link = link
+    this.closing = false
+    const socket = dgram.createSocket(isIP(host) === 6 ? 'udp6' : 'udp4')
+    this.socket = socket
+    socket.on('connect', () => link.open && link.attach(this))
+    socket.on('message', (bytes) => link.open && link.onDatagram(bytes))
+    socket.on('error', ({ errno, ...error }) => {
+      link.destroy(errno === undefined ? error : systemError(errno, 'connect', host, port))
+    })
+    socket.connect(port, host)
+  }
+
+  send(bytes) {
+    if (!this.closing) this.socket.send(bytes)
+  }
+
+  cancel(number) {
+    this.link.core.cancel(number)
+  }
+
+  bodyOf(number) {
+    return this.link.core.bodyOf(number)
+  }
+
+  ref() {
+    if (!this.closing) this.socket.ref()
+  }
+
+  unref() {
+    if (!this.closing) this.socket.unref()
+  }
+
+  /** What was sent before leaves. */
+  destroy() {
+    if (this.closing) return
+    this.link.core.bye()
+    this.closing = true
+    this.socket.close()
+  }
+}
+
+module.exports = { ClientWire }
