@@ -25,16 +25,17 @@ class Sent {
 }
 
 /**
- * Its host hears `transmit(bytes)`; `welcomed(limit, window)`, each time that the server has taken it; `restarted()`, before that, when the
+ * Its host hears `transmit(bytes)`; `welcomed(limit)`, each time that the server has taken it, with the longest datagram that both take; `restarted()`, before that, when the
  * server is another one than the calls under way were sent to; `answered(kind, number, code, payload, flags)`; `refused(number)` of a call
  * that was not run; `farewell(reason, text)`; `lost(why)`, after which nothing more is to be expected; `count(what)` of what is counted, `'resends'` and `'ignored'`.
  */
 class ClientCore {
-  /** `silence` is how long a server that owes an answer may say nothing, `patience` the same of its first word. */
-  constructor({ udp, silence, patience }, host, random = Math.random, connection = randomBytes(CONNECTION_SIZE)) {
+  /** `most` calls may be under way; `silence` is how long a server that owes an answer may say nothing, `patience` the same of its first word. */
+  constructor({ udp, most, silence, patience }, host, random = Math.random, connection = randomBytes(CONNECTION_SIZE)) {
     this.host = host
     /** The longest datagram that this end sends and takes. */
     this.limit = udp.maxDatagramBytes
+    this.most = most
     this.silence = silence
     this.patience = patience
     this.connection = connection
@@ -194,7 +195,7 @@ class ClientCore {
     this.incarnation = Buffer.from(read.incarnation)
     const shrinks = read.limit < this.serverLimit
     this.serverLimit = read.limit
-    this.window = read.window
+    this.window = Math.min(this.most, read.window)
     if (before !== null && !before.equals(this.incarnation)) {
       this.host.restarted()
       if (shrinks && this.sent.size > 0) {
@@ -209,7 +210,7 @@ class ClientCore {
       this.transmit(sent, time)
       if (sent.resendAt < next) next = sent.resendAt
     }
-    this.host.welcomed(Math.min(this.limit, read.limit), read.window)
+    this.host.welcomed(Math.min(this.limit, read.limit))
     return next
   }
 

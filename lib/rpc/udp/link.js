@@ -2,6 +2,7 @@
 
 // A client's side of a connection over datagrams.
 
+const { setImmediate } = require('node:timers')
 const { Link } = require('../link')
 const { Deadlines } = require('../deadlines')
 const { Kind, Flag, FULL_VERSION } = require('../protocol')
@@ -23,10 +24,10 @@ class DatagramLink extends Link {
   constructor(client, endpoint) {
     super(client, endpoint)
     const { udp, maxInFlight, pingTimeout: silence, handshakeTimeout: patience } = client.options
-    this.most = Math.min(udp.maxInFlight, maxInFlight)
-    this.core = new ClientCore({ udp, silence, patience }, this)
-    this.calls = new DatagramCalls(this.most, (number) => this.core.forget(number))
-    this.ticks = new Deadlines((time) => this.core.tick(time))
+    const most = Math.min(udp.maxInFlight, maxInFlight)
+    this.core = new ClientCore({ udp, most, silence, patience }, this)
+    this.calls = new DatagramCalls(most, (number) => this.core.forget(number))
+    this.ticks = new Deadlines(() => this.tickSoon())
   }
 
   /** Opens a socket to `{ host, port }`. */
@@ -41,8 +42,16 @@ class DatagramLink extends Link {
     this.ticks.add(this.core.start(now()))
   }
 
+  /** Something seems to have no answer in time. It may be there, unread, when the process was busy: what has come is read before. */
+  tickSoon() {
+    setImmediate(() => {
+      if (this.open) this.ticks.add(this.core.tick(now()))
+    }).unref()
+    return Infinity
+  }
+
   get roomy() {
-    return this.open && this.calls.unanswered < Math.min(this.window, this.core.room)
+    return this.open && this.calls.unanswered < this.core.room
   }
 
   send(call) {
@@ -85,10 +94,9 @@ class DatagramLink extends Link {
     this.wire.send(bytes)
   }
 
-  welcomed(limit, window) {
+  welcomed(limit) {
     const isFirst = this.peerMaxFrame === 0
     this.peerMaxFrame = limit
-    this.window = Math.min(this.most, window)
     if (isFirst) this.endpoint.linkReady(this)
   }
 

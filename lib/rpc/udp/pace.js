@@ -7,7 +7,7 @@ const LEAST_DELAY = 50
 
 /** Calls under way before anything is known of the path, RFC 6928's ten, and when nothing gets through. */
 const FIRST_WINDOW = 10
-const LEAST_WINDOW = 2
+const LEAST_WINDOW = 4
 
 class Pace {
   constructor({ resendAfter, maxResendAfter }, random) {
