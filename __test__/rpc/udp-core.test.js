@@ -151,6 +151,41 @@ test('a client that gets another address keeps its calls, and they do not run tw
   assert.strictEqual(client.restarts, 0)
 })
 
+test('a client that was silent for long is unknown, and says hello again by itself', () => {
+  const { world, server, client } = pair()
+  client.call('0', 1000)
+  world.pass(100_000)
+  assert.strictEqual(server.core.connections.size, 0)
+  client.call('2', 1000)
+  world.pass(1000)
+  assert.deepStrictEqual(
+    client.ends.map(({ error, reply }) => [error, reply]),
+    [
+      [null, 're 0'],
+      [null, 're 2'],
+    ],
+  )
+  assert.deepStrictEqual([server.opens, client.restarts, client.lostWhy], [2, 0, []])
+})
+
+test('a server that knows nobody for more than a moment is not asked for ever faster', () => {
+  // As where several processes share a port, and each of them gets a part of what is for all.
+  const { world, server, client } = pair()
+  world.pass(100)
+  let unknown = 0
+  const { check } = server.core.tokens
+  server.core.tokens.check = () => {
+    unknown++
+    return false
+  }
+  client.call('0', 60_000)
+  world.pass(30_000)
+  assert.ok(unknown < 40, `${unknown}`)
+  server.core.tokens.check = check
+  world.pass(20_000)
+  assert.strictEqual(client.ends[0].reply, 're 0')
+})
+
 test('a server that never answers: the call ends at its deadline, and no sooner than sense is asked for again', () => {
   const times = []
   const world = new World({

@@ -184,6 +184,7 @@ test('a datagram of exactly the limit passes, one more byte is refused, at eithe
 
 test('deadlines, cancellation and signals reach the handler', async (t) => {
   const { server, client } = await pair(t)
+  await client.call('echo')
   const ended = []
   server.method('waits', (_request, _callback, call) => {
     call.signal.addEventListener('abort', () => ended.push(call.signal.reason.statusName))
@@ -210,6 +211,40 @@ test('deadlines, cancellation and signals reach the handler', async (t) => {
   await assert.rejects(gone, { code: 'IRONWIRE_RPC_CLOSED', sent: true })
   await until(() => ended.length === 4)
   await until(() => server.sessions.size === 0)
+})
+
+test('who has calls started only to cancel them is dropped, and comes back', async (t) => {
+  const { server, client } = await pair(t, { maxCancelsPerSecond: 3 })
+  await client.call('echo')
+  const errors = []
+  server.on('protocolError', (error) => errors.push(error.message))
+  server.method('waits', () => {})
+  // Also where the next call in its place says that the last one is over: none of these gets to the server.
+  const core = [...client.links][0].core
+  core.cancel = () => {}
+  const disconnected = once(client, 'disconnect')
+  for (let i = 0; errors.length === 0 && i < 100; i++) {
+    const before = server.stats.calls
+    client.call('waits', null, { idempotent: false }, () => {}).cancel()
+    await until(() => server.stats.calls > before || errors.length > 0)
+  }
+  assert.match(errors[0], /cancelled more than 3 calls within a second/)
+  assert.strictEqual(server.stats.cancelFloods, 1)
+  await disconnected
+  assert.strictEqual(String(await client.call('echo', Buffer.from('again'))), 'again')
+  assert.strictEqual(
+    server.udp.core.bytes,
+    [...server.udp.core.answered].reduce((sum, { cost }) => sum + cost, 0),
+  )
+})
+
+test('connections end when they are old, and no call fails', async (t) => {
+  const { server, client } = await pair(t, { maxConnectionAge: 30 }, { reconnect: { initialDelay: 1 } })
+  for (let i = 0; server.stats.aged < 3; i++) {
+    assert.strictEqual(String(await client.call('echo', Buffer.from(`${i}`), { idempotent: false })), `${i}`)
+    await new Promise(setImmediate)
+  }
+  assert.ok(client.stats.connections >= 2)
 })
 
 test('a call without a deadline has one over UDP', async (t) => {

@@ -46,7 +46,7 @@ class DatagramLink extends Link {
   tickSoon() {
     setImmediate(() => {
       if (this.open) this.ticks.add(this.core.tick(now()))
-    }).unref()
+    })
     return Infinity
   }
 

@@ -45,6 +45,7 @@ class Connection {
     /** The last call of each slot. */
     this.slots = new Map()
     this.running = 0
+    this.open = true
     this.replay = new Replay()
     /** The host's. */
     this.session = null
@@ -180,8 +181,10 @@ class ServerCore {
     const cost = ANSWER_COST + Math.min(request.limit, this.limit) + request.body.length
     const why = this.refusal(connection, slot, entry, cost)
     if (why !== null) return this.fail(connection, number, Origin.TOO_MANY_CALLS, Status.RESOURCE_EXHAUSTED, why)
-    if (entry !== undefined) this.leave(connection, slot, entry)
-    else this.entries++
+    if (entry === undefined) this.entries++
+    else this.leave(connection, slot, entry)
+    // The host may have had enough of calls that are left.
+    if (!connection.open) return
     const next = new Entry(count)
     connection.slots.set(slot, next)
     connection.running++
@@ -276,10 +279,14 @@ class ServerCore {
 
   sweep(time) {
     const silence = this.closing ? LINGER : this.connectionLifetime
+    let next = time + SWEEP
     for (const connection of this.connections.values()) {
-      if (connection.running === 0 && connection.heardAt + silence <= time) this.drop(connection)
+      const end = connection.heardAt + silence
+      if (connection.running > 0) continue
+      if (end <= time) this.drop(connection)
+      else if (end < next) next = end
     }
-    this.sweepAt = this.connections.size === 0 ? Infinity : time + SWEEP
+    this.sweepAt = this.connections.size === 0 ? Infinity : next
   }
 
   // ---- the end
@@ -292,7 +299,9 @@ class ServerCore {
   }
 
   drop(connection) {
-    if (!this.connections.delete(keyOf(connection.id))) return
+    if (!connection.open) return
+    connection.open = false
+    this.connections.delete(keyOf(connection.id))
     for (const entry of connection.slots.values()) {
       this.entries--
       this.bytes -= entry.cost
