@@ -168,6 +168,24 @@ test('a client that was silent for long is unknown, and says hello again by itse
   assert.deepStrictEqual([server.opens, client.restarts, client.lostWhy], [2, 0, []])
 })
 
+test('a server that takes less than the one before gets its calls over a new connection', () => {
+  for (const [udp, maxCalls] of [
+    [{ maxDatagramBytes: 600 }, 4096],
+    [{}, 1],
+  ]) {
+    const { world, server, client } = pair()
+    client.call('1', 60_000)
+    client.call('3', 60_000)
+    world.pass(100)
+    server.die()
+    const next = new SimServer(world, PLACE, (text, answer) => echo(world)(text, answer), udp, maxCalls)
+    world.pass(60_000)
+    assert.deepStrictEqual(client.ends.map(({ reply }) => reply).sort(), ['re 1', 're 3'])
+    assert.deepStrictEqual([client.lostWhy, client.restarts], [['The server takes less than before'], 0])
+    eachRanOnce(next)
+  }
+})
+
 test('a server that knows nobody for more than a moment is not asked for ever faster', () => {
   // As where several processes share a port, and each of them gets a part of what is for all.
   const { world, server, client } = pair()

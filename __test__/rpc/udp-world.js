@@ -105,11 +105,11 @@ class Alarm {
 
 class SimServer {
   /** `handle(text, answer)` answers with text, now or later. */
-  constructor(world, place, handle, udp = {}) {
+  constructor(world, place, handle, udp = {}, maxCalls = 4096) {
     this.world = world
     this.place = place
     this.handle = handle
-    this.core = new ServerCore({ ...SERVER_UDP, ...udp }, 4096, this)
+    this.core = new ServerCore({ ...SERVER_UDP, ...udp }, maxCalls, this)
     this.alarm = new Alarm(world, (time) => this.core.expire(time))
     this.alive = true
     this.full = false
@@ -259,6 +259,10 @@ class SimClient {
 
   transmit(bytes) {
     this.world.send(bytes, this.place, this.server)
+  }
+
+  introduce(bytes) {
+    this.transmit(bytes)
   }
 
   welcomed() {}

@@ -367,16 +367,20 @@ class Client extends EventEmitter {
     if (this.closed) return false
     const body = kept !== null ? kept.body : error.sent ? null : out.recover(call.position)
     if (body === null) return false
-    if (error.sent) {
-      const mayTry = kept.tries < this.options.retry.attempts
-      if (!mayTry || !this.budget.take(this.stats.calls)) return false
-      kept.tries++
-    }
+    if (error.sent && !this.repeats(call)) return false
     call.forget()
     call.body = body
     if (this.waiting.push(call) !== undefined) return false
     this.stats.retries++
     process.nextTick(() => this.pump())
+    return true
+  }
+
+  /** Whether a call that may have been seen is to be made again; it is counted as that. */
+  repeats({ kept }) {
+    const mayTry = kept !== null && kept.tries < this.options.retry.attempts
+    if (!mayTry || !this.budget.take(this.stats.calls)) return false
+    kept.tries++
     return true
   }
 

@@ -7,7 +7,6 @@ const { Buffer } = require('node:buffer')
 const { randomBytes } = require('node:crypto')
 const datagram = require('./datagram')
 const { Pace } = require('./pace')
-const { equal } = require('./tokens')
 
 const { Kind, CONNECTION_SIZE } = datagram
 
@@ -25,7 +24,7 @@ class Sent {
 }
 
 /**
- * Its host hears `transmit(bytes)`; `welcomed(limit)`, each time that the server has taken it, with the longest datagram that both take; `restarted()`, before that, when the
+ * Its host hears `transmit(bytes)`, and `introduce(bytes)` of the longest datagram there will be; `welcomed(limit)`, each time that the server has taken it, with the longest datagram that both take; `restarted()`, before that, when the
  * server is another one than the calls under way were sent to; `answered(kind, number, code, payload, flags)`; `refused(number)` of a call
  * that was not run; `farewell(reason, text)`; `lost(why)`, after which nothing more is to be expected; `count(what)` of what is counted, `'resends'` and `'ignored'`.
  */
@@ -42,8 +41,9 @@ class ClientCore {
     this.pace = new Pace(udp, random)
     this.token = null
     this.incarnation = null
-    /** What the server takes: the longest datagram, and calls at once. */
+    /** What the server takes: the longest datagram, and calls at once; and how many those are here. */
     this.serverLimit = 0
+    this.serverWindow = 0
     this.window = 0
     /** Introductions without an answer, and when the next is due; null when the server knows us. */
     this.greeting = null
@@ -78,7 +78,7 @@ class ClientCore {
     greeting.tries++
     greeting.sentAt = time
     greeting.resendAt = time + this.pace.wait(greeting.tries)
-    this.host.transmit(datagram.hello(this.connection, this.limit))
+    this.host.introduce(datagram.hello(this.connection, this.limit))
   }
 
   /** Sends `{ name, metadata, body, flags }`. Returns when `tick` is to be called at the latest. */
@@ -162,12 +162,12 @@ class ClientCore {
   /** Takes a datagram, whatever is in it. Returns when `tick` is to be called at the latest. */
   receive(bytes, time) {
     const head = datagram.readHead(bytes)
-    if (head === null || !equal(head.connection, this.connection)) return this.ignore()
+    if (head === null || !datagram.isOf(head, this.connection)) return this.ignore()
     switch (head.kind) {
       case Kind.WELCOME:
         return this.welcome(datagram.readWelcome(head), time)
       case Kind.UNKNOWN:
-        return this.unknown(datagram.readToken(head), time)
+        return this.unknown(head, time)
       case Kind.REPLY:
       case Kind.ERROR:
       case Kind.WORKING:
@@ -191,18 +191,17 @@ class ClientCore {
     this.greeting = null
     this.quietSince = time
     this.token = Buffer.from(read.token)
+    // What is under way has the size and the slots that the last server took.
+    if (read.limit < this.serverLimit || read.window < this.serverWindow) {
+      this.host.lost('The server takes less than before')
+      return Infinity
+    }
+    this.serverLimit = read.limit
+    this.serverWindow = read.window
+    this.window = Math.min(this.most, read.window)
     const before = this.incarnation
     this.incarnation = Buffer.from(read.incarnation)
-    const shrinks = read.limit < this.serverLimit
-    this.serverLimit = read.limit
-    this.window = Math.min(this.most, read.window)
-    if (before !== null && !before.equals(this.incarnation)) {
-      this.host.restarted()
-      if (shrinks && this.sent.size > 0) {
-        this.host.lost('The server takes smaller datagrams than before')
-        return Infinity
-      }
-    }
+    if (before !== null && !before.equals(this.incarnation)) this.host.restarted()
     let next = Infinity
     for (const sent of this.sent.values()) {
       sent.working = false
@@ -214,9 +213,9 @@ class ClientCore {
     return next
   }
 
-  unknown(token, time) {
-    if (token === null) return this.ignore()
-    if (!this.ready || !equal(token, this.token)) return Infinity
+  unknown(head, time) {
+    if (datagram.readToken(head) === null) return this.ignore()
+    if (!this.ready || !datagram.hasToken(head, this.token)) return Infinity
     const next = this.start(time)
     this.forgotten++
     return next

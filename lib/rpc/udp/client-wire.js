@@ -9,19 +9,31 @@ const { systemError } = require('../../errors')
 class ClientWire {
   constructor({ host, port }, link) {
     this.link = link
+    this.host = host
+    this.port = port
     this.closing = false
     const socket = dgram.createSocket(isIP(host) === 6 ? 'udp6' : 'udp4')
     this.socket = socket
     socket.on('connect', () => link.open && link.attach(this))
     socket.on('message', (bytes) => link.open && link.onDatagram(bytes))
-    socket.on('error', ({ errno, ...error }) => {
-      link.destroy(errno === undefined ? error : systemError(errno, 'connect', host, port))
-    })
+    socket.on('error', (error) => this.fail(error))
     socket.connect(port, host)
   }
 
   send(bytes) {
     if (!this.closing) this.socket.send(bytes)
+  }
+
+  /** What the system cannot send of that size, it will not later either. */
+  introduce(bytes) {
+    this.socket.send(bytes, (error) => {
+      if (error) this.fail(error)
+    })
+  }
+
+  fail(error) {
+    const { host, port } = this
+    this.link.destroy(error.errno === undefined ? error : systemError(error.errno, 'connect', host, port))
   }
 
   cancel(number) {

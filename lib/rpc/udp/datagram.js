@@ -166,7 +166,7 @@ function unknown(connection, token) {
   return bytes
 }
 
-/** `{ kind, flags, connection, bytes }`, or null. Who said hello may speak any version: the answer says which one is spoken here. */
+/** `{ kind, flags, bytes }`, or null. Who said hello may speak any version: the answer says which one is spoken here. */
 function readHead(bytes) {
   if (bytes.length < HEAD || bytes.readUInt32BE(0) !== MAGIC) return null
   const kind = bytes[KIND_AT]
@@ -174,7 +174,23 @@ function readHead(bytes) {
   if (version !== VERSION && (kind !== Kind.HELLO || version === 0)) return null
   const flags = bytes[FLAGS_AT]
   if (kind !== Kind.HELLO && (flags & ~(FLAGS[kind] ?? 0)) !== 0) return null
-  return { kind, flags, connection: bytes.subarray(CONNECTION_AT, HEAD), bytes }
+  return { kind, flags, bytes }
+}
+
+const connectionOf = ({ bytes }) => bytes.subarray(CONNECTION_AT, HEAD)
+
+/** The connection as what can be looked up. */
+const keyOf = ({ bytes }) => bytes.latin1Slice(CONNECTION_AT, HEAD)
+
+const isOf = ({ bytes }, connection) => holds(bytes, CONNECTION_AT, connection)
+
+const hasToken = ({ bytes }, token) => holds(bytes, HEAD, token)
+
+/** Whether `part` stands at `at`, in a time that does not tell where it differs. */
+function holds(bytes, at, part) {
+  let difference = 0
+  for (let i = 0; i < part.length; i++) difference |= bytes[at + i] ^ part[i]
+  return difference === 0
 }
 
 function readWelcome({ bytes }) {
@@ -285,6 +301,10 @@ module.exports = {
   working,
   goaway,
   readHead,
+  connectionOf,
+  keyOf,
+  isOf,
+  hasToken,
   readWelcome,
   readToken,
   readNamed,

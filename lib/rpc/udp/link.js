@@ -94,6 +94,10 @@ class DatagramLink extends Link {
     this.wire.send(bytes)
   }
 
+  introduce(bytes) {
+    this.wire.introduce(bytes)
+  }
+
   welcomed(limit) {
     const isFirst = this.peerMaxFrame === 0
     this.peerMaxFrame = limit
@@ -106,7 +110,7 @@ class DatagramLink extends Link {
     const cause = errors.protocol('Another server answers there: the one that the call was sent to has ended')
     for (const call of this.calls.slots) {
       if (call === undefined || call.callback === null) continue
-      if (call.kept !== null) this.client.stats.retries++
+      if (this.client.repeats(call)) this.client.stats.retries++
       else this.client.fail(this.calls.finish(call), errors.connectionLost(call.method, true, cause))
     }
   }

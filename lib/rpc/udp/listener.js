@@ -57,6 +57,7 @@ class UdpListener {
     this.server = server
     this.onBound = onBound
     this.socket = null
+    this.bound = false
     this.closed = false
     this.onClosed = null
     /** Methods that there are, by their names. */
@@ -79,7 +80,10 @@ class UdpListener {
     this.socket = socket
     socket.on('error', (error) => this.fail(error))
     socket.on('message', (bytes, from) => this.take(bytes, from))
-    if (this.onBound !== undefined) socket.on('listening', this.onBound)
+    socket.on('listening', () => {
+      this.bound = true
+      this.onBound?.()
+    })
     // Another process that shared it would get a part of each client's datagrams.
     socket.bind({ port, address, exclusive: true })
     if (!this.server.refed) socket.unref()
@@ -87,16 +91,13 @@ class UdpListener {
 
   /** Null as long as it is not bound. */
   address() {
-    try {
-      return this.socket === null ? null : this.socket.address()
-    } catch {
-      return null
-    }
+    return this.bound && !this.closed ? this.socket.address() : null
   }
 
-  /** It could not be bound, or is of no more use. */
+  /** It could not be bound. What the system says later is about single datagrams. */
   fail(error) {
     if (this.closed) return
+    if (this.bound) return log('rpc: over UDP: %s', error.message)
     this.end()
     this.server.udpFailed(error)
   }

@@ -10,7 +10,7 @@ const { Flag, Origin, Reason } = require('../protocol')
 const { status: Status } = require('../status')
 const datagram = require('./datagram')
 const { Replay } = require('./replay')
-const { Tokens, equal, LIFETIME } = require('./tokens')
+const { Tokens, LIFETIME } = require('./tokens')
 
 const { Kind, MIN_DATAGRAM, CONNECTION_SIZE, slotOf, countOf } = datagram
 
@@ -37,7 +37,8 @@ class Entry {
 
 /** Who has shown an address, and what is known of the calls from there. */
 class Connection {
-  constructor(id, token, from, time) {
+  constructor(key, id, token, from, time) {
+    this.key = key
     this.id = id
     this.token = token
     this.from = from
@@ -90,11 +91,10 @@ class ServerCore {
     if (head === null) return this.ignore()
     const { kind } = head
     if (kind === Kind.HELLO) return this.hello(head, from, time)
-    const token = datagram.readToken(head)
-    if (token === null || !FROM_CLIENTS.has(kind)) return this.ignore()
+    if (datagram.readToken(head) === null || !FROM_CLIENTS.has(kind)) return this.ignore()
     const request = kind === Kind.REQUEST ? datagram.readRequest(head) : null
     if (kind === Kind.REQUEST && (request === null || bytes.length > this.limit)) return this.ignore()
-    const connection = this.identify(head, token, from, time, request)
+    const connection = this.identify(head, from, time, request)
     if (connection === undefined) return this.nextTime
     connection.heardAt = time
     if (request !== null) this.request(connection, request, head.flags)
@@ -109,10 +109,11 @@ class ServerCore {
   }
 
   /** Who asks for a token gets one, in fewer bytes than the question has, and nothing is kept of it. */
-  hello({ connection, bytes }, from, time) {
-    if (bytes.length < MIN_DATAGRAM) return this.ignore()
+  hello(head, from, time) {
+    if (head.bytes.length < MIN_DATAGRAM) return this.ignore()
     if (this.closing) return Infinity
-    if (this.isFull(time) && !this.connections.has(keyOf(connection))) {
+    const connection = datagram.connectionOf(head)
+    if (this.isFull(time) && !this.connections.has(datagram.keyOf(head))) {
       this.refuse(connection, undefined, from, datagram.FULL)
       return this.nextTime
     }
@@ -136,10 +137,12 @@ class ServerCore {
   }
 
   /** Whose datagram it is. One that has moved to another address, as behind a NAT, stays who it is once it has shown that. */
-  identify({ connection: id, flags }, token, from, time, request) {
-    const key = keyOf(id)
+  identify(head, from, time, request) {
+    const key = datagram.keyOf(head)
     const known = this.connections.get(key)
-    if (known !== undefined && isFrom(known, from) && equal(known.token, token)) return known
+    if (known !== undefined && isFrom(known, from) && datagram.hasToken(head, known.token)) return known
+    const id = datagram.connectionOf(head)
+    const token = datagram.readToken(head)
     if (!this.tokens.check(token, id, from, time)) {
       if (request !== null) this.host.transmit(datagram.unknown(id, token), from)
       return undefined
@@ -153,10 +156,10 @@ class ServerCore {
     if (request === null) return undefined
     const reason = this.closing ? Reason.SHUTDOWN : this.isFull(time) ? datagram.FULL : undefined
     if (reason !== undefined) {
-      if ((flags & Flag.ONE_WAY) === 0) this.refuse(id, request, from, reason)
+      if ((head.flags & Flag.ONE_WAY) === 0) this.refuse(id, request, from, reason)
       return undefined
     }
-    const connection = new Connection(Buffer.from(id), Buffer.from(token), placeOf(from), time)
+    const connection = new Connection(key, Buffer.from(id), Buffer.from(token), placeOf(from), time)
     this.connections.set(key, connection)
     if (this.sweepAt === Infinity) this.sweepAt = time + SWEEP
     this.host.opened(connection)
@@ -301,7 +304,7 @@ class ServerCore {
   drop(connection) {
     if (!connection.open) return
     connection.open = false
-    this.connections.delete(keyOf(connection.id))
+    this.connections.delete(connection.key)
     for (const entry of connection.slots.values()) {
       this.entries--
       this.bytes -= entry.cost
@@ -315,8 +318,6 @@ class ServerCore {
 }
 
 const NONE = Buffer.alloc(0)
-
-const keyOf = (id) => id.latin1Slice(0, CONNECTION_SIZE)
 
 const placeOf = ({ address, family, port }) => ({ address, family, port })
 
