@@ -74,6 +74,14 @@ test('a server, asked by hand', async (t) => {
   stranger.fill(0xaa, 15, 31)
   assert.deepStrictEqual(await ask(stranger), Buffer.concat([head('12'), Buffer.alloc(16, 0xaa)]))
 
+  // What is no text is the name of no method.
+  server.method('\ufffd', () => Buffer.from('found'))
+  const named = (name) => Buffer.concat([head('02'), token, hex(`00 00 00 00 00 09  04 b0  00 00 ff ff  ${name}`)])
+  assert.deepStrictEqual((await ask(named('01 ff'))).subarray(21), hex('0c 02  00 00'))
+  const next = named('03 ef bf bd')
+  next[34] = 1
+  assert.strictEqual(String((await ask(next)).subarray(21)), 'found')
+
   // A handler that takes its time says so, and hears a cancel; another version of a hello is answered, too.
   let signal
   server.method('slow', (_request, _callback, call) => {

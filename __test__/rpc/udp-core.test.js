@@ -7,6 +7,7 @@ const { test } = require('node:test')
 const { World, SimServer, SimClient, PLACE, HOME } = require('./udp-world')
 const datagram = require('../../lib/rpc/udp/datagram.js')
 const { Tokens, LIFETIME } = require('../../lib/rpc/udp/tokens.js')
+const { Pace } = require('../../lib/rpc/udp/pace.js')
 const { Replay } = require('../../lib/rpc/udp/replay.js')
 
 const { Kind } = datagram
@@ -51,6 +52,9 @@ test('without any trouble nothing is sent twice but what asks for slow handlers'
   eachRanOnce(all.server)
   // The slow ones: asked for once, told that they are at work, and not asked for again before their answer.
   assert.strictEqual(all.client.counts.resends, 5)
+  // And none of it was taken for a loss.
+  assert.ok(all.client.core.pace.window >= 10)
+  assert.strictEqual(all.client.core.pace.threshold, Infinity)
   assert.strictEqual(all.server.counts.duplicates, 5)
 })
 
@@ -221,6 +225,7 @@ test('a server that never answers: the call ends at its deadline, and no sooner 
   })
   world.pass(20_000)
   assert.deepStrictEqual(end, ['timeout', 1000 + 100 + 8000])
+  assert.strictEqual(client.core.sent.size, 0)
   assert.ok(times.length >= 5 && times.length <= 10, `${times}`)
   const pauses = times.slice(1).map((time, i) => time - times[i])
   // Twice as long each time, by the measure of the welcome's round trip, and never more than 4 s with what chance adds.
@@ -390,12 +395,20 @@ test('a datagram that is cut anywhere, or is no datagram, changes nothing', () =
     changed[at] ^= 0xff
     hand.send(changed)
   }
-  hand.send(Buffer.concat([whole, Buffer.alloc(1201 - whole.length)]))
+  const longer = request(datagram.numberOf(99, 0), token, Buffer.alloc(1201 - 48))
+  const impatient = request(datagram.numberOf(98, 0), token)
+  impatient.writeUInt32BE(0, 39)
+  for (const bytes of [longer, impatient, request(datagram.numberOf(97, 0), token, 'x', { limit: 511 })])
+    hand.send(bytes)
   world.pass(10)
   const names = new Set([...server.runs.keys()])
   // Only those of another number, with all else as it was, are calls: its six bytes, and the two of a limit that is larger.
   assert.ok([...names].every((name) => name.startsWith(CONNECTION.toString('hex'))))
   assert.ok(names.size <= 7, `${names.size}`)
+  for (const slot of [97, 98, 99]) assert.ok(!names.has(`${CONNECTION.toString('hex')} ${slot} false`))
+  hand.send(longer.subarray(0, 1200))
+  world.pass(10)
+  assert.ok(server.runs.has(`${CONNECTION.toString('hex')} 99 false`))
 })
 
 test('bytes by chance, and datagrams with bytes changed by chance, do no harm to either end', () => {
@@ -532,6 +545,73 @@ test('an answer is kept for its time, and after that its call still does not run
   const head = datagram.readHead(hand.got[2])
   assert.deepStrictEqual([head.kind, datagram.readAnswer(head).code], [Kind.ERROR, (14 << 8) | 8])
   eachRanOnce(server)
+})
+
+test('the counts of a slot go round, and the highest before the turn is the lower one', () => {
+  const { world, server, hand } = handServer()
+  const token = welcomed(world, hand)
+  for (const count of [2 ** 32 - 2, 2 ** 32 - 1, 0, 2 ** 32 - 1, 1, 2 ** 31]) {
+    hand.send(request(datagram.numberOf(3, count), token))
+    world.pass(10)
+  }
+  const ran = [...server.runs.keys()].map((key) => datagram.countOf(Number(key.split(' ')[1])))
+  assert.deepStrictEqual(ran, [2 ** 32 - 2, 2 ** 32 - 1, 0, 1, 2 ** 31])
+})
+
+test('that an old token is unknown, as an answer which was late says, is no news', () => {
+  const { world, client } = pair()
+  world.pass(100)
+  client.receive(datagram.unknown(client.core.connection, Buffer.alloc(16)), PLACE)
+  assert.strictEqual(client.core.ready, true)
+  client.receive(datagram.unknown(client.core.connection, client.core.token), PLACE)
+  assert.strictEqual(client.core.ready, false)
+  world.pass(100)
+  assert.strictEqual(client.core.ready, true)
+})
+
+test('when to send again, and how much at once', () => {
+  const pace = new Pace({ resendAfter: 250, maxResendAfter: 4000 }, () => 0.5)
+  assert.deepStrictEqual(
+    [1, 2, 3, 4, 5, 6].map((tries) => pace.wait(tries)),
+    [250, 500, 1000, 2000, 4000, 4000],
+  )
+  // RFC 6298: the first measurement, then the others.
+  pace.measured(100)
+  assert.strictEqual(pace.delay, 100 + 4 * 50)
+  pace.measured(100)
+  assert.strictEqual(pace.delay, 100 + 4 * 37.5)
+  for (let i = 0; i < 100; i++) pace.measured(0)
+  assert.strictEqual(pace.delay, 50)
+  pace.measured(10_000)
+  assert.strictEqual(pace.delay, 4000)
+  for (let i = 0; i < 300; i++) pace.arrived(128)
+  assert.strictEqual(pace.window, 128)
+  // What is lost together is one loss.
+  pace.lost(10_000)
+  pace.lost(10_001)
+  assert.strictEqual(pace.window, 64)
+  for (let i = 0; i < 64; i++) pace.arrived(128)
+  assert.ok(pace.window > 64 && pace.window < 66)
+  for (let time = 20_000; time < 200_000; time += 5000) pace.lost(time)
+  assert.strictEqual(pace.window, 4)
+  const world = new World({ seed: 3 })
+  const chance = new Pace({ resendAfter: 100, maxResendAfter: 100 }, world.random)
+  const waits = Array.from({ length: 1000 }, () => chance.wait(1))
+  assert.ok(
+    Math.min(...waits) >= 75 && Math.min(...waits) < 80 && Math.max(...waits) <= 125 && Math.max(...waits) > 120,
+  )
+})
+
+test('a round trip is measured by what was sent once', () => {
+  let delay = 1
+  const { world, client } = pair({ fate: () => [delay] })
+  world.pass(100)
+  const before = client.core.pace.delay
+  delay = 400
+  client.call('0', 10_000)
+  world.pass(5000)
+  assert.strictEqual(client.ends[0].reply, 're 0')
+  assert.strictEqual(client.core.pace.delay, before)
 })
 
 test('one-way calls run once, in any order, and too old ones not at all', () => {

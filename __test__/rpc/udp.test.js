@@ -317,6 +317,50 @@ test('handlers work while as many as may be, the rest waits its turn', async (t)
   assert.strictEqual(server.stats.calls, 40)
 })
 
+test('a call that ends makes room for the next, however it ends', async (t) => {
+  const { server, client } = await pair(t, {}, { udp: { maxInFlight: 1 } })
+  await client.call('echo')
+  server.method('never', () => {})
+  const failed = []
+  for (let i = 0; i < 5; i++) {
+    const call = client.call('never', null, { timeout: i === 4 ? 50 : 60_000 }, (error) => failed.push(error.code))
+    const next = client.call('echo', Buffer.from(`${i}`))
+    await until(() => server.running === 1)
+    if (i < 4) call.cancel()
+    assert.strictEqual(String(await next), `${i}`)
+  }
+  assert.deepStrictEqual(failed, [...Array(4).fill('IRONWIRE_RPC_ABORTED'), 'IRONWIRE_RPC_TIMEOUT'])
+})
+
+test('requests of a client that wait take no more memory than they may', async (t) => {
+  const { server, client } = await pair(t, { maxPendingBytes: 1 })
+  const finish = []
+  server.method('waits', (_request, callback) => void finish.push(callback))
+  const calls = [client.call('waits', Buffer.from('1'))]
+  await until(() => finish.length === 1)
+  await assert.rejects(client.call('waits', Buffer.from('2')), {
+    code: 'IRONWIRE_RPC_TOO_MANY_CALLS',
+    statusName: 'RESOURCE_EXHAUSTED',
+    message: /too much of this connection waits already/,
+  })
+  finish[0](null, Buffer.from('done'))
+  assert.strictEqual(String(await calls[0]), 'done')
+  assert.strictEqual(String(await client.call('echo', Buffer.from('room'))), 'room')
+})
+
+test('what the system does not take is lost, and what it says of a datagram ends nobody', async (t) => {
+  const { server, client } = await pair(t, { maxOutgoingBytes: 1000 }, { udp: { resendAfter: 5, maxResendAfter: 10 } })
+  await client.call('echo')
+  const { socket } = server.udp
+  socket.emit('error', new Error('recvmsg ECONNRESET'))
+  let queued = 1001
+  socket.getSendQueueSize = () => queued
+  const call = client.call('echo', Buffer.from('at last'))
+  await until(() => server.stats.duplicates > 2)
+  queued = 1000
+  assert.strictEqual(String(await call), 'at last')
+})
+
 // ---- networks and servers that fail
 
 /** Between a client and a server: `fate(bytes)` says how often each datagram passes. Returns its port. */
@@ -341,7 +385,12 @@ async function relay(t, port, fate) {
     front.close()
     for (const back of backs.values()) back.close()
   })
-  return front.address().port
+  /** As a NAT does: what is sent from now on has another address. */
+  const forget = () => {
+    for (const back of backs.values()) back.close()
+    backs.clear()
+  }
+  return { port: front.address().port, forget }
 }
 
 test('through a network that loses a tenth and doubles another', async (t) => {
@@ -354,7 +403,7 @@ test('through a network that loses a tenth and doubles another', async (t) => {
     if (name.endsWith('5')) setImmediate(callback, null, request)
     else callback(null, request)
   })
-  const through = await relay(t, port, () => (random() < 0.1 ? 0 : random() < 0.1 ? 2 : 1))
+  const { port: through } = await relay(t, port, () => (random() < 0.1 ? 0 : random() < 0.1 ? 2 : 1))
   const client = rpc.connect(`udp://127.0.0.1:${through}`, { udp: { resendAfter: 5, maxResendAfter: 40 } })
   t.after(() => client.destroy())
   const names = Array.from({ length: 100 }, (_, i) => `call ${i}`)
@@ -467,15 +516,58 @@ test('closeAllConnections cuts what is at work, and the clients find out', async
   server.method('once', (_request, callback) => {
     if (++runs === 2) callback(null, Buffer.from('second'))
   })
+  let neverRuns = 0
+  server.method('never', () => {
+    neverRuns++
+  })
   const twice = client.call('once')
-  await until(() => runs === 1)
-  const never = client.call('once2', null, { idempotent: false })
+  const never = client.call('never', null, { idempotent: false })
+  await until(() => runs === 1 && neverRuns === 1)
   server.closeAllConnections()
-  await assert.rejects(never, (error) =>
-    ['IRONWIRE_RPC_CONNECTION_LOST', 'IRONWIRE_RPC_UNKNOWN_METHOD'].includes(error.code),
-  )
+  await assert.rejects(never, { code: 'IRONWIRE_RPC_CONNECTION_LOST', statusName: 'UNAVAILABLE', sent: true })
   assert.strictEqual(String(await twice), 'second')
-  assert.strictEqual(server.stats.connections, 2)
+  assert.deepStrictEqual([server.stats.connections, neverRuns], [2, 1])
+})
+
+test('without retries no call is made again at a server that has begun anew', async (t) => {
+  const { server, client } = await pair(t, {}, { retry: false, udp: { resendAfter: 10, maxResendAfter: 20 } })
+  let runs = 0
+  server.method('once', () => {
+    runs++
+  })
+  const once = client.call('once')
+  await until(() => runs === 1)
+  server.closeAllConnections()
+  await assert.rejects(once, { code: 'IRONWIRE_RPC_CONNECTION_LOST', sent: true })
+  assert.strictEqual(runs, 1)
+})
+
+test('a client that gets another address on the way is known there, too', async (t) => {
+  const { server, port } = await pair(t)
+  const peers = []
+  let finish
+  server.method('where', (_request, callback, call) => {
+    peers.push(call.peer.port)
+    finish = callback
+  })
+  const { port: through, forget } = await relay(t, port, () => 1)
+  const client = rpc.connect(`udp://127.0.0.1:${through}`, { udp: { resendAfter: 10, maxResendAfter: 20 } })
+  t.after(() => client.destroy())
+  const first = client.call('where')
+  await until(() => finish !== undefined)
+  forget()
+  // Nobody there has the old address any more; the client asks again from the new one.
+  await until(
+    () => server.stats.duplicates > 0 && server.udp.core.connections.values().next().value.from.port !== peers[0],
+  )
+  finish(null, Buffer.from('found'))
+  assert.strictEqual(String(await first), 'found')
+  const second = client.call('where', null, { idempotent: false })
+  await until(() => peers.length === 2)
+  finish()
+  await second
+  assert.notStrictEqual(peers[1], peers[0])
+  assert.deepStrictEqual([server.stats.connections, server.stats.calls], [1, 2])
 })
 
 test('a server that closes answers what is at work; what comes then goes to the next', async (t) => {

@@ -156,7 +156,6 @@ class ClientCore {
     // One that has no answer may have a handler that takes its time, and a second one that has none hardly.
     if (sent.tries === 2 && !sent.working) this.pace.lost(time)
     this.transmit(sent, time)
-    if (sent.working) sent.resendAt = time + this.pace.longWait
   }
 
   /** Takes a datagram, whatever is in it. Returns when `tick` is to be called at the latest. */

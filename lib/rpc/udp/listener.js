@@ -31,8 +31,6 @@ class SessionWire {
 
   answer(kind, flags, number, parts) {
     const { listener, connection } = this
-    // A one-way call, or one that is over.
-    if (number < 0) return
     const bytes = datagram.answer(kind, flags, connection.id, number, parts)
     listener.ticks.add(listener.core.answer(connection, number, bytes, now()))
   }
