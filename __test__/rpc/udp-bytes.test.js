@@ -102,6 +102,24 @@ test('a server, asked by hand', async (t) => {
   assert.deepStrictEqual((await gone)[1], null)
 })
 
+test('a client with room for one call, whose server is silent', async (t) => {
+  const { udp, next, port } = await socket(t)
+  const client = rpc.connect(`udp://127.0.0.1:${port}`, {
+    udp: { maxInFlight: 1, resendAfter: 60_000, maxResendAfter: 60_000 },
+  })
+  t.after(() => client.destroy())
+  const [hello, from] = await next()
+  const mine = head('11', '00', hello.subarray(7, 15).toString('hex'))
+  udp.send(Buffer.concat([mine, Buffer.alloc(16), hex('ff ff  00 02'), Buffer.alloc(8)]), from.port, from.address)
+  await once(client, 'connect')
+  const timedOut = client.call('a', null, { timeout: 20 })
+  client.call('b', null, () => {})
+  assert.strictEqual(String((await next())[0].subarray(44)), 'a')
+  await assert.rejects(timedOut, { code: 'IRONWIRE_RPC_TIMEOUT', sent: true })
+  // Its place is free although nothing came.
+  assert.strictEqual(String((await next())[0].subarray(44)), 'b')
+})
+
 test('a client, answered by hand', async (t) => {
   const { udp, next, port } = await socket(t)
   const client = rpc.connect(`udp://127.0.0.1:${port}`, {

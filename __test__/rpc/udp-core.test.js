@@ -411,6 +411,35 @@ test('a datagram that is cut anywhere, or is no datagram, changes nothing', () =
   assert.ok(server.runs.has(`${CONNECTION.toString('hex')} 99 false`))
 })
 
+test('an answer that is cut anywhere is none, up to the message that may have any length', () => {
+  const { world, client, server } = pair()
+  server.handle = () => {}
+  world.pass(100)
+  const call = client.call('1', 60_000)
+  world.pass(10)
+  const { connection } = client.core
+  // Status and origin, metadata, details, code.
+  const parts = [
+    Buffer.from([5, 1]),
+    Buffer.from([0, 5, 1, 97, 0, 1, 98]),
+    Buffer.from([0, 2, 1, 2]),
+    Buffer.from([0, 3, 69, 69, 69]),
+  ]
+  const error = datagram.answer(Kind.ERROR, 6, connection, call.sequence, parts)
+  for (let end = 0; end < error.length; end++) client.receive(error.subarray(0, end), PLACE)
+  const reply = datagram.answer(Kind.REPLY, 2, connection, call.sequence, [parts[1]])
+  for (let end = 0; end < reply.length; end++) client.receive(reply.subarray(0, end), PLACE)
+  const goaway = datagram.goaway(connection, call.sequence, 0, Buffer.alloc(0))
+  for (let end = 0; end < goaway.length; end++) client.receive(goaway.subarray(0, end), PLACE)
+  const newer = Buffer.from(error)
+  newer[4] = 2
+  client.receive(newer, PLACE)
+  assert.deepStrictEqual([client.ends, client.farewells], [[], []])
+  assert.strictEqual(client.counts.ignored, error.length + reply.length + goaway.length + 1)
+  client.receive(error, PLACE)
+  assert.strictEqual(client.ends[0].error.code, (5 << 8) | 1)
+})
+
 test('bytes by chance, and datagrams with bytes changed by chance, do no harm to either end', () => {
   const { world, server, client } = pair({ seed: 7 })
   const random = () => world.random()
