@@ -646,6 +646,11 @@ test('options and targets that make no sense are refused by name', async (t) => 
   }
   assert.throws(() => rpc.connect(['udp://a:1']), { message: /is over UDP, and stands alone/ })
   assert.throws(() => new rpc.Client('udp://a:1'), { message: /stands alone: 'rpc.connect' takes it/ })
+  // A secret would protect nothing here: it is refused where it is known at all.
+  const refusal = { code: /^(ERR_INVALID_ARG_VALUE|IRONWIRE_UNKNOWN_OPTION)$/ }
+  const secret = 'correct horse battery staple'
+  assert.throws(() => rpc.connect('udp://127.0.0.1:1', { secret }), refusal)
+  assert.throws(() => rpc.createServer({ secret }).bindUdp(0), refusal)
   const server = rpc.createServer()
   assert.throws(() => server.bindUdp({ path: '/tmp/x' }), { code: 'IRONWIRE_UNKNOWN_OPTION' })
   assert.throws(() => server.bindUdp(70_000), { code: 'ERR_OUT_OF_RANGE' })

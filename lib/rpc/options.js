@@ -2,7 +2,7 @@
 
 // Reading of options: each limit with its default, its bounds, and why it has that value.
 
-const { invalidArgType, invalidArgValue, outOfRange } = require('../errors')
+const { makeError, invalidArgType, invalidArgValue, outOfRange } = require('../errors')
 const { refuseUnknown } = require('../options')
 const { MIN_DATAGRAM, MAX_DATAGRAM } = require('./udp/datagram')
 const { LENGTH_SIZE, MIN_FRAME_LIMIT, MAX_U32, WINDOW_UNIT } = require('./protocol')
@@ -240,6 +240,13 @@ function port(value, name) {
   return number
 }
 
+/** A secret is proven over connections. Passed over in silence, it would keep nobody out. */
+function refuseSecret({ secret }) {
+  if (secret === undefined || secret === null) return
+  const message = "The property 'options.secret' is for calls over TCP: over UDP nobody would be asked for it"
+  throw makeError(TypeError, 'ERR_INVALID_ARG_VALUE', message)
+}
+
 /** Where to bind for calls over UDP: what `listen` takes of it, and its default. */
 function udpPlace(where) {
   const given = typeof where === 'object' ? checkObject(where, 'where') : { port: where }
@@ -252,6 +259,7 @@ function udpPlace(where) {
 
 module.exports = {
   udpPlace,
+  refuseSecret,
   serverOptions,
   clientOptions,
   streamOptions,

@@ -4,7 +4,7 @@ const process = require('node:process')
 const { setTimeout, clearTimeout } = require('node:timers')
 const { EventEmitter } = require('node:events')
 const { makeError, invalidArgType, invalidArgValue } = require('../errors')
-const { serverOptions, streamOptions, udpPlace } = require('./options')
+const { serverOptions, streamOptions, udpPlace, refuseSecret } = require('./options')
 const { RAW } = require('./codecs')
 const { added } = require('./interceptors')
 const { remember } = require('./context')
@@ -153,6 +153,7 @@ class Server extends EventEmitter {
   /** Takes calls over UDP too, or only: (port, callback?), ({ port, host, ipv6Only, reusePort }, callback?). */
   bindUdp(where, callback) {
     const place = udpPlace(where)
+    refuseSecret(this.options)
     if (callback !== undefined && typeof callback !== 'function') {
       throw invalidArgType('callback', 'of type function', callback)
     }

@@ -3,6 +3,7 @@
 const { Buffer } = require('node:buffer')
 const { Client } = require('../client')
 const { Endpoint } = require('../endpoint')
+const { refuseSecret } = require('../options')
 const { now } = require('../tick')
 const { SHAPE } = require('../failures')
 const errors = require('../errors')
@@ -48,6 +49,7 @@ class UdpClient extends Client {
   }
 
   begin() {
+    refuseSecret(this.options)
     this.endpoint = new UdpEndpoint(this, this.target)
     this.endpoint.attempt()
   }
