@@ -617,6 +617,34 @@ test('a client closes when its calls have ended, and its server forgets it', asy
 
 // ---- what is refused
 
+test('several servers on one port, where Node can do it', async (t) => {
+  const [major, minor] = process.versions.node.split('.').map(Number)
+  const servers = [rpc.createServer(), rpc.createServer()]
+  if (major < 22 || (major === 22 && minor < 12) || (major === 23 && minor < 1) || process.platform !== 'linux') {
+    if (process.platform !== 'linux') return t.skip()
+    return assert.throws(() => servers[0].bindUdp({ reusePort: true }), { message: /needs Node 22\.12/ })
+  }
+  let port = 0
+  for (const [i, server] of servers.entries()) {
+    server.method('who', () => Buffer.from([i]))
+    await bind(server, { port, reusePort: true })
+    port = server.udpAddress().port
+  }
+  const clients = Array.from({ length: 20 }, () => rpc.connect(`udp://127.0.0.1:${port}`))
+  t.after(async () => {
+    for (const client of clients) client.destroy()
+    for (const server of servers) {
+      server.closeAllConnections()
+      await server.close()
+    }
+  })
+  for (const client of clients) {
+    const [first, second] = [await client.call('who'), await client.call('who')]
+    assert.strictEqual(first[0], second[0])
+  }
+  assert.strictEqual(servers[0].stats.calls + servers[1].stats.calls, 40)
+})
+
 test('options and targets that make no sense are refused by name', async (t) => {
   for (const [options, message] of [
     [{ udp: { maxDatagramBytes: 100 } }, /options\.udp\.maxDatagramBytes.*>= 512/],

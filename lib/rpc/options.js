@@ -2,6 +2,7 @@
 
 // Reading of options: each limit with its default, its bounds, and why it has that value.
 
+const process = require('node:process')
 const { makeError, invalidArgType, invalidArgValue, outOfRange } = require('../errors')
 const { refuseUnknown } = require('../options')
 const { MIN_DATAGRAM, MAX_DATAGRAM } = require('./udp/datagram')
@@ -128,10 +129,11 @@ function udpServerOptions(given = {}) {
 
 /** And of a client. */
 function udpClientOptions(given = {}) {
+  checkObject(given, 'options.udp')
   const options = numbers(given, {
     ...DATAGRAMS,
     // Longer than a round trip around the earth: until one was measured.
-    resendAfter: [250, 1, MAX_DELAY],
+    resendAfter: [given.maxResendAfter < 250 ? given.maxResendAfter : 250, 1, MAX_DELAY],
     // However often it was in vain, a server that is back is found within some seconds.
     maxResendAfter: [4000, 1, MAX_DELAY],
     // Where each is one datagram this is what the buffers of common sockets and routers take at once.
@@ -247,6 +249,10 @@ function refuseSecret({ secret }) {
   throw makeError(TypeError, 'ERR_INVALID_ARG_VALUE', message)
 }
 
+const [MAJOR, MINOR] = process.versions.node.split('.').map(Number)
+/** Whether Node's datagram sockets know `reusePort`. */
+const SHARES_PORTS = MAJOR > 23 || (MAJOR === 23 && MINOR >= 1) || (MAJOR === 22 && MINOR >= 12)
+
 /** Where to bind for calls over UDP: what `listen` takes of it, and its default. */
 function udpPlace(where) {
   const given = typeof where === 'object' ? checkObject(where, 'where') : { port: where }
@@ -254,7 +260,16 @@ function udpPlace(where) {
   const ipv6Only = flag(given, 'ipv6Only', false)
   const host = given.host ?? (ipv6Only ? LOOPBACK_6 : LOOPBACK)
   if (typeof host !== 'string') throw invalidArgType('where.host', 'of type string', host)
-  return { port: port(given.port ?? 0, 'where.port'), host, ipv6Only, reusePort: flag(given, 'reusePort', false) }
+  const reusePort = flag(given, 'reusePort', false)
+  // Node's sockets pass it over where they do not know it: then the second process would find the port taken.
+  if (reusePort && !SHARES_PORTS) {
+    throw invalidArgValue(
+      'where.reusePort',
+      reusePort,
+      `needs Node 22.12, 23.1 or later, and this is ${process.version}`,
+    )
+  }
+  return { port: port(given.port ?? 0, 'where.port'), host, ipv6Only, reusePort }
 }
 
 module.exports = {

@@ -24,9 +24,10 @@ class Sent {
 }
 
 /**
- * Its host hears `transmit(bytes)`, and `introduce(bytes)` of the longest datagram there will be; `welcomed(limit)`, each time that the server has taken it, with the longest datagram that both take; `restarted()`, before that, when the
- * server is another one than the calls under way were sent to; `answered(kind, number, code, payload, flags)`; `refused(number)` of a call
- * that was not run; `farewell(reason, text)`; `lost(why)`, after which nothing more is to be expected; `count(what)` of what is counted, `'resends'` and `'ignored'`.
+ * Its host hears `transmit(bytes)`, and `introduce(bytes)` of the longest datagram there will be; `welcomed(limit)`, each time that the server
+ * has taken it, with the longest datagram that both take; `restarted()`, before that, when the server is another one than the calls under way
+ * were sent to; `answered(kind, number, code, payload, flags)`; `refused(number)` of a call that was not run; `farewell(reason, text)`;
+ * `lost(why)`, after which nothing more is to be expected; `count(what)` of what is counted, `'resends'` and `'ignored'`.
  */
 class ClientCore {
   /** `most` calls may be under way; `silence` is how long a server that owes an answer may say nothing, `patience` the same of its first word. */
