@@ -59,7 +59,7 @@ class Endpoint {
   }
 
   connect(link, address) {
-    link.wire = transport.connect(address, link, this.client.options.maxFrameBytes)
+    link.wire = transport.connect(address, link, this.client.options)
     link.expect('The server did not take the connection')
   }
 
@@ -103,8 +103,8 @@ class Endpoint {
   }
 
   /**
-   * `foreign`: whoever answers there does not speak rpc, and will hardly learn it. `atOnce`: the first attempt has nothing to wait for, as the server,
-   * or another one in its place, is most likely there.
+   * `foreign`: whoever answers there does not speak rpc, and will hardly learn it, no more than one that does not know the secret. `atOnce`: the first
+   * attempt has nothing to wait for, as the server, or another one in its place, is most likely there.
    */
   failed(error, foreign = false, atOnce = false) {
     if (foreign)
@@ -112,7 +112,7 @@ class Endpoint {
     this.error = error
     const { client } = this
     const { reconnect } = client.options
-    if (foreign || reconnect === null || this.attempts >= reconnect.maxAttempts) {
+    if (foreign || errors.isUnauthenticated(error) || reconnect === null || this.attempts >= reconnect.maxAttempts) {
       this.stopped = true
       log('rpc: no more attempts at %s: %s', textOfTarget(this.target), error.message)
       return client.endpointFailed(this, error)

@@ -19,6 +19,9 @@ const { now } = require('./tick')
 const { log, textOfPeer } = require('./log')
 const transport = require('./transport')
 
+/** What a peer has done wrong. */
+const TOLD = new Set(['IRONWIRE_RPC_PROTOCOL', 'IRONWIRE_RPC_UNAUTHENTICATED'])
+
 /** A handler and what is known of how it answers. */
 class Handler {
   constructor(run, codec, shape) {
@@ -54,6 +57,8 @@ class Server extends EventEmitter {
       cancelFloods: 0,
       duplicates: 0,
       ignored: 0,
+      timeoutFloods: 0,
+      unauthenticated: 0,
     }
     /** What this says to those who ask by the health method: false keeps balancing clients from sending more. */
     this.healthy = true
@@ -198,7 +203,7 @@ class Server extends EventEmitter {
     log('rpc: the connection from %s has ended: %s', textOfPeer(session.remote), error?.message ?? 'in order')
     this.queue.delete(session)
     process.nextTick(() => {
-      if (error?.code === 'IRONWIRE_RPC_PROTOCOL') this.emit('protocolError', error, session.remote)
+      if (TOLD.has(error?.code)) this.emit('protocolError', error, session.remote)
       this.emit('disconnect', session.remote, error)
     })
   }
