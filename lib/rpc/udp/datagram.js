@@ -87,7 +87,10 @@ function begin(kind, flags, connection, size) {
   return bytes
 }
 
-/** As long as the longest datagram that will follow: the answer to who has shown no address yet is shorter than that, and what arrives shows that the path carries it. */
+/**
+ * As long as the longest datagram that will follow: what arrives shows that the path carries those, and the answer to who has shown no address yet
+ * is shorter.
+ */
 function hello(connection, size) {
   const bytes = begin(Kind.HELLO, 0, connection, size)
   bytes.fill(0, HEAD)
