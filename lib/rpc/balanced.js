@@ -268,7 +268,8 @@ class BalancedClient extends Client {
     const end = (which) => (error, reply, metadata) => {
       if (ended) return
       left--
-      if (error && left > 0) return
+      // Unless its caller wants no answer any more, from whomever.
+      if (error && left > 0 && error.name !== 'AbortError') return
       ended = true
       clearTimeout(timer)
       for (const other of made) if (other !== which) this.drop(other)
@@ -277,11 +278,17 @@ class BalancedClient extends Client {
       callback(error, reply, metadata)
     }
     call.callback = end(call)
+    call.cancel = (reason) => {
+      for (const one of made) Call.prototype.cancel.call(one, reason)
+    }
     const timer = setTimeout(() => {
       const remaining = call.deadline === Infinity ? Infinity : call.deadline - now()
       if (ended || remaining <= 0 || this.ready.length < 2 || !this.mayRepeat()) return
       const second = new Call(call.method, call.kept.body, remaining, null)
       second.kept = call.kept
+      second.signal = call.signal
+      second.parent = call.parent
+      second.watches = call.watches
       if (call.flags !== 0) second.addMetadata(call.metadata)
       if (call.decode !== null) second.decode = call.decode
       second.callback = end(second)
