@@ -167,6 +167,7 @@ test('a server by hand, whole and in pieces', async (t) => {
         await new Promise(setImmediate)
       }
     }
+    let said
     const { port } = await handGuarded(t, {
       greeting: null,
       challenge: null,
@@ -175,13 +176,15 @@ test('a server by hand, whole and in pieces', async (t) => {
         const transcript = { prefaces: [client, hello], nonces: [challenge, nonce] }
         assert.deepEqual(given, proof('client', transcript))
         // A server may say what it wants right behind its proof.
-        send(socket, Buffer.concat([frame(Kind.AUTH, 0, { body: proof('server', transcript) }), frame(Kind.PING, 9)]))
+        const ping = frame(Kind.PING, 9)
+        said = send(socket, Buffer.concat([frame(Kind.AUTH, 0, { body: proof('server', transcript) }), ping]))
       },
-      after: answering,
+      // The client may be quicker than the pieces.
+      after: (unit, socket) => said.then(() => answering(unit, socket)),
     })
     const client = rpc.connect(port, { secret: SECRET })
+    t.after(() => client.destroy())
     assert.equal(String(await client.call('any', Buffer.from('x'))), 'x', `in pieces of ${size}`)
-    client.destroy()
   }
 })
 

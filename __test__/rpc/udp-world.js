@@ -119,6 +119,8 @@ class SimServer {
     /** Names of methods that there are not. */
     this.others = []
     this.opens = 0
+    this.turned = 0
+    this.refusals = []
     this.counts = { duplicates: 0, ignored: 0 }
     world.places.set(keyOf(place), this)
   }
@@ -142,6 +144,14 @@ class SimServer {
   }
 
   dropped() {}
+
+  refused(_connection, _request, limit) {
+    this.refusals.push(limit)
+  }
+
+  turnedAway() {
+    this.turned++
+  }
 
   count(what) {
     this.counts[what]++
@@ -234,7 +244,7 @@ class SimClient {
       const { callback } = call
       call.callback = null
       callback(error, reply)
-    } else this.calls.finish(call)(error, reply)
+    } else this.calls.finish(call, null)(error, reply)
   }
 
   cancel(call) {
@@ -278,8 +288,8 @@ class SimClient {
       return
     }
     this.calls.release(call)
-    if (kind === Kind.REPLY) this.calls.finish(call)(null, String(payload))
-    else this.calls.finish(call)({ code, text: String(payload.subarray(2)) })
+    if (kind === Kind.REPLY) this.calls.finish(call, null)(null, String(payload))
+    else this.calls.finish(call, null)({ code, text: String(payload.subarray(2)) })
   }
 
   refused(number) {

@@ -645,6 +645,63 @@ test('several servers on one port, where Node can do it', async (t) => {
   assert.strictEqual(servers[0].stats.calls + servers[1].stats.calls, 40)
 })
 
+test('calls, bytes, limits and refusals are counted as over TCP', async (t) => {
+  const { server, client } = await pair(t, { udp: { maxAnswers: 1 } })
+  const drops = []
+  await client.call('echo', Buffer.from('12345'))
+  await client.call('nothing').catch(() => {})
+  const bytes = (name) => 44 + name.length
+  const came = bytes('echo') + 5 + bytes('nothing')
+  assert.deepStrictEqual([server.stats.bytesIn, server.stats.bytesOut], [came, 21 + 5 + 21 + 4])
+  assert.deepStrictEqual([client.stats.bytesIn, client.stats.bytesOut], [43 + 21 + 5 + 21 + 4, 1200 + came])
+  server.method('slow', (_request, callback) => void drops.push(callback))
+  const slow = client.call('slow')
+  await until(() => drops.length === 1)
+  await assert.rejects(client.call('echo'), { code: 'IRONWIRE_RPC_TOO_MANY_CALLS', statusName: 'RESOURCE_EXHAUSTED' })
+  drops[0](null, Buffer.from('done'))
+  await slow
+  await assert.rejects(client.call('echo', Buffer.alloc(1200)), { code: 'IRONWIRE_RPC_FRAME_TOO_LARGE' })
+  const { methods, limits, refusals } = server.stats()
+  assert.deepStrictEqual(refusals, { unknownMethod: 1, 'udp.maxAnswers': 1 })
+  assert.deepStrictEqual(limits, { 'udp.maxAnswers': 1 })
+  assert.deepStrictEqual(
+    Object.entries(methods).map(([name, { started, pending, statuses }]) => [name, started, pending, statuses]),
+    [
+      ['echo', 2, 0, { OK: 1, RESOURCE_EXHAUSTED: 1 }],
+      ['_OTHER', 1, 0, { UNIMPLEMENTED: 1 }],
+      ['slow', 1, 0, { OK: 1 }],
+    ],
+  )
+  assert.deepStrictEqual(client.stats().limits, { 'udp.maxDatagramBytes': 1 })
+  assert.deepStrictEqual(
+    [client.stats.calls, client.stats.replies, client.stats.errors, client.stats.pending],
+    [5, 2, 3, 0],
+  )
+  const text = rpc.metrics()
+  for (const name of [
+    'client_datagrams_resent_total',
+    'client_datagrams_ignored_total',
+    'server_datagrams_repeated_total',
+  ]) {
+    assert.match(text, new RegExp(`^ironwire_rpc_${name} \\d+$`, 'm'))
+  }
+})
+
+test('a server with as many clients as it may have says so, and takes the next one later', async (t) => {
+  const { server, client, port } = await pair(t, { udp: { maxConnections: 1 } })
+  await client.call('echo')
+  const drop = once(server, 'drop')
+  const next = rpc.connect(`udp://127.0.0.1:${port}`, { reconnect: { initialDelay: 5, maxDelay: 10 } })
+  t.after(() => next.destroy())
+  const [{ error }] = await once(next, 'reconnect')
+  assert.match(error.message, /The server has 1 connections already/)
+  assert.strictEqual((await drop)[0].remoteAddress, '127.0.0.1')
+  assert.ok(server.stats.connectionsRefused > 0)
+  const call = next.call('echo', Buffer.from('now'))
+  await client.close()
+  assert.strictEqual(String(await call), 'now')
+})
+
 test('options and targets that make no sense are refused by name', async (t) => {
   for (const [options, message] of [
     [{ udp: { maxDatagramBytes: 100 } }, /options\.udp\.maxDatagramBytes.*>= 512/],

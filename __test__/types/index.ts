@@ -30,6 +30,7 @@ protobuf.reflect(person).fields[0].number = 1
 declare const options: protobuf.Options
 protobuf(null, options)
 
+import { subscribe } from 'node:diagnostics_channel'
 import { codec, net, rpc } from 'ironwire'
 
 codec.readInt16BE(new Uint8Array(2), 0) satisfies number
@@ -206,6 +207,16 @@ const resolver: rpc.Resolver = {
   },
 }
 rpc.connect(resolver).stats.hedges satisfies number
+rpc.connect(resolver).stats().ejections satisfies number
+client.stats().methods.echo?.latency.p99 satisfies number | undefined
+client.stats().methods.echo?.statuses.OK satisfies number | undefined
+server.stats().refusals.unknownMethod satisfies number | undefined
+server.stats.bytesIn satisfies number
+rpc.metrics() satisfies string
+subscribe('ironwire.rpc.client.call.end', (message) => {
+  const { method, duration, sent, error } = message as rpc.ClientCallMessage
+  console.log(method, duration, sent, error?.statusName)
+})
 const registry = rpc.createRegistry({ folder: '/tmp', minLease: 10 })
 registry.listen(7400, '127.0.0.1')
 registry.on('damaged', (error) => error.message)

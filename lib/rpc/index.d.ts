@@ -290,20 +290,70 @@ export type Handler = (
   // biome-ignore lint/suspicious/noConfusingVoidType: a handler that answers with the callback returns nothing
 ) => Body | null | undefined | void | PromiseLike<Body | null | undefined | void>
 
-/** Counts since the server was made. */
-export interface ServerStats {
-  connections: number
+/** How long calls took, in milliseconds: percentiles are at most an eighth above what is exact. */
+export interface Latency {
+  /** Calls that have ended. */
+  count: number
+  mean: number
+  p50: number
+  p90: number
+  p99: number
+  p999: number
+  max: number
+}
+
+/** What is counted of one method. */
+export interface MethodStats {
+  started: number
+  /** Calls that have begun and not ended. */
+  pending: number
+  /** Calls that have ended, by status. */
+  statuses: { [status in StatusName]?: number }
+  /** Messages of its streams, received and sent. */
+  messagesIn: number
+  messagesOut: number
+  latency: Latency
+}
+
+/** What both ends count, from their beginning. */
+export interface PeerCounts {
+  /** Calls that have begun, and those of them that have not ended. */
   calls: number
-  /** Calls of unknown methods, or above `maxCallsPerConnection`. */
-  refused: number
-  /** Calls whose deadline passed before the handler answered. */
+  pending: number
+  /** Calls that ran out of time; at a server, before the handler answered. */
   timeouts: number
-  /** Answers that came after their call had ended otherwise. */
+  /** At a client, answers to calls that had ended before; at a server, answers of handlers whose call had. */
   lateAnswers: number
+  /** Messages of streams, received and sent. */
+  messagesIn: number
+  messagesOut: number
+  /** Bytes that came, and that the system has taken. */
+  bytesIn: number
+  bytesOut: number
+  /** Connections that were made, that have ended, and those of these that did not end in order. */
+  connections: number
+  connectionsClosed: number
+  connectionsLost: number
+}
+
+/** What else a call of `stats` gives. */
+export interface Details {
+  /** How often each limit was reached, by the name of the option. */
+  limits: { [option: string]: number }
+  /** Calls by the name of their method. Beyond 1,024 names in a process, and for methods that a server does not have, that is `_OTHER`. */
+  methods: { [method: string]: MethodStats }
+}
+
+/** What a server counts. */
+export interface ServerCounts extends PeerCounts {
+  /** Calls that no handler got. */
+  refused: number
   /** Second and further answers to one call. */
   extraAnswers: number
   /** Handlers that threw, rejected, answered with something that is no body, or did not answer. */
   handlerErrors: number
+  /** Connections above `maxConnections`. */
+  connectionsRefused: number
   /** Connections that lasted for `maxConnectionAge`. */
   aged: number
   /** Connections that were dropped for `maxCancelsPerSecond`. */
@@ -316,6 +366,17 @@ export interface ServerStats {
   timeoutFloods: number
   /** Connections that were dropped because their client did not prove that it knows the secret. */
   unauthenticated: number
+}
+
+/** All of it at one moment. */
+export interface ServerSnapshot extends ServerCounts, Details {
+  /** Why calls were refused: `unknownMethod`, `streams` (others than the method has), `message` (none of its type), or the name of a limit. */
+  refusals: { [reason: string]: number }
+}
+
+/** Counts since the server was made: called, it gives all of them; the plain ones are there as properties, too. */
+export interface ServerStats extends Readonly<ServerCounts> {
+  (): ServerSnapshot
 }
 
 /** Takes calls on a port or path. */
@@ -501,9 +562,8 @@ export type CallToMake =
   // biome-ignore lint/suspicious/noExplicitAny: methods of all types stand side by side
   readonly [method: string | ((...args: any[]) => any), request?: unknown, options?: CallOptions]
 
-/** Counts since the client was made. */
-export interface ClientStats {
-  calls: number
+/** What a client counts. A call that is made again, or twice for a hedge, is one call. */
+export interface ClientCounts extends PeerCounts {
   replies: number
   /** Calls that nobody answers. */
   oneWay: number
@@ -511,22 +571,85 @@ export interface ClientStats {
   errors: number
   /** How often calls were made again. */
   retries: number
-  /** Calls that ran out of time. */
-  timeouts: number
-  /** Answers to calls that had ended before: timed out or aborted. */
-  lateAnswers: number
+  /** Calls that waited before they were sent. */
+  queued: number
   /** Answers to calls that were never made, or were answered already. */
   unknownAnswers: number
-  /** Connections that were made. */
-  connections: number
+  /** Attempts to connect that failed. */
+  connectionsFailed: number
 }
 
-/** Counts of a client over UDP. */
-export interface UdpClientStats extends ClientStats {
+/** All of it at one moment. */
+export interface ClientSnapshot extends ClientCounts, Details {}
+
+/** Counts since the client was made: called, it gives all of them; the plain ones are there as properties, too. */
+export interface ClientStats extends Readonly<ClientCounts> {
+  (): ClientSnapshot
+}
+
+/** What `node:diagnostics_channel` publishes of a call: the same object at its start and at its end. */
+interface CallMessage {
+  method: string | undefined
+  /** When it began, by `performance.now()`, and how many milliseconds it took, which is known at its end, as is how that was. */
+  began: number
+  duration: number | undefined
+  status: number | undefined
+  statusName: StatusName | undefined
+}
+
+/** On `ironwire.rpc.client.call.start` and `ironwire.rpc.client.call.end`. */
+export interface ClientCallMessage extends CallMessage {
+  client: Client
+  /** Where it went, as text: `undefined` for a client of several addresses, before the end. */
+  target: string | undefined
+  /** At the end: why it failed, or null, and whether the server may have seen it. */
+  error?: RpcError | null
+  sent?: boolean
+}
+
+/** On `ironwire.rpc.server.call.start` and `ironwire.rpc.server.call.end`. */
+export interface ServerCallMessage extends CallMessage {
+  server: Server
+  peer: PeerAddress
+  /** At the end: the code of the error that the caller is told, if it has one. */
+  code?: string
+}
+
+/** On `ironwire.rpc.client.connection.open` and `….close`, which has `error`: why, or null when it ended in order. */
+export interface ClientConnectionMessage {
+  client: Client
+  target: string
+  error?: Error | null
+}
+
+/** On `ironwire.rpc.server.connection.open` and `….close`. */
+export interface ServerConnectionMessage {
+  server: Server
+  peer: PeerAddress
+  error?: Error | null
+}
+
+/** On `ironwire.rpc.client.limit` and `ironwire.rpc.server.limit`: a limit was reached. */
+export interface LimitMessage {
+  /** The name of the option, and its value. */
+  limit: string
+  value: number
+  client?: Client
+  target?: string
+  server?: Server
+  peer?: PeerAddress
+}
+
+/** What a client over UDP counts besides. */
+export interface UdpClientCounts {
   /** Datagrams that were sent again. */
   resends: number
   /** Datagrams that came and were none of the protocol's. */
   ignored: number
+}
+
+export interface UdpClientStats extends ClientStats, Readonly<UdpClientCounts> {
+  (): ClientSnapshot & UdpClientCounts
 }
 
 /** Calls the methods of one server over UDP: small calls that may run twice, each question and each answer one datagram. */
@@ -614,12 +737,17 @@ export interface Member {
   pending: number
 }
 
-/** Counts of a client of several addresses. */
-export interface BalancedClientStats extends ClientStats {
+/** What a client of several addresses counts beside. */
+export interface BalancedClientCounts {
   /** How often an address was ejected. */
   ejections: number
   /** Calls that were made a second time because the first took long. */
   hedges: number
+}
+
+/** Counts of a client of several addresses. */
+export interface BalancedClientStats extends ClientStats, Readonly<BalancedClientCounts> {
+  (): ClientSnapshot & BalancedClientCounts
 }
 
 /** Calls the methods of servers that share the work, see `docs/addressing.md`. */
@@ -783,6 +911,12 @@ export interface RegistryClient extends EventEmitter {
   on(event: 'disconnect' | 'error', listener: (error: Error) => void): this
   on(event: string | symbol, listener: (...args: unknown[]) => void): this
 }
+
+/**
+ * What all clients and servers of this process have counted, also those that are gone, in the text format of Prometheus (0.0.4): its content type is
+ * `text/plain; version=0.0.4; charset=utf-8`.
+ */
+export function metrics(): string
 
 /** An addressing server that nobody has registered with yet. */
 export function createRegistry(options?: RegistryOptions): Registry

@@ -7,6 +7,7 @@ const { Server } = require('./server')
 const { Client } = require('./client')
 const { RpcError, StatusError } = require('./errors')
 const { Metadata } = require('./metadata')
+const { metrics } = require('./metrics')
 const { status } = require('./status')
 const { target: readTarget } = require('./target')
 
@@ -51,5 +52,6 @@ module.exports = {
   RpcError,
   StatusError,
   Metadata,
+  metrics,
   status,
 }

@@ -33,8 +33,10 @@ class Wire extends Base {
     this.peer = null
     this.ended = false
     this.failure = null
-    /** What the kernel had not taken when the stream closed. */
+    /** What the kernel had not taken when the stream closed, and what had gone over it in all. */
     this.left = 0
+    this.receivedAll = 0
+    this.sentAll = 0
     table ??= shared('rpc table', () => new Uint32Array(native.framesTable({ onFrames })))
     native.speakFrames(id, isServer, maxFrameBytes, secret !== null)
   }
@@ -49,6 +51,15 @@ class Wire extends Base {
   /** Bytes written that the kernel has not taken. */
   get queued() {
     return this.closing ? this.left : native.queued(this.id)
+  }
+
+  /** Bytes that came, and that the kernel has taken. */
+  get received() {
+    return this.closing ? this.receivedAll : native.bytesReceived(this.id)
+  }
+
+  get sent() {
+    return this.closing ? this.sentAll : native.bytesSent(this.id) - native.queued(this.id)
   }
 
   /** Begins to read for `peer`. */
@@ -86,6 +97,8 @@ class Wire extends Base {
     // What leaves with the close has left before it is counted.
     native.flush(this.id)
     this.left = native.queued(this.id)
+    this.receivedAll = native.bytesReceived(this.id)
+    this.sentAll = native.bytesSent(this.id) - this.left
     this.close()
   }
 

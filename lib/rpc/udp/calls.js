@@ -25,12 +25,12 @@ class DatagramCalls extends Calls {
     this.pending++
   }
 
-  finish(call) {
+  finish(call, error) {
     if (this.slots[slotOf(call.sequence)] === call) {
       this.ended(call.sequence)
       this.release(call)
     }
-    return super.finish(call)
+    return super.finish(call, error)
   }
 }
 

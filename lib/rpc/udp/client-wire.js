@@ -12,20 +12,29 @@ class ClientWire {
     this.host = host
     this.port = port
     this.closing = false
+    /** Bytes of datagrams. */
+    this.received = 0
+    this.sent = 0
     const socket = dgram.createSocket(isIP(host) === 6 ? 'udp6' : 'udp4')
     this.socket = socket
     socket.on('connect', () => link.open && link.attach(this))
-    socket.on('message', (bytes) => link.open && link.onDatagram(bytes))
+    socket.on('message', (bytes) => {
+      this.received += bytes.length
+      if (link.open) link.onDatagram(bytes)
+    })
     socket.on('error', (error) => this.fail(error))
     socket.connect(port, host)
   }
 
   send(bytes) {
-    if (!this.closing) this.socket.send(bytes)
+    if (this.closing) return
+    this.sent += bytes.length
+    this.socket.send(bytes)
   }
 
   /** What the system cannot send of that size, it will not later either. */
   introduce(bytes) {
+    this.sent += bytes.length
     this.socket.send(bytes, (error) => {
       if (error) this.fail(error)
     })

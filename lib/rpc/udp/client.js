@@ -24,6 +24,10 @@ class Repeatable {
 }
 
 class UdpEndpoint extends Endpoint {
+  get location() {
+    return `udp://${super.location}`
+  }
+
   createLink() {
     return new DatagramLink(this.client, this)
   }
@@ -48,6 +52,10 @@ class UdpClient extends Client {
     return true
   }
 
+  get location() {
+    return `udp://${super.location}`
+  }
+
   begin() {
     refuseSecret(this.options)
     this.endpoint = new UdpEndpoint(this, this.target)
@@ -69,7 +77,9 @@ class UdpClient extends Client {
     if ((call.flags & SHAPE) !== 0) return errors.notOverUdp(call.method, 'streams')
     const size = sizeOf(this, call)
     const { maxDatagramBytes } = this.options.udp
-    return size > maxDatagramBytes ? errors.datagramTooLarge(call.method, size, maxDatagramBytes) : super.dispatch(call)
+    if (size <= maxDatagramBytes) return super.dispatch(call)
+    this.limitReached('udp.maxDatagramBytes', maxDatagramBytes)
+    return errors.datagramTooLarge(call.method, size, maxDatagramBytes)
   }
 }
 

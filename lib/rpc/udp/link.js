@@ -13,11 +13,12 @@ const { ClientCore } = require('./client-core')
 const { ClientWire } = require('./client-wire')
 const { DatagramCalls } = require('./calls')
 const { DatagramOutgoing } = require('./outgoing')
+const { headroom } = require('../outgoing')
 const { REQUEST_HEAD } = require('./datagram')
 
 /** Bytes of the datagram that a call becomes. */
 function sizeOf(client, { method, body, metadata }) {
-  return REQUEST_HEAD + client.names.get(method).length + (metadata === null ? 0 : metadata.length) + body.length
+  return REQUEST_HEAD + client.names.get(method).bytes.length + (metadata === null ? 0 : metadata.length) + body.length
 }
 
 class DatagramLink extends Link {
@@ -58,10 +59,15 @@ class DatagramLink extends Link {
     const { client, core } = this
     const { method, deadline, flags } = call
     const size = sizeOf(client, call)
-    if (size > this.peerMaxFrame) return errors.datagramTooLarge(method, size, this.peerMaxFrame)
-    const request = { name: client.names.get(method), metadata: call.metadata, body: call.body, flags }
+    if (size > this.peerMaxFrame) {
+      this.limitReached('udp.maxDatagramBytes', this.peerMaxFrame)
+      return errors.datagramTooLarge(method, size, this.peerMaxFrame)
+    }
+    headroom()
+    const request = { name: client.names.get(method).bytes, metadata: call.metadata, body: call.body, flags }
     if ((flags & Flag.ONE_WAY) !== 0) {
       core.oneWay(request, deadline, now())
+      call.owner = this
       return client.sentOneWay(call)
     }
     this.calls.take(call)
@@ -70,7 +76,10 @@ class DatagramLink extends Link {
       this.ticks.add(core.request(call.sequence, request, deadline, now()))
     } catch (error) {
       // The end of the stack, usually: the caller hears of it, and the call has never been.
-      this.calls.finish(call)
+      call.callback = null
+      core.forget(call.sequence)
+      this.calls.pending--
+      this.calls.release(call)
       throw error
     }
     call.body = null
@@ -101,7 +110,10 @@ class DatagramLink extends Link {
   welcomed(limit) {
     const isFirst = this.peerMaxFrame === 0
     this.peerMaxFrame = limit
-    if (isFirst) this.endpoint.linkReady(this)
+    this.window = this.core.window
+    if (!isFirst) return
+    this.client.opened(this)
+    this.endpoint.linkReady(this)
   }
 
   /** What has been sent may have run there; who has not said that it may run twice hears of that. */
@@ -111,7 +123,7 @@ class DatagramLink extends Link {
     for (const call of this.calls.slots) {
       if (call === undefined || call.callback === null) continue
       if (this.client.repeats(call)) this.client.stats.retries++
-      else this.client.fail(this.calls.finish(call), errors.connectionLost(call.method, true, cause))
+      else this.fail(call, errors.connectionLost(call.method, true, cause))
     }
   }
 
@@ -130,7 +142,11 @@ class DatagramLink extends Link {
     calls.release(call)
     const error = errors.connectionLost(call.method, false, errors.protocol('The server takes no more calls'))
     if (client.revive(call, error, this.out)) calls.pending--
-    else client.fail(calls.finish(call), error)
+    else this.fail(call, error)
+  }
+
+  fail(call, error) {
+    this.client.fail(this.calls.finish(call, error), error)
   }
 
   keepBody(call) {

@@ -25,6 +25,15 @@ class SessionWire {
     return this.connection.from
   }
 
+  /** Bytes of datagrams. */
+  get received() {
+    return this.connection.received
+  }
+
+  get sent() {
+    return this.connection.sent
+  }
+
   methodOf(name) {
     return this.listener.methodOf(name)
   }
@@ -37,7 +46,7 @@ class SessionWire {
 
   goaway(reason, text) {
     const { listener, connection } = this
-    listener.transmit(datagram.goaway(connection.id, undefined, reason, text), connection.from)
+    listener.core.send(connection, datagram.goaway(connection.id, undefined, reason, text))
   }
 
   destroy() {
@@ -141,6 +150,18 @@ class UdpListener {
     const { session } = connection
     session.remote = connection.from
     session.request(request, flags)
+  }
+
+  /** A request that is answered with an error, for a limit. */
+  refused({ session }, request, limit) {
+    session.remote = session.wire.remote
+    session.refused(request, limit)
+  }
+
+  /** There are as many connections as may be. */
+  turnedAway({ address: remoteAddress, port: remotePort, family: remoteFamily }) {
+    const { maxConnections } = this.server.options.udp
+    this.server.refuseConnection({ remoteAddress, remotePort, remoteFamily }, 'udp.maxConnections', maxConnections)
   }
 
   cancelled({ session }, number) {

@@ -47,6 +47,9 @@ class Connection {
     this.slots = new Map()
     this.running = 0
     this.open = true
+    /** Bytes of its datagrams. */
+    this.received = 0
+    this.sent = 0
     this.replay = new Replay()
     /** The host's. */
     this.session = null
@@ -55,8 +58,8 @@ class Connection {
 
 /**
  * Its host hears `transmit(bytes, from)`; `opened(connection)` and `dropped(connection)`; `request(connection, request, flags)`, which is answered
- * by `answer` unless the flags say that it is one-way; `cancelled(connection, number)`; `count(what)` of what is counted, `'duplicates'` and
- * `'ignored'`. `isFull(connection)` asks it whether so much waits there that no further call is taken.
+ * by `answer` unless the flags say that it is one-way; `cancelled(connection, number)`; `refused(connection, request, limit)` of a call that
+ * is not taken, and `turnedAway(from)` of a connection; `count(what)` of what is counted, `'duplicates'` and `'ignored'`. `isFull(connection)` asks it whether so much waits there that no further call is taken.
  */
 class ServerCore {
   constructor(udp, maxCalls, host) {
@@ -97,6 +100,7 @@ class ServerCore {
     const connection = this.identify(head, from, time, request)
     if (connection === undefined) return this.nextTime
     connection.heardAt = time
+    connection.received += bytes.length
     if (request !== null) this.request(connection, request, head.flags)
     else if (kind === Kind.BYE) this.drop(connection)
     else this.cancel(connection, datagram.readNamed(head))
@@ -130,6 +134,7 @@ class ServerCore {
   }
 
   refuse(id, request, from, reason) {
+    if (reason === datagram.FULL) this.host.turnedAway(from)
     const text = Buffer.from(
       reason === datagram.FULL ? `The server has ${this.maxConnections} connections already` : 'The server shuts down',
     )
@@ -182,8 +187,12 @@ class ServerCore {
     }
     if (this.closing) return this.refuse(connection.id, request, connection.from, Reason.SHUTDOWN)
     const cost = ANSWER_COST + Math.min(request.limit, this.limit) + request.body.length
-    const why = this.refusal(connection, slot, entry, cost)
-    if (why !== null) return this.fail(connection, number, Origin.TOO_MANY_CALLS, Status.RESOURCE_EXHAUSTED, why)
+    const refusal = this.refusal(connection, slot, entry, cost)
+    if (refusal !== null) {
+      const [limit, why] = refusal
+      this.host.refused(connection, request, limit)
+      return this.fail(connection, number, Origin.TOO_MANY_CALLS, Status.RESOURCE_EXHAUSTED, why)
+    }
     if (entry === undefined) this.entries++
     else this.leave(connection, slot, entry)
     // The host may have had enough of calls that are left.
@@ -202,22 +211,30 @@ class ServerCore {
       const why = `its answer is not kept for longer than ${this.answerLifetime} ms`
       return this.fail(connection, number, Origin.ANSWER_GONE, Status.UNAVAILABLE, why)
     }
-    this.host.transmit(answer ?? datagram.working(connection.id, number), connection.from)
+    this.send(connection, answer ?? datagram.working(connection.id, number))
   }
 
-  /** Why a call is not taken. Better refused than run twice, since its answer could not be kept. */
+  send(connection, bytes) {
+    connection.sent += bytes.length
+    this.host.transmit(bytes, connection.from)
+  }
+
+  /** The limit for which a call is not taken, and why in words. Better refused than run twice, since its answer could not be kept. */
   refusal(connection, slot, entry, cost) {
-    if (slot >= this.maxCalls) return `${this.maxCalls} calls of this connection may be unanswered`
-    if (entry === undefined && this.entries >= this.maxAnswers) return `${this.maxAnswers} answers are kept already`
-    if (this.bytes - (entry?.cost ?? 0) + cost > this.maxAnswerBytes) {
-      return `more than ${this.maxAnswerBytes} bytes of answers would be kept`
+    const { maxCalls, maxAnswers, maxAnswerBytes } = this
+    if (slot >= maxCalls) return ['maxCallsPerConnection', `${maxCalls} calls of this connection may be unanswered`]
+    if (entry === undefined && this.entries >= maxAnswers) {
+      return ['udp.maxAnswers', `${maxAnswers} answers are kept already`]
     }
-    return this.host.isFull(connection) ? 'too much of this connection waits already' : null
+    if (this.bytes - (entry?.cost ?? 0) + cost > maxAnswerBytes) {
+      return ['udp.maxAnswerBytes', `more than ${maxAnswerBytes} bytes of answers would be kept`]
+    }
+    return this.host.isFull(connection) ? ['maxPendingBytes', 'too much of this connection waits already'] : null
   }
 
-  fail({ id, from }, number, origin, status, message) {
+  fail(connection, number, origin, status, message) {
     const start = Buffer.from([status, origin, 0, 0])
-    this.host.transmit(datagram.answer(Kind.ERROR, 0, id, number, [start, Buffer.from(message)]), from)
+    this.send(connection, datagram.answer(Kind.ERROR, 0, connection.id, number, [start, Buffer.from(message)]))
   }
 
   /** The client has given the slot to another call: it has the answer of the last one, or does not wait for it. */
@@ -255,7 +272,7 @@ class ServerCore {
     connection.running--
     connection.heardAt = Math.max(connection.heardAt, time)
     this.answered.push(entry)
-    this.host.transmit(bytes, connection.from)
+    this.send(connection, bytes)
     return this.nextTime
   }
 
