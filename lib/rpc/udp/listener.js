@@ -19,19 +19,13 @@ class SessionWire {
     this.listener = listener
     this.connection = connection
     this.queued = 0
+    // Bytes are counted by the listener, those of strangers too.
+    this.received = 0
+    this.sent = 0
   }
 
   get remote() {
     return this.connection.from
-  }
-
-  /** Bytes of datagrams. */
-  get received() {
-    return this.connection.received
-  }
-
-  get sent() {
-    return this.connection.sent
   }
 
   methodOf(name) {
@@ -46,7 +40,7 @@ class SessionWire {
 
   goaway(reason, text) {
     const { listener, connection } = this
-    listener.core.send(connection, datagram.goaway(connection.id, undefined, reason, text))
+    listener.transmit(datagram.goaway(connection.id, undefined, reason, text), connection.from)
   }
 
   destroy() {
@@ -110,6 +104,7 @@ class UdpListener {
   }
 
   take(bytes, from) {
+    this.server.counts.bytesIn += bytes.length
     enterBatch()
     try {
       this.ticks.add(this.core.receive(bytes, from, now()))
@@ -131,6 +126,7 @@ class UdpListener {
   /** What the system is slow to take is lost, as it may be: nobody can have it pile up here. */
   transmit(bytes, { port, address }) {
     if (this.closed || this.socket.getSendQueueSize() > this.server.options.maxOutgoingBytes) return
+    this.server.counts.bytesOut += bytes.length
     this.socket.send(bytes, port, address)
   }
 

@@ -47,9 +47,6 @@ class Connection {
     this.slots = new Map()
     this.running = 0
     this.open = true
-    /** Bytes of its datagrams. */
-    this.received = 0
-    this.sent = 0
     this.replay = new Replay()
     /** The host's. */
     this.session = null
@@ -58,8 +55,9 @@ class Connection {
 
 /**
  * Its host hears `transmit(bytes, from)`; `opened(connection)` and `dropped(connection)`; `request(connection, request, flags)`, which is answered
- * by `answer` unless the flags say that it is one-way; `cancelled(connection, number)`; `refused(connection, request, limit)` of a call that
- * is not taken, and `turnedAway(from)` of a connection; `count(what)` of what is counted, `'duplicates'` and `'ignored'`. `isFull(connection)` asks it whether so much waits there that no further call is taken.
+ * by `answer` unless the flags say that it is one-way; `cancelled(connection, number)`; `refused(connection, request, limit)` of a call that is
+ * not taken, and `turnedAway(from)` of a connection; `count(what)` of what is counted, `'duplicates'` and `'ignored'`. `isFull(connection)` asks
+ * it whether so much waits there that no further call is taken.
  */
 class ServerCore {
   constructor(udp, maxCalls, host) {
@@ -100,7 +98,6 @@ class ServerCore {
     const connection = this.identify(head, from, time, request)
     if (connection === undefined) return this.nextTime
     connection.heardAt = time
-    connection.received += bytes.length
     if (request !== null) this.request(connection, request, head.flags)
     else if (kind === Kind.BYE) this.drop(connection)
     else this.cancel(connection, datagram.readNamed(head))
@@ -211,12 +208,7 @@ class ServerCore {
       const why = `its answer is not kept for longer than ${this.answerLifetime} ms`
       return this.fail(connection, number, Origin.ANSWER_GONE, Status.UNAVAILABLE, why)
     }
-    this.send(connection, answer ?? datagram.working(connection.id, number))
-  }
-
-  send(connection, bytes) {
-    connection.sent += bytes.length
-    this.host.transmit(bytes, connection.from)
+    this.host.transmit(answer ?? datagram.working(connection.id, number), connection.from)
   }
 
   /** The limit for which a call is not taken, and why in words. Better refused than run twice, since its answer could not be kept. */
@@ -232,9 +224,9 @@ class ServerCore {
     return this.host.isFull(connection) ? ['maxPendingBytes', 'too much of this connection waits already'] : null
   }
 
-  fail(connection, number, origin, status, message) {
+  fail({ id, from }, number, origin, status, message) {
     const start = Buffer.from([status, origin, 0, 0])
-    this.send(connection, datagram.answer(Kind.ERROR, 0, connection.id, number, [start, Buffer.from(message)]))
+    this.host.transmit(datagram.answer(Kind.ERROR, 0, id, number, [start, Buffer.from(message)]), from)
   }
 
   /** The client has given the slot to another call: it has the answer of the last one, or does not wait for it. */
@@ -272,7 +264,7 @@ class ServerCore {
     connection.running--
     connection.heardAt = Math.max(connection.heardAt, time)
     this.answered.push(entry)
-    this.send(connection, bytes)
+    this.host.transmit(bytes, connection.from)
     return this.nextTime
   }
 
