@@ -285,12 +285,13 @@ class Client extends EventEmitter {
         context.made = next
         this.launch(next)
       })
+    // Before it is launched, which may be at once: from then on it has another.
+    call.owner = context
     // Not within the promise: what the callback throws is no rejection of it.
     through(this.interceptors, context, go).then(
       (reply) => process.nextTick(callback, null, reply, context.trailers),
       (error) => process.nextTick(callback, error || new Error(`An interceptor threw ${error}`)),
     )
-    call.owner = context
     return context
   }
 
