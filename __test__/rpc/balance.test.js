@@ -197,6 +197,22 @@ test('also a client of one address makes a call again that says that it may', as
   await assert.rejects(client.call('who'), { code: 'IRONWIRE_RPC_CONNECTION_LOST', sent: true })
 })
 
+test('what may have been seen once may have been seen, also when its next attempt never leaves', async (t) => {
+  const { port, server, sockets } = await handServer(t, ({ kind }) => {
+    if (kind !== Kind.REQUEST) return
+    server.close()
+    for (const socket of sockets) socket.destroy()
+  })
+  const client = connect(t, `127.0.0.1:${port}`)
+  const outcome = new Promise((resolve) => {
+    const call = client.call('who', null, { idempotent: true }, resolve)
+    client.once('reconnect', () => call.cancel())
+  })
+  const { code, sent } = await outcome
+  assert.deepStrictEqual([code, sent], ['IRONWIRE_RPC_ABORTED', true])
+  assert.strictEqual(client.stats.retries, 1)
+})
+
 test('attempts have an end, and a budget', async (t) => {
   let seen = 0
   const { port } = await handServer(t, ({ kind }, socket) => {

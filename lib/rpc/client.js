@@ -265,7 +265,7 @@ class Client extends EventEmitter {
     const go = () =>
       new Promise((resolve, reject) => {
         const { made } = context
-        if (context.cancelled) throw errors.aborted(call.method, false, context.reason)
+        if (context.cancelled) throw errors.aborted(call.method, made !== null, context.reason)
         // A stream has one call only.
         if (made !== null && call.stream !== null) {
           throw new Error(`The call of "${call.method}" was made already: with a stream it can be made once`)
@@ -364,6 +364,12 @@ class Client extends EventEmitter {
       const mayTry = kept.tries < this.options.retry.attempts
       if (!mayTry || !this.budget.take(this.stats.calls)) return false
       kept.tries++
+      // Whatever becomes of the next attempt, the server may have seen this one.
+      const { callback } = call
+      call.callback = (failure, reply, metadata) => {
+        if (failure) failure.sent = true
+        callback(failure, reply, metadata)
+      }
     }
     call.forget()
     call.body = body
