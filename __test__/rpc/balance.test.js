@@ -264,6 +264,8 @@ test('an address that does not answer is ejected, asked how it is, and taken bac
   assert.strictEqual(probes.length, 2)
   assert.strictEqual(client.stats.ejections, 1)
   assert.deepStrictEqual(await tally(client, 10), { back: 5, s0: 5 })
+  const { stats } = client
+  assert.strictEqual(stats.replies + stats.errors, stats.calls, 'probes are calls as well')
 })
 
 test('when all are sick, all are used', async (t) => {

@@ -141,7 +141,9 @@ class Member extends Endpoint {
     })
     client.deadlines.add(call.deadline)
     const error = link.send(call)
-    if (error !== undefined) this.probeLater()
+    if (error !== undefined) return this.probeLater()
+    // Its answer is counted as any other.
+    client.stats.calls++
   }
 
   /** It is well: another connection, or an answer. */
