@@ -7,7 +7,7 @@ const { spawn, spawnSync } = require('node:child_process')
 const { Worker } = require('node:worker_threads')
 const { rpc } = require('../../index.js')
 const { usage } = require('../../lib/engine.js')
-const { pair, handClient, frame, Kind, sleep, until } = require('./tools.js')
+const { pair, listening, handClient, handServer, preface, method, frame, Kind, sleep, until } = require('./tools.js')
 
 const entry = JSON.stringify(require.resolve('../../index.js'))
 
@@ -93,6 +93,23 @@ test('calls made while the server says farewell are not lost', async (t) => {
   const calls = Array.from({ length: 10 }, (_, i) => client.call('echo', Buffer.from([i])))
   const replies = await Promise.all(calls)
   assert.equal(replies.length, 10)
+  await closed
+})
+
+test('close() of a client does not wait for what no connection will be made for', async (t) => {
+  let asked = false
+  const { port, sockets } = await handServer(t, ({ kind }) => {
+    asked ||= kind === Kind.REQUEST
+  })
+  const client = rpc.connect(port)
+  const lost = assert.rejects(client.call('never', null, { idempotent: true }), {
+    code: 'IRONWIRE_RPC_CONNECTION_LOST',
+    sent: true,
+  })
+  await until(() => asked)
+  const closed = client.close()
+  for (const socket of sockets) socket.destroy()
+  await lost
   await closed
 })
 

@@ -357,7 +357,8 @@ class Client extends EventEmitter {
    */
   revive(call, error, out) {
     const { kept } = call
-    if (this.closed) return false
+    // Nor where no further connection is made: it would wait in vain.
+    if (this.closed || this.resting) return false
     const body = kept !== null ? kept.body : error.sent ? null : out.recover(call.position)
     if (body === null) return false
     if (error.sent) {
