@@ -96,6 +96,24 @@ test('calls made while the server says farewell are not lost', async (t) => {
   await closed
 })
 
+test('a call of a client that has connected while the server closes is answered', async (t) => {
+  const { server, port } = await listening(t)
+  server.method('echo', (request) => request)
+  const { socket, next } = await handClient(t, port, { greeting: null })
+  const { socket: silent } = await handClient(t, port, { greeting: null })
+  // It knows the server, which does not know it yet.
+  await next((unit) => unit.preface)
+  await until(() => server.sessions.size === 2)
+  const closed = server.close()
+  socket.write(Buffer.concat([preface(), method(0, 'echo'), frame(Kind.REQUEST, 1, { code: 0, body: 'still' })]))
+  assert.equal((await next((unit) => unit.kind === Kind.GOAWAY)).payload.readUInt16BE(0), 0)
+  assert.equal(String((await next((unit) => unit.kind === Kind.REPLY)).payload), 'still')
+  socket.end()
+  // Whoever never says who it is does not keep the server.
+  if (!silent.closed) await once(silent, 'close')
+  await closed
+})
+
 test('close() of a client does not wait for what no connection will be made for', async (t) => {
   let asked = false
   const { port, sockets } = await handServer(t, ({ kind }) => {
