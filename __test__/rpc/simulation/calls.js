@@ -3,13 +3,11 @@
 // Calls, the handlers that answer them, and what must hold of each: a call ends once, in time, as it may, with its own answer, and its handler runs
 // as often as that allows.
 
+const { TICK } = require('./world.js')
 const { Buffer } = require('node:buffer')
 const { getEventListeners } = require('node:events')
 const timers = require('node:timers')
 const rpc = require('../../../lib/rpc/index.js')
-
-/** How much later than its deadline a call may end, in milliseconds: the rounding of two clocks, and what a timer may be late. */
-const TICK = 6
 
 const sleep = (ms) => new Promise((resolve) => timers.setTimeout(resolve, ms))
 

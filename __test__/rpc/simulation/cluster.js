@@ -48,6 +48,7 @@ class ServerProcess extends Process {
     const { world, isSteady } = this
     const { isGentle } = this.cluster
     return {
+      ...this.cluster.shared,
       maxConcurrency: isSteady ? 10_000 : world.pick([1, 5, 50, 65_536]),
       maxCallsPerConnection: isSteady ? 4096 : world.pick([1, 4, 50, 4096]),
       maxStrays: world.pick([50, 65_536]),
@@ -98,7 +99,7 @@ class ServerProcess extends Process {
       }
       server.listen(this.port, this.host)
       if (cluster.registry === null) return
-      this.registryClient = rpc.connectRegistry(cluster.registry.target)
+      this.registryClient = rpc.connectRegistry(cluster.registry.target, cluster.shared)
       this.registryClient.on('error', () => {})
       this.registration = this.registryClient.register(SERVICE, { ...this.place, lease: LEASE })
       this.registration.on('error', (error) => world.fail(`${this.name} cannot register: ${error.stack}`))
@@ -175,7 +176,8 @@ function closeClient(client, callback) {
 }
 
 /** Options of clients that notice soon what becomes of servers. */
-const patience = ({ world, isGentle }) => ({
+const patience = ({ world, isGentle, shared }) => ({
+  ...shared,
   handshakeTimeout: 1000,
   pingInterval: world.pick([700, 2000]),
   pingTimeout: isGentle ? 5000 : world.pick([200, 500]),
@@ -314,7 +316,7 @@ class RegistryProcess extends Process {
     this.live()
     this.cluster.network.dark.delete(this)
     this.execute(() => {
-      this.registry = rpc.createRegistry({ server: { pingInterval: 1000, pingTimeout: 500 } })
+      this.registry = rpc.createRegistry({ ...this.cluster.shared, server: { pingInterval: 1000, pingTimeout: 500 } })
       this.registry.listen(REGISTRY_PORT, this.host)
     })
   }
@@ -348,6 +350,8 @@ class Cluster {
     /** Servers may begin again elsewhere: nobody knows where they are but by a registry or a resolver. */
     this.isMovable = world.chance(0.3)
     this.kinds = this.isMovable ? ['registry', 'resolver'] : ['direct', 'list', 'list', 'registry', 'resolver']
+    /** What all of them have to know, if anything. */
+    this.shared = world.chance(0.2) ? { secret: 'told to nobody else' } : {}
     this.registry = null
     this.servers = []
     this.clients = []

@@ -53,7 +53,7 @@ class Splitter {
 /** With the words of a record: see src/rpc/splitter.rs. */
 const prefaceOf = (bytes) => ({
   kind: Kind.PREFACE,
-  flags: 0,
+  flags: bytes[5],
   sequence: bytes.readUInt32BE(12),
   code: bytes[4],
   amount: bytes.readUInt32BE(8),
@@ -473,8 +473,8 @@ class Network {
     this.holding.clear()
   }
 
-  connect(owner, { host, port }, peer, maxFrame) {
-    const wire = new Wire(this, owner, { isServer: false, maxFrame })
+  connect(owner, { host, port }, peer, { maxFrameBytes }) {
+    const wire = new Wire(this, owner, { isServer: false, maxFrame: maxFrameBytes })
     wire.peer = peer
     this.knock(wire, this.hosts.get(host), port)
     return wire
@@ -559,7 +559,7 @@ class Referee {
     else this.clientHeard(unit)
   }
 
-  clientSaid({ kind, flags, sequence, code, size, body, length }) {
+  clientSaid({ kind, flags, sequence, code, size, body }) {
     // Whoever waits in vain for the preface says so.
     if (kind === Kind.PREFACE || kind === Kind.GOAWAY) return kind === Kind.GOAWAY && this.farewell(code, body)
     const { server } = this.prefaces
@@ -602,7 +602,7 @@ class Referee {
         if (call !== undefined) call.ended = true
         return
       default:
-        this.check([Kind.PING, Kind.PONG, Kind.CREDIT].includes(kind) && length >= 0, `kind ${kind} from a client`)
+        this.check([Kind.PING, Kind.PONG, Kind.CREDIT, Kind.AUTH].includes(kind), `kind ${kind} from a client`)
     }
   }
 
@@ -625,7 +625,7 @@ class Referee {
       case Kind.GOAWAY:
         return this.farewell(code, body)
       default:
-        this.check([Kind.PING, Kind.PONG, Kind.CREDIT].includes(kind), `kind ${kind} from a server`)
+        this.check([Kind.PING, Kind.PONG, Kind.CREDIT, Kind.AUTH].includes(kind), `kind ${kind} from a server`)
     }
   }
 
@@ -669,7 +669,7 @@ class Referee {
 /** Has lib/rpc use the network as long as `run` runs. */
 function over(network, run) {
   const { connect, Acceptor: real } = transport
-  transport.connect = (place, peer, maxFrame) => network.connect(network.world.current, place, peer, maxFrame)
+  transport.connect = (place, peer, options) => network.connect(network.world.current, place, peer, options)
   transport.Acceptor = class extends Acceptor {
     constructor(options, onWire) {
       super(network, options, onWire)

@@ -35,6 +35,9 @@ const { native } = require('../../../lib/engine.js')
 
 const runTicks = process._tickCallback.bind(process)
 
+/** How much later than it should something may be noticed, in milliseconds: the rounding of two clocks, and what a timer may be late. */
+const TICK = 6
+
 /** Mulberry32. */
 function randomOf(seed) {
   return () => {
@@ -287,9 +290,9 @@ class Process {
     })
   }
 
-  /** When it can have noticed at the latest that it is `time`. */
+  /** When it can have noticed at the latest that it is `time`, give or take a tick. */
   noticed(time) {
-    for (const [from, to] of this.pauses) if (from <= time && time < to) time = to
+    for (const [from, to] of this.pauses) if (from <= time + TICK && time < to) time = to
     return time
   }
 
@@ -326,4 +329,4 @@ function inWorld(seed, play) {
   }
 }
 
-module.exports = { inWorld, Process }
+module.exports = { inWorld, Process, TICK }
