@@ -132,6 +132,9 @@ class Wire {
     this.ended = false
     this.failure = null
     this.left = 0
+    /** Bytes that have come, and that were written. */
+    this.received = 0
+    this.written = 0
     /** What the kernel has not taken, and what of it the other process has not. */
     this.waiting = []
     this.waitingBytes = 0
@@ -140,7 +143,7 @@ class Wire {
     this.awaited = false
     this.finSent = false
     /** What has come for this process. */
-    this.received = []
+    this.inbox = []
     this.fin = false
     this.wasReset = false
     this.reading = false
@@ -166,6 +169,10 @@ class Wire {
     return this.closing ? this.left : this.waitingBytes
   }
 
+  get sent() {
+    return this.written - this.queued
+  }
+
   ref() {}
 
   unref() {}
@@ -181,6 +188,7 @@ class Wire {
     for (const unit of this.said.push(copy)) this.referee.said(this, unit)
     this.waiting.push(copy)
     this.waitingBytes += length
+    this.written += length
     this.pump()
     this.awaited ||= this.waitingBytes > 0
     return !this.awaited
@@ -245,7 +253,7 @@ class Wire {
     this.network.wires.delete(this)
     if (this.other === null || this.wasReset) return
     // What nobody has read the sender learns of.
-    if (this.received.length > 0) this.network.carry(this, { rst: true })
+    if (this.inbox.length > 0) this.network.carry(this, { rst: true })
     else this.sendFin()
   }
 
@@ -260,7 +268,7 @@ class Wire {
       this.network.carry(this, { rst: true })
     } else {
       if (fin) this.fin = true
-      else this.received.push(data)
+      else this.inbox.push(data)
       this.readLater()
     }
   }
@@ -268,7 +276,7 @@ class Wire {
   reset() {
     if (this.gone) return
     this.wasReset = true
-    this.received = []
+    this.inbox = []
     this.readLater()
   }
 
@@ -292,17 +300,18 @@ class Wire {
     // Who writes hears of it also while nothing is read.
     if (this.wasReset && (this.reading || this.waitingBytes > 0)) return this.fail(systemError('ECONNRESET'))
     if (!this.reading) return
-    if (this.received.length === 0) {
+    if (this.inbox.length === 0) {
       if (this.fin) this.peer.onEnd()
       return
     }
-    let bytes = this.received.length === 1 ? this.received[0] : Buffer.concat(this.received)
+    let bytes = this.inbox.length === 1 ? this.inbox[0] : Buffer.concat(this.inbox)
     // Where a stream is cut means nothing.
     const most = Math.min(READ_BUFFER, this.world.chance(0.1) ? 1 + this.world.below(bytes.length) : bytes.length)
-    this.received = bytes.length > most ? [bytes.subarray(most)] : []
+    this.inbox = bytes.length > most ? [bytes.subarray(most)] : []
     bytes = bytes.subarray(0, most)
+    this.received += bytes.length
     this.other.taken(bytes.length)
-    if (this.received.length > 0 || this.fin) this.readLater()
+    if (this.inbox.length > 0 || this.fin) this.readLater()
     this.show(bytes)
   }
 
@@ -360,7 +369,7 @@ class Acceptor extends EventEmitter {
     this.onWire = onWire
     this.listening = false
     this.port = 0
-    this._connections = 0
+    this.connections = 0
   }
 
   listen(port) {
@@ -382,11 +391,11 @@ class Acceptor extends EventEmitter {
   close() {
     this.listening = false
     this.network.listeners.delete(`${this.owner.name} ${this.port}`)
-    this._emitCloseIfDrained()
+    this.closeIfDrained()
   }
 
-  _emitCloseIfDrained() {
-    if (this.listening || this._connections > 0) return
+  closeIfDrained() {
+    if (this.listening || this.connections > 0) return
     process.nextTick(() => this.emit('close'))
   }
 
@@ -394,15 +403,21 @@ class Acceptor extends EventEmitter {
 
   unref() {}
 
+  /** A connection of it is over. */
+  released() {
+    this.connections--
+    this.closeIfDrained()
+  }
+
   /** The kernel has a connection for it. */
   accept(wire) {
     if (wire.gone) return
-    if (!this.listening || this._connections >= this.maxConnections) {
-      wire.received.push(Buffer.alloc(1))
+    if (!this.listening || this.connections >= this.maxConnections) {
+      wire.inbox.push(Buffer.alloc(1))
       wire.closing = true
       return wire.shut()
     }
-    this._connections++
+    this.connections++
     this.onWire(wire)
   }
 }
