@@ -134,9 +134,10 @@ class Session extends Peer {
     this.take(sequence, this.methods[number], body, flags, amount)
   }
 
-  /** A request to a method; to none that has a name here, unless it is given. */
-  take(sequence, method = UNNAMED, body, flags, amount) {
+  /** A request to a method, undefined for one that has no name here. */
+  take(sequence, named, body, flags, amount) {
     const { calls, server } = this
+    const method = named ?? UNNAMED
     const deadline = (flags & DEADLINE) === 0 ? Infinity : now() + amount
     const call = new ServerCall(this, sequence, method, body, deadline)
     const isKnown = method.handler !== null || server.find(method)
@@ -477,7 +478,6 @@ class Session extends Peer {
     const metadata = this.trailersOf(call)
     const length = REPLY_HEAD + bytes.length + (metadata === null ? 0 : metadata.length)
     if (length <= this.peerMaxFrame) return null
-    this.limitReached('maxFrameBytes', this.peerMaxFrame)
     return failure(Origin.REPLY_TOO_LARGE, Status.RESOURCE_EXHAUSTED, '', this.replyTooLarge(bytes.length))
   }
 
@@ -513,6 +513,7 @@ class Session extends Peer {
   }
 
   replyTooLarge(size) {
+    this.limitReached('maxFrameBytes', this.peerMaxFrame)
     return `a reply of ${size} bytes is above the caller's limit of ${this.peerMaxFrame}`
   }
 
