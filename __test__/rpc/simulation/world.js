@@ -271,7 +271,7 @@ class Process {
   }
 
   take(event) {
-    if (event.life !== this.life) return
+    if (!this.alive || event.life !== this.life) return
     if (this.world.time < this.stoppedUntil) this.backlog.push(event)
     else this.execute(event.run)
   }
