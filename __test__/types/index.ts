@@ -204,6 +204,12 @@ rpc.connect(resolver).stats.hedges satisfies number
 const registry = rpc.createRegistry({ folder: '/tmp', minLease: 10 })
 registry.listen(7400, '127.0.0.1')
 registry.on('damaged', (error) => error.message)
+rpc.createRegistry({ secret: Buffer.alloc(16) })
+rpc.createServer({ secret: [Buffer.alloc(16), 'as text, and another'] }).stats.unauthenticated satisfies number
+rpc.connect('registry://host/service', { secret: 'sixteen bytes...', registrySecret: null })
+rpc.connectRegistry('registry://host', { secret: 'sixteen bytes...' })
+// @ts-expect-error: a secret is bytes
+rpc.connect(1, { secret: 1234 })
 const registrar = rpc.connectRegistry('registry://localhost')
 registrar.register('service', { port: 1, metadata: { version: '1' } }).on('registered', () => {})
 registrar.watch('service', (instances) => instances[0]?.metadata.version).close()

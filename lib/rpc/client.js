@@ -62,7 +62,7 @@ class Client extends EventEmitter {
     this.refed = true
     /** Why there is no connection. */
     this.lastError = null
-    this.budget = new Budget(this.options.retry)
+    this.budget = new Budget(this.options.retry, this.options.maxInFlight)
     this.begin()
   }
 

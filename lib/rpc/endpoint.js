@@ -50,7 +50,7 @@ class Endpoint {
     const link = new Link(client, this)
     link.next = index + 1 < addresses.length ? () => this.tryAddress(addresses, index + 1) : null
     client.links.add(link)
-    link.wire = transport.connect(addresses[index], link, client.options.maxFrameBytes)
+    link.wire = transport.connect(addresses[index], link, client.options)
     link.expect('The server did not take the connection')
     if (!client.refed) link.wire?.unref()
   }
@@ -95,8 +95,8 @@ class Endpoint {
   }
 
   /**
-   * `foreign`: whoever answers there does not speak rpc, and will hardly learn it. `atOnce`: the first attempt has nothing to wait for, as the server,
-   * or another one in its place, is most likely there.
+   * `foreign`: whoever answers there does not speak rpc, and will hardly learn it, no more than one that does not know the secret. `atOnce`: the first
+   * attempt has nothing to wait for, as the server, or another one in its place, is most likely there.
    */
   failed(error, foreign = false, atOnce = false) {
     if (foreign)
@@ -104,7 +104,7 @@ class Endpoint {
     this.error = error
     const { client } = this
     const { reconnect } = client.options
-    if (foreign || reconnect === null || this.attempts >= reconnect.maxAttempts) {
+    if (foreign || errors.isUnauthenticated(error) || reconnect === null || this.attempts >= reconnect.maxAttempts) {
       this.stopped = true
       log('rpc: no more attempts at %s: %s', textOfTarget(this.target), error.message)
       return client.endpointFailed(this, error)

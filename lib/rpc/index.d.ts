@@ -3,6 +3,7 @@
  * `docs/rpc-protocol.md` the bytes.
  */
 
+import type { KeyObject } from 'node:crypto'
 import type { EventEmitter } from 'node:events'
 import type { AddressInfo, DropArgument, ListenOptions } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -116,11 +117,14 @@ export class StatusError extends Error {
   metadata?: MetadataInit
 }
 
+/** What both ends of a connection know: 16 bytes or more, better 32 random ones. */
+export type Secret = string | Uint8Array | KeyObject
+
 /** Options that both ends share. Durations are milliseconds; 0 or `Infinity` switches one off. */
 export interface PeerOptions {
   /** Largest frame to accept, in bytes, 1,024 to 4,294,967,291. Default 16 MiB. */
   maxFrameBytes?: number
-  /** How long the peer may take to introduce itself. Default 10,000. */
+  /** How long the peer may take to introduce itself, and with a secret to prove it. Default 10,000. */
   handshakeTimeout?: number
   /** Silence after which the peer is asked whether it is still there. Default 30,000. */
   pingInterval?: number
@@ -135,6 +139,11 @@ export interface PeerOptions {
   maxMetadataBytes?: number
   /** And values. Default 128. */
   maxMetadataEntries?: number
+  /**
+   * Both ends prove to each other that they know it before anything else is said, and drop who does not. A server takes any of several; a client shows the
+   * first. It hides nothing and protects nothing of what follows. What is there and `undefined` is refused. Default: none.
+   */
+  secret?: Secret | readonly Secret[]
 }
 
 /** Options of a server. */
@@ -155,6 +164,11 @@ export interface ServerOptions extends PeerOptions {
   strayTimeout?: number
   /** Calls of one connection that its client may cancel in a second, counted from when they ran out; who cancels more is dropped. Default 8,192. */
   maxCancelsPerSecond?: number
+  /**
+   * Calls of one connection whose time may run out in a second while their handlers are at work, counted in the same way; with more, the connection's further
+   * calls wait. Default 8,192.
+   */
+  maxTimeoutsPerSecond?: number
   /**
    * How long a connection lasts, give or take a tenth, which keeps clients that came together from coming back together. Then the client is asked
    * to connect anew, which loses no call. Default `Infinity`.
@@ -250,6 +264,10 @@ export interface ServerStats {
   aged: number
   /** Connections that were dropped for `maxCancelsPerSecond`. */
   cancelFloods: number
+  /** How often a connection's calls had to wait for `maxTimeoutsPerSecond`. */
+  timeoutFloods: number
+  /** Connections that were dropped because their client did not prove that it knows the secret. */
+  unauthenticated: number
 }
 
 /** Takes calls on a port or path. */
@@ -340,6 +358,8 @@ export interface ClientOptions extends PeerOptions {
   retry?: false | RetryOptions
   /** How a client of several addresses chooses among them. */
   balance?: BalanceOptions
+  /** The secret of the registry that names the addresses; `null` where it has none. Default: `secret`. */
+  registrySecret?: Secret | readonly Secret[] | null
 }
 
 /** The budget of calls that are made again. */
@@ -600,6 +620,8 @@ export interface RegistryOptions {
   maxWatches?: number
   /** Records of the journal before a snapshot takes its place. Default 10,000. */
   recordsPerSnapshot?: number
+  /** What its clients have to know. */
+  secret?: Secret | readonly Secret[]
   /** Options of the server that it is reached by. */
   server?: ServerOptions
 }
@@ -696,4 +718,4 @@ export interface RegistryClient extends EventEmitter {
 /** An addressing server that nobody has registered with yet. */
 export function createRegistry(options?: RegistryOptions): Registry
 /** A client of the addressing server at `'registry://host:port'`, port 7400 of this machine if nothing is said. */
-export function connectRegistry(target?: string): RegistryClient
+export function connectRegistry(target?: string, options?: { secret?: Secret | readonly Secret[] }): RegistryClient

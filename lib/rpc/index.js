@@ -33,8 +33,8 @@ function createRegistry(options) {
 }
 
 /** A client of the addressing server at `target` ('registry://host:port'). */
-function connectRegistry(target) {
-  return require('./registry/connect').connectRegistry(target)
+function connectRegistry(target, options) {
+  return require('./registry/connect').connectRegistry(target, options)
 }
 
 module.exports = {

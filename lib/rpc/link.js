@@ -3,9 +3,11 @@
 // A client's side of one connection: which calls are in flight on it, and which names the server knows by number.
 
 const { Peer } = require('./peer')
+const { ClientHandshake, announcesSecret } = require('./handshake')
 const { Calls } = require('./calls')
 const errors = require('./errors')
 const { headroom } = require('./outgoing')
+const { textOfTarget } = require('./target')
 const { now } = require('./tick')
 const { decodeMetadata } = require('./metadata')
 const { Kind, Flag, Reason, Origin, FULL_VERSION, MAX_METHODS, MAX_U32 } = require('./protocol')
@@ -37,6 +39,44 @@ class Link extends Peer {
     this.window = 0
     /** The server has said farewell or the client is closing: no new calls, leave after the last answer. */
     this.retiring = false
+    if (options.secret !== null) this.handshake = new ClientHandshake(options.secret)
+  }
+
+  /** The server's preface. With a secret, what it says counts once the server has proven that it knows it. */
+  meet(preface) {
+    const { handshake, place } = this
+    const isWanted = announcesSecret(preface)
+    if (handshake === null) {
+      if (!isWanted) return this.welcome(preface)
+      return this.distrust(
+        `The server at ${place} takes only clients that know its secret: give it as the option 'secret'`,
+      )
+    }
+    // Whoever does not ask for it need not know it: what answers could be anybody.
+    if (!isWanted) {
+      const why = "give the server the same option 'secret', or this client none"
+      return this.distrust(`The server at ${place} has no secret, so nothing shows that it is the right one: ${why}`)
+    }
+    this.expect('The server did not prove that it knows the secret')
+  }
+
+  /** The server's nonce, and then its proof. */
+  prove(body) {
+    const { handshake } = this
+    if (handshake.nonce === null) this.out.auth(handshake.respond(body))
+    else if (handshake.isAnsweredBy(body)) this.welcome(handshake.preface)
+    else
+      this.distrust(
+        `What answers at ${this.place} does not know the secret of this client: check that both have the same`,
+      )
+  }
+
+  distrust(why) {
+    this.abandon(errors.unauthenticated(why), Reason.UNAUTHENTICATED)
+  }
+
+  get place() {
+    return textOfTarget(this.endpoint.target)
   }
 
   get roomy() {
@@ -189,6 +229,13 @@ class Link extends Peer {
 
   farewell(reason, message) {
     this.foreign = reason === Reason.NOT_RPC
+    if (reason === Reason.UNAUTHENTICATED) {
+      const why =
+        this.handshake === null
+          ? `refuses this client: ${message}`
+          : 'does not accept the secret of this client: check that both have the same'
+      return this.destroy(errors.unauthenticated(`The server at ${this.place} ${why}`))
+    }
     super.farewell(reason, message)
   }
 

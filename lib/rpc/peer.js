@@ -4,10 +4,11 @@
 
 const { Buffer } = require('node:buffer')
 const { setTimeout, clearTimeout } = require('node:timers')
-const { Outgoing } = require('./outgoing')
+const { Outgoing, prefaceBytes } = require('./outgoing')
 const { protocol } = require('./errors')
 const constants = require('../constants')
 const { Kind, Reason, MIN_FRAME_LIMIT, MESSAGE_COST, VERSION, WINDOW_UNIT } = require('./protocol')
+const { SECRET } = require('./handshake')
 const { enterBatch, leaveBatch } = require('./tick')
 
 const FastBuffer = Buffer[Symbol.species]
@@ -30,8 +31,8 @@ class Memory {
 
 /**
  * One connection, from either end. Subclasses take the frames that carry calls (`carry` requests and replies, `frame` others), find the
- * stream of a call (`streamOf`), and are told of the peer's preface (`ready`), of the end of a batch of frames (`settled`), of the wire
- * having room again (`relieved`) and of the end (`ended`).
+ * stream of a call (`streamOf`), decide what to make of the peer's preface (`meet`) and of its proof (`prove`), and are told that the connection can
+ * be used (`ready`), of the end of a batch of frames (`settled`), of the wire having room again (`relieved`) and of the end (`ended`).
  */
 class Peer {
   constructor(options, maxCalls) {
@@ -40,7 +41,9 @@ class Peer {
     this.wire = null
     this.out = null
     this.open = true
-    /** The limits in the peer's preface; 0 until it has come. */
+    /** This end's half of the proof that both know the secret (handshake.js), until that is made; null where there is no secret. */
+    this.handshake = null
+    /** The limits in the peer's preface; 0 until it has come, and the peer has proven what it has to. */
     this.peerMaxFrame = 0
     this.peerMaxCalls = 0
     /** The version that both speak, and the credit that streams to the peer begin with. */
@@ -66,8 +69,21 @@ class Peer {
   attach(wire) {
     this.wire = wire
     this.out = new Outgoing(wire)
-    this.out.preface(this.options.maxFrameBytes, this.maxCalls, this.options.streamWindow)
+    const preface = this.preface()
+    if (this.handshake !== null) this.handshake.own = preface
+    this.out.preface(preface)
     this.expect('The peer sent no preface')
+  }
+
+  preface() {
+    const { maxFrameBytes, streamWindow } = this.options
+    return prefaceBytes({
+      version: VERSION,
+      flags: this.handshake === null ? 0 : SECRET,
+      window: Math.floor(streamWindow / WINDOW_UNIT),
+      maxFrame: maxFrameBytes,
+      maxCalls: this.maxCalls,
+    })
   }
 
   /** Drops the connection when the next step to its being ready takes too long. */
@@ -131,8 +147,13 @@ class Peer {
   control(kind, table, at, slab) {
     const sequence = table[at + SEQUENCE]
     switch (kind) {
-      case Kind.PREFACE:
-        return this.welcome(sequence, table[at + AMOUNT], table[at + CODE], table[at + LENGTH] * WINDOW_UNIT)
+      case Kind.PREFACE: {
+        const version = table[at + CODE]
+        const preface = { version, flags: table[at] >>> FLAGS, window: table[at + LENGTH] }
+        return this.introduce({ ...preface, maxFrame: table[at + AMOUNT], maxCalls: sequence })
+      }
+      case Kind.AUTH:
+        return this.secured(() => this.prove(new FastBuffer(slab, table[at + BODY], table[at + LENGTH])))
       case Kind.PING:
         // A peer that does not read cannot make answers pile up; what is queued for it shows that this end lives, once it reads.
         if (!this.out.congested) this.out.control(Kind.PONG, sequence, 0)
@@ -156,7 +177,26 @@ class Peer {
     }
   }
 
-  welcome(maxCalls, maxFrame, version, window) {
+  introduce(preface) {
+    const { handshake } = this
+    if (handshake === null) return this.meet(preface)
+    handshake.preface = preface
+    handshake.theirs = prefaceBytes(preface)
+    this.secured(() => this.meet(preface))
+  }
+
+  /** A step of the handshake. When it fails for whatever reason, nothing may follow: frames behind it would be those of a peer that has proven nothing. */
+  secured(step) {
+    try {
+      step()
+    } catch (error) {
+      this.destroy(error)
+    }
+  }
+
+  /** The peer may use the connection. */
+  welcome({ version, maxFrame, maxCalls, window }) {
+    this.handshake = null
     this.unwatch()
     if (maxFrame < MIN_FRAME_LIMIT) {
       this.abandon(
@@ -168,14 +208,14 @@ class Peer {
     this.peerMaxCalls = maxCalls
     this.peerMaxFrame = maxFrame
     this.version = Math.min(version, VERSION)
-    this.peerWindow = window
+    this.peerWindow = window * WINDOW_UNIT
     this.watchForSilence()
     this.ready()
   }
 
-  /** The peer drops the connection and says why, or will take no more requests: `retire` then. */
+  /** The peer drops the connection and says why, or will take no more requests: `retire` then, unless it could not have taken one yet. */
   farewell(reason, message) {
-    if (reason === Reason.SHUTDOWN) this.retire()
+    if (reason === Reason.SHUTDOWN && this.peerMaxFrame !== 0) this.retire()
     else this.destroy(protocol(`The peer dropped the connection: ${message || `reason ${reason}`}`))
   }
 

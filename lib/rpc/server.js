@@ -19,6 +19,9 @@ const { now } = require('./tick')
 const { log, textOfPeer } = require('./log')
 const transport = require('./transport')
 
+/** What a peer has done wrong. */
+const TOLD = new Set(['IRONWIRE_RPC_PROTOCOL', 'IRONWIRE_RPC_UNAUTHENTICATED'])
+
 /** A handler and what is known of how it answers. */
 class Handler {
   constructor(run, codec, shape) {
@@ -52,6 +55,8 @@ class Server extends EventEmitter {
       handlerErrors: 0,
       aged: 0,
       cancelFloods: 0,
+      timeoutFloods: 0,
+      unauthenticated: 0,
     }
     /** What this says to those who ask by the health method: false keeps balancing clients from sending more. */
     this.healthy = true
@@ -159,7 +164,7 @@ class Server extends EventEmitter {
     log('rpc: the connection from %s has ended: %s', textOfPeer(session.remote), error?.message ?? 'in order')
     this.queue.delete(session)
     process.nextTick(() => {
-      if (error?.code === 'IRONWIRE_RPC_PROTOCOL') this.emit('protocolError', error, session.remote)
+      if (TOLD.has(error?.code)) this.emit('protocolError', error, session.remote)
       this.emit('disconnect', session.remote, error)
     })
     transport.released(this.acceptor)

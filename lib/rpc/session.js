@@ -3,6 +3,7 @@
 // A server's side of one connection: the requests that it has not answered yet.
 
 const { Peer } = require('./peer')
+const { ServerHandshake, announcesSecret } = require('./handshake')
 const { Kind, Flag, Origin, Reason, FULL_VERSION, LENGTH_SIZE, FRAME_HEAD } = require('./protocol')
 const { status: Status } = require('./status')
 const { SHAPE, failure, failureOf, otherStreams, tooMuchMetadata } = require('./failures')
@@ -14,6 +15,7 @@ const { ServerStream } = require('./server-stream')
 const { pump, isIterable } = require('./stream')
 const { through } = require('./interceptors')
 const { within } = require('./context')
+const { Allowance } = require('./allowance')
 const { Queue } = require('./queue')
 const { now } = require('./tick')
 const { invalidArgType } = require('../errors')
@@ -21,7 +23,7 @@ const process = require('node:process')
 const { isUtf8 } = require('node:buffer')
 const { setTimeout, clearTimeout } = require('node:timers')
 const { isUint8Array } = require('node:util/types')
-const { StatusError, protocol, noAnswer, calledBackLate, textOf } = require('./errors')
+const { StatusError, protocol, unauthenticated, noAnswer, calledBackLate, textOf } = require('./errors')
 
 const EMPTY = new Uint8Array(0)
 const REPLY_HEAD = FRAME_HEAD - LENGTH_SIZE
@@ -53,13 +55,42 @@ class Session extends Peer {
     this.nextOneWay = -1
     /** Handlers still at work for calls that have ended without them. */
     this.strays = 0
-    /** How many calls may still be cancelled, and when that was so. */
-    this.cancels = server.options.maxCancelsPerSecond
-    this.cancelledAt = 0
+    /** Calls that may still be cancelled, and that may still run out of time at work. */
+    this.cancels = new Allowance(server.options.maxCancelsPerSecond)
+    this.overruns = new Allowance(server.options.maxTimeoutsPerSecond)
+    /** Runs while there are none of these left. */
+    this.pauseTimer = null
     /** Bytes that the kernel had taken when last looked at. */
     this.taken = 0
     this.ageTimer = null
+    if (server.options.secret !== null) this.handshake = new ServerHandshake(server.options.secret)
     this.attach(wire)
+  }
+
+  /** The client's preface. With a secret, what it says counts once the client has proven that it knows it. */
+  meet(preface) {
+    if (this.handshake === null) return this.welcome(preface)
+    if (!announcesSecret(preface))
+      return this.refuseClient("This server wants a secret: give the client the option 'secret'")
+    this.out.auth(this.handshake.challenge())
+    this.expect('The client did not prove that it knows the secret')
+  }
+
+  /** The client's nonce and proof. */
+  prove(body) {
+    const proof = this.handshake.answer(body)
+    if (proof === null) return this.refuseClient('The client does not know the secret')
+    this.out.auth(proof)
+    this.welcome(this.handshake.preface)
+  }
+
+  refuseClient(why) {
+    this.abandon(unauthenticated(why), Reason.UNAUTHENTICATED)
+  }
+
+  abandon(error, reason) {
+    if (this.open && reason === Reason.UNAUTHENTICATED) this.server.stats.unauthenticated++
+    super.abandon(error, reason)
   }
 
   ready() {
@@ -153,9 +184,9 @@ class Session extends Peer {
     return undefined
   }
 
-  /** Whether this connection's calls wait: it does not read its answers, or has left too many handlers at work behind. */
+  /** Whether this connection's calls wait: it does not read its answers, has left too many handlers at work behind, or lets too many calls run out of time. */
   get busy() {
-    return this.out.congested || this.strays >= this.options.maxStraysPerConnection
+    return this.out.congested || this.strays >= this.options.maxStraysPerConnection || this.pauseTimer !== null
   }
 
   /** Keeps a call that is not answered on the spot. */
@@ -513,20 +544,33 @@ class Session extends Peer {
     } else this.endOfStream(call)
   }
 
-  /**
-   * Whoever has calls started only to cancel them is dropped. The budget fills up again with time: a limit for the life of a connection would hit
-   * honest clients that live long.
-   */
+  /** Whoever has calls started only to cancel them is dropped. */
   mayCancel() {
-    const { maxCancelsPerSecond: most } = this.options
-    if (most === Infinity) return true
-    const time = now()
-    this.cancels = Math.min(most, this.cancels + ((time - this.cancelledAt) * most) / 1000) - 1
-    this.cancelledAt = time
-    if (this.cancels >= 0) return true
+    if (this.cancels.take()) return true
     this.server.stats.cancelFloods++
-    this.abandon(protocol(`The peer cancelled more than ${most} calls within a second`), Reason.TOO_FAST)
+    const { perSecond } = this.cancels
+    this.abandon(protocol(`The peer cancelled more than ${perSecond} calls within a second`), Reason.TOO_FAST)
     return false
+  }
+
+  /**
+   * A handler was called for nothing: its call ran out of time. That costs the client as little as to cancel it, but honest ones see it too, many at once
+   * when something is slow. So the connection's further calls only wait a while.
+   */
+  overrun() {
+    if (this.overruns.take() || this.pauseTimer !== null) return
+    this.server.stats.timeoutFloods++
+    this.pause()
+  }
+
+  pause() {
+    this.pauseTimer = setTimeout(() => {
+      this.pauseTimer = null
+      // More may have run out of time since.
+      const { pause } = this.overruns
+      if (pause > 0) this.pause()
+      else if (this.server.queue.size > 0) this.server.runLater()
+    }, this.overruns.pause).unref()
   }
 
   endOfStream({ stream, sequence }) {
@@ -546,6 +590,7 @@ class Session extends Peer {
 
   overdue(call) {
     this.server.stats.timeouts++
+    if (call.running) this.overrun()
     if (call.doubt !== null) this.server.handlerFailed(noAnswer(call.method, call.doubt.given), call)
     const reason = new StatusError(Status.DEADLINE_EXCEEDED, 'The call is past its deadline')
     this.cut(call, Origin.DEADLINE, Status.DEADLINE_EXCEEDED, reason)
@@ -608,6 +653,7 @@ class Session extends Peer {
 
   ended(error) {
     clearTimeout(this.ageTimer)
+    clearTimeout(this.pauseTimer)
     for (const call of this.calls.values()) this.lose(call, error)
     this.server.sessionEnded(this, error)
   }

@@ -1,7 +1,10 @@
 //! Cuts a byte stream into frames, however the stream was cut before.
 
-use super::frame::{Frame, HEADER_SIZE, LENGTH_SIZE, MAGIC, PREFACE_SIZE, Preface, ProtocolError, Role, VERSION};
+use super::frame::{Frame, HEADER_SIZE, Kind, LENGTH_SIZE, MAGIC, PREFACE_SIZE, Preface, ProtocolError, Role, VERSION};
 use crate::codec::framing::{Assembler, Extent, Units};
+
+/// The largest length prefix before a proof, in bytes: room for a proof, and for a goaway that explains itself.
+const UNPROVEN_LIMIT: u32 = 1024;
 
 /// What the stream holds next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +25,7 @@ pub const RECORD_WORDS: usize = 6;
 pub mod record {
     /// The bits of the first word that are the kind.
     pub const KIND: u32 = 0xff;
-    /// The first bit there of the flags.
+    /// The first bit there of the flags, of a preface too.
     pub const FLAGS: u32 = 8;
     /// The sequence number; of a preface the calls that it allows.
     pub const SEQUENCE: usize = 1;
@@ -53,11 +56,12 @@ impl<'a> Event<'a> {
         match *self {
             Event::Preface(Preface {
                 version,
+                flags,
                 max_frame,
                 max_calls,
                 window,
             }) => {
-                words[0] = PREFACE_RECORD;
+                words[0] = PREFACE_RECORD | u32::from(flags) << record::FLAGS;
                 words[record::SEQUENCE] = max_calls;
                 words[record::CODE] = u32::from(version);
                 words[record::AMOUNT] = max_frame;
@@ -99,8 +103,20 @@ impl Splitter {
                 role,
                 max_frame,
                 version: 0,
+                proofs: 0,
             }),
         }
+    }
+
+    /// The peer is to prove that it knows a secret: until its last frame of [`Kind::Auth`] only these and a goaway are read, and nothing
+    /// larger than a goaway is held. Whether the proof is good is decided above, where what follows it arrives after it.
+    pub fn guarded(mut self) -> Splitter {
+        let stream = self.assembler.units();
+        stream.proofs = match stream.role {
+            Role::Server => 1,
+            Role::Client => 2,
+        };
+        self
     }
 
     /// Takes the next bytes of the stream and offers every unit that they complete to `sink`, in order, until it refuses one.
@@ -110,8 +126,8 @@ impl Splitter {
         self.assembler.push(input, |stream, unit| {
             let event = stream.read(unit.bytes)?;
             let taken = sink(event);
-            if taken && let Event::Preface(preface) = event {
-                stream.version = preface.version.min(VERSION);
+            if taken {
+                stream.note(&event);
             }
             Ok(taken)
         })
@@ -130,6 +146,8 @@ struct Stream {
     max_frame: u32,
     /// The version that the connection uses, the lower of its ends'; 0 until the preface has been read.
     version: u8,
+    /// How many frames of [`Kind::Auth`] come before any others.
+    proofs: u8,
 }
 
 impl Units for Stream {
@@ -142,7 +160,7 @@ impl Units for Stream {
             if bytes.iter().zip(&MAGIC).any(|(byte, magic)| byte != magic) {
                 return Err(ProtocolError::NotRpc);
             }
-            // To be asked again until all of it has come.
+            // To be asked again until all of the magic has come, which has as many bytes.
             return Ok(first.map(|_| Extent {
                 head: 0,
                 body: PREFACE_SIZE as u64,
@@ -151,11 +169,9 @@ impl Units for Stream {
         }
         let Some(prefix) = first else { return Ok(None) };
         let length = u32::from_be_bytes(*prefix);
-        if length > self.max_frame {
-            return Err(ProtocolError::TooLarge {
-                length,
-                limit: self.max_frame,
-            });
+        let limit = self.limit();
+        if length > limit {
+            return Err(ProtocolError::TooLarge { length, limit });
         }
         if (length as usize) < HEADER_SIZE {
             let length = length as usize;
@@ -175,6 +191,15 @@ impl Units for Stream {
 }
 
 impl Stream {
+    /// The largest length prefix that is read now.
+    fn limit(&self) -> u32 {
+        if self.proofs == 0 {
+            self.max_frame
+        } else {
+            self.max_frame.min(UNPROVEN_LIMIT)
+        }
+    }
+
     #[inline]
     fn read<'a>(&self, unit: &'a [u8]) -> Result<Event<'a>, ProtocolError> {
         if self.version == 0 {
@@ -182,17 +207,29 @@ impl Stream {
             let bytes = unit.first_chunk::<PREFACE_SIZE>().ok_or(ProtocolError::NotRpc)?;
             return Ok(Event::Preface(Preface::parse(bytes)?));
         }
-        Ok(Event::Frame(Frame::parse(
-            &unit[LENGTH_SIZE..],
-            self.role,
-            self.version,
-        )?))
+        if self.proofs == 0 && unit[LENGTH_SIZE] == Kind::Auth as u8 {
+            return Err(ProtocolError::UnknownKind(unit[LENGTH_SIZE]));
+        }
+        let frame = Frame::parse(&unit[LENGTH_SIZE..], self.role, self.version)?;
+        if self.proofs > 0 && !matches!(frame.kind, Kind::Auth | Kind::Goaway) {
+            return Err(ProtocolError::Unproven(frame.kind));
+        }
+        Ok(Event::Frame(frame))
+    }
+
+    /// What a unit that was taken changes for those that follow.
+    fn note(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Preface(preface) => self.version = preface.version.min(VERSION),
+            Event::Frame(Frame { kind: Kind::Auth, .. }) => self.proofs -= 1,
+            Event::Frame(_) => {}
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::frame::{Kind, MAX_METHOD_NAME, flag};
+    use super::super::frame::{MAX_METHOD_NAME, NONCE_SIZE, PROOF_SIZE, flag, preface_flag};
     use super::*;
     use proptest::prelude::*;
 
@@ -262,7 +299,14 @@ mod tests {
         limit: u32,
         chunks: impl Iterator<Item = &'a [u8]>,
     ) -> (Vec<Owned>, Result<(), ProtocolError>) {
-        let mut splitter = Splitter::new(role, limit);
+        feed_to(Splitter::new(role, limit), limit, chunks)
+    }
+
+    fn feed_to<'a>(
+        mut splitter: Splitter,
+        limit: u32,
+        chunks: impl Iterator<Item = &'a [u8]>,
+    ) -> (Vec<Owned>, Result<(), ProtocolError>) {
         let mut seen = Vec::new();
         for chunk in chunks {
             let taken = splitter.push(chunk, |event| {
@@ -291,6 +335,7 @@ mod tests {
         vec![
             Owned::Preface(Preface {
                 version: 2,
+                flags: 0,
                 max_frame: 1 << 20,
                 max_calls: 0,
                 window: 0,
@@ -344,6 +389,7 @@ mod tests {
             let mut bytes = Vec::new();
             Preface {
                 version,
+                flags: 0,
                 max_frame: 1024,
                 max_calls: 1,
                 window: 1,
@@ -362,6 +408,93 @@ mod tests {
         }
     }
 
+    /// What comes before a proof, by who reads it: the rest may follow in the same read.
+    fn guarded_stream(role: Role) -> (Vec<Owned>, usize) {
+        let auth = |size| Owned::Frame {
+            kind: Kind::Auth,
+            flags: 0,
+            sequence: 0,
+            code: 0,
+            amount: 0,
+            body: vec![7; size],
+        };
+        let ping = Owned::Frame {
+            kind: Kind::Ping,
+            flags: 0,
+            sequence: 1,
+            code: 0,
+            amount: 0,
+            body: vec![],
+        };
+        let mut units = vec![Owned::Preface(Preface {
+            version: 2,
+            flags: preface_flag::SECRET,
+            max_frame: 1024,
+            max_calls: 1,
+            window: 1,
+        })];
+        match role {
+            Role::Server => units.push(auth(NONCE_SIZE + PROOF_SIZE)),
+            Role::Client => units.extend([auth(NONCE_SIZE), auth(PROOF_SIZE)]),
+        }
+        let proven = units.len();
+        units.push(ping);
+        (units, proven)
+    }
+
+    #[test]
+    fn frames_follow_the_proof_and_never_come_ahead_of_it() {
+        for role in [Role::Server, Role::Client] {
+            let guarded = || Splitter::new(role, 1 << 20).guarded();
+            let (units, proven) = guarded_stream(role);
+            let bytes = stream(&units);
+            for size in 1..=bytes.len() {
+                let seen = feed_to(guarded(), 1 << 20, bytes.chunks(size));
+                assert_eq!(seen, (units.clone(), Ok(())), "in pieces of {size}");
+            }
+            for early in 1..proven {
+                let mut wrong = units[..early].to_vec();
+                wrong.push(units[proven].clone());
+                let (seen, result) = feed_to(guarded(), 1 << 20, std::iter::once(&stream(&wrong)[..]));
+                assert_eq!((seen.len(), result), (early, Err(ProtocolError::Unproven(Kind::Ping))));
+            }
+            let mut again = units.clone();
+            again.push(units[proven - 1].clone());
+            let (seen, result) = feed_to(guarded(), 1 << 20, std::iter::once(&stream(&again)[..]));
+            assert_eq!((seen.len(), result), (proven + 1, Err(ProtocolError::UnknownKind(12))));
+            // A goaway says why there will be no proof.
+            let goaway = b"\0\0\0\x08\x08\0\0\0\0\0\0\x07";
+            let (seen, result) = feed_to(guarded(), 1 << 20, [&stream(&units[..1])[..], goaway].into_iter());
+            assert_eq!((seen.len(), result), (2, Ok(())));
+            // Where nothing is to be proven, there is no such kind.
+            let (seen, result) = feed(role, 1 << 20, std::iter::once(&bytes[..]));
+            assert_eq!((seen.len(), result), (1, Err(ProtocolError::UnknownKind(12))));
+        }
+    }
+
+    #[test]
+    fn little_is_held_before_a_proof() {
+        for role in [Role::Server, Role::Client] {
+            let (units, proven) = guarded_stream(role);
+            let mut splitter = Splitter::new(role, u32::MAX).guarded();
+            let take = |splitter: &mut Splitter, bytes: &[u8]| splitter.push(bytes, |_| true);
+            take(&mut splitter, &stream(&units[..proven - 1])).unwrap();
+            let length = UNPROVEN_LIMIT + 1;
+            let error = ProtocolError::TooLarge {
+                length,
+                limit: UNPROVEN_LIMIT,
+            };
+            assert_eq!(take(&mut splitter, &length.to_be_bytes()), Err(error));
+            let mut splitter = Splitter::new(role, u32::MAX).guarded();
+            take(&mut splitter, &stream(&units[..proven])).unwrap();
+            assert!(take(&mut splitter, &length.to_be_bytes()).is_ok());
+            let mut splitter = Splitter::new(role, 70).guarded();
+            take(&mut splitter, &stream(&units[..1])).unwrap();
+            let error = ProtocolError::TooLarge { length: 71, limit: 70 };
+            assert_eq!(take(&mut splitter, &71u32.to_be_bytes()), Err(error));
+        }
+    }
+
     #[test]
     fn foreign_protocols_fail_at_the_first_wrong_byte() {
         let (seen, result) = feed(Role::Server, 64, std::iter::once(&b"G"[..]));
@@ -377,6 +510,7 @@ mod tests {
         let mut bytes = Vec::new();
         Preface {
             version: 1,
+            flags: 0,
             max_frame: 64,
             max_calls: 1,
             window: 0,
@@ -418,6 +552,7 @@ mod tests {
         let bytes = stream(&[
             Owned::Preface(Preface {
                 version: 1,
+                flags: 0,
                 max_frame: 0,
                 max_calls: 1,
                 window: 0,
@@ -509,10 +644,11 @@ mod tests {
 
     fn any_stream() -> impl Strategy<Value = (Role, Vec<Owned>)> {
         prop_oneof![Just(Role::Server), Just(Role::Client)].prop_flat_map(|role| {
-            let preface = (2..=u8::MAX, any::<u32>(), any::<u32>(), any::<u16>()).prop_map(
-                |(version, max_frame, max_calls, window)| {
+            let preface = (2..=u8::MAX, any::<u8>(), any::<u32>(), any::<u32>(), any::<u16>()).prop_map(
+                |(version, flags, max_frame, max_calls, window)| {
                     Owned::Preface(Preface {
                         version,
+                        flags,
                         max_frame,
                         max_calls,
                         window,
@@ -612,6 +748,9 @@ mod tests {
             }
             let whole = feed(role, 1024, std::iter::once(&bytes[..]));
             prop_assert_eq!(feed(role, 1024, cut(&bytes, &sizes)), whole);
+            let guarded = || Splitter::new(role, 1024).guarded();
+            let whole = feed_to(guarded(), 1024, std::iter::once(&bytes[..]));
+            prop_assert_eq!(feed_to(guarded(), 1024, cut(&bytes, &sizes)), whole);
         }
     }
 }

@@ -75,6 +75,11 @@ impl<U: Units> Assembler<U> {
         }
     }
 
+    /// What the units are.
+    pub fn units(&mut self) -> &mut U {
+        &mut self.units
+    }
+
     /// Forgets what has come: another stream begins.
     pub fn reset(&mut self) {
         self.partial = Vec::new();
