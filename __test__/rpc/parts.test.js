@@ -35,7 +35,7 @@ test('no sequence number is used again while it is in flight, also when numbers 
         const [sequence, call] = [...flying][random % Math.min(flying.size, 10)]
         assert.equal(calls.find(sequence), call)
         calls.release(call)
-        calls.finish(call)
+        calls.finish(call, null)
         flying.delete(sequence)
         assert.equal(calls.find(sequence), undefined)
       }
@@ -123,7 +123,11 @@ test('a queue against an array', () => {
 
 test('waiting calls keep their order and its count of bytes', () => {
   const aborted = []
-  const waiting = new Waiting({ maxQueuedCalls: 4, maxQueuedBytes: 10 }, (_callback, error) => aborted.push(error.code))
+  const full = []
+  const waiting = new Waiting(
+    { maxQueuedCalls: 4, maxQueuedBytes: 10 },
+    { onAborted: (_callback, error) => aborted.push(error.code), onFull: (...limit) => full.push(limit) },
+  )
   const push = (method, size, deadline = Infinity, signal) => {
     return waiting.push(Object.assign(made(method, size), { deadline, signal, watches: signal !== undefined }))
   }
@@ -134,6 +138,10 @@ test('waiting calls keep their order and its count of bytes', () => {
   assert.equal(push('d', 5)?.code, 'IRONWIRE_RPC_TOO_MANY_CALLS')
   assert.equal(push('e', 4), undefined)
   assert.equal(push('f', 0)?.code, 'IRONWIRE_RPC_TOO_MANY_CALLS')
+  assert.deepEqual(full, [
+    ['maxQueuedBytes', 10],
+    ['maxQueuedCalls', 4],
+  ])
   assert.equal(waiting.bytes, 10)
   controller.abort()
   assert.deepEqual([aborted, waiting.bytes, waiting.length], [['IRONWIRE_RPC_ABORTED'], 8, 3])

@@ -32,7 +32,8 @@ class Memory {
 /**
  * One connection, from either end. Subclasses take the frames that carry calls (`carry` requests and replies, `frame` others), find the
  * stream of a call (`streamOf`), decide what to make of the peer's preface (`meet`) and of its proof (`prove`), and are told that the connection can
- * be used (`ready`), of the end of a batch of frames (`settled`), of the wire having room again (`relieved`) and of the end (`ended`).
+ * be used (`ready`), of the end of a batch of frames (`settled`), of the wire having room again (`relieved`), of limits (`limitReached`) and of the
+ * end (`ended`).
  */
 class Peer {
   constructor(options, maxCalls) {
@@ -59,6 +60,9 @@ class Peer {
     this.blocked = new Set()
     /** Why this end, or the peer in its farewell, ended the connection. */
     this.reason = null
+    /** Bytes of the wire that are counted. */
+    this.received = 0
+    this.sent = 0
     /** Our side of the stream is ended. */
     this.left = false
     this.heard = false
@@ -91,6 +95,7 @@ class Peer {
     const { handshakeTimeout } = this.options
     if (handshakeTimeout === Infinity) return
     this.watch(handshakeTimeout, () => {
+      this.limitReached('handshakeTimeout')
       this.abandon(protocol(`${otherwise} within ${handshakeTimeout} ms`), Reason.SILENT)
     })
   }
@@ -166,6 +171,7 @@ class Peer {
       }
       case Kind.BROKEN: {
         const text = Buffer.from(slab, table[at + BODY], table[at + LENGTH]).toString()
+        if (table[at + CODE] === Reason.FRAME_TOO_LARGE) this.limitReached('maxFrameBytes')
         return this.abandon(protocol(`The connection broke the protocol: ${text}`), table[at + CODE])
       }
       case Kind.CREDIT:
@@ -262,8 +268,9 @@ class Peer {
     const { full } = this
     if (full === this.paused) return
     this.paused = full
-    if (full) this.wire.pause()
-    else this.wire.resume()
+    if (!full) return this.wire.resume()
+    if (this.pendingBytes > this.options.maxPendingBytes) this.limitReached('maxPendingBytes')
+    this.wire.pause()
   }
 
   // ---- silence
@@ -288,6 +295,7 @@ class Peer {
       if (pingTimeout === Infinity) return this.watchForSilence()
       this.watch(pingTimeout, () => {
         if (this.heard || this.excused()) return this.watchForSilence()
+        this.limitReached('pingTimeout')
         this.abandon(protocol(`The peer did not answer a ping within ${pingTimeout} ms`), Reason.SILENT)
       })
     })
@@ -299,6 +307,16 @@ class Peer {
   }
 
   // ---- the end
+
+  /** Counts what went over the wire since this was last called. */
+  tally(counts) {
+    if (this.wire === null) return
+    const { received, sent } = this.wire
+    counts.bytesIn += received - this.received
+    counts.bytesOut += sent - this.sent
+    this.received = received
+    this.sent = sent
+  }
 
   /** Everything is answered: ends the connection in order. */
   leave() {

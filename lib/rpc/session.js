@@ -17,7 +17,10 @@ const { through } = require('./interceptors')
 const { within } = require('./context')
 const { Allowance } = require('./allowance')
 const { Queue } = require('./queue')
-const { now } = require('./tick')
+const { now, ended } = require('./tick')
+const { log, textOfPeer } = require('./log')
+const { channels, CallMessage } = require('./channels')
+const { increase } = require('./counts')
 const { invalidArgType } = require('../errors')
 const process = require('node:process')
 const { isUtf8 } = require('node:buffer')
@@ -28,6 +31,10 @@ const { StatusError, protocol, unauthenticated, noAnswer, calledBackLate, textOf
 const EMPTY = new Uint8Array(0)
 const REPLY_HEAD = FRAME_HEAD - LENGTH_SIZE
 const REPLIES = 'an instance of Buffer or Uint8Array, or null'
+const { callStart, callEnd } = channels.server
+/** What stands for a method that the client may not, or has not, given a number. */
+const UNNAMED = { name: undefined, handler: null }
+
 const { DEADLINE, METADATA, STREAMS, TAKES_STREAM, ONE_WAY } = Flag
 
 /**
@@ -101,6 +108,7 @@ class Session extends Peer {
   /** The connection has lasted long enough: the client is to make another, and to leave once the calls of this one have ended. */
   retireClient() {
     this.server.stats.aged++
+    log('rpc: the connection from %s has lasted long enough', textOfPeer(this.remote))
     this.dismiss()
     const { maxConnectionAgeGrace } = this.options
     if (maxConnectionAgeGrace !== Infinity) this.age(maxConnectionAgeGrace, () => this.destroy(null))
@@ -115,22 +123,36 @@ class Session extends Peer {
 
   /** A request. */
   carry(sequence, body, number, flags, amount) {
-    const { calls, server } = this
+    const { calls } = this
     if (calls.has(sequence) && (flags & ONE_WAY) === 0) {
       this.abandon(protocol(`Sequence number ${sequence} is in flight already`), Reason.PROTOCOL)
       return
     }
-    server.stats.calls++
-    const method = this.methods[number]
-    if (method === undefined || (method.handler === null && !server.find(method))) {
-      return this.refuse(sequence, flags, failure(Origin.UNKNOWN_METHOD, Status.UNIMPLEMENTED, '', ''))
-    }
-    if (calls.size - this.oneWays >= this.maxCalls) {
-      const why = `${this.maxCalls} calls of this connection are unanswered`
-      return this.refuse(sequence, flags, failure(Origin.TOO_MANY_CALLS, Status.RESOURCE_EXHAUSTED, '', why))
-    }
+    this.take(sequence, this.methods[number], body, flags, amount)
+  }
+
+  /** A request to a method, undefined for one that has no name here. */
+  take(sequence, named, body, flags, amount) {
+    const { calls, server } = this
+    const method = named ?? UNNAMED
     const deadline = (flags & DEADLINE) === 0 ? Infinity : now() + amount
     const call = new ServerCall(this, sequence, method, body, deadline)
+    const isKnown = method.handler !== null || server.find(method)
+    call.series.started++
+    if (callStart.hasSubscribers) {
+      this.publishStart(call)
+      // Whoever heard of it may have ended the connection.
+      if (!this.open) return this.lose(call, this.reason)
+    }
+    if (!isKnown) {
+      return this.refuse(call, 'unknownMethod', flags, failure(Origin.UNKNOWN_METHOD, Status.UNIMPLEMENTED, '', ''))
+    }
+    if (calls.size - this.oneWays >= this.maxCalls) {
+      this.limitReached('maxCallsPerConnection')
+      const why = `${this.maxCalls} calls of this connection are unanswered`
+      const wrong = failure(Origin.TOO_MANY_CALLS, Status.RESOURCE_EXHAUSTED, '', why)
+      return this.refuse(call, 'maxCallsPerConnection', flags, wrong)
+    }
     if (method.handler.shape !== 0 || (flags & ~DEADLINE) !== 0) return this.carryMore(call, flags)
     if (server.busy || this.busy) this.wait(call)
     else this.run(call)
@@ -139,11 +161,14 @@ class Session extends Peer {
   /** A request that is more than a body, or a method that takes more. */
   carryMore(call, flags) {
     const { handler } = call.entry
-    const { sequence } = call
-    if ((flags & SHAPE) !== handler.shape) return this.refuse(sequence, flags, otherStreams(handler.shape, flags))
+    if ((flags & SHAPE) !== handler.shape)
+      return this.refuse(call, 'streams', flags, otherStreams(handler.shape, flags))
     if ((flags & METADATA) !== 0) {
-      const { end, metadata, above } = decodeMetadata(call.body, this.options)
-      if (above !== null) return this.refuse(sequence, flags, tooMuchMetadata(above))
+      const { end, metadata, above, limit } = decodeMetadata(call.body, this.options)
+      if (above !== null) {
+        this.limitReached(limit)
+        return this.refuse(call, limit, flags, tooMuchMetadata(above))
+      }
       call.received = metadata
       call.body = call.body.subarray(end)
     }
@@ -172,6 +197,9 @@ class Session extends Peer {
   /** The call's handler gets its turn later. */
   wait(call) {
     if (call.memory === null) this.hold(call)
+    const limit = this.server.reachedLimit ?? (this.hasTooManyStrays ? 'maxStraysPerConnection' : undefined)
+    // Otherwise its answers are not read, or it has been told that its calls wait.
+    if (limit !== undefined) this.limitReached(limit)
     this.waiting.push(call)
     this.server.queue.add(this)
   }
@@ -186,7 +214,11 @@ class Session extends Peer {
 
   /** Whether this connection's calls wait: it does not read its answers, has left too many handlers at work behind, or lets too many calls run out of time. */
   get busy() {
-    return this.out.congested || this.strays >= this.options.maxStraysPerConnection || this.pauseTimer !== null
+    return this.out.congested || this.hasTooManyStrays || this.pauseTimer !== null
+  }
+
+  get hasTooManyStrays() {
+    return this.strays >= this.options.maxStraysPerConnection
   }
 
   /** Keeps a call that is not answered on the spot. */
@@ -392,7 +424,7 @@ class Session extends Peer {
     if (call.answered) return
     const code = 'IRONWIRE_RPC_BAD_MESSAGE'
     const message = `the request cannot be decoded: ${textOf(() => cause.message)}`
-    this.server.stats.refused++
+    increase(this.server.counts.refusals, 'message')
     if (call.isAwaited) call.tell(new StatusError(Status.INTERNAL, message, { code }))
     else this.end(call, failure(Origin.REFUSED, Status.INTERNAL, code, message), EMPTY)
   }
@@ -432,11 +464,31 @@ class Session extends Peer {
       call.trailers = undefined
       return this.reject(call, mistake)
     }
-    this.end(call, null, bytes)
+    // What has no metadata is seen at a glance.
+    const fits = call.trailers === undefined && REPLY_HEAD + bytes.length <= this.peerMaxFrame
+    this.end(call, fits ? null : this.tooLarge(call, bytes), bytes)
+  }
+
+  /** What is wrong with a reply that the caller does not take; null when it does. */
+  tooLarge(call, bytes) {
+    if (call.oneWay) return null
+    const metadata = this.trailersOf(call)
+    const length = REPLY_HEAD + bytes.length + (metadata === null ? 0 : metadata.length)
+    if (length <= this.peerMaxFrame) return null
+    return failure(Origin.REPLY_TOO_LARGE, Status.RESOURCE_EXHAUSTED, '', this.replyTooLarge(bytes.length))
+  }
+
+  /** The metadata of the answer, as far as the client understands any. */
+  trailersOf({ trailers }) {
+    return trailers === undefined || this.version < FULL_VERSION ? null : trailers
   }
 
   /** Ends a call with a reply, or with a failure. */
   end(call, wrong, bytes) {
+    // The answer of a handler that has ended its connection reaches nobody.
+    const succeeds = this.open || call.oneWay ? Status.OK : Status.CANCELLED
+    const status = wrong === null ? succeeds : wrong.status
+    const isFirst = !call.answered
     this.settle(call)
     try {
       this.send(call, wrong, bytes)
@@ -444,20 +496,22 @@ class Session extends Peer {
       // Answered at the end of the stack: nothing is sent yet, and there is room later.
       process.nextTick(() => this.send(call, wrong, bytes))
     }
+    if (isFirst) this.count(call, status, wrong)
   }
 
   send(call, wrong, bytes) {
     if (!this.open || call.oneWay) return
-    const { sequence, trailers } = call
-    const metadata = trailers === undefined || this.version < FULL_VERSION ? null : trailers
-    const length = REPLY_HEAD + bytes.length + (metadata === null ? 0 : metadata.length)
+    const { sequence } = call
+    const metadata = this.trailersOf(call)
     if (wrong !== null) this.sendFailure(sequence, wrong)
-    else if (length > this.peerMaxFrame) {
-      const message = `a reply of ${bytes.length} bytes is above the caller's limit of ${this.peerMaxFrame}`
-      this.sendFailure(sequence, failure(Origin.REPLY_TOO_LARGE, Status.RESOURCE_EXHAUSTED, '', message))
-    } else if (metadata === null) this.out.plain(Kind.REPLY, sequence, bytes)
+    else if (metadata === null) this.out.plain(Kind.REPLY, sequence, bytes)
     else this.out.replyWithMetadata(sequence, metadata, bytes)
     if (this.out.congested) this.regulate()
+  }
+
+  replyTooLarge(size) {
+    this.limitReached('maxFrameBytes', this.peerMaxFrame)
+    return `a reply of ${size} bytes is above the caller's limit of ${this.peerMaxFrame}`
   }
 
   /** Version 1 has nothing but the origin of a failure. */
@@ -528,10 +582,40 @@ class Session extends Peer {
     call.abort(reason)
   }
 
-  refuse(sequence, flags, wrong) {
-    this.server.stats.refused++
-    if ((flags & ONE_WAY) === 0) this.sendFailure(sequence, wrong)
+  /** Ends a call that no handler gets, for a `reason` that is counted. */
+  refuse(call, reason, flags, wrong) {
+    increase(this.server.counts.refusals, reason)
+    call.answered = true
+    if ((flags & ONE_WAY) === 0) this.sendFailure(call.sequence, wrong)
+    this.count(call, wrong.status, wrong)
   }
+
+  // ---- what is told of it
+
+  publishStart(call) {
+    const { server, remote } = this
+    call.message = new CallMessage({ server, peer: remote }, call.method)
+    callStart.publish(call.message)
+  }
+
+  /** The call has ended, which comes once. */
+  count(call, status, wrong) {
+    const { message } = call
+    try {
+      ended(call.series, call.began, status)
+    } catch {
+      // As with what is sent.
+      process.nextTick(() => ended(call.series, call.began, status))
+    }
+    if (message !== null) message.end(callEnd, status, { code: wrong?.code || undefined })
+  }
+
+  limitReached(limit, value = this.options[limit]) {
+    const { server, remote } = this
+    server.limits.reached(limit, value, () => textOfPeer(remote), { server, peer: remote })
+  }
+
+  // ---- frames about calls
 
   frame(kind, sequence, number, body) {
     if (kind === Kind.METHOD) return this.declare(number, body)
@@ -548,6 +632,7 @@ class Session extends Peer {
   mayCancel() {
     if (this.cancels.take()) return true
     this.server.stats.cancelFloods++
+    this.limitReached('maxCancelsPerSecond')
     const { perSecond } = this.cancels
     this.abandon(protocol(`The peer cancelled more than ${perSecond} calls within a second`), Reason.TOO_FAST)
     return false
@@ -560,6 +645,7 @@ class Session extends Peer {
   overrun() {
     if (this.overruns.take() || this.pauseTimer !== null) return
     this.server.stats.timeoutFloods++
+    this.limitReached('maxTimeoutsPerSecond')
     this.pause()
   }
 
@@ -584,7 +670,9 @@ class Session extends Peer {
       return this.abandon(protocol(`Method number ${number} where ${this.methods.length} is next`), Reason.PROTOCOL)
     }
     // What is no text is no name: two of them must not become one by replacement characters.
-    const known = number < this.options.maxMethods && isUtf8(name)
+    const mayBe = number < this.options.maxMethods
+    if (!mayBe) this.limitReached('maxMethods')
+    const known = mayBe && isUtf8(name)
     this.methods.push(known ? { name: name.toString(), handler: null } : undefined)
   }
 
@@ -613,9 +701,11 @@ class Session extends Peer {
     if (!this.open) return
     if (out.congested && this.wire.queued > options.maxOutgoingBytes) {
       const error = protocol(`The peer does not read its answers: ${this.wire.queued} bytes wait`)
+      this.limitReached('maxOutgoingBytes')
       this.abandon(error, Reason.SLOW_READER)
       return
     }
+    if (!this.paused && this.oneWays > this.maxCalls) this.limitReached('maxCallsPerConnection')
     super.regulate()
   }
 
@@ -654,14 +744,23 @@ class Session extends Peer {
   ended(error) {
     clearTimeout(this.ageTimer)
     clearTimeout(this.pauseTimer)
+    this.tally(this.server.counts)
     for (const call of this.calls.values()) this.lose(call, error)
     this.server.sessionEnded(this, error)
+    this.leaveListener()
+  }
+
+  /** The place that the connection had among those of its listener is free. */
+  leaveListener() {
+    this.server.acceptor.released()
   }
 
   /** A call's connection is gone, and its caller with it. */
   lose(call, error) {
+    const isFirst = !call.answered
     call.cut = true
     this.settle(call)
+    if (isFirst) this.count(call, Status.CANCELLED, null)
     call.abort(error ?? new StatusError(Status.CANCELLED, 'The caller is gone'))
   }
 }
