@@ -43,7 +43,6 @@ expose({
     calls = await Promise.all(Array.from({ length: sockets }, () => open(port)))
   },
   run(inFlight, seconds, bytes) {
-    const body = Buffer.alloc(bytes, 'ironwire')
     const lost = setTimeout(
       () => {
         throw new Error('a datagram was lost')
