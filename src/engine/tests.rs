@@ -66,7 +66,7 @@ impl Drop for FakeStream {
     }
 }
 
-impl Transport for FakeStream {
+impl Sink for FakeStream {
     fn try_write(&self, parts: &[&[u8]], more: bool) -> Result<usize, Errno> {
         assert!(!parts.is_empty() && parts.iter().all(|part| !part.is_empty()));
         assert!(self.wire.queued.borrow().is_empty(), "overtakes a queued write");
@@ -135,7 +135,9 @@ impl Transport for FakeStream {
         self.reports.borrow_mut().push_back(Report::Shutdown(self.id));
         Ok(())
     }
+}
 
+impl Transport for FakeStream {
     fn reset(self) -> Result<(), Errno> {
         self.wire.reset.set(true);
         Ok(())

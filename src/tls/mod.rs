@@ -5,6 +5,7 @@
 //! decide about the handshake: as in Node, that is [told afterwards](Session::judge), and whoever asked decides.
 
 mod context;
+mod contexts;
 mod failure;
 mod keys;
 mod session;
@@ -14,6 +15,7 @@ mod tickets;
 mod trust;
 
 pub use context::{Context, Invalid, Settings, Version};
+pub use contexts::Contexts;
 pub use failure::Failure;
 pub use session::{News, Session};
 pub use tickets::{SECRET, Tickets};
