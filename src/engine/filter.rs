@@ -99,7 +99,11 @@ impl Filter {
 
     /// Gives what waits of ciphertext to the transport.
     pub(super) fn flush(&mut self, transport: &dyn Sink) -> Result<(), Errno> {
-        if self.cipher.waiting() == 0 { Ok(()) } else { self.cipher.flush(transport) }
+        if self.cipher.waiting() == 0 {
+            Ok(())
+        } else {
+            self.cipher.flush(transport)
+        }
     }
 
     /// A queued write of ciphertext has ended; returns whether all has left.

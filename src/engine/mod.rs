@@ -538,7 +538,9 @@ impl<H: Host> Engine<H> {
 
     /// Bytes arrived, or no more will.
     pub fn on_read(&self, id: u32, result: Result<&[u8], Errno>) {
-        let ended = self.connection(id, |connection| connection.filter.as_ref().map(|filter| filter.has_ended()));
+        let ended = self.connection(id, |connection| {
+            connection.filter.as_ref().map(|filter| filter.has_ended())
+        });
         match (ended, result) {
             (Ok(Some(_)), Ok(bytes)) => self.decrypt(id, |filter, plain| filter.receive(bytes, plain)),
             // The peer has said so before.

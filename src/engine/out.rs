@@ -211,11 +211,7 @@ impl Out {
     }
 
     /// The end of what [`Out::asks`] gave. Goes on as [`Out::written`] does.
-    pub fn file_read(
-        &mut self,
-        sink: &dyn Sink,
-        result: Result<Bytes, Errno>,
-    ) -> Result<(bool, bool), Errno> {
+    pub fn file_read(&mut self, sink: &dyn Sink, result: Result<Bytes, Errno>) -> Result<(bool, bool), Errno> {
         let Some(read) = self.reading.take() else {
             return Ok((false, false));
         };

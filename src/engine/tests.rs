@@ -1,5 +1,7 @@
 //! The engine on a scripted loop: what it tells, in which order, and what reaches the peers, also when whoever is told calls back.
 
+mod secure;
+
 use super::*;
 use bytes::Bytes;
 use std::collections::{HashMap, VecDeque};

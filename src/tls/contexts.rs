@@ -51,7 +51,12 @@ impl Contexts {
     pub fn find(&self, name: Option<&str>) -> Rc<Context> {
         let named = self.named.borrow();
         let name = name.map(str::to_ascii_lowercase);
-        let found = name.and_then(|name| named.iter().rev().find(|(pattern, _)| fits(pattern.as_bytes(), name.as_bytes())));
+        let found = name.and_then(|name| {
+            named
+                .iter()
+                .rev()
+                .find(|(pattern, _)| fits(pattern.as_bytes(), name.as_bytes()))
+        });
         found.map_or_else(|| self.default(), |(_, context)| context.clone())
     }
 }

@@ -10,7 +10,7 @@ mod failure;
 mod keys;
 mod session;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tickets;
 mod trust;
 

@@ -38,12 +38,12 @@ impl Authority {
     }
 }
 
-fn context(settings: &Settings) -> Rc<Context> {
+pub(crate) fn context(settings: &Settings) -> Rc<Context> {
     Rc::new(Context::new(settings, Tickets::new(None, 300, Vec::new()).unwrap()).unwrap())
 }
 
 /// A server's settings, and those of a client that trusts it.
-fn pair() -> (Settings, Settings) {
+pub(crate) fn pair() -> (Settings, Settings) {
     let authority = Authority::new("authority");
     let server = Settings {
         identities: vec![authority.sign(params("localhost"))],
