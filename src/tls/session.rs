@@ -5,7 +5,7 @@ use super::trust::Peer;
 use super::{Context, Failure};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::{Accepted, Acceptor, ServerConnection};
-use rustls::{ClientConnection, Connection, Error, HandshakeKind, ProtocolVersion};
+use rustls::{ClientConnection, Connection, Error, HandshakeKind, PeerIncompatible, ProtocolVersion};
 use std::io::{BufRead, Write};
 use std::rc::Rc;
 
@@ -17,6 +17,9 @@ const RECORD: usize = 16 * 1024;
 
 /// First bytes that tell what came instead of TLS.
 const FIRST: usize = 8;
+
+/// What a server without a certificate says to whoever asks, as OpenSSL's does: the alert `handshake_failure`.
+const NO_CERTIFICATE: [u8; 7] = [21, 3, 3, 0, 2, 2, 40];
 
 /// What received bytes have led to.
 #[derive(Default, PartialEq, Eq, Debug)]
@@ -180,7 +183,8 @@ impl Session {
             }
         };
         let Some(config) = context.server.clone() else {
-            self.conclude(Err(Error::General("no certificate".into())), &mut news);
+            self.state = State::Over(NO_CERTIFICATE.to_vec());
+            self.conclude(Err(PeerIncompatible::NoCipherSuitesInCommon.into()), &mut news);
             return news;
         };
         self.context = Some(context);
