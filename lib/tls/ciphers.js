@@ -1,6 +1,6 @@
 'use strict'
 
-// The cipher suites that rustls has: IANA's names, and OpenSSL's, which Node's options and `getCipher()` use.
+// The cipher suites that rustls has, in the order of Node's own list: IANA's names, and OpenSSL's, which Node's options and `getCipher()` use.
 
 const suites = [
   ['TLS_AES_256_GCM_SHA384', 'TLS_AES_256_GCM_SHA384'],
@@ -41,4 +41,4 @@ function describe(iana) {
   return { name: openssl.get(iana) ?? iana, standardName: iana, version: isNewest(iana) ? 'TLSv1.3' : 'TLSv1.2' }
 }
 
-module.exports = { parseCiphers, describe }
+module.exports = { all: suites.map(([iana]) => iana), parseCiphers, describe }

@@ -7,7 +7,7 @@ const { Buffer } = require('node:buffer')
 const crypto = require('node:crypto')
 const tls = require('node:tls')
 const { native } = require('../engine.js')
-const { parseCiphers } = require('./ciphers.js')
+const { all, parseCiphers } = require('./ciphers.js')
 
 const VERSIONS = { 'TLSv1.2': 12, 'TLSv1.3': 13 }
 /** Seconds, as OpenSSL has it. */
@@ -81,7 +81,7 @@ function nativeContext(options, { asks = false, alpn = [], logs = false, purpose
 function suitesOf(ciphers) {
   const { defaultCoreCipherList } = crypto.constants
   ciphers ??= tls.DEFAULT_CIPHERS
-  return ciphers === defaultCoreCipherList ? [] : parseCiphers(ciphers)
+  return ciphers === defaultCoreCipherList ? all : parseCiphers(ciphers)
 }
 
 /** Each certificate with the key that is its own; nothing where one has none. */

@@ -63,7 +63,10 @@ pub fn register(functions: &mut Functions<Engine>) {
     });
     functions.add_with(&secure, "tlsServer", |secure, _, args| {
         let contexts = Rc::new(Contexts::new(secure.context(args, 0)?));
-        let made = secure.servers.borrow_mut().insert_with(|_| Ok::<_, Infallible>(contexts));
+        let made = secure
+            .servers
+            .borrow_mut()
+            .insert_with(|_| Ok::<_, Infallible>(contexts));
         Ok(made.map(|Ok(id)| f64::from(id)))
     });
     functions.add_with(&secure, "tlsServerDrop", |secure, _, args| {
@@ -84,7 +87,9 @@ pub fn register(functions: &mut Functions<Engine>) {
     });
     // (id, server): the connection speaks TLS from now on
     functions.add_with(&secure, "tlsAccept", |secure, engine, args| {
-        Ok(Errno::code(engine.secure_server(args.uint(0)?, secure.server(args, 1)?)))
+        Ok(Errno::code(
+            engine.secure_server(args.uint(0)?, secure.server(args, 1)?),
+        ))
     });
     // (id, server): who has greeted is answered
     functions.add_with(&secure, "tlsAnswer", |secure, engine, args| {
@@ -144,7 +149,10 @@ fn context(secure: &Rc<Secure>, _: &Engine, args: &Args) -> Outcome<Result<Optio
     Ok(match Context::new(&settings, tickets) {
         Ok(context) => {
             let context = Rc::new(context);
-            let made = secure.contexts.borrow_mut().insert_with(|_| Ok::<_, Infallible>(context));
+            let made = secure
+                .contexts
+                .borrow_mut()
+                .insert_with(|_| Ok::<_, Infallible>(context));
             Ok(made.map(|Ok(id)| f64::from(id)))
         }
         Err(Invalid::Pem(what)) => Err(format!("{what} is no PEM")),
@@ -156,13 +164,17 @@ fn context(secure: &Rc<Secure>, _: &Engine, args: &Args) -> Outcome<Result<Optio
 
 /// Asks the session of a connection; nothing for one without TLS.
 fn ask<T>(engine: &Engine, args: &Args, code: impl FnOnce(&Session) -> T) -> Outcome<Option<T>> {
-    let asked = engine.connection(args.uint(0)?, |connection| connection.filter().map(|filter| code(filter.session())));
+    let asked = engine.connection(args.uint(0)?, |connection| {
+        connection.filter().map(|filter| code(filter.session()))
+    });
     Ok(asked.ok().flatten())
 }
 
 /// `(id)`: the name that a client asks for (`undefined` for none), and the protocols, as an array.
 fn wanted(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
-    let asked = ask(engine, args, |session| (session.wanted_name(), session.wanted_protocols()))?;
+    let asked = ask(engine, args, |session| {
+        (session.wanted_name(), session.wanted_protocols())
+    })?;
     Ok(asked.map(|(name, protocols)| {
         let env = args.env();
         let mut items = vec![name.map_or_else(|| env.undefined(), |name| env.string(&name))];
@@ -180,7 +192,9 @@ fn info(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
         env.array(&[
             text(session.version()),
             text(session.suite().as_deref()),
-            session.protocol().map_or_else(|| env.undefined(), |protocol| env.latin1(protocol)),
+            session
+                .protocol()
+                .map_or_else(|| env.undefined(), |protocol| env.latin1(protocol)),
             text(session.server_name()),
             env.boolean(session.is_resumed()),
             text(session.judge().err()),

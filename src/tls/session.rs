@@ -184,7 +184,14 @@ impl Session {
         };
         let Some(config) = context.server.clone() else {
             self.state = State::Over(NO_CERTIFICATE.to_vec());
-            self.conclude(Err(PeerIncompatible::NoCipherSuitesInCommon.into()), &mut news);
+            // What OpenSSL finds missing first: in TLS 1.3, suites go with every certificate.
+            let hello = accepted.client_hello();
+            let missing = if hello.cipher_suites().iter().any(|suite| u16::from(*suite) >> 8 == 0x13) {
+                PeerIncompatible::NoSignatureSchemesInCommon
+            } else {
+                PeerIncompatible::NoCipherSuitesInCommon
+            };
+            self.conclude(Err(missing.into()), &mut news);
             return news;
         };
         self.context = Some(context);

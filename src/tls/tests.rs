@@ -333,12 +333,18 @@ fn who_floods_before_the_answer_is_cut_off() {
 
 #[test]
 fn a_context_without_a_certificate_answers_nobody() {
-    let (_, client) = pair();
-    let client = context(&client);
-    let (mut server, mut client) = sides(&client, &client);
-    talk(&mut server, &mut client, usize::MAX);
-    assert_eq!(server.reason(), "no shared cipher");
-    assert_eq!(client.reason(), "sslv3 alert handshake failure");
+    let (_, mut client) = pair();
+    let without = context(&client);
+    for (suite, reason) in [
+        ("TLS_AES_128_GCM_SHA256", "no suitable signature algorithm"),
+        ("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "no shared cipher"),
+    ] {
+        client.suites = vec![suite.into()];
+        let (mut server, mut client) = sides(&without, &context(&client));
+        talk(&mut server, &mut client, usize::MAX);
+        assert_eq!(server.reason(), reason);
+        assert_eq!(client.reason(), "sslv3 alert handshake failure");
+    }
 }
 
 #[test]
