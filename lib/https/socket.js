@@ -99,11 +99,14 @@ const methods = {
     return null
   },
 
-  /** Sessions are in the clients' tickets, and messages of the handshake are not kept. */
+  // Sessions are in the clients' tickets, and what was said in the handshake is not kept.
   getSession() {},
   getTLSTicket() {},
   getFinished() {},
   getPeerFinished() {},
+  getSharedSigalgs() {},
+  getCertificate() {},
+  getX509Certificate() {},
 }
 
 for (const [name, value] of Object.entries(methods)) {
