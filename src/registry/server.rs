@@ -336,13 +336,18 @@ impl Server {
 
     fn deregister(&mut self, ticket: Ticket, body: &[u8]) -> Result<Option<Vec<u8>>, Refusal> {
         let DeregisterRequest { service, id, owner } = read(body)?;
-        let ours = self
-            .state
-            .get(&service, &id)
-            .is_some_and(|entry| entry.put.owner == owner);
+        let known = self.state.get(&service, &id);
+        let ours = known.is_some_and(|entry| entry.put.owner == owner);
         let reply = DeregisterReply { removed: ours }.encode_to_vec();
         if !ours {
-            return Ok(Some(reply));
+            let names = [&service, &id];
+            let may_be_kept = known.is_none() && names.iter().all(|name| name.len() <= self.limits.name_bytes);
+            if !may_be_kept || self.disk.as_ref().is_none_or(|disk| !disk.anew) {
+                return Ok(Some(reply));
+            }
+            // It is not there, but what a disk has kept of a failed write, nobody knows: that must be settled before this is answered.
+            let change = removed(&service, &id, self.state.revision);
+            return Ok(self.keep(ticket, change, reply, (service, id, None)));
         }
         let revision = self.state.revision + 1;
         let before = self.state.remove(&service, &id, revision);

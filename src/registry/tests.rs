@@ -733,6 +733,23 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+#[test]
+fn what_a_failed_write_may_have_kept_is_not_there_once_somebody_was_told_so() {
+    let disk = MadeUp::default();
+    let mut machine = Machine::start(&disk, Limits::default(), "first");
+    // The first commit writes a snapshot, the journal, syncs, and renames the snapshot: that happens, and is said to have failed.
+    disk.0.lock().unwrap().fails = vec![4];
+    disk.clone().sync().unwrap();
+    let failed = machine.ask(Method::Register, &register("echo", "a", 1));
+    assert!(matches!(failed, Err(Refusal::Storage(_))));
+    disk.restart(0);
+    assert_eq!(Machine::start(&disk, Limits::default(), "second").ids(), ["a"]);
+    let told = machine.ask(Method::Deregister, &deregister("echo", "a", "me")).unwrap();
+    assert!(!DeregisterReply::decode(&*told).unwrap().removed);
+    disk.restart(0);
+    assert!(Machine::start(&disk, Limits::default(), "third").ids().is_empty());
+}
+
 /// What a key may be after a restart: what was acknowledged last, or what was tried since.
 type Allowed = BTreeMap<u8, Vec<Option<String>>>;
 

@@ -5,6 +5,7 @@
 const { Buffer } = require('node:buffer')
 const { makeError } = require('../../errors')
 const { framer, frameError } = require('../../constants')
+const { bytesOf } = require('../bytes')
 const natives = require('../native')
 
 const { COUNT, NEXT, DONE, END, HEAD, FOOT, TOTAL, BEGUN, HELD, ERROR, ROWS } = framer
@@ -15,6 +16,12 @@ const MANY = 2048
 const FastBuffer = Buffer[Symbol.species]
 
 const EMPTY = Buffer.alloc(0)
+
+/** A chunk from outside, as a cursor takes it: a Buffer, also of a Uint8Array of another realm. */
+function chunkOf(value) {
+  const bytes = bytesOf(value, 'chunk')
+  return bytes instanceof FastBuffer ? bytes : new FastBuffer(bytes.buffer, bytes.byteOffset, bytes.length)
+}
 
 let dropped
 
@@ -239,4 +246,4 @@ class Cursor {
   }
 }
 
-module.exports = { Cursor }
+module.exports = { Cursor, chunkOf }

@@ -5,6 +5,7 @@
 const process = require('node:process')
 const { Duplex } = require('node:stream')
 const { invalidArgType, invalidArgValue } = require('../../errors')
+const { chunkOf } = require('./cursor')
 
 /** What is asked of the stream below. */
 const METHODS = ['on', 'write', 'end', 'pause', 'resume', 'destroy']
@@ -39,6 +40,7 @@ class FrameDuplex extends Duplex {
       throw invalidArgType('stream', 'an instance of Duplex, such as a net.Socket', below)
     }
     if (framed.has(below)) throw invalidArgValue('stream', below, 'is read as messages already')
+    if (below.readableEncoding) throw invalidArgValue('stream', below, 'gives strings: messages are made of bytes')
     const { allowHalfOpen } = below
     super({ objectMode: true, allowHalfOpen: allowHalfOpen !== false })
     framed.add(below)
@@ -68,7 +70,8 @@ class FrameDuplex extends Duplex {
 
   #take(chunk) {
     try {
-      this.#cursor.feed(chunk)
+      // Whatever is in front of a stream may give it an encoding later, or objects.
+      this.#cursor.feed(chunkOf(chunk))
     } catch (error) {
       this.destroy(error)
       return
@@ -79,30 +82,66 @@ class FrameDuplex extends Duplex {
   #pump() {
     this.#pumping = true
     this.#waits = false
-    try {
-      while (!this.destroyed && this.#cursor.next()) {
-        this.#wanted = false
-        if (this.push(this.#make(this.#cursor)) || this.#wanted) continue
-        this.#waits = true
-        this.#below.pause()
-        break
-      }
-    } catch (error) {
-      this.destroy(error)
+    for (let message = this.#next(); message !== undefined; message = this.#next()) {
+      this.#wanted = false
+      if (this.#give(message) || this.#wanted) continue
+      this.#wait()
+      break
     }
     this.#pumping = false
     if (this.#ended && !this.#waits) this.#finish()
   }
 
+  #wait() {
+    this.#waits = true
+    this.#below.pause()
+  }
+
+  /** The next message; nothing where that is not whole, or wrong. */
+  #next() {
+    try {
+      if (!this.destroyed && this.#cursor.next()) return this.#make(this.#cursor)
+    } catch (error) {
+      this.destroy(error)
+    }
+    return undefined
+  }
+
+  /** Pushes a message. What a listener of it throws is its own affair, and costs no other message. */
+  #give(message) {
+    let given = false
+    try {
+      const more = this.push(message)
+      given = true
+      return more
+    } finally {
+      if (!given) this.#thrown()
+    }
+  }
+
+  #thrown() {
+    this.#pumping = false
+    this.#wait()
+    process.nextTick(() => {
+      if (this.#waits) this._read()
+    })
+  }
+
   /** Nothing more comes. */
   #finish() {
+    let last
     try {
-      if (this.#cursor.finish()) this.push(this.#make(this.#cursor))
+      if (this.#cursor.finish()) last = this.#make(this.#cursor)
+    } catch (error) {
+      this.destroy(error)
+      return
+    }
+    try {
+      if (last !== undefined) this.push(last)
+    } finally {
       // A reader that is at work on the last message has not found its end yet, and may want to answer it.
       this.#ending = true
       if (this.#starved && this.readableLength === 0) this.#end()
-    } catch (error) {
-      this.destroy(error)
     }
   }
 
@@ -113,10 +152,15 @@ class FrameDuplex extends Duplex {
   }
 
   read(size) {
-    const message = super.read(size)
-    this.#starved = message === null
-    if (this.#starved && this.#ending && this.readableLength === 0) this.#end()
-    return message
+    // A listener that throws ends the reading as a reader that finds nothing does.
+    let message = null
+    try {
+      message = super.read(size)
+      return message
+    } finally {
+      this.#starved = message === null
+      if (this.#starved && this.#ending && this.readableLength === 0) this.#end()
+    }
   }
 
   _read() {
@@ -153,7 +197,16 @@ class FrameDuplex extends Duplex {
   }
 
   _final(callback) {
-    this.#below.end(callback)
+    const below = this.#below
+    // Who destroys that, before or meanwhile, wants no more of it: as a socket, this just closes.
+    if (below.destroyed) {
+      this.destroy(below.errored ?? undefined)
+      return
+    }
+    below.end((error) => {
+      if (error && below.destroyed && !below.errored) this.destroy()
+      else callback(error)
+    })
   }
 
   _destroy(error, callback) {

@@ -6,18 +6,10 @@ const { Buffer } = require('node:buffer')
 const { invalidArgType, invalidArgValue, outOfRange } = require('../../errors')
 const { bytesOf } = require('../bytes')
 const natives = require('../native')
-const { Cursor } = require('./cursor')
+const { Cursor, chunkOf } = require('./cursor')
 const { FrameDuplex } = require('./duplex')
 const { framingOf } = require('./options')
 const { FrameDecoder, FrameEncoder } = require('./streams')
-
-const FastBuffer = Buffer[Symbol.species]
-
-/** A chunk as the cursor takes it: a Buffer, also of a Uint8Array of another realm. */
-function chunkOf(value) {
-  const bytes = bytesOf(value, 'chunk')
-  return bytes instanceof FastBuffer ? bytes : new FastBuffer(bytes.buffer, bytes.byteOffset, bytes.length)
-}
 
 /** What streams make of a message. */
 const view = (cursor) => cursor.view()

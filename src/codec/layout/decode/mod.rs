@@ -237,18 +237,11 @@ impl<'a, B: Build> Reader<'a, B> {
     }
 
     fn structure(&mut self, id: usize, args: Vec<i64>) -> Outcome<Record<B::Value>, B::Foreign> {
-        if !stack::has_room() {
-            return Err(self.error(Code::Limit, "there is no more room on the stack"));
-        }
         let layout = self.layout;
         let structure = &layout.structs[id];
+        stack::descend(structure, &layout.limits, &mut self.depth).map_err(|why| self.error(Code::Limit, why))?;
         if structure.recursive {
             self.spend()?;
-            self.depth += 1;
-            if self.depth > layout.limits.depth {
-                let message = format!("structs are nested deeper than {}", layout.limits.depth);
-                return Err(self.error(Code::Limit, message));
-            }
         }
         let count = structure.fields.len();
         let mut frame = Frame {

@@ -220,20 +220,11 @@ impl<S: Source> Writer<'_, S> {
         args: Vec<i64>,
         record: &S::Value,
     ) -> Outcome<Rc<Vec<Slot>>, S::Foreign> {
-        if !stack::has_room() {
-            return Err(self.error(Code::Limit, "there is no more room on the stack"));
-        }
         let layout = self.layout;
         let structure = &layout.structs[id];
+        stack::descend(structure, &layout.limits, &mut self.depth).map_err(|why| self.error(Code::Limit, why))?;
         if !self.source.is_record(record) {
             return self.wrong(record, Code::Type, "of type object");
-        }
-        if structure.recursive {
-            self.depth += 1;
-            if self.depth > layout.limits.depth {
-                let message = format!("structs are nested deeper than {}", layout.limits.depth);
-                return Err(self.error(Code::Limit, message));
-            }
         }
         let count = structure.fields.len();
         let mut frame = Frame {
