@@ -285,7 +285,11 @@ impl Host for Script {
         | Event::Drain(id)
         | Event::WriteError(id, _)
         | Event::Shutdown(id, _)
-        | Event::Close(id)) = event;
+        | Event::Close(id)
+        | Event::Greeting(id)
+        | Event::Secured(id)
+        | Event::Insecure(id, _)
+        | Event::Keys(id, _)) = event;
         let wire = self.wire(id);
         assert_eq!(wire.closed.get(), 0, "told of one that is closed");
         match event {
