@@ -38,9 +38,11 @@ const apart = /[\\/]__test__[\\/](?:e2e|environments|ecosystem|schemas)[\\/]/
 
 /** Runs node:test over `files` with the Node that runs this; resolves to whether all passed and at least one ran. */
 function nodeTest(files) {
-  const args = ['--test', '--test-reporter=spec', `--test-timeout=${TEST_TIMEOUT_MS}`]
-  args.push(`--test-concurrency=${FILES_AT_A_TIME}`, ...files)
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
+  const limits = [`--test-timeout=${TEST_TIMEOUT_MS}`, `--test-concurrency=${FILES_AT_A_TIME}`]
+  const child = spawn(process.execPath, ['--test', '--test-reporter=spec', ...limits, ...files], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   let tail = ''
   let ran = 0
   child.stdout.on('data', (chunk) => {

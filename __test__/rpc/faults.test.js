@@ -7,7 +7,7 @@ const assert = require('node:assert/strict')
 const net = require('node:net')
 const { once } = require('node:events')
 const { rpc } = require('../../index.js')
-const { pair, handServer, handClient, preface, frame, Kind, sleep, until } = require('./tools.js')
+const { pair, handServer, handClient, preface, frame, Kind, sleep, until, method } = require('./tools.js')
 
 /** A server with a few methods, and a hand-written client of it. */
 async function withServer(t, options, clientOptions) {
@@ -25,7 +25,6 @@ async function withServer(t, options, clientOptions) {
   return { server, port, ...(await handClient(t, port, clientOptions)) }
 }
 
-const method = (number, name) => frame(Kind.METHOD, 0, { code: number, body: name })
 const request = (sequence, number, body, remaining) => frame(Kind.REQUEST, sequence, { code: number, body, remaining })
 const text = (unit) => unit.payload.toString()
 

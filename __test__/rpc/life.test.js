@@ -7,12 +7,11 @@ const { once } = require('node:events')
 const os = require('node:os')
 const test = require('node:test')
 const { rpc } = require('../../index.js')
-const { pair, Kind, frame, handClient, handServer, sleep, until } = require('./tools.js')
+const { pair, listening, Kind, frame, method, handClient, handServer, sleep, until } = require('./tools.js')
 
 const hasIPv6 = Object.values(os.networkInterfaces()).some((list) => list.some(({ address }) => address === '::1'))
 
-const call = (sequence, method = 0) => frame(Kind.REQUEST, sequence, { code: method })
-const name = (number, text) => frame(Kind.METHOD, 0, { code: number, body: text })
+const call = (sequence) => frame(Kind.REQUEST, sequence, { code: 0 })
 
 test('without a host, a server is reached from this machine only', async (t) => {
   const places = {
@@ -100,13 +99,9 @@ test('half duplex: a call leaves when the one before is answered', async (t) => 
 
 /** A server whose calls are never answered, `Infinity` or so many of which may be cancelled in a second. */
 async function holding(t, maxCancelsPerSecond) {
-  const server = rpc.createServer({ maxCancelsPerSecond })
-  server.method('hold', () => {})
-  server.listen(0)
-  await once(server, 'listening')
-  t.after(() => server.close(() => {}))
-  t.after(() => server.closeAllConnections())
-  return { server, port: server.address().port }
+  const made = await listening(t, { maxCancelsPerSecond })
+  made.server.method('hold', () => {})
+  return made
 }
 
 /** So many calls, each cancelled at once. */
@@ -124,7 +119,7 @@ test('who cancels more calls than may be is dropped, who cancels as many over a 
   server.on('protocolError', (error) => protocolErrors.push(error))
 
   const patient = await handClient(t, port)
-  patient.socket.write(Buffer.concat([name(0, 'hold'), cancels(0, 70)]))
+  patient.socket.write(Buffer.concat([method(0, 'hold'), cancels(0, 70)]))
   await patient.next(ended(69))
   await sleep(500)
   patient.socket.write(cancels(70, 70))
@@ -133,7 +128,7 @@ test('who cancels more calls than may be is dropped, who cancels as many over a 
 
   const flood = await handClient(t, port)
   const closed = once(flood.socket, 'close')
-  flood.socket.write(Buffer.concat([name(0, 'hold'), cancels(0, 150)]))
+  flood.socket.write(Buffer.concat([method(0, 'hold'), cancels(0, 150)]))
   const goaway = await flood.next(({ kind }) => kind === Kind.GOAWAY)
   assert.equal(goaway.payload.readUInt16BE(0), 6)
   assert.match(goaway.payload.toString('utf8', 2), /^The peer cancelled more than 100 calls within a second$/)
@@ -148,7 +143,7 @@ test('who cancels more calls than may be is dropped, who cancels as many over a 
 test('Infinity takes the limit away, 0 is none', async (t) => {
   const { server, port } = await holding(t, Infinity)
   const { socket, next } = await handClient(t, port)
-  socket.write(Buffer.concat([name(0, 'hold'), cancels(0, 20_000)]))
+  socket.write(Buffer.concat([method(0, 'hold'), cancels(0, 20_000)]))
   await next(ended(19_999))
   assert.equal(server.stats.cancelFloods, 0)
   assert.throws(() => rpc.createServer({ maxCancelsPerSecond: 0 }), { code: 'ERR_OUT_OF_RANGE' })

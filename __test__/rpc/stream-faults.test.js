@@ -6,10 +6,9 @@ const assert = require('node:assert/strict')
 const { once } = require('node:events')
 const test = require('node:test')
 const { rpc } = require('../../index.js')
-const { Kind, Flag, preface, frame, handServer, handClient, sleep, until } = require('./tools.js')
+const { Kind, Flag, preface, frame, handServer, handClient, sleep, until, method } = require('./tools.js')
 
 const KiB = 1024
-const method = (number, name) => frame(Kind.METHOD, 0, { code: number, body: name })
 const request = (sequence, code, flags, body = '') => frame(Kind.REQUEST, sequence, { code, flags, body })
 const message = (sequence, body = '') => frame(Kind.MESSAGE, sequence, { body })
 const end = (sequence) => frame(Kind.END, sequence)

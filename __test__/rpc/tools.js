@@ -6,6 +6,18 @@ const net = require('node:net')
 const { once } = require('node:events')
 const { rpc } = require('../../index.js')
 
+/** A server that listens until the test ends. */
+async function listening(t, options) {
+  const server = rpc.createServer(options)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    server.close(() => {})
+    server.closeAllConnections()
+  })
+  return { server, port: server.address().port }
+}
+
 /** A listening server and a client of it, both closed after the test. */
 async function pair(t, serverOptions, clientOptions) {
   const server = rpc.createServer(serverOptions)
@@ -65,6 +77,9 @@ function frame(kind, sequence, { code, remaining, body = Buffer.alloc(0), flags 
   length.writeUInt32BE(payload.length)
   return Buffer.concat([length, payload])
 }
+
+/** A client calls the method of this name by a number from here on. */
+const method = (number, name) => frame(Kind.METHOD, 0, { code: number, body: name })
 
 /** The naive reader: gives each unit of a stream as `{ preface }` or `{ kind, flags, sequence, payload }`. */
 class Reader {
@@ -186,6 +201,8 @@ module.exports = {
   Flag,
   preface,
   frame,
+  method,
+  listening,
   Reader,
   handServer,
   handClient,

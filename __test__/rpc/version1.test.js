@@ -6,9 +6,7 @@ const assert = require('node:assert/strict')
 const { once } = require('node:events')
 const test = require('node:test')
 const { rpc } = require('../../index.js')
-const { Kind, Flag, preface, frame, handServer, handClient } = require('./tools.js')
-
-const method = (number, name) => frame(Kind.METHOD, 0, { code: number, body: name })
+const { Kind, Flag, preface, frame, handServer, handClient, method } = require('./tools.js')
 
 test('a client sends a server of version 1 nothing that is new to it', async (t) => {
   const units = []

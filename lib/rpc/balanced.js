@@ -97,8 +97,8 @@ class BalancedClient extends Client {
       member.retire()
     }
     this.membersChanged()
-    const places = Array.from(this.members.values(), ({ target }) => textOfTarget(target))
-    log('rpc: the addresses are: %s', places.join(', ') || 'none')
+    if (log.enabled)
+      log('rpc: the addresses are: %s', this.addresses.map(({ address }) => address).join(', ') || 'none')
     process.nextTick(() => this.emit('addresses', this.addresses))
   }
 

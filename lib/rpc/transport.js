@@ -174,7 +174,7 @@ class Acceptor extends net.Server {
     if (options === first)
       return super.listen({ ...options, host: options.ipv6Only ? LOOPBACK_6 : LOOPBACK }, ...args.slice(1))
     if (args.length === 0 || typeof first === 'function') args.unshift(0, LOOPBACK)
-    else args.splice(1, second === '' || (args.length > 1 && second == null) ? 1 : 0, LOOPBACK)
+    else args.splice(1, second ? 0 : 1, LOOPBACK)
     return super.listen(...args)
   }
 

@@ -340,9 +340,11 @@ impl Server {
         let ours = known.is_some_and(|entry| entry.put.owner == owner);
         let reply = DeregisterReply { removed: ours }.encode_to_vec();
         if !ours {
-            let names = [&service, &id];
-            let may_be_kept = known.is_none() && names.iter().all(|name| name.len() <= self.limits.name_bytes);
-            if !may_be_kept || self.disk.as_ref().is_none_or(|disk| !disk.anew) {
+            let most = self.limits.name_bytes;
+            let can_be =
+                sound("the service's name", &service, most).is_ok() && sound("the instance's id", &id, most).is_ok();
+            let is_settled = self.disk.as_ref().is_none_or(|disk| !disk.anew);
+            if known.is_some() || is_settled || !can_be {
                 return Ok(Some(reply));
             }
             // It is not there, but what a disk has kept of a failed write, nobody knows: that must be settled before this is answered.

@@ -12,8 +12,9 @@ const { rpc } = require('../../..')
 const { traceClient, traceServer } = require('./interceptors.js')
 
 const give = () => {
-  const spans = exporter.getFinishedSpans().map(({ name, kind, status, parentSpanContext, ...span }) => {
-    const { traceId, spanId } = span.spanContext?.() ?? span._spanContext
+  const spans = exporter.getFinishedSpans().map((span) => {
+    const { traceId, spanId } = span.spanContext()
+    const { name, kind, status, parentSpanContext } = span
     return { name, kind: SpanKind[kind], status: status.code, traceId, spanId, parent: parentSpanContext?.spanId }
   })
   process.send({ spans }, () => process.exit())

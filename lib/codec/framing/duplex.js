@@ -53,7 +53,7 @@ class FrameDuplex extends Duplex {
     below.on('data', (chunk) => this.#take(chunk))
     below.on('end', () => {
       this.#ended = true
-      if (!this.#waits) this.#finish()
+      if (!this.#waits) this.#pump()
     })
     below.on('drain', () => this.#goOn())
     below.on('error', (error) => this.destroy(error))
@@ -82,14 +82,35 @@ class FrameDuplex extends Duplex {
   #pump() {
     this.#pumping = true
     this.#waits = false
-    for (let message = this.#next(); message !== undefined; message = this.#next()) {
-      this.#wanted = false
-      if (this.#give(message) || this.#wanted) continue
-      this.#wait()
-      break
+    let thrown = true
+    try {
+      for (let message = this.#next(); message !== undefined; message = this.#next()) {
+        this.#wanted = false
+        if (this.push(message) || this.#wanted) continue
+        this.#wait()
+        break
+      }
+      thrown = false
+    } finally {
+      this.#pumping = false
+      // What a listener of a message throws is its own affair, and costs no other message.
+      if (thrown) this.#goOnLater()
     }
-    this.#pumping = false
-    if (this.#ended && !this.#waits) this.#finish()
+    if (!this.#ended || this.#waits || this.destroyed) return
+    // A reader that is at work on the last message has not found its end yet, and may want to answer it.
+    this.#ending = true
+    if (this.#starved && this.readableLength === 0) this.#end()
+  }
+
+  /** The next message; nothing where that is not whole, or wrong. */
+  #next() {
+    try {
+      if (this.destroyed) return undefined
+      if (this.#cursor.next() || (this.#ended && this.#cursor.finish())) return this.#make(this.#cursor)
+    } catch (error) {
+      this.destroy(error)
+    }
+    return undefined
   }
 
   #wait() {
@@ -97,52 +118,11 @@ class FrameDuplex extends Duplex {
     this.#below.pause()
   }
 
-  /** The next message; nothing where that is not whole, or wrong. */
-  #next() {
-    try {
-      if (!this.destroyed && this.#cursor.next()) return this.#make(this.#cursor)
-    } catch (error) {
-      this.destroy(error)
-    }
-    return undefined
-  }
-
-  /** Pushes a message. What a listener of it throws is its own affair, and costs no other message. */
-  #give(message) {
-    let given = false
-    try {
-      const more = this.push(message)
-      given = true
-      return more
-    } finally {
-      if (!given) this.#thrown()
-    }
-  }
-
-  #thrown() {
-    this.#pumping = false
+  #goOnLater() {
     this.#wait()
     process.nextTick(() => {
       if (this.#waits) this._read()
     })
-  }
-
-  /** Nothing more comes. */
-  #finish() {
-    let last
-    try {
-      if (this.#cursor.finish()) last = this.#make(this.#cursor)
-    } catch (error) {
-      this.destroy(error)
-      return
-    }
-    try {
-      if (last !== undefined) this.push(last)
-    } finally {
-      // A reader that is at work on the last message has not found its end yet, and may want to answer it.
-      this.#ending = true
-      if (this.#starved && this.readableLength === 0) this.#end()
-    }
   }
 
   /** Not at once: whoever has found nothing waits for news only then. */

@@ -16,8 +16,6 @@ const { METHODS, SERVICE } = require('./messages')
 const { clock } = require('./clock')
 
 const DEFAULT_PORT = 7400
-/** Who is let in is a decision of whoever opens a port to others. */
-const DEFAULT_HOST = '127.0.0.1'
 
 /** Above every request that keeps to the limits: some hundred leases. What is larger was not meant for a registry. */
 const MAX_REQUEST = 256 * 1024
@@ -117,12 +115,9 @@ class Registry extends EventEmitter {
     return { epoch, services, instances, watches }
   }
 
-  /** As a server's, with a default for each: port 7400 of this machine only. */
+  /** As a server's, with a port as well where none is said: 7400. */
   listen(...args) {
     if (args.length === 0 || typeof args[0] === 'function') args.unshift(DEFAULT_PORT)
-    const [where, host] = args
-    const isPort = typeof where === 'number' || /^\d+$/.test(where)
-    if (isPort && typeof host !== 'string') args.splice(1, 0, DEFAULT_HOST)
     if (this.opened) this.server.listen(...args)
     else this.asked = args
     return this
@@ -220,4 +215,4 @@ class Registry extends EventEmitter {
   }
 }
 
-module.exports = { Registry, DEFAULT_PORT, DEFAULT_HOST }
+module.exports = { Registry }
