@@ -3,7 +3,7 @@
 // https.Server over the native engine. Options, their defaults and their errors come from core's server, which this one is; so do connections whose
 // TLS rustls cannot do, or that somebody wants to see before there is TLS: those are core's TLS over sockets of ours.
 
-const https = require('node:https')
+const { https } = require('../genuine.js')
 const { clearTimeout, setTimeout } = require('node:timers')
 const { native } = require('../engine.js')
 const core = require('../core.js')
