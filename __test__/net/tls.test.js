@@ -88,3 +88,20 @@ test('within a tunnel that an HTTP server of ours has opened', async (t) => {
   assert.strictEqual(await response.setEncoding('latin1').reduce((text, chunk) => text + chunk, ''), '/deep within TLS')
   socket.destroy()
 })
+
+test('what the socket below fails with is an error of the secure socket only', async (t) => {
+  const server = net.createServer((socket) => {
+    const secure = new tls.TLSSocket(socket, { isServer: true, ...secrets })
+    secure.on('error', (error) => server.emit('failed', error)).resume()
+    server.emit('socket', socket)
+  })
+  const port = await listening(t, server)
+  const served = once(server, 'socket')
+  const client = tls.connect({ port, host: '127.0.0.1', ...trusting })
+  await once(client, 'secureConnect')
+  const failed = once(server, 'failed')
+  const [socket] = await served
+  socket.destroy(Object.assign(new Error('broken'), { code: 'EPIPE' }))
+  assert.strictEqual((await failed)[0].message, 'broken')
+  client.on('error', () => {}).destroy()
+})

@@ -122,6 +122,7 @@ Server.prototype.setTimeout = function setTimeout(msecs, callback) {
 Server.prototype.close = function close(...args) {
   this.closeIdleConnections()
   clearInterval(this[kCheckTimer])
+  clearInterval(this[core.kCheckingInterval])
   NetServer.prototype.close.apply(this, args)
   return this
 }
@@ -132,10 +133,12 @@ Server.prototype[Symbol.asyncDispose] = function () {
 
 Server.prototype.closeAllConnections = function closeAllConnections() {
   for (const connection of this[kConnections]) connection.destroy()
+  http.Server.prototype.closeAllConnections.call(this)
 }
 
 Server.prototype.closeIdleConnections = function closeIdleConnections() {
   for (const connection of this[kConnections]) connection.closeIdle()
+  http.Server.prototype.closeIdleConnections.call(this)
 }
 
 Server.prototype[Symbol.for('nodejs.rejection')] = function (error, event, ...args) {
@@ -176,7 +179,9 @@ function sweep(server, limit) {
   server[kIdleTimer] = setTimeout(sweep, wait, server, limit).unref()
 }
 
+/** Ends requests that take too long: ours here, and those that core's parser serves by core's own timer. */
 function watchRequests() {
+  core.trackConnections.call(this)
   clearInterval(this[kCheckTimer])
   this[kCheckTimer] = setInterval(checkConnections, this.connectionsCheckingInterval, this).unref()
 }
