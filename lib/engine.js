@@ -4,7 +4,7 @@
 //
 // An owner is any object with `id` and the methods of the events that can reach it: onConnection(id | errno),
 // onConnected(status), onRead(length | errno, memory, offset), onDrain(), onWriteError(errno), onShutdown(status), onClose(), and where it speaks
-// TLS, onGreeting(), onSecured(), onInsecure(reason, detail, received), onKeys(lines).
+// TLS, onUnanswered(), onSecured(), onInsecure(reason, detail), onKeys(lines).
 // Protocols bring events of their own.
 
 const process = require('node:process')
@@ -70,14 +70,14 @@ const events = {
     owners[id & INDEX_MASK] = undefined
     enter(owner, owner.onClose)
   },
-  onGreeting(id) {
-    ownerOf(id)?.onGreeting()
+  onUnanswered(id) {
+    ownerOf(id)?.onUnanswered()
   },
   onSecured(id) {
     ownerOf(id)?.onSecured()
   },
-  onInsecure(id, reason, detail, received) {
-    ownerOf(id)?.onInsecure(reason, detail, received)
+  onInsecure(id, reason, detail) {
+    ownerOf(id)?.onInsecure(reason, detail)
   },
   onKeys(id, lines) {
     ownerOf(id)?.onKeys(lines)

@@ -371,9 +371,13 @@ describe('sessions', AT_ONCE, () => {
     await once(first, 'secureConnect')
     const [ticket] = await session
     first.destroy()
-    const second = await secure(other, { maxVersion, session: ticket })
-    const reused = second.isSessionReused()
-    second.destroy()
+    return isResumed(other, { maxVersion, session: ticket })
+  }
+
+  const isResumed = async (port, options) => {
+    const socket = await secure(port, options)
+    const reused = socket.isSessionReused()
+    socket.destroy()
     return reused
   }
 
@@ -397,6 +401,34 @@ describe('sessions', AT_ONCE, () => {
         return [without, both, server.getTicketKeys().equals(keys), codeOf(() => server.setTicketKeys(Buffer.alloc(4)))]
       },
       ([without, both]) => assert.deepEqual([without, both], [false, true]),
+    )
+  }
+
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
+    same(
+      `keep their ticket in ${maxVersion}, until its key is replaced`,
+      { maxVersion },
+      hello,
+      async (port, server) => {
+        const agent = new core.Agent({ keepAlive: false })
+        const get = async () => {
+          const req = core.get({ port, ...trusting, agent, maxVersion })
+          const [res] = await once(req, 'response')
+          const { socket } = res
+          await once(res.resume(), 'close')
+          return [socket.getSession().toString('hex'), socket.isSessionReused()]
+        }
+        const [first, second, third] = [await get(), await get(), await get()]
+        server.setTicketKeys(Buffer.alloc(48, 1))
+        const last = await get()
+        agent.destroy()
+        return [second, third, last].map(([session, reused]) => [session === first[0], reused])
+      },
+      (found) =>
+        assert.deepEqual(
+          found.map(([, reused]) => reused),
+          [true, true, false],
+        ),
     )
   }
 
@@ -451,6 +483,27 @@ describe('what rustls cannot do is left to Node', AT_ONCE, () => {
     'a protocol that a function chooses',
     ...works({ ALPNCallback: ({ protocols }) => protocols[0] }, { ALPNProtocols: ['http/1.1'] }),
   )
+  const old = { ciphers: 'AES128-SHA', maxVersion: 'TLSv1.2' }
+  same('a client with suites of old', ...works(of('rsa'), old))
+  same('a client with another curve', ...works({}, { ecdhCurve: 'P-521' }))
+  same('a client with no host name for a name', {}, tellAll, async (port) =>
+    JSON.parse((await ask(port, { servername: 'sni.0', rejectUnauthorized: false })).body),
+  )
+  for (const [name, options] of Object.entries({ any: {}, old })) {
+    same(`${name} client whose bytes come one by one`, of('rsa'), hello, async (port) => {
+      const slow = net.createServer((socket) => {
+        const served = net.connect({ port, host: '127.0.0.1', noDelay: true })
+        served.on('error', () => {}).pipe(socket.on('error', () => {}))
+        socket.on('data', (bytes) => {
+          for (let at = 0; at < bytes.length; at++) served.write(bytes.subarray(at, at + 1))
+        })
+        socket.on('end', () => served.end())
+      })
+      const { status, body } = await ask(await listen(slow), options)
+      slow.close()
+      return [status, String(body)]
+    })
+  }
   same('a context that is made already', {}, hello, async (port, server) => {
     server.addContext('other.example', tls.createSecureContext(of('other')))
     const socket = await secure(port, { servername: 'other.example' })

@@ -286,7 +286,7 @@ impl Host for Script {
         | Event::WriteError(id, _)
         | Event::Shutdown(id, _)
         | Event::Close(id)
-        | Event::Greeting(id)
+        | Event::Unanswered(id)
         | Event::Secured(id)
         | Event::Insecure(id, _)
         | Event::Keys(id, _)) = event;

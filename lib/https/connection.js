@@ -7,6 +7,8 @@ const { X509Certificate } = require('node:crypto')
 const { native } = require('../engine.js')
 const { HttpConnection } = require('../http/connection.js')
 const { begin } = require('../http/server.js')
+const { Connection } = require('../net/handle.js')
+const { Server: NetServer } = require('../net/server.js')
 const { describe } = require('../tls/ciphers.js')
 const { hangUp, handshakeTimeout, sslError } = require('../tls/errors.js')
 const { SecureSocket } = require('./socket.js')
@@ -27,6 +29,15 @@ class SecureConnection extends HttpConnection {
     this.reading = true
     native.tlsAccept(this.id, contexts)
     native.readStart(this.id)
+  }
+
+  /** rustls has no answer to what the client wants. Node's TLS may have one, or knows what is wrong. */
+  onUnanswered() {
+    this.handshakes.delete(this)
+    native.readStop(this.id)
+    const connection = new Connection(this.id, this.isTcp)
+    connection.rest = native.tlsLeave(this.id)
+    NetServer.prototype._onconnection.call(this.server, connection)
   }
 
   onSecured() {

@@ -114,11 +114,19 @@ for (const [name, value] of Object.entries(methods)) {
 }
 
 /** What Node's sockets have as properties. Whoever sets one has it so. */
-for (const name of ['authorized', 'authorizationError', 'alpnProtocol', 'servername']) {
+const properties = {
+  authorized: 'authorized',
+  authorizationError: 'authorizationError',
+  alpnProtocol: 'alpnProtocol',
+  servername: 'servername',
+  _secureEstablished: 'secured',
+}
+
+for (const [name, source] of Object.entries(properties)) {
   Object.defineProperty(SecureSocket.prototype, name, {
     configurable: true,
     get() {
-      return this[kSecure][name]
+      return this[kSecure][source]
     },
     set(value) {
       Object.defineProperty(this, name, { value, configurable: true, enumerable: true, writable: true })

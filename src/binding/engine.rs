@@ -28,11 +28,11 @@ enum Callback {
     Shutdown,
     /// `(id)`: the handle is closed, the id stale.
     Close,
-    /// `(id)`: a client of TLS has greeted.
-    Greeting,
+    /// `(id)`: a client of TLS has no answer here.
+    Unanswered,
     /// `(id)`: there is TLS now.
     Secured,
-    /// `(id, reason, detail, received)`: TLS has come to an end, in an alert of the peer's or in an error of ours.
+    /// `(id, reason, detail)`: TLS has come to an end, in an alert of the peer's or in an error of ours.
     Insecure,
     /// `(id, lines)`: secrets for a key log.
     Keys,
@@ -46,7 +46,7 @@ const CALLBACKS: [&str; 11] = [
     "onWriteError",
     "onShutdown",
     "onClose",
-    "onGreeting",
+    "onUnanswered",
     "onSecured",
     "onInsecure",
     "onKeys",
@@ -342,12 +342,12 @@ impl Host for Node {
             Event::WriteError(id, error) => self.call(Callback::WriteError, id, error.0),
             Event::Shutdown(id, result) => self.call(Callback::Shutdown, id, Errno::code(result)),
             Event::Close(id) => self.call(Callback::Close, id, 0),
-            Event::Greeting(id) => self.call(Callback::Greeting, id, 0),
+            Event::Unanswered(id) => self.call(Callback::Unanswered, id, 0),
             Event::Secured(id) => self.call(Callback::Secured, id, 0),
             Event::Insecure(id, failure) => {
                 self.callbacks.call(Callback::Insecure as usize, |env| {
                     let (reason, detail) = (env.string(&failure.reason), env.string(&failure.detail));
-                    [env.int(id as i32), reason, detail, env.boolean(failure.received)]
+                    [env.int(id as i32), reason, detail]
                 });
             }
             Event::Keys(id, lines) => {

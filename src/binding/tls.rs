@@ -73,36 +73,20 @@ pub fn register(functions: &mut Functions<Engine>) {
         secure.servers.borrow_mut().remove(args.uint(0)?);
         Ok(())
     });
-    functions.add_with(&secure, "tlsServerContext", |secure, _, args| {
-        secure.server(args, 0)?.set_default(secure.context(args, 1)?);
-        Ok(())
-    });
     functions.add_with(&secure, "tlsServerName", |secure, _, args| {
         secure.server(args, 0)?.add(&args.string(1)?, secure.context(args, 2)?);
         Ok(())
     });
-    functions.add_with(&secure, "tlsServerAsks", |secure, _, args| {
-        secure.server(args, 0)?.set_asks(args.boolean(1)?);
-        Ok(())
-    });
     // (id, server): the connection speaks TLS from now on
     functions.add_with(&secure, "tlsAccept", |secure, engine, args| {
-        Ok(Errno::code(
-            engine.secure_server(args.uint(0)?, secure.server(args, 1)?),
-        ))
+        let session = Session::server(secure.server(args, 1)?);
+        Ok(Errno::code(engine.secure(args.uint(0)?, session)))
     });
-    // (id, server): who has greeted is answered
-    functions.add_with(&secure, "tlsAnswer", |secure, engine, args| {
-        Ok(Errno::code(engine.answer(args.uint(0)?, &*secure.server(args, 1)?)))
+    // (id): it speaks none any more, as it was not answered; what has come
+    functions.add("tlsLeave", |engine, args| {
+        let received = engine.unsecure(args.uint(0)?).ok();
+        Ok(received.map(|bytes| args.env().buffer_copy(&bytes)))
     });
-    // (id, context, name): the connection speaks TLS from now on
-    functions.add_with(&secure, "tlsConnect", |secure, engine, args| {
-        let session = Session::client(secure.context(args, 1)?, &args.string(2)?);
-        let secured = session.map_err(|_| Errno::EINVAL);
-        let secured = secured.and_then(|session| engine.secure_client(args.uint(0).unwrap_or(u32::MAX), session));
-        Ok(Errno::code(secured))
-    });
-    functions.add("tlsWanted", wanted);
     functions.add("tlsInfo", info);
     functions.add("tlsPeer", peer);
     functions.add("tlsExport", export);
@@ -168,19 +152,6 @@ fn ask<T>(engine: &Engine, args: &Args, code: impl FnOnce(&Session) -> T) -> Out
         connection.filter().map(|filter| code(filter.session()))
     });
     Ok(asked.ok().flatten())
-}
-
-/// `(id)`: the name that a client asks for (`undefined` for none), and the protocols, as an array.
-fn wanted(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
-    let asked = ask(engine, args, |session| {
-        (session.wanted_name(), session.wanted_protocols())
-    })?;
-    Ok(asked.map(|(name, protocols)| {
-        let env = args.env();
-        let mut items = vec![name.map_or_else(|| env.undefined(), |name| env.string(&name))];
-        items.extend(protocols.iter().map(|protocol| env.latin1(protocol)));
-        env.array(&items)
-    }))
 }
 
 /// `(id)`: version, cipher suite, protocol (`undefined` for none), name asked for (likewise), whether it was resumed, and what is wrong with the

@@ -96,17 +96,13 @@ impl<H: Host> Connection<H> {
         }
     }
 
-    /// Has the filter do something with what came, and appends to `plain` what that says. What it leads to goes out with what that causes, if
-    /// there is any; else at once.
-    pub(super) fn filtered(
-        &mut self,
-        plain: &mut Vec<u8>,
-        code: impl FnOnce(&mut Filter, &mut Vec<u8>) -> News,
-    ) -> Result<News, Errno> {
+    /// Has the filter take what came, and appends to `plain` what that says. What it leads to goes out with what that causes, if there is any;
+    /// else at once.
+    pub(super) fn decrypt(&mut self, bytes: &[u8], plain: &mut Vec<u8>) -> Result<News, Errno> {
         let Some(filter) = &mut self.filter else {
             return Ok(News::default());
         };
-        let news = code(filter, plain);
+        let news = filter.receive(bytes, plain);
         if plain.is_empty() && !news.secured {
             filter.flush(&self.transport)?;
         }

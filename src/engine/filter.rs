@@ -6,11 +6,10 @@
 use super::out::Out;
 use super::{FileRange, Sent, Sink};
 use crate::errno::Errno;
-use crate::tls::{Contexts, News, Session};
+use crate::tls::{News, Session};
 use bytes::Bytes;
 use std::cell::RefCell;
 use std::convert::Infallible;
-use std::rc::Rc;
 
 /// Ciphertext that is offered to the transport at once, about.
 const FLUSH_AT: usize = 64 * 1024;
@@ -18,33 +17,21 @@ const FLUSH_AT: usize = 64 * 1024;
 /// The TLS of one connection.
 pub struct Filter {
     session: Session,
-    /// A server's: who answers the client.
-    contexts: Option<Rc<Contexts>>,
     cipher: Out,
     /// The peer has said that it sends nothing more: what its transport says of that is no news.
     ended: bool,
 }
 
 impl Filter {
-    /// A client's side, whose greeting waits to be [flushed](Filter::flush).
-    pub(super) fn client(session: Session) -> Filter {
-        let mut filter = Filter::new(session, None);
-        filter.take();
-        filter
-    }
-
-    /// A server's side.
-    pub(super) fn server(contexts: Rc<Contexts>) -> Filter {
-        Filter::new(Session::server(), Some(contexts))
-    }
-
-    fn new(session: Session, contexts: Option<Rc<Contexts>>) -> Filter {
-        Filter {
+    /// The TLS of `session`. What that has to say waits to be [flushed](Filter::flush).
+    pub(super) fn new(session: Session) -> Filter {
+        let mut filter = Filter {
             session,
-            contexts,
             cipher: Out::default(),
             ended: false,
-        }
+        };
+        filter.take();
+        filter
     }
 
     /// The session.
@@ -62,31 +49,17 @@ impl Filter {
         self.ended
     }
 
-    /// Takes what has arrived, and appends what it says to `plain`. A client that greets is answered at once, unless JavaScript is to say by
-    /// whom: then [`News::hello`] is set.
+    /// Takes what has arrived, and appends what it says to `plain`.
     pub(super) fn receive(&mut self, bytes: &[u8], plain: &mut Vec<u8>) -> News {
-        let mut news = self.session.receive(bytes, plain);
-        if news.hello
-            && let Some(contexts) = self.contexts.clone().filter(|contexts| !contexts.asks())
-        {
-            let name = self.session.wanted_name();
-            news = self.session.accept(contexts.find(name.as_deref()), plain);
-        }
-        self.note(&news);
-        news
-    }
-
-    /// Answers a client by the contexts, now that JavaScript has had its say.
-    pub(super) fn answer(&mut self, contexts: &Contexts, plain: &mut Vec<u8>) -> News {
-        let name = self.session.wanted_name();
-        let news = self.session.accept(contexts.find(name.as_deref()), plain);
-        self.note(&news);
-        news
-    }
-
-    fn note(&mut self, news: &News) {
+        let news = self.session.receive(bytes, plain);
         self.ended |= news.ended;
         self.take();
+        news
+    }
+
+    /// The session, which is no longer this one's.
+    pub(super) fn into_session(self) -> Session {
+        self.session
     }
 
     /// Gathers what the session itself has to say.

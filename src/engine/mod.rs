@@ -20,7 +20,7 @@ mod tests;
 
 use crate::errno::Errno;
 use crate::slots::Slots;
-use crate::tls::{Contexts, Failure, News, Session};
+use crate::tls::{Failure, News, Session};
 use bytes::Bytes;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -62,8 +62,8 @@ pub enum Event<'a> {
     Shutdown(u32, Result<(), Errno>),
     /// The transport is closed, the id stale.
     Close(u32),
-    /// A client has greeted a server of TLS: [`Engine::answer`] goes on.
-    Greeting(u32),
+    /// A client of TLS has no answer here: by [`Engine::unsecure`] somebody else can have it.
+    Unanswered(u32),
     /// The handshake of TLS is done.
     Secured(u32),
     /// TLS has come to an end that is an error. Nothing is received any more.
@@ -500,40 +500,27 @@ impl<H: Host> Engine<H> {
         self.host.guard(|| self.tell(Event::Connected(id, result)));
     }
 
-    /// Has a connection speak TLS from now on, as the server. Whatever it speaks otherwise goes through that.
+    /// Has a connection speak TLS from now on. Whatever it speaks otherwise goes through that.
     ///
     /// # Errors
-    /// Those of [`Engine::connection`]; `EALREADY` for one that does so already, or has written something that has not left.
-    pub fn secure_server(&self, id: u32, contexts: Rc<Contexts>) -> Result<(), Errno> {
-        self.secure(id, || Filter::server(contexts))
-    }
-
-    /// Has a connection speak TLS from now on, as the client.
-    ///
-    /// # Errors
-    /// Those of [`Engine::secure_server`], or the system's.
-    pub fn secure_client(&self, id: u32, session: Session) -> Result<(), Errno> {
-        self.secure(id, || Filter::client(session))
-    }
-
-    fn secure(&self, id: u32, make: impl FnOnce() -> Filter) -> Result<(), Errno> {
+    /// Those of [`Engine::connection`], or the system's; `EALREADY` for one that does so already, or has written something that has not left.
+    pub fn secure(&self, id: u32, session: Session) -> Result<(), Errno> {
         self.connection(id, |connection| {
             if connection.filter.is_some() || connection.queued() > 0 {
                 return Err(Errno::EALREADY);
             }
-            connection.filter = Some(Box::new(make()));
+            connection.filter = Some(Box::new(Filter::new(session)));
             connection.flush()
         })?
     }
 
-    /// Answers a client whose greeting was told.
+    /// Has a connection speak no TLS any more, as it was not answered; returns what has come.
     ///
     /// # Errors
     /// Those of [`Engine::connection`].
-    pub fn answer(&self, id: u32, contexts: &Contexts) -> Result<(), Errno> {
-        self.connection(id, |_| ())?;
-        self.decrypt(id, |filter, plain| filter.answer(contexts, plain));
-        Ok(())
+    pub fn unsecure(&self, id: u32) -> Result<Vec<u8>, Errno> {
+        let filter = self.connection(id, |connection| connection.filter.take())?;
+        Ok(filter.map_or_else(Vec::new, |filter| filter.into_session().received()))
     }
 
     /// Bytes arrived, or no more will.
@@ -542,7 +529,7 @@ impl<H: Host> Engine<H> {
             connection.filter.as_ref().map(|filter| filter.has_ended())
         });
         match (ended, result) {
-            (Ok(Some(_)), Ok(bytes)) => self.decrypt(id, |filter, plain| filter.receive(bytes, plain)),
+            (Ok(Some(_)), Ok(bytes)) => self.decrypt(id, bytes),
             // The peer has said so before.
             (Ok(Some(true)), Err(Errno::EOF)) => {}
             _ => self.received(id, result),
@@ -550,13 +537,13 @@ impl<H: Host> Engine<H> {
     }
 
     /// Tells what a filter makes of what came: first that there is TLS now, as those who hear of that may say what the connection speaks.
-    fn decrypt(&self, id: u32, code: impl FnOnce(&mut Filter, &mut Vec<u8>) -> News) {
+    fn decrypt(&self, id: u32, bytes: &[u8]) {
         let mut plain = self.plaintext.take();
         plain.clear();
-        let filtered = self.connection(id, |connection| connection.filtered(&mut plain, code));
+        let decrypted = self.connection(id, |connection| connection.decrypt(bytes, &mut plain));
         // A connection that is closed has nobody to tell.
-        let Ok(filtered) = filtered else { return };
-        let news = match filtered {
+        let Ok(decrypted) = decrypted else { return };
+        let news = match decrypted {
             Ok(news) => news,
             Err(error) => {
                 self.host.guard(|| self.tell(Event::WriteError(id, error)));
@@ -566,8 +553,8 @@ impl<H: Host> Engine<H> {
         if !news.keys.is_empty() {
             self.host.guard(|| self.tell(Event::Keys(id, &news.keys)));
         }
-        if news.hello {
-            self.host.guard(|| self.tell(Event::Greeting(id)));
+        if news.unanswered {
+            self.host.guard(|| self.tell(Event::Unanswered(id)));
         }
         if news.secured {
             self.host.guard(|| self.tell(Event::Secured(id)));

@@ -1,50 +1,28 @@
 //! The contexts of one server: which of them answers which client.
 
 use super::Context;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 /// A server's contexts: one for each name that it has one for (`addContext`), and one for all others.
 pub struct Contexts {
     /// For who asks for no name, or an unknown one.
-    default: RefCell<Rc<Context>>,
+    default: Rc<Context>,
     named: RefCell<Vec<(String, Rc<Context>)>>,
-    asks: Cell<bool>,
 }
 
 impl Contexts {
     /// `default` answers everyone.
     pub fn new(default: Rc<Context>) -> Contexts {
         Contexts {
-            default: RefCell::new(default),
+            default,
             named: RefCell::default(),
-            asks: Cell::new(false),
         }
-    }
-
-    /// Has another context answer those who ask for nothing that has its own.
-    pub fn set_default(&self, default: Rc<Context>) {
-        self.default.replace(default);
-    }
-
-    /// The context that answers those who ask for nothing that has its own.
-    pub fn default(&self) -> Rc<Context> {
-        self.default.borrow().clone()
     }
 
     /// Has a context answer who asks for a name. In that, `*` stands for any characters but dots. Of two that fit, the later counts.
     pub fn add(&self, name: &str, context: Rc<Context>) {
         self.named.borrow_mut().push((name.to_ascii_lowercase(), context));
-    }
-
-    /// Whether somebody else says who answers.
-    pub fn asks(&self) -> bool {
-        self.asks.get()
-    }
-
-    /// Has somebody else say who answers, or no longer.
-    pub fn set_asks(&self, asks: bool) {
-        self.asks.set(asks);
     }
 
     /// Who answers a client that asks for `name`.
@@ -57,7 +35,7 @@ impl Contexts {
                 .rev()
                 .find(|(pattern, _)| fits(pattern.as_bytes(), name.as_bytes()))
         });
-        found.map_or_else(|| self.default(), |(_, context)| context.clone())
+        found.map_or_else(|| self.default.clone(), |(_, context)| context.clone())
     }
 }
 

@@ -10,30 +10,18 @@ pub struct Failure {
     pub reason: Cow<'static, str>,
     /// What `rustls` says of it.
     pub detail: String,
-    /// The peer has said so, in an alert. Else the alert is ours.
-    pub received: bool,
 }
 
 impl Failure {
-    /// An error of the protocol's. `first` are the first bytes that were received, while they are all.
-    pub(super) fn new(error: &Error, first: &[u8]) -> Failure {
-        let (reason, received) = match error {
-            Error::AlertReceived(alert) => (alert_reason(*alert), true),
-            error => (Cow::Borrowed(local_reason(error, first)), false),
+    /// An error of the protocol's.
+    pub(super) fn new(error: &Error) -> Failure {
+        let reason = match error {
+            Error::AlertReceived(alert) => alert_reason(*alert),
+            error => Cow::Borrowed(local_reason(error)),
         };
         Failure {
             reason,
             detail: error.to_string(),
-            received,
-        }
-    }
-
-    /// What a limit of ours has ended.
-    pub(super) fn excess(detail: &str) -> Failure {
-        Failure {
-            reason: Cow::Borrowed("excessive message size"),
-            detail: detail.into(),
-            received: false,
         }
     }
 }
@@ -79,10 +67,9 @@ fn alert_reason(alert: AlertDescription) -> Cow<'static, str> {
     Cow::Borrowed(reason)
 }
 
-fn local_reason(error: &Error, first: &[u8]) -> &'static str {
+fn local_reason(error: &Error) -> &'static str {
     match error {
         Error::InvalidMessage(InvalidMessage::MessageTooLarge) => "packet length too long",
-        Error::InvalidMessage(_) if !first.is_empty() => not_tls(first),
         Error::InvalidMessage(InvalidMessage::HandshakePayloadTooLarge) => "excessive message size",
         Error::InvalidMessage(InvalidMessage::UnknownProtocolVersion) => "wrong version number",
         Error::InvalidMessage(InvalidMessage::InvalidContentType) => "invalid record type",
@@ -113,17 +100,5 @@ fn local_reason(error: &Error, first: &[u8]) -> &'static str {
             "unexpected message"
         }
         _ => "internal error",
-    }
-}
-
-/// What came where a handshake was to begin.
-fn not_tls(first: &[u8]) -> &'static str {
-    const REQUESTS: [&[u8]; 4] = [b"GET ", b"POST ", b"HEAD ", b"PUT "];
-    if REQUESTS.iter().any(|request| first.starts_with(request)) {
-        "http request"
-    } else if first.starts_with(b"CONNE") {
-        "https proxy request"
-    } else {
-        "wrong version number"
     }
 }

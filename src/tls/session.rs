@@ -2,30 +2,25 @@
 
 use super::context::suite_name;
 use super::trust::Peer;
-use super::{Context, Failure};
+use super::{Context, Contexts, Failure};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::{Accepted, Acceptor, ServerConnection};
-use rustls::{ClientConnection, Connection, Error, HandshakeKind, PeerIncompatible, ProtocolVersion};
+use rustls::server::{Accepted, Acceptor};
+use rustls::{ClientConnection, Connection, Error, HandshakeKind, ProtocolVersion};
 use std::io::{BufRead, Write};
 use std::rc::Rc;
 
-/// Ciphertext that may wait while it is decided who answers the client: what one can send before an answer.
-const MOST_HELD: usize = 64 * 1024;
+/// What comes before the answer is kept, to be given to somebody else. A greeting is never longer, however it is cut into records.
+const MOST_KEPT: usize = 128 * 1024;
 
 /// Plaintext that is encrypted together: a record's worth.
 const RECORD: usize = 16 * 1024;
 
-/// First bytes that tell what came instead of TLS.
-const FIRST: usize = 8;
-
-/// What a server without a certificate says to whoever asks, as OpenSSL's does: the alert `handshake_failure`.
-const NO_CERTIFICATE: [u8; 7] = [21, 3, 3, 0, 2, 2, 40];
-
 /// What received bytes have led to.
 #[derive(Default, PartialEq, Eq, Debug)]
 pub struct News {
-    /// A client has said what it wants. [`Session::accept`] says who answers.
-    pub hello: bool,
+    /// What the client wants, or has sent instead of a greeting, has no answer here. Nothing was sent to it: by [`Session::received`], somebody else
+    /// can answer.
+    pub unanswered: bool,
     /// The handshake is done.
     pub secured: bool,
     /// The peer will send nothing more (`close_notify`).
@@ -39,29 +34,32 @@ pub struct News {
 /// See the module's documentation.
 pub struct Session {
     state: State,
-    context: Option<Rc<Context>>,
     secured: bool,
     ended: bool,
     closed: bool,
     failed: bool,
-    first: [u8; FIRST],
-    received: usize,
 }
 
 enum State {
-    /// A server that has not heard all of what the client wants.
-    Accepting(Box<Acceptor>),
-    /// It has; ciphertext behind that waits.
-    Asking(Box<Accepted>, Vec<u8>),
-    Open(Box<Connection>),
-    /// It has failed, with this alert to be sent.
-    Over(Vec<u8>),
+    /// A server that has not heard all of what the client wants, or has no answer to that.
+    Greeting(Box<Greeting>),
+    Open(Box<Connection>, Rc<Context>),
+}
+
+struct Greeting {
+    acceptor: Acceptor,
+    contexts: Rc<Contexts>,
+    received: Vec<u8>,
 }
 
 impl Session {
-    /// A server's side.
-    pub fn server() -> Session {
-        Session::new(State::Accepting(Box::default()), None)
+    /// A server's side. Who answers a client is said by `contexts`.
+    pub fn server(contexts: Rc<Contexts>) -> Session {
+        Session::new(State::Greeting(Box::new(Greeting {
+            acceptor: Acceptor::default(),
+            contexts,
+            received: Vec::new(),
+        })))
     }
 
     /// A client's side; `name` is the server's, or its address.
@@ -69,24 +67,20 @@ impl Session {
     /// # Errors
     /// For what is neither a name nor an address.
     pub fn client(context: Rc<Context>, name: &str) -> Result<Session, Failure> {
-        let fails = |error: &Error| Failure::new(error, &[]);
-        let name = ServerName::try_from(name.to_owned()).map_err(|_| fails(&Error::UnsupportedNameType))?;
-        let connection = ClientConnection::new(context.client.clone(), name).map_err(|error| fails(&error))?;
+        let name = ServerName::try_from(name.to_owned()).map_err(|_| Failure::new(&Error::UnsupportedNameType))?;
+        let connection = ClientConnection::new(context.client.clone(), name).map_err(|error| Failure::new(&error))?;
         let mut connection = Connection::from(connection);
         connection.set_buffer_limit(None);
-        Ok(Session::new(State::Open(Box::new(connection)), Some(context)))
+        Ok(Session::new(State::Open(Box::new(connection), context)))
     }
 
-    fn new(state: State, context: Option<Rc<Context>>) -> Session {
+    fn new(state: State) -> Session {
         Session {
             state,
-            context,
             secured: false,
             ended: false,
             closed: false,
             failed: false,
-            first: [0; FIRST],
-            received: 0,
         }
     }
 
@@ -97,147 +91,55 @@ impl Session {
         if self.failed {
             return news;
         }
-        self.note(bytes);
         let result = match &mut self.state {
-            State::Accepting(_) => self.greet(bytes, &mut news),
-            State::Asking(_, held) if held.len() + bytes.len() > MOST_HELD => {
-                self.failed = true;
-                news.failure = Some(Failure::excess("more than a ClientHello before the answer"));
-                return news;
-            }
-            State::Asking(_, held) => {
-                held.extend_from_slice(bytes);
-                Ok(Peers::Open)
-            }
-            State::Open(connection) => read(connection, bytes, plain),
-            State::Over(_) => Ok(Peers::Open),
-        };
-        self.conclude(result, &mut news);
-        news
-    }
-
-    /// Notes how it began.
-    fn note(&mut self, bytes: &[u8]) {
-        if let Some(first) = self.first.get_mut(self.received..) {
-            let count = first.len().min(bytes.len());
-            first[..count].copy_from_slice(&bytes[..count]);
-        }
-        self.received = self.received.saturating_add(bytes.len());
-    }
-
-    /// Listens to what the client wants.
-    fn greet(&mut self, mut bytes: &[u8], news: &mut News) -> Result<Peers, Error> {
-        let State::Accepting(acceptor) = &mut self.state else {
-            return Ok(Peers::Open);
-        };
-        while !bytes.is_empty() {
-            if acceptor.read_tls(&mut bytes).map_or(true, |count| count == 0) {
-                return Err(Error::PeerSentOversizedRecord);
-            }
-            match acceptor.accept() {
-                Ok(None) => {}
-                Ok(Some(accepted)) => {
-                    self.state = State::Asking(Box::new(accepted), bytes.to_vec());
-                    news.hello = true;
-                    break;
+            State::Greeting(greeting) => match greeting.hear(bytes) {
+                Heard::Some => Ok(Peers::Open),
+                Heard::All(mut connection, context, behind) => {
+                    // More than the greeting can have been read with it.
+                    let result = connection
+                        .process_new_packets()
+                        .and_then(|_| read(&mut connection, behind, plain));
+                    self.state = State::Open(connection, context);
+                    result
                 }
-                Err((error, mut alert)) => {
-                    let mut last = Vec::new();
-                    let _ = alert.write_all(&mut last);
-                    self.state = State::Over(last);
-                    return Err(error);
+                Heard::Nonsense => {
+                    self.failed = true;
+                    news.unanswered = true;
+                    return news;
                 }
-            }
-        }
-        Ok(Peers::Open)
-    }
-
-    /// The name that the client wants to talk to.
-    pub fn wanted_name(&self) -> Option<String> {
-        match &self.state {
-            State::Asking(accepted, _) => accepted.client_hello().server_name().map(str::to_owned),
-            _ => None,
-        }
-    }
-
-    /// The protocols that the client offers.
-    pub fn wanted_protocols(&self) -> Vec<Vec<u8>> {
-        match &self.state {
-            State::Asking(accepted, _) => accepted
-                .client_hello()
-                .alpn()
-                .map(|protocols| protocols.map(<[u8]>::to_vec).collect())
-                .unwrap_or_default(),
-            _ => Vec::new(),
-        }
-    }
-
-    /// Answers the client with the certificates of `context`; goes on as [`Session::receive`] does. Nothing happens where nobody has asked.
-    pub fn accept(&mut self, context: Rc<Context>, plain: &mut Vec<u8>) -> News {
-        let mut news = News::default();
-        let (accepted, held) = match std::mem::replace(&mut self.state, State::Over(Vec::new())) {
-            State::Asking(accepted, held) if !self.failed => (accepted, held),
-            state => {
-                self.state = state;
-                return news;
-            }
-        };
-        let Some(config) = context.server.clone() else {
-            self.state = State::Over(NO_CERTIFICATE.to_vec());
-            // What OpenSSL finds missing first: in TLS 1.3, suites go with every certificate.
-            let hello = accepted.client_hello();
-            let missing = if hello.cipher_suites().iter().any(|suite| u16::from(*suite) >> 8 == 0x13) {
-                PeerIncompatible::NoSignatureSchemesInCommon
-            } else {
-                PeerIncompatible::NoCipherSuitesInCommon
-            };
-            self.conclude(Err(missing.into()), &mut news);
-            return news;
-        };
-        self.context = Some(context);
-        let result = match accepted.into_connection(config) {
-            Ok(connection) => self.open(connection, &held, plain),
-            Err((error, mut alert)) => {
-                let mut last = Vec::new();
-                let _ = alert.write_all(&mut last);
-                self.state = State::Over(last);
-                Err(error)
+            },
+            State::Open(connection, context) => {
+                let resumed = connection.handshake_kind() == Some(HandshakeKind::Resumed);
+                context.tickets().note(resumed);
+                read(connection, bytes, plain)
             }
         };
         self.conclude(result, &mut news);
         news
-    }
-
-    fn open(&mut self, connection: ServerConnection, held: &[u8], plain: &mut Vec<u8>) -> Result<Peers, Error> {
-        let mut connection = Box::new(Connection::from(connection));
-        connection.set_buffer_limit(None);
-        // Behind the greeting, more can have come with it.
-        let result = connection
-            .process_new_packets()
-            .and_then(|_| read(&mut connection, held, plain));
-        self.state = State::Open(connection);
-        result
     }
 
     /// What has changed by the bytes that were read.
     fn conclude(&mut self, result: Result<Peers, Error>, news: &mut News) {
-        if let Some(keys) = self.context.as_ref().and_then(|context| context.keys.as_ref()) {
-            news.keys = keys.take();
-        }
-        if !self.secured
-            && let State::Open(connection) = &self.state
-        {
-            news.secured = !connection.is_handshaking();
-            self.secured = news.secured;
+        if let State::Open(connection, context) = &self.state {
+            if let Some(keys) = &context.keys {
+                news.keys = keys.take();
+            }
+            news.secured = !self.secured && !connection.is_handshaking();
+            self.secured |= news.secured;
         }
         news.ended = !self.ended && result == Ok(Peers::Ended);
         self.ended |= news.ended;
         if let Err(error) = result {
             self.failed = true;
-            let first = &self.first[..self.received.min(FIRST)];
-            // After more than one record, it is not about the first bytes.
-            let fresh = matches!(self.state, State::Over(_) | State::Accepting(_));
-            news.failure = Some(Failure::new(&error, if fresh { first } else { &[] }));
+            news.failure = Some(Failure::new(&error));
+        }
+    }
+
+    /// What the client has sent that was not answered.
+    pub fn received(self) -> Vec<u8> {
+        match self.state {
+            State::Greeting(greeting) => greeting.received,
+            State::Open(..) => Vec::new(),
         }
     }
 
@@ -250,7 +152,7 @@ impl Session {
     ///
     /// Returns how many bytes that were: 0 before the handshake is done, and after the end.
     pub fn send(&mut self, plain: &[u8], out: &mut Vec<u8>) -> usize {
-        let State::Open(connection) = &mut self.state else {
+        let State::Open(connection, _) = &mut self.state else {
             return 0;
         };
         if !self.secured || self.closed || self.failed {
@@ -267,16 +169,14 @@ impl Session {
 
     /// Takes what the session itself has to say.
     pub fn take(&mut self, out: &mut Vec<u8>) {
-        match &mut self.state {
-            State::Open(connection) => take(connection, out),
-            State::Over(last) => out.append(last),
-            State::Accepting(_) | State::Asking(..) => {}
+        if let State::Open(connection, _) = &mut self.state {
+            take(connection, out);
         }
     }
 
     /// Says that nothing more will be sent (`close_notify`), once.
     pub fn close(&mut self, out: &mut Vec<u8>) {
-        if let State::Open(connection) = &mut self.state
+        if let State::Open(connection, _) = &mut self.state
             && !self.closed
         {
             self.closed = true;
@@ -287,8 +187,8 @@ impl Session {
 
     fn connection(&self) -> Option<&Connection> {
         match &self.state {
-            State::Open(connection) => Some(connection),
-            _ => None,
+            State::Open(connection, _) => Some(connection),
+            State::Greeting(_) => None,
         }
     }
 
@@ -337,10 +237,10 @@ impl Session {
     /// # Errors
     /// OpenSSL's code for what is wrong with them.
     pub fn judge(&self) -> Result<(), &'static str> {
-        let (Some(context), Some(connection)) = (&self.context, self.connection()) else {
+        let State::Open(connection, context) = &self.state else {
             return Ok(());
         };
-        let peer = match connection {
+        let peer = match &**connection {
             Connection::Server(_) if !context.asks => return Ok(()),
             Connection::Server(_) => Peer::Client,
             Connection::Client(_) => Peer::Server,
@@ -357,6 +257,50 @@ impl Session {
         connection
             .export_keying_material(vec![0; length], label, context)
             .map_err(|error| error.to_string())
+    }
+}
+
+/// What a client has been heard to say.
+enum Heard<'a> {
+    /// Not all of what it wants.
+    Some,
+    /// It is answered so, by the context; this came behind its greeting.
+    All(Box<Connection>, Rc<Context>, &'a [u8]),
+    /// What has no answer.
+    Nonsense,
+}
+
+impl Greeting {
+    fn hear<'a>(&mut self, mut bytes: &'a [u8]) -> Heard<'a> {
+        self.received.extend_from_slice(bytes);
+        if self.received.len() > MOST_KEPT {
+            return Heard::Nonsense;
+        }
+        while !bytes.is_empty() {
+            if self.acceptor.read_tls(&mut bytes).map_or(true, |count| count == 0) {
+                return Heard::Nonsense;
+            }
+            match self.acceptor.accept() {
+                Ok(None) => {}
+                Ok(Some(accepted)) => {
+                    return match self.answer(accepted) {
+                        Some((connection, context)) => Heard::All(connection, context, bytes),
+                        None => Heard::Nonsense,
+                    };
+                }
+                Err(_) => return Heard::Nonsense,
+            }
+        }
+        Heard::Some
+    }
+
+    fn answer(&self, accepted: Accepted) -> Option<(Box<Connection>, Rc<Context>)> {
+        let context = self.contexts.find(accepted.client_hello().server_name());
+        context.tickets().note(false);
+        let connection = accepted.into_connection(context.server.clone()?).ok()?;
+        let mut connection = Box::new(Connection::from(connection));
+        connection.set_buffer_limit(None);
+        Some((connection, context))
     }
 }
 

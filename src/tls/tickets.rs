@@ -9,6 +9,7 @@ use ring::{aead, hkdf, rand};
 use rustls::server::ProducesTickets;
 use std::fmt::{self, Debug, Formatter};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Bytes of a secret.
@@ -31,6 +32,8 @@ pub struct Tickets {
     /// What sessions of this context have in common: others' tickets are not accepted, though the secret may be the same.
     purpose: Vec<u8>,
     clock: fn() -> u64,
+    /// The session that is being given bytes goes on with an earlier one: as with OpenSSL in Node, it gets no ticket of its own.
+    resumed: AtomicBool,
 }
 
 struct Keys {
@@ -140,7 +143,14 @@ impl Tickets {
             lifetime,
             purpose,
             clock,
+            resumed: AtomicBool::new(false),
         })
+    }
+
+    /// Notes whether the session that is given bytes now is known to go on with an earlier one. Sessions of a context are given bytes one after
+    /// the other.
+    pub(super) fn note(&self, resumed: bool) {
+        self.resumed.store(resumed, Ordering::Relaxed);
     }
 
     /// The secret that tickets are made with now.
@@ -148,18 +158,15 @@ impl Tickets {
         self.keys.lock().ok().map(|keys| keys.current.secret)
     }
 
-    /// Has tickets made with a secret from now on; it stays until another is set. Tickets of the one before are still good.
+    /// Has tickets made with a secret from now on; it stays until another is set. Tickets of the one before are no good any more.
     pub fn set_secret(&self, secret: [u8; SECRET]) {
         if let (Some(key), Ok(mut keys)) = (Key::new(secret, &self.purpose), self.keys.lock()) {
-            keys.replace(key, None);
+            *keys = Keys {
+                current: key,
+                previous: None,
+                since: None,
+            };
         }
-    }
-}
-
-impl Keys {
-    fn replace(&mut self, key: Key, since: Option<u64>) {
-        self.previous = Some(std::mem::replace(&mut self.current, key));
-        self.since = since;
     }
 }
 
@@ -188,12 +195,16 @@ impl ProducesTickets for Tickets {
     }
 
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
+        if self.resumed.load(Ordering::Relaxed) {
+            return None;
+        }
         let now = (self.clock)();
         let mut keys = self.keys.lock().ok()?;
         if keys.since.is_some_and(|since| now.saturating_sub(since) >= ROTATE)
             && let Some(key) = Key::random(&self.purpose)
         {
-            keys.replace(key, Some(now));
+            keys.previous = Some(std::mem::replace(&mut keys.current, key));
+            keys.since = Some(now);
         }
         keys.current.seal(plain, now)
     }
@@ -207,6 +218,9 @@ impl ProducesTickets for Tickets {
         let opened = [Some(&keys.current), keys.previous.as_ref()];
         let (made, plain) = opened.into_iter().flatten().find_map(|key| key.open(ticket))?;
         // One from the future was made by a process whose clock differs.
-        (now.saturating_sub(made) < u64::from(self.lifetime)).then_some(plain)
+        let fresh = now.saturating_sub(made) < u64::from(self.lifetime);
+        // In TLS 1.2 it is asked for a ticket at once, else when the handshake ends.
+        self.note(fresh);
+        fresh.then_some(plain)
     }
 }

@@ -1,6 +1,7 @@
 //! Connections with TLS: their protocols see plaintext, their peers ciphertext, and nothing is lost or reordered between the two.
 
 use super::*;
+use crate::tls::Contexts;
 use crate::tls::tests::{context, pair};
 
 /// The peer of a connection: a session that what was sent goes to.
@@ -52,8 +53,8 @@ impl Peer {
     }
 }
 
-fn contexts(settings: &crate::tls::Settings) -> Rc<Contexts> {
-    Rc::new(Contexts::new(context(settings)))
+fn serving(settings: &crate::tls::Settings) -> Session {
+    Session::server(Rc::new(Contexts::new(context(settings))))
 }
 
 /// A server's connection, and its client, which has greeted.
@@ -61,7 +62,7 @@ fn greeted() -> (Rc<Engine<Script>>, u32, Peer) {
     let (server, client) = pair();
     let engine = engine();
     let id = engine.open();
-    engine.secure_server(id, contexts(&server)).unwrap();
+    engine.secure(id, serving(&server)).unwrap();
     let mut peer = Peer::client(&client);
     engine.on_read(id, Ok(&peer.says()));
     (engine, id, peer)
@@ -124,7 +125,7 @@ fn what_is_written_before_the_handshake_waits_for_it() {
     let (server, client) = pair();
     let engine = engine();
     let id = engine.open();
-    engine.secure_server(id, contexts(&server)).unwrap();
+    engine.secure(id, serving(&server)).unwrap();
     assert_eq!(engine.text(id, "early"), 0);
     engine.turn();
     assert_eq!(engine.text(id, ", "), 1, "it is not on its way");
@@ -258,23 +259,21 @@ fn after_an_error_nothing_can_be_written() {
 }
 
 #[test]
-fn who_is_asked_says_who_answers() {
-    let (server, client) = pair();
+fn who_is_not_answered_can_be_taken_over() {
+    let (server, _) = pair();
     let engine = engine();
     let id = engine.open();
-    let contexts = contexts(&server);
-    contexts.set_asks(true);
-    engine.secure_server(id, contexts.clone()).unwrap();
-    let mut peer = Peer::client(&client);
-    engine.on_read(id, Ok(&peer.says()));
-    assert_eq!(engine.told(), [format!("Greeting({id})")]);
-    let name = engine.connection(id, |connection| connection.filter().unwrap().session().wanted_name());
-    assert_eq!(name, Ok(Some("localhost".into())));
-    assert!(peer.hear(&engine, id).is_empty());
-    engine.answer(id, &contexts).unwrap();
-    engine.on_read(id, Ok(&peer.hear(&engine, id)));
-    assert_eq!(engine.told(), [format!("Secured({id})")]);
-    assert_eq!(engine.answer(id + 1, &contexts), Err(Errno::EBADF));
+    engine.secure(id, serving(&server)).unwrap();
+    engine.on_read(id, Ok(b"GET / "));
+    assert_eq!(engine.told(), [format!("Unanswered({id})")]);
+    assert!(engine.wire(id).taken.borrow().is_empty());
+    assert_eq!(engine.unsecure(id).as_deref(), Ok(&b"GET / "[..]));
+    engine.on_read(id, Ok(b"more"));
+    assert_eq!(engine.told(), [format!("Read({id}, Ok({:?}))", b"more")]);
+    engine.text(id, "plain");
+    engine.turn();
+    assert_eq!(&*engine.wire(id).taken.borrow(), b"plain");
+    assert_eq!(engine.unsecure(id + 1), Err(Errno::EBADF));
 }
 
 #[test]
@@ -282,11 +281,11 @@ fn both_roles_can_be_this_engines() {
     let (server, client) = pair();
     let engine = engine();
     let (ours, theirs) = (engine.open(), engine.open());
-    engine.secure_server(ours, contexts(&server)).unwrap();
+    engine.secure(ours, serving(&server)).unwrap();
     engine
-        .secure_client(theirs, Session::client(context(&client), "localhost").unwrap())
+        .secure(theirs, Session::client(context(&client), "localhost").unwrap())
         .unwrap();
-    assert_eq!(engine.secure_server(ours, contexts(&server)), Err(Errno::EALREADY));
+    assert_eq!(engine.secure(ours, serving(&server)), Err(Errno::EALREADY));
     engine.text(theirs, "question");
     let mut seen = [0, 0];
     for _ in 0..6 {
