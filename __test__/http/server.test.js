@@ -462,7 +462,9 @@ test('a foreign duplex can be served', async () => {
 
 test('foreign duplexes are closed with the server, and kept to its time limits', async () => {
   for (const module of [core, http]) {
-    const server = module.createServer({ headersTimeout: 20, connectionsCheckingInterval: 10 }, (_req, res) => res.end())
+    const server = module.createServer({ headersTimeout: 20, connectionsCheckingInterval: 10 }, (_req, res) =>
+      res.end(),
+    )
     await listen(server)
     const proxy = coreNet.createServer((socket) => server.emit('connection', socket))
     const port = await listen(proxy)

@@ -8,7 +8,8 @@ const https = require('node:https')
 const path = require('node:path')
 const tls = require('node:tls')
 
-const pem = (name) => fs.readFileSync(path.join(__dirname, 'fixtures', name))
+const file = (name) => path.join(__dirname, 'fixtures', name)
+const pem = (name) => fs.readFileSync(file(name))
 
 const ca = pem('ca-cert.pem')
 /** The server's identity, with the certificate between it and the authority. */
@@ -40,4 +41,4 @@ async function secure(port, options = {}) {
   return socket
 }
 
-module.exports = { pem, ca, identity, of, trusting, listen, ask, secure }
+module.exports = { file, pem, ca, identity, of, trusting, listen, ask, secure }
