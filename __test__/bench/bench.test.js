@@ -167,11 +167,15 @@ test('bench rpc', { skip: peersMissing }, async (t) => {
     cases.map((one) => one.name),
     [
       ...[1, 64, 1024].map((count) => `${count} in flight`),
+      ...[1, 64].map((size) => `64 in flight of ${size} KiB`),
       ...[1, 64, 1024].map((count) => `a message of 32 bytes, ${count} in flight`),
       ...['for await', "'data'"].map((way) => `a stream of such messages, by ${way}`),
+      '1,000 idle connections',
     ],
   )
-  for (const one of cases) assert.deepStrictEqual(contendersOf(one), ['ironwire', 'node:net', 'node:net, corked'])
+  for (const one of cases) {
+    assert.deepStrictEqual(contendersOf(one), ['ironwire', 'node:net', 'node:net, corked', '@grpc/grpc-js'])
+  }
 })
 
 test('bench addressing', async (t) => {

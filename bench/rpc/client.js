@@ -11,10 +11,21 @@ const contender = require('./contenders/index.js')[process.argv[2]]
 const TIMED_EVERY = 1024
 
 let client
+/** Those that do nothing. */
+const kept = []
 
 expose({
   async connect(port) {
     client = await contender.connect(port)
+  },
+  /** Opens so many connections more, with one call each, and keeps them. */
+  async open(port, count) {
+    const body = Buffer.from('ironwire')
+    while (count-- > 0) {
+      const one = await contender.connect(port)
+      kept.push(one)
+      await new Promise((resolve, reject) => one.call(body, (error) => (error ? reject(error) : resolve())))
+    }
   },
   run(inFlight, seconds, bytes) {
     const body = Buffer.alloc(bytes, 'ironwire')

@@ -6,7 +6,8 @@
 const net = require('node:net')
 const { once } = require('node:events')
 const { Readable } = require('node:stream')
-const { proto, course } = require('../course.js')
+const { Course } = require('../course-protobufjs.js')
+const { course } = require('../course.js')
 
 /** u32 length of what follows, u32 sequence number. */
 const HEADER = 8
@@ -55,12 +56,6 @@ function corkedWriter(socket) {
   }
 }
 
-const courses = () => require('protobufjs').parse(proto, { keepCase: true }).root.lookupType('Course')
-const encode = (Course, message) => {
-  const bytes = Course.encode(message).finish()
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-}
-
 function contender(writer) {
   const connect = (port, onFrame) =>
     new Promise((resolve, reject) => {
@@ -73,13 +68,12 @@ function contender(writer) {
   return {
     listen: () =>
       new Promise((resolve, reject) => {
-        const Course = courses()
         const server = net.createServer({ noDelay: true }, (socket) => {
           const write = writer(socket)
           const flood = () => {
             for (;;) {
               if (socket.destroyed) return
-              if (!write(frame(STREAM, encode(Course, course)))) return socket.once('drain', flood)
+              if (!write(frame(STREAM, Course.toBuffer(course)))) return socket.once('drain', flood)
             }
           }
           socket.on(
@@ -87,7 +81,7 @@ function contender(writer) {
             splitter((seq, body) => {
               if (seq === STREAM) flood()
               // A typed call has an odd number.
-              else write(frame(seq, seq % 2 === 0 ? body : encode(Course, Course.decode(body))))
+              else write(frame(seq, seq % 2 === 0 ? body : Course.toBuffer(Course.fromBuffer(body))))
             }),
           )
           socket.on('error', () => {})
@@ -97,7 +91,6 @@ function contender(writer) {
       }),
 
     async connect(port) {
-      const Course = courses()
       const pending = new Map()
       const socket = await connect(port, (seq, body) => {
         const callback = pending.get(seq)
@@ -108,7 +101,7 @@ function contender(writer) {
       let next = 0
       const listen = async (take) => {
         const stream = await connect(port, (_seq, body) => {
-          if (!stream.destroyed && !take(Course.decode(body))) stream.destroy()
+          if (!stream.destroyed && !take(Course.fromBuffer(body))) stream.destroy()
         })
         stream.write(frame(STREAM, Buffer.alloc(0)))
         await once(stream, 'close')
@@ -123,13 +116,13 @@ function contender(writer) {
         typed(message, callback) {
           next += 2
           const seq = (next + 1) >>> 0
-          pending.set(seq, (error, body) => callback(error, body && Course.decode(body)))
-          write(frame(seq, encode(Course, message)))
+          pending.set(seq, (error, body) => callback(error, body && Course.fromBuffer(body)))
+          write(frame(seq, Course.toBuffer(message)))
         },
         listen,
         async iterate(take) {
           const readable = new Readable({ objectMode: true, read: () => stream.resume() })
-          const stream = await connect(port, (_seq, body) => readable.push(Course.decode(body)) || stream.pause())
+          const stream = await connect(port, (_seq, body) => readable.push(Course.fromBuffer(body)) || stream.pause())
           stream.write(frame(STREAM, Buffer.alloc(0)))
           for await (const message of readable) if (!take(message)) break
           stream.destroy()

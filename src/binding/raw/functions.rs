@@ -52,8 +52,9 @@ macro_rules! number_argument {
     };
 }
 
+/// `$per_unit`: the most bytes that a UTF-16 unit takes; `$widest`: a character, which can be two units.
 macro_rules! string_argument {
-    ($(#[$doc:meta])* $name:ident, $read:ident, $widest:literal) => {
+    ($(#[$doc:meta])* $name:ident, $read:ident, $per_unit:literal, $widest:literal) => {
         $(#[$doc])*
         pub fn $name(&self, index: usize, out: &mut Vec<u8>) -> Outcome<usize> {
             out.reserve(SHORT_STRING);
@@ -66,13 +67,13 @@ macro_rules! string_argument {
                 if status != sys::Status::napi_ok {
                     return Err(Misuse { argument: index, expected: "string" });
                 }
-                // With room left for one more character behind it, the string was not cut off.
+                // With room left for the widest character and the NUL behind it, the string was not cut off.
                 if written + $widest < room {
                     // SAFETY: Node wrote `written` bytes, fewer than `room`, behind the old length.
                     unsafe { out.set_len(out.len() + written) };
                     return Ok(written);
                 }
-                out.reserve((self.string_length(index)? + 1) * $widest + 1);
+                out.reserve(self.string_length(index)? * $per_unit + $widest + 1);
             }
         }
     };
@@ -174,11 +175,11 @@ impl Args {
 
     string_argument! {
         /// Appends a string as UTF-8 (a lone surrogate becomes U+FFFD); returns the bytes it took.
-        append_utf8, napi_get_value_string_utf8, 3
+        append_utf8, napi_get_value_string_utf8, 3, 4
     }
     string_argument! {
         /// Appends a string's low bytes, as Node's `latin1` does; returns the bytes it took.
-        append_latin1, napi_get_value_string_latin1, 1
+        append_latin1, napi_get_value_string_latin1, 1, 1
     }
 
     /// A string as UTF-8.
