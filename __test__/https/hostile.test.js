@@ -48,22 +48,32 @@ const record = (type, version, length, bytes) =>
   Buffer.concat([Buffer.from([type, 3, version, length >> 8, length & 255]), bytes])
 
 describe('in the handshake', AT_ONCE, () => {
-  const sends = (...parts) => async (port, server) => {
-    const failed = once(server, 'tlsClientError')
-    const socket = net.connect({ port, host: '127.0.0.1', noDelay: true }).on('error', () => {})
-    const closing = new Promise((resolve) => socket.resume().on('close', resolve))
-    for (const part of parts) socket.write(part)
-    const [error, served] = await failed
-    assert.match(error.code, /^(?:ERR_SSL_\w+|ECONNRESET|ERR_TLS_HANDSHAKE_TIMEOUT)$/)
-    assert.ok(served.destroyed)
-    await closing
-  }
+  const sends =
+    (...parts) =>
+    async (port, server) => {
+      const failed = once(server, 'tlsClientError')
+      const socket = net.connect({ port, host: '127.0.0.1', noDelay: true }).on('error', () => {})
+      const closing = new Promise((resolve) => socket.resume().on('close', resolve))
+      for (const part of parts) socket.write(part)
+      const [error, served] = await failed
+      assert.match(error.code, /^(?:ERR_SSL_\w+|ECONNRESET|ERR_TLS_HANDSHAKE_TIMEOUT)$/)
+      assert.ok(served.destroyed)
+      await closing
+    }
   survives('nonsense', {}, sends(Buffer.alloc(100_000, 0xa5)))
   survives('a record that is too long', {}, sends(record(22, 1, 0x5000, Buffer.alloc(0x5000, 1))))
-  survives('a message that is too long', { handshakeTimeout: 500 }, sends(record(22, 1, 0x4000, Buffer.alloc(0x4000, 1))))
+  survives(
+    'a message that is too long',
+    { handshakeTimeout: 500 },
+    sends(record(22, 1, 0x4000, Buffer.alloc(0x4000, 1))),
+  )
   survives('an alert for a greeting', {}, sends(record(21, 3, 2, Buffer.from([2, 40]))))
   survives('application data for a greeting', {}, sends(record(23, 3, 4, Buffer.from('data'))))
-  survives('records without anything in them', { handshakeTimeout: 500 }, sends(...Array(200).fill(record(22, 3, 0, Buffer.alloc(0)))))
+  survives(
+    'records without anything in them',
+    { handshakeTimeout: 500 },
+    sends(...Array(200).fill(record(22, 3, 0, Buffer.alloc(0)))),
+  )
   survives('a greeting that never ends', { handshakeTimeout: 500 }, sends(record(22, 1, 200, Buffer.from([1, 0, 1]))))
   survives('half a greeting, and no more', { handshakeTimeout: 500 }, sends(Buffer.from([22, 3])))
 })
@@ -86,7 +96,9 @@ describe('after it', AT_ONCE, () => {
     survives(`a record that is too long, in ${version}`, options, attacks(record(23, 3, 0x4900, Buffer.alloc(0x4900))))
     survives(`no record at all, in ${version}`, options, attacks(Buffer.alloc(1000, 0x41)))
     survives(`an end without a farewell, in ${version}`, options, async (port, server) => {
-      const closed = once(server, 'secureConnection').then(([served]) => new Promise((resolve) => served.on('close', resolve)))
+      const closed = once(server, 'secureConnection').then(
+        ([served]) => new Promise((resolve) => served.on('close', resolve)),
+      )
       const { raw, socket } = await tapped(port, options)
       socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf')
       await once(socket, 'data')

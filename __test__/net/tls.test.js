@@ -98,5 +98,13 @@ test('what the socket below fails with ends the secure socket, and nothing else'
   })
   const closed = once(server, 'closed')
   const client = tls.connect({ port: await listening(t, server), host: '127.0.0.1', ...trusting })
-  await Promise.all([closed, new Promise((resolve) => client.on('error', () => {}).on('close', resolve).resume())])
+  await Promise.all([
+    closed,
+    new Promise((resolve) =>
+      client
+        .on('error', () => {})
+        .on('close', resolve)
+        .resume(),
+    ),
+  ])
 })
