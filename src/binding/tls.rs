@@ -125,7 +125,6 @@ fn context(secure: &Rc<Secure>, _: &Engine, args: &Args) -> Outcome<Result<Optio
         own_order: given.own_order,
         asks: given.asks,
         logs: given.logs,
-        ocsp: None,
     };
     let Some(tickets) = Tickets::new(ticket_keys, given.session_timeout, given.purpose.to_vec()) else {
         return Ok(Err("the system has no random bytes".into()));

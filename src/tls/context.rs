@@ -43,8 +43,6 @@ pub struct Settings {
     pub asks: bool,
     /// Secrets are logged.
     pub logs: bool,
-    /// A response of OCSP that goes with the first certificate.
-    pub ocsp: Option<Vec<u8>>,
 }
 
 impl Default for Settings {
@@ -58,7 +56,6 @@ impl Default for Settings {
             own_order: true,
             asks: false,
             logs: false,
-            ocsp: None,
         }
     }
 }
@@ -189,12 +186,8 @@ fn identities(settings: &Settings, provider: &CryptoProvider) -> Result<Vec<Arc<
             Err(error) => Err(unsupported(error)),
         }
     };
-    let identities: Result<Vec<_>, _> = settings.identities.iter().map(identity).collect();
-    let mut identities = identities?;
-    if let Some(first) = identities.first_mut() {
-        first.ocsp.clone_from(&settings.ocsp);
-    }
-    Ok(identities.into_iter().map(Arc::new).collect())
+    let identities = settings.identities.iter();
+    identities.map(|pair| identity(pair).map(Arc::new)).collect()
 }
 
 fn server_config(
