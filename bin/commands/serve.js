@@ -106,12 +106,19 @@ function identity(cert, key) {
   if (cert === undefined && key === undefined) return undefined
   if (cert === undefined || key === undefined) throw new UsageError('--tls-cert and --tls-key go together')
   const pair = { cert: contents('tls-cert', cert), key: contents('tls-key', key) }
-  try {
-    require('node:tls').createSecureContext(pair)
-  } catch (error) {
-    throw new UsageError(`${cert} and ${key} are no certificate and its key, as PEM: ${error.message}`)
-  }
+  const { X509Certificate, createPrivateKey } = require('node:crypto')
+  const certificate = asPem('tls-cert', cert, () => new X509Certificate(pair.cert))
+  const own = asPem('tls-key', key, () => createPrivateKey(pair.key))
+  if (!certificate.checkPrivateKey(own)) throw new UsageError(`${key} is not the key of the certificate in ${cert}`)
   return pair
+}
+
+function asPem(name, file, read) {
+  try {
+    return read()
+  } catch (error) {
+    throw new UsageError(`--${name}: ${file} has none as PEM, or an encrypted one: ${error.message}`)
+  }
 }
 
 function contents(name, file) {
