@@ -4,7 +4,7 @@
 // TLS rustls cannot do, or that somebody wants to see before there is TLS: those are core's TLS over sockets of ours.
 
 const { https } = require('../genuine.js')
-const { clearTimeout, setTimeout } = require('node:timers')
+const { setTimeout } = require('node:timers')
 const { native } = require('../engine.js')
 const core = require('../core.js')
 const channels = require('../http/channels.js')
@@ -183,12 +183,6 @@ Server.prototype.setTicketKeys = function setTicketKeys(keys) {
   CoreServer.prototype.setTicketKeys.call(this, keys)
   const contexts = contextsOf(this)
   if (contexts !== null) native.tlsSetTicketKeys(contexts.context.id, keys)
-}
-
-Server.prototype.close = function close(...args) {
-  clearTimeout(this[kWaitingTimer])
-  this[kWaitingTimer] = undefined
-  return HttpServer.prototype.close.apply(this, args)
 }
 
 Server.prototype.closeAllConnections = function closeAllConnections() {
