@@ -143,6 +143,84 @@ test('calls that were never sent survive the replacement of a backend, marked or
   }
 })
 
+test('what was written and never taken is sent elsewhere, and needs no budget', async (t) => {
+  const { port, sockets } = await handServer(t, () => {}, { greeting: preface({ version: 2 }) })
+  const told = new Told([{ host: '127.0.0.1', port }])
+  const client = connect(t, told, { retry: false })
+  await once(client, 'connect')
+  for (const socket of sockets) socket.pause()
+  const [link] = client.links
+  const calls = []
+  while (!link.out.congested) {
+    // The connection may have as many in flight as it likes.
+    for (let i = 0; i < 20; i++) {
+      const metadata = i % 2 === 0 ? { at: String(calls.length) } : undefined
+      calls.push(client.call('echo', Buffer.alloc(2000, calls.length), { metadata }))
+    }
+    await new Promise(setImmediate)
+  }
+  const server = rpc.createServer()
+  server.method('echo', (body, callback, call) => callback(null, Buffer.concat([body, at(call)])))
+  const at = ({ metadata }) => Buffer.from(metadata.get('at') ?? '')
+  server.listen(0)
+  await once(server, 'listening')
+  t.after(() => {
+    server.close(() => {})
+    server.closeAllConnections()
+  })
+  told.tell([
+    { host: '127.0.0.1', port },
+    { host: '127.0.0.1', port: server.address().port },
+  ])
+  await connectedTo(client, 2)
+  let unsent = 0
+  const { ended } = link
+  link.ended = (error, accepted) => {
+    for (const { position } of link.calls.slots) if (position >= accepted) unsent++
+    ended.call(link, error, accepted)
+  }
+  for (const socket of sockets) socket.destroy()
+  let lost = 0
+  await Promise.all(
+    calls.map(async (call, i) => {
+      try {
+        assert.deepStrictEqual(
+          await call,
+          Buffer.concat([Buffer.alloc(2000, i), Buffer.from(i % 2 === 0 ? String(i) : '')]),
+        )
+      } catch (error) {
+        lost++
+        assert.deepStrictEqual([error.code, error.sent], ['IRONWIRE_RPC_CONNECTION_LOST', true])
+      }
+    }),
+  )
+  assert.deepStrictEqual([client.stats.retries, lost], [unsent, calls.length - unsent])
+})
+
+test('a backend that dies takes none of its idempotent calls with it, however many', async (t) => {
+  const servers = await Promise.all(Array.from({ length: 2 }, () => named(t, 'slow')))
+  const held = new Set()
+  for (const server of servers) {
+    server.method('slow', (_request, callback, { signal }) => {
+      held.add(callback)
+      signal.addEventListener('abort', () => held.delete(callback))
+    })
+  }
+  const client = connect(
+    t,
+    servers.map(({ place }) => place),
+  )
+  await connectedTo(client, 2)
+  const calls = Array.from({ length: 2000 }, () => client.call('slow', null, { idempotent: true }))
+  await until(() => held.size === 2000)
+  servers[0].closeAllConnections()
+  servers[0].close(() => {})
+  await until(() => servers[1].stats.calls === 2000)
+  for (const callback of held) callback(null, null)
+  await Promise.all(calls)
+  assert.ok(client.stats.retries > 500)
+})
+
 test('a call that may have been seen is made again only if it says that it may', async (t) => {
   const quiet = await mute(t)
   const told = new Told([{ address: quiet.place }])

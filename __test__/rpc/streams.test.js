@@ -552,6 +552,36 @@ test('a message above the limit of the receiver fails the call, not the connecti
   assert.equal(client.stats.connections, 1)
 })
 
+test('a stream may have ended before its call could leave', async (t) => {
+  const server = rpc.createServer()
+  server.method('count', { clientStreaming: true }, async (requests) => {
+    let count = 0
+    for await (const _request of requests) count++
+    return Buffer.from(`${count}`)
+  })
+  server.method('echo', BIDI, async function* (requests) {
+    for await (const request of requests) yield request
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const client = rpc.connect(`127.0.0.1:${server.address().port}`)
+  t.after(() => {
+    client.destroy()
+    server.close(() => {})
+  })
+  // There is no connection yet.
+  const stream = client.stream('count', null, { clientStreaming: true, serverStreaming: false })
+  stream.end()
+  const both = client.stream('echo', null, { clientStreaming: true })
+  both.end()
+  const failed = client.stream('none', null, { clientStreaming: true, serverStreaming: false })
+  failed.end()
+  const refused = assert.rejects(failed.reply, { code: 'IRONWIRE_RPC_UNKNOWN_METHOD' })
+  assert.equal(String(await stream.reply), '0')
+  for await (const _message of both) assert.fail('nothing was sent')
+  await refused
+})
+
 test('a listener that throws reaches uncaughtException, and costs no other message', async (t) => {
   const { server, client } = await pair(t)
   server.method('three', DOWN, () => ['1', '2', '3'].map((text) => Buffer.from(text)))

@@ -20,6 +20,7 @@ const STATUS_OF = {
   IRONWIRE_RPC_ABORTED: Status.CANCELLED,
   IRONWIRE_RPC_BAD_MESSAGE: Status.INTERNAL,
   IRONWIRE_RPC_PROTOCOL: Status.INTERNAL,
+  IRONWIRE_RPC_UNAUTHENTICATED: Status.UNAUTHENTICATED,
 }
 
 /** The status of each origin, of peers that say none: those of version 1. */
@@ -92,6 +93,11 @@ function connectionLost(method, sent, cause) {
 }
 
 function notConnected(method, cause) {
+  // What is to be done about it is not what there is to do about a server that is away.
+  if (isUnauthenticated(cause)) {
+    const message = `The ${quoted(method)} was not sent: ${cause.message}`
+    return new RpcError(cause.code, message, { method, cause })
+  }
   const message = `The ${quoted(method)} was not sent: there is no connection`
   return new RpcError('IRONWIRE_RPC_NOT_CONNECTED', message, { method, cause })
 }
@@ -124,6 +130,13 @@ function aborted(method, sent, reason) {
 function protocol(message, cause) {
   return new RpcError('IRONWIRE_RPC_PROTOCOL', message, { cause })
 }
+
+/** One of two peers has not shown the other that it knows the secret. */
+function unauthenticated(message) {
+  return new RpcError('IRONWIRE_RPC_UNAUTHENTICATED', message)
+}
+
+const isUnauthenticated = (error) => error?.code === 'IRONWIRE_RPC_UNAUTHENTICATED'
 
 /** The peer's version of the protocol does not have what the call needs. */
 function unsupported(method, what) {
@@ -219,6 +232,8 @@ module.exports = {
   frameTooLarge,
   aborted,
   protocol,
+  unauthenticated,
+  isUnauthenticated,
   remote,
   noAnswer,
   calledBackLate,

@@ -7,6 +7,7 @@ const { Server } = require('./server')
 const { Client } = require('./client')
 const { RpcError, StatusError } = require('./errors')
 const { Metadata } = require('./metadata')
+const { metrics } = require('./metrics')
 const { status } = require('./status')
 const { target: readTarget } = require('./target')
 
@@ -33,8 +34,8 @@ function createRegistry(options) {
 }
 
 /** A client of the addressing server at `target` ('registry://host:port'). */
-function connectRegistry(target) {
-  return require('./registry/connect').connectRegistry(target)
+function connectRegistry(target, options) {
+  return require('./registry/connect').connectRegistry(target, options)
 }
 
 module.exports = {
@@ -47,5 +48,6 @@ module.exports = {
   RpcError,
   StatusError,
   Metadata,
+  metrics,
   status,
 }

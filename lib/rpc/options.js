@@ -4,6 +4,7 @@
 
 const { invalidArgType, invalidArgValue, outOfRange } = require('../errors')
 const { refuseUnknown } = require('../options')
+const { secretOption } = require('./secret')
 const { LENGTH_SIZE, MIN_FRAME_LIMIT, MAX_U32, WINDOW_UNIT } = require('./protocol')
 
 const MiB = 2 ** 20
@@ -23,6 +24,11 @@ function integer(options, name, fallback, min, max, path = 'options') {
 function duration(options, name, fallback) {
   if (options[name] === Infinity || options[name] === 0) return Infinity
   return integer(options, name, fallback, 0, MAX_DELAY)
+}
+
+/** So many; Infinity for any number. */
+function perSecond(options, name, fallback) {
+  return options[name] === Infinity ? Infinity : integer(options, name, fallback, 1, MAX_U32)
 }
 
 function flag(options, name, fallback) {
@@ -56,6 +62,8 @@ function shared(options) {
     maxMetadataBytes: integer(options, 'maxMetadataBytes', 8192, 0, 0xffff),
     // Each is an object here, however short.
     maxMetadataEntries: integer(options, 'maxMetadataEntries', 128, 0, 0xffff),
+    // What both ends have to know: a server takes any of several, so that it can be replaced, and a client shows the first.
+    secret: secretOption(options, 'secret'),
   }
 }
 
@@ -89,8 +97,10 @@ function serverOptions(options = {}) {
     strayTimeout: duration(options, 'strayTimeout', 30_000),
     // Cancelling costs a client next to nothing and here what the handler does until it sees it. A connection with as many calls in flight as it
     // may have can cancel all of them, twice a second.
-    maxCancelsPerSecond:
-      options.maxCancelsPerSecond === Infinity ? Infinity : integer(options, 'maxCancelsPerSecond', 8192, 1, MAX_U32),
+    maxCancelsPerSecond: perSecond(options, 'maxCancelsPerSecond', 8192),
+    // A deadline of a millisecond does the same. When a handler is slow, all that an honest client has in flight may run out of time together, twice
+    // a second as well.
+    maxTimeoutsPerSecond: perSecond(options, 'maxTimeoutsPerSecond', 8192),
     // Connections last, and with them the choice of a server that was made once: behind a load balancer, or after one was added, clients
     // spread anew only when they connect anew. Nothing tells how long is right, so they last unless it is said.
     maxConnectionAge: duration(options, 'maxConnectionAge', Infinity),
@@ -165,6 +175,11 @@ function retryOptions(given = {}) {
   )
 }
 
+function registrySecret(options) {
+  if (!('registrySecret' in options)) return secretOption(options, 'secret')
+  return options.registrySecret === null ? null : secretOption(options, 'registrySecret')
+}
+
 function clientOptions(options) {
   checkObject(options)
   return complete(options, {
@@ -179,6 +194,8 @@ function clientOptions(options) {
     maxQueuedBytes: integer(options, 'maxQueuedBytes', 64 * MiB, 0, Number.MAX_SAFE_INTEGER),
     balance: balanceOptions(options.balance),
     retry: retryOptions(options.retry),
+    // One for all is the rule; null where the registry has none.
+    registrySecret: registrySecret(options),
   })
 }
 

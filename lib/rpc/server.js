@@ -17,12 +17,47 @@ const { checkName } = require('./protocol')
 const { textOf } = require('./errors')
 const { now } = require('./tick')
 const { log, textOfPeer } = require('./log')
+const { channels } = require('./channels')
+const { countsOf, OTHERS } = require('./counts')
+const { Limits } = require('./limits')
 const transport = require('./transport')
+
+/** What a peer has done wrong. */
+const TOLD = new Set(['IRONWIRE_RPC_PROTOCOL', 'IRONWIRE_RPC_UNAUTHENTICATED'])
+
+const { connectionOpen, connectionClose } = channels.server
+
+/** What is counted beside calls. */
+const NUMBERS = {
+  connections: 0,
+  connectionsClosed: 0,
+  connectionsLost: 0,
+  connectionsRefused: 0,
+  timeouts: 0,
+  lateAnswers: 0,
+  extraAnswers: 0,
+  handlerErrors: 0,
+  aged: 0,
+  cancelFloods: 0,
+  timeoutFloods: 0,
+  unauthenticated: 0,
+}
+
+/** And what follows from what is counted of calls. */
+const DERIVED = {
+  calls: (counts) => counts.sum('started'),
+  pending: (counts) => counts.sum('pending'),
+  refused: (counts) => counts.refused,
+  messagesIn: (counts) => counts.sum('messagesIn'),
+  messagesOut: (counts) => counts.sum('messagesOut'),
+}
 
 /** A handler and what is known of how it answers. */
 class Handler {
-  constructor(run, codec, shape) {
+  /** `series` is what its calls are counted in. */
+  constructor(run, codec, shape, series) {
     this.run = run
+    this.series = series
     this.codec = codec
     /** The flags of the requests that it takes, as far as they say what is a stream. */
     this.shape = shape
@@ -42,20 +77,14 @@ class Server extends EventEmitter {
   constructor(options) {
     super()
     this.options = serverOptions(options)
-    this.stats = {
-      connections: 0,
-      calls: 0,
-      refused: 0,
-      timeouts: 0,
-      lateAnswers: 0,
-      extraAnswers: 0,
-      handlerErrors: 0,
-      aged: 0,
-      cancelFloods: 0,
-    }
+    this.counts = countsOf('server', this, NUMBERS, DERIVED)
+    /** What users see of that: a function, with plain numbers as properties. */
+    this.stats = this.counts.numbers
+    this.limits = new Limits('server', this.counts)
     /** What this says to those who ask by the health method: false keeps balancing clients from sending more. */
     this.healthy = true
-    this.health = new Handler(() => healthOf(this), RAW, 0)
+    /** What answers that, once it is asked. */
+    this.health = null
     this.handlers = new Map()
     /** Null as long as there are none. */
     this.interceptors = null
@@ -64,7 +93,7 @@ class Server extends EventEmitter {
     this.acceptor = new transport.Acceptor(this.options, (wire) => this.accept(wire))
     this.acceptor.on('listening', () => this.emit('listening'))
     this.acceptor.on('error', (error) => this.emit('error', error))
-    this.acceptor.on('drop', (data) => this.emit('drop', data))
+    this.acceptor.on('drop', (data) => this.refuseConnection(data))
     this.acceptor.on('close', () => this.finish())
     this.closing = false
     this.refed = true
@@ -113,7 +142,7 @@ class Server extends EventEmitter {
 
   add(name, handler, codec, shape) {
     this.checkFree(name)
-    this.handlers.set(name, new Handler(handler, codec, shape))
+    this.handlers.set(name, new Handler(handler, codec, shape, this.counts.series(name)))
     return this
   }
 
@@ -130,8 +159,17 @@ class Server extends EventEmitter {
 
   /** Fills in the handler of a method that a client has named; false when there is none yet. */
   find(method) {
-    method.handler = this.handlers.get(method.name) ?? (method.name === HEALTH_METHOD ? this.health : null)
+    method.handler = this.handlers.get(method.name) ?? null
+    if (method.handler === null && method.name === HEALTH_METHOD) {
+      this.health ??= new Handler(() => healthOf(this), RAW, 0, this.counts.series(HEALTH_METHOD))
+      method.handler = this.health
+    }
     return method.handler !== null
+  }
+
+  /** What calls of methods that there are not are counted in. */
+  get others() {
+    return this.counts.series(OTHERS)
   }
 
   /** As `net.Server`: (port, host?, backlog?, callback?), (path, callback?), (options, callback?). */
@@ -151,15 +189,30 @@ class Server extends EventEmitter {
     this.sessions.add(session)
     wire.start(session)
     if (!this.refed) wire.unref()
-    process.nextTick(() => this.emit('connection', session.remote))
+    process.nextTick(() => {
+      if (connectionOpen.hasSubscribers) connectionOpen.publish({ server: this, peer: session.remote })
+      this.emit('connection', session.remote)
+    })
+  }
+
+  /** There are as many as may be. */
+  refuseConnection(data) {
+    const peer = { address: data?.remoteAddress, port: data?.remotePort, family: data?.remoteFamily }
+    this.stats.connectionsRefused++
+    const about = { server: this, peer }
+    this.limits.reached('maxConnections', this.options.maxConnections, () => textOfPeer(peer), about)
+    this.emit('drop', data)
   }
 
   sessionEnded(session, error) {
     this.sessions.delete(session)
+    this.stats.connectionsClosed++
+    if (error !== null) this.stats.connectionsLost++
     log('rpc: the connection from %s has ended: %s', textOfPeer(session.remote), error?.message ?? 'in order')
     this.queue.delete(session)
     process.nextTick(() => {
-      if (error?.code === 'IRONWIRE_RPC_PROTOCOL') this.emit('protocolError', error, session.remote)
+      if (TOLD.has(error?.code)) this.emit('protocolError', error, session.remote)
+      if (connectionClose.hasSubscribers) connectionClose.publish({ server: this, peer: session.remote, error })
       this.emit('disconnect', session.remote, error)
     })
     transport.released(this.acceptor)
@@ -181,7 +234,13 @@ class Server extends EventEmitter {
 
   /** Whether as many handlers are at work as may be. */
   get busy() {
-    return this.running >= this.options.maxConcurrency || this.strays.size >= this.options.maxStrays
+    return this.reachedLimit !== undefined
+  }
+
+  /** The limit that says so. */
+  get reachedLimit() {
+    if (this.running >= this.options.maxConcurrency) return 'maxConcurrency'
+    return this.strays.size >= this.options.maxStrays ? 'maxStrays' : undefined
   }
 
   /**
@@ -245,6 +304,11 @@ class Server extends EventEmitter {
       if (call.expires <= now()) session.overdue(call)
       else session.run(call)
     }
+  }
+
+  /** Brings the counts up to date. */
+  tally() {
+    for (const session of this.sessions) session.tally(this.counts)
   }
 
   // ---- the end

@@ -16,10 +16,11 @@ const MESSAGE_HEAD = FRAME_HEAD - LENGTH_SIZE
 const TIDY_ABOVE = 4096
 
 class CallStream extends Duplex {
-  /** `encode` makes bytes of what is written, `decode` messages of bytes; null where messages are bytes. */
-  constructor({ method, readable, writable, allowHalfOpen, autoDestroy, encode, decode, window }) {
+  /** `series` is what messages are counted in. `encode` makes bytes of what is written, `decode` messages of bytes; null where messages are bytes. */
+  constructor({ method, series, readable, writable, allowHalfOpen, autoDestroy, encode, decode, window }) {
     super({ objectMode: true, readable, writable, allowHalfOpen, autoDestroy })
     this.method = method
+    this.series = series
     this.encodeMessage = encode
     this.decodeMessage = decode
     /** The connection's end, once the call has a sequence number there. */
@@ -75,6 +76,7 @@ class CallStream extends Duplex {
     if (this.writableLength > 0 || this.writableCorked > 0) return false
     if (MESSAGE_HEAD + bytes.length > link.peerMaxFrame) return false
     link.out.plain(Kind.MESSAGE, this.sequence, bytes)
+    this.series.messagesOut++
     this.credit -= bytes.length + MESSAGE_COST
     return true
   }
@@ -104,6 +106,7 @@ class CallStream extends Duplex {
       return
     }
     this.link.out.plain(Kind.MESSAGE, this.sequence, bytes)
+    this.series.messagesOut++
     this.credit -= bytes.length + MESSAGE_COST
     callback()
   }
@@ -148,6 +151,7 @@ class CallStream extends Duplex {
       const why = this.inputEnded ? 'after the end of its stream' : 'beyond its credit'
       return this.link.abandon(protocol(`A message of the call of "${this.method}" came ${why}`), Reason.PROTOCOL)
     }
+    this.series.messagesIn++
     this.allowance -= length + MESSAGE_COST
     if (this.deaf) return
     const body = length === 0 ? Buffer.alloc(0) : new FastBuffer(slab, offset, length)

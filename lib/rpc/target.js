@@ -3,6 +3,7 @@
 // What a client can be pointed at, as people write it.
 
 const { isIP } = require('node:net')
+const process = require('node:process')
 const { invalidArgType, invalidArgValue } = require('../errors')
 const { refuseUnknown } = require('../options')
 const { checkObject, port: readPort } = require('./options')
@@ -12,12 +13,15 @@ const FORMS =
 
 const SCHEME = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is
 
+/** A named pipe of Windows. Elsewhere it would be a file that is never there, and looked for again and again. */
+const NAMED_PIPE = /^\\\\[.?]\\pipe\\/i
+
 const DEFAULT_REGISTRY_PORT = 7400
 
 /** Each scheme's reader: the rest of the text, and what to say when it cannot be read. */
 const SCHEMES = {
   tcp: (rest, wrong) => hostAndPort(rest, wrong, "must read like 'tcp://host:port'"),
-  unix: (rest, wrong) => (rest === '' ? wrong("must read like 'unix:///run/my.sock'") : { path: rest }),
+  unix: (rest, wrong) => (rest === '' ? wrong("must read like 'unix:///run/my.sock'") : atPath(rest, wrong)),
   dns: dnsName,
   registry: registryService,
 }
@@ -64,7 +68,9 @@ function ofObject(value, name) {
   refuseUnknown(checkObject(value, name), ['host', 'port', 'path'], name)
   if (value.path !== undefined) {
     if (typeof value.path !== 'string') throw invalidArgType(`${name}.path`, 'of type string', value.path)
-    return { path: value.path }
+    return atPath(value.path, (reason) => {
+      throw invalidArgValue(`${name}.path`, value.path, reason)
+    })
   }
   const host = value.host ?? 'localhost'
   if (typeof host !== 'string') throw invalidArgType(`${name}.host`, 'of type string', host)
@@ -82,8 +88,17 @@ function ofString(value, name) {
     return read(scheme[2], wrong)
   }
   if (value.startsWith('unix:')) return SCHEMES.unix(value.slice('unix:'.length), wrong)
-  if (value.includes('/') || value.includes('\\')) return { path: value }
+  if (value.includes('/') || value.includes('\\')) return atPath(value, wrong)
   return hostAndPort(value, wrong, `must read like ${FORMS}`)
+}
+
+function atPath(path, wrong) {
+  if (process.platform !== 'win32' && NAMED_PIPE.test(path)) {
+    return wrong(
+      "is a named pipe, which only Windows has: here a path must be that of a Unix socket, such as './my.sock'",
+    )
+  }
+  return { path }
 }
 
 function hostAndPort(text, wrong, form) {
