@@ -318,18 +318,24 @@ test('a step that fails lets nothing pass', async (t) => {
 })
 
 test('who stalls in the handshake is left: a client by the server, a server by the client', async (t) => {
+  // On a machine that has no time, earlier steps may take too long as well: then once more.
   const { server, port } = await guarded(t, { handshakeTimeout: 20 })
-  const dropped = once(server, 'protocolError')
-  await challenged(t, port)
-  const [error] = await dropped
-  assert.match(error.message, /The client did not prove that it knows the secret within 20 ms/)
+  for (let message = ''; !/The client did not prove that it knows the secret within 20 ms/.test(message); ) {
+    const dropped = once(server, 'protocolError')
+    await handClient(t, port, { greeting: hello })
+    const [error] = await dropped
+    assert.match(error.message, /within 20 ms$/)
+    message = error.message
+  }
 
   const silent = await handGuarded(t, { challenge: null })
   const client = rpc.connect(silent.port, { secret: SECRET, handshakeTimeout: 20, reconnect: { initialDelay: 1 } })
   t.after(() => client.destroy())
-  const [{ error: cause }] = await once(client, 'reconnect')
-  assert.match(cause.message, /The server did not prove that it knows the secret within 20 ms/)
-  assert.equal(cause.code, 'IRONWIRE_RPC_PROTOCOL', 'it may be better next time')
+  for (let message = ''; !/The server did not prove that it knows the secret within 20 ms/.test(message); ) {
+    const [{ error }] = await once(client, 'reconnect')
+    assert.equal(error.code, 'IRONWIRE_RPC_PROTOCOL', 'it may be better next time')
+    message = error.message
+  }
 })
 
 test('a server that shuts down in the middle of it is come back to', async (t) => {

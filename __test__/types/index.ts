@@ -195,6 +195,11 @@ balanced.addresses.map(({ address, pending }) => address.length + pending)
 balanced.on('addresses', (addresses) => addresses.length)
 balanced.call('m', null, { idempotent: true, hedge: 20 }) satisfies Promise<Buffer>
 rpc.connect('registry://host/service').addresses satisfies rpc.Member[]
+rpc.connect('udp://host:1', { udp: { maxDatagramBytes: 512, resendAfter: 1 } }).stats.resends satisfies number
+rpc
+  .createServer({ udp: { maxAnswers: 10, answerLifetime: 1000 } })
+  .bindUdp({ port: 0, host: '::' }, () => {})
+  .udpAddress()?.port satisfies number | undefined
 const resolver: rpc.Resolver = {
   resolve(update) {
     update(null, [{ address: 'a:1' }])

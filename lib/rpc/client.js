@@ -72,6 +72,9 @@ class Client extends EventEmitter {
     super()
     this.target = this.readTarget(target)
     this.options = clientOptions(options)
+    if (options.udp !== undefined && !this.overUdp) {
+      throw invalidArgValue('options.udp', options.udp, "is for a client of 'udp://host:port' only")
+    }
     this.counts = countsOf('client', this, NUMBERS, DERIVED)
     /** What users see of that: a function, with plain numbers as properties. */
     this.stats = this.counts.numbers
@@ -104,6 +107,11 @@ class Client extends EventEmitter {
   /** One place. */
   readTarget(target) {
     return directTarget(target, 'target')
+  }
+
+  /** Whether calls go in datagrams. */
+  get overUdp() {
+    return false
   }
 
   /** Starts to connect. */
@@ -421,15 +429,19 @@ class Client extends EventEmitter {
     if (this.closed) return false
     const body = kept !== null ? kept.body : error.sent ? null : out.recover(call.position)
     if (body === null) return false
-    if (error.sent) {
-      if (kept.tries >= this.options.retry.attempts || !this.mayRepeat()) return false
-      kept.tries++
-    }
+    if (error.sent && !this.repeats(call)) return false
     call.forget()
     call.body = body
     if (this.waiting.push(call) !== undefined) return false
     this.stats.retries++
     process.nextTick(() => this.pump())
+    return true
+  }
+
+  /** Whether a call that may have been seen is to be made again; it is counted as that. */
+  repeats({ kept }) {
+    if (kept === null || kept.tries >= this.options.retry.attempts || !this.mayRepeat()) return false
+    kept.tries++
     return true
   }
 

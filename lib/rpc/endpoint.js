@@ -52,12 +52,20 @@ class Endpoint {
   /** Tries one address after the other; the link knows what to do when it fails. */
   tryAddress(addresses, index) {
     const { client } = this
-    const link = new Link(client, this)
+    const link = this.createLink()
     link.next = index + 1 < addresses.length ? () => this.tryAddress(addresses, index + 1) : null
     client.links.add(link)
-    link.wire = transport.connect(addresses[index], link, client.options)
-    link.expect('The server did not take the connection')
+    this.connect(link, addresses[index])
     if (!client.refed) link.wire?.unref()
+  }
+
+  createLink() {
+    return new Link(this.client, this)
+  }
+
+  connect(link, address) {
+    link.wire = transport.connect(address, link, this.client.options)
+    link.expect('The server did not take the connection')
   }
 
   linkReady(link) {

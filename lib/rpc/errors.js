@@ -144,6 +144,19 @@ function unsupported(method, what) {
   return new RpcError('IRONWIRE_RPC_UNSUPPORTED', message, { method })
 }
 
+/** What streams take, datagrams do not. */
+function notOverUdp(method, what) {
+  const message = `The ${quoted(method)} was not sent: there are no ${what} over UDP. Connect to 'host:port' for them, over TCP`
+  return new RpcError('IRONWIRE_RPC_UNSUPPORTED', message, { method })
+}
+
+function datagramTooLarge(method, length, limit) {
+  const message =
+    `The ${quoted(method)} was not sent: its datagram of ${length} bytes is above the limit of ${limit} (udp.maxDatagramBytes, ` +
+    "at both ends). Connect to 'host:port' for larger ones, over TCP"
+  return new RpcError('IRONWIRE_RPC_FRAME_TOO_LARGE', message, { method })
+}
+
 /** What came as a message is none of its type. */
 function badMessage(method, what, cause) {
   const message = `The ${quoted(method)} failed: ${what} cannot be decoded: ${textOf(() => cause.message)}`
@@ -186,6 +199,12 @@ function remoteError(method, { origin, code, message }) {
       return new RpcError(code, `The server refused the ${quoted(method)}: ${message}`, options)
     case Origin.REPLY_TOO_LARGE:
       return new RpcError('IRONWIRE_RPC_FRAME_TOO_LARGE', `The ${quoted(method)} failed: ${message}`, options)
+    case Origin.ANSWER_GONE:
+      return new RpcError(
+        'IRONWIRE_RPC_CONNECTION_LOST',
+        `The ${quoted(method)} was answered in vain: ${message}`,
+        options,
+      )
     default: {
       const error = new RpcError(code || 'IRONWIRE_RPC_REMOTE', message, options)
       error.remote = true
@@ -222,6 +241,8 @@ module.exports = {
   RpcError,
   StatusError,
   unsupported,
+  notOverUdp,
+  datagramTooLarge,
   badMessage,
   metadataTooLarge,
   timeout,

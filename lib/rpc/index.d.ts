@@ -146,6 +146,48 @@ export interface PeerOptions {
   secret?: Secret | readonly Secret[]
 }
 
+/** Calls over UDP, see `docs/rpc.md`. */
+export interface UdpOptions {
+  /**
+   * Longest datagram that this end sends and takes, in bytes, 512 to 65,507; the lower of both ends' limits holds. Default 1,200, which every link of
+   * today's internet carries in one piece, with room for a tunnel's headers. A call is 44 bytes and its method's name longer than its body, a reply 21.
+   */
+  maxDatagramBytes?: number
+}
+
+/** Of a client. */
+export interface UdpClientOptions extends UdpOptions {
+  /** Milliseconds without an answer after which a call is sent again, as long as no round trip was measured. Default 250: a way around the earth. */
+  resendAfter?: number
+  /** The most that this grows to, and how often a server is asked whose handler is at work. Default 4,000: a server that is back is found soon. */
+  maxResendAfter?: number
+  /** Calls under way at once; `maxInFlight` and the server's limit hold too. Default 128, which is what common buffers on the way take at once. */
+  maxInFlight?: number
+}
+
+/** Of a server. */
+export interface UdpServerOptions extends UdpOptions {
+  /** Clients at once, which have shown their address and are not silent; others are refused. Default 4,096. */
+  maxConnections?: number
+  /** Calls that are remembered, the last one of each slot of each connection; others are refused. Default 65,536: 512 clients of 128 calls each. */
+  maxAnswers?: number
+  /** Bytes that their answers may take, those of handlers at work counted as the longest there may be. Default 16 MiB: 13,000 handlers. */
+  maxAnswerBytes?: number
+  /** Milliseconds that an answer is kept for who asks again, 1,000 or more. Default 30,000: who waits asks every few seconds. */
+  answerLifetime?: number
+}
+
+/** Where to bind for calls over UDP. */
+export interface UdpPlace {
+  /** One that is free, if none is given. */
+  port?: number
+  /** `127.0.0.1` if none is given (`::1` with `ipv6Only`), where only this machine reaches it. */
+  host?: string
+  ipv6Only?: boolean
+  /** Several processes bind the port, each with clients of its own, where Node and the system can do it. */
+  reusePort?: boolean
+}
+
 /** Options of a server. */
 export interface ServerOptions extends PeerOptions {
   /** Unanswered calls that one connection may have, 1 to 65,536; clients are told. Default 4,096. */
@@ -182,6 +224,8 @@ export interface ServerOptions extends PeerOptions {
   maxOutgoingBytes?: number
   /** How long `close()` waits for clients to leave. Default 10,000. */
   closeTimeout?: number
+  /** What holds for calls over UDP besides. */
+  udp?: UdpServerOptions
 }
 
 /** Where a call comes from; empty on a pipe. */
@@ -314,6 +358,10 @@ export interface ServerCounts extends PeerCounts {
   aged: number
   /** Connections that were dropped for `maxCancelsPerSecond`. */
   cancelFloods: number
+  /** Over UDP: calls that came again and were not run again. */
+  duplicates: number
+  /** And datagrams that were passed over, because they were none of the protocol's, or one-way calls for which there was no room. */
+  ignored: number
   /** How often a connection's calls had to wait for `maxTimeoutsPerSecond`. */
   timeoutFloods: number
   /** Connections that were dropped because their client did not prove that it knows the secret. */
@@ -374,6 +422,10 @@ export class Server extends EventEmitter {
   listen(path: string, listeningListener?: () => void): this
   listen(options: ListenOptions, listeningListener?: () => void): this
   address(): AddressInfo | string | null
+  /** Takes calls over UDP, beside those that `listen` takes or alone. Without a host it is reached from this machine only. */
+  bindUdp(where: number | UdpPlace, callback?: () => void): this
+  /** Where it is bound; `null` if it is not, or not yet. */
+  udpAddress(): AddressInfo | null
   /** Takes no new connections, lets calls in flight finish, and calls back when the last client has left. */
   close(callback: (error?: Error) => void): void
   close(): Promise<void>
@@ -419,6 +471,8 @@ export interface ClientOptions extends PeerOptions {
   retry?: false | RetryOptions
   /** How a client of several addresses chooses among them. */
   balance?: BalanceOptions
+  /** Of a client of `'udp://…'`. */
+  udp?: UdpClientOptions
   /** The secret of the registry that names the addresses; `null` where it has none. Default: `secret`. */
   registrySecret?: Secret | readonly Secret[] | null
 }
@@ -461,7 +515,7 @@ export interface StreamCallOptions {
 export interface CallOptions extends StreamCallOptions {
   /** Nothing is answered: the call ends, with nothing, when it is written. */
   oneWay?: boolean
-  /** The server may see the call twice: it is made again when its connection is lost. */
+  /** The server may see the call twice: it is made again when its connection is lost. Over UDP that is so unless this is `false`. */
   idempotent?: boolean
   /** Milliseconds after which an idempotent call is made a second time, elsewhere; the first answer counts. */
   hedge?: number
@@ -584,6 +638,19 @@ export interface LimitMessage {
   target?: string
   server?: Server
   peer?: PeerAddress
+}
+
+/** Counts of a client over UDP. */
+export interface UdpClientStats extends ClientStats {
+  /** Datagrams that were sent again. */
+  resends: number
+  /** Datagrams that came and were none of the protocol's. */
+  ignored: number
+}
+
+/** Calls the methods of one server over UDP: small calls that may run twice, each question and each answer one datagram. */
+export interface UdpClient extends Client {
+  readonly stats: UdpClientStats
 }
 
 /** Calls the methods of one server, over a connection that comes back by itself. */
@@ -720,6 +787,8 @@ export function connect(
   target: (string | number | Address)[] | Resolver | `registry://${string}` | `dns://${string}`,
   options?: ClientOptions,
 ): BalancedClient
+/** A client over UDP, of a server that has called `bindUdp`. */
+export function connect(target: `udp://${string}`, options?: ClientOptions): UdpClient
 /** A client that connects to `target` and keeps coming back to it. */
 export function connect(target: Target, options?: ClientOptions): Client
 

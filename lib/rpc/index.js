@@ -16,9 +16,13 @@ function createServer(options) {
   return new Server(options)
 }
 
-/** A client that connects to `target` ('host:port', 'registry://…', a list, …) and keeps coming back to it. */
+/** A client that connects to `target` ('host:port', 'registry://…', a list, 'udp://…', …) and keeps coming back to it. */
 function connect(target, options) {
   const found = readTarget(target)
+  if (found.udp !== undefined) {
+    const { UdpClient } = require('./udp/client')
+    return new UdpClient(found.udp, options)
+  }
   if (found.host !== undefined || found.path !== undefined) return new Client(found, options)
   if (found.service === '') {
     throw invalidArgValue('target', target, "must name a service, 'registry://host:port/service'")

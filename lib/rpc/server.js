@@ -4,7 +4,7 @@ const process = require('node:process')
 const { setTimeout, clearTimeout } = require('node:timers')
 const { EventEmitter } = require('node:events')
 const { makeError, invalidArgType, invalidArgValue } = require('../errors')
-const { serverOptions, streamOptions } = require('./options')
+const { serverOptions, streamOptions, udpPlace, refuseSecret } = require('./options')
 const { RAW } = require('./codecs')
 const { added } = require('./interceptors')
 const { remember } = require('./context')
@@ -39,6 +39,8 @@ const NUMBERS = {
   handlerErrors: 0,
   aged: 0,
   cancelFloods: 0,
+  duplicates: 0,
+  ignored: 0,
   timeoutFloods: 0,
   unauthenticated: 0,
 }
@@ -94,7 +96,11 @@ class Server extends EventEmitter {
     this.acceptor.on('listening', () => this.emit('listening'))
     this.acceptor.on('error', (error) => this.emit('error', error))
     this.acceptor.on('drop', (data) => this.refuseConnection(data))
-    this.acceptor.on('close', () => this.finish())
+    this.acceptor.on('close', () => this.listenerClosed())
+    /** What takes calls over UDP, if anything does. */
+    this.udp = null
+    /** Listeners that a closing server waits for. */
+    this.listeners = 0
     this.closing = false
     this.refed = true
     /** Handlers at work for calls that somebody waits for. */
@@ -115,7 +121,7 @@ class Server extends EventEmitter {
   }
 
   get listening() {
-    return this.acceptor.listening
+    return this.acceptor.listening || this.udp !== null
   }
 
   /**
@@ -182,13 +188,46 @@ class Server extends EventEmitter {
     return this.acceptor.address()
   }
 
+  /** Takes calls over UDP too, or only: (port, callback?), ({ port, host, ipv6Only, reusePort }, callback?). */
+  bindUdp(where, callback) {
+    const place = udpPlace(where)
+    refuseSecret(this.options)
+    if (callback !== undefined && typeof callback !== 'function') {
+      throw invalidArgType('callback', 'of type function', callback)
+    }
+    if (this.udp !== null) {
+      throw makeError(
+        Error,
+        'ERR_SERVER_ALREADY_LISTEN',
+        'bindUdp has been called already: a server has one UDP socket.',
+      )
+    }
+    const { UdpListener } = require('./udp/listener')
+    this.udp = new UdpListener(this, place, callback)
+    return this
+  }
+
+  /** Where it is bound, `{ address, family, port }`; null where it is not, or not yet. */
+  udpAddress() {
+    return this.udp === null ? null : this.udp.address()
+  }
+
+  udpFailed(error) {
+    this.udp = null
+    this.emit('error', error)
+  }
+
   accept(wire) {
-    this.stats.connections++
     const session = new Session(this, wire)
     log('rpc: a connection from %s', textOfPeer(session.remote))
-    this.sessions.add(session)
     wire.start(session)
     if (!this.refed) wire.unref()
+    this.sessionBegun(session)
+  }
+
+  sessionBegun(session) {
+    this.stats.connections++
+    this.sessions.add(session)
     process.nextTick(() => {
       if (connectionOpen.hasSubscribers) connectionOpen.publish({ server: this, peer: session.remote })
       this.emit('connection', session.remote)
@@ -215,7 +254,6 @@ class Server extends EventEmitter {
       if (connectionClose.hasSubscribers) connectionClose.publish({ server: this, peer: session.remote, error })
       this.emit('disconnect', session.remote, error)
     })
-    transport.released(this.acceptor)
   }
 
   // ---- handlers
@@ -326,7 +364,12 @@ class Server extends EventEmitter {
     this.once('close', () => callback())
     if (this.closing) return
     this.closing = true
-    this.acceptor.close()
+    this.listeners = (this.acceptor.listening ? 1 : 0) + (this.udp === null ? 0 : 1)
+    if (this.acceptor.listening) this.acceptor.close()
+    this.udp?.close(() => {
+      this.udp = null
+      this.listenerClosed()
+    })
     for (const session of this.sessions) session.dismiss()
     if (this.options.closeTimeout !== Infinity) {
       this.closeTimer = setTimeout(() => this.closeAllConnections(), this.options.closeTimeout).unref()
@@ -335,10 +378,15 @@ class Server extends EventEmitter {
 
   /** Drops every connection at once. */
   closeAllConnections() {
+    this.udp?.renew()
     for (const session of this.sessions) session.destroy(null)
   }
 
-  /** The listener and the last connection are gone. */
+  listenerClosed() {
+    if (--this.listeners === 0) this.finish()
+  }
+
+  /** The listeners and the last connection are gone. */
   finish() {
     this.closing = false
     clearTimeout(this.closeTimer)
@@ -361,6 +409,7 @@ class Server extends EventEmitter {
     this.refed = refed
     const name = refed ? 'ref' : 'unref'
     this.acceptor[name]()
+    this.udp?.setRef(name)
     for (const session of this.sessions) session.wire[name]()
     return this
   }

@@ -123,12 +123,17 @@ class Session extends Peer {
 
   /** A request. */
   carry(sequence, body, number, flags, amount) {
-    const { calls, server } = this
+    const { calls } = this
     if (calls.has(sequence) && (flags & ONE_WAY) === 0) {
       this.abandon(protocol(`Sequence number ${sequence} is in flight already`), Reason.PROTOCOL)
       return
     }
-    const method = this.methods[number] ?? UNNAMED
+    this.take(sequence, this.methods[number], body, flags, amount)
+  }
+
+  /** A request to a method; to none that has a name here, unless it is given. */
+  take(sequence, method = UNNAMED, body, flags, amount) {
+    const { calls, server } = this
     const deadline = (flags & DEADLINE) === 0 ? Infinity : now() + amount
     const call = new ServerCall(this, sequence, method, body, deadline)
     const isKnown = method.handler !== null || server.find(method)
@@ -470,8 +475,7 @@ class Session extends Peer {
     const length = REPLY_HEAD + bytes.length + (metadata === null ? 0 : metadata.length)
     if (length <= this.peerMaxFrame) return null
     this.limitReached('maxFrameBytes', this.peerMaxFrame)
-    const message = `a reply of ${bytes.length} bytes is above the caller's limit of ${this.peerMaxFrame}`
-    return failure(Origin.REPLY_TOO_LARGE, Status.RESOURCE_EXHAUSTED, '', message)
+    return failure(Origin.REPLY_TOO_LARGE, Status.RESOURCE_EXHAUSTED, '', this.replyTooLarge(bytes.length))
   }
 
   /** The metadata of the answer, as far as the client understands any. */
@@ -503,6 +507,10 @@ class Session extends Peer {
     else if (metadata === null) this.out.plain(Kind.REPLY, sequence, bytes)
     else this.out.replyWithMetadata(sequence, metadata, bytes)
     if (this.out.congested) this.regulate()
+  }
+
+  replyTooLarge(size) {
+    return `a reply of ${size} bytes is above the caller's limit of ${this.peerMaxFrame}`
   }
 
   /** Version 1 has nothing but the origin of a failure. */
@@ -738,6 +746,12 @@ class Session extends Peer {
     this.tally(this.server.counts)
     for (const call of this.calls.values()) this.lose(call, error)
     this.server.sessionEnded(this, error)
+    this.leaveListener()
+  }
+
+  /** The place that the connection had among those of its listener is free. */
+  leaveListener() {
+    this.server.acceptor.released()
   }
 
   /** A call's connection is gone, and its caller with it. */

@@ -9,7 +9,7 @@ const { refuseUnknown } = require('../options')
 const { checkObject, port: readPort } = require('./options')
 
 const FORMS =
-  "'host:port', '[::1]:port', 'tcp://host:port', 'unix:path', a path, 'dns://name:port', 'dns://_service._tcp.name' or 'registry://host:port/service'"
+  "'host:port', '[::1]:port', 'tcp://host:port', 'unix:path', a path, 'dns://name:port', 'dns://_service._tcp.name', 'registry://host:port/service' or 'udp://host:port'"
 
 const SCHEME = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is
 
@@ -24,9 +24,10 @@ const SCHEMES = {
   unix: (rest, wrong) => (rest === '' ? wrong("must read like 'unix:///run/my.sock'") : atPath(rest, wrong)),
   dns: dnsName,
   registry: registryService,
+  udp: (rest, wrong) => ({ udp: hostAndPort(rest, wrong, "must read like 'udp://host:port'") }),
 }
 
-/** `{ host, port }`, `{ path }`, `{ dns, port }` (all its addresses), `{ srv }`, `{ registry, service }`, `{ list }` or `{ resolver }`. */
+/** `{ host, port }`, `{ path }`, `{ dns, port }` (all its addresses), `{ srv }`, `{ registry, service }`, `{ list }`, `{ resolver }` or `{ udp }`. */
 function target(value, name = 'target') {
   if (typeof value === 'number') return { host: 'localhost', port: readPort(value, name) }
   if (typeof value === 'string') return ofString(value, name)
@@ -39,6 +40,13 @@ function target(value, name = 'target') {
 /** A target that is one place. */
 function directTarget(value, name) {
   const found = typeof value === 'string' || typeof value === 'number' ? target(value, name) : ofObject(value, name)
+  if (found.udp !== undefined) {
+    throw invalidArgValue(
+      name,
+      value,
+      "is over UDP, and stands alone: 'rpc.connect' takes it, no list, resolver or registry",
+    )
+  }
   if (found.host === undefined && found.path === undefined) {
     throw invalidArgValue(name, value, "must be one place, such as 'host:port' or 'unix:path'")
   }

@@ -8,12 +8,9 @@ const { Base, getpeername } = require('../net/handle.js')
 const { native, keep, ownerOf, shared } = require('../engine')
 const { systemError } = require('../errors')
 const { EOF, ECANCELED } = require('../constants').errno
+const { LOOPBACK, LOOPBACK_6 } = require('./options')
 
 const FRAMES = ['onFrames']
-
-/** Where servers listen that are not told. */
-const LOOPBACK = '127.0.0.1'
-const LOOPBACK_6 = '::1'
 
 /** The memory that frames were last seen in. */
 let frameMemory
@@ -194,12 +191,12 @@ class Acceptor extends net.Server {
   _onconnection({ id }) {
     this.onWire(new Wire(id, true, this.wireOptions))
   }
+
+  /** One connection is over: a closing acceptor ends with the last. */
+  released() {
+    this._connections--
+    this._emitCloseIfDrained()
+  }
 }
 
-/** One connection of an acceptor is over: a closing one ends with the last. */
-function released(acceptor) {
-  acceptor._connections--
-  acceptor._emitCloseIfDrained()
-}
-
-module.exports = { connect, Acceptor, released }
+module.exports = { connect, Acceptor }
