@@ -119,6 +119,8 @@ class SimServer {
     /** Names of methods that there are not. */
     this.others = []
     this.opens = 0
+    this.turned = 0
+    this.refusals = []
     this.counts = { duplicates: 0, ignored: 0 }
     world.places.set(keyOf(place), this)
   }
@@ -142,6 +144,14 @@ class SimServer {
   }
 
   dropped() {}
+
+  refused(_connection, _request, limit) {
+    this.refusals.push(limit)
+  }
+
+  turnedAway() {
+    this.turned++
+  }
 
   count(what) {
     this.counts[what]++

@@ -9,6 +9,7 @@ const { once } = require('node:events')
 const { test } = require('node:test')
 const { promisify } = require('node:util')
 const { protobuf, rpc } = require('../../index.js')
+const { Pace } = require('../../lib/rpc/udp/pace.js')
 const { until } = require('./tools')
 const { randomOf } = require('./udp-world')
 
@@ -66,25 +67,6 @@ test('calls there and back: bodies, metadata, errors with all their parts, names
   })
   await client.call('who')
   assert.deepStrictEqual([peer.address, peer.family, typeof peer.port], ['127.0.0.1', 'IPv4', 'number'])
-})
-
-test('calls and bytes are counted as over TCP, at both ends', async (t) => {
-  const { server, client } = await pair(t)
-  server.method('fails', () => assert.fail('as it is meant to'))
-  await client.call('echo', Buffer.from('hello'))
-  await client.call('echo', null)
-  await assert.rejects(client.call('fails'))
-  await assert.rejects(client.call('echo', Buffer.alloc(2000)), { code: 'IRONWIRE_RPC_FRAME_TOO_LARGE' })
-  const [here, there] = [client.stats(), server.stats()]
-  assert.deepStrictEqual(here.methods.echo.statuses, { OK: 2, RESOURCE_EXHAUSTED: 1 })
-  assert.deepStrictEqual(there.methods.echo.statuses, { OK: 2 })
-  assert.deepStrictEqual([here.methods.fails.started, there.methods.fails.started], [1, 1])
-  assert.deepStrictEqual(here.methods.fails.statuses, there.methods.fails.statuses)
-  assert.deepStrictEqual([here.pending, there.pending, here.connections, there.connections], [0, 0, 1, 1])
-  assert.deepStrictEqual(here.limits, { maxDatagramBytes: 1 })
-  assert.ok(here.bytesIn > 0)
-  assert.deepStrictEqual([here.bytesIn, here.bytesOut], [there.bytesOut, there.bytesIn])
-  assert.match(rpc.metrics(), /^ironwire_rpc_server_duplicates_total \d+$/m)
 })
 
 test('services of a schema, interceptors on both sides, several calls at once', async (t) => {
@@ -662,6 +644,64 @@ test('several servers on one port, where Node can do it', async (t) => {
     assert.strictEqual(first[0], second[0])
   }
   assert.strictEqual(servers[0].stats.calls + servers[1].stats.calls, 40)
+})
+
+test('calls, bytes, limits and refusals are counted as over TCP', async (t) => {
+  // However slow this machine is, nothing is sent twice.
+  t.mock.method(Pace.prototype, 'measured', () => {})
+  const { server, client } = await pair(
+    t,
+    { udp: { maxAnswers: 1 } },
+    { udp: { resendAfter: 60_000, maxResendAfter: 60_000 } },
+  )
+  const drops = []
+  await client.call('echo', Buffer.from('12345'))
+  await client.call('nothing').catch(() => {})
+  // Hello, request, request; welcome, reply, error.
+  assert.deepStrictEqual([server.stats.bytesIn, server.stats.bytesOut], [1200 + 44 + 9 + 44 + 7, 43 + 21 + 5 + 21 + 4])
+  assert.deepStrictEqual([client.stats.bytesOut, client.stats.bytesIn], [server.stats.bytesIn, server.stats.bytesOut])
+  server.method('slow', (_request, callback) => void drops.push(callback))
+  const slow = client.call('slow')
+  await until(() => drops.length === 1)
+  await assert.rejects(client.call('echo'), { code: 'IRONWIRE_RPC_TOO_MANY_CALLS', statusName: 'RESOURCE_EXHAUSTED' })
+  drops[0](null, Buffer.from('done'))
+  await slow
+  await assert.rejects(client.call('echo', Buffer.alloc(1200)), { code: 'IRONWIRE_RPC_FRAME_TOO_LARGE' })
+  const { methods, limits, refusals } = server.stats()
+  assert.deepStrictEqual(refusals, { unknownMethod: 1, 'udp.maxAnswers': 1 })
+  assert.deepStrictEqual(limits, { 'udp.maxAnswers': 1 })
+  assert.deepStrictEqual(
+    Object.entries(methods).map(([name, { started, pending, statuses }]) => [name, started, pending, statuses]),
+    [
+      ['echo', 2, 0, { OK: 1, RESOURCE_EXHAUSTED: 1 }],
+      ['_OTHER', 1, 0, { UNIMPLEMENTED: 1 }],
+      ['slow', 1, 0, { OK: 1 }],
+    ],
+  )
+  assert.deepStrictEqual(client.stats().limits, { 'udp.maxDatagramBytes': 1 })
+  assert.deepStrictEqual(
+    [client.stats.calls, client.stats.replies, client.stats.errors, client.stats.pending],
+    [5, 2, 3, 0],
+  )
+  const text = rpc.metrics()
+  for (const name of ['client_resends_total', 'client_ignored_datagrams_total', 'server_duplicates_total']) {
+    assert.match(text, new RegExp(`^ironwire_rpc_${name} \\d+$`, 'm'))
+  }
+})
+
+test('a server with as many clients as it may have says so, and takes the next one later', async (t) => {
+  const { server, client, port } = await pair(t, { udp: { maxConnections: 1 } })
+  await client.call('echo')
+  const drop = once(server, 'drop')
+  const next = rpc.connect(`udp://127.0.0.1:${port}`, { reconnect: { initialDelay: 5, maxDelay: 10 } })
+  t.after(() => next.destroy())
+  const [{ error }] = await once(next, 'reconnect')
+  assert.match(error.message, /The server has 1 connections already/)
+  assert.strictEqual((await drop)[0].remoteAddress, '127.0.0.1')
+  assert.ok(server.stats.connectionsRefused > 0)
+  const call = next.call('echo', Buffer.from('now'))
+  await client.close()
+  assert.strictEqual(String(await call), 'now')
 })
 
 test('options and targets that make no sense are refused by name', async (t) => {

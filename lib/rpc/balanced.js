@@ -265,10 +265,16 @@ class BalancedClient extends Client {
     const made = [call]
     let left = 1
     let ended = false
+    let sent = false
     const end = (which) => (error, reply, metadata) => {
       if (ended) return
       left--
-      if (error && left > 0) return
+      if (error) {
+        sent ||= error.sent
+        // As long as the other one may be answered the call has not failed, unless its caller wants no answer.
+        if (left > 0 && error.code !== 'IRONWIRE_RPC_ABORTED') return
+        error.sent = sent || left > 0
+      }
       ended = true
       clearTimeout(timer)
       for (const other of made) if (other !== which) this.drop(other)
@@ -284,15 +290,17 @@ class BalancedClient extends Client {
       second.kept = call.kept
       if (call.flags !== 0) second.addMetadata(call.metadata)
       if (call.decode !== null) second.decode = call.decode
+      if (call.watches) Object.assign(second, { watches: true, signal: call.signal, parent: call.parent })
       second.callback = end(second)
       const link = this.elsewhere(call)
       if (link === null) return
       made.push(second)
+      call.second = second
       left++
       this.stats.hedges++
       if (second.deadline < this.deadlines.next) this.deadlines.add(second.deadline)
       const error = link.send(second)
-      if (error !== undefined) process.nextTick(second.callback, error)
+      if (error !== undefined) this.failCall(second, error)
     }, delay)
     timer.unref()
   }

@@ -640,12 +640,16 @@ export interface LimitMessage {
   peer?: PeerAddress
 }
 
-/** Counts of a client over UDP. */
-export interface UdpClientStats extends ClientStats {
+/** What a client over UDP counts besides. */
+export interface UdpClientCounts {
   /** Datagrams that were sent again. */
   resends: number
   /** Datagrams that came and were none of the protocol's. */
   ignored: number
+}
+
+export interface UdpClientStats extends ClientStats, Readonly<UdpClientCounts> {
+  (): ClientSnapshot & UdpClientCounts
 }
 
 /** Calls the methods of one server over UDP: small calls that may run twice, each question and each answer one datagram. */

@@ -39,10 +39,10 @@ const NUMBERS = {
   handlerErrors: 0,
   aged: 0,
   cancelFloods: 0,
-  duplicates: 0,
-  ignored: 0,
   timeoutFloods: 0,
   unauthenticated: 0,
+  duplicates: 0,
+  ignored: 0,
 }
 
 /** And what follows from what is counted of calls. */
@@ -235,11 +235,11 @@ class Server extends EventEmitter {
   }
 
   /** There are as many as may be. */
-  refuseConnection(data) {
+  refuseConnection(data, limit = 'maxConnections', value = this.options.maxConnections) {
     const peer = { address: data?.remoteAddress, port: data?.remotePort, family: data?.remoteFamily }
     this.stats.connectionsRefused++
     const about = { server: this, peer }
-    this.limits.reached('maxConnections', this.options.maxConnections, () => textOfPeer(peer), about)
+    this.limits.reached(limit, value, () => textOfPeer(peer), about)
     this.emit('drop', data)
   }
 

@@ -43,6 +43,9 @@ const { DEADLINE, METADATA, STREAMS, TAKES_STREAM, ONE_WAY } = Flag
  */
 const DOUBT = 500
 
+/** How long a closing server waits for the preface of who has connected, in milliseconds: that leaves at once, and has been under way since. */
+const INTRODUCTION = 1000
+
 /** Tells of handlers that let go of their callback without an answer: only used where no deadline would end the call. */
 const forgotten = new FinalizationRegistry((call) => call.session.forget(call))
 
@@ -131,9 +134,10 @@ class Session extends Peer {
     this.take(sequence, this.methods[number], body, flags, amount)
   }
 
-  /** A request to a method; to none that has a name here, unless it is given. */
-  take(sequence, method = UNNAMED, body, flags, amount) {
+  /** A request to a method, undefined for one that has no name here. */
+  take(sequence, named, body, flags, amount) {
     const { calls, server } = this
+    const method = named ?? UNNAMED
     const deadline = (flags & DEADLINE) === 0 ? Infinity : now() + amount
     const call = new ServerCall(this, sequence, method, body, deadline)
     const isKnown = method.handler !== null || server.find(method)
@@ -474,7 +478,6 @@ class Session extends Peer {
     const metadata = this.trailersOf(call)
     const length = REPLY_HEAD + bytes.length + (metadata === null ? 0 : metadata.length)
     if (length <= this.peerMaxFrame) return null
-    this.limitReached('maxFrameBytes', this.peerMaxFrame)
     return failure(Origin.REPLY_TOO_LARGE, Status.RESOURCE_EXHAUSTED, '', this.replyTooLarge(bytes.length))
   }
 
@@ -510,6 +513,7 @@ class Session extends Peer {
   }
 
   replyTooLarge(size) {
+    this.limitReached('maxFrameBytes', this.peerMaxFrame)
     return `a reply of ${size} bytes is above the caller's limit of ${this.peerMaxFrame}`
   }
 
@@ -735,9 +739,11 @@ class Session extends Peer {
 
   /** The server closes: the client is asked to leave, which it does once everything in flight is answered. */
   dismiss() {
-    // A client that has not introduced itself has no calls in flight, and may not understand.
-    if (this.peerMaxFrame === 0) this.destroy(null)
-    else this.out.goaway(Reason.SHUTDOWN, '')
+    this.out.goaway(Reason.SHUTDOWN, '')
+    // A client whose introduction is under way may have read ours, and call. Whoever is no client at all is not waited for as long.
+    if (this.peerMaxFrame === 0) {
+      this.watch(Math.min(this.options.handshakeTimeout, INTRODUCTION), () => this.destroy(null))
+    }
   }
 
   ended(error) {

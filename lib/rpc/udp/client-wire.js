@@ -12,7 +12,7 @@ class ClientWire {
     this.host = host
     this.port = port
     this.closing = false
-    /** Bytes. */
+    /** Bytes of datagrams. */
     this.received = 0
     this.sent = 0
     const socket = dgram.createSocket(isIP(host) === 6 ? 'udp6' : 'udp4')

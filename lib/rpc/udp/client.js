@@ -24,6 +24,10 @@ class Repeatable {
 }
 
 class UdpEndpoint extends Endpoint {
+  get location() {
+    return `udp://${super.location}`
+  }
+
   createLink() {
     return new DatagramLink(this.client, this)
   }
@@ -48,6 +52,10 @@ class UdpClient extends Client {
     return true
   }
 
+  get location() {
+    return `udp://${super.location}`
+  }
+
   begin() {
     refuseSecret(this.options)
     this.endpoint = new UdpEndpoint(this, this.target)
@@ -70,7 +78,7 @@ class UdpClient extends Client {
     const size = sizeOf(this, call)
     const { maxDatagramBytes } = this.options.udp
     if (size <= maxDatagramBytes) return super.dispatch(call)
-    this.limitReached('maxDatagramBytes', maxDatagramBytes)
+    this.limitReached('udp.maxDatagramBytes', maxDatagramBytes)
     return errors.datagramTooLarge(call.method, size, maxDatagramBytes)
   }
 }

@@ -27,7 +27,7 @@ const Kind = {
 /** Of a goaway: the call that it names was not and will not be run. */
 const REFUSES = 1
 /** Why a server sends one, besides the reasons of connections over streams. */
-const FULL = 7
+const FULL = 16
 
 /** The smallest limit for datagrams that there may be: each of those without a body and a readable error fit into it, and so does a hello. */
 const MIN_DATAGRAM = 512

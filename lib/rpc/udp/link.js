@@ -13,6 +13,7 @@ const { ClientCore } = require('./client-core')
 const { ClientWire } = require('./client-wire')
 const { DatagramCalls } = require('./calls')
 const { DatagramOutgoing } = require('./outgoing')
+const { headroom } = require('../outgoing')
 const { REQUEST_HEAD } = require('./datagram')
 
 /** Bytes of the datagram that a call becomes. */
@@ -59,9 +60,10 @@ class DatagramLink extends Link {
     const { method, deadline, flags } = call
     const size = sizeOf(client, call)
     if (size > this.peerMaxFrame) {
-      this.limitReached('maxDatagramBytes', this.peerMaxFrame)
+      this.limitReached('udp.maxDatagramBytes', this.peerMaxFrame)
       return errors.datagramTooLarge(method, size, this.peerMaxFrame)
     }
+    headroom()
     const request = { name: client.names.get(method).bytes, metadata: call.metadata, body: call.body, flags }
     if ((flags & Flag.ONE_WAY) !== 0) {
       core.oneWay(request, deadline, now())
@@ -108,6 +110,7 @@ class DatagramLink extends Link {
   welcomed(limit) {
     const isFirst = this.peerMaxFrame === 0
     this.peerMaxFrame = limit
+    this.window = this.core.window
     if (!isFirst) return
     this.client.opened(this)
     this.endpoint.linkReady(this)
@@ -119,12 +122,8 @@ class DatagramLink extends Link {
     const cause = errors.protocol('Another server answers there: the one that the call was sent to has ended')
     for (const call of this.calls.slots) {
       if (call === undefined || call.callback === null) continue
-      if (this.client.repeats(call)) {
-        this.client.stats.retries++
-        continue
-      }
-      const error = errors.connectionLost(call.method, true, cause)
-      this.client.fail(this.calls.finish(call, error), error)
+      if (this.client.repeats(call)) this.client.stats.retries++
+      else this.fail(call, errors.connectionLost(call.method, true, cause))
     }
   }
 
@@ -143,7 +142,11 @@ class DatagramLink extends Link {
     calls.release(call)
     const error = errors.connectionLost(call.method, false, errors.protocol('The server takes no more calls'))
     if (client.revive(call, error, this.out)) calls.pending--
-    else client.fail(calls.finish(call, error), error)
+    else this.fail(call, error)
+  }
+
+  fail(call, error) {
+    this.client.fail(this.calls.finish(call, error), error)
   }
 
   keepBody(call) {

@@ -148,6 +148,18 @@ class UdpListener {
     session.request(request, flags)
   }
 
+  /** A request that is answered with an error, for a limit. */
+  refused({ session }, request, limit) {
+    session.remote = session.wire.remote
+    session.refused(request, limit)
+  }
+
+  /** There are as many connections as may be. */
+  turnedAway({ address: remoteAddress, port: remotePort, family: remoteFamily }) {
+    const { maxConnections } = this.server.options.udp
+    this.server.refuseConnection({ remoteAddress, remotePort, remoteFamily }, 'udp.maxConnections', maxConnections)
+  }
+
   cancelled({ session }, number) {
     session.cancelled(number)
   }

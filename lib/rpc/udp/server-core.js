@@ -55,8 +55,9 @@ class Connection {
 
 /**
  * Its host hears `transmit(bytes, from)`; `opened(connection)` and `dropped(connection)`; `request(connection, request, flags)`, which is answered
- * by `answer` unless the flags say that it is one-way; `cancelled(connection, number)`; `count(what)` of what is counted, `'duplicates'` and
- * `'ignored'`. `isFull(connection)` asks it whether so much waits there that no further call is taken.
+ * by `answer` unless the flags say that it is one-way; `cancelled(connection, number)`; `refused(connection, request, limit)` of a call that is
+ * not taken, and `turnedAway(from)` of a connection; `count(what)` of what is counted, `'duplicates'` and `'ignored'`. `isFull(connection)` asks
+ * it whether so much waits there that no further call is taken.
  */
 class ServerCore {
   constructor(udp, maxCalls, host) {
@@ -130,6 +131,7 @@ class ServerCore {
   }
 
   refuse(id, request, from, reason) {
+    if (reason === datagram.FULL) this.host.turnedAway(from)
     const text = Buffer.from(
       reason === datagram.FULL ? `The server has ${this.maxConnections} connections already` : 'The server shuts down',
     )
@@ -182,8 +184,12 @@ class ServerCore {
     }
     if (this.closing) return this.refuse(connection.id, request, connection.from, Reason.SHUTDOWN)
     const cost = ANSWER_COST + Math.min(request.limit, this.limit) + request.body.length
-    const why = this.refusal(connection, slot, entry, cost)
-    if (why !== null) return this.fail(connection, number, Origin.TOO_MANY_CALLS, Status.RESOURCE_EXHAUSTED, why)
+    const refusal = this.refusal(connection, slot, entry, cost)
+    if (refusal !== null) {
+      const [limit, why] = refusal
+      this.host.refused(connection, request, limit)
+      return this.fail(connection, number, Origin.TOO_MANY_CALLS, Status.RESOURCE_EXHAUSTED, why)
+    }
     if (entry === undefined) this.entries++
     else this.leave(connection, slot, entry)
     // The host may have had enough of calls that are left.
@@ -205,14 +211,17 @@ class ServerCore {
     this.host.transmit(answer ?? datagram.working(connection.id, number), connection.from)
   }
 
-  /** Why a call is not taken. Better refused than run twice, since its answer could not be kept. */
+  /** The limit for which a call is not taken, and why in words. Better refused than run twice, since its answer could not be kept. */
   refusal(connection, slot, entry, cost) {
-    if (slot >= this.maxCalls) return `${this.maxCalls} calls of this connection may be unanswered`
-    if (entry === undefined && this.entries >= this.maxAnswers) return `${this.maxAnswers} answers are kept already`
-    if (this.bytes - (entry?.cost ?? 0) + cost > this.maxAnswerBytes) {
-      return `more than ${this.maxAnswerBytes} bytes of answers would be kept`
+    const { maxCalls, maxAnswers, maxAnswerBytes } = this
+    if (slot >= maxCalls) return ['maxCallsPerConnection', `${maxCalls} calls of this connection may be unanswered`]
+    if (entry === undefined && this.entries >= maxAnswers) {
+      return ['udp.maxAnswers', `${maxAnswers} answers are kept already`]
     }
-    return this.host.isFull(connection) ? 'too much of this connection waits already' : null
+    if (this.bytes - (entry?.cost ?? 0) + cost > maxAnswerBytes) {
+      return ['udp.maxAnswerBytes', `more than ${maxAnswerBytes} bytes of answers would be kept`]
+    }
+    return this.host.isFull(connection) ? ['maxPendingBytes', 'too much of this connection waits already'] : null
   }
 
   fail({ id, from }, number, origin, status, message) {

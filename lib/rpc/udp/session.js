@@ -7,8 +7,19 @@ const { Session } = require('../session')
 const { Flag, Origin, FULL_VERSION, LENGTH_SIZE, FRAME_HEAD } = require('../protocol')
 const { status: Status } = require('../status')
 const { StatusError } = require('../errors')
+const { ServerCall } = require('../server-call')
+const { channels } = require('../channels')
+const { increase } = require('../counts')
+const { now } = require('../tick')
 const { ANSWER_HEAD } = require('./datagram')
 const { DatagramOutgoing } = require('./outgoing')
+
+const { callStart } = channels.server
+/** What stands for a method whose name is no text. */
+const UNNAMED = { name: undefined, handler: null }
+
+/** What options of the group are called by. */
+const UDP = 'udp.'
 
 /** How much longer an answer is as a datagram than its length as a frame. */
 const LONGER = ANSWER_HEAD - (FRAME_HEAD - LENGTH_SIZE)
@@ -29,6 +40,18 @@ class DatagramSession extends Session {
     this.take(number, method, body, flags | Flag.DEADLINE, remaining)
   }
 
+  /** A request that is not taken for a limit: it is counted as others are that no handler gets. */
+  refused({ number, name, body, remaining }, limit) {
+    const { server } = this
+    const call = new ServerCall(this, number, this.methodOf(name) ?? UNNAMED, body, now() + remaining)
+    call.answered = true
+    call.series.started++
+    if (callStart.hasSubscribers) this.publishStart(call)
+    increase(server.counts.refusals, limit)
+    this.limitReached(limit)
+    this.count(call, Status.RESOURCE_EXHAUSTED, null)
+  }
+
   /** Names are in each request, and known ones are kept by the wire. What is no text is no name. */
   methodOf(bytes) {
     return isUtf8(bytes) ? this.wire.methodOf(bytes.toString()) : undefined
@@ -47,10 +70,16 @@ class DatagramSession extends Session {
   }
 
   replyTooLarge(size) {
+    const limit = this.peerMaxFrame + LONGER
+    this.limitReached('udp.maxDatagramBytes', limit)
     return (
-      `a reply of ${size} bytes does not fit into a datagram of ${this.peerMaxFrame + LONGER} (udp.maxDatagramBytes, at both ends). ` +
+      `a reply of ${size} bytes does not fit into a datagram of ${limit} (udp.maxDatagramBytes, at both ends). ` +
       'Call over TCP for larger ones'
     )
+  }
+
+  limitReached(limit, value = limit.startsWith(UDP) ? this.options.udp[limit.slice(UDP.length)] : this.options[limit]) {
+    super.limitReached(limit, value)
   }
 
   /** There is nothing to stop: what is too much is not taken. */
