@@ -3,7 +3,7 @@
 // Clients of several addresses: where calls go, and what becomes of them when an address goes.
 
 const assert = require('node:assert')
-const { once } = require('node:events')
+const { once, getEventListeners } = require('node:events')
 const { test } = require('node:test')
 const { rpc } = require('../../index.js')
 const { named, tally, connectedTo, handServer, frame, preface, until, Kind } = require('./tools')
@@ -275,6 +275,22 @@ test('also a client of one address makes a call again that says that it may', as
   await assert.rejects(client.call('who'), { code: 'IRONWIRE_RPC_CONNECTION_LOST', sent: true })
 })
 
+test('what may have been seen once may have been seen, also when its next attempt never leaves', async (t) => {
+  const { port, server, sockets } = await handServer(t, ({ kind }) => {
+    if (kind !== Kind.REQUEST) return
+    server.close()
+    for (const socket of sockets) socket.destroy()
+  })
+  const client = connect(t, `127.0.0.1:${port}`)
+  const outcome = new Promise((resolve) => {
+    const call = client.call('who', null, { idempotent: true }, resolve)
+    client.once('reconnect', () => call.cancel())
+  })
+  const { code, sent } = await outcome
+  assert.deepStrictEqual([code, sent], ['IRONWIRE_RPC_ABORTED', true])
+  assert.strictEqual(client.stats.retries, 1)
+})
+
 test('attempts have an end, and a budget', async (t) => {
   let seen = 0
   const { port } = await handServer(t, ({ kind }, socket) => {
@@ -326,6 +342,8 @@ test('an address that does not answer is ejected, asked how it is, and taken bac
   assert.strictEqual(probes.length, 2)
   assert.strictEqual(client.stats.ejections, 1)
   assert.deepStrictEqual(await tally(client, 10), { back: 5, s0: 5 })
+  const { stats } = client
+  assert.strictEqual(stats.replies + stats.errors, stats.calls, 'probes are calls as well')
 })
 
 test('when all are sick, all are used', async (t) => {
@@ -376,6 +394,58 @@ test('a call with a hedge that is cancelled ends at both places, whichever are l
   await assert.rejects(aborted, { code: 'IRONWIRE_RPC_ABORTED' })
   await until(() => client.pending === 0)
   assert.deepStrictEqual([ends, client.stats.errors, client.stats.pending], [['IRONWIRE_RPC_ABORTED'], 2, 0])
+})
+
+test('a call that was made a second time is one call: it is cancelled, fails and is counted as one', async (t) => {
+  const [one, two] = [await mute(t), await mute(t)]
+  const client = connect(t, [one.place, two.place], { retry: { attempts: 0 } })
+  await connectedTo(client, 2)
+  const both = () => until(() => one.seen.length > 0 && two.seen.length > 0)
+  const make = (options) => {
+    one.seen.length = two.seen.length = 0
+    let call
+    const outcome = new Promise((resolve) => {
+      call = client.call('who', null, { idempotent: true, hedge: 5, ...options }, resolve)
+    })
+    return { call, outcome }
+  }
+  const cancelled = make()
+  await both()
+  cancelled.call.cancel()
+  const { code, sent } = await cancelled.outcome
+  assert.deepStrictEqual([code, sent], ['IRONWIRE_RPC_ABORTED', true])
+  const controller = new AbortController()
+  const aborted = make({ signal: controller.signal })
+  await both()
+  controller.abort()
+  assert.strictEqual((await aborted.outcome).code, 'IRONWIRE_RPC_ABORTED')
+  assert.deepStrictEqual(getEventListeners(controller.signal, 'abort'), [])
+  const lost = make()
+  await both()
+  for (const { socket } of [...one.seen, ...two.seen]) socket.destroy()
+  assert.strictEqual((await lost.outcome).code, 'IRONWIRE_RPC_CONNECTION_LOST')
+  const { calls, errors, hedges } = client.stats
+  assert.deepStrictEqual({ calls, errors, hedges }, { calls: 3, errors: 3, hedges: 3 })
+  assert.strictEqual(client.pending, 0)
+})
+
+test('a second attempt that is left alone is cancelled like the first', async (t) => {
+  const [one, two] = [await mute(t), await mute(t)]
+  const client = connect(t, [one.place, two.place], { retry: { attempts: 0 } })
+  await connectedTo(client, 2)
+  let call
+  const outcome = new Promise((resolve) => {
+    call = client.call('who', null, { idempotent: true, hedge: 5 }, resolve)
+  })
+  await until(() => one.seen.length + two.seen.length === 2)
+  // The first one's server goes.
+  const { link } = [...client.members.values()].find((member) => member.link.calls.find(call.sequence) === call)
+  link.destroy(new Error('gone'))
+  await until(() => client.pending === 1)
+  call.cancel()
+  const { code, sent } = await outcome
+  assert.deepStrictEqual([code, sent], ['IRONWIRE_RPC_ABORTED', true])
+  assert.strictEqual(client.pending, 0)
 })
 
 test('health: every server says how it is', async (t) => {

@@ -379,6 +379,16 @@ test('errors come after the messages before them, once, with all that they have'
   stream.on('error', (error) => events.push(check(error) && 'error'))
   await new Promise((resolve) => stream.on('close', resolve))
   assert.deepEqual(events, ['1', '2', 'error'])
+  // Those that Node holds for a reader that has paused are no exception.
+  const paused = client.stream('fails')
+  const taken = []
+  paused.on('data', (message) => {
+    taken.push(String(message))
+    paused.pause()
+    until(() => paused.over).then(() => paused.resume())
+  })
+  check((await once(paused, 'error'))[0])
+  assert.deepEqual(taken, ['1', '2'])
   // Nobody takes its messages yet: the error waits with them.
   const late = client.stream('fails')
   await until(() => late.over)

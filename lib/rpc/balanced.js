@@ -265,11 +265,16 @@ class BalancedClient extends Client {
     const made = [call]
     let left = 1
     let ended = false
+    let sent = false
     const end = (which) => (error, reply, metadata) => {
       if (ended) return
       left--
-      // Unless its caller wants no answer any more, from whomever.
-      if (error && left > 0 && error.name !== 'AbortError') return
+      if (error) {
+        sent ||= error.sent
+        // As long as the other one may be answered the call has not failed, unless its caller wants no answer.
+        if (left > 0 && error.code !== 'IRONWIRE_RPC_ABORTED') return
+        error.sent = sent || left > 0
+      }
       ended = true
       clearTimeout(timer)
       for (const other of made) if (other !== which) this.drop(other)
@@ -278,28 +283,24 @@ class BalancedClient extends Client {
       callback(error, reply, metadata)
     }
     call.callback = end(call)
-    call.cancel = (reason) => {
-      for (const one of made) Call.prototype.cancel.call(one, reason)
-    }
     const timer = setTimeout(() => {
       const remaining = call.deadline === Infinity ? Infinity : call.deadline - now()
       if (ended || remaining <= 0 || this.ready.length < 2 || !this.mayRepeat()) return
       const second = new Call(call.method, call.kept.body, remaining, null)
       second.kept = call.kept
-      second.signal = call.signal
-      second.parent = call.parent
-      second.watches = call.watches
       if (call.flags !== 0) second.addMetadata(call.metadata)
       if (call.decode !== null) second.decode = call.decode
+      if (call.watches) Object.assign(second, { watches: true, signal: call.signal, parent: call.parent })
       second.callback = end(second)
       const link = this.elsewhere(call)
       if (link === null) return
       made.push(second)
+      call.second = second
       left++
       this.stats.hedges++
       if (second.deadline < this.deadlines.next) this.deadlines.add(second.deadline)
       const error = link.send(second)
-      if (error !== undefined) process.nextTick(second.callback, error)
+      if (error !== undefined) this.failCall(second, error)
     }, delay)
     timer.unref()
   }

@@ -95,6 +95,7 @@ class Call {
   /** Ends the call, also at the server; its callback gets an AbortError. Nothing happens when it has ended. */
   cancel(reason) {
     if (this.callback !== null) this.owner?.abort(this, reason)
+    else this.second?.cancel(reason)
   }
 }
 
@@ -109,6 +110,8 @@ Object.assign(Call.prototype, {
   metadata: null,
   /** What makes a message of a reply's body. */
   decode: null,
+  /** The same call made once more, whose answer will do as well. */
+  second: null,
   stream: null,
   /** What was published of its start. */
   message: null,

@@ -330,7 +330,7 @@ class Client extends EventEmitter {
     const go = () =>
       new Promise((resolve, reject) => {
         const { made } = context
-        if (context.cancelled) throw errors.aborted(call.method, false, context.reason)
+        if (context.cancelled) throw errors.aborted(call.method, made !== null, context.reason)
         // A stream has one call only.
         if (made !== null && call.stream !== null) {
           throw new Error(`The call of "${call.method}" was made already: with a stream it can be made once`)
@@ -352,12 +352,13 @@ class Client extends EventEmitter {
         next.began = moment()
         this.launch(next)
       })
+    // Before it is launched, which may be at once: from then on it has another.
+    call.owner = context
     // Not within the promise: what the callback throws is no rejection of it.
     through(this.interceptors, context, go).then(
       (reply) => process.nextTick(callback, null, reply, context.trailers),
       (error) => process.nextTick(callback, error || new Error(`An interceptor threw ${error}`)),
     )
-    call.owner = context
     return context
   }
 
@@ -426,7 +427,8 @@ class Client extends EventEmitter {
    */
   revive(call, error, out) {
     const { kept } = call
-    if (this.closed) return false
+    // Nor where no further connection is made: it would wait in vain.
+    if (this.closed || this.resting) return false
     const body = kept !== null ? kept.body : error.sent ? null : out.recover(call.position)
     if (body === null) return false
     if (error.sent && !this.repeats(call)) return false
@@ -439,9 +441,15 @@ class Client extends EventEmitter {
   }
 
   /** Whether a call that may have been seen is to be made again; it is counted as that. */
-  repeats({ kept }) {
+  repeats(call) {
+    const { kept, callback } = call
     if (kept === null || kept.tries >= this.options.retry.attempts || !this.mayRepeat()) return false
     kept.tries++
+    // Whatever becomes of the next attempt, the server may have seen this one.
+    call.callback = (failure, reply, metadata) => {
+      if (failure) failure.sent = true
+      callback(failure, reply, metadata)
+    }
     return true
   }
 

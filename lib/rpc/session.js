@@ -43,6 +43,9 @@ const { DEADLINE, METADATA, STREAMS, TAKES_STREAM, ONE_WAY } = Flag
  */
 const DOUBT = 500
 
+/** How long a closing server waits for the preface of who has connected, in milliseconds: that leaves at once, and has been under way since. */
+const INTRODUCTION = 1000
+
 /** Tells of handlers that let go of their callback without an answer: only used where no deadline would end the call. */
 const forgotten = new FinalizationRegistry((call) => call.session.forget(call))
 
@@ -736,9 +739,11 @@ class Session extends Peer {
 
   /** The server closes: the client is asked to leave, which it does once everything in flight is answered. */
   dismiss() {
-    // A client that has not introduced itself has no calls in flight, and may not understand.
-    if (this.peerMaxFrame === 0) this.destroy(null)
-    else this.out.goaway(Reason.SHUTDOWN, '')
+    this.out.goaway(Reason.SHUTDOWN, '')
+    // A client whose introduction is under way may have read ours, and call. Whoever is no client at all is not waited for as long.
+    if (this.peerMaxFrame === 0) {
+      this.watch(Math.min(this.options.handshakeTimeout, INTRODUCTION), () => this.destroy(null))
+    }
   }
 
   ended(error) {

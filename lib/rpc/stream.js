@@ -6,6 +6,7 @@
 // straight into the connection's slab, as long as there is credit and nothing waits; what this saves is most of a message's cost.
 
 const { Buffer } = require('node:buffer')
+const { EventEmitter } = require('node:events')
 const { Duplex } = require('node:stream')
 const { protocol, frameTooLarge } = require('./errors')
 const { Kind, Reason, MESSAGE_COST, WINDOW_UNIT, MAX_U32, FRAME_HEAD, LENGTH_SIZE } = require('./protocol')
@@ -226,7 +227,13 @@ class CallStream extends Duplex {
   finishReading() {
     this.wanted = false
     if (this.failure === null) this.push(null)
-    else this.breakOff(this.failure)
+    else if (this.readableLength === 0) this.breakOff(this.failure)
+    else {
+      // Node's machinery drops what it holds when it is told of an error. A listener that is put past it does not make the stream flow.
+      EventEmitter.prototype.on.call(this, 'data', () => {
+        if (this.readableLength === 0) this.breakOff(this.failure)
+      })
+    }
   }
 
   /** Whoever iterates hears of the end, and the stream ends. */
