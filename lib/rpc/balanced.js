@@ -44,7 +44,7 @@ class BalancedClient extends Client {
     this.left = 0
     // Without an address there is no socket that would keep the process running.
     this.keeper = setInterval(() => {}, FOREVER)
-    this.resolution = resolverOf(this.target, this.options).resolve((error, addresses) => {
+    this.resolution = resolverOf(this.target, this.options, BalancedClient).resolve((error, addresses) => {
       if (this.closed) return
       if (error) this.unresolved(error)
       else this.take(addresses)
