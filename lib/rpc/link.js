@@ -82,7 +82,9 @@ class Link extends Peer {
   }
 
   get roomy() {
-    return this.calls.unanswered < this.window && !this.out.congested
+    const { calls } = this
+    if (calls.unwritten !== null) calls.reclaim()
+    return calls.unanswered < this.window && !this.out.congested
   }
 
   ready() {
@@ -130,9 +132,11 @@ class Link extends Peer {
       else this.out.flaggedRequest(call.sequence, number, remaining, call)
     } catch (error) {
       // The end of the stack, usually: the caller hears of it, and the call has never been.
+      const { calls } = this
       call.callback = null
-      this.calls.pending--
-      this.calls.release(call)
+      call.nextUnwritten = calls.unwritten
+      calls.unwritten = call
+      calls.pending--
       throw error
     }
     call.body = null
