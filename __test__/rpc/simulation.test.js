@@ -11,7 +11,7 @@ const { RegistryCore } = require('../../lib/rpc/registry/core.js')
 const { RegistryClient } = require('../../lib/rpc/registry/client.js')
 const { METHODS, SERVICE } = require('../../lib/rpc/registry/messages.js')
 const { Holder } = require('../../lib/rpc/resolve/holder.js')
-const { randomOf } = require('./chance')
+const { randomOf } = require('../chance')
 
 const SEEDS = Number(process.env.SEEDS ?? 40)
 const LEASE = 4000

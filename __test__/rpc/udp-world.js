@@ -9,7 +9,7 @@ const { ServerCore } = require('../../lib/rpc/udp/server-core.js')
 const { DatagramCalls } = require('../../lib/rpc/udp/calls.js')
 const { Call } = require('../../lib/rpc/calls.js')
 const datagram = require('../../lib/rpc/udp/datagram.js')
-const { randomOf } = require('./chance')
+const { randomOf } = require('../chance')
 
 const { Kind } = datagram
 const UDP = { maxDatagramBytes: 1200, resendAfter: 250, maxResendAfter: 4000, maxInFlight: 128 }

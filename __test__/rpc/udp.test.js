@@ -11,7 +11,7 @@ const { promisify } = require('node:util')
 const { protobuf, rpc } = require('../../index.js')
 const { Pace } = require('../../lib/rpc/udp/pace.js')
 const { until } = require('./tools')
-const { randomOf } = require('./chance')
+const { randomOf } = require('../chance')
 
 const V6 = Object.values(require('node:os').networkInterfaces())
   .flat()

@@ -32,7 +32,7 @@ replace(Math, 'random', () => world.random())
 replace(crypto, 'randomUUID', () => `uuid ${world.count++}`)
 
 const { native } = require('../../../lib/engine.js')
-const { randomOf } = require('../chance')
+const { randomOf } = require('../../chance')
 
 const runTicks = process._tickCallback.bind(process)
 
