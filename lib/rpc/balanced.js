@@ -12,7 +12,6 @@ const { resolverOf } = require('./resolve')
 const { now } = require('./tick')
 const { UNCOUNTED } = require('./counts')
 const { log } = require('./log')
-const errors = require('./errors')
 
 /** Who answers there does not speak rpc: it may be another one some day. */
 const FOREIGN_RETRY = 30_000
@@ -110,8 +109,9 @@ class BalancedClient extends Client {
 
   read(given, i) {
     const name = `addresses[${i}]`
-    const { address, host, port, path, priority = 0 } = given
-    const place = directTarget(address ?? { host, port, path }, name)
+    const { address, host, port, path, tls, servername, priority = 0 } = given
+    const place = directTarget(address ?? { host, port, path, tls }, name)
+    if (servername !== undefined) place.servername = servername
     const { id, weight, zone } = placed(given, name)
     const isNear = this.balance.zone === undefined || zone === this.balance.zone
     return { place, id, weight, tier: 2 * priority + (isNear ? 0 : 1) }
@@ -183,7 +183,7 @@ class BalancedClient extends Client {
       member.stopped = false
       member.retry(FOREIGN_RETRY)
     }
-    if (this.hopeless) this.failWaiting((call) => errors.notConnected(call.method, error))
+    this.endpointDead(error)
   }
 
   /** There are addresses, and nobody to call at any of them. */
@@ -197,11 +197,6 @@ class BalancedClient extends Client {
 
   get movesCalls() {
     return true
-  }
-
-  wait(call) {
-    if (this.hopeless) return errors.notConnected(call.method, this.lastError)
-    return super.wait(call)
   }
 
   pick(call) {

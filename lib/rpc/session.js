@@ -26,7 +26,7 @@ const process = require('node:process')
 const { isUtf8 } = require('node:buffer')
 const { setTimeout, clearTimeout } = require('node:timers')
 const { isUint8Array } = require('node:util/types')
-const { StatusError, protocol, unauthenticated, noAnswer, calledBackLate, textOf } = require('./errors')
+const { StatusError, protocol, unauthenticated, tlsFailed, noAnswer, calledBackLate, textOf } = require('./errors')
 
 const EMPTY = new Uint8Array(0)
 const REPLY_HEAD = FRAME_HEAD - LENGTH_SIZE
@@ -81,7 +81,35 @@ class Session extends Peer {
     this.taken = 0
     this.ageTimer = null
     if (server.options.secret !== null) this.handshake = new ServerHandshake(server.options.secret)
-    this.attach(wire)
+    if (server.options.tls === null) this.attach(wire)
+    else this.secure(wire)
+  }
+
+  // ---- TLS, where the server has that
+
+  /** There is TLS, and nothing was said yet. A client that may not come in is told why. */
+  secured(peer) {
+    this.remote.tls = peer
+    this.attach(this.wire)
+    const why = this.wire.tls.refusal(peer)
+    if (why !== undefined) this.refuseClient(why)
+  }
+
+  /** What the connection ends with when TLS fails because of `cause`, or because of what the client is. */
+  insecure(cause) {
+    this.server.stats.tlsFailures++
+    const why = cause?.message ?? 'it asked for none, or for none that there is here'
+    return tlsFailed(`TLS with the client failed: ${why}`, cause)
+  }
+
+  /** The client speaks rpc without TLS: it can be told. */
+  plain() {
+    this.attach(this.wire)
+    this.server.stats.tlsFailures++
+    super.abandon(
+      unauthenticated("This server is reached by TLS only: give the client the option 'tls'"),
+      Reason.UNAUTHENTICATED,
+    )
   }
 
   /** The client's preface. With a secret, what it says counts once the client has proven that it knows it. */
@@ -752,6 +780,8 @@ class Session extends Peer {
 
   /** The server closes: the client is asked to leave, which it does once everything in flight is answered. */
   dismiss() {
+    // No call can be under way before there is TLS.
+    if (this.out === null) return this.destroy(null)
     this.out.goaway(Reason.SHUTDOWN, '')
     // A client whose introduction is under way may have read ours, and call. Whoever is no client at all is not waited for as long.
     if (this.peerMaxFrame === 0) {

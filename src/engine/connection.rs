@@ -83,6 +83,11 @@ impl<H: Host> Connection<H> {
         self.out.waiting() + encrypted + self.transport.queued() as u64
     }
 
+    /// Bytes written that its TLS has not encrypted. Of those that it has, nobody can tell which have reached the peer.
+    pub fn unencrypted(&self) -> u64 {
+        self.out.waiting()
+    }
+
     /// Its TLS.
     pub fn filter(&self) -> Option<&Filter> {
         self.filter.as_deref()

@@ -42,6 +42,9 @@ const FLUSH_AT: usize = 64 * 1024;
 /// From this size on a chunk is offered to the transport where it lies instead of being gathered.
 pub const LARGE_WRITE: usize = 16 * 1024;
 
+/// What a protocol is given in one read at most. Records that were not whole before can make more of it than the transport reads at once.
+pub const LARGEST_READ: usize = 64 * 1024;
+
 /// How often a port receives in a turn while there is more: others have their turn, too.
 const RECEIVES: usize = 8;
 
@@ -560,8 +563,8 @@ impl<H: Host> Engine<H> {
             self.host.guard(|| self.tell(Event::Secured(id)));
             self.go_on(id, Connection::secured);
         }
-        if !plain.is_empty() {
-            self.received(id, Ok(&plain));
+        for part in plain.chunks(LARGEST_READ) {
+            self.received(id, Ok(part));
         }
         if news.ended {
             self.received(id, Err(Errno::EOF));

@@ -1,0 +1,81 @@
+'use strict'
+
+// A wire with TLS, which the engine does below the frames.
+
+const { Buffer } = require('node:buffer')
+const { native } = require('../engine')
+const { sslError } = require('../tls/errors')
+const { Wire } = require('./wire')
+const { TlsPeer } = require('./tls-peer')
+const { MAGIC } = require('./protocol')
+
+/** The fatal alert `handshake_failure` (RFC 8446, 6), for clients of TLS that want what rustls does not have. */
+const NO_HANDSHAKE = Buffer.from([21, 3, 3, 0, 2, 2, 40])
+
+/** The first byte of a record that is a part of a handshake. */
+const HANDSHAKE = 22
+
+/** What rustls says of bytes that are no records. */
+const NO_TLS = new Set(['invalid record type', 'wrong version number'])
+
+/** Its peer hears `secure` first, then `secured` where others hear `attach`, or what made TLS fail (`insecure`, `plain`). */
+class SecureWire extends Wire {
+  constructor(id, isServer, options, tls) {
+    super(id, isServer, options)
+    this.tls = tls
+    this.secured = false
+    /** What TLS says of the peer, once there is TLS. */
+    this.tlsPeer = null
+  }
+
+  /** Of what is encrypted already nobody can tell whether the peer has seen it: it counts as sent. */
+  get queued() {
+    return this.closing ? this.left : native.unencrypted(this.id)
+  }
+
+  get sent() {
+    return this.closing ? this.sentAll : native.bytesSent(this.id) - native.unencrypted(this.id)
+  }
+
+  /** Begins TLS, and to read. Nothing may have been written before. */
+  start(peer) {
+    this.check(this.tls.start(this), 'write')
+    if (!this.closing) super.start(peer)
+  }
+
+  begin() {
+    this.peer.secure(this)
+    this.start(this.peer)
+  }
+
+  destroy() {
+    if (!this.closing) this.tlsPeer?.keep()
+    super.destroy()
+  }
+
+  // ---- called by the engine
+
+  onSecured() {
+    if (this.closing) return
+    this.secured = true
+    this.tlsPeer = new TlsPeer(this, this.tls.asks)
+    this.peer.secured(this.tlsPeer)
+  }
+
+  /** Who has connected speaks something else, or wants what rustls does not have. Nothing was sent to it. */
+  onUnanswered() {
+    if (this.closing) return
+    const heard = native.tlsLeave(this.id)
+    if (heard?.length >= 4 && heard.readUInt32BE() === MAGIC) return this.peer.plain()
+    if (heard?.[0] === HANDSHAKE) native.write(this.id, NO_HANDSHAKE, 0, NO_HANDSHAKE.length)
+    this.fail(this.peer.insecure(null))
+  }
+
+  onInsecure(reason, detail) {
+    if (this.closing) return
+    const cause = sslError(reason, detail)
+    this.fail(this.peer.insecure(cause, !this.secured && NO_TLS.has(reason)))
+  }
+}
+
+module.exports = { SecureWire }

@@ -1,0 +1,86 @@
+'use strict'
+
+// What TLS says of the other end of a connection: `call.peer.tls`.
+
+const { inspect } = require('node:util')
+const { native } = require('../engine')
+const { describe } = require('../tls/ciphers')
+
+/** Loaded where there is TLS: a Node that was built without OpenSSL has none. */
+const parsed = (der) => new (require('node:crypto').X509Certificate)(der)
+
+/** Asks when somebody wants to know, since most never do. */
+class TlsPeer {
+  #wire
+  #asks
+  #info
+  #chain
+  #certificates
+
+  /** `asks`: whether this end wants to see certificates. */
+  constructor(wire, asks) {
+    this.#wire = wire
+    this.#asks = asks
+  }
+
+  /** The connection is about to be closed: from then on nobody can be asked. */
+  keep() {
+    void this.info
+    void this.chain
+    this.#wire = null
+  }
+
+  /** See src/binding/tls.rs. */
+  get info() {
+    this.#info ??= native.tlsInfo(this.#wire.id) ?? []
+    return this.#info
+  }
+
+  /** The peer's certificates, DER, its own first. */
+  get chain() {
+    this.#chain ??= (this.#asks && native.tlsPeer(this.#wire.id)) || []
+    return this.#chain
+  }
+
+  get protocol() {
+    return this.info[0]
+  }
+
+  get cipher() {
+    const [, suite] = this.info
+    return suite === undefined ? undefined : describe(suite)
+  }
+
+  get servername() {
+    return this.info[3]
+  }
+
+  get resumed() {
+    return this.info[4] ?? false
+  }
+
+  get authorizationError() {
+    return (this.#asks && this.info[5]) || null
+  }
+
+  get authorized() {
+    return this.#asks && this.authorizationError === null
+  }
+
+  get certificate() {
+    return this.certificates[0]
+  }
+
+  get certificates() {
+    this.#certificates ??= this.chain.map(parsed)
+    return this.#certificates
+  }
+
+  /** Its certificates would be pages. */
+  [inspect.custom](_depth, options) {
+    const { authorized, authorizationError, protocol, servername } = this
+    return `TlsPeer ${inspect({ authorized, authorizationError, protocol, servername }, options)}`
+  }
+}
+
+module.exports = { TlsPeer }
