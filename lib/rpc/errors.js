@@ -145,7 +145,7 @@ const isUnauthenticated = (error) => error?.code === 'IRONWIRE_RPC_UNAUTHENTICAT
 
 /** There is no TLS with a peer, because of `cause`, which has the code that Node gives it. */
 function tlsFailed(message, cause) {
-  return new RpcError('IRONWIRE_RPC_TLS', message, { cause: cause ?? undefined })
+  return new RpcError('IRONWIRE_RPC_TLS', message, { cause })
 }
 
 /** The peer has TLS, and has not shown that it is whom it should be. */

@@ -47,9 +47,12 @@ class Link extends Peer {
   }
 
   /** There is TLS: it is with whom it should be, or with nobody. */
-  secured(peer) {
+  encrypted(peer) {
     const problem = this.wire.tls.refusal(peer)
-    if (problem === undefined) return this.attach(this.wire)
+    if (problem === undefined) {
+      this.wire.trust()
+      return this.attach(this.wire)
+    }
     const why = `The server at ${this.endpoint.location} is not the one that it should be: ${problem.message}`
     this.destroy(errors.untrusted(why, problem))
   }

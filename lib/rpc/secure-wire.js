@@ -18,7 +18,10 @@ const HANDSHAKE = 22
 /** What rustls says of bytes that are no records. */
 const NO_TLS = new Set(['invalid record type', 'wrong version number'])
 
-/** Its peer hears `secure` first, then `secured` where others hear `attach`, or what made TLS fail (`insecure`, `plain`). */
+/** Whether what came first is, or may become, the first of rpc without TLS. */
+const isRpc = (heard) => heard.subarray(0, 4).every((byte, i) => byte === (MAGIC >>> (24 - 8 * i)) % 256)
+
+/** Its peer hears `secure` first, then `encrypted` where others hear `attach`, or what made TLS fail (`insecure`, `plain`). */
 class SecureWire extends Wire {
   constructor(id, isServer, options, tls) {
     super(id, isServer, options)
@@ -48,6 +51,11 @@ class SecureWire extends Wire {
     this.start(this.peer)
   }
 
+  /** Of a client: the server is who it should be, and can be sent what is written. */
+  trust() {
+    native.tlsTrust(this.id)
+  }
+
   destroy() {
     if (!this.closing) this.tlsPeer?.keep()
     super.destroy()
@@ -59,16 +67,22 @@ class SecureWire extends Wire {
     if (this.closing) return
     this.secured = true
     this.tlsPeer = new TlsPeer(this, this.tls.asks)
-    this.peer.secured(this.tlsPeer)
+    this.peer.encrypted(this.tlsPeer)
+  }
+
+  /** Of a client: the server has given a session to go on with. */
+  onSession(name) {
+    this.tls.session = name
   }
 
   /** Who has connected speaks something else, or wants what rustls does not have. Nothing was sent to it. */
   onUnanswered() {
     if (this.closing) return
     const heard = native.tlsLeave(this.id)
-    if (heard?.length >= 4 && heard.readUInt32BE() === MAGIC) return this.peer.plain()
-    if (heard?.[0] === HANDSHAKE) native.write(this.id, NO_HANDSHAKE, 0, NO_HANDSHAKE.length)
-    this.fail(this.peer.insecure(null))
+    if (isRpc(heard)) return this.peer.plain()
+    if (heard[0] !== HANDSHAKE) return this.fail(this.peer.insecure(new Error('it does not speak TLS')))
+    native.write(this.id, NO_HANDSHAKE, 0, NO_HANDSHAKE.length)
+    this.fail(this.peer.insecure(new Error('it asks for a version, or for suites, that rustls does not have')))
   }
 
   onInsecure(reason, detail) {

@@ -88,18 +88,17 @@ class Session extends Peer {
   // ---- TLS, where the server has that
 
   /** There is TLS, and nothing was said yet. A client that may not come in is told why. */
-  secured(peer) {
+  encrypted(peer) {
     this.remote.tls = peer
     this.attach(this.wire)
     const why = this.wire.tls.refusal(peer)
     if (why !== undefined) this.refuseClient(why)
   }
 
-  /** What the connection ends with when TLS fails because of `cause`, or because of what the client is. */
+  /** What the connection ends with when TLS fails because of `cause`. */
   insecure(cause) {
     this.server.stats.tlsFailures++
-    const why = cause?.message ?? 'it asked for none, or for none that there is here'
-    return tlsFailed(`TLS with the client failed: ${why}`, cause)
+    return tlsFailed(`TLS with the client failed: ${cause.message}`, cause)
   }
 
   /** The client speaks rpc without TLS: it can be told. */

@@ -4,6 +4,7 @@
 // No error here shows what was given, which may be a key.
 
 const crypto = require('node:crypto')
+const fs = require('node:fs')
 const process = require('node:process')
 const tls = require('node:tls')
 const { isDeepStrictEqual } = require('node:util')
@@ -115,6 +116,29 @@ class ServerTls {
   }
 }
 
+/** OpenSSL's words for its codes of certificates, as Node's errors have them. */
+const VERIFY = {
+  CERT_HAS_EXPIRED: 'certificate has expired',
+  CERT_NOT_YET_VALID: 'certificate is not yet valid',
+  CERT_REJECTED: 'certificate rejected',
+  CERT_SIGNATURE_FAILURE: 'certificate signature failure',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'self-signed certificate',
+  INVALID_PURPOSE: 'unsuitable certificate purpose',
+  SELF_SIGNED_CERT_IN_CHAIN: 'self-signed certificate in certificate chain',
+  UNABLE_TO_GET_ISSUER_CERT: 'unable to get issuer certificate',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'unable to get local issuer certificate',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'unable to verify the first certificate',
+}
+
+const verifyError = (code) => Object.assign(new Error(VERIFY[code] ?? code), { code })
+
+/** Whom a client trusts that does not say: as in Node, its own list, and what NODE_EXTRA_CA_CERTS adds to that. */
+function defaultAuthorities() {
+  if (tls.getCACertificates !== undefined) return tls.getCACertificates()
+  const { NODE_EXTRA_CA_CERTS } = process.env
+  return NODE_EXTRA_CA_CERTS ? [...tls.rootCertificates, fs.readFileSync(NODE_EXTRA_CA_CERTS)] : tls.rootCertificates
+}
+
 /** What a client takes servers with. */
 class ClientTls {
   #given
@@ -133,7 +157,7 @@ class ClientTls {
     this.checkServerIdentity = checkServerIdentity
     // As in Node, which warns of the variable.
     this.rejects = rejectUnauthorized ?? process.env.NODE_TLS_REJECT_UNAUTHORIZED !== '0'
-    this.context = contextOf(given, path, { purpose: 'rpc' })
+    this.context = contextOf({ ...given, ca: given.ca ?? defaultAuthorities() }, path, { purpose: 'rpc' })
   }
 
   /** For connections to who is called so, unless the options say how. */
@@ -160,11 +184,13 @@ class Towards {
     this.tls = tls
     this.name = name
     this.asks = true
+    /** What the next connection goes on with. */
+    this.session = undefined
   }
 
   /** Begins on a connection. */
   start(wire) {
-    return native.tlsConnect(wire.id, this.tls.context.id, this.name)
+    return native.tlsConnect(wire.id, this.tls.context.id, this.name, this.session)
   }
 
   /** What is wrong with a server's certificate; undefined for nothing. */

@@ -114,6 +114,13 @@ impl<H: Host> Connection<H> {
         Ok(news)
     }
 
+    /// The peer is who it should be, says whoever knows.
+    pub(super) fn trust(&mut self) {
+        if let Some(filter) = &mut self.filter {
+            filter.trust();
+        }
+    }
+
     /// The handshake is done: what waited for that goes on. Returns what [`Out::written`] returns.
     pub(super) fn secured(&mut self) -> Result<(bool, bool), Errno> {
         if self.out.is_held() {

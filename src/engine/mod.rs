@@ -20,7 +20,7 @@ mod tests;
 
 use crate::errno::Errno;
 use crate::slots::Slots;
-use crate::tls::{Failure, News, Session};
+use crate::tls::{Failure, News, Session, SessionName};
 use bytes::Bytes;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -73,6 +73,8 @@ pub enum Event<'a> {
     Insecure(u32, &'a Failure),
     /// Secrets of a connection, as lines of a key log.
     Keys(u32, &'a str),
+    /// A server has given a client a session to go on with, by its name.
+    Session(u32, &'a SessionName),
 }
 
 enum Slot<H: Host> {
@@ -517,6 +519,16 @@ impl<H: Host> Engine<H> {
         })?
     }
 
+    /// The peer of a client's connection is who it should be: what was written leaves, as soon as the handshake is done.
+    ///
+    /// # Errors
+    /// Those of [`Engine::connection`].
+    pub fn trust(&self, id: u32) -> Result<(), Errno> {
+        self.connection(id, Connection::trust)?;
+        self.go_on(id, Connection::secured);
+        Ok(())
+    }
+
     /// Has a connection speak no TLS any more, as it was not answered; returns what has come.
     ///
     /// # Errors
@@ -562,6 +574,9 @@ impl<H: Host> Engine<H> {
         if news.secured {
             self.host.guard(|| self.tell(Event::Secured(id)));
             self.go_on(id, Connection::secured);
+        }
+        for session in &news.sessions {
+            self.host.guard(|| self.tell(Event::Session(id, session)));
         }
         for part in plain.chunks(LARGEST_READ) {
             self.received(id, Ok(part));

@@ -17,7 +17,7 @@ struct Peer {
 impl Peer {
     fn client(settings: &crate::tls::Settings) -> Peer {
         Peer {
-            session: Session::client(context(settings), "localhost").unwrap(),
+            session: Session::client(context(settings), "localhost", None).unwrap(),
             plain: Vec::new(),
             ended: false,
             failure: None,
@@ -30,6 +30,9 @@ impl Peer {
         let wire = engine.wire(id);
         let taken = wire.taken.borrow();
         let news = self.session.receive(&taken[self.seen..], &mut self.plain);
+        if news.secured {
+            self.session.trust();
+        }
         self.seen = taken.len();
         self.ended |= news.ended;
         self.failure = news.failure.or(self.failure.take());
@@ -283,8 +286,13 @@ fn both_roles_can_be_this_engines() {
     let (ours, theirs) = (engine.open(), engine.open());
     engine.secure(ours, serving(&server)).unwrap();
     engine
-        .secure(theirs, Session::client(context(&client), "localhost").unwrap())
+        .secure(theirs, Session::client(context(&client), "localhost", None).unwrap())
         .unwrap();
+    engine.listen(move |engine, event| {
+        if event == Event::Secured(theirs) {
+            engine.trust(theirs).unwrap();
+        }
+    });
     assert_eq!(engine.secure(ours, serving(&server)), Err(Errno::EALREADY));
     engine.text(theirs, "question");
     let mut seen = [0, 0];
