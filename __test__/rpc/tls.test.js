@@ -3,6 +3,7 @@
 // Calls over TLS: what works, who may come in and who is believed, and all ways in which it fails.
 
 const assert = require('node:assert/strict')
+const { fork, spawnSync } = require('node:child_process')
 const { once } = require('node:events')
 const net = require('node:net')
 const os = require('node:os')
@@ -12,7 +13,7 @@ const tls = require('node:tls')
 const { inspect } = require('node:util')
 const { rpc } = require('../../index.js')
 const { ca, identity, of, pem } = require('../https/support.js')
-const { Kind, Reader, preface, frame, method, listening, handServer, until } = require('./tools.js')
+const { Kind, Reader, preface, frame, method, listening, handServer, until, connectedTo } = require('./tools.js')
 
 const client = of('client')
 const UNTRUSTED = { code: 'IRONWIRE_RPC_TLS', statusName: 'UNAUTHENTICATED', sent: false }
@@ -123,7 +124,7 @@ describe('calls over TLS', { concurrency: 4 }, () => {
       return Buffer.alloc(2 ** 20, 'much')
     })
     const socket = await secure(t, port)
-    const asked = 200
+    const asked = 30
     socket.write(Buffer.concat([preface({ version: 2 }), method(0, 'much')]))
     for (let i = 0; i < asked; i++) socket.write(frame(Kind.REQUEST, i, { code: 0 }))
     const [session] = server.sessions
@@ -586,11 +587,13 @@ describe('frames and records', { concurrency: 4 }, () => {
     const units = read(socket)
     socket.write(preface())
     await until(() => units.length === 1)
-    // Half of a record waits, and then comes with as much as is read at once: more frames than a read without TLS can have.
+    // Nearly all of a record waits, and then the rest comes with as much as is read at once: more frames than a read without TLS can have.
     front.hold()
-    const pings = 12_000
-    socket.write(Buffer.concat(Array.from({ length: pings }, (_, i) => frame(Kind.PING, i))))
-    await front.release(8000)
+    const pings = 15_600
+    for (let i = 0; i < pings; i += 1300) {
+      socket.write(Buffer.concat(Array.from({ length: 1300 }, (_, j) => frame(Kind.PING, i + j))))
+    }
+    await front.release(150_000, 12_900)
     await until(() => units.length === 1 + pings)
     units.slice(1).forEach(({ kind, sequence }, i) => {
       assert.deepEqual([kind, sequence], [Kind.PONG, i])
@@ -624,13 +627,14 @@ async function between(t, port) {
     hold() {
       held = []
     },
-    async release(first) {
+    /** Once so many bytes have come: the first of them, and then all others. */
+    async release(least, first) {
       const size = () => held.reduce((sum, { length }) => sum + length, 0)
-      await until(() => size() > 120_000)
+      await until(() => size() > least)
       const all = Buffer.concat(held)
       held = null
-      back.write(all.subarray(0, first))
-      await new Promise((resolve) => setTimeout(resolve, 20))
+      await new Promise((resolve) => back.write(all.subarray(0, first), resolve))
+      await new Promise(setImmediate)
       back.write(all.subarray(first))
     },
   }
@@ -695,5 +699,105 @@ describe('options', () => {
     })
     assert.throws(() => rpc.createServer({ tls: identity }).bindUdp(0), says('tls'))
     assert.throws(() => rpc.connect('udp://localhost:1', { tls: { ca } }), says('tls'))
+  })
+})
+
+describe('processes', { concurrency: 2 }, () => {
+  it('that are killed under load cost no call that may be made twice', async (t) => {
+    const script = require.resolve('./fixtures/server.js')
+    const start = async (port) => {
+      const child = fork(script, [String(port), 'tls'])
+      t.after(() => child.kill('SIGKILL'))
+      const [message] = await once(child, 'message')
+      return { child, port: message.port }
+    }
+    const servers = await Promise.all([start(0), start(0)])
+    const caller = connecting(
+      t,
+      servers.map(({ port }) => `localhost:${port}`),
+      {},
+      { reconnect: { initialDelay: 5, maxDelay: 50 } },
+    )
+    await connectedTo(caller, 2)
+    const body = Buffer.alloc(500, 'x')
+    let answered = 0
+    let going = true
+    const callOn = async () => {
+      while (going) {
+        assert.deepEqual(await caller.call('echo', body, { idempotent: true }), body)
+        answered++
+      }
+    }
+    const callers = Array.from({ length: 64 }, callOn)
+    for (let round = 0; round < 4; round++) {
+      const before = answered
+      await until(() => answered > before + 500)
+      const victim = servers[round % 2]
+      victim.child.kill('SIGKILL')
+      await until(() => caller.stats.connectionsLost > round)
+      Object.assign(victim, await start(victim.port))
+      await connectedTo(caller, 2)
+    }
+    going = false
+    await Promise.all(callers)
+    assert.ok(caller.stats.retries > 0)
+  })
+
+  it('of a cluster share a port with TLS', { skip: process.platform === 'win32' }, () => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [require.resolve('./fixtures/tls-cluster.js')], {
+      encoding: 'utf8',
+      timeout: 60_000,
+    })
+    assert.deepEqual([stderr, stdout, status], ['', '2 processes answered\n', 0])
+  })
+})
+
+describe('a registry', () => {
+  it('with TLS takes registrations and names servers that have it', async (t) => {
+    const registry = rpc.createRegistry({ tls: { ...identity, ca, requestCert: true } })
+    await once(registry.listen(0), 'listening')
+    t.after(() => registry.close(() => {}))
+    const url = `registry://localhost:${registry.address().port}`
+    const { port } = await serving(t)
+    const known = rpc.connectRegistry(url, { tls: { ca, ...client } })
+    t.after(() => known.destroy())
+    await once(known.register('echo', { host: 'localhost', port }), 'registered')
+    const caller = connecting(t, `${url}/echo`, client)
+    assert.equal(String(await caller.call('echo', Buffer.from('found'))), 'found')
+    // What the servers are called is not what the registry is.
+    const other = await serving(t, of('other'))
+    await once(known.register('other', { host: '127.0.0.1', port: other.port }), 'registered')
+    const named = connecting(t, `${url}/other`, { ...client, servername: 'other.example' })
+    assert.equal(String(await named.call('echo', Buffer.from('by name'))), 'by name')
+    // Addresses can say themselves that there is TLS; a registry can have other options than servers, or none.
+    const open = rpc.createRegistry()
+    await once(open.listen(0), 'listening')
+    t.after(() => open.close(() => {}))
+    const place = `registry://localhost:${open.address().port}`
+    const saying = rpc.connectRegistry(place)
+    t.after(() => saying.destroy())
+    await once(saying.register('echo', { address: `tls://localhost:${port}` }), 'registered')
+    const without = connecting(t, `${place}/echo`, {}, { registryTls: null })
+    assert.equal(String(await without.call('echo', Buffer.from('mixed'))), 'mixed')
+    assert.equal(without.addresses[0].address, `tls://localhost:${port}`)
+    const both = connecting(t, `${url}/echo`, {}, { registryTls: { ca, ...client } })
+    assert.equal(String(await both.call('echo', Buffer.from('both'))), 'both')
+  })
+
+  it('that does not take a client says so', async (t) => {
+    const registry = rpc.createRegistry({ tls: { ...identity, ca, requestCert: true } })
+    await once(registry.listen(0), 'listening')
+    t.after(() => registry.close(() => {}))
+    const url = `registry://localhost:${registry.address().port}`
+    const refused = rpc.connectRegistry(url, { tls: { ca } })
+    const [error] = await once(refused, 'error')
+    assert.match(error.message, /and it has none$/)
+    const registration = rpc.connectRegistry(url, { tls: {} }).register('echo', { port: 1 })
+    t.after(() => registration.registry.destroy())
+    const [why] = await once(registration, 'retry')
+    assert.equal(why.code, 'IRONWIRE_RPC_TLS')
+    const caller = connecting(t, `${url}/echo`, { ca })
+    const [unresolved] = await once(caller, 'resolveError')
+    assert.equal(unresolved.code, 'IRONWIRE_RPC_UNAUTHENTICATED')
   })
 })
