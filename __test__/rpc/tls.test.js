@@ -352,7 +352,8 @@ describe('whom a client believes', { concurrency: 4 }, () => {
         return { close() {} }
       },
     }
-    const targets = [`dns://localhost:${port}`, resolver, `127.0.0.1:${port}`, `tls://localhost:${port}`]
+    const listed = [{ address: `tls://127.0.0.1:${port}`, servername: 'other.example' }]
+    const targets = [`dns://localhost:${port}`, resolver, listed, `127.0.0.1:${port}`, `tls://localhost:${port}`]
     for (const target of targets) await connecting(t, target, { checkServerIdentity }).call('echo')
     const named = connecting(t, `127.0.0.1:${port}`, { checkServerIdentity, servername: 'a.wild.example' })
     await named.call('echo')

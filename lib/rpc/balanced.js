@@ -110,8 +110,7 @@ class BalancedClient extends Client {
   read(given, i) {
     const name = `addresses[${i}]`
     const { address, host, port, path, tls, servername, priority = 0 } = given
-    const place = directTarget(address ?? { host, port, path, tls }, name)
-    if (servername !== undefined) place.servername = servername
+    const place = directTarget(address ?? { host, port, path, tls }, name, servername)
     const { id, weight, zone } = placed(given, name)
     const isNear = this.balance.zone === undefined || zone === this.balance.zone
     return { place, id, weight, tier: 2 * priority + (isNear ? 0 : 1) }

@@ -38,8 +38,8 @@ function target(value, name = 'target') {
   return ofObject(value, name)
 }
 
-/** A target that is one place. */
-function directTarget(value, name) {
+/** A target that is one place. `servername` is who is there, where that was said beside it. */
+function directTarget(value, name, servername) {
   const found = typeof value === 'string' || typeof value === 'number' ? target(value, name) : ofObject(value, name)
   if (found.udp !== undefined) {
     throw invalidArgValue(
@@ -51,7 +51,7 @@ function directTarget(value, name) {
   if (found.host === undefined && found.path === undefined) {
     throw invalidArgValue(name, value, "must be one place, such as 'host:port' or 'unix:path'")
   }
-  return found
+  return servername === undefined ? found : { ...found, ...secureOf({ servername }, name) }
 }
 
 /** Some of them, each with a weight and a zone if it has them. */
@@ -60,8 +60,8 @@ function list(values, name) {
   return values.map((value, i) => {
     const at = `${name}[${i}]`
     if (value === null || typeof value !== 'object') return { ...directTarget(value, at), ...placed({}, at) }
-    const { id, weight, zone, address, ...rest } = value
-    return { ...directTarget(address ?? rest, at), ...placed({ id, weight, zone }, at) }
+    const { id, weight, zone, address, servername, ...rest } = value
+    return { ...directTarget(address ?? rest, at, servername), ...placed({ id, weight, zone }, at) }
   })
 }
 
