@@ -162,7 +162,11 @@ impl Units for Stream {
         if self.version == 0 {
             if bytes.iter().zip(&MAGIC).any(|(byte, magic)| byte != magic) {
                 let is_tls = bytes.first().is_some_and(|first| TLS_RECORDS.contains(first));
-                return Err(if is_tls { ProtocolError::Tls } else { ProtocolError::NotRpc });
+                return Err(if is_tls {
+                    ProtocolError::Tls
+                } else {
+                    ProtocolError::NotRpc
+                });
             }
             // To be asked again until all of the magic has come, which has as many bytes.
             return Ok(first.map(|_| Extent {
