@@ -286,7 +286,7 @@ class BalancedClient extends Client {
     const timer = setTimeout(() => {
       const remaining = call.deadline === Infinity ? Infinity : call.deadline - now()
       if (ended || remaining <= 0 || this.ready.length < 2 || !this.mayRepeat()) return
-      const second = new Call(call.method, call.kept.body, remaining, null)
+      const second = new Call(call.entry, call.kept.body, remaining, null)
       second.kept = call.kept
       if (call.flags !== 0) second.addMetadata(call.metadata)
       if (call.decode !== null) second.decode = call.decode
