@@ -71,6 +71,8 @@ class Client extends EventEmitter {
     this.link = null
     /** Every link that is not ended: one connecting or in use, and retiring ones. */
     this.links = new Set()
+    /** What those wait for (watch.js). */
+    this.watches = new Map()
     this.waiting = new Waiting(this.options, {
       onAborted: (callback, error) => {
         this.fail(callback, error)

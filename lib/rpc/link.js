@@ -25,7 +25,7 @@ function beyondVersion1({ flags }) {
 class Link extends Peer {
   constructor(client, endpoint) {
     const { options } = client
-    super(options, 0)
+    super(options, client.watches, 0)
     this.client = client
     this.endpoint = endpoint
     /** What to try when this does not come to be, or null. */
