@@ -88,6 +88,8 @@ class Client extends EventEmitter {
     this.interceptors = null
     this.closing = false
     this.closed = false
+    /** It closes because it found nobody to talk to. */
+    this.gaveUp = false
     this.refed = true
     /** Why there is no connection. */
     this.lastError = null
@@ -388,7 +390,7 @@ class Client extends EventEmitter {
       this.stats.timeouts++
       return errors.timeout(method, timeout, false)
     }
-    if (this.closing) return errors.closed(method, false)
+    if (this.closing) return this.gaveUp ? errors.notConnected(method, this.lastError) : errors.closed(method, false)
     const { waiting } = this
     const link = this.pick(call)
     if (call.deadline < this.deadlines.next) this.deadlines.add(call.deadline)
@@ -549,6 +551,7 @@ class Client extends EventEmitter {
 
   giveUp(error) {
     this.lastError = error
+    this.gaveUp = true
     this.closing = true
     this.failWaiting((call) => errors.notConnected(call.method, error))
     process.nextTick(() => this.emit('error', error))
