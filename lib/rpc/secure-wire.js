@@ -27,8 +27,6 @@ class SecureWire extends Wire {
     super(id, isServer, options)
     this.tls = tls
     this.secured = false
-    /** What TLS says of the peer, once there is TLS. */
-    this.tlsPeer = null
   }
 
   /** Of what is encrypted already nobody can tell whether the peer has seen it: it counts as sent. */

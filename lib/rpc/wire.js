@@ -2,7 +2,7 @@
 
 // One connection's stream of frames, over the native engine, which splits them.
 
-const { Base, getpeername } = require('../net/handle.js')
+const { Base, fillAddress } = require('../net/handle.js')
 const { native, keep, ownerOf, shared } = require('../engine')
 const { systemError } = require('../errors')
 const { EOF, ECANCELED } = require('../constants').errno
@@ -28,21 +28,13 @@ class Wire extends Base {
   constructor(id, isServer, { maxFrameBytes, secret }) {
     super(id, FRAMES)
     this.peer = null
-    this.ended = false
-    this.failure = null
-    /** What the kernel had not taken when the stream closed, and what had gone over it in all. */
-    this.left = 0
-    this.receivedAll = 0
-    this.sentAll = 0
     table ??= shared('rpc table', () => new Uint32Array(native.framesTable({ onFrames })))
     native.speakFrames(id, isServer, maxFrameBytes, secret !== null)
   }
 
-  /** Where the peer is: `{ family, address, port }`, or nothing on a pipe, and nothing when the peer is gone already. */
-  get remote() {
-    const remote = {}
-    getpeername.call(this, remote)
-    return remote
+  /** Where the peer is, for `remoteOf`. */
+  get place() {
+    return native.peerAddress(this.id)
   }
 
   /** Bytes written that the kernel has not taken. */
@@ -93,7 +85,7 @@ class Wire extends Base {
     if (this.closing) return
     // What leaves with the close has left before it is counted.
     native.flush(this.id)
-    this.left = native.queued(this.id)
+    this.left = this.queued
     this.receivedAll = native.bytesReceived(this.id)
     this.sentAll = native.bytesSent(this.id) - this.left
     this.close()
@@ -150,4 +142,23 @@ class Wire extends Base {
   }
 }
 
-module.exports = { Wire }
+/** What comes with TLS, or with the end. */
+Object.assign(Wire.prototype, {
+  /** What TLS says of the peer, once there is TLS. */
+  tlsPeer: null,
+  ended: false,
+  failure: null,
+  /** What the kernel had not taken when the stream closed, and what had gone over it in all. */
+  left: 0,
+  receivedAll: 0,
+  sentAll: 0,
+})
+
+/** Where a peer is: `{ address, family, port }`, or nothing on a pipe, and nothing when the peer was gone already. */
+function remoteOf(place) {
+  const remote = {}
+  fillAddress(remote, place)
+  return remote
+}
+
+module.exports = { Wire, remoteOf }
