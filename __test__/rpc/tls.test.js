@@ -800,5 +800,7 @@ describe('a registry', () => {
     const caller = connecting(t, `${url}/echo`, { ca })
     const [unresolved] = await once(caller, 'resolveError')
     assert.equal(unresolved.code, 'IRONWIRE_RPC_UNAUTHENTICATED')
+    const doubting = connecting(t, `${url}/echo`, { ca: pem('stranger-cert.pem') })
+    assert.equal((await refusalOf(doubting.call('echo'))).code, 'IRONWIRE_RPC_TLS')
   })
 })

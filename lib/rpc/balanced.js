@@ -12,6 +12,7 @@ const { resolverOf } = require('./resolve')
 const { now } = require('./tick')
 const { UNCOUNTED } = require('./counts')
 const { log } = require('./log')
+const errors = require('./errors')
 
 /** Who answers there does not speak rpc: it may be another one some day. */
 const FOREIGN_RETRY = 30_000
@@ -77,7 +78,7 @@ class BalancedClient extends Client {
 
   unresolved(error) {
     this.lastError = error
-    this.isBarred = errors.isUnauthenticated(error)
+    this.isBarred = errors.isUnauthenticated(error) || errors.isTlsFailure(error)
     log('rpc: no addresses: %s', error.message)
     if (this.hopeless) this.failWaiting((call) => errors.notConnected(call.method, error))
     process.nextTick(() => this.emit('resolveError', error))
