@@ -3,7 +3,7 @@
 // Calls over TLS: what works, who may come in and who is believed, and all ways in which it fails.
 
 const assert = require('node:assert/strict')
-const { fork, spawnSync } = require('node:child_process')
+const { execFile, fork, spawnSync } = require('node:child_process')
 const { once } = require('node:events')
 const net = require('node:net')
 const os = require('node:os')
@@ -12,7 +12,7 @@ const { describe, it } = require('node:test')
 const tls = require('node:tls')
 const { inspect } = require('node:util')
 const { rpc } = require('../../index.js')
-const { ca, identity, of, pem } = require('../https/support.js')
+const { ca, file, identity, of, pem } = require('../https/support.js')
 const { Kind, Reader, preface, frame, method, listening, handServer, until, connectedTo } = require('./tools.js')
 
 const client = of('client')
@@ -52,6 +52,18 @@ async function secure(t, port, options = {}) {
   socket.on('error', () => {})
   await once(socket, 'secureConnect')
   return socket
+}
+
+/** The end of a connection, however it comes. */
+const gone = (socket) => {
+  socket.on('error', () => {})
+  return new Promise((resolve) => socket.resume().on('close', resolve))
+}
+
+async function collected(stream) {
+  let text = ''
+  for await (const chunk of stream.setEncoding('utf8')) text += chunk
+  return text
 }
 
 const peerOf = async (client) => JSON.parse(await client.call('peer'))
@@ -151,11 +163,11 @@ describe('calls over TLS', { concurrency: 4 }, () => {
   })
 
   it('go over Unix sockets', { skip: process.platform === 'win32' }, async (t) => {
-    const file = path.join(os.tmpdir(), `ironwire-tls-${process.pid}.sock`)
+    const socket = path.join(os.tmpdir(), `ironwire-tls-${process.pid}.sock`)
     const server = rpc.createServer({ tls: identity }).method('echo', (body) => body)
-    await once(server.listen(file), 'listening')
+    await once(server.listen(socket), 'listening')
     t.after(() => server.close(() => {}))
-    const client = connecting(t, file)
+    const client = connecting(t, socket)
     assert.equal(String(await client.call('echo', Buffer.from('hello'))), 'hello')
     await client.close()
   })
@@ -257,7 +269,7 @@ describe('who may come in', { concurrency: 4 }, () => {
     const socket = await secure(t, port)
     const units = read(socket)
     socket.write(preface())
-    await once(socket, 'close')
+    await gone(socket)
     assert.equal(units.length, 2)
     assert.equal(units[1].kind, Kind.GOAWAY)
     assert.equal(units[1].payload.readUInt16BE(0), 7)
@@ -361,6 +373,31 @@ describe('whom a client believes', { concurrency: 4 }, () => {
     assert.equal((await peerOf(named)).servername, 'a.wild.example')
   })
 
+  it('is whom Node believes, where nothing else is said', async (t) => {
+    const { port } = await serving(t)
+    const script = `const { rpc } = require(process.argv[1])
+      const client = rpc.connect('tls://localhost:${port}')
+      client.call('echo', Buffer.from('known'), (error, reply) => {
+        console.log(error ? error.cause.code : String(reply))
+        client.destroy()
+      })`
+    const ask = async (env) => {
+      const args = ['-e', script, path.join(__dirname, '../../index.js')]
+      const child = execFile(process.execPath, args, { env: { ...process.env, ...env } })
+      const [out, warnings] = await Promise.all([collected(child.stdout), collected(child.stderr)])
+      return [out, /disabling certificate verification/.test(warnings)]
+    }
+    const believed = ['known\n', false]
+    assert.deepEqual(
+      await Promise.all([
+        ask({ NODE_EXTRA_CA_CERTS: file('ca-cert.pem') }),
+        ask({ NODE_TLS_REJECT_UNAUTHORIZED: '0' }),
+        ask({}).then(([code]) => code === 'known\n'),
+      ]),
+      [believed, ['known\n', true], false],
+    )
+  })
+
   it('ends the client where it is not to connect anew', async (t) => {
     const { port } = await serving(t, of('stranger'))
     const caller = connecting(t, `localhost:${port}`, {}, { reconnect: false })
@@ -380,22 +417,18 @@ describe('without TLS at one end', { concurrency: 4 }, () => {
     assert.equal(error.message, `The server at 127.0.0.1:${port} refuses this client: ${why}`)
     assert.deepEqual([call.code, call.sent], ['IRONWIRE_RPC_UNAUTHENTICATED', false])
     assert.equal(refused.pop().message, why)
-    for (const size of [1, 3, 16]) {
-      const socket = net.connect({ port, host: '127.0.0.1', noDelay: true }).on('error', () => {})
+    for (const size of [1, 3, 4, 16]) {
+      const socket = net.connect(port, '127.0.0.1')
       const units = read(socket)
-      const closed = once(socket, 'close')
-      for (let at = 0; at < 16 && !socket.destroyed; at += size) {
-        socket.write(preface().subarray(at, at + size))
-        await new Promise(setImmediate)
-      }
-      await closed
+      socket.write(preface().subarray(0, size))
+      await gone(socket)
       assert.deepEqual(
         units.map(({ kind }) => kind),
         [undefined, Kind.GOAWAY],
       )
       assert.equal(String(units[1].payload.subarray(2)), why)
     }
-    assert.deepEqual([server.stats.tlsFailures, server.stats.unauthenticated], [4, 0])
+    assert.deepEqual([server.stats.tlsFailures, server.stats.unauthenticated], [5, 0])
   })
 
   it('a client with TLS is told what a server without it is', async (t) => {
@@ -414,7 +447,7 @@ describe('without TLS at one end', { concurrency: 4 }, () => {
     const { server, port, refused } = await serving(t)
     const socket = net.connect(port, '127.0.0.1').on('error', () => {})
     socket.end('GET / HTTP/1.1\r\n\r\n')
-    await once(socket.resume(), 'close')
+    await gone(socket)
     await until(() => refused.length === 1)
     assert.deepEqual(
       [refused[0].code, refused[0].message],
@@ -483,7 +516,7 @@ describe('a handshake that fails', { concurrency: 4 }, () => {
     for (const part of [0, 1, 5, 100, hello.length]) {
       const socket = net.connect(port, '127.0.0.1').on('error', () => {})
       socket.write(hello.subarray(0, part))
-      await once(socket.resume(), 'close')
+      await gone(socket)
     }
     await until(() => refused.length === 5)
     for (const { message } of refused) assert.equal(message, 'The peer did not complete the TLS handshake within 50 ms')
@@ -500,12 +533,12 @@ describe('a handshake that fails', { concurrency: 4 }, () => {
       [hello.length, 'end'],
       [hello.length, 'resetAndDestroy'],
     ]) {
-      const gone = once(server, 'disconnect')
+      const left = once(server, 'disconnect')
       const socket = net.connect(port, '127.0.0.1').on('error', () => {})
       socket.write(hello.subarray(0, part))
       await until(() => server.sessions.size === 1)
       socket.resume()[end]()
-      await gone
+      await left
       socket.destroy()
     }
     assert.deepEqual(refused, [])
@@ -518,10 +551,10 @@ describe('a handshake that fails', { concurrency: 4 }, () => {
     const [{ error }] = await once(slow, 'reconnect')
     assert.match(error.message, /did not complete the TLS handshake within 50 ms/)
     slow.destroy()
-    const gone = net.createServer((socket) => socket.once('data', () => socket.destroy()))
-    await once(gone.listen(0, '127.0.0.1'), 'listening')
-    t.after(() => gone.close())
-    const caller = connecting(t, gone.address().port, {}, quick)
+    const leaving = net.createServer((socket) => socket.once('data', () => socket.destroy()))
+    await once(leaving.listen(0, '127.0.0.1'), 'listening')
+    t.after(() => leaving.close())
+    const caller = connecting(t, leaving.address().port, {}, quick)
     await once(caller, 'reconnect')
     // It may be back any moment: calls wait.
     assert.equal((await refusalOf(caller.call('echo', null, { timeout: 20 }))).code, 'IRONWIRE_RPC_TIMEOUT')
@@ -532,7 +565,7 @@ describe('a handshake that fails', { concurrency: 4 }, () => {
     const socket = net.connect(port, '127.0.0.1').on('error', () => {})
     await once(server, 'connection')
     await server.close()
-    await once(socket.resume(), 'close')
+    await gone(socket)
   })
 
   it('because what is encrypted was changed on the way', async (t) => {

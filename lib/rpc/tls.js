@@ -139,6 +139,20 @@ function defaultAuthorities() {
   return NODE_EXTRA_CA_CERTS ? [...tls.rootCertificates, fs.readFileSync(NODE_EXTRA_CA_CERTS)] : tls.rootCertificates
 }
 
+let warned = false
+
+/** As in Node, which warns of it in these words. */
+function rejectsByDefault() {
+  if (process.env.NODE_TLS_REJECT_UNAUTHORIZED !== '0') return true
+  if (!warned) {
+    warned = true
+    const what =
+      "Setting the NODE_TLS_REJECT_UNAUTHORIZED environment variable to '0' makes TLS connections and HTTPS requests insecure"
+    process.emitWarning(`${what} by disabling certificate verification.`)
+  }
+  return false
+}
+
 /** What a client takes servers with. */
 class ClientTls {
   #given
@@ -155,8 +169,7 @@ class ClientTls {
     this.#given = { ...given }
     this.servername = servername
     this.checkServerIdentity = checkServerIdentity
-    // As in Node, which warns of the variable.
-    this.rejects = rejectUnauthorized ?? process.env.NODE_TLS_REJECT_UNAUTHORIZED !== '0'
+    this.rejects = rejectUnauthorized ?? rejectsByDefault()
     this.context = contextOf({ ...given, ca: given.ca ?? defaultAuthorities() }, path, { purpose: 'rpc' })
   }
 
