@@ -849,6 +849,8 @@ export interface RegistryOptions {
 /** An addressing server, see `docs/addressing.md`. */
 export interface Registry extends EventEmitter {
   readonly listening: boolean
+  /** As a server's. */
+  setSecureContext(options: ServerTlsOptions): void
   /** What it knows; `undefined` while its folder is being opened, and after its end. */
   readonly stats: {
     epoch: string | undefined

@@ -40,8 +40,10 @@ class SecureWire extends Wire {
 
   /** Begins TLS, and to read. Nothing may have been written before. */
   start(peer) {
-    this.check(this.tls.start(this), 'write')
-    if (!this.closing) super.start(peer)
+    this.peer = peer
+    const failure = this.tls.start(this)
+    if (failure === undefined) super.start(peer)
+    else this.fail(peer.insecure(failure, false))
   }
 
   begin() {
@@ -70,7 +72,7 @@ class SecureWire extends Wire {
 
   /** Of a client: the server has given a session to go on with. */
   onSession(name) {
-    this.tls.session = name
+    if (!this.closing) this.tls.session = name
   }
 
   /** Who has connected speaks something else, or wants what rustls does not have. Nothing was sent to it. */

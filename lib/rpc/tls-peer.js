@@ -6,8 +6,15 @@ const { inspect } = require('node:util')
 const { native } = require('../engine')
 const { describe } = require('../tls/ciphers')
 
-/** Loaded where there is TLS: a Node that was built without OpenSSL has none. */
-const parsed = (der) => new (require('node:crypto').X509Certificate)(der)
+/** What a stranger shows need not be anything that Node can read. `node:crypto` is loaded late: a Node that was built without OpenSSL has none. */
+function parsed(der) {
+  const { X509Certificate } = require('node:crypto')
+  try {
+    return [new X509Certificate(der)]
+  } catch {
+    return []
+  }
+}
 
 /** Asks when somebody wants to know, since most never do. */
 class TlsPeer {
@@ -15,6 +22,7 @@ class TlsPeer {
   #asks
   #info
   #chain
+  #certificate
   #certificates
 
   /** `asks`: whether this end wants to see certificates. */
@@ -68,11 +76,12 @@ class TlsPeer {
   }
 
   get certificate() {
-    return this.certificates[0]
+    this.#certificate ??= this.chain.slice(0, 1).flatMap(parsed)[0]
+    return this.#certificate
   }
 
   get certificates() {
-    this.#certificates ??= this.chain.map(parsed)
+    this.#certificates ??= this.chain.flatMap(parsed)
     return this.#certificates
   }
 

@@ -9,7 +9,7 @@ const process = require('node:process')
 const tls = require('node:tls')
 const { isDeepStrictEqual } = require('node:util')
 const { native } = require('../engine')
-const { makeError, invalidArgType } = require('../errors')
+const { makeError, invalidArgType, systemError } = require('../errors')
 const { refuseUnknown } = require('../options')
 const { all: SUITES } = require('../tls/ciphers')
 const { nativeContext } = require('../tls/context')
@@ -102,16 +102,17 @@ class ServerTls {
     dropped.register(this, this.id)
   }
 
-  /** Begins on a connection. */
-  start(wire) {
-    return native.tlsAccept(wire.id, this.id)
+  /** Begins on a connection. Returns why not, if it cannot. */
+  start({ id }) {
+    const status = native.tlsAccept(id, this.id)
+    return status === 0 ? undefined : systemError(status, 'accept')
   }
 
   /** Why a client may not come in; undefined for one that may. */
   refusal(peer) {
     if (!this.rejects || peer.authorized) return undefined
-    const { certificates, authorizationError } = peer
-    const what = certificates.length === 0 ? 'it has none' : `not this one: ${authorizationError}`
+    const { chain, authorizationError } = peer
+    const what = chain.length === 0 ? 'it has none' : `not this one: ${authorizationError}`
     return `This server takes clients with a certificate of its authorities only, and ${what}`
   }
 }
@@ -201,9 +202,11 @@ class Towards {
     this.session = undefined
   }
 
-  /** Begins on a connection. */
-  start(wire) {
-    return native.tlsConnect(wire.id, this.tls.context.id, this.name, this.session)
+  /** Begins on a connection. Returns why not, if it cannot. */
+  start({ id }) {
+    const { tls, name, session } = this
+    if (native.tlsConnect(id, tls.context.id, name, session) === 0) return undefined
+    return new Error(`'${name}' is no name that a certificate can have: give the one of the server as 'servername'`)
   }
 
   /** What is wrong with a server's certificate; undefined for nothing. */

@@ -118,6 +118,11 @@ class Registry extends EventEmitter {
     return this.server.address()
   }
 
+  /** As a server's. */
+  setSecureContext(options) {
+    this.server.setSecureContext(options)
+  }
+
   /** `{ epoch, services, instances, watches }`; nothing while the folder is being opened, and after the end. */
   get stats() {
     const { epoch, services, instances, watches } = this.core.status ?? {}
