@@ -104,7 +104,7 @@ class ServerTls {
 
   /** Begins on a connection. Returns why not, if it cannot. */
   start({ id }) {
-    const status = native.tlsAccept(id, this.id)
+    const status = native.tlsAccept(id, this.id, false)
     return status === 0 ? undefined : systemError(status, 'accept')
   }
 
