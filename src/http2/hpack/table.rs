@@ -41,10 +41,6 @@ impl Table {
         self.max
     }
 
-    pub fn len(&self) -> usize {
-        self.entries.len()
-    }
-
     /// Makes it larger or smaller.
     pub fn resize(&mut self, max: usize) {
         self.max = max;
@@ -148,7 +144,7 @@ mod tests {
                     plain.fields.insert(0, (name.clone(), value.clone()));
                 }
                 table.add(&name, &value, Hashes { name: at as u32, field: 0 });
-                prop_assert_eq!(table.len(), plain.fields.len());
+                prop_assert_eq!(table.entries.len(), plain.fields.len());
                 for (age, (name, value)) in plain.fields.iter().enumerate() {
                     prop_assert_eq!(table.get(age), Some((&name[..], &value[..])));
                 }
