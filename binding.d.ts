@@ -86,6 +86,24 @@ export declare function codecChecksum(name: string, bytes: Uint8Array, start: nu
 /** The same for one of 64 bits. */
 export declare function codecChecksum64(name: string, bytes: Uint8Array, start: number, end: number, ownStart: number, ownEnd: number): bigint
 
+/** How messages are told apart, as `lib/codec/framing/options.js` has checked it. One of `width`, `delimiter`, `size` and `stuffing` is there. */
+export interface CodecFraming {
+  /** Bytes of a length; 0 for a varint. */
+  width?: number
+  littleEndian?: boolean
+  /** `'message'`, `'rest'` or `'frame'`. */
+  counts?: string
+  before?: number
+  after?: number
+  trailer?: number
+  delimiter?: Buffer
+  size?: number
+  /** `'cobs'` or `'slip'`. */
+  stuffing?: string
+  strip: boolean
+  maxLength: number
+}
+
 /** Compiles a layout: a `CodecLayout`, or a refusal. */
 export declare function codecLayout(sources: Array<CodecSource>, limits: CodecLimits): CodecLayout | any
 
@@ -163,6 +181,20 @@ export declare function httpMethods(): Array<string>
 /** See `proto::emit::CODEC_BODY`. */
 export declare function protoCodecBody(): string
 
+/** How `protobuf.load` shows messages; see `proto::emit::EmitOptions`. */
+export interface ProtoFace {
+  /** Properties in camel case. */
+  camelCase: boolean
+  /** Enums as names. */
+  enumNames: boolean
+  /** Oneofs name the member that is set. */
+  oneofCases: boolean
+  /** Timestamps as `Date`. */
+  dates: boolean
+  /** Durations as milliseconds. */
+  durations: boolean
+}
+
 /** Limits as JavaScript gives them. */
 export interface ProtoLimits {
   /** Levels of messages, groups, arrays and objects. */
@@ -177,7 +209,7 @@ export interface ProtoLimits {
 export interface ProtoOptions {
   /** What npm `protocol-buffers` takes; off: what `protoc` takes. */
   lenient: boolean
-  /** 64-bit integers: `'auto'`, `'bigint'` or `'string'`. */
+  /** 64-bit integers: `'auto'`, `'bigint'`, `'string'` or `'number'`. */
   int64: string
   /** Decoded objects have absent fields by their default. */
   defaults: boolean
@@ -187,6 +219,8 @@ export interface ProtoOptions {
   nan: boolean
   /** How deep messages may nest. */
   depth: number
+  /** What only `protobuf.load` has; see `proto::emit::EmitOptions`. */
+  face?: ProtoFace
   /** Limits on the schema; the defaults of `proto::Limits` where left out. */
   limits?: ProtoSchemaLimits
 }
@@ -207,6 +241,30 @@ export interface ProtoSchemaLimits {
   fullName: number
   /** Declared names. */
   symbols: number
+}
+
+/** The source of a well-known file, `google/protobuf/descriptor.proto` for one; see `proto::wkt`. */
+export declare function protoWellKnown(name: string): string | null
+
+/** The options of a registry, as `lib/rpc/registry` has read them. */
+export interface RegistryOptions {
+  /** None: in memory only. */
+  folder?: string
+  /** What a beginning without anything is called. */
+  epoch: string
+  /** Milliseconds of the clock that all calls go by. */
+  now: number
+  services: number
+  instancesPerService: number
+  instances: number
+  serviceBytes: number
+  nameBytes: number
+  metadataBytes: number
+  minLeaseMs: number
+  maxLeaseMs: number
+  watches: number
+  waitMs: number
+  recordsPerSnapshot: number
 }
 
 /**

@@ -9,6 +9,7 @@ export const version: string
 export { Buffer } from 'node:buffer'
 
 export * as codec from './lib/codec/index.js'
+export * as dgram from './lib/dgram/index.js'
 export { createStaticServer, serveStatic } from './lib/files/index.js'
 export * as http from './lib/http/index.js'
 export * as net from './lib/net/index.js'

@@ -7,7 +7,7 @@ exports.version = require('./binding.js').version()
 exports.Buffer = require('node:buffer').Buffer
 
 // The names, for `import`: Node reads them off the text.
-exports.codec = exports.net = exports.rpc = exports.protobuf = exports.http = undefined
+exports.codec = exports.net = exports.dgram = exports.rpc = exports.protobuf = exports.http = undefined
 exports.serveStatic = exports.createStaticServer = undefined
 
 /** A module is loaded when it is first asked for, so that a program pays for those that it uses. */
@@ -28,6 +28,7 @@ function lazy(name, load) {
 
 lazy('codec', () => require('./lib/codec/index.js'))
 lazy('net', () => require('./lib/net/index.js'))
+lazy('dgram', () => require('./lib/dgram/index.js'))
 lazy('rpc', () => require('./lib/rpc/index.js'))
 lazy('protobuf', () => require('./lib/protobuf/index.js'))
 lazy('http', () => require('./lib/http/index.js'))

@@ -2,6 +2,7 @@
 'use strict'
 
 // ironwire serve [DIR]            serves a folder over HTTP
+// ironwire registry               runs an addressing server
 // ironwire pbts|pbjs FILE.proto   code for a schema
 //
 // Exit status: 0 done, 1 it could not be done, 2 the command line is wrong.
@@ -13,8 +14,9 @@ const { UsageError } = require('./commands/usage.js')
 const USAGE = `usage: ironwire COMMAND [options]
 
   serve [DIR]       serves a folder over HTTP
+  registry          runs an addressing server for rpc
   pbts FILE.proto   writes TypeScript declarations of a schema's messages
-  pbjs FILE.proto   writes a CommonJS module of them
+  pbjs FILE.proto   writes a module of them
 
   ironwire COMMAND --help   tells what a command can do
   ironwire --version        the version of ironwire
@@ -26,6 +28,7 @@ function main(args) {
   if (command === undefined && (args.includes('--help') || args.includes('-h'))) return process.stdout.write(USAGE)
   if (command === undefined) throw new UsageError('no command given')
   if (args[0] === 'serve') return require('./commands/serve.js').main(args.slice(1))
+  if (args[0] === 'registry') return require('./commands/registry.js').main(args.slice(1))
   return require('./commands/protobuf.js').main(args)
 }
 
@@ -39,7 +42,8 @@ try {
   main(process.argv.slice(2))
 } catch (error) {
   const isUsage = error instanceof UsageError
-  const help = process.argv[2] === 'serve' ? 'ironwire serve --help' : 'ironwire --help'
+  const [command] = process.argv.slice(2)
+  const help = command === 'serve' || command === 'registry' ? `ironwire ${command} --help` : 'ironwire --help'
   process.stderr.write(`ironwire: ${error.message}\n${isUsage ? `Try '${help}'.\n` : ''}`)
   process.exitCode = isUsage ? 2 : 1
 }

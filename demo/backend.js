@@ -1,19 +1,32 @@
 'use strict'
 
-// The backend process: it owns the courses and answers remote calls about them.
+// A backend process: it has the courses and answers remote calls about them. There can be any number of these.
 //
-// The front starts it with `child_process.fork`, is told the port over the IPC channel, and talks to it over rpc from then on.
-// When the channel closes, the front is gone, however it went, and the backend goes too.
+//   node demo/backend.js registry://127.0.0.1:PORT NAME
+//
+// It registers itself under its name, and is found by that. The front starts two with `child_process.fork`. When the channel to it
+// closes, the front is gone, however it went, and the backend goes too.
 
 const { rpc } = require('ironwire')
 const messages = require('./lib/messages')
 const courses = new Map(require('./courses.json').map((course) => [course.id, course]))
 
-/** The longest the backend may be asked to wait over one answer. */
+/** The longest a backend may be asked to wait over one answer. */
 const MAX_DELAY_MS = 2000
+/** A backend that gives no sign of life for so long is struck off the registry. Its process gives four in that time. */
+const LEASE_MS = 2000
+
+const [target, name] = process.argv.slice(2)
+if (!target || !name)
+  fail('How to start one:  node demo/backend.js registry://127.0.0.1:PORT NAME   (the page tells the port)')
+
+function fail(message) {
+  console.error(message)
+  process.exit(1)
+}
 
 function list(_request, callback) {
-  callback(null, messages.ListReply.encode({ ids: [...courses.keys()] }))
+  callback(null, messages.ListReply.encode({ ids: [...courses.keys()], answered_by: name }))
 }
 
 function get(request, callback) {
@@ -23,27 +36,32 @@ function get(request, callback) {
     callback(Object.assign(new Error(`There is no course ${id}`), { code: 'NO_SUCH_COURSE' }))
     return
   }
-  const reply = messages.Course.encode(course)
+  const reply = messages.CourseReply.encode({ course, answered_by: name })
   if (maxDelay === 0) callback(null, reply)
   else setTimeout(callback, Math.random() * Math.min(maxDelay, MAX_DELAY_MS), null, reply)
 }
 
+const registry = rpc.connectRegistry(target)
 const server = rpc.createServer()
 server.method('courses.list', list)
 server.method('courses.get', get)
-server.listen(0, '127.0.0.1', () => process.send?.({ port: server.address().port }))
-server.on('error', (error) => {
-  console.error(`backend: ${error.message}`)
-  process.exit(1)
+server.on('error', (error) => fail(`backend ${name}: ${error.message}`))
+server.listen(0, '127.0.0.1', () => {
+  const { port } = server.address()
+  const metadata = { pid: String(process.pid) }
+  const registration = registry.register('courses', { id: name, port, lease: LEASE_MS, metadata })
+  registration.on('error', (error) => fail(`backend ${name}: ${error.message}`))
 })
 
 function stop() {
+  // The registry tells callers to stay away, while the server answers what it has been asked.
+  registry.close(() => {})
   server.close(() => process.exit(0))
-  // Calls still being answered have this long.
+  // Calls still being answered have this long; who made one of those that are cut off asks another backend.
   setTimeout(() => process.exit(0), 500).unref()
 }
 
 process.on('disconnect', stop)
 process.on('SIGTERM', stop)
-// Ctrl-C reaches every process of the terminal. The front decides when the backend ends.
-process.on('SIGINT', () => {})
+// Ctrl-C reaches every process of the terminal. The front decides when its backends end.
+process.on('SIGINT', () => process.channel || stop())

@@ -1,18 +1,26 @@
 'use strict'
 
-// The front process: an HTTP server with a page, a JSON interface, and a backend process that it keeps alive.
+// The front process: an HTTP server with a page and a JSON interface, a registry, and two backend processes that it keeps alive.
 //
-//   browser ──HTTP──▶ front (this file) ──rpc, protobuf──▶ backend (backend.js)
+//   browser ──HTTP──▶ front (this file) ──rpc, protobuf──▶ backends (backend.js)
+//                          registry ◀────── "I am here" ───────┘
+//
+// The front finds the backends by asking the registry. A backend that dies costs no call: what it has not answered, another is asked.
 
 const path = require('node:path')
 const { parseArgs } = require('node:util')
-const { http, serveStatic } = require('ironwire')
+const { http, rpc, serveStatic } = require('ironwire')
 const { Api, sendError } = require('./lib/api')
 const { Courses } = require('./lib/courses')
+const { Directory } = require('./lib/directory')
 const { Supervisor } = require('./lib/supervisor')
 
 const HOST = '127.0.0.1'
 const DEFAULT_PORT = 3000
+const BACKENDS = ['north', 'south']
+/** How long a backend stays away when it has died: long enough for a person to see the other one do the work alone. */
+const DEFAULT_RESTART_MS = 3000
+const LONGEST_RESTART_MS = 3_600_000
 /** How long requests in progress have when the demo is told to end. */
 const STOP_WITHIN_MS = 3000
 /** A second signal within this time is the same key press. */
@@ -34,20 +42,23 @@ function fail(message) {
   process.exit(1)
 }
 
-/** The port from `--port`, else from PORT, else 3000. */
-function choosePort(argv, env) {
-  let text
+/** `{ port, restartAfterMs }`. The port is from `--port`, else from PORT, else 3000. */
+function readOptions(argv, env) {
+  let given
   try {
-    text =
-      parseArgs({ args: argv, options: { port: { type: 'string' } } }).values.port ?? env.PORT ?? String(DEFAULT_PORT)
+    given = parseArgs({ args: argv, options: { port: { type: 'string' }, 'restart-after': { type: 'string' } } }).values
   } catch (error) {
-    fail(`${error.message}\nThe only option is --port.`)
+    fail(`${error.message}\nThe options are --port and --restart-after (in milliseconds).`)
   }
-  const port = Number(text)
-  if (!/^\d+$/.test(text) || port > 65535)
-    fail(`"${text}" is not a port: a port is a whole number from 0 to 65535.\n${HOW_TO_CHOOSE(3001)}`)
-  return port
+  const { port = env.PORT ?? String(DEFAULT_PORT), 'restart-after': restart = String(DEFAULT_RESTART_MS) } = given
+  if (!isWhole(port, 65535))
+    fail(`"${port}" is not a port: a port is a whole number from 0 to 65535.\n${HOW_TO_CHOOSE(3001)}`)
+  if (!isWhole(restart, LONGEST_RESTART_MS))
+    fail(`"${restart}" is not a time to restart after: that is a whole number of milliseconds, an hour at most.`)
+  return { port: Number(port), restartAfterMs: Number(restart) }
 }
+
+const isWhole = (text, most) => /^\d+$/.test(text) && Number(text) <= most
 
 function explain(error, port) {
   const other = port >= 1024 && port < 65535 ? port + 1 : DEFAULT_PORT
@@ -81,10 +92,24 @@ function servePage(req, res, url) {
   })
 }
 
+/** An addressing server within this process. `callback(target)` */
+function startRegistry(callback) {
+  const registry = rpc.createRegistry()
+  registry.on('error', (error) => fail(`The registry could not start: ${error.message}`))
+  registry.listen(0, HOST, () => callback(`registry://${HOST}:${registry.address().port}`))
+}
+
 function main(argv = process.argv.slice(2), env = process.env) {
-  const port = choosePort(argv, env)
-  const supervisor = new Supervisor(path.join(__dirname, 'backend.js'))
-  const api = new Api(new Courses(), supervisor)
+  const options = readOptions(argv, env)
+  startRegistry((registry) => serve(registry, options))
+}
+
+function serve(registry, { port, restartAfterMs }) {
+  const script = path.join(__dirname, 'backend.js')
+  const supervisors = new Map(BACKENDS.map((name) => [name, new Supervisor(script, [registry, name], restartAfterMs)]))
+  const courses = new Courses(registry)
+  const directory = new Directory(registry, courses, supervisors)
+  const api = new Api(courses, directory, supervisors)
 
   const server = http.createServer((req, res) => {
     const url = parseTarget(req.url)
@@ -94,7 +119,8 @@ function main(argv = process.argv.slice(2), env = process.env) {
   })
   server.on('error', (error) => fail(explain(error, port)))
   server.listen(port, HOST, () => {
-    supervisor.start()
+    for (const supervisor of supervisors.values()) supervisor.start()
+    directory.register(server.address().port)
     console.log(`ironwire demo: http://${HOST}:${server.address().port}   (Ctrl-C ends it)`)
   })
 
@@ -106,15 +132,16 @@ function main(argv = process.argv.slice(2), env = process.env) {
       return
     }
     stoppingSince = Date.now()
-    console.log(`\n${signal}: ending the front and the backend`)
-    let left = 2
+    console.log(`\n${signal}: ending the front and the backends`)
+    let left = 1 + supervisors.size
     const ended = () => {
       left -= 1
       if (left === 0) process.exit(0)
     }
     api.close()
+    directory.close()
     server.close(ended)
-    supervisor.stop(ended)
+    for (const supervisor of supervisors.values()) supervisor.stop(ended)
     setTimeout(() => process.exit(0), STOP_WITHIN_MS).unref()
   }
   process.on('SIGINT', () => stop('SIGINT'))

@@ -5,8 +5,11 @@
 // stops the module from loading, with a message that says which.
 
 const { http, net } = require('./genuine.js')
+const fs = require('node:fs')
+const { Buffer } = require('node:buffer')
 const EventEmitter = require('node:events')
 const process = require('node:process')
+const { Readable, Writable } = require('node:stream')
 const { makeError } = require('./errors.js')
 
 function lacking(what) {
@@ -79,6 +82,52 @@ function own(object, name, property, ...args) {
   return isOwn((trap) => method.apply(trap(Object.create(object), property), args)) ? method : undefined
 }
 
+/** What `look` finds; nothing where Node is not as it expects. */
+function attempt(look) {
+  try {
+    return look()
+  } catch {}
+}
+
+/** Whether a stream that is piped keeps its state in the fields that it is looked for in. */
+function pipesAsExpected() {
+  const from = new Readable({ read() {} })
+  const to = new Writable()
+  from.pipe(to)
+  const { _readableState: state, _events: events } = from
+  const expected =
+    typeof events.data === 'function' &&
+    state.pipes.length === 1 &&
+    state.pipes[0] === to &&
+    state.flowing === true &&
+    state.length === 0 &&
+    state.decoder === null &&
+    state.objectMode === false &&
+    state.awaitDrainWriters === null &&
+    state.constructed === true
+  from.unpipe(to)
+  return expected
+}
+
+function filesOfNode() {
+  const { open, read, close, ReadStream } = fs
+  const { prototype } = ReadStream
+  const none = Function.prototype
+  // With a descriptor, nothing is opened.
+  const stream = new ReadStream('', { fd: 0, autoClose: false })
+  const files = {
+    open: isOwn((trap) => open(trap({}, 'href'), 'r', none)) && open,
+    read: isOwn((trap) => read(trap({}, 'constructor'), Buffer.alloc(1), 0, 1, 0, none)) && read,
+    close: isOwn((trap) => close(trap({}, 'constructor'), none)) && close,
+    _read: own(prototype, '_read', 'pos', 1),
+    prototype,
+    kFs: find(stream, 'kFs'),
+  }
+  const { fd, end, autoClose, bytesRead } = stream
+  const expected = fd === 0 && end === Number.POSITIVE_INFINITY && !autoClose && bytesRead === 0 && 'pos' in stream
+  return expected && pipesAsExpected() && Object.values(files).every(Boolean) ? files : undefined
+}
+
 const { assignSocket } = response
 const { _addHeaderLine } = request
 
@@ -97,12 +146,15 @@ module.exports = {
     _send: own(response, '_send', '_headerSent', ''),
     _writeRaw: own(response, '_writeRaw', 'outputData', 'x'),
     push: own(request, 'push', '_readableState', null),
+    streamRead: own(request, 'read', '_readableState'),
     destroy: own(request, 'destroy', '_readableState'),
     _dump: own(request, '_dump', '_dumped'),
     _addHeaderLine: isOwn((trap) => _addHeaderLine.call(request, 'x-a', '', trap({}, 'x-a')))
       ? _addHeaderLine
       : undefined,
   },
+  /** How streams of files read, where that is Node's own: the functions that they call, and what they call them on. */
+  files: attempt(filesOfNode),
   /** Headers of a request as an object, made when asked for, and how many raw strings they come from. */
   kHeaders: need(request, 'kHeaders'),
   kHeadersCount: need(request, 'kHeadersCount'),

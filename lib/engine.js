@@ -76,12 +76,17 @@ const exiting = new Set()
 
 const EVENTS = Object.keys(events)
 
+/** Makes `owner` the one that hears of `id`. */
+function own(id, owner) {
+  owners[id & INDEX_MASK] = owner
+}
+
 /**
  * Makes `owner` the one that hears of `id`, in the asynchronous context of right now; returns that, or null where there is none. `more` are
  * events of a protocol's.
  */
 function adopt(id, owner, more) {
-  owners[id & INDEX_MASK] = owner
+  own(id, owner)
   return keepContext(owner, more === undefined ? EVENTS : EVENTS.concat(more))
 }
 
@@ -102,7 +107,7 @@ function start() {
     for (const last of exiting) last()
     native.flushAll()
   })
-  return { native, adopt, ownerOf, enter, keep, shared, usage, exiting }
+  return { native, adopt, own, ownerOf, enter, keep, shared, usage, exiting }
 }
 
 /** A bundle has no path of its own to tell; there the version must do. */

@@ -1,7 +1,7 @@
 'use strict'
 
-// Puts ironwire's `http` and `net` in the place of Node's, for the whole process. What changes is the objects that `require('node:http')`
-// and `require('node:net')` give: Node has one of each for `require`, `import`, `process.getBuiltinModule` and its own modules, so
+// Puts ironwire's `http`, `net` and `dgram` in the place of Node's, for the whole process. What changes is the objects that
+// `require('node:http')` and the others give: Node has one of each for `require`, `import`, `process.getBuiltinModule` and its own modules, so
 // that nothing has to stand between a program and its module loader, and what was loaded before sees it as well.
 
 const { syncBuiltinESMExports } = require('node:module')
@@ -24,10 +24,15 @@ function differences(core, ours) {
 function register() {
   const http = require('node:http')
   const net = require('node:net')
+  const dgram = require('node:dgram')
   const genuine = require('./genuine.js')
-  const ours = { net: require('./net/index.js'), http: require('./http/index.js') }
+  const ours = { net: require('./net/index.js'), http: require('./http/index.js'), dgram: require('./dgram/index.js') }
   // All of it or nothing.
-  const changes = { net: differences(net, ours.net), http: differences(http, ours.http) }
+  const changes = {
+    net: differences(net, ours.net),
+    http: differences(http, ours.http),
+    dgram: differences(dgram, ours.dgram),
+  }
   // TLS stays above Node's own sockets and servers: its classes take them when they load. But what is changed about
   // `net.Socket.prototype` later is to hold for its sockets, too.
   if (process.versions.openssl !== undefined) {
@@ -37,6 +42,7 @@ function register() {
   require('./net/send.js').prepareSend()
   Object.defineProperties(net, changes.net)
   Object.defineProperties(http, changes.http)
+  Object.defineProperties(dgram, changes.dgram)
   // Older Nodes' agents keep the function that they found.
   const { prototype } = http.Agent
   if (prototype.createConnection === genuine.net.createConnection) prototype.createConnection = net.createConnection
@@ -47,7 +53,7 @@ function register() {
 /** Node goes on with its own; the program hears why, once. */
 function warn({ message }) {
   const [reason] = message.split('\n')
-  process.emitWarning(`ironwire/register: Node's own http and net are in use: ${reason}`, {
+  process.emitWarning(`ironwire/register: Node's own http, net and dgram are in use: ${reason}`, {
     code: 'IRONWIRE_NOT_REGISTERED',
   })
 }

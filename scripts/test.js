@@ -7,16 +7,20 @@
 //   npm test -- __test__/http        the node:test files of a folder, or one file
 //
 // What needs a browser, and what needs packages that are not the repository's, have scripts of their own: `npm run test:e2e`,
-// `npm run test:environments` and `npm run test:ecosystem`.
+// `npm run test:environments`, `npm run test:ecosystem` and `npm run test:schemas`.
 
 const { spawn } = require('node:child_process')
 const fs = require('node:fs')
+const os = require('node:os')
 const path = require('node:path')
 const { parseArgs } = require('node:util')
 const { setup, root, run, requireCargo } = require('./setup.js')
 
 /** A test that hangs ends here. The longest, connection churn, takes well under a minute alone on one core. */
 const TEST_TIMEOUT_MS = 300_000
+
+/** Test files at a time. Most wait for processes and timers much of their time, so that Node's own choice, one core less than there is, idles. */
+const FILES_AT_A_TIME = Math.max(2, os.availableParallelism())
 
 /** Test files under `place`. `node --test` of Node 20 knows no patterns, so they are named one by one. */
 function collect(place) {
@@ -30,12 +34,15 @@ function collect(place) {
 }
 
 /** The folders that are not part of all tests. */
-const apart = /[\\/]__test__[\\/](?:e2e|environments|ecosystem)[\\/]/
+const apart = /[\\/]__test__[\\/](?:e2e|environments|ecosystem|schemas)[\\/]/
 
 /** Runs node:test over `files` with the Node that runs this; resolves to whether all passed and at least one ran. */
 function nodeTest(files) {
-  const args = ['--test', '--test-reporter=spec', `--test-timeout=${TEST_TIMEOUT_MS}`, ...files]
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
+  const limits = [`--test-timeout=${TEST_TIMEOUT_MS}`, `--test-concurrency=${FILES_AT_A_TIME}`]
+  const child = spawn(process.execPath, ['--test', '--test-reporter=spec', ...limits, ...files], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   let tail = ''
   let ran = 0
   child.stdout.on('data', (chunk) => {

@@ -20,6 +20,16 @@ macro_rules! errno {
 errno! {
     /// The write would block.
     EAGAIN = libc::EAGAIN, -4088;
+    /// It is there already.
+    EEXIST = libc::EEXIST, -4075;
+    /// A signal came between.
+    EINTR = libc::EINTR, -4072;
+    /// The queue of a device is full.
+    ENOBUFS = libc::ENOBUFS, -4060;
+    /// A datagram is longer than what can be sent.
+    EMSGSIZE = libc::EMSGSIZE, -4065;
+    /// The option is none of this protocol's.
+    ENOPROTOOPT = libc::ENOPROTOOPT, -4035;
     /// The stream is connecting, or has been connected, already.
     EALREADY = libc::EALREADY, -4084;
     /// The connection is good for nothing any more.

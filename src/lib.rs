@@ -1,6 +1,6 @@
 //! ironwire: Node's wire stack in Rust.
 //!
-//! The pure modules take bytes and give events and bytes: no I/O, no Node; only `files` asks the file system. `uv` wraps the libuv
+//! The pure modules take bytes and give events and bytes: no I/O, no Node; only `files` and `registry` ask the file system. `uv` wraps the libuv
 //! handles of Node's own event loop and `binding` is the only part that names Node-API: these two, and the `background` pool, exist
 //! only with the `binding` feature. Between them, and knowing neither, is the `engine`.
 
@@ -14,6 +14,7 @@ pub mod http1;
 pub mod http2;
 mod js;
 pub mod proto;
+pub mod registry;
 pub mod rpc;
 pub mod slots;
 pub mod warmth;

@@ -161,13 +161,26 @@ test('bench static: readers that stop reading', { skip: peersMissing }, async ()
   assert.ok(Number.isFinite(metrics.rss.median))
 })
 
-test('bench rpc', async (t) => {
+test('bench rpc', { skip: peersMissing }, async (t) => {
   const { cases } = await report(t, 'rpc', '--seconds', '0.1')
   assert.deepStrictEqual(
-    cases.map((one) => one.inFlight),
-    [1, 64, 1024],
+    cases.map((one) => one.name),
+    [
+      ...[1, 64, 1024].map((count) => `${count} in flight`),
+      ...[1, 64].map((size) => `64 in flight of ${size} KiB`),
+      ...[1, 64, 1024].map((count) => `a message of 32 bytes, ${count} in flight`),
+      ...['for await', "'data'"].map((way) => `a stream of such messages, by ${way}`),
+      '1,000 idle connections',
+    ],
   )
-  for (const one of cases) assert.deepStrictEqual(contendersOf(one), ['ironwire', 'node:net', 'node:net, corked'])
+  for (const one of cases) {
+    assert.deepStrictEqual(contendersOf(one), ['ironwire', 'node:net', 'node:net, corked', '@grpc/grpc-js'])
+  }
+})
+
+test('bench addressing', async (t) => {
+  const { cases } = await report(t, 'addressing', '--seconds', '0.1', '--case', '64 in flight')
+  assert.deepStrictEqual(contendersOf(cases[0]), ['by address', 'by name'])
 })
 
 test('bench protobuf', async (t) => {
@@ -184,7 +197,18 @@ test('bench codec', async (t) => {
   const { cases } = await report(t, 'codec', '--seconds', '0.1', '--only', 'ironwire,hand')
   assert.deepStrictEqual(
     cases.map(({ name }) => name),
-    ['record encode', 'record decode', 'dns decode', 'pcap decode', 'mqtt decode', 'columns', 'objects'],
+    [
+      'record encode',
+      'record decode',
+      'dns decode',
+      'pcap decode',
+      'mqtt decode',
+      'columns',
+      'columns into',
+      'objects',
+      'frames',
+      'lines',
+    ],
   )
   for (const { results } of cases) assert.ok(results[0].metrics.time.median > 0)
 })

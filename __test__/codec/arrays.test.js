@@ -45,6 +45,15 @@ for (const order of ['le', 'be']) {
       write: (buffer, value, at) => buffer[`write${name}8`](value, at),
     })
   }
+  // Buffer has none of these; layouts have, in JavaScript.
+  const half = codec.layout([['value', `f16${order}`]])
+  types.push({
+    type: `f16${order}`,
+    Elements: Float32Array,
+    width: 2,
+    read: (buffer, at) => half.decode(buffer, at).value,
+    write: (buffer, value, at) => half.encode({ value }, buffer, at),
+  })
   for (const [bits, name, Elements] of [
     [32, 'Float', Float32Array],
     [64, 'Double', Float64Array],
@@ -126,9 +135,56 @@ for (const { type, Elements, width, read, write } of types) {
   })
 }
 
+test('floats of two bytes: each there is, and numbers between two are rounded once', () => {
+  const bytes = Buffer.from(Uint16Array.from({ length: 65_536 }, (_, i) => i).buffer)
+  const floats = readArray('f16le', bytes)
+  const back = Buffer.alloc(bytes.length)
+  writeArray('f16le', back, floats)
+  assert.deepEqual(readArray('f16le', back), floats)
+  assert.deepEqual(back.subarray(0, 2 * 0x7c01), bytes.subarray(0, 2 * 0x7c01))
+  assert.deepEqual([...floats.subarray(0x7bff, 0x7c02)], [65_504, Infinity, NaN])
+  assert.deepEqual([floats[1], floats[0x8000]], [2 ** -24, -0])
+  const numbers = [
+    1 + 2 ** -11,
+    1 + 2 ** -11 + 2 ** -40,
+    65_519.999_999,
+    65_520,
+    -1e300,
+    2 ** -25,
+    2 ** -25 * 1.000_000_01,
+    NaN,
+    -0,
+  ]
+  const expected = [1, 1 + 2 ** -10, 65_504, Infinity, -Infinity, 0, 2 ** -24, NaN, -0]
+  for (const values of [numbers, Float64Array.from(numbers)]) {
+    const out = Buffer.alloc(2 * numbers.length)
+    assert.equal(writeArray('f16be', out, values), out.length)
+    assert.deepEqual([...readArray('f16be', out)], expected)
+  }
+  if (Math.f16round) {
+    const random = Array.from({ length: 5000 }, () => (Math.random() - 0.5) * 2 ** randomInt(-30, 20))
+    const out = Buffer.alloc(2 * random.length)
+    writeArray('f16be', out, random)
+    assert.deepEqual([...readArray('f16be', out)], random.map(Math.f16round))
+  }
+})
+
+test('arrays that are gone are refused', () => {
+  const gone = (array) => structuredClone(array.buffer, { transfer: [array.buffer] }) && array
+  for (const type of ['i16be', 'u24le', 'f16be', 'uleb128', 'zigzagn']) {
+    const Elements = readArray(type, Buffer.alloc(8)).constructor
+    const into = gone(new Elements(4))
+    const refused = (name) => ({ code: 'ERR_INVALID_ARG_VALUE', message: new RegExp(`"${name}" .*detached`) })
+    assert.throws(() => readArray(type, Buffer.alloc(8), 0, undefined, { into }), refused('options\\.into'), type)
+    for (const values of [into, gone(new Float64Array(2)), gone(new Uint8Array(2))]) {
+      assert.throws(() => writeArray(type, Buffer.alloc(8), values), refused('values'), type)
+    }
+  }
+})
+
 test('arguments that are none', () => {
   const buffer = Buffer.alloc(8)
-  for (const type of ['i16', 'f16le', 'I16BE', '', 'constructor', undefined, null, 5]) {
+  for (const type of ['i16', 'f16', 'I16BE', '', 'constructor', undefined, null, 5]) {
     assert.throws(() => readArray(type, buffer), { code: 'ERR_INVALID_ARG_VALUE', message: /i16be/ })
   }
   for (const wrong of [

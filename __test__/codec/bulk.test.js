@@ -4,6 +4,9 @@
 
 const test = require('node:test')
 const assert = require('node:assert/strict')
+const fs = require('node:fs')
+const os = require('node:os')
+const path = require('node:path')
 const { Buffer: NodeBuffer, constants, isUtf8, transcode } = require('node:buffer')
 const { randomBytes, randomInt } = require('node:crypto')
 const { codec, Buffer } = require('../../index.js')
@@ -117,6 +120,41 @@ test('calls give their memory back', () => {
   assert.ok(Number(stdout || NaN) < 400, `${stdout}${stderr}`)
 })
 
+test('long text: what nobody holds is collected in time, what a worker made outlives it', () => {
+  const { spawnSync } = require('node:child_process')
+  const program = `
+    const { Worker, isMainThread, parentPort } = require('node:worker_threads')
+    const { codec } = require(${JSON.stringify(require.resolve('../../index.js'))})
+    const hex = (byte) => codec.hex.encode(Buffer.alloc(70_000, byte))
+    if (!isMainThread) {
+      globalThis.held = Array.from({ length: 20 }, (_, i) => hex(i))
+      parentPort.postMessage(globalThis.held)
+    } else {
+      let most = 0
+      for (let i = 0; i < 10_000; i++) {
+        hex(i)
+        if (i % 100 === 0) most = Math.max(most, process.memoryUsage.rss())
+      }
+      console.log(most / 2 ** 20)
+      let texts
+      new Worker(__filename)
+        .on('message', (message) => { texts = message })
+        .on('exit', (code) => {
+          gc()
+          const isSame = (text, i) => text === Buffer.alloc(70_000, i).toString('hex')
+          console.log(code, texts.every(isSame), new Map([[texts[3], 3]]).get(hex(3)), JSON.parse(JSON.stringify(texts))[5] === hex(5))
+        })
+    }`
+  const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-')), 'texts.js')
+  fs.writeFileSync(file, program)
+  const { stdout, stderr } = spawnSync(process.execPath, ['--expose-gc', file], { encoding: 'utf8' })
+  fs.rmSync(path.dirname(file), { recursive: true })
+  const [most, rest] = stdout.trim().split('\n')
+  // All of them are 1.4 GB.
+  assert.ok(Number(most) < 700, `${stdout}${stderr}`)
+  assert.equal(rest, '0 true 3 true', stderr)
+})
+
 test('search: as Node’s, whatever is sought, wherever it is', () => {
   const alphabets = ['ab', 'abcdefghijklmnop', '\x00\xff']
   const kinds = (needle) => [needle, new Uint8Array(needle), needle.toString('utf8'), needle.toString('latin1')]
@@ -206,6 +244,25 @@ test('memory that threads share is read as any other', () => {
   const same = Buffer.from(shared)
   assert.equal(codec.hex.encode(shared), same.toString('hex'))
   assert.equal(codec.indexOf(shared, same.subarray(100, 120)), same.indexOf(same.subarray(100, 120)))
+})
+
+test('what only looks like bytes is refused, however long it says it is', () => {
+  const pretender = (length) => Object.create(Uint8Array.prototype, { length: { value: length } })
+  const needle = Buffer.from('abc')
+  for (const length of [0, 16, 100_000]) {
+    const value = pretender(length)
+    const isTypeError = (error) => error instanceof TypeError && error.code !== 'IRONWIRE_INTERNAL'
+    assert.throws(() => codec.hex.encode(value), { code: 'ERR_INVALID_ARG_TYPE' })
+    for (const sought of [needle, 'abc', 97]) {
+      for (const name of ['indexOf', 'lastIndexOf', 'includes']) {
+        assert.throws(() => codec[name](value, sought), isTypeError, `${name} in ${length}`)
+      }
+    }
+    if (length < 100_000) continue
+    for (const name of ['swap16', 'swap32', 'swap64']) assert.throws(() => codec[name](value), isTypeError, name)
+    const bytes = Buffer.alloc(100_000)
+    assert.throws(() => codec.indexOf(bytes, value), isTypeError)
+  }
 })
 
 test('the rest is Node’s', () => {

@@ -739,6 +739,48 @@ test('columns are what the records have, whether all are alike or not', () => {
   }
 })
 
+test('columns into those of an earlier call', () => {
+  const record = (i) => ({ a: i & 255, b: -i, c: i / 4, d: i % 2 === 0, e: BigInt(i), f: `${i}`, s: { x: i } })
+  const fields = 'u8 a; i16be b; f64le c; bool d; u64be e; utf8(5) f; struct { u16le x; } s;'
+  for (const text of [`struct A { ${fields} }`, `struct A { ${fields} u8 v[u8]; }`]) {
+    const l = layout(text)
+    const many = (from) => Array.from({ length: 300 }, (_, i) => ({ ...record(from + i), v: [1] }))
+    const [one, two] = [l.encodeMany(many(0)), l.encodeMany(many(1000))]
+    const into = l.decodeColumns(one)
+    const plain = l.decodeColumns(two)
+    const again = l.decodeColumns(two, { into })
+    assert.deepEqual(again, plain)
+    for (const name of ['a', 'b', 'c', 'e']) assert.equal(again[name], into[name], name)
+    assert.equal(again.s.x, into.s.x)
+    assert.deepEqual(l.decodeColumns(one, { into: again }), l.decodeColumns(one))
+    // As it was, where something is wrong: the last record has a boolean that is none.
+    const wrong = Buffer.from(two)
+    wrong[two.length - two.length / 300 + 11] = 2
+    assert.throws(() => l.decodeColumns(wrong, { into: again }), { path: '[299].d' })
+    assert.deepEqual(again.b, l.decodeColumns(one).b)
+    const refused = { code: 'ERR_INVALID_ARG_VALUE', message: /options\.into/ }
+    assert.throws(() => l.decodeColumns(one, { into: {} }), refused)
+    assert.throws(() => l.decodeColumns(one, { into: { ...again } }), refused)
+    assert.throws(() => l.decodeColumns(one, { into: null }), refused)
+    assert.throws(() => l.decodeColumns(one, { into: again, count: 299 }), refused)
+    assert.throws(() => layout(text).decodeColumns(one, { into: again }), refused)
+    assert.deepEqual(again.b, l.decodeColumns(one).b)
+    // From memory that is written to.
+    const own = new Uint8Array(again.b.buffer)
+    if (l.size && own.length > 10 * l.size) {
+      const few = l.decodeColumns(one, { count: 5 })
+      new Uint8Array(few.b.buffer).set(one.subarray(0, 5 * l.size))
+      const bytes = new Uint8Array(few.b.buffer, 0, 5 * l.size)
+      assert.deepEqual(l.decodeColumns(bytes, { count: 5, into: few }).b, again.b.subarray(0, 5))
+    }
+    structuredClone(again.b.buffer, { transfer: [again.b.buffer] })
+    assert.throws(() => l.decodeColumns(one, { into: again }), refused)
+  }
+  assert.throws(() => layout('struct A { u8 a; }').decodeMany(Buffer.alloc(1), { into: {} }), {
+    code: 'IRONWIRE_UNKNOWN_OPTION',
+  })
+})
+
 test('records of all sizes, also where the memory for small ones ends', () => {
   const l = layout({ a: 'utf8(u32be)', b: 'bytes(rest)' })
   for (const n of [0, 1, 100, 4000, 4090, 4096, 5000, 8190, 8192, 8200, 40000, 1e6]) {
@@ -847,13 +889,41 @@ test('buffers that are gone, shrink, or are shared', () => {
   // A class of its own may claim a length that it has not.
   const liar = Buffer.from('secret').subarray(0, 1)
   Object.defineProperty(liar, 'length', { value: 6 })
-  assert.throws(() => layout({ a: 'bytes(rest)' }).decode(liar))
+  assert.equal(layout({ a: 'bytes(rest)' }).decode(liar).a.length, 1)
+  const numbers = layout({ a: 'u16be', b: 'u32be' })
+  for (const call of ['decode', 'decodeMany', 'decodeColumns', 'dump']) {
+    if (call !== 'dump')
+      assert.throws(() => numbers[call](liar), { code: 'IRONWIRE_LAYOUT_TRUNCATED', path: /a$/ }, call)
+    assert.throws(() => numbers[call](Object.create(Buffer.prototype)), { code: 'ERR_INVALID_ARG_TYPE' }, call)
+  }
+  const own = new ArrayBuffer(8, { maxByteLength: 8 })
+  const small = layout({ a: { type: 'u8', map: { decode: (n) => own.resize(2) ?? n, encode: (n) => n } }, b: 'u16be' })
+  const views = new Uint8Array(own)
+  assert.throws(() => small.decode(views), { code: /^IRONWIRE_LAYOUT_/ })
+  assert.equal(own.byteLength, 2)
   class Liar extends Uint8Array {
     get length() {
       return 1000
     }
   }
   assert.equal(layout({ a: 'bytes(rest)' }).decode(new Liar(3)).a.length, 3)
+})
+
+test('a buffer of more than two gigabytes', () => {
+  // Pages that nobody touches take no memory.
+  const buffer = Buffer.alloc(2 ** 31 + 100)
+  const at = 2 ** 31 + 20
+  buffer.write('\u0002\u0001\u0003abc\u0000\u004d', at)
+  for (const text of ['struct A { u16be a; utf8(u8) s; u16be c; }', 'struct A { u16be a; u8 s; u16be c; }']) {
+    const l = layout(text)
+    const record = l.decode(buffer, at)
+    assert.equal(record.a, 513)
+    assert.equal(l.decode.bytes, l.size ?? 8)
+    assert.deepEqual(l.decodeMany(buffer, { offset: at, count: 1 }), [record])
+    assert.deepEqual(l.decodeColumns(buffer, { offset: at, count: 1 }).a, Uint16Array.of(513))
+  }
+  const long = layout(`struct A { bytes(${at}) before; u16be a; u8 s; u8 wrong = 1; }`)
+  assert.throws(() => long.decode(buffer), { path: 'wrong', offset: at + 3 })
 })
 
 test('never a part of a record in the caller’s buffer', () => {

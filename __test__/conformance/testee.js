@@ -5,6 +5,9 @@
 //
 // Binary goes through `decode` and `encode`: emitted JavaScript, or with `--disallow-code-generation-from-strings` the Rust codec.
 // JSON and text format are Rust either way.
+//
+//   node testee.js          as `protobuf()` has messages
+//   node testee.js load     as `protobuf.load()` has them
 
 const { existsSync, readFileSync, readSync, writeSync } = require('node:fs')
 const { join } = require('node:path')
@@ -26,8 +29,12 @@ function resolveImport(name) {
 }
 
 // One schema, so that an `Any` of one file may hold a message of another.
-const messages = protobuf(ROOT, { strict: true, unknownFields: true, nan: true, defaults: false, resolveImport })
-const { ConformanceRequest, ConformanceResponse, FailureSet, WireFormat, TestCategory } = messages
+const messages =
+  process.argv[2] === 'load'
+    ? protobuf.parse(ROOT, { resolveImport })
+    : protobuf(ROOT, { strict: true, unknownFields: true, nan: true, defaults: false, resolveImport })
+const { ConformanceRequest, ConformanceResponse, FailureSet, WireFormat, TestCategory } =
+  messages.conformance ?? messages
 
 /** The object that the payload stands for. */
 function parse(type, request) {

@@ -114,16 +114,18 @@ test('courses: all, one, none', async () => {
   // What came over rpc and protobuf is what the backend has.
   const known = require('../../demo/courses.json')
   assert.deepStrictEqual(
-    courses.map(({ roundTripMs, order, ...course }) => course),
+    courses.map(({ roundTripMs, order, by, ...course }) => course),
     known,
   )
+  assert.deepStrictEqual([...new Set(courses.map(({ by }) => by))].sort(), ['north', 'south'])
   assert.deepStrictEqual(
     courses.map(({ order }) => order).sort((a, b) => a - b),
     known.map((_, i) => i + 1),
   )
   for (const { roundTripMs } of courses) assert.ok(roundTripMs > 0)
-  const { course, roundTripMs } = JSON.parse((await request('/api/courses/4000')).body)
+  const { course, by, roundTripMs } = JSON.parse((await request('/api/courses/4000')).body)
   assert.deepStrictEqual({ ...course }, known[3])
+  assert.match(by, /^(north|south)$/)
   assert.ok(roundTripMs > 0)
   assert.deepStrictEqual(errorOf(await request('/api/courses/4001')), [404, 'NO_SUCH_COURSE'])
   assert.deepStrictEqual(errorOf(await request('/api/courses/java')), [400, 'BAD_VALUE'])
@@ -136,6 +138,8 @@ test('a burst: every call accounted for, limits kept', async () => {
   const result = JSON.parse(body)
   assert.strictEqual(status, 200)
   assert.deepStrictEqual([result.count, result.answered, result.failed, result.failures], [2000, 2000, 0, []])
+  const [north, south] = result.by
+  assert.deepStrictEqual([north.name, south.name, north.count + south.count], ['north', 'south', 2000])
   assert.strictEqual(
     result.histogram.columns.reduce((sum, count) => sum + count),
     2000,
@@ -157,9 +161,15 @@ test('a burst: every call accounted for, limits kept', async () => {
 })
 
 test('another site cannot press the buttons', async () => {
-  for (const target of ['/api/burst', '/api/backend/kill']) {
+  for (const target of ['/api/burst', '/api/backends/north/kill']) {
     assert.deepStrictEqual(errorOf(await post(target, '{}', {})), [403, 'NOT_FROM_THE_PAGE'])
   }
+})
+
+test('only the backends that there are can be killed', async () => {
+  assert.deepStrictEqual(errorOf(await post('/api/backends/front/kill')), [404, 'NO_SUCH_BACKEND'])
+  assert.deepStrictEqual(errorOf(await request('/api/backends/north/kill')), [405, 'METHOD_NOT_ALLOWED'])
+  assert.deepStrictEqual(errorOf(await post('/api/backends/north')), [404, 'NOT_FOUND'])
 })
 
 test('at most four bursts at a time', async () => {
@@ -197,10 +207,25 @@ test('the stream tells the state, then each call of a round', async () => {
     if (events.some(([name]) => name === 'round')) break
   }
   assert.strictEqual(events[0][0], 'state')
-  assert.strictEqual(events[0][1].backend.status, 'up')
+  const { address, services } = events[0][1].registry
+  assert.match(address, /^registry:\/\/127\.0\.0\.1:\d+$/)
+  assert.deepStrictEqual(
+    services.map(({ name, instances }) => [name, instances.map(({ id, status }) => [id, status])]),
+    [
+      [
+        'courses',
+        [
+          ['north', 'up'],
+          ['south', 'up'],
+        ],
+      ],
+      ['web', [['front', 'up']]],
+    ],
+  )
   const calls = events.filter(([name]) => name === 'call').map(([, call]) => call)
   assert.deepStrictEqual(
     calls.map(({ order }) => order),
     Array.from({ length: 16 }, (_, i) => i + 1),
   )
+  assert.deepStrictEqual([...new Set(calls.map(({ by }) => by))].sort(), ['north', 'south'])
 })

@@ -26,8 +26,13 @@ async function startDemo(t, { command = [process.execPath, 'demo/front.js'], arg
   })
   clearTimeout(timer)
   demo.state = async () => (await fetch(`${demo.url}/api/state`)).json()
-  demo.backendUp = () => until(async () => (await demo.state()).backend.status === 'up')
-  await demo.backendUp()
+  /** The backends by their names, as the front knows them. */
+  demo.backends = async () => {
+    const { services } = (await demo.state()).registry
+    return Object.fromEntries(services[0].instances.map((instance) => [instance.id, instance]))
+  }
+  demo.backendsUp = () => until(async () => Object.values(await demo.backends()).every(({ status }) => status === 'up'))
+  await demo.backendsUp()
   return demo
 }
 

@@ -1,6 +1,6 @@
 'use strict'
 
-// The programs in docs/protobuf.md run, and print what the comments beside their `console.log` say.
+// The programs in docs/protobuf.md and docs/protobufjs.md run, and print what the comments beside their `console.log` say.
 
 const assert = require('node:assert')
 const fs = require('node:fs')
@@ -8,13 +8,15 @@ const path = require('node:path')
 const { test } = require('node:test')
 const { ROOT, freePort, start } = require('../tutorial/support')
 
-const text = fs.readFileSync(path.join(ROOT, 'docs', 'protobuf.md'), 'utf8')
-const programs = [...text.matchAll(/^```js\n(.*?)^```$/gms)].map(([, program]) => program)
+const programs = ['protobuf.md', 'protobufjs.md'].flatMap((name) => {
+  const text = fs.readFileSync(path.join(ROOT, 'docs', name), 'utf8')
+  return [...text.matchAll(/^```js\n(.*?)^```$/gms)].map(([, program]) => [name, program])
+})
 
-test('docs/protobuf.md has its programs', () => assert.strictEqual(programs.length, 4))
+test('the docs have their programs', () => assert.strictEqual(programs.length, 7))
 
-for (const [index, program] of programs.entries()) {
-  test(`program ${index + 1} of docs/protobuf.md`, async (t) => {
+for (const [index, [name, program]] of programs.entries()) {
+  test(`program ${index + 1}, of docs/${name}`, async (t) => {
     const directory = fs.mkdtempSync(path.join(ROOT, 'examples', '.docs-'))
     t.after(() => fs.rmSync(directory, { recursive: true, force: true }))
     const file = path.join(directory, 'program.js')

@@ -3,10 +3,12 @@
 // Every example runs and prints what its comments promise, so that none of them rots.
 
 const assert = require('node:assert')
+const { execFile, spawnSync } = require('node:child_process')
 const { createHash } = require('node:crypto')
 const fs = require('node:fs')
 const path = require('node:path')
 const { test } = require('node:test')
+const { promisify } = require('node:util')
 const { request } = require('../files/support')
 const { start } = require('../tutorial/support')
 
@@ -32,6 +34,10 @@ async function linesOf(t, file, env) {
   assert.strictEqual(process.stderr, '')
   return process.stdout.split('\n').slice(0, -1)
 }
+
+test('dgram/echo', async (t) => {
+  assert.deepStrictEqual(await linesOf(t, 'dgram/echo.js'), ['You said one', 'You said two', 'You said three'])
+})
 
 test('http/hello', async (t) => {
   const { port } = await serve(t, 'http/hello.js')
@@ -165,6 +171,37 @@ test('rpc/service', async (t) => {
   assert.deepStrictEqual(await linesOf(t, 'rpc/service.js'), ['/Library/Search', "{ titles: [ 'Middlemarch' ] }"])
 })
 
+const CATALOG = ['javascript, edition 1', 'javascript, edition 2', 'javascript, edition 3']
+
+test('rpc/catalog', async (t) => {
+  assert.deepStrictEqual(await linesOf(t, 'rpc/catalog.js'), [
+    "{ title: 'java' }",
+    "[ 'java', 'javascript', 'python' ]",
+    ...CATALOG,
+    '{ id: 3 }',
+    'NOT_FOUND there is no course 1',
+  ])
+})
+
+const python = spawnSync('python3', ['--version']).status === 0
+
+test('rpc/client.py, which speaks the protocol by its document', {
+  skip: !python && 'there is no python3',
+}, async (t) => {
+  const { port } = await serve(t, 'rpc/catalog.js')
+  const env = { ...process.env, PORT: port }
+  const { stdout } = await promisify(execFile)('python3', [path.join(EXAMPLES, 'rpc/client.py')], {
+    env,
+    timeout: 30_000,
+  })
+  assert.deepStrictEqual(stdout.split('\n'), [
+    'title: java',
+    ...['java, edition 1', 'java, edition 2', 'java, edition 3'].map((title) => `watch: ${title}`),
+    'error: status 5 : there is no course 1',
+    '',
+  ])
+})
+
 test('error-first', async (t) => {
   assert.deepStrictEqual(await linesOf(t, 'error-first.js'), [
     '1. the call returned; its callback has not run yet',
@@ -210,6 +247,23 @@ test('rpc', async (t) => {
     'refused: NO_SUCH_COURSE: There is no course 4000',
     'too late: IRONWIRE_RPC_TIMEOUT',
   ])
+})
+
+test('registry', async (t) => {
+  seen.add('registry/registry.js').add('registry/server.js')
+  const lines = await linesOf(t, 'registry/main.js')
+  const [summary] = lines.splice(-1)
+  assert.deepStrictEqual(lines, [
+    'four processes serve',
+    'killed a process of a server',
+    'killed a server',
+    'killed the registry',
+    'the registry is back',
+    'killed the registry and a server at once',
+  ])
+  const [, failed, calls] = /^(\d+) of (\d+) calls failed; \d+ were made twice$/.exec(summary)
+  assert.strictEqual(failed, '0')
+  assert.ok(Number(calls) > 100, calls)
 })
 
 test('processes', async (t) => {

@@ -27,7 +27,10 @@ async function run(t, title) {
 }
 
 test('there is a program for each module', () => {
-  assert.deepStrictEqual([...programs.keys()], ['Buffer and codec', 'protobuf', 'net', 'http', 'static files', 'rpc'])
+  assert.deepStrictEqual(
+    [...programs.keys()],
+    ['Buffer and codec', 'protobuf', 'net', 'dgram', 'http', 'static files', 'rpc'],
+  )
 })
 
 for (const title of programs.keys()) {

@@ -174,6 +174,21 @@ test('bodies arrive unharmed, however they are chunked', async () => {
   })
 })
 
+test('text of every length, whose next character is the widest where memory ends', async () => {
+  const text = (path) => `${'a'.repeat(path.slice(1))}😀 and more`
+  const agent = new core.Agent({ keepAlive: true, maxSockets: 1 })
+  await serving(
+    (req, res) => res.end(text(req.url)),
+    async (port) => {
+      for (let length = 0; length < 600; length++) {
+        const { body } = await request(port, { agent, path: `/${length}` })
+        assert.equal(body.toString(), text(`/${length}`))
+      }
+    },
+  )
+  agent.destroy()
+})
+
 test('an echo under back-pressure, and a slow reader', async () => {
   const body = randomBytes(8_000_000)
   await serving(

@@ -116,7 +116,8 @@ async function layouts() {
   const bytes = Buffer.alloc(10)
   point.write(bytes, { x: -2, y: 5n })
   check('codec', [codec.readInt16BE(bytes, 0), String(point.read(bytes).y)], [-2, '5'])
-  const frames = new codec.FrameDecoder().push(codec.frame.encode(Buffer.from('frame')))
+  const framer = codec.framer({ length: 'u32be' })
+  const frames = framer.push(framer.encode(Buffer.from('frame')))
   check('codec, frames', frames.map(String), ['frame'])
   check('codec, out of range', await codeOf(() => codec.writeInt8(bytes, 200, 0)), 'ERR_OUT_OF_RANGE')
 }

@@ -30,7 +30,7 @@ test('one that Rust does not have is an error, not undefined', () => {
 })
 
 test('the words of rows have names, and what handlers of events read has no number of its own', () => {
-  const files = ['files', 'http', 'http/client', 'net', 'rpc'].flatMap((name) => {
+  const files = ['dgram', 'files', 'http', 'http/client', 'net', 'rpc'].flatMap((name) => {
     const folder = path.join(__dirname, '../../lib', name)
     return fs.readdirSync(folder).map((file) => path.join(folder, file))
   })
@@ -41,6 +41,7 @@ test('the words of rows have names, and what handlers of events read has no numb
     'batch.js',
     'connection.js',
     'peer.js',
+    'port.js',
     'reads.js',
     'site.js',
     'site.js',

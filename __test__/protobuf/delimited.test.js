@@ -114,7 +114,7 @@ test('a length padded to ten bytes is a length, an eleventh byte is not', async 
   assert.strictEqual((await decodeBoth(chunks)).got[0].id, 1)
   const { code, message } = await decodeBoth([Buffer.alloc(9, 0x80), Buffer.alloc(2, 0x80)])
   assert.strictEqual(code, 'IRONWIRE_PROTOBUF_INVALID')
-  assert.match(message, /longer than 10 bytes/)
+  assert.match(message, /more than ten bytes/)
 })
 
 test('a stream split at every byte, and into single bytes', async () => {
@@ -181,7 +181,7 @@ test('random messages in random chunks', async () => {
 test('a length above the limit is an error before its bytes are held', async () => {
   const { got, code, message } = await decodeBoth([Buffer.from([2, 8, 1, 0x65])], { maxSize: 100 })
   assert.strictEqual(code, 'IRONWIRE_PROTOBUF_TOO_LARGE')
-  assert.match(message, /101 bytes.*limit is 100/)
+  assert.match(message, /101 bytes.*limit of 100/)
   assert.deepStrictEqual(got, [Note.decode(Buffer.from([8, 1]))])
   // 16 MiB + 1 against the default.
   assert.strictEqual((await decodeBoth([Buffer.from([0x81, 0x80, 0x80, 0x08])])).code, 'IRONWIRE_PROTOBUF_TOO_LARGE')
@@ -204,19 +204,18 @@ test('a length above the limit is an error before its bytes are held', async () 
 
 test('a trickle of single bytes costs no more copies than its bytes', async () => {
   const copied = { bytes: 0 }
-  const { copy } = Buffer.prototype
+  const { set } = Uint8Array.prototype
   const note = { data: Buffer.alloc(100_000, 7) }
   const large = protobuf.encodeDelimited(Note, note)
-  Buffer.prototype.copy = function (...args) {
-    const n = copy.apply(this, args)
-    copied.bytes += n
-    return n
+  Uint8Array.prototype.set = function (source, offset) {
+    copied.bytes += source.length
+    set.call(this, source, offset)
   }
   try {
     const chunks = Array.from(large, (byte) => Buffer.from([byte]))
     assert.deepStrictEqual((await collect(protobuf.decodeStream(Note, chunks)))[0].data, note.data)
   } finally {
-    Buffer.prototype.copy = copy
+    Uint8Array.prototype.set = set
   }
   assert.ok(copied.bytes > large.length - 10 && copied.bytes < 4 * large.length, `${copied.bytes} bytes copied`)
 })

@@ -35,7 +35,12 @@ const PROTO = `
   }
   extend Order { optional string note = 100; }
   message Scope { extend Order { optional string far = 101; } }
-  service Shop { rpc Buy (Order) returns (money.Money); }
+  service Shop {
+    rpc Buy (Order) returns (money.Money);
+    rpc Watch (Order) returns (stream money.Money);
+    rpc Sum (stream money.Money) returns (money.Money);
+    rpc Chat (stream Order) returns (stream money.Money);
+  }
 `
 const MONEY = `
   syntax = "proto3"; package money;
@@ -45,8 +50,8 @@ const MONEY = `
 `
 
 const USE = `
-import { protobuf } from 'ironwire'
-import { Order, Pay, Money, Scope, type $ } from './shop'
+import { protobuf, rpc } from 'ironwire'
+import { Order, Pay, Money, Scope, Shop, type $ } from './shop'
 
 const bytes: Buffer = Order.encode({
   id: 'a',
@@ -89,6 +94,50 @@ const { Buy } = protobuf.service(shop, 'shop.Shop').methods
 Buy.requestType.encode({ id: 'b' })
 Buy.responseType.decode(bytes).cents satisfies number
 Buy.path satisfies string
+
+// Clients and handlers of a service.
+const client: Shop.$Client = rpc.connect(1).service(Shop)
+;(await client.buy({ id: 'a' })).cents satisfies number
+client.buy({ id: 'a' }, { timeout: 5 }, (error, money) => {
+  if (error === null) money.cents satisfies number
+}).cancel()
+for await (const money of client.watch({ id: 'a' })) money.cents satisfies number
+;(await client.sum([{ cents: 1 }])).cents satisfies number
+const sum = client.sum(null, (error, money) => money.cents satisfies number)
+sum.write({ cents: 1 })
+;(await client.sum().reply).cents satisfies number
+const chat = client.chat()
+chat.write({ id: 'a' })
+for await (const money of chat) money.cents satisfies number
+const handlers: Shop.$Handlers = {
+  buy: (order, callback, call) => callback(null, { cents: order.lines.length }, { peer: call.peer.address ?? '' }),
+  async *watch(order, call) {
+    while (!call.signal.aborted) yield { cents: order.id.length }
+  },
+  async sum(requests) {
+    let cents = 0
+    for await (const money of requests) cents += money.cents
+    return { cents }
+  },
+  chat(requests, call) {
+    requests.on('data', (order) => call.write({ cents: order.lines.length }))
+    requests.on('end', () => call.end())
+  },
+}
+rpc.createServer().addService(Shop, handlers).addService(Shop, { buy: async () => ({ cents: 1, coin: 'CENT' }) })
+// @ts-expect-error: id is required
+client.buy({})
+// @ts-expect-error: there is no such method
+client.sell
+// @ts-expect-error: it answers with Money
+rpc.createServer().addService(Shop, { buy: async () => ({ dollars: 1 }) })
+// @ts-expect-error: it streams Money
+rpc.createServer().addService(Shop, { watch: async function* () { yield 'text' } })
+// @ts-expect-error: it takes a stream of Money
+client.sum([{ id: 'a' }])
+// @ts-expect-error: an order is what it takes
+chat.write({ cents: 1 })
+
 protobuf.reflect(Order).fields satisfies protobuf.FieldInfo[]
 protobuf.reflect(shop).files satisfies protobuf.FileInfo[]
 const limits: protobuf.SchemaLimits = { nesting: 5 }

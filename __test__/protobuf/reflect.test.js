@@ -289,8 +289,9 @@ test('options cannot pollute', () => {
 test('services', () => {
   const library = compile()
   // npm protocol-buffers shows none.
-  assert.strictEqual(library.Library, undefined)
+  assert.ok(!Object.keys(library).includes('Library'))
   const service = protobuf.service(library, 'library.Library')
+  assert.strictEqual(library.Library, service)
   assert.strictEqual(service, protobuf.reflect(library).service('library.Library'))
   assert.strictEqual(service.comment.leading, ' Finds books.\n')
   assert.strictEqual(service.file.name, 'library.proto')

@@ -85,7 +85,7 @@ test('where it cannot be, it says so in one line and Node goes on', async () => 
   assert.strictEqual(stdout, 'Server\n')
   assert.match(
     stderr,
-    /^\(node:\d+\) \[IRONWIRE_NOT_REGISTERED\] Warning: ironwire\/register: Node's own http and net are in use: .+\n/,
+    /^\(node:\d+\) \[IRONWIRE_NOT_REGISTERED\] Warning: ironwire\/register: Node's own http, net and dgram are in use: .+\n/,
   )
   const frozen = `Object.defineProperty(require('http'), 'createServer', { configurable: false })
     require('ironwire/register'); ${show}`

@@ -7,7 +7,7 @@ const assert = require('node:assert/strict')
 const net = require('node:net')
 const { once } = require('node:events')
 const { rpc } = require('../../index.js')
-const { pair, handServer, handClient, preface, frame, Kind, sleep, until } = require('./tools.js')
+const { pair, handServer, handClient, preface, frame, Kind, sleep, until, method } = require('./tools.js')
 
 /** A server with a few methods, and a hand-written client of it. */
 async function withServer(t, options, clientOptions) {
@@ -25,7 +25,6 @@ async function withServer(t, options, clientOptions) {
   return { server, port, ...(await handClient(t, port, clientOptions)) }
 }
 
-const method = (number, name) => frame(Kind.METHOD, 0, { code: number, body: name })
 const request = (sequence, number, body, remaining) => frame(Kind.REQUEST, sequence, { code: number, body, remaining })
 const text = (unit) => unit.payload.toString()
 
@@ -33,7 +32,8 @@ test('the documented exchange, written by hand', async (t) => {
   const { socket, next } = await withServer(t)
   const { preface: greeting } = await next((unit) => unit.preface)
   assert.equal(greeting.toString('latin1', 0, 4), 'IWRP')
-  assert.equal(greeting[4], 1)
+  assert.equal(greeting[4], 2)
+  assert.equal(greeting.readUInt16BE(6), 1024)
   assert.equal(greeting.readUInt32BE(8), 16 * 2 ** 20)
   assert.equal(greeting.readUInt32BE(12), 4096)
   socket.write(Buffer.concat([method(0, 'echo'), request(7, 0, 'hello', 1000), request(0xffffffff, 0, '')]))

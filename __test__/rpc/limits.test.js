@@ -4,21 +4,9 @@ const test = require('node:test')
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
 const { rpc } = require('../../index.js')
-const { pair, handServer, handClient, frame, Kind, sleep, until } = require('./tools.js')
+const { pair, handServer, handClient, frame, Kind, sleep, until, method, listening } = require('./tools.js')
 
-const method = (number, name) => frame(Kind.METHOD, 0, { code: number, body: name })
 const request = (sequence, number, body) => frame(Kind.REQUEST, sequence, { code: number, body })
-
-async function listening(t, options) {
-  const server = rpc.createServer(options)
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    server.close(() => {})
-    server.closeAllConnections()
-  })
-  return { server, port: server.address().port }
-}
 
 test("calls above the server's limit wait at the client", async (t) => {
   const { server, client } = await pair(t, { maxCallsPerConnection: 3 })

@@ -123,7 +123,7 @@ test('waiting calls keep their order and its count of bytes', () => {
   const aborted = []
   const waiting = new Waiting({ maxQueuedCalls: 4, maxQueuedBytes: 10 }, (_callback, error) => aborted.push(error.code))
   const push = (method, size, deadline = Infinity, signal) => {
-    return waiting.push(Object.assign(made(method, size), { deadline, signal }))
+    return waiting.push(Object.assign(made(method, size), { deadline, signal, watches: signal !== undefined }))
   }
   const controller = new AbortController()
   assert.equal(push('a', 1, 50), undefined)

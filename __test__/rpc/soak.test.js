@@ -9,26 +9,14 @@ const { once } = require('node:events')
 const { setFlagsFromString } = require('node:v8')
 const { runInNewContext } = require('node:vm')
 const { rpc } = require('../../index.js')
-const { pair, handClient, frame, preface, Kind, sleep, until } = require('./tools.js')
+const { pair, handClient, frame, preface, Kind, sleep, until, method, listening } = require('./tools.js')
 
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc')
 
-const method = (number, name) => frame(Kind.METHOD, 0, { code: number, body: name })
 const request = (sequence, number, body = '', remaining) =>
   frame(Kind.REQUEST, sequence, { code: number, body, remaining })
 const cancel = (sequence) => frame(Kind.CANCEL, sequence)
-
-async function listening(t, options) {
-  const server = rpc.createServer(options)
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    server.close(() => {})
-    server.closeAllConnections()
-  })
-  return { server, port: server.address().port }
-}
 
 /** Bytes of ArrayBuffers once nothing but what is held is left. */
 async function arrayBuffers() {

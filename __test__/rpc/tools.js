@@ -6,6 +6,18 @@ const net = require('node:net')
 const { once } = require('node:events')
 const { rpc } = require('../../index.js')
 
+/** A server that listens until the test ends. */
+async function listening(t, options) {
+  const server = rpc.createServer(options)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    server.close(() => {})
+    server.closeAllConnections()
+  })
+  return { server, port: server.address().port }
+}
+
 /** A listening server and a client of it, both closed after the test. */
 async function pair(t, serverOptions, clientOptions) {
   const server = rpc.createServer(serverOptions)
@@ -21,18 +33,33 @@ async function pair(t, serverOptions, clientOptions) {
   return { server, client }
 }
 
-const Kind = { METHOD: 1, REQUEST: 2, REPLY: 3, ERROR: 4, CANCEL: 5, PING: 6, PONG: 7, GOAWAY: 8 }
+const Kind = {
+  METHOD: 1,
+  REQUEST: 2,
+  REPLY: 3,
+  ERROR: 4,
+  CANCEL: 5,
+  PING: 6,
+  PONG: 7,
+  GOAWAY: 8,
+  MESSAGE: 9,
+  END: 10,
+  CREDIT: 11,
+}
+const Flag = { DEADLINE: 1, METADATA: 2, STREAMS: 4, TAKES_STREAM: 8, ONE_WAY: 16, DETAILS: 4 }
 
-function preface({ version = 1, maxFrame = 2 ** 24, maxCalls = 4096, magic = 'IWRP' } = {}) {
+/** `window` is in KiB. */
+function preface({ version = 1, maxFrame = 2 ** 24, maxCalls = 4096, window = 0, magic = 'IWRP' } = {}) {
   const bytes = Buffer.alloc(16)
   bytes.write(magic, 'latin1')
   bytes[4] = version
+  bytes.writeUInt16BE(window, 6)
   bytes.writeUInt32BE(maxFrame, 8)
   bytes.writeUInt32BE(maxCalls, 12)
   return bytes
 }
 
-/** A frame by the protocol's document; `code` is the method, status or reason of kinds that have one. */
+/** A frame by the protocol's document; `code` is the method, status or reason of kinds that have one, `remaining` also a credit. */
 function frame(kind, sequence, { code, remaining, body = Buffer.alloc(0), flags } = {}) {
   const parts = [Buffer.alloc(6)]
   parts[0][0] = kind
@@ -50,6 +77,9 @@ function frame(kind, sequence, { code, remaining, body = Buffer.alloc(0), flags 
   length.writeUInt32BE(payload.length)
   return Buffer.concat([length, payload])
 }
+
+/** A client calls the method of this name by a number from here on. */
+const method = (number, name) => frame(Kind.METHOD, 0, { code: number, body: name })
 
 /** The naive reader: gives each unit of a stream as `{ preface }` or `{ kind, flags, sequence, payload }`. */
 class Reader {
@@ -133,4 +163,48 @@ async function until(condition) {
   }
 }
 
-module.exports = { until, pair, Kind, preface, frame, Reader, handServer, handClient, sleep }
+/** A listening server whose method `who` answers with its name, closed after the test. Its address is its `place`. */
+async function named(t, name, where = { port: 0, host: '127.0.0.1' }) {
+  const server = rpc.createServer()
+  server.method('who', () => Buffer.from(name))
+  server.listen(where)
+  await once(server, 'listening')
+  server.place = where.path ?? `127.0.0.1:${server.address().port}`
+  t.after(() => {
+    if (server.listening) server.close(() => {})
+    server.closeAllConnections()
+  })
+  return server
+}
+
+/** Which of the servers answered how many of `count` calls made one after the other. */
+async function tally(client, count, options) {
+  const answers = {}
+  for (let i = 0; i < count; i++) {
+    const name = String(await client.call('who', null, options))
+    answers[name] = (answers[name] ?? 0) + 1
+  }
+  return answers
+}
+
+/** Waits until a client of several addresses is connected to `count` of them. */
+const connectedTo = (client, count) =>
+  until(() => client.addresses.filter(({ connected }) => connected).length === count)
+
+module.exports = {
+  named,
+  tally,
+  connectedTo,
+  until,
+  pair,
+  Kind,
+  Flag,
+  preface,
+  frame,
+  method,
+  listening,
+  Reader,
+  handServer,
+  handClient,
+  sleep,
+}

@@ -15,7 +15,7 @@ import { protobuf } from 'ironwire'
 const person = protobuf('message Person { required int32 age = 16; }', { int64: 'bigint' }).Person
 person.encode({ age: 1 })
 // @ts-expect-error: an option must be one that exists
-protobuf('', { int64: 'number' })
+protobuf('', { int64: 'long' })
 protobuf.unknownFields satisfies symbol
 protobuf.decodeStream(person, process.stdin, { maxSize: 5 }) satisfies AsyncIterable<unknown>
 process.stdin.pipe(new protobuf.DelimitedDecoder(person, { maxSize: 5, readableHighWaterMark: 2 }))
@@ -30,7 +30,7 @@ protobuf.reflect(person).fields[0].number = 1
 declare const options: protobuf.Options
 protobuf(null, options)
 
-import { codec, rpc } from 'ironwire'
+import { codec, net, rpc } from 'ironwire'
 
 codec.readInt16BE(new Uint8Array(2), 0) satisfies number
 codec.readBigUint64LE(Buffer.alloc(8)) satisfies bigint
@@ -38,6 +38,7 @@ codec.writeUIntBE(Buffer.alloc(3), 5, 0, 3) satisfies number
 // @ts-expect-error: a bigint is wanted
 codec.writeBigInt64BE(Buffer.alloc(8), 5)
 codec.readArray('i16be', Buffer.alloc(8), 0, 4, { stride: 2 }) satisfies Int16Array
+codec.readArray('f16be', Buffer.alloc(8)) satisfies Float32Array
 codec.readArray('zigzagn', new Uint8Array(8)) satisfies BigInt64Array
 // @ts-expect-error not the class of the type's elements
 codec.readArray('i16be', Buffer.alloc(8), 0, 4, { into: new Int8Array(4) })
@@ -109,13 +110,24 @@ packet.encode({ id: 1 })
 const point = codec.layout({ x: 'i16be', name: 'utf8(u8)', inner: { type: codec.layout({ y: 'u8' }), count: 'rest' } })
 point.decode(Buffer.alloc(4)) satisfies { x: number; name: string; inner: { y: number }[] }
 point.decodeColumns(Buffer.alloc(4)).name satisfies string[]
+point.decodeColumns(Buffer.alloc(4), { into: point.decodeColumns(Buffer.alloc(4)) }).name satisfies string[]
 point.decodeMany(Buffer.alloc(4), { count: 1 })[0].x satisfies number
 String(point.describe()) satisfies string
 point.dump(Buffer.alloc(4)) satisfies string
 // @ts-expect-error: there is no such option
 codec.layout('struct A { u8 a; }', { order: 'be' })
 codec.layout<{ a: number }>('struct A { u8 a; }').decode(Buffer.alloc(1)).a satisfies number
-new codec.FrameDecoder({ prefix: 'u16be', maxLength: 100 }).push(Buffer.alloc(1)) satisfies Buffer[]
+const framer = codec.framer({ length: 'u16be', counts: 'frame', maxLength: 100 })
+framer.push(Buffer.alloc(1)) satisfies Buffer[]
+framer.each(Buffer.alloc(1), (bytes, start, end) => bytes.subarray(start, end))
+codec.framer({ delimiter: '\n', unterminated: true }).end() satisfies Buffer | undefined
+codec
+  .framer({ stuffing: 'cobs' })
+  .decoder({ highWaterMark: 1 })
+  .on('data', (message: Buffer) => message)
+// @ts-expect-error: no length has twelve bits
+codec.framer({ length: 'u12be' })
+net.connect(3000).frames({ size: 4 }).stream.destroy()
 
 const server = rpc.createServer({ maxConcurrency: 10 })
 server.method('echo', (request, callback) => callback(null, request))
@@ -131,11 +143,73 @@ client.call('echo', null, { timeout: 100 }, (error, reply) => {
 })
 // @ts-expect-error: the body is bytes
 client.call('echo', 'x')
+client.call('echo', null, () => {}).cancel()
+client.call('echo', null, { oneWay: true, metadata: { a: 'b', 'c-bin': Buffer.alloc(1), d: ['e', 'f'] } })
+// @ts-expect-error: a number is no metadata
+client.call('echo', null, { metadata: { a: 5 } })
+async function watch() {
+  for await (const message of client.stream('ticks')) message satisfies Buffer
+}
+watch()
+client.stream('up', [Buffer.alloc(1)], { clientStreaming: true, serverStreaming: false }) satisfies Promise<Buffer>
+client.stream('chat', null, { clientStreaming: true }).write(new Uint8Array(1)) satisfies boolean
+client.all(
+  [['echo', Buffer.alloc(1)], ['echo']],
+  (error, replies) => (error?.status satisfies number | undefined) ?? replies.length,
+)
+client.use(async (call, next) => {
+  call.metadata.set('token', 'x')
+  return await next()
+})
+server.use((call, next) => (call.metadata.get('token') === 'x' ? next() : Promise.reject(new Error('no'))))
+server.method('ticks', { serverStreaming: true }, async function* (_request, call) {
+  while (!call.signal.aborted) yield Buffer.from('tick')
+})
+server.method('relay', (_request, callback, call) => {
+  call.trailers = new rpc.Metadata({ a: 'b' })
+  client.call('echo', null, { parent: call }, (error, reply) => callback(error, reply, { c: 'd' }))
+})
+server.method('sum', { clientStreaming: true }, async (requests) => {
+  for await (const request of requests) return request
+  return null
+})
+// @ts-expect-error: a string is no body
+server.method('sum', { clientStreaming: true }, async () => 'text')
+new rpc.StatusError(rpc.status.NOT_FOUND, 'gone', { details: Buffer.alloc(1) }).status satisfies number
+// Where nothing is known of the schema, everything goes.
+const school = protobuf('service S { rpc A (M) returns (M); } message M {}')
+client.service(school.S).a({})
+server.addService(school.S, { a: () => ({}) })
 
 import codecAlone, { readInt8 } from 'ironwire/codec'
 import httpAlone, { type createServer } from 'ironwire/http'
 import netAlone, { type Socket } from 'ironwire/net'
 import protobufAlone from 'ironwire/protobuf'
+
+const balanced = rpc.connect(['a:1', { host: 'b', port: 2, weight: 2, zone: 'z' }], {
+  balance: { policy: 'round-robin', zone: 'z' },
+  retry: { ratio: 0.2 },
+})
+balanced.addresses.map(({ address, pending }) => address.length + pending)
+balanced.on('addresses', (addresses) => addresses.length)
+balanced.call('m', null, { idempotent: true, hedge: 20 }) satisfies Promise<Buffer>
+rpc.connect('registry://host/service').addresses satisfies rpc.Member[]
+const resolver: rpc.Resolver = {
+  resolve(update) {
+    update(null, [{ address: 'a:1' }])
+    return { close() {} }
+  },
+}
+rpc.connect(resolver).stats.hedges satisfies number
+const registry = rpc.createRegistry({ folder: '/tmp', minLease: 10 })
+registry.listen(7400, '127.0.0.1')
+registry.on('damaged', (error) => error.message)
+const registrar = rpc.connectRegistry('registry://localhost')
+registrar.register('service', { port: 1, metadata: { version: '1' } }).on('registered', () => {})
+registrar.watch('service', (instances) => instances[0]?.metadata.version).close()
+// @ts-expect-error: a weight is a number
+registrar.register('service', { port: 1, weight: '1' })
+
 import rpcAlone, { type RpcError } from 'ironwire/rpc'
 
 readInt8(Buffer.alloc(1)) satisfies number
@@ -171,3 +245,67 @@ createStaticServer('public', (req, res) => res.end(req.url))
 serveStatic('public', { brotli: true } satisfies StaticOptions)
 // @ts-expect-error: a coding that there is not
 serveStatic('public', { precompressed: 'deflate' })
+
+import type { protobuf as types } from 'ironwire'
+
+protobuf.load('a.proto') satisfies Promise<types.Root>
+protobuf
+  .load(['a.proto'], { includePaths: ['b'], resolveImport: async () => null, timestamps: 'date' })
+  .then((root) => root.a.b.C.create())
+protobuf.load('a.proto', (error, root) => error ?? root)
+protobuf.loadSync<{ A: types.LoadedType<{ a: number }> }>('a.proto').A.decode(Buffer.alloc(0)).a satisfies number
+// @ts-expect-error: what is not asynchronous cannot wait
+protobuf.loadSync('a.proto', { resolveImport: async () => null })
+// @ts-expect-error: an option must be one that exists
+protobuf.parse('', { defaults: true })
+const loaded: types.LoadedType<{ a: number }> = protobuf.parse('', { filename: 'a.proto' }).A
+protobuf.binaryToJson(loaded, loaded.encode({ a: 1 })) satisfies string
+protobuf.toJson(loaded, { a: 1 }) satisfies string
+protobuf.decodeDelimited(loaded, Buffer.alloc(1)).a satisfies number
+protobuf.reflect(loaded).oneofs[0].property satisfies string | null
+protobuf.toModule(protobuf.parseDescriptorSet(Buffer.alloc(0), { files: ['a.proto'] }), {
+  module: 'esm',
+}) satisfies string
+
+import { dgram } from 'ironwire'
+import { createSocket } from 'ironwire/dgram'
+
+dgram.createSocket({ type: 'udp6', reuseAddr: true }) satisfies dgram.Socket
+createSocket('udp4', (message, { address, size }) => {
+  message satisfies Buffer
+  address satisfies string
+  size satisfies number
+})
+// @ts-expect-error: a type of socket that there is not
+dgram.createSocket('udp')
+
+import pbjs, { Field, Message, parse, type Reader, Root, Type } from 'ironwire/protobufjs'
+import descriptor from 'ironwire/protobufjs/ext/descriptor'
+import * as $protobuf from 'ironwire/protobufjs/minimal'
+
+class Greeting extends Message<Greeting> {
+  declare text: string
+}
+Type.d('Greeting')(Greeting)
+Field.d(1, 'string', 'optional', 'hello')(Greeting.prototype, 'text')
+Greeting.decode(Greeting.encode({ text: 'x' }).finish()).text satisfies string
+const { root } = parse('message A { }', { keepCase: true })
+const reflected = root.lookupType('A')
+reflected.toObject(reflected.decode(reflected.encode({ a: 1 }).finish()), { longs: String, defaults: true })
+reflected.encode({}).uint32(1).fork().string('x').ldelim().finish() satisfies Uint8Array
+pbjs
+  .load('a.proto')
+  .then((loaded) => loaded.lookupService('A').create((_method, request, callback) => callback(null, request)))
+pbjs.load('a.proto', (_error, loaded) => void (loaded satisfies Root | undefined))
+const reader: Reader = $protobuf.Reader.create(new Uint8Array(1))
+reader.int64().toNumber() satisfies number
+pbjs.util.Long = null
+pbjs.configure()
+Root.fromJSON({ nested: { A: { fields: { a: { type: 'int32', id: 1 } } } } })
+descriptor.FileDescriptorSet.create({}).toJSON()
+root.toDescriptor('proto3')
+Root.fromDescriptor(new Uint8Array(0))
+// @ts-expect-error: the parser is no part of static code's face
+$protobuf.parse
+// @ts-expect-error: a message is not encoded to bytes at once
+reflected.encode({}) satisfies Uint8Array

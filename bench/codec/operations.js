@@ -269,8 +269,8 @@ function manyCases(wants) {
     }
     return list
   }
-  function arrays() {
-    const columns = {
+  function newColumns() {
+    return {
       id: new Uint32Array(COUNT),
       price: new Float64Array(COUNT),
       size: new Uint16Array(COUNT),
@@ -279,6 +279,8 @@ function manyCases(wants) {
       volume: new Float64Array(COUNT),
       flags: new Uint32Array(COUNT),
     }
+  }
+  function arrays(columns = newColumns()) {
     for (let i = 0, p = 0; i < COUNT; i++, p += 32) {
       columns.id[i] = bytes.readUInt32BE(p)
       columns.price[i] = bytes.readDoubleBE(p + 4)
@@ -292,6 +294,9 @@ function manyCases(wants) {
   }
   assert.deepStrictEqual(layout.decodeColumns(bytes), arrays())
   assert.deepStrictEqual(layout.decodeMany(bytes), objects())
+  const into = layout.decodeColumns(bytes)
+  const there = newColumns()
+  assert.deepStrictEqual(layout.decodeColumns(bytes, { into }), arrays(there))
   const only = (all) => new Map(Object.entries(all).filter(([name]) => wants(name)))
   const note = `${COUNT.toLocaleString('en-US')} records of 32 bytes`
   return [
@@ -301,7 +306,17 @@ function manyCases(wants) {
       note,
       operations: only({
         ironwire: () => layout.decodeColumns(bytes),
-        'Buffer by hand, to typed arrays': arrays,
+        'Buffer by hand, to typed arrays': () => arrays(),
+        'Buffer by hand, to objects': objects,
+      }),
+    },
+    {
+      name: 'columns into',
+      title: 'decode records to columns that are there',
+      note,
+      operations: only({
+        ironwire: () => layout.decodeColumns(bytes, { into }),
+        'Buffer by hand, to typed arrays': () => arrays(there),
         'Buffer by hand, to objects': objects,
       }),
     },
@@ -314,11 +329,107 @@ function manyCases(wants) {
   ]
 }
 
+/** A splitter as it is written by hand, over and over. */
+function splitByHand(on) {
+  let pending = Buffer.alloc(0)
+  return (chunk) => {
+    pending = Buffer.concat([pending, chunk])
+    let at = 0
+    while (pending.length - at >= 4) {
+      const length = pending.readUInt32BE(at)
+      if (pending.length - at - 4 < length) break
+      on(pending.subarray(at + 4, at + 4 + length))
+      at += 4 + length
+    }
+    pending = pending.subarray(at)
+  }
+}
+
+/** The same for lines. */
+function linesByHand(on) {
+  let pending = Buffer.alloc(0)
+  return (chunk) => {
+    pending = Buffer.concat([pending, chunk])
+    let at = 0
+    for (let end = pending.indexOf(10); end >= 0; end = pending.indexOf(10, at)) {
+      on(pending.subarray(at, end))
+      at = end + 1
+    }
+    pending = pending.subarray(at)
+  }
+}
+
+/** 10,000 messages of 100 bytes, a megabyte, in chunks of 64 KiB; one byte of each message is looked at. */
+function framingCase(name, title, framing, byHand, streams, wants) {
+  const COUNT = 10_000
+  const messages = Array.from({ length: COUNT }, () => Buffer.alloc(100, 7))
+  const framer = codec.framer(framing)
+  const chunksOf = (bytes) =>
+    Array.from({ length: Math.ceil(bytes.length / 65_536) }, (_, i) => bytes.subarray(65_536 * i, 65_536 * (i + 1)))
+  const chunks = chunksOf(framer.encodeMany(messages))
+  let sum = 0
+  const look = (message) => {
+    sum += message[0]
+  }
+  const contenders = {
+    'ironwire each': (all) => {
+      for (const chunk of all) {
+        framer.each(chunk, (bytes, start) => {
+          sum += bytes[start]
+        })
+      }
+    },
+    'ironwire push': (all) => {
+      for (const chunk of all) for (const message of framer.push(chunk)) look(message)
+    },
+    'Buffer by hand': (all) => {
+      const split = byHand(look)
+      for (const chunk of all) split(chunk)
+    },
+  }
+  const operations = new Map()
+  for (const [contender, run] of Object.entries(contenders)) {
+    sum = 0
+    run(chunks)
+    assert.strictEqual(sum, 7 * COUNT, contender)
+    operations.set(contender, () => run(chunks))
+  }
+  for (const [peer, { make, encode }] of Object.entries(streams)) {
+    if (!wants(peer)) continue
+    const stream = make(requirePeer(peer))
+    stream.on('data', look)
+    const theirs = encode ? chunksOf(Buffer.concat(messages.map(encode))) : chunks
+    operations.set(peer, () => {
+      for (const chunk of theirs) stream.write(chunk)
+    })
+  }
+  return { name, title, note: '1 MB of 100-byte messages, 64 KiB chunks', operations }
+}
+
+function framingCases(wants) {
+  const varint = (message) => Buffer.concat([Buffer.from([message.length]), message])
+  return [
+    framingCase(
+      'frames',
+      'split messages behind a length of four bytes',
+      { length: 'u32be' },
+      splitByHand,
+      {
+        'frame-stream': { make: (peer) => peer.decode() },
+        'length-prefixed-stream': { make: (peer) => peer.decode(), encode: varint },
+      },
+      wants,
+    ),
+    framingCase('lines', 'split lines', { delimiter: '\n' }, linesByHand, {}, wants),
+  ]
+}
+
 function buildCases(wants, wantsCase, notes) {
   const groups = [
     [['record encode', 'record decode'], () => recordCases(wants, notes)],
     ...Object.keys(formats).map((key) => [[`${key} decode`], () => [formatCase(key, wants)]]),
-    [['columns', 'objects'], () => manyCases(wants)],
+    [['columns', 'columns into', 'objects'], () => manyCases(wants)],
+    [['frames', 'lines'], () => framingCases(wants)],
   ]
   return groups
     .filter(([found]) => found.some(wantsCase))

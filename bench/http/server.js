@@ -2,9 +2,8 @@
 
 // A program on one contender: `node server.js PROGRAM CONTENDER`.
 
-const v8 = require('node:v8')
-const vm = require('node:vm')
 const { expose } = require('../lib/child.js')
+const { rss } = require('../lib/rss.js')
 
 const [program, contender] = process.argv.slice(2)
 
@@ -22,16 +21,6 @@ async function listen() {
     server.on('error', reject)
     server.listen(0, '127.0.0.1', () => resolve(server.address().port))
   })
-}
-
-/** Resident bytes, without what only waits to be collected. */
-function rss() {
-  v8.setFlagsFromString('--expose-gc')
-  const gc = vm.runInNewContext('gc')
-  // Twice: what the first one found to be free frees memory outside the heap, too.
-  gc()
-  gc()
-  return process.memoryUsage.rss()
 }
 
 function connections() {

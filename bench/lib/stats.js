@@ -41,7 +41,8 @@ async function interleave({ contenders, rounds, sample }) {
 function versusBest(results, metric) {
   const of = (result) => result.metrics[metric].median
   const ours = results.find((result) => result.contender === 'ironwire')
-  const others = results.filter((result) => result !== ours)
+  // Another face of ours is no other.
+  const others = results.filter((result) => !result.contender.startsWith('ironwire'))
   if (!ours || others.length === 0) return undefined
   const best = others.reduce((least, result) => (of(result) < of(least) ? result : least))
   return { contender: best.contender, factor: of(best) / of(ours) }

@@ -15,25 +15,31 @@ const { requirePeer } = require('../lib/peers.js')
 
 const same = (plain) => plain
 
-const loaders = {
-  ironwire() {
-    const { protobuf } = require('../..')
-    return {
-      compile(source) {
-        const messages = protobuf(source)
-        return (name) => {
-          const message = messages[name]
-          return {
-            encode: (value) => message.encode(value),
-            decode: (bytes) => message.decode(bytes),
-            prepare: same,
-            fromJson: (text) => protobuf.jsonToBinary(message, text),
-            toJson: (bytes) => protobuf.binaryToJson(message, bytes),
-          }
+/** A face of ironwire's: `open(protobuf, source)` gives the messages. */
+function ironwire(open) {
+  const { protobuf } = require('../..')
+  return {
+    compile(source) {
+      const messages = open(protobuf, source)
+      return (name) => {
+        const message = messages[name]
+        return {
+          encode: (value) => message.encode(value),
+          decode: (bytes) => message.decode(bytes),
+          prepare: same,
+          fromJson: (text) => protobuf.jsonToBinary(message, text),
+          toJson: (bytes) => protobuf.binaryToJson(message, bytes),
         }
-      },
-    }
-  },
+      }
+    },
+  }
+}
+
+const loaders = {
+  // As npm protocol-buffers is called.
+  ironwire: () => ironwire((protobuf, source) => protobuf(source)),
+
+  'ironwire, load': () => ironwire((protobuf, source) => protobuf.parse(source)),
 
   'protocol-buffers'() {
     const protobuf = requirePeer('protocol-buffers')

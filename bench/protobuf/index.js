@@ -34,7 +34,7 @@ async function memory(only, one) {
 
 exports.run = async ({ rounds, seconds, wants, wantsCase, oneCase = '' }, notes) => {
   const chosen = names.filter(wants)
-  const peers = chosen.filter((name) => name !== 'ironwire')
+  const peers = chosen.filter((name) => !name.startsWith('ironwire'))
   if (peers.length > 0) {
     installPeers()
     const packages = peers.filter((name) => !name.includes(','))

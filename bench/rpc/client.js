@@ -1,25 +1,62 @@
 'use strict'
 
-// One contender's client: `node client.js NAME`. Keeps a number of calls in flight on one connection for a while.
+// One contender's client: `node client.js NAME`. Keeps a number of calls in flight on one connection for a while, or takes a stream.
 
 const { expose } = require('../lib/child.js')
 const { keepInFlight } = require('../lib/in-flight.js')
+const { course } = require('./course.js')
 const contender = require('./contenders/index.js')[process.argv[2]]
 
-let call
+/** Reading the clock for each message would be most of the work. */
+const TIMED_EVERY = 1024
+
+let client
+/** Those that do nothing. */
+const kept = []
 
 expose({
   async connect(port) {
-    call = await contender.connect(port)
+    client = await contender.connect(port)
+  },
+  /** Opens so many connections more, with one call each, and keeps them. */
+  async open(port, count) {
+    const body = Buffer.from('ironwire')
+    while (count-- > 0) {
+      const one = await contender.connect(port)
+      kept.push(one)
+      await new Promise((resolve, reject) => one.call(body, (error) => (error ? reject(error) : resolve())))
+    }
   },
   run(inFlight, seconds, bytes) {
     const body = Buffer.alloc(bytes, 'ironwire')
     return keepInFlight({
-      call: (callback) => call(body, callback),
+      call: (callback) => client.call(body, callback),
       accept: (reply) => (reply.length === bytes ? undefined : `a reply of ${reply.length} bytes, not ${bytes}`),
       inFlight,
       seconds,
     })
+  },
+  runTyped(inFlight, seconds) {
+    return keepInFlight({
+      call: (callback) => client.typed(course, callback),
+      accept: ({ id, title }) =>
+        id === course.id && title === course.title ? undefined : `a reply of ${id}, ${title}, not what was sent`,
+      inFlight,
+      seconds,
+    })
+  },
+  /** Takes a stream by `iterate` (for await) or `listen` ('data') for so many seconds. */
+  async take(how, seconds) {
+    const before = process.cpuUsage()
+    const started = performance.now()
+    const end = started + seconds * 1000
+    let messages = 0
+    await client[how]((message) => {
+      if (message.id !== course.id) throw new Error(`a message of ${message.id}, not ${course.id}`)
+      return ++messages % TIMED_EVERY !== 0 || performance.now() < end
+    })
+    const { user, system } = process.cpuUsage(before)
+    return { messages, cpu: user + system, rate: messages / ((performance.now() - started) / 1000) }
   },
   /** Whether a reply is the body of its own call, not of a neighbour's. */
   check: () =>
@@ -27,7 +64,7 @@ expose({
       Array.from({ length: 100 }, (_, i) => {
         const body = Buffer.alloc(i, i)
         return new Promise((resolve, reject) => {
-          call(body, (error, reply) => {
+          client.call(body, (error, reply) => {
             if (error) reject(error)
             else if (!body.equals(reply)) reject(new Error(`call ${i} got ${reply.toString('hex')}`))
             else resolve()

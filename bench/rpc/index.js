@@ -1,16 +1,28 @@
 'use strict'
 
-// RPC over one connection, many calls in flight: client and server are processes of their own, on a core each.
-// Every call sends 16 bytes and gets them back.
+// RPC over one connection, many calls in flight, and streams: client and server are processes of their own, on a core each.
+// Every call sends 16 bytes or more, or a message of 32, and gets them back. Streams are of such messages, encoded and decoded.
 
 const path = require('node:path')
 const { withChildren } = require('../lib/child.js')
 const { twoCores } = require('../lib/machine.js')
 const { interleave } = require('../lib/stats.js')
 
-const BODY_BYTES = 16
+/** Calls in flight, and the bytes of a body. */
+const CALLS = [
+  ['1 in flight', 1, 16],
+  ['64 in flight', 64, 16],
+  ['1024 in flight', 1024, 16],
+  ['64 in flight of 1 KiB', 64, 1024],
+  ['64 in flight of 64 KiB', 64, 64 * 1024],
+]
 
-exports.title = 'rpc: 16 bytes there and back over one connection'
+/** Connections that do nothing. */
+const IDLE = 1000
+/** Those that there were before, so that what is allocated once is not counted. */
+const WARM_UP = 64
+
+exports.title = 'rpc: calls and streams over one connection'
 exports.metrics = {
   client: { title: 'client µs CPU/call', better: 'lower' },
   server: { title: 'server µs CPU/call', better: 'lower' },
@@ -18,16 +30,62 @@ exports.metrics = {
   p99: { title: 'p99 µs', better: 'lower' },
 }
 
-const names = ['ironwire', 'node:net', 'node:net, corked']
+const names = ['ironwire', 'node:net', 'node:net, corked', '@grpc/grpc-js']
+
+/** Cases of a message of a schema there and back. */
+function typed(seconds) {
+  return [1, 64, 1024].map((inFlight) => ({
+    name: `a message of 32 bytes, ${inFlight} in flight`,
+    metrics: exports.metrics,
+    async sample({ server, client }) {
+      const before = await server.call('cpu')
+      const { calls, cpu, rate, p99 } = await client.call('runTyped', inFlight, seconds)
+      const served = (await server.call('cpu')) - before
+      return { client: cpu / calls, server: served / calls, rate, p99 }
+    },
+  }))
+}
+
+/** Cases of a stream from the server. */
+function streams(seconds) {
+  const ways = { 'for await': 'iterate', "'data'": 'listen' }
+  return Object.entries(ways).map(([way, how]) => ({
+    name: `a stream of such messages, by ${way}`,
+    metrics: {
+      client: { title: 'client µs CPU/message', better: 'lower' },
+      server: { title: 'server µs CPU/message', better: 'lower' },
+      rate: { title: 'messages/s', better: 'higher' },
+    },
+    async sample({ server, client }) {
+      const before = await server.call('cpu')
+      const { messages, cpu, rate } = await client.call('take', how, seconds)
+      const served = (await server.call('cpu')) - before
+      return { client: cpu / messages, server: served / messages, rate }
+    },
+  }))
+}
+
+/** A server of its own for every sample: memory once taken is seldom given back. */
+function idle(chosen, rounds, processes) {
+  const sample = ({ name }) =>
+    withChildren(processes(name), async ([server, client]) => {
+      const port = await server.call('listen')
+      await client.call('open', port, WARM_UP)
+      const before = await server.call('rss')
+      await client.call('open', port, IDLE)
+      return { rss: ((await server.call('rss')) - before) / IDLE }
+    })
+  return interleave({ contenders: chosen.map((name) => ({ name })), rounds, sample })
+}
 
 exports.run = async ({ rounds, seconds, wants, wantsCase }, notes) => {
   const cores = twoCores(notes)
   const chosen = names.filter(wants)
-  const starts = chosen.flatMap((name) => [
+  const processes = (name) => [
     [path.join(__dirname, 'server.js'), [name], cores?.load],
     [path.join(__dirname, 'client.js'), [name], cores?.measured],
-  ])
-  return withChildren(starts, async (children) => {
+  ]
+  return withChildren(chosen.flatMap(processes), async (children) => {
     const contenders = []
     for (const [i, name] of chosen.entries()) {
       const [server, client] = children.slice(2 * i, 2 * i + 2)
@@ -36,21 +94,30 @@ exports.run = async ({ rounds, seconds, wants, wantsCase }, notes) => {
       contenders.push({ name, server, client })
     }
     const cases = []
-    for (const inFlight of [1, 64, 1024]) {
-      const name = `${inFlight} in flight`
+    for (const [name, inFlight, bytes] of CALLS) {
       if (!wantsCase(name)) continue
-      for (const { client } of contenders) await client.call('run', inFlight, seconds / 2, BODY_BYTES)
+      for (const { client } of contenders) await client.call('run', inFlight, seconds / 2, bytes)
       const results = await interleave({
         contenders,
         rounds,
         async sample({ server, client }) {
           const before = await server.call('cpu')
-          const { calls, cpu, rate, p99 } = await client.call('run', inFlight, seconds, BODY_BYTES)
+          const { calls, cpu, rate, p99 } = await client.call('run', inFlight, seconds, bytes)
           const served = (await server.call('cpu')) - before
           return { client: cpu / calls, server: served / calls, rate, p99 }
         },
       })
       cases.push({ name, inFlight, results })
+    }
+    for (const { name, metrics, sample } of [...typed(seconds), ...streams(seconds)]) {
+      if (!wantsCase(name)) continue
+      for (const one of contenders) await sample(one)
+      cases.push({ name, metrics, results: await interleave({ contenders, rounds, sample }) })
+    }
+    const name = '1,000 idle connections'
+    if (wantsCase(name)) {
+      const metrics = { rss: { title: 'server bytes RSS/connection', better: 'lower' } }
+      cases.push({ name, metrics, results: await idle(chosen, rounds, processes) })
     }
     return cases
   })

@@ -1,145 +1,122 @@
 'use strict'
 
-// ironwire pbts FILE.proto   TypeScript declarations
-// ironwire pbjs FILE.proto   a CommonJS module
+// ironwire pbts FILE.proto…   TypeScript declarations
+// ironwire pbjs FILE.proto…   a module
 
-const { Buffer } = require('node:buffer')
 const fs = require('node:fs')
 const path = require('node:path')
 const process = require('node:process')
 const { protobuf } = require('../..')
+const { MOST, finder, readAll, readRegular } = require('../../lib/protobuf/files.js')
 const { UsageError, parse } = require('./usage.js')
 
-const USAGE = `usage: ironwire pbts|pbjs FILE.proto [options]
+const HINT = '--max-source'
+
+const USAGE = `usage: ironwire pbts|pbjs FILE.proto… [options]
 
   pbts   writes TypeScript declarations of the messages
-  pbjs   writes a CommonJS module that exports the messages (call it .cjs, and its types .d.cts, where package.json
-         says "type": "module")
+  pbjs   writes a module that exports the messages (call a CommonJS one .cjs, and its types .d.cts, where package.json says
+         "type": "module")
 
-  FILE.proto may be -, which is standard input.
+  FILE.proto may be -, which is standard input. Several files become one module, with --load.
 
   -o, --output FILE        where to, instead of standard output
   -I, --proto_path DIR     where imports are looked for; may be repeated (then here, then beside FILE.proto);
                            and FILE.proto, where it is not here. An import never leads out of these folders
       --max-source BYTES   the most that FILE.proto and all it imports may take (64 MiB)
-      --int64 FORM         64-bit integers: auto (default), bigint or string
+      --module KIND        of pbjs: commonjs (default) or esm
+      --int64 FORM         64-bit integers: auto (default), bigint, string or number
+  -h, --help               this text
+
+  Messages as protobuf.load() has them:
+
+      --load               absent is absent, packages are namespaces, what is unknown is kept
+      --camel-case         properties in camel case
+      --enums FORM         number (default) or string
+      --oneofs             a property for each oneof that names the member that is set
+      --timestamps FORM    message (default) or date
+      --durations FORM     message (default) or milliseconds
+
+  Or as protobuf() has them, which is npm protocol-buffers' way:
+
       --no-defaults        decoded objects have only what was there
       --unknown-fields     decoded objects keep what the schema does not know
       --strict             take what protoc takes and nothing else
-  -h, --help               this text
 `
 
-const OPTIONS = {
+const COMMON = {
   output: { type: 'string', short: 'o' },
   proto_path: { type: 'string', short: 'I', multiple: true, default: [] },
   'max-source': { type: 'string' },
+  module: { type: 'string' },
   int64: { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
+}
+const LOADED = {
+  load: { type: 'boolean' },
+  'camel-case': { type: 'boolean' },
+  enums: { type: 'string' },
+  oneofs: { type: 'boolean' },
+  timestamps: { type: 'string' },
+  durations: { type: 'string' },
+}
+const COMPATIBLE = {
   'no-defaults': { type: 'boolean' },
   'unknown-fields': { type: 'boolean' },
   strict: { type: 'boolean' },
-  help: { type: 'boolean', short: 'h' },
 }
 
-const { O_RDONLY, O_NONBLOCK = 0, O_NOFOLLOW = 0 } = fs.constants
-
-const MOST = 64 * 2 ** 20
-
-/** Reads an open file, which may be a pipe or a device, as long as it has no more than `most` bytes. */
-function readAll(name, fd, most) {
-  const chunks = []
-  for (let left = most + 1; ; ) {
-    const chunk = Buffer.allocUnsafe(Math.min(left, 65536))
-    const n = fs.readSync(fd, chunk, 0, chunk.length, null)
-    if (n === 0) return Buffer.concat(chunks)
-    chunks.push(chunk.subarray(0, n))
-    left -= n
-    if (left === 0) throw new Error(`${name} has more than ${most} bytes: see --max-source`)
-  }
-}
-
-const holds = (folder, file) =>
-  file === folder || file.startsWith(folder.endsWith(path.sep) ? folder : folder + path.sep)
-
-/** Where a path really leads; null where there is nothing. */
-function realPath(file) {
-  try {
-    return fs.realpathSync(file)
-  } catch (error) {
-    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null
-    throw error
-  }
-}
-
-/**
- * Reads an import from the first folder that has it; null where none does, which leaves Google's own files to the compiler. What a
- * schema asks for may come from anywhere: it gets regular files within the folders, whatever `..`, links and devices there are.
- */
-function importer(folders, most) {
-  const places = [...new Set(folders.map((folder) => path.resolve(folder)))]
-  const realPlaces = places.map(realPath).filter((place) => place !== null)
-  const outside = (name, file) => {
-    const message = `import "${name}" leads to ${file}, which is in none of the folders for imports: ${places.join(', ')}`
-    return new Error(message)
-  }
-  return (name) => {
-    if (path.posix.isAbsolute(name) || path.win32.isAbsolute(name)) {
-      throw new Error(`import "${name}" is an absolute path: imports are relative to a folder of --proto_path`)
-    }
-    for (const place of places) {
-      const asked = path.resolve(place, name)
-      if (!places.some((folder) => holds(folder, asked))) throw outside(name, asked)
-      const file = realPath(asked)
-      if (file === null) continue
-      if (!realPlaces.some((folder) => holds(folder, file))) throw outside(name, file)
-      return readRegular(name, file, most)
-    }
-    return null
-  }
-}
-
-function readRegular(name, file, most) {
-  const check = (stats) => {
-    if (!stats.isFile()) throw new Error(`import "${name}": ${file} is not a regular file`)
-  }
-  // Before it is opened, as that alone does something to a device; and after, as it may have been exchanged: then without waiting for
-  // the other end of a pipe.
-  check(fs.statSync(file))
-  const fd = fs.openSync(file, O_RDONLY | O_NONBLOCK | O_NOFOLLOW)
-  try {
-    check(fs.fstatSync(fd))
-    return readAll(file, fd, most)
-  } finally {
-    fs.closeSync(fd)
-  }
+/** What an option that is a word may be. */
+const WORDS = {
+  module: ['commonjs', 'esm'],
+  int64: ['auto', 'bigint', 'string', 'number'],
+  enums: ['number', 'string'],
+  timestamps: ['message', 'date'],
+  durations: ['message', 'milliseconds'],
 }
 
 /** Reads what the command line itself names. */
 function readGiven(file, most) {
   const fd = fs.openSync(file, 'r')
   try {
-    return readAll(file, fd, most)
+    return readAll(file, fd, most, HINT)
   } finally {
     fs.closeSync(fd)
   }
 }
 
+/** Reads an import from the first folder that has it; null where none does, which leaves Google's own files to the compiler. */
+function importer(folders, most) {
+  const find = finder(folders)
+  return (name) => {
+    const file = find(name)
+    return file === null ? null : readRegular(name, file, most, HINT)
+  }
+}
+
 function commandLine(args) {
-  const { values, positionals } = parse(args, OPTIONS)
-  const [command, file, ...rest] = positionals
+  const { values, positionals } = parse(args, { ...COMMON, ...LOADED, ...COMPATIBLE })
+  const [command, ...files] = positionals
   if (values.help) return { values }
   if (command === undefined) throw new UsageError('no command given')
   if (command !== 'pbts' && command !== 'pbjs') throw new UsageError(`there is no command '${command}'`)
-  if (file === undefined) throw new UsageError('no .proto file given')
-  if (rest.length > 0) throw new UsageError('one .proto file at a time')
-  if (values.int64 !== undefined && !['auto', 'bigint', 'string'].includes(values.int64)) {
-    throw new UsageError(`--int64 is auto, bigint or string, not '${values.int64}'`)
+  if (files.length === 0) throw new UsageError('no .proto file given')
+  if (files.length > 1 && !values.load) throw new UsageError('one .proto file at a time, or several with --load')
+  const [others, which] = values.load ? [COMPATIBLE, 'does not go with'] : [LOADED, 'goes with']
+  for (const name of Object.keys(others)) {
+    if (values[name] !== undefined) throw new UsageError(`--${name} ${which} --load`)
+  }
+  for (const [name, words] of Object.entries(WORDS)) {
+    if (values[name] !== undefined && !words.includes(values[name])) {
+      throw new UsageError(`--${name} is ${words.slice(0, -1).join(', ')} or ${words.at(-1)}, not '${values[name]}'`)
+    }
   }
   const given = values['max-source']
   const most = given === undefined ? MOST : Number(given)
   if (!/^\d+$/.test(given ?? '1') || most < 1 || most > 2147483647) {
     throw new UsageError(`--max-source is a number of bytes from 1 to 2147483647, not '${given}'`)
   }
-  return { values, command, file, most }
+  return { values, command, files, most }
 }
 
 /** What `task` gives; an error of the system's says which file it was about. */
@@ -155,7 +132,7 @@ function about(name, task) {
 /** The root file, by the name that errors and generated code will give it, and how its imports are found. */
 function input(file, folders, most) {
   if (file === '-') {
-    const text = about('standard input', () => readAll('standard input', 0, most))
+    const text = about('standard input', () => readAll('standard input', 0, most, HINT))
     const load = importer([...folders, process.cwd()], most)
     return { filename: '-', resolveImport: (name) => (name === '-' ? text : load(name)) }
   }
@@ -168,18 +145,47 @@ function input(file, folders, most) {
   return { filename, resolveImport: (name) => (name === filename ? text : load(name)) }
 }
 
-function main(args) {
-  const { values, command, file, most } = commandLine(args)
-  if (values.help) return process.stdout.write(USAGE)
+/** A root of `protobuf.load()`. */
+function loaded(files, values, most) {
+  const options = {
+    includePaths: [...values.proto_path, '.'],
+    limits: { sourceBytes: most },
+    int64: values.int64,
+    camelCase: values['camel-case'],
+    enums: values.enums,
+    oneofs: values.oneofs,
+    timestamps: values.timestamps,
+    durations: values.durations,
+  }
+  if (!files.includes('-')) return protobuf.loadSync(files, options)
+  if (files.length > 1) throw new UsageError('standard input is one file, and the only one')
+  const text = about('standard input', () => readAll('standard input', 0, most, HINT))
+  return protobuf.parse(text, { ...options, filename: '-' })
+}
+
+/** What the command writes. */
+function output({ values, command, files, most }) {
+  const { module } = values
+  if (values.load) {
+    const root = loaded(files, values, most)
+    return command === 'pbjs' ? protobuf.toModule(root, { module }) : protobuf.pbts(root)
+  }
   const settings = {
-    ...input(file, values.proto_path, most),
+    ...input(files[0], values.proto_path, most),
     limits: values['max-source'] === undefined ? undefined : { sourceBytes: most },
     strict: values.strict,
     int64: values.int64,
     defaults: values['no-defaults'] ? false : undefined,
     unknownFields: values['unknown-fields'],
   }
-  const text = command === 'pbjs' ? protobuf.toJS(null, settings) : protobuf.pbts(protobuf(null, settings))
+  return command === 'pbjs' ? protobuf.toJS(null, { ...settings, module }) : protobuf.pbts(protobuf(null, settings))
+}
+
+function main(args) {
+  const line = commandLine(args)
+  const { values } = line
+  if (values.help) return process.stdout.write(USAGE)
+  const text = output(line)
   if (values.output === undefined || values.output === '-') process.stdout.write(text)
   else about(values.output, () => fs.writeFileSync(values.output, text))
 }

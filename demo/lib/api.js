@@ -28,14 +28,14 @@ function sendError(res, status, code, message) {
   sendJson(res, status, { error: { code, message } })
 }
 
-/** An integer of the query or body within bounds; throws an error with a `status` otherwise. */
+/** An integer of the query or body within bounds; throws an error with a `statusCode` otherwise. */
 function integer(name, value, fallback, min, max) {
   if (value === undefined || value === null || value === '') return fallback
   const number = typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : value
   if (Number.isInteger(number) && number >= min && number <= max) return number
   const shown = JSON.stringify(value)?.slice(0, 40)
   throw Object.assign(new Error(`"${name}" must be an integer from ${min} to ${max}, not ${shown}`), {
-    status: 400,
+    statusCode: 400,
     code: 'BAD_VALUE',
   })
 }
@@ -50,7 +50,7 @@ function readJson(req, callback) {
     ended = true
     callback(error, value)
   }
-  const refuse = (status, code, message) => end(Object.assign(new Error(message), { status, code }))
+  const refuse = (statusCode, code, message) => end(Object.assign(new Error(message), { statusCode, code }))
   req.on('data', (chunk) => {
     size += chunk.length
     if (size > MAX_BODY_BYTES) refuse(413, 'BODY_TOO_LARGE', `The body may have at most ${MAX_BODY_BYTES} bytes`)
@@ -71,23 +71,17 @@ function readJson(req, callback) {
 
 class Api {
   #courses
-  #supervisor
-  #backend = { status: 'starting', pid: null, reason: 'it is starting', restarts: 0 }
+  #directory
+  #supervisors
   #streams = new Set()
   #bursts = 0
 
-  constructor(courses, supervisor) {
+  constructor(courses, directory, supervisors) {
     this.#courses = courses
-    this.#supervisor = supervisor
-    supervisor.on('up', ({ pid, port }) => {
-      courses.connect(port)
-      this.#setBackend({ status: 'up', pid, reason: null })
-      for (const stream of this.#streams) stream.round()
-    })
-    supervisor.on('down', ({ reason, retryInMs }) => {
-      courses.disconnect(reason)
-      const { restarts } = this.#backend
-      this.#setBackend({ status: 'down', pid: null, reason, retryInMs, restarts: restarts + 1 })
+    this.#directory = directory
+    this.#supervisors = supervisors
+    directory.on('change', () => {
+      for (const stream of this.#streams) stream.send('state', this.#state())
     })
   }
 
@@ -122,24 +116,25 @@ class Api {
     if (pathname === '/api/courses') return { method: 'GET', run: (_req, res, url) => this.#all(res, url) }
     if (pathname === '/api/stream') return { method: 'GET', run: (req, res, url) => this.#stream(req, res, url) }
     if (pathname === '/api/burst') return { method: 'POST', run: (req, res) => this.#burst(req, res) }
-    if (pathname === '/api/backend/kill') return { method: 'POST', run: (_req, res) => this.#kill(res) }
     const id = /^\/api\/courses\/([^/]+)$/.exec(pathname)?.[1]
     if (id !== undefined) return { method: 'GET', run: (_req, res) => this.#one(res, id) }
+    const name = /^\/api\/backends\/([^/]+)\/kill$/.exec(pathname)?.[1]
+    if (name !== undefined) return { method: 'POST', run: (_req, res) => this.#kill(res, name) }
     return null
   }
 
   #fail(res, error) {
-    if (error.status) return sendError(res, error.status, error.code, error.message)
+    if (error.statusCode) return sendError(res, error.statusCode, error.code, error.message)
     if (error.code === 'NO_SUCH_COURSE') return sendError(res, 404, error.code, error.message)
-    // What is left are ways for a call to fail: no connection, connection lost, no answer in time.
+    // What is left are ways for a call to fail: nobody has answered in time, or the front is ending.
     sendError(res, 503, error.code ?? 'CALL_FAILED', error.message)
   }
 
   #one(res, text) {
     const id = integer('id', text, undefined, 1, 0xffffffff)
-    this.#courses.get(id, 0, (error, course, ms) => {
+    this.#courses.get(id, 0, (error, { course, by, ms }) => {
       if (error) this.#fail(res, error)
-      else sendJson(res, 200, { course, roundTripMs: ms })
+      else sendJson(res, 200, { course, by, roundTripMs: ms })
     })
   }
 
@@ -149,9 +144,9 @@ class Api {
     let failure = null
     this.#courses.each(
       delay,
-      (error, { course, ms, order }) => {
+      (error, { course, by, ms, order }) => {
         if (error) failure = error
-        else courses.push({ ...course, roundTripMs: ms, order })
+        else courses.push({ ...course, by, roundTripMs: ms, order })
       },
       (error) => {
         if (error ?? failure) this.#fail(res, error ?? failure)
@@ -182,10 +177,12 @@ class Api {
     })
   }
 
-  #kill(res) {
-    const pid = this.#supervisor.pid
-    if (this.#supervisor.kill()) sendJson(res, 202, { killed: pid })
-    else sendError(res, 503, 'BACKEND_AWAY', 'There is no backend to kill at the moment')
+  #kill(res, name) {
+    const supervisor = this.#supervisors.get(name)
+    if (!supervisor) return sendError(res, 404, 'NO_SUCH_BACKEND', `The front keeps no backend of the name ${name}`)
+    const { pid } = supervisor
+    if (supervisor.kill()) sendJson(res, 202, { killed: pid })
+    else sendError(res, 503, 'BACKEND_AWAY', `The backend ${name} has no process at the moment`)
   }
 
   /** Server-sent events: `state` four times a second, and once a second a round of calls for every course, `call` by `call`. */
@@ -198,14 +195,14 @@ class Api {
     if (req.method === 'HEAD') return res.end()
     let running = false
     const round = () => {
-      // A round that takes longer than the interval, because answers are delayed, is waited for.
-      if (running || this.#backend.status !== 'up') return
+      // A round that takes longer than the interval, because answers are delayed or nobody is there to answer, is waited for.
+      if (running) return
       running = true
       this.#round(stream, delay, () => {
         running = false
       })
     }
-    const stream = { res, round, send: (event, data) => send(res, event, data) }
+    const stream = { res, send: (event, data) => send(res, event, data) }
     this.#streams.add(stream)
     stream.send('state', this.#state())
     const stateTimer = setInterval(() => stream.send('state', this.#state()), STATE_EVERY_MS)
@@ -222,9 +219,7 @@ class Api {
     const started = performance.now()
     this.#courses.each(
       delay,
-      (error, { id, course, ms, order }) => {
-        stream.send('call', error ? { id, ms, order, error: error.message } : { id, ms, order, course })
-      },
+      (error, answer) => stream.send('call', error ? { ...answer, error: error.message } : answer),
       (error) => {
         if (!error) stream.send('round', { ms: performance.now() - started })
         callback()
@@ -232,13 +227,8 @@ class Api {
     )
   }
 
-  #setBackend(change) {
-    this.#backend = { ...this.#backend, retryInMs: null, ...change }
-    for (const stream of this.#streams) stream.send('state', this.#state())
-  }
-
   #state() {
-    return { front: { pid: process.pid }, backend: this.#backend, calls: this.#courses.counters() }
+    return { front: { pid: process.pid }, registry: this.#directory.state(), calls: this.#courses.counters() }
   }
 }
 

@@ -1,23 +1,21 @@
 'use strict'
 
-// The front's side of the courses service: typed calls over rpc, each one timed.
+// The front's side of the courses service: typed calls over rpc, each one timed, to whoever serves.
 
 const { rpc } = require('ironwire')
 const messages = require('./messages')
 
-/** A call unanswered for this long has failed. Above the longest delay that the backend can be asked for. */
-const CALL_TIMEOUT_MS = 5000
+/** A call unanswered for this long has failed. Above the longest delay of a backend, and the longest that one stays away when it has died. */
+const CALL_TIMEOUT_MS = 10_000
 
-class BackendAway extends Error {
-  constructor(reason) {
-    super(`The backend is away: ${reason}`)
-    this.code = 'BACKEND_AWAY'
-  }
-}
+/** To ask for a course twice does no harm. So a call whose backend dies before it has answered is made again, at another one. */
+const CALL_OPTIONS = { timeout: CALL_TIMEOUT_MS, idempotent: true }
+
+/** A backend that stands still keeps its connection. When it says nothing for so long it counts as dead, well before its calls are too late. */
+const SILENCE = { pingInterval: 1000, pingTimeout: 1000 }
 
 class Courses {
-  #client = null
-  #away = 'it is starting'
+  #client
   #nextCourse = 0
 
   /** Calls sent and not ended yet. */
@@ -26,50 +24,57 @@ class Courses {
   peak = 0
   answered = 0
   failed = 0
+  /** How many answers came from each backend, by its name. */
+  answeredBy = new Map()
 
-  /** Talks to the backend at this port of this machine from now on. */
-  connect(port) {
-    this.#client?.destroy()
-    this.#client = rpc.connect(`127.0.0.1:${port}`)
-    this.#away = null
-  }
-
-  /** The backend is gone: new calls fail with the reason, those in flight fail because their connection is lost. */
-  disconnect(reason) {
-    this.#away = reason
-  }
-
-  /** Ends every call and the connection. */
-  close() {
-    this.#client?.destroy()
-    this.#client = null
-    this.#away = 'the front is ending'
-  }
-
-  /** Every id the backend has. `callback(error, ids, milliseconds)` */
-  list(callback) {
-    this.#call('courses.list', messages.ListRequest, {}, messages.ListReply, (error, reply, ms) => {
-      callback(error, reply?.ids, ms)
+  /** `registry` is the registry's target. */
+  constructor(registry) {
+    this.#client = rpc.connect(`${registry}/courses`, {
+      // In turn, so that the page shows them at work side by side.
+      balance: { policy: 'round-robin' },
+      // A burst has thousands of calls in flight at the backend that dies: each of them may be made again, and once more if the other dies, too.
+      retry: { ratio: 1, perSecond: 1000 },
+      ...SILENCE,
     })
   }
 
-  /** One course. `callback(error, course, milliseconds)` */
+  /** Every backend that the client knows, and whether it is connected. */
+  get addresses() {
+    return this.#client.addresses
+  }
+
+  /** Ends every call and the connections. */
+  close() {
+    this.#client.destroy()
+  }
+
+  /** Every id there is. `callback(error, ids)` */
+  list(callback) {
+    this.#call('courses.list', messages.ListRequest, {}, messages.ListReply, (error, reply) => {
+      callback(error, reply?.ids)
+    })
+  }
+
+  /** One course. `callback(error, { course, by, ms })`: `by` is the name of the backend. */
   get(id, maxDelay, callback) {
-    this.#call('courses.get', messages.CourseRequest, { id, max_delay: maxDelay }, messages.Course, callback)
+    const request = { id, max_delay: maxDelay }
+    this.#call('courses.get', messages.CourseRequest, request, messages.CourseReply, (error, reply, ms) => {
+      callback(error, { course: reply?.course, by: reply?.answered_by, ms })
+    })
   }
 
   /**
-   * Every course, all of them asked for at once. `onCourse(error, { id, course, ms, order })` runs for each in the order the answers come,
-   * `callback(error)` at the end; its error says that the list itself could not be had.
+   * Every course, all of them asked for at once. `onCourse(error, { id, course, by, ms, order })` runs for each in the order the answers
+   * come, `callback(error)` at the end; its error says that the list itself could not be had.
    */
   each(maxDelay, onCourse, callback) {
     this.list((error, ids) => {
       if (error) return callback(error)
       let order = 0
       for (const id of ids) {
-        this.get(id, maxDelay, (error, course, ms) => {
+        this.get(id, maxDelay, (error, answer) => {
           order += 1
-          onCourse(error, { id, course, ms, order })
+          onCourse(error, { id, order, ...answer })
           if (order === ids.length) callback(null)
         })
       }
@@ -82,16 +87,29 @@ class Courses {
       if (error) return callback(error)
       const times = []
       const failures = new Map()
+      const by = new Map()
+      const { retries } = this.#client.stats
       const cpu = process.cpuUsage()
       const started = performance.now()
       let left = count
-      const done = (error, _course, ms) => {
-        if (error) failures.set(error.message, (failures.get(error.message) ?? 0) + 1)
-        else times.push(ms)
+      const done = (error, answer) => {
+        if (error) {
+          add(failures, error.message)
+        } else {
+          times.push(answer.ms)
+          add(by, answer.by)
+        }
         left -= 1
         if (left > 0) return
+        const wallMs = performance.now() - started
         const { user, system } = process.cpuUsage(cpu)
-        callback(null, summary(count, times, failures, performance.now() - started, user + system))
+        const retried = this.#client.stats.retries - retries
+        callback(null, {
+          ...summary(count, times, wallMs, user + system),
+          retried,
+          by: counts(by),
+          failures: counts(failures),
+        })
       }
       for (let sent = 0; sent < count; sent++) {
         this.#nextCourse = (this.#nextCourse + 1) % ids.length
@@ -103,36 +121,43 @@ class Courses {
   /** The counters, as plain data. */
   counters() {
     const { inFlight, peak, answered, failed } = this
-    return { inFlight, peak, answered, failed }
+    return { inFlight, peak, answered, failed, retried: this.#client.stats.retries }
   }
 
   #call(method, Request, request, Reply, callback) {
-    if (this.#away) {
-      process.nextTick(callback, new BackendAway(this.#away))
-      return
-    }
     this.inFlight += 1
     this.peak = Math.max(this.peak, this.inFlight)
     const started = performance.now()
-    this.#client.call(method, Request.encode(request), { timeout: CALL_TIMEOUT_MS }, (error, reply) => {
+    this.#client.call(method, Request.encode(request), CALL_OPTIONS, (error, body) => {
       const ms = performance.now() - started
       this.inFlight -= 1
       if (error) {
         this.failed += 1
         callback(error, undefined, ms)
       } else {
+        const reply = Reply.decode(body)
         this.answered += 1
-        callback(null, Reply.decode(reply), ms)
+        add(this.answeredBy, reply.answered_by)
+        callback(null, reply, ms)
       }
     })
   }
 }
 
+function add(counts, name) {
+  counts.set(name, (counts.get(name) ?? 0) + 1)
+}
+
+/** As plain data, the names in their order. */
+function counts(map) {
+  return [...map].sort().map(([name, count]) => ({ name, count }))
+}
+
 /** How many columns the histogram of a burst has. */
 const COLUMNS = 32
 
-/** What a burst came to: counts, times in milliseconds, CPU of this process in microseconds per call, a histogram. */
-function summary(count, times, failures, wallMs, cpuMicros) {
+/** What a burst came to: times in milliseconds, CPU of this process in microseconds per call, a histogram. */
+function summary(count, times, wallMs, cpuMicros) {
   times.sort((a, b) => a - b)
   const at = (quantile) => times[Math.min(times.length - 1, Math.floor(times.length * quantile))] ?? null
   const low = times[0] ?? 0
@@ -143,7 +168,6 @@ function summary(count, times, failures, wallMs, cpuMicros) {
     count,
     answered: times.length,
     failed: count - times.length,
-    failures: [...failures].map(([message, count]) => ({ message, count })),
     wallMs,
     perSecond: Math.round((times.length / wallMs) * 1000),
     cpuMicrosPerCall: cpuMicros / count,
@@ -152,4 +176,4 @@ function summary(count, times, failures, wallMs, cpuMicros) {
   }
 }
 
-module.exports = { Courses, CALL_TIMEOUT_MS }
+module.exports = { Courses }

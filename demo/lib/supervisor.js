@@ -1,46 +1,60 @@
 'use strict'
 
-// Keeps one backend process alive: starts it, learns its port, starts it again when it ends, waiting longer each time.
+// Keeps one backend process alive: starts it, and starts it again when it ends, waiting longer each time.
 
 const { fork } = require('node:child_process')
 const { EventEmitter } = require('node:events')
 
-/** The wait before the first restart. Long enough that a person sees the gap, short enough not to mind it. */
-const FIRST_WAIT_MS = 1000
 const LONGEST_WAIT_MS = 8000
-/** A backend that lived this long was healthy, so its next restart starts from the first wait again. */
+/** A backend that lived this long was healthy, so its next restart comes after the first wait again. */
 const HEALTHY_AFTER_MS = 10_000
 /** A backend that has not ended this long after being told to is killed. */
 const STOP_WITHIN_MS = 1500
 
-/** Events: `up` ({ pid, port }), `down` ({ reason, retryInMs }). */
+/** Emits `change` when its process has started or ended. */
 class Supervisor extends EventEmitter {
   #script
+  #args
+  #firstWaitMs
   #child = null
   #timer = null
+  #startsAt = 0
   #failures = 0
   #stopping = false
 
-  constructor(script) {
+  /** Why the last process ended, and how many have. */
+  reason = null
+  ended = 0
+
+  /** `args` are the script's; `firstWaitMs` is how long a backend stays away when it has died. */
+  constructor(script, args, firstWaitMs) {
     super()
     this.#script = script
+    this.#args = args
+    this.#firstWaitMs = firstWaitMs
   }
 
   get pid() {
     return this.#child?.pid ?? null
   }
 
+  /** When the next process starts, in milliseconds from now; null while there is one. */
+  get startsInMs() {
+    return this.#timer && Math.max(0, this.#startsAt - Date.now())
+  }
+
   start() {
+    this.#timer = null
     if (this.#stopping) return
     const startedAt = Date.now()
-    const child = fork(this.#script, [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    const child = fork(this.#script, this.#args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
     this.#child = child
-    child.once('message', ({ port }) => this.emit('up', { pid: child.pid, port }))
     // 'error' without 'exit' means that the process could not be started at all.
     child.once('error', (error) => this.#ended(child, startedAt, error.message))
     child.once('exit', (code, signal) => {
       this.#ended(child, startedAt, signal ? `killed by ${signal}` : `exited with code ${code}`)
     })
+    this.emit('change')
   }
 
   /** Kills the backend as a crash would. Returns whether there was one to kill. */
@@ -68,11 +82,14 @@ class Supervisor extends EventEmitter {
   #ended(child, startedAt, reason) {
     if (this.#child !== child) return
     this.#child = null
+    this.reason = reason
+    this.ended += 1
     if (this.#stopping) return
     this.#failures = Date.now() - startedAt > HEALTHY_AFTER_MS ? 1 : this.#failures + 1
-    const retryInMs = Math.min(FIRST_WAIT_MS * 2 ** (this.#failures - 1), LONGEST_WAIT_MS)
-    this.#timer = setTimeout(() => this.start(), retryInMs)
-    this.emit('down', { reason, retryInMs })
+    const wait = Math.min(this.#firstWaitMs * 2 ** (this.#failures - 1), Math.max(this.#firstWaitMs, LONGEST_WAIT_MS))
+    this.#startsAt = Date.now() + wait
+    this.#timer = setTimeout(() => this.start(), wait)
+    this.emit('change')
   }
 }
 

@@ -11,6 +11,16 @@ function ms(value) {
   return value < 10 ? value.toFixed(2) : value < 100 ? value.toFixed(1) : number.format(Math.round(value))
 }
 
+// ---- backends by name ----
+
+const tones = new Map()
+
+/** Each backend has a colour of its own, as far as there are colours; its name stands beside it. */
+function paint(element, name) {
+  if (!tones.has(name)) tones.set(name, tones.size)
+  element.dataset.tone = tones.get(name)
+}
+
 // ---- courses ----
 
 const cards = new Map()
@@ -32,10 +42,12 @@ function card(id) {
 }
 
 let round = []
+/** How many answers of the round came from each backend. */
+let shares = new Map()
 /** The meter's full length: the slowest answer of the last round. */
 let slowest = 1
 
-function showCall({ id, course, order, ms: time, error }) {
+function showCall({ id, course, by, order, ms: time, error }) {
   const element = card(id)
   const set = (selector, text) => {
     element.querySelector(selector).textContent = text
@@ -44,15 +56,20 @@ function showCall({ id, course, order, ms: time, error }) {
   set('.order', error ? '' : `#${order}`)
   if (error) {
     set('output', 'no answer')
+    set('.by', '')
     element.querySelector('output').title = error
     return
   }
   round.push(time)
+  shares.set(by, (shares.get(by) ?? 0) + 1)
+  set('.by', by)
+  paint(element, by)
   set('h3', course.title)
   set('.about', course.about)
   set('.level', course.level)
   set('.lessons', `${course.lessons} lessons`)
   set('output', `${ms(time)} ms`)
+  element.querySelector('output').title = ''
   slowest = Math.max(slowest, time)
   element.querySelector('.meter-fill').style.width = `${Math.max(3, (time / slowest) * 100)}%`
   element.classList.remove('fresh')
@@ -67,6 +84,7 @@ const MOST_ROUNDS = 60
 
 function endRound() {
   $('courses').setAttribute('aria-busy', 'false')
+  showShares()
   if (round.length === 0) return
   round.sort((a, b) => a - b)
   const median = round[round.length >> 1]
@@ -104,54 +122,186 @@ function drawSpark() {
   )
 }
 
-// ---- state of the two processes ----
+// ---- who serves ----
 
-let last = null
+const COURSES = 'courses'
+const services = new Map()
+/** Rows and boxes of instances, by service and name. */
+const rows = new Map()
+const boxes = new Map()
 
-function showState({ front, backend, calls }) {
-  const pill = $('status')
-  const text = { up: 'Backend up', down: 'Backend away', starting: 'Backend starting' }[backend.status]
-  // Only on change: a screen reader reads out what is written here.
-  if (pill.textContent !== text) pill.textContent = text
-  pill.dataset.status = backend.status
-  $('path').classList.toggle('down', backend.status === 'down')
-  $('front-pid').textContent = `pid ${front.pid}`
-  $('backend-pid').textContent = backend.pid ? `pid ${backend.pid}` : 'away'
-  $('kill').disabled = backend.status !== 'up'
-  $('courses-empty').textContent =
-    backend.status === 'up'
-      ? 'The first answers are on their way.'
-      : `No answers, as the backend is away: ${backend.reason}.`
-  $('in-flight').textContent = number.format(calls.inFlight)
-  $('peak').textContent = number.format(calls.peak)
-  $('answered').textContent = number.format(calls.answered)
-  $('failed').textContent = number.format(calls.failed)
-  $('failed').classList.toggle('some', calls.failed > 0)
-  if (last?.status !== backend.status || last?.pid !== backend.pid) changed(backend)
-  last = backend
-  enableFiring()
-}
-
-function changed(backend) {
-  if (backend.status === 'down') {
-    showAlert(`The backend is away: ${backend.reason}. The front starts it again in ${backend.retryInMs / 1000} s.`)
-    log(`Backend ${backend.reason}`)
-    for (const element of cards.values()) {
-      element.classList.add('lost')
-      element.querySelector('output').textContent = 'no answer'
-      element.querySelector('.order').textContent = ''
-    }
-  } else {
-    showAlert('')
-    // What failed while it was away says nothing of it now.
-    for (const problem of document.querySelectorAll('#burst-result .problem')) problem.remove()
-    if (backend.status === 'up')
-      log(backend.restarts ? `Backend is back, pid ${backend.pid}` : `Backend up, pid ${backend.pid}`)
+/** The elements of `map`, one for each of `items` by its key; those without an item go, those that stay keep the focus. */
+function keep(map, parent, items, keyOf, make) {
+  const keys = new Set(items.map(keyOf))
+  for (const [key, element] of map) {
+    if (element.parentElement !== parent || keys.has(key)) continue
+    element.remove()
+    map.delete(key)
+  }
+  for (const item of items) {
+    const key = keyOf(item)
+    if (!map.has(key)) map.set(key, parent.appendChild(make(item)))
   }
 }
 
-function showAlert(text) {
-  $('alert').textContent = text
+const fromTemplate = (id) => $(id).content.firstElementChild.cloneNode(true)
+
+/** Writes only what is new: a screen reader reads out what is written, and a text that somebody has selected stays so. */
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text
+}
+
+function showRegistry({ address, services: list }) {
+  write($('command'), `node demo/backend.js ${address} west`)
+  keep(
+    services,
+    $('services'),
+    list,
+    ({ name }) => name,
+    ({ name }) => {
+      const element = fromTemplate('service')
+      element.querySelector('.name').textContent = name
+      return element
+    },
+  )
+  for (const service of list) showService(services.get(service.name), service)
+}
+
+function showService(element, { name: service, instances }) {
+  write(element.querySelector('small'), `${instances.filter(isUp).length} of ${instances.length} up`)
+  const keyOf = ({ id }) => `${service} ${id}`
+  keep(rows, element.querySelector('.instances'), instances, keyOf, ({ id }) => {
+    const row = fromTemplate('instance')
+    row.querySelector('b').textContent = id
+    const kill = row.querySelector('.kill')
+    kill.setAttribute('aria-label', `Kill ${id}`)
+    kill.dataset.name = id
+    if (service === COURSES) paint(row, id)
+    return row
+  })
+  for (const instance of instances) showInstance(rows.get(keyOf(instance)), instance)
+}
+
+const isUp = ({ status }) => status === 'up'
+
+function showInstance(row, { status, reason, startsInMs, pid, address, answered, inFlight, killable }) {
+  row.dataset.status = status
+  write(row.querySelector('.state'), status)
+  const counts =
+    answered === undefined ? [] : [`${number.format(answered)} answered`, `${number.format(inFlight)} in flight`]
+  const where = [`pid ${pid}`, address, ...counts]
+  const when =
+    startsInMs === null || startsInMs === undefined ? '' : `, starts again in ${Math.ceil(startsInMs / 1000)} s`
+  write(row.querySelector('.where'), status === 'gone' ? `${reason}${when}` : where.filter(Boolean).join(' · '))
+  const kill = row.querySelector('.kill')
+  kill.hidden = killable === undefined
+  // Not `disabled`, which would take the focus away from whoever has just pressed it.
+  kill.setAttribute('aria-disabled', String(!killable))
+  row.querySelector('.share').hidden = answered === undefined || status !== 'up'
+}
+
+/** How much of the round each backend has answered. */
+function showShares() {
+  const all = round.length
+  for (const [key, row] of rows) {
+    const count = shares.get(key.slice(COURSES.length + 1)) ?? 0
+    row.querySelector('.meter-fill').style.width = `${all === 0 ? 0 : (count / all) * 100}%`
+    write(row.querySelector('.portion'), all === 0 ? '' : `${count} of the last ${all}`)
+  }
+  shares = new Map()
+}
+
+function showPath(backends) {
+  const make = ({ id }) => {
+    const box = document.createElement('li')
+    box.className = 'box'
+    box.append(document.createElement('b'), document.createElement('small'))
+    box.firstChild.textContent = id
+    paint(box, id)
+    return box
+  }
+  keep(boxes, $('path-backends'), backends, ({ id }) => id, make)
+  for (const { id, status, pid } of backends) {
+    const box = boxes.get(id)
+    box.dataset.status = status
+    write(box.lastChild, status === 'up' ? `pid ${pid}` : status)
+  }
+}
+
+// ---- the state as a whole ----
+
+/** The backends when last heard of, by name; null as long as the front is away. */
+let last = null
+
+function showState({ front, registry, calls }) {
+  const backends = registry.services.find(({ name }) => name === COURSES).instances
+  const up = backends.filter(isUp).length
+  const isStart = backends.every(({ status, ended }) => status === 'starting' && ended === 0)
+  $('status').dataset.status = isStart ? 'starting' : up === backends.length ? 'up' : up > 0 ? 'part' : 'down'
+  write($('status'), isStart ? 'Backends starting' : `${up || 'None'} of ${backends.length} backends up`)
+  $('path').classList.toggle('down', up === 0 && !isStart)
+  write($('front-pid'), `pid ${front.pid}`)
+  showRegistry(registry)
+  showPath(backends)
+  const outage = isStart ? '' : outageOf(backends)
+  showAlert(outage, up === 0 ? 'bad' : 'warn')
+  write($('courses-empty'), up > 0 || !outage ? 'The first answers are on their way.' : outage)
+  write($('in-flight'), number.format(calls.inFlight))
+  for (const name of ['peak', 'answered', 'retried', 'failed']) write($(name), number.format(calls[name]))
+  $('failed').classList.toggle('some', calls.failed > 0)
+  tellChanges(backends)
+  const wasUp = last !== null && [...last.values()].some(isUp)
+  if (up === 0 && wasUp) showWaiting()
+  // What failed in an outage says nothing of what is now.
+  if (up > 0 && last && !wasUp) {
+    for (const problem of document.querySelectorAll('#burst-result .problem')) problem.remove()
+  }
+  last = new Map(backends.map((backend) => [backend.id, backend]))
+  enableFiring()
+}
+
+/** What there is to say of the backends that are not up; nothing when all are. */
+function outageOf(backends) {
+  const missing = backends
+    .filter((backend) => !isUp(backend))
+    .map(({ id, status, reason }) => (status === 'gone' ? `${id} is gone (${reason})` : `${id} is ${status}`))
+  if (missing.length === 0) return ''
+  const answering = backends.filter(isUp).map(({ id }) => id)
+  const rest =
+    answering.length > 0
+      ? `${listed(answering)} ${answering.length > 1 ? 'answer' : 'answers'} its calls, and none is lost.`
+      : 'The calls wait for the first one that is back, for 10 s at most.'
+  return `${listed(missing)}. ${rest}`
+}
+
+const listed = (words) => new Intl.ListFormat('en').format(words)
+
+/** Into the log: who has come, gone, come back. */
+function tellChanges(backends) {
+  for (const { id, status, reason, pid, ended } of backends) {
+    const before = last?.get(id)
+    if (before?.status === status && before.pid === pid) continue
+    if (status === 'gone') log(`${id} is gone: ${reason}`)
+    else if (status === 'up') log(`${id} is ${ended > 0 && before ? 'back' : 'up'}, pid ${pid}`)
+  }
+  for (const id of last?.keys() ?? []) {
+    if (!backends.some((backend) => backend.id === id)) log(`${id} has left the registry`)
+  }
+}
+
+/** Nobody is there to answer: every card says so. */
+function showWaiting() {
+  for (const element of cards.values()) {
+    element.classList.add('lost')
+    element.querySelector('output').textContent = 'waiting'
+    element.querySelector('.order').textContent = ''
+    element.querySelector('.by').textContent = ''
+  }
+}
+
+function showAlert(text, level) {
+  $('alert').dataset.level = level
+  write($('alert'), text)
   $('alert').hidden = text === ''
 }
 
@@ -173,6 +323,7 @@ let stream = null
 function listen() {
   stream?.close()
   round = []
+  shares = new Map()
   stream = new EventSource(`/api/stream?delay=${$('delay').value}`)
   const on = (name, show) => stream.addEventListener(name, (event) => show(JSON.parse(event.data)))
   on('state', showState)
@@ -185,7 +336,7 @@ function listen() {
     if (target.readyState === EventSource.CLOSED) setTimeout(() => target === stream && listen(), 2000)
     $('status').textContent = 'Front away'
     $('status').dataset.status = 'down'
-    showAlert('The front does not answer. This page connects again as soon as it does.')
+    showAlert('The front does not answer. This page connects again as soon as it does.', 'bad')
   }
 }
 
@@ -209,7 +360,7 @@ $('delay').addEventListener('change', () => {
   if (stream) listen()
 })
 
-// ---- many at once, and the plug ----
+// ---- many at once ----
 
 async function post(path, body) {
   const response = await fetch(path, {
@@ -235,9 +386,9 @@ function figure(name, value) {
 /** A burst is under way. */
 let firing = false
 
-/** Calls can be fired while there is a backend to answer them, one burst after the other. */
+/** Calls can be fired while the front is there, one burst after the other. Without a backend they wait for one. */
 function enableFiring() {
-  for (const button of $('burst-buttons').children) button.disabled = firing || last?.status !== 'up'
+  for (const button of $('burst-buttons').children) button.disabled = firing || last === null
 }
 
 function showBurst(result) {
@@ -250,6 +401,8 @@ function showBurst(result) {
     figure('Median', `${ms(result.roundTripMs.p50)} ms`),
     figure('99th percentile', `${ms(result.roundTripMs.p99)} ms`),
     figure('CPU per call', `${result.cpuMicrosPerCall.toFixed(1)} µs`),
+    ...result.by.map(({ name, count }) => figure(`By ${name}`, number.format(count))),
+    figure('Made again', number.format(result.retried)),
   )
   const { columns, fromMs, toMs } = result.histogram
   const histogram = document.createElement('div')
@@ -275,7 +428,7 @@ function showBurst(result) {
     axis.append(mark)
   }
   $('burst-result').replaceChildren(figures, ...(result.answered ? [histogram, axis] : []))
-  for (const { message, count } of result.failures) addProblem(`${number.format(count)} failed: ${message}`)
+  for (const { name: message, count } of result.failures) addProblem(`${number.format(count)} failed: ${message}`)
 }
 
 function addProblem(text) {
@@ -300,6 +453,9 @@ $('burst-buttons').addEventListener('click', async (event) => {
   enableFiring()
 })
 
-$('kill').addEventListener('click', () => post('/api/backend/kill').catch((error) => log(error.message)))
+$('services').addEventListener('click', ({ target }) => {
+  if (!target.matches('.kill[aria-disabled="false"]')) return
+  post(`/api/backends/${target.dataset.name}/kill`).catch((error) => log(error.message))
+})
 
 listen()

@@ -23,10 +23,10 @@ try {
   console.log(`${error.code}: ${error.message}`)
 }
 
-// Records of different lengths on a stream need a length before each. The decoder takes chunks however they are cut.
-const stream = Buffer.concat(['one', 'two', 'three'].map((text) => codec.frame.encode(Buffer.from(text))))
-const decoder = new codec.FrameDecoder({ maxLength: 1024 })
+// Records of different lengths on a stream need a length before each. The framer takes chunks however they are cut.
+const framer = codec.framer({ length: 'u32be', maxLength: 1024 })
+const stream = framer.encodeMany(['one', 'two', 'three'].map((text) => Buffer.from(text)))
 for (const chunk of [stream.subarray(0, 9), stream.subarray(9)]) {
-  const frames = decoder.push(chunk).map(String)
-  console.log(`after ${chunk.length} bytes: ${frames.join(', ') || 'nothing'}`)
+  const messages = framer.push(chunk).map(String)
+  console.log(`after ${chunk.length} bytes: ${messages.join(', ') || 'nothing'}`)
 }

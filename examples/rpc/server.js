@@ -23,7 +23,7 @@ server.method('courses.get', (request, callback) => {
   // Error first, here too. The client gets the message and the code.
   if (!title) return callback(Object.assign(new Error(`There is no course ${id}`), { code: 'NO_SUCH_COURSE' }))
   // Answers may come late and in any order: rpc brings each to the call that asked.
-  setTimeout(() => callback(null, Course.encode({ id, title })), Math.random() * 100)
+  setTimeout(() => callback(null, Course.encode({ id, title })), 20 + Math.random() * 80)
 })
 
 server.listen(process.env.PORT ?? 3001, '127.0.0.1', () => {

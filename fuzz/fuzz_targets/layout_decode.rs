@@ -32,14 +32,34 @@ const TEXT: &str = r#"
 "#;
 
 static LAYOUT: LazyLock<Layout> = LazyLock::new(|| {
-    let limits = Limits { values: 1000, ..Limits::default() };
-    compile(&[Source { id: 0, text: TEXT, root: None }], limits).expect("a layout")
+    let limits = Limits {
+        values: 1000,
+        ..Limits::default()
+    };
+    compile(
+        &[Source {
+            id: 0,
+            text: TEXT,
+            root: None,
+        }],
+        limits,
+    )
+    .expect("a layout")
 });
 
 const FIXED: &str = "struct Row { u8 a; i24le b; u5 c; u11 d; f64be e; utf8(4) f; ipv4 g; bool h; }";
 
-static ROWS: LazyLock<Layout> =
-    LazyLock::new(|| compile(&[Source { id: 0, text: FIXED, root: None }], Limits::default()).expect("a layout"));
+static ROWS: LazyLock<Layout> = LazyLock::new(|| {
+    compile(
+        &[Source {
+            id: 0,
+            text: FIXED,
+            root: None,
+        }],
+        Limits::default(),
+    )
+    .expect("a layout")
+});
 
 fuzz_target!(|data: &[u8]| {
     if let Ok((value, bytes)) = LAYOUT.decode_value(data, 0) {

@@ -9,8 +9,20 @@ fuzz_target!(|data: &[u8]| {
     let cut = data.iter().position(|&byte| byte == 0xff).unwrap_or(data.len());
     let (text, rest) = data.split_at(cut);
     let Ok(text) = std::str::from_utf8(text) else { return };
-    let limits = Limits { values: 1000, ..Limits::default() };
-    let Ok(layout) = compile(&[Source { id: 0, text, root: None }], limits) else { return };
+    let limits = Limits {
+        values: 1000,
+        ..Limits::default()
+    };
+    let Ok(layout) = compile(
+        &[Source {
+            id: 0,
+            text,
+            root: None,
+        }],
+        limits,
+    ) else {
+        return;
+    };
     emit::emit(&layout);
     describe::describe(&layout);
     let input = rest.get(1..).unwrap_or_default();

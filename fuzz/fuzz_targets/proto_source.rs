@@ -17,6 +17,12 @@ fn use_it(schema: Schema, unknown_fields: bool) {
         unknown_fields,
         nan: unknown_fields,
         defaults: !unknown_fields,
+        presence: unknown_fields,
+        camel_case: unknown_fields,
+        enum_names: unknown_fields,
+        oneof_cases: unknown_fields,
+        dates: unknown_fields,
+        durations: unknown_fields,
         int64: if unknown_fields { Int64::BigInt } else { Int64::Auto },
         ..EmitOptions::default()
     };

@@ -1,4 +1,5 @@
-//! Any bytes, cut anywhere, must give what they give in one piece; and what was understood must encode back to the same bytes.
+//! Any bytes, cut anywhere, must give what they give in one piece; and what was understood must encode back to the same bytes. What version 1
+//! understands, version 2 understands alike, so that a peer may raise its version without a frame of its own changing.
 #![no_main]
 
 use ironwire::rpc::{Event, ProtocolError, Role, Splitter};
@@ -31,6 +32,15 @@ fuzz_target!(|data: &[u8]| {
     let whole = split(role, std::iter::once(rest));
     let size = usize::from(choice >> 1).max(1);
     assert_eq!(split(role, rest.chunks(size)), whole);
+
+    if let [b'I', b'W', b'R', b'P', 1, after @ ..] = rest {
+        let newer: Vec<u8> = [&b"IWRP\x02"[..], after].concat();
+        let (mut seen, _) = whole.clone();
+        let (mut again, _) = split(role, std::iter::once(&newer[..]));
+        again.truncate(seen.len());
+        // But for the prefaces, which are first.
+        assert_eq!(again.split_off(1.min(again.len())), seen.split_off(1.min(seen.len())));
+    }
 
     let mut encoded = Vec::new();
     let _ = Splitter::new(role, LIMIT).push(rest, |event| {

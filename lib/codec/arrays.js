@@ -14,10 +14,24 @@ const native = require('./native')
 
 const SAFE = Number.MAX_SAFE_INTEGER
 
-/** What is known of a type: what its elements are, and which of those it can say. `width` is 0 for varints. */
+/**
+ * What is known of a type: what its elements are, and which of those it can say; `written` is what numbers from elsewhere are collected as. `width`
+ * is 0 for varints.
+ */
 function type(name, width, bits, Elements, least, most) {
   const isBig = typeof least === 'bigint'
-  return { name, width, flags: width | bits, Elements, least, most, isBig, isFloat: least === undefined }
+  const flags = width | bits
+  return {
+    name,
+    width,
+    flags,
+    Elements,
+    least,
+    most,
+    isBig,
+    isFloat: least === undefined,
+    written: { Elements, flags },
+  }
 }
 
 function integers({ SIGNED }, orders) {
@@ -58,8 +72,15 @@ function varints({ SIGNED, ZIGZAG, DOUBLES }) {
   ]
 }
 
-const floats = (orders) =>
+/** Numbers that are written as halves are doubles until then: by way of floats they would be rounded twice. */
+function half(name, flag, { HALF, DOUBLES }) {
+  const found = type(name, 2, flag | HALF, Float32Array)
+  return { ...found, written: { Elements: Float64Array, flags: found.flags | DOUBLES } }
+}
+
+const floats = (orders, bits) =>
   orders.flatMap(([order, flag]) => [
+    half(`f16${order}`, flag, bits),
     type(`f32${order}`, 4, flag, Float32Array),
     type(`f64${order}`, 8, flag, Float64Array),
   ])
@@ -73,7 +94,7 @@ function allTypes() {
     ['le', 0],
     ['be', bits.BIG_ENDIAN],
   ]
-  const all = [...integers(bits, orders), ...floats(orders), ...varints(bits)]
+  const all = [...integers(bits, orders), ...floats(orders, bits), ...varints(bits)]
   return new Map(all.map((found) => [found.name, found]))
 }
 
@@ -134,7 +155,7 @@ function readArray(name, buffer, offset = 0, count = undefined, options = undefi
   const step = strideOf(found, { stride })
   const bytes = bytesOf(buffer, 'buffer')
   integer(offset, 'offset', 0, bytes.length)
-  const capacity = into === undefined ? Infinity : lengthIfOf(into, found.Elements)
+  const capacity = into === undefined ? Infinity : lengthIfOf(into, found.Elements, 'options.into')
   if (capacity === undefined) throw invalidArgType('options.into', `an instance of ${found.Elements.name}`, into)
   const room = bytes.length - offset
   const most = Math.min(capacity, found.width === 0 ? room : fitting(room, found.width, step))
@@ -192,8 +213,8 @@ const WRITE_OPTIONS = ['stride']
 function writeArray(name, buffer, values, offset = 0, options = undefined) {
   const found = typeOf(name)
   const step = strideOf(found, optionsOf(options, WRITE_OPTIONS))
-  let count = isTypedArray(values) ? lengthIfOf(values, found.Elements) : undefined
-  let elements = values
+  let count = isTypedArray(values) ? lengthIfOf(values, found.Elements, 'values') : undefined
+  let [elements, flags] = [values, found.flags]
   if (count === undefined) {
     if (!isTypedArray(values) && !Array.isArray(values)) {
       throw invalidArgType('values', 'an instance of Array or TypedArray', values)
@@ -202,12 +223,13 @@ function writeArray(name, buffer, values, offset = 0, options = undefined) {
     count = values.length
     roomFor(found, buffer, count, offset, step)
     elements = collect(found, values, count)
+    flags = found.written.flags
   }
   const bytes = roomFor(found, buffer, count, offset, step)
   if (count === 0) return offset
   if (found.width === 0) return offset + writeVarints(found, elements, bytes)
   const length = extent(count, found.width, step)
-  const wrong = native().writeArray(elements, rangeOf(bytes, 0, length), found.flags, step)
+  const wrong = native().writeArray(elements, rangeOf(bytes, 0, length), flags, step)
   if (wrong >= 0) throw notSaid(found, elements[wrong], wrong)
   return offset + length
 }
@@ -234,8 +256,8 @@ function writeVarints(found, elements, bytes) {
 
 /** The numbers as elements of the type. */
 function collect(found, values, count) {
-  const { Elements, isFloat, isBig, least, most } = found
-  const elements = new Elements(count)
+  const { isFloat, isBig, least, most } = found
+  const elements = new found.written.Elements(count)
   for (let i = 0; i < count; i++) {
     const value = values[i]
     if (typeof value !== (isBig ? 'bigint' : 'number')) throw notSaid(found, value, i)

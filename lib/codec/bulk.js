@@ -7,10 +7,9 @@
 // and UTF-16, which Node has simdutf for; compare, fill and concat, which are the C library's), Node's method does.
 
 const { Buffer, constants, isUtf8, transcode } = require('node:buffer')
-const process = require('node:process')
 const { isUint8Array } = require('node:util/types')
 const { invalidArgType } = require('../errors')
-const { bytesOf, byteCount } = require('./bytes')
+const { bytesOf } = require('./bytes')
 const native = require('./native')
 
 const methods = Buffer.prototype
@@ -41,6 +40,14 @@ function bytes(value, name) {
   throw invalidArgType(name, 'an instance of Buffer or Uint8Array', value)
 }
 
+/**
+ * The same for what takes so little that the question itself would show: what has no more than the prototype is let through. Node's methods refuse
+ * it, and Rust is asked only for what `isUint8Array` knows.
+ */
+function likelyBytes(value, name) {
+  return value instanceof Uint8Array ? value : bytes(value, name)
+}
+
 /** What makes text of bytes: what `toString` calls, which takes the bytes that there are, whatever their array says. */
 function textOf(own) {
   return (value) => {
@@ -66,25 +73,12 @@ function charset(encoding, slice, more) {
 
 const hexOf = textOf(methods.hexSlice)
 
-/** From so many bytes on Node keeps the digits outside of V8's heap, where such a long text costs least. */
-const LONG = 516_000
-
-/** Rust writes the digits, and Node keeps them. */
-function longHexOf(value) {
-  const digits = Buffer.allocUnsafeSlow(2 * byteCount(value))
-  native().hexEncodeInto(value, digits)
-  return methods.latin1Slice.call(digits)
-}
-
-/** Node 20 writes them one by one, which costs more than this copy; Node 24 writes them faster, and where they are kept. */
-const longHex = process.versions.node.startsWith('20.') ? longHexOf : hexOf
-
 const hex = Object.freeze({
   encode(value) {
     const { length } = bytes(value, 'bytes')
     // Node says what is too long for a string.
     if (length < WORTH.hexEncode || length > constants.MAX_STRING_LENGTH / 2) return hexOf(value)
-    return length < LONG ? native().hexEncode(value) : longHex(value)
+    return native().hexEncode(value)
   },
   decode(text) {
     if (string(text, 'text').length < WORTH.hexDecode) return Buffer.from(text, 'hex')
@@ -94,43 +88,66 @@ const hex = Object.freeze({
   },
 })
 
-/**
- * A search that Rust may do: for bytes, and for the UTF-8 of a text, in all of them. Numbers, positions and other encodings are Node's, and
- * so is what is empty.
- */
-function search(name) {
-  const own = methods[name]
-  const forText = `${name}Text`
-  return (haystack, value, byteOffset, encoding) => {
-    const { length } = bytes(haystack, 'bytes')
-    if (byteOffset === undefined && encoding === undefined) {
-      if (typeof value === 'string') {
-        if (length >= WORTH.searchText && value.length > 1) return native()[forText](haystack, value)
-      } else if (length >= WORTH.search && isUint8Array(value) && value.length > 1) {
-        return native()[name](haystack, value)
-      }
-    }
-    return own.call(haystack, value, byteOffset, encoding)
-  }
+// Each function below is written out, and short: of a closure that a factory makes several times V8 does not know what it calls, and what is long
+// it does not put into the loop that calls it. Either costs a short search as much as the search.
+
+/** Whether Rust searches for `value`: for bytes, and for the UTF-8 of a text, in all there is. Numbers and what is empty are Node's. */
+function isWorth(haystack, value) {
+  const isText = typeof value === 'string'
+  if (!isText && !(haystack.length >= WORTH.search && isUint8Array(value))) return false
+  return value.length > 1 && isUint8Array(haystack)
 }
 
-const indexOf = search('indexOf')
+function indexOf(haystack, value, byteOffset, encoding) {
+  // Positions and encodings are Node's.
+  if (likelyBytes(haystack, 'bytes').length < WORTH.searchText || byteOffset !== undefined || encoding !== undefined) {
+    return methods.indexOf.call(haystack, value, byteOffset, encoding)
+  }
+  return longIndexOf(haystack, value)
+}
+
+function longIndexOf(haystack, value) {
+  if (!isWorth(haystack, value)) return methods.indexOf.call(haystack, value)
+  return typeof value === 'string' ? native().indexOfText(haystack, value) : native().indexOf(haystack, value)
+}
+
+function lastIndexOf(haystack, value, byteOffset, encoding) {
+  if (likelyBytes(haystack, 'bytes').length < WORTH.searchText || byteOffset !== undefined || encoding !== undefined) {
+    return methods.lastIndexOf.call(haystack, value, byteOffset, encoding)
+  }
+  return longLastIndexOf(haystack, value)
+}
+
+function longLastIndexOf(haystack, value) {
+  if (!isWorth(haystack, value)) return methods.lastIndexOf.call(haystack, value)
+  return typeof value === 'string' ? native().lastIndexOfText(haystack, value) : native().lastIndexOf(haystack, value)
+}
 
 function includes(haystack, value, byteOffset, encoding) {
   return indexOf(haystack, value, byteOffset, encoding) !== -1
 }
 
-/** Turns every `width` bytes around, in place. */
-function swap(name, width) {
-  const own = methods[name]
-  const worth = WORTH[name]
-  return (value) => {
-    const { length } = bytes(value, 'bytes')
-    // Node says what is no multiple.
-    if (length < worth || length % width !== 0) own.call(value)
-    else native()[name](value)
-    return value
-  }
+// Byte order, in place. Node says what is no multiple.
+
+function swap16(value) {
+  const { length } = likelyBytes(value, 'bytes')
+  if (length >= WORTH.swap16 && length % 2 === 0 && isUint8Array(value)) native().swap16(value)
+  else methods.swap16.call(value)
+  return value
+}
+
+function swap32(value) {
+  const { length } = likelyBytes(value, 'bytes')
+  if (length >= WORTH.swap32 && length % 4 === 0 && isUint8Array(value)) native().swap32(value)
+  else methods.swap32.call(value)
+  return value
+}
+
+function swap64(value) {
+  const { length } = likelyBytes(value, 'bytes')
+  if (length >= WORTH.swap64 && length % 8 === 0 && isUint8Array(value)) native().swap64(value)
+  else methods.swap64.call(value)
+  return value
 }
 
 module.exports = {
@@ -142,13 +159,13 @@ module.exports = {
   utf16: charset('utf16le', methods.ucs2Slice),
   transcode,
   indexOf,
-  lastIndexOf: search('lastIndexOf'),
+  lastIndexOf,
   includes,
   compare: Buffer.compare,
   equals: (a, b) => methods.equals.call(bytes(a, 'a'), bytes(b, 'b')),
-  swap16: swap('swap16', 2),
-  swap32: swap('swap32', 4),
-  swap64: swap('swap64', 8),
+  swap16,
+  swap32,
+  swap64,
   fill: (value, pattern, offset, end, encoding) =>
     methods.fill.call(bytes(value, 'bytes'), pattern, offset, end, encoding),
   concat: Buffer.concat,

@@ -8,7 +8,7 @@ const { makeError, invalidArgType } = require('../errors')
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype)
 const own = (name) => Object.getOwnPropertyDescriptor(typedArray, name).get
 const lengthOf = own('length')
-const arrayBufferOf = own('buffer')
+const ownBufferOf = own('buffer')
 const offsetOf = own('byteOffset')
 const classOf = own(Symbol.toStringTag)
 const { at } = typedArray
@@ -19,7 +19,7 @@ function bytesOf(value, name) {
   const length = lengthOf.call(value)
   if (length === 0) attached(value, name)
   // A class of its own may claim another length: what it claimed and has not would be memory of others.
-  return value.length === length ? value : new Uint8Array(arrayBufferOf.call(value), offsetOf.call(value), length)
+  return value.length === length ? value : new Uint8Array(ownBufferOf.call(value), offsetOf.call(value), length)
 }
 
 /** A view looks empty once its buffer is detached or has shrunk below it; then none of its methods can be called. */
@@ -40,15 +40,21 @@ function attached(value, name) {
 
 /** `length` bytes from `offset` of what `bytesOf` has given. */
 function rangeOf(bytes, offset, length) {
-  return new Uint8Array(arrayBufferOf.call(bytes), offsetOf.call(bytes) + offset, length)
+  return new Uint8Array(ownBufferOf.call(bytes), offsetOf.call(bytes) + offset, length)
 }
 
-/** How many elements a typed array has, whatever it says; `undefined` where it is not of that class. */
-function lengthIfOf(value, Elements) {
-  return classOf.call(value) === Elements.name ? lengthOf.call(value) : undefined
+/** How many elements a typed array has, whatever it says; `undefined` where it is not of that class. Throws where its buffer is gone. */
+function lengthIfOf(value, Elements, name) {
+  if (classOf.call(value) === undefined) return undefined
+  const length = lengthOf.call(value)
+  if (length === 0) attached(value, name)
+  return classOf.call(value) === Elements.name ? length : undefined
 }
+
+/** The ArrayBuffer of a Uint8Array, whatever it says. */
+const arrayBufferOf = (bytes) => ownBufferOf.call(bytes)
 
 /** How many bytes a Uint8Array has, whatever it says. */
 const byteCount = (bytes) => lengthOf.call(bytes)
 
-module.exports = { bytesOf, byteCount, isAttached, rangeOf, lengthIfOf }
+module.exports = { arrayBufferOf, bytesOf, byteCount, isAttached, rangeOf, lengthIfOf }

@@ -1,8 +1,8 @@
 /**
- * Binary data: numbers, one or many, records compiled once, length-prefixed frames, work on whole buffers. `docs/codec.md`.
+ * Binary data: numbers, one or many, records compiled once, messages in streams, work on whole buffers. `docs/codec.md`.
  */
 
-import type { Transform, TransformOptions } from 'node:stream'
+import type { Duplex, Transform, TransformOptions } from 'node:stream'
 
 // ---- numbers: Node's own methods of Buffer with the same names, as functions on any Uint8Array
 
@@ -99,6 +99,8 @@ export interface ArrayTypes {
   i64be: BigInt64Array
   u64le: BigUint64Array
   u64be: BigUint64Array
+  f16le: Float32Array
+  f16be: Float32Array
   f32le: Float32Array
   f32be: Float32Array
   f64le: Float64Array
@@ -473,6 +475,14 @@ export interface ManyOptions {
   count?: number
 }
 
+export interface ColumnOptions<C> extends ManyOptions {
+  /**
+   * What an earlier call gave for as many records: its typed arrays are filled again, and are those of the result. Where something is wrong
+   * with a record they stay as they are.
+   */
+  into?: C
+}
+
 /** A row of the table that `describe()` gives. */
 export interface FieldRow {
   field: string
@@ -515,12 +525,15 @@ export interface BinaryLayout<T extends object, Input extends object = T> {
    * The same as one array for each field: typed arrays for numbers, and for structs within objects of such. Where all records have the
    * same size, one call into Rust.
    */
-  decodeColumns(buffer: Uint8Array, options?: ManyOptions): { [K in keyof T]: Column<T[K]> }
+  decodeColumns(buffer: Uint8Array, options?: ColumnOptions<Columns<T>>): Columns<T>
   /** Fields, types and offsets; as text (`String(layout.describe())`) a table. */
   describe(): { name: string; size?: number; minimum: number; fields: FieldRow[]; toString(): string }
   /** What is where in the bytes at `offset`, a line for each value; in the end what is wrong, if anything is. */
   dump(buffer: Uint8Array, offset?: number): string
 }
+
+/** One array for each field. */
+export type Columns<T> = { [K in keyof T]: Column<T[K]> }
 
 /** A column of values. */
 export type Column<V> = [V] extends [number]
@@ -545,46 +558,107 @@ export function layout<const F extends FieldList | FieldMap>(
   options?: LayoutOptions,
 ): BinaryLayout<LayoutRecord<F>, LayoutInput<F>>
 
-// ---- length-prefixed frames
+// ---- messages in a stream of bytes
 
-/** How a frame's length is written before it. */
-export type Prefix = 'u8' | 'u16le' | 'u16be' | 'u24le' | 'u24be' | 'u32le' | 'u32be'
+/** How a length is written: a number of whole bytes, in either order, or a varint (LEB128, as protobuf has it). */
+export type LengthType = 'u8' | `u${16 | 24 | 32 | 40 | 48 | 56 | 64}${'be' | 'le'}` | 'varint'
 
-export interface FrameOptions {
-  /** Default `'u32be'`. */
-  prefix?: Prefix
-}
-
-export interface FrameDecoderOptions extends FrameOptions {
-  /** The longest frame to accept, in bytes. Default 16 MiB, or what the prefix can say if that is less. */
+/** Each message stands behind its length: `offset` bytes, the length, `gap` bytes, the message, `trailer` bytes. */
+export interface LengthFraming {
+  length: LengthType
+  /** Bytes of a header before the length, 0 to 65,535. Default 0. */
+  offset?: number
+  /** Bytes of a header between the length and the message. Default 0. */
+  gap?: number
+  /** Bytes behind the message, such as a checksum. Default 0. */
+  trailer?: number
+  /** What the length counts: the message alone (the default), all that follows the length, or all of the frame, the length included. */
+  counts?: 'message' | 'rest' | 'frame'
+  /** Whether what comes out, and what is encoded, is the message alone. Otherwise it is all of the frame. Default `true`. */
+  strip?: boolean
+  /** The longest message, in bytes. Default 16 MiB, or what the length can say if that is less. */
   maxLength?: number
 }
 
-export const frame: {
-  /** The bytes with their length before them, in a new Buffer. */
-  encode(body: Uint8Array, options?: FrameOptions): Buffer
+/** A delimiter stands behind each message, which must not have it inside. */
+export interface DelimiterFraming {
+  /** 1 to 256 bytes; text is UTF-8. */
+  delimiter: string | Uint8Array
+  /** Whether what comes out, and what is encoded, is without the delimiter. Default `true`. */
+  strip?: boolean
+  /** Whether what the stream ends with is a message although no delimiter follows it, as with the last line of many files. Default `false`. */
+  unterminated?: boolean
+  /** The longest message, in bytes. Default 16 MiB. */
+  maxLength?: number
 }
 
-/** Cuts a stream into frames, however its chunks are cut. */
-export class FrameDecoder {
-  constructor(options?: FrameDecoderOptions)
-  /** Bytes held of a frame that is not whole yet, its prefix included. */
-  readonly buffered: number
+/** All messages have so many bytes. */
+export interface SizeFraming {
+  size: number
+}
+
+/**
+ * Messages are coded so that one byte never stands in them, and ends them: COBS (Cheshire and Baker, 1999; the end is a zero), or
+ * SLIP (RFC 1055; the end is 0xc0).
+ */
+export interface StuffingFraming {
+  stuffing: 'cobs' | 'slip'
+  /** The longest message, in bytes, decoded. Default 16 MiB. */
+  maxLength?: number
+}
+
+export type Framing = LengthFraming | DelimiterFraming | SizeFraming | StuffingFraming
+
+/** What a Transform takes, but for what would replace a framer's own work. */
+export type FrameStreamOptions = Omit<TransformOptions, 'read' | 'write' | 'writev' | 'final' | 'transform' | 'flush'>
+
+/** What went wrong within a chunk; the messages before that place are whole. */
+export interface FrameError extends Error {
+  code: 'IRONWIRE_FRAME_TOO_LARGE' | 'IRONWIRE_FRAME_INVALID' | 'IRONWIRE_FRAME_INCOMPLETE'
+  /** From `push` alone. */
+  messages?: Buffer[]
+}
+
+/** A stream of messages over a stream of bytes. */
+export interface FrameDuplex extends Duplex {
+  /** The stream below, a socket for example. */
+  readonly stream: Duplex
+}
+
+/** Cuts a stream of bytes into messages, however its chunks are cut, and writes messages so that this can be done. */
+export interface Framer {
+  /** Bytes held of a message that is not whole yet, with what stands around it. */
+  readonly held: number
   /**
-   * Takes a chunk and returns the frames that it completes: views of the chunk where they lie in it whole, but for small frames of
-   * large chunks, which are copied lest whoever keeps one keeps the chunk. A length above
-   * `maxLength` throws `IRONWIRE_FRAME_TOO_LARGE`, with the frames before it as `error.frames`; the decoder is of no use then.
+   * Takes a chunk and returns the messages that end in it. Those that lie in it are views of it: whoever keeps one keeps the chunk, and
+   * copies it if that is too much. Throws a `FrameError` for what is no message; nothing can be read then until `reset`.
    */
   push(chunk: Uint8Array): Buffer[]
-  /** The stream has ended: throws `IRONWIRE_FRAME_INCOMPLETE` when a frame is missing its end. */
-  end(): void
+  /**
+   * Takes a chunk and calls `each` for the messages that end in it with where they are: nothing is made for a message, which is several
+   * times as fast as `push`. What it is called with is good until it returns, unless it lies in the chunk itself.
+   */
+  each(chunk: Uint8Array, each: (bytes: Buffer, start: number, end: number) => void): void
+  /** The stream has ended: throws `IRONWIRE_FRAME_INCOMPLETE` when it was cut short. Returns the last message where `unterminated` makes it one. */
+  end(): Buffer | undefined
+  /** Forgets what is held, and what was wrong: another stream begins. */
+  reset(): void
+  /** A message as it stands in a stream, in a new Buffer. What cannot be framed is an error of Node's (`ERR_OUT_OF_RANGE`, …). */
+  encode(message: Uint8Array): Buffer
+  /** Messages one after the other, in one new Buffer. */
+  encodeMany(messages: Iterable<Uint8Array>): Buffer
+  /** The messages of a stream, or of any iterable of chunks, which is another stream than that of `push`. */
+  decode(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): AsyncGenerator<Buffer, void, undefined>
+  /** A Transform: bytes in, a Buffer a message out. No more are made than the reader has room for. */
+  decoder(options?: FrameStreamOptions): Transform
+  /** A Transform: messages in, bytes out. */
+  encoder(options?: FrameStreamOptions): Transform
+  /**
+   * A stream of bytes, such as a socket, as one of messages, both ways. End, errors and destruction of one are those of the other.
+   * A socket of ironwire's has it as `socket.frames(framing)`.
+   */
+  over(stream: Duplex): FrameDuplex
 }
 
-/** What a Transform takes, but for what would replace a FrameStream's own work. */
-export type FrameStreamOptions = FrameDecoderOptions &
-  Omit<TransformOptions, 'read' | 'write' | 'writev' | 'final' | 'transform' | 'flush'>
-
-/** The same as a stream: bytes in, one Buffer per frame out. */
-export class FrameStream extends Transform {
-  constructor(options?: FrameStreamOptions)
-}
+/** Messages told apart as `framing` says. */
+export function framer(framing: Framing): Framer

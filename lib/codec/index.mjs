@@ -84,8 +84,6 @@ export const {
   writeArray,
   layout,
   record,
-  frame,
-  FrameDecoder,
-  FrameStream,
+  framer,
 } = codec
 export default codec

@@ -17,7 +17,8 @@ const { kConnections } = require('./symbols')
 const { mountOf } = require('./site')
 const { parseError, requestTimeout } = require('./errors')
 const { NO_FIELDS, makeRequest, complete, deliver, abort } = require('./incoming')
-const { makeResponse, end, endNatively, write } = require('./outgoing')
+const { makeResponse, isDirect, end, endNatively, write } = require('./outgoing')
+const { onPipe } = require('./source')
 const { noticeTraces } = require('./observers')
 const { writeOrdinaryHead } = require('./head')
 const { install, kConnection } = require('./install')
@@ -234,7 +235,8 @@ class HttpConnection extends Connection {
     if (res === null || res.finished || !res[core.kNeedDrain] || this.turnCallbacks !== null) return
     // What the stream has handed on may only be gathered: to write it now shows whether there will be news of it.
     native.flush(this.id)
-    if (this.socket?.writableNeedDrain || native.queued(this.id) > 0) return
+    this.noteQueue()
+    if (this.socket?.writableNeedDrain || this.lastQueued > 0) return
     res[core.kNeedDrain] = false
     res.emit('drain')
   }
@@ -318,6 +320,11 @@ class HttpConnection extends Connection {
     shown._httpMessage = res
     if (isHeard(res)) res.emit('socket', shown)
     if (res.finished || res.outputData.length > 0) res._flush()
+  }
+
+  /** Whether a response may send past the socket's stream. */
+  isDirect(res) {
+    return isDirect(res, this)
   }
 
   /** A response has gone out whole, past the stream; `status` is what the engine said. */
@@ -581,6 +588,8 @@ HttpConnection.prototype.gone = false
 /** There was no stream when the connection closed: what a socket does then is left to us. */
 HttpConnection.prototype.closedBare = false
 HttpConnection.prototype.peerEnded = false
+/** Files that are piped into the response whose turn it is, and wait until that has drained. */
+HttpConnection.prototype.waiting = undefined
 HttpConnection.prototype.readAtEnd = 0
 HttpConnection.prototype.writtenAtEnd = 0
 /** Somebody has resumed the socket, which has no stream to note that. */
@@ -604,6 +613,9 @@ HttpConnection.prototype.endResponse = function (res, chunk, encoding, callback,
 }
 HttpConnection.prototype.writeResponse = function (res, chunk, encoding, callback, core) {
   return write(this, res, chunk, encoding, callback, core)
+}
+HttpConnection.prototype.pipe = function (res, event, stream) {
+  onPipe(this, res, event, stream)
 }
 HttpConnection.prototype.endNatively = function (res, engine, body) {
   // Of two versions of this package in one process, each has an engine, and knows only its own connections.

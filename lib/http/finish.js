@@ -7,16 +7,14 @@ const core = require('../core.js')
 const { isHandling } = require('./batch')
 const channels = require('./channels')
 const { dump } = require('./incoming')
-const { kConnection } = require('./install')
-
-const { own } = core
+const { emitsByItself, kConnection } = require('./install')
 
 /** Responses that went out whole, until what core does after that is done. */
 const ended = []
 
 /** Whether somebody is there to hear a message's events, by whatever way. */
 function isHeard(message) {
-  return message._eventsCount > 0 || message.emit !== own.emit
+  return message._eventsCount > 0 || !emitsByItself(message)
 }
 
 /** A response of ours has gone out whole, past the stream. */

@@ -40,7 +40,7 @@ function install() {
     connection.awaitFinish(this)
     return end.call(this, chunk, encoding, callback)
   })
-  OutgoingMessage.prototype.end[kConnection] = true
+  mark(OutgoingMessage.prototype.end)
 
   if (own.write) {
     const { write } = OutgoingMessage.prototype
@@ -49,8 +49,21 @@ function install() {
       if (connection === undefined) return write.call(this, chunk, encoding, callback)
       return connection.writeResponse(this, chunk, encoding, callback, write)
     })
-    ours[kConnection] = true
+    mark(ours)
     OutgoingMessage.prototype.write = ours
+  }
+
+  // What is emitted is nothing to us, but for what concerns a stream that is piped into a response. Somebody's that was there before stays.
+  if (own.emit && !Object.hasOwn(ServerResponse.prototype, 'emit')) {
+    const ours = named(own.emit, function (event, ...args) {
+      if (event === 'pipe' || event === 'unpipe' || event === 'drain') {
+        this._onPendingData[kConnection]?.pipe(this, event, args[0])
+      }
+      // Not bound: who replaces it on every emitter is obeyed.
+      return OutgoingMessage.prototype.emit.call(this, event, ...args)
+    })
+    mark(ours)
+    ServerResponse.prototype.emit = ours
   }
 
   if (own.writeHead) {
@@ -88,9 +101,23 @@ function printed(Message, events, prepare) {
   Object.defineProperty(Message.prototype, inspect.custom, { value, configurable: true, writable: true })
 }
 
+/** Marks a method as ours. By itself, as whoever wraps it may give all its properties to the wrapper (shimmer does). */
+function mark(method) {
+  method[kConnection] = method
+}
+
+function isOurs(method) {
+  return method[kConnection] === method
+}
+
 /** Whether nobody sees a response's body go by: the methods that it would be given to are ours, in front of Node's own. */
 function isBodyUnseen(res) {
-  return own.end !== undefined && res.end[kConnection] === true && res.write[kConnection] === true
+  return own.end !== undefined && isOurs(res.end) && isOurs(res.write)
+}
+
+/** Whether nobody is told of a response's events but its listeners. */
+function emitsByItself(res) {
+  return isOurs(res.emit) && OutgoingMessage.prototype.emit === own.emit
 }
 
 /** Has the method show core's name and number of parameters. */
@@ -100,4 +127,4 @@ function named(core, method) {
   return method
 }
 
-module.exports = { install, isBodyUnseen, named, kConnection }
+module.exports = { install, emitsByItself, isBodyUnseen, isOurs, named, kConnection }

@@ -1,10 +1,12 @@
 'use strict'
 
-// Who wants to know what core's constructor of responses begins, besides filling in fields: performance observers and traces.
+// Who wants to know what core begins besides what it was called for: performance observers and traces hear of what its constructor of responses
+// does, hooks of every asynchronous resource.
 
 const {
   http: { ServerResponse },
 } = require('../genuine.js')
+const { AsyncLocalStorage, createHook } = require('node:async_hooks')
 const { PerformanceObserver } = require('node:perf_hooks')
 const { shared } = require('../engine.js')
 const { find } = require('../core.js')
@@ -36,4 +38,38 @@ function noticeTraces() {
   if (!told.observed && Object.hasOwn(new ServerResponse(sampleRequest), '_traceEventId')) told.observed = true
 }
 
-module.exports = { told, noticeTraces }
+/**
+ * Hooks of the program's, which each request would be told to as an asynchronous resource: `enabled` has those that are; `stores` says whether
+ * there may be contexts of an AsyncLocalStorage, which since Node 24 nobody is told of.
+ */
+const hooks = shared('http hooks', () => {
+  const hooks = { enabled: new Set(), stores: true }
+  const prototype = Object.getPrototypeOf(createHook({}))
+  const { enable, disable } = prototype
+  let own
+  try {
+    prototype.enable = function () {
+      if (own === undefined) own = this
+      if (this === own) hooks.stores = true
+      else hooks.enabled.add(this)
+      return enable.call(this)
+    }
+    prototype.disable = function () {
+      if (this === own) hooks.stores = false
+      else hooks.enabled.delete(this)
+      return disable.call(this)
+    }
+    // Before Node 24, what holds the contexts is a hook itself. It does not look at requests.
+    const storage = new AsyncLocalStorage()
+    // Not with `undefined`, which is what there is without.
+    storage.run(true, () => {})
+    storage.disable()
+    own ??= null
+  } catch {
+    // The prototype is frozen: there is no way to learn of hooks.
+    hooks.enabled.add(null)
+  }
+  return hooks
+})
+
+module.exports = { told, noticeTraces, hooks }

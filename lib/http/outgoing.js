@@ -16,10 +16,11 @@ const { told } = require('./observers')
 const { ordinary } = require('./head.js')
 const { responseCreated } = require('./channels')
 const { isBodyUnseen } = require('./install')
+const { ready } = require('./source')
 
 const { byteLength } = Buffer
 
-const { TEXT, LATIN1, BYTES, CHUNK, LAST, HEAD, UTF8_HEAD } = require('../constants.js').send
+const { TEXT, LATIN1, BYTES, CHUNK, LAST, HEAD, UTF8_HEAD, FILE } = require('../constants.js').send
 
 /** Whether a response may send past its socket's stream: it is its turn, and nothing is queued or held back anywhere. */
 function isDirect(res, connection) {
@@ -129,13 +130,14 @@ function write(connection, res, chunk, encoding, callback, core) {
     callback = encoding
     encoding = undefined
   }
-  let bits = kindOf(chunk, encoding)
+  let bits = chunk === ready.chunk ? FILE : kindOf(chunk, encoding)
   if (bits === 0) return core.call(res, chunk, encoding, callback)
   if (!res._header) {
     res._implicitHeader()
     if (!isDirect(res, connection)) return core.call(res, chunk, encoding, callback)
   }
-  if (!res._hasBody || (joinsParts && res.chunkedEncoding)) return core.call(res, chunk, encoding, callback)
+  const joins = joinsParts && res.chunkedEncoding && bits !== FILE
+  if (!res._hasBody || joins) return core.call(res, chunk, encoding, callback)
   const length = lengthOf(chunk, bits)
   if (res.chunkedEncoding) bits |= CHUNK
   const status = send(res, connection, bits, chunk, length)
@@ -195,4 +197,4 @@ function makeResponse(Message, req, connection, keepAlive) {
   return res
 }
 
-module.exports = { makeResponse, end, endNatively, write }
+module.exports = { makeResponse, isDirect, end, endNatively, write }

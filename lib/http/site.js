@@ -7,13 +7,11 @@
 const {
   http: { IncomingMessage, ServerResponse },
 } = require('../genuine.js')
-const { AsyncLocalStorage, createHook } = require('node:async_hooks')
-const { shared } = require('../engine.js')
 const core = require('../core.js')
 const constants = require('../constants.js')
 const channels = require('./channels')
 const { install } = require('./install')
-const { told } = require('./observers')
+const { hooks, told } = require('./observers')
 const { haveStillTheirMethods } = require('./shapes')
 const { kAccessLog, kSite } = require('./symbols')
 
@@ -80,38 +78,10 @@ function isWatched() {
     channels.requestStart.hasSubscribers ||
     channels.responseCreated.hasSubscribers ||
     channels.responseFinish.hasSubscribers ||
-    hooks.size > 0 ||
+    hooks.enabled.size > 0 ||
     told.observed
   )
 }
-
-/** Enabled hooks of the program's, which each request would be told to as an asynchronous resource. */
-const hooks = shared('http async hooks', () => {
-  const enabled = new Set()
-  const prototype = Object.getPrototypeOf(createHook({}))
-  const { enable, disable } = prototype
-  let own
-  try {
-    prototype.enable = function () {
-      if (own === undefined) own = this
-      else if (this !== own) enabled.add(this)
-      return enable.call(this)
-    }
-    prototype.disable = function () {
-      enabled.delete(this)
-      return disable.call(this)
-    }
-    // Before Node 24, what holds the contexts is a hook itself. It does not look at requests.
-    const storage = new AsyncLocalStorage()
-    storage.run(undefined, () => {})
-    storage.disable()
-    own ??= null
-  } catch {
-    // The prototype is frozen: there is no way to learn of hooks.
-    enabled.add(null)
-  }
-  return enabled
-})
 
 install()
 

@@ -72,6 +72,11 @@ Object.defineProperty(Socket, Symbol.hasInstance, {
 
 Socket.prototype[kHandle] = Connection
 
+/** The socket as a stream of messages: what `codec.framer(options).over(socket)` gives. */
+Socket.prototype.frames = function frames(options) {
+  return require('../codec/framing/framer.js').framer(options).over(this)
+}
+
 Socket.prototype.connect = function connect(...args) {
   const options = Array.isArray(args[0]) ? args[0][0] : args[0]
   if (this._parent?.connecting) return this

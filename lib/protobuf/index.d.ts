@@ -1,6 +1,7 @@
 /**
- * Protocol Buffers: `protobuf(source)` compiles a `.proto` schema and gives its messages and enums, call for call as npm
- * `protocol-buffers` does. `docs/protobuf.md` lists what goes beyond it and what differs, `docs/protobuf-formats.md` JSON and text.
+ * Protocol Buffers. `protobuf.load(file)` reads `.proto` files as `protoc` does, and gives messages as their authors mean them.
+ * `protobuf(source)` compiles a schema call for call as npm `protocol-buffers` does. `docs/protobuf.md` has both, `docs/protobuf-formats.md`
+ * JSON and text.
  */
 
 import type { Transform, TransformOptions } from 'node:stream'
@@ -23,7 +24,7 @@ interface Options {
    * How 64-bit integers are decoded: a number while that is exact and a BigInt beyond (`'auto'`, the default), always a BigInt, or
    * always a decimal string. Encoding takes all of these, and objects like those of npm `long`.
    */
-  int64?: 'auto' | 'bigint' | 'string'
+  int64?: 'auto' | 'bigint' | 'string' | 'number'
   /** Decoded objects have every field, absent ones by their default. Default `true`; `false` leaves absent fields out. */
   defaults?: boolean
   /** Keep fields that the schema does not know on decoded objects, and write them back. Default `false`. */
@@ -43,6 +44,105 @@ interface Options {
   /** Limits on the schema. Each one that is passed is an error that names it. */
   limits?: SchemaLimits
 }
+
+/** Options of {@link protobuf.load}, `loadSync`, `parse` and `parseDescriptorSet`. */
+interface ReadOptions {
+  /** Take what npm `protocol-buffers` takes besides what `protoc` does, when `false`. Default `true`. */
+  strict?: boolean
+  /**
+   * How 64-bit integers are decoded: a number while that is exact and a BigInt beyond (`'auto'`, the default), always a BigInt, always a
+   * decimal string, or always a number, where one that is not exact is an error. Encoding takes all of these.
+   */
+  int64?: 'auto' | 'bigint' | 'string' | 'number'
+  /** Enums are decoded as numbers (default) or as their names, as far as they have one. Encoding takes both. */
+  enums?: 'number' | 'string'
+  /** Properties are in camel case, as in JSON. Default `false`: as declared. */
+  camelCase?: boolean
+  /** A oneof is a property that names the member that is set; `encode` writes that one. Default `false`. */
+  oneofs?: boolean
+  /** Fields of type `google.protobuf.Timestamp` are messages (default) or `Date`s, without what is below a millisecond. */
+  timestamps?: 'message' | 'date'
+  /** Fields of type `google.protobuf.Duration` are messages (default) or numbers of milliseconds. */
+  durations?: 'message' | 'milliseconds'
+  /** Keep fields that the schema does not know, numbers that a closed enum does not name among them, and write them back. Default `true`. */
+  unknownFields?: boolean
+  /** As of {@link Options}. */
+  depth?: number
+  /** As of {@link Options}. */
+  maxSize?: number
+  /** As of {@link Options}. */
+  maxValues?: number
+  /** Limits on the schema. */
+  limits?: SchemaLimits
+}
+
+/** How files are found. */
+interface LoadOptions<Import = Source> extends ReadOptions {
+  /** Folders that imports are found in, as with `protoc -I`. Default: that of the file, then the working directory. */
+  includePaths?: string[]
+  /** Asked for an import before the folders are. */
+  resolveImport?: (name: string) => Import | null | undefined
+}
+
+/** Options of {@link protobuf.parse}. */
+interface ParseTextOptions extends LoadOptions {
+  /** What errors and descriptors call the text. Default `schema.proto`. */
+  filename?: string
+}
+
+/** Options of {@link protobuf.parseDescriptorSet}. */
+interface DescriptorSetOptions extends ReadOptions {
+  /** The files whose messages are there by their bare name, too. Default: the last one. */
+  files?: string[]
+}
+
+/** Forms of values that {@link LoadedType.toObject} gives. */
+interface ToObjectOptions {
+  enums?: 'number' | 'string'
+  int64?: 'bigint' | 'string' | 'number'
+  bytes?: 'base64' | 'array'
+  /** Fields that are not set have their default. */
+  defaults?: boolean
+}
+
+/** A message type of {@link protobuf.load}, as `ironwire pbts --load` declares it: `encode` takes a `T`, `decode` gives a `D`. */
+interface LoadedType<T = Dynamic, D = T> {
+  readonly name: string
+  /** With its package: `google.rpc.Status`. */
+  readonly fullName: string
+  /** Encodes a message, into `buffer` at `offset` where given. `encode.bytes` is how many bytes it took. */
+  encode: { (message: T, buffer?: Uint8Array, offset?: number): Buffer; bytes: number }
+  /** Decodes what lies between `offset` and `end`. */
+  decode: { (buffer: Uint8Array, offset?: number, end?: number): D; bytes: number }
+  encodingLength(message: T): number
+  /** A message with these fields, and with the defaults that every message has. A field that there is not is an error. */
+  create(init?: T): D
+  /** Whether two objects are the same message, in whatever forms their values are. */
+  equals(a: T, b: T): boolean
+  /** A deep copy. */
+  clone(message: D): D
+  /** A message of an object from elsewhere: what `encode` takes, base64 for bytes, and names as declared. */
+  fromObject(object: object): D
+  /** A deep copy in other forms. */
+  toObject(message: T, options?: ToObjectOptions): Record<string, Dynamic>
+  /** ProtoJSON as a value. */
+  toJson(message: T, options?: ToJsonOptions): Dynamic
+  fromJson(value: unknown, options?: ParseOptions): D
+  /** ProtoJSON as text. */
+  toJsonString(message: T, options?: ToJsonOptions): string
+  fromJsonString(text: string | Uint8Array, options?: ParseOptions): D
+  /** Text format. */
+  toText(message: T, options?: ToTextOptions): string
+  fromText(text: string | Uint8Array, options?: ParseOptions): D
+}
+
+/** Packages by name, in them messages, enums and services; and what the loaded files declare, by its bare name. */
+interface Root {
+  readonly [name: string]: Dynamic
+}
+
+/** Whatever encodes and decodes messages. */
+type AnyType<T = Dynamic, D = T> = Pick<LoadedType<T, D>, 'encode' | 'decode'>
 
 /** Limits on schemas that come from elsewhere; `docs/protobuf-language.md` has the reasons for the defaults. */
 interface SchemaLimits {
@@ -110,7 +210,7 @@ type MapInput<K, V> = { readonly [key: string]: V } | ReadonlyMap<K, V> | Iterab
 /** What `encode` takes for `bytes`; a string is written as UTF-8. */
 type BytesInput = ArrayBufferView | ArrayBufferLike | string
 
-/** Messages by name, and enums as objects of numbers by name. */
+/** Messages by name, enums as objects of numbers by name, and services by name, which do not show when one walks over it. */
 interface Messages {
   [name: string]: Dynamic
 }
@@ -266,6 +366,8 @@ interface OneofInfo extends Element {
   readonly fields: FieldInfo[]
   /** It stands for one proto3 `optional` field. */
   readonly synthetic: boolean
+  /** Its property on objects; `null` where the option `oneofs` is not set. */
+  readonly property: string | null
 }
 
 /** An enum type. */
@@ -294,7 +396,12 @@ interface ServiceInfo<Methods = Record<string, MethodInfo>> extends Element {
 }
 
 /** A method of a service. */
-interface MethodInfo<Request extends MessageType = Message, Response extends MessageType = Message> extends Element {
+interface MethodInfo<
+  Request extends AnyType = Message,
+  Response extends AnyType = Message,
+  ClientStreaming extends boolean = boolean,
+  ServerStreaming extends boolean = boolean,
+> extends Element {
   /** `/package.Service/Method`, as gRPC calls it. */
   readonly path: string
   /** Types of request and reply as reflection shows them, ... */
@@ -304,9 +411,9 @@ interface MethodInfo<Request extends MessageType = Message, Response extends Mes
   readonly requestType: Request
   readonly responseType: Response
   /** `(stream Request)`. */
-  readonly clientStreaming: boolean
+  readonly clientStreaming: ClientStreaming
   /** `returns (stream Response)`. */
-  readonly serverStreaming: boolean
+  readonly serverStreaming: ServerStreaming
   readonly idempotency: 'unknown' | 'no-side-effects' | 'idempotent'
   readonly parent: ServiceInfo
 }
@@ -342,52 +449,76 @@ declare const protobuf: {
    * `protobuf<import('./person').default>(source)`.
    */
   <M extends object = Messages>(source: Source | null, options?: Options | string): M
+  /**
+   * Reads a schema from a file, or from several, with all that they import, and gives its packages. Messages are what their schema
+   * says: absent is absent. Calls back, or gives a promise. `R` is what `ironwire pbts --load` wrote: `load<typeof import('./person')>(…)`.
+   */
+  load: {
+    <R extends object = Root>(
+      file: string | string[],
+      options?: LoadOptions<Source | PromiseLike<Source | null | undefined>>,
+    ): Promise<R>
+    <R extends object = Root>(file: string | string[], callback: (error: Error | null, root?: R) => void): void
+    <R extends object = Root>(
+      file: string | string[],
+      options: LoadOptions<Source | PromiseLike<Source | null | undefined>> | undefined,
+      callback: (error: Error | null, root?: R) => void,
+    ): void
+  }
+  /** The same at once. */
+  loadSync<R extends object = Root>(file: string | string[], options?: LoadOptions): R
+  /** The same of a text. Files are read for its imports only, and only in `includePaths`. */
+  parse<R extends object = Root>(source: Source, options?: ParseTextOptions): R
+  /** The same of a `google.protobuf.FileDescriptorSet`, such as `protoc --descriptor_set_out` and `buf build` write. */
+  parseDescriptorSet<R extends object = Root>(bytes: Uint8Array, options?: DescriptorSetOptions): R
+  /** The source of a module that exports what a root has, by name, and the root itself as its default. */
+  toModule(root: object, options?: { module?: 'commonjs' | 'esm'; from?: string }): string
   /** The message of this full name, `package.Outer.Inner`, from any file of the schema. */
   lookup(messages: object, fullName: string): Message | undefined
   /** Binary to canonical ProtoJSON: no object is built. Errors have codes `IRONWIRE_PROTOBUF_…`. */
-  binaryToJson(message: MessageType, buffer: Uint8Array, options?: ToJsonOptions): string
+  binaryToJson(message: AnyType, buffer: Uint8Array, options?: ToJsonOptions): string
   /** ProtoJSON (text, or UTF-8) to binary. An error names line and column. */
-  jsonToBinary(message: MessageType, json: string | Uint8Array, options?: ParseOptions): Buffer
+  jsonToBinary(message: AnyType, json: string | Uint8Array, options?: ParseOptions): Buffer
   /** Binary to text format. */
-  binaryToText(message: MessageType, buffer: Uint8Array, options?: ToTextOptions): string
+  binaryToText(message: AnyType, buffer: Uint8Array, options?: ToTextOptions): string
   /** Text format to binary. An error names line and column. */
-  textToBinary(message: MessageType, text: string | Uint8Array, options?: ParseOptions): Buffer
+  textToBinary(message: AnyType, text: string | Uint8Array, options?: ParseOptions): Buffer
   /** {@link binaryToJson} of what `message.encode(object)` gives. */
-  toJson<T>(message: MessageType<T>, object: T, options?: ToJsonOptions): string
+  toJson<T>(message: AnyType<T>, object: T, options?: ToJsonOptions): string
   /** `message.decode` of what {@link jsonToBinary} gives. */
-  fromJson<D>(message: MessageType<never, D>, json: string | Uint8Array, options?: ParseOptions): D
+  fromJson<D>(message: AnyType<never, D>, json: string | Uint8Array, options?: ParseOptions): D
   /** {@link binaryToText} of what `message.encode(object)` gives. */
-  toText<T>(message: MessageType<T>, object: T, options?: ToTextOptions): string
+  toText<T>(message: AnyType<T>, object: T, options?: ToTextOptions): string
   /** `message.decode` of what {@link textToBinary} gives. */
-  fromText<D>(message: MessageType<never, D>, text: string | Uint8Array, options?: ParseOptions): D
+  fromText<D>(message: AnyType<never, D>, text: string | Uint8Array, options?: ParseOptions): D
   /** Encodes with the length before the message, as a varint. `encodeDelimited.bytes` is how many bytes both took. */
   encodeDelimited: {
-    <T>(message: MessageType<T>, object: T, buffer?: undefined, offset?: number): Buffer
-    <T, B extends Uint8Array>(message: MessageType<T>, object: T, buffer: B, offset?: number): B
+    <T>(message: AnyType<T>, object: T, buffer?: undefined, offset?: number): Buffer
+    <T, B extends Uint8Array>(message: AnyType<T>, object: T, buffer: B, offset?: number): B
     bytes: number
   }
   /**
    * Decodes the message whose length stands at `offset`; `decodeDelimited.bytes` is how far the next one is from there. Input that
    * ends inside it throws `IRONWIRE_PROTOBUF_TRUNCATED`.
    */
-  decodeDelimited: { <D>(message: MessageType<never, D>, buffer: Uint8Array, offset?: number): D; bytes: number }
+  decodeDelimited: { <D>(message: AnyType<never, D>, buffer: Uint8Array, offset?: number): D; bytes: number }
   /**
    * The delimited messages of a stream or of any iterable of chunks, however they are cut. Throws `IRONWIRE_PROTOBUF_TRUNCATED`,
    * `IRONWIRE_PROTOBUF_TOO_LARGE`, or what `decode` throws.
    */
   decodeStream<D>(
-    message: MessageType<never, D>,
+    message: AnyType<never, D>,
     readable: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
     options?: DelimitedOptions,
   ): AsyncGenerator<D, void, undefined>
   /** A stream of bytes in, of messages out. It decodes no further ahead than its `readableHighWaterMark` (16 messages). */
   DelimitedDecoder: new (
-    message: MessageType,
+    message: AnyType,
     options?: DelimitedOptions & TransformOptions,
   ) => Transform
   /** A stream of objects in, of delimited messages out. */
   DelimitedEncoder: new (
-    message: MessageType,
+    message: AnyType,
     options?: TransformOptions,
   ) => Transform
   /** All files of a schema as the bytes of a `google.protobuf.FileDescriptorSet`, imports before importers. */
@@ -398,11 +529,11 @@ declare const protobuf: {
    */
   fromDescriptorSet<M extends object = Messages>(bytes: Uint8Array, options?: Options): M
   /** What the schema says, element by element. */
-  reflect: { (message: MessageType<never, unknown>): MessageInfo; (messages: object): Reflection }
+  reflect: { (message: AnyType<never, unknown>): MessageInfo; (messages: object): Reflection }
   /** The service of this full name, `package.Name`. */
   service<M extends object, N extends string>(messages: M, fullName: N): ServiceOf<M, N>
-  /** The source of a CommonJS module that exports the messages. `encodings` names the package it requires, this one by default. */
-  toJS(source: Source | null, options?: Options & { encodings?: string }): string
+  /** The source of a module that exports the messages. `encodings` names the package that it takes this from, ironwire by default. */
+  toJS(source: Source | null, options?: Options & { encodings?: string; module?: 'commonjs' | 'esm' }): string
   /** TypeScript declarations of the messages, as `ironwire pbts` writes them. */
   pbts(messages: object): string
   /** The key under which decoded objects keep unknown fields. */
@@ -411,10 +542,12 @@ declare const protobuf: {
 
 declare namespace protobuf {
   export {
+    AnyType,
     BytesInput,
     CommentInfo,
     DelimitedOptions,
     DescriptorOptions,
+    DescriptorSetOptions,
     Element,
     Encoding,
     EnumInfo,
@@ -424,6 +557,8 @@ declare namespace protobuf {
     FormatOptions,
     Int64Input,
     ListInput,
+    LoadedType,
+    LoadOptions,
     MapInput,
     Message,
     MessageInfo,
@@ -433,13 +568,17 @@ declare namespace protobuf {
     OneofInfo,
     Options,
     ParseOptions,
+    ParseTextOptions,
     PositionInfo,
+    ReadOptions,
     Reflection,
+    Root,
     SchemaLimits,
     SchemaObject,
     ServiceInfo,
     Source,
     ToJsonOptions,
+    ToObjectOptions,
     ToTextOptions,
   }
 }

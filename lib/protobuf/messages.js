@@ -6,6 +6,16 @@ const { invalidArgType } = require('../errors.js')
 
 const behind = new WeakMap()
 
+/** Makes an object stand for its schema; `own` are the names of the files that it was made for. */
+function standFor(messages, schema, own) {
+  behind.set(messages, { schema, own })
+}
+
+/** The names of the files that a root of `protobuf.load()` was made for. */
+function ownFiles(messages) {
+  return behind.get(messages).own
+}
+
 class Messages {
   /** `source` gives what the schema was made from as text, `ast` as an object in the shape of npm `protocol-buffers-schema`. */
   constructor(schema, source, ast) {
@@ -25,7 +35,7 @@ class Messages {
 /** The schema of a Messages object. */
 function schemaOf(messages) {
   const made = behind.get(messages)
-  if (made === undefined) throw invalidArgType('messages', "what 'protobuf()' returned", messages)
+  if (made === undefined) throw invalidArgType('messages', "what 'protobuf.load()' or 'protobuf()' gave", messages)
   return made.schema
 }
 
@@ -35,4 +45,4 @@ function lookup(messages, fullName) {
   return schema.messages[schema.outline.messages.findIndex((outline) => outline[1] === fullName)]
 }
 
-module.exports = { Messages, lookup, schemaOf }
+module.exports = { Messages, lookup, ownFiles, schemaOf, standFor }

@@ -7,7 +7,7 @@
 // name of a schema can have. What the messages object shows is exported beside it.
 
 const { reflectionOf } = require('./reflect.js')
-const { schemaOf } = require('./messages.js')
+const { ownFiles, schemaOf } = require('./messages.js')
 
 /** What TypeScript does not take as the name of a type, or would take for one of its own. */
 const RESERVED = new Set(
@@ -23,12 +23,20 @@ const RESERVED = new Set(
 /** What every message object has. A nested type of such a name does not show there. */
 const MEMBERS = new Set(['type', 'message', 'name', 'buffer', 'encode', 'decode', 'encodingLength', 'dependencies'])
 
+/** The same for the types that `protobuf.load()` gives. */
+const LOADED_MEMBERS = new Set(
+  (
+    'name fullName encode decode encodingLength create equals clone fromObject toObject toJson fromJson toJsonString fromJsonString ' +
+    'toText fromText'
+  ).split(' '),
+)
+
 /** What TypeScript knows every object to have. */
 const INHERITED = new Set(
   'constructor toString toLocaleString valueOf hasOwnProperty isPrototypeOf propertyIsEnumerable'.split(' '),
 )
 
-const INT64 = { auto: 'number | bigint', bigint: 'bigint', string: 'string' }
+const INT64 = { auto: 'number | bigint', bigint: 'bigint', string: 'string', number: 'number' }
 const WIDE = new Set(['int64', 'uint64', 'sint64', 'fixed64', 'sfixed64'])
 
 const identifier = (name) => (RESERVED.has(name) ? `${name}$` : name)
@@ -63,15 +71,31 @@ class Declarations {
     this.schema = schema
     this.reflection = reflectionOf(schema)
     this.settings = schema.settings
+    /** What only `protobuf.load()` has; undefined for `protobuf()`. */
+    this.face = schema.settings.face
+    this.members = this.face ? LOADED_MEMBERS : MEMBERS
+    this.messageType = this.face ? '$protobuf.LoadedType' : '$protobuf.MessageType'
+  }
+
+  /** What a message of a well-known type is converted to; undefined for all others. */
+  #converted(message) {
+    if (this.face?.dates && message.fullName === 'google.protobuf.Timestamp') return 'globalThis.Date'
+    return this.face?.durations && message.fullName === 'google.protobuf.Duration' ? 'number' : undefined
   }
 
   /** The type of one value, as decoded or as taken by `encode`. */
   #value(field, input) {
     const { type, message, enum: enumeration } = field
-    if (message !== null) return input ? `${place(message.fullName)}.$Input` : place(message.fullName)
+    if (message !== null) {
+      const converted = this.#converted(message)
+      if (!input) return converted ?? place(message.fullName)
+      return converted ? `${converted} | ${place(message.fullName)}.$Input` : `${place(message.fullName)}.$Input`
+    }
     if (enumeration !== null) {
       // An open enum may hold any number.
-      const numbers = enumeration.closed ? place(enumeration.fullName) : 'number'
+      const own = place(enumeration.fullName)
+      if (this.face?.enumNames) return enumeration.closed && !input ? own : `${own} | number`
+      const numbers = enumeration.closed ? own : 'number'
       return input ? `${numbers} | keyof ${place(enumeration.fullName)}.$Enum` : numbers
     }
     if (WIDE.has(type)) return input ? '$protobuf.Int64Input' : INT64[this.settings.int64]
@@ -82,6 +106,7 @@ class Declarations {
 
   /** A property of the object that `decode` gives. */
   #decoded(field) {
+    if (this.face) return this.#present(field)
     const { label, type, mapValue } = field
     // Extensions that could clash are there only when they were on the wire.
     const elsewhere = field.property !== field.name
@@ -100,6 +125,55 @@ class Declarations {
       }
     }
     return [...comment(field), `${key(field.property)}${optional ? '?' : ''}: ${of}`]
+  }
+
+  /** The same where absent is absent. */
+  #present(field) {
+    const { label, mapValue } = field
+    let of = this.#value(mapValue ?? field, false)
+    if (label === 'repeated') of = list(of)
+    if (label === 'map') of = `{ [key: string]: ${of} }`
+    const isThere = label !== 'optional' || (!field.hasPresence && !field.isExtension)
+    const elsewhere = field.property !== field.name && field.isExtension
+    return [...comment(field), `${key(field.property)}${isThere && !elsewhere ? '' : '?'}: ${of}`]
+  }
+
+  /** Members of a oneof that says which one is set: a union, in which each of the others is undefined. */
+  #union(oneof) {
+    const none = (field) => `${key(field.property)}?: undefined`
+    const without = (member) => oneof.fields.filter((field) => field !== member).map(none)
+    const cases = oneof.fields.map((member) => [
+      `${key(oneof.property)}: ${JSON.stringify(member.property)}`,
+      `${key(member.property)}: ${this.#value(member, false)}`,
+      ...without(member),
+    ])
+    cases.push([`${key(oneof.property)}?: undefined`, ...without(null)])
+    return cases.map((one) => `{ ${one.join('; ')} }`)
+  }
+
+  /** The type of the object that `decode` gives. */
+  #object(info, name, fields, unknown) {
+    const unions = this.face?.oneofCases ? info.oneofs.filter((oneof) => !oneof.synthetic) : []
+    const inUnion = (field) => unions.includes(field.oneof)
+    const lines = [...fields.filter((field) => !inUnion(field)).flatMap((field) => this.#decoded(field)), ...unknown]
+    if (unions.length === 0) return block(`interface ${name}`, lines)
+    const own = block(`interface $Fields`, lines)
+    const rest = unions.flatMap((oneof) => [
+      ...comment(oneof),
+      `type $${oneof.name} =`,
+      ...indent(this.#union(oneof).map((one) => `| ${one}`)),
+    ])
+    const place = unions.map((oneof) => `${name}.$${oneof.name}`)
+    return [
+      `type ${name} = ${[`${name}.$Fields`, ...place].join(' & ')}`,
+      ...block(`namespace ${name}`, [...own, ...rest]),
+    ]
+  }
+
+  /** The property of a oneof, of the object that `encode` takes. */
+  #inputCase(oneof) {
+    const names = oneof.fields.map((field) => JSON.stringify(field.property)).join(' | ')
+    return `${key(oneof.property)}?: ${names} | null | undefined`
   }
 
   /** A property of the object that `encode` takes. */
@@ -133,7 +207,7 @@ class Declarations {
     const enums = this.#unique(info.enums)
     const shown = [...enums.map((item) => [item, '$Enum']), ...messages.map((item) => [item, '$Message'])]
     const nested = shown
-      .filter(([item]) => !MEMBERS.has(item.name))
+      .filter(([item]) => !this.members.has(item.name))
       .map(([item, kind]) => `readonly ${key(item.name)}: ${place(item.fullName)}.${kind}`)
     const unknown = this.settings.unknownFields
       ? [
@@ -141,13 +215,15 @@ class Declarations {
           '[$protobuf.unknownFields]?: globalThis.Buffer[]',
         ]
       : []
+    const oneofs = this.face?.oneofCases ? info.oneofs.filter((oneof) => !oneof.synthetic) : []
+    const cases = oneofs.map((oneof) => this.#inputCase(oneof))
     return [
       ...comment(info),
-      ...block(`interface ${name}`, [...fields.flatMap((field) => this.#decoded(field)), ...unknown]),
+      ...this.#object(info, name, fields, unknown),
       ...block(`namespace ${name}`, [
         `/** What \`encode\` takes. */`,
-        ...block('interface $Input', [...fields.flatMap((field) => this.#input(field)), ...unknown]),
-        ...block(`interface $Message extends $protobuf.MessageType<${own}.$Input, ${own}>`, nested),
+        ...block('interface $Input', [...fields.flatMap((field) => this.#input(field)), ...cases, ...unknown]),
+        ...block(`interface $Message extends ${this.messageType}<${own}.$Input, ${own}>`, nested),
         ...enums.flatMap((item) => this.#enum(item)),
         ...messages.flatMap((item) => this.#message(item)),
       ]),
@@ -155,15 +231,17 @@ class Declarations {
   }
 
   #enum(info) {
-    const numbers = new Set(info.values.map((value) => value.number))
+    // By the first name of each number, where enums are names.
+    const shown = ({ number }) => (this.face?.enumNames ? JSON.stringify(info.value(number).name) : number)
+    const all = new Set(info.values.map(shown))
     const values = this.#unique(info.values)
     return [
       ...comment(info),
-      `type ${identifier(info.name)} = ${[...numbers].join(' | ') || 'number'}`,
+      `type ${identifier(info.name)} = ${[...all].join(' | ') || 'number'}`,
       ...block(`namespace ${identifier(info.name)}`, [
         ...block(
           'interface $Enum',
-          values.flatMap((value) => [...comment(value), `readonly ${key(value.name)}: ${value.number}`]),
+          values.flatMap((value) => [...comment(value), `readonly ${key(value.name)}: ${shown(value)}`]),
         ),
       ]),
     ]
@@ -172,13 +250,18 @@ class Declarations {
   #service(info) {
     const methods = Object.values(info.methods).flatMap((method) => {
       const types = `${place(method.input.fullName)}.$Message, ${place(method.output.fullName)}.$Message`
-      return [...comment(method), `readonly ${key(method.name)}: $protobuf.MethodInfo<${types}>`]
+      const streams = `${method.clientStreaming}, ${method.serverStreaming}`
+      return [...comment(method), `readonly ${key(method.name)}: $protobuf.MethodInfo<${types}, ${streams}>`]
     })
     const name = identifier(info.name)
     return block(`namespace ${name}`, [
       ...block('interface $Methods', methods),
       ...comment(info),
       `interface $Service extends $protobuf.ServiceInfo<$Methods> {}`,
+      '/** What `client.service` of `rpc` gives, ... */',
+      'type $Client = $rpc.ServiceClient<$Service>',
+      '/** ... and what `server.addService` takes. */',
+      'type $Handlers = $rpc.ServiceHandlers<$Service>',
     ])
   }
 
@@ -196,13 +279,75 @@ class Declarations {
   #shown() {
     const files = this.schema.order().map((id) => this.reflection.files[id])
     const all = new Map()
+    for (const info of this.reflection.services) all.set(info.name, [info, '$Service'])
     for (const info of files.flatMap((file) => file.enums)) all.set(info.name, [info, '$Enum'])
     for (const info of files.flatMap((file) => file.messages)) all.set(info.name, [info, '$Message'])
     return [...all]
   }
 
-  text() {
+  /** What `protobuf.load()` shows, by name: packages, and what its own files declare. Lines of each, its alias aside. */
+  #loaded(own) {
+    const tree = new Map()
+    const bare = new Map()
+    for (const file of this.reflection.files) {
+      const things = [
+        ...file.enums.map((info) => [info, '$Enum']),
+        ...file.messages.map((info) => [info, '$Message']),
+        ...file.services.map((info) => [info, '$Service']),
+      ]
+      if (things.length === 0) continue
+      let at = tree
+      for (const part of file.package === '' ? [] : file.package.split('.')) {
+        if (!at.has(part)) at.set(part, new Map())
+        at = at.get(part)
+      }
+      for (const [info, kind] of things) {
+        const type = `${place(info.fullName)}.${kind}`
+        at.set(info.name, type)
+        if (own.has(file.name)) bare.set(info.name, bare.has(info.name) ? undefined : [type, info])
+      }
+    }
+    const shape = (of) => {
+      if (typeof of === 'string') return [of]
+      const inner = [...of].flatMap(([name, one]) => {
+        const [first, ...rest] = shape(one)
+        return [`readonly ${key(name)}: ${first}`, ...rest]
+      })
+      return ['{', ...indent(inner), '}']
+    }
+    const shown = [...tree].map(([name, of]) => [name, shape(of), name, []])
+    for (const [name, found] of bare) {
+      if (found !== undefined && !tree.has(name)) shown.push([name, [found[0]], found[1].fullName, comment(found[1])])
+    }
+    return shown
+  }
+
+  #exports(shown) {
+    return shown.flatMap(([name, [first, ...rest], fullName, comments]) => [
+      '',
+      ...comments,
+      `declare const ${identifier(name)}: ${first}`,
+      ...rest,
+      `import ${identifier(name)} = ${place(fullName)}`,
+      // The default is the root itself, which has that name, too.
+      ...(name === 'default'
+        ? []
+        : [`export { ${identifier(name) === name ? name : `${identifier(name)} as ${name}`} }`]),
+    ])
+  }
+
+  /** What goes for a root of `protobuf.load()`, which is the module's default export, too. */
+  #root(shown) {
+    const names = shown.map(([name]) => `readonly ${key(name)}: typeof ${identifier(name)}`)
+    return ['', ...block('declare const $root:', names), 'export default $root']
+  }
+
+  text(own) {
     const { services, files } = this.reflection
+    if (this.face) {
+      const shown = this.#loaded(own)
+      return this.#module(files, services, [...this.#exports(shown), ...this.#root(shown)])
+    }
     const exported = this.#shown().flatMap(([name, [info, kind]]) => [
       '',
       ...comment(info),
@@ -210,11 +355,15 @@ class Declarations {
       `import ${identifier(name)} = ${place(info.fullName)}`,
       `export { ${identifier(name) === name ? name : `${identifier(name)} as ${name}`} }`,
     ])
+    return this.#module(files, services, exported)
+  }
+
+  #module(files, services, exported) {
     const all = services.map((info) => `readonly ${JSON.stringify(info.fullName)}: ${place(info.fullName)}.$Service`)
     return [
       '// Written by `ironwire pbts`: edit the .proto file instead.',
       '',
-      "import type { protobuf as $protobuf } from 'ironwire'",
+      "import type { protobuf as $protobuf, rpc as $rpc } from 'ironwire'",
       '',
       ...block(
         'export declare namespace $',
@@ -231,7 +380,8 @@ class Declarations {
 
 /** The declarations of all that `messages` has, as the text of a `.d.ts` module. */
 function pbts(messages) {
-  return new Declarations(schemaOf(messages)).text()
+  const schema = schemaOf(messages)
+  return new Declarations(schema).text(ownFiles(messages))
 }
 
 module.exports = { pbts }

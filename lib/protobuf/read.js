@@ -5,6 +5,7 @@
 // takes for a byte: that is the bounds check.
 
 const { Buffer, isUtf8 } = require('node:buffer')
+const { markAsUntransferable } = require('node:worker_threads')
 const { makeError } = require('../errors.js')
 const { canGenerate } = require('./generate.js')
 
@@ -166,11 +167,18 @@ function unsigned(lo, hi) {
   return bigUnsigned(lo, hi)
 }
 
-// The three ways to hand out 64 bits: number or BigInt, always BigInt, always a decimal string.
+function exact(value) {
+  if (typeof value === 'number') return value
+  const message = `The 64-bit integer ${value} is not exact as a number: decode such with int64 'bigint', 'string' or 'auto'`
+  throw makeError(RangeError, 'ERR_OUT_OF_RANGE', message, exact)
+}
+
+// The ways to hand out 64 bits: number or BigInt, always BigInt, always a decimal string, always a number.
 const forms = {
   auto: [signed, unsigned],
   bigint: [bigSigned, bigUnsigned],
   string: [(lo, hi) => String(signed(lo, hi)), (lo, hi) => String(unsigned(lo, hi))],
+  number: [(lo, hi) => exact(signed(lo, hi)), (lo, hi) => exact(unsigned(lo, hi))],
 }
 
 function readers64([signedForm, unsignedForm]) {
@@ -551,7 +559,21 @@ function setItem(b, p, end, depth) {
   return item
 }
 
+/** No bytes: one for all, so that nobody may take its memory along to another thread. */
 const EMPTY = Buffer.alloc(0)
+markAsUntransferable(EMPTY.buffer)
+
+/** The `Date` of a Timestamp; what is below a millisecond is cut off. */
+function toDate({ seconds, nanos }) {
+  const date = new Date(Number(seconds) * 1000 + Math.floor(nanos / 1e6))
+  if (Number.isNaN(date.getTime())) throw invalid('a Timestamp is out of the range of Date')
+  return date
+}
+
+/** The milliseconds of a Duration. */
+function toMillis({ seconds, nanos }) {
+  return Number(seconds) * 1000 + nanos / 1e6
+}
 
 /** The helpers that emitted code asks for by name, for one form of 64-bit integers. */
 function readHelpers(form) {
@@ -585,12 +607,17 @@ function readHelpers(form) {
     keep,
     keepValue,
     setItem,
+    EMPTY,
+    toDate,
+    toMillis,
     ...readers64(forms[form]),
   }
 }
 
 module.exports = {
+  shortText,
   isIncomplete,
+  define,
   readHelpers,
   invalid,
   unknownFields,

@@ -274,6 +274,11 @@ class OneofInfo extends Element {
     return details(this).fields.map((index) => this.parent.fields[index])
   }
 
+  /** Its property on objects, where oneofs have one. */
+  get property() {
+    return details(this).property ?? null
+  }
+
   /** True for the one around a proto3 `optional` field. */
   get synthetic() {
     return details(this).synthetic === true

@@ -9,6 +9,7 @@ const { enumEncoding, scalars } = require('./encodings.js')
 const { codecOf, origins, unshared, UNKNOWN } = require('./formats.js')
 const { canGenerate } = require('./generate.js')
 const { readHelpers, unknownFields } = require('./read.js')
+const { reflectionOf } = require('./reflect.js')
 const { bodies } = require('./table.js')
 const W = require('./write.js')
 
@@ -37,28 +38,46 @@ const FEW = 16
 class Schema {
   /** Compiles source text. `settings` are all the options of the native side; `resolve` gives the text of an imported file. */
   static compile(name, source, settings, resolve) {
+    const steps = Schema.compiling([[name, source]], settings)
+    let step = steps.next()
+    while (!step.done) step = steps.next(resolve(step.value))
+    return step.value
+  }
+
+  /**
+   * The same, for roots of name and text each, at the pace of whoever drives it: it yields the name of an import, takes its text or
+   * null, and returns the schema. `fill(schema, object, id)` makes an object the message of this id.
+   */
+  static *compiling(roots, settings, fill) {
     const compiler = new binding.ProtoCompiler(settings)
-    let wanted = linked(() => compiler.root(name, source))
-    while (wanted !== null) {
-      const text = resolve(wanted)
-      wanted = linked(() => compiler.give(text))
+    const given = new Set()
+    for (const [name, source] of roots) {
+      if (given.has(name)) continue
+      given.add(name)
+      let wanted = linked(() => compiler.root(name, source))
+      while (wanted !== null) {
+        given.add(wanted)
+        const text = yield wanted
+        wanted = linked(() => compiler.give(text))
+      }
     }
-    return Schema.#link(compiler, settings)
+    return Schema.#link(compiler, settings, fill)
   }
 
   /** Links the bytes of a `FileDescriptorSet`. */
-  static fromDescriptors(bytes, settings) {
-    return Schema.#link(bytes, settings)
+  static fromDescriptors(bytes, settings, fill) {
+    return Schema.#link(bytes, settings, fill)
   }
 
-  static #link(from, settings) {
+  static #link(from, settings, fill) {
     return new Schema(
       linked(() => new binding.ProtoSchema(from, settings)),
       settings,
+      fill,
     )
   }
 
-  constructor(native, settings) {
+  constructor(native, settings, fill = fillMessage) {
     this.native = native
     this.settings = settings
     this.outline = JSON.parse(this.native.outline())
@@ -66,13 +85,19 @@ class Schema {
     this.enums = this.outline.enums.map(([, fullName, closed, values]) => {
       const names = Object.create(null)
       for (const [key, number] of values) names[key] ??= number
-      return { fullName, names, known: closed ? new Set(values.map(([, number]) => number)) : null }
+      const known = closed ? new Set(values.map(([, number]) => number)) : null
+      // The first name of a number is the one, so the last to be set.
+      const byNumber = settings.face?.enumNames ? new Map(values.map(([key, number]) => [number, key]).reverse()) : null
+      return { fullName, names, known, byNumber }
     })
     this.scalars = encodingsOf[settings.int64] ??= scalars(settings.int64)
     this.readers = readersOf[settings.int64] ??= readHelpers(settings.int64)
     this.makeCodec = canGenerate && this.outline.messages.length <= FEW ? ownCodec : sharedCodec
     this.messages = this.outline.messages.map(() => ({}))
-    for (const [id, outline] of this.outline.messages.entries()) this.#fill(this.messages[id], outline, id)
+    for (const [id, message] of this.messages.entries()) {
+      origins.set(message, { schema: this, id })
+      fill(this, message, id)
+    }
   }
 
   /** The bodies that write and read a message, emitted on first use together with those it refers to; the codec's where not allowed. */
@@ -95,29 +120,14 @@ class Schema {
     }
   }
 
-  /** Makes a message object what npm `protocol-buffers` makes of it, in its order of properties. */
-  #fill(object, [name, , nested, enums, , fields], id) {
-    const { outline } = this
-    for (const inner of nested) {
-      if (!outline.messages[inner][4]) define(object, outline.messages[inner][0], this.messages[inner])
-    }
-    for (const inner of nested) this.mapEntries(outline.messages[inner], (key, entry) => define(object, key, entry))
-    for (const inner of enums) define(object, outline.enums[inner][0], this.enumObject(inner))
-    const { encode, decode, encodingLength } = this.makeCodec(() => ({
+  /** The `encode`, `decode` and `encodingLength` of a message. */
+  codecFor(id) {
+    return this.makeCodec(() => ({
       ...this.link(id),
       maxSize: this.settings.maxSize,
       maxValues: this.settings.maxValues,
       merge: (bytes, error) => this.merge(id, bytes, error),
     }))
-    origins.set(object, { schema: this, id })
-    object.type = 2
-    object.message = true
-    object.name = name
-    object.buffer = true
-    object.encode = encode
-    object.decode = decode
-    object.encodingLength = encodingLength
-    object.dependencies = [...new Set(fields.map(([, type]) => this.encoding(type)))]
   }
 
   /** The encoding of a field's type as the outline names it: a keyword, a message, or an enum. */
@@ -141,10 +151,11 @@ class Schema {
     return type >= 0 ? this.outline.messages[type][0] : this.outline.enums[-1 - type][0]
   }
 
-  /** Numbers by name. */
+  /** What values are decoded as, by name: numbers, or the name that stands for the number. */
   enumObject(id) {
     const object = {}
-    for (const [key, number] of this.outline.enums[id][3]) define(object, key, number)
+    const { byNumber } = this.enums[id]
+    for (const [key, number] of this.outline.enums[id][3]) define(object, key, byNumber?.get(number) ?? number)
     return object
   }
 
@@ -164,10 +175,22 @@ class Schema {
     return [...order]
   }
 
-  /** Enums, then messages of all files: what `protobuf()` shows, in its order. */
+  /** What services are called without their packages. */
+  serviceNames() {
+    return [...new Set(this.outline.services.map(([name]) => name))]
+  }
+
+  /**
+   * Enums, then messages of all files: what `protobuf()` shows, in its order. Services are there too, but do not show: npm
+   * `protocol-buffers` has none, and whoever walks over its messages expects no others.
+   */
   show(target) {
     const { files, messages, enums } = this.outline
     const order = this.order()
+    for (const name of this.serviceNames()) {
+      const get = () => reflectionOf(this).services.findLast((service) => service.name === name)
+      Object.defineProperty(target, name, { get, enumerable: false, configurable: true })
+    }
     for (const file of order) for (const id of files[file][4]) define(target, enums[id][0], this.enumObject(id))
     for (const file of order) {
       for (const id of files[file][3]) define(target, messages[id][0], this.messages[id])
@@ -176,4 +199,22 @@ class Schema {
   }
 }
 
-module.exports = { Schema }
+/** Makes a message object what npm `protocol-buffers` makes of it, in its order of properties. */
+function fillMessage(schema, object, id) {
+  const { messages: outlines, enums: enumOutlines } = schema.outline
+  const [name, , nested, enums, , fields] = outlines[id]
+  for (const inner of nested) if (!outlines[inner][4]) define(object, outlines[inner][0], schema.messages[inner])
+  for (const inner of nested) schema.mapEntries(outlines[inner], (key, entry) => define(object, key, entry))
+  for (const inner of enums) define(object, enumOutlines[inner][0], schema.enumObject(inner))
+  const { encode, decode, encodingLength } = schema.codecFor(id)
+  object.type = 2
+  object.message = true
+  object.name = name
+  object.buffer = true
+  object.encode = encode
+  object.decode = decode
+  object.encodingLength = encodingLength
+  object.dependencies = [...new Set(fields.map(([, type]) => schema.encoding(type)))]
+}
+
+module.exports = { Schema, define }

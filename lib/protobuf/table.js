@@ -39,7 +39,9 @@ function presence(kind, nan) {
 }
 
 /** Whether a value differs from the default, for implicit presence. */
-function difference(kind) {
+function difference(kind, enumeration) {
+  // A name may stand for the default, too.
+  if (enumeration !== null) return (v) => v !== 0 && (typeof v !== 'string' || enumeration.names[v] !== 0)
   if (kind === 'string') return (v) => v !== ''
   if (kind === 'bytes') return W.notEmpty
   if (kind === 'bool') return identity
@@ -86,10 +88,12 @@ function scalarReader(kind, R) {
 
 class Table {
   constructor(schema) {
-    const { nan, depth, defaults, unknownFields: keep } = schema.settings
+    const { nan, depth, defaults, unknownFields: keep, face } = schema.settings
     this.schema = schema
     this.depth = depth
     this.defaults = defaults
+    // Set where absent is absent: see `load.js`.
+    this.face = face
     this.keep = keep
     this.R = schema.readers
     this.native = codecOf(schema)
@@ -101,7 +105,7 @@ class Table {
     }))
   }
 
-  #field([name, id, kind, flags, oneof, value], nan) {
+  #field([name, id, kind, flags, oneof, value, conversion], nan) {
     const enumeration = typeof kind === 'number' && kind < 0 ? this.schema.enums[-1 - kind] : null
     const field = {
       name,
@@ -111,10 +115,12 @@ class Table {
       oneof,
       get: getter(name),
       present: presence(kind, nan),
-      differs: difference(kind),
+      differs: difference(kind, enumeration),
       make: maker(value),
       enumeration,
       isMessage: typeof kind === 'number' && kind >= 0,
+      to: conversion === undefined ? identity : this.R[conversion[0]],
+      from: conversion === undefined ? identity : W[conversion[1]],
       read: scalarReader(kind, this.R),
       write: kind === 'string' ? W.str : W[kind],
     }
@@ -145,7 +151,7 @@ class Table {
   #message(b, p, { fields, oneofs }, o, d) {
     if (d > this.depth) W.tooDeep(this.depth)
     W.room(b, p)
-    const members = oneofs.map(([name, positions]) => this.#members(fields, name, positions, o))
+    const members = oneofs.map((oneof) => this.#members(fields, oneof, o))
     for (const [position, field] of fields.entries()) {
       const { flags, name } = field
       const v = field.oneof >= 0 ? members[field.oneof].get(position) : field.get(o)
@@ -169,9 +175,16 @@ class Table {
   }
 
   /** The members of a oneof by position, read once, so that what is checked is what is written. */
-  #members(fields, name, positions, o) {
+  #members(fields, [name, positions, property], o) {
     const values = positions.map((position) => fields[position].get(o))
+    const chosen = this.face?.oneofCases ? getter(property)(o) : null
+    if (chosen != null) {
+      const at = positions.findIndex((position) => fields[position].name === chosen)
+      if (at < 0 || values[at] == null) W.oneofCase(property, chosen)
+      return new Map([[positions[at], values[at]]])
+    }
     const set = values.filter((value, index) => fields[positions[index]].present(value)).length
+    if (set > 1 && this.face) W.oneofClash(name)
     if (set > 1) {
       const defaults = positions.map((position) => fields[position].make())
       W.oneofTwice(name, values, defaults)
@@ -211,6 +224,7 @@ class Table {
     W.room(b, p)
     p = W.unsignedVarint(b, p, field.id + WRITE_FIELDS)
     if (field.isMessage) {
+      x = field.from(x, name)
       if (typeof x !== 'object') W.notObject(name, x)
       const start = p
       p = this.#message(b, p, this.messages[field.kind], x, d + 1)
@@ -250,14 +264,14 @@ class Table {
       if (!(field.flags & INITIAL) || Object.hasOwn(o, field.name)) continue
       if (field.flags & REPEATED) this.#set(o, field.name, [])
       else if (field.flags & MAP) this.#set(o, field.name, {})
-      else if (this.defaults) this.#set(o, field.name, field.make())
+      else if (this.defaults || this.#isImplicit(field)) this.#set(o, field.name, field.make())
     }
     const set = new Set()
     for (;;) {
       const id = tape.tape[tape.at++]
       if (id === READ_END) break
       if (id >= READ_CLOSED) this.#unknown(o, id, tape)
-      else this.#property(o, this.fields.get(id), tape, set)
+      else this.#property(o, message, this.fields.get(id), tape, set)
     }
     if (this.defaults) {
       for (const [index, [, positions]] of message.oneofs.entries()) {
@@ -271,7 +285,12 @@ class Table {
     return o
   }
 
-  #property(o, field, tape, set) {
+  /** True for what is there by its default where absent is absent. */
+  #isImplicit({ flags }) {
+    return this.face && (!(flags & PRESENCE) || flags & REQUIRED)
+  }
+
+  #property(o, { oneofs }, field, tape, set) {
     const { flags, name } = field
     if (field.oneof >= 0) set.add(field.oneof)
     if (flags & MAP) {
@@ -282,16 +301,18 @@ class Table {
       if (!Object.hasOwn(o, name)) this.#set(o, name, [])
       o[name].push(this.#read(field, tape))
     } else this.#set(o, name, this.#read(field, tape))
+    if (field.oneof >= 0 && this.face?.oneofCases) this.#set(o, oneofs[field.oneof][2], name)
   }
 
   #read(field, tape) {
     if (field.isMessage) {
       this.R.count()
-      return this.#object(this.messages[field.kind], tape)
+      return field.to(this.#object(this.messages[field.kind], tape))
     }
     const value = field.read(tape.bytes, tape.tape, tape.at, tape.input)
     tape.at += 2
-    return value
+    const names = this.face?.enumNames && field.enumeration !== null ? field.enumeration.byNumber : undefined
+    return names?.get(value) ?? value
   }
 
   #entry([key, value], tape) {
@@ -307,7 +328,7 @@ class Table {
     }
     if (x === null && value.isMessage) {
       this.R.count()
-      x = this.decode(value.kind, tape.input.subarray(0, 0))
+      x = value.to(this.decode(value.kind, tape.input.subarray(0, 0)))
     } else if (x === null) x = this.R.bytes(tape.input, 0, 0)
     return [k, x]
   }
@@ -316,8 +337,8 @@ class Table {
     const first = tape.tape[tape.at++]
     const second = tape.tape[tape.at++]
     if (id === READ_RAW) this.R.keep(o, tape.input, first, second)
-    else if (!this.keep) this.R.invalidEnum(second | 0)
-    else this.R.keepValue(o, first * 8, second | 0)
+    else if (!this.keep && !this.face) this.R.invalidEnum(second | 0)
+    else if (this.keep) this.R.keepValue(o, first * 8, second | 0)
   }
 
   #set(o, name, value) {

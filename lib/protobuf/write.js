@@ -45,6 +45,39 @@ function oneofTwice(name, values, defaults) {
   )
 }
 
+/** More than one member of a oneof, where an unset one is not there. */
+function oneofClash(name) {
+  const message = `only one of the properties defined in oneof ${name} can be set: delete the others`
+  throw makeError(Error, 'IRONWIRE_PROTOBUF_ONEOF', message, oneofClash)
+}
+
+/** The property of a oneof names no member, or one that is not set. */
+function oneofCase(name, value) {
+  const message = `oneof ${name} says that ${inspect(value)} is set, which is not a member of it or has no value`
+  throw makeError(Error, 'IRONWIRE_PROTOBUF_ONEOF', message, oneofCase)
+}
+
+/** The Timestamp of a `Date`; anything else is one already, or is refused as such. */
+function fromDate(value, name) {
+  if (!types.isDate(value)) return value
+  const millis = getTime.call(value)
+  if (Number.isNaN(millis)) throw outOfRange(name, 'a valid Date', value)
+  const seconds = Math.floor(millis / 1000)
+  return { seconds, nanos: (millis - seconds * 1000) * 1e6 }
+}
+
+const { getTime } = Date.prototype
+
+/** The Duration of so many milliseconds; anything else is one already, or is refused as such. */
+function fromMillis(value, name) {
+  if (typeof value !== 'number') return value
+  if (!Number.isFinite(value)) throw outOfRange(name, 'a finite number of milliseconds', value)
+  const seconds = Math.trunc(value / 1000)
+  const nanos = Math.round((value - seconds * 1000) * 1e6)
+  // What rounds up to a whole second is one.
+  return Math.abs(nanos) < 1e9 ? { seconds, nanos } : { seconds: seconds + Math.sign(nanos), nanos: 0 }
+}
+
 function tooDeep(limit) {
   throw makeError(
     RangeError,
@@ -523,6 +556,10 @@ module.exports = {
   room,
   required,
   oneofTwice,
+  oneofClash,
+  oneofCase,
+  fromDate,
+  fromMillis,
   tooDeep,
   notObject,
   empty,

@@ -1,7 +1,10 @@
 'use strict'
 
 const { listen, forget } = require('./signals')
+const { Flag } = require('./protocol')
 const { now } = require('./tick')
+
+const { METADATA } = Flag
 
 /** One call, from its making to its end. */
 class Call {
@@ -17,6 +20,10 @@ class Call {
     /** What the caller aborts it with, if anything, and what that does. */
     this.signal = undefined
     this.onAbort = undefined
+    /** What it takes to make it again (again.js), or null. */
+    this.kept = null
+    /** Who ends it: the client while it waits, then its link. */
+    this.owner = null
     /** It waits to be sent. */
     this.queued = false
     /** Its number on the connection that it is sent on, and how many bytes of that came before it. */
@@ -24,20 +31,52 @@ class Call {
     this.position = 0
   }
 
-  /** Has `onAbort` called when the signal aborts. */
+  /** Gives it metadata as bytes, or none. */
+  addMetadata(metadata) {
+    this.metadata = metadata
+    this.flags = metadata === null ? this.flags & ~METADATA : this.flags | METADATA
+  }
+
+  /** Has `onAbort` called with the reason when the signal aborts, or the call that this one is made for ends. */
   listen(onAbort) {
-    if (this.signal === undefined) return
-    this.onAbort = onAbort
-    listen(this.signal, onAbort)
+    if (!this.watches) return
+    const { signal, parent } = this
+    this.onAbort = () => onAbort(this.abortReason)
+    if (signal !== undefined) listen(signal, this.onAbort)
+    parent?.addChild(this.onAbort)
+  }
+
+  get abortReason() {
+    return this.parent?.cut ? this.parent.reason : this.signal?.reason
   }
 
   /** The signal is of no interest any more. */
   forget() {
     if (this.onAbort === undefined) return
-    forget(this.signal, this.onAbort)
+    if (this.signal !== undefined) forget(this.signal, this.onAbort)
+    this.parent?.removeChild(this.onAbort)
     this.onAbort = undefined
   }
+
+  /** Ends the call, also at the server; its callback gets an AbortError. Nothing happens when it has ended. */
+  cancel(reason) {
+    if (this.callback !== null) this.owner?.abort(this, reason)
+  }
 }
+
+/** What few calls have, which the others do not pay for. */
+Object.assign(Call.prototype, {
+  /** Something else than time may end it: its signal, or its parent. */
+  watches: false,
+  /** The call of a handler that this one is made for, if any: it ends with that. */
+  parent: undefined,
+  /** The flags of its request, and its metadata as bytes. */
+  flags: 0,
+  metadata: null,
+  /** What makes a message of a reply's body. */
+  decode: null,
+  stream: null,
+})
 
 /**
  * The calls in flight on one connection. A sequence number is a slot's index in its low bits and counts that slot's calls in the
@@ -57,6 +96,8 @@ class Calls {
     this.unanswered = 0
     /** Those of them that a caller still waits for. */
     this.pending = 0
+    /** Answers of any kind. */
+    this.answered = 0
   }
 
   /** Gives the call a slot. The caller has checked that fewer than `limit` are unanswered. */
@@ -80,6 +121,7 @@ class Calls {
     const index = call.sequence & (this.step - 1)
     this.slots[index] = undefined
     this.unanswered--
+    this.answered++
     this.free.push(index)
   }
 

@@ -1,37 +1,44 @@
 'use strict'
 
-const dns = require('node:dns')
 const process = require('node:process')
-const { setTimeout, clearTimeout } = require('node:timers')
-const { Buffer } = require('node:buffer')
 const { EventEmitter } = require('node:events')
-const { isIP } = require('node:net')
 const { isDate } = require('node:util/types')
-const { invalidArgType } = require('../errors')
+const { invalidArgType, invalidArgValue } = require('../errors')
 const { refuseUnknown } = require('../options')
-const { clientOptions, target: readTarget, duration, checkObject } = require('./options')
+const { clientOptions, streamOptions, duration, flag, checkObject } = require('./options')
+const { directTarget } = require('./target')
+const { Kept, Budget } = require('./again')
 const { Call } = require('./calls')
 const { Deadlines } = require('./deadlines')
-const { Link } = require('./link')
+const { Endpoint } = require('./endpoint')
 const { Waiting } = require('./waiting')
 const { now } = require('./tick')
-const { bodyOf } = require('./outgoing')
-const { checkName } = require('./protocol')
+const { RAW } = require('./codecs')
+const { ClientStream } = require('./client-stream')
+const { pump, isIterable } = require('./stream')
+const { Metadata, encodeMetadata } = require('./metadata')
+const { ServerCall } = require('./server-call')
+const { serviceClient, shapeOf } = require('./service')
+const { added, through } = require('./interceptors')
+const { current } = require('./context')
+const { checkName, Flag } = require('./protocol')
 const errors = require('./errors')
-const transport = require('./transport')
 
-const CALL_OPTIONS = ['timeout', 'deadline', 'signal']
+const STREAM_OPTIONS = ['timeout', 'deadline', 'signal', 'metadata', 'parent']
+const CALL_OPTIONS = [...STREAM_OPTIONS, 'oneWay', 'idempotent', 'hedge']
 
 /** A connection to one server that comes back by itself, and the calls made over it. */
 class Client extends EventEmitter {
   constructor(target, options = {}) {
     super()
-    this.target = readTarget(target)
+    this.target = this.readTarget(target)
     this.options = clientOptions(options)
     this.stats = {
       calls: 0,
       replies: 0,
       errors: 0,
+      retries: 0,
+      oneWay: 0,
       timeouts: 0,
       lateAnswers: 0,
       unknownAnswers: 0,
@@ -48,14 +55,26 @@ class Client extends EventEmitter {
     this.deadlines = new Deadlines((time) => this.expire(time))
     /** The UTF-8 of each method's name called so far. */
     this.names = new Map()
+    /** Null as long as there are none. */
+    this.interceptors = null
     this.closing = false
     this.closed = false
     this.refed = true
-    /** Failed attempts since the last good connection. */
-    this.attempts = 0
-    this.retryTimer = null
+    /** Why there is no connection. */
     this.lastError = null
-    this.attempt()
+    this.budget = new Budget(this.options.retry)
+    this.begin()
+  }
+
+  /** One place. */
+  readTarget(target) {
+    return directTarget(target, 'target')
+  }
+
+  /** Starts to connect. */
+  begin() {
+    this.endpoint = new Endpoint(this, this.target)
+    this.endpoint.attempt()
   }
 
   /** Whether calls can leave right now. */
@@ -73,35 +92,224 @@ class Client extends EventEmitter {
   // ---- calls
 
   call(method, body, options, callback) {
+    return this.unary(method, body, options, callback, RAW)
+  }
+
+  /** Calls a method that has a stream: of the server's messages, unless `options` say otherwise. */
+  stream(method, request, options, callback) {
+    if (typeof options === 'function') {
+      callback = options
+      options = undefined
+    }
+    const { clientStreaming, serverStreaming, ...rest } = options === undefined ? {} : checkObject(options)
+    const kinds = streamOptions({ clientStreaming, serverStreaming: serverStreaming ?? true })
+    const shape = shapeOf(kinds)
+    if (shape === 0) throw invalidArgValue('options', options, 'must leave a stream one way at least')
+    return this.open(method, request, rest, callback, RAW, shape)
+  }
+
+  /** The methods of a service of a schema, as functions. */
+  service(service) {
+    return serviceClient(this, service)
+  }
+
+  /** Has `interceptor(call, next)` called around each call; the first one that was added is the outermost. */
+  use(interceptor) {
+    this.interceptors = added(this.interceptors, interceptor)
+    return this
+  }
+
+  /**
+   * Makes calls at once, each given as `[method, request, options]`, where the method is a name or a function of a service. Calls back with the
+   * replies in the order of the calls, or with the first error, which cancels the others.
+   */
+  all(calls, callback) {
+    if (callback === undefined) {
+      return new Promise((resolve, reject) => {
+        this.all(calls, (error, replies) => (error ? reject(error) : resolve(replies)))
+      })
+    }
+    if (typeof callback !== 'function') throw invalidArgType('callback', 'of type function', callback)
+    if (!isIterable(calls)) throw invalidArgType('calls', 'an Array of calls', calls)
+    const list = [...calls]
+    const replies = new Array(list.length)
+    const made = []
+    let left = list.length
+    if (left === 0) process.nextTick(callback, null, replies)
+    const cancel = () => {
+      for (const call of made) call.cancel()
+    }
+    try {
+      for (const [i, given] of list.entries()) {
+        if (!Array.isArray(given)) throw invalidArgType(`calls[${i}]`, 'an Array of method, request and options', given)
+        const [method, request, options] = given
+        const one = (error, reply) => {
+          if (left === 0) return
+          replies[i] = reply
+          left = error ? 0 : left - 1
+          if (error) cancel()
+          if (left === 0) callback(error, error ? undefined : replies)
+        }
+        made.push(
+          typeof method === 'function' ? method(request, options, one) : this.call(method, request, options, one),
+        )
+      }
+    } catch (error) {
+      left = 0
+      cancel()
+      throw error
+    }
+  }
+
+  unary(method, request, options, callback, codec) {
     if (typeof options === 'function') {
       callback = options
       options = undefined
     }
     if (callback === undefined) {
       return new Promise((resolve, reject) => {
-        this.start(method, body, options, (error, reply) => (error ? reject(error) : resolve(reply)))
+        this.start(method, request, options, (error, reply) => (error ? reject(error) : resolve(reply)), codec)
       })
     }
     if (typeof callback !== 'function') throw invalidArgType('callback', 'of type function', callback)
-    this.start(method, body, options, callback)
+    return this.start(method, request, options, callback, codec)
   }
 
-  start(method, body, options, callback) {
+  start(method, request, options, callback, codec) {
     if (!this.names.has(method)) this.names.set(method, checkName('method', method))
-    body = body === undefined || body === null ? Buffer.alloc(0) : bodyOf(body, 'body')
-    let { timeout } = this.options
+    const body = this.interceptors === null ? codec.encode(request) : null
+    const call = this.make(method, body, options, callback, this.options.timeout, CALL_OPTIONS)
+    if (codec.decode !== null) call.decode = codec.decode
+    if (this.interceptors === null) return this.launch(call)
+    return this.intercept(call, request, options, codec, callback)
+  }
+
+  /** A call with a stream. What can be iterated as its request is written to it. */
+  open(method, request, options, callback, codec, shape) {
+    if (typeof options === 'function') {
+      callback = options
+      options = undefined
+    }
+    if (!this.names.has(method)) this.names.set(method, checkName('method', method))
+    const streams = (shape & Flag.STREAMS) !== 0
+    const takesStream = (shape & Flag.TAKES_STREAM) !== 0
+    if (callback !== undefined && typeof callback !== 'function') {
+      throw invalidArgType('callback', 'of type function', callback)
+    }
+    if (callback !== undefined && takesStream) {
+      throw invalidArgValue('callback', callback, `must be left out: "${method}" answers with a stream`)
+    }
+    if (streams && request !== undefined && request !== null && !isIterable(request)) {
+      throw invalidArgType('request', 'an iterable of messages', request)
+    }
+    const intercepted = this.interceptors !== null
+    const body = streams || intercepted ? RAW.encode(null) : codec.encode(request)
+    // A stream may well live on: it has no timeout of its own.
+    const call = this.make(method, body, options, null, Infinity, STREAM_OPTIONS)
+    call.flags |= shape
+    call.decode = takesStream ? null : codec.decode
+    const { encodeMessage: encode, decodeMessage: decode } = codec
+    const stream = new ClientStream(call, { encode, decode, window: this.options.streamWindow, callback })
+    call.stream = stream
+    call.callback = (error, reply, trailers) => stream.conclude(error, reply, trailers)
+    if (intercepted) this.intercept(call, request, options, streams ? null : codec, call.callback)
+    else this.launch(call)
+    if (!streams || request === undefined || request === null) return stream
+    pump(request, stream).catch((error) => stream.fail(error))
+    return takesStream || callback !== undefined ? stream : stream.reply
+  }
+
+  make(method, body, options, callback, timeout, known) {
     let signal
+    let kept = null
+    let parent = current()
+    let metadata
+    let flags = 0
     if (options !== undefined && options !== null) {
-      refuseUnknown(checkObject(options), CALL_OPTIONS)
+      refuseUnknown(checkObject(options), known)
       timeout = timeoutOf(options, timeout)
       signal = signalOf(options)
+      metadata = options.metadata
+      if (options.parent !== undefined) parent = parentOf(options)
+      if (flag(options, 'oneWay', false)) flags = Flag.ONE_WAY
+      if (flag(options, 'idempotent', false)) kept = new Kept(hedgeOf(options))
+      else if (options.hedge !== undefined) throw notTwice(options.hedge)
     }
+    if (parent !== undefined) timeout = Math.min(timeout, parent.remaining)
     const call = new Call(method, body, timeout, callback)
-    call.signal = signal
+    if (options !== undefined || parent !== undefined) {
+      call.signal = signal
+      call.parent = parent
+      call.watches = signal !== undefined || parent !== undefined
+      call.flags = flags
+      call.kept = kept
+      call.addMetadata(encodeMetadata(metadata))
+    }
+    return call
+  }
+
+  launch(call) {
+    if (call.kept !== null) {
+      call.kept.keep(call.body)
+      this.hedge(call)
+    }
     this.stats.calls++
     const error = this.dispatch(call)
-    if (error !== undefined) this.fail(callback, error)
+    if (error !== undefined) this.failCall(call, error)
+    return call
   }
+
+  /** Makes the call within the interceptors, which may do so anew. */
+  intercept(call, request, options, codec, callback) {
+    const context = new ClientCall(call, request, options)
+    const go = () =>
+      new Promise((resolve, reject) => {
+        const { made } = context
+        if (context.cancelled) throw errors.aborted(call.method, false, context.reason)
+        // A stream has one call only.
+        if (made !== null && call.stream !== null) {
+          throw new Error(`The call of "${call.method}" was made already: with a stream it can be made once`)
+        }
+        const next = made === null ? call : this.make(call.method, null, options, null, Infinity, CALL_OPTIONS)
+        // All attempts have the time of one call.
+        next.timeout = call.timeout
+        next.deadline = call.deadline
+        next.decode = call.decode
+        next.addMetadata(encodeMetadata(context.metadata))
+        if (codec !== null) next.body = codec.encode(context.request)
+        next.callback = (error, reply, trailers) => {
+          context.trailers = trailers
+          if (error) reject(error)
+          else resolve(reply)
+        }
+        context.made = next
+        this.launch(next)
+      })
+    // Not within the promise: what the callback throws is no rejection of it.
+    through(this.interceptors, context, go).then(
+      (reply) => process.nextTick(callback, null, reply, context.trailers),
+      (error) => process.nextTick(callback, error || new Error(`An interceptor threw ${error}`)),
+    )
+    call.owner = context
+    return context
+  }
+
+  /** A one-way call is written: that is all there is to it. */
+  sentOneWay(call) {
+    const { callback } = call
+    call.callback = null
+    this.stats.oneWay++
+    process.nextTick(callback, null)
+  }
+
+  failCall(call, error) {
+    const { callback } = call
+    call.callback = null
+    this.fail(callback, error)
+  }
+
+  /** There is one place only: another request would wait where the first one does. */
+  hedge(_call) {}
 
   /** Ends a call outside of the table of a read: never inside the call that caused it, and a throw costs no other call. */
   fail(callback, error) {
@@ -111,42 +319,81 @@ class Client extends EventEmitter {
 
   /** Sends the call or lets it wait. Returns an error when it can do neither. */
   dispatch(call) {
-    const { method, timeout, signal } = call
-    if (signal?.aborted) return errors.aborted(method, false, signal.reason)
+    const { method, timeout, signal, parent } = call
+    if (signal?.aborted || parent?.cut) return errors.aborted(method, false, call.abortReason)
     if (timeout <= 0) {
       this.stats.timeouts++
       return errors.timeout(method, timeout, false)
     }
     if (this.closing) return errors.closed(method, false)
-    const { link, waiting } = this
+    const { waiting } = this
+    const link = this.pick(call)
     if (call.deadline < this.deadlines.next) this.deadlines.add(call.deadline)
     if (link?.roomy && waiting.length === 0) return link.send(call)
-    if (this.options.queue) return waiting.push(call)
+    if (this.options.queue) return this.wait(call)
     return link === null
       ? errors.notConnected(method, this.lastError)
       : errors.tooManyCalls(method, 'the connection is full')
   }
 
-  /** Sends waiting calls as far as the link has room. */
+  wait(call) {
+    return this.waiting.push(call)
+  }
+
+  /** The link that a new call goes out on; null when there is none. */
+  pick(_call) {
+    return this.link
+  }
+
+  /** Whether calls that were not sent on one connection are to be sent on another. */
+  get movesCalls() {
+    return false
+  }
+
+  /**
+   * A call that was sent, or was about to be, has lost its connection. It waits to be made anew, which returns true, if it has never left and its
+   * body is still known, or if it may be seen twice.
+   */
+  revive(call, error, out) {
+    const { kept } = call
+    if (this.closed) return false
+    const body = kept !== null ? kept.body : error.sent ? null : out.recover(call.position)
+    if (body === null) return false
+    if (error.sent) {
+      const mayTry = kept.tries < this.options.retry.attempts
+      if (!mayTry || !this.budget.take(this.stats.calls)) return false
+      kept.tries++
+    }
+    call.forget()
+    call.body = body
+    if (this.waiting.push(call) !== undefined) return false
+    this.stats.retries++
+    process.nextTick(() => this.pump())
+    return true
+  }
+
+  /** Sends waiting calls as far as there is room. */
   pump() {
-    const { link, waiting } = this
-    if (link === null) return
-    while (waiting.length > 0 && link.roomy) {
+    const { waiting } = this
+    while (waiting.length > 0) {
+      const link = this.pick(waiting.first())
+      if (link === null || !link.roomy) break
       const call = waiting.shift()
       if (call.deadline <= now()) {
         this.overdue(call)
         continue
       }
       const error = link.send(call)
-      if (error !== undefined) this.fail(call.callback, error)
+      if (error !== undefined) this.failCall(call, error)
     }
     if (this.closing) this.rest()
   }
 
   /** A call ran out of time before it left. */
-  overdue({ method, timeout, callback }) {
+  overdue(call) {
+    const { method, timeout } = call
     this.stats.timeouts++
-    this.fail(callback, errors.timeout(method, timeout, false, this.lastError ?? undefined))
+    this.failCall(call, errors.timeout(method, timeout, false, this.lastError ?? undefined))
   }
 
   expire(time) {
@@ -158,71 +405,29 @@ class Client extends EventEmitter {
 
   // ---- connecting
 
-  attempt() {
-    this.retryTimer = null
-    resolve(this.target, (error, addresses) => {
-      if (this.closed) return
-      if (error) this.attemptFailed(error)
-      else this.tryAddress(addresses, 0)
-    })
-  }
-
-  /** Tries one address after the other; the link knows what to do when it fails. */
-  tryAddress(addresses, index) {
-    const link = new Link(this, this.options)
-    link.next = index + 1 < addresses.length ? () => this.tryAddress(addresses, index + 1) : null
-    this.links.add(link)
-    link.wire = transport.connect(addresses[index], link, this.options.maxFrameBytes)
-    link.expect('The server did not take the connection')
-    if (!this.refed) link.wire?.unref()
-  }
-
-  linkReady(link) {
-    if (this.closed) return
-    this.attempts = 0
+  endpointReady({ link }) {
     this.lastError = null
     this.stats.connections++
     this.link = link
     process.nextTick(() => this.emit('connect'))
   }
 
-  /** The server has said farewell: calls in flight finish there, new ones need another connection. */
-  linkRetires(link) {
-    if (this.link !== link) return
+  endpointLost(_endpoint, error) {
     this.link = null
-    if (this.closing && this.waiting.length === 0) return
-    process.nextTick(() => this.emit('disconnect', errors.protocol('The server is shutting down')))
-    this.attemptFailed(errors.protocol('The server is shutting down'))
+    if (!this.resting) process.nextTick(() => this.emit('disconnect', error))
   }
 
-  linkEnded(link, error) {
-    this.links.delete(link)
-    const current = this.link === link
-    if (current) this.link = null
-    if (this.closing && this.waiting.length === 0) return this.rest()
-    if (link.retiring) return
-    if (current) {
-      process.nextTick(() => this.emit('disconnect', error))
-      this.attemptFailed(error)
-    } else if (link.next !== null) link.next()
-    else this.attemptFailed(error)
+  endpointRetries(_endpoint, attempt) {
+    this.lastError = attempt.error
+    process.nextTick(() => this.emit('reconnect', attempt))
   }
 
-  attemptFailed(error) {
-    this.lastError = error
-    const { reconnect } = this.options
-    if (reconnect === null || this.attempts >= reconnect.maxAttempts) return this.giveUp(error)
-    // Full jitter over the upper half: clients that lost one server together do not come back together.
-    const ceiling = Math.min(reconnect.maxDelay, reconnect.initialDelay * 2 ** Math.min(this.attempts, 30))
-    const delay = Math.round(ceiling * (0.5 + Math.random() / 2))
-    this.attempts++
-    const { attempts } = this
-    this.retryTimer = setTimeout(() => this.attempt(), delay)
-    if (!this.refed) this.retryTimer.unref()
-    process.nextTick(() => this.emit('reconnect', { attempt: attempts, delay, error }))
+  endpointFailed(_endpoint, error) {
+    this.giveUp(error)
   }
 
   giveUp(error) {
+    this.lastError = error
     this.closing = true
     this.failWaiting((call) => errors.notConnected(call.method, error))
     process.nextTick(() => this.emit('error', error))
@@ -252,12 +457,22 @@ class Client extends EventEmitter {
     return this
   }
 
+  /** Closing, and nothing waits for a connection: links only end what they have in flight. */
+  get resting() {
+    return this.closing && this.waiting.length === 0
+  }
+
+  /** No further connections are made. */
+  stop() {
+    this.endpoint.stop()
+  }
+
   /** While closing: lets links go whose calls have ended, and ends the client with the last one. */
   rest() {
     if (this.closed) return
     // Calls that wait for a connection still get it, or end at their deadline.
     if (this.waiting.length > 0) return
-    clearTimeout(this.retryTimer)
+    this.stop()
     for (const link of this.links) {
       if (link.peerMaxFrame === 0) link.destroy(null)
       else if (!link.retiring) link.retire()
@@ -269,7 +484,7 @@ class Client extends EventEmitter {
     if (this.closed) return
     this.closed = true
     this.link = null
-    clearTimeout(this.retryTimer)
+    this.stop()
     this.deadlines.clear()
     this.failWaiting((call) => errors.closed(call.method, false))
     for (const link of this.links) link.destroy(null)
@@ -277,7 +492,7 @@ class Client extends EventEmitter {
   }
 
   failWaiting(makeError) {
-    this.waiting.clear((call) => this.fail(call.callback, makeError(call)))
+    this.waiting.clear((call) => this.failCall(call, makeError(call)))
   }
 
   ref() {
@@ -288,12 +503,44 @@ class Client extends EventEmitter {
     return this.setRef(false)
   }
 
+  refTimers(name) {
+    this.endpoint.timer?.[name]()
+  }
+
   setRef(refed) {
     this.refed = refed
     const name = refed ? 'ref' : 'unref'
-    this.retryTimer?.[name]()
+    this.refTimers(name)
     for (const link of this.links) link.wire?.[name]()
     return this
+  }
+}
+
+/** A call as interceptors see it. */
+class ClientCall {
+  constructor({ method, stream }, request, options) {
+    this.method = method
+    /** May be replaced. */
+    this.request = request
+    this.metadata = new Metadata(options?.metadata)
+    this.stream = stream
+    /** Metadata of the answer, once it has come. */
+    this.trailers = undefined
+    this.made = null
+    this.cancelled = false
+    this.reason = undefined
+  }
+
+  cancel(reason) {
+    if (this.cancelled) return
+    this.cancelled = true
+    this.reason = reason
+    this.made?.cancel(reason)
+  }
+
+  /** As the owner of a call that is not made yet. */
+  abort(_call, reason) {
+    this.cancel(reason)
   }
 }
 
@@ -318,22 +565,20 @@ function signalOf(options) {
   return signal
 }
 
-function canListen(signal) {
-  return typeof signal.addEventListener === 'function' && typeof signal.removeEventListener === 'function'
+/** When an idempotent call is made a second time; Infinity for never. */
+const hedgeOf = (options) => duration(options, 'hedge', Infinity)
+
+const notTwice = (hedge) =>
+  invalidArgValue('options.hedge', hedge, 'is for calls that may be made twice: say idempotent: true, too')
+
+function parentOf({ parent }) {
+  const call = ServerCall.of(parent)
+  if (call === undefined) throw invalidArgType('options.parent', 'the call of a handler', parent)
+  return call
 }
 
-/** Gives the addresses of a target, in the order to try them. */
-function resolve(target, callback) {
-  const { path, host, port } = target
-  if (path !== undefined) return process.nextTick(callback, null, [{ path }])
-  if (isIP(host)) return process.nextTick(callback, null, [{ host, port }])
-  dns.lookup(host, { all: true, verbatim: true }, (error, found) => {
-    if (error) return callback(error)
-    callback(
-      null,
-      found.map(({ address }) => ({ host: address, port })),
-    )
-  })
+function canListen(signal) {
+  return typeof signal.addEventListener === 'function' && typeof signal.removeEventListener === 'function'
 }
 
 exports.Client = Client

@@ -3,7 +3,33 @@
 // Every way in which a call can fail, listed with its meaning in docs/rpc.md.
 
 const { makeError, received } = require('../errors')
-const { Status } = require('./protocol')
+const { Origin } = require('./protocol')
+const { status: Status, statusName, isFailure, checkFailure } = require('./status')
+
+/** The status that each of our own codes stands for. */
+const STATUS_OF = {
+  IRONWIRE_RPC_TIMEOUT: Status.DEADLINE_EXCEEDED,
+  IRONWIRE_RPC_CONNECTION_LOST: Status.UNAVAILABLE,
+  IRONWIRE_RPC_NOT_CONNECTED: Status.UNAVAILABLE,
+  IRONWIRE_RPC_UNKNOWN_METHOD: Status.UNIMPLEMENTED,
+  IRONWIRE_RPC_UNSUPPORTED: Status.UNIMPLEMENTED,
+  IRONWIRE_RPC_FRAME_TOO_LARGE: Status.RESOURCE_EXHAUSTED,
+  IRONWIRE_RPC_METADATA_TOO_LARGE: Status.RESOURCE_EXHAUSTED,
+  IRONWIRE_RPC_TOO_MANY_CALLS: Status.RESOURCE_EXHAUSTED,
+  IRONWIRE_RPC_CLOSED: Status.CANCELLED,
+  IRONWIRE_RPC_ABORTED: Status.CANCELLED,
+  IRONWIRE_RPC_BAD_MESSAGE: Status.INTERNAL,
+  IRONWIRE_RPC_PROTOCOL: Status.INTERNAL,
+}
+
+/** The status of each origin, of peers that say none: those of version 1. */
+const STATUS_FROM = {
+  [Origin.UNKNOWN_METHOD]: Status.UNIMPLEMENTED,
+  [Origin.DEADLINE]: Status.DEADLINE_EXCEEDED,
+  [Origin.TOO_MANY_CALLS]: Status.RESOURCE_EXHAUSTED,
+  [Origin.CANCELLED]: Status.CANCELLED,
+  [Origin.REPLY_TOO_LARGE]: Status.RESOURCE_EXHAUSTED,
+}
 
 /**
  * A failed call. `sent: false` is a promise that the server has not seen the request and never will, so that it is safe to call
@@ -19,10 +45,32 @@ class RpcError extends Error {
       limitStack(limit)
     }
     this.code = code
+    this.status = STATUS_OF[code] ?? Status.UNKNOWN
     this.sent = sent
     if (method !== undefined) this.method = method
   }
+
+  get statusName() {
+    return statusName(this.status)
+  }
 }
+
+/** An error for handlers to fail a call with, of a status other than UNKNOWN. */
+class StatusError extends Error {
+  constructor(status, message, { code, details, metadata } = {}) {
+    super(message)
+    this.status = checkFailure('status', status)
+    if (code !== undefined) this.code = code
+    if (details !== undefined) this.details = details
+    if (metadata !== undefined) this.metadata = metadata
+  }
+
+  get statusName() {
+    return statusName(this.status)
+  }
+}
+
+Object.defineProperty(StatusError.prototype, 'name', { value: 'StatusError', configurable: true, writable: true })
 
 /** Where the intrinsics are frozen (SES, --frozen-intrinsics) the limit cannot be set: there errors have their stack. */
 function limitStack(limit) {
@@ -77,23 +125,53 @@ function protocol(message, cause) {
   return new RpcError('IRONWIRE_RPC_PROTOCOL', message, { cause })
 }
 
-/** The failure that a server reports, from the status, code and message of its error frame. */
-function remote(method, status, code, message) {
+/** The peer's version of the protocol does not have what the call needs. */
+function unsupported(method, what) {
+  const message = `The ${quoted(method)} was not sent: the server speaks version 1 of the protocol, which has no ${what}`
+  return new RpcError('IRONWIRE_RPC_UNSUPPORTED', message, { method })
+}
+
+/** What came as a message is none of its type. */
+function badMessage(method, what, cause) {
+  const message = `The ${quoted(method)} failed: ${what} cannot be decoded: ${textOf(() => cause.message)}`
+  return new RpcError('IRONWIRE_RPC_BAD_MESSAGE', message, { sent: true, method, cause })
+}
+
+function metadataTooLarge(method, above) {
+  return new RpcError('IRONWIRE_RPC_METADATA_TOO_LARGE', `The ${quoted(method)} failed: its answer's ${above}`, {
+    sent: true,
+    method,
+  })
+}
+
+/** The failure that a server reports: `failure` is what its error frame has. */
+function remote(method, failure) {
+  const error = remoteError(method, failure)
+  const { origin, status, metadata, details } = failure
+  error.status = isFailure(status) ? status : (STATUS_FROM[origin] ?? Status.UNKNOWN)
+  if (metadata !== undefined) error.metadata = metadata
+  if (details !== undefined) error.details = details
+  return error
+}
+
+function remoteError(method, { origin, code, message }) {
   const options = { sent: true, method }
-  switch (status) {
-    case Status.UNKNOWN_METHOD:
+  switch (origin) {
+    case Origin.UNKNOWN_METHOD:
       return new RpcError('IRONWIRE_RPC_UNKNOWN_METHOD', `The server has no method "${method}"`, options)
-    case Status.DEADLINE:
+    case Origin.DEADLINE:
       return new RpcError('IRONWIRE_RPC_TIMEOUT', `The server ended the ${quoted(method)} at its deadline`, options)
-    case Status.TOO_MANY_CALLS:
+    case Origin.TOO_MANY_CALLS:
       return new RpcError(
         'IRONWIRE_RPC_TOO_MANY_CALLS',
         `The server refused the ${quoted(method)}: ${message}`,
         options,
       )
-    case Status.CANCELLED:
+    case Origin.CANCELLED:
       return new RpcError('IRONWIRE_RPC_ABORTED', `The server cancelled the ${quoted(method)}`, options)
-    case Status.REPLY_TOO_LARGE:
+    case Origin.REFUSED:
+      return new RpcError(code, `The server refused the ${quoted(method)}: ${message}`, options)
+    case Origin.REPLY_TOO_LARGE:
       return new RpcError('IRONWIRE_RPC_FRAME_TOO_LARGE', `The ${quoted(method)} failed: ${message}`, options)
     default: {
       const error = new RpcError(code || 'IRONWIRE_RPC_REMOTE', message, options)
@@ -129,6 +207,10 @@ function textOf(read, otherwise = 'an error without text') {
 
 module.exports = {
   RpcError,
+  StatusError,
+  unsupported,
+  badMessage,
+  metadataTooLarge,
   timeout,
   connectionLost,
   notConnected,

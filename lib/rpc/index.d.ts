@@ -5,17 +5,92 @@
 
 import type { EventEmitter } from 'node:events'
 import type { AddressInfo, DropArgument, ListenOptions } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { Messages, ResultCallback, ServiceClient, ServiceHandlers } from './services.js'
+
+export type {
+  BidirectionalMethod,
+  ClientMethod,
+  ClientStreamingMethod,
+  HandlerOf,
+  Messages,
+  ResultCallback,
+  ServerStreamingMethod,
+  ServiceClient,
+  ServiceHandlers,
+  TypedAnswer,
+  UnaryMethod,
+} from './services.js'
 
 /** Body of a request or reply. */
 export type Body = Uint8Array
 
-/** How a call ends: with an error, or with the reply. */
-export type ReplyCallback = (error: RpcError | null, reply: Buffer) => void
+/** How a call ends: with an error, or with the reply and what metadata the server sent with it. */
+export type ReplyCallback = ResultCallback<Buffer>
+
+/** The numbers of gRPC's statuses. */
+export const status: {
+  readonly OK: 0
+  readonly CANCELLED: 1
+  readonly UNKNOWN: 2
+  readonly INVALID_ARGUMENT: 3
+  readonly DEADLINE_EXCEEDED: 4
+  readonly NOT_FOUND: 5
+  readonly ALREADY_EXISTS: 6
+  readonly PERMISSION_DENIED: 7
+  readonly RESOURCE_EXHAUSTED: 8
+  readonly FAILED_PRECONDITION: 9
+  readonly ABORTED: 10
+  readonly OUT_OF_RANGE: 11
+  readonly UNIMPLEMENTED: 12
+  readonly INTERNAL: 13
+  readonly UNAVAILABLE: 14
+  readonly DATA_LOSS: 15
+  readonly UNAUTHENTICATED: 16
+}
+
+/** The name of a status. */
+export type StatusName = keyof typeof status
+
+/** Text, or bytes where the key ends in `-bin`. */
+export type MetadataValue = string | Uint8Array
+
+/** What metadata can be made of. */
+export type MetadataInit =
+  | Metadata
+  | Iterable<readonly [string, MetadataValue]>
+  | { readonly [key: string]: MetadataValue | readonly MetadataValue[] | null | undefined }
+
+/** What travels beside the bodies of a call. Keys are in lower case and have one value or more; the methods are those of `Headers`. */
+export class Metadata implements Iterable<[string, string | Buffer]> {
+  constructor(init?: MetadataInit | null)
+  /** The last value of the key. */
+  get(key: `${string}-bin`): Buffer | undefined
+  get(key: string): string | undefined
+  getAll(key: `${string}-bin`): Buffer[]
+  getAll(key: string): string[]
+  has(key: string): boolean
+  /** The key has this value and no other. */
+  set(key: string, value: MetadataValue): this
+  /** The key has this value too. */
+  append(key: string, value: MetadataValue): this
+  delete(key: string): boolean
+  /** Values of all keys together. */
+  readonly size: number;
+  [Symbol.iterator](): IterableIterator<[string, string | Buffer]>
+  toJSON(): Record<string, (string | Buffer)[]>
+}
 
 /** Why a call failed. */
 export class RpcError extends Error {
   /** One of the `IRONWIRE_RPC_…` codes, or the code of the error that the handler gave. */
   code: string
+  /** gRPC's status of it, a number of {@link status}, and its name. */
+  status: number
+  readonly statusName: StatusName
+  /** What the handler sent with the error: bytes, and metadata. */
+  details?: Buffer
+  metadata?: Metadata
   /**
    * `false` promises that the server has not seen the request and never will, so that it is safe to call again; `true` says that
    * it may have.
@@ -25,6 +100,20 @@ export class RpcError extends Error {
   method?: string
   /** `true` when the error is the handler's own. */
   remote?: true
+}
+
+/** What a handler fails a call with, other than UNKNOWN. Any error with these properties does the same. */
+export class StatusError extends Error {
+  constructor(
+    status: number,
+    message?: string,
+    options?: { code?: string; details?: Uint8Array; metadata?: MetadataInit },
+  )
+  status: number
+  readonly statusName: StatusName
+  code?: string
+  details?: Uint8Array
+  metadata?: MetadataInit
 }
 
 /** Options that both ends share. Durations are milliseconds; 0 or `Infinity` switches one off. */
@@ -37,6 +126,15 @@ export interface PeerOptions {
   pingInterval?: number
   /** How long it may take to answer that. Default 10,000. */
   pingTimeout?: number
+  /** Bytes that may be under way to this end in one stream of messages, 1,024 to 67,107,840. Default 1 MiB. */
+  streamWindow?: number
+  /** Bytes of memory that may wait at this end, of unanswered requests and of messages not taken, before the connection is not read.
+   * Default 64 MiB. */
+  maxPendingBytes?: number
+  /** Bytes of metadata that may come with a request or an answer, at most 65,535. Default 8,192. */
+  maxMetadataBytes?: number
+  /** And values. Default 128. */
+  maxMetadataEntries?: number
 }
 
 /** Options of a server. */
@@ -55,8 +153,17 @@ export interface ServerOptions extends PeerOptions {
   maxStrays?: number
   /** How long such a handler counts when it never answers. Default 30,000. */
   strayTimeout?: number
-  /** Bytes of memory that unanswered requests may keep before their connection is not read. Default 64 MiB. */
-  maxPendingBytes?: number
+  /** Calls of one connection that its client may cancel in a second, counted from when they ran out; who cancels more is dropped. Default 8,192. */
+  maxCancelsPerSecond?: number
+  /**
+   * How long a connection lasts, give or take a tenth, which keeps clients that came together from coming back together. Then the client is asked
+   * to connect anew, which loses no call. Default `Infinity`.
+   */
+  maxConnectionAge?: number
+  /** How long the calls in flight may take after that before the connection is dropped. Default `Infinity`. */
+  maxConnectionAgeGrace?: number
+  /** Calls that handlers make inherit the time that their own call has left, and end with it, also without `parent`. Default `false`. */
+  propagate?: boolean
   /** Bytes of answers that a peer may leave unread before its connection is dropped. Default 64 MiB. */
   maxOutgoingBytes?: number
   /** How long `close()` waits for clients to leave. Default 10,000. */
@@ -81,10 +188,37 @@ export interface ServerCall {
   readonly remaining: number
   /** Aborted when nobody waits for the answer any more. */
   readonly signal: AbortSignal
+  /** What the caller sent beside the request. */
+  readonly metadata: Metadata
+  /** What goes back with the answer. */
+  trailers: MetadataInit | undefined
+  /** The request, as the handler gets it. Interceptors may replace it. */
+  request: unknown
 }
 
-/** Answers a call, once: with an error whose `message` and `code` reach the caller, or with a reply. */
-export type Answer = (error?: unknown, reply?: Body | null) => void
+/** A call with a stream, as its handler sees it: what the caller streams can be read, what the handler streams is written. */
+export interface ServerStream<Read = Buffer, Written = Body> extends Duplex, ServerCall {
+  write(message: Written, callback?: (error: Error | null | undefined) => void): boolean
+  write(message: Written, encoding?: BufferEncoding, callback?: (error: Error | null | undefined) => void): boolean
+  end(callback?: () => void): this
+  end(message: Written, callback?: () => void): this
+  end(message: Written, encoding?: BufferEncoding, callback?: () => void): this
+  [Symbol.asyncIterator](): NodeJS.AsyncIterator<Read>
+}
+
+/**
+ * Answers a call, once: with an error whose `message`, `code`, `status` and `details` reach the caller, or with a reply, and with metadata.
+ */
+export type Answer = (error?: unknown, reply?: Body | null, metadata?: MetadataInit) => void
+
+/** Answers with a stream: with what it returns or promises, if that can be iterated, else with what it writes to the call, up to `end()`. */
+export type StreamHandler<Request, Call> = (request: Request, call: Call) => unknown
+
+/** Runs around handlers. `next` goes on and promises the reply. What it returns is the reply; nothing stands for what `next` gave. */
+export type ServerInterceptor = (
+  call: ServerCall & { readonly stream: ServerStream | null },
+  next: () => Promise<unknown>,
+) => unknown
 
 /**
  * Handles the calls of one method. Its answer is what happens first: the callback, bytes or `null` (an empty reply) that it returns
@@ -112,6 +246,10 @@ export interface ServerStats {
   extraAnswers: number
   /** Handlers that threw, rejected, answered with something that is no body, or did not answer. */
   handlerErrors: number
+  /** Connections that lasted for `maxConnectionAge`. */
+  aged: number
+  /** Connections that were dropped for `maxCancelsPerSecond`. */
+  cancelFloods: number
 }
 
 /** Takes calls on a port or path. */
@@ -119,8 +257,38 @@ export class Server extends EventEmitter {
   constructor(options?: ServerOptions)
   readonly listening: boolean
   readonly stats: ServerStats
+  /** What the health method answers: `false` keeps clients that have ejected this server from coming back. Default `true`. */
+  healthy: boolean
   /** Adds a method, also while listening. */
   method(name: string, handler: Handler): this
+  /** Adds a method that answers with a stream, takes one, or both. */
+  method(
+    name: string,
+    options: { clientStreaming?: false; serverStreaming: true },
+    handler: StreamHandler<Buffer, ServerStream<never>>,
+  ): this
+  method(
+    name: string,
+    options: { clientStreaming: true; serverStreaming: true },
+    handler: StreamHandler<ServerStream, ServerStream>,
+  ): this
+  method(
+    name: string,
+    options: { clientStreaming: true; serverStreaming?: false },
+    handler: (
+      requests: ServerStream<Buffer, never>,
+      callback: Answer,
+      call: ServerStream<Buffer, never>,
+    ) => ReturnType<Handler>,
+  ): this
+  /** Adds the methods of a service of a schema. Those without a handler are unknown to callers. */
+  addService<S>(service: S, handlers: ServiceHandlers<S>): this
+  /** Adds an interceptor; the first one is the outermost. */
+  use(interceptor: ServerInterceptor): this
+  /**
+   * As `net.Server`'s, but without a host it listens on 127.0.0.1 (on ::1 with `ipv6Only`), where only this machine reaches it: name `'0.0.0.0'` or
+   * `'::'` for all of them, once whatever is there may call.
+   */
   listen(port?: number, hostname?: string, backlog?: number, listeningListener?: () => void): this
   listen(port?: number, hostname?: string, listeningListener?: () => void): this
   listen(port?: number, listeningListener?: () => void): this
@@ -168,25 +336,108 @@ export interface ClientOptions extends PeerOptions {
   maxQueuedCalls?: number
   /** Bytes of bodies that may wait. Default 64 MiB. */
   maxQueuedBytes?: number
+  /** How often calls that may have been seen, and say that they may be made twice, are made again; `false` for never. */
+  retry?: false | RetryOptions
+  /** How a client of several addresses chooses among them. */
+  balance?: BalanceOptions
 }
 
-/** Options of one call. */
-export interface CallOptions {
+/** The budget of calls that are made again. */
+export interface RetryOptions {
+  /** Share of all calls, 0 to 1. Default 0.1. */
+  ratio?: number
+  /** And so many a second. Default 10. */
+  perSecond?: number
+  /** How often one call is made again at most. Default 3. */
+  attempts?: number
+}
+
+/** How a client of several addresses chooses among them. */
+export interface BalanceOptions {
+  /** The less loaded of two by chance, or in turn. Default `'least-loaded'`. */
+  policy?: 'least-loaded' | 'round-robin'
+  /** Addresses of this zone are preferred as long as there is one. */
+  zone?: string
+  /** Timeouts without any answer in between, after which an address gets no calls until it is well. Default 5. */
+  ejectAfter?: number
+}
+
+/** Options of a call with streams. */
+export interface StreamCallOptions {
   /** Milliseconds; 0 or `Infinity` waits for ever. */
   timeout?: number
   /** A moment instead: a `Date`, or milliseconds since 1970. */
   deadline?: number | Date
   /** Ends the call, also at the server. */
   signal?: AbortSignal
+  /** What travels beside the request. */
+  metadata?: MetadataInit
+  /** The call of a handler that this one is made for: its time limit holds here too, and when it is cut, so is this one. */
+  parent?: ServerCall
 }
+
+/** Options of one call. */
+export interface CallOptions extends StreamCallOptions {
+  /** Nothing is answered: the call ends, with nothing, when it is written. */
+  oneWay?: boolean
+  /** The server may see the call twice: it is made again when its connection is lost. */
+  idempotent?: boolean
+  /** Milliseconds after which an idempotent call is made a second time, elsewhere; the first answer counts. */
+  hedge?: number
+}
+
+/** A call that was made. */
+export interface ClientCall {
+  /** Ends it, also at the server: its callback gets an AbortError. */
+  cancel(reason?: unknown): void
+}
+
+/** A call with streams, as its caller sees it. */
+export interface ClientStream<Written = Body, Read = Buffer, Reply = Buffer> extends Duplex, ClientCall {
+  write(message: Written, callback?: (error: Error | null | undefined) => void): boolean
+  write(message: Written, encoding?: BufferEncoding, callback?: (error: Error | null | undefined) => void): boolean
+  end(callback?: () => void): this
+  end(message: Written, callback?: () => void): this
+  end(message: Written, encoding?: BufferEncoding, callback?: () => void): this
+  [Symbol.asyncIterator](): NodeJS.AsyncIterator<Read>
+  /** The one reply to a stream of requests; `undefined` where the answer is a stream. */
+  readonly reply: Promise<Reply>
+  /** Metadata that came with the end of the answer. */
+  readonly trailers: Metadata | undefined
+}
+
+/** A call, as interceptors of a client see it. */
+export interface InterceptedCall extends ClientCall {
+  readonly method: string
+  /** May be replaced. */
+  request: unknown
+  /** May be added to. */
+  readonly metadata: Metadata
+  /** Of a call that has one. */
+  readonly stream: ClientStream<unknown, unknown, unknown> | null
+  /** Metadata of the answer, once it has come. */
+  readonly trailers: Metadata | undefined
+}
+
+/** Runs around calls. `next` makes the call and promises the reply; without a stream it may be called again. */
+export type ClientInterceptor = (call: InterceptedCall, next: () => Promise<unknown>) => unknown
+
+/** A call for `client.all`: a method's name, or a function of a service; its request; its options. */
+export type CallToMake =
+  // biome-ignore lint/suspicious/noExplicitAny: methods of all types stand side by side
+  readonly [method: string | ((...args: any[]) => any), request?: unknown, options?: CallOptions]
 
 /** Counts since the client was made. */
 export interface ClientStats {
   calls: number
   replies: number
+  /** Calls that nobody answers. */
+  oneWay: number
   /** Calls that ended without a reply, for whatever reason. */
   errors: number
-  /** Those of them that ran out of time. */
+  /** How often calls were made again. */
+  retries: number
+  /** Calls that ran out of time. */
   timeouts: number
   /** Answers to calls that had ended before: timed out or aborted. */
   lateAnswers: number
@@ -205,9 +456,50 @@ export class Client extends EventEmitter {
   readonly pending: number
   readonly stats: ClientStats
   /** Calls a method. The body may be changed again as soon as this returns. */
-  call(method: string, body: Body | null | undefined, callback: ReplyCallback): void
-  call(method: string, body: Body | null | undefined, options: CallOptions | undefined, callback: ReplyCallback): void
+  call(method: string, body: Body | null | undefined, callback: ReplyCallback): ClientCall
+  call(
+    method: string,
+    body: Body | null | undefined,
+    options: CallOptions | undefined,
+    callback: ReplyCallback,
+  ): ClientCall
   call(method: string, body?: Body | null, options?: CallOptions): Promise<Buffer>
+  /** Calls a method that answers with a stream, and with `clientStreaming` takes one. */
+  stream(
+    method: string,
+    request?: Body | null,
+    options?: StreamCallOptions & { clientStreaming?: false; serverStreaming?: true },
+  ): ClientStream<never>
+  stream(
+    method: string,
+    requests: Messages<Body> | null | undefined,
+    options: StreamCallOptions & { clientStreaming: true; serverStreaming?: true },
+  ): ClientStream
+  stream(
+    method: string,
+    requests: Messages<Body>,
+    options: StreamCallOptions & { clientStreaming: true; serverStreaming: false },
+  ): Promise<Buffer>
+  stream(
+    method: string,
+    requests: null | undefined,
+    options: StreamCallOptions & { clientStreaming: true; serverStreaming: false },
+  ): ClientStream<Body, never>
+  stream(
+    method: string,
+    requests: Messages<Body> | null | undefined,
+    options: StreamCallOptions & { clientStreaming: true; serverStreaming: false },
+    callback: ReplyCallback,
+  ): ClientStream<Body, never>
+  /** The methods of a service of a schema, as functions. */
+  service<S>(service: S): ServiceClient<S>
+  /** Makes calls at once. The replies are in the order of the calls; the first error cancels the others. */
+  // biome-ignore lint/suspicious/noExplicitAny: replies are of the types that the methods have
+  all(calls: Iterable<CallToMake>, callback: (error: RpcError | null, replies: any[]) => void): void
+  // biome-ignore lint/suspicious/noExplicitAny: replies are of the types that the methods have
+  all(calls: Iterable<CallToMake>): Promise<any[]>
+  /** Adds an interceptor; the first one is the outermost. */
+  use(interceptor: ClientInterceptor): this
   /** Takes no new calls and calls back when those already made have ended. */
   close(callback: () => void): void
   close(): Promise<void>
@@ -223,10 +515,185 @@ export class Client extends EventEmitter {
   on(event: string | symbol, listener: (...args: unknown[]) => void): this
 }
 
-/** `'host:port'`, `'[::1]:port'`, a port on localhost, a path (with a separator in it), or the parts. */
+/** What is known of one of several addresses. */
+export interface Member {
+  address: string
+  id: string | undefined
+  weight: number
+  connected: boolean
+  /** It is connected, and does not answer. */
+  ejected: boolean
+  /** Calls in flight there. */
+  pending: number
+}
+
+/** Counts of a client of several addresses. */
+export interface BalancedClientStats extends ClientStats {
+  /** How often an address was ejected. */
+  ejections: number
+  /** Calls that were made a second time because the first took long. */
+  hedges: number
+}
+
+/** Calls the methods of servers that share the work, see `docs/addressing.md`. */
+export interface BalancedClient extends Client {
+  readonly stats: BalancedClientStats
+  /** Every address that there is. */
+  readonly addresses: Member[]
+  on(event: 'connect' | 'close', listener: () => void): this
+  on(event: 'disconnect' | 'error' | 'resolveError', listener: (error: Error) => void): this
+  on(event: 'addresses', listener: (addresses: Member[]) => void): this
+  on(
+    event: 'reconnect',
+    listener: (info: { attempt: number; delay: number; error: Error; address: string }) => void,
+  ): this
+  on(event: string | symbol, listener: (...args: unknown[]) => void): this
+}
+
+/** One place: `'host:port'`, `'[::1]:port'`, `'tcp://host:port'`, `'unix:path'`, a port on localhost, a path (with a separator in it), or the parts. */
 export type Target = string | number | { host?: string; port: number } | { path: string }
+
+/** One of several addresses. */
+export type Address = ({ host?: string; port: number } | { path: string } | { address: string }) & {
+  /** Tells it from another one at the same place. */
+  id?: string
+  /** Its share of the calls; 0 for none. Default 1. */
+  weight?: number
+  zone?: string
+  /** Those with the lowest number get the calls as long as there is one. Default 0. */
+  priority?: number
+}
+
+/** Tells a client its addresses: all that there are, again whenever they are others; or why it cannot tell. */
+export interface Resolver {
+  resolve(update: (error: Error | null, addresses?: Address[]) => void): { close(): void; refresh?(): void }
+}
 
 /** A server without methods yet. */
 export function createServer(options?: ServerOptions): Server
+/** A client of all these addresses. */
+export function connect(
+  target: (string | number | Address)[] | Resolver | `registry://${string}` | `dns://${string}`,
+  options?: ClientOptions,
+): BalancedClient
 /** A client that connects to `target` and keeps coming back to it. */
 export function connect(target: Target, options?: ClientOptions): Client
+
+/** Options of an addressing server: a folder, and its limits. */
+export interface RegistryOptions {
+  /** Where it keeps what it knows; in memory only without. */
+  folder?: string
+  /** The shortest and the longest lease, in milliseconds. Default 1,000 and 3,600,000. */
+  minLease?: number
+  maxLease?: number
+  /** Services at once. Default 10,000. */
+  maxServices?: number
+  /** Instances of all services. Default 100,000. */
+  maxInstances?: number
+  /** Instances of one. Default 10,000. */
+  maxInstancesPerService?: number
+  /** Bytes of one service's instances, which are told in one frame. Default 8 MiB. */
+  maxServiceBytes?: number
+  /** Bytes of one instance's metadata. Default 4,096. */
+  maxMetadataBytes?: number
+  /** Watches at once. Default 65,536. */
+  maxWatches?: number
+  /** Records of the journal before a snapshot takes its place. Default 10,000. */
+  recordsPerSnapshot?: number
+  /** Options of the server that it is reached by. */
+  server?: ServerOptions
+}
+
+/** An addressing server, see `docs/addressing.md`. */
+export interface Registry extends EventEmitter {
+  readonly listening: boolean
+  /** What it knows; `undefined` while its folder is being opened, and after its end. */
+  readonly stats: {
+    epoch: string | undefined
+    services: number | undefined
+    instances: number | undefined
+    watches: number | undefined
+  }
+  /** As a server's; port 7400 of this machine only, if nothing else is said. */
+  listen(port?: number, hostname?: string, listeningListener?: () => void): this
+  listen(path: string, listeningListener?: () => void): this
+  listen(options: ListenOptions, listeningListener?: () => void): this
+  address(): AddressInfo | string | null
+  close(callback: (error?: Error) => void): void
+  close(): Promise<void>
+  ref(): this
+  unref(): this
+  on(event: 'listening' | 'close', listener: () => void): this
+  on(event: 'error' | 'damaged' | 'storageError', listener: (error: Error) => void): this
+  on(event: 'protocolError', listener: (error: RpcError, peer: PeerAddress) => void): this
+  on(event: string | symbol, listener: (...args: unknown[]) => void): this
+}
+
+/** One place where a service is reached, as its server says it. */
+export interface InstanceOptions {
+  /** Unique within the service; made up when it is left out. */
+  id?: string
+  /** Where others reach it: a host and a port, or as text. The host is this machine when the registry is on it, too. */
+  host?: string
+  port?: number
+  address?: string
+  /** Its share of the calls; 0 for none. Default 1. */
+  weight?: number
+  zone?: string
+  metadata?: Record<string, string>
+  /** How long it is known beyond its last sign of life, in milliseconds. Default 15,000. */
+  lease?: number
+}
+
+/** One place where a service is reached, as the registry tells it. */
+export interface Instance {
+  id: string
+  address: string
+  weight: number
+  zone: string
+  metadata: Record<string, string>
+}
+
+/** An instance that is kept known until it is closed. */
+export interface Registration extends EventEmitter {
+  readonly id: string
+  readonly service: string
+  /** Whether the registry knows it, as far as one can tell. */
+  readonly registered: boolean
+  /** Takes it out of the registry. */
+  close(callback: (error: Error | null) => void): void
+  close(): Promise<void>
+  on(event: 'registered' | 'lost' | 'close', listener: () => void): this
+  on(event: 'retry' | 'error', listener: (error: Error) => void): this
+  on(event: string | symbol, listener: (...args: unknown[]) => void): this
+}
+
+/** A client of an addressing server. */
+export interface RegistryClient extends EventEmitter {
+  /** Has this process known as an instance of `service`, again and again, until the registration is closed. */
+  register(service: string, instance: InstanceOptions): Registration
+  /** Tells all instances of a service, now and whenever they are others. */
+  watch(
+    service: string,
+    onChange: (instances: Instance[], epoch: string) => void,
+    onError?: (error: Error) => void,
+  ): { close(): void }
+  /** Every service. */
+  list(callback: (error: Error | null, services: { name: string; instances: number }[]) => void): void
+  list(): Promise<{ name: string; instances: number }[]>
+  /** Takes every registration out, and ends. */
+  close(callback: () => void): void
+  close(): Promise<void>
+  /** Ends at once; what was registered is known until its lease ends. */
+  destroy(): this
+  ref(): this
+  unref(): this
+  on(event: 'connect', listener: () => void): this
+  on(event: 'disconnect' | 'error', listener: (error: Error) => void): this
+  on(event: string | symbol, listener: (...args: unknown[]) => void): this
+}
+
+/** An addressing server that nobody has registered with yet. */
+export function createRegistry(options?: RegistryOptions): Registry
+/** A client of the addressing server at `'registry://host:port'`, port 7400 of this machine if nothing is said. */
+export function connectRegistry(target?: string): RegistryClient

@@ -2,18 +2,50 @@
 
 // Calls over one connection: many in flight, answers in any order. The bytes are in docs/rpc-protocol.md.
 
+const { invalidArgValue } = require('../errors')
 const { Server } = require('./server')
 const { Client } = require('./client')
-const { RpcError } = require('./errors')
+const { RpcError, StatusError } = require('./errors')
+const { Metadata } = require('./metadata')
+const { status } = require('./status')
+const { target: readTarget } = require('./target')
 
 /** A server without methods yet. */
 function createServer(options) {
   return new Server(options)
 }
 
-/** A client that connects to `target` ('host:port', a path, …) and keeps coming back to it. */
+/** A client that connects to `target` ('host:port', 'registry://…', a list, …) and keeps coming back to it. */
 function connect(target, options) {
-  return new Client(target, options)
+  const found = readTarget(target)
+  if (found.host !== undefined || found.path !== undefined) return new Client(found, options)
+  if (found.service === '') {
+    throw invalidArgValue('target', target, "must name a service, 'registry://host:port/service'")
+  }
+  const { BalancedClient } = require('./balanced')
+  return new BalancedClient(found, options)
 }
 
-module.exports = { createServer, connect, Server, Client, RpcError }
+/** An addressing server that nobody has registered with yet. */
+function createRegistry(options) {
+  const { Registry } = require('./registry/server')
+  return new Registry(options)
+}
+
+/** A client of the addressing server at `target` ('registry://host:port'). */
+function connectRegistry(target) {
+  return require('./registry/connect').connectRegistry(target)
+}
+
+module.exports = {
+  createServer,
+  connect,
+  createRegistry,
+  connectRegistry,
+  Server,
+  Client,
+  RpcError,
+  StatusError,
+  Metadata,
+  status,
+}

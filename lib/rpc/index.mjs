@@ -1,4 +1,15 @@
 import rpc from './index.js'
 
-export const { createServer, connect, Server, Client, RpcError } = rpc
+export const {
+  createServer,
+  connect,
+  createRegistry,
+  connectRegistry,
+  Server,
+  Client,
+  RpcError,
+  StatusError,
+  Metadata,
+  status,
+} = rpc
 export default rpc

@@ -7,18 +7,30 @@ const { Calls } = require('./calls')
 const errors = require('./errors')
 const { headroom } = require('./outgoing')
 const { now } = require('./tick')
-const { Kind, Reason, Status, MAX_METHODS, MAX_U32 } = require('./protocol')
-const { LENGTH_SIZE, FRAME_HEAD, CODE_SIZE, DEADLINE_SIZE, ERROR_PREFIX } = require('./protocol')
+const { decodeMetadata } = require('./metadata')
+const { Kind, Flag, Reason, Origin, FULL_VERSION, MAX_METHODS, MAX_U32 } = require('./protocol')
+const { LENGTH_SIZE, FRAME_HEAD, CODE_SIZE, AMOUNT_SIZE, BLOCK_SIZE } = require('./protocol')
 
-/** Header of the largest request: with method number and milliseconds left. */
-const REQUEST_HEAD = FRAME_HEAD - LENGTH_SIZE + CODE_SIZE + DEADLINE_SIZE
-/** Where in what follows an error's status the code stands, behind its length. */
-const CODE_AT = ERROR_PREFIX - CODE_SIZE
+const { ONE_WAY } = Flag
+/** Header of the largest request without metadata: with method number and milliseconds left. */
+const REQUEST_HEAD = FRAME_HEAD - LENGTH_SIZE + CODE_SIZE + AMOUNT_SIZE
+
+/** What of the protocol a call needs that version 1 does not have. */
+function beyondVersion1({ flags }) {
+  if ((flags & (Flag.STREAMS | Flag.TAKES_STREAM)) !== 0) return 'streams'
+  return (flags & Flag.METADATA) !== 0 ? 'metadata' : 'one-way calls'
+}
 
 class Link extends Peer {
-  constructor(client, options) {
+  constructor(client, endpoint) {
+    const { options } = client
     super(options, 0)
     this.client = client
+    this.endpoint = endpoint
+    /** What to try when this does not come to be, or null. */
+    this.next = null
+    /** Whoever answers does not speak rpc, or no version of it that is spoken here. */
+    this.foreign = false
     this.calls = new Calls(options.maxInFlight)
     this.methods = new Map()
     /** How many calls may be unanswered: the lower of both ends' limits. */
@@ -34,15 +46,21 @@ class Link extends Peer {
   ready() {
     if (this.peerMaxCalls === 0) return this.abandon(errors.protocol('The server accepts no calls'), Reason.PROTOCOL)
     this.window = Math.min(this.options.maxInFlight, this.peerMaxCalls)
-    this.client.linkReady(this)
+    if (this.client.movesCalls) this.out.unsent = []
+    this.endpoint.linkReady(this)
   }
 
   /** Sends a request, or throws and has not; the caller has seen that the link is `roomy`. Returns an error when it cannot be sent, else undefined. */
   send(call) {
-    const { method, body, deadline } = call
-    const length = REQUEST_HEAD + body.length
+    const { method, body, deadline, flags } = call
+    let length = REQUEST_HEAD + body.length
+    if (flags !== 0) {
+      if (this.version < FULL_VERSION) return errors.unsupported(method, beyondVersion1(call))
+      if (call.metadata !== null) length += call.metadata.length
+      headroom()
+    }
     if (length > this.peerMaxFrame) return errors.frameTooLarge(method, length, this.peerMaxFrame)
-    if (call.signal !== undefined) headroom()
+    if (call.watches) headroom()
     let number = this.methods.get(method)
     if (number === undefined) {
       number = this.methods.size
@@ -51,10 +69,16 @@ class Link extends Peer {
       this.out.method(number, this.client.names.get(method))
       this.methods.set(method, number)
     }
+    const remaining = deadline === Infinity ? 0 : Math.min(deadline - now(), MAX_U32)
+    if ((flags & ONE_WAY) !== 0) {
+      this.out.flaggedRequest(0, number, remaining, call)
+      return this.client.sentOneWay(call)
+    }
     this.calls.take(call)
     call.position = this.out.position
     try {
-      this.out.request(call.sequence, number, deadline === Infinity ? 0 : Math.min(deadline - now(), MAX_U32), body)
+      if (flags === 0) this.out.request(call.sequence, number, remaining, body)
+      else this.out.flaggedRequest(call.sequence, number, remaining, call)
     } catch (error) {
       // The end of the stack, usually: the caller hears of it, and the call has never been.
       call.callback = null
@@ -63,19 +87,28 @@ class Link extends Peer {
       throw error
     }
     call.body = null
-    if (call.signal !== undefined) call.listen(() => this.cancel(call))
+    call.owner = this
+    if (call.watches) call.listen((reason) => this.abort(call, reason))
+    if (call.stream !== null) call.stream.open(this)
   }
 
   /** The caller waits for the answer no longer. */
-  cancel(call) {
-    const error = errors.aborted(call.method, true, call.signal.reason)
+  abort(call, reason) {
+    const error = errors.aborted(call.method, true, reason)
     this.out.control(Kind.CANCEL, call.sequence, 0)
     this.client.fail(this.calls.finish(call), error)
     this.rest()
   }
 
+  /** Nobody needs the answer any more; the caller has another one. */
+  drop(call) {
+    this.out.control(Kind.CANCEL, call.sequence, 0)
+    this.calls.finish(call)
+    this.rest()
+  }
+
   /** A reply: the one frame that is worth a path of its own. */
-  carry(sequence, body) {
+  carry(sequence, body, _code, flags) {
     const { calls } = this
     const call = calls.find(sequence)
     if (call === undefined) {
@@ -87,11 +120,50 @@ class Link extends Peer {
       this.client.stats.lateAnswers++
       return
     }
+    if (flags !== 0 || call.decode !== null) return this.deliver(call, body, flags)
     this.client.stats.replies++
     calls.finish(call)(null, body)
   }
 
-  frame(kind, sequence, status, body) {
+  /** A reply with metadata, or one that is a message. */
+  deliver(call, body, flags) {
+    const { client, calls } = this
+    let metadata
+    let reply = body
+    let error = null
+    if ((flags & Flag.METADATA) !== 0) {
+      const found = decodeMetadata(body, client.options)
+      metadata = found.metadata
+      reply = body.subarray(found.end)
+      if (found.above !== null) error = errors.metadataTooLarge(call.method, found.above)
+    }
+    if (error === null && call.decode !== null) {
+      try {
+        reply = call.decode(reply)
+      } catch (cause) {
+        error = errors.badMessage(call.method, 'the reply', cause)
+      }
+    }
+    const callback = calls.finish(call)
+    if (error !== null) {
+      client.stats.errors++
+      return callback(error)
+    }
+    client.stats.replies++
+    if (metadata === undefined) callback(null, reply)
+    else callback(null, reply, metadata)
+  }
+
+  /** The stream of a call that somebody waits for. */
+  streamOf(sequence) {
+    const call = this.calls.find(sequence)
+    if (call === undefined) this.client.stats.unknownAnswers++
+    else if (call.stream !== null) return call.callback === null ? undefined : call.stream
+    else this.abandon(errors.protocol(`A message of call ${sequence}, which has no stream`), Reason.PROTOCOL)
+    return undefined
+  }
+
+  frame(kind, sequence, code, body, flags) {
     if (kind !== Kind.ERROR) return
     const call = this.calls.find(sequence)
     if (call === undefined) {
@@ -103,20 +175,55 @@ class Link extends Peer {
       this.client.stats.lateAnswers++
       return
     }
-    // The splitter has checked that the code fits.
-    const codeEnd = CODE_AT + body.readUInt16BE(0)
-    const code = body.toString('utf8', CODE_AT, codeEnd)
-    const error = errors.remote(call.method, status, code, body.toString('utf8', codeEnd))
+    const error = this.failure(call.method, code, body, flags)
     this.client.stats.errors++
     // The server's clock may be the first to see a deadline.
-    if (status === Status.DEADLINE) this.client.stats.timeouts++
+    if ((code & 0xff) === Origin.DEADLINE) this.client.stats.timeouts++
     this.calls.finish(call)(error)
+  }
+
+  abandon(error, reason) {
+    this.foreign = reason === Reason.NOT_RPC
+    super.abandon(error, reason)
+  }
+
+  farewell(reason, message) {
+    this.foreign = reason === Reason.NOT_RPC
+    super.farewell(reason, message)
+  }
+
+  /** What an error frame says. The splitter has checked that all of it is there. */
+  failure(method, code, body, flags) {
+    let at = 0
+    let metadata
+    let details
+    if ((flags & Flag.METADATA) !== 0) {
+      const found = decodeMetadata(body, this.client.options)
+      // Too much of it must not hide the error itself.
+      metadata = found.metadata ?? undefined
+      at = found.end
+    }
+    if ((flags & Flag.DETAILS) !== 0) {
+      const end = at + BLOCK_SIZE + body.readUInt16BE(at)
+      details = body.subarray(at + BLOCK_SIZE, end)
+      at = end
+    }
+    const codeAt = at + BLOCK_SIZE
+    const codeEnd = codeAt + body.readUInt16BE(at)
+    return errors.remote(method, {
+      origin: code & 0xff,
+      status: code >> 8,
+      code: body.toString('utf8', codeAt, codeEnd),
+      message: body.toString('utf8', codeEnd),
+      metadata,
+      details,
+    })
   }
 
   /** Takes no new calls, and leaves when those in flight have ended. The server asks for it, or the client closes. */
   retire() {
     this.retiring = true
-    this.client.linkRetires(this)
+    this.endpoint.linkRetires(this)
     this.rest()
   }
 
@@ -136,30 +243,35 @@ class Link extends Peer {
   /** Ends the overdue calls and returns the earliest deadline left. */
   expire(time) {
     let next = Infinity
+    let overdue = 0
     for (const call of this.calls.slots) {
       if (call === undefined || call.callback === null) continue
       if (call.deadline > time) {
         if (call.deadline < next) next = call.deadline
         continue
       }
+      overdue++
       this.client.stats.timeouts++
       const error = errors.timeout(call.method, call.timeout, true)
       this.client.fail(this.calls.finish(call), error)
     }
+    if (overdue > 0) this.endpoint.timedOut(overdue)
     this.rest()
     return next
   }
 
   ended(error, accepted) {
+    // Whatever is made anew now goes elsewhere, or waits.
+    this.window = 0
     const lost = error ?? errors.protocol('The server ended the connection')
     for (const call of this.calls.slots) {
       if (call === undefined || call.callback === null) continue
       const { method } = call
       const sent = call.position < accepted
       const failure = this.client.closed ? errors.closed(method, sent) : errors.connectionLost(method, sent, lost)
-      this.client.fail(this.calls.finish(call), failure)
+      if (!this.client.revive(call, failure, this.out)) this.client.fail(this.calls.finish(call), failure)
     }
-    this.client.linkEnded(this, error === null && this.retiring ? null : lost)
+    this.endpoint.linkEnded(this, error === null && this.retiring ? null : lost)
   }
 }
 

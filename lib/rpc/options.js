@@ -2,20 +2,19 @@
 
 // Reading of options: each limit with its default, its bounds, and why it has that value.
 
-const { isIP } = require('node:net')
 const { invalidArgType, invalidArgValue, outOfRange } = require('../errors')
 const { refuseUnknown } = require('../options')
-const { LENGTH_SIZE, MIN_FRAME_LIMIT, MAX_U32 } = require('./protocol')
+const { LENGTH_SIZE, MIN_FRAME_LIMIT, MAX_U32, WINDOW_UNIT } = require('./protocol')
 
 const MiB = 2 ** 20
 const MAX_DELAY = 2 ** 31 - 1
 
-function integer(options, name, fallback, min, max) {
+function integer(options, name, fallback, min, max, path = 'options') {
   const value = options[name]
   if (value === undefined) return fallback
-  if (typeof value !== 'number') throw invalidArgType(`options.${name}`, 'of type number', value)
+  if (typeof value !== 'number') throw invalidArgType(`${path}.${name}`, 'of type number', value)
   if (!Number.isInteger(value) || value < min || value > max) {
-    throw outOfRange(`options.${name}`, `an integer >= ${min} and <= ${max}`, value)
+    throw outOfRange(`${path}.${name}`, `an integer >= ${min} and <= ${max}`, value)
   }
   return value
 }
@@ -49,6 +48,14 @@ function shared(options) {
     pingInterval: duration(options, 'pingInterval', 30_000),
     // Longer than any sane round trip plus a pause of the peer's garbage collector.
     pingTimeout: duration(options, 'pingTimeout', 10_000),
+    // What may be under way to here in one stream: a reader that keeps up does not make its sender wait.
+    streamWindow: integer(options, 'streamWindow', MiB, WINDOW_UNIT, 0xffff * WINDOW_UNIT),
+    // Bodies that wait here, of requests without an answer and of messages that nobody takes; above it the connection is not read.
+    maxPendingBytes: integer(options, 'maxPendingBytes', 64 * MiB, 1, Number.MAX_SAFE_INTEGER),
+    // As gRPC's default; room for tokens and traces. Every call can bring so much.
+    maxMetadataBytes: integer(options, 'maxMetadataBytes', 8192, 0, 0xffff),
+    // Each is an object here, however short.
+    maxMetadataEntries: integer(options, 'maxMetadataEntries', 128, 0, 0xffff),
   }
 }
 
@@ -69,8 +76,6 @@ function serverOptions(options = {}) {
     maxConnections: integer(options, 'maxConnections', 65536, 1, MAX_U32),
     // Method names that one connection may introduce; calls to further ones are unknown methods.
     maxMethods: integer(options, 'maxMethods', 1024, 1, 65536),
-    // Bodies of unanswered requests on one connection; above it nothing more is read from that connection.
-    maxPendingBytes: integer(options, 'maxPendingBytes', 64 * MiB, 1, Number.MAX_SAFE_INTEGER),
     // Answers that a connection's peer does not read; above it that connection is dropped.
     maxOutgoingBytes: integer(options, 'maxOutgoingBytes', 64 * MiB, 1, Number.MAX_SAFE_INTEGER),
     // How long `close()` waits for clients to leave.
@@ -82,7 +87,27 @@ function serverOptions(options = {}) {
     // How long they count. What is still at work after as long as clients wait by default has most likely forgotten its call, and a
     // handler that never answers must not take a place away for good.
     strayTimeout: duration(options, 'strayTimeout', 30_000),
+    // Cancelling costs a client next to nothing and here what the handler does until it sees it. A connection with as many calls in flight as it
+    // may have can cancel all of them, twice a second.
+    maxCancelsPerSecond:
+      options.maxCancelsPerSecond === Infinity ? Infinity : integer(options, 'maxCancelsPerSecond', 8192, 1, MAX_U32),
+    // Connections last, and with them the choice of a server that was made once: behind a load balancer, or after one was added, clients
+    // spread anew only when they connect anew. Nothing tells how long is right, so they last unless it is said.
+    maxConnectionAge: duration(options, 'maxConnectionAge', Infinity),
+    // Calls in flight then have their own deadlines.
+    maxConnectionAgeGrace: duration(options, 'maxConnectionAgeGrace', Infinity),
+    // Whether handlers run in a context in which what they call knows its parent call; it costs each call some.
+    propagate: flag(options, 'propagate', false),
   })
+}
+
+/** What of a method or a call by name is a stream. */
+function streamOptions(options) {
+  refuseUnknown(checkObject(options), ['clientStreaming', 'serverStreaming'])
+  return {
+    clientStreaming: flag(options, 'clientStreaming', false),
+    serverStreaming: flag(options, 'serverStreaming', false),
+  }
 }
 
 function reconnectOptions(value) {
@@ -102,6 +127,44 @@ function reconnectOptions(value) {
   )
 }
 
+const POLICIES = ['least-loaded', 'round-robin']
+
+/** How a client of several addresses chooses among them. */
+function balanceOptions(given = {}) {
+  checkObject(given, 'options.balance')
+  const { policy = POLICIES[0], zone } = given
+  if (!POLICIES.includes(policy)) {
+    throw invalidArgValue('options.balance.policy', policy, `must be ${POLICIES.join(' or ')}`)
+  }
+  if (zone !== undefined && typeof zone !== 'string') {
+    throw invalidArgType('options.balance.zone', 'of type string', zone)
+  }
+  // One slow handler is no reason; a handful of timeouts without a single answer in between is.
+  const ejectAfter = integer(given, 'ejectAfter', 5, 1, MAX_DELAY, 'options.balance')
+  return complete(given, { policy, zone, ejectAfter }, 'options.balance')
+}
+
+/** How often calls that may have been seen are made again. */
+function retryOptions(given = {}) {
+  if (given === false) return { ratio: 0, perSecond: 0, attempts: 0 }
+  checkObject(given, 'options.retry')
+  const { ratio = 0.1 } = given
+  if (typeof ratio !== 'number') throw invalidArgType('options.retry.ratio', 'of type number', ratio)
+  if (!(ratio >= 0 && ratio <= 1)) throw outOfRange('options.retry.ratio', '>= 0 and <= 1', ratio)
+  const number = (name, fallback) => integer(given, name, fallback, 0, MAX_DELAY, 'options.retry')
+  return complete(
+    given,
+    {
+      // A tenth more load is what a service that is in trouble can take.
+      ratio,
+      // For clients that make few calls.
+      perSecond: number('perSecond', 10),
+      attempts: number('attempts', 3),
+    },
+    'options.retry',
+  )
+}
+
 function clientOptions(options) {
   checkObject(options)
   return complete(options, {
@@ -114,6 +177,8 @@ function clientOptions(options) {
     maxInFlight: integer(options, 'maxInFlight', 4096, 1, 65536),
     maxQueuedCalls: integer(options, 'maxQueuedCalls', 65536, 0, MAX_U32),
     maxQueuedBytes: integer(options, 'maxQueuedBytes', 64 * MiB, 0, Number.MAX_SAFE_INTEGER),
+    balance: balanceOptions(options.balance),
+    retry: retryOptions(options.retry),
   })
 }
 
@@ -124,27 +189,4 @@ function port(value, name) {
   return number
 }
 
-/** Where to connect: 'host:port', '[::1]:port', a port, a path (with a separator in it), or an object. */
-function target(value) {
-  if (typeof value === 'number') return { host: 'localhost', port: port(value, 'target') }
-  if (typeof value === 'string') return targetOfString(value)
-  refuseUnknown(checkObject(value, 'target'), ['host', 'port', 'path'], 'target')
-  if (value.path !== undefined) {
-    if (typeof value.path !== 'string') throw invalidArgType('target.path', 'of type string', value.path)
-    return { path: value.path }
-  }
-  const host = value.host ?? 'localhost'
-  if (typeof host !== 'string') throw invalidArgType('target.host', 'of type string', host)
-  return { host, port: port(value.port, 'target.port') }
-}
-
-function targetOfString(value) {
-  if (value.includes('/') || value.includes('\\')) return { path: value }
-  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(value)
-  if (match === null || (match[1] !== undefined && isIP(match[1]) !== 6)) {
-    throw invalidArgValue('target', value, "must read like 'host:port', '[::1]:port' or a path")
-  }
-  return { host: match[1] ?? (match[2] || 'localhost'), port: port(match[3], 'target') }
-}
-
-module.exports = { serverOptions, clientOptions, target, duration, port, checkObject }
+module.exports = { serverOptions, clientOptions, streamOptions, duration, flag, integer, port, checkObject }

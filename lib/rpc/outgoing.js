@@ -7,10 +7,11 @@ const { isUint8Array } = require('node:util/types')
 const { bytesOf } = require('../codec/bytes')
 const { flushLater } = require('./tick')
 const constants = require('../constants')
-const { Kind, FLAG_DEADLINE, MAGIC, VERSION, PREFACE_SIZE } = require('./protocol')
-const { FRAME_HEAD, LENGTH_SIZE, CODE_SIZE, DEADLINE_SIZE, ERROR_PREFIX } = require('./protocol')
+const { Kind, Flag, MAGIC, VERSION, PREFACE_SIZE, WINDOW_UNIT } = require('./protocol')
+const { FRAME_HEAD, LENGTH_SIZE, CODE_SIZE, AMOUNT_SIZE, BLOCK_SIZE, ERROR_PREFIX } = require('./protocol')
 
-const { VERSION: VERSION_AT, MAX_FRAME: MAX_FRAME_AT, MAX_CALLS: MAX_CALLS_AT } = constants.preface
+const { DEADLINE } = Flag
+const { VERSION: VERSION_AT, WINDOW: WINDOW_AT, MAX_FRAME: MAX_FRAME_AT, MAX_CALLS: MAX_CALLS_AT } = constants.preface
 const { KIND: KIND_AT, SEQUENCE: SEQUENCE_AT } = constants.header
 
 /** One write of this size already costs the kernel more in copying than in being called. */
@@ -19,8 +20,12 @@ const SLAB_SIZE = 64 * 1024
 const DIRECT = 16 * 1024
 /** Up to here a loop copies faster than a call of `set`. */
 const LOOP_COPY = 32
+/** The frames of a turn that are kept in memory that is there: what a turn of many small calls has, and not too much for each connection. */
+const COPY_SIZE = 16 * 1024
 /** Slabs kept for the next turn. Only connections with unflushed frames hold one, so idle ones cost nothing. */
 const KEPT_SLABS = 16
+
+const FLAGS_AT = KIND_AT + 1
 
 const slabs = []
 
@@ -30,6 +35,8 @@ function takeSlab() {
   const bytes = Buffer.allocUnsafeSlow(SLAB_SIZE)
   return { bytes, view: new DataView(bytes.buffer) }
 }
+
+const endOf = ({ at, bytes }) => at + bytes.length
 
 class Outgoing {
   constructor(wire) {
@@ -41,6 +48,9 @@ class Outgoing {
     /** The wire holds more than its high-water mark: the peer reads too slowly. */
     this.congested = false
     this.open = true
+    /** What the operating system may not have taken, as `{ at, bytes }`, for who wants to send it elsewhere; null for who does not. */
+    this.unsent = null
+    this.copy = null
   }
 
   /** How many bytes come before the next one, counted from the connection's first. */
@@ -76,6 +86,44 @@ class Outgoing {
     if (!this.open) return
     this.handed += length
     if (!this.wire.write(bytes, offset, length)) this.congested = true
+    if (this.unsent !== null) this.remember(bytes, offset, length)
+  }
+
+  /** A copy once for all frames of a turn, of which nearly all are taken soon after: that costs less than a copy for each call. */
+  remember(bytes, offset, length) {
+    const { unsent } = this
+    const { queued } = this.wire
+    const taken = this.handed - queued
+    while (unsent.length > 0 && endOf(unsent[0]) <= taken) unsent.shift()
+    if (queued > 0) this.keep(bytes, offset, length, this.handed - length)
+  }
+
+  keep(bytes, offset, length, at) {
+    if (this.unsent.length > 0 || length > COPY_SIZE) {
+      this.unsent.push({ at, bytes: Buffer.from(bytes.subarray(offset, offset + length)) })
+      return
+    }
+    // Mostly there is nothing else that is kept, and one piece of memory serves for good.
+    this.copy ??= Buffer.allocUnsafeSlow(COPY_SIZE)
+    bytes.copy(this.copy, 0, offset, offset + length)
+    this.unsent.push({ at, bytes: this.copy.subarray(0, length) })
+  }
+
+  /** The body of the plain request that began at `position` and was not sent; null when it is not known. */
+  recover(position) {
+    const frame = this.find(position)
+    if (frame === null || (frame[FLAGS_AT] & ~DEADLINE) !== 0) return null
+    const head = FRAME_HEAD + CODE_SIZE + (frame[FLAGS_AT] === 0 ? 0 : AMOUNT_SIZE)
+    const size = LENGTH_SIZE + frame.readUInt32BE(0) - head
+    if (size <= DIRECT) return frame.subarray(head, head + size)
+    // It went by itself.
+    const body = this.find(position + head)
+    return body === null ? null : body.subarray(0, size)
+  }
+
+  find(position) {
+    const kept = this.unsent?.find((one) => one.at <= position && position < endOf(one))
+    return kept === undefined ? null : kept.bytes.subarray(position - kept.at)
   }
 
   /** The turn is over: hands down what is written and gives the slab back. */
@@ -90,14 +138,16 @@ class Outgoing {
   shut() {
     if (!this.open) return
     this.open = false
+    if (this.unsent !== null && this.used > 0) this.keep(this.slab.bytes, 0, this.used, this.handed)
     this.used = 0
   }
 
-  preface(maxFrame, maxCalls) {
+  preface(maxFrame, maxCalls, window) {
     const at = this.reserve(PREFACE_SIZE)
     const { view } = this.slab
     view.setUint32(at, MAGIC)
-    view.setUint32(at + VERSION_AT, VERSION << 24)
+    view.setUint16(at + VERSION_AT, VERSION << 8)
+    view.setUint16(at + WINDOW_AT, Math.floor(window / WINDOW_UNIT))
     view.setUint32(at + MAX_FRAME_AT, maxFrame)
     view.setUint32(at + MAX_CALLS_AT, maxCalls)
     this.used = at + PREFACE_SIZE
@@ -106,12 +156,12 @@ class Outgoing {
   /** A call; `remaining` is the milliseconds its caller waits, 0 when it waits for ever. */
   request(sequence, method, remaining, body) {
     const size = body.length
-    const fixed = FRAME_HEAD + CODE_SIZE + (remaining === 0 ? 0 : DEADLINE_SIZE)
+    const fixed = FRAME_HEAD + CODE_SIZE + (remaining === 0 ? 0 : AMOUNT_SIZE)
     const inline = size <= DIRECT
     const at = this.reserve(inline ? fixed + size : fixed)
     const { view, bytes } = this.slab
     view.setUint32(at, fixed + size - LENGTH_SIZE)
-    view.setUint16(at + KIND_AT, (Kind.REQUEST << 8) | (remaining === 0 ? 0 : FLAG_DEADLINE))
+    view.setUint16(at + KIND_AT, (Kind.REQUEST << 8) | (remaining === 0 ? 0 : DEADLINE))
     view.setUint32(at + SEQUENCE_AT, sequence)
     view.setUint16(at + FRAME_HEAD, method)
     if (remaining !== 0) view.setUint32(at + FRAME_HEAD + CODE_SIZE, remaining)
@@ -121,13 +171,14 @@ class Outgoing {
     } else this.direct(at + fixed, body)
   }
 
-  reply(sequence, body) {
+  /** A frame that is all body: a reply, or a message of a stream. */
+  plain(kind, sequence, body) {
     const size = body.length
     const inline = size <= DIRECT
     const at = this.reserve(inline ? FRAME_HEAD + size : FRAME_HEAD)
     const { view, bytes } = this.slab
     view.setUint32(at, FRAME_HEAD + size - LENGTH_SIZE)
-    view.setUint16(at + KIND_AT, Kind.REPLY << 8)
+    view.setUint16(at + KIND_AT, kind << 8)
     view.setUint32(at + SEQUENCE_AT, sequence)
     if (inline) {
       copy(body, size, bytes, at + FRAME_HEAD)
@@ -135,17 +186,68 @@ class Outgoing {
     } else this.direct(at + FRAME_HEAD, body)
   }
 
-  /** An error's code and message share what `limit`, the peer's largest frame, leaves them. */
-  error(sequence, status, code, message, limit) {
+  /** A frame in parts, for what is not worth a path of its own. */
+  frame(kind, flags, sequence, parts) {
+    // Whole or not at all.
+    headroom()
+    let size = FRAME_HEAD - LENGTH_SIZE
+    for (const part of parts) size += part.length
+    const at = this.reserve(FRAME_HEAD)
+    const { view } = this.slab
+    view.setUint32(at, size)
+    view.setUint16(at + KIND_AT, (kind << 8) | flags)
+    view.setUint32(at + SEQUENCE_AT, sequence)
+    this.used = at + FRAME_HEAD
+    for (const part of parts) this.append(part)
+  }
+
+  append(part) {
+    if (part.length > DIRECT) return this.direct(this.used, part)
+    const at = this.reserve(part.length)
+    this.slab.bytes.set(part, at)
+    this.used = at + part.length
+  }
+
+  /** A call with flags, and metadata where they say so. */
+  flaggedRequest(sequence, method, remaining, { flags, metadata, body }) {
+    const parts = [u16(method)]
+    if (remaining !== 0) parts.push(u32(remaining))
+    if (metadata !== null) parts.push(metadata)
+    parts.push(body)
+    this.frame(Kind.REQUEST, remaining === 0 ? flags : flags | DEADLINE, sequence, parts)
+  }
+
+  replyWithMetadata(sequence, metadata, body) {
+    this.frame(Kind.REPLY, Flag.METADATA, sequence, [metadata, body])
+  }
+
+  /**
+   * `failure` is `{ status, code, message, metadata, details }`, the last two as bytes or null. What does not fit into `limit`, the peer's
+   * largest frame, is left out, and code and message share what is left.
+   */
+  error(sequence, { status, code, message, metadata, details }, limit) {
+    const parts = [u16(status)]
     const codeBytes = clip(code, 255)
-    const room = Math.min(limit - (FRAME_HEAD - LENGTH_SIZE) - ERROR_PREFIX - codeBytes.length, DIRECT)
-    const messageBytes = clip(message, room)
-    const at = this.control(Kind.ERROR, sequence, ERROR_PREFIX + codeBytes.length + messageBytes.length)
-    const { view, bytes } = this.slab
-    view.setUint16(at, status)
-    view.setUint16(at + CODE_SIZE, codeBytes.length)
-    bytes.set(codeBytes, at + ERROR_PREFIX)
-    bytes.set(messageBytes, at + ERROR_PREFIX + codeBytes.length)
+    let flags = 0
+    let room = limit - (FRAME_HEAD - LENGTH_SIZE) - ERROR_PREFIX - codeBytes.length
+    if (metadata !== null && metadata.length <= room) {
+      flags |= Flag.METADATA
+      room -= metadata.length
+      parts.push(metadata)
+    }
+    if (details !== null && details.length + BLOCK_SIZE <= room) {
+      flags |= Flag.DETAILS
+      room -= details.length + BLOCK_SIZE
+      parts.push(u16(details.length), details)
+    }
+    parts.push(u16(codeBytes.length), codeBytes, clip(message, Math.min(room, DIRECT)))
+    this.frame(Kind.ERROR, flags, sequence, parts)
+  }
+
+  /** So many bytes more may come as messages of the call. */
+  credit(sequence, amount) {
+    const at = this.control(Kind.CREDIT, sequence, AMOUNT_SIZE)
+    this.slab.view.setUint32(at, amount)
   }
 
   /** Announces that `number` stands for the method `name`, given as bytes. */
@@ -195,6 +297,16 @@ function headroom(depth = 60) {
 function copy(from, size, to, at) {
   if (size > LOOP_COPY) to.set(from, at)
   else for (let i = 0; i < size; i++) to[at + i] = from[i]
+}
+
+function u16(value) {
+  return Buffer.from([value >> 8, value & 0xff])
+}
+
+function u32(value) {
+  const bytes = Buffer.allocUnsafe(4)
+  bytes.writeUInt32BE(value)
+  return bytes
 }
 
 /** `text` as UTF-8, cut at a character's edge to at most `size` bytes. */

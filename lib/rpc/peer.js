@@ -7,7 +7,7 @@ const { setTimeout, clearTimeout } = require('node:timers')
 const { Outgoing } = require('./outgoing')
 const { protocol } = require('./errors')
 const constants = require('../constants')
-const { Kind, Reason, MIN_FRAME_LIMIT } = require('./protocol')
+const { Kind, Reason, MIN_FRAME_LIMIT, MESSAGE_COST, VERSION, WINDOW_UNIT } = require('./protocol')
 const { enterBatch, leaveBatch } = require('./tick')
 
 const FastBuffer = Buffer[Symbol.species]
@@ -15,11 +15,23 @@ const FastBuffer = Buffer[Symbol.species]
 // The table of a read: src/binding/rpc.rs.
 const { CURSOR } = constants.table
 const { RECORDS, RECORD_WORDS } = constants.rpc
-const { KIND, FLAGS, SEQUENCE, CODE, REMAINING, BODY, LENGTH } = constants.record
+const { KIND, FLAGS, SEQUENCE, CODE, AMOUNT, BODY, LENGTH } = constants.record
+
+const NONE = new ArrayBuffer(0)
+
+/** Memory that what waits here keeps, and how many bodies lie in it. */
+class Memory {
+  constructor(buffer) {
+    this.buffer = buffer
+    this.size = buffer.byteLength
+    this.bodies = 0
+  }
+}
 
 /**
- * One connection, from either end. Subclasses take the frames that carry calls (`frame`), and are told of the peer's preface
- * (`ready`), of the end of a batch of frames (`settled`), of the wire having room again (`relieved`) and of the end (`ended`).
+ * One connection, from either end. Subclasses take the frames that carry calls (`carry` requests and replies, `frame` others), find the
+ * stream of a call (`streamOf`), and are told of the peer's preface (`ready`), of the end of a batch of frames (`settled`), of the wire
+ * having room again (`relieved`) and of the end (`ended`).
  */
 class Peer {
   constructor(options, maxCalls) {
@@ -31,6 +43,17 @@ class Peer {
     /** The limits in the peer's preface; 0 until it has come. */
     this.peerMaxFrame = 0
     this.peerMaxCalls = 0
+    /** The version that both speak, and the credit that streams to the peer begin with. */
+    this.version = 0
+    this.peerWindow = 0
+    /** Bytes of the memory that bodies keep which wait here: of requests, and of messages that nobody has taken. */
+    this.pendingBytes = 0
+    /** The memory that the last small body was kept in: bodies that come one after the other share it. */
+    this.memory = new Memory(NONE)
+    /** Nothing is read until there is room. */
+    this.paused = false
+    /** Streams with a message that waits for the wire to have room. */
+    this.blocked = new Set()
     /** Why this end, or the peer in its farewell, ended the connection. */
     this.reason = null
     /** Our side of the stream is ended. */
@@ -43,7 +66,7 @@ class Peer {
   attach(wire) {
     this.wire = wire
     this.out = new Outgoing(wire)
-    this.out.preface(this.options.maxFrameBytes, this.maxCalls)
+    this.out.preface(this.options.maxFrameBytes, this.maxCalls, this.options.streamWindow)
     this.expect('The peer sent no preface')
   }
 
@@ -72,8 +95,9 @@ class Peer {
         if (kind === Kind.REQUEST || kind === Kind.REPLY) {
           const length = table[at + LENGTH]
           const body = length === 0 ? Buffer.alloc(0) : new FastBuffer(slab, table[at + BODY], length)
-          const remaining = table[at] >>> FLAGS === 0 ? -1 : table[at + REMAINING]
-          this.carry(table[at + SEQUENCE], body, table[at + CODE], remaining)
+          this.carry(table[at + SEQUENCE], body, table[at + CODE], table[at] >>> FLAGS, table[at + AMOUNT])
+        } else if (kind === Kind.MESSAGE) {
+          this.streamOf(table[at + SEQUENCE])?.receive(slab, table[at + BODY], table[at + LENGTH])
         } else this.control(kind, table, at, slab)
       }
     } finally {
@@ -85,7 +109,12 @@ class Peer {
   onDrain() {
     if (!this.open) return
     this.out.congested = false
-    this.relieved()
+    for (const stream of this.blocked) {
+      if (!this.open || this.out.congested) break
+      this.blocked.delete(stream)
+      stream.resumeWriting()
+    }
+    if (this.open && !this.out.congested) this.relieved()
   }
 
   /** The peer sends no more. With nothing left to say either, that is how a connection ends. */
@@ -103,7 +132,7 @@ class Peer {
     const sequence = table[at + SEQUENCE]
     switch (kind) {
       case Kind.PREFACE:
-        return this.welcome(sequence, table[at + REMAINING])
+        return this.welcome(sequence, table[at + AMOUNT], table[at + CODE], table[at + LENGTH] * WINDOW_UNIT)
       case Kind.PING:
         // A peer that does not read cannot make answers pile up; what is queued for it shows that this end lives, once it reads.
         if (!this.out.congested) this.out.control(Kind.PONG, sequence, 0)
@@ -118,12 +147,16 @@ class Peer {
         const text = Buffer.from(slab, table[at + BODY], table[at + LENGTH]).toString()
         return this.abandon(protocol(`The connection broke the protocol: ${text}`), table[at + CODE])
       }
-      default:
-        return this.frame(kind, sequence, table[at + CODE], new FastBuffer(slab, table[at + BODY], table[at + LENGTH]))
+      case Kind.CREDIT:
+        return this.streamOf(sequence)?.credited(table[at + AMOUNT])
+      default: {
+        const body = new FastBuffer(slab, table[at + BODY], table[at + LENGTH])
+        return this.frame(kind, sequence, table[at + CODE], body, table[at] >>> FLAGS)
+      }
     }
   }
 
-  welcome(maxCalls, maxFrame) {
+  welcome(maxCalls, maxFrame, version, window) {
     this.unwatch()
     if (maxFrame < MIN_FRAME_LIMIT) {
       this.abandon(
@@ -134,6 +167,8 @@ class Peer {
     }
     this.peerMaxCalls = maxCalls
     this.peerMaxFrame = maxFrame
+    this.version = Math.min(version, VERSION)
+    this.peerWindow = window
     this.watchForSilence()
     this.ready()
   }
@@ -142,6 +177,53 @@ class Peer {
   farewell(reason, message) {
     if (reason === Reason.SHUTDOWN) this.retire()
     else this.destroy(protocol(`The peer dropped the connection: ${message || `reason ${reason}`}`))
+  }
+
+  // ---- what waits here
+
+  /** Counts the memory that a body lies in, which is more than the body where small ones share it. */
+  keep(buffer, length) {
+    let { memory } = this
+    if (memory.buffer !== buffer) {
+      memory = new Memory(buffer)
+      if (length < memory.size) this.memory = memory
+    }
+    if (memory.bodies++ === 0) this.pendingBytes += memory.size
+    return memory
+  }
+
+  release(memory) {
+    if (--memory.bodies > 0) return
+    this.pendingBytes -= memory.size
+    memory.buffer = null
+  }
+
+  /** A message waits to be taken; itself it costs something too. */
+  keepMessage(buffer, length) {
+    const memory = this.keep(buffer, length)
+    this.pendingBytes += MESSAGE_COST
+    if (this.pendingBytes > this.options.maxPendingBytes && !this.paused) this.regulate()
+    return memory
+  }
+
+  releaseMessage(memory) {
+    this.pendingBytes -= MESSAGE_COST
+    this.release(memory)
+    if (this.paused) this.regulate()
+  }
+
+  /** Whether too much waits here to read on. */
+  get full() {
+    return this.pendingBytes > this.options.maxPendingBytes
+  }
+
+  regulate() {
+    if (!this.open) return
+    const { full } = this
+    if (full === this.paused) return
+    this.paused = full
+    if (full) this.wire.pause()
+    else this.wire.resume()
   }
 
   // ---- silence
@@ -173,7 +255,7 @@ class Peer {
 
   /** Whether silence means nothing, because this end does not listen. */
   excused() {
-    return false
+    return this.paused
   }
 
   // ---- the end

@@ -8,26 +8,35 @@ const { invalidArgType, invalidArgValue } = require('../errors')
 
 /**
  * The highest version spoken here; 'IWRP', the first bytes from either peer, and how many they are; bytes of length prefix, kind, flags and
- * sequence number, and of the first alone; of a payload's code and of the milliseconds behind it, of what an error's payload begins with,
- * and of a method's name at most.
+ * sequence number, and of the first alone; of a payload's code and of the amount behind it, of the length of metadata and details, of what
+ * an error's payload begins with, and of a method's name at most.
  */
-const { VERSION, MAGIC, PREFACE_SIZE, FRAME_HEAD, LENGTH_SIZE, CODE_SIZE, DEADLINE_SIZE, ERROR_PREFIX } = constants.rpc
-const { FLAG_DEADLINE, MAX_METHOD_NAME } = constants.rpc
+const { VERSION, MAGIC, PREFACE_SIZE, FRAME_HEAD, LENGTH_SIZE, CODE_SIZE, AMOUNT_SIZE, BLOCK_SIZE } = constants.rpc
+const { ERROR_PREFIX, MAX_METHOD_NAME } = constants.rpc
+/** Bytes of a unit of the preface's window, and what a message costs of its stream's credit besides its body. */
+const { WINDOW_UNIT, MESSAGE_COST } = constants.rpc
+
+/** Streams, metadata and statuses are spoken from here on. */
+const FULL_VERSION = 2
 
 /** Kinds of frames, and of two records that stand in the same table: the preface, and the end of a stream that broke the rules. */
 const Kind = constants.frame
 
+/** The flags of frames. */
+const Flag = constants.rpcFlag
+
 /** Why a peer ends the connection. */
 const Reason = constants.reason
 
-/** Why a call failed, as the server tells it. */
-const Status = {
+/** Where a call failed, as the server tells it: the lower byte of an error's code. The upper one is the status. */
+const Origin = {
   APPLICATION: 1,
   UNKNOWN_METHOD: 2,
   DEADLINE: 3,
   TOO_MANY_CALLS: 4,
   CANCELLED: 5,
   REPLY_TOO_LARGE: 6,
+  REFUSED: 7,
 }
 
 /** Lengths, limits and milliseconds are 32 bits wide. */
@@ -58,11 +67,15 @@ module.exports = {
   FRAME_HEAD,
   LENGTH_SIZE,
   CODE_SIZE,
-  DEADLINE_SIZE,
+  AMOUNT_SIZE,
+  BLOCK_SIZE,
   ERROR_PREFIX,
+  WINDOW_UNIT,
+  MESSAGE_COST,
+  FULL_VERSION,
   Kind,
-  FLAG_DEADLINE,
-  Status,
+  Flag,
+  Origin,
   Reason,
   MAX_METHODS,
   MAX_U32,

@@ -4,19 +4,30 @@ const process = require('node:process')
 const { setTimeout, clearTimeout } = require('node:timers')
 const { EventEmitter } = require('node:events')
 const { makeError, invalidArgType, invalidArgValue } = require('../errors')
-const { serverOptions } = require('./options')
+const { serverOptions, streamOptions } = require('./options')
+const { RAW } = require('./codecs')
+const { added } = require('./interceptors')
+const { remember } = require('./context')
+const { serviceHandlers, shapeOf } = require('./service')
 const { Deadlines } = require('./deadlines')
+const { HEALTH_METHOD, healthOf } = require('./health')
 const { Session } = require('./session')
 const { Queue } = require('./queue')
 const { checkName } = require('./protocol')
 const { textOf } = require('./errors')
 const { now } = require('./tick')
+const { log, textOfPeer } = require('./log')
 const transport = require('./transport')
 
 /** A handler and what is known of how it answers. */
 class Handler {
-  constructor(run) {
+  constructor(run, codec, shape) {
     this.run = run
+    this.codec = codec
+    /** The flags of the requests that it takes, as far as they say what is a stream. */
+    this.shape = shape
+    /** Neither streams nor messages of a schema. */
+    this.isPlain = codec === RAW && shape === 0
     /** It names the callback among its parameters. That it does not says nothing: see `(...args)`, or a default. */
     this.takesCallback = run.length > 1
     /** It has called back before. */
@@ -39,8 +50,16 @@ class Server extends EventEmitter {
       lateAnswers: 0,
       extraAnswers: 0,
       handlerErrors: 0,
+      aged: 0,
+      cancelFloods: 0,
     }
+    /** What this says to those who ask by the health method: false keeps balancing clients from sending more. */
+    this.healthy = true
+    this.health = new Handler(() => healthOf(this), RAW, 0)
     this.handlers = new Map()
+    /** Null as long as there are none. */
+    this.interceptors = null
+    if (this.options.propagate) remember()
     this.sessions = new Set()
     this.acceptor = new transport.Acceptor(this.options, (wire) => this.accept(wire))
     this.acceptor.on('listening', () => this.emit('listening'))
@@ -70,18 +89,48 @@ class Server extends EventEmitter {
     return this.acceptor.listening
   }
 
-  /** Adds a method, also while listening. `handler(request, callback, call)` answers with the callback or with a promise. */
-  method(name, handler) {
+  /**
+   * Adds a method, also while listening. `handler(request, callback, call)` answers with the callback or with a promise. `options` say what
+   * of it is a stream.
+   */
+  method(name, options, handler) {
+    if (handler === undefined && typeof options === 'function') {
+      handler = options
+      options = {}
+    }
+    if (typeof handler !== 'function') throw invalidArgType('handler', 'of type function', handler ?? options)
+    return this.add(name, handler, RAW, shapeOf(streamOptions(options)))
+  }
+
+  /** Adds the methods of a service of a schema: `handlers` has a function for each, by its name in lower camel case. */
+  addService(service, handlers) {
+    const found = []
+    serviceHandlers(service, handlers, (...method) => found.push(method))
+    for (const [path] of found) this.checkFree(path)
+    for (const method of found) this.add(...method)
+    return this
+  }
+
+  add(name, handler, codec, shape) {
+    this.checkFree(name)
+    this.handlers.set(name, new Handler(handler, codec, shape))
+    return this
+  }
+
+  checkFree(name) {
     checkName('name', name)
-    if (typeof handler !== 'function') throw invalidArgType('handler', 'of type function', handler)
     if (this.handlers.has(name)) throw invalidArgValue('name', name, 'is a method already')
-    this.handlers.set(name, new Handler(handler))
+  }
+
+  /** Has `interceptor(call, next)` called around each handler; the first one that was added is the outermost. */
+  use(interceptor) {
+    this.interceptors = added(this.interceptors, interceptor)
     return this
   }
 
   /** Fills in the handler of a method that a client has named; false when there is none yet. */
   find(method) {
-    method.handler = this.handlers.get(method.name) ?? null
+    method.handler = this.handlers.get(method.name) ?? (method.name === HEALTH_METHOD ? this.health : null)
     return method.handler !== null
   }
 
@@ -98,6 +147,7 @@ class Server extends EventEmitter {
   accept(wire) {
     this.stats.connections++
     const session = new Session(this, wire)
+    log('rpc: a connection from %s', textOfPeer(session.remote))
     this.sessions.add(session)
     wire.start(session)
     if (!this.refed) wire.unref()
@@ -106,6 +156,7 @@ class Server extends EventEmitter {
 
   sessionEnded(session, error) {
     this.sessions.delete(session)
+    log('rpc: the connection from %s has ended: %s', textOfPeer(session.remote), error?.message ?? 'in order')
     this.queue.delete(session)
     process.nextTick(() => {
       if (error?.code === 'IRONWIRE_RPC_PROTOCOL') this.emit('protocolError', error, session.remote)

@@ -3,21 +3,30 @@
 // A server's side of one connection: the requests that it has not answered yet.
 
 const { Peer } = require('./peer')
-const { Kind, Status, Reason, LENGTH_SIZE, FRAME_HEAD } = require('./protocol')
+const { Kind, Flag, Origin, Reason, FULL_VERSION, LENGTH_SIZE, FRAME_HEAD } = require('./protocol')
+const { status: Status } = require('./status')
+const { SHAPE, failure, failureOf, otherStreams, tooMuchMetadata } = require('./failures')
+const { encodeMetadata, decodeMetadata } = require('./metadata')
+const { RAW } = require('./codecs')
 const { bodyOf } = require('./outgoing')
+const { ServerCall } = require('./server-call')
+const { ServerStream } = require('./server-stream')
+const { pump, isIterable } = require('./stream')
+const { through } = require('./interceptors')
+const { within } = require('./context')
 const { Queue } = require('./queue')
 const { now } = require('./tick')
 const { invalidArgType } = require('../errors')
 const process = require('node:process')
 const { isUtf8 } = require('node:buffer')
-const { setTimeout } = require('node:timers')
-const { transferableAbortController } = require('node:util')
+const { setTimeout, clearTimeout } = require('node:timers')
 const { isUint8Array } = require('node:util/types')
-const { protocol, noAnswer, calledBackLate, textOf } = require('./errors')
+const { StatusError, protocol, noAnswer, calledBackLate, textOf } = require('./errors')
 
 const EMPTY = new Uint8Array(0)
 const REPLY_HEAD = FRAME_HEAD - LENGTH_SIZE
 const REPLIES = 'an instance of Buffer or Uint8Array, or null'
+const { DEADLINE, METADATA, STREAMS, TAKES_STREAM, ONE_WAY } = Flag
 
 /**
  * How long a handler that gave no answer has to call back, in milliseconds, before what it gave counts: only as long as it is not
@@ -27,70 +36,6 @@ const DOUBT = 500
 
 /** Tells of handlers that let go of their callback without an answer: only used where no deadline would end the call. */
 const forgotten = new FinalizationRegistry((call) => call.session.forget(call))
-
-/** Memory that unanswered requests keep, and how many of their bodies lie in it. */
-class Memory {
-  constructor(buffer) {
-    this.buffer = buffer
-    this.size = buffer.byteLength
-    this.bodies = 0
-  }
-}
-
-/** One call as its handler sees it: the handler's third argument. */
-class Call {
-  constructor(session, sequence, method, body, deadline) {
-    this.session = session
-    this.sequence = sequence
-    this.entry = method
-    this.body = body
-    /** What the body lies in, once the call is kept. */
-    this.memory = null
-    /** By the clock of tick.js; Infinity when the caller waits for ever. */
-    this.expires = deadline
-    this.answered = false
-    /** It ended without its handler: cancelled, past its deadline, connection lost. */
-    this.cut = false
-    this.running = false
-    this.queued = false
-    /** The handler's place among those at work, of a call that ended without it. */
-    this.stray = null
-    /** The handler gave something that is no answer: `{ given, promised, assumed }`, assumed once it was sent as an empty reply. */
-    this.doubt = null
-    this.controller = null
-  }
-
-  /** The name that it was called by. */
-  get method() {
-    return this.entry.name
-  }
-
-  /** Where the call comes from: `{ address, port, family }`, or an empty object on a pipe. */
-  get peer() {
-    return this.session.remote
-  }
-
-  /** Milliseconds that the caller still waits; Infinity when it set no limit. */
-  get remaining() {
-    return this.expires === Infinity ? Infinity : Math.max(this.expires - now(), 0)
-  }
-
-  /** When the caller stops waiting, in milliseconds since 1970; undefined when it set no limit. */
-  get deadline() {
-    return this.expires === Infinity ? undefined : Date.now() + this.remaining
-  }
-
-  /** Aborted when nobody waits for the answer any more: cancelled, past its deadline, connection lost. */
-  get signal() {
-    if (this.controller === null) {
-      // Node's own, whatever the global of that name is.
-      const { constructor: AbortController } = transferableAbortController()
-      this.controller = new AbortController()
-      if (this.cut) this.controller.abort()
-    }
-    return this.controller.signal
-  }
-}
 
 class Session extends Peer {
   constructor(server, wire) {
@@ -103,45 +48,109 @@ class Session extends Peer {
     this.calls = new Map()
     /** Those of them whose handler has not been called yet. */
     this.waiting = new Queue()
-    /** Bytes of the memory that bodies keep, of these calls and of those whose handlers are still at work. */
-    this.pendingBytes = 0
-    /** The memory that the last small body was kept in: bodies that come one after the other share it. */
-    this.memory = new Memory(EMPTY.buffer)
+    /** One-way calls among them. They have no number, so they get one that no request can have. */
+    this.oneWays = 0
+    this.nextOneWay = -1
     /** Handlers still at work for calls that have ended without them. */
     this.strays = 0
-    this.paused = false
+    /** How many calls may still be cancelled, and when that was so. */
+    this.cancels = server.options.maxCancelsPerSecond
+    this.cancelledAt = 0
     /** Bytes that the kernel had taken when last looked at. */
     this.taken = 0
+    this.ageTimer = null
     this.attach(wire)
   }
 
-  ready() {}
+  ready() {
+    const { maxConnectionAge } = this.options
+    if (maxConnectionAge !== Infinity) this.age(maxConnectionAge * (0.9 + Math.random() / 5), () => this.retireClient())
+  }
+
+  /** The connection has lasted long enough: the client is to make another, and to leave once the calls of this one have ended. */
+  retireClient() {
+    this.server.stats.aged++
+    this.dismiss()
+    const { maxConnectionAgeGrace } = this.options
+    if (maxConnectionAgeGrace !== Infinity) this.age(maxConnectionAgeGrace, () => this.destroy(null))
+  }
+
+  age(milliseconds, callback) {
+    this.ageTimer = setTimeout(callback, milliseconds).unref()
+  }
 
   /** A client that takes its leave just goes. */
   retire() {}
 
   /** A request. */
-  carry(sequence, body, number, remaining) {
+  carry(sequence, body, number, flags, amount) {
     const { calls, server } = this
-    if (calls.has(sequence)) {
+    if (calls.has(sequence) && (flags & ONE_WAY) === 0) {
       this.abandon(protocol(`Sequence number ${sequence} is in flight already`), Reason.PROTOCOL)
       return
     }
     server.stats.calls++
     const method = this.methods[number]
     if (method === undefined || (method.handler === null && !server.find(method))) {
-      return this.refuse(sequence, Status.UNKNOWN_METHOD, '')
+      return this.refuse(sequence, flags, failure(Origin.UNKNOWN_METHOD, Status.UNIMPLEMENTED, '', ''))
     }
-    if (calls.size >= this.maxCalls) {
-      return this.refuse(sequence, Status.TOO_MANY_CALLS, `${this.maxCalls} calls of this connection are unanswered`)
+    if (calls.size - this.oneWays >= this.maxCalls) {
+      const why = `${this.maxCalls} calls of this connection are unanswered`
+      return this.refuse(sequence, flags, failure(Origin.TOO_MANY_CALLS, Status.RESOURCE_EXHAUSTED, '', why))
     }
-    const deadline = remaining === -1 ? Infinity : now() + remaining
-    const call = new Call(this, sequence, method, body, deadline)
-    if (server.busy || this.busy) {
+    const deadline = (flags & DEADLINE) === 0 ? Infinity : now() + amount
+    const call = new ServerCall(this, sequence, method, body, deadline)
+    if (method.handler.shape !== 0 || (flags & ~DEADLINE) !== 0) return this.carryMore(call, flags)
+    if (server.busy || this.busy) this.wait(call)
+    else this.run(call)
+  }
+
+  /** A request that is more than a body, or a method that takes more. */
+  carryMore(call, flags) {
+    const { handler } = call.entry
+    const { sequence } = call
+    if ((flags & SHAPE) !== handler.shape) return this.refuse(sequence, flags, otherStreams(handler.shape, flags))
+    if ((flags & METADATA) !== 0) {
+      const { end, metadata, above } = decodeMetadata(call.body, this.options)
+      if (above !== null) return this.refuse(sequence, flags, tooMuchMetadata(above))
+      call.received = metadata
+      call.body = call.body.subarray(end)
+    }
+    if ((flags & ONE_WAY) !== 0) {
+      call.oneWay = true
+      call.sequence = this.nextOneWay--
+      this.oneWays++
+    }
+    if (handler.shape !== 0) {
+      call.stream = new ServerStream(call, {
+        streams: (flags & STREAMS) !== 0,
+        takesStream: (flags & TAKES_STREAM) !== 0,
+        encode: handler.codec.encodeMessage,
+        decode: handler.codec.decodeMessage,
+        window: this.options.streamWindow,
+      })
+      // Its messages may come while the handler is called.
       this.hold(call)
-      this.waiting.push(call)
-      server.queue.add(this)
-    } else this.run(call)
+      // Holding it may have ended the connection.
+      if (call.answered) return
+    }
+    if (this.server.busy || this.busy) this.wait(call)
+    else this.run(call)
+  }
+
+  /** The call's handler gets its turn later. */
+  wait(call) {
+    if (call.memory === null) this.hold(call)
+    this.waiting.push(call)
+    this.server.queue.add(this)
+  }
+
+  /** The stream of a call that is not over. */
+  streamOf(sequence) {
+    const call = this.calls.get(sequence)
+    if (call === undefined || call.stream !== null) return call?.stream
+    this.abandon(protocol(`A message of call ${sequence}, which has no stream`), Reason.PROTOCOL)
+    return undefined
   }
 
   /** Whether this connection's calls wait: it does not read its answers, or has left too many handlers at work behind. */
@@ -152,51 +161,122 @@ class Session extends Peer {
   /** Keeps a call that is not answered on the spot. */
   hold(call) {
     this.calls.set(call.sequence, call)
-    call.memory = this.keep(call.body)
+    call.memory = this.keep(call.body.buffer, call.body.length)
     this.server.deadlines.add(call.expires)
     this.regulate()
   }
 
-  /** Counts the memory that a body lies in, which is more than the body where small ones share it. */
-  keep(body) {
-    const { buffer } = body
-    let { memory } = this
-    if (memory.buffer !== buffer) {
-      memory = new Memory(buffer)
-      if (body.length < memory.size) this.memory = memory
-    }
-    if (memory.bodies++ === 0) this.pendingBytes += memory.size
-    return memory
-  }
-
-  release(memory) {
-    if (--memory.bodies > 0) return
-    this.pendingBytes -= memory.size
-    memory.buffer = null
-  }
-
   run(call) {
     const { server } = this
-    const { handler } = call.entry
-    const callback = (error, reply) => {
-      if (!handler.callsBack || call.doubt !== null) this.calledBack(call)
-      this.answer(call, error, reply)
-    }
     call.running = true
     server.running++
-    try {
-      const given = handler.run(call.body, callback, call)
-      if (given !== undefined) this.given(call, given, callback)
-    } catch (error) {
-      this.fail(call, error)
-    }
+    const { handler } = call.entry
+    if (handler.isPlain) call.request = call.body
+    else if (!this.prepare(call, handler)) return
+    if (server.interceptors === null) this.handle(call)
+    else this.intercept(call)
     if (call.answered) return
     if (call.memory === null) {
       if (this.open) this.hold(call)
       // The handler, or what it answered to others, has ended the connection: nobody waits for this answer either.
-      else return this.lose(call, this.reason)
+      else this.lose(call, this.reason)
     }
-    if (call.expires === Infinity) forgotten.register(callback, call, call)
+  }
+
+  /** Makes the request of a call that has more than bytes; false when that ends it. */
+  prepare(call, { codec, shape }) {
+    if ((shape & STREAMS) !== 0) call.request = call.stream
+    else if (codec === RAW) call.request = call.body
+    else {
+      try {
+        call.request = codec.decode(call.body)
+      } catch (cause) {
+        this.refuseMessage(call, cause)
+        return false
+      }
+    }
+    return true
+  }
+
+  /** Calls the handler within the interceptors. */
+  intercept(call) {
+    const { interceptors } = this.server
+    let isHandled = false
+    const handled = () =>
+      new Promise((resolve, reject) => {
+        if (isHandled) throw new Error(`The handler of "${call.method}" was called already: next() runs it once`)
+        isHandled = true
+        call.told = (error, reply) => (error ? reject(error) : resolve(reply))
+        this.handle(call)
+      })
+    const ended = (error, reply) => {
+      // From here on answers are the handler's second; of a call that was cut, they tell that it is done.
+      call.told = null
+      if (!call.cut || !isHandled) this.answer(call, error, reply)
+    }
+    through(interceptors, call, handled).then(
+      (reply) => {
+        if (isHandled || reply !== undefined) ended(null, reply)
+        else ended(noAnswer(call.method, reply))
+      },
+      (error) => ended(error || new Error(`An interceptor threw ${error}`)),
+    )
+  }
+
+  handle(call) {
+    // Generators run when they are iterated, so that belongs to it.
+    if (this.options.propagate) within(call, () => this.callHandler(call))
+    else this.callHandler(call)
+  }
+
+  callHandler(call) {
+    const { handler } = call.entry
+    const callback = (error, reply, trailers) => {
+      if (!handler.callsBack || call.doubt !== null) this.calledBack(call)
+      if (trailers !== undefined) call.trailers = trailers
+      this.answer(call, error, reply)
+    }
+    try {
+      const given = handler.shape === 0 ? handler.run(call.request, callback, call) : this.callStreaming(call, callback)
+      if ((handler.shape & TAKES_STREAM) !== 0) this.givenStream(call, given)
+      else if (given !== undefined) this.given(call, given, callback)
+      else if (call.oneWay && !handler.takesCallback && !handler.callsBack) this.answer(call, null, null)
+    } catch (error) {
+      this.fail(call, error)
+    }
+    if (!call.answered && call.expires === Infinity && call.stream === null) forgotten.register(callback, call, call)
+  }
+
+  /** Whether there is a stream of the handler's decides what it is given. */
+  callStreaming(call, callback) {
+    const { run, shape } = call.entry.handler
+    if ((shape & TAKES_STREAM) !== 0) return run(call.request, call.stream)
+    return run(call.request, callback, call.stream)
+  }
+
+  /** What the handler of a stream returned: what can be iterated is its messages; anything else leaves it to write and end them. */
+  givenStream(call, given) {
+    const { stream } = call
+    if (given === undefined || given === null || given === stream) return
+    if (isIterable(given)) {
+      pump(given, stream).then(
+        () => this.done(call),
+        (error) => this.fail(call, error),
+      )
+    } else if (typeof given.then === 'function') {
+      Promise.resolve(given).then(
+        (value) => {
+          this.givenStream(call, value)
+          if (!isIterable(value)) this.done(call)
+        },
+        (error) => this.fail(call, error),
+      )
+    }
+  }
+
+  /** The handler has returned: if its call ended before, it is no stray any more. */
+  done(call) {
+    if (call.stray !== null) this.server.dismissStray(call)
   }
 
   /** The handler is known to call back from here on. */
@@ -211,7 +291,7 @@ class Session extends Peer {
 
   /** What the handler returned: bytes or null are an answer, a promise will be one; of anything else the callback must bring one. */
   given(call, given, callback) {
-    if (given === null || isUint8Array(given)) this.answer(call, null, given)
+    if (isReply(call, given, false)) this.answer(call, null, given)
     else if (typeof given.then === 'function') this.follow(given, call, callback)
     else this.question(call, given, false)
   }
@@ -219,7 +299,7 @@ class Session extends Peer {
   follow(promise, call, callback) {
     Promise.resolve(promise).then(
       (reply) => {
-        if (reply === null || isUint8Array(reply)) this.answer(call, null, reply)
+        if (isReply(call, reply, true)) this.answer(call, null, reply)
         else this.question(call, reply, true)
         // Held until here: a promise on its way may still bring the answer, so its call is not forgotten.
         void callback
@@ -251,7 +331,7 @@ class Session extends Peer {
     if (given === undefined && promised) {
       call.entry.handler.resolvesEmpty = true
       call.doubt.assumed = true
-      this.answer(call, null, EMPTY)
+      this.answer(call, null, null)
     } else this.reject(call, invalidArgType('reply', REPLIES, given))
   }
 
@@ -264,21 +344,35 @@ class Session extends Peer {
 
   /** The handler threw or rejected. */
   fail(call, error) {
-    this.server.handlerFailed(error, call)
+    // One that ends because its call did has not failed.
+    if (!call.cut || error !== call.reason) this.server.handlerFailed(error, call)
     this.answer(call, error || new Error(`The handler threw ${error}`))
   }
 
   /** The handler made a mistake, of which the caller and the server are told. */
   reject(call, mistake) {
     this.server.handlerFailed(mistake, call)
-    this.end(call, Status.APPLICATION, mistake.code, mistake.message)
+    if (call.answered) this.extra(call)
+    else this.answerError(call, mistake)
+  }
+
+  /** What the caller sent is no message of the method's type. */
+  refuseMessage(call, cause) {
+    if (call.answered) return
+    const code = 'IRONWIRE_RPC_BAD_MESSAGE'
+    const message = `the request cannot be decoded: ${textOf(() => cause.message)}`
+    this.server.stats.refused++
+    if (call.isAwaited) call.tell(new StatusError(Status.INTERNAL, message, { code }))
+    else this.end(call, failure(Origin.REFUSED, Status.INTERNAL, code, message), EMPTY)
   }
 
   /** The handler's answer, of which only the first counts. */
   answer(call, error, reply) {
     if (call.answered) this.extra(call)
-    else if (error) this.answerError(call, error)
-    else if (reply === undefined || reply === null) this.end(call, 0, '', EMPTY)
+    else if (call.told !== null) {
+      if (call.isAwaited) call.tell(error, reply)
+      else this.extra(call)
+    } else if (error) this.answerError(call, error)
     else this.reply(call, reply)
   }
 
@@ -290,42 +384,62 @@ class Session extends Peer {
   }
 
   answerError(call, error) {
-    const code = textOf(() => error.code ?? '', '')
-    const message = textOf(() => error.message ?? error)
+    const wrong = failureOf(error, call.trailers)
     // Getters of the error are the handler's code too, and may have answered meanwhile.
     if (call.answered) this.extra(call)
-    else this.end(call, Status.APPLICATION, code, message)
+    else this.end(call, wrong, EMPTY)
   }
 
   reply(call, reply) {
-    let bytes
+    const { codec, shape } = call.entry.handler
+    let bytes = EMPTY
     try {
-      bytes = bodyOf(reply, 'reply')
+      if (reply !== undefined && reply !== null) bytes = codec === RAW ? bodyOf(reply, 'reply') : codec.encode(reply)
+      else if (codec !== RAW && (shape & TAKES_STREAM) === 0 && !call.oneWay) bytes = codec.encode({})
+      if (call.trailers !== undefined) call.trailers = encodeMetadata(call.trailers)
     } catch (mistake) {
+      call.trailers = undefined
       return this.reject(call, mistake)
     }
-    this.end(call, 0, '', bytes)
+    this.end(call, null, bytes)
   }
 
-  /** Ends a call with status 0 and a reply, or with an error. */
-  end(call, status, code, content) {
+  /** Ends a call with a reply, or with a failure. */
+  end(call, wrong, bytes) {
     this.settle(call)
     try {
-      this.send(call.sequence, status, code, content)
+      this.send(call, wrong, bytes)
     } catch {
       // Answered at the end of the stack: nothing is sent yet, and there is room later.
-      process.nextTick(() => this.send(call.sequence, status, code, content))
+      process.nextTick(() => this.send(call, wrong, bytes))
     }
   }
 
-  send(sequence, status, code, content) {
-    if (!this.open) return
-    if (status !== 0) this.out.error(sequence, status, code, content, this.peerMaxFrame)
-    else if (REPLY_HEAD + content.length > this.peerMaxFrame) {
-      const message = `a reply of ${content.length} bytes is above the caller's limit of ${this.peerMaxFrame}`
-      this.out.error(sequence, Status.REPLY_TOO_LARGE, '', message, this.peerMaxFrame)
-    } else this.out.reply(sequence, content)
+  send(call, wrong, bytes) {
+    if (!this.open || call.oneWay) return
+    const { sequence, trailers } = call
+    const metadata = trailers === undefined || this.version < FULL_VERSION ? null : trailers
+    const length = REPLY_HEAD + bytes.length + (metadata === null ? 0 : metadata.length)
+    if (wrong !== null) this.sendFailure(sequence, wrong)
+    else if (length > this.peerMaxFrame) {
+      const message = `a reply of ${bytes.length} bytes is above the caller's limit of ${this.peerMaxFrame}`
+      this.sendFailure(sequence, failure(Origin.REPLY_TOO_LARGE, Status.RESOURCE_EXHAUSTED, '', message))
+    } else if (metadata === null) this.out.plain(Kind.REPLY, sequence, bytes)
+    else this.out.replyWithMetadata(sequence, metadata, bytes)
     if (this.out.congested) this.regulate()
+  }
+
+  /** Version 1 has nothing but the origin of a failure. */
+  sendFailure(sequence, { origin, status, code, message, metadata, details }) {
+    const isFull = this.version >= FULL_VERSION
+    const wrong = {
+      status: isFull ? (status << 8) | origin : origin,
+      code,
+      message,
+      metadata: isFull ? metadata : null,
+      details: isFull ? details : null,
+    }
+    this.out.error(sequence, wrong, this.peerMaxFrame)
   }
 
   /**
@@ -342,12 +456,20 @@ class Session extends Peer {
       server.running--
       if (call.cut) server.keepStray(call)
     }
+    if (call.stream !== null) this.finishStream(call)
+    if (call.oneWay) this.oneWays--
     if (!held && server.queue.size === 0) return
     try {
       this.relieve(call)
     } catch {
       process.nextTick(() => this.relieve(call))
     }
+  }
+
+  /** No message of the call goes either way any more. */
+  finishStream({ stream, cut }) {
+    stream.finished()
+    if (!cut) stream.close()
   }
 
   /** Lets go of what a call that is over has kept; done twice it does no harm. */
@@ -369,23 +491,47 @@ class Session extends Peer {
   }
 
   /** Ends a call that nobody waits for any more; the answer tells the client that the sequence number is free. */
-  cut(call, status, reason) {
+  cut(call, origin, status, reason) {
     call.cut = true
-    this.end(call, status, '', '')
-    call.controller?.abort(reason)
+    this.end(call, failure(origin, status, '', ''), EMPTY)
+    call.abort(reason)
   }
 
-  refuse(sequence, status, message) {
+  refuse(sequence, flags, wrong) {
     this.server.stats.refused++
-    this.out.error(sequence, status, '', message, this.peerMaxFrame)
+    if ((flags & ONE_WAY) === 0) this.sendFailure(sequence, wrong)
   }
 
   frame(kind, sequence, number, body) {
     if (kind === Kind.METHOD) return this.declare(number, body)
     const call = this.calls.get(sequence)
-    if (kind === Kind.CANCEL && call !== undefined) {
-      this.cut(call, Status.CANCELLED, new Error('The caller cancelled the call'))
-    }
+    if (call === undefined) return
+    if (kind === Kind.CANCEL) {
+      if (!this.mayCancel()) return
+      const reason = new StatusError(Status.CANCELLED, 'The caller cancelled the call')
+      this.cut(call, Origin.CANCELLED, Status.CANCELLED, reason)
+    } else this.endOfStream(call)
+  }
+
+  /**
+   * Whoever has calls started only to cancel them is dropped. The budget fills up again with time: a limit for the life of a connection would hit
+   * honest clients that live long.
+   */
+  mayCancel() {
+    const { maxCancelsPerSecond: most } = this.options
+    if (most === Infinity) return true
+    const time = now()
+    this.cancels = Math.min(most, this.cancels + ((time - this.cancelledAt) * most) / 1000) - 1
+    this.cancelledAt = time
+    if (this.cancels >= 0) return true
+    this.server.stats.cancelFloods++
+    this.abandon(protocol(`The peer cancelled more than ${most} calls within a second`), Reason.TOO_FAST)
+    return false
+  }
+
+  endOfStream({ stream, sequence }) {
+    if (stream !== null && !stream.inputEnded) stream.endInput(null)
+    else this.abandon(protocol(`The end of a stream of call ${sequence}, which has none`), Reason.PROTOCOL)
   }
 
   /** The client calls a method by `number` from here on. Numbers come in order, so that the table has no holes. */
@@ -401,7 +547,8 @@ class Session extends Peer {
   overdue(call) {
     this.server.stats.timeouts++
     if (call.doubt !== null) this.server.handlerFailed(noAnswer(call.method, call.doubt.given), call)
-    this.cut(call, Status.DEADLINE, new Error('The call is past its deadline'))
+    const reason = new StatusError(Status.DEADLINE_EXCEEDED, 'The call is past its deadline')
+    this.cut(call, Origin.DEADLINE, Status.DEADLINE_EXCEEDED, reason)
   }
 
   expire(time) {
@@ -424,11 +571,12 @@ class Session extends Peer {
       this.abandon(error, Reason.SLOW_READER)
       return
     }
-    const full = out.congested || this.pendingBytes > options.maxPendingBytes
-    if (full === this.paused) return
-    this.paused = full
-    if (full) this.wire.pause()
-    else this.wire.resume()
+    super.regulate()
+  }
+
+  /** Answers are not read, or too much waits, which may take no bytes where nobody is answered. */
+  get full() {
+    return this.out.congested || super.full || this.oneWays > this.maxCalls
   }
 
   relieved() {
@@ -459,6 +607,7 @@ class Session extends Peer {
   }
 
   ended(error) {
+    clearTimeout(this.ageTimer)
     for (const call of this.calls.values()) this.lose(call, error)
     this.server.sessionEnded(this, error)
   }
@@ -467,8 +616,18 @@ class Session extends Peer {
   lose(call, error) {
     call.cut = true
     this.settle(call)
-    call.controller?.abort(error ?? new Error('The caller is gone'))
+    call.abort(error ?? new StatusError(Status.CANCELLED, 'The caller is gone'))
   }
+}
+
+/**
+ * Whether what a handler gave is a reply: bytes, null for an empty one, or where they are typed a message, which may be any object. But objects
+ * that are returned beside a callback (a timer, a query) are none.
+ */
+function isReply({ entry: { handler } }, given, promised) {
+  if (given === null || isUint8Array(given)) return true
+  if (handler.codec === RAW || typeof given !== 'object' || typeof given.then === 'function') return false
+  return promised || !(handler.takesCallback || handler.callsBack)
 }
 
 module.exports = { Session }

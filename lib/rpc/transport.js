@@ -11,6 +11,10 @@ const { EOF, ECANCELED } = require('../constants').errno
 
 const FRAMES = ['onFrames']
 
+/** Where servers listen that are not told. */
+const LOOPBACK = '127.0.0.1'
+const LOOPBACK_6 = '::1'
+
 /** The memory that frames were last seen in. */
 let frameMemory
 
@@ -159,6 +163,19 @@ class Acceptor extends net.Server {
     this.maxConnections = maxConnections
     this.maxFrame = maxFrameBytes
     this.onWire = onWire
+  }
+
+  /** As with `net.Server`, but that whoever names no host is reached from this machine only: what is open to all must have been meant to be. */
+  listen(...args) {
+    const [options] = net._normalizeArgs(args)
+    const [first, second] = args
+    const takesPort = 'port' in options || args.length === 0
+    if (!takesPort || options.host) return super.listen(...args)
+    if (options === first)
+      return super.listen({ ...options, host: options.ipv6Only ? LOOPBACK_6 : LOOPBACK }, ...args.slice(1))
+    if (args.length === 0 || typeof first === 'function') args.unshift(0, LOOPBACK)
+    else args.splice(1, second ? 0 : 1, LOOPBACK)
+    return super.listen(...args)
   }
 
   _onconnection({ id }) {

@@ -28,12 +28,18 @@ class Waiting {
       return errors.tooManyCalls(call.method, `more than ${this.maxBytes} bytes would wait`)
     }
     call.body = Buffer.from(bytesOf(call.body, 'body'))
-    call.listen(() => {
-      this.discard(call)
-      this.onAborted(call.callback, errors.aborted(call.method, false, call.signal.reason))
-    })
+    call.owner = this
+    call.listen((reason) => this.abort(call, reason))
     this.calls.push(call)
     this.bytes += call.body.length
+  }
+
+  /** The caller waits no longer. */
+  abort(call, reason) {
+    this.discard(call)
+    const { callback } = call
+    call.callback = null
+    this.onAborted(callback, errors.aborted(call.method, false, reason))
   }
 
   remove(call) {
@@ -42,9 +48,14 @@ class Waiting {
     call.forget()
   }
 
-  /** Takes the call that has waited longest. */
+  /** The call that has waited longest. */
+  first() {
+    return this.calls.first()
+  }
+
+  /** Takes that. */
   shift() {
-    const call = this.calls.first()
+    const call = this.first()
     this.remove(call)
     return call
   }

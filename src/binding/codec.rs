@@ -287,8 +287,8 @@ impl CodecLayout {
         &self,
         env: &napi::Env,
         bytes: Value,
-        offset: u32,
-        most: u32,
+        offset: i64,
+        most: i64,
         view: Value,
         map: Value,
     ) -> napi::Result<Value> {
@@ -302,7 +302,7 @@ impl CodecLayout {
         input.ok_or_else(|| napi::Error::from_reason("bytes must be a Uint8Array"))
     }
 
-    fn decode_from(&self, env: Env, input: &[u8], offset: u32, most: u32, view: Value, map: Value) -> Value {
+    fn decode_from(&self, env: Env, input: &[u8], offset: i64, most: i64, view: Value, map: Value) -> Value {
         let mut js = Js::new(env, &self.layout, Some(view), map);
         let mut values = Vec::new();
         let mut at = offset as usize;
@@ -328,7 +328,7 @@ impl CodecLayout {
 
     /// Why the bytes at `offset` are no record: a refusal, or undefined where they are one.
     #[napi(catch_unwind, ts_return_type = "unknown")]
-    pub fn explain(&self, env: &napi::Env, bytes: &[u8], offset: u32) -> Value {
+    pub fn explain(&self, env: &napi::Env, bytes: &[u8], offset: i64) -> Value {
         let env = Env::from(env);
         match with_room(|| self.layout.decode_value(bytes, offset as usize).map(drop)) {
             Ok(()) => env.undefined(),
@@ -355,7 +355,7 @@ impl CodecLayout {
     /// Columns of `count` records from `offset` on, written to `out`; see `codec::layout::columns`. Gives the texts of each column of
     /// text, or undefined where something is not as the layout says.
     #[napi(catch_unwind, ts_return_type = "string[] | undefined")]
-    pub fn columns(&self, env: &napi::Env, bytes: &[u8], offset: u32, count: u32, mut out: BufferSlice) -> Value {
+    pub fn columns(&self, env: &napi::Env, bytes: &[u8], offset: i64, count: i64, mut out: BufferSlice) -> Value {
         let env = Env::from(env);
         let (Some(columns), Some(input)) = (columns::columns(&self.layout), bytes.get(offset as usize..)) else {
             return env.undefined();
@@ -378,7 +378,7 @@ impl CodecLayout {
 
     /// What is where in the bytes at `offset`, as lines of text.
     #[napi(catch_unwind)]
-    pub fn dump(&self, bytes: &[u8], offset: u32) -> String {
+    pub fn dump(&self, bytes: &[u8], offset: i64) -> String {
         with_room(|| describe::dump(&self.layout, bytes, offset as usize))
     }
 }
@@ -412,17 +412,17 @@ pub fn codec_layout(
 
 /// A checksum of at most 32 bits of `bytes[start..end]`; what is between `own_start` and `own_end` counts as zeros.
 #[napi(catch_unwind)]
-pub fn codec_checksum(name: String, bytes: &[u8], start: u32, end: u32, own_start: u32, own_end: u32) -> f64 {
+pub fn codec_checksum(name: String, bytes: &[u8], start: i64, end: i64, own_start: i64, own_end: i64) -> f64 {
     checksum(&name, bytes, start, end, own_start, own_end) as f64
 }
 
 /// The same for one of 64 bits.
 #[napi(catch_unwind)]
-pub fn codec_checksum64(name: String, bytes: &[u8], start: u32, end: u32, own_start: u32, own_end: u32) -> BigInt {
+pub fn codec_checksum64(name: String, bytes: &[u8], start: i64, end: i64, own_start: i64, own_end: i64) -> BigInt {
     checksum(&name, bytes, start, end, own_start, own_end).into()
 }
 
-fn checksum(name: &str, bytes: &[u8], start: u32, end: u32, own_start: u32, own_end: u32) -> u64 {
+fn checksum(name: &str, bytes: &[u8], start: i64, end: i64, own_start: i64, own_end: i64) -> u64 {
     let range = bytes.get(start as usize..end as usize).unwrap_or_default();
     let own = (own_start as usize, own_end as usize);
     Checksum::by_name(name).map_or(0, |sum| sum.without(range, start as usize, own))

@@ -14,15 +14,20 @@ pub(super) mod number {
     pub const BIG_ENDIAN: u32 = 32;
     /// Varints with the sign in the lowest bit.
     pub const ZIGZAG: u32 = 64;
-    /// The elements of varints are doubles.
+    /// The elements of varints, or of floats of two bytes, are doubles.
     pub const DOUBLES: u32 = 128;
+    /// Floats of two bytes.
+    pub const HALF: u32 = 256;
 }
-use number::{BIG_ENDIAN, DOUBLES, SIGNED, WIDTH, ZIGZAG};
+use number::{BIG_ENDIAN, DOUBLES, HALF, SIGNED, WIDTH, ZIGZAG};
 
 fn shape(args: &Args, flags: usize, stride: usize) -> Outcome<Shape> {
     let flags = args.uint(flags)?;
     let width = (flags & WIDTH) as usize;
     let kind = match width {
+        _ if flags & HALF != 0 => Kind::Half {
+            doubles: flags & DOUBLES != 0,
+        },
         1 | 2 | 4 | 8 => Kind::Plain(width),
         _ if flags & SIGNED != 0 => Kind::Signed(width),
         _ => Kind::Unsigned(width),

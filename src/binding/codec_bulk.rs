@@ -1,7 +1,7 @@
-//! The native functions behind the bulk work and the arrays of `lib/codec`, which has checked what it hands over: typed arrays, and ranges within them.
+//! The native functions behind the bulk work, the arrays and the framers of `lib/codec`, which has checked what it hands over: typed arrays, and ranges within them.
 
-use super::codec_arrays;
 use super::raw::{Args, Env, Functions, Outcome, Value};
+use super::{codec_arrays, codec_framer};
 use crate::codec::bulk;
 use napi_derive::napi;
 use std::cell::RefCell;
@@ -35,6 +35,7 @@ pub fn codec_bulk(env: &napi::Env) -> Value {
     let mut functions = Functions::new(env, Rc::new(Scratch::default()));
     register(&mut functions);
     codec_arrays::register(&mut functions);
+    codec_framer::register(&mut functions);
     let (object, release) = functions.finish();
     env.on_teardown(move |_teardown| release());
     object
@@ -63,15 +64,11 @@ fn search_text(scratch: &Scratch, args: &Args, find: Find) -> Outcome<f64> {
 
 fn register(functions: &mut Functions<Scratch>) {
     // (bytes): a string, or undefined where it would be too long
-    functions.add("hexEncode", |scratch, args| {
-        let mut text = scratch.take();
+    functions.add("hexEncode", |_, args| {
+        let mut text = Vec::new();
         args.look(0, |bytes| bulk::hex_encode(bytes, &mut text))?;
-        let result = args.env().latin1(&text);
-        scratch.keep(text);
-        Ok(result)
+        Ok(args.env().latin1_of(text))
     });
-    // (bytes, out)
-    functions.add("hexEncodeInto", |_, args| args.convert(0, 1, bulk::hex_encode_into));
     // (string, out): how many bytes. A character counts for its lowest byte, as it does for Node.
     functions.add("hexDecode", |scratch, args| {
         let mut text = scratch.take();

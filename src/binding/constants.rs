@@ -1,6 +1,9 @@
 //! The numbers that cross to JavaScript. Rust says them, in the module that each belongs to; `lib/constants.js` has them from here.
 
-use super::{codec_arrays, files, http, http_client, http_conn, http_out, net_reads, proto_codec, table};
+use super::{
+    codec_arrays, codec_framer, dgram, files, http, http_client, http_conn, http_file, http_out, net_reads,
+    proto_codec, table,
+};
 use crate::errno::Errno;
 use crate::http1::{EVENT_WORDS, event, flag, row};
 use crate::proto::codec::{self, tape};
@@ -29,7 +32,10 @@ pub fn constants() -> HashMap<&'static str, Group> {
     let schema = proto::Limits::default();
     let message = codec::Limits::default();
     HashMap::from([
-        ("errno", group!({ EOF = Errno::EOF.0, ECANCELED = Errno::ECANCELED.0 })),
+        (
+            "errno",
+            group!({ EOF = Errno::EOF.0, ECANCELED = Errno::ECANCELED.0, EEXIST = Errno::EEXIST.0 }),
+        ),
         ("slots", group!(slots { INDEX_MASK })),
         ("table", group!(table { CURSOR })),
         (
@@ -40,6 +46,23 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 ID,
                 OFFSET,
                 LENGTH
+            }),
+        ),
+        (
+            "datagram",
+            group!(dgram::row {
+                FIRST,
+                WORDS,
+                KIND,
+                MESSAGE,
+                FAILED,
+                SENT,
+                ID,
+                STATUS,
+                MEMORY,
+                OFFSET,
+                ADDRESS,
+                PORT
             }),
         ),
         (
@@ -125,9 +148,11 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 CHUNK,
                 LAST,
                 HEAD,
-                UTF8_HEAD
+                UTF8_HEAD,
+                FILE
             }),
         ),
+        ("source", group!(http_file { PART, COUNT, ENDS })),
         (
             "busy",
             group!(http_conn::busy {
@@ -178,9 +203,11 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 PREFACE_SIZE = rpc::PREFACE_SIZE,
                 FRAME_HEAD = rpc::LENGTH_SIZE + rpc::HEADER_SIZE,
                 LENGTH_SIZE = rpc::LENGTH_SIZE,
-                FLAG_DEADLINE = rpc::FLAG_DEADLINE,
                 CODE_SIZE = rpc::CODE_SIZE,
-                DEADLINE_SIZE = rpc::DEADLINE_SIZE,
+                AMOUNT_SIZE = rpc::AMOUNT_SIZE,
+                BLOCK_SIZE = rpc::BLOCK_SIZE,
+                WINDOW_UNIT = rpc::WINDOW_UNIT,
+                MESSAGE_COST = rpc::MESSAGE_COST,
                 ERROR_PREFIX = rpc::ERROR_PREFIX,
                 MAX_METHOD_NAME = rpc::MAX_METHOD_NAME,
                 RECORD_WORDS = rpc::RECORD_WORDS,
@@ -191,8 +218,20 @@ pub fn constants() -> HashMap<&'static str, Group> {
             "preface",
             group!(rpc::preface {
                 VERSION,
+                WINDOW,
                 MAX_FRAME,
                 MAX_CALLS
+            }),
+        ),
+        (
+            "rpcFlag",
+            group!(rpc::flag {
+                DEADLINE,
+                METADATA,
+                STREAMS,
+                TAKES_STREAM,
+                ONE_WAY,
+                DETAILS
             }),
         ),
         ("header", group!(rpc::header { KIND, SEQUENCE })),
@@ -203,7 +242,7 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 FLAGS,
                 SEQUENCE,
                 CODE,
-                REMAINING,
+                AMOUNT,
                 BODY,
                 LENGTH
             }),
@@ -220,6 +259,9 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 PING = Kind::Ping,
                 PONG = Kind::Pong,
                 GOAWAY = Kind::Goaway,
+                MESSAGE = Kind::Message,
+                END = Kind::End,
+                CREDIT = Kind::Credit,
                 BROKEN = super::rpc::BROKEN,
             }),
         ),
@@ -231,7 +273,8 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 FRAME_TOO_LARGE,
                 NOT_RPC,
                 SLOW_READER,
-                SILENT
+                SILENT,
+                TOO_FAST
             }),
         ),
         (
@@ -267,6 +310,23 @@ pub fn constants() -> HashMap<&'static str, Group> {
             }),
         ),
         (
+            "framer",
+            group!(codec_framer::frame_word {
+                COUNT,
+                NEXT,
+                DONE,
+                END,
+                HEAD,
+                FOOT,
+                TOTAL,
+                BEGUN,
+                HELD,
+                ERROR,
+                ROWS
+            }),
+        ),
+        ("frameError", group!(codec_framer::frame_error { TOO_LARGE, INVALID })),
+        (
             "messageLimits",
             group!({
                 depth = message.depth,
@@ -282,7 +342,8 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 SIGNED,
                 BIG_ENDIAN,
                 ZIGZAG,
-                DOUBLES
+                DOUBLES,
+                HALF
             }),
         ),
         (

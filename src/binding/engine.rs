@@ -3,8 +3,8 @@
 use super::raw::{Args, Callbacks, Env, Functions, Landing, Outcome, Teardown, Value};
 use super::slab::{self, Slab};
 use crate::background::{Lost, Tasks};
-use crate::engine::{self, Event, FileRead, Host, LARGE_WRITE};
-use crate::uv::{Errno, Events, Hook, Loop, Memory, READ_BUFFER, Stream, Wake};
+use crate::engine::{self, Event, FileRead, Host, LARGE_WRITE, Protocol};
+use crate::uv::{Errno, Events, Hook, Loop, Memory, READ_BUFFER, Ready, Stream, Udp, Wake};
 use std::cell::{RefCell, RefMut};
 use std::rc::{Rc, Weak};
 
@@ -44,6 +44,7 @@ const CALLBACKS: [&str; 7] = [
 const PREPARE_TOKEN: u32 = u32::MAX;
 const CHECK_TOKEN: u32 = u32::MAX - 1;
 const WAKE_TOKEN: u32 = u32::MAX - 2;
+const IDLE_TOKEN: u32 = u32::MAX - 3;
 
 /// A Node environment, as the engine sees it.
 pub struct Node {
@@ -56,6 +57,7 @@ pub struct Node {
     landing: RefCell<Option<Rc<Landing>>>,
     prepare: RefCell<Option<Hook>>,
     check: RefCell<Option<Hook>>,
+    idle: RefCell<Option<Hook>>,
     /// Background tasks, and what wakes the loop when one has ended; made with the first.
     background: RefCell<Option<(Rc<Tasks<Engine>>, Wake)>>,
     /// Held from the environment's end until the last handle is closed.
@@ -77,6 +79,7 @@ pub fn start(env: Env, callbacks: Value, register: impl FnOnce(&mut Functions<En
             env,
             prepare: RefCell::new(hook(Hook::prepare, PREPARE_TOKEN)),
             check: RefCell::new(hook(Hook::check, CHECK_TOKEN)),
+            idle: RefCell::new(hook(Hook::idle, IDLE_TOKEN)),
             background: RefCell::default(),
             uv,
             callbacks: Callbacks::new(env, callbacks, CALLBACKS),
@@ -136,6 +139,16 @@ impl Engine {
     pub fn add_connection(&self, make: impl FnOnce(&Loop, u32) -> Result<Stream, Errno>) -> Result<u32, Errno> {
         let uv = self.uv()?;
         self.insert_connection(|id| make(uv, id))
+    }
+
+    /// A port over a socket that `make` has opened; `protocol` takes what it receives.
+    pub fn add_port(
+        &self,
+        protocol: Rc<dyn Protocol<Node>>,
+        make: impl FnOnce(&Loop, u32) -> Result<Udp, Errno>,
+    ) -> Result<u32, Errno> {
+        let uv = self.uv()?;
+        self.insert_port(protocol, |id| make(uv, id))
     }
 
     /// Writes one of JavaScript's buffers: gathers a small one, offers a large one to the kernel in place.
@@ -232,6 +245,7 @@ impl Engine {
         self.close_all();
         host.prepare.take();
         host.check.take();
+        host.idle.take();
         host.landing.take();
         if let Ok(uv) = self.uv() {
             uv.release_memory();
@@ -284,6 +298,7 @@ fn start_or_stop(hook: &RefCell<Option<Hook>>, wanted: bool) {
 
 impl Host for Node {
     type Transport = Stream;
+    type Datagrams = Udp;
 
     fn accept(&self, listener: &Stream, id: u32) -> Result<Stream, Errno> {
         listener.accept(self.uv.as_ref().ok_or(Errno::EBADF)?, id)
@@ -295,6 +310,10 @@ impl Host for Node {
 
     fn report_turn(&self, wanted: bool) {
         start_or_stop(&self.check, wanted);
+    }
+
+    fn hurry(&self, wanted: bool) {
+        start_or_stop(&self.idle, wanted);
     }
 
     /// An exception goes to `uncaughtException`.
@@ -351,6 +370,11 @@ impl Events for Engine {
 
     fn shutdown(&self, token: u32, result: Result<(), Errno>) {
         self.on_shutdown(token, result);
+    }
+
+    fn ready(&self, token: u32, ready: Result<Ready, Errno>) {
+        let Ready { readable, writable } = ready.unwrap_or_default();
+        self.on_ready(token, readable, writable, ready.is_err());
     }
 
     fn closed(&self, token: u32) {

@@ -1,6 +1,7 @@
 //! HTTP responses between `lib/http` and the engine: heads and bodies down, each in one call.
 
 use super::engine::Engine;
+use super::http_file::Sources;
 use super::raw::{Args, Functions, Outcome};
 use crate::http1::encode::{self, Connection, DateCache, Framing, ResponseHead};
 use std::cell::RefCell;
@@ -39,6 +40,8 @@ pub(super) mod send_bit {
     pub const HEAD: u32 = 32;
     /// The head (or the lines of one) is UTF-8, not latin1.
     pub const UTF8_HEAD: u32 = 64;
+    /// The body is what a [source](super::super::http_file) has ready.
+    pub const FILE: u32 = 128;
 }
 
 /// What the heads of an environment's responses are made with.
@@ -52,10 +55,10 @@ pub(super) struct Heads {
 }
 
 /// Adds this module's functions.
-pub fn register(functions: &mut Functions<Engine>) {
+pub fn register(functions: &mut Functions<Engine>, sources: &Rc<Sources>) {
     let heads = Rc::new(RefCell::new(Heads::default()));
     functions.add_with(&heads, "httpRespond", respond);
-    functions.add("httpSend", send);
+    functions.add_with(sources, "httpSend", send);
 }
 
 /// `(id, bits, bodyBits, lines, body, length)`: a whole response. `lines` are the application's header lines; the bits from 17 on are
@@ -95,7 +98,7 @@ fn respond(heads: &Rc<RefCell<Heads>>, engine: &Engine, args: &Args) -> Outcome<
     })
 }
 
-fn append_head(args: &Args, bits: u32, at: usize, out: &mut Vec<u8>) -> Outcome<usize> {
+pub(super) fn append_head(args: &Args, bits: u32, at: usize, out: &mut Vec<u8>) -> Outcome<usize> {
     if bits & send_bit::UTF8_HEAD != 0 {
         args.append_utf8(at, out)
     } else {
@@ -128,9 +131,12 @@ fn write_body(args: &Args, bits: u32, at: usize, length: u32, out: &mut Vec<u8>)
 }
 
 /// `(id, bits, head, body, length)`: a head (latin1) and the body, or a part of it. Returns what `write` returns.
-fn send(engine: &Engine, args: &Args) -> Outcome<i32> {
+fn send(sources: &Rc<Sources>, engine: &Engine, args: &Args) -> Outcome<i32> {
     use send_bit::*;
     let (id, bits) = (args.uint(0)?, args.uint(1)?);
+    if bits & FILE != 0 {
+        return sources.send(engine, args, id, bits);
+    }
     let length = if bits & (TEXT | LATIN1 | BYTES) == 0 {
         0
     } else {

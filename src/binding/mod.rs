@@ -3,12 +3,15 @@
 mod codec;
 mod codec_arrays;
 mod codec_bulk;
+mod codec_framer;
 mod constants;
+mod dgram;
 mod engine;
 mod files;
 mod http;
 mod http_client;
 mod http_conn;
+mod http_file;
 mod http_out;
 mod http_site;
 mod net;
@@ -18,6 +21,7 @@ mod proto_codec;
 mod proto_schema;
 #[allow(unsafe_code, reason = "Node-API is C")]
 mod raw;
+mod registry;
 mod rpc;
 mod slab;
 mod table;
@@ -41,11 +45,14 @@ pub fn start_engine(env: &napi::Env, callbacks: raw::Value) -> napi::Result<raw:
     engine::start(raw::Env::from(env), callbacks, |functions| {
         net::register(functions);
         net_reads::register(functions);
+        dgram::register(functions);
         rpc::register(functions);
+        registry::register(functions);
         let files = files::register(functions);
         http::register(functions, &files);
         http_conn::register(functions);
-        http_out::register(functions);
+        let sources = http_file::register(functions);
+        http_out::register(functions, &sources);
         http_client::register(functions);
     })
     .ok_or_else(|| napi::Error::from_reason("ironwire: this environment has no event loop"))

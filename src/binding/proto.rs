@@ -7,14 +7,14 @@ use napi_derive::napi;
 
 use crate::proto::emit::{self, EmitOptions, Emitted, Int64};
 use crate::proto::schema::{MessageId, Schema};
-use crate::proto::{self, CompileOptions, Compiler, Limits, descriptor};
+use crate::proto::{self, CompileOptions, Compiler, Limits, descriptor, wkt};
 
 /// Options of a schema, all of them set by `lib/protobuf`.
 #[napi(object)]
 pub struct ProtoOptions {
     /// What npm `protocol-buffers` takes; off: what `protoc` takes.
     pub lenient: bool,
-    /// 64-bit integers: `'auto'`, `'bigint'` or `'string'`.
+    /// 64-bit integers: `'auto'`, `'bigint'`, `'string'` or `'number'`.
     pub int64: String,
     /// Decoded objects have absent fields by their default.
     pub defaults: bool,
@@ -24,8 +24,25 @@ pub struct ProtoOptions {
     pub nan: bool,
     /// How deep messages may nest.
     pub depth: u32,
+    /// What only `protobuf.load` has; see `proto::emit::EmitOptions`.
+    pub face: Option<ProtoFace>,
     /// Limits on the schema; the defaults of `proto::Limits` where left out.
     pub limits: Option<ProtoSchemaLimits>,
+}
+
+/// How `protobuf.load` shows messages; see `proto::emit::EmitOptions`.
+#[napi(object)]
+pub struct ProtoFace {
+    /// Properties in camel case.
+    pub camel_case: bool,
+    /// Enums as names.
+    pub enum_names: bool,
+    /// Oneofs name the member that is set.
+    pub oneof_cases: bool,
+    /// Timestamps as `Date`.
+    pub dates: bool,
+    /// Durations as milliseconds.
+    pub durations: bool,
 }
 
 /// Limits on a schema; see `proto::Limits`.
@@ -75,12 +92,19 @@ impl ProtoOptions {
             int64: match self.int64.as_str() {
                 "bigint" => Int64::BigInt,
                 "string" => Int64::String,
+                "number" => Int64::Number,
                 _ => Int64::Auto,
             },
             defaults: self.defaults,
             unknown_fields: self.unknown_fields,
             nan: self.nan,
             depth: self.depth,
+            presence: self.face.is_some(),
+            camel_case: self.face.as_ref().is_some_and(|face| face.camel_case),
+            enum_names: self.face.as_ref().is_some_and(|face| face.enum_names),
+            oneof_cases: self.face.as_ref().is_some_and(|face| face.oneof_cases),
+            dates: self.face.as_ref().is_some_and(|face| face.dates),
+            durations: self.face.as_ref().is_some_and(|face| face.durations),
         }
     }
 }
@@ -204,4 +228,10 @@ impl ProtoSchema {
 #[napi(catch_unwind)]
 pub fn proto_codec_body() -> &'static str {
     emit::CODEC_BODY
+}
+
+/// The source of a well-known file, `google/protobuf/descriptor.proto` for one; see `proto::wkt`.
+#[napi(catch_unwind)]
+pub fn proto_well_known(name: String) -> Option<&'static str> {
+    wkt::source(&name)
 }

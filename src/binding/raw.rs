@@ -7,6 +7,7 @@
 
 mod functions;
 mod memory;
+mod text;
 
 use crate::uv::{Memory, READ_BUFFER};
 use napi::bindgen_prelude::{FromNapiValue, ToNapiValue};
@@ -16,7 +17,7 @@ use std::ffi::{CString, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
 
-pub use functions::{Args, Functions, Outcome};
+pub use functions::{Args, Functions, Misuse, Outcome};
 
 /// A JavaScript value, good for the current call.
 #[derive(Clone, Copy)]

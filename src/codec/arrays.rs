@@ -1,7 +1,9 @@
 //! Arrays of numbers: from a format's bytes to those of a typed array, and back.
 //!
 //! The loops are plain ones that the compiler makes SIMD of, for the machine that they run on. Elements are those of JavaScript's typed
-//! arrays: integers of 24 bits become elements of 32, those of 40 and 48 bits doubles.
+//! arrays: integers of 24 bits become elements of 32, those of 40 and 48 bits doubles, floats of 16 bits those of 32.
+
+use half::f16;
 
 /// How a number is written, byte order aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +14,11 @@ pub enum Kind {
     Signed(usize),
     /// An unsigned integer of 3, 5 or 6 bytes.
     Unsigned(usize),
+    /// A float of 2 bytes, whose element is a float of 4, or a double: that is rounded once, and not by way of the other.
+    Half {
+        /// The elements are doubles.
+        doubles: bool,
+    },
 }
 
 /// What lies where in a buffer.
@@ -29,6 +36,7 @@ impl Kind {
     /// The bytes that one takes.
     pub fn width(self) -> usize {
         match self {
+            Kind::Half { .. } => 2,
             Kind::Plain(width) | Kind::Signed(width) | Kind::Unsigned(width) => width,
         }
     }
@@ -148,11 +156,54 @@ fn read_wide<const N: usize>(shape: Shape, signed: bool, input: &[u8], out: &mut
     }
 }
 
+fn read_half(shape: Shape, input: &[u8], out: &mut [u8]) {
+    for (bytes, to) in input.chunks(shape.stride).zip(out.as_chunks_mut::<4>().0) {
+        if let Some(bytes) = bytes.first_chunk::<2>() {
+            let number = if shape.big_endian {
+                f16::from_be_bytes(*bytes)
+            } else {
+                f16::from_le_bytes(*bytes)
+            };
+            *to = number.to_f32().to_ne_bytes();
+        }
+    }
+}
+
+/// The nearest float of two bytes. (`f16::from_f64` takes no notice of a double's last 32 bits, and a float between would be rounded itself.)
+pub fn half(value: f64) -> f16 {
+    let near = value as f32;
+    if near.is_nan() || f64::from(near) == value {
+        return f16::from_f32(near);
+    }
+    // What was lost is said by the last bit of what lies towards zero: that is below all that decides.
+    let is_above = f64::from(near).abs() > value.abs();
+    f16::from_f32(f32::from_bits((near.to_bits() - u32::from(is_above)) | 1))
+}
+
+fn write_half(shape: Shape, doubles: bool, elements: &[u8], out: &mut [u8]) {
+    let size = if doubles { 8 } else { 4 };
+    for (element, to) in elements.chunks_exact(size).zip(out.chunks_mut(shape.stride)) {
+        let number = match (element.first_chunk::<8>(), element.first_chunk::<4>()) {
+            (Some(bytes), _) => half(f64::from_ne_bytes(*bytes)),
+            (_, Some(bytes)) => f16::from_f32(f32::from_ne_bytes(*bytes)),
+            _ => return,
+        };
+        if let Some(to) = to.first_chunk_mut::<2>() {
+            *to = if shape.big_endian {
+                number.to_be_bytes()
+            } else {
+                number.to_le_bytes()
+            };
+        }
+    }
+}
+
 /// Reads numbers into elements, as many as `input` has and `out` has room for.
 pub fn read(shape: Shape, input: &[u8], out: &mut [u8]) {
     let turned = shape.big_endian != cfg!(target_endian = "big");
     match shape.kind {
         Kind::Plain(width) => copy_elements(width, input, shape.stride, out, width, turned),
+        Kind::Half { .. } => read_half(shape, input, out),
         Kind::Signed(3) => read_3(shape, true, input, out),
         Kind::Unsigned(3) => read_3(shape, false, input, out),
         Kind::Signed(5) => read_wide::<5>(shape, true, input, out),
@@ -180,7 +231,7 @@ fn whole(element: &[u8], signed: bool) -> Option<i64> {
 /// The first of the elements that the kind cannot say.
 fn refused(kind: Kind, elements: &[u8]) -> Option<usize> {
     let (width, signed) = match kind {
-        Kind::Plain(_) => return None,
+        Kind::Plain(_) | Kind::Half { .. } => return None,
         Kind::Signed(width) => (width, true),
         Kind::Unsigned(width) => (width, false),
     };
@@ -215,6 +266,7 @@ pub fn write(shape: Shape, elements: &[u8], out: &mut [u8]) -> Result<(), usize>
     let turned = shape.big_endian != cfg!(target_endian = "big");
     match shape.kind {
         Kind::Plain(width) => copy_elements(width, elements, width, out, shape.stride, turned),
+        Kind::Half { doubles } => write_half(shape, doubles, elements, out),
         Kind::Signed(3) => write_integers::<3>(shape, true, elements, out),
         Kind::Unsigned(3) => write_integers::<3>(shape, false, elements, out),
         Kind::Signed(5) => write_integers::<5>(shape, true, elements, out),
@@ -388,7 +440,7 @@ mod tests {
             }
             let negative = matches!(shape.kind, Kind::Signed(_)) && bytes[bytes.len() - 1] >= 0x80;
             match shape.kind {
-                Kind::Plain(_) => out.extend(bytes),
+                Kind::Plain(_) | Kind::Half { .. } => out.extend(bytes),
                 kind => {
                     bytes.resize(8, if negative { 0xff } else { 0 });
                     let value = bytes
@@ -404,6 +456,75 @@ mod tests {
             }
         }
         out
+    }
+
+    #[test]
+    fn halves_there_and_back() {
+        for big_endian in [false, true] {
+            let shape = |doubles, stride| Shape {
+                kind: Kind::Half { doubles },
+                big_endian,
+                stride,
+            };
+            let bytes: Vec<u8> = (0..=u16::MAX)
+                .flat_map(|bits| {
+                    if big_endian {
+                        bits.to_be_bytes()
+                    } else {
+                        bits.to_le_bytes()
+                    }
+                })
+                .collect();
+            let mut elements = vec![0; 2 * bytes.len()];
+            read(shape(false, 2), &bytes, &mut elements);
+            let numbers: Vec<f32> = elements
+                .as_chunks()
+                .0
+                .iter()
+                .map(|bytes| f32::from_ne_bytes(*bytes))
+                .collect();
+            let doubles: Vec<u8> = numbers
+                .iter()
+                .flat_map(|number| f64::from(*number).to_ne_bytes())
+                .collect();
+            for (from, is_wide) in [(&elements, false), (&doubles, true)] {
+                let mut back = vec![0; bytes.len()];
+                write(shape(is_wide, 2), from, &mut back).unwrap();
+                for ((was, is), number) in bytes.chunks(2).zip(back.chunks(2)).zip(&numbers) {
+                    // What a NaN has besides is not kept.
+                    assert!(was == is || number.is_nan());
+                }
+                let mut apart = [7; 8];
+                write(shape(is_wide, 3), from, &mut apart).unwrap();
+                assert_eq!(apart, [back[0], back[1], 7, back[2], back[3], 7, back[4], back[5]]);
+            }
+            // Just above the middle of two neighbours: as a float it is the middle, which would be rounded down.
+            let mut out = [0; 2];
+            let above = 1.0 + f64::powi(2.0, -11) + f64::powi(2.0, -40);
+            write(shape(true, 2), &above.to_ne_bytes(), &mut out).unwrap();
+            let mut read_back = [0; 4];
+            read(shape(false, 2), &out, &mut read_back);
+            assert_eq!(f32::from_ne_bytes(read_back), 1.0 + f32::powi(2.0, -10));
+        }
+    }
+
+    #[test]
+    fn halves_are_the_nearest() {
+        let tiny = f64::powi(2.0, -24);
+        for (value, nearest) in [
+            (65_519.999_999, 65_504.0),
+            (65_520.0, f64::INFINITY),
+            (-1e300, f64::NEG_INFINITY),
+            (tiny / 2.0, 0.0),
+            (tiny * 0.500_000_000_1, tiny),
+            (tiny * 1.5, 2.0 * tiny),
+            (tiny * 1.499_999_999_9, tiny),
+            (f64::MIN_POSITIVE, 0.0),
+        ] {
+            assert_eq!(half(value).to_f64(), nearest, "{value}");
+            assert_eq!(half(-value).to_f64(), -nearest, "-{value}");
+        }
+        assert!(half(f64::NAN).is_nan());
     }
 
     proptest! {

@@ -5,4 +5,5 @@
 pub mod arrays;
 pub mod bulk;
 pub mod checksum;
+pub mod framing;
 pub mod layout;

@@ -8,6 +8,8 @@ use crate::warmth::Warmth;
 use bytes::Bytes;
 use std::fs::File;
 use std::ops::Range;
+#[cfg(target_os = "linux")]
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
 /// What keeps a file open.
@@ -116,7 +118,7 @@ impl FileRange {
         let mut at = self.at;
         let mut byte = [0];
         loop {
-            if self.read_now(at, &mut byte)? == Presence::Cold {
+            if read_now(self.file(), at, &mut byte)? == Presence::Cold {
                 return Ok(Presence::Cold);
             }
             if at + 1 >= end {
@@ -131,26 +133,6 @@ impl FileRange {
         Ok(Presence::Cold)
     }
 
-    /// Fills `out` from `offset` on, unless that means to wait.
-    #[cfg(target_os = "linux")]
-    fn read_now(&self, offset: u64, out: &mut [u8]) -> Result<Presence, Errno> {
-        use rustix::io::{Errno as Os, ReadWriteFlags, preadv2};
-        let length = out.len();
-        let mut parts = [std::io::IoSliceMut::new(out)];
-        match preadv2(self.file(), &mut parts, offset, ReadWriteFlags::NOWAIT) {
-            Ok(0) => Err(SHORT),
-            Ok(count) if count == length => Ok(Presence::Warm),
-            Ok(_) | Err(Os::AGAIN) => Ok(Presence::Cold),
-            // A filesystem that does not say: one without a disk below is never cold.
-            Err(Os::OPNOTSUPP) if is_memory(self.file()) => {
-                read_at(self.file(), offset, out)?;
-                Ok(Presence::Warm)
-            }
-            Err(Os::OPNOTSUPP) => Ok(Presence::Cold),
-            Err(error) => Err(Errno(-error.raw_os_error())),
-        }
-    }
-
     /// The next bytes, at most `most` of them, if they are in memory.
     ///
     /// # Errors
@@ -163,7 +145,7 @@ impl FileRange {
             read_at(self.file(), self.at, &mut block)?;
             return Ok(Some(block.into()));
         }
-        let present = self.read_now(self.at, &mut block)? == Presence::Warm;
+        let present = read_now(self.file(), self.at, &mut block)? == Presence::Warm;
         Ok(present.then(|| block.into()))
     }
 
@@ -199,6 +181,28 @@ impl FileRange {
     }
 }
 
+/// Fills `out` from `offset` on, unless that means to wait.
+///
+/// # Errors
+/// `EIO` where the file ends there, or the system's.
+#[cfg(target_os = "linux")]
+pub(super) fn read_now(file: impl AsFd, offset: u64, out: &mut [u8]) -> Result<Presence, Errno> {
+    use rustix::io::{Errno as Os, ReadWriteFlags, pread, preadv2};
+    let length = out.len();
+    let mut parts = [std::io::IoSliceMut::new(out)];
+    let read = match preadv2(&file, &mut parts, offset, ReadWriteFlags::NOWAIT) {
+        // A filesystem that does not say: one without a disk below is never cold.
+        Err(Os::OPNOTSUPP) if is_memory(&file) => pread(&file, out, offset),
+        read => read,
+    };
+    match read {
+        Ok(0) => Err(SHORT),
+        Ok(count) if count == length => Ok(Presence::Warm),
+        Ok(_) | Err(Os::AGAIN | Os::OPNOTSUPP) => Ok(Presence::Cold),
+        Err(error) => Err(Errno(-error.raw_os_error())),
+    }
+}
+
 /// Fills `out` from `offset` on.
 fn read_at(file: &File, mut offset: u64, mut out: &mut [u8]) -> Result<(), Errno> {
     while !out.is_empty() {
@@ -224,7 +228,7 @@ fn read_at(file: &File, mut offset: u64, mut out: &mut [u8]) -> Result<(), Errno
 
 /// Whether a file's system has nothing but memory (`tmpfs`, `ramfs`).
 #[cfg(target_os = "linux")]
-fn is_memory(file: &File) -> bool {
+pub(super) fn is_memory(file: impl AsFd) -> bool {
     const TMPFS: u64 = 0x0102_1994;
     const RAMFS: u64 = 0x8584_58f6;
     rustix::fs::fstatfs(file).is_ok_and(|system| matches!(system.f_type as u64, TMPFS | RAMFS))

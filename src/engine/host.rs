@@ -1,6 +1,6 @@
 //! What the engine stands on and whom it tells. In Node that is libuv's loop below and JavaScript above; in tests it is a script.
 
-use super::{Engine, Event, FileRange, FileRead};
+use super::{Datagrams, Engine, Event, FileRange, FileRead};
 use crate::errno::Errno;
 use bytes::Bytes;
 
@@ -8,6 +8,9 @@ use bytes::Bytes;
 pub trait Host: Sized + 'static {
     /// What connections and listeners are made of.
     type Transport: Transport;
+
+    /// What ports are made of.
+    type Datagrams: Datagrams;
 
     /// Takes a connection that a listener has reported; it reports under `id`.
     ///
@@ -20,6 +23,9 @@ pub trait Host: Sized + 'static {
 
     /// Has [`super::Engine::on_turn`] called each time after the loop has handled what came, or no longer.
     fn report_turn(&self, wanted: bool);
+
+    /// Has the loop go round without waiting for I/O, or no longer.
+    fn hurry(&self, wanted: bool);
 
     /// Tells the listener. It can call back into the engine meanwhile.
     fn tell(&self, event: Event<'_>);

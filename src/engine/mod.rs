@@ -8,10 +8,12 @@
 //! I/O, whichever comes first.
 
 mod connection;
+mod datagrams;
 mod file;
 mod host;
 mod out;
 mod protocol;
+pub mod source;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +25,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 pub use connection::Connection;
+pub use datagrams::{Batch, Datagrams, Port, Run, To};
 pub use file::{FileRange, Presence, Source};
 pub use host::{Host, Sent, Transport};
 use out::Out;
@@ -35,6 +38,9 @@ const FLUSH_AT: usize = 64 * 1024;
 
 /// From this size on a chunk is offered to the transport where it lies instead of being gathered.
 pub const LARGE_WRITE: usize = 16 * 1024;
+
+/// How often a port receives in a turn while there is more: others have their turn, too.
+const RECEIVES: usize = 8;
 
 /// What the listener is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,6 +64,7 @@ pub enum Event<'a> {
 enum Slot<H: Host> {
     Listener(Rc<H::Transport>),
     Connection(Box<Connection<H>>),
+    Port(Box<Port<H>>),
     /// Dropped, and not reported closed yet.
     Closing,
 }
@@ -71,7 +78,9 @@ pub struct Engine<H: Host> {
     plain: RefCell<Rc<dyn Protocol<H>>>,
     /// A protocol has gathered something to show.
     gathering: Cell<bool>,
-    /// Connections with output to flush before the loop waits.
+    /// A protocol has gathered something, ends of sending for the most part, to show before the loop waits.
+    ended: Cell<bool>,
+    /// Connections and ports with output to flush before the loop waits.
     dirty: RefCell<Vec<u32>>,
     /// The connection whose read is reported: its output is flushed at the end of that.
     reading: Cell<Option<u32>>,
@@ -86,6 +95,7 @@ impl<H: Host> Engine<H> {
             protocols: RefCell::default(),
             plain: RefCell::new(Rc::new(Plain)),
             gathering: Cell::new(false),
+            ended: Cell::new(false),
             dirty: RefCell::default(),
             reading: Cell::new(None),
         }
@@ -143,7 +153,7 @@ impl<H: Host> Engine<H> {
     pub fn connection<T>(&self, id: u32, code: impl FnOnce(&mut Connection<H>) -> T) -> Result<T, Errno> {
         match self.slots.borrow_mut().get_mut(id) {
             Some(Slot::Connection(connection)) => Ok(code(connection)),
-            Some(Slot::Listener(_)) => Err(Errno::EINVAL),
+            Some(Slot::Listener(_) | Slot::Port(_)) => Err(Errno::EINVAL),
             _ => Err(Errno::EBADF),
         }
     }
@@ -169,6 +179,19 @@ impl<H: Host> Engine<H> {
         match self.slots.borrow_mut().get_mut(id) {
             Some(Slot::Connection(connection)) => code(&connection.transport),
             Some(Slot::Listener(listener)) => code(listener),
+            Some(Slot::Port(_)) => Err(Errno::EINVAL),
+            _ => Err(Errno::EBADF),
+        }
+    }
+
+    /// Runs `code` on a port; `EBADF` for a stale id, `EINVAL` for another's. The listener must not be told anything inside.
+    ///
+    /// # Errors
+    /// Those two.
+    pub fn port<T>(&self, id: u32, code: impl FnOnce(&mut Port<H>) -> T) -> Result<T, Errno> {
+        match self.slots.borrow_mut().get_mut(id) {
+            Some(Slot::Port(port)) => Ok(code(port)),
+            Some(Slot::Listener(_) | Slot::Connection(_)) => Err(Errno::EINVAL),
             _ => Err(Errno::EBADF),
         }
     }
@@ -202,6 +225,18 @@ impl<H: Host> Engine<H> {
     /// `EMFILE` when all slots are in use, or `make`'s.
     pub fn insert_connection(&self, make: impl FnOnce(u32) -> Result<H::Transport, Errno>) -> Result<u32, Errno> {
         self.insert(|id| Ok(Slot::Connection(Box::new(Connection::new(make(id)?)))))
+    }
+
+    /// A port over a socket that `make` creates under the slot's id; `protocol` takes what it receives.
+    ///
+    /// # Errors
+    /// `EMFILE` when all slots are in use, or `make`'s.
+    pub fn insert_port(
+        &self,
+        protocol: Rc<dyn Protocol<H>>,
+        make: impl FnOnce(u32) -> Result<H::Datagrams, Errno>,
+    ) -> Result<u32, Errno> {
+        self.insert(|id| Ok(Slot::Port(Box::new(Port::new(make(id)?, protocol)))))
     }
 
     fn insert(&self, make: impl FnOnce(u32) -> Result<Slot<H>, Errno>) -> Result<u32, Errno> {
@@ -258,6 +293,60 @@ impl<H: Host> Engine<H> {
         written.and_then(|result| result).unwrap_or_else(|error| error.0)
     }
 
+    /// Gathers a datagram of what `fill` appends; it leaves with the others of this turn. Its end is [`Protocol::sent`] if `awaited`.
+    ///
+    /// # Errors
+    /// `fill`'s; inside, those of [`Engine::port`].
+    pub fn send_datagram<E>(
+        &self,
+        id: u32,
+        to: To,
+        awaited: bool,
+        fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<Result<(), Errno>, E> {
+        let pushed = self.port(id, |port| {
+            let full = port.push(to, awaited, fill)?;
+            if !port.dirty && port.gathers() {
+                port.dirty = true;
+                self.await_flush(id);
+            }
+            Ok(full)
+        });
+        match pushed {
+            Ok(Ok(full)) => {
+                if full {
+                    let _ = self.flush_port(id);
+                }
+                Ok(Ok(()))
+            }
+            Ok(Err(error)) => Err(error),
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    /// Sends what a port has gathered.
+    ///
+    /// # Errors
+    /// Those of [`Engine::port`].
+    pub fn flush_port(&self, id: u32) -> Result<(), Errno> {
+        let mut ends = Vec::new();
+        let protocol = self.port(id, |port| {
+            port.flush(|end| ends.push(end));
+            port.protocol()
+        })?;
+        self.report_sent(id, &*protocol, ends);
+        Ok(())
+    }
+
+    fn report_sent(&self, id: u32, protocol: &dyn Protocol<H>, ends: Vec<Result<(), Errno>>) {
+        if !ends.is_empty() && !self.ended.replace(true) {
+            self.host.report_wait(true);
+        }
+        for end in ends {
+            protocol.sent(self, id, end);
+        }
+    }
+
     /// Gives what waits to the transport.
     fn send(&self, id: u32, connection: &mut Connection<H>) -> Result<(), Errno> {
         connection.flush()?;
@@ -278,6 +367,10 @@ impl<H: Host> Engine<H> {
             return;
         }
         connection.dirty = true;
+        self.await_flush(id);
+    }
+
+    fn await_flush(&self, id: u32) {
         let mut dirty = self.dirty.borrow_mut();
         if dirty.is_empty() {
             self.host.report_wait(true);
@@ -296,7 +389,7 @@ impl<H: Host> Engine<H> {
     /// Writes what every connection has gathered now: nothing may be lost when the process exits by itself.
     pub fn flush_all(&self) {
         let dirty = self.dirty.take();
-        if !dirty.is_empty() {
+        if !dirty.is_empty() && !self.ended.get() {
             self.host.report_wait(false);
         }
         // When the process exits from inside a read event, its end, which would write that connection's, does not come.
@@ -305,8 +398,13 @@ impl<H: Host> Engine<H> {
                 connection.dirty = false;
                 self.send(id, connection)
             });
-            if let Ok(Err(error)) = flushed {
-                self.tell(Event::WriteError(id, error));
+            match flushed {
+                Ok(Err(error)) => self.tell(Event::WriteError(id, error)),
+                // A port, if it is not gone.
+                Err(_) if self.port(id, |port| port.dirty = false).is_ok() => {
+                    let _ = self.flush_port(id);
+                }
+                _ => {}
             }
         }
     }
@@ -329,7 +427,9 @@ impl<H: Host> Engine<H> {
     /// `EBADF` for a stale id; that it cannot be reset, but it is closed all the same.
     pub fn close(&self, id: u32, reset: bool) -> Result<(), Errno> {
         let slot = match self.slots.borrow_mut().get_mut(id) {
-            Some(slot @ (Slot::Connection(_) | Slot::Listener(_))) => std::mem::replace(slot, Slot::Closing),
+            Some(slot @ (Slot::Connection(_) | Slot::Listener(_) | Slot::Port(_))) => {
+                std::mem::replace(slot, Slot::Closing)
+            }
             _ => return Err(Errno::EBADF),
         };
         match slot {
@@ -339,7 +439,14 @@ impl<H: Host> Engine<H> {
                 let _ = connection.flush();
                 Ok(())
             }
-            _ => Ok(()),
+            Slot::Port(mut port) => {
+                let mut ends = Vec::new();
+                port.flush(|end| ends.push(end));
+                port.cancel(Errno::ECANCELED, |end| ends.push(end));
+                self.report_sent(id, &*port.protocol(), ends);
+                Ok(())
+            }
+            Slot::Listener(_) | Slot::Closing => Ok(()),
         }
     }
 
@@ -439,6 +546,53 @@ impl<H: Host> Engine<H> {
         });
     }
 
+    /// A port can receive or send, or has failed and is not watched any more.
+    pub fn on_ready(&self, id: u32, readable: bool, writable: bool, failed: bool) {
+        self.host.guard(|| {
+            if writable || failed {
+                let _ = self.flush_port(id);
+            }
+            if readable || failed {
+                self.receive(id);
+            }
+            if failed {
+                let _ = self.port(id, |port| port.watch(true));
+            }
+        });
+    }
+
+    /// Hands a port's protocol what has arrived, a turn's share of it.
+    fn receive(&self, id: u32) {
+        for _ in 0..RECEIVES {
+            if !self.receive_some(id) {
+                return;
+            }
+        }
+    }
+
+    /// Hands a port's protocol all that has arrived, in a call from above: what it gathers is shown before the loop waits.
+    pub fn receive_all(&self, id: u32) {
+        while self.receive_some(id) {}
+        if !self.ended.replace(true) {
+            self.host.report_wait(true);
+        }
+    }
+
+    /// Returns whether there may be more.
+    fn receive_some(&self, id: u32) -> bool {
+        let spoken = self.port(id, |port| (port.is_receiving(), port.protocol(), port.socket.clone()));
+        let Ok((true, protocol, socket)) = spoken else {
+            return false;
+        };
+        match socket.receive(&mut |from, bytes| protocol.datagram(self, id, from, bytes)) {
+            Ok(more) => more,
+            Err(error) => {
+                protocol.not_received(self, id, error);
+                false
+            }
+        }
+    }
+
     /// Our side is ended.
     pub fn on_shutdown(&self, id: u32, result: Result<(), Errno>) {
         self.host.guard(|| self.tell(Event::Shutdown(id, result)));
@@ -457,6 +611,15 @@ impl<H: Host> Engine<H> {
     /// The loop is about to wait.
     pub fn on_wait(&self) {
         self.host.guard(|| self.flush_all());
+        if !self.ended.take() {
+            return;
+        }
+        if self.dirty.borrow().is_empty() {
+            self.host.report_wait(false);
+        }
+        self.host.guard(|| self.catch_up());
+        // Who hears that something was sent may have sent more: how that ended is told in the next turn, before which there is nothing to wait for.
+        self.host.hurry(self.ended.get());
     }
 
     /// The loop has handled what came.

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Weak;
@@ -141,6 +142,66 @@ impl Transport for FakeStream {
     }
 }
 
+/// What a peer sees of a port.
+#[derive(Default)]
+struct Socket {
+    /// Datagrams that are taken at once, and what is said of the next.
+    room: Cell<usize>,
+    error: Cell<Option<Errno>>,
+    sent: RefCell<Vec<(Option<SocketAddr>, Vec<u8>)>>,
+    arrived: RefCell<VecDeque<(SocketAddr, Vec<u8>)>>,
+    watched: Cell<(bool, bool)>,
+    watches: Cell<usize>,
+}
+
+struct FakeSocket {
+    id: u32,
+    socket: Rc<Socket>,
+    reports: Reports,
+}
+
+impl Drop for FakeSocket {
+    fn drop(&mut self) {
+        self.reports.borrow_mut().push_back(Report::Closed(self.id));
+    }
+}
+
+impl Datagrams for FakeSocket {
+    fn receive(&self, each: &mut dyn FnMut(SocketAddr, &[u8])) -> Result<bool, Errno> {
+        if let Some(error) = self.socket.error.take() {
+            return Err(error);
+        }
+        // As the system: what one call brings is known before the first is shown.
+        let some: Vec<_> = (0..2)
+            .map_while(|_| self.socket.arrived.borrow_mut().pop_front())
+            .collect();
+        for (from, bytes) in &some {
+            each(*from, bytes);
+        }
+        Ok(some.len() == 2)
+    }
+
+    fn send(&self, batch: &Batch<'_>) -> Result<usize, Errno> {
+        if let Some(error) = self.socket.error.take() {
+            return Err(error);
+        }
+        let mut count = 0;
+        for run in batch.runs(false).take(self.socket.room.get()) {
+            self.socket.sent.borrow_mut().push((run.to, run.bytes.to_vec()));
+            count += 1;
+        }
+        self.socket.room.set(self.socket.room.get() - count);
+        Ok(count)
+    }
+
+    fn watch(&self, readable: bool, writable: bool, again: bool) -> Result<(), Errno> {
+        if self.socket.watched.replace((readable, writable)) != (readable, writable) || again {
+            self.socket.watches.set(self.socket.watches.get() + 1);
+        }
+        Ok(())
+    }
+}
+
 type Listener = Rc<dyn Fn(&Engine<Script>, Event<'_>)>;
 
 /// The host: it notes what it is told, and lets `listener` do what it likes.
@@ -152,6 +213,7 @@ struct Script {
     wires: RefCell<HashMap<u32, Rc<Wire>>>,
     waits: Cell<bool>,
     turns: Cell<bool>,
+    hurries: Cell<bool>,
     panics: Cell<usize>,
     reads: RefCell<Vec<(u32, FileRead)>>,
     refuses: Cell<bool>,
@@ -172,6 +234,11 @@ impl Script {
 
 impl Host for Script {
     type Transport = FakeStream;
+    type Datagrams = FakeSocket;
+
+    fn hurry(&self, wanted: bool) {
+        self.hurries.set(wanted);
+    }
 
     fn accept(&self, _listener: &FakeStream, id: u32) -> Result<FakeStream, Errno> {
         let stream = self.stream(id);
@@ -224,6 +291,7 @@ fn engine() -> Rc<Engine<Script>> {
             wires: RefCell::default(),
             waits: Cell::new(false),
             turns: Cell::new(false),
+            hurries: Cell::new(false),
             panics: Cell::new(0),
             reads: RefCell::default(),
             refuses: Cell::new(false),
@@ -1213,4 +1281,241 @@ fn an_exit_writes_of_a_file_what_leaves_at_once() {
     engine.append_file(id, part(&file, 0..1000));
     engine.flush_all();
     assert_eq!(engine.sent(id).len(), 1005);
+}
+
+type Then = Box<dyn FnOnce(&Engine<Script>)>;
+
+/// Notes what ports receive and send, and what it is shown of that.
+#[derive(Default)]
+struct Mail {
+    gathered: RefCell<Vec<String>>,
+    shown: RefCell<Vec<String>>,
+    /// Done once when something is shown.
+    then: RefCell<Option<Then>>,
+}
+
+impl Protocol<Script> for Mail {
+    fn datagram(&self, engine: &Engine<Script>, _id: u32, from: SocketAddr, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        self.gathered.borrow_mut().push(format!("{text} from {}", from.port()));
+        engine.gather();
+    }
+
+    fn not_received(&self, engine: &Engine<Script>, _id: u32, error: Errno) {
+        self.gathered.borrow_mut().push(format!("failed {}", error.0));
+        engine.gather();
+    }
+
+    fn sent(&self, engine: &Engine<Script>, _id: u32, result: Result<(), Errno>) {
+        self.gathered.borrow_mut().push(format!("sent {}", Errno::code(result)));
+        engine.gather();
+    }
+
+    fn tick(&self, engine: &Engine<Script>) {
+        let gathered = self.gathered.take();
+        if gathered.is_empty() {
+            return;
+        }
+        self.shown.borrow_mut().extend(gathered);
+        if let Some(then) = self.then.take() {
+            then(engine);
+        }
+        engine.flush_all();
+    }
+}
+
+impl Engine<Script> {
+    fn mail(&self) -> (Rc<Mail>, u32, Rc<Socket>) {
+        let mail = Rc::new(Mail::default());
+        self.add_protocol(mail.clone());
+        let socket = Rc::new(Socket::default());
+        socket.room.set(usize::MAX);
+        let (fake, reports) = (socket.clone(), self.host.reports.clone());
+        let id = self.insert_port(mail.clone(), |id| {
+            Ok(FakeSocket {
+                id,
+                socket: fake,
+                reports,
+            })
+        });
+        (mail, id.unwrap(), socket)
+    }
+
+    fn post(&self, id: u32, to: To, awaited: bool, text: &str) -> Result<(), Errno> {
+        self.send_datagram(id, to, awaited, |queue| {
+            queue.extend_from_slice(text.as_bytes());
+            Ok::<_, ()>(())
+        })
+        .unwrap()
+    }
+}
+
+fn at(port: u16) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], port))
+}
+
+fn sent(socket: &Socket) -> Vec<(u16, String)> {
+    let sent = socket.sent.take().into_iter();
+    sent.map(|(to, bytes)| (to.map_or(0, |to| to.port()), String::from_utf8(bytes).unwrap()))
+        .collect()
+}
+
+#[test]
+fn datagrams_of_a_turn_leave_together_and_say_so_in_order() {
+    let engine = engine();
+    let (mail, id, socket) = engine.mail();
+    engine.post(id, To::Address(at(1)), true, "a").unwrap();
+    engine.post(id, To::Again, false, "b").unwrap();
+    engine.post(id, To::Connected, true, "").unwrap();
+    assert_eq!(engine.port(id, |port| port.queued()), Ok((3, 2)));
+    assert!(sent(&socket).is_empty() && engine.host.waits.get());
+    engine.on_wait();
+    assert_eq!(sent(&socket), [(1, "a".into()), (1, "b".into()), (0, String::new())]);
+    assert_eq!(mail.shown.take(), ["sent 0", "sent 0"]);
+    assert!(!engine.host.waits.get() && !engine.host.hurries.get());
+}
+
+#[test]
+fn what_is_sent_when_something_was_sent_does_not_wait_for_io() {
+    let engine = engine();
+    let (mail, id, socket) = engine.mail();
+    mail.then.replace(Some(Box::new(move |engine| {
+        engine.post(id, To::Again, true, "b").unwrap()
+    })));
+    engine.post(id, To::Address(at(1)), true, "a").unwrap();
+    engine.on_wait();
+    assert_eq!(sent(&socket).len(), 2);
+    assert_eq!(mail.shown.take(), ["sent 0"]);
+    assert!(engine.host.waits.get() && engine.host.hurries.get());
+    engine.on_wait();
+    assert_eq!(mail.shown.take(), ["sent 0"]);
+    assert!(!engine.host.waits.get() && !engine.host.hurries.get());
+}
+
+#[test]
+fn a_full_socket_is_waited_for_and_an_error_is_one_datagrams() {
+    let engine = engine();
+    let (mail, id, socket) = engine.mail();
+    socket.room.set(1);
+    for text in ["a", "b", "c"] {
+        engine.post(id, To::Address(at(7)), true, text).unwrap();
+    }
+    engine.on_wait();
+    assert_eq!(socket.watched.get(), (false, true));
+    // It is not tried again before there is room.
+    engine.post(id, To::Again, true, "d").unwrap();
+    engine.on_wait();
+    assert_eq!(sent(&socket), [(7, "a".into())]);
+    socket.room.set(usize::MAX);
+    socket.error.set(Some(Errno::EMSGSIZE));
+    engine.on_ready(id, false, true, false);
+    engine.on_turn();
+    assert_eq!(sent(&socket), [(7, "c".into()), (7, "d".into())]);
+    assert_eq!(
+        mail.shown.take(),
+        [
+            "sent 0".into(),
+            format!("sent {}", Errno::EMSGSIZE.0),
+            "sent 0".into(),
+            "sent 0".into()
+        ]
+    );
+    assert_eq!(socket.watched.get(), (false, false));
+}
+
+#[test]
+fn many_datagrams_do_not_wait_for_the_end_of_the_turn() {
+    let engine = engine();
+    let (_, id, socket) = engine.mail();
+    for _ in 0..1_000 {
+        engine.post(id, To::Address(at(1)), false, "x").unwrap();
+    }
+    let early = sent(&socket).len();
+    assert!((500..1_000).contains(&early), "{early}");
+    engine.on_wait();
+    assert_eq!(early + sent(&socket).len(), 1_000);
+}
+
+#[test]
+fn a_port_receives_while_it_is_told_to_and_shows_it_in_the_turn() {
+    let engine = engine();
+    let (mail, id, socket) = engine.mail();
+    engine.port(id, |port| port.receive(true)).unwrap().unwrap();
+    assert_eq!(socket.watched.get(), (true, false));
+    socket
+        .arrived
+        .borrow_mut()
+        .extend((1..=5).map(|port| (at(port), b"hi".to_vec())));
+    engine.on_ready(id, true, false, false);
+    assert!(mail.shown.borrow().is_empty() && engine.host.turns.get());
+    engine.on_turn();
+    assert_eq!(mail.shown.take().len(), 5);
+    engine.port(id, |port| port.receive(false)).unwrap().unwrap();
+    socket.arrived.borrow_mut().push_back((at(1), b"late".to_vec()));
+    engine.on_ready(id, true, false, false);
+    engine.on_turn();
+    assert!(mail.shown.take().is_empty());
+}
+
+#[test]
+fn one_port_does_not_keep_the_others_waiting() {
+    let engine = engine();
+    let (mail, id, socket) = engine.mail();
+    engine.port(id, |port| port.receive(true)).unwrap().unwrap();
+    socket
+        .arrived
+        .borrow_mut()
+        .extend((0..100).map(|_| (at(1), b"hi".to_vec())));
+    engine.on_ready(id, true, false, false);
+    engine.on_turn();
+    assert_eq!(mail.shown.take().len(), 2 * RECEIVES);
+}
+
+#[test]
+fn a_failed_port_is_watched_again() {
+    let engine = engine();
+    let (mail, id, socket) = engine.mail();
+    engine.port(id, |port| port.receive(true)).unwrap().unwrap();
+    let watches = socket.watches.get();
+    socket.error.set(Some(Errno(-111)));
+    engine.on_ready(id, false, false, true);
+    engine.on_turn();
+    assert_eq!(mail.shown.take(), ["failed -111"]);
+    assert_eq!(
+        (socket.watched.get(), socket.watches.get()),
+        ((true, false), watches + 1)
+    );
+}
+
+#[test]
+fn a_closed_port_has_sent_what_it_could_and_says_what_it_could_not() {
+    let engine = engine();
+    let (mail, id, socket) = engine.mail();
+    socket.room.set(1);
+    for text in ["a", "b"] {
+        engine.post(id, To::Address(at(1)), true, text).unwrap();
+    }
+    engine.close(id, false).unwrap();
+    assert_eq!(sent(&socket), [(1, "a".into())]);
+    assert_eq!(engine.post(id, To::Again, false, "c"), Err(Errno::EBADF));
+    assert_eq!(engine.close(id, false), Err(Errno::EBADF));
+    engine.on_wait();
+    assert_eq!(
+        mail.shown.take(),
+        ["sent 0".into(), format!("sent {}", Errno::ECANCELED.0)]
+    );
+    engine.on_closed(id);
+    assert_eq!(engine.told(), [format!("Close({id})")]);
+    assert_eq!(engine.slots_in_use(), 0);
+}
+
+#[test]
+fn a_port_is_no_connection_and_the_other_way_round() {
+    let engine = engine();
+    let (_, port, _) = engine.mail();
+    let connection = engine.open();
+    assert_eq!(engine.text(port, "x"), Errno::EINVAL.0);
+    assert_eq!(engine.stream(port, |_| Ok(())), Err(Errno::EINVAL));
+    assert_eq!(engine.any_stream(port, |_| Ok(())), Err(Errno::EINVAL));
+    assert_eq!(engine.post(connection, To::Connected, false, "x"), Err(Errno::EINVAL));
 }

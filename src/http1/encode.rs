@@ -82,6 +82,17 @@ pub fn chunk<E>(out: &mut Vec<u8>, length: u64, fill: impl FnOnce(&mut Vec<u8>) 
     if length == 0 {
         return Ok(());
     }
+    chunk_head(out, length);
+    fill(out)?;
+    out.extend_from_slice(CHUNK_END);
+    Ok(())
+}
+
+/// What follows the bytes of a chunk.
+pub const CHUNK_END: &[u8] = b"\r\n";
+
+/// Appends what precedes the bytes of a chunk. There must be some: a chunk without bytes is the last.
+pub fn chunk_head(out: &mut Vec<u8>, length: u64) {
     let mut digits = [0; 16];
     let mut at = digits.len();
     let mut left = length;
@@ -92,9 +103,6 @@ pub fn chunk<E>(out: &mut Vec<u8>, length: u64, fill: impl FnOnce(&mut Vec<u8>) 
     }
     out.extend_from_slice(&digits[at..]);
     out.extend_from_slice(b"\r\n");
-    fill(out)?;
-    out.extend_from_slice(b"\r\n");
-    Ok(())
 }
 
 /// Appends the last chunk, without trailers.

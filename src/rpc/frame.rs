@@ -5,18 +5,25 @@ use std::fmt;
 /// The first four bytes that either peer sends.
 pub const MAGIC: [u8; 4] = *b"IWRP";
 /// The highest protocol version spoken here. A connection uses the lower of its two peers' versions.
-pub const VERSION: u8 = 1;
-/// Bytes of the preface: magic, version, three reserved bytes, two `u32` limits.
+pub const VERSION: u8 = 2;
+/// Bytes of the preface: magic, version, a reserved byte, the window, two `u32` limits.
 pub const PREFACE_SIZE: usize = 16;
 /// Where the fields of the preface stand after the magic.
 pub mod preface {
-    /// The version, one byte, and three reserved ones.
+    /// The version, one byte, and a reserved one.
     pub const VERSION: usize = 4;
+    /// The initial credit of each stream, a `u16` in units of [`WINDOW_UNIT`](super::WINDOW_UNIT) bytes; version 1 sends 0.
+    pub const WINDOW: usize = 6;
     /// The largest frame, a `u32`.
     pub const MAX_FRAME: usize = 8;
     /// The most unanswered requests, a `u32`.
     pub const MAX_CALLS: usize = 12;
 }
+/// Bytes of a unit of the preface's window.
+pub const WINDOW_UNIT: u32 = 1024;
+/// What a message costs of its stream's credit besides its body, in bytes: about what a receiver needs to keep one, so that empty
+/// messages are bounded too.
+pub const MESSAGE_COST: u32 = 64;
 /// Bytes of the length prefix, which it does not count itself.
 pub const LENGTH_SIZE: usize = 4;
 /// Bytes of the header that every frame has after its length: kind, flags, sequence number.
@@ -30,10 +37,25 @@ pub mod header {
 }
 /// Bytes of the code that a payload begins with, where its kind has one.
 pub const CODE_SIZE: usize = 2;
-/// Bytes of the milliseconds left that follow, with [`FLAG_DEADLINE`].
-pub const DEADLINE_SIZE: usize = 4;
-/// Set on a request that carries the milliseconds its caller still waits.
-pub const FLAG_DEADLINE: u8 = 1;
+/// Bytes of the amount that follows: the milliseconds left, with [`flag::DEADLINE`], or the bytes of a credit.
+pub const AMOUNT_SIZE: usize = 4;
+/// Bytes of the length that a metadata block and an error's details begin with.
+pub const BLOCK_SIZE: usize = 2;
+/// The flags of frames. Fields that a flag announces stand behind the code, in the order of their bits.
+pub mod flag {
+    /// A request carries the milliseconds that its caller still waits.
+    pub const DEADLINE: u8 = 1;
+    /// A request, reply or error carries metadata.
+    pub const METADATA: u8 = 2;
+    /// The caller of a request streams messages, up to an `End`; its body is empty.
+    pub const STREAMS: u8 = 4;
+    /// The caller of a request takes a stream of messages before the reply.
+    pub const TAKES_STREAM: u8 = 8;
+    /// Nothing answers the request, and its sequence number means nothing.
+    pub const ONE_WAY: u8 = 16;
+    /// An error carries details, bytes that the protocol does not look into.
+    pub const DETAILS: u8 = 4;
+}
 /// Longest method name in bytes: names are identifiers, and a server keeps every declared one per connection.
 pub const MAX_METHOD_NAME: usize = 255;
 /// Why a peer ends the connection, as it says in a `Goaway`: listed in `docs/rpc-protocol.md`.
@@ -50,6 +72,8 @@ pub mod reason {
     pub const SLOW_READER: u16 = 4;
     /// Nothing is heard of the other one.
     pub const SILENT: u16 = 5;
+    /// The other one has calls started and cancels them, faster than is allowed.
+    pub const TOO_FAST: u16 = 6;
 }
 
 /// Bytes that an error's payload has at least: status and length of the code.
@@ -84,10 +108,16 @@ pub enum Kind {
     Pong = 7,
     /// Either way: send no new requests; the connection ends once those in flight are answered.
     Goaway = 8,
+    /// Either way, from version 2 on, as the following: a message of a call's stream.
+    Message = 9,
+    /// Client to server: the caller's stream of messages is complete.
+    End = 10,
+    /// Either way: so many bytes more may be sent as messages of a call.
+    Credit = 11,
 }
 
 impl Kind {
-    fn from_byte(byte: u8) -> Option<Kind> {
+    fn from_byte(byte: u8, version: u8) -> Option<Kind> {
         Some(match byte {
             1 => Kind::Method,
             2 => Kind::Request,
@@ -97,16 +127,33 @@ impl Kind {
             6 => Kind::Ping,
             7 => Kind::Pong,
             8 => Kind::Goaway,
+            9 if version >= 2 => Kind::Message,
+            10 if version >= 2 => Kind::End,
+            11 if version >= 2 => Kind::Credit,
             _ => return None,
         })
     }
 
     fn may_reach(self, role: Role) -> bool {
         match self {
-            Kind::Method | Kind::Request | Kind::Cancel => role == Role::Server,
+            Kind::Method | Kind::Request | Kind::Cancel | Kind::End => role == Role::Server,
             Kind::Reply | Kind::Error => role == Role::Client,
-            Kind::Ping | Kind::Pong | Kind::Goaway => true,
+            Kind::Ping | Kind::Pong | Kind::Goaway | Kind::Message | Kind::Credit => true,
         }
+    }
+
+    /// Whether a frame of this kind may have these flags.
+    fn allows(self, flags: u8, version: u8) -> bool {
+        let known = match self {
+            Kind::Request if version == 1 => flag::DEADLINE,
+            Kind::Request => flag::DEADLINE | flag::METADATA | flag::STREAMS | flag::TAKES_STREAM | flag::ONE_WAY,
+            Kind::Reply if version >= 2 => flag::METADATA,
+            Kind::Error if version >= 2 => flag::METADATA | flag::DETAILS,
+            _ => 0,
+        };
+        let streams = flag::STREAMS | flag::TAKES_STREAM;
+        let contradicts = self == Kind::Request && flags & flag::ONE_WAY != 0 && flags & streams != 0;
+        flags & !known == 0 && !contradicts
     }
 }
 
@@ -119,13 +166,16 @@ pub struct Preface {
     pub max_frame: u32,
     /// The most unanswered requests that the peer accepts on this connection; 0 from a client.
     pub max_calls: u32,
+    /// The credit that each stream towards the peer begins with, in units of [`WINDOW_UNIT`] bytes.
+    pub window: u16,
 }
 
 impl Preface {
     /// Appends the preface's 16 bytes to `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&MAGIC);
-        out.extend_from_slice(&[self.version, 0, 0, 0]);
+        out.extend_from_slice(&[self.version, 0]);
+        out.extend_from_slice(&self.window.to_be_bytes());
         out.extend_from_slice(&self.max_frame.to_be_bytes());
         out.extend_from_slice(&self.max_calls.to_be_bytes());
     }
@@ -142,6 +192,7 @@ impl Preface {
             version,
             max_frame: word(preface::MAX_FRAME),
             max_calls: word(preface::MAX_CALLS),
+            window: u16::from_be_bytes([bytes[preface::WINDOW], bytes[preface::WINDOW + 1]]),
         })
     }
 }
@@ -151,14 +202,17 @@ impl Preface {
 pub struct Frame<'a> {
     /// What the frame is.
     pub kind: Kind,
+    /// Bits of [`flag`].
+    pub flags: u8,
     /// Which call it belongs to; opaque for pings; 0 where it has no meaning.
     pub sequence: u32,
     /// The method's number in `Method` and `Request`, the status in `Error`, the reason in `Goaway`, otherwise 0.
     pub code: u16,
-    /// Milliseconds that the caller of a `Request` still waits, when it said so.
-    pub deadline: Option<u32>,
-    /// The request's or reply's body; the method's name; after an error's status the length of its code (`u16`), the code and
-    /// the message; the message of a `Goaway`.
+    /// The milliseconds that the caller of a `Request` with [`flag::DEADLINE`] still waits, the bytes that a `Credit` grants,
+    /// otherwise 0.
+    pub amount: u32,
+    /// The request's, reply's or message's body; the method's name; after an error's status the length of its code (`u16`), the
+    /// code and the message; the message of a `Goaway`. Metadata and details stand before that, each behind its length (`u16`).
     pub body: &'a [u8],
 }
 
@@ -167,14 +221,13 @@ impl<'a> Frame<'a> {
     pub fn encode(&self, out: &mut Vec<u8>) {
         let start = out.len();
         out.extend_from_slice(&[0; LENGTH_SIZE]);
-        let flags = if self.deadline.is_some() { FLAG_DEADLINE } else { 0 };
-        out.extend_from_slice(&[self.kind as u8, flags]);
+        out.extend_from_slice(&[self.kind as u8, self.flags]);
         out.extend_from_slice(&self.sequence.to_be_bytes());
         if has_code(self.kind) {
             out.extend_from_slice(&self.code.to_be_bytes());
         }
-        if let Some(remaining) = self.deadline {
-            out.extend_from_slice(&remaining.to_be_bytes());
+        if has_amount(self.kind, self.flags) {
+            out.extend_from_slice(&self.amount.to_be_bytes());
         }
         out.extend_from_slice(self.body);
         let length = u32::try_from(out.len() - start - LENGTH_SIZE).expect("a frame under 4 GiB");
@@ -182,19 +235,19 @@ impl<'a> Frame<'a> {
     }
 
     /// Reads what follows a length prefix: at least [`HEADER_SIZE`] bytes, which the splitter has made sure of.
-    pub(super) fn parse(payload: &'a [u8], role: Role) -> Result<Frame<'a>, ProtocolError> {
+    /// `version` is the one that the connection uses.
+    pub(super) fn parse(payload: &'a [u8], role: Role, version: u8) -> Result<Frame<'a>, ProtocolError> {
         let Some((&[kind_byte, flags, s0, s1, s2, s3], mut rest)) = payload.split_first_chunk::<HEADER_SIZE>() else {
             return Err(ProtocolError::TooShort {
                 kind: 0,
                 length: payload.len(),
             });
         };
-        let kind = Kind::from_byte(kind_byte).ok_or(ProtocolError::UnknownKind(kind_byte))?;
+        let kind = Kind::from_byte(kind_byte, version).ok_or(ProtocolError::UnknownKind(kind_byte))?;
         if !kind.may_reach(role) {
             return Err(ProtocolError::WrongDirection(kind));
         }
-        let allowed = if kind == Kind::Request { FLAG_DEADLINE } else { 0 };
-        if flags & !allowed != 0 {
+        if !kind.allows(flags, version) {
             return Err(ProtocolError::UnknownFlags { kind, flags });
         }
         let short = ProtocolError::TooShort {
@@ -206,18 +259,24 @@ impl<'a> Frame<'a> {
             let (bytes, after) = rest.split_first_chunk::<CODE_SIZE>().ok_or(short)?;
             (code, rest) = (u16::from_be_bytes(*bytes), after);
         }
-        let mut deadline = None;
-        if flags & FLAG_DEADLINE != 0 {
-            let (bytes, after) = rest.split_first_chunk::<DEADLINE_SIZE>().ok_or(short)?;
-            (deadline, rest) = (Some(u32::from_be_bytes(*bytes)), after);
+        let mut amount = 0;
+        if has_amount(kind, flags) {
+            let (bytes, after) = rest.split_first_chunk::<AMOUNT_SIZE>().ok_or(short)?;
+            (amount, rest) = (u32::from_be_bytes(*bytes), after);
         }
-        check_body(kind, rest, payload.len())?;
+        if !is_sound(kind, flags, rest) {
+            return Err(ProtocolError::BadBody {
+                kind,
+                length: payload.len(),
+            });
+        }
         let sequence = u32::from_be_bytes([s0, s1, s2, s3]);
         Ok(Frame {
             kind,
+            flags,
             sequence,
             code,
-            deadline,
+            amount,
             body: rest,
         })
     }
@@ -227,21 +286,62 @@ fn has_code(kind: Kind) -> bool {
     matches!(kind, Kind::Method | Kind::Request | Kind::Error | Kind::Goaway)
 }
 
-fn check_body(kind: Kind, body: &[u8], length: usize) -> Result<(), ProtocolError> {
-    let fits = match kind {
-        Kind::Method => !body.is_empty() && body.len() <= MAX_METHOD_NAME,
-        Kind::Error => match body.split_first_chunk::<2>() {
-            Some((size, text)) => usize::from(u16::from_be_bytes(*size)) <= text.len(),
-            None => false,
-        },
-        Kind::Cancel | Kind::Ping | Kind::Pong => body.is_empty(),
-        Kind::Request | Kind::Reply | Kind::Goaway => true,
-    };
-    if fits {
-        Ok(())
-    } else {
-        Err(ProtocolError::BadBody { kind, length })
+fn has_amount(kind: Kind, flags: u8) -> bool {
+    kind == Kind::Credit || (kind == Kind::Request && flags & flag::DEADLINE != 0)
+}
+
+/// Whether a body holds what its kind and flags prescribe.
+fn is_sound(kind: Kind, flags: u8, body: &[u8]) -> bool {
+    let mut rest = body;
+    if flags & flag::METADATA != 0 {
+        match split_block(rest) {
+            Some((block, after)) if is_metadata(block) => rest = after,
+            _ => return false,
+        }
     }
+    match kind {
+        Kind::Method => !rest.is_empty() && rest.len() <= MAX_METHOD_NAME,
+        Kind::Error => {
+            if flags & flag::DETAILS != 0 {
+                match split_block(rest) {
+                    Some((_, after)) => rest = after,
+                    None => return false,
+                }
+            }
+            split_block(rest).is_some()
+        }
+        Kind::Cancel | Kind::Ping | Kind::Pong | Kind::End | Kind::Credit => rest.is_empty(),
+        Kind::Request => rest.is_empty() || flags & flag::STREAMS == 0,
+        Kind::Reply | Kind::Goaway | Kind::Message => true,
+    }
+}
+
+/// What begins with its length, and what follows it.
+fn split_block(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (size, rest) = bytes.split_first_chunk::<BLOCK_SIZE>()?;
+    rest.split_at_checked(usize::from(u16::from_be_bytes(*size)))
+}
+
+/// Whether a block is metadata: entries of a key behind its length (`u8`) and a value behind its length (`u16`). Keys have lower-case
+/// letters, digits, `-`, `_` and `.`; values are text, but those of keys that end in `-bin` any bytes.
+fn is_metadata(mut block: &[u8]) -> bool {
+    while let Some((&size, rest)) = block.split_first() {
+        let Some((key, rest)) = rest.split_at_checked(usize::from(size)) else {
+            return false;
+        };
+        let Some((value, rest)) = split_block(rest) else {
+            return false;
+        };
+        let is_key = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
+        if key.is_empty() || !key.iter().all(is_key) {
+            return false;
+        }
+        if !key.ends_with(b"-bin") && std::str::from_utf8(value).is_err() {
+            return false;
+        }
+        block = rest;
+    }
+    true
 }
 
 /// Why a stream cannot be read on. The connection is of no further use: after a bad frame nobody knows where the next one begins.
@@ -321,61 +421,93 @@ impl std::error::Error for ProtocolError {}
 mod tests {
     use super::*;
 
+    fn encoded(frame: Frame<'_>) -> Vec<u8> {
+        let mut out = Vec::new();
+        frame.encode(&mut out);
+        out
+    }
+
+    const fn frame(kind: Kind, flags: u8, sequence: u32, code: u16, amount: u32, body: &[u8]) -> Frame<'_> {
+        Frame {
+            kind,
+            flags,
+            sequence,
+            code,
+            amount,
+            body,
+        }
+    }
+
     /// The examples of docs/rpc-protocol.md, byte for byte.
     #[test]
     fn documented_bytes() {
         let mut out = Vec::new();
-        Preface {
-            version: 1,
+        let preface = Preface {
+            version: 2,
             max_frame: 16 << 20,
             max_calls: 4096,
+            window: 1024,
+        };
+        preface.encode(&mut out);
+        assert_eq!(out, b"IWRP\x02\0\x04\0\x01\0\0\0\0\0\x10\0");
+        assert_eq!(Preface::parse(out.first_chunk().unwrap()), Ok(preface));
+        let documented: &[(Role, Frame<'_>, &[u8])] = &[
+            (
+                Role::Server,
+                frame(Kind::Method, 0, 0, 0, 0, b"title"),
+                b"\0\0\0\x0d\x01\0\0\0\0\0\0\0title",
+            ),
+            (
+                Role::Server,
+                frame(Kind::Request, flag::DEADLINE, 7, 0, 1000, b"\x03\xe8"),
+                b"\0\0\0\x0e\x02\x01\0\0\0\x07\0\0\0\0\x03\xe8\x03\xe8",
+            ),
+            (
+                Role::Client,
+                frame(Kind::Reply, 0, 7, 0, 0, b"java"),
+                b"\0\0\0\x0a\x03\0\0\0\0\x07java",
+            ),
+            (
+                Role::Client,
+                frame(Kind::Error, 0, 7, 0x0501, 0, b"\0\x06ENOENTno such course"),
+                b"\0\0\0\x1e\x04\0\0\0\0\x07\x05\x01\0\x06ENOENTno such course",
+            ),
+            (
+                Role::Server,
+                frame(
+                    Kind::Request,
+                    flag::METADATA | flag::TAKES_STREAM,
+                    8,
+                    1,
+                    0,
+                    b"\0\x0b\x05trace\0\x03abc\x03\xe8",
+                ),
+                b"\0\0\0\x17\x02\x0a\0\0\0\x08\0\x01\0\x0b\x05trace\0\x03abc\x03\xe8",
+            ),
+            (
+                Role::Client,
+                frame(Kind::Message, 0, 8, 0, 0, b"java"),
+                b"\0\0\0\x0a\x09\0\0\0\0\x08java",
+            ),
+            (
+                Role::Server,
+                frame(Kind::Credit, 0, 8, 0, 136, b""),
+                b"\0\0\0\x0a\x0b\0\0\0\0\x08\0\0\0\x88",
+            ),
+            (
+                Role::Server,
+                frame(Kind::End, 0, 9, 0, 0, b""),
+                b"\0\0\0\x06\x0a\0\0\0\0\x09",
+            ),
+        ];
+        for &(role, frame, bytes) in documented {
+            assert_eq!(encoded(frame), bytes, "{frame:?}");
+            assert_eq!(Frame::parse(&bytes[LENGTH_SIZE..], role, VERSION), Ok(frame));
         }
-        .encode(&mut out);
-        assert_eq!(out, b"IWRP\x01\0\0\0\x01\0\0\0\0\0\x10\0");
-        out.clear();
-        Frame {
-            kind: Kind::Method,
-            sequence: 0,
-            code: 0,
-            deadline: None,
-            body: b"title",
-        }
-        .encode(&mut out);
-        assert_eq!(out, b"\0\0\0\x0d\x01\0\0\0\0\0\0\0title");
-        out.clear();
-        Frame {
-            kind: Kind::Request,
-            sequence: 7,
-            code: 0,
-            deadline: Some(1000),
-            body: b"\x03\xe8",
-        }
-        .encode(&mut out);
-        assert_eq!(out, b"\0\0\0\x0e\x02\x01\0\0\0\x07\0\0\0\0\x03\xe8\x03\xe8");
-        out.clear();
-        Frame {
-            kind: Kind::Reply,
-            sequence: 7,
-            code: 0,
-            deadline: None,
-            body: b"java",
-        }
-        .encode(&mut out);
-        assert_eq!(out, b"\0\0\0\x0a\x03\0\0\0\0\x07java");
-        out.clear();
-        Frame {
-            kind: Kind::Error,
-            sequence: 7,
-            code: 1,
-            deadline: None,
-            body: b"\0\x06ENOENTno such course",
-        }
-        .encode(&mut out);
-        assert_eq!(out, b"\0\0\0\x1e\x04\0\0\0\0\x07\0\x01\0\x06ENOENTno such course");
     }
 
     fn parse(payload: &[u8], role: Role) -> Result<Frame<'_>, ProtocolError> {
-        Frame::parse(payload, role)
+        Frame::parse(payload, role, VERSION)
     }
 
     #[test]
@@ -392,17 +524,17 @@ mod tests {
             Err(TooShort { kind: 2, length: 11 })
         );
         assert_eq!(parse(b"\x00\0\0\0\0\0", server), Err(UnknownKind(0)));
-        assert_eq!(parse(b"\x09\0\0\0\0\0", server), Err(UnknownKind(9)));
+        assert_eq!(parse(b"\x0c\0\0\0\0\0", server), Err(UnknownKind(12)));
         assert_eq!(parse(b"\x03\0\0\0\0\0", server), Err(WrongDirection(Kind::Reply)));
         assert_eq!(
             parse(b"\x02\0\0\0\0\0\0\0", Role::Client),
             Err(WrongDirection(Kind::Request))
         );
         assert_eq!(
-            parse(b"\x02\x02\0\0\0\0\0\0", server),
+            parse(b"\x02\x20\0\0\0\0\0\0", server),
             Err(UnknownFlags {
                 kind: Kind::Request,
-                flags: 2
+                flags: 32
             })
         );
         assert_eq!(
@@ -468,5 +600,96 @@ mod tests {
             parse(b"\x03\0\0\0\0\x05", Role::Client).map(|frame| (frame.sequence, frame.body.len())),
             Ok((5, 0))
         );
+    }
+
+    #[test]
+    fn version_1_knows_neither_streams_nor_metadata() {
+        for kind in [9, 10, 11] {
+            let payload = [kind, 0, 0, 0, 0, 1, 0, 0, 0, 1];
+            assert_eq!(
+                Frame::parse(&payload, Role::Server, 1),
+                Err(ProtocolError::UnknownKind(kind))
+            );
+        }
+        for (role, kind, known) in [
+            (Role::Server, Kind::Request, flag::DEADLINE),
+            (Role::Client, Kind::Reply, 0),
+            (Role::Client, Kind::Error, 0),
+        ] {
+            for flags in 1..=u8::MAX {
+                let mut payload = vec![kind as u8, flags];
+                payload.extend_from_slice(&[0; 16]);
+                let refused = Err(ProtocolError::UnknownFlags { kind, flags });
+                assert_eq!(Frame::parse(&payload, role, 1) == refused, flags & !known != 0);
+            }
+        }
+    }
+
+    #[test]
+    fn flags_that_contradict_each_other_are_refused() {
+        for flags in 0..=u8::MAX {
+            let payload = [2, flags, 0, 0, 0, 1, 0, 0, 0, 0, 0, 9, 0, 0];
+            let streams = flags & (flag::STREAMS | flag::TAKES_STREAM) != 0;
+            let wrong = flags & 0xe0 != 0 || (streams && flags & flag::ONE_WAY != 0);
+            let error = ProtocolError::UnknownFlags {
+                kind: Kind::Request,
+                flags,
+            };
+            assert_eq!(parse(&payload, Role::Server) == Err(error), wrong, "flags {flags}");
+        }
+    }
+
+    #[test]
+    fn blocks_must_hold_what_they_say() {
+        let request = |block: &[u8]| {
+            let mut payload = b"\x02\x02\0\0\0\x01\0\0".to_vec();
+            payload.extend_from_slice(block);
+            parse(&payload, Role::Server).is_ok()
+        };
+        assert!(request(b"\0\0"));
+        assert!(request(b"\0\x05\x01k\0\x01vbody"));
+        assert!(request(b"\0\x04\x01k\0\0"), "an empty value");
+        assert!(request(b"\0\x09\x05k-bin\0\x01\xff"), "bytes");
+        for (block, why) in [
+            (&b""[..], "no length"),
+            (b"\0", "half a length"),
+            (b"\0\x01", "a block that is not there"),
+            (b"\0\x06\x01k\0\x01v", "a block cut short"),
+            (b"\0\x01\x01", "a key that is not there"),
+            (b"\0\x03\0\0\0", "an empty key"),
+            (b"\0\x02\x01k", "no value"),
+            (b"\0\x05\x01k\0\x02v", "a value cut short"),
+            (b"\0\x05\x01K\0\x01v", "an upper-case key"),
+            (b"\0\x05\x01 \0\x01v", "a space in a key"),
+            (b"\0\x05\x01k\0\x01\xff", "text that is none"),
+        ] {
+            assert!(!request(block), "{why}");
+        }
+        let error = |flags, rest: &[u8]| {
+            let mut payload = vec![4, flags, 0, 0, 0, 1, 5, 1];
+            payload.extend_from_slice(rest);
+            parse(&payload, Role::Client).is_ok()
+        };
+        assert!(error(0, b"\0\x01Em"));
+        assert!(error(flag::DETAILS, b"\0\x02\x08\x05\0\x01Em"));
+        assert!(error(flag::METADATA | flag::DETAILS, b"\0\0\0\0\0\0"));
+        assert!(!error(flag::DETAILS, b"\0\x06\x08\x05\0\x01E"));
+        assert!(!error(flag::METADATA | flag::DETAILS, b"\0\0\0\0"));
+    }
+
+    #[test]
+    fn frames_of_streams_have_their_fields_and_no_more() {
+        let server = Role::Server;
+        assert!(parse(b"\x09\0\0\0\0\x01", server).is_ok(), "an empty message");
+        assert!(parse(b"\x0a\0\0\0\0\x01", Role::Client).is_err(), "only callers end");
+        assert!(parse(b"\x0a\0\0\0\0\x01x", server).is_err());
+        let credit = |rest: &[u8]| parse(&[b"\x0b\0\0\0\0\x01", rest].concat(), server).map(|frame| frame.amount);
+        assert_eq!(credit(b"\xff\xff\xff\xff"), Ok(u32::MAX));
+        assert!(credit(b"\0\0\x01").is_err() && credit(b"\0\0\0\x01x").is_err());
+        assert!(
+            parse(b"\x02\x04\0\0\0\x01\0\0x", server).is_err(),
+            "a body beside a stream"
+        );
+        assert!(parse(b"\x02\x0c\0\0\0\x01\0\0", server).is_ok());
     }
 }

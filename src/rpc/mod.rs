@@ -8,7 +8,7 @@ mod frame;
 mod splitter;
 
 pub use frame::{
-    CODE_SIZE, DEADLINE_SIZE, ERROR_PREFIX, FLAG_DEADLINE, Frame, HEADER_SIZE, Kind, LENGTH_SIZE, MAGIC,
-    MAX_METHOD_NAME, PREFACE_SIZE, Preface, ProtocolError, Role, VERSION, header, preface, reason,
+    AMOUNT_SIZE, BLOCK_SIZE, CODE_SIZE, ERROR_PREFIX, Frame, HEADER_SIZE, Kind, LENGTH_SIZE, MAGIC, MAX_METHOD_NAME,
+    MESSAGE_COST, PREFACE_SIZE, Preface, ProtocolError, Role, VERSION, WINDOW_UNIT, flag, header, preface, reason,
 };
 pub use splitter::{Event, PREFACE_RECORD, RECORD_WORDS, Splitter, record};

@@ -1,6 +1,6 @@
 //! Cuts a byte stream into frames, however the stream was cut before.
 
-use super::frame::{FLAG_DEADLINE, Frame, HEADER_SIZE, LENGTH_SIZE, MAGIC, PREFACE_SIZE, Preface, ProtocolError, Role};
+use super::frame::{Frame, HEADER_SIZE, LENGTH_SIZE, MAGIC, PREFACE_SIZE, Preface, ProtocolError, Role, VERSION};
 
 /// Above this the buffer of a partial frame is given back once the frame is whole, so that one large frame does not stay paid for
 /// on a connection that goes on with small ones. The engine's read size: no smaller frame than that needs more than two reads.
@@ -31,11 +31,11 @@ pub mod record {
     pub const SEQUENCE: usize = 1;
     /// The code; of a preface the version.
     pub const CODE: usize = 2;
-    /// The milliseconds left, 0 where no flag says so; of a preface the largest frame that it accepts.
-    pub const REMAINING: usize = 3;
+    /// The frame's amount; of a preface the largest frame that it accepts.
+    pub const AMOUNT: usize = 3;
     /// Where in the slab the body lies.
     pub const BODY: usize = 4;
-    /// The body's length.
+    /// The body's length; of a preface its window.
     pub const LENGTH: usize = 5;
 }
 
@@ -58,24 +58,26 @@ impl<'a> Event<'a> {
                 version,
                 max_frame,
                 max_calls,
+                window,
             }) => {
                 words[0] = PREFACE_RECORD;
                 words[record::SEQUENCE] = max_calls;
                 words[record::CODE] = u32::from(version);
-                words[record::REMAINING] = max_frame;
+                words[record::AMOUNT] = max_frame;
+                words[record::LENGTH] = u32::from(window);
             }
             Event::Frame(Frame {
                 kind,
+                flags,
                 sequence,
                 code,
-                deadline,
+                amount,
                 body,
             }) => {
-                let flags = if deadline.is_some() { FLAG_DEADLINE } else { 0 };
                 words[0] = kind as u32 | u32::from(flags) << record::FLAGS;
                 words[record::SEQUENCE] = sequence;
                 words[record::CODE] = u32::from(code);
-                words[record::REMAINING] = deadline.unwrap_or(0);
+                words[record::AMOUNT] = amount;
                 // A body is shorter than its frame, whose length is a u32.
                 words[record::LENGTH] = body.len() as u32;
             }
@@ -92,8 +94,8 @@ impl<'a> Event<'a> {
 pub struct Splitter {
     role: Role,
     max_frame: u32,
-    /// The preface has been read.
-    open: bool,
+    /// The version that the connection uses, the lower of its ends'; 0 until the preface has been read.
+    version: u8,
     /// The beginning of a unit whose end has not come yet.
     partial: Vec<u8>,
     failed: Option<ProtocolError>,
@@ -105,7 +107,7 @@ impl Splitter {
         Splitter {
             role,
             max_frame,
-            open: false,
+            version: 0,
             partial: Vec::new(),
             failed: None,
         }
@@ -143,10 +145,13 @@ impl Splitter {
                     rest = &[];
                     break;
                 };
-                if !sink(self.read(unit)?) {
+                let event = self.read(unit)?;
+                if !sink(event) {
                     break;
                 }
-                self.open = true;
+                if let Event::Preface(preface) = event {
+                    self.version = preface.version.min(VERSION);
+                }
                 rest = after;
                 continue;
             }
@@ -161,10 +166,13 @@ impl Splitter {
                 rest = after;
                 continue;
             }
-            if !sink(self.read(&self.partial)?) {
+            let event = self.read(&self.partial)?;
+            if !sink(event) {
                 break;
             }
-            self.open = true;
+            if let Event::Preface(preface) = event {
+                self.version = preface.version.min(VERSION);
+            }
             self.partial.clear();
             if self.partial.capacity() > KEEP_CAPACITY {
                 self.partial = Vec::new();
@@ -175,7 +183,7 @@ impl Splitter {
 
     /// The size of the unit that begins with `bytes`, as far as they tell: always more than `bytes` has while its size is open.
     fn measure(&self, bytes: &[u8]) -> Result<usize, ProtocolError> {
-        if !self.open {
+        if self.version == 0 {
             let known = bytes.len().min(MAGIC.len());
             return if bytes[..known] == MAGIC[..known] {
                 Ok(PREFACE_SIZE)
@@ -201,18 +209,22 @@ impl Splitter {
     }
 
     fn read<'a>(&self, unit: &'a [u8]) -> Result<Event<'a>, ProtocolError> {
-        if !self.open {
+        if self.version == 0 {
             // `measure` has asked for exactly this many.
             let bytes = unit.first_chunk::<PREFACE_SIZE>().ok_or(ProtocolError::NotRpc)?;
             return Ok(Event::Preface(Preface::parse(bytes)?));
         }
-        Ok(Event::Frame(Frame::parse(&unit[LENGTH_SIZE..], self.role)?))
+        Ok(Event::Frame(Frame::parse(
+            &unit[LENGTH_SIZE..],
+            self.role,
+            self.version,
+        )?))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::frame::{Kind, MAX_METHOD_NAME};
+    use super::super::frame::{Kind, MAX_METHOD_NAME, flag};
     use super::*;
     use proptest::prelude::*;
 
@@ -222,9 +234,10 @@ mod tests {
         Preface(Preface),
         Frame {
             kind: Kind,
+            flags: u8,
             sequence: u32,
             code: u16,
-            deadline: Option<u32>,
+            amount: u32,
             body: Vec<u8>,
         },
     }
@@ -235,15 +248,17 @@ mod tests {
                 Event::Preface(preface) => Owned::Preface(preface),
                 Event::Frame(Frame {
                     kind,
+                    flags,
                     sequence,
                     code,
-                    deadline,
+                    amount,
                     body,
                 }) => Owned::Frame {
                     kind,
+                    flags,
                     sequence,
                     code,
-                    deadline,
+                    amount,
                     body: body.to_vec(),
                 },
             }
@@ -256,15 +271,17 @@ mod tests {
                 Owned::Preface(preface) => preface.encode(out),
                 Owned::Frame {
                     kind,
+                    flags,
                     sequence,
                     code,
-                    deadline,
+                    amount,
                     body,
                 } => Frame {
                     kind: *kind,
+                    flags: *flags,
                     sequence: *sequence,
                     code: *code,
-                    deadline: *deadline,
+                    amount: *amount,
                     body,
                 }
                 .encode(out),
@@ -295,25 +312,39 @@ mod tests {
     }
 
     fn server_units() -> Vec<Owned> {
-        let frame = |kind, sequence, code, deadline, body: &[u8]| Owned::Frame {
+        let frame = |kind, flags, sequence, code, amount, body: &[u8]| Owned::Frame {
             kind,
+            flags,
             sequence,
             code,
-            deadline,
+            amount,
             body: body.to_vec(),
         };
         vec![
             Owned::Preface(Preface {
-                version: 1,
+                version: 2,
                 max_frame: 1 << 20,
                 max_calls: 0,
+                window: 0,
             }),
-            frame(Kind::Method, 0, 0, None, b"title"),
-            frame(Kind::Request, 0xffff_ffff, 0, Some(1500), b"\x03\xe8"),
-            frame(Kind::Request, 1, 0, None, b""),
-            frame(Kind::Cancel, 1, 0, None, b""),
-            frame(Kind::Ping, 9, 0, None, b""),
-            frame(Kind::Goaway, 0, 0, None, b"bye"),
+            frame(Kind::Method, 0, 0, 0, 0, b"title"),
+            frame(Kind::Request, flag::DEADLINE, 0xffff_ffff, 0, 1500, b"\x03\xe8"),
+            frame(Kind::Request, 0, 1, 0, 0, b""),
+            frame(Kind::Cancel, 0, 1, 0, 0, b""),
+            frame(
+                Kind::Request,
+                flag::METADATA | flag::STREAMS,
+                2,
+                0,
+                0,
+                b"\0\x05\x01k\0\x01v",
+            ),
+            frame(Kind::Message, 0, 2, 0, 0, b"java"),
+            frame(Kind::Message, 0, 2, 0, 0, b""),
+            frame(Kind::Credit, 0, 2, 0, 4096, b""),
+            frame(Kind::End, 0, 2, 0, 0, b""),
+            frame(Kind::Ping, 0, 9, 0, 0, b""),
+            frame(Kind::Goaway, 0, 0, 0, 0, b"bye"),
         ]
     }
 
@@ -338,6 +369,31 @@ mod tests {
         assert_eq!(feed(Role::Server, 64, bytes.chunks(1)), (units, Ok(())));
     }
 
+    /// The lower of the two versions is spoken: this end's is 2.
+    #[test]
+    fn the_preface_says_what_is_understood() {
+        for (version, understood) in [(1, false), (2, true), (255, true)] {
+            let mut bytes = Vec::new();
+            Preface {
+                version,
+                max_frame: 1024,
+                max_calls: 1,
+                window: 1,
+            }
+            .encode(&mut bytes);
+            bytes.extend_from_slice(b"\0\0\0\x06\x09\0\0\0\0\x01");
+            for size in 1..=bytes.len() {
+                let (seen, result) = feed(Role::Client, 64, bytes.chunks(size));
+                let expected = if understood {
+                    Ok(())
+                } else {
+                    Err(ProtocolError::UnknownKind(9))
+                };
+                assert_eq!((seen.len(), result), (1 + usize::from(understood), expected));
+            }
+        }
+    }
+
     #[test]
     fn foreign_protocols_fail_at_the_first_wrong_byte() {
         let (seen, result) = feed(Role::Server, 64, std::iter::once(&b"G"[..]));
@@ -355,6 +411,7 @@ mod tests {
             version: 1,
             max_frame: 64,
             max_calls: 1,
+            window: 0,
         }
         .encode(&mut bytes);
         bytes.extend_from_slice(&65u32.to_be_bytes());
@@ -384,9 +441,10 @@ mod tests {
         let body = vec![7; 1 << 20];
         let large = Owned::Frame {
             kind: Kind::Reply,
+            flags: 0,
             sequence: 1,
             code: 0,
-            deadline: None,
+            amount: 0,
             body,
         };
         let bytes = stream(&[
@@ -394,6 +452,7 @@ mod tests {
                 version: 1,
                 max_frame: 0,
                 max_calls: 1,
+                window: 0,
             }),
             large.clone(),
         ]);
@@ -412,38 +471,69 @@ mod tests {
 
     fn any_unit(role: Role) -> BoxedStrategy<Owned> {
         let body = || prop::collection::vec(any::<u8>(), 0..300);
-        let frame = |kind, sequence, code, deadline, body| Owned::Frame {
+        let frame = |kind, flags, sequence, code, amount, body| Owned::Frame {
             kind,
+            flags,
             sequence,
             code,
-            deadline,
+            amount,
             body,
         };
+        let bare = move |kind| any::<u32>().prop_map(move |sequence| frame(kind, 0, sequence, 0, 0, vec![]));
+        let block = || prop::collection::vec(any::<u8>(), 0..40);
+        // Metadata in front, with its flag, or none.
+        let metadata = move || {
+            any::<Option<[u8; 3]>>().prop_map(|value| match value {
+                Some(value) => (flag::METADATA, [&b"\0\x0b\x05k-bin\0\x03"[..], &value].concat()),
+                None => (0, vec![]),
+            })
+        };
         let both = prop_oneof![
-            any::<u32>().prop_map(move |sequence| frame(Kind::Ping, sequence, 0, None, vec![])),
-            any::<u32>().prop_map(move |sequence| frame(Kind::Pong, sequence, 0, None, vec![])),
-            (any::<u16>(), body()).prop_map(move |(code, text)| frame(Kind::Goaway, 0, code, None, text)),
+            bare(Kind::Ping),
+            bare(Kind::Pong),
+            (any::<u16>(), body()).prop_map(move |(code, text)| frame(Kind::Goaway, 0, 0, code, 0, text)),
+            (any::<u32>(), body()).prop_map(move |(sequence, body)| frame(Kind::Message, 0, sequence, 0, 0, body)),
+            (any::<u32>(), any::<u32>()).prop_map(move |(sequence, amount)| frame(
+                Kind::Credit,
+                0,
+                sequence,
+                0,
+                amount,
+                vec![]
+            )),
         ];
         match role {
             Role::Server => prop_oneof![
                 both,
                 (any::<u16>(), prop::collection::vec(any::<u8>(), 1..=MAX_METHOD_NAME))
-                    .prop_map(move |(code, name)| frame(Kind::Method, 0, code, None, name)),
-                (any::<u32>(), any::<u16>(), any::<Option<u32>>(), body()).prop_map(
-                    move |(sequence, code, deadline, body)| frame(Kind::Request, sequence, code, deadline, body)
+                    .prop_map(move |(code, name)| frame(Kind::Method, 0, 0, code, 0, name)),
+                (any::<u32>(), any::<u16>(), any::<Option<u32>>(), metadata(), body()).prop_map(
+                    move |(sequence, code, deadline, (mut flags, mut start), body)| {
+                        start.extend_from_slice(&body);
+                        flags |= deadline.map_or(0, |_| flag::DEADLINE);
+                        flags |= [0, flag::TAKES_STREAM, flag::ONE_WAY][sequence as usize % 3];
+                        frame(Kind::Request, flags, sequence, code, deadline.unwrap_or(0), start)
+                    }
                 ),
-                any::<u32>().prop_map(move |sequence| frame(Kind::Cancel, sequence, 0, None, vec![])),
+                bare(Kind::Cancel),
+                bare(Kind::End),
             ]
             .boxed(),
             Role::Client => prop_oneof![
                 both,
-                (any::<u32>(), body()).prop_map(move |(sequence, body)| frame(Kind::Reply, sequence, 0, None, body)),
-                (any::<u32>(), any::<u16>(), body(), body()).prop_map(move |(sequence, status, code, message)| {
-                    let mut text = (code.len() as u16).to_be_bytes().to_vec();
-                    text.extend_from_slice(&code);
-                    text.extend_from_slice(&message);
-                    frame(Kind::Error, sequence, status, None, text)
+                (any::<u32>(), metadata(), body()).prop_map(move |(sequence, (flags, start), body)| {
+                    frame(Kind::Reply, flags, sequence, 0, 0, [start, body].concat())
                 }),
+                (any::<u32>(), any::<u16>(), metadata(), block(), block(), body()).prop_map(
+                    move |(sequence, status, (flags, mut text), details, code, message)| {
+                        for block in [&details, &code] {
+                            text.extend_from_slice(&(block.len() as u16).to_be_bytes());
+                            text.extend_from_slice(block);
+                        }
+                        text.extend_from_slice(&message);
+                        frame(Kind::Error, flags | flag::DETAILS, sequence, status, 0, text)
+                    }
+                ),
             ]
             .boxed(),
         }
@@ -451,13 +541,16 @@ mod tests {
 
     fn any_stream() -> impl Strategy<Value = (Role, Vec<Owned>)> {
         prop_oneof![Just(Role::Server), Just(Role::Client)].prop_flat_map(|role| {
-            let preface = (1..=u8::MAX, any::<u32>(), any::<u32>()).prop_map(|(version, max_frame, max_calls)| {
-                Owned::Preface(Preface {
-                    version,
-                    max_frame,
-                    max_calls,
-                })
-            });
+            let preface = (2..=u8::MAX, any::<u32>(), any::<u32>(), any::<u16>()).prop_map(
+                |(version, max_frame, max_calls, window)| {
+                    Owned::Preface(Preface {
+                        version,
+                        max_frame,
+                        max_calls,
+                        window,
+                    })
+                },
+            );
             (Just(role), preface, prop::collection::vec(any_unit(role), 0..20)).prop_map(
                 |(role, preface, mut units)| {
                     units.insert(0, preface);
@@ -520,6 +613,21 @@ mod tests {
                 prop_assert!(rest.is_empty());
             }
             prop_assert_eq!((seen, splitter.buffered()), (units, 0));
+        }
+
+        /// What version 1 understands of a stream, version 2 understands alike.
+        #[test]
+        fn version_2_extends_version_1((role, mut units) in any_stream(), limit in 40u32..400) {
+            let mut seen = [1, 2].map(|version| {
+                if let Some(Owned::Preface(preface)) = units.first_mut() {
+                    preface.version = version;
+                }
+                let bytes = stream(&units);
+                feed(role, limit, std::iter::once(&bytes[..])).0.split_off(1)
+            });
+            let [first, second] = &mut seen;
+            second.truncate(first.len());
+            prop_assert_eq!(first, second);
         }
 
         /// Any bytes at all give the same events and the same error cut as whole.

@@ -2,6 +2,7 @@
 
 use super::{Errno, sys};
 use std::ffi::{CString, c_char, c_int};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 /// An IP address as text, with its port.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -63,4 +64,46 @@ impl SockAddr {
         let port = u16::from_be_bytes([storage.0[2], storage.0[3]]);
         Ok(Address { ip, port })
     }
+}
+
+/// What `get` writes as a C string into room for so many bytes; `None` when it cannot.
+fn text<const N: usize>(get: impl FnOnce(*mut c_char, usize) -> c_int) -> Option<String> {
+    let mut text = [0u8; N];
+    Errno::check(get(text.as_mut_ptr().cast(), N)).ok()?;
+    let end = text.iter().position(|&b| b == 0).unwrap_or(N);
+    Some(String::from_utf8_lossy(&text[..end]).into_owned())
+}
+
+/// An IP address as libuv writes it, and Node with it: a link-local one with its interface behind it (`fe80::1%eth0`).
+pub fn ip_text(address: &SocketAddr) -> String {
+    let v6 = match address {
+        SocketAddr::V4(v4) => return v4.ip().to_string(),
+        SocketAddr::V6(v6) => v6,
+    };
+    let octets = v6.ip().octets();
+    let ip = text::<64>(|target, size| {
+        // SAFETY: the address has its 16 bytes, and `target` room for `size`.
+        unsafe { sys::uv_inet_ntop(sys::AF_INET6, octets.as_ptr().cast(), target, size) }
+    });
+    let ip = ip.unwrap_or_else(|| v6.ip().to_string());
+    if v6.scope_id() == 0 || !v6.ip().is_unicast_link_local() {
+        return ip;
+    }
+    let interface = text::<{ sys::INTERFACE_NAME }>(|target, mut size| {
+        // SAFETY: `target` has room for `size`.
+        unsafe { sys::uv_if_indextoiid(v6.scope_id(), target, &raw mut size) }
+    });
+    interface.map_or(ip.clone(), |interface| format!("{ip}%{interface}"))
+}
+
+/// The address that such a text is, or one of libuv's with a scope behind it.
+pub fn parse_ip(text: &str, port: u16) -> Result<SocketAddr, Errno> {
+    if let Ok(ip) = text.parse::<IpAddr>() {
+        return Ok(SocketAddr::new(ip, port));
+    }
+    let SockAddr(storage) = SockAddr::parse(text, port)?;
+    // What libuv's parsers take besides is IPv6 with a scope: the address begins at offset 8 of a sockaddr_in6, the scope, in machine order, at 24.
+    let ip: [u8; 16] = storage.0[8..24].try_into().map_err(|_| Errno::EINVAL)?;
+    let scope: [u8; 4] = storage.0[24..28].try_into().map_err(|_| Errno::EINVAL)?;
+    Ok(SocketAddrV6::new(Ipv6Addr::from(ip), port, 0, u32::from_ne_bytes(scope)).into())
 }

@@ -49,12 +49,24 @@ impl Handle {
         token: u32,
         init: unsafe extern "C" fn(*mut sys::Loop, *mut sys::Handle) -> c_int,
     ) -> Result<Handle, Errno> {
+        Handle::with(uv, kind, token, |uv, handle| {
+            // SAFETY: both pointers are good, see `with`.
+            unsafe { init(uv, handle) }
+        })
+    }
+
+    /// The same for a call of libuv's that takes more: `init` gets the loop, which lives, and memory of the size that a handle of `kind` has.
+    pub(super) fn with(
+        uv: &Loop,
+        kind: c_int,
+        token: u32,
+        init: impl FnOnce(*mut sys::Loop, *mut sys::Handle) -> c_int,
+    ) -> Result<Handle, Errno> {
         // SAFETY: a pure function of the kind.
         let size = unsafe { sys::uv_handle_size(kind) };
         let (memory, layout) = allocate(size);
         let raw = memory.cast::<sys::Handle>();
-        // SAFETY: the loop lives, the memory has the size libuv asked for.
-        let code = unsafe { init(uv.0.raw.as_ptr(), raw.as_ptr()) };
+        let code = init(uv.0.raw.as_ptr(), raw.as_ptr());
         if let Err(error) = Errno::check(code) {
             // SAFETY: allocated above with this layout; libuv did not take it.
             unsafe { dealloc(memory.as_ptr(), layout) };

@@ -13,6 +13,7 @@ pub struct Hook {
 enum Kind {
     Prepare,
     Check,
+    Idle,
 }
 
 impl Hook {
@@ -32,6 +33,14 @@ impl Hook {
         })
     }
 
+    /// A stopped hook that reports nothing: while it is started, the loop does not wait, but goes round.
+    pub fn idle(uv: &Loop, token: u32) -> Result<Hook, Errno> {
+        Ok(Hook {
+            handle: Handle::new(uv, sys::IDLE, token, sys::uv_idle_init)?,
+            kind: Kind::Idle,
+        })
+    }
+
     /// Reports each time from now on.
     pub fn start(&self) {
         let raw = self.handle.raw();
@@ -40,6 +49,8 @@ impl Hook {
             Kind::Prepare => unsafe { sys::uv_prepare_start(raw, on_prepare) },
             // SAFETY: the handle is open until `self` drops. Starting with a callback cannot fail.
             Kind::Check => unsafe { sys::uv_check_start(raw, on_check) },
+            // SAFETY: the handle is open until `self` drops. Starting with a callback cannot fail.
+            Kind::Idle => unsafe { sys::uv_idle_start(raw, on_idle) },
         };
     }
 
@@ -51,6 +62,8 @@ impl Hook {
             Kind::Prepare => unsafe { sys::uv_prepare_stop(raw) },
             // SAFETY: the handle is open until `self` drops. Stopping cannot fail.
             Kind::Check => unsafe { sys::uv_check_stop(raw) },
+            // SAFETY: the handle is open until `self` drops. Stopping cannot fail.
+            Kind::Idle => unsafe { sys::uv_idle_stop(raw) },
         };
     }
 }
@@ -66,3 +79,5 @@ unsafe extern "C" fn on_check(raw: *mut sys::Handle) {
     let context = unsafe { context(raw) };
     context.emit(|events| events.check());
 }
+
+unsafe extern "C" fn on_idle(_raw: *mut sys::Handle) {}

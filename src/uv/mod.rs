@@ -12,6 +12,7 @@ mod handle;
 mod hook;
 mod stream;
 mod sys;
+mod udp;
 mod wake;
 
 use std::cell::{Cell, RefCell};
@@ -20,9 +21,10 @@ use std::ptr::NonNull;
 use std::rc::{Rc, Weak};
 
 pub use crate::errno::Errno;
-pub use addr::Address;
+pub use addr::{Address, ip_text, parse_ip};
 pub use hook::Hook;
 pub use stream::{ListenOptions, Stream};
+pub use udp::{Ready, Udp};
 pub use wake::Wake;
 
 /// What libuv reports. Called on the loop's thread, one call at a time, never from within a call into this module.
@@ -39,6 +41,8 @@ pub trait Events: 'static {
     fn written(&self, token: u32, result: Result<(), Errno>);
     /// A [`Stream::shutdown`] ended.
     fn shutdown(&self, token: u32, result: Result<(), Errno>);
+    /// A [`Udp`] socket can do what it was watched for, or has failed: it is not watched any more then.
+    fn ready(&self, token: u32, ready: Result<Ready, Errno>);
     /// A handle is closed and its memory free.
     fn closed(&self, token: u32);
     /// The loop is about to wait for I/O (only while a [`Hook::prepare`] is started).
@@ -71,6 +75,8 @@ struct Shared {
     events: Weak<dyn Events>,
     /// Where every read of the loop lands; `None` while a read callback looks at it.
     scratch: RefCell<Option<Rc<dyn Memory>>>,
+    /// Where the datagrams of the loop land; `None` before the first, and while they are looked at.
+    mailbox: RefCell<Option<udp::Mailbox>>,
     open: Cell<usize>,
     draining: Cell<bool>,
 }
@@ -91,6 +97,7 @@ impl Loop {
             raw: NonNull::new(raw.cast())?,
             events,
             scratch: RefCell::new(None),
+            mailbox: RefCell::new(None),
             open: Cell::new(0),
             draining: Cell::new(false),
         })))
@@ -112,6 +119,7 @@ impl Loop {
     /// Lets the memory of reads go; there are no more of them.
     pub fn release_memory(&self) {
         self.0.scratch.take();
+        self.0.mailbox.take();
     }
 
     /// Handles that are open or closing.

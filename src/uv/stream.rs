@@ -28,7 +28,7 @@ pub struct ListenOptions {
 
 /// A copy of an open descriptor.
 #[cfg(unix)]
-fn copy(fd: i32) -> Result<std::os::fd::OwnedFd, Errno> {
+pub(super) fn copy(fd: i32) -> Result<std::os::fd::OwnedFd, Errno> {
     if fd < 0 {
         return Err(Errno::EBADF);
     }

@@ -54,7 +54,9 @@ pub struct SockAddrStorage(pub [u8; 128]);
 // `uv_handle_type` and `uv_req_type`: positions in libuv's maps, which are frozen within 1.x.
 pub const ASYNC: c_int = 1;
 pub const CHECK: c_int = 2;
+pub const IDLE: c_int = 6;
 pub const NAMED_PIPE: c_int = 7;
+pub const POLL: c_int = 8;
 pub const PREPARE: c_int = 9;
 pub const TCP: c_int = 12;
 pub const REQ_CONNECT: c_int = 2;
@@ -63,6 +65,20 @@ pub const REQ_SHUTDOWN: c_int = 4;
 
 /// `UV_TCP_IPV6ONLY`.
 pub const TCP_IPV6ONLY: c_uint = 1;
+
+#[cfg(unix)]
+pub const AF_INET6: c_int = libc::AF_INET6;
+#[cfg(windows)]
+pub const AF_INET6: c_int = 23;
+
+/// `UV_READABLE`.
+pub const POLL_READABLE: c_int = 1;
+
+/// `UV_WRITABLE`.
+pub const POLL_WRITABLE: c_int = 2;
+
+/// Room for the name of a network interface, as text.
+pub const INTERFACE_NAME: usize = 256 + 1;
 
 /// `UV_PIPE_NO_TRUNCATE`: a name that is too long is an error.
 pub const PIPE_NO_TRUNCATE: c_uint = 1;
@@ -77,6 +93,7 @@ pub type AllocCb = unsafe extern "C" fn(*mut Handle, usize, *mut Buf);
 pub type ReadCb = unsafe extern "C" fn(*mut Handle, isize, *const Buf);
 pub type ConnectionCb = unsafe extern "C" fn(*mut Handle, c_int);
 pub type RequestCb = unsafe extern "C" fn(*mut Request, c_int);
+pub type PollCb = unsafe extern "C" fn(*mut Handle, c_int, c_int);
 pub type HandleCb = unsafe extern "C" fn(*mut Handle);
 
 // Windows resolves imports at link time: there they are node.exe's.
@@ -130,12 +147,21 @@ unsafe extern "C" {
         cb: RequestCb,
     ) -> c_int;
 
+    #[cfg(unix)]
+    pub fn uv_poll_init(uv_loop: *mut Loop, handle: *mut Handle, fd: c_int) -> c_int;
+    pub fn uv_poll_start(handle: *mut Handle, events: c_int, cb: PollCb) -> c_int;
+    pub fn uv_poll_stop(handle: *mut Handle) -> c_int;
+
     pub fn uv_async_init(uv_loop: *mut Loop, handle: *mut Handle, cb: Option<HandleCb>) -> c_int;
     pub fn uv_async_send(handle: *mut Handle) -> c_int;
 
     pub fn uv_check_init(uv_loop: *mut Loop, handle: *mut Handle) -> c_int;
     pub fn uv_check_start(handle: *mut Handle, cb: HandleCb) -> c_int;
     pub fn uv_check_stop(handle: *mut Handle) -> c_int;
+
+    pub fn uv_idle_init(uv_loop: *mut Loop, handle: *mut Handle) -> c_int;
+    pub fn uv_idle_start(handle: *mut Handle, cb: HandleCb) -> c_int;
+    pub fn uv_idle_stop(handle: *mut Handle) -> c_int;
 
     pub fn uv_prepare_init(uv_loop: *mut Loop, handle: *mut Handle) -> c_int;
     pub fn uv_prepare_start(handle: *mut Handle, cb: HandleCb) -> c_int;
@@ -144,5 +170,7 @@ unsafe extern "C" {
     pub fn uv_ip4_addr(ip: *const c_char, port: c_int, addr: *mut SockAddr) -> c_int;
     pub fn uv_ip6_addr(ip: *const c_char, port: c_int, addr: *mut SockAddr) -> c_int;
     pub fn uv_ip_name(addr: *const SockAddr, dst: *mut c_char, size: usize) -> c_int;
+    pub fn uv_inet_ntop(family: c_int, ip: *const c_void, dst: *mut c_char, size: usize) -> c_int;
+    pub fn uv_if_indextoiid(index: c_uint, dst: *mut c_char, size: *mut usize) -> c_int;
     pub fn uv_guess_handle(file: c_int) -> c_int;
 }

@@ -12,4 +12,7 @@ module.exports = {
   get 'node:net, corked'() {
     return require('./node-net.js').corked
   },
+  get '@grpc/grpc-js'() {
+    return require('./grpc-js.js')
+  },
 }

@@ -1,12 +1,18 @@
 'use strict'
 
-// What a Node programmer writes by hand: every frame is its length, a sequence number and a body, one `socket.write` each.
-// `corked` is the same with the writes of one tick joined, which few think of.
+// What a Node programmer writes by hand: every frame is its length, a sequence number and a body, one `socket.write` each. Typed messages are
+// protobufjs's. `corked` is the same with the writes of one tick joined, which few think of.
 
 const net = require('node:net')
+const { once } = require('node:events')
+const { Readable } = require('node:stream')
+const { Course } = require('../course-protobufjs.js')
+const { course } = require('../course.js')
 
 /** u32 length of what follows, u32 sequence number. */
 const HEADER = 8
+/** The number of a request for a stream. */
+const STREAM = 0xffffffff
 
 function frame(seq, body) {
   const buffer = Buffer.allocUnsafe(HEADER + body.length)
@@ -46,19 +52,37 @@ function corkedWriter(socket) {
       socket.cork()
       process.nextTick(uncork)
     }
-    socket.write(buffer)
+    return socket.write(buffer)
   }
 }
 
 function contender(writer) {
+  const connect = (port, onFrame) =>
+    new Promise((resolve, reject) => {
+      const socket = net.connect({ port, host: '127.0.0.1', noDelay: true })
+      socket.on('data', splitter(onFrame))
+      socket.on('error', reject)
+      socket.on('connect', () => resolve(socket))
+    })
+
   return {
     listen: () =>
       new Promise((resolve, reject) => {
         const server = net.createServer({ noDelay: true }, (socket) => {
           const write = writer(socket)
+          const flood = () => {
+            for (;;) {
+              if (socket.destroyed) return
+              if (!write(frame(STREAM, Course.toBuffer(course)))) return socket.once('drain', flood)
+            }
+          }
           socket.on(
             'data',
-            splitter((seq, body) => write(frame(seq, body))),
+            splitter((seq, body) => {
+              if (seq === STREAM) flood()
+              // A typed call has an odd number.
+              else write(frame(seq, seq % 2 === 0 ? body : Course.toBuffer(Course.fromBuffer(body))))
+            }),
           )
           socket.on('error', () => {})
         })
@@ -66,29 +90,45 @@ function contender(writer) {
         server.listen(0, '127.0.0.1', () => resolve(server.address().port))
       }),
 
-    connect: (port) =>
-      new Promise((resolve, reject) => {
-        const socket = net.connect({ port, host: '127.0.0.1', noDelay: true })
-        const write = writer(socket)
-        const pending = new Map()
-        let next = 0
-        socket.on(
-          'data',
-          splitter((seq, body) => {
-            const callback = pending.get(seq)
-            pending.delete(seq)
-            callback(null, body)
-          }),
-        )
-        socket.on('error', reject)
-        socket.on('connect', () =>
-          resolve((body, callback) => {
-            const seq = next++ >>> 0
-            pending.set(seq, callback)
-            write(frame(seq, body))
-          }),
-        )
-      }),
+    async connect(port) {
+      const pending = new Map()
+      const socket = await connect(port, (seq, body) => {
+        const callback = pending.get(seq)
+        pending.delete(seq)
+        callback(null, body)
+      })
+      const write = writer(socket)
+      let next = 0
+      const listen = async (take) => {
+        const stream = await connect(port, (_seq, body) => {
+          if (!stream.destroyed && !take(Course.fromBuffer(body))) stream.destroy()
+        })
+        stream.write(frame(STREAM, Buffer.alloc(0)))
+        await once(stream, 'close')
+      }
+      return {
+        call(body, callback) {
+          next += 2
+          const seq = next >>> 0
+          pending.set(seq, callback)
+          write(frame(seq, body))
+        },
+        typed(message, callback) {
+          next += 2
+          const seq = (next + 1) >>> 0
+          pending.set(seq, (error, body) => callback(error, body && Course.fromBuffer(body)))
+          write(frame(seq, Course.toBuffer(message)))
+        },
+        listen,
+        async iterate(take) {
+          const readable = new Readable({ objectMode: true, read: () => stream.resume() })
+          const stream = await connect(port, (_seq, body) => readable.push(Course.fromBuffer(body)) || stream.pause())
+          stream.write(frame(STREAM, Buffer.alloc(0)))
+          for await (const message of readable) if (!take(message)) break
+          stream.destroy()
+        },
+      }
+    },
   }
 }
 

@@ -3,9 +3,10 @@
 // The asking side of examples/net/full-duplex/server.js: twelve questions at once, each callback called with its own answer.
 
 const { net, Buffer } = require('ironwire')
-const { encode, decoder } = require('./frames')
+const { framing, join, part } = require('./frames')
 
-const socket = net.connect({ host: '127.0.0.1', port: Number(process.env.PORT ?? 3001) })
+/** The connection as a stream of messages. */
+const messages = net.connect({ host: '127.0.0.1', port: Number(process.env.PORT ?? 3001) }).frames(framing)
 
 /** What waits for an answer, by sequence number. */
 const waiting = new Map()
@@ -17,29 +18,23 @@ function ask(id, callback) {
   body.writeInt32BE(id)
   sequence += 1
   waiting.set(sequence, callback)
-  socket.write(encode(sequence, body))
+  messages.write(join(sequence, body))
 }
 
-const push = decoder((sequence, body) => {
+messages.on('data', (message) => {
+  const { sequence, body } = part(message)
   const callback = waiting.get(sequence)
   waiting.delete(sequence)
   callback?.(null, body.toString())
 })
-socket.on('data', (chunk) => {
-  try {
-    push(chunk)
-  } catch (error) {
-    socket.destroy(error)
-  }
-})
 
 // Whoever still waits when the connection ends has to hear about it.
 let failure = new Error('The connection ended before the answer came')
-socket.on('error', (error) => {
+messages.on('error', (error) => {
   failure = error
   process.exitCode = 1
 })
-socket.on('close', () => {
+messages.on('close', () => {
   for (const callback of waiting.values()) callback(failure)
 })
 
@@ -48,6 +43,6 @@ for (let i = 1; i <= 12; i++) {
   ask(id, (error, title) => {
     if (error) return console.error(`question ${i} failed: ${error.message}`)
     console.log(`question ${i}: ${id} is ${title}`)
-    if (waiting.size === 0) socket.end()
+    if (waiting.size === 0) messages.end()
   })
 }

@@ -1,29 +1,27 @@
 'use strict'
 
-// Framing, for both sides. A frame is a length (4 bytes, of what follows), a sequence number (4 bytes), and the body.
+// What both sides say of their messages. A message is a length (4 bytes, of what follows), a sequence number (4 bytes), and the body.
 //
-// The length solves two problems that TCP leaves to the application: several messages that arrive as one chunk, and one message
-// that arrives in pieces. The sequence number says which question an answer belongs to.
+// TCP knows nothing of messages: several may arrive as one chunk ("sticky"), and one in pieces ("split"). The length tells where each
+// ends, and `socket.frames` finds them. The sequence number says which question an answer belongs to.
 
 const { Buffer, codec } = require('ironwire')
 
-/** A peer that announces more is broken or means harm: without a limit, four bytes of its choice would allot our memory. */
-const MAX_FRAME_BYTES = 64 * 1024
+/** How messages are told apart. A peer that announces more is broken or means harm: without a limit, four bytes of its choice would allot our memory. */
+const framing = { length: 'u32be', maxLength: 64 * 1024 }
 
 const head = codec.record({ sequence: 'u32be' })
 
-function encode(sequence, body) {
+/** A message of its two parts. */
+function join(sequence, body) {
   const message = Buffer.alloc(head.size + body.length)
   body.copy(message, head.write(message, { sequence }))
-  return codec.frame.encode(message)
+  return message
 }
 
-/** Returns a function that takes chunks and calls `onFrame(sequence, body)` for every frame that is complete. */
-function decoder(onFrame) {
-  const frames = new codec.FrameDecoder({ maxLength: MAX_FRAME_BYTES })
-  return function push(chunk) {
-    for (const frame of frames.push(chunk)) onFrame(head.read(frame).sequence, frame.subarray(head.size))
-  }
+/** The two parts of a message. */
+function part(message) {
+  return { sequence: head.read(message).sequence, body: message.subarray(head.size) }
 }
 
-module.exports = { encode, decoder }
+module.exports = { framing, join, part }

@@ -6,28 +6,22 @@
 //   node examples/net/full-duplex/server.js    and in another terminal   node examples/net/full-duplex/client.js
 
 const { net, Buffer } = require('ironwire')
-const { encode, decoder } = require('./frames')
+const { framing, join, part } = require('./frames')
 
 const courses = { 1000: 'java', 2000: 'javascript', 3000: 'python' }
 
 const server = net.createServer((socket) => {
-  const push = decoder((sequence, body) => {
+  const messages = socket.frames(framing)
+  messages.on('data', (message) => {
+    const { sequence, body } = part(message)
     const id = body.length === 4 ? body.readInt32BE(0) : -1
     // Each answer takes its own time, so they overtake each other. The sequence number goes back with it.
     setTimeout(() => {
-      if (!socket.destroyed) socket.write(encode(sequence, Buffer.from(courses[id] ?? 'unknown')))
+      if (messages.writable) messages.write(join(sequence, Buffer.from(courses[id] ?? 'unknown')))
     }, Math.random() * 200)
   })
-  socket.on('data', (chunk) => {
-    try {
-      push(chunk)
-    } catch (error) {
-      // There is no telling where the next frame begins, so the connection has to end.
-      console.log(error.message)
-      socket.destroy()
-    }
-  })
-  socket.on('error', (error) => console.log(`the client is gone: ${error.code}`))
+  // The client is gone, or said what is no message: there is no telling where the next one begins, so the connection ends.
+  messages.on('error', (error) => console.log(error.message))
 })
 
 server.listen(process.env.PORT ?? 3001, '127.0.0.1', () => {

@@ -4,6 +4,9 @@
 // in one call; where they have not, or something is wrong with one, records are read one by one.
 
 const { Buffer } = require('node:buffer')
+const { isTypedArray } = require('node:util/types')
+const { invalidArgValue } = require('../../errors')
+const { arrayBufferOf, isAttached } = require('../bytes')
 const { fail, FAIL, FastBuffer, ownBytes, time } = require('./run')
 
 const ARRAYS = {
@@ -36,57 +39,99 @@ function columnsOf(native, { columns, uniform, size }, decodeMany) {
     return flag ? Array.from(values, (value) => value === 1) : values
   }
 
-  function fast(b, offset, count) {
+  function fast(b, offset, count, old) {
     const places = []
     let end = 0
     for (const width of widths) {
       places.push(end)
       end += Math.ceil((width * count) / 8) * 8
     }
-    // All of it is written to, but for what fills columns up to multiples of eight bytes.
-    const out = Buffer.allocUnsafeSlow(end)
+    const out = old?.out ?? memoryFor(count, places, end)
     const memory = out.buffer
-    widths.forEach((width, i) => {
-      out.fill(0, places[i] + width * count, places[i + 1] ?? end)
-    })
-    const texts = native.columns(ownBytes(b), offset, count, out)
+    // Rust reads from what nobody writes to meanwhile.
+    const input = arrayBufferOf(b) === memory ? Buffer.from(b) : ownBytes(b)
+    const texts = native.columns(input, offset, count, out)
     if (texts === undefined) fail()
     let text = 0
-    return columns.map(({ form, at, length }, i) => {
+    const found = columns.map(({ form, at, length }, i) => {
       if (form === 'text') return cut(texts[text++], new Uint32Array(memory, places[i], count))
       if (form === 'bytes') {
         const start = b.byteOffset + offset + at
         return Array.from({ length: count }, (_, k) => new FastBuffer(b.buffer, start + k * size, length))
       }
-      return finish(new ARRAYS[form](memory, places[i], count), i)
+      const kept = old?.found[i]
+      return isTypedArray(kept) ? kept : finish(new ARRAYS[form](memory, places[i], count), i)
     })
+    return { count, out, found }
   }
 
-  function slow(b, offset, most) {
+  function memoryFor(count, places, end) {
+    // All of it is written to, but for what fills columns up to multiples of eight bytes.
+    const out = Buffer.allocUnsafeSlow(end)
+    widths.forEach((width, i) => {
+      out.fill(0, places[i] + width * count, places[i + 1] ?? end)
+    })
+    return out
+  }
+
+  function slow(b, offset, most, old) {
     const records = decodeMany(b, offset, most)
-    return columns.map(({ path, form, names, unit, flag }) => {
+    refuseOthers(old, records.length)
+    const found = columns.map(({ path, form, names, unit, flag }, i) => {
       const values = records.map((record) => path.reduce((value, name) => value[name], record))
       const plain = names === undefined && unit === undefined && flag === undefined
-      return plain && form in ARRAYS ? ARRAYS[form].from(values) : values
+      if (!plain || !(form in ARRAYS)) return values
+      if (old === undefined) return ARRAYS[form].from(values)
+      old.found[i].set(values)
+      return old.found[i]
     })
+    return { count: records.length, found }
   }
 
-  return (b, offset, most) => {
-    let found
+  /** What earlier calls gave, by what they gave it as: `{count, out, found}`. */
+  const made = new WeakMap()
+
+  function madeOf(into) {
+    const old = made.get(into)
+    if (old !== undefined) return old
+    throw invalidArgValue('options.into', into, 'must be what decodeColumns of the same layout has given')
+  }
+
+  return (b, offset, most, into) => {
+    const old = into === undefined ? undefined : madeOf(into)
+    let all
     if (uniform) {
       const left = b.length - offset
       const count = Math.min(most, Math.floor(left / size))
       // What is left over is no record: reading it says so.
       if (count === most || left % size === 0) {
+        refuseOthers(old, count)
         try {
-          found = fast(b, offset, count)
+          all = fast(b, offset, count, old)
         } catch (error) {
           if (error !== FAIL) throw error
         }
       }
     }
-    found ??= slow(b, offset, most)
-    return assemble(columns, found)
+    all ??= slow(b, offset, most, old)
+    const result = assemble(columns, all.found)
+    made.set(result, all)
+    return result
+  }
+}
+
+/** Throws where `old` columns cannot take so many values. */
+function refuseOthers(old, count) {
+  if (old === undefined) return
+  if (old.count !== count) {
+    throw invalidArgValue(
+      'options.into',
+      old.count,
+      `must have as many values as there are records, which are ${count}`,
+    )
+  }
+  if (old.found.some((values) => isTypedArray(values) && !isAttached(values))) {
+    throw invalidArgValue('options.into', old.count, 'has values no more: a buffer of its arrays was detached')
   }
 }
 

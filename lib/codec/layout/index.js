@@ -91,8 +91,15 @@ function functionsOf(native, mappers) {
     const mapper = mappers.get(id)
     return isEncode ? mapper.encode(value) : mapper.decode(value)
   }
+  const slow = interpreted(native, map)
   const helpers = {
     ...run,
+    large(decode, b, p) {
+      const record = slow.decode(b, p)
+      decode.bytes = slow.decode.bytes
+      return record
+    },
+    largeMany: slow.decodeMany,
     explainDecode(b, p, index) {
       const refusal = native.explain(ownBytes(b), p)
       if (refusal === undefined) throw disagree('The buffer')
@@ -104,7 +111,7 @@ function functionsOf(native, mappers) {
       throw refusal instanceof FastBuffer ? disagree('The record') : errorOf(refusal)
     },
   }
-  const { decode, encode, decodeMany } = { ...interpreted(native, map), ...emitted(native, helpers, mappers) }
+  const { decode, encode, decodeMany } = { ...slow, ...emitted(native, helpers, mappers) }
   const { size } = about
   const columns = columnsOf(native, about, decodeMany)
 
@@ -142,8 +149,8 @@ function functionsOf(native, mappers) {
       return decodeMany(b, offset, most)
     },
     decodeColumns(buffer, options = {}) {
-      const { b, offset, most } = manyOf(buffer, options)
-      return columns(b, offset, most)
+      const { b, offset, most } = manyOf(buffer, options, COLUMN_OPTIONS)
+      return columns(b, offset, most, options.into)
     },
     describe: () => described(about),
     dump(buffer, offset) {
@@ -189,9 +196,12 @@ function inRecord(error, index) {
   return error
 }
 
-function manyOf(buffer, options) {
+const MANY_OPTIONS = ['offset', 'count']
+const COLUMN_OPTIONS = [...MANY_OPTIONS, 'into']
+
+function manyOf(buffer, options, known = MANY_OPTIONS) {
   if (options === null || typeof options !== 'object') throw invalidArgType('options', 'of type object', options)
-  refuseUnknown(options, ['offset', 'count'])
+  refuseUnknown(options, known)
   const b = asBuffer(buffer)
   const offset = options.offset === undefined ? 0 : startOf(options.offset, b.length)
   const most = options.count
@@ -218,7 +228,11 @@ function emitted(native, helpers, mappers) {
 /** The same by the interpreter. */
 function interpreted(native, map) {
   function many(b, offset, most) {
-    const view = (start, end) => new FastBuffer(b.buffer, b.byteOffset + start, end - start)
+    const view = (start, end) => {
+      // A mapper may have taken them away.
+      if (end > b.length) throw disagree('The buffer')
+      return new FastBuffer(b.buffer, b.byteOffset + start, end - start)
+    }
     const result = native.decode(ownBytes(b), offset, most, view, map)
     if (result.code !== undefined) throw errorOf(result)
     return result

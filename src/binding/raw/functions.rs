@@ -1,8 +1,12 @@
 //! Native functions: their arguments, what they return, and the object that JavaScript has them in.
 
 use super::{Env, Value, panic_text};
+#[cfg(target_os = "linux")]
+use crate::errno::Errno;
 use napi::bindgen_prelude::FromNapiValue;
 use napi::sys;
+#[cfg(target_os = "linux")]
+use std::os::fd::BorrowedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::rc::Rc;
@@ -22,7 +26,7 @@ pub struct Misuse {
 
 impl Misuse {
     /// Argument `argument` is not the `expected`.
-    pub fn new(argument: usize, expected: &'static str) -> Misuse {
+    pub const fn new(argument: usize, expected: &'static str) -> Misuse {
         Misuse { argument, expected }
     }
 }
@@ -48,8 +52,9 @@ macro_rules! number_argument {
     };
 }
 
+/// `$per_unit`: the most bytes that a UTF-16 unit takes; `$widest`: a character, which can be two units.
 macro_rules! string_argument {
-    ($(#[$doc:meta])* $name:ident, $read:ident, $widest:literal) => {
+    ($(#[$doc:meta])* $name:ident, $read:ident, $per_unit:literal, $widest:literal) => {
         $(#[$doc])*
         pub fn $name(&self, index: usize, out: &mut Vec<u8>) -> Outcome<usize> {
             out.reserve(SHORT_STRING);
@@ -62,13 +67,13 @@ macro_rules! string_argument {
                 if status != sys::Status::napi_ok {
                     return Err(Misuse { argument: index, expected: "string" });
                 }
-                // With room left for one more character behind it, the string was not cut off.
+                // With room left for the widest character and the NUL behind it, the string was not cut off.
                 if written + $widest < room {
                     // SAFETY: Node wrote `written` bytes, fewer than `room`, behind the old length.
                     unsafe { out.set_len(out.len() + written) };
                     return Ok(written);
                 }
-                out.reserve((self.string_length(index)? + 1) * $widest + 1);
+                out.reserve(self.string_length(index)? * $per_unit + $widest + 1);
             }
         }
     };
@@ -123,6 +128,34 @@ impl Args {
         }
     }
 
+    /// A file descriptor of the program's, which it keeps open during the call. A number that is none of an open file is found out by the system.
+    #[cfg(target_os = "linux")]
+    pub fn fd(&self, index: usize) -> Outcome<BorrowedFd<'_>> {
+        let fd = self.number_of_fd(index)?;
+        // SAFETY: not -1, and no JavaScript runs during the call that could close it.
+        Ok(unsafe { BorrowedFd::borrow_raw(fd) })
+    }
+
+    /// Closes a file descriptor that the program gives away; an error when it had closed it already.
+    #[cfg(target_os = "linux")]
+    pub fn close_fd(&self, index: usize) -> Outcome<Result<(), Errno>> {
+        let fd = self.number_of_fd(index)?;
+        // SAFETY: nobody uses the number any more, or it is none of an open file, which the system finds out.
+        let status = unsafe { libc::close(fd) };
+        let error = || Errno(-std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EBADF));
+        Ok(if status == 0 { Ok(()) } else { Err(error()) })
+    }
+
+    #[cfg(target_os = "linux")]
+    fn number_of_fd(&self, index: usize) -> Outcome<i32> {
+        let fd = self.int(index)?;
+        let misuse = Misuse {
+            argument: index,
+            expected: "file descriptor",
+        };
+        if fd < 0 { Err(misuse) } else { Ok(fd) }
+    }
+
     /// A string's length in UTF-16 units, known without reading it.
     fn string_length(&self, index: usize) -> Outcome<usize> {
         let mut units = 0;
@@ -142,11 +175,11 @@ impl Args {
 
     string_argument! {
         /// Appends a string as UTF-8 (a lone surrogate becomes U+FFFD); returns the bytes it took.
-        append_utf8, napi_get_value_string_utf8, 3
+        append_utf8, napi_get_value_string_utf8, 3, 4
     }
     string_argument! {
         /// Appends a string's low bytes, as Node's `latin1` does; returns the bytes it took.
-        append_latin1, napi_get_value_string_latin1, 1
+        append_latin1, napi_get_value_string_latin1, 1, 1
     }
 
     /// A string as UTF-8.

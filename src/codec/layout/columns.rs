@@ -120,6 +120,17 @@ impl Column<'_> {
     pub fn is_named(&self) -> bool {
         self.named
     }
+
+    /// Whether it is in all records what it may be: what it must be, a constant, or a boolean.
+    fn holds(&self, input: &[u8], size: usize) -> bool {
+        let mut values = input.chunks_exact(size).map(|record| &record[self.at..]);
+        match (self.kind, self.value) {
+            (Kind::Magic(bytes), _) => values.all(|value| value.starts_with(bytes)),
+            (Kind::Bool(_), None) => values.all(|value| matches!(integer(self.kind, value), Some(0 | 1))),
+            (_, None) => true,
+            (_, Some(_)) => values.all(|value| integer(self.kind, value) == self.value),
+        }
+    }
 }
 
 /// Texts one after the other.
@@ -131,44 +142,38 @@ pub struct Texts {
     pub is_ascii: bool,
 }
 
+/// Records that are read in one go, so that those of one column are still near when the next is read.
+const BLOCK: usize = 256;
+
 /// Reads as many records as `out` has room for: of each column of numbers its elements, of each column of text the length of each in
-/// UTF-16; columns begin at multiples of 8 bytes. Gives the texts; `None` where something is not as the layout says.
+/// UTF-16; columns begin at multiples of 8 bytes. Gives the texts; `None` where something is not as the layout says, and then no number was
+/// written.
 pub fn read(layout: &Layout, columns: &[Column], input: &[u8], count: usize, out: &mut [u8]) -> Option<Vec<Texts>> {
     let size = layout.root().size.min as usize;
     let input = input.get(..size.checked_mul(count)?)?;
-    let mut texts = Vec::new();
-    let mut next = 0;
-    for column in columns {
-        if let Kind::Magic(bytes) = column.kind {
-            let mut records = input.chunks_exact(size);
-            if !records.all(|record| record[column.at..].starts_with(bytes)) {
-                return None;
-            }
+    if !columns.iter().all(|column| column.holds(input, size)) {
+        return None;
+    }
+    let (mut texts, mut elements) = (Vec::new(), Vec::new());
+    let mut rest = out;
+    for column in columns.iter().filter(|column| column.named) {
+        let width = match form(column.kind) {
+            Form::Numbers(_, width) => width,
+            Form::Text => size_of::<u32>(),
+            Form::Bytes | Form::Values => continue,
+        };
+        let target = rest.split_off_mut(..width * count)?;
+        // What fills a column up to the next multiple of eight: behind the last there may be none.
+        rest.split_off_mut(..rest.len().min((width * count).next_multiple_of(8) - width * count))?;
+        if form(column.kind) == Form::Text {
+            texts.push(text_column(column, input, size, target)?);
+        } else {
+            elements.push((column, target.chunks_mut(width * BLOCK)));
         }
-        if let Some(wanted) = column.value
-            && !input
-                .chunks_exact(size)
-                .all(|record| integer(column.kind, &record[column.at..]) == Some(wanted))
-        {
-            return None;
-        }
-        if !column.named {
-            continue;
-        }
-        match form(column.kind) {
-            Form::Numbers(_, width) => {
-                let target = out.get_mut(next..next + width * count)?;
-                if !numbers(column, input, size, target) {
-                    return None;
-                }
-                next += (width * count).next_multiple_of(8);
-            }
-            Form::Text => {
-                let target = out.get_mut(next..next + 4 * count)?;
-                texts.push(text_column(column, input, size, target)?);
-                next += (4 * count).next_multiple_of(8);
-            }
-            Form::Bytes | Form::Values => {}
+    }
+    for block in input.chunks(size * BLOCK) {
+        for (column, targets) in &mut elements {
+            numbers(column, block, size, targets.next()?);
         }
     }
     Some(texts)
@@ -182,8 +187,8 @@ fn integer(kind: &Kind, bytes: &[u8]) -> Option<i128> {
     }
 }
 
-/// A column of numbers; false where one is not what it may be.
-fn numbers(column: &Column, input: &[u8], size: usize, out: &mut [u8]) -> bool {
+/// A column of numbers.
+fn numbers(column: &Column, input: &[u8], size: usize, out: &mut [u8]) {
     let at = column.at;
     match column.kind {
         Kind::Float { bytes: 2, little } => {
@@ -205,7 +210,6 @@ fn numbers(column: &Column, input: &[u8], size: usize, out: &mut [u8]) -> bool {
             _ => widen(kind, input, size, at, out),
         },
     }
-    !matches!(column.kind, Kind::Bool(_)) || out.iter().all(|byte| *byte <= 1)
 }
 
 /// Elements as wide as the machine's own.

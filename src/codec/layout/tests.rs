@@ -184,9 +184,26 @@ fn columns_are_what_records_have() {
     assert_eq!(out[16..24], [0, 0, 0, 0, 255, 255, 255, 255]);
     let mut wrong = rows.clone();
     wrong[3 * size + size - 3] = b'y';
+    wrong[0] = 9;
     assert!(read(&layout, &found, &wrong, 10, &mut out).is_none());
+    assert_eq!(out[0], 0, "nothing is written where something is wrong");
     assert!(read(&layout, &found, &rows, 11, &mut out).is_none());
     assert!(read(&layout, &found, &rows, 10, &mut out[..50]).is_none());
+}
+
+#[test]
+fn columns_of_many_records() {
+    let layout = layout("struct Row { u32be a; bool b; u16le c; }");
+    let rows: Vec<u8> = (0..1000u32)
+        .flat_map(|n| [&n.to_be_bytes()[..], &[(n % 2) as u8], &(n as u16).to_le_bytes()].concat())
+        .collect();
+    let mut out = vec![0; 7000];
+    read(&layout, &columns(&layout).unwrap(), &rows, 1000, &mut out).unwrap();
+    for n in 0..1000 {
+        assert_eq!(out[4 * n..4 * n + 4], (n as u32).to_ne_bytes());
+        assert_eq!(out[4000 + n], (n % 2) as u8);
+        assert_eq!(out[5000 + 2 * n..5002 + 2 * n], (n as u16).to_ne_bytes());
+    }
 }
 
 proptest! {

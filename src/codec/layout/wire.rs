@@ -101,7 +101,7 @@ pub(super) fn varint_bytes(varint: Varint, value: i128) -> ([u8; 10], usize) {
 
 pub(super) fn float_bytes(value: f64, bytes: u8, little: bool) -> ([u8; 8], usize) {
     let raw = match bytes {
-        2 => half::f16::from_f64(value).to_bits().into(),
+        2 => crate::codec::arrays::half(value).to_bits().into(),
         4 => u64::from((value as f32).to_bits()),
         _ => value.to_bits(),
     };

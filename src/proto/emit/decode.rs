@@ -1,5 +1,7 @@
 //! The functions that read objects.
 
+use std::collections::HashSet;
+
 use super::js::{self, get, key, quote, set};
 use super::{Emitter, Int64, small_range, tag_of};
 use crate::proto::schema::{Field, Kind, Message, MessageId, Schema};
@@ -84,7 +86,11 @@ fn members(id: MessageId, oneof: usize) -> String {
 pub(super) fn oneofs(e: &mut Emitter, id: MessageId) {
     let schema = e.schema;
     for (at, oneof) in real_oneofs(&schema[id]) {
-        let names: Vec<String> = oneof.fields.iter().map(|&id| quote(&schema[id].name)).collect();
+        let mut names: Vec<String> = oneof.fields.iter().map(|&id| quote(&e.property(&schema[id]))).collect();
+        if e.options.oneof_cases {
+            // It goes with the members, and comes again with the one that is set.
+            names.push(quote(&e.names.oneofs[at]));
+        }
         e.line(format_args!("const {} = [{}]", members(id, at), names.join(", ")));
     }
 }
@@ -111,27 +117,28 @@ fn in_literal(schema: &Schema, id: MessageId) -> impl Iterator<Item = &Field> {
 
 /// A new object: every field where decoding fills in defaults, else what can be there more than once. Members of oneofs come later.
 fn literal(e: &Emitter, id: MessageId) -> String {
-    let mut names: Vec<&str> = Vec::new();
+    let mut names = HashSet::new();
     let mut parts = Vec::new();
     let schema = e.schema;
     for field in in_literal(schema, id) {
-        if names.contains(&&*field.name) || real_oneof(e, field).is_some() {
+        let name = e.property(field);
+        if names.contains(&name) || real_oneof(e, field).is_some() {
             continue;
         }
-        let value = if gatherer(schema, field).is_some() {
+        let value = if gatherer(e, field).is_some() {
             // The array comes whole; one made here would be thrown away.
             "null".into()
         } else if field.is_repeated() {
             "[]".into()
         } else if field.is_map() {
             "{}".into()
-        } else if e.options.defaults {
-            js::default(e.schema, field, e.options.int64)
+        } else if e.options.has_initially(field) {
+            js::default(schema, field, e.options)
         } else {
             continue;
         };
-        names.push(&field.name);
-        parts.push(format!("{}: {value}", key(&field.name)));
+        parts.push(format!("{}: {value}", key(&name)));
+        names.insert(name);
     }
     format!("{{ {} }}", parts.join(", "))
 }
@@ -148,12 +155,12 @@ fn finish(e: &mut Emitter, id: MessageId, required: usize) {
         e.line(format_args!("if (fresh && ({})) notValid()", missing.join(" || ")));
     }
     let schema = e.schema;
-    for field in in_literal(schema, id).filter(|field| gatherer(schema, field).is_some()) {
-        e.line(format_args!(
-            "if ({} === null) {}",
-            get(&field.name),
-            set(&field.name, "[]")
-        ));
+    for field in in_literal(schema, id)
+        .filter(|field| gatherer(e, field).is_some())
+        .collect::<Vec<_>>()
+    {
+        let name = e.property(field);
+        e.line(format_args!("if ({} === null) {}", get(&name), set(&name, "[]")));
     }
     if !e.options.defaults {
         return;
@@ -162,7 +169,7 @@ fn finish(e: &mut Emitter, id: MessageId, required: usize) {
         e.line(format_args!("if (c{at} === 0) {{"));
         for &member in &oneof.fields {
             let field = &schema[member];
-            e.line(set(&field.name, &js::default(schema, field, e.options.int64)));
+            e.line(set(&e.property(field), &js::default(schema, field, e.options)));
         }
         e.line("}");
     }
@@ -173,7 +180,7 @@ fn case(e: &mut Emitter, field: &Field, wire_type: WireType) {
 }
 
 fn field(e: &mut Emitter, field: &Field, required: Option<usize>) {
-    let name = js::property(e.schema, field);
+    let name = e.property(field);
     if field.is_map() {
         return map(e, field, &name);
     }
@@ -196,6 +203,9 @@ fn field(e: &mut Emitter, field: &Field, required: Option<usize>) {
         ));
     }
     e.line(set(&name, "v"));
+    if let Some(at) = real_oneof(e, field).filter(|_| e.options.oneof_cases) {
+        e.line(set(&e.names.oneofs[at as usize], &quote(&name)));
+    }
     if let Some(index) = required {
         e.line(format_args!("m{} |= {}", index / 31, 1u32 << (index % 31)));
     }
@@ -204,12 +214,12 @@ fn field(e: &mut Emitter, field: &Field, required: Option<usize>) {
 }
 
 /// The helper that reads a packed run of this field into an array at once, where there is one.
-fn gatherer(schema: &Schema, field: &Field) -> Option<&'static str> {
+fn gatherer(e: &Emitter, field: &Field) -> Option<&'static str> {
     match field.kind {
         _ if !field.is_repeated() => None,
         Kind::Int32 => Some("packed32"),
         Kind::Uint32 => Some("packedUint32"),
-        Kind::Enum(id) if !schema[id].closed => Some("packed32"),
+        Kind::Enum(id) if !e.schema[id].closed && !e.options.enum_names => Some("packed32"),
         _ => None,
     }
 }
@@ -217,7 +227,7 @@ fn gatherer(schema: &Schema, field: &Field) -> Option<&'static str> {
 fn repeated(e: &mut Emitter, field: &Field, name: &str) {
     let array = get(name);
     // Extensions from elsewhere are not in the literal, and what is gathered is null there.
-    let ensure = if field.is_extension || gatherer(e.schema, field).is_some() {
+    let ensure = if field.is_extension || gatherer(e, field).is_some() {
         format!("if ({array} == null) {}\n", set(name, "[]"))
     } else {
         String::new()
@@ -232,7 +242,7 @@ fn repeated(e: &mut Emitter, field: &Field, name: &str) {
     }
     case(e, field, WireType::Length);
     length(e, "e", "end");
-    let helper = gatherer(e.schema, field);
+    let helper = gatherer(e, field);
     if let Some(helper) = helper {
         e.line(format_args!(
             "{ensure}{}",
@@ -264,13 +274,12 @@ fn map(e: &mut Emitter, field: &Field, name: &str) {
         return;
     };
     let depth = e.options.depth;
-    let form = e.options.int64;
     case(e, field, WireType::Length);
     length(e, "e", "end");
     e.line(format_args!(
         "let k = {}, x = {}",
-        js::zero(e.schema, map_key.kind, form),
-        js::zero(e.schema, item.kind, form)
+        js::zero(e.schema, map_key.kind, e.options),
+        js::zero(e.schema, item.kind, e.options)
     ));
     // A closed enum's unknown number makes the whole entry an unknown field.
     let closed = matches!(item.kind, Kind::Enum(id) if e.schema[id].closed);
@@ -299,13 +308,16 @@ fn map(e: &mut Emitter, field: &Field, name: &str) {
     if let Some(id) = item.kind.message() {
         e.line("if (x === null) {");
         e.line(count("null"));
-        e.line(format_args!("x = r{}(b, e, e, d + 1, null)", id.0));
+        let empty = format!("r{}(b, e, e, d + 1, null)", id.0);
+        e.line(format_args!("x = {}", converted(e, item.kind, empty)));
         e.line("}");
-    } else if item.kind == Kind::Bytes {
+    } else if item.kind == Kind::Bytes && !e.options.presence {
         e.line("if (x === null) x = bytes(b, e, e)");
     }
     if closed && e.options.unknown_fields {
         e.line("if (!ok) { keep(o, b, start, p); continue }");
+    } else if closed && e.options.presence {
+        e.line("if (!ok) continue");
     }
     e.line(format_args!("entry({}, k, x)", get(name)));
     e.line("continue");
@@ -323,7 +335,7 @@ fn set_items(e: &mut Emitter, message: &Message) {
     for &extension in &message.extensions {
         let field = &schema[extension];
         let Some(id) = field.kind.message() else { continue };
-        let name = js::property(schema, field);
+        let name = e.property(field);
         e.line(format_args!("case {}:", field.number));
         e.line(count(&get(&name)));
         let read = format!("r{}(item.bytes, 0, item.bytes.length, d + 1, {})", id.0, get(&name));
@@ -366,9 +378,12 @@ fn value(e: &mut Emitter, field: &Field, end: &str, existing: &str, unknown: Unk
         Kind::Enum(id) => {
             e.line(short("v = varint(b, p, v)"));
             closed_enum(e, id, unknown);
+            if e.options.enum_names {
+                e.line(format_args!("v = j{0}.get(v) ?? v", id.0));
+            }
         }
-        Kind::Int64 if form == Int64::Auto => e.line(short("v = int64(b, p, v)")),
-        Kind::Uint64 if form == Int64::Auto => e.line(short("v = uint64(b, p, v)")),
+        Kind::Int64 if matches!(form, Int64::Auto | Int64::Number) => e.line(short("v = int64(b, p, v)")),
+        Kind::Uint64 if matches!(form, Int64::Auto | Int64::Number) => e.line(short("v = uint64(b, p, v)")),
         Kind::Int64 => e.line("v = int64(b, p + 1, b[p]); p = at.p"),
         Kind::Uint64 => e.line("v = uint64(b, p + 1, b[p]); p = at.p"),
         Kind::Sint64 => e.line("v = sint64(b, p + 1, b[p]); p = at.p"),
@@ -392,15 +407,36 @@ fn value(e: &mut Emitter, field: &Field, end: &str, existing: &str, unknown: Unk
         Kind::Message(id) => {
             length(e, "q", end);
             e.line(count(existing));
-            e.line(format_args!("v = r{}(b, p, q, d + 1, {existing})", id.0));
+            let read = format!("r{}(b, p, q, d + 1, {})", id.0, continued(e, field.kind, existing));
+            e.line(format_args!("v = {}", converted(e, field.kind, read)));
             e.line("p = q");
         }
         Kind::Group(id) => {
             let stop = tag_of(field.number, WireType::EndGroup);
             e.line(count(existing));
+            let existing = continued(e, field.kind, existing);
             e.line(format_args!("v = g{}(b, p, {end}, d + 1, {existing}, {stop})", id.0));
             e.line("p = at.p");
+            if e.conversion(field.kind).is_some() {
+                e.line(format_args!("v = {}", converted(e, field.kind, "v".into())));
+            }
         }
+    }
+}
+
+/// What is read as a message, as it is handed out.
+fn converted(e: &Emitter, kind: Kind, read: String) -> String {
+    match e.conversion(kind) {
+        Some((to, _)) => format!("{to}({read})"),
+        None => read,
+    }
+}
+
+/// What was handed out for a message, as the message that goes on.
+fn continued(e: &Emitter, kind: Kind, existing: &str) -> String {
+    match e.conversion(kind) {
+        Some((_, from)) if existing != "null" => format!("{existing} == null ? null : {from}({existing})"),
+        _ => existing.into(),
     }
 }
 
@@ -423,6 +459,8 @@ fn closed_enum(e: &mut Emitter, id: crate::proto::schema::EnumId, unknown: Unkno
         None => format!("k{}.has(v)", id.0),
     };
     let otherwise = match unknown {
+        Unknown::Entry if e.options.presence => "ok = false".into(),
+        _ if !e.options.unknown_fields && e.options.presence => "continue".into(),
         _ if !e.options.unknown_fields => "invalidEnum(v)".into(),
         Unknown::Field => "{ keep(o, b, start, p); continue }".into(),
         Unknown::Element(number) => format!("{{ keepValue(o, {}, v); continue }}", tag_of(number, WireType::Varint)),

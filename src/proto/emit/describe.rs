@@ -6,6 +6,7 @@
 
 use std::fmt::{Display, Write};
 
+use super::js::Names;
 use super::{EmitOptions, js, table};
 use crate::proto::schema::{
     Cardinality, Comments, Edition, Enum, EnumId, Field, FieldId, FileId, Idempotency, ImportKind, Kind, Message,
@@ -48,10 +49,17 @@ pub fn message(schema: &Schema, id: MessageId, options: &EmitOptions) -> String 
     Json::object(|json| {
         json.number("file", message.file.0);
         json.number("parent", message.parent.map_or(-1, |id| i64::from(id.0)));
+        let names = Names::of(schema, id, options);
         json.list("fields", message.field_ids(), |json, id| {
-            json.braces(|json| field(json, schema, &schema[id], options));
+            json.braces(|json| field(json, schema, &schema[id], &names, options));
         });
-        json.list("oneofs", &message.oneofs, |json, item| oneof(json, message, item));
+        json.list(
+            "oneofs",
+            message.oneofs.iter().zip(&names.oneofs),
+            |json, (item, property)| {
+                oneof(json, message, item, Some(property).filter(|_| options.oneof_cases));
+            },
+        );
         json.ids("messages", message.nested_messages.iter().map(|id| id.0));
         json.ids("enums", message.nested_enums.iter().map(|id| id.0));
         json.ids("nestedExtensions", message.nested_extensions.iter().map(|id| id.0));
@@ -73,9 +81,12 @@ pub fn message(schema: &Schema, id: MessageId, options: &EmitOptions) -> String 
     })
 }
 
-fn oneof(json: &mut Json, message: &Message, item: &Oneof) {
+fn oneof(json: &mut Json, message: &Message, item: &Oneof, property: Option<&String>) {
     json.braces(|json| {
         json.text("name", &item.name);
+        if let Some(property) = property.filter(|_| !item.synthetic) {
+            json.text("property", property);
+        }
         json.ids("fields", item.fields.iter().map(|id| id.0 - message.fields.start));
         json.flag("synthetic", item.synthetic);
         json.about(&item.options, &item.comments, item.position);
@@ -84,14 +95,15 @@ fn oneof(json: &mut Json, message: &Message, item: &Oneof) {
 
 /// An extension, as a field is shown within its message.
 pub fn extension(schema: &Schema, id: FieldId, options: &EmitOptions) -> String {
-    Json::object(|json| field(json, schema, &schema[id], options))
+    let names = Names::of(schema, schema[id].message, options);
+    Json::object(|json| field(json, schema, &schema[id], &names, options))
 }
 
-fn field(json: &mut Json, schema: &Schema, field: &Field, options: &EmitOptions) {
+fn field(json: &mut Json, schema: &Schema, field: &Field, names: &Names, options: &EmitOptions) {
     json.text("name", &field.name);
     json.text("fullName", &schema.field_full_name(field));
     json.text("jsonName", &field.json_name);
-    json.text("property", &js::property(schema, field));
+    json.text("property", names.property(schema, field));
     json.number("number", field.number);
     match field.kind {
         Kind::Message(id) | Kind::Group(id) => json.number("type", id.0),

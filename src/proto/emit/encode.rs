@@ -89,10 +89,18 @@ fn in_real_oneof(e: &Emitter, field: &Field) -> bool {
 
 fn oneofs(e: &mut Emitter, id: MessageId) {
     let schema = e.schema;
-    for oneof in schema[id].oneofs.iter().filter(|oneof| !oneof.synthetic) {
+    for (at, oneof) in schema[id]
+        .oneofs
+        .iter()
+        .enumerate()
+        .filter(|(_, oneof)| !oneof.synthetic)
+    {
         let fields: Vec<&Field> = oneof.fields.iter().map(|&field| &schema[field]).collect();
         for field in &fields {
-            e.line(format_args!("let {} = {}", member(field), get(&field.name)));
+            e.line(format_args!("let {} = {}", member(field), get(&e.property(field))));
+        }
+        if e.options.oneof_cases {
+            chosen(e, &e.names.oneofs[at].clone(), &fields);
         }
         if fields.len() < 2 {
             continue;
@@ -102,9 +110,14 @@ fn oneofs(e: &mut Emitter, id: MessageId) {
             .map(|field| format!("({})", defined(e, field, &member(field))))
             .collect();
         let members: Vec<String> = fields.iter().map(|field| member(field)).collect();
+        if e.options.presence {
+            let name = quote(&oneof.name);
+            e.line(format_args!("if ({} > 1) oneofClash({name})", defined.join(" + ")));
+            continue;
+        }
         let defaults: Vec<String> = fields
             .iter()
-            .map(|field| js::default(schema, field, e.options.int64))
+            .map(|field| js::default(schema, field, e.options))
             .collect();
         e.line(format_args!("if ({} > 1) {{", defined.join(" + ")));
         e.line(format_args!(
@@ -119,6 +132,19 @@ fn oneofs(e: &mut Emitter, id: MessageId) {
     }
 }
 
+/// Where the oneof's own property names a member, that is the one, whatever else there is.
+fn chosen(e: &mut Emitter, oneof: &str, fields: &[&Field]) {
+    e.line(format_args!("v = {}", get(oneof)));
+    e.line("if (v != null) {");
+    e.line("let m");
+    for field in fields {
+        let (local, name) = (member(field), quote(&e.property(field)));
+        e.line(format_args!("if (v === {name}) m = {local}\nelse {local} = undefined"));
+    }
+    e.line(format_args!("if (m == null) oneofCase({}, v)", quote(oneof)));
+    e.line("}");
+}
+
 /// The condition under which a value counts as present.
 fn defined(e: &Emitter, field: &Field, value: &str) -> String {
     let nan = e.options.nan && matches!(field.kind, Kind::Float | Kind::Double);
@@ -130,8 +156,10 @@ fn defined(e: &Emitter, field: &Field, value: &str) -> String {
 }
 
 /// The condition that the value differs from the default, for implicit presence.
-fn not_default(field: &Field) -> &'static str {
+fn not_default(field: &Field) -> String {
     match field.kind {
+        // A name may stand for the default, too.
+        Kind::Enum(id) => return format!(" && v !== 0 && (typeof v !== 'string' || n{}.names[v] !== 0)", id.0),
         Kind::String => " && v !== ''",
         Kind::Bytes => " && notEmpty(v)",
         Kind::Bool => " && v",
@@ -140,10 +168,11 @@ fn not_default(field: &Field) -> &'static str {
         Kind::Int64 | Kind::Uint64 | Kind::Sint64 | Kind::Fixed64 | Kind::Sfixed64 => " && v != 0",
         _ => " && v !== 0",
     }
+    .into()
 }
 
 fn field(e: &mut Emitter, field: &Field) {
-    let name = js::property(e.schema, field);
+    let name = e.property(field);
     if in_real_oneof(e, field) {
         e.line(format_args!("v = {}", member(field)));
     } else {
@@ -330,7 +359,7 @@ fn close(site: u32, end: &str, into: &str) -> String {
 
 /// An extension of a message set: `group 1 { type_id = 2; message = 3; }`.
 fn set_item(e: &mut Emitter, field: &Field) {
-    let name = js::property(e.schema, field);
+    let name = e.property(field);
     e.line(format_args!("v = {}", get(&name)));
     let before = e.room;
     e.line("if (v != null) {");
@@ -410,15 +439,18 @@ fn value(e: &mut Emitter, field: &Field, x: &str, name: &str) {
         }
         Kind::Message(id) => {
             let site = e.site();
+            let (before, x) = converted(e, field.kind, x, &name);
             format!(
-                "if (typeof {x} !== 'object') notObject({name}, {x})\n{{\nconst h = p, q = p + z{site}, e = w{}(b, q, {x}, d + 1)\nif (e + {SLACK} > end) full()\nif (e === q) empty({name}, {x})\n{}\n}}",
+                "{before}if (typeof {x} !== 'object') notObject({name}, {x})\n{{\nconst h = p, q = p + z{site}, e = w{}(b, q, {x}, d + 1)\nif (e + {SLACK} > end) full()\nif (e === q) empty({name}, {x})\n{}\n}}",
                 id.0,
                 close(site, "e", "p")
-            )
+            ) + if before.is_empty() { "" } else { "\n}" }
         }
         Kind::Group(id) => {
+            let (before, x) = converted(e, field.kind, x, &name);
+            let after = if before.is_empty() { "" } else { "\n}" };
             e.line(format_args!(
-                "if (typeof {x} !== 'object') notObject({name}, {x})\n{{\nconst q = p\np = w{}(b, p, {x}, d + 1)\nif (p === q) empty({name}, {x})\n}}",
+                "{before}if (typeof {x} !== 'object') notObject({name}, {x})\n{{\nconst q = p\np = w{}(b, p, {x}, d + 1)\nif (p === q) empty({name}, {x})\n}}{after}",
                 id.0
             ));
             check(e);
@@ -431,6 +463,14 @@ fn value(e: &mut Emitter, field: &Field, x: &str, name: &str) {
         Kind::String | Kind::Bytes => e.room = SLACK,
         Kind::Message(_) => e.room = SLACK - CLOSE,
         _ => {}
+    }
+}
+
+/// The beginning of a block in which what was handed out for a message is a message again, and its name there; nothing where it is one.
+fn converted<'x>(e: &Emitter, kind: Kind, x: &'x str, name: &str) -> (String, &'x str) {
+    match e.conversion(kind) {
+        Some((_, from)) => (format!("{{\nconst y = {from}({x}, {name})\n"), "y"),
+        None => (String::new(), x),
     }
 }
 

@@ -1,12 +1,14 @@
 //! JavaScript text that is safe whatever a schema says: every string quoted, every property access on plain identifiers or quoted,
 //! and the few names that mean something to every JavaScript object (`__proto__`, `constructor`) kept from meaning it.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 
-use super::Int64;
+use super::{EmitOptions, Int64};
 use crate::js::is_identifier;
 pub(super) use crate::js::{key, quote};
-use crate::proto::schema::{Field, Kind, Schema, Value};
+use crate::proto::link::json_name;
+use crate::proto::schema::{EnumId, Field, Kind, MessageId, Schema, Value, WellKnown};
 
 /// Names that every object inherits: an absent property of such a name does not read as `undefined`.
 const INHERITED: [&str; 12] = [
@@ -44,6 +46,70 @@ pub(super) fn is_beside(schema: &Schema, field: &Field) -> bool {
         && schema.field_by_name(field.message, &field.name).is_none()
 }
 
+/// The properties of one message's objects.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    /// Of its fields, in order of declaration.
+    fields: Vec<String>,
+    /// Of its extensions, in order of number.
+    extensions: Vec<String>,
+    /// Of its oneofs, which say what member is set: see [`EmitOptions::oneof_cases`].
+    pub(super) oneofs: Vec<String>,
+}
+
+impl Names {
+    /// Names as declared, or in camel case. A name that would then be another's, too, stays as it was declared.
+    pub(super) fn of(schema: &Schema, id: MessageId, options: &EmitOptions) -> Self {
+        let message = &schema[id];
+        let extensions = message.extensions.iter().map(|&field| &schema[field]);
+        let mut names = Names {
+            fields: schema
+                .fields_of(id)
+                .iter()
+                .map(|field| field.name.to_string())
+                .collect(),
+            extensions: extensions.map(|field| property(schema, field)).collect(),
+            oneofs: message.oneofs.iter().map(|oneof| oneof.name.to_string()).collect(),
+        };
+        if options.camel_case {
+            let Names {
+                fields,
+                extensions,
+                oneofs,
+            } = &mut names;
+            let mut taken: HashSet<String> = fields.iter().chain(&*extensions).chain(&*oneofs).cloned().collect();
+            // One that is called `[full.name]` is named by its full name.
+            let bare = extensions.iter_mut().filter(|name| !name.starts_with('['));
+            for name in fields.iter_mut().chain(bare).chain(oneofs) {
+                let camel = json_name(name);
+                if *camel != **name && taken.insert(camel.to_string()) {
+                    *name = camel.into();
+                }
+            }
+        }
+        names
+    }
+
+    /// The property of a field or extension of the message.
+    pub(super) fn property<'n>(&'n self, schema: &Schema, field: &Field) -> &'n str {
+        if !field.is_extension {
+            return &self.fields[field.index as usize];
+        }
+        let extensions = &schema[field.message].extensions;
+        let at = extensions.partition_point(|&other| schema[other].number < field.number);
+        &self.extensions[at]
+    }
+}
+
+/// What converts the message of a well-known type to a value of JavaScript's own, and that back: the names of two helpers.
+pub(super) fn conversion(schema: &Schema, kind: Kind, options: &EmitOptions) -> Option<(&'static str, &'static str)> {
+    match schema[kind.message()?].well_known {
+        Some(WellKnown::Timestamp) if options.dates => Some(("toDate", "fromDate")),
+        Some(WellKnown::Duration) if options.durations => Some(("toMillis", "fromMillis")),
+        _ => None,
+    }
+}
+
 /// `o.name`, reading what the object itself or its class has, never what every object inherits.
 pub(super) fn get(name: &str) -> String {
     if INHERITED.contains(&name) {
@@ -69,6 +135,7 @@ pub(super) fn set(name: &str, value: &str) -> String {
 /// A 64-bit integer in the form that the reader of these fields gives.
 pub(super) fn integer(value: i128, form: Int64) -> String {
     match form {
+        Int64::Number => (value as f64).to_string(),
         Int64::BigInt => format!("{value}n"),
         Int64::String => format!("\"{value}\""),
         Int64::Auto if value.unsigned_abs() < 1 << 53 => value.to_string(),
@@ -88,8 +155,10 @@ fn float(value: f64) -> String {
 }
 
 /// What a singular field is where the bytes do not have it.
-pub(super) fn default(schema: &Schema, field: &Field, form: Int64) -> String {
+pub(super) fn default(schema: &Schema, field: &Field, options: &EmitOptions) -> String {
+    let form = options.int64;
     match (&field.default, field.kind) {
+        (Some(Value::Enum(value)), Kind::Enum(id)) => number_of(schema, id, *value, options),
         (Some(Value::Double(value)), _) => float(*value),
         (Some(Value::Float(value)), _) => float(f64::from(*value)),
         (Some(Value::Int32(value) | Value::Enum(value)), _) => value.to_string(),
@@ -105,18 +174,28 @@ pub(super) fn default(schema: &Schema, field: &Field, form: Int64) -> String {
             });
             format!("Buffer.from(\"{hex}\", \"hex\")")
         }
-        (None, kind) => zero(schema, kind, form),
+        (None, kind) => zero(schema, kind, options),
     }
 }
 
-/// The default of a type. Bytes are `null`, as npm `protocol-buffers` has them.
-pub(super) fn zero(schema: &Schema, kind: Kind, form: Int64) -> String {
+/// A number of an enum, or its name.
+fn number_of(schema: &Schema, id: EnumId, number: i32, options: &EmitOptions) -> String {
+    let named = schema[id].values.iter().find(|value| value.number == number);
+    match named.filter(|_| options.enum_names) {
+        Some(value) => quote(&value.name),
+        None => number.to_string(),
+    }
+}
+
+/// The default of a type. Bytes are `null`, as npm `protocol-buffers` has them, or empty.
+pub(super) fn zero(schema: &Schema, kind: Kind, options: &EmitOptions) -> String {
     match kind {
+        Kind::Bytes if options.presence => "EMPTY".into(),
         Kind::String => "\"\"".into(),
         Kind::Bool => "false".into(),
         Kind::Bytes | Kind::Message(_) | Kind::Group(_) => "null".into(),
-        Kind::Enum(id) => schema[id].default_number().to_string(),
-        Kind::Int64 | Kind::Uint64 | Kind::Sint64 | Kind::Fixed64 | Kind::Sfixed64 => integer(0, form),
+        Kind::Enum(id) => number_of(schema, id, schema[id].default_number(), options),
+        Kind::Int64 | Kind::Uint64 | Kind::Sint64 | Kind::Fixed64 | Kind::Sfixed64 => integer(0, options.int64),
         _ => "0".into(),
     }
 }
@@ -124,6 +203,7 @@ pub(super) fn zero(schema: &Schema, kind: Kind, form: Int64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::{CompileOptions, compile_source};
 
     #[test]
     fn strings_cannot_end_early() {
@@ -139,6 +219,29 @@ mod tests {
         assert_eq!(set("__proto__", "v"), "define(o, \"__proto__\", v)");
         assert_eq!(key("__proto__"), "[\"__proto__\"]");
         assert_eq!(get("x;alert(1)"), "o[\"x;alert(1)\"]");
+    }
+
+    #[test]
+    fn camel_case_takes_no_name_of_another() {
+        let source = "message A { optional int32 foo_bar = 1; optional int32 fooBar = 2; optional int32 a_b = 3; optional int32 a__b = 4;
+            oneof c_d { int32 e_f = 5; } extensions 100 to max; }
+            extend A { optional int32 own_name = 100; }
+            message Scope { extend A { optional int32 far_name = 101; } }";
+        let schema = compile_source("a.proto", source, &CompileOptions::lenient(), &mut |_| Ok(None)).unwrap();
+        let options = EmitOptions {
+            camel_case: true,
+            ..EmitOptions::default()
+        };
+        let names = Names::of(&schema, MessageId(0), &options);
+        assert_eq!(names.fields, ["foo_bar", "fooBar", "aB", "a__b", "eF"]);
+        assert_eq!(names.oneofs, ["cD"]);
+        assert_eq!(names.extensions, ["ownName", "[Scope.far_name]"]);
+        let declared = Names::of(&schema, MessageId(0), &EmitOptions::default());
+        assert_eq!(declared.fields[2], "a_b");
+        assert_eq!(
+            declared.property(&schema, &schema[schema[MessageId(0)].extensions[1]]),
+            "[Scope.far_name]"
+        );
     }
 
     #[test]

@@ -25,6 +25,8 @@ use std::fmt::Write;
 
 use super::schema::{Enum, EnumId, Field, Kind, MessageId, Schema};
 
+use js::Names;
+
 pub use outline::outline;
 pub use table::table;
 
@@ -41,6 +43,8 @@ pub enum Int64 {
     BigInt,
     /// Always a decimal string.
     String,
+    /// Always a number: one that is not exact is an error.
+    Number,
 }
 
 /// What emitted code does where protobuf leaves a choice.
@@ -57,6 +61,27 @@ pub struct EmitOptions {
     pub nan: bool,
     /// How deep messages may nest. 100 is what other implementations take.
     pub depth: u32,
+    /// Decoded objects say what was there, as `protobuf.load` has it: a field that tells unset from default is left out when it is
+    /// unset, any other has its default. Two members of a oneof are an error whatever they are, and a number that a closed enum does
+    /// not name is passed over where unknown fields are not kept. Goes with `defaults` off.
+    pub presence: bool,
+    /// Properties are in camel case.
+    pub camel_case: bool,
+    /// Values of enums are handed out as names, as far as they have one.
+    pub enum_names: bool,
+    /// A oneof is a property that names the member that is set.
+    pub oneof_cases: bool,
+    /// A field of type `google.protobuf.Timestamp` is a `Date`.
+    pub dates: bool,
+    /// A field of type `google.protobuf.Duration` is a number of milliseconds.
+    pub durations: bool,
+}
+
+impl EmitOptions {
+    /// True for a singular field that every decoded object has: it is there by its default until the bytes have another value.
+    fn has_initially(&self, field: &Field) -> bool {
+        self.defaults || self.presence && (!field.has_presence || field.is_required())
+    }
 }
 
 impl Default for EmitOptions {
@@ -67,6 +92,12 @@ impl Default for EmitOptions {
             unknown_fields: false,
             nan: false,
             depth: 100,
+            presence: false,
+            camel_case: false,
+            enum_names: false,
+            oneof_cases: false,
+            dates: false,
+            durations: false,
         }
     }
 }
@@ -96,7 +127,7 @@ impl Emitted {
 /// The body of a function `(R, W, T, E, U)` that returns `[[message, write, read, group], …]` for a message and all it refers to,
 /// without those that have been emitted, which it takes from the table `T`. `group` is left out where nothing needs it.
 ///
-/// `R` and `W` are the helpers, `E` holds `{fullName, known, names}` of enums, and `U` is the symbol that unknown fields are kept under.
+/// `R` and `W` are the helpers, `E` holds `{fullName, known, names, byNumber}` of enums, and `U` is the symbol that unknown fields are kept under.
 pub fn emit(schema: &Schema, root: MessageId, emitted: &mut Emitted, options: &EmitOptions) -> String {
     let Emitted {
         messages: known,
@@ -108,6 +139,7 @@ pub fn emit(schema: &Schema, root: MessageId, emitted: &mut Emitted, options: &E
         out: String::from(HEAD),
         sites: 0,
         room: 0,
+        names: Names::default(),
     };
     let (fresh, used) = emitter.reach(root, known);
     for id in &used {
@@ -120,8 +152,12 @@ pub fn emit(schema: &Schema, root: MessageId, emitted: &mut Emitted, options: &E
     for id in emitter.enums(&fresh) {
         let i = id.0;
         emitter.line(format_args!("const n{i} = E[{i}], k{i} = n{i}.known"));
+        if options.enum_names {
+            emitter.line(format_args!("const j{i} = n{i}.byNumber"));
+        }
     }
     for &id in &fresh {
+        emitter.names = Names::of(schema, id, options);
         encode::message(&mut emitter, id);
         decode::oneofs(&mut emitter, id);
         decode::message(&mut emitter, id, false);
@@ -150,7 +186,9 @@ pub fn emit(schema: &Schema, root: MessageId, emitted: &mut Emitted, options: &E
 const HEAD: &str = "'use strict'
 const { at, varint, tag, len, bool, float, double, fixed32, str, strictStr, bytes, skip, clear, define, entry, invalidEnum } = R
 const { notValid, truncated, tooMany, int64, uint64, sint64, fixed64, sfixed64, keep, keepValue, setItem, packed32, packedUint32, Buffer } = R
+const { EMPTY, toDate, toMillis } = R
 const { required, oneofTwice, tooDeep, notObject, empty, list, entries, boolKey, own, close, width, raw, notEmpty, full } = W
+const { oneofClash, oneofCase, fromDate, fromMillis } = W
 const { int32: wInt32, uint32: wUint32, sint32: wSint32, int64: wInt64, uint64: wUint64, sint64: wSint64 } = W
 const { fixed32: wFixed32, sfixed32: wSfixed32, fixed64: wFixed64, sfixed64: wSfixed64, enumValue: wEnum } = W
 const { float: wFloat, double: wDouble, str: wStr, bytes: wBytes } = W
@@ -164,11 +202,23 @@ struct Emitter<'a> {
     sites: u32,
     /// Bytes that are free for sure at this point of the encoder being emitted; see `encode`.
     room: u32,
+    /// The properties of the message being emitted.
+    names: Names,
 }
 
 impl Emitter<'_> {
     fn line(&mut self, text: impl std::fmt::Display) {
         writeln!(self.out, "{text}").expect("writing to a String cannot fail");
+    }
+
+    /// The property of a field of the message being emitted.
+    fn property(&self, field: &Field) -> String {
+        self.names.property(self.schema, field).to_owned()
+    }
+
+    /// The helpers that convert a value of this type: see [`js::conversion`].
+    fn conversion(&self, kind: Kind) -> Option<(&'static str, &'static str)> {
+        js::conversion(self.schema, kind, self.options)
     }
 
     fn site(&mut self) -> u32 {

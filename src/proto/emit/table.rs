@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::js::{self, quote};
+use super::js::{self, Names, quote};
 use super::{EmitOptions, Int64};
 use crate::proto::schema::{Cardinality, Field, FieldId, Kind, MessageId, Schema, Value};
 
@@ -20,11 +20,11 @@ pub const INITIAL: u32 = 16;
 /// The table, by position: for every message
 ///
 /// ```text
-/// [[[property, field id, kind, flags, oneof or -1, default], …], [[oneof, [position of a member among the fields, …]], …]]
+/// [[[property, field id, kind, flags, oneof or -1, default, conversion], …], [[oneof, [position of a member among the fields, …], property], …]]
 /// ```
 ///
 /// Kinds are those of the outline. A default is JSON; where JSON has no such value it is a list: `["int", digits]`, `["float", name]`,
-/// `["bytes", hex]`.
+/// `["bytes", hex]`. A conversion is `[to, from]`, the names of the helpers for a well-known type, and else left out.
 pub fn table(schema: &Schema, options: &EmitOptions) -> String {
     let mut out = String::from("[");
     for index in 0..schema.messages.len() {
@@ -40,16 +40,18 @@ pub fn table(schema: &Schema, options: &EmitOptions) -> String {
 fn message(out: &mut String, schema: &Schema, id: MessageId, options: &EmitOptions) {
     out.push_str("[[");
     let ids = schema[id].field_ids().chain(schema[id].extensions.iter().copied());
+    let names = Names::of(schema, id, options);
     for (at, id) in ids.enumerate() {
         if at > 0 {
             out.push(',');
         }
-        field(out, schema, id, options);
+        field(out, schema, id, &names, options);
     }
     out.push_str("],[");
     let first = schema[id].fields.start;
     let real = schema[id].oneofs.iter().filter(|oneof| !oneof.synthetic);
-    for (at, oneof) in real.enumerate() {
+    // Synthetic ones stand last, so that names go along.
+    for (at, (oneof, property)) in real.zip(&names.oneofs).enumerate() {
         if at > 0 {
             out.push(',');
         }
@@ -58,12 +60,13 @@ fn message(out: &mut String, schema: &Schema, id: MessageId, options: &EmitOptio
             .iter()
             .map(|member| (member.0 - first).to_string())
             .collect();
-        write!(out, "[{},[{}]]", quote(&oneof.name), members.join(",")).expect("writing to a String cannot fail");
+        let (name, members) = (quote(&oneof.name), members.join(","));
+        write!(out, "[{name},[{members}],{}]", quote(property)).expect("writing to a String cannot fail");
     }
     out.push_str("]]");
 }
 
-fn field(out: &mut String, schema: &Schema, id: FieldId, options: &EmitOptions) {
+fn field(out: &mut String, schema: &Schema, id: FieldId, names: &Names, options: &EmitOptions) {
     let field = &schema[id];
     let synthetic = |index: u32| schema[field.message].oneofs[index as usize].synthetic;
     let oneof = field.oneof.filter(|&index| !field.is_extension && !synthetic(index));
@@ -86,15 +89,21 @@ fn field(out: &mut String, schema: &Schema, id: FieldId, options: &EmitOptions) 
     if oneof.is_none() && (!field.is_extension || js::is_beside(schema, field)) {
         flags |= INITIAL;
     }
-    let name = quote(&js::property(schema, field));
+    let name = quote(names.property(schema, field));
     let default = default(schema, field, options);
-    write!(out, "[{name},{},{kind},{flags},{position},{default}]", id.0).expect("writing to a String cannot fail");
+    let conversion = match js::conversion(schema, field.kind, options) {
+        Some((to, from)) => format!(",[\"{to}\",\"{from}\"]"),
+        None => String::new(),
+    };
+    write!(out, "[{name},{},{kind},{flags},{position},{default}{conversion}]", id.0)
+        .expect("writing to a String cannot fail");
 }
 
 /// The default of a field as JSON; see [`table`].
 pub(super) fn default(schema: &Schema, field: &Field, options: &EmitOptions) -> String {
     let wide = |value: i128| match options.int64 {
         Int64::String => format!("\"{value}\""),
+        Int64::Number => (value as f64).to_string(),
         Int64::Auto if value.unsigned_abs() < 1 << 53 => value.to_string(),
         _ => format!("[\"int\",\"{value}\"]"),
     };
@@ -114,7 +123,8 @@ pub(super) fn default(schema: &Schema, field: &Field, options: &EmitOptions) -> 
             format!("[\"bytes\",\"{hex}\"]")
         }
         (None, Kind::Int64 | Kind::Uint64 | Kind::Sint64 | Kind::Fixed64 | Kind::Sfixed64) => wide(0),
+        (None, Kind::Bytes) if options.presence => "[\"bytes\",\"\"]".into(),
         // Numbers, words and quoted strings are the same in JSON.
-        _ => js::default(schema, field, options.int64),
+        _ => js::default(schema, field, options),
     }
 }

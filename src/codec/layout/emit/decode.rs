@@ -11,10 +11,12 @@ impl Emitter<'_> {
         self.decoders.want(root);
         let needs = self.needs();
         self.line("function decode(buffer, offset) {");
-        self.line("const b = buffer instanceof FastBuffer ? buffer : asBuffer(buffer)");
+        self.line("const b = asBuffer(buffer)");
         self.line("const e = b.length");
         self.line("if (e === 0) empty(b)");
         self.line("const p = offset === undefined ? 0 : startOf(offset, e)");
+        // Positions are integers of 32 bits here.
+        self.line("if (e > 2147483647) return large(decode, b, p)");
         if needs {
             let limit = self.layout.limits.values;
             self.line("const { left, high } = S");
@@ -41,6 +43,7 @@ impl Emitter<'_> {
         self.line("decode.bytes = 0");
         self.line("function decodeMany(b, p, most) {");
         self.line("const e = b.length, list = []");
+        self.line("if (e > 2147483647) return largeMany(b, p, most)");
         self.line("while (p < e && list.length < most) {");
         if needs {
             self.line(format!("S.left = e - p + {}", self.layout.limits.values));

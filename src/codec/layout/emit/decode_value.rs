@@ -115,6 +115,8 @@ impl Emitter<'_> {
             Kind::Map(mapper, inner) => {
                 self.decode_kind(scope, at, inner, variable, keep, run);
                 self.line(format!("v{variable} = m{mapper}.decode(v{variable})"));
+                // It may have done anything, to the buffer too.
+                self.line("if (b.length < e) fail()");
             }
             Kind::Magic(bytes) => {
                 self.need(bytes.len() as u64, run);

@@ -4,7 +4,7 @@
 //! the caller asks the interpreter, which says what and where. Names of fields go in as string literals, or as identifiers that have
 //! been looked at; all other text is this module's own, so that no layout can inject code.
 //!
-//! Emitted functions take `R`, the helpers of `lib/codec/layout/run.js`, and `M`, the application's mappers.
+//! Emitted functions take `R`, the helpers of `lib/codec/layout/run`, and `M`, the application's mappers.
 
 mod decode;
 mod decode_value;
@@ -91,8 +91,8 @@ pub fn emit(layout: &Layout) -> String {
 
 /// What emitted code takes from `R`.
 const HELPERS: &str = "S, FAIL, FULL, fail, full, FastBuffer, SLAB, LO, HI, words, floats, doubles, bigs, ubigs, asBuffer, startOf, \
-    placeFor, empty, alloc, put, newSlab, again, explainDecode, explainEncode, safe, num, div, rem, and, or, xor, shl, shr, byteOf, half, \
-    toHalf, uleb, uleb64, ulebSize, ulebSize64, putUleb, putUleb64, sleb, sleb64, slebSize, slebSize64, putSleb, putSleb64, \
+    placeFor, empty, alloc, put, newSlab, again, explainDecode, explainEncode, large, largeMany, safe, num, \
+    div, rem, and, or, xor, shl, shr, byteOf, half, toHalf, uleb, uleb64, ulebSize, ulebSize64, putUleb, putUleb64, sleb, sleb64, slebSize, slebSize64, putSleb, putSleb64, \
     zigzag, zigzag64, unzigzag, unzigzag64, time, millis, find, findWide, trim, trimWide, pad, magic, view, sum, sum64, isList, \
     ipv4, ipv6, mac, uuid, putAddress, utf8, latin1, ascii, utf16le, utf16be, hex, base64, putUtf8, putLatin1, putAscii, \
     putUtf16le, putUtf16be, putHex, putBase64, putBytes, sizeText, own, define, room";

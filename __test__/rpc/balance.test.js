@@ -1,0 +1,310 @@
+'use strict'
+
+// Clients of several addresses: where calls go, and what becomes of them when an address goes.
+
+const assert = require('node:assert')
+const { once } = require('node:events')
+const { test } = require('node:test')
+const { rpc } = require('../../index.js')
+const { named, tally, connectedTo, handServer, frame, preface, until, Kind } = require('./tools')
+
+/** A resolver that is told what there is. */
+class Told {
+  constructor(addresses) {
+    this.addresses = addresses
+    this.closed = 0
+  }
+
+  resolve(update) {
+    this.update = update
+    process.nextTick(update, null, this.addresses)
+    return { close: () => this.closed++ }
+  }
+
+  tell(addresses) {
+    this.addresses = addresses
+    this.update(null, addresses)
+  }
+}
+
+function connect(t, target, options) {
+  const client = rpc.connect(target, options)
+  t.after(() => client.destroy())
+  return client
+}
+
+const several = (t, count) => Promise.all(Array.from({ length: count }, (_, i) => named(t, `s${i}`)))
+
+/** A server that takes calls and says nothing; counts them by method. */
+async function mute(t) {
+  const seen = []
+  const { port } = await handServer(t, ({ kind, sequence, payload }, socket) => {
+    if (kind === Kind.REQUEST) seen.push({ sequence, payload, socket })
+  })
+  return { place: `127.0.0.1:${port}`, seen }
+}
+
+test('round-robin deals calls out by weight, in turn', async (t) => {
+  const [a, b] = await several(t, 2)
+  const list = [
+    { address: a.place, weight: 3 },
+    { address: b.place, weight: 1 },
+  ]
+  const client = connect(t, list, { balance: { policy: 'round-robin' } })
+  await connectedTo(client, 2)
+  assert.deepStrictEqual(await tally(client, 80), { s0: 60, s1: 20 })
+})
+
+test('the one that is busy gets less', async (t) => {
+  const servers = await several(t, 2)
+  const held = []
+  for (const server of servers) server.method('hold', (_request, callback) => void held.push(callback))
+  const client = connect(
+    t,
+    servers.map(({ place }) => place),
+  )
+  await connectedTo(client, 2)
+  // One at a time, so that each sees what the ones before have done.
+  for (let i = 0; i < 40; i++) {
+    client.call('hold', null, () => {})
+    await until(() => held.length === i + 1)
+  }
+  const pending = client.addresses.map((address) => address.pending)
+  assert.ok(Math.abs(pending[0] - pending[1]) <= 1, `${pending}`)
+  for (const callback of held) callback(null, null)
+})
+
+test('an address of weight 0 gets nothing, and one that is near is preferred as long as it is there', async (t) => {
+  const [near, far, drained] = await several(t, 3)
+  const list = [
+    { address: near.place, zone: 'here' },
+    { address: far.place, zone: 'there' },
+    { address: drained.place, zone: 'here', weight: 0 },
+  ]
+  const client = connect(t, list, { balance: { zone: 'here' } })
+  await connectedTo(client, 3)
+  assert.deepStrictEqual(await tally(client, 20), { s0: 20 })
+  near.closeAllConnections()
+  near.close(() => {})
+  await connectedTo(client, 2)
+  assert.deepStrictEqual(await tally(client, 20), { s1: 20 })
+})
+
+test('addresses come and go; what is in flight at one that goes is answered', async (t) => {
+  const [a, b] = await several(t, 2)
+  let answer
+  a.method('hold', (_request, callback) => {
+    answer = callback
+  })
+  const told = new Told([{ address: a.place }])
+  const client = connect(t, told)
+  const held = client.call('hold')
+  await until(() => answer !== undefined)
+  told.tell([{ address: b.place }, { address: 'nonsense' }])
+  const [error] = await once(client, 'resolveError')
+  assert.match(error.message, /addresses\[1\]' must read like/)
+  await until(() => client.connected)
+  assert.deepStrictEqual(await tally(client, 10), { s1: 10 })
+  answer(null, Buffer.from('still'))
+  assert.strictEqual(String(await held), 'still')
+  await client.close()
+  assert.strictEqual(told.closed, 1)
+})
+
+test('a client that nobody has told an address yet keeps its calls, and says why when their time is up', async (t) => {
+  const [a] = await several(t, 1)
+  const told = new Told([])
+  const client = connect(t, told)
+  const waiting = client.call('who')
+  const late = client.call('who', null, { timeout: 50 })
+  client.once('resolveError', () => {})
+  const reason = new Error('nobody knows')
+  await new Promise(setImmediate)
+  told.update(reason)
+  await assert.rejects(late, { code: 'IRONWIRE_RPC_TIMEOUT', sent: false, cause: reason })
+  told.tell([{ address: a.place }])
+  assert.strictEqual(String(await waiting), 's0')
+})
+
+test('calls that were never sent survive the replacement of a backend, marked or not', async (t) => {
+  // The old one takes eight calls at a time and answers none; three thousand more wait.
+  const { port } = await handServer(t, () => {}, { greeting: preface({ maxCalls: 8 }) })
+  const told = new Told([{ host: '127.0.0.1', port }])
+  const client = connect(t, told)
+  await once(client, 'connect')
+  const calls = Array.from({ length: 3008 }, () => client.call('who').then(String, (error) => error))
+  const [fresh] = await several(t, 1)
+  told.tell([{ address: fresh.place }])
+  const answers = await Promise.all(calls.slice(8))
+  assert.ok(answers.every((answer) => answer === 's0'))
+  client.destroy()
+  for (const lost of await Promise.all(calls.slice(0, 8))) {
+    assert.deepStrictEqual([lost.code, lost.sent], ['IRONWIRE_RPC_CLOSED', true])
+  }
+})
+
+test('a call that may have been seen is made again only if it says that it may', async (t) => {
+  const quiet = await mute(t)
+  const told = new Told([{ address: quiet.place }])
+  const client = connect(t, told)
+  const body = Buffer.from('who')
+  const marked = client.call('who', body, { idempotent: true })
+  const plain = client.call('who', body)
+  // Its bytes are the call's from now on.
+  body.fill(0)
+  await until(() => quiet.seen.length === 2)
+  const [fresh] = await several(t, 1)
+  told.tell([{ address: quiet.place }, { address: fresh.place }])
+  await connectedTo(client, 2)
+  quiet.seen[0].socket.destroy()
+  await assert.rejects(plain, { code: 'IRONWIRE_RPC_CONNECTION_LOST', sent: true })
+  assert.strictEqual(String(await marked), 's0')
+  assert.strictEqual(client.stats.retries, 1)
+})
+
+test('the body of a call that is made again is the one that it had', async (t) => {
+  const bodies = [Buffer.alloc(0), Buffer.from('small'), Buffer.alloc(5000, 'large')]
+  const { port } = await handServer(t, ({ kind }, socket) => {
+    if (kind === Kind.REQUEST) socket.destroy()
+  })
+  const told = new Told([{ host: '127.0.0.1', port }])
+  const client = connect(t, told)
+  const calls = bodies.map((body) => {
+    const given = Buffer.from(body)
+    const call = client.call('echo', given, { idempotent: true })
+    given.fill(0)
+    return call
+  })
+  await until(() => client.stats.retries > 0)
+  const server = await named(t, 'echo')
+  server.method('echo', (request) => Buffer.from(request))
+  told.tell([{ address: server.place }])
+  const replies = await Promise.all(calls)
+  assert.deepStrictEqual(replies, bodies)
+})
+
+test('also a client of one address makes a call again that says that it may', async (t) => {
+  let first = true
+  const { port } = await handServer(t, ({ kind, sequence }, socket) => {
+    if (kind !== Kind.REQUEST) return
+    if (first) socket.destroy()
+    else socket.write(frame(Kind.REPLY, sequence, { body: 'yes' }))
+    first = false
+  })
+  const client = connect(t, `127.0.0.1:${port}`)
+  assert.strictEqual(String(await client.call('who', null, { idempotent: true })), 'yes')
+  first = true
+  await assert.rejects(client.call('who'), { code: 'IRONWIRE_RPC_CONNECTION_LOST', sent: true })
+})
+
+test('attempts have an end, and a budget', async (t) => {
+  let seen = 0
+  const { port } = await handServer(t, ({ kind }, socket) => {
+    if (kind !== Kind.REQUEST) return
+    seen++
+    socket.destroy()
+  })
+  const lost = { code: 'IRONWIRE_RPC_CONNECTION_LOST', sent: true }
+  const options = { reconnect: { initialDelay: 1, maxDelay: 2 } }
+  const patient = connect(t, [`127.0.0.1:${port}`], options)
+  await assert.rejects(patient.call('who', null, { idempotent: true }), lost)
+  assert.strictEqual(seen, 4, 'once, and three times again')
+  seen = 0
+  const poor = connect(t, [`127.0.0.1:${port}`], { ...options, retry: { ratio: 0, perSecond: 0 } })
+  await assert.rejects(poor.call('who', null, { idempotent: true }), lost)
+  const never = connect(t, [`127.0.0.1:${port}`], { ...options, retry: false })
+  await assert.rejects(never.call('who', null, { idempotent: true }), lost)
+  assert.strictEqual(seen, 2)
+})
+
+test('an address that does not answer is ejected, asked how it is, and taken back', async (t) => {
+  const probes = []
+  let answers = false
+  const { port } = await handServer(t, ({ kind, sequence, payload }, socket) => {
+    if (kind === Kind.METHOD) socket.names = [...(socket.names ?? []), String(payload.subarray(2))]
+    if (kind !== Kind.REQUEST) return
+    const method = socket.names[payload.readUInt16BE(0)]
+    if (method === '/grpc.health.v1.Health/Check') {
+      probes.push(sequence)
+      // First that it is not well, then that it is.
+      answers = probes.length > 1
+      socket.write(frame(Kind.REPLY, sequence, { body: Buffer.from([8, answers ? 1 : 2]) }))
+    } else if (answers) socket.write(frame(Kind.REPLY, sequence, { body: 'back' }))
+  })
+  const [good] = await several(t, 1)
+  const policy = 'round-robin'
+  const client = connect(t, [{ address: `127.0.0.1:${port}` }, { address: good.place }], {
+    balance: { policy, ejectAfter: 3 },
+  })
+  await connectedTo(client, 2)
+  const calls = await Promise.allSettled(Array.from({ length: 6 }, () => client.call('who', null, { timeout: 50 })))
+  assert.strictEqual(calls.filter(({ status }) => status === 'rejected').length, 3)
+  assert.deepStrictEqual(
+    client.addresses.map(({ ejected }) => ejected),
+    [true, false],
+  )
+  assert.deepStrictEqual(await tally(client, 10), { s0: 10 })
+  await until(() => !client.addresses[0].ejected)
+  assert.strictEqual(probes.length, 2)
+  assert.strictEqual(client.stats.ejections, 1)
+  assert.deepStrictEqual(await tally(client, 10), { back: 5, s0: 5 })
+})
+
+test('when all are sick, all are used', async (t) => {
+  const [one, two] = [await mute(t), await mute(t)]
+  const client = connect(t, [one.place, two.place], { balance: { policy: 'round-robin', ejectAfter: 1 } })
+  await connectedTo(client, 2)
+  const call = () => client.call('who', null, { timeout: 20 }).catch(({ code }) => code)
+  await Promise.all([call(), call()])
+  assert.ok(client.addresses.every(({ ejected }) => ejected))
+  await Promise.all([call(), call()])
+  assert.deepStrictEqual([one.seen.length, two.seen.length], [2, 2])
+})
+
+test('a call with a hedge is made a second time when the first takes long', async (t) => {
+  const quiet = await mute(t)
+  const [good] = await several(t, 1)
+  const client = connect(t, [quiet.place, good.place], { balance: { policy: 'round-robin' } })
+  await connectedTo(client, 2)
+  const call = () => client.call('who', null, { idempotent: true, hedge: 20 })
+  assert.deepStrictEqual((await Promise.all([call(), call()])).map(String), ['s0', 's0'])
+  assert.deepStrictEqual([client.stats.hedges, quiet.seen.length], [1, 1])
+  assert.strictEqual(client.pending, 0, 'the one that was slower is cancelled')
+  assert.throws(() => client.call('who', null, { hedge: 20 }, () => {}), { message: /idempotent: true/ })
+})
+
+test('health: every server says how it is', async (t) => {
+  const [server] = await several(t, 1)
+  const client = connect(t, server.place)
+  const ask = async () => [...(await client.call('/grpc.health.v1.Health/Check'))]
+  assert.deepStrictEqual(await ask(), [8, 1])
+  server.healthy = false
+  assert.deepStrictEqual(await ask(), [8, 2])
+  const own = await named(t, 'own')
+  own.method('/grpc.health.v1.Health/Check', () => Buffer.from([8, 3]))
+  assert.deepStrictEqual([...(await connect(t, own.place).call('/grpc.health.v1.Health/Check'))], [8, 3])
+})
+
+test('options are checked', () => {
+  const wrong = [
+    [{ balance: { policy: 'random' } }, /least-loaded or round-robin/],
+    [{ balance: { zones: 'a' } }, /Did you mean "zone"/],
+    [{ balance: { ejectAfter: 0 } }, /options\.balance\.ejectAfter/],
+    [{ retry: { ratio: 2 } }, /options\.retry\.ratio/],
+    [{ retry: true }, /options\.retry/],
+  ]
+  for (const [options, message] of wrong) assert.throws(() => rpc.connect(['a:1'], options), { message })
+})
+
+test('close lets what was made end; destroy does not; nothing keeps the process', async (t) => {
+  const [a, b] = await several(t, 2)
+  const client = rpc.connect([a.place, b.place])
+  const calls = Array.from({ length: 100 }, () => client.call('who'))
+  await client.close()
+  assert.ok((await Promise.all(calls)).every((reply) => /^s\d$/.test(String(reply))))
+  await assert.rejects(client.call('who'), { code: 'IRONWIRE_RPC_CLOSED' })
+  const other = rpc.connect([a.place, b.place])
+  const lost = other.call('who')
+  other.destroy()
+  await assert.rejects(lost, { code: 'IRONWIRE_RPC_CLOSED', sent: false })
+})

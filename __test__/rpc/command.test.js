@@ -1,0 +1,79 @@
+'use strict'
+
+// `ironwire registry`, as a person at a terminal meets it.
+
+const assert = require('node:assert')
+const { spawn, spawnSync } = require('node:child_process')
+const fs = require('node:fs')
+const net = require('node:net')
+const os = require('node:os')
+const path = require('node:path')
+const { once } = require('node:events')
+const { test } = require('node:test')
+const { rpc } = require('../../index.js')
+const { until } = require('./tools')
+
+const BIN = path.join(__dirname, '../../bin/ironwire.js')
+const posix = { skip: process.platform === 'win32' }
+
+const { PORT: _, ...env } = process.env
+const run = (...args) => spawnSync(process.execPath, [BIN, ...args], { encoding: 'utf8', timeout: 20_000, env })
+
+async function start(t, ...args) {
+  const child = spawn(process.execPath, [BIN, 'registry', '--port', '0', ...args], { env })
+  t.after(() => child.kill('SIGKILL'))
+  const started = { child, text: '' }
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    started.text += text
+  })
+  await until(() => started.text.includes('Ctrl-C ends it.'))
+  started.url = /registry:\/\/\S+/.exec(started.text)[0]
+  return started
+}
+
+test('says where it listens, keeps what it knows in its folder, and ends at Ctrl-C', posix, async (t) => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-registry-'))
+  t.after(() => fs.rmSync(folder, { recursive: true, force: true }))
+  const data = path.join(folder, 'data')
+  const first = await start(t, '--data', data)
+  assert.match(first.text, new RegExp(`It keeps what it knows in ${data}: 0 instances of 0 services\\.`))
+  assert.match(first.text, /For this machine only: --host 0\.0\.0\.0 lets others in/)
+  const client = rpc.connectRegistry(first.url)
+  t.after(() => client.destroy())
+  await once(client.register('echo', { port: 1 }), 'registered')
+  first.child.kill('SIGINT')
+  assert.deepStrictEqual(await once(first.child, 'exit'), [0, null])
+  const second = await start(t, '-d', data)
+  assert.match(second.text, /1 instances of 1 services/)
+  const locked = run('registry', '--port', '0', '--data', data)
+  assert.match(locked.stderr, /belongs to another registry that is running/)
+  assert.strictEqual(locked.status, 1)
+  const inMemory = await start(t)
+  assert.match(inMemory.text, /It keeps all in memory: --data DIR lets it survive a crash/)
+})
+
+test('what is wrong with the command line is said', async (t) => {
+  const wrong = {
+    '--prt 1': /did you mean --port\?/,
+    '--port x': /--port is a whole number from 0 to 65535, not 'x'/,
+    data: /takes options only, not 'data': --data names a folder/,
+    '--data=': /--data names a folder/,
+  }
+  for (const [args, message] of Object.entries(wrong)) {
+    const { status, stderr } = run('registry', ...args.split(' '))
+    assert.match(stderr, message)
+    assert.match(stderr, /Try 'ironwire registry --help'/)
+    assert.strictEqual(status, 2)
+  }
+  const help = run('registry', '--help')
+  assert.deepStrictEqual([help.status, help.stderr], [0, ''])
+  assert.match(help.stdout, /--data DIR/)
+  assert.match(run('--help').stdout, /registry {10}runs an addressing server/)
+  const taken = net.createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  t.after(() => taken.close())
+  const { stderr, status } = run('registry', '--port', String(taken.address().port))
+  assert.match(stderr, /is taken by another program\. Choose another one: --port \d+/)
+  assert.strictEqual(status, 1)
+  assert.match(run('registry', '-p', '0', '-d', __filename).stderr, /is not a folder: --data names one/)
+})

@@ -1,0 +1,57 @@
+'use strict'
+
+// What NODE_DEBUG=ironwire tells.
+
+const assert = require('node:assert/strict')
+const { spawnSync } = require('node:child_process')
+const test = require('node:test')
+
+const program = `
+  const { once } = require('node:events')
+  const { rpc } = require(${JSON.stringify(require.resolve('../../index.js'))})
+  async function main() {
+    const server = rpc.createServer()
+    server.method('x', (_request, callback) => callback())
+    server.listen(0)
+    await once(server, 'listening')
+    const { port } = server.address()
+    const client = rpc.connect('127.0.0.1:' + port, { reconnect: { maxAttempts: 1, initialDelay: 1 } })
+    for (let i = 0; i < 10; i++) await client.call('x', null)
+    await server.close()
+    const [error] = await once(client, 'error')
+    console.log(JSON.stringify({ port, error: error.message }))
+    rpc.connect([{ address: '127.0.0.1:' + port }]).on('addresses', function () { this.destroy() })
+  }
+  main()`
+
+const run = (NODE_DEBUG) =>
+  spawnSync(process.execPath, ['-e', program], {
+    encoding: 'utf8',
+    env: { ...process.env, NODE_DEBUG },
+    timeout: 60_000,
+  })
+
+test('NODE_DEBUG=ironwire tells what becomes of connections', () => {
+  const { stdout, stderr, status } = run('ironwire')
+  assert.equal(status, 0, stderr)
+  const { port, error } = JSON.parse(stdout)
+  const place = `127.0.0.1:${port}`
+  const said = stderr
+    .trim()
+    .split('\n')
+    .map((line) => /^IRONWIRE \d+: (rpc: .*)$/.exec(line)?.[1] ?? line)
+  const of = (start) => said.filter((line) => line.startsWith(start))
+  assert.equal(of('rpc: a connection from 127.0.0.1 port ').length, 1)
+  assert.match(of('rpc: the connection from 127.0.0.1 port ')[0], /has ended: in order$/)
+  assert.deepEqual(of('rpc: connected to'), [`rpc: connected to ${place}, which speaks version 2`])
+  assert.deepEqual(of('rpc: the connection to'), [
+    `rpc: the connection to ${place} is lost: The server asks its clients to connect anew`,
+  ])
+  assert.match(of('rpc: attempt 1 ')[0], new RegExp(`^rpc: attempt 1 at ${place} comes in \\d+ ms: `))
+  assert.deepEqual(of('rpc: no more'), [`rpc: no more attempts at ${place}: ${error}`])
+  assert.deepEqual(of('rpc: the addresses are'), [`rpc: the addresses are: ${place}`])
+})
+
+test('without it nothing is told', () => {
+  for (const value of ['', 'http']) assert.equal(run(value).stderr, '')
+})

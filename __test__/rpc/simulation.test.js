@@ -1,0 +1,293 @@
+'use strict'
+
+// Registries, servers and clients in a world that is made up: a clock that jumps from event to event, and a network that delays, drops,
+// duplicates and parts. The registry's core, its clients, the resolver's memory and everything that they decide are the real ones.
+
+const assert = require('node:assert')
+const { EventEmitter } = require('node:events')
+const { test } = require('node:test')
+const { randomUUID } = require('node:crypto')
+const { RegistryCore } = require('../../lib/rpc/registry/core.js')
+const { RegistryClient } = require('../../lib/rpc/registry/client.js')
+const { METHODS, SERVICE } = require('../../lib/rpc/registry/messages.js')
+const { Holder } = require('../../lib/rpc/resolve/holder.js')
+
+const SEEDS = Number(process.env.SEEDS ?? 40)
+const LEASE = 4000
+
+/** A watch whose answer was lost, the pause after it, and what is held for a registry that has forgotten: then all of it is over. */
+const ALL_OVER = 35_000 + 5000 + 30_000 + 2 * LEASE
+
+/** Mulberry32: chance that comes again. */
+function randomOf(seed) {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0
+    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
+  }
+}
+
+class World {
+  constructor(seed) {
+    this.random = randomOf(seed)
+    this.time = 0
+    this.count = 0
+    this.timers = new Map()
+    /** Pairs that cannot reach each other. */
+    this.parted = new Set()
+    this.calm = false
+    /** Who serves without a break, so that nobody may lose them. */
+    this.steady = []
+  }
+
+  /** A clock for one life of a process, whose timers end with it. */
+  clockOf(process) {
+    const { life } = process
+    return {
+      now: () => this.time + process.skew,
+      random: this.random,
+      setTimeout: (callback, ms) => this.later(ms, () => process.alive && process.life === life && callback()),
+      clearTimeout: (timer) => this.timers.delete(timer),
+    }
+  }
+
+  later(ms, callback) {
+    const timer = { at: this.time + Math.max(ms, 0), order: this.count++, callback }
+    this.timers.set(timer, timer)
+    return timer
+  }
+
+  below(n) {
+    return Math.floor(this.random() * n)
+  }
+
+  /** Takes a message from one to the other, or does not. */
+  send(from, to, deliver) {
+    const rough = !this.calm
+    if (rough && (this.parted.has(`${from.name} ${to.name}`) || this.random() < 0.05)) return
+    const times = rough && this.random() < 0.05 ? 2 : 1
+    for (let i = 0; i < times; i++) {
+      const delay = rough ? this.below(this.random() < 0.1 ? 2000 : 20) : 1
+      this.later(delay, () => to.alive && deliver())
+    }
+  }
+
+  /** Lets the time pass, event by event. */
+  async pass(ms) {
+    const until = this.time + ms
+    for (;;) {
+      let next
+      for (const timer of this.timers.values()) {
+        if (next === undefined || timer.at < next.at || (timer.at === next.at && timer.order < next.order)) next = timer
+      }
+      if (next === undefined || next.at > until) break
+      this.timers.delete(next)
+      this.time = Math.max(this.time, next.at)
+      next.callback()
+    }
+    this.time = until
+    // What real promises and ticks there are.
+    await new Promise(setImmediate)
+  }
+}
+
+/** A process: it lives, dies and begins again. */
+class Process {
+  constructor(world, name) {
+    this.world = world
+    this.name = name
+    this.skew = 0
+    this.live()
+  }
+
+  live() {
+    this.alive = true
+    this.life = {}
+    this.clock = this.world.clockOf(this)
+  }
+}
+
+class RegistryProcess extends Process {
+  constructor(world) {
+    super(world, 'registry')
+    this.begin()
+  }
+
+  begin() {
+    this.live()
+    this.core = new RegistryCore(
+      {
+        epoch: randomUUID(),
+        services: 10,
+        instancesPerService: 100,
+        instances: 100,
+        serviceBytes: 100_000,
+        nameBytes: 255,
+        metadataBytes: 100,
+        minLeaseMs: 100,
+        maxLeaseMs: 60_000,
+        watches: 100,
+        waitMs: 60_000,
+        recordsPerSnapshot: 10,
+      },
+      { clock: this.clock, onOpen() {}, onStatus() {} },
+    )
+  }
+
+  die() {
+    this.alive = false
+    this.core.close()
+  }
+}
+
+/** What a process calls a registry by: an rpc client, as far as the network is concerned. */
+class Caller extends EventEmitter {
+  constructor(process, registry) {
+    super()
+    this.process = process
+    this.life = process.life
+    this.registry = registry
+  }
+
+  call(path, body, { timeout }, callback) {
+    const { process, registry, life } = this
+    const { world } = process
+    const method = METHODS.indexOf(path.slice(SERVICE.length + 2))
+    let ended = false
+    const end = (error, reply) => {
+      if (ended) return
+      ended = true
+      if (process.alive && process.life === life) callback(error, reply)
+    }
+    world.later(timeout, () => end(Object.assign(new Error('no answer'), { code: 'IRONWIRE_RPC_TIMEOUT' })))
+    world.send(process, registry, () => {
+      registry.core.request(method, body, (code, message, reply) => {
+        const error = code === null ? null : Object.assign(new Error(message), { code })
+        world.send(registry, process, () => end(error, reply))
+      })
+    })
+  }
+
+  destroy() {}
+}
+
+class ServerProcess extends Process {
+  constructor(world, name, registry) {
+    super(world, name)
+    this.registry = registry
+    this.begin()
+  }
+
+  begin() {
+    this.live()
+    this.client = new RegistryClient(new Caller(this, this.registry), { clock: this.clock, host: '127.0.0.1' })
+    // A new process has a new id, as those have that make theirs up.
+    this.id = `${this.name} ${this.world.count++}`
+    this.registration = this.client.register('echo', { id: this.id, port: 1, lease: LEASE })
+    this.registration.on('error', (error) => {
+      this.failure = error
+    })
+  }
+
+  die() {
+    this.alive = false
+  }
+}
+
+class ClientProcess extends Process {
+  constructor(world, name, registry) {
+    super(world, name)
+    this.addresses = []
+    this.client = new RegistryClient(new Caller(this, registry), { clock: this.clock })
+    const holder = new Holder((instances) => {
+      assert.ok(instances.length > 0, 'a list is never replaced by an empty one')
+      this.addresses = instances.map(({ id }) => id)
+      for (const id of world.steady) assert.ok(this.addresses.includes(id), `${this.name} never loses ${id}`)
+    }, this.clock)
+    this.client.watch('echo', (instances, epoch) => holder.tell(instances, epoch))
+  }
+}
+
+/** Something goes wrong, or right again. */
+function disturb(world, registry, servers, clients) {
+  const others = [...servers, ...clients]
+  const other = others[world.below(others.length)]
+  switch (world.below(8)) {
+    case 0:
+      if (registry.alive) registry.die()
+      return
+    case 1:
+    case 2:
+      if (!registry.alive) registry.begin()
+      return
+    case 3: {
+      const server = servers[world.below(servers.length)]
+      if (server.alive) server.die()
+      else server.begin()
+      return
+    }
+    case 4:
+      world.parted.add(`${other.name} registry`)
+      if (world.random() < 0.7) world.parted.add(`registry ${other.name}`)
+      return
+    case 5:
+      world.parted.clear()
+      return
+    case 6:
+      // A machine that was suspended, or a clock that was set.
+      registry.skew += world.below(100_000) - 50_000
+      return
+    default:
+      other.skew += world.below(10_000)
+  }
+}
+
+async function simulate(seed) {
+  const world = new World(seed)
+  const registry = new RegistryProcess(world)
+  const servers = Array.from({ length: 4 }, (_, i) => new ServerProcess(world, `server${i}`, registry))
+  const clients = Array.from({ length: 3 }, (_, i) => new ClientProcess(world, `client${i}`, registry))
+  for (let i = 0; i < 60; i++) {
+    disturb(world, registry, servers, clients)
+    await world.pass(world.below(5000))
+  }
+  // Everything is well again, for as long as the longest of all memories.
+  world.calm = true
+  world.parted.clear()
+  if (!registry.alive) registry.begin()
+  for (const server of servers) if (!server.alive) server.begin()
+  await world.pass(ALL_OVER)
+  const expected = servers.map(({ id }) => id).sort()
+  for (const server of servers) assert.strictEqual(server.failure, undefined)
+  for (const client of clients) {
+    assert.deepStrictEqual([...client.addresses].sort(), expected, `${client.name} knows who serves`)
+  }
+
+  // An outage, however long, changes nothing for those who know already; nor does a registry that comes back without memory.
+  world.steady = expected
+  registry.die()
+  await world.pass(100_000)
+  registry.begin()
+  await world.pass(ALL_OVER)
+  for (const client of clients) assert.deepStrictEqual([...client.addresses].sort(), expected)
+  world.steady = []
+  // Who dies then is noticed after its lease, and after what was held for the registry's sake.
+  servers[0].die()
+  await world.pass(ALL_OVER)
+  for (const client of clients)
+    assert.deepStrictEqual(
+      [...client.addresses].sort(),
+      expected.filter((id) => id !== servers[0].id),
+    )
+  registry.die()
+}
+
+test(`what everybody knows of everybody, in ${SEEDS} worlds`, async () => {
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    await simulate(seed).catch((error) => {
+      error.message = `seed ${seed}: ${error.message}`
+      throw error
+    })
+  }
+})

@@ -1,0 +1,29 @@
+'use strict'
+
+// The client: of one server by its address, or of several by their name.
+
+const { expose } = require('../lib/child.js')
+const { keepInFlight } = require('../lib/in-flight.js')
+const { rpc } = require('../..')
+
+let client
+
+expose({
+  /** Waits until it is connected to as many. */
+  async connect(target, count) {
+    client = rpc.connect(target)
+    if (count === undefined) return new Promise((resolve) => client.once('connect', resolve))
+    while (client.addresses.filter(({ connected }) => connected).length < count) {
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+  },
+  run(inFlight, seconds, bytes) {
+    const body = Buffer.alloc(bytes, 'ironwire')
+    return keepInFlight({
+      call: (callback) => client.call('echo', body, callback),
+      accept: (reply) => (reply.length === bytes ? undefined : `a reply of ${reply.length} bytes, not ${bytes}`),
+      inFlight,
+      seconds,
+    })
+  },
+})

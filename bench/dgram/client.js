@@ -1,0 +1,73 @@
+'use strict'
+
+// One contender's client: `node client.js NAME`. Keeps a number of datagrams in flight for a while.
+
+const { expose } = require('../lib/child.js')
+const { keepInFlight } = require('../lib/in-flight.js')
+const dgram = require('./modules.js')[process.argv[2]]
+
+/** What is still on its way after so long is lost: the loopback loses what a receive buffer has no room for, and a client would wait for ever. */
+const LOST = 5_000
+
+/** `call(body, callback)` over a socket: what a socket has sent comes back in order. */
+function open(port) {
+  return new Promise((resolve, reject) => {
+    const waiting = []
+    let next = 0
+    const socket = dgram.createSocket('udp4', (message) => {
+      const callback = waiting[next]
+      waiting[next++] = undefined
+      if (next === waiting.length) waiting.length = next = 0
+      callback(null, message)
+    })
+    socket.on('error', reject)
+    socket.bind(0, '127.0.0.1', () =>
+      resolve((body, callback) => {
+        waiting.push(callback)
+        socket.send(body, port, '127.0.0.1')
+      }),
+    )
+  })
+}
+
+let calls
+let turn = 0
+
+function call(body, callback) {
+  turn = (turn + 1) % calls.length
+  calls[turn](body, callback)
+}
+
+expose({
+  async connect(port, sockets) {
+    calls = await Promise.all(Array.from({ length: sockets }, () => open(port)))
+  },
+  run(inFlight, seconds, bytes) {
+    const body = Buffer.alloc(bytes, 'ironwire')
+    const lost = setTimeout(
+      () => {
+        throw new Error('a datagram was lost')
+      },
+      seconds * 1000 + LOST,
+    )
+    return keepInFlight({
+      call: (callback) => call(body, callback),
+      accept: (reply) => (reply.length === bytes ? undefined : `${reply.length} bytes came back, not ${bytes}`),
+      inFlight,
+      seconds,
+    }).finally(() => clearTimeout(lost))
+  },
+  /** Whether what comes back is what was sent. */
+  check: () =>
+    Promise.all(
+      Array.from({ length: 100 }, (_, i) => {
+        const body = Buffer.alloc(i, i)
+        return new Promise((resolve, reject) => {
+          call(body, (_, reply) => {
+            if (body.equals(reply)) resolve()
+            else reject(new Error(`datagram ${i} came back as ${reply.toString('hex')}`))
+          })
+        })
+      }),
+    ).then(() => true),
+})

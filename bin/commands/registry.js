@@ -1,0 +1,107 @@
+'use strict'
+
+// ironwire registry: the addressing server.
+
+const path = require('node:path')
+const process = require('node:process')
+const { rpc } = require('../..')
+const { UsageError, parse } = require('./usage.js')
+
+const DEFAULT_PORT = 7400
+const DEFAULT_HOST = '127.0.0.1'
+/** One Ctrl-C may arrive twice, from the terminal and from npx. */
+const SAME_SIGNAL_MS = 500
+
+const USAGE = `usage: ironwire registry [options]
+
+Runs an addressing server: servers register with it by name, clients ask it by rpc.connect('registry://host:port/name').
+
+  -p, --port PORT      the port; 0 takes any that is free             (${DEFAULT_PORT})
+      --host ADDRESS   0.0.0.0 lets other machines in                 (${DEFAULT_HOST})
+  -d, --data DIR       a folder of its own for what it knows, which then survives a crash; without, all is in memory
+  -h, --help           this text
+
+Everyone who reaches the port may register and ask: leave it to a network that you trust. Ctrl-C ends it.
+`
+
+const OPTIONS = {
+  port: { type: 'string', short: 'p' },
+  host: { type: 'string' },
+  data: { type: 'string', short: 'd' },
+  help: { type: 'boolean', short: 'h' },
+}
+
+function commandLine(args) {
+  const { values, positionals } = parse(args, OPTIONS)
+  if (values.help) return { help: true }
+  if (positionals.length > 0)
+    throw new UsageError(`registry takes options only, not '${positionals[0]}': --data names a folder`)
+  const text = values.port ?? process.env.PORT ?? String(DEFAULT_PORT)
+  const port = Number(text)
+  if (!/^\d+$/.test(text) || port > 65535) {
+    throw new UsageError(`--port is a whole number from 0 to 65535, not '${text}'`)
+  }
+  if (values.data === '') throw new UsageError('--data names a folder')
+  const folder = values.data === undefined ? undefined : path.resolve(values.data)
+  return { port, host: values.host ?? DEFAULT_HOST, folder }
+}
+
+/** Why nothing listens, and what to do about it. */
+function explain(error, { port, host, folder }) {
+  const other = port >= 1024 && port < 65535 ? port + 1 : DEFAULT_PORT
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return `port ${port} is taken by another program. Choose another one: --port ${other}, or --port 0 for any`
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `this machine has no address ${host}. Leave out --host, or choose 0.0.0.0 for all that it has`
+    case 'EACCES':
+      if (error.path !== undefined) return `the folder ${folder} may not be written by this user`
+      return `port ${port} needs rights that this user does not have. Choose another one: --port ${other}`
+    case 'ENOTDIR':
+    case 'EEXIST':
+      return `${folder} is not a folder: --data names one, which is made if it is not there`
+    default:
+      return error.message
+  }
+}
+
+function fail(message) {
+  process.stderr.write(`ironwire: ${message}\n`)
+  process.exit(1)
+}
+
+function announce({ host, folder }, { address, port }, { services, instances }) {
+  const shown = address.includes(':') ? `[${address}]` : address
+  const lines = [`ironwire registry listens on registry://${shown}:${port}`]
+  if (folder === undefined) lines.push('It keeps all in memory: --data DIR lets it survive a crash.')
+  else lines.push(`It keeps what it knows in ${folder}: ${instances} instances of ${services} services.`)
+  if (host === DEFAULT_HOST) lines.push('For this machine only: --host 0.0.0.0 lets others in.')
+  lines.push('Ctrl-C ends it.')
+  console.log(lines.join('\n'))
+}
+
+function main(args) {
+  const settings = commandLine(args)
+  if (settings.help) return process.stdout.write(USAGE)
+  const registry = rpc.createRegistry({ folder: settings.folder })
+  registry.on('error', (error) => fail(explain(error, settings)))
+  for (const event of ['damaged', 'storageError']) {
+    registry.on(event, (error) => process.stderr.write(`ironwire: ${error.message}\n`))
+  }
+  registry.on('listening', () => announce(settings, registry.address(), registry.stats))
+  registry.listen(settings.port, settings.host)
+
+  let since = 0
+  const stop = () => {
+    if (since > 0) {
+      if (Date.now() - since > SAME_SIGNAL_MS) process.exit(1)
+      return
+    }
+    since = Date.now()
+    registry.close(() => process.exit(0))
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop)
+}
+
+module.exports = { main }

@@ -1,0 +1,249 @@
+'use strict'
+
+// The messages of a stream, one after the other, as chunks come: where each is, and nothing made for it. Many are found with one call of Rust.
+
+const { Buffer } = require('node:buffer')
+const { makeError } = require('../../errors')
+const { framer, frameError } = require('../../constants')
+const { bytesOf } = require('../bytes')
+const natives = require('../native')
+
+const { COUNT, NEXT, DONE, END, HEAD, FOOT, TOTAL, BEGUN, HELD, ERROR, ROWS } = framer
+/** Messages that one call finds at most: a few, and many once a chunk has had more than that. */
+const FEW = 16
+const MANY = 2048
+
+const FastBuffer = Buffer[Symbol.species]
+
+const EMPTY = Buffer.alloc(0)
+
+/** A chunk from outside, as a cursor takes it: a Buffer, also of a Uint8Array of another realm. */
+function chunkOf(value) {
+  const bytes = bytesOf(value, 'chunk')
+  return bytes instanceof FastBuffer ? bytes : new FastBuffer(bytes.buffer, bytes.byteOffset, bytes.length)
+}
+
+let dropped
+
+/** Frees what a cursor has in Rust, once nobody has the cursor. */
+function watch(cursor, id) {
+  dropped ??= new FinalizationRegistry((id) => natives().framerDrop(id))
+  dropped.register(cursor, id)
+}
+
+/** What is wrong with a stream, for those who have no words of their own for it. */
+const ERRORS = {
+  tooLarge: (message) => makeError(Error, 'IRONWIRE_FRAME_TOO_LARGE', message),
+  invalid: (message) => makeError(Error, 'IRONWIRE_FRAME_INVALID', message),
+  incomplete: (held, total) => {
+    const within = total > 0 ? `a frame of ${total} bytes` : 'a frame'
+    return makeError(
+      Error,
+      'IRONWIRE_FRAME_INCOMPLETE',
+      `The stream ended inside ${within}, ${held} bytes after its start`,
+    )
+  },
+}
+
+class Cursor {
+  /** The message that `next` has found: bytes of a buffer, from `start` to `end`. They are nobody's to change before the next one is asked for. */
+  bytes = EMPTY
+  start = 0
+  end = 0
+
+  #id
+  #errors
+  #stuffed
+  #unterminated
+  #table
+  #words
+  #chunk = EMPTY
+  /** What the table's rows are in: the chunk, or what was made of it. */
+  #found = EMPTY
+  #row = 0
+  #rows = 0
+  /** All of the chunk was looked at. */
+  #done = true
+  /** What has come of a frame in earlier chunks: copied, so that a trickle of tiny chunks costs no more than its bytes. */
+  #partial = EMPTY
+  #held = 0
+  /** A stuffed message has begun, of which there may be no bytes yet. */
+  #begun = false
+  /** Bytes that frame has in all; 0 while that is not known. */
+  #total = 0
+  #failure = null
+
+  constructor(framing, errors = ERRORS) {
+    this.#errors = errors
+    this.#stuffed = framing.kind === 'stuffing'
+    this.#unterminated = framing.unterminated === true
+    this.#makeTable(FEW)
+    this.#id = natives().framer(framing)
+    if (this.#id === undefined) throw makeError(Error, 'IRONWIRE_FRAMERS', 'There are a million framers already')
+    watch(this, this.#id)
+  }
+
+  #makeTable(rows) {
+    this.#words = new Uint32Array(ROWS + 2 * rows)
+    this.#table = new Uint8Array(this.#words.buffer)
+  }
+
+  /** Bytes of a frame that is not whole. */
+  get held() {
+    return this.#held
+  }
+
+  /** Takes the next chunk. Messages of the one before that were not taken are passed over. */
+  feed(chunk) {
+    while (!this.#done) this.next()
+    if (this.#failure !== null) throw this.#failure
+    this.#chunk = chunk
+    this.#row = this.#rows = 0
+    this.#words[NEXT] = 0
+    this.#done = chunk.length === 0
+  }
+
+  /** Finds the next message; false where more bytes are needed first. */
+  next() {
+    for (;;) {
+      if (this.#row < this.#rows) {
+        const at = ROWS + 2 * this.#row++
+        this.bytes = this.#found
+        this.start = this.#words[at]
+        this.end = this.#words[at + 1]
+        return true
+      }
+      if (this.#failure !== null) throw this.#failure
+      if (this.#done) return false
+      if (this.#look()) return true
+    }
+  }
+
+  /** Finds all that are left of the chunk: `each(bytes, start, end)`, as fast as that can be. */
+  drain(each) {
+    while (this.next()) {
+      each(this.bytes, this.start, this.end)
+      const words = this.#words
+      const found = this.#found
+      while (this.#row < this.#rows) {
+        const at = ROWS + 2 * this.#row++
+        each(found, words[at], words[at + 1])
+      }
+    }
+  }
+
+  /** Adds a view of each that is left of the chunk to `messages`. A loop of its own: one that calls others' functions knows too many of them. */
+  collect(messages) {
+    while (this.next()) {
+      messages.push(this.view())
+      const words = this.#words
+      const { buffer, byteOffset } = this.#found
+      while (this.#row < this.#rows) {
+        const at = ROWS + 2 * this.#row++
+        messages.push(new FastBuffer(buffer, byteOffset + words[at], words[at + 1] - words[at]))
+      }
+    }
+  }
+
+  /** The message that `next` has found. */
+  view() {
+    const { buffer, byteOffset } = this.bytes
+    return new FastBuffer(buffer, byteOffset + this.start, this.end - this.start)
+  }
+
+  /** Has Rust look on; true when that has brought the end of a message that began in an earlier chunk. */
+  #look() {
+    const from = this.#words[NEXT]
+    // A chunk that has filled the table has many.
+    if (this.#rows > 0 && this.#words.length < ROWS + 2 * MANY) this.#makeTable(MANY)
+    const words = this.#words
+    const problem = this.#stuffed ? this.#unstuff(from) : this.#split(from)
+    this.#row = 0
+    this.#rows = words[COUNT]
+    if (words[ERROR] !== 0) {
+      this.#failure =
+        words[ERROR] === frameError.TOO_LARGE ? this.#errors.tooLarge(problem) : this.#errors.invalid(problem)
+      this.#partial = EMPTY
+    }
+    const end = words[END]
+    if (end > 0) this.#finish(from, end)
+    if (words[DONE] !== 0) {
+      this.#done = true
+      if (!this.#stuffed) {
+        this.#total = words[TOTAL]
+        this.#keep(words[NEXT], this.#chunk.length)
+      }
+    }
+    return end > 0
+  }
+
+  #split(from) {
+    this.#found = this.#chunk
+    return natives().framerPush(this.#id, this.#chunk, from, this.#table)
+  }
+
+  #unstuff(from) {
+    const made = natives().framerUnstuff(this.#id, this.#chunk, from, this.#table)
+    this.#begun = this.#words[BEGUN] !== 0
+    this.#held = this.#words[HELD]
+    if (this.#words[ERROR] === 0) {
+      this.#found = made
+      return undefined
+    }
+    this.#found = made[0]
+    return made[1]
+  }
+
+  /** The message that began in an earlier chunk is whole. */
+  #finish(from, end) {
+    this.#keep(from, end)
+    this.bytes = this.#partial
+    this.start = this.#words[HEAD]
+    this.end = this.#held - this.#words[FOOT]
+    this.#partial = EMPTY
+    this.#held = 0
+    this.#total = 0
+  }
+
+  /** Adds to the partial frame, whose memory grows with what has come, never beyond the frame. */
+  #keep(start, end) {
+    if (start === end) return
+    const held = this.#held + end - start
+    if (held > this.#partial.length) {
+      const twice = Math.max(held, 2 * this.#partial.length)
+      const grown = Buffer.allocUnsafeSlow(this.#total > 0 ? Math.max(held, Math.min(this.#total, twice)) : twice)
+      grown.set(this.#partial.subarray(0, this.#held))
+      this.#partial = grown
+    }
+    this.#partial.set(this.#chunk.subarray(start, end), this.#held)
+    this.#held = held
+  }
+
+  /** There are no more chunks. True when what has come since the last delimiter is a message, too. */
+  finish() {
+    if (this.#failure !== null) throw this.#failure
+    const { held } = this
+    if (held === 0 && !this.#begun) return false
+    if (this.#unterminated) {
+      this.bytes = this.#partial
+      this.start = 0
+      this.end = held
+      this.reset()
+      return true
+    }
+    this.#failure = this.#errors.incomplete(held, this.#total)
+    throw this.#failure
+  }
+
+  /** Forgets what has come: another stream begins. */
+  reset() {
+    natives().framerReset(this.#id)
+    this.#chunk = this.#found = this.#partial = EMPTY
+    this.#row = this.#rows = this.#held = this.#total = 0
+    this.#begun = false
+    this.#done = true
+    this.#failure = null
+  }
+}
+
+module.exports = { Cursor, chunkOf }

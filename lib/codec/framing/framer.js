@@ -1,0 +1,226 @@
+'use strict'
+
+// Messages in a stream of bytes, there and back: `codec.framer(options)`.
+
+const { Buffer } = require('node:buffer')
+const { invalidArgType, invalidArgValue, outOfRange } = require('../../errors')
+const { bytesOf } = require('../bytes')
+const natives = require('../native')
+const { Cursor, chunkOf } = require('./cursor')
+const { FrameDuplex } = require('./duplex')
+const { framingOf } = require('./options')
+const { FrameDecoder, FrameEncoder } = require('./streams')
+
+/** What streams make of a message. */
+const view = (cursor) => cursor.view()
+
+class Framer {
+  #framing
+  #cursor
+  #encode
+  /** A chunk is being taken apart, by a callback of which this is called again. */
+  #busy = false
+
+  constructor(options) {
+    this.#framing = framingOf(options)
+    this.#cursor = new Cursor(this.#framing)
+    this.#encode = encoders[this.#framing.kind](this.#framing)
+  }
+
+  /** Bytes that are held of a message that is not whole yet. */
+  get held() {
+    return this.#cursor.held
+  }
+
+  /** Takes a chunk; returns the messages that end in it. */
+  push(chunk) {
+    const messages = []
+    const bytes = chunkOf(chunk)
+    try {
+      this.#run(bytes, () => this.#cursor.collect(messages))
+    } catch (error) {
+      // Those before the place where it is wrong are as good as ever.
+      error.messages = messages
+      throw error
+    }
+    return messages
+  }
+
+  /** Takes a chunk; calls `each(bytes, start, end)` for the messages that end in it, for which nothing is made. */
+  each(chunk, each) {
+    if (typeof each !== 'function') throw invalidArgType('each', 'of type function', each)
+    this.#run(chunkOf(chunk), () => this.#cursor.drain(each))
+  }
+
+  #run(bytes, take) {
+    if (this.#busy) throw invalidArgValue('chunk', bytes, 'came while the one before it was being taken apart')
+    this.#cursor.feed(bytes)
+    this.#busy = true
+    try {
+      take()
+    } finally {
+      this.#busy = false
+    }
+  }
+
+  /** The stream has ended: throws when it was cut short. Returns the message that no delimiter has ended, where that is one. */
+  end() {
+    return this.#cursor.finish() ? this.#cursor.view() : undefined
+  }
+
+  /** Forgets what is held, and what was wrong: another stream begins. */
+  reset() {
+    this.#cursor.reset()
+  }
+
+  /** A message as it stands in a stream. */
+  encode(message) {
+    return this.#encode(bytesOf(message, 'message'))
+  }
+
+  /** Messages one after the other, in one Buffer. */
+  encodeMany(messages) {
+    if (typeof messages?.[Symbol.iterator] !== 'function') throw invalidArgType('messages', 'an iterable', messages)
+    return Buffer.concat(Array.from(messages, (message) => this.encode(message)))
+  }
+
+  /** The messages of an iterable of chunks, such as a stream. What is held here is another stream's. */
+  async *decode(chunks) {
+    const cursor = new Cursor(this.#framing)
+    for await (const chunk of chunks) {
+      cursor.feed(chunkOf(chunk))
+      while (cursor.next()) yield cursor.view()
+    }
+    if (cursor.finish()) yield cursor.view()
+  }
+
+  /** A stream: bytes in, messages out. */
+  decoder(options) {
+    return new FrameDecoder(new Cursor(this.#framing), view, options)
+  }
+
+  /** A stream of bytes, such as a socket, as one of messages, both ways. */
+  over(stream) {
+    return new FrameDuplex(stream, this, new Cursor(this.#framing), view)
+  }
+
+  /** A stream: messages in, bytes out. */
+  encoder(options) {
+    return new FrameEncoder((message) => this.encode(message), options)
+  }
+}
+
+/** Writes `value` as a length of `width` bytes. */
+function writeLength(out, at, value, { width, littleEndian }) {
+  for (let i = 0; i < width; i++) {
+    out[at + (littleEndian ? i : width - 1 - i)] = value
+    value = Math.floor(value / 256)
+  }
+  return width
+}
+
+function varintWidth(value) {
+  let width = 1
+  for (; value >= 128; value /= 128) width++
+  return width
+}
+
+function writeVarint(out, at, value) {
+  const begin = at
+  for (; value >= 128; value = Math.floor(value / 128)) out[at++] = (value % 128) | 128
+  out[at++] = value
+  return at - begin
+}
+
+function checkLength(message, longest) {
+  if (message.length > longest) throw outOfRange('message.length', `<= ${longest}`, message.length)
+}
+
+const encoders = {
+  __proto__: null,
+  length: (framing) => {
+    const { width, counts, before, after, trailer, strip, maxLength } = framing
+    /** Bytes of the length, and what it says, for a message of so many bytes. */
+    const measure = (body) => {
+      if (counts === 'message') return [width || varintWidth(body), body]
+      const rest = after + body + trailer
+      if (counts === 'rest') return [width || varintWidth(rest), rest]
+      if (width > 0) return [width, before + width + rest]
+      // It counts its own bytes: as few as will do.
+      let own = 1
+      while (varintWidth(before + own + rest) > own) own++
+      return [own, before + own + rest]
+    }
+    const write = (out, value) =>
+      width === 0 ? writeVarint(out, before, value) : writeLength(out, before, value, framing)
+    if (strip) {
+      const plain = before + after + trailer === 0
+      return (message) => {
+        const { length } = message
+        checkLength(message, maxLength)
+        const [own, value] = measure(length)
+        const size = before + own + after + length + trailer
+        const out = plain ? Buffer.allocUnsafe(size) : Buffer.alloc(size)
+        write(out, value)
+        out.set(message, before + own + after)
+        return out
+      }
+    }
+    if (width === 0) {
+      return () => {
+        throw invalidArgValue('options.strip', false, 'leaves no room for a varint, whose bytes depend on the message')
+      }
+    }
+    // All of the frame is given, with room for its length.
+    const around = before + width + after + trailer
+    return (message) => {
+      const body = message.length - around
+      if (body < 0) throw outOfRange('message.length', `>= ${around}`, message.length)
+      if (body > maxLength) throw outOfRange('message.length', `<= ${around + maxLength}`, message.length)
+      const out = Buffer.from(message)
+      write(out, measure(body)[1])
+      return out
+    }
+  },
+  delimiter: ({ delimiter, strip, maxLength }) => {
+    return (message) => {
+      let body = message.length
+      if (!strip) {
+        body -= delimiter.length
+        const given = Buffer.from(message.buffer, message.byteOffset, message.length)
+        if (body < 0 || !given.subarray(body).equals(delimiter)) {
+          throw invalidArgValue('message', message, 'must end with the delimiter')
+        }
+      }
+      if (body > maxLength) throw outOfRange('message.length', `<= ${maxLength}`, body)
+      const out = Buffer.allocUnsafe(body + delimiter.length)
+      out.set(message)
+      out.set(delimiter, body)
+      // Within it, or together with the delimiter's own beginning.
+      if (out.indexOf(delimiter) < body) throw invalidArgValue('message', message, 'must not have the delimiter in it')
+      return out
+    }
+  },
+  size: ({ size }) => {
+    return (message) => {
+      if (message.length !== size) throw outOfRange('message.length', `${size}`, message.length)
+      return Buffer.from(message)
+    }
+  },
+  stuffing: ({ stuffing, maxLength }) => {
+    return (message) => {
+      checkLength(message, maxLength)
+      if (stuffing === 'slip' && message.length === 0) {
+        throw invalidArgValue('message', message, 'must not be empty: SLIP has no message of nothing')
+      }
+      return natives().stuff(stuffing, message)
+    }
+  },
+}
+
+/** Messages told apart by `options`; see `index.d.ts`. */
+function framer(options) {
+  return new Framer(options)
+}
+
+module.exports = { framer, Framer }

@@ -1,0 +1,113 @@
+'use strict'
+
+// How messages are told apart: what callers say, checked, and as Rust wants it.
+
+const { Buffer } = require('node:buffer')
+const { isUint8Array } = require('node:util/types')
+const { invalidArgType, invalidArgValue, outOfRange } = require('../../errors')
+const { refuseUnknown } = require('../../options')
+const { bytesOf } = require('../bytes')
+
+/** Each message is held whole in memory; what is larger should come in pieces. */
+const DEFAULT_MAX_LENGTH = 16 * 2 ** 20
+/** The longest message that can be asked for: less than what a Buffer of any Node can hold, with what stands around it. */
+const MOST = 2 ** 31 - 1 - 3 * 65535
+
+const MOST_AROUND = 65535
+const MOST_DELIMITER = 256
+
+const LENGTH = /^u(8|16|24|32|40|48|56|64)(be|le)?$/
+const COUNTS = ['message', 'rest', 'frame']
+const STUFFINGS = ['cobs', 'slip']
+/** What tells messages apart, and the options that each goes with. */
+const KINDS = {
+  __proto__: null,
+  length: ['offset', 'gap', 'trailer', 'counts', 'strip', 'maxLength'],
+  delimiter: ['strip', 'unterminated', 'maxLength'],
+  size: [],
+  stuffing: ['maxLength'],
+}
+
+function integer(options, name, fallback, least, most) {
+  const value = options[name] ?? fallback
+  if (typeof value !== 'number') throw invalidArgType(`options.${name}`, 'of type number', value)
+  if (!(Number.isInteger(value) && value >= least && value <= most)) {
+    throw outOfRange(`options.${name}`, `an integer >= ${least} and <= ${most}`, value)
+  }
+  return value
+}
+
+function flag(options, name, fallback) {
+  const value = options[name] ?? fallback
+  if (typeof value !== 'boolean') throw invalidArgType(`options.${name}`, 'of type boolean', value)
+  return value
+}
+
+function oneOf(options, name, known, fallback) {
+  const value = options[name] ?? fallback
+  if (!known.includes(value)) throw invalidArgValue(`options.${name}`, value, `must be one of ${known.join(', ')}`)
+  return value
+}
+
+/** A length's bytes and order; a varint has 0 bytes. */
+function prefixOf({ length }) {
+  if (length === 'varint') return { width: 0, littleEndian: false, most: MOST }
+  const [, bits, order] = (typeof length === 'string' && LENGTH.exec(length)) || []
+  if (bits === undefined || (order === undefined && bits !== '8')) {
+    throw invalidArgValue(
+      'options.length',
+      length,
+      "must be 'varint', 'u8', or 'u16be' to 'u64le' with a multiple of 8 bits",
+    )
+  }
+  return { width: bits / 8, littleEndian: order === 'le', most: 2 ** bits - 1 }
+}
+
+function delimiterOf({ delimiter }) {
+  if (typeof delimiter !== 'string' && !isUint8Array(delimiter)) {
+    throw invalidArgType('options.delimiter', 'of type string or an instance of Buffer or Uint8Array', delimiter)
+  }
+  const bytes = Buffer.from(typeof delimiter === 'string' ? delimiter : bytesOf(delimiter, 'options.delimiter'))
+  if (bytes.length === 0 || bytes.length > MOST_DELIMITER) {
+    throw invalidArgValue('options.delimiter', delimiter, `must have 1 to ${MOST_DELIMITER} bytes`)
+  }
+  return bytes
+}
+
+/** The options, checked and with their defaults. `kind` is what tells messages apart. */
+function framingOf(options) {
+  if (options === null || typeof options !== 'object') throw invalidArgType('options', 'of type object', options)
+  const kinds = Object.keys(KINDS).filter((name) => options[name] !== undefined)
+  if (kinds.length !== 1) {
+    const found = kinds.length === 0 ? 'none of them' : kinds.join(' and ')
+    throw invalidArgValue('options', options, `must have one of ${Object.keys(KINDS).join(', ')}, and has ${found}`)
+  }
+  const [kind] = kinds
+  refuseUnknown(options, [kind, ...KINDS[kind]])
+  if (kind === 'size') {
+    const size = integer(options, 'size', undefined, 1, MOST)
+    return { kind, size, strip: true, maxLength: size }
+  }
+  if (kind === 'stuffing') {
+    const stuffing = oneOf(options, 'stuffing', STUFFINGS)
+    return { kind, stuffing, strip: true, maxLength: integer(options, 'maxLength', DEFAULT_MAX_LENGTH, 0, MOST) }
+  }
+  const strip = flag(options, 'strip', true)
+  if (kind === 'delimiter') {
+    const delimiter = delimiterOf(options)
+    const maxLength = integer(options, 'maxLength', DEFAULT_MAX_LENGTH, 0, MOST)
+    return { kind, delimiter, strip, unterminated: flag(options, 'unterminated', false), maxLength }
+  }
+  const { width, littleEndian, most } = prefixOf(options)
+  const counts = oneOf(options, 'counts', COUNTS, 'message')
+  const [before, after, trailer] = ['offset', 'gap', 'trailer'].map((name) => integer(options, name, 0, 0, MOST_AROUND))
+  // What the length can say of a message, beside all else that it counts.
+  const besides = counts === 'message' ? 0 : after + trailer + (counts === 'frame' ? before + width : 0)
+  const longest = Math.min(most - besides, MOST)
+  if (longest < 0)
+    throw invalidArgValue('options', options, `has a length of ${width} bytes that must count ${besides}`)
+  const maxLength = integer(options, 'maxLength', Math.min(DEFAULT_MAX_LENGTH, longest), 0, longest)
+  return { kind, width, littleEndian, counts, before, after, trailer, strip, maxLength }
+}
+
+module.exports = { framingOf }

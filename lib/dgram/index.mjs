@@ -1,0 +1,5 @@
+import dgram from './index.js'
+
+export * from 'node:dgram'
+export const { createSocket, Socket } = dgram
+export default dgram

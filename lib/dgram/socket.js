@@ -1,0 +1,130 @@
+'use strict'
+
+// dgram.Socket over the native engine. Node's own class has the states, lookups, options and errors; ours are the handle's work
+// (port.js) and a short way to it for what most programs send: bytes to an address.
+
+const { dgram } = require('../genuine.js')
+const { Buffer } = require('node:buffer')
+const { isUint8Array } = require('node:util/types')
+const { find, lacking } = require('../core.js')
+const { systemError } = require('../errors.js')
+const { attach, kPort, send: sendOn, CONNECTED } = require('./port.js')
+
+/** What Node's `state.connectState` says of a connected socket. */
+const CONNECT_STATE_CONNECTED = 2
+const MAX_PORT = 65_535
+
+/** Node keeps a socket's handle, and what it is doing, under a symbol of its own. */
+let kState
+
+function stateOf(socket) {
+  kState ??= find(socket, 'state symbol')
+  if (kState === undefined) throw lacking('symbol "state symbol" on its dgram.Socket')
+  return socket[kState]
+}
+
+function Socket(type, listener) {
+  dgram.Socket.call(this, type, listener)
+  watchHandle(this, stateOf(this), typeof type === 'object' && type.lookup !== undefined)
+}
+Object.setPrototypeOf(Socket.prototype, dgram.Socket.prototype)
+Object.setPrototypeOf(Socket, dgram.Socket)
+
+// Node's sockets are sockets to whoever asks, as they are where this module stands in for Node's.
+Object.defineProperty(Socket, Symbol.hasInstance, {
+  value(instance) {
+    return this === Socket
+      ? instance instanceof dgram.Socket
+      : Function.prototype[Symbol.hasInstance].call(this, instance)
+  },
+})
+
+/** The socket's own handle gets a port. One that comes in its place, from cluster's primary or from another process, is Node's. */
+function watchHandle(socket, state, looksUp) {
+  let { handle } = state
+  // Closed already, by a signal.
+  if (handle === null) return
+  let { type } = socket
+  const port = attach(handle, type === 'udp6')
+  // Node reads it when the socket is about to go to another process.
+  Object.defineProperty(socket, 'type', {
+    configurable: true,
+    enumerable: true,
+    get() {
+      port.share()
+      return type
+    },
+    set(value) {
+      type = value
+    },
+  })
+  Object.defineProperty(socket, kPort, { value: looksUp ? undefined : port, writable: true })
+  Object.defineProperty(state, 'handle', {
+    configurable: true,
+    enumerable: true,
+    get: () => handle,
+    set(next) {
+      socket[kPort] = undefined
+      // Node gives it what it found on the other.
+      if (next?.send === sendOn) next.send = type === 'udp6' ? next.send6 : Object.getPrototypeOf(next).send
+      handle = next
+    },
+  })
+}
+
+Socket.prototype.send = function send(message, offset, length, port, address, callback) {
+  const sent =
+    stateOf(this).connectState === CONNECT_STATE_CONNECTED
+      ? toPeer(this, message, offset, length)
+      : typeof length === 'number'
+        ? toAddress(this, part(message, offset, length), port, address, callback)
+        : address === undefined && toAddress(this, message, offset, length, port)
+  if (!sent) dgram.Socket.prototype.send.call(this, message, offset, length, port, address, callback)
+}
+
+/** `send(message, callback)` of a connected socket; false for any other way to call it. */
+function toPeer(socket, message, callback, rest) {
+  return (
+    rest === undefined &&
+    (callback === undefined || typeof callback === 'function') &&
+    post(socket, message, CONNECTED, undefined, callback)
+  )
+}
+
+/** `send(message, port, address, callback)`; false for what Node does otherwise, or refuses. */
+function toAddress(socket, message, port, address, callback) {
+  if (typeof address !== 'string') {
+    if (callback !== undefined || (address !== undefined && typeof address !== 'function')) return false
+    callback = address
+    address = socket[kPort]?.isV6 ? '::1' : '127.0.0.1'
+  }
+  return (
+    Number.isInteger(port) &&
+    port > 0 &&
+    port <= MAX_PORT &&
+    (callback === undefined || typeof callback === 'function') &&
+    post(socket, message, port, address, callback)
+  )
+}
+
+function part(message, offset, length) {
+  if (!isUint8Array(message) || !(offset >= 0 && length >= 0 && offset + length <= message.length)) return undefined
+  return offset === 0 && length === message.length ? message : message.subarray(offset, offset + length)
+}
+
+/** Whether the port has taken it: it takes addresses, not names of hosts. */
+function post(socket, message, to, address, callback) {
+  const port = socket[kPort]
+  if (port === undefined || port.id < 0 || port.closing) return false
+  const { handle } = port
+  // Somebody has put something else in their place, which is to be asked.
+  if (handle.send !== sendOn || handle.lookup !== port.lookup || socket[kState].sendBlockList !== undefined)
+    return false
+  const bytes = typeof message === 'string' ? Buffer.from(message) : message
+  if (!isUint8Array(bytes)) return false
+  const end =
+    callback && ((status) => callback(status < 0 ? systemError(status, 'send', address, to) : null, bytes.length))
+  return port.send(bytes, to, address, end) === 0
+}
+
+module.exports = { Socket }

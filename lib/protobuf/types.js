@@ -1,0 +1,82 @@
+'use strict'
+
+// The message types that `protobuf.load()` gives, and the tree of packages that they stand in.
+
+const formats = require('./formats.js').formats
+const { standFor } = require('./messages.js')
+const objects = require('./objects.js')
+const { reflectionOf } = require('./reflect.js')
+const { define } = require('./schema.js')
+
+/** Values that JSON text has no form for, in the form that ProtoJSON has for them. */
+function jsonValue(_, value) {
+  if (typeof value === 'bigint') return String(value)
+  return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value
+}
+
+/** Makes an object a message type. Its functions are its own, and can be taken off it. */
+function fillType(schema, object, id) {
+  const { messages, enums } = schema.outline
+  const [name, fullName, nested, nestedEnums] = messages[id]
+  for (const inner of nested) if (!messages[inner][4]) define(object, messages[inner][0], schema.messages[inner])
+  for (const inner of nestedEnums) define(object, enums[inner][0], schema.enumObject(inner))
+  const { encode, decode, encodingLength } = schema.codecFor(id)
+  const functions = {
+    encode,
+    decode,
+    encodingLength,
+    create: (init) => objects.create(schema, id, init),
+    equals: (a, b) => objects.equals(schema, id, a, b),
+    clone: (message) => objects.clone(schema, id, message),
+    fromObject: (from) => decode(encode(objects.fromObject(schema, id, from))),
+    toObject: (message, options) => objects.toObject(schema, id, message, options),
+    toJson: (message, options) => JSON.parse(formats.toJson(object, message, options)),
+    fromJson: (value, options) => formats.fromJson(object, JSON.stringify(value, jsonValue) ?? 'null', options),
+    toJsonString: (message, options) => formats.toJson(object, message, options),
+    fromJsonString: (text, options) => formats.fromJson(object, text, options),
+    toText: (message, options) => formats.toText(object, message, options),
+    fromText: (text, options) => formats.fromText(object, text, options),
+  }
+  Object.assign(object, { name, fullName }, functions)
+}
+
+/**
+ * Packages by name: it has no members, not even inherited ones. What `Object.create(null)` makes would be as empty, but V8 looks names up in
+ * it as in a table, at ten times the cost.
+ */
+function Namespace() {}
+Namespace.prototype = Object.create(null)
+
+/**
+ * The tree of packages: namespaces with messages, enums and services by name. What the files `own` declare is
+ * there by its bare name, too, where nothing of the tree and none of the others has that name.
+ */
+function makeRoot(schema, own) {
+  const root = new Namespace()
+  const { files, messages, enums, services } = schema.outline
+  const declared = ([, , , messageIds, enumIds, serviceIds]) => [
+    ...enumIds.map((id) => [enums[id][0], schema.enumObject(id)]),
+    ...messageIds.map((id) => [messages[id][0], schema.messages[id]]),
+    ...serviceIds.map((id) => [services[id][0], reflectionOf(schema).at('service', id)]),
+  ]
+  const bare = new Map()
+  for (const file of files) {
+    const [name, pkg] = file
+    const things = declared(file)
+    if (things.length === 0) continue
+    let place = root
+    for (const part of pkg === '' ? [] : pkg.split('.')) {
+      if (!Object.hasOwn(place, part)) define(place, part, new Namespace())
+      place = place[part]
+    }
+    for (const [key, thing] of things) {
+      define(place, key, thing)
+      if (own.has(name)) bare.set(key, bare.has(key) ? undefined : thing)
+    }
+  }
+  for (const [key, thing] of bare) if (thing !== undefined && !(key in root)) define(root, key, thing)
+  standFor(root, schema, own)
+  return root
+}
+
+module.exports = { fillType, makeRoot }

@@ -1,0 +1,4 @@
+/** The same for `import`. */
+import descriptor = require('./descriptor.js')
+
+export default descriptor

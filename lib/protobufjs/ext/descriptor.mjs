@@ -1,0 +1,4 @@
+// The same for `import`.
+import descriptor from './descriptor.js'
+
+export default descriptor

@@ -1,0 +1,3 @@
+import file from './api.js'
+
+export default file

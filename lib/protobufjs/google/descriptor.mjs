@@ -1,0 +1,3 @@
+import file from './descriptor.js'
+
+export default file

@@ -1,0 +1,3 @@
+import file from './source_context.js'
+
+export default file

@@ -1,0 +1,3 @@
+import file from './type.js'
+
+export default file

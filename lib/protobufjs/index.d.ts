@@ -1,0 +1,2 @@
+/** npm `protobufjs`, call for call. */
+export * from './types'

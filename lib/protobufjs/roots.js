@@ -1,0 +1,4 @@
+'use strict'
+
+/** The roots of static code and of decorators, by name. */
+module.exports = Object.create(null)

@@ -1,0 +1,69 @@
+'use strict'
+
+// Services over whatever carries bytes: `rpcImpl(method, requestBytes, callback)`.
+
+const { setTimeout } = require('node:timers')
+const util = require('./util/index.js')
+
+/** It is a function, as static code calls it on objects of its own. */
+function Service(rpcImpl, requestDelimited, responseDelimited) {
+  if (typeof rpcImpl !== 'function') throw TypeError('rpcImpl must be a function')
+  util.EventEmitter.call(this)
+  this.rpcImpl = rpcImpl
+  this.requestDelimited = Boolean(requestDelimited)
+  this.responseDelimited = Boolean(responseDelimited)
+}
+
+Service.prototype = Object.create(util.EventEmitter.prototype, {
+  constructor: { value: Service, writable: true, configurable: true },
+})
+
+/** Calls a method, and gives a promise where there is no callback. */
+Service.prototype.rpcCall = function rpcCall(method, requestCtor, responseCtor, request, callback) {
+  if (!request) throw TypeError('request must be specified')
+  if (!callback) return util.asPromise(rpcCall, this, method, requestCtor, responseCtor, request)
+  if (!this.rpcImpl) {
+    setTimeout(() => callback(Error('already ended')), 0)
+    return undefined
+  }
+  const failed = (error) => {
+    this.emit('error', error, method)
+    return callback(error)
+  }
+  const answered = (error, response) => {
+    if (error) return failed(error)
+    if (response === null) {
+      this.end(true)
+      return undefined
+    }
+    let message = response
+    if (!(response instanceof responseCtor)) {
+      try {
+        message = responseCtor[this.responseDelimited ? 'decodeDelimited' : 'decode'](response)
+      } catch (error) {
+        return failed(error)
+      }
+    }
+    this.emit('data', message, method)
+    return callback(null, message)
+  }
+  try {
+    const bytes = requestCtor[this.requestDelimited ? 'encodeDelimited' : 'encode'](request).finish()
+    return this.rpcImpl(method, bytes, answered)
+  } catch (error) {
+    this.emit('error', error, method)
+    setTimeout(() => callback(error), 0)
+    return undefined
+  }
+}
+
+/** Ends the service; what carries it is told, unless it was that that ended. */
+Service.prototype.end = function end(endedByRPC) {
+  if (!this.rpcImpl) return this
+  if (!endedByRPC) this.rpcImpl(null, null, null)
+  this.rpcImpl = null
+  this.emit('end').off()
+  return this
+}
+
+module.exports = { Service }

@@ -1,0 +1,15 @@
+'use strict'
+
+/** Calls a function that takes an error-first callback last, and gives a promise of what it is called back with. */
+module.exports = function asPromise(fn, self, ...args) {
+  return new Promise((resolve, reject) => {
+    try {
+      fn.call(self ?? null, ...args, (error, ...results) => {
+        if (error) reject(error)
+        else resolve(...results)
+      })
+    } catch (error) {
+      reject(error)
+    }
+  })
+}

@@ -1,0 +1,319 @@
+'use strict'
+
+// A client of several addresses, which come and go: a connection to each, and for every call one of them.
+
+const process = require('node:process')
+const { setInterval, clearInterval, setTimeout, clearTimeout } = require('node:timers')
+const { Client } = require('./client')
+const { Call } = require('./calls')
+const { Member } = require('./member')
+const { directTarget, placed, textOfTarget } = require('./target')
+const { resolverOf } = require('./resolve')
+const { now } = require('./tick')
+const { log } = require('./log')
+const errors = require('./errors')
+
+/** Who answers there does not speak rpc: it may be another one some day. */
+const FOREIGN_RETRY = 30_000
+
+/** The longest interval that a timer takes: it is there to be there. */
+const FOREVER = 2 ** 31 - 1
+
+class BalancedClient extends Client {
+  /** `target` as `target.js` has read it. */
+  constructor(target, options = {}) {
+    super(target, options)
+    Object.assign(this.stats, { ejections: 0, hedges: 0 })
+  }
+
+  readTarget(target) {
+    return target
+  }
+
+  begin() {
+    this.balance = this.options.balance
+    this.takesTurns = this.balance.policy === 'round-robin'
+    /** Every address, by what tells it from others. */
+    this.members = new Map()
+    /** Those of them that calls go to now. */
+    this.ready = []
+    this.weights = 0
+    /** The one that the last call went to, and how many more may follow it in the same write. */
+    this.chosen = null
+    this.left = 0
+    // Without an address there is no socket that would keep the process running.
+    this.keeper = setInterval(() => {}, FOREVER)
+    this.resolution = resolverOf(this.target).resolve((error, addresses) => {
+      if (this.closed) return
+      if (error) this.unresolved(error)
+      else this.take(addresses)
+    })
+  }
+
+  /** Where calls can go: `[{ address, id, weight, connected, ejected, pending }]`. */
+  get addresses() {
+    return [...this.members.values()].map((member) => ({
+      address: textOfTarget(member.target),
+      id: member.id,
+      weight: member.weight,
+      connected: member.link !== null,
+      ejected: member.ejected,
+      pending: member.link === null ? 0 : member.link.calls.pending,
+    }))
+  }
+
+  get connected() {
+    return this.ready.length > 0
+  }
+
+  // ---- addresses
+
+  unresolved(error) {
+    this.lastError = error
+    log('rpc: no addresses: %s', error.message)
+    process.nextTick(() => this.emit('resolveError', error))
+  }
+
+  take(addresses) {
+    const seen = new Set()
+    for (const [i, given] of addresses.entries()) {
+      let address
+      try {
+        address = this.read(given, i)
+      } catch (error) {
+        // Of what others have registered, one that makes no sense must not cost the rest.
+        this.unresolved(error)
+        continue
+      }
+      const key = `${address.id ?? ''} ${textOfTarget(address.place)}`
+      seen.add(key)
+      const member = this.members.get(key)
+      if (member === undefined) this.add(key, address)
+      else member.place(address)
+    }
+    for (const [key, member] of this.members) {
+      if (seen.has(key)) continue
+      this.members.delete(key)
+      member.retire()
+    }
+    this.membersChanged()
+    if (log.enabled)
+      log('rpc: the addresses are: %s', this.addresses.map(({ address }) => address).join(', ') || 'none')
+    process.nextTick(() => this.emit('addresses', this.addresses))
+  }
+
+  read(given, i) {
+    const name = `addresses[${i}]`
+    const { address, host, port, path, priority = 0 } = given
+    const place = directTarget(address ?? { host, port, path }, name)
+    const { id, weight, zone } = placed(given, name)
+    const isNear = this.balance.zone === undefined || zone === this.balance.zone
+    return { place, id, weight, tier: 2 * priority + (isNear ? 0 : 1) }
+  }
+
+  add(key, address) {
+    const member = new Member(this, key, address)
+    this.members.set(key, member)
+    member.attempt()
+  }
+
+  /** Who calls go to: those that are connected and well, of the best tier that has any. */
+  membersChanged() {
+    let best = Infinity
+    let ready = []
+    let sick = []
+    for (const member of this.members.values()) {
+      if (member.link === null || member.weight === 0 || member.tier > best) continue
+      if (member.ejected) {
+        sick.push(member)
+        continue
+      }
+      if (member.tier < best) ready = []
+      best = member.tier
+      ready.push(member)
+    }
+    // When all are sick, it is not they: something is wrong in between, or everything is.
+    if (ready.length === 0) ready = sick
+    sick = null
+    this.ready = ready
+    this.weights = 0
+    for (const member of ready) {
+      this.weights += member.weight
+      member.upTo = this.weights
+      // Credit from among others is none here.
+      member.turn = 0
+    }
+    this.chosen = null
+  }
+
+  endpointReady() {
+    this.stats.connections++
+    this.lastError = null
+    const was = this.connected
+    this.membersChanged()
+    process.nextTick(() => {
+      if (!was && this.connected) this.emit('connect')
+      this.pump()
+    })
+  }
+
+  endpointLost(_member, error) {
+    const was = this.connected
+    this.membersChanged()
+    this.lastError = error
+    if (was && !this.connected && !this.resting) process.nextTick(() => this.emit('disconnect', error))
+  }
+
+  endpointRetries(member, attempt) {
+    this.lastError = attempt.error
+    // Who is not there any more may be somewhere else by now.
+    this.resolution?.refresh?.()
+    process.nextTick(() => this.emit('reconnect', { ...attempt, address: textOfTarget(member.target) }))
+  }
+
+  endpointFailed(member, error) {
+    this.lastError = error
+    member.dead = true
+    if (this.options.reconnect !== null) {
+      member.stopped = false
+      member.retry(FOREIGN_RETRY)
+    }
+    if (this.hopeless) this.failWaiting((call) => errors.notConnected(call.method, error))
+  }
+
+  /** There are addresses, and nobody to call at any of them. */
+  get hopeless() {
+    if (this.members.size === 0) return false
+    for (const { dead } of this.members.values()) if (!dead) return false
+    return true
+  }
+
+  // ---- calls
+
+  get movesCalls() {
+    return true
+  }
+
+  wait(call) {
+    if (this.hopeless) return errors.notConnected(call.method, this.lastError)
+    return super.wait(call)
+  }
+
+  pick(call) {
+    const { chosen } = this
+    // What goes to the same place in the same turn leaves in one write.
+    if (chosen !== null && this.left > 0 && chosen.link.out.slab !== null && chosen.link.roomy) {
+      this.left--
+      return chosen.link
+    }
+    const member = this.choose()
+    if (member === null) return null
+    this.chosen = member
+    this.left = this.takesTurns ? 0 : member.share - 1
+    if (!member.measuring && member.link.roomy) member.measure(call)
+    return member.link
+  }
+
+  choose() {
+    const { ready } = this
+    if (ready.length <= 1) return ready.length === 0 ? null : ready[0]
+    const member = this.takesTurns ? this.nextInTurn() : this.lessLoaded()
+    if (member.link.roomy) return member
+    return ready.find(({ link }) => link.roomy) ?? member
+  }
+
+  /** The better of two that chance has chosen: as good as the best of all, and never all callers at one. */
+  lessLoaded() {
+    const { ready } = this
+    const first = this.byWeight()
+    let second = ready.length === 2 ? ready[first === ready[0] ? 1 : 0] : this.byWeight()
+    if (second === first) second = this.byWeight()
+    return second.load < first.load ? second : first
+  }
+
+  byWeight() {
+    const { ready } = this
+    const at = Math.random() * this.weights
+    for (let i = 0; i < ready.length - 1; i++) if (at < ready[i].upTo) return ready[i]
+    return ready[ready.length - 1]
+  }
+
+  /** Smooth weighted round-robin, as nginx has it. */
+  nextInTurn() {
+    let best = null
+    for (const member of this.ready) {
+      member.turn += member.weight
+      if (best === null || member.turn > best.turn) best = member
+    }
+    best.turn -= this.weights
+    return best
+  }
+
+  /** Makes the call once more somewhere else, when it has no answer after so long; the first answer counts. */
+  hedge(call) {
+    const delay = call.kept.hedge
+    if (delay === Infinity) return
+    const { callback } = call
+    const made = [call]
+    let left = 1
+    let ended = false
+    const end = (which) => (error, reply, metadata) => {
+      if (ended) return
+      left--
+      if (error && left > 0) return
+      ended = true
+      clearTimeout(timer)
+      for (const other of made) if (other !== which) this.drop(other)
+      callback(error, reply, metadata)
+    }
+    call.callback = end(call)
+    const timer = setTimeout(() => {
+      const remaining = call.deadline === Infinity ? Infinity : call.deadline - now()
+      if (ended || remaining <= 0 || this.ready.length < 2 || !this.budget.take(this.stats.calls)) return
+      const second = new Call(call.method, call.kept.body, remaining, null)
+      second.kept = call.kept
+      if (call.flags !== 0) second.addMetadata(call.metadata)
+      if (call.decode !== null) second.decode = call.decode
+      second.callback = end(second)
+      const link = this.elsewhere(call)
+      if (link === null) return
+      made.push(second)
+      left++
+      this.stats.hedges++
+      if (second.deadline < this.deadlines.next) this.deadlines.add(second.deadline)
+      const error = link.send(second)
+      if (error !== undefined) process.nextTick(second.callback, error)
+    }, delay)
+    timer.unref()
+  }
+
+  /** A link that is not the call's. */
+  elsewhere(call) {
+    const others = this.ready.filter(({ link }) => link.roomy && link.calls.find(call.sequence) !== call)
+    if (others.length === 0) return null
+    return others.reduce((best, member) => (member.load < best.load ? member : best)).link
+  }
+
+  /** Nobody needs this one any more. */
+  drop(call) {
+    if (call.callback === null) return
+    if (call.queued) return this.waiting.discard(call)
+    for (const link of this.links) if (link.calls.find(call.sequence) === call) link.drop(call)
+  }
+
+  // ---- the end
+
+  stop() {
+    clearInterval(this.keeper)
+    this.resolution?.close()
+    this.resolution = null
+    for (const member of this.members.values()) member.stop()
+  }
+
+  refTimers(name) {
+    this.keeper[name]()
+    for (const member of this.members.values()) member.timer?.[name]()
+  }
+}
+
+module.exports = { BalancedClient }

@@ -1,0 +1,46 @@
+'use strict'
+
+// The status codes of gRPC, which calls end with.
+
+const { invalidArgType, outOfRange } = require('../errors')
+
+const NAMES = [
+  'OK',
+  'CANCELLED',
+  'UNKNOWN',
+  'INVALID_ARGUMENT',
+  'DEADLINE_EXCEEDED',
+  'NOT_FOUND',
+  'ALREADY_EXISTS',
+  'PERMISSION_DENIED',
+  'RESOURCE_EXHAUSTED',
+  'FAILED_PRECONDITION',
+  'ABORTED',
+  'OUT_OF_RANGE',
+  'UNIMPLEMENTED',
+  'INTERNAL',
+  'UNAVAILABLE',
+  'DATA_LOSS',
+  'UNAUTHENTICATED',
+]
+
+/** Numbers by name. */
+const status = Object.freeze(Object.fromEntries(NAMES.map((name, number) => [name, number])))
+
+/** The name of a status, `UNKNOWN` for one that gRPC does not have. */
+function statusName(number) {
+  return NAMES[number] ?? 'UNKNOWN'
+}
+
+/** Whether a call can fail with it. */
+function isFailure(number) {
+  return Number.isInteger(number) && number >= 1 && number < NAMES.length
+}
+
+function checkFailure(name, number) {
+  if (typeof number !== 'number') throw invalidArgType(name, 'of type number', number)
+  if (!isFailure(number)) throw outOfRange(name, `an integer >= 1 and <= ${NAMES.length - 1}`, number)
+  return number
+}
+
+module.exports = { status, statusName, isFailure, checkFailure }

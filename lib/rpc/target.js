@@ -1,0 +1,127 @@
+'use strict'
+
+// What a client can be pointed at, as people write it.
+
+const { isIP } = require('node:net')
+const { invalidArgType, invalidArgValue } = require('../errors')
+const { refuseUnknown } = require('../options')
+const { checkObject, port: readPort } = require('./options')
+
+const FORMS =
+  "'host:port', '[::1]:port', 'tcp://host:port', 'unix:path', a path, 'dns://name:port', 'dns://_service._tcp.name' or 'registry://host:port/service'"
+
+const SCHEME = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is
+
+const DEFAULT_REGISTRY_PORT = 7400
+
+/** Each scheme's reader: the rest of the text, and what to say when it cannot be read. */
+const SCHEMES = {
+  tcp: (rest, wrong) => hostAndPort(rest, wrong, "must read like 'tcp://host:port'"),
+  unix: (rest, wrong) => (rest === '' ? wrong("must read like 'unix:///run/my.sock'") : { path: rest }),
+  dns: dnsName,
+  registry: registryService,
+}
+
+/** `{ host, port }`, `{ path }`, `{ dns, port }` (all its addresses), `{ srv }`, `{ registry, service }`, `{ list }` or `{ resolver }`. */
+function target(value, name = 'target') {
+  if (typeof value === 'number') return { host: 'localhost', port: readPort(value, name) }
+  if (typeof value === 'string') return ofString(value, name)
+  if (Array.isArray(value)) return { list: list(value, name) }
+  checkObject(value, name)
+  if (typeof value.resolve === 'function') return { resolver: value }
+  return ofObject(value, name)
+}
+
+/** A target that is one place. */
+function directTarget(value, name) {
+  const found = typeof value === 'string' || typeof value === 'number' ? target(value, name) : ofObject(value, name)
+  if (found.host === undefined && found.path === undefined) {
+    throw invalidArgValue(name, value, "must be one place, such as 'host:port' or 'unix:path'")
+  }
+  return found
+}
+
+/** Some of them, each with a weight and a zone if it has them. */
+function list(values, name) {
+  if (values.length === 0) throw invalidArgValue(name, values, 'must name one address at least')
+  return values.map((value, i) => {
+    const at = `${name}[${i}]`
+    if (value === null || typeof value !== 'object') return { ...directTarget(value, at), ...placed({}, at) }
+    const { id, weight, zone, address, ...rest } = value
+    return { ...directTarget(address ?? rest, at), ...placed({ id, weight, zone }, at) }
+  })
+}
+
+/** What is known of an address beside where it is. */
+function placed({ id, weight = 1, zone = '' }, name) {
+  if (typeof weight !== 'number') throw invalidArgType(`${name}.weight`, 'of type number', weight)
+  if (!Number.isFinite(weight) || weight < 0) throw invalidArgValue(`${name}.weight`, weight, 'must be 0 or more')
+  if (typeof zone !== 'string') throw invalidArgType(`${name}.zone`, 'of type string', zone)
+  return { id, weight, zone }
+}
+
+function ofObject(value, name) {
+  refuseUnknown(checkObject(value, name), ['host', 'port', 'path'], name)
+  if (value.path !== undefined) {
+    if (typeof value.path !== 'string') throw invalidArgType(`${name}.path`, 'of type string', value.path)
+    return { path: value.path }
+  }
+  const host = value.host ?? 'localhost'
+  if (typeof host !== 'string') throw invalidArgType(`${name}.host`, 'of type string', host)
+  return { host, port: readPort(value.port, `${name}.port`) }
+}
+
+function ofString(value, name) {
+  const wrong = (reason) => {
+    throw invalidArgValue(name, value, reason)
+  }
+  const scheme = SCHEME.exec(value)
+  if (scheme !== null) {
+    const read = SCHEMES[scheme[1].toLowerCase()]
+    if (read === undefined) wrong(`begins with '${scheme[1]}://', which is not spoken here: it must read like ${FORMS}`)
+    return read(scheme[2], wrong)
+  }
+  if (value.startsWith('unix:')) return SCHEMES.unix(value.slice('unix:'.length), wrong)
+  if (value.includes('/') || value.includes('\\')) return { path: value }
+  return hostAndPort(value, wrong, `must read like ${FORMS}`)
+}
+
+function hostAndPort(text, wrong, form) {
+  const match = /^(?:\[([^\]]+)\]|([^:/?#@\s]*)):(\d{1,5})$/.exec(text)
+  if (match === null || (match[1] !== undefined && isIP(match[1]) !== 6)) return wrong(form)
+  return { host: match[1] ?? (match[2] || 'localhost'), port: readPort(match[3], 'target') }
+}
+
+/** With a port, every address of the name; without, and by the form that RFC 2782 gives such names, its SRV records. */
+function dnsName(rest, wrong) {
+  if (/^_[^.:/]+\._[^.:/]+\.[^:/]+$/.test(rest)) return { srv: rest }
+  if (/^[^:/]+$/.test(rest))
+    return wrong("must have a port, 'dns://name:port', or name a service, 'dns://_rpc._tcp.name'")
+  const { host, port } = hostAndPort(rest, wrong, "must read like 'dns://name:port' or 'dns://_rpc._tcp.name'")
+  return { dns: host, port }
+}
+
+function registryService(rest, wrong) {
+  const form = "must read like 'registry://host:port/service'"
+  const slash = rest.indexOf('/')
+  const authority = slash === -1 ? rest : rest.slice(0, slash)
+  const service = slash === -1 ? '' : rest.slice(slash + 1)
+  if (authority === '') return wrong(form)
+  const hasPort = /^(\[[^\]]+\]|[^:]*):\d+$/.test(authority)
+  const registry = hostAndPort(hasPort ? authority : `${authority}:${DEFAULT_REGISTRY_PORT}`, wrong, form)
+  let name
+  try {
+    name = decodeURIComponent(service)
+  } catch {
+    return wrong(form)
+  }
+  return { registry, service: name }
+}
+
+/** A direct target as text that reads as the same. */
+function textOfTarget({ path, host, port }) {
+  if (path !== undefined) return `unix:${path}`
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+module.exports = { target, directTarget, placed, textOfTarget, DEFAULT_REGISTRY_PORT }

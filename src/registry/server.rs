@@ -1,0 +1,573 @@
+//! Requests in, answers and commits out.
+
+use super::journal::frame;
+use super::messages::{
+    Change, DeregisterReply, DeregisterRequest, Instance, KeepAliveReply, KeepAliveRequest, ListReply, ListRequest,
+    ListedService, Put, Record, RegisterReply, RegisterRequest, Removed, Status, WatchReply, WatchRequest,
+};
+use super::state::{Limits, State};
+use super::store::Loaded;
+use prost::Message;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+/// What the time may advance by between two looks at the clock, in milliseconds. A process that stood still (stopped, suspended, starved) has
+/// not heard those that kept their leases alive meanwhile: such time is nobody's lease.
+const MAX_STEP: u64 = 1000;
+
+/// While there are leases the clock is looked at so often, in milliseconds, so that only standing still looks like standing still.
+const LOOK: u64 = 500;
+
+/// The methods of the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// `Register`
+    Register,
+    /// `Deregister`
+    Deregister,
+    /// `KeepAlive`
+    KeepAlive,
+    /// `Watch`
+    Watch,
+    /// `List`
+    List,
+}
+
+impl Method {
+    /// All, with their names in the schema.
+    pub const ALL: [(&str, Method); 5] = [
+        ("Register", Method::Register),
+        ("Deregister", Method::Deregister),
+        ("KeepAlive", Method::KeepAlive),
+        ("Watch", Method::Watch),
+        ("List", Method::List),
+    ];
+}
+
+/// Why a request is not served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is malformed, or something in it is.
+    Invalid(String),
+    /// A limit is reached.
+    Full(String),
+    /// The disk did not take it; nothing has changed.
+    Storage(String),
+}
+
+impl Refusal {
+    /// Its code and text for the caller.
+    pub fn parts(&self) -> (&'static str, &str) {
+        match self {
+            Refusal::Invalid(text) => ("IRONWIRE_REGISTRY_INVALID", text),
+            Refusal::Full(text) => ("IRONWIRE_REGISTRY_FULL", text),
+            Refusal::Storage(text) => ("IRONWIRE_REGISTRY_STORAGE", text),
+        }
+    }
+}
+
+type Ticket = u32;
+
+/// A reply's bytes, or why there is none.
+pub type Answer = Result<Vec<u8>, Refusal>;
+
+/// What the disk is to hold from now on.
+pub struct Commit {
+    /// Changes, as records one after the other.
+    pub records: Vec<u8>,
+    /// Everything, instead: begin anew with it.
+    pub snapshot: Option<Snapshot>,
+}
+
+/// Everything that is known.
+pub struct Snapshot {
+    /// Of what is remembered.
+    pub epoch: String,
+    /// The last revision given.
+    pub revision: u64,
+    /// Every instance.
+    pub puts: Vec<Arc<Put>>,
+}
+
+/// A change that is not on the disk yet, and how it is taken back.
+struct Pending {
+    ticket: Ticket,
+    reply: Vec<u8>,
+    service: String,
+    id: String,
+    before: Option<Arc<Put>>,
+}
+
+struct Watch {
+    service: Arc<str>,
+    until: u64,
+    revision: u64,
+}
+
+/// How far the disk is.
+struct Disk {
+    /// A commit is under way.
+    busy: bool,
+    /// The next commit is a snapshot: the journal is long, or not to be trusted.
+    anew: bool,
+    /// Records in the journal.
+    written: usize,
+    /// Records for the next commit, and how many.
+    records: Vec<u8>,
+    count: usize,
+}
+
+/// The registry.
+pub struct Server {
+    limits: Limits,
+    epoch: String,
+    state: State,
+    /// The clock as last seen, and the time that is made of it.
+    seen: u64,
+    time: u64,
+    /// None: in memory only.
+    disk: Option<Disk>,
+    /// Changes of the commit that is under way, and of the next.
+    committing: Vec<Pending>,
+    pending: Vec<Pending>,
+    watches: HashMap<Ticket, Watch>,
+    watched: HashMap<Arc<str>, HashSet<Ticket>>,
+    timeouts: BTreeSet<(u64, Ticket)>,
+    answers: Vec<(Ticket, Answer)>,
+}
+
+fn sound(what: &str, text: &str, most: usize) -> Result<(), Refusal> {
+    if text.is_empty() || text.len() > most {
+        let length = text.len();
+        return Err(Refusal::Invalid(format!(
+            "{what} must have 1 to {most} bytes, not {length}"
+        )));
+    }
+    Ok(())
+}
+
+fn read<M: Message + Default>(body: &[u8]) -> Result<M, Refusal> {
+    M::decode(body).map_err(|error| Refusal::Invalid(format!("the request cannot be read: {error}")))
+}
+
+impl Server {
+    /// In memory, with nothing known yet. `epoch` tells it from every other.
+    pub fn new(limits: Limits, epoch: String, now: u64) -> Server {
+        Server {
+            limits,
+            epoch,
+            state: State::new(0),
+            seen: now,
+            time: now,
+            disk: None,
+            committing: Vec::new(),
+            pending: Vec::new(),
+            watches: HashMap::new(),
+            watched: HashMap::new(),
+            timeouts: BTreeSet::new(),
+            answers: Vec::new(),
+        }
+    }
+
+    /// With what a store has found, and for it. Everyone gets a whole lease to be heard of again.
+    pub fn restore(limits: Limits, loaded: Loaded, now: u64) -> Server {
+        let mut server = Server::new(limits, loaded.epoch, now);
+        server.state = State::new(loaded.revision);
+        for put in loaded.puts {
+            let expires = now + u64::from(put.lease_ms);
+            server.state.put(put, expires);
+        }
+        server.disk = Some(Disk {
+            busy: false,
+            // What was found is written down before anything is added to it.
+            anew: true,
+            written: 0,
+            records: Vec::new(),
+            count: 0,
+        });
+        server
+    }
+
+    /// Takes a request of `ticket`, which no other unanswered one has.
+    pub fn request(&mut self, ticket: Ticket, method: Method, body: &[u8], now: u64) {
+        self.advance(now);
+        let done = match method {
+            Method::Register => self.register(ticket, body),
+            Method::Deregister => self.deregister(ticket, body),
+            Method::KeepAlive => self.keep_alive(body).map(Some),
+            Method::Watch => self.watch(ticket, body),
+            Method::List => self.list(body).map(Some),
+        };
+        match done {
+            Ok(None) => {}
+            Ok(Some(reply)) => self.answers.push((ticket, Ok(reply))),
+            Err(refusal) => self.answers.push((ticket, Err(refusal))),
+        }
+    }
+
+    /// Nobody waits for this answer any more. (A change that is on its way to the disk goes on.)
+    pub fn cancel(&mut self, ticket: Ticket) {
+        self.unwatch(ticket);
+    }
+
+    /// Looks at the clock: leases and watches end.
+    pub fn tick(&mut self, now: u64) {
+        self.advance(now);
+    }
+
+    /// In how many milliseconds [`Server::tick`] has something to do.
+    pub fn next_tick(&self) -> Option<u64> {
+        let watch = self.timeouts.first().map(|(until, _)| until.saturating_sub(self.time));
+        let lease = self
+            .state
+            .next_expiry()
+            .map(|end| end.saturating_sub(self.time).min(LOOK));
+        watch.into_iter().chain(lease).min()
+    }
+
+    /// What has been answered since.
+    pub fn take_answers(&mut self) -> Vec<(u32, Answer)> {
+        std::mem::take(&mut self.answers)
+    }
+
+    /// What the disk is to do now, if anything: then [`Server::committed`] tells how it went.
+    pub fn take_commit(&mut self) -> Option<Commit> {
+        let disk = self.disk.as_mut()?;
+        if disk.busy || disk.count == 0 {
+            return None;
+        }
+        disk.busy = true;
+        self.committing = std::mem::take(&mut self.pending);
+        let records = std::mem::take(&mut disk.records);
+        disk.written += std::mem::take(&mut disk.count);
+        let snapshot = (disk.anew || disk.written > self.limits.records_per_snapshot).then(|| Snapshot {
+            epoch: self.epoch.clone(),
+            revision: self.state.revision,
+            puts: self.state.puts(),
+        });
+        if snapshot.is_some() {
+            disk.written = 0;
+        }
+        Some(Commit { records, snapshot })
+    }
+
+    /// How the commit went. After a failure nothing that waited has happened, and the next commit begins anew: what a disk has kept of a failed
+    /// write, nobody knows.
+    pub fn committed(&mut self, result: Result<(), String>) {
+        let Some(disk) = &mut self.disk else { return };
+        disk.busy = false;
+        disk.anew = result.is_err();
+        let Err(reason) = result else {
+            let done = std::mem::take(&mut self.committing);
+            self.answers
+                .extend(done.into_iter().map(|pending| (pending.ticket, Ok(pending.reply))));
+            return;
+        };
+        disk.records.clear();
+        disk.count = 0;
+        let mut failed = std::mem::take(&mut self.committing);
+        failed.append(&mut self.pending);
+        for pending in failed.iter().rev() {
+            self.take_back(pending);
+        }
+        for pending in failed {
+            self.answers
+                .push((pending.ticket, Err(Refusal::Storage(reason.clone()))));
+        }
+    }
+
+    /// Instances, services, and watches that wait.
+    pub fn counts(&self) -> (usize, usize, usize) {
+        (self.state.count(), self.state.services.len(), self.watches.len())
+    }
+
+    /// Of what is remembered.
+    pub fn epoch(&self) -> &str {
+        &self.epoch
+    }
+
+    // ---- methods
+
+    fn register(&mut self, ticket: Ticket, body: &[u8]) -> Result<Option<Vec<u8>>, Refusal> {
+        let RegisterRequest {
+            service,
+            instance,
+            lease_ms,
+            owner,
+        } = read(body)?;
+        let instance = instance.unwrap_or_default();
+        self.check(&service, &instance, &owner)?;
+        if let Some(why) = self.state.full(&service, &instance, &self.limits) {
+            return Err(Refusal::Full(why));
+        }
+        let (least, most) = self.limits.lease_ms;
+        let lease_ms = lease_ms.clamp(least, most);
+        let known = self.state.get(&service, &instance.id).map(|entry| entry.put.clone());
+        let same = known.as_ref().is_some_and(|put| {
+            put.instance.as_ref() == Some(&instance) && put.owner == owner && put.lease_ms == lease_ms
+        });
+        // Said again (the reply was lost, most likely): nobody needs to hear of it, but it must be on the disk when this is answered.
+        let revision = match &known {
+            Some(put) if same => put.revision,
+            _ => self.state.revision + 1,
+        };
+        let id = instance.id.clone();
+        let put = Arc::new(Put {
+            service: service.clone(),
+            instance: Some(instance),
+            lease_ms,
+            owner,
+            revision,
+        });
+        let reply = RegisterReply {
+            lease_ms,
+            epoch: self.epoch.clone(),
+            revision,
+        };
+        if same {
+            self.state.extend(&service, &id, self.time);
+        } else {
+            self.state.put(put.clone(), self.time + u64::from(lease_ms));
+            self.tell(&service);
+        }
+        let change = Change::Put((*put).clone());
+        Ok(self.keep(ticket, change, reply.encode_to_vec(), (service, id, known)))
+    }
+
+    fn deregister(&mut self, ticket: Ticket, body: &[u8]) -> Result<Option<Vec<u8>>, Refusal> {
+        let DeregisterRequest { service, id, owner } = read(body)?;
+        let known = self.state.get(&service, &id);
+        let ours = known.is_some_and(|entry| entry.put.owner == owner);
+        let reply = DeregisterReply { removed: ours }.encode_to_vec();
+        if !ours {
+            let most = self.limits.name_bytes;
+            let can_be =
+                sound("the service's name", &service, most).is_ok() && sound("the instance's id", &id, most).is_ok();
+            let is_settled = self.disk.as_ref().is_none_or(|disk| !disk.anew);
+            if known.is_some() || is_settled || !can_be {
+                return Ok(Some(reply));
+            }
+            // It is not there, but what a disk has kept of a failed write, nobody knows: that must be settled before this is answered.
+            let change = removed(&service, &id, self.state.revision);
+            return Ok(self.keep(ticket, change, reply, (service, id, None)));
+        }
+        let revision = self.state.revision + 1;
+        let before = self.state.remove(&service, &id, revision);
+        self.tell(&service);
+        let change = removed(&service, &id, revision);
+        Ok(self.keep(ticket, change, reply, (service, id, before)))
+    }
+
+    fn keep_alive(&mut self, body: &[u8]) -> Result<Vec<u8>, Refusal> {
+        let KeepAliveRequest { leases } = read(body)?;
+        let mut statuses = Vec::with_capacity(leases.len());
+        for lease in leases {
+            let status = match self.state.get(&lease.service, &lease.id) {
+                None => Status::Unknown,
+                Some(entry) if entry.put.owner != lease.owner => Status::Replaced,
+                Some(_) => {
+                    self.state.extend(&lease.service, &lease.id, self.time);
+                    Status::Kept
+                }
+            };
+            statuses.push(status as i32);
+        }
+        Ok(KeepAliveReply { statuses }.encode_to_vec())
+    }
+
+    fn watch(&mut self, ticket: Ticket, body: &[u8]) -> Result<Option<Vec<u8>>, Refusal> {
+        let request: WatchRequest = read(body)?;
+        sound("the service's name", &request.service, self.limits.name_bytes)?;
+        let current = self.state.revision_of(&request.service);
+        if request.epoch != self.epoch || request.revision != current {
+            return Ok(Some(self.present(&request.service)));
+        }
+        let wait = request.wait_ms.min(self.limits.wait_ms);
+        if wait == 0 {
+            return Ok(Some(self.unchanged(current)));
+        }
+        if self.watches.len() >= self.limits.watches {
+            let most = self.limits.watches;
+            return Err(Refusal::Full(format!("{most} watches wait already")));
+        }
+        let service: Arc<str> = match self.watched.get_key_value(request.service.as_str()) {
+            Some((name, _)) => name.clone(),
+            None => request.service.into(),
+        };
+        let until = self.time + u64::from(wait);
+        self.watched.entry(service.clone()).or_default().insert(ticket);
+        self.timeouts.insert((until, ticket));
+        let revision = current;
+        self.watches.insert(
+            ticket,
+            Watch {
+                service,
+                until,
+                revision,
+            },
+        );
+        Ok(None)
+    }
+
+    fn list(&self, body: &[u8]) -> Result<Vec<u8>, Refusal> {
+        let ListRequest {} = read(body)?;
+        let services = self.state.services.iter().map(|(name, service)| ListedService {
+            name: name.to_string(),
+            instances: u32::try_from(service.instances.len()).unwrap_or(u32::MAX),
+        });
+        let mut services: Vec<ListedService> = services.collect();
+        services.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(ListReply { services }.encode_to_vec())
+    }
+
+    // ---- the parts
+
+    fn check(&self, service: &str, instance: &Instance, owner: &str) -> Result<(), Refusal> {
+        let most = self.limits.name_bytes;
+        sound("the service's name", service, most)?;
+        sound("the instance's id", &instance.id, most)?;
+        sound("the instance's address", &instance.address, most)?;
+        sound("the owner", owner, most)?;
+        if instance.zone.len() > most {
+            let length = instance.zone.len();
+            return Err(Refusal::Invalid(format!(
+                "the zone must have {most} bytes at most, not {length}"
+            )));
+        }
+        let bytes: usize = instance
+            .metadata
+            .iter()
+            .map(|(key, value)| key.len() + value.len())
+            .sum();
+        // Empty keys and values are no way around the limit.
+        let bytes = bytes + instance.metadata.len();
+        let most = self.limits.metadata_bytes;
+        if bytes > most {
+            return Err(Refusal::Invalid(format!(
+                "the metadata must have {most} bytes at most, not {bytes}"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Makes the time of the clock: it goes on, and in small steps only.
+    fn advance(&mut self, now: u64) {
+        self.time += now.saturating_sub(self.seen).min(MAX_STEP);
+        self.seen = now;
+        while let Some((service, id)) = self.state.expired(self.time) {
+            let revision = self.state.revision + 1;
+            self.state.remove(&service, &id, revision);
+            self.record(removed(&service, &id, revision));
+            self.tell(&service);
+        }
+        while let Some(&(until, ticket)) = self.timeouts.first() {
+            if until > self.time {
+                break;
+            }
+            if let Some(watch) = self.unwatch(ticket) {
+                let reply = self.unchanged(watch.revision);
+                self.answers.push((ticket, Ok(reply)));
+            }
+        }
+    }
+
+    /// A change that is answered once it is on the disk; at once where there is none.
+    fn keep(
+        &mut self,
+        ticket: Ticket,
+        change: Change,
+        reply: Vec<u8>,
+        (service, id, before): (String, String, Option<Arc<Put>>),
+    ) -> Option<Vec<u8>> {
+        if self.disk.is_none() {
+            return Some(reply);
+        }
+        self.record(change);
+        self.pending.push(Pending {
+            ticket,
+            reply,
+            service,
+            id,
+            before,
+        });
+        None
+    }
+
+    fn record(&mut self, change: Change) {
+        if let Some(disk) = &mut self.disk {
+            frame(&mut disk.records, &Record { change: Some(change) });
+            disk.count += 1;
+        }
+    }
+
+    /// Undoes a change, which is a change, too.
+    fn take_back(&mut self, pending: &Pending) {
+        let revision = self.state.revision + 1;
+        match &pending.before {
+            Some(before) => {
+                let put = Put {
+                    revision,
+                    ..(**before).clone()
+                };
+                let expires = self.time + u64::from(put.lease_ms);
+                self.state.put(Arc::new(put), expires);
+            }
+            None => {
+                self.state.remove(&pending.service, &pending.id, revision);
+            }
+        }
+        self.tell(&pending.service);
+    }
+
+    /// A service has changed.
+    fn tell(&mut self, service: &str) {
+        let Some(tickets) = self.watched.get(service).cloned() else {
+            return;
+        };
+        let reply = self.present(service);
+        for ticket in tickets {
+            self.unwatch(ticket);
+            self.answers.push((ticket, Ok(reply.clone())));
+        }
+    }
+
+    fn unwatch(&mut self, ticket: Ticket) -> Option<Watch> {
+        let watch = self.watches.remove(&ticket)?;
+        self.timeouts.remove(&(watch.until, ticket));
+        if let Some(tickets) = self.watched.get_mut(&watch.service) {
+            tickets.remove(&ticket);
+            if tickets.is_empty() {
+                self.watched.remove(&watch.service);
+            }
+        }
+        Some(watch)
+    }
+
+    fn present(&self, service: &str) -> Vec<u8> {
+        let reply = WatchReply {
+            epoch: self.epoch.clone(),
+            revision: self.state.revision_of(service),
+            instances: self.state.instances(service),
+            unchanged: false,
+        };
+        reply.encode_to_vec()
+    }
+
+    fn unchanged(&self, revision: u64) -> Vec<u8> {
+        let reply = WatchReply {
+            epoch: self.epoch.clone(),
+            revision,
+            instances: Vec::new(),
+            unchanged: true,
+        };
+        reply.encode_to_vec()
+    }
+}
+
+fn removed(service: &str, id: &str, revision: u64) -> Change {
+    Change::Removed(Removed {
+        service: service.to_owned(),
+        id: id.to_owned(),
+        revision,
+    })
+}
