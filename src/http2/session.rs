@@ -241,6 +241,22 @@ impl Session {
         self.last_remote
     }
 
+    /// What the connection is at: how much the peer may send, how much of that it has used, our next stream, the last of the peer's, how much we may
+    /// send, and how many streams are open.
+    pub fn state(&self) -> [u32; 7] {
+        let send = self.send.max(0) as u32;
+        let open = self.streams.len() as u32;
+        [
+            self.window,
+            self.taken,
+            self.last_local + 2,
+            self.last_remote,
+            send,
+            open,
+            self.ready.len() as u32,
+        ]
+    }
+
     /// Whether the connection is over.
     pub fn is_over(&self) -> bool {
         self.phase == Phase::Over

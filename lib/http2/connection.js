@@ -1,0 +1,97 @@
+'use strict'
+
+// The handle of a connection of an HTTP/2 server's. Its socket is made when somebody asks for it.
+
+const { native } = require('../engine.js')
+const { systemError } = require('../errors.js')
+const { EOF } = require('../constants.js').errno
+const { Connection } = require('../net/handle.js')
+const { Socket } = require('../net/socket.js')
+const { ServerHttp2Session } = require('./session.js')
+
+class Http2Connection extends Connection {
+  constructor(id, isTcp, server) {
+    super(id, isTcp)
+    this.server = server
+    this.session = undefined
+    this.ended = false
+  }
+
+  getSocket() {
+    if (this.socket === undefined) {
+      const { server } = this
+      const socket = new Socket({
+        handle: this,
+        allowHalfOpen: true,
+        readable: true,
+        writable: true,
+        manualStart: true,
+      })
+      socket.server = server
+      socket._server = server
+      socket.on('close', () => this.session?.onLost(undefined))
+      // An error of the connection is the session's.
+      socket.on('error', () => {})
+    }
+    return this.socket
+  }
+
+  attach() {
+    const { server } = this
+    this.reading = true
+    const session = new ServerHttp2Session(this, server, server.options)
+    this.session = session
+    server.sessions.add(session)
+    session.on('error', (error) => server.emit('sessionError', error, session))
+    session.on('timeout', () => {
+      if (!server.emit('timeout', session)) session.destroy()
+    })
+    session.attach()
+    if (this.socket !== undefined) this.socket.session = session
+    server.emit('session', session)
+    return session
+  }
+
+  // --- from the engine
+
+  onRead(length, memory, offset) {
+    if (this.session === undefined) return super.onRead(length, memory, offset)
+    if (length > 0) return
+    this.session.onLost(length === EOF ? undefined : systemError(length, 'read'))
+  }
+
+  onWriteError(errno) {
+    if (this.session === undefined) return super.onWriteError(errno)
+    this.session.onLost(systemError(errno, 'write'))
+  }
+
+  onShutdown(status) {
+    if (this.shutdownRequest !== undefined) return super.onShutdown(status)
+    this.end()
+  }
+
+  /** The session is over: what is said leaves, then the end. */
+  finish() {
+    if (this.closing || this.id < 0 || this.ended) return
+    this.ended = true
+    native.http2Forget(this.id)
+    if (native.end(this.id) < 0) this.end()
+  }
+
+  end() {
+    const { socket } = this
+    if (socket !== undefined && !socket.destroyed) socket.destroy()
+    else this.close()
+  }
+
+  onClose() {
+    const { server, socket } = this
+    super.onClose()
+    this.session?.onLost(undefined)
+    if (socket !== undefined) return
+    server._connections--
+    server._emitCloseIfDrained()
+  }
+}
+
+module.exports = { Http2Connection }

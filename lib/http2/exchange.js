@@ -1,0 +1,207 @@
+'use strict'
+
+// What happens on one stream of a server's session: a request comes in, a response goes out. Whoever takes part in it, the stream that
+// programs see or the request and response of the compatible API, is told here.
+
+const process = require('node:process')
+const { constants } = require('node:http2')
+const { setImmediate } = require('node:timers')
+const { native } = require('../engine.js')
+const { http2Send: bits, http2Sent: sent } = require('../constants.js')
+
+const { NGHTTP2_NO_ERROR, NGHTTP2_CANCEL } = constants
+const { ALL, CLOSED } = sent
+
+class Exchange {
+  constructor(session, id, text, method, path, ended) {
+    this.session = session
+    this.id = id
+    /** The request's header, as Rust says it. */
+    this.text = text
+    this.method = method
+    this.path = path
+    /** The peer's side has ended; nothing follows the header. */
+    this.remoteEnded = ended
+    this.endAfterHeaders = ended
+    /** Ours has: all of it is said, though perhaps not sent. */
+    this.localEnded = false
+    this.headersSent = false
+    this.trailersSent = false
+    /** Nothing can be said on the stream, or comes on it, any more. */
+    this.closed = false
+    this.code = NGHTTP2_NO_ERROR
+    this.aborted = false
+    /** Rust keeps what arrives. */
+    this.paused = false
+    /** Called when all that was written is framed. */
+    this.waiting = undefined
+    /** The participants. */
+    this.req = undefined
+    this.res = undefined
+    this.stream = undefined
+    this.resource = undefined
+    /** Who takes the body. */
+    this.reader = undefined
+  }
+
+  // --- what comes
+
+  onData(chunk) {
+    this.session.touch()
+    const { reader, stream } = this
+    if (stream !== undefined) stream.touch()
+    if (this.resource === undefined) this.take(reader, chunk)
+    else this.resource.runInAsyncScope(this.take, this, reader, chunk)
+  }
+
+  take(reader, chunk) {
+    if (!reader.push(chunk) && !this.paused && !this.closed) {
+      this.paused = true
+      native.http2Pause(this.session.handle.id, this.id)
+    }
+  }
+
+  onEnd(trailers) {
+    this.remoteEnded = true
+    if (trailers.length > 0) this.trailers = trailers
+    if (!this.paused) this.finishBody()
+  }
+
+  finishBody() {
+    const { reader, resource } = this
+    const end = () => {
+      if (this.trailers !== undefined) reader.onTrailers(this.trailers)
+      reader.push(null)
+    }
+    if (resource === undefined) end()
+    else resource.runInAsyncScope(end)
+  }
+
+  /** The reader wants more. */
+  read() {
+    if (!this.paused) return
+    this.paused = false
+    const kept = native.http2Resume(this.session.handle.id, this.id)
+    if (kept !== undefined) {
+      const [chunk, closed] = kept
+      if (chunk.length > 0) this.take(this.reader, chunk)
+      if (closed) process.nextTick(closeLater, this)
+    }
+    if (this.remoteEnded && !this.paused) this.finishBody()
+  }
+
+  onReset(code, byPeer) {
+    if (this.closed) return
+    this.code = code
+    // Whoever asked has gone before all was said.
+    const aborted = !this.remoteEnded || !this.localEnded || byPeer
+    this.close(aborted)
+  }
+
+  onDrained() {
+    this.session.touch()
+    const { waiting } = this
+    this.waiting = undefined
+    waiting?.()
+    if (this.localEnded && !this.remoteEnded) this.forsake()
+  }
+
+  onClosed() {
+    this.close(false)
+  }
+
+  /** The stream is over. */
+  close(aborted) {
+    if (this.closed) return
+    this.closed = true
+    this.aborted = aborted
+    const { session, resource } = this
+    session.exchanges.delete(this.id)
+    const waiting = this.waiting
+    this.waiting = undefined
+    const tell = () => {
+      waiting?.()
+      this.req?.onExchangeClosed()
+      this.res?.onExchangeClosed()
+      this.stream?.onExchangeClosed()
+    }
+    if (resource === undefined) tell()
+    else {
+      resource.runInAsyncScope(tell)
+      resource.emitDestroy()
+    }
+    session.onExchangeClosed()
+  }
+
+  // --- what goes
+
+  /** The header of a response, and `body` behind it, if there is one: a string or bytes. The stream ends with it if it `ends`. */
+  respond(status, fields, date, body, encoding, ends) {
+    this.headersSent = true
+    let flags = status | (date ? bits.DATE : 0) | (ends ? bits.END : 0)
+    let length = 0
+    if (body !== undefined) {
+      if (typeof body === 'string') flags |= encoding === 'latin1' || encoding === 'binary' ? bits.LATIN1 : bits.TEXT
+      else {
+        flags |= bits.BYTES
+        length = body.length
+      }
+    }
+    return this.said(native.http2Respond(this.session.handle.id, this.id, flags, fields, body, length), ends)
+  }
+
+  /** 1xx. */
+  inform(status, fields) {
+    return native.http2Respond(this.session.handle.id, this.id, status, fields, undefined, 0) >= 0
+  }
+
+  write(body, encoding, ends) {
+    let flags = ends ? bits.END : 0
+    let length = 0
+    if (typeof body === 'string') flags |= encoding === 'latin1' || encoding === 'binary' ? bits.LATIN1 : bits.TEXT
+    else if (body !== undefined) {
+      flags |= bits.BYTES
+      length = body.length
+    }
+    return this.said(native.http2Write(this.session.handle.id, this.id, flags, body, length), ends)
+  }
+
+  sendTrailers(fields) {
+    this.trailersSent = true
+    return this.said(native.http2Trailers(this.session.handle.id, this.id, fields), true)
+  }
+
+  /** Whether all is framed; false when `waiting` is called later. Nothing is left to wait for on a stream that is gone. */
+  said(status, ends) {
+    this.session.touch()
+    if (status < 0) return true
+    if (ends) {
+      this.localEnded = true
+      if (status & CLOSED) this.session.closeSoon(this)
+      else if (!this.remoteEnded && (status & ALL) !== 0) this.forsake()
+    }
+    return (status & ALL) !== 0
+  }
+
+  /** All is said, and nobody has begun to read what the peer still sends: it need not go on. */
+  forsake() {
+    setImmediate(forsakeLater, this)
+  }
+
+  reset(code) {
+    if (this.closed) return
+    this.code = code
+    native.http2Reset(this.session.handle.id, this.id, code)
+    this.close(!this.remoteEnded && code !== NGHTTP2_NO_ERROR)
+  }
+}
+
+function closeLater(exchange) {
+  exchange.onClosed()
+}
+
+function forsakeLater(exchange) {
+  if (!exchange.closed && !exchange.remoteEnded && !exchange.reader.isRead()) exchange.reset(NGHTTP2_NO_ERROR)
+}
+
+module.exports = { Exchange, NGHTTP2_NO_ERROR, NGHTTP2_CANCEL }

@@ -1,0 +1,120 @@
+'use strict'
+
+// `http2.Server` over the native engine. What is unusual about a server is core's: classes of one's own for requests, other streams
+// than sockets.
+
+const http2 = require('node:http2')
+const { Server: NetServer } = require('../net/server.js')
+const core = require('../core.js')
+const { invalidArgType } = require('../errors.js')
+const { Http2Connection } = require('./connection.js')
+const { checked } = require('./settings.js')
+
+const kCore = Symbol('server of core')
+
+/** Options that only core's servers know. */
+const UNUSUAL = [
+  'Http1IncomingMessage',
+  'Http1ServerResponse',
+  'Http2ServerRequest',
+  'Http2ServerResponse',
+  'selectPadding',
+]
+
+function isUsual(options) {
+  return UNUSUAL.every((name) => options?.[name] === undefined) && !options?.paddingStrategy
+}
+
+class Http2Server extends NetServer {
+  constructor(options = {}, requestListener) {
+    super({ ...options, allowHalfOpen: true })
+    this.options = options
+    this.timeout = 0
+    this.sessions = new Set()
+    this.on('connection', onConnection)
+    if (requestListener !== undefined) this.on('request', requestListener)
+  }
+
+  /** A connection that the listening handle has accepted. */
+  _onconnection(handle) {
+    const connection = new Http2Connection(handle.id, handle.getpeername !== undefined, this)
+    const ours = this._events.connection === onConnection && this.emit === core.own.emit
+    if (ours) connection.attach()
+    else this.emit('connection', connection.getSocket())
+  }
+
+  setTimeout(msecs = 0, callback = undefined) {
+    this.timeout = msecs
+    if (callback !== undefined) {
+      if (typeof callback !== 'function') throw invalidArgType('callback', 'of type function', callback)
+      this.on('timeout', callback)
+    }
+    return this
+  }
+
+  updateSettings(settings) {
+    this.options = { ...this.options, settings: { ...this.options.settings, ...checked(settings) } }
+  }
+
+  /** Takes no further connections, and no further streams on those that there are. */
+  close(callback) {
+    super.close(callback)
+    for (const session of this.sessions) session.close()
+    return this
+  }
+
+  async [Symbol.asyncDispose]() {
+    await new Promise((resolve, reject) => this.close((error) => (error ? reject(error) : resolve())))
+  }
+
+  [Symbol.for('nodejs.rejection')](error, event, ...args) {
+    if (event === 'stream' || event === 'request') {
+      const [first, res] = args
+      const stream = event === 'stream' ? first : res.stream
+      if (event === 'request' && !res.headersSent) {
+        for (const name of res.getHeaderNames()) res.removeHeader(name)
+        res.statusCode = 500
+        res.end(require('node:http').STATUS_CODES[500])
+      } else stream.destroy(error)
+      return
+    }
+    super[Symbol.for('nodejs.rejection')]?.(error, event, ...args)
+  }
+}
+
+/** Speaks HTTP/2 on a socket: one of ours by the native engine, any other stream by core's. */
+function onConnection(socket) {
+  const connection = socket._handle
+  if (!(connection instanceof Http2Connection) || connection.server !== this) {
+    coreOf(this).emit('connection', socket)
+  } else if (connection.session === undefined) connection.attach()
+}
+
+/** A server of core's, which never listens: all that it has to say, ours does. */
+function coreOf(server) {
+  if (server[kCore] === undefined) {
+    const genuine = http2.createServer(server.options)
+    const { emit } = genuine
+    // Core looks for these on its own server.
+    genuine.on('request', () => {})
+    genuine.emit = (event, ...args) =>
+      event === 'connection' ? emit.call(genuine, event, ...args) : server.emit(event, ...args)
+    server[kCore] = genuine
+  }
+  return server[kCore]
+}
+
+function createServer(options, onRequest) {
+  if (typeof options === 'function') {
+    onRequest = options
+    options = {}
+  }
+  if (!isUsual(options)) return http2.createServer(options, onRequest)
+  if (options !== undefined && (options === null || typeof options !== 'object' || Array.isArray(options))) {
+    throw invalidArgType('options', 'of type object', options)
+  }
+  if (options?.settings !== undefined) checked(options.settings)
+  return new Http2Server(options, onRequest)
+}
+
+module.exports = { createServer, Http2Server }

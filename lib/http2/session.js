@@ -1,0 +1,442 @@
+'use strict'
+
+// A server's session: one connection that speaks HTTP/2.
+
+const process = require('node:process')
+const { AsyncResource } = require('node:async_hooks')
+const { Buffer } = require('node:buffer')
+const EventEmitter = require('node:events')
+const { constants } = require('node:http2')
+const { setImmediate } = require('node:timers')
+const { isArrayBufferView } = require('node:util/types')
+const { URL } = require('node:url')
+const { native } = require('../engine.js')
+const { invalidArgType, outOfRange } = require('../errors.js')
+const errors = require('./errors.js')
+const { Exchange } = require('./exchange.js')
+const { fieldsObject, rawFields } = require('./fields.js')
+const { Http2ServerRequest } = require('./request.js')
+const { Http2ServerResponse } = require('./response.js')
+const { ServerHttp2Stream } = require('./stream.js')
+const { sessionSocket } = require('./proxy.js')
+const { DEFAULTS, checked, words, settingsOf } = require('./settings.js')
+const { Timer } = require('./timer.js')
+// Brings what the table says.
+require('./batch.js')
+
+const { NGHTTP2_NO_ERROR, NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR, NGHTTP2_REFUSED_STREAM } = constants
+const EMPTY = Buffer.alloc(0)
+const MAX_PINGS = 10
+const ALTSVC = 0x0a
+const ORIGIN = 0x0c
+const MAX_EXTENSION = 16_382
+
+Exchange.prototype.getStream = function () {
+  this.stream ??= new ServerHttp2Stream(this)
+  return this.stream
+}
+
+class ServerHttp2Session extends EventEmitter {
+  constructor(handle, server, options) {
+    super()
+    this.handle = handle
+    this.server = server
+    this.exchanges = new Map()
+    this.closed = false
+    this.destroyed = false
+    this.connecting = false
+    this.encrypted = false
+    this.alpnProtocol = 'h2c'
+    this.originSet = undefined
+    this.type = constants.NGHTTP2_SESSION_SERVER
+    this.options = options
+    this.said = { ...DEFAULTS, ...options.settings }
+    /** Callbacks of settings and pings that are not answered. */
+    this.pendingSettings = [undefined]
+    this.pendingPings = []
+    this.timer = new Timer(this)
+    this.resources = { triggerAsyncId: handle.getAsyncId(), requireManualDestroy: true }
+    this.socketProxy = undefined
+    this.goawayCode = undefined
+  }
+
+  /** Speaks HTTP/2 from now on. */
+  attach() {
+    const { options } = this
+    native.http2Attach(
+      this.handle.id,
+      words(this.said),
+      options.maxHeaderListPairs ?? 128,
+      options.maxSettings ?? 32,
+      options.streamResetBurst ?? 1000,
+      options.streamResetRate ?? 33,
+    )
+    if (this.server.timeout > 0) this.setTimeout(this.server.timeout)
+  }
+
+  get socket() {
+    this.socketProxy ??= sessionSocket(this)
+    return this.socketProxy
+  }
+
+  getSocket() {
+    return this.handle.getSocket()
+  }
+
+  boundSocket() {
+    if (this.destroyed) throw errors.socketUnbound()
+    return this.handle.getSocket()
+  }
+
+  get pendingSettingsAck() {
+    return this.pendingSettings.length > 0
+  }
+
+  get localSettings() {
+    const numbers = this.numbers()
+    return numbers === undefined ? {} : settingsOf(numbers, 0)
+  }
+
+  get remoteSettings() {
+    const numbers = this.numbers()
+    return numbers === undefined ? {} : settingsOf(numbers, 7)
+  }
+
+  get state() {
+    const numbers = this.numbers()
+    if (numbers === undefined) return {}
+    const [window, taken, next, last, send] = numbers.slice(14)
+    return {
+      effectiveLocalWindowSize: window,
+      effectiveRecvDataLength: taken,
+      nextStreamID: next,
+      localWindowSize: window - taken,
+      lastProcStreamID: last,
+      remoteWindowSize: send,
+      outboundQueueSize: 0,
+      deflateDynamicTableSize: 0,
+      inflateDynamicTableSize: 0,
+    }
+  }
+
+  get effectiveStreamWindow() {
+    return this.numbers()?.[3]
+  }
+
+  numbers() {
+    return this.destroyed ? undefined : native.http2State(this.handle.id)
+  }
+
+  ref() {
+    if (!this.destroyed) this.handle.ref()
+  }
+
+  unref() {
+    if (!this.destroyed) this.handle.unref()
+  }
+
+  setTimeout(msecs, callback) {
+    return this.timer.set(msecs, callback)
+  }
+
+  touch() {
+    this.timer.touch()
+  }
+
+  setLocalWindowSize(windowSize) {
+    if (this.destroyed) throw errors.invalidSession()
+    if (typeof windowSize !== 'number') throw invalidArgType('windowSize', 'of type number', windowSize)
+    if (!Number.isInteger(windowSize) || windowSize < 0 || windowSize > 2 ** 31 - 1) {
+      throw outOfRange('windowSize', '>= 0 && <= 2147483647', windowSize)
+    }
+    native.http2Window(this.handle.id, windowSize)
+  }
+
+  settings(settings, callback) {
+    if (this.destroyed) throw errors.invalidSession()
+    const given = checked(settings)
+    if (callback !== undefined && typeof callback !== 'function') {
+      throw invalidArgType('callback', 'of type function', callback)
+    }
+    if (this.pendingSettings.length >= (this.options.maxOutstandingSettings ?? 10)) {
+      this.destroy(errors.maxPendingSettings())
+      return
+    }
+    this.said = { ...this.said, ...given }
+    this.pendingSettings.push({ callback, began: process.hrtime() })
+    native.http2Settings(this.handle.id, words(this.said))
+  }
+
+  ping(payload, callback) {
+    if (this.destroyed) throw errors.invalidSession()
+    if (typeof payload === 'function') {
+      callback = payload
+      payload = undefined
+    }
+    if (payload !== undefined) {
+      if (!isArrayBufferView(payload)) {
+        throw invalidArgType('payload', 'an instance of Buffer, TypedArray, or DataView', payload)
+      }
+      if (payload.byteLength !== 8) throw errors.pingLength()
+    }
+    if (typeof callback !== 'function') throw invalidArgType('callback', 'of type function', callback)
+    if (this.pendingPings.length >= (this.options.maxOutstandingPings ?? MAX_PINGS)) {
+      process.nextTick(callback, false, 0, payload)
+      return false
+    }
+    const octets =
+      payload === undefined
+        ? Buffer.from(String(Math.random()).slice(2, 10).padEnd(8, '0'))
+        : Buffer.from(payload.buffer, payload.byteOffset, 8)
+    this.pendingPings.push({ callback, began: process.hrtime() })
+    native.http2Ping(this.handle.id, octets)
+    return true
+  }
+
+  goaway(code = NGHTTP2_NO_ERROR, lastStreamID = 0, opaqueData = undefined) {
+    if (this.destroyed) throw errors.invalidSession()
+    if (opaqueData !== undefined && !isArrayBufferView(opaqueData)) {
+      throw invalidArgType('opaqueData', 'an instance of Buffer, TypedArray, or DataView', opaqueData)
+    }
+    if (typeof code !== 'number') throw invalidArgType('code', 'of type number', code)
+    if (typeof lastStreamID !== 'number') throw invalidArgType('lastStreamID', 'of type number', lastStreamID)
+    const debug =
+      opaqueData === undefined ? EMPTY : Buffer.from(opaqueData.buffer, opaqueData.byteOffset, opaqueData.byteLength)
+    native.http2Goaway(this.handle.id, code, lastStreamID > 0 ? lastStreamID : -1, debug, debug.length)
+  }
+
+  altsvc(alt, originOrStream) {
+    if (this.destroyed) throw errors.invalidSession()
+    let stream = 0
+    let origin = ''
+    if (typeof originOrStream === 'string') {
+      origin = new URL(originOrStream).origin
+      if (origin === 'null') throw errors.altsvcOrigin()
+    } else if (typeof originOrStream === 'number') {
+      if (!Number.isInteger(originOrStream) || originOrStream <= 0 || originOrStream > 2 ** 32 - 1) {
+        throw outOfRange('originOrStream', `> 0 && < ${2 ** 32}`, originOrStream)
+      }
+      stream = originOrStream
+    } else if (originOrStream !== undefined) {
+      if (originOrStream !== null && typeof originOrStream === 'object') ({ origin } = originOrStream)
+      if (typeof origin !== 'string') {
+        throw invalidArgType(
+          'originOrStream',
+          'of type string or number or an instance of URL or Object',
+          originOrStream,
+        )
+      }
+      if (origin === 'null' || origin.length === 0) throw errors.altsvcOrigin()
+    }
+    if (typeof alt !== 'string') throw invalidArgType('alt', 'of type string', alt)
+    const text = Buffer.from(`\0\0${origin}${alt}`, 'latin1')
+    text.writeUInt16BE(origin.length)
+    if (text.length - 2 > MAX_EXTENSION) throw errors.altsvcLength()
+    native.http2Extension(this.handle.id, ALTSVC, stream, text, text.length)
+  }
+
+  origin(...origins) {
+    if (this.destroyed) throw errors.invalidSession()
+    if (origins.length === 0) return
+    const parts = []
+    for (let one of origins) {
+      if (typeof one === 'string') one = new URL(one).origin
+      else if (one !== null && typeof one === 'object') one = one.origin
+      if (typeof one !== 'string') throw invalidArgType('origin', 'of type string', one)
+      if (one === 'null') throw errors.invalidOrigin()
+      const bytes = Buffer.from(`\0\0${one}`, 'latin1')
+      bytes.writeUInt16BE(bytes.length - 2)
+      parts.push(bytes)
+    }
+    const all = Buffer.concat(parts)
+    if (all.length > MAX_EXTENSION) throw errors.originLength()
+    native.http2Extension(this.handle.id, ORIGIN, 0, all, all.length)
+  }
+
+  /** Takes no further streams, and ends when those that are open have. */
+  close(callback) {
+    if (this.closed || this.destroyed) return
+    this.closed = true
+    if (typeof callback === 'function') this.once('close', callback)
+    native.http2Goaway(this.handle.id, NGHTTP2_NO_ERROR, -1, EMPTY, 0)
+    this.endIfDone()
+  }
+
+  endIfDone() {
+    if (!this.closed || this.destroyed || this.exchanges.size > 0) return
+    setImmediate(() => {
+      if (!this.destroyed && this.exchanges.size === 0) this.destroy()
+    })
+  }
+
+  destroy(error, code) {
+    if (this.destroyed) return
+    if (typeof error === 'number') {
+      code = error
+      error = code !== NGHTTP2_NO_ERROR ? errors.sessionError(code) : undefined
+    }
+    code ??= error === undefined || error === null ? NGHTTP2_NO_ERROR : NGHTTP2_INTERNAL_ERROR
+    if (!this.failed && this.handle.id >= 0) {
+      native.http2Goaway(this.handle.id, code, -1, EMPTY, 0)
+    }
+    this.tearDown(error, code)
+  }
+
+  /** Nothing more can be said. */
+  tearDown(error, code) {
+    if (this.destroyed) return
+    this.destroyed = true
+    this.closed = true
+    this.goawayCode = code
+    this.timer.clear()
+    for (const exchange of [...this.exchanges.values()]) {
+      exchange.code = code === NGHTTP2_NO_ERROR ? NGHTTP2_CANCEL : code
+      if (error && exchange.stream !== undefined) exchange.stream.failure = error
+      exchange.close(true)
+    }
+    for (const pending of this.pendingPings.splice(0)) pending.callback(errors.pingCancel())
+    for (const pending of this.pendingSettings.splice(0)) pending?.callback?.(errors.settingsCancel())
+    this.server.sessions?.delete(this)
+    this.handle.finish()
+    process.nextTick(() => {
+      if (error) this.emit('error', error)
+      this.emit('close')
+    })
+  }
+
+  // --- called with what Rust says
+
+  onHead(id, text, method, path, ended) {
+    const exchange = new Exchange(this, id, text, method, path, ended)
+    this.exchanges.set(id, exchange)
+    this.touch()
+    const resource = new AsyncResource('HTTP2STREAM', this.resources)
+    exchange.resource = resource
+    resource.runInAsyncScope(this.begin, this, exchange)
+  }
+
+  begin(exchange) {
+    const { server } = this
+    const forStreams = server.listenerCount('stream') > 0 || this.listenerCount('stream') > 0
+    if (server.listenerCount('request') > 0 || (!forStreams && server.listenerCount('checkContinue') > 0)) {
+      if (forStreams) exchange.getStream()
+      this.serve(exchange)
+    } else if (!forStreams) {
+      exchange.reader = nobody
+      exchange.reset(NGHTTP2_REFUSED_STREAM)
+      return
+    }
+    if (!forStreams || exchange.closed) return
+    const stream = exchange.getStream()
+    const headers = exchange.req === undefined ? fieldsObject(exchange.text) : exchange.req.headers
+    const raw = rawFields(exchange.text)
+    const flags =
+      constants.NGHTTP2_FLAG_END_HEADERS | (exchange.endAfterHeaders ? constants.NGHTTP2_FLAG_END_STREAM : 0)
+    this.emit('stream', stream, headers, flags, raw)
+    server.emit('stream', stream, headers, flags, raw)
+  }
+
+  serve(exchange) {
+    const { server } = this
+    const req = new Http2ServerRequest(exchange)
+    const res = new Http2ServerResponse(exchange)
+    if (exchange.method === 'CONNECT') {
+      if (!server.emit('connect', req, res)) {
+        res.statusCode = 405
+        res.end()
+      }
+      return
+    }
+    if (exchange.text.includes('expect\0')) {
+      const { expect } = req.headers
+      if (expect !== undefined) {
+        if (expect !== '100-continue') {
+          if (server.listenerCount('checkExpectation') > 0) server.emit('checkExpectation', req, res)
+          else {
+            res.statusCode = 417
+            res.end()
+          }
+          return
+        }
+        if (server.listenerCount('checkContinue') > 0) {
+          server.emit('checkContinue', req, res)
+          return
+        }
+        res.writeContinue()
+      }
+    }
+    server.emit('request', req, res)
+  }
+
+  /** Over by what was said: told when the caller is done. */
+  closeSoon(exchange) {
+    if (over.length === 0) process.nextTick(closeAll)
+    over.push(exchange)
+  }
+
+  onExchangeClosed() {
+    this.endIfDone()
+  }
+
+  onSettings() {
+    this.touch()
+    if (this.listenerCount('remoteSettings') > 0) this.emit('remoteSettings', this.remoteSettings)
+  }
+
+  onSettingsAck() {
+    this.touch()
+    const pending = this.pendingSettings.shift()
+    if (this.listenerCount('localSettings') > 0) this.emit('localSettings', this.localSettings)
+    if (pending?.callback === undefined) return
+    const [seconds, nanoseconds] = process.hrtime(pending.began)
+    pending.callback(null, this.localSettings, seconds * 1e3 + nanoseconds / 1e6)
+  }
+
+  onPing(payload) {
+    this.touch()
+    if (this.listenerCount('ping') > 0) this.emit('ping', payload)
+  }
+
+  onPong(payload) {
+    const pending = this.pendingPings.shift()
+    if (pending === undefined) {
+      this.destroy(errors.protocolError(1, 'an unsolicited answer to PING'), constants.NGHTTP2_PROTOCOL_ERROR)
+      return
+    }
+    const [seconds, nanoseconds] = process.hrtime(pending.began)
+    pending.callback(null, seconds * 1e3 + nanoseconds / 1e6, payload)
+  }
+
+  onGoaway(code, last, debug) {
+    this.emit('goaway', code, last, debug.length > 0 ? debug : undefined)
+    if (code === NGHTTP2_NO_ERROR) this.close()
+    else this.destroy(errors.sessionError(code), NGHTTP2_NO_ERROR)
+  }
+
+  /** The peer has broken the protocol, and been told. */
+  onFailed(code, why) {
+    this.failed = true
+    this.tearDown(errors.protocolError(code, why), code)
+  }
+
+  /** The peer has ended its side, or the connection is gone. */
+  onLost(error) {
+    this.failed = error !== undefined
+    if (error === undefined) this.destroy()
+    else this.tearDown(error, NGHTTP2_CANCEL)
+  }
+}
+
+/** What is over by what was said in this tick. */
+let over = []
+
+function closeAll() {
+  const all = over
+  over = []
+  for (const exchange of all) exchange.onClosed()
+}
+
+/** Who reads what nobody wants. */
+const nobody = { push: () => true, onTrailers() {}, isRead: () => false }
+
+module.exports = { ServerHttp2Session }

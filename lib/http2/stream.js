@@ -1,0 +1,431 @@
+'use strict'
+
+// A stream of a server's session, as the stream API shows it.
+
+const fs = require('node:fs')
+const process = require('node:process')
+const { constants } = require('node:http2')
+const { Duplex } = require('node:stream')
+const { native } = require('../engine.js')
+const { invalidArgType, invalidArgValue, outOfRange } = require('../errors.js')
+const errors = require('./errors.js')
+const { fieldsObject, fieldsText, rawFields, STATUS } = require('./fields.js')
+const { Timer } = require('./timer.js')
+
+const { NGHTTP2_NO_ERROR, NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR } = constants
+
+const kExchange = Symbol('exchange')
+const kTimer = Symbol('timer')
+const kRead = Symbol('was read')
+const kWaitForTrailers = Symbol('wait for trailers')
+const kTrailersReady = Symbol('trailers ready')
+const kSent = Symbol('sent headers')
+const kSentInfo = Symbol('sent info headers')
+const kSentTrailers = Symbol('sent trailers')
+const kSession = Symbol('session')
+const kTrailersCallback = Symbol('trailers callback')
+
+function checkObject(value, name) {
+  if (value !== undefined && (value === null || typeof value !== 'object' || Array.isArray(value))) {
+    throw invalidArgType(name, 'of type object', value)
+  }
+}
+
+class ServerHttp2Stream extends Duplex {
+  constructor(exchange) {
+    super({ allowHalfOpen: true, autoDestroy: false, decodeStrings: false, emitClose: true })
+    this[kExchange] = exchange
+    this[kSession] = exchange.session
+    this[kTimer] = new Timer(this)
+    this[kRead] = false
+    this[kWaitForTrailers] = false
+    this[kTrailersReady] = false
+    this[kSent] = undefined
+    this[kSentInfo] = undefined
+    this[kSentTrailers] = undefined
+    this[kTrailersCallback] = undefined
+    if (exchange.reader === undefined) exchange.reader = this
+    if (exchange.remoteEnded && exchange.reader === this) this.push(null)
+    if (exchange.res === undefined) return
+    // It came later: what was said is said.
+    if (exchange.localEnded) this.endedElsewhere()
+  }
+
+  get aborted() {
+    return this[kExchange].aborted
+  }
+
+  get bufferSize() {
+    return this.writableLength
+  }
+
+  get closed() {
+    return this[kExchange].closed
+  }
+
+  get endAfterHeaders() {
+    return this[kExchange].endAfterHeaders
+  }
+
+  get headersSent() {
+    return this[kExchange].headersSent
+  }
+
+  get headRequest() {
+    return this[kExchange].method === 'HEAD'
+  }
+
+  get id() {
+    return this[kExchange].id
+  }
+
+  get pending() {
+    return false
+  }
+
+  /** Pushes are not made. */
+  get pushAllowed() {
+    return false
+  }
+
+  get rstCode() {
+    return this[kExchange].closed ? this[kExchange].code : undefined
+  }
+
+  get sentHeaders() {
+    return this[kSent]
+  }
+
+  get sentInfoHeaders() {
+    return this[kSentInfo]
+  }
+
+  get sentTrailers() {
+    return this[kSentTrailers]
+  }
+
+  get session() {
+    return this[kSession]
+  }
+
+  get state() {
+    const { localEnded, remoteEnded, closed } = this[kExchange]
+    // Those of nghttp2.
+    const state = closed ? 7 : localEnded ? 5 : remoteEnded ? 6 : 2
+    return {
+      state,
+      weight: 16,
+      sumDependencyWeight: 0,
+      localClose: localEnded ? 1 : 0,
+      remoteClose: remoteEnded ? 1 : 0,
+      localWindowSize: this[kSession]?.effectiveStreamWindow ?? 0,
+    }
+  }
+
+  setTimeout(msecs, callback) {
+    return this[kTimer].set(msecs, callback)
+  }
+
+  get timeout() {
+    return this[kTimer].msecs
+  }
+
+  /** Priorities are passed over (RFC 9113, 5.3.2). */
+  priority() {}
+
+  touch() {
+    this[kTimer].touch()
+  }
+
+  // --- what is said
+
+  respond(headers, options) {
+    this.checkFree()
+    checkObject(options, 'options')
+    const text = this.takeHeaders(headers)
+    const status = this[kSent][':status']
+    this[kWaitForTrailers] = Boolean(options?.waitForTrailers)
+    const bodiless = status === 204 || status === 205 || status === 304 || this.headRequest
+    const ends = Boolean(options?.endStream) || bodiless
+    const exchange = this[kExchange]
+    const closes = ends && !this[kWaitForTrailers]
+    exchange.respond(status, text, false, undefined, '', closes)
+    if (ends) this.end()
+  }
+
+  /** The fields of a response, checked; `sentHeaders` are what they have become. */
+  takeHeaders(headers) {
+    if (Array.isArray(headers)) headers = objectOf(headers)
+    checkObject(headers, 'headers')
+    const all = Object.assign(Object.create(null), headers)
+    all[':status'] = all[':status'] | 0 || 200
+    if (all.date === undefined || all.date === null) all.date = new Date().toUTCString()
+    const status = all[':status']
+    if (status < 200 || status > 599) throw errors.invalidStatus(headers[':status'])
+    const text = fieldsText(all, STATUS)
+    this[kSent] = all
+    return text
+  }
+
+  checkFree() {
+    if (this.destroyed || this.closed) throw errors.invalidStream()
+    if (this.headersSent) throw errors.headersSent()
+  }
+
+  additionalHeaders(headers) {
+    if (this.destroyed || this.closed) throw errors.invalidStream()
+    if (this.headersSent) throw errors.headersAfterRespond()
+    checkObject(headers, 'headers')
+    const all = Object.assign(Object.create(null), headers)
+    if (all[':status'] !== undefined) {
+      const status = all[':status'] | 0
+      all[':status'] = status
+      if (status === 101) throw errors.status101()
+      if (status < 100 || status >= 200) throw errors.invalidInfoStatus(headers[':status'])
+    } else all[':status'] = 100
+    const text = fieldsText(all, STATUS)
+    this[kSentInfo] ??= []
+    this[kSentInfo].push(all)
+    this[kExchange].inform(all[':status'], text)
+  }
+
+  pushStream(_headers, _options, _callback) {
+    throw errors.pushDisabled()
+  }
+
+  sendTrailers(headers) {
+    if (this.destroyed || this.closed) throw errors.invalidStream()
+    if (this[kSentTrailers] !== undefined) throw errors.trailersSent()
+    if (!this[kTrailersReady]) throw errors.trailersNotReady()
+    checkObject(headers, 'headers')
+    const text = fieldsText(headers)
+    this[kSentTrailers] = Object.assign(Object.create(null), headers)
+    this[kTrailersReady] = false
+    const exchange = this[kExchange]
+    if (text === '') exchange.write(undefined, '', true)
+    else exchange.sendTrailers(text)
+    const callback = this[kTrailersCallback]
+    this[kTrailersCallback] = undefined
+    callback?.()
+  }
+
+  respondWithFD(fd, headers, options) {
+    this.checkFree()
+    checkObject(options, 'options')
+    if (typeof fd !== 'number' && typeof fd?.fd !== 'number') {
+      throw invalidArgType('fd', 'of type number or an instance of FileHandle', fd)
+    }
+    checkRange(options)
+    const given = { ...headers }
+    checkPayload(given)
+    this.sendFile(typeof fd === 'number' ? fd : fd.fd, given, { ...options }, false)
+  }
+
+  respondWithFile(path, headers, options) {
+    this.checkFree()
+    checkObject(options, 'options')
+    checkRange(options)
+    const given = { ...headers }
+    checkPayload(given)
+    const { onError } = options ?? {}
+    fs.open(path, 'r', (error, fd) => {
+      if (error) {
+        if (onError) onError(error)
+        else this.destroy(error)
+        return
+      }
+      if (this.destroyed || this.closed) return fs.close(fd)
+      this.sendFile(fd, given, { ...options }, true)
+    })
+  }
+
+  sendFile(fd, headers, options, owned) {
+    const { onError, statCheck } = options
+    const let_go = () => {
+      if (owned) fs.close(fd)
+    }
+    const refuse = (error) => {
+      let_go()
+      if (onError) onError(error)
+      else this.destroy(error)
+    }
+    const begin = (error, stat) => {
+      if (error) return refuse(error)
+      if (owned && !stat.isFile()) {
+        if (stat.isDirectory()) return refuse(errors.sendFile())
+        if (options.offset > 0 || options.length >= 0) return refuse(errors.sendFileNoSeek())
+      }
+      if (this.destroyed || this.closed) {
+        let_go()
+        this.destroy(errors.invalidStream())
+        return
+      }
+      const range = { offset: options.offset ?? 0, length: options.length ?? -1 }
+      if (typeof statCheck === 'function') {
+        const goesOn = statCheck.call(this, stat, headers, range)
+        if (goesOn === false || this.headersSent) return let_go()
+      }
+      if (owned && stat.isFile()) {
+        const left = Math.max(stat.size - range.offset, 0)
+        range.length = range.length < 0 ? left : Math.min(left, range.length)
+        headers['content-length'] = range.length
+      }
+      try {
+        this.respond(headers, { waitForTrailers: options.waitForTrailers, endStream: range.length === 0 })
+      } catch (failure) {
+        let_go()
+        this.destroy(failure)
+        return
+      }
+      if (range.length === 0 || this.headRequest) return let_go()
+      this.pipeFile(fd, range, owned)
+    }
+    if (owned || typeof statCheck === 'function') fs.fstat(fd, begin)
+    else begin(null)
+  }
+
+  pipeFile(fd, { offset, length }, owned) {
+    const end = length < 0 ? undefined : offset + length - 1
+    const file = fs.createReadStream('', { fd, start: offset > 0 || owned ? offset : undefined, end, autoClose: owned })
+    file.on('error', () => this.close(NGHTTP2_INTERNAL_ERROR))
+    this.once('close', () => file.destroy())
+    file.pipe(this)
+  }
+
+  close(code = NGHTTP2_NO_ERROR, callback) {
+    if (typeof code !== 'number') throw invalidArgType('code', 'of type number', code)
+    if (!Number.isInteger(code) || code < 0 || code > 0xffffffff)
+      throw outOfRange('code', '>= 0 && <= 4294967295', code)
+    if (callback !== undefined && typeof callback !== 'function') {
+      throw invalidArgType('callback', 'of type function', callback)
+    }
+    if (this.closed) return
+    if (callback !== undefined) this.once('close', callback)
+    const exchange = this[kExchange]
+    // What was written goes first, unless it is an error that ends it.
+    const { writableEnded, writableFinished } = this
+    if (code === NGHTTP2_NO_ERROR && this.headersSent && !exchange.localEnded) {
+      if (!writableEnded) this.end()
+      if (!writableFinished) {
+        this.once('finish', () => exchange.reset(code))
+        return
+      }
+    }
+    exchange.reset(code)
+  }
+
+  // --- as a stream
+
+  _read() {
+    this[kRead] = true
+    const exchange = this[kExchange]
+    if (exchange.reader !== this && !exchange.reader.isRead()) exchange.reader = this
+    if (exchange.reader === this) exchange.read()
+  }
+
+  _write(chunk, encoding, callback) {
+    const exchange = this[kExchange]
+    if (exchange.closed) return callback(errors.invalidStream())
+    if (!exchange.headersSent) this.respond()
+    // A response that has no body drops it.
+    if (exchange.localEnded) return callback()
+    const plain = typeof chunk !== 'string' || /^(?:utf-?8|latin1|binary)$/i.test(encoding)
+    const body = plain ? chunk : require('node:buffer').Buffer.from(chunk, encoding)
+    this[kTimer].touch()
+    if (exchange.write(body, encoding, false)) callback()
+    else exchange.waiting = callback
+  }
+
+  _final(callback) {
+    const exchange = this[kExchange]
+    if (exchange.closed) return callback()
+    if (!exchange.headersSent) this.respond()
+    if (this[kWaitForTrailers]) {
+      this[kTrailersReady] = true
+      if (this.listenerCount('wantTrailers') > 0) {
+        this[kTrailersCallback] = callback
+        this.emit('wantTrailers')
+        return
+      }
+      this.sendTrailers({})
+    } else if (!exchange.localEnded) exchange.write(undefined, '', true)
+    callback()
+  }
+
+  _destroy(error, callback) {
+    const exchange = this[kExchange]
+    this[kTimer].clear()
+    if (!exchange.closed) {
+      const code = error ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_NO_ERROR
+      exchange.session.closing?.add(exchange)
+      exchange.reset(code)
+    }
+    const { code } = exchange
+    if (!error && code !== NGHTTP2_NO_ERROR && code !== NGHTTP2_CANCEL) error = errors.streamError(code)
+    this.push(null)
+    const trailers = this[kTrailersCallback]
+    this[kTrailersCallback] = undefined
+    trailers?.()
+    process.nextTick(forget, this)
+    callback(error)
+  }
+
+  // --- called by the exchange, and by what else takes part in it
+
+  isRead() {
+    return this[kRead] || this.readableFlowing !== null
+  }
+
+  onTrailers(text) {
+    this.emit('trailers', fieldsObject(text), constants.NGHTTP2_FLAG_END_STREAM | 4, rawFields(text))
+  }
+
+  /** The response of the compatible API has ended it. */
+  endedElsewhere() {
+    if (!this.writableEnded) this.end()
+  }
+
+  onExchangeClosed() {
+    const exchange = this[kExchange]
+    if (exchange.aborted && !this.destroyed) this.emit('aborted')
+    if (exchange.code !== NGHTTP2_NO_ERROR || !this.readable || this.readableEnded) {
+      if (!this.destroyed) this.destroy(this.failure)
+      return
+    }
+    // What has come is read first.
+    if (!this.writableEnded) this.end()
+    if (!exchange.remoteEnded && exchange.reader === this) this.push(null)
+    if (this.isRead() && exchange.reader === this) this.once('end', () => this.destroy())
+    else this.destroy()
+  }
+}
+
+function forget(stream) {
+  stream[kSession] = undefined
+}
+
+function objectOf(list) {
+  const object = Object.create(null)
+  for (let i = 0; i + 1 < list.length; i += 2) {
+    const [name, value] = [list[i], list[i + 1]]
+    object[name] = object[name] === undefined ? value : [].concat(object[name], value)
+  }
+  return object
+}
+
+function checkRange(options = {}) {
+  const { offset, length, statCheck, getTrailers } = options
+  if (offset !== undefined && typeof offset !== 'number') throw invalidArgValue('options.offset', offset)
+  if (length !== undefined && typeof length !== 'number') throw invalidArgValue('options.length', length)
+  if (statCheck !== undefined && typeof statCheck !== 'function') {
+    throw invalidArgValue('options.statCheck', statCheck)
+  }
+  void getTrailers
+}
+
+function checkPayload(headers) {
+  const status = headers[':status'] | 0 || 200
+  if (status === 204 || status === 205 || status === 304) throw errors.payloadForbidden(status)
+}
+
+module.exports = { ServerHttp2Stream, native }
