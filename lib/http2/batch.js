@@ -12,7 +12,7 @@ const binding = require('../../binding.js')
 
 const { CURSOR } = constants.table
 const { FIRST, WORDS, KIND, ENDS, METHOD, ID, STREAM } = constants.http2Row
-const { PART, PART_LENGTH, PATH, PATH_LENGTH, CODE, BY_PEER } = constants.http2Row
+const { PART, PART_LENGTH, PATH, PATH_LENGTH, CODE } = constants.http2Row
 const { HEAD, DATA, END, RESET, DRAINED, CLOSED, SETTINGS, SETTINGS_ACK, PING, PONG, GOAWAY, FAILED } =
   constants.http2Event
 
@@ -61,7 +61,7 @@ function handle(session, at, text, body) {
       session.exchanges.get(stream)?.onEnd(text.slice(part, part + length))
       break
     case RESET:
-      session.exchanges.get(stream)?.onReset(words[at + CODE], words[at + BY_PEER] === 1)
+      session.exchanges.get(stream)?.onReset(words[at + CODE])
       break
     case DRAINED:
       session.exchanges.get(stream)?.onDrained()

@@ -2,12 +2,19 @@
 
 // The handle of a connection of an HTTP/2 server's. Its socket is made when somebody asks for it.
 
+const { Buffer } = require('node:buffer')
 const { native } = require('../engine.js')
 const { systemError } = require('../errors.js')
 const { EOF } = require('../constants.js').errno
 const { Connection } = require('../net/handle.js')
 const { Socket } = require('../net/socket.js')
+const { serveHttp1 } = require('./http1.js')
 const { ServerHttp2Session } = require('./session.js')
+
+const FastBuffer = Buffer[Symbol.species]
+const EMPTY = Buffer.alloc(0)
+/** What a client of HTTP/2 begins with. */
+const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
 
 class Http2Connection extends Connection {
   constructor(id, isTcp, server) {
@@ -15,6 +22,8 @@ class Http2Connection extends Connection {
     this.server = server
     this.session = undefined
     this.ended = false
+    /** What has come of a beginning that may be the preface. */
+    this.sniffed = undefined
   }
 
   getSocket() {
@@ -52,9 +61,31 @@ class Http2Connection extends Connection {
     return session
   }
 
+  /** Looks at what the peer begins with before it decides what is spoken. */
+  sniff() {
+    this.sniffed = EMPTY
+    this.reading = true
+    native.readStart(this.id)
+  }
+
+  onSniffed(length, memory, offset) {
+    if (length <= 0) return this.close()
+    const chunk = offset < 0 ? memory : new FastBuffer(memory, offset, length)
+    const bytes = this.sniffed.length === 0 ? chunk : Buffer.concat([this.sniffed, chunk])
+    const common = Math.min(bytes.length, PREFACE.length)
+    const begins = bytes.compare(PREFACE, 0, common, 0, common) === 0
+    this.sniffed = begins && common < PREFACE.length ? bytes : undefined
+    if (!begins) serveHttp1(this, bytes)
+    else if (common === PREFACE.length) {
+      this.attach()
+      native.http2Feed(this.id, bytes, bytes.length)
+    }
+  }
+
   // --- from the engine
 
   onRead(length, memory, offset) {
+    if (this.sniffed !== undefined) return this.onSniffed(length, memory, offset)
     if (this.session === undefined) return super.onRead(length, memory, offset)
     if (length > 0) return
     this.session.onLost(length === EOF ? undefined : systemError(length, 'read'))

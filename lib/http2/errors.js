@@ -91,9 +91,10 @@ module.exports = {
     (status) => `Responses with ${status} status must not have a payload`,
   ),
   streamError: error(Error, 'ERR_HTTP2_STREAM_ERROR', (code) => `Stream closed with error code ${codeName(code)}`),
-  sessionError: error(Error, 'ERR_HTTP2_SESSION_ERROR', (code) => `Session closed with error code ${codeName(code)}`),
-  protocolError: (code, why) =>
-    Object.assign(makeError(Error, 'ERR_HTTP2_ERROR', `Protocol error: ${why}`), { errno: -code }),
+  sessionError: error(Error, 'ERR_HTTP2_SESSION_ERROR', (code) => `Session closed with error code ${code}`),
+  /** As nghttp2's: `reason` says more. */
+  protocolError: (reason) =>
+    Object.assign(makeError(Error, 'ERR_HTTP2_ERROR', 'Protocol error'), { errno: -505, reason }),
   pingCancel: error(Error, 'ERR_HTTP2_PING_CANCEL', 'HTTP2 ping cancelled'),
   pingLength: error(RangeError, 'ERR_HTTP2_PING_LENGTH', 'HTTP2 ping payload must be 8 bytes'),
   maxPings: error(Error, 'ERR_HTTP2_MAX_PENDING_PINGS', 'Maximum number of pending pings has been reached'),
@@ -109,6 +110,8 @@ module.exports = {
     'ERR_HTTP2_SEND_FILE_NOSEEK',
     'Offset or length can only be specified for regular files',
   ),
+  nestedPush: error(Error, 'ERR_HTTP2_NESTED_PUSH', 'A push stream cannot initiate another push stream.'),
+  invalidAlt: error(TypeError, 'ERR_INVALID_CHAR', 'Invalid character in alt'),
   originLength: error(TypeError, 'ERR_HTTP2_ORIGIN_LENGTH', 'HTTP/2 ORIGIN frames are limited to 16382 bytes'),
   invalidOrigin: error(TypeError, 'ERR_HTTP2_INVALID_ORIGIN', 'HTTP/2 ORIGIN frames require a valid origin'),
   altsvcLength: error(TypeError, 'ERR_HTTP2_ALTSVC_LENGTH', 'HTTP/2 ALTSVC frames are limited to 16382 bytes'),

@@ -90,12 +90,10 @@ class Exchange {
     if (this.remoteEnded && !this.paused) this.finishBody()
   }
 
-  onReset(code, byPeer) {
+  onReset(code) {
     if (this.closed) return
     this.code = code
-    // Whoever asked has gone before all was said.
-    const aborted = !this.remoteEnded || !this.localEnded || byPeer
-    this.close(aborted)
+    this.close()
   }
 
   onDrained() {
@@ -107,14 +105,15 @@ class Exchange {
   }
 
   onClosed() {
-    this.close(false)
+    this.close()
   }
 
   /** The stream is over. */
-  close(aborted) {
+  close() {
     if (this.closed) return
     this.closed = true
-    this.aborted = aborted
+    // Before all was said.
+    this.aborted = !this.localEnded
     const { session, resource } = this
     session.exchanges.delete(this.id)
     const waiting = this.waiting
@@ -192,7 +191,7 @@ class Exchange {
     if (this.closed) return
     this.code = code
     native.http2Reset(this.session.handle.id, this.id, code)
-    this.close(!this.remoteEnded && code !== NGHTTP2_NO_ERROR)
+    this.close()
   }
 }
 

@@ -5,9 +5,9 @@
 const http2 = require('node:http2')
 const process = require('node:process')
 const { Buffer } = require('node:buffer')
-const { Stream } = require('node:stream')
+const { Stream, Writable } = require('node:stream')
 const { isUint8Array } = require('node:util/types')
-const { invalidArgType } = require('../errors.js')
+const { invalidArgType, invalidArgValue } = require('../errors.js')
 const errors = require('./errors.js')
 const { fieldsText, lower, TOKEN } = require('./fields.js')
 const { define, isInstance, kExchange } = require('./request.js')
@@ -26,8 +26,9 @@ const kCorked = Symbol('corked')
 const kQueued = Symbol('queued')
 const kFinished = Symbol('finished')
 const kCallbacks = Symbol('callbacks')
+const kChunks = Symbol('chunks')
 
-const HIGH_WATER_MARK = 16 * 1024
+const HIGH_WATER_MARK = new Writable().writableHighWaterMark
 
 function Http2ServerResponse(exchange) {
   Stream.call(this)
@@ -43,6 +44,7 @@ function Http2ServerResponse(exchange) {
   this[kQueued] = 0
   this[kFinished] = false
   this[kCallbacks] = undefined
+  this[kChunks] = undefined
   this.writable = true
   exchange.res = this
 }
@@ -51,6 +53,10 @@ Object.setPrototypeOf(Http2ServerResponse, http2.Http2ServerResponse)
 isInstance(Http2ServerResponse, http2.Http2ServerResponse)
 
 const { prototype } = Http2ServerResponse
+
+/** What Node takes for a link. */
+const LINK = /^(?:<[^>]*>)(?:\s*;\s*[^;"\s]+(?:=(")?[^;"\s]*\1)?)*$/
+const LINK_REASON = 'must be an array or string of format "</styles.css>; rel=preload; as=style"'
 
 let messageWarned = false
 let connectionWarned = false
@@ -200,7 +206,8 @@ prototype.addTrailers = function (headers) {
 }
 
 prototype.getHeader = function (name) {
-  return this[kHeaders]?.[checkName(name)]
+  const key = checkName(name)
+  return this[kHeaders]?.[key]
 }
 
 prototype.getHeaderNames = function () {
@@ -255,10 +262,10 @@ function giveHead(res, statusCode, statusMessage, headers) {
   if (headers === undefined && typeof statusMessage === 'object') headers = statusMessage
   if (Array.isArray(headers)) {
     if (headers.length % 2 === 1 && !Array.isArray(headers[0])) {
-      throw require('../errors.js').invalidArgValue('headers', headers)
+      throw invalidArgValue('headers', headers)
     }
-    if (Array.isArray(headers[0])) for (const [name, value] of headers) set(res, name, value)
-    else for (let i = 0; i < headers.length; i += 2) set(res, headers[i], headers[i + 1])
+    if (Array.isArray(headers[0])) for (const [name, value] of headers) res.appendHeader(name, value)
+    else for (let i = 0; i < headers.length; i += 2) res.appendHeader(headers[i], headers[i + 1])
   } else if (headers !== null && typeof headers === 'object') {
     for (const name of Object.keys(headers)) set(res, name, headers[name])
   }
@@ -286,7 +293,23 @@ prototype.cork = function () {
 }
 
 prototype.uncork = function () {
-  if (this[kCorked] > 0) this[kCorked]--
+  if (this[kCorked] === 0) return
+  this[kCorked]--
+  if (this[kCorked] === 0) flush(this)
+}
+
+/** What was written while corked leaves as one. */
+function flush(res) {
+  const chunks = res[kChunks]
+  if (chunks === undefined) return
+  res[kChunks] = undefined
+  const corked = res[kCorked]
+  res[kCorked] = 0
+  const callbacks = chunks.map(({ callback }) => callback).filter((callback) => typeof callback === 'function')
+  res.write(Buffer.concat(chunks.map(({ bytes }) => bytes)), '', () => {
+    for (const callback of callbacks) callback()
+  })
+  res[kCorked] = corked
 }
 
 function bytesOf(chunk, encoding) {
@@ -316,6 +339,11 @@ prototype.write = function (chunk, encoding, callback) {
     return false
   }
   const body = bytesOf(chunk, encoding)
+  if (this[kCorked] > 0) {
+    this[kChunks] ??= []
+    this[kChunks].push({ bytes: typeof body === 'string' ? Buffer.from(body, encoding) : Buffer.from(body), callback })
+    return true
+  }
   const headless = exchange.headersSent
   if (headless && exchange.localEnded) {
     // The answer has no body, and so this is not sent.
@@ -370,6 +398,7 @@ prototype.end = function (chunk, encoding, callback) {
   if (this[kClosed] || this[kEnding] || exchange.closed) return this
   if (typeof callback === 'function') this.once('finish', callback)
   const body = chunk === null || chunk === undefined ? undefined : bytesOf(chunk, encoding)
+  flush(this)
   this[kEnding] = true
   const trailers = this[kTrailers]
   if (trailers !== undefined) endWithTrailers(this, exchange, body, encoding, trailers)
@@ -396,11 +425,16 @@ prototype.setTimeout = function (msecs, callback) {
   if (!this[kClosed]) this[kExchange].getStream().setTimeout(msecs, callback)
 }
 
-/** Pushes are not made. */
-prototype.createPushResponse = function (_headers, callback) {
+prototype.createPushResponse = function (headers, callback) {
   if (typeof callback !== 'function') throw invalidArgType('callback', 'of type function', callback)
-  const error = this[kClosed] ? errors.invalidStream() : errors.pushDisabled()
-  process.nextTick(callback, error)
+  if (this[kClosed]) {
+    process.nextTick(callback, errors.invalidStream())
+    return
+  }
+  this.stream.pushStream(headers, {}, (error, _stream, _headers, _flags, exchange) => {
+    if (error) callback(error)
+    else callback(null, new this.constructor(exchange))
+  })
 }
 
 prototype.writeContinue = function () {
@@ -419,7 +453,11 @@ prototype.writeEarlyHints = function (hints) {
   }
   const { link, ...rest } = hints
   if (link === undefined || link === null) return false
-  const value = Array.isArray(link) ? link.join(', ') : link
+  const links = Array.isArray(link) ? link : [link]
+  for (const one of links) {
+    if (typeof one !== 'string' || !LINK.test(one)) throw invalidArgValue('hints', one, LINK_REASON)
+  }
+  const value = links.join(', ')
   if (value === '') return false
   return this.writeInformation(103, { link: value, ...rest })
 }

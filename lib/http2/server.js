@@ -8,21 +8,36 @@ const { Server: NetServer } = require('../net/server.js')
 const core = require('../core.js')
 const { invalidArgType } = require('../errors.js')
 const { Http2Connection } = require('./connection.js')
+const { closeHttp1 } = require('./http1.js')
+const { Http2ServerRequest } = require('./request.js')
+const { Http2ServerResponse } = require('./response.js')
 const { checked } = require('./settings.js')
 
 const kCore = Symbol('server of core')
 
-/** Options that only core's servers know. */
-const UNUSUAL = [
-  'Http1IncomingMessage',
-  'Http1ServerResponse',
-  'Http2ServerRequest',
-  'Http2ServerResponse',
-  'selectPadding',
-]
-
+/** Whether ours can do what `options` ask for; else core's does. */
 function isUsual(options) {
-  return UNUSUAL.every((name) => options?.[name] === undefined) && !options?.paddingStrategy
+  if (options?.paddingStrategy || options?.selectPadding !== undefined) return false
+  if (options?.strictFieldWhitespaceValidation === false || options?.strictSingleValueFields === false) return false
+  return (
+    extendsOurs(options?.Http2ServerRequest, Http2ServerRequest) &&
+    extendsOurs(options?.Http2ServerResponse, Http2ServerResponse)
+  )
+}
+
+/** Classes of a program's own can stand on ours. */
+function extendsOurs(Given, Ours) {
+  return Given === undefined || Given === Ours || Function.prototype[Symbol.hasInstance].call(Ours, Given.prototype)
+}
+
+function checkObject(value, name) {
+  if (value !== undefined && (value === null || typeof value !== 'object' || Array.isArray(value))) {
+    throw invalidArgType(name, 'of type object', value)
+  }
+}
+
+function checkProperty(settings) {
+  checkObject(settings, 'options.settings')
 }
 
 class Http2Server extends NetServer {
@@ -39,7 +54,8 @@ class Http2Server extends NetServer {
   _onconnection(handle) {
     const connection = new Http2Connection(handle.id, handle.getpeername !== undefined, this)
     const ours = this._events.connection === onConnection && this.emit === core.own.emit
-    if (ours) connection.attach()
+    if (ours && this.options.allowHTTP1) connection.sniff()
+    else if (ours) connection.attach()
     else this.emit('connection', connection.getSocket())
   }
 
@@ -59,6 +75,7 @@ class Http2Server extends NetServer {
   /** Takes no further connections, and no further streams on those that there are. */
   close(callback) {
     super.close(callback)
+    closeHttp1(this)
     for (const session of this.sessions) session.close()
     return this
   }
@@ -75,6 +92,9 @@ class Http2Server extends NetServer {
         for (const name of res.getHeaderNames()) res.removeHeader(name)
         res.statusCode = 500
         res.end(require('node:http').STATUS_CODES[500])
+      } else if (event === 'stream' && !stream.headersSent) {
+        stream.respond({ ':status': 500 })
+        stream.end()
       } else stream.destroy(error)
       return
     }
@@ -110,10 +130,11 @@ function createServer(options, onRequest) {
     options = {}
   }
   if (!isUsual(options)) return http2.createServer(options, onRequest)
-  if (options !== undefined && (options === null || typeof options !== 'object' || Array.isArray(options))) {
-    throw invalidArgType('options', 'of type object', options)
+  checkObject(options, 'options')
+  if (options?.settings !== undefined) {
+    checkProperty(options.settings)
+    checked(options.settings)
   }
-  if (options?.settings !== undefined) checked(options.settings)
   return new Http2Server(options, onRequest)
 }
 

@@ -8,6 +8,7 @@ const { Buffer } = require('node:buffer')
 const EventEmitter = require('node:events')
 const { constants } = require('node:http2')
 const { setImmediate } = require('node:timers')
+const { inspect } = require('node:util')
 const { isArrayBufferView } = require('node:util/types')
 const { URL } = require('node:url')
 const { native } = require('../engine.js')
@@ -30,6 +31,8 @@ const MAX_PINGS = 10
 const ALTSVC = 0x0a
 const ORIGIN = 0x0c
 const MAX_EXTENSION = 16_382
+/** What may stand in an alternative service. */
+const QUOTABLE = /^[\t\x20-\x5b\x5d-\x7e\x80-\xff]*$/
 
 Exchange.prototype.getStream = function () {
   this.stream ??= new ServerHttp2Stream(this)
@@ -70,6 +73,7 @@ class ServerHttp2Session extends EventEmitter {
       options.maxSettings ?? 32,
       options.streamResetBurst ?? 1000,
       options.streamResetRate ?? 33,
+      options.maxSessionInvalidFrames ?? 1000,
     )
     if (this.server.timeout > 0) this.setTimeout(this.server.timeout)
   }
@@ -188,7 +192,11 @@ class ServerHttp2Session extends EventEmitter {
       payload === undefined
         ? Buffer.from(String(Math.random()).slice(2, 10).padEnd(8, '0'))
         : Buffer.from(payload.buffer, payload.byteOffset, 8)
-    this.pendingPings.push({ callback, began: process.hrtime() })
+    this.pendingPings.push({
+      callback,
+      began: process.hrtime(),
+      resource: new AsyncResource('HTTP2PING', this.resources),
+    })
     native.http2Ping(this.handle.id, octets)
     return true
   }
@@ -229,6 +237,7 @@ class ServerHttp2Session extends EventEmitter {
       if (origin === 'null' || origin.length === 0) throw errors.altsvcOrigin()
     }
     if (typeof alt !== 'string') throw invalidArgType('alt', 'of type string', alt)
+    if (!QUOTABLE.test(alt)) throw errors.invalidAlt()
     const text = Buffer.from(`\0\0${origin}${alt}`, 'latin1')
     text.writeUInt16BE(origin.length)
     if (text.length - 2 > MAX_EXTENSION) throw errors.altsvcLength()
@@ -292,10 +301,10 @@ class ServerHttp2Session extends EventEmitter {
     for (const exchange of [...this.exchanges.values()]) {
       exchange.code = code === NGHTTP2_NO_ERROR ? NGHTTP2_CANCEL : code
       if (error && exchange.stream !== undefined) exchange.stream.failure = error
-      exchange.close(true)
+      exchange.close()
     }
-    for (const pending of this.pendingPings.splice(0)) pending.callback(errors.pingCancel())
-    for (const pending of this.pendingSettings.splice(0)) pending?.callback?.(errors.settingsCancel())
+    for (const pending of this.pendingPings.splice(0)) finishPing(pending, errors.pingCancel(), 0, null)
+    this.pendingSettings.length = 0
     this.server.sessions?.delete(this)
     this.handle.finish()
     process.nextTick(() => {
@@ -338,8 +347,10 @@ class ServerHttp2Session extends EventEmitter {
 
   serve(exchange) {
     const { server } = this
-    const req = new Http2ServerRequest(exchange)
-    const res = new Http2ServerResponse(exchange)
+    const { Http2ServerRequest: Request = Http2ServerRequest, Http2ServerResponse: Response = Http2ServerResponse } =
+      this.options
+    const req = new Request(exchange)
+    const res = new Response(exchange)
     if (exchange.method === 'CONNECT') {
       if (!server.emit('connect', req, res)) {
         res.statusCode = 405
@@ -366,6 +377,22 @@ class ServerHttp2Session extends EventEmitter {
       }
     }
     server.emit('request', req, res)
+  }
+
+  /** The exchange that a client is promised, or nothing when it takes none. */
+  push(parent, text, method, path) {
+    const id = native.http2Push(this.handle.id, parent.id, text)
+    if (id < 0) return undefined
+    const exchange = new Exchange(this, id, text, method, path, true)
+    this.exchanges.set(id, exchange)
+    exchange.resource = new AsyncResource('HTTP2STREAM', this.resources)
+    return exchange
+  }
+
+  [inspect.custom](depth, options) {
+    const { type, closed, destroyed, state, localSettings, remoteSettings } = this
+    const shown = { type, closed, destroyed, state, localSettings, remoteSettings }
+    return depth < 0 ? this : `ServerHttp2Session ${inspect(shown, { ...options, depth: null })}`
   }
 
   /** Over by what was said: told when the caller is done. */
@@ -400,11 +427,11 @@ class ServerHttp2Session extends EventEmitter {
   onPong(payload) {
     const pending = this.pendingPings.shift()
     if (pending === undefined) {
-      this.destroy(errors.protocolError(1, 'an unsolicited answer to PING'), constants.NGHTTP2_PROTOCOL_ERROR)
+      this.destroy(errors.protocolError('a PING is answered that was not sent'), constants.NGHTTP2_PROTOCOL_ERROR)
       return
     }
     const [seconds, nanoseconds] = process.hrtime(pending.began)
-    pending.callback(null, seconds * 1e3 + nanoseconds / 1e6, payload)
+    finishPing(pending, null, seconds * 1e3 + nanoseconds / 1e6, payload)
   }
 
   onGoaway(code, last, debug) {
@@ -416,7 +443,7 @@ class ServerHttp2Session extends EventEmitter {
   /** The peer has broken the protocol, and been told. */
   onFailed(code, why) {
     this.failed = true
-    this.tearDown(errors.protocolError(code, why), code)
+    this.tearDown(errors.protocolError(why), code)
   }
 
   /** The peer has ended its side, or the connection is gone. */
@@ -424,6 +451,14 @@ class ServerHttp2Session extends EventEmitter {
     this.failed = error !== undefined
     if (error === undefined) this.destroy()
     else this.tearDown(error, NGHTTP2_CANCEL)
+  }
+}
+
+function finishPing({ callback, resource }, ...args) {
+  try {
+    resource.runInAsyncScope(callback, undefined, ...args)
+  } finally {
+    resource.emitDestroy()
   }
 }
 

@@ -6,10 +6,10 @@ const fs = require('node:fs')
 const process = require('node:process')
 const { constants } = require('node:http2')
 const { Duplex } = require('node:stream')
-const { native } = require('../engine.js')
+const { inspect } = require('node:util')
 const { invalidArgType, invalidArgValue, outOfRange } = require('../errors.js')
 const errors = require('./errors.js')
-const { fieldsObject, fieldsText, rawFields, STATUS } = require('./fields.js')
+const { fieldsObject, fieldsText, lower, rawFields, STATUS } = require('./fields.js')
 const { Timer } = require('./timer.js')
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR } = constants
@@ -23,7 +23,6 @@ const kSent = Symbol('sent headers')
 const kSentInfo = Symbol('sent info headers')
 const kSentTrailers = Symbol('sent trailers')
 const kSession = Symbol('session')
-const kTrailersCallback = Symbol('trailers callback')
 
 function checkObject(value, name) {
   if (value !== undefined && (value === null || typeof value !== 'object' || Array.isArray(value))) {
@@ -43,10 +42,15 @@ class ServerHttp2Stream extends Duplex {
     this[kSent] = undefined
     this[kSentInfo] = undefined
     this[kSentTrailers] = undefined
-    this[kTrailersCallback] = undefined
     if (exchange.reader === undefined) exchange.reader = this
     if (exchange.remoteEnded && exchange.reader === this) this.push(null)
     if (exchange.res === undefined) return
+    // Errors are not forwarded in the compatible API, but timeouts are.
+    this.on('error', () => {})
+    this.on('timeout', () => {
+      exchange.req?.emit('timeout')
+      exchange.res?.emit('timeout')
+    })
     // It came later: what was said is said.
     if (exchange.localEnded) this.endedElsewhere()
   }
@@ -83,13 +87,14 @@ class ServerHttp2Stream extends Duplex {
     return false
   }
 
-  /** Pushes are not made. */
   get pushAllowed() {
-    return false
+    const { session } = this
+    if (this.destroyed || this.closed || session === undefined || session.closed) return false
+    return session.remoteSettings.enablePush
   }
 
   get rstCode() {
-    return this[kExchange].closed ? this[kExchange].code : undefined
+    return this[kExchange].code
   }
 
   get sentHeaders() {
@@ -105,10 +110,11 @@ class ServerHttp2Stream extends Duplex {
   }
 
   get session() {
-    return this[kSession]
+    return this[kSession]?.destroyed ? undefined : this[kSession]
   }
 
   get state() {
+    if (this.session === undefined) return {}
     const { localEnded, remoteEnded, closed } = this[kExchange]
     // Those of nghttp2.
     const state = closed ? 7 : localEnded ? 5 : remoteEnded ? 6 : 2
@@ -131,7 +137,14 @@ class ServerHttp2Stream extends Duplex {
   }
 
   /** Priorities are passed over (RFC 9113, 5.3.2). */
-  priority() {}
+  priority() {
+    if (this.destroyed || this.closed) throw errors.invalidStream()
+    process.emitWarning(
+      'http2Stream.priority is longer supported after priority signalling was deprecated in RFC 9113',
+      'DeprecationWarning',
+      'DEP0194',
+    )
+  }
 
   touch() {
     this[kTimer].touch()
@@ -159,7 +172,7 @@ class ServerHttp2Stream extends Duplex {
     checkObject(headers, 'headers')
     const all = Object.assign(Object.create(null), headers)
     all[':status'] = all[':status'] | 0 || 200
-    if (all.date === undefined || all.date === null) all.date = new Date().toUTCString()
+    if (!Object.keys(all).some((name) => lower(name) === 'date')) all.date = new Date().toUTCString()
     const status = all[':status']
     if (status < 200 || status > 599) throw errors.invalidStatus(headers[':status'])
     const text = fieldsText(all, STATUS)
@@ -189,8 +202,36 @@ class ServerHttp2Stream extends Duplex {
     this[kExchange].inform(all[':status'], text)
   }
 
-  pushStream(_headers, _options, _callback) {
-    throw errors.pushDisabled()
+  /** Promises the response to a request that the client will make, and hands on the stream for it. */
+  pushStream(headers, options, callback) {
+    if (!this.pushAllowed) throw errors.pushDisabled()
+    if (this.id % 2 === 0) throw errors.nestedPush()
+    if (typeof options === 'function') {
+      callback = options
+      options = undefined
+    }
+    if (typeof callback !== 'function') throw invalidArgType('callback', 'of type function', callback)
+    checkObject(options, 'options')
+    checkObject(headers, 'headers')
+    const exchange = this[kExchange]
+    const asked = exchange.req === undefined ? fieldsObject(exchange.text) : exchange.req.headers
+    const defaults = { ':method': 'GET', ':authority': asked[':authority'], ':scheme': asked[':scheme'], ':path': '/' }
+    const all = Object.assign(Object.create(null), headers)
+    let text = ''
+    for (const [name, value] of Object.entries(defaults)) {
+      all[name] ??= value
+      if (all[name] !== undefined) text += `${name}\0${all[name]}\0`
+    }
+    text += fieldsText(all, REQUEST)
+    const pushed = this[kSession].push(exchange, text, all[':method'], all[':path'])
+    if (pushed === undefined) {
+      process.nextTick(callback, errors.invalidStream())
+      return
+    }
+    const stream = pushed.getStream()
+    stream[kSent] = all
+    if (options?.endStream || all[':method'] === 'HEAD') stream.end()
+    process.nextTick(callback, null, stream, all, 0, pushed)
   }
 
   sendTrailers(headers) {
@@ -204,9 +245,6 @@ class ServerHttp2Stream extends Duplex {
     const exchange = this[kExchange]
     if (text === '') exchange.write(undefined, '', true)
     else exchange.sendTrailers(text)
-    const callback = this[kTrailersCallback]
-    this[kTrailersCallback] = undefined
-    callback?.()
   }
 
   respondWithFD(fd, headers, options) {
@@ -217,7 +255,7 @@ class ServerHttp2Stream extends Duplex {
     }
     checkRange(options)
     const given = { ...headers }
-    checkPayload(given)
+    checkPayload(given, this.headRequest)
     this.sendFile(typeof fd === 'number' ? fd : fd.fd, given, { ...options }, false)
   }
 
@@ -226,7 +264,7 @@ class ServerHttp2Stream extends Duplex {
     checkObject(options, 'options')
     checkRange(options)
     const given = { ...headers }
-    checkPayload(given)
+    checkPayload(given, this.headRequest)
     const { onError } = options ?? {}
     fs.open(path, 'r', (error, fd) => {
       if (error) {
@@ -288,7 +326,10 @@ class ServerHttp2Stream extends Duplex {
     const end = length < 0 ? undefined : offset + length - 1
     const file = fs.createReadStream('', { fd, start: offset > 0 || owned ? offset : undefined, end, autoClose: owned })
     file.on('error', () => this.close(NGHTTP2_INTERNAL_ERROR))
-    this.once('close', () => file.destroy())
+    this.once('close', () => {
+      if (owned) file.destroy()
+      else file.unpipe(this)
+    })
     file.pipe(this)
   }
 
@@ -343,11 +384,8 @@ class ServerHttp2Stream extends Duplex {
     if (this[kWaitForTrailers]) {
       this[kTrailersReady] = true
       if (this.listenerCount('wantTrailers') > 0) {
-        this[kTrailersCallback] = callback
         this.emit('wantTrailers')
-        return
-      }
-      this.sendTrailers({})
+      } else this.sendTrailers({})
     } else if (!exchange.localEnded) exchange.write(undefined, '', true)
     callback()
   }
@@ -363,11 +401,14 @@ class ServerHttp2Stream extends Duplex {
     const { code } = exchange
     if (!error && code !== NGHTTP2_NO_ERROR && code !== NGHTTP2_CANCEL) error = errors.streamError(code)
     this.push(null)
-    const trailers = this[kTrailersCallback]
-    this[kTrailersCallback] = undefined
-    trailers?.()
     process.nextTick(forget, this)
     callback(error)
+  }
+
+  [inspect.custom](depth, options) {
+    const { id, closed, destroyed, state, _readableState: readableState, _writableState: writableState } = this
+    const shown = { id: id || '<pending>', closed, destroyed, state, readableState, writableState }
+    return depth < 0 ? this : `ServerHttp2Stream ${inspect(shown, options)}`
   }
 
   // --- called by the exchange, and by what else takes part in it
@@ -388,15 +429,19 @@ class ServerHttp2Stream extends Duplex {
   onExchangeClosed() {
     const exchange = this[kExchange]
     if (exchange.aborted && !this.destroyed) this.emit('aborted')
-    if (exchange.code !== NGHTTP2_NO_ERROR || !this.readable || this.readableEnded) {
-      if (!this.destroyed) this.destroy(this.failure)
+    if (this.destroyed) return
+    if (!this.writableEnded) this.end()
+    const { code, reader, remoteEnded } = exchange
+    const read = reader !== this || !this.readable || this.readableEnded
+    if (code !== NGHTTP2_NO_ERROR || read) {
+      if (this.writableFinished || exchange.aborted || this.failure) this.destroy(this.failure)
+      else this.once('finish', () => this.destroy())
       return
     }
     // What has come is read first.
-    if (!this.writableEnded) this.end()
-    if (!exchange.remoteEnded && exchange.reader === this) this.push(null)
-    if (this.isRead() && exchange.reader === this) this.once('end', () => this.destroy())
-    else this.destroy()
+    if (!remoteEnded) this.push(null)
+    this.once('end', () => this.destroy())
+    if (!this.isRead()) this.resume()
   }
 }
 
@@ -407,7 +452,7 @@ function forget(stream) {
 function objectOf(list) {
   const object = Object.create(null)
   for (let i = 0; i + 1 < list.length; i += 2) {
-    const [name, value] = [list[i], list[i + 1]]
+    const [name, value] = [lower(list[i]), list[i + 1]]
     object[name] = object[name] === undefined ? value : [].concat(object[name], value)
   }
   return object
@@ -423,9 +468,11 @@ function checkRange(options = {}) {
   void getTrailers
 }
 
-function checkPayload(headers) {
+function checkPayload(headers, bodiless) {
   const status = headers[':status'] | 0 || 200
-  if (status === 204 || status === 205 || status === 304) throw errors.payloadForbidden(status)
+  if (bodiless || status === 204 || status === 205 || status === 304) throw errors.payloadForbidden(status)
 }
 
-module.exports = { ServerHttp2Stream, native }
+const REQUEST = new Set([':method', ':authority', ':scheme', ':path', ':protocol'])
+
+module.exports = { ServerHttp2Stream }

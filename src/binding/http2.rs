@@ -172,6 +172,16 @@ pub fn register(functions: &mut Functions<Engine>) {
         });
         Ok(reset == Some(true))
     });
+    functions.add_with(&http2, "http2Push", |http2, engine, args| {
+        let (id, stream) = (args.uint(0)?, args.uint(1)?);
+        let fields = &mut *http2.fields.borrow_mut();
+        fields.clear();
+        args.append_latin1(2, fields)?;
+        let pushed = engine.append_with(id, |http2: &mut Connection, out, _| {
+            http2.session.push(stream, fields, out).ok()
+        });
+        Ok(pushed.flatten().map_or(GONE, |id| id as i32))
+    });
     functions.add("http2Pause", |engine, args| {
         let stream = args.uint(1)?;
         engine.state(args.uint(0)?, |http2: &mut Connection| http2.session.pause(stream));
@@ -266,7 +276,7 @@ fn numbers(settings: &Settings) -> [u32; 7] {
     ]
 }
 
-/// `(id, settings, fields, settingsInOne, resets, resetsPerSecond)`: the connection speaks HTTP/2 from now on, as its server, and is read.
+/// `(id, settings, fields, settingsInOne, resets, resetsPerSecond, malformed)`: the connection speaks HTTP/2 from now on, as its server, and is read.
 fn attach(http2: &Rc<Http2>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let id = args.uint(0)?;
     let settings = settings(args, 1)?;
@@ -274,6 +284,7 @@ fn attach(http2: &Rc<Http2>, engine: &Engine, args: &Args) -> Outcome<i32> {
         fields: args.uint(2)?,
         settings: args.uint(3)? as usize,
         resets: (args.uint(4)?, args.uint(5)?),
+        malformed: (args.uint(6)?, Limits::default().malformed.1),
         ..Limits::default()
     };
     let mut out = Vec::new();
@@ -297,7 +308,7 @@ fn room(queued: u64) -> usize {
 
 fn said(wrote: Option<Result<Wrote, Gone>>) -> i32 {
     match wrote {
-        Some(Ok(Wrote { all, closed })) => i32::from(all) * sent::ALL | i32::from(closed) * sent::CLOSED,
+        Some(Ok(Wrote { all, closed })) => (i32::from(all) * sent::ALL) | (i32::from(closed) * sent::CLOSED),
         _ => GONE,
     }
 }
@@ -461,7 +472,7 @@ fn read(http2: &Http2, engine: &Engine, id: u32, bytes: &[u8]) {
             let taken = connection.session.feed(rest, now, out, &room, &mut |event| {
                 http2.scratch.borrow_mut().add(id, &event);
             });
-            connection.flooded = queued + out.len() as u64 > FLOOD;
+            connection.flooded = queued > FLOOD;
             (taken, connection.flooded)
         });
         let Some((taken, flooded)) = fed else { return };

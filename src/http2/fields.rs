@@ -77,14 +77,16 @@ pub fn pairs(text: &[u8]) -> impl Iterator<Item = Field<'_>> {
     })
 }
 
-/// Whether a value has what none may have (RFC 9110, 5.5; nghttp2 refuses more than the RFC demands, and so does this).
+/// Whether a value has nothing that none may have (RFC 9110, 5.5; nghttp2 refuses more than the RFC demands, and so does this).
 pub fn is_value(value: &[u8]) -> bool {
-    let blank = |octet: Option<&u8>| matches!(octet, Some(b' ' | b'\t'));
-    value
+    let is_text = |&octet: &u8| octet >= 0x20 && octet != 0x7f || octet == b'\t';
+    value.iter().all(is_text) && !is_blank_edged(value)
+}
+
+fn is_blank_edged(value: &[u8]) -> bool {
+    [value.first(), value.last()]
         .iter()
-        .all(|&octet| octet >= 0x20 && octet != 0x7f || octet == b'\t')
-        && !blank(value.first())
-        && !blank(value.last())
+        .any(|octet| matches!(octet, Some(b' ' | b'\t')))
 }
 
 /// Whether this is the name of a field that is no pseudo-header.
@@ -180,6 +182,10 @@ impl Fields {
         self.count += 1;
         if self.is_too_large() {
             self.text.clear();
+            return;
+        }
+        if !field.name.starts_with(b":") && is_blank_edged(field.value) {
+            // As nghttp2 has it, it is as if this had not been sent.
             return;
         }
         if let Err(why) = self.check(field) {

@@ -14,8 +14,10 @@ pub struct Limits {
     pub continuations: u32,
     /// Settings in one frame.
     pub settings: usize,
-    /// Streams that are reset by the peer, or that it makes us reset: at once, and per second.
+    /// Streams that the peer resets: at once, and per second.
     pub resets: (u32, u32),
+    /// Streams that it makes us reset: at once, and per second.
+    pub malformed: (u32, u32),
     /// Frames that carry nothing: at once, and per second.
     pub chatter: (u32, u32),
 }
@@ -32,6 +34,8 @@ impl Default for Limits {
             settings: 32,
             // Node's `streamResetBurst` and `streamResetRate`.
             resets: (1000, 33),
+            // Node's `maxSessionInvalidFrames`, as often as the other.
+            malformed: (1000, 33),
             // A browser that changes the priorities of a page's streams, or a gRPC client that measures the round trip, stays far below.
             chatter: (10_000, 1000),
         }

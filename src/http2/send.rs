@@ -74,6 +74,29 @@ impl Session {
         Ok(Wrote { all: true, closed })
     }
 
+    /// Promises the response to a request that a client will make, on the stream of one that it has made. Returns the new stream's number.
+    ///
+    /// # Errors
+    /// The client takes no pushes, or no more; the stream is gone, or one of a push itself; the fields are none.
+    pub fn push(&mut self, parent: u32, text: &[u8], out: &mut Vec<u8>) -> Result<u32, Gone> {
+        let open = self.streams.keys().filter(|&&id| id % 2 == 0).count();
+        let full = open >= self.remote.max_concurrent_streams as usize;
+        let id = self.last_local + 2;
+        let stream = self.streams.get(&parent).ok_or(Gone)?;
+        let late = stream.local >= Local::Ending || self.last_taken.is_some();
+        if self.role() != Role::Server || !self.remote.enable_push || full || late || parent % 2 == 0 || id >= 1 << 31 {
+            return Err(Gone);
+        }
+        let block = self.block(None, text, None)?;
+        let payload = [&id.to_be_bytes()[..], &block].concat();
+        frame::block(kind::PUSH_PROMISE, 0, parent, &payload, self.remote.max_frame_size, out);
+        let mut stream = Stream::new(self.local().initial_window_size, self.remote.initial_window_size);
+        stream.remote_open = false;
+        self.last_local = id;
+        self.streams.insert(id, stream);
+        Ok(id)
+    }
+
     /// A list of fields, compressed.
     fn block(&mut self, status: Option<u16>, text: &[u8], date: Option<&[u8]>) -> Result<Vec<u8>, Gone> {
         let pseudo = |name: &[u8]| status.is_none() && name.first() == Some(&b':');

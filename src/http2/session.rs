@@ -158,6 +158,7 @@ pub struct Session {
     /// The same of the peer.
     pub(super) last_taken: Option<u32>,
     resets: Budget,
+    malformed: Budget,
     pub(super) chatter: Budget,
     /// As of the last call that said it, in milliseconds.
     pub(super) now: u64,
@@ -200,6 +201,7 @@ impl Session {
             last_handled: None,
             last_taken: None,
             resets: Budget::new(limits.resets, now),
+            malformed: Budget::new(limits.malformed, now),
             chatter: Budget::new(limits.chatter, now),
             now,
             dribbled: false,
@@ -784,7 +786,9 @@ impl Session {
 
     fn opened(&mut self, id: u32, fields: &Fields, ends: bool, each: &mut Each<'_>) -> Result<(), Error> {
         let failed = |code, why| Err(Error::Stream(id, code, why));
-        if self.streams.len() >= self.said().max_concurrent_streams as usize {
+        let most = self.said().max_concurrent_streams as usize;
+        let theirs = || self.streams.keys().filter(|&&id| !self.is_ours(id)).count();
+        if self.streams.len() >= most && theirs() >= most {
             return failed(Code::REFUSED_STREAM, "more streams are open than we take");
         }
         if ends && fields.content_length().is_some_and(|length| length > 0) {
@@ -935,8 +939,9 @@ impl Session {
                         by_peer: false,
                     });
                 }
-                if let Err(Error::Connection(code, why)) = self.reset_once() {
-                    self.fail(code, why, out, each);
+                if !self.malformed.spend(1, self.now) {
+                    let why = "too many frames are malformed";
+                    self.fail(Code::ENHANCE_YOUR_CALM, why, out, each);
                 }
             }
         }

@@ -141,8 +141,12 @@ impl Pair {
         self.headers(stream, POST, false)
     }
 
-    fn frame(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> &mut Pair {
+    fn put(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
         frame::encode(kind, flags, stream, payload, &mut self.script);
+    }
+
+    fn frame(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> &mut Pair {
+        self.put(kind, flags, stream, payload);
         self
     }
 
@@ -342,8 +346,6 @@ fn heads_that_are_malformed_end_their_stream() {
         with(&[("a b", "a")]),
         with(&[("a", "a\r\nb: c")]),
         with(&[("a", "b\0")]),
-        with(&[("a", " b")]),
-        with(&[("a", "b\t")]),
         with(&[("connection", "close")]),
         with(&[("proxy-connection", "close")]),
         with(&[("keep-alive", "1")]),
@@ -382,6 +384,11 @@ fn heads_that_are_malformed_end_their_stream() {
 
 #[test]
 fn heads_that_are_unusual_are_taken() {
+    let mut pair = Pair::server();
+    pair.headers(1, &with(&[("a", " b"), ("c", "d\t"), ("e", "f g")]), true)
+        .feed();
+    let head = ":method=GET;:scheme=http;:path=/;:authority=a;e=f g;".to_owned();
+    assert_eq!(pair.see(), [Seen::Head(1, head, true)]);
     let fields: Vec<Vec<(&str, &str)>> = vec![
         with(&[("te", "trailers"), ("content-length", "0"), ("a", ""), ("b", "\u{e9}")]),
         vec![("host", "a")].into_iter().rev().chain([]).collect(),
@@ -828,6 +835,27 @@ fn what_is_said_is_looked_at() {
     assert!(pair.session.write(9, b"a", false, ALL, &mut pair.out).is_err());
 }
 
+#[test]
+fn responses_are_pushed_to_clients_that_take_them() {
+    let mut pair = Pair::server();
+    pair.get(1).feed();
+    let request = b":method\0GET\0:scheme\0http\0:authority\0a\0:path\0/style\0";
+    assert_eq!(pair.session.push(1, request, &mut pair.out), Ok(2));
+    // Pushes are not made for pushes.
+    assert!(pair.session.push(2, request, &mut pair.out).is_err());
+    pair.session.respond(2, 200, b"", None, false, &mut pair.out).unwrap();
+    let wrote = pair.session.write(2, b"p {}", true, ALL, &mut pair.out).unwrap();
+    assert!(wrote.all && wrote.closed);
+    let frames = pair.sent();
+    assert_eq!((frames[0].0.kind, frames[0].0.stream), (kind::PUSH_PROMISE, 1));
+    assert_eq!(frames[0].1[..4], [0, 0, 0, 2]);
+    frame::settings(&[(setting::ENABLE_PUSH, 0)], &mut pair.script);
+    pair.feed();
+    assert!(pair.session.push(1, request, &mut pair.out).is_err());
+    // Nobody has to answer it but us.
+    Pair::server().frame(kind::DATA, 0, 2, b"a").fails(Code::PROTOCOL_ERROR);
+}
+
 // --- attacks
 
 /// Feeds what `attack` sends, again and again, until the connection ends; returns after how many times.
@@ -937,17 +965,13 @@ fn floods_of_frames_that_say_nothing_end_the_connection() {
         ("settings", |_, pair| {
             frame::settings(&[(setting::INITIAL_WINDOW_SIZE, 1)], &mut pair.script)
         }),
-        ("ping", |_, pair| drop(pair.frame(kind::PING, 0, 0, &[0; 8]))),
-        ("pong", |_, pair| drop(pair.frame(kind::PING, flag::ACK, 0, &[0; 8]))),
-        ("priority", |_, pair| {
-            drop(pair.frame(kind::PRIORITY, 0, 3, &[0, 0, 0, 1, 1]))
-        }),
-        ("empty data", |_, pair| drop(pair.frame(kind::DATA, 0, 1, b""))),
-        ("padding", |_, pair| {
-            drop(pair.frame(kind::DATA, flag::PADDED, 1, &[1, 0]))
-        }),
-        ("unknown", |_, pair| drop(pair.frame(99, 0, 0, b""))),
-        ("goaway", |_, pair| drop(pair.frame(kind::GOAWAY, 0, 0, &[0; 8]))),
+        ("ping", |_, pair| pair.put(kind::PING, 0, 0, &[0; 8])),
+        ("pong", |_, pair| pair.put(kind::PING, flag::ACK, 0, &[0; 8])),
+        ("priority", |_, pair| pair.put(kind::PRIORITY, 0, 3, &[0, 0, 0, 1, 1])),
+        ("empty data", |_, pair| pair.put(kind::DATA, 0, 1, b"")),
+        ("padding", |_, pair| pair.put(kind::DATA, flag::PADDED, 1, &[1, 0])),
+        ("unknown", |_, pair| pair.put(99, 0, 0, b"")),
+        ("goaway", |_, pair| pair.put(kind::GOAWAY, 0, 0, &[0; 8])),
     ];
     for (name, attack) in attacks {
         let mut pair = Pair::server();
