@@ -31,6 +31,8 @@ class Exchange {
     this.closed = false
     this.code = NGHTTP2_NO_ERROR
     this.aborted = false
+    /** The response has no body, whatever is written. */
+    this.bodiless = false
     /** Rust keeps what arrives. */
     this.paused = false
     /** Called when all that was written is framed. */

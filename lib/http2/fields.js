@@ -80,7 +80,8 @@ function lower(name) {
 
 function one(name, value, sensitive) {
   const text = typeof value === 'string' ? value : String(value)
-  if (BAD_VALUE.test(text)) throw errors.invalidChar(name)
+  // As with Node's, whose peers pass over what no value may have.
+  if (BAD_VALUE.test(text)) return ''
   const first = text.charCodeAt(0)
   const last = text.charCodeAt(text.length - 1)
   const blank = first === 32 || first === 9 || last === 32 || last === 9

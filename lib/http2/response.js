@@ -27,6 +27,7 @@ const kQueued = Symbol('queued')
 const kFinished = Symbol('finished')
 const kCallbacks = Symbol('callbacks')
 const kChunks = Symbol('chunks')
+const kDestroyed = Symbol('destroyed')
 
 const HIGH_WATER_MARK = new Writable().writableHighWaterMark
 
@@ -45,6 +46,7 @@ function Http2ServerResponse(exchange) {
   this[kFinished] = false
   this[kCallbacks] = undefined
   this[kChunks] = undefined
+  this[kDestroyed] = false
   this.writable = true
   exchange.res = this
 }
@@ -226,6 +228,7 @@ prototype.hasHeader = function (given) {
 prototype.removeHeader = function (given) {
   const name = checkName(given)
   if (this.headersSent) throw errors.headersSent()
+  if (name === 'date') this[kDate] = false
   if (this[kHeaders] !== undefined) delete this[kHeaders][name]
 }
 
@@ -277,7 +280,7 @@ function begin(res, body, encoding, ends) {
   const exchange = res[kExchange]
   const headers = res[kHeaders]
   const status = res[kStatus]
-  const bodiless = status === 204 || status === 205 || status === 304 || exchange.method === 'HEAD'
+  const bodiless = status === 204 || status === 205 || status === 304 || exchange.method === 'HEAD' || exchange.bodiless
   let text = ''
   let date = res[kDate]
   if (headers !== undefined) {
@@ -331,8 +334,8 @@ prototype.write = function (chunk, encoding, callback) {
   const exchange = this[kExchange]
   let error
   if (this[kEnding]) error = errors.writeAfterEnd()
+  else if (this[kDestroyed]) return false
   else if (this[kClosed] || exchange.closed) error = errors.invalidStream()
-  else if (exchange.stream?.destroyed) return false
   if (error !== undefined) {
     if (typeof callback === 'function') process.nextTick(callback, error)
     this.destroy(error)
@@ -417,8 +420,9 @@ function endWithTrailers(res, exchange, body, encoding, trailers) {
 }
 
 prototype.destroy = function (error) {
-  if (this[kClosed]) return
-  this[kExchange].getStream().destroy(error)
+  if (this[kDestroyed]) return
+  this[kDestroyed] = true
+  if (!this[kClosed]) this[kExchange].getStream().destroy(error)
 }
 
 prototype.setTimeout = function (msecs, callback) {

@@ -14,6 +14,7 @@ const { Http2ServerResponse } = require('./response.js')
 const { checked } = require('./settings.js')
 
 const kCore = Symbol('server of core')
+const kOptions = Symbol('options')
 
 /** Whether ours can do what `options` ask for; else core's does. */
 function isUsual(options) {
@@ -30,24 +31,18 @@ function extendsOurs(Given, Ours) {
   return Given === undefined || Given === Ours || Function.prototype[Symbol.hasInstance].call(Ours, Given.prototype)
 }
 
-function checkObject(value, name) {
-  if (value !== undefined && (value === null || typeof value !== 'object' || Array.isArray(value))) {
-    throw invalidArgType(name, 'of type object', value)
-  }
-}
-
-function checkProperty(settings) {
-  checkObject(settings, 'options.settings')
-}
-
 class Http2Server extends NetServer {
   constructor(options = {}, requestListener) {
     super({ ...options, allowHalfOpen: true })
-    this.options = options
+    this[kOptions] = { ...options, settings: { ...options.settings } }
     this.timeout = 0
     this.sessions = new Set()
     this.on('connection', onConnection)
     if (requestListener !== undefined) this.on('request', requestListener)
+  }
+
+  get options() {
+    return this[kOptions]
   }
 
   /** A connection that the listening handle has accepted. */
@@ -69,7 +64,7 @@ class Http2Server extends NetServer {
   }
 
   updateSettings(settings) {
-    this.options = { ...this.options, settings: { ...this.options.settings, ...checked(settings) } }
+    Object.assign(this[kOptions].settings, checked(settings))
   }
 
   /** Takes no further connections, and no further streams on those that there are. */
@@ -117,8 +112,13 @@ function coreOf(server) {
     const { emit } = genuine
     // Core looks for these on its own server.
     genuine.on('request', () => {})
-    genuine.emit = (event, ...args) =>
-      event === 'connection' ? emit.call(genuine, event, ...args) : server.emit(event, ...args)
+    genuine.emit = (event, ...args) => {
+      if (event === 'connection') return emit.call(genuine, event, ...args)
+      const heard = server.emit(event, ...args)
+      // It is core's listener that makes requests of streams.
+      if (event !== 'stream' || server.listenerCount('request') === 0) return heard
+      return emit.call(genuine, event, ...args)
+    }
     server[kCore] = genuine
   }
   return server[kCore]
@@ -130,11 +130,8 @@ function createServer(options, onRequest) {
     options = {}
   }
   if (!isUsual(options)) return http2.createServer(options, onRequest)
-  checkObject(options, 'options')
-  if (options?.settings !== undefined) {
-    checkProperty(options.settings)
-    checked(options.settings)
-  }
+  // Core says what is wrong with options.
+  if (options !== undefined) http2.createServer(options)
   return new Http2Server(options, onRequest)
 }
 

@@ -35,7 +35,10 @@ const MAX_EXTENSION = 16_382
 const QUOTABLE = /^[\t\x20-\x5b\x5d-\x7e\x80-\xff]*$/
 
 Exchange.prototype.getStream = function () {
-  this.stream ??= new ServerHttp2Stream(this)
+  if (this.stream === undefined) {
+    this.stream = new ServerHttp2Stream(this)
+    if (this.closed) this.stream.destroy()
+  }
   return this.stream
 }
 
@@ -53,7 +56,7 @@ class ServerHttp2Session extends EventEmitter {
     this.originSet = undefined
     this.type = constants.NGHTTP2_SESSION_SERVER
     this.options = options
-    this.said = { ...DEFAULTS, ...options.settings }
+    this.said = { ...DEFAULTS, ...checked(options.settings) }
     /** Callbacks of settings and pings that are not answered. */
     this.pendingSettings = [undefined]
     this.pendingPings = []
@@ -226,7 +229,7 @@ class ServerHttp2Session extends EventEmitter {
       }
       stream = originOrStream
     } else if (originOrStream !== undefined) {
-      if (originOrStream !== null && typeof originOrStream === 'object') ({ origin } = originOrStream)
+      origin = originOrStream === null ? undefined : originOrStream.origin
       if (typeof origin !== 'string') {
         throw invalidArgType(
           'originOrStream',
@@ -295,7 +298,6 @@ class ServerHttp2Session extends EventEmitter {
   tearDown(error, code) {
     if (this.destroyed) return
     this.destroyed = true
-    this.closed = true
     this.goawayCode = code
     this.timer.clear()
     for (const exchange of [...this.exchanges.values()]) {
@@ -303,8 +305,8 @@ class ServerHttp2Session extends EventEmitter {
       if (error && exchange.stream !== undefined) exchange.stream.failure = error
       exchange.close()
     }
-    for (const pending of this.pendingPings.splice(0)) finishPing(pending, errors.pingCancel(), 0, null)
-    this.pendingSettings.length = 0
+    for (const pending of this.pendingPings.splice(0)) finishPing(pending, errors.pingCancel())
+    this.pendingSettings.fill(undefined)
     this.server.sessions?.delete(this)
     this.handle.finish()
     process.nextTick(() => {

@@ -76,7 +76,7 @@ class ServerHttp2Stream extends Duplex {
   }
 
   get headRequest() {
-    return this[kExchange].method === 'HEAD'
+    return this[kExchange].method === 'HEAD' || this[kExchange].bodiless
   }
 
   get id() {
@@ -138,12 +138,12 @@ class ServerHttp2Stream extends Duplex {
 
   /** Priorities are passed over (RFC 9113, 5.3.2). */
   priority() {
-    if (this.destroyed || this.closed) throw errors.invalidStream()
     process.emitWarning(
       'http2Stream.priority is longer supported after priority signalling was deprecated in RFC 9113',
       'DeprecationWarning',
       'DEP0194',
     )
+    if (this.destroyed || this.closed) throw errors.invalidStream()
   }
 
   touch() {
@@ -230,7 +230,7 @@ class ServerHttp2Stream extends Duplex {
     }
     const stream = pushed.getStream()
     stream[kSent] = all
-    if (options?.endStream || all[':method'] === 'HEAD') stream.end()
+    if (options?.endStream) pushed.bodiless = true
     process.nextTick(callback, null, stream, all, 0, pushed)
   }
 
@@ -316,15 +316,20 @@ class ServerHttp2Stream extends Duplex {
         return
       }
       if (range.length === 0 || this.headRequest) return let_go()
-      this.pipeFile(fd, range, owned)
+      this.pipeFile(fd, range, owned, owned && stat.isFile())
     }
     if (owned || typeof statCheck === 'function') fs.fstat(fd, begin)
     else begin(null)
   }
 
-  pipeFile(fd, { offset, length }, owned) {
+  pipeFile(fd, { offset, length }, owned, regular) {
     const end = length < 0 ? undefined : offset + length - 1
-    const file = fs.createReadStream('', { fd, start: offset > 0 || owned ? offset : undefined, end, autoClose: owned })
+    const file = fs.createReadStream('', {
+      fd,
+      start: offset > 0 || regular ? offset : undefined,
+      end,
+      autoClose: owned,
+    })
     file.on('error', () => this.close(NGHTTP2_INTERNAL_ERROR))
     this.once('close', () => {
       if (owned) file.destroy()
@@ -335,8 +340,8 @@ class ServerHttp2Stream extends Duplex {
 
   close(code = NGHTTP2_NO_ERROR, callback) {
     if (typeof code !== 'number') throw invalidArgType('code', 'of type number', code)
-    if (!Number.isInteger(code) || code < 0 || code > 0xffffffff)
-      throw outOfRange('code', '>= 0 && <= 4294967295', code)
+    if (!Number.isInteger(code)) throw outOfRange('code', 'an integer', code)
+    if (code < 0 || code > 0xffffffff) throw outOfRange('code', '>= 0 && <= 4294967295', code)
     if (callback !== undefined && typeof callback !== 'function') {
       throw invalidArgType('callback', 'of type function', callback)
     }
@@ -452,7 +457,7 @@ function forget(stream) {
 function objectOf(list) {
   const object = Object.create(null)
   for (let i = 0; i + 1 < list.length; i += 2) {
-    const [name, value] = [lower(list[i]), list[i + 1]]
+    const [name, value] = [list[i], list[i + 1]]
     object[name] = object[name] === undefined ? value : [].concat(object[name], value)
   }
   return object

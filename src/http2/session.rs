@@ -6,7 +6,7 @@ use super::hpack::{Decoder, Encoder};
 use super::limits::{Budget, Limits};
 use super::settings::Settings;
 use super::stream::Stream;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Which end of a connection we are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,6 +164,8 @@ pub struct Session {
     pub(super) now: u64,
     /// The peer has us send too many tiny frames.
     pub(super) dribbled: bool,
+    /// Streams on which something was taken in this read.
+    credited: BTreeSet<u32>,
 }
 
 /// Who is told.
@@ -205,6 +207,7 @@ impl Session {
             chatter: Budget::new(limits.chatter, now),
             now,
             dribbled: false,
+            credited: BTreeSet::new(),
         };
         if role == Role::Client {
             out.extend_from_slice(PREFACE);
@@ -310,16 +313,18 @@ impl Session {
                 Phase::Preface(had + count)
             };
         }
-        while !rest.is_empty() {
-            if self.phase == Phase::Over {
-                return input.len();
-            }
-            if !room() {
-                return input.len() - rest.len();
-            }
+        while !rest.is_empty() && self.phase != Phase::Over && room() {
             rest = self.step(rest, out, each);
         }
-        input.len()
+        if self.phase == Phase::Over {
+            return input.len();
+        }
+        // The peer knows of it only then: whatever it has sent until now was to fit the windows that it knew.
+        self.take_on_connection(out);
+        for id in std::mem::take(&mut self.credited) {
+            self.credit(id, 0, out);
+        }
+        input.len() - rest.len()
     }
 
     /// Takes a part of a frame, or all of it.
@@ -403,7 +408,7 @@ impl Session {
                 data,
                 padding,
                 ends,
-            } => self.data(stream, data, padding, ends, out, each),
+            } => self.data(stream, data, padding, ends, each),
             Frame::Headers {
                 stream,
                 block,
@@ -533,15 +538,7 @@ impl Session {
             || !self.is_ours(stream) && self.last_handled.is_some_and(|last| stream > last)
     }
 
-    fn data(
-        &mut self,
-        id: u32,
-        data: &[u8],
-        padding: u32,
-        ends: bool,
-        out: &mut Vec<u8>,
-        each: &mut Each<'_>,
-    ) -> Result<(), Error> {
+    fn data(&mut self, id: u32, data: &[u8], padding: u32, ends: bool, each: &mut Each<'_>) -> Result<(), Error> {
         let passed_over = !self.streams.contains_key(&id) && self.is_passed_over(id);
         if self.is_idle(id) && !passed_over {
             return idle("DATA are of a stream that was never there");
@@ -549,7 +546,7 @@ impl Session {
         let length = data.len() as u32 + padding;
         // The connection's window is for all streams: it is not for one to stop the others.
         self.receive -= i64::from(length);
-        self.take_on_connection(length, out);
+        self.taken += length;
         if data.is_empty() && !ends {
             self.chatter(10)?;
         } else if data.len() >= DRIBBLE {
@@ -595,14 +592,14 @@ impl Session {
         if ends {
             return self.remote_ended(id, None, each);
         }
-        self.credit(id, credit, out);
+        stream.taken += credit;
+        self.credited.insert(id);
         Ok(())
     }
 
-    /// So many bytes on the connection are taken: the peer may send as many more.
-    fn take_on_connection(&mut self, length: u32, out: &mut Vec<u8>) {
-        self.taken += length;
-        if self.taken >= self.window / 2 {
+    /// What was taken on the connection, the peer may send more.
+    fn take_on_connection(&mut self, out: &mut Vec<u8>) {
+        if self.taken > 0 && self.taken >= self.window / 2 {
             let by = std::mem::take(&mut self.taken);
             self.receive += i64::from(by);
             frame::window_update(0, by, out);
