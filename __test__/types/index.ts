@@ -267,16 +267,18 @@ protobuf.toModule(protobuf.parseDescriptorSet(Buffer.alloc(0), { files: ['a.prot
   module: 'esm',
 }) satisfies string
 
-import { http2 } from 'ironwire'
-import { createServer } from 'ironwire/http2'
+import { http2 as ironHttp2 } from 'ironwire'
+import { createServer as createHttp2Server } from 'ironwire/http2'
 
-http2.createServer((request, response) => {
-  request satisfies http2.Http2ServerRequest
+ironHttp2.createServer((request, response) => {
+  request satisfies ironHttp2.Http2ServerRequest
   response.end(request.url satisfies string)
 })
-createServer({ settings: { initialWindowSize: 100_000 } }).on('stream', (stream) => stream.respond({ ':status': 200 }))
+createHttp2Server({ settings: { initialWindowSize: 100_000 } }).on('stream', (stream) =>
+  stream.respond({ ':status': 200 }),
+)
 // @ts-expect-error: a setting that is no number
-createServer({ settings: { initialWindowSize: 'a' } })
+createHttp2Server({ settings: { initialWindowSize: 'a' } })
 
 import { dgram } from 'ironwire'
 import { createSocket } from 'ironwire/dgram'
