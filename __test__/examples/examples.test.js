@@ -167,6 +167,10 @@ test('protobuf/stream', async (t) => {
   ])
 })
 
+test('rpc/udp', async (t) => {
+  assert.deepStrictEqual(await linesOf(t, 'rpc/udp.js'), ['java node rust NOT_FOUND', '4 questions, 4 look-ups'])
+})
+
 test('rpc/service', async (t) => {
   assert.deepStrictEqual(await linesOf(t, 'rpc/service.js'), ['/Library/Search', "{ titles: [ 'Middlemarch' ] }"])
 })

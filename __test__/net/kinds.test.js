@@ -34,7 +34,7 @@ const CONNECTION_ONLY = {
   httpAttach: (id) => native.httpAttach(id, 0, 0),
   httpRespond: (id) => native.httpRespond(id, 200, 0, ''),
   httpSend: (id) => native.httpSend(id, 0, ''),
-  speakFrames: (id) => native.speakFrames(id, true, 1024),
+  speakFrames: (id) => native.speakFrames(id, true, 1024, false),
 }
 
 /** What only tells, or does nothing, where there is nothing to do. */

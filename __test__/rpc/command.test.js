@@ -16,11 +16,15 @@ const { until } = require('./tools')
 const BIN = path.join(__dirname, '../../bin/ironwire.js')
 const posix = { skip: process.platform === 'win32' }
 
-const { PORT: _, ...env } = process.env
-const run = (...args) => spawnSync(process.execPath, [BIN, ...args], { encoding: 'utf8', timeout: 20_000, env })
+const { PORT: _, IRONWIRE_SECRET: __, ...env } = process.env
+const runWith = (more, ...args) =>
+  spawnSync(process.execPath, [BIN, ...args], { encoding: 'utf8', timeout: 20_000, env: { ...env, ...more } })
+const run = (...args) => runWith({}, ...args)
 
-async function start(t, ...args) {
-  const child = spawn(process.execPath, [BIN, 'registry', '--port', '0', ...args], { env })
+const start = (t, ...args) => startWith(t, {}, ...args)
+
+async function startWith(t, more, ...args) {
+  const child = spawn(process.execPath, [BIN, 'registry', '--port', '0', ...args], { env: { ...env, ...more } })
   t.after(() => child.kill('SIGKILL'))
   const started = { child, text: '' }
   child.stdout.setEncoding('utf8').on('data', (text) => {
@@ -50,6 +54,43 @@ test('says where it listens, keeps what it knows in its folder, and ends at Ctrl
   assert.strictEqual(locked.status, 1)
   const inMemory = await start(t)
   assert.match(inMemory.text, /It keeps all in memory: --data DIR lets it survive a crash/)
+})
+
+test('lets in who knows the secret of a file, or of the environment', async (t) => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-secret-'))
+  t.after(() => fs.rmSync(folder, { recursive: true, force: true }))
+  const file = path.join(folder, 'secrets')
+  const secrets = ['the secret of today', 'the one of yesterday']
+  fs.writeFileSync(file, `\uFEFF${secrets.join('\r\n')}\n`)
+  const byFile = await start(t, '--secret-file', file)
+  const byVariable = await startWith(t, { IRONWIRE_SECRET: secrets[0] })
+  for (const { text } of [byFile, byVariable]) {
+    assert.match(text, /Only programs that know the secret are let in/)
+    assert.doesNotMatch(text, /today/)
+  }
+  const known = [
+    [byFile.url, secrets[0]],
+    [byFile.url, secrets[1]],
+    [byVariable.url, secrets[0]],
+  ]
+  for (const [url, secret] of known) {
+    const client = rpc.connectRegistry(url, { secret })
+    assert.deepStrictEqual(await client.list(), [])
+    client.destroy()
+  }
+  const client = rpc.connectRegistry(byFile.url)
+  const [{ code }] = await once(client, 'error')
+  assert.strictEqual(code, 'IRONWIRE_RPC_UNAUTHENTICATED')
+
+  fs.writeFileSync(file, '\n')
+  assert.match(run('registry', '--secret-file', file).stderr, /secrets has no secret/)
+  fs.writeFileSync(file, 'short one\n')
+  const { stderr, status } = run('registry', '--secret-file', file)
+  assert.match(stderr, /a secret has 16 bytes at least, and one of \S+secrets has 9/)
+  assert.doesNotMatch(stderr, /short one/)
+  assert.strictEqual(status, 2)
+  assert.match(run('registry', '--secret-file', folder).stderr, /names a file that can be read: EISDIR/)
+  assert.match(runWith({ IRONWIRE_SECRET: '' }, 'registry').stderr, /one of IRONWIRE_SECRET has 0/)
 })
 
 test('what is wrong with the command line is said', async (t) => {

@@ -234,3 +234,18 @@ test('a call can be cancelled within interceptors, before it is made and after',
   assert.deepEqual([after.code, after.sent, after.cause.message], ['IRONWIRE_RPC_ABORTED', true, 'changed my mind'])
   await until(() => aborted === 1)
 })
+
+test('a call is cancelled also where its interceptor has gone on at once', async (t) => {
+  const { server, client } = await pair(t)
+  const aborted = new Promise((resolve) => {
+    server.method('hold', (_request, _callback, call) => call.signal.addEventListener('abort', resolve))
+  })
+  client.use((_call, next) => next())
+  const outcome = new Promise((resolve) => {
+    const call = client.call('hold', null, resolve)
+    until(() => server.running === 1).then(() => call.cancel())
+  })
+  const { code, sent } = await outcome
+  assert.deepEqual([code, sent], ['IRONWIRE_RPC_ABORTED', true])
+  await aborted
+})

@@ -143,8 +143,74 @@ test('who cancels more calls than may be is dropped, who cancels as many over a 
 test('Infinity takes the limit away, 0 is none', async (t) => {
   const { server, port } = await holding(t, Infinity)
   const { socket, next } = await handClient(t, port)
-  socket.write(Buffer.concat([method(0, 'hold'), cancels(0, 20_000)]))
-  await next(ended(19_999))
+  socket.write(Buffer.concat([method(0, 'hold'), cancels(0, 9_000)]))
+  await next(ended(8_999))
   assert.equal(server.stats.cancelFloods, 0)
   assert.throws(() => rpc.createServer({ maxCancelsPerSecond: 0 }), { code: 'ERR_OUT_OF_RANGE' })
+})
+
+/** A server whose handlers end when their calls do, which leaves no strays; so many of them may run out of time in a second. */
+async function ending(t, maxTimeoutsPerSecond) {
+  const { server, port } = await listening(t, { maxTimeoutsPerSecond })
+  server.started = 0
+  server.method('patient', (_request, callback, { signal }) => {
+    server.started++
+    signal.addEventListener('abort', () => callback())
+  })
+  server.method('echo', (request, callback) => callback(null, request))
+  const client = await handClient(t, port)
+  client.socket.write(Buffer.concat([method(0, 'patient'), method(1, 'echo')]))
+  return { server, port, ...client }
+}
+
+/** So many calls that have `remaining` milliseconds. */
+const hasty = (from, count, remaining) =>
+  Buffer.concat(
+    Array.from({ length: count }, (_, i) => frame(Kind.REQUEST, from + i, { code: 0, remaining, body: '' })),
+  )
+
+test('who has too many calls begun that run out of time waits', async (t) => {
+  const { server, port, socket, next } = await ending(t, 1)
+  socket.write(hasty(0, 50, 1))
+  await next(ended(49))
+  assert.deepEqual([server.started, server.stats.timeoutFloods], [50, 1])
+  // Those that come now run out of time before a handler is called.
+  socket.write(hasty(50, 50, 1))
+  await next(ended(99))
+  assert.deepEqual([server.started, server.stats.timeoutFloods, server.stats.timeouts], [50, 1, 100])
+  socket.write(hasty(100, 50, 60_000))
+  const [session] = server.sessions
+  await until(() => session.waiting.size === 50)
+  // Another connection is not concerned.
+  const other = rpc.connect(port)
+  t.after(() => other.destroy())
+  assert.equal(String(await other.call('echo', Buffer.from('at once'))), 'at once')
+  socket.destroy()
+  await until(() => server.sessions.size === 1)
+  assert.deepEqual([server.started, server.running, server.queue.size], [50, 0, 0])
+})
+
+test('and is served in its turn', async (t) => {
+  const { server, socket, next } = await ending(t, 200)
+  for (let from = 0; server.stats.timeoutFloods === 0; from += 100) {
+    socket.write(hasty(from, 100, 1))
+    await next(ended(from + 99))
+  }
+  const [session] = server.sessions
+  socket.write(frame(Kind.REQUEST, 5, { code: 1, body: 'later' }))
+  const { payload } = await next((unit) => unit.kind === Kind.REPLY)
+  assert.equal(String(payload), 'later')
+  assert.deepEqual([session.busy, server.queue.size], [false, 0])
+})
+
+test('calls that are answered in time, or wait for their turn in vain, are no overruns', async (t) => {
+  const { server, socket, next } = await ending(t, 1)
+  for (let i = 0; i < 100; i++) socket.write(frame(Kind.REQUEST, i, { code: 1, remaining: 60_000, body: 'x' }))
+  await next((unit) => unit.sequence === 99)
+  assert.equal(server.stats.timeoutFloods, 0)
+  const { server: unlimited, socket: flood, next: of } = await ending(t, Infinity)
+  flood.write(hasty(0, 100, 1))
+  await of(ended(99))
+  assert.deepEqual([unlimited.started, unlimited.stats.timeoutFloods], [100, 0])
+  assert.throws(() => rpc.createServer({ maxTimeoutsPerSecond: 0 }), { code: 'ERR_OUT_OF_RANGE' })
 })

@@ -7,7 +7,7 @@ const { spawn, spawnSync } = require('node:child_process')
 const { Worker } = require('node:worker_threads')
 const { rpc } = require('../../index.js')
 const { usage } = require('../../lib/engine.js')
-const { pair, handClient, frame, Kind, sleep, until } = require('./tools.js')
+const { pair, listening, handClient, handServer, preface, method, frame, Kind, sleep, until } = require('./tools.js')
 
 const entry = JSON.stringify(require.resolve('../../index.js'))
 
@@ -93,6 +93,38 @@ test('calls made while the server says farewell are not lost', async (t) => {
   const calls = Array.from({ length: 10 }, (_, i) => client.call('echo', Buffer.from([i])))
   const replies = await Promise.all(calls)
   assert.equal(replies.length, 10)
+  await closed
+})
+
+test('a call of a client that has connected while the server closes is answered', async (t) => {
+  const { server, port } = await listening(t)
+  server.method('echo', (request) => request)
+  const { socket, next } = await handClient(t, port, { greeting: null })
+  // It knows the server, which does not know it yet.
+  await next((unit) => unit.preface)
+  await until(() => server.sessions.size === 1)
+  const closed = server.close()
+  socket.write(Buffer.concat([preface(), method(0, 'echo'), frame(Kind.REQUEST, 1, { code: 0, body: 'still' })]))
+  assert.equal((await next((unit) => unit.kind === Kind.GOAWAY)).payload.readUInt16BE(0), 0)
+  assert.equal(String((await next((unit) => unit.kind === Kind.REPLY)).payload), 'still')
+  socket.end()
+  await closed
+})
+
+test('close() of a client does not wait for what no connection will be made for', async (t) => {
+  let asked = false
+  const { port, sockets } = await handServer(t, ({ kind }) => {
+    asked ||= kind === Kind.REQUEST
+  })
+  const client = rpc.connect(port)
+  const lost = assert.rejects(client.call('never', null, { idempotent: true }), {
+    code: 'IRONWIRE_RPC_CONNECTION_LOST',
+    sent: true,
+  })
+  await until(() => asked)
+  const closed = client.close()
+  for (const socket of sockets) socket.destroy()
+  await lost
   await closed
 })
 

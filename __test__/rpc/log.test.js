@@ -24,8 +24,8 @@ const program = `
   }
   main()`
 
-const run = (NODE_DEBUG) =>
-  spawnSync(process.execPath, ['-e', program], {
+const run = (NODE_DEBUG, what = program) =>
+  spawnSync(process.execPath, ['-e', what], {
     encoding: 'utf8',
     env: { ...process.env, NODE_DEBUG },
     timeout: 60_000,
@@ -50,6 +50,51 @@ test('NODE_DEBUG=ironwire tells what becomes of connections', () => {
   assert.match(of('rpc: attempt 1 ')[0], new RegExp(`^rpc: attempt 1 at ${place} comes in \\d+ ms: `))
   assert.deepEqual(of('rpc: no more'), [`rpc: no more attempts at ${place}: ${error}`])
   assert.deepEqual(of('rpc: the addresses are'), [`rpc: the addresses are: ${place}`])
+})
+
+const limits = `
+  const net = require('node:net')
+  const { once } = require('node:events')
+  const { rpc } = require(${JSON.stringify(require.resolve('../../index.js'))})
+  const { preface } = require(${JSON.stringify(require.resolve('./tools.js'))})
+  const given = (promise) => promise.catch(() => {})
+  async function main() {
+    const server = rpc.createServer({ maxConnections: 1, maxMetadataBytes: 10 })
+    server.method('x', (_request, callback) => callback())
+    server.listen(0)
+    await once(server, 'listening')
+    const { port } = server.address()
+    const client = rpc.connect('127.0.0.1:' + port, { maxInFlight: 1, maxQueuedCalls: 0 })
+    await once(client, 'connect')
+    await given(client.call('x', null, { metadata: { key: 'a long value' } }))
+    const calls = Array.from({ length: 20 }, () => given(client.call('x')))
+    await Promise.all(calls)
+    const refused = net.connect(port, '127.0.0.1')
+    refused.on('error', () => {})
+    await once(server, 'drop')
+    const mute = net.createServer((socket) => socket.on('error', () => {}).write(preface({ version: 2 }))).listen(0, '127.0.0.1')
+    await once(mute, 'listening')
+    const balanced = rpc.connect(['127.0.0.1:' + mute.address().port], { balance: { ejectAfter: 1 } })
+    await given(balanced.call('x', null, { timeout: 50 }))
+    while (balanced.stats.ejections === 0) await given(balanced.call('x', null, { timeout: 50 }))
+    console.log(JSON.stringify({ port, mute: mute.address().port }))
+    process.exit()
+  }
+  main()`
+
+test('and which limits are reached, by whom, and who is left out; not for every single call', () => {
+  const { stdout, stderr, status } = run('ironwire', limits)
+  assert.equal(status, 0, stderr)
+  const { port, mute } = JSON.parse(stdout)
+  const said = (pattern) => stderr.split('\n').filter((line) => pattern.test(line)).length
+  assert.equal(said(/rpc: a server reached its limit maxMetadataBytes of 10: 127\.0\.0\.1 port \d+$/), 1, stderr)
+  assert.equal(
+    said(new RegExp(`rpc: a client reached its limit maxQueuedCalls of 0: 127\\.0\\.0\\.1:${port}$`)),
+    1,
+    stderr,
+  )
+  assert.equal(said(/rpc: a server reached its limit maxConnections of 1: 127\.0\.0\.1 port \d+$/), 1, stderr)
+  assert.equal(said(new RegExp(`rpc: 127\\.0\\.0\\.1:${mute} is left out: `)), 1, stderr)
 })
 
 test('without it nothing is told', () => {

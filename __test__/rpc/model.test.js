@@ -5,6 +5,7 @@
 
 const test = require('node:test')
 const assert = require('node:assert/strict')
+const diagnostics = require('node:diagnostics_channel')
 const { once } = require('node:events')
 const { rpc } = require('../../index.js')
 const { sleep } = require('./tools.js')
@@ -45,6 +46,13 @@ function addMethods(server, random) {
     callback(null, request)
     setImmediate(callback, null, Buffer.from('never seen'))
   })
+}
+
+/** What was published of calls that have begun and not ended; whatever ends must be in it. */
+const open = { client: new Set(), server: new Set() }
+for (const [side, calls] of Object.entries(open)) {
+  diagnostics.subscribe(`ironwire.rpc.${side}.call.start`, (message) => calls.add(message))
+  diagnostics.subscribe(`ironwire.rpc.${side}.call.end`, (message) => assert.ok(calls.delete(message)))
 }
 
 async function play(seed, accidents) {
@@ -124,6 +132,18 @@ async function play(seed, accidents) {
   await client.close()
   await server.close()
   assert.equal(server.running, 0)
+  assert.equal(server.stats.pending, 0)
+  assert.deepEqual([open.client.size, open.server.size], [0, 0])
+  for (const { started, statuses, latency } of Object.values({
+    ...client.stats().methods,
+    ...server.stats().methods,
+  })) {
+    assert.equal(
+      Object.values(statuses).reduce((sum, count) => sum + count, 0),
+      started,
+    )
+    assert.equal(latency.count, started)
+  }
   return calls.length
 }
 

@@ -6,9 +6,11 @@ const test = require('node:test')
 const assert = require('node:assert/strict')
 const { Call, Calls } = require('../../lib/rpc/calls.js')
 const { Deadlines } = require('../../lib/rpc/deadlines.js')
+const { Outgoing } = require('../../lib/rpc/outgoing.js')
 const { Queue } = require('../../lib/rpc/queue.js')
 const { Waiting } = require('../../lib/rpc/waiting.js')
 const { now } = require('../../lib/rpc/tick.js')
+const { Flag } = require('./tools.js')
 
 function made(method = 'echo', size = 0) {
   return new Call(method, Buffer.alloc(size), Infinity, () => {})
@@ -33,7 +35,7 @@ test('no sequence number is used again while it is in flight, also when numbers 
         const [sequence, call] = [...flying][random % Math.min(flying.size, 10)]
         assert.equal(calls.find(sequence), call)
         calls.release(call)
-        calls.finish(call)
+        calls.finish(call, null)
         flying.delete(sequence)
         assert.equal(calls.find(sequence), undefined)
       }
@@ -121,7 +123,11 @@ test('a queue against an array', () => {
 
 test('waiting calls keep their order and its count of bytes', () => {
   const aborted = []
-  const waiting = new Waiting({ maxQueuedCalls: 4, maxQueuedBytes: 10 }, (_callback, error) => aborted.push(error.code))
+  const full = []
+  const waiting = new Waiting(
+    { maxQueuedCalls: 4, maxQueuedBytes: 10 },
+    { onAborted: (_callback, error) => aborted.push(error.code), onFull: (...limit) => full.push(limit) },
+  )
   const push = (method, size, deadline = Infinity, signal) => {
     return waiting.push(Object.assign(made(method, size), { deadline, signal, watches: signal !== undefined }))
   }
@@ -132,6 +138,10 @@ test('waiting calls keep their order and its count of bytes', () => {
   assert.equal(push('d', 5)?.code, 'IRONWIRE_RPC_TOO_MANY_CALLS')
   assert.equal(push('e', 4), undefined)
   assert.equal(push('f', 0)?.code, 'IRONWIRE_RPC_TOO_MANY_CALLS')
+  assert.deepEqual(full, [
+    ['maxQueuedBytes', 10],
+    ['maxQueuedCalls', 4],
+  ])
   assert.equal(waiting.bytes, 10)
   controller.abort()
   assert.deepEqual([aborted, waiting.bytes, waiting.length], [['IRONWIRE_RPC_ABORTED'], 8, 3])
@@ -144,4 +154,50 @@ test('waiting calls keep their order and its count of bytes', () => {
   assert.equal(waiting.shift().method, 'a')
   waiting.clear(({ method }) => ended.push(method))
   assert.deepEqual([ended, waiting.bytes, waiting.length], [['c', 'e'], 0, 0])
+})
+
+test('the body of whatever was written and not taken is known again', () => {
+  const kinds = []
+  for (const size of [0, 1, 5000, 20_000]) {
+    for (const remaining of [0, 1000]) {
+      for (const metadata of [null, Buffer.from('\x00\x05\x01k\x00\x01v', 'latin1')])
+        kinds.push({ size, remaining, metadata })
+    }
+  }
+  const requests = Array.from({ length: 6 * kinds.length }, (_, i) => ({ ...kinds[i % kinds.length], body: i }))
+  // From the first one that is not taken on, wherever that is.
+  for (let first = 0; first < requests.length; first += 7) {
+    const wire = {
+      given: 0,
+      taken: Infinity,
+      write: (_bytes, _offset, length) => {
+        wire.given += length
+        return true
+      },
+      get queued() {
+        return Math.max(wire.given - wire.taken, 0)
+      },
+    }
+    const out = new Outgoing(wire)
+    out.unsent = []
+    const positions = requests.map(({ size, remaining, metadata, body: fill }, i) => {
+      if (i === first) wire.taken = out.position
+      const { position } = out
+      const body = Buffer.alloc(size, fill)
+      if (metadata === null) out.request(i, 0, remaining, body)
+      else out.flaggedRequest(i, 0, remaining, { flags: Flag.METADATA, metadata, body })
+      body.fill(255)
+      return position
+    })
+    const stream = out.position
+    out.flaggedRequest(999, 0, 0, { flags: Flag.TAKES_STREAM, metadata: null, body: Buffer.from('x') })
+    out.shut()
+    for (let i = first; i < requests.length; i++) {
+      const { size, body } = requests[i]
+      assert.deepEqual(out.recover(positions[i]), Buffer.alloc(size, body))
+    }
+    assert.equal(out.recover(stream), null)
+    assert.equal(out.recover(stream + 1000), null)
+    out.release()
+  }
 })

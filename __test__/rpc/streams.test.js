@@ -379,6 +379,16 @@ test('errors come after the messages before them, once, with all that they have'
   stream.on('error', (error) => events.push(check(error) && 'error'))
   await new Promise((resolve) => stream.on('close', resolve))
   assert.deepEqual(events, ['1', '2', 'error'])
+  // Those that Node holds for a reader that has paused are no exception.
+  const paused = client.stream('fails')
+  const taken = []
+  paused.on('data', (message) => {
+    taken.push(String(message))
+    paused.pause()
+    until(() => paused.over).then(() => paused.resume())
+  })
+  check((await once(paused, 'error'))[0])
+  assert.deepEqual(taken, ['1', '2'])
   // Nobody takes its messages yet: the error waits with them.
   const late = client.stream('fails')
   await until(() => late.over)
@@ -550,6 +560,36 @@ test('a message above the limit of the receiver fails the call, not the connecti
     message: /2001 bytes is above the limit of 2000/,
   })
   assert.equal(client.stats.connections, 1)
+})
+
+test('a stream may have ended before its call could leave', async (t) => {
+  const server = rpc.createServer()
+  server.method('count', { clientStreaming: true }, async (requests) => {
+    let count = 0
+    for await (const _request of requests) count++
+    return Buffer.from(`${count}`)
+  })
+  server.method('echo', BIDI, async function* (requests) {
+    for await (const request of requests) yield request
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const client = rpc.connect(`127.0.0.1:${server.address().port}`)
+  t.after(() => {
+    client.destroy()
+    server.close(() => {})
+  })
+  // There is no connection yet.
+  const stream = client.stream('count', null, { clientStreaming: true, serverStreaming: false })
+  stream.end()
+  const both = client.stream('echo', null, { clientStreaming: true })
+  both.end()
+  const failed = client.stream('none', null, { clientStreaming: true, serverStreaming: false })
+  failed.end()
+  const refused = assert.rejects(failed.reply, { code: 'IRONWIRE_RPC_UNKNOWN_METHOD' })
+  assert.equal(String(await stream.reply), '0')
+  for await (const _message of both) assert.fail('nothing was sent')
+  await refused
 })
 
 test('a listener that throws reaches uncaughtException, and costs no other message', async (t) => {

@@ -26,7 +26,7 @@ test('every form of a target', () => {
     'unix:my.sock': { path: 'my.sock' },
     '/run/my.sock': { path: '/run/my.sock' },
     './my.sock': { path: './my.sock' },
-    '\\\\.\\pipe\\mine': { path: '\\\\.\\pipe\\mine' },
+    'a\\b': { path: 'a\\b' },
     'dns://host:1': { dns: 'host', port: 1 },
     'dns://_rpc._tcp.example.org': { srv: '_rpc._tcp.example.org' },
     'registry://host/echo': { registry: { host: 'host', port: 7400 }, service: 'echo' },
@@ -39,6 +39,25 @@ test('every form of a target', () => {
       { host: 'b', port: 2, id: 'i', weight: 3, zone: 'z' },
     ],
   })
+})
+
+test('named pipes are for Windows', (t) => {
+  const { platform } = process
+  const be = (value) => Object.defineProperty(process, 'platform', { value })
+  t.after(() => be(platform))
+  const pipes = ['\\\\.\\pipe\\mine', '\\\\?\\PIPE\\mine', 'unix:\\\\.\\pipe\\mine', { path: '\\\\.\\pipe\\mine' }]
+  for (const pipe of pipes) {
+    be('win32')
+    assert.match(target(pipe).path, /pipe\\mine$/i)
+    assert.match(target([pipe]).list[0].path, /pipe\\mine$/i)
+    be('linux')
+    for (const targets of [pipe, [pipe]]) {
+      assert.throws(() => rpc.connect(targets), {
+        code: 'ERR_INVALID_ARG_VALUE',
+        message: /is a named pipe, which only/,
+      })
+    }
+  }
 })
 
 test('what is no target is refused, and what would be one is said', () => {

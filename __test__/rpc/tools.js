@@ -45,14 +45,16 @@ const Kind = {
   MESSAGE: 9,
   END: 10,
   CREDIT: 11,
+  AUTH: 12,
 }
 const Flag = { DEADLINE: 1, METADATA: 2, STREAMS: 4, TAKES_STREAM: 8, ONE_WAY: 16, DETAILS: 4 }
 
 /** `window` is in KiB. */
-function preface({ version = 1, maxFrame = 2 ** 24, maxCalls = 4096, window = 0, magic = 'IWRP' } = {}) {
+function preface({ version = 1, flags = 0, maxFrame = 2 ** 24, maxCalls = 4096, window = 0, magic = 'IWRP' } = {}) {
   const bytes = Buffer.alloc(16)
   bytes.write(magic, 'latin1')
   bytes[4] = version
+  bytes[5] = flags
   bytes.writeUInt16BE(window, 6)
   bytes.writeUInt32BE(maxFrame, 8)
   bytes.writeUInt32BE(maxCalls, 12)

@@ -30,6 +30,7 @@ protobuf.reflect(person).fields[0].number = 1
 declare const options: protobuf.Options
 protobuf(null, options)
 
+import { subscribe } from 'node:diagnostics_channel'
 import { codec, net, rpc } from 'ironwire'
 
 codec.readInt16BE(new Uint8Array(2), 0) satisfies number
@@ -194,6 +195,11 @@ balanced.addresses.map(({ address, pending }) => address.length + pending)
 balanced.on('addresses', (addresses) => addresses.length)
 balanced.call('m', null, { idempotent: true, hedge: 20 }) satisfies Promise<Buffer>
 rpc.connect('registry://host/service').addresses satisfies rpc.Member[]
+rpc.connect('udp://host:1', { udp: { maxDatagramBytes: 512, resendAfter: 1 } }).stats.resends satisfies number
+rpc
+  .createServer({ udp: { maxAnswers: 10, answerLifetime: 1000 } })
+  .bindUdp({ port: 0, host: '::' }, () => {})
+  .udpAddress()?.port satisfies number | undefined
 const resolver: rpc.Resolver = {
   resolve(update) {
     update(null, [{ address: 'a:1' }])
@@ -201,9 +207,25 @@ const resolver: rpc.Resolver = {
   },
 }
 rpc.connect(resolver).stats.hedges satisfies number
+rpc.connect(resolver).stats().ejections satisfies number
+client.stats().methods.echo?.latency.p99 satisfies number | undefined
+client.stats().methods.echo?.statuses.OK satisfies number | undefined
+server.stats().refusals.unknownMethod satisfies number | undefined
+server.stats.bytesIn satisfies number
+rpc.metrics() satisfies string
+subscribe('ironwire.rpc.client.call.end', (message) => {
+  const { method, duration, sent, error } = message as rpc.ClientCallMessage
+  console.log(method, duration, sent, error?.statusName)
+})
 const registry = rpc.createRegistry({ folder: '/tmp', minLease: 10 })
 registry.listen(7400, '127.0.0.1')
 registry.on('damaged', (error) => error.message)
+rpc.createRegistry({ secret: Buffer.alloc(16) })
+rpc.createServer({ secret: [Buffer.alloc(16), 'as text, and another'] }).stats.unauthenticated satisfies number
+rpc.connect('registry://host/service', { secret: 'sixteen bytes...', registrySecret: null })
+rpc.connectRegistry('registry://host', { secret: 'sixteen bytes...' })
+// @ts-expect-error: a secret is bytes
+rpc.connect(1, { secret: 1234 })
 const registrar = rpc.connectRegistry('registry://localhost')
 registrar.register('service', { port: 1, metadata: { version: '1' } }).on('registered', () => {})
 registrar.watch('service', (instances) => instances[0]?.metadata.version).close()

@@ -2,9 +2,11 @@
 
 // ironwire registry: the addressing server.
 
+const fs = require('node:fs')
 const path = require('node:path')
 const process = require('node:process')
 const { rpc } = require('../..')
+const { MIN_SECRET } = require('../../lib/rpc/secret.js')
 const { UsageError, parse } = require('./usage.js')
 
 const DEFAULT_PORT = 7400
@@ -19,15 +21,19 @@ Runs an addressing server: servers register with it by name, clients ask it by r
   -p, --port PORT      the port; 0 takes any that is free             (${DEFAULT_PORT})
       --host ADDRESS   0.0.0.0 lets other machines in                 (${DEFAULT_HOST})
   -d, --data DIR       a folder of its own for what it knows, which then survives a crash; without, all is in memory
+      --secret-file FILE
+                       what programs have to know to be let in, of ${MIN_SECRET} bytes at least; several, one a line, while it is being replaced.
+                       The variable IRONWIRE_SECRET may have one instead
   -h, --help           this text
 
-Everyone who reaches the port may register and ask: leave it to a network that you trust. Ctrl-C ends it.
+Without a secret everyone who reaches the port may register and ask: leave it to a network that you trust. Ctrl-C ends it.
 `
 
 const OPTIONS = {
   port: { type: 'string', short: 'p' },
   host: { type: 'string' },
   data: { type: 'string', short: 'd' },
+  'secret-file': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 }
 
@@ -43,7 +49,36 @@ function commandLine(args) {
   }
   if (values.data === '') throw new UsageError('--data names a folder')
   const folder = values.data === undefined ? undefined : path.resolve(values.data)
-  return { port, host: values.host ?? DEFAULT_HOST, folder }
+  return { port, host: values.host ?? DEFAULT_HOST, folder, secret: secretsOf(values['secret-file']) }
+}
+
+/** Undefined where nobody gave one. They are not among the arguments, which everybody on the machine can list. */
+function secretsOf(file) {
+  const { IRONWIRE_SECRET } = process.env
+  if (file === undefined && IRONWIRE_SECRET === undefined) return undefined
+  const where = file ?? 'IRONWIRE_SECRET'
+  const secrets = file === undefined ? [IRONWIRE_SECRET] : linesOf(file)
+  for (const secret of secrets) {
+    const size = Buffer.byteLength(secret)
+    if (size < MIN_SECRET)
+      throw new UsageError(`a secret has ${MIN_SECRET} bytes at least, and one of ${where} has ${size}`)
+  }
+  if (secrets.length === 0) throw new UsageError(`${where} has no secret: it has one a line`)
+  return secrets
+}
+
+function linesOf(file) {
+  let text
+  try {
+    text = fs.readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new UsageError(`--secret-file names a file that can be read: ${error.message}`)
+  }
+  // As some editors begin a file.
+  return text
+    .replace(/^\uFEFF/, '')
+    .split(/\r?\n/)
+    .filter((line) => line !== '')
 }
 
 /** Why nothing listens, and what to do about it. */
@@ -71,12 +106,13 @@ function fail(message) {
   process.exit(1)
 }
 
-function announce({ host, folder }, { address, port }, { services, instances }) {
+function announce({ host, folder, secret }, { address, port }, { services, instances }) {
   const shown = address.includes(':') ? `[${address}]` : address
   const lines = [`ironwire registry listens on registry://${shown}:${port}`]
   if (folder === undefined) lines.push('It keeps all in memory: --data DIR lets it survive a crash.')
   else lines.push(`It keeps what it knows in ${folder}: ${instances} instances of ${services} services.`)
   if (host === DEFAULT_HOST) lines.push('For this machine only: --host 0.0.0.0 lets others in.')
+  if (secret !== undefined) lines.push('Only programs that know the secret are let in.')
   lines.push('Ctrl-C ends it.')
   console.log(lines.join('\n'))
 }
@@ -84,7 +120,8 @@ function announce({ host, folder }, { address, port }, { services, instances }) 
 function main(args) {
   const settings = commandLine(args)
   if (settings.help) return process.stdout.write(USAGE)
-  const registry = rpc.createRegistry({ folder: settings.folder })
+  const { folder, secret } = settings
+  const registry = rpc.createRegistry(secret === undefined ? { folder } : { folder, secret })
   registry.on('error', (error) => fail(explain(error, settings)))
   for (const event of ['damaged', 'storageError']) {
     registry.on(event, (error) => process.stderr.write(`ironwire: ${error.message}\n`))

@@ -53,16 +53,22 @@ class Kept {
 }
 
 /**
- * How many calls may be made again: a share of all calls, and some a second for clients that make few. When everything fails, retries must
- * not be what keeps it down.
+ * How many calls may be made again that may have been seen: a share of all calls, and some a second for clients that make few. When everything fails,
+ * retries must not be what keeps it down. Those that were never sent cost nothing: whoever gets them has no more to do than was asked for.
  */
 class Budget {
-  constructor({ ratio, perSecond }) {
+  /** A connection has at most `atOnce` calls in flight. */
+  constructor({ ratio, perSecond }, atOnce) {
     this.ratio = ratio
     this.perSecond = perSecond
-    /** What ten seconds without a failure save up, at a rate of calls that a process is capable of. */
-    this.most = perSecond * 10 + ratio * 100_000
-    this.tokens = perSecond * 10
+    /**
+     * What ten seconds without a failure save up, at a rate of calls that a process is capable of; and a connection that is lost takes all of its calls
+     * with it, which is one failure, not as many.
+     */
+    const saved = perSecond * 10 + ratio * 100_000
+    this.most = saved > 0 ? Math.max(saved, atOnce) : 0
+    // Full, as gRPC's: nothing has failed yet.
+    this.tokens = this.most
     this.time = now()
     this.calls = 0
   }

@@ -10,6 +10,7 @@ const { Member } = require('./member')
 const { directTarget, placed, textOfTarget } = require('./target')
 const { resolverOf } = require('./resolve')
 const { now } = require('./tick')
+const { UNCOUNTED } = require('./counts')
 const { log } = require('./log')
 const errors = require('./errors')
 
@@ -43,7 +44,7 @@ class BalancedClient extends Client {
     this.left = 0
     // Without an address there is no socket that would keep the process running.
     this.keeper = setInterval(() => {}, FOREVER)
-    this.resolution = resolverOf(this.target).resolve((error, addresses) => {
+    this.resolution = resolverOf(this.target, this.options).resolve((error, addresses) => {
       if (this.closed) return
       if (error) this.unresolved(error)
       else this.take(addresses)
@@ -60,6 +61,11 @@ class BalancedClient extends Client {
       ejected: member.ejected,
       pending: member.link === null ? 0 : member.link.calls.pending,
     }))
+  }
+
+  /** There are several. */
+  get location() {
+    return undefined
   }
 
   get connected() {
@@ -147,7 +153,6 @@ class BalancedClient extends Client {
   }
 
   endpointReady() {
-    this.stats.connections++
     this.lastError = null
     const was = this.connected
     this.membersChanged()
@@ -254,35 +259,48 @@ class BalancedClient extends Client {
     const delay = call.kept.hedge
     if (delay === Infinity) return
     const { callback } = call
+    // What comes of it and of another one is counted when that is settled.
+    const { series } = call
+    call.series = UNCOUNTED
     const made = [call]
     let left = 1
     let ended = false
+    let sent = false
     const end = (which) => (error, reply, metadata) => {
       if (ended) return
       left--
-      if (error && left > 0) return
+      if (error) {
+        sent ||= error.sent
+        // As long as the other one may be answered the call has not failed, unless its caller wants no answer.
+        if (left > 0 && error.code !== 'IRONWIRE_RPC_ABORTED') return
+        error.sent = sent || left > 0
+      }
       ended = true
       clearTimeout(timer)
       for (const other of made) if (other !== which) this.drop(other)
+      call.series = series
+      call.count(error, which.owner)
       callback(error, reply, metadata)
     }
     call.callback = end(call)
     const timer = setTimeout(() => {
       const remaining = call.deadline === Infinity ? Infinity : call.deadline - now()
-      if (ended || remaining <= 0 || this.ready.length < 2 || !this.budget.take(this.stats.calls)) return
+      if (ended || remaining <= 0 || this.ready.length < 2 || !this.mayRepeat()) return
       const second = new Call(call.method, call.kept.body, remaining, null)
       second.kept = call.kept
       if (call.flags !== 0) second.addMetadata(call.metadata)
       if (call.decode !== null) second.decode = call.decode
+      if (call.watches) Object.assign(second, { watches: true, signal: call.signal, parent: call.parent })
       second.callback = end(second)
       const link = this.elsewhere(call)
       if (link === null) return
       made.push(second)
+      call.second = second
       left++
       this.stats.hedges++
       if (second.deadline < this.deadlines.next) this.deadlines.add(second.deadline)
       const error = link.send(second)
-      if (error !== undefined) process.nextTick(second.callback, error)
+      if (error !== undefined) this.failCall(second, error)
     }, delay)
     timer.unref()
   }
@@ -297,7 +315,10 @@ class BalancedClient extends Client {
   /** Nobody needs this one any more. */
   drop(call) {
     if (call.callback === null) return
-    if (call.queued) return this.waiting.discard(call)
+    if (call.queued) {
+      call.callback = null
+      return this.waiting.discard(call)
+    }
     for (const link of this.links) if (link.calls.find(call.sequence) === call) link.drop(call)
   }
 

@@ -2,19 +2,26 @@
 
 const { listen, forget } = require('./signals')
 const { Flag } = require('./protocol')
-const { now } = require('./tick')
+const { moment, ended } = require('./tick')
+const { channels, CallMessage } = require('./channels')
+const { UNCOUNTED } = require('./counts')
+const { status: Status, isFailure } = require('./status')
 
 const { METADATA } = Flag
+const { callStart, callEnd } = channels.client
 
 /** One call, from its making to its end. */
 class Call {
-  constructor(method, body, timeout, callback) {
+  /** `series` is what it is counted in. */
+  constructor(method, body, timeout, callback, series = UNCOUNTED) {
     this.method = method
+    this.series = series
+    this.began = moment()
     /** Null once it is sent. */
     this.body = body
     /** Milliseconds that it may take, and when they are over by the clock of tick.js; Infinity for never. */
     this.timeout = timeout
-    this.deadline = timeout === Infinity ? Infinity : now() + timeout
+    this.deadline = timeout === Infinity ? Infinity : this.began.whole + timeout
     /** Null once the call has ended for its caller. */
     this.callback = callback
     /** What the caller aborts it with, if anything, and what that does. */
@@ -58,9 +65,37 @@ class Call {
     this.onAbort = undefined
   }
 
+  /** It is on its way. */
+  publish(client) {
+    this.message = new CallMessage({ client, target: client.location }, this.method)
+    callStart.publish(this.message)
+  }
+
+  /** Ends the call for its caller, who is to be told by the returned callback. */
+  end(error) {
+    const { callback } = this
+    this.callback = null
+    this.forget()
+    if (error === null && this.message === null) ended(this.series, this.began, Status.OK)
+    else this.count(error, this.owner)
+    return callback
+  }
+
+  /** Counts and publishes its end, which `owner` has brought. */
+  count(error, owner) {
+    // What is wrong with a message of its stream, the stream knows.
+    if (this.stream !== null) error = this.stream.complaint ?? error
+    const status = error === null ? Status.OK : isFailure(error.status) ? error.status : Status.UNKNOWN
+    ended(this.series, this.began, status)
+    if (this.message === null || this.series === UNCOUNTED) return
+    const target = owner?.endpoint?.location ?? this.message.target
+    this.message.end(callEnd, status, { target, error, sent: error === null || error.sent })
+  }
+
   /** Ends the call, also at the server; its callback gets an AbortError. Nothing happens when it has ended. */
   cancel(reason) {
     if (this.callback !== null) this.owner?.abort(this, reason)
+    else this.second?.cancel(reason)
   }
 }
 
@@ -75,7 +110,11 @@ Object.assign(Call.prototype, {
   metadata: null,
   /** What makes a message of a reply's body. */
   decode: null,
+  /** The same call made once more, whose answer will do as well. */
+  second: null,
   stream: null,
+  /** What was published of its start. */
+  message: null,
 })
 
 /**
@@ -125,13 +164,10 @@ class Calls {
     this.free.push(index)
   }
 
-  /** Ends the call for its caller, which is to be told by the returned callback. */
-  finish(call) {
-    const { callback } = call
-    call.callback = null
-    call.forget()
+  /** Ends the call for its caller, who is to be told by the returned callback. */
+  finish(call, error) {
     this.pending--
-    return callback
+    return call.end(error)
   }
 }
 

@@ -13,6 +13,7 @@ class ClientStream extends CallStream {
     const takesStream = (call.flags & Flag.TAKES_STREAM) !== 0
     super({
       method: call.method,
+      series: call.series,
       readable: takesStream,
       writable: (call.flags & Flag.STREAMS) !== 0,
       // The server's answer ends the call.
@@ -56,7 +57,7 @@ class ClientStream extends CallStream {
     this.credit = link.peerWindow
     this.canSend = (this.call.flags & Flag.STREAMS) !== 0 && !this.writableEnded && !this.destroyed
     this.resumeWriting()
-    if (this.onEnded !== null) this._final(this.onEnded)
+    this.finishWriting(this._final)
   }
 
   _final(callback) {
@@ -68,6 +69,14 @@ class ClientStream extends CallStream {
     this.canSend = false
     this.link.out.control(Kind.END, this.sequence, 0)
     callback()
+  }
+
+  /** Goes on with an end of writing that came before the request was written. */
+  finishWriting(finish) {
+    const { onEnded } = this
+    if (onEnded === null) return
+    this.onEnded = null
+    finish.call(this, onEnded)
   }
 
   /** Ends the call, also at the server. Whoever takes messages gets an AbortError. */
@@ -83,11 +92,7 @@ class ClientStream extends CallStream {
     this.trailers = trailers
     this.shut()
     this.onOver?.()
-    if (this.onEnded !== null) {
-      const { onEnded } = this
-      this.onEnded = null
-      onEnded()
-    }
+    this.finishWriting((callback) => callback())
     // Whatever it still has to write.
     if (this.takesStream) this.once('end', () => this.destroy()).endInput(error)
     else this.deliver(error, reply, trailers)

@@ -6,13 +6,13 @@ const { isDate } = require('node:util/types')
 const { invalidArgType, invalidArgValue } = require('../errors')
 const { refuseUnknown } = require('../options')
 const { clientOptions, streamOptions, duration, flag, checkObject } = require('./options')
-const { directTarget } = require('./target')
+const { directTarget, textOfTarget } = require('./target')
 const { Kept, Budget } = require('./again')
 const { Call } = require('./calls')
 const { Deadlines } = require('./deadlines')
 const { Endpoint } = require('./endpoint')
 const { Waiting } = require('./waiting')
-const { now } = require('./tick')
+const { moment, now } = require('./tick')
 const { RAW } = require('./codecs')
 const { ClientStream } = require('./client-stream')
 const { pump, isIterable } = require('./stream')
@@ -22,7 +22,46 @@ const { serviceClient, shapeOf } = require('./service')
 const { added, through } = require('./interceptors')
 const { current } = require('./context')
 const { checkName, Flag } = require('./protocol')
+const { channels } = require('./channels')
+const { countsOf } = require('./counts')
+const { Limits } = require('./limits')
+const { headroom } = require('./outgoing')
 const errors = require('./errors')
+
+const { callStart, connectionOpen, connectionClose } = channels.client
+
+/** What is counted beside calls. */
+const NUMBERS = {
+  oneWay: 0,
+  retries: 0,
+  timeouts: 0,
+  lateAnswers: 0,
+  unknownAnswers: 0,
+  queued: 0,
+  connections: 0,
+  connectionsClosed: 0,
+  connectionsLost: 0,
+  connectionsFailed: 0,
+}
+
+/** And what follows from what is counted of calls. */
+const DERIVED = {
+  calls: (counts) => counts.sum('started'),
+  pending: (counts) => counts.sum('pending'),
+  replies: (counts) => counts.sum('succeeded') - counts.numbers.oneWay,
+  errors: (counts) => counts.sum('failed'),
+  messagesIn: (counts) => counts.sum('messagesIn'),
+  messagesOut: (counts) => counts.sum('messagesOut'),
+}
+
+/** A method that is called: its name as UTF-8, and what its calls are counted in. */
+class Method {
+  constructor(name) {
+    this.bytes = checkName('method', name)
+    /** Once a user calls it. */
+    this.series = null
+  }
+}
 
 const STREAM_OPTIONS = ['timeout', 'deadline', 'signal', 'metadata', 'parent']
 const CALL_OPTIONS = [...STREAM_OPTIONS, 'oneWay', 'idempotent', 'hedge']
@@ -33,27 +72,26 @@ class Client extends EventEmitter {
     super()
     this.target = this.readTarget(target)
     this.options = clientOptions(options)
-    this.stats = {
-      calls: 0,
-      replies: 0,
-      errors: 0,
-      retries: 0,
-      oneWay: 0,
-      timeouts: 0,
-      lateAnswers: 0,
-      unknownAnswers: 0,
-      connections: 0,
+    if (options.udp !== undefined && !this.overUdp) {
+      throw invalidArgValue('options.udp', options.udp, "is for a client of 'udp://host:port' only")
     }
+    this.counts = countsOf('client', this, NUMBERS, DERIVED)
+    /** What users see of that: a function, with plain numbers as properties. */
+    this.stats = this.counts.numbers
+    this.limits = new Limits('client', this.counts)
     /** The link that new calls go out on; null while there is none. */
     this.link = null
     /** Every link that is not ended: one connecting or in use, and retiring ones. */
     this.links = new Set()
-    this.waiting = new Waiting(this.options, (callback, error) => {
-      this.fail(callback, error)
-      if (this.closing) this.rest()
+    this.waiting = new Waiting(this.options, {
+      onAborted: (callback, error) => {
+        this.fail(callback, error)
+        if (this.closing) this.rest()
+      },
+      onFull: (limit, value) => this.limitReached(limit, value),
     })
     this.deadlines = new Deadlines((time) => this.expire(time))
-    /** The UTF-8 of each method's name called so far. */
+    /** Each method called so far, by its name. */
     this.names = new Map()
     /** Null as long as there are none. */
     this.interceptors = null
@@ -62,13 +100,18 @@ class Client extends EventEmitter {
     this.refed = true
     /** Why there is no connection. */
     this.lastError = null
-    this.budget = new Budget(this.options.retry)
+    this.budget = new Budget(this.options.retry, this.options.maxInFlight)
     this.begin()
   }
 
   /** One place. */
   readTarget(target) {
     return directTarget(target, 'target')
+  }
+
+  /** Whether calls go in datagrams. */
+  get overUdp() {
+    return false
   }
 
   /** Starts to connect. */
@@ -176,9 +219,9 @@ class Client extends EventEmitter {
   }
 
   start(method, request, options, callback, codec) {
-    if (!this.names.has(method)) this.names.set(method, checkName('method', method))
+    const series = this.seriesOf(method)
     const body = this.interceptors === null ? codec.encode(request) : null
-    const call = this.make(method, body, options, callback, this.options.timeout, CALL_OPTIONS)
+    const call = this.make(method, body, options, callback, this.options.timeout, CALL_OPTIONS, series)
     if (codec.decode !== null) call.decode = codec.decode
     if (this.interceptors === null) return this.launch(call)
     return this.intercept(call, request, options, codec, callback)
@@ -190,7 +233,7 @@ class Client extends EventEmitter {
       callback = options
       options = undefined
     }
-    if (!this.names.has(method)) this.names.set(method, checkName('method', method))
+    const series = this.seriesOf(method)
     const streams = (shape & Flag.STREAMS) !== 0
     const takesStream = (shape & Flag.TAKES_STREAM) !== 0
     if (callback !== undefined && typeof callback !== 'function') {
@@ -205,7 +248,7 @@ class Client extends EventEmitter {
     const intercepted = this.interceptors !== null
     const body = streams || intercepted ? RAW.encode(null) : codec.encode(request)
     // A stream may well live on: it has no timeout of its own.
-    const call = this.make(method, body, options, null, Infinity, STREAM_OPTIONS)
+    const call = this.make(method, body, options, null, Infinity, STREAM_OPTIONS, series)
     call.flags |= shape
     call.decode = takesStream ? null : codec.decode
     const { encodeMessage: encode, decodeMessage: decode } = codec
@@ -219,7 +262,23 @@ class Client extends EventEmitter {
     return takesStream || callback !== undefined ? stream : stream.reply
   }
 
-  make(method, body, options, callback, timeout, known) {
+  /** What is known of a method. */
+  named(name) {
+    let method = this.names.get(name)
+    if (method === undefined) {
+      method = new Method(name)
+      this.names.set(name, method)
+    }
+    return method
+  }
+
+  seriesOf(name) {
+    const method = this.named(name)
+    method.series ??= this.counts.series(name)
+    return method.series
+  }
+
+  make(method, body, options, callback, timeout, known, series) {
     let signal
     let kept = null
     let parent = current()
@@ -236,7 +295,7 @@ class Client extends EventEmitter {
       else if (options.hedge !== undefined) throw notTwice(options.hedge)
     }
     if (parent !== undefined) timeout = Math.min(timeout, parent.remaining)
-    const call = new Call(method, body, timeout, callback)
+    const call = new Call(method, body, timeout, callback, series)
     if (options !== undefined || parent !== undefined) {
       call.signal = signal
       call.parent = parent
@@ -249,12 +308,18 @@ class Client extends EventEmitter {
   }
 
   launch(call) {
+    const { series } = call
     if (call.kept !== null) {
       call.kept.keep(call.body)
       this.hedge(call)
     }
-    this.stats.calls++
+    // Whole or not at all.
+    const isHeard = callStart.hasSubscribers
+    if (isHeard) headroom()
     const error = this.dispatch(call)
+    if (error !== undefined) headroom()
+    series.started++
+    if (isHeard) call.publish(this)
     if (error !== undefined) this.failCall(call, error)
     return call
   }
@@ -265,12 +330,13 @@ class Client extends EventEmitter {
     const go = () =>
       new Promise((resolve, reject) => {
         const { made } = context
-        if (context.cancelled) throw errors.aborted(call.method, false, context.reason)
+        if (context.cancelled) throw errors.aborted(call.method, made !== null, context.reason)
         // A stream has one call only.
         if (made !== null && call.stream !== null) {
           throw new Error(`The call of "${call.method}" was made already: with a stream it can be made once`)
         }
-        const next = made === null ? call : this.make(call.method, null, options, null, Infinity, CALL_OPTIONS)
+        const next =
+          made === null ? call : this.make(call.method, null, options, null, Infinity, CALL_OPTIONS, call.series)
         // All attempts have the time of one call.
         next.timeout = call.timeout
         next.deadline = call.deadline
@@ -283,14 +349,16 @@ class Client extends EventEmitter {
           else resolve(reply)
         }
         context.made = next
+        next.began = moment()
         this.launch(next)
       })
+    // Before it is launched, which may be at once: from then on it has another.
+    call.owner = context
     // Not within the promise: what the callback throws is no rejection of it.
     through(this.interceptors, context, go).then(
       (reply) => process.nextTick(callback, null, reply, context.trailers),
       (error) => process.nextTick(callback, error || new Error(`An interceptor threw ${error}`)),
     )
-    call.owner = context
     return context
   }
 
@@ -299,13 +367,15 @@ class Client extends EventEmitter {
     const { callback } = call
     call.callback = null
     this.stats.oneWay++
-    process.nextTick(callback, null)
+    // Its start is counted before.
+    process.nextTick(() => {
+      call.count(null, call.owner)
+      callback(null)
+    })
   }
 
   failCall(call, error) {
-    const { callback } = call
-    call.callback = null
-    this.fail(callback, error)
+    this.fail(call.end(error), error)
   }
 
   /** There is one place only: another request would wait where the first one does. */
@@ -313,7 +383,6 @@ class Client extends EventEmitter {
 
   /** Ends a call outside of the table of a read: never inside the call that caused it, and a throw costs no other call. */
   fail(callback, error) {
-    this.stats.errors++
     process.nextTick(callback, error)
   }
 
@@ -331,13 +400,15 @@ class Client extends EventEmitter {
     if (call.deadline < this.deadlines.next) this.deadlines.add(call.deadline)
     if (link?.roomy && waiting.length === 0) return link.send(call)
     if (this.options.queue) return this.wait(call)
-    return link === null
-      ? errors.notConnected(method, this.lastError)
-      : errors.tooManyCalls(method, 'the connection is full')
+    if (link === null) return errors.notConnected(method, this.lastError)
+    if (link.calls.unanswered >= link.window) link.limitReached('maxInFlight', link.window)
+    return errors.tooManyCalls(method, 'the connection is full')
   }
 
   wait(call) {
-    return this.waiting.push(call)
+    const error = this.waiting.push(call)
+    if (error === undefined) this.stats.queued++
+    return error
   }
 
   /** The link that a new call goes out on; null when there is none. */
@@ -356,20 +427,45 @@ class Client extends EventEmitter {
    */
   revive(call, error, out) {
     const { kept } = call
-    if (this.closed) return false
+    // Nor where no further connection is made: it would wait in vain.
+    if (this.closed || this.resting) return false
     const body = kept !== null ? kept.body : error.sent ? null : out.recover(call.position)
     if (body === null) return false
-    if (error.sent) {
-      const mayTry = kept.tries < this.options.retry.attempts
-      if (!mayTry || !this.budget.take(this.stats.calls)) return false
-      kept.tries++
-    }
+    if (error.sent && !this.repeats(call)) return false
     call.forget()
     call.body = body
     if (this.waiting.push(call) !== undefined) return false
     this.stats.retries++
     process.nextTick(() => this.pump())
     return true
+  }
+
+  /** Whether a call that may have been seen is to be made again; it is counted as that. */
+  repeats(call) {
+    const { kept, callback } = call
+    if (kept === null || kept.tries >= this.options.retry.attempts || !this.mayRepeat()) return false
+    kept.tries++
+    // Whatever becomes of the next attempt, the server may have seen this one.
+    call.callback = (failure, reply, metadata) => {
+      if (failure) failure.sent = true
+      callback(failure, reply, metadata)
+    }
+    return true
+  }
+
+  /** Whether the budget has another call that may be seen twice. */
+  mayRepeat() {
+    const { retry } = this.options
+    if (this.budget.take(this.stats.calls)) return true
+    if (retry.attempts > 0) this.limitReached('retry.ratio', retry.ratio)
+    return false
+  }
+
+  limitReached(limit, value) {
+    this.limits.reached(limit, value, () => this.location ?? 'several addresses', {
+      client: this,
+      target: this.location,
+    })
   }
 
   /** Sends waiting calls as far as there is room. */
@@ -405,9 +501,40 @@ class Client extends EventEmitter {
 
   // ---- connecting
 
+  /** Where it connects to, as text, if that is one place. */
+  get location() {
+    return textOfTarget(this.target)
+  }
+
+  /** The link is one that calls can use. */
+  opened(link) {
+    const { endpoint } = link
+    link.opened = true
+    this.stats.connections++
+    if (!connectionOpen.hasSubscribers) return
+    process.nextTick(() => connectionOpen.publish({ client: this, target: endpoint.location }))
+  }
+
+  /** And this one is not any more, or never was; because of `error`, unless that is in order. */
+  ended({ endpoint, opened }, error) {
+    const { stats } = this
+    if (!opened) {
+      if (error !== null) stats.connectionsFailed++
+      return
+    }
+    stats.connectionsClosed++
+    if (error !== null) stats.connectionsLost++
+    if (!connectionClose.hasSubscribers) return
+    process.nextTick(() => connectionClose.publish({ client: this, target: endpoint.location, error }))
+  }
+
+  /** Brings the counts up to date. */
+  tally() {
+    for (const link of this.links) link.tally(this.counts)
+  }
+
   endpointReady({ link }) {
     this.lastError = null
-    this.stats.connections++
     this.link = link
     process.nextTick(() => this.emit('connect'))
   }

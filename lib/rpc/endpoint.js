@@ -35,6 +35,11 @@ class Endpoint {
     this.stopped = false
   }
 
+  /** As text. */
+  get location() {
+    return textOfTarget(this.target)
+  }
+
   attempt() {
     this.timer = null
     resolve(this.target, (error, addresses) => {
@@ -47,12 +52,20 @@ class Endpoint {
   /** Tries one address after the other; the link knows what to do when it fails. */
   tryAddress(addresses, index) {
     const { client } = this
-    const link = new Link(client, this)
+    const link = this.createLink()
     link.next = index + 1 < addresses.length ? () => this.tryAddress(addresses, index + 1) : null
     client.links.add(link)
-    link.wire = transport.connect(addresses[index], link, client.options.maxFrameBytes)
-    link.expect('The server did not take the connection')
+    this.connect(link, addresses[index])
     if (!client.refed) link.wire?.unref()
+  }
+
+  createLink() {
+    return new Link(this.client, this)
+  }
+
+  connect(link, address) {
+    link.wire = transport.connect(address, link, this.client.options)
+    link.expect('The server did not take the connection')
   }
 
   linkReady(link) {
@@ -63,7 +76,7 @@ class Endpoint {
     this.error = null
     this.readyAt = now()
     this.link = link
-    log('rpc: connected to %s, which speaks version %d', textOfTarget(this.target), link.version)
+    log('rpc: connected to %s, which speaks version %d', this.location, link.version)
     this.client.endpointReady(this)
   }
 
@@ -88,25 +101,24 @@ class Endpoint {
   }
 
   lost(error, atOnce = false) {
-    log('rpc: the connection to %s is lost: %s', textOfTarget(this.target), error.message)
+    log('rpc: the connection to %s is lost: %s', this.location, error.message)
     this.client.endpointLost(this, error)
     if (this.client.resting) this.client.rest()
     else if (!this.stopped) this.failed(error, false, atOnce)
   }
 
   /**
-   * `foreign`: whoever answers there does not speak rpc, and will hardly learn it. `atOnce`: the first attempt has nothing to wait for, as the server,
-   * or another one in its place, is most likely there.
+   * `foreign`: whoever answers there does not speak rpc, and will hardly learn it, no more than one that does not know the secret. `atOnce`: the first
+   * attempt has nothing to wait for, as the server, or another one in its place, is most likely there.
    */
   failed(error, foreign = false, atOnce = false) {
-    if (foreign)
-      error = errors.protocol(`What answers at ${textOfTarget(this.target)} does not speak ironwire's rpc`, error)
+    if (foreign) error = errors.protocol(`What answers at ${this.location} does not speak ironwire's rpc`, error)
     this.error = error
     const { client } = this
     const { reconnect } = client.options
-    if (foreign || reconnect === null || this.attempts >= reconnect.maxAttempts) {
+    if (foreign || errors.isUnauthenticated(error) || reconnect === null || this.attempts >= reconnect.maxAttempts) {
       this.stopped = true
-      log('rpc: no more attempts at %s: %s', textOfTarget(this.target), error.message)
+      log('rpc: no more attempts at %s: %s', this.location, error.message)
       return client.endpointFailed(this, error)
     }
     // Not where connections end as soon as they are made.
@@ -119,7 +131,7 @@ class Endpoint {
   retry(delay) {
     const { client } = this
     this.attempts++
-    log('rpc: attempt %d at %s comes in %d ms: %s', this.attempts, textOfTarget(this.target), delay, this.error.message)
+    log('rpc: attempt %d at %s comes in %d ms: %s', this.attempts, this.location, delay, this.error.message)
     this.timer = setTimeout(() => this.attempt(), delay)
     if (!client.refed) this.timer.unref()
     client.endpointRetries(this, { attempt: this.attempts, delay, error: this.error })

@@ -20,6 +20,7 @@ const STATUS_OF = {
   IRONWIRE_RPC_ABORTED: Status.CANCELLED,
   IRONWIRE_RPC_BAD_MESSAGE: Status.INTERNAL,
   IRONWIRE_RPC_PROTOCOL: Status.INTERNAL,
+  IRONWIRE_RPC_UNAUTHENTICATED: Status.UNAUTHENTICATED,
 }
 
 /** The status of each origin, of peers that say none: those of version 1. */
@@ -92,6 +93,11 @@ function connectionLost(method, sent, cause) {
 }
 
 function notConnected(method, cause) {
+  // What is to be done about it is not what there is to do about a server that is away.
+  if (isUnauthenticated(cause)) {
+    const message = `The ${quoted(method)} was not sent: ${cause.message}`
+    return new RpcError(cause.code, message, { method, cause })
+  }
   const message = `The ${quoted(method)} was not sent: there is no connection`
   return new RpcError('IRONWIRE_RPC_NOT_CONNECTED', message, { method, cause })
 }
@@ -125,10 +131,30 @@ function protocol(message, cause) {
   return new RpcError('IRONWIRE_RPC_PROTOCOL', message, { cause })
 }
 
+/** One of two peers has not shown the other that it knows the secret. */
+function unauthenticated(message) {
+  return new RpcError('IRONWIRE_RPC_UNAUTHENTICATED', message)
+}
+
+const isUnauthenticated = (error) => error?.code === 'IRONWIRE_RPC_UNAUTHENTICATED'
+
 /** The peer's version of the protocol does not have what the call needs. */
 function unsupported(method, what) {
   const message = `The ${quoted(method)} was not sent: the server speaks version 1 of the protocol, which has no ${what}`
   return new RpcError('IRONWIRE_RPC_UNSUPPORTED', message, { method })
+}
+
+/** What streams take, datagrams do not. */
+function notOverUdp(method, what) {
+  const message = `The ${quoted(method)} was not sent: there are no ${what} over UDP. Connect to 'host:port' for them, over TCP`
+  return new RpcError('IRONWIRE_RPC_UNSUPPORTED', message, { method })
+}
+
+function datagramTooLarge(method, length, limit) {
+  const message =
+    `The ${quoted(method)} was not sent: its datagram of ${length} bytes is above the limit of ${limit} (udp.maxDatagramBytes, ` +
+    "at both ends). Connect to 'host:port' for larger ones, over TCP"
+  return new RpcError('IRONWIRE_RPC_FRAME_TOO_LARGE', message, { method })
 }
 
 /** What came as a message is none of its type. */
@@ -173,6 +199,12 @@ function remoteError(method, { origin, code, message }) {
       return new RpcError(code, `The server refused the ${quoted(method)}: ${message}`, options)
     case Origin.REPLY_TOO_LARGE:
       return new RpcError('IRONWIRE_RPC_FRAME_TOO_LARGE', `The ${quoted(method)} failed: ${message}`, options)
+    case Origin.ANSWER_GONE:
+      return new RpcError(
+        'IRONWIRE_RPC_CONNECTION_LOST',
+        `The ${quoted(method)} was answered in vain: ${message}`,
+        options,
+      )
     default: {
       const error = new RpcError(code || 'IRONWIRE_RPC_REMOTE', message, options)
       error.remote = true
@@ -209,6 +241,8 @@ module.exports = {
   RpcError,
   StatusError,
   unsupported,
+  notOverUdp,
+  datagramTooLarge,
   badMessage,
   metadataTooLarge,
   timeout,
@@ -219,6 +253,8 @@ module.exports = {
   frameTooLarge,
   aborted,
   protocol,
+  unauthenticated,
+  isUnauthenticated,
   remote,
   noAnswer,
   calledBackLate,

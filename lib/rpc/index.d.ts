@@ -3,6 +3,7 @@
  * `docs/rpc-protocol.md` the bytes.
  */
 
+import type { KeyObject } from 'node:crypto'
 import type { EventEmitter } from 'node:events'
 import type { AddressInfo, DropArgument, ListenOptions } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -116,11 +117,14 @@ export class StatusError extends Error {
   metadata?: MetadataInit
 }
 
+/** What both ends of a connection know: 16 bytes or more, better 32 random ones. */
+export type Secret = string | Uint8Array | KeyObject
+
 /** Options that both ends share. Durations are milliseconds; 0 or `Infinity` switches one off. */
 export interface PeerOptions {
   /** Largest frame to accept, in bytes, 1,024 to 4,294,967,291. Default 16 MiB. */
   maxFrameBytes?: number
-  /** How long the peer may take to introduce itself. Default 10,000. */
+  /** How long the peer may take to introduce itself, and with a secret to prove it. Default 10,000. */
   handshakeTimeout?: number
   /** Silence after which the peer is asked whether it is still there. Default 30,000. */
   pingInterval?: number
@@ -135,6 +139,53 @@ export interface PeerOptions {
   maxMetadataBytes?: number
   /** And values. Default 128. */
   maxMetadataEntries?: number
+  /**
+   * Both ends prove to each other that they know it before anything else is said, and drop who does not. A server takes any of several; a client shows the
+   * first. It hides nothing and protects nothing of what follows. What is there and `undefined` is refused. Default: none.
+   */
+  secret?: Secret | readonly Secret[]
+}
+
+/** Calls over UDP, see `docs/rpc.md`. */
+export interface UdpOptions {
+  /**
+   * Longest datagram that this end sends and takes, in bytes, 512 to 65,507; the lower of both ends' limits holds. Default 1,200, which every link of
+   * today's internet carries in one piece, with room for a tunnel's headers. A call is 44 bytes and its method's name longer than its body, a reply 21.
+   */
+  maxDatagramBytes?: number
+}
+
+/** Of a client. */
+export interface UdpClientOptions extends UdpOptions {
+  /** Milliseconds without an answer after which a call is sent again, as long as no round trip was measured. Default 250: a way around the earth. */
+  resendAfter?: number
+  /** The most that this grows to, and how often a server is asked whose handler is at work. Default 4,000: a server that is back is found soon. */
+  maxResendAfter?: number
+  /** Calls under way at once; `maxInFlight` and the server's limit hold too. Default 128, which is what common buffers on the way take at once. */
+  maxInFlight?: number
+}
+
+/** Of a server. */
+export interface UdpServerOptions extends UdpOptions {
+  /** Clients at once, which have shown their address and are not silent; others are refused. Default 4,096. */
+  maxConnections?: number
+  /** Calls that are remembered, the last one of each slot of each connection; others are refused. Default 65,536: 512 clients of 128 calls each. */
+  maxAnswers?: number
+  /** Bytes that their answers may take, those of handlers at work counted as the longest there may be. Default 16 MiB: 13,000 handlers. */
+  maxAnswerBytes?: number
+  /** Milliseconds that an answer is kept for who asks again, 1,000 or more. Default 30,000: who waits asks every few seconds. */
+  answerLifetime?: number
+}
+
+/** Where to bind for calls over UDP. */
+export interface UdpPlace {
+  /** One that is free, if none is given. */
+  port?: number
+  /** `127.0.0.1` if none is given (`::1` with `ipv6Only`), where only this machine reaches it. */
+  host?: string
+  ipv6Only?: boolean
+  /** Several processes bind the port, each with clients of its own, where Node and the system can do it. */
+  reusePort?: boolean
 }
 
 /** Options of a server. */
@@ -156,6 +207,11 @@ export interface ServerOptions extends PeerOptions {
   /** Calls of one connection that its client may cancel in a second, counted from when they ran out; who cancels more is dropped. Default 8,192. */
   maxCancelsPerSecond?: number
   /**
+   * Calls of one connection whose time may run out in a second while their handlers are at work, counted in the same way; with more, the connection's further
+   * calls wait. Default 8,192.
+   */
+  maxTimeoutsPerSecond?: number
+  /**
    * How long a connection lasts, give or take a tenth, which keeps clients that came together from coming back together. Then the client is asked
    * to connect anew, which loses no call. Default `Infinity`.
    */
@@ -168,6 +224,8 @@ export interface ServerOptions extends PeerOptions {
   maxOutgoingBytes?: number
   /** How long `close()` waits for clients to leave. Default 10,000. */
   closeTimeout?: number
+  /** What holds for calls over UDP besides. */
+  udp?: UdpServerOptions
 }
 
 /** Where a call comes from; empty on a pipe. */
@@ -232,24 +290,93 @@ export type Handler = (
   // biome-ignore lint/suspicious/noConfusingVoidType: a handler that answers with the callback returns nothing
 ) => Body | null | undefined | void | PromiseLike<Body | null | undefined | void>
 
-/** Counts since the server was made. */
-export interface ServerStats {
-  connections: number
+/** How long calls took, in milliseconds: percentiles are at most an eighth above what is exact. */
+export interface Latency {
+  /** Calls that have ended. */
+  count: number
+  mean: number
+  p50: number
+  p90: number
+  p99: number
+  p999: number
+  max: number
+}
+
+/** What is counted of one method. */
+export interface MethodStats {
+  started: number
+  /** Calls that have begun and not ended. */
+  pending: number
+  /** Calls that have ended, by status. */
+  statuses: { [status in StatusName]?: number }
+  /** Messages of its streams, received and sent. */
+  messagesIn: number
+  messagesOut: number
+  latency: Latency
+}
+
+/** What both ends count, from their beginning. */
+export interface PeerCounts {
+  /** Calls that have begun, and those of them that have not ended. */
   calls: number
-  /** Calls of unknown methods, or above `maxCallsPerConnection`. */
-  refused: number
-  /** Calls whose deadline passed before the handler answered. */
+  pending: number
+  /** Calls that ran out of time; at a server, before the handler answered. */
   timeouts: number
-  /** Answers that came after their call had ended otherwise. */
+  /** At a client, answers to calls that had ended before; at a server, answers of handlers whose call had. */
   lateAnswers: number
+  /** Messages of streams, received and sent. */
+  messagesIn: number
+  messagesOut: number
+  /** Bytes that came, and that the system has taken. */
+  bytesIn: number
+  bytesOut: number
+  /** Connections that were made, that have ended, and those of these that did not end in order. */
+  connections: number
+  connectionsClosed: number
+  connectionsLost: number
+}
+
+/** What else a call of `stats` gives. */
+export interface Details {
+  /** How often each limit was reached, by the name of the option. */
+  limits: { [option: string]: number }
+  /** Calls by the name of their method. Beyond 1,024 names in a process, and for methods that a server does not have, that is `_OTHER`. */
+  methods: { [method: string]: MethodStats }
+}
+
+/** What a server counts. */
+export interface ServerCounts extends PeerCounts {
+  /** Calls that no handler got. */
+  refused: number
   /** Second and further answers to one call. */
   extraAnswers: number
   /** Handlers that threw, rejected, answered with something that is no body, or did not answer. */
   handlerErrors: number
+  /** Connections above `maxConnections`. */
+  connectionsRefused: number
   /** Connections that lasted for `maxConnectionAge`. */
   aged: number
   /** Connections that were dropped for `maxCancelsPerSecond`. */
   cancelFloods: number
+  /** Over UDP: calls that came again and were not run again. */
+  duplicates: number
+  /** And datagrams that were passed over, because they were none of the protocol's, or one-way calls for which there was no room. */
+  ignored: number
+  /** How often a connection's calls had to wait for `maxTimeoutsPerSecond`. */
+  timeoutFloods: number
+  /** Connections that were dropped because their client did not prove that it knows the secret. */
+  unauthenticated: number
+}
+
+/** All of it at one moment. */
+export interface ServerSnapshot extends ServerCounts, Details {
+  /** Why calls were refused: `unknownMethod`, `streams` (others than the method has), `message` (none of its type), or the name of a limit. */
+  refusals: { [reason: string]: number }
+}
+
+/** Counts since the server was made: called, it gives all of them; the plain ones are there as properties, too. */
+export interface ServerStats extends Readonly<ServerCounts> {
+  (): ServerSnapshot
 }
 
 /** Takes calls on a port or path. */
@@ -295,6 +422,10 @@ export class Server extends EventEmitter {
   listen(path: string, listeningListener?: () => void): this
   listen(options: ListenOptions, listeningListener?: () => void): this
   address(): AddressInfo | string | null
+  /** Takes calls over UDP, beside those that `listen` takes or alone. Without a host it is reached from this machine only. */
+  bindUdp(where: number | UdpPlace, callback?: () => void): this
+  /** Where it is bound; `null` if it is not, or not yet. */
+  udpAddress(): AddressInfo | null
   /** Takes no new connections, lets calls in flight finish, and calls back when the last client has left. */
   close(callback: (error?: Error) => void): void
   close(): Promise<void>
@@ -340,6 +471,10 @@ export interface ClientOptions extends PeerOptions {
   retry?: false | RetryOptions
   /** How a client of several addresses chooses among them. */
   balance?: BalanceOptions
+  /** Of a client of `'udp://…'`. */
+  udp?: UdpClientOptions
+  /** The secret of the registry that names the addresses; `null` where it has none. Default: `secret`. */
+  registrySecret?: Secret | readonly Secret[] | null
 }
 
 /** The budget of calls that are made again. */
@@ -380,7 +515,7 @@ export interface StreamCallOptions {
 export interface CallOptions extends StreamCallOptions {
   /** Nothing is answered: the call ends, with nothing, when it is written. */
   oneWay?: boolean
-  /** The server may see the call twice: it is made again when its connection is lost. */
+  /** The server may see the call twice: it is made again when its connection is lost. Over UDP that is so unless this is `false`. */
   idempotent?: boolean
   /** Milliseconds after which an idempotent call is made a second time, elsewhere; the first answer counts. */
   hedge?: number
@@ -427,9 +562,8 @@ export type CallToMake =
   // biome-ignore lint/suspicious/noExplicitAny: methods of all types stand side by side
   readonly [method: string | ((...args: any[]) => any), request?: unknown, options?: CallOptions]
 
-/** Counts since the client was made. */
-export interface ClientStats {
-  calls: number
+/** What a client counts. A call that is made again, or twice for a hedge, is one call. */
+export interface ClientCounts extends PeerCounts {
   replies: number
   /** Calls that nobody answers. */
   oneWay: number
@@ -437,14 +571,90 @@ export interface ClientStats {
   errors: number
   /** How often calls were made again. */
   retries: number
-  /** Calls that ran out of time. */
-  timeouts: number
-  /** Answers to calls that had ended before: timed out or aborted. */
-  lateAnswers: number
+  /** Calls that waited before they were sent. */
+  queued: number
   /** Answers to calls that were never made, or were answered already. */
   unknownAnswers: number
-  /** Connections that were made. */
-  connections: number
+  /** Attempts to connect that failed. */
+  connectionsFailed: number
+}
+
+/** All of it at one moment. */
+export interface ClientSnapshot extends ClientCounts, Details {}
+
+/** Counts since the client was made: called, it gives all of them; the plain ones are there as properties, too. */
+export interface ClientStats extends Readonly<ClientCounts> {
+  (): ClientSnapshot
+}
+
+/** What `node:diagnostics_channel` publishes of a call: the same object at its start and at its end. */
+interface CallMessage {
+  method: string | undefined
+  /** When it began, by `performance.now()`, and how many milliseconds it took, which is known at its end, as is how that was. */
+  began: number
+  duration: number | undefined
+  status: number | undefined
+  statusName: StatusName | undefined
+}
+
+/** On `ironwire.rpc.client.call.start` and `ironwire.rpc.client.call.end`. */
+export interface ClientCallMessage extends CallMessage {
+  client: Client
+  /** Where it went, as text: `undefined` for a client of several addresses, before the end. */
+  target: string | undefined
+  /** At the end: why it failed, or null, and whether the server may have seen it. */
+  error?: RpcError | null
+  sent?: boolean
+}
+
+/** On `ironwire.rpc.server.call.start` and `ironwire.rpc.server.call.end`. */
+export interface ServerCallMessage extends CallMessage {
+  server: Server
+  peer: PeerAddress
+  /** At the end: the code of the error that the caller is told, if it has one. */
+  code?: string
+}
+
+/** On `ironwire.rpc.client.connection.open` and `….close`, which has `error`: why, or null when it ended in order. */
+export interface ClientConnectionMessage {
+  client: Client
+  target: string
+  error?: Error | null
+}
+
+/** On `ironwire.rpc.server.connection.open` and `….close`. */
+export interface ServerConnectionMessage {
+  server: Server
+  peer: PeerAddress
+  error?: Error | null
+}
+
+/** On `ironwire.rpc.client.limit` and `ironwire.rpc.server.limit`: a limit was reached. */
+export interface LimitMessage {
+  /** The name of the option, and its value. */
+  limit: string
+  value: number
+  client?: Client
+  target?: string
+  server?: Server
+  peer?: PeerAddress
+}
+
+/** What a client over UDP counts besides. */
+export interface UdpClientCounts {
+  /** Datagrams that were sent again. */
+  resends: number
+  /** Datagrams that came and were none of the protocol's. */
+  ignored: number
+}
+
+export interface UdpClientStats extends ClientStats, Readonly<UdpClientCounts> {
+  (): ClientSnapshot & UdpClientCounts
+}
+
+/** Calls the methods of one server over UDP: small calls that may run twice, each question and each answer one datagram. */
+export interface UdpClient extends Client {
+  readonly stats: UdpClientStats
 }
 
 /** Calls the methods of one server, over a connection that comes back by itself. */
@@ -527,12 +737,17 @@ export interface Member {
   pending: number
 }
 
-/** Counts of a client of several addresses. */
-export interface BalancedClientStats extends ClientStats {
+/** What a client of several addresses counts beside. */
+export interface BalancedClientCounts {
   /** How often an address was ejected. */
   ejections: number
   /** Calls that were made a second time because the first took long. */
   hedges: number
+}
+
+/** Counts of a client of several addresses. */
+export interface BalancedClientStats extends ClientStats, Readonly<BalancedClientCounts> {
+  (): ClientSnapshot & BalancedClientCounts
 }
 
 /** Calls the methods of servers that share the work, see `docs/addressing.md`. */
@@ -576,6 +791,8 @@ export function connect(
   target: (string | number | Address)[] | Resolver | `registry://${string}` | `dns://${string}`,
   options?: ClientOptions,
 ): BalancedClient
+/** A client over UDP, of a server that has called `bindUdp`. */
+export function connect(target: `udp://${string}`, options?: ClientOptions): UdpClient
 /** A client that connects to `target` and keeps coming back to it. */
 export function connect(target: Target, options?: ClientOptions): Client
 
@@ -600,6 +817,8 @@ export interface RegistryOptions {
   maxWatches?: number
   /** Records of the journal before a snapshot takes its place. Default 10,000. */
   recordsPerSnapshot?: number
+  /** What its clients have to know. */
+  secret?: Secret | readonly Secret[]
   /** Options of the server that it is reached by. */
   server?: ServerOptions
 }
@@ -693,7 +912,13 @@ export interface RegistryClient extends EventEmitter {
   on(event: string | symbol, listener: (...args: unknown[]) => void): this
 }
 
+/**
+ * What all clients and servers of this process have counted, also those that are gone, in the text format of Prometheus (0.0.4): its content type is
+ * `text/plain; version=0.0.4; charset=utf-8`.
+ */
+export function metrics(): string
+
 /** An addressing server that nobody has registered with yet. */
 export function createRegistry(options?: RegistryOptions): Registry
 /** A client of the addressing server at `'registry://host:port'`, port 7400 of this machine if nothing is said. */
-export function connectRegistry(target?: string): RegistryClient
+export function connectRegistry(target?: string, options?: { secret?: Secret | readonly Secret[] }): RegistryClient

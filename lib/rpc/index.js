@@ -7,6 +7,7 @@ const { Server } = require('./server')
 const { Client } = require('./client')
 const { RpcError, StatusError } = require('./errors')
 const { Metadata } = require('./metadata')
+const { metrics } = require('./metrics')
 const { status } = require('./status')
 const { target: readTarget } = require('./target')
 
@@ -15,9 +16,13 @@ function createServer(options) {
   return new Server(options)
 }
 
-/** A client that connects to `target` ('host:port', 'registry://…', a list, …) and keeps coming back to it. */
+/** A client that connects to `target` ('host:port', 'registry://…', a list, 'udp://…', …) and keeps coming back to it. */
 function connect(target, options) {
   const found = readTarget(target)
+  if (found.udp !== undefined) {
+    const { UdpClient } = require('./udp/client')
+    return new UdpClient(found.udp, options)
+  }
   if (found.host !== undefined || found.path !== undefined) return new Client(found, options)
   if (found.service === '') {
     throw invalidArgValue('target', target, "must name a service, 'registry://host:port/service'")
@@ -33,8 +38,8 @@ function createRegistry(options) {
 }
 
 /** A client of the addressing server at `target` ('registry://host:port'). */
-function connectRegistry(target) {
-  return require('./registry/connect').connectRegistry(target)
+function connectRegistry(target, options) {
+  return require('./registry/connect').connectRegistry(target, options)
 }
 
 module.exports = {
@@ -47,5 +52,6 @@ module.exports = {
   RpcError,
   StatusError,
   Metadata,
+  metrics,
   status,
 }

@@ -10,6 +10,7 @@ export const {
   RpcError,
   StatusError,
   Metadata,
+  metrics,
   status,
 } = rpc
 export default rpc

@@ -3,9 +3,11 @@
 // A client's side of one connection: which calls are in flight on it, and which names the server knows by number.
 
 const { Peer } = require('./peer')
+const { ClientHandshake, announcesSecret } = require('./handshake')
 const { Calls } = require('./calls')
 const errors = require('./errors')
 const { headroom } = require('./outgoing')
+const { textOfTarget } = require('./target')
 const { now } = require('./tick')
 const { decodeMetadata } = require('./metadata')
 const { Kind, Flag, Reason, Origin, FULL_VERSION, MAX_METHODS, MAX_U32 } = require('./protocol')
@@ -37,6 +39,46 @@ class Link extends Peer {
     this.window = 0
     /** The server has said farewell or the client is closing: no new calls, leave after the last answer. */
     this.retiring = false
+    /** Calls could use it. */
+    this.opened = false
+    if (options.secret !== null) this.handshake = new ClientHandshake(options.secret)
+  }
+
+  /** The server's preface. With a secret, what it says counts once the server has proven that it knows it. */
+  meet(preface) {
+    const { handshake, place } = this
+    const isWanted = announcesSecret(preface)
+    if (handshake === null) {
+      if (!isWanted) return this.welcome(preface)
+      return this.distrust(
+        `The server at ${place} takes only clients that know its secret: give it as the option 'secret'`,
+      )
+    }
+    // Whoever does not ask for it need not know it: what answers could be anybody.
+    if (!isWanted) {
+      const why = "give the server the same option 'secret', or this client none"
+      return this.distrust(`The server at ${place} has no secret, so nothing shows that it is the right one: ${why}`)
+    }
+    this.expect('The server did not prove that it knows the secret')
+  }
+
+  /** The server's nonce, and then its proof. */
+  prove(body) {
+    const { handshake } = this
+    if (handshake.nonce === null) this.out.auth(handshake.respond(body))
+    else if (handshake.isAnsweredBy(body)) this.welcome(handshake.preface)
+    else
+      this.distrust(
+        `What answers at ${this.place} does not know the secret of this client: check that both have the same`,
+      )
+  }
+
+  distrust(why) {
+    this.abandon(errors.unauthenticated(why), Reason.UNAUTHENTICATED)
+  }
+
+  get place() {
+    return textOfTarget(this.endpoint.target)
   }
 
   get roomy() {
@@ -47,6 +89,7 @@ class Link extends Peer {
     if (this.peerMaxCalls === 0) return this.abandon(errors.protocol('The server accepts no calls'), Reason.PROTOCOL)
     this.window = Math.min(this.options.maxInFlight, this.peerMaxCalls)
     if (this.client.movesCalls) this.out.unsent = []
+    this.client.opened(this)
     this.endpoint.linkReady(this)
   }
 
@@ -59,19 +102,25 @@ class Link extends Peer {
       if (call.metadata !== null) length += call.metadata.length
       headroom()
     }
-    if (length > this.peerMaxFrame) return errors.frameTooLarge(method, length, this.peerMaxFrame)
+    if (length > this.peerMaxFrame) {
+      this.limitReached('maxFrameBytes', this.peerMaxFrame)
+      return errors.frameTooLarge(method, length, this.peerMaxFrame)
+    }
     if (call.watches) headroom()
     let number = this.methods.get(method)
     if (number === undefined) {
       number = this.methods.size
-      if (number === MAX_METHODS)
+      if (number === MAX_METHODS) {
+        this.limitReached('methods', MAX_METHODS)
         return errors.tooManyCalls(method, `the connection already names ${MAX_METHODS} methods`)
-      this.out.method(number, this.client.names.get(method))
+      }
+      this.out.method(number, this.client.names.get(method).bytes)
       this.methods.set(method, number)
     }
     const remaining = deadline === Infinity ? 0 : Math.min(deadline - now(), MAX_U32)
     if ((flags & ONE_WAY) !== 0) {
       this.out.flaggedRequest(0, number, remaining, call)
+      call.owner = this
       return this.client.sentOneWay(call)
     }
     this.calls.take(call)
@@ -94,16 +143,17 @@ class Link extends Peer {
 
   /** The caller waits for the answer no longer. */
   abort(call, reason) {
+    headroom()
     const error = errors.aborted(call.method, true, reason)
     this.out.control(Kind.CANCEL, call.sequence, 0)
-    this.client.fail(this.calls.finish(call), error)
+    this.client.fail(this.calls.finish(call, error), error)
     this.rest()
   }
 
   /** Nobody needs the answer any more; the caller has another one. */
   drop(call) {
     this.out.control(Kind.CANCEL, call.sequence, 0)
-    this.calls.finish(call)
+    this.calls.finish(call, null)
     this.rest()
   }
 
@@ -121,8 +171,7 @@ class Link extends Peer {
       return
     }
     if (flags !== 0 || call.decode !== null) return this.deliver(call, body, flags)
-    this.client.stats.replies++
-    calls.finish(call)(null, body)
+    calls.finish(call, null)(null, body)
   }
 
   /** A reply with metadata, or one that is a message. */
@@ -135,7 +184,10 @@ class Link extends Peer {
       const found = decodeMetadata(body, client.options)
       metadata = found.metadata
       reply = body.subarray(found.end)
-      if (found.above !== null) error = errors.metadataTooLarge(call.method, found.above)
+      if (found.above !== null) {
+        this.limitReached(found.limit)
+        error = errors.metadataTooLarge(call.method, found.above)
+      }
     }
     if (error === null && call.decode !== null) {
       try {
@@ -144,13 +196,9 @@ class Link extends Peer {
         error = errors.badMessage(call.method, 'the reply', cause)
       }
     }
-    const callback = calls.finish(call)
-    if (error !== null) {
-      client.stats.errors++
-      return callback(error)
-    }
-    client.stats.replies++
-    if (metadata === undefined) callback(null, reply)
+    const callback = calls.finish(call, error)
+    if (error !== null) callback(error)
+    else if (metadata === undefined) callback(null, reply)
     else callback(null, reply, metadata)
   }
 
@@ -176,10 +224,9 @@ class Link extends Peer {
       return
     }
     const error = this.failure(call.method, code, body, flags)
-    this.client.stats.errors++
     // The server's clock may be the first to see a deadline.
     if ((code & 0xff) === Origin.DEADLINE) this.client.stats.timeouts++
-    this.calls.finish(call)(error)
+    this.calls.finish(call, error)(error)
   }
 
   abandon(error, reason) {
@@ -189,6 +236,13 @@ class Link extends Peer {
 
   farewell(reason, message) {
     this.foreign = reason === Reason.NOT_RPC
+    if (reason === Reason.UNAUTHENTICATED) {
+      const why =
+        this.handshake === null
+          ? `refuses this client: ${message}`
+          : 'does not accept the secret of this client: check that both have the same'
+      return this.destroy(errors.unauthenticated(`The server at ${this.place} ${why}`))
+    }
     super.farewell(reason, message)
   }
 
@@ -201,6 +255,7 @@ class Link extends Peer {
       const found = decodeMetadata(body, this.client.options)
       // Too much of it must not hide the error itself.
       metadata = found.metadata ?? undefined
+      if (found.above !== null) this.limitReached(found.limit)
       at = found.end
     }
     if ((flags & Flag.DETAILS) !== 0) {
@@ -218,6 +273,11 @@ class Link extends Peer {
       metadata,
       details,
     })
+  }
+
+  limitReached(limit, value = this.options[limit]) {
+    const { client, endpoint } = this
+    client.limits.reached(limit, value, () => endpoint.location, { client, target: endpoint.location })
   }
 
   /** Takes no new calls, and leaves when those in flight have ended. The server asks for it, or the client closes. */
@@ -253,7 +313,7 @@ class Link extends Peer {
       overdue++
       this.client.stats.timeouts++
       const error = errors.timeout(call.method, call.timeout, true)
-      this.client.fail(this.calls.finish(call), error)
+      this.client.fail(this.calls.finish(call, error), error)
     }
     if (overdue > 0) this.endpoint.timedOut(overdue)
     this.rest()
@@ -263,15 +323,18 @@ class Link extends Peer {
   ended(error, accepted) {
     // Whatever is made anew now goes elsewhere, or waits.
     this.window = 0
+    this.tally(this.client.counts)
     const lost = error ?? errors.protocol('The server ended the connection')
     for (const call of this.calls.slots) {
       if (call === undefined || call.callback === null) continue
       const { method } = call
       const sent = call.position < accepted
       const failure = this.client.closed ? errors.closed(method, sent) : errors.connectionLost(method, sent, lost)
-      if (!this.client.revive(call, failure, this.out)) this.client.fail(this.calls.finish(call), failure)
+      if (!this.client.revive(call, failure, this.out)) this.client.fail(this.calls.finish(call, failure), failure)
     }
-    this.endpoint.linkEnded(this, error === null && this.retiring ? null : lost)
+    const { client, endpoint, retiring } = this
+    client.ended(this, error === null && (retiring || endpoint.stopped || client.closed) ? null : lost)
+    endpoint.linkEnded(this, error === null && retiring ? null : lost)
   }
 }
 

@@ -6,7 +6,6 @@ const { Buffer } = require('node:buffer')
 const { Call } = require('./calls')
 const { Endpoint } = require('./endpoint')
 const { HEALTH_METHOD, isServing } = require('./health')
-const { checkName } = require('./protocol')
 const { now } = require('./tick')
 const { log } = require('./log')
 const { textOfTarget } = require('./target')
@@ -31,8 +30,6 @@ const SAMPLE_TIMEOUT = 10_000
 const FIRST_PROBE = 1000
 const LAST_PROBE = 30_000
 const PROBE_TIMEOUT = 1000
-
-const NAME = checkName('method', HEALTH_METHOD)
 
 /** One address of a client that has several: its connection, and how it does. */
 class Member extends Endpoint {
@@ -132,7 +129,7 @@ class Member extends Endpoint {
     const { link, client } = this
     if (link === null || this.stopped) return
     if (!link.roomy) return this.probeLater()
-    client.names.set(HEALTH_METHOD, NAME)
+    client.named(HEALTH_METHOD)
     const call = new Call(HEALTH_METHOD, Buffer.alloc(0), PROBE_TIMEOUT, (error, reply) => {
       if (link !== this.link || this.stopped) return
       const isWell = error ? error.code === 'IRONWIRE_RPC_UNKNOWN_METHOD' : isServing(reply)

@@ -129,20 +129,22 @@ function encodeMetadata(given) {
 }
 
 /**
- * The metadata that `bytes` begin with, and how many they are; a text instead that says what of `limits` it is above. The splitter has seen
+ * The metadata that `bytes` begin with, and how many they are; instead a text that says what it is above, and that limit's name. The splitter has seen
  * that it is well-formed.
  */
 function decodeMetadata(bytes, { maxMetadataBytes, maxMetadataEntries }) {
   const length = bytes.readUInt16BE(0)
   const end = BLOCK_SIZE + length
   if (length > maxMetadataBytes) {
-    return { end, metadata: null, above: `metadata of ${length} bytes is above the limit of ${maxMetadataBytes}` }
+    const above = `metadata of ${length} bytes is above the limit of ${maxMetadataBytes}`
+    return { end, metadata: null, above, limit: 'maxMetadataBytes' }
   }
   const metadata = new Metadata()
   let at = BLOCK_SIZE
   for (let entries = 1; at < end; entries++) {
     if (entries > maxMetadataEntries) {
-      return { end, metadata: null, above: `metadata has more entries than the limit of ${maxMetadataEntries}` }
+      const above = `metadata has more entries than the limit of ${maxMetadataEntries}`
+      return { end, metadata: null, above, limit: 'maxMetadataEntries' }
     }
     const keyEnd = at + 1 + bytes[at]
     const key = bytes.latin1Slice(at + 1, keyEnd)

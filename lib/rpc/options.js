@@ -2,11 +2,17 @@
 
 // Reading of options: each limit with its default, its bounds, and why it has that value.
 
-const { invalidArgType, invalidArgValue, outOfRange } = require('../errors')
+const process = require('node:process')
+const { makeError, invalidArgType, invalidArgValue, outOfRange } = require('../errors')
 const { refuseUnknown } = require('../options')
+const { MIN_DATAGRAM, MAX_DATAGRAM } = require('./udp/datagram')
+const { secretOption } = require('./secret')
 const { LENGTH_SIZE, MIN_FRAME_LIMIT, MAX_U32, WINDOW_UNIT } = require('./protocol')
 
 const MiB = 2 ** 20
+/** Where servers listen that are not told. */
+const LOOPBACK = '127.0.0.1'
+const LOOPBACK_6 = '::1'
 const MAX_DELAY = 2 ** 31 - 1
 
 function integer(options, name, fallback, min, max, path = 'options') {
@@ -23,6 +29,11 @@ function integer(options, name, fallback, min, max, path = 'options') {
 function duration(options, name, fallback) {
   if (options[name] === Infinity || options[name] === 0) return Infinity
   return integer(options, name, fallback, 0, MAX_DELAY)
+}
+
+/** So many; Infinity for any number. */
+function perSecond(options, name, fallback) {
+  return options[name] === Infinity ? Infinity : integer(options, name, fallback, 1, MAX_U32)
 }
 
 function flag(options, name, fallback) {
@@ -56,6 +67,8 @@ function shared(options) {
     maxMetadataBytes: integer(options, 'maxMetadataBytes', 8192, 0, 0xffff),
     // Each is an object here, however short.
     maxMetadataEntries: integer(options, 'maxMetadataEntries', 128, 0, 0xffff),
+    // What both ends have to know: a server takes any of several, so that it can be replaced, and a client shows the first.
+    secret: secretOption(options, 'secret'),
   }
 }
 
@@ -89,8 +102,10 @@ function serverOptions(options = {}) {
     strayTimeout: duration(options, 'strayTimeout', 30_000),
     // Cancelling costs a client next to nothing and here what the handler does until it sees it. A connection with as many calls in flight as it
     // may have can cancel all of them, twice a second.
-    maxCancelsPerSecond:
-      options.maxCancelsPerSecond === Infinity ? Infinity : integer(options, 'maxCancelsPerSecond', 8192, 1, MAX_U32),
+    maxCancelsPerSecond: perSecond(options, 'maxCancelsPerSecond', 8192),
+    // A deadline of a millisecond does the same. When a handler is slow, all that an honest client has in flight may run out of time together, twice
+    // a second as well.
+    maxTimeoutsPerSecond: perSecond(options, 'maxTimeoutsPerSecond', 8192),
     // Connections last, and with them the choice of a server that was made once: behind a load balancer, or after one was added, clients
     // spread anew only when they connect anew. Nothing tells how long is right, so they last unless it is said.
     maxConnectionAge: duration(options, 'maxConnectionAge', Infinity),
@@ -98,7 +113,54 @@ function serverOptions(options = {}) {
     maxConnectionAgeGrace: duration(options, 'maxConnectionAgeGrace', Infinity),
     // Whether handlers run in a context in which what they call knows its parent call; it costs each call some.
     propagate: flag(options, 'propagate', false),
+    udp: udpServerOptions(options.udp),
   })
+}
+
+const DATAGRAMS = {
+  // What every link of today's internet carries in one piece, with room for a tunnel's headers: QUIC's choice, for the same reason.
+  maxDatagramBytes: [1200, MIN_DATAGRAM, MAX_DATAGRAM],
+}
+
+/** Calls over UDP, of a server. */
+function udpServerOptions(given = {}) {
+  return numbers(given, {
+    ...DATAGRAMS,
+    // Each is some hundred bytes here, and only who has shown his address becomes one.
+    maxConnections: [4096, 1, MAX_U32],
+    // The last call of each slot of each connection: 512 clients with 128 calls each.
+    maxAnswers: [65_536, 1, MAX_U32],
+    // With those that handlers at work may still give: some 13,000 of them at once.
+    maxAnswerBytes: [16 * MiB, MAX_DATAGRAM, Number.MAX_SAFE_INTEGER],
+    // Who waits asks again every few seconds; longer than that and a pause of the network.
+    answerLifetime: [30_000, 1000, MAX_DELAY],
+  })
+}
+
+/** And of a client. */
+function udpClientOptions(given = {}) {
+  checkObject(given, 'options.udp')
+  const options = numbers(given, {
+    ...DATAGRAMS,
+    // Longer than a round trip around the earth: until one was measured.
+    resendAfter: [given.maxResendAfter < 250 ? given.maxResendAfter : 250, 1, MAX_DELAY],
+    // However often it was in vain, a server that is back is found within some seconds.
+    maxResendAfter: [4000, 1, MAX_DELAY],
+    // Where each is one datagram this is what the buffers of common sockets and routers take at once.
+    maxInFlight: [128, 1, 65_535],
+  })
+  const { resendAfter, maxResendAfter } = options
+  if (resendAfter > maxResendAfter) {
+    throw outOfRange('options.udp.resendAfter', `<= ${maxResendAfter}, which is maxResendAfter`, resendAfter)
+  }
+  return options
+}
+
+/** Integers, each with its default and its bounds. */
+function numbers(given, known) {
+  checkObject(given, 'options.udp')
+  const read = Object.entries(known).map(([name, bounds]) => [name, integer(given, name, ...bounds, 'options.udp')])
+  return complete(given, Object.fromEntries(read), 'options.udp')
 }
 
 /** What of a method or a call by name is a stream. */
@@ -165,6 +227,11 @@ function retryOptions(given = {}) {
   )
 }
 
+function registrySecret(options) {
+  if (!('registrySecret' in options)) return secretOption(options, 'secret')
+  return options.registrySecret === null ? null : secretOption(options, 'registrySecret')
+}
+
 function clientOptions(options) {
   checkObject(options)
   return complete(options, {
@@ -179,6 +246,9 @@ function clientOptions(options) {
     maxQueuedBytes: integer(options, 'maxQueuedBytes', 64 * MiB, 0, Number.MAX_SAFE_INTEGER),
     balance: balanceOptions(options.balance),
     retry: retryOptions(options.retry),
+    udp: udpClientOptions(options.udp),
+    // One for all is the rule; null where the registry has none.
+    registrySecret: registrySecret(options),
   })
 }
 
@@ -189,4 +259,47 @@ function port(value, name) {
   return number
 }
 
-module.exports = { serverOptions, clientOptions, streamOptions, duration, flag, integer, port, checkObject }
+/** A secret is proven over connections. Passed over in silence, it would keep nobody out. */
+function refuseSecret({ secret }) {
+  if (secret === undefined || secret === null) return
+  const message = "The property 'options.secret' is for calls over TCP: over UDP nobody would be asked for it"
+  throw makeError(TypeError, 'ERR_INVALID_ARG_VALUE', message)
+}
+
+const [MAJOR, MINOR] = process.versions.node.split('.').map(Number)
+/** Whether Node's datagram sockets know `reusePort`. */
+const SHARES_PORTS = MAJOR > 23 || (MAJOR === 23 && MINOR >= 1) || (MAJOR === 22 && MINOR >= 12)
+
+/** Where to bind for calls over UDP: what `listen` takes of it, and its default. */
+function udpPlace(where) {
+  const given = typeof where === 'object' ? checkObject(where, 'where') : { port: where }
+  refuseUnknown(given, ['port', 'host', 'ipv6Only', 'reusePort'], 'where')
+  const ipv6Only = flag(given, 'ipv6Only', false)
+  const host = given.host ?? (ipv6Only ? LOOPBACK_6 : LOOPBACK)
+  if (typeof host !== 'string') throw invalidArgType('where.host', 'of type string', host)
+  const reusePort = flag(given, 'reusePort', false)
+  // Node's sockets pass it over where they do not know it: then the second process would find the port taken.
+  if (reusePort && !SHARES_PORTS) {
+    throw invalidArgValue(
+      'where.reusePort',
+      reusePort,
+      `needs Node 22.12, 23.1 or later, and this is ${process.version}`,
+    )
+  }
+  return { port: port(given.port ?? 0, 'where.port'), host, ipv6Only, reusePort }
+}
+
+module.exports = {
+  udpPlace,
+  refuseSecret,
+  serverOptions,
+  clientOptions,
+  streamOptions,
+  duration,
+  flag,
+  integer,
+  port,
+  checkObject,
+  LOOPBACK,
+  LOOPBACK_6,
+}

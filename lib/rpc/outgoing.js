@@ -7,11 +7,12 @@ const { isUint8Array } = require('node:util/types')
 const { bytesOf } = require('../codec/bytes')
 const { flushLater } = require('./tick')
 const constants = require('../constants')
-const { Kind, Flag, MAGIC, VERSION, PREFACE_SIZE, WINDOW_UNIT } = require('./protocol')
+const { Kind, Flag, MAGIC, PREFACE_SIZE } = require('./protocol')
 const { FRAME_HEAD, LENGTH_SIZE, CODE_SIZE, AMOUNT_SIZE, BLOCK_SIZE, ERROR_PREFIX } = require('./protocol')
 
 const { DEADLINE } = Flag
-const { VERSION: VERSION_AT, WINDOW: WINDOW_AT, MAX_FRAME: MAX_FRAME_AT, MAX_CALLS: MAX_CALLS_AT } = constants.preface
+const { VERSION: VERSION_AT, FLAGS: PREFACE_FLAGS_AT, WINDOW: WINDOW_AT } = constants.preface
+const { MAX_FRAME: MAX_FRAME_AT, MAX_CALLS: MAX_CALLS_AT } = constants.preface
 const { KIND: KIND_AT, SEQUENCE: SEQUENCE_AT } = constants.header
 
 /** One write of this size already costs the kernel more in copying than in being called. */
@@ -109,21 +110,35 @@ class Outgoing {
     this.unsent.push({ at, bytes: this.copy.subarray(0, length) })
   }
 
-  /** The body of the plain request that began at `position` and was not sent; null when it is not known. */
+  /** The body of the request that began at `position` and was not sent; null when it is not known, and of a stream, which is more than its request. */
   recover(position) {
-    const frame = this.find(position)
-    if (frame === null || (frame[FLAGS_AT] & ~DEADLINE) !== 0) return null
-    const head = FRAME_HEAD + CODE_SIZE + (frame[FLAGS_AT] === 0 ? 0 : AMOUNT_SIZE)
-    const size = LENGTH_SIZE + frame.readUInt32BE(0) - head
-    if (size <= DIRECT) return frame.subarray(head, head + size)
-    // It went by itself.
-    const body = this.find(position + head)
-    return body === null ? null : body.subarray(0, size)
+    const frame = this.read(position, FRAME_HEAD)
+    if (frame === null) return null
+    const flags = frame[FLAGS_AT]
+    if ((flags & (Flag.STREAMS | Flag.TAKES_STREAM)) !== 0) return null
+    let head = FRAME_HEAD + CODE_SIZE + ((flags & DEADLINE) === 0 ? 0 : AMOUNT_SIZE)
+    if ((flags & Flag.METADATA) !== 0) {
+      const length = this.read(position + head, BLOCK_SIZE)
+      if (length === null) return null
+      head += BLOCK_SIZE + length.readUInt16BE(0)
+    }
+    return this.read(position + head, LENGTH_SIZE + frame.readUInt32BE(0) - head)
   }
 
-  find(position) {
-    const kept = this.unsent?.find((one) => one.at <= position && position < endOf(one))
-    return kept === undefined ? null : kept.bytes.subarray(position - kept.at)
+  /** `size` bytes from `position` on, wherever they lie; null when not all of them are known. */
+  read(position, size) {
+    if (this.unsent === null) return null
+    const end = position + size
+    const parts = []
+    let known = position
+    for (const { at, bytes } of this.unsent) {
+      if (known === end) break
+      if (at > known || at + bytes.length <= known) continue
+      parts.push(bytes.subarray(known - at, end - at))
+      known = Math.min(end, at + bytes.length)
+    }
+    if (known < end) return null
+    return parts.length === 1 ? parts[0] : Buffer.concat(parts)
   }
 
   /** The turn is over: hands down what is written and gives the slab back. */
@@ -142,15 +157,15 @@ class Outgoing {
     this.used = 0
   }
 
-  preface(maxFrame, maxCalls, window) {
-    const at = this.reserve(PREFACE_SIZE)
-    const { view } = this.slab
-    view.setUint32(at, MAGIC)
-    view.setUint16(at + VERSION_AT, VERSION << 8)
-    view.setUint16(at + WINDOW_AT, Math.floor(window / WINDOW_UNIT))
-    view.setUint32(at + MAX_FRAME_AT, maxFrame)
-    view.setUint32(at + MAX_CALLS_AT, maxCalls)
-    this.used = at + PREFACE_SIZE
+  /** The preface, as `prefaceBytes` makes it. */
+  preface(bytes) {
+    this.append(bytes)
+  }
+
+  /** A nonce, a proof, or both. */
+  auth(bytes) {
+    const at = this.control(Kind.AUTH, 0, bytes.length)
+    this.slab.bytes.set(bytes, at)
   }
 
   /** A call; `remaining` is the milliseconds its caller waits, 0 when it waits for ever. */
@@ -299,6 +314,18 @@ function copy(from, size, to, at) {
   else for (let i = 0; i < size; i++) to[at + i] = from[i]
 }
 
+/** A preface as it is on the wire; its `window` is in units of it. */
+function prefaceBytes({ version, flags, window, maxFrame, maxCalls }) {
+  const bytes = Buffer.alloc(PREFACE_SIZE)
+  bytes.writeUInt32BE(MAGIC)
+  bytes[VERSION_AT] = version
+  bytes[PREFACE_FLAGS_AT] = flags
+  bytes.writeUInt16BE(window, WINDOW_AT)
+  bytes.writeUInt32BE(maxFrame, MAX_FRAME_AT)
+  bytes.writeUInt32BE(maxCalls, MAX_CALLS_AT)
+  return bytes
+}
+
 function u16(value) {
   return Buffer.from([value >> 8, value & 0xff])
 }
@@ -318,4 +345,4 @@ function clip(text, size) {
   return bytes.subarray(0, end)
 }
 
-module.exports = { Outgoing, bodyOf, headroom }
+module.exports = { Outgoing, prefaceBytes, bodyOf, headroom }

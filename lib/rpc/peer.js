@@ -4,10 +4,11 @@
 
 const { Buffer } = require('node:buffer')
 const { setTimeout, clearTimeout } = require('node:timers')
-const { Outgoing } = require('./outgoing')
+const { Outgoing, prefaceBytes } = require('./outgoing')
 const { protocol } = require('./errors')
 const constants = require('../constants')
 const { Kind, Reason, MIN_FRAME_LIMIT, MESSAGE_COST, VERSION, WINDOW_UNIT } = require('./protocol')
+const { SECRET } = require('./handshake')
 const { enterBatch, leaveBatch } = require('./tick')
 
 const FastBuffer = Buffer[Symbol.species]
@@ -30,8 +31,9 @@ class Memory {
 
 /**
  * One connection, from either end. Subclasses take the frames that carry calls (`carry` requests and replies, `frame` others), find the
- * stream of a call (`streamOf`), and are told of the peer's preface (`ready`), of the end of a batch of frames (`settled`), of the wire
- * having room again (`relieved`) and of the end (`ended`).
+ * stream of a call (`streamOf`), decide what to make of the peer's preface (`meet`) and of its proof (`prove`), and are told that the connection can
+ * be used (`ready`), of the end of a batch of frames (`settled`), of the wire having room again (`relieved`), of limits (`limitReached`) and of the
+ * end (`ended`).
  */
 class Peer {
   constructor(options, maxCalls) {
@@ -40,7 +42,9 @@ class Peer {
     this.wire = null
     this.out = null
     this.open = true
-    /** The limits in the peer's preface; 0 until it has come. */
+    /** This end's half of the proof that both know the secret (handshake.js), until that is made; null where there is no secret. */
+    this.handshake = null
+    /** The limits in the peer's preface; 0 until it has come, and the peer has proven what it has to. */
     this.peerMaxFrame = 0
     this.peerMaxCalls = 0
     /** The version that both speak, and the credit that streams to the peer begin with. */
@@ -56,6 +60,9 @@ class Peer {
     this.blocked = new Set()
     /** Why this end, or the peer in its farewell, ended the connection. */
     this.reason = null
+    /** Bytes of the wire that are counted. */
+    this.received = 0
+    this.sent = 0
     /** Our side of the stream is ended. */
     this.left = false
     this.heard = false
@@ -66,8 +73,21 @@ class Peer {
   attach(wire) {
     this.wire = wire
     this.out = new Outgoing(wire)
-    this.out.preface(this.options.maxFrameBytes, this.maxCalls, this.options.streamWindow)
+    const preface = this.preface()
+    if (this.handshake !== null) this.handshake.own = preface
+    this.out.preface(preface)
     this.expect('The peer sent no preface')
+  }
+
+  preface() {
+    const { maxFrameBytes, streamWindow } = this.options
+    return prefaceBytes({
+      version: VERSION,
+      flags: this.handshake === null ? 0 : SECRET,
+      window: Math.floor(streamWindow / WINDOW_UNIT),
+      maxFrame: maxFrameBytes,
+      maxCalls: this.maxCalls,
+    })
   }
 
   /** Drops the connection when the next step to its being ready takes too long. */
@@ -75,6 +95,7 @@ class Peer {
     const { handshakeTimeout } = this.options
     if (handshakeTimeout === Infinity) return
     this.watch(handshakeTimeout, () => {
+      this.limitReached('handshakeTimeout')
       this.abandon(protocol(`${otherwise} within ${handshakeTimeout} ms`), Reason.SILENT)
     })
   }
@@ -131,8 +152,13 @@ class Peer {
   control(kind, table, at, slab) {
     const sequence = table[at + SEQUENCE]
     switch (kind) {
-      case Kind.PREFACE:
-        return this.welcome(sequence, table[at + AMOUNT], table[at + CODE], table[at + LENGTH] * WINDOW_UNIT)
+      case Kind.PREFACE: {
+        const version = table[at + CODE]
+        const preface = { version, flags: table[at] >>> FLAGS, window: table[at + LENGTH] }
+        return this.introduce({ ...preface, maxFrame: table[at + AMOUNT], maxCalls: sequence })
+      }
+      case Kind.AUTH:
+        return this.secured(() => this.prove(new FastBuffer(slab, table[at + BODY], table[at + LENGTH])))
       case Kind.PING:
         // A peer that does not read cannot make answers pile up; what is queued for it shows that this end lives, once it reads.
         if (!this.out.congested) this.out.control(Kind.PONG, sequence, 0)
@@ -145,6 +171,7 @@ class Peer {
       }
       case Kind.BROKEN: {
         const text = Buffer.from(slab, table[at + BODY], table[at + LENGTH]).toString()
+        if (table[at + CODE] === Reason.FRAME_TOO_LARGE) this.limitReached('maxFrameBytes')
         return this.abandon(protocol(`The connection broke the protocol: ${text}`), table[at + CODE])
       }
       case Kind.CREDIT:
@@ -156,7 +183,26 @@ class Peer {
     }
   }
 
-  welcome(maxCalls, maxFrame, version, window) {
+  introduce(preface) {
+    const { handshake } = this
+    if (handshake === null) return this.meet(preface)
+    handshake.preface = preface
+    handshake.theirs = prefaceBytes(preface)
+    this.secured(() => this.meet(preface))
+  }
+
+  /** A step of the handshake. When it fails for whatever reason, nothing may follow: frames behind it would be those of a peer that has proven nothing. */
+  secured(step) {
+    try {
+      step()
+    } catch (error) {
+      this.destroy(error)
+    }
+  }
+
+  /** The peer may use the connection. */
+  welcome({ version, maxFrame, maxCalls, window }) {
+    this.handshake = null
     this.unwatch()
     if (maxFrame < MIN_FRAME_LIMIT) {
       this.abandon(
@@ -168,14 +214,14 @@ class Peer {
     this.peerMaxCalls = maxCalls
     this.peerMaxFrame = maxFrame
     this.version = Math.min(version, VERSION)
-    this.peerWindow = window
+    this.peerWindow = window * WINDOW_UNIT
     this.watchForSilence()
     this.ready()
   }
 
-  /** The peer drops the connection and says why, or will take no more requests: `retire` then. */
+  /** The peer drops the connection and says why, or will take no more requests: `retire` then, unless it could not have taken one yet. */
   farewell(reason, message) {
-    if (reason === Reason.SHUTDOWN) this.retire()
+    if (reason === Reason.SHUTDOWN && this.peerMaxFrame !== 0) this.retire()
     else this.destroy(protocol(`The peer dropped the connection: ${message || `reason ${reason}`}`))
   }
 
@@ -222,8 +268,9 @@ class Peer {
     const { full } = this
     if (full === this.paused) return
     this.paused = full
-    if (full) this.wire.pause()
-    else this.wire.resume()
+    if (!full) return this.wire.resume()
+    if (this.pendingBytes > this.options.maxPendingBytes) this.limitReached('maxPendingBytes')
+    this.wire.pause()
   }
 
   // ---- silence
@@ -248,6 +295,7 @@ class Peer {
       if (pingTimeout === Infinity) return this.watchForSilence()
       this.watch(pingTimeout, () => {
         if (this.heard || this.excused()) return this.watchForSilence()
+        this.limitReached('pingTimeout')
         this.abandon(protocol(`The peer did not answer a ping within ${pingTimeout} ms`), Reason.SILENT)
       })
     })
@@ -259,6 +307,16 @@ class Peer {
   }
 
   // ---- the end
+
+  /** Counts what went over the wire since this was last called. */
+  tally(counts) {
+    if (this.wire === null) return
+    const { received, sent } = this.wire
+    counts.bytesIn += received - this.received
+    counts.bytesOut += sent - this.sent
+    this.received = received
+    this.sent = sent
+  }
 
   /** Everything is answered: ends the connection in order. */
   leave() {

@@ -37,6 +37,7 @@ const Origin = {
   CANCELLED: 5,
   REPLY_TOO_LARGE: 6,
   REFUSED: 7,
+  ANSWER_GONE: 8,
 }
 
 /** Lengths, limits and milliseconds are 32 bits wide. */

@@ -4,7 +4,7 @@
 
 const { transferableAbortController } = require('node:util')
 const { Metadata } = require('./metadata')
-const { now } = require('./tick')
+const { now, moment } = require('./tick')
 
 /** In the place of a call's `told` once it was told. */
 function told() {}
@@ -16,6 +16,7 @@ class ServerCall {
     this.session = session
     this.sequence = sequence
     this.entry = method
+    this.began = moment()
     this.body = body
     /** What the body lies in, once the call is kept. */
     this.memory = null
@@ -41,6 +42,12 @@ class ServerCall {
     if (#isCall in value) return value
     const { context } = value
     return context !== null && typeof context === 'object' && #isCall in context ? context : undefined
+  }
+
+  /** What it is counted in. */
+  get series() {
+    const { handler } = this.entry
+    return handler === null ? this.session.server.others : handler.series
   }
 
   /** The name that it was called by. */
@@ -123,6 +130,8 @@ Object.assign(ServerCall.prototype, {
   children: null,
   /** Metadata that came with the request, and that is to go with the answer. */
   received: undefined,
+  /** What was published of its start. */
+  message: null,
   trailers: undefined,
 })
 

@@ -10,6 +10,7 @@ class ServerStream extends CallStream {
   constructor(context, { streams, takesStream, encode, decode, window }) {
     super({
       method: context.method,
+      series: context.series,
       readable: streams,
       writable: takesStream,
       allowHalfOpen: true,

@@ -4,7 +4,7 @@ const process = require('node:process')
 const { setTimeout, clearTimeout } = require('node:timers')
 const { EventEmitter } = require('node:events')
 const { makeError, invalidArgType, invalidArgValue } = require('../errors')
-const { serverOptions, streamOptions } = require('./options')
+const { serverOptions, streamOptions, udpPlace, refuseSecret } = require('./options')
 const { RAW } = require('./codecs')
 const { added } = require('./interceptors')
 const { remember } = require('./context')
@@ -17,12 +17,49 @@ const { checkName } = require('./protocol')
 const { textOf } = require('./errors')
 const { now } = require('./tick')
 const { log, textOfPeer } = require('./log')
+const { channels } = require('./channels')
+const { countsOf, OTHERS } = require('./counts')
+const { Limits } = require('./limits')
 const transport = require('./transport')
+
+/** What a peer has done wrong. */
+const TOLD = new Set(['IRONWIRE_RPC_PROTOCOL', 'IRONWIRE_RPC_UNAUTHENTICATED'])
+
+const { connectionOpen, connectionClose } = channels.server
+
+/** What is counted beside calls. */
+const NUMBERS = {
+  connections: 0,
+  connectionsClosed: 0,
+  connectionsLost: 0,
+  connectionsRefused: 0,
+  timeouts: 0,
+  lateAnswers: 0,
+  extraAnswers: 0,
+  handlerErrors: 0,
+  aged: 0,
+  cancelFloods: 0,
+  timeoutFloods: 0,
+  unauthenticated: 0,
+  duplicates: 0,
+  ignored: 0,
+}
+
+/** And what follows from what is counted of calls. */
+const DERIVED = {
+  calls: (counts) => counts.sum('started'),
+  pending: (counts) => counts.sum('pending'),
+  refused: (counts) => counts.refused,
+  messagesIn: (counts) => counts.sum('messagesIn'),
+  messagesOut: (counts) => counts.sum('messagesOut'),
+}
 
 /** A handler and what is known of how it answers. */
 class Handler {
-  constructor(run, codec, shape) {
+  /** `series` is what its calls are counted in. */
+  constructor(run, codec, shape, series) {
     this.run = run
+    this.series = series
     this.codec = codec
     /** The flags of the requests that it takes, as far as they say what is a stream. */
     this.shape = shape
@@ -42,20 +79,14 @@ class Server extends EventEmitter {
   constructor(options) {
     super()
     this.options = serverOptions(options)
-    this.stats = {
-      connections: 0,
-      calls: 0,
-      refused: 0,
-      timeouts: 0,
-      lateAnswers: 0,
-      extraAnswers: 0,
-      handlerErrors: 0,
-      aged: 0,
-      cancelFloods: 0,
-    }
+    this.counts = countsOf('server', this, NUMBERS, DERIVED)
+    /** What users see of that: a function, with plain numbers as properties. */
+    this.stats = this.counts.numbers
+    this.limits = new Limits('server', this.counts)
     /** What this says to those who ask by the health method: false keeps balancing clients from sending more. */
     this.healthy = true
-    this.health = new Handler(() => healthOf(this), RAW, 0)
+    /** What answers that, once it is asked. */
+    this.health = null
     this.handlers = new Map()
     /** Null as long as there are none. */
     this.interceptors = null
@@ -64,8 +95,12 @@ class Server extends EventEmitter {
     this.acceptor = new transport.Acceptor(this.options, (wire) => this.accept(wire))
     this.acceptor.on('listening', () => this.emit('listening'))
     this.acceptor.on('error', (error) => this.emit('error', error))
-    this.acceptor.on('drop', (data) => this.emit('drop', data))
-    this.acceptor.on('close', () => this.finish())
+    this.acceptor.on('drop', (data) => this.refuseConnection(data))
+    this.acceptor.on('close', () => this.listenerClosed())
+    /** What takes calls over UDP, if anything does. */
+    this.udp = null
+    /** Listeners that a closing server waits for. */
+    this.listeners = 0
     this.closing = false
     this.refed = true
     /** Handlers at work for calls that somebody waits for. */
@@ -86,7 +121,7 @@ class Server extends EventEmitter {
   }
 
   get listening() {
-    return this.acceptor.listening
+    return this.acceptor.listening || this.udp !== null
   }
 
   /**
@@ -113,7 +148,7 @@ class Server extends EventEmitter {
 
   add(name, handler, codec, shape) {
     this.checkFree(name)
-    this.handlers.set(name, new Handler(handler, codec, shape))
+    this.handlers.set(name, new Handler(handler, codec, shape, this.counts.series(name)))
     return this
   }
 
@@ -130,8 +165,17 @@ class Server extends EventEmitter {
 
   /** Fills in the handler of a method that a client has named; false when there is none yet. */
   find(method) {
-    method.handler = this.handlers.get(method.name) ?? (method.name === HEALTH_METHOD ? this.health : null)
+    method.handler = this.handlers.get(method.name) ?? null
+    if (method.handler === null && method.name === HEALTH_METHOD) {
+      this.health ??= new Handler(() => healthOf(this), RAW, 0, this.counts.series(HEALTH_METHOD))
+      method.handler = this.health
+    }
     return method.handler !== null
+  }
+
+  /** What calls of methods that there are not are counted in. */
+  get others() {
+    return this.counts.series(OTHERS)
   }
 
   /** As `net.Server`: (port, host?, backlog?, callback?), (path, callback?), (options, callback?). */
@@ -144,25 +188,72 @@ class Server extends EventEmitter {
     return this.acceptor.address()
   }
 
+  /** Takes calls over UDP too, or only: (port, callback?), ({ port, host, ipv6Only, reusePort }, callback?). */
+  bindUdp(where, callback) {
+    const place = udpPlace(where)
+    refuseSecret(this.options)
+    if (callback !== undefined && typeof callback !== 'function') {
+      throw invalidArgType('callback', 'of type function', callback)
+    }
+    if (this.udp !== null) {
+      throw makeError(
+        Error,
+        'ERR_SERVER_ALREADY_LISTEN',
+        'bindUdp has been called already: a server has one UDP socket.',
+      )
+    }
+    const { UdpListener } = require('./udp/listener')
+    this.udp = new UdpListener(this, place, callback)
+    return this
+  }
+
+  /** Where it is bound, `{ address, family, port }`; null where it is not, or not yet. */
+  udpAddress() {
+    return this.udp === null ? null : this.udp.address()
+  }
+
+  udpFailed(error) {
+    this.udp = null
+    this.emit('error', error)
+  }
+
   accept(wire) {
-    this.stats.connections++
     const session = new Session(this, wire)
     log('rpc: a connection from %s', textOfPeer(session.remote))
-    this.sessions.add(session)
     wire.start(session)
     if (!this.refed) wire.unref()
-    process.nextTick(() => this.emit('connection', session.remote))
+    this.sessionBegun(session)
+  }
+
+  sessionBegun(session) {
+    this.stats.connections++
+    this.sessions.add(session)
+    process.nextTick(() => {
+      if (connectionOpen.hasSubscribers) connectionOpen.publish({ server: this, peer: session.remote })
+      this.emit('connection', session.remote)
+    })
+  }
+
+  /** There are as many as may be. */
+  refuseConnection(data, limit = 'maxConnections', value = this.options.maxConnections) {
+    const peer = { address: data?.remoteAddress, port: data?.remotePort, family: data?.remoteFamily }
+    this.stats.connectionsRefused++
+    const about = { server: this, peer }
+    this.limits.reached(limit, value, () => textOfPeer(peer), about)
+    this.emit('drop', data)
   }
 
   sessionEnded(session, error) {
     this.sessions.delete(session)
+    this.stats.connectionsClosed++
+    if (error !== null) this.stats.connectionsLost++
     log('rpc: the connection from %s has ended: %s', textOfPeer(session.remote), error?.message ?? 'in order')
     this.queue.delete(session)
     process.nextTick(() => {
-      if (error?.code === 'IRONWIRE_RPC_PROTOCOL') this.emit('protocolError', error, session.remote)
+      if (TOLD.has(error?.code)) this.emit('protocolError', error, session.remote)
+      if (connectionClose.hasSubscribers) connectionClose.publish({ server: this, peer: session.remote, error })
       this.emit('disconnect', session.remote, error)
     })
-    transport.released(this.acceptor)
   }
 
   // ---- handlers
@@ -181,7 +272,13 @@ class Server extends EventEmitter {
 
   /** Whether as many handlers are at work as may be. */
   get busy() {
-    return this.running >= this.options.maxConcurrency || this.strays.size >= this.options.maxStrays
+    return this.reachedLimit !== undefined
+  }
+
+  /** The limit that says so. */
+  get reachedLimit() {
+    if (this.running >= this.options.maxConcurrency) return 'maxConcurrency'
+    return this.strays.size >= this.options.maxStrays ? 'maxStrays' : undefined
   }
 
   /**
@@ -247,6 +344,11 @@ class Server extends EventEmitter {
     }
   }
 
+  /** Brings the counts up to date. */
+  tally() {
+    for (const session of this.sessions) session.tally(this.counts)
+  }
+
   // ---- the end
 
   /** Takes no new connections, asks clients to leave, and ends when the last one has. Calls in flight are answered. */
@@ -262,7 +364,12 @@ class Server extends EventEmitter {
     this.once('close', () => callback())
     if (this.closing) return
     this.closing = true
-    this.acceptor.close()
+    this.listeners = (this.acceptor.listening ? 1 : 0) + (this.udp === null ? 0 : 1)
+    if (this.acceptor.listening) this.acceptor.close()
+    this.udp?.close(() => {
+      this.udp = null
+      this.listenerClosed()
+    })
     for (const session of this.sessions) session.dismiss()
     if (this.options.closeTimeout !== Infinity) {
       this.closeTimer = setTimeout(() => this.closeAllConnections(), this.options.closeTimeout).unref()
@@ -271,10 +378,15 @@ class Server extends EventEmitter {
 
   /** Drops every connection at once. */
   closeAllConnections() {
+    this.udp?.renew()
     for (const session of this.sessions) session.destroy(null)
   }
 
-  /** The listener and the last connection are gone. */
+  listenerClosed() {
+    if (--this.listeners === 0) this.finish()
+  }
+
+  /** The listeners and the last connection are gone. */
   finish() {
     this.closing = false
     clearTimeout(this.closeTimer)
@@ -297,6 +409,7 @@ class Server extends EventEmitter {
     this.refed = refed
     const name = refed ? 'ref' : 'unref'
     this.acceptor[name]()
+    this.udp?.setRef(name)
     for (const session of this.sessions) session.wire[name]()
     return this
   }

@@ -3,6 +3,7 @@
 // A server's side of one connection: the requests that it has not answered yet.
 
 const { Peer } = require('./peer')
+const { ServerHandshake, announcesSecret } = require('./handshake')
 const { Kind, Flag, Origin, Reason, FULL_VERSION, LENGTH_SIZE, FRAME_HEAD } = require('./protocol')
 const { status: Status } = require('./status')
 const { SHAPE, failure, failureOf, otherStreams, tooMuchMetadata } = require('./failures')
@@ -14,18 +15,26 @@ const { ServerStream } = require('./server-stream')
 const { pump, isIterable } = require('./stream')
 const { through } = require('./interceptors')
 const { within } = require('./context')
+const { Allowance } = require('./allowance')
 const { Queue } = require('./queue')
-const { now } = require('./tick')
+const { now, ended } = require('./tick')
+const { log, textOfPeer } = require('./log')
+const { channels, CallMessage } = require('./channels')
+const { increase } = require('./counts')
 const { invalidArgType } = require('../errors')
 const process = require('node:process')
 const { isUtf8 } = require('node:buffer')
 const { setTimeout, clearTimeout } = require('node:timers')
 const { isUint8Array } = require('node:util/types')
-const { StatusError, protocol, noAnswer, calledBackLate, textOf } = require('./errors')
+const { StatusError, protocol, unauthenticated, noAnswer, calledBackLate, textOf } = require('./errors')
 
 const EMPTY = new Uint8Array(0)
 const REPLY_HEAD = FRAME_HEAD - LENGTH_SIZE
 const REPLIES = 'an instance of Buffer or Uint8Array, or null'
+const { callStart, callEnd } = channels.server
+/** What stands for a method that the client may not, or has not, given a number. */
+const UNNAMED = { name: undefined, handler: null }
+
 const { DEADLINE, METADATA, STREAMS, TAKES_STREAM, ONE_WAY } = Flag
 
 /**
@@ -33,6 +42,9 @@ const { DEADLINE, METADATA, STREAMS, TAKES_STREAM, ONE_WAY } = Flag
  * known whether it calls back at all. Longer than the start of anything takes, shorter than anybody waits.
  */
 const DOUBT = 500
+
+/** How long a closing server waits for the preface of who has connected, in milliseconds: that leaves at once, and has been under way since. */
+const INTRODUCTION = 1000
 
 /** Tells of handlers that let go of their callback without an answer: only used where no deadline would end the call. */
 const forgotten = new FinalizationRegistry((call) => call.session.forget(call))
@@ -53,13 +65,42 @@ class Session extends Peer {
     this.nextOneWay = -1
     /** Handlers still at work for calls that have ended without them. */
     this.strays = 0
-    /** How many calls may still be cancelled, and when that was so. */
-    this.cancels = server.options.maxCancelsPerSecond
-    this.cancelledAt = 0
+    /** Calls that may still be cancelled, and that may still run out of time at work. */
+    this.cancels = new Allowance(server.options.maxCancelsPerSecond)
+    this.overruns = new Allowance(server.options.maxTimeoutsPerSecond)
+    /** Runs while there are none of these left. */
+    this.pauseTimer = null
     /** Bytes that the kernel had taken when last looked at. */
     this.taken = 0
     this.ageTimer = null
+    if (server.options.secret !== null) this.handshake = new ServerHandshake(server.options.secret)
     this.attach(wire)
+  }
+
+  /** The client's preface. With a secret, what it says counts once the client has proven that it knows it. */
+  meet(preface) {
+    if (this.handshake === null) return this.welcome(preface)
+    if (!announcesSecret(preface))
+      return this.refuseClient("This server wants a secret: give the client the option 'secret'")
+    this.out.auth(this.handshake.challenge())
+    this.expect('The client did not prove that it knows the secret')
+  }
+
+  /** The client's nonce and proof. */
+  prove(body) {
+    const proof = this.handshake.answer(body)
+    if (proof === null) return this.refuseClient('The client does not know the secret')
+    this.out.auth(proof)
+    this.welcome(this.handshake.preface)
+  }
+
+  refuseClient(why) {
+    this.abandon(unauthenticated(why), Reason.UNAUTHENTICATED)
+  }
+
+  abandon(error, reason) {
+    if (this.open && reason === Reason.UNAUTHENTICATED) this.server.stats.unauthenticated++
+    super.abandon(error, reason)
   }
 
   ready() {
@@ -70,6 +111,7 @@ class Session extends Peer {
   /** The connection has lasted long enough: the client is to make another, and to leave once the calls of this one have ended. */
   retireClient() {
     this.server.stats.aged++
+    log('rpc: the connection from %s has lasted long enough', textOfPeer(this.remote))
     this.dismiss()
     const { maxConnectionAgeGrace } = this.options
     if (maxConnectionAgeGrace !== Infinity) this.age(maxConnectionAgeGrace, () => this.destroy(null))
@@ -84,22 +126,36 @@ class Session extends Peer {
 
   /** A request. */
   carry(sequence, body, number, flags, amount) {
-    const { calls, server } = this
+    const { calls } = this
     if (calls.has(sequence) && (flags & ONE_WAY) === 0) {
       this.abandon(protocol(`Sequence number ${sequence} is in flight already`), Reason.PROTOCOL)
       return
     }
-    server.stats.calls++
-    const method = this.methods[number]
-    if (method === undefined || (method.handler === null && !server.find(method))) {
-      return this.refuse(sequence, flags, failure(Origin.UNKNOWN_METHOD, Status.UNIMPLEMENTED, '', ''))
-    }
-    if (calls.size - this.oneWays >= this.maxCalls) {
-      const why = `${this.maxCalls} calls of this connection are unanswered`
-      return this.refuse(sequence, flags, failure(Origin.TOO_MANY_CALLS, Status.RESOURCE_EXHAUSTED, '', why))
-    }
+    this.take(sequence, this.methods[number], body, flags, amount)
+  }
+
+  /** A request to a method, undefined for one that has no name here. */
+  take(sequence, named, body, flags, amount) {
+    const { calls, server } = this
+    const method = named ?? UNNAMED
     const deadline = (flags & DEADLINE) === 0 ? Infinity : now() + amount
     const call = new ServerCall(this, sequence, method, body, deadline)
+    const isKnown = method.handler !== null || server.find(method)
+    call.series.started++
+    if (callStart.hasSubscribers) {
+      this.publishStart(call)
+      // Whoever heard of it may have ended the connection.
+      if (!this.open) return this.lose(call, this.reason)
+    }
+    if (!isKnown) {
+      return this.refuse(call, 'unknownMethod', flags, failure(Origin.UNKNOWN_METHOD, Status.UNIMPLEMENTED, '', ''))
+    }
+    if (calls.size - this.oneWays >= this.maxCalls) {
+      this.limitReached('maxCallsPerConnection')
+      const why = `${this.maxCalls} calls of this connection are unanswered`
+      const wrong = failure(Origin.TOO_MANY_CALLS, Status.RESOURCE_EXHAUSTED, '', why)
+      return this.refuse(call, 'maxCallsPerConnection', flags, wrong)
+    }
     if (method.handler.shape !== 0 || (flags & ~DEADLINE) !== 0) return this.carryMore(call, flags)
     if (server.busy || this.busy) this.wait(call)
     else this.run(call)
@@ -108,11 +164,14 @@ class Session extends Peer {
   /** A request that is more than a body, or a method that takes more. */
   carryMore(call, flags) {
     const { handler } = call.entry
-    const { sequence } = call
-    if ((flags & SHAPE) !== handler.shape) return this.refuse(sequence, flags, otherStreams(handler.shape, flags))
+    if ((flags & SHAPE) !== handler.shape)
+      return this.refuse(call, 'streams', flags, otherStreams(handler.shape, flags))
     if ((flags & METADATA) !== 0) {
-      const { end, metadata, above } = decodeMetadata(call.body, this.options)
-      if (above !== null) return this.refuse(sequence, flags, tooMuchMetadata(above))
+      const { end, metadata, above, limit } = decodeMetadata(call.body, this.options)
+      if (above !== null) {
+        this.limitReached(limit)
+        return this.refuse(call, limit, flags, tooMuchMetadata(above))
+      }
       call.received = metadata
       call.body = call.body.subarray(end)
     }
@@ -141,6 +200,9 @@ class Session extends Peer {
   /** The call's handler gets its turn later. */
   wait(call) {
     if (call.memory === null) this.hold(call)
+    const limit = this.server.reachedLimit ?? (this.hasTooManyStrays ? 'maxStraysPerConnection' : undefined)
+    // Otherwise its answers are not read, or it has been told that its calls wait.
+    if (limit !== undefined) this.limitReached(limit)
     this.waiting.push(call)
     this.server.queue.add(this)
   }
@@ -153,9 +215,13 @@ class Session extends Peer {
     return undefined
   }
 
-  /** Whether this connection's calls wait: it does not read its answers, or has left too many handlers at work behind. */
+  /** Whether this connection's calls wait: it does not read its answers, has left too many handlers at work behind, or lets too many calls run out of time. */
   get busy() {
-    return this.out.congested || this.strays >= this.options.maxStraysPerConnection
+    return this.out.congested || this.hasTooManyStrays || this.pauseTimer !== null
+  }
+
+  get hasTooManyStrays() {
+    return this.strays >= this.options.maxStraysPerConnection
   }
 
   /** Keeps a call that is not answered on the spot. */
@@ -361,7 +427,7 @@ class Session extends Peer {
     if (call.answered) return
     const code = 'IRONWIRE_RPC_BAD_MESSAGE'
     const message = `the request cannot be decoded: ${textOf(() => cause.message)}`
-    this.server.stats.refused++
+    increase(this.server.counts.refusals, 'message')
     if (call.isAwaited) call.tell(new StatusError(Status.INTERNAL, message, { code }))
     else this.end(call, failure(Origin.REFUSED, Status.INTERNAL, code, message), EMPTY)
   }
@@ -401,11 +467,31 @@ class Session extends Peer {
       call.trailers = undefined
       return this.reject(call, mistake)
     }
-    this.end(call, null, bytes)
+    // What has no metadata is seen at a glance.
+    const fits = call.trailers === undefined && REPLY_HEAD + bytes.length <= this.peerMaxFrame
+    this.end(call, fits ? null : this.tooLarge(call, bytes), bytes)
+  }
+
+  /** What is wrong with a reply that the caller does not take; null when it does. */
+  tooLarge(call, bytes) {
+    if (call.oneWay) return null
+    const metadata = this.trailersOf(call)
+    const length = REPLY_HEAD + bytes.length + (metadata === null ? 0 : metadata.length)
+    if (length <= this.peerMaxFrame) return null
+    return failure(Origin.REPLY_TOO_LARGE, Status.RESOURCE_EXHAUSTED, '', this.replyTooLarge(bytes.length))
+  }
+
+  /** The metadata of the answer, as far as the client understands any. */
+  trailersOf({ trailers }) {
+    return trailers === undefined || this.version < FULL_VERSION ? null : trailers
   }
 
   /** Ends a call with a reply, or with a failure. */
   end(call, wrong, bytes) {
+    // The answer of a handler that has ended its connection reaches nobody.
+    const succeeds = this.open || call.oneWay ? Status.OK : Status.CANCELLED
+    const status = wrong === null ? succeeds : wrong.status
+    const isFirst = !call.answered
     this.settle(call)
     try {
       this.send(call, wrong, bytes)
@@ -413,20 +499,22 @@ class Session extends Peer {
       // Answered at the end of the stack: nothing is sent yet, and there is room later.
       process.nextTick(() => this.send(call, wrong, bytes))
     }
+    if (isFirst) this.count(call, status, wrong)
   }
 
   send(call, wrong, bytes) {
     if (!this.open || call.oneWay) return
-    const { sequence, trailers } = call
-    const metadata = trailers === undefined || this.version < FULL_VERSION ? null : trailers
-    const length = REPLY_HEAD + bytes.length + (metadata === null ? 0 : metadata.length)
+    const { sequence } = call
+    const metadata = this.trailersOf(call)
     if (wrong !== null) this.sendFailure(sequence, wrong)
-    else if (length > this.peerMaxFrame) {
-      const message = `a reply of ${bytes.length} bytes is above the caller's limit of ${this.peerMaxFrame}`
-      this.sendFailure(sequence, failure(Origin.REPLY_TOO_LARGE, Status.RESOURCE_EXHAUSTED, '', message))
-    } else if (metadata === null) this.out.plain(Kind.REPLY, sequence, bytes)
+    else if (metadata === null) this.out.plain(Kind.REPLY, sequence, bytes)
     else this.out.replyWithMetadata(sequence, metadata, bytes)
     if (this.out.congested) this.regulate()
+  }
+
+  replyTooLarge(size) {
+    this.limitReached('maxFrameBytes', this.peerMaxFrame)
+    return `a reply of ${size} bytes is above the caller's limit of ${this.peerMaxFrame}`
   }
 
   /** Version 1 has nothing but the origin of a failure. */
@@ -497,10 +585,40 @@ class Session extends Peer {
     call.abort(reason)
   }
 
-  refuse(sequence, flags, wrong) {
-    this.server.stats.refused++
-    if ((flags & ONE_WAY) === 0) this.sendFailure(sequence, wrong)
+  /** Ends a call that no handler gets, for a `reason` that is counted. */
+  refuse(call, reason, flags, wrong) {
+    increase(this.server.counts.refusals, reason)
+    call.answered = true
+    if ((flags & ONE_WAY) === 0) this.sendFailure(call.sequence, wrong)
+    this.count(call, wrong.status, wrong)
   }
+
+  // ---- what is told of it
+
+  publishStart(call) {
+    const { server, remote } = this
+    call.message = new CallMessage({ server, peer: remote }, call.method)
+    callStart.publish(call.message)
+  }
+
+  /** The call has ended, which comes once. */
+  count(call, status, wrong) {
+    const { message } = call
+    try {
+      ended(call.series, call.began, status)
+    } catch {
+      // As with what is sent.
+      process.nextTick(() => ended(call.series, call.began, status))
+    }
+    if (message !== null) message.end(callEnd, status, { code: wrong?.code || undefined })
+  }
+
+  limitReached(limit, value = this.options[limit]) {
+    const { server, remote } = this
+    server.limits.reached(limit, value, () => textOfPeer(remote), { server, peer: remote })
+  }
+
+  // ---- frames about calls
 
   frame(kind, sequence, number, body) {
     if (kind === Kind.METHOD) return this.declare(number, body)
@@ -513,20 +631,35 @@ class Session extends Peer {
     } else this.endOfStream(call)
   }
 
-  /**
-   * Whoever has calls started only to cancel them is dropped. The budget fills up again with time: a limit for the life of a connection would hit
-   * honest clients that live long.
-   */
+  /** Whoever has calls started only to cancel them is dropped. */
   mayCancel() {
-    const { maxCancelsPerSecond: most } = this.options
-    if (most === Infinity) return true
-    const time = now()
-    this.cancels = Math.min(most, this.cancels + ((time - this.cancelledAt) * most) / 1000) - 1
-    this.cancelledAt = time
-    if (this.cancels >= 0) return true
+    if (this.cancels.take()) return true
     this.server.stats.cancelFloods++
-    this.abandon(protocol(`The peer cancelled more than ${most} calls within a second`), Reason.TOO_FAST)
+    this.limitReached('maxCancelsPerSecond')
+    const { perSecond } = this.cancels
+    this.abandon(protocol(`The peer cancelled more than ${perSecond} calls within a second`), Reason.TOO_FAST)
     return false
+  }
+
+  /**
+   * A handler was called for nothing: its call ran out of time. That costs the client as little as to cancel it, but honest ones see it too, many at once
+   * when something is slow. So the connection's further calls only wait a while.
+   */
+  overrun() {
+    if (this.overruns.take() || this.pauseTimer !== null) return
+    this.server.stats.timeoutFloods++
+    this.limitReached('maxTimeoutsPerSecond')
+    this.pause()
+  }
+
+  pause() {
+    this.pauseTimer = setTimeout(() => {
+      this.pauseTimer = null
+      // More may have run out of time since.
+      const { pause } = this.overruns
+      if (pause > 0) this.pause()
+      else if (this.server.queue.size > 0) this.server.runLater()
+    }, this.overruns.pause).unref()
   }
 
   endOfStream({ stream, sequence }) {
@@ -540,12 +673,15 @@ class Session extends Peer {
       return this.abandon(protocol(`Method number ${number} where ${this.methods.length} is next`), Reason.PROTOCOL)
     }
     // What is no text is no name: two of them must not become one by replacement characters.
-    const known = number < this.options.maxMethods && isUtf8(name)
+    const mayBe = number < this.options.maxMethods
+    if (!mayBe) this.limitReached('maxMethods')
+    const known = mayBe && isUtf8(name)
     this.methods.push(known ? { name: name.toString(), handler: null } : undefined)
   }
 
   overdue(call) {
     this.server.stats.timeouts++
+    if (call.running) this.overrun()
     if (call.doubt !== null) this.server.handlerFailed(noAnswer(call.method, call.doubt.given), call)
     const reason = new StatusError(Status.DEADLINE_EXCEEDED, 'The call is past its deadline')
     this.cut(call, Origin.DEADLINE, Status.DEADLINE_EXCEEDED, reason)
@@ -568,9 +704,11 @@ class Session extends Peer {
     if (!this.open) return
     if (out.congested && this.wire.queued > options.maxOutgoingBytes) {
       const error = protocol(`The peer does not read its answers: ${this.wire.queued} bytes wait`)
+      this.limitReached('maxOutgoingBytes')
       this.abandon(error, Reason.SLOW_READER)
       return
     }
+    if (!this.paused && this.oneWays > this.maxCalls) this.limitReached('maxCallsPerConnection')
     super.regulate()
   }
 
@@ -601,21 +739,33 @@ class Session extends Peer {
 
   /** The server closes: the client is asked to leave, which it does once everything in flight is answered. */
   dismiss() {
-    // A client that has not introduced itself has no calls in flight, and may not understand.
-    if (this.peerMaxFrame === 0) this.destroy(null)
-    else this.out.goaway(Reason.SHUTDOWN, '')
+    this.out.goaway(Reason.SHUTDOWN, '')
+    // A client whose introduction is under way may have read ours, and call. Whoever is no client at all is not waited for as long.
+    if (this.peerMaxFrame === 0) {
+      this.watch(Math.min(this.options.handshakeTimeout, INTRODUCTION), () => this.destroy(null))
+    }
   }
 
   ended(error) {
     clearTimeout(this.ageTimer)
+    clearTimeout(this.pauseTimer)
+    this.tally(this.server.counts)
     for (const call of this.calls.values()) this.lose(call, error)
     this.server.sessionEnded(this, error)
+    this.leaveListener()
+  }
+
+  /** The place that the connection had among those of its listener is free. */
+  leaveListener() {
+    this.server.acceptor.released()
   }
 
   /** A call's connection is gone, and its caller with it. */
   lose(call, error) {
+    const isFirst = !call.answered
     call.cut = true
     this.settle(call)
+    if (isFirst) this.count(call, Status.CANCELLED, null)
     call.abort(error ?? new StatusError(Status.CANCELLED, 'The caller is gone'))
   }
 }

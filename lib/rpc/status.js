@@ -24,6 +24,9 @@ const NAMES = [
   'UNAUTHENTICATED',
 ]
 
+/** How many there are. */
+const STATUSES = NAMES.length
+
 /** Numbers by name. */
 const status = Object.freeze(Object.fromEntries(NAMES.map((name, number) => [name, number])))
 
@@ -43,4 +46,4 @@ function checkFailure(name, number) {
   return number
 }
 
-module.exports = { status, statusName, isFailure, checkFailure }
+module.exports = { STATUSES, status, statusName, isFailure, checkFailure }

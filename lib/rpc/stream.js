@@ -6,6 +6,7 @@
 // straight into the connection's slab, as long as there is credit and nothing waits; what this saves is most of a message's cost.
 
 const { Buffer } = require('node:buffer')
+const { EventEmitter } = require('node:events')
 const { Duplex } = require('node:stream')
 const { protocol, frameTooLarge } = require('./errors')
 const { Kind, Reason, MESSAGE_COST, WINDOW_UNIT, MAX_U32, FRAME_HEAD, LENGTH_SIZE } = require('./protocol')
@@ -16,10 +17,11 @@ const MESSAGE_HEAD = FRAME_HEAD - LENGTH_SIZE
 const TIDY_ABOVE = 4096
 
 class CallStream extends Duplex {
-  /** `encode` makes bytes of what is written, `decode` messages of bytes; null where messages are bytes. */
-  constructor({ method, readable, writable, allowHalfOpen, autoDestroy, encode, decode, window }) {
+  /** `series` is what messages are counted in. `encode` makes bytes of what is written, `decode` messages of bytes; null where messages are bytes. */
+  constructor({ method, series, readable, writable, allowHalfOpen, autoDestroy, encode, decode, window }) {
     super({ objectMode: true, readable, writable, allowHalfOpen, autoDestroy })
     this.method = method
+    this.series = series
     this.encodeMessage = encode
     this.decodeMessage = decode
     /** The connection's end, once the call has a sequence number there. */
@@ -75,6 +77,7 @@ class CallStream extends Duplex {
     if (this.writableLength > 0 || this.writableCorked > 0) return false
     if (MESSAGE_HEAD + bytes.length > link.peerMaxFrame) return false
     link.out.plain(Kind.MESSAGE, this.sequence, bytes)
+    this.series.messagesOut++
     this.credit -= bytes.length + MESSAGE_COST
     return true
   }
@@ -104,6 +107,7 @@ class CallStream extends Duplex {
       return
     }
     this.link.out.plain(Kind.MESSAGE, this.sequence, bytes)
+    this.series.messagesOut++
     this.credit -= bytes.length + MESSAGE_COST
     callback()
   }
@@ -148,6 +152,7 @@ class CallStream extends Duplex {
       const why = this.inputEnded ? 'after the end of its stream' : 'beyond its credit'
       return this.link.abandon(protocol(`A message of the call of "${this.method}" came ${why}`), Reason.PROTOCOL)
     }
+    this.series.messagesIn++
     this.allowance -= length + MESSAGE_COST
     if (this.deaf) return
     const body = length === 0 ? Buffer.alloc(0) : new FastBuffer(slab, offset, length)
@@ -222,7 +227,13 @@ class CallStream extends Duplex {
   finishReading() {
     this.wanted = false
     if (this.failure === null) this.push(null)
-    else this.breakOff(this.failure)
+    else if (this.readableLength === 0) this.breakOff(this.failure)
+    else {
+      // Node's machinery drops what it holds when it is told of an error. A listener that is put past it does not make the stream flow.
+      EventEmitter.prototype.on.call(this, 'data', () => {
+        if (this.readableLength === 0) this.breakOff(this.failure)
+      })
+    }
   }
 
   /** Whoever iterates hears of the end, and the stream ends. */

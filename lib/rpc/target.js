@@ -3,26 +3,31 @@
 // What a client can be pointed at, as people write it.
 
 const { isIP } = require('node:net')
+const process = require('node:process')
 const { invalidArgType, invalidArgValue } = require('../errors')
 const { refuseUnknown } = require('../options')
 const { checkObject, port: readPort } = require('./options')
 
 const FORMS =
-  "'host:port', '[::1]:port', 'tcp://host:port', 'unix:path', a path, 'dns://name:port', 'dns://_service._tcp.name' or 'registry://host:port/service'"
+  "'host:port', '[::1]:port', 'tcp://host:port', 'unix:path', a path, 'dns://name:port', 'dns://_service._tcp.name', 'registry://host:port/service' or 'udp://host:port'"
 
 const SCHEME = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is
+
+/** A named pipe of Windows. Elsewhere it would be a file that is never there, and looked for again and again. */
+const NAMED_PIPE = /^\\\\[.?]\\pipe\\/i
 
 const DEFAULT_REGISTRY_PORT = 7400
 
 /** Each scheme's reader: the rest of the text, and what to say when it cannot be read. */
 const SCHEMES = {
   tcp: (rest, wrong) => hostAndPort(rest, wrong, "must read like 'tcp://host:port'"),
-  unix: (rest, wrong) => (rest === '' ? wrong("must read like 'unix:///run/my.sock'") : { path: rest }),
+  unix: (rest, wrong) => (rest === '' ? wrong("must read like 'unix:///run/my.sock'") : atPath(rest, wrong)),
   dns: dnsName,
   registry: registryService,
+  udp: (rest, wrong) => ({ udp: hostAndPort(rest, wrong, "must read like 'udp://host:port'") }),
 }
 
-/** `{ host, port }`, `{ path }`, `{ dns, port }` (all its addresses), `{ srv }`, `{ registry, service }`, `{ list }` or `{ resolver }`. */
+/** `{ host, port }`, `{ path }`, `{ dns, port }` (all its addresses), `{ srv }`, `{ registry, service }`, `{ list }`, `{ resolver }` or `{ udp }`. */
 function target(value, name = 'target') {
   if (typeof value === 'number') return { host: 'localhost', port: readPort(value, name) }
   if (typeof value === 'string') return ofString(value, name)
@@ -35,6 +40,13 @@ function target(value, name = 'target') {
 /** A target that is one place. */
 function directTarget(value, name) {
   const found = typeof value === 'string' || typeof value === 'number' ? target(value, name) : ofObject(value, name)
+  if (found.udp !== undefined) {
+    throw invalidArgValue(
+      name,
+      value,
+      "is over UDP, and stands alone: 'rpc.connect' takes it, no list, resolver or registry",
+    )
+  }
   if (found.host === undefined && found.path === undefined) {
     throw invalidArgValue(name, value, "must be one place, such as 'host:port' or 'unix:path'")
   }
@@ -64,7 +76,9 @@ function ofObject(value, name) {
   refuseUnknown(checkObject(value, name), ['host', 'port', 'path'], name)
   if (value.path !== undefined) {
     if (typeof value.path !== 'string') throw invalidArgType(`${name}.path`, 'of type string', value.path)
-    return { path: value.path }
+    return atPath(value.path, (reason) => {
+      throw invalidArgValue(`${name}.path`, value.path, reason)
+    })
   }
   const host = value.host ?? 'localhost'
   if (typeof host !== 'string') throw invalidArgType(`${name}.host`, 'of type string', host)
@@ -82,8 +96,17 @@ function ofString(value, name) {
     return read(scheme[2], wrong)
   }
   if (value.startsWith('unix:')) return SCHEMES.unix(value.slice('unix:'.length), wrong)
-  if (value.includes('/') || value.includes('\\')) return { path: value }
+  if (value.includes('/') || value.includes('\\')) return atPath(value, wrong)
   return hostAndPort(value, wrong, `must read like ${FORMS}`)
+}
+
+function atPath(path, wrong) {
+  if (process.platform !== 'win32' && NAMED_PIPE.test(path)) {
+    return wrong(
+      "is a named pipe, which only Windows has: here a path must be that of a Unix socket, such as './my.sock'",
+    )
+  }
+  return { path }
 }
 
 function hostAndPort(text, wrong, form) {

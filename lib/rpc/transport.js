@@ -8,12 +8,9 @@ const { Base, getpeername } = require('../net/handle.js')
 const { native, keep, ownerOf, shared } = require('../engine')
 const { systemError } = require('../errors')
 const { EOF, ECANCELED } = require('../constants').errno
+const { LOOPBACK, LOOPBACK_6 } = require('./options')
 
 const FRAMES = ['onFrames']
-
-/** Where servers listen that are not told. */
-const LOOPBACK = '127.0.0.1'
-const LOOPBACK_6 = '::1'
 
 /** The memory that frames were last seen in. */
 let frameMemory
@@ -31,15 +28,17 @@ let table
  * shape is what Node's sockets expect: request objects, error numbers and a callback for each write, none of which a session asks for.
  */
 class Wire extends Base {
-  constructor(id, isServer, maxFrame) {
+  constructor(id, isServer, { maxFrameBytes, secret }) {
     super(id, FRAMES)
     this.peer = null
     this.ended = false
     this.failure = null
-    /** What the kernel had not taken when the stream closed. */
+    /** What the kernel had not taken when the stream closed, and what had gone over it in all. */
     this.left = 0
+    this.receivedAll = 0
+    this.sentAll = 0
     table ??= shared('rpc table', () => new Uint32Array(native.framesTable({ onFrames })))
-    native.speakFrames(id, isServer, maxFrame)
+    native.speakFrames(id, isServer, maxFrameBytes, secret !== null)
   }
 
   /** Where the peer is: `{ family, address, port }`, or nothing on a pipe, and nothing when the peer is gone already. */
@@ -52,6 +51,15 @@ class Wire extends Base {
   /** Bytes written that the kernel has not taken. */
   get queued() {
     return this.closing ? this.left : native.queued(this.id)
+  }
+
+  /** Bytes that came, and that the kernel has taken. */
+  get received() {
+    return this.closing ? this.receivedAll : native.bytesReceived(this.id)
+  }
+
+  get sent() {
+    return this.closing ? this.sentAll : native.bytesSent(this.id) - native.queued(this.id)
   }
 
   /** Begins to read for `peer`. */
@@ -89,6 +97,8 @@ class Wire extends Base {
     // What leaves with the close has left before it is counted.
     native.flush(this.id)
     this.left = native.queued(this.id)
+    this.receivedAll = native.bytesReceived(this.id)
+    this.sentAll = native.bytesSent(this.id) - this.left
     this.close()
   }
 
@@ -141,13 +151,13 @@ class Wire extends Base {
 }
 
 /** Starts to connect to `{ host, port }` or `{ path }`; the outcome reaches `peer` as `attach(wire)` or `onClose(error)`. */
-function connect({ host, port, path }, peer, maxFrame) {
+function connect({ host, port, path }, peer, options) {
   const id = path === undefined ? native.createTcp() : native.createPipe()
   if (id < 0) {
     process.nextTick(() => peer.onClose(systemError(id, 'socket')))
     return null
   }
-  const wire = new Wire(id, false, maxFrame)
+  const wire = new Wire(id, false, options)
   wire.peer = peer
   wire.address = path ?? host
   wire.port = port
@@ -158,10 +168,10 @@ function connect({ host, port, path }, peer, maxFrame) {
 
 /** Listens as `net.Server` does, cluster included, and gives each connection to `onWire`. */
 class Acceptor extends net.Server {
-  constructor({ maxConnections, maxFrameBytes }, onWire) {
+  constructor(options, onWire) {
     super()
-    this.maxConnections = maxConnections
-    this.maxFrame = maxFrameBytes
+    this.maxConnections = options.maxConnections
+    this.wireOptions = options
     this.onWire = onWire
   }
 
@@ -179,14 +189,14 @@ class Acceptor extends net.Server {
   }
 
   _onconnection({ id }) {
-    this.onWire(new Wire(id, true, this.maxFrame))
+    this.onWire(new Wire(id, true, this.wireOptions))
+  }
+
+  /** One connection is over: a closing acceptor ends with the last. */
+  released() {
+    this._connections--
+    this._emitCloseIfDrained()
   }
 }
 
-/** One connection of an acceptor is over: a closing one ends with the last. */
-function released(acceptor) {
-  acceptor._connections--
-  acceptor._emitCloseIfDrained()
-}
-
-module.exports = { connect, Acceptor, released }
+module.exports = { connect, Acceptor }

@@ -5,15 +5,18 @@
 const { Buffer } = require('node:buffer')
 const { bytesOf } = require('../codec/bytes')
 const errors = require('./errors')
+const { headroom } = require('./outgoing')
 const { Queue } = require('./queue')
 
 /** A queue, bounded in calls and in bytes. */
 class Waiting {
-  constructor({ maxQueuedCalls, maxQueuedBytes }, onAborted) {
+  /** `onFull` is told which of the limits is reached, and what it is. */
+  constructor({ maxQueuedCalls, maxQueuedBytes }, { onAborted, onFull }) {
     this.maxCalls = maxQueuedCalls
     this.maxBytes = maxQueuedBytes
     this.bytes = 0
     this.onAborted = onAborted
+    this.onFull = onFull
     this.calls = new Queue()
   }
 
@@ -23,8 +26,12 @@ class Waiting {
 
   /** Returns an error when there is no room. The body is copied: the caller may use its buffer again at once. */
   push(call) {
-    if (this.calls.size >= this.maxCalls) return errors.tooManyCalls(call.method, `${this.maxCalls} calls wait already`)
+    if (this.calls.size >= this.maxCalls) {
+      this.onFull('maxQueuedCalls', this.maxCalls)
+      return errors.tooManyCalls(call.method, `${this.maxCalls} calls wait already`)
+    }
     if (this.bytes + call.body.length > this.maxBytes) {
+      this.onFull('maxQueuedBytes', this.maxBytes)
       return errors.tooManyCalls(call.method, `more than ${this.maxBytes} bytes would wait`)
     }
     call.body = Buffer.from(bytesOf(call.body, 'body'))
@@ -36,10 +43,10 @@ class Waiting {
 
   /** The caller waits no longer. */
   abort(call, reason) {
+    headroom()
+    const error = errors.aborted(call.method, false, reason)
     this.discard(call)
-    const { callback } = call
-    call.callback = null
-    this.onAborted(callback, errors.aborted(call.method, false, reason))
+    this.onAborted(call.end(error), error)
   }
 
   remove(call) {

@@ -259,6 +259,8 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 MESSAGE_COST = rpc::MESSAGE_COST,
                 ERROR_PREFIX = rpc::ERROR_PREFIX,
                 MAX_METHOD_NAME = rpc::MAX_METHOD_NAME,
+                NONCE_SIZE = rpc::NONCE_SIZE,
+                PROOF_SIZE = rpc::PROOF_SIZE,
                 RECORD_WORDS = rpc::RECORD_WORDS,
                 RECORDS = super::rpc::RECORDS,
             }),
@@ -267,11 +269,13 @@ pub fn constants() -> HashMap<&'static str, Group> {
             "preface",
             group!(rpc::preface {
                 VERSION,
+                FLAGS,
                 WINDOW,
                 MAX_FRAME,
                 MAX_CALLS
             }),
         ),
+        ("prefaceFlag", group!(rpc::preface_flag { SECRET })),
         (
             "rpcFlag",
             group!(rpc::flag {
@@ -311,6 +315,7 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 MESSAGE = Kind::Message,
                 END = Kind::End,
                 CREDIT = Kind::Credit,
+                AUTH = Kind::Auth,
                 BROKEN = super::rpc::BROKEN,
             }),
         ),
@@ -323,7 +328,8 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 NOT_RPC,
                 SLOW_READER,
                 SILENT,
-                TOO_FAST
+                TOO_FAST,
+                UNAUTHENTICATED
             }),
         ),
         (

@@ -94,10 +94,14 @@ fn frames_table(rpc: &Rc<Rpc>, engine: &Engine, args: &Args) -> Outcome<Option<V
     Ok(frames.as_ref().map(|frames| frames.table.value()))
 }
 
-/// `(id, isServer, maxFrame)`: from now on the connection's bytes are split into frames of at most `maxFrame` bytes.
+/// `(id, isServer, maxFrame, guarded)`: from now on the connection's bytes are split into frames of at most `maxFrame` bytes. A guarded one's
+/// peer has to prove that it knows a secret first.
 fn speak_frames(rpc: &Rc<Rpc>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let role = if args.boolean(1)? { Role::Server } else { Role::Client };
-    let splitter = Splitter::new(role, args.uint(2)?);
+    let mut splitter = Splitter::new(role, args.uint(2)?);
+    if args.boolean(3)? {
+        splitter = splitter.guarded();
+    }
     let set = engine.connection(args.uint(0)?, |connection| connection.speak(rpc.clone(), splitter));
     Ok(Errno::code(set))
 }

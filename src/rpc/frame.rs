@@ -6,12 +6,14 @@ use std::fmt;
 pub const MAGIC: [u8; 4] = *b"IWRP";
 /// The highest protocol version spoken here. A connection uses the lower of its two peers' versions.
 pub const VERSION: u8 = 2;
-/// Bytes of the preface: magic, version, a reserved byte, the window, two `u32` limits.
+/// Bytes of the preface: magic, version, flags, the window, two `u32` limits.
 pub const PREFACE_SIZE: usize = 16;
 /// Where the fields of the preface stand after the magic.
 pub mod preface {
-    /// The version, one byte, and a reserved one.
+    /// The version, one byte.
     pub const VERSION: usize = 4;
+    /// The flags, another: bits of [`preface_flag`](super::preface_flag). Version 1 sends 0.
+    pub const FLAGS: usize = 5;
     /// The initial credit of each stream, a `u16` in units of [`WINDOW_UNIT`](super::WINDOW_UNIT) bytes; version 1 sends 0.
     pub const WINDOW: usize = 6;
     /// The largest frame, a `u32`.
@@ -19,6 +21,19 @@ pub mod preface {
     /// The most unanswered requests, a `u32`.
     pub const MAX_CALLS: usize = 12;
 }
+/// The flags of the preface. A receiver does not look at those that it does not know.
+pub mod preface_flag {
+    /// The sender proves that it knows the secret, and wants the same of its peer, before any other frame.
+    pub const SECRET: u8 = 1;
+}
+/// Bytes that are drawn at random for each handshake, by either end.
+pub const NONCE_SIZE: usize = 32;
+/// Bytes of the proof of a secret: an HMAC-SHA-256.
+pub const PROOF_SIZE: usize = 32;
+const _: () = assert!(
+    NONCE_SIZE == PROOF_SIZE,
+    "a client tells the server's two by their order alone"
+);
 /// Bytes of a unit of the preface's window.
 pub const WINDOW_UNIT: u32 = 1024;
 /// What a message costs of its stream's credit besides its body, in bytes: about what a receiver needs to keep one, so that empty
@@ -74,6 +89,8 @@ pub mod reason {
     pub const SILENT: u16 = 5;
     /// The other one has calls started and cancels them, faster than is allowed.
     pub const TOO_FAST: u16 = 6;
+    /// The other one has not proven that it knows the secret.
+    pub const UNAUTHENTICATED: u16 = 7;
 }
 
 /// Bytes that an error's payload has at least: status and length of the code.
@@ -114,6 +131,9 @@ pub enum Kind {
     End = 10,
     /// Either way: so many bytes more may be sent as messages of a call.
     Credit = 11,
+    /// Either way, between peers that have a secret, before any other frame: the server's nonce, then the client's with its proof, then the
+    /// server's proof.
+    Auth = 12,
 }
 
 impl Kind {
@@ -130,6 +150,7 @@ impl Kind {
             9 if version >= 2 => Kind::Message,
             10 if version >= 2 => Kind::End,
             11 if version >= 2 => Kind::Credit,
+            12 if version >= 2 => Kind::Auth,
             _ => return None,
         })
     }
@@ -138,7 +159,7 @@ impl Kind {
         match self {
             Kind::Method | Kind::Request | Kind::Cancel | Kind::End => role == Role::Server,
             Kind::Reply | Kind::Error => role == Role::Client,
-            Kind::Ping | Kind::Pong | Kind::Goaway | Kind::Message | Kind::Credit => true,
+            Kind::Ping | Kind::Pong | Kind::Goaway | Kind::Message | Kind::Credit | Kind::Auth => true,
         }
     }
 
@@ -162,6 +183,8 @@ impl Kind {
 pub struct Preface {
     /// The highest version that the peer speaks.
     pub version: u8,
+    /// Bits of [`preface_flag`], and others of a version to come.
+    pub flags: u8,
     /// The largest value of a length prefix that the peer accepts, in bytes.
     pub max_frame: u32,
     /// The most unanswered requests that the peer accepts on this connection; 0 from a client.
@@ -174,14 +197,13 @@ impl Preface {
     /// Appends the preface's 16 bytes to `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&MAGIC);
-        out.extend_from_slice(&[self.version, 0]);
+        out.extend_from_slice(&[self.version, self.flags]);
         out.extend_from_slice(&self.window.to_be_bytes());
         out.extend_from_slice(&self.max_frame.to_be_bytes());
         out.extend_from_slice(&self.max_calls.to_be_bytes());
     }
 
-    /// Reads the preface from its 16 bytes, whose magic the splitter has seen already. Reserved bytes are not looked at, so that
-    /// a later version can give them a meaning.
+    /// Reads the preface from its 16 bytes, whose magic the splitter has seen already.
     pub(super) fn parse(bytes: &[u8; PREFACE_SIZE]) -> Result<Preface, ProtocolError> {
         let version = bytes[preface::VERSION];
         if version == 0 {
@@ -190,6 +212,7 @@ impl Preface {
         let word = |at: usize| u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
         Ok(Preface {
             version,
+            flags: bytes[preface::FLAGS],
             max_frame: word(preface::MAX_FRAME),
             max_calls: word(preface::MAX_CALLS),
             window: u16::from_be_bytes([bytes[preface::WINDOW], bytes[preface::WINDOW + 1]]),
@@ -212,7 +235,7 @@ pub struct Frame<'a> {
     /// otherwise 0.
     pub amount: u32,
     /// The request's, reply's or message's body; the method's name; after an error's status the length of its code (`u16`), the
-    /// code and the message; the message of a `Goaway`. Metadata and details stand before that, each behind its length (`u16`).
+    /// code and the message; the message of a `Goaway`; nonce and proof of an `Auth`. Metadata and details stand before that, each behind its length (`u16`).
     pub body: &'a [u8],
 }
 
@@ -264,7 +287,7 @@ impl<'a> Frame<'a> {
             let (bytes, after) = rest.split_first_chunk::<AMOUNT_SIZE>().ok_or(short)?;
             (amount, rest) = (u32::from_be_bytes(*bytes), after);
         }
-        if !is_sound(kind, flags, rest) {
+        if !is_sound(kind, flags, rest, role) {
             return Err(ProtocolError::BadBody {
                 kind,
                 length: payload.len(),
@@ -290,8 +313,8 @@ fn has_amount(kind: Kind, flags: u8) -> bool {
     kind == Kind::Credit || (kind == Kind::Request && flags & flag::DEADLINE != 0)
 }
 
-/// Whether a body holds what its kind and flags prescribe.
-fn is_sound(kind: Kind, flags: u8, body: &[u8]) -> bool {
+/// Whether a body for the end `role` holds what its kind and flags prescribe.
+fn is_sound(kind: Kind, flags: u8, body: &[u8], role: Role) -> bool {
     let mut rest = body;
     if flags & flag::METADATA != 0 {
         match split_block(rest) {
@@ -312,6 +335,9 @@ fn is_sound(kind: Kind, flags: u8, body: &[u8]) -> bool {
         }
         Kind::Cancel | Kind::Ping | Kind::Pong | Kind::End | Kind::Credit => rest.is_empty(),
         Kind::Request => rest.is_empty() || flags & flag::STREAMS == 0,
+        Kind::Auth if role == Role::Server => rest.len() == NONCE_SIZE + PROOF_SIZE,
+        // A nonce or a proof, which are of one size.
+        Kind::Auth => rest.len() == PROOF_SIZE,
         Kind::Reply | Kind::Goaway | Kind::Message => true,
     }
 }
@@ -376,6 +402,8 @@ pub enum ProtocolError {
         /// All of its flags.
         flags: u8,
     },
+    /// A frame ahead of the proof that its sender knows the secret.
+    Unproven(Kind),
     /// A body that does not hold what the kind prescribes.
     BadBody {
         /// The frame's kind.
@@ -391,6 +419,7 @@ impl ProtocolError {
         match self {
             ProtocolError::TooLarge { .. } => reason::FRAME_TOO_LARGE,
             ProtocolError::NotRpc | ProtocolError::Version(_) => reason::NOT_RPC,
+            ProtocolError::Unproven(_) => reason::UNAUTHENTICATED,
             _ => reason::PROTOCOL,
         }
     }
@@ -408,6 +437,12 @@ impl fmt::Display for ProtocolError {
             ProtocolError::UnknownKind(kind) => write!(f, "there is no frame kind {kind}"),
             ProtocolError::WrongDirection(kind) => write!(f, "a frame of kind {kind:?} from the wrong end"),
             ProtocolError::UnknownFlags { kind, flags } => write!(f, "flags {flags:#04x} on a frame of kind {kind:?}"),
+            ProtocolError::Unproven(kind) => {
+                write!(
+                    f,
+                    "a frame of kind {kind:?} ahead of the proof that its sender knows the secret"
+                )
+            }
             ProtocolError::BadBody { kind, length } => {
                 write!(f, "a malformed frame of kind {kind:?}, {length} bytes long")
             }
@@ -444,6 +479,7 @@ mod tests {
         let mut out = Vec::new();
         let preface = Preface {
             version: 2,
+            flags: 0,
             max_frame: 16 << 20,
             max_calls: 4096,
             window: 1024,
@@ -524,7 +560,7 @@ mod tests {
             Err(TooShort { kind: 2, length: 11 })
         );
         assert_eq!(parse(b"\x00\0\0\0\0\0", server), Err(UnknownKind(0)));
-        assert_eq!(parse(b"\x0c\0\0\0\0\0", server), Err(UnknownKind(12)));
+        assert_eq!(parse(b"\x0d\0\0\0\0\0", server), Err(UnknownKind(13)));
         assert_eq!(parse(b"\x03\0\0\0\0\0", server), Err(WrongDirection(Kind::Reply)));
         assert_eq!(
             parse(b"\x02\0\0\0\0\0\0\0", Role::Client),
@@ -604,7 +640,7 @@ mod tests {
 
     #[test]
     fn version_1_knows_neither_streams_nor_metadata() {
-        for kind in [9, 10, 11] {
+        for kind in [9, 10, 11, 12] {
             let payload = [kind, 0, 0, 0, 0, 1, 0, 0, 0, 1];
             assert_eq!(
                 Frame::parse(&payload, Role::Server, 1),
@@ -675,6 +711,21 @@ mod tests {
         assert!(error(flag::METADATA | flag::DETAILS, b"\0\0\0\0\0\0"));
         assert!(!error(flag::DETAILS, b"\0\x06\x08\x05\0\x01E"));
         assert!(!error(flag::METADATA | flag::DETAILS, b"\0\0\0\0"));
+    }
+
+    #[test]
+    fn proofs_have_their_sizes() {
+        for (role, size) in [(Role::Client, NONCE_SIZE), (Role::Server, NONCE_SIZE + PROOF_SIZE)] {
+            for length in 0..=2 * size {
+                let mut payload = b"\x0c\0\0\0\0\0".to_vec();
+                payload.resize(payload.len() + length, 7);
+                assert_eq!(
+                    parse(&payload, role).is_ok(),
+                    length == size,
+                    "{length} bytes for the {role:?}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod splitter;
 
 pub use frame::{
     AMOUNT_SIZE, BLOCK_SIZE, CODE_SIZE, ERROR_PREFIX, Frame, HEADER_SIZE, Kind, LENGTH_SIZE, MAGIC, MAX_METHOD_NAME,
-    MESSAGE_COST, PREFACE_SIZE, Preface, ProtocolError, Role, VERSION, WINDOW_UNIT, flag, header, preface, reason,
+    MESSAGE_COST, NONCE_SIZE, PREFACE_SIZE, PROOF_SIZE, Preface, ProtocolError, Role, VERSION, WINDOW_UNIT, flag,
+    header, preface, preface_flag, reason,
 };
 pub use splitter::{Event, PREFACE_RECORD, RECORD_WORDS, Splitter, record};

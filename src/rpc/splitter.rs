@@ -1,10 +1,13 @@
 //! Cuts a byte stream into frames, however the stream was cut before.
 
-use super::frame::{Frame, HEADER_SIZE, LENGTH_SIZE, MAGIC, PREFACE_SIZE, Preface, ProtocolError, Role, VERSION};
+use super::frame::{Frame, HEADER_SIZE, Kind, LENGTH_SIZE, MAGIC, PREFACE_SIZE, Preface, ProtocolError, Role, VERSION};
 
 /// Above this the buffer of a partial frame is given back once the frame is whole, so that one large frame does not stay paid for
 /// on a connection that goes on with small ones. The engine's read size: no smaller frame than that needs more than two reads.
 const KEEP_CAPACITY: usize = 64 * 1024;
+
+/// The largest length prefix before a proof, in bytes: room for a proof, and for a goaway that explains itself.
+const UNPROVEN_LIMIT: u32 = 1024;
 
 /// What the stream holds next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +28,7 @@ pub const RECORD_WORDS: usize = 6;
 pub mod record {
     /// The bits of the first word that are the kind.
     pub const KIND: u32 = 0xff;
-    /// The first bit there of the flags.
+    /// The first bit there of the flags, of a preface too.
     pub const FLAGS: u32 = 8;
     /// The sequence number; of a preface the calls that it allows.
     pub const SEQUENCE: usize = 1;
@@ -56,11 +59,12 @@ impl<'a> Event<'a> {
         match *self {
             Event::Preface(Preface {
                 version,
+                flags,
                 max_frame,
                 max_calls,
                 window,
             }) => {
-                words[0] = PREFACE_RECORD;
+                words[0] = PREFACE_RECORD | u32::from(flags) << record::FLAGS;
                 words[record::SEQUENCE] = max_calls;
                 words[record::CODE] = u32::from(version);
                 words[record::AMOUNT] = max_frame;
@@ -96,6 +100,8 @@ pub struct Splitter {
     max_frame: u32,
     /// The version that the connection uses, the lower of its ends'; 0 until the preface has been read.
     version: u8,
+    /// How many frames of [`Kind::Auth`] come before any others.
+    proofs: u8,
     /// The beginning of a unit whose end has not come yet.
     partial: Vec<u8>,
     failed: Option<ProtocolError>,
@@ -108,9 +114,20 @@ impl Splitter {
             role,
             max_frame,
             version: 0,
+            proofs: 0,
             partial: Vec::new(),
             failed: None,
         }
+    }
+
+    /// The peer is to prove that it knows a secret: until its last frame of [`Kind::Auth`] only these and a goaway are read, and nothing
+    /// larger than a goaway is held. Whether the proof is good is decided above, where what follows it arrives after it.
+    pub fn guarded(mut self) -> Splitter {
+        self.proofs = match self.role {
+            Role::Server => 1,
+            Role::Client => 2,
+        };
+        self
     }
 
     /// Takes the next bytes of the stream and offers every unit that they complete to `sink`, in order, until it refuses one.
@@ -146,12 +163,11 @@ impl Splitter {
                     break;
                 };
                 let event = self.read(unit)?;
+                let effect = Effect::of(&event);
                 if !sink(event) {
                     break;
                 }
-                if let Event::Preface(preface) = event {
-                    self.version = preface.version.min(VERSION);
-                }
+                self.apply(effect);
                 rest = after;
                 continue;
             }
@@ -167,18 +183,34 @@ impl Splitter {
                 continue;
             }
             let event = self.read(&self.partial)?;
+            let effect = Effect::of(&event);
             if !sink(event) {
                 break;
             }
-            if let Event::Preface(preface) = event {
-                self.version = preface.version.min(VERSION);
-            }
+            self.apply(effect);
             self.partial.clear();
             if self.partial.capacity() > KEEP_CAPACITY {
                 self.partial = Vec::new();
             }
         }
         Ok(input.len() - rest.len())
+    }
+
+    fn apply(&mut self, effect: Effect) {
+        match effect {
+            Effect::None => {}
+            Effect::Version(version) => self.version = version,
+            Effect::Proof => self.proofs -= 1,
+        }
+    }
+
+    /// The largest length prefix that is read now.
+    fn limit(&self) -> u32 {
+        if self.proofs == 0 {
+            self.max_frame
+        } else {
+            self.max_frame.min(UNPROVEN_LIMIT)
+        }
     }
 
     /// The size of the unit that begins with `bytes`, as far as they tell: always more than `bytes` has while its size is open.
@@ -195,11 +227,9 @@ impl Splitter {
             return Ok(LENGTH_SIZE);
         };
         let length = u32::from_be_bytes(*prefix);
-        if length > self.max_frame {
-            return Err(ProtocolError::TooLarge {
-                length,
-                limit: self.max_frame,
-            });
+        let limit = self.limit();
+        if length > limit {
+            return Err(ProtocolError::TooLarge { length, limit });
         }
         let length = length as usize;
         if length < HEADER_SIZE {
@@ -214,17 +244,38 @@ impl Splitter {
             let bytes = unit.first_chunk::<PREFACE_SIZE>().ok_or(ProtocolError::NotRpc)?;
             return Ok(Event::Preface(Preface::parse(bytes)?));
         }
-        Ok(Event::Frame(Frame::parse(
-            &unit[LENGTH_SIZE..],
-            self.role,
-            self.version,
-        )?))
+        if self.proofs == 0 && unit[LENGTH_SIZE] == Kind::Auth as u8 {
+            return Err(ProtocolError::UnknownKind(unit[LENGTH_SIZE]));
+        }
+        let frame = Frame::parse(&unit[LENGTH_SIZE..], self.role, self.version)?;
+        if self.proofs > 0 && !matches!(frame.kind, Kind::Auth | Kind::Goaway) {
+            return Err(ProtocolError::Unproven(frame.kind));
+        }
+        Ok(Event::Frame(frame))
+    }
+}
+
+/// What a unit that was taken changes for those that follow.
+#[derive(Clone, Copy)]
+enum Effect {
+    None,
+    Version(u8),
+    Proof,
+}
+
+impl Effect {
+    fn of(event: &Event<'_>) -> Effect {
+        match event {
+            Event::Preface(preface) => Effect::Version(preface.version.min(VERSION)),
+            Event::Frame(Frame { kind: Kind::Auth, .. }) => Effect::Proof,
+            Event::Frame(_) => Effect::None,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::frame::{Kind, MAX_METHOD_NAME, flag};
+    use super::super::frame::{MAX_METHOD_NAME, NONCE_SIZE, PROOF_SIZE, flag, preface_flag};
     use super::*;
     use proptest::prelude::*;
 
@@ -294,7 +345,14 @@ mod tests {
         limit: u32,
         chunks: impl Iterator<Item = &'a [u8]>,
     ) -> (Vec<Owned>, Result<(), ProtocolError>) {
-        let mut splitter = Splitter::new(role, limit);
+        feed_to(Splitter::new(role, limit), limit, chunks)
+    }
+
+    fn feed_to<'a>(
+        mut splitter: Splitter,
+        limit: u32,
+        chunks: impl Iterator<Item = &'a [u8]>,
+    ) -> (Vec<Owned>, Result<(), ProtocolError>) {
         let mut seen = Vec::new();
         for chunk in chunks {
             let taken = splitter.push(chunk, |event| {
@@ -323,6 +381,7 @@ mod tests {
         vec![
             Owned::Preface(Preface {
                 version: 2,
+                flags: 0,
                 max_frame: 1 << 20,
                 max_calls: 0,
                 window: 0,
@@ -376,6 +435,7 @@ mod tests {
             let mut bytes = Vec::new();
             Preface {
                 version,
+                flags: 0,
                 max_frame: 1024,
                 max_calls: 1,
                 window: 1,
@@ -394,6 +454,93 @@ mod tests {
         }
     }
 
+    /// What comes before a proof, by who reads it: the rest may follow in the same read.
+    fn guarded_stream(role: Role) -> (Vec<Owned>, usize) {
+        let auth = |size| Owned::Frame {
+            kind: Kind::Auth,
+            flags: 0,
+            sequence: 0,
+            code: 0,
+            amount: 0,
+            body: vec![7; size],
+        };
+        let ping = Owned::Frame {
+            kind: Kind::Ping,
+            flags: 0,
+            sequence: 1,
+            code: 0,
+            amount: 0,
+            body: vec![],
+        };
+        let mut units = vec![Owned::Preface(Preface {
+            version: 2,
+            flags: preface_flag::SECRET,
+            max_frame: 1024,
+            max_calls: 1,
+            window: 1,
+        })];
+        match role {
+            Role::Server => units.push(auth(NONCE_SIZE + PROOF_SIZE)),
+            Role::Client => units.extend([auth(NONCE_SIZE), auth(PROOF_SIZE)]),
+        }
+        let proven = units.len();
+        units.push(ping);
+        (units, proven)
+    }
+
+    #[test]
+    fn frames_follow_the_proof_and_never_come_ahead_of_it() {
+        for role in [Role::Server, Role::Client] {
+            let guarded = || Splitter::new(role, 1 << 20).guarded();
+            let (units, proven) = guarded_stream(role);
+            let bytes = stream(&units);
+            for size in 1..=bytes.len() {
+                let seen = feed_to(guarded(), 1 << 20, bytes.chunks(size));
+                assert_eq!(seen, (units.clone(), Ok(())), "in pieces of {size}");
+            }
+            for early in 1..proven {
+                let mut wrong = units[..early].to_vec();
+                wrong.push(units[proven].clone());
+                let (seen, result) = feed_to(guarded(), 1 << 20, std::iter::once(&stream(&wrong)[..]));
+                assert_eq!((seen.len(), result), (early, Err(ProtocolError::Unproven(Kind::Ping))));
+            }
+            let mut again = units.clone();
+            again.push(units[proven - 1].clone());
+            let (seen, result) = feed_to(guarded(), 1 << 20, std::iter::once(&stream(&again)[..]));
+            assert_eq!((seen.len(), result), (proven + 1, Err(ProtocolError::UnknownKind(12))));
+            // A goaway says why there will be no proof.
+            let goaway = b"\0\0\0\x08\x08\0\0\0\0\0\0\x07";
+            let (seen, result) = feed_to(guarded(), 1 << 20, [&stream(&units[..1])[..], goaway].into_iter());
+            assert_eq!((seen.len(), result), (2, Ok(())));
+            // Where nothing is to be proven, there is no such kind.
+            let (seen, result) = feed(role, 1 << 20, std::iter::once(&bytes[..]));
+            assert_eq!((seen.len(), result), (1, Err(ProtocolError::UnknownKind(12))));
+        }
+    }
+
+    #[test]
+    fn little_is_held_before_a_proof() {
+        for role in [Role::Server, Role::Client] {
+            let (units, proven) = guarded_stream(role);
+            let mut splitter = Splitter::new(role, u32::MAX).guarded();
+            let take = |splitter: &mut Splitter, bytes: &[u8]| splitter.push(bytes, |_| true);
+            take(&mut splitter, &stream(&units[..proven - 1])).unwrap();
+            let length = UNPROVEN_LIMIT + 1;
+            let error = ProtocolError::TooLarge {
+                length,
+                limit: UNPROVEN_LIMIT,
+            };
+            assert_eq!(take(&mut splitter, &length.to_be_bytes()), Err(error));
+            let mut splitter = Splitter::new(role, u32::MAX).guarded();
+            take(&mut splitter, &stream(&units[..proven])).unwrap();
+            assert!(take(&mut splitter, &length.to_be_bytes()).is_ok());
+            let mut splitter = Splitter::new(role, 70).guarded();
+            take(&mut splitter, &stream(&units[..1])).unwrap();
+            let error = ProtocolError::TooLarge { length: 71, limit: 70 };
+            assert_eq!(take(&mut splitter, &71u32.to_be_bytes()), Err(error));
+        }
+    }
+
     #[test]
     fn foreign_protocols_fail_at_the_first_wrong_byte() {
         let (seen, result) = feed(Role::Server, 64, std::iter::once(&b"G"[..]));
@@ -409,6 +556,7 @@ mod tests {
         let mut bytes = Vec::new();
         Preface {
             version: 1,
+            flags: 0,
             max_frame: 64,
             max_calls: 1,
             window: 0,
@@ -450,6 +598,7 @@ mod tests {
         let bytes = stream(&[
             Owned::Preface(Preface {
                 version: 1,
+                flags: 0,
                 max_frame: 0,
                 max_calls: 1,
                 window: 0,
@@ -541,10 +690,11 @@ mod tests {
 
     fn any_stream() -> impl Strategy<Value = (Role, Vec<Owned>)> {
         prop_oneof![Just(Role::Server), Just(Role::Client)].prop_flat_map(|role| {
-            let preface = (2..=u8::MAX, any::<u32>(), any::<u32>(), any::<u16>()).prop_map(
-                |(version, max_frame, max_calls, window)| {
+            let preface = (2..=u8::MAX, any::<u8>(), any::<u32>(), any::<u32>(), any::<u16>()).prop_map(
+                |(version, flags, max_frame, max_calls, window)| {
                     Owned::Preface(Preface {
                         version,
+                        flags,
                         max_frame,
                         max_calls,
                         window,
@@ -644,6 +794,9 @@ mod tests {
             }
             let whole = feed(role, 1024, std::iter::once(&bytes[..]));
             prop_assert_eq!(feed(role, 1024, cut(&bytes, &sizes)), whole);
+            let guarded = || Splitter::new(role, 1024).guarded();
+            let whole = feed_to(guarded(), 1024, std::iter::once(&bytes[..]));
+            prop_assert_eq!(feed_to(guarded(), 1024, cut(&bytes, &sizes)), whole);
         }
     }
 }

@@ -32,7 +32,7 @@ const LONGEST_PAUSE = 5000
 const LEASES_A_CALL = 200
 
 /** Refusals that stay what they are, however often one asks. */
-const FINAL = new Set(['IRONWIRE_REGISTRY_INVALID', 'IRONWIRE_RPC_UNKNOWN_METHOD'])
+const FINAL = new Set(['IRONWIRE_REGISTRY_INVALID', 'IRONWIRE_RPC_UNKNOWN_METHOD', 'IRONWIRE_RPC_UNAUTHENTICATED'])
 
 /** Pauses between attempts. */
 class Backoff {

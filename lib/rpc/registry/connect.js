@@ -3,6 +3,9 @@
 // Ways to a registry: a client of one's own, and one that the resolvers of a process share.
 
 const { invalidArgValue } = require('../../errors')
+const { refuseUnknown } = require('../../options')
+const { checkObject } = require('../options')
+const { sameSecrets } = require('../secret')
 const { Client } = require('../client')
 const { RegistryClient } = require('./client')
 const { target: readTarget, textOfTarget, DEFAULT_REGISTRY_PORT } = require('../target')
@@ -26,9 +29,10 @@ function registryOf(target = `registry://localhost:${DEFAULT_REGISTRY_PORT}`) {
 /** What others on this machine call it. Who talks to a registry elsewhere has to say where it is itself. */
 const hostFor = (registry) => (LOOPBACK.has(registry.host) ? '127.0.0.1' : null)
 
-function connectRegistry(target) {
+function connectRegistry(target, options = {}) {
   const registry = registryOf(target)
-  const client = new Client(registry, OPTIONS)
+  refuseUnknown(checkObject(options), ['secret'])
+  const client = new Client(registry, { ...OPTIONS, ...options })
   const connected = new RegistryClient(client, { host: hostFor(registry) })
   for (const event of ['connect', 'disconnect', 'reconnect', 'error']) {
     client.on(event, (...args) => connected.emit(event, ...args))
@@ -36,21 +40,23 @@ function connectRegistry(target) {
   return connected
 }
 
-/** Those that are in use, by address. */
-const inUse = new Map()
+/** Those that are in use. */
+const inUse = new Set()
 
-/** A client of `registry` that others may use as well, until each has given it back. It never keeps the process running. */
-function borrowRegistry(registry) {
-  const key = textOfTarget(registry)
-  let entry = inUse.get(key)
+/**
+ * A client of `registry` that others with the same secret may use as well, until each has given it back. It never keeps the process running, nor gives up:
+ * nobody would make another one in its place.
+ */
+function borrowRegistry(registry, secret) {
+  const place = textOfTarget(registry)
+  let entry
+  for (const one of inUse) if (one.place === place && sameSecrets(one.secret, secret)) entry = one
   if (entry === undefined) {
-    const client = new Client(registry, OPTIONS).unref()
-    // Each watch hears of it, too: its calls fail.
-    client.on('error', () => {
-      if (inUse.get(key) === entry) inUse.delete(key)
-    })
-    entry = { users: 0, connected: new RegistryClient(client) }
-    inUse.set(key, entry)
+    const { BalancedClient } = require('../balanced')
+    const options = secret === null ? OPTIONS : { ...OPTIONS, secret }
+    const client = new BalancedClient({ list: [registry] }, options).unref()
+    entry = { place, secret, users: 0, connected: new RegistryClient(client) }
+    inUse.add(entry)
   }
   entry.users++
   let isOurs = true
@@ -60,7 +66,7 @@ function borrowRegistry(registry) {
       if (!isOurs) return
       isOurs = false
       if (--entry.users > 0) return
-      if (inUse.get(key) === entry) inUse.delete(key)
+      inUse.delete(entry)
       entry.connected.destroy()
     },
   }

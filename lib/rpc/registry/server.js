@@ -9,6 +9,7 @@ const path = require('node:path')
 const { invalidArgType, fileSystemError, makeError } = require('../../errors')
 const { refuseUnknown } = require('../../options')
 const { checkObject, integer } = require('../options')
+const { secretOption } = require('../secret')
 const { RpcError } = require('../errors')
 const { Server } = require('../server')
 const { RegistryCore } = require('./core')
@@ -49,8 +50,20 @@ function registryOptions(options = {}) {
     // Reading a snapshot and so many records takes less than a second.
     recordsPerSnapshot: number('recordsPerSnapshot', 10_000),
   }
-  refuseUnknown(options, ['folder', 'server', ...Object.keys(limits)])
-  return { ...limits, folder: folder === undefined ? undefined : path.resolve(folder), server }
+  refuseUnknown(options, ['folder', 'server', 'secret', ...Object.keys(limits)])
+  return { ...limits, folder: folder === undefined ? undefined : path.resolve(folder) }
+}
+
+/** Those of the server that it is reached by. */
+function reachedBy(options = {}, { maxWatches }) {
+  const secret = secretOption(options, 'secret')
+  return {
+    // Watches wait in a handler each.
+    maxConcurrency: maxWatches + 65_536,
+    maxFrameBytes: MAX_REQUEST,
+    ...(secret === null ? {} : { secret }),
+    ...options.server,
+  }
 }
 
 /** What Rust reads. */
@@ -77,12 +90,7 @@ class Registry extends EventEmitter {
   constructor(options) {
     super()
     this.options = registryOptions(options)
-    this.server = new Server({
-      // Watches wait in a handler each.
-      maxConcurrency: this.options.maxWatches + 65_536,
-      maxFrameBytes: MAX_REQUEST,
-      ...this.options.server,
-    })
+    this.server = new Server(reachedBy(options, this.options))
     METHODS.forEach((name, method) => {
       this.server.method(`/${SERVICE}/${name}`, (body, callback, call) => this.serve(method, body, callback, call))
     })

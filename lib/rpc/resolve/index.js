@@ -11,13 +11,13 @@ const { ListResolver } = require('./list')
 const { DnsResolver, SrvResolver } = require('./dns')
 const { RegistryResolver } = require('./registry')
 
-/** The resolver of a target as `target.js` has read it; null for a single place, which needs none. */
-function resolverOf(target) {
+/** The resolver of a target as `target.js` has read it, for a client of these options; null for a single place, which needs none. */
+function resolverOf(target, { registrySecret }) {
   if (target.resolver !== undefined) return target.resolver
   if (target.list !== undefined) return new ListResolver(target.list)
   if (target.dns !== undefined) return new DnsResolver(target.dns, target.port)
   if (target.srv !== undefined) return new SrvResolver(target.srv)
-  if (target.registry !== undefined) return new RegistryResolver(target.registry, target.service)
+  if (target.registry !== undefined) return new RegistryResolver(target.registry, target.service, registrySecret)
   return null
 }
 

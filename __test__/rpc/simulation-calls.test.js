@@ -1,0 +1,33 @@
+'use strict'
+
+// Calls in thousands of worlds: see simulation/cluster.js. `SEEDS=5000` plays so many, `SEED=42` one of them again.
+
+const assert = require('node:assert/strict')
+const { test } = require('node:test')
+const { simulate } = require('./simulation/cluster.js')
+
+const SEEDS = Number(process.env.SEEDS ?? 16)
+const FIRST = Number(process.env.SEED ?? 1)
+const COUNT = process.env.SEED === undefined ? SEEDS : 1
+
+/** In a turn of its own: within a promise's job no other would run. */
+const play = (seed) =>
+  new Promise((resolve, reject) => {
+    setImmediate(() => {
+      try {
+        resolve(simulate(seed))
+      } catch (error) {
+        error.message = `seed ${seed}: ${error.message}\nagain: SEED=${seed} node --test __test__/rpc/simulation-calls.test.js`
+        reject(error)
+      }
+    })
+  })
+
+test(`what becomes of calls, in ${COUNT} worlds`, async () => {
+  for (let seed = FIRST; seed < FIRST + COUNT; seed++) await play(seed)
+})
+
+test('a world comes again with its seed', async () => {
+  const [first, second] = [await play(29), await play(29)]
+  assert.deepEqual([first.world.turn, first.world.mark], [second.world.turn, second.world.mark])
+})

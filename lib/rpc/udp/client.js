@@ -1,0 +1,86 @@
+'use strict'
+
+const { Buffer } = require('node:buffer')
+const { Client } = require('../client')
+const { Endpoint } = require('../endpoint')
+const { refuseSecret } = require('../options')
+const { now } = require('../tick')
+const { SHAPE } = require('../failures')
+const errors = require('../errors')
+const { DatagramLink, sizeOf } = require('./link')
+
+/** What a call may take that says nothing, of a client that says nothing: there is none that is sent again for ever. */
+const LONGEST_WAIT = 30_000
+
+/** What it takes to make a call again: its body, which is in its datagram. */
+class Repeatable {
+  constructor() {
+    this.hedge = Infinity
+    this.tries = 0
+    this.body = Buffer.alloc(0)
+  }
+
+  keep() {}
+}
+
+class UdpEndpoint extends Endpoint {
+  get location() {
+    return `udp://${super.location}`
+  }
+
+  createLink() {
+    return new DatagramLink(this.client, this)
+  }
+
+  connect(link, address) {
+    link.connect(address)
+  }
+}
+
+/** Calls over UDP, to one server. All of them may be run twice unless they say that they may not. */
+class UdpClient extends Client {
+  constructor(target, options) {
+    super(target, options)
+    Object.assign(this.stats, { resends: 0, ignored: 0 })
+  }
+
+  readTarget(target) {
+    return target
+  }
+
+  get overUdp() {
+    return true
+  }
+
+  get location() {
+    return `udp://${super.location}`
+  }
+
+  begin() {
+    refuseSecret(this.options)
+    this.endpoint = new UdpEndpoint(this, this.target)
+    this.endpoint.attempt()
+  }
+
+  make(method, body, options, ...rest) {
+    const call = super.make(method, body, options, ...rest)
+    if (call.timeout === Infinity) {
+      call.timeout = LONGEST_WAIT
+      call.deadline = now() + LONGEST_WAIT
+    }
+    call.kept = options?.idempotent === false ? null : new Repeatable()
+    return call
+  }
+
+  /** What no datagram can be is refused at once, whether there is a server or not. */
+  dispatch(call) {
+    if ((call.flags & SHAPE) !== 0) return errors.notOverUdp(call.method, 'streams')
+    const size = sizeOf(this, call)
+    const { maxDatagramBytes } = this.options.udp
+    if (size <= maxDatagramBytes) return super.dispatch(call)
+    this.limitReached('udp.maxDatagramBytes', maxDatagramBytes)
+    return errors.datagramTooLarge(call.method, size, maxDatagramBytes)
+  }
+}
+
+module.exports = { UdpClient }

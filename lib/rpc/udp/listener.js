@@ -1,0 +1,209 @@
+'use strict'
+
+// Where a server takes calls over UDP.
+
+const dns = require('node:dns')
+const process = require('node:process')
+const { isIP } = require('node:net')
+const dgram = require('../../dgram')
+const { Deadlines } = require('../deadlines')
+const { enterBatch, leaveBatch, now } = require('../tick')
+const { log, textOfPeer } = require('../log')
+const { ServerCore } = require('./server-core')
+const { DatagramSession } = require('./session')
+const datagram = require('./datagram')
+
+/** What a session writes to: it has no socket of its own. */
+class SessionWire {
+  constructor(listener, connection) {
+    this.listener = listener
+    this.connection = connection
+    this.queued = 0
+    // Bytes are counted by the listener, those of strangers too.
+    this.received = 0
+    this.sent = 0
+  }
+
+  get remote() {
+    return this.connection.from
+  }
+
+  methodOf(name) {
+    return this.listener.methodOf(name)
+  }
+
+  answer(kind, flags, number, parts) {
+    const { listener, connection } = this
+    const bytes = datagram.answer(kind, flags, connection.id, number, parts)
+    listener.ticks.add(listener.core.answer(connection, number, bytes, now()))
+  }
+
+  goaway(reason, text) {
+    const { listener, connection } = this
+    listener.transmit(datagram.goaway(connection.id, undefined, reason, text), connection.from)
+  }
+
+  destroy() {
+    this.listener.core.drop(this.connection)
+  }
+
+  ref() {}
+
+  unref() {}
+}
+
+class UdpListener {
+  /** Binds `{ host, port, ipv6Only, reusePort }` for a server. */
+  constructor(server, where, onBound) {
+    this.server = server
+    this.onBound = onBound
+    this.socket = null
+    this.bound = false
+    this.closed = false
+    this.onClosed = null
+    /** Methods that there are, by their names. */
+    this.methods = new Map()
+    this.core = new ServerCore(server.options.udp, server.options.maxCallsPerConnection, this)
+    this.ticks = new Deadlines((time) => this.core.expire(time))
+    const family = isIP(where.host)
+    if (family !== 0) this.bind(where, where.host, family)
+    else {
+      dns.lookup(where.host, (error, address, found) => {
+        if (this.closed) return
+        if (error) this.fail(error)
+        else this.bind(where, address, found)
+      })
+    }
+  }
+
+  bind({ port, ipv6Only, reusePort }, address, family) {
+    const socket = dgram.createSocket({ type: family === 6 ? 'udp6' : 'udp4', ipv6Only, reusePort })
+    this.socket = socket
+    socket.on('error', (error) => this.fail(error))
+    socket.on('message', (bytes, from) => this.take(bytes, from))
+    socket.on('listening', () => {
+      this.bound = true
+      this.onBound?.()
+    })
+    // Another process that shared it would get a part of each client's datagrams.
+    socket.bind({ port, address, exclusive: true })
+    if (!this.server.refed) socket.unref()
+  }
+
+  /** Null as long as it is not bound. */
+  address() {
+    return this.bound && !this.closed ? this.socket.address() : null
+  }
+
+  /** It could not be bound. What the system says later is about single datagrams. */
+  fail(error) {
+    if (this.closed) return
+    if (this.bound) return log('rpc: over UDP: %s', error.message)
+    this.end()
+    this.server.udpFailed(error)
+  }
+
+  take(bytes, from) {
+    this.server.counts.bytesIn += bytes.length
+    enterBatch()
+    try {
+      this.ticks.add(this.core.receive(bytes, from, now()))
+    } finally {
+      leaveBatch()
+    }
+  }
+
+  methodOf(name) {
+    const known = this.methods.get(name)
+    if (known !== undefined) return known
+    const method = { name, handler: null }
+    if (this.server.find(method)) this.methods.set(name, method)
+    return method
+  }
+
+  // ---- called by the core
+
+  /** What the system is slow to take is lost, as it may be: nobody can have it pile up here. */
+  transmit(bytes, { port, address }) {
+    if (this.closed || this.socket.getSendQueueSize() > this.server.options.maxOutgoingBytes) return
+    this.server.counts.bytesOut += bytes.length
+    this.socket.send(bytes, port, address)
+  }
+
+  opened(connection) {
+    const session = new DatagramSession(this.server, new SessionWire(this, connection))
+    connection.session = session
+    this.server.sessionBegun(session)
+    log('rpc: a connection from %s, over UDP', textOfPeer(session.remote))
+  }
+
+  dropped(connection) {
+    connection.session.destroy(null)
+    this.rest()
+  }
+
+  request(connection, request, flags) {
+    const { session } = connection
+    session.remote = connection.from
+    session.request(request, flags)
+  }
+
+  /** A request that is answered with an error, for a limit. */
+  refused({ session }, request, limit) {
+    session.remote = session.wire.remote
+    session.refused(request, limit)
+  }
+
+  /** There are as many connections as may be. */
+  turnedAway({ address: remoteAddress, port: remotePort, family: remoteFamily }) {
+    const { maxConnections } = this.server.options.udp
+    this.server.refuseConnection({ remoteAddress, remotePort, remoteFamily }, 'udp.maxConnections', maxConnections)
+  }
+
+  cancelled({ session }, number) {
+    session.cancelled(number)
+  }
+
+  isFull({ session }) {
+    return session.full
+  }
+
+  count(what) {
+    this.server.stats[what]++
+  }
+
+  // ---- the end
+
+  /** Lets the calls that are at work end. */
+  close(onClosed) {
+    this.onClosed = onClosed
+    if (this.socket === null) return this.end()
+    this.ticks.add(this.core.close(now()))
+    this.rest()
+  }
+
+  /** Whatever clients know of this server is of no use any more. */
+  renew() {
+    this.core.renew()
+  }
+
+  /** Ends when the last connection has, while it closes. */
+  rest() {
+    if (this.core.closing && this.core.connections.size === 0) this.end()
+  }
+
+  end() {
+    if (this.closed) return
+    this.closed = true
+    this.ticks.clear()
+    const done = () => this.onClosed?.()
+    if (this.socket === null) process.nextTick(done)
+    else this.socket.close(done)
+  }
+
+  setRef(name) {
+    if (!this.closed) this.socket?.[name]()
+  }
+}
+
+module.exports = { UdpListener }
