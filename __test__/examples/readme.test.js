@@ -29,7 +29,7 @@ async function run(t, title) {
 test('there is a program for each module', () => {
   assert.deepStrictEqual(
     [...programs.keys()],
-    ['Buffer and codec', 'protobuf', 'net', 'dgram', 'http', 'static files', 'rpc'],
+    ['Buffer and codec', 'protobuf', 'net', 'dgram', 'http', 'http2', 'static files', 'rpc'],
   )
 })
 

@@ -35,7 +35,6 @@ function Http2ServerRequest(exchange) {
   this[kAborted] = false
   exchange.req = this
   if (exchange.reader === undefined) exchange.reader = this
-  if (exchange.remoteEnded) this.push(null)
 }
 Object.setPrototypeOf(Http2ServerRequest.prototype, http2.Http2ServerRequest.prototype)
 Object.setPrototypeOf(Http2ServerRequest, http2.Http2ServerRequest)
@@ -146,7 +145,10 @@ define(prototype, {
 
 prototype._read = function () {
   this[kRead] = true
-  this[kExchange].read()
+  const exchange = this[kExchange]
+  // Most requests have no body, and nobody asks for it.
+  if (exchange.endAfterHeaders) this.push(null)
+  else exchange.read()
 }
 
 prototype.setTimeout = function (msecs, callback) {

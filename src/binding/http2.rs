@@ -468,22 +468,23 @@ fn read(http2: &Http2, engine: &Engine, id: u32, bytes: &[u8]) {
         }
         let now = engine.now();
         let room = || http2.scratch.borrow().has_room();
-        let fed = engine.append_with(id, |connection: &mut Connection, out, queued| {
-            let taken = connection.session.feed(rest, now, out, &room, &mut |event| {
+        let fed = engine.append_with(id, |connection: &mut Connection, out, _| {
+            connection.session.feed(rest, now, out, &room, &mut |event| {
                 http2.scratch.borrow_mut().add(id, &event);
-            });
-            connection.flooded = queued > FLOOD;
-            (taken, connection.flooded)
+            })
         });
-        let Some((taken, flooded)) = fed else { return };
-        if flooded {
-            let _ = engine.stream(id, |stream| {
-                stream.read_stop();
-                Ok(())
-            });
-        }
+        let Some(taken) = fed else { return };
         rest = &rest[taken..];
         pump(http2, engine, id);
+    }
+    // So much has been offered to the kernel, which has not taken it: it will be said when it has.
+    let queued = engine.connection(id, |connection| connection.queued());
+    if queued.is_ok_and(|queued| queued > FLOOD) {
+        engine.state(id, |http2: &mut Connection| http2.flooded = true);
+        let _ = engine.stream(id, |stream| {
+            stream.read_stop();
+            Ok(())
+        });
     }
     if !http2.scratch.borrow().rows.is_empty() {
         engine.gather();
