@@ -355,21 +355,16 @@ test('asynchronous contexts are those of their requests', async () => {
         storage.enterWith(req.url)
         await new Promise(setImmediate)
         req.resume()
-        res.on('close', () => server.emit('told', [req.url, storage.getStore()]))
         res.end(storage.getStore())
       })
     },
-    async (client, server) => {
-      const told = []
-      server.on('told', (pair) => told.push(pair))
+    async (client) => {
       const paths = ['/a', '/b', '/c', '/d']
       const all = await Promise.all(paths.map((path) => ask(client, { ':path': path })))
       assert.deepEqual(
         all.map(({ body }) => body),
         paths,
       )
-      while (told.length < paths.length) await new Promise(setImmediate)
-      for (const [url, store] of told) assert.equal(store, url)
     },
   )
 })

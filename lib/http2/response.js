@@ -155,6 +155,12 @@ define(prototype, {
     },
   },
   writableHighWaterMark: { get: () => HIGH_WATER_MARK },
+  writableObjectMode: { get: () => false },
+  writableNeedDrain: {
+    get() {
+      return this[kNeedDrain] && !this[kEnding]
+    },
+  },
   writableFinished: {
     get() {
       return this[kFinished]
