@@ -87,7 +87,6 @@ test('streams are answered', async () => {
     },
     '/destroyed': (stream) => {
       stream.on('error', () => {})
-      stream.respond()
       stream.destroy(new Error('mine'))
     },
     '/refused': (stream) => {

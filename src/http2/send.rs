@@ -79,12 +79,18 @@ impl Session {
     /// # Errors
     /// The client takes no pushes, or no more; the stream is gone, or one of a push itself; the fields are none.
     pub fn push(&mut self, parent: u32, text: &[u8], out: &mut Vec<u8>) -> Result<u32, Gone> {
-        let open = self.streams.keys().filter(|&&id| id % 2 == 0).count();
+        let open = self.streams.keys().filter(|id| id.is_multiple_of(2)).count();
         let full = open >= self.remote.max_concurrent_streams as usize;
         let id = self.last_local + 2;
         let stream = self.streams.get(&parent).ok_or(Gone)?;
         let late = stream.local >= Local::Ending || self.last_taken.is_some();
-        if self.role() != Role::Server || !self.remote.enable_push || full || late || parent % 2 == 0 || id >= 1 << 31 {
+        if self.role() != Role::Server
+            || !self.remote.enable_push
+            || full
+            || late
+            || parent.is_multiple_of(2)
+            || id >= 1 << 31
+        {
             return Err(Gone);
         }
         let block = self.block(None, text, None)?;
