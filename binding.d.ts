@@ -273,5 +273,26 @@ export interface RegistryOptions {
  */
 export declare function startEngine(callbacks: object): Record<string, (...args: any[]) => any>
 
+/** What a context is made of, as `lib/tls/context.js` has checked it. All text is PEM. */
+export interface TlsSettings {
+  /** Chains, and their keys in the same order. */
+  certificates: Array<Buffer>
+  keys: Array<Buffer>
+  authorities: Array<Buffer>
+  alpn: Array<Buffer>
+  /** 12 and 13 are TLS 1.2 and 1.3. */
+  oldest: number
+  newest: number
+  suites: Array<string>
+  ownOrder: boolean
+  asks: boolean
+  logs: boolean
+  ticketKeys?: Buffer
+  /** Seconds. */
+  sessionTimeout: number
+  /** What sessions have in common that may be resumed. */
+  purpose: Buffer
+}
+
 /** The version of the native core, equal to `package.json`'s. */
 export declare function version(): string

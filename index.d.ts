@@ -13,6 +13,7 @@ export * as dgram from './lib/dgram/index.js'
 export { createStaticServer, serveStatic } from './lib/files/index.js'
 export * as http from './lib/http/index.js'
 export * as http2 from './lib/http2/index.js'
+export * as https from './lib/https/index.js'
 export * as net from './lib/net/index.js'
 export * as rpc from './lib/rpc/index.js'
 export { protobuf }

@@ -10,6 +10,7 @@ const { Buffer } = require('node:buffer')
 const EventEmitter = require('node:events')
 const process = require('node:process')
 const { Readable, Writable } = require('node:stream')
+const { clearInterval } = require('node:timers')
 const { makeError } = require('./errors.js')
 
 function lacking(what) {
@@ -75,11 +76,24 @@ function isOwn(call) {
 const request = new http.IncomingMessage(null)
 const response = new http.ServerResponse({ method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} })
 const server = new http.Server()
+/** Has a server keep track of the connections that core's parser serves. */
+const [trackConnections] = server.listeners('listening')
+/** When it does, its timer is here, by which it ends those that take too long. */
+const kCheckingInterval = kept(server, trackConnections, 'http.server.connectionsCheckingInterval')
 
 /** A method of `object`'s, if it is Node's own; `property` is the first that it reads, when it is called with `args`. */
 function own(object, name, property, ...args) {
   const { [name]: method } = object
   return isOwn((trap) => method.apply(trap(Object.create(object), property), args)) ? method : undefined
+}
+
+/** The symbol under which a listener keeps a timer. */
+function kept(object, listener, description) {
+  if (listener === undefined) throw lacking(`listener on its ${object.constructor.name}`)
+  listener.call(object)
+  const symbol = need(object, description)
+  clearInterval(object[symbol])
+  return symbol
 }
 
 /** What `look` finds; nothing where Node is not as it expects. */
@@ -180,5 +194,7 @@ module.exports = {
   kIncomingMessage: need(server, 'IncomingMessage'),
   kServerResponse: need(server, 'ServerResponse'),
   kCapture: need(server, 'kCapture'),
+  trackConnections,
+  kCheckingInterval,
   connectionListener: method(http, '_connectionListener'),
 }

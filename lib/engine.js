@@ -3,7 +3,8 @@
 // The environment's native engine, started once, and the table that leads from its ids back to JavaScript objects.
 //
 // An owner is any object with `id` and the methods of the events that can reach it: onConnection(id | errno),
-// onConnected(status), onRead(length | errno, memory, offset), onDrain(), onWriteError(errno), onShutdown(status), onClose().
+// onConnected(status), onRead(length | errno, memory, offset), onDrain(), onWriteError(errno), onShutdown(status), onClose(), and where it speaks
+// TLS, onUnanswered(), onSecured(), onInsecure(reason, detail), onKeys(lines).
 // Protocols bring events of their own.
 
 const process = require('node:process')
@@ -68,6 +69,18 @@ const events = {
     if (owner === undefined) return
     owners[id & INDEX_MASK] = undefined
     enter(owner, owner.onClose)
+  },
+  onUnanswered(id) {
+    ownerOf(id)?.onUnanswered()
+  },
+  onSecured(id) {
+    ownerOf(id)?.onSecured()
+  },
+  onInsecure(id, reason, detail) {
+    ownerOf(id)?.onInsecure(reason, detail)
+  },
+  onKeys(id, lines) {
+    ownerOf(id)?.onKeys(lines)
   },
 }
 

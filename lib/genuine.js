@@ -1,6 +1,6 @@
 'use strict'
 
-// Node's own `http`, `net` and `dgram`, as they were when this package came first. Where `ironwire/register` is on, what `require('node:net')`
+// Node's own `http`, `net`, `dgram` and `https`, as they were when this package came first. Where `ironwire/register` is on, what `require('node:net')`
 // gives has our classes, and these stand on Node's.
 
 const { once } = require('./once.js')
@@ -8,11 +8,17 @@ const { once } = require('./once.js')
 const copy = (module) => Object.defineProperties({}, Object.getOwnPropertyDescriptors(module))
 
 module.exports = once('genuine', () => {
+  let https
   const live = { http: require('node:http'), net: require('node:net'), dgram: require('node:dgram') }
   return {
     http: copy(live.http),
     net: copy(live.net),
     dgram: copy(live.dgram),
+    /** Loaded when it is asked for: a Node that was built without OpenSSL has none. */
+    get https() {
+      https ??= copy(require('node:https'))
+      return https
+    },
     /** The modules as programs see them, with what they have put into them. */
     live,
     /** Ours stand in them. */

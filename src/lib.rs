@@ -17,6 +17,7 @@ pub mod proto;
 pub mod registry;
 pub mod rpc;
 pub mod slots;
+pub mod tls;
 pub mod warmth;
 
 // Unit tests of the pure modules must link without a Node process around them, whose symbols these two use.

@@ -300,12 +300,40 @@ test('the last line without its delimiter is a message where that is said', () =
 
 test('an announced length allocates nothing, a trickle no more than its bytes', () => {
   const framer = codec.framer({ length: 'u32be', maxLength: 2 ** 30 })
-  const before = process.memoryUsage().arrayBuffers
+  const before = process.memoryUsage().rss
   framer.push(Buffer.from('3fffffff', 'hex'))
   for (let i = 0; i < 100_000; i++) framer.push(Buffer.from([i & 255]))
   assert.equal(framer.held, 100_004)
-  assert.ok(process.memoryUsage().arrayBuffers - before < 4_000_000)
+  assert.ok(process.memoryUsage().rss - before < 2 ** 28)
 })
+
+for (const framing of [{ length: 'u32be' }, { delimiter: '\n' }, { stuffing: 'slip' }]) {
+  test(`${title(framing)}: V8 knows what framers hold, and collects those that nobody has before they are too many`, async (t) => {
+    const functions = require('../../lib/codec/native.js')()
+    const { framer, framerDrop } = functions
+    const made = new Set()
+    let dropped = 0
+    t.after(() => Object.assign(functions, { framer, framerDrop }))
+    functions.framer = (options) => {
+      const id = framer(options)
+      made.add(id)
+      return id
+    }
+    functions.framerDrop = (id) => {
+      dropped += made.has(id)
+      framerDrop(id)
+    }
+    const chunk = Buffer.alloc(2 ** 23)
+    // Four gigabytes, if V8 did not.
+    for (let i = 0; i < 500 && dropped === 0; i++) {
+      const each = codec.framer(framing)
+      each.push(Buffer.from('00ffffff', 'hex'))
+      each.push(chunk)
+      await setImmediate()
+    }
+    assert.ok(dropped > 0)
+  })
+}
 
 test('framers that nobody has are freed', async () => {
   const functions = require('../../lib/codec/native.js')()

@@ -3,7 +3,9 @@
 // The README's programs run, and print what the comments beside their `console.log` say.
 
 const assert = require('node:assert')
+const { once } = require('node:events')
 const fs = require('node:fs')
+const https = require('node:https')
 const path = require('node:path')
 const { test } = require('node:test')
 const { ROOT, freePort, listening, start } = require('../tutorial/support')
@@ -29,12 +31,12 @@ async function run(t, title) {
 test('there is a program for each module', () => {
   assert.deepStrictEqual(
     [...programs.keys()],
-    ['Buffer and codec', 'protobuf', 'net', 'dgram', 'http', 'http2', 'static files', 'rpc'],
+    ['Buffer and codec', 'protobuf', 'net', 'dgram', 'http', 'https', 'http2', 'static files', 'rpc'],
   )
 })
 
 for (const title of programs.keys()) {
-  if (title === 'http' || title === 'static files') continue
+  if (['http', 'https', 'static files'].includes(title)) continue
   test(title, async (t) => {
     const { text, program } = await run(t, title)
     const expected = [...text.matchAll(/console\.log\(.*\) \/\/ (.*)$/gm)].map(([, printed]) => printed)
@@ -52,6 +54,16 @@ test('http', async (t) => {
   assert.strictEqual(response.headers.get('content-type'), 'text/markdown; charset=utf-8')
   assert.strictEqual(await response.text(), README)
   assert.strictEqual((await fetch(`http://127.0.0.1:${port}/other`)).status, 404)
+})
+
+test('https', async (t) => {
+  const { port, program } = await run(t, 'https')
+  await listening(port, program)
+  const [response] = await once(
+    https.get({ port, host: '127.0.0.1', rejectUnauthorized: false, agent: false }),
+    'response',
+  )
+  assert.strictEqual(String((await once(response, 'data'))[0]), 'hello over TLSv1.3')
 })
 
 test('static files', async (t) => {

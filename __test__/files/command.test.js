@@ -47,7 +47,7 @@ async function start(t, args, options = {}) {
   })
   await until(() => over || /Ctrl-C ends it/.test(run.stdout))
   assert.ok(!over, `it ended: ${run.stdout}${run.stderr}`)
-  run.port = Number(/http:\/\/localhost:(\d+)/.exec(run.stdout)[1])
+  run.port = Number(/https?:\/\/localhost:(\d+)/.exec(run.stdout)[1])
   /** Ctrl-C, which reaches every process of the terminal. */
   run.interrupt = () => process.kill(-child.pid, 'SIGINT')
   return run

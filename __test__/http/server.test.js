@@ -475,6 +475,36 @@ test('a foreign duplex can be served', async () => {
   server.close()
 })
 
+test('foreign duplexes are closed with the server, and kept to its time limits', async () => {
+  for (const module of [core, http]) {
+    const server = module.createServer({ headersTimeout: 20, connectionsCheckingInterval: 10 }, (_req, res) =>
+      res.end(),
+    )
+    await listen(server)
+    const proxy = coreNet.createServer((socket) => server.emit('connection', socket))
+    const port = await listen(proxy)
+    const open = async (bytes) => {
+      const socket = coreNet.connect(port, '127.0.0.1')
+      socket.write(bytes)
+      const [data] = await events.once(socket, 'data')
+      return { socket, closed: events.once(socket, 'close'), status: /\d{3}/.exec(data)[0] }
+    }
+    const late = await open('GET / HTTP/1.1\r\n')
+    assert.equal(late.status, '408')
+    await late.closed
+    server.headersTimeout = 0
+    const idle = await open(get('/'))
+    server.closeIdleConnections()
+    await idle.closed
+    // The next one is in the middle of a request.
+    const busy = await open(`${get('/')}GET /`)
+    server.closeAllConnections()
+    await busy.closed
+    proxy.close()
+    server.close()
+  }
+})
+
 test('hundreds of requests in one write are answered in order', async () => {
   await serving(
     (req, res) => (req.url.endsWith('7') ? setImmediate(() => res.end(`${req.url};`)) : res.end(`${req.url};`)),

@@ -88,3 +88,23 @@ test('within a tunnel that an HTTP server of ours has opened', async (t) => {
   assert.strictEqual(await response.setEncoding('latin1').reduce((text, chunk) => text + chunk, ''), '/deep within TLS')
   socket.destroy()
 })
+
+test('what the socket below fails with ends the secure socket, and nothing else', async (t) => {
+  const server = net.createServer((socket) => {
+    const secure = new tls.TLSSocket(socket, { isServer: true, ...secrets })
+    // In some states it hears of the error, in others only of the end.
+    secure.on('error', () => {}).on('close', () => server.emit('closed'))
+    secure.once('secure', () => socket.destroy(new Error('broken')))
+  })
+  const closed = once(server, 'closed')
+  const client = tls.connect({ port: await listening(t, server), host: '127.0.0.1', ...trusting })
+  await Promise.all([
+    closed,
+    new Promise((resolve) =>
+      client
+        .on('error', () => {})
+        .on('close', resolve)
+        .resume(),
+    ),
+  ])
+})

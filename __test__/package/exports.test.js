@@ -46,7 +46,7 @@ test('binding.d.ts names what the addon exports', () => {
   assert.deepStrictEqual(declared.sort(), Object.keys(require('../../binding.js')).sort())
 })
 
-const modules = ['codec', 'dgram', 'http', 'http2', 'net', 'protobuf', 'rpc']
+const modules = ['codec', 'dgram', 'http', 'http2', 'https', 'net', 'protobuf', 'rpc']
 
 for (const name of modules) {
   test(`ironwire/${name} is the module, by require and by import`, async () => {
@@ -72,7 +72,31 @@ test('a module is loaded when it is first asked for', () => {
   const code = `const ironwire = require('ironwire'), path = require('node:path')
     const loaded = () => ${JSON.stringify(modules)}.filter((name) => require.resolve('ironwire/' + name) in require.cache).join()
     console.log([loaded(), (ironwire.codec, loaded()), (ironwire.net, loaded()), Object.keys(ironwire).length].join(' '))`
-  assert.strictEqual(evaluate(code), ` codec codec,net 11\n`)
+  assert.strictEqual(evaluate(code), ` codec codec,net 12\n`)
+})
+
+test('TLS is loaded when it is first asked for, so that a Node built without OpenSSL has all the rest', () => {
+  const code = `const { Module } = require('node:module'), { _load } = Module
+    Object.defineProperty(process, 'versions', { value: { ...process.versions, openssl: undefined } })
+    Module._load = function (id) {
+      if (/^(?:node:)?(?:_tls_\\w+|crypto|https|http2|tls)$/.test(id)) throw Object.assign(new Error(id), { code: 'ERR_NO_CRYPTO' })
+      return _load.apply(this, arguments)
+    }
+    const codeOf = (get) => { try { get() } catch ({ code }) { return code } }
+    import('ironwire').then(({ default: ironwire, ...named }) => {
+      for (const name of Object.keys(ironwire)) if (ironwire[name] !== named[name]) throw new Error(name)
+      const { http, https } = named
+      console.log(Object.keys(https).join(), codeOf(() => https.Server), codeOf(() => https.get('https://a')))
+      const server = http.createServer((req, res) => res.end('hello')).listen(0, '127.0.0.1', () => {
+        const { port } = server.address()
+        http.get({ port, host: '127.0.0.1', agent: false }, (res) => res.on('data', (data) => console.log(String(data))).on('end', () => server.close()))
+      })
+    })`
+  const names = Object.keys(require('node:https')).sort().join()
+  const [first, ...rest] = evaluate(code).split('\n')
+  const [found, ...codes] = first.split(' ')
+  assert.deepStrictEqual([found.split(',').sort().join(), codes], [names, ['ERR_NO_CRYPTO', 'ERR_NO_CRYPTO']])
+  assert.deepStrictEqual(rest, ['hello', ''])
 })
 
 test('an export can be replaced, as of any CommonJS module', () => {

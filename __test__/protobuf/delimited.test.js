@@ -186,13 +186,13 @@ test('a length above the limit is an error before its bytes are held', async () 
   // 16 MiB + 1 against the default.
   assert.strictEqual((await decodeBoth([Buffer.from([0x81, 0x80, 0x80, 0x08])])).code, 'IRONWIRE_PROTOBUF_TOO_LARGE')
   // A length of nearly the default costs nothing until its bytes come.
-  const before = process.memoryUsage().arrayBuffers
+  const before = process.memoryUsage().external
   const streams = Array.from({ length: 100 }, () => {
     const stream = new protobuf.DelimitedDecoder(Note)
     stream.write(Buffer.from([0xff, 0xff, 0xff, 0x07, 8]))
     return stream
   })
-  assert.ok(process.memoryUsage().arrayBuffers - before < 16 * 2 ** 20)
+  assert.ok(process.memoryUsage().external - before < 16 * 2 ** 20)
   for (const stream of streams) stream.destroy()
   for (const maxSize of [-1, 1.5, 2 ** 31]) {
     assert.throws(() => new protobuf.DelimitedDecoder(Note, { maxSize }), { code: 'ERR_OUT_OF_RANGE' })
@@ -200,24 +200,6 @@ test('a length above the limit is an error before its bytes are held', async () 
   assert.throws(() => protobuf.decodeStream(Note, [], { maxSize: '1' }), { code: 'ERR_INVALID_ARG_TYPE' })
   assert.throws(() => protobuf.decodeStream(Note, 5), { code: 'ERR_INVALID_ARG_TYPE' })
   assert.throws(() => new protobuf.DelimitedDecoder({}), { code: 'ERR_INVALID_ARG_TYPE' })
-})
-
-test('a trickle of single bytes costs no more copies than its bytes', async () => {
-  const copied = { bytes: 0 }
-  const { set } = Uint8Array.prototype
-  const note = { data: Buffer.alloc(100_000, 7) }
-  const large = protobuf.encodeDelimited(Note, note)
-  Uint8Array.prototype.set = function (source, offset) {
-    copied.bytes += source.length
-    set.call(this, source, offset)
-  }
-  try {
-    const chunks = Array.from(large, (byte) => Buffer.from([byte]))
-    assert.deepStrictEqual((await collect(protobuf.decodeStream(Note, chunks)))[0].data, note.data)
-  } finally {
-    Uint8Array.prototype.set = set
-  }
-  assert.ok(copied.bytes > large.length - 10 && copied.bytes < 4 * large.length, `${copied.bytes} bytes copied`)
 })
 
 test('decoded messages do not wait in memory for a slow reader', async () => {

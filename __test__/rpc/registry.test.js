@@ -35,7 +35,8 @@ function connect(t, url) {
 
 function folderOf(t) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-registry-'))
-  t.after(() => fs.rmSync(folder, { recursive: true, force: true }))
+  // Its process may still be writing.
+  t.after(() => fs.rmSync(folder, { recursive: true, force: true, maxRetries: 20 }))
   return folder
 }
 

@@ -246,6 +246,7 @@ httpAlone.nothing
 
 import nodeHttp from 'node:http'
 import http2 from 'node:http2'
+import type nodeHttps from 'node:https'
 import { createStaticServer, serveStatic } from 'ironwire'
 import filesAlone, { type StaticOptions } from 'ironwire/static'
 
@@ -261,6 +262,7 @@ http2.createServer(handler)
 nodeHttp.createServer((req, res) => handler(req, res, (error) => res.end(String(error))))
 serveStatic(new URL('file:///srv'), { setHeaders: (res, path, stat) => res.setHeader(path, stat.size) })
 createStaticServer('public').listen(8080) satisfies nodeHttp.Server
+createStaticServer('public', { tls: { key: 'pem', cert: 'pem' } }) satisfies nodeHttps.Server
 createStaticServer('public', { keepAliveTimeout: 1000, listing: true }, (req, res) => res.end(req.url))
 createStaticServer('public', (req, res) => res.end(req.url))
 // @ts-expect-error: there is no such option

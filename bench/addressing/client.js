@@ -3,7 +3,7 @@
 // The client: of one server by its address, or of several by their name.
 
 const { expose } = require('../lib/child.js')
-const { keepInFlight } = require('../lib/in-flight.js')
+const { echoInFlight } = require('../lib/in-flight.js')
 const { rpc } = require('../..')
 
 let client
@@ -17,13 +17,5 @@ expose({
       await new Promise((resolve) => setTimeout(resolve, 10))
     }
   },
-  run(inFlight, seconds, bytes) {
-    const body = Buffer.alloc(bytes, 'ironwire')
-    return keepInFlight({
-      call: (callback) => client.call('echo', body, callback),
-      accept: (reply) => (reply.length === bytes ? undefined : `a reply of ${reply.length} bytes, not ${bytes}`),
-      inFlight,
-      seconds,
-    })
-  },
+  run: (...how) => echoInFlight((body, callback) => client.call('echo', body, callback), ...how),
 })

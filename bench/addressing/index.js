@@ -3,20 +3,15 @@
 // What addressing and balancing cost: calls of one server by its address, and of four by their name through a registry.
 
 const path = require('node:path')
+const { callsCase, metricsOf } = require('../lib/calls.js')
 const { withChildren } = require('../lib/child.js')
 const { twoCores } = require('../lib/machine.js')
-const { interleave } = require('../lib/stats.js')
 
 const BODY_BYTES = 16
 const SERVERS = 4
 
 exports.title = 'addressing: 16 bytes there and back, to one server by address and to four through a registry'
-exports.metrics = {
-  client: { title: 'client µs CPU/call', better: 'lower' },
-  servers: { title: 'servers µs CPU/call', better: 'lower' },
-  rate: { title: 'calls/s', better: 'higher' },
-  p99: { title: 'p99 µs', better: 'lower' },
-}
+exports.metrics = metricsOf('servers')
 
 const names = ['by address', 'by name']
 
@@ -40,18 +35,7 @@ exports.run = async ({ rounds, seconds, wants, wantsCase }, notes) => {
     for (const inFlight of [1, 64, 1024]) {
       const name = `${inFlight} in flight`
       if (!wantsCase(name)) continue
-      for (const { client } of contenders) await client.call('run', inFlight, seconds / 2, BODY_BYTES)
-      const results = await interleave({
-        contenders,
-        rounds,
-        async sample({ client, servers }) {
-          const used = async () => (await Promise.all(servers.map((one) => one.call('cpu')))).reduce((a, b) => a + b)
-          const before = await used()
-          const { calls, cpu, rate, p99 } = await client.call('run', inFlight, seconds, BODY_BYTES)
-          return { client: cpu / calls, servers: ((await used()) - before) / calls, rate, p99 }
-        },
-      })
-      cases.push({ name, inFlight, results })
+      cases.push(await callsCase(name, inFlight, BODY_BYTES, { contenders, rounds, seconds }))
     }
     return cases
   })

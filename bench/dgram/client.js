@@ -3,7 +3,7 @@
 // One contender's client: `node client.js NAME`. Keeps a number of datagrams in flight for a while.
 
 const { expose } = require('../lib/child.js')
-const { keepInFlight } = require('../lib/in-flight.js')
+const { echoInFlight } = require('../lib/in-flight.js')
 const dgram = require('./modules.js')[process.argv[2]]
 
 /** What is still on its way after so long is lost: the loopback loses what a receive buffer has no room for, and a client would wait for ever. */
@@ -43,19 +43,13 @@ expose({
     calls = await Promise.all(Array.from({ length: sockets }, () => open(port)))
   },
   run(inFlight, seconds, bytes) {
-    const body = Buffer.alloc(bytes, 'ironwire')
     const lost = setTimeout(
       () => {
         throw new Error('a datagram was lost')
       },
       seconds * 1000 + LOST,
     )
-    return keepInFlight({
-      call: (callback) => call(body, callback),
-      accept: (reply) => (reply.length === bytes ? undefined : `${reply.length} bytes came back, not ${bytes}`),
-      inFlight,
-      seconds,
-    }).finally(() => clearTimeout(lost))
+    return echoInFlight(call, inFlight, seconds, bytes).finally(() => clearTimeout(lost))
   },
   /** Whether what comes back is what was sent. */
   check: () =>

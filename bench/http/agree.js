@@ -4,13 +4,15 @@
 
 const assert = require('node:assert')
 const http = require('node:http')
+const https = require('node:https')
 
 /** One request on a connection of its own: `{status, headers, rawHeaders, body}`. */
-function ask(port, { method = 'GET', path = '/', headers = {}, body }) {
+function ask(port, secure, { method = 'GET', path = '/', headers = {}, body }) {
   return new Promise((resolve, reject) => {
     const length = body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) }
     const options = { host: '127.0.0.1', port, method, path, headers: { ...headers, ...length }, agent: false }
-    const request = http.request(options, (response) => {
+    const { request: send } = secure ? https : http
+    const request = send({ ...options, rejectUnauthorized: false }, (response) => {
       const chunks = []
       response.on('data', (chunk) => chunks.push(chunk))
       response.on('error', reject)
@@ -31,11 +33,11 @@ const withoutDate = (rawHeaders) => rawHeaders.filter((_, i) => rawHeaders[i - (
  * Asks each contender (`{name, port}`) everything of a load. Each must give the answers written there; those with Node's API
  * must also send the very same headers.
  */
-async function agree(contenders, { name: load, exchanges }) {
+async function agree(contenders, { name: load, secure, exchanges }) {
   for (const [request, wanted] of exchanges) {
     let first
     for (const { name, port } of contenders) {
-      const answer = await ask(port, request)
+      const answer = await ask(port, secure, request)
       const named = Object.fromEntries(Object.keys(wanted.headers ?? {}).map((key) => [key, answer.headers[key]]))
       assert.deepStrictEqual(
         { status: answer.status, headers: named, body: answer.body },

@@ -2,18 +2,25 @@
 
 // What is asked of each program, and what must come back.
 //
-// A load is `{name, title, program, packages, contenders, exchanges, connections, depth}`. An exchange is a request (`{method, path, headers,
+// A load is `{name, title, program, packages, contenders, exchanges, connections, depth, secure}`; `secure` is over TLS. An exchange is a request (`{method, path, headers,
 // body}`, each with a default) and its answer (`{headers, body}`, the headers being those that the program sets itself). All of
 // them are checked; the first request is the one that is repeated under load.
 
 const fs = require('node:fs')
-const { FILE } = require('./programs/bare.js')
+const { FILE, LARGE } = require('./programs/bare.js')
 const { user } = require('./programs/frameworks.js')
 
 const nodeStyle = ['ironwire', 'node:http']
 const all = [...nodeStyle, 'uWebSockets']
 
 const hello = { program: 'hello', contenders: all, exchanges: [[{}, { body: 'http' }]] }
+
+const secure = {
+  program: 'secure hello',
+  secure: true,
+  contenders: ['ironwire', 'node:https'],
+  exchanges: [[{}, { body: 'http' }]],
+}
 
 /** What a browser sends, besides Host. */
 const browser = {
@@ -107,6 +114,21 @@ module.exports = [
     program: 'file',
     contenders: nodeStyle,
     exchanges: [[{}, { body: fs.readFileSync(FILE, 'latin1') }]],
+  },
+  { ...secure, name: 'https', title: 'hello over TLS 1.3' },
+  {
+    ...secure,
+    name: 'https connections',
+    title: 'hello over TLS 1.3, a connection and a full handshake (ECDSA, P-256) for each',
+    exchanges: [[{ headers: { Connection: 'close' } }, { body: 'http' }]],
+  },
+  {
+    ...secure,
+    name: 'https 1 MiB',
+    title: '1 MiB over TLS 1.3',
+    program: 'secure 1 MiB',
+    connections: 8,
+    exchanges: [[{}, { body: LARGE }]],
   },
   framework('express', 'Express 5, route with a parameter, `res.json`'),
   framework('koa', 'Koa 3, `ctx.body = object`'),

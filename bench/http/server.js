@@ -7,8 +7,8 @@ const { rss } = require('../lib/rss.js')
 
 const [program, contender] = process.argv.slice(2)
 
-const node = () => ({ http: require('node:http'), net: require('node:net') })
-const apis = { ironwire: () => require('../..'), 'node:http': node, 'node:net': node }
+const node = () => ({ http: require('node:http'), https: require('node:https'), net: require('node:net') })
+const apis = { ironwire: () => require('../..'), 'node:http': node, 'node:https': node, 'node:net': node }
 
 const programs = { ...require('./programs/bare.js'), ...require('./programs/frameworks.js') }
 

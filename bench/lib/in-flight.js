@@ -50,4 +50,15 @@ function keepInFlight({ call, accept, inFlight, seconds }) {
   })
 }
 
-module.exports = { keepInFlight }
+/** The same with bodies of `bytes`, which come back: `call(body, callback)`. */
+function echoInFlight(call, inFlight, seconds, bytes) {
+  const body = Buffer.alloc(bytes, 'ironwire')
+  return keepInFlight({
+    call: (callback) => call(body, callback),
+    accept: (reply) => (reply.length === bytes ? undefined : `a reply of ${reply.length} bytes, not ${bytes}`),
+    inFlight,
+    seconds,
+  })
+}
+
+module.exports = { echoInFlight, keepInFlight }

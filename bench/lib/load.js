@@ -61,7 +61,7 @@ async function withFile(content, body) {
 }
 
 /**
- * The load generator of this machine. `generate({port, request, connections, depth, seconds})` repeats `request` (`{method, path,
+ * The load generator of this machine. `generate({port, secure, request, connections, depth, seconds})` repeats `request` (`{method, path,
  * headers, body, paths}`, each with a default; of several `paths` one is taken at random) and resolves to `{requests, errors, rate, p99}` (µs).
  */
 function loadGenerator(core, notes) {
@@ -72,9 +72,10 @@ function loadGenerator(core, notes) {
       'wrk is not installed: autocannon (npm) makes the load, and is itself what limits the rates of the fast servers',
     )
   }
-  function generate({ port, request, ...options }) {
+  function generate({ port, secure = false, request, ...options }) {
     const { method = 'GET', path: target = '/', headers = {}, body, paths = [] } = request
-    const all = { ...options, prefix, url: `http://127.0.0.1:${port}${target}`, method, headers }
+    const scheme = secure ? 'https' : 'http'
+    const all = { ...options, prefix, url: `${scheme}://127.0.0.1:${port}${target}`, method, headers }
     if (paths.length > 1) return withFile(paths.join('\n'), (pathsFile) => chosen({ ...all, pathsFile }))
     return body === undefined ? chosen(all) : withFile(body, (bodyFile) => chosen({ ...all, bodyFile }))
   }

@@ -3,7 +3,7 @@
 // One contender's client: `node client.js NAME`. Keeps a number of calls in flight on one connection for a while, or takes a stream.
 
 const { expose } = require('../lib/child.js')
-const { keepInFlight } = require('../lib/in-flight.js')
+const { echoInFlight, keepInFlight } = require('../lib/in-flight.js')
 const { course } = require('./course.js')
 const contender = require('./contenders/index.js')[process.argv[2]]
 
@@ -27,15 +27,7 @@ expose({
       await new Promise((resolve, reject) => one.call(body, (error) => (error ? reject(error) : resolve())))
     }
   },
-  run(inFlight, seconds, bytes) {
-    const body = Buffer.alloc(bytes, 'ironwire')
-    return keepInFlight({
-      call: (callback) => client.call(body, callback),
-      accept: (reply) => (reply.length === bytes ? undefined : `a reply of ${reply.length} bytes, not ${bytes}`),
-      inFlight,
-      seconds,
-    })
-  },
+  run: (...how) => echoInFlight((body, callback) => client.call(body, callback), ...how),
   runTyped(inFlight, seconds) {
     return keepInFlight({
       call: (callback) => client.typed(course, callback),

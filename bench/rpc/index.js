@@ -4,6 +4,7 @@
 // Every call sends 16 bytes or more, or a message of 32, and gets them back. Streams are of such messages, encoded and decoded.
 
 const path = require('node:path')
+const { callsCase, metricsOf, sampleCalls } = require('../lib/calls.js')
 const { withChildren } = require('../lib/child.js')
 const { twoCores } = require('../lib/machine.js')
 const { interleave } = require('../lib/stats.js')
@@ -23,12 +24,7 @@ const IDLE = 1000
 const WARM_UP = 64
 
 exports.title = 'rpc: calls and streams over one connection'
-exports.metrics = {
-  client: { title: 'client µs CPU/call', better: 'lower' },
-  server: { title: 'server µs CPU/call', better: 'lower' },
-  rate: { title: 'calls/s', better: 'higher' },
-  p99: { title: 'p99 µs', better: 'lower' },
-}
+exports.metrics = metricsOf('server')
 
 const names = ['ironwire', 'node:net', 'node:net, corked', '@grpc/grpc-js']
 
@@ -37,12 +33,7 @@ function typed(seconds) {
   return [1, 64, 1024].map((inFlight) => ({
     name: `a message of 32 bytes, ${inFlight} in flight`,
     metrics: exports.metrics,
-    async sample({ server, client }) {
-      const before = await server.call('cpu')
-      const { calls, cpu, rate, p99 } = await client.call('runTyped', inFlight, seconds)
-      const served = (await server.call('cpu')) - before
-      return { client: cpu / calls, server: served / calls, rate, p99 }
-    },
+    sample: (contender) => sampleCalls(contender, 'runTyped', inFlight, seconds),
   }))
 }
 
@@ -56,7 +47,7 @@ function streams(seconds) {
       server: { title: 'server µs CPU/message', better: 'lower' },
       rate: { title: 'messages/s', better: 'higher' },
     },
-    async sample({ server, client }) {
+    async sample({ servers: [server], client }) {
       const before = await server.call('cpu')
       const { messages, cpu, rate } = await client.call('take', how, seconds)
       const served = (await server.call('cpu')) - before
@@ -91,23 +82,12 @@ exports.run = async ({ rounds, seconds, wants, wantsCase }, notes) => {
       const [server, client] = children.slice(2 * i, 2 * i + 2)
       await client.call('connect', await server.call('listen'))
       await client.call('check')
-      contenders.push({ name, server, client })
+      contenders.push({ name, servers: [server], client })
     }
     const cases = []
     for (const [name, inFlight, bytes] of CALLS) {
       if (!wantsCase(name)) continue
-      for (const { client } of contenders) await client.call('run', inFlight, seconds / 2, bytes)
-      const results = await interleave({
-        contenders,
-        rounds,
-        async sample({ server, client }) {
-          const before = await server.call('cpu')
-          const { calls, cpu, rate, p99 } = await client.call('run', inFlight, seconds, bytes)
-          const served = (await server.call('cpu')) - before
-          return { client: cpu / calls, server: served / calls, rate, p99 }
-        },
-      })
-      cases.push({ name, inFlight, results })
+      cases.push(await callsCase(name, inFlight, bytes, { contenders, rounds, seconds }))
     }
     for (const { name, metrics, sample } of [...typed(seconds), ...streams(seconds)]) {
       if (!wantsCase(name)) continue

@@ -1,6 +1,6 @@
 'use strict'
 
-// ironwire serve [DIR]: a folder over HTTP, by one process or several.
+// ironwire serve [DIR]: a folder over HTTP or HTTPS, by one process or several.
 
 const cluster = require('node:cluster')
 const fs = require('node:fs')
@@ -27,6 +27,8 @@ Where it listens
   -p, --port PORT      the port; 0 takes any that is free             (${DEFAULT_PORT})
       --host ADDRESS   0.0.0.0 lets other devices in                  (${DEFAULT_HOST})
       --workers N      processes that share the port, one for a core  (1)
+      --tls-cert FILE  HTTPS, with this certificate, what is between it and its authority behind it, as PEM
+      --tls-key FILE   and its key
 
 What it answers with
       --compress       compressed text: file.br, file.zst or file.gz where it lies beside the file, else made as needed
@@ -47,6 +49,8 @@ const OPTIONS = {
   port: { type: 'string', short: 'p' },
   host: { type: 'string' },
   workers: { type: 'string' },
+  'tls-cert': { type: 'string' },
+  'tls-key': { type: 'string' },
   compress: { type: 'boolean' },
   cors: { type: 'boolean' },
   listing: { type: 'boolean' },
@@ -84,6 +88,7 @@ function commandLine(args) {
     host,
     workers: wholeNumber('workers', values.workers ?? '1', 1, MOST_WORKERS),
     log,
+    tls: identity(values['tls-cert'], values['tls-key']),
     files: {
       compress: values.compress,
       precompressed: values.compress,
@@ -96,11 +101,39 @@ function commandLine(args) {
   }
 }
 
+/** The certificate and the key that are named, if any are. */
+function identity(cert, key) {
+  if (cert === undefined && key === undefined) return undefined
+  if (cert === undefined || key === undefined) throw new UsageError('--tls-cert and --tls-key go together')
+  const pair = { cert: contents('tls-cert', cert), key: contents('tls-key', key) }
+  const { X509Certificate, createPrivateKey } = require('node:crypto')
+  const certificate = asPem('tls-cert', cert, () => new X509Certificate(pair.cert))
+  const own = asPem('tls-key', key, () => createPrivateKey(pair.key))
+  if (!certificate.checkPrivateKey(own)) throw new UsageError(`${key} is not the key of the certificate in ${cert}`)
+  return pair
+}
+
+function asPem(name, file, read) {
+  try {
+    return read()
+  } catch (error) {
+    throw new UsageError(`--${name}: ${file} has none as PEM, or an encrypted one: ${error.message}`)
+  }
+}
+
+function contents(name, file) {
+  try {
+    return fs.readFileSync(file)
+  } catch (error) {
+    throw new UsageError(`--${name} cannot be read: ${error.message}`)
+  }
+}
+
 /** The server, made before anything listens: what is wrong with the command line shows here. */
-function makeServer({ root, files, log }) {
+function makeServer({ root, files, log, tls }) {
   let server
   try {
-    server = createStaticServer(root, files)
+    server = createStaticServer(root, { ...files, tls })
   } catch (error) {
     throw new UsageError(REASONS[error.code]?.(root) ?? inWordsOfCommand(error.message))
   }
@@ -144,7 +177,7 @@ function explain(error, { port, host }) {
 }
 
 /** The addresses under which a browser finds the server. */
-function urls({ host }, port) {
+function urls({ host, tls }, port) {
   const isEverywhere = host === '0.0.0.0' || host === '::'
   const isLocal = host === DEFAULT_HOST || host === '::1' || host === 'localhost'
   const hosts = isEverywhere || isLocal ? ['localhost'] : [host]
@@ -153,7 +186,8 @@ function urls({ host }, port) {
       if (!internal && family === 'IPv4') hosts.push(address)
     }
   }
-  return hosts.map((name) => `http://${name.includes(':') ? `[${name}]` : name}:${port}`)
+  const scheme = tls ? 'https' : 'http'
+  return hosts.map((name) => `${scheme}://${name.includes(':') ? `[${name}]` : name}:${port}`)
 }
 
 function announce(settings, port) {

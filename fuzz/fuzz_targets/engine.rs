@@ -3,7 +3,7 @@
 //! and never heard of again.
 #![no_main]
 
-use ironwire::engine::{Batch, Datagrams, Engine, Event, FileRange, FileRead, Host, Protocol, Sent, Transport};
+use ironwire::engine::{Batch, Datagrams, Engine, Event, FileRange, FileRead, Host, Protocol, Sent, Sink, Transport};
 use ironwire::errno::Errno;
 use libfuzzer_sys::fuzz_target;
 use std::cell::{Cell, RefCell};
@@ -136,7 +136,7 @@ impl Drop for Stream {
     }
 }
 
-impl Transport for Stream {
+impl Sink for Stream {
     fn try_write(&self, parts: &[&[u8]], more: bool) -> Result<usize, Errno> {
         assert!(!parts.is_empty() && parts.iter().all(|part| !part.is_empty()));
         self.wire.may_send();
@@ -197,7 +197,9 @@ impl Transport for Stream {
         self.reports.borrow_mut().push_back(Report::Shutdown(self.id));
         Ok(())
     }
+}
 
+impl Transport for Stream {
     fn reset(self) -> Result<(), Errno> {
         Ok(())
     }
@@ -283,7 +285,11 @@ impl Host for Script {
         | Event::Drain(id)
         | Event::WriteError(id, _)
         | Event::Shutdown(id, _)
-        | Event::Close(id)) = event;
+        | Event::Close(id)
+        | Event::Unanswered(id)
+        | Event::Secured(id)
+        | Event::Insecure(id, _)
+        | Event::Keys(id, _)) = event;
         let wire = self.wire(id);
         assert_eq!(wire.closed.get(), 0, "told of one that is closed");
         match event {

@@ -5,6 +5,8 @@
 
 import type { Stats } from 'node:fs'
 import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http'
+import type { Server as HttpsServer } from 'node:https'
+import type { SecureContextOptions, TlsOptions } from 'node:tls'
 
 /** What may be sent instead of a file's own bytes: `.br`, `.zst` and `.gz` files beside it, or made as needed. */
 export type Coding = 'br' | 'zstd' | 'gzip'
@@ -123,7 +125,11 @@ export function serveStatic<Response = ServerResponse>(
 ): StaticHandler
 
 /** Options of the server and of its files. */
-export type StaticServerOptions = Omit<StaticOptions<ServerResponse>, 'fallthrough'> & ServerOptions
+export type StaticServerOptions = Omit<StaticOptions<ServerResponse>, 'fallthrough'> &
+  ServerOptions & {
+    /** Certificate, key and whatever else `https.createServer` takes of TLS: the server is one of `https`'s then. Default: none. */
+    tls?: TlsOptions & SecureContextOptions
+  }
 
 /**
  * A server, as `http.createServer` makes it, for the files of `root`. `listener` gets the requests that no file answers; without it they are
@@ -131,8 +137,14 @@ export type StaticServerOptions = Omit<StaticOptions<ServerResponse>, 'fallthrou
  *
  * ```js
  * createStaticServer('public', { precompressed: true }).listen(8080)
+ * createStaticServer('public', { tls: { key, cert } }).listen(8443)
  * ```
  */
+export function createStaticServer(
+  root: string | URL,
+  options: StaticServerOptions & { tls: TlsOptions & SecureContextOptions },
+  listener?: (this: HttpsServer, req: IncomingMessage, res: ServerResponse) => void,
+): HttpsServer
 export function createStaticServer(
   root: string | URL,
   options?: StaticServerOptions | null,

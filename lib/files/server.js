@@ -1,8 +1,9 @@
 'use strict'
 
-// `createStaticServer`: an http server that serves a folder.
+// `createStaticServer`: an http server, or an https server, that serves a folder.
 
 const http = require('../http/index.js')
+const https = require('../https/index.js')
 const { kSite } = require('../http/symbols.js')
 const { refuseUnknown } = require('../options.js')
 const { invalidArgType } = require('../errors.js')
@@ -11,7 +12,7 @@ const { serveStatic } = require('./serve.js')
 const { answerError, putConstant } = require('./pages.js')
 const { rootError, statusError } = require('./errors.js')
 
-/** What `http.createServer` takes. */
+/** What `http.createServer` takes, and `tls`, what `https.createServer` takes besides. */
 const SERVER_OPTIONS = [
   'IncomingMessage',
   'ServerResponse',
@@ -33,6 +34,7 @@ const SERVER_OPTIONS = [
   'requestTimeout',
   'requireHostHeader',
   'shouldUpgradeCallback',
+  'tls',
   'uniqueHeaders',
 ]
 
@@ -49,6 +51,10 @@ function createStaticServer(root, options, listener) {
     place[name] = value
   }
   refuseUnknown(forFiles, [...KNOWN, ...SERVER_OPTIONS])
+  const { tls, ...forHttp } = forServer
+  if (tls !== undefined && (typeof tls !== 'object' || tls === null)) {
+    throw invalidArgType('options.tls', 'of type object', tls)
+  }
   const serve = serveStatic(root, forFiles)
   const site = serve[kSite]
   const errno = site.check()
@@ -62,7 +68,8 @@ function createStaticServer(root, options, listener) {
     })
   }
   onRequest[kSite] = site
-  return http.createServer(forServer, onRequest)
+  if (tls === undefined) return http.createServer(forHttp, onRequest)
+  return https.createServer({ ...tls, ...forHttp }, onRequest)
 }
 
 /** What can be done here: for whoever asks, and for browsers that ask on behalf of another site's page. */

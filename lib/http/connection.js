@@ -26,7 +26,7 @@ const channels = require('./channels')
 const { answersItself } = require('./answers')
 const { ERRORS, none, now, takeOver } = require('./batch')
 const { emitClose, finishSent, isHeard, isUnsettled, onFinish, settleEnded } = require('./finish')
-const { makeSocket, showSocket, openSocket, failSocket, feed, setTimer } = require('./socket')
+const { HttpSocket, makeSocket, showSocket, openSocket, failSocket, feed, setTimer } = require('./socket')
 
 install()
 
@@ -570,6 +570,8 @@ class HttpConnection extends Connection {
 }
 
 HttpConnection.prototype.keepsResource = false
+/** The class of its socket. */
+HttpConnection.prototype.Socket = HttpSocket
 // What few connections ever have otherwise.
 /** Rust answers what it can by itself. */
 HttpConnection.prototype.mounted = false

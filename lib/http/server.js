@@ -29,29 +29,38 @@ function Server(options, requestListener) {
     options = {}
   }
   http.Server.call(this, options)
-  this.removeAllListeners('connection')
-  this.removeAllListeners('listening')
-  this[kConnections] = new Set()
-  this[kIdleTimer] = null
-  this[kCheckTimer] = null
   if (requestListener) this.on('request', requestListener)
-  this.on('connection', onConnection)
-  this.on('listening', watchRequests)
-}
-Object.setPrototypeOf(Server.prototype, http.Server.prototype)
-Object.setPrototypeOf(Server, http.Server)
-// What net.Server's are, ours are, too: whoever replaces a method there is obeyed here.
-for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(NetServer.prototype))) {
-  if (name === 'constructor') continue
-  const { value } = descriptor
-  if (typeof value === 'function') descriptor.value = inherited(name, value)
-  Object.defineProperty(Server.prototype, name, descriptor)
+  prepare(this, 'connection')
 }
 
-function inherited(name, method) {
-  return named(method, function (...args) {
-    return NetServer.prototype[name].apply(this, args)
-  })
+/** Has a server of core's serve as ours do what `event` brings. */
+function prepare(server, event) {
+  server.removeAllListeners(event)
+  server.removeAllListeners('listening')
+  server[kConnections] = new Set()
+  server[kIdleTimer] = null
+  server[kCheckTimer] = null
+  server.on(event, onConnection)
+  server.on('listening', watchRequests)
+}
+
+Object.setPrototypeOf(Server.prototype, http.Server.prototype)
+Object.setPrototypeOf(Server, http.Server)
+inherit(Server, NetServer)
+
+/** What the methods of a class are, those of another are, too: whoever replaces a method there is obeyed here. */
+function inherit(Class, From) {
+  for (const name of Reflect.ownKeys(From.prototype)) {
+    if (name === 'constructor') continue
+    const descriptor = Object.getOwnPropertyDescriptor(From.prototype, name)
+    const { value } = descriptor
+    if (typeof value === 'function') {
+      descriptor.value = named(value, function (...args) {
+        return From.prototype[name].apply(this, args)
+      })
+    }
+    Object.defineProperty(Class.prototype, name, descriptor)
+  }
 }
 
 // Servers of core's are servers to whoever asks, as they are where this module stands in for Node's.
@@ -71,17 +80,25 @@ Server.prototype.takesUpgrade = function (req) {
 /** A connection that the listening handle has accepted. */
 Server.prototype._onconnection = function (handle) {
   const connection = new HttpConnection(handle.id, handle.getpeername !== undefined, this)
-  // Nobody but us listens for 'connection': then there is no need for a socket.
-  const ours = this._events.connection === onConnection && this.emit === core.own.emit
-  if (ours && !this.timeout && !isLenient(this) && !channels.socket.hasSubscribers) {
+  const { hasSubscribers } = channels.socket
+  const socket = begin(connection, 'connection', hasSubscribers)
+  if (hasSubscribers) channels.socket.publish({ socket })
+}
+
+/** A connection that is one for HTTP: `event` says so, if somebody `listens`. Returns its socket, if it was shown. */
+function begin(connection, event, listens) {
+  const { server } = connection
+  // Nobody but us listens for it: then there is no need for a socket.
+  const ours = server._events[event] === onConnection && server.emit === core.own.emit
+  if (ours && !listens && !server.timeout && !isLenient(server)) {
     connection.attach()
-    return
+    return undefined
   }
   const socket = connection.getSocket()
-  this.emit('connection', socket)
-  if (channels.socket.hasSubscribers) channels.socket.publish({ socket })
+  server.emit(event, socket)
   // Whoever has it now has not asked for HTTP.
   if (!connection.attached && !socket.destroyed && !socket.isPaused()) socket.read(0)
+  return socket
 }
 
 function isLenient(server) {
@@ -105,6 +122,7 @@ Server.prototype.setTimeout = function setTimeout(msecs, callback) {
 Server.prototype.close = function close(...args) {
   this.closeIdleConnections()
   clearInterval(this[kCheckTimer])
+  clearInterval(this[core.kCheckingInterval])
   NetServer.prototype.close.apply(this, args)
   return this
 }
@@ -115,10 +133,12 @@ Server.prototype[Symbol.asyncDispose] = function () {
 
 Server.prototype.closeAllConnections = function closeAllConnections() {
   for (const connection of this[kConnections]) connection.destroy()
+  http.Server.prototype.closeAllConnections.call(this)
 }
 
 Server.prototype.closeIdleConnections = function closeIdleConnections() {
   for (const connection of this[kConnections]) connection.closeIdle()
+  http.Server.prototype.closeIdleConnections.call(this)
 }
 
 Server.prototype[Symbol.for('nodejs.rejection')] = function (error, event, ...args) {
@@ -159,7 +179,9 @@ function sweep(server, limit) {
   server[kIdleTimer] = setTimeout(sweep, wait, server, limit).unref()
 }
 
+/** Ends requests that take too long: ours here, and those that core's parser serves by core's own timer. */
 function watchRequests() {
+  core.trackConnections.call(this)
   clearInterval(this[kCheckTimer])
   this[kCheckTimer] = setInterval(checkConnections, this.connectionsCheckingInterval, this).unref()
 }
@@ -176,4 +198,4 @@ function milliseconds(timeout) {
   return timeout > 0 ? Math.min(timeout, 0xffffffff) : 0
 }
 
-module.exports = { Server }
+module.exports = { Server, begin, inherit, prepare }

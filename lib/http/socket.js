@@ -11,7 +11,7 @@ const { Socket } = require('../net/socket.js')
 const { makeError } = require('../errors.js')
 const core = require('../core.js')
 const { constructorLike } = require('./shapes')
-const { kConnection } = require('./symbols')
+const { kConnection, kSecure } = require('./symbols')
 
 function HttpSocket(connection) {
   this[kConnection] = null
@@ -159,15 +159,19 @@ HttpSocket.prototype.release = function () {
  */
 const STREAM = ['_readableState', '_writableState', '_events']
 
-/** Makes sockets that nobody has asked for their stream; undefined before the first of all sockets was made, and null where it cannot be. */
-let Unopened
+/**
+ * What makes sockets that nobody has asked for their stream, by the class of such that have one: nothing before the first of those was made, and null
+ * where it cannot be.
+ */
+const unopened = new Map()
 
 /** The socket that requests of a connection show. */
 function showSocket(connection) {
   const usual = connection.attached && !connection.ending && !connection.closing && !EventEmitter.usingDomains
+  const Unopened = unopened.get(connection.Socket)
   if (!usual || !Unopened) {
     const socket = makeSocket(connection)
-    if (usual) Unopened ??= unopenedLike(socket) ?? null
+    if (usual && Unopened === undefined) unopened.set(connection.Socket, unopenedLike(socket) ?? null)
     return socket
   }
   return new Unopened(connection, connection.server, connection.getAsyncId())
@@ -177,6 +181,7 @@ function showSocket(connection) {
 function unopenedLike(socket) {
   const given = {
     [kConnection]: 'connection',
+    [kSecure]: 'connection',
     [core.kAsyncId]: 'asyncId',
     [core.kHandle]: 'connection',
     server: 'server',
@@ -243,7 +248,7 @@ Object.defineProperty(HttpSocket.prototype, inspect.custom, {
 
 /** The socket of a connection: an ordinary one as long as that is not HTTP's. */
 function makeSocket(connection) {
-  return begin(new HttpSocket(connection), connection)
+  return begin(new connection.Socket(connection), connection)
 }
 
 /** A new socket takes part in what its connection is about. */
@@ -304,4 +309,4 @@ function failSocket(error) {
 
 function noop() {}
 
-module.exports = { makeSocket, showSocket, openSocket, failSocket, feed, setTimer }
+module.exports = { HttpSocket, makeSocket, showSocket, openSocket, failSocket, feed, setTimer }

@@ -2,6 +2,8 @@
 
 /** On an HTTP socket: its connection, until another protocol takes over. */
 const kConnection = Symbol('ironwire.connection')
+/** On a socket with TLS: its connection, for good. */
+const kSecure = Symbol('ironwire.secure connection')
 /** On a server: all its connections. */
 const kConnections = Symbol('ironwire.connections')
 /** On the handler of a site of files: the site. A server that has no other listener for requests is served natively (`site.js`). */
@@ -12,4 +14,4 @@ const kSite = Symbol('ironwire.site')
  */
 const kAccessLog = Symbol('ironwire.access log')
 
-module.exports = { kConnection, kConnections, kSite, kAccessLog }
+module.exports = { kConnection, kSecure, kConnections, kSite, kAccessLog }

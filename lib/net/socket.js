@@ -222,7 +222,7 @@ function fresh() {
 /** Has a socket go on over a handle of Node's own, which reads when `read` says so; false where it cannot, or while it is still sending. */
 function lend(socket, read) {
   const connection = socket._handle
-  if (connection.closing || connection.attached) return false
+  if (connection.closing || connection.attached || connection.secured) return false
   // What was read already is this socket's, as it is with Node's handles.
   for (const chunk of takeReads(connection)) socket.receive(chunk)
   let handle

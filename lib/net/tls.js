@@ -23,6 +23,8 @@ function prepareTls() {
     if (!(handle instanceof Connection)) return wrapHandle.call(this, socket, handle, ...rest)
     Adapter ??= adapterOf(TLSSocket)
     const adapter = new Adapter(socket)
+    // It repeats the socket's errors, which the secure socket hears of from that.
+    adapter.on('error', () => {})
     return wrapHandle.call(this, adapter, adapter._handle, ...rest)
   }
 }

@@ -4,12 +4,14 @@
 // an HMAC over what both have said so far. docs/rpc-protocol.md has it byte by byte.
 
 const { Buffer } = require('node:buffer')
-const { createHmac, randomBytes, timingSafeEqual } = require('node:crypto')
 const constants = require('../constants')
 const { FULL_VERSION } = require('./protocol')
 
 const { NONCE_SIZE } = constants.rpc
 const { SECRET } = constants.prefaceFlag
+
+/** Loaded where there is a secret: a Node that was built without OpenSSL has none. */
+const crypto = () => require('node:crypto')
 
 /** Who proves: no end's proof is good as the other's, sent back to where it comes from. */
 const CLIENT = 'ironwire rpc client'
@@ -30,7 +32,7 @@ class Handshake {
   }
 
   prove(secret, who) {
-    const hmac = createHmac('sha256', secret).update(who)
+    const hmac = crypto().createHmac('sha256', secret).update(who)
     for (const part of this.transcript) hmac.update(part)
     return hmac.digest()
   }
@@ -39,7 +41,7 @@ class Handshake {
 class ServerHandshake extends Handshake {
   /** What the client is sent once its preface has come. */
   challenge() {
-    this.nonce = randomBytes(NONCE_SIZE)
+    this.nonce = crypto().randomBytes(NONCE_SIZE)
     return this.nonce
   }
 
@@ -49,7 +51,7 @@ class ServerHandshake extends Handshake {
     const proof = body.subarray(NONCE_SIZE)
     this.transcript = [this.theirs, this.own, this.nonce, nonce]
     // All of them, so that the time does not tell which of them it is.
-    const known = this.secrets.filter((secret) => timingSafeEqual(this.prove(secret, CLIENT), proof))
+    const known = this.secrets.filter((secret) => crypto().timingSafeEqual(this.prove(secret, CLIENT), proof))
     return known.length === 0 ? null : this.prove(known[0], SERVER)
   }
 }
@@ -57,14 +59,14 @@ class ServerHandshake extends Handshake {
 class ClientHandshake extends Handshake {
   /** What the server is sent for its nonce. */
   respond(challenge) {
-    this.nonce = randomBytes(NONCE_SIZE)
+    this.nonce = crypto().randomBytes(NONCE_SIZE)
     this.transcript = [this.own, this.theirs, Buffer.from(challenge), this.nonce]
     return Buffer.concat([this.nonce, this.prove(this.secrets[0], CLIENT)])
   }
 
   /** Whether the server knows the secret too. */
   isAnsweredBy(proof) {
-    return timingSafeEqual(this.prove(this.secrets[0], SERVER), proof)
+    return crypto().timingSafeEqual(this.prove(this.secrets[0], SERVER), proof)
   }
 }
 

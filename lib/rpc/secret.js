@@ -3,10 +3,12 @@
 // The option `secret`. Nothing here, and no error of it, shows what was given.
 
 const { Buffer } = require('node:buffer')
-const { createSecretKey } = require('node:crypto')
 const { isKeyObject, isUint8Array } = require('node:util/types')
 const { bytesOf } = require('../codec/bytes')
 const { makeError } = require('../errors')
+
+/** Loaded where there is a secret: a Node that was built without OpenSSL has none. */
+const toKey = (bytes) => require('node:crypto').createSecretKey(bytes)
 
 /**
  * In bytes. Whoever overhears a handshake can try secrets at home until one fits, some hundred million a second: 16 random bytes are out of reach of
@@ -29,8 +31,8 @@ function secretOption(options, name) {
 function keyOf(value, name) {
   let key
   if (isKeyObject(value) && value.type === 'secret') key = value
-  else if (typeof value === 'string') key = createSecretKey(Buffer.from(value))
-  else if (isUint8Array(value)) key = createSecretKey(bytesOf(value, name))
+  else if (typeof value === 'string') key = toKey(Buffer.from(value))
+  else if (isUint8Array(value)) key = toKey(bytesOf(value, name))
   else {
     const what = value == null ? value : `a value of type ${typeof value}`
     throw wrong(

@@ -3,7 +3,7 @@
 //! What is found is told in a table of the framer's own, an array of words that JavaScript hands over with each chunk.
 
 use super::codec_bulk::Scratch;
-use super::raw::{Args, Functions, Misuse, Outcome, Value};
+use super::raw::{Args, Env, Functions, Misuse, Outcome, Value};
 use crate::codec::framing::{Counts, Error, Found, Framing, Length, Prefix, Splitter, Stuffing, Unstuffer};
 use crate::slots::Slots;
 use napi_derive::napi;
@@ -15,24 +15,17 @@ use std::rc::Rc;
 pub mod frame_word {
     /// How many messages were found.
     pub const COUNT: usize = 0;
-    /// Where the chunk was not looked at any further: at what is left of it, or where the table was full.
+    /// Where the chunk was not looked at any further: at its end, or where the table was full.
     pub const NEXT: usize = 1;
-    /// 1 where all of the chunk was looked at.
-    pub const DONE: usize = 2;
-    /// Of a message that began in an earlier chunk, where its frame ends in this one; 0 where there is none.
-    pub const END: usize = 3;
-    /// Bytes of that frame before the message, and behind it.
-    pub const HEAD: usize = 4;
-    pub const FOOT: usize = 5;
-    /// Bytes that the frame which has begun will have in all; 0 while that is not known.
-    pub const TOTAL: usize = 6;
-    /// 1 where a stuffed message has begun that is not whole, and its bytes so far, of which there may be none.
-    pub const BEGUN: usize = 7;
-    pub const HELD: usize = 8;
+    /// 1 where a message has begun that is not whole, and its bytes so far, of which there may be none where it is stuffed.
+    pub const BEGUN: usize = 2;
+    pub const HELD: usize = 3;
+    /// Bytes that its frame will have in all; 0 while that is not known.
+    pub const TOTAL: usize = 4;
     /// One of [`frame_error`](super::frame_error), 0 where nothing is wrong.
-    pub const ERROR: usize = 9;
+    pub const ERROR: usize = 5;
     /// Begin and end of each message from here on: in the chunk, or in the bytes that were made of it.
-    pub const ROWS: usize = 10;
+    pub const ROWS: usize = 6;
 }
 
 /// What can be wrong.
@@ -67,8 +60,100 @@ enum Framer {
     Unstuffer(Unstuffer),
 }
 
+impl Framer {
+    /// Memory for a message that is not whole.
+    fn capacity(&self) -> usize {
+        match self {
+            Framer::Splitter(splitter) => splitter.capacity(),
+            Framer::Unstuffer(unstuffer) => unstuffer.capacity(),
+        }
+    }
+
+    fn reset(&mut self) {
+        match self {
+            Framer::Splitter(splitter) => splitter.reset(),
+            Framer::Unstuffer(unstuffer) => unstuffer.reset(),
+        }
+    }
+
+    /// Bytes of a message that has begun and is not whole, of which there may be none where it is stuffed.
+    fn held(&self) -> Option<usize> {
+        match self {
+            Framer::Splitter(splitter) => Some(splitter.held().len()).filter(|&held| held > 0),
+            Framer::Unstuffer(unstuffer) => unstuffer.held(),
+        }
+    }
+
+    /// Bytes that its frame has in all, as far as that is known.
+    fn announced(&self) -> Option<u64> {
+        match self {
+            Framer::Splitter(splitter) => splitter.announced(),
+            Framer::Unstuffer(_) => None,
+        }
+    }
+
+    /// Takes a chunk from `from` on, and fills a table. Returns what had to be made: the message that began in an earlier chunk, if one ends here;
+    /// of stuffed ones the bytes that the table's rows are in. And what is wrong.
+    fn push(
+        &mut self,
+        env: Env,
+        scratch: &Scratch,
+        chunk: &[u8],
+        from: usize,
+        words: &mut [u8],
+    ) -> (Option<Value>, Option<Error>) {
+        let mut table = Table::new(words);
+        let mut made = None;
+        let rest = &chunk[from..];
+        let pushed = match self {
+            Framer::Splitter(splitter) => splitter.push(rest, |found| {
+                match found {
+                    Found::Joined(message) => made = Some(env.buffer_copy(message)),
+                    Found::Whole(_) if table.is_full() => return false,
+                    Found::Whole(message) => table.add(from + message.start, from + message.end),
+                }
+                true
+            }),
+            Framer::Unstuffer(unstuffer) => {
+                let mut out = scratch.take();
+                let pushed = unstuffer.push(rest, &mut out, |message| {
+                    table.add(message.start, message.end);
+                    !table.is_full()
+                });
+                made = Some(env.buffer_copy(&out));
+                scratch.keep(out);
+                pushed
+            }
+        };
+        table.set(frame_word::COUNT, table.count);
+        table.set(frame_word::NEXT, pushed.map_or(from, |taken| from + taken));
+        table.set(frame_word::BEGUN, self.held().is_some().into());
+        table.set(frame_word::HELD, self.held().unwrap_or(0));
+        table.set(frame_word::TOTAL, self.announced().unwrap_or(0) as usize);
+        let wrong = match pushed {
+            Ok(_) => 0,
+            Err(Error::TooLarge { .. }) => frame_error::TOO_LARGE,
+            Err(_) => frame_error::INVALID,
+        };
+        table.set(frame_word::ERROR, wrong as usize);
+        (made, pushed.err())
+    }
+}
+
 #[derive(Default)]
 struct Framers(RefCell<Slots<Framer>>);
+
+impl Framers {
+    /// Changes a framer. V8 is told of its memory, so that it collects the framers that nobody has soon enough.
+    fn change<T>(&self, args: &Args, change: impl FnOnce(&mut Framer) -> Outcome<T>) -> Outcome<T> {
+        let mut framers = self.0.borrow_mut();
+        let framer = framers.get_mut(args.uint(0)?).ok_or(NO_FRAMER)?;
+        let before = framer.capacity();
+        let result = change(framer);
+        args.env().account(framer.capacity() as i64 - before as i64);
+        result
+    }
+}
 
 const NO_FRAMER: Misuse = Misuse::new(0, "framer");
 
@@ -116,9 +201,7 @@ struct Table<'a> {
 impl<'a> Table<'a> {
     fn new(words: &'a mut [u8]) -> Self {
         let most = (words.len() / 4).saturating_sub(frame_word::ROWS) / 2;
-        let mut table = Table { words, count: 0, most };
-        (0..frame_word::ROWS).for_each(|at| table.set(at, 0));
-        table
+        Table { words, count: 0, most }
     }
 
     fn set(&mut self, at: usize, value: usize) {
@@ -138,17 +221,6 @@ impl<'a> Table<'a> {
         self.set(at + 1, end);
         self.count += 1;
     }
-
-    fn finish(&mut self, error: Option<Error>) {
-        self.set(frame_word::COUNT, self.count);
-        if let Some(error) = error {
-            let number = match error {
-                Error::TooLarge { .. } => frame_error::TOO_LARGE,
-                _ => frame_error::INVALID,
-            };
-            self.set(frame_word::ERROR, number as usize);
-        }
-    }
 }
 
 pub fn register(functions: &mut Functions<Scratch>) {
@@ -160,18 +232,25 @@ pub fn register(functions: &mut Functions<Scratch>) {
         Ok(made.map(|Ok(id)| f64::from(id)))
     });
     functions.add_with(&framers, "framerDrop", |framers, _, args| {
-        framers.0.borrow_mut().remove(args.uint(0)?);
+        let framer = framers.0.borrow_mut().remove(args.uint(0)?);
+        let freed = framer.map_or(0, |framer| framer.capacity());
+        args.env().account(-(freed as i64));
         Ok(())
     });
     functions.add_with(&framers, "framerReset", |framers, _, args| {
-        match framers.0.borrow_mut().get_mut(args.uint(0)?).ok_or(NO_FRAMER)? {
-            Framer::Splitter(splitter) => splitter.reset(),
-            Framer::Unstuffer(unstuffer) => unstuffer.reset(),
-        }
-        Ok(())
+        framers.change(args, |framer| {
+            framer.reset();
+            Ok(())
+        })
     });
     functions.add_with(&framers, "framerPush", push);
-    functions.add_with(&framers, "framerUnstuff", unstuff);
+    // (id): what has come of a frame that is not whole
+    functions.add_with(&framers, "framerHeld", |framers, _, args| {
+        framers.change(args, |framer| match framer {
+            Framer::Splitter(splitter) => Ok(args.env().buffer_copy(splitter.held())),
+            Framer::Unstuffer(_) => Err(NO_FRAMER),
+        })
+    });
     // ('cobs' | 'slip', bytes): the message with what ends it
     functions.add("stuff", |scratch, args| {
         let stuffing = stuffing(&args.string(0)?);
@@ -183,68 +262,16 @@ pub fn register(functions: &mut Functions<Scratch>) {
     });
 }
 
-/// (id, chunk, from, table): what is wrong, where the table says that something is.
-fn push(framers: &Rc<Framers>, _: &Scratch, args: &Args) -> Outcome<Option<Value>> {
-    let from = args.uint(2)? as usize;
-    let mut framers = framers.0.borrow_mut();
-    let Some(Framer::Splitter(splitter)) = framers.get_mut(args.uint(0)?) else {
-        return Err(NO_FRAMER);
-    };
-    let error = args.convert(1, 3, |chunk, words| {
-        let mut table = Table::new(words);
-        let pushed = splitter.push(chunk, from.min(chunk.len()), |found| {
-            match found {
-                Found::Continued(continued) => {
-                    table.set(frame_word::END, continued.end);
-                    table.set(frame_word::HEAD, continued.head);
-                    table.set(frame_word::FOOT, continued.foot);
-                }
-                Found::Whole(_) if table.is_full() => return false,
-                Found::Whole(message) => table.add(message.start, message.end),
-            }
-            true
-        });
-        match pushed {
-            Ok(Ok(tail)) => {
-                table.set(frame_word::NEXT, tail.start);
-                table.set(frame_word::DONE, 1);
-                table.set(frame_word::TOTAL, tail.total as usize);
-            }
-            Ok(Err(at)) => table.set(frame_word::NEXT, at),
-            Err(_) => {}
-        }
-        table.finish(pushed.err());
-        pushed.err()
-    })?;
-    Ok(error.map(|error| args.env().string(&error.to_string())))
-}
-
-/// (id, chunk, from, table): the bytes that the table's messages are in, or what is wrong. `COUNT` is what tells how much of the bytes there is.
-fn unstuff(framers: &Rc<Framers>, scratch: &Scratch, args: &Args) -> Outcome<Value> {
-    let from = args.uint(2)? as usize;
-    let mut framers = framers.0.borrow_mut();
-    let Some(Framer::Unstuffer(unstuffer)) = framers.get_mut(args.uint(0)?) else {
-        return Err(NO_FRAMER);
-    };
-    let mut out = scratch.take();
-    let error = args.convert(1, 3, |chunk, words| {
-        let mut table = Table::new(words);
-        let pushed = unstuffer.push(chunk, from.min(chunk.len()), &mut out, |message| {
-            table.add(message.start, message.end);
-            !table.is_full()
-        });
-        if let Ok(next) = pushed {
-            table.set(frame_word::NEXT, next);
-            table.set(frame_word::DONE, usize::from(next == chunk.len()));
-            table.set(frame_word::BEGUN, usize::from(unstuffer.held().is_some()));
-            table.set(frame_word::HELD, unstuffer.held().unwrap_or(0));
-        }
-        table.finish(pushed.err());
-        pushed.err()
-    })?;
+/// (id, chunk, from, table): see [`Framer::push`]; with what is wrong, in an array of both, where the table says that something is.
+fn push(framers: &Rc<Framers>, scratch: &Scratch, args: &Args) -> Outcome<Value> {
     let env = args.env();
-    let bytes = env.buffer_copy(&out);
-    scratch.keep(out);
-    let Some(error) = error else { return Ok(bytes) };
-    Ok(env.array(&[bytes, env.string(&error.to_string())]))
+    let from = args.uint(2)? as usize;
+    let (made, error) = framers.change(args, |framer| {
+        args.convert(1, 3, |chunk, words| {
+            framer.push(env, scratch, chunk, from.min(chunk.len()), words)
+        })
+    })?;
+    let made = made.unwrap_or_else(|| env.undefined());
+    let Some(error) = error else { return Ok(made) };
+    Ok(env.array(&[made, env.string(&error.to_string())]))
 }

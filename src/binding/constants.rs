@@ -369,13 +369,9 @@ pub fn constants() -> HashMap<&'static str, Group> {
             group!(codec_framer::frame_word {
                 COUNT,
                 NEXT,
-                DONE,
-                END,
-                HEAD,
-                FOOT,
-                TOTAL,
                 BEGUN,
                 HELD,
+                TOTAL,
                 ERROR,
                 ROWS
             }),

@@ -28,9 +28,17 @@ enum Callback {
     Shutdown,
     /// `(id)`: the handle is closed, the id stale.
     Close,
+    /// `(id)`: a client of TLS has no answer here.
+    Unanswered,
+    /// `(id)`: there is TLS now.
+    Secured,
+    /// `(id, reason, detail)`: TLS has come to an end, in an alert of the peer's or in an error of ours.
+    Insecure,
+    /// `(id, lines)`: secrets for a key log.
+    Keys,
 }
 
-const CALLBACKS: [&str; 7] = [
+const CALLBACKS: [&str; 11] = [
     "onConnection",
     "onConnected",
     "onRead",
@@ -38,6 +46,10 @@ const CALLBACKS: [&str; 7] = [
     "onWriteError",
     "onShutdown",
     "onClose",
+    "onUnanswered",
+    "onSecured",
+    "onInsecure",
+    "onKeys",
 ];
 
 /// Tokens above every slot id.
@@ -330,6 +342,18 @@ impl Host for Node {
             Event::WriteError(id, error) => self.call(Callback::WriteError, id, error.0),
             Event::Shutdown(id, result) => self.call(Callback::Shutdown, id, Errno::code(result)),
             Event::Close(id) => self.call(Callback::Close, id, 0),
+            Event::Unanswered(id) => self.call(Callback::Unanswered, id, 0),
+            Event::Secured(id) => self.call(Callback::Secured, id, 0),
+            Event::Insecure(id, failure) => {
+                self.callbacks.call(Callback::Insecure as usize, |env| {
+                    let (reason, detail) = (env.string(&failure.reason), env.string(&failure.detail));
+                    [env.int(id as i32), reason, detail]
+                });
+            }
+            Event::Keys(id, lines) => {
+                self.callbacks
+                    .call(Callback::Keys as usize, |env| [env.int(id as i32), env.string(lines)]);
+            }
         }
     }
 

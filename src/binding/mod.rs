@@ -26,6 +26,7 @@ mod registry;
 mod rpc;
 mod slab;
 mod table;
+mod tls;
 mod transport;
 
 use napi_derive::napi;
@@ -46,6 +47,7 @@ pub fn start_engine(env: &napi::Env, callbacks: raw::Value) -> napi::Result<raw:
     engine::start(raw::Env::from(env), callbacks, |functions| {
         net::register(functions);
         net_reads::register(functions);
+        tls::register(functions);
         dgram::register(functions);
         rpc::register(functions);
         registry::register(functions);

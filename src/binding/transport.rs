@@ -1,6 +1,6 @@
 //! Connections of the engine's on libuv's streams, and how files leave on them.
 
-use crate::engine::{FileRange, Sent, Transport};
+use crate::engine::{FileRange, Sent, Sink, Transport};
 use crate::uv::{Errno, Stream};
 use bytes::Bytes;
 
@@ -9,7 +9,7 @@ use bytes::Bytes;
 #[cfg(target_os = "linux")]
 const BLOCK: usize = 2 * 1024;
 
-impl Transport for Stream {
+impl Sink for Stream {
     fn try_write(&self, parts: &[&[u8]], more: bool) -> Result<usize, Errno> {
         #[cfg(target_os = "linux")]
         if self.can_send() {
@@ -73,7 +73,9 @@ impl Transport for Stream {
     fn shutdown(&self) -> Result<(), Errno> {
         Stream::shutdown(self)
     }
+}
 
+impl Transport for Stream {
     fn reset(self) -> Result<(), Errno> {
         Stream::reset(self)
     }

@@ -1,7 +1,9 @@
 //! One connection: its transport, its output, what it speaks.
 
-use super::{FileRange, FileRead, Host, Out, Protocol, Transport};
+use super::filter::Filter;
+use super::{FileRange, FileRead, Host, Out, Protocol, Sink};
 use crate::errno::Errno;
+use crate::tls::News;
 use bytes::Bytes;
 use std::any::Any;
 use std::convert::Infallible;
@@ -11,6 +13,8 @@ use std::rc::Rc;
 pub struct Connection<H: Host> {
     /// What its bytes go over.
     pub transport: H::Transport,
+    /// The TLS before that.
+    pub(super) filter: Option<Box<Filter>>,
     out: Out,
     /// It is among those that have output to flush before the loop waits.
     pub(super) dirty: bool,
@@ -35,6 +39,7 @@ impl<H: Host> Connection<H> {
     pub(super) fn new(transport: H::Transport) -> Connection<H> {
         Connection {
             transport,
+            filter: None,
             out: Out::default(),
             dirty: false,
             connecting: false,
@@ -75,7 +80,42 @@ impl<H: Host> Connection<H> {
 
     /// Bytes written that have not left, those of files included.
     pub fn queued(&self) -> u64 {
-        self.out.waiting() + self.transport.queued() as u64
+        let encrypted = self.filter.as_ref().map_or(0, |filter| filter.waiting());
+        self.out.waiting() + encrypted + self.transport.queued() as u64
+    }
+
+    /// Its TLS.
+    pub fn filter(&self) -> Option<&Filter> {
+        self.filter.as_deref()
+    }
+
+    /// Runs `code` on the output, and what it goes to.
+    fn output<T>(&mut self, code: impl FnOnce(&mut Out, &dyn Sink) -> T) -> T {
+        match &mut self.filter {
+            None => code(&mut self.out, &self.transport),
+            Some(filter) => code(&mut self.out, &filter.over(&self.transport)),
+        }
+    }
+
+    /// Has the filter take what came, and appends to `plain` what that says. What it leads to goes out with what that causes, if there is any;
+    /// else at once.
+    pub(super) fn decrypt(&mut self, bytes: &[u8], plain: &mut Vec<u8>) -> Result<News, Errno> {
+        let Some(filter) = &mut self.filter else {
+            return Ok(News::default());
+        };
+        let news = filter.receive(bytes, plain);
+        if plain.is_empty() && !news.secured {
+            filter.flush(&self.transport)?;
+        }
+        Ok(news)
+    }
+
+    /// The handshake is done: what waited for that goes on. Returns what [`Out::written`] returns.
+    pub(super) fn secured(&mut self) -> Result<(bool, bool), Errno> {
+        if self.out.is_held() {
+            return self.output(|out, sink| out.written(sink, Ok(())));
+        }
+        Ok((false, false))
     }
 
     /// Whether output gathers that nothing is going to send by itself.
@@ -121,17 +161,32 @@ impl<H: Host> Connection<H> {
     /// Writes bytes that lie in JavaScript's memory.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Errno> {
         self.sent += bytes.len() as u64;
-        self.out.write(&self.transport, bytes)
+        self.output(|out, sink| out.write(sink, bytes))
     }
 
     /// Gives what waits to the transport.
     pub(super) fn flush(&mut self) -> Result<(), Errno> {
-        self.out.flush(&self.transport)
+        self.output(|out, sink| out.flush(sink))?;
+        self.flush_filter()
+    }
+
+    /// Gives what the filter has to say by itself to the transport.
+    pub(super) fn flush_filter(&mut self) -> Result<(), Errno> {
+        match &mut self.filter {
+            None => Ok(()),
+            Some(filter) => filter.flush(&self.transport),
+        }
     }
 
     /// See [`Out::written`].
     pub(super) fn written(&mut self, result: Result<(), Errno>) -> Result<(bool, bool), Errno> {
-        self.out.written(&self.transport, result)
+        if let Some(filter) = &mut self.filter {
+            let left = filter.written(&self.transport, result)?;
+            if !left || !self.out.is_held() {
+                return Ok((false, false));
+            }
+        }
+        self.output(|out, sink| out.written(sink, result))
     }
 
     /// See [`Out::asks`].
@@ -141,7 +196,7 @@ impl<H: Host> Connection<H> {
 
     /// See [`Out::file_read`].
     pub(super) fn file_read(&mut self, result: Result<Bytes, Errno>) -> Result<(bool, bool), Errno> {
-        self.out.file_read(&self.transport, result)
+        self.output(|out, sink| out.file_read(sink, result))
     }
 
     /// Ends our side behind what is written.

@@ -42,15 +42,30 @@ pub trait Host: Sized + 'static {
 
 /// A stream of bytes to a peer, or a listener for such. What happens on it is reported to the engine, under the id that it was made with,
 /// and never from within a call. Dropping it closes it, which is reported as [`super::Engine::on_closed`].
-pub trait Transport {
+pub trait Transport: Sink {
+    /// Closes in a way that the peer sees as an error.
+    ///
+    /// # Errors
+    /// The system's, or that there is no such way; it is closed all the same.
+    fn reset(self) -> Result<(), Errno>;
+}
+
+/// Where output goes: a transport, or a filter before one.
+pub trait Sink {
     /// Writes what is taken at once; returns how many bytes that is, 0 when none are taken now. With `more`, a file follows.
     ///
     /// # Errors
     /// The system's.
     fn try_write(&self, parts: &[&[u8]], more: bool) -> Result<usize, Errno>;
 
+    /// Whether some of what was taken has not left, or nothing is taken yet. What was not taken is to be offered again after
+    /// [`super::Engine::on_written`], not queued.
+    fn is_busy(&self) -> bool {
+        false
+    }
+
     /// Sends from the front of `range`, at most `share` bytes of what is in memory, as long as they are taken at once. When some of it is left
-    /// then, a small part is queued as by [`Transport::write`]: its end says that more will be taken. `range` is left with what has neither
+    /// then, a small part is queued as by [`Sink::write`]: its end says that more will be taken. `range` is left with what has neither
     /// left nor is queued.
     ///
     /// # Errors
@@ -71,12 +86,6 @@ pub trait Transport {
     /// # Errors
     /// The system's.
     fn shutdown(&self) -> Result<(), Errno>;
-
-    /// Closes in a way that the peer sees as an error.
-    ///
-    /// # Errors
-    /// The system's, or that there is no such way; it is closed all the same.
-    fn reset(self) -> Result<(), Errno>;
 }
 
 /// What became of a range of a file.

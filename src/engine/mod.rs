@@ -10,6 +10,7 @@
 mod connection;
 mod datagrams;
 mod file;
+mod filter;
 mod host;
 mod out;
 mod protocol;
@@ -19,6 +20,7 @@ mod tests;
 
 use crate::errno::Errno;
 use crate::slots::Slots;
+use crate::tls::{Failure, News, Session};
 use bytes::Bytes;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -27,7 +29,8 @@ use std::rc::Rc;
 pub use connection::Connection;
 pub use datagrams::{Batch, Datagrams, Port, Run, To};
 pub use file::{FileRange, Presence, Source};
-pub use host::{Host, Sent, Transport};
+pub use filter::Filter;
+pub use host::{Host, Sent, Sink, Transport};
 use out::Out;
 pub use out::{COPIED, FileRead, SHARE};
 use protocol::Plain;
@@ -59,6 +62,14 @@ pub enum Event<'a> {
     Shutdown(u32, Result<(), Errno>),
     /// The transport is closed, the id stale.
     Close(u32),
+    /// A client of TLS has no answer here: by [`Engine::unsecure`] somebody else can have it.
+    Unanswered(u32),
+    /// The handshake of TLS is done.
+    Secured(u32),
+    /// TLS has come to an end that is an error. Nothing is received any more.
+    Insecure(u32, &'a Failure),
+    /// Secrets of a connection, as lines of a key log.
+    Keys(u32, &'a str),
 }
 
 enum Slot<H: Host> {
@@ -84,6 +95,8 @@ pub struct Engine<H: Host> {
     dirty: RefCell<Vec<u32>>,
     /// The connection whose read is reported: its output is flushed at the end of that.
     reading: Cell<Option<u32>>,
+    /// Memory for what was decrypted.
+    plaintext: RefCell<Vec<u8>>,
 }
 
 impl<H: Host> Engine<H> {
@@ -98,6 +111,7 @@ impl<H: Host> Engine<H> {
             ended: Cell::new(false),
             dirty: RefCell::default(),
             reading: Cell::new(None),
+            plaintext: RefCell::default(),
         }
     }
 
@@ -501,8 +515,86 @@ impl<H: Host> Engine<H> {
         self.host.guard(|| self.tell(Event::Connected(id, result)));
     }
 
+    /// Has a connection speak TLS from now on. Whatever it speaks otherwise goes through that.
+    ///
+    /// # Errors
+    /// Those of [`Engine::connection`], or the system's; `EALREADY` for one that does so already, or has written something that has not left.
+    pub fn secure(&self, id: u32, session: Session) -> Result<(), Errno> {
+        self.connection(id, |connection| {
+            if connection.filter.is_some() || connection.queued() > 0 {
+                return Err(Errno::EALREADY);
+            }
+            connection.filter = Some(Box::new(Filter::new(session)));
+            connection.flush()
+        })?
+    }
+
+    /// Has a connection speak no TLS any more, as it was not answered; returns what has come.
+    ///
+    /// # Errors
+    /// Those of [`Engine::connection`].
+    pub fn unsecure(&self, id: u32) -> Result<Vec<u8>, Errno> {
+        let filter = self.connection(id, |connection| connection.filter.take())?;
+        Ok(filter.map_or_else(Vec::new, |filter| filter.into_session().received()))
+    }
+
     /// Bytes arrived, or no more will.
     pub fn on_read(&self, id: u32, result: Result<&[u8], Errno>) {
+        let ended = self.connection(id, |connection| {
+            connection.filter.as_ref().map(|filter| filter.has_ended())
+        });
+        match (ended, result) {
+            (Ok(Some(_)), Ok(bytes)) => self.decrypt(id, bytes),
+            // The peer has said so before.
+            (Ok(Some(true)), Err(Errno::EOF)) => {}
+            _ => self.received(id, result),
+        }
+    }
+
+    /// Tells what a filter makes of what came: first that there is TLS now, as those who hear of that may say what the connection speaks.
+    fn decrypt(&self, id: u32, bytes: &[u8]) {
+        let mut plain = self.plaintext.take();
+        plain.clear();
+        let decrypted = self.connection(id, |connection| connection.decrypt(bytes, &mut plain));
+        // A connection that is closed has nobody to tell.
+        let Ok(decrypted) = decrypted else { return };
+        let news = match decrypted {
+            Ok(news) => news,
+            Err(error) => {
+                self.host.guard(|| self.tell(Event::WriteError(id, error)));
+                News::default()
+            }
+        };
+        if !news.keys.is_empty() {
+            self.host.guard(|| self.tell(Event::Keys(id, &news.keys)));
+        }
+        if news.unanswered {
+            self.host.guard(|| self.tell(Event::Unanswered(id)));
+        }
+        if news.secured {
+            self.host.guard(|| self.tell(Event::Secured(id)));
+            self.go_on(id, Connection::secured);
+        }
+        if !plain.is_empty() {
+            self.received(id, Ok(&plain));
+        }
+        if news.ended {
+            self.received(id, Err(Errno::EOF));
+        }
+        // What nobody's answer has taken along.
+        self.host.guard(|| {
+            if let Ok(Err(error)) = self.connection(id, Connection::flush_filter) {
+                self.tell(Event::WriteError(id, error));
+            }
+        });
+        if let Some(failure) = &news.failure {
+            self.host.guard(|| self.tell(Event::Insecure(id, failure)));
+        }
+        self.plaintext.replace(plain);
+    }
+
+    /// Bytes for a protocol, or that no more will come.
+    fn received(&self, id: u32, result: Result<&[u8], Errno>) {
         self.host.guard(|| {
             let spoken = self.connection(id, |connection| {
                 connection.received += result.map_or(0, <[u8]>::len) as u64;

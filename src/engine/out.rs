@@ -4,7 +4,7 @@
 //! when they cannot leave at once. What the transport does not take is queued with it, one write at a time, and nothing is moved or
 //! copied for that. A range stays in the queue until its bytes have left; what of it is not in memory, the host reads elsewhere.
 
-use super::{FileRange, Sent, Transport};
+use super::{FileRange, Sent, Sink};
 use crate::errno::Errno;
 use bytes::{Buf, Bytes};
 use std::collections::VecDeque;
@@ -77,6 +77,8 @@ pub struct Out {
     tail: Vec<u8>,
     /// Bytes of the one queued write.
     in_flight: usize,
+    /// The sink has not done with what it has, and will report that.
+    held: bool,
     /// The first segment is a file, and this part of it is being read.
     reading: Option<Box<FileRead>>,
     /// That is not asked for yet.
@@ -102,7 +104,12 @@ impl Out {
 
     /// Whether what comes waits for a report: of a queued write's end, or of a file.
     pub fn is_busy(&self) -> bool {
-        self.in_flight > 0 || self.reading.is_some()
+        self.in_flight > 0 || self.held || self.reading.is_some()
+    }
+
+    /// Whether what comes waits for the sink alone, which has no write of ours queued.
+    pub fn is_held(&self) -> bool {
+        self.held
     }
 
     /// Whether the listener is to wait before it writes more, and so will be told.
@@ -143,33 +150,37 @@ impl Out {
     }
 
     /// Gives what waits to the transport, and our side's end behind it.
-    pub fn flush(&mut self, transport: &impl Transport) -> Result<(), Errno> {
+    pub fn flush(&mut self, sink: &dyn Sink) -> Result<(), Errno> {
         if self.is_busy() {
             return Ok(());
         }
         if self.waiting() > 0 {
-            self.offer(transport, &[])?;
+            self.offer(sink, &[])?;
         }
-        self.end_behind(transport)
+        self.end_behind(sink)
     }
 
-    fn end_behind(&mut self, transport: &impl Transport) -> Result<(), Errno> {
+    fn end_behind(&mut self, sink: &dyn Sink) -> Result<(), Errno> {
         // The transport ends after the write that it has queued.
         if !self.ends || self.waiting() > 0 {
             return Ok(());
         }
+        if sink.is_busy() {
+            self.held = true;
+            return Ok(());
+        }
         self.ends = false;
-        transport.shutdown()
+        sink.shutdown()
     }
 
     /// Writes `bytes` behind what waits, and what waits with them; they are copied only if they do not leave at once.
-    pub fn write(&mut self, transport: &impl Transport, bytes: &[u8]) -> Result<(), Errno> {
+    pub fn write(&mut self, sink: &dyn Sink, bytes: &[u8]) -> Result<(), Errno> {
         if self.is_busy() {
             self.seal();
             self.push(Segment::Bytes(Bytes::copy_from_slice(bytes)));
             return Ok(());
         }
-        self.offer(transport, bytes)
+        self.offer(sink, bytes)
     }
 
     /// Our side ends behind what is written. Only the first time counts.
@@ -184,10 +195,11 @@ impl Out {
     }
 
     /// The queued write has ended. Goes on with what waits; returns whether all has left, and whether the listener waits for that.
-    pub fn written(&mut self, transport: &impl Transport, result: Result<(), Errno>) -> Result<(bool, bool), Errno> {
+    pub fn written(&mut self, sink: &dyn Sink, result: Result<(), Errno>) -> Result<(bool, bool), Errno> {
         self.in_flight = 0;
+        self.held = false;
         result?;
-        self.go_on(transport)
+        self.go_on(sink)
     }
 
     /// What the connection needs from a file and has not been asked for.
@@ -199,11 +211,7 @@ impl Out {
     }
 
     /// The end of what [`Out::asks`] gave. Goes on as [`Out::written`] does.
-    pub fn file_read(
-        &mut self,
-        transport: &impl Transport,
-        result: Result<Bytes, Errno>,
-    ) -> Result<(bool, bool), Errno> {
+    pub fn file_read(&mut self, sink: &dyn Sink, result: Result<Bytes, Errno>) -> Result<(bool, bool), Errno> {
         let Some(read) = self.reading.take() else {
             return Ok((false, false));
         };
@@ -221,11 +229,11 @@ impl Out {
                 range.warmed(range.at_most(read.length) as u64);
             }
         }
-        self.go_on(transport)
+        self.go_on(sink)
     }
 
-    fn go_on(&mut self, transport: &impl Transport) -> Result<(bool, bool), Errno> {
-        self.flush(transport)?;
+    fn go_on(&mut self, sink: &dyn Sink) -> Result<(bool, bool), Errno> {
+        self.flush(sink)?;
         let left = !self.is_busy();
         let awaited = self.awaited;
         self.awaited &= !left;
@@ -233,13 +241,13 @@ impl Out {
     }
 
     /// Offers what waits and `last` to the transport, and queues with it what it does not take.
-    fn offer(&mut self, transport: &impl Transport, last: &[u8]) -> Result<(), Errno> {
+    fn offer(&mut self, sink: &dyn Sink, last: &[u8]) -> Result<(), Errno> {
         if !self.segments.is_empty() {
             self.seal();
             if !last.is_empty() {
                 self.push(Segment::Bytes(Bytes::copy_from_slice(last)));
             }
-            return self.send(transport);
+            return self.send(sink);
         }
         // Nearly always, so without the work there.
         let waiting = self.tail.len();
@@ -247,10 +255,11 @@ impl Out {
             return Ok(());
         }
         let (from, to) = (usize::from(self.tail.is_empty()), 1 + usize::from(!last.is_empty()));
-        let written = transport.try_write(&[&*self.tail, last][from..to], false)?;
+        let written = sink.try_write(&[&*self.tail, last][from..to], false)?;
         if written == waiting + last.len() {
             // Thousands of idle connections keep nothing; the allocator has it for the next one at once.
             self.tail = Vec::new();
+            self.held = sink.is_busy();
             return Ok(());
         }
         self.seal();
@@ -259,21 +268,21 @@ impl Out {
             self.push(Segment::Bytes(Bytes::copy_from_slice(&last[of_last..])));
         }
         self.left(written - of_last);
-        self.queue(transport)
+        self.queue(sink)
     }
 
-    /// Sends segments, until the transport takes no more, or for one turn's share.
-    fn send(&mut self, transport: &impl Transport) -> Result<(), Errno> {
+    /// Sends segments, until the sink takes no more, or for one turn's share.
+    fn send(&mut self, sink: &dyn Sink) -> Result<(), Errno> {
         let mut share = SHARE;
         while let Some(first) = self.segments.front_mut() {
             let Segment::File(range) = first else {
-                if self.send_bytes(transport)? {
+                if self.send_bytes(sink)? {
                     continue;
                 }
                 return Ok(());
             };
             let before = range.left();
-            let sent = transport.send_file(range, share);
+            let sent = sink.send_file(range, share);
             // An error can come behind bytes that have left.
             let count = before - range.left();
             self.waiting -= count;
@@ -300,7 +309,7 @@ impl Out {
     }
 
     /// Sends the bytes in front, and returns whether all of them have left; else they are queued with the transport.
-    fn send_bytes(&mut self, transport: &impl Transport) -> Result<bool, Errno> {
+    fn send_bytes(&mut self, sink: &dyn Sink) -> Result<bool, Errno> {
         let mut parts: [&[u8]; PARTS] = [&[]; PARTS];
         let mut count = 0;
         for (part, segment) in parts.iter_mut().zip(&self.segments) {
@@ -311,12 +320,14 @@ impl Out {
         let offered: usize = parts.iter().map(|part| part.len()).sum();
         // A head leaves in one packet with the beginning of the file behind it.
         let more = matches!(self.segments.get(count), Some(Segment::File(_)));
-        let written = transport.try_write(&parts[..count], more)?;
+        let written = sink.try_write(&parts[..count], more)?;
         self.left(written);
         if written < offered {
-            self.queue(transport)?;
+            self.queue(sink)?;
+        } else {
+            self.held = sink.is_busy();
         }
-        Ok(written == offered)
+        Ok(written == offered && !self.held)
     }
 
     /// So many bytes of the segments have left; those are no files.
@@ -335,7 +346,11 @@ impl Out {
     }
 
     /// Queues what waits, as far as the first file, as one write.
-    fn queue(&mut self, transport: &impl Transport) -> Result<(), Errno> {
+    fn queue(&mut self, sink: &dyn Sink) -> Result<(), Errno> {
+        if sink.is_busy() {
+            self.held = true;
+            return Ok(());
+        }
         let mut parts = Vec::with_capacity(self.segments.len().min(PARTS));
         let mut length = 0;
         while let Some(Segment::Bytes(_)) = self.segments.front()
@@ -346,7 +361,7 @@ impl Out {
         }
         self.waiting -= length as u64;
         self.in_flight = length;
-        transport.write(parts)
+        sink.write(parts)
     }
 
     /// What has gathered is a segment.

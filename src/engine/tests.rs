@@ -1,5 +1,7 @@
 //! The engine on a scripted loop: what it tells, in which order, and what reaches the peers, also when whoever is told calls back.
 
+mod secure;
+
 use super::*;
 use bytes::Bytes;
 use std::collections::{HashMap, VecDeque};
@@ -66,7 +68,7 @@ impl Drop for FakeStream {
     }
 }
 
-impl Transport for FakeStream {
+impl Sink for FakeStream {
     fn try_write(&self, parts: &[&[u8]], more: bool) -> Result<usize, Errno> {
         assert!(!parts.is_empty() && parts.iter().all(|part| !part.is_empty()));
         assert!(self.wire.queued.borrow().is_empty(), "overtakes a queued write");
@@ -135,7 +137,9 @@ impl Transport for FakeStream {
         self.reports.borrow_mut().push_back(Report::Shutdown(self.id));
         Ok(())
     }
+}
 
+impl Transport for FakeStream {
     fn reset(self) -> Result<(), Errno> {
         self.wire.reset.set(true);
         Ok(())

@@ -1,10 +1,7 @@
 //! Cuts a byte stream into frames, however the stream was cut before.
 
 use super::frame::{Frame, HEADER_SIZE, Kind, LENGTH_SIZE, MAGIC, PREFACE_SIZE, Preface, ProtocolError, Role, VERSION};
-
-/// Above this the buffer of a partial frame is given back once the frame is whole, so that one large frame does not stay paid for
-/// on a connection that goes on with small ones. The engine's read size: no smaller frame than that needs more than two reads.
-const KEEP_CAPACITY: usize = 64 * 1024;
+use crate::codec::framing::{Assembler, Extent, Units};
 
 /// The largest length prefix before a proof, in bytes: room for a proof, and for a goaway that explains itself.
 const UNPROVEN_LIMIT: u32 = 1024;
@@ -92,38 +89,30 @@ impl<'a> Event<'a> {
 
 /// The reading half of one connection.
 ///
-/// Lengths are checked as soon as their four bytes are there; nothing is allocated for what a peer merely announces, only for
-/// bytes that have come (at most twice as much, as a vector grows).
+/// Lengths are checked as soon as their four bytes are there, before the [`Assembler`] keeps any.
 #[derive(Debug)]
 pub struct Splitter {
-    role: Role,
-    max_frame: u32,
-    /// The version that the connection uses, the lower of its ends'; 0 until the preface has been read.
-    version: u8,
-    /// How many frames of [`Kind::Auth`] come before any others.
-    proofs: u8,
-    /// The beginning of a unit whose end has not come yet.
-    partial: Vec<u8>,
-    failed: Option<ProtocolError>,
+    assembler: Assembler<Stream>,
 }
 
 impl Splitter {
     /// A splitter for the end `role` of a connection; `max_frame` is the largest length prefix it accepts, in bytes.
     pub fn new(role: Role, max_frame: u32) -> Splitter {
         Splitter {
-            role,
-            max_frame,
-            version: 0,
-            proofs: 0,
-            partial: Vec::new(),
-            failed: None,
+            assembler: Assembler::new(Stream {
+                role,
+                max_frame,
+                version: 0,
+                proofs: 0,
+            }),
         }
     }
 
     /// The peer is to prove that it knows a secret: until its last frame of [`Kind::Auth`] only these and a goaway are read, and nothing
     /// larger than a goaway is held. Whether the proof is good is decided above, where what follows it arrives after it.
     pub fn guarded(mut self) -> Splitter {
-        self.proofs = match self.role {
+        let stream = self.assembler.units();
+        stream.proofs = match stream.role {
             Role::Server => 1,
             Role::Client => 2,
         };
@@ -134,76 +123,74 @@ impl Splitter {
     /// Returns how many bytes are taken: the others, and the unit that was refused, come with the next push, of the rest of the
     /// input even where that is nothing. After an error, which every later call repeats, what was given before it still holds.
     pub fn push(&mut self, input: &[u8], mut sink: impl FnMut(Event<'_>) -> bool) -> Result<usize, ProtocolError> {
-        if let Some(error) = self.failed {
-            return Err(error);
-        }
-        let result = self.advance(input, &mut sink);
-        if let Err(error) = result {
-            self.failed = Some(error);
-            self.partial = Vec::new();
-        }
-        result
+        self.assembler.push(input, |stream, unit| {
+            let event = stream.read(unit.bytes)?;
+            let taken = sink(event);
+            if taken {
+                stream.note(&event);
+            }
+            Ok(taken)
+        })
     }
 
     /// Bytes held of a unit that is not whole yet: when the stream ends, anything but 0 means that it was cut short.
     pub fn buffered(&self) -> usize {
-        self.partial.len()
+        self.assembler.held().len()
     }
+}
 
-    fn advance(&mut self, input: &[u8], sink: &mut impl FnMut(Event<'_>) -> bool) -> Result<usize, ProtocolError> {
-        let mut rest = input;
-        loop {
-            if self.partial.is_empty() {
-                if rest.is_empty() {
-                    break;
-                }
-                let Some((unit, after)) = rest.split_at_checked(self.measure(rest)?) else {
-                    self.partial.extend_from_slice(rest);
-                    rest = &[];
-                    break;
-                };
-                let event = self.read(unit)?;
-                let effect = Effect::of(&event);
-                if !sink(event) {
-                    break;
-                }
-                self.apply(effect);
-                rest = after;
-                continue;
+/// What the units of a connection are: a preface, then frames.
+#[derive(Debug)]
+struct Stream {
+    role: Role,
+    max_frame: u32,
+    /// The version that the connection uses, the lower of its ends'; 0 until the preface has been read.
+    version: u8,
+    /// How many frames of [`Kind::Auth`] come before any others.
+    proofs: u8,
+}
+
+impl Units for Stream {
+    type Error = ProtocolError;
+
+    #[inline]
+    fn measure(&self, bytes: &[u8]) -> Result<Option<Extent>, ProtocolError> {
+        let first = bytes.first_chunk::<LENGTH_SIZE>();
+        if self.version == 0 {
+            if bytes.iter().zip(&MAGIC).any(|(byte, magic)| byte != magic) {
+                return Err(ProtocolError::NotRpc);
             }
-            // Asked again each time: the bytes added last may have brought the length prefix itself.
-            let missing = self.measure(&self.partial)? - self.partial.len();
-            if missing > 0 {
-                if rest.is_empty() {
-                    break;
-                }
-                let (more, after) = rest.split_at(missing.min(rest.len()));
-                self.partial.extend_from_slice(more);
-                rest = after;
-                continue;
-            }
-            let event = self.read(&self.partial)?;
-            let effect = Effect::of(&event);
-            if !sink(event) {
-                break;
-            }
-            self.apply(effect);
-            self.partial.clear();
-            if self.partial.capacity() > KEEP_CAPACITY {
-                self.partial = Vec::new();
-            }
+            // To be asked again until all of the magic has come, which has as many bytes.
+            return Ok(first.map(|_| Extent {
+                head: 0,
+                body: PREFACE_SIZE as u64,
+                foot: 0,
+            }));
         }
-        Ok(input.len() - rest.len())
-    }
-
-    fn apply(&mut self, effect: Effect) {
-        match effect {
-            Effect::None => {}
-            Effect::Version(version) => self.version = version,
-            Effect::Proof => self.proofs -= 1,
+        let Some(prefix) = first else { return Ok(None) };
+        let length = u32::from_be_bytes(*prefix);
+        let limit = self.limit();
+        if length > limit {
+            return Err(ProtocolError::TooLarge { length, limit });
         }
+        if (length as usize) < HEADER_SIZE {
+            let length = length as usize;
+            return Err(ProtocolError::TooShort { kind: 0, length });
+        }
+        Ok(Some(Extent {
+            head: LENGTH_SIZE as u64,
+            body: length.into(),
+            foot: 0,
+        }))
     }
 
+    fn measure_joined(&self, held: &[u8], more: &[u8]) -> Result<Option<Extent>, ProtocolError> {
+        let first: Vec<u8> = held.iter().chain(more).take(LENGTH_SIZE).copied().collect();
+        self.measure(&first)
+    }
+}
+
+impl Stream {
     /// The largest length prefix that is read now.
     fn limit(&self) -> u32 {
         if self.proofs == 0 {
@@ -213,31 +200,7 @@ impl Splitter {
         }
     }
 
-    /// The size of the unit that begins with `bytes`, as far as they tell: always more than `bytes` has while its size is open.
-    fn measure(&self, bytes: &[u8]) -> Result<usize, ProtocolError> {
-        if self.version == 0 {
-            let known = bytes.len().min(MAGIC.len());
-            return if bytes[..known] == MAGIC[..known] {
-                Ok(PREFACE_SIZE)
-            } else {
-                Err(ProtocolError::NotRpc)
-            };
-        }
-        let Some((prefix, _)) = bytes.split_first_chunk::<LENGTH_SIZE>() else {
-            return Ok(LENGTH_SIZE);
-        };
-        let length = u32::from_be_bytes(*prefix);
-        let limit = self.limit();
-        if length > limit {
-            return Err(ProtocolError::TooLarge { length, limit });
-        }
-        let length = length as usize;
-        if length < HEADER_SIZE {
-            return Err(ProtocolError::TooShort { kind: 0, length });
-        }
-        Ok(LENGTH_SIZE + length)
-    }
-
+    #[inline]
     fn read<'a>(&self, unit: &'a [u8]) -> Result<Event<'a>, ProtocolError> {
         if self.version == 0 {
             // `measure` has asked for exactly this many.
@@ -253,22 +216,13 @@ impl Splitter {
         }
         Ok(Event::Frame(frame))
     }
-}
 
-/// What a unit that was taken changes for those that follow.
-#[derive(Clone, Copy)]
-enum Effect {
-    None,
-    Version(u8),
-    Proof,
-}
-
-impl Effect {
-    fn of(event: &Event<'_>) -> Effect {
+    /// What a unit that was taken changes for those that follow.
+    fn note(&mut self, event: &Event<'_>) {
         match event {
-            Event::Preface(preface) => Effect::Version(preface.version.min(VERSION)),
-            Event::Frame(Frame { kind: Kind::Auth, .. }) => Effect::Proof,
-            Event::Frame(_) => Effect::None,
+            Event::Preface(preface) => self.version = preface.version.min(VERSION),
+            Event::Frame(Frame { kind: Kind::Auth, .. }) => self.proofs -= 1,
+            Event::Frame(_) => {}
         }
     }
 }
@@ -576,12 +530,12 @@ mod tests {
             Err(error),
             "a failed splitter stays failed"
         );
-        assert_eq!((count, splitter.buffered(), splitter.partial.capacity()), (1, 0, 0));
+        assert_eq!((count, splitter.buffered(), splitter.assembler.capacity()), (1, 0, 0));
         // An announced length within the limit costs nothing until its bytes come either.
         let mut splitter = Splitter::new(Role::Client, u32::MAX);
         splitter.push(&bytes[..PREFACE_SIZE], |_| true).unwrap();
         splitter.push(&[0xff; 4], |_| true).unwrap();
-        assert!(splitter.partial.capacity() <= 64);
+        assert!(splitter.assembler.capacity() <= 64);
     }
 
     #[test]
@@ -615,7 +569,7 @@ mod tests {
             assert_eq!(taken, Ok(chunk.len()));
         }
         assert!(seen[1] == large);
-        assert!(splitter.partial.capacity() <= KEEP_CAPACITY);
+        assert!(splitter.assembler.capacity() <= 64 * 1024);
     }
 
     fn any_unit(role: Role) -> BoxedStrategy<Owned> {

@@ -25,7 +25,7 @@ function withServers(load, names, core, body) {
 }
 
 function servedCase(load) {
-  const { name, title, contenders, packages, connections = 64, depth = 1 } = load
+  const { name, title, contenders, packages, secure, connections = 64, depth = 1 } = load
   const [[request]] = load.exchanges
   return {
     name,
@@ -35,7 +35,7 @@ function servedCase(load) {
     about: { connections, depth },
     run: ({ names, cores, rounds, seconds, generate }) =>
       withServers(load, names, cores?.measured, async (servers) => {
-        const drive = ({ port }, seconds) => generate({ port, request, connections, depth, seconds })
+        const drive = ({ port }, seconds) => generate({ port, secure, request, connections, depth, seconds })
         for (const one of servers) await drive(one, seconds / 2)
         return interleave({
           contenders: servers,

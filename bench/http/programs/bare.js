@@ -1,6 +1,6 @@
 'use strict'
 
-// Programs on the bare module, `http` or `net`: each is given `{http, net}` of a contender and makes its server.
+// Programs on the bare module, `http`, `https` or `net`: each is given `{http, https, net}` of a contender and makes its server.
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -16,6 +16,14 @@ const handled =
   ({ http }) =>
     http.createServer(handler)
 
+/** The tests' certificate: ECDSA, P-256. */
+const identity = () => {
+  const read = (name) => fs.readFileSync(path.join(__dirname, '../../../__test__/https/fixtures', name))
+  return { key: read('server-key.pem'), cert: read('server-cert.pem') }
+}
+
+const LARGE = 'x'.repeat(2 ** 20)
+
 /** The handler of the tutorial. */
 function hello(_req, res) {
   res.writeHead(200)
@@ -24,8 +32,13 @@ function hello(_req, res) {
 
 module.exports = {
   FILE,
+  LARGE,
 
   hello: handled(hello),
+
+  'secure hello': ({ https }) => https.createServer(identity(), hello),
+
+  'secure 1 MiB': ({ https }) => https.createServer(identity(), (_req, res) => res.end(LARGE)),
 
   /** `hello` for connections that are to stay. */
   patient({ http }) {

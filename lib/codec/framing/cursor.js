@@ -8,7 +8,7 @@ const { framer, frameError } = require('../../constants')
 const { bytesOf } = require('../bytes')
 const natives = require('../native')
 
-const { COUNT, NEXT, DONE, END, HEAD, FOOT, TOTAL, BEGUN, HELD, ERROR, ROWS } = framer
+const { COUNT, NEXT, BEGUN, HELD, TOTAL, ERROR, ROWS } = framer
 /** Messages that one call finds at most: a few, and many once a chunk has had more than that. */
 const FEW = 16
 const MANY = 2048
@@ -62,15 +62,6 @@ class Cursor {
   #found = EMPTY
   #row = 0
   #rows = 0
-  /** All of the chunk was looked at. */
-  #done = true
-  /** What has come of a frame in earlier chunks: copied, so that a trickle of tiny chunks costs no more than its bytes. */
-  #partial = EMPTY
-  #held = 0
-  /** A stuffed message has begun, of which there may be no bytes yet. */
-  #begun = false
-  /** Bytes that frame has in all; 0 while that is not known. */
-  #total = 0
   #failure = null
 
   constructor(framing, errors = ERRORS) {
@@ -90,7 +81,12 @@ class Cursor {
 
   /** Bytes of a frame that is not whole. */
   get held() {
-    return this.#held
+    return this.#words[HELD]
+  }
+
+  /** All of the chunk was looked at. */
+  get #done() {
+    return this.#words[NEXT] === this.#chunk.length
   }
 
   /** Takes the next chunk. Messages of the one before that were not taken are passed over. */
@@ -100,7 +96,6 @@ class Cursor {
     this.#chunk = chunk
     this.#row = this.#rows = 0
     this.#words[NEXT] = 0
-    this.#done = chunk.length === 0
   }
 
   /** Finds the next message; false where more bytes are needed first. */
@@ -157,91 +152,44 @@ class Cursor {
     // A chunk that has filled the table has many.
     if (this.#rows > 0 && this.#words.length < ROWS + 2 * MANY) this.#makeTable(MANY)
     const words = this.#words
-    const problem = this.#stuffed ? this.#unstuff(from) : this.#split(from)
+    let made = natives().framerPush(this.#id, this.#chunk, from, this.#table)
+    if (words[ERROR] !== 0) {
+      const tooLarge = words[ERROR] === frameError.TOO_LARGE
+      this.#failure = tooLarge ? this.#errors.tooLarge(made[1]) : this.#errors.invalid(made[1])
+      made = made[0]
+    }
+    this.#found = this.#stuffed ? made : this.#chunk
     this.#row = 0
     this.#rows = words[COUNT]
-    if (words[ERROR] !== 0) {
-      this.#failure =
-        words[ERROR] === frameError.TOO_LARGE ? this.#errors.tooLarge(problem) : this.#errors.invalid(problem)
-      this.#partial = EMPTY
-    }
-    const end = words[END]
-    if (end > 0) this.#finish(from, end)
-    if (words[DONE] !== 0) {
-      this.#done = true
-      if (!this.#stuffed) {
-        this.#total = words[TOTAL]
-        this.#keep(words[NEXT], this.#chunk.length)
-      }
-    }
-    return end > 0
-  }
-
-  #split(from) {
-    this.#found = this.#chunk
-    return natives().framerPush(this.#id, this.#chunk, from, this.#table)
-  }
-
-  #unstuff(from) {
-    const made = natives().framerUnstuff(this.#id, this.#chunk, from, this.#table)
-    this.#begun = this.#words[BEGUN] !== 0
-    this.#held = this.#words[HELD]
-    if (this.#words[ERROR] === 0) {
-      this.#found = made
-      return undefined
-    }
-    this.#found = made[0]
-    return made[1]
-  }
-
-  /** The message that began in an earlier chunk is whole. */
-  #finish(from, end) {
-    this.#keep(from, end)
-    this.bytes = this.#partial
-    this.start = this.#words[HEAD]
-    this.end = this.#held - this.#words[FOOT]
-    this.#partial = EMPTY
-    this.#held = 0
-    this.#total = 0
-  }
-
-  /** Adds to the partial frame, whose memory grows with what has come, never beyond the frame. */
-  #keep(start, end) {
-    if (start === end) return
-    const held = this.#held + end - start
-    if (held > this.#partial.length) {
-      const twice = Math.max(held, 2 * this.#partial.length)
-      const grown = Buffer.allocUnsafeSlow(this.#total > 0 ? Math.max(held, Math.min(this.#total, twice)) : twice)
-      grown.set(this.#partial.subarray(0, this.#held))
-      this.#partial = grown
-    }
-    this.#partial.set(this.#chunk.subarray(start, end), this.#held)
-    this.#held = held
+    if (this.#stuffed || made === undefined) return false
+    this.bytes = made
+    this.start = 0
+    this.end = made.length
+    return true
   }
 
   /** There are no more chunks. True when what has come since the last delimiter is a message, too. */
   finish() {
     if (this.#failure !== null) throw this.#failure
-    const { held } = this
-    if (held === 0 && !this.#begun) return false
-    if (this.#unterminated) {
-      this.bytes = this.#partial
-      this.start = 0
-      this.end = held
-      this.reset()
-      return true
+    const words = this.#words
+    if (words[BEGUN] === 0) return false
+    if (!this.#unterminated) {
+      this.#failure = this.#errors.incomplete(words[HELD], words[TOTAL])
+      throw this.#failure
     }
-    this.#failure = this.#errors.incomplete(held, this.#total)
-    throw this.#failure
+    this.bytes = natives().framerHeld(this.#id)
+    this.start = 0
+    this.end = this.bytes.length
+    this.reset()
+    return true
   }
 
   /** Forgets what has come: another stream begins. */
   reset() {
     natives().framerReset(this.#id)
-    this.#chunk = this.#found = this.#partial = EMPTY
-    this.#row = this.#rows = this.#held = this.#total = 0
-    this.#begun = false
-    this.#done = true
+    this.#chunk = this.#found = EMPTY
+    this.#row = this.#rows = 0
+    this.#words.fill(0)
     this.#failure = null
   }
 }

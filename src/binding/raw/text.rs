@@ -75,8 +75,11 @@ impl Env {
         Value(result)
     }
 
-    /// Tells V8 of memory that a string has, or had, so that it collects soon enough.
-    fn account(self, change: i64) {
+    /// Tells V8 of memory that an object has, or had, so that it collects soon enough.
+    pub fn account(self, change: i64) {
+        if change == 0 {
+            return;
+        }
         let mut total = 0;
         // SAFETY: `total` has room for the answer.
         unsafe { sys::napi_adjust_external_memory(self.0, change, &raw mut total) };

@@ -1,17 +1,19 @@
 //! Messages in a stream of bytes: where each begins and ends, however the stream was cut.
 //!
-//! A [`Splitter`] finds messages that lie in the stream as they are: behind a length, before a delimiter, or all of one size. It keeps
-//! no byte of them and copies none; it says where they are, and goes on with the next chunk at any byte. An [`Unstuffer`] undoes codings
-//! that have changed the bytes so that one of them can be the delimiter (COBS, SLIP), and so has memory of its own.
+//! A [`Splitter`] finds messages that lie in the stream as they are: behind a length, before a delimiter, or all of one size. Of those that
+//! lie in one chunk it says where they are; only what was cut is put together, by an [`Assembler`], which does the same for the frames of
+//! [`rpc`](crate::rpc). An [`Unstuffer`] undoes codings that have changed the bytes so that one of them can be the delimiter (COBS, SLIP).
 //!
 //! A length is checked as soon as it is there. Nothing is allocated for what is merely announced.
 
+mod assembler;
 mod options;
 mod splitter;
 mod stuffing;
 
+pub use assembler::{Assembler, Extent, Unit, Units};
 pub use options::{Counts, Framing, Invalid, Length, Prefix};
-pub use splitter::{Continued, Found, Splitter, Tail};
+pub use splitter::{Found, Splitter};
 use std::fmt;
 pub use stuffing::{Stuffing, Unstuffer};
 

@@ -108,22 +108,26 @@ impl Unstuffer {
         self.begun.then_some(self.partial.len())
     }
 
-    /// Takes the chunk from `from` on: appends messages to `out`, and tells `sink` where in it each lies, until that refuses more. Returns
-    /// where to go on: at the chunk's end if none was refused.
+    /// The memory for it.
+    pub fn capacity(&self) -> usize {
+        self.partial.capacity()
+    }
+
+    /// Takes the next chunk: appends messages to `out`, and tells `sink` where in it each lies, until that refuses more. Returns how many bytes
+    /// are taken.
     ///
     /// # Errors
     /// Why the stream cannot be read on, again with every later call. What was told before holds.
     pub fn push(
         &mut self,
         chunk: &[u8],
-        from: usize,
         out: &mut Vec<u8>,
         mut sink: impl FnMut(Range<usize>) -> bool,
     ) -> Result<usize, Error> {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        let mut at = from;
+        let mut at = 0;
         while at < chunk.len() {
             let end = match self.stuffing {
                 Stuffing::Cobs => self.cobs(&chunk[at..]),

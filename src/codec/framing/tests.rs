@@ -58,44 +58,37 @@ fn frame(framing: &Framing, message: &[u8]) -> Vec<u8> {
     }
 }
 
-/// All messages of chunks, joined where they were cut as a caller has to.
+/// All messages of chunks, of which one push takes `rows` whole ones at most.
 fn split(splitter: &mut Splitter, chunks: &[&[u8]], rows: usize) -> Result<Vec<Vec<u8>>, Error> {
     let mut found = Vec::new();
-    let mut held: Vec<u8> = Vec::new();
     for &chunk in chunks {
-        let mut from = 0;
+        let mut rest = chunk;
         loop {
-            let mut count = 0;
-            let pushed = splitter.push(chunk, from, |message| {
+            let (mut count, mut first, mut refused) = (0, true, false);
+            let taken = splitter.push(rest, |message| {
                 match message {
-                    Found::Continued(Continued { end, head, foot }) => {
-                        held.extend_from_slice(&chunk[from..end]);
-                        found.push(held[head..held.len() - foot].to_vec());
-                        held.clear();
+                    Found::Joined(message) => {
+                        assert!(first);
+                        found.push(message.to_vec());
                     }
-                    Found::Whole(_) if count == rows => return false,
+                    Found::Whole(_) if count == rows => refused = true,
                     Found::Whole(message) => {
                         count += 1;
-                        found.push(chunk[message].to_vec());
+                        found.push(rest[message].to_vec());
                     }
                 }
-                true
+                first = false;
+                !refused
             })?;
-            match pushed {
-                Ok(tail) => {
-                    held.extend_from_slice(&chunk[tail.start..]);
-                    if tail.total > 0 {
-                        assert!(tail.total > held.len() as u64);
-                    }
-                    break;
-                }
-                Err(at) => {
-                    assert!(at > from || count == 0);
-                    from = at;
-                }
+            rest = &rest[taken..];
+            if !refused {
+                assert!(rest.is_empty());
+                break;
             }
         }
-        assert_eq!(splitter.held(), held.len() as u64);
+        let held = splitter.held();
+        assert!(chunk.ends_with(held) || held.ends_with(chunk));
+        assert!(splitter.announced().is_none_or(|all| all > held.len() as u64));
     }
     Ok(found)
 }
@@ -163,7 +156,7 @@ proptest! {
         let chunks: Vec<&[u8]> = cuts.windows(2).map(|cut| &stream[cut[0]..cut[1]]).collect();
         let mut splitter = Splitter::new(framing, LIMIT, true);
         prop_assert_eq!(split(&mut splitter, &chunks, rows), Ok(messages));
-        prop_assert_eq!(splitter.held(), 0);
+        prop_assert_eq!(splitter.held(), b"");
     }
 
     #[test]
@@ -202,15 +195,16 @@ proptest! {
         let mut unstuffer = Unstuffer::new(stuffing, LIMIT);
         let mut found = Vec::new();
         for chunk in stream.chunks(size) {
-            let mut from = 0;
-            while from < chunk.len() {
+            let mut rest = chunk;
+            while !rest.is_empty() {
                 let (mut out, mut ranges) = (vec![9], Vec::new());
-                from = unstuffer
-                    .push(chunk, from, &mut out, |range| {
+                let taken = unstuffer
+                    .push(rest, &mut out, |range| {
                         ranges.push(range);
                         ranges.len() < rows
                     })
                     .unwrap();
+                rest = &rest[taken..];
                 found.extend(ranges.into_iter().map(|range| out[range].to_vec()));
             }
         }
@@ -300,6 +294,35 @@ fn lengths_are_checked_once_they_are_there() {
     );
 }
 
+/// What is held is copied as seldom as in a vector, takes no more room than its frame, and is given back.
+#[test]
+fn memory_grows_with_what_has_come() {
+    const SIZE: usize = 100_000;
+    let delimiter = Framing::Delimiter(b"\r\n"[..].into());
+    for framing in [
+        Framing::Length(length(Prefix::Varint)),
+        delimiter,
+        Framing::Size(SIZE as u32),
+    ] {
+        let stream = frame(&framing, &[7; SIZE]);
+        let known = !matches!(framing, Framing::Delimiter(_));
+        let mut splitter = Splitter::new(framing, LIMIT, true);
+        let (mut grown, mut capacity) = (0, 0);
+        for byte in stream[..stream.len() - 1].chunks(1) {
+            split(&mut splitter, &[byte], 1).unwrap();
+            if splitter.capacity() != capacity {
+                capacity = splitter.capacity();
+                grown += 1;
+            }
+        }
+        assert!(grown <= 20 && capacity < 2 * SIZE, "{grown} times, to {capacity}");
+        assert!(!known || capacity <= stream.len(), "{capacity}");
+        let last = split(&mut splitter, &[&stream[stream.len() - 1..]], 1).unwrap();
+        assert!(last == [[7; SIZE]]);
+        assert!(splitter.capacity() <= 64 * 1024);
+    }
+}
+
 #[test]
 fn a_message_without_an_end_is_bounded() {
     for (delimiter, most) in [("\n", 10), ("\r\n", 11)] {
@@ -316,7 +339,7 @@ fn a_message_without_an_end_is_bounded() {
     for stuffing in [Stuffing::Cobs, Stuffing::Slip] {
         let mut stream = Vec::new();
         stuffing.encode(&[7; 11], &mut stream);
-        let found = Unstuffer::new(stuffing, 10).push(&stream, 0, &mut Vec::new(), |_| true);
+        let found = Unstuffer::new(stuffing, 10).push(&stream, &mut Vec::new(), |_| true);
         assert!(matches!(found, Err(Error::TooLarge { limit: 10, .. })), "{stuffing:?}");
     }
 }
@@ -325,7 +348,7 @@ fn a_message_without_an_end_is_bounded() {
 fn what_no_encoder_writes_is_an_error() {
     let all = |stuffing, bytes: &[u8]| {
         let (mut out, mut found) = (Vec::new(), 0);
-        let result = Unstuffer::new(stuffing, LIMIT).push(bytes, 0, &mut out, |_| {
+        let result = Unstuffer::new(stuffing, LIMIT).push(bytes, &mut out, |_| {
             found += 1;
             true
         });

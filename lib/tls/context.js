@@ -1,0 +1,125 @@
+'use strict'
+
+// Node's options of a secure context, for rustls. They have been through Node's own `tls.createSecureContext` before, which has raised what is wrong
+// with them; what rustls cannot do is left to Node's TLS, so there are no errors here, only no context.
+
+const { Buffer } = require('node:buffer')
+const crypto = require('node:crypto')
+const tls = require('node:tls')
+const { native } = require('../engine.js')
+const { all, parseCiphers } = require('./ciphers.js')
+
+const VERSIONS = { 'TLSv1.2': 12, 'TLSv1.3': 13 }
+/** Seconds, as OpenSSL has it. */
+const SESSION_TIMEOUT = 300
+
+/** Options that rustls has nothing for. */
+const FOREIGN = [
+  'pfx',
+  'crl',
+  'dhparam',
+  'sigalgs',
+  'secureOptions',
+  'secureProtocol',
+  'clientCertEngine',
+  'privateKeyEngine',
+  'privateKeyIdentifier',
+]
+
+const dropped = new FinalizationRegistry((id) => native.tlsContextDrop(id))
+
+/** A context of the native engine's. */
+class NativeContext {
+  constructor(id) {
+    this.id = id
+    dropped.register(this, id)
+  }
+}
+
+const list = (value) => (value === undefined || value === null ? [] : Array.isArray(value) ? value.flat() : [value])
+const bytes = (value) =>
+  typeof value === 'string' ? Buffer.from(value) : Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+
+/**
+ * A context of `options`, as `tls.createServer` takes them, or nothing where rustls cannot do what they ask for. `purpose` is what sessions must
+ * have in common to be resumed.
+ */
+function nativeContext(options, { asks = false, alpn = [], logs = false, purpose = '' } = {}) {
+  if (FOREIGN.some((name) => options[name])) return undefined
+  if (options.ecdhCurve !== undefined && options.ecdhCurve !== 'auto') return undefined
+  const oldest = VERSIONS[options.minVersion ?? tls.DEFAULT_MIN_VERSION]
+  const newest = VERSIONS[options.maxVersion ?? tls.DEFAULT_MAX_VERSION]
+  const suites = suitesOf(options.ciphers)
+  if (oldest === undefined || newest === undefined || suites === undefined) return undefined
+  try {
+    const authorities = list(options.ca).map(bytes)
+    const identities = pair(list(options.cert).map(bytes), list(options.key), options.passphrase)
+    if (identities === undefined) return undefined
+    const made = native.tlsContext({
+      certificates: identities.map(({ chain }) => complete(chain, authorities)),
+      keys: identities.map(({ key }) => key),
+      authorities,
+      alpn: alpn.map(bytes),
+      oldest,
+      newest,
+      suites,
+      ownOrder: options.honorCipherOrder !== false,
+      asks,
+      logs,
+      ticketKeys: options.ticketKeys && bytes(options.ticketKeys),
+      sessionTimeout: options.sessionTimeout || SESSION_TIMEOUT,
+      purpose: Buffer.from(purpose),
+    })
+    return typeof made === 'number' ? new NativeContext(made) : undefined
+  } catch {
+    // Node's own made sense of what is no certificate or key here.
+    return undefined
+  }
+}
+
+/** `undefined` for a list that is more than names of suites that rustls has. */
+function suitesOf(ciphers) {
+  const { defaultCoreCipherList } = crypto.constants
+  ciphers ??= tls.DEFAULT_CIPHERS
+  return ciphers === defaultCoreCipherList ? all : parseCiphers(ciphers)
+}
+
+/** Each certificate with the key that is its own; nothing where one has none. */
+function pair(chains, keys, passphrase) {
+  const opened = keys.map((key) => {
+    const { pem = key, passphrase: own = passphrase } = isBytes(key) ? {} : key
+    return crypto.createPrivateKey({ key: pem, passphrase: own })
+  })
+  const paired = []
+  for (const chain of chains) {
+    const certificate = new crypto.X509Certificate(chain)
+    const key = opened.find((key) => certificate.checkPrivateKey(key))
+    if (key === undefined) return undefined
+    paired.push({ chain, key: Buffer.from(key.export({ type: 'pkcs8', format: 'pem' })) })
+  }
+  return paired
+}
+
+const isBytes = (value) => typeof value === 'string' || ArrayBuffer.isView(value)
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
+
+const certificatesIn = (pem) => pem.toString('latin1').match(CERTIFICATE) ?? []
+
+/** A chain with what is missing behind it taken from the authorities, as OpenSSL does; roots, which peers have, are not sent. */
+function complete(pem, authorities) {
+  const chain = certificatesIn(pem)
+  const known = authorities
+    .flatMap(certificatesIn)
+    .map((pem) => ({ pem, certificate: new crypto.X509Certificate(pem) }))
+  let last = new crypto.X509Certificate(chain[chain.length - 1])
+  for (let left = known.length; left > 0 && !last.checkIssued(last); left--) {
+    const next = known.find(({ certificate }) => last.checkIssued(certificate) && !certificate.checkIssued(certificate))
+    if (next === undefined) break
+    chain.push(next.pem)
+    last = next.certificate
+  }
+  return Buffer.from(chain.join('\n'))
+}
+
+module.exports = { nativeContext, NativeContext }

@@ -1,0 +1,193 @@
+//! The native functions behind `lib/tls`: contexts, and what JavaScript asks of a connection's TLS.
+
+use super::engine::Engine;
+use super::raw::{Args, Functions, Misuse, Outcome, Value};
+use crate::errno::Errno;
+use crate::slots::Slots;
+use crate::tls::{Context, Contexts, Invalid, SECRET, Session, Settings, Tickets, Version};
+use napi::bindgen_prelude::Buffer;
+use napi_derive::napi;
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::rc::Rc;
+
+/// What a context is made of, as `lib/tls/context.js` has checked it. All text is PEM.
+#[napi(object)]
+pub struct TlsSettings {
+    /// Chains, and their keys in the same order.
+    pub certificates: Vec<Buffer>,
+    pub keys: Vec<Buffer>,
+    pub authorities: Vec<Buffer>,
+    pub alpn: Vec<Buffer>,
+    /// 12 and 13 are TLS 1.2 and 1.3.
+    pub oldest: u32,
+    pub newest: u32,
+    pub suites: Vec<String>,
+    pub own_order: bool,
+    pub asks: bool,
+    pub logs: bool,
+    pub ticket_keys: Option<Buffer>,
+    /// Seconds.
+    pub session_timeout: u32,
+    /// What sessions have in common that may be resumed.
+    pub purpose: Buffer,
+}
+
+/// Contexts that JavaScript has, and servers' choices of them.
+#[derive(Default)]
+struct Secure {
+    contexts: RefCell<Slots<Rc<Context>>>,
+    servers: RefCell<Slots<Rc<Contexts>>>,
+}
+
+const NO_CONTEXT: Misuse = Misuse::new(0, "TLS context");
+const NO_SERVER: Misuse = Misuse::new(0, "TLS server");
+
+/// Adds this module's functions.
+pub fn register(functions: &mut Functions<Engine>) {
+    let secure = Rc::new(Secure::default());
+    functions.add_with(&secure, "tlsContext", context);
+    functions.add_with(&secure, "tlsContextDrop", |secure, _, args| {
+        secure.contexts.borrow_mut().remove(args.uint(0)?);
+        Ok(())
+    });
+    functions.add_with(&secure, "tlsTicketKeys", |secure, _, args| {
+        let secret = secure.context(args, 0)?.tickets().secret();
+        Ok(secret.map(|secret| args.env().buffer_copy(&secret)))
+    });
+    functions.add_with(&secure, "tlsSetTicketKeys", |secure, _, args| {
+        let context = secure.context(args, 0)?;
+        let secret = args.bytes(1, 0, SECRET, |bytes| bytes.try_into().unwrap_or([0; SECRET]))?;
+        context.tickets().set_secret(secret);
+        Ok(())
+    });
+    functions.add_with(&secure, "tlsServer", |secure, _, args| {
+        let contexts = Rc::new(Contexts::new(secure.context(args, 0)?));
+        let made = secure
+            .servers
+            .borrow_mut()
+            .insert_with(|_| Ok::<_, Infallible>(contexts));
+        Ok(made.map(|Ok(id)| f64::from(id)))
+    });
+    functions.add_with(&secure, "tlsServerDrop", |secure, _, args| {
+        secure.servers.borrow_mut().remove(args.uint(0)?);
+        Ok(())
+    });
+    functions.add_with(&secure, "tlsServerName", |secure, _, args| {
+        secure.server(args, 0)?.add(&args.string(1)?, secure.context(args, 2)?);
+        Ok(())
+    });
+    // (id, server): the connection speaks TLS from now on
+    functions.add_with(&secure, "tlsAccept", |secure, engine, args| {
+        let session = Session::server(secure.server(args, 1)?);
+        Ok(Errno::code(engine.secure(args.uint(0)?, session)))
+    });
+    // (id): it speaks none any more, as it was not answered; what has come
+    functions.add("tlsLeave", |engine, args| {
+        let received = engine.unsecure(args.uint(0)?).ok();
+        Ok(received.map(|bytes| args.env().buffer_copy(&bytes)))
+    });
+    functions.add("tlsInfo", info);
+    functions.add("tlsPeer", peer);
+    functions.add("tlsExport", export);
+}
+
+impl Secure {
+    fn context(&self, args: &Args, index: usize) -> Outcome<Rc<Context>> {
+        let mut contexts = self.contexts.borrow_mut();
+        contexts.get_mut(args.uint(index)?).cloned().ok_or(NO_CONTEXT)
+    }
+
+    fn server(&self, args: &Args, index: usize) -> Outcome<Rc<Contexts>> {
+        let mut servers = self.servers.borrow_mut();
+        servers.get_mut(args.uint(index)?).cloned().ok_or(NO_SERVER)
+    }
+}
+
+fn version(number: u32) -> Version {
+    if number == 13 { Version::Tls13 } else { Version::Tls12 }
+}
+
+fn owned(buffers: Vec<Buffer>) -> Vec<Vec<u8>> {
+    buffers.into_iter().map(|buffer| buffer.to_vec()).collect()
+}
+
+/// `(settings)`: its id, or what is wrong.
+fn context(secure: &Rc<Secure>, _: &Engine, args: &Args) -> Outcome<Result<Option<f64>, String>> {
+    let given = args.object::<TlsSettings>(0)?;
+    let ticket_keys = given.ticket_keys.as_deref().and_then(|keys| keys.try_into().ok());
+    let settings = Settings {
+        identities: owned(given.certificates).into_iter().zip(owned(given.keys)).collect(),
+        authorities: owned(given.authorities),
+        alpn: owned(given.alpn),
+        versions: (version(given.oldest), version(given.newest)),
+        suites: given.suites,
+        own_order: given.own_order,
+        asks: given.asks,
+        logs: given.logs,
+    };
+    let Some(tickets) = Tickets::new(ticket_keys, given.session_timeout, given.purpose.to_vec()) else {
+        return Ok(Err("the system has no random bytes".into()));
+    };
+    Ok(match Context::new(&settings, tickets) {
+        Ok(context) => {
+            let context = Rc::new(context);
+            let made = secure
+                .contexts
+                .borrow_mut()
+                .insert_with(|_| Ok::<_, Infallible>(context));
+            Ok(made.map(|Ok(id)| f64::from(id)))
+        }
+        Err(Invalid::Pem(what)) => Err(format!("{what} is no PEM")),
+        Err(Invalid::Unsupported(what)) => Err(what),
+        Err(Invalid::Mismatch) => Err("key values mismatch".into()),
+        Err(Invalid::NoSuite) => Err("no cipher match".into()),
+    })
+}
+
+/// Asks the session of a connection; nothing for one without TLS.
+fn ask<T>(engine: &Engine, args: &Args, code: impl FnOnce(&Session) -> T) -> Outcome<Option<T>> {
+    let asked = engine.connection(args.uint(0)?, |connection| {
+        connection.filter().map(|filter| code(filter.session()))
+    });
+    Ok(asked.ok().flatten())
+}
+
+/// `(id)`: version, cipher suite, protocol (`undefined` for none), name asked for (likewise), whether it was resumed, and what is wrong with the
+/// peer's certificates (`undefined` for nothing), as an array.
+fn info(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
+    let env = args.env();
+    ask(engine, args, |session| {
+        let text = |text: Option<&str>| text.map_or_else(|| env.undefined(), |text| env.string(text));
+        env.array(&[
+            text(session.version()),
+            text(session.suite().as_deref()),
+            session
+                .protocol()
+                .map_or_else(|| env.undefined(), |protocol| env.latin1(protocol)),
+            text(session.server_name()),
+            env.boolean(session.is_resumed()),
+            text(session.judge().err()),
+        ])
+    })
+}
+
+/// `(id)`: the peer's certificates, DER, its own first.
+fn peer(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
+    let env = args.env();
+    ask(engine, args, |session| {
+        let chain = session.peer_certificates().iter();
+        let chain: Vec<Value> = chain.map(|certificate| env.buffer_copy(certificate)).collect();
+        env.array(&chain)
+    })
+}
+
+/// `(id, length, label, context | undefined)`: bytes that both sides derive.
+fn export(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
+    let (length, label) = (args.uint(1)? as usize, args.string(2)?);
+    let context = args.env().copy_bytes(args.value(3));
+    let exported = ask(engine, args, |session| {
+        session.export(length, label.as_bytes(), context.as_deref()).ok()
+    })?;
+    Ok(exported.flatten().map(|bytes| args.env().buffer_copy(&bytes)))
+}

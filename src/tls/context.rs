@@ -1,0 +1,268 @@
+//! Certificates, keys and options of sessions, read and checked once.
+
+use super::Tickets;
+use super::keys::Keys;
+use super::trust::{AnyCertificate, Trust};
+use rustls::client::{ClientConfig, Resumption};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, ServerConfig, WebPkiClientVerifier};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{Error, InconsistentKeys, SupportedCipherSuite, SupportedProtocolVersion, version};
+use std::sync::Arc;
+
+/// Sessions that a client remembers, to resume them.
+const REMEMBERED: usize = 256;
+
+/// A version of the protocol.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Version {
+    /// RFC 5246.
+    Tls12,
+    /// RFC 8446.
+    Tls13,
+}
+
+/// What a context is made of. Certificates and keys are PEM.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Chains, the end's certificate first, each with its key. Of several, the first that suits the peer is used.
+    pub identities: Vec<(Vec<u8>, Vec<u8>)>,
+    /// What is trusted.
+    pub authorities: Vec<Vec<u8>>,
+    /// Protocols to be negotiated, the best first.
+    pub alpn: Vec<Vec<u8>>,
+    /// The oldest version, and the newest.
+    pub versions: (Version, Version),
+    /// Names of cipher suites, in IANA's words, the best first. Empty for all.
+    pub suites: Vec<String>,
+    /// A server takes the first suite of its own list, not of the client's.
+    pub own_order: bool,
+    /// A server asks clients for certificates.
+    pub asks: bool,
+    /// Secrets are logged.
+    pub logs: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            identities: Vec::new(),
+            authorities: Vec::new(),
+            alpn: Vec::new(),
+            versions: (Version::Tls12, Version::Tls13),
+            suites: Vec::new(),
+            own_order: true,
+            asks: false,
+            logs: false,
+        }
+    }
+}
+
+/// Why there is no context of some settings.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Invalid {
+    /// This is no PEM of what it should be of.
+    Pem(&'static str),
+    /// `rustls` does not know this kind of key, or of certificate.
+    Unsupported(String),
+    /// The certificate is another key's.
+    Mismatch,
+    /// No cipher suite is left.
+    NoSuite,
+}
+
+/// What sessions have in common.
+pub struct Context {
+    pub(super) server: Option<Arc<ServerConfig>>,
+    pub(super) client: Arc<ClientConfig>,
+    pub(super) trust: Trust,
+    pub(super) asks: bool,
+    pub(super) keys: Option<Arc<Keys>>,
+    tickets: Arc<Tickets>,
+}
+
+impl Context {
+    /// A context for both roles; without an identity, for that of the client only. `tickets` are those that it gives as a server.
+    ///
+    /// # Errors
+    /// What is wrong with the settings, or cannot be done.
+    pub fn new(settings: &Settings, tickets: Tickets) -> Result<Context, Invalid> {
+        let provider = Arc::new(provider(&settings.suites, settings.versions)?);
+        let identities = identities(settings, &provider)?;
+        let authorities = settings.authorities.iter().map(|pem| certificates(pem, "ca"));
+        let authorities = authorities.collect::<Result<Vec<_>, _>>()?.concat();
+        let trust = Trust::new(provider.clone(), authorities);
+        let keys = settings.logs.then(Arc::<Keys>::default);
+        let tickets = Arc::new(tickets);
+
+        let mut server = None;
+        if !identities.is_empty() {
+            let mut config = server_config(settings, &provider, &trust, identities.clone())?;
+            config.ticketer = tickets.clone();
+            if let Some(keys) = &keys {
+                config.key_log = keys.clone();
+            }
+            server = Some(Arc::new(config));
+        }
+        let mut client = client_config(settings, &provider, identities.into_iter().next())?;
+        if let Some(keys) = &keys {
+            client.key_log = keys.clone();
+        }
+        Ok(Context {
+            server,
+            client: Arc::new(client),
+            trust,
+            asks: settings.asks,
+            keys,
+            tickets,
+        })
+    }
+
+    /// Where the tickets of its sessions come from.
+    pub fn tickets(&self) -> &Tickets {
+        &self.tickets
+    }
+}
+
+fn provider(suites: &[String], versions: (Version, Version)) -> Result<CryptoProvider, Invalid> {
+    #[cfg(feature = "aws-lc-rs")]
+    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+    #[cfg(not(feature = "aws-lc-rs"))]
+    let mut provider = rustls::crypto::ring::default_provider();
+    if !suites.is_empty() {
+        let known = std::mem::take(&mut provider.cipher_suites);
+        let find = |name: &String| known.iter().find(|suite| suite_name(suite) == *name).copied();
+        provider.cipher_suites = suites.iter().filter_map(find).collect();
+    }
+    let allowed = versions.0..=versions.1;
+    let version = |suite: &SupportedCipherSuite| match suite {
+        SupportedCipherSuite::Tls12(_) => Version::Tls12,
+        SupportedCipherSuite::Tls13(_) => Version::Tls13,
+    };
+    if !provider
+        .cipher_suites
+        .iter()
+        .any(|suite| allowed.contains(&version(suite)))
+    {
+        return Err(Invalid::NoSuite);
+    }
+    Ok(provider)
+}
+
+/// IANA's name of a cipher suite.
+pub(super) fn suite_name(suite: &SupportedCipherSuite) -> String {
+    // `TLS13_AES_128_GCM_SHA256` is what rustls calls TLS_AES_128_GCM_SHA256.
+    format!("{:?}", suite.suite()).replacen("TLS13_", "TLS_", 1)
+}
+
+/// The versions that are allowed and have a suite.
+fn versions(settings: &Settings, provider: &CryptoProvider) -> Vec<&'static SupportedProtocolVersion> {
+    let known: [(Version, &'static SupportedProtocolVersion); 2] =
+        [(Version::Tls13, &version::TLS13), (Version::Tls12, &version::TLS12)];
+    let allowed = settings.versions.0..=settings.versions.1;
+    let has_suite = |version| provider.cipher_suites.iter().any(|suite| suite.version() == version);
+    let known = known.into_iter();
+    let some = known.filter(|(version, of)| allowed.contains(version) && has_suite(*of));
+    some.map(|(_, version)| version).collect()
+}
+
+fn certificates(pem: &[u8], what: &'static str) -> Result<Vec<CertificateDer<'static>>, Invalid> {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    chain.ok().filter(|chain| !chain.is_empty()).ok_or(Invalid::Pem(what))
+}
+
+fn identities(settings: &Settings, provider: &CryptoProvider) -> Result<Vec<Arc<CertifiedKey>>, Invalid> {
+    let unsupported = |error: Error| Invalid::Unsupported(error.to_string());
+    let identity = |(chain, key): &(Vec<u8>, Vec<u8>)| {
+        let chain = certificates(chain, "cert")?;
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| Invalid::Pem("key"))?;
+        let key = provider.key_provider.load_private_key(key).map_err(unsupported)?;
+        let identity = CertifiedKey::new(chain, key);
+        match identity.keys_match() {
+            Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(identity),
+            Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => Err(Invalid::Mismatch),
+            Err(error) => Err(unsupported(error)),
+        }
+    };
+    let identities = settings.identities.iter();
+    identities.map(|pair| identity(pair).map(Arc::new)).collect()
+}
+
+fn server_config(
+    settings: &Settings,
+    provider: &Arc<CryptoProvider>,
+    trust: &Trust,
+    identities: Vec<Arc<CertifiedKey>>,
+) -> Result<ServerConfig, Invalid> {
+    let verifier = if settings.asks {
+        Arc::new(AnyCertificate::new(provider.clone(), trust.subjects()))
+    } else {
+        WebPkiClientVerifier::no_client_auth()
+    };
+    let identities = Identities {
+        identities,
+        provider: provider.clone(),
+    };
+    let mut config = ServerConfig::builder_with_provider(provider.clone())
+        .with_protocol_versions(&versions(settings, provider))
+        .map_err(|_| Invalid::NoSuite)?
+        .with_client_cert_verifier(verifier)
+        .with_cert_resolver(Arc::new(identities));
+    config.alpn_protocols.clone_from(&settings.alpn);
+    config.ignore_client_order = settings.own_order;
+    // All sessions are in tickets: a client's memory, not ours.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    Ok(config)
+}
+
+fn client_config(
+    settings: &Settings,
+    provider: &Arc<CryptoProvider>,
+    identity: Option<Arc<CertifiedKey>>,
+) -> Result<ClientConfig, Invalid> {
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_protocol_versions(&versions(settings, provider))
+        .map_err(|_| Invalid::NoSuite)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(AnyCertificate::new(provider.clone(), Vec::new())));
+    let mut config = match identity {
+        Some(identity) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity))),
+        None => builder.with_no_client_auth(),
+    };
+    config.alpn_protocols.clone_from(&settings.alpn);
+    config.resumption = Resumption::in_memory_sessions(REMEMBERED);
+    Ok(config)
+}
+
+/// Chooses among a server's certificates.
+#[derive(Debug)]
+struct Identities {
+    identities: Vec<Arc<CertifiedKey>>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl Identities {
+    fn suits(&self, identity: &CertifiedKey, hello: &ClientHello<'_>) -> bool {
+        let Some(signer) = identity.key.choose_scheme(hello.signature_schemes()) else {
+            return false;
+        };
+        // A suite of TLS 1.3 goes with every key.
+        let scheme = signer.scheme();
+        let goes = |suite: &SupportedCipherSuite| match suite {
+            SupportedCipherSuite::Tls13(_) => true,
+            SupportedCipherSuite::Tls12(suite) => suite.sign.contains(&scheme),
+        };
+        let offered = |suite: &&SupportedCipherSuite| hello.cipher_suites().contains(&suite.suite());
+        self.provider.cipher_suites.iter().filter(offered).any(goes)
+    }
+}
+
+impl ResolvesServerCert for Identities {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let suits = |identity: &&Arc<CertifiedKey>| self.suits(identity, &hello);
+        // Where none suits, rustls says best why.
+        self.identities.iter().find(suits).or(self.identities.first()).cloned()
+    }
+}

@@ -1,0 +1,21 @@
+//! TLS 1.2 and 1.3 (RFC 5246, RFC 8446) without I/O: ciphertext in, plaintext out, and the other way round. The protocol and its cryptography are
+//! `rustls`'s; what is here is what it leaves to its user, as users of Node's `tls` know it.
+//!
+//! A [`Context`] is made once of certificates, keys and options, a [`Session`] for each connection. What the peer's certificate is worth does not
+//! decide about the handshake: as in Node, that is [told afterwards](Session::judge), and whoever asked decides.
+
+mod context;
+mod contexts;
+mod failure;
+mod keys;
+mod session;
+#[cfg(test)]
+pub(crate) mod tests;
+mod tickets;
+mod trust;
+
+pub use context::{Context, Invalid, Settings, Version};
+pub use contexts::Contexts;
+pub use failure::Failure;
+pub use session::{News, Session};
+pub use tickets::{SECRET, Tickets};

@@ -1,0 +1,344 @@
+//! One side of one connection.
+
+use super::context::suite_name;
+use super::trust::Peer;
+use super::{Context, Contexts, Failure};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::{Accepted, Acceptor};
+use rustls::{ClientConnection, Connection, Error, HandshakeKind, ProtocolVersion};
+use std::io::{BufRead, Write};
+use std::rc::Rc;
+
+/// What comes before the answer is kept, to be given to somebody else. A greeting is never longer, however it is cut into records.
+const MOST_KEPT: usize = 128 * 1024;
+
+/// Plaintext that is encrypted together: a record's worth.
+const RECORD: usize = 16 * 1024;
+
+/// What received bytes have led to.
+#[derive(Default, PartialEq, Eq, Debug)]
+pub struct News {
+    /// What the client wants, or has sent instead of a greeting, has no answer here. Nothing was sent to it: by [`Session::received`], somebody else
+    /// can answer.
+    pub unanswered: bool,
+    /// The handshake is done.
+    pub secured: bool,
+    /// The peer will send nothing more (`close_notify`).
+    pub ended: bool,
+    /// The session is over.
+    pub failure: Option<Failure>,
+    /// Secrets, as lines of a key log.
+    pub keys: String,
+}
+
+/// See the module's documentation.
+pub struct Session {
+    state: State,
+    secured: bool,
+    ended: bool,
+    closed: bool,
+    failed: bool,
+}
+
+enum State {
+    /// A server that has not heard all of what the client wants, or has no answer to that.
+    Greeting(Box<Greeting>),
+    Open(Box<Connection>, Rc<Context>),
+}
+
+struct Greeting {
+    acceptor: Acceptor,
+    contexts: Rc<Contexts>,
+    received: Vec<u8>,
+}
+
+impl Session {
+    /// A server's side. Who answers a client is said by `contexts`.
+    pub fn server(contexts: Rc<Contexts>) -> Session {
+        Session::new(State::Greeting(Box::new(Greeting {
+            acceptor: Acceptor::default(),
+            contexts,
+            received: Vec::new(),
+        })))
+    }
+
+    /// A client's side; `name` is the server's, or its address.
+    ///
+    /// # Errors
+    /// For what is neither a name nor an address.
+    pub fn client(context: Rc<Context>, name: &str) -> Result<Session, Failure> {
+        let name = ServerName::try_from(name.to_owned()).map_err(|_| Failure::new(&Error::UnsupportedNameType))?;
+        let connection = ClientConnection::new(context.client.clone(), name).map_err(|error| Failure::new(&error))?;
+        let mut connection = Connection::from(connection);
+        connection.set_buffer_limit(None);
+        Ok(Session::new(State::Open(Box::new(connection), context)))
+    }
+
+    fn new(state: State) -> Session {
+        Session {
+            state,
+            secured: false,
+            ended: false,
+            closed: false,
+            failed: false,
+        }
+    }
+
+    /// Takes what the peer has sent, and appends what that says to `plain`. What is to be sent because of it, [`Session::take`] gives, after a
+    /// failure, too.
+    pub fn receive(&mut self, bytes: &[u8], plain: &mut Vec<u8>) -> News {
+        let mut news = News::default();
+        if self.failed {
+            return news;
+        }
+        let result = match &mut self.state {
+            State::Greeting(greeting) => match greeting.hear(bytes) {
+                Heard::Some => Ok(Peers::Open),
+                Heard::All(mut connection, context, behind) => {
+                    // More than the greeting can have been read with it.
+                    let result = connection
+                        .process_new_packets()
+                        .and_then(|_| read(&mut connection, behind, plain));
+                    self.state = State::Open(connection, context);
+                    result
+                }
+                Heard::Nonsense => {
+                    self.failed = true;
+                    news.unanswered = true;
+                    return news;
+                }
+            },
+            State::Open(connection, context) => {
+                let resumed = connection.handshake_kind() == Some(HandshakeKind::Resumed);
+                context.tickets().note(resumed);
+                read(connection, bytes, plain)
+            }
+        };
+        self.conclude(result, &mut news);
+        news
+    }
+
+    /// What has changed by the bytes that were read.
+    fn conclude(&mut self, result: Result<Peers, Error>, news: &mut News) {
+        if let State::Open(connection, context) = &self.state {
+            if let Some(keys) = &context.keys {
+                news.keys = keys.take();
+            }
+            news.secured = !self.secured && !connection.is_handshaking();
+            self.secured |= news.secured;
+        }
+        news.ended = !self.ended && result == Ok(Peers::Ended);
+        self.ended |= news.ended;
+        if let Err(error) = result {
+            self.failed = true;
+            news.failure = Some(Failure::new(&error));
+        }
+    }
+
+    /// What the client has sent that was not answered.
+    pub fn received(self) -> Vec<u8> {
+        match self.state {
+            State::Greeting(greeting) => greeting.received,
+            State::Open(..) => Vec::new(),
+        }
+    }
+
+    /// Whether plaintext can be sent.
+    pub fn is_secured(&self) -> bool {
+        self.secured
+    }
+
+    /// Encrypts plaintext, behind what is to be sent already. `out` is given at most so much at a time: [`Session::SHARE`].
+    ///
+    /// Returns how many bytes that were: 0 before the handshake is done, and after the end.
+    pub fn send(&mut self, plain: &[u8], out: &mut Vec<u8>) -> usize {
+        let State::Open(connection, _) = &mut self.state else {
+            return 0;
+        };
+        if !self.secured || self.closed || self.failed {
+            return 0;
+        }
+        let count = plain.len().min(Session::SHARE);
+        let sent = connection.writer().write(&plain[..count]).unwrap_or(0);
+        take(connection, out);
+        sent
+    }
+
+    /// Bytes that are encrypted in one call: as long as the peer takes none, no more are.
+    pub const SHARE: usize = 4 * RECORD;
+
+    /// Takes what the session itself has to say.
+    pub fn take(&mut self, out: &mut Vec<u8>) {
+        if let State::Open(connection, _) = &mut self.state {
+            take(connection, out);
+        }
+    }
+
+    /// Says that nothing more will be sent (`close_notify`), once.
+    pub fn close(&mut self, out: &mut Vec<u8>) {
+        if let State::Open(connection, _) = &mut self.state
+            && !self.closed
+        {
+            self.closed = true;
+            connection.send_close_notify();
+            take(connection, out);
+        }
+    }
+
+    fn connection(&self) -> Option<&Connection> {
+        match &self.state {
+            State::Open(connection, _) => Some(connection),
+            State::Greeting(_) => None,
+        }
+    }
+
+    /// The version of the protocol, as Node names it.
+    pub fn version(&self) -> Option<&'static str> {
+        match self.connection()?.protocol_version()? {
+            ProtocolVersion::TLSv1_2 => Some("TLSv1.2"),
+            ProtocolVersion::TLSv1_3 => Some("TLSv1.3"),
+            _ => None,
+        }
+    }
+
+    /// The cipher suite, as IANA names it.
+    pub fn suite(&self) -> Option<String> {
+        self.connection()?.negotiated_cipher_suite().as_ref().map(suite_name)
+    }
+
+    /// The protocol that was negotiated.
+    pub fn protocol(&self) -> Option<&[u8]> {
+        self.connection()?.alpn_protocol()
+    }
+
+    /// The name that the client has asked for.
+    pub fn server_name(&self) -> Option<&str> {
+        match self.connection()? {
+            Connection::Server(connection) => connection.server_name(),
+            Connection::Client(_) => None,
+        }
+    }
+
+    /// Whether it goes on with an earlier session.
+    pub fn is_resumed(&self) -> bool {
+        self.connection()
+            .is_some_and(|connection| connection.handshake_kind() == Some(HandshakeKind::Resumed))
+    }
+
+    /// The peer's certificates, its own first.
+    pub fn peer_certificates(&self) -> &[CertificateDer<'static>] {
+        self.connection()
+            .and_then(|connection| connection.peer_certificates())
+            .unwrap_or_default()
+    }
+
+    /// What the peer's certificates are worth: nothing is the result where none were asked for.
+    ///
+    /// # Errors
+    /// OpenSSL's code for what is wrong with them.
+    pub fn judge(&self) -> Result<(), &'static str> {
+        let State::Open(connection, context) = &self.state else {
+            return Ok(());
+        };
+        let peer = match &**connection {
+            Connection::Server(_) if !context.asks => return Ok(()),
+            Connection::Server(_) => Peer::Client,
+            Connection::Client(_) => Peer::Server,
+        };
+        context.trust.judge(self.peer_certificates(), peer, UnixTime::now())
+    }
+
+    /// Bytes that only both sides can know (RFC 5705), `length` of them.
+    ///
+    /// # Errors
+    /// `rustls`'s words, before the handshake is done.
+    pub fn export(&self, length: usize, label: &[u8], context: Option<&[u8]>) -> Result<Vec<u8>, String> {
+        let connection = self.connection().ok_or("the handshake is not done")?;
+        connection
+            .export_keying_material(vec![0; length], label, context)
+            .map_err(|error| error.to_string())
+    }
+}
+
+/// What a client has been heard to say.
+enum Heard<'a> {
+    /// Not all of what it wants.
+    Some,
+    /// It is answered so, by the context; this came behind its greeting.
+    All(Box<Connection>, Rc<Context>, &'a [u8]),
+    /// What has no answer.
+    Nonsense,
+}
+
+impl Greeting {
+    fn hear<'a>(&mut self, mut bytes: &'a [u8]) -> Heard<'a> {
+        self.received.extend_from_slice(bytes);
+        if self.received.len() > MOST_KEPT {
+            return Heard::Nonsense;
+        }
+        while !bytes.is_empty() {
+            if self.acceptor.read_tls(&mut bytes).map_or(true, |count| count == 0) {
+                return Heard::Nonsense;
+            }
+            match self.acceptor.accept() {
+                Ok(None) => {}
+                Ok(Some(accepted)) => {
+                    return match self.answer(accepted) {
+                        Some((connection, context)) => Heard::All(connection, context, bytes),
+                        None => Heard::Nonsense,
+                    };
+                }
+                Err(_) => return Heard::Nonsense,
+            }
+        }
+        Heard::Some
+    }
+
+    fn answer(&self, accepted: Accepted) -> Option<(Box<Connection>, Rc<Context>)> {
+        let context = self.contexts.find(accepted.client_hello().server_name());
+        context.tickets().note(false);
+        let connection = accepted.into_connection(context.server.clone()?).ok()?;
+        let mut connection = Box::new(Connection::from(connection));
+        connection.set_buffer_limit(None);
+        Some((connection, context))
+    }
+}
+
+/// The peer's side.
+#[derive(PartialEq, Eq)]
+enum Peers {
+    Open,
+    Ended,
+}
+
+/// Reads all of `bytes`.
+fn read(connection: &mut Connection, mut bytes: &[u8], plain: &mut Vec<u8>) -> Result<Peers, Error> {
+    let mut peers = Peers::Open;
+    while !bytes.is_empty() {
+        match connection.read_tls(&mut bytes) {
+            // Behind the peer's end, nothing counts.
+            Ok(0) => return Ok(Peers::Ended),
+            Ok(_) => {}
+            Err(_) => return Err(Error::PeerSentOversizedRecord),
+        }
+        let result = connection.process_new_packets();
+        // What came before an error was sent by the peer.
+        let mut reader = connection.reader();
+        while let Ok(chunk) = reader.fill_buf()
+            && !chunk.is_empty()
+        {
+            plain.extend_from_slice(chunk);
+            let count = chunk.len();
+            reader.consume(count);
+        }
+        if result?.peer_has_closed() {
+            peers = Peers::Ended;
+        }
+    }
+    Ok(peers)
+}
+
+fn take(connection: &mut Connection, out: &mut Vec<u8>) {
+    // To write to memory cannot fail.
+    while connection.wants_write() && connection.write_tls(out).is_ok() {}
+}

@@ -1,0 +1,226 @@
+//! Session tickets (RFC 5077, RFC 8446 4.6.1): what a client gets to come back with, sealed with keys that only the server has.
+//!
+//! A ticket is the name of its key (16 bytes), a nonce (12), and sealed with AES-256-GCM: when it was made (8, seconds), and the session. Keys come
+//! from a secret of 48 bytes, as `tls.Server`'s `getTicketKeys()` and `setTicketKeys()` have it, so that several processes can share one. One
+//! that nobody has set is replaced from time to time; the one before it still opens tickets.
+
+use ring::rand::SecureRandom;
+use ring::{aead, hkdf, rand};
+use rustls::server::ProducesTickets;
+use std::fmt::{self, Debug, Formatter};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Bytes of a secret.
+pub const SECRET: usize = 48;
+
+const NAME: usize = 16;
+const STAMP: usize = 8;
+
+/// For how long a secret makes tickets, in seconds. A thief of the process's memory can read what was resumed since the last but one.
+const ROTATE: u64 = 6 * 60 * 60;
+
+/// Longer tickets are none of ours: a session with a long chain of the client's certificates takes some of these.
+const LONGEST: usize = 64 * 1024;
+
+/// The tickets of one context.
+pub struct Tickets {
+    keys: Mutex<Keys>,
+    /// For how long a ticket is good, in seconds.
+    lifetime: u32,
+    /// What sessions of this context have in common: others' tickets are not accepted, though the secret may be the same.
+    purpose: Vec<u8>,
+    clock: fn() -> u64,
+    /// The session that is being given bytes goes on with an earlier one: as with OpenSSL in Node, it gets no ticket of its own.
+    resumed: AtomicBool,
+}
+
+struct Keys {
+    current: Key,
+    previous: Option<Key>,
+    /// When the current one was made; `None` for one that was set, which stays.
+    since: Option<u64>,
+}
+
+struct Key {
+    secret: [u8; SECRET],
+    name: [u8; NAME],
+    sealing: aead::LessSafeKey,
+}
+
+/// HKDF's output for a key and its name.
+struct Material;
+
+impl hkdf::KeyType for Material {
+    fn len(&self) -> usize {
+        32 + NAME
+    }
+}
+
+impl Key {
+    fn new(secret: [u8; SECRET], purpose: &[u8]) -> Option<Key> {
+        let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"ironwire session tickets");
+        let mut material = [0; 32 + NAME];
+        let extracted = salt.extract(&secret);
+        let info = [purpose];
+        extracted
+            .expand(&info, Material)
+            .and_then(|okm| okm.fill(&mut material))
+            .ok()?;
+        let (key, rest) = material.split_at(32);
+        let mut name = [0; NAME];
+        name.copy_from_slice(rest);
+        let sealing = aead::LessSafeKey::new(aead::UnboundKey::new(&aead::AES_256_GCM, key).ok()?);
+        Some(Key { secret, name, sealing })
+    }
+
+    fn random(purpose: &[u8]) -> Option<Key> {
+        let mut secret = [0; SECRET];
+        rand::SystemRandom::new().fill(&mut secret).ok()?;
+        Key::new(secret, purpose)
+    }
+
+    fn seal(&self, plain: &[u8], now: u64) -> Option<Vec<u8>> {
+        // Random, as several processes may have the key.
+        let mut nonce = [0; aead::NONCE_LEN];
+        rand::SystemRandom::new().fill(&mut nonce).ok()?;
+        let tag_length = self.sealing.algorithm().tag_len();
+        let mut ticket = Vec::with_capacity(NAME + nonce.len() + STAMP + plain.len() + tag_length);
+        ticket.extend_from_slice(&self.name);
+        ticket.extend_from_slice(&nonce);
+        let start = ticket.len();
+        ticket.extend_from_slice(&now.to_be_bytes());
+        ticket.extend_from_slice(plain);
+        let nonce = aead::Nonce::assume_unique_for_key(nonce);
+        let aad = aead::Aad::from(self.name);
+        let tag = self
+            .sealing
+            .seal_in_place_separate_tag(nonce, aad, &mut ticket[start..])
+            .ok()?;
+        ticket.extend_from_slice(tag.as_ref());
+        Some(ticket)
+    }
+
+    /// When it was made, and the session.
+    fn open(&self, ticket: &[u8]) -> Option<(u64, Vec<u8>)> {
+        let rest = ticket.strip_prefix(&self.name)?;
+        let (nonce, sealed) = rest.split_first_chunk::<{ aead::NONCE_LEN }>()?;
+        let mut sealed = sealed.to_vec();
+        let nonce = aead::Nonce::assume_unique_for_key(*nonce);
+        let opened = self
+            .sealing
+            .open_in_place(nonce, aead::Aad::from(self.name), &mut sealed)
+            .ok()?;
+        let (stamp, plain) = opened.split_first_chunk::<STAMP>()?;
+        Some((u64::from_be_bytes(*stamp), plain.to_vec()))
+    }
+}
+
+impl Tickets {
+    /// Tickets that are good for `lifetime` seconds. `secret` is one that others have, too. Nothing where the system has no random bytes.
+    pub fn new(secret: Option<[u8; SECRET]>, lifetime: u32, purpose: Vec<u8>) -> Option<Tickets> {
+        Tickets::with_clock(secret, lifetime, purpose, now)
+    }
+
+    pub(super) fn with_clock(
+        secret: Option<[u8; SECRET]>,
+        lifetime: u32,
+        purpose: Vec<u8>,
+        clock: fn() -> u64,
+    ) -> Option<Tickets> {
+        let current = match secret {
+            Some(secret) => Key::new(secret, &purpose)?,
+            None => Key::random(&purpose)?,
+        };
+        let keys = Keys {
+            current,
+            previous: None,
+            since: secret.is_none().then(clock),
+        };
+        Some(Tickets {
+            keys: Mutex::new(keys),
+            lifetime,
+            purpose,
+            clock,
+            resumed: AtomicBool::new(false),
+        })
+    }
+
+    /// Notes whether the session that is given bytes now is known to go on with an earlier one. Sessions of a context are given bytes one after
+    /// the other.
+    pub(super) fn note(&self, resumed: bool) {
+        self.resumed.store(resumed, Ordering::Relaxed);
+    }
+
+    /// The secret that tickets are made with now.
+    pub fn secret(&self) -> Option<[u8; SECRET]> {
+        self.keys.lock().ok().map(|keys| keys.current.secret)
+    }
+
+    /// Has tickets made with a secret from now on; it stays until another is set. Tickets of the one before are no good any more.
+    pub fn set_secret(&self, secret: [u8; SECRET]) {
+        if let (Some(key), Ok(mut keys)) = (Key::new(secret, &self.purpose), self.keys.lock()) {
+            *keys = Keys {
+                current: key,
+                previous: None,
+                since: None,
+            };
+        }
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_secs())
+}
+
+/// Secrets go nowhere else.
+impl Debug for Tickets {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tickets")
+            .field("lifetime", &self.lifetime)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ProducesTickets for Tickets {
+    fn enabled(&self) -> bool {
+        self.lifetime > 0
+    }
+
+    fn lifetime(&self) -> u32 {
+        self.lifetime
+    }
+
+    fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
+        if self.resumed.load(Ordering::Relaxed) {
+            return None;
+        }
+        let now = (self.clock)();
+        let mut keys = self.keys.lock().ok()?;
+        if keys.since.is_some_and(|since| now.saturating_sub(since) >= ROTATE)
+            && let Some(key) = Key::random(&self.purpose)
+        {
+            keys.previous = Some(std::mem::replace(&mut keys.current, key));
+            keys.since = Some(now);
+        }
+        keys.current.seal(plain, now)
+    }
+
+    fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {
+        if ticket.len() > LONGEST {
+            return None;
+        }
+        let now = (self.clock)();
+        let keys = self.keys.lock().ok()?;
+        let opened = [Some(&keys.current), keys.previous.as_ref()];
+        let (made, plain) = opened.into_iter().flatten().find_map(|key| key.open(ticket))?;
+        // One from the future was made by a process whose clock differs.
+        let fresh = now.saturating_sub(made) < u64::from(self.lifetime);
+        // In TLS 1.2 it is asked for a ticket at once, else when the handshake ends.
+        self.note(fresh);
+        fresh.then_some(plain)
+    }
+}

@@ -1,0 +1,242 @@
+//! What certificates of peers are worth. The handshake takes every chain, as long as the peer has the key of its first certificate: OpenSSL under
+//! Node does the same, and JavaScript decides afterwards by the code that [`Trust::judge`] gives.
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
+use std::sync::Arc;
+
+/// Takes every certificate, and no wrong signature.
+#[derive(Debug)]
+pub(super) struct AnyCertificate {
+    provider: Arc<CryptoProvider>,
+    /// Whose certificates a server says it would like to see.
+    subjects: Vec<DistinguishedName>,
+}
+
+impl AnyCertificate {
+    pub(super) fn new(provider: Arc<CryptoProvider>, subjects: Vec<DistinguishedName>) -> AnyCertificate {
+        AnyCertificate { provider, subjects }
+    }
+
+    fn verify_tls12(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, cert, signature, algorithms)
+    }
+
+    fn verify_tls13(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, cert, signature, algorithms)
+    }
+
+    fn schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+impl ClientCertVerifier for AnyCertificate {
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &self.subjects
+    }
+
+    fn verify_client_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verify_tls12(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verify_tls13(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.schemes()
+    }
+}
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verify_tls12(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verify_tls13(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.schemes()
+    }
+}
+
+/// The certificates that a context trusts.
+pub(super) struct Trust {
+    provider: Arc<CryptoProvider>,
+    roots: Arc<RootCertStore>,
+    certificates: Vec<CertificateDer<'static>>,
+    /// For certificates of clients; `None` where nothing is trusted.
+    clients: Option<Arc<dyn ClientCertVerifier>>,
+}
+
+/// Whose certificate is looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Peer {
+    Client,
+    Server,
+}
+
+impl Trust {
+    /// What `rustls` cannot read of `certificates` is trusted where the peer shows the very same, and for nothing else.
+    pub(super) fn new(provider: Arc<CryptoProvider>, certificates: Vec<CertificateDer<'static>>) -> Trust {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(certificates.iter().cloned());
+        let roots = Arc::new(roots);
+        let clients = WebPkiClientVerifier::builder_with_provider(roots.clone(), provider.clone()).build();
+        Trust {
+            provider,
+            roots,
+            certificates,
+            clients: clients.ok(),
+        }
+    }
+
+    /// The names of those who sign.
+    pub(super) fn subjects(&self) -> Vec<DistinguishedName> {
+        self.roots.subjects()
+    }
+
+    /// Whether a chain leads to a certificate that is trusted.
+    ///
+    /// # Errors
+    /// OpenSSL's code for what is wrong with it: `DEPTH_ZERO_SELF_SIGNED_CERT`.
+    pub(super) fn judge(&self, chain: &[CertificateDer<'_>], peer: Peer, now: UnixTime) -> Result<(), &'static str> {
+        let (leaf, others) = chain.split_first().ok_or("UNABLE_TO_GET_ISSUER_CERT")?;
+        if self.certificates.contains(leaf) {
+            // Trusted as it is, self-signed or an authority's for the most part: but for its dates.
+            return match self.verify(leaf, others, peer, now) {
+                Err(error @ ("CERT_HAS_EXPIRED" | "CERT_NOT_YET_VALID")) => Err(error),
+                _ => Ok(()),
+            };
+        }
+        self.verify(leaf, others, peer, now)
+    }
+
+    fn verify(
+        &self,
+        leaf: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        peer: Peer,
+        now: UnixTime,
+    ) -> Result<(), &'static str> {
+        let verified = match (peer, &self.clients) {
+            (Peer::Client, Some(clients)) => clients.verify_client_cert(leaf, others, now).map(drop),
+            (Peer::Client, None) => Err(CertificateError::UnknownIssuer.into()),
+            (Peer::Server, _) => ParsedCertificate::try_from(leaf).and_then(|leaf| {
+                let algorithms = self.provider.signature_verification_algorithms.all;
+                verify_server_cert_signed_by_trust_anchor(&leaf, &self.roots, others, now, algorithms)
+            }),
+        };
+        verified.map_err(|error| match error {
+            Error::InvalidCertificate(error) => self.code(&error, leaf, others, now),
+            _ => "CERT_REJECTED",
+        })
+    }
+
+    fn code(
+        &self,
+        error: &CertificateError,
+        leaf: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> &'static str {
+        match error {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => "CERT_HAS_EXPIRED",
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "CERT_NOT_YET_VALID",
+            CertificateError::BadSignature => "CERT_SIGNATURE_FAILURE",
+            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => "INVALID_PURPOSE",
+            CertificateError::UnknownIssuer => match others.last() {
+                None if self.is_self_signed(leaf, now) => "DEPTH_ZERO_SELF_SIGNED_CERT",
+                None => "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+                Some(last) if self.is_self_signed(last, now) => "SELF_SIGNED_CERT_IN_CHAIN",
+                Some(_) => "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+            },
+            // An authority's own certificate, which is none that is trusted.
+            CertificateError::Other(_) if others.is_empty() && self.is_self_signed(leaf, now) => {
+                "DEPTH_ZERO_SELF_SIGNED_CERT"
+            }
+            _ => "CERT_REJECTED",
+        }
+    }
+
+    /// Whether a certificate would be good if it were trusted, but for its use.
+    fn is_self_signed(&self, certificate: &CertificateDer<'_>, now: UnixTime) -> bool {
+        let mut roots = RootCertStore::empty();
+        if roots.add(certificate.clone()).is_err() {
+            return false;
+        }
+        let algorithms = self.provider.signature_verification_algorithms.all;
+        let verified = ParsedCertificate::try_from(certificate)
+            .and_then(|leaf| verify_server_cert_signed_by_trust_anchor(&leaf, &roots, &[], now, algorithms));
+        !matches!(
+            verified,
+            Err(Error::InvalidCertificate(
+                CertificateError::UnknownIssuer | CertificateError::BadEncoding
+            ))
+        )
+    }
+}
