@@ -2,16 +2,11 @@
 
 // Layouts and records at random, for tests that hold the emitted code, the interpreter and each other's results together.
 
-/** A generator of numbers that a seed decides (mulberry32). */
+const { randomOf } = require('../chance')
+
+/** Choices that a seed decides. */
 function random(seed) {
-  let state = seed >>> 0
-  const next = () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = state
-    t = Math.imul(t ^ (t >>> 15), t | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
+  const next = randomOf(seed)
   const int = (most) => Math.floor(next() * (most + 1))
   const pick = (list) => list[int(list.length - 1)]
   return { next, int, pick, chance: (of) => next() < of }

@@ -19,9 +19,10 @@ const inject = require('light-my-request')
 const ironwire = require('ironwire')
 const { kConnection } = require('../../lib/http/install.js')
 const { native } = require('../../lib/engine.js')
-const { listen, makeTree, random, request, until } = require('./support')
+const { randomOf } = require('../chance')
+const { listen, makeTree, request, until } = require('./support')
 
-const rng = random(7)
+const rng = randomOf(7)
 const LARGE = Buffer.from(Array.from({ length: 3_000_000 }, () => Math.floor(rng() * 256)))
 const FILES = { 'a.txt': 'content', 'empty.txt': '', 'large.bin': LARGE, 'sub/index.html': 'INDEX' }
 const digest = (bytes) => crypto.createHash('sha256').update(bytes).digest('hex')

@@ -9,7 +9,8 @@ const path = require('node:path')
 const { test } = require('node:test')
 const reference = require('serve-static')
 const ironwire = require('ironwire')
-const { listen, makeTree, mount, random, request } = require('./support')
+const { randomOf } = require('../chance')
+const { listen, makeTree, mount, request } = require('./support')
 
 const ROUNDS = 8
 const REQUESTS = 150
@@ -158,7 +159,7 @@ function shown({ status, pairs, headers, body }) {
 
 for (let round = 0; round < ROUNDS; round++) {
   test(`random requests, round ${round}`, { skip: process.platform === 'win32' }, async (t) => {
-    const rng = random(1000 + round)
+    const rng = randomOf(1000 + round)
     const number = (below) => Math.floor(rng() * below)
     const pick = (list) => list[number(list.length)]
     const files = makeFiles(pick, number)

@@ -114,20 +114,9 @@ function dechunk(bytes) {
   }
 }
 
-/** Numbers from 0 to 1 that are the same each time. */
-function random(seed) {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
 /** Waits until the condition holds, for as long as the test may take. */
 async function until(condition) {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 10))
 }
 
-module.exports = { makeTree, listen, mount, exchange, parseResponse, request, random, until }
+module.exports = { makeTree, listen, mount, exchange, parseResponse, request, until }

@@ -176,6 +176,57 @@ describe('what a socket says', AT_ONCE, () => {
     }
   }
 
+  same(
+    'that keeps a client out tells the server so',
+    { requestCert: true, rejectUnauthorized: true, ca },
+    hello,
+    async (port, server) => {
+      const told = {}
+      for (const who of ['nobody', 'stranger']) {
+        const heard = once(server, 'tlsClientError')
+        const answer = ask(port, who === 'nobody' ? {} : of(who)).catch(() => 'kept out')
+        const [{ code, reason }, socket] = await heard
+        told[who] = [code, reason, socket.destroyed, await answer]
+      }
+      return told
+    },
+    ({ nobody, stranger }) => {
+      assert.equal(nobody[0], 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE')
+      assert.equal(stranger[0], 'ECONNRESET')
+    },
+  )
+
+  for (const [name, options] of [
+    ['of rustls', {}],
+    ["of Node's TLS", { ecdhCurve: 'P-256' }],
+  ]) {
+    same(
+      `${name}: addresses, and all bytes through a tunnel whose client has ended its side`,
+      options,
+      undefined,
+      async (port, server) => {
+        const size = 1_000_000
+        let where
+        server.on('connect', (req, socket) => {
+          const { remoteAddress, remoteFamily, remotePort, localAddress, localFamily, localPort } = req.socket
+          where = [remoteAddress, remoteFamily, typeof remotePort, localAddress, localFamily, localPort === port]
+          socket.write('HTTP/1.1 200 OK\r\n\r\n')
+          socket.pipe(socket)
+        })
+        const req = core.request({ port, ...trusting, agent: false, method: 'CONNECT', path: 'a:1' }).end()
+        const [, tunnel] = await once(req, 'connect')
+        tunnel.end(Buffer.alloc(size, 'tunnel'))
+        const chunks = []
+        for await (const chunk of tunnel) chunks.push(chunk)
+        return [where, hash(Buffer.concat(chunks)) === hash(Buffer.alloc(size, 'tunnel'))]
+      },
+      ([where, isWhole]) => {
+        assert.equal(where[0], '127.0.0.1')
+        assert.ok(isWhole)
+      },
+    )
+  }
+
   same('of a protocol', { ALPNProtocols: ['h2', 'http/1.1'] }, tellAll, async (port) =>
     JSON.parse((await ask(port, { ALPNProtocols: ['http/1.1'] })).body),
   )

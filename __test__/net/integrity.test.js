@@ -11,17 +11,7 @@ const os = require('node:os')
 const path = require('node:path')
 const nodeNet = require('node:net')
 const { net } = require('../..')
-
-/** A small deterministic generator, so that a failure can be replayed from its seed. */
-function random(seed) {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = Math.imul(state ^ (state >>> 15), state | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-}
+const { randomOf } = require('../chance')
 
 const ENCODINGS = ['utf8', 'latin1', 'hex', 'base64', 'utf16le']
 
@@ -86,7 +76,7 @@ function assertSame(received, sent, what) {
 }
 
 async function exchange(server, client, listen, connect, seed) {
-  const next = random(seed)
+  const next = randomOf(seed)
   const listener = server.createServer({ allowHalfOpen: true })
   await new Promise((resolve) => listener.listen(listen, resolve))
   const accepted = new Promise((resolve) => listener.once('connection', resolve))

@@ -2,15 +2,11 @@
 
 // Random schemas and messages, the same for the same seed.
 
-/** mulberry32: a generator whose sequences are its seed's alone. */
+const { randomOf } = require('../chance')
+
+/** Choices that are its seed's alone. */
 function generator(seed) {
-  let state = seed >>> 0
-  const next = () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
+  const next = randomOf(seed)
   const below = (n) => Math.floor(next() * n)
   const pick = (list) => list[below(list.length)]
   return { below, pick, chance: (p) => next() < p, next }

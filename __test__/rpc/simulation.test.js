@@ -11,22 +11,13 @@ const { RegistryCore } = require('../../lib/rpc/registry/core.js')
 const { RegistryClient } = require('../../lib/rpc/registry/client.js')
 const { METHODS, SERVICE } = require('../../lib/rpc/registry/messages.js')
 const { Holder } = require('../../lib/rpc/resolve/holder.js')
+const { randomOf } = require('../chance')
 
 const SEEDS = Number(process.env.SEEDS ?? 40)
 const LEASE = 4000
 
 /** A watch whose answer was lost, the pause after it, and what is held for a registry that has forgotten: then all of it is over. */
 const ALL_OVER = 35_000 + 5000 + 30_000 + 2 * LEASE
-
-/** Mulberry32: chance that comes again. */
-function randomOf(seed) {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-}
 
 class World {
   constructor(seed) {

@@ -9,6 +9,7 @@ const { ServerCore } = require('../../lib/rpc/udp/server-core.js')
 const { DatagramCalls } = require('../../lib/rpc/udp/calls.js')
 const { Call } = require('../../lib/rpc/calls.js')
 const datagram = require('../../lib/rpc/udp/datagram.js')
+const { randomOf } = require('../chance')
 
 const { Kind } = datagram
 const UDP = { maxDatagramBytes: 1200, resendAfter: 250, maxResendAfter: 4000, maxInFlight: 128 }
@@ -18,16 +19,6 @@ const SERVER_UDP = {
   maxAnswers: 65_536,
   maxAnswerBytes: 2 ** 24,
   answerLifetime: 30_000,
-}
-
-/** Mulberry32: chance that comes again. */
-function randomOf(seed) {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
 }
 
 /** `fate(bytes, index, world)` gives the delays of the copies of a datagram that arrive: `[1]` for one, after a millisecond. */
@@ -324,4 +315,4 @@ class SimClient {
 const PLACE = { address: '10.0.0.1', family: 'IPv4', port: 3001 }
 const HOME = { address: '10.0.0.2', family: 'IPv4', port: 5000 }
 
-module.exports = { World, SimServer, SimClient, PLACE, HOME, UDP, SERVER_UDP, randomOf }
+module.exports = { World, SimServer, SimClient, PLACE, HOME, UDP, SERVER_UDP }

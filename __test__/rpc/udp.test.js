@@ -11,7 +11,7 @@ const { promisify } = require('node:util')
 const { protobuf, rpc } = require('../../index.js')
 const { Pace } = require('../../lib/rpc/udp/pace.js')
 const { until } = require('./tools')
-const { randomOf } = require('./udp-world')
+const { randomOf } = require('../chance')
 
 const V6 = Object.values(require('node:os').networkInterfaces())
   .flat()
@@ -725,6 +725,7 @@ test('options and targets that make no sense are refused by name', async (t) => 
   ]) {
     assert.throws(() => rpc.createServer(options), { message }, message.source)
   }
+  assert.throws(() => rpc.connect('udp://localhost:0'), { code: 'ERR_INVALID_ARG_VALUE', message: /a port from 1 on/ })
   assert.throws(() => rpc.connect('127.0.0.1:1', { udp: {} }), {
     message: /is for a client of 'udp:\/\/host:port' only/,
   })

@@ -3,16 +3,12 @@
 // Random messages of any schema, as `protobuf.load()` has them, from a seed.
 
 const { protobuf } = require('../..')
+const { randomOf } = require('../chance')
 
-/** A small seeded generator (mulberry32): whole numbers below `n`. */
+/** Whole numbers below `n` that the seed decides. */
 function generator(seed) {
-  let state = seed
-  return (n) => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * n)
-  }
+  const next = randomOf(seed)
+  return (n) => Math.floor(next() * n)
 }
 
 const WORDS = ['', 'a', 'schema', 'größer', '日本', '🎉', 'x'.repeat(40)]

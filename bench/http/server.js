@@ -3,7 +3,7 @@
 // A program on one contender: `node server.js PROGRAM CONTENDER`.
 
 const { expose } = require('../lib/child.js')
-const { rss } = require('../lib/rss.js')
+const { memory } = require('../lib/memory.js')
 
 const [program, contender] = process.argv.slice(2)
 
@@ -29,4 +29,4 @@ function connections() {
   })
 }
 
-expose({ listen, rss, connections })
+expose({ listen, rss: () => memory().rss, connections })

@@ -62,9 +62,10 @@ function idle(chosen, rounds, processes) {
     withChildren(processes(name), async ([server, client]) => {
       const port = await server.call('listen')
       await client.call('open', port, WARM_UP)
-      const before = await server.call('rss')
+      const before = await server.call('memory')
       await client.call('open', port, IDLE)
-      return { rss: ((await server.call('rss')) - before) / IDLE }
+      const { rss, heap } = await server.call('memory')
+      return { rss: (rss - before.rss) / IDLE, heap: (heap - before.heap) / IDLE }
     })
   return interleave({ contenders: chosen.map((name) => ({ name })), rounds, sample })
 }
@@ -96,7 +97,11 @@ exports.run = async ({ rounds, seconds, wants, wantsCase }, notes) => {
     }
     const name = '1,000 idle connections'
     if (wantsCase(name)) {
-      const metrics = { rss: { title: 'server bytes RSS/connection', better: 'lower' } }
+      const metrics = {
+        rss: { title: 'server bytes RSS/connection', better: 'lower' },
+        // The heap grows in steps, of which RSS has whole ones.
+        heap: { title: 'JavaScript bytes/connection', better: 'lower' },
+      }
       cases.push({ name, metrics, results: await idle(chosen, rounds, processes) })
     }
     return cases

@@ -44,9 +44,15 @@ class SecureConnection extends HttpConnection {
     this.handshakes.delete(this)
     this.secured = true
     const { server } = this
-    // As in Node, who may not come in is not told why.
-    if (server.requestCert && server.rejectUnauthorized && !this.authorized) return this.destroy()
+    if (server.requestCert && server.rejectUnauthorized && !this.authorized) return this.refuse(this.unauthorized())
     begin(this, 'secureConnection', false)
+  }
+
+  /** What Node's server hears of a client that may not come in. The client itself is not told why. */
+  unauthorized() {
+    // Not taken apart: what a stranger shows need not be anything that Node can read.
+    const isShown = (native.tlsPeer(this.id) ?? []).length > 0
+    return isShown ? hangUp() : sslError('peer did not return a certificate', 'the server asked for one')
   }
 
   onInsecure(reason, detail) {

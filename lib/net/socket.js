@@ -29,7 +29,7 @@ const kHandle = Symbol('handle class')
 const STDERR = 2
 
 function attach(socket, handle) {
-  prepareTls()
+  prepareTls(lend)
   handle.socket = socket
   handle[kOwner] = socket
   socket._handle = handle
@@ -224,6 +224,9 @@ function lend(socket, read) {
   const connection = socket._handle
   if (connection.closing || connection.attached || connection.secured) return false
   // What was read already is this socket's, as it is with Node's handles.
+  const { rest } = connection
+  connection.rest = undefined
+  if (rest !== undefined) socket.receive(rest)
   for (const chunk of takeReads(connection)) socket.receive(chunk)
   let handle
   if (!socket.connecting) {

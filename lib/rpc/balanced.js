@@ -44,7 +44,7 @@ class BalancedClient extends Client {
     this.left = 0
     // Without an address there is no socket that would keep the process running.
     this.keeper = setInterval(() => {}, FOREVER)
-    this.resolution = resolverOf(this.target, this.options).resolve((error, addresses) => {
+    this.resolution = resolverOf(this.target, this.options, BalancedClient).resolve((error, addresses) => {
       if (this.closed) return
       if (error) this.unresolved(error)
       else this.take(addresses)
@@ -54,7 +54,7 @@ class BalancedClient extends Client {
   /** Where calls can go: `[{ address, id, weight, connected, ejected, pending }]`. */
   get addresses() {
     return [...this.members.values()].map((member) => ({
-      address: textOfTarget(member.target),
+      address: member.location,
       id: member.id,
       weight: member.weight,
       connected: member.link !== null,
@@ -173,7 +173,7 @@ class BalancedClient extends Client {
     this.lastError = attempt.error
     // Who is not there any more may be somewhere else by now.
     this.resolution?.refresh?.()
-    process.nextTick(() => this.emit('reconnect', { ...attempt, address: textOfTarget(member.target) }))
+    process.nextTick(() => this.emit('reconnect', { ...attempt, address: member.location }))
   }
 
   endpointFailed(member, error) {

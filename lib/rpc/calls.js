@@ -115,6 +115,8 @@ Object.assign(Call.prototype, {
   stream: null,
   /** What was published of its start. */
   message: null,
+  /** Another one of `Calls.unwritten`. */
+  nextUnwritten: null,
 })
 
 /**
@@ -137,6 +139,8 @@ class Calls {
     this.pending = 0
     /** Answers of any kind. */
     this.answered = 0
+    /** Calls that could not be written, at the end of the stack usually: they have never been, but their slots are taken back later. */
+    this.unwritten = null
   }
 
   /** Gives the call a slot. The caller has checked that fewer than `limit` are unanswered. */
@@ -147,6 +151,14 @@ class Calls {
     this.slots[index] = call
     this.unanswered++
     this.pending++
+  }
+
+  /** Takes back the slots of calls that could not be written. Where that happened there is no stack for a call of anything. */
+  reclaim() {
+    while (this.unwritten !== null) {
+      this.release(this.unwritten)
+      this.unwritten = this.unwritten.nextUnwritten
+    }
   }
 
   /** The call that `sequence` answers, or undefined when there is no such request. */

@@ -23,7 +23,7 @@ const { added, through } = require('./interceptors')
 const { current } = require('./context')
 const { checkName, Flag } = require('./protocol')
 const { channels } = require('./channels')
-const { countsOf } = require('./counts')
+const { OF_CALLS, countsOf } = require('./counts')
 const { Limits } = require('./limits')
 const { headroom } = require('./outgoing')
 const errors = require('./errors')
@@ -46,12 +46,9 @@ const NUMBERS = {
 
 /** And what follows from what is counted of calls. */
 const DERIVED = {
-  calls: (counts) => counts.sum('started'),
-  pending: (counts) => counts.sum('pending'),
+  ...OF_CALLS,
   replies: (counts) => counts.sum('succeeded') - counts.numbers.oneWay,
   errors: (counts) => counts.sum('failed'),
-  messagesIn: (counts) => counts.sum('messagesIn'),
-  messagesOut: (counts) => counts.sum('messagesOut'),
 }
 
 /** A method that is called: its name as UTF-8, and what its calls are counted in. */

@@ -65,6 +65,14 @@ class Series {
   }
 }
 
+/** What follows, at either end, from what is counted of calls. */
+const OF_CALLS = {
+  calls: (counts) => counts.sum('started'),
+  pending: (counts) => counts.sum('pending'),
+  messagesIn: (counts) => counts.sum('messagesIn'),
+  messagesOut: (counts) => counts.sum('messagesOut'),
+}
+
 const add = (a, b) => a + b
 
 /** Of calls that are nobody's, or one of several tries at a call that is counted as a whole. */
@@ -190,4 +198,4 @@ function totalOf(kind) {
   return total
 }
 
-module.exports = { UNCOUNTED, countsOf, totalOf, increase, OTHERS }
+module.exports = { OF_CALLS, UNCOUNTED, countsOf, totalOf, increase, OTHERS }

@@ -364,7 +364,7 @@ export interface ServerCounts extends PeerCounts {
   ignored: number
   /** How often a connection's calls had to wait for `maxTimeoutsPerSecond`. */
   timeoutFloods: number
-  /** Connections that were dropped because their client did not prove that it knows the secret. */
+  /** Connections that were dropped because their client showed no secret, or another one; who says nothing at all, or nonsense, is dropped as without one. */
   unauthenticated: number
 }
 

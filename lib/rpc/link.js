@@ -7,7 +7,6 @@ const { ClientHandshake, announcesSecret } = require('./handshake')
 const { Calls } = require('./calls')
 const errors = require('./errors')
 const { headroom } = require('./outgoing')
-const { textOfTarget } = require('./target')
 const { now } = require('./tick')
 const { decodeMetadata } = require('./metadata')
 const { Kind, Flag, Reason, Origin, FULL_VERSION, MAX_METHODS, MAX_U32 } = require('./protocol')
@@ -46,18 +45,20 @@ class Link extends Peer {
 
   /** The server's preface. With a secret, what it says counts once the server has proven that it knows it. */
   meet(preface) {
-    const { handshake, place } = this
+    const { handshake, endpoint } = this
     const isWanted = announcesSecret(preface)
     if (handshake === null) {
       if (!isWanted) return this.welcome(preface)
       return this.distrust(
-        `The server at ${place} takes only clients that know its secret: give it as the option 'secret'`,
+        `The server at ${endpoint.location} takes only clients that know its secret: give it as the option 'secret'`,
       )
     }
     // Whoever does not ask for it need not know it: what answers could be anybody.
     if (!isWanted) {
       const why = "give the server the same option 'secret', or this client none"
-      return this.distrust(`The server at ${place} has no secret, so nothing shows that it is the right one: ${why}`)
+      return this.distrust(
+        `The server at ${endpoint.location} has no secret, so nothing shows that it is the right one: ${why}`,
+      )
     }
     this.expect('The server did not prove that it knows the secret')
   }
@@ -69,7 +70,7 @@ class Link extends Peer {
     else if (handshake.isAnsweredBy(body)) this.welcome(handshake.preface)
     else
       this.distrust(
-        `What answers at ${this.place} does not know the secret of this client: check that both have the same`,
+        `What answers at ${this.endpoint.location} does not know the secret of this client: check that both have the same`,
       )
   }
 
@@ -77,12 +78,10 @@ class Link extends Peer {
     this.abandon(errors.unauthenticated(why), Reason.UNAUTHENTICATED)
   }
 
-  get place() {
-    return textOfTarget(this.endpoint.target)
-  }
-
   get roomy() {
-    return this.calls.unanswered < this.window && !this.out.congested
+    const { calls } = this
+    if (calls.unwritten !== null) calls.reclaim()
+    return calls.unanswered < this.window && !this.out.congested
   }
 
   ready() {
@@ -130,9 +129,11 @@ class Link extends Peer {
       else this.out.flaggedRequest(call.sequence, number, remaining, call)
     } catch (error) {
       // The end of the stack, usually: the caller hears of it, and the call has never been.
+      const { calls } = this
       call.callback = null
-      this.calls.pending--
-      this.calls.release(call)
+      call.nextUnwritten = calls.unwritten
+      calls.unwritten = call
+      calls.pending--
       throw error
     }
     call.body = null
@@ -241,7 +242,7 @@ class Link extends Peer {
         this.handshake === null
           ? `refuses this client: ${message}`
           : 'does not accept the secret of this client: check that both have the same'
-      return this.destroy(errors.unauthenticated(`The server at ${this.place} ${why}`))
+      return this.destroy(errors.unauthenticated(`The server at ${this.endpoint.location} ${why}`))
     }
     super.farewell(reason, message)
   }

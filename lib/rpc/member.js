@@ -8,7 +8,6 @@ const { Endpoint } = require('./endpoint')
 const { HEALTH_METHOD, isServing } = require('./health')
 const { now } = require('./tick')
 const { log } = require('./log')
-const { textOfTarget } = require('./target')
 
 /** How much a new measurement of the latency counts. */
 const GAIN = 0.3
@@ -112,7 +111,7 @@ class Member extends Endpoint {
 
   eject() {
     this.ejected = true
-    log('rpc: %s is left out: %d calls timed out there without an answer', textOfTarget(this.target), this.silent)
+    log('rpc: %s is left out: %d calls timed out there without an answer', this.location, this.silent)
     this.client.stats.ejections++
     this.client.membersChanged()
     this.probeLater()
@@ -148,7 +147,7 @@ class Member extends Endpoint {
     this.probes = 0
     if (!this.ejected) return
     this.ejected = false
-    log('rpc: %s is taken back', textOfTarget(this.target))
+    log('rpc: %s is taken back', this.location)
     this.client.membersChanged()
   }
 

@@ -18,8 +18,6 @@ const { CURSOR } = constants.table
 const { RECORDS, RECORD_WORDS } = constants.rpc
 const { KIND, FLAGS, SEQUENCE, CODE, AMOUNT, BODY, LENGTH } = constants.record
 
-const NONE = new ArrayBuffer(0)
-
 /** Memory that what waits here keeps, and how many bodies lie in it. */
 class Memory {
   constructor(buffer) {
@@ -28,6 +26,10 @@ class Memory {
     this.bodies = 0
   }
 }
+
+// What most connections never have, so that an idle one costs little: these are in its place, and are never written to.
+const NO_MEMORY = new Memory(new ArrayBuffer(0))
+const NO_STREAMS = new Set()
 
 /**
  * One connection, from either end. Subclasses take the frames that carry calls (`carry` requests and replies, `frame` others), find the
@@ -53,11 +55,11 @@ class Peer {
     /** Bytes of the memory that bodies keep which wait here: of requests, and of messages that nobody has taken. */
     this.pendingBytes = 0
     /** The memory that the last small body was kept in: bodies that come one after the other share it. */
-    this.memory = new Memory(NONE)
+    this.memory = NO_MEMORY
     /** Nothing is read until there is room. */
     this.paused = false
     /** Streams with a message that waits for the wire to have room. */
-    this.blocked = new Set()
+    this.blocked = NO_STREAMS
     /** Why this end, or the peer in its farewell, ended the connection. */
     this.reason = null
     /** Bytes of the wire that are counted. */
@@ -125,6 +127,12 @@ class Peer {
       if (this.open) this.settled()
       leaveBatch()
     }
+  }
+
+  /** A stream has a message that the wire has no room for. */
+  block(stream) {
+    if (this.blocked === NO_STREAMS) this.blocked = new Set()
+    this.blocked.add(stream)
   }
 
   onDrain() {

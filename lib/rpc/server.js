@@ -18,7 +18,7 @@ const { textOf } = require('./errors')
 const { now } = require('./tick')
 const { log, textOfPeer } = require('./log')
 const { channels } = require('./channels')
-const { countsOf, OTHERS } = require('./counts')
+const { OF_CALLS, countsOf, OTHERS } = require('./counts')
 const { Limits } = require('./limits')
 const transport = require('./transport')
 
@@ -47,11 +47,8 @@ const NUMBERS = {
 
 /** And what follows from what is counted of calls. */
 const DERIVED = {
-  calls: (counts) => counts.sum('started'),
-  pending: (counts) => counts.sum('pending'),
+  ...OF_CALLS,
   refused: (counts) => counts.refused,
-  messagesIn: (counts) => counts.sum('messagesIn'),
-  messagesOut: (counts) => counts.sum('messagesOut'),
 }
 
 /** A handler and what is known of how it answers. */

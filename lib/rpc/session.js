@@ -49,6 +49,13 @@ const INTRODUCTION = 1000
 /** Tells of handlers that let go of their callback without an answer: only used where no deadline would end the call. */
 const forgotten = new FinalizationRegistry((call) => call.session.forget(call))
 
+// In the place of what most connections never have, as in peer.js.
+const NO_CALLS = new Map()
+const NONE_WAITING = new Queue()
+
+/** Tables up to this size have no room to spare, which would be more than they are. */
+const FEW_METHODS = 4
+
 class Session extends Peer {
   constructor(server, wire) {
     super(server.options, server.options.maxCallsPerConnection)
@@ -57,17 +64,17 @@ class Session extends Peer {
     /** What each method number of this connection stands for: `{ name, handler }`, the handler as in server.js. */
     this.methods = []
     /** Unanswered requests by sequence number, other than one that is being handled right now. */
-    this.calls = new Map()
+    this.calls = NO_CALLS
     /** Those of them whose handler has not been called yet. */
-    this.waiting = new Queue()
+    this.waiting = NONE_WAITING
     /** One-way calls among them. They have no number, so they get one that no request can have. */
     this.oneWays = 0
     this.nextOneWay = -1
     /** Handlers still at work for calls that have ended without them. */
     this.strays = 0
-    /** Calls that may still be cancelled, and that may still run out of time at work. */
-    this.cancels = new Allowance(server.options.maxCancelsPerSecond)
-    this.overruns = new Allowance(server.options.maxTimeoutsPerSecond)
+    /** Calls that may still be cancelled, and that may still run out of time at work, once any has been. */
+    this.cancels = null
+    this.overruns = null
     /** Runs while there are none of these left. */
     this.pauseTimer = null
     /** Bytes that the kernel had taken when last looked at. */
@@ -203,6 +210,7 @@ class Session extends Peer {
     const limit = this.server.reachedLimit ?? (this.hasTooManyStrays ? 'maxStraysPerConnection' : undefined)
     // Otherwise its answers are not read, or it has been told that its calls wait.
     if (limit !== undefined) this.limitReached(limit)
+    if (this.waiting === NONE_WAITING) this.waiting = new Queue()
     this.waiting.push(call)
     this.server.queue.add(this)
   }
@@ -226,6 +234,7 @@ class Session extends Peer {
 
   /** Keeps a call that is not answered on the spot. */
   hold(call) {
+    if (this.calls === NO_CALLS) this.calls = new Map()
     this.calls.set(call.sequence, call)
     call.memory = this.keep(call.body.buffer, call.body.length)
     this.server.deadlines.add(call.expires)
@@ -633,6 +642,7 @@ class Session extends Peer {
 
   /** Whoever has calls started only to cancel them is dropped. */
   mayCancel() {
+    this.cancels ??= new Allowance(this.options.maxCancelsPerSecond)
     if (this.cancels.take()) return true
     this.server.stats.cancelFloods++
     this.limitReached('maxCancelsPerSecond')
@@ -646,6 +656,7 @@ class Session extends Peer {
    * when something is slow. So the connection's further calls only wait a while.
    */
   overrun() {
+    this.overruns ??= new Allowance(this.options.maxTimeoutsPerSecond)
     if (this.overruns.take() || this.pauseTimer !== null) return
     this.server.stats.timeoutFloods++
     this.limitReached('maxTimeoutsPerSecond')
@@ -676,7 +687,9 @@ class Session extends Peer {
     const mayBe = number < this.options.maxMethods
     if (!mayBe) this.limitReached('maxMethods')
     const known = mayBe && isUtf8(name)
-    this.methods.push(known ? { name: name.toString(), handler: null } : undefined)
+    const method = known ? { name: name.toString(), handler: null } : undefined
+    if (number < FEW_METHODS) this.methods = this.methods.concat(method)
+    else this.methods.push(method)
   }
 
   overdue(call) {

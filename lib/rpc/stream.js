@@ -103,7 +103,7 @@ class CallStream extends Duplex {
     }
     if (this.link === null || this.credit <= 0 || this.link.out.congested) {
       this.held = { bytes, callback }
-      if (this.link?.out.congested) this.link.blocked.add(this)
+      if (this.link?.out.congested) this.link.block(this)
       return
     }
     this.link.out.plain(Kind.MESSAGE, this.sequence, bytes)
@@ -115,7 +115,7 @@ class CallStream extends Duplex {
   /** Calls back when a message may leave, or the call has ended. */
   room(callback) {
     this.onRoom = callback
-    if (this.link?.out.congested) this.link.blocked.add(this)
+    if (this.link?.out.congested) this.link.block(this)
   }
 
   credited(amount) {
@@ -134,7 +134,7 @@ class CallStream extends Duplex {
       this.onRoom = null
       onRoom()
     }
-    if (this.onRoom !== null && this.link?.out.congested) this.link.blocked.add(this)
+    if (this.onRoom !== null && this.link?.out.congested) this.link.block(this)
   }
 
   /** The call has ended: nothing leaves any more. */

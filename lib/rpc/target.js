@@ -24,7 +24,7 @@ const SCHEMES = {
   unix: (rest, wrong) => (rest === '' ? wrong("must read like 'unix:///run/my.sock'") : atPath(rest, wrong)),
   dns: dnsName,
   registry: registryService,
-  udp: (rest, wrong) => ({ udp: hostAndPort(rest, wrong, "must read like 'udp://host:port'") }),
+  udp: udpPlace,
 }
 
 /** `{ host, port }`, `{ path }`, `{ dns, port }` (all its addresses), `{ srv }`, `{ registry, service }`, `{ list }`, `{ resolver }` or `{ udp }`. */
@@ -70,6 +70,12 @@ function placed({ id, weight = 1, zone = '' }, name) {
   if (!Number.isFinite(weight) || weight < 0) throw invalidArgValue(`${name}.weight`, weight, 'must be 0 or more')
   if (typeof zone !== 'string') throw invalidArgType(`${name}.zone`, 'of type string', zone)
   return { id, weight, zone }
+}
+
+/** The system connects a datagram socket to any port but 0, which it takes for none. */
+function udpPlace(rest, wrong) {
+  const place = hostAndPort(rest, wrong, "must read like 'udp://host:port'")
+  return place.port === 0 ? wrong('must have a port from 1 on: nothing can be sent to port 0') : { udp: place }
 }
 
 function ofObject(value, name) {

@@ -32,21 +32,12 @@ replace(Math, 'random', () => world.random())
 replace(crypto, 'randomUUID', () => `uuid ${world.count++}`)
 
 const { native } = require('../../../lib/engine.js')
+const { randomOf } = require('../../chance')
 
 const runTicks = process._tickCallback.bind(process)
 
 /** How much later than it should something may be noticed, in milliseconds: the rounding of two clocks, and what a timer may be late. */
 const TICK = 6
-
-/** Mulberry32. */
-function randomOf(seed) {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-}
 
 /** Something that is going to happen; to a process, in one of its lives, unless it is null. */
 class Event {

@@ -47,12 +47,11 @@ const inUse = new Set()
  * A client of `registry` that others with the same secret may use as well, until each has given it back. It never keeps the process running, nor gives up:
  * nobody would make another one in its place.
  */
-function borrowRegistry(registry, secret) {
+function borrowRegistry(registry, secret, BalancedClient) {
   const place = textOfTarget(registry)
   let entry
   for (const one of inUse) if (one.place === place && sameSecrets(one.secret, secret)) entry = one
   if (entry === undefined) {
-    const { BalancedClient } = require('../balanced')
     const options = secret === null ? OPTIONS : { ...OPTIONS, secret }
     const client = new BalancedClient({ list: [registry] }, options).unref()
     entry = { place, secret, users: 0, connected: new RegistryClient(client) }

@@ -10,14 +10,20 @@
 const { ListResolver } = require('./list')
 const { DnsResolver, SrvResolver } = require('./dns')
 const { RegistryResolver } = require('./registry')
+const { borrowRegistry } = require('../registry/connect')
 
-/** The resolver of a target as `target.js` has read it, for a client of these options; null for a single place, which needs none. */
-function resolverOf(target, { registrySecret }) {
+/**
+ * The resolver of a target as `target.js` has read it, for a client of these options; null for a single place, which needs none. Registries are talked
+ * to by a `BalancedClient`, which is handed down as it stands on this.
+ */
+function resolverOf(target, { registrySecret }, BalancedClient) {
   if (target.resolver !== undefined) return target.resolver
   if (target.list !== undefined) return new ListResolver(target.list)
   if (target.dns !== undefined) return new DnsResolver(target.dns, target.port)
   if (target.srv !== undefined) return new SrvResolver(target.srv)
-  if (target.registry !== undefined) return new RegistryResolver(target.registry, target.service, registrySecret)
+  if (target.registry !== undefined) {
+    return new RegistryResolver(target.service, () => borrowRegistry(target.registry, registrySecret, BalancedClient))
+  }
   return null
 }
 

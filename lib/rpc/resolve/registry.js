@@ -1,18 +1,17 @@
 'use strict'
 
-const { borrowRegistry } = require('../registry/connect')
 const { Holder } = require('./holder')
 
 /** The instances that a registry knows of a service. */
 class RegistryResolver {
-  constructor(registry, service, secret) {
-    this.registry = registry
+  /** `borrow` gives a client of the registry, as `borrowRegistry` does. */
+  constructor(service, borrow) {
     this.service = service
-    this.secret = secret
+    this.borrow = borrow
   }
 
   resolve(update) {
-    const { connected, giveBack } = borrowRegistry(this.registry, this.secret)
+    const { connected, giveBack } = this.borrow()
     const holder = new Holder((addresses) => update(null, addresses), connected.clock)
     const watch = connected.watch(
       this.service,
