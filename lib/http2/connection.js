@@ -27,22 +27,28 @@ class Http2Connection extends Connection {
   }
 
   getSocket() {
-    if (this.socket === undefined) {
-      const { server } = this
-      const socket = new Socket({
-        handle: this,
-        allowHalfOpen: true,
-        readable: true,
-        writable: true,
-        manualStart: true,
-      })
-      socket.server = server
-      socket._server = server
-      socket.on('close', () => this.session?.onLost(undefined))
-      // An error of the connection is the session's.
-      socket.on('error', () => {})
-    }
+    if (this.socket === undefined) this.watch(this.makeSocket())
     return this.socket
+  }
+
+  watch(socket) {
+    socket.on('close', () => this.session?.onLost(undefined))
+    // An error of the connection is the session's.
+    socket.on('error', () => {})
+  }
+
+  makeSocket() {
+    const { server } = this
+    const socket = new Socket({
+      handle: this,
+      allowHalfOpen: true,
+      readable: true,
+      writable: true,
+      manualStart: true,
+    })
+    socket.server = server
+    socket._server = server
+    return socket
   }
 
   attach() {

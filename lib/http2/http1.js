@@ -5,6 +5,7 @@
 const { Server } = require('../http/server.js')
 const { HttpConnection } = require('../http/connection.js')
 const { feed } = require('../http/socket.js')
+const { http1Options } = require('./serving.js')
 
 const kHttp1 = Symbol('server of HTTP/1')
 
@@ -18,8 +19,7 @@ function serveHttp1({ id, isTcp, server }, bytes) {
 /** A server that never listens: what it has to say, the other one does, and that one counts its connections. */
 function http1Of(server) {
   if (server[kHttp1] === undefined) {
-    const { Http1IncomingMessage: IncomingMessage, Http1ServerResponse: ServerResponse } = server.options
-    const http1 = new Server({ ...server.options, IncomingMessage, ServerResponse })
+    const http1 = new Server(http1Options(server.options))
     const { emit, close } = http1
     // There the requests are timed.
     emit.call(http1, 'listening')

@@ -1,6 +1,6 @@
 'use strict'
 
-// `http2`: Node's module with servers over the native engine. What is not listed here is core's: clients, and servers over TLS.
+// `http2`: Node's module with servers over the native engine. What is not listed here is core's: clients.
 
 /** A Node that was built without OpenSSL has no HTTP/2, and says so when somebody asks for it. */
 function core() {
@@ -22,9 +22,9 @@ function core() {
 
 const http2 = core()
 if (http2 !== undefined) {
-  const { createServer } = require('./server.js')
+  const { createServer, createSecureServer } = require('./server.js')
   const { Http2ServerRequest } = require('./request.js')
   const { Http2ServerResponse } = require('./response.js')
   Object.defineProperties(exports, Object.getOwnPropertyDescriptors(http2))
-  Object.assign(exports, { createServer, Http2ServerRequest, Http2ServerResponse })
+  Object.assign(exports, { createServer, createSecureServer, Http2ServerRequest, Http2ServerResponse })
 }

@@ -51,9 +51,9 @@ class ServerHttp2Session extends EventEmitter {
     this.closed = false
     this.destroyed = false
     this.connecting = false
-    this.encrypted = false
-    this.alpnProtocol = 'h2c'
-    this.originSet = undefined
+    this.encrypted = handle.secured === true
+    this.alpnProtocol = this.encrypted ? 'h2' : 'h2c'
+    this.origins = undefined
     this.type = constants.NGHTTP2_SESSION_SERVER
     this.options = options
     this.said = { ...DEFAULTS, ...checked(options.settings) }
@@ -78,7 +78,19 @@ class ServerHttp2Session extends EventEmitter {
       options.streamResetRate ?? 33,
       options.maxSessionInvalidFrames ?? 1000,
     )
+    if (Array.isArray(options.origins)) this.origin(...options.origins)
     if (this.server.timeout > 0) this.setTimeout(this.server.timeout)
+  }
+
+  /** What the connection is for, by its name. */
+  get originSet() {
+    if (!this.encrypted || this.destroyed) return undefined
+    if (this.origins === undefined) {
+      const { servername, remoteAddress, remoteFamily, remotePort } = this.handle.getSocket()
+      const host = servername || (remoteFamily === 'IPv6' ? `[${remoteAddress}]` : remoteAddress)
+      this.origins = [new URL(`https://${host}:${remotePort}`).origin]
+    }
+    return [...this.origins]
   }
 
   get socket() {
@@ -298,7 +310,6 @@ class ServerHttp2Session extends EventEmitter {
   tearDown(error, code) {
     if (this.destroyed) return
     this.destroyed = true
-    this.goawayCode = code
     this.timer.clear()
     for (const exchange of [...this.exchanges.values()]) {
       exchange.code = code === NGHTTP2_NO_ERROR ? NGHTTP2_CANCEL : code
@@ -437,6 +448,7 @@ class ServerHttp2Session extends EventEmitter {
   }
 
   onGoaway(code, last, debug) {
+    this.goawayCode = code
     this.emit('goaway', code, last, debug.length > 0 ? debug : undefined)
     if (code === NGHTTP2_NO_ERROR) this.close()
     else this.destroy(errors.sessionError(code), NGHTTP2_NO_ERROR)
@@ -452,6 +464,9 @@ class ServerHttp2Session extends EventEmitter {
   onLost(error) {
     this.failed = error !== undefined
     if (error === undefined) this.destroy()
+    // Who has said that it goes may go in any way.
+    else if (this.goawayCode === NGHTTP2_NO_ERROR && error.code === 'ECONNRESET')
+      this.tearDown(undefined, NGHTTP2_NO_ERROR)
     else this.tearDown(error, NGHTTP2_CANCEL)
   }
 }
