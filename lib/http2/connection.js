@@ -3,6 +3,7 @@
 // The handle of a connection of an HTTP/2 server's. Its socket is made when somebody asks for it.
 
 const { Buffer } = require('node:buffer')
+const { clearTimeout, setTimeout } = require('node:timers')
 const { native } = require('../engine.js')
 const { systemError } = require('../errors.js')
 const { EOF } = require('../constants.js').errno
@@ -13,6 +14,8 @@ const { ServerHttp2Session } = require('./session.js')
 
 const FastBuffer = Buffer[Symbol.species]
 const EMPTY = Buffer.alloc(0)
+/** For so many milliseconds a connection that is done waits for its peer to be. */
+const LINGER = 5000
 /** What a client of HTTP/2 begins with. */
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
 
@@ -22,6 +25,10 @@ class Http2Connection extends Connection {
     this.server = server
     this.session = undefined
     this.ended = false
+    this.peerEnded = false
+    /** The peer's end is waited for behind ours, and for how long. */
+    this.lingers = false
+    this.lingering = undefined
     /** What has come of a beginning that may be the preface. */
     this.sniffed = undefined
   }
@@ -94,6 +101,11 @@ class Http2Connection extends Connection {
     if (this.sniffed !== undefined) return this.onSniffed(length, memory, offset)
     if (this.session === undefined) return super.onRead(length, memory, offset)
     if (length > 0) return
+    this.peerEnded = true
+    if (this.lingers) {
+      this.lingers = false
+      if (this.lingering !== undefined || length !== EOF) this.end()
+    }
     this.session.onLost(length === EOF ? undefined : systemError(length, 'read'))
   }
 
@@ -104,13 +116,18 @@ class Http2Connection extends Connection {
 
   onShutdown(status) {
     if (this.shutdownRequest !== undefined) return super.onShutdown(status)
-    this.end()
+    if (this.lingers) this.lingering = setTimeout(() => this.end(), LINGER).unref()
+    else this.end()
   }
 
-  /** The session is over: what is said leaves, then the end. */
-  finish() {
+  /**
+   * The session is over: what is said leaves, then the end. A peer that goes on reading may still have something to say, and would lose what it has
+   * not read if the connection were closed before it has: then that waits for the peer's end.
+   */
+  finish(lingers) {
     if (this.closing || this.id < 0 || this.ended) return
     this.ended = true
+    this.lingers = lingers && !this.peerEnded
     native.http2Forget(this.id)
     if (native.end(this.id) < 0) this.end()
   }
@@ -123,6 +140,7 @@ class Http2Connection extends Connection {
 
   onClose() {
     const { server, socket } = this
+    clearTimeout(this.lingering)
     super.onClose()
     this.session?.onLost(undefined)
     if (socket !== undefined) return

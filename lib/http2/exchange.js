@@ -3,13 +3,15 @@
 // What happens on one stream of a server's session: a request comes in, a response goes out. Whoever takes part in it, the stream that
 // programs see or the request and response of the compatible API, is told here.
 
-const process = require('node:process')
+const { AsyncResource } = require('node:async_hooks')
 const { constants } = require('node:http2')
 const { setImmediate } = require('node:timers')
 const { native } = require('../engine.js')
+const channels = require('./channels.js')
+const { fieldsObject } = require('./fields.js')
 const { http2Send: bits, http2Sent: sent } = require('../constants.js')
 
-const { NGHTTP2_NO_ERROR, NGHTTP2_CANCEL } = constants
+const { NGHTTP2_NO_ERROR, NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM } = constants
 const { ALL, CLOSED } = sent
 
 class Exchange {
@@ -27,16 +29,18 @@ class Exchange {
     this.localEnded = false
     this.headersSent = false
     this.trailersSent = false
-    /** Nothing can be said on the stream, or comes on it, any more. */
+    /** Nothing can be said on the stream, or comes on it, any more; and those who take part in it know that. */
     this.closed = false
+    this.told = false
     this.code = NGHTTP2_NO_ERROR
     this.aborted = false
     /** The response has no body, whatever is written. */
     this.bodiless = false
     /** Rust keeps what arrives. */
     this.paused = false
-    /** Called when all that was written is framed. */
+    /** Called when all that was written is framed; and then it is reset, with this code. */
     this.waiting = undefined
+    this.lastWord = undefined
     /** The participants. */
     this.req = undefined
     this.res = undefined
@@ -83,13 +87,13 @@ class Exchange {
   read() {
     if (!this.paused) return
     this.paused = false
-    const kept = native.http2Resume(this.session.handle.id, this.id)
-    if (kept !== undefined) {
-      const [chunk, closed] = kept
-      if (chunk.length > 0) this.take(this.reader, chunk)
-      if (closed) process.nextTick(closeLater, this)
-    }
+    this.takeKept()
     if (this.remoteEnded && !this.paused) this.finishBody()
+  }
+
+  takeKept() {
+    const kept = native.http2Resume(this.session.handle.id, this.id)
+    if (kept !== undefined) this.take(this.reader, kept)
   }
 
   onReset(code) {
@@ -102,36 +106,71 @@ class Exchange {
     this.session.touch()
     const { waiting } = this
     this.waiting = undefined
-    waiting?.()
-    if (this.localEnded && !this.remoteEnded) this.forsake()
+    try {
+      waiting?.()
+    } finally {
+      if (this.lastWord !== undefined) this.reset(this.lastWord)
+      else if (this.localEnded && !this.remoteEnded) this.forsake()
+    }
   }
 
   onClosed() {
     this.close()
   }
 
-  /** The stream is over. */
-  close() {
+  /** Has `callback` called when all that was written is framed, in the context of right now. */
+  wait(callback) {
+    this.waiting = AsyncResource.bind(callback)
+  }
+
+  /** Nothing happens on the stream any more. Nobody is told yet. */
+  settle() {
     if (this.closed) return
     this.closed = true
     // Before all was said.
-    this.aborted = !this.localEnded
-    const { session, resource } = this
-    session.exchanges.delete(this.id)
-    const waiting = this.waiting
-    this.waiting = undefined
-    const tell = () => {
-      waiting?.()
-      this.req?.onExchangeClosed()
-      this.res?.onExchangeClosed()
-      this.stream?.onExchangeClosed()
-    }
-    if (resource === undefined) tell()
-    else {
-      resource.runInAsyncScope(tell)
+    this.aborted = !this.localEnded && this.method !== 'HEAD'
+    this.session.forget(this)
+    if (channels.close.hasSubscribers) channels.close.publish({ stream: this.getStream() })
+  }
+
+  /** The stream is over, and all are told. */
+  close() {
+    this.settle()
+    if (this.told) return
+    this.told = true
+    const { resource } = this
+    if (resource === undefined) return this.tell()
+    try {
+      resource.runInAsyncScope(this.tell, this)
+    } finally {
       resource.emitDestroy()
     }
-    session.onExchangeClosed()
+  }
+
+  tell() {
+    const { waiting, req, res, stream } = this
+    this.waiting = undefined
+    try {
+      if (this.paused) this.giveKept()
+      waiting?.()
+    } finally {
+      try {
+        req?.onExchangeClosed()
+      } finally {
+        try {
+          res?.onExchangeClosed()
+        } finally {
+          stream?.onExchangeClosed()
+        }
+      }
+    }
+  }
+
+  /** What has come and was not read yet is all that there is: the reader has it from now on. */
+  giveKept() {
+    this.takeKept()
+    this.paused = false
+    if (this.remoteEnded) this.finishBody()
   }
 
   // --- what goes
@@ -148,7 +187,14 @@ class Exchange {
         length = body.length
       }
     }
-    return this.said(native.http2Respond(this.session.handle.id, this.id, flags, fields, body, length), ends)
+    const said = native.http2Respond(this.session.handle.id, this.id, flags, fields, body, length)
+    if (channels.finish.hasSubscribers && said >= 0) this.publishResponse(status, fields, ends)
+    return this.said(said, ends)
+  }
+
+  publishResponse(status, fields, ends) {
+    const headers = Object.assign(fieldsObject(fields), { ':status': status })
+    channels.finish.publish({ stream: this.getStream(), headers, flags: ends ? NGHTTP2_FLAG_END_STREAM : 0 })
   }
 
   /** 1xx. */
@@ -189,16 +235,20 @@ class Exchange {
     setImmediate(forsakeLater, this)
   }
 
+  /** All are told in a tick of their own. */
   reset(code) {
     if (this.closed) return
     this.code = code
     native.http2Reset(this.session.handle.id, this.id, code)
-    this.close()
+    this.settle()
+    this.session.closeSoon(this)
   }
-}
 
-function closeLater(exchange) {
-  exchange.onClosed()
+  /** Ends the stream behind what was written. */
+  resetWhenSent(code) {
+    if (this.waiting === undefined) this.reset(code)
+    else this.lastWord = code
+  }
 }
 
 function forsakeLater(exchange) {

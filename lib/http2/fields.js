@@ -78,7 +78,8 @@ function lower(name) {
   return low
 }
 
-function one(name, value, sensitive) {
+/** A field as Rust has it. */
+function fieldText(name, value, sensitive) {
   const text = typeof value === 'string' ? value : String(value)
   // As with Node's, whose peers pass over what no value may have.
   if (BAD_VALUE.test(text)) return ''
@@ -119,8 +120,8 @@ function fieldsText(headers, allowed = none) {
     }
     if (CONNECTION.has(name) || (name === 'te' && value !== 'trailers')) throw errors.connectionHeader(name)
     if (!TOKEN.test(name)) throw errors.invalidToken('Header name', key)
-    if (!Array.isArray(value)) text += one(name, value, sensitive?.has(name))
-    else for (const part of value) text += one(name, part, sensitive?.has(name))
+    if (!Array.isArray(value)) text += fieldText(name, value, sensitive?.has(name))
+    else for (const part of value) text += fieldText(name, part, sensitive?.has(name))
   }
   return text
 }
@@ -128,4 +129,4 @@ function fieldsText(headers, allowed = none) {
 const none = new Set()
 const STATUS = new Set([constants.HTTP2_HEADER_STATUS])
 
-module.exports = { rawFields, fieldsObject, fieldsText, lower, STATUS, TOKEN, BAD_VALUE }
+module.exports = { rawFields, fieldsObject, fieldsText, fieldText, lower, STATUS, TOKEN, BAD_VALUE }

@@ -2,6 +2,7 @@
 
 // The request of the compatible API. It takes its body from the exchange; a stream stands behind it once somebody asks for one.
 
+const process = require('node:process')
 const http2 = require('node:http2')
 const { Readable } = require('node:stream')
 const { fieldsObject, rawFields } = require('./fields.js')
@@ -169,16 +170,24 @@ prototype.onTrailers = function (text) {
 }
 
 prototype.onExchangeClosed = function () {
-  const { aborted } = this[kExchange]
-  if (aborted && !this[kClosed]) {
-    this[kAborted] = true
-    this.emit('aborted')
-  }
+  const { aborted, remoteEnded } = this[kExchange]
+  const isNew = !this[kClosed]
   this[kClosed] = true
-  if (!this[kExchange].remoteEnded) this.push(null)
-  // What nobody has looked at is let go, as core's HTTP/1 does, where there is somebody who would hear of that.
-  if (!this[kRead] && this.listenerCount('end') > 0 && !this._readableState.resumeScheduled) this.resume()
-  this.emit('close')
+  if (aborted && isNew) this[kAborted] = true
+  try {
+    if (aborted && isNew) this.emit('aborted')
+  } finally {
+    if (!remoteEnded) this.push(null)
+    // What nobody has looked at is let go, as core's HTTP/1 does, where there is somebody who would hear of that.
+    if (!this[kRead] && this.listenerCount('end') > 0 && !this._readableState.resumeScheduled) this.resume()
+    // Whoever reads has all of it first.
+    if (this.isRead() && !aborted && this.readable) this.once('end', () => process.nextTick(emitClose, this))
+    else this.emit('close')
+  }
+}
+
+function emitClose(req) {
+  req.emit('close')
 }
 
 module.exports = { Http2ServerRequest, isInstance, define, kExchange }

@@ -4,10 +4,12 @@
 
 const http2 = require('node:http2')
 const process = require('node:process')
+const { AsyncResource } = require('node:async_hooks')
 const { Buffer } = require('node:buffer')
 const { Stream, Writable } = require('node:stream')
 const { isUint8Array } = require('node:util/types')
 const { invalidArgType, invalidArgValue } = require('../errors.js')
+const { each } = require('./each.js')
 const errors = require('./errors.js')
 const { fieldsText, lower, TOKEN } = require('./fields.js')
 const { define, isInstance, kExchange } = require('./request.js')
@@ -49,6 +51,7 @@ function Http2ServerResponse(exchange) {
   this[kDestroyed] = false
   this.writable = true
   exchange.res = this
+  exchange.stream?.join()
 }
 Object.setPrototypeOf(Http2ServerResponse.prototype, http2.Http2ServerResponse.prototype)
 Object.setPrototypeOf(Http2ServerResponse, http2.Http2ServerResponse)
@@ -315,9 +318,7 @@ function flush(res) {
   const corked = res[kCorked]
   res[kCorked] = 0
   const callbacks = chunks.map(({ callback }) => callback).filter((callback) => typeof callback === 'function')
-  res.write(Buffer.concat(chunks.map(({ bytes }) => bytes)), '', () => {
-    for (const callback of callbacks) callback()
-  })
+  res.write(Buffer.concat(chunks.map(({ bytes }) => bytes)), '', () => each(callbacks, call))
   res[kCorked] = corked
 }
 
@@ -374,20 +375,24 @@ function wait(res, length, callback) {
   res[kQueued] += length
   if (typeof callback === 'function') {
     res[kCallbacks] ??= []
-    res[kCallbacks].push(callback)
+    res[kCallbacks].push(AsyncResource.bind(callback))
   }
-  res[kExchange].waiting = () => drained(res)
+  res[kExchange].wait(() => drained(res))
 }
 
 function drained(res) {
   res[kQueued] = 0
-  const callbacks = res[kCallbacks]
+  const callbacks = res[kCallbacks] ?? []
   res[kCallbacks] = undefined
-  if (callbacks !== undefined) for (const callback of callbacks) callback()
   if (res[kNeedDrain]) {
     res[kNeedDrain] = false
-    if (!res[kEnding]) res.emit('drain')
+    if (!res[kEnding]) callbacks.push(() => res.emit('drain'))
   }
+  each(callbacks, call)
+}
+
+function call(callback) {
+  callback()
 }
 
 prototype.end = function (chunk, encoding, callback) {
@@ -478,8 +483,11 @@ prototype.onExchangeClosed = function () {
   this[kClosed] = true
   this[kFinished] = true
   this.writable = false
-  this.emit('finish')
-  this.emit('close')
+  try {
+    this.emit('finish')
+  } finally {
+    this.emit('close')
+  }
 }
 
 module.exports = { Http2ServerResponse, NGHTTP2_NO_ERROR }

@@ -14,6 +14,7 @@ const { coreOf, http2, serving } = require('./serving.js')
 /** Whether ours can do what `options` ask for; else core's does. */
 function isUsual(options) {
   if (options?.paddingStrategy || options?.selectPadding !== undefined) return false
+  if (options?.settings?.customSettings || options?.remoteCustomSettings) return false
   if (options?.strictFieldWhitespaceValidation === false || options?.strictSingleValueFields === false) return false
   return (
     extendsOurs(options?.Http2ServerRequest, Http2ServerRequest) &&

@@ -13,6 +13,8 @@ const { isArrayBufferView } = require('node:util/types')
 const { URL } = require('node:url')
 const { native } = require('../engine.js')
 const { invalidArgType, outOfRange } = require('../errors.js')
+const channels = require('./channels.js')
+const { each } = require('./each.js')
 const errors = require('./errors.js')
 const { Exchange } = require('./exchange.js')
 const { fieldsObject, rawFields } = require('./fields.js')
@@ -27,7 +29,6 @@ require('./batch.js')
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR, NGHTTP2_REFUSED_STREAM } = constants
 const EMPTY = Buffer.alloc(0)
-const MAX_PINGS = 10
 const ALTSVC = 0x0a
 const ORIGIN = 0x0c
 const MAX_EXTENSION = 16_382
@@ -40,6 +41,12 @@ Exchange.prototype.getStream = function () {
     if (this.closed) this.stream.destroy()
   }
   return this.stream
+}
+
+/** An option that is a number, as core takes it: what is none says nothing. */
+function limit(given, least, otherwise) {
+  if (typeof given !== 'number' || Number.isNaN(given)) return otherwise
+  return Math.min(Math.max(Math.trunc(given), least), 2 ** 32 - 1)
 }
 
 class ServerHttp2Session extends EventEmitter {
@@ -63,7 +70,8 @@ class ServerHttp2Session extends EventEmitter {
     this.timer = new Timer(this)
     this.resources = { triggerAsyncId: handle.getAsyncId(), requireManualDestroy: true }
     this.socketProxy = undefined
-    this.goawayCode = undefined
+    /** What the peer's GOAWAY has said. */
+    this.goodbye = undefined
   }
 
   /** Speaks HTTP/2 from now on. */
@@ -72,11 +80,11 @@ class ServerHttp2Session extends EventEmitter {
     native.http2Attach(
       this.handle.id,
       words(this.said),
-      options.maxHeaderListPairs ?? 128,
-      options.maxSettings ?? 32,
-      options.streamResetBurst ?? 1000,
-      options.streamResetRate ?? 33,
-      options.maxSessionInvalidFrames ?? 1000,
+      limit(options.maxHeaderListPairs, 4, 128),
+      limit(options.maxSettings, 1, 32),
+      limit(options.streamResetBurst, 0, 1000),
+      limit(options.streamResetRate, 0, 33),
+      limit(options.maxSessionInvalidFrames, 0, 1000),
     )
     if (Array.isArray(options.origins)) this.origin(...options.origins)
     if (this.server.timeout > 0) this.setTimeout(this.server.timeout)
@@ -105,6 +113,14 @@ class ServerHttp2Session extends EventEmitter {
   boundSocket() {
     if (this.destroyed) throw errors.socketUnbound()
     return this.handle.getSocket()
+  }
+
+  get goawayCode() {
+    return this.goodbye?.code ?? NGHTTP2_NO_ERROR
+  }
+
+  get goawayLastStreamID() {
+    return this.goodbye?.last ?? 0
   }
 
   get pendingSettingsAck() {
@@ -162,6 +178,14 @@ class ServerHttp2Session extends EventEmitter {
     this.timer.touch()
   }
 
+  /** For timers: how much has left, where something waits to; else nothing. */
+  progress() {
+    const { id } = this.handle
+    const queued = native.queued(id)
+    const waits = queued > 0 || [...this.exchanges.values()].some((exchange) => exchange.waiting !== undefined)
+    return waits ? native.bytesSent(id) - queued : undefined
+  }
+
   setLocalWindowSize(windowSize) {
     if (this.destroyed) throw errors.invalidSession()
     if (typeof windowSize !== 'number') throw invalidArgType('windowSize', 'of type number', windowSize)
@@ -177,7 +201,7 @@ class ServerHttp2Session extends EventEmitter {
     if (callback !== undefined && typeof callback !== 'function') {
       throw invalidArgType('callback', 'of type function', callback)
     }
-    if (this.pendingSettings.length >= (this.options.maxOutstandingSettings ?? 10)) {
+    if (this.pendingSettings.length >= limit(this.options.maxOutstandingSettings, 1, 10)) {
       this.destroy(errors.maxPendingSettings())
       return
     }
@@ -199,7 +223,7 @@ class ServerHttp2Session extends EventEmitter {
       if (payload.byteLength !== 8) throw errors.pingLength()
     }
     if (typeof callback !== 'function') throw invalidArgType('callback', 'of type function', callback)
-    if (this.pendingPings.length >= (this.options.maxOutstandingPings ?? MAX_PINGS)) {
+    if (this.pendingPings.length >= limit(this.options.maxOutstandingPings, 1, 10)) {
       process.nextTick(callback, false, 0, payload)
       return false
     }
@@ -286,6 +310,12 @@ class ServerHttp2Session extends EventEmitter {
     this.endIfDone()
   }
 
+  /** Nothing happens on the stream of this exchange any more. */
+  forget(exchange) {
+    this.exchanges.delete(exchange.id)
+    this.endIfDone()
+  }
+
   endIfDone() {
     if (!this.closed || this.destroyed || this.exchanges.size > 0) return
     setImmediate(() => {
@@ -311,18 +341,24 @@ class ServerHttp2Session extends EventEmitter {
     if (this.destroyed) return
     this.destroyed = true
     this.timer.clear()
-    for (const exchange of [...this.exchanges.values()]) {
+    const exchanges = [...this.exchanges.values()]
+    for (const exchange of exchanges) {
       exchange.code = code === NGHTTP2_NO_ERROR ? NGHTTP2_CANCEL : code
       if (error && exchange.stream !== undefined) exchange.stream.failure = error
-      exchange.close()
+      exchange.settle()
     }
-    for (const pending of this.pendingPings.splice(0)) finishPing(pending, errors.pingCancel())
+    const pings = this.pendingPings.splice(0)
     this.pendingSettings.fill(undefined)
-    this.server.sessions?.delete(this)
-    this.handle.finish()
+    this.server.sessions.delete(this)
+    this.handle.finish(this.closed && !error)
+    process.nextTick(each, exchanges, close)
+    process.nextTick(each, pings, cancelPing)
     process.nextTick(() => {
-      if (error) this.emit('error', error)
-      this.emit('close')
+      try {
+        if (error) this.emit('error', error)
+      } finally {
+        this.emit('close')
+      }
     })
   }
 
@@ -339,6 +375,7 @@ class ServerHttp2Session extends EventEmitter {
 
   begin(exchange) {
     const { server } = this
+    if (channels.created.hasSubscribers || channels.start.hasSubscribers) publishStream(exchange)
     const forStreams = server.listenerCount('stream') > 0 || this.listenerCount('stream') > 0
     if (server.listenerCount('request') > 0 || (!forStreams && server.listenerCount('checkContinue') > 0)) {
       if (forStreams) exchange.getStream()
@@ -414,10 +451,6 @@ class ServerHttp2Session extends EventEmitter {
     over.push(exchange)
   }
 
-  onExchangeClosed() {
-    this.endIfDone()
-  }
-
   onSettings() {
     this.touch()
     if (this.listenerCount('remoteSettings') > 0) this.emit('remoteSettings', this.remoteSettings)
@@ -448,7 +481,7 @@ class ServerHttp2Session extends EventEmitter {
   }
 
   onGoaway(code, last, debug) {
-    this.goawayCode = code
+    this.goodbye = { code, last }
     this.emit('goaway', code, last, debug.length > 0 ? debug : undefined)
     if (code === NGHTTP2_NO_ERROR) this.close()
     else this.destroy(errors.sessionError(code), NGHTTP2_NO_ERROR)
@@ -465,10 +498,17 @@ class ServerHttp2Session extends EventEmitter {
     this.failed = error !== undefined
     if (error === undefined) this.destroy()
     // Who has said that it goes may go in any way.
-    else if (this.goawayCode === NGHTTP2_NO_ERROR && error.code === 'ECONNRESET')
+    else if (this.goodbye?.code === NGHTTP2_NO_ERROR && error.code === 'ECONNRESET')
       this.tearDown(undefined, NGHTTP2_NO_ERROR)
     else this.tearDown(error, NGHTTP2_CANCEL)
   }
+}
+
+function publishStream(exchange) {
+  const stream = exchange.getStream()
+  const headers = fieldsObject(exchange.text)
+  channels.created.publish({ stream, headers })
+  channels.start.publish({ stream, headers })
 }
 
 function finishPing({ callback, resource }, ...args) {
@@ -479,13 +519,21 @@ function finishPing({ callback, resource }, ...args) {
   }
 }
 
+function cancelPing(ping) {
+  finishPing(ping, errors.pingCancel())
+}
+
 /** What is over by what was said in this tick. */
 let over = []
 
 function closeAll() {
   const all = over
   over = []
-  for (const exchange of all) exchange.onClosed()
+  each(all, close)
+}
+
+function close(exchange) {
+  exchange.close()
 }
 
 /** Who reads what nobody wants. */

@@ -36,7 +36,9 @@ function checked(settings) {
   // Node's own checks, and its errors.
   getPackedSettings(settings)
   const { maxHeaderSize, ...rest } = settings
-  return maxHeaderSize === undefined ? rest : { ...rest, maxHeaderListSize: maxHeaderSize }
+  if (maxHeaderSize !== undefined) rest.maxHeaderListSize = maxHeaderSize
+  // What is not said stays as it is.
+  return Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
 }
 
 function words(settings) {

@@ -5,11 +5,13 @@
 const fs = require('node:fs')
 const process = require('node:process')
 const { constants } = require('node:http2')
+const { errorMonitor } = require('node:events')
 const { Duplex } = require('node:stream')
 const { inspect } = require('node:util')
 const { invalidArgType, invalidArgValue, outOfRange } = require('../errors.js')
+const channels = require('./channels.js')
 const errors = require('./errors.js')
-const { fieldsObject, fieldsText, lower, rawFields, STATUS } = require('./fields.js')
+const { fieldsObject, fieldsText, fieldText, lower, rawFields, STATUS } = require('./fields.js')
 const { Timer } = require('./timer.js')
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR } = constants
@@ -44,7 +46,12 @@ class ServerHttp2Stream extends Duplex {
     this[kSentTrailers] = undefined
     if (exchange.reader === undefined) exchange.reader = this
     if (exchange.remoteEnded && exchange.reader === this) this.push(null)
-    if (exchange.res === undefined) return
+    if (exchange.res !== undefined) this.join()
+  }
+
+  /** A request and a response are on it, too. */
+  join() {
+    const exchange = this[kExchange]
     // Errors are not forwarded in the compatible API, but timeouts are.
     this.on('error', () => {})
     this.on('timeout', () => {
@@ -150,6 +157,11 @@ class ServerHttp2Stream extends Duplex {
     this[kTimer].touch()
   }
 
+  /** For its timer: what has gone of what waits. */
+  progress() {
+    return this[kExchange].waiting === undefined ? undefined : this[kSession]?.progress()
+  }
+
   // --- what is said
 
   respond(headers, options) {
@@ -157,12 +169,10 @@ class ServerHttp2Stream extends Duplex {
     checkObject(options, 'options')
     const text = this.takeHeaders(headers)
     const status = this[kSent][':status']
-    this[kWaitForTrailers] = Boolean(options?.waitForTrailers)
     const bodiless = status === 204 || status === 205 || status === 304 || this.headRequest
     const ends = Boolean(options?.endStream) || bodiless
-    const exchange = this[kExchange]
-    const closes = ends && !this[kWaitForTrailers]
-    exchange.respond(status, text, false, undefined, '', closes)
+    this[kWaitForTrailers] = !ends && Boolean(options?.waitForTrailers)
+    this[kExchange].respond(status, text, false, undefined, '', ends)
     if (ends) this.end()
   }
 
@@ -220,7 +230,10 @@ class ServerHttp2Stream extends Duplex {
     let text = ''
     for (const [name, value] of Object.entries(defaults)) {
       all[name] ??= value
-      if (all[name] !== undefined) text += `${name}\0${all[name]}\0`
+      if (all[name] === undefined) continue
+      const field = fieldText(name, all[name])
+      if (field === '') throw errors.invalidHeaderValue(all[name], name)
+      text += field
     }
     text += fieldsText(all, REQUEST)
     const pushed = this[kSession].push(exchange, text, all[':method'], all[':path'])
@@ -231,7 +244,11 @@ class ServerHttp2Stream extends Duplex {
     const stream = pushed.getStream()
     stream[kSent] = all
     if (options?.endStream) pushed.bodiless = true
-    process.nextTick(callback, null, stream, all, 0, pushed)
+    if (channels.created.hasSubscribers) channels.created.publish({ stream, headers: all })
+    process.nextTick(() => {
+      if (channels.start.hasSubscribers) channels.start.publish({ stream, headers: all })
+      callback(null, stream, all, 0, pushed)
+    })
   }
 
   sendTrailers(headers) {
@@ -349,15 +366,20 @@ class ServerHttp2Stream extends Duplex {
     if (callback !== undefined) this.once('close', callback)
     const exchange = this[kExchange]
     // What was written goes first, unless it is an error that ends it.
-    const { writableEnded, writableFinished } = this
-    if (code === NGHTTP2_NO_ERROR && this.headersSent && !exchange.localEnded) {
-      if (!writableEnded) this.end()
-      if (!writableFinished) {
-        this.once('finish', () => exchange.reset(code))
+    if (code !== NGHTTP2_NO_ERROR) return exchange.reset(code)
+    if (this[kTrailersReady]) {
+      // There will be none.
+      this[kTrailersReady] = false
+      exchange.write(undefined, '', true)
+    }
+    if (this.headersSent && !exchange.localEnded) {
+      if (!this.writableEnded) this.end()
+      if (!this.writableFinished) {
+        this.once('finish', () => exchange.resetWhenSent(code))
         return
       }
     }
-    exchange.reset(code)
+    exchange.resetWhenSent(code)
   }
 
   // --- as a stream
@@ -379,7 +401,7 @@ class ServerHttp2Stream extends Duplex {
     const body = plain ? chunk : require('node:buffer').Buffer.from(chunk, encoding)
     this[kTimer].touch()
     if (exchange.write(body, encoding, false)) callback()
-    else exchange.waiting = callback
+    else exchange.wait(callback)
   }
 
   _final(callback) {
@@ -391,7 +413,10 @@ class ServerHttp2Stream extends Duplex {
       if (this.listenerCount('wantTrailers') > 0) {
         this.emit('wantTrailers')
       } else this.sendTrailers({})
-    } else if (!exchange.localEnded) exchange.write(undefined, '', true)
+    } else if (!exchange.localEnded && !exchange.write(undefined, '', true)) {
+      exchange.wait(callback)
+      return
+    }
     callback()
   }
 
@@ -399,14 +424,14 @@ class ServerHttp2Stream extends Duplex {
     const exchange = this[kExchange]
     this[kTimer].clear()
     if (!exchange.closed) {
-      const code = error ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_NO_ERROR
-      exchange.session.closing?.add(exchange)
-      exchange.reset(code)
+      const code = error?.name === 'AbortError' ? NGHTTP2_CANCEL : NGHTTP2_INTERNAL_ERROR
+      exchange.reset(error ? code : NGHTTP2_NO_ERROR)
     }
     const { code } = exchange
     if (!error && code !== NGHTTP2_NO_ERROR && code !== NGHTTP2_CANCEL) error = errors.streamError(code)
     this.push(null)
     process.nextTick(forget, this)
+    if (error && channels.error.hasSubscribers) channels.error.publish({ stream: this, error })
     callback(error)
   }
 
@@ -433,19 +458,29 @@ class ServerHttp2Stream extends Duplex {
 
   onExchangeClosed() {
     const exchange = this[kExchange]
-    if (exchange.aborted && !this.destroyed) this.emit('aborted')
-    if (this.destroyed) return
+    try {
+      if (exchange.aborted) this.emit('aborted')
+    } finally {
+      if (!this.destroyed) this.destroyWhenDone()
+    }
+  }
+
+  destroyWhenDone() {
+    const { aborted, code, reader, remoteEnded } = this[kExchange]
     if (!this.writableEnded) this.end()
-    const { code, reader, remoteEnded } = exchange
+    if (this.errored) return this.destroy()
+    const done = () => this.destroy()
+    // An error is not handled by whoever looks on.
+    this.once(errorMonitor, () => process.nextTick(done))
     const read = reader !== this || !this.readable || this.readableEnded
     if (code !== NGHTTP2_NO_ERROR || read) {
-      if (this.writableFinished || exchange.aborted || this.failure) this.destroy(this.failure)
-      else this.once('finish', () => this.destroy())
+      if (this.writableFinished || aborted || this.failure) this.destroy(this.failure)
+      else this.once('finish', done)
       return
     }
     // What has come is read first.
     if (!remoteEnded) this.push(null)
-    this.once('end', () => this.destroy())
+    this.once('end', done)
     if (!this.isRead()) this.resume()
   }
 }

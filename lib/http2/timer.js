@@ -10,6 +10,7 @@ class Timer {
     this.owner = owner
     this.msecs = 0
     this.timer = undefined
+    this.progress = undefined
   }
 
   set(msecs, callback) {
@@ -22,7 +23,7 @@ class Timer {
     this.clear()
     this.msecs = msecs
     if (msecs > 0) {
-      this.timer = setTimeout(expired, msecs, owner).unref()
+      this.timer = setTimeout(expired, msecs, this).unref()
       if (callback !== undefined) owner.once('timeout', callback)
     } else if (callback !== undefined) owner.removeListener('timeout', callback)
     return owner
@@ -39,8 +40,14 @@ class Timer {
   }
 }
 
-function expired(owner) {
-  owner.emit('timeout')
+function expired(timer) {
+  const { owner } = timer
+  const progress = owner.progress()
+  // What was said leaves slowly, but it leaves.
+  if (progress !== undefined && progress !== timer.progress) {
+    timer.progress = progress
+    timer.touch()
+  } else owner.emit('timeout')
 }
 
 module.exports = { Timer }

@@ -385,16 +385,14 @@ fn trailers(http2: &Rc<Http2>, engine: &Engine, args: &Args) -> Outcome<i32> {
     })))
 }
 
-/// `(id, stream)`: data of a stream are shown again. Returns those that were kept, and true behind them when the stream is over with them.
+/// `(id, stream)`: data of a stream are shown again. Returns those that were kept, if there are any.
 fn resume(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
     let stream = args.uint(1)?;
-    let resumed = engine.append_with(args.uint(0)?, |http2: &mut Connection, out, _| {
+    let held = engine.append_with(args.uint(0)?, |http2: &mut Connection, out, _| {
         http2.session.resume(stream, out)
     });
-    let env = args.env();
-    Ok(resumed
-        .filter(|(held, closed)| *closed || !held.is_empty())
-        .map(|(held, closed)| env.array(&[env.buffer_copy(&held), env.boolean(closed)])))
+    let held = held.filter(|held| !held.is_empty());
+    Ok(held.map(|held| args.env().buffer_copy(&held)))
 }
 
 /// `(id, code, last | -1, debug, length)`: no further streams are handled. Returns whether none is open.

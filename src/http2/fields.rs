@@ -223,7 +223,12 @@ impl Fields {
                 Err("a field speaks of the connection")
             }
             b"te" if !value.eq_ignore_ascii_case(b"trailers") => Err("te has another value than trailers"),
-            b"host" if self.kind == Kind::Request => self.once(seen::HOST),
+            b"host" if self.kind == Kind::Request => {
+                if !is_authority(value) {
+                    return Err("host is no host");
+                }
+                self.once(seen::HOST)
+            }
             b"content-length" if self.kind != Kind::Trailers => {
                 let digits = !value.is_empty() && value.len() <= 18 && value.iter().all(u8::is_ascii_digit);
                 if self.content_length.is_some() || !digits {
@@ -276,7 +281,7 @@ impl Fields {
                 }
                 Ok(())
             }
-            (Kind::Request, b":authority") if !blank => self.once(seen::AUTHORITY),
+            (Kind::Request, b":authority") if is_authority(value) => self.once(seen::AUTHORITY),
             (Kind::Request, b":protocol") if is_method(value) => self.once(seen::PROTOCOL),
             (Kind::Response, b":status") => {
                 let &[hundreds @ b'1'..=b'9', tens @ b'0'..=b'9', ones @ b'0'..=b'9'] = value else {
@@ -333,6 +338,12 @@ impl Fields {
 /// A token (RFC 9110, 5.6.2).
 fn is_method(value: &[u8]) -> bool {
     !value.is_empty() && value.iter().all(|octet| NAME[usize::from(octet.to_ascii_lowercase())])
+}
+
+/// Characters of a host and a port (RFC 3986, 3.2): nobody's name before it (RFC 9113, 8.3.1), and no path behind it.
+fn is_authority(value: &[u8]) -> bool {
+    let is_part = |&octet: &u8| octet.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(&octet);
+    !value.is_empty() && value.iter().all(is_part)
 }
 
 fn is_scheme(value: &[u8]) -> bool {

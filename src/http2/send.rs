@@ -69,7 +69,7 @@ impl Session {
         }
         let closed = stream.is_over();
         if closed {
-            self.over(id, Past::Ended);
+            self.over(id);
         }
         Ok(Wrote { all: true, closed })
     }
@@ -180,7 +180,7 @@ impl Session {
             }
             let closed = stream.is_over();
             if closed {
-                self.over(id, Past::Ended);
+                self.over(id);
             }
             return Ok(Wrote { all: true, closed });
         }
@@ -311,7 +311,7 @@ impl Session {
             each(Event::Drained(id));
         }
         if stream.is_over() {
-            self.over(id, Past::Ended);
+            self.over(id);
             each(Event::Closed(id));
         } else if stream.can_send() && !stream.ready {
             stream.ready = true;
@@ -342,19 +342,15 @@ impl Session {
         }
     }
 
-    /// Data of a stream are told again. Those that were kept are the result, and whether the stream is over with them.
-    pub fn resume(&mut self, id: u32, out: &mut Vec<u8>) -> (Vec<u8>, bool) {
+    /// Data of a stream are told again. Those that were kept are the result, also of a stream that is [closed](Event::Closed) since.
+    pub fn resume(&mut self, id: u32, out: &mut Vec<u8>) -> Vec<u8> {
         let Some(stream) = self.streams.get_mut(&id) else {
-            return (Vec::new(), false);
+            return self.kept.remove(&id).unwrap_or_default();
         };
         stream.paused = false;
         let held = std::mem::take(&mut stream.held);
-        let closed = stream.is_over();
         self.credit(id, held.len() as u32, out);
-        if closed {
-            self.over(id, Past::Ended);
-        }
-        (held, closed)
+        held
     }
 
     /// Asks whether the peer is there.

@@ -146,6 +146,8 @@ pub struct Session {
     pub(super) remote: Settings,
     pub(super) streams: BTreeMap<u32, Stream>,
     past: VecDeque<(u32, Past)>,
+    /// Data of streams that have ended while they were [paused](Session::pause).
+    pub(super) kept: BTreeMap<u32, Vec<u8>>,
     /// The peer's last stream, and ours.
     last_remote: u32,
     pub(super) last_local: u32,
@@ -195,6 +197,7 @@ impl Session {
             remote: Settings::default(),
             streams: BTreeMap::new(),
             past: VecDeque::new(),
+            kept: BTreeMap::new(),
             last_remote: 0,
             last_local: 0,
             receive: DEFAULT_WINDOW.into(),
@@ -582,6 +585,7 @@ impl Session {
         self.streams.clear();
         self.ready.clear();
         self.past.clear();
+        self.kept.clear();
         self.block = None;
         self.payload = Vec::new();
     }
@@ -591,9 +595,14 @@ impl Session {
         self.last_handled.is_some() && self.streams.is_empty()
     }
 
-    pub(super) fn over(&mut self, id: u32, past: Past) {
-        self.streams.remove(&id);
-        self.remember(id, past);
+    /// Both sides of a stream have ended.
+    pub(super) fn over(&mut self, id: u32) {
+        if let Some(stream) = self.streams.remove(&id)
+            && !stream.held.is_empty()
+        {
+            self.kept.insert(id, stream.held);
+        }
+        self.remember(id, Past::Ended);
     }
 }
 

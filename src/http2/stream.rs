@@ -83,8 +83,8 @@ impl Stream {
         self.local < Local::Ended && (self.queued > 0 && self.send > 0 || self.queued == 0 && self.end.is_some())
     }
 
-    /// Both sides have ended, and nothing is kept for whoever reads.
+    /// Both sides have ended.
     pub fn is_over(&self) -> bool {
-        self.local == Local::Ended && !self.remote_open && self.held.is_empty()
+        self.local == Local::Ended && !self.remote_open
     }
 }

@@ -739,9 +739,9 @@ fn windows_are_kept_on_the_way_in() {
     assert_eq!(given(&mut pair, 1), 0);
     pair.out = out;
     assert!(given(&mut pair, 0) >= 32_767);
-    let (held, closed) = pair.session.resume(1, &mut pair.out);
-    assert_eq!((held, closed), (vec![7; 65_000], false));
+    assert_eq!(pair.session.resume(1, &mut pair.out), vec![7; 65_000]);
     assert_eq!(given(&mut pair, 1), 65_000);
+    pair.session.set_window(1 << 20, &mut pair.out);
     pair.session.pause(1);
     for _ in 0..66 {
         pair.frame(kind::DATA, 0, 1, &[7; 1000]);
@@ -779,9 +779,31 @@ fn what_is_held_outlives_both_ends() {
     pair.frame(kind::DATA, flag::END_STREAM, 1, b"late").feed();
     assert_eq!(pair.see().last(), Some(&Seen::End(1, None)));
     let wrote = pair.session.respond(1, 200, b"", None, true, &mut pair.out).unwrap();
-    assert!(!wrote.closed);
-    assert_eq!(pair.session.resume(1, &mut pair.out), (b"late".to_vec(), true));
+    assert!(wrote.closed);
     assert_eq!(pair.session.open_streams(), 0);
+    assert_eq!(pair.session.resume(1, &mut pair.out), b"late");
+    assert_eq!(pair.session.resume(1, &mut pair.out), b"");
+}
+
+#[test]
+fn bodies_that_nobody_reads_keep_no_stream_open() {
+    let mut pair = Pair::server();
+    for at in 0..300 {
+        let id = 1 + 2 * at;
+        pair.post(id).feed();
+        pair.session.pause(id);
+        pair.frame(kind::DATA, flag::END_STREAM, id, b"unread").feed();
+        let wrote = pair.session.respond(id, 200, b"", None, true, &mut pair.out).unwrap();
+        assert!(wrote.closed);
+        assert_eq!(pair.session.resume(id, &mut pair.out), b"unread");
+    }
+    assert!(!pair.see().iter().any(|event| matches!(event, Seen::Reset(..))));
+    // Those that were reset are nobody's.
+    pair.post(601).feed();
+    pair.session.pause(601);
+    pair.frame(kind::DATA, flag::END_STREAM, 601, b"unread").feed();
+    pair.session.reset(601, Code::CANCEL, &mut pair.out).unwrap();
+    assert_eq!(pair.session.resume(601, &mut pair.out), b"");
 }
 
 #[test]
@@ -1006,7 +1028,7 @@ fn tiny_data_that_nobody_reads_take_no_more_than_their_bytes() {
     }
     pair.feed();
     assert_eq!(pair.see(), []);
-    assert_eq!(pair.session.resume(1, &mut pair.out).0.len(), 60_000);
+    assert_eq!(pair.session.resume(1, &mut pair.out).len(), 60_000);
 }
 
 #[test]

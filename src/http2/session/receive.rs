@@ -119,8 +119,7 @@ impl Session {
         let over = stream.is_over();
         each(Event::End { stream: id, trailers });
         if over {
-            self.streams.remove(&id);
-            self.remember(id, Past::Ended);
+            self.over(id);
             each(Event::Closed(id));
         }
         Ok(())
