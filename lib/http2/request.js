@@ -3,7 +3,7 @@
 // The request of the compatible API. It takes its body from the exchange; a stream stands behind it once somebody asks for one.
 
 const process = require('node:process')
-const http2 = require('node:http2')
+const { http2 } = require('../genuine.js')
 const { Readable } = require('node:stream')
 const { fieldsObject, rawFields } = require('./fields.js')
 const { invalidArgType, invalidArgValue } = require('../errors.js')

@@ -2,7 +2,7 @@
 
 // The response of the compatible API.
 
-const http2 = require('node:http2')
+const { http2 } = require('../genuine.js')
 const process = require('node:process')
 const { AsyncResource } = require('node:async_hooks')
 const { Buffer } = require('node:buffer')

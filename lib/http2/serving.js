@@ -2,7 +2,7 @@
 
 // What HTTP/2's servers have in common, with TLS and without.
 
-const http2 = require('node:http2')
+const { http2 } = require('../genuine.js')
 const { invalidArgType } = require('../errors.js')
 const { checked } = require('./settings.js')
 
