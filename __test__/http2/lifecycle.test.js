@@ -11,7 +11,7 @@ const { finished } = require('node:stream')
 const test = require('node:test')
 const { setImmediate } = require('node:timers/promises')
 const { ask, core, ours, same, withServer } = require('./support.js')
-const { usage } = require('../../lib/engine.js')
+const { native, usage } = require('../../lib/engine.js')
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
 const SETTINGS = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])
@@ -86,6 +86,107 @@ test('a body that is read late is read whole', async () => {
       assert.deepEqual(await read, [60_000])
     },
   )
+})
+
+test('a body belongs to whoever reads it first', async () => {
+  const readers = {
+    '/request': (req) => req,
+    '/stream': (req) => req.stream,
+    '/both': (req) => {
+      req.stream.on('close', () => {})
+      return req
+    },
+  }
+  for (const alsoStreams of [false, true]) {
+    await same((module) =>
+      withServer(
+        module,
+        {},
+        (server) => {
+          if (alsoStreams) server.on('stream', () => {})
+          server.on('request', async (req, res) => {
+            const source = readers[req.url](req)
+            let length = 0
+            source.on('data', (chunk) => {
+              length += chunk.length
+            })
+            source.on('end', () => res.end(String(length)))
+          })
+        },
+        async (client) => {
+          const bodies = []
+          for (const path of Object.keys(readers)) {
+            for (const length of [0, 1, 100_000]) {
+              const { body } = await ask(client, { ':method': 'POST', ':path': path }, Buffer.alloc(length))
+              assert.equal(body, String(length))
+              bodies.push(body)
+            }
+          }
+          return bodies
+        },
+      ),
+    )
+  }
+})
+
+test('a small part of a large read does not keep that', async () => {
+  await withServer(
+    ours,
+    {},
+    (server) =>
+      server.on('request', (req, res) => {
+        if (req.method === 'POST') req.once('data', (part) => res.end(String(part.buffer.byteLength)))
+        else req.resume().on('end', () => res.end())
+      }),
+    async (_client, server) => {
+      const frame = (flags, stream, length) => {
+        const bytes = Buffer.alloc(9 + length)
+        bytes.writeUIntBE(length, 0, 3)
+        bytes[4] = flags
+        bytes.writeUInt32BE(stream, 5)
+        return bytes
+      }
+      const open = (method, stream) => {
+        const bytes = Buffer.from(GET)
+        bytes[4] = 4
+        bytes.writeUInt32BE(stream, 5)
+        bytes[9] = method
+        return bytes
+      }
+      const socket = net.connect(server.address().port, '127.0.0.1')
+      // The small part is in the middle of what is read at once.
+      const parts = [PREFACE, SETTINGS, open(0x83, 1), open(0x82, 3), frame(0, 3, 16_000), frame(1, 1, 1)]
+      socket.write(Buffer.concat([...parts, frame(0, 3, 16_000), frame(1, 3, 16_000)]))
+      let text = ''
+      for await (const chunk of socket.setEncoding('latin1')) {
+        text += chunk
+        if (/\d{4,}$|\d{4,}[^\d]/.test(text)) break
+      }
+      const [kept] = text.match(/\d{4,}/)
+      assert.ok(Number(kept) <= 8192, kept)
+      socket.destroy()
+    },
+  )
+})
+
+test('parts of a response do not wait for one another', async (t) => {
+  // Nagle's algorithm would have the second wait for the peer's delayed acknowledgement.
+  const { setNoDelay } = native
+  t.after(() => {
+    native.setNoDelay = setNoDelay
+  })
+  const calls = []
+  native.setNoDelay = (...args) => {
+    calls.push(args[1])
+    return setNoDelay(...args)
+  }
+  await withServer(
+    ours,
+    {},
+    (server) => server.on('request', (_req, res) => res.end()),
+    (client) => ask(client),
+  )
+  assert.deepEqual(calls, [true])
 })
 
 test('what one listener throws keeps nothing from the others', async () => {

@@ -61,6 +61,8 @@ class Http2Connection extends Connection {
   attach() {
     const { server } = this
     this.reading = true
+    // A part of a response does not wait for the one before it.
+    if (this.isTcp) this.setNoDelay(true)
     const session = new ServerHttp2Session(this, server, server.options)
     this.session = session
     server.sessions.add(session)

@@ -537,6 +537,6 @@ function close(exchange) {
 }
 
 /** Who reads what nobody wants. */
-const nobody = { push: () => true, onTrailers() {}, isRead: () => false }
+const nobody = { push: () => true }
 
 module.exports = { ServerHttp2Session }

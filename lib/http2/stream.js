@@ -44,8 +44,7 @@ class ServerHttp2Stream extends Duplex {
     this[kSent] = undefined
     this[kSentInfo] = undefined
     this[kSentTrailers] = undefined
-    if (exchange.reader === undefined) exchange.reader = this
-    if (exchange.remoteEnded && exchange.reader === this) this.push(null)
+    if (exchange.endAfterHeaders) this.push(null)
     if (exchange.res !== undefined) this.join()
   }
 
@@ -386,9 +385,7 @@ class ServerHttp2Stream extends Duplex {
 
   _read() {
     this[kRead] = true
-    const exchange = this[kExchange]
-    if (exchange.reader !== this && !exchange.reader.isRead()) exchange.reader = this
-    if (exchange.reader === this) exchange.read()
+    this[kExchange].read(this)
   }
 
   _write(chunk, encoding, callback) {
