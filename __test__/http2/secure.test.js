@@ -301,6 +301,26 @@ for (const [name, options] of Object.entries(foreign)) {
   })
 }
 
+test("sessions over Node's TLS are timed out by the server, too", async () => {
+  await same((module) =>
+    serve(
+      module,
+      foreign.SNICallback,
+      (server) => {
+        server.setTimeout(20)
+        server.on('request', () => {})
+      },
+      (port, server) =>
+        connected(port, { rejectUnauthorized: false }, async (client) => {
+          client.request().on('error', () => {})
+          const [session] = await once(server, 'timeout')
+          session.destroy()
+          return session.encrypted
+        }),
+    ),
+  )
+})
+
 test("a greeting that rustls has no answer to is Node's", async () => {
   const options = { ciphers: 'AES128-SHA256', maxVersion: 'TLSv1.2' }
   await same((module) =>

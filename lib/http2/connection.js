@@ -26,6 +26,8 @@ class Http2Connection extends Connection {
     this.session = undefined
     this.ended = false
     this.peerEnded = false
+    /** Our side has ended. */
+    this.shut = false
     /** The peer's end is waited for behind ours, and for how long. */
     this.lingers = false
     this.lingering = undefined
@@ -104,10 +106,8 @@ class Http2Connection extends Connection {
     if (this.session === undefined) return super.onRead(length, memory, offset)
     if (length > 0) return
     this.peerEnded = true
-    if (this.lingers) {
-      this.lingers = false
-      if (this.lingering !== undefined || length !== EOF) this.end()
-    }
+    this.lingers = false
+    if (this.ended && (this.shut || length !== EOF)) this.end()
     this.session.onLost(length === EOF ? undefined : systemError(length, 'read'))
   }
 
@@ -117,9 +117,9 @@ class Http2Connection extends Connection {
   }
 
   onShutdown(status) {
-    if (this.shutdownRequest !== undefined) return super.onShutdown(status)
-    if (this.lingers) this.lingering = setTimeout(() => this.end(), LINGER).unref()
-    else this.end()
+    this.shut = true
+    if (this.shutdownRequest !== undefined) super.onShutdown(status)
+    if (this.ended) this.leave()
   }
 
   /**
@@ -131,7 +131,13 @@ class Http2Connection extends Connection {
     this.ended = true
     this.lingers = lingers && !this.peerEnded
     native.http2Forget(this.id)
-    if (native.end(this.id) < 0) this.end()
+    if (this.shut) this.leave()
+    else if (native.end(this.id) < 0) this.end()
+  }
+
+  leave() {
+    if (this.lingers) this.lingering = setTimeout(() => this.end(), LINGER).unref()
+    else this.end()
   }
 
   end() {

@@ -87,22 +87,22 @@ class Exchange {
 
   onEnd(trailers) {
     this.remoteEnded = true
-    if (trailers.length > 0) this.trailers = trailers
+    if (this.resource === undefined) this.takeEnd(trailers)
+    else this.resource.runInAsyncScope(this.takeEnd, this, trailers)
+  }
+
+  takeEnd(trailers) {
+    if (trailers.length > 0) {
+      this.req?.onTrailers(trailers)
+      this.stream?.onTrailers(trailers)
+    }
     if (this.reader !== undefined && !this.paused) this.finishBody()
   }
 
   finishBody() {
     if (this.bodyDone) return
     this.bodyDone = true
-    const end = () => {
-      if (this.trailers !== undefined) {
-        this.req?.onTrailers(this.trailers)
-        this.stream?.onTrailers(this.trailers)
-      }
-      this.reader.push(null)
-    }
-    if (this.resource === undefined) end()
-    else this.resource.runInAsyncScope(end)
+    this.reader.push(null)
   }
 
   /** `reader` wants more. */
@@ -181,6 +181,7 @@ class Exchange {
     // Before all was said.
     this.aborted = !this.localEnded && this.method !== 'HEAD'
     this.session.forget(this)
+    this.stream?.endedElsewhere()
     if (channels.close.hasSubscribers) channels.close.publish({ stream: this.getStream() })
   }
 
@@ -284,8 +285,8 @@ class Exchange {
     if (this.closed) return
     this.code = code
     native.http2Reset(this.session.handle.id, this.id, code)
-    this.settle()
     this.session.closeSoon(this)
+    this.settle()
   }
 
   /** Ends the stream behind what was written. */

@@ -342,16 +342,16 @@ class ServerHttp2Session extends EventEmitter {
     this.destroyed = true
     this.timer.clear()
     const exchanges = [...this.exchanges.values()]
+    process.nextTick(each, exchanges, close)
     for (const exchange of exchanges) {
       exchange.code = code === NGHTTP2_NO_ERROR ? NGHTTP2_CANCEL : code
-      if (error && exchange.stream !== undefined) exchange.stream.failure = error
       exchange.settle()
+      exchange.stream?.destroy(error)
     }
     const pings = this.pendingPings.splice(0)
     this.pendingSettings.fill(undefined)
     this.server.sessions.delete(this)
     this.handle.finish(this.closed && !error)
-    process.nextTick(each, exchanges, close)
     process.nextTick(each, pings, cancelPing)
     process.nextTick(() => {
       try {

@@ -448,7 +448,7 @@ class ServerHttp2Stream extends Duplex {
     this.emit('trailers', fieldsObject(text), constants.NGHTTP2_FLAG_END_STREAM | 4, rawFields(text))
   }
 
-  /** The response of the compatible API has ended it. */
+  /** The response of the compatible API has ended it, or it is over. */
   endedElsewhere() {
     if (!this.writableEnded) this.end()
   }
@@ -471,7 +471,7 @@ class ServerHttp2Stream extends Duplex {
     this.once(errorMonitor, () => process.nextTick(done))
     const read = reader !== this || !this.readable || this.readableEnded
     if (code !== NGHTTP2_NO_ERROR || read) {
-      if (this.writableFinished || aborted || this.failure) this.destroy(this.failure)
+      if (this.writableFinished || aborted) this.destroy()
       else this.once('finish', done)
       return
     }
