@@ -591,3 +591,67 @@ test('who has said goodbye may reset the connection', async () => {
   )
   assert.deepEqual(errors, [])
 })
+
+test("a session's own timeout is nobody else's", async () => {
+  await same((module) => {
+    const seen = []
+    return withServer(
+      module,
+      {},
+      (server) => {
+        server.on('timeout', () => seen.push('server'))
+        server.on('request', (req, res) => {
+          req.stream.session.setTimeout(20, () => {
+            seen.push('session')
+            res.end('late')
+          })
+        })
+      },
+      async (client) => [(await ask(client)).body, seen],
+    )
+  })
+})
+
+test('pings that are too many are cancelled', async () => {
+  await same((module) =>
+    withServer(
+      module,
+      { maxOutstandingPings: 1 },
+      (server) =>
+        server.on('stream', (stream) => {
+          const { session } = stream
+          stream.respond()
+          session.ping(() => {})
+          session.ping(({ code }) => stream.end(code))
+        }),
+      async (client) => (await ask(client)).body,
+    ),
+  )
+})
+
+test('what a response may be written with', async () => {
+  await same((module) => {
+    const seen = []
+    const note = (act) => {
+      try {
+        act()
+      } catch ({ code, message }) {
+        seen.push(code, message)
+      }
+    }
+    return withServer(
+      module,
+      {},
+      (server) =>
+        server.on('request', (_req, res) => {
+          for (const status of [101, 199, 600]) note(() => res.writeHead(status))
+          res.statusCode = 200
+          res.write(new DataView(new ArrayBuffer(3)))
+          res.write(new Uint16Array(2))
+          for (const chunk of [null, undefined, 5, {}]) note(() => res.write(chunk))
+          res.end('done')
+        }),
+      async (client) => [(await ask(client)).body, seen],
+    )
+  })
+})

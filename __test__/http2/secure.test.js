@@ -444,6 +444,33 @@ test('a client that is cut off leaves nothing behind', async () => {
   while (usage().slots > before) await setImmediate()
 })
 
+test('a response that is read slowly is read whole when the session closes behind it', async () => {
+  const length = await same((module) =>
+    serve(
+      module,
+      {},
+      (server) =>
+        server.on('request', (req, res) => {
+          res.end(Buffer.alloc(1_000_000))
+          req.stream.session.close()
+        }),
+      (port) =>
+        connected(port, {}, async (client) => {
+          const stream = client.request()
+          let length = 0
+          stream.on('data', (part) => {
+            length += part.length
+            stream.pause()
+            setTimeout(() => stream.resume(), 1)
+          })
+          await once(stream, 'close')
+          return length
+        }),
+    ),
+  )
+  assert.equal(length, 1_000_000)
+})
+
 test('options that are wrong are refused as Node refuses them', () => {
   for (const options of ['text', { settings: { initialWindowSize: -1 } }, { ...identity, minVersion: 'TLSv9' }]) {
     const refusal = (module) => {

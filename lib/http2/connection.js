@@ -69,9 +69,6 @@ class Http2Connection extends Connection {
     this.session = session
     server.sessions.add(session)
     session.on('error', (error) => server.emit('sessionError', error, session))
-    session.on('timeout', () => {
-      if (!server.emit('timeout', session)) session.destroy()
-    })
     session.attach()
     if (this.socket !== undefined) this.socket.session = session
     server.emit('session', session)
@@ -106,8 +103,10 @@ class Http2Connection extends Connection {
     if (this.session === undefined) return super.onRead(length, memory, offset)
     if (length > 0) return
     this.peerEnded = true
+    const { lingers } = this
     this.lingers = false
     if (this.ended && (this.shut || length !== EOF)) this.end()
+    else if (lingers && this.secured) this.shutDown()
     this.session.onLost(length === EOF ? undefined : systemError(length, 'read'))
   }
 
@@ -132,7 +131,15 @@ class Http2Connection extends Connection {
     this.lingers = lingers && !this.peerEnded
     native.http2Forget(this.id)
     if (this.shut) this.leave()
-    else if (native.end(this.id) < 0) this.end()
+    // Over TLS a peer may take our end for the end of all, and drop what it has not read.
+    else if (this.lingers && this.secured) this.lingering = setTimeout(() => this.shutDown(), LINGER).unref()
+    else this.shutDown()
+  }
+
+  shutDown() {
+    clearTimeout(this.lingering)
+    this.lingers &&= !this.secured
+    if (native.end(this.id) < 0) this.end()
   }
 
   leave() {
@@ -156,5 +163,8 @@ class Http2Connection extends Connection {
     server._emitCloseIfDrained()
   }
 }
+
+/** There is TLS. */
+Http2Connection.prototype.secured = false
 
 module.exports = { Http2Connection }

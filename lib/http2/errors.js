@@ -122,5 +122,6 @@ module.exports = {
   altsvcLength: error(TypeError, 'ERR_HTTP2_ALTSVC_LENGTH', 'HTTP/2 ALTSVC frames are limited to 16382 bytes'),
   altsvcOrigin: error(TypeError, 'ERR_HTTP2_ALTSVC_INVALID_ORIGIN', 'HTTP/2 ALTSVC frames require a valid origin'),
   writeAfterEnd: error(Error, 'ERR_STREAM_WRITE_AFTER_END', 'write after end'),
+  nullValues: error(TypeError, 'ERR_STREAM_NULL_VALUES', 'May not write null values to stream'),
   destroyed: error(Error, 'ERR_STREAM_DESTROYED', (name) => `Cannot call ${name} after a stream was destroyed`),
 }

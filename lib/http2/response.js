@@ -7,7 +7,7 @@ const process = require('node:process')
 const { AsyncResource } = require('node:async_hooks')
 const { Buffer } = require('node:buffer')
 const { Stream, Writable } = require('node:stream')
-const { isUint8Array } = require('node:util/types')
+const { isArrayBufferView, isUint8Array } = require('node:util/types')
 const { invalidArgType, invalidArgValue } = require('../errors.js')
 const { each } = require('./each.js')
 const errors = require('./errors.js')
@@ -281,7 +281,9 @@ function giveHead(res, statusCode, statusMessage, headers) {
   } else if (headers !== null && typeof headers === 'object') {
     for (const name of Object.keys(headers)) set(res, name, headers[name])
   }
-  res.statusCode = statusCode
+  statusCode |= 0
+  if (statusCode < 200 || statusCode > 599) throw errors.invalidStatus(statusCode)
+  res[kStatus] = statusCode
 }
 
 /** The header, and `body` behind it. Returns whether all is framed. */
@@ -330,7 +332,9 @@ function bytesOf(chunk, encoding) {
     return plain ? chunk : Buffer.from(chunk, encoding)
   }
   if (isUint8Array(chunk)) return chunk
-  throw invalidArgType('chunk', 'of type string or an instance of Buffer or Uint8Array', chunk)
+  if (isArrayBufferView(chunk)) return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+  if (chunk === null) throw errors.nullValues()
+  throw invalidArgType('chunk', 'of type string or an instance of Buffer, TypedArray, or DataView', chunk)
 }
 
 prototype.write = function (chunk, encoding, callback) {

@@ -58,7 +58,7 @@ class ServerHttp2Session extends EventEmitter {
     this.closed = false
     this.destroyed = false
     this.connecting = false
-    this.encrypted = handle.secured === true
+    this.encrypted = handle.secured
     this.alpnProtocol = this.encrypted ? 'h2' : 'h2c'
     this.origins = undefined
     this.type = constants.NGHTTP2_SESSION_SERVER
@@ -87,7 +87,12 @@ class ServerHttp2Session extends EventEmitter {
       limit(options.maxSessionInvalidFrames, 0, 1000),
     )
     if (Array.isArray(options.origins)) this.origin(...options.origins)
-    if (this.server.timeout > 0) this.setTimeout(this.server.timeout)
+    const { server } = this
+    if (server.timeout > 0) {
+      this.setTimeout(server.timeout, () => {
+        if (!this.destroyed && !server.emit('timeout', this)) this.destroy()
+      })
+    }
   }
 
   /** What the connection is for, by its name. */
@@ -224,7 +229,7 @@ class ServerHttp2Session extends EventEmitter {
     }
     if (typeof callback !== 'function') throw invalidArgType('callback', 'of type function', callback)
     if (this.pendingPings.length >= limit(this.options.maxOutstandingPings, 1, 10)) {
-      process.nextTick(callback, false, 0, payload)
+      process.nextTick(callback, errors.pingCancel())
       return false
     }
     const octets =

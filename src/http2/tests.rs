@@ -1032,6 +1032,24 @@ fn tiny_data_that_nobody_reads_take_no_more_than_their_bytes() {
 }
 
 #[test]
+fn windows_may_be_given_back_at_once() {
+    let mut pair = Pair::server();
+    pair.get(1).feed();
+    pair.session.respond(1, 200, b"", None, false, &mut pair.out).unwrap();
+    pair.see();
+    for _ in 0..30_000 {
+        let wrote = pair.session.write(1, b"event", false, ALL, &mut pair.out).unwrap();
+        assert!(wrote.all);
+        frame::window_update(1, 5, &mut pair.script);
+        frame::window_update(0, 5, &mut pair.script);
+        pair.feed();
+        pair.out.clear();
+    }
+    assert_eq!(pair.see(), []);
+    assert!(!pair.session.is_over());
+}
+
+#[test]
 fn dribbling_windows_end_the_connection() {
     let mut pair = Pair::server();
     frame::settings(&[(setting::INITIAL_WINDOW_SIZE, 0)], &mut pair.script);
