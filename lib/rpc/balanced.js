@@ -36,6 +36,8 @@ class BalancedClient extends Client {
     this.takesTurns = this.balance.policy === 'round-robin'
     /** Every address, by what tells it from others. */
     this.members = new Map()
+    /** The registry takes no question of this client. */
+    this.isBarred = false
     /** Those of them that calls go to now. */
     this.ready = []
     this.weights = 0
@@ -76,11 +78,14 @@ class BalancedClient extends Client {
 
   unresolved(error) {
     this.lastError = error
+    this.isBarred = errors.isUnauthenticated(error)
     log('rpc: no addresses: %s', error.message)
+    if (this.hopeless) this.failWaiting((call) => errors.notConnected(call.method, error))
     process.nextTick(() => this.emit('resolveError', error))
   }
 
   take(addresses) {
+    this.isBarred = false
     const seen = new Set()
     for (const [i, given] of addresses.entries()) {
       let address
@@ -186,9 +191,9 @@ class BalancedClient extends Client {
     if (this.hopeless) this.failWaiting((call) => errors.notConnected(call.method, error))
   }
 
-  /** There are addresses, and nobody to call at any of them. */
+  /** There are addresses, and nobody to call at any of them; or who knows of addresses does not tell this client. */
   get hopeless() {
-    if (this.members.size === 0) return false
+    if (this.members.size === 0) return this.isBarred
     for (const { dead } of this.members.values()) if (!dead) return false
     return true
   }
@@ -286,7 +291,7 @@ class BalancedClient extends Client {
     const timer = setTimeout(() => {
       const remaining = call.deadline === Infinity ? Infinity : call.deadline - now()
       if (ended || remaining <= 0 || this.ready.length < 2 || !this.mayRepeat()) return
-      const second = new Call(call.method, call.kept.body, remaining, null)
+      const second = new Call(call.entry, call.kept.body, remaining, null)
       second.kept = call.kept
       if (call.flags !== 0) second.addMetadata(call.metadata)
       if (call.decode !== null) second.decode = call.decode

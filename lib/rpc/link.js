@@ -25,7 +25,7 @@ function beyondVersion1({ flags }) {
 class Link extends Peer {
   constructor(client, endpoint) {
     const { options } = client
-    super(options, 0)
+    super(options, client.watches, 0)
     this.client = client
     this.endpoint = endpoint
     /** What to try when this does not come to be, or null. */
@@ -33,7 +33,9 @@ class Link extends Peer {
     /** Whoever answers does not speak rpc, or no version of it that is spoken here. */
     this.foreign = false
     this.calls = new Calls(options.maxInFlight)
-    this.methods = new Map()
+    /** The number that the server knows each method of the client's by, and how many it knows. */
+    this.numbers = []
+    this.named = 0
     /** How many calls may be unanswered: the lower of both ends' limits. */
     this.window = 0
     /** The server has said farewell or the client is closing: no new calls, leave after the last answer. */
@@ -94,27 +96,28 @@ class Link extends Peer {
 
   /** Sends a request, or throws and has not; the caller has seen that the link is `roomy`. Returns an error when it cannot be sent, else undefined. */
   send(call) {
-    const { method, body, deadline, flags } = call
+    const { entry, body, deadline, flags } = call
     let length = REQUEST_HEAD + body.length
     if (flags !== 0) {
-      if (this.version < FULL_VERSION) return errors.unsupported(method, beyondVersion1(call))
+      if (this.version < FULL_VERSION) return errors.unsupported(entry.name, beyondVersion1(call))
       if (call.metadata !== null) length += call.metadata.length
       headroom()
     }
     if (length > this.peerMaxFrame) {
       this.limitReached('maxFrameBytes', this.peerMaxFrame)
-      return errors.frameTooLarge(method, length, this.peerMaxFrame)
+      return errors.frameTooLarge(entry.name, length, this.peerMaxFrame)
     }
     if (call.watches) headroom()
-    let number = this.methods.get(method)
+    let number = this.numbers[entry.index]
     if (number === undefined) {
-      number = this.methods.size
+      number = this.named
       if (number === MAX_METHODS) {
         this.limitReached('methods', MAX_METHODS)
-        return errors.tooManyCalls(method, `the connection already names ${MAX_METHODS} methods`)
+        return errors.tooManyCalls(entry.name, `the connection already names ${MAX_METHODS} methods`)
       }
-      this.out.method(number, this.client.names.get(method).bytes)
-      this.methods.set(method, number)
+      this.out.method(number, entry.bytes)
+      this.numbers[entry.index] = number
+      this.named++
     }
     const remaining = deadline === Infinity ? 0 : Math.min(deadline - now(), MAX_U32)
     if ((flags & ONE_WAY) !== 0) {

@@ -128,8 +128,7 @@ class Member extends Endpoint {
     const { link, client } = this
     if (link === null || this.stopped) return
     if (!link.roomy) return this.probeLater()
-    client.named(HEALTH_METHOD)
-    const call = new Call(HEALTH_METHOD, Buffer.alloc(0), PROBE_TIMEOUT, (error, reply) => {
+    const call = new Call(client.named(HEALTH_METHOD), Buffer.alloc(0), PROBE_TIMEOUT, (error, reply) => {
       if (link !== this.link || this.stopped) return
       const isWell = error ? error.code === 'IRONWIRE_RPC_UNKNOWN_METHOD' : isServing(reply)
       if (isWell) this.admit()

@@ -54,7 +54,9 @@ const DERIVED = {
 /** A handler and what is known of how it answers. */
 class Handler {
   /** `series` is what its calls are counted in. */
-  constructor(run, codec, shape, series) {
+  constructor(name, run, codec, shape, series) {
+    /** What connections know that name it. */
+    this.method = { name, handler: this }
     this.run = run
     this.series = series
     this.codec = codec
@@ -89,6 +91,8 @@ class Server extends EventEmitter {
     this.interceptors = null
     if (this.options.propagate) remember()
     this.sessions = new Set()
+    /** What those wait for (watch.js). */
+    this.watches = new Map()
     this.acceptor = new transport.Acceptor(this.options, (wire) => this.accept(wire))
     this.acceptor.on('listening', () => this.emit('listening'))
     this.acceptor.on('error', (error) => this.emit('error', error))
@@ -145,7 +149,7 @@ class Server extends EventEmitter {
 
   add(name, handler, codec, shape) {
     this.checkFree(name)
-    this.handlers.set(name, new Handler(handler, codec, shape, this.counts.series(name)))
+    this.handlers.set(name, new Handler(name, handler, codec, shape, this.counts.series(name)))
     return this
   }
 
@@ -160,11 +164,20 @@ class Server extends EventEmitter {
     return this
   }
 
+  /** What a name that a client calls by stands for: `{ name, handler }`, the handler null while there is none. Connections share that of known ones. */
+  methodOf(name) {
+    const handler = this.handlers.get(name)
+    if (handler !== undefined) return handler.method
+    const method = { name, handler: null }
+    this.find(method)
+    return method
+  }
+
   /** Fills in the handler of a method that a client has named; false when there is none yet. */
   find(method) {
     method.handler = this.handlers.get(method.name) ?? null
     if (method.handler === null && method.name === HEALTH_METHOD) {
-      this.health ??= new Handler(() => healthOf(this), RAW, 0, this.counts.series(HEALTH_METHOD))
+      this.health ??= new Handler(HEALTH_METHOD, () => healthOf(this), RAW, 0, this.counts.series(HEALTH_METHOD))
       method.handler = this.health
     }
     return method.handler !== null
@@ -216,7 +229,7 @@ class Server extends EventEmitter {
 
   accept(wire) {
     const session = new Session(this, wire)
-    log('rpc: a connection from %s', textOfPeer(session.remote))
+    if (log.enabled) log('rpc: a connection from %s', textOfPeer(session.remote))
     wire.start(session)
     if (!this.refed) wire.unref()
     this.sessionBegun(session)
@@ -227,7 +240,8 @@ class Server extends EventEmitter {
     this.sessions.add(session)
     process.nextTick(() => {
       if (connectionOpen.hasSubscribers) connectionOpen.publish({ server: this, peer: session.remote })
-      this.emit('connection', session.remote)
+      // What nobody asks for is not made.
+      if (this.listenerCount('connection') > 0) this.emit('connection', session.remote)
     })
   }
 
@@ -244,7 +258,9 @@ class Server extends EventEmitter {
     this.sessions.delete(session)
     this.stats.connectionsClosed++
     if (error !== null) this.stats.connectionsLost++
-    log('rpc: the connection from %s has ended: %s', textOfPeer(session.remote), error?.message ?? 'in order')
+    if (log.enabled) {
+      log('rpc: the connection from %s has ended: %s', textOfPeer(session.remote), error?.message ?? 'in order')
+    }
     this.queue.delete(session)
     process.nextTick(() => {
       if (TOLD.has(error?.code)) this.emit('protocolError', error, session.remote)

@@ -19,6 +19,7 @@ const { Allowance } = require('./allowance')
 const { Queue } = require('./queue')
 const { now, ended } = require('./tick')
 const { log, textOfPeer } = require('./log')
+const { remoteOf } = require('./transport')
 const { channels, CallMessage } = require('./channels')
 const { increase } = require('./counts')
 const { invalidArgType } = require('../errors')
@@ -58,30 +59,24 @@ const FEW_METHODS = 4
 
 class Session extends Peer {
   constructor(server, wire) {
-    super(server.options, server.options.maxCallsPerConnection)
+    super(server.options, server.watches, server.options.maxCallsPerConnection)
     this.server = server
-    this.remote = wire.remote
-    /** What each method number of this connection stands for: `{ name, handler }`, the handler as in server.js. */
+    /** Where the client is, as the wire says it, or `remote` once somebody has asked for that. */
+    this.place = wire.place
+    /** What each method number of this connection stands for: `{ name, handler }`, as the server gives it. */
     this.methods = []
     /** Unanswered requests by sequence number, other than one that is being handled right now. */
     this.calls = NO_CALLS
     /** Those of them whose handler has not been called yet. */
     this.waiting = NONE_WAITING
-    /** One-way calls among them. They have no number, so they get one that no request can have. */
-    this.oneWays = 0
-    this.nextOneWay = -1
-    /** Handlers still at work for calls that have ended without them. */
-    this.strays = 0
-    /** Calls that may still be cancelled, and that may still run out of time at work, once any has been. */
-    this.cancels = null
-    this.overruns = null
-    /** Runs while there are none of these left. */
-    this.pauseTimer = null
-    /** Bytes that the kernel had taken when last looked at. */
-    this.taken = 0
-    this.ageTimer = null
     if (server.options.secret !== null) this.handshake = new ServerHandshake(server.options.secret)
     this.attach(wire)
+  }
+
+  /** Where the client is: `{ address, family, port }`, or an empty object on a pipe. */
+  get remote() {
+    if (typeof this.place !== 'object') this.place = remoteOf(this.place)
+    return this.place
   }
 
   /** The client's preface. With a secret, what it says counts once the client has proven that it knows it. */
@@ -687,7 +682,7 @@ class Session extends Peer {
     const mayBe = number < this.options.maxMethods
     if (!mayBe) this.limitReached('maxMethods')
     const known = mayBe && isUtf8(name)
-    const method = known ? { name: name.toString(), handler: null } : undefined
+    const method = known ? this.server.methodOf(name.toString()) : undefined
     if (number < FEW_METHODS) this.methods = this.methods.concat(method)
     else this.methods.push(method)
   }
@@ -782,6 +777,23 @@ class Session extends Peer {
     call.abort(error ?? new StatusError(Status.CANCELLED, 'The caller is gone'))
   }
 }
+
+/** What few connections have. */
+Object.assign(Session.prototype, {
+  /** One-way calls among those. They have no number, so they get one that no request can have. */
+  oneWays: 0,
+  nextOneWay: -1,
+  /** Handlers still at work for calls that have ended without them. */
+  strays: 0,
+  /** Calls that may still be cancelled, and that may still run out of time at work, once any has been. */
+  cancels: null,
+  overruns: null,
+  /** Runs while there are none of these left. */
+  pauseTimer: null,
+  /** Bytes that the kernel had taken when last looked at. */
+  taken: 0,
+  ageTimer: null,
+})
 
 /**
  * Whether what a handler gave is a reply: bytes, null for an empty one, or where they are typed a message, which may be any object. But objects

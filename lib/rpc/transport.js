@@ -4,7 +4,7 @@
 
 const process = require('node:process')
 const net = require('../net')
-const { Base, getpeername } = require('../net/handle.js')
+const { Base, fillAddress } = require('../net/handle.js')
 const { native, keep, ownerOf, shared } = require('../engine')
 const { systemError } = require('../errors')
 const { EOF, ECANCELED } = require('../constants').errno
@@ -31,21 +31,13 @@ class Wire extends Base {
   constructor(id, isServer, { maxFrameBytes, secret }) {
     super(id, FRAMES)
     this.peer = null
-    this.ended = false
-    this.failure = null
-    /** What the kernel had not taken when the stream closed, and what had gone over it in all. */
-    this.left = 0
-    this.receivedAll = 0
-    this.sentAll = 0
     table ??= shared('rpc table', () => new Uint32Array(native.framesTable({ onFrames })))
     native.speakFrames(id, isServer, maxFrameBytes, secret !== null)
   }
 
-  /** Where the peer is: `{ family, address, port }`, or nothing on a pipe, and nothing when the peer is gone already. */
-  get remote() {
-    const remote = {}
-    getpeername.call(this, remote)
-    return remote
+  /** Where the peer is, for `remoteOf`. */
+  get place() {
+    return native.peerAddress(this.id)
   }
 
   /** Bytes written that the kernel has not taken. */
@@ -150,6 +142,23 @@ class Wire extends Base {
   }
 }
 
+/** What comes with the end. */
+Object.assign(Wire.prototype, {
+  ended: false,
+  failure: null,
+  /** What the kernel had not taken when the stream closed, and what had gone over it in all. */
+  left: 0,
+  receivedAll: 0,
+  sentAll: 0,
+})
+
+/** Where a peer is: `{ address, family, port }`, or nothing on a pipe, and nothing when the peer was gone already. */
+function remoteOf(place) {
+  const remote = {}
+  fillAddress(remote, place)
+  return remote
+}
+
 /** Starts to connect to `{ host, port }` or `{ path }`; the outcome reaches `peer` as `attach(wire)` or `onClose(error)`. */
 function connect({ host, port, path }, peer, options) {
   const id = path === undefined ? native.createTcp() : native.createPipe()
@@ -199,4 +208,4 @@ class Acceptor extends net.Server {
   }
 }
 
-module.exports = { connect, Acceptor }
+module.exports = { connect, Acceptor, remoteOf }
