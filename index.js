@@ -7,7 +7,15 @@ exports.version = require('./binding.js').version()
 exports.Buffer = require('node:buffer').Buffer
 
 // The names, for `import`: Node reads them off the text.
-exports.codec = exports.net = exports.dgram = exports.rpc = exports.protobuf = exports.http = exports.https = undefined
+exports.codec =
+  exports.net =
+  exports.dgram =
+  exports.rpc =
+  exports.protobuf =
+  exports.http =
+  exports.http2 =
+  exports.https =
+    undefined
 exports.serveStatic = exports.createStaticServer = undefined
 
 /** A module is loaded when it is first asked for, so that a program pays for those that it uses. */
@@ -32,6 +40,7 @@ lazy('dgram', () => require('./lib/dgram/index.js'))
 lazy('rpc', () => require('./lib/rpc/index.js'))
 lazy('protobuf', () => require('./lib/protobuf/index.js'))
 lazy('http', () => require('./lib/http/index.js'))
+lazy('http2', () => require('./lib/http2/index.js'))
 lazy('https', () => require('./lib/https/index.js'))
 lazy('serveStatic', () => require('./lib/files/index.js').serveStatic)
 lazy('createStaticServer', () => require('./lib/files/index.js').createStaticServer)

@@ -307,6 +307,19 @@ protobuf.toModule(protobuf.parseDescriptorSet(Buffer.alloc(0), { files: ['a.prot
   module: 'esm',
 }) satisfies string
 
+import { http2 as ironHttp2 } from 'ironwire'
+import { createServer as createHttp2Server } from 'ironwire/http2'
+
+ironHttp2.createServer((request, response) => {
+  request satisfies ironHttp2.Http2ServerRequest
+  response.end(request.url satisfies string)
+})
+createHttp2Server({ settings: { initialWindowSize: 100_000 } }).on('stream', (stream) =>
+  stream.respond({ ':status': 200 }),
+)
+// @ts-expect-error: a setting that is no number
+createHttp2Server({ settings: { initialWindowSize: 'a' } })
+
 import { dgram } from 'ironwire'
 import { createSocket } from 'ironwire/dgram'
 

@@ -6,7 +6,6 @@ const { Buffer } = require('node:buffer')
 const { X509Certificate } = require('node:crypto')
 const { native } = require('../engine.js')
 const { HttpConnection } = require('../http/connection.js')
-const { begin } = require('../http/server.js')
 const { Connection } = require('../net/handle.js')
 const { Server: NetServer } = require('../net/server.js')
 const { describe } = require('../tls/ciphers.js')
@@ -45,7 +44,7 @@ class SecureConnection extends HttpConnection {
     this.secured = true
     const { server } = this
     if (server.requestCert && server.rejectUnauthorized && !this.authorized) return this.refuse(this.unauthorized())
-    begin(this, 'secureConnection', false)
+    server._onsecured(this)
   }
 
   /** What Node's server hears of a client that may not come in. The client itself is not told why. */

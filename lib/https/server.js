@@ -8,7 +8,7 @@ const { setTimeout } = require('node:timers')
 const { native } = require('../engine.js')
 const core = require('../core.js')
 const channels = require('../http/channels.js')
-const { Server: HttpServer, inherit, prepare } = require('../http/server.js')
+const { Server: HttpServer, begin, inherit, prepare } = require('../http/server.js')
 const { now } = require('../http/batch.js')
 const { Server: NetServer } = require('../net/server.js')
 const { nativeContext } = require('../tls/context.js')
@@ -75,6 +75,11 @@ Server.prototype._onconnection = function (handle) {
   const connection = new SecureConnection(handle.id, isTcp, this, waiting, now())
   connection.accept(contexts.id)
   if (this[kWaitingTimer] === undefined) watch(this, this[kHandshakeTimeout])
+}
+
+/** A connection that there is TLS on. */
+Server.prototype._onsecured = function (connection) {
+  begin(connection, 'secureConnection', false)
 }
 
 /** Whether nobody sees what comes before there is TLS, or takes part in it. */

@@ -265,4 +265,4 @@ Socket.prototype.resetAndDestroy = function () {
 /** Whether a socket is on its way to another process (send.js). */
 const sending = { now: false }
 
-module.exports = { Socket, genuine, lend, kOwner, kHandle, kReinitializeHandle, sending }
+module.exports = { Socket, attach, genuine, lend, kOwner, kHandle, kReinitializeHandle, sending }

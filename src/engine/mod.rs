@@ -278,6 +278,21 @@ impl<H: Host> Engine<H> {
         appended.unwrap_or_else(|error| Ok(error.0))
     }
 
+    /// Has what a protocol keeps about a connection gather output; `code` gets that with where output gathers, and how many bytes have not
+    /// left. Nothing for a connection that speaks something else, or is gone.
+    pub fn append_with<S: Any, T>(&self, id: u32, code: impl FnOnce(&mut S, &mut Vec<u8>, u64) -> T) -> Option<T> {
+        let appended = self.connection(id, |connection| {
+            let (made, gathered) = connection.gather_with(code)?;
+            if gathered >= FLUSH_AT {
+                // An error is told when it is tried again: whoever called is not to be called meanwhile.
+                let _ = self.send(id, connection);
+            }
+            self.touch(id, connection);
+            Some(made)
+        });
+        appended.ok()?
+    }
+
     /// Gathers bytes that others may have, too. Returns what [`Engine::append`] returns.
     pub fn share(&self, id: u32, bytes: Bytes) -> i32 {
         let appended = self.connection(id, |connection| {
