@@ -190,6 +190,37 @@ describe('calls over TLS', { concurrency: 4 }, () => {
     )
   })
 
+  it('say of each whether it was sent, when a server that reads no more is lost', async (t) => {
+    let seen = 0
+    const server = tls.createServer(identity, (socket) => {
+      socket.on('error', () => {})
+      const reader = new Reader(({ kind }) => {
+        if (kind !== Kind.REQUEST || ++seen < 20) return
+        socket.pause()
+        setImmediate(() => server.emit('full', socket))
+      })
+      socket.on('data', (chunk) => reader.push(chunk))
+      socket.write(preface({ version: 2 }))
+    })
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    t.after(() => server.close())
+    const caller = connecting(t, `localhost:${server.address().port}`, {}, { reconnect: false })
+    await once(caller, 'connect')
+    const body = Buffer.alloc(65_536)
+    const full = once(server, 'full')
+    const calls = Array.from({ length: 400 }, () => refusalOf(caller.call('echo', body)))
+    const [socket] = await full
+    await until(() => caller.link.out.congested)
+    socket.destroy()
+    const sent = (await Promise.all(calls)).map((error) => error.sent)
+    const count = sent.lastIndexOf(true) + 1
+    assert.deepEqual(
+      sent,
+      Array.from({ length: 400 }, (_, i) => i < count),
+    )
+    assert.ok(count >= seen && count < 400, `${seen} were seen, ${count} may have been`)
+  })
+
   it('end with the server that closes, and go on at the next one', async (t) => {
     const { server, port } = await serving(t)
     const caller = connecting(t, `localhost:${port}`, {}, quick)

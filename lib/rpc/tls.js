@@ -71,12 +71,12 @@ const SUSPECTS = [
   ['ciphers', crypto.constants.defaultCoreCipherList, `must name suites that rustls has: ${SUITES.join(', ')}`],
 ]
 
-function contextOf(given, path, more) {
+function contextOf(given, path, more, ca = given.ca) {
   // Says what is wrong with them, in Node's words.
   tls.createSecureContext(given)
-  const context = nativeContext(given, more)
+  const context = nativeContext({ ...given, ca }, more)
   if (context !== undefined) return context
-  const culprit = SUSPECTS.find(([name, value]) => nativeContext({ ...given, [name]: value }, more) !== undefined)
+  const culprit = SUSPECTS.find(([name, value]) => nativeContext({ ...given, ca, [name]: value }, more) !== undefined)
   if (culprit !== undefined) throw wrong(`${path}.${culprit[0]}`, culprit[2])
   const kinds = 'RSA of 2048 bits or more, ECDSA over P-256 or P-384, or Ed25519'
   throw wrong(`${path}.key`, `and 'cert' must be of a kind that rustls has, each with the other: ${kinds}`)
@@ -104,7 +104,7 @@ class ServerTls {
 
   /** Begins on a connection. Returns why not, if it cannot. */
   start({ id }) {
-    const status = native.tlsAccept(id, this.id)
+    const status = native.tlsAccept(id, this.id, false)
     return status === 0 ? undefined : systemError(status, 'accept')
   }
 
@@ -135,9 +135,10 @@ const verifyError = (code) => Object.assign(new Error(VERIFY[code] ?? code), { c
 
 /** Whom a client trusts that does not say: as in Node, its own list, and what NODE_EXTRA_CA_CERTS adds to that. */
 function defaultAuthorities() {
-  if (tls.getCACertificates !== undefined) return tls.getCACertificates()
+  if (tls.getCACertificates !== undefined) return tls.getCACertificates().join('\n')
   const { NODE_EXTRA_CA_CERTS } = process.env
-  return NODE_EXTRA_CA_CERTS ? [...tls.rootCertificates, fs.readFileSync(NODE_EXTRA_CA_CERTS)] : tls.rootCertificates
+  const extra = NODE_EXTRA_CA_CERTS ? fs.readFileSync(NODE_EXTRA_CA_CERTS, 'latin1') : ''
+  return [...tls.rootCertificates, extra].join('\n')
 }
 
 let warned = false
@@ -171,7 +172,7 @@ class ClientTls {
     this.servername = servername
     this.checkServerIdentity = checkServerIdentity
     this.rejects = rejectUnauthorized ?? rejectsByDefault()
-    this.context = contextOf({ ...given, ca: given.ca ?? defaultAuthorities() }, path, { purpose: 'rpc' })
+    this.context = contextOf(given, path, { purpose: 'rpc' }, given.ca ?? defaultAuthorities())
   }
 
   /** For connections to who is called so, unless the options say how. */
