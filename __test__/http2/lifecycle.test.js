@@ -655,3 +655,87 @@ test('what a response may be written with', async () => {
     )
   })
 })
+
+test('whoever has replaced writeHead or write is called', async () => {
+  await same((module) => {
+    const calls = []
+    return withServer(
+      module,
+      {},
+      (server) =>
+        server.on('request', (req, res) => {
+          const { writeHead, write } = res
+          res.writeHead = function (...args) {
+            calls.push('writeHead')
+            this.setHeader('x-last', 'moment')
+            return writeHead.apply(this, args)
+          }
+          if (req.url !== '/head') {
+            res.write = function (chunk, ...args) {
+              calls.push('write')
+              return write.call(this, String(chunk).toUpperCase(), ...args)
+            }
+          }
+          if (req.url === '/flush') res.flushHeaders()
+          if (req.url === '/parts') res.write('a')
+          if (req.url === '/trailers') res.setTrailer('x-trailer', 'there')
+          if (req.url === '/empty') res.end()
+          else res.end('b')
+        }),
+      async (client) => {
+        const answers = []
+        for (const path of ['/head', '/whole', '/flush', '/parts', '/trailers', '/empty']) {
+          const { headers, trailers, body } = await ask(client, { ':path': path })
+          answers.push([path, headers['x-last'], trailers, body])
+        }
+        return { answers, calls }
+      },
+    )
+  })
+})
+
+test('a response is sent when it is, whatever the request still has to say', async () => {
+  await same((module) =>
+    withServer(
+      module,
+      {},
+      (server) =>
+        server.on('request', (req, res) => {
+          req.resume()
+          res.end('early', () => server.emit('sent', res.writableEnded))
+        }),
+      async (client, server) => {
+        const sent = once(server, 'sent')
+        const stream = client.request({ ':method': 'POST' })
+        stream.write('never ends')
+        const seen = await sent
+        stream.close()
+        return seen
+      },
+    ),
+  )
+  // And once, when there is much of it, or it is cut off.
+  for (const cut of [false, true]) {
+    let calls = 0
+    await withServer(
+      ours,
+      {},
+      (server) =>
+        server.on('request', (_req, res) => {
+          res.end(Buffer.alloc(500_000), () => calls++)
+          res.on('close', () => server.emit('closed'))
+        }),
+      async (client, server) => {
+        const closed = once(server, 'closed')
+        const stream = client.request()
+        stream.on('error', () => {})
+        await once(stream, 'response')
+        if (cut) stream.close(core.constants.NGHTTP2_CANCEL)
+        else stream.resume()
+        await closed
+        await setImmediate()
+      },
+    )
+    assert.equal(calls, 1)
+  }
+})
