@@ -78,7 +78,7 @@ class BalancedClient extends Client {
 
   unresolved(error) {
     this.lastError = error
-    this.isBarred = errors.isUnauthenticated(error)
+    this.isBarred = errors.isUnauthenticated(error) || errors.isTlsFailure(error)
     log('rpc: no addresses: %s', error.message)
     if (this.hopeless) this.failWaiting((call) => errors.notConnected(call.method, error))
     process.nextTick(() => this.emit('resolveError', error))
@@ -115,8 +115,8 @@ class BalancedClient extends Client {
 
   read(given, i) {
     const name = `addresses[${i}]`
-    const { address, host, port, path, priority = 0 } = given
-    const place = directTarget(address ?? { host, port, path }, name)
+    const { address, host, port, path, tls, servername, priority = 0 } = given
+    const place = directTarget(address ?? { host, port, path, tls }, name, servername)
     const { id, weight, zone } = placed(given, name)
     const isNear = this.balance.zone === undefined || zone === this.balance.zone
     return { place, id, weight, tier: 2 * priority + (isNear ? 0 : 1) }
@@ -188,7 +188,7 @@ class BalancedClient extends Client {
       member.stopped = false
       member.retry(FOREIGN_RETRY)
     }
-    if (this.hopeless) this.failWaiting((call) => errors.notConnected(call.method, error))
+    this.endpointDead(error)
   }
 
   /** There are addresses, and nobody to call at any of them; or who knows of addresses does not tell this client. */
@@ -202,11 +202,6 @@ class BalancedClient extends Client {
 
   get movesCalls() {
     return true
-  }
-
-  wait(call) {
-    if (this.hopeless) return errors.notConnected(call.method, this.lastError)
-    return super.wait(call)
   }
 
   pick(call) {

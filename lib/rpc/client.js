@@ -402,6 +402,7 @@ class Client extends EventEmitter {
   }
 
   wait(call) {
+    if (this.hopeless) return errors.notConnected(call.method, this.lastError)
     const error = this.waiting.push(call)
     if (error === undefined) this.stats.queued++
     return error
@@ -547,6 +548,17 @@ class Client extends EventEmitter {
 
   endpointFailed(_endpoint, error) {
     this.giveUp(error)
+  }
+
+  /** There is nobody to call there, for reasons that may well last. */
+  endpointDead(error) {
+    this.lastError = error
+    if (this.hopeless) this.failWaiting((call) => errors.notConnected(call.method, error))
+  }
+
+  /** Whether it would be in vain to wait for a connection. */
+  get hopeless() {
+    return this.endpoint.dead
   }
 
   giveUp(error) {

@@ -50,8 +50,6 @@ class Member extends Endpoint {
     this.ejected = false
     this.probes = 0
     this.probeTimer = null
-    /** Nobody there speaks rpc, or all attempts failed. */
-    this.dead = false
     /** The sum of the weights up to and including this one's, among those that are in use. */
     this.upTo = 0
     /** Of smooth weighted round-robin. */
@@ -151,7 +149,6 @@ class Member extends Endpoint {
   }
 
   linkReady(link) {
-    this.dead = false
     this.answered = 0
     this.latency = 0
     this.cost = 1

@@ -73,6 +73,12 @@ class Peer extends Watched {
     this.expect('The peer sent no preface')
   }
 
+  /** The wire is connected, and TLS begins: `attach` comes when that is done. */
+  secure(wire) {
+    this.wire = wire
+    this.expect('The peer did not complete the TLS handshake')
+  }
+
   preface() {
     const { maxFrameBytes, streamWindow } = this.options
     return prefaceBytes({

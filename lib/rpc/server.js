@@ -4,7 +4,7 @@ const process = require('node:process')
 const { setTimeout, clearTimeout } = require('node:timers')
 const { EventEmitter } = require('node:events')
 const { makeError, invalidArgType, invalidArgValue } = require('../errors')
-const { serverOptions, streamOptions, udpPlace, refuseSecret } = require('./options')
+const { serverOptions, serverTls, streamOptions, udpPlace, refuseOverUdp } = require('./options')
 const { RAW } = require('./codecs')
 const { added } = require('./interceptors')
 const { remember } = require('./context')
@@ -23,7 +23,7 @@ const { Limits } = require('./limits')
 const transport = require('./transport')
 
 /** What a peer has done wrong. */
-const TOLD = new Set(['IRONWIRE_RPC_PROTOCOL', 'IRONWIRE_RPC_UNAUTHENTICATED'])
+const TOLD = new Set(['IRONWIRE_RPC_PROTOCOL', 'IRONWIRE_RPC_UNAUTHENTICATED', 'IRONWIRE_RPC_TLS'])
 
 const { connectionOpen, connectionClose } = channels.server
 
@@ -41,6 +41,7 @@ const NUMBERS = {
   cancelFloods: 0,
   timeoutFloods: 0,
   unauthenticated: 0,
+  tlsFailures: 0,
   duplicates: 0,
   ignored: 0,
 }
@@ -198,10 +199,22 @@ class Server extends EventEmitter {
     return this.acceptor.address()
   }
 
+  /** Has connections from now on begin with these options, as `tls` at first: for certificates that are about to expire. */
+  setSecureContext(options) {
+    if (this.options.tls === null) {
+      throw makeError(
+        Error,
+        'ERR_INVALID_STATE',
+        'Invalid state: a server without the option tls has no secure context',
+      )
+    }
+    this.options.tls = serverTls(options)
+  }
+
   /** Takes calls over UDP too, or only: (port, callback?), ({ port, host, ipv6Only, reusePort }, callback?). */
   bindUdp(where, callback) {
     const place = udpPlace(where)
-    refuseSecret(this.options)
+    refuseOverUdp(this.options)
     if (callback !== undefined && typeof callback !== 'function') {
       throw invalidArgType('callback', 'of type function', callback)
     }

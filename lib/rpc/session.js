@@ -19,7 +19,7 @@ const { Allowance } = require('./allowance')
 const { Queue } = require('./queue')
 const { now, ended } = require('./tick')
 const { log, textOfPeer } = require('./log')
-const { remoteOf } = require('./transport')
+const { remoteOf } = require('./wire')
 const { channels, CallMessage } = require('./channels')
 const { increase } = require('./counts')
 const { invalidArgType } = require('../errors')
@@ -27,7 +27,7 @@ const process = require('node:process')
 const { isUtf8 } = require('node:buffer')
 const { setTimeout, clearTimeout } = require('node:timers')
 const { isUint8Array } = require('node:util/types')
-const { StatusError, protocol, unauthenticated, noAnswer, calledBackLate, textOf } = require('./errors')
+const { StatusError, protocol, unauthenticated, tlsFailed, noAnswer, calledBackLate, textOf } = require('./errors')
 
 const EMPTY = new Uint8Array(0)
 const REPLY_HEAD = FRAME_HEAD - LENGTH_SIZE
@@ -70,12 +70,48 @@ class Session extends Peer {
     /** Those of them whose handler has not been called yet. */
     this.waiting = NONE_WAITING
     if (server.options.secret !== null) this.handshake = new ServerHandshake(server.options.secret)
-    this.attach(wire)
+    if (server.options.tls === null) this.attach(wire)
+    else this.secure(wire)
+  }
+
+  // ---- TLS, where the server has that
+
+  /** There is TLS, and nothing was said yet. A client that may not come in is told why. */
+  encrypted(peer) {
+    this.noteTls()
+    this.attach(this.wire)
+    const why = this.wire.tls.refusal(peer)
+    if (why !== undefined) this.refuseClient(why)
+  }
+
+  /** Who looks at where the client is sees what TLS says of it. */
+  noteTls() {
+    const tls = this.wire?.tlsPeer
+    if (tls && typeof this.place === 'object') this.place.tls = tls
+  }
+
+  /** What the connection ends with when TLS fails because of `cause`. */
+  insecure(cause) {
+    this.server.stats.tlsFailures++
+    return tlsFailed(`TLS with the client failed: ${cause.message}`, cause)
+  }
+
+  /** The client speaks rpc without TLS: it can be told. */
+  plain() {
+    this.attach(this.wire)
+    this.server.stats.tlsFailures++
+    super.abandon(
+      unauthenticated("This server is reached by TLS only: give the client the option 'tls'"),
+      Reason.UNAUTHENTICATED,
+    )
   }
 
   /** Where the client is: `{ address, family, port }`, or an empty object on a pipe. */
   get remote() {
-    if (typeof this.place !== 'object') this.place = remoteOf(this.place)
+    if (typeof this.place !== 'object') {
+      this.place = remoteOf(this.place)
+      this.noteTls()
+    }
     return this.place
   }
 
@@ -747,6 +783,8 @@ class Session extends Peer {
 
   /** The server closes: the client is asked to leave, which it does once everything in flight is answered. */
   dismiss() {
+    // No call can be under way before there is TLS.
+    if (this.out === null) return this.destroy(null)
     this.out.goaway(Reason.SHUTDOWN, '')
     // A client whose introduction is under way may have read ours, and call. Whoever is no client at all is not waited for as long.
     if (this.peerMaxFrame === 0) {

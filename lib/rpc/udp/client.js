@@ -3,7 +3,7 @@
 const { Buffer } = require('node:buffer')
 const { Client } = require('../client')
 const { Endpoint } = require('../endpoint')
-const { refuseSecret } = require('../options')
+const { refuseOverUdp } = require('../options')
 const { now } = require('../tick')
 const { SHAPE } = require('../failures')
 const errors = require('../errors')
@@ -57,7 +57,7 @@ class UdpClient extends Client {
   }
 
   begin() {
-    refuseSecret(this.options)
+    refuseOverUdp(this.options)
     this.endpoint = new UdpEndpoint(this, this.target)
     this.endpoint.attempt()
   }
