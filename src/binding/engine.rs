@@ -30,6 +30,8 @@ enum Callback {
     Close,
     /// `(id)`: a client of TLS has no answer here.
     Unanswered,
+    /// `(id)`: a client has said what it wants of TLS, and waits for an answer.
+    Hello,
     /// `(id)`: there is TLS now.
     Secured,
     /// `(id, reason, detail)`: TLS has come to an end, in an alert of the peer's or in an error of ours.
@@ -38,7 +40,7 @@ enum Callback {
     Keys,
 }
 
-const CALLBACKS: [&str; 11] = [
+const CALLBACKS: [&str; 12] = [
     "onConnection",
     "onConnected",
     "onRead",
@@ -47,6 +49,7 @@ const CALLBACKS: [&str; 11] = [
     "onShutdown",
     "onClose",
     "onUnanswered",
+    "onHello",
     "onSecured",
     "onInsecure",
     "onKeys",
@@ -343,6 +346,7 @@ impl Host for Node {
             Event::Shutdown(id, result) => self.call(Callback::Shutdown, id, Errno::code(result)),
             Event::Close(id) => self.call(Callback::Close, id, 0),
             Event::Unanswered(id) => self.call(Callback::Unanswered, id, 0),
+            Event::Hello(id) => self.call(Callback::Hello, id, 0),
             Event::Secured(id) => self.call(Callback::Secured, id, 0),
             Event::Insecure(id, failure) => {
                 self.callbacks.call(Callback::Insecure as usize, |env| {

@@ -96,17 +96,28 @@ impl<H: Host> Connection<H> {
         }
     }
 
-    /// Has the filter take what came, and appends to `plain` what that says. What it leads to goes out with what that causes, if there is any;
+    /// Has the filter take what came, as `hear` does, and appends to `plain` what that says. What it leads to goes out with what that causes, if there is any;
     /// else at once.
-    pub(super) fn decrypt(&mut self, bytes: &[u8], plain: &mut Vec<u8>) -> Result<News, Errno> {
+    pub(super) fn decrypt(
+        &mut self,
+        plain: &mut Vec<u8>,
+        hear: impl FnOnce(&mut Filter, &mut Vec<u8>) -> News,
+    ) -> Result<News, Errno> {
         let Some(filter) = &mut self.filter else {
             return Ok(News::default());
         };
-        let news = filter.receive(bytes, plain);
+        let news = hear(filter, plain);
         if plain.is_empty() && !news.secured {
             filter.flush(&self.transport)?;
         }
         Ok(news)
+    }
+
+    /// Has records of its TLS carry no more than so many bytes.
+    pub fn set_fragment(&mut self, bytes: usize) {
+        if let Some(filter) = &mut self.filter {
+            filter.set_fragment(bytes);
+        }
     }
 
     /// The handshake is done: what waited for that goes on. Returns what [`Out::written`] returns.
