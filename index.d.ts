@@ -15,4 +15,5 @@ export * as http from './lib/http/index.js'
 export * as https from './lib/https/index.js'
 export * as net from './lib/net/index.js'
 export * as rpc from './lib/rpc/index.js'
+export * as tls from './lib/tls/index.js'
 export { protobuf }

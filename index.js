@@ -7,7 +7,15 @@ exports.version = require('./binding.js').version()
 exports.Buffer = require('node:buffer').Buffer
 
 // The names, for `import`: Node reads them off the text.
-exports.codec = exports.net = exports.dgram = exports.rpc = exports.protobuf = exports.http = exports.https = undefined
+exports.codec =
+  exports.net =
+  exports.dgram =
+  exports.rpc =
+  exports.protobuf =
+  exports.http =
+  exports.https =
+  exports.tls =
+    undefined
 exports.serveStatic = exports.createStaticServer = undefined
 
 /** A module is loaded when it is first asked for, so that a program pays for those that it uses. */
@@ -33,5 +41,6 @@ lazy('rpc', () => require('./lib/rpc/index.js'))
 lazy('protobuf', () => require('./lib/protobuf/index.js'))
 lazy('http', () => require('./lib/http/index.js'))
 lazy('https', () => require('./lib/https/index.js'))
+lazy('tls', () => require('./lib/tls/index.js'))
 lazy('serveStatic', () => require('./lib/files/index.js').serveStatic)
 lazy('createStaticServer', () => require('./lib/files/index.js').createStaticServer)

@@ -1,6 +1,6 @@
 'use strict'
 
-// Node's own `http`, `net`, `dgram` and `https`, as they were when this package came first. Where `ironwire/register` is on, what `require('node:net')`
+// Node's own `http`, `net`, `dgram`, `https` and `tls`, as they were when this package came first. Where `ironwire/register` is on, what `require('node:net')`
 // gives has our classes, and these stand on Node's.
 
 const { once } = require('./once.js')
@@ -9,6 +9,7 @@ const copy = (module) => Object.defineProperties({}, Object.getOwnPropertyDescri
 
 module.exports = once('genuine', () => {
   let https
+  let tls
   const live = { http: require('node:http'), net: require('node:net'), dgram: require('node:dgram') }
   return {
     http: copy(live.http),
@@ -18,6 +19,10 @@ module.exports = once('genuine', () => {
     get https() {
       https ??= copy(require('node:https'))
       return https
+    },
+    get tls() {
+      tls ??= copy(require('node:tls'))
+      return tls
     },
     /** The modules as programs see them, with what they have put into them. */
     live,

@@ -1,0 +1,60 @@
+'use strict'
+
+// `tls`: Node's module with the server over the native engine. What it stands on is loaded with its first use: that takes some milliseconds, and a
+// Node that was built without OpenSSL has none of it.
+
+function createServer(options, secureConnectionListener) {
+  return new exports.Server(options, secureConnectionListener)
+}
+
+// All else is Node's, as it is when it is asked for: whoever replaces it there is obeyed here, too, and Node hears of what is set here.
+
+/** Of these, older Nodes lack some, newer ones others: those are not there as soon as Node's are loaded. */
+const names = [
+  'CLIENT_RENEG_LIMIT',
+  'CLIENT_RENEG_WINDOW',
+  'DEFAULT_CIPHERS',
+  'DEFAULT_ECDH_CURVE',
+  'DEFAULT_MAX_VERSION',
+  'DEFAULT_MIN_VERSION',
+  'SecureContext',
+  'TLSSocket',
+  'checkServerIdentity',
+  'connect',
+  'convertALPNProtocols',
+  'createSecureContext',
+  'createSecurePair',
+  'getCACertificates',
+  'getCertificateCompressionAlgorithms',
+  'getCiphers',
+  'rootCertificates',
+  'setDefaultCACertificates',
+]
+
+function core() {
+  const tls = require('node:tls')
+  for (const name of names) if (!(name in tls)) delete exports[name]
+  return tls
+}
+
+for (const name of names) {
+  lazy(
+    name,
+    () => core()[name],
+    (value) => {
+      core()[name] = value
+    },
+  )
+}
+lazy(
+  'Server',
+  () => require('./server.js').Server,
+  (value) => {
+    Object.defineProperty(exports, 'Server', { configurable: true, enumerable: true, writable: true, value })
+  },
+)
+exports.createServer = createServer
+
+function lazy(name, get, set) {
+  Object.defineProperty(exports, name, { configurable: true, enumerable: true, get, set })
+}
