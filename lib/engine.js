@@ -4,7 +4,7 @@
 //
 // An owner is any object with `id` and the methods of the events that can reach it: onConnection(id | errno),
 // onConnected(status), onRead(length | errno, memory, offset), onDrain(), onWriteError(errno), onShutdown(status), onClose(), and where it speaks
-// TLS, onUnanswered(), onSecured(), onInsecure(reason, detail), onKeys(lines).
+// TLS, onUnanswered(), onHello(), onSecured(), onInsecure(reason, detail), onKeys(lines).
 // Protocols bring events of their own.
 
 const process = require('node:process')
@@ -72,6 +72,9 @@ const events = {
   },
   onUnanswered(id) {
     ownerOf(id)?.onUnanswered()
+  },
+  onHello(id) {
+    ownerOf(id)?.onHello()
   },
   onSecured(id) {
     ownerOf(id)?.onSecured()

@@ -4,6 +4,7 @@
 
 const { Buffer } = require('node:buffer')
 const { X509Certificate } = require('node:crypto')
+const { find } = require('../core.js')
 const { native } = require('../engine.js')
 const { Connection } = require('../net/handle.js')
 const { Server: NetServer } = require('../net/server.js')
@@ -25,20 +26,41 @@ function secured(Base) {
       handshakes.add(this)
     }
 
-    /** Begins the handshake, with the contexts of a server's. */
-    accept(contexts) {
+    /** Begins the handshake, with the contexts of a server's. `greet` is called with who waits when the client has said what it wants. */
+    accept(contexts, greet) {
+      this.greet = greet
       this.reading = true
-      native.tlsAccept(this.id, contexts)
+      native.tlsAccept(this.id, contexts, greet !== undefined)
       native.readStart(this.id)
+    }
+
+    onHello() {
+      this.greet(this)
+    }
+
+    answer(context, protocol, staple) {
+      if (!this.closing) native.tlsAnswer(this.id, context, protocol, staple)
+    }
+
+    /** What the server's JavaScript has found in the handshake, or after it. */
+    fail(error) {
+      if (this.closing) return
+      if (this.secured) this.getSocket().destroy(error)
+      else this.refuse(error)
     }
 
     /** rustls has no answer to what the client wants. Node's TLS may have one, or knows what is wrong. */
     onUnanswered() {
+      this.leaveTo(undefined)
+    }
+
+    /** Has Node's TLS do it from the beginning, with a context that was chosen for the client. */
+    leaveTo(context) {
       this.handshakes.delete(this)
       native.readStop(this.id)
       const connection = new Connection(this.id, this.isTcp)
       connection.rest = native.tlsLeave(this.id)
-      NetServer.prototype._onconnection.call(this.server, connection)
+      withChoice(this.server, context, () => NetServer.prototype._onconnection.call(this.server, connection))
     }
 
     onSecured() {
@@ -57,7 +79,7 @@ function secured(Base) {
     }
 
     onInsecure(reason, detail) {
-      const error = sslError(reason, detail)
+      const error = this.reason ?? sslError(reason, detail)
       if (this.secured) this.getSocket().destroy(error)
       else this.refuse(error)
     }
@@ -140,12 +162,37 @@ function secured(Base) {
       this.chain ??= (native.tlsPeer(this.id) ?? []).map((der) => new X509Certificate(der))
       return this.chain
     }
+
+    /** This side's own. */
+    get certificate() {
+      const [der] = (this.secured && native.tlsOwn(this.id)) || []
+      this.own ??= der && new X509Certificate(der)
+      return this.own
+    }
   }
 
   /** Asked once, when somebody wants to know. */
   SecureConnection.prototype.asked = undefined
   SecureConnection.prototype.chain = undefined
+  SecureConnection.prototype.own = undefined
+  /** What of JavaScript's is asked in the handshake. */
+  SecureConnection.prototype.greet = undefined
+  /** Why there will be no TLS, where that is not for TLS to say. */
+  SecureConnection.prototype.reason = undefined
   return SecureConnection
+}
+
+/** Has Node's TLS find `context` chosen, which is asked for once per connection. */
+function withChoice(server, context, code) {
+  const kSNICallback = context && find(server, 'snicallback')
+  if (kSNICallback === undefined) return code()
+  const { [kSNICallback]: callback } = server
+  server[kSNICallback] = (_name, chosen) => chosen(null, context)
+  try {
+    code()
+  } finally {
+    server[kSNICallback] = callback
+  }
 }
 
 /** One that nothing else is spoken over. */

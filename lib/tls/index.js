@@ -7,6 +7,12 @@ function createServer(options, secureConnectionListener) {
   return new exports.Server(options, secureConnectionListener)
 }
 
+/** Node's, and what it was made of is known to servers of ours. */
+function createSecureContext(options) {
+  const { tls } = require('../genuine.js')
+  return require('./context.js').remember(tls.createSecureContext(options), options)
+}
+
 // All else is Node's, as it is when it is asked for: whoever replaces it there is obeyed here, too, and Node hears of what is set here.
 
 /** Of these, older Nodes lack some, newer ones others: those are not there as soon as Node's are loaded. */
@@ -22,7 +28,6 @@ const names = [
   'checkServerIdentity',
   'connect',
   'convertALPNProtocols',
-  'createSecureContext',
   'createSecurePair',
   'getCACertificates',
   'getCertificateCompressionAlgorithms',
@@ -53,7 +58,7 @@ lazy(
     Object.defineProperty(exports, 'Server', { configurable: true, enumerable: true, writable: true, value })
   },
 )
-exports.createServer = createServer
+Object.assign(exports, { createServer, createSecureContext })
 
 function lazy(name, get, set) {
   Object.defineProperty(exports, name, { configurable: true, enumerable: true, get, set })

@@ -7,8 +7,9 @@ const { channel } = require('node:diagnostics_channel')
 const { native } = require('../engine.js')
 const core = require('../core.js')
 const { Server: NetServer } = require('../net/server.js')
-const { nativeContext } = require('./context.js')
+const { nativeContext, optionsOf } = require('./context.js')
 const { Handshakes } = require('./handshakes.js')
+const { Hello } = require('./hello.js')
 
 const kCoreListener = Symbol('core listener')
 /** The native contexts: nothing before the first connection, and null where rustls cannot do what the options ask for. */
@@ -18,6 +19,8 @@ const kForeign = Symbol('foreign')
 /** Contexts of `addContext`: names and options. */
 const kNamed = Symbol('named contexts')
 const kHandshakes = Symbol('handshakes')
+/** The option `SNICallback`. */
+const kSNICallback = Symbol('SNICallback')
 
 /** Node's default, in milliseconds. */
 const HANDSHAKE_TIMEOUT = 120_000
@@ -28,7 +31,8 @@ const served = channel('net.server.socket')
 function construct(server, Core, options, listener) {
   server[kNamed] = []
   server[kContexts] = undefined
-  server[kForeign] = asksJavaScript(options ?? {})
+  server[kForeign] = isForeign(options ?? {})
+  server[kSNICallback] = options?.SNICallback
   Core.call(server, options, listener)
   const [first] = server.listeners('connection')
   server[kCoreListener] = first
@@ -40,20 +44,18 @@ function leave(server) {
   server[kForeign] = true
 }
 
-/** Options that have a part of the handshake done by JavaScript, or want the stream below. */
-function asksJavaScript(options) {
-  const { SNICallback, ALPNCallback, pskCallback, enableTrace, pauseOnConnect } = options
-  return Boolean(SNICallback || ALPNCallback || pskCallback || enableTrace || pauseOnConnect)
+/** Options that want keys without certificates, or the stream below. */
+function isForeign({ pskCallback, enableTrace, pauseOnConnect }) {
+  return Boolean(pskCallback || enableTrace || pauseOnConnect)
 }
 
-/** Whether nobody sees what comes before there is TLS, or takes part in it. */
+/** Whether nobody sees what comes before there is TLS, or keeps the sessions. */
 function isUnseen(server) {
-  const { connection, OCSPRequest, newSession, resumeSession } = server._events
+  const { connection, newSession, resumeSession } = server._events
   return (
     connection === server[kCoreListener] &&
     server.emit === core.own.emit &&
     !served.hasSubscribers &&
-    OCSPRequest === undefined &&
     newSession === undefined &&
     resumeSession === undefined
   )
@@ -72,11 +74,23 @@ class Contexts {
     dropped.register(this, this.id)
     /** Kept, as ids are all that Rust is given of them. */
     this.named = []
+    /** By Node's contexts, which `SNICallback` gives. */
+    this.chosen = new WeakMap()
+  }
+
+  /** What answers clients for which Node's context was chosen; nothing where rustls cannot do what that asks for. */
+  of(server, secureContext) {
+    const { chosen } = this
+    if (!chosen.has(secureContext)) {
+      const options = optionsOf(secureContext)
+      chosen.set(secureContext, options && build(server, options, this.logs, this.context))
+    }
+    return chosen.get(secureContext)
   }
 
   /** Has clients that ask for a name answered by a context of `options`; false where rustls cannot do what those ask for. */
   add(server, name, options) {
-    const context = build(server, options, this.logs)
+    const context = build(server, options, this.logs, this.context)
     if (context === undefined) return false
     this.named.push(context)
     native.tlsServerName(this.id, name, context.id)
@@ -96,10 +110,11 @@ function contextsOf(server) {
   return server[kContexts]
 }
 
-function build(server, options, logs) {
+/** A context of a server's. Those for single names have tickets in common with the one for all, `ticketsOf`. */
+function build(server, options, logs, ticketsOf) {
   const { requestCert, sessionIdContext } = server
   const purpose = `${sessionIdContext} ${requestCert}`
-  return nativeContext(options, { asks: requestCert, alpn: protocols(server.ALPNProtocols), logs, purpose })
+  return nativeContext(options, { asks: requestCert, alpn: protocols(server.ALPNProtocols), logs, purpose, ticketsOf })
 }
 
 /** Protocols as core keeps them, each behind its length. */
@@ -109,6 +124,19 @@ function protocols(wire) {
     found.push(wire.subarray(at + 1, at + 1 + wire[at]))
   }
   return found
+}
+
+/** What asks a server's JavaScript in handshakes; nothing where that has nothing to say. */
+function greeting(server, contexts) {
+  const { [kSNICallback]: SNICallback, ALPNCallback } = server
+  if (!SNICallback && !ALPNCallback && server._events.OCSPRequest === undefined) return undefined
+  const contextOf = (secureContext) => {
+    const context = contexts.of(server, secureContext)
+    // There will be more like this one: Node's TLS has them from the beginning.
+    if (context === undefined) leave(server)
+    return context
+  }
+  return (connection) => new Hello(connection, { SNICallback, ALPNCallback }, contextOf).begin()
 }
 
 // --- methods
@@ -121,7 +149,7 @@ function serve(Server, Core, SecureConnection) {
     const contexts = isUnseen(this) ? contextsOf(this) : null
     if (contexts === null) return NetServer.prototype._onconnection.call(this, handle)
     const isTcp = handle.getpeername !== undefined
-    new SecureConnection(handle.id, isTcp, this, this[kHandshakes]).accept(contexts.id)
+    new SecureConnection(handle.id, isTcp, this, this[kHandshakes]).accept(contexts.id, greeting(this, contexts))
   }
 
   prototype.setSecureContext = function setSecureContext(options) {
@@ -132,12 +160,10 @@ function serve(Server, Core, SecureConnection) {
 
   prototype.addContext = function addContext(servername, context) {
     Core.prototype.addContext.call(this, servername, context)
-    // One that is made already does not tell what of.
-    if (context?.context !== undefined) {
-      leave(this)
-      return
-    }
-    const options = { ...context }
+    const made = context?.context !== undefined
+    const options = made ? optionsOf(context) : { ...context }
+    // Made by somebody else: it does not tell what of.
+    if (options === undefined) return leave(this)
     this[kNamed].push([servername, options])
     if (this[kContexts] && !this[kContexts].add(this, servername, options)) this[kContexts] = null
   }

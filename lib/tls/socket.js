@@ -12,6 +12,10 @@ const { Socket } = require('../net/socket.js')
 const { notSecured, renegotiationDisabled } = require('./errors.js')
 
 const MAX_LENGTH = 2 ** 32 - 1
+const MAX_INT = 2 ** 31 - 1
+/** Bytes of a record, as OpenSSL takes them. */
+const MIN_FRAGMENT = 512
+const MAX_FRAGMENT = 16_384
 
 const methods = {
   getProtocol() {
@@ -74,9 +78,20 @@ const methods = {
 
   enableTrace() {},
 
-  /** Records are as long as what is written together. */
-  setMaxSendFragment() {
-    return false
+  setMaxSendFragment(size) {
+    if (typeof size !== 'number') throw invalidArgType('size', 'of type number', size)
+    if (!Number.isInteger(size)) throw outOfRange('size', 'an integer', size)
+    if (size < -MAX_INT - 1 || size > MAX_INT) throw outOfRange('size', `>= ${-MAX_INT - 1} && <= ${MAX_INT}`, size)
+    if (size < MIN_FRAGMENT || size > MAX_FRAGMENT) return false
+    return native.tlsFragment(this[kSecure].id, size) === 0
+  },
+
+  getCertificate() {
+    return this[kSecure].certificate?.toLegacyObject()
+  },
+
+  getX509Certificate() {
+    return this[kSecure].certificate
   },
 
   setServername() {
@@ -94,8 +109,6 @@ const methods = {
   getFinished() {},
   getPeerFinished() {},
   getSharedSigalgs() {},
-  getCertificate() {},
-  getX509Certificate() {},
 }
 
 /** What Node's sockets have as properties. Whoever sets one has it so. */

@@ -6,7 +6,7 @@
 use super::out::Out;
 use super::{FileRange, Sent, Sink};
 use crate::errno::Errno;
-use crate::tls::{News, Session};
+use crate::tls::{Answer, News, Session};
 use bytes::Bytes;
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -60,6 +60,19 @@ impl Filter {
         self.ended |= news.ended;
         self.take();
         news
+    }
+
+    /// Answers what a client wants; as [`Filter::receive`].
+    pub(super) fn answer(&mut self, answer: Answer, plain: &mut Vec<u8>) -> News {
+        let news = self.session.answer(answer, plain);
+        self.ended |= news.ended;
+        self.take();
+        news
+    }
+
+    /// Has records carry no more than so many bytes.
+    pub(super) fn set_fragment(&mut self, bytes: usize) {
+        self.session.set_fragment(bytes);
     }
 
     /// The session, which is no longer this one's.

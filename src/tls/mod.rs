@@ -7,6 +7,7 @@
 mod context;
 mod contexts;
 mod failure;
+mod hello;
 mod keys;
 mod session;
 mod sessions;
@@ -18,6 +19,7 @@ mod trust;
 pub use context::{Context, Invalid, Settings, Version};
 pub use contexts::Contexts;
 pub use failure::Failure;
+pub use hello::{Answer, Hello};
 pub use session::{News, Session};
 pub use sessions::Name as SessionName;
 pub use tickets::{SECRET, Tickets};
