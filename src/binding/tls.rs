@@ -203,7 +203,7 @@ fn ask<T>(engine: &Engine, args: &Args, code: impl FnOnce(&Session) -> T) -> Out
 }
 
 /// `(id)`: version, cipher suite, protocol (`undefined` for none), name asked for (likewise), whether it was resumed, and what is wrong with the
-/// peer's certificates (`undefined` for nothing), as an array.
+/// peer's certificates (`undefined` for nothing), and the group of the key exchange, as an array.
 fn info(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
     let env = args.env();
     ask(engine, args, |session| {
@@ -217,6 +217,7 @@ fn info(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
             text(session.server_name()),
             env.boolean(session.is_resumed()),
             text(session.judge().err()),
+            text(session.key_exchange().as_deref()),
         ])
     })
 }

@@ -379,6 +379,12 @@ impl Session {
         self.connection()?.negotiated_cipher_suite().as_ref().map(suite_name)
     }
 
+    /// The group in which keys were exchanged, as `rustls` names it; nothing for a session of TLS 1.2 that goes on.
+    pub fn key_exchange(&self) -> Option<String> {
+        let group = self.connection()?.negotiated_key_exchange_group()?;
+        Some(format!("{:?}", group.name()))
+    }
+
     /// The protocol that was negotiated.
     pub fn protocol(&self) -> Option<&[u8]> {
         self.connection()?.alpn_protocol()
