@@ -45,9 +45,16 @@ const REASONS = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'unable to verify the first certificate',
 }
 
+/** What newer Nodes add to some of them. */
+const SUGGESTION = '; if the root CA is installed locally, try running Node.js with --use-system-ca'
+const SUGGESTED = ['DEPTH_ZERO_SELF_SIGNED_CERT', 'UNABLE_TO_GET_ISSUER_CERT', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE']
+const suggests = Number.parseInt(process.versions.node, 10) >= 24
+
 /** What is wrong with a server's certificate, by its code; nothing for none. */
 function verifyError(code) {
-  return code === undefined ? undefined : Object.assign(new Error(REASONS[code] ?? code), { code })
+  if (code === undefined) return undefined
+  const reason = REASONS[code] ?? code
+  return Object.assign(new Error(suggests && SUGGESTED.includes(code) ? reason + SUGGESTION : reason), { code })
 }
 
 /** The server is gone before there is TLS. */
