@@ -222,7 +222,8 @@ function fresh() {
 /** Has a socket go on over a handle of Node's own, which reads when `read` says so; false where it cannot, or while it is still sending. */
 function lend(socket, read) {
   const connection = socket._handle
-  if (connection.closing || connection.attached || connection.secured) return false
+  // With TLS of ours, or about to have it.
+  if (connection.closing || connection.attached || connection.secured !== undefined) return false
   // What was read already is this socket's, as it is with Node's handles.
   const { rest } = connection
   connection.rest = undefined
@@ -265,4 +266,4 @@ Socket.prototype.resetAndDestroy = function () {
 /** Whether a socket is on its way to another process (send.js). */
 const sending = { now: false }
 
-module.exports = { Socket, genuine, lend, kOwner, kHandle, kReinitializeHandle, sending }
+module.exports = { Socket, attach, genuine, lend, kOwner, kHandle, kReinitializeHandle, sending }

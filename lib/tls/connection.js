@@ -3,13 +3,12 @@
 // Connections whose TLS is done by Rust: first the handshake, of which JavaScript hears the end, then whatever is spoken over them.
 
 const { Buffer } = require('node:buffer')
-const { X509Certificate } = require('node:crypto')
 const { find } = require('../core.js')
 const { native } = require('../engine.js')
 const { Connection } = require('../net/handle.js')
 const { Server: NetServer } = require('../net/server.js')
-const { describe } = require('./ciphers.js')
 const { hangUp, handshakeTimeout, sslError } = require('./errors.js')
+const { informed } = require('./info.js')
 const { SecureSocket } = require('./socket.js')
 
 /**
@@ -17,7 +16,7 @@ const { SecureSocket } = require('./socket.js')
  * TLS.
  */
 function secured(Base) {
-  class SecureConnection extends Base {
+  class SecureConnection extends informed(Base) {
     /** `handshakes` are those of the server's connections. */
     constructor(id, isTcp, server, handshakes) {
       super(id, isTcp, server)
@@ -122,31 +121,8 @@ function secured(Base) {
 
     // --- what TLS says
 
-    /** Version, suite, protocol, name asked for, whether it was resumed, what is wrong with the peer's certificate; kept for when it is closed. */
-    get info() {
-      this.asked ??= (this.secured && native.tlsInfo(this.id)) || undefined
-      return this.asked ?? []
-    }
-
-    get version() {
-      return this.info[0] ?? null
-    }
-
-    get cipher() {
-      const [, suite] = this.info
-      return suite === undefined ? {} : describe(suite)
-    }
-
-    get alpnProtocol() {
-      return this.info[2] ?? false
-    }
-
     get servername() {
       return this.info[3] ?? false
-    }
-
-    get isResumed() {
-      return this.info[4] ?? false
     }
 
     get authorizationError() {
@@ -156,25 +132,8 @@ function secured(Base) {
     get authorized() {
       return this.server.requestCert && this.secured && this.authorizationError === null
     }
-
-    /** The client's certificates, its own first. */
-    get peerCertificates() {
-      this.chain ??= (native.tlsPeer(this.id) ?? []).map((der) => new X509Certificate(der))
-      return this.chain
-    }
-
-    /** This side's own. */
-    get certificate() {
-      const [der] = (this.secured && native.tlsOwn(this.id)) || []
-      this.own ??= der && new X509Certificate(der)
-      return this.own
-    }
   }
 
-  /** Asked once, when somebody wants to know. */
-  SecureConnection.prototype.asked = undefined
-  SecureConnection.prototype.chain = undefined
-  SecureConnection.prototype.own = undefined
   /** What of JavaScript's is asked in the handshake. */
   SecureConnection.prototype.greet = undefined
   return SecureConnection

@@ -43,9 +43,9 @@ const bytes = (value) =>
 
 /**
  * A context of `options`, as `tls.createServer` takes them, or nothing where rustls cannot do what they ask for. `purpose` is what sessions must
- * have in common to be resumed, and `ticketsOf` a context with the same tickets.
+ * have in common to be resumed, `ticketsOf` a context with the same tickets, and `roots` are trusted in the place of `ca`.
  */
-function nativeContext(options, { asks = false, alpn = [], logs = false, purpose = '', ticketsOf } = {}) {
+function nativeContext(options, { asks = false, alpn = [], logs = false, purpose = '', ticketsOf, roots } = {}) {
   if (FOREIGN.some((name) => options[name])) return undefined
   if (options.ecdhCurve !== undefined && options.ecdhCurve !== 'auto') return undefined
   const oldest = VERSIONS[options.minVersion ?? tls.DEFAULT_MIN_VERSION]
@@ -59,7 +59,7 @@ function nativeContext(options, { asks = false, alpn = [], logs = false, purpose
     const made = native.tlsContext({
       certificates: identities.map(({ chain }) => complete(chain, authorities)),
       keys: identities.map(({ key }) => key),
-      authorities,
+      authorities: roots ?? authorities,
       alpn: alpn.map(bytes),
       oldest,
       newest,

@@ -34,13 +34,16 @@ enum Callback {
     Hello,
     /// `(id)`: there is TLS now.
     Secured,
-    /// `(id, reason, detail)`: TLS has come to an end, in an alert of the peer's or in an error of ours.
+    /// `(id, reason, detail, foreign)`: TLS has come to an end, in an alert of the peer's or in an error of ours; `foreign` where it is for want of
+    /// something that another implementation can have.
     Insecure,
     /// `(id, lines)`: secrets for a key log.
     Keys,
+    /// `(id, name)`: a session to go on with, by its name.
+    Session,
 }
 
-const CALLBACKS: [&str; 12] = [
+const CALLBACKS: [&str; 13] = [
     "onConnection",
     "onConnected",
     "onRead",
@@ -53,6 +56,7 @@ const CALLBACKS: [&str; 12] = [
     "onSecured",
     "onInsecure",
     "onKeys",
+    "onSession",
 ];
 
 /// Tokens above every slot id.
@@ -351,12 +355,17 @@ impl Host for Node {
             Event::Insecure(id, failure) => {
                 self.callbacks.call(Callback::Insecure as usize, |env| {
                     let (reason, detail) = (env.string(&failure.reason), env.string(&failure.detail));
-                    [env.int(id as i32), reason, detail]
+                    [env.int(id as i32), reason, detail, env.boolean(failure.foreign)]
                 });
             }
             Event::Keys(id, lines) => {
                 self.callbacks
                     .call(Callback::Keys as usize, |env| [env.int(id as i32), env.string(lines)]);
+            }
+            Event::Session(id, name) => {
+                self.callbacks.call(Callback::Session as usize, |env| {
+                    [env.int(id as i32), env.buffer_copy(name)]
+                });
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use super::engine::Engine;
 use super::raw::{Args, Functions, Misuse, Outcome, Value};
+use crate::engine::Connection;
 use crate::errno::Errno;
 use crate::slots::Slots;
 use crate::tls::{Answer, Context, Contexts, Invalid, SECRET, Session, Settings, Tickets, Version};
@@ -91,6 +92,26 @@ pub fn register(functions: &mut Functions<Engine>) {
         };
         Ok(Errno::code(engine.secure(args.uint(0)?, session)))
     });
+    // (id, context, name, session | undefined): likewise, as a client
+    functions.add_with(&secure, "tlsConnect", |secure, engine, args| {
+        let (id, context, name) = (args.uint(0)?, secure.context(args, 1)?, args.string(2)?);
+        let session = args.env().copy_bytes(args.value(3));
+        let made = Session::client(context, &name, session.as_deref()).map_err(|_| Errno::EINVAL);
+        Ok(Errno::code(made.and_then(|session| engine.secure(id, session))))
+    });
+    // (id): what was written for a server that is not trusted, and does not leave any more
+    functions.add("tlsTakeBack", |engine, args| {
+        let taken = engine.connection(args.uint(0)?, Connection::take_back).ok();
+        Ok(taken.map(|bytes| args.env().buffer_copy(&bytes)))
+    });
+    // (id, bytes): they have come for the connection over TLS of somebody else's
+    functions.add("tlsInject", |engine, args| {
+        let (id, bytes) = (args.uint(0)?, args.env().copy_bytes(args.value(1)));
+        engine.inject(id, &bytes.unwrap_or_default());
+        Ok(())
+    });
+    // (id): the server is who it should be, and what was written for it leaves
+    functions.add("tlsTrust", |engine, args| Ok(Errno::code(engine.trust(args.uint(0)?))));
     functions.add_with(&secure, "tlsAnswer", answer);
     // (id, bytes): records carry no more than these
     functions.add("tlsFragment", |engine, args| {
@@ -182,7 +203,7 @@ fn ask<T>(engine: &Engine, args: &Args, code: impl FnOnce(&Session) -> T) -> Out
 }
 
 /// `(id)`: version, cipher suite, protocol (`undefined` for none), name asked for (likewise), whether it was resumed, and what is wrong with the
-/// peer's certificates (`undefined` for nothing), as an array.
+/// peer's certificates (`undefined` for nothing), and the group of the key exchange, as an array.
 fn info(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
     let env = args.env();
     ask(engine, args, |session| {
@@ -196,6 +217,7 @@ fn info(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
             text(session.server_name()),
             env.boolean(session.is_resumed()),
             text(session.judge().err()),
+            text(session.key_exchange().as_deref()),
         ])
     })
 }

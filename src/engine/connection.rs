@@ -113,6 +113,18 @@ impl<H: Host> Connection<H> {
         Ok(news)
     }
 
+    /// The peer is who it should be, says whoever knows.
+    pub(super) fn trust(&mut self) {
+        if let Some(filter) = &mut self.filter {
+            filter.trust();
+        }
+    }
+
+    /// What was written and has not left, which will not any more.
+    pub fn take_back(&mut self) -> Vec<u8> {
+        self.out.take()
+    }
+
     /// Has records of its TLS carry no more than so many bytes.
     pub fn set_fragment(&mut self, bytes: usize) {
         if let Some(filter) = &mut self.filter {
@@ -205,6 +217,7 @@ impl<H: Host> Connection<H> {
 
     /// 1 when JavaScript is to wait for a drain before it writes more, else 0.
     pub(super) fn backlog(&mut self) -> i32 {
-        i32::from(self.out.congested())
+        let ready = self.filter.as_ref().is_none_or(|filter| filter.session().is_open());
+        i32::from(self.out.congested(ready))
     }
 }

@@ -20,7 +20,7 @@ mod tests;
 
 use crate::errno::Errno;
 use crate::slots::Slots;
-use crate::tls::{Answer, Failure, News, Session};
+use crate::tls::{Answer, Failure, News, Session, SessionName};
 use bytes::Bytes;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -72,6 +72,8 @@ pub enum Event<'a> {
     Insecure(u32, &'a Failure),
     /// Secrets of a connection, as lines of a key log.
     Keys(u32, &'a str),
+    /// A server has given a client a session to go on with, by its name.
+    Session(u32, &'a SessionName),
 }
 
 enum Slot<H: Host> {
@@ -516,6 +518,16 @@ impl<H: Host> Engine<H> {
         })?
     }
 
+    /// The peer of a client's connection is who it should be: what was written leaves, as soon as the handshake is done.
+    ///
+    /// # Errors
+    /// Those of [`Engine::connection`].
+    pub fn trust(&self, id: u32) -> Result<(), Errno> {
+        self.connection(id, Connection::trust)?;
+        self.go_on(id, Connection::secured);
+        Ok(())
+    }
+
     /// Has a connection speak no TLS any more, as it was not answered; returns what has come.
     ///
     /// # Errors
@@ -570,6 +582,9 @@ impl<H: Host> Engine<H> {
             self.host.guard(|| self.tell(Event::Secured(id)));
             self.go_on(id, Connection::secured);
         }
+        for session in &news.sessions {
+            self.host.guard(|| self.tell(Event::Session(id, session)));
+        }
         if !plain.is_empty() {
             self.received(id, Ok(&plain));
         }
@@ -586,6 +601,11 @@ impl<H: Host> Engine<H> {
             self.host.guard(|| self.tell(Event::Insecure(id, failure)));
         }
         self.plaintext.replace(plain);
+    }
+
+    /// Bytes that have come another way than over the transport.
+    pub fn inject(&self, id: u32, bytes: &[u8]) {
+        self.received(id, Ok(bytes));
     }
 
     /// Bytes for a protocol, or that no more will come.

@@ -2,6 +2,7 @@
 
 use super::Tickets;
 use super::keys::Keys;
+use super::sessions::Sessions;
 use super::trust::{AnyCertificate, Trust};
 use rustls::client::{ClientConfig, Resumption};
 use rustls::crypto::CryptoProvider;
@@ -12,9 +13,6 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{Error, InconsistentKeys, SupportedCipherSuite, SupportedProtocolVersion, version};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-
-/// Sessions that a client remembers, to resume them.
-const REMEMBERED: usize = 256;
 
 /// A version of the protocol.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -77,7 +75,7 @@ pub enum Invalid {
 /// What sessions have in common.
 pub struct Context {
     pub(super) server: Option<Arc<ServerConfig>>,
-    pub(super) client: Arc<ClientConfig>,
+    client: ClientConfig,
     pub(super) trust: Trust,
     pub(super) asks: bool,
     pub(super) keys: Option<Arc<Keys>>,
@@ -118,13 +116,20 @@ impl Context {
         }
         Ok(Context {
             server,
-            client: Arc::new(client),
+            client,
             trust,
             asks: settings.asks,
             keys,
             tickets,
             identities,
         })
+    }
+
+    /// What a client's connection is made with, which keeps its sessions in `sessions`.
+    pub(super) fn client(&self, sessions: Arc<Sessions>) -> Arc<ClientConfig> {
+        let mut config = self.client.clone();
+        config.resumption = Resumption::store(sessions);
+        Arc::new(config)
     }
 
     /// Where the tickets of its sessions come from.
@@ -247,7 +252,7 @@ fn client_config(
         None => builder.with_no_client_auth(),
     };
     config.alpn_protocols.clone_from(&settings.alpn);
-    config.resumption = Resumption::in_memory_sessions(REMEMBERED);
+    config.resumption = Resumption::disabled();
     Ok(config)
 }
 

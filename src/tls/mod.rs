@@ -10,6 +10,7 @@ mod failure;
 mod hello;
 mod keys;
 mod session;
+mod sessions;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tickets;
@@ -20,4 +21,5 @@ pub use contexts::Contexts;
 pub use failure::Failure;
 pub use hello::{Answer, Hello};
 pub use session::{News, Session};
+pub use sessions::Name as SessionName;
 pub use tickets::{SECRET, Tickets};
