@@ -112,13 +112,18 @@ function secured(Base) {
       this.pending = undefined
       if (session !== undefined) socket.emit('session', session)
       socket.removeListener('end', onConnectEnd)
+      socket.emit('secure')
     }
 
     onInsecure(reason, detail, isForeign) {
       const { socket } = this
-      if (isForeign && !this.secured) this.leaveToNode()
-      else if (this.secured) socket.destroy(sslError(reason, detail))
-      else socket.destroy(handshakeError(reason, detail, socket.writableLength > 0))
+      if (this.secured) {
+        socket.destroy(sslError(reason, detail))
+        return
+      }
+      const error = handshakeError(reason, detail, socket.writableLength > 0)
+      if (isForeign) this.leaveToNode(error)
+      else socket.destroy(error)
     }
 
     onKeys(lines) {
@@ -139,15 +144,15 @@ function secured(Base) {
       return this.info[6]
     }
 
-    /** Has Node's TLS do it, from the beginning, over a connection of its own. */
-    leaveToNode() {
+    /** Has Node's TLS do it, from the beginning, over a connection of its own; if there is none, `error` stays true. */
+    leaveToNode(error) {
       const { socket, drainCallback, shutdownRequest } = this
       const { options } = socket[kWishes]
       if (foreign.size === MOST_FOREIGN) foreign.delete(foreign.values().next().value)
       foreign.add(nameOf(options))
       const written = native.tlsTakeBack(this.id)
       this.drainCallback = this.shutdownRequest = undefined
-      const next = new Foreign(socket, options)
+      const next = new Foreign(socket, options, error)
       this.close()
       this.socket = undefined
       socket.changeHandle(next, this)
@@ -163,7 +168,7 @@ function secured(Base) {
 /** Connections of `Base` whose bytes are carried by a socket of Node's `tls`. */
 function foreigner(Base) {
   class ForeignConnection extends Base {
-    constructor(socket, options) {
+    constructor(socket, options, before) {
       super(native.createTcp(), true)
       const { connect } = genuine.tls
       const carrier = connect({ ...options, session: undefined, signal: undefined, timeout: undefined })
@@ -171,7 +176,7 @@ function foreigner(Base) {
       socket[kSecure] = this
       carrier.on('data', (chunk) => native.tlsInject(this.id, chunk))
       carrier.on('end', () => this.onRead(EOF))
-      carrier.on('error', (error) => socket.destroy(error))
+      carrier.on('error', (error) => socket.destroy((error.syscall === 'connect' && before) || error))
       carrier.on('close', () => socket.destroy())
       carrier.on('secureConnect', () => {
         socket.secureConnecting = false

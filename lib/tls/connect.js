@@ -38,12 +38,17 @@ function connect(...args) {
   const [given, callback] = normalize(args)
   const options = { checkServerIdentity: live.checkServerIdentity, ...given }
   if (!options.keepAlive) options.singleUse = true
-  const wishes = isForHttp2(options) ? undefined : wishesOf(options)
+  const wishes = isForNode(options) ? undefined : wishesOf(options)
   if (wishes === undefined) return tls.connect(...args)
   const socket = new SecureSocket(wishes)
   if (callback) socket.once('secureConnect', callback)
   if (options.timeout) socket.setTimeout(options.timeout)
   return socket.connect(options)
+}
+
+/** What Node has something to say to, and what belongs to its HTTP/2. */
+function isForNode(options) {
+  return typeof options.checkServerIdentity !== 'function' || net.isIP(options.servername) > 0 || isForHttp2(options)
 }
 
 /** Node's HTTP/2 does well above Node's own handles only. */

@@ -41,6 +41,8 @@ const names = [
 
 function core() {
   const tls = require('node:tls')
+  // As it is before anything is set.
+  void require('../genuine.js').tls
   for (const name of names) if (!(name in tls)) delete exports[name]
   return tls
 }

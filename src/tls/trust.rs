@@ -1,15 +1,18 @@
 //! What certificates of peers are worth. The handshake takes every chain, as long as the peer has the key of its first certificate: OpenSSL under
 //! Node does the same, and JavaScript decides afterwards by the code that [`Trust::judge`] gives.
 
+use super::fields::Fields;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{
+    CryptoProvider, verify_tls12_signature, verify_tls13_signature, verify_tls13_signature_with_raw_key,
+};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
 use std::sync::Arc;
-use webpki::EndEntityCert;
+use webpki::{EndEntityCert, RawPublicKeyEntity};
 
 /// Takes every certificate, and no wrong signature.
 #[derive(Debug)]
@@ -31,7 +34,21 @@ impl AnyCertificate {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, cert, signature, algorithms)
+        match unread(cert) {
+            None => verify_tls12_signature(message, cert, signature, algorithms),
+            Some(fields) => {
+                let key = RawPublicKeyEntity::try_from(&fields.key).map_err(|_| CertificateError::BadEncoding)?;
+                // The same as above, by the key alone.
+                let mut mapping = algorithms.mapping.iter();
+                let possible = mapping.find(|(scheme, _)| *scheme == signature.scheme);
+                let mut possible = possible.map_or(&[][..], |(_, possible)| possible).iter();
+                if possible.any(|one| key.verify_signature(*one, message, signature.signature()).is_ok()) {
+                    Ok(HandshakeSignatureValid::assertion())
+                } else {
+                    Err(CertificateError::BadSignature.into())
+                }
+            }
+        }
     }
 
     fn verify_tls13(
@@ -41,7 +58,10 @@ impl AnyCertificate {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, cert, signature, algorithms)
+        match unread(cert) {
+            None => verify_tls13_signature(message, cert, signature, algorithms),
+            Some(fields) => verify_tls13_signature_with_raw_key(message, &fields.key, signature, algorithms),
+        }
     }
 
     fn schemes(&self) -> Vec<SignatureScheme> {
@@ -172,6 +192,15 @@ impl Trust {
     /// OpenSSL's code for what is wrong with it: `DEPTH_ZERO_SELF_SIGNED_CERT`.
     pub(super) fn judge(&self, chain: &[CertificateDer<'_>], peer: Peer, now: UnixTime) -> Result<(), &'static str> {
         let (leaf, others) = chain.split_first().ok_or("UNABLE_TO_GET_ISSUER_CERT")?;
+        if let Some(fields) = unread(leaf) {
+            // More than that is not to be said of what `webpki` does not read, and never that it is good.
+            let is_alone = fields.is_self_signed() && !self.certificates.contains(leaf);
+            return Err(if is_alone {
+                "DEPTH_ZERO_SELF_SIGNED_CERT"
+            } else {
+                "CERT_REJECTED"
+            });
+        }
         if self.certificates.contains(leaf) && !is_signed_by_another(leaf) {
             // Trusted as it is, self-signed or an authority's for the most part: but for its dates.
             return match self.verify(leaf, others, peer, now) {
@@ -240,8 +269,16 @@ impl Trust {
 
 /// Issuer and subject of a certificate, where it can be read.
 fn names(certificate: &CertificateDer<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
-    let certificate = EndEntityCert::try_from(certificate).ok()?;
-    Some((certificate.issuer().to_vec(), certificate.subject().to_vec()))
+    let Fields { issuer, subject, .. } = Fields::of(certificate)?;
+    Some((issuer.to_vec(), subject.to_vec()))
+}
+
+/// The fields of a certificate that `webpki` does not read.
+fn unread<'a>(certificate: &'a CertificateDer<'_>) -> Option<Fields<'a>> {
+    match EndEntityCert::try_from(certificate) {
+        Ok(_) => None,
+        Err(_) => Fields::of(certificate),
+    }
 }
 
 fn is_self_signed(certificate: &CertificateDer<'_>) -> bool {
