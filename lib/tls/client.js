@@ -27,9 +27,10 @@ function wishesOf(options) {
   if (checkServerIdentity !== undefined && typeof checkServerIdentity !== 'function') return undefined
   if (minDHSize !== undefined && !(minDHSize > 0)) return undefined
   if (options.session && !isOurs(options.session)) return undefined
-  if (foreign.has(nameOf(options))) return undefined
+  const servername = options.servername || ''
+  if (!native.tlsTakesName(servername) || foreign.has(nameOf(options))) return undefined
   const context = clientContext(options, false)
-  return context && { options, context, session: options.session, servername: options.servername || '' }
+  return context && { options, context, session: options.session, servername }
 }
 
 /** Sessions are known by names, which begin so (src/tls/sessions.rs). */
@@ -46,7 +47,7 @@ function secured(Base) {
       this.authorized = false
       this.authorizationError = null
       /** The last session that the server has given. */
-      this.session = undefined
+      this.given = undefined
       /** That it has, before the server was trusted. */
       this.pending = undefined
     }
@@ -74,6 +75,7 @@ function secured(Base) {
       this.secured = true
       // What rustls cannot judge may be good all the same.
       if (this.info[5] === 'CERT_REJECTED' || !this.isReadable()) return this.leaveToNode()
+      this.tellKeys()
       const error = verifyError(this.info[5]) ?? this.identify(options)
       if (error) {
         this.authorizationError = error.code || error.message
@@ -126,14 +128,27 @@ function secured(Base) {
       else socket.destroy(error)
     }
 
+    /** Told when it is clear that this is the handshake that counts. */
     onKeys(lines) {
-      for (const line of lines.split(/(?<=\n)/)) this.socket.emit('keylog', Buffer.from(line))
+      this.keys = (this.keys ?? '') + lines
+      if (this.secured) this.tellKeys()
+    }
+
+    tellKeys() {
+      const { keys = '' } = this
+      this.keys = undefined
+      for (const line of keys.split(/(?<=\n)/)) if (line !== '') this.socket.emit('keylog', Buffer.from(line))
     }
 
     onSession(name) {
-      this.session = name
+      this.given = name
       if (this.socket.secureConnecting) this.pending = name
       else this.socket.emit('session', name)
+    }
+
+    /** Where it goes on with one and is given no other, that one. */
+    get session() {
+      return this.given ?? (this.isResumed ? this.socket?.[kWishes].session : undefined)
     }
 
     get servername() {

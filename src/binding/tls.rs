@@ -110,6 +110,8 @@ pub fn register(functions: &mut Functions<Engine>) {
         engine.inject(id, &bytes.unwrap_or_default());
         Ok(())
     });
+    // (name): whether a server can be asked for it
+    functions.add("tlsTakesName", |_, args| Ok(Session::takes_name(&args.string(0)?)));
     // (id): the server is who it should be, and what was written for it leaves
     functions.add("tlsTrust", |engine, args| Ok(Errno::code(engine.trust(args.uint(0)?))));
     functions.add_with(&secure, "tlsAnswer", answer);

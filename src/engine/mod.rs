@@ -603,9 +603,10 @@ impl<H: Host> Engine<H> {
         self.plaintext.replace(plain);
     }
 
-    /// Bytes that have come another way than over the transport.
+    /// Bytes that have come another way than over the transport. They are shown before this returns.
     pub fn inject(&self, id: u32, bytes: &[u8]) {
         self.received(id, Ok(bytes));
+        self.catch_up();
     }
 
     /// Bytes for a protocol, or that no more will come.

@@ -113,12 +113,7 @@ impl Session {
     /// # Errors
     /// For what is neither a name nor an address.
     pub fn client(context: Rc<Context>, name: &str, session: Option<&[u8]>) -> Result<Session, Failure> {
-        let name = if name.is_empty() {
-            // Addresses are not asked for (RFC 6066, 3), and this one is nobody's.
-            ServerName::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
-        } else {
-            ServerName::try_from(name.to_owned()).map_err(|_| Failure::new(&Error::UnsupportedNameType))?
-        };
+        let name = server_name(name).ok_or_else(|| Failure::new(&Error::UnsupportedNameType))?;
         let sessions = Arc::new(Sessions::new(session));
         let config = context.client(sessions.clone());
         let connection = ClientConnection::new(config, name).map_err(|error| Failure::new(&error))?;
@@ -129,6 +124,11 @@ impl Session {
         session.sessions = Some(sessions);
         session.trusted = false;
         Ok(session)
+    }
+
+    /// Whether a server can be asked for `name`.
+    pub fn takes_name(name: &str) -> bool {
+        server_name(name).is_some()
     }
 
     fn new(state: State) -> Session {
@@ -442,6 +442,14 @@ impl Session {
             .export_keying_material(vec![0; length], label, context)
             .map_err(|error| error.to_string())
     }
+}
+
+fn server_name(name: &str) -> Option<ServerName<'static>> {
+    if name.is_empty() {
+        // Addresses are not asked for (RFC 6066, 3), and this one is nobody's.
+        return Some(ServerName::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
+    }
+    ServerName::try_from(name.to_owned()).ok()
 }
 
 /// What a client has been heard to say.

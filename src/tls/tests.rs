@@ -565,6 +565,7 @@ fn who_asks_for_nothing_or_brings_what_nobody_knows_gets_a_new_session() {
     assert_eq!((server.session.server_name(), client.secured), (None, 1));
     for name in ["a b", "-", "a..b", "\u{e4}.example"] {
         assert!(Session::client(served.clone(), name, None).is_err(), "{name}");
+        assert!(!Session::takes_name(name));
     }
 }
 
