@@ -112,7 +112,9 @@ function secured(Base) {
       }
       const session = this.pending
       this.pending = undefined
-      if (session !== undefined) socket.emit('session', session)
+      // In TLS 1.2 rustls gives one that is gone on with once more.
+      const isNew = !(this.isResumed && this.version === 'TLSv1.2')
+      if (session !== undefined && isNew) socket.emit('session', session)
       socket.removeListener('end', onConnectEnd)
       socket.emit('secure')
     }

@@ -48,7 +48,8 @@ function connect(...args) {
 
 /** What Node has something to say to, and what belongs to its HTTP/2. */
 function isForNode(options) {
-  return typeof options.checkServerIdentity !== 'function' || net.isIP(options.servername) > 0 || isForHttp2(options)
+  const { checkServerIdentity, servername, signal } = options
+  return typeof checkServerIdentity !== 'function' || signal?.aborted || net.isIP(servername) > 0 || isForHttp2(options)
 }
 
 /** Node's HTTP/2 does well above Node's own handles only. */
