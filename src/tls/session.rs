@@ -170,7 +170,7 @@ impl Session {
                     let received = std::mem::take(&mut greeting.received);
                     let behind = received.len() - behind.len();
                     self.state = State::Asked(Box::new(Asked {
-                        accepted,
+                        accepted: *accepted,
                         context,
                         received,
                         behind,
@@ -459,7 +459,7 @@ enum Heard<'a> {
     /// It is answered so, by the context; this came behind its greeting.
     All(Box<Connection>, Rc<Context>, &'a [u8]),
     /// What it wants is to be answered; this came behind it.
-    Wish(Accepted, &'a [u8]),
+    Wish(Box<Accepted>, &'a [u8]),
     /// What has no answer.
     Nonsense,
 }
@@ -476,7 +476,7 @@ impl Greeting {
             }
             match self.acceptor.accept() {
                 Ok(None) => {}
-                Ok(Some(accepted)) if self.asks => return Heard::Wish(accepted, bytes),
+                Ok(Some(accepted)) if self.asks => return Heard::Wish(Box::new(accepted), bytes),
                 Ok(Some(accepted)) => {
                     return match self.answer(accepted) {
                         Some((connection, context)) => Heard::All(connection, context, bytes),

@@ -96,7 +96,7 @@ fn another_context_answers() {
         ..Answer::default()
     });
     assert_eq!(both.talk(usize::MAX), None);
-    assert_eq!(both.client.judge(), Err("UNABLE_TO_VERIFY_LEAF_SIGNATURE"));
+    assert!(both.client.judge().is_err(), "by another authority's");
     assert_eq!(both.server.own_certificates(), both.client.peer_certificates());
 }
 
