@@ -9,10 +9,11 @@ const fs = require('node:fs')
 const process = require('node:process')
 const tls = require('node:tls')
 const genuine = require('../genuine.js')
-const { nativeContext, optionsOf } = require('./context.js')
+const { FOREIGN: CONTEXTS, nativeContext, optionsOf } = require('./context.js')
 
 /** Options that have a part of the handshake done by JavaScript, want the stream below, or what rustls has nothing for. */
 const FOREIGN = [
+  ...CONTEXTS,
   'socket',
   'pskCallback',
   'enableTrace',
@@ -75,8 +76,13 @@ function isReplaced() {
 function make(options, roots, logs) {
   // It has the last word about what is wrong with them.
   found.createSecureContext(options)
+  const { ALPNProtocols } = options
   const alpn = {}
-  if (options.ALPNProtocols) found.convertALPNProtocols(options.ALPNProtocols, alpn)
+  if (ALPNProtocols) {
+    found.convertALPNProtocols(ALPNProtocols, alpn)
+    // It says so when it connects.
+    if (alpn.ALPNProtocols === undefined) return null
+  }
   return nativeContext(options, { alpn: protocols(alpn.ALPNProtocols), logs, roots: roots?.bytes }) ?? null
 }
 

@@ -117,10 +117,13 @@ function secured(Base) {
     }
 
     onInsecure(reason, detail, isForeign) {
-      const { socket } = this
+      const { socket, drainCallback } = this
       if (isForeign && !this.secured) this.leaveToNode()
-      else if (this.secured) socket.destroy(sslError(reason, detail))
-      else socket.destroy(handshakeError(reason, detail, socket.writableLength > 0))
+      else if (this.secured || drainCallback === undefined) socket.destroy(sslError(reason, detail))
+      else {
+        this.drainCallback = undefined
+        drainCallback(handshakeError(reason, detail))
+      }
     }
 
     /** Told when it is clear that this is the handshake that counts. */
@@ -199,10 +202,18 @@ function foreigner(Base) {
     write(chunk, encoding) {
       if (typeof chunk === 'string') chunk = Buffer.from(chunk, encoding)
       const { carrier } = this
-      carrier.write(chunk, () => {
-        if (carrier.writableLength === 0) this.onDrain()
+      carrier.write(chunk, (error) => {
+        if (error) this.fail(error)
+        else if (carrier.writableLength === 0) this.onDrain()
       })
       return 1
+    }
+
+    /** Who waits hears of it before the socket does. */
+    fail(error) {
+      const { drainCallback } = this
+      this.drainCallback = undefined
+      drainCallback?.(error)
     }
 
     /** Requests of `http` go past the socket's stream. */

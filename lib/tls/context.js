@@ -139,4 +139,4 @@ function optionsOf(secureContext) {
   return remembered.get(secureContext)
 }
 
-module.exports = { nativeContext, NativeContext, remember, optionsOf }
+module.exports = { FOREIGN, nativeContext, NativeContext, remember, optionsOf }

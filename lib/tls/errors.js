@@ -23,11 +23,9 @@ function sslError(reason, detail) {
   })
 }
 
-/** What has ended a client's handshake. Node tells it to who waits for a write, if anybody does. */
-function handshakeError(reason, detail, isWriting) {
-  const error = sslError(reason, detail)
-  if (!isWriting) return error
-  const { message } = error
+/** What has ended a client's handshake, as Node tells it to who has written. */
+function handshakeError(reason, detail) {
+  const { message } = sslError(reason, detail)
   return Object.assign(new Error(`write EPROTO ${message}`), { errno: EPROTO, code: 'EPROTO', syscall: 'write' })
 }
 
