@@ -35,9 +35,9 @@ function register() {
   }
   if (process.versions.openssl !== undefined) {
     const https = require('node:https')
-    // The client is Node's.
-    const { Server, createServer } = require('./https/index.js')
-    Object.defineProperties(https, differences(https, { Server, createServer }))
+    // As it was.
+    void genuine.https
+    Object.defineProperties(https, differences(https, require('./https/index.js')))
     // `tls` stays above Node's own sockets and servers: its classes take them when they load. But what is changed about
     // `net.Socket.prototype` later is to hold for its sockets, too.
     const { TLSSocket } = require('node:tls')

@@ -511,7 +511,10 @@ describe('requests', AT_ONCE, () => {
     const found = []
     const refuse = () => new Error('no')
     for (const checkServerIdentity of [undefined, refuse, () => undefined, () => undefined, refuse, undefined]) {
-      const { error, reused, says } = await ask(module, port, { agent, checkServerIdentity })
+      const { error, reused, says } = await ask(module, port, {
+        agent,
+        ...(checkServerIdentity && { checkServerIdentity }),
+      })
       found.push(error ? error.message : [reused, says.reused])
     }
     agent.destroy()
@@ -574,6 +577,7 @@ describe('requests', AT_ONCE, () => {
       { ciphers: 'none' },
       { ciphers: 1 },
       { checkServerIdentity: 'me' },
+      { checkServerIdentity: undefined },
       { minDHSize: 0 },
       { ALPNProtocols: 5 },
     ]

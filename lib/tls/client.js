@@ -23,9 +23,8 @@ const nameOf = ({ host, port, path, servername }) => `${host} ${port} ${path} ${
 
 /** What `tls.connect` makes of its options; `undefined` where Node's own is to do it. */
 function wishesOf(options) {
-  const { checkServerIdentity, minDHSize } = options
-  if (checkServerIdentity !== undefined && typeof checkServerIdentity !== 'function') return undefined
-  if (minDHSize !== undefined && !(minDHSize > 0)) return undefined
+  if ('checkServerIdentity' in options && typeof options.checkServerIdentity !== 'function') return undefined
+  if ('minDHSize' in options && !(typeof options.minDHSize === 'number' && options.minDHSize > 0)) return undefined
   if (options.session && !isOurs(options.session)) return undefined
   const servername = options.servername || ''
   if (!native.tlsTakesName(servername) || foreign.has(nameOf(options))) return undefined
