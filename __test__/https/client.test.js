@@ -23,6 +23,7 @@ const AT_ONCE = { concurrency: 8 }
 const hello = (_req, res) => res.end('hello')
 const leaf = { ...identity, cert: pem('server-cert.pem') }
 const between = pem('between-cert.pem')
+const first = { key: pem('stranger-key.pem'), cert: pem('first-cert.pem') }
 const expired = { key: pem('stranger-key.pem'), cert: pem('expired-cert.pem') }
 
 /** Which of the two carries a socket's bytes. */
@@ -118,6 +119,9 @@ describe('servers', AT_ONCE, () => {
     'that have signed themselves, and are trusted': [of('stranger'), { ca: pem('stranger-cert.pem') }],
     'of yesterday': [expired, { ca }],
     'of yesterday that are trusted': [expired, { ca: expired.cert }],
+    'of version 1': [first, { ca }],
+    'of version 1, in TLS 1.2': [{ ...first, maxVersion: 'TLSv1.2' }, { ca }],
+    'of version 1 that are trusted': [first, { ca: first.cert }],
     'with a certificate for clients': [of('client'), { ca }],
     'of another name': [of('other'), { ca }],
     'of another name that is asked for': [of('other'), { ca, servername: 'a.wild.example' }],
@@ -165,6 +169,18 @@ describe('servers', AT_ONCE, () => {
     const { error } = await ask(module, port, { method: 'POST' }, 'secret')
     await gone
     return [error.code, requests, plain.length]
+  })
+
+  it('of version 1 that nobody trusts are not asked twice', async () => {
+    const server = core.createServer(first, hello)
+    let connections = 0
+    server.on('connection', () => connections++)
+    const { body, says } = await ask(https, await listen(server), { rejectUnauthorized: false })
+    server.close()
+    assert.deepEqual(
+      [body, says.error, says.isOurs, connections],
+      ['hello', 'DEPTH_ZERO_SELF_SIGNED_CERT', true, 1],
+    )
   })
 
   it('are asked by Node at once, where that had to be found out', async () => {

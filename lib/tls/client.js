@@ -72,10 +72,10 @@ function secured(Base) {
       const { socket } = this
       const { options } = socket[kWishes]
       this.secured = true
-      // What rustls cannot judge may be good all the same.
-      if (this.info[5] === 'CERT_REJECTED' || !this.isReadable()) return this.leaveToNode()
+      const code = this.judge()
+      if (code === null) return this.leaveToNode()
       this.tellKeys()
-      const error = verifyError(this.info[5]) ?? this.identify(options)
+      const error = verifyError(code) ?? this.identify(options)
       if (error) {
         this.authorizationError = error.code || error.message
         if (options.rejectUnauthorized !== false) {
@@ -86,12 +86,16 @@ function secured(Base) {
       this.tell()
     }
 
-    /** Whether Node makes sense of the server's certificates. */
-    isReadable() {
+    /** The code of what is wrong with the server's certificates; `undefined` for nothing, and null where only Node's TLS can tell. */
+    judge() {
+      const code = this.info[5]
+      if (code === 'CERT_REJECTED') return null
       try {
-        return this.peerCertificates.length > 0
+        const { peerCertificates } = this
+        return code === 'CERT_UNTRUSTED' ? judgeStranger(peerCertificates) : code
       } catch {
-        return false
+        // Node makes no sense of them.
+        return null
       }
     }
 
@@ -175,6 +179,13 @@ function secured(Base) {
   }
 
   return SecureConnection
+}
+
+/** Certificates of version 1, which rustls does not read and nobody has said to trust, have mostly signed themselves. */
+function judgeStranger([own, ...others]) {
+  if (others.length > 0 || !own.checkIssued(own)) return null
+  if (Date.parse(own.validTo) < Date.now()) return 'CERT_HAS_EXPIRED'
+  return Date.parse(own.validFrom) > Date.now() ? 'CERT_NOT_YET_VALID' : 'DEPTH_ZERO_SELF_SIGNED_CERT'
 }
 
 /** Connections of `Base` whose bytes are carried by a socket of Node's `tls`. */

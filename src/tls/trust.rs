@@ -3,13 +3,15 @@
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::crypto::{
+    CryptoProvider, verify_tls12_signature, verify_tls13_signature, verify_tls13_signature_with_raw_key,
+};
+use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
 use std::sync::Arc;
-use webpki::EndEntityCert;
+use webpki::{EndEntityCert, RawPublicKeyEntity, anchor_from_trusted_cert};
 
 /// Takes every certificate, and no wrong signature.
 #[derive(Debug)]
@@ -31,7 +33,20 @@ impl AnyCertificate {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, cert, signature, algorithms)
+        let Some(key) = first_version_key(cert) else {
+            return verify_tls12_signature(message, cert, signature, algorithms);
+        };
+        let key = RawPublicKeyEntity::try_from(&key).map_err(|_| CertificateError::BadEncoding)?;
+        let of_scheme = algorithms
+            .mapping
+            .iter()
+            .filter(|(scheme, _)| *scheme == signature.scheme);
+        let mut known = of_scheme.flat_map(|(_, algorithms)| algorithms.iter());
+        if known.any(|algorithm| key.verify_signature(*algorithm, message, signature.signature()).is_ok()) {
+            Ok(HandshakeSignatureValid::assertion())
+        } else {
+            Err(CertificateError::BadSignature.into())
+        }
     }
 
     fn verify_tls13(
@@ -41,7 +56,10 @@ impl AnyCertificate {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, cert, signature, algorithms)
+        match first_version_key(cert) {
+            Some(key) => verify_tls13_signature_with_raw_key(message, &key, signature, algorithms),
+            None => verify_tls13_signature(message, cert, signature, algorithms),
+        }
     }
 
     fn schemes(&self) -> Vec<SignatureScheme> {
@@ -145,7 +163,7 @@ pub(super) enum Peer {
 }
 
 impl Trust {
-    /// What `rustls` cannot read of `certificates` is trusted where the peer shows the very same, and for nothing else.
+    /// What `rustls` cannot read of `certificates` is not trusted.
     pub(super) fn new(provider: Arc<CryptoProvider>, certificates: Vec<CertificateDer<'static>>) -> Trust {
         let (links, ends): (Vec<_>, Vec<_>) = certificates.iter().cloned().partition(is_signed_by_another);
         let mut roots = RootCertStore::empty();
@@ -169,9 +187,15 @@ impl Trust {
     /// Whether a chain leads to a certificate that is trusted.
     ///
     /// # Errors
-    /// OpenSSL's code for what is wrong with it: `DEPTH_ZERO_SELF_SIGNED_CERT`.
+    /// OpenSSL's code for what is wrong with it: `DEPTH_ZERO_SELF_SIGNED_CERT`. Of a server whose certificate cannot be read, `CERT_REJECTED` where it is
+    /// among those that are trusted, and `CERT_UNTRUSTED` where it is not.
     pub(super) fn judge(&self, chain: &[CertificateDer<'_>], peer: Peer, now: UnixTime) -> Result<(), &'static str> {
         let (leaf, others) = chain.split_first().ok_or("UNABLE_TO_GET_ISSUER_CERT")?;
+        if names(leaf).is_none() {
+            // Somebody else may be able to judge it, and whether it is known decides a good deal.
+            let is_known = peer == Peer::Client || self.certificates.contains(leaf);
+            return Err(if is_known { "CERT_REJECTED" } else { "CERT_UNTRUSTED" });
+        }
         if self.certificates.contains(leaf) && !is_signed_by_another(leaf) {
             // Trusted as it is, self-signed or an authority's for the most part: but for its dates.
             return match self.verify(leaf, others, peer, now) {
@@ -236,6 +260,26 @@ impl Trust {
             _ => "CERT_REJECTED",
         }
     }
+}
+
+/// The key of a certificate of version 1, which `webpki` reads as one that is trusted only.
+fn first_version_key(certificate: &CertificateDer<'_>) -> Option<SubjectPublicKeyInfoDer<'static>> {
+    if EndEntityCert::try_from(certificate).is_ok() {
+        return None;
+    }
+    let anchor = anchor_from_trusted_cert(certificate).ok()?;
+    let key = &anchor.subject_public_key_info;
+    // It lacks its own head.
+    let mut der = vec![0x30];
+    let length = key.len();
+    match length {
+        0..0x80 => der.push(length as u8),
+        0x80..0x100 => der.extend([0x81, length as u8]),
+        0x100..0x1_0000 => der.extend([0x82, (length >> 8) as u8, length as u8]),
+        _ => return None,
+    }
+    der.extend_from_slice(key);
+    Some(der.into())
 }
 
 /// Issuer and subject of a certificate, where it can be read.
