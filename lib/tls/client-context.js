@@ -9,11 +9,10 @@ const fs = require('node:fs')
 const process = require('node:process')
 const tls = require('node:tls')
 const genuine = require('../genuine.js')
-const { FOREIGN: CONTEXTS, nativeContext, optionsOf } = require('./context.js')
+const { isForeign, nativeContext, optionsOf } = require('./context.js')
 
 /** Options that have a part of the handshake done by JavaScript, want the stream below, or what rustls has nothing for. */
 const FOREIGN = [
-  ...CONTEXTS,
   'socket',
   'pskCallback',
   'enableTrace',
@@ -45,7 +44,7 @@ const found = genuine.tls
  * Throws what Node throws of wrong options.
  */
 function clientContext(options, logs) {
-  if (isReplaced() || FOREIGN.some((name) => options[name])) return undefined
+  if (isReplaced() || FOREIGN.some((name) => options[name]) || isForeign(options)) return undefined
   if (options.secureContext) {
     const known = optionsOf(options.secureContext)
     return known && clientContext({ ...known, ALPNProtocols: options.ALPNProtocols }, logs)

@@ -16,6 +16,9 @@ const GROUPS = {
   secp384r1: ['secp384r1', 384],
 }
 
+/** The name of a session that nobody can go on with: as long as the server has given none, that is what there is. */
+const UNKNOWN = Buffer.from('ironwire'.padEnd(32, '\0'))
+
 const methods = {
   setServername(name) {
     if (typeof name !== 'string') throw invalidArgType('name', 'of type string', name)
@@ -27,6 +30,12 @@ const methods = {
   },
 
   getSession() {
+    const connection = this[kSecure]
+    return connection.session ?? (connection.secured ? Buffer.from(UNKNOWN) : undefined)
+  },
+
+  /** A session's name stands for its ticket, too. */
+  getTLSTicket() {
     return this[kSecure].session
   },
 

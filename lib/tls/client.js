@@ -92,7 +92,7 @@ function secured(Base) {
       if (code === 'CERT_REJECTED') return null
       try {
         const { peerCertificates } = this
-        return code === 'CERT_UNTRUSTED' ? judgeStranger(peerCertificates) : code
+        return code === 'DEPTH_ZERO_SELF_SIGNED_CERT' ? judgeDates(peerCertificates) : code
       } catch {
         // Node makes no sense of them.
         return null
@@ -115,17 +115,25 @@ function secured(Base) {
       }
       const session = this.pending
       this.pending = undefined
-      if (session !== undefined) socket.emit('session', session)
+      // In TLS 1.2 rustls gives one that is gone on with once more.
+      const isNew = !(this.isResumed && this.version === 'TLSv1.2')
+      if (session !== undefined && isNew) socket.emit('session', session)
       socket.removeListener('end', onConnectEnd)
+      socket.emit('secure')
     }
 
     onInsecure(reason, detail, isForeign) {
       const { socket, drainCallback } = this
-      if (isForeign && !this.secured) this.leaveToNode()
-      else if (this.secured || drainCallback === undefined) socket.destroy(sslError(reason, detail))
+      if (this.secured) {
+        socket.destroy(sslError(reason, detail))
+        return
+      }
+      const error = drainCallback === undefined ? sslError(reason, detail) : handshakeError(reason, detail)
+      if (isForeign) this.leaveToNode(error)
+      else if (drainCallback === undefined) socket.destroy(error)
       else {
         this.drainCallback = undefined
-        drainCallback(handshakeError(reason, detail))
+        drainCallback(error)
       }
     }
 
@@ -160,15 +168,15 @@ function secured(Base) {
       return this.info[6]
     }
 
-    /** Has Node's TLS do it, from the beginning, over a connection of its own. */
-    leaveToNode() {
+    /** Has Node's TLS do it, from the beginning, over a connection of its own; if there is none, `error` stays true. */
+    leaveToNode(error) {
       const { socket, drainCallback, shutdownRequest } = this
       const { options } = socket[kWishes]
       if (foreign.size === MOST_FOREIGN) foreign.delete(foreign.values().next().value)
       foreign.add(nameOf(options))
       const written = native.tlsTakeBack(this.id)
       this.drainCallback = this.shutdownRequest = undefined
-      const next = new Foreign(socket, options)
+      const next = new Foreign(socket, options, error)
       this.close()
       this.socket = undefined
       socket.changeHandle(next, this)
@@ -181,9 +189,8 @@ function secured(Base) {
   return SecureConnection
 }
 
-/** Certificates of version 1, which rustls does not read and nobody has said to trust, have mostly signed themselves. */
-function judgeStranger([own, ...others]) {
-  if (others.length > 0 || !own.checkIssued(own)) return null
+/** What has signed itself, and cannot be read by rustls, which then has not looked at its dates. */
+function judgeDates([own]) {
   if (Date.parse(own.validTo) < Date.now()) return 'CERT_HAS_EXPIRED'
   return Date.parse(own.validFrom) > Date.now() ? 'CERT_NOT_YET_VALID' : 'DEPTH_ZERO_SELF_SIGNED_CERT'
 }
@@ -191,7 +198,7 @@ function judgeStranger([own, ...others]) {
 /** Connections of `Base` whose bytes are carried by a socket of Node's `tls`. */
 function foreigner(Base) {
   class ForeignConnection extends Base {
-    constructor(socket, options) {
+    constructor(socket, options, before) {
       super(native.createTcp(), true)
       const { connect } = genuine.tls
       const carrier = connect({ ...options, session: undefined, signal: undefined, timeout: undefined })
@@ -199,7 +206,7 @@ function foreigner(Base) {
       socket[kSecure] = this
       carrier.on('data', (chunk) => native.tlsInject(this.id, chunk))
       carrier.on('end', () => this.onRead(EOF))
-      carrier.on('error', (error) => socket.destroy(error))
+      carrier.on('error', (error) => socket.destroy((error.syscall === 'connect' && before) || error))
       carrier.on('close', () => socket.destroy())
       carrier.on('secureConnect', () => {
         socket.secureConnecting = false

@@ -78,7 +78,7 @@ function secured(Base) {
     }
 
     onInsecure(reason, detail) {
-      const error = this.reason ?? sslError(reason, detail)
+      const error = sslError(reason, detail)
       if (this.secured) this.getSocket().destroy(error)
       else this.refuse(error)
     }
@@ -136,8 +136,6 @@ function secured(Base) {
 
   /** What of JavaScript's is asked in the handshake. */
   SecureConnection.prototype.greet = undefined
-  /** Why there will be no TLS, where that is not for TLS to say. */
-  SecureConnection.prototype.reason = undefined
   return SecureConnection
 }
 

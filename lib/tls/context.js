@@ -27,6 +27,8 @@ const FOREIGN = [
   'certificateCompression',
 ]
 
+const isForeign = (options) => FOREIGN.some((name) => options[name])
+
 const dropped = new FinalizationRegistry((id) => native.tlsContextDrop(id))
 
 /** A context of the native engine's. */
@@ -46,7 +48,7 @@ const bytes = (value) =>
  * have in common to be resumed, `ticketsOf` a context with the same tickets, and `roots` are trusted in the place of `ca`.
  */
 function nativeContext(options, { asks = false, alpn = [], logs = false, purpose = '', ticketsOf, roots } = {}) {
-  if (FOREIGN.some((name) => options[name])) return undefined
+  if (isForeign(options)) return undefined
   if (options.ecdhCurve !== undefined && options.ecdhCurve !== 'auto') return undefined
   const oldest = VERSIONS[options.minVersion ?? tls.DEFAULT_MIN_VERSION]
   const newest = VERSIONS[options.maxVersion ?? tls.DEFAULT_MAX_VERSION]
@@ -139,4 +141,4 @@ function optionsOf(secureContext) {
   return remembered.get(secureContext)
 }
 
-module.exports = { FOREIGN, nativeContext, NativeContext, remember, optionsOf }
+module.exports = { isForeign, nativeContext, NativeContext, remember, optionsOf }

@@ -82,16 +82,12 @@ class Hello {
   choose() {
     const { ALPNCallback, name = false, protocols } = this
     if (ALPNCallback === undefined || protocols.length === 0) return this.answer()
-    let protocol
-    try {
-      protocol = ALPNCallback({ servername: name, protocols })
-      if (protocol !== undefined && !protocols.includes(protocol)) throw invalidProtocol(protocol, protocols)
-    } catch (error) {
-      // The client hears the same as of a refusal, the server why.
-      this.connection.reason = error
-      protocol = undefined
-    }
-    this.answer(protocol === undefined ? NO_PROTOCOL : Buffer.from(protocol, 'latin1'))
+    this.call(() => {
+      const protocol = ALPNCallback({ servername: name, protocols })
+      if (protocol === undefined) return this.answer(NO_PROTOCOL)
+      if (!protocols.includes(protocol)) throw invalidProtocol(protocol, protocols)
+      this.answer(Buffer.from(protocol, 'latin1'))
+    })
   }
 
   answer(protocol) {

@@ -1,10 +1,14 @@
 'use strict'
 
-// `tls`: Node's module with the server over the native engine. What it stands on is loaded with its first use: that takes some milliseconds, and a
+// `tls`: Node's module with servers and clients over the native engine. What it stands on is loaded with its first use: that takes some milliseconds, and a
 // Node that was built without OpenSSL has none of it.
 
 function createServer(options, secureConnectionListener) {
   return new exports.Server(options, secureConnectionListener)
+}
+
+function connect(...args) {
+  return require('./connect.js').connect(...args)
 }
 
 /** Node's, and what it was made of is known to servers of ours. */
@@ -26,7 +30,6 @@ const names = [
   'SecureContext',
   'TLSSocket',
   'checkServerIdentity',
-  'connect',
   'convertALPNProtocols',
   'createSecurePair',
   'getCACertificates',
@@ -38,6 +41,8 @@ const names = [
 
 function core() {
   const tls = require('node:tls')
+  // As it is before anything is set.
+  void require('../genuine.js').tls
   for (const name of names) if (!(name in tls)) delete exports[name]
   return tls
 }
@@ -54,11 +59,22 @@ for (const name of names) {
 lazy(
   'Server',
   () => require('./server.js').Server,
+  (value) => replace('Server', value),
+)
+lazy(
+  'createSecureContext',
+  () => createSecureContext,
   (value) => {
-    Object.defineProperty(exports, 'Server', { configurable: true, enumerable: true, writable: true, value })
+    // Node's clients call it.
+    core().createSecureContext = value
+    replace('createSecureContext', value)
   },
 )
-Object.assign(exports, { createServer, createSecureContext })
+Object.assign(exports, { connect, createServer })
+
+function replace(name, value) {
+  Object.defineProperty(exports, name, { configurable: true, enumerable: true, writable: true, value })
+}
 
 function lazy(name, get, set) {
   Object.defineProperty(exports, name, { configurable: true, enumerable: true, get, set })

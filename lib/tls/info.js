@@ -34,7 +34,7 @@ function informed(Base) {
 
     /** The peer's certificates, its own first. */
     get peerCertificates() {
-      this.chain ??= (native.tlsPeer(this.id) ?? []).map((der) => new X509Certificate(der))
+      this.chain ??= linked((native.tlsPeer(this.id) ?? []).map((der) => new X509Certificate(der)))
       return this.chain
     }
 
@@ -51,6 +51,14 @@ function informed(Base) {
   InformedConnection.prototype.chain = undefined
   InformedConnection.prototype.own = undefined
   return InformedConnection
+}
+
+/** Each says who has signed it, as those of Node's sockets do. */
+function linked(chain) {
+  for (let at = 1; at < chain.length; at++) {
+    Object.defineProperty(chain[at - 1], 'issuerCertificate', { value: chain[at], configurable: true })
+  }
+  return chain
 }
 
 module.exports = { informed }

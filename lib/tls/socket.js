@@ -69,8 +69,12 @@ const methods = {
   },
 
   /** There is none: rustls, as TLS 1.3, does not have it. */
-  renegotiate(_options, callback) {
-    if (typeof callback === 'function') process.nextTick(callback, renegotiationDisabled())
+  renegotiate(options, callback) {
+    if (typeof options !== 'object' || options === null) throw invalidArgType('options', 'of type object', options)
+    if (callback !== undefined && typeof callback !== 'function') {
+      throw invalidArgType('callback', 'of type function', callback)
+    }
+    if (callback !== undefined) process.nextTick(callback, renegotiationDisabled())
     return false
   },
 

@@ -175,6 +175,14 @@ impl<H: Host> Connection<H> {
         self.flush_filter()
     }
 
+    /// What waits leaves before the connection closes, but for the end of a handshake with a server that is not trusted.
+    pub(super) fn flush_last(&mut self) -> Result<(), Errno> {
+        match &self.filter {
+            Some(filter) if !filter.session().is_open() => Ok(()),
+            _ => self.flush(),
+        }
+    }
+
     /// Gives what the filter has to say by itself to the transport.
     pub(super) fn flush_filter(&mut self) -> Result<(), Errno> {
         match &mut self.filter {

@@ -179,6 +179,10 @@ impl Sink for Filtered<'_> {
             Ok::<_, Infallible>(())
         });
         filter.cipher.end();
-        filter.cipher.flush(self.transport)
+        match filter.cipher.flush(self.transport) {
+            // Whoever is gone misses no farewell: that all else has left, nobody has waited for.
+            Err(Errno::EPIPE | Errno::ECONNRESET) => self.transport.shutdown(),
+            result => result,
+        }
     }
 }

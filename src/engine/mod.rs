@@ -454,7 +454,7 @@ impl<H: Host> Engine<H> {
             Slot::Connection(connection) if reset => connection.transport.reset(),
             Slot::Connection(mut connection) => {
                 // The close is what was asked for: a peer that is gone already is no error of it.
-                let _ = connection.flush();
+                let _ = connection.flush_last();
                 Ok(())
             }
             Slot::Port(mut port) => {
@@ -578,12 +578,12 @@ impl<H: Host> Engine<H> {
         if news.asks {
             self.host.guard(|| self.tell(Event::Hello(id)));
         }
+        for session in &news.sessions {
+            self.host.guard(|| self.tell(Event::Session(id, session)));
+        }
         if news.secured {
             self.host.guard(|| self.tell(Event::Secured(id)));
             self.go_on(id, Connection::secured);
-        }
-        for session in &news.sessions {
-            self.host.guard(|| self.tell(Event::Session(id, session)));
         }
         if !plain.is_empty() {
             self.received(id, Ok(&plain));

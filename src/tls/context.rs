@@ -205,7 +205,10 @@ fn identities(settings: &Settings, provider: &CryptoProvider) -> Result<Vec<Arc<
         let key = provider.key_provider.load_private_key(key).map_err(unsupported)?;
         let identity = CertifiedKey::new(chain, key);
         match identity.keys_match() {
-            Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(identity),
+            // Whoever gives a certificate that is not read here, of version 1 for one, has looked at its key.
+            Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown) | Error::InvalidCertificate(_)) => {
+                Ok(identity)
+            }
             Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => Err(Invalid::Mismatch),
             Err(error) => Err(unsupported(error)),
         }

@@ -7,12 +7,15 @@
 mod context;
 mod contexts;
 mod failure;
+mod fields;
 mod hello;
 mod keys;
 mod session;
 mod sessions;
 #[cfg(test)]
 pub(crate) mod tests;
+#[cfg(test)]
+mod tests_hello;
 mod tickets;
 mod trust;
 

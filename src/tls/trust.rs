@@ -1,17 +1,18 @@
 //! What certificates of peers are worth. The handshake takes every chain, as long as the peer has the key of its first certificate: OpenSSL under
 //! Node does the same, and JavaScript decides afterwards by the code that [`Trust::judge`] gives.
 
+use super::fields::Fields;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::{
     CryptoProvider, verify_tls12_signature, verify_tls13_signature, verify_tls13_signature_with_raw_key,
 };
-use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
 use std::sync::Arc;
-use webpki::{EndEntityCert, RawPublicKeyEntity, anchor_from_trusted_cert};
+use webpki::{EndEntityCert, RawPublicKeyEntity};
 
 /// Takes every certificate, and no wrong signature.
 #[derive(Debug)]
@@ -33,19 +34,20 @@ impl AnyCertificate {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        let Some(key) = first_version_key(cert) else {
-            return verify_tls12_signature(message, cert, signature, algorithms);
-        };
-        let key = RawPublicKeyEntity::try_from(&key).map_err(|_| CertificateError::BadEncoding)?;
-        let of_scheme = algorithms
-            .mapping
-            .iter()
-            .filter(|(scheme, _)| *scheme == signature.scheme);
-        let mut known = of_scheme.flat_map(|(_, algorithms)| algorithms.iter());
-        if known.any(|algorithm| key.verify_signature(*algorithm, message, signature.signature()).is_ok()) {
-            Ok(HandshakeSignatureValid::assertion())
-        } else {
-            Err(CertificateError::BadSignature.into())
+        match unread(cert) {
+            None => verify_tls12_signature(message, cert, signature, algorithms),
+            Some(fields) => {
+                let key = RawPublicKeyEntity::try_from(&fields.key).map_err(|_| CertificateError::BadEncoding)?;
+                // The same as above, by the key alone.
+                let mut mapping = algorithms.mapping.iter();
+                let possible = mapping.find(|(scheme, _)| *scheme == signature.scheme);
+                let mut possible = possible.map_or(&[][..], |(_, possible)| possible).iter();
+                if possible.any(|one| key.verify_signature(*one, message, signature.signature()).is_ok()) {
+                    Ok(HandshakeSignatureValid::assertion())
+                } else {
+                    Err(CertificateError::BadSignature.into())
+                }
+            }
         }
     }
 
@@ -56,9 +58,9 @@ impl AnyCertificate {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        match first_version_key(cert) {
-            Some(key) => verify_tls13_signature_with_raw_key(message, &key, signature, algorithms),
+        match unread(cert) {
             None => verify_tls13_signature(message, cert, signature, algorithms),
+            Some(fields) => verify_tls13_signature_with_raw_key(message, &fields.key, signature, algorithms),
         }
     }
 
@@ -163,7 +165,7 @@ pub(super) enum Peer {
 }
 
 impl Trust {
-    /// What `rustls` cannot read of `certificates` is not trusted.
+    /// What `rustls` cannot read of `certificates` is trusted where the peer shows the very same, and for nothing else.
     pub(super) fn new(provider: Arc<CryptoProvider>, certificates: Vec<CertificateDer<'static>>) -> Trust {
         let (links, ends): (Vec<_>, Vec<_>) = certificates.iter().cloned().partition(is_signed_by_another);
         let mut roots = RootCertStore::empty();
@@ -187,14 +189,17 @@ impl Trust {
     /// Whether a chain leads to a certificate that is trusted.
     ///
     /// # Errors
-    /// OpenSSL's code for what is wrong with it: `DEPTH_ZERO_SELF_SIGNED_CERT`. Of a server whose certificate cannot be read, `CERT_REJECTED` where it is
-    /// among those that are trusted, and `CERT_UNTRUSTED` where it is not.
+    /// OpenSSL's code for what is wrong with it: `DEPTH_ZERO_SELF_SIGNED_CERT`.
     pub(super) fn judge(&self, chain: &[CertificateDer<'_>], peer: Peer, now: UnixTime) -> Result<(), &'static str> {
         let (leaf, others) = chain.split_first().ok_or("UNABLE_TO_GET_ISSUER_CERT")?;
-        if names(leaf).is_none() {
-            // Somebody else may be able to judge it, and whether it is known decides a good deal.
-            let is_known = peer == Peer::Client || self.certificates.contains(leaf);
-            return Err(if is_known { "CERT_REJECTED" } else { "CERT_UNTRUSTED" });
+        if let Some(fields) = unread(leaf) {
+            // More than that is not to be said of what `webpki` does not read, and never that it is good.
+            let is_alone = fields.is_self_signed() && !self.certificates.contains(leaf);
+            return Err(if is_alone {
+                "DEPTH_ZERO_SELF_SIGNED_CERT"
+            } else {
+                "CERT_REJECTED"
+            });
         }
         if self.certificates.contains(leaf) && !is_signed_by_another(leaf) {
             // Trusted as it is, self-signed or an authority's for the most part: but for its dates.
@@ -262,30 +267,18 @@ impl Trust {
     }
 }
 
-/// The key of a certificate of version 1, which `webpki` reads as one that is trusted only.
-fn first_version_key(certificate: &CertificateDer<'_>) -> Option<SubjectPublicKeyInfoDer<'static>> {
-    if EndEntityCert::try_from(certificate).is_ok() {
-        return None;
-    }
-    let anchor = anchor_from_trusted_cert(certificate).ok()?;
-    let key = &anchor.subject_public_key_info;
-    // It lacks its own head.
-    let mut der = vec![0x30];
-    let length = key.len();
-    match length {
-        0..0x80 => der.push(length as u8),
-        0x80..0x100 => der.extend([0x81, length as u8]),
-        0x100..0x1_0000 => der.extend([0x82, (length >> 8) as u8, length as u8]),
-        _ => return None,
-    }
-    der.extend_from_slice(key);
-    Some(der.into())
-}
-
 /// Issuer and subject of a certificate, where it can be read.
 fn names(certificate: &CertificateDer<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
-    let certificate = EndEntityCert::try_from(certificate).ok()?;
-    Some((certificate.issuer().to_vec(), certificate.subject().to_vec()))
+    let Fields { issuer, subject, .. } = Fields::of(certificate)?;
+    Some((issuer.to_vec(), subject.to_vec()))
+}
+
+/// The fields of a certificate that `webpki` does not read.
+fn unread<'a>(certificate: &'a CertificateDer<'_>) -> Option<Fields<'a>> {
+    match EndEntityCert::try_from(certificate) {
+        Ok(_) => None,
+        Err(_) => Fields::of(certificate),
+    }
 }
 
 fn is_self_signed(certificate: &CertificateDer<'_>) -> bool {
