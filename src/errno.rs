@@ -34,8 +34,6 @@ errno! {
     EALREADY = libc::EALREADY, -4084;
     /// The connection is good for nothing any more.
     ECONNRESET = libc::ECONNRESET, -4077;
-    /// The peer takes nothing any more.
-    EPIPE = libc::EPIPE, -4047;
     /// The handle was closed before the operation ended.
     ECANCELED = libc::ECANCELED, -4081;
     /// The handle is gone.

@@ -167,22 +167,23 @@ describe('events', AT_ONCE, () => {
     const [error] = await Promise.all([once(socket.resume(), 'close'), seen])
     return [await seen, error, socket.destroyed]
   })
-  same('of a client that is gone', {}, async (port, server) => {
-    const seen = served(server).then((socket) => eventsOf(socket.resume(), ['end', 'finish', 'close']))
-    const raw = net.connect(port, '127.0.0.1')
-    const socket = core.connect({ socket: raw, ...trusting })
-    await once(socket, 'secureConnect')
-    raw.destroy()
-    return seen
-  })
-  same('of a reset', {}, async (port, server) => {
-    const failed = served(server).then(async (socket) => (await once(socket, 'error'))[0].code)
-    const raw = net.connect(port, '127.0.0.1')
-    const socket = core.connect({ socket: raw, ...trusting })
-    await once(socket, 'secureConnect')
-    raw.resetAndDestroy()
-    return failed
-  })
+  for (const [name, events, end] of [
+    ['of a client that is gone', ['end', 'finish', 'close'], (raw) => raw.destroy()],
+    ['of a reset', ['error', 'close'], (raw) => raw.resetAndDestroy()],
+  ]) {
+    same(name, {}, async (port, server) => {
+      const serving = served(server)
+      const raw = net.connect(port, '127.0.0.1')
+      const socket = core.connect({ socket: raw, ...trusting }).on('error', () => {})
+      const other = await serving
+      // All that has come is read: else every end would be a reset.
+      other.write('x')
+      await once(socket, 'data')
+      const seen = eventsOf(other.resume(), events)
+      end(raw)
+      return seen
+    })
+  }
 })
 
 describe('a socket says', AT_ONCE, () => {
@@ -264,6 +265,8 @@ describe('a socket says', AT_ONCE, () => {
 
   it('that it can be told from others: `instanceof`, and what was not there', () => {
     const server = tls.createServer(identity)
+    // Names that this Node does not have are gone with the first that it has.
+    assert.ok(tls.rootCertificates.length > 0)
     assert.ok(server instanceof tls.Server && server instanceof core.Server && server instanceof net.Server)
     assert.ok(core.createServer(identity) instanceof tls.Server)
     assert.ok(!(net.createServer() instanceof tls.Server))
@@ -299,8 +302,10 @@ describe('the handshake', AT_ONCE, () => {
   })
   same('that takes too long', { handshakeTimeout: 20 }, async (port, server) => {
     const failed = once(server, 'tlsClientError')
+    // Node's leaves the socket to itself then, so its end is not waited for.
     const socket = net.connect(port, '127.0.0.1').on('error', () => {})
-    const [[{ code, message }]] = await Promise.all([failed, once(socket.resume(), 'close')])
+    const [{ code, message }] = await failed
+    socket.destroy()
     return [code, message]
   })
   same('with who speaks no TLS', {}, async (port, server) => {
@@ -312,13 +317,6 @@ describe('the handshake', AT_ONCE, () => {
       found.push([code, reason])
     }
     return found
-  })
-  same('with who does not trust the server', {}, async (port, server) => {
-    const failed = once(server, 'tlsClientError')
-    const socket = core.connect({ port, host: '127.0.0.1', maxVersion: 'TLSv1.2' })
-    const [error] = await once(socket, 'error')
-    const [{ code, reason }] = await failed
-    return [error.code, code, reason]
   })
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
     same(
@@ -401,18 +399,6 @@ describe('as servers of net do', AT_ONCE, () => {
     other.close()
     server.emit('secureConnection', { destroy() {}, _handle: { secured: true } })
     return text
-  })
-  it('leave nothing open', async () => {
-    const before = usage().slots
-    const server = tls.createServer(identity, (socket) => socket.end('hello'))
-    const port = await listen(server)
-    for (let i = 0; i < 3; i++) await textOf(await secure(port))
-    const socket = net.connect(port, '127.0.0.1').resume()
-    await once(socket, 'connect')
-    socket.destroy()
-    await once(server.close(), 'close')
-    for (let turn = 0; turn < 1000 && usage().slots > before; turn++) await setImmediate()
-    assert.equal(usage().slots, before)
   })
 })
 
@@ -504,4 +490,16 @@ describe('what rustls cannot do is left to Node', AT_ONCE, () => {
     outer.close()
     assert.ok(!isOurs(second))
   })
+})
+
+it('all of it leaves nothing open', async () => {
+  const server = tls.createServer(identity, (socket) => socket.end('hello'))
+  const port = await listen(server)
+  for (let i = 0; i < 3; i++) await textOf(await secure(port))
+  const socket = net.connect(port, '127.0.0.1').resume()
+  await once(socket, 'connect')
+  socket.destroy()
+  await once(server.close(), 'close')
+  for (let turn = 0; turn < 1000 && usage().slots > 0; turn++) await setImmediate()
+  assert.equal(usage().slots, 0)
 })

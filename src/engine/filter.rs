@@ -20,6 +20,8 @@ pub struct Filter {
     cipher: Out,
     /// The peer has said that it sends nothing more: what its transport says of that is no news.
     ended: bool,
+    /// Our side is told to end: all that was written has been encrypted.
+    farewell: bool,
 }
 
 impl Filter {
@@ -29,6 +31,7 @@ impl Filter {
             session,
             cipher: Out::default(),
             ended: false,
+            farewell: false,
         };
         filter.take();
         filter
@@ -99,7 +102,17 @@ impl Filter {
 
     /// A queued write of ciphertext has ended; returns whether all has left.
     pub(super) fn written(&mut self, transport: &dyn Sink, result: Result<(), Errno>) -> Result<bool, Errno> {
-        self.cipher.written(transport, result).map(|(left, _)| left)
+        let went = self.cipher.written(transport, result).map(|(left, _)| left);
+        went.or_else(|error| self.part(transport, error).map(|()| true))
+    }
+
+    /// The transport takes nothing more. Behind the farewell that is no error, as with OpenSSL in Node: whoever is gone misses none.
+    fn part(&mut self, transport: &dyn Sink, error: Errno) -> Result<(), Errno> {
+        if !self.farewell {
+            return Err(error);
+        }
+        self.cipher.take();
+        transport.shutdown()
     }
 
     /// What output goes to.
@@ -179,10 +192,8 @@ impl Sink for Filtered<'_> {
             Ok::<_, Infallible>(())
         });
         filter.cipher.end();
-        match filter.cipher.flush(self.transport) {
-            // Whoever is gone misses no farewell: that all else has left, nobody has waited for.
-            Err(Errno::EPIPE | Errno::ECONNRESET) => self.transport.shutdown(),
-            result => result,
-        }
+        filter.farewell = true;
+        let flushed = filter.cipher.flush(self.transport);
+        flushed.or_else(|error| filter.part(self.transport, error))
     }
 }

@@ -194,9 +194,15 @@ impl Trust {
         let (leaf, others) = chain.split_first().ok_or("UNABLE_TO_GET_ISSUER_CERT")?;
         if let Some(fields) = unread(leaf) {
             // More than that is not to be said of what `webpki` does not read, and never that it is good.
-            let is_alone = fields.is_self_signed() && !self.certificates.contains(leaf);
-            return Err(if is_alone {
-                "DEPTH_ZERO_SELF_SIGNED_CERT"
+            if fields.is_self_signed() && !self.certificates.contains(leaf) {
+                return Err("DEPTH_ZERO_SELF_SIGNED_CERT");
+            }
+            let may_have_signed = |certificate: &CertificateDer<'_>| {
+                Fields::of(certificate).is_none_or(|signer| signer.subject == fields.issuer)
+            };
+            let is_unknown = others.is_empty() && !self.certificates.iter().any(may_have_signed);
+            return Err(if is_unknown {
+                "UNABLE_TO_VERIFY_LEAF_SIGNATURE"
             } else {
                 "CERT_REJECTED"
             });
