@@ -13,6 +13,7 @@ exports.codec =
   exports.rpc =
   exports.protobuf =
   exports.http =
+  exports.http2 =
   exports.https =
   exports.tls =
     undefined
@@ -40,6 +41,7 @@ lazy('dgram', () => require('./lib/dgram/index.js'))
 lazy('rpc', () => require('./lib/rpc/index.js'))
 lazy('protobuf', () => require('./lib/protobuf/index.js'))
 lazy('http', () => require('./lib/http/index.js'))
+lazy('http2', () => require('./lib/http2/index.js'))
 lazy('https', () => require('./lib/https/index.js'))
 lazy('tls', () => require('./lib/tls/index.js'))
 lazy('serveStatic', () => require('./lib/files/index.js').serveStatic)

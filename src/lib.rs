@@ -11,6 +11,7 @@ pub mod engine;
 pub mod errno;
 pub mod files;
 pub mod http1;
+pub mod http2;
 mod js;
 pub mod proto;
 pub mod registry;

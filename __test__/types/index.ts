@@ -226,6 +226,22 @@ rpc.connect('registry://host/service', { secret: 'sixteen bytes...', registrySec
 rpc.connectRegistry('registry://host', { secret: 'sixteen bytes...' })
 // @ts-expect-error: a secret is bytes
 rpc.connect(1, { secret: 1234 })
+rpc
+  .createServer({ tls: { cert: 'a', key: 'b', ca: ['c'], requestCert: true } })
+  .setSecureContext({ cert: 'a', key: 'b' })
+rpc.createServer().method('who', (_request, _callback, call) => {
+  call.peer.tls?.certificate?.subject satisfies string | undefined
+  call.peer.tls?.authorized satisfies boolean | undefined
+  return null
+})
+rpc.connect('tls://host:1', { tls: { ca: 'a', checkServerIdentity: (name) => new Error(name) } })
+rpc.connect(['tls://host:1', { host: 'b', port: 1, tls: true, servername: 'c', weight: 2 }], { registryTls: null })
+rpc.createRegistry({ tls: { cert: 'a', key: Buffer.alloc(1) } })
+rpc.connectRegistry('registry://host', { tls: { ca: 'a', minVersion: 'TLSv1.3' } })
+// @ts-expect-error: a server has a certificate
+rpc.createServer({ tls: { key: 'a' } })
+// @ts-expect-error: rustls has no such version
+rpc.connect(1, { tls: { minVersion: 'TLSv1' } })
 const registrar = rpc.connectRegistry('registry://localhost')
 registrar.register('service', { port: 1, metadata: { version: '1' } }).on('registered', () => {})
 registrar.watch('service', (instances) => instances[0]?.metadata.version).close()
@@ -290,6 +306,19 @@ protobuf.reflect(loaded).oneofs[0].property satisfies string | null
 protobuf.toModule(protobuf.parseDescriptorSet(Buffer.alloc(0), { files: ['a.proto'] }), {
   module: 'esm',
 }) satisfies string
+
+import { http2 as ironHttp2 } from 'ironwire'
+import { createServer as createHttp2Server } from 'ironwire/http2'
+
+ironHttp2.createServer((request, response) => {
+  request satisfies ironHttp2.Http2ServerRequest
+  response.end(request.url satisfies string)
+})
+createHttp2Server({ settings: { initialWindowSize: 100_000 } }).on('stream', (stream) =>
+  stream.respond({ ':status': 200 }),
+)
+// @ts-expect-error: a setting that is no number
+createHttp2Server({ settings: { initialWindowSize: 'a' } })
 
 import { dgram } from 'ironwire'
 import { createSocket } from 'ironwire/dgram'

@@ -19,6 +19,8 @@ const KEEP_ALIVE_BUFFER = 1000
 /** `--insecure-http-parser`, which Node does not show otherwise. */
 const LENIENT = `${process.execArgv.join(' ')} ${process.env.NODE_OPTIONS ?? ''}`.includes('--insecure-http-parser')
 
+/** What listens for its connections, if nobody else does. */
+const kListener = Symbol('listener')
 const kIdleTimer = Symbol('idle timer')
 const kCheckTimer = Symbol('request timeout timer')
 
@@ -33,14 +35,15 @@ function Server(options, requestListener) {
   prepare(this, 'connection')
 }
 
-/** Has a server of core's serve as ours do what `event` brings. */
-function prepare(server, event) {
+/** Has a server of core's serve as ours do what `event` brings to `listener`. */
+function prepare(server, event, listener = onConnection) {
   server.removeAllListeners(event)
   server.removeAllListeners('listening')
   server[kConnections] = new Set()
   server[kIdleTimer] = null
   server[kCheckTimer] = null
-  server.on(event, onConnection)
+  server[kListener] = listener
+  server.on(event, listener)
   server.on('listening', watchRequests)
 }
 
@@ -74,7 +77,7 @@ Server.prototype._onconnection = function (handle) {
 function begin(connection, event, listens) {
   const { server } = connection
   // Nobody but us listens for it: then there is no need for a socket.
-  const ours = server._events[event] === onConnection && server.emit === core.own.emit
+  const ours = server._events[event] === server[kListener] && server.emit === core.own.emit
   if (ours && !listens && !server.timeout && !isLenient(server)) {
     connection.attach()
     return undefined
@@ -183,4 +186,4 @@ function milliseconds(timeout) {
   return timeout > 0 ? Math.min(timeout, 0xffffffff) : 0
 }
 
-module.exports = { Server, begin, prepare }
+module.exports = { Server, begin, onConnection, prepare }

@@ -3,13 +3,12 @@
 // One HTTPS connection: TLS first, which Rust does by itself, then HTTP as on any other.
 
 const { HttpConnection } = require('../http/connection.js')
-const { begin } = require('../http/server.js')
 const { secured } = require('../tls/connection.js')
 const { SecureSocket } = require('./socket.js')
 
 class SecureConnection extends secured(HttpConnection) {
   begin() {
-    begin(this, 'secureConnection', false)
+    this.server._onsecured(this)
   }
 }
 

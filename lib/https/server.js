@@ -4,7 +4,7 @@
 
 const { https } = require('../genuine.js')
 const { inherit } = require('../inherit.js')
-const { Server: HttpServer, prepare } = require('../http/server.js')
+const { Server: HttpServer, begin, prepare } = require('../http/server.js')
 const { construct, destroyWaiting, serve } = require('../tls/serving.js')
 const { SecureConnection } = require('./connection.js')
 
@@ -32,6 +32,11 @@ Object.defineProperty(Server, Symbol.hasInstance, {
       : Function.prototype[Symbol.hasInstance].call(this, instance)
   },
 })
+
+/** A connection that there is TLS on. */
+Server.prototype._onsecured = function (connection) {
+  begin(connection, 'secureConnection', false)
+}
 
 Server.prototype.closeAllConnections = function closeAllConnections() {
   destroyWaiting(this)

@@ -75,8 +75,13 @@ function isReplaced() {
 function make(options, roots, logs) {
   // It has the last word about what is wrong with them.
   found.createSecureContext(options)
+  const { ALPNProtocols } = options
   const alpn = {}
-  if (options.ALPNProtocols) found.convertALPNProtocols(options.ALPNProtocols, alpn)
+  if (ALPNProtocols) {
+    found.convertALPNProtocols(ALPNProtocols, alpn)
+    // It says so when it connects.
+    if (alpn.ALPNProtocols === undefined) return null
+  }
   return nativeContext(options, { alpn: protocols(alpn.ALPNProtocols), logs, roots: roots?.bytes }) ?? null
 }
 

@@ -23,9 +23,8 @@ const nameOf = ({ host, port, path, servername }) => `${host} ${port} ${path} ${
 
 /** What `tls.connect` makes of its options; `undefined` where Node's own is to do it. */
 function wishesOf(options) {
-  const { checkServerIdentity, minDHSize } = options
-  if (checkServerIdentity !== undefined && typeof checkServerIdentity !== 'function') return undefined
-  if (minDHSize !== undefined && !(minDHSize > 0)) return undefined
+  if ('checkServerIdentity' in options && typeof options.checkServerIdentity !== 'function') return undefined
+  if ('minDHSize' in options && !(typeof options.minDHSize === 'number' && options.minDHSize > 0)) return undefined
   if (options.session && !isOurs(options.session)) return undefined
   const servername = options.servername || ''
   if (!native.tlsTakesName(servername) || foreign.has(nameOf(options))) return undefined
@@ -73,10 +72,10 @@ function secured(Base) {
       const { socket } = this
       const { options } = socket[kWishes]
       this.secured = true
-      // What rustls cannot judge may be good all the same.
-      if (this.info[5] === 'CERT_REJECTED' || !this.isReadable()) return this.leaveToNode()
+      const code = this.judge()
+      if (code === null) return this.leaveToNode()
       this.tellKeys()
-      const error = verifyError(this.info[5]) ?? this.identify(options)
+      const error = verifyError(code) ?? this.identify(options)
       if (error) {
         this.authorizationError = error.code || error.message
         if (options.rejectUnauthorized !== false) {
@@ -87,12 +86,16 @@ function secured(Base) {
       this.tell()
     }
 
-    /** Whether Node makes sense of the server's certificates. */
-    isReadable() {
+    /** The code of what is wrong with the server's certificates; `undefined` for nothing, and null where only Node's TLS can tell. */
+    judge() {
+      const code = this.info[5]
+      if (code === 'CERT_REJECTED') return null
       try {
-        return this.peerCertificates.length > 0
+        const { peerCertificates } = this
+        return code === 'DEPTH_ZERO_SELF_SIGNED_CERT' ? judgeDates(peerCertificates) : code
       } catch {
-        return false
+        // Node makes no sense of them.
+        return null
       }
     }
 
@@ -120,14 +123,18 @@ function secured(Base) {
     }
 
     onInsecure(reason, detail, isForeign) {
-      const { socket } = this
+      const { socket, drainCallback } = this
       if (this.secured) {
         socket.destroy(sslError(reason, detail))
         return
       }
-      const error = handshakeError(reason, detail, socket.writableLength > 0)
+      const error = drainCallback === undefined ? sslError(reason, detail) : handshakeError(reason, detail)
       if (isForeign) this.leaveToNode(error)
-      else socket.destroy(error)
+      else if (drainCallback === undefined) socket.destroy(error)
+      else {
+        this.drainCallback = undefined
+        drainCallback(error)
+      }
     }
 
     /** Told when it is clear that this is the handshake that counts. */
@@ -182,6 +189,12 @@ function secured(Base) {
   return SecureConnection
 }
 
+/** What has signed itself, and cannot be read by rustls, which then has not looked at its dates. */
+function judgeDates([own]) {
+  if (Date.parse(own.validTo) < Date.now()) return 'CERT_HAS_EXPIRED'
+  return Date.parse(own.validFrom) > Date.now() ? 'CERT_NOT_YET_VALID' : 'DEPTH_ZERO_SELF_SIGNED_CERT'
+}
+
 /** Connections of `Base` whose bytes are carried by a socket of Node's `tls`. */
 function foreigner(Base) {
   class ForeignConnection extends Base {
@@ -206,10 +219,18 @@ function foreigner(Base) {
     write(chunk, encoding) {
       if (typeof chunk === 'string') chunk = Buffer.from(chunk, encoding)
       const { carrier } = this
-      carrier.write(chunk, () => {
-        if (carrier.writableLength === 0) this.onDrain()
+      carrier.write(chunk, (error) => {
+        if (error) this.fail(error)
+        else if (carrier.writableLength === 0) this.onDrain()
       })
       return 1
+    }
+
+    /** Who waits hears of it before the socket does. */
+    fail(error) {
+      const { drainCallback } = this
+      this.drainCallback = undefined
+      drainCallback?.(error)
     }
 
     /** Requests of `http` go past the socket's stream. */

@@ -2,13 +2,12 @@
 
 // Connections whose TLS is done by Rust: first the handshake, of which JavaScript hears the end, then whatever is spoken over them.
 
-const { Buffer } = require('node:buffer')
 const { find } = require('../core.js')
 const { native } = require('../engine.js')
 const { Connection } = require('../net/handle.js')
 const { Server: NetServer } = require('../net/server.js')
 const { hangUp, handshakeTimeout, sslError } = require('./errors.js')
-const { informed } = require('./info.js')
+const { accepted } = require('./info.js')
 const { SecureSocket } = require('./socket.js')
 
 /**
@@ -16,7 +15,7 @@ const { SecureSocket } = require('./socket.js')
  * TLS.
  */
 function secured(Base) {
-  class SecureConnection extends informed(Base) {
+  class SecureConnection extends accepted(Base) {
     /** `handshakes` are those of the server's connections. */
     constructor(id, isTcp, server, handshakes) {
       super(id, isTcp, server)
@@ -83,11 +82,6 @@ function secured(Base) {
       else this.refuse(error)
     }
 
-    onKeys(lines) {
-      const socket = this.getSocket()
-      for (const line of lines.split(/(?<=\n)/)) this.server.emit('keylog', Buffer.from(line), socket)
-    }
-
     /** There will be no TLS. The connection is gone before anybody hears of that. */
     refuse(error) {
       this.handshakes.delete(this)
@@ -117,20 +111,6 @@ function secured(Base) {
 
     expireHandshake() {
       this.refuse(handshakeTimeout())
-    }
-
-    // --- what TLS says
-
-    get servername() {
-      return this.info[3] ?? false
-    }
-
-    get authorizationError() {
-      return (this.server.requestCert && this.info[5]) || null
-    }
-
-    get authorized() {
-      return this.server.requestCert && this.secured && this.authorizationError === null
     }
   }
 

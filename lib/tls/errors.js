@@ -9,8 +9,10 @@ const { makeError } = require('../errors.js')
 const [EPROTO] = [...getSystemErrorMap()].find(([, [name]]) => name === 'EPROTO')
 
 /** Since 3.2, the older alerts are no longer SSL 3's in OpenSSL's words. */
-const [major, minor] = (process.versions.openssl ?? '3.0').split('.').map(Number)
+const [major, minor, patch] = (process.versions.openssl ?? '3.0.0').split('.').map((part) => Number.parseInt(part, 10))
 const renamed = major > 3 || (major === 3 && minor >= 2)
+/** For some time it looked at the length of a record first, which text takes for too long. */
+const looksAtLength = renamed && major === 3 && (minor < 5 || (minor === 5 && patch < 6))
 
 /** What ended a session: OpenSSL's reason, and rustls's words for the details. */
 function sslError(reason, detail) {
@@ -23,11 +25,10 @@ function sslError(reason, detail) {
   })
 }
 
-/** What has ended a client's handshake. Node tells it to who waits for a write, if anybody does. */
-function handshakeError(reason, detail, isWriting) {
-  const error = sslError(reason, detail)
-  if (!isWriting) return error
-  const { message } = error
+/** What has ended a client's handshake, as Node tells it to who has written. */
+function handshakeError(reason, detail) {
+  if (looksAtLength && reason === 'wrong version number') reason = 'packet length too long'
+  const { message } = sslError(reason, detail)
   return Object.assign(new Error(`write EPROTO ${message}`), { errno: EPROTO, code: 'EPROTO', syscall: 'write' })
 }
 

@@ -2,6 +2,7 @@
 
 // What TLS says of a connection, to either side.
 
+const { Buffer } = require('node:buffer')
 const { X509Certificate } = require('node:crypto')
 const { native } = require('../engine.js')
 const { describe } = require('./ciphers.js')
@@ -53,6 +54,28 @@ function informed(Base) {
   return InformedConnection
 }
 
+/** The same of connections to a `server`. */
+function accepted(Base) {
+  return class AcceptedConnection extends informed(Base) {
+    get servername() {
+      return this.info[3] ?? false
+    }
+
+    get authorizationError() {
+      return (this.server.requestCert && this.info[5]) || null
+    }
+
+    get authorized() {
+      return this.server.requestCert && this.secured && this.authorizationError === null
+    }
+
+    onKeys(lines) {
+      const socket = this.getSocket()
+      for (const line of lines.split(/(?<=\n)/)) this.server.emit('keylog', Buffer.from(line), socket)
+    }
+  }
+}
+
 /** Each says who has signed it, as those of Node's sockets do. */
 function linked(chain) {
   for (let at = 1; at < chain.length; at++) {
@@ -61,4 +84,4 @@ function linked(chain) {
   return chain
 }
 
-module.exports = { informed }
+module.exports = { informed, accepted }

@@ -1,7 +1,7 @@
 //! The numbers that cross to JavaScript. Rust says them, in the module that each belongs to; `lib/constants.js` has them from here.
 
 use super::{
-    codec_arrays, codec_framer, dgram, files, http, http_client, http_conn, http_file, http_out, net_reads,
+    codec_arrays, codec_framer, dgram, files, http, http_client, http_conn, http_file, http_out, http2, net_reads,
     proto_codec, table,
 };
 use crate::errno::Errno;
@@ -180,6 +180,55 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 LENGTH
             }),
         ),
+        (
+            "http2Event",
+            group!(http2::event {
+                HEAD,
+                INFORMATIONAL,
+                DATA,
+                END,
+                RESET,
+                DRAINED,
+                CLOSED,
+                SETTINGS,
+                SETTINGS_ACK,
+                PING,
+                PONG,
+                GOAWAY,
+                FAILED
+            }),
+        ),
+        (
+            "http2Row",
+            group!(http2::row {
+                FIRST,
+                WORDS,
+                KIND,
+                ENDS,
+                TUNNEL,
+                METHOD,
+                ID,
+                STREAM,
+                PART,
+                PART_LENGTH,
+                PATH,
+                PATH_LENGTH,
+                CODE,
+                BY_PEER
+            }),
+        ),
+        (
+            "http2Send",
+            group!(http2::send_bit {
+                STATUS,
+                END,
+                DATE,
+                TEXT,
+                LATIN1,
+                BYTES
+            }),
+        ),
+        ("http2Sent", group!(http2::sent { ALL, CLOSED })),
         ("answers", group!(http_client::answers { HEAD, CONNECT })),
         (
             "plan",

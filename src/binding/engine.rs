@@ -3,7 +3,7 @@
 use super::raw::{Args, Callbacks, Env, Functions, Landing, Outcome, Teardown, Value};
 use super::slab::{self, Slab};
 use crate::background::{Lost, Tasks};
-use crate::engine::{self, Event, FileRead, Host, LARGE_WRITE, Protocol};
+use crate::engine::{self, Event, FileRead, Host, LARGE_WRITE, LARGEST_READ, Protocol};
 use crate::uv::{Errno, Events, Hook, Loop, Memory, READ_BUFFER, Ready, Stream, Udp, Wake};
 use std::cell::{RefCell, RefMut};
 use std::rc::{Rc, Weak};
@@ -85,6 +85,8 @@ pub struct Node {
 
 /// The share of a [`Landing`] that bytes must fill to be given to JavaScript where they are: a chunk that is kept pins all of it.
 const WORTH_TAKING: usize = READ_BUFFER / 2;
+
+const _: () = assert!(READ_BUFFER <= LARGEST_READ);
 
 /// Frees what the native functions point to.
 type Release = Box<dyn FnOnce()>;

@@ -9,6 +9,7 @@ mod dgram;
 mod engine;
 mod files;
 mod http;
+mod http2;
 mod http_client;
 mod http_conn;
 mod http_file;
@@ -56,6 +57,7 @@ pub fn start_engine(env: &napi::Env, callbacks: raw::Value) -> napi::Result<raw:
         let sources = http_file::register(functions);
         http_out::register(functions, &sources);
         http_client::register(functions);
+        http2::register(functions);
     })
     .ok_or_else(|| napi::Error::from_reason("ironwire: this environment has no event loop"))
 }

@@ -6,6 +6,7 @@ use crate::errno::Errno;
 use crate::tls::News;
 use bytes::Bytes;
 use std::any::Any;
+use std::convert::Infallible;
 use std::rc::Rc;
 
 /// A connected (or connecting) stream.
@@ -83,6 +84,11 @@ impl<H: Host> Connection<H> {
         self.out.waiting() + encrypted + self.transport.queued() as u64
     }
 
+    /// Bytes written that its TLS has not encrypted. Of those that it has, nobody can tell which have reached the peer.
+    pub fn unencrypted(&self) -> u64 {
+        self.out.waiting()
+    }
+
     /// Its TLS.
     pub fn filter(&self) -> Option<&Filter> {
         self.filter.as_deref()
@@ -149,6 +155,23 @@ impl<H: Host> Connection<H> {
     pub(super) fn gather<E>(&mut self, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<usize, E> {
         self.sent += self.out.gather(fill)? as u64;
         Ok(self.out.gathered())
+    }
+
+    /// Gathers what its protocol's state, if that is an `S`, makes of something: `code` gets it with where output gathers, and how many bytes
+    /// have not left. The bytes that have gathered are the result.
+    pub(super) fn gather_with<S: Any, T>(
+        &mut self,
+        code: impl FnOnce(&mut S, &mut Vec<u8>, u64) -> T,
+    ) -> Option<(T, usize)> {
+        let queued = self.queued();
+        let state = self.spoken.as_mut()?.state.downcast_mut()?;
+        let mut made = None;
+        let Ok(added) = self.out.gather(|out| {
+            made = Some(code(state, out, queued));
+            Ok::<(), Infallible>(())
+        });
+        self.sent += added as u64;
+        Some((made?, self.out.gathered()))
     }
 
     /// Gathers bytes that others may have, too.

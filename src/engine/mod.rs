@@ -42,6 +42,9 @@ const FLUSH_AT: usize = 64 * 1024;
 /// From this size on a chunk is offered to the transport where it lies instead of being gathered.
 pub const LARGE_WRITE: usize = 16 * 1024;
 
+/// What a protocol is given in one read at most. Records that were not whole before can make more of it than the transport reads at once.
+pub const LARGEST_READ: usize = 64 * 1024;
+
 /// How often a port receives in a turn while there is more: others have their turn, too.
 const RECEIVES: usize = 8;
 
@@ -275,6 +278,21 @@ impl<H: Host> Engine<H> {
             Ok(self.appended(id, connection))
         });
         appended.unwrap_or_else(|error| Ok(error.0))
+    }
+
+    /// Has what a protocol keeps about a connection gather output; `code` gets that with where output gathers, and how many bytes have not
+    /// left. Nothing for a connection that speaks something else, or is gone.
+    pub fn append_with<S: Any, T>(&self, id: u32, code: impl FnOnce(&mut S, &mut Vec<u8>, u64) -> T) -> Option<T> {
+        let appended = self.connection(id, |connection| {
+            let (made, gathered) = connection.gather_with(code)?;
+            if gathered >= FLUSH_AT {
+                // An error is told when it is tried again: whoever called is not to be called meanwhile.
+                let _ = self.send(id, connection);
+            }
+            self.touch(id, connection);
+            Some(made)
+        });
+        appended.ok()?
     }
 
     /// Gathers bytes that others may have, too. Returns what [`Engine::append`] returns.
@@ -585,8 +603,8 @@ impl<H: Host> Engine<H> {
             self.host.guard(|| self.tell(Event::Secured(id)));
             self.go_on(id, Connection::secured);
         }
-        if !plain.is_empty() {
-            self.received(id, Ok(&plain));
+        for part in plain.chunks(LARGEST_READ) {
+            self.received(id, Ok(part));
         }
         if news.ended {
             self.received(id, Err(Errno::EOF));

@@ -154,6 +154,13 @@ impl DateCache {
     pub fn line(&self) -> &[u8] {
         self.line.as_bytes()
     }
+
+    /// `Sun, 06 Nov 1994 08:49:37 GMT`; nothing before there was a time.
+    pub fn value(&self) -> &[u8] {
+        let line = self.line();
+        line.get("Date: ".len()..line.len().saturating_sub(2))
+            .unwrap_or_default()
+    }
 }
 
 fn date_line(second: u64) -> String {

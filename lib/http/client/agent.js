@@ -158,6 +158,8 @@ function takePlain(req) {
 /** Whether core would do nothing that is not done here. */
 function isOrdinary(agent, req, options) {
   if (typeof options === 'string' || agent.getName !== agent[kName].getName) return false
+  // Newer Nodes have such requests share nothing with others.
+  if (options.checkServerIdentity !== undefined) return false
   if (options.highWaterMark != null || agent.options.highWaterMark != null) return false
   // Core refuses others.
   const host = req.getHeader('host')

@@ -6,6 +6,7 @@ const core = require('../../http/client/core.js')
 const { Agent: HttpAgent, PoolName, prepare } = require('../../http/client/agent.js')
 const genuine = require('../../genuine.js')
 const { inherit } = require('../../inherit.js')
+const { connectionOf } = require('../../http/client/socket.js')
 const { wishesOf } = require('../../tls/client.js')
 const { SecureSocket } = require('./socket.js')
 
@@ -98,6 +99,7 @@ Agent.prototype.createConnection = function createConnection(port, host, given) 
     return base.createConnection.call(this, port, host, given)
   }
   const options = optionsOf(port, host, given)
+  if (isApart(options)) return coreCreate.call(this, port, host, given)
   const key = options._agentKey
   const session = options.session ?? (key && this._getSession(key))
   const wishes = wishesOf(session === undefined ? options : { ...options, session })
@@ -113,6 +115,18 @@ Agent.prototype.createConnection = function createConnection(port, host, given) 
     })
   }
   return socket
+}
+
+/** Newer Nodes let a request that looks at the server in a way of its own share neither connections nor sessions, which they mark. */
+function isApart(options) {
+  return Object.getOwnPropertySymbols(options).some(
+    ({ description }) => description === 'per-request checkServerIdentity',
+  )
+}
+
+Agent.prototype.keepSocketAlive = function keepSocketAlive(socket) {
+  const { prototype } = connectionOf(socket) === undefined ? CoreAgent : HttpAgent
+  return prototype.keepSocketAlive.call(this, socket)
 }
 
 /** Core takes `(options)`, `(port, options)` and `(port, host, options)`. */

@@ -37,6 +37,11 @@ function request(...args) {
   if (typeof args[0] === 'string') options = urlToHttpOptions(new URL(args.shift()))
   else if (args[0] instanceof URL) options = urlToHttpOptions(args.shift())
   if (args[0] && typeof args[0] !== 'function') Object.assign(options, args.shift())
+  if (options.checkServerIdentity !== undefined) {
+    // It is core that sees to it that other requests do not meet the connection.
+    if (options.agent == null && typeof options.createConnection !== 'function') options.agent = globalAgent()
+    return https.request(options, ...args)
+  }
   options._defaultAgent = globalAgent()
   return new ClientRequest(options, ...args)
 }

@@ -349,3 +349,20 @@ fn both_roles_can_be_this_engines() {
     assert!(told.contains(&question), "{told:?}");
     assert!(told.contains(&format!("Secured({ours})")) && told.contains(&format!("Secured({theirs})")));
 }
+
+#[test]
+fn no_read_is_larger_than_the_largest() {
+    let (engine, id, mut peer) = secured();
+    let sizes = Rc::new(RefCell::new(Vec::new()));
+    let seen = sizes.clone();
+    engine.listen(move |_, event| {
+        if let Event::Read(_, Ok(bytes)) = event {
+            seen.borrow_mut().push(bytes.len());
+        }
+    });
+    let mut bytes = peer.sends(&[7; 1000]);
+    bytes.extend(peer.sends(&[7; LARGEST_READ]));
+    engine.on_read(id, Ok(&bytes[..1000]));
+    engine.on_read(id, Ok(&bytes[1000..]));
+    assert_eq!(*sizes.borrow(), [LARGEST_READ, 1000]);
+}

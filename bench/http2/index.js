@@ -1,0 +1,70 @@
+'use strict'
+
+// HTTP/2 servers, over TLS and without it (by prior knowledge), driven by nghttp2's h2load. As with HTTP/1, the measure is CPU time per request.
+
+const { execFile } = require('node:child_process')
+const path = require('node:path')
+const { promisify } = require('node:util')
+const { withChildren } = require('../lib/child.js')
+const { onPath, twoCores } = require('../lib/machine.js')
+const { interleave } = require('../lib/stats.js')
+
+exports.title = 'http2: what a request costs'
+exports.metrics = {
+  cpu: { title: 'µs CPU/request', better: 'lower' },
+  rate: { title: 'requests/s', better: 'higher' },
+}
+
+const names = ['ironwire', 'node:http2']
+
+const loads = [
+  { name: 'hello, 16 connections, 32 streams each', program: 'hello', connections: 16, streams: 32 },
+  { name: 'hello, 64 connections, 1 stream each', program: 'hello', connections: 64, streams: 1 },
+  { name: 'hello by the stream API, 16 connections, 32 streams each', program: 'stream', connections: 16, streams: 32 },
+  { name: '64 KiB, 16 connections, 4 streams each', program: 'large', connections: 16, streams: 4 },
+  { name: 'hello over TLS, 16 connections, 32 streams each', program: 'secure', connections: 16, streams: 32 },
+  { name: 'hello over TLS, 64 connections, 1 stream each', program: 'secure', connections: 64, streams: 1 },
+  { name: '64 KiB over TLS, 16 connections, 4 streams each', program: 'secure large', connections: 16, streams: 4 },
+]
+
+/** Asks for so many seconds; returns how many requests were answered, and how many that is a second. */
+async function drive(core, port, { program, connections, streams }, seconds) {
+  const command = ['h2load', '-D', String(seconds), '-c', String(connections), '-m', String(streams)]
+  if (core !== undefined) command.unshift('taskset', '-c', String(core))
+  const scheme = program.startsWith('secure') ? 'https' : 'http'
+  const { stdout } = await promisify(execFile)(command[0], [...command.slice(1), `${scheme}://127.0.0.1:${port}/`])
+  const [, done, succeeded] = /(\d+) done, (\d+) succeeded/.exec(stdout)
+  if (done !== succeeded || done === '0') throw new Error(`h2load: ${stdout}`)
+  return { requests: Number(done), rate: Number(done) / seconds }
+}
+
+exports.run = async ({ rounds, seconds, wants, wantsCase }, notes) => {
+  if (!onPath('h2load')) throw new Error("http2 needs nghttp2's h2load (Debian's nghttp2-client)")
+  const cores = twoCores(notes)
+  // It takes whole seconds.
+  const duration = Math.max(1, Math.round(seconds))
+  const chosen = names.filter(wants)
+  const cases = []
+  for (const load of loads.filter(({ name }) => wantsCase(name))) {
+    const starts = chosen.map((name) => [path.join(__dirname, 'server.js'), [name], cores?.measured])
+    const results = await withChildren(starts, async (children) => {
+      const contenders = []
+      for (const [i, name] of chosen.entries()) {
+        const port = await children[i].call('listen', load.program)
+        await drive(cores?.load, port, load, 1)
+        contenders.push({ name, child: children[i], port })
+      }
+      return interleave({
+        contenders,
+        rounds,
+        async sample({ child, port }) {
+          const before = await child.call('cpu')
+          const { requests, rate } = await drive(cores?.load, port, load, duration)
+          return { cpu: ((await child.call('cpu')) - before) / requests, rate }
+        },
+      })
+    })
+    cases.push({ name: load.name, results })
+  }
+  return cases
+}

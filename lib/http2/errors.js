@@ -1,0 +1,127 @@
+'use strict'
+
+// What goes wrong in HTTP/2, in Node's words.
+
+const { makeError } = require('../errors.js')
+
+/** By their numbers (RFC 9113, 7); Node puts nghttp2's name before them. */
+const NAMES = [
+  'NO_ERROR',
+  'PROTOCOL_ERROR',
+  'INTERNAL_ERROR',
+  'FLOW_CONTROL_ERROR',
+  'SETTINGS_TIMEOUT',
+  'STREAM_CLOSED',
+  'FRAME_SIZE_ERROR',
+  'REFUSED_STREAM',
+  'CANCEL',
+  'COMPRESSION_ERROR',
+  'CONNECT_ERROR',
+  'ENHANCE_YOUR_CALM',
+  'INADEQUATE_SECURITY',
+  'HTTP_1_1_REQUIRED',
+]
+
+function codeName(code) {
+  return code in NAMES ? `NGHTTP2_${NAMES[code]}` : String(code)
+}
+
+const error = (Base, code, text) =>
+  function make(...args) {
+    return makeError(Base, code, typeof text === 'function' ? text(...args) : text, make)
+  }
+
+module.exports = {
+  codeName,
+  headersSent: error(Error, 'ERR_HTTP2_HEADERS_SENT', 'Response has already been initiated.'),
+  headersAfterRespond: error(
+    Error,
+    'ERR_HTTP2_HEADERS_AFTER_RESPOND',
+    'Cannot specify additional headers after response initiated',
+  ),
+  invalidStream: error(Error, 'ERR_HTTP2_INVALID_STREAM', 'The stream has been destroyed'),
+  invalidSession: error(Error, 'ERR_HTTP2_INVALID_SESSION', 'The session has been destroyed'),
+  goawaySession: error(Error, 'ERR_HTTP2_GOAWAY_SESSION', 'New streams cannot be created after receiving a GOAWAY'),
+  invalidStatus: error(RangeError, 'ERR_HTTP2_STATUS_INVALID', (code) => `Invalid status code: ${code}`),
+  infoStatus: error(RangeError, 'ERR_HTTP2_INFO_STATUS_NOT_ALLOWED', 'Informational status codes cannot be used'),
+  invalidInfoStatus: error(
+    RangeError,
+    'ERR_HTTP2_INVALID_INFO_STATUS',
+    (code) => `Invalid informational status code: ${code}`,
+  ),
+  status101: error(Error, 'ERR_HTTP2_STATUS_101', 'HTTP status code 101 (Switching Protocols) is forbidden in HTTP/2'),
+  invalidHeaderValue: error(
+    TypeError,
+    'ERR_HTTP2_INVALID_HEADER_VALUE',
+    (value, name) => `Invalid value "${value}" for header "${name}"`,
+  ),
+  invalidToken: error(
+    TypeError,
+    'ERR_INVALID_HTTP_TOKEN',
+    (what, value) => `${what} must be a valid HTTP token ["${value}"]`,
+  ),
+  invalidChar: error(TypeError, 'ERR_INVALID_CHAR', (name) => `Invalid character in header content ["${name}"]`),
+  pseudoNotAllowed: error(TypeError, 'ERR_HTTP2_PSEUDOHEADER_NOT_ALLOWED', 'Cannot set HTTP/2 pseudo-headers'),
+  invalidPseudo: error(
+    TypeError,
+    'ERR_HTTP2_INVALID_PSEUDOHEADER',
+    (name) => `"${name}" is an invalid pseudoheader or is used incorrectly`,
+  ),
+  singleValue: error(
+    TypeError,
+    'ERR_HTTP2_HEADER_SINGLE_VALUE',
+    (name) => `Header field "${name}" must only have a single value`,
+  ),
+  connectionHeader: error(
+    TypeError,
+    'ERR_HTTP2_INVALID_CONNECTION_HEADERS',
+    (name) => `HTTP/1 Connection specific headers are forbidden: "${name}"`,
+  ),
+  trailersNotReady: error(
+    Error,
+    'ERR_HTTP2_TRAILERS_NOT_READY',
+    'Trailing headers cannot be sent until after the wantTrailers event is emitted',
+  ),
+  trailersSent: error(Error, 'ERR_HTTP2_TRAILERS_ALREADY_SENT', 'Trailing headers have already been sent'),
+  pushDisabled: error(Error, 'ERR_HTTP2_PUSH_DISABLED', 'HTTP/2 client has disabled push streams'),
+  noSocketManipulation: error(
+    Error,
+    'ERR_HTTP2_NO_SOCKET_MANIPULATION',
+    'HTTP/2 sockets should not be directly manipulated (e.g. read and written)',
+  ),
+  socketUnbound: error(Error, 'ERR_HTTP2_SOCKET_UNBOUND', 'The socket has been disconnected from the Http2Session'),
+  payloadForbidden: error(
+    Error,
+    'ERR_HTTP2_PAYLOAD_FORBIDDEN',
+    (status) => `Responses with ${status} status must not have a payload`,
+  ),
+  streamError: error(Error, 'ERR_HTTP2_STREAM_ERROR', (code) => `Stream closed with error code ${codeName(code)}`),
+  sessionError: error(Error, 'ERR_HTTP2_SESSION_ERROR', (code) => `Session closed with error code ${code}`),
+  /** As nghttp2's: `reason` says more. */
+  protocolError: (reason) =>
+    Object.assign(makeError(Error, 'ERR_HTTP2_ERROR', 'Protocol error'), { errno: -505, reason }),
+  pingCancel: error(Error, 'ERR_HTTP2_PING_CANCEL', 'HTTP2 ping cancelled'),
+  pingLength: error(RangeError, 'ERR_HTTP2_PING_LENGTH', 'HTTP2 ping payload must be 8 bytes'),
+  maxPings: error(Error, 'ERR_HTTP2_MAX_PENDING_PINGS', 'Maximum number of pending pings has been reached'),
+  settingsCancel: error(Error, 'ERR_HTTP2_SETTINGS_CANCEL', 'HTTP2 session settings canceled'),
+  maxPendingSettings: error(
+    Error,
+    'ERR_HTTP2_MAX_PENDING_SETTINGS_ACK',
+    'Maximum number of pending settings acknowledgements',
+  ),
+  sendFile: error(Error, 'ERR_HTTP2_SEND_FILE', 'Directories cannot be sent'),
+  sendFileNoSeek: error(
+    Error,
+    'ERR_HTTP2_SEND_FILE_NOSEEK',
+    'Offset or length can only be specified for regular files',
+  ),
+  nestedPush: error(Error, 'ERR_HTTP2_NESTED_PUSH', 'A push stream cannot initiate another push stream.'),
+  invalidAlt: error(TypeError, 'ERR_INVALID_CHAR', 'Invalid character in alt'),
+  originLength: error(TypeError, 'ERR_HTTP2_ORIGIN_LENGTH', 'HTTP/2 ORIGIN frames are limited to 16382 bytes'),
+  invalidOrigin: error(TypeError, 'ERR_HTTP2_INVALID_ORIGIN', 'HTTP/2 ORIGIN frames require a valid origin'),
+  altsvcLength: error(TypeError, 'ERR_HTTP2_ALTSVC_LENGTH', 'HTTP/2 ALTSVC frames are limited to 16382 bytes'),
+  altsvcOrigin: error(TypeError, 'ERR_HTTP2_ALTSVC_INVALID_ORIGIN', 'HTTP/2 ALTSVC frames require a valid origin'),
+  writeAfterEnd: error(Error, 'ERR_STREAM_WRITE_AFTER_END', 'write after end'),
+  nullValues: error(TypeError, 'ERR_STREAM_NULL_VALUES', 'May not write null values to stream'),
+  destroyed: error(Error, 'ERR_STREAM_DESTROYED', (name) => `Cannot call ${name} after a stream was destroyed`),
+}

@@ -1,0 +1,132 @@
+'use strict'
+
+// Lists of fields, as Rust has them (`name NUL value NUL`) and as programs do.
+
+const { constants, sensitiveHeaders } = require('node:http2')
+const { invalidArgType } = require('../errors.js')
+const errors = require('./errors.js')
+
+/** Of these Node keeps the first value, and lets nobody set two. */
+const SINGLE = new Set(
+  [
+    ':status :method :authority :scheme :path :protocol access-control-allow-credentials access-control-max-age',
+    'access-control-request-method age authorization content-encoding content-language content-length content-location',
+    'content-md5 content-range content-type date dnt etag expires from host if-match if-modified-since if-none-match',
+    'if-range if-unmodified-since last-modified location max-forwards proxy-authorization range referer retry-after tk',
+    'upgrade-insecure-requests user-agent x-content-type-options',
+  ]
+    .join(' ')
+    .split(' '),
+)
+
+const CONNECTION = new Set([
+  'connection',
+  'upgrade',
+  'http2-settings',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+])
+
+const TOKEN = /^[\^_`a-zA-Z\-0-9!#$%&'*+.|~]+$/
+const BAD_VALUE = /[^\t\x20-\x7e\x80-\xff]/
+/** Blanks at the ends of a value are no part of it. */
+const BLANKS = /^[\t ]+|[\t ]+$/g
+
+/** `[name, value, name, value]`, as sent. */
+function rawFields(text) {
+  const parts = text.split('\0')
+  parts.pop()
+  for (let i = 0; i < parts.length; i += 2) {
+    if (parts[i].charCodeAt(0) === 1) parts[i] = parts[i].slice(1)
+  }
+  return parts
+}
+
+/** An object without prototype, as Node makes of a list. */
+function fieldsObject(text) {
+  const object = Object.create(null)
+  const sensitive = []
+  const parts = text.split('\0')
+  for (let i = 0; i + 1 < parts.length; i += 2) {
+    let name = parts[i]
+    if (name.charCodeAt(0) === 1) {
+      name = name.slice(1)
+      sensitive.push(name)
+    }
+    const value = parts[i + 1]
+    const before = object[name]
+    if (before === undefined) {
+      object[name] = name === 'set-cookie' ? [value] : name === ':status' ? Number(value) : value
+    } else if (name === 'set-cookie') before.push(value)
+    else if (name === 'cookie') object[name] = `${before}; ${value}`
+    else if (!SINGLE.has(name)) object[name] = `${before}, ${value}`
+  }
+  object[sensitiveHeaders] = sensitive
+  return object
+}
+
+/** Names seen so far, as they are sent: those come from the application, but bound the table all the same. */
+const lowered = new Map()
+
+function lower(name) {
+  let low = lowered.get(name)
+  if (low === undefined) {
+    low = String(name).toLowerCase()
+    if (lowered.size < 1024 && low.length < 64) lowered.set(name, low)
+  }
+  return low
+}
+
+/** A field as Rust has it. */
+function fieldText(name, value, sensitive) {
+  const text = typeof value === 'string' ? value : String(value)
+  // As with Node's, whose peers pass over what no value may have.
+  if (BAD_VALUE.test(text)) return ''
+  const first = text.charCodeAt(0)
+  const last = text.charCodeAt(text.length - 1)
+  const blank = first === 32 || first === 9 || last === 32 || last === 9
+  return `${sensitive ? '\x01' : ''}${name}\0${blank ? text.replace(BLANKS, '') : text}\0`
+}
+
+/** The text of what `headers` say, without pseudo-headers but those that `allowed` has. Undefined and null values are left out. */
+function fieldsText(headers, allowed = none) {
+  let text = ''
+  const secret = headers[sensitiveHeaders]
+  const sensitive =
+    secret === undefined || secret === null || secret.length === 0 ? undefined : new Set(secret.map(lower))
+  if (secret !== undefined && !Array.isArray(secret)) {
+    throw invalidArgType('headers[http2.neverIndex]', 'an instance of Array', secret)
+  }
+  let singles
+  for (const key of Object.keys(headers)) {
+    const given = headers[key]
+    if (given === undefined || given === null || key === '') continue
+    const name = lower(key)
+    if (name.charCodeAt(0) === 58) {
+      if (!allowed.has(name)) throw errors.invalidPseudo(name)
+      continue
+    }
+    let value = given
+    if (Array.isArray(value)) {
+      if (value.length === 0) continue
+      if (value.length > 1 && SINGLE.has(name)) throw errors.singleValue(name)
+      if (value.length === 1) [value] = value
+    }
+    if (SINGLE.has(name)) {
+      singles ??= new Set()
+      if (singles.has(name)) throw errors.singleValue(name)
+      singles.add(name)
+    }
+    if (CONNECTION.has(name) || (name === 'te' && value !== 'trailers')) throw errors.connectionHeader(name)
+    if (!TOKEN.test(name)) throw errors.invalidToken('Header name', key)
+    if (!Array.isArray(value)) text += fieldText(name, value, sensitive?.has(name))
+    else for (const part of value) text += fieldText(name, part, sensitive?.has(name))
+  }
+  return text
+}
+
+const none = new Set()
+const STATUS = new Set([constants.HTTP2_HEADER_STATUS])
+
+module.exports = { rawFields, fieldsObject, fieldsText, fieldText, lower, STATUS, TOKEN, BAD_VALUE }

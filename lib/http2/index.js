@@ -1,0 +1,47 @@
+'use strict'
+
+// `http2`: Node's module with servers over the native engine. What is not listed here is core's: clients. What servers stand on is loaded with the
+// first of them.
+
+/** Node's module, or nothing: a Node that was built without OpenSSL has no HTTP/2, and says so when somebody asks for it. */
+function core() {
+  try {
+    require('node:http2')
+  } catch (error) {
+    if (error.code !== 'ERR_NO_CRYPTO') throw error
+    for (const name of ['createServer', 'createSecureServer', 'connect', 'constants']) {
+      lazy(name, () => {
+        throw error
+      })
+    }
+    return undefined
+  }
+  return require('../genuine.js').http2
+}
+
+function createServer(options, onRequest) {
+  return require('./server.js').createServer(options, onRequest)
+}
+
+function createSecureServer(options, onRequest) {
+  return require('./server.js').createSecureServer(options, onRequest)
+}
+
+function lazy(name, get) {
+  Object.defineProperty(exports, name, {
+    configurable: true,
+    enumerable: true,
+    get,
+    set(value) {
+      Object.defineProperty(exports, name, { value, configurable: true, enumerable: true, writable: true })
+    },
+  })
+}
+
+const http2 = core()
+if (http2 !== undefined) {
+  Object.defineProperties(exports, Object.getOwnPropertyDescriptors(http2))
+  Object.assign(exports, { createServer, createSecureServer })
+  lazy('Http2ServerRequest', () => require('./request.js').Http2ServerRequest)
+  lazy('Http2ServerResponse', () => require('./response.js').Http2ServerResponse)
+}

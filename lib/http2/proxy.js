@@ -1,0 +1,75 @@
+'use strict'
+
+// The socket of a session, as programs may have it: to look at, but not to read or to write, which would break the protocol.
+
+const errors = require('./errors.js')
+
+const kSocket = Symbol('socket of an exchange')
+
+const FORBIDDEN = new Set(['write', 'read', 'pause', 'resume'])
+const OF_STREAM = new Set(['on', 'once', 'end', 'emit', 'destroy'])
+
+/** What requests and responses show: of the stream, what ends and happens; of the connection's socket, the rest. */
+const handler = {
+  get(exchange, key) {
+    if (OF_STREAM.has(key)) {
+      const stream = exchange.getStream()
+      return stream[key].bind(stream)
+    }
+    if (FORBIDDEN.has(key)) throw errors.noSocketManipulation()
+    if (key === 'writable' || key === 'destroyed') return exchange.getStream()[key]
+    if (key === 'readable') return exchange.closed ? false : (exchange.req ?? exchange.getStream()).readable
+    if (key === 'setTimeout') return exchange.session.setTimeout.bind(exchange.session)
+    const socket = exchange.session.getSocket()
+    const value = socket[key]
+    return typeof value === 'function' ? value.bind(socket) : value
+  },
+  getPrototypeOf(exchange) {
+    return Reflect.getPrototypeOf(exchange.session.getSocket())
+  },
+  has(exchange, key) {
+    return key in exchange.session.getSocket()
+  },
+  set(exchange, key, value) {
+    if (FORBIDDEN.has(key)) throw errors.noSocketManipulation()
+    if (OF_STREAM.has(key) || key === 'writable' || key === 'readable' || key === 'destroyed') {
+      exchange.getStream()[key] = value
+    } else if (key === 'setTimeout') exchange.session.setTimeout = value
+    else exchange.session.getSocket()[key] = value
+    return true
+  },
+}
+
+function socketOf(exchange) {
+  exchange[kSocket] ??= new Proxy(exchange, handler)
+  return exchange[kSocket]
+}
+
+const SESSION_FORBIDDEN = new Set([...FORBIDDEN, 'emit', 'end', 'setEncoding', 'setKeepAlive', 'setNoDelay'])
+
+/** What `session.socket` is. */
+const sessionHandler = {
+  get(session, key) {
+    if (key === 'setTimeout' || key === 'ref' || key === 'unref') return session[key].bind(session)
+    if (key === 'destroy') return session.destroy.bind(session)
+    if (SESSION_FORBIDDEN.has(key)) throw errors.noSocketManipulation()
+    const socket = session.boundSocket()
+    const value = socket[key]
+    return typeof value === 'function' ? value.bind(socket) : value
+  },
+  getPrototypeOf(session) {
+    return Reflect.getPrototypeOf(session.boundSocket())
+  },
+  set(session, key, value) {
+    if (key === 'setTimeout' || key === 'ref' || key === 'unref') session[key] = value
+    else if (SESSION_FORBIDDEN.has(key) || key === 'destroy') throw errors.noSocketManipulation()
+    else session.boundSocket()[key] = value
+    return true
+  },
+}
+
+function sessionSocket(session) {
+  return new Proxy(session, sessionHandler)
+}
+
+module.exports = { socketOf, sessionSocket }

@@ -1,0 +1,72 @@
+'use strict'
+
+// `http2.Http2SecureServer` over the native engine: a server of `https`, which chooses what is spoken by what ALPN has found. Connections whose TLS is
+// Node's are Node's above that, too.
+
+const core = require('../core.js')
+const { begin, onConnection: serveHttp1, prepare } = require('../http/server.js')
+const { kSecure } = require('../http/symbols.js')
+const { Server } = require('../https/server.js')
+const { SecureSocket } = require('../https/socket.js')
+const { attach } = require('../net/socket.js')
+const { sslError } = require('../tls/errors.js')
+const { accepted } = require('../tls/info.js')
+const { Http2Connection } = require('./connection.js')
+const { coreOf, http1Options, http2, serving } = require('./serving.js')
+
+/** A connection that speaks HTTP/2 over TLS; it takes over from the one that has done the handshake. */
+class SecureHttp2Connection extends accepted(Http2Connection) {
+  constructor({ id, isTcp, server, socket }) {
+    super(id, isTcp, server)
+    this.secured = true
+    if (socket === undefined) return
+    // Somebody has seen it in the handshake.
+    attach(socket, this)
+    socket[kSecure] = this
+    this.watch(socket)
+  }
+
+  makeSocket() {
+    return new SecureSocket(this)
+  }
+
+  onInsecure(reason, detail) {
+    const error = sslError(reason, detail)
+    if (this.session === undefined) this.getSocket().destroy(error)
+    else this.session.onLost(error)
+  }
+}
+
+class Http2SecureServer extends serving(Server) {
+  constructor(options = {}, requestListener) {
+    const ALPNProtocols = options.allowHTTP1 ? ['h2', 'http/1.1'] : ['h2']
+    super(options, { ...http1Options(options), ...(options.ALPNCallback ? {} : { ALPNProtocols }) })
+    prepare(this, 'secureConnection', onSecureConnection)
+    if (requestListener !== undefined) this.on('request', requestListener)
+  }
+
+  _onsecured(secure) {
+    if (secure.alpnProtocol !== 'h2') {
+      if (this.options.allowHTTP1) begin(secure, 'secureConnection', false)
+      else this.emit('secureConnection', secure.getSocket())
+      return
+    }
+    const connection = new SecureHttp2Connection(secure)
+    const ours = this._events.secureConnection === onSecureConnection && this.emit === core.own.emit
+    if (ours) connection.attach()
+    else this.emit('secureConnection', connection.getSocket())
+  }
+}
+
+/** What ALPN has found: HTTP/2, HTTP/1 where that is allowed, and something else, or nothing, which core knows what to do with. */
+function onSecureConnection(socket) {
+  const connection = socket._handle
+  const { alpnProtocol } = socket
+  if (connection instanceof SecureHttp2Connection && connection.server === this) {
+    if (connection.session === undefined) connection.attach()
+  } else if (this.options.allowHTTP1 && (alpnProtocol === false || alpnProtocol === 'http/1.1')) {
+    serveHttp1.call(this, socket)
+  } else coreOf(this, 'secureConnection', http2.createSecureServer).emit('secureConnection', socket)
+}
+
+module.exports = { Http2SecureServer }

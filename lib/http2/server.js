@@ -1,0 +1,81 @@
+'use strict'
+
+// `http2.Server` over the native engine. What is unusual about a server is core's: classes of one's own for requests, other streams
+// than sockets.
+
+const { Server: NetServer } = require('../net/server.js')
+const core = require('../core.js')
+const { Http2Connection } = require('./connection.js')
+const { closeHttp1 } = require('./http1.js')
+const { Http2ServerRequest } = require('./request.js')
+const { Http2ServerResponse } = require('./response.js')
+const { coreOf, http2, serving } = require('./serving.js')
+
+/** Whether ours can do what `options` ask for; else core's does. */
+function isUsual(options) {
+  if (options?.paddingStrategy || options?.selectPadding !== undefined) return false
+  if (options?.settings?.customSettings || options?.remoteCustomSettings) return false
+  if (options?.strictFieldWhitespaceValidation === false || options?.strictSingleValueFields === false) return false
+  return (
+    extendsOurs(options?.Http2ServerRequest, Http2ServerRequest) &&
+    extendsOurs(options?.Http2ServerResponse, Http2ServerResponse)
+  )
+}
+
+/** Classes of a program's own can stand on ours. */
+function extendsOurs(Given, Ours) {
+  return Given === undefined || Given === Ours || Function.prototype[Symbol.hasInstance].call(Ours, Given.prototype)
+}
+
+class Http2Server extends serving(NetServer) {
+  constructor(options = {}, requestListener) {
+    super(options, { ...options, allowHalfOpen: true })
+    this.on('connection', onConnection)
+    if (requestListener !== undefined) this.on('request', requestListener)
+  }
+
+  /** A connection that the listening handle has accepted. */
+  _onconnection(handle) {
+    const connection = new Http2Connection(handle.id, handle.getpeername !== undefined, this)
+    const ours = this._events.connection === onConnection && this.emit === core.own.emit
+    if (ours && this.options.allowHTTP1) connection.sniff()
+    else if (ours) connection.attach()
+    else this.emit('connection', connection.getSocket())
+  }
+
+  close(callback) {
+    super.close(callback)
+    closeHttp1(this)
+    return this
+  }
+}
+
+/** Speaks HTTP/2 on a socket: one of ours by the native engine, any other stream by core's. */
+function onConnection(socket) {
+  const connection = socket._handle
+  if (!(connection instanceof Http2Connection) || connection.server !== this) {
+    coreOf(this, 'connection', http2.createServer).emit('connection', socket)
+  } else if (connection.session === undefined) connection.attach()
+}
+
+function createServer(options, onRequest) {
+  if (typeof options === 'function') {
+    onRequest = options
+    options = {}
+  }
+  if (!isUsual(options)) return http2.createServer(options, onRequest)
+  // Core says what is wrong with options.
+  if (options !== undefined) http2.createServer(options)
+  return new Http2Server(options, onRequest)
+}
+
+function createSecureServer(options, onRequest) {
+  if (!isUsual(options)) return http2.createSecureServer(options, onRequest)
+  // Core says what is wrong with options.
+  if (typeof options !== 'object') http2.createSecureServer(options)
+  else http2.createServer(options)
+  const { Http2SecureServer } = require('./secure.js')
+  return new Http2SecureServer(options, onRequest)
+}
+
+module.exports = { createServer, createSecureServer }

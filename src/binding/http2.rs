@@ -1,0 +1,645 @@
+//! HTTP/2 connections between the engine and `lib/http2`: what peers say comes up in batches, what is answered goes down call by call.
+//!
+//! What the connections of one turn of the loop have received is shown to JavaScript in one call, `onHttp2(count, text, body)`, after the
+//! last of them was read: to enter JavaScript costs more than to read a request. The events stand in a [table](super::table), a row
+//! each, that names connection and stream. Data that a stream has to send wait in its session until there is a window for them, and
+//! room in the connection's output.
+
+use super::engine::{Engine, Node};
+use super::raw::{Args, Functions, Outcome, SharedBytes, Value};
+use super::table::{Showing, Table};
+use crate::engine::Protocol;
+use crate::http1::METHODS;
+use crate::http1::encode::DateCache;
+use crate::http2::{Code, Event, Fields, Gone, Limits, Role, Session, Settings, Wrote, frame};
+use crate::uv::{Errno, Stream};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Events per call of JavaScript: more gain nothing from being shown together.
+const EVENTS: usize = 512;
+
+/// Header lists per call of JavaScript, in bytes: they are one string, which lives as long as any part of it.
+const TEXT: usize = 64 * 1024;
+
+/// Bodies of several reads per call of JavaScript, in bytes: they share one Buffer, which a part that is kept keeps whole.
+const SHARED_BODY: usize = 8 * 1024;
+
+/// Data that are put into a connection's output: what goes beyond that would only lie there, while other streams could have their turn.
+const ROOM: u64 = 64 * 1024;
+
+/// Output that nobody takes, beyond which a connection is not read any more. It is more than data alone can make: whoever asks, and does not read
+/// what is answered, is not heard until he does.
+const FLOOD: u64 = 4 * ROOM;
+
+/// The kinds of events.
+pub(super) mod event {
+    /// A request begins.
+    pub const HEAD: u32 = 0;
+    /// A response of 1xx.
+    pub const INFORMATIONAL: u32 = 1;
+    /// A part of a body.
+    pub const DATA: u32 = 2;
+    /// The end of one, with its trailers if it has some.
+    pub const END: u32 = 3;
+    /// A stream is over before its end.
+    pub const RESET: u32 = 4;
+    /// All that was written on a stream is framed.
+    pub const DRAINED: u32 = 5;
+    /// A stream is over.
+    pub const CLOSED: u32 = 6;
+    /// The peer's settings.
+    pub const SETTINGS: u32 = 7;
+    /// Ours have been taken note of.
+    pub const SETTINGS_ACK: u32 = 8;
+    /// A ping was answered.
+    pub const PING: u32 = 9;
+    /// Ours was.
+    pub const PONG: u32 = 10;
+    /// The peer wants no more streams.
+    pub const GOAWAY: u32 = 11;
+    /// The connection is over: a code, and why in the text.
+    pub const FAILED: u32 = 12;
+}
+
+/// A row of the table.
+pub(super) mod row {
+    /// Where the first begins, in words.
+    pub const FIRST: usize = 1;
+    /// Words of one.
+    pub const WORDS: usize = 8;
+    /// The first word: the kind,
+    pub const KIND: u32 = 0xff;
+    /// that nothing follows on its stream,
+    pub const ENDS: u32 = 1 << 8;
+    /// that it is a request of `CONNECT`,
+    pub const TUNNEL: u32 = 1 << 9;
+    /// and from here on the number of its method and one more; 0 for one without number.
+    pub const METHOD: u32 = 16;
+    /// The second: the connection.
+    pub const ID: usize = 1;
+    pub const STREAM: usize = 2;
+    /// Where in the text or body its part lies; of a ping, its first four bytes.
+    pub const PART: usize = 3;
+    pub const PART_LENGTH: usize = 4;
+    /// Of a request, where its path lies in the text.
+    pub const PATH: usize = 5;
+    pub const PATH_LENGTH: usize = 6;
+    /// Of what ends, why.
+    pub const CODE: usize = 5;
+    /// Of a reset stream, 1 when the peer has done that.
+    pub const BY_PEER: usize = 6;
+}
+
+/// What to do with a body, or a part of it, in the calls that send.
+pub(super) mod send_bit {
+    /// In `respond`, the status.
+    pub const STATUS: u32 = (1 << 10) - 1;
+    /// The stream ends with it.
+    pub const END: u32 = 1 << 10;
+    /// In `respond`, the list gets a `date`.
+    pub const DATE: u32 = 1 << 11;
+    /// It is a string, to be sent as UTF-8.
+    pub const TEXT: u32 = 1 << 12;
+    /// It is a string, to be sent as latin1.
+    pub const LATIN1: u32 = 1 << 13;
+    /// It is bytes.
+    pub const BYTES: u32 = 1 << 14;
+}
+
+/// What those calls return; -1 for a stream that is gone, or a list that is none.
+pub(super) mod sent {
+    /// All is framed: no [`DRAINED`](super::event::DRAINED) comes.
+    pub const ALL: i32 = 1;
+    /// The stream is over: no [`CLOSED`](super::event::CLOSED) comes.
+    pub const CLOSED: i32 = 2;
+}
+
+const GONE: i32 = -1;
+
+/// One connection's state.
+struct Connection {
+    session: Session,
+    /// It is not read until its output has left.
+    flooded: bool,
+}
+
+/// The protocol in one environment.
+#[derive(Default)]
+struct Http2 {
+    scratch: RefCell<Scratch>,
+    /// A batch is being shown.
+    showing: Cell<bool>,
+    date: RefCell<DateCache>,
+    /// The loop time at which `date` was last checked.
+    dated: Cell<u64>,
+    /// Where fields and bodies of strings are read.
+    fields: RefCell<Vec<u8>>,
+    body: RefCell<Vec<u8>>,
+}
+
+#[derive(Default)]
+struct Scratch {
+    table: Option<Table>,
+    rows: Vec<[u32; row::WORDS]>,
+    /// The lists of fields of the batch being made or shown; it may be shown again.
+    text: Vec<u8>,
+    body: Vec<u8>,
+    /// What was received while a batch was shown, by a loop that the program runs inside of its own.
+    late: Vec<(u32, Vec<u8>)>,
+}
+
+/// Adds this module's functions.
+pub fn register(functions: &mut Functions<Engine>) {
+    let http2 = Rc::new(Http2::default());
+    functions.state().add_protocol(http2.clone());
+    functions.add_with(&http2, "http2Table", table);
+    functions.add_with(&http2, "http2Attach", attach);
+    functions.add_with(&http2, "http2Feed", |http2, engine, args| {
+        let (id, length) = (args.uint(0)?, args.uint(2)? as usize);
+        let bytes = args.bytes(1, 0, length, <[u8]>::to_vec)?;
+        read(http2, engine, id, &bytes);
+        Ok(())
+    });
+    functions.add_with(&http2, "http2Respond", respond);
+    functions.add_with(&http2, "http2Write", write);
+    functions.add_with(&http2, "http2Trailers", trailers);
+    functions.add("http2Reset", |engine, args| {
+        let (stream, code) = (args.uint(1)?, Code(args.uint(2)?));
+        let reset = engine.append_with(args.uint(0)?, |http2: &mut Connection, out, _| {
+            http2.session.reset(stream, code, out).is_ok()
+        });
+        Ok(reset == Some(true))
+    });
+    functions.add_with(&http2, "http2Push", |http2, engine, args| {
+        let (id, stream) = (args.uint(0)?, args.uint(1)?);
+        let fields = &mut *http2.fields.borrow_mut();
+        fields.clear();
+        args.append_latin1(2, fields)?;
+        let pushed = engine.append_with(id, |http2: &mut Connection, out, _| {
+            http2.session.push(stream, fields, out).ok()
+        });
+        Ok(pushed.flatten().map_or(GONE, |id| id as i32))
+    });
+    functions.add("http2Pause", |engine, args| {
+        let stream = args.uint(1)?;
+        engine.state(args.uint(0)?, |http2: &mut Connection| http2.session.pause(stream));
+        Ok(())
+    });
+    functions.add("http2Resume", resume);
+    functions.add("http2Ping", |engine, args| {
+        let octets = args.bytes(1, 0, 8, |bytes| bytes.try_into().unwrap_or_default())?;
+        let sent = engine.append_with(args.uint(0)?, |http2: &mut Connection, out, _| {
+            http2.session.ping(octets, out)
+        });
+        Ok(sent.is_some())
+    });
+    functions.add("http2Goaway", goaway);
+    functions.add("http2Settings", |engine, args| {
+        let settings = settings(args, 1)?;
+        let sent = engine.append_with(args.uint(0)?, |http2: &mut Connection, out, _| {
+            http2.session.settings(settings, out);
+        });
+        Ok(sent.is_some())
+    });
+    functions.add("http2Window", |engine, args| {
+        let window = args.uint(1)?;
+        engine.append_with(args.uint(0)?, |http2: &mut Connection, out, _| {
+            http2.session.set_window(window, out);
+        });
+        Ok(())
+    });
+    functions.add("http2Extension", |engine, args| {
+        let (id, kind, stream) = (args.uint(0)?, args.uint(1)? as u8, args.uint(2)?);
+        args.bytes(3, 0, args.uint(4)? as usize, |payload| {
+            let sent = engine.append_with(id, |_: &mut Connection, out, _| {
+                frame::encode(kind, 0, stream, payload, out)
+            });
+            sent.is_some()
+        })
+    });
+    functions.add("http2Forget", |engine, args| {
+        engine.state(args.uint(0)?, |http2: &mut Connection| http2.session.forget());
+        Ok(())
+    });
+    functions.add("http2State", state);
+}
+
+/// `(listener)`: an object whose `onHttp2` is shown batches, the first time. Returns the table, as an `ArrayBuffer`.
+fn table(http2: &Rc<Http2>, _engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
+    let mut scratch = http2.scratch.borrow_mut();
+    if scratch.table.is_none() {
+        let words = row::FIRST + EVENTS * row::WORDS;
+        scratch.table = Table::new(args.env(), words, args.value(0), "onHttp2");
+    }
+    Ok(scratch.table.as_ref().map(Table::value))
+}
+
+/// Settings are seven numbers, in the order of their own.
+fn settings(args: &Args, index: usize) -> Outcome<Settings> {
+    let mut words = [0u32; 7];
+    args.bytes(index, 0, 28, |bytes| {
+        for (word, octets) in words.iter_mut().zip(bytes.as_chunks().0) {
+            *word = u32::from_ne_bytes(*octets);
+        }
+    })?;
+    let [
+        header_table_size,
+        push,
+        max_concurrent_streams,
+        initial_window_size,
+        max_frame_size,
+        max_header_list_size,
+        connect,
+    ] = words;
+    Ok(Settings {
+        header_table_size,
+        enable_push: push != 0,
+        max_concurrent_streams,
+        initial_window_size,
+        max_frame_size,
+        max_header_list_size,
+        enable_connect_protocol: connect != 0,
+    })
+}
+
+fn numbers(settings: &Settings) -> [u32; 7] {
+    [
+        settings.header_table_size,
+        settings.enable_push.into(),
+        settings.max_concurrent_streams,
+        settings.initial_window_size,
+        settings.max_frame_size,
+        settings.max_header_list_size,
+        settings.enable_connect_protocol.into(),
+    ]
+}
+
+/// `(id, settings, fields, settingsInOne, resets, resetsPerSecond, malformed)`: the connection speaks HTTP/2 from now on, as its server, and is read.
+fn attach(http2: &Rc<Http2>, engine: &Engine, args: &Args) -> Outcome<i32> {
+    let id = args.uint(0)?;
+    let settings = settings(args, 1)?;
+    let limits = Limits {
+        fields: args.uint(2)?,
+        settings: args.uint(3)? as usize,
+        resets: (args.uint(4)?, args.uint(5)?),
+        malformed: (args.uint(6)?, Limits::default().malformed.1),
+        ..Limits::default()
+    };
+    let mut out = Vec::new();
+    let session = Session::new(Role::Server, settings, limits, engine.now(), &mut out);
+    let connection = Connection {
+        session,
+        flooded: false,
+    };
+    let attached = engine.connection(id, |spoken| spoken.speak(http2.clone(), connection));
+    if let Err(error) = attached {
+        return Ok(error.0);
+    }
+    engine.append_with(id, |_: &mut Connection, pending, _| pending.extend_from_slice(&out));
+    Ok(Errno::code(engine.stream(id, Stream::read_start)))
+}
+
+/// Room for data in the output of a connection of which so many bytes have not left.
+fn room(queued: u64) -> usize {
+    ROOM.saturating_sub(queued) as usize
+}
+
+fn said(wrote: Option<Result<Wrote, Gone>>) -> i32 {
+    match wrote {
+        Some(Ok(Wrote { all, closed })) => (i32::from(all) * sent::ALL) | (i32::from(closed) * sent::CLOSED),
+        _ => GONE,
+    }
+}
+
+/// `(id, stream, bits, fields, body, length)`: a response's header, and its body, or the beginning of it, if `bits` say that there is one.
+fn respond(http2: &Rc<Http2>, engine: &Engine, args: &Args) -> Outcome<i32> {
+    use send_bit::*;
+    let (id, stream, bits) = (args.uint(0)?, args.uint(1)?, args.uint(2)?);
+    let fields = &mut *http2.fields.borrow_mut();
+    fields.clear();
+    args.append_latin1(3, fields)?;
+    http2.check_date(engine.now());
+    let date = http2.date.borrow();
+    let date = (bits & DATE != 0).then(|| date.value());
+    let status = (bits & STATUS) as u16;
+    if bits & (TEXT | LATIN1 | BYTES) == 0 {
+        let ends = bits & END != 0;
+        let responded = engine.append_with(id, |http2: &mut Connection, out, _| {
+            http2.session.respond(stream, status, fields, date, ends, out)
+        });
+        return Ok(said(responded));
+    }
+    with_body(http2, args, bits, 4, |body| {
+        let wrote = engine.append_with(id, |http2: &mut Connection, out, queued| {
+            http2.session.respond(stream, status, fields, date, false, out)?;
+            http2.session.write(stream, body, bits & END != 0, room(queued), out)
+        });
+        said(wrote)
+    })
+}
+
+/// `(id, stream, bits, body, length)`: a part of a body, and the stream's end with it if `bits` say so.
+fn write(http2: &Rc<Http2>, engine: &Engine, args: &Args) -> Outcome<i32> {
+    let (id, stream, bits) = (args.uint(0)?, args.uint(1)?, args.uint(2)?);
+    let wrote = with_body(http2, args, bits, 3, |body| {
+        let wrote = engine.append_with(id, |http2: &mut Connection, out, queued| {
+            http2
+                .session
+                .write(stream, body, bits & send_bit::END != 0, room(queued), out)
+        });
+        said(wrote)
+    })?;
+    if wrote & sent::ALL == 0 {
+        pump(http2, engine, id);
+    }
+    Ok(wrote)
+}
+
+fn with_body<T>(http2: &Http2, args: &Args, bits: u32, at: usize, code: impl FnOnce(&[u8]) -> T) -> Outcome<T> {
+    use send_bit::*;
+    if bits & BYTES != 0 {
+        return args.bytes(at, 0, args.uint(at + 1)? as usize, code);
+    }
+    let body = &mut *http2.body.borrow_mut();
+    body.clear();
+    if bits & TEXT != 0 {
+        args.append_utf8(at, body)?;
+    } else if bits & LATIN1 != 0 {
+        args.append_latin1(at, body)?;
+    }
+    let made = code(body);
+    body.shrink_to(SHARED_BODY);
+    Ok(made)
+}
+
+/// `(id, stream, fields)`: a stream's end, with fields behind its body.
+fn trailers(http2: &Rc<Http2>, engine: &Engine, args: &Args) -> Outcome<i32> {
+    let (id, stream) = (args.uint(0)?, args.uint(1)?);
+    let fields = &mut *http2.fields.borrow_mut();
+    fields.clear();
+    args.append_latin1(2, fields)?;
+    Ok(said(engine.append_with(id, |http2: &mut Connection, out, queued| {
+        http2.session.trailers(stream, fields, room(queued), out)
+    })))
+}
+
+/// `(id, stream)`: data of a stream are shown again. Returns those that were kept, if there are any.
+fn resume(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
+    let stream = args.uint(1)?;
+    let held = engine.append_with(args.uint(0)?, |http2: &mut Connection, out, _| {
+        http2.session.resume(stream, out)
+    });
+    let held = held.filter(|held| !held.is_empty());
+    Ok(held.map(|held| args.env().buffer_copy(&held)))
+}
+
+/// `(id, code, last | -1, debug, length)`: no further streams are handled. Returns whether none is open.
+fn goaway(engine: &Engine, args: &Args) -> Outcome<bool> {
+    let (id, code, last) = (args.uint(0)?, Code(args.uint(1)?), args.int(2)?);
+    let debug = args.bytes(3, 0, args.uint(4)? as usize, <[u8]>::to_vec)?;
+    let done = engine.append_with(id, |http2: &mut Connection, out, _| {
+        http2.session.goaway(code, u32::try_from(last).ok(), &debug, out);
+        http2.session.is_done()
+    });
+    Ok(done != Some(false))
+}
+
+/// `(id)`: what a session is at, as numbers: our settings, the peer's, and what [`Session::state`] says.
+fn state(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
+    let env = args.env();
+    Ok(engine.state(args.uint(0)?, |http2: &mut Connection| {
+        let session = &http2.session;
+        let numbers = [numbers(session.local()), numbers(session.remote()), session.state()].concat();
+        let values: Vec<Value> = numbers.into_iter().map(|number| env.number(number.into())).collect();
+        env.array(&values)
+    }))
+}
+
+impl Http2 {
+    /// The wall clock is asked only when the loop's has moved.
+    fn check_date(&self, now: u64) {
+        if self.dated.replace(now) != now {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            self.date.borrow_mut().set(since.as_secs());
+        }
+    }
+}
+
+impl Protocol<Node> for Http2 {
+    fn read(&self, engine: &Engine, id: u32, bytes: &[u8]) {
+        read(self, engine, id, bytes);
+    }
+
+    /// There is room again.
+    fn drained(&self, engine: &Engine, id: u32, _awaited: bool) {
+        pump(self, engine, id);
+        let flooded = engine.state(id, |http2: &mut Connection| std::mem::take(&mut http2.flooded));
+        if flooded == Some(true) {
+            // A connection that is closed meanwhile is not read.
+            let _ = engine.stream(id, Stream::read_start);
+        }
+    }
+
+    fn tick(&self, engine: &Engine) {
+        show(self, engine);
+    }
+
+    fn silence(&self) {
+        if let Some(table) = &self.scratch.borrow().table {
+            table.silence();
+        }
+    }
+}
+
+/// Bytes that a connection has received.
+fn read(http2: &Http2, engine: &Engine, id: u32, bytes: &[u8]) {
+    if http2.showing.get() {
+        http2.scratch.borrow_mut().late.push((id, bytes.to_vec()));
+        return;
+    }
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        if !http2.scratch.borrow().has_room_for(rest.len()) {
+            show(http2, engine);
+        }
+        let now = engine.now();
+        let room = || http2.scratch.borrow().has_room();
+        let fed = engine.append_with(id, |connection: &mut Connection, out, _| {
+            connection.session.feed(rest, now, out, &room, &mut |event| {
+                http2.scratch.borrow_mut().add(id, &event);
+            })
+        });
+        let Some(taken) = fed else { return };
+        rest = &rest[taken..];
+        pump(http2, engine, id);
+    }
+    // So much has been offered to the kernel, which has not taken it: it will be said when it has.
+    let queued = engine.connection(id, |connection| connection.queued());
+    if queued.is_ok_and(|queued| queued > FLOOD) {
+        engine.state(id, |http2: &mut Connection| http2.flooded = true);
+        let _ = engine.stream(id, |stream| {
+            stream.read_stop();
+            Ok(())
+        });
+    }
+    if !http2.scratch.borrow().rows.is_empty() {
+        engine.gather();
+    }
+}
+
+/// Puts data that wait into a connection's output, as far as windows and room go.
+fn pump(http2: &Http2, engine: &Engine, id: u32) {
+    loop {
+        let before = http2.scratch.borrow().rows.len();
+        let more = engine.append_with(id, |connection: &mut Connection, out, queued| {
+            let room = room(queued);
+            if room == 0 || !connection.session.has_ready() {
+                return false;
+            }
+            let length = out.len();
+            connection.session.pump(room, out, &mut |event| {
+                http2.scratch.borrow_mut().add(id, &event);
+            });
+            out.len() > length
+        });
+        if http2.scratch.borrow().rows.len() > before {
+            engine.gather();
+        }
+        if more != Some(true) {
+            return;
+        }
+    }
+}
+
+impl Scratch {
+    fn has_room(&self) -> bool {
+        self.rows.len() < EVENTS && self.text.len() < TEXT
+    }
+
+    /// Whether the body of so many bytes of one more read has room.
+    fn has_room_for(&self, length: usize) -> bool {
+        self.has_room() && (self.body.is_empty() || self.body.len() + length <= SHARED_BODY)
+    }
+
+    fn add_text(&mut self, text: &[u8]) -> (u32, u32) {
+        let at = self.text.len() as u32;
+        self.text.extend_from_slice(text);
+        (at, text.len() as u32)
+    }
+
+    fn add_body(&mut self, bytes: &[u8]) -> (u32, u32) {
+        let at = self.body.len() as u32;
+        self.body.extend_from_slice(bytes);
+        (at, bytes.len() as u32)
+    }
+
+    fn head(&mut self, kind: u32, id: u32, stream: u32, fields: &Fields, ends: bool) -> [u32; row::WORDS] {
+        let (at, length) = self.add_text(fields.text());
+        let method = &fields.text()[fields.method()];
+        let number = METHODS.iter().position(|known| known.as_bytes() == method);
+        let number = number.map_or(0, |number| number as u32 + 1);
+        let ends = if ends { row::ENDS } else { 0 };
+        let tunnel = if fields.is_tunnel() { row::TUNNEL } else { 0 };
+        let (path, path_length) = (fields.path().start as u32, fields.path().len() as u32);
+        let first = kind | ends | tunnel | number << row::METHOD;
+        [first, id, stream, at, length, at + path, path_length, fields.count()]
+    }
+
+    fn add(&mut self, id: u32, event: &Event<'_>) {
+        let row = match *event {
+            Event::Head { stream, fields, ends } => self.head(event::HEAD, id, stream, fields, ends),
+            Event::Informational { stream, fields } => self.head(event::INFORMATIONAL, id, stream, fields, false),
+            Event::Data { stream, data } => {
+                let (at, length) = self.add_body(data);
+                // Parts that follow one another are one.
+                if let Some(last) = self.rows.last_mut()
+                    && last[..3] == [event::DATA, id, stream]
+                {
+                    last[row::PART_LENGTH] += length;
+                    return;
+                }
+                [event::DATA, id, stream, at, length, 0, 0, 0]
+            }
+            Event::End { stream, trailers } => {
+                let (at, length) = trailers.map_or((0, 0), |fields| self.add_text(fields.text()));
+                [event::END, id, stream, at, length, 0, 0, 0]
+            }
+            Event::Reset { stream, code, by_peer } => [event::RESET, id, stream, 0, 0, code.0, by_peer.into(), 0],
+            Event::Drained(stream) => [event::DRAINED, id, stream, 0, 0, 0, 0, 0],
+            Event::Closed(stream) => [event::CLOSED, id, stream, 0, 0, 0, 0, 0],
+            Event::Settings(_) => [event::SETTINGS, id, 0, 0, 0, 0, 0, 0],
+            Event::SettingsAck => [event::SETTINGS_ACK, id, 0, 0, 0, 0, 0, 0],
+            Event::Ping(octets) => {
+                let (at, length) = self.add_body(&octets);
+                [event::PING, id, 0, at, length, 0, 0, 0]
+            }
+            Event::Pong(octets) => {
+                let (at, length) = self.add_body(&octets);
+                [event::PONG, id, 0, at, length, 0, 0, 0]
+            }
+            Event::Goaway { last, code, debug } => {
+                let (at, length) = self.add_body(debug);
+                [event::GOAWAY, id, last, at, length, code.0, 0, 0]
+            }
+            Event::Failed { code, why } => {
+                let (at, length) = self.add_text(why.as_bytes());
+                [event::FAILED, id, 0, at, length, code.0, 0, 0]
+            }
+        };
+        self.rows.push(row);
+    }
+}
+
+/// Shows what was gathered, again and again while handlers throw.
+fn show(http2: &Http2, engine: &Engine) {
+    if http2.showing.get() || http2.scratch.borrow().rows.is_empty() {
+        return;
+    }
+    let Some(table) = http2.scratch.borrow().table.clone() else {
+        return;
+    };
+    let (rows, text, body) = {
+        let mut scratch = http2.scratch.borrow_mut();
+        let Scratch { rows, text, body, .. } = &mut *scratch;
+        (std::mem::take(rows), std::mem::take(text), std::mem::take(body))
+    };
+    let showing = Showing::new(&http2.showing);
+    for rows in rows.chunks(EVENTS) {
+        let shown = table.show(
+            |words: &SharedBytes| words.copy_words(row::FIRST, rows.as_flattened()),
+            |env| {
+                let bytes = if body.is_empty() {
+                    env.undefined()
+                } else {
+                    env.buffer_copy(&body)
+                };
+                [env.int(rows.len() as i32), env.latin1(&text), bytes]
+            },
+        );
+        if shown.is_err() {
+            engine.env().report("ironwire: the table of HTTP/2 events was detached");
+            for row in rows {
+                // It may be closed already.
+                let _ = engine.close(row[row::ID], false);
+            }
+        }
+    }
+    drop(showing);
+    let late = {
+        let mut scratch = http2.scratch.borrow_mut();
+        if scratch.rows.is_empty() && scratch.text.is_empty() && scratch.body.is_empty() {
+            // The memory serves the next batch.
+            (scratch.rows, scratch.text, scratch.body) = (rows, text, body);
+            scratch.rows.clear();
+            scratch.text.clear();
+            scratch.body.clear();
+            scratch.body.shrink_to(TEXT);
+        }
+        std::mem::take(&mut scratch.late)
+    };
+    for (id, bytes) in late {
+        read(http2, engine, id, &bytes);
+    }
+}

@@ -1,0 +1,531 @@
+//! Frames (RFC 9113, sections 4 and 6): what one is, and what makes it malformed whatever else was sent.
+
+use std::fmt;
+
+/// What a client's connection begins with, before its first frame (RFC 9113, 3.4).
+pub const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Octets of a frame's head.
+pub const HEAD: usize = 9;
+
+/// The largest payload that anybody takes before saying otherwise.
+pub const DEFAULT_MAX_FRAME: u32 = 16_384;
+/// The largest that can be announced.
+pub const MAX_FRAME: u32 = (1 << 24) - 1;
+/// The largest window.
+pub const MAX_WINDOW: u32 = i32::MAX as u32;
+/// The window of a stream or connection before anybody says otherwise.
+pub const DEFAULT_WINDOW: u32 = 65_535;
+
+/// Why a stream or connection ends (RFC 9113, section 7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code(pub u32);
+
+#[allow(missing_docs, reason = "these are the names of the RFC")]
+impl Code {
+    pub const NO_ERROR: Code = Code(0);
+    pub const PROTOCOL_ERROR: Code = Code(1);
+    pub const INTERNAL_ERROR: Code = Code(2);
+    pub const FLOW_CONTROL_ERROR: Code = Code(3);
+    pub const SETTINGS_TIMEOUT: Code = Code(4);
+    pub const STREAM_CLOSED: Code = Code(5);
+    pub const FRAME_SIZE_ERROR: Code = Code(6);
+    pub const REFUSED_STREAM: Code = Code(7);
+    pub const CANCEL: Code = Code(8);
+    pub const COMPRESSION_ERROR: Code = Code(9);
+    pub const CONNECT_ERROR: Code = Code(10);
+    pub const ENHANCE_YOUR_CALM: Code = Code(11);
+    pub const INADEQUATE_SECURITY: Code = Code(12);
+    pub const HTTP_1_1_REQUIRED: Code = Code(13);
+}
+
+/// The kinds of frames, by the octet that says them.
+#[allow(missing_docs, reason = "these are the names of the RFC")]
+pub mod kind {
+    pub const DATA: u8 = 0;
+    pub const HEADERS: u8 = 1;
+    pub const PRIORITY: u8 = 2;
+    pub const RST_STREAM: u8 = 3;
+    pub const SETTINGS: u8 = 4;
+    pub const PUSH_PROMISE: u8 = 5;
+    pub const PING: u8 = 6;
+    pub const GOAWAY: u8 = 7;
+    pub const WINDOW_UPDATE: u8 = 8;
+    pub const CONTINUATION: u8 = 9;
+}
+
+/// Flags; what one means depends on the kind.
+pub mod flag {
+    /// Of `DATA` and `HEADERS`: the sender's side of the stream ends.
+    pub const END_STREAM: u8 = 0x1;
+    /// Of `SETTINGS` and `PING`: it is an answer.
+    pub const ACK: u8 = 0x1;
+    /// Of `HEADERS`, `PUSH_PROMISE` and `CONTINUATION`: the block of fields ends.
+    pub const END_HEADERS: u8 = 0x4;
+    /// Of `DATA`, `HEADERS` and `PUSH_PROMISE`: there is padding.
+    pub const PADDED: u8 = 0x8;
+    /// Of `HEADERS`: there is a priority.
+    pub const PRIORITY: u8 = 0x20;
+}
+
+/// The settings, by their numbers (RFC 9113, 6.5.2; RFC 8441).
+#[allow(missing_docs, reason = "these are the names of the RFC")]
+pub mod setting {
+    pub const HEADER_TABLE_SIZE: u16 = 1;
+    pub const ENABLE_PUSH: u16 = 2;
+    pub const MAX_CONCURRENT_STREAMS: u16 = 3;
+    pub const INITIAL_WINDOW_SIZE: u16 = 4;
+    pub const MAX_FRAME_SIZE: u16 = 5;
+    pub const MAX_HEADER_LIST_SIZE: u16 = 6;
+    pub const ENABLE_CONNECT_PROTOCOL: u16 = 8;
+}
+
+/// A frame's head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Octets of the payload.
+    pub length: u32,
+    /// One of [`kind`], or something that is passed over.
+    pub kind: u8,
+    /// Of [`flag`].
+    pub flags: u8,
+    /// The stream; 0 is the connection.
+    pub stream: u32,
+}
+
+impl Head {
+    /// Reads a head.
+    pub fn parse(octets: [u8; HEAD]) -> Head {
+        let [l0, l1, l2, kind, flags, s0, s1, s2, s3] = octets;
+        Head {
+            length: u32::from_be_bytes([0, l0, l1, l2]),
+            kind,
+            flags,
+            // The first bit is reserved.
+            stream: u32::from_be_bytes([s0 & 0x7f, s1, s2, s3]),
+        }
+    }
+
+    /// Appends the head.
+    pub fn encode(self, out: &mut Vec<u8>) {
+        let [_, l0, l1, l2] = self.length.to_be_bytes();
+        let [s0, s1, s2, s3] = self.stream.to_be_bytes();
+        out.extend_from_slice(&[l0, l1, l2, self.kind, self.flags, s0, s1, s2, s3]);
+    }
+
+    fn has(self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+}
+
+/// A frame, read as far as that can be done without knowing of others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "these are the names and fields of the RFC")]
+pub enum Frame<'a> {
+    Data {
+        stream: u32,
+        data: &'a [u8],
+        /// Octets of the padding and its length, which windows count as well.
+        padding: u32,
+        ends: bool,
+    },
+    /// The beginning of a block of fields, or all of it.
+    Headers {
+        stream: u32,
+        block: &'a [u8],
+        whole: bool,
+        ends: bool,
+        /// The stream that it depends on, where it says so. Priorities are passed over (RFC 9113, 5.3.2).
+        parent: Option<u32>,
+    },
+    Priority {
+        stream: u32,
+        parent: u32,
+    },
+    Reset {
+        stream: u32,
+        code: Code,
+    },
+    Settings(Settings<'a>),
+    SettingsAck,
+    PushPromise {
+        stream: u32,
+        promised: u32,
+        block: &'a [u8],
+        whole: bool,
+    },
+    Ping([u8; 8]),
+    Pong([u8; 8]),
+    Goaway {
+        last: u32,
+        code: Code,
+        debug: &'a [u8],
+    },
+    WindowUpdate {
+        stream: u32,
+        by: u32,
+    },
+    Continuation {
+        stream: u32,
+        block: &'a [u8],
+        whole: bool,
+    },
+    /// Of a kind that nobody here knows, which is passed over.
+    Unknown,
+}
+
+/// Settings that were received, whose payload is whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings<'a>(&'a [u8]);
+
+impl Settings<'_> {
+    /// Number and value of each, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = (u16, u32)> {
+        self.0.chunks_exact(6).map(|octets| {
+            let number = u16::from_be_bytes([octets[0], octets[1]]);
+            (number, u32::from_be_bytes([octets[2], octets[3], octets[4], octets[5]]))
+        })
+    }
+}
+
+/// What ends for a frame that must not be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The connection.
+    Connection(Code, &'static str),
+    /// A stream, if it is still there.
+    Stream(u32, Code, &'static str),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Connection(Code(code), why) => write!(f, "{why} (error {code})"),
+            Error::Stream(stream, Code(code), why) => write!(f, "{why} (stream {stream}, error {code})"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+fn wrong_size(why: &'static str) -> Error {
+    Error::Connection(Code::FRAME_SIZE_ERROR, why)
+}
+
+fn malformed(why: &'static str) -> Error {
+    Error::Connection(Code::PROTOCOL_ERROR, why)
+}
+
+impl<'a> Frame<'a> {
+    /// Reads a frame whose payload is whole.
+    ///
+    /// # Errors
+    /// What RFC 9113 says of a frame that is malformed by itself.
+    pub fn parse(head: Head, payload: &'a [u8]) -> Result<Frame<'a>, Error> {
+        let stream = head.stream;
+        let is_of_connection = matches!(head.kind, kind::SETTINGS | kind::PING | kind::GOAWAY);
+        if is_of_connection && stream != 0 {
+            return Err(malformed("a frame of the connection names a stream"));
+        }
+        if stream == 0 && !is_of_connection && head.kind < kind::WINDOW_UPDATE
+            || head.kind == kind::CONTINUATION && stream == 0
+        {
+            return Err(malformed("a frame of a stream names none"));
+        }
+        Ok(match head.kind {
+            kind::DATA => {
+                let (data, padding) = unpad(head, payload)?;
+                Frame::Data {
+                    stream,
+                    data,
+                    padding,
+                    ends: head.has(flag::END_STREAM),
+                }
+            }
+            kind::HEADERS => {
+                let (mut block, _) = unpad(head, payload)?;
+                let mut parent = None;
+                if head.has(flag::PRIORITY) {
+                    let (&[p0, p1, p2, p3, _weight], rest) = block
+                        .split_first_chunk()
+                        .ok_or_else(|| wrong_size("HEADERS are too short for their priority"))?;
+                    parent = Some(u32::from_be_bytes([p0 & 0x7f, p1, p2, p3]));
+                    block = rest;
+                }
+                Frame::Headers {
+                    stream,
+                    block,
+                    whole: head.has(flag::END_HEADERS),
+                    ends: head.has(flag::END_STREAM),
+                    parent,
+                }
+            }
+            kind::PRIORITY => {
+                let &[p0, p1, p2, p3, _weight] = payload
+                    .try_into()
+                    .map_err(|_| Error::Stream(stream, Code::FRAME_SIZE_ERROR, "PRIORITY has not five octets"))?;
+                let parent = u32::from_be_bytes([p0 & 0x7f, p1, p2, p3]);
+                Frame::Priority { stream, parent }
+            }
+            kind::RST_STREAM => Frame::Reset {
+                stream,
+                code: Code(word(payload).ok_or_else(|| wrong_size("RST_STREAM has not four octets"))?),
+            },
+            kind::SETTINGS if head.has(flag::ACK) && payload.is_empty() => Frame::SettingsAck,
+            kind::SETTINGS if head.has(flag::ACK) => return Err(wrong_size("the answer to SETTINGS has a payload")),
+            kind::SETTINGS if payload.len().is_multiple_of(6) => Frame::Settings(Settings(payload)),
+            kind::SETTINGS => return Err(wrong_size("SETTINGS end within one")),
+            kind::PUSH_PROMISE => {
+                let (block, _) = unpad(head, payload)?;
+                let (&[p0, p1, p2, p3], block) = block
+                    .split_first_chunk()
+                    .ok_or_else(|| wrong_size("PUSH_PROMISE is too short for its stream"))?;
+                Frame::PushPromise {
+                    stream,
+                    promised: u32::from_be_bytes([p0 & 0x7f, p1, p2, p3]),
+                    block,
+                    whole: head.has(flag::END_HEADERS),
+                }
+            }
+            kind::PING => {
+                let octets = payload
+                    .try_into()
+                    .map_err(|_| wrong_size("PING has not eight octets"))?;
+                if head.has(flag::ACK) {
+                    Frame::Pong(octets)
+                } else {
+                    Frame::Ping(octets)
+                }
+            }
+            kind::GOAWAY => {
+                let (&[l0, l1, l2, l3, c0, c1, c2, c3], debug) = payload
+                    .split_first_chunk()
+                    .ok_or_else(|| wrong_size("GOAWAY has less than eight octets"))?;
+                Frame::Goaway {
+                    last: u32::from_be_bytes([l0 & 0x7f, l1, l2, l3]),
+                    code: Code(u32::from_be_bytes([c0, c1, c2, c3])),
+                    debug,
+                }
+            }
+            kind::WINDOW_UPDATE => {
+                let by = word(payload).ok_or_else(|| wrong_size("WINDOW_UPDATE has not four octets"))? & MAX_WINDOW;
+                match (by, stream) {
+                    (0, 0) => return Err(malformed("the connection's window grows by nothing")),
+                    (0, _) => return Err(Error::Stream(stream, Code::PROTOCOL_ERROR, "a window grows by nothing")),
+                    _ => Frame::WindowUpdate { stream, by },
+                }
+            }
+            kind::CONTINUATION => Frame::Continuation {
+                stream,
+                block: payload,
+                whole: head.has(flag::END_HEADERS),
+            },
+            _ => Frame::Unknown,
+        })
+    }
+}
+
+fn word(payload: &[u8]) -> Option<u32> {
+    payload.try_into().ok().map(u32::from_be_bytes)
+}
+
+/// The payload without its padding, and how many octets that and its length take.
+fn unpad(head: Head, payload: &[u8]) -> Result<(&[u8], u32), Error> {
+    if !head.has(flag::PADDED) {
+        return Ok((payload, 0));
+    }
+    let (&padding, rest) = payload
+        .split_first()
+        .ok_or_else(|| wrong_size("a padded frame says not how much"))?;
+    let length = rest
+        .len()
+        .checked_sub(padding.into())
+        .ok_or_else(|| malformed("a frame has more padding than octets"))?;
+    Ok((&rest[..length], u32::from(padding) + 1))
+}
+
+/// Appends a frame of one octet string.
+pub fn encode(kind: u8, flags: u8, stream: u32, payload: &[u8], out: &mut Vec<u8>) {
+    Head {
+        length: payload.len() as u32,
+        kind,
+        flags,
+        stream,
+    }
+    .encode(out);
+    out.extend_from_slice(payload);
+}
+
+/// Appends `SETTINGS`.
+pub fn settings(settings: &[(u16, u32)], out: &mut Vec<u8>) {
+    Head {
+        length: 6 * settings.len() as u32,
+        kind: kind::SETTINGS,
+        flags: 0,
+        stream: 0,
+    }
+    .encode(out);
+    for (number, value) in settings {
+        out.extend_from_slice(&number.to_be_bytes());
+        out.extend_from_slice(&value.to_be_bytes());
+    }
+}
+
+/// Appends `RST_STREAM`.
+pub fn reset(stream: u32, code: Code, out: &mut Vec<u8>) {
+    encode(kind::RST_STREAM, 0, stream, &code.0.to_be_bytes(), out);
+}
+
+/// Appends `WINDOW_UPDATE`.
+pub fn window_update(stream: u32, by: u32, out: &mut Vec<u8>) {
+    encode(kind::WINDOW_UPDATE, 0, stream, &by.to_be_bytes(), out);
+}
+
+/// Appends `GOAWAY`.
+pub fn goaway(last: u32, code: Code, debug: &[u8], out: &mut Vec<u8>) {
+    let payload = [&last.to_be_bytes()[..], &code.0.to_be_bytes(), debug].concat();
+    encode(kind::GOAWAY, 0, 0, &payload, out);
+}
+
+/// Appends a block of fields: a frame of `kind`, `HEADERS` or `PUSH_PROMISE`, and `CONTINUATION`s as `max_frame` demands.
+pub fn block(kind: u8, flags: u8, stream: u32, block: &[u8], max_frame: u32, out: &mut Vec<u8>) {
+    let mut parts = block.chunks(max_frame as usize);
+    let mut part = parts.next().unwrap_or_default();
+    let (mut kind, mut flags) = (kind, flags);
+    loop {
+        let next = parts.next();
+        let ends = if next.is_none() { flag::END_HEADERS } else { 0 };
+        encode(kind, flags | ends, stream, part, out);
+        let Some(behind) = next else { return };
+        (part, kind, flags) = (behind, kind::CONTINUATION, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn parse(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Result<Frame<'_>, Error> {
+        let mut out = Vec::new();
+        encode(kind, flags, stream, payload, &mut out);
+        let head = Head::parse(*out.first_chunk().unwrap());
+        assert_eq!(head.length as usize, payload.len());
+        Frame::parse(head, payload)
+    }
+
+    #[test]
+    fn padding_counts_and_is_taken_off() {
+        let padded = flag::PADDED | flag::END_STREAM;
+        assert_eq!(
+            parse(kind::DATA, padded, 1, &[2, b'h', b'i', 0, 0]),
+            Ok(Frame::Data {
+                stream: 1,
+                data: b"hi",
+                padding: 3,
+                ends: true
+            })
+        );
+        let too_much = parse(kind::DATA, padded, 1, &[3, b'h', b'i']);
+        assert!(matches!(too_much, Err(Error::Connection(Code::PROTOCOL_ERROR, _))));
+        let all = parse(kind::DATA, padded, 1, &[2, 0, 0]);
+        assert!(matches!(
+            all,
+            Ok(Frame::Data {
+                data: b"",
+                padding: 3,
+                ..
+            })
+        ));
+        let none = parse(kind::HEADERS, flag::PADDED, 1, &[]);
+        assert!(matches!(none, Err(Error::Connection(Code::FRAME_SIZE_ERROR, _))));
+    }
+
+    #[test]
+    fn what_a_frame_must_be_by_itself() {
+        use Code as C;
+        for (kind, flags, stream, payload, code) in [
+            (kind::DATA, 0, 0, &[0; 4][..], C::PROTOCOL_ERROR),
+            (kind::HEADERS, 0, 0, &[0; 4], C::PROTOCOL_ERROR),
+            (kind::PRIORITY, 0, 0, &[0; 5], C::PROTOCOL_ERROR),
+            (kind::RST_STREAM, 0, 0, &[0; 4], C::PROTOCOL_ERROR),
+            (kind::RST_STREAM, 0, 1, &[0; 5], C::FRAME_SIZE_ERROR),
+            (kind::SETTINGS, 0, 1, &[], C::PROTOCOL_ERROR),
+            (kind::SETTINGS, 0, 0, &[0; 5], C::FRAME_SIZE_ERROR),
+            (kind::SETTINGS, flag::ACK, 0, &[0; 6], C::FRAME_SIZE_ERROR),
+            (kind::PUSH_PROMISE, 0, 0, &[0; 4], C::PROTOCOL_ERROR),
+            (kind::PUSH_PROMISE, 0, 1, &[0; 3], C::FRAME_SIZE_ERROR),
+            (kind::PING, 0, 1, &[0; 8], C::PROTOCOL_ERROR),
+            (kind::PING, 0, 0, &[0; 7], C::FRAME_SIZE_ERROR),
+            (kind::GOAWAY, 0, 1, &[0; 8], C::PROTOCOL_ERROR),
+            (kind::GOAWAY, 0, 0, &[0; 7], C::FRAME_SIZE_ERROR),
+            (kind::WINDOW_UPDATE, 0, 0, &[0; 4], C::PROTOCOL_ERROR),
+            (kind::WINDOW_UPDATE, 0, 0, &[0; 5], C::FRAME_SIZE_ERROR),
+            (kind::CONTINUATION, 0, 0, &[0; 4], C::PROTOCOL_ERROR),
+            (kind::HEADERS, flag::PRIORITY, 1, &[0; 4], C::FRAME_SIZE_ERROR),
+        ] {
+            let found = parse(kind, flags, stream, payload);
+            assert!(
+                matches!(found, Err(Error::Connection(c, _)) if c == code),
+                "{kind} {found:?}"
+            );
+        }
+        for (kind, payload, code) in [
+            (kind::PRIORITY, &[0; 4][..], C::FRAME_SIZE_ERROR),
+            (kind::WINDOW_UPDATE, &[0; 4], C::PROTOCOL_ERROR),
+        ] {
+            let found = parse(kind, 0, 3, payload);
+            assert!(
+                matches!(found, Err(Error::Stream(3, c, _)) if c == code),
+                "{kind} {found:?}"
+            );
+        }
+        // A kind that is not known may be of anything.
+        assert_eq!(parse(10, 0xff, 0, &[1]), Ok(Frame::Unknown));
+        assert_eq!(parse(200, 0, 5, &[]), Ok(Frame::Unknown));
+    }
+
+    #[test]
+    fn settings_are_pairs() {
+        let mut out = Vec::new();
+        settings(&[(setting::MAX_FRAME_SIZE, 20_000), (0xabc, u32::MAX)], &mut out);
+        let Ok(Frame::Settings(found)) = Frame::parse(Head::parse(*out.first_chunk().unwrap()), &out[HEAD..]) else {
+            panic!("no settings");
+        };
+        assert_eq!(found.iter().collect::<Vec<_>>(), [(5, 20_000), (0xabc, u32::MAX)]);
+    }
+
+    proptest! {
+        #[test]
+        fn blocks_are_cut_where_they_must_be(fields in prop::collection::vec(any::<u8>(), 0..100), max in 1u32..40, ends: bool) {
+            let mut out = Vec::new();
+            block(kind::HEADERS, if ends { flag::END_STREAM } else { 0 }, 7, &fields, max, &mut out);
+            let (mut rest, mut found, mut last) = (&out[..], Vec::new(), false);
+            while let Some((octets, behind)) = rest.split_first_chunk() {
+                prop_assert!(!last);
+                let head = Head::parse(*octets);
+                prop_assert!(head.length <= max);
+                let (payload, behind) = behind.split_at(head.length as usize);
+                let (part, whole) = match Frame::parse(head, payload).unwrap() {
+                    Frame::Headers { stream: 7, block, whole, ends: found_ends, parent: None } if found.is_empty() => {
+                        prop_assert_eq!(found_ends, ends);
+                        (block, whole)
+                    }
+                    Frame::Continuation { stream: 7, block, whole } => (block, whole),
+                    other => return Err(TestCaseError::fail(format!("{other:?}"))),
+                };
+                found.extend_from_slice(part);
+                last = whole;
+                rest = behind;
+            }
+            prop_assert!(last);
+            prop_assert_eq!(found, fields);
+        }
+
+        #[test]
+        fn any_octets_are_a_frame_or_an_error(octets: [u8; HEAD], payload: Vec<u8>) {
+            let head = Head { length: payload.len() as u32, ..Head::parse(octets) };
+            let _ = Frame::parse(head, &payload);
+        }
+    }
+}

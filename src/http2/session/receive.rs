@@ -1,0 +1,414 @@
+//! What each kind of frame does to a session and its streams.
+
+use super::{DRIBBLE, Each, Event, Past, Role, Session, idle};
+use crate::http2::fields::{Fields, Kind};
+use crate::http2::frame::{self, Code, Error, MAX_WINDOW, flag, kind};
+use crate::http2::stream::Stream;
+
+impl Session {
+    pub(super) fn data(
+        &mut self,
+        id: u32,
+        data: &[u8],
+        padding: u32,
+        ends: bool,
+        each: &mut Each<'_>,
+    ) -> Result<(), Error> {
+        let passed_over = !self.streams.contains_key(&id) && self.is_passed_over(id);
+        if self.is_idle(id) && !passed_over {
+            return idle("DATA are of a stream that was never there");
+        }
+        let length = data.len() as u32 + padding;
+        // The connection's window is for all streams: it is not for one to stop the others.
+        self.receive -= i64::from(length);
+        self.taken += length;
+        if data.is_empty() && !ends {
+            self.chatter(10)?;
+        } else if data.len() >= DRIBBLE {
+            self.chatter.earn(1);
+        }
+        let closed = Err(Error::Stream(
+            id,
+            Code::STREAM_CLOSED,
+            "DATA come behind a stream's end",
+        ));
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return if passed_over { self.chatter(1) } else { closed };
+        };
+        if !stream.remote_open {
+            return closed;
+        }
+        let failed = |code, why| Err(Error::Stream(id, code, why));
+        if i64::from(length) > stream.receive {
+            return failed(Code::FLOW_CONTROL_ERROR, "there are more data than the stream's window");
+        }
+        if self.role == Role::Client && !stream.answered {
+            return failed(Code::PROTOCOL_ERROR, "a response begins with DATA");
+        }
+        stream.receive -= i64::from(length);
+        stream.received += data.len() as u64;
+        let right = match stream.content_length {
+            Some(all) if ends => stream.received == all,
+            Some(all) => stream.received <= all,
+            None => true,
+        };
+        if !right || stream.bodiless && stream.received > 0 {
+            return failed(Code::PROTOCOL_ERROR, "a body is not as long as its content-length says");
+        }
+        let mut credit = padding;
+        if stream.paused {
+            stream.held.extend_from_slice(data);
+        } else {
+            credit += data.len() as u32;
+            if !data.is_empty() {
+                each(Event::Data { stream: id, data });
+            }
+        }
+        if ends {
+            return self.remote_ended(id, None, each);
+        }
+        stream.taken += credit;
+        self.credited.insert(id);
+        Ok(())
+    }
+
+    /// What was taken on the connection, the peer may send more.
+    pub(super) fn take_on_connection(&mut self, out: &mut Vec<u8>) {
+        if self.taken > 0 && self.taken >= self.window / 2 {
+            let by = std::mem::take(&mut self.taken);
+            self.receive += i64::from(by);
+            frame::window_update(0, by, out);
+        }
+    }
+
+    /// The same on a stream, as far as the peer still sends on it.
+    pub(in crate::http2) fn credit(&mut self, id: u32, length: u32, out: &mut Vec<u8>) {
+        let window = self.local.initial_window_size;
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        stream.taken += length;
+        if stream.remote_open && stream.taken > 0 && stream.taken >= window / 2 {
+            let by = std::mem::take(&mut stream.taken);
+            stream.receive += i64::from(by);
+            frame::window_update(id, by, out);
+        }
+    }
+
+    /// The connection takes `window` bytes without being asked again.
+    pub fn set_window(&mut self, window: u32, out: &mut Vec<u8>) {
+        let window = window.min(MAX_WINDOW);
+        // It cannot be made smaller: what was given stays given.
+        if let Some(by @ 1..) = window.checked_sub(self.window) {
+            self.receive += i64::from(by);
+            frame::window_update(0, by, out);
+        }
+        self.window = window;
+    }
+
+    pub(super) fn remote_ended(
+        &mut self,
+        id: u32,
+        trailers: Option<&Fields>,
+        each: &mut Each<'_>,
+    ) -> Result<(), Error> {
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return Ok(());
+        };
+        stream.remote_open = false;
+        let over = stream.is_over();
+        each(Event::End { stream: id, trailers });
+        if over {
+            self.over(id);
+            each(Event::Closed(id));
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_headers(&self, id: u32) -> Result<(), Error> {
+        let wrong = |code, why| Err(Error::Connection(code, why));
+        if self.streams.contains_key(&id) || self.is_passed_over(id) {
+            return Ok(());
+        }
+        if self.is_ours(id) {
+            let why = "HEADERS open a stream whose number is not the peer's";
+            return wrong(Code::PROTOCOL_ERROR, why);
+        }
+        if self.role == Role::Client {
+            return wrong(Code::PROTOCOL_ERROR, "a server opens a stream without PUSH_PROMISE");
+        }
+        if self.is_idle(id) {
+            return Ok(());
+        }
+        match self.past(id) {
+            Some(_) => wrong(Code::STREAM_CLOSED, "HEADERS come behind a stream's end"),
+            None => wrong(
+                Code::PROTOCOL_ERROR,
+                "streams are not opened in the order of their numbers",
+            ),
+        }
+    }
+
+    pub(super) fn continuation(&mut self, part: &[u8], whole: bool, each: &mut Each<'_>) -> Result<(), Error> {
+        // It was seen by its head that there is one.
+        let Some(mut block) = self.block.take() else {
+            return Ok(());
+        };
+        block.frames += 1;
+        if block.frames > self.limits.continuations || block.bytes.len() + part.len() > self.limits.block {
+            let why = "a block of fields is too long, or comes in too many frames";
+            return Err(Error::Connection(Code::ENHANCE_YOUR_CALM, why));
+        }
+        block.bytes.extend_from_slice(part);
+        if part.is_empty() {
+            self.chatter(10)?;
+        }
+        if whole {
+            return self.fields(block.stream, &block.bytes, block.ends, block.looped, each);
+        }
+        self.block = Some(block);
+        Ok(())
+    }
+
+    /// A block of fields is whole.
+    pub(super) fn fields(
+        &mut self,
+        id: u32,
+        block: &[u8],
+        ends: bool,
+        looped: bool,
+        each: &mut Each<'_>,
+    ) -> Result<(), Error> {
+        if block.len() > self.limits.block {
+            return Err(Error::Connection(
+                Code::ENHANCE_YOUR_CALM,
+                "a block of fields is too long",
+            ));
+        }
+        let known = self.streams.get(&id).map(|stream| stream.answered);
+        let kind = match (self.role, known) {
+            (Role::Server, None) => Kind::Request,
+            (Role::Client, Some(false)) => Kind::Response,
+            _ => Kind::Trailers,
+        };
+        let mut fields = std::mem::take(&mut self.fields);
+        fields.begin(kind, self.said().max_header_list_size as usize, self.limits.fields);
+        // Whatever becomes of the stream: the tables of the two ends must stay the same.
+        let decoded = self.decoder.decode(block, |field| fields.add(field));
+        let handled = match decoded {
+            Err(_) => Err(Error::Connection(
+                Code::COMPRESSION_ERROR,
+                "a block of fields cannot be read",
+            )),
+            Ok(()) if known.is_none() && self.is_passed_over(id) => self.chatter(1),
+            Ok(()) => self.list(id, &fields, ends, looped, each),
+        };
+        self.fields = fields;
+        handled
+    }
+
+    pub(super) fn list(
+        &mut self,
+        id: u32,
+        fields: &Fields,
+        ends: bool,
+        looped: bool,
+        each: &mut Each<'_>,
+    ) -> Result<(), Error> {
+        let fresh = !self.streams.contains_key(&id);
+        if fresh {
+            self.last_remote = id;
+        }
+        let failed = |code, why| Err(Error::Stream(id, code, why));
+        if looped {
+            return failed(Code::PROTOCOL_ERROR, "a stream depends on itself");
+        }
+        let remote_open = self.streams.get(&id).is_none_or(|stream| stream.remote_open);
+        if !remote_open {
+            return failed(Code::STREAM_CLOSED, "HEADERS come behind a stream's end");
+        }
+        if fields.is_too_large() {
+            return failed(Code::ENHANCE_YOUR_CALM, "a list of fields is too large");
+        }
+        if let Err(why) = fields.finish(self.local.enable_connect_protocol) {
+            return failed(Code::PROTOCOL_ERROR, why);
+        }
+        if fresh {
+            return self.opened(id, fields, ends, each);
+        }
+        // It was there a moment ago.
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return Ok(());
+        };
+        if self.role == Role::Client && !stream.answered {
+            if fields.status() < 200 {
+                if ends {
+                    return failed(Code::PROTOCOL_ERROR, "a response of 1xx ends its stream");
+                }
+                each(Event::Informational { stream: id, fields });
+                return self.chatter(1);
+            }
+            stream.answered = true;
+            stream.bodiless |= matches!(fields.status(), 204 | 304);
+            stream.content_length = fields.content_length().filter(|_| !stream.bodiless);
+            if ends && stream.content_length.is_some_and(|length| length > 0) {
+                return failed(Code::PROTOCOL_ERROR, "a response without a body says that it has one");
+            }
+            each(Event::Head {
+                stream: id,
+                fields,
+                ends,
+            });
+            return if ends {
+                self.remote_ended(id, None, each)
+            } else {
+                Ok(())
+            };
+        }
+        if !ends {
+            return failed(Code::PROTOCOL_ERROR, "trailers do not end their stream");
+        }
+        if stream.content_length.is_some_and(|length| length != stream.received) {
+            return failed(Code::PROTOCOL_ERROR, "a body is not as long as its content-length says");
+        }
+        self.remote_ended(id, Some(fields), each)
+    }
+
+    pub(super) fn opened(&mut self, id: u32, fields: &Fields, ends: bool, each: &mut Each<'_>) -> Result<(), Error> {
+        let failed = |code, why| Err(Error::Stream(id, code, why));
+        let most = self.said().max_concurrent_streams as usize;
+        let theirs = || self.streams.keys().filter(|&&id| !self.is_ours(id)).count();
+        if self.streams.len() >= most && theirs() >= most {
+            return failed(Code::REFUSED_STREAM, "more streams are open than we take");
+        }
+        if ends && fields.content_length().is_some_and(|length| length > 0) {
+            return failed(Code::PROTOCOL_ERROR, "a request without a body says that it has one");
+        }
+        let mut stream = Stream::new(self.local.initial_window_size, self.remote.initial_window_size);
+        stream.remote_open = !ends;
+        stream.answered = true;
+        stream.content_length = fields.content_length();
+        self.chatter.earn(2);
+        self.streams.insert(id, stream);
+        each(Event::Head {
+            stream: id,
+            fields,
+            ends,
+        });
+        Ok(())
+    }
+
+    pub(super) fn received_settings(
+        &mut self,
+        settings: &frame::Settings<'_>,
+        out: &mut Vec<u8>,
+        each: &mut Each<'_>,
+    ) -> Result<(), Error> {
+        let before = self.remote;
+        if settings.iter().count() > self.limits.settings {
+            let why = "one frame has too many settings";
+            return Err(Error::Connection(Code::ENHANCE_YOUR_CALM, why));
+        }
+        for (number, value) in settings.iter() {
+            self.remote.apply(number, value)?;
+        }
+        if self.role == Role::Client && self.remote.enable_push && !before.enable_push {
+            return Err(Error::Connection(
+                Code::PROTOCOL_ERROR,
+                "a server says that it takes pushes",
+            ));
+        }
+        if self.remote.header_table_size != before.header_table_size {
+            self.encoder.limit(self.remote.header_table_size);
+        }
+        let by = i64::from(self.remote.initial_window_size) - i64::from(before.initial_window_size);
+        if by != 0 {
+            for (&id, stream) in &mut self.streams {
+                stream.send += by;
+                if stream.send > i64::from(MAX_WINDOW) {
+                    let why = "SETTINGS_INITIAL_WINDOW_SIZE makes a window larger than 2^31-1";
+                    return Err(Error::Connection(Code::FLOW_CONTROL_ERROR, why));
+                }
+                if stream.can_send() && !stream.ready {
+                    stream.ready = true;
+                    self.ready.push_back(id);
+                }
+            }
+        }
+        frame::encode(kind::SETTINGS, flag::ACK, 0, &[], out);
+        each(Event::Settings(&self.remote));
+        Ok(())
+    }
+
+    /// What the peer was told holds.
+    pub(super) fn acknowledged(&mut self, each: &mut Each<'_>) -> Result<(), Error> {
+        let Some(told) = self.told.pop_front() else {
+            return Err(Error::Connection(
+                Code::PROTOCOL_ERROR,
+                "SETTINGS are answered that were not sent",
+            ));
+        };
+        let by = i64::from(told.initial_window_size) - i64::from(self.local.initial_window_size);
+        for stream in self.streams.values_mut() {
+            stream.receive += by;
+        }
+        if told.header_table_size != self.local.header_table_size {
+            self.decoder.limit(told.header_table_size);
+        }
+        self.local = told;
+        each(Event::SettingsAck);
+        Ok(())
+    }
+
+    pub(super) fn window_update(&mut self, id: u32, by: u32) -> Result<(), Error> {
+        if id == 0 {
+            self.send += i64::from(by);
+            if self.send > i64::from(MAX_WINDOW) {
+                let why = "the connection's window is larger than 2^31-1";
+                return Err(Error::Connection(Code::FLOW_CONTROL_ERROR, why));
+            }
+            return self.chatter(1);
+        }
+        if self.is_idle(id) {
+            return idle("WINDOW_UPDATE is of a stream that was never there");
+        }
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return self.chatter(1);
+        };
+        stream.send += i64::from(by);
+        if stream.send > i64::from(MAX_WINDOW) {
+            return Err(Error::Stream(
+                id,
+                Code::FLOW_CONTROL_ERROR,
+                "a window is larger than 2^31-1",
+            ));
+        }
+        if stream.can_send() && !stream.ready {
+            stream.ready = true;
+            self.ready.push_back(id);
+        } else if !stream.ready {
+            // Nothing waits for it.
+            return self.chatter(1);
+        }
+        Ok(())
+    }
+
+    /// Streams of ours that the peer will not handle: they can be tried again elsewhere.
+    pub(super) fn refused_from(&mut self, last: u32, each: &mut Each<'_>) {
+        let refused: Vec<u32> = self
+            .streams
+            .keys()
+            .copied()
+            .filter(|&id| self.is_ours(id) && id > last)
+            .collect();
+        for stream in refused {
+            self.streams.remove(&stream);
+            self.remember(stream, Past::Reset);
+            each(Event::Reset {
+                stream,
+                code: Code::REFUSED_STREAM,
+                by_peer: true,
+            });
+        }
+    }
+}
