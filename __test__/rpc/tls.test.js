@@ -190,6 +190,37 @@ describe('calls over TLS', { concurrency: 4 }, () => {
     )
   })
 
+  it('say of each whether it was sent, when a server that reads no more is lost', async (t) => {
+    let seen = 0
+    const server = tls.createServer(identity, (socket) => {
+      socket.on('error', () => {})
+      const reader = new Reader(({ kind }) => {
+        if (kind !== Kind.REQUEST || ++seen < 20) return
+        socket.pause()
+        setImmediate(() => server.emit('full', socket))
+      })
+      socket.on('data', (chunk) => reader.push(chunk))
+      socket.write(preface({ version: 2 }))
+    })
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    t.after(() => server.close())
+    const caller = connecting(t, `localhost:${server.address().port}`, {}, { reconnect: false })
+    await once(caller, 'connect')
+    const body = Buffer.alloc(65_536)
+    const full = once(server, 'full')
+    const calls = Array.from({ length: 400 }, () => refusalOf(caller.call('echo', body)))
+    const [socket] = await full
+    await until(() => caller.link.out.congested)
+    socket.destroy()
+    const sent = (await Promise.all(calls)).map((error) => error.sent)
+    const count = sent.lastIndexOf(true) + 1
+    assert.deepEqual(
+      sent,
+      Array.from({ length: 400 }, (_, i) => i < count),
+    )
+    assert.ok(count >= seen && count < 400, `${seen} were seen, ${count} may have been`)
+  })
+
   it('end with the server that closes, and go on at the next one', async (t) => {
     const { server, port } = await serving(t)
     const caller = connecting(t, `localhost:${port}`, {}, quick)
@@ -358,6 +389,21 @@ describe('whom a client believes', { concurrency: 4 }, () => {
       identity,
       'CHOKED',
     ],
+    ...Object.fromEntries(
+      [undefined, null, 0].map((thrown) => [
+        `one at which the program throws ${thrown}`,
+        [
+          {
+            checkServerIdentity: () => {
+              throw thrown
+            },
+          },
+          'localhost',
+        ],
+      ]),
+    ),
+    'one of which the program says later what it thinks': [{ checkServerIdentity: async () => {} }, 'localhost'],
+    'one of which the program says what is no error': [{ checkServerIdentity: () => 'no' }, 'localhost'],
   }
   for (const [name, [given, host, shown = identity, code]] of Object.entries(cases)) {
     it(`is not ${name}`, async (t) => {
@@ -382,6 +428,14 @@ describe('whom a client believes', { concurrency: 4 }, () => {
       assert.deepEqual(handed, [])
     })
   }
+
+  it('is whom the program has nothing against, as in Node', async (t) => {
+    const { port } = await serving(t)
+    for (const nothing of [undefined, null, false, 0, '']) {
+      const caller = connecting(t, `localhost:${port}`, { checkServerIdentity: () => nothing })
+      assert.equal(String(await caller.call('echo', Buffer.from('x'))), 'x')
+    }
+  })
 
   it('is nobody who has no name', async (t) => {
     const { port } = await serving(t)
@@ -671,7 +725,9 @@ describe('frames and records', { concurrency: 4 }, () => {
     front.hold()
     const pings = 15_600
     for (let i = 0; i < pings; i += 1300) {
-      socket.write(Buffer.concat(Array.from({ length: 1300 }, (_, j) => frame(Kind.PING, i + j))))
+      // A record of its own.
+      const some = Buffer.concat(Array.from({ length: 1300 }, (_, j) => frame(Kind.PING, i + j)))
+      await new Promise((resolve) => socket.write(some, resolve))
     }
     await front.release(150_000, 12_900)
     await until(() => units.length === 1 + pings)
@@ -747,6 +803,13 @@ describe('options', () => {
       refuses({ ...identity, ciphers: 'AES128-SHA' }, { message: /'options\.tls\.ciphers' must name suites/ })
       refuses({ ...identity, certt: 1 }, { code: 'IRONWIRE_UNKNOWN_OPTION', message: /"options\.tls\.certt".*"cert"/ })
       refuses({ ...identity, rejectUnauthorized: 1 }, { code: 'ERR_INVALID_ARG_TYPE' })
+      for (const name of ['ca', 'minVersion', 'rejectUnauthorized']) {
+        refuses(
+          { ...identity, [name]: undefined },
+          { message: `The property 'options.tls.${name}' is given, and undefined` },
+        )
+      }
+      refuses({ ...identity, ca: 'no certificate' }, { message: /'options\.tls\.ca' must be certificates in PEM/ })
     }
     refusesServer(
       { ...identity, requestCert: true },

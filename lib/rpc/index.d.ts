@@ -7,9 +7,10 @@ import type { KeyObject } from 'node:crypto'
 import type { EventEmitter } from 'node:events'
 import type { AddressInfo, DropArgument, ListenOptions } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { ClientTlsOptions, ServerTlsOptions, TlsPeer } from './secure.js'
 import type { Messages, ResultCallback, ServiceClient, ServiceHandlers } from './services.js'
-import type { ClientTlsOptions, ServerTlsOptions, TlsPeer } from './tls.js'
 
+export type { ClientTlsOptions, ServerTlsOptions, TlsOptions, TlsPeer } from './secure.js'
 export type {
   BidirectionalMethod,
   ClientMethod,
@@ -23,7 +24,6 @@ export type {
   TypedAnswer,
   UnaryMethod,
 } from './services.js'
-export type { ClientTlsOptions, ServerTlsOptions, TlsOptions, TlsPeer } from './tls.js'
 
 /** Body of a request or reply. */
 export type Body = Uint8Array
