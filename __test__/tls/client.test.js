@@ -294,9 +294,10 @@ describe('sessions', AT_ONCE, () => {
         await once(second, 'secureConnect')
         // There is no other then.
         const isSame = maxVersion === 'TLSv1.3' || second.getSession().equals(session)
+        const found = [Buffer.isBuffer(session), second.isSessionReused(), second.authorized, isSame]
         second.end()
         await once(second.resume(), 'close')
-        return [Buffer.isBuffer(session), second.isSessionReused(), second.authorized, isSame, others]
+        return [...found, others]
       },
     )
   }
