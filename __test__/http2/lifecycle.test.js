@@ -5,13 +5,15 @@
 const assert = require('node:assert/strict')
 const { AsyncLocalStorage } = require('node:async_hooks')
 const { channel } = require('node:diagnostics_channel')
-const { once } = require('node:events')
+const EventEmitter = require('node:events')
+const { once } = EventEmitter
 const net = require('node:net')
 const { finished } = require('node:stream')
 const test = require('node:test')
 const { setImmediate } = require('node:timers/promises')
 const { ask, core, ours, same, withServer } = require('./support.js')
 const { native, usage } = require('../../lib/engine.js')
+const { Timer } = require('../../lib/http2/timer.js')
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
 const SETTINGS = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])
@@ -276,26 +278,40 @@ test('a peer that still reads is not cut off when the session closes', async () 
   assert.equal(received, true)
 })
 
-test('a response that leaves slowly is not idle', async () => {
-  const size = 3_000_000
-  const length = await withServer(
+test('who waits for a peer that takes something now and then is not idle', async (t) => {
+  // Timers of HTTP/2 keep no process alive.
+  const alive = setInterval(() => {}, 1000)
+  t.after(() => clearInterval(alive))
+  let left = 5
+  const owner = new EventEmitter()
+  // So much has left whenever it is asked.
+  owner.progress = () => Math.max(left--, 0)
+  new Timer(owner).set(1)
+  await once(owner, 'timeout')
+  assert.equal(left, -2)
+  owner.progress = () => undefined
+  new Timer(owner).set(1)
+  await once(owner, 'timeout')
+})
+
+test('a session knows whether what it has said leaves', async () => {
+  await withServer(
     ours,
     {},
-    (server) => {
-      server.setTimeout(40)
-      server.on('request', (_req, res) => res.end(Buffer.alloc(size)))
-    },
-    async (client) => {
+    (server) => server.on('request', (_req, res) => res.end(Buffer.alloc(3_000_000))),
+    async (client, server) => {
+      const opened = once(server, 'request')
       const stream = client.request()
+      const [req] = await opened
+      const { session } = req.stream
+      assert.equal(typeof session.progress(), 'number')
+      assert.equal(req.stream.progress(), session.progress())
       let length = 0
-      for await (const chunk of stream) {
-        length += chunk.length
-        if (length % 5 === 0) await new Promise((resolve) => setTimeout(resolve, 5))
-      }
-      return length
+      for await (const chunk of stream) length += chunk.length
+      assert.equal(length, 3_000_000)
+      await until(() => session.progress() === undefined)
     },
   )
-  assert.equal(length, size)
 })
 
 test('the context of a write is that of its callback, however long it waits', async () => {
@@ -654,4 +670,88 @@ test('what a response may be written with', async () => {
       async (client) => [(await ask(client)).body, seen],
     )
   })
+})
+
+test('whoever has replaced writeHead or write is called', async () => {
+  await same((module) => {
+    const calls = []
+    return withServer(
+      module,
+      {},
+      (server) =>
+        server.on('request', (req, res) => {
+          const { writeHead, write } = res
+          res.writeHead = function (...args) {
+            calls.push('writeHead')
+            this.setHeader('x-last', 'moment')
+            return writeHead.apply(this, args)
+          }
+          if (req.url !== '/head') {
+            res.write = function (chunk, ...args) {
+              calls.push('write')
+              return write.call(this, String(chunk).toUpperCase(), ...args)
+            }
+          }
+          if (req.url === '/flush') res.flushHeaders()
+          if (req.url === '/parts') res.write('a')
+          if (req.url === '/trailers') res.setTrailer('x-trailer', 'there')
+          if (req.url === '/empty') res.end()
+          else res.end('b')
+        }),
+      async (client) => {
+        const answers = []
+        for (const path of ['/head', '/whole', '/flush', '/parts', '/trailers', '/empty']) {
+          const { headers, trailers, body } = await ask(client, { ':path': path })
+          answers.push([path, headers['x-last'], trailers, body])
+        }
+        return { answers, calls }
+      },
+    )
+  })
+})
+
+test('a response is sent when it is, whatever the request still has to say', async () => {
+  await same((module) =>
+    withServer(
+      module,
+      {},
+      (server) =>
+        server.on('request', (req, res) => {
+          req.resume()
+          res.end('early', () => server.emit('sent', res.writableEnded))
+        }),
+      async (client, server) => {
+        const sent = once(server, 'sent')
+        const stream = client.request({ ':method': 'POST' })
+        stream.write('never ends')
+        const seen = await sent
+        stream.close()
+        return seen
+      },
+    ),
+  )
+  // And once, when there is much of it, or it is cut off.
+  for (const cut of [false, true]) {
+    let calls = 0
+    await withServer(
+      ours,
+      {},
+      (server) =>
+        server.on('request', (_req, res) => {
+          res.end(Buffer.alloc(500_000), () => calls++)
+          res.on('close', () => server.emit('closed'))
+        }),
+      async (client, server) => {
+        const closed = once(server, 'closed')
+        const stream = client.request()
+        stream.on('error', () => {})
+        await once(stream, 'response')
+        if (cut) stream.close(core.constants.NGHTTP2_CANCEL)
+        else stream.resume()
+        await closed
+        await setImmediate()
+      },
+    )
+    assert.equal(calls, 1)
+  }
 })

@@ -71,7 +71,7 @@ function handle(session, at, text, body) {
       session.exchanges.get(stream)?.onDrained()
       break
     case CLOSED:
-      session.exchanges.get(stream)?.onClosed()
+      session.exchanges.get(stream)?.close()
       break
     case SETTINGS:
       session.onSettings()

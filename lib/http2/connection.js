@@ -9,7 +9,8 @@ const { systemError } = require('../errors.js')
 const { EOF } = require('../constants.js').errno
 const { Connection } = require('../net/handle.js')
 const { Socket } = require('../net/socket.js')
-const { serveHttp1 } = require('./http1.js')
+const { requestTimeout } = require('../http/errors.js')
+const { patience, serveHttp1 } = require('./http1.js')
 const { ServerHttp2Session } = require('./session.js')
 
 const FastBuffer = Buffer[Symbol.species]
@@ -31,8 +32,9 @@ class Http2Connection extends Connection {
     /** The peer's end is waited for behind ours, and for how long. */
     this.lingers = false
     this.lingering = undefined
-    /** What has come of a beginning that may be the preface. */
+    /** What has come of a beginning that may be the preface, and how long that may take. */
     this.sniffed = undefined
+    this.impatience = undefined
   }
 
   getSocket() {
@@ -78,8 +80,15 @@ class Http2Connection extends Connection {
   /** Looks at what the peer begins with before it decides what is spoken. */
   sniff() {
     this.sniffed = EMPTY
+    const wait = patience(this.server)
+    if (wait > 0) this.impatience = setTimeout(() => this.expire(), wait).unref()
     this.reading = true
     native.readStart(this.id)
+  }
+
+  /** It has not begun: HTTP/1 has an answer to that. */
+  expire() {
+    if (this.sniffed !== undefined) serveHttp1(this, EMPTY).fail(requestTimeout())
   }
 
   onSniffed(length, memory, offset) {
@@ -89,6 +98,7 @@ class Http2Connection extends Connection {
     const common = Math.min(bytes.length, PREFACE.length)
     const begins = bytes.compare(PREFACE, 0, common, 0, common) === 0
     this.sniffed = begins && common < PREFACE.length ? bytes : undefined
+    if (this.sniffed === undefined) clearTimeout(this.impatience)
     if (!begins) serveHttp1(this, bytes)
     else if (common === PREFACE.length) {
       this.attach()
@@ -132,7 +142,8 @@ class Http2Connection extends Connection {
     native.http2Forget(this.id)
     if (this.shut) this.leave()
     // Over TLS a peer may take our end for the end of all, and drop what it has not read.
-    else if (this.lingers && this.secured) this.lingering = setTimeout(() => this.shutDown(), LINGER).unref()
+    else if (this.lingers && this.secured && this.session.hasJustSpoken())
+      this.lingering = setTimeout(() => this.shutDown(), LINGER).unref()
     else this.shutDown()
   }
 
@@ -156,6 +167,7 @@ class Http2Connection extends Connection {
   onClose() {
     const { server, socket } = this
     clearTimeout(this.lingering)
+    clearTimeout(this.impatience)
     super.onClose()
     this.session?.onLost(undefined)
     if (socket !== undefined) return

@@ -11,7 +11,7 @@ const channels = require('./channels.js')
 const { fieldsObject } = require('./fields.js')
 const { http2Send: bits, http2Sent: sent } = require('../constants.js')
 
-const { NGHTTP2_NO_ERROR, NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM } = constants
+const { NGHTTP2_NO_ERROR, NGHTTP2_FLAG_END_STREAM } = constants
 const { ALL, CLOSED } = sent
 
 /** So much of a body is taken before anybody reads it. */
@@ -31,7 +31,6 @@ class Exchange {
     /** Ours has: all of it is said, though perhaps not sent. */
     this.localEnded = false
     this.headersSent = false
-    this.trailersSent = false
     /** Nothing can be said on the stream, or comes on it, any more; and those who take part in it know that. */
     this.closed = false
     this.told = false
@@ -55,6 +54,15 @@ class Exchange {
     this.unread = undefined
     this.unreadBytes = 0
     this.bodyDone = ended
+  }
+
+  /** The stream that programs see, from now on. */
+  getStream() {
+    if (this.stream === undefined) {
+      this.stream = this.session.makeStream(this)
+      if (this.closed) this.stream.destroy()
+    }
+    return this.stream
   }
 
   // --- what comes
@@ -165,10 +173,6 @@ class Exchange {
     }
   }
 
-  onClosed() {
-    this.close()
-  }
-
   /** Has `callback` called when all that was written is framed, in the context of right now. */
   wait(callback) {
     this.waiting = AsyncResource.bind(callback)
@@ -259,7 +263,6 @@ class Exchange {
   }
 
   sendTrailers(fields) {
-    this.trailersSent = true
     return this.said(native.http2Trailers(this.session.handle.id, this.id, fields), true)
   }
 
@@ -300,4 +303,4 @@ function forsakeLater(exchange) {
   if (!exchange.closed && !exchange.remoteEnded && !exchange.isRead()) exchange.reset(NGHTTP2_NO_ERROR)
 }
 
-module.exports = { Exchange, NGHTTP2_NO_ERROR, NGHTTP2_CANCEL }
+module.exports = { Exchange }

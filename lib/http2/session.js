@@ -12,6 +12,7 @@ const { inspect } = require('node:util')
 const { isArrayBufferView } = require('node:util/types')
 const { URL } = require('node:url')
 const { native } = require('../engine.js')
+const { now } = require('../http/batch.js')
 const { invalidArgType, outOfRange } = require('../errors.js')
 const channels = require('./channels.js')
 const { each } = require('./each.js')
@@ -29,19 +30,13 @@ require('./batch.js')
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR, NGHTTP2_REFUSED_STREAM } = constants
 const EMPTY = Buffer.alloc(0)
+/** What was said so many milliseconds ago has been read. */
+const JUST = 1000
 const ALTSVC = 0x0a
 const ORIGIN = 0x0c
 const MAX_EXTENSION = 16_382
 /** What may stand in an alternative service. */
 const QUOTABLE = /^[\t\x20-\x5b\x5d-\x7e\x80-\xff]*$/
-
-Exchange.prototype.getStream = function () {
-  if (this.stream === undefined) {
-    this.stream = new ServerHttp2Stream(this)
-    if (this.closed) this.stream.destroy()
-  }
-  return this.stream
-}
 
 /** An option that is a number, as core takes it: what is none says nothing. */
 function limit(given, least, otherwise) {
@@ -70,6 +65,8 @@ class ServerHttp2Session extends EventEmitter {
     this.timer = new Timer(this)
     this.resources = { triggerAsyncId: handle.getAsyncId(), requireManualDestroy: true }
     this.socketProxy = undefined
+    /** When the last exchange ended. */
+    this.lastAt = undefined
     /** What the peer's GOAWAY has said. */
     this.goodbye = undefined
   }
@@ -315,10 +312,21 @@ class ServerHttp2Session extends EventEmitter {
     this.endIfDone()
   }
 
+  makeStream(exchange) {
+    return new ServerHttp2Stream(exchange)
+  }
+
   /** Nothing happens on the stream of this exchange any more. */
   forget(exchange) {
     this.exchanges.delete(exchange.id)
+    if (this.encrypted) this.lastAt = now()
     this.endIfDone()
+  }
+
+  /** Whether the peer may not have read all of it. */
+  hasJustSpoken() {
+    // Modulo 2^32.
+    return this.lastAt !== undefined && ((now() - this.lastAt) | 0) < JUST
   }
 
   endIfDone() {

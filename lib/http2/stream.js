@@ -496,13 +496,12 @@ function objectOf(list) {
 }
 
 function checkRange(options = {}) {
-  const { offset, length, statCheck, getTrailers } = options
+  const { offset, length, statCheck } = options
   if (offset !== undefined && typeof offset !== 'number') throw invalidArgValue('options.offset', offset)
   if (length !== undefined && typeof length !== 'number') throw invalidArgValue('options.length', length)
   if (statCheck !== undefined && typeof statCheck !== 'function') {
     throw invalidArgValue('options.statCheck', statCheck)
   }
-  void getTrailers
 }
 
 function checkPayload(headers, bodiless) {
