@@ -137,4 +137,4 @@ function extraRoots() {
   }
 }
 
-module.exports = { clientContext }
+module.exports = { clientContext, defaultRoots }
