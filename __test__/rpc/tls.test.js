@@ -154,7 +154,7 @@ describe('calls over TLS', { concurrency: 4 }, () => {
     for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
       const { server, port } = await serving(t, { ca, requestCert: true, maxVersion })
       const caller = connecting(t, `localhost:${port}`, client)
-      for (const resumed of [false, true, true]) {
+      for (const resumed of [false, true, true, true, true]) {
         const peer = await peerOf(caller)
         assert.deepEqual([peer.resumed, peer.authorized, peer.subject], [resumed, true, 'O=ironwire\nCN=client'])
         server.closeAllConnections()
