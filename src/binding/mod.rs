@@ -8,6 +8,7 @@ mod constants;
 mod dgram;
 mod engine;
 mod files;
+mod grpc;
 mod http;
 mod http2;
 mod http_client;
@@ -58,6 +59,7 @@ pub fn start_engine(env: &napi::Env, callbacks: raw::Value) -> napi::Result<raw:
         http_out::register(functions, &sources);
         http_client::register(functions);
         http2::register(functions);
+        grpc::register(functions);
     })
     .ok_or_else(|| napi::Error::from_reason("ironwire: this environment has no event loop"))
 }

@@ -138,6 +138,14 @@ impl<H: Host> Engine<H> {
         }
     }
 
+    /// The same in a call from above, where no turn of the loop may follow by itself: it is shown before the loop waits.
+    pub fn gather_before_wait(&self) {
+        self.gather();
+        if !self.ended.replace(true) {
+            self.host.report_wait(true);
+        }
+    }
+
     /// Shows what was received before.
     pub fn catch_up(&self) {
         if self.gathering.get() {

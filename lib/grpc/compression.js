@@ -1,0 +1,28 @@
+'use strict'
+
+// Messages that were compressed by whoever sent them. They are small, and unpacked where they come, so that none overtakes another.
+
+const zlib = require('node:zlib')
+
+const UNPACK = { gzip: zlib.gunzipSync, deflate: zlib.inflateSync }
+
+/** The message, or the status that a call ends with for it. `limit` is that of its size. */
+function unpack(bytes, encoding, limit) {
+  if (encoding === undefined || encoding === 'identity') return { bytes }
+  const unpackSync = Object.hasOwn(UNPACK, encoding) ? UNPACK[encoding] : undefined
+  if (unpackSync === undefined) {
+    return failed(12, `Received message compressed with unsupported encoding "${encoding}"`)
+  }
+  try {
+    return { bytes: unpackSync(bytes, { maxOutputLength: limit }) }
+  } catch (error) {
+    if (error.code !== 'ERR_BUFFER_TOO_LARGE') return failed(13, 'Failed to decompress message')
+    return failed(8, `Received message that decompresses to a size larger than ${limit}`)
+  }
+}
+
+function failed(code, details) {
+  return { failure: { code, details, metadata: null } }
+}
+
+module.exports = { unpack }

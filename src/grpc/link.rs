@@ -1,0 +1,529 @@
+//! One connection, in either role: what its streams carry, as calls.
+
+use super::message::{Piece, Splitter, frame};
+use super::percent;
+use super::timeout::{parse_timeout, put_timeout};
+use crate::http2::{
+    Code, Event as Received, Fields, Gone, Limits as SessionLimits, Role, Session, Settings, Wrote, pairs,
+};
+use std::collections::HashMap;
+
+/// What stands for the status of a call whose server says none.
+pub const NO_STATUS: u32 = u32::MAX;
+
+/// `UNKNOWN`: the status for one that is no number.
+const UNKNOWN: u32 = 2;
+
+/// What a peer may ask of us, besides what it may of the [session](SessionLimits).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a message.
+    pub message: u32,
+    /// Bytes of all messages of a connection that are not whole.
+    pub held: usize,
+}
+
+/// How long a caller waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timeout {
+    /// It does not say.
+    None,
+    /// So many milliseconds.
+    After(u64),
+    /// What it says is none.
+    Invalid,
+}
+
+/// What has happened. Metadata are as [`pairs`] reads them, with what else is for whoever handles the call.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A server's: a call begins.
+    Call {
+        /// Its stream.
+        stream: u32,
+        /// Of the method.
+        path: &'a [u8],
+        /// Of the caller's patience.
+        timeout: Timeout,
+        /// With `:authority` and `grpc-encoding` among them.
+        metadata: &'a [u8],
+    },
+    /// A client's: metadata before the first message.
+    Metadata {
+        /// The call's stream.
+        stream: u32,
+        /// Of HTTP.
+        status: u16,
+        /// With `grpc-encoding` among them.
+        metadata: &'a [u8],
+    },
+    /// A message.
+    Message {
+        /// The call's stream.
+        stream: u32,
+        /// See [`Piece::Message`].
+        compressed: bool,
+        /// Its bytes.
+        data: &'a [u8],
+        /// See [`Piece::Message`]; to be given to [`Link::take`] if more is to come.
+        used: u32,
+    },
+    /// A message that is longer than may be, or 0 when it is only that all messages of the connection take too much. No more of them are told.
+    TooLarge {
+        /// The call's stream.
+        stream: u32,
+        /// What the message says of itself.
+        length: u32,
+    },
+    /// A server's: the caller sends no more.
+    End {
+        /// The call's stream.
+        stream: u32,
+        /// In the middle of a message.
+        torn: bool,
+    },
+    /// A client's: the end.
+    Status {
+        /// The call's stream.
+        stream: u32,
+        /// A number of gRPC's, or [`NO_STATUS`].
+        code: u32,
+        /// Of HTTP, if nothing came before this, else 0.
+        http: u16,
+        /// What is said about it, encoded as in [`percent`].
+        message: &'a [u8],
+        /// Behind the last message.
+        metadata: &'a [u8],
+    },
+    /// What is not about messages.
+    Other(Received<'a>),
+}
+
+/// A call, as far as it is received here.
+#[derive(Default)]
+struct Call {
+    splitter: Splitter,
+    /// A client's: a header has come.
+    begun: bool,
+    /// A client's: its status has come. A server's: it was refused.
+    over: bool,
+}
+
+/// See the module's documentation.
+pub struct Link {
+    session: Session,
+    limits: Limits,
+    calls: HashMap<u32, Call>,
+    /// Bytes of messages that are not whole.
+    held: usize,
+    /// Data that nobody will take: the peer is told behind the read.
+    passed: Vec<(u32, u32)>,
+    /// Streams that are no calls.
+    refused: Vec<u32>,
+    text: Vec<u8>,
+    message: Vec<u8>,
+    framed: Vec<u8>,
+}
+
+impl Link {
+    /// A new connection. What it begins with is appended to `out`.
+    pub fn new(
+        role: Role,
+        settings: Settings,
+        session: SessionLimits,
+        limits: Limits,
+        now: u64,
+        out: &mut Vec<u8>,
+    ) -> Link {
+        let mut session = Session::new(role, settings, session, now, out);
+        session.take_by_hand();
+        Link {
+            session,
+            limits,
+            calls: HashMap::new(),
+            held: 0,
+            passed: Vec::new(),
+            refused: Vec::new(),
+            text: Vec::new(),
+            message: Vec::new(),
+            framed: Vec::new(),
+        }
+    }
+
+    /// What it stands on.
+    pub fn session(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
+    /// See [`Session::feed`].
+    pub fn feed(
+        &mut self,
+        input: &[u8],
+        now: u64,
+        out: &mut Vec<u8>,
+        room: &dyn Fn() -> bool,
+        each: &mut dyn FnMut(Event<'_>),
+    ) -> usize {
+        let Link {
+            session,
+            limits,
+            calls,
+            held,
+            passed,
+            refused,
+            text,
+            message,
+            ..
+        } = self;
+        let role = session.role();
+        let taken = session.feed(input, now, out, room, &mut |received| match received {
+            Received::Head { stream, fields, ends } if role == Role::Server => {
+                let call = Call {
+                    over: !is_call(fields),
+                    ..Call::default()
+                };
+                if call.over {
+                    refused.push(stream);
+                } else {
+                    let timeout = request(fields, text);
+                    each(Event::Call {
+                        stream,
+                        path: &fields.text()[fields.path()],
+                        timeout,
+                        metadata: text,
+                    });
+                    if ends {
+                        each(Event::End { stream, torn: false });
+                    }
+                }
+                calls.insert(stream, call);
+            }
+            Received::Head { stream, fields, ends } => {
+                let Some(call) = calls.get_mut(&stream) else { return };
+                let status = fields.status();
+                if ends {
+                    call.over = true;
+                    let code = trailers(fields.text(), text, message);
+                    each(Event::Status {
+                        stream,
+                        code,
+                        http: status,
+                        message,
+                        metadata: text,
+                    });
+                } else {
+                    call.begun = true;
+                    response(fields.text(), text);
+                    each(Event::Metadata {
+                        stream,
+                        status,
+                        metadata: text,
+                    });
+                }
+            }
+            Received::Data { stream, data } => {
+                let Some(call) = calls.get_mut(&stream).filter(|call| !call.over) else {
+                    passed.push((stream, data.len() as u32));
+                    return;
+                };
+                let before = call.splitter.held();
+                let mut too_large = false;
+                let left = call.splitter.push(data, limits.message, &mut |piece| match piece {
+                    Piece::Message { compressed, data, used } => each(Event::Message {
+                        stream,
+                        compressed,
+                        data,
+                        used,
+                    }),
+                    Piece::TooLarge { length } => {
+                        too_large = true;
+                        each(Event::TooLarge { stream, length });
+                    }
+                });
+                *held = *held + call.splitter.held() - before;
+                if *held > limits.held && !too_large {
+                    *held -= call.splitter.held();
+                    call.splitter = Splitter::default();
+                    call.over = true;
+                    each(Event::TooLarge { stream, length: 0 });
+                }
+                if left > 0 {
+                    passed.push((stream, left));
+                }
+            }
+            Received::End {
+                stream,
+                trailers: fields,
+            } => {
+                let Some(call) = calls.get_mut(&stream) else { return };
+                if std::mem::take(&mut call.over) {
+                    return;
+                }
+                if role == Role::Server {
+                    let torn = call.splitter.is_within();
+                    each(Event::End { stream, torn });
+                    return;
+                }
+                text.clear();
+                message.clear();
+                let code = fields.map_or(NO_STATUS, |fields| trailers(fields.text(), text, message));
+                each(Event::Status {
+                    stream,
+                    code,
+                    http: 0,
+                    message,
+                    metadata: text,
+                });
+            }
+            other => {
+                match other {
+                    Received::Closed(stream) | Received::Reset { stream, .. } => let_go(calls, held, stream),
+                    Received::Failed { .. } => {
+                        calls.clear();
+                        *held = 0;
+                    }
+                    _ => {}
+                }
+                each(Event::Other(other));
+            }
+        });
+        for (stream, length) in self.passed.drain(..) {
+            self.session.take(stream, length, out);
+        }
+        for stream in std::mem::take(&mut self.refused) {
+            let refused = self.session.respond(stream, 415, &[], None, true, out);
+            self.said(stream, refused.ok());
+        }
+        taken
+    }
+
+    /// See [`Session::pump`].
+    pub fn pump(&mut self, room: usize, out: &mut Vec<u8>, each: &mut dyn FnMut(Event<'_>)) {
+        let Link {
+            session, calls, held, ..
+        } = self;
+        session.pump(room, out, &mut |received| {
+            if let Received::Closed(stream) = received {
+                let_go(calls, held, stream);
+            }
+            each(Event::Other(received));
+        });
+    }
+
+    /// Messages of a call were taken, of so many bytes.
+    pub fn take(&mut self, stream: u32, used: u32, out: &mut Vec<u8>) {
+        self.session.take(stream, used, out);
+    }
+
+    /// Begins a call: `head` are the fields that all calls of its method have, `metadata` those of this one. Returns its stream.
+    ///
+    /// # Errors
+    /// The peer takes no more calls now, or the fields are none.
+    pub fn call(&mut self, head: &[u8], timeout: Option<u64>, metadata: &[u8], out: &mut Vec<u8>) -> Result<u32, Gone> {
+        let text = &mut self.text;
+        text.clear();
+        text.extend_from_slice(head);
+        if let Some(timeout) = timeout {
+            text.extend_from_slice(b"grpc-timeout\0");
+            put_timeout(timeout, text);
+            text.push(0);
+        }
+        text.extend_from_slice(metadata);
+        let stream = self.session.request(text, false, out)?;
+        self.calls.insert(stream, Call::default());
+        Ok(stream)
+    }
+
+    /// Whether another call can begin.
+    pub fn has_room(&self) -> bool {
+        self.session.open_streams() < self.session.remote().max_concurrent_streams as usize
+    }
+
+    /// Metadata before the first message.
+    ///
+    /// # Errors
+    /// See [`Session::respond`].
+    pub fn respond(&mut self, stream: u32, metadata: &[u8], out: &mut Vec<u8>) -> Result<Wrote, Gone> {
+        let text = &mut self.text;
+        text.clear();
+        text.extend_from_slice(RESPONSE);
+        text.extend_from_slice(metadata);
+        self.session.respond(stream, 200, text, None, false, out)
+    }
+
+    /// Sends a message, and the end of our side if it `ends`.
+    ///
+    /// # Errors
+    /// See [`Session::write`].
+    pub fn message(
+        &mut self,
+        stream: u32,
+        message: &[u8],
+        ends: bool,
+        room: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<Wrote, Gone> {
+        let mut framed = std::mem::take(&mut self.framed);
+        framed.clear();
+        frame(message, &mut framed);
+        let wrote = self.frames(stream, &framed, ends, room, out);
+        framed.shrink_to(64 * 1024);
+        self.framed = framed;
+        wrote
+    }
+
+    /// Sends messages that are [framed](frame), and the end of our side if it `ends`.
+    ///
+    /// # Errors
+    /// See [`Session::write`].
+    pub fn frames(
+        &mut self,
+        stream: u32,
+        frames: &[u8],
+        ends: bool,
+        room: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<Wrote, Gone> {
+        let wrote = self.session.write(stream, frames, ends, room, out)?;
+        self.said(stream, Some(wrote));
+        Ok(wrote)
+    }
+
+    /// A server's: ends a call. A call without metadata before the first message ends with its header.
+    ///
+    /// # Errors
+    /// See [`Session::trailers`] and [`Session::respond`].
+    pub fn finish(
+        &mut self,
+        stream: u32,
+        code: u32,
+        message: &[u8],
+        metadata: &[u8],
+        begun: bool,
+        room: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<Wrote, Gone> {
+        let text = &mut self.text;
+        text.clear();
+        if !begun {
+            text.extend_from_slice(CONTENT_TYPE);
+        }
+        text.extend_from_slice(b"grpc-status\0");
+        text.extend_from_slice(code.to_string().as_bytes());
+        text.extend_from_slice(b"\0grpc-message\0");
+        percent::encode(message, text);
+        text.push(0);
+        text.extend_from_slice(metadata);
+        let wrote = if begun {
+            self.session.trailers(stream, text, room, out)?
+        } else {
+            self.session.respond(stream, 200, text, None, true, out)?
+        };
+        self.said(stream, Some(wrote));
+        Ok(wrote)
+    }
+
+    /// Ends a call at once.
+    ///
+    /// # Errors
+    /// It is over already.
+    pub fn reset(&mut self, stream: u32, code: Code, out: &mut Vec<u8>) -> Result<(), Gone> {
+        let_go(&mut self.calls, &mut self.held, stream);
+        self.session.reset(stream, code, out)
+    }
+
+    /// Lets go of everything.
+    pub fn forget(&mut self) {
+        self.calls.clear();
+        self.held = 0;
+        self.session.forget();
+    }
+
+    /// Bytes of messages that are not whole, and calls, for tests.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> (usize, usize) {
+        (self.held, self.calls.len())
+    }
+
+    fn said(&mut self, stream: u32, wrote: Option<Wrote>) {
+        if wrote.is_some_and(|wrote| wrote.closed) {
+            let_go(&mut self.calls, &mut self.held, stream);
+        }
+    }
+}
+
+const CONTENT_TYPE: &[u8] = b"content-type\0application/grpc+proto\0";
+
+/// What each response begins with.
+const RESPONSE: &[u8] = b"content-type\0application/grpc+proto\0grpc-accept-encoding\0identity,deflate,gzip\0";
+
+fn let_go(calls: &mut HashMap<u32, Call>, held: &mut usize, stream: u32) {
+    if let Some(call) = calls.remove(&stream) {
+        *held -= call.splitter.held();
+    }
+}
+
+fn is_call(fields: &Fields) -> bool {
+    let prefix = b"application/grpc";
+    pairs(fields.text()).any(|field| field.name == b"content-type" && field.value.starts_with(prefix))
+}
+
+fn put(name: &[u8], value: &[u8], text: &mut Vec<u8>) {
+    text.extend_from_slice(name);
+    text.push(0);
+    text.extend_from_slice(value);
+    text.push(0);
+}
+
+/// What a call's header says beyond its path: metadata go to `text`.
+fn request(fields: &Fields, text: &mut Vec<u8>) -> Timeout {
+    let mut timeout = Timeout::None;
+    text.clear();
+    for field in pairs(fields.text()) {
+        match field.name {
+            b":method"
+            | b":scheme"
+            | b":path"
+            | b"te"
+            | b"content-type"
+            | b"accept-encoding"
+            | b"grpc-accept-encoding" => {}
+            b"grpc-timeout" => {
+                timeout = parse_timeout(field.value).map_or(Timeout::Invalid, Timeout::After);
+                if timeout == Timeout::Invalid {
+                    put(field.name, field.value, text);
+                }
+            }
+            name => put(name, field.value, text),
+        }
+    }
+    timeout
+}
+
+/// Of a response's header, what is for whoever called.
+fn response(fields: &[u8], text: &mut Vec<u8>) {
+    text.clear();
+    for field in pairs(fields).filter(|field| field.name != b":status") {
+        put(field.name, field.value, text);
+    }
+}
+
+/// Of trailers, what is for whoever called, and what is said about the status, which is the result.
+fn trailers(fields: &[u8], text: &mut Vec<u8>, message: &mut Vec<u8>) -> u32 {
+    let mut code = NO_STATUS;
+    text.clear();
+    message.clear();
+    for field in pairs(fields) {
+        match field.name {
+            b":status" => {}
+            b"grpc-status" => {
+                let digits = field.value.len() <= 9 && field.value.iter().all(u8::is_ascii_digit);
+                let number = std::str::from_utf8(field.value).ok().and_then(|text| text.parse().ok());
+                code = number.filter(|_| digits).unwrap_or(UNKNOWN);
+            }
+            b"grpc-message" => message.extend_from_slice(field.value),
+            name => put(name, field.value, text),
+        }
+    }
+    code
+}
