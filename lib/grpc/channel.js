@@ -21,7 +21,6 @@ const INITIAL_BACKOFF = 1000
 const MAX_BACKOFF = 120_000
 const BACKOFF_FACTOR = 1.6
 const BACKOFF_JITTER = 0.2
-const CANCEL = 8
 const NUL = '\0'
 
 class ClientLink extends Link {
@@ -30,6 +29,8 @@ class ClientLink extends Link {
     this.channel = channel
     this.place = place
     this.settled = false
+    /** Why the server takes no more calls, as a code of HTTP/2. */
+    this.goaway = 0
     this.patience = setTimeout(() => {
       this.lose(new Error('Connection timed out'))
     }, CONNECT_TIMEOUT).unref()
@@ -51,8 +52,9 @@ class ClientLink extends Link {
     }
   }
 
-  onGoaway() {
+  onGoaway(code) {
     this.draining = true
+    this.goaway = code
     this.channel.left(this)
     if (this.calls.size === 0) this.finish()
   }
@@ -118,7 +120,6 @@ class Channel {
   }
 
   getConnectivityState(tryToConnect) {
-    if (this.state === SHUTDOWN) throw new Error('Channel has been shut down')
     const { state } = this
     if (tryToConnect) this.connect()
     return state
@@ -192,7 +193,6 @@ class Channel {
 
   /** Begins a call as soon as it can. */
   begin(call) {
-    if (this.state === SHUTDOWN) return call.failLater(status.UNAVAILABLE, 'Channel closed before call started')
     if (this.link !== null && this.pending.length === 0 && call.attempt(this.link)) return
     if (this.state === TRANSIENT_FAILURE && !call.waitsForReady) {
       return call.failLater(status.UNAVAILABLE, this.reason())
@@ -321,4 +321,4 @@ class Channel {
   }
 }
 
-module.exports = { Channel, CANCEL }
+module.exports = { Channel }

@@ -9,7 +9,7 @@ const { Duplex, Readable, Writable } = require('node:stream')
 const { native } = require('../engine.js')
 const constants = require('../constants.js')
 const { now } = require('../rpc/tick.js')
-const { propagate, status } = require('./constants.js')
+const { connectivityState, propagate, status } = require('./constants.js')
 const { unpack } = require('./compression.js')
 const { callError, unsupported } = require('./errors.js')
 const { Inbox } = require('./inbox.js')
@@ -67,6 +67,7 @@ class ClientCall {
     if (options.interceptors?.length > 0 || options.interceptor_providers?.length > 0) {
       throw unsupported('interceptors of clients')
     }
+    if (channel.state === connectivityState.SHUTDOWN) throw new Error('Channel has been shut down')
     if (options.credentials) throw unsupported('credentials of calls')
     this.channel = channel
     this.method = method
@@ -268,8 +269,10 @@ class ClientCall {
 
   onLost(error) {
     if (this.over) return
-    const details = error === null || error.syscall === undefined ? 'Connection dropped' : error.message
-    this.end({ code: status.UNAVAILABLE, details, metadata: new Metadata() })
+    const { goaway } = this.link
+    const dropped = error?.syscall === undefined ? 'Connection dropped' : error.message
+    const [code, details] = goaway === NO_ERROR ? [status.UNAVAILABLE, dropped] : ofReset(goaway)
+    this.end({ code, details, metadata: new Metadata() })
   }
 
   onDeadline() {

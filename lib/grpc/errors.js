@@ -1,7 +1,7 @@
 'use strict'
 
 const { makeError } = require('../errors.js')
-const { statusName } = require('../rpc/status.js')
+const { status: names } = require('./constants.js')
 
 /** What is in @grpc/grpc-js and not here. */
 function unsupported(what) {
@@ -10,7 +10,7 @@ function unsupported(what) {
 
 /** The error that a call ends with, as @grpc/grpc-js makes it: `code` is the number of a status. */
 function callError(status) {
-  return Object.assign(new Error(`${status.code} ${statusName(status.code)}: ${status.details}`), status)
+  return Object.assign(new Error(`${status.code} ${names[status.code]}: ${status.details}`), status)
 }
 
 /** The status that a handler's error stands for. */

@@ -117,7 +117,9 @@ class Metadata {
     const metadata = new Metadata()
     for (const [key, values] of Object.entries(headers)) {
       for (const value of Array.isArray(values) ? values : [values]) {
-        if (value !== undefined) receive(metadata.internalRepr, key, String(value))
+        if (value === undefined || key.startsWith(':')) continue
+        if (isBinary(key)) receive(metadata.internalRepr, key, String(value))
+        else metadata.add(key, String(value))
       }
     }
     return metadata
@@ -137,7 +139,11 @@ function receive(values, key, value) {
     // gRPC's own are not lists.
     const parts = key.startsWith('grpc-') ? [value] : value.split(',')
     for (const part of parts) append(values, key, Buffer.from(part.trim(), 'base64'))
-  } else if (LEGAL_VALUE.test(value)) append(values, key, value)
+  } else if (LEGAL_VALUE.test(value)) {
+    // Fields of one name are one, as Node's http2 has it.
+    const known = values.get(key)
+    values.set(key, [known === undefined ? value : `${known[0]}, ${value}`])
+  }
 }
 
 /** Fields that are for us. */

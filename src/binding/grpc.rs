@@ -8,7 +8,7 @@ use super::engine::{Engine, Node};
 use super::raw::{Args, Functions, Outcome, SharedBytes, Value};
 use super::table::{Showing, Table};
 use crate::engine::Protocol;
-use crate::grpc::{Event, Limits, Link, Timeout, decode};
+use crate::grpc::{Event, Limits, Link, Status, Timeout, decode};
 use crate::http2::{Code, Event as Received, Gone, Limits as SessionLimits, Role, Settings, Wrote};
 use crate::uv::{Errno, Stream};
 use std::cell::{Cell, RefCell};
@@ -209,7 +209,7 @@ pub fn register(functions: &mut Functions<Engine>) {
         let text = &mut *grpc.fields.borrow_mut();
         text.clear();
         args.append_latin1(0, text)?;
-        Ok(decode(text))
+        Ok(args.env().string(&decode(text)))
     });
 }
 
@@ -335,7 +335,12 @@ fn reply(grpc: &Rc<Grpc>, engine: &Engine, args: &Args) -> Outcome<i32> {
             }
             let room = room(queued);
             grpc.link.message(stream, message, false, room, out)?;
-            grpc.link.finish(stream, 0, b"OK", trailers, true, room, out)
+            let status = Status {
+                code: 0,
+                message: b"OK",
+                metadata: trailers,
+            };
+            grpc.link.finish(stream, &status, true, room, out)
         }))
     })?;
     if wrote & sent::ALL == 0 {
@@ -355,8 +360,12 @@ fn finish(grpc: &Rc<Grpc>, engine: &Engine, args: &Args) -> Outcome<i32> {
     args.append_latin1(5, metadata)?;
     let begun = bits & send_bit::BEGUN != 0;
     let wrote = said(engine.append_with(id, |grpc: &mut Connection, out, queued| {
-        grpc.link
-            .finish(stream, code, message, metadata, begun, room(queued), out)
+        let status = Status {
+            code,
+            message,
+            metadata,
+        };
+        grpc.link.finish(stream, &status, begun, room(queued), out)
     }));
     if wrote & sent::ALL == 0 {
         pump_soon(grpc, engine, id);

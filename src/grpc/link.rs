@@ -34,6 +34,17 @@ pub enum Timeout {
     Invalid,
 }
 
+/// How a call ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status<'a> {
+    /// A number of gRPC's.
+    pub code: u32,
+    /// What is said about it, as text.
+    pub message: &'a [u8],
+    /// Behind the last message.
+    pub metadata: &'a [u8],
+}
+
 /// What has happened. Metadata are as [`pairs`] reads them, with what else is for whoever handles the call.
 #[derive(Debug)]
 pub enum Event<'a> {
@@ -389,16 +400,14 @@ impl Link {
         Ok(wrote)
     }
 
-    /// A server's: ends a call. A call without metadata before the first message ends with its header.
+    /// A server's: ends a call. One whose response has not `begun` ends with its header.
     ///
     /// # Errors
     /// See [`Session::trailers`] and [`Session::respond`].
     pub fn finish(
         &mut self,
         stream: u32,
-        code: u32,
-        message: &[u8],
-        metadata: &[u8],
+        status: &Status<'_>,
         begun: bool,
         room: usize,
         out: &mut Vec<u8>,
@@ -409,11 +418,11 @@ impl Link {
             text.extend_from_slice(CONTENT_TYPE);
         }
         text.extend_from_slice(b"grpc-status\0");
-        text.extend_from_slice(code.to_string().as_bytes());
+        text.extend_from_slice(status.code.to_string().as_bytes());
         text.extend_from_slice(b"\0grpc-message\0");
-        percent::encode(message, text);
+        percent::encode(status.message, text);
         text.push(0);
-        text.extend_from_slice(metadata);
+        text.extend_from_slice(status.metadata);
         let wrote = if begun {
             self.session.trailers(stream, text, room, out)?
         } else {

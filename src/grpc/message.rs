@@ -98,6 +98,12 @@ impl Splitter {
         self.body.len()
     }
 
+    /// Bytes that are allocated for it.
+    #[cfg(test)]
+    pub(super) fn allocated(&self) -> usize {
+        self.body.capacity()
+    }
+
     /// A message has begun, and is not whole.
     pub fn is_within(&self) -> bool {
         self.had > 0 && !self.over

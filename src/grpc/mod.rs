@@ -11,7 +11,7 @@ mod percent;
 mod tests;
 mod timeout;
 
-pub use link::{Event, Limits, Link, NO_STATUS, Timeout};
+pub use link::{Event, Limits, Link, NO_STATUS, Status, Timeout};
 pub use message::{HEAD, Piece, Splitter, frame};
 pub use percent::{decode, encode};
 pub use timeout::{parse_timeout, put_timeout};
