@@ -116,9 +116,7 @@ same('messages that cannot be written or read', async ({ start }) => {
   return [
     await outcome((callback) => client.one('x', callback)),
     await outcome((callback) => client.one(5, callback)),
-    await outcome((callback) =>
-      client.makeUnaryRequest('/test.Texts/One', Buffer.from, String, undefined, callback),
-    ),
+    await outcome((callback) => client.makeUnaryRequest('/test.Texts/One', Buffer.from, String, undefined, callback)),
   ]
 })
 
@@ -244,7 +242,9 @@ same('a stream from the client', async ({ start }) => {
 })
 
 same('a stream from the client that the server does not wait for', async ({ start }) => {
-  const client = await start({ gather: (_call, callback) => callback({ code: status.OUT_OF_RANGE, details: 'enough' }) })
+  const client = await start({
+    gather: (_call, callback) => callback({ code: status.OUT_OF_RANGE, details: 'enough' }),
+  })
   return outcome((callback) => {
     const call = client.gather(callback)
     call.write('x')
@@ -418,7 +418,9 @@ same('states of a channel', async ({ S, C, t }) => {
   )
   states.push(channel.getConnectivityState(false))
   const left = new Promise((resolve) =>
-    channel.watchConnectivityState(C.connectivityState.READY, Infinity, () => resolve(channel.getConnectivityState(false))),
+    channel.watchConnectivityState(C.connectivityState.READY, Infinity, () =>
+      resolve(channel.getConnectivityState(false)),
+    ),
   )
   await new Promise((resolve) => server.tryShutdown(resolve))
   states.push(await left)

@@ -10,7 +10,7 @@ const { Deadlines } = require('../rpc/deadlines.js')
 const { parseTarget, resolve } = require('./address.js')
 const { connectivityState, status } = require('./constants.js')
 const { ChannelCredentials } = require('./credentials.js')
-const { unsupported } = require('./errors.js')
+const { refuseMissing, unsupported } = require('./errors.js')
 const { Link } = require('./link.js')
 const binding = require('../../binding.js')
 
@@ -83,9 +83,7 @@ class Channel {
       throw new TypeError('Channel credentials must be a ChannelCredentials object')
     }
     if (options === null || typeof options !== 'object') throw new TypeError('Channel options must be an object')
-    for (const name of ['grpc.service_config', 'grpc.http_proxy', 'grpc.default_compression_algorithm']) {
-      if (options[name]) throw unsupported(`'${name}'`)
-    }
+    refuseMissing(options)
     this.target = target
     this.options = options
     const { path, places, authority } = parseTarget(target)

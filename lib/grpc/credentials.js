@@ -20,15 +20,15 @@ class ChannelCredentials {
   compose() {
     throw new Error('Cannot compose insecure credentials')
   }
+
+  _equals(other) {
+    return other instanceof this.constructor
+  }
 }
 
 class InsecureChannel extends ChannelCredentials {
   _isSecure() {
     return false
-  }
-
-  _equals(other) {
-    return other instanceof InsecureChannel
   }
 }
 
@@ -40,15 +40,15 @@ class ServerCredentials {
   static createSsl() {
     throw unsupported('TLS (ServerCredentials.createSsl)')
   }
+
+  _equals(other) {
+    return other instanceof this.constructor
+  }
 }
 
 class InsecureServer extends ServerCredentials {
   _isSecure() {
     return false
-  }
-
-  _equals(other) {
-    return other instanceof InsecureServer
   }
 }
 

@@ -8,6 +8,24 @@ function unsupported(what) {
   return makeError(Error, 'IRONWIRE_GRPC_UNSUPPORTED', `ironwire's grpc has no ${what} yet`, unsupported)
 }
 
+/** Options of @grpc/grpc-js's that whoever gives them counts on, and that nothing here heeds. */
+const MISSING = [
+  'grpc.service_config',
+  'grpc.http_proxy',
+  'grpc.default_compression_algorithm',
+  'grpc.max_connection_age_ms',
+  'grpc.max_connection_age_grace_ms',
+  'grpc.max_connection_idle_ms',
+  'grpc.client_idle_timeout_ms',
+  'grpc.ssl_target_name_override',
+  'grpc.server_call_metric_recording',
+  'grpc-node.max_session_memory',
+]
+
+function refuseMissing(options) {
+  for (const name of MISSING) if (options[name]) throw unsupported(`'${name}'`)
+}
+
 /** The error that a call ends with, as @grpc/grpc-js makes it: `code` is the number of a status. */
 function callError(status) {
   return Object.assign(new Error(`${status.code} ${names[status.code]}: ${status.details}`), status)
@@ -27,4 +45,4 @@ function statusOf(error, trailers) {
   return status
 }
 
-module.exports = { unsupported, callError, statusOf }
+module.exports = { unsupported, refuseMissing, callError, statusOf }

@@ -10,7 +10,7 @@ const { parseTarget, resolve } = require('./address.js')
 const { status } = require('./constants.js')
 const { ServerCredentials } = require('./credentials.js')
 const { definitionOf } = require('./definition.js')
-const { unsupported } = require('./errors.js')
+const { refuseMissing, unsupported } = require('./errors.js')
 const { Link } = require('./link.js')
 const { ServerCall } = require('./server-call.js')
 
@@ -86,6 +86,7 @@ const paths = []
 class Server {
   constructor(options = {}) {
     if (options.interceptors?.length > 0) throw unsupported("'interceptors' of servers")
+    refuseMissing(options)
     this.options = options
     /** Handlers by path, and by the numbers of their paths. */
     this.handlers = new Map()

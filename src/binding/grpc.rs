@@ -94,7 +94,7 @@ pub(super) mod row {
     pub const CODE: usize = 5;
     /// Of a status, the length of what is said about it, which is the text's first part.
     pub const MESSAGE_LENGTH: usize = 6;
-    /// Of a status or of metadata, HTTP's status, if this is what said it.
+    /// Of a status or of metadata, HTTP's status; 0 for a call that ended without any word.
     pub const HTTP: usize = 7;
 }
 

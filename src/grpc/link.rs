@@ -99,7 +99,7 @@ pub enum Event<'a> {
         stream: u32,
         /// A number of gRPC's, or [`NO_STATUS`].
         code: u32,
-        /// Of HTTP, if nothing came before this, else 0.
+        /// Of HTTP; 0 when the call has ended without any word.
         http: u16,
         /// What is said about it, encoded as in [`percent`].
         message: &'a [u8],
@@ -114,8 +114,8 @@ pub enum Event<'a> {
 #[derive(Default)]
 struct Call {
     splitter: Splitter,
-    /// A client's: a header has come.
-    begun: bool,
+    /// A client's: of HTTP, when a header has come.
+    http: u16,
     /// A client's: its status has come. A server's: it was refused.
     over: bool,
 }
@@ -223,7 +223,7 @@ impl Link {
                         metadata: text,
                     });
                 } else {
-                    call.begun = true;
+                    call.http = status;
                     response(fields.text(), text);
                     each(Event::Metadata {
                         stream,
@@ -277,11 +277,14 @@ impl Link {
                 }
                 text.clear();
                 message.clear();
-                let code = fields.map_or(NO_STATUS, |fields| trailers(fields.text(), text, message));
+                let (code, http) = match fields {
+                    Some(fields) => (trailers(fields.text(), text, message), call.http),
+                    None => (NO_STATUS, 0),
+                };
                 each(Event::Status {
                     stream,
                     code,
-                    http: 0,
+                    http,
                     message,
                     metadata: text,
                 });

@@ -238,7 +238,7 @@ fn a_call_there_and_back_wherever_it_is_cut() {
             [
                 "metadata 1 200 content-type application/grpc+proto grpc-accept-encoding identity,deflate,gzip c d ",
                 "message 1 700",
-                "status 1 0 0 OK t 1 ",
+                "status 1 0 200 OK t 1 ",
                 "Other(Closed(1))"
             ]
         );

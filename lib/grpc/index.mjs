@@ -1,0 +1,23 @@
+import grpc from './index.js'
+
+export const {
+  status,
+  connectivityState,
+  logVerbosity,
+  propagate,
+  credentials,
+  ChannelCredentials,
+  ServerCredentials,
+  Metadata,
+  StatusBuilder,
+  Server,
+  Client,
+  Channel,
+  loadPackageDefinition,
+  makeClientConstructor,
+  makeGenericClientConstructor,
+  closeClient,
+  waitForClientReady,
+  getClientChannel,
+} = grpc
+export default grpc
