@@ -4,7 +4,7 @@
 //
 // An owner is any object with `id` and the methods of the events that can reach it: onConnection(id | errno),
 // onConnected(status), onRead(length | errno, memory, offset), onDrain(), onWriteError(errno), onShutdown(status), onClose(), and where it speaks
-// TLS, onUnanswered(), onSecured(), onInsecure(reason, detail), onKeys(lines).
+// TLS, onUnanswered(), onSecured(), onInsecure(reason, detail), onKeys(lines), onSession(name).
 // Protocols bring events of their own.
 
 const process = require('node:process')
@@ -81,6 +81,9 @@ const events = {
   },
   onKeys(id, lines) {
     ownerOf(id)?.onKeys(lines)
+  },
+  onSession(id, name) {
+    ownerOf(id)?.onSession(name)
   },
 }
 

@@ -1,6 +1,6 @@
 'use strict'
 
-// What is ours refuses an option that it does not know: passed over in silence, `{ tls: true }` would serve plaintext.
+// What is ours refuses an option that it does not know: passed over in silence, `{ requestCret: true }` would let everybody in.
 
 const { makeError } = require('./errors.js')
 

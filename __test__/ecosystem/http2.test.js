@@ -10,7 +10,7 @@ const { createAdaptorServer } = require('@hono/node-server')
 const fastify = require('fastify')
 const { Hono } = require('hono')
 const Koa = require('koa')
-const { http2: ours } = require('ironwire')
+const { http2: ours } = require('../..')
 
 const requests = [
   [{ ':path': '/' }],

@@ -6,6 +6,7 @@ const assert = require('node:assert')
 const { execFile, spawnSync } = require('node:child_process')
 const { createHash } = require('node:crypto')
 const fs = require('node:fs')
+const os = require('node:os')
 const path = require('node:path')
 const { test } = require('node:test')
 const { promisify } = require('node:util')
@@ -169,6 +170,36 @@ test('protobuf/stream', async (t) => {
 
 test('rpc/udp', async (t) => {
   assert.deepStrictEqual(await linesOf(t, 'rpc/udp.js'), ['java node rust NOT_FOUND', '4 questions, 4 look-ups'])
+})
+
+/** What `rpc/certificates.sh` makes, or where there is no OpenSSL what the tests of HTTPS have of it. */
+function makeCertificates(folder) {
+  const hasOpenssl = process.platform !== 'win32' && spawnSync('openssl', ['version']).status === 0
+  if (hasOpenssl) {
+    const made = spawnSync('bash', [path.join(EXAMPLES, 'rpc/certificates.sh'), folder], { encoding: 'utf8' })
+    assert.deepStrictEqual([made.status, made.stderr], [0, ''])
+    return
+  }
+  fs.mkdirSync(folder)
+  for (const [name, from] of Object.entries({ ca: 'ca', server: 'rsa', client: 'client' })) {
+    for (const what of ['cert', 'key']) {
+      const file = path.join(__dirname, '../https/fixtures', `${from}-${what}.pem`)
+      if (fs.existsSync(file)) fs.copyFileSync(file, path.join(folder, `${name}-${what}.pem`))
+    }
+  }
+}
+
+test('rpc/mutual-tls', async (t) => {
+  const cwd = fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-certificates-'))
+  t.after(() => fs.rmSync(cwd, { recursive: true, force: true }))
+  makeCertificates(path.join(cwd, 'certificates'))
+  const started = start(t, path.join(EXAMPLES, 'rpc/mutual-tls.js'), { cwd })
+  seen.add('rpc/mutual-tls.js')
+  assert.deepStrictEqual(await started.ended, { code: 0, signal: null }, started.stderr)
+  const [name, refusal, error] = started.stdout.split('\n')
+  assert.match(name, /^hello, CN=client$/)
+  assert.strictEqual(refusal, 'This server takes clients with a certificate of its authorities only, and it has none')
+  assert.match(error, /^IRONWIRE_RPC_TLS [A-Z_]+$/)
 })
 
 test('rpc/service', async (t) => {

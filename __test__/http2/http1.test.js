@@ -97,3 +97,19 @@ test('who begins with nothing is let go', async () => {
   })
   while (usage().slots > before) await new Promise(setImmediate)
 })
+
+test('who does not begin in time is told so, as HTTP/1 has it', async () => {
+  for (const beginning of ['', 'P', 'PRI * HT', 'GET / HTTP/1.1\r\n']) {
+    const options = { allowHTTP1: true, headersTimeout: 30, requestTimeout: 60, connectionsCheckingInterval: 10 }
+    const server = ours.createServer(options, () => {})
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const socket = net.connect(server.address().port, '127.0.0.1')
+    socket.write(beginning)
+    let text = ''
+    for await (const chunk of socket.setEncoding('latin1')) text += chunk
+    assert.match(text, /^HTTP\/1\.1 408 Request Timeout\r\n/, beginning)
+    server.close()
+    await once(server, 'close')
+  }
+})

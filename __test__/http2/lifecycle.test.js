@@ -11,7 +11,7 @@ const { finished } = require('node:stream')
 const test = require('node:test')
 const { setImmediate } = require('node:timers/promises')
 const { ask, core, ours, same, withServer } = require('./support.js')
-const { usage } = require('../../lib/engine.js')
+const { native, usage } = require('../../lib/engine.js')
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
 const SETTINGS = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])
@@ -86,6 +86,106 @@ test('a body that is read late is read whole', async () => {
       assert.deepEqual(await read, [60_000])
     },
   )
+})
+
+test('a body belongs to whoever reads it first', async () => {
+  const readers = {
+    '/request': (req) => req,
+    '/stream': (req) => req.stream,
+    '/both': (req) => {
+      req.stream.on('close', () => {})
+      return req
+    },
+  }
+  for (const alsoStreams of [false, true]) {
+    await same((module) =>
+      withServer(
+        module,
+        {},
+        (server) => {
+          if (alsoStreams) server.on('stream', () => {})
+          server.on('request', async (req, res) => {
+            const source = readers[req.url](req)
+            let length = 0
+            source.on('data', (chunk) => {
+              length += chunk.length
+            })
+            source.on('end', () => res.end(String(length)))
+          })
+        },
+        async (client) => {
+          const bodies = []
+          for (const path of Object.keys(readers)) {
+            for (const length of [0, 1, 100_000]) {
+              const { body } = await ask(client, { ':method': 'POST', ':path': path }, Buffer.alloc(length))
+              assert.equal(body, String(length))
+              bodies.push(body)
+            }
+          }
+          return bodies
+        },
+      ),
+    )
+  }
+})
+
+test('a small part of a large read does not keep that', async () => {
+  const kept = {}
+  await withServer(
+    ours,
+    {},
+    (server) =>
+      server.on('request', (req) => {
+        req.once('data', (part) => {
+          kept[req.method] = part.buffer
+        })
+        req.on('end', () => server.emit('ended'))
+      }),
+    async (_client, server) => {
+      const frame = (flags, stream, length) => {
+        const bytes = Buffer.alloc(9 + length)
+        bytes.writeUIntBE(length, 0, 3)
+        bytes[4] = flags
+        bytes.writeUInt32BE(stream, 5)
+        return bytes
+      }
+      const open = (method, stream) => {
+        const bytes = Buffer.from(GET)
+        bytes[4] = 4
+        bytes.writeUInt32BE(stream, 5)
+        bytes[9] = method
+        return bytes
+      }
+      const socket = net.connect(server.address().port, '127.0.0.1')
+      // The small part is in the middle of what is read at once.
+      const parts = [PREFACE, SETTINGS, open(0x83, 1), open(0x82, 3), frame(0, 3, 16_000), frame(1, 1, 1)]
+      socket.write(Buffer.concat([...parts, frame(0, 3, 16_000), frame(1, 3, 16_000)]))
+      while (kept.GET === undefined || kept.POST === undefined) await once(server, 'ended')
+      assert.ok(kept.GET.byteLength >= 48_000)
+      assert.notEqual(kept.POST, kept.GET)
+      socket.destroy()
+    },
+  )
+})
+
+test('parts of a response do not wait for one another', async (t) => {
+  // Nagle's algorithm would have the second wait for the peer's delayed acknowledgement.
+  const { setNoDelay } = native
+  t.after(() => {
+    native.setNoDelay = setNoDelay
+  })
+  const calls = []
+  native.setNoDelay = (...args) => {
+    calls.push(args[1])
+    return setNoDelay(...args)
+  }
+  await withServer(
+    ours,
+    {},
+    (server) => server.on('request', (_req, res) => res.end()),
+    (client) => ask(client),
+  )
+  assert.deepEqual(calls, [true])
 })
 
 test('what one listener throws keeps nothing from the others', async () => {
@@ -490,4 +590,152 @@ test('who has said goodbye may reset the connection', async () => {
     },
   )
   assert.deepEqual(errors, [])
+})
+
+test("a session's own timeout is nobody else's", async () => {
+  await same((module) => {
+    const seen = []
+    return withServer(
+      module,
+      {},
+      (server) => {
+        server.on('timeout', () => seen.push('server'))
+        server.on('request', (req, res) => {
+          req.stream.session.setTimeout(20, () => {
+            seen.push('session')
+            res.end('late')
+          })
+        })
+      },
+      async (client) => [(await ask(client)).body, seen],
+    )
+  })
+})
+
+test('pings that are too many are cancelled', async () => {
+  await same((module) =>
+    withServer(
+      module,
+      { maxOutstandingPings: 1 },
+      (server) =>
+        server.on('stream', (stream) => {
+          const { session } = stream
+          stream.respond()
+          session.ping(() => {})
+          session.ping(({ code }) => stream.end(code))
+        }),
+      async (client) => (await ask(client)).body,
+    ),
+  )
+})
+
+test('what a response may be written with', async () => {
+  await same((module) => {
+    const seen = []
+    const note = (act) => {
+      try {
+        act()
+      } catch ({ code, message }) {
+        seen.push(code, message)
+      }
+    }
+    return withServer(
+      module,
+      {},
+      (server) =>
+        server.on('request', (_req, res) => {
+          for (const status of [101, 199, 600]) note(() => res.writeHead(status))
+          res.statusCode = 200
+          res.write(new DataView(new ArrayBuffer(3)))
+          res.write(new Uint16Array(2))
+          for (const chunk of [null, undefined, 5, {}]) note(() => res.write(chunk))
+          res.end('done')
+        }),
+      async (client) => [(await ask(client)).body, seen],
+    )
+  })
+})
+
+test('whoever has replaced writeHead or write is called', async () => {
+  await same((module) => {
+    const calls = []
+    return withServer(
+      module,
+      {},
+      (server) =>
+        server.on('request', (req, res) => {
+          const { writeHead, write } = res
+          res.writeHead = function (...args) {
+            calls.push('writeHead')
+            this.setHeader('x-last', 'moment')
+            return writeHead.apply(this, args)
+          }
+          if (req.url !== '/head') {
+            res.write = function (chunk, ...args) {
+              calls.push('write')
+              return write.call(this, String(chunk).toUpperCase(), ...args)
+            }
+          }
+          if (req.url === '/flush') res.flushHeaders()
+          if (req.url === '/parts') res.write('a')
+          if (req.url === '/trailers') res.setTrailer('x-trailer', 'there')
+          if (req.url === '/empty') res.end()
+          else res.end('b')
+        }),
+      async (client) => {
+        const answers = []
+        for (const path of ['/head', '/whole', '/flush', '/parts', '/trailers', '/empty']) {
+          const { headers, trailers, body } = await ask(client, { ':path': path })
+          answers.push([path, headers['x-last'], trailers, body])
+        }
+        return { answers, calls }
+      },
+    )
+  })
+})
+
+test('a response is sent when it is, whatever the request still has to say', async () => {
+  await same((module) =>
+    withServer(
+      module,
+      {},
+      (server) =>
+        server.on('request', (req, res) => {
+          req.resume()
+          res.end('early', () => server.emit('sent', res.writableEnded))
+        }),
+      async (client, server) => {
+        const sent = once(server, 'sent')
+        const stream = client.request({ ':method': 'POST' })
+        stream.write('never ends')
+        const seen = await sent
+        stream.close()
+        return seen
+      },
+    ),
+  )
+  // And once, when there is much of it, or it is cut off.
+  for (const cut of [false, true]) {
+    let calls = 0
+    await withServer(
+      ours,
+      {},
+      (server) =>
+        server.on('request', (_req, res) => {
+          res.end(Buffer.alloc(500_000), () => calls++)
+          res.on('close', () => server.emit('closed'))
+        }),
+      async (client, server) => {
+        const closed = once(server, 'closed')
+        const stream = client.request()
+        stream.on('error', () => {})
+        await once(stream, 'response')
+        if (cut) stream.close(core.constants.NGHTTP2_CANCEL)
+        else stream.resume()
+        await closed
+        await setImmediate()
+      },
+    )
+    assert.equal(calls, 1)
+  }
 })

@@ -301,6 +301,26 @@ for (const [name, options] of Object.entries(foreign)) {
   })
 }
 
+test("sessions over Node's TLS are timed out by the server, too", async () => {
+  await same((module) =>
+    serve(
+      module,
+      foreign.SNICallback,
+      (server) => {
+        server.setTimeout(20)
+        server.on('request', () => {})
+      },
+      (port, server) =>
+        connected(port, { rejectUnauthorized: false }, async (client) => {
+          client.request().on('error', () => {})
+          const [session] = await once(server, 'timeout')
+          session.destroy()
+          return session.encrypted
+        }),
+    ),
+  )
+})
+
 test("a greeting that rustls has no answer to is Node's", async () => {
   const options = { ciphers: 'AES128-SHA256', maxVersion: 'TLSv1.2' }
   await same((module) =>
@@ -422,6 +442,33 @@ test('a client that is cut off leaves nothing behind', async () => {
     },
   )
   while (usage().slots > before) await setImmediate()
+})
+
+test('a response that is read slowly is read whole when the session closes behind it', async () => {
+  const length = await same((module) =>
+    serve(
+      module,
+      {},
+      (server) =>
+        server.on('request', (req, res) => {
+          res.end(Buffer.alloc(1_000_000))
+          req.stream.session.close()
+        }),
+      (port) =>
+        connected(port, {}, async (client) => {
+          const stream = client.request()
+          let length = 0
+          stream.on('data', (part) => {
+            length += part.length
+            stream.pause()
+            setTimeout(() => stream.resume(), 1)
+          })
+          await once(stream, 'close')
+          return length
+        }),
+    ),
+  )
+  assert.equal(length, 1_000_000)
 })
 
 test('options that are wrong are refused as Node refuses them', () => {

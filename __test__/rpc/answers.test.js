@@ -235,14 +235,14 @@ test('an option that there is not is refused, by its name and with the one that 
     code: 'IRONWIRE_UNKNOWN_OPTION',
     message: new RegExp(words.join('.*')),
   })
-  assert.throws(() => rpc.createServer({ tls: true }), refused('"options.tls"'))
+  assert.throws(() => rpc.createServer({ encryption: true }), refused('"options.encryption"'))
   assert.throws(() => rpc.createServer({ maxConcurency: 5 }), refused('maxConcurency', 'maxConcurrency'))
   assert.throws(() => new rpc.Server({ timeout: 5 }), refused('options.timeout'))
   assert.throws(() => rpc.connect(1, { timeOut: 5 }), refused('timeOut', 'timeout'))
   assert.throws(() => rpc.connect(1, { reconnect: { maxdelay: 5 } }), refused('options.reconnect.maxdelay', 'maxDelay'))
   assert.throws(() => rpc.connect({ hostname: 'x', port: 1 }), refused('target.hostname', 'host'))
-  assert.throws(() => rpc.connect({ port: 1, tls: true }), refused('target.tls'))
-  const { server, client } = await pair(t, { maxMethods: undefined, tls: undefined })
+  assert.throws(() => rpc.connect({ port: 1, encrypted: true }), refused('target.encrypted'))
+  const { server, client } = await pair(t, { maxMethods: undefined, encryption: undefined })
   server.method('echo', (request) => request)
   assert.throws(() => client.call('echo', null, { timout: 5 }, () => {}), refused('timout', 'timeout'))
   await assert.rejects(client.call('echo', null, { sginal: null }), refused('sginal', 'signal'))

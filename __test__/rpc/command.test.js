@@ -11,6 +11,7 @@ const path = require('node:path')
 const { once } = require('node:events')
 const { test } = require('node:test')
 const { rpc } = require('../../index.js')
+const { file, of, pem } = require('../https/support.js')
 const { until } = require('./tools')
 
 const BIN = path.join(__dirname, '../../bin/ironwire.js')
@@ -59,10 +60,10 @@ test('says where it listens, keeps what it knows in its folder, and ends at Ctrl
 test('lets in who knows the secret of a file, or of the environment', async (t) => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-secret-'))
   t.after(() => fs.rmSync(folder, { recursive: true, force: true }))
-  const file = path.join(folder, 'secrets')
+  const secretFile = path.join(folder, 'secrets')
   const secrets = ['the secret of today', 'the one of yesterday']
-  fs.writeFileSync(file, `\uFEFF${secrets.join('\r\n')}\n`)
-  const byFile = await start(t, '--secret-file', file)
+  fs.writeFileSync(secretFile, `\uFEFF${secrets.join('\r\n')}\n`)
+  const byFile = await start(t, '--secret-file', secretFile)
   const byVariable = await startWith(t, { IRONWIRE_SECRET: secrets[0] })
   for (const { text } of [byFile, byVariable]) {
     assert.match(text, /Only programs that know the secret are let in/)
@@ -82,15 +83,48 @@ test('lets in who knows the secret of a file, or of the environment', async (t) 
   const [{ code }] = await once(client, 'error')
   assert.strictEqual(code, 'IRONWIRE_RPC_UNAUTHENTICATED')
 
-  fs.writeFileSync(file, '\n')
-  assert.match(run('registry', '--secret-file', file).stderr, /secrets has no secret/)
-  fs.writeFileSync(file, 'short one\n')
-  const { stderr, status } = run('registry', '--secret-file', file)
+  fs.writeFileSync(secretFile, '\n')
+  assert.match(run('registry', '--secret-file', secretFile).stderr, /secrets has no secret/)
+  fs.writeFileSync(secretFile, 'short one\n')
+  const { stderr, status } = run('registry', '--secret-file', secretFile)
   assert.match(stderr, /a secret has 16 bytes at least, and one of \S+secrets has 9/)
   assert.doesNotMatch(stderr, /short one/)
   assert.strictEqual(status, 2)
   assert.match(run('registry', '--secret-file', folder).stderr, /names a file that can be read: EISDIR/)
   assert.match(runWith({ IRONWIRE_SECRET: '' }, 'registry').stderr, /one of IRONWIRE_SECRET has 0/)
+})
+
+test('has TLS, and lets in who has a certificate of its authorities', async (t) => {
+  const [cert, key, ca] = ['rsa-cert.pem', 'rsa-key.pem', 'ca-cert.pem'].map(file)
+  const own = ['--tls-cert', cert, '--tls-key', key]
+  const everybody = await start(t, ...own)
+  assert.match(everybody.text, /It is reached by TLS\./)
+  const some = await start(t, ...own, '--tls-ca', ca)
+  assert.match(some.text, /Only programs with a certificate of its authorities are let in\./)
+  const shown = { ca: pem('ca-cert.pem') }
+  for (const [{ url }, tls] of [
+    [everybody, shown],
+    [some, { ...shown, ...of('client') }],
+  ]) {
+    const client = rpc.connectRegistry(url, { tls })
+    assert.deepStrictEqual(await client.list(), [])
+    client.destroy()
+  }
+  const client = rpc.connectRegistry(some.url, { tls: shown })
+  const [{ code }] = await once(client, 'error')
+  assert.strictEqual(code, 'IRONWIRE_RPC_UNAUTHENTICATED')
+
+  const wrong = [
+    [['--tls-cert', cert], /--tls-cert and --tls-key go together/],
+    [['--tls-ca', ca], /--tls-ca goes with --tls-cert and --tls-key/],
+    [[...own, '--tls-ca', key], /--tls-ca: \S+ has none as PEM/],
+    [[...own, '--tls-ca', `${ca}.none`], /--tls-ca cannot be read: ENOENT/],
+  ]
+  for (const [args, message] of wrong) {
+    const { status, stderr } = run('registry', '--port', '0', ...args)
+    assert.match(stderr, message)
+    assert.strictEqual(status, 2)
+  }
 })
 
 test('what is wrong with the command line is said', async (t) => {

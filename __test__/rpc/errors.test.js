@@ -203,7 +203,7 @@ test('every error of a lost connection says whether its request was sent', async
   })
   await assert.rejects(client.call('drop'), { code: 'IRONWIRE_RPC_CONNECTION_LOST', sent: true, method: 'drop' })
   if (!client.closed) await once(client, 'close')
-  await assert.rejects(client.call('drop'), { code: 'IRONWIRE_RPC_CLOSED', sent: false })
+  await assert.rejects(client.call('drop'), { code: 'IRONWIRE_RPC_NOT_CONNECTED', sent: false })
 })
 
 test('what destroy() calls unsent does not arrive, what arrives was called sent', async (t) => {

@@ -4,7 +4,7 @@
 
 const test = require('node:test')
 const assert = require('node:assert/strict')
-const { Call, Calls } = require('../../lib/rpc/calls.js')
+const { Call, Calls, Method } = require('../../lib/rpc/calls.js')
 const { Deadlines } = require('../../lib/rpc/deadlines.js')
 const { Outgoing } = require('../../lib/rpc/outgoing.js')
 const { Queue } = require('../../lib/rpc/queue.js')
@@ -13,7 +13,7 @@ const { now } = require('../../lib/rpc/tick.js')
 const { Flag } = require('./tools.js')
 
 function made(method = 'echo', size = 0) {
-  return new Call(method, Buffer.alloc(size), Infinity, () => {})
+  return new Call(new Method(method, 0), Buffer.alloc(size), Infinity, () => {})
 }
 
 test('no sequence number is used again while it is in flight, also when numbers wrap', () => {

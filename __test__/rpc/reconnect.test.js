@@ -101,7 +101,7 @@ test('reconnect: false ends the client with its first failure', async () => {
   assert.equal(error.port, 1)
   assert.equal((await call).code, 'IRONWIRE_RPC_NOT_CONNECTED')
   if (!client.closed) await once(client, 'close')
-  await assert.rejects(client.call('x'), { code: 'IRONWIRE_RPC_CLOSED' })
+  await assert.rejects(client.call('x'), { code: 'IRONWIRE_RPC_NOT_CONNECTED', sent: false, cause: error })
 })
 
 test('maxAttempts ends the client', async () => {

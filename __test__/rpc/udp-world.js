@@ -7,11 +7,12 @@ const { randomBytes } = require('node:crypto')
 const { ClientCore } = require('../../lib/rpc/udp/client-core.js')
 const { ServerCore } = require('../../lib/rpc/udp/server-core.js')
 const { DatagramCalls } = require('../../lib/rpc/udp/calls.js')
-const { Call } = require('../../lib/rpc/calls.js')
+const { Call, Method } = require('../../lib/rpc/calls.js')
 const datagram = require('../../lib/rpc/udp/datagram.js')
 const { randomOf } = require('../chance')
 
 const { Kind } = datagram
+const ECHO = new Method('echo', 0)
 const UDP = { maxDatagramBytes: 1200, resendAfter: 250, maxResendAfter: 4000, maxInFlight: 128 }
 const SERVER_UDP = {
   maxDatagramBytes: 1200,
@@ -202,7 +203,7 @@ class SimClient {
 
   /** Makes a call; `end(error, reply)` is told of its end. */
   call(text, timeout, end) {
-    const call = new Call('echo', Buffer.from(text), Infinity, (error, reply) => {
+    const call = new Call(ECHO, Buffer.from(text), Infinity, (error, reply) => {
       this.ends.push({ text, error, reply })
       end?.(error, reply)
     })

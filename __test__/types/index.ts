@@ -226,6 +226,22 @@ rpc.connect('registry://host/service', { secret: 'sixteen bytes...', registrySec
 rpc.connectRegistry('registry://host', { secret: 'sixteen bytes...' })
 // @ts-expect-error: a secret is bytes
 rpc.connect(1, { secret: 1234 })
+rpc
+  .createServer({ tls: { cert: 'a', key: 'b', ca: ['c'], requestCert: true } })
+  .setSecureContext({ cert: 'a', key: 'b' })
+rpc.createServer().method('who', (_request, _callback, call) => {
+  call.peer.tls?.certificate?.subject satisfies string | undefined
+  call.peer.tls?.authorized satisfies boolean | undefined
+  return null
+})
+rpc.connect('tls://host:1', { tls: { ca: 'a', checkServerIdentity: (name) => new Error(name) } })
+rpc.connect(['tls://host:1', { host: 'b', port: 1, tls: true, servername: 'c', weight: 2 }], { registryTls: null })
+rpc.createRegistry({ tls: { cert: 'a', key: Buffer.alloc(1) } })
+rpc.connectRegistry('registry://host', { tls: { ca: 'a', minVersion: 'TLSv1.3' } })
+// @ts-expect-error: a server has a certificate
+rpc.createServer({ tls: { key: 'a' } })
+// @ts-expect-error: rustls has no such version
+rpc.connect(1, { tls: { minVersion: 'TLSv1' } })
 const registrar = rpc.connectRegistry('registry://localhost')
 registrar.register('service', { port: 1, metadata: { version: '1' } }).on('registered', () => {})
 registrar.watch('service', (instances) => instances[0]?.metadata.version).close()

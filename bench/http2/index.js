@@ -1,6 +1,6 @@
 'use strict'
 
-// HTTP/2 servers without TLS, by prior knowledge, driven by nghttp2's h2load. As with HTTP/1, the measure is CPU time per request.
+// HTTP/2 servers, over TLS and without it (by prior knowledge), driven by nghttp2's h2load. As with HTTP/1, the measure is CPU time per request.
 
 const { execFile } = require('node:child_process')
 const path = require('node:path')
@@ -22,13 +22,17 @@ const loads = [
   { name: 'hello, 64 connections, 1 stream each', program: 'hello', connections: 64, streams: 1 },
   { name: 'hello by the stream API, 16 connections, 32 streams each', program: 'stream', connections: 16, streams: 32 },
   { name: '64 KiB, 16 connections, 4 streams each', program: 'large', connections: 16, streams: 4 },
+  { name: 'hello over TLS, 16 connections, 32 streams each', program: 'secure', connections: 16, streams: 32 },
+  { name: 'hello over TLS, 64 connections, 1 stream each', program: 'secure', connections: 64, streams: 1 },
+  { name: '64 KiB over TLS, 16 connections, 4 streams each', program: 'secure large', connections: 16, streams: 4 },
 ]
 
 /** Asks for so many seconds; returns how many requests were answered, and how many that is a second. */
-async function drive(core, port, { connections, streams }, seconds) {
+async function drive(core, port, { program, connections, streams }, seconds) {
   const command = ['h2load', '-D', String(seconds), '-c', String(connections), '-m', String(streams)]
   if (core !== undefined) command.unshift('taskset', '-c', String(core))
-  const { stdout } = await promisify(execFile)(command[0], [...command.slice(1), `http://127.0.0.1:${port}/`])
+  const scheme = program.startsWith('secure') ? 'https' : 'http'
+  const { stdout } = await promisify(execFile)(command[0], [...command.slice(1), `${scheme}://127.0.0.1:${port}/`])
   const [, done, succeeded] = /(\d+) done, (\d+) succeeded/.exec(stdout)
   if (done !== succeeded || done === '0') throw new Error(`h2load: ${stdout}`)
   return { requests: Number(done), rate: Number(done) / seconds }

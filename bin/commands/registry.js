@@ -8,6 +8,7 @@ const process = require('node:process')
 const { rpc } = require('../..')
 const { MIN_SECRET } = require('../../lib/rpc/secret.js')
 const { UsageError, parse } = require('./usage.js')
+const { identity, authorities } = require('./identity.js')
 
 const DEFAULT_PORT = 7400
 const DEFAULT_HOST = '127.0.0.1'
@@ -24,9 +25,12 @@ Runs an addressing server: servers register with it by name, clients ask it by r
       --secret-file FILE
                        what programs have to know to be let in, of ${MIN_SECRET} bytes at least; several, one a line, while it is being replaced.
                        The variable IRONWIRE_SECRET may have one instead
+      --tls-cert FILE  TLS, with this certificate, what is between it and its authority behind it, as PEM
+      --tls-key FILE   and its key
+      --tls-ca FILE    only programs with a certificate that these authorities have signed are let in
   -h, --help           this text
 
-Without a secret everyone who reaches the port may register and ask: leave it to a network that you trust. Ctrl-C ends it.
+Without a secret or authorities everyone who reaches the port may register and ask: leave it to a network that you trust. Ctrl-C ends it.
 `
 
 const OPTIONS = {
@@ -34,6 +38,9 @@ const OPTIONS = {
   host: { type: 'string' },
   data: { type: 'string', short: 'd' },
   'secret-file': { type: 'string' },
+  'tls-cert': { type: 'string' },
+  'tls-key': { type: 'string' },
+  'tls-ca': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 }
 
@@ -49,7 +56,21 @@ function commandLine(args) {
   }
   if (values.data === '') throw new UsageError('--data names a folder')
   const folder = values.data === undefined ? undefined : path.resolve(values.data)
-  return { port, host: values.host ?? DEFAULT_HOST, folder, secret: secretsOf(values['secret-file']) }
+  return {
+    port,
+    host: values.host ?? DEFAULT_HOST,
+    folder,
+    secret: secretsOf(values['secret-file']),
+    tls: tlsOf(values),
+  }
+}
+
+function tlsOf({ 'tls-cert': cert, 'tls-key': key, 'tls-ca': file }) {
+  const own = identity(cert, key)
+  const ca = authorities(file)
+  if (ca === undefined) return own
+  if (own === undefined) throw new UsageError('--tls-ca goes with --tls-cert and --tls-key')
+  return { ...own, ca, requestCert: true }
 }
 
 /** Undefined where nobody gave one. They are not among the arguments, which everybody on the machine can list. */
@@ -106,22 +127,32 @@ function fail(message) {
   process.exit(1)
 }
 
-function announce({ host, folder, secret }, { address, port }, { services, instances }) {
+function announce({ host, folder, secret, tls }, { address, port }, { services, instances }) {
   const shown = address.includes(':') ? `[${address}]` : address
   const lines = [`ironwire registry listens on registry://${shown}:${port}`]
   if (folder === undefined) lines.push('It keeps all in memory: --data DIR lets it survive a crash.')
   else lines.push(`It keeps what it knows in ${folder}: ${instances} instances of ${services} services.`)
   if (host === DEFAULT_HOST) lines.push('For this machine only: --host 0.0.0.0 lets others in.')
   if (secret !== undefined) lines.push('Only programs that know the secret are let in.')
+  if (tls !== undefined) lines.push('It is reached by TLS.')
+  if (tls?.ca !== undefined) lines.push('Only programs with a certificate of its authorities are let in.')
   lines.push('Ctrl-C ends it.')
   console.log(lines.join('\n'))
+}
+
+/** Made before anything listens: what is wrong with a certificate shows here. */
+function registryOf({ folder, secret, tls }) {
+  try {
+    return rpc.createRegistry({ folder, ...(secret && { secret }), ...(tls && { tls }) })
+  } catch (error) {
+    throw new UsageError(error.message)
+  }
 }
 
 function main(args) {
   const settings = commandLine(args)
   if (settings.help) return process.stdout.write(USAGE)
-  const { folder, secret } = settings
-  const registry = rpc.createRegistry(secret === undefined ? { folder } : { folder, secret })
+  const registry = registryOf(settings)
   registry.on('error', (error) => fail(explain(error, settings)))
   for (const event of ['damaged', 'storageError']) {
     registry.on(event, (error) => process.stderr.write(`ironwire: ${error.message}\n`))

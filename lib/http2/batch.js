@@ -5,6 +5,7 @@
 // One entry into JavaScript brings the events of all connections that received something in a turn of the loop. Between two of them ticks and
 // promise jobs run.
 
+const { Buffer } = require('node:buffer')
 const { native, ownerOf, shared } = require('../engine.js')
 const { runTicks } = require('../ticks.js')
 const constants = require('../constants.js')
@@ -15,6 +16,9 @@ const { FIRST, WORDS, KIND, ENDS, METHOD, ID, STREAM } = constants.http2Row
 const { PART, PART_LENGTH, PATH, PATH_LENGTH, CODE } = constants.http2Row
 const { HEAD, DATA, END, RESET, DRAINED, CLOSED, SETTINGS, SETTINGS_ACK, PING, PONG, GOAWAY, FAILED } =
   constants.http2Event
+
+/** So much smaller than the read that it came with, a part of a body is copied. */
+const SMALL = 8
 
 /** By the numbers that rows say. */
 const METHODS = binding.httpMethods()
@@ -67,7 +71,7 @@ function handle(session, at, text, body) {
       session.exchanges.get(stream)?.onDrained()
       break
     case CLOSED:
-      session.exchanges.get(stream)?.onClosed()
+      session.exchanges.get(stream)?.close()
       break
     case SETTINGS:
       session.onSettings()
@@ -91,10 +95,13 @@ function handle(session, at, text, body) {
 
 function bytes(body, start, length) {
   if (body === undefined) return empty
-  return start === 0 && length === body.length ? body : body.subarray(start, start + length)
+  if (start === 0 && length === body.length) return body
+  const part = body.subarray(start, start + length)
+  // Whoever keeps a small part is not to keep all of a large read.
+  return length < body.length / SMALL ? Buffer.from(part) : part
 }
 
-const empty = require('node:buffer').Buffer.alloc(0)
+const empty = Buffer.alloc(0)
 
 module.exports = shared('http2 batch', () => {
   words = new Uint32Array(native.http2Table({ onHttp2 }))

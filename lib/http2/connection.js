@@ -9,7 +9,8 @@ const { systemError } = require('../errors.js')
 const { EOF } = require('../constants.js').errno
 const { Connection } = require('../net/handle.js')
 const { Socket } = require('../net/socket.js')
-const { serveHttp1 } = require('./http1.js')
+const { requestTimeout } = require('../http/errors.js')
+const { patience, serveHttp1 } = require('./http1.js')
 const { ServerHttp2Session } = require('./session.js')
 
 const FastBuffer = Buffer[Symbol.species]
@@ -26,11 +27,14 @@ class Http2Connection extends Connection {
     this.session = undefined
     this.ended = false
     this.peerEnded = false
+    /** Our side has ended. */
+    this.shut = false
     /** The peer's end is waited for behind ours, and for how long. */
     this.lingers = false
     this.lingering = undefined
-    /** What has come of a beginning that may be the preface. */
+    /** What has come of a beginning that may be the preface, and how long that may take. */
     this.sniffed = undefined
+    this.impatience = undefined
   }
 
   getSocket() {
@@ -61,13 +65,12 @@ class Http2Connection extends Connection {
   attach() {
     const { server } = this
     this.reading = true
+    // A part of a response does not wait for the one before it.
+    if (this.isTcp) this.setNoDelay(true)
     const session = new ServerHttp2Session(this, server, server.options)
     this.session = session
     server.sessions.add(session)
     session.on('error', (error) => server.emit('sessionError', error, session))
-    session.on('timeout', () => {
-      if (!server.emit('timeout', session)) session.destroy()
-    })
     session.attach()
     if (this.socket !== undefined) this.socket.session = session
     server.emit('session', session)
@@ -77,8 +80,15 @@ class Http2Connection extends Connection {
   /** Looks at what the peer begins with before it decides what is spoken. */
   sniff() {
     this.sniffed = EMPTY
+    const wait = patience(this.server)
+    if (wait > 0) this.impatience = setTimeout(() => this.expire(), wait).unref()
     this.reading = true
     native.readStart(this.id)
+  }
+
+  /** It has not begun: HTTP/1 has an answer to that. */
+  expire() {
+    if (this.sniffed !== undefined) serveHttp1(this, EMPTY).fail(requestTimeout())
   }
 
   onSniffed(length, memory, offset) {
@@ -88,6 +98,7 @@ class Http2Connection extends Connection {
     const common = Math.min(bytes.length, PREFACE.length)
     const begins = bytes.compare(PREFACE, 0, common, 0, common) === 0
     this.sniffed = begins && common < PREFACE.length ? bytes : undefined
+    if (this.sniffed === undefined) clearTimeout(this.impatience)
     if (!begins) serveHttp1(this, bytes)
     else if (common === PREFACE.length) {
       this.attach()
@@ -102,10 +113,10 @@ class Http2Connection extends Connection {
     if (this.session === undefined) return super.onRead(length, memory, offset)
     if (length > 0) return
     this.peerEnded = true
-    if (this.lingers) {
-      this.lingers = false
-      if (this.lingering !== undefined || length !== EOF) this.end()
-    }
+    const { lingers } = this
+    this.lingers = false
+    if (this.ended && (this.shut || length !== EOF)) this.end()
+    else if (lingers && this.secured) this.shutDown()
     this.session.onLost(length === EOF ? undefined : systemError(length, 'read'))
   }
 
@@ -115,9 +126,9 @@ class Http2Connection extends Connection {
   }
 
   onShutdown(status) {
-    if (this.shutdownRequest !== undefined) return super.onShutdown(status)
-    if (this.lingers) this.lingering = setTimeout(() => this.end(), LINGER).unref()
-    else this.end()
+    this.shut = true
+    if (this.shutdownRequest !== undefined) super.onShutdown(status)
+    if (this.ended) this.leave()
   }
 
   /**
@@ -129,7 +140,22 @@ class Http2Connection extends Connection {
     this.ended = true
     this.lingers = lingers && !this.peerEnded
     native.http2Forget(this.id)
+    if (this.shut) this.leave()
+    // Over TLS a peer may take our end for the end of all, and drop what it has not read.
+    else if (this.lingers && this.secured && this.session.hasJustSpoken())
+      this.lingering = setTimeout(() => this.shutDown(), LINGER).unref()
+    else this.shutDown()
+  }
+
+  shutDown() {
+    clearTimeout(this.lingering)
+    this.lingers &&= !this.secured
     if (native.end(this.id) < 0) this.end()
+  }
+
+  leave() {
+    if (this.lingers) this.lingering = setTimeout(() => this.end(), LINGER).unref()
+    else this.end()
   }
 
   end() {
@@ -141,6 +167,7 @@ class Http2Connection extends Connection {
   onClose() {
     const { server, socket } = this
     clearTimeout(this.lingering)
+    clearTimeout(this.impatience)
     super.onClose()
     this.session?.onLost(undefined)
     if (socket !== undefined) return
@@ -148,5 +175,8 @@ class Http2Connection extends Connection {
     server._emitCloseIfDrained()
   }
 }
+
+/** There is TLS. */
+Http2Connection.prototype.secured = false
 
 module.exports = { Http2Connection }

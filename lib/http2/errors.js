@@ -41,7 +41,6 @@ module.exports = {
   ),
   invalidStream: error(Error, 'ERR_HTTP2_INVALID_STREAM', 'The stream has been destroyed'),
   invalidSession: error(Error, 'ERR_HTTP2_INVALID_SESSION', 'The session has been destroyed'),
-  goawaySession: error(Error, 'ERR_HTTP2_GOAWAY_SESSION', 'New streams cannot be created after receiving a GOAWAY'),
   invalidStatus: error(RangeError, 'ERR_HTTP2_STATUS_INVALID', (code) => `Invalid status code: ${code}`),
   infoStatus: error(RangeError, 'ERR_HTTP2_INFO_STATUS_NOT_ALLOWED', 'Informational status codes cannot be used'),
   invalidInfoStatus: error(
@@ -60,7 +59,6 @@ module.exports = {
     'ERR_INVALID_HTTP_TOKEN',
     (what, value) => `${what} must be a valid HTTP token ["${value}"]`,
   ),
-  invalidChar: error(TypeError, 'ERR_INVALID_CHAR', (name) => `Invalid character in header content ["${name}"]`),
   pseudoNotAllowed: error(TypeError, 'ERR_HTTP2_PSEUDOHEADER_NOT_ALLOWED', 'Cannot set HTTP/2 pseudo-headers'),
   invalidPseudo: error(
     TypeError,
@@ -102,8 +100,6 @@ module.exports = {
     Object.assign(makeError(Error, 'ERR_HTTP2_ERROR', 'Protocol error'), { errno: -505, reason }),
   pingCancel: error(Error, 'ERR_HTTP2_PING_CANCEL', 'HTTP2 ping cancelled'),
   pingLength: error(RangeError, 'ERR_HTTP2_PING_LENGTH', 'HTTP2 ping payload must be 8 bytes'),
-  maxPings: error(Error, 'ERR_HTTP2_MAX_PENDING_PINGS', 'Maximum number of pending pings has been reached'),
-  settingsCancel: error(Error, 'ERR_HTTP2_SETTINGS_CANCEL', 'HTTP2 session settings canceled'),
   maxPendingSettings: error(
     Error,
     'ERR_HTTP2_MAX_PENDING_SETTINGS_ACK',
@@ -122,5 +118,5 @@ module.exports = {
   altsvcLength: error(TypeError, 'ERR_HTTP2_ALTSVC_LENGTH', 'HTTP/2 ALTSVC frames are limited to 16382 bytes'),
   altsvcOrigin: error(TypeError, 'ERR_HTTP2_ALTSVC_INVALID_ORIGIN', 'HTTP/2 ALTSVC frames require a valid origin'),
   writeAfterEnd: error(Error, 'ERR_STREAM_WRITE_AFTER_END', 'write after end'),
-  destroyed: error(Error, 'ERR_STREAM_DESTROYED', (name) => `Cannot call ${name} after a stream was destroyed`),
+  nullValues: error(TypeError, 'ERR_STREAM_NULL_VALUES', 'May not write null values to stream'),
 }

@@ -11,8 +11,11 @@ const channels = require('./channels.js')
 const { fieldsObject } = require('./fields.js')
 const { http2Send: bits, http2Sent: sent } = require('../constants.js')
 
-const { NGHTTP2_NO_ERROR, NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM } = constants
+const { NGHTTP2_NO_ERROR, NGHTTP2_FLAG_END_STREAM } = constants
 const { ALL, CLOSED } = sent
+
+/** So much of a body is taken before anybody reads it. */
+const MOST_UNREAD = 16 * 1024
 
 class Exchange {
   constructor(session, id, text, method, path, ended) {
@@ -28,7 +31,6 @@ class Exchange {
     /** Ours has: all of it is said, though perhaps not sent. */
     this.localEnded = false
     this.headersSent = false
-    this.trailersSent = false
     /** Nothing can be said on the stream, or comes on it, any more; and those who take part in it know that. */
     this.closed = false
     this.told = false
@@ -46,8 +48,21 @@ class Exchange {
     this.res = undefined
     this.stream = undefined
     this.resource = undefined
-    /** Who takes the body. */
+    /** Who takes the body: the first of them that reads. */
     this.reader = undefined
+    /** What has come of it before that, and its bytes. */
+    this.unread = undefined
+    this.unreadBytes = 0
+    this.bodyDone = ended
+  }
+
+  /** The stream that programs see, from now on. */
+  getStream() {
+    if (this.stream === undefined) {
+      this.stream = this.session.makeStream(this)
+      if (this.closed) this.stream.destroy()
+    }
+    return this.stream
   }
 
   // --- what comes
@@ -56,44 +71,88 @@ class Exchange {
     this.session.touch()
     const { reader, stream } = this
     if (stream !== undefined) stream.touch()
-    if (this.resource === undefined) this.take(reader, chunk)
-    else this.resource.runInAsyncScope(this.take, this, reader, chunk)
+    if (reader === undefined) this.keep(chunk)
+    else if (this.resource === undefined) this.take(chunk)
+    else this.resource.runInAsyncScope(this.take, this, chunk)
   }
 
-  take(reader, chunk) {
-    if (!reader.push(chunk) && !this.paused && !this.closed) {
-      this.paused = true
-      native.http2Pause(this.session.handle.id, this.id)
-    }
+  take(chunk) {
+    if (!this.reader.push(chunk)) this.pause()
+  }
+
+  keep(chunk) {
+    this.unread ??= []
+    this.unread.push(chunk)
+    this.unreadBytes += chunk.length
+    if (this.unreadBytes >= MOST_UNREAD) this.pause()
+  }
+
+  pause() {
+    if (this.paused || this.closed) return
+    this.paused = true
+    native.http2Pause(this.session.handle.id, this.id)
   }
 
   onEnd(trailers) {
     this.remoteEnded = true
-    if (trailers.length > 0) this.trailers = trailers
-    if (!this.paused) this.finishBody()
+    if (this.resource === undefined) this.takeEnd(trailers)
+    else this.resource.runInAsyncScope(this.takeEnd, this, trailers)
+  }
+
+  takeEnd(trailers) {
+    if (trailers.length > 0) {
+      this.req?.onTrailers(trailers)
+      this.stream?.onTrailers(trailers)
+    }
+    if (this.reader !== undefined && !this.paused) this.finishBody()
   }
 
   finishBody() {
-    const { reader, resource } = this
-    const end = () => {
-      if (this.trailers !== undefined) reader.onTrailers(this.trailers)
-      reader.push(null)
-    }
-    if (resource === undefined) end()
-    else resource.runInAsyncScope(end)
+    if (this.bodyDone) return
+    this.bodyDone = true
+    this.reader.push(null)
   }
 
-  /** The reader wants more. */
-  read() {
-    if (!this.paused) return
-    this.paused = false
-    this.takeKept()
+  /** `reader` wants more. */
+  read(reader) {
+    this.reader ??= reader
+    if (this.reader !== reader || this.bodyDone) return
+    let more = true
+    for (const chunk of this.takeUnread()) more = reader.push(chunk)
+    if (!more && !this.closed) return this.pause()
+    if (this.paused) {
+      this.paused = false
+      for (const chunk of this.takeKept()) this.take(chunk)
+    }
     if (this.remoteEnded && !this.paused) this.finishBody()
   }
 
+  /** All that has come is the reader's, whether he has asked for it or not. */
+  giveRest() {
+    this.reader ??= this.req ?? this.stream
+    const { reader, paused } = this
+    if (reader === undefined || this.bodyDone) return
+    for (const chunk of this.takeUnread()) reader.push(chunk)
+    this.paused = false
+    if (paused) for (const chunk of this.takeKept()) reader.push(chunk)
+    if (this.remoteEnded) this.finishBody()
+  }
+
+  takeUnread() {
+    const { unread = [] } = this
+    this.unread = undefined
+    this.unreadBytes = 0
+    return unread
+  }
+
+  /** What Rust has kept while this was paused. */
   takeKept() {
     const kept = native.http2Resume(this.session.handle.id, this.id)
-    if (kept !== undefined) this.take(this.reader, kept)
+    return kept === undefined ? [] : [kept]
+  }
+
+  isRead() {
+    return this.req?.isRead() === true || this.stream?.isRead() === true
   }
 
   onReset(code) {
@@ -114,10 +173,6 @@ class Exchange {
     }
   }
 
-  onClosed() {
-    this.close()
-  }
-
   /** Has `callback` called when all that was written is framed, in the context of right now. */
   wait(callback) {
     this.waiting = AsyncResource.bind(callback)
@@ -130,6 +185,7 @@ class Exchange {
     // Before all was said.
     this.aborted = !this.localEnded && this.method !== 'HEAD'
     this.session.forget(this)
+    this.stream?.endedElsewhere()
     if (channels.close.hasSubscribers) channels.close.publish({ stream: this.getStream() })
   }
 
@@ -151,7 +207,7 @@ class Exchange {
     const { waiting, req, res, stream } = this
     this.waiting = undefined
     try {
-      if (this.paused) this.giveKept()
+      this.giveRest()
       waiting?.()
     } finally {
       try {
@@ -164,13 +220,6 @@ class Exchange {
         }
       }
     }
-  }
-
-  /** What has come and was not read yet is all that there is: the reader has it from now on. */
-  giveKept() {
-    this.takeKept()
-    this.paused = false
-    if (this.remoteEnded) this.finishBody()
   }
 
   // --- what goes
@@ -214,7 +263,6 @@ class Exchange {
   }
 
   sendTrailers(fields) {
-    this.trailersSent = true
     return this.said(native.http2Trailers(this.session.handle.id, this.id, fields), true)
   }
 
@@ -240,8 +288,8 @@ class Exchange {
     if (this.closed) return
     this.code = code
     native.http2Reset(this.session.handle.id, this.id, code)
-    this.settle()
     this.session.closeSoon(this)
+    this.settle()
   }
 
   /** Ends the stream behind what was written. */
@@ -252,7 +300,7 @@ class Exchange {
 }
 
 function forsakeLater(exchange) {
-  if (!exchange.closed && !exchange.remoteEnded && !exchange.reader.isRead()) exchange.reset(NGHTTP2_NO_ERROR)
+  if (!exchange.closed && !exchange.remoteEnded && !exchange.isRead()) exchange.reset(NGHTTP2_NO_ERROR)
 }
 
-module.exports = { Exchange, NGHTTP2_NO_ERROR, NGHTTP2_CANCEL }
+module.exports = { Exchange }

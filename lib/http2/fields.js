@@ -129,4 +129,4 @@ function fieldsText(headers, allowed = none) {
 const none = new Set()
 const STATUS = new Set([constants.HTTP2_HEADER_STATUS])
 
-module.exports = { rawFields, fieldsObject, fieldsText, fieldText, lower, STATUS, TOKEN, BAD_VALUE }
+module.exports = { rawFields, fieldsObject, fieldsText, fieldText, lower, STATUS, TOKEN }

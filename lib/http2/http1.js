@@ -13,7 +13,8 @@ const kHttp1 = Symbol('server of HTTP/1')
 function serveHttp1({ id, isTcp, server }, bytes) {
   const connection = new HttpConnection(id, isTcp, http1Of(server))
   connection.attach()
-  feed(connection, bytes, true)
+  if (bytes.length > 0) feed(connection, bytes, true)
+  return connection
 }
 
 /** A server that never listens: what it has to say, the other one does, and that one counts its connections. */
@@ -43,4 +44,10 @@ function closeHttp1(server) {
   server[kHttp1]?.close()
 }
 
-module.exports = { serveHttp1, closeHttp1 }
+/** For how long a connection may say nothing; 0 for ever. */
+function patience(server) {
+  const { headersTimeout, requestTimeout } = http1Of(server)
+  return headersTimeout > 0 ? headersTimeout : requestTimeout
+}
+
+module.exports = { serveHttp1, closeHttp1, patience }

@@ -35,7 +35,6 @@ function Http2ServerRequest(exchange) {
   this[kClosed] = false
   this[kAborted] = false
   exchange.req = this
-  if (exchange.reader === undefined) exchange.reader = this
 }
 Object.setPrototypeOf(Http2ServerRequest.prototype, http2.Http2ServerRequest.prototype)
 Object.setPrototypeOf(Http2ServerRequest, http2.Http2ServerRequest)
@@ -149,7 +148,7 @@ prototype._read = function () {
   const exchange = this[kExchange]
   // Most requests have no body, and nobody asks for it.
   if (exchange.endAfterHeaders) this.push(null)
-  else exchange.read()
+  else exchange.read(this)
 }
 
 prototype.setTimeout = function (msecs, callback) {

@@ -7,15 +7,13 @@ const process = require('node:process')
 const { AsyncResource } = require('node:async_hooks')
 const { Buffer } = require('node:buffer')
 const { Stream, Writable } = require('node:stream')
-const { isUint8Array } = require('node:util/types')
+const { isArrayBufferView, isUint8Array } = require('node:util/types')
 const { invalidArgType, invalidArgValue } = require('../errors.js')
 const { each } = require('./each.js')
 const errors = require('./errors.js')
 const { fieldsText, lower, TOKEN } = require('./fields.js')
 const { define, isInstance, kExchange } = require('./request.js')
 const { socketOf } = require('./proxy.js')
-
-const { NGHTTP2_NO_ERROR } = http2.constants
 
 const kHeaders = Symbol('headers')
 const kTrailers = Symbol('trailers')
@@ -281,7 +279,9 @@ function giveHead(res, statusCode, statusMessage, headers) {
   } else if (headers !== null && typeof headers === 'object') {
     for (const name of Object.keys(headers)) set(res, name, headers[name])
   }
-  res.statusCode = statusCode
+  statusCode |= 0
+  if (statusCode < 200 || statusCode > 599) throw errors.invalidStatus(statusCode)
+  res[kStatus] = statusCode
 }
 
 /** The header, and `body` behind it. Returns whether all is framed. */
@@ -330,7 +330,9 @@ function bytesOf(chunk, encoding) {
     return plain ? chunk : Buffer.from(chunk, encoding)
   }
   if (isUint8Array(chunk)) return chunk
-  throw invalidArgType('chunk', 'of type string or an instance of Buffer or Uint8Array', chunk)
+  if (isArrayBufferView(chunk)) return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+  if (chunk === null) throw errors.nullValues()
+  throw invalidArgType('chunk', 'of type string or an instance of Buffer, TypedArray, or DataView', chunk)
 }
 
 prototype.write = function (chunk, encoding, callback) {
@@ -354,13 +356,14 @@ prototype.write = function (chunk, encoding, callback) {
     this[kChunks].push({ bytes: typeof body === 'string' ? Buffer.from(body, encoding) : Buffer.from(body), callback })
     return true
   }
-  const headless = exchange.headersSent
-  if (headless && exchange.localEnded) {
+  callWriteHead(this)
+  const { headersSent } = exchange
+  if (headersSent && exchange.localEnded) {
     // The answer has no body, and so this is not sent.
     if (typeof callback === 'function') process.nextTick(callback)
     return true
   }
-  const all = headless ? exchange.write(body, encoding, false) : begin(this, body, encoding, false)
+  const all = headersSent ? exchange.write(body, encoding, false) : begin(this, body, encoding, false)
   if (all) {
     if (typeof callback === 'function') process.nextTick(callback)
     return true
@@ -371,13 +374,21 @@ prototype.write = function (chunk, encoding, callback) {
   return false
 }
 
+/** Core calls this through the object: whoever has replaced it, to set headers at the last moment, is called here, too. */
+function callWriteHead(res) {
+  if (res.writeHead !== writeHead && !res.headersSent) res.writeHead(res[kStatus])
+}
+
 function wait(res, length, callback) {
   res[kQueued] += length
-  if (typeof callback === 'function') {
-    res[kCallbacks] ??= []
-    res[kCallbacks].push(AsyncResource.bind(callback))
-  }
+  if (typeof callback === 'function') addCallback(res, AsyncResource.bind(callback))
   res[kExchange].wait(() => drained(res))
+}
+
+/** One that is called when all that was written so far is framed. */
+function addCallback(res, callback) {
+  res[kCallbacks] ??= []
+  res[kCallbacks].push(callback)
 }
 
 function drained(res) {
@@ -410,24 +421,33 @@ prototype.end = function (chunk, encoding, callback) {
     else this.once('finish', callback)
   }
   if (this[kClosed] || this[kEnding] || exchange.closed) return this
-  if (typeof callback === 'function') this.once('finish', callback)
-  const body = chunk === null || chunk === undefined ? undefined : bytesOf(chunk, encoding)
+  let body = chunk === null || chunk === undefined ? undefined : bytesOf(chunk, encoding)
+  if (body !== undefined && this.write !== write) {
+    // As with the header.
+    this.write(chunk, encoding)
+    body = undefined
+  }
   flush(this)
   this[kEnding] = true
-  const trailers = this[kTrailers]
-  if (trailers !== undefined) endWithTrailers(this, exchange, body, encoding, trailers)
-  else if (!exchange.headersSent) {
-    const ends = body === undefined || body.length === 0
-    if (!begin(this, ends ? undefined : body, encoding, true)) wait(this, body?.length ?? 0)
-  } else if (!exchange.localEnded && !exchange.write(body, encoding, true)) wait(this, body?.length ?? 0)
+  callWriteHead(this)
+  if (typeof callback === 'function') addCallback(this, AsyncResource.bind(callback))
+  if (!sendEnd(this, body, encoding)) wait(this, body?.length ?? 0)
+  else if (this[kCallbacks] !== undefined) process.nextTick(drained, this)
   exchange.stream?.endedElsewhere()
   return this
 }
 
-function endWithTrailers(res, exchange, body, encoding, trailers) {
+/** What is left of a response, and its end. Returns whether all is framed. */
+function sendEnd(res, body, encoding) {
+  const exchange = res[kExchange]
+  const trailers = res[kTrailers]
+  if (trailers === undefined) {
+    if (!exchange.headersSent) return begin(res, body?.length > 0 ? body : undefined, encoding, true)
+    return exchange.localEnded || exchange.write(body, encoding, true)
+  }
   if (!exchange.headersSent) begin(res, body, encoding, false)
   else if (body !== undefined) exchange.write(body, encoding, false)
-  if (!exchange.localEnded && !exchange.sendTrailers(fieldsText(trailers))) wait(res, 0)
+  return exchange.localEnded || exchange.sendTrailers(fieldsText(trailers))
 }
 
 prototype.destroy = function (error) {
@@ -482,12 +502,15 @@ prototype.writeEarlyHints = function (hints) {
 prototype.onExchangeClosed = function () {
   this[kClosed] = true
   this[kFinished] = true
-  this.writable = false
   try {
+    if (this[kCallbacks] !== undefined) drained(this)
     this.emit('finish')
   } finally {
     this.emit('close')
   }
 }
 
-module.exports = { Http2ServerResponse, NGHTTP2_NO_ERROR }
+// What core's, or whoever has replaced them, is told from.
+const { write, writeHead } = prototype
+
+module.exports = { Http2ServerResponse }

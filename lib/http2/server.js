@@ -72,7 +72,8 @@ function createServer(options, onRequest) {
 function createSecureServer(options, onRequest) {
   if (!isUsual(options)) return http2.createSecureServer(options, onRequest)
   // Core says what is wrong with options.
-  if (options !== undefined) http2.createServer(options)
+  if (typeof options !== 'object') http2.createSecureServer(options)
+  else http2.createServer(options)
   const { Http2SecureServer } = require('./secure.js')
   return new Http2SecureServer(options, onRequest)
 }

@@ -84,6 +84,7 @@ function coreOf(server, event, create) {
       if (name !== 'stream' || server.listenerCount('request') === 0) return heard
       return emit.call(genuine, name, ...args)
     }
+    Object.defineProperty(genuine, 'timeout', { get: () => server.timeout })
     server[kCore] = genuine
   }
   return server[kCore]

@@ -12,6 +12,7 @@ const { inspect } = require('node:util')
 const { isArrayBufferView } = require('node:util/types')
 const { URL } = require('node:url')
 const { native } = require('../engine.js')
+const { now } = require('../http/batch.js')
 const { invalidArgType, outOfRange } = require('../errors.js')
 const channels = require('./channels.js')
 const { each } = require('./each.js')
@@ -29,19 +30,13 @@ require('./batch.js')
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR, NGHTTP2_REFUSED_STREAM } = constants
 const EMPTY = Buffer.alloc(0)
+/** What was said so many milliseconds ago has been read. */
+const JUST = 1000
 const ALTSVC = 0x0a
 const ORIGIN = 0x0c
 const MAX_EXTENSION = 16_382
 /** What may stand in an alternative service. */
 const QUOTABLE = /^[\t\x20-\x5b\x5d-\x7e\x80-\xff]*$/
-
-Exchange.prototype.getStream = function () {
-  if (this.stream === undefined) {
-    this.stream = new ServerHttp2Stream(this)
-    if (this.closed) this.stream.destroy()
-  }
-  return this.stream
-}
 
 /** An option that is a number, as core takes it: what is none says nothing. */
 function limit(given, least, otherwise) {
@@ -58,7 +53,7 @@ class ServerHttp2Session extends EventEmitter {
     this.closed = false
     this.destroyed = false
     this.connecting = false
-    this.encrypted = handle.secured === true
+    this.encrypted = handle.secured
     this.alpnProtocol = this.encrypted ? 'h2' : 'h2c'
     this.origins = undefined
     this.type = constants.NGHTTP2_SESSION_SERVER
@@ -70,6 +65,8 @@ class ServerHttp2Session extends EventEmitter {
     this.timer = new Timer(this)
     this.resources = { triggerAsyncId: handle.getAsyncId(), requireManualDestroy: true }
     this.socketProxy = undefined
+    /** When the last exchange ended. */
+    this.lastAt = undefined
     /** What the peer's GOAWAY has said. */
     this.goodbye = undefined
   }
@@ -87,7 +84,12 @@ class ServerHttp2Session extends EventEmitter {
       limit(options.maxSessionInvalidFrames, 0, 1000),
     )
     if (Array.isArray(options.origins)) this.origin(...options.origins)
-    if (this.server.timeout > 0) this.setTimeout(this.server.timeout)
+    const { server } = this
+    if (server.timeout > 0) {
+      this.setTimeout(server.timeout, () => {
+        if (!this.destroyed && !server.emit('timeout', this)) this.destroy()
+      })
+    }
   }
 
   /** What the connection is for, by its name. */
@@ -224,7 +226,7 @@ class ServerHttp2Session extends EventEmitter {
     }
     if (typeof callback !== 'function') throw invalidArgType('callback', 'of type function', callback)
     if (this.pendingPings.length >= limit(this.options.maxOutstandingPings, 1, 10)) {
-      process.nextTick(callback, false, 0, payload)
+      process.nextTick(callback, errors.pingCancel())
       return false
     }
     const octets =
@@ -310,10 +312,21 @@ class ServerHttp2Session extends EventEmitter {
     this.endIfDone()
   }
 
+  makeStream(exchange) {
+    return new ServerHttp2Stream(exchange)
+  }
+
   /** Nothing happens on the stream of this exchange any more. */
   forget(exchange) {
     this.exchanges.delete(exchange.id)
+    if (this.encrypted) this.lastAt = now()
     this.endIfDone()
+  }
+
+  /** Whether the peer may not have read all of it. */
+  hasJustSpoken() {
+    // Modulo 2^32.
+    return this.lastAt !== undefined && ((now() - this.lastAt) | 0) < JUST
   }
 
   endIfDone() {
@@ -342,16 +355,16 @@ class ServerHttp2Session extends EventEmitter {
     this.destroyed = true
     this.timer.clear()
     const exchanges = [...this.exchanges.values()]
+    process.nextTick(each, exchanges, close)
     for (const exchange of exchanges) {
       exchange.code = code === NGHTTP2_NO_ERROR ? NGHTTP2_CANCEL : code
-      if (error && exchange.stream !== undefined) exchange.stream.failure = error
       exchange.settle()
+      exchange.stream?.destroy(error)
     }
     const pings = this.pendingPings.splice(0)
     this.pendingSettings.fill(undefined)
     this.server.sessions.delete(this)
     this.handle.finish(this.closed && !error)
-    process.nextTick(each, exchanges, close)
     process.nextTick(each, pings, cancelPing)
     process.nextTick(() => {
       try {
@@ -537,6 +550,6 @@ function close(exchange) {
 }
 
 /** Who reads what nobody wants. */
-const nobody = { push: () => true, onTrailers() {}, isRead: () => false }
+const nobody = { push: () => true }
 
 module.exports = { ServerHttp2Session }

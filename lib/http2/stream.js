@@ -44,8 +44,7 @@ class ServerHttp2Stream extends Duplex {
     this[kSent] = undefined
     this[kSentInfo] = undefined
     this[kSentTrailers] = undefined
-    if (exchange.reader === undefined) exchange.reader = this
-    if (exchange.remoteEnded && exchange.reader === this) this.push(null)
+    if (exchange.endAfterHeaders) this.push(null)
     if (exchange.res !== undefined) this.join()
   }
 
@@ -386,9 +385,7 @@ class ServerHttp2Stream extends Duplex {
 
   _read() {
     this[kRead] = true
-    const exchange = this[kExchange]
-    if (exchange.reader !== this && !exchange.reader.isRead()) exchange.reader = this
-    if (exchange.reader === this) exchange.read()
+    this[kExchange].read(this)
   }
 
   _write(chunk, encoding, callback) {
@@ -451,7 +448,7 @@ class ServerHttp2Stream extends Duplex {
     this.emit('trailers', fieldsObject(text), constants.NGHTTP2_FLAG_END_STREAM | 4, rawFields(text))
   }
 
-  /** The response of the compatible API has ended it. */
+  /** The response of the compatible API has ended it, or it is over. */
   endedElsewhere() {
     if (!this.writableEnded) this.end()
   }
@@ -474,7 +471,7 @@ class ServerHttp2Stream extends Duplex {
     this.once(errorMonitor, () => process.nextTick(done))
     const read = reader !== this || !this.readable || this.readableEnded
     if (code !== NGHTTP2_NO_ERROR || read) {
-      if (this.writableFinished || aborted || this.failure) this.destroy(this.failure)
+      if (this.writableFinished || aborted) this.destroy()
       else this.once('finish', done)
       return
     }
@@ -499,13 +496,12 @@ function objectOf(list) {
 }
 
 function checkRange(options = {}) {
-  const { offset, length, statCheck, getTrailers } = options
+  const { offset, length, statCheck } = options
   if (offset !== undefined && typeof offset !== 'number') throw invalidArgValue('options.offset', offset)
   if (length !== undefined && typeof length !== 'number') throw invalidArgValue('options.length', length)
   if (statCheck !== undefined && typeof statCheck !== 'function') {
     throw invalidArgValue('options.statCheck', statCheck)
   }
-  void getTrailers
 }
 
 function checkPayload(headers, bodiless) {

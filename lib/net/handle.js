@@ -23,6 +23,7 @@ const kAsyncId = Object.getOwnPropertySymbols(sample).find((symbol) => symbol.de
 // Whoever counts resources that were not ended (jest, for open handles) does not count this one.
 sample.emitDestroy()
 
+/** Puts an address, as the engine gives it, into `out`; an error of the engine's is given back. */
 function fillAddress(out, text) {
   if (typeof text === 'number') return text
   const [family, address, port] = text.split(' ')
@@ -344,4 +345,4 @@ function unsendable() {
   )
 }
 
-module.exports = { Base, getpeername, Connection, Listener, createTcp, createPipe, open, unsendable }
+module.exports = { Base, fillAddress, Connection, Listener, createTcp, createPipe, open, unsendable }

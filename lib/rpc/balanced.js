@@ -36,6 +36,8 @@ class BalancedClient extends Client {
     this.takesTurns = this.balance.policy === 'round-robin'
     /** Every address, by what tells it from others. */
     this.members = new Map()
+    /** The registry takes no question of this client. */
+    this.isBarred = false
     /** Those of them that calls go to now. */
     this.ready = []
     this.weights = 0
@@ -76,11 +78,14 @@ class BalancedClient extends Client {
 
   unresolved(error) {
     this.lastError = error
+    this.isBarred = errors.isUnauthenticated(error) || errors.isTlsFailure(error)
     log('rpc: no addresses: %s', error.message)
+    if (this.hopeless) this.failWaiting((call) => errors.notConnected(call.method, error))
     process.nextTick(() => this.emit('resolveError', error))
   }
 
   take(addresses) {
+    this.isBarred = false
     const seen = new Set()
     for (const [i, given] of addresses.entries()) {
       let address
@@ -110,8 +115,8 @@ class BalancedClient extends Client {
 
   read(given, i) {
     const name = `addresses[${i}]`
-    const { address, host, port, path, priority = 0 } = given
-    const place = directTarget(address ?? { host, port, path }, name)
+    const { address, host, port, path, tls, servername, priority = 0 } = given
+    const place = directTarget(address ?? { host, port, path, tls }, name, servername)
     const { id, weight, zone } = placed(given, name)
     const isNear = this.balance.zone === undefined || zone === this.balance.zone
     return { place, id, weight, tier: 2 * priority + (isNear ? 0 : 1) }
@@ -183,12 +188,12 @@ class BalancedClient extends Client {
       member.stopped = false
       member.retry(FOREIGN_RETRY)
     }
-    if (this.hopeless) this.failWaiting((call) => errors.notConnected(call.method, error))
+    this.endpointDead(error)
   }
 
-  /** There are addresses, and nobody to call at any of them. */
+  /** There are addresses, and nobody to call at any of them; or who knows of addresses does not tell this client. */
   get hopeless() {
-    if (this.members.size === 0) return false
+    if (this.members.size === 0) return this.isBarred
     for (const { dead } of this.members.values()) if (!dead) return false
     return true
   }
@@ -197,11 +202,6 @@ class BalancedClient extends Client {
 
   get movesCalls() {
     return true
-  }
-
-  wait(call) {
-    if (this.hopeless) return errors.notConnected(call.method, this.lastError)
-    return super.wait(call)
   }
 
   pick(call) {
@@ -286,7 +286,7 @@ class BalancedClient extends Client {
     const timer = setTimeout(() => {
       const remaining = call.deadline === Infinity ? Infinity : call.deadline - now()
       if (ended || remaining <= 0 || this.ready.length < 2 || !this.mayRepeat()) return
-      const second = new Call(call.method, call.kept.body, remaining, null)
+      const second = new Call(call.entry, call.kept.body, remaining, null)
       second.kept = call.kept
       if (call.flags !== 0) second.addMetadata(call.metadata)
       if (call.decode !== null) second.decode = call.decode

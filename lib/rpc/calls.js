@@ -1,7 +1,7 @@
 'use strict'
 
 const { listen, forget } = require('./signals')
-const { Flag } = require('./protocol')
+const { Flag, checkName } = require('./protocol')
 const { moment, ended } = require('./tick')
 const { channels, CallMessage } = require('./channels')
 const { UNCOUNTED } = require('./counts')
@@ -10,11 +10,24 @@ const { status: Status, isFailure } = require('./status')
 const { METADATA } = Flag
 const { callStart, callEnd } = channels.client
 
+/** A method that a client calls. */
+class Method {
+  /** `index` is its place among the client's. */
+  constructor(name, index) {
+    this.name = name
+    /** The name as UTF-8. */
+    this.bytes = checkName('method', name)
+    this.index = index
+    /** What users' calls of it are counted in, once there is one. */
+    this.series = UNCOUNTED
+  }
+}
+
 /** One call, from its making to its end. */
 class Call {
-  /** `series` is what it is counted in. */
-  constructor(method, body, timeout, callback, series = UNCOUNTED) {
-    this.method = method
+  /** `entry` is the Method, `series` what it is counted in. */
+  constructor(entry, body, timeout, callback, series = UNCOUNTED) {
+    this.entry = entry
     this.series = series
     this.began = moment()
     /** Null once it is sent. */
@@ -36,6 +49,11 @@ class Call {
     /** Its number on the connection that it is sent on, and how many bytes of that came before it. */
     this.sequence = 0
     this.position = 0
+  }
+
+  /** The name of its method. */
+  get method() {
+    return this.entry.name
   }
 
   /** Gives it metadata as bytes, or none. */
@@ -183,4 +201,4 @@ class Calls {
   }
 }
 
-module.exports = { Call, Calls }
+module.exports = { Call, Calls, Method }

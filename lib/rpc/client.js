@@ -8,7 +8,7 @@ const { refuseUnknown } = require('../options')
 const { clientOptions, streamOptions, duration, flag, checkObject } = require('./options')
 const { directTarget, textOfTarget } = require('./target')
 const { Kept, Budget } = require('./again')
-const { Call } = require('./calls')
+const { Call, Method } = require('./calls')
 const { Deadlines } = require('./deadlines')
 const { Endpoint } = require('./endpoint')
 const { Waiting } = require('./waiting')
@@ -21,9 +21,9 @@ const { ServerCall } = require('./server-call')
 const { serviceClient, shapeOf } = require('./service')
 const { added, through } = require('./interceptors')
 const { current } = require('./context')
-const { checkName, Flag } = require('./protocol')
+const { Flag } = require('./protocol')
 const { channels } = require('./channels')
-const { OF_CALLS, countsOf } = require('./counts')
+const { OF_CALLS, UNCOUNTED, countsOf } = require('./counts')
 const { Limits } = require('./limits')
 const { headroom } = require('./outgoing')
 const errors = require('./errors')
@@ -51,15 +51,6 @@ const DERIVED = {
   errors: (counts) => counts.sum('failed'),
 }
 
-/** A method that is called: its name as UTF-8, and what its calls are counted in. */
-class Method {
-  constructor(name) {
-    this.bytes = checkName('method', name)
-    /** Once a user calls it. */
-    this.series = null
-  }
-}
-
 const STREAM_OPTIONS = ['timeout', 'deadline', 'signal', 'metadata', 'parent']
 const CALL_OPTIONS = [...STREAM_OPTIONS, 'oneWay', 'idempotent', 'hedge']
 
@@ -80,6 +71,8 @@ class Client extends EventEmitter {
     this.link = null
     /** Every link that is not ended: one connecting or in use, and retiring ones. */
     this.links = new Set()
+    /** What those wait for (watch.js). */
+    this.watches = new Map()
     this.waiting = new Waiting(this.options, {
       onAborted: (callback, error) => {
         this.fail(callback, error)
@@ -88,12 +81,15 @@ class Client extends EventEmitter {
       onFull: (limit, value) => this.limitReached(limit, value),
     })
     this.deadlines = new Deadlines((time) => this.expire(time))
-    /** Each method called so far, by its name. */
-    this.names = new Map()
+    /** Each method called so far, by its name, and the last of them. */
+    this.methods = new Map()
+    this.lastMethod = null
     /** Null as long as there are none. */
     this.interceptors = null
     this.closing = false
     this.closed = false
+    /** It closes because it found nobody to talk to. */
+    this.gaveUp = false
     this.refed = true
     /** Why there is no connection. */
     this.lastError = null
@@ -216,9 +212,9 @@ class Client extends EventEmitter {
   }
 
   start(method, request, options, callback, codec) {
-    const series = this.seriesOf(method)
+    const entry = this.counted(method)
     const body = this.interceptors === null ? codec.encode(request) : null
-    const call = this.make(method, body, options, callback, this.options.timeout, CALL_OPTIONS, series)
+    const call = this.make(entry, body, options, callback, this.options.timeout, CALL_OPTIONS)
     if (codec.decode !== null) call.decode = codec.decode
     if (this.interceptors === null) return this.launch(call)
     return this.intercept(call, request, options, codec, callback)
@@ -230,7 +226,7 @@ class Client extends EventEmitter {
       callback = options
       options = undefined
     }
-    const series = this.seriesOf(method)
+    const entry = this.counted(method)
     const streams = (shape & Flag.STREAMS) !== 0
     const takesStream = (shape & Flag.TAKES_STREAM) !== 0
     if (callback !== undefined && typeof callback !== 'function') {
@@ -245,7 +241,7 @@ class Client extends EventEmitter {
     const intercepted = this.interceptors !== null
     const body = streams || intercepted ? RAW.encode(null) : codec.encode(request)
     // A stream may well live on: it has no timeout of its own.
-    const call = this.make(method, body, options, null, Infinity, STREAM_OPTIONS, series)
+    const call = this.make(entry, body, options, null, Infinity, STREAM_OPTIONS)
     call.flags |= shape
     call.decode = takesStream ? null : codec.decode
     const { encodeMessage: encode, decodeMessage: decode } = codec
@@ -259,23 +255,27 @@ class Client extends EventEmitter {
     return takesStream || callback !== undefined ? stream : stream.reply
   }
 
-  /** What is known of a method. */
+  /** What is known of a method. Mostly it is the one of the last call. */
   named(name) {
-    let method = this.names.get(name)
+    const { lastMethod } = this
+    if (lastMethod !== null && lastMethod.name === name) return lastMethod
+    let method = this.methods.get(name)
     if (method === undefined) {
-      method = new Method(name)
-      this.names.set(name, method)
+      method = new Method(name, this.methods.size)
+      this.methods.set(name, method)
     }
+    this.lastMethod = method
     return method
   }
 
-  seriesOf(name) {
+  /** The same of one that a user calls. */
+  counted(name) {
     const method = this.named(name)
-    method.series ??= this.counts.series(name)
-    return method.series
+    if (method.series === UNCOUNTED) method.series = this.counts.series(name)
+    return method
   }
 
-  make(method, body, options, callback, timeout, known, series) {
+  make(entry, body, options, callback, timeout, known) {
     let signal
     let kept = null
     let parent = current()
@@ -292,7 +292,7 @@ class Client extends EventEmitter {
       else if (options.hedge !== undefined) throw notTwice(options.hedge)
     }
     if (parent !== undefined) timeout = Math.min(timeout, parent.remaining)
-    const call = new Call(method, body, timeout, callback, series)
+    const call = new Call(entry, body, timeout, callback, entry.series)
     if (options !== undefined || parent !== undefined) {
       call.signal = signal
       call.parent = parent
@@ -332,8 +332,7 @@ class Client extends EventEmitter {
         if (made !== null && call.stream !== null) {
           throw new Error(`The call of "${call.method}" was made already: with a stream it can be made once`)
         }
-        const next =
-          made === null ? call : this.make(call.method, null, options, null, Infinity, CALL_OPTIONS, call.series)
+        const next = made === null ? call : this.make(call.entry, null, options, null, Infinity, CALL_OPTIONS)
         // All attempts have the time of one call.
         next.timeout = call.timeout
         next.deadline = call.deadline
@@ -391,7 +390,7 @@ class Client extends EventEmitter {
       this.stats.timeouts++
       return errors.timeout(method, timeout, false)
     }
-    if (this.closing) return errors.closed(method, false)
+    if (this.closing) return this.gaveUp ? errors.notConnected(method, this.lastError) : errors.closed(method, false)
     const { waiting } = this
     const link = this.pick(call)
     if (call.deadline < this.deadlines.next) this.deadlines.add(call.deadline)
@@ -403,6 +402,7 @@ class Client extends EventEmitter {
   }
 
   wait(call) {
+    if (this.hopeless) return errors.notConnected(call.method, this.lastError)
     const error = this.waiting.push(call)
     if (error === undefined) this.stats.queued++
     return error
@@ -550,8 +550,20 @@ class Client extends EventEmitter {
     this.giveUp(error)
   }
 
+  /** There is nobody to call there, for reasons that may well last. */
+  endpointDead(error) {
+    this.lastError = error
+    if (this.hopeless) this.failWaiting((call) => errors.notConnected(call.method, error))
+  }
+
+  /** Whether it would be in vain to wait for a connection. */
+  get hopeless() {
+    return this.endpoint.dead
+  }
+
   giveUp(error) {
     this.lastError = error
+    this.gaveUp = true
     this.closing = true
     this.failWaiting((call) => errors.notConnected(call.method, error))
     process.nextTick(() => this.emit('error', error))

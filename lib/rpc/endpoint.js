@@ -33,6 +33,10 @@ class Endpoint {
     this.error = null
     /** It makes no further attempts. */
     this.stopped = false
+    /** There is no use in waiting: nobody there speaks rpc, there is no TLS with whom it should be, or all attempts failed. */
+    this.dead = false
+    /** How TLS with it is made, and who it has to be; null for none. */
+    this.tls = tlsOf(client.options.tls, target)
   }
 
   /** As text. */
@@ -64,7 +68,7 @@ class Endpoint {
   }
 
   connect(link, address) {
-    link.wire = transport.connect(address, link, this.client.options)
+    link.wire = transport.connect(address, link, this.client.options, this.tls)
     link.expect('The server did not take the connection')
   }
 
@@ -74,6 +78,7 @@ class Endpoint {
     if (this.stopped) return link.destroy(null)
     this.attempts = 0
     this.error = null
+    this.dead = false
     this.readyAt = now()
     this.link = link
     log('rpc: connected to %s, which speaks version %d', this.location, link.version)
@@ -104,28 +109,34 @@ class Endpoint {
     log('rpc: the connection to %s is lost: %s', this.location, error.message)
     this.client.endpointLost(this, error)
     if (this.client.resting) this.client.rest()
-    else if (!this.stopped) this.failed(error, false, atOnce)
+    else if (!this.stopped) this.failed(error, '', atOnce)
   }
 
   /**
-   * `foreign`: whoever answers there does not speak rpc, and will hardly learn it, no more than one that does not know the secret. `atOnce`: the first
+   * `foreign`: what whoever answers there does not speak, and will hardly learn, no more than one that does not know the secret. `atOnce`: the first
    * attempt has nothing to wait for, as the server, or another one in its place, is most likely there.
    */
-  failed(error, foreign = false, atOnce = false) {
-    if (foreign) error = errors.protocol(`What answers at ${this.location} does not speak ironwire's rpc`, error)
+  failed(error, foreign = '', atOnce = false) {
+    const isForeign = foreign !== ''
+    if (isForeign) error = errors.protocol(`What answers at ${this.location} ${foreign}`, error)
     this.error = error
     const { client } = this
     const { reconnect } = client.options
-    if (foreign || errors.isUnauthenticated(error) || reconnect === null || this.attempts >= reconnect.maxAttempts) {
+    if (errors.isTlsFailure(error) && reconnect !== null && this.attempts < reconnect.maxAttempts) {
+      // A certificate may be replaced, but hardly by the next attempt: calls do not wait for that.
+      this.dead = true
+      client.endpointDead(error)
+      return this.retry(jittered(reconnect.maxDelay))
+    }
+    if (isForeign || errors.isUnauthenticated(error) || reconnect === null || this.attempts >= reconnect.maxAttempts) {
       this.stopped = true
       log('rpc: no more attempts at %s: %s', this.location, error.message)
       return client.endpointFailed(this, error)
     }
     // Not where connections end as soon as they are made.
     if (atOnce && now() - this.readyAt > reconnect.initialDelay) return this.retry(0)
-    // Full jitter over the upper half: clients that lost one server together do not come back together.
     const ceiling = Math.min(reconnect.maxDelay, reconnect.initialDelay * 2 ** Math.min(this.attempts, 30))
-    this.retry(Math.round(ceiling * (0.5 + Math.random() / 2)))
+    this.retry(jittered(ceiling))
   }
 
   retry(delay) {
@@ -146,6 +157,15 @@ class Endpoint {
     clearTimeout(this.timer)
     this.timer = null
   }
+}
+
+/** Anything in the upper half: clients that lost one server together do not come back together. */
+const jittered = (ceiling) => Math.round(ceiling * (0.5 + Math.random() / 2))
+
+/** TLS with a target, where the client's option or the target asks for it. A name that leads to addresses is what each of them has to be. */
+function tlsOf(option, { host = 'localhost', tls = false, servername = host }) {
+  if (option === null && tls) return require('./tls').defaultTls().towards(servername)
+  return option === null ? null : option.towards(servername)
 }
 
 /** Gives the addresses of a target, in the order to try them. */

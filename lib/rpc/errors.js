@@ -21,6 +21,7 @@ const STATUS_OF = {
   IRONWIRE_RPC_BAD_MESSAGE: Status.INTERNAL,
   IRONWIRE_RPC_PROTOCOL: Status.INTERNAL,
   IRONWIRE_RPC_UNAUTHENTICATED: Status.UNAUTHENTICATED,
+  IRONWIRE_RPC_TLS: Status.UNAVAILABLE,
 }
 
 /** The status of each origin, of peers that say none: those of version 1. */
@@ -98,6 +99,10 @@ function notConnected(method, cause) {
     const message = `The ${quoted(method)} was not sent: ${cause.message}`
     return new RpcError(cause.code, message, { method, cause })
   }
+  if (isTlsFailure(cause)) {
+    const error = tlsFailed(`The ${quoted(method)} was not sent: ${cause.message}`, cause.cause)
+    return Object.assign(error, { method, status: cause.status })
+  }
   const message = `The ${quoted(method)} was not sent: there is no connection`
   return new RpcError('IRONWIRE_RPC_NOT_CONNECTED', message, { method, cause })
 }
@@ -137,6 +142,20 @@ function unauthenticated(message) {
 }
 
 const isUnauthenticated = (error) => error?.code === 'IRONWIRE_RPC_UNAUTHENTICATED'
+
+/** There is no TLS with a peer, because of `cause`, which has the code that Node gives it. */
+function tlsFailed(message, cause) {
+  return new RpcError('IRONWIRE_RPC_TLS', message, { cause })
+}
+
+/** The peer has TLS, and has not shown that it is whom it should be. */
+function untrusted(message, cause) {
+  const error = tlsFailed(message, cause)
+  error.status = Status.UNAUTHENTICATED
+  return error
+}
+
+const isTlsFailure = (error) => error?.code === 'IRONWIRE_RPC_TLS'
 
 /** The peer's version of the protocol does not have what the call needs. */
 function unsupported(method, what) {
@@ -254,6 +273,9 @@ module.exports = {
   aborted,
   protocol,
   unauthenticated,
+  tlsFailed,
+  untrusted,
+  isTlsFailure,
   isUnauthenticated,
   remote,
   noAnswer,

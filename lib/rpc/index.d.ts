@@ -7,8 +7,10 @@ import type { KeyObject } from 'node:crypto'
 import type { EventEmitter } from 'node:events'
 import type { AddressInfo, DropArgument, ListenOptions } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { ClientTlsOptions, ServerTlsOptions, TlsPeer } from './secure.js'
 import type { Messages, ResultCallback, ServiceClient, ServiceHandlers } from './services.js'
 
+export type { ClientTlsOptions, ServerTlsOptions, TlsOptions, TlsPeer } from './secure.js'
 export type {
   BidirectionalMethod,
   ClientMethod,
@@ -124,7 +126,7 @@ export type Secret = string | Uint8Array | KeyObject
 export interface PeerOptions {
   /** Largest frame to accept, in bytes, 1,024 to 4,294,967,291. Default 16 MiB. */
   maxFrameBytes?: number
-  /** How long the peer may take to introduce itself, and with a secret to prove it. Default 10,000. */
+  /** How long the peer may take for the handshake of TLS, then to introduce itself, and with a secret to prove it. Default 10,000. */
   handshakeTimeout?: number
   /** Silence after which the peer is asked whether it is still there. Default 30,000. */
   pingInterval?: number
@@ -141,7 +143,7 @@ export interface PeerOptions {
   maxMetadataEntries?: number
   /**
    * Both ends prove to each other that they know it before anything else is said, and drop who does not. A server takes any of several; a client shows the
-   * first. It hides nothing and protects nothing of what follows. What is there and `undefined` is refused. Default: none.
+   * first. It hides nothing and protects nothing of what follows, which `tls` does. What is there and `undefined` is refused. Default: none.
    */
   secret?: Secret | readonly Secret[]
 }
@@ -226,6 +228,8 @@ export interface ServerOptions extends PeerOptions {
   closeTimeout?: number
   /** What holds for calls over UDP besides. */
   udp?: UdpServerOptions
+  /** The server is reached by TLS only, over TCP only. What is there and `undefined` is refused. Default: nothing is encrypted. */
+  tls?: ServerTlsOptions
 }
 
 /** Where a call comes from; empty on a pipe. */
@@ -233,6 +237,8 @@ export interface PeerAddress {
   address?: string
   port?: number
   family?: string
+  /** Where there is TLS, once its handshake is done: always, of a call. */
+  tls?: TlsPeer
 }
 
 /** A call, as its handler sees it. */
@@ -364,8 +370,11 @@ export interface ServerCounts extends PeerCounts {
   ignored: number
   /** How often a connection's calls had to wait for `maxTimeoutsPerSecond`. */
   timeoutFloods: number
-  /** Connections that were dropped because their client showed no secret, or another one; who says nothing at all, or nonsense, is dropped as without one. */
+  /** Connections that were dropped because their client showed no secret, or another one; who says nothing at all, or nonsense, is dropped as without one.
+   * And those of clients without the certificate that the server asks for. */
   unauthenticated: number
+  /** Connections that ended because there was no TLS with their client. */
+  tlsFailures: number
 }
 
 /** All of it at one moment. */
@@ -422,6 +431,8 @@ export class Server extends EventEmitter {
   listen(path: string, listeningListener?: () => void): this
   listen(options: ListenOptions, listeningListener?: () => void): this
   address(): AddressInfo | string | null
+  /** Has connections from now on begin with these options, as with `tls` those before: for a certificate that is about to expire. */
+  setSecureContext(options: ServerTlsOptions): void
   /** Takes calls over UDP, beside those that `listen` takes or alone. Without a host it is reached from this machine only. */
   bindUdp(where: number | UdpPlace, callback?: () => void): this
   /** Where it is bound; `null` if it is not, or not yet. */
@@ -475,6 +486,13 @@ export interface ClientOptions extends PeerOptions {
   udp?: UdpClientOptions
   /** The secret of the registry that names the addresses; `null` where it has none. Default: `secret`. */
   registrySecret?: Secret | readonly Secret[] | null
+  /**
+   * Whatever is connected to has TLS, and is who it should be. Without it, servers have it whose address begins with `'tls://'`, and are believed as Node
+   * believes them. What is there and `undefined` is refused.
+   */
+  tls?: ClientTlsOptions
+  /** The same towards the registry that names the addresses; `null` where it has none. Default: `tls`, but for its `servername`. */
+  registryTls?: ClientTlsOptions | null
 }
 
 /** The budget of calls that are made again. */
@@ -765,11 +783,14 @@ export interface BalancedClient extends Client {
   on(event: string | symbol, listener: (...args: unknown[]) => void): this
 }
 
-/** One place: `'host:port'`, `'[::1]:port'`, `'tcp://host:port'`, `'unix:path'`, a port on localhost, a path (with a separator in it), or the parts. */
-export type Target = string | number | { host?: string; port: number } | { path: string }
+/** One place: `'host:port'`, `'[::1]:port'`, `'tcp://host:port'`, `'tls://host:port'`, `'unix:path'`, a port on localhost, a path (with a separator in it), or the parts. */
+export type Target = string | number | Place
+
+/** `tls` says that there is TLS, `servername` who is there by it, where that is not `host`. */
+export type Place = ({ host?: string; port: number } | { path: string }) & { tls?: boolean; servername?: string }
 
 /** One of several addresses. */
-export type Address = ({ host?: string; port: number } | { path: string } | { address: string }) & {
+export type Address = (Place | { address: string; servername?: string }) & {
   /** Tells it from another one at the same place. */
   id?: string
   /** Its share of the calls; 0 for none. Default 1. */
@@ -819,6 +840,8 @@ export interface RegistryOptions {
   recordsPerSnapshot?: number
   /** What its clients have to know. */
   secret?: Secret | readonly Secret[]
+  /** It is reached by TLS only. */
+  tls?: ServerTlsOptions
   /** Options of the server that it is reached by. */
   server?: ServerOptions
 }
@@ -826,6 +849,8 @@ export interface RegistryOptions {
 /** An addressing server, see `docs/addressing.md`. */
 export interface Registry extends EventEmitter {
   readonly listening: boolean
+  /** As a server's. */
+  setSecureContext(options: ServerTlsOptions): void
   /** What it knows; `undefined` while its folder is being opened, and after its end. */
   readonly stats: {
     epoch: string | undefined
@@ -921,4 +946,7 @@ export function metrics(): string
 /** An addressing server that nobody has registered with yet. */
 export function createRegistry(options?: RegistryOptions): Registry
 /** A client of the addressing server at `'registry://host:port'`, port 7400 of this machine if nothing is said. */
-export function connectRegistry(target?: string, options?: { secret?: Secret | readonly Secret[] }): RegistryClient
+export function connectRegistry(
+  target?: string,
+  options?: { secret?: Secret | readonly Secret[]; tls?: ClientTlsOptions },
+): RegistryClient

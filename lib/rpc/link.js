@@ -16,6 +16,9 @@ const { ONE_WAY } = Flag
 /** Header of the largest request without metadata: with method number and milliseconds left. */
 const REQUEST_HEAD = FRAME_HEAD - LENGTH_SIZE + CODE_SIZE + AMOUNT_SIZE
 
+/** It speaks something else, or no version of it that is spoken here. */
+const NOT_RPC = "does not speak ironwire's rpc"
+
 /** What of the protocol a call needs that version 1 does not have. */
 function beyondVersion1({ flags }) {
   if ((flags & (Flag.STREAMS | Flag.TAKES_STREAM)) !== 0) return 'streams'
@@ -25,15 +28,17 @@ function beyondVersion1({ flags }) {
 class Link extends Peer {
   constructor(client, endpoint) {
     const { options } = client
-    super(options, 0)
+    super(options, client.watches, 0)
     this.client = client
     this.endpoint = endpoint
     /** What to try when this does not come to be, or null. */
     this.next = null
-    /** Whoever answers does not speak rpc, or no version of it that is spoken here. */
-    this.foreign = false
+    /** What of it whoever answers does not speak, and will hardly learn; empty for nothing. */
+    this.foreign = ''
     this.calls = new Calls(options.maxInFlight)
-    this.methods = new Map()
+    /** The number that the server knows each method of the client's by, and how many it knows. */
+    this.numbers = []
+    this.named = 0
     /** How many calls may be unanswered: the lower of both ends' limits. */
     this.window = 0
     /** The server has said farewell or the client is closing: no new calls, leave after the last answer. */
@@ -41,6 +46,26 @@ class Link extends Peer {
     /** Calls could use it. */
     this.opened = false
     if (options.secret !== null) this.handshake = new ClientHandshake(options.secret)
+  }
+
+  /** There is TLS: it is with whom it should be, or with nobody. */
+  encrypted(peer) {
+    const problem = this.wire.tls.refusal(peer)
+    if (problem === undefined) {
+      this.wire.trust()
+      return this.attach(this.wire)
+    }
+    const why = `The server at ${this.endpoint.location} is not the one that it should be: ${problem.message}`
+    this.destroy(errors.untrusted(why, problem))
+  }
+
+  /** What the connection ends with when TLS fails because of `cause`; `isNone` when the server answers with something else. */
+  insecure(cause, isNone) {
+    const { location } = this.endpoint
+    if (this.opened) return errors.protocol(`TLS with the server at ${location} failed: ${cause.message}`, cause)
+    if (!isNone) return errors.tlsFailed(`There is no TLS with the server at ${location}: ${cause.message}`, cause)
+    this.foreign = "does not speak TLS: give it the option 'tls', or this client none"
+    return cause
   }
 
   /** The server's preface. With a secret, what it says counts once the server has proven that it knows it. */
@@ -94,27 +119,28 @@ class Link extends Peer {
 
   /** Sends a request, or throws and has not; the caller has seen that the link is `roomy`. Returns an error when it cannot be sent, else undefined. */
   send(call) {
-    const { method, body, deadline, flags } = call
+    const { entry, body, deadline, flags } = call
     let length = REQUEST_HEAD + body.length
     if (flags !== 0) {
-      if (this.version < FULL_VERSION) return errors.unsupported(method, beyondVersion1(call))
+      if (this.version < FULL_VERSION) return errors.unsupported(entry.name, beyondVersion1(call))
       if (call.metadata !== null) length += call.metadata.length
       headroom()
     }
     if (length > this.peerMaxFrame) {
       this.limitReached('maxFrameBytes', this.peerMaxFrame)
-      return errors.frameTooLarge(method, length, this.peerMaxFrame)
+      return errors.frameTooLarge(entry.name, length, this.peerMaxFrame)
     }
     if (call.watches) headroom()
-    let number = this.methods.get(method)
+    let number = this.numbers[entry.index]
     if (number === undefined) {
-      number = this.methods.size
+      number = this.named
       if (number === MAX_METHODS) {
         this.limitReached('methods', MAX_METHODS)
-        return errors.tooManyCalls(method, `the connection already names ${MAX_METHODS} methods`)
+        return errors.tooManyCalls(entry.name, `the connection already names ${MAX_METHODS} methods`)
       }
-      this.out.method(number, this.client.names.get(method).bytes)
-      this.methods.set(method, number)
+      this.out.method(number, entry.bytes)
+      this.numbers[entry.index] = number
+      this.named++
     }
     const remaining = deadline === Infinity ? 0 : Math.min(deadline - now(), MAX_U32)
     if ((flags & ONE_WAY) !== 0) {
@@ -231,15 +257,15 @@ class Link extends Peer {
   }
 
   abandon(error, reason) {
-    this.foreign = reason === Reason.NOT_RPC
+    if (reason === Reason.NOT_RPC) this.foreign = NOT_RPC
     super.abandon(error, reason)
   }
 
   farewell(reason, message) {
-    this.foreign = reason === Reason.NOT_RPC
+    if (reason === Reason.NOT_RPC) this.foreign = NOT_RPC
     if (reason === Reason.UNAUTHENTICATED) {
       const why =
-        this.handshake === null
+        this.handshake === null || this.handshake.nonce === null
           ? `refuses this client: ${message}`
           : 'does not accept the secret of this client: check that both have the same'
       return this.destroy(errors.unauthenticated(`The server at ${this.endpoint.location} ${why}`))

@@ -50,8 +50,6 @@ class Member extends Endpoint {
     this.ejected = false
     this.probes = 0
     this.probeTimer = null
-    /** Nobody there speaks rpc, or all attempts failed. */
-    this.dead = false
     /** The sum of the weights up to and including this one's, among those that are in use. */
     this.upTo = 0
     /** Of smooth weighted round-robin. */
@@ -128,8 +126,7 @@ class Member extends Endpoint {
     const { link, client } = this
     if (link === null || this.stopped) return
     if (!link.roomy) return this.probeLater()
-    client.named(HEALTH_METHOD)
-    const call = new Call(HEALTH_METHOD, Buffer.alloc(0), PROBE_TIMEOUT, (error, reply) => {
+    const call = new Call(client.named(HEALTH_METHOD), Buffer.alloc(0), PROBE_TIMEOUT, (error, reply) => {
       if (link !== this.link || this.stopped) return
       const isWell = error ? error.code === 'IRONWIRE_RPC_UNKNOWN_METHOD' : isServing(reply)
       if (isWell) this.admit()
@@ -152,7 +149,6 @@ class Member extends Endpoint {
   }
 
   linkReady(link) {
-    this.dead = false
     this.answered = 0
     this.latency = 0
     this.cost = 1

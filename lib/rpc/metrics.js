@@ -43,7 +43,12 @@ const SERVER_COUNTERS = [
   ['duplicates', 'duplicates', 'Datagrams of calls that had come before.'],
   ['ignored', 'ignored_datagrams', 'Datagrams that made no sense.'],
   ['timeoutFloods', 'timeout_floods', 'How often calls of a connection waited because too many ran out of time.'],
-  ['unauthenticated', 'unauthenticated', 'Connections of clients that did not know the secret.'],
+  [
+    'unauthenticated',
+    'unauthenticated',
+    'Connections of clients that did not show the secret, or the certificate, that the server asks for.',
+  ],
+  ['tlsFailures', 'tls_failures', 'Connections that ended because there was no TLS with the client.'],
   ['bytesIn', 'received_bytes', 'Bytes that were received.'],
   ['bytesOut', 'sent_bytes', 'Bytes that the system has taken.'],
 ]

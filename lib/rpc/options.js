@@ -48,6 +48,10 @@ function checkObject(value, name = 'options') {
   return value
 }
 
+/** TLS is loaded where there is some: a Node that was built without OpenSSL has none. One that is there and undefined was forgotten, and is refused. */
+const serverTls = (given) => new (require('./tls').ServerTls)(given)
+const clientTls = (given, path = 'options.tls') => require('./tls').clientTls(given, path)
+
 /** What both ends have in common. */
 function shared(options) {
   return {
@@ -114,6 +118,8 @@ function serverOptions(options = {}) {
     // Whether handlers run in a context in which what they call knows its parent call; it costs each call some.
     propagate: flag(options, 'propagate', false),
     udp: udpServerOptions(options.udp),
+    // Nothing is encrypted unless it is said with which certificate.
+    tls: 'tls' in options ? serverTls(options.tls) : null,
   })
 }
 
@@ -232,6 +238,13 @@ function registrySecret(options) {
   return options.registrySecret === null ? null : secretOption(options, 'registrySecret')
 }
 
+/** Undefined where it is the same as for servers. */
+function registryTls(options) {
+  const { registryTls: given } = options
+  if (!('registryTls' in options) || given === null) return given
+  return clientTls(given, 'options.registryTls')
+}
+
 function clientOptions(options) {
   checkObject(options)
   return complete(options, {
@@ -249,6 +262,9 @@ function clientOptions(options) {
     udp: udpClientOptions(options.udp),
     // One for all is the rule; null where the registry has none.
     registrySecret: registrySecret(options),
+    // Given, it holds for every address; else those have it that begin with 'tls://'.
+    tls: 'tls' in options ? clientTls(options.tls) : null,
+    registryTls: registryTls(options),
   })
 }
 
@@ -259,11 +275,16 @@ function port(value, name) {
   return number
 }
 
-/** A secret is proven over connections. Passed over in silence, it would keep nobody out. */
-function refuseSecret({ secret }) {
-  if (secret === undefined || secret === null) return
-  const message = "The property 'options.secret' is for calls over TCP: over UDP nobody would be asked for it"
-  throw makeError(TypeError, 'ERR_INVALID_ARG_VALUE', message)
+/** Both are for connections. Passed over in silence, they would keep nobody out, and nothing to oneself. */
+function refuseOverUdp({ secret, tls }) {
+  const refuse = (name, why) =>
+    makeError(
+      TypeError,
+      'ERR_INVALID_ARG_VALUE',
+      `The property 'options.${name}' is for calls over TCP: over UDP ${why}`,
+    )
+  if (secret !== null) throw refuse('secret', 'nobody would be asked for it')
+  if (tls !== null) throw refuse('tls', 'nothing would be encrypted')
 }
 
 const [MAJOR, MINOR] = process.versions.node.split('.').map(Number)
@@ -291,7 +312,8 @@ function udpPlace(where) {
 
 module.exports = {
   udpPlace,
-  refuseSecret,
+  refuseOverUdp,
+  serverTls,
   serverOptions,
   clientOptions,
   streamOptions,

@@ -3,13 +3,13 @@
 // What the two ends of a connection share: prefaces, pings, farewells, and the end.
 
 const { Buffer } = require('node:buffer')
-const { setTimeout, clearTimeout } = require('node:timers')
 const { Outgoing, prefaceBytes } = require('./outgoing')
 const { protocol } = require('./errors')
 const constants = require('../constants')
 const { Kind, Reason, MIN_FRAME_LIMIT, MESSAGE_COST, VERSION, WINDOW_UNIT } = require('./protocol')
 const { SECRET } = require('./handshake')
 const { enterBatch, leaveBatch } = require('./tick')
+const { Watched } = require('./watch')
 
 const FastBuffer = Buffer[Symbol.species]
 
@@ -37,15 +37,15 @@ const NO_STREAMS = new Set()
  * be used (`ready`), of the end of a batch of frames (`settled`), of the wire having room again (`relieved`), of limits (`limitReached`) and of the
  * end (`ended`).
  */
-class Peer {
-  constructor(options, maxCalls) {
+class Peer extends Watched {
+  /** `watches` is an empty Map that all connections of a client or server share. */
+  constructor(options, watches, maxCalls) {
+    super(watches)
     this.options = options
     this.maxCalls = maxCalls
     this.wire = null
     this.out = null
     this.open = true
-    /** This end's half of the proof that both know the secret (handshake.js), until that is made; null where there is no secret. */
-    this.handshake = null
     /** The limits in the peer's preface; 0 until it has come, and the peer has proven what it has to. */
     this.peerMaxFrame = 0
     this.peerMaxCalls = 0
@@ -60,15 +60,7 @@ class Peer {
     this.paused = false
     /** Streams with a message that waits for the wire to have room. */
     this.blocked = NO_STREAMS
-    /** Why this end, or the peer in its farewell, ended the connection. */
-    this.reason = null
-    /** Bytes of the wire that are counted. */
-    this.received = 0
-    this.sent = 0
-    /** Our side of the stream is ended. */
-    this.left = false
     this.heard = false
-    this.timer = null
   }
 
   /** The wire is connected: introduces this end and starts to watch over the other. */
@@ -79,6 +71,12 @@ class Peer {
     if (this.handshake !== null) this.handshake.own = preface
     this.out.preface(preface)
     this.expect('The peer sent no preface')
+  }
+
+  /** The wire is connected, and TLS begins: `attach` comes when that is done. */
+  secure(wire) {
+    this.wire = wire
+    this.expect('The peer did not complete the TLS handshake')
   }
 
   preface() {
@@ -283,30 +281,18 @@ class Peer {
 
   // ---- silence
 
-  watch(milliseconds, callback) {
-    this.unwatch()
-    this.timer = setTimeout(callback, milliseconds).unref()
-  }
-
-  unwatch() {
-    if (this.timer !== null) clearTimeout(this.timer)
-    this.timer = null
-  }
-
   watchForSilence() {
-    const { pingInterval, pingTimeout } = this.options
+    const { pingInterval } = this.options
     if (pingInterval === Infinity) return
     this.heard = false
-    this.watch(pingInterval, () => {
-      if (this.heard || this.excused()) return this.watchForSilence()
-      this.out.control(Kind.PING, 0, 0)
-      if (pingTimeout === Infinity) return this.watchForSilence()
-      this.watch(pingTimeout, () => {
-        if (this.heard || this.excused()) return this.watchForSilence()
-        this.limitReached('pingTimeout')
-        this.abandon(protocol(`The peer did not answer a ping within ${pingTimeout} ms`), Reason.SILENT)
-      })
-    })
+    this.watch(pingInterval, ping)
+  }
+
+  /** What was waited for happens in the context that the connection was made in, as what comes over it does. */
+  act(action) {
+    const context = this.wire?.context ?? null
+    if (context === null) action(this)
+    else context.runInAsyncScope(action, undefined, this)
   }
 
   /** Whether silence means nothing, because this end does not listen. */
@@ -363,6 +349,36 @@ class Peer {
     if (this.out !== null) this.out.shut()
     this.ended(error ?? null, accepted)
   }
+}
+
+/** What few connections have. */
+Object.assign(Peer.prototype, {
+  /** This end's half of the proof that both know the secret (handshake.js), until that is made; null where there is no secret. */
+  handshake: null,
+  /** Why this end, or the peer in its farewell, ended the connection. */
+  reason: null,
+  /** Bytes of the wire that are counted. */
+  received: 0,
+  sent: 0,
+  /** Our side of the stream is ended. */
+  left: false,
+})
+
+/** Nothing was heard for a while. */
+function ping(peer) {
+  if (peer.heard || peer.excused()) return peer.watchForSilence()
+  peer.out.control(Kind.PING, 0, 0)
+  const { pingTimeout } = peer.options
+  if (pingTimeout === Infinity) peer.watchForSilence()
+  else peer.watch(pingTimeout, giveUp)
+}
+
+/** Nor since then. */
+function giveUp(peer) {
+  if (peer.heard || peer.excused()) return peer.watchForSilence()
+  const { pingTimeout } = peer.options
+  peer.limitReached('pingTimeout')
+  peer.abandon(protocol(`The peer did not answer a ping within ${pingTimeout} ms`), Reason.SILENT)
 }
 
 module.exports = { Peer }

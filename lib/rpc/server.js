@@ -4,7 +4,7 @@ const process = require('node:process')
 const { setTimeout, clearTimeout } = require('node:timers')
 const { EventEmitter } = require('node:events')
 const { makeError, invalidArgType, invalidArgValue } = require('../errors')
-const { serverOptions, streamOptions, udpPlace, refuseSecret } = require('./options')
+const { serverOptions, serverTls, streamOptions, udpPlace, refuseOverUdp } = require('./options')
 const { RAW } = require('./codecs')
 const { added } = require('./interceptors')
 const { remember } = require('./context')
@@ -23,7 +23,7 @@ const { Limits } = require('./limits')
 const transport = require('./transport')
 
 /** What a peer has done wrong. */
-const TOLD = new Set(['IRONWIRE_RPC_PROTOCOL', 'IRONWIRE_RPC_UNAUTHENTICATED'])
+const TOLD = new Set(['IRONWIRE_RPC_PROTOCOL', 'IRONWIRE_RPC_UNAUTHENTICATED', 'IRONWIRE_RPC_TLS'])
 
 const { connectionOpen, connectionClose } = channels.server
 
@@ -41,6 +41,7 @@ const NUMBERS = {
   cancelFloods: 0,
   timeoutFloods: 0,
   unauthenticated: 0,
+  tlsFailures: 0,
   duplicates: 0,
   ignored: 0,
 }
@@ -54,7 +55,9 @@ const DERIVED = {
 /** A handler and what is known of how it answers. */
 class Handler {
   /** `series` is what its calls are counted in. */
-  constructor(run, codec, shape, series) {
+  constructor(name, run, codec, shape, series) {
+    /** What connections know that name it. */
+    this.method = { name, handler: this }
     this.run = run
     this.series = series
     this.codec = codec
@@ -89,6 +92,8 @@ class Server extends EventEmitter {
     this.interceptors = null
     if (this.options.propagate) remember()
     this.sessions = new Set()
+    /** What those wait for (watch.js). */
+    this.watches = new Map()
     this.acceptor = new transport.Acceptor(this.options, (wire) => this.accept(wire))
     this.acceptor.on('listening', () => this.emit('listening'))
     this.acceptor.on('error', (error) => this.emit('error', error))
@@ -145,7 +150,7 @@ class Server extends EventEmitter {
 
   add(name, handler, codec, shape) {
     this.checkFree(name)
-    this.handlers.set(name, new Handler(handler, codec, shape, this.counts.series(name)))
+    this.handlers.set(name, new Handler(name, handler, codec, shape, this.counts.series(name)))
     return this
   }
 
@@ -160,11 +165,20 @@ class Server extends EventEmitter {
     return this
   }
 
+  /** What a name that a client calls by stands for: `{ name, handler }`, the handler null while there is none. Connections share that of known ones. */
+  methodOf(name) {
+    const handler = this.handlers.get(name)
+    if (handler !== undefined) return handler.method
+    const method = { name, handler: null }
+    this.find(method)
+    return method
+  }
+
   /** Fills in the handler of a method that a client has named; false when there is none yet. */
   find(method) {
     method.handler = this.handlers.get(method.name) ?? null
     if (method.handler === null && method.name === HEALTH_METHOD) {
-      this.health ??= new Handler(() => healthOf(this), RAW, 0, this.counts.series(HEALTH_METHOD))
+      this.health ??= new Handler(HEALTH_METHOD, () => healthOf(this), RAW, 0, this.counts.series(HEALTH_METHOD))
       method.handler = this.health
     }
     return method.handler !== null
@@ -185,10 +199,22 @@ class Server extends EventEmitter {
     return this.acceptor.address()
   }
 
+  /** Has connections from now on begin with these options, as `tls` at first: for certificates that are about to expire. */
+  setSecureContext(options) {
+    if (this.options.tls === null) {
+      throw makeError(
+        Error,
+        'ERR_INVALID_STATE',
+        'Invalid state: a server without the option tls has no secure context',
+      )
+    }
+    this.options.tls = serverTls(options)
+  }
+
   /** Takes calls over UDP too, or only: (port, callback?), ({ port, host, ipv6Only, reusePort }, callback?). */
   bindUdp(where, callback) {
     const place = udpPlace(where)
-    refuseSecret(this.options)
+    refuseOverUdp(this.options)
     if (callback !== undefined && typeof callback !== 'function') {
       throw invalidArgType('callback', 'of type function', callback)
     }
@@ -216,7 +242,7 @@ class Server extends EventEmitter {
 
   accept(wire) {
     const session = new Session(this, wire)
-    log('rpc: a connection from %s', textOfPeer(session.remote))
+    if (log.enabled) log('rpc: a connection from %s', textOfPeer(session.remote))
     wire.start(session)
     if (!this.refed) wire.unref()
     this.sessionBegun(session)
@@ -227,7 +253,8 @@ class Server extends EventEmitter {
     this.sessions.add(session)
     process.nextTick(() => {
       if (connectionOpen.hasSubscribers) connectionOpen.publish({ server: this, peer: session.remote })
-      this.emit('connection', session.remote)
+      // What nobody asks for is not made.
+      if (this.listenerCount('connection') > 0) this.emit('connection', session.remote)
     })
   }
 
@@ -244,7 +271,9 @@ class Server extends EventEmitter {
     this.sessions.delete(session)
     this.stats.connectionsClosed++
     if (error !== null) this.stats.connectionsLost++
-    log('rpc: the connection from %s has ended: %s', textOfPeer(session.remote), error?.message ?? 'in order')
+    if (log.enabled) {
+      log('rpc: the connection from %s has ended: %s', textOfPeer(session.remote), error?.message ?? 'in order')
+    }
     this.queue.delete(session)
     process.nextTick(() => {
       if (TOLD.has(error?.code)) this.emit('protocolError', error, session.remote)

@@ -19,6 +19,7 @@ const { Allowance } = require('./allowance')
 const { Queue } = require('./queue')
 const { now, ended } = require('./tick')
 const { log, textOfPeer } = require('./log')
+const { remoteOf } = require('./wire')
 const { channels, CallMessage } = require('./channels')
 const { increase } = require('./counts')
 const { invalidArgType } = require('../errors')
@@ -26,7 +27,7 @@ const process = require('node:process')
 const { isUtf8 } = require('node:buffer')
 const { setTimeout, clearTimeout } = require('node:timers')
 const { isUint8Array } = require('node:util/types')
-const { StatusError, protocol, unauthenticated, noAnswer, calledBackLate, textOf } = require('./errors')
+const { StatusError, protocol, unauthenticated, tlsFailed, noAnswer, calledBackLate, textOf } = require('./errors')
 
 const EMPTY = new Uint8Array(0)
 const REPLY_HEAD = FRAME_HEAD - LENGTH_SIZE
@@ -58,30 +59,60 @@ const FEW_METHODS = 4
 
 class Session extends Peer {
   constructor(server, wire) {
-    super(server.options, server.options.maxCallsPerConnection)
+    super(server.options, server.watches, server.options.maxCallsPerConnection)
     this.server = server
-    this.remote = wire.remote
-    /** What each method number of this connection stands for: `{ name, handler }`, the handler as in server.js. */
+    /** Where the client is, as the wire says it, or `remote` once somebody has asked for that. */
+    this.place = wire.place
+    /** What each method number of this connection stands for: `{ name, handler }`, as the server gives it. */
     this.methods = []
     /** Unanswered requests by sequence number, other than one that is being handled right now. */
     this.calls = NO_CALLS
     /** Those of them whose handler has not been called yet. */
     this.waiting = NONE_WAITING
-    /** One-way calls among them. They have no number, so they get one that no request can have. */
-    this.oneWays = 0
-    this.nextOneWay = -1
-    /** Handlers still at work for calls that have ended without them. */
-    this.strays = 0
-    /** Calls that may still be cancelled, and that may still run out of time at work, once any has been. */
-    this.cancels = null
-    this.overruns = null
-    /** Runs while there are none of these left. */
-    this.pauseTimer = null
-    /** Bytes that the kernel had taken when last looked at. */
-    this.taken = 0
-    this.ageTimer = null
     if (server.options.secret !== null) this.handshake = new ServerHandshake(server.options.secret)
-    this.attach(wire)
+    if (server.options.tls === null) this.attach(wire)
+    else this.secure(wire)
+  }
+
+  // ---- TLS, where the server has that
+
+  /** There is TLS, and nothing was said yet. A client that may not come in is told why. */
+  encrypted(peer) {
+    this.noteTls()
+    this.attach(this.wire)
+    const why = this.wire.tls.refusal(peer)
+    if (why !== undefined) this.refuseClient(why)
+  }
+
+  /** Who looks at where the client is sees what TLS says of it. */
+  noteTls() {
+    const tls = this.wire?.tlsPeer
+    if (tls && typeof this.place === 'object') this.place.tls = tls
+  }
+
+  /** What the connection ends with when TLS fails because of `cause`. */
+  insecure(cause) {
+    this.server.stats.tlsFailures++
+    return tlsFailed(`TLS with the client failed: ${cause.message}`, cause)
+  }
+
+  /** The client speaks rpc without TLS: it can be told. */
+  plain() {
+    this.attach(this.wire)
+    this.server.stats.tlsFailures++
+    super.abandon(
+      unauthenticated("This server is reached by TLS only: give the client the option 'tls'"),
+      Reason.UNAUTHENTICATED,
+    )
+  }
+
+  /** Where the client is: `{ address, family, port }`, or an empty object on a pipe. */
+  get remote() {
+    if (typeof this.place !== 'object') {
+      this.place = remoteOf(this.place)
+      this.noteTls()
+    }
+    return this.place
   }
 
   /** The client's preface. With a secret, what it says counts once the client has proven that it knows it. */
@@ -687,7 +718,7 @@ class Session extends Peer {
     const mayBe = number < this.options.maxMethods
     if (!mayBe) this.limitReached('maxMethods')
     const known = mayBe && isUtf8(name)
-    const method = known ? { name: name.toString(), handler: null } : undefined
+    const method = known ? this.server.methodOf(name.toString()) : undefined
     if (number < FEW_METHODS) this.methods = this.methods.concat(method)
     else this.methods.push(method)
   }
@@ -752,6 +783,8 @@ class Session extends Peer {
 
   /** The server closes: the client is asked to leave, which it does once everything in flight is answered. */
   dismiss() {
+    // No call can be under way before there is TLS.
+    if (this.out === null) return this.destroy(null)
     this.out.goaway(Reason.SHUTDOWN, '')
     // A client whose introduction is under way may have read ours, and call. Whoever is no client at all is not waited for as long.
     if (this.peerMaxFrame === 0) {
@@ -782,6 +815,23 @@ class Session extends Peer {
     call.abort(error ?? new StatusError(Status.CANCELLED, 'The caller is gone'))
   }
 }
+
+/** What few connections have. */
+Object.assign(Session.prototype, {
+  /** One-way calls among those. They have no number, so they get one that no request can have. */
+  oneWays: 0,
+  nextOneWay: -1,
+  /** Handlers still at work for calls that have ended without them. */
+  strays: 0,
+  /** Calls that may still be cancelled, and that may still run out of time at work, once any has been. */
+  cancels: null,
+  overruns: null,
+  /** Runs while there are none of these left. */
+  pauseTimer: null,
+  /** Bytes that the kernel had taken when last looked at. */
+  taken: 0,
+  ageTimer: null,
+})
 
 /**
  * Whether what a handler gave is a reply: bytes, null for an empty one, or where they are typed a message, which may be any object. But objects

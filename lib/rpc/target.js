@@ -9,7 +9,7 @@ const { refuseUnknown } = require('../options')
 const { checkObject, port: readPort } = require('./options')
 
 const FORMS =
-  "'host:port', '[::1]:port', 'tcp://host:port', 'unix:path', a path, 'dns://name:port', 'dns://_service._tcp.name', 'registry://host:port/service' or 'udp://host:port'"
+  "'host:port', '[::1]:port', 'tcp://host:port', 'tls://host:port', 'unix:path', a path, 'dns://name:port', 'dns://_service._tcp.name', 'registry://host:port/service' or 'udp://host:port'"
 
 const SCHEME = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is
 
@@ -21,13 +21,14 @@ const DEFAULT_REGISTRY_PORT = 7400
 /** Each scheme's reader: the rest of the text, and what to say when it cannot be read. */
 const SCHEMES = {
   tcp: (rest, wrong) => hostAndPort(rest, wrong, "must read like 'tcp://host:port'"),
+  tls: (rest, wrong) => ({ ...hostAndPort(rest, wrong, "must read like 'tls://host:port'"), tls: true }),
   unix: (rest, wrong) => (rest === '' ? wrong("must read like 'unix:///run/my.sock'") : atPath(rest, wrong)),
   dns: dnsName,
   registry: registryService,
   udp: udpPlace,
 }
 
-/** `{ host, port }`, `{ path }`, `{ dns, port }` (all its addresses), `{ srv }`, `{ registry, service }`, `{ list }`, `{ resolver }` or `{ udp }`. */
+/** `{ host, port }`, `{ path }`, either with `tls` and `servername` if it has them, `{ dns, port }` (all its addresses), `{ srv }`, `{ registry, service }`, `{ list }`, `{ resolver }` or `{ udp }`. */
 function target(value, name = 'target') {
   if (typeof value === 'number') return { host: 'localhost', port: readPort(value, name) }
   if (typeof value === 'string') return ofString(value, name)
@@ -37,8 +38,8 @@ function target(value, name = 'target') {
   return ofObject(value, name)
 }
 
-/** A target that is one place. */
-function directTarget(value, name) {
+/** A target that is one place. `servername` is who is there, where that was said beside it. */
+function directTarget(value, name, servername) {
   const found = typeof value === 'string' || typeof value === 'number' ? target(value, name) : ofObject(value, name)
   if (found.udp !== undefined) {
     throw invalidArgValue(
@@ -50,7 +51,7 @@ function directTarget(value, name) {
   if (found.host === undefined && found.path === undefined) {
     throw invalidArgValue(name, value, "must be one place, such as 'host:port' or 'unix:path'")
   }
-  return found
+  return servername === undefined ? found : { ...found, ...secureOf({ servername }, name) }
 }
 
 /** Some of them, each with a weight and a zone if it has them. */
@@ -59,8 +60,8 @@ function list(values, name) {
   return values.map((value, i) => {
     const at = `${name}[${i}]`
     if (value === null || typeof value !== 'object') return { ...directTarget(value, at), ...placed({}, at) }
-    const { id, weight, zone, address, ...rest } = value
-    return { ...directTarget(address ?? rest, at), ...placed({ id, weight, zone }, at) }
+    const { id, weight, zone, address, servername, ...rest } = value
+    return { ...directTarget(address ?? rest, at, servername), ...placed({ id, weight, zone }, at) }
   })
 }
 
@@ -79,7 +80,20 @@ function udpPlace(rest, wrong) {
 }
 
 function ofObject(value, name) {
-  refuseUnknown(checkObject(value, name), ['host', 'port', 'path'], name)
+  refuseUnknown(checkObject(value, name), ['host', 'port', 'path', 'tls', 'servername'], name)
+  return { ...placeOf(value, name), ...secureOf(value, name) }
+}
+
+/** What is known of TLS there. */
+function secureOf({ tls, servername }, name) {
+  if (tls !== undefined && typeof tls !== 'boolean') throw invalidArgType(`${name}.tls`, 'of type boolean', tls)
+  if (servername !== undefined && typeof servername !== 'string') {
+    throw invalidArgType(`${name}.servername`, 'of type string', servername)
+  }
+  return { ...(tls && { tls }), ...(servername !== undefined && { servername }) }
+}
+
+function placeOf(value, name) {
   if (value.path !== undefined) {
     if (typeof value.path !== 'string') throw invalidArgType(`${name}.path`, 'of type string', value.path)
     return atPath(value.path, (reason) => {
@@ -148,9 +162,9 @@ function registryService(rest, wrong) {
 }
 
 /** A direct target as text that reads as the same. */
-function textOfTarget({ path, host, port }) {
+function textOfTarget({ path, host, port, tls }) {
   if (path !== undefined) return `unix:${path}`
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`
+  return `${tls ? 'tls://' : ''}${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 module.exports = { target, directTarget, placed, textOfTarget, DEFAULT_REGISTRY_PORT }

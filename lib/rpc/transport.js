@@ -1,163 +1,29 @@
 'use strict'
 
-// Streams that carry frames, over the native engine, which splits them.
+// Connecting and listening, for streams that carry frames.
 
 const process = require('node:process')
 const net = require('../net')
-const { Base, getpeername } = require('../net/handle.js')
-const { native, keep, ownerOf, shared } = require('../engine')
+const { native } = require('../engine')
 const { systemError } = require('../errors')
-const { EOF, ECANCELED } = require('../constants').errno
 const { LOOPBACK, LOOPBACK_6 } = require('./options')
+const { Wire } = require('./wire')
+const { SecureWire } = require('./secure-wire')
 
-const FRAMES = ['onFrames']
-
-/** The memory that frames were last seen in. */
-let frameMemory
-
-function onFrames(id, count, slab) {
-  if (slab !== frameMemory) frameMemory = keep(slab)
-  ownerOf(id)?.onFrames(count, slab)
-}
-
-/** Filled by src/binding/rpc.rs for each read: the cursor, then the records. Made when first needed, since it is large. */
-let table
+const wireOf = (id, isServer, options, tls) =>
+  tls === null ? new Wire(id, isServer, options) : new SecureWire(id, isServer, options, tls)
 
 /**
- * One connection's stream. Its peer hears attach (of a client), onFrames, onDrain, onEnd and onClose. It is no `Connection` of net's, whose
- * shape is what Node's sockets expect: request objects, error numbers and a callback for each write, none of which a session asks for.
+ * Starts to connect to `{ host, port }` or `{ path }`; the outcome reaches `peer` as `attach(wire)` or `onClose(error)`. `tls` has a `start(wire)` that
+ * begins TLS, or is null for none.
  */
-class Wire extends Base {
-  constructor(id, isServer, { maxFrameBytes, secret }) {
-    super(id, FRAMES)
-    this.peer = null
-    this.ended = false
-    this.failure = null
-    /** What the kernel had not taken when the stream closed, and what had gone over it in all. */
-    this.left = 0
-    this.receivedAll = 0
-    this.sentAll = 0
-    table ??= shared('rpc table', () => new Uint32Array(native.framesTable({ onFrames })))
-    native.speakFrames(id, isServer, maxFrameBytes, secret !== null)
-  }
-
-  /** Where the peer is: `{ family, address, port }`, or nothing on a pipe, and nothing when the peer is gone already. */
-  get remote() {
-    const remote = {}
-    getpeername.call(this, remote)
-    return remote
-  }
-
-  /** Bytes written that the kernel has not taken. */
-  get queued() {
-    return this.closing ? this.left : native.queued(this.id)
-  }
-
-  /** Bytes that came, and that the kernel has taken. */
-  get received() {
-    return this.closing ? this.receivedAll : native.bytesReceived(this.id)
-  }
-
-  get sent() {
-    return this.closing ? this.sentAll : native.bytesSent(this.id) - native.queued(this.id)
-  }
-
-  /** Begins to read for `peer`. */
-  start(peer) {
-    this.peer = peer
-    native.setNoDelay(this.id, true)
-    this.check(native.readStart(this.id), 'read')
-  }
-
-  /** Takes the bytes, or a copy of them. False when the kernel does not take as much: onDrain tells when it has. */
-  write(bytes, offset, length) {
-    if (this.closing || this.ended) return true
-    const status = native.write(this.id, bytes, offset, length)
-    if (status < 0) this.check(status, 'write')
-    return status !== 1
-  }
-
-  pause() {
-    if (!this.closing) native.readStop(this.id)
-  }
-
-  resume() {
-    if (!this.closing) this.check(native.readStart(this.id), 'read')
-  }
-
-  /** Sends what is written and then the end of the stream. */
-  end() {
-    if (this.closing || this.ended) return
-    this.ended = true
-    this.check(native.end(this.id), 'shutdown')
-  }
-
-  destroy() {
-    if (this.closing) return
-    // What leaves with the close has left before it is counted.
-    native.flush(this.id)
-    this.left = native.queued(this.id)
-    this.receivedAll = native.bytesReceived(this.id)
-    this.sentAll = native.bytesSent(this.id) - this.left
-    this.close()
-  }
-
-  check(status, syscall) {
-    if (status < 0) this.fail(systemError(status, syscall))
-  }
-
-  /** The stream broke. Its peer hears of it with the close, never inside a call of its own. */
-  fail(error) {
-    if (this.closing) return
-    this.failure = error
-    this.destroy()
-  }
-
-  // ---- called by the engine
-
-  onConnected(status) {
-    if (this.closing) return
-    if (status < 0) this.fail(systemError(status, 'connect', this.address, this.port))
-    else {
-      this.peer.attach(this)
-      this.start(this.peer)
-    }
-  }
-
-  onFrames(count, slab) {
-    if (!this.closing) this.peer.onFrames(table, count, slab)
-  }
-
-  onRead(status) {
-    if (this.closing) return
-    if (status === EOF) this.peer.onEnd()
-    else this.fail(systemError(status, 'read'))
-  }
-
-  onDrain() {
-    if (!this.closing) this.peer.onDrain()
-  }
-
-  onWriteError(status) {
-    if (status !== ECANCELED) this.fail(systemError(status, 'write'))
-  }
-
-  onShutdown() {}
-
-  onClose() {
-    super.onClose()
-    this.peer?.onClose(this.failure)
-  }
-}
-
-/** Starts to connect to `{ host, port }` or `{ path }`; the outcome reaches `peer` as `attach(wire)` or `onClose(error)`. */
-function connect({ host, port, path }, peer, options) {
+function connect({ host, port, path }, peer, options, tls) {
   const id = path === undefined ? native.createTcp() : native.createPipe()
   if (id < 0) {
     process.nextTick(() => peer.onClose(systemError(id, 'socket')))
     return null
   }
-  const wire = new Wire(id, false, options)
+  const wire = wireOf(id, false, options, tls)
   wire.peer = peer
   wire.address = path ?? host
   wire.port = port
@@ -189,7 +55,7 @@ class Acceptor extends net.Server {
   }
 
   _onconnection({ id }) {
-    this.onWire(new Wire(id, true, this.wireOptions))
+    this.onWire(wireOf(id, true, this.wireOptions, this.wireOptions.tls))
   }
 
   /** One connection is over: a closing acceptor ends with the last. */

@@ -3,7 +3,7 @@
 use super::raw::{Args, Callbacks, Env, Functions, Landing, Outcome, Teardown, Value};
 use super::slab::{self, Slab};
 use crate::background::{Lost, Tasks};
-use crate::engine::{self, Event, FileRead, Host, LARGE_WRITE, Protocol};
+use crate::engine::{self, Event, FileRead, Host, LARGE_WRITE, LARGEST_READ, Protocol};
 use crate::uv::{Errno, Events, Hook, Loop, Memory, READ_BUFFER, Ready, Stream, Udp, Wake};
 use std::cell::{RefCell, RefMut};
 use std::rc::{Rc, Weak};
@@ -32,13 +32,16 @@ enum Callback {
     Unanswered,
     /// `(id)`: there is TLS now.
     Secured,
-    /// `(id, reason, detail)`: TLS has come to an end, in an alert of the peer's or in an error of ours.
+    /// `(id, reason, detail, foreign)`: TLS has come to an end, in an alert of the peer's or in an error of ours; `foreign` where it is for want of
+    /// something that another implementation can have.
     Insecure,
     /// `(id, lines)`: secrets for a key log.
     Keys,
+    /// `(id, name)`: a session to go on with, by its name.
+    Session,
 }
 
-const CALLBACKS: [&str; 11] = [
+const CALLBACKS: [&str; 12] = [
     "onConnection",
     "onConnected",
     "onRead",
@@ -50,6 +53,7 @@ const CALLBACKS: [&str; 11] = [
     "onSecured",
     "onInsecure",
     "onKeys",
+    "onSession",
 ];
 
 /// Tokens above every slot id.
@@ -78,6 +82,8 @@ pub struct Node {
 
 /// The share of a [`Landing`] that bytes must fill to be given to JavaScript where they are: a chunk that is kept pins all of it.
 const WORTH_TAKING: usize = READ_BUFFER / 2;
+
+const _: () = assert!(READ_BUFFER <= LARGEST_READ);
 
 /// Frees what the native functions point to.
 type Release = Box<dyn FnOnce()>;
@@ -347,12 +353,17 @@ impl Host for Node {
             Event::Insecure(id, failure) => {
                 self.callbacks.call(Callback::Insecure as usize, |env| {
                     let (reason, detail) = (env.string(&failure.reason), env.string(&failure.detail));
-                    [env.int(id as i32), reason, detail]
+                    [env.int(id as i32), reason, detail, env.boolean(failure.foreign)]
                 });
             }
             Event::Keys(id, lines) => {
                 self.callbacks
                     .call(Callback::Keys as usize, |env| [env.int(id as i32), env.string(lines)]);
+            }
+            Event::Session(id, name) => {
+                self.callbacks.call(Callback::Session as usize, |env| {
+                    [env.int(id as i32), env.buffer_copy(name)]
+                });
             }
         }
     }

@@ -7,14 +7,14 @@ use super::engine::{Engine, Node};
 use super::raw::{Args, Env, Functions, Outcome, SharedBytes, Value};
 use super::slab::{self, Slab};
 use super::table::Table;
-use crate::engine::Protocol;
+use crate::engine::{LARGEST_READ, Protocol};
 use crate::rpc::{Event, HEADER_SIZE, LENGTH_SIZE, RECORD_WORDS, Role, Splitter, record};
-use crate::uv::{Errno, READ_BUFFER};
+use crate::uv::Errno;
 use std::cell::RefCell;
 use std::rc::Rc;
 
 /// More units than one read can complete: the smallest frame has 10 bytes; one may have begun before, and an error adds a record.
-const MAX_RECORDS: usize = READ_BUFFER / (LENGTH_SIZE + HEADER_SIZE) + 2;
+const MAX_RECORDS: usize = LARGEST_READ / (LENGTH_SIZE + HEADER_SIZE) + 2;
 
 /// Records begin here, behind the table's cursor.
 pub const RECORDS: usize = 1;
@@ -66,6 +66,10 @@ pub fn register(functions: &mut Functions<Engine>) {
         Ok(engine
             .connection(args.uint(0)?, |connection| connection.sent as f64)
             .unwrap_or(0.0))
+    });
+    functions.add("unencrypted", |engine, args| {
+        let waiting = engine.connection(args.uint(0)?, |connection| connection.unencrypted());
+        Ok(waiting.unwrap_or(0) as f64)
     });
     functions.add("queued", |engine, args| {
         let queued = engine.connection(args.uint(0)?, |connection| connection.queued());

@@ -82,6 +82,15 @@ pub fn register(functions: &mut Functions<Engine>) {
         let session = Session::server(secure.server(args, 1)?);
         Ok(Errno::code(engine.secure(args.uint(0)?, session)))
     });
+    // (id, context, name, session | undefined): likewise, as a client
+    functions.add_with(&secure, "tlsConnect", |secure, engine, args| {
+        let (id, context, name) = (args.uint(0)?, secure.context(args, 1)?, args.string(2)?);
+        let session = args.env().copy_bytes(args.value(3));
+        let made = Session::client(context, &name, session.as_deref()).map_err(|_| Errno::EINVAL);
+        Ok(Errno::code(made.and_then(|session| engine.secure(id, session))))
+    });
+    // (id): the server is who it should be, and what was written for it leaves
+    functions.add("tlsTrust", |engine, args| Ok(Errno::code(engine.trust(args.uint(0)?))));
     // (id): it speaks none any more, as it was not answered; what has come
     functions.add("tlsLeave", |engine, args| {
         let received = engine.unsecure(args.uint(0)?).ok();

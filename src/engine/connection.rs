@@ -84,6 +84,11 @@ impl<H: Host> Connection<H> {
         self.out.waiting() + encrypted + self.transport.queued() as u64
     }
 
+    /// Bytes written that its TLS has not encrypted. Of those that it has, nobody can tell which have reached the peer.
+    pub fn unencrypted(&self) -> u64 {
+        self.out.waiting()
+    }
+
     /// Its TLS.
     pub fn filter(&self) -> Option<&Filter> {
         self.filter.as_deref()
@@ -108,6 +113,13 @@ impl<H: Host> Connection<H> {
             filter.flush(&self.transport)?;
         }
         Ok(news)
+    }
+
+    /// The peer is who it should be, says whoever knows.
+    pub(super) fn trust(&mut self) {
+        if let Some(filter) = &mut self.filter {
+            filter.trust();
+        }
     }
 
     /// The handshake is done: what waited for that goes on. Returns what [`Out::written`] returns.

@@ -39,6 +39,11 @@ impl Filter {
         &self.session
     }
 
+    /// See [`Session::trust`].
+    pub(super) fn trust(&mut self) {
+        self.session.trust();
+    }
+
     /// Ciphertext that the transport has not been given.
     pub(super) fn waiting(&self) -> u64 {
         self.cipher.waiting()
@@ -104,7 +109,7 @@ impl Filter {
     }
 
     fn is_busy(&self) -> bool {
-        self.cipher.is_busy() || !self.session.is_secured()
+        self.cipher.is_busy() || !self.session.is_open()
     }
 
     fn write(&mut self, transport: &dyn Sink, plain: &[u8]) -> Result<usize, Errno> {

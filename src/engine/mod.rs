@@ -20,7 +20,7 @@ mod tests;
 
 use crate::errno::Errno;
 use crate::slots::Slots;
-use crate::tls::{Failure, News, Session};
+use crate::tls::{Failure, News, Session, SessionName};
 use bytes::Bytes;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -41,6 +41,9 @@ const FLUSH_AT: usize = 64 * 1024;
 
 /// From this size on a chunk is offered to the transport where it lies instead of being gathered.
 pub const LARGE_WRITE: usize = 16 * 1024;
+
+/// What a protocol is given in one read at most. Records that were not whole before can make more of it than the transport reads at once.
+pub const LARGEST_READ: usize = 64 * 1024;
 
 /// How often a port receives in a turn while there is more: others have their turn, too.
 const RECEIVES: usize = 8;
@@ -70,6 +73,8 @@ pub enum Event<'a> {
     Insecure(u32, &'a Failure),
     /// Secrets of a connection, as lines of a key log.
     Keys(u32, &'a str),
+    /// A server has given a client a session to go on with, by its name.
+    Session(u32, &'a SessionName),
 }
 
 enum Slot<H: Host> {
@@ -537,6 +542,16 @@ impl<H: Host> Engine<H> {
         })?
     }
 
+    /// The peer of a client's connection is who it should be: what was written leaves, as soon as the handshake is done.
+    ///
+    /// # Errors
+    /// Those of [`Engine::connection`].
+    pub fn trust(&self, id: u32) -> Result<(), Errno> {
+        self.connection(id, Connection::trust)?;
+        self.go_on(id, Connection::secured);
+        Ok(())
+    }
+
     /// Has a connection speak no TLS any more, as it was not answered; returns what has come.
     ///
     /// # Errors
@@ -583,8 +598,11 @@ impl<H: Host> Engine<H> {
             self.host.guard(|| self.tell(Event::Secured(id)));
             self.go_on(id, Connection::secured);
         }
-        if !plain.is_empty() {
-            self.received(id, Ok(&plain));
+        for session in &news.sessions {
+            self.host.guard(|| self.tell(Event::Session(id, session)));
+        }
+        for part in plain.chunks(LARGEST_READ) {
+            self.received(id, Ok(part));
         }
         if news.ended {
             self.received(id, Err(Errno::EOF));

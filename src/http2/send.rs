@@ -172,9 +172,8 @@ impl Session {
             stream.send -= data.len() as i64;
             self.send -= data.len() as i64;
             put_data(id, data, ends, out);
-            if data.len() >= DRIBBLE {
-                self.chatter.earn(2);
-            }
+            // However short it is: so it was said. Windows for it may be given back on stream and connection.
+            self.chatter.earn(2);
             if ends {
                 stream.local = Local::Ended;
             }

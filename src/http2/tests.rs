@@ -1032,6 +1032,57 @@ fn tiny_data_that_nobody_reads_take_no_more_than_their_bytes() {
 }
 
 #[test]
+fn the_connections_window_is_given_once() {
+    let mut pair = Pair::server();
+    pair.post(1).feed();
+    pair.sent();
+    let given = |pair: &mut Pair| -> u32 {
+        let windows = pair
+            .sent()
+            .into_iter()
+            .filter(|(head, _)| head.kind == kind::WINDOW_UPDATE && head.stream == 0);
+        windows
+            .map(|(_, by)| u32::from_be_bytes(by[..].try_into().unwrap()))
+            .sum()
+    };
+    for _ in 0..200 {
+        for window in [1 << 24, 1000, 1 << 16] {
+            pair.session.set_window(window, &mut pair.out);
+        }
+    }
+    assert_eq!(given(&mut pair), (1 << 24) - 65_535);
+    // Nothing is given until so much less than the smaller window is left.
+    for _ in 0..1000 {
+        pair.frame(kind::DATA, 0, 1, &[0; 16_000]).feed();
+        pair.see();
+    }
+    assert_eq!(given(&mut pair), 0);
+    for _ in 0..100 {
+        pair.frame(kind::DATA, 0, 1, &[0; 16_000]).feed();
+        assert!(!pair.see().iter().any(|event| matches!(event, Seen::Failed(..))));
+    }
+    assert!(given(&mut pair) > 700_000);
+}
+
+#[test]
+fn windows_may_be_given_back_at_once() {
+    let mut pair = Pair::server();
+    pair.get(1).feed();
+    pair.session.respond(1, 200, b"", None, false, &mut pair.out).unwrap();
+    pair.see();
+    for _ in 0..30_000 {
+        let wrote = pair.session.write(1, b"event", false, ALL, &mut pair.out).unwrap();
+        assert!(wrote.all);
+        frame::window_update(1, 5, &mut pair.script);
+        frame::window_update(0, 5, &mut pair.script);
+        pair.feed();
+        pair.out.clear();
+    }
+    assert_eq!(pair.see(), []);
+    assert!(!pair.session.is_over());
+}
+
+#[test]
 fn dribbling_windows_end_the_connection() {
     let mut pair = Pair::server();
     frame::settings(&[(setting::INITIAL_WINDOW_SIZE, 0)], &mut pair.script);

@@ -375,6 +375,8 @@ fn is_metadata(mut block: &[u8]) -> bool {
 pub enum ProtocolError {
     /// The stream does not begin with [`MAGIC`]: the peer speaks something else.
     NotRpc,
+    /// It begins as a record of TLS does.
+    Tls,
     /// The peer's version is not one that this side can lower itself to.
     Version(u8),
     /// A length prefix above the limit that this side announced.
@@ -418,7 +420,7 @@ impl ProtocolError {
     pub fn reason(&self) -> u16 {
         match self {
             ProtocolError::TooLarge { .. } => reason::FRAME_TOO_LARGE,
-            ProtocolError::NotRpc | ProtocolError::Version(_) => reason::NOT_RPC,
+            ProtocolError::NotRpc | ProtocolError::Tls | ProtocolError::Version(_) => reason::NOT_RPC,
             ProtocolError::Unproven(_) => reason::UNAUTHENTICATED,
             _ => reason::PROTOCOL,
         }
@@ -429,6 +431,7 @@ impl fmt::Display for ProtocolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             ProtocolError::NotRpc => write!(f, "the peer does not speak ironwire's RPC protocol"),
+            ProtocolError::Tls => write!(f, "the peer speaks TLS, and this side has no option 'tls'"),
             ProtocolError::Version(version) => write!(f, "the peer speaks version {version}, this side {VERSION}"),
             ProtocolError::TooLarge { length, limit } => {
                 write!(f, "a frame of {length} bytes is above the limit of {limit}")

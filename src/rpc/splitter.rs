@@ -6,6 +6,9 @@ use crate::codec::framing::{Assembler, Extent, Units};
 /// The largest length prefix before a proof, in bytes: room for a proof, and for a goaway that explains itself.
 const UNPROVEN_LIMIT: u32 = 1024;
 
+/// What begins a record of TLS (RFC 8446, 5.1): an alert, or a part of the handshake.
+const TLS_RECORDS: [u8; 2] = [21, 22];
+
 /// What the stream holds next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
@@ -158,7 +161,12 @@ impl Units for Stream {
         let first = bytes.first_chunk::<LENGTH_SIZE>();
         if self.version == 0 {
             if bytes.iter().zip(&MAGIC).any(|(byte, magic)| byte != magic) {
-                return Err(ProtocolError::NotRpc);
+                let is_tls = bytes.first().is_some_and(|first| TLS_RECORDS.contains(first));
+                return Err(if is_tls {
+                    ProtocolError::Tls
+                } else {
+                    ProtocolError::NotRpc
+                });
             }
             // To be asked again until all of the magic has come, which has as many bytes.
             return Ok(first.map(|_| Extent {
@@ -501,6 +509,10 @@ mod tests {
         assert_eq!((seen.len(), result), (0, Err(ProtocolError::NotRpc)));
         let (_, result) = feed(Role::Server, 64, b"IWRQ".chunks(1));
         assert_eq!(result, Err(ProtocolError::NotRpc));
+        for record in [b"\x16\x03\x01\x02\x00", b"\x15\x03\x03\x00\x02"] {
+            let (_, result) = feed(Role::Client, 64, record.chunks(1));
+            assert_eq!(result, Err(ProtocolError::Tls));
+        }
         let (_, result) = feed(Role::Server, 64, b"IWRP\0\0\0\0\0\0\0\0\0\0\0\0".chunks(3));
         assert_eq!(result, Err(ProtocolError::Version(0)));
     }

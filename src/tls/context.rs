@@ -2,6 +2,7 @@
 
 use super::Tickets;
 use super::keys::Keys;
+use super::sessions::Sessions;
 use super::trust::{AnyCertificate, Trust};
 use rustls::client::{ClientConfig, Resumption};
 use rustls::crypto::CryptoProvider;
@@ -11,9 +12,6 @@ use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, Se
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{Error, InconsistentKeys, SupportedCipherSuite, SupportedProtocolVersion, version};
 use std::sync::Arc;
-
-/// Sessions that a client remembers, to resume them.
-const REMEMBERED: usize = 256;
 
 /// A version of the protocol.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -76,7 +74,7 @@ pub enum Invalid {
 /// What sessions have in common.
 pub struct Context {
     pub(super) server: Option<Arc<ServerConfig>>,
-    pub(super) client: Arc<ClientConfig>,
+    client: ClientConfig,
     pub(super) trust: Trust,
     pub(super) asks: bool,
     pub(super) keys: Option<Arc<Keys>>,
@@ -112,12 +110,19 @@ impl Context {
         }
         Ok(Context {
             server,
-            client: Arc::new(client),
+            client,
             trust,
             asks: settings.asks,
             keys,
             tickets,
         })
+    }
+
+    /// What a client's connection is made with, which keeps its sessions in `sessions`.
+    pub(super) fn client(&self, sessions: Arc<Sessions>) -> Arc<ClientConfig> {
+        let mut config = self.client.clone();
+        config.resumption = Resumption::store(sessions);
+        Arc::new(config)
     }
 
     /// Where the tickets of its sessions come from.
@@ -232,7 +237,7 @@ fn client_config(
         None => builder.with_no_client_auth(),
     };
     config.alpn_protocols.clone_from(&settings.alpn);
-    config.resumption = Resumption::in_memory_sessions(REMEMBERED);
+    config.resumption = Resumption::disabled();
     Ok(config)
 }
 

@@ -10,6 +10,8 @@ pub struct Failure {
     pub reason: Cow<'static, str>,
     /// What `rustls` says of it.
     pub detail: String,
+    /// The peer wants or shows what `rustls` does not have: another implementation can have it.
+    pub foreign: bool,
 }
 
 impl Failure {
@@ -22,8 +24,19 @@ impl Failure {
         Failure {
             reason,
             detail: error.to_string(),
+            foreign: is_foreign(error),
         }
     }
+}
+
+/// Keys that `rustls` does not have look to it like wrong signatures.
+fn is_foreign(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::AlertReceived(AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity)
+            | Error::PeerIncompatible(_)
+            | Error::InvalidCertificate(_)
+    )
 }
 
 /// OpenSSL says of the older alerts which protocol they come from.

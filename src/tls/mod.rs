@@ -9,6 +9,7 @@ mod contexts;
 mod failure;
 mod keys;
 mod session;
+mod sessions;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tickets;
@@ -18,4 +19,5 @@ pub use context::{Context, Invalid, Settings, Version};
 pub use contexts::Contexts;
 pub use failure::Failure;
 pub use session::{News, Session};
+pub use sessions::Name as SessionName;
 pub use tickets::{SECRET, Tickets};

@@ -1,13 +1,16 @@
 //! One side of one connection.
 
 use super::context::suite_name;
+use super::sessions::{Name, Sessions};
 use super::trust::Peer;
 use super::{Context, Contexts, Failure};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::{Accepted, Acceptor};
-use rustls::{ClientConnection, Connection, Error, HandshakeKind, ProtocolVersion};
+use rustls::{ClientConnection, Connection, Error, HandshakeKind, InvalidMessage, ProtocolVersion};
 use std::io::{BufRead, Write};
+use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// What comes before the answer is kept, to be given to somebody else. A greeting is never longer, however it is cut into records.
 const MOST_KEPT: usize = 128 * 1024;
@@ -29,12 +32,17 @@ pub struct News {
     pub failure: Option<Failure>,
     /// Secrets, as lines of a key log.
     pub keys: String,
+    /// The names of sessions that the server has given.
+    pub sessions: Vec<Name>,
 }
 
 /// See the module's documentation.
 pub struct Session {
     state: State,
+    /// A client's.
+    sessions: Option<Arc<Sessions>>,
     secured: bool,
+    trusted: bool,
     ended: bool,
     closed: bool,
     failed: bool,
@@ -62,22 +70,35 @@ impl Session {
         })))
     }
 
-    /// A client's side; `name` is the server's, or its address.
+    /// A client's side; `name` is what it asks the server for, empty for nothing. It goes on with `session`, the name of one of its
+    /// [sessions](News::sessions), if the server and this process still know that. Nothing is sent before the server is [trusted](Session::trust).
     ///
     /// # Errors
     /// For what is neither a name nor an address.
-    pub fn client(context: Rc<Context>, name: &str) -> Result<Session, Failure> {
-        let name = ServerName::try_from(name.to_owned()).map_err(|_| Failure::new(&Error::UnsupportedNameType))?;
-        let connection = ClientConnection::new(context.client.clone(), name).map_err(|error| Failure::new(&error))?;
+    pub fn client(context: Rc<Context>, name: &str, session: Option<&[u8]>) -> Result<Session, Failure> {
+        let name = if name.is_empty() {
+            // Addresses are not asked for (RFC 6066, 3), and this one is nobody's.
+            ServerName::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+        } else {
+            ServerName::try_from(name.to_owned()).map_err(|_| Failure::new(&Error::UnsupportedNameType))?
+        };
+        let sessions = Arc::new(Sessions::new(session));
+        let config = context.client(sessions.clone());
+        let connection = ClientConnection::new(config, name).map_err(|error| Failure::new(&error))?;
         let mut connection = Connection::from(connection);
         connection.set_buffer_limit(None);
-        Ok(Session::new(State::Open(Box::new(connection), context)))
+        let mut session = Session::new(State::Open(Box::new(connection), context));
+        session.sessions = Some(sessions);
+        session.trusted = false;
+        Ok(session)
     }
 
     fn new(state: State) -> Session {
         Session {
             state,
+            sessions: None,
             secured: false,
+            trusted: true,
             ended: false,
             closed: false,
             failed: false,
@@ -127,11 +148,19 @@ impl Session {
             news.secured = !self.secured && !connection.is_handshaking();
             self.secured |= news.secured;
         }
+        if let Some(sessions) = &self.sessions {
+            news.sessions = sessions.take();
+        }
         news.ended = !self.ended && result == Ok(Peers::Ended);
         self.ended |= news.ended;
         if let Err(error) = result {
             self.failed = true;
-            news.failure = Some(Failure::new(&error));
+            let mut failure = Failure::new(&error);
+            if self.sessions.is_some() && !self.secured && error == InvalidMessage::InvalidContentType.into() {
+                // OpenSSL looks at the version first, of what is no TLS at all.
+                failure.reason = "wrong version number".into();
+            }
+            news.failure = Some(failure);
         }
     }
 
@@ -144,18 +173,24 @@ impl Session {
     }
 
     /// Whether plaintext can be sent.
-    pub fn is_secured(&self) -> bool {
-        self.secured
+    pub fn is_open(&self) -> bool {
+        self.secured && self.trusted
+    }
+
+    /// The server is who it should be: what a client has to say may be sent.
+    pub fn trust(&mut self) {
+        self.trusted = true;
     }
 
     /// Encrypts plaintext, behind what is to be sent already. `out` is given at most so much at a time: [`Session::SHARE`].
     ///
-    /// Returns how many bytes that were: 0 before the handshake is done, and after the end.
+    /// Returns how many bytes that were: 0 before the handshake is done and the server trusted, and after the end.
     pub fn send(&mut self, plain: &[u8], out: &mut Vec<u8>) -> usize {
+        let open = self.is_open() && !self.closed && !self.failed;
         let State::Open(connection, _) = &mut self.state else {
             return 0;
         };
-        if !self.secured || self.closed || self.failed {
+        if !open {
             return 0;
         }
         let count = plain.len().min(Session::SHARE);

@@ -65,6 +65,7 @@ struct Side {
     failure: Option<Failure>,
     unanswered: bool,
     keys: String,
+    sessions: Vec<SessionName>,
 }
 
 impl Side {
@@ -77,6 +78,7 @@ impl Side {
             failure: None,
             unanswered: false,
             keys: String::new(),
+            sessions: Vec::new(),
         }
     }
 
@@ -85,7 +87,7 @@ impl Side {
     }
 
     fn client(context: &Rc<Context>) -> Side {
-        Side::new(Session::client(context.clone(), "localhost").unwrap())
+        Side::new(Session::client(context.clone(), "localhost", None).unwrap())
     }
 
     fn hear(&mut self, bytes: &[u8]) {
@@ -93,6 +95,10 @@ impl Side {
         self.secured += usize::from(news.secured);
         self.ended += usize::from(news.ended);
         self.keys += &news.keys;
+        self.sessions.extend(news.sessions);
+        if news.secured {
+            self.session.trust();
+        }
         if let Some(failure) = news.failure {
             assert!(self.failure.replace(failure).is_none(), "failed twice");
         }
@@ -321,7 +327,7 @@ fn the_name_that_is_asked_for_says_who_answers() {
     contexts.add("LOCAL*", named);
     let contexts = Rc::new(contexts);
     let judged = |name: &str| {
-        let mut client = Side::new(Session::client(context(&client), name).unwrap());
+        let mut client = Side::new(Session::client(context(&client), name, None).unwrap());
         let mut server = Side::new(Session::server(contexts.clone()));
         talk(&mut server, &mut client, usize::MAX);
         client.session.judge()
@@ -491,16 +497,110 @@ fn sessions_are_resumed_with_tickets_of_this_context_only() {
     for version in [Version::Tls12, Version::Tls13] {
         let (server, client) = in_version(version);
         let (served, client) = (context(&server), context(&client));
-        let (side, mut other) = connected(&served, &client);
-        assert!(!side.session.is_resumed());
-        // The tickets came with the end of the handshake.
-        other.says();
         let (side, other) = connected(&served, &client);
+        assert!(!side.session.is_resumed());
+        let name = *other.sessions.last().unwrap();
+        let (side, other) = going_on(&served, &client, &name);
         assert!(side.session.is_resumed() && other.session.is_resumed(), "{version:?}");
         assert_eq!(other.session.judge(), Ok(()));
-        let (side, _) = connected(&context(&server), &client);
+        assert_eq!(other.session.peer_certificates().len(), 1);
+        let (side, _) = going_on(&context(&server), &client, &name);
         assert!(!side.session.is_resumed(), "{version:?}, by another's ticket");
     }
+}
+
+/// Both sides of a connection that goes on with a session, by its name.
+fn going_on(server: &Rc<Context>, client: &Rc<Context>, name: &[u8]) -> (Side, Side) {
+    let mut client = Side::new(Session::client(client.clone(), "localhost", Some(name)).unwrap());
+    let mut server = Side::server(server);
+    talk(&mut server, &mut client, usize::MAX);
+    assert_eq!((server.secured, client.secured), (1, 1), "{:?}", client.failure);
+    (server, client)
+}
+
+#[test]
+fn who_asks_for_nothing_or_brings_what_nobody_knows_gets_a_new_session() {
+    let (server, client) = pair();
+    let (served, client) = (context(&server), context(&client));
+    for name in [&b""[..], b"ironwire", &[7; 32], &[0; 4096]] {
+        let (side, _) = going_on(&served, &client, name);
+        assert!(!side.session.is_resumed());
+    }
+    let mut client = Side::new(Session::client(client, "", None).unwrap());
+    let mut server = Side::server(&served);
+    talk(&mut server, &mut client, 7);
+    assert_eq!((server.session.server_name(), client.secured), (None, 1));
+    for name in ["a b", "-", "a..b", "\u{e4}.example"] {
+        assert!(Session::client(served.clone(), name, None).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn of_two_that_bring_one_session_both_can_go_on() {
+    let (server, client) = pair();
+    let (served, client) = (context(&server), context(&client));
+    let (_, first) = connected(&served, &client);
+    assert_eq!(first.sessions.len(), 2);
+    assert!(first.sessions.iter().all(|name| name.starts_with(b"ironwire")));
+    let resumed: Vec<bool> = (0..3)
+        .map(|_| going_on(&served, &client, &first.sessions[0]).1.session.is_resumed())
+        .collect();
+    assert_eq!(resumed, [true, true, false], "each ticket is good for one");
+}
+
+#[test]
+fn sessions_without_end_are_not_kept() {
+    let (server, client) = pair();
+    let (mut server, client) = (server, context(&client));
+    server.versions = (Version::Tls13, Version::Tls13);
+    let mut config = (*context(&server).server.clone().unwrap()).clone();
+    config.send_tls13_tickets = 100;
+    let mut served = Context::new(&server, Tickets::new(None, 300, Vec::new()).unwrap()).unwrap();
+    config.ticketer = served.server.as_ref().unwrap().ticketer.clone();
+    served.server = Some(std::sync::Arc::new(config));
+    let (_, client) = connected(&Rc::new(served), &client);
+    assert_eq!(client.sessions.len(), 4);
+}
+
+#[test]
+fn a_client_says_nothing_to_whom_it_does_not_trust() {
+    let (server, client) = pair();
+    let (served, client) = (context(&server), context(&client));
+    let mut server = Side::server(&served);
+    let mut client = Session::client(client, "localhost", None).unwrap();
+    let (mut out, mut plain) = (Vec::new(), Vec::new());
+    client.take(&mut out);
+    server.hear(&out);
+    assert!(client.receive(&server.says(), &mut plain).secured);
+    out.clear();
+    client.take(&mut out);
+    server.hear(&out);
+    out.clear();
+    assert!(server.secured == 1 && !client.is_open());
+    assert_eq!((client.send(b"secret", &mut out), out.len()), (0, 0));
+    client.trust();
+    assert_eq!(client.send(b"secret", &mut out), 6);
+    server.hear(&out);
+    assert_eq!(server.plain, b"secret");
+}
+
+#[test]
+fn what_rustls_does_not_have_is_told_from_what_is_wrong() {
+    let foreign = |answer: &[u8]| {
+        let (_, client) = pair();
+        let mut client = Side::client(&context(&client));
+        client.hear(answer);
+        let failure = client.failure.unwrap();
+        (failure.foreign, failure.reason.into_owned())
+    };
+    let alert = |description: u8| [21, 3, 3, 0, 2, 2, description];
+    assert_eq!(foreign(&alert(40)), (true, "sslv3 alert handshake failure".into()));
+    assert_eq!(foreign(&alert(71)), (true, "tlsv1 alert insufficient security".into()));
+    assert_eq!(foreign(&alert(48)), (false, "tlsv1 alert unknown ca".into()));
+    assert_eq!(
+        foreign(b"HTTP/1.1 400 Bad Request\r\n"),
+        (false, "wrong version number".into())
+    );
 }
 
 static CLOCK: AtomicU64 = AtomicU64::new(1_000_000);

@@ -33,7 +33,11 @@ async function serve(server, scheme, ...headers) {
 
 function answer(request, response) {
   console.log(request instanceof http2.Http2ServerRequest, response instanceof http2.Http2ServerResponse)
-  console.log(request.socket instanceof net.Socket, request.socket instanceof tls.TLSSocket, request.socket.alpnProtocol)
+  console.log(
+    request.socket instanceof net.Socket,
+    request.socket instanceof tls.TLSSocket,
+    request.socket.alpnProtocol,
+  )
   response.setHeader('x-asked', request.url)
   response.end(request.httpVersion)
 }

@@ -161,8 +161,8 @@ class Wire {
 
   // ---- for lib/rpc
 
-  get remote() {
-    return { address: this.other.owner.host, family: 'IPv4', port: 1 }
+  get place() {
+    return `IPv4 ${this.other.owner.host} 1`
   }
 
   get queued() {

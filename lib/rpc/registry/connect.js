@@ -31,7 +31,7 @@ const hostFor = (registry) => (LOOPBACK.has(registry.host) ? '127.0.0.1' : null)
 
 function connectRegistry(target, options = {}) {
   const registry = registryOf(target)
-  refuseUnknown(checkObject(options), ['secret'])
+  refuseUnknown(checkObject(options), ['secret', 'tls'])
   const client = new Client(registry, { ...OPTIONS, ...options })
   const connected = new RegistryClient(client, { host: hostFor(registry) })
   for (const event of ['connect', 'disconnect', 'reconnect', 'error']) {
@@ -43,18 +43,22 @@ function connectRegistry(target, options = {}) {
 /** Those that are in use. */
 const inUse = new Set()
 
+const sameTls = (one, other) => (one === null || other === null ? one === other : one.isLike(other))
+
 /**
- * A client of `registry` that others with the same secret may use as well, until each has given it back. It never keeps the process running, nor gives up:
+ * A client of `registry` that others with the same secret and TLS may use as well, until each has given it back. It never keeps the process running, nor gives up:
  * nobody would make another one in its place.
  */
-function borrowRegistry(registry, secret, BalancedClient) {
+function borrowRegistry(registry, { secret, tls }, BalancedClient) {
   const place = textOfTarget(registry)
   let entry
-  for (const one of inUse) if (one.place === place && sameSecrets(one.secret, secret)) entry = one
+  for (const one of inUse) {
+    if (one.place === place && sameSecrets(one.secret, secret) && sameTls(one.tls, tls)) entry = one
+  }
   if (entry === undefined) {
-    const options = secret === null ? OPTIONS : { ...OPTIONS, secret }
+    const options = { ...OPTIONS, ...(secret !== null && { secret }), ...(tls !== null && { tls }) }
     const client = new BalancedClient({ list: [registry] }, options).unref()
-    entry = { place, secret, users: 0, connected: new RegistryClient(client) }
+    entry = { place, secret, tls, users: 0, connected: new RegistryClient(client) }
     inUse.add(entry)
   }
   entry.users++

@@ -50,7 +50,7 @@ function registryOptions(options = {}) {
     // Reading a snapshot and so many records takes less than a second.
     recordsPerSnapshot: number('recordsPerSnapshot', 10_000),
   }
-  refuseUnknown(options, ['folder', 'server', 'secret', ...Object.keys(limits)])
+  refuseUnknown(options, ['folder', 'server', 'secret', 'tls', ...Object.keys(limits)])
   return { ...limits, folder: folder === undefined ? undefined : path.resolve(folder) }
 }
 
@@ -62,6 +62,7 @@ function reachedBy(options = {}, { maxWatches }) {
     maxConcurrency: maxWatches + 65_536,
     maxFrameBytes: MAX_REQUEST,
     ...(secret === null ? {} : { secret }),
+    ...('tls' in options && { tls: options.tls }),
     ...options.server,
   }
 }
@@ -115,6 +116,11 @@ class Registry extends EventEmitter {
 
   address() {
     return this.server.address()
+  }
+
+  /** As a server's. */
+  setSecureContext(options) {
+    this.server.setSecureContext(options)
   }
 
   /** `{ epoch, services, instances, watches }`; nothing while the folder is being opened, and after the end. */

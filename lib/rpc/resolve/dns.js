@@ -62,7 +62,7 @@ class DnsResolver extends Periodic {
       else
         callback(
           null,
-          found.map(({ address }) => ({ host: address, port })),
+          found.map(({ address }) => ({ host: address, port, servername: host })),
         )
     })
   }
@@ -72,6 +72,8 @@ class SrvResolver extends Periodic {
   constructor(name) {
     super()
     this.name = name
+    /** Without the service and its protocol. */
+    this.domain = name.replace(/^_[^.]+\._[^.]+\./, '')
   }
 
   look(callback) {
@@ -82,6 +84,8 @@ class SrvResolver extends Periodic {
       const address = ({ name, port, priority, weight }) => ({
         host: name,
         port,
+        // Whoever answers the question about the records could name anybody: the name that was asked for is what counts (RFC 6125, 1.8).
+        servername: this.domain,
         priority,
         weight: Math.max(weight, HARDLY),
       })

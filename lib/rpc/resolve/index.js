@@ -16,13 +16,14 @@ const { borrowRegistry } = require('../registry/connect')
  * The resolver of a target as `target.js` has read it, for a client of these options; null for a single place, which needs none. Registries are talked
  * to by a `BalancedClient`, which is handed down as it stands on this.
  */
-function resolverOf(target, { registrySecret }, BalancedClient) {
+function resolverOf(target, { registrySecret, tls, registryTls }, BalancedClient) {
   if (target.resolver !== undefined) return target.resolver
   if (target.list !== undefined) return new ListResolver(target.list)
   if (target.dns !== undefined) return new DnsResolver(target.dns, target.port)
   if (target.srv !== undefined) return new SrvResolver(target.srv)
   if (target.registry !== undefined) {
-    return new RegistryResolver(target.service, () => borrowRegistry(target.registry, registrySecret, BalancedClient))
+    const shown = { secret: registrySecret, tls: registryTls === undefined ? (tls?.elsewhere ?? null) : registryTls }
+    return new RegistryResolver(target.service, () => borrowRegistry(target.registry, shown, BalancedClient))
   }
   return null
 }

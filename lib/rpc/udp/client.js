@@ -3,7 +3,7 @@
 const { Buffer } = require('node:buffer')
 const { Client } = require('../client')
 const { Endpoint } = require('../endpoint')
-const { refuseSecret } = require('../options')
+const { refuseOverUdp } = require('../options')
 const { now } = require('../tick')
 const { SHAPE } = require('../failures')
 const errors = require('../errors')
@@ -57,13 +57,13 @@ class UdpClient extends Client {
   }
 
   begin() {
-    refuseSecret(this.options)
+    refuseOverUdp(this.options)
     this.endpoint = new UdpEndpoint(this, this.target)
     this.endpoint.attempt()
   }
 
-  make(method, body, options, ...rest) {
-    const call = super.make(method, body, options, ...rest)
+  make(entry, body, options, ...rest) {
+    const call = super.make(entry, body, options, ...rest)
     if (call.timeout === Infinity) {
       call.timeout = LONGEST_WAIT
       call.deadline = now() + LONGEST_WAIT
@@ -75,7 +75,7 @@ class UdpClient extends Client {
   /** What no datagram can be is refused at once, whether there is a server or not. */
   dispatch(call) {
     if ((call.flags & SHAPE) !== 0) return errors.notOverUdp(call.method, 'streams')
-    const size = sizeOf(this, call)
+    const size = sizeOf(call)
     const { maxDatagramBytes } = this.options.udp
     if (size <= maxDatagramBytes) return super.dispatch(call)
     this.limitReached('udp.maxDatagramBytes', maxDatagramBytes)

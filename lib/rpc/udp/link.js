@@ -17,8 +17,8 @@ const { headroom } = require('../outgoing')
 const { REQUEST_HEAD } = require('./datagram')
 
 /** Bytes of the datagram that a call becomes. */
-function sizeOf(client, { method, body, metadata }) {
-  return REQUEST_HEAD + client.names.get(method).bytes.length + (metadata === null ? 0 : metadata.length) + body.length
+function sizeOf({ entry, body, metadata }) {
+  return REQUEST_HEAD + entry.bytes.length + (metadata === null ? 0 : metadata.length) + body.length
 }
 
 class DatagramLink extends Link {
@@ -57,14 +57,14 @@ class DatagramLink extends Link {
 
   send(call) {
     const { client, core } = this
-    const { method, deadline, flags } = call
-    const size = sizeOf(client, call)
+    const { entry, deadline, flags } = call
+    const size = sizeOf(call)
     if (size > this.peerMaxFrame) {
       this.limitReached('udp.maxDatagramBytes', this.peerMaxFrame)
-      return errors.datagramTooLarge(method, size, this.peerMaxFrame)
+      return errors.datagramTooLarge(entry.name, size, this.peerMaxFrame)
     }
     headroom()
-    const request = { name: client.names.get(method).bytes, metadata: call.metadata, body: call.body, flags }
+    const request = { name: entry.bytes, metadata: call.metadata, body: call.body, flags }
     if ((flags & Flag.ONE_WAY) !== 0) {
       core.oneWay(request, deadline, now())
       call.owner = this

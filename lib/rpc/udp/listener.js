@@ -28,10 +28,6 @@ class SessionWire {
     return this.connection.from
   }
 
-  methodOf(name) {
-    return this.listener.methodOf(name)
-  }
-
   answer(kind, flags, number, parts) {
     const { listener, connection } = this
     const bytes = datagram.answer(kind, flags, connection.id, number, parts)
@@ -61,8 +57,6 @@ class UdpListener {
     this.bound = false
     this.closed = false
     this.onClosed = null
-    /** Methods that there are, by their names. */
-    this.methods = new Map()
     this.core = new ServerCore(server.options.udp, server.options.maxCallsPerConnection, this)
     this.ticks = new Deadlines((time) => this.core.expire(time))
     const family = isIP(where.host)
@@ -113,14 +107,6 @@ class UdpListener {
     }
   }
 
-  methodOf(name) {
-    const known = this.methods.get(name)
-    if (known !== undefined) return known
-    const method = { name, handler: null }
-    if (this.server.find(method)) this.methods.set(name, method)
-    return method
-  }
-
   // ---- called by the core
 
   /** What the system is slow to take is lost, as it may be: nobody can have it pile up here. */
@@ -143,14 +129,11 @@ class UdpListener {
   }
 
   request(connection, request, flags) {
-    const { session } = connection
-    session.remote = connection.from
-    session.request(request, flags)
+    connection.session.request(request, flags)
   }
 
   /** A request that is answered with an error, for a limit. */
   refused({ session }, request, limit) {
-    session.remote = session.wire.remote
     session.refused(request, limit)
   }
 

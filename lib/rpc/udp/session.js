@@ -33,6 +33,11 @@ class DatagramSession extends Session {
     this.ready()
   }
 
+  /** It may move. */
+  get remote() {
+    return this.wire.remote
+  }
+
   /** A request, as `datagram.readRequest` reads it. */
   request({ number, limit, remaining, name, body }, flags) {
     this.peerMaxFrame = Math.min(limit, this.options.udp.maxDatagramBytes) - LONGER
@@ -52,9 +57,9 @@ class DatagramSession extends Session {
     this.count(call, Status.RESOURCE_EXHAUSTED, null)
   }
 
-  /** Names are in each request, and known ones are kept by the wire. What is no text is no name. */
+  /** Names are in each request. What is no text is no name. */
   methodOf(bytes) {
-    return isUtf8(bytes) ? this.wire.methodOf(bytes.toString()) : undefined
+    return isUtf8(bytes) ? this.server.methodOf(bytes.toString()) : undefined
   }
 
   /** Nobody waits for the answer of the call `number` any more. */

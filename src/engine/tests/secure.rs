@@ -17,7 +17,7 @@ struct Peer {
 impl Peer {
     fn client(settings: &crate::tls::Settings) -> Peer {
         Peer {
-            session: Session::client(context(settings), "localhost").unwrap(),
+            session: Session::client(context(settings), "localhost", None).unwrap(),
             plain: Vec::new(),
             ended: false,
             failure: None,
@@ -30,6 +30,9 @@ impl Peer {
         let wire = engine.wire(id);
         let taken = wire.taken.borrow();
         let news = self.session.receive(&taken[self.seen..], &mut self.plain);
+        if news.secured {
+            self.session.trust();
+        }
         self.seen = taken.len();
         self.ended |= news.ended;
         self.failure = news.failure.or(self.failure.take());
@@ -283,8 +286,13 @@ fn both_roles_can_be_this_engines() {
     let (ours, theirs) = (engine.open(), engine.open());
     engine.secure(ours, serving(&server)).unwrap();
     engine
-        .secure(theirs, Session::client(context(&client), "localhost").unwrap())
+        .secure(theirs, Session::client(context(&client), "localhost", None).unwrap())
         .unwrap();
+    engine.listen(move |engine, event| {
+        if event == Event::Secured(theirs) {
+            engine.trust(theirs).unwrap();
+        }
+    });
     assert_eq!(engine.secure(ours, serving(&server)), Err(Errno::EALREADY));
     engine.text(theirs, "question");
     let mut seen = [0, 0];
@@ -300,4 +308,21 @@ fn both_roles_can_be_this_engines() {
     let question = format!("Read({ours}, Ok({:?}))", b"question");
     assert!(told.contains(&question), "{told:?}");
     assert!(told.contains(&format!("Secured({ours})")) && told.contains(&format!("Secured({theirs})")));
+}
+
+#[test]
+fn no_read_is_larger_than_the_largest() {
+    let (engine, id, mut peer) = secured();
+    let sizes = Rc::new(RefCell::new(Vec::new()));
+    let seen = sizes.clone();
+    engine.listen(move |_, event| {
+        if let Event::Read(_, Ok(bytes)) = event {
+            seen.borrow_mut().push(bytes.len());
+        }
+    });
+    let mut bytes = peer.sends(&[7; 1000]);
+    bytes.extend(peer.sends(&[7; LARGEST_READ]));
+    engine.on_read(id, Ok(&bytes[..1000]));
+    engine.on_read(id, Ok(&bytes[1000..]));
+    assert_eq!(*sizes.borrow(), [LARGEST_READ, 1000]);
 }

@@ -77,9 +77,18 @@ impl Session {
     /// What was taken on the connection, the peer may send more.
     pub(super) fn take_on_connection(&mut self, out: &mut Vec<u8>) {
         if self.taken > 0 && self.taken >= self.window / 2 {
-            let by = std::mem::take(&mut self.taken);
-            self.receive += i64::from(by);
-            frame::window_update(0, by, out);
+            self.grant(out);
+        }
+    }
+
+    /// The peer may send as much as the window is.
+    fn grant(&mut self, out: &mut Vec<u8>) {
+        self.taken = 0;
+        let by = i64::from(self.window) - self.receive;
+        // What was given before the window was made smaller stays given.
+        if by > 0 {
+            self.receive += by;
+            frame::window_update(0, by as u32, out);
         }
     }
 
@@ -104,13 +113,8 @@ impl Session {
 
     /// The connection takes `window` bytes without being asked again.
     pub fn set_window(&mut self, window: u32, out: &mut Vec<u8>) {
-        let window = window.min(MAX_WINDOW);
-        // It cannot be made smaller: what was given stays given.
-        if let Some(by @ 1..) = window.checked_sub(self.window) {
-            self.receive += i64::from(by);
-            frame::window_update(0, by, out);
-        }
-        self.window = window;
+        self.window = window.min(MAX_WINDOW);
+        self.grant(out);
     }
 
     pub(super) fn remote_ended(

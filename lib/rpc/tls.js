@@ -1,0 +1,234 @@
+'use strict'
+
+// The option `tls`: Node's options, for rustls. What that cannot do is refused by name: nobody would notice TLS that is less than what was asked for.
+// No error here shows what was given, which may be a key.
+
+const crypto = require('node:crypto')
+const fs = require('node:fs')
+const process = require('node:process')
+const tls = require('node:tls')
+const { isDeepStrictEqual } = require('node:util')
+const { native } = require('../engine')
+const { makeError, invalidArgType, systemError } = require('../errors')
+const { refuseUnknown } = require('../options')
+const { all: SUITES } = require('../tls/ciphers')
+const { nativeContext } = require('../tls/context')
+
+const COMMON = ['ca', 'cert', 'key', 'passphrase', 'ciphers', 'minVersion', 'maxVersion', 'rejectUnauthorized']
+const OF_SERVERS = [...COMMON, 'requestCert', 'honorCipherOrder', 'sessionTimeout', 'ticketKeys']
+const OF_CLIENTS = [...COMMON, 'servername', 'checkServerIdentity']
+
+/** Options of Node's that have nothing to stand for them here. */
+const FOREIGN = [
+  'pfx',
+  'crl',
+  'dhparam',
+  'ecdhCurve',
+  'sigalgs',
+  'secureContext',
+  'secureOptions',
+  'secureProtocol',
+  'session',
+  'clientCertEngine',
+  'privateKeyEngine',
+  'privateKeyIdentifier',
+  'ALPNProtocols',
+  'ALPNCallback',
+  'SNICallback',
+  'pskCallback',
+  'requestOCSP',
+  'allowPartialTrustChain',
+]
+
+const wrong = (name, reason) => makeError(TypeError, 'ERR_INVALID_ARG_VALUE', `The property '${name}' ${reason}`, wrong)
+
+const isMissing = (value) => value === undefined || value === null || value.length === 0
+
+/** `path` is what `given` is called. */
+function check(given, known, path) {
+  if (given === null || typeof given !== 'object') throw invalidArgType(path, 'of type object', given)
+  for (const name of FOREIGN) {
+    if (known.includes(name) || given[name] === undefined) continue
+    const instead = name === 'pfx' ? ": give 'cert' and 'key'" : ''
+    throw wrong(`${path}.${name}`, `is one that rustls, which does the TLS of rpc, has nothing for${instead}`)
+  }
+  refuseUnknown(given, known, path)
+  for (const name of ['requestCert', 'rejectUnauthorized']) {
+    const value = given[name]
+    if (value !== undefined && typeof value !== 'boolean') {
+      throw invalidArgType(`${path}.${name}`, 'of type boolean', value)
+    }
+  }
+  if (isMissing(given.cert) !== isMissing(given.key)) {
+    throw wrong(`${path}.${isMissing(given.key) ? 'key' : 'cert'}`, "must be given: 'cert' and 'key' go together")
+  }
+}
+
+/** What is put in the place of an option to see whether that is why there is no context, and what would be right. */
+const SUSPECTS = [
+  ['minVersion', 'TLSv1.2', "must be 'TLSv1.2' or 'TLSv1.3': rustls, which does the TLS of rpc, has no others"],
+  ['maxVersion', 'TLSv1.3', "must be 'TLSv1.2' or 'TLSv1.3', and not below minVersion"],
+  ['ciphers', crypto.constants.defaultCoreCipherList, `must name suites that rustls has: ${SUITES.join(', ')}`],
+]
+
+function contextOf(given, path, more, ca = given.ca) {
+  // Says what is wrong with them, in Node's words.
+  tls.createSecureContext(given)
+  const context = nativeContext({ ...given, ca }, more)
+  if (context !== undefined) return context
+  const culprit = SUSPECTS.find(([name, value]) => nativeContext({ ...given, ca, [name]: value }, more) !== undefined)
+  if (culprit !== undefined) throw wrong(`${path}.${culprit[0]}`, culprit[2])
+  const kinds = 'RSA of 2048 bits or more, ECDSA over P-256 or P-384, or Ed25519'
+  throw wrong(`${path}.key`, `and 'cert' must be of a kind that rustls has, each with the other: ${kinds}`)
+}
+
+const dropped = new FinalizationRegistry((id) => native.tlsServerDrop(id))
+
+/** What a server takes clients with. */
+class ServerTls {
+  constructor(given, path = 'options.tls') {
+    check(given, OF_SERVERS, path)
+    if (isMissing(given.cert))
+      throw wrong(`${path}.cert`, 'must be given: a server shows a certificate, and proves that it has its key')
+    const { requestCert: asks = false, rejectUnauthorized: rejects = true } = given
+    // All the world's authorities sign for all the world.
+    if (asks && rejects && isMissing(given.ca)) {
+      throw wrong(`${path}.ca`, "must be given with 'requestCert': whose certificates let clients in")
+    }
+    this.asks = asks
+    this.rejects = asks && rejects
+    this.context = contextOf(given, path, { asks, purpose: `rpc ${asks}` })
+    this.id = native.tlsServer(this.context.id)
+    dropped.register(this, this.id)
+  }
+
+  /** Begins on a connection. Returns why not, if it cannot. */
+  start({ id }) {
+    const status = native.tlsAccept(id, this.id, false)
+    return status === 0 ? undefined : systemError(status, 'accept')
+  }
+
+  /** Why a client may not come in; undefined for one that may. */
+  refusal(peer) {
+    if (!this.rejects || peer.authorized) return undefined
+    const { chain, authorizationError } = peer
+    const what = chain.length === 0 ? 'it has none' : `not this one: ${authorizationError}`
+    return `This server takes clients with a certificate of its authorities only, and ${what}`
+  }
+}
+
+/** OpenSSL's words for its codes of certificates, as Node's errors have them. */
+const VERIFY = {
+  CERT_HAS_EXPIRED: 'certificate has expired',
+  CERT_NOT_YET_VALID: 'certificate is not yet valid',
+  CERT_REJECTED: 'certificate rejected',
+  CERT_SIGNATURE_FAILURE: 'certificate signature failure',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'self-signed certificate',
+  INVALID_PURPOSE: 'unsuitable certificate purpose',
+  SELF_SIGNED_CERT_IN_CHAIN: 'self-signed certificate in certificate chain',
+  UNABLE_TO_GET_ISSUER_CERT: 'unable to get issuer certificate',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'unable to get local issuer certificate',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'unable to verify the first certificate',
+}
+
+const verifyError = (code) => Object.assign(new Error(VERIFY[code] ?? code), { code })
+
+/** Whom a client trusts that does not say: as in Node, its own list, and what NODE_EXTRA_CA_CERTS adds to that. */
+function defaultAuthorities() {
+  if (tls.getCACertificates !== undefined) return tls.getCACertificates().join('\n')
+  const { NODE_EXTRA_CA_CERTS } = process.env
+  const extra = NODE_EXTRA_CA_CERTS ? fs.readFileSync(NODE_EXTRA_CA_CERTS, 'latin1') : ''
+  return [...tls.rootCertificates, extra].join('\n')
+}
+
+let warned = false
+
+/** As in Node, which warns of it in these words. */
+function rejectsByDefault() {
+  if (process.env.NODE_TLS_REJECT_UNAUTHORIZED !== '0') return true
+  if (!warned) {
+    warned = true
+    const what =
+      "Setting the NODE_TLS_REJECT_UNAUTHORIZED environment variable to '0' makes TLS connections and HTTPS requests insecure"
+    process.emitWarning(`${what} by disabling certificate verification.`)
+  }
+  return false
+}
+
+/** What a client takes servers with. */
+class ClientTls {
+  #given
+
+  constructor(given, path) {
+    check(given, OF_CLIENTS, path)
+    const { servername, checkServerIdentity = tls.checkServerIdentity, rejectUnauthorized } = given
+    if (servername !== undefined && typeof servername !== 'string') {
+      throw invalidArgType(`${path}.servername`, 'of type string', servername)
+    }
+    if (typeof checkServerIdentity !== 'function') {
+      throw invalidArgType(`${path}.checkServerIdentity`, 'of type function', checkServerIdentity)
+    }
+    this.#given = { ...given }
+    this.servername = servername
+    this.checkServerIdentity = checkServerIdentity
+    this.rejects = rejectUnauthorized ?? rejectsByDefault()
+    this.context = contextOf(given, path, { purpose: 'rpc' }, given.ca ?? defaultAuthorities())
+  }
+
+  /** For connections to who is called so, unless the options say how. */
+  towards(name) {
+    return new Towards(this, this.servername ?? name)
+  }
+
+  /** The same for other servers, which have other names. */
+  get elsewhere() {
+    return this.servername === undefined
+      ? this
+      : new ClientTls({ ...this.#given, servername: undefined }, 'options.tls')
+  }
+
+  /** Whether both are made of the same options. */
+  isLike(other) {
+    return this === other || isDeepStrictEqual(this.#given, other.#given)
+  }
+}
+
+/** TLS with servers that have one name. */
+class Towards {
+  constructor(tls, name) {
+    this.tls = tls
+    this.name = name
+    this.asks = true
+    /** What the next connection goes on with. */
+    this.session = undefined
+  }
+
+  /** Begins on a connection. Returns why not, if it cannot. */
+  start({ id }) {
+    const { tls, name, session } = this
+    if (native.tlsConnect(id, tls.context.id, name, session) === 0) return undefined
+    return new Error(`'${name}' is no name that a certificate can have: give the one of the server as 'servername'`)
+  }
+
+  /** What is wrong with a server's certificate; undefined for nothing. */
+  refusal(peer) {
+    const { rejects, checkServerIdentity } = this.tls
+    if (!rejects) return undefined
+    const { authorizationError } = peer
+    if (authorizationError !== null) return verifyError(authorizationError)
+    try {
+      return checkServerIdentity(this.name, peer.certificate.toLegacyObject())
+    } catch (error) {
+      return error
+    }
+  }
+}
+
+/** Options that were read before are good as they are. */
+const clientTls = (given, path) => (given instanceof ClientTls ? given : new ClientTls(given, path))
+
+/** TLS with those whose address says it, of a client that says nothing more. */
+let ofAddresses
+const defaultTls = () => (ofAddresses ??= new ClientTls({}, 'options.tls'))
+
+module.exports = { ServerTls, clientTls, defaultTls }
