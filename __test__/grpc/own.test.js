@@ -160,6 +160,22 @@ test('a connection whose server says goodbye is replaced', async (t) => {
   assert.notEqual(first, second)
 })
 
+test('connections end when they are old, or have nothing to do', async (t) => {
+  const handlers = { one: (call, callback) => callback(null, call.getPeer()), many() {} }
+  for (const options of [{ 'grpc.max_connection_age_ms': 20 }, { 'grpc.max_connection_idle_ms': 20 }]) {
+    const { port } = await serve(t, grpc, handlers, options)
+    const client = connect(t, grpc, port)
+    const first = await one(client, 'x')
+    const channel = client.getChannel()
+    await new Promise((resolve) => channel.watchConnectivityState(grpc.connectivityState.READY, Infinity, resolve))
+    assert.notEqual(await one(client, 'x'), first)
+  }
+  const options = { 'grpc.max_connection_age_ms': 20, 'grpc.max_connection_age_grace_ms': 20 }
+  const { port } = await serve(t, grpc, handlers, options)
+  const seen = await outcome(() => connect(t, grpc, port).many('x'))
+  assert.equal(seen.find(([event]) => event === 'error')[1].code, status.UNAVAILABLE)
+})
+
 test('a client that is told nothing when it asks whether the server is there gives up', async (t) => {
   const server = net.createServer((socket) => {
     // Settings, and nothing else.
@@ -229,6 +245,88 @@ test('a writer whose reader stands still is held', async (t) => {
   await stopped
   assert.ok(written < 200, `${written} messages of 10 kB were taken`)
   call.cancel()
+})
+
+test('promises, where there are no callbacks', async (t) => {
+  const handlers = {
+    async one(call) {
+      if (call.request === 'no') throw Object.assign(new Error('never'), { code: status.NOT_FOUND })
+      return `${call.request}${call.metadata.get('x')}`
+    },
+    async gather(call) {
+      let text = ''
+      for await (const part of call) text += part
+      return text
+    },
+  }
+  const { port } = await serve(t, grpc, handlers)
+  const client = connect(t, grpc, port)
+  const metadata = new grpc.Metadata()
+  metadata.set('x', '1')
+  assert.equal(await client.one('a'), 'a')
+  assert.equal(await client.one('a', metadata), 'a1')
+  assert.equal(await client.one('a', { deadline: Infinity }), 'a')
+  assert.equal(await client.one('a', metadata, { deadline: Infinity }), 'a1')
+  await assert.rejects(client.one('no'), { code: status.NOT_FOUND, details: 'never' })
+  const call = client.one('a')
+  call.call.cancel()
+  await assert.rejects(call, { code: status.CANCELLED })
+  const stream = client.gather()
+  stream.write('b')
+  stream.end('c')
+  assert.equal(await stream.response, 'bc')
+})
+
+test('a handler that takes what it is given, and a promise of nothing, answers when it says so', async (t) => {
+  const { port } = await serve(t, grpc, {
+    async one(...args) {
+      setImmediate(() => args[1](null, args[0].request))
+    },
+  })
+  assert.equal(await connect(t, grpc, port).one('x'), 'x')
+})
+
+test('who leaves a stream cancels its call', async (t) => {
+  let told
+  const cancelled = new Promise((resolve) => {
+    told = resolve
+  })
+  const handlers = {
+    many(call) {
+      call.on('cancelled', () => told('cancelled'))
+      for (let i = 0; i < 5; i++) call.write(String(i))
+    },
+  }
+  const { port } = await serve(t, grpc, handlers)
+  const client = connect(t, grpc, port)
+  for await (const message of client.many('x')) if (message === '2') break
+  assert.equal(await cancelled, 'cancelled')
+})
+
+test('a handler that destroys its stream ends the call', async (t) => {
+  const { port } = await serve(t, grpc, {
+    many: (call) => call.destroy(Object.assign(new Error('broken'), { code: status.DATA_LOSS })),
+    chat: (call) => call.destroy(),
+  })
+  const client = connect(t, grpc, port)
+  const error = (seen) => seen.find(([event]) => event === 'error')[1].message
+  assert.equal(error(await outcome(() => client.many('x'))), '15 DATA_LOSS: broken')
+  assert.equal(error(await outcome(() => client.chat())), '1 CANCELLED: The handler has destroyed the call')
+})
+
+test('a server that answers before it has all of a request', async (t) => {
+  const server = http2.createServer()
+  server.on('stream', (stream) => {
+    stream.on('error', () => {})
+    // It takes nothing of the request.
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '8' }, { endStream: true })
+  })
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => server.close())
+  const client = connect(t, grpc, server.address().port, { 'grpc.max_send_message_length': -1 })
+  const closed = new Promise((resolve) => server.on('stream', (stream) => stream.on('close', resolve)))
+  await assert.rejects(one(client, 'x'.repeat(1_000_000)), { code: status.RESOURCE_EXHAUSTED })
+  await closed
 })
 
 test('what one callback throws is no other call’s loss', async () => {
@@ -352,7 +450,7 @@ test('what is not there says so', async (t) => {
   assert.throws(() => new grpc.Client('localhost:1', insecure, { interceptors: [() => {}] }), { code })
   assert.throws(() => new grpc.Client('localhost:1', insecure, { 'grpc.service_config': '{}' }), { code })
   assert.throws(() => new grpc.Client('xds:///x', insecure), { code })
-  assert.throws(() => new grpc.Server({ 'grpc.max_connection_age_ms': 1000 }), { code })
+  assert.throws(() => new grpc.Server({ 'grpc.server_call_metric_recording': 1 }), { code })
   const { port } = await serve(t, grpc, {})
   assert.throws(() => connect(t, grpc, port).one('x', { interceptors: [() => {}] }, () => {}), { code })
 })

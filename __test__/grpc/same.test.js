@@ -467,7 +467,7 @@ same('what calls refuse', async ({ start }) => {
       return message
     }
   }
-  return [refuse(''), refuse('', {}, {}), refuse('', 5)]
+  return [refuse('x', {}, {}), refuse('x', 5), refuse('x', null, null, null)]
 })
 
 same('Metadata', async ({ C }) => {

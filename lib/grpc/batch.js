@@ -11,10 +11,12 @@ const { runTicks } = require('../ticks.js')
 const { enterBatch, leaveBatch } = require('../rpc/tick.js')
 const constants = require('../constants.js')
 
+/** The code of HTTP/2 for what is not needed any more. */
+const CANCEL = 8
 const FastBuffer = Buffer[Symbol.species]
 const EMPTY = Buffer.alloc(0)
 const { CURSOR } = constants.table
-const { FIRST, WORDS, KIND, COMPRESSED, TORN, ID, STREAM, PART, PART_LENGTH } = constants.grpcRow
+const { FIRST, WORDS, KIND, COMPRESSED, TORN, OPEN, ID, STREAM, PART, PART_LENGTH } = constants.grpcRow
 const { METHOD, PATH_LENGTH, TIMEOUT, USED, LENGTH, CODE, MESSAGE_LENGTH, HTTP } = constants.grpcRow
 const { CALL, METADATA, MESSAGE, TOO_LARGE, END, STATUS, RESET, DRAINED, CLOSED } = constants.grpcEvent
 const { SETTINGS, PONG, GOAWAY, FAILED, PING } = constants.grpcEvent
@@ -68,7 +70,11 @@ function handle(link, at, text, body) {
     case STATUS: {
       const metadata = part + words[at + MESSAGE_LENGTH]
       const message = text.slice(part, metadata)
-      link.calls.get(stream)?.onStatus(words[at + CODE], message, text.slice(metadata, end), words[at + HTTP])
+      const call = link.calls.get(stream)
+      // A stream that our side has not ended, ends with this.
+      if ((first & OPEN) === 0) link.closed(stream)
+      else link.reset(stream, CANCEL)
+      call?.onStatus(words[at + CODE], message, text.slice(metadata, end), words[at + HTTP])
       return
     }
     case RESET:

@@ -201,6 +201,7 @@ class Channel {
 
   wait(call) {
     this.pending.push(call)
+    this.timer?.ref()
     if (call.expires !== Infinity) this.deadlines.add(call.expires)
   }
 
@@ -278,6 +279,12 @@ class Channel {
     link.unref()
     this.become(READY)
     this.pump()
+  }
+
+  /** Takes another connection for what is to come. */
+  retire(link) {
+    this.left(link)
+    link.drain()
   }
 
   /** The server of a connection takes no more calls on it. */

@@ -6,6 +6,7 @@ const { Buffer } = require('node:buffer')
 const EventEmitter = require('node:events')
 const process = require('node:process')
 const { Duplex, Readable, Writable } = require('node:stream')
+const { isUint8Array } = require('node:util/types')
 const { native } = require('../engine.js')
 const constants = require('../constants.js')
 const { now } = require('../rpc/tick.js')
@@ -19,6 +20,8 @@ const { Outbox } = require('./outbox.js')
 const { END, MESSAGE } = constants.grpcSend
 const { NONE } = constants.grpcStatus
 const EMPTY = Buffer.alloc(0)
+/** From here on a connection has too few numbers for further streams. */
+const LAST_STREAM = 2 ** 31 - 1000
 
 /** Codes of HTTP/2 that streams are reset with. */
 const NO_ERROR = 0
@@ -137,6 +140,7 @@ class ClientCall {
     this.stream = stream
     if (this.expires !== Infinity) link.deadlines.add(this.expires)
     this.outbox?.onDrained()
+    if (stream >= LAST_STREAM) this.channel.retire(link)
     return true
   }
 
@@ -156,7 +160,7 @@ class ClientCall {
     let bytes
     try {
       bytes = this.method.requestSerialize(value)
-      if (!(bytes instanceof Uint8Array)) bytes = Buffer.from(bytes)
+      if (!isUint8Array(bytes)) bytes = Buffer.from(bytes)
     } catch (error) {
       this.failLater(status.INTERNAL, `Request message serialization failure: ${error?.message ?? error}`)
       return undefined
@@ -244,7 +248,6 @@ class ClientCall {
     if (this.over) return
     this.begin()
     if (http !== 0) this.http = http
-    this.leave()
     const metadata = received(text)
     if (code !== NONE) {
       const details = message.includes('%') ? native.grpcDecode(message) : message
@@ -286,28 +289,23 @@ class ClientCall {
 
   // --- the end
 
-  /** The server has ended: the stream ends with that. */
-  leave() {
-    const { link, stream, outbox } = this
-    if (!this.ends && outbox !== null && outbox.open) link.reset(stream, CANCEL)
-    else link.closed(stream)
-  }
-
   /** The call ends here. */
   fail(code, details) {
     if (this.over) return
+    this.leave()
+    this.end({ code, details, metadata: new Metadata() })
+  }
+
+  leave() {
     const { link, stream } = this
     if (link === null) this.channel.drop(this)
-    else link.reset(stream, CANCEL)
-    this.end({ code, details, metadata: new Metadata() })
+    else if (link.calls.get(stream) === this) link.reset(stream, CANCEL)
   }
 
   /** The same, told when whoever asked has gone on. */
   failLater(code, details) {
     if (this.over) return
-    const { link, stream } = this
-    if (link === null) this.channel.drop(this)
-    else link.reset(stream, CANCEL)
+    this.leave()
     this.over = true
     process.nextTick(() => {
       this.over = false
@@ -337,7 +335,7 @@ class ClientCall {
       if (end.code !== status.OK) callback(callError(end))
       else if (this.responded) callback(null, this.response)
       else callback(callError({ ...end, code: status.UNIMPLEMENTED, details: 'No message received' }))
-    } else {
+    } else if (!view.destroyed) {
       view.push(null)
       if (end.code !== status.OK) view.emit('error', callError(end))
     }
@@ -394,6 +392,19 @@ const read = {
   _read() {
     this.call.inbox.read()
   },
+  /** Whoever destroys the stream, as `break` in `for await` does, wants nothing more of the call. */
+  _destroy(error, callback) {
+    this.cancel()
+    callback(error)
+  },
+}
+
+/** The response of a call may still be to come when its stream has ended. */
+const sending = {
+  _destroy(error, callback) {
+    if (!this.writableFinished) this.cancel()
+    callback(error)
+  },
 }
 
 const written = {
@@ -413,7 +424,7 @@ function define({ prototype }, ...groups) {
 }
 define(ClientUnaryCall, common)
 define(ClientReadableStream, common, read)
-define(ClientWritableStream, common, written)
+define(ClientWritableStream, common, written, sending)
 define(ClientDuplexStream, common, read, written)
 
 module.exports = { ClientCall, ClientUnaryCall, ClientReadableStream, ClientWritableStream, ClientDuplexStream }

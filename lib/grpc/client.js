@@ -12,17 +12,24 @@ const { isMetadata } = require('./metadata.js')
 
 const NOTHING = Object.freeze({})
 
-/** `(metadata?, options?, callback)`, each of which may be missing but the last. */
+const isObject = (value) => typeof value === 'object' && value !== null
+
+/** `(metadata?, options?, callback?)`. */
 function withCallback(first, second, third) {
   if (typeof first === 'function') return { metadata: undefined, options: NOTHING, callback: first }
-  if (typeof second === 'function') {
-    if (isMetadata(first)) return { metadata: first, options: NOTHING, callback: second }
-    return { metadata: undefined, options: first ?? NOTHING, callback: second }
-  }
-  if (!isMetadata(first) || !(second instanceof Object) || typeof third !== 'function') {
-    throw new Error('Incorrect arguments passed')
-  }
-  return { metadata: first, options: second, callback: third }
+  if (typeof second === 'function') return { ...withoutCallback(first, undefined), callback: second }
+  const pair = isMetadata(first) && isObject(second)
+  const single = second === undefined && (first === undefined || isObject(first))
+  if (pair && typeof third === 'function') return { metadata: first, options: second, callback: third }
+  if (third === undefined && (pair || single)) return { ...withoutCallback(first, second), callback: undefined }
+  throw new Error('Incorrect arguments passed')
+}
+
+/** The response of a call whose caller gives no callback. */
+function promised(call) {
+  return new Promise((resolve, reject) => {
+    call.callback = (error, value) => (error === null ? resolve(value) : reject(error))
+  })
 }
 
 function withoutCallback(first, second) {
@@ -85,9 +92,14 @@ class Client {
   #unary(method, argument, rest) {
     const { metadata, options, callback } = withCallback(...rest)
     const call = new ClientCall(this.#channel, method, metadata, options)
-    call.callback = callback
     const view = new ClientUnaryCall(call)
     call.view = view
+    if (callback === undefined) {
+      const response = promised(call)
+      call.send(argument)
+      return Object.assign(response, { call: view })
+    }
+    call.callback = callback
     call.send(argument)
     return view
   }
@@ -95,9 +107,13 @@ class Client {
   #clientStream(method, rest) {
     const { metadata, options, callback } = withCallback(...rest)
     const call = new ClientCall(this.#channel, method, metadata, options)
-    call.callback = callback
     const view = new ClientWritableStream(call)
     call.view = view
+    if (callback === undefined) {
+      view.response = promised(call)
+      // Whoever still writes hears of it when he asks.
+      view.response.catch(() => {})
+    } else call.callback = callback
     call.start()
     return view
   }

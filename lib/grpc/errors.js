@@ -13,9 +13,6 @@ const MISSING = [
   'grpc.service_config',
   'grpc.http_proxy',
   'grpc.default_compression_algorithm',
-  'grpc.max_connection_age_ms',
-  'grpc.max_connection_age_grace_ms',
-  'grpc.max_connection_idle_ms',
   'grpc.client_idle_timeout_ms',
   'grpc.ssl_target_name_override',
   'grpc.server_call_metric_recording',
@@ -35,7 +32,7 @@ function callError(status) {
 function statusOf(error, trailers) {
   const status = {
     code: 2,
-    details: 'message' in error ? error.message : 'Unknown Error',
+    details: error?.message !== undefined ? error.message : 'Unknown Error',
     metadata: trailers ?? error.metadata ?? null,
   }
   if (Number.isInteger(error.code)) {

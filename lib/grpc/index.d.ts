@@ -235,6 +235,12 @@ export type ClientOptions = Partial<ChannelOptions> & { channelOverride?: Channe
 export interface ServerOptions extends CommonOptions {
   /** Calls of a connection at a time: 4096. */
   'grpc.max_concurrent_streams'?: number
+  /** Milliseconds after which a connection takes no more calls, give or take a tenth, */
+  'grpc.max_connection_age_ms'?: number
+  /** and after which those that there are then are ended: never. */
+  'grpc.max_connection_age_grace_ms'?: number
+  /** Milliseconds without a call after which a connection is ended: never. */
+  'grpc.max_connection_idle_ms'?: number
   [option: string]: unknown
 }
 
@@ -319,6 +325,15 @@ export class Client {
     argument: Request,
     callback: requestCallback<Response>,
   ): ClientUnaryCall
+  /** Without a callback, the response is a promise. */
+  makeUnaryRequest<Request, Response>(
+    path: string,
+    serialize: serialize<Request>,
+    deserialize: deserialize<Response>,
+    argument: Request,
+    metadata?: Metadata | CallOptions,
+    options?: CallOptions,
+  ): Promise<Response> & { call: ClientUnaryCall }
   makeClientStreamRequest<Request, Response>(
     path: string,
     serialize: serialize<Request>,
@@ -340,6 +355,14 @@ export class Client {
     deserialize: deserialize<Response>,
     callback: requestCallback<Response>,
   ): ClientWritableStream<Request>
+  /** Without a callback, the response is a promise that the stream has. */
+  makeClientStreamRequest<Request, Response>(
+    path: string,
+    serialize: serialize<Request>,
+    deserialize: deserialize<Response>,
+    metadata?: Metadata | CallOptions,
+    options?: CallOptions,
+  ): ClientWritableStream<Request> & { response: Promise<Response> }
   makeServerStreamRequest<Request, Response>(
     path: string,
     serialize: serialize<Request>,
@@ -414,14 +437,13 @@ export type sendUnaryData<Response> = (
   flags?: number,
 ) => void
 
-export type handleUnaryCall<Request, Response> = (
-  call: ServerUnaryCall<Request, Response>,
-  callback: sendUnaryData<Response>,
-) => void
-export type handleClientStreamingCall<Request, Response> = (
-  call: ServerReadableStream<Request, Response>,
-  callback: sendUnaryData<Response>,
-) => void
+/** A handler that does not name the callback answers with a promise. */
+export type handleUnaryCall<Request, Response> =
+  | ((call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>) => void)
+  | ((call: ServerUnaryCall<Request, Response>) => Promise<Response>)
+export type handleClientStreamingCall<Request, Response> =
+  | ((call: ServerReadableStream<Request, Response>, callback: sendUnaryData<Response>) => void)
+  | ((call: ServerReadableStream<Request, Response>) => Promise<Response>)
 export type handleServerStreamingCall<Request, Response> = (call: ServerWritableStream<Request, Response>) => void
 export type handleBidiStreamingCall<Request, Response> = (call: ServerDuplexStream<Request, Response>) => void
 export type UntypedHandleCall =

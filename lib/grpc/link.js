@@ -4,7 +4,7 @@
 
 const { Buffer } = require('node:buffer')
 const { clearTimeout, setTimeout } = require('node:timers')
-const { Base, getpeername } = require('../net/handle.js')
+const { Base, fillAddress } = require('../net/handle.js')
 const { native } = require('../engine.js')
 const { systemError } = require('../errors.js')
 const { EOF, ECANCELED } = require('../constants.js').errno
@@ -77,7 +77,7 @@ class Link extends Base {
   getPeer() {
     if (this.peer === undefined) {
       const remote = {}
-      getpeername.call(this, remote)
+      fillAddress(remote, native.peerAddress(this.id))
       this.peer = remote.address === undefined ? 'unknown' : `${remote.address}:${remote.port}`
     }
     return this.peer

@@ -6,6 +6,7 @@ const { Buffer } = require('node:buffer')
 const EventEmitter = require('node:events')
 const process = require('node:process')
 const { Duplex, Readable, Writable } = require('node:stream')
+const { isUint8Array } = require('node:util/types')
 const { native } = require('../engine.js')
 const constants = require('../constants.js')
 const { now } = require('../rpc/tick.js')
@@ -21,6 +22,7 @@ const { ALL, CLOSED } = constants.grpcSent
 const { NONE, INVALID } = constants.grpcTimeout
 const NO_ERROR = 0
 const CANCEL = 8
+const DESTROYED = { code: status.CANCELLED, details: 'The handler has destroyed the call', metadata: null }
 const OK = { code: status.OK, details: 'OK', metadata: null }
 
 const failure = (code, details) => ({ code, details, metadata: null })
@@ -74,10 +76,21 @@ class ServerCall {
   }
 
   run(callback) {
+    const { func } = this.handler
+    let returned
     try {
-      this.handler.func(this.view, callback)
+      returned = func(this.view, callback)
     } catch {
-      this.sendStatus(failure(status.UNKNOWN, 'Unknown error'))
+      return this.sendStatus(failure(status.UNKNOWN, 'Unknown error'))
+    }
+    // A handler that does not name the callback may answer with a promise.
+    if (callback !== undefined && func.length < 2 && typeof returned?.then === 'function') {
+      returned.then(
+        (value) => {
+          if (value !== undefined || func.length === 1) this.respond(null, value)
+        },
+        (error) => this.respond(error ?? new Error('Unknown Error')),
+      )
     }
   }
 
@@ -167,7 +180,7 @@ class ServerCall {
     let bytes
     try {
       bytes = this.handler.serialize(value)
-      if (!(bytes instanceof Uint8Array)) bytes = Buffer.from(bytes)
+      if (!isUint8Array(bytes)) bytes = Buffer.from(bytes)
     } catch {
       this.sendStatus(failure(status.INTERNAL, 'Error serializing response'))
       return undefined
@@ -196,7 +209,10 @@ class ServerCall {
   sendMetadata(metadata) {
     if (this.over || this.begun) return
     this.begun = true
-    native.grpcRespond(this.link.id, this.stream, fieldsOf(metadata))
+    const { link, stream } = this
+    const sent = native.grpcRespond(link.id, stream, fieldsOf(metadata))
+    // Some metadata are none.
+    if (sent < 0) native.grpcRespond(link.id, stream, '')
   }
 
   write(message, callback) {
@@ -327,7 +343,8 @@ const written = {
     this.call.sendStatus({ ...pendingStatus, metadata: pendingStatus.metadata ?? this.trailingMetadata })
   },
   _destroy(error, callback) {
-    if (error && !this.call.over) this.call.sendStatus(statusOf(error))
+    const { call } = this
+    if (!call.over) call.sendStatus(error ? statusOf(error) : DESTROYED)
     callback(error)
   },
 }

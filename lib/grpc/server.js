@@ -3,7 +3,7 @@
 // `Server` as in @grpc/grpc-js.
 
 const process = require('node:process')
-const { setTimeout } = require('node:timers')
+const { clearTimeout, setTimeout } = require('node:timers')
 const net = require('../net')
 const { native } = require('../engine.js')
 const { parseTarget, resolve } = require('./address.js')
@@ -15,6 +15,10 @@ const { Link } = require('./link.js')
 const { ServerCall } = require('./server-call.js')
 
 const CANCEL = 8
+/** The longest that Node's timers take, which is no end. */
+const MAX_DELAY = 2 ** 31 - 1
+/** Connections that began together do not end together. */
+const AGE_JITTER = 0.1
 /** Handlers are called with a response if they have no other way to say one. */
 const TYPES = [
   ['unary', 'serverStream'],
@@ -32,12 +36,37 @@ function defaultHandler(type, name) {
   return (call) => call.emit('error', unimplemented(name))
 }
 
+const after = (time, code) => setTimeout(code, time).unref()
+
 /** Of a client that calls. */
 class ServerLink extends Link {
   constructor(id, server, acceptor) {
     super(id, true, server.options)
     this.server = server
     this.acceptor = acceptor
+    this.age = undefined
+    this.rest = undefined
+  }
+
+  attach() {
+    super.attach()
+    const { options } = this
+    const age = options['grpc.max_connection_age_ms']
+    if (age < MAX_DELAY) this.age = after(age * (1 + (Math.random() * 2 - 1) * AGE_JITTER), () => this.retire())
+    const rest = options['grpc.max_connection_idle_ms']
+    if (rest < MAX_DELAY) this.rest = after(rest, () => this.calls.size > 0 || this.drain())
+  }
+
+  /** It is old enough: the client takes another one, and calls that there are have some time to end. */
+  retire() {
+    const grace = this.options['grpc.max_connection_age_grace_ms']
+    this.drain()
+    if (grace < MAX_DELAY) this.age = after(grace, () => this.destroy())
+  }
+
+  idle() {
+    super.idle()
+    this.rest?.refresh()
   }
 
   onCall(stream, method, path, timeout, text) {
@@ -56,6 +85,8 @@ class ServerLink extends Link {
 
   onLost() {
     const { acceptor, server } = this
+    clearTimeout(this.age)
+    clearTimeout(this.rest)
     server.links.delete(this)
     acceptor.links.delete(this)
     acceptor._connections--

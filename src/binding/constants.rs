@@ -303,6 +303,7 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 KIND,
                 COMPRESSED,
                 TORN,
+                OPEN,
                 ID,
                 STREAM,
                 PART,

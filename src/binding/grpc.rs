@@ -72,8 +72,10 @@ pub(super) mod row {
     pub const KIND: u32 = 0xff;
     /// that a message is compressed,
     pub const COMPRESSED: u32 = 1 << 8;
-    /// that the end comes in the middle of a message.
+    /// that the end comes in the middle of a message,
     pub const TORN: u32 = 1 << 9;
+    /// that a status comes while our side is open.
+    pub const OPEN: u32 = 1 << 10;
     /// The second: the connection.
     pub const ID: usize = 1;
     pub const STREAM: usize = 2;
@@ -552,10 +554,21 @@ impl Scratch {
                 http,
                 message,
                 metadata,
+                open,
             } => {
                 let (at, length) = self.add_text([message, metadata]);
                 let message = message.len() as u32;
-                [event::STATUS, id, stream, at, length, code, message, http.into()]
+                let flags = if open { row::OPEN } else { 0 };
+                [
+                    event::STATUS | flags,
+                    id,
+                    stream,
+                    at,
+                    length,
+                    code,
+                    message,
+                    http.into(),
+                ]
             }
             Event::Other(ref other) => match self.other(id, other) {
                 Some(row) => row,

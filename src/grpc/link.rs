@@ -105,6 +105,8 @@ pub enum Event<'a> {
         message: &'a [u8],
         /// Behind the last message.
         metadata: &'a [u8],
+        /// Our side has not ended: the stream is not over with this.
+        open: bool,
     },
     /// What is not about messages.
     Other(Received<'a>),
@@ -118,6 +120,9 @@ struct Call {
     http: u16,
     /// A client's: its status has come. A server's: it was refused.
     over: bool,
+    /// Our side is to end when all has left that was written, and has ended.
+    ends: bool,
+    ended: bool,
 }
 
 /// See the module's documentation.
@@ -221,6 +226,7 @@ impl Link {
                         http: status,
                         message,
                         metadata: text,
+                        open: !call.ended,
                     });
                 } else {
                     call.http = status;
@@ -267,6 +273,7 @@ impl Link {
                 trailers: fields,
             } => {
                 let Some(call) = calls.get_mut(&stream) else { return };
+                let open = !call.ended;
                 if std::mem::take(&mut call.over) {
                     return;
                 }
@@ -287,6 +294,7 @@ impl Link {
                     http,
                     message,
                     metadata: text,
+                    open,
                 });
             }
             other => {
@@ -317,8 +325,14 @@ impl Link {
             session, calls, held, ..
         } = self;
         session.pump(room, out, &mut |received| {
-            if let Received::Closed(stream) = received {
-                let_go(calls, held, stream);
+            match received {
+                Received::Closed(stream) => let_go(calls, held, stream),
+                Received::Drained(stream) => {
+                    if let Some(call) = calls.get_mut(&stream) {
+                        call.ended |= call.ends;
+                    }
+                }
+                _ => {}
             }
             each(Event::Other(received));
         });
@@ -399,6 +413,10 @@ impl Link {
         out: &mut Vec<u8>,
     ) -> Result<Wrote, Gone> {
         let wrote = self.session.write(stream, frames, ends, room, out)?;
+        if let Some(call) = self.calls.get_mut(&stream).filter(|_| ends) {
+            call.ends = true;
+            call.ended = wrote.all;
+        }
         self.said(stream, Some(wrote));
         Ok(wrote)
     }

@@ -196,7 +196,15 @@ fn text(event: &Event<'_>) -> String {
             http,
             message,
             metadata,
-        } => format!("status {stream} {code} {http} {} {}", words(message), words(metadata)),
+            open,
+        } => {
+            let open = if *open { "open" } else { "" };
+            format!(
+                "status {stream} {code} {http} {} {}{open}",
+                words(message),
+                words(metadata)
+            )
+        }
         other => format!("{other:?}"),
     }
 }
@@ -261,6 +269,36 @@ fn a_call_that_is_none_is_refused_by_http() {
     assert_eq!(served, Vec::<String>::new());
     assert_eq!(called, ["status 1 4294967295 415  ", "Other(Closed(1))"]);
     assert_eq!((pair.client.kept(), pair.server.kept()), ((0, 0), (0, 0)));
+}
+
+#[test]
+fn a_status_says_whether_our_side_is_open() {
+    let refusal = Status {
+        code: 8,
+        message: b"",
+        metadata: b"",
+    };
+    // All of it fits into the window, or not.
+    for (length, open) in [(60_000, ""), (70_000, "open")] {
+        let mut pair = Pair::new(usize::MAX);
+        pair.run();
+        let out = &mut pair.to_server;
+        pair.client.call(HEAD, None, b"", out).expect("a call");
+        pair.client
+            .message(1, &vec![0; length], true, usize::MAX, out)
+            .expect("a message");
+        pair.run();
+        let out = &mut pair.to_client;
+        pair.server.finish(1, &refusal, false, usize::MAX, out).expect("an end");
+        // Of the server's window nothing comes back.
+        let input = std::mem::take(out);
+        let mut heard = Vec::new();
+        feed(&mut pair.client, &input, usize::MAX, &mut pair.to_server, &mut heard);
+        assert_eq!(
+            heard[0],
+            format!("status 1 8 200  content-type application/grpc+proto {open}")
+        );
+    }
 }
 
 #[test]
