@@ -5,13 +5,15 @@
 const assert = require('node:assert/strict')
 const { AsyncLocalStorage } = require('node:async_hooks')
 const { channel } = require('node:diagnostics_channel')
-const { once } = require('node:events')
+const EventEmitter = require('node:events')
+const { once } = EventEmitter
 const net = require('node:net')
 const { finished } = require('node:stream')
 const test = require('node:test')
 const { setImmediate } = require('node:timers/promises')
 const { ask, core, ours, same, withServer } = require('./support.js')
 const { native, usage } = require('../../lib/engine.js')
+const { Timer } = require('../../lib/http2/timer.js')
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
 const SETTINGS = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])
@@ -276,26 +278,40 @@ test('a peer that still reads is not cut off when the session closes', async () 
   assert.equal(received, true)
 })
 
-test('a response that leaves slowly is not idle', async () => {
-  const size = 3_000_000
-  const length = await withServer(
+test('who waits for a peer that takes something now and then is not idle', async (t) => {
+  // Timers of HTTP/2 keep no process alive.
+  const alive = setInterval(() => {}, 1000)
+  t.after(() => clearInterval(alive))
+  let left = 5
+  const owner = new EventEmitter()
+  // So much has left whenever it is asked.
+  owner.progress = () => Math.max(left--, 0)
+  new Timer(owner).set(1)
+  await once(owner, 'timeout')
+  assert.equal(left, -2)
+  owner.progress = () => undefined
+  new Timer(owner).set(1)
+  await once(owner, 'timeout')
+})
+
+test('a session knows whether what it has said leaves', async () => {
+  await withServer(
     ours,
     {},
-    (server) => {
-      server.setTimeout(40)
-      server.on('request', (_req, res) => res.end(Buffer.alloc(size)))
-    },
-    async (client) => {
+    (server) => server.on('request', (_req, res) => res.end(Buffer.alloc(3_000_000))),
+    async (client, server) => {
+      const opened = once(server, 'request')
       const stream = client.request()
+      const [req] = await opened
+      const { session } = req.stream
+      assert.equal(typeof session.progress(), 'number')
+      assert.equal(req.stream.progress(), session.progress())
       let length = 0
-      for await (const chunk of stream) {
-        length += chunk.length
-        if (length % 5 === 0) await new Promise((resolve) => setTimeout(resolve, 5))
-      }
-      return length
+      for await (const chunk of stream) length += chunk.length
+      assert.equal(length, 3_000_000)
+      await until(() => session.progress() === undefined)
     },
   )
-  assert.equal(length, size)
 })
 
 test('the context of a write is that of its callback, however long it waits', async () => {

@@ -43,7 +43,7 @@ test('one that is called may wait again, or have others wait or not', () =>
     const [first, second, third] = [1, 2, 3].map(() => new Watched(lists))
     let times = 0
     await new Promise((resolve) => {
-      second.watch(3, () => assert.fail('not waited for any more'))
+      second.watch(60_000, () => assert.fail('not waited for any more'))
       first.watch(2, function again() {
         second.unwatch()
         if (++times < 3) return first.watch(2, again)

@@ -205,7 +205,6 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 WORDS,
                 KIND,
                 ENDS,
-                TUNNEL,
                 METHOD,
                 ID,
                 STREAM,
@@ -213,8 +212,7 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 PART_LENGTH,
                 PATH,
                 PATH_LENGTH,
-                CODE,
-                BY_PEER
+                CODE
             }),
         ),
         (

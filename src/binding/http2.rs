@@ -68,13 +68,11 @@ pub(super) mod row {
     /// Where the first begins, in words.
     pub const FIRST: usize = 1;
     /// Words of one.
-    pub const WORDS: usize = 8;
+    pub const WORDS: usize = 7;
     /// The first word: the kind,
     pub const KIND: u32 = 0xff;
     /// that nothing follows on its stream,
     pub const ENDS: u32 = 1 << 8;
-    /// that it is a request of `CONNECT`,
-    pub const TUNNEL: u32 = 1 << 9;
     /// and from here on the number of its method and one more; 0 for one without number.
     pub const METHOD: u32 = 16;
     /// The second: the connection.
@@ -88,8 +86,6 @@ pub(super) mod row {
     pub const PATH_LENGTH: usize = 6;
     /// Of what ends, why.
     pub const CODE: usize = 5;
-    /// Of a reset stream, 1 when the peer has done that.
-    pub const BY_PEER: usize = 6;
 }
 
 /// What to do with a body, or a part of it, in the calls that send.
@@ -541,10 +537,9 @@ impl Scratch {
         let number = METHODS.iter().position(|known| known.as_bytes() == method);
         let number = number.map_or(0, |number| number as u32 + 1);
         let ends = if ends { row::ENDS } else { 0 };
-        let tunnel = if fields.is_tunnel() { row::TUNNEL } else { 0 };
         let (path, path_length) = (fields.path().start as u32, fields.path().len() as u32);
-        let first = kind | ends | tunnel | number << row::METHOD;
-        [first, id, stream, at, length, at + path, path_length, fields.count()]
+        let first = kind | ends | number << row::METHOD;
+        [first, id, stream, at, length, at + path, path_length]
     }
 
     fn add(&mut self, id: u32, event: &Event<'_>) {
@@ -560,32 +555,32 @@ impl Scratch {
                     last[row::PART_LENGTH] += length;
                     return;
                 }
-                [event::DATA, id, stream, at, length, 0, 0, 0]
+                [event::DATA, id, stream, at, length, 0, 0]
             }
             Event::End { stream, trailers } => {
                 let (at, length) = trailers.map_or((0, 0), |fields| self.add_text(fields.text()));
-                [event::END, id, stream, at, length, 0, 0, 0]
+                [event::END, id, stream, at, length, 0, 0]
             }
-            Event::Reset { stream, code, by_peer } => [event::RESET, id, stream, 0, 0, code.0, by_peer.into(), 0],
-            Event::Drained(stream) => [event::DRAINED, id, stream, 0, 0, 0, 0, 0],
-            Event::Closed(stream) => [event::CLOSED, id, stream, 0, 0, 0, 0, 0],
-            Event::Settings(_) => [event::SETTINGS, id, 0, 0, 0, 0, 0, 0],
-            Event::SettingsAck => [event::SETTINGS_ACK, id, 0, 0, 0, 0, 0, 0],
+            Event::Reset { stream, code, .. } => [event::RESET, id, stream, 0, 0, code.0, 0],
+            Event::Drained(stream) => [event::DRAINED, id, stream, 0, 0, 0, 0],
+            Event::Closed(stream) => [event::CLOSED, id, stream, 0, 0, 0, 0],
+            Event::Settings(_) => [event::SETTINGS, id, 0, 0, 0, 0, 0],
+            Event::SettingsAck => [event::SETTINGS_ACK, id, 0, 0, 0, 0, 0],
             Event::Ping(octets) => {
                 let (at, length) = self.add_body(&octets);
-                [event::PING, id, 0, at, length, 0, 0, 0]
+                [event::PING, id, 0, at, length, 0, 0]
             }
             Event::Pong(octets) => {
                 let (at, length) = self.add_body(&octets);
-                [event::PONG, id, 0, at, length, 0, 0, 0]
+                [event::PONG, id, 0, at, length, 0, 0]
             }
             Event::Goaway { last, code, debug } => {
                 let (at, length) = self.add_body(debug);
-                [event::GOAWAY, id, last, at, length, code.0, 0, 0]
+                [event::GOAWAY, id, last, at, length, code.0, 0]
             }
             Event::Failed { code, why } => {
                 let (at, length) = self.add_text(why.as_bytes());
-                [event::FAILED, id, 0, at, length, code.0, 0, 0]
+                [event::FAILED, id, 0, at, length, code.0, 0]
             }
         };
         self.rows.push(row);
