@@ -125,11 +125,11 @@ struct Call {
     ended: bool,
 }
 
-/// See the module's documentation.
-pub struct Link {
-    session: Session,
+/// The calls of a connection, and where what is told of them is put together.
+struct Calls {
+    role: Role,
     limits: Limits,
-    calls: HashMap<u32, Call>,
+    open: HashMap<u32, Call>,
     /// Bytes of messages that are not whole.
     held: usize,
     /// Data that nobody will take: the peer is told behind the read.
@@ -138,6 +138,15 @@ pub struct Link {
     refused: Vec<u32>,
     text: Vec<u8>,
     message: Vec<u8>,
+}
+
+/// Who is told.
+type Each<'e> = dyn FnMut(Event<'_>) + 'e;
+
+/// See the module's documentation.
+pub struct Link {
+    session: Session,
+    calls: Calls,
     framed: Vec<u8>,
 }
 
@@ -153,15 +162,19 @@ impl Link {
     ) -> Link {
         let mut session = Session::new(role, settings, session, now, out);
         session.take_by_hand();
-        Link {
-            session,
+        let calls = Calls {
+            role,
             limits,
-            calls: HashMap::new(),
+            open: HashMap::new(),
             held: 0,
             passed: Vec::new(),
             refused: Vec::new(),
             text: Vec::new(),
             message: Vec::new(),
+        };
+        Link {
+            session,
+            calls,
             framed: Vec::new(),
         }
     }
@@ -178,141 +191,16 @@ impl Link {
         now: u64,
         out: &mut Vec<u8>,
         room: &dyn Fn() -> bool,
-        each: &mut dyn FnMut(Event<'_>),
+        each: &mut Each<'_>,
     ) -> usize {
-        let Link {
-            session,
-            limits,
-            calls,
-            held,
-            passed,
-            refused,
-            text,
-            message,
-            ..
-        } = self;
-        let role = session.role();
-        let taken = session.feed(input, now, out, room, &mut |received| match received {
-            Received::Head { stream, fields, ends } if role == Role::Server => {
-                let call = Call {
-                    over: !is_call(fields),
-                    ..Call::default()
-                };
-                if call.over {
-                    refused.push(stream);
-                } else {
-                    let timeout = request(fields, text);
-                    each(Event::Call {
-                        stream,
-                        path: &fields.text()[fields.path()],
-                        timeout,
-                        metadata: text,
-                    });
-                    if ends {
-                        each(Event::End { stream, torn: false });
-                    }
-                }
-                calls.insert(stream, call);
-            }
-            Received::Head { stream, fields, ends } => {
-                let Some(call) = calls.get_mut(&stream) else { return };
-                let status = fields.status();
-                if ends {
-                    call.over = true;
-                    let code = trailers(fields.text(), text, message);
-                    each(Event::Status {
-                        stream,
-                        code,
-                        http: status,
-                        message,
-                        metadata: text,
-                        open: !call.ended,
-                    });
-                } else {
-                    call.http = status;
-                    response(fields.text(), text);
-                    each(Event::Metadata {
-                        stream,
-                        status,
-                        metadata: text,
-                    });
-                }
-            }
-            Received::Data { stream, data } => {
-                let Some(call) = calls.get_mut(&stream).filter(|call| !call.over) else {
-                    passed.push((stream, data.len() as u32));
-                    return;
-                };
-                let before = call.splitter.held();
-                let mut too_large = false;
-                let left = call.splitter.push(data, limits.message, &mut |piece| match piece {
-                    Piece::Message { compressed, data, used } => each(Event::Message {
-                        stream,
-                        compressed,
-                        data,
-                        used,
-                    }),
-                    Piece::TooLarge { length } => {
-                        too_large = true;
-                        each(Event::TooLarge { stream, length });
-                    }
-                });
-                *held = *held + call.splitter.held() - before;
-                if *held > limits.held && !too_large {
-                    *held -= call.splitter.held();
-                    call.splitter = Splitter::default();
-                    call.over = true;
-                    each(Event::TooLarge { stream, length: 0 });
-                }
-                if left > 0 {
-                    passed.push((stream, left));
-                }
-            }
-            Received::End {
-                stream,
-                trailers: fields,
-            } => {
-                let Some(call) = calls.get_mut(&stream) else { return };
-                let open = !call.ended;
-                if std::mem::take(&mut call.over) {
-                    return;
-                }
-                if role == Role::Server {
-                    let torn = call.splitter.is_within();
-                    each(Event::End { stream, torn });
-                    return;
-                }
-                text.clear();
-                message.clear();
-                let (code, http) = match fields {
-                    Some(fields) => (trailers(fields.text(), text, message), call.http),
-                    None => (NO_STATUS, 0),
-                };
-                each(Event::Status {
-                    stream,
-                    code,
-                    http,
-                    message,
-                    metadata: text,
-                    open,
-                });
-            }
-            other => {
-                match other {
-                    Received::Closed(stream) | Received::Reset { stream, .. } => let_go(calls, held, stream),
-                    Received::Failed { .. } => {
-                        calls.clear();
-                        *held = 0;
-                    }
-                    _ => {}
-                }
-                each(Event::Other(other));
-            }
-        });
-        for (stream, length) in self.passed.drain(..) {
+        let calls = &mut self.calls;
+        let taken = self
+            .session
+            .feed(input, now, out, room, &mut |received| calls.hear(received, each));
+        for (stream, length) in self.calls.passed.drain(..) {
             self.session.take(stream, length, out);
         }
-        for stream in std::mem::take(&mut self.refused) {
+        for stream in std::mem::take(&mut self.calls.refused) {
             let refused = self.session.respond(stream, 415, &[], None, true, out);
             self.said(stream, refused.ok());
         }
@@ -320,22 +208,9 @@ impl Link {
     }
 
     /// See [`Session::pump`].
-    pub fn pump(&mut self, room: usize, out: &mut Vec<u8>, each: &mut dyn FnMut(Event<'_>)) {
-        let Link {
-            session, calls, held, ..
-        } = self;
-        session.pump(room, out, &mut |received| {
-            match received {
-                Received::Closed(stream) => let_go(calls, held, stream),
-                Received::Drained(stream) => {
-                    if let Some(call) = calls.get_mut(&stream) {
-                        call.ended |= call.ends;
-                    }
-                }
-                _ => {}
-            }
-            each(Event::Other(received));
-        });
+    pub fn pump(&mut self, room: usize, out: &mut Vec<u8>, each: &mut Each<'_>) {
+        let calls = &mut self.calls;
+        self.session.pump(room, out, &mut |received| calls.hear(received, each));
     }
 
     /// Messages of a call were taken, of so many bytes.
@@ -348,7 +223,7 @@ impl Link {
     /// # Errors
     /// The peer takes no more calls now, or the fields are none.
     pub fn call(&mut self, head: &[u8], timeout: Option<u64>, metadata: &[u8], out: &mut Vec<u8>) -> Result<u32, Gone> {
-        let text = &mut self.text;
+        let text = &mut self.calls.text;
         text.clear();
         text.extend_from_slice(head);
         if let Some(timeout) = timeout {
@@ -358,7 +233,7 @@ impl Link {
         }
         text.extend_from_slice(metadata);
         let stream = self.session.request(text, false, out)?;
-        self.calls.insert(stream, Call::default());
+        self.calls.open.insert(stream, Call::default());
         Ok(stream)
     }
 
@@ -372,7 +247,7 @@ impl Link {
     /// # Errors
     /// See [`Session::respond`].
     pub fn respond(&mut self, stream: u32, metadata: &[u8], out: &mut Vec<u8>) -> Result<Wrote, Gone> {
-        let text = &mut self.text;
+        let text = &mut self.calls.text;
         text.clear();
         text.extend_from_slice(RESPONSE);
         text.extend_from_slice(metadata);
@@ -413,7 +288,7 @@ impl Link {
         out: &mut Vec<u8>,
     ) -> Result<Wrote, Gone> {
         let wrote = self.session.write(stream, frames, ends, room, out)?;
-        if let Some(call) = self.calls.get_mut(&stream).filter(|_| ends) {
+        if let Some(call) = self.calls.open.get_mut(&stream).filter(|_| ends) {
             call.ends = true;
             call.ended = wrote.all;
         }
@@ -433,7 +308,7 @@ impl Link {
         room: usize,
         out: &mut Vec<u8>,
     ) -> Result<Wrote, Gone> {
-        let text = &mut self.text;
+        let text = &mut self.calls.text;
         text.clear();
         if !begun {
             text.extend_from_slice(CONTENT_TYPE);
@@ -458,27 +333,158 @@ impl Link {
     /// # Errors
     /// It is over already.
     pub fn reset(&mut self, stream: u32, code: Code, out: &mut Vec<u8>) -> Result<(), Gone> {
-        let_go(&mut self.calls, &mut self.held, stream);
+        self.calls.let_go(stream);
         self.session.reset(stream, code, out)
     }
 
     /// Lets go of everything.
     pub fn forget(&mut self) {
-        self.calls.clear();
-        self.held = 0;
+        self.calls.forget();
         self.session.forget();
     }
 
     /// Bytes of messages that are not whole, and calls, for tests.
     #[cfg(test)]
     pub(super) fn kept(&self) -> (usize, usize) {
-        (self.held, self.calls.len())
+        (self.calls.held, self.calls.open.len())
     }
 
     fn said(&mut self, stream: u32, wrote: Option<Wrote>) {
         if wrote.is_some_and(|wrote| wrote.closed) {
-            let_go(&mut self.calls, &mut self.held, stream);
+            self.calls.let_go(stream);
         }
+    }
+}
+
+impl Calls {
+    fn hear(&mut self, received: Received<'_>, each: &mut Each<'_>) {
+        match (received, self.role) {
+            (Received::Head { stream, fields, ends }, Role::Server) => self.request(stream, fields, ends, each),
+            (Received::Head { stream, fields, ends }, Role::Client) => self.response(stream, fields, ends, each),
+            (Received::Data { stream, data }, _) => self.data(stream, data, each),
+            (Received::End { stream, trailers }, _) => self.end(stream, trailers, each),
+            (other, _) => {
+                match other {
+                    Received::Closed(stream) | Received::Reset { stream, .. } => self.let_go(stream),
+                    Received::Drained(stream) => {
+                        if let Some(call) = self.open.get_mut(&stream) {
+                            call.ended |= call.ends;
+                        }
+                    }
+                    Received::Failed { .. } => self.forget(),
+                    _ => {}
+                }
+                each(Event::Other(other));
+            }
+        }
+    }
+
+    fn request(&mut self, stream: u32, fields: &Fields, ends: bool, each: &mut Each<'_>) {
+        let over = !is_call(fields);
+        let call = Call {
+            over,
+            ..Call::default()
+        };
+        self.open.insert(stream, call);
+        if over {
+            self.refused.push(stream);
+            return;
+        }
+        let timeout = request_fields(fields, &mut self.text);
+        each(Event::Call {
+            stream,
+            path: &fields.text()[fields.path()],
+            timeout,
+            metadata: &self.text,
+        });
+        if ends {
+            each(Event::End { stream, torn: false });
+        }
+    }
+
+    fn response(&mut self, stream: u32, fields: &Fields, ends: bool, each: &mut Each<'_>) {
+        let Some(call) = self.open.get_mut(&stream) else { return };
+        call.http = fields.status();
+        if ends {
+            self.status(stream, Some(fields), each);
+            return;
+        }
+        response_fields(fields.text(), &mut self.text);
+        each(Event::Metadata {
+            stream,
+            status: fields.status(),
+            metadata: &self.text,
+        });
+    }
+
+    fn data(&mut self, stream: u32, data: &[u8], each: &mut Each<'_>) {
+        let Some(call) = self.open.get_mut(&stream).filter(|call| !call.over) else {
+            self.passed.push((stream, data.len() as u32));
+            return;
+        };
+        let before = call.splitter.held();
+        let left = call.splitter.push(data, self.limits.message, &mut |piece| {
+            each(match piece {
+                Piece::Message { compressed, data, used } => Event::Message {
+                    stream,
+                    compressed,
+                    data,
+                    used,
+                },
+                Piece::TooLarge { length } => Event::TooLarge { stream, length },
+            });
+        });
+        self.held = self.held + call.splitter.held() - before;
+        if self.held > self.limits.held {
+            self.held -= call.splitter.held();
+            call.splitter = Splitter::default();
+            call.over = true;
+            each(Event::TooLarge { stream, length: 0 });
+        }
+        if left > 0 {
+            self.passed.push((stream, left));
+        }
+    }
+
+    fn end(&mut self, stream: u32, trailers: Option<&Fields>, each: &mut Each<'_>) {
+        let Some(call) = self.open.get(&stream).filter(|call| !call.over) else {
+            return;
+        };
+        if self.role == Role::Client {
+            self.status(stream, trailers, each);
+            return;
+        }
+        let torn = call.splitter.is_within();
+        each(Event::End { stream, torn });
+    }
+
+    /// A client's call has ended, with what these fields say.
+    fn status(&mut self, stream: u32, fields: Option<&Fields>, each: &mut Each<'_>) {
+        let Some(call) = self.open.get_mut(&stream) else { return };
+        call.over = true;
+        let (text, message) = (&mut self.text, &mut self.message);
+        text.clear();
+        message.clear();
+        let code = fields.map_or(NO_STATUS, |fields| trailer_fields(fields.text(), text, message));
+        each(Event::Status {
+            stream,
+            code,
+            http: fields.map_or(0, |_| call.http),
+            message,
+            metadata: text,
+            open: !call.ended,
+        });
+    }
+
+    fn let_go(&mut self, stream: u32) {
+        if let Some(call) = self.open.remove(&stream) {
+            self.held -= call.splitter.held();
+        }
+    }
+
+    fn forget(&mut self) {
+        self.open.clear();
+        self.held = 0;
     }
 }
 
@@ -486,12 +492,6 @@ const CONTENT_TYPE: &[u8] = b"content-type\0application/grpc+proto\0";
 
 /// What each response begins with.
 const RESPONSE: &[u8] = b"content-type\0application/grpc+proto\0grpc-accept-encoding\0identity,deflate,gzip\0";
-
-fn let_go(calls: &mut HashMap<u32, Call>, held: &mut usize, stream: u32) {
-    if let Some(call) = calls.remove(&stream) {
-        *held -= call.splitter.held();
-    }
-}
 
 fn is_call(fields: &Fields) -> bool {
     let prefix = b"application/grpc";
@@ -506,7 +506,7 @@ fn put(name: &[u8], value: &[u8], text: &mut Vec<u8>) {
 }
 
 /// What a call's header says beyond its path: metadata go to `text`.
-fn request(fields: &Fields, text: &mut Vec<u8>) -> Timeout {
+fn request_fields(fields: &Fields, text: &mut Vec<u8>) -> Timeout {
     let mut timeout = Timeout::None;
     text.clear();
     for field in pairs(fields.text()) {
@@ -531,7 +531,7 @@ fn request(fields: &Fields, text: &mut Vec<u8>) -> Timeout {
 }
 
 /// Of a response's header, what is for whoever called.
-fn response(fields: &[u8], text: &mut Vec<u8>) {
+fn response_fields(fields: &[u8], text: &mut Vec<u8>) {
     text.clear();
     for field in pairs(fields).filter(|field| field.name != b":status") {
         put(field.name, field.value, text);
@@ -539,7 +539,7 @@ fn response(fields: &[u8], text: &mut Vec<u8>) {
 }
 
 /// Of trailers, what is for whoever called, and what is said about the status, which is the result.
-fn trailers(fields: &[u8], text: &mut Vec<u8>, message: &mut Vec<u8>) -> u32 {
+fn trailer_fields(fields: &[u8], text: &mut Vec<u8>, message: &mut Vec<u8>) -> u32 {
     let mut code = NO_STATUS;
     text.clear();
     message.clear();
