@@ -292,6 +292,8 @@ export interface TlsSettings {
   sessionTimeout: number
   /** What sessions have in common that may be resumed. */
   purpose: Buffer
+  /** A context whose tickets are this one's, too: what is said here about tickets does not count then. */
+  ticketsOf?: number
 }
 
 /** The version of the native core, equal to `package.json`'s. */

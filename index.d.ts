@@ -17,4 +17,5 @@ export * as http2 from './lib/http2/index.js'
 export * as https from './lib/https/index.js'
 export * as net from './lib/net/index.js'
 export * as rpc from './lib/rpc/index.js'
+export * as tls from './lib/tls/index.js'
 export { protobuf }

@@ -16,6 +16,7 @@ exports.codec =
   exports.http =
   exports.http2 =
   exports.https =
+  exports.tls =
     undefined
 exports.serveStatic = exports.createStaticServer = undefined
 
@@ -44,5 +45,6 @@ lazy('grpc', () => require('./lib/grpc/index.js'))
 lazy('http', () => require('./lib/http/index.js'))
 lazy('http2', () => require('./lib/http2/index.js'))
 lazy('https', () => require('./lib/https/index.js'))
+lazy('tls', () => require('./lib/tls/index.js'))
 lazy('serveStatic', () => require('./lib/files/index.js').serveStatic)
 lazy('createStaticServer', () => require('./lib/files/index.js').createStaticServer)

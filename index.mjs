@@ -13,5 +13,6 @@ export { default as https } from './lib/https/index.js'
 export { default as net } from './lib/net/index.js'
 export { default as protobuf } from './lib/protobuf/index.js'
 export { default as rpc } from './lib/rpc/index.js'
+export { default as tls } from './lib/tls/index.js'
 
 export const version = binding.version()

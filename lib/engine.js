@@ -4,7 +4,7 @@
 //
 // An owner is any object with `id` and the methods of the events that can reach it: onConnection(id | errno),
 // onConnected(status), onRead(length | errno, memory, offset), onDrain(), onWriteError(errno), onShutdown(status), onClose(), and where it speaks
-// TLS, onUnanswered(), onSecured(), onInsecure(reason, detail), onKeys(lines), onSession(name).
+// TLS, onUnanswered(), onHello(), onSecured(), onInsecure(reason, detail, foreign), onKeys(lines), onSession(name).
 // Protocols bring events of their own.
 
 const process = require('node:process')
@@ -73,11 +73,14 @@ const events = {
   onUnanswered(id) {
     ownerOf(id)?.onUnanswered()
   },
+  onHello(id) {
+    ownerOf(id)?.onHello()
+  },
   onSecured(id) {
     ownerOf(id)?.onSecured()
   },
-  onInsecure(id, reason, detail) {
-    ownerOf(id)?.onInsecure(reason, detail)
+  onInsecure(id, reason, detail, foreign) {
+    ownerOf(id)?.onInsecure(reason, detail, foreign)
   },
   onKeys(id, lines) {
     ownerOf(id)?.onKeys(lines)

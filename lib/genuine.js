@@ -1,6 +1,6 @@
 'use strict'
 
-// Node's own `http`, `net`, `dgram`, `https` and `http2`, as they were when this package came first. Where `ironwire/register` is on, what `require('node:net')`
+// Node's own `http`, `net`, `dgram`, `https`, `tls` and `http2`, as they were when this package came first. Where `ironwire/register` is on, what `require('node:net')`
 // gives has our classes, and these stand on Node's.
 
 const { once } = require('./once.js')
@@ -9,6 +9,7 @@ const copy = (module) => Object.defineProperties({}, Object.getOwnPropertyDescri
 
 module.exports = once('genuine', () => {
   let https
+  let tls
   let http2
   const live = { http: require('node:http'), net: require('node:net'), dgram: require('node:dgram') }
   return {
@@ -19,6 +20,10 @@ module.exports = once('genuine', () => {
     get https() {
       https ??= copy(require('node:https'))
       return https
+    },
+    get tls() {
+      tls ??= copy(require('node:tls'))
+      return tls
     },
     get http2() {
       http2 ??= copy(require('node:http2'))

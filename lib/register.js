@@ -1,6 +1,6 @@
 'use strict'
 
-// Puts ironwire's `http`, `https`, `http2`, `net` and `dgram` in the place of Node's, for the whole process. What changes is the objects that
+// Puts ironwire's `http`, `https`, `tls`, `http2`, `net` and `dgram` in the place of Node's, for the whole process. What changes is the objects that
 // `require('node:http')` and the others give: Node has one of each for `require`, `import`, `process.getBuiltinModule` and its own modules, so
 // that nothing has to stand between a program and its module loader, and what was loaded before sees it as well.
 
@@ -35,15 +35,23 @@ function register() {
   }
   if (process.versions.openssl !== undefined) {
     const https = require('node:https')
-    // The client is Node's.
-    const { Server, createServer } = require('./https/index.js')
-    Object.defineProperties(https, differences(https, { Server, createServer }))
+    // As it was.
+    void genuine.https
+    Object.defineProperties(https, differences(https, require('./https/index.js')))
     const http2 = require('node:http2')
     Object.defineProperties(http2, differences(http2, require('./http2/index.js')))
-    // `tls` stays above Node's own sockets and servers: its classes take them when they load. But what is changed about
+    // Node's own TLS stays above Node's own sockets and servers: its classes take them when they load. But what is changed about
     // `net.Socket.prototype` later is to hold for its sockets, too.
-    const { TLSSocket } = require('node:tls')
-    Object.setPrototypeOf(TLSSocket.prototype, ours.net.Socket.prototype)
+    const tls = require('node:tls')
+    Object.setPrototypeOf(tls.TLSSocket.prototype, ours.net.Socket.prototype)
+    const {
+      Server: SecureServer,
+      connect,
+      createSecureContext,
+      createServer: createSecureServer,
+    } = require('./tls/index.js')
+    const secure = { Server: SecureServer, connect, createSecureContext, createServer: createSecureServer }
+    Object.defineProperties(tls, differences(tls, secure))
   }
   require('./net/send.js').prepareSend()
   Object.defineProperties(net, changes.net)
@@ -59,7 +67,7 @@ function register() {
 /** Node goes on with its own; the program hears why, once. */
 function warn({ message }) {
   const [reason] = message.split('\n')
-  process.emitWarning(`ironwire/register: Node's own http, https, http2, net and dgram are in use: ${reason}`, {
+  process.emitWarning(`ironwire/register: Node's own http, https, tls, http2, net and dgram are in use: ${reason}`, {
     code: 'IRONWIRE_NOT_REGISTERED',
   })
 }

@@ -15,11 +15,12 @@ const names = `const ours = require(${JSON.stringify(root)})
   const is = (http, net) => [http.Server === ours.http.Server, http.createServer === ours.http.createServer,
     net.Server === ours.net.Server, net.Socket === ours.net.Socket, net.connect === ours.net.connect,
     require('https').Server === ours.https.Server, require('https').createServer === ours.https.createServer,
+    require('tls').Server === ours.tls.Server, require('tls').connect === ours.tls.connect,
     require('http2').createServer === ours.http2.createServer,
     require('http2').createSecureServer === ours.http2.createSecureServer].join()`
 const show = `${names}; console.log(is(require('http'), require('node:net')))`
-const ALL = `${Array(9).fill(true)}\n`
-const NONE = `${Array(9).fill(false)}\n`
+const ALL = `${Array(11).fill(true)}\n`
+const NONE = `${Array(11).fill(false)}\n`
 
 test('it is ours that runs then, and without it Node', async () => {
   for (const [flags, env, expected] of [
@@ -88,7 +89,7 @@ test('where it cannot be, it says so in one line and Node goes on', async () => 
   assert.strictEqual(stdout, 'Server\n')
   assert.match(
     stderr,
-    /^\(node:\d+\) \[IRONWIRE_NOT_REGISTERED\] Warning: ironwire\/register: Node's own http, https, http2, net and dgram are in use: .+\n/,
+    /^\(node:\d+\) \[IRONWIRE_NOT_REGISTERED\] Warning: ironwire\/register: Node's own http, https, tls, http2, net and dgram are in use: .+\n/,
   )
   const frozen = `Object.defineProperty(require('http'), 'createServer', { configurable: false })
     require('ironwire/register'); ${show}`

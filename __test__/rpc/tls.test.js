@@ -389,6 +389,21 @@ describe('whom a client believes', { concurrency: 4 }, () => {
       identity,
       'CHOKED',
     ],
+    ...Object.fromEntries(
+      [undefined, null, 0].map((thrown) => [
+        `one at which the program throws ${thrown}`,
+        [
+          {
+            checkServerIdentity: () => {
+              throw thrown
+            },
+          },
+          'localhost',
+        ],
+      ]),
+    ),
+    'one of which the program says later what it thinks': [{ checkServerIdentity: async () => {} }, 'localhost'],
+    'one of which the program says what is no error': [{ checkServerIdentity: () => 'no' }, 'localhost'],
   }
   for (const [name, [given, host, shown = identity, code]] of Object.entries(cases)) {
     it(`is not ${name}`, async (t) => {
@@ -413,6 +428,14 @@ describe('whom a client believes', { concurrency: 4 }, () => {
       assert.deepEqual(handed, [])
     })
   }
+
+  it('is whom the program has nothing against, as in Node', async (t) => {
+    const { port } = await serving(t)
+    for (const nothing of [undefined, null, false, 0, '']) {
+      const caller = connecting(t, `localhost:${port}`, { checkServerIdentity: () => nothing })
+      assert.equal(String(await caller.call('echo', Buffer.from('x'))), 'x')
+    }
+  })
 
   it('is nobody who has no name', async (t) => {
     const { port } = await serving(t)
@@ -780,6 +803,13 @@ describe('options', () => {
       refuses({ ...identity, ciphers: 'AES128-SHA' }, { message: /'options\.tls\.ciphers' must name suites/ })
       refuses({ ...identity, certt: 1 }, { code: 'IRONWIRE_UNKNOWN_OPTION', message: /"options\.tls\.certt".*"cert"/ })
       refuses({ ...identity, rejectUnauthorized: 1 }, { code: 'ERR_INVALID_ARG_TYPE' })
+      for (const name of ['ca', 'minVersion', 'rejectUnauthorized']) {
+        refuses(
+          { ...identity, [name]: undefined },
+          { message: `The property 'options.tls.${name}' is given, and undefined` },
+        )
+      }
+      refuses({ ...identity, ca: 'no certificate' }, { message: /'options\.tls\.ca' must be certificates in PEM/ })
     }
     refusesServer(
       { ...identity, requestCert: true },

@@ -25,7 +25,7 @@ exports.metrics = {
  */
 const cases = [
   ...loads.map(servedCase),
-  require('./measures/client.js'),
+  ...require('./measures/client.js'),
   require('./measures/echo.js'),
   require('./measures/idle.js'),
 ]

@@ -287,6 +287,7 @@ impl Host for Script {
         | Event::Shutdown(id, _)
         | Event::Close(id)
         | Event::Unanswered(id)
+        | Event::Hello(id)
         | Event::Secured(id)
         | Event::Insecure(id, _)
         | Event::Keys(id, _)) = event;

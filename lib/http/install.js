@@ -9,6 +9,7 @@ const {
 } = require('../genuine.js')
 const { inspect } = require('node:util')
 const { own, requestEvents, responseEvents } = require('../core.js')
+const { named } = require('../inherit.js')
 
 /**
  * The connection that a response goes out on, as a property of the function that core tells about queued bytes, which is the
@@ -120,11 +121,4 @@ function emitsByItself(res) {
   return isOurs(res.emit) && OutgoingMessage.prototype.emit === own.emit
 }
 
-/** Has the method show core's name and number of parameters. */
-function named(core, method) {
-  Object.defineProperty(method, 'name', { value: core.name, configurable: true })
-  Object.defineProperty(method, 'length', { value: core.length, configurable: true })
-  return method
-}
-
-module.exports = { install, emitsByItself, isBodyUnseen, isOurs, named, kConnection }
+module.exports = { install, emitsByItself, isBodyUnseen, isOurs, kConnection }

@@ -8,8 +8,8 @@ const { clearInterval, setInterval, setTimeout } = require('node:timers')
 const { Server: NetServer } = require('../net/server.js')
 const { HttpConnection } = require('./connection')
 const { now } = require('./batch')
-const { named } = require('./install')
 const core = require('../core.js')
+const { inherit } = require('../inherit.js')
 const channels = require('./channels')
 const { kConnections } = require('./symbols')
 
@@ -50,21 +50,6 @@ function prepare(server, event, listener = onConnection) {
 Object.setPrototypeOf(Server.prototype, http.Server.prototype)
 Object.setPrototypeOf(Server, http.Server)
 inherit(Server, NetServer)
-
-/** What the methods of a class are, those of another are, too: whoever replaces a method there is obeyed here. */
-function inherit(Class, From) {
-  for (const name of Reflect.ownKeys(From.prototype)) {
-    if (name === 'constructor') continue
-    const descriptor = Object.getOwnPropertyDescriptor(From.prototype, name)
-    const { value } = descriptor
-    if (typeof value === 'function') {
-      descriptor.value = named(value, function (...args) {
-        return From.prototype[name].apply(this, args)
-      })
-    }
-    Object.defineProperty(Class.prototype, name, descriptor)
-  }
-}
 
 // Servers of core's are servers to whoever asks, as they are where this module stands in for Node's.
 Object.defineProperty(Server, Symbol.hasInstance, {
@@ -201,4 +186,4 @@ function milliseconds(timeout) {
   return timeout > 0 ? Math.min(timeout, 0xffffffff) : 0
 }
 
-module.exports = { Server, begin, inherit, onConnection, prepare }
+module.exports = { Server, begin, onConnection, prepare }

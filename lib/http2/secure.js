@@ -6,16 +6,16 @@
 const core = require('../core.js')
 const { begin, onConnection: serveHttp1, prepare } = require('../http/server.js')
 const { kSecure } = require('../http/symbols.js')
-const { SecureConnection } = require('../https/connection.js')
 const { Server } = require('../https/server.js')
 const { SecureSocket } = require('../https/socket.js')
 const { attach } = require('../net/socket.js')
 const { sslError } = require('../tls/errors.js')
+const { accepted } = require('../tls/info.js')
 const { Http2Connection } = require('./connection.js')
 const { coreOf, http1Options, http2, serving } = require('./serving.js')
 
 /** A connection that speaks HTTP/2 over TLS; it takes over from the one that has done the handshake. */
-class SecureHttp2Connection extends Http2Connection {
+class SecureHttp2Connection extends accepted(Http2Connection) {
   constructor({ id, isTcp, server, socket }) {
     super(id, isTcp, server)
     this.secured = true
@@ -35,21 +35,6 @@ class SecureHttp2Connection extends Http2Connection {
     if (this.session === undefined) this.getSocket().destroy(error)
     else this.session.onLost(error)
   }
-}
-
-const ofTls = [
-  'info',
-  'version',
-  'cipher',
-  'alpnProtocol',
-  'servername',
-  'isResumed',
-  'authorizationError',
-  'authorized',
-]
-for (const name of [...ofTls, 'peerCertificates', 'onKeys', 'asked', 'chain']) {
-  const descriptor = Object.getOwnPropertyDescriptor(SecureConnection.prototype, name)
-  Object.defineProperty(SecureHttp2Connection.prototype, name, descriptor)
 }
 
 class Http2SecureServer extends serving(Server) {

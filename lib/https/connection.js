@@ -2,147 +2,16 @@
 
 // One HTTPS connection: TLS first, which Rust does by itself, then HTTP as on any other.
 
-const { Buffer } = require('node:buffer')
-const { X509Certificate } = require('node:crypto')
-const { native } = require('../engine.js')
 const { HttpConnection } = require('../http/connection.js')
-const { Connection } = require('../net/handle.js')
-const { Server: NetServer } = require('../net/server.js')
-const { describe } = require('../tls/ciphers.js')
-const { hangUp, handshakeTimeout, sslError } = require('../tls/errors.js')
+const { secured } = require('../tls/connection.js')
 const { SecureSocket } = require('./socket.js')
 
-class SecureConnection extends HttpConnection {
-  /** `waiting` are the connections of the server whose handshakes are not done, the oldest first. */
-  constructor(id, isTcp, server, waiting, since) {
-    super(id, isTcp, server)
-    this.handshakes = waiting
-    /** When the handshake began. */
-    this.since = since
-    this.secured = false
-    waiting.add(this)
-  }
-
-  /** Begins the handshake, with the contexts of a server's. */
-  accept(contexts) {
-    this.reading = true
-    native.tlsAccept(this.id, contexts)
-    native.readStart(this.id)
-  }
-
-  /** rustls has no answer to what the client wants. Node's TLS may have one, or knows what is wrong. */
-  onUnanswered() {
-    this.handshakes.delete(this)
-    native.readStop(this.id)
-    const connection = new Connection(this.id, this.isTcp)
-    connection.rest = native.tlsLeave(this.id)
-    NetServer.prototype._onconnection.call(this.server, connection)
-  }
-
-  onSecured() {
-    this.handshakes.delete(this)
-    this.secured = true
-    const { server } = this
-    if (server.requestCert && server.rejectUnauthorized && !this.authorized) return this.refuse(this.unauthorized())
-    server._onsecured(this)
-  }
-
-  /** What Node's server hears of a client that may not come in. The client itself is not told why. */
-  unauthorized() {
-    // Not taken apart: what a stranger shows need not be anything that Node can read.
-    const isShown = (native.tlsPeer(this.id) ?? []).length > 0
-    return isShown ? hangUp() : sslError('peer did not return a certificate', 'the server asked for one')
-  }
-
-  onInsecure(reason, detail) {
-    const error = sslError(reason, detail)
-    if (this.secured) this.getSocket().destroy(error)
-    else this.refuse(error)
-  }
-
-  onKeys(lines) {
-    const socket = this.getSocket()
-    for (const line of lines.split(/(?<=\n)/)) this.server.emit('keylog', Buffer.from(line), socket)
-  }
-
-  /** There will be no TLS. The connection is gone before anybody hears of that. */
-  refuse(error) {
-    this.handshakes.delete(this)
-    if (this.closing) return
-    const { server } = this
-    const socket = this.getSocket()
-    // It remembers.
-    void socket.remoteAddress
-    socket.destroy()
-    server.emit('tlsClientError', error, socket)
-  }
-
-  onRead(length, memory, offset) {
-    if (this.secured) super.onRead(length, memory, offset)
-    else this.refuse(hangUp())
-  }
-
-  onWriteError(errno) {
-    if (this.secured) super.onWriteError(errno)
-    else this.refuse(hangUp())
-  }
-
-  onClose() {
-    this.handshakes.delete(this)
-    super.onClose()
-  }
-
-  expireHandshake() {
-    this.refuse(handshakeTimeout())
-  }
-
-  // --- what TLS says
-
-  /** Version, suite, protocol, name asked for, whether it was resumed, what is wrong with the peer's certificate; kept for when it is closed. */
-  get info() {
-    this.asked ??= (this.secured && native.tlsInfo(this.id)) || undefined
-    return this.asked ?? []
-  }
-
-  get version() {
-    return this.info[0] ?? null
-  }
-
-  get cipher() {
-    const [, suite] = this.info
-    return suite === undefined ? {} : describe(suite)
-  }
-
-  get alpnProtocol() {
-    return this.info[2] ?? false
-  }
-
-  get servername() {
-    return this.info[3] ?? false
-  }
-
-  get isResumed() {
-    return this.info[4] ?? false
-  }
-
-  get authorizationError() {
-    return (this.server.requestCert && this.info[5]) || null
-  }
-
-  get authorized() {
-    return this.server.requestCert && this.secured && this.authorizationError === null
-  }
-
-  /** The client's certificates, its own first. */
-  get peerCertificates() {
-    this.chain ??= (native.tlsPeer(this.id) ?? []).map((der) => new X509Certificate(der))
-    return this.chain
+class SecureConnection extends secured(HttpConnection) {
+  begin() {
+    this.server._onsecured(this)
   }
 }
 
-/** Asked once, when somebody wants to know. */
-SecureConnection.prototype.asked = undefined
-SecureConnection.prototype.chain = undefined
 SecureConnection.prototype.Socket = SecureSocket
 
 module.exports = { SecureConnection }

@@ -1,8 +1,8 @@
 /**
- * `node:https` with its server over the native engine: TLS 1.2 and 1.3 by rustls, below the same HTTP as `http`'s.
+ * `node:https` over the native engine: TLS 1.2 and 1.3 by rustls, below the same HTTP as `http`'s.
  *
- * Every export of `node:https` is here with the same types. `Server` and `createServer` are ours; sockets are kinds of `tls.TLSSocket`. The client
- * is Node's. What rustls cannot do is done by Node's TLS, over sockets of ours. `docs/https.md` says what that is, and where the two differ.
+ * Every export of `node:https` is here with the same types. `Server`, `createServer`, `request`, `get`, `Agent` and `globalAgent` are ours;
+ * sockets are kinds of `tls.TLSSocket`. What rustls cannot do is done by Node's TLS. `docs/https.md` says what that is, and where the two differ.
  * Source: https://nodejs.org/api/https.html
  */
 export * from 'node:https'

@@ -1,20 +1,20 @@
 'use strict'
 
-// `https`: Node's module with the server over the native engine, TLS included. What it stands on is loaded with its first use: that takes
+// `https`: Node's module with server and client over the native engine, TLS included. What it stands on is loaded with its first use: that takes
 // some milliseconds, and a Node that was built without OpenSSL has none of it.
+
+const client = () => require('./client/index.js')
 
 function createServer(options, requestListener) {
   return new exports.Server(options, requestListener)
 }
 
-// The client is Node's, as it is when it is called: whoever replaces it there is obeyed here, too.
-
 function get(input, options, callback) {
-  return require('node:https').get(input, options, callback)
+  return client().get(input, options, callback)
 }
 
 function request(...args) {
-  return require('node:https').request(...args)
+  return client().request(...args)
 }
 
 function lazy(name, get, set) {
@@ -23,15 +23,13 @@ function lazy(name, get, set) {
 
 lazy(
   'Agent',
-  () => require('node:https').Agent,
+  () => client().Agent,
   (value) => replace('Agent', value),
 )
 lazy(
   'globalAgent',
-  () => require('node:https').globalAgent,
-  (value) => {
-    require('node:https').globalAgent = value
-  },
+  () => client().globalAgent(),
+  (value) => client().setGlobalAgent(value),
 )
 lazy(
   'Server',

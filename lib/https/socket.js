@@ -1,144 +1,17 @@
 'use strict'
 
-// The socket of an HTTPS connection: one of HTTP's, with what Node's `TLSSocket` says of TLS, of which it is one to whoever asks.
+// The socket of an HTTPS connection: one of HTTP's, with what Node's `TLSSocket` says of TLS.
 
-const { Buffer } = require('node:buffer')
-const process = require('node:process')
-const { TLSSocket } = require('node:tls')
-const { native } = require('../engine.js')
-const { invalidArgType, makeError, outOfRange } = require('../errors.js')
 const { HttpSocket } = require('../http/socket.js')
 const { kSecure } = require('../http/symbols.js')
 const { Socket } = require('../net/socket.js')
-const { notSecured, renegotiationDisabled } = require('../tls/errors.js')
+const { secure } = require('../tls/socket.js')
 
 function SecureSocket(connection) {
   HttpSocket.call(this, connection)
   this[kSecure] = connection
 }
 Object.setPrototypeOf(SecureSocket, HttpSocket)
-SecureSocket.prototype = Object.create(TLSSocket.prototype)
-for (const { prototype } of [Socket, HttpSocket]) {
-  Object.defineProperties(SecureSocket.prototype, Object.getOwnPropertyDescriptors(prototype))
-}
-
-const MAX_LENGTH = 2 ** 32 - 1
-
-const methods = {
-  getProtocol() {
-    return this[kSecure].version
-  },
-
-  getCipher() {
-    return this[kSecure].cipher
-  },
-
-  isSessionReused() {
-    return this[kSecure].isResumed
-  },
-
-  getPeerCertificate(detailed) {
-    const [first, ...rest] = this[kSecure].peerCertificates
-    if (first === undefined) return {}
-    const certificate = first.toLegacyObject()
-    if (!detailed) return certificate
-    let last = certificate
-    for (const issuer of rest) {
-      last.issuerCertificate = issuer.toLegacyObject()
-      last = last.issuerCertificate
-    }
-    const root = rest[rest.length - 1] ?? first
-    // As in Node: what has signed itself ends the chain with itself.
-    if (root.checkIssued(root)) last.issuerCertificate = last
-    return certificate
-  },
-
-  getPeerX509Certificate() {
-    return this[kSecure].peerCertificates[0]
-  },
-
-  exportKeyingMaterial(length, label, context) {
-    if (typeof length !== 'number') throw invalidArgType('length', 'of type number', length)
-    if (!Number.isInteger(length)) throw outOfRange('length', 'an integer', length)
-    if (length < 1 || length > MAX_LENGTH) throw outOfRange('length', `>= 1 && <= ${MAX_LENGTH}`, length)
-    if (typeof label !== 'string') throw invalidArgType('label', 'of type string', label)
-    if (context !== undefined && !ArrayBuffer.isView(context)) {
-      throw invalidArgType('context', 'an instance of Buffer, TypedArray, or DataView', context)
-    }
-    const connection = this[kSecure]
-    if (!connection.secured || connection.closing) throw notSecured()
-    const bytes = context && Buffer.from(context.buffer, context.byteOffset, context.byteLength)
-    const exported = native.tlsExport(connection.id, length, label, bytes)
-    if (exported === undefined) {
-      throw makeError(Error, 'ERR_CRYPTO_OPERATION_FAILED', `Cannot export ${length} bytes of keying material`)
-    }
-    return exported
-  },
-
-  /** There is none: rustls, as TLS 1.3, does not have it. */
-  renegotiate(_options, callback) {
-    if (typeof callback === 'function') process.nextTick(callback, renegotiationDisabled())
-    return false
-  },
-
-  disableRenegotiation() {},
-
-  enableTrace() {},
-
-  /** Records are as long as what is written together. */
-  setMaxSendFragment() {
-    return false
-  },
-
-  setServername() {
-    throw makeError(Error, 'ERR_TLS_SNI_FROM_SERVER', 'Cannot issue SNI from a TLS server-side socket')
-  },
-
-  /** A server's key exchange is its client's to know, as in Node. */
-  getEphemeralKeyInfo() {
-    return null
-  },
-
-  // Sessions are in the clients' tickets, and what was said in the handshake is not kept.
-  getSession() {},
-  getTLSTicket() {},
-  getFinished() {},
-  getPeerFinished() {},
-  getSharedSigalgs() {},
-  getCertificate() {},
-  getX509Certificate() {},
-}
-
-for (const [name, value] of Object.entries(methods)) {
-  Object.defineProperty(SecureSocket.prototype, name, { value, configurable: true, writable: true })
-}
-
-/** What Node's sockets have as properties. Whoever sets one has it so. */
-const properties = {
-  authorized: 'authorized',
-  authorizationError: 'authorizationError',
-  alpnProtocol: 'alpnProtocol',
-  servername: 'servername',
-  _secureEstablished: 'secured',
-}
-
-for (const [name, source] of Object.entries(properties)) {
-  Object.defineProperty(SecureSocket.prototype, name, {
-    configurable: true,
-    get() {
-      return this[kSecure][source]
-    },
-    set(value) {
-      Object.defineProperty(this, name, { value, configurable: true, enumerable: true, writable: true })
-    },
-  })
-}
-
-Object.defineProperty(SecureSocket.prototype, 'encrypted', { value: true, configurable: true, writable: true })
-Object.defineProperty(SecureSocket.prototype, 'constructor', {
-  value: TLSSocket,
-  configurable: true,
-  writable: true,
-})
+secure(SecureSocket, Socket, HttpSocket)
 
 module.exports = { SecureSocket }

@@ -222,7 +222,8 @@ function fresh() {
 /** Has a socket go on over a handle of Node's own, which reads when `read` says so; false where it cannot, or while it is still sending. */
 function lend(socket, read) {
   const connection = socket._handle
-  if (connection.closing || connection.attached || connection.secured) return false
+  // With TLS of ours, or about to have it.
+  if (connection.closing || connection.attached || connection.secured !== undefined) return false
   // What was read already is this socket's, as it is with Node's handles.
   const { rest } = connection
   connection.rest = undefined

@@ -8,11 +8,13 @@ const fs = require('node:fs')
 const process = require('node:process')
 const tls = require('node:tls')
 const { isDeepStrictEqual } = require('node:util')
+const { isNativeError } = require('node:util/types')
 const { native } = require('../engine')
 const { makeError, invalidArgType, systemError } = require('../errors')
 const { refuseUnknown } = require('../options')
 const { all: SUITES } = require('../tls/ciphers')
 const { nativeContext } = require('../tls/context')
+const { textOf } = require('./errors')
 
 const COMMON = ['ca', 'cert', 'key', 'passphrase', 'ciphers', 'minVersion', 'maxVersion', 'rejectUnauthorized']
 const OF_SERVERS = [...COMMON, 'requestCert', 'honorCipherOrder', 'sessionTimeout', 'ticketKeys']
@@ -53,6 +55,9 @@ function check(given, known, path) {
     throw wrong(`${path}.${name}`, `is one that rustls, which does the TLS of rpc, has nothing for${instead}`)
   }
   refuseUnknown(given, known, path)
+  for (const name of known) {
+    if (name in given && given[name] === undefined) throw wrong(`${path}.${name}`, 'is given, and undefined')
+  }
   for (const name of ['requestCert', 'rejectUnauthorized']) {
     const value = given[name]
     if (value !== undefined && typeof value !== 'boolean') {
@@ -68,6 +73,7 @@ function check(given, known, path) {
 const SUSPECTS = [
   ['minVersion', 'TLSv1.2', "must be 'TLSv1.2' or 'TLSv1.3': rustls, which does the TLS of rpc, has no others"],
   ['maxVersion', 'TLSv1.3', "must be 'TLSv1.2' or 'TLSv1.3', and not below minVersion"],
+  ['ca', undefined, 'must be certificates in PEM'],
   ['ciphers', crypto.constants.defaultCoreCipherList, `must name suites that rustls has: ${SUITES.join(', ')}`],
 ]
 
@@ -182,15 +188,23 @@ class ClientTls {
 
   /** The same for other servers, which have other names. */
   get elsewhere() {
-    return this.servername === undefined
-      ? this
-      : new ClientTls({ ...this.#given, servername: undefined }, 'options.tls')
+    if (this.servername === undefined) return this
+    const { servername: _, ...rest } = this.#given
+    return new ClientTls(rest, 'options.tls')
   }
 
   /** Whether both are made of the same options. */
   isLike(other) {
     return this === other || isDeepStrictEqual(this.#given, other.#given)
   }
+}
+
+/** What a program's `checkServerIdentity` has returned or thrown, as an error. */
+function objectionOf(given) {
+  if (typeof given?.then === 'function') {
+    return new Error("'checkServerIdentity' must answer at once, and has returned a promise")
+  }
+  return given instanceof Error || isNativeError(given) ? given : new Error(textOf(() => given))
 }
 
 /** TLS with servers that have one name. */
@@ -217,9 +231,11 @@ class Towards {
     const { authorizationError } = peer
     if (authorizationError !== null) return verifyError(authorizationError)
     try {
-      return checkServerIdentity(this.name, peer.certificate.toLegacyObject())
-    } catch (error) {
-      return error
+      // As in Node, whatever is false for JavaScript is no objection.
+      const objection = checkServerIdentity(this.name, peer.certificate.toLegacyObject())
+      return objection ? objectionOf(objection) : undefined
+    } catch (thrown) {
+      return objectionOf(thrown)
     }
   }
 }

@@ -24,7 +24,10 @@ const FOREIGN = [
   'clientCertEngine',
   'privateKeyEngine',
   'privateKeyIdentifier',
+  'certificateCompression',
 ]
+
+const isForeign = (options) => FOREIGN.some((name) => options[name])
 
 const dropped = new FinalizationRegistry((id) => native.tlsContextDrop(id))
 
@@ -42,10 +45,10 @@ const bytes = (value) =>
 
 /**
  * A context of `options`, as `tls.createServer` takes them, or nothing where rustls cannot do what they ask for. `purpose` is what sessions must
- * have in common to be resumed.
+ * have in common to be resumed, `ticketsOf` a context with the same tickets, and `roots` are trusted in the place of `ca`.
  */
-function nativeContext(options, { asks = false, alpn = [], logs = false, purpose = '' } = {}) {
-  if (FOREIGN.some((name) => options[name])) return undefined
+function nativeContext(options, { asks = false, alpn = [], logs = false, purpose = '', ticketsOf, roots } = {}) {
+  if (isForeign(options)) return undefined
   if (options.ecdhCurve !== undefined && options.ecdhCurve !== 'auto') return undefined
   const oldest = VERSIONS[options.minVersion ?? tls.DEFAULT_MIN_VERSION]
   const newest = VERSIONS[options.maxVersion ?? tls.DEFAULT_MAX_VERSION]
@@ -58,7 +61,7 @@ function nativeContext(options, { asks = false, alpn = [], logs = false, purpose
     const made = native.tlsContext({
       certificates: identities.map(({ chain }) => complete(chain, authorities)),
       keys: identities.map(({ key }) => key),
-      authorities,
+      authorities: roots ?? authorities,
       alpn: alpn.map(bytes),
       oldest,
       newest,
@@ -69,6 +72,7 @@ function nativeContext(options, { asks = false, alpn = [], logs = false, purpose
       ticketKeys: options.ticketKeys && bytes(options.ticketKeys),
       sessionTimeout: options.sessionTimeout || SESSION_TIMEOUT,
       purpose: Buffer.from(purpose),
+      ticketsOf: ticketsOf?.id,
     })
     return typeof made === 'number' ? new NativeContext(made) : undefined
   } catch {
@@ -122,4 +126,19 @@ function complete(pem, authorities) {
   return Buffer.from(chain.join('\n'))
 }
 
-module.exports = { nativeContext, NativeContext }
+/** The options of contexts that our `createSecureContext` has made, by Node's objects for them. */
+const remembered = new WeakMap()
+
+function remember(secureContext, options = {}) {
+  const copy = { ...options }
+  remembered.set(secureContext, copy)
+  remembered.set(secureContext.context, copy)
+  return secureContext
+}
+
+/** What a context was made of; nothing for one that somebody else has made. */
+function optionsOf(secureContext) {
+  return remembered.get(secureContext)
+}
+
+module.exports = { isForeign, nativeContext, NativeContext, remember, optionsOf }

@@ -30,6 +30,8 @@ enum Callback {
     Close,
     /// `(id)`: a client of TLS has no answer here.
     Unanswered,
+    /// `(id)`: a client has said what it wants of TLS, and waits for an answer.
+    Hello,
     /// `(id)`: there is TLS now.
     Secured,
     /// `(id, reason, detail, foreign)`: TLS has come to an end, in an alert of the peer's or in an error of ours; `foreign` where it is for want of
@@ -41,7 +43,7 @@ enum Callback {
     Session,
 }
 
-const CALLBACKS: [&str; 12] = [
+const CALLBACKS: [&str; 13] = [
     "onConnection",
     "onConnected",
     "onRead",
@@ -50,6 +52,7 @@ const CALLBACKS: [&str; 12] = [
     "onShutdown",
     "onClose",
     "onUnanswered",
+    "onHello",
     "onSecured",
     "onInsecure",
     "onKeys",
@@ -349,6 +352,7 @@ impl Host for Node {
             Event::Shutdown(id, result) => self.call(Callback::Shutdown, id, Errno::code(result)),
             Event::Close(id) => self.call(Callback::Close, id, 0),
             Event::Unanswered(id) => self.call(Callback::Unanswered, id, 0),
+            Event::Hello(id) => self.call(Callback::Hello, id, 0),
             Event::Secured(id) => self.call(Callback::Secured, id, 0),
             Event::Insecure(id, failure) => {
                 self.callbacks.call(Callback::Insecure as usize, |env| {

@@ -2,14 +2,17 @@
 
 use super::engine::Engine;
 use super::raw::{Args, Functions, Misuse, Outcome, Value};
+use crate::engine::Connection;
 use crate::errno::Errno;
 use crate::slots::Slots;
-use crate::tls::{Context, Contexts, Invalid, SECRET, Session, Settings, Tickets, Version};
+use crate::tls::{Answer, Context, Contexts, Invalid, SECRET, Session, Settings, Tickets, Version};
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
+use rustls::pki_types::CertificateDer;
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// What a context is made of, as `lib/tls/context.js` has checked it. All text is PEM.
 #[napi(object)]
@@ -31,6 +34,8 @@ pub struct TlsSettings {
     pub session_timeout: u32,
     /// What sessions have in common that may be resumed.
     pub purpose: Buffer,
+    /// A context whose tickets are this one's, too: what is said here about tickets does not count then.
+    pub tickets_of: Option<u32>,
 }
 
 /// Contexts that JavaScript has, and servers' choices of them.
@@ -77,9 +82,14 @@ pub fn register(functions: &mut Functions<Engine>) {
         secure.server(args, 0)?.add(&args.string(1)?, secure.context(args, 2)?);
         Ok(())
     });
-    // (id, server): the connection speaks TLS from now on
+    // (id, server, asks): the connection speaks TLS from now on; `asks` has `onHello` called when the client has said what it wants
     functions.add_with(&secure, "tlsAccept", |secure, engine, args| {
-        let session = Session::server(secure.server(args, 1)?);
+        let (contexts, asks) = (secure.server(args, 1)?, args.boolean(2)?);
+        let session = if asks {
+            Session::asking_server(contexts)
+        } else {
+            Session::server(contexts)
+        };
         Ok(Errno::code(engine.secure(args.uint(0)?, session)))
     });
     // (id, context, name, session | undefined): likewise, as a client
@@ -89,15 +99,39 @@ pub fn register(functions: &mut Functions<Engine>) {
         let made = Session::client(context, &name, session.as_deref()).map_err(|_| Errno::EINVAL);
         Ok(Errno::code(made.and_then(|session| engine.secure(id, session))))
     });
+    // (id): what was written for a server that is not trusted, and does not leave any more
+    functions.add("tlsTakeBack", |engine, args| {
+        let taken = engine.connection(args.uint(0)?, Connection::take_back).ok();
+        Ok(taken.map(|bytes| args.env().buffer_copy(&bytes)))
+    });
+    // (id, bytes): they have come for the connection over TLS of somebody else's
+    functions.add("tlsInject", |engine, args| {
+        let (id, bytes) = (args.uint(0)?, args.env().copy_bytes(args.value(1)));
+        engine.inject(id, &bytes.unwrap_or_default());
+        Ok(())
+    });
+    // (name): whether a server can be asked for it
+    functions.add("tlsTakesName", |_, args| Ok(Session::takes_name(&args.string(0)?)));
     // (id): the server is who it should be, and what was written for it leaves
     functions.add("tlsTrust", |engine, args| Ok(Errno::code(engine.trust(args.uint(0)?))));
+    functions.add_with(&secure, "tlsAnswer", answer);
+    // (id, bytes): records carry no more than these
+    functions.add("tlsFragment", |engine, args| {
+        let bytes = args.uint(1)? as usize;
+        let set = engine.connection(args.uint(0)?, |connection| connection.set_fragment(bytes));
+        Ok(Errno::code(set))
+    });
     // (id): it speaks none any more, as it was not answered; what has come
     functions.add("tlsLeave", |engine, args| {
         let received = engine.unsecure(args.uint(0)?).ok();
         Ok(received.map(|bytes| args.env().buffer_copy(&bytes)))
     });
     functions.add("tlsInfo", info);
-    functions.add("tlsPeer", peer);
+    functions.add("tlsHello", hello);
+    functions.add("tlsPeer", |engine, args| {
+        chain(engine, args, Session::peer_certificates)
+    });
+    functions.add("tlsOwn", |engine, args| chain(engine, args, Session::own_certificates));
     functions.add("tlsExport", export);
 }
 
@@ -135,7 +169,15 @@ fn context(secure: &Rc<Secure>, _: &Engine, args: &Args) -> Outcome<Result<Optio
         asks: given.asks,
         logs: given.logs,
     };
-    let Some(tickets) = Tickets::new(ticket_keys, given.session_timeout, given.purpose.to_vec()) else {
+    let tickets = match given.tickets_of {
+        Some(id) => secure
+            .contexts
+            .borrow_mut()
+            .get_mut(id)
+            .map(|other| other.tickets().clone()),
+        None => Tickets::new(ticket_keys, given.session_timeout, given.purpose.to_vec()).map(Arc::new),
+    };
+    let Some(tickets) = tickets else {
         return Ok(Err("the system has no random bytes".into()));
     };
     Ok(match Context::new(&settings, tickets) {
@@ -163,7 +205,7 @@ fn ask<T>(engine: &Engine, args: &Args, code: impl FnOnce(&Session) -> T) -> Out
 }
 
 /// `(id)`: version, cipher suite, protocol (`undefined` for none), name asked for (likewise), whether it was resumed, and what is wrong with the
-/// peer's certificates (`undefined` for nothing), as an array.
+/// peer's certificates (`undefined` for nothing), and the group of the key exchange, as an array.
 fn info(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
     let env = args.env();
     ask(engine, args, |session| {
@@ -177,15 +219,50 @@ fn info(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
             text(session.server_name()),
             env.boolean(session.is_resumed()),
             text(session.judge().err()),
+            text(session.key_exchange().as_deref()),
         ])
     })
 }
 
-/// `(id)`: the peer's certificates, DER, its own first.
-fn peer(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
+/// `(id)`: what the client wants: a name (`undefined` for none), the protocols that it offers, whether it asks for an OCSP response, as an array.
+fn hello(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
+    let env = args.env();
+    let asked = ask(engine, args, Session::hello)?;
+    Ok(asked.flatten().map(|hello| {
+        let name = hello.server_name.as_deref();
+        let protocols: Vec<Value> = hello.protocols.iter().map(|protocol| env.latin1(protocol)).collect();
+        env.array(&[
+            name.map_or_else(|| env.undefined(), |name| env.string(name)),
+            env.array(&protocols),
+            env.boolean(hello.staples),
+        ])
+    }))
+}
+
+/// `(id, context, protocol | undefined, staple | undefined)`: answers the client, by another context than its name has where that is not -1. The
+/// protocol is one that it offers, as bytes, or empty to refuse them all.
+fn answer(secure: &Rc<Secure>, engine: &Engine, args: &Args) -> Outcome<()> {
+    let env = args.env();
+    let context = if args.int(1)? < 0 {
+        None
+    } else {
+        Some(secure.context(args, 1)?)
+    };
+    let (protocol, staple) = (env.copy_bytes(args.value(2)), env.copy_bytes(args.value(3)));
+    let answer = Answer {
+        context,
+        protocol,
+        staple,
+    };
+    engine.answer(args.uint(0)?, answer);
+    Ok(())
+}
+
+/// `(id)`: certificates, DER, a side's own first.
+fn chain(engine: &Engine, args: &Args, of: fn(&Session) -> &[CertificateDer<'static>]) -> Outcome<Option<Value>> {
     let env = args.env();
     ask(engine, args, |session| {
-        let chain = session.peer_certificates().iter();
+        let chain = of(session).iter();
         let chain: Vec<Value> = chain.map(|certificate| env.buffer_copy(certificate)).collect();
         env.array(&chain)
     })

@@ -102,13 +102,17 @@ impl<H: Host> Connection<H> {
         }
     }
 
-    /// Has the filter take what came, and appends to `plain` what that says. What it leads to goes out with what that causes, if there is any;
+    /// Has the filter take what came, as `hear` does, and appends to `plain` what that says. What it leads to goes out with what that causes, if there is any;
     /// else at once.
-    pub(super) fn decrypt(&mut self, bytes: &[u8], plain: &mut Vec<u8>) -> Result<News, Errno> {
+    pub(super) fn decrypt(
+        &mut self,
+        plain: &mut Vec<u8>,
+        hear: impl FnOnce(&mut Filter, &mut Vec<u8>) -> News,
+    ) -> Result<News, Errno> {
         let Some(filter) = &mut self.filter else {
             return Ok(News::default());
         };
-        let news = filter.receive(bytes, plain);
+        let news = hear(filter, plain);
         if plain.is_empty() && !news.secured {
             filter.flush(&self.transport)?;
         }
@@ -119,6 +123,18 @@ impl<H: Host> Connection<H> {
     pub(super) fn trust(&mut self) {
         if let Some(filter) = &mut self.filter {
             filter.trust();
+        }
+    }
+
+    /// What was written and has not left, which will not any more.
+    pub fn take_back(&mut self) -> Vec<u8> {
+        self.out.take()
+    }
+
+    /// Has records of its TLS carry no more than so many bytes.
+    pub fn set_fragment(&mut self, bytes: usize) {
+        if let Some(filter) = &mut self.filter {
+            filter.set_fragment(bytes);
         }
     }
 
@@ -182,6 +198,14 @@ impl<H: Host> Connection<H> {
         self.flush_filter()
     }
 
+    /// What waits leaves before the connection closes, but for the end of a handshake with a server that is not trusted.
+    pub(super) fn flush_last(&mut self) -> Result<(), Errno> {
+        match &self.filter {
+            Some(filter) if !filter.session().is_open() => Ok(()),
+            _ => self.flush(),
+        }
+    }
+
     /// Gives what the filter has to say by itself to the transport.
     pub(super) fn flush_filter(&mut self) -> Result<(), Errno> {
         match &mut self.filter {
@@ -224,6 +248,7 @@ impl<H: Host> Connection<H> {
 
     /// 1 when JavaScript is to wait for a drain before it writes more, else 0.
     pub(super) fn backlog(&mut self) -> i32 {
-        i32::from(self.out.congested())
+        let ready = self.filter.as_ref().is_none_or(|filter| filter.session().is_open());
+        i32::from(self.out.congested(ready))
     }
 }

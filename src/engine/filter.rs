@@ -6,7 +6,7 @@
 use super::out::Out;
 use super::{FileRange, Sent, Sink};
 use crate::errno::Errno;
-use crate::tls::{News, Session};
+use crate::tls::{Answer, News, Session};
 use bytes::Bytes;
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -20,6 +20,8 @@ pub struct Filter {
     cipher: Out,
     /// The peer has said that it sends nothing more: what its transport says of that is no news.
     ended: bool,
+    /// Our side is told to end: all that was written has been encrypted.
+    farewell: bool,
 }
 
 impl Filter {
@@ -29,6 +31,7 @@ impl Filter {
             session,
             cipher: Out::default(),
             ended: false,
+            farewell: false,
         };
         filter.take();
         filter
@@ -62,6 +65,19 @@ impl Filter {
         news
     }
 
+    /// Answers what a client wants; as [`Filter::receive`].
+    pub(super) fn answer(&mut self, answer: Answer, plain: &mut Vec<u8>) -> News {
+        let news = self.session.answer(answer, plain);
+        self.ended |= news.ended;
+        self.take();
+        news
+    }
+
+    /// Has records carry no more than so many bytes.
+    pub(super) fn set_fragment(&mut self, bytes: usize) {
+        self.session.set_fragment(bytes);
+    }
+
     /// The session, which is no longer this one's.
     pub(super) fn into_session(self) -> Session {
         self.session
@@ -86,7 +102,17 @@ impl Filter {
 
     /// A queued write of ciphertext has ended; returns whether all has left.
     pub(super) fn written(&mut self, transport: &dyn Sink, result: Result<(), Errno>) -> Result<bool, Errno> {
-        self.cipher.written(transport, result).map(|(left, _)| left)
+        let went = self.cipher.written(transport, result).map(|(left, _)| left);
+        went.or_else(|error| self.part(transport, error).map(|()| true))
+    }
+
+    /// The transport takes nothing more. Behind the farewell that is no error, as with OpenSSL in Node: whoever is gone misses none.
+    fn part(&mut self, transport: &dyn Sink, error: Errno) -> Result<(), Errno> {
+        if !self.farewell {
+            return Err(error);
+        }
+        self.cipher.take();
+        transport.shutdown()
     }
 
     /// What output goes to.
@@ -166,6 +192,8 @@ impl Sink for Filtered<'_> {
             Ok::<_, Infallible>(())
         });
         filter.cipher.end();
-        filter.cipher.flush(self.transport)
+        filter.farewell = true;
+        let flushed = filter.cipher.flush(self.transport);
+        flushed.or_else(|error| filter.part(self.transport, error))
     }
 }

@@ -20,7 +20,7 @@ mod tests;
 
 use crate::errno::Errno;
 use crate::slots::Slots;
-use crate::tls::{Failure, News, Session, SessionName};
+use crate::tls::{Answer, Failure, News, Session, SessionName};
 use bytes::Bytes;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -67,6 +67,8 @@ pub enum Event<'a> {
     Close(u32),
     /// A client of TLS has no answer here: by [`Engine::unsecure`] somebody else can have it.
     Unanswered(u32),
+    /// A client of TLS has said what it wants, and waits for [`Engine::answer`].
+    Hello(u32),
     /// The handshake of TLS is done.
     Secured(u32),
     /// TLS has come to an end that is an error. Nothing is received any more.
@@ -478,7 +480,7 @@ impl<H: Host> Engine<H> {
             Slot::Connection(connection) if reset => connection.transport.reset(),
             Slot::Connection(mut connection) => {
                 // The close is what was asked for: a peer that is gone already is no error of it.
-                let _ = connection.flush();
+                let _ = connection.flush_last();
                 Ok(())
             }
             Slot::Port(mut port) => {
@@ -561,13 +563,18 @@ impl<H: Host> Engine<H> {
         Ok(filter.map_or_else(Vec::new, |filter| filter.into_session().received()))
     }
 
+    /// Answers a client of TLS that has said what it wants.
+    pub fn answer(&self, id: u32, answer: Answer) {
+        self.decrypt(id, |filter, plain| filter.answer(answer, plain));
+    }
+
     /// Bytes arrived, or no more will.
     pub fn on_read(&self, id: u32, result: Result<&[u8], Errno>) {
         let ended = self.connection(id, |connection| {
             connection.filter.as_ref().map(|filter| filter.has_ended())
         });
         match (ended, result) {
-            (Ok(Some(_)), Ok(bytes)) => self.decrypt(id, bytes),
+            (Ok(Some(_)), Ok(bytes)) => self.decrypt(id, |filter, plain| filter.receive(bytes, plain)),
             // The peer has said so before.
             (Ok(Some(true)), Err(Errno::EOF)) => {}
             _ => self.received(id, result),
@@ -575,10 +582,10 @@ impl<H: Host> Engine<H> {
     }
 
     /// Tells what a filter makes of what came: first that there is TLS now, as those who hear of that may say what the connection speaks.
-    fn decrypt(&self, id: u32, bytes: &[u8]) {
+    fn decrypt(&self, id: u32, hear: impl FnOnce(&mut Filter, &mut Vec<u8>) -> News) {
         let mut plain = self.plaintext.take();
         plain.clear();
-        let decrypted = self.connection(id, |connection| connection.decrypt(bytes, &mut plain));
+        let decrypted = self.connection(id, |connection| connection.decrypt(&mut plain, hear));
         // A connection that is closed has nobody to tell.
         let Ok(decrypted) = decrypted else { return };
         let news = match decrypted {
@@ -594,12 +601,15 @@ impl<H: Host> Engine<H> {
         if news.unanswered {
             self.host.guard(|| self.tell(Event::Unanswered(id)));
         }
-        if news.secured {
-            self.host.guard(|| self.tell(Event::Secured(id)));
-            self.go_on(id, Connection::secured);
+        if news.asks {
+            self.host.guard(|| self.tell(Event::Hello(id)));
         }
         for session in &news.sessions {
             self.host.guard(|| self.tell(Event::Session(id, session)));
+        }
+        if news.secured {
+            self.host.guard(|| self.tell(Event::Secured(id)));
+            self.go_on(id, Connection::secured);
         }
         for part in plain.chunks(LARGEST_READ) {
             self.received(id, Ok(part));
@@ -617,6 +627,12 @@ impl<H: Host> Engine<H> {
             self.host.guard(|| self.tell(Event::Insecure(id, failure)));
         }
         self.plaintext.replace(plain);
+    }
+
+    /// Bytes that have come another way than over the transport. They are shown before this returns.
+    pub fn inject(&self, id: u32, bytes: &[u8]) {
+        self.received(id, Ok(bytes));
+        self.catch_up();
     }
 
     /// Bytes for a protocol, or that no more will come.

@@ -112,8 +112,9 @@ impl Out {
         self.held
     }
 
-    /// Whether the listener is to wait before it writes more, and so will be told.
-    pub fn congested(&mut self) -> bool {
+    /// Whether the listener is to wait before it writes more, and so will be told; for what the sink is not ready to take, too.
+    pub fn congested(&mut self, ready: bool) -> bool {
+        self.held |= !ready && self.waiting() > 0;
         self.awaited |= self.is_busy();
         self.awaited
     }
@@ -181,6 +182,17 @@ impl Out {
             return Ok(());
         }
         self.offer(sink, bytes)
+    }
+
+    /// The bytes that wait, which are not to leave any more, up to the first part of a file.
+    pub fn take(&mut self) -> Vec<u8> {
+        self.seal();
+        let mut taken = Vec::with_capacity(self.waiting as usize);
+        for segment in std::mem::take(self).segments {
+            let Segment::Bytes(bytes) = segment else { break };
+            taken.extend_from_slice(&bytes);
+        }
+        taken
     }
 
     /// Our side ends behind what is written. Only the first time counts.

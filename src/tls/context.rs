@@ -12,6 +12,7 @@ use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, Se
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{Error, InconsistentKeys, SupportedCipherSuite, SupportedProtocolVersion, version};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A version of the protocol.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -79,6 +80,7 @@ pub struct Context {
     pub(super) asks: bool,
     pub(super) keys: Option<Arc<Keys>>,
     tickets: Arc<Tickets>,
+    identities: Arc<Identities>,
 }
 
 impl Context {
@@ -86,17 +88,21 @@ impl Context {
     ///
     /// # Errors
     /// What is wrong with the settings, or cannot be done.
-    pub fn new(settings: &Settings, tickets: Tickets) -> Result<Context, Invalid> {
+    pub fn new(settings: &Settings, tickets: impl Into<Arc<Tickets>>) -> Result<Context, Invalid> {
         let provider = Arc::new(provider(&settings.suites, settings.versions)?);
-        let identities = identities(settings, &provider)?;
+        let identities = Arc::new(Identities {
+            identities: identities(settings, &provider)?,
+            provider: provider.clone(),
+            chosen: AtomicUsize::new(0),
+        });
         let authorities = settings.authorities.iter().map(|pem| certificates(pem, "ca"));
         let authorities = authorities.collect::<Result<Vec<_>, _>>()?.concat();
         let trust = Trust::new(provider.clone(), authorities);
         let keys = settings.logs.then(Arc::<Keys>::default);
-        let tickets = Arc::new(tickets);
+        let tickets = tickets.into();
 
         let mut server = None;
-        if !identities.is_empty() {
+        if !identities.identities.is_empty() {
             let mut config = server_config(settings, &provider, &trust, identities.clone())?;
             config.ticketer = tickets.clone();
             if let Some(keys) = &keys {
@@ -104,7 +110,7 @@ impl Context {
             }
             server = Some(Arc::new(config));
         }
-        let mut client = client_config(settings, &provider, identities.into_iter().next())?;
+        let mut client = client_config(settings, &provider, identities.identities.first().cloned())?;
         if let Some(keys) = &keys {
             client.key_log = keys.clone();
         }
@@ -115,6 +121,7 @@ impl Context {
             asks: settings.asks,
             keys,
             tickets,
+            identities,
         })
     }
 
@@ -126,8 +133,20 @@ impl Context {
     }
 
     /// Where the tickets of its sessions come from.
-    pub fn tickets(&self) -> &Tickets {
+    pub fn tickets(&self) -> &Arc<Tickets> {
         &self.tickets
+    }
+
+    /// A client is about to be answered, and has no session before.
+    pub(super) fn begin(&self) {
+        self.tickets.note(false);
+        self.identities.chosen.store(0, Ordering::Relaxed);
+    }
+
+    /// The identity that was shown to the client that has been answered last; a client's only one.
+    pub(super) fn identity(&self) -> Option<Arc<CertifiedKey>> {
+        let chosen = self.identities.chosen.load(Ordering::Relaxed);
+        self.identities.identities.get(chosen).cloned()
     }
 }
 
@@ -186,7 +205,10 @@ fn identities(settings: &Settings, provider: &CryptoProvider) -> Result<Vec<Arc<
         let key = provider.key_provider.load_private_key(key).map_err(unsupported)?;
         let identity = CertifiedKey::new(chain, key);
         match identity.keys_match() {
-            Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(identity),
+            // Whoever gives a certificate that is not read here, of version 1 for one, has looked at its key.
+            Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown) | Error::InvalidCertificate(_)) => {
+                Ok(identity)
+            }
             Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => Err(Invalid::Mismatch),
             Err(error) => Err(unsupported(error)),
         }
@@ -199,22 +221,18 @@ fn server_config(
     settings: &Settings,
     provider: &Arc<CryptoProvider>,
     trust: &Trust,
-    identities: Vec<Arc<CertifiedKey>>,
+    identities: Arc<Identities>,
 ) -> Result<ServerConfig, Invalid> {
     let verifier = if settings.asks {
         Arc::new(AnyCertificate::new(provider.clone(), trust.subjects()))
     } else {
         WebPkiClientVerifier::no_client_auth()
     };
-    let identities = Identities {
-        identities,
-        provider: provider.clone(),
-    };
     let mut config = ServerConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&versions(settings, provider))
         .map_err(|_| Invalid::NoSuite)?
         .with_client_cert_verifier(verifier)
-        .with_cert_resolver(Arc::new(identities));
+        .with_cert_resolver(identities);
     config.alpn_protocols.clone_from(&settings.alpn);
     config.ignore_client_order = settings.own_order;
     // All sessions are in tickets: a client's memory, not ours.
@@ -246,6 +264,8 @@ fn client_config(
 struct Identities {
     identities: Vec<Arc<CertifiedKey>>,
     provider: Arc<CryptoProvider>,
+    /// The last choice. Clients are answered one after the other.
+    chosen: AtomicUsize,
 }
 
 impl Identities {
@@ -264,10 +284,33 @@ impl Identities {
     }
 }
 
+/// What another resolver finds, with an OCSP response.
+#[derive(Debug)]
+pub(super) struct Stapled {
+    resolver: Arc<dyn ResolvesServerCert>,
+    staple: Vec<u8>,
+}
+
+impl Stapled {
+    pub(super) fn new(resolver: Arc<dyn ResolvesServerCert>, staple: Vec<u8>) -> Stapled {
+        Stapled { resolver, staple }
+    }
+}
+
+impl ResolvesServerCert for Stapled {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let mut found = CertifiedKey::clone(&*self.resolver.resolve(hello)?);
+        found.ocsp = Some(self.staple.clone());
+        Some(Arc::new(found))
+    }
+}
+
 impl ResolvesServerCert for Identities {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let suits = |identity: &&Arc<CertifiedKey>| self.suits(identity, &hello);
+        let suits = |identity: &Arc<CertifiedKey>| self.suits(identity, &hello);
         // Where none suits, rustls says best why.
-        self.identities.iter().find(suits).or(self.identities.first()).cloned()
+        let chosen = self.identities.iter().position(suits).unwrap_or(0);
+        self.chosen.store(chosen, Ordering::Relaxed);
+        self.identities.get(chosen).cloned()
     }
 }

@@ -7,17 +7,22 @@
 mod context;
 mod contexts;
 mod failure;
+mod fields;
+mod hello;
 mod keys;
 mod session;
 mod sessions;
 #[cfg(test)]
 pub(crate) mod tests;
+#[cfg(test)]
+mod tests_hello;
 mod tickets;
 mod trust;
 
 pub use context::{Context, Invalid, Settings, Version};
 pub use contexts::Contexts;
 pub use failure::Failure;
+pub use hello::{Answer, Hello};
 pub use session::{News, Session};
 pub use sessions::Name as SessionName;
 pub use tickets::{SECRET, Tickets};

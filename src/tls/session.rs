@@ -1,11 +1,13 @@
 //! One side of one connection.
 
 use super::context::suite_name;
+use super::hello::asks_for_staple;
 use super::sessions::{Name, Sessions};
 use super::trust::Peer;
-use super::{Context, Contexts, Failure};
+use super::{Answer, Context, Contexts, Failure, Hello};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::{Accepted, Acceptor};
+use rustls::sign::CertifiedKey;
 use rustls::{ClientConnection, Connection, Error, HandshakeKind, InvalidMessage, ProtocolVersion};
 use std::io::{BufRead, Write};
 use std::net::{IpAddr, Ipv4Addr};
@@ -24,6 +26,8 @@ pub struct News {
     /// What the client wants, or has sent instead of a greeting, has no answer here. Nothing was sent to it: by [`Session::received`], somebody else
     /// can answer.
     pub unanswered: bool,
+    /// The client has said what it wants ([`Session::hello`]), and waits for [`Session::answer`].
+    pub asks: bool,
     /// The handshake is done.
     pub secured: bool,
     /// The peer will send nothing more (`close_notify`).
@@ -46,26 +50,59 @@ pub struct Session {
     ended: bool,
     closed: bool,
     failed: bool,
+    /// What a record carries at most.
+    fragment: usize,
+    /// What was shown to the client.
+    identity: Option<Arc<CertifiedKey>>,
 }
 
 enum State {
     /// A server that has not heard all of what the client wants, or has no answer to that.
     Greeting(Box<Greeting>),
+    /// One that has, and has not made up its mind.
+    Asked(Box<Asked>),
+    /// One that has no answer after all, or said no.
+    Refused(Refused),
     Open(Box<Connection>, Rc<Context>),
 }
 
 struct Greeting {
     acceptor: Acceptor,
     contexts: Rc<Contexts>,
+    asks: bool,
     received: Vec<u8>,
+}
+
+struct Asked {
+    accepted: Accepted,
+    /// Of the name that the client asks for.
+    context: Rc<Context>,
+    received: Vec<u8>,
+    /// Where in that begins what is not read.
+    behind: usize,
+}
+
+struct Refused {
+    received: Vec<u8>,
+    alert: Vec<u8>,
 }
 
 impl Session {
     /// A server's side. Who answers a client is said by `contexts`.
     pub fn server(contexts: Rc<Contexts>) -> Session {
+        Session::greeting(contexts, false)
+    }
+
+    /// A server's side that is told how to [answer](Session::answer) when the client has said what it wants.
+    pub fn asking_server(contexts: Rc<Contexts>) -> Session {
+        Session::greeting(contexts, true)
+    }
+
+    fn greeting(contexts: Rc<Contexts>, asks: bool) -> Session {
         Session::new(State::Greeting(Box::new(Greeting {
             acceptor: Acceptor::default(),
             contexts,
+            asks,
             received: Vec::new(),
         })))
     }
@@ -76,21 +113,22 @@ impl Session {
     /// # Errors
     /// For what is neither a name nor an address.
     pub fn client(context: Rc<Context>, name: &str, session: Option<&[u8]>) -> Result<Session, Failure> {
-        let name = if name.is_empty() {
-            // Addresses are not asked for (RFC 6066, 3), and this one is nobody's.
-            ServerName::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
-        } else {
-            ServerName::try_from(name.to_owned()).map_err(|_| Failure::new(&Error::UnsupportedNameType))?
-        };
+        let name = server_name(name).ok_or_else(|| Failure::new(&Error::UnsupportedNameType))?;
         let sessions = Arc::new(Sessions::new(session));
         let config = context.client(sessions.clone());
         let connection = ClientConnection::new(config, name).map_err(|error| Failure::new(&error))?;
         let mut connection = Connection::from(connection);
         connection.set_buffer_limit(None);
-        let mut session = Session::new(State::Open(Box::new(connection), context));
+        let mut session = Session::new(State::Open(Box::new(connection), context.clone()));
+        session.identity = context.identity();
         session.sessions = Some(sessions);
         session.trusted = false;
         Ok(session)
+    }
+
+    /// Whether a server can be asked for `name`.
+    pub fn takes_name(name: &str) -> bool {
+        server_name(name).is_some()
     }
 
     fn new(state: State) -> Session {
@@ -102,6 +140,8 @@ impl Session {
             ended: false,
             closed: false,
             failed: false,
+            fragment: RECORD,
+            identity: None,
         }
     }
 
@@ -117,11 +157,26 @@ impl Session {
                 Heard::Some => Ok(Peers::Open),
                 Heard::All(mut connection, context, behind) => {
                     // More than the greeting can have been read with it.
+                    self.identity = context.identity();
                     let result = connection
                         .process_new_packets()
                         .and_then(|_| read(&mut connection, behind, plain));
                     self.state = State::Open(connection, context);
                     result
+                }
+                Heard::Wish(accepted, behind) => {
+                    let hello = accepted.client_hello();
+                    let context = greeting.contexts.find(hello.server_name());
+                    let received = std::mem::take(&mut greeting.received);
+                    let behind = received.len() - behind.len();
+                    self.state = State::Asked(Box::new(Asked {
+                        accepted: *accepted,
+                        context,
+                        received,
+                        behind,
+                    }));
+                    news.asks = true;
+                    return news;
                 }
                 Heard::Nonsense => {
                     self.failed = true;
@@ -129,6 +184,15 @@ impl Session {
                     return news;
                 }
             },
+            State::Asked(asked) => {
+                asked.received.extend_from_slice(bytes);
+                if asked.received.len() > MOST_KEPT {
+                    Err(Error::InvalidMessage(InvalidMessage::HandshakePayloadTooLarge))
+                } else {
+                    Ok(Peers::Open)
+                }
+            }
+            State::Refused(_) => return news,
             State::Open(connection, context) => {
                 let resumed = connection.handshake_kind() == Some(HandshakeKind::Resumed);
                 context.tickets().note(resumed);
@@ -136,6 +200,68 @@ impl Session {
             }
         };
         self.conclude(result, &mut news);
+        news
+    }
+
+    /// What the client wants that is to be [answered](Session::answer).
+    pub fn hello(&self) -> Option<Hello> {
+        let State::Asked(asked) = &self.state else {
+            return None;
+        };
+        let hello = asked.accepted.client_hello();
+        Some(Hello {
+            server_name: hello.server_name().map(str::to_owned),
+            protocols: hello
+                .alpn()
+                .map_or_else(Vec::new, |names| names.map(<[u8]>::to_vec).collect()),
+            staples: asks_for_staple(&asked.received),
+        })
+    }
+
+    /// Answers what the client wants, and takes what it has sent behind that as [`Session::receive`] does.
+    pub fn answer(&mut self, answer: Answer, plain: &mut Vec<u8>) -> News {
+        let mut news = News::default();
+        if self.failed || !matches!(self.state, State::Asked(_)) {
+            return news;
+        }
+        let nothing = State::Refused(Refused {
+            received: Vec::new(),
+            alert: Vec::new(),
+        });
+        let State::Asked(asked) = std::mem::replace(&mut self.state, nothing) else {
+            return news;
+        };
+        let Asked {
+            accepted,
+            context,
+            received,
+            behind,
+        } = *asked;
+        let mut alert = Vec::new();
+        let opened = answer.config(context).map(|(context, config)| {
+            context.begin();
+            accepted.into_connection(config).map(|connection| (connection, context))
+        });
+        match opened {
+            Some(Ok((connection, context))) => {
+                let mut connection = opened_as(connection.into());
+                self.identity = context.identity();
+                let result = connection
+                    .process_new_packets()
+                    .and_then(|_| read(&mut connection, &received[behind..], plain));
+                self.state = State::Open(connection, context);
+                self.conclude(result, &mut news);
+                return news;
+            }
+            Some(Err((error @ Error::NoApplicationProtocol, mut said))) => {
+                // To write to memory cannot fail.
+                let _ = said.write_all(&mut alert);
+                news.failure = Some(Failure::new(&error));
+            }
+            _ => news.unanswered = true,
+        }
+        self.failed = true;
+        self.state = State::Refused(Refused { received, alert });
         news
     }
 
@@ -168,6 +294,8 @@ impl Session {
     pub fn received(self) -> Vec<u8> {
         match self.state {
             State::Greeting(greeting) => greeting.received,
+            State::Asked(asked) => asked.received,
+            State::Refused(refused) => refused.received,
             State::Open(..) => Vec::new(),
         }
     }
@@ -194,9 +322,17 @@ impl Session {
             return 0;
         }
         let count = plain.len().min(Session::SHARE);
-        let sent = connection.writer().write(&plain[..count]).unwrap_or(0);
+        let mut sent = 0;
+        for fragment in plain[..count].chunks(self.fragment) {
+            sent += connection.writer().write(fragment).unwrap_or(0);
+        }
         take(connection, out);
         sent
+    }
+
+    /// Has records carry no more than so many bytes, at least one and at most 16 KiB.
+    pub fn set_fragment(&mut self, bytes: usize) {
+        self.fragment = bytes.clamp(1, RECORD);
     }
 
     /// Bytes that are encrypted in one call: as long as the peer takes none, no more are.
@@ -204,8 +340,10 @@ impl Session {
 
     /// Takes what the session itself has to say.
     pub fn take(&mut self, out: &mut Vec<u8>) {
-        if let State::Open(connection, _) = &mut self.state {
-            take(connection, out);
+        match &mut self.state {
+            State::Open(connection, _) => take(connection, out),
+            State::Refused(refused) => out.append(&mut refused.alert),
+            State::Greeting(_) | State::Asked(_) => {}
         }
     }
 
@@ -223,7 +361,7 @@ impl Session {
     fn connection(&self) -> Option<&Connection> {
         match &self.state {
             State::Open(connection, _) => Some(connection),
-            State::Greeting(_) => None,
+            _ => None,
         }
     }
 
@@ -239,6 +377,12 @@ impl Session {
     /// The cipher suite, as IANA names it.
     pub fn suite(&self) -> Option<String> {
         self.connection()?.negotiated_cipher_suite().as_ref().map(suite_name)
+    }
+
+    /// The group in which keys were exchanged, as `rustls` names it; nothing for a session of TLS 1.2 that goes on.
+    pub fn key_exchange(&self) -> Option<String> {
+        let group = self.connection()?.negotiated_key_exchange_group()?;
+        Some(format!("{:?}", group.name()))
     }
 
     /// The protocol that was negotiated.
@@ -265,6 +409,11 @@ impl Session {
         self.connection()
             .and_then(|connection| connection.peer_certificates())
             .unwrap_or_default()
+    }
+
+    /// The certificates that the peer is shown, this side's own first.
+    pub fn own_certificates(&self) -> &[CertificateDer<'static>] {
+        self.identity.as_deref().map_or(&[], |identity| &identity.cert)
     }
 
     /// What the peer's certificates are worth: nothing is the result where none were asked for.
@@ -295,12 +444,22 @@ impl Session {
     }
 }
 
+fn server_name(name: &str) -> Option<ServerName<'static>> {
+    if name.is_empty() {
+        // Addresses are not asked for (RFC 6066, 3), and this one is nobody's.
+        return Some(ServerName::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
+    }
+    ServerName::try_from(name.to_owned()).ok()
+}
+
 /// What a client has been heard to say.
 enum Heard<'a> {
     /// Not all of what it wants.
     Some,
     /// It is answered so, by the context; this came behind its greeting.
     All(Box<Connection>, Rc<Context>, &'a [u8]),
+    /// What it wants is to be answered; this came behind it.
+    Wish(Box<Accepted>, &'a [u8]),
     /// What has no answer.
     Nonsense,
 }
@@ -317,6 +476,7 @@ impl Greeting {
             }
             match self.acceptor.accept() {
                 Ok(None) => {}
+                Ok(Some(accepted)) if self.asks => return Heard::Wish(Box::new(accepted), bytes),
                 Ok(Some(accepted)) => {
                     return match self.answer(accepted) {
                         Some((connection, context)) => Heard::All(connection, context, bytes),
@@ -331,12 +491,17 @@ impl Greeting {
 
     fn answer(&self, accepted: Accepted) -> Option<(Box<Connection>, Rc<Context>)> {
         let context = self.contexts.find(accepted.client_hello().server_name());
-        context.tickets().note(false);
+        context.begin();
         let connection = accepted.into_connection(context.server.clone()?).ok()?;
-        let mut connection = Box::new(Connection::from(connection));
-        connection.set_buffer_limit(None);
-        Some((connection, context))
+        Some((opened_as(connection.into()), context))
     }
+}
+
+/// What is encrypted is bounded by whoever sends.
+fn opened_as(connection: Connection) -> Box<Connection> {
+    let mut connection = Box::new(connection);
+    connection.set_buffer_limit(None);
+    connection
 }
 
 /// The peer's side.

@@ -473,6 +473,39 @@ fn certificates_are_judged_in_openssls_words() {
 }
 
 #[test]
+fn a_chain_ends_with_who_has_signed_itself() {
+    let root = Authority::new("root");
+    let mut between = params("between");
+    between.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let between_pem = between.signed_by(&key, &root.issuer).unwrap().pem().into_bytes();
+    let between = Authority {
+        pem: between_pem,
+        issuer: Issuer::new(between, key),
+    };
+    let (leaf, key) = between.sign(params("localhost"));
+    let whole = [leaf.clone(), between.pem.clone()].concat();
+    let judged = |chain: &Vec<u8>, authorities: &[&Vec<u8>]| {
+        let server = context(&Settings {
+            identities: vec![(chain.clone(), key.clone())],
+            ..Settings::default()
+        });
+        let client = context(&Settings {
+            authorities: authorities.iter().copied().cloned().collect(),
+            ..Settings::default()
+        });
+        connected(&server, &client).1.session.judge()
+    };
+    assert_eq!(judged(&whole, &[&root.pem]), Ok(()));
+    assert_eq!(judged(&leaf, &[&root.pem, &between.pem]), Ok(()));
+    assert_eq!(judged(&leaf, &[&root.pem]), Err("UNABLE_TO_VERIFY_LEAF_SIGNATURE"));
+    assert_eq!(judged(&whole, &[]), Err("UNABLE_TO_GET_ISSUER_CERT_LOCALLY"));
+    assert_eq!(judged(&leaf, &[&between.pem]), Err("UNABLE_TO_GET_ISSUER_CERT"));
+    assert_eq!(judged(&whole, &[&between.pem]), Err("UNABLE_TO_GET_ISSUER_CERT"));
+    assert_eq!(judged(&leaf, &[&leaf]), Err("UNABLE_TO_VERIFY_LEAF_SIGNATURE"));
+}
+
+#[test]
 fn of_several_certificates_the_one_that_suits_is_shown() {
     let authority = Authority::new("authority");
     let key = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
@@ -532,6 +565,7 @@ fn who_asks_for_nothing_or_brings_what_nobody_knows_gets_a_new_session() {
     assert_eq!((server.session.server_name(), client.secured), (None, 1));
     for name in ["a b", "-", "a..b", "\u{e4}.example"] {
         assert!(Session::client(served.clone(), name, None).is_err(), "{name}");
+        assert!(!Session::takes_name(name));
     }
 }
 

@@ -2,6 +2,8 @@
 
 // One contender's client: `node client.js CONTENDER`. Gets the tutorial's answer again and again.
 
+const fs = require('node:fs')
+const path = require('node:path')
 const { expose } = require('../../lib/child.js')
 const { keepInFlight } = require('../../lib/in-flight.js')
 
@@ -15,8 +17,13 @@ function collect(stream, callback) {
   stream.on('end', () => callback(null, Buffer.concat(chunks).latin1Slice()))
 }
 
-const nodeStyle = (http) => (port) => {
-  const agent = new http.Agent({ keepAlive: true, maxSockets: IN_FLIGHT })
+/** The tests' authorities. */
+const ca = ['ca', 'between'].map((name) =>
+  fs.readFileSync(path.join(__dirname, '../../../__test__/https/fixtures', `${name}-cert.pem`), 'latin1'),
+)
+
+const nodeStyle = (http, options) => (port) => {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: IN_FLIGHT, ...options })
   return (callback) => {
     http
       .get({ host: '127.0.0.1', port, path: '/', agent }, (response) => collect(response, callback))
@@ -25,11 +32,15 @@ const nodeStyle = (http) => (port) => {
 }
 
 const contenders = {
-  ironwire: () => nodeStyle(require('../../..').http),
+  ironwire: (secure) => (secure ? nodeStyle(require('../../..').https, { ca }) : nodeStyle(require('../../..').http)),
   'node:http': () => nodeStyle(require('node:http')),
-  undici: () => (port) => {
+  'node:https': () => nodeStyle(require('node:https'), { ca }),
+  undici: (secure) => (port) => {
     const { Pool } = require('../../lib/peers.js').requirePeer('undici')
-    const pool = new Pool(`http://127.0.0.1:${port}`, { connections: IN_FLIGHT })
+    const pool = new Pool(`${secure ? 'https' : 'http'}://127.0.0.1:${port}`, {
+      connections: IN_FLIGHT,
+      ...(secure && { connect: { ca } }),
+    })
     return (callback) => {
       pool.request({ path: '/', method: 'GET' }).then(({ body }) => collect(body, callback), callback)
     }
@@ -39,8 +50,8 @@ const contenders = {
 let call
 
 expose({
-  connect(port) {
-    call = contenders[process.argv[2]]()(port)
+  connect(port, secure) {
+    call = contenders[process.argv[2]](secure)(port)
   },
   run: (seconds) =>
     keepInFlight({

@@ -11,22 +11,23 @@ const { server } = require('./served.js')
 
 const client = path.join(__dirname, '..', 'drivers', 'client.js')
 
-module.exports = {
-  name: 'client',
-  title: 'client: GET hello, 64 in flight, keep-alive',
-  contenders: ['ironwire', 'node:http', 'undici'],
-  metrics: {
-    cpu: { title: 'client µs CPU/request', better: 'lower' },
-    rate: { title: 'requests/s', better: 'higher' },
-    p99: { title: 'p99 µs', better: 'lower' },
-  },
+const metrics = {
+  cpu: { title: 'client µs CPU/request', better: 'lower' },
+  rate: { title: 'requests/s', better: 'higher' },
+  p99: { title: 'p99 µs', better: 'lower' },
+}
+
+/** A case against the server of a program. */
+const clientCase = (program, given) => ({
+  ...given,
+  metrics,
   run: ({ names, cores, rounds, seconds }) =>
     withChildren(
-      [[server, ['patient', 'ironwire'], cores?.load], ...names.map((name) => [client, [name], cores?.measured])],
+      [[server, [program, 'ironwire'], cores?.load], ...names.map((name) => [client, [name], cores?.measured])],
       async ([server, ...clients]) => {
         const port = await server.call('listen')
         const contenders = names.map((name, i) => ({ name, client: clients[i] }))
-        for (const { client } of contenders) await client.call('connect', port)
+        for (const { client } of contenders) await client.call('connect', port, program === 'secure patient')
         for (const { client } of contenders) await client.call('run', seconds)
         return interleave({
           contenders,
@@ -38,4 +39,17 @@ module.exports = {
         })
       },
     ),
-}
+})
+
+module.exports = [
+  clientCase('patient', {
+    name: 'client',
+    title: 'client: GET hello, 64 in flight, keep-alive',
+    contenders: ['ironwire', 'node:http', 'undici'],
+  }),
+  clientCase('secure patient', {
+    name: 'https client',
+    title: 'client: GET hello over TLS 1.3, 64 in flight, keep-alive',
+    contenders: ['ironwire', 'node:https', 'undici'],
+  }),
+]

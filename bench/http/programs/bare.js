@@ -30,6 +30,11 @@ function hello(_req, res) {
   res.end('http')
 }
 
+function patient(server) {
+  server.keepAliveTimeout = PATIENCE_MS
+  return server
+}
+
 module.exports = {
   FILE,
   LARGE,
@@ -41,11 +46,9 @@ module.exports = {
   'secure 1 MiB': ({ https }) => https.createServer(identity(), (_req, res) => res.end(LARGE)),
 
   /** `hello` for connections that are to stay. */
-  patient({ http }) {
-    const server = http.createServer(hello)
-    server.keepAliveTimeout = PATIENCE_MS
-    return server
-  },
+  patient: ({ http }) => patient(http.createServer(hello)),
+
+  'secure patient': ({ https }) => patient(https.createServer(identity(), hello)),
 
   /** What an API does without a framework: some of what the client sent decides what it gets. */
   get: handled((req, res) => {

@@ -6,7 +6,7 @@
 
 const { AsyncResource } = require('node:async_hooks')
 const { http, net } = require('../../genuine.js')
-const { ClientSocket, kTakesParsed, connectionOf } = require('./socket.js')
+const { ClientSocket, kTakesParsed, isClientSocket, connectionOf } = require('./socket.js')
 const core = require('./core.js')
 
 const { Agent: CoreAgent } = http
@@ -21,8 +21,7 @@ const kOnFree = Symbol('core listener for free')
 function Agent(options) {
   if (!(this instanceof Agent)) return new Agent(options)
   CoreAgent.call(this, options)
-  this[kName] = new PoolName()
-  this[kOnFree] = this._events.free
+  prepare(this, new PoolName())
 }
 Object.setPrototypeOf(Agent.prototype, CoreAgent.prototype)
 Object.setPrototypeOf(Agent, CoreAgent)
@@ -35,11 +34,29 @@ Object.defineProperty(Agent, 'defaultMaxSockets', {
   },
 })
 
+// As with servers: core's are agents to whoever asks.
+Object.defineProperty(Agent, Symbol.hasInstance, {
+  value(instance) {
+    return this === Agent ? instance instanceof CoreAgent : Function.prototype[Symbol.hasInstance].call(this, instance)
+  },
+})
+
+/** Readies an agent that core has constructed. */
+function prepare(agent, name) {
+  agent[kName] = name
+  agent[kOnFree] = agent._events.free
+}
+
 /** The key of a pool in an agent's tables, built anew only when another pool is meant than the last time. */
 class PoolName {
   constructor() {
     this.host = this.port = this.localAddress = this.family = this.socketPath = undefined
     this.name = undefined
+  }
+
+  /** Core's function for it. */
+  get getName() {
+    return base.getName
   }
 
   get(agent, options) {
@@ -79,7 +96,7 @@ Agent.prototype.createConnection = function createConnection(...args) {
 
 Agent.prototype.createSocket = function createSocket(req, options, callback) {
   base.createSocket.call(this, req, options, (error, socket) => {
-    if (socket instanceof ClientSocket) adopt(this, socket, options)
+    if (isClientSocket(socket)) adopt(this, socket, options)
     callback(error, socket)
   })
 }
@@ -100,7 +117,7 @@ function adopt(agent, socket, options) {
 Agent.prototype.addRequest = function addRequest(req, options, ...legacy) {
   if (!req[kTakesParsed]) takePlain(req)
   if (!isOrdinary(this, req, options)) return base.addRequest.call(this, req, options, ...legacy)
-  const name = this[kName].get(this, options)
+  const name = this[kName].get(this, options, req)
   this.sockets[name] ??= []
   const sockets = this.sockets[name]
   const free = this.freeSockets[name]
@@ -140,7 +157,9 @@ function takePlain(req) {
 
 /** Whether core would do nothing that is not done here. */
 function isOrdinary(agent, req, options) {
-  if (typeof options === 'string' || agent.getName !== base.getName) return false
+  if (typeof options === 'string' || agent.getName !== agent[kName].getName) return false
+  // Newer Nodes have such requests share nothing with others.
+  if (options.checkServerIdentity !== undefined) return false
   if (options.highWaterMark != null || agent.options.highWaterMark != null) return false
   // Core refuses others.
   const host = req.getHeader('host')
@@ -157,7 +176,8 @@ function setRequestSocket(agent, req, socket) {
 /** A response has ended and left its socket free; false when core is to see to it. */
 function giveBack(agent, socket, name, options) {
   const connection = connectionOf(socket)
-  if (connection === undefined || agent._events.free !== agent[kOnFree] || agent.getName !== base.getName) return false
+  if (connection === undefined || agent._events.free !== agent[kOnFree]) return false
+  if (agent.getName !== agent[kName].getName) return false
   connection.request = connection.resource = null
   // What has come behind the response would pass for the next one's.
   if (!socket.writable || !connection.isIdle()) {
@@ -259,4 +279,4 @@ function defaultAgent() {
   return globalAgent
 }
 
-module.exports = { Agent, defaultAgent }
+module.exports = { Agent, PoolName, prepare, defaultAgent }

@@ -28,9 +28,10 @@ function ClientRequest(input, options, callback) {
     else CoreRequest.call(this, input, { _defaultAgent: agent, ...options }, callback)
   } else CoreRequest.call(this, { _defaultAgent: agent, ...input }, options, callback)
 }
-/** Whether options name an agent, as those of a program that cares mostly do: no other is needed then. */
+/** Whether options name an agent, as those of a program that cares mostly do, and those of `https`: no other is needed then. */
 function hasAgent(options) {
-  return typeof options === 'object' && options !== null && Boolean(options.agent) && !(options instanceof URL)
+  if (typeof options !== 'object' || options === null) return false
+  return Boolean(options.agent || options._defaultAgent) && !(options instanceof URL)
 }
 Object.setPrototypeOf(ClientRequest.prototype, CoreRequest.prototype)
 Object.setPrototypeOf(ClientRequest, CoreRequest)

@@ -2,7 +2,7 @@
 
 // The sockets of our agents. They are sockets of `net` in all; what is theirs is that responses are parsed below them, by the engine.
 
-const { Socket, kHandle, kReinitializeHandle } = require('../../net/socket.js')
+const { Socket, attach, kHandle, kReinitializeHandle } = require('../../net/socket.js')
 const core = require('./core.js')
 const { ClientConnection } = require('./connection.js')
 
@@ -26,6 +26,9 @@ Object.setPrototypeOf(ClientSocket, Socket)
 // `socket.constructor` is net.Socket, as in Node.
 ClientSocket.prototype.constructor = Socket
 ClientSocket.prototype[kHandle] = ClientConnection
+
+/** Sockets of `https` are none of the class, but are the same. */
+const isClientSocket = (socket) => socket?.[kState] !== undefined
 
 /** The connection, as long as it carries responses. */
 function connectionOf(socket) {
@@ -82,6 +85,14 @@ if (kReinitializeHandle !== undefined) {
   }
 }
 
+/** Goes on over another connection. */
+ClientSocket.prototype.changeHandle = function (connection, before) {
+  attach(this, connection)
+  if (this[kState] !== PARSED) return
+  connection.attach()
+  connection.takeOver(before)
+}
+
 /** What arrives after an error, and the end, is of no interest. */
 ClientSocket.prototype.silence = function () {
   this.removeListener('end', onEnd)
@@ -136,4 +147,4 @@ function onDrain() {
   if (this._httpMessage) core.onDrain.call(this)
 }
 
-module.exports = { ClientSocket, kTakesParsed, connectionOf, isParsed, claim }
+module.exports = { ClientSocket, kTakesParsed, isClientSocket, connectionOf, isParsed, claim }

@@ -129,9 +129,9 @@ fn what_is_written_before_the_handshake_waits_for_it() {
     let engine = engine();
     let id = engine.open();
     engine.secure(id, serving(&server)).unwrap();
-    assert_eq!(engine.text(id, "early"), 0);
+    assert_eq!(engine.text(id, "early"), 1, "it is not on its way");
     engine.turn();
-    assert_eq!(engine.text(id, ", "), 1, "it is not on its way");
+    assert_eq!(engine.text(id, ", "), 1);
     engine.end(id).unwrap();
     engine.turn();
     assert!(engine.wire(id).taken.borrow().is_empty() && !engine.wire(id).ended.get());
@@ -277,6 +277,46 @@ fn who_is_not_answered_can_be_taken_over() {
     engine.turn();
     assert_eq!(&*engine.wire(id).taken.borrow(), b"plain");
     assert_eq!(engine.unsecure(id + 1), Err(Errno::EBADF));
+}
+
+#[test]
+fn what_was_written_for_a_server_that_is_not_trusted_is_taken_back() {
+    let (server, client) = pair();
+    let engine = engine();
+    let id = engine.open();
+    let session = Session::client(context(&client), "localhost", None).unwrap();
+    engine.secure(id, session).unwrap();
+    engine.text(id, "se");
+    engine.turn();
+    engine.share(id, Bytes::from(vec![b'c'; 5000]));
+    engine.text(id, "ret");
+    let mut peer = Peer {
+        session: serving(&server),
+        plain: Vec::new(),
+        ended: false,
+        failure: None,
+        seen: 0,
+    };
+    let greeting = peer.hear(&engine, id);
+    engine.on_read(id, Ok(&greeting));
+    engine.turn();
+    peer.hear(&engine, id);
+    assert!(engine.told().contains(&format!("Secured({id})")) && peer.plain.is_empty());
+    let taken = engine.connection(id, Connection::take_back).unwrap();
+    assert_eq!(taken, [&b"se"[..], &[b'c'; 5000], b"ret"].concat());
+    engine.trust(id).unwrap();
+    engine.turn();
+    engine.close(id, false).unwrap();
+    peer.hear(&engine, id);
+    assert!(peer.plain.is_empty());
+}
+
+#[test]
+fn what_came_another_way_is_told_like_all_else() {
+    let engine = engine();
+    let id = engine.open();
+    engine.inject(id, b"plain");
+    assert_eq!(engine.told(), [format!("Read({id}, Ok({:?}))", b"plain")]);
 }
 
 #[test]

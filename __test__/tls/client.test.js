@@ -1,0 +1,338 @@
+'use strict'
+
+// tls.connect against Node's: the same scenario with either must say the same, to servers of either module.
+
+const assert = require('node:assert/strict')
+const { once } = require('node:events')
+const net = require('node:net')
+const os = require('node:os')
+const path = require('node:path')
+const { describe, it } = require('node:test')
+const { setImmediate } = require('node:timers/promises')
+const core = require('node:tls')
+const { tls } = require('../..')
+const { usage } = require('../../lib/engine.js')
+const { ca, pem, identity, of, trusting, listen } = require('../https/support.js')
+const { eventsOf, isOurs, textOf } = require('./support.js')
+
+const AT_ONCE = { concurrency: 8 }
+
+/**
+ * Runs a scenario with `connect` of either module, to a server of either that is set up by `serve`; what it returns must be the same. `check` is held
+ * against ours. The TLS of our sockets must be rustls's unless `foreign` is said.
+ */
+function same(name, { foreign = false, ...options }, serve, scenario, check) {
+  it(name, async () => {
+    const results = []
+    for (const module of [core, tls]) {
+      for (const serving of [core, tls]) {
+        const server = serving.createServer({ ...identity, ...options })
+        const open = new Set()
+        server.on('secureConnection', (socket) => open.add(socket.on('error', () => {})))
+        if (serve) server.on('secureConnection', serve)
+        const connect = (...args) => {
+          const socket = module.connect(...args)
+          open.add(socket)
+          if (module === tls) {
+            socket.once('secureConnect', () => assert.equal(isOurs(socket), !foreign, 'whose TLS it is'))
+          }
+          return socket
+        }
+        try {
+          results.push(await scenario(connect, await listen(server), server))
+        } finally {
+          for (const socket of open) socket.destroy()
+          server.close()
+        }
+      }
+    }
+    const [expected, ...others] = results
+    for (const result of others) assert.deepEqual(result, expected)
+    check?.(expected)
+  })
+}
+
+const echo = (socket) => socket.pipe(socket)
+const hello = (socket) => socket.end('hello')
+
+const told = (socket) => {
+  const peer = socket.getPeerCertificate(true)
+  return {
+    isTls: socket instanceof core.TLSSocket && socket instanceof net.Socket,
+    name: socket.constructor.name,
+    encrypted: socket.encrypted,
+    authorized: socket.authorized,
+    error: socket.authorizationError,
+    protocol: socket.getProtocol(),
+    alpn: socket.alpnProtocol,
+    servername: socket.servername,
+    reused: socket.isSessionReused(),
+    subject: peer.subject,
+    issuer: peer.issuerCertificate?.subject,
+    x509: socket.getPeerX509Certificate()?.subject,
+    own: socket.getX509Certificate()?.subject,
+    connecting: [socket.connecting, socket.secureConnecting, socket.readyState],
+    remote: [socket.remoteAddress, socket.remoteFamily],
+  }
+}
+
+/** What becomes of an attempt. */
+async function outcome(socket) {
+  return new Promise((resolve) => {
+    socket.on('secureConnect', () => resolve(told(socket)))
+    socket.on('error', ({ code, message, host, port }) => resolve([code, message.split(':')[0], host, port > 0]))
+  })
+}
+
+describe('what is sent', AT_ONCE, () => {
+  for (const version of ['TLSv1.2', 'TLSv1.3']) {
+    same(`arrives, whatever its size, in ${version}`, { maxVersion: version }, echo, async (connect, port) => {
+      const found = []
+      for (const size of [0, 1, 16_385, 1_000_000]) {
+        const socket = connect({ port, ...trusting })
+        // Before there is a connection.
+        socket.end(Buffer.alloc(size, 'ironwire '))
+        const chunks = []
+        for await (const chunk of socket) chunks.push(chunk)
+        found.push(Buffer.concat(chunks).equals(Buffer.alloc(size, 'ironwire ')))
+      }
+      return found
+    })
+  }
+  same(
+    'waits while the server does not read',
+    {},
+    (socket) => socket.pause(),
+    async (connect, port, server) => {
+      const serving = once(server, 'secureConnection')
+      const socket = connect({ port, ...trusting })
+      const [[reader]] = await Promise.all([serving, once(socket, 'secureConnect')])
+      let written = 0
+      while (socket.write(Buffer.alloc(100_000)) || written < 100) written++
+      const drained = once(socket, 'drain')
+      let length = 0
+      reader.on('data', (chunk) => {
+        length += chunk.length
+      })
+      reader.resume()
+      await drained
+      socket.end()
+      await once(reader, 'end')
+      return length === (written + 1) * 100_000
+    },
+  )
+  same('nothing before the server is known', {}, echo, async (connect, port, server) => {
+    const seen = []
+    server.on('secureConnection', (socket) => socket.on('data', (chunk) => seen.push(String(chunk))))
+    const socket = connect({ port, host: '127.0.0.1' })
+    socket.write('secret')
+    const found = await outcome(socket)
+    await once(socket, 'close').catch(() => {})
+    return [found[0], seen]
+  })
+})
+
+describe('whom it trusts', AT_ONCE, () => {
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
+    const attempts = {
+      'the right one': trusting,
+      'one that it does not know': { host: '127.0.0.1', servername: 'localhost' },
+      'all the same': { host: '127.0.0.1', servername: 'localhost', rejectUnauthorized: false },
+      'one of another name': { ...trusting, servername: 'other.example' },
+      'one of another name all the same': { ...trusting, servername: 'other.example', rejectUnauthorized: false },
+      'by its address': { ca, host: '127.0.0.1' },
+      'by a function': {
+        ...trusting,
+        checkServerIdentity: (name, { subject }) => new RangeError(`${name} ${subject.CN}`),
+      },
+      'by a function that finds it good': {
+        ...trusting,
+        servername: 'other.example',
+        checkServerIdentity: () => undefined,
+      },
+      'with a certificate': { ...trusting, ...of('client') },
+      'with protocols': { ...trusting, ALPNProtocols: ['b', 'a'] },
+    }
+    for (const [name, options] of Object.entries(attempts)) {
+      same(`${name}, in ${maxVersion}`, { maxVersion, ALPNProtocols: ['a'] }, undefined, (connect, port) =>
+        outcome(connect({ port, ...options })),
+      )
+    }
+  }
+  same('one with a certificate of its own, of version 1', of('old'), hello, async (connect, port) => {
+    const first = await outcome(connect({ port, host: '127.0.0.1' }))
+    const second = await outcome(connect({ port, host: '127.0.0.1', rejectUnauthorized: false }))
+    return [first, second.error, second.authorized]
+  })
+  it('one with such a certificate that it was told to trust: by Node', async () => {
+    const server = tls.createServer(of('old'), hello)
+    const port = await listen(server)
+    const socket = tls.connect({ port, host: '127.0.0.1', ca: pem('old-cert.pem'), checkServerIdentity() {} })
+    assert.equal(await textOf(socket), 'hello')
+    server.close()
+  })
+})
+
+describe('what goes wrong', AT_ONCE, () => {
+  it('is told as Node tells it', async () => {
+    const closing = net.createServer((socket) => socket.destroy())
+    const plain = net.createServer((socket) => socket.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\n\r\n'))
+    const ports = [await listen(closing), await listen(plain)]
+    const unused = net.createServer()
+    ports.push(await listen(unused))
+    await new Promise((resolve) => unused.close(resolve))
+    for (const port of ports) {
+      const found = []
+      for (const { connect } of [core, tls]) {
+        const socket = connect({ port, host: '127.0.0.1' })
+        const closed = new Promise((resolve) => socket.on('close', resolve))
+        const [{ code, syscall, address, host }] = await once(socket, 'error')
+        found.push([code, syscall, address, host, await closed, socket.destroyed])
+      }
+      assert.deepEqual(found[1], found[0])
+    }
+    closing.close()
+    plain.close()
+  })
+  it('with options is thrown as Node throws it', () => {
+    for (const options of [
+      { checkServerIdentity: 5 },
+      { minDHSize: 0 },
+      { ca: 5 },
+      { minVersion: 'TLSv9' },
+      { secureProtocol: 'SSLv2_method' },
+      { ...identity, key: of('other').key },
+      { ALPNProtocols: ['x'.repeat(256)] },
+    ]) {
+      const codes = [core, tls].map(({ connect }) => {
+        try {
+          connect({ port: 1, ...options })
+            .on('error', () => {})
+            .destroy()
+          return 'made'
+        } catch (error) {
+          return [error.name, error.code]
+        }
+      })
+      assert.deepEqual(codes[1], codes[0], Object.keys(options)[0])
+    }
+  })
+  same('an option that comes after others is looked at', {}, hello, async (connect, port) => {
+    await outcome(connect({ port, ...trusting }))
+    try {
+      connect({ port, ...trusting, crl: 'none' }).on('error', () => {})
+      return 'made'
+    } catch ({ code }) {
+      return code
+    }
+  })
+})
+
+describe('events', AT_ONCE, () => {
+  const EVENTS = ['connect', 'secureConnect', 'ready', 'end', 'finish', 'timeout', 'error', 'close']
+  same('of a server that ends', {}, hello, (connect, port) => eventsOf(connect({ port, ...trusting }).resume(), EVENTS))
+  same('of who is destroyed at once', {}, hello, (connect, port) =>
+    eventsOf(connect({ port, ...trusting }).destroy(), EVENTS),
+  )
+  same('of who waits too long', {}, undefined, async (connect, port) => {
+    const socket = connect({ port, ...trusting, timeout: 50 })
+    socket.on('timeout', () => socket.destroy())
+    return eventsOf(socket, ['timeout', 'end', 'error', 'close'])
+  })
+  same(
+    'of half an end',
+    { allowHalfOpen: true },
+    (socket) => socket.resume().on('end', () => socket.end('answer')),
+    async (connect, port) => {
+      const socket = connect({ port, ...trusting, allowHalfOpen: true })
+      socket.end('question')
+      return textOf(socket)
+    },
+  )
+  same('of all forms of arguments', {}, hello, async (connect, port) => {
+    const found = []
+    for (const args of [
+      [port, '127.0.0.1', { ca, servername: 'localhost' }],
+      [port, { ...trusting }],
+      [{ port, ...trusting }],
+      [{ port: String(port), ...trusting }],
+    ]) {
+      const called = new Promise((resolve) => {
+        const socket = connect(...args, function () {
+          resolve([this === socket, socket.authorized])
+        })
+        socket.resume()
+      })
+      found.push(await called)
+    }
+    return found
+  })
+  same('a log of secrets', {}, hello, async (connect, port) => {
+    const lines = []
+    const socket = connect({ port, ...trusting })
+    socket.on('keylog', (line) => lines.push(String(line).split(' ')[0]))
+    await once(socket.resume(), 'close')
+    return lines.sort()
+  })
+})
+
+describe('sessions', AT_ONCE, () => {
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
+    same(
+      `go on, in ${maxVersion}`,
+      { maxVersion },
+      (socket) => socket.resume(),
+      async (connect, port) => {
+        const first = connect({ port, ...trusting })
+        const given = once(first, 'session')
+        await once(first, 'secureConnect')
+        const [session] = await given
+        first.destroy()
+        const second = connect({ port, ...trusting, session })
+        await once(second, 'secureConnect')
+        const found = [Buffer.isBuffer(session), second.isSessionReused(), second.authorized]
+        second.destroy()
+        return found
+      },
+    )
+  }
+})
+
+describe('where it goes', AT_ONCE, () => {
+  it('over a path', async () => {
+    const name = path.join(
+      process.platform === 'win32' ? '\\\\.\\pipe\\' : os.tmpdir(),
+      `ironwire-tls-client-${process.pid}`,
+    )
+    const server = tls.createServer(identity, hello)
+    await once(server.listen(name), 'listening')
+    const socket = tls.connect({ path: name, ca, servername: 'localhost' })
+    assert.equal(await textOf(socket), 'hello')
+    server.close()
+  })
+  same('over a socket that is there: with Node', { foreign: true }, hello, async (connect, port) => {
+    const socket = net.connect(port, '127.0.0.1')
+    await once(socket, 'connect')
+    return textOf(connect({ socket, ...trusting }))
+  })
+  same('for HTTP/2: with Node', { foreign: true, ALPNProtocols: ['h2'] }, hello, (connect, port) =>
+    textOf(connect({ port, ...trusting, ALPNProtocols: ['h2'] })),
+  )
+  same("with a context of Node's own", { foreign: true }, hello, (connect, port) =>
+    textOf(connect({ port, ...trusting, secureContext: core.createSecureContext({ ca }) })),
+  )
+  same('with a context of ours', {}, hello, (connect, port) =>
+    textOf(connect({ port, ...trusting, secureContext: tls.createSecureContext({ ca }) })),
+  )
+})
+
+it('it leaves nothing open', async () => {
+  const server = core.createServer(identity, hello)
+  const port = await listen(server)
+  for (let i = 0; i < 3; i++) await textOf(tls.connect({ port, ...trusting }))
+  await once(tls.connect({ port, host: '127.0.0.1' }), 'error')
+  tls.connect({ port, ...trusting }).destroy()
+  server.close()
+  for (let turn = 0; turn < 1000 && usage().slots > 0; turn++) await setImmediate()
+  assert.equal(usage().slots, 0)
+})

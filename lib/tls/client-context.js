@@ -1,0 +1,140 @@
+'use strict'
+
+// Contexts of clients. Node makes one for each connection; here those of the same options share one, which is also what lets a session of one
+// connection go on in the next.
+
+const { Buffer } = require('node:buffer')
+const { createHash } = require('node:crypto')
+const fs = require('node:fs')
+const process = require('node:process')
+const tls = require('node:tls')
+const genuine = require('../genuine.js')
+const { isForeign, nativeContext, optionsOf } = require('./context.js')
+
+/** Options that have a part of the handshake done by JavaScript, want the stream below, or what rustls has nothing for. */
+const FOREIGN = [
+  'socket',
+  'pskCallback',
+  'enableTrace',
+  'requestOCSP',
+  'onread',
+  'ALPNCallback',
+  'allowPartialTrustChain',
+]
+
+/** What a context is made of. */
+const NAMES = ['ca', 'cert', 'key', 'passphrase', 'ciphers', 'minVersion', 'maxVersion', 'ecdhCurve', 'ALPNProtocols']
+
+/** Contexts that are kept, by their options. */
+const KEPT = 64
+const contexts = new Map()
+
+/** How Node was told which roots to take; where it does not say which those are, it takes them itself. */
+const FLAGS = `${process.execArgv.join(' ')} ${process.env.NODE_OPTIONS ?? ''}`
+const OWN_ROOTS = /--use-(openssl|system)-ca/.test(FLAGS) || process.env.NODE_USE_SYSTEM_CA === '1'
+const EXTRA = process.env.NODE_EXTRA_CA_CERTS
+
+/** Node's tls, as this package found it. */
+const found = genuine.tls
+
+/**
+ * The context of a client with `options`, as `tls.connect` takes them, or nothing where Node's TLS is to do it: rustls cannot do what they ask for, or
+ * somebody has put a function in the place of Node's. `logs` has secrets logged.
+ *
+ * Throws what Node throws of wrong options.
+ */
+function clientContext(options, logs) {
+  if (isReplaced() || FOREIGN.some((name) => options[name]) || isForeign(options)) return undefined
+  if (options.secureContext) {
+    const known = optionsOf(options.secureContext)
+    return known && clientContext({ ...known, ALPNProtocols: options.ALPNProtocols }, logs)
+  }
+  if (process.env.NODE_TLS_REJECT_UNAUTHORIZED === '0' && options.rejectUnauthorized === undefined) return undefined
+  const roots = options.ca ? undefined : defaultRoots()
+  if (roots === null) return undefined
+  const key = keyOf(options, roots, logs)
+  let context = contexts.get(key)
+  if (context === undefined) {
+    context = make(options, roots, logs)
+    if (contexts.size === KEPT) contexts.delete(contexts.keys().next().value)
+  } else contexts.delete(key)
+  // The last one is the one that was used last.
+  contexts.set(key, context)
+  return context ?? undefined
+}
+
+/** Whether programs have changed what decides whom a client trusts, or how it connects. */
+function isReplaced() {
+  return (
+    (tls.connect !== found.connect && !genuine.registered) ||
+    (tls.createSecureContext !== found.createSecureContext && !genuine.registered) ||
+    tls.rootCertificates !== found.rootCertificates
+  )
+}
+
+function make(options, roots, logs) {
+  // It has the last word about what is wrong with them.
+  found.createSecureContext(options)
+  const { ALPNProtocols } = options
+  const alpn = {}
+  if (ALPNProtocols) {
+    found.convertALPNProtocols(ALPNProtocols, alpn)
+    // It says so when it connects.
+    if (alpn.ALPNProtocols === undefined) return null
+  }
+  return nativeContext(options, { alpn: protocols(alpn.ALPNProtocols), logs, roots: roots?.bytes }) ?? null
+}
+
+/** Protocols as core keeps them, each behind its length. */
+function protocols(wire = []) {
+  const found = []
+  for (let at = 0; at < wire.length; at += 1 + wire[at]) found.push(wire.subarray(at + 1, at + 1 + wire[at]))
+  return found
+}
+
+/** A short name of the options, which does not keep their secrets. */
+function keyOf(options, roots, logs) {
+  const hash = createHash('sha256')
+  hash.update(`${logs} ${roots?.number} ${tls.DEFAULT_CIPHERS} ${tls.DEFAULT_MIN_VERSION} ${tls.DEFAULT_MAX_VERSION}`)
+  for (const name of NAMES) add(hash, options[name])
+  return hash.digest('latin1')
+}
+
+function add(hash, value) {
+  if (Array.isArray(value)) {
+    hash.update(`[${value.length}]`)
+    for (const each of value) add(hash, each)
+  } else if (typeof value === 'string' || ArrayBuffer.isView(value)) {
+    hash.update(`<${value.length ?? value.byteLength}>`).update(value)
+  } else if (typeof value === 'object' && value !== null) {
+    add(hash, value.pem)
+    add(hash, value.passphrase)
+  } else hash.update(`${value};`)
+}
+
+let roots
+
+/** What Node trusts where no `ca` is given, or null where it does not say. */
+function defaultRoots() {
+  const list = tls.getCACertificates?.('default') ?? (OWN_ROOTS ? null : tls.rootCertificates)
+  if (list === null) return null
+  if (roots?.list !== list) {
+    const number = (roots?.number ?? 0) + 1
+    const extra = tls.getCACertificates === undefined ? extraRoots() : ''
+    roots = { list, number, bytes: [Buffer.from([...list, extra].join('\n'))] }
+  }
+  return roots
+}
+
+/** What NODE_EXTRA_CA_CERTS names, which older Nodes do not tell of. */
+function extraRoots() {
+  if (!EXTRA) return ''
+  try {
+    return fs.readFileSync(EXTRA, 'latin1')
+  } catch {
+    // Node has said so.
+    return ''
+  }
+}
+
+module.exports = { clientContext }

@@ -1,0 +1,62 @@
+'use strict'
+
+// tls.connect: sockets whose TLS rustls does, where it can do what the options ask for.
+
+const { Buffer } = require('node:buffer')
+const live = require('node:tls')
+const { net, tls } = require('../genuine.js')
+const { Connection } = require('../net/handle.js')
+const { Socket, attach, kHandle } = require('../net/socket.js')
+const { prepare, secured, wishesOf } = require('./client.js')
+const { clientSide } = require('./client-socket.js')
+const { secure } = require('./socket.js')
+
+function SecureSocket(wishes) {
+  const { allowHalfOpen, highWaterMark, signal, noDelay, keepAlive, keepAliveInitialDelay } = wishes.options
+  Socket.call(this, { allowHalfOpen, highWaterMark, signal, noDelay, keepAlive, keepAliveInitialDelay })
+  prepare(this, wishes)
+}
+Object.setPrototypeOf(SecureSocket, Socket)
+secure(SecureSocket, Socket)
+clientSide(SecureSocket)
+
+SecureSocket.prototype[kHandle] = secured(Connection)
+
+/** Goes on over another connection. */
+SecureSocket.prototype.changeHandle = function (connection) {
+  attach(this, connection)
+}
+
+/** `([port,] [host,] [options,] [callback])`, as core takes them: options count more than what stands before them. */
+function normalize(args) {
+  const [options, callback] = net._normalizeArgs(args)
+  const given = typeof args[1] === 'object' && args[1] !== null ? args[1] : args[2]
+  return [Object.assign(options, given), callback]
+}
+
+function connect(...args) {
+  const [given, callback] = normalize(args)
+  const options = { checkServerIdentity: live.checkServerIdentity, ...given }
+  if (!options.keepAlive) options.singleUse = true
+  const wishes = isForNode(options) ? undefined : wishesOf(options)
+  if (wishes === undefined) return tls.connect(...args)
+  const socket = new SecureSocket(wishes)
+  if (callback) socket.once('secureConnect', callback)
+  if (options.timeout) socket.setTimeout(options.timeout)
+  return socket.connect(options)
+}
+
+/** What Node has something to say to, and what belongs to its HTTP/2. */
+function isForNode(options) {
+  const { checkServerIdentity, servername, signal } = options
+  return typeof checkServerIdentity !== 'function' || signal?.aborted || net.isIP(servername) > 0 || isForHttp2(options)
+}
+
+/** Node's HTTP/2 does well above Node's own handles only. */
+function isForHttp2({ ALPNProtocols }) {
+  if (ALPNProtocols === undefined) return false
+  if (Array.isArray(ALPNProtocols)) return ALPNProtocols.some((protocol) => String(protocol) === 'h2')
+  return ArrayBuffer.isView(ALPNProtocols) && Buffer.from(ALPNProtocols.buffer).includes('\x02h2')
+}
+
+module.exports = { connect }

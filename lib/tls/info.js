@@ -1,0 +1,87 @@
+'use strict'
+
+// What TLS says of a connection, to either side.
+
+const { Buffer } = require('node:buffer')
+const { X509Certificate } = require('node:crypto')
+const { native } = require('../engine.js')
+const { describe } = require('./ciphers.js')
+
+/** Connections of `Base` that say what their TLS is, as soon as they are `secured`. */
+function informed(Base) {
+  class InformedConnection extends Base {
+    /** Version, suite, protocol, name asked for, whether it was resumed, what is wrong with the peer's certificate; kept for when it is closed. */
+    get info() {
+      this.asked ??= (this.secured && native.tlsInfo(this.id)) || undefined
+      return this.asked ?? []
+    }
+
+    get version() {
+      return this.info[0] ?? null
+    }
+
+    get cipher() {
+      const [, suite] = this.info
+      return suite === undefined ? {} : describe(suite)
+    }
+
+    get alpnProtocol() {
+      return this.info[2] ?? false
+    }
+
+    get isResumed() {
+      return this.info[4] ?? false
+    }
+
+    /** The peer's certificates, its own first. */
+    get peerCertificates() {
+      this.chain ??= linked((native.tlsPeer(this.id) ?? []).map((der) => new X509Certificate(der)))
+      return this.chain
+    }
+
+    /** This side's own. */
+    get certificate() {
+      const [der] = (this.secured && native.tlsOwn(this.id)) || []
+      this.own ??= der && new X509Certificate(der)
+      return this.own
+    }
+  }
+
+  /** Asked once, when somebody wants to know. */
+  InformedConnection.prototype.asked = undefined
+  InformedConnection.prototype.chain = undefined
+  InformedConnection.prototype.own = undefined
+  return InformedConnection
+}
+
+/** The same of connections to a `server`. */
+function accepted(Base) {
+  return class AcceptedConnection extends informed(Base) {
+    get servername() {
+      return this.info[3] ?? false
+    }
+
+    get authorizationError() {
+      return (this.server.requestCert && this.info[5]) || null
+    }
+
+    get authorized() {
+      return this.server.requestCert && this.secured && this.authorizationError === null
+    }
+
+    onKeys(lines) {
+      const socket = this.getSocket()
+      for (const line of lines.split(/(?<=\n)/)) this.server.emit('keylog', Buffer.from(line), socket)
+    }
+  }
+}
+
+/** Each says who has signed it, as those of Node's sockets do. */
+function linked(chain) {
+  for (let at = 1; at < chain.length; at++) {
+    Object.defineProperty(chain[at - 1], 'issuerCertificate', { value: chain[at], configurable: true })
+  }
+  return chain
+}
+
+module.exports = { informed, accepted }

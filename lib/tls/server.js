@@ -1,0 +1,37 @@
+'use strict'
+
+// tls.Server over the native engine.
+
+const { tls } = require('../genuine.js')
+const { inherit } = require('../inherit.js')
+const { Server: NetServer } = require('../net/server.js')
+const { SecureConnection } = require('./connection.js')
+const { construct, leave, serve } = require('./serving.js')
+
+const { Server: CoreServer } = tls
+
+function Server(options, secureConnectionListener) {
+  if (!(this instanceof Server)) return new Server(options, secureConnectionListener)
+  if (typeof options === 'function') {
+    secureConnectionListener = options
+    options = {}
+  }
+  construct(this, CoreServer, options, secureConnectionListener)
+  // Node's HTTP/2 does well above Node's own handles only.
+  if (this.ALPNProtocols?.includes('\x02h2')) leave(this)
+}
+Object.setPrototypeOf(Server.prototype, CoreServer.prototype)
+Object.setPrototypeOf(Server, CoreServer)
+inherit(Server, NetServer)
+serve(Server, CoreServer, SecureConnection)
+
+// As with net's: core's are servers to whoever asks.
+Object.defineProperty(Server, Symbol.hasInstance, {
+  value(instance) {
+    return this === Server
+      ? instance instanceof CoreServer
+      : Function.prototype[Symbol.hasInstance].call(this, instance)
+  },
+})
+
+module.exports = { Server }

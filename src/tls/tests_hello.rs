@@ -1,0 +1,173 @@
+//! Servers that make up their mind when they have heard what the client wants, and what sessions say of themselves.
+
+use super::tests::{context, pair};
+use super::*;
+use std::rc::Rc;
+
+struct Both {
+    server: Session,
+    client: Session,
+    /// What the server was told last.
+    news: News,
+    heard: Vec<u8>,
+    seen: Vec<u8>,
+}
+
+fn asking(server: &Rc<Context>, client: &Rc<Context>) -> Both {
+    Both {
+        server: Session::asking_server(Rc::new(Contexts::new(server.clone()))),
+        client: Session::client(client.clone(), "localhost", None).unwrap(),
+        news: News::default(),
+        heard: Vec::new(),
+        seen: Vec::new(),
+    }
+}
+
+impl Both {
+    /// The client's bytes, in pieces of `size`, and the server's, until neither says anything; the client's failure is the result.
+    fn talk(&mut self, size: usize) -> Option<Failure> {
+        let mut failure = None;
+        loop {
+            let (mut up, mut down) = (Vec::new(), Vec::new());
+            self.client.take(&mut up);
+            self.server.take(&mut down);
+            if up.is_empty() && down.is_empty() {
+                return failure;
+            }
+            for piece in up.chunks(size) {
+                let news = self.server.receive(piece, &mut self.heard);
+                if news != News::default() {
+                    self.news = news;
+                }
+            }
+            let news = self.client.receive(&down, &mut self.seen);
+            failure = failure.or(news.failure);
+            if news.secured {
+                self.client.trust();
+            }
+        }
+    }
+
+    fn answer(&mut self, answer: Answer) {
+        self.news = self.server.answer(answer, &mut self.heard);
+    }
+}
+
+fn offering(protocols: &[&[u8]]) -> (Rc<Context>, Rc<Context>) {
+    let (server, mut client) = pair();
+    client.alpn = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+    (context(&server), context(&client))
+}
+
+#[test]
+fn nothing_is_said_before_it_is_known_what() {
+    let (server, client) = offering(&[b"a", b"b"]);
+    for size in [1, 7, usize::MAX] {
+        let mut both = asking(&server, &client);
+        assert_eq!(both.talk(size), None);
+        assert!(both.news.asks && !both.server.is_open());
+        let hello = both.server.hello().unwrap();
+        assert_eq!(hello.server_name.as_deref(), Some("localhost"));
+        assert_eq!(hello.protocols, [b"a", b"b"]);
+        // rustls's clients always ask.
+        assert!(hello.staples);
+        both.answer(Answer {
+            protocol: Some(b"b".to_vec()),
+            ..Answer::default()
+        });
+        assert_eq!((both.server.hello(), both.talk(size)), (None, None));
+        assert!(both.server.is_open() && both.client.is_open());
+        assert_eq!(both.client.protocol(), Some(&b"b"[..]));
+        // Once is enough.
+        both.answer(Answer::default());
+        assert_eq!(both.news, News::default());
+    }
+}
+
+#[test]
+fn another_context_answers() {
+    let (settings, client) = offering(&[]);
+    let (other, _) = pair();
+    let mut both = asking(&settings, &client);
+    both.talk(usize::MAX);
+    both.answer(Answer {
+        context: Some(context(&other)),
+        staple: Some(b"staple".to_vec()),
+        ..Answer::default()
+    });
+    assert_eq!(both.talk(usize::MAX), None);
+    assert!(both.client.judge().is_err(), "by another authority's");
+    assert_eq!(both.server.own_certificates(), both.client.peer_certificates());
+}
+
+#[test]
+fn a_protocol_is_refused_with_an_alert_and_what_has_no_answer_is_left_as_it_came() {
+    let (server, client) = offering(&[b"a"]);
+    let mut both = asking(&server, &client);
+    both.talk(usize::MAX);
+    both.answer(Answer {
+        protocol: Some(Vec::new()),
+        ..Answer::default()
+    });
+    let reason = |failure: Option<Failure>| failure.map(|failure| failure.reason.into_owned());
+    assert_eq!(
+        reason(std::mem::take(&mut both.news).failure).as_deref(),
+        Some("no application protocol")
+    );
+    assert_eq!(
+        reason(both.talk(usize::MAX)).as_deref(),
+        Some("tlsv1 alert no application protocol")
+    );
+    both.server.receive(b"more", &mut both.heard);
+    assert!(both.heard.is_empty());
+
+    let mut both = asking(&server, &client);
+    let mut greeting = Vec::new();
+    both.client.take(&mut greeting);
+    both.server.receive(&greeting, &mut both.heard);
+    both.server.receive(b"behind", &mut both.heard);
+    // A client's context has nothing to answer with.
+    both.answer(Answer {
+        context: Some(client),
+        ..Answer::default()
+    });
+    assert!(both.news.unanswered);
+    assert_eq!(both.server.received(), [&greeting[..], b"behind"].concat());
+}
+
+#[test]
+fn who_does_not_wait_for_the_answer_is_bounded() {
+    let (server, client) = offering(&[]);
+    let mut both = asking(&server, &client);
+    both.talk(usize::MAX);
+    let mut failure = None;
+    for _ in 0..64 {
+        failure = failure.or(both.server.receive(&[0; 4096], &mut both.heard).failure);
+    }
+    assert_eq!(failure.unwrap().reason, "excessive message size");
+    both.answer(Answer::default());
+    assert_eq!(both.news, News::default());
+}
+
+#[test]
+fn records_are_no_longer_than_was_said() {
+    let (server, client) = offering(&[]);
+    let mut both = asking(&server, &client);
+    both.talk(usize::MAX);
+    both.answer(Answer::default());
+    both.talk(usize::MAX);
+    for (size, expected) in [(1000, 10), (0, 10_000), (usize::MAX, 1)] {
+        both.server.set_fragment(size);
+        let mut out = Vec::new();
+        assert_eq!(both.server.send(&[7; 10_000], &mut out), 10_000);
+        let (mut records, mut rest) = (0, &out[..]);
+        while let Some((head, behind)) = rest.split_first_chunk::<5>() {
+            records += 1;
+            rest = &behind[usize::from(u16::from_be_bytes([head[3], head[4]]))..];
+        }
+        assert_eq!(records, expected, "pieces of {size}");
+        both.seen.clear();
+        both.client.receive(&out, &mut both.seen);
+        assert_eq!(both.seen, [7; 10_000]);
+    }
+}
