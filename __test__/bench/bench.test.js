@@ -161,6 +161,15 @@ test('bench static: readers that stop reading', { skip: peersMissing }, async ()
   assert.ok(Number.isFinite(metrics.rss.median))
 })
 
+test('bench grpc', { skip: peersMissing }, async (t) => {
+  const { cases } = await report(t, 'grpc', '--seconds', '0.1')
+  assert.deepStrictEqual(
+    cases.map((one) => one.name),
+    ['64 in flight', '1 in flight', 'a stream from the server'],
+  )
+  for (const one of cases) assert.deepStrictEqual(contendersOf(one), ['ironwire', '@grpc/grpc-js'])
+})
+
 test('bench rpc', { skip: peersMissing }, async (t) => {
   const { cases } = await report(t, 'rpc', '--seconds', '0.1')
   assert.deepStrictEqual(

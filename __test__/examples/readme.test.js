@@ -31,12 +31,12 @@ async function run(t, title) {
 test('there is a program for each module', () => {
   assert.deepStrictEqual(
     [...programs.keys()],
-    ['Buffer and codec', 'protobuf', 'net', 'dgram', 'http', 'https', 'http2', 'grpc', 'static files', 'rpc'],
+    ['Buffer and codec', 'protobuf', 'net', 'dgram', 'http', 'https and tls', 'http2', 'grpc', 'static files', 'rpc'],
   )
 })
 
 for (const title of programs.keys()) {
-  if (['http', 'https', 'static files'].includes(title)) continue
+  if (['http', 'https and tls', 'static files'].includes(title)) continue
   test(title, async (t) => {
     const { text, program } = await run(t, title)
     const expected = [...text.matchAll(/console\.log\(.*\) \/\/ (.*)$/gm)].map(([, printed]) => printed)
@@ -57,7 +57,7 @@ test('http', async (t) => {
 })
 
 test('https', async (t) => {
-  const { port, program } = await run(t, 'https')
+  const { port, program } = await run(t, 'https and tls')
   await listening(port, program)
   const [response] = await once(
     https.get({ port, host: '127.0.0.1', rejectUnauthorized: false, agent: false }),

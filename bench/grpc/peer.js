@@ -9,8 +9,8 @@ const { course, proto } = require('../rpc/course.js')
 /** Each with the codec that its users have. */
 const contenders = {
   ironwire() {
-    const { protobuf } = require('../..')
-    return { grpc: require('../../lib/grpc'), service: protobuf(proto).Catalog }
+    const { grpc, protobuf } = require('../..')
+    return { grpc, service: protobuf(proto).Catalog }
   },
   '@grpc/grpc-js'() {
     const { Course } = require('../rpc/course-protobufjs.js')
