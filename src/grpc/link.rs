@@ -101,7 +101,7 @@ pub enum Event<'a> {
         code: u32,
         /// Of HTTP; 0 when the call has ended without any word.
         http: u16,
-        /// What is said about it, encoded as in [`percent`].
+        /// What is said about it, to be [decoded](super::decode).
         message: &'a [u8],
         /// Behind the last message.
         metadata: &'a [u8],
