@@ -268,7 +268,7 @@ test('names have certificates of their own', async () => {
   )
 })
 
-/** Options that rustls has no answer to; their connections are Node's, TLS, HTTP/2 and all. */
+/** Options that rustls has no answer to, or only with the help of functions; connections of the former are Node's, TLS, HTTP/2 and all. */
 const foreign = {
   pfx: { key: undefined, cert: undefined, pfx: fs.readFileSync(file('server.pfx')), passphrase: 'secret' },
   SNICallback: { SNICallback: (_name, done) => done(null, tls.createSecureContext(identity)) },
@@ -276,7 +276,7 @@ const foreign = {
 }
 
 for (const [name, options] of Object.entries(foreign)) {
-  test(`${name}: Node's TLS, the same answers`, async () => {
+  test(`${name}: whose TLS that ever is, the same answers`, async () => {
     await same((module) => {
       const seen = []
       return serve(
@@ -305,7 +305,7 @@ test("sessions over Node's TLS are timed out by the server, too", async () => {
   await same((module) =>
     serve(
       module,
-      foreign.SNICallback,
+      foreign.pfx,
       (server) => {
         server.setTimeout(20)
         server.on('request', () => {})
@@ -314,6 +314,7 @@ test("sessions over Node's TLS are timed out by the server, too", async () => {
         connected(port, { rejectUnauthorized: false }, async (client) => {
           client.request().on('error', () => {})
           const [session] = await once(server, 'timeout')
+          if (module === ours) assert.equal(server.sessions.size, 0)
           session.destroy()
           return session.encrypted
         }),

@@ -8,6 +8,8 @@ const { AsyncLocalStorage } = require('node:async_hooks')
 const net = require('node:net')
 const { once } = require('node:events')
 const { rpc } = require('../..')
+const { Deadlines } = require('../../lib/rpc/deadlines.js')
+const { now } = require('../../lib/rpc/tick.js')
 const { Watched } = require('../../lib/rpc/watch.js')
 
 /** Keeps the process running, as what waits does not. */
@@ -74,6 +76,34 @@ test('an action that throws costs the others nothing', () =>
       process.setUncaughtExceptionCaptureCallback(null)
     }
   }))
+
+test('what has come in time is read before, also where the process has not run for a while', async (t) => {
+  const server = net.createServer()
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const socket = net.connect(server.address().port, '127.0.0.1')
+  const [peer] = await once(server, 'connection')
+  t.after(() => {
+    socket.destroy()
+    server.close()
+  })
+  const told = []
+  const ended = new Promise((resolve) => {
+    peer.on('data', () => told.push('data'))
+    const watched = new Watched(new Map())
+    watched.watch(5, () => told.push('watched'))
+    const deadlines = new Deadlines(() => {
+      told.push('expired')
+      resolve()
+      return Infinity
+    })
+    deadlines.add(now() + 6)
+  })
+  socket.write('in time')
+  const start = performance.now()
+  while (performance.now() - start < 30);
+  await ended
+  assert.deepEqual(told, ['data', 'watched', 'expired'])
+})
 
 test('the end of a silent connection has the context of its client, not that of another one', async () => {
   const storage = new AsyncLocalStorage()

@@ -1,6 +1,6 @@
 'use strict'
 
-const { setTimeout, clearTimeout } = require('node:timers')
+const { setTimeout, clearTimeout, setImmediate, clearImmediate } = require('node:timers')
 const { now } = require('./tick')
 
 /** The longest delay that Node's timers take. */
@@ -9,15 +9,21 @@ const MAX_DELAY = 2 ** 31 - 1
 /**
  * One timer for any number of deadlines. Adding one costs a comparison and ending a call early costs nothing: when the timer
  * fires, `expire(now)` walks the calls in flight (bounded by their limit), ends the overdue and returns the earliest deadline
- * left, or Infinity. With a common timeout that is one walk per timeout, however many calls there were.
+ * left, or Infinity. With a common timeout that is one walk per timeout, however many calls there were. What has come in time is read before,
+ * also where the process has not run for a while: timers fire first then, so it is looked again behind the next poll.
  */
 class Deadlines {
   constructor(expire) {
     this.expire = expire
     this.next = Infinity
     this.timer = null
+    this.soon = null
     this.fire = () => {
       this.timer = null
+      this.soon = setImmediate(this.look)
+    }
+    this.look = () => {
+      this.soon = null
       this.next = Infinity
       this.add(this.expire(now()))
     }
@@ -33,7 +39,9 @@ class Deadlines {
 
   clear() {
     if (this.timer !== null) clearTimeout(this.timer)
+    if (this.soon !== null) clearImmediate(this.soon)
     this.timer = null
+    this.soon = null
     this.next = Infinity
   }
 }

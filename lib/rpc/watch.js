@@ -4,7 +4,7 @@
 // costs, so those that wait equally long share one, and are links of a list in the order in which they are due.
 
 const { AsyncResource } = require('node:async_hooks')
-const { setTimeout } = require('node:timers')
+const { setTimeout, setImmediate } = require('node:timers')
 const { now } = require('./tick')
 
 /** The longest delay that Node's timers take. */
@@ -66,11 +66,14 @@ class List extends Watched {
     this.timer = null
   }
 
-  /** Starts the timer, unless it runs. The one that finds nobody is the last. */
+  /**
+   * Starts the timer, unless it runs. The one that finds nobody is the last. What has come is read before anybody is called: a process that has not run for
+   * a while sees its timers first, so it is looked behind the next poll.
+   */
   start() {
     if (this.timer !== null) return
     const delay = Math.min(Math.max(this.later.due - now(), 1), MAX_DELAY)
-    this.timer = nobody.runInAsyncScope(setTimeout, undefined, () => this.fire(), delay).unref()
+    this.timer = nobody.runInAsyncScope(setTimeout, undefined, () => setImmediate(() => this.fire()), delay).unref()
   }
 
   fire() {

@@ -72,6 +72,8 @@ function secured(Base) {
       const { socket } = this
       const { options } = socket[kWishes]
       this.secured = true
+      // In TLS 1.2 rustls gives the one that is gone on with once more.
+      if (this.isResumed && this.version === 'TLSv1.2') this.given = this.pending = undefined
       const code = this.judge()
       if (code === null) return this.leaveToNode()
       this.tellKeys()
@@ -115,9 +117,7 @@ function secured(Base) {
       }
       const session = this.pending
       this.pending = undefined
-      // In TLS 1.2 rustls gives one that is gone on with once more.
-      const isNew = !(this.isResumed && this.version === 'TLSv1.2')
-      if (session !== undefined && isNew) socket.emit('session', session)
+      if (session !== undefined) socket.emit('session', session)
       socket.removeListener('end', onConnectEnd)
       socket.emit('secure')
     }

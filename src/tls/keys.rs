@@ -27,6 +27,10 @@ impl Debug for Keys {
 
 impl KeyLog for Keys {
     fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
+        // It is made of every session that is gone on with, and used for early data only, which is not taken.
+        if label == "CLIENT_EARLY_TRAFFIC_SECRET" {
+            return;
+        }
         let Ok(mut lines) = self.0.lock() else { return };
         let _ = write!(lines, "{label} ");
         for byte in client_random {

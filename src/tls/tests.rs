@@ -717,6 +717,11 @@ fn secrets_are_logged_where_that_is_asked_for() {
     }
     assert!(side.keys.lines().all(|line| line.split(' ').count() == 3));
     assert!(other.keys.is_empty());
+    let (served, client) = (context(&server), context(&client));
+    let (first, other) = connected(&served, &client);
+    let (again, _) = going_on(&served, &client, &other.sessions[0]);
+    assert!(again.session.is_resumed());
+    assert_eq!(again.keys.lines().count(), first.keys.lines().count());
 }
 
 #[test]

@@ -22,6 +22,8 @@ function replace(object, name, instead) {
 }
 
 replace(timers, 'setTimeout', (callback, ms, ...args) => world.timer(() => callback(...args), ms))
+replace(timers, 'setImmediate', (callback, ...args) => world.timer(() => callback(...args), 0))
+replace(timers, 'clearImmediate', (immediate) => immediate?.cancel())
 // The only interval of lib/rpc is there to keep the process running.
 replace(timers, 'setInterval', () => world.timer(() => {}, Infinity))
 replace(timers, 'clearTimeout', (timer) => timer?.cancel())

@@ -2,7 +2,6 @@
 
 // A client's side of a connection over datagrams.
 
-const { setImmediate } = require('node:timers')
 const { Link } = require('../link')
 const { Deadlines } = require('../deadlines')
 const { Kind, Flag, FULL_VERSION } = require('../protocol')
@@ -28,7 +27,7 @@ class DatagramLink extends Link {
     const most = Math.min(udp.maxInFlight, maxInFlight)
     this.core = new ClientCore({ udp, most, silence, patience }, this)
     this.calls = new DatagramCalls(most, (number) => this.core.forget(number))
-    this.ticks = new Deadlines(() => this.tickSoon())
+    this.ticks = new Deadlines((time) => (this.open ? this.core.tick(time) : Infinity))
   }
 
   /** Opens a socket to `{ host, port }`. */
@@ -41,14 +40,6 @@ class DatagramLink extends Link {
     this.out = new DatagramOutgoing(wire)
     this.version = FULL_VERSION
     this.ticks.add(this.core.start(now()))
-  }
-
-  /** Something seems to have no answer in time. It may be there, unread, when the process was busy: what has come is read before. */
-  tickSoon() {
-    setImmediate(() => {
-      if (this.open) this.ticks.add(this.core.tick(now()))
-    })
-    return Infinity
   }
 
   get roomy() {
