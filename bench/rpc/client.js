@@ -1,11 +1,12 @@
 'use strict'
 
-// One contender's client: `node client.js NAME`. Keeps a number of calls in flight on one connection for a while, or takes a stream.
+// One contender's client: `node client.js NAME`, over TLS with a `tls` behind that. Keeps a number of calls in flight on one connection for a while, or takes a stream.
 
 const { expose } = require('../lib/child.js')
 const { echoInFlight, keepInFlight } = require('../lib/in-flight.js')
 const { course } = require('./course.js')
-const contender = require('./contenders/index.js')[process.argv[2]]
+const [, , name, secure] = process.argv
+const contender = require('./contenders/index.js')[name]
 
 /** Reading the clock for each message would be most of the work. */
 const TIMED_EVERY = 1024
@@ -16,13 +17,13 @@ const kept = []
 
 expose({
   async connect(port) {
-    client = await contender.connect(port)
+    client = await contender.connect(port, secure !== undefined)
   },
   /** Opens so many connections more, with one call each, and keeps them. */
   async open(port, count) {
     const body = Buffer.from('ironwire')
     while (count-- > 0) {
-      const one = await contender.connect(port)
+      const one = await contender.connect(port, secure !== undefined)
       kept.push(one)
       await new Promise((resolve, reject) => one.call(body, (error) => (error ? reject(error) : resolve())))
     }

@@ -18,6 +18,11 @@ const CALLS = [
   ['64 in flight of 64 KiB', 64, 64 * 1024],
 ]
 
+/** Those that are made over TLS, too. */
+const SECURE = ['1 in flight', '64 in flight', '64 in flight of 64 KiB']
+const OVER_TLS = ', over TLS'
+const IDLE_CASE = '1,000 idle connections'
+
 /** Connections that do nothing. */
 const IDLE = 1000
 /** Those that there were before, so that what is allocated once is not counted. */
@@ -27,6 +32,7 @@ exports.title = 'rpc: calls and streams over one connection'
 exports.metrics = metricsOf('server')
 
 const names = ['ironwire', 'node:net', 'node:net, corked', '@grpc/grpc-js']
+const secureNames = ['ironwire', 'node:tls', 'node:tls, corked', '@grpc/grpc-js']
 
 /** Cases of a message of a schema there and back. */
 function typed(seconds) {
@@ -70,12 +76,11 @@ function idle(chosen, rounds, processes) {
   return interleave({ contenders: chosen.map((name) => ({ name })), rounds, sample })
 }
 
-exports.run = async ({ rounds, seconds, wants, wantsCase }, notes) => {
-  const cores = twoCores(notes)
-  const chosen = names.filter(wants)
+/** Starts the contenders, each with its client connected, for `run(contenders, processes)`. */
+function withContenders(chosen, cores, more, run) {
   const processes = (name) => [
-    [path.join(__dirname, 'server.js'), [name], cores?.load],
-    [path.join(__dirname, 'client.js'), [name], cores?.measured],
+    [path.join(__dirname, 'server.js'), [name, ...more], cores?.load],
+    [path.join(__dirname, 'client.js'), [name, ...more], cores?.measured],
   ]
   return withChildren(chosen.flatMap(processes), async (children) => {
     const contenders = []
@@ -85,7 +90,24 @@ exports.run = async ({ rounds, seconds, wants, wantsCase }, notes) => {
       await client.call('check')
       contenders.push({ name, servers: [server], client })
     }
-    const cases = []
+    return run(contenders, processes)
+  })
+}
+
+exports.run = async ({ rounds, seconds, wants, wantsCase }, notes) => {
+  const cores = twoCores(notes)
+  const cases = []
+  const idleCase = async (name, chosen, processes) => {
+    if (!wantsCase(name)) return
+    const metrics = {
+      rss: { title: 'server bytes RSS/connection', better: 'lower' },
+      // The heap grows in steps, of which RSS has whole ones.
+      heap: { title: 'JavaScript bytes/connection', better: 'lower' },
+    }
+    cases.push({ name, metrics, results: await idle(chosen, rounds, processes) })
+  }
+  const chosen = names.filter(wants)
+  await withContenders(chosen, cores, [], async (contenders, processes) => {
     for (const [name, inFlight, bytes] of CALLS) {
       if (!wantsCase(name)) continue
       cases.push(await callsCase(name, inFlight, bytes, { contenders, rounds, seconds }))
@@ -95,15 +117,17 @@ exports.run = async ({ rounds, seconds, wants, wantsCase }, notes) => {
       for (const one of contenders) await sample(one)
       cases.push({ name, metrics, results: await interleave({ contenders, rounds, sample }) })
     }
-    const name = '1,000 idle connections'
-    if (wantsCase(name)) {
-      const metrics = {
-        rss: { title: 'server bytes RSS/connection', better: 'lower' },
-        // The heap grows in steps, of which RSS has whole ones.
-        heap: { title: 'JavaScript bytes/connection', better: 'lower' },
-      }
-      cases.push({ name, metrics, results: await idle(chosen, rounds, processes) })
-    }
-    return cases
+    await idleCase(IDLE_CASE, chosen, processes)
   })
+  const wanted = [...SECURE, IDLE_CASE].filter((name) => wantsCase(name + OVER_TLS))
+  const secure = secureNames.filter(wants)
+  if (wanted.length === 0 || secure.length === 0) return cases
+  await withContenders(secure, cores, ['tls'], async (contenders, processes) => {
+    for (const [name, inFlight, bytes] of CALLS.filter(([name]) => SECURE.includes(name))) {
+      if (!wanted.includes(name)) continue
+      cases.push(await callsCase(name + OVER_TLS, inFlight, bytes, { contenders, rounds, seconds }))
+    }
+    await idleCase(IDLE_CASE + OVER_TLS, secure, processes)
+  })
+  return cases
 }

@@ -1,9 +1,10 @@
 'use strict'
 
-// One contender's server: `node server.js NAME`.
+// One contender's server: `node server.js NAME`, over TLS with a `tls` behind that.
 
 const { expose } = require('../lib/child.js')
 const { memory } = require('../lib/memory.js')
-const contender = require('./contenders/index.js')[process.argv[2]]
+const [, , name, secure] = process.argv
+const contender = require('./contenders/index.js')[name]
 
-expose({ listen: () => contender.listen(), memory })
+expose({ listen: () => contender.listen(secure !== undefined), memory })

@@ -4,7 +4,6 @@
 // No error here shows what was given, which may be a key.
 
 const crypto = require('node:crypto')
-const fs = require('node:fs')
 const process = require('node:process')
 const tls = require('node:tls')
 const { isDeepStrictEqual } = require('node:util')
@@ -14,6 +13,8 @@ const { makeError, invalidArgType, systemError } = require('../errors')
 const { refuseUnknown } = require('../options')
 const { all: SUITES } = require('../tls/ciphers')
 const { nativeContext } = require('../tls/context')
+const { verifyError } = require('../tls/errors')
+const { defaultRoots } = require('../tls/roots')
 const { textOf } = require('./errors')
 
 const COMMON = ['ca', 'cert', 'key', 'passphrase', 'ciphers', 'minVersion', 'maxVersion', 'rejectUnauthorized']
@@ -77,12 +78,12 @@ const SUSPECTS = [
   ['ciphers', crypto.constants.defaultCoreCipherList, `must name suites that rustls has: ${SUITES.join(', ')}`],
 ]
 
-function contextOf(given, path, more, ca = given.ca) {
+function contextOf(given, path, more) {
   // Says what is wrong with them, in Node's words.
   tls.createSecureContext(given)
-  const context = nativeContext({ ...given, ca }, more)
+  const context = nativeContext(given, more)
   if (context !== undefined) return context
-  const culprit = SUSPECTS.find(([name, value]) => nativeContext({ ...given, ca, [name]: value }, more) !== undefined)
+  const culprit = SUSPECTS.find(([name, value]) => nativeContext({ ...given, [name]: value }, more) !== undefined)
   if (culprit !== undefined) throw wrong(`${path}.${culprit[0]}`, culprit[2])
   const kinds = 'RSA of 2048 bits or more, ECDSA over P-256 or P-384, or Ed25519'
   throw wrong(`${path}.key`, `and 'cert' must be of a kind that rustls has, each with the other: ${kinds}`)
@@ -123,30 +124,6 @@ class ServerTls {
   }
 }
 
-/** OpenSSL's words for its codes of certificates, as Node's errors have them. */
-const VERIFY = {
-  CERT_HAS_EXPIRED: 'certificate has expired',
-  CERT_NOT_YET_VALID: 'certificate is not yet valid',
-  CERT_REJECTED: 'certificate rejected',
-  CERT_SIGNATURE_FAILURE: 'certificate signature failure',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'self-signed certificate',
-  INVALID_PURPOSE: 'unsuitable certificate purpose',
-  SELF_SIGNED_CERT_IN_CHAIN: 'self-signed certificate in certificate chain',
-  UNABLE_TO_GET_ISSUER_CERT: 'unable to get issuer certificate',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'unable to get local issuer certificate',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'unable to verify the first certificate',
-}
-
-const verifyError = (code) => Object.assign(new Error(VERIFY[code] ?? code), { code })
-
-/** Whom a client trusts that does not say: as in Node, its own list, and what NODE_EXTRA_CA_CERTS adds to that. */
-function defaultAuthorities() {
-  if (tls.getCACertificates !== undefined) return tls.getCACertificates().join('\n')
-  const { NODE_EXTRA_CA_CERTS } = process.env
-  const extra = NODE_EXTRA_CA_CERTS ? fs.readFileSync(NODE_EXTRA_CA_CERTS, 'latin1') : ''
-  return [...tls.rootCertificates, extra].join('\n')
-}
-
 let warned = false
 
 /** As in Node, which warns of it in these words. */
@@ -178,7 +155,10 @@ class ClientTls {
     this.servername = servername
     this.checkServerIdentity = checkServerIdentity
     this.rejects = rejectUnauthorized ?? rejectsByDefault()
-    this.context = contextOf(given, path, { purpose: 'rpc' }, given.ca ?? defaultAuthorities())
+    const roots = isMissing(given.ca) ? defaultRoots() : undefined
+    if (roots === null)
+      throw wrong(`${path}.ca`, 'must be given: Node was told to trust others than its own, and does not show whom')
+    this.context = contextOf(given, path, { purpose: 'rpc', roots: roots?.bytes })
   }
 
   /** For connections to who is called so, unless the options say how. */

@@ -4,7 +4,7 @@
 // costs, so those that wait equally long share one, and are links of a list in the order in which they are due.
 
 const { AsyncResource } = require('node:async_hooks')
-const { setTimeout, setImmediate } = require('node:timers')
+const { setTimeout, clearTimeout, setImmediate } = require('node:timers')
 const { now } = require('./tick')
 
 /** The longest delay that Node's timers take. */
@@ -45,12 +45,16 @@ class Watched {
   }
 
   unwatch() {
+    const { earlier, later } = this
     this.action = null
-    this.later.earlier = this.earlier
-    this.earlier.later = this.later
+    later.earlier = earlier
+    earlier.later = later
     this.earlier = this
     this.later = this
+    if (earlier === later) later.emptied()
   }
+
+  emptied() {}
 
   /** It is due. */
   act(action) {
@@ -66,8 +70,14 @@ class List extends Watched {
     this.timer = null
   }
 
+  /** What had only one link is not needed any more. */
+  emptied() {
+    clearTimeout(this.timer)
+    this.lists.delete(this.milliseconds)
+  }
+
   /**
-   * Starts the timer, unless it runs. The one that finds nobody is the last. What has come is read before anybody is called: a process that has not run for
+   * Starts the timer, unless it runs. What has come is read before anybody is called: a process that has not run for
    * a while sees its timers first, so it is looked behind the next poll.
    */
   start() {
@@ -88,8 +98,7 @@ class List extends Watched {
       }
     } finally {
       // Also behind one that threw.
-      if (this.later === this) this.lists.delete(this.milliseconds)
-      else this.start()
+      if (this.later !== this) this.start()
     }
   }
 }

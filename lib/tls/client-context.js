@@ -3,13 +3,12 @@
 // Contexts of clients. Node makes one for each connection; here those of the same options share one, which is also what lets a session of one
 // connection go on in the next.
 
-const { Buffer } = require('node:buffer')
 const { createHash } = require('node:crypto')
-const fs = require('node:fs')
 const process = require('node:process')
 const tls = require('node:tls')
 const genuine = require('../genuine.js')
 const { isForeign, nativeContext, optionsOf } = require('./context.js')
+const { defaultRoots } = require('./roots.js')
 
 /** Options that have a part of the handshake done by JavaScript, want the stream below, or what rustls has nothing for. */
 const FOREIGN = [
@@ -28,11 +27,6 @@ const NAMES = ['ca', 'cert', 'key', 'passphrase', 'ciphers', 'minVersion', 'maxV
 /** Contexts that are kept, by their options. */
 const KEPT = 64
 const contexts = new Map()
-
-/** How Node was told which roots to take; where it does not say which those are, it takes them itself. */
-const FLAGS = `${process.execArgv.join(' ')} ${process.env.NODE_OPTIONS ?? ''}`
-const OWN_ROOTS = /--use-(openssl|system)-ca/.test(FLAGS) || process.env.NODE_USE_SYSTEM_CA === '1'
-const EXTRA = process.env.NODE_EXTRA_CA_CERTS
 
 /** Node's tls, as this package found it. */
 const found = genuine.tls
@@ -110,31 +104,6 @@ function add(hash, value) {
     add(hash, value.pem)
     add(hash, value.passphrase)
   } else hash.update(`${value};`)
-}
-
-let roots
-
-/** What Node trusts where no `ca` is given, or null where it does not say. */
-function defaultRoots() {
-  const list = tls.getCACertificates?.('default') ?? (OWN_ROOTS ? null : tls.rootCertificates)
-  if (list === null) return null
-  if (roots?.list !== list) {
-    const number = (roots?.number ?? 0) + 1
-    const extra = tls.getCACertificates === undefined ? extraRoots() : ''
-    roots = { list, number, bytes: [Buffer.from([...list, extra].join('\n'))] }
-  }
-  return roots
-}
-
-/** What NODE_EXTRA_CA_CERTS names, which older Nodes do not tell of. */
-function extraRoots() {
-  if (!EXTRA) return ''
-  try {
-    return fs.readFileSync(EXTRA, 'latin1')
-  } catch {
-    // Node has said so.
-    return ''
-  }
 }
 
 module.exports = { clientContext }

@@ -5,6 +5,7 @@
 const grpc = require('@grpc/grpc-js')
 const { Course } = require('../course-protobufjs.js')
 const { course } = require('../course.js')
+const { ca, key, cert } = require('../identity.js')
 
 const raw = { serialize: (bytes) => bytes, deserialize: (bytes) => bytes }
 const typed = { serialize: Course.toBuffer, deserialize: Course.fromBuffer }
@@ -29,7 +30,7 @@ const methods = {
 const options = { 'grpc.max_receive_message_length': -1, 'grpc.max_send_message_length': -1 }
 
 module.exports = {
-  async listen() {
+  async listen(secure) {
     const server = new grpc.Server(options)
     const echo = ({ request }, callback) => callback(null, request)
     server.addService(methods, {
@@ -43,17 +44,20 @@ module.exports = {
         go()
       },
     })
+    const { createSsl, createInsecure } = grpc.ServerCredentials
+    const credentials = secure ? createSsl(null, [{ private_key: key, cert_chain: cert }]) : createInsecure()
     return new Promise((resolve, reject) => {
-      server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, port) => {
+      server.bindAsync('127.0.0.1:0', credentials, (error, port) => {
         if (error) reject(error)
         else resolve(port)
       })
     })
   },
 
-  async connect(port) {
+  async connect(port, secure) {
+    const { createSsl, createInsecure } = grpc.credentials
     // Channels to one address share a connection unless they are told not to.
-    const client = new grpc.Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure(), {
+    const client = new grpc.Client(`localhost:${port}`, secure ? createSsl(ca) : createInsecure(), {
       ...options,
       'grpc.use_local_subchannel_pool': 1,
     })

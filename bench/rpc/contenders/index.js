@@ -1,6 +1,6 @@
 'use strict'
 
-// Name to `{listen(): Promise<port>, connect(port): Promise<call(body, callback)>}`; every server answers with the body it got.
+// Name to `{listen(secure): Promise<port>, connect(port, secure): Promise<call(body, callback)>}`, over TLS or not; every server answers with the body it got.
 
 module.exports = {
   get ironwire() {
@@ -10,6 +10,12 @@ module.exports = {
     return require('./node-net.js').plain
   },
   get 'node:net, corked'() {
+    return require('./node-net.js').corked
+  },
+  get 'node:tls'() {
+    return require('./node-net.js').plain
+  },
+  get 'node:tls, corked'() {
     return require('./node-net.js').corked
   },
   get '@grpc/grpc-js'() {

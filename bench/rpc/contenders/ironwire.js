@@ -3,12 +3,13 @@
 // ironwire's own rpc: a method that gives back what it got, and a service with a stream.
 
 const { proto, course } = require('../course.js')
+const { ca, key, cert } = require('../identity.js')
 
 module.exports = {
-  listen() {
+  listen(secure) {
     const { protobuf, rpc } = require('../../..')
     return new Promise((resolve, reject) => {
-      const server = rpc.createServer()
+      const server = rpc.createServer(secure ? { tls: { key, cert } } : {})
       server.method('echo', (request, callback) => callback(null, request))
       server.addService(protobuf(proto).Catalog, {
         echo: (request, callback) => callback(null, request),
@@ -25,9 +26,9 @@ module.exports = {
     })
   },
 
-  connect(port) {
+  connect(port, secure) {
     const { protobuf, rpc } = require('../../..')
-    const client = rpc.connect(`127.0.0.1:${port}`)
+    const client = rpc.connect(`127.0.0.1:${port}`, secure ? { tls: { ca } } : {})
     const catalog = client.service(protobuf(proto).Catalog)
     return Promise.resolve({
       call: (body, callback) => client.call('echo', body, callback),

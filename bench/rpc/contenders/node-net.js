@@ -4,10 +4,12 @@
 // protobufjs's. `corked` is the same with the writes of one tick joined, which few think of.
 
 const net = require('node:net')
+const tls = require('node:tls')
 const { once } = require('node:events')
 const { Readable } = require('node:stream')
 const { Course } = require('../course-protobufjs.js')
 const { course } = require('../course.js')
+const { ca, key, cert } = require('../identity.js')
 
 /** u32 length of what follows, u32 sequence number. */
 const HEADER = 8
@@ -57,18 +59,23 @@ function corkedWriter(socket) {
 }
 
 function contender(writer) {
-  const connect = (port, onFrame) =>
+  const connect = (port, secure, onFrame) =>
     new Promise((resolve, reject) => {
-      const socket = net.connect({ port, host: '127.0.0.1', noDelay: true })
+      const place = { port, host: '127.0.0.1', noDelay: true }
+      const socket = secure ? tls.connect({ ...place, ca }) : net.connect(place)
+      if (secure) socket.setNoDelay(true)
       socket.on('data', splitter(onFrame))
       socket.on('error', reject)
-      socket.on('connect', () => resolve(socket))
+      socket.on(secure ? 'secureConnect' : 'connect', () => resolve(socket))
     })
 
   return {
-    listen: () =>
+    listen: (secure) =>
       new Promise((resolve, reject) => {
-        const server = net.createServer({ noDelay: true }, (socket) => {
+        const create = secure
+          ? (serve) => tls.createServer({ key, cert, noDelay: true }, serve)
+          : (serve) => net.createServer({ noDelay: true }, serve)
+        const server = create((socket) => {
           const write = writer(socket)
           const flood = () => {
             for (;;) {
@@ -90,9 +97,9 @@ function contender(writer) {
         server.listen(0, '127.0.0.1', () => resolve(server.address().port))
       }),
 
-    async connect(port) {
+    async connect(port, secure) {
       const pending = new Map()
-      const socket = await connect(port, (seq, body) => {
+      const socket = await connect(port, secure, (seq, body) => {
         const callback = pending.get(seq)
         pending.delete(seq)
         callback(null, body)
@@ -100,7 +107,7 @@ function contender(writer) {
       const write = writer(socket)
       let next = 0
       const listen = async (take) => {
-        const stream = await connect(port, (_seq, body) => {
+        const stream = await connect(port, secure, (_seq, body) => {
           if (!stream.destroyed && !take(Course.fromBuffer(body))) stream.destroy()
         })
         stream.write(frame(STREAM, Buffer.alloc(0)))
@@ -122,7 +129,11 @@ function contender(writer) {
         listen,
         async iterate(take) {
           const readable = new Readable({ objectMode: true, read: () => stream.resume() })
-          const stream = await connect(port, (_seq, body) => readable.push(Course.fromBuffer(body)) || stream.pause())
+          const stream = await connect(
+            port,
+            secure,
+            (_seq, body) => readable.push(Course.fromBuffer(body)) || stream.pause(),
+          )
           stream.write(frame(STREAM, Buffer.alloc(0)))
           for await (const message of readable) if (!take(message)) break
           stream.destroy()
