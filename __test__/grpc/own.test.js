@@ -5,6 +5,7 @@
 
 const assert = require('node:assert/strict')
 const { execFile } = require('node:child_process')
+const { once } = require('node:events')
 const http2 = require('node:http2')
 const net = require('node:net')
 const os = require('node:os')
@@ -355,6 +356,200 @@ test('what one callback throws is no other call’s loss', async () => {
     })`
   const { stdout } = await promisify(execFile)(process.execPath, ['-e', script], { timeout: 60_000 })
   assert.equal(stdout.trim(), 'thrown 0,thrown 5,thrown 10,thrown 15')
+})
+
+test('what one callback throws is no other call’s loss, however they end', async () => {
+  const script = `
+    const grpc = require(${index})
+    const text = { requestSerialize: Buffer.from, requestDeserialize: String, responseSerialize: Buffer.from, responseDeserialize: String }
+    const service = {
+      one: { path: '/T/One', requestStream: false, responseStream: false, ...text },
+      many: { path: '/T/Many', requestStream: false, responseStream: true, ...text },
+    }
+    const Client = grpc.makeClientConstructor(service, 'T')
+    const client = (port) => new Client('127.0.0.1:' + port, grpc.credentials.createInsecure())
+    let thrown = 0
+    process.on('uncaughtException', () => thrown++)
+    /** The numbers of those that have ended, when all have. */
+    const all = (count, begin) => new Promise((resolve) => {
+      const codes = []
+      for (let i = 0; i < count; i++) {
+        begin((error) => {
+          if (codes.push(error.code) === count) setImmediate(resolve, codes.join())
+          throw new Error('thrown')
+        }, i)
+      }
+    })
+    const bind = (server) => new Promise((resolve) => {
+      server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (_error, port) => resolve(port))
+    })
+    const server = new grpc.Server()
+    let begun = 0
+    let reached
+    const eight = new Promise((resolve) => (reached = resolve))
+    const hang = () => ++begun === 8 && reached()
+    server.addService(service, {
+      one: (call, callback) => call.request === 'answer' ? callback(null, 'answered') : hang(),
+      many: hang,
+    })
+    const main = async () => {
+      const port = await bind(server)
+      const used = client(port)
+      const lost = all(4, (callback) => used.one('hang', callback))
+      const closed = Promise.all([0, 1, 2, 3].map(() => {
+        const stream = used.many('hang')
+        return new Promise((resolve) => stream.resume().on('close', resolve))
+      }))
+      await eight
+      for (const link of server.links) link.destroy()
+      console.log('lost', await lost)
+      await closed
+      console.log('again', await used.one('answer'))
+      console.log('late', await all(4, (callback, i) => used.one('hang', { deadline: Date.now() + 10 + 20 * i }, callback)))
+      used.close()
+
+      const early = client(port)
+      const waiting = all(4, (callback) => early.one('hang', callback))
+      early.close()
+      console.log('closed', await waiting)
+
+      await new Promise((resolve) => {
+        server.tryShutdown(() => {
+          throw new Error('thrown')
+        })
+        server.tryShutdown(resolve)
+      })
+      const refused = client(port)
+      console.log('refused', await all(4, (callback) => refused.one('x', callback)))
+      refused.close()
+      console.log(thrown)
+    }
+    main()`
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', script], { timeout: 60_000 })
+  assert.deepEqual(stdout.trim().split('\n'), [
+    'lost 14,14,14,14',
+    'again answered',
+    'late 4,4,4,4',
+    'closed 14,14,14,14',
+    'refused 14,14,14,14',
+    // Callbacks, streams whose errors nobody hears, and whoever waited for the server's end.
+    '21',
+  ])
+})
+
+test('a call that cannot be sent fails alone', { timeout: 60_000 }, async (t) => {
+  const { port } = await serve(t, grpc, { one: ({ request }, callback) => callback(null, request), many() {} })
+  const client = connect(t, grpc, port)
+  const metadata = new grpc.Metadata()
+  metadata.set('a:b', 'x')
+  const round = async () => {
+    const calls = []
+    for (let i = 0; i < 3; i++) {
+      calls.push(one(client, 'x', metadata), one(client, 'x', { host: 'no\u0001host' }), one(client, 'x'))
+    }
+    const ended = await Promise.allSettled(calls)
+    return ended.map(({ reason, value }) => value ?? `${reason.code} ${reason.details}`)
+  }
+  const refused = (field) => `13 The call cannot be sent: HTTP/2 has no field "${field}"`
+  const three = [refused('a:b: x'), refused(':authority: no\\u0001host'), 'x']
+  const expected = [...three, ...three, ...three]
+  assert.deepEqual(await round(), expected, 'those that have waited for the connection')
+  const long = client.many('x')
+  long.on('error', () => {})
+  assert.deepEqual(await round(), expected, 'beside another')
+  long.cancel()
+})
+
+test('a call that was refused unseen, when its channel is closed, ends', { timeout: 60_000 }, async (t) => {
+  const server = http2.createServer()
+  let client
+  server.on('stream', (stream) => {
+    stream.on('error', () => {})
+    client.close()
+    stream.close(http2.constants.NGHTTP2_REFUSED_STREAM)
+  })
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => server.close())
+  client = connect(t, grpc, server.address().port)
+  await assert.rejects(one(client, 'x'), { code: status.UNAVAILABLE })
+})
+
+test('metadata that are too large for the server', async (t) => {
+  const { port } = await serve(t, grpc, { one: ({ request }, callback) => callback(null, request), many() {} })
+  const client = connect(t, grpc, port)
+  for (const length of [70_000, 200_000]) {
+    const metadata = new grpc.Metadata()
+    metadata.set('big', 'x'.repeat(length))
+    await assert.rejects(one(client, 'x', metadata), { code: status.RESOURCE_EXHAUSTED })
+    await assert.rejects(once(client.many('x', metadata), 'metadata'), { code: status.RESOURCE_EXHAUSTED })
+  }
+  assert.equal(await one(client, 'x'), 'x')
+})
+
+test('calls do not wait for a server that has broken the protocol', async (t) => {
+  for (const reads of [true, false]) {
+    const sockets = []
+    const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+      sockets.push(socket)
+      socket.on('error', () => {})
+      socket.write(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+      let said = 0
+      socket.on('data', (bytes) => {
+        // HEADERS have come: DATA of no stream.
+        said += bytes.length
+        if (said < 100) return
+        if (!reads) socket.pause()
+        socket.write(Buffer.from([0, 0, 1, 0, 0, 0, 0, 0, 0, 120]))
+      })
+    })
+    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+    t.after(() => {
+      for (const socket of sockets) socket.destroy()
+      server.close()
+    })
+    const client = connect(t, grpc, server.address().port)
+    const call = () => one(client, 'x', { deadline: Date.now() + 4000 })
+    await assert.rejects(call(), { code: status.UNAVAILABLE, details: 'Connection dropped' })
+    await assert.rejects(call(), { code: status.UNAVAILABLE })
+    assert.equal(sockets.length, 2, 'the next call has a connection of its own')
+  }
+})
+
+test('messages that nobody reads are bounded over a connection', { timeout: 60_000 }, async (t) => {
+  const ended = []
+  const handlers = {
+    one: ({ request }, callback) => callback(null, request),
+    gather: (call) => call.on('cancelled', () => ended.push('gather')).on('error', () => {}),
+    many(call) {
+      for (let i = 0; i < 1000; i++) call.write('')
+      if (call.request === 'end') call.end()
+    },
+  }
+  const { port, server } = await serve(t, grpc, handlers)
+  const client = connect(t, grpc, port)
+  await one(client, 'x')
+  const links = [...server.links, client.getChannel().link]
+  // By itself it is too much for a test.
+  for (const link of links) link.held = 100_000
+  const written = new Promise((resolve) => {
+    const call = client.gather(resolve)
+    for (let i = 0; i < 1000; i++) call.write('')
+  })
+  assert.equal((await written).code, status.RESOURCE_EXHAUSTED)
+  assert.deepEqual(ended, ['gather'])
+  const stream = client.many('x')
+  await assert.rejects(once(stream, 'status'), { code: status.RESOURCE_EXHAUSTED })
+  for (const link of links) link.held = 1_000_000
+  const read = client.many('end')
+  let count = 0
+  for await (const _ of read) count++
+  assert.equal(count, 1000)
+  const forgotten = client.many('end')
+  await once(forgotten, 'metadata')
+  while (links[1].calls.size > 0) await new Promise((resolve) => setImmediate(resolve))
+  assert.ok(forgotten.call.inbox.waiting.length > 0)
+  assert.equal(await one(client, 'x'), 'x')
+  assert.deepEqual([links[0].unread, links[1].unread], [0, 0])
 })
 
 test('an idle client keeps no process, a call does', async (t) => {

@@ -70,6 +70,13 @@ class ClientLink extends Link {
     if (!this.closing) this.unref()
   }
 
+  /** What is to come goes elsewhere at once, however long the server keeps the connection. */
+  onFailed(code, why) {
+    super.onFailed(code, why)
+    this.onLost(this.failure)
+    if (!this.closing) this.unref()
+  }
+
   onLost(error) {
     clearTimeout(this.patience)
     this.channel.lost(this, error)
@@ -191,9 +198,10 @@ class Channel {
 
   /** Begins a call as soon as it can. */
   begin(call) {
+    if (this.state === SHUTDOWN) return call.fail(status.UNAVAILABLE, 'Channel closed before call started')
     if (this.link !== null && this.pending.length === 0 && call.attempt(this.link)) return
     if (this.state === TRANSIENT_FAILURE && !call.waitsForReady) {
-      return call.failLater(status.UNAVAILABLE, this.reason())
+      return call.fail(status.UNAVAILABLE, this.reason())
     }
     this.wait(call)
     this.connect()
@@ -209,15 +217,19 @@ class Channel {
   drop(call) {
     const at = this.pending.indexOf(call)
     if (at >= 0) this.pending.splice(at, 1)
+    if (this.pending.length === 0 && this.link?.calls.size === 0) this.link.unref()
   }
 
   /** Begins those that wait, as far as there is room. */
   pump() {
     const { link, pending } = this
-    if (link === null || pending.length === 0) return
-    let begun = 0
-    while (begun < pending.length && pending[begun].attempt(link)) begun++
-    pending.splice(0, begun)
+    if (link === null) return
+    while (pending.length > 0) {
+      const [call] = pending
+      if (!call.attempt(link)) return
+      // One that cannot be sent has left by itself.
+      if (pending[0] === call) pending.shift()
+    }
   }
 
   expire(now) {

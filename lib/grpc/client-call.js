@@ -14,7 +14,7 @@ const { connectivityState, propagate, status } = require('./constants.js')
 const { unpack } = require('./compression.js')
 const { callError, unsupported } = require('./errors.js')
 const { Inbox } = require('./inbox.js')
-const { Metadata, fieldOf, fieldsOf, received } = require('./metadata.js')
+const { Metadata, fieldOf, fieldsOf, findWrong, received } = require('./metadata.js')
 const { Outbox } = require('./outbox.js')
 
 const { END, MESSAGE } = constants.grpcSend
@@ -130,8 +130,13 @@ class ClientCall {
         ? native.grpcCall(link.id, head, timeout, this.fields, 0, EMPTY, 0)
         : native.grpcCall(link.id, head, timeout, this.fields, MESSAGE | END, message, message.length)
     if (stream < 0) {
-      if (link.calls.size > 0) return false
-      this.failLater(status.INTERNAL, 'The metadata of the call cannot be sent')
+      // Either there is no room, or these fields are none, and then others need not wait for this call.
+      const wrong = findWrong(head) ?? findWrong(this.fields)
+      if (wrong === undefined) {
+        link.ref()
+        return false
+      }
+      this.fail(status.INTERNAL, `The call cannot be sent: HTTP/2 has no field ${wrong}`)
       return true
     }
     if (link.calls.size === 0) link.ref()
@@ -162,12 +167,12 @@ class ClientCall {
       bytes = this.method.requestSerialize(value)
       if (!isUint8Array(bytes)) bytes = Buffer.from(bytes)
     } catch (error) {
-      this.failLater(status.INTERNAL, `Request message serialization failure: ${error?.message ?? error}`)
+      this.fail(status.INTERNAL, `Request message serialization failure: ${error?.message ?? error}`)
       return undefined
     }
     const most = this.channel.options['grpc.max_send_message_length'] ?? -1
     if (most < 0 || bytes.length <= most) return bytes
-    this.failLater(status.RESOURCE_EXHAUSTED, `Attempted to send message with a size larger than ${most}`)
+    this.fail(status.RESOURCE_EXHAUSTED, `Attempted to send message with a size larger than ${most}`)
     return undefined
   }
 
@@ -185,7 +190,7 @@ class ClientCall {
   }
 
   cancel(code, details) {
-    if (!this.over) this.failLater(code, details)
+    this.fail(code, details)
   }
 
   getPeer() {
@@ -219,7 +224,8 @@ class ClientCall {
   decode(bytes, compressed) {
     let content = bytes
     if (compressed) {
-      const unpacked = unpack(bytes, this.encoding, this.link.maxReceive)
+      const { encoding } = this
+      const unpacked = unpack(bytes, encoding, this.link.maxReceive, `${encoding}-encoded message`)
       if (unpacked.failure !== undefined) {
         this.fail(unpacked.failure.code, unpacked.failure.details)
         return undefined
@@ -258,6 +264,7 @@ class ClientCall {
   }
 
   onReset(code) {
+    const { goaway } = this.link
     this.link = null
     this.stream = 0
     if (this.over) return
@@ -266,7 +273,8 @@ class ClientCall {
       this.refused = true
       return this.channel.begin(this)
     }
-    const [number, details] = ofReset(code)
+    // Why it is refused is said by what the server has ended the connection with.
+    const [number, details] = ofReset(code === REFUSED_STREAM && goaway !== NO_ERROR ? goaway : code)
     this.end({ code: number, details, metadata: new Metadata() })
   }
 
@@ -275,12 +283,11 @@ class ClientCall {
     const { goaway } = this.link
     const dropped = error?.syscall === undefined ? 'Connection dropped' : error.message
     const [code, details] = goaway === NO_ERROR ? [status.UNAVAILABLE, dropped] : ofReset(goaway)
-    this.end({ code, details, metadata: new Metadata() })
+    this.fail(code, details)
   }
 
   onDeadline() {
-    this.expires = Infinity
-    if (!this.over) this.fail(status.DEADLINE_EXCEEDED, 'Deadline exceeded')
+    this.fail(status.DEADLINE_EXCEEDED, 'Deadline exceeded')
   }
 
   onDrained() {
@@ -289,11 +296,12 @@ class ClientCall {
 
   // --- the end
 
-  /** The call ends here. */
+  /** The call ends here. It is told by itself, when whoever ends it has gone on: often several end together, and what one caller throws is no other's. */
   fail(code, details) {
     if (this.over) return
     this.leave()
-    this.end({ code, details, metadata: new Metadata() })
+    this.settle()
+    process.nextTick(() => this.tell({ code, details, metadata: new Metadata() }))
   }
 
   leave() {
@@ -302,34 +310,34 @@ class ClientCall {
     else if (link.calls.get(stream) === this) link.reset(stream, CANCEL)
   }
 
-  /** The same, told when whoever asked has gone on. */
-  failLater(code, details) {
-    if (this.over) return
-    this.leave()
-    this.over = true
-    process.nextTick(() => {
-      this.over = false
-      this.end({ code, details, metadata: new Metadata() })
-    })
-  }
-
+  /** The server has ended the call. */
   end(end) {
     if (this.over) return
     this.expires = Infinity
     if (end.code === status.OK && this.inbox !== null) {
-      // All messages come before that.
-      this.inbox.end(() => this.told(end))
+      // All messages come before that; they are for the reader to keep.
+      this.inbox.disown()
+      this.inbox.end(() => this.finish(end))
       return
     }
-    this.told(end)
+    this.finish(end)
   }
 
-  told(end) {
+  finish(end) {
     if (this.over) return
+    this.settle()
+    this.tell(end)
+  }
+
+  settle() {
     this.over = true
+    this.expires = Infinity
     this.message = undefined
     this.outbox?.stop()
     this.inbox?.drop()
+  }
+
+  tell(end) {
     const { view, callback } = this
     if (callback !== undefined) {
       if (end.code !== status.OK) callback(callError(end))

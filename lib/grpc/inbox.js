@@ -4,12 +4,18 @@
 
 const { native } = require('../engine.js')
 
+/** What a message takes beyond its bytes while it waits. */
+const OVERHEAD = 160
+
 class Inbox {
   /** `call` has `link`, `stream` and `decode(bytes, compressed)`, which returns nothing when the call has failed with that. */
   constructor(call, reader) {
     this.call = call
     this.reader = reader
     this.waiting = []
+    /** Memory of those, and the link whose it is counted as. */
+    this.bytes = 0
+    this.link = null
     this.paused = false
     this.ended = false
     /** Bytes that were taken, and the peer not told. */
@@ -20,8 +26,29 @@ class Inbox {
 
   add(bytes, compressed, used) {
     if (this.ended) return
-    if (this.paused || this.waiting.length > 0) this.waiting.push({ bytes, compressed, used })
+    if (this.paused || this.waiting.length > 0) this.keep({ bytes, compressed, used })
     else this.deliver(bytes, compressed, used)
+  }
+
+  /** A message waits. What waits on a connection is bounded: the call that goes beyond that ends, as only it can. */
+  keep(message) {
+    const { link } = this.call
+    this.link = link
+    this.waiting.push(message)
+    this.count(OVERHEAD + message.bytes.length)
+    if (link.unread > link.held) this.call.onTooLarge(0)
+  }
+
+  count(bytes) {
+    if (this.link === null) return
+    this.bytes += bytes
+    this.link.unread += bytes
+  }
+
+  /** What waits is not the connection's any more, but its reader's. */
+  disown() {
+    this.count(-this.bytes)
+    this.link = null
   }
 
   deliver(bytes, compressed, used) {
@@ -41,6 +68,7 @@ class Inbox {
     this.paused = false
     while (!this.paused && this.waiting.length > 0) {
       const { bytes, compressed, used } = this.waiting.shift()
+      this.count(-OVERHEAD - bytes.length)
       this.deliver(bytes, compressed, used)
     }
     if (this.waiting.length === 0) this.empty()
@@ -55,6 +83,7 @@ class Inbox {
   /** Nobody wants what waits. */
   drop() {
     this.waiting = []
+    this.disown()
     this.ended = true
     this.onEmpty = undefined
   }

@@ -20,7 +20,10 @@ const UNLIMITED = 2 ** 32 - 1
 /** Bytes that a peer may send on each stream, and on the connection, before they are taken. */
 const STREAM_WINDOW = 256 * 1024
 const WINDOW = 1024 * 1024
-/** Bytes of messages that have begun, of all calls together, unless one may be longer: many callers that stop in the middle must not take all memory. */
+/**
+ * Bytes of messages that have begun, of all calls together, unless one may be longer: many callers that stop in the middle must not take all
+ * memory. And so many of those that nobody has read.
+ */
 const HELD = 64 * 1024 * 1024
 /** Calls of one connection at a time. */
 const MAX_CALLS = 4096
@@ -41,6 +44,9 @@ class Link extends Base {
     this.lingering = undefined
     this.maxReceive = limitOf(options['grpc.max_receive_message_length'], MAX_RECEIVE)
     this.maxSend = limitOf(options['grpc.max_send_message_length'], UNLIMITED)
+    this.held = Math.min(Math.max(HELD, 4 * this.maxReceive), UNLIMITED)
+    /** Memory of messages that nobody has read, in bytes. */
+    this.unread = 0
     this.peer = undefined
     /** Asks whether the peer is there. */
     this.keepalive = undefined
@@ -56,7 +62,6 @@ class Link extends Base {
     native.setNoDelay(id, true)
     const calls = isServer ? (options['grpc.max_concurrent_streams'] ?? MAX_CALLS) : 0
     const window = options['grpc-node.flow_control_window'] ?? STREAM_WINDOW
-    const held = Math.min(Math.max(HELD, 4 * maxReceive), UNLIMITED)
     const headers = options['grpc.max_metadata_size'] ?? MAX_METADATA
     this.window = window
     const status = native.grpcAttach(
@@ -66,7 +71,7 @@ class Link extends Base {
       window,
       Math.max(WINDOW, window),
       Math.min(maxReceive, UNLIMITED),
-      held,
+      this.held,
       headers,
     )
     if (status < 0) this.lose(systemError(status, 'read'))
@@ -188,12 +193,27 @@ class Link extends Base {
 
   onShutdown() {
     if (this.peerEnded) this.destroy()
-    else this.lingering = setTimeout(() => this.destroy(), LINGER).unref()
+    else this.linger()
   }
 
+  linger() {
+    clearTimeout(this.lingering)
+    this.lingering = setTimeout(() => this.destroy(), LINGER).unref()
+  }
+
+  /** The peer has broken the protocol. It is told, if it still reads; calls have nothing to wait for. */
   onFailed(_code, why) {
     this.failure ??= new Error(why)
     this.finish()
+    if (!this.closing) this.linger()
+    this.loseCalls()
+  }
+
+  loseCalls() {
+    this.deadlines.clear()
+    const calls = [...this.calls.values()]
+    this.calls.clear()
+    for (const call of calls) call.onLost(this.failure)
   }
 
   onSettings() {}
@@ -205,10 +225,7 @@ class Link extends Base {
     clearTimeout(this.lingering)
     clearTimeout(this.keepalive)
     clearTimeout(this.probed)
-    this.deadlines.clear()
-    const calls = [...this.calls.values()]
-    this.calls.clear()
-    for (const call of calls) call.onLost(this.failure)
+    this.loseCalls()
     this.onLost(this.failure)
   }
 }

@@ -142,7 +142,8 @@ function receive(values, key, value) {
   } else if (LEGAL_VALUE.test(value)) {
     // Fields of one name are one, as Node's http2 has it.
     const known = values.get(key)
-    values.set(key, [known === undefined ? value : `${known[0]}, ${value}`])
+    const between = key === 'cookie' ? '; ' : ', '
+    values.set(key, [known === undefined ? value : known[0] + between + value])
   }
 }
 
@@ -182,6 +183,18 @@ function fieldsOf(metadata) {
   return text
 }
 
+const NAME = /^(?::[a-z]+|[!#$%&'*+\-.^_`|~0-9a-z]+)$/
+const VALUE = /^(?![ \t])[\t\x20-\x7e\x80-\xff]*(?<![ \t])$/
+
+/** The first of the fields, which are to be sent, that HTTP/2 has no place for, as text. */
+function findWrong(fields) {
+  const parts = fields.split(NUL)
+  for (let i = 0; i + 1 < parts.length; i += 2) {
+    const [name, value] = [parts[i], parts[i + 1]]
+    if (!NAME.test(name) || !VALUE.test(value)) return JSON.stringify(`${name}: ${value}`)
+  }
+}
+
 /** Ours, or some that are like ours: those of another copy of this package, or of @grpc/grpc-js. */
 function isMetadata(value) {
   return (
@@ -190,4 +203,4 @@ function isMetadata(value) {
   )
 }
 
-module.exports = { Metadata, received, fieldOf, fieldsOf, isMetadata }
+module.exports = { Metadata, received, fieldOf, fieldsOf, findWrong, isMetadata }

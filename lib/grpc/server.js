@@ -332,7 +332,7 @@ class Server {
   /** Tells those who wait for the end, when it is there. */
   settled() {
     if (!this.shutdown || this.links.size > 0 || this.acceptors.size > 0) return
-    for (const callback of this.waiting.splice(0)) callback()
+    for (const callback of this.waiting.splice(0)) process.nextTick(callback)
   }
 
   addHttp2Port() {
