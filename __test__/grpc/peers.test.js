@@ -50,6 +50,7 @@ const answers = {
   'no status': only(OK),
   'trailers without a status': respond(OK, [framed('a')], { other: 'x' }),
   gzip: respond(gzip, [framed(zlib.gzipSync('packed'), 1)]),
+  'gzip that is none': respond(gzip, [framed('not packed', 1)]),
   'gzip of no message': respond(gzip, [framed('plain')]),
   deflate: respond({ ...OK, 'grpc-encoding': 'deflate' }, [framed(zlib.deflateSync('packed'), 1)]),
   'a message above the limit': respond(OK, [Buffer.from([0, 0, 0x10, 0, 0])]),
@@ -119,6 +120,7 @@ const requests = {
   deflate: [{ 'grpc-encoding': 'deflate' }, [framed(zlib.deflateSync('packed'), 1)]],
   'an unknown encoding': [{ 'grpc-encoding': 'zip' }, [framed('a', 1)]],
   'a message above the limit': [{}, [Buffer.from([0, 0, 0, 0x10, 0])]],
+  'cookies in fields of their own': [{ cookie: ['a=1', 'b=2'] }, [framed('a')]],
   'metadata of two bytes': [{ 'x-bin': 'AAE' }, [framed('a')]],
 }
 
@@ -155,8 +157,8 @@ function ask(port, [headers, parts]) {
 
 const handlers = {
   one(call, callback) {
-    const { 'x-bin': bytes } = call.metadata.getMap()
-    callback(null, `${call.request}${bytes === undefined ? '' : bytes.length}`)
+    const { 'x-bin': bytes, cookie } = call.metadata.getMap()
+    callback(null, `${call.request}${bytes === undefined ? '' : bytes.length}${cookie ?? ''}`)
   },
   gather(call) {
     call.resume()
@@ -188,6 +190,8 @@ test('what @grpc/grpc-js has no status for has one', async (t) => {
   const replies = [
     respond(OK, [framed('a'), framed('b')]),
     respond({ ...OK, 'grpc-encoding': 'zip' }, [framed('a', 1)]),
+    respond(OK, [framed('a', 1)]),
+    respond({ ...OK, 'grpc-encoding': 'identity' }, [framed('a', 1)]),
   ]
   server.on('stream', (stream) => {
     stream.on('error', () => {})
@@ -197,14 +201,22 @@ test('what @grpc/grpc-js has no status for has one', async (t) => {
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
   t.after(() => server.close())
   const client = connect(t, grpc, server.address().port)
-  for (const details of [
-    'Too many responses received',
-    'Received message compressed with unsupported encoding "zip"',
+  for (const [code, details] of [
+    [12, 'Too many responses received'],
+    [12, 'Received message compressed with unsupported encoding "zip"'],
+    [13, 'Received compressed message but "grpc-encoding" header was missing'],
+    [13, 'Received compressed message but "grpc-encoding" header was identity'],
   ]) {
     const seen = await outcome((callback) => client.one('x', callback))
     const [, error] = seen.find(([event]) => event === 'callback')
-    assert.deepEqual([error.code, error.details], [12, details])
+    assert.deepEqual([error.code, error.details], [code, details])
   }
+})
+
+test('a caller who says that a message is compressed, and not how, hears of it', async (t) => {
+  const { port } = await serve(t, grpc, handlers)
+  const { head } = await ask(port, [{}, [framed('a', 1)]])
+  assert.equal(head['grpc-status'], '13')
 })
 
 test('a caller who stops in the middle of a message hears of it', async (t) => {

@@ -6,9 +6,11 @@ const zlib = require('node:zlib')
 
 const UNPACK = { gzip: zlib.gunzipSync, deflate: zlib.inflateSync }
 
-/** The message, or the status that a call ends with for it. `limit` is that of its size. */
-function unpack(bytes, encoding, limit) {
-  if (encoding === undefined || encoding === 'identity') return { bytes }
+/** The message, or the status that a call ends with for it. `limit` is that of its size, and `what` it is called when it cannot be unpacked. */
+function unpack(bytes, encoding, limit, what = 'message') {
+  if (encoding === undefined || encoding === 'identity') {
+    return failed(13, `Received compressed message but "grpc-encoding" header was ${encoding ?? 'missing'}`)
+  }
   const unpackSync = Object.hasOwn(UNPACK, encoding) ? UNPACK[encoding] : undefined
   if (unpackSync === undefined) {
     return failed(12, `Received message compressed with unsupported encoding "${encoding}"`)
@@ -16,7 +18,7 @@ function unpack(bytes, encoding, limit) {
   try {
     return { bytes: unpackSync(bytes, { maxOutputLength: limit }) }
   } catch (error) {
-    if (error.code !== 'ERR_BUFFER_TOO_LARGE') return failed(13, 'Failed to decompress message')
+    if (error.code !== 'ERR_BUFFER_TOO_LARGE') return failed(13, `Failed to decompress ${what}`)
     return failed(8, `Received message that decompresses to a size larger than ${limit}`)
   }
 }
