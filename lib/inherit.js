@@ -1,6 +1,6 @@
 'use strict'
 
-// What the classes of several modules share: methods of one class in another, under the names that core's have.
+// What the classes of several modules share: how they stand beside core's, and methods of one class in another.
 
 /** What the methods of a class are, those of another are, too: whoever replaces a method there is obeyed here. */
 function inherit(Class, From) {
@@ -17,6 +17,17 @@ function inherit(Class, From) {
   }
 }
 
+/** To whoever asks by `instanceof`, core's are of the class, too; but not of those that programs derive from it. */
+function admit(Class, CoreClass) {
+  Object.defineProperty(Class, Symbol.hasInstance, {
+    value(instance) {
+      return this === Class
+        ? instance instanceof CoreClass
+        : Function.prototype[Symbol.hasInstance].call(this, instance)
+    },
+  })
+}
+
 /** Has the method show core's name and number of parameters. */
 function named(core, method) {
   Object.defineProperty(method, 'name', { value: core.name, configurable: true })
@@ -24,4 +35,4 @@ function named(core, method) {
   return method
 }
 
-module.exports = { inherit, named }
+module.exports = { admit, inherit, named }

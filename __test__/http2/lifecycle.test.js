@@ -755,3 +755,48 @@ test('a response is sent when it is, whatever the request still has to say', asy
     assert.equal(calls, 1)
   }
 })
+
+test('what a peer with large windows is sent goes on without a word of it', async () => {
+  const size = 500_000
+  const ways = {
+    write(_req, res) {
+      if (res.write(Buffer.alloc(size))) res.end()
+      else res.once('drain', () => res.end())
+    },
+    end: (_req, res) => res.end(Buffer.alloc(size)),
+    'end behind a header': (_req, res) => {
+      res.flushHeaders()
+      res.end(Buffer.alloc(size))
+    },
+    trailers(_req, res) {
+      res.write(Buffer.alloc(size))
+      res.addTrailers({ over: 'yes' })
+      res.end()
+    },
+    stream({ stream }) {
+      stream.respond()
+      stream.end(Buffer.alloc(size))
+    },
+  }
+  for (const [way, answer] of Object.entries(ways)) {
+    const server = ours.createServer((req, res) => {
+      // Nothing that has come has its answer waited for.
+      setTimeout(answer, 1, req, res)
+    })
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const client = core.connect(`http://127.0.0.1:${server.address().port}`, {
+      settings: { initialWindowSize: 2 ** 30 },
+    })
+    await once(client, 'connect')
+    client.setLocalWindowSize(2 ** 30)
+    const stream = client.request()
+    let received = 0
+    stream.on('data', (part) => {
+      received += part.length
+    })
+    await once(stream, 'end', { signal: AbortSignal.timeout(20_000) }).catch(() => assert.fail(`${way}: ${received}`))
+    assert.equal(received, size, way)
+    client.destroy()
+    server.close()
+  }
+})

@@ -9,6 +9,7 @@ const { isUint8Array } = require('node:util/types')
 const { find, lacking } = require('../core.js')
 const { systemError } = require('../errors.js')
 const { attach, kPort, send: sendOn, CONNECTED } = require('./port.js')
+const { admit } = require('../inherit.js')
 
 /** What Node's `state.connectState` says of a connected socket. */
 const CONNECT_STATE_CONNECTED = 2
@@ -31,13 +32,7 @@ Object.setPrototypeOf(Socket.prototype, dgram.Socket.prototype)
 Object.setPrototypeOf(Socket, dgram.Socket)
 
 // Node's sockets are sockets to whoever asks, as they are where this module stands in for Node's.
-Object.defineProperty(Socket, Symbol.hasInstance, {
-  value(instance) {
-    return this === Socket
-      ? instance instanceof dgram.Socket
-      : Function.prototype[Symbol.hasInstance].call(this, instance)
-  },
-})
+admit(Socket, dgram.Socket)
 
 /** The socket's own handle gets a port. One that comes in its place, from cluster's primary or from another process, is Node's. */
 function watchHandle(socket, state, looksUp) {

@@ -9,7 +9,7 @@ const { Server: NetServer } = require('../net/server.js')
 const { HttpConnection } = require('./connection')
 const { now } = require('./batch')
 const core = require('../core.js')
-const { inherit } = require('../inherit.js')
+const { admit, inherit } = require('../inherit.js')
 const channels = require('./channels')
 const { kConnections } = require('./symbols')
 
@@ -52,13 +52,7 @@ Object.setPrototypeOf(Server, http.Server)
 inherit(Server, NetServer)
 
 // Servers of core's are servers to whoever asks, as they are where this module stands in for Node's.
-Object.defineProperty(Server, Symbol.hasInstance, {
-  value(instance) {
-    return this === Server
-      ? instance instanceof http.Server
-      : Function.prototype[Symbol.hasInstance].call(this, instance)
-  },
-})
+admit(Server, http.Server)
 
 Server.prototype.takesUpgrade = function (req) {
   if (typeof this.shouldUpgradeCallback === 'function') return Boolean(this.shouldUpgradeCallback(req))

@@ -8,6 +8,7 @@ const { Readable } = require('node:stream')
 const { fieldsObject, rawFields } = require('./fields.js')
 const { invalidArgType, invalidArgValue } = require('../errors.js')
 const { socketOf } = require('./proxy.js')
+const { admit } = require('../inherit.js')
 
 const kExchange = Symbol('exchange')
 const kFields = Symbol('fields')
@@ -41,11 +42,7 @@ Object.setPrototypeOf(Http2ServerRequest, http2.Http2ServerRequest)
 
 /** Those of servers that are core's are requests to whoever asks. */
 function isInstance(Ours, Genuine) {
-  Object.defineProperty(Ours, Symbol.hasInstance, {
-    value(instance) {
-      return this === Ours ? instance instanceof Genuine : Function.prototype[Symbol.hasInstance].call(this, instance)
-    },
-  })
+  admit(Ours, Genuine)
 }
 isInstance(Http2ServerRequest, http2.Http2ServerRequest)
 

@@ -3,7 +3,7 @@
 // https.Server over the native engine: TLS as servers of `tls` have it, then HTTP as servers of `http` have it.
 
 const { https } = require('../genuine.js')
-const { inherit } = require('../inherit.js')
+const { admit, inherit } = require('../inherit.js')
 const { Server: HttpServer, begin, prepare } = require('../http/server.js')
 const { construct, destroyWaiting, serve } = require('../tls/serving.js')
 const { SecureConnection } = require('./connection.js')
@@ -25,13 +25,7 @@ inherit(Server, HttpServer)
 serve(Server, CoreServer, SecureConnection)
 
 // As with http's: core's are servers to whoever asks.
-Object.defineProperty(Server, Symbol.hasInstance, {
-  value(instance) {
-    return this === Server
-      ? instance instanceof CoreServer
-      : Function.prototype[Symbol.hasInstance].call(this, instance)
-  },
-})
+admit(Server, CoreServer)
 
 /** A connection that there is TLS on. */
 Server.prototype._onsecured = function (connection) {

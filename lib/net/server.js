@@ -11,6 +11,7 @@ const { native } = require('../engine.js')
 const { describedSystemError, systemError } = require('../errors.js')
 const { Connection, Listener, open, unsendable } = require('./handle.js')
 const { Socket, genuine, kOwner, sending } = require('./socket.js')
+const { admit } = require('../inherit.js')
 
 const kReusePort = Symbol('reusePort')
 const kConnectionKey = Symbol('connection key')
@@ -32,13 +33,7 @@ Object.setPrototypeOf(Server.prototype, net.Server.prototype)
 Object.setPrototypeOf(Server, net.Server)
 
 // As with sockets: servers of core's are servers to whoever asks.
-Object.defineProperty(Server, Symbol.hasInstance, {
-  value(instance) {
-    return this === Server
-      ? instance instanceof net.Server
-      : Function.prototype[Symbol.hasInstance].call(this, instance)
-  },
-})
+admit(Server, net.Server)
 
 Server.prototype.listen = function listen(...args) {
   this[kReusePort] = Boolean(args[0]?.reusePort)

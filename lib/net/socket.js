@@ -12,6 +12,7 @@ const { prepareTls } = require('./tls.js')
 const { systemError, makeError } = require('../errors.js')
 const { own } = require('../core.js')
 const { takeReads } = require('./reads.js')
+const { admit } = require('../inherit.js')
 
 // Node keeps what connects a socket, its handle and its `onread` buffer under symbols of its own; they are found by their names.
 const probe = new net.Socket({ handle: {}, manualStart: true })
@@ -62,13 +63,7 @@ Object.setPrototypeOf(Socket.prototype, net.Socket.prototype)
 Object.setPrototypeOf(Socket, net.Socket)
 
 // Sockets of Node's own client and server are sockets to whoever asks, as they are where this module stands in for Node's.
-Object.defineProperty(Socket, Symbol.hasInstance, {
-  value(instance) {
-    return this === Socket
-      ? instance instanceof net.Socket
-      : Function.prototype[Symbol.hasInstance].call(this, instance)
-  },
-})
+admit(Socket, net.Socket)
 
 Socket.prototype[kHandle] = Connection
 

@@ -40,7 +40,7 @@ function read(look) {
 
 /** The method has other streams than the call. */
 function otherStreams(shape, flags) {
-  const message = `the method ${inWords(shape)}, and the call ${inWords(flags)}`
+  const message = `the method ${inWords(shape)}, and the call ${inWords(flags)}: both must say the same of 'clientStreaming' and 'serverStreaming'`
   return failure(Origin.REFUSED, Status.UNIMPLEMENTED, 'IRONWIRE_RPC_UNSUPPORTED', message)
 }
 

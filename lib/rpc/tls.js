@@ -9,7 +9,7 @@ const tls = require('node:tls')
 const { isDeepStrictEqual } = require('node:util')
 const { isNativeError } = require('node:util/types')
 const { native } = require('../engine')
-const { makeError, invalidArgType, systemError } = require('../errors')
+const { makeError, systemError } = require('../errors')
 const { refuseUnknown } = require('../options')
 const { all: SUITES } = require('../tls/ciphers')
 const { nativeContext } = require('../tls/context')
@@ -43,13 +43,22 @@ const FOREIGN = [
   'allowPartialTrustChain',
 ]
 
+/** By its kind only: what is in the wrong place may be a key. */
+const wrongType = (name, expected, given) =>
+  makeError(
+    TypeError,
+    'ERR_INVALID_ARG_TYPE',
+    `The "${name}" property must be ${expected}. Received ${given === null ? 'null' : `type ${typeof given}`}`,
+    wrongType,
+  )
+
 const wrong = (name, reason) => makeError(TypeError, 'ERR_INVALID_ARG_VALUE', `The property '${name}' ${reason}`, wrong)
 
 const isMissing = (value) => value === undefined || value === null || value.length === 0
 
 /** `path` is what `given` is called. */
 function check(given, known, path) {
-  if (given === null || typeof given !== 'object') throw invalidArgType(path, 'of type object', given)
+  if (given === null || typeof given !== 'object') throw wrongType(path, 'of type object', given)
   for (const name of FOREIGN) {
     if (known.includes(name) || given[name] === undefined) continue
     const instead = name === 'pfx' ? ": give 'cert' and 'key'" : ''
@@ -62,8 +71,12 @@ function check(given, known, path) {
   for (const name of ['requestCert', 'rejectUnauthorized']) {
     const value = given[name]
     if (value !== undefined && typeof value !== 'boolean') {
-      throw invalidArgType(`${path}.${name}`, 'of type boolean', value)
+      throw wrongType(`${path}.${name}`, 'of type boolean', value)
     }
+  }
+  const { ticketKeys } = given
+  if (ticketKeys !== undefined && !ArrayBuffer.isView(ticketKeys)) {
+    throw wrongType(`${path}.ticketKeys`, 'an instance of Buffer, TypedArray, or DataView', ticketKeys)
   }
   if (isMissing(given.cert) !== isMissing(given.key)) {
     throw wrong(`${path}.${isMissing(given.key) ? 'key' : 'cert'}`, "must be given: 'cert' and 'key' go together")
@@ -146,10 +159,10 @@ class ClientTls {
     check(given, OF_CLIENTS, path)
     const { servername, checkServerIdentity = tls.checkServerIdentity, rejectUnauthorized } = given
     if (servername !== undefined && typeof servername !== 'string') {
-      throw invalidArgType(`${path}.servername`, 'of type string', servername)
+      throw wrongType(`${path}.servername`, 'of type string', servername)
     }
     if (typeof checkServerIdentity !== 'function') {
-      throw invalidArgType(`${path}.checkServerIdentity`, 'of type function', checkServerIdentity)
+      throw wrongType(`${path}.checkServerIdentity`, 'of type function', checkServerIdentity)
     }
     this.#given = { ...given }
     this.servername = servername

@@ -3,7 +3,7 @@
 // tls.Server over the native engine.
 
 const { tls } = require('../genuine.js')
-const { inherit } = require('../inherit.js')
+const { admit, inherit } = require('../inherit.js')
 const { Server: NetServer } = require('../net/server.js')
 const { SecureConnection } = require('./connection.js')
 const { construct, leave, serve } = require('./serving.js')
@@ -26,12 +26,6 @@ inherit(Server, NetServer)
 serve(Server, CoreServer, SecureConnection)
 
 // As with net's: core's are servers to whoever asks.
-Object.defineProperty(Server, Symbol.hasInstance, {
-  value(instance) {
-    return this === Server
-      ? instance instanceof CoreServer
-      : Function.prototype[Symbol.hasInstance].call(this, instance)
-  },
-})
+admit(Server, CoreServer)
 
 module.exports = { Server }

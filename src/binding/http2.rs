@@ -327,13 +327,15 @@ fn respond(http2: &Rc<Http2>, engine: &Engine, args: &Args) -> Outcome<i32> {
         });
         return Ok(said(responded));
     }
-    with_body(http2, args, bits, 4, |body| {
+    let wrote = with_body(http2, args, bits, 4, |body| {
         let wrote = engine.append_with(id, |http2: &mut Connection, out, queued| {
             http2.session.respond(stream, status, fields, date, false, out)?;
             http2.session.write(stream, body, bits & END != 0, room(queued), out)
         });
         said(wrote)
-    })
+    })?;
+    go_on(http2, engine, id, wrote);
+    Ok(wrote)
 }
 
 /// `(id, stream, bits, body, length)`: a part of a body, and the stream's end with it if `bits` say so.
@@ -347,10 +349,15 @@ fn write(http2: &Rc<Http2>, engine: &Engine, args: &Args) -> Outcome<i32> {
         });
         said(wrote)
     })?;
+    go_on(http2, engine, id, wrote);
+    Ok(wrote)
+}
+
+/// Where not all was sent for want of room in the output, there is room again: what is gathered has left.
+fn go_on(http2: &Http2, engine: &Engine, id: u32, wrote: i32) {
     if wrote & sent::ALL == 0 {
         pump(http2, engine, id);
     }
-    Ok(wrote)
 }
 
 fn with_body<T>(http2: &Http2, args: &Args, bits: u32, at: usize, code: impl FnOnce(&[u8]) -> T) -> Outcome<T> {
@@ -376,9 +383,11 @@ fn trailers(http2: &Rc<Http2>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let fields = &mut *http2.fields.borrow_mut();
     fields.clear();
     args.append_latin1(2, fields)?;
-    Ok(said(engine.append_with(id, |http2: &mut Connection, out, queued| {
+    let wrote = said(engine.append_with(id, |http2: &mut Connection, out, queued| {
         http2.session.trailers(stream, fields, room(queued), out)
-    })))
+    }));
+    go_on(http2, engine, id, wrote);
+    Ok(wrote)
 }
 
 /// `(id, stream)`: data of a stream are shown again. Returns those that were kept, if there are any.
@@ -501,7 +510,8 @@ fn pump(http2: &Http2, engine: &Engine, id: u32) {
             out.len() > length
         });
         if http2.scratch.borrow().rows.len() > before {
-            engine.gather();
+            // A peer with large windows may have nothing more to say.
+            engine.gather_before_wait();
         }
         if more != Some(true) {
             return;

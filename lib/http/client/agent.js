@@ -8,6 +8,7 @@ const { AsyncResource } = require('node:async_hooks')
 const { http, net } = require('../../genuine.js')
 const { ClientSocket, kTakesParsed, isClientSocket, connectionOf } = require('./socket.js')
 const core = require('./core.js')
+const { admit } = require('../../inherit.js')
 
 const { Agent: CoreAgent } = http
 const { prototype: base } = CoreAgent
@@ -35,11 +36,7 @@ Object.defineProperty(Agent, 'defaultMaxSockets', {
 })
 
 // As with servers: core's are agents to whoever asks.
-Object.defineProperty(Agent, Symbol.hasInstance, {
-  value(instance) {
-    return this === Agent ? instance instanceof CoreAgent : Function.prototype[Symbol.hasInstance].call(this, instance)
-  },
-})
+admit(Agent, CoreAgent)
 
 /** Readies an agent that core has constructed. */
 function prepare(agent, name) {

@@ -5,7 +5,7 @@
 const core = require('../../http/client/core.js')
 const { Agent: HttpAgent, PoolName, prepare } = require('../../http/client/agent.js')
 const genuine = require('../../genuine.js')
-const { inherit } = require('../../inherit.js')
+const { admit, inherit } = require('../../inherit.js')
 const { connectionOf } = require('../../http/client/socket.js')
 const { wishesOf } = require('../../tls/client.js')
 const { SecureSocket } = require('./socket.js')
@@ -26,11 +26,7 @@ Object.setPrototypeOf(Agent.prototype, CoreAgent.prototype)
 Object.setPrototypeOf(Agent, CoreAgent)
 inherit(Agent, HttpAgent)
 
-Object.defineProperty(Agent, Symbol.hasInstance, {
-  value(instance) {
-    return this === Agent ? instance instanceof CoreAgent : Function.prototype[Symbol.hasInstance].call(this, instance)
-  },
-})
+admit(Agent, CoreAgent)
 
 /** The options that core makes a name of. */
 const NAMES = namesIn(coreName)
