@@ -530,7 +530,7 @@ test('messages that nobody reads are bounded over a connection', { timeout: 60_0
   await one(client, 'x')
   const links = [...server.links, client.getChannel().link]
   // By itself it is too much for a test.
-  for (const link of links) link.held = 100_000
+  for (const link of links) link.unread.limit = 100_000
   const written = new Promise((resolve) => {
     const call = client.gather(resolve)
     for (let i = 0; i < 1000; i++) call.write('')
@@ -539,7 +539,7 @@ test('messages that nobody reads are bounded over a connection', { timeout: 60_0
   assert.deepEqual(ended, ['gather'])
   const stream = client.many('x')
   await assert.rejects(once(stream, 'status'), { code: status.RESOURCE_EXHAUSTED })
-  for (const link of links) link.held = 1_000_000
+  for (const link of links) link.unread.limit = 1_000_000
   const read = client.many('end')
   let count = 0
   for await (const _ of read) count++
@@ -549,7 +549,42 @@ test('messages that nobody reads are bounded over a connection', { timeout: 60_0
   while (links[1].calls.size > 0) await new Promise((resolve) => setImmediate(resolve))
   assert.ok(forgotten.call.inbox.waiting.length > 0)
   assert.equal(await one(client, 'x'), 'x')
-  assert.deepEqual([links[0].unread, links[1].unread], [0, 0])
+  assert.deepEqual(
+    links.map(({ unread: { bytes, fresh } }) => [bytes, fresh.length]),
+    [
+      [0, 0],
+      [0, 0],
+    ],
+  )
+})
+
+test('a message that waits keeps nothing of what has come with it', async (t) => {
+  let reader
+  const handlers = {
+    one: ({ request }, callback) => callback(null, String(request.length)),
+    gather(call, callback) {
+      reader = call
+      const read = []
+      call.on('end', () => callback(null, read.join()))
+      call.go = () => call.on('data', (message) => read.push(message))
+    },
+  }
+  const { port, server } = await serve(t, grpc, handlers)
+  const client = connect(t, grpc, port)
+  const call = client.gather()
+  const expected = []
+  for (let i = 0; i < 40; i++) {
+    expected.push(`message ${i}`)
+    call.write(expected[i])
+    assert.equal(await one(client, 'x'.repeat(20_000)), '20000')
+  }
+  const { waiting } = reader.call.inbox
+  assert.ok(waiting.length > 5, 'more than the stream itself takes')
+  for (const { bytes } of waiting.slice(0, -1)) assert.ok(bytes.buffer.byteLength <= Buffer.poolSize)
+  reader.go()
+  call.end()
+  assert.equal(await call.response, expected.join())
+  for (const { unread } of server.links) assert.deepEqual([unread.bytes, unread.fresh.length], [0, 0])
 })
 
 test('an idle client keeps no process, a call does', async (t) => {

@@ -2,10 +2,46 @@
 
 // Messages of a stream that have come, until its reader wants them. The peer may send as many more as were taken.
 
+const { Buffer } = require('node:buffer')
 const { native } = require('../engine.js')
 
 /** What a message takes beyond its bytes while it waits. */
 const OVERHEAD = 160
+
+const sizeOf = ({ bytes }) => OVERHEAD + bytes.length
+
+/** The messages of a connection that nobody has read. */
+class Unread {
+  constructor(limit) {
+    this.limit = limit
+    this.bytes = 0
+    /** Those that lie in the memory of the last batch. */
+    this.fresh = []
+    this.batch = undefined
+  }
+
+  add(message) {
+    this.bytes += sizeOf(message)
+    const { buffer, length } = message.bytes
+    // One that is most of what it lies in may stay there.
+    if (2 * length >= buffer.byteLength) return
+    if (buffer !== this.batch) this.part(buffer)
+    this.fresh.push(message)
+  }
+
+  /** Those that wait for longer than a batch have bytes of their own, or each would keep all that has come with it. */
+  part(batch) {
+    for (const message of this.fresh) if (message.waits) message.bytes = Buffer.from(message.bytes)
+    this.fresh = []
+    this.batch = batch
+  }
+
+  remove(message) {
+    message.waits = false
+    this.bytes -= sizeOf(message)
+    if (this.bytes === 0 && this.batch !== undefined) this.part(undefined)
+  }
+}
 
 class Inbox {
   /** `call` has `link`, `stream` and `decode(bytes, compressed)`, which returns nothing when the call has failed with that. */
@@ -13,9 +49,8 @@ class Inbox {
     this.call = call
     this.reader = reader
     this.waiting = []
-    /** Memory of those, and the link whose it is counted as. */
-    this.bytes = 0
-    this.link = null
+    /** Where those are counted. */
+    this.unread = undefined
     this.paused = false
     this.ended = false
     /** Bytes that were taken, and the peer not told. */
@@ -26,29 +61,23 @@ class Inbox {
 
   add(bytes, compressed, used) {
     if (this.ended) return
-    if (this.paused || this.waiting.length > 0) this.keep({ bytes, compressed, used })
+    if (this.paused || this.waiting.length > 0) this.keep({ bytes, compressed, used, waits: true })
     else this.deliver(bytes, compressed, used)
   }
 
   /** A message waits. What waits on a connection is bounded: the call that goes beyond that ends, as only it can. */
   keep(message) {
-    const { link } = this.call
-    this.link = link
+    const { unread } = this.call.link
+    this.unread = unread
     this.waiting.push(message)
-    this.count(OVERHEAD + message.bytes.length)
-    if (link.unread > link.held) this.call.onTooLarge(0)
-  }
-
-  count(bytes) {
-    if (this.link === null) return
-    this.bytes += bytes
-    this.link.unread += bytes
+    unread.add(message)
+    if (unread.bytes > unread.limit) this.call.onTooLarge(0)
   }
 
   /** What waits is not the connection's any more, but its reader's. */
   disown() {
-    this.count(-this.bytes)
-    this.link = null
+    if (this.unread !== undefined) for (const message of this.waiting) this.unread.remove(message)
+    this.unread = undefined
   }
 
   deliver(bytes, compressed, used) {
@@ -67,9 +96,9 @@ class Inbox {
   read() {
     this.paused = false
     while (!this.paused && this.waiting.length > 0) {
-      const { bytes, compressed, used } = this.waiting.shift()
-      this.count(-OVERHEAD - bytes.length)
-      this.deliver(bytes, compressed, used)
+      const message = this.waiting.shift()
+      this.unread?.remove(message)
+      this.deliver(message.bytes, message.compressed, message.used)
     }
     if (this.waiting.length === 0) this.empty()
   }
@@ -82,8 +111,8 @@ class Inbox {
 
   /** Nobody wants what waits. */
   drop() {
-    this.waiting = []
     this.disown()
+    this.waiting = []
     this.ended = true
     this.onEmpty = undefined
   }
@@ -97,4 +126,4 @@ class Inbox {
   }
 }
 
-module.exports = { Inbox }
+module.exports = { Inbox, Unread }

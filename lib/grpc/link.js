@@ -10,6 +10,7 @@ const { systemError } = require('../errors.js')
 const { EOF, ECANCELED } = require('../constants.js').errno
 const { Deadlines } = require('../rpc/deadlines.js')
 const { MAX_RECEIVE } = require('./constants.js')
+const { Unread } = require('./inbox.js')
 require('./batch.js')
 
 const EMPTY = Buffer.alloc(0)
@@ -45,8 +46,7 @@ class Link extends Base {
     this.maxReceive = limitOf(options['grpc.max_receive_message_length'], MAX_RECEIVE)
     this.maxSend = limitOf(options['grpc.max_send_message_length'], UNLIMITED)
     this.held = Math.min(Math.max(HELD, 4 * this.maxReceive), UNLIMITED)
-    /** Memory of messages that nobody has read, in bytes. */
-    this.unread = 0
+    this.unread = new Unread(this.held)
     this.peer = undefined
     /** Asks whether the peer is there. */
     this.keepalive = undefined
