@@ -62,19 +62,21 @@ const wrkMissing = !onPath('wrk') && peersMissing && 'neither wrk nor autocannon
 const nodeStyle = ['ironwire', 'node:http']
 
 test('bench http', { skip: wrkMissing }, async (t) => {
-  const briefly = ['--seconds', '1', '--only', nodeStyle.join(), '--case', 'pipelined,post,client']
+  const briefly = ['--seconds', '1', '--only', nodeStyle.join(), '--case', 'pipelined,post,https client']
   const { cases } = await report(t, 'http', ...briefly)
   assert.deepStrictEqual(
     cases.map(({ name, connections, depth }) => [name, connections, depth]),
     [
       ['pipelined', 64, 16],
       ['post', 64, 1],
-      ['client', undefined, undefined],
+      ['https client', undefined, undefined],
     ],
   )
   for (const one of cases) {
-    assert.deepStrictEqual(contendersOf(one), nodeStyle)
-    assert.strictEqual(one.versus.contender, 'node:http')
+    const [ours, peer] = nodeStyle
+    const expected = one.name === 'https client' ? [ours, 'node:https'] : [ours, peer]
+    assert.deepStrictEqual(contendersOf(one), expected)
+    assert.strictEqual(one.versus.contender, expected[1])
   }
 })
 

@@ -33,10 +33,15 @@ function connect(t, url) {
   return client
 }
 
-function folderOf(t) {
+const folders = []
+// Behind all tests: the processes that write there are gone by then.
+test.after(() => {
+  for (const folder of folders) fs.rmSync(folder, { recursive: true, force: true, maxRetries: 20 })
+})
+
+function newFolder() {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-registry-'))
-  // Its process may still be writing.
-  t.after(() => fs.rmSync(folder, { recursive: true, force: true, maxRetries: 20 }))
+  folders.push(folder)
   return folder
 }
 
@@ -175,7 +180,7 @@ test('what is refused for good is an error, at once; what has no room is tried a
 })
 
 test('what was acknowledged is known after kill -9, whose it is too', posix, async (t) => {
-  const folder = folderOf(t)
+  const folder = newFolder()
   const first = await spawned(t, { FOLDER: folder })
   const client = connect(t, first.url)
   const registrations = await Promise.all(
@@ -203,7 +208,7 @@ test('what was acknowledged is known after kill -9, whose it is too', posix, asy
 })
 
 test("a folder is one registry's at a time", posix, async (t) => {
-  const folder = folderOf(t)
+  const folder = newFolder()
   await listen(t, { folder })
   const second = rpc.createRegistry({ folder })
   const [error] = await once(second, 'error')
@@ -217,7 +222,7 @@ test("a folder is one registry's at a time", posix, async (t) => {
 })
 
 test('a damaged file is told of, kept, and does not keep the registry from starting', async (t) => {
-  const folder = folderOf(t)
+  const folder = newFolder()
   const first = await listen(t, { folder })
   const client = connect(t, first.url)
   for (const id of ['a', 'b', 'c']) await register(client, 'echo', { id, port: 1 })
@@ -238,7 +243,7 @@ test('a damaged file is told of, kept, and does not keep the registry from start
 })
 
 test('a disk that is full refuses what it cannot keep, and the rest goes on', posix, async (t) => {
-  const folder = folderOf(t)
+  const folder = newFolder()
   // Files of 4 KiB at most.
   const limited = ['bash', '-c', `ulimit -f 4 && exec ${process.execPath} ${SERVER}`]
   const { url, child, port } = await spawned(t, { FOLDER: folder }, limited)
