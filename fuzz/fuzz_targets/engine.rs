@@ -290,7 +290,8 @@ impl Host for Script {
         | Event::Hello(id)
         | Event::Secured(id)
         | Event::Insecure(id, _)
-        | Event::Keys(id, _)) = event;
+        | Event::Keys(id, _)
+        | Event::Session(id, _)) = event;
         let wire = self.wire(id);
         assert_eq!(wire.closed.get(), 0, "told of one that is closed");
         match event {

@@ -227,16 +227,8 @@ class Exchange {
   /** The header of a response, and `body` behind it, if there is one: a string or bytes. The stream ends with it if it `ends`. */
   respond(status, fields, date, body, encoding, ends) {
     this.headersSent = true
-    let flags = status | (date ? bits.DATE : 0) | (ends ? bits.END : 0)
-    let length = 0
-    if (body !== undefined) {
-      if (typeof body === 'string') flags |= encoding === 'latin1' || encoding === 'binary' ? bits.LATIN1 : bits.TEXT
-      else {
-        flags |= bits.BYTES
-        length = body.length
-      }
-    }
-    const said = native.http2Respond(this.session.handle.id, this.id, flags, fields, body, length)
+    const flags = status | (date ? bits.DATE : 0) | (ends ? bits.END : 0) | kindOf(body, encoding)
+    const said = native.http2Respond(this.session.handle.id, this.id, flags, fields, body, lengthOf(body))
     if (channels.finish.hasSubscribers && said >= 0) this.publishResponse(status, fields, ends)
     return this.said(said, ends)
   }
@@ -252,14 +244,8 @@ class Exchange {
   }
 
   write(body, encoding, ends) {
-    let flags = ends ? bits.END : 0
-    let length = 0
-    if (typeof body === 'string') flags |= encoding === 'latin1' || encoding === 'binary' ? bits.LATIN1 : bits.TEXT
-    else if (body !== undefined) {
-      flags |= bits.BYTES
-      length = body.length
-    }
-    return this.said(native.http2Write(this.session.handle.id, this.id, flags, body, length), ends)
+    const flags = (ends ? bits.END : 0) | kindOf(body, encoding)
+    return this.said(native.http2Write(this.session.handle.id, this.id, flags, body, lengthOf(body)), ends)
   }
 
   sendTrailers(fields) {
@@ -298,6 +284,16 @@ class Exchange {
     else this.lastWord = code
   }
 }
+
+/** What Rust is given as a body. */
+function kindOf(body, encoding) {
+  if (body === undefined) return 0
+  if (typeof body !== 'string') return bits.BYTES
+  return encoding === 'latin1' || encoding === 'binary' ? bits.LATIN1 : bits.TEXT
+}
+
+/** Of bytes; what text comes to is Rust's to find out. */
+const lengthOf = (body) => (body === undefined || typeof body === 'string' ? 0 : body.length)
 
 function forsakeLater(exchange) {
   if (!exchange.closed && !exchange.remoteEnded && !exchange.isRead()) exchange.reset(NGHTTP2_NO_ERROR)

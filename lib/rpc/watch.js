@@ -4,14 +4,13 @@
 // costs, so those that wait equally long share one, and are links of a list in the order in which they are due.
 
 const { AsyncResource } = require('node:async_hooks')
-const { setTimeout, clearTimeout, setImmediate } = require('node:timers')
+const { Deadlines } = require('./deadlines')
 const { now } = require('./tick')
-
-/** The longest delay that Node's timers take. */
-const MAX_DELAY = 2 ** 31 - 1
 
 /** The shared timers belong to nobody: what the one who happens to start one keeps in an AsyncLocalStorage is not theirs. */
 const nobody = new AsyncResource('IRONWIRE_RPC_WATCH', { requireManualDestroy: true })
+// Whoever counts resources that were not ended (jest, for open handles) does not count this one.
+nobody.emitDestroy()
 
 /** Who waits for one thing at a time, or nothing: a list of one then. */
 class Watched {
@@ -67,28 +66,22 @@ class List extends Watched {
   constructor(lists, milliseconds) {
     super(lists)
     this.milliseconds = milliseconds
-    this.timer = null
+    this.deadlines = new Deadlines((time) => this.expire(time))
   }
 
   /** What had only one link is not needed any more. */
   emptied() {
-    clearTimeout(this.timer)
+    this.deadlines.clear()
     this.lists.delete(this.milliseconds)
   }
 
-  /**
-   * Starts the timer, unless it runs. What has come is read before anybody is called: a process that has not run for
-   * a while sees its timers first, so it is looked behind the next poll.
-   */
+  /** Sees to it that the first is called. */
   start() {
-    if (this.timer !== null) return
-    const delay = Math.min(Math.max(this.later.due - now(), 1), MAX_DELAY)
-    this.timer = nobody.runInAsyncScope(setTimeout, undefined, () => setImmediate(() => this.fire()), delay).unref()
+    const { due } = this.later
+    if (due < this.deadlines.next) nobody.runInAsyncScope(this.deadlines.add, this.deadlines, due)
   }
 
-  fire() {
-    this.timer = null
-    const time = now()
+  expire(time) {
     try {
       while (this.later !== this && this.later.due <= time) {
         const first = this.later
@@ -100,6 +93,7 @@ class List extends Watched {
       // Also behind one that threw.
       if (this.later !== this) this.start()
     }
+    return Infinity
   }
 }
 

@@ -76,14 +76,7 @@ function make(options, roots, logs) {
     // It says so when it connects.
     if (alpn.ALPNProtocols === undefined) return null
   }
-  return nativeContext(options, { alpn: protocols(alpn.ALPNProtocols), logs, roots: roots?.bytes }) ?? null
-}
-
-/** Protocols as core keeps them, each behind its length. */
-function protocols(wire = []) {
-  const found = []
-  for (let at = 0; at < wire.length; at += 1 + wire[at]) found.push(wire.subarray(at + 1, at + 1 + wire[at]))
-  return found
+  return nativeContext(options, { alpn: alpn.ALPNProtocols, logs, roots: roots?.bytes }) ?? null
 }
 
 /** A short name of the options, which does not keep their secrets. */

@@ -45,9 +45,9 @@ const bytes = (value) =>
 
 /**
  * A context of `options`, as `tls.createServer` takes them, or nothing where rustls cannot do what they ask for. `purpose` is what sessions must
- * have in common to be resumed, `ticketsOf` a context with the same tickets, and `roots` are trusted in the place of `ca`.
+ * have in common to be resumed, `alpn` the protocols as core keeps them, `ticketsOf` a context with the same tickets, and `roots` are trusted in the place of `ca`.
  */
-function nativeContext(options, { asks = false, alpn = [], logs = false, purpose = '', ticketsOf, roots } = {}) {
+function nativeContext(options, { asks = false, alpn, logs = false, purpose = '', ticketsOf, roots } = {}) {
   if (isForeign(options)) return undefined
   if (options.ecdhCurve !== undefined && options.ecdhCurve !== 'auto') return undefined
   const oldest = VERSIONS[options.minVersion ?? tls.DEFAULT_MIN_VERSION]
@@ -62,7 +62,7 @@ function nativeContext(options, { asks = false, alpn = [], logs = false, purpose
       certificates: identities.map(({ chain }) => complete(chain, authorities)),
       keys: identities.map(({ key }) => key),
       authorities: roots ?? authorities,
-      alpn: alpn.map(bytes),
+      alpn: protocols(alpn),
       oldest,
       newest,
       suites,
@@ -79,6 +79,13 @@ function nativeContext(options, { asks = false, alpn = [], logs = false, purpose
     // Node's own made sense of what is no certificate or key here.
     return undefined
   }
+}
+
+/** Each behind its length; none where there is nothing. */
+function protocols(wire = []) {
+  const found = []
+  for (let at = 0; at < wire.length; at += 1 + wire[at]) found.push(bytes(wire.subarray(at + 1, at + 1 + wire[at])))
+  return found
 }
 
 /** `undefined` for a list that is more than names of suites that rustls has. */

@@ -114,16 +114,7 @@ function contextsOf(server) {
 function build(server, options, logs, ticketsOf) {
   const { requestCert, sessionIdContext } = server
   const purpose = `${sessionIdContext} ${requestCert}`
-  return nativeContext(options, { asks: requestCert, alpn: protocols(server.ALPNProtocols), logs, purpose, ticketsOf })
-}
-
-/** Protocols as core keeps them, each behind its length. */
-function protocols(wire) {
-  const found = []
-  for (let at = 0; wire !== undefined && at < wire.length; at += 1 + wire[at]) {
-    found.push(wire.subarray(at + 1, at + 1 + wire[at]))
-  }
-  return found
+  return nativeContext(options, { asks: requestCert, alpn: server.ALPNProtocols, logs, purpose, ticketsOf })
 }
 
 /** What asks a server's JavaScript in handshakes; nothing where that has nothing to say. */
