@@ -1,4 +1,4 @@
-//! gRPC connections between the engine and `lib/grpc`: their events as rows of [batches](super::batches), and what is answered, call by call.
+//! gRPC connections between the engine and `lib/grpc`: their events as rows of [batches], and what is answered, call by call.
 //!
 //! Messages are whole, and methods are the numbers that JavaScript has [been given](path) for their paths.
 

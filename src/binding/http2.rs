@@ -1,4 +1,4 @@
-//! HTTP/2 connections between the engine and `lib/http2`: their events as rows of [batches](super::batches), and what is answered, call by call.
+//! HTTP/2 connections between the engine and `lib/http2`: their events as rows of [batches], and what is answered, call by call.
 
 pub(super) use super::batches::sent;
 
