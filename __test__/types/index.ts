@@ -340,7 +340,9 @@ healthy.addToServer(grpcServer)
 // @ts-expect-error: no status
 healthy.setStatus('shop.Shop', 'OK')
 grpc.makeClientConstructor(grpc.health.service)
-new grpc.reflection.ReflectionService([protobuf(''.trim()), grpc.health.schema], { services: [] }).addToServer(grpcServer)
+new grpc.reflection.ReflectionService([protobuf(''.trim()), grpc.health.schema], { services: [] }).addToServer(
+  grpcServer,
+)
 // @ts-expect-error: credentials are wanted
 new grpc.Client('localhost:1')
 
