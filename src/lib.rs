@@ -11,6 +11,7 @@ pub mod codec;
 pub mod engine;
 pub mod errno;
 pub mod files;
+pub mod grpc;
 pub mod http1;
 pub mod http2;
 mod js;

@@ -320,6 +320,32 @@ createHttp2Server({ settings: { initialWindowSize: 100_000 } }).on('stream', (st
 // @ts-expect-error: a setting that is no number
 createHttp2Server({ settings: { initialWindowSize: 'a' } })
 
+import { grpc } from 'ironwire'
+import { Server as GrpcServer, status as grpcStatus } from 'ironwire/grpc'
+
+const grpcServer: grpc.Server = new GrpcServer({ 'grpc.max_concurrent_streams': 10 })
+grpcServer.addService(protobuf(''.trim()).Catalog as unknown as grpc.SchemaService, {
+  get(call: grpc.ServerUnaryCall<{ id: number }, { name: string }>, callback: grpc.sendUnaryData<{ name: string }>) {
+    if (call.request.id === 0) callback({ code: grpcStatus.NOT_FOUND, details: 'no such thing' })
+    else callback(null, { name: call.getPeer() })
+  },
+})
+const GrpcCatalog = grpc.makeClientConstructor({}, 'Catalog')
+const grpcClient = new GrpcCatalog('localhost:1', grpc.credentials.createInsecure(), { 'grpc.keepalive_time_ms': 1000 })
+grpcClient.get({ id: 1 }, (error: grpc.ServiceError | null) => error?.code satisfies grpc.status | undefined)
+grpcClient.waitForReady(Date.now() + 1000, (error) => error satisfies Error | undefined)
+const healthy = new grpc.health.HealthImplementation({ '': 'SERVING' })
+healthy.setStatus('shop.Shop', 'NOT_SERVING' satisfies grpc.health.ServingStatus)
+healthy.addToServer(grpcServer)
+// @ts-expect-error: no status
+healthy.setStatus('shop.Shop', 'OK')
+grpc.makeClientConstructor(grpc.health.service)
+new grpc.reflection.ReflectionService([protobuf(''.trim()), grpc.health.schema], { services: [] }).addToServer(
+  grpcServer,
+)
+// @ts-expect-error: credentials are wanted
+new grpc.Client('localhost:1')
+
 import { dgram } from 'ironwire'
 import { createSocket } from 'ironwire/dgram'
 

@@ -170,6 +170,8 @@ pub struct Session {
     pub(super) dribbled: bool,
     /// Streams on which something was taken in this read.
     credited: BTreeSet<u32>,
+    /// See [`Session::take_by_hand`].
+    by_hand: bool,
 }
 
 /// Who is told.
@@ -213,12 +215,18 @@ impl Session {
             now,
             dribbled: false,
             credited: BTreeSet::new(),
+            by_hand: false,
         };
         if role == Role::Client {
             out.extend_from_slice(PREFACE);
         }
         session.settings(settings, out);
         session
+    }
+
+    /// From now on, data that were told count as taken only when [`Session::take`] says so.
+    pub fn take_by_hand(&mut self) {
+        self.by_hand = true;
     }
 
     /// Which end this is.

@@ -1,0 +1,45 @@
+'use strict'
+
+const { makeError } = require('../errors.js')
+const { status: names } = require('./constants.js')
+
+/** What is in @grpc/grpc-js and not here. */
+function unsupported(what) {
+  return makeError(Error, 'IRONWIRE_GRPC_UNSUPPORTED', `ironwire's grpc has no ${what} yet`, unsupported)
+}
+
+/** Options of @grpc/grpc-js's that whoever gives them counts on, and that nothing here heeds. */
+const MISSING = [
+  'grpc.service_config',
+  'grpc.http_proxy',
+  'grpc.default_compression_algorithm',
+  'grpc.client_idle_timeout_ms',
+  'grpc.ssl_target_name_override',
+  'grpc.server_call_metric_recording',
+  'grpc-node.max_session_memory',
+]
+
+function refuseMissing(options) {
+  for (const name of MISSING) if (options[name]) throw unsupported(`'${name}'`)
+}
+
+/** The error that a call ends with, as @grpc/grpc-js makes it: `code` is the number of a status. */
+function callError(status) {
+  return Object.assign(new Error(`${status.code} ${names[status.code]}: ${status.details}`), status)
+}
+
+/** The status that a handler's error stands for. */
+function statusOf(error, trailers) {
+  const status = {
+    code: 2,
+    details: error?.message !== undefined ? error.message : 'Unknown Error',
+    metadata: trailers ?? error.metadata ?? null,
+  }
+  if (Number.isInteger(error.code)) {
+    status.code = error.code
+    if (typeof error.details === 'string') status.details = error.details
+  }
+  return status
+}
+
+module.exports = { unsupported, refuseMissing, callError, statusOf }

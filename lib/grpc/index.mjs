@@ -1,0 +1,25 @@
+import grpc from './index.js'
+
+export const {
+  status,
+  connectivityState,
+  logVerbosity,
+  propagate,
+  credentials,
+  ChannelCredentials,
+  ServerCredentials,
+  Metadata,
+  StatusBuilder,
+  Server,
+  Client,
+  Channel,
+  loadPackageDefinition,
+  makeClientConstructor,
+  makeGenericClientConstructor,
+  closeClient,
+  waitForClientReady,
+  getClientChannel,
+  health,
+  reflection,
+} = grpc
+export default grpc
