@@ -3,7 +3,9 @@
 // tls.connect against Node's: the same scenario with either must say the same, to servers of either module.
 
 const assert = require('node:assert/strict')
+const { spawn } = require('node:child_process')
 const { once } = require('node:events')
+const fs = require('node:fs')
 const net = require('node:net')
 const os = require('node:os')
 const path = require('node:path')
@@ -173,6 +175,52 @@ describe('whom it trusts', AT_ONCE, () => {
   })
 })
 
+describe('certificates', AT_ONCE, () => {
+  same('lead to what is trusted, whether the server shows that or not', {}, hello, async (connect, port) => {
+    const socket = connect({ port, ...trusting })
+    await once(socket, 'secureConnect')
+    const found = []
+    let last
+    // As Node's documentation does it.
+    for (let next = socket.getPeerCertificate(true); next.fingerprint256 !== last; next = next.issuerCertificate) {
+      last = next.fingerprint256
+      found.push(next.subject.CN)
+    }
+    assert.deepEqual(found, ['localhost', 'between', 'authority'])
+    return [found, socket.getPeerCertificate().issuerCertificate, socket.getCertificate()]
+  })
+  same('of a server that is not known', { cert: pem('server-cert.pem') }, hello, async (connect, port) => {
+    const socket = connect({ port, ...trusting, rejectUnauthorized: false })
+    await once(socket, 'secureConnect')
+    return [socket.authorizationError, 'issuerCertificate' in socket.getPeerCertificate(true)]
+  })
+  same(
+    'are shown with their authorities to who looks at them',
+    {},
+    hello,
+    (connect, port) =>
+      new Promise((resolve, reject) => {
+        const checkServerIdentity = (_name, { issuerCertificate }) => {
+          resolve([issuerCertificate.subject.CN, issuerCertificate.issuerCertificate.subject.CN])
+        }
+        connect({ port, ...trusting, checkServerIdentity }).on('error', reject)
+      }),
+  )
+  for (const changed of [false, true]) {
+    it(`of a context ${changed ? 'that was changed are' : 'are not'} Node's to trust`, async (t) => {
+      const server = core.createServer(identity, (socket) => socket.end())
+      t.after(() => server.close())
+      const secureContext = tls.createSecureContext()
+      if (changed) secureContext.context.addCACert(ca)
+      const { ca: _ca, ...options } = trusting
+      const socket = tls.connect({ port: await listen(server), ...options, secureContext, rejectUnauthorized: false })
+      t.after(() => socket.destroy())
+      await once(socket, 'secureConnect')
+      assert.deepEqual([socket.authorized, isOurs(socket)], [changed, !changed])
+    })
+  }
+})
+
 describe('what goes wrong', AT_ONCE, () => {
   it('is told as Node tells it', async () => {
     const closing = net.createServer((socket) => socket.destroy())
@@ -304,6 +352,17 @@ describe('sessions', AT_ONCE, () => {
   }
 })
 
+it('what Node was told to write down of its TLS, it writes down', async (t) => {
+  const server = core.createServer(identity, hello)
+  t.after(() => server.close())
+  const log = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-keylog-')), 'log')
+  t.after(() => fs.rmSync(path.dirname(log), { recursive: true }))
+  const script = `require(${JSON.stringify(path.join(__dirname, '../..'))}).tls.connect(${await listen(server)}, { rejectUnauthorized: false }).resume()`
+  const child = spawn(process.execPath, [`--tls-keylog=${log}`, '-e', script], { stdio: 'ignore' })
+  assert.deepEqual(await once(child, 'exit'), [0, null])
+  assert.match(fs.readFileSync(log, 'latin1'), /^CLIENT_HANDSHAKE_TRAFFIC_SECRET /m)
+})
+
 describe('sessions of our servers', AT_ONCE, () => {
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
     it(`go on as often as one likes, two at a time, in ${maxVersion}`, async (t) => {
@@ -313,11 +372,12 @@ describe('sessions of our servers', AT_ONCE, () => {
       let session
       const connected = async () => {
         const socket = tls.connect({ port, ...trusting, session })
-        const given = maxVersion === 'TLSv1.3' || session === undefined ? once(socket, 'session') : [session]
+        const given = session === undefined ? once(socket, 'session') : undefined
+        const ended = once(socket.resume(), 'close')
         await once(socket, 'secureConnect')
         const reused = socket.isSessionReused()
-        const [next] = await given
-        await once(socket.resume(), 'close')
+        const [next = session] = (await given) ?? []
+        await ended
         return [reused, next]
       }
       const found = []

@@ -7,7 +7,7 @@ const { createHash } = require('node:crypto')
 const process = require('node:process')
 const tls = require('node:tls')
 const genuine = require('../genuine.js')
-const { isForeign, nativeContext, optionsOf } = require('./context.js')
+const { isForeign, isTraced, nativeContext, optionsOf } = require('./context.js')
 const { defaultRoots } = require('./roots.js')
 
 /** Options that have a part of the handshake done by JavaScript, want the stream below, or what rustls has nothing for. */
@@ -38,7 +38,7 @@ const found = genuine.tls
  * Throws what Node throws of wrong options.
  */
 function clientContext(options, logs) {
-  if (isReplaced() || FOREIGN.some((name) => options[name]) || isForeign(options)) return undefined
+  if (isTraced || isReplaced() || FOREIGN.some((name) => options[name]) || isForeign(options)) return undefined
   if (options.secureContext) {
     const known = optionsOf(options.secureContext)
     return known && clientContext({ ...known, ALPNProtocols: options.ALPNProtocols }, logs)

@@ -104,7 +104,9 @@ function secured(Base) {
     /** What is wrong with the name of the server, if that has not been looked at before. */
     identify({ servername, host, checkServerIdentity = genuine.tls.checkServerIdentity }) {
       if (this.isResumed) return undefined
-      return checkServerIdentity(servername || host || 'localhost', this.socket.getPeerCertificate(true))
+      // Node's does not look at who has signed it.
+      const detailed = checkServerIdentity !== genuine.tls.checkServerIdentity
+      return checkServerIdentity(servername || host || 'localhost', this.socket.getPeerCertificate(detailed))
     }
 
     tell() {
@@ -351,6 +353,7 @@ const nothing = {
   cipher: {},
   isResumed: false,
   peerCertificates: [],
+  peerChain: [],
 }
 
 module.exports = { kWishes, wishesOf, secured, prepare }

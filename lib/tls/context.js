@@ -5,6 +5,7 @@
 
 const { Buffer } = require('node:buffer')
 const crypto = require('node:crypto')
+const process = require('node:process')
 const tls = require('node:tls')
 const { native } = require('../engine.js')
 const { all, parseCiphers } = require('./ciphers.js')
@@ -26,6 +27,10 @@ const FOREIGN = [
   'privateKeyIdentifier',
   'certificateCompression',
 ]
+
+/** Node was told to write down, or to show, what its own TLS does. */
+const FLAGS = `${process.execArgv.join(' ')} ${process.env.NODE_OPTIONS ?? ''}`
+const isTraced = /--(tls-keylog|trace-tls)\b/.test(FLAGS)
 
 const isForeign = (options) => FOREIGN.some((name) => options[name])
 
@@ -133,13 +138,27 @@ function complete(pem, authorities) {
   return Buffer.from(chain.join('\n'))
 }
 
+/** What programs change contexts by that have been made: of those the options say too little. */
+const CHANGES = ['addCACert', 'addCRL', 'addRootCerts', 'loadPKCS12', 'setCert', 'setKey', 'setOptions']
+
 /** The options of contexts that our `createSecureContext` has made, by Node's objects for them. */
 const remembered = new WeakMap()
 
 function remember(secureContext, options = {}) {
+  const { context } = secureContext
   const copy = { ...options }
   remembered.set(secureContext, copy)
-  remembered.set(secureContext.context, copy)
+  remembered.set(context, copy)
+  for (const name of CHANGES) {
+    const { [name]: change } = context
+    if (change === undefined) continue
+    const value = function (...args) {
+      remembered.delete(secureContext)
+      remembered.delete(context)
+      return change.apply(this, args)
+    }
+    Object.defineProperty(context, name, { value, configurable: true, writable: true })
+  }
   return secureContext
 }
 
@@ -148,4 +167,4 @@ function optionsOf(secureContext) {
   return remembered.get(secureContext)
 }
 
-module.exports = { isForeign, nativeContext, NativeContext, remember, optionsOf }
+module.exports = { isForeign, isTraced, nativeContext, NativeContext, remember, optionsOf }

@@ -85,7 +85,17 @@ function hangUp() {
   return Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })
 }
 
-function renegotiationDisabled() {
+/** OpenSSL has no renegotiation in TLS 1.3, and none of any other version is done here. */
+function renegotiationDisabled(version) {
+  if (version === 'TLSv1.3') {
+    const reason = 'wrong ssl version'
+    const message = `error:0A00010A:SSL routines::${reason}`
+    return Object.assign(new Error(message), {
+      library: 'SSL routines',
+      reason,
+      code: 'ERR_SSL_WRONG_SSL_VERSION',
+    })
+  }
   return makeError(
     Error,
     'ERR_TLS_RENEGOTIATION_DISABLED',

@@ -40,6 +40,12 @@ function informed(Base) {
       return this.chain
     }
 
+    /** The peer's own, and those that lead from there to what is trusted, shown or not. */
+    get peerChain() {
+      this.whole ??= (native.tlsChain(this.id) ?? []).map((der) => new X509Certificate(der))
+      return this.whole
+    }
+
     /** This side's own. */
     get certificate() {
       const [der] = (this.secured && native.tlsOwn(this.id)) || []
@@ -51,6 +57,7 @@ function informed(Base) {
   /** Asked once, when somebody wants to know. */
   InformedConnection.prototype.asked = undefined
   InformedConnection.prototype.chain = undefined
+  InformedConnection.prototype.whole = undefined
   InformedConnection.prototype.own = undefined
   return InformedConnection
 }

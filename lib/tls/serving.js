@@ -7,7 +7,7 @@ const { channel } = require('node:diagnostics_channel')
 const { native } = require('../engine.js')
 const core = require('../core.js')
 const { Server: NetServer } = require('../net/server.js')
-const { nativeContext, optionsOf } = require('./context.js')
+const { isTraced, nativeContext, optionsOf } = require('./context.js')
 const { Handshakes } = require('./handshakes.js')
 const { Hello } = require('./hello.js')
 
@@ -46,7 +46,7 @@ function leave(server) {
 
 /** Options that want keys without certificates, or the stream below. */
 function isForeign({ pskCallback, enableTrace, pauseOnConnect }) {
-  return Boolean(pskCallback || enableTrace || pauseOnConnect)
+  return isTraced || Boolean(pskCallback || enableTrace || pauseOnConnect)
 }
 
 /** Whether nobody sees what comes before there is TLS, or keeps the sessions. */

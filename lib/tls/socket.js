@@ -31,7 +31,10 @@ const methods = {
   },
 
   getPeerCertificate(detailed) {
-    const [first, ...rest] = this[kSecure].peerCertificates
+    const connection = this[kSecure]
+    const whole = detailed ? connection.peerChain : []
+    // What is closed knows only what it was asked before.
+    const [first, ...rest] = whole.length > 0 ? whole : connection.peerCertificates
     if (first === undefined) return {}
     const certificate = first.toLegacyObject()
     if (!detailed) return certificate
@@ -74,7 +77,7 @@ const methods = {
     if (callback !== undefined && typeof callback !== 'function') {
       throw invalidArgType('callback', 'of type function', callback)
     }
-    if (callback !== undefined) process.nextTick(callback, renegotiationDisabled())
+    if (callback !== undefined) process.nextTick(callback, renegotiationDisabled(this[kSecure].version))
     return false
   },
 
@@ -91,7 +94,7 @@ const methods = {
   },
 
   getCertificate() {
-    return this[kSecure].certificate?.toLegacyObject()
+    return this[kSecure].certificate?.toLegacyObject() ?? {}
   },
 
   getX509Certificate() {

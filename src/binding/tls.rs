@@ -129,9 +129,12 @@ pub fn register(functions: &mut Functions<Engine>) {
     functions.add("tlsInfo", info);
     functions.add("tlsHello", hello);
     functions.add("tlsPeer", |engine, args| {
-        chain(engine, args, Session::peer_certificates)
+        chain(engine, args, |session| session.peer_certificates().to_vec())
     });
-    functions.add("tlsOwn", |engine, args| chain(engine, args, Session::own_certificates));
+    functions.add("tlsChain", |engine, args| chain(engine, args, Session::peer_chain));
+    functions.add("tlsOwn", |engine, args| {
+        chain(engine, args, |session| session.own_certificates().to_vec())
+    });
     functions.add("tlsExport", export);
 }
 
@@ -259,11 +262,11 @@ fn answer(secure: &Rc<Secure>, engine: &Engine, args: &Args) -> Outcome<()> {
 }
 
 /// `(id)`: certificates, DER, a side's own first.
-fn chain(engine: &Engine, args: &Args, of: fn(&Session) -> &[CertificateDer<'static>]) -> Outcome<Option<Value>> {
+fn chain(engine: &Engine, args: &Args, of: fn(&Session) -> Vec<CertificateDer<'static>>) -> Outcome<Option<Value>> {
     let env = args.env();
     ask(engine, args, |session| {
-        let chain = of(session).iter();
-        let chain: Vec<Value> = chain.map(|certificate| env.buffer_copy(certificate)).collect();
+        let chain = of(session);
+        let chain: Vec<Value> = chain.iter().map(|certificate| env.buffer_copy(certificate)).collect();
         env.array(&chain)
     })
 }

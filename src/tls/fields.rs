@@ -24,6 +24,7 @@ const STANDARD: [u8; 2] = [0x55, 0x1d];
 const SUBJECT_KEY: u8 = 14;
 const KEY_USAGE: u8 = 15;
 const BASIC_CONSTRAINTS: u8 = 19;
+const NAME_CONSTRAINTS: u8 = 30;
 const AUTHORITY_KEY: u8 = 35;
 const EXTENDED_KEY_USAGE: u8 = 37;
 /// Those that OpenSSL knows what to do with, where they are critical; names, policies and where lists of the revoked are, beside the above.
@@ -31,7 +32,7 @@ const HEEDED: [u8; 10] = [
     KEY_USAGE,
     17,
     BASIC_CONSTRAINTS,
-    30,
+    NAME_CONSTRAINTS,
     31,
     32,
     33,
@@ -86,6 +87,8 @@ pub(super) struct Fields<'a> {
     pub purposes: Option<(bool, bool)>,
     /// Whether it is an authority's, and of how many others the way to an end may lead.
     pub constraints: Option<(bool, Option<u64>)>,
+    /// It says for which names its owner may sign.
+    pub constrains_names: bool,
     /// What its owner's key is known by, and that of who has signed it.
     pub key_name: Option<&'a [u8]>,
     pub issuer_key_name: Option<&'a [u8]>,
@@ -171,6 +174,7 @@ impl<'a> Fields<'a> {
                 let most = constraints.optional(INTEGER)?.map(|most| number(most.contents));
                 self.constraints = Some((is_authority, most));
             }
+            NAME_CONSTRAINTS => self.constrains_names = true,
             SUBJECT_KEY => self.key_name = Some(value.element(OCTET_STRING)?.contents),
             AUTHORITY_KEY => {
                 let mut parts = Reader(value.element(SEQUENCE)?.contents);

@@ -274,6 +274,9 @@ impl Session {
             self.secured |= news.secured;
         }
         if let Some(sessions) = &self.sessions {
+            if news.secured && self.is_resumed() {
+                sessions.go_on();
+            }
             news.sessions = sessions.take();
         }
         news.ended = !self.ended && result == Ok(Peers::Ended);
@@ -408,6 +411,14 @@ impl Session {
         self.connection()
             .and_then(|connection| connection.peer_certificates())
             .unwrap_or_default()
+    }
+
+    /// The peer's certificate, and those that lead from there to what is trusted, with that, shown or not.
+    pub fn peer_chain(&self) -> Vec<CertificateDer<'static>> {
+        match &self.state {
+            State::Open(_, context) => context.trust.complete(self.peer_certificates(), UnixTime::now()),
+            _ => Vec::new(),
+        }
     }
 
     /// The certificates that the peer is shown, this side's own first.

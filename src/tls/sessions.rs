@@ -9,6 +9,7 @@ use rustls::client::{ClientSessionStore, Tls12ClientSessionValue, Tls13ClientSes
 use rustls::pki_types::ServerName;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::{self, Debug, Formatter};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Names that are known at a time.
@@ -34,8 +35,8 @@ struct Known {
     names: VecDeque<Name>,
 }
 
-/// What one connection was given. One of TLS 1.3 is good for one connection (RFC 8446, C.4), so each name stands for all of them: of two clients
-/// that bring the same one, both can go on.
+/// What one connection was given, and those that went on with it. One of TLS 1.3 is good for one connection (RFC 8446, C.4), so each name stands for all
+/// of them: of two clients that bring the same one, both can go on.
 #[derive(Default)]
 struct Given {
     tls12: Option<Tls12ClientSessionValue>,
@@ -48,6 +49,8 @@ pub(super) struct Sessions {
     /// Those it can go on with.
     known: Option<Arc<Mutex<Given>>>,
     given: Arc<Mutex<Given>>,
+    /// It goes on with one of those that are known.
+    resumed: AtomicBool,
     /// Those that nobody was told of.
     fresh: Mutex<Vec<Name>>,
 }
@@ -64,8 +67,14 @@ impl Sessions {
         Sessions {
             known: name.and_then(|name| lock(&KNOWN).sessions.get(&name).cloned()),
             given: Arc::default(),
+            resumed: AtomicBool::new(false),
             fresh: Mutex::default(),
         }
+    }
+
+    /// The connection goes on with the session that was brought: what it is given from now on has the same name, which stays good so.
+    pub(super) fn go_on(&self) {
+        self.resumed.store(true, Ordering::Relaxed);
     }
 
     /// The names of sessions that have come since the last time.
@@ -133,7 +142,16 @@ impl ClientSessionStore for Sessions {
     }
 
     fn insert_tls13_ticket(&self, _: ServerName<'static>, value: Tls13ClientSessionValue) {
-        self.add(|given| given.tls13.push(value));
+        match &self.known {
+            Some(known) if self.resumed.load(Ordering::Relaxed) => {
+                let tickets = &mut lock(known).tls13;
+                if tickets.len() == TAKEN {
+                    tickets.remove(0);
+                }
+                tickets.push(value);
+            }
+            _ => self.add(|given| given.tls13.push(value)),
+        }
     }
 
     fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {

@@ -190,7 +190,7 @@ impl Trust {
         self.confirm(&path, peer, now)
     }
 
-    /// Has `webpki` look at a path, too: it knows of names that authorities may not sign, and nothing is good that it does not find good.
+    /// Has `webpki` look at a path, too: it knows of names that authorities may not sign.
     fn confirm(&self, path: &Path<'_>, peer: Peer, now: UnixTime) -> Result<(), &'static str> {
         let certificates: Vec<_> = path.links.iter().map(|link| link.certificate.clone()).collect();
         let [end, between @ .., root] = &certificates[..] else {
@@ -207,11 +207,25 @@ impl Trust {
             end.verify_for_usage(algorithms, &anchors, between, now, usage, None, None)
                 .map(drop)
         });
-        confirmed.map_err(|error| match (error, peer) {
+        let is_free = path.links.iter().all(|link| !link.fields.constrains_names);
+        match (confirmed, peer) {
+            (Ok(()), _) => Ok(()),
+            // What kind of certificate the end has is all that it does not take, and OpenSSL does; of names there is nothing to be said.
+            (Err(webpki::Error::UnsupportedCertVersion | webpki::Error::CaUsedAsEndEntity), _) if is_free => Ok(()),
             // A client can ask Node's TLS, which says more.
-            (webpki::Error::NameConstraintViolation, Peer::Client) => "PERMITTED_VIOLATION",
-            _ => "CERT_REJECTED",
-        })
+            (Err(webpki::Error::NameConstraintViolation), Peer::Client) => Err("PERMITTED_VIOLATION"),
+            (Err(_), _) => Err("CERT_REJECTED"),
+        }
+    }
+
+    /// The way of a chain to what is trusted, with that, so far as it leads there.
+    pub(super) fn complete(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Vec<CertificateDer<'static>> {
+        let whole = chain.split_first().and_then(|(end, others)| {
+            let others: Vec<_> = others.iter().filter_map(Link::of).collect();
+            let Path { links, .. } = Path::find(Link::of(end)?, &others, &self.trusted, now);
+            Some(links.iter().map(|link| link.certificate.clone().into_owned()).collect())
+        });
+        whole.unwrap_or_else(|| chain.iter().map(|one| one.clone().into_owned()).collect())
     }
 }
 
