@@ -348,6 +348,15 @@ const grpcAuth: grpc.AuthContext | null = grpcClient
 grpcAuth?.sslPeerCertificate?.fingerprint256 satisfies string | undefined
 grpc.ServerCredentials.createSsl(null, [{ private_key: Buffer.from(''), cert_chain: Buffer.from('') }], true)
 grpcClient.waitForReady(Date.now() + 1000, (error) => error satisfies Error | undefined)
+const healthy = new grpc.health.HealthImplementation({ '': 'SERVING' })
+healthy.setStatus('shop.Shop', 'NOT_SERVING' satisfies grpc.health.ServingStatus)
+healthy.addToServer(grpcServer)
+// @ts-expect-error: no status
+healthy.setStatus('shop.Shop', 'OK')
+grpc.makeClientConstructor(grpc.health.service)
+new grpc.reflection.ReflectionService([protobuf(''.trim()), grpc.health.schema], { services: [] }).addToServer(
+  grpcServer,
+)
 // @ts-expect-error: credentials are wanted
 new grpc.Client('localhost:1')
 
