@@ -12,6 +12,7 @@ const { connectivityState, status } = require('./constants.js')
 const { ChannelCredentials } = require('./credentials.js')
 const { refuseMissing, unsupported } = require('./errors.js')
 const { Link } = require('./link.js')
+const { RawCall } = require('./raw-call.js')
 const binding = require('../../binding.js')
 
 const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE, SHUTDOWN } = connectivityState
@@ -165,8 +166,15 @@ class Channel {
     throw unsupported('channelz (Channel.getChannelzRef)')
   }
 
-  createCall() {
-    throw unsupported('calls by Channel.createCall')
+  /** A call whose messages are bytes. */
+  createCall(path, deadline, host, parent, propagateFlags) {
+    if (typeof path !== 'string') throw new TypeError('Channel#createCall: method must be a string')
+    if (typeof deadline !== 'number' && !(deadline instanceof Date)) {
+      throw new TypeError('Channel#createCall: deadline must be a number or Date')
+    }
+    if (this.state === SHUTDOWN) throw new Error('Channel has been shut down')
+    const options = { deadline, host: host ?? undefined, parent, propagate_flags: propagateFlags ?? undefined }
+    return new RawCall(this, path, options)
   }
 
   become(state) {

@@ -13,6 +13,7 @@ const { definitionOf } = require('./definition.js')
 const { refuseMissing, unsupported } = require('./errors.js')
 const { Link } = require('./link.js')
 const { ServerCall } = require('./server-call.js')
+const { ListenedServerCall } = require('./server-interceptors.js')
 
 const CANCEL = 8
 /** The longest that Node's timers take, which is no end. */
@@ -77,7 +78,11 @@ class ServerLink extends Link {
       native.grpcReset(this.id, stream, 0)
       return
     }
-    const call = new ServerCall(this, stream, handler, timeout, text)
+    const { interceptors } = this.acceptor
+    const call =
+      interceptors.length === 0
+        ? new ServerCall(this, stream, handler, timeout, text)
+        : new ListenedServerCall(this, stream, handler, timeout, text, interceptors)
     if (call.over) return
     this.calls.set(stream, call)
     call.begin()
@@ -97,9 +102,10 @@ class ServerLink extends Link {
 
 /** Listens as `net.Server` does, cluster included. */
 class Acceptor extends net.Server {
-  constructor(server, tls) {
+  constructor(server, { credentials, tls }) {
     super()
     this.server = server
+    this.interceptors = [...credentials._getInterceptors(), ...server.interceptors]
     /** TLS with clients, or null for none. */
     this.tls = tls
     this.links = new Set()
@@ -119,9 +125,9 @@ const paths = []
 
 class Server {
   constructor(options = {}) {
-    if (options.interceptors?.length > 0) throw unsupported("'interceptors' of servers")
     refuseMissing(options)
     this.options = options
+    this.interceptors = options.interceptors ?? []
     /** Handlers by path, and by the numbers of their paths. */
     this.handlers = new Map()
     this.numbered = []
@@ -256,7 +262,7 @@ class Server {
   }
 
   listen(bound, place, callback) {
-    const acceptor = new Acceptor(this, bound.tls)
+    const acceptor = new Acceptor(this, bound)
     acceptor.once('error', (error) => callback(error))
     acceptor.listen(place, () => {
       acceptor.removeAllListeners('error')
