@@ -11,77 +11,15 @@ const { parseTarget, resolve } = require('./address.js')
 const { connectivityState, status } = require('./constants.js')
 const { ChannelCredentials } = require('./credentials.js')
 const { refuseMissing, unsupported } = require('./errors.js')
-const { Link } = require('./link.js')
+const { ClientLink } = require('./client-link.js')
 const binding = require('../../binding.js')
 
 const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE, SHUTDOWN } = connectivityState
-/** Milliseconds after which a server that has not answered is given up. */
-const CONNECT_TIMEOUT = 20_000
 const INITIAL_BACKOFF = 1000
 const MAX_BACKOFF = 120_000
 const BACKOFF_FACTOR = 1.6
 const BACKOFF_JITTER = 0.2
 const NUL = '\0'
-
-class ClientLink extends Link {
-  constructor(id, channel, place) {
-    super(id, false, channel.options)
-    this.channel = channel
-    this.place = place
-    this.settled = false
-    /** Why the server takes no more calls, as a code of HTTP/2. */
-    this.goaway = 0
-    this.patience = setTimeout(() => {
-      this.lose(new Error('Connection timed out'))
-    }, CONNECT_TIMEOUT).unref()
-  }
-
-  onConnected(error) {
-    if (this.closing) return
-    const { ip, port, path } = this.place
-    if (error < 0) this.lose(systemError(error, 'connect', ip ?? path, port))
-    else this.attach()
-  }
-
-  onSettings() {
-    if (this.settled) this.channel.pump()
-    else {
-      this.settled = true
-      clearTimeout(this.patience)
-      this.channel.connected(this)
-    }
-  }
-
-  onGoaway(code) {
-    this.draining = true
-    this.goaway = code
-    this.channel.left(this)
-    if (this.calls.size === 0) this.finish()
-  }
-
-  closed(stream) {
-    if (!this.calls.delete(stream)) return
-    if (this.calls.size === 0) this.idle()
-    if (this.channel.pending.length > 0) this.channel.pump()
-  }
-
-  idle() {
-    super.idle()
-    if (!this.closing) this.unref()
-  }
-
-  /** What is to come goes elsewhere at once, however long the server keeps the connection. */
-  onFailed(code, why) {
-    super.onFailed(code, why)
-    this.onLost(this.failure)
-    if (!this.closing) this.unref()
-  }
-
-  onLost(error) {
-    clearTimeout(this.patience)
-    this.channel.lost(this, error)
-  }
-}
 
 class Channel {
   constructor(target, credentials, options = {}) {
@@ -272,13 +210,12 @@ class Channel {
 
   tryNext() {
     const place = this.untried.shift()
-    const { ip, port, path } = place
+    const { path } = place
     const id = path === undefined ? native.createTcp() : native.createPipe()
     if (id < 0) return this.failed(systemError(id, 'socket'))
     const link = new ClientLink(id, this, place)
     this.trying = link
-    const begun = path === undefined ? native.connectTcp(id, ip, port) : native.connectPipe(id, path)
-    if (begun < 0) link.lose(systemError(begun, 'connect', ip ?? path, port))
+    link.connect()
   }
 
   connected(link) {
