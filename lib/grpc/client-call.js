@@ -85,6 +85,8 @@ class ClientCall {
     /** Something has come of the response. */
     this.begun = false
     this.refused = false
+    /** A server may have seen it. */
+    this.sent = false
     this.encoding = undefined
     this.http = 0
     /** The request, until something has come: a server may not have seen it. Nothing for one that is a stream. */
@@ -143,6 +145,7 @@ class ClientCall {
     link.calls.set(stream, this)
     this.link = link
     this.stream = stream
+    this.sent = true
     if (this.expires !== Infinity) link.deadlines.add(this.expires)
     this.outbox?.onDrained()
     if (stream >= LAST_STREAM) this.channel.retire(link)
@@ -268,6 +271,7 @@ class ClientCall {
     this.link = null
     this.stream = 0
     if (this.over) return
+    if (code === REFUSED_STREAM && !this.begun) this.sent = false
     if (code === REFUSED_STREAM && !this.begun && !this.refused && this.message !== undefined) {
       // No server has seen it.
       this.refused = true
