@@ -19,5 +19,7 @@ export const {
   closeClient,
   waitForClientReady,
   getClientChannel,
+  health,
+  reflection,
 } = grpc
 export default grpc
