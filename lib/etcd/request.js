@@ -8,8 +8,9 @@ const { status } = require('../grpc/constants.js')
 const { now } = require('../rpc/tick.js')
 const errors = require('./errors.js')
 
-/** Milliseconds that one of several members may take for what another can be asked as well. */
+/** Milliseconds that one of several members may take for what another can be asked as well, and of all the time that there is. */
 const ATTEMPT = 5000
+const SHARE = 1 / 2
 
 /** Pauses between attempts, each twice as long as the one before, half of it by chance. */
 const FIRST_PAUSE = 25
@@ -127,7 +128,7 @@ class Request {
   attempt(endpoint, left) {
     const { pool, method, bytes } = this
     const { auth } = pool
-    const time = this.mayRepeat && pool.size > 1 ? Math.min(left, ATTEMPT) : left
+    const time = this.mayRepeat && pool.size > 1 ? Math.min(left, ATTEMPT, this.timeout * SHARE) : left
     const options = time === Infinity ? NO_OPTIONS : { deadline: Date.now() + time }
     const metadata = this.isLocal || this.isAnonymous ? auth.local : auth.metadata
     this.endpoint = endpoint

@@ -461,6 +461,8 @@ function methods() {
         path,
         isRead: READS.has(short),
         isStream: method.clientStreaming || method.serverStreaming,
+        requestType,
+        responseType,
         serialize: (message) => requestType.encode(message),
         deserialize: (bytes) => responseType.decode(bytes),
       })
