@@ -471,4 +471,4 @@ function methods() {
   return compiled
 }
 
-module.exports = { methods }
+module.exports = { methods, TEXT }
