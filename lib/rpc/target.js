@@ -166,8 +166,8 @@ function etcdService(rest, wrong) {
 /** `{ places, username, password }`. */
 function etcdPlaces(authority, wrong, form) {
   const [, name, password, hosts] = /^(?:([^:@]*):([^@]*)@)?(.*)$/s.exec(authority)
-  if (hosts === '') return wrong(form)
-  const places = hosts.split(',').map((host) => hostAndPort(withPort(host, DEFAULT_ETCD_PORT), wrong, form))
+  const place = (host) => (host === '' ? wrong(form) : hostAndPort(withPort(host, DEFAULT_ETCD_PORT), wrong, form))
+  const places = hosts.split(',').map(place)
   if (name === undefined) return { places }
   return { places, username: decoded(name, wrong, form), password: decoded(password, wrong, form) }
 }
