@@ -4,9 +4,13 @@
 
 const assert = require('node:assert')
 const { spawn } = require('node:child_process')
+const fs = require('node:fs')
+const os = require('node:os')
+const path = require('node:path')
 const { once } = require('node:events')
 const { after, before, test } = require('node:test')
 const { etcd, rpc } = require('../../index.js')
+const { ca, file, identity, of } = require('../https/support.js')
 const { missing, startCluster } = require('./support.js')
 const { serveRpc, until } = require('./tools.js')
 
@@ -249,6 +253,37 @@ test(
     await lease.revoke()
   },
 )
+
+test('over TLS, also mutual: by endpoints, and by rpc’s targets', needsEtcd, async (t) => {
+  const chain = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-etcd-tls-')), 'chain.pem')
+  fs.writeFileSync(chain, identity.cert)
+  t.after(() => fs.rmSync(path.dirname(chain), { recursive: true, force: true }))
+  const flags = ['--cert-file', chain, '--key-file', file('server-key.pem')]
+  flags.push('--client-cert-auth', '--trusted-ca-file', file('ca-cert.pem'))
+  const tls = { ca, ...of('client'), servername: 'localhost' }
+  const secure = await startCluster(1, { flags, scheme: 'https', ready: { tls } })
+  t.after(() => secure.end())
+  const client = etcd.connect(secure.endpoints, { tls })
+  t.after(() => client.close())
+  await client.put('a', 'x')
+  assert.strictEqual(String((await client.get('a')).value), 'x')
+  for (const [wrong, reason] of [
+    [{ ca, servername: 'localhost' }, /certificate/i],
+    [{ ...tls, servername: 'elsewhere' }, /altnames/],
+    [{ ...of('client'), servername: 'localhost' }, /certificate/i],
+  ]) {
+    const refused = etcd.connect(secure.endpoints, { tls: wrong, timeout: 300 })
+    await assert.rejects(refused.get('a'), (error) => error.sent === false && reason.test(error.message))
+    refused.close()
+  }
+  const server = await serveRpc(t, 'here')
+  const registry = rpc.connectRegistry(secure.url, { tls })
+  await once(registry.register('echo', { port: server.port }), 'registered')
+  const caller = rpc.connect(`${secure.url}/echo`, { registryTls: tls })
+  assert.strictEqual(String(await caller.call('name')), 'here')
+  await caller.close()
+  await registry.close()
+})
 
 test('names, passwords and permissions', needsEtcd, async (t) => {
   const open = connect(t)

@@ -2,14 +2,34 @@
 
 const { ChannelCredentials } = require('../grpc/credentials.js')
 
-/** How an endpoint is to be talked to: `credentials` and `options` of a channel. */
-function credentialsOf({ secure }, tls) {
-  if (!secure && tls === null) return { credentials: ChannelCredentials.createInsecure(), options: {} }
-  const { ca = null, cert = null, key = null, servername, ...rest } = tls ?? {}
+/** TLS is loaded where there is some: a Node that was built without OpenSSL has none. */
+const ofRpc = () => require('../rpc/tls.js')
+
+/** The option `tls`, as rpc's; null where there is none. */
+const readTls = (options) => ('tls' in options ? ofRpc().clientTls(options.tls) : null)
+
+/** How members are to be talked to: a function of a place, which gives `credentials` and `options` of a channel. */
+function credentialsOf(tls) {
+  const open = { credentials: ChannelCredentials.createInsecure(), options: {} }
+  let secure
+  return (place) => {
+    if (!place.secure && tls === null) return open
+    secure ??= over(tls ?? ofRpc().defaultTls())
+    return secure
+  }
+}
+
+function over({
+  options: { servername, checkServerIdentity: _, rejectUnauthorized: __, ...given },
+  checkServerIdentity,
+  rejects,
+}) {
+  const { createSecureContext } = require('../tls/index.js')
+  const verify = { checkServerIdentity, rejectUnauthorized: rejects }
   return {
-    credentials: ChannelCredentials.createSsl(ca, key, cert, rest),
+    credentials: ChannelCredentials.createFromSecureContext(createSecureContext(given), verify),
     options: servername === undefined ? {} : { 'grpc.ssl_target_name_override': servername },
   }
 }
 
-module.exports = { credentialsOf }
+module.exports = { credentialsOf, readTls }

@@ -5,6 +5,7 @@
 const { invalidArgType, invalidArgValue } = require('../errors.js')
 const { refuseUnknown } = require('../options.js')
 const { checkObject, duration, integer } = require('../rpc/options.js')
+const { readTls } = require('./credentials.js')
 const { etcdPlaces, masked } = require('../rpc/target.js')
 
 const MiB = 2 ** 20
@@ -47,7 +48,7 @@ function connectOptions(endpoints = DEFAULT_ENDPOINT, options = {}) {
     places,
     username: text(options, 'username', username),
     password: text(options, 'password', password),
-    tls: options.tls === undefined ? null : checkObject(options.tls, 'options.tls'),
+    tls: readTls(options),
     // As rpc's calls: longer than etcd needs for another leader.
     timeout: duration(options, 'timeout', 30_000),
     // Room for a thousand keys of common size. What etcd takes at once is a tenth of it, unless it is told otherwise.

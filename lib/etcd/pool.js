@@ -29,11 +29,9 @@ const CHANNEL = {
 }
 
 class Endpoint {
-  constructor(pool, place, { tls, maxMessageBytes }) {
-    const { host, port } = place
+  constructor(pool, { host, port }, { credentials, options }, maxMessageBytes) {
     this.name = `${host.includes(':') ? `[${host}]` : host}:${port}`
     this.pool = pool
-    const { credentials, options } = credentialsOf(place, tls)
     const limits = { 'grpc.max_receive_message_length': maxMessageBytes }
     this.client = new GrpcClient(this.name, credentials, { ...CHANNEL, ...limits, ...options })
     this.channel = this.client.getChannel()
@@ -68,7 +66,9 @@ class Pool {
   constructor(options, tell) {
     this.options = options
     this.tell = tell
-    this.endpoints = options.places.map((place) => new Endpoint(this, place, options))
+    const { places, tls, maxMessageBytes } = options
+    const shown = credentialsOf(tls)
+    this.endpoints = places.map((place) => new Endpoint(this, place, shown(place), maxMessageBytes))
     /** The one that calls go to: not the same for all clients. */
     this.at = Math.floor(Math.random() * this.endpoints.length)
     this.auth = new Auth(this, options)

@@ -37,6 +37,12 @@ function parseTarget(target) {
   return { places, authority: rest }
 }
 
+/** The host that an authority names. */
+function hostOf(authority) {
+  const [first] = authority.split(',')
+  return hostAndPort(first)?.host ?? first
+}
+
 /** Calls back with `{ ip, port }` for each address of the places. */
 function resolve(places, callback) {
   const found = []
@@ -56,4 +62,4 @@ function resolve(places, callback) {
   next(0)
 }
 
-module.exports = { parseTarget, resolve }
+module.exports = { parseTarget, hostOf, resolve }

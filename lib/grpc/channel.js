@@ -7,7 +7,7 @@ const { clearTimeout, setTimeout } = require('node:timers')
 const { native } = require('../engine.js')
 const { systemError } = require('../errors.js')
 const { Deadlines } = require('../rpc/deadlines.js')
-const { parseTarget, resolve } = require('./address.js')
+const { hostOf, parseTarget, resolve } = require('./address.js')
 const { connectivityState, status } = require('./constants.js')
 const { ChannelCredentials } = require('./credentials.js')
 const { refuseMissing, unsupported } = require('./errors.js')
@@ -35,6 +35,9 @@ class Channel {
     this.path = path
     this.places = places
     this.authority = options['grpc.default_authority'] ?? authority
+    /** TLS with the server, or null for none; and what the credentials add to each call, or null for nothing. */
+    this.tls = credentials._towards(hostOf(authority), options)
+    this.credentials = credentials._ofCalls()
     this.state = IDLE
     /** The one that calls go to; those that end with their calls; and the one that is being made. */
     this.link = null
@@ -128,7 +131,8 @@ class Channel {
   }
 
   makeHead(path, authority) {
-    const fields = [':method', 'POST', ':scheme', 'http', ':path', path, ':authority', authority]
+    const scheme = this.tls === null ? 'http' : 'https'
+    const fields = [':method', 'POST', ':scheme', scheme, ':path', path, ':authority', authority]
     fields.push('te', 'trailers', 'content-type', 'application/grpc', 'user-agent', this.agent)
     fields.push('grpc-accept-encoding', 'identity,deflate,gzip', '')
     return fields.join(NUL)
@@ -213,7 +217,7 @@ class Channel {
     const { path } = place
     const id = path === undefined ? native.createTcp() : native.createPipe()
     if (id < 0) return this.failed(systemError(id, 'socket'))
-    const link = new ClientLink(id, this, place)
+    const link = this.tls === null ? new ClientLink(id, this, place) : this.tls.link(ClientLink, id, this, place)
     this.trying = link
     link.connect()
   }

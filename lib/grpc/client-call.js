@@ -10,6 +10,7 @@ const { isUint8Array } = require('node:util/types')
 const { native } = require('../engine.js')
 const constants = require('../constants.js')
 const { now } = require('../rpc/tick.js')
+const { credentialsOf, vouch } = require('./call-credentials.js')
 const { connectivityState, propagate, status } = require('./constants.js')
 const { unpack } = require('./compression.js')
 const { callError, unsupported } = require('./errors.js')
@@ -71,10 +72,13 @@ class ClientCall {
       throw unsupported('interceptors of clients')
     }
     if (channel.state === connectivityState.SHUTDOWN) throw new Error('Channel has been shut down')
-    if (options.credentials) throw unsupported('credentials of calls')
     this.channel = channel
     this.method = method
     this.fields = fieldsOf(metadata)
+    this.credentials = credentialsOf(options.credentials, channel.credentials)
+    /** What the caller has given, and the link for which the credentials have added something to that. */
+    this.ownFields = this.fields
+    this.vouchedFor = null
     this.waitsForReady = Boolean(metadata?.options.waitForReady)
     this.host = options.host
     this.deadline = Infinity
@@ -124,6 +128,11 @@ class ClientCall {
   attempt(link) {
     if (this.over) return true
     if (link.closing || link.draining || link.ended) return false
+    if (this.credentials !== null && this.vouchedFor !== link) {
+      this.vouchedFor = link
+      vouch(this)
+      return true
+    }
     const { method, message } = this
     const head = this.channel.head(method.path, this.host)
     const timeout = this.deadline === Infinity ? -1 : Math.max(this.deadline - Date.now(), 0)
@@ -198,6 +207,10 @@ class ClientCall {
 
   getPeer() {
     return this.link?.getPeer() ?? this.channel.getTarget()
+  }
+
+  getAuthContext() {
+    return this.link?.getAuthContext() ?? null
   }
 
   // --- from the link
@@ -364,7 +377,7 @@ const common = {
     return this.call.getPeer()
   },
   getAuthContext() {
-    return null
+    return this.call.getAuthContext()
   },
 }
 

@@ -7,6 +7,7 @@ export const {
   propagate,
   credentials,
   ChannelCredentials,
+  CallCredentials,
   ServerCredentials,
   Metadata,
   StatusBuilder,

@@ -86,7 +86,7 @@ function borrowRegistry(registry, { secret, tls }, BalancedClient) {
 
 function borrowEtcd(etcd, { tls }) {
   return borrow(JSON.stringify(etcd), null, tls, () => {
-    return connectEtcd(etcd, tls === null ? {} : { tls: tls.options }, null).unref()
+    return connectEtcd(etcd, tls === null ? {} : { tls }, null).unref()
   })
 }
 
