@@ -73,6 +73,7 @@ class ClientCall {
     if (channel.state === connectivityState.SHUTDOWN) throw new Error('Channel has been shut down')
     if (options.credentials) throw unsupported('credentials of calls')
     this.channel = channel
+    channel.active++
     this.method = method
     this.fields = fieldsOf(metadata)
     this.waitsForReady = Boolean(metadata?.options.waitForReady)
@@ -133,7 +134,7 @@ class ClientCall {
       // Either there is no room, or these fields are none, and then others need not wait for this call.
       const wrong = findWrong(head) ?? findWrong(this.fields)
       if (wrong === undefined) {
-        link.ref()
+        link.waiters.add(this.channel)
         return false
       }
       this.fail(status.INTERNAL, `The call cannot be sent: HTTP/2 has no field ${wrong}`)
@@ -145,7 +146,7 @@ class ClientCall {
     this.stream = stream
     if (this.expires !== Infinity) link.deadlines.add(this.expires)
     this.outbox?.onDrained()
-    if (stream >= LAST_STREAM) this.channel.retire(link)
+    if (stream >= LAST_STREAM) link.retire()
     return true
   }
 
@@ -297,11 +298,11 @@ class ClientCall {
   // --- the end
 
   /** The call ends here. It is told by itself, when whoever ends it has gone on: often several end together, and what one caller throws is no other's. */
-  fail(code, details) {
+  fail(code, details, metadata = new Metadata()) {
     if (this.over) return
     this.leave()
     this.settle()
-    process.nextTick(() => this.tell({ code, details, metadata: new Metadata() }))
+    process.nextTick(() => this.tell({ code, details, metadata }))
   }
 
   leave() {
@@ -331,6 +332,7 @@ class ClientCall {
 
   settle() {
     this.over = true
+    this.channel.ended()
     this.expires = Infinity
     this.message = undefined
     this.outbox?.stop()

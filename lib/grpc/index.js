@@ -8,8 +8,10 @@ const { connectivityState, logVerbosity, propagate, status } = require('./consta
 const { ChannelCredentials, ServerCredentials } = require('./credentials.js')
 const { loadPackageDefinition, makeClientConstructor } = require('./definition.js')
 const { Metadata } = require('./metadata.js')
+const { registerResolver, statusOrFromError, statusOrFromValue } = require('./resolver.js')
 const { Server } = require('./server.js')
 const { StatusBuilder } = require('./status-builder.js')
+const { splitHostPort, uriToString } = require('./uri.js')
 
 const credentials = {
   createInsecure: ChannelCredentials.createInsecure,
@@ -17,12 +19,15 @@ const credentials = {
   createFromSecureContext: ChannelCredentials.createFromSecureContext,
 }
 
+const experimental = { registerResolver, statusOrFromValue, statusOrFromError, uriToString, splitHostPort }
+
 module.exports = {
   status,
   connectivityState,
   logVerbosity,
   propagate,
   credentials,
+  experimental,
   ChannelCredentials,
   ServerCredentials,
   Metadata,
