@@ -334,6 +334,15 @@ const GrpcCatalog = grpc.makeClientConstructor({}, 'Catalog')
 const grpcClient = new GrpcCatalog('localhost:1', grpc.credentials.createInsecure(), { 'grpc.keepalive_time_ms': 1000 })
 grpcClient.get({ id: 1 }, (error: grpc.ServiceError | null) => error?.code satisfies grpc.status | undefined)
 grpcClient.waitForReady(Date.now() + 1000, (error) => error satisfies Error | undefined)
+const healthy = new grpc.health.HealthImplementation({ '': 'SERVING' })
+healthy.setStatus('shop.Shop', 'NOT_SERVING' satisfies grpc.health.ServingStatus)
+healthy.addToServer(grpcServer)
+// @ts-expect-error: no status
+healthy.setStatus('shop.Shop', 'OK')
+grpc.makeClientConstructor(grpc.health.service)
+new grpc.reflection.ReflectionService([protobuf(''.trim()), grpc.health.schema], { services: [] }).addToServer(
+  grpcServer,
+)
 // @ts-expect-error: credentials are wanted
 new grpc.Client('localhost:1')
 

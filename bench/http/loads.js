@@ -18,7 +18,7 @@ const hello = { program: 'hello', contenders: all, exchanges: [[{}, { body: 'htt
 const secure = {
   program: 'secure hello',
   secure: true,
-  contenders: ['ironwire', 'node:https'],
+  contenders: ['ironwire', 'node:https', 'uWebSockets', 'nginx'],
   exchanges: [[{}, { body: 'http' }]],
 }
 
@@ -127,6 +127,7 @@ module.exports = [
     name: 'https 1 MiB',
     title: '1 MiB over TLS 1.3',
     program: 'secure 1 MiB',
+    contenders: ['ironwire', 'node:https', 'uWebSockets'],
     connections: 8,
     exchanges: [[{}, { body: LARGE }]],
   },

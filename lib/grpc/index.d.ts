@@ -545,3 +545,43 @@ export class Server {
   /** Ends at once. */
   forceShutdown(): void
 }
+
+// --- health checking and reflection
+
+/** What services are added to: a server of ours, or of `@grpc/grpc-js`. */
+interface AnyServer {
+  addService(service: any, implementation: any): void
+}
+
+export namespace health {
+  type ServingStatus = 'UNKNOWN' | 'SERVING' | 'NOT_SERVING'
+
+  /** The service `grpc.health.v1.Health`, with the API of npm `grpc-health-check`. */
+  class HealthImplementation {
+    /** Statuses by services; that of `''` is the whole server's. */
+    constructor(statuses?: { [service: string]: ServingStatus })
+    /** Those who watch the service hear of it. */
+    setStatus(service: string, status: ServingStatus): void
+    addToServer(server: AnyServer): void
+  }
+
+  /** The service, for `makeClientConstructor`. */
+  const service: ServiceDefinition
+  /** Its schema, for `ReflectionService`. */
+  const schema: object
+}
+
+export namespace reflection {
+  /**
+   * Where services come from: what `@grpc/proto-loader` or ironwire's `protobuf` has loaded, one service of that, or the bytes of a
+   * `FileDescriptorSet`.
+   */
+  type Source = PackageDefinition | SchemaService | Uint8Array | object
+
+  /** The services `grpc.reflection.v1.ServerReflection` and `v1alpha`, with the API of npm `@grpc/reflection`. */
+  class ReflectionService {
+    /** `services` are the full names of those that are listed: all by default. */
+    constructor(pkg: Source | readonly Source[], options?: { services?: string[] })
+    addToServer(server: AnyServer): void
+  }
+}

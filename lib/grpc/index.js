@@ -7,7 +7,9 @@ const { Client } = require('./client.js')
 const { connectivityState, logVerbosity, propagate, status } = require('./constants.js')
 const { ChannelCredentials, ServerCredentials } = require('./credentials.js')
 const { loadPackageDefinition, makeClientConstructor } = require('./definition.js')
+const health = require('./health.js')
 const { Metadata } = require('./metadata.js')
+const reflection = require('./reflection.js')
 const { registerResolver, statusOrFromError, statusOrFromValue } = require('./resolver.js')
 const { Server } = require('./server.js')
 const { StatusBuilder } = require('./status-builder.js')
@@ -41,4 +43,6 @@ module.exports = {
   closeClient: (client) => client.close(),
   waitForClientReady: (client, deadline, callback) => client.waitForReady(deadline, callback),
   getClientChannel: (client) => client.getChannel(),
+  health,
+  reflection,
 }

@@ -20,5 +20,7 @@ export const {
   closeClient,
   waitForClientReady,
   getClientChannel,
+  health,
+  reflection,
 } = grpc
 export default grpc
