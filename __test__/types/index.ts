@@ -333,6 +333,20 @@ grpcServer.addService(protobuf(''.trim()).Catalog as unknown as grpc.SchemaServi
 const GrpcCatalog = grpc.makeClientConstructor({}, 'Catalog')
 const grpcClient = new GrpcCatalog('localhost:1', grpc.credentials.createInsecure(), { 'grpc.keepalive_time_ms': 1000 })
 grpcClient.get({ id: 1 }, (error: grpc.ServiceError | null) => error?.code satisfies grpc.status | undefined)
+const grpcCalls = grpc.credentials.createFromMetadataGenerator(({ service_url }, callback) => {
+  const metadata = new grpc.Metadata()
+  metadata.set('authorization', service_url)
+  callback(null, metadata)
+})
+const grpcChannel: grpc.ChannelCredentials = grpc.credentials.createSsl(Buffer.from(''), null, null, {
+  checkServerIdentity: (host, { subject }) => (subject.CN === host ? undefined : new Error(host)),
+})
+grpc.credentials.combineChannelCredentials(grpcChannel, grpcCalls).compose(grpcCalls)
+const grpcAuth: grpc.AuthContext | null = grpcClient
+  .get({ id: 1 }, { credentials: grpcCalls }, () => {})
+  .getAuthContext()
+grpcAuth?.sslPeerCertificate?.fingerprint256 satisfies string | undefined
+grpc.ServerCredentials.createSsl(null, [{ private_key: Buffer.from(''), cert_chain: Buffer.from('') }], true)
 grpcClient.waitForReady(Date.now() + 1000, (error) => error satisfies Error | undefined)
 const healthy = new grpc.health.HealthImplementation({ '': 'SERVING' })
 healthy.setStatus('shop.Shop', 'NOT_SERVING' satisfies grpc.health.ServingStatus)

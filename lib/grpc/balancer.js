@@ -57,7 +57,7 @@ class Child {
 }
 
 class Balancer {
-  /** `channel` has `target`, `options` and `credentials`, and hears `configured(config)` and `update(state, picker)`. */
+  /** `channel` has `target`, `options`, `channelCredentials` and `tls`, and hears `configured(config)` and `update(state, picker)`. */
   constructor(channel) {
     const { target, options } = channel
     this.channel = channel
@@ -151,8 +151,8 @@ class Balancer {
   }
 
   take(address) {
-    const { target, options, credentials } = this.channel
-    return this.pool.take({ target, address, options, credentials })
+    const { target, options, channelCredentials: credentials, tls } = this.channel
+    return this.pool.take({ target, address, options, credentials, tls })
   }
 
   update(child, state, picker) {

@@ -11,7 +11,7 @@ const { ChannelCredentials } = require('./credentials.js')
 const { refuseMissing, unsupported } = require('./errors.js')
 const { QUEUE } = require('./picker.js')
 const { getDefaultAuthority, parseTarget } = require('./resolver.js')
-const { uriToString } = require('./uri.js')
+const { hostOf, uriToString } = require('./uri.js')
 const binding = require('../../binding.js')
 
 const { IDLE, TRANSIENT_FAILURE, SHUTDOWN } = connectivityState
@@ -31,9 +31,14 @@ class Channel {
     if (options === null || typeof options !== 'object') throw new TypeError('Channel options must be an object')
     refuseMissing(options)
     this.options = options
-    this.credentials = credentials
+    this.channelCredentials = credentials
+    /** What the credentials add to each call, or null for nothing. */
+    this.credentials = credentials._ofCalls()
     this.target = parseTarget(target)
-    this.authority = options['grpc.default_authority'] ?? getDefaultAuthority(this.target)
+    const authority = getDefaultAuthority(this.target)
+    this.authority = options['grpc.default_authority'] ?? authority
+    /** TLS with the servers, or null for none: it knows how to go on with them. */
+    this.tls = credentials._towards(hostOf(authority), options)
     this.state = IDLE
     this.picker = QUEUE
     this.balancer = new Balancer(this)
@@ -131,7 +136,8 @@ class Channel {
   }
 
   makeHead(path, authority) {
-    const fields = [':method', 'POST', ':scheme', 'http', ':path', path, ':authority', authority]
+    const scheme = this.tls === null ? 'http' : 'https'
+    const fields = [':method', 'POST', ':scheme', scheme, ':path', path, ':authority', authority]
     fields.push('te', 'trailers', 'content-type', 'application/grpc', 'user-agent', this.agent)
     fields.push('grpc-accept-encoding', 'identity,deflate,gzip', '')
     return fields.join(NUL)

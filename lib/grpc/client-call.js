@@ -10,6 +10,7 @@ const { isUint8Array } = require('node:util/types')
 const { native } = require('../engine.js')
 const constants = require('../constants.js')
 const { now } = require('../rpc/tick.js')
+const { credentialsOf, vouch } = require('./call-credentials.js')
 const { connectivityState, propagate, status } = require('./constants.js')
 const { unpack } = require('./compression.js')
 const { callError, unsupported } = require('./errors.js')
@@ -71,11 +72,14 @@ class ClientCall {
       throw unsupported('interceptors of clients')
     }
     if (channel.state === connectivityState.SHUTDOWN) throw new Error('Channel has been shut down')
-    if (options.credentials) throw unsupported('credentials of calls')
     this.channel = channel
     channel.active++
     this.method = method
     this.fields = fieldsOf(metadata)
+    this.credentials = credentialsOf(options.credentials, channel.credentials)
+    /** What the caller has given, and whether the credentials have added something to that for the next attempt. */
+    this.ownFields = this.fields
+    this.isVouchedFor = false
     this.waitsForReady = Boolean(metadata?.options.waitForReady)
     this.host = options.host
     this.deadline = Infinity
@@ -123,6 +127,10 @@ class ClientCall {
   attempt(link) {
     if (this.over) return true
     if (link.closing || link.draining || link.ended) return false
+    if (this.credentials !== null && !this.isVouchedFor) {
+      vouch(this)
+      return true
+    }
     const { method, message } = this
     const head = this.channel.head(method.path, this.host)
     const timeout = this.deadline === Infinity ? -1 : Math.max(this.deadline - Date.now(), 0)
@@ -144,6 +152,7 @@ class ClientCall {
     link.calls.set(stream, this)
     this.link = link
     this.stream = stream
+    this.isVouchedFor = false
     if (this.expires !== Infinity) link.deadlines.add(this.expires)
     this.outbox?.onDrained()
     if (stream >= LAST_STREAM) link.retire()
@@ -196,6 +205,10 @@ class ClientCall {
 
   getPeer() {
     return this.link?.getPeer() ?? this.channel.getTarget()
+  }
+
+  getAuthContext() {
+    return this.link?.getAuthContext() ?? null
   }
 
   // --- from the link
@@ -362,7 +375,7 @@ const common = {
     return this.call.getPeer()
   },
   getAuthContext() {
-    return null
+    return this.call.getAuthContext()
   },
 }
 

@@ -5,6 +5,7 @@
 
 import { EventEmitter } from 'node:events'
 import { Duplex, Readable, Writable } from 'node:stream'
+import { PeerCertificate, SecureContext } from 'node:tls'
 
 /** The codes that calls end with. */
 export enum status {
@@ -173,22 +174,93 @@ export function loadPackageDefinition(definition: PackageDefinition): GrpcObject
 
 // --- credentials
 
+/** What TLS says of the other end, where it is who it should be; nothing without TLS. */
+export interface AuthContext {
+  transportSecurityType?: string
+  sslPeerCertificate?: PeerCertificate
+}
+
+/** How a client looks at the server's certificate. */
+export interface VerifyOptions {
+  /** Returns what is wrong with a certificate of the host, in the place of Node's `tls.checkServerIdentity`. */
+  checkServerIdentity?: (host: string, certificate: PeerCertificate) => Error | undefined
+  /** Whether servers whose certificate is not verified are refused: they are. */
+  rejectUnauthorized?: boolean
+}
+
 export abstract class ChannelCredentials {
   /** Without TLS. */
   static createInsecure(): ChannelCredentials
-  /** @throws `IRONWIRE_GRPC_UNSUPPORTED`: there is no TLS yet. */
-  static createSsl(...args: any[]): never
-  /** @throws `IRONWIRE_GRPC_UNSUPPORTED`: there is no TLS yet. */
-  static createFromSecureContext(...args: any[]): never
+  /**
+   * TLS by rustls. Without `rootCerts`, those count that the environment names (`GRPC_DEFAULT_SSL_ROOTS_FILE_PATH`), else Node's.
+   * `GRPC_SSL_CIPHER_SUITES` names suites.
+   * @throws `IRONWIRE_GRPC_UNSUPPORTED`: what rustls cannot do, by name.
+   */
+  static createSsl(
+    rootCerts?: Buffer | null,
+    privateKey?: Buffer | null,
+    certChain?: Buffer | null,
+    verifyOptions?: VerifyOptions,
+  ): ChannelCredentials
+  /**
+   * The same with a secure context that ironwire's `tls.createSecureContext` has made.
+   * @throws `IRONWIRE_GRPC_UNSUPPORTED`: one that Node has made, which does not show what is in it.
+   */
+  static createFromSecureContext(secureContext: SecureContext, verifyOptions?: VerifyOptions): ChannelCredentials
+  /** With what each call over the channel adds. Throws where there is no TLS. */
+  compose(callCredentials: CallCredentials): ChannelCredentials
   abstract _isSecure(): boolean
   abstract _equals(other: ChannelCredentials): boolean
+}
+
+export interface CallMetadataOptions {
+  /** The path of the method. */
+  method_name: string
+  /** `https://host/service`. */
+  service_url: string
+}
+
+export type CallMetadataGenerator = (
+  options: CallMetadataOptions,
+  callback: (error: Error | null, metadata?: Metadata) => void,
+) => void
+
+/** A client of google-auth-library's. */
+export type OAuth2Client =
+  | { getRequestHeaders(url?: string): Promise<{ [name: string]: string } | Iterable<[string, string]>> }
+  | {
+      getRequestMetadata(
+        url: string,
+        callback: (error: Error | null, headers?: { [name: string]: string }) => void,
+      ): void
+    }
+
+/** On whose behalf a call is made: metadata that are made for each. */
+export abstract class CallCredentials {
+  /** A call whose metadata cannot be made ends with the `code` of the error, else with `UNKNOWN`. */
+  static createFromMetadataGenerator(generator: CallMetadataGenerator): CallCredentials
+  static createFromGoogleCredential(client: OAuth2Client): CallCredentials
+  static createEmpty(): CallCredentials
+  abstract generateMetadata(options: CallMetadataOptions): Promise<Metadata>
+  /** Both. */
+  compose(other: CallCredentials): CallCredentials
+  abstract _equals(other: CallCredentials): boolean
+}
+
+export interface KeyCertPair {
+  private_key: Buffer
+  cert_chain: Buffer
 }
 
 export abstract class ServerCredentials {
   /** Without TLS. */
   static createInsecure(): ServerCredentials
-  /** @throws `IRONWIRE_GRPC_UNSUPPORTED`: there is no TLS yet. */
-  static createSsl(...args: any[]): never
+  /** TLS by rustls. With `checkClientCertificate`, only clients come in that have a certificate of `rootCerts`. */
+  static createSsl(
+    rootCerts: Buffer | null,
+    keyCertPairs: KeyCertPair[],
+    checkClientCertificate?: boolean,
+  ): ServerCredentials
   abstract _isSecure(): boolean
   abstract _equals(other: ServerCredentials): boolean
 }
@@ -197,6 +269,11 @@ export const credentials: {
   createInsecure: typeof ChannelCredentials.createInsecure
   createSsl: typeof ChannelCredentials.createSsl
   createFromSecureContext: typeof ChannelCredentials.createFromSecureContext
+  createFromMetadataGenerator: typeof CallCredentials.createFromMetadataGenerator
+  createFromGoogleCredential: typeof CallCredentials.createFromGoogleCredential
+  createEmpty: typeof CallCredentials.createEmpty
+  combineChannelCredentials(channel: ChannelCredentials, ...calls: CallCredentials[]): ChannelCredentials
+  combineCallCredentials(first: CallCredentials, ...more: CallCredentials[]): CallCredentials
 }
 
 // --- options
@@ -220,6 +297,8 @@ export interface CommonOptions {
 export interface ChannelOptions extends CommonOptions {
   /** What calls name as their server's: the target. */
   'grpc.default_authority'?: string
+  /** The name that the server's certificate must have, in the place of the target's. */
+  'grpc.ssl_target_name_override'?: string
   'grpc.primary_user_agent'?: string
   'grpc.secondary_user_agent'?: string
   /** Pings are sent also when there are no calls. */
@@ -266,6 +345,8 @@ export interface CallOptions {
     | ServerDuplexStream<any, any>
   /** What is taken over from it, of {@link propagate}: all. */
   propagate_flags?: number
+  /** On whose behalf it is made. */
+  credentials?: CallCredentials
 }
 
 // --- clients
@@ -273,13 +354,13 @@ export interface CallOptions {
 export interface ClientUnaryCall extends EventEmitter {
   cancel(): void
   getPeer(): string
-  getAuthContext(): null
+  getAuthContext(): AuthContext | null
 }
 
 export interface ClientReadableStream<Response> extends Readable {
   cancel(): void
   getPeer(): string
-  getAuthContext(): null
+  getAuthContext(): AuthContext | null
   read(size?: number): Response
   [Symbol.asyncIterator](): NodeJS.AsyncIterator<Response>
 }
@@ -287,7 +368,7 @@ export interface ClientReadableStream<Response> extends Readable {
 export interface ClientWritableStream<Request> extends Writable {
   cancel(): void
   getPeer(): string
-  getAuthContext(): null
+  getAuthContext(): AuthContext | null
   write(message: Request, callback?: (error?: Error | null) => void): boolean
   write(message: Request, encoding?: any, callback?: (error?: Error | null) => void): boolean
 }
@@ -295,7 +376,7 @@ export interface ClientWritableStream<Request> extends Writable {
 export interface ClientDuplexStream<Request, Response> extends Duplex {
   cancel(): void
   getPeer(): string
-  getAuthContext(): null
+  getAuthContext(): AuthContext | null
   read(size?: number): Response
   write(message: Request, callback?: (error?: Error | null) => void): boolean
   write(message: Request, encoding?: any, callback?: (error?: Error | null) => void): boolean
@@ -471,7 +552,7 @@ export interface ServerSurfaceCall {
   getDeadline(): Deadline
   getPath(): string
   getHost(): string
-  getAuthContext(): {}
+  getAuthContext(): AuthContext
 }
 
 export type ServerUnaryCall<Request, Response> = ServerSurfaceCall & EventEmitter & { request: Request }

@@ -2,6 +2,7 @@
 
 // `grpc`: @grpc/grpc-js's API over the native engine.
 
+const { CallCredentials } = require('./call-credentials.js')
 const { Channel } = require('./channel.js')
 const { Client } = require('./client.js')
 const { connectivityState, logVerbosity, propagate, status } = require('./constants.js')
@@ -16,9 +17,14 @@ const { StatusBuilder } = require('./status-builder.js')
 const { splitHostPort, uriToString } = require('./uri.js')
 
 const credentials = {
+  combineChannelCredentials: (channel, ...calls) => calls.reduce((all, next) => all.compose(next), channel),
+  combineCallCredentials: (first, ...more) => more.reduce((all, next) => all.compose(next), first),
   createInsecure: ChannelCredentials.createInsecure,
   createSsl: ChannelCredentials.createSsl,
   createFromSecureContext: ChannelCredentials.createFromSecureContext,
+  createFromMetadataGenerator: CallCredentials.createFromMetadataGenerator,
+  createFromGoogleCredential: CallCredentials.createFromGoogleCredential,
+  createEmpty: CallCredentials.createEmpty,
 }
 
 const experimental = { registerResolver, statusOrFromValue, statusOrFromError, uriToString, splitHostPort }
@@ -31,6 +37,7 @@ module.exports = {
   credentials,
   experimental,
   ChannelCredentials,
+  CallCredentials,
   ServerCredentials,
   Metadata,
   StatusBuilder,

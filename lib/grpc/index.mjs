@@ -8,6 +8,7 @@ export const {
   credentials,
   experimental,
   ChannelCredentials,
+  CallCredentials,
   ServerCredentials,
   Metadata,
   StatusBuilder,

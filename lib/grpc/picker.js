@@ -4,32 +4,17 @@
 // that there are. With a `status`, calls end with that instead of waiting.
 
 const { status } = require('./constants.js')
+const { ofControlPlane } = require('./errors.js')
 
 /** Calls wait. */
 const QUEUE = { count: 0, status: null, pick: () => null }
 
-/** What the makers of addresses may not say of a call's: it would look like its server's word. */
-const NOT_THEIRS = new Set([
-  status.OK,
-  status.INVALID_ARGUMENT,
-  status.NOT_FOUND,
-  status.ALREADY_EXISTS,
-  status.FAILED_PRECONDITION,
-  status.ABORTED,
-  status.OUT_OF_RANGE,
-  status.DATA_LOSS,
-])
-
 /** Calls fail, but for those that wait for a server. */
 class Failing {
   constructor({ code = status.UNAVAILABLE, details = 'No connection established', metadata }) {
-    const ours = !NOT_THEIRS.has(code)
+    const [number, text] = ofControlPlane(code, details)
     this.count = 0
-    this.status = {
-      code: ours ? code : status.INTERNAL,
-      details: ours ? details : `Invalid status from control plane: ${code} ${status[code]} ${details}`,
-      metadata,
-    }
+    this.status = { code: number, details: text, metadata }
   }
 
   pick() {

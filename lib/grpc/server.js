@@ -114,16 +114,19 @@ function resolve(target, callback) {
 
 /** Listens as `net.Server` does, cluster included. */
 class Acceptor extends net.Server {
-  constructor(server) {
+  constructor(server, tls) {
     super()
     this.server = server
+    /** TLS with clients, or null for none. */
+    this.tls = tls
     this.links = new Set()
   }
 
   _onconnection({ id }) {
-    const link = new ServerLink(id, this.server, this)
+    const { server, tls } = this
+    const link = tls === null ? new ServerLink(id, server, this) : tls.link(ServerLink, id, server, this)
     this.links.add(link)
-    this.server.links.add(link)
+    server.links.add(link)
     link.attach()
   }
 }
@@ -209,12 +212,22 @@ class Server {
     if (typeof callback !== 'function') throw new TypeError('callback must be a function')
     const known = this.ports.get(port)
     if (known !== undefined) {
+      if (!credentials._equals(known.credentials)) {
+        return process.nextTick(callback, new Error(`${port} already bound with incompatible credentials`), 0)
+      }
       if (known.number !== undefined) process.nextTick(callback, null, known.number)
       else known.callbacks.push(callback)
       return
     }
     const target = parseTarget(port)
-    const bound = { name: port, acceptors: new Set(), number: undefined, callbacks: [callback], cancelled: false }
+    let tls
+    try {
+      tls = credentials._acceptance()
+    } catch (error) {
+      return process.nextTick(callback, error, 0)
+    }
+    const bound = { name: port, credentials, tls, acceptors: new Set(), number: undefined, callbacks: [callback] }
+    bound.cancelled = false
     this.ports.set(port, bound)
     resolve(target, (error, places) => {
       if (error !== null) this.unbound(bound, error)
@@ -256,7 +269,7 @@ class Server {
   }
 
   listen(bound, place, callback) {
-    const acceptor = new Acceptor(this)
+    const acceptor = new Acceptor(this, bound.tls)
     acceptor.once('error', (error) => callback(error))
     acceptor.listen(place, () => {
       acceptor.removeAllListeners('error')

@@ -16,13 +16,13 @@ const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE, SHUTDOWN } = connectivitySta
 const LONGEST = 2 ** 31 - 1
 
 class Subchannel {
-  constructor(pool, key, { target, address, options, credentials }) {
+  constructor(pool, key, { address, options, credentials, tls }) {
     this.pool = pool
     this.key = key
-    this.target = target
     this.address = address
     this.options = options
     this.credentials = credentials
+    this.tls = tls
     this.state = IDLE
     /** The connection that calls go to, and the one that is being made. */
     this.link = null
@@ -52,7 +52,8 @@ class Subchannel {
     const { path } = this.address
     const id = path === undefined ? native.createTcp() : native.createPipe()
     if (id >= 0) {
-      this.trying = new ClientLink(id, this, this.address)
+      const { tls, address } = this
+      this.trying = tls === null ? new ClientLink(id, this, address) : tls.link(ClientLink, id, this, address)
       this.trying.keepaliveTime = this.keepaliveTime
     }
     this.become(CONNECTING)

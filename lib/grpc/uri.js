@@ -24,4 +24,10 @@ function splitHostPort(text) {
   return text.startsWith('[') || text.split(':').length === 2 ? null : { host: text }
 }
 
-module.exports = { parseUri, uriToString, splitHostPort }
+/** The host that an authority names. */
+function hostOf(authority) {
+  const [first] = authority.split(',')
+  return splitHostPort(first)?.host ?? first
+}
+
+module.exports = { parseUri, uriToString, splitHostPort, hostOf }
