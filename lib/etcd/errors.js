@@ -50,6 +50,13 @@ function timeout(name, milliseconds, sent, cause) {
   return new EtcdError('IRONWIRE_ETCD_TIMEOUT', message, { sent, status: status.DEADLINE_EXCEEDED, cause })
 }
 
+/** Why a request waits: gRPC says "No connection established. Last error: …. Resolution note: …". */
+function notConnected(where, details) {
+  const [, reason = details] = /Last error: (?:Error: )?(.*?)\. Resolution note:/s.exec(details) ?? []
+  const message = `There is no connection to ${where}: ${reason}`
+  return new EtcdError('IRONWIRE_ETCD_UNAVAILABLE', message, { status: status.UNAVAILABLE, details })
+}
+
 /** As Node names what an AbortSignal ends: `name` is 'AbortError', `cause` the signal's reason. */
 function aborted(name, sent, reason) {
   const error = new EtcdError('IRONWIRE_ETCD_ABORTED', `etcd's ${name} was aborted`, { sent, cause: reason })
@@ -75,4 +82,4 @@ function watchRefused(reason) {
   return new EtcdError(code, `etcd has ended the watch: ${reason}`, { sent: true, details: reason })
 }
 
-module.exports = { EtcdError, failed, timeout, aborted, closed, leaseEnded, watchRefused }
+module.exports = { EtcdError, failed, timeout, notConnected, aborted, closed, leaseEnded, watchRefused }

@@ -8,6 +8,7 @@ const { connectivityState } = require('../grpc/constants.js')
 const { now } = require('../rpc/tick.js')
 const { Auth } = require('./auth.js')
 const { credentialsOf } = require('./credentials.js')
+const errors = require('./errors.js')
 
 const { READY, TRANSIENT_FAILURE } = connectivityState
 
@@ -26,6 +27,8 @@ const CHANNEL = {
   'grpc.keepalive_timeout_ms': 5000,
   // Members are not reached through what web pages are.
   'grpc.enable_http_proxy': 0,
+  // What keeps the process running is this client's to say, and of no other that has the same server.
+  'grpc.use_local_subchannel_pool': 1,
 }
 
 class Endpoint {
@@ -47,6 +50,12 @@ class Endpoint {
   connect() {
     this.channel.getConnectivityState(true)
     this.follow()
+  }
+
+  /** Why there is no connection; nothing if that is not known. */
+  get failure() {
+    const { details } = this.channel.picker.status ?? {}
+    return details === undefined ? undefined : errors.notConnected(this.name, details)
   }
 
   follow() {
@@ -163,6 +172,12 @@ class Pool {
     if (this.isClosed) return
     endpoint.failedAt = now()
     if (this.size > 1) this.connectAll()
+  }
+
+  /** Why there is no connection to any. */
+  get failure() {
+    for (const { failure } of this.endpoints) if (failure !== undefined) return failure
+    return undefined
   }
 
   /** The state of a connection is another. */

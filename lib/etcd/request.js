@@ -182,7 +182,7 @@ class Request {
   }
 
   expire() {
-    this.fail(errors.timeout(this.method.name, this.timeout, this.sent, this.failure))
+    this.fail(errors.timeout(this.method.name, this.timeout, this.sent, this.failure ?? this.pool.failure))
   }
 
   /** Ends, whatever is under way, without a word. */

@@ -73,12 +73,13 @@ class ClientCall {
     }
     if (channel.state === connectivityState.SHUTDOWN) throw new Error('Channel has been shut down')
     this.channel = channel
+    channel.active++
     this.method = method
     this.fields = fieldsOf(metadata)
     this.credentials = credentialsOf(options.credentials, channel.credentials)
-    /** What the caller has given, and the link for which the credentials have added something to that. */
+    /** What the caller has given, and whether the credentials have added something to that for the next attempt. */
     this.ownFields = this.fields
-    this.vouchedFor = null
+    this.isVouchedFor = false
     this.waitsForReady = Boolean(metadata?.options.waitForReady)
     this.host = options.host
     this.deadline = Infinity
@@ -128,8 +129,7 @@ class ClientCall {
   attempt(link) {
     if (this.over) return true
     if (link.closing || link.draining || link.ended) return false
-    if (this.credentials !== null && this.vouchedFor !== link) {
-      this.vouchedFor = link
+    if (this.credentials !== null && !this.isVouchedFor) {
       vouch(this)
       return true
     }
@@ -144,7 +144,7 @@ class ClientCall {
       // Either there is no room, or these fields are none, and then others need not wait for this call.
       const wrong = findWrong(head) ?? findWrong(this.fields)
       if (wrong === undefined) {
-        link.ref()
+        link.waiters.add(this.channel)
         return false
       }
       this.fail(status.INTERNAL, `The call cannot be sent: HTTP/2 has no field ${wrong}`)
@@ -155,9 +155,10 @@ class ClientCall {
     this.link = link
     this.stream = stream
     this.sent = true
+    this.isVouchedFor = false
     if (this.expires !== Infinity) link.deadlines.add(this.expires)
     this.outbox?.onDrained()
-    if (stream >= LAST_STREAM) this.channel.retire(link)
+    if (stream >= LAST_STREAM) link.retire()
     return true
   }
 
@@ -314,11 +315,11 @@ class ClientCall {
   // --- the end
 
   /** The call ends here. It is told by itself, when whoever ends it has gone on: often several end together, and what one caller throws is no other's. */
-  fail(code, details) {
+  fail(code, details, metadata = new Metadata()) {
     if (this.over) return
     this.leave()
     this.settle()
-    process.nextTick(() => this.tell({ code, details, metadata: new Metadata() }))
+    process.nextTick(() => this.tell({ code, details, metadata }))
   }
 
   leave() {
@@ -348,6 +349,7 @@ class ClientCall {
 
   settle() {
     this.over = true
+    this.channel.ended()
     this.expires = Infinity
     this.message = undefined
     this.outbox?.stop()

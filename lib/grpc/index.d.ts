@@ -303,6 +303,16 @@ export interface ChannelOptions extends CommonOptions {
   'grpc.secondary_user_agent'?: string
   /** Pings are sent also when there are no calls. */
   'grpc.keepalive_permit_without_calls'?: number
+  /** Where calls go, how long they take, what is tried again, as JSON, unless the name of the target says that itself. */
+  'grpc.service_config'?: string
+  /** 1: what a name says about that is not asked for. */
+  'grpc.service_config_disable_resolution'?: number
+  /** Milliseconds between two questions for a name: 30,000. */
+  'grpc.dns_min_time_between_resolutions_ms'?: number
+  /** 1: the connections are shared with no other channel. */
+  'grpc.use_local_subchannel_pool'?: number
+  /** Milliseconds without a call after which connections end: 30 minutes; 1000 at least. */
+  'grpc.client_idle_timeout_ms'?: number
   /** Milliseconds before a connection is tried again: 1000 at first, */
   'grpc.initial_reconnect_backoff_ms'?: number
   /** and 120,000 in the end. */
@@ -461,7 +471,7 @@ export class Client {
   ): ClientDuplexStream<Request, Response>
 }
 
-/** The connection to a target: made with the first call, and again when it is lost. */
+/** Calls to a target: connections are made with the first call, and again when they are lost. */
 export class Channel {
   constructor(target: string, credentials: ChannelCredentials, options?: Partial<ChannelOptions>)
   close(): void
@@ -469,6 +479,61 @@ export class Channel {
   getConnectivityState(tryToConnect: boolean): connectivityState
   /** Calls back when the state is another one than `current`, or with an error at the deadline. */
   watchConnectivityState(current: connectivityState, deadline: Deadline, callback: (error?: Error) => void): void
+}
+
+// --- names
+
+/** A target in parts: `scheme://authority/path`. */
+export interface GrpcUri {
+  scheme?: string
+  authority?: string
+  path: string
+}
+
+export interface HostPort {
+  host: string
+  port?: number
+}
+
+/** The address of a socket, or of one in the file system. */
+export type SubchannelAddress = { host: string; port: number } | { path: string }
+
+/** One server, which may have several addresses. */
+export interface Endpoint {
+  addresses: SubchannelAddress[]
+}
+
+export type StatusOr<T> = { ok: true; value: T } | { ok: false; error: StatusObject }
+
+/** Takes what was found: endpoints, or why there are none, and the service config that goes with them, if any. Says whether that was of use. */
+export type ResolverListener = (
+  endpoints: StatusOr<Endpoint[]>,
+  attributes: { [name: string]: unknown },
+  serviceConfig: StatusOr<object> | null,
+  /** Is told with errors. */
+  resolutionNote: string,
+) => boolean
+
+export interface Resolver {
+  /** Endpoints are wanted: calls the listener, later, and again when they change. */
+  updateResolution(): void
+  /** They are not wanted any more, until they are asked for again. */
+  destroy(): void
+}
+
+export interface ResolverConstructor {
+  new (target: GrpcUri, listener: ResolverListener, options: ChannelOptions): Resolver
+  /** What calls name as their server's. */
+  getDefaultAuthority(target: GrpcUri): string
+}
+
+export const experimental: {
+  /** Has targets of a scheme, such as `consul://…`, resolved by a class. */
+  registerResolver(scheme: string, resolver: ResolverConstructor): void
+  statusOrFromValue<T>(value: T): StatusOr<T>
+  statusOrFromError<T>(error: Partial<StatusObject> & { code: status; details: string }): StatusOr<T>
+  uriToString(uri: GrpcUri): string
+  splitHostPort(path: string): HostPort | null
 }
 
 export function closeClient(client: Client): void

@@ -11,8 +11,10 @@ const { loadPackageDefinition, makeClientConstructor } = require('./definition.j
 const health = require('./health.js')
 const { Metadata } = require('./metadata.js')
 const reflection = require('./reflection.js')
+const { registerResolver, statusOrFromError, statusOrFromValue } = require('./resolver.js')
 const { Server } = require('./server.js')
 const { StatusBuilder } = require('./status-builder.js')
+const { splitHostPort, uriToString } = require('./uri.js')
 
 const credentials = {
   combineChannelCredentials: (channel, ...calls) => calls.reduce((all, next) => all.compose(next), channel),
@@ -25,12 +27,15 @@ const credentials = {
   createEmpty: CallCredentials.createEmpty,
 }
 
+const experimental = { registerResolver, statusOrFromValue, statusOrFromError, uriToString, splitHostPort }
+
 module.exports = {
   status,
   connectivityState,
   logVerbosity,
   propagate,
   credentials,
+  experimental,
   ChannelCredentials,
   CallCredentials,
   ServerCredentials,
