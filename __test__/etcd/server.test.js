@@ -9,7 +9,8 @@ const os = require('node:os')
 const path = require('node:path')
 const { once } = require('node:events')
 const { after, before, test } = require('node:test')
-const { etcd, rpc } = require('../../index.js')
+const { etcd, grpc, rpc } = require('../../index.js')
+const { serve, service } = require('../grpc/support.js')
 const { ca, file, identity, of } = require('../https/support.js')
 const { missing, startCluster } = require('./support.js')
 const { serveRpc, until } = require('./tools.js')
@@ -329,6 +330,16 @@ test('names, passwords and permissions', needsEtcd, async (t) => {
     const caller = rpc.connect(`${url}/ours`)
     assert.strictEqual(String(await caller.call('name')), 'here')
     await caller.close()
+    const { port } = await serve(t, grpc, { one: (_, callback) => callback(null, 'here') })
+    await once(registry.register('ours/grpc', { port }), 'registered')
+    const who = { username: 'ada', password: 'p@ss/word' }
+    const texts = new (grpc.makeClientConstructor(service, 'Texts'))(
+      `${cluster.url}/ours/grpc`,
+      grpc.credentials.createInsecure(),
+      { 'ironwire.etcd': who },
+    )
+    assert.strictEqual(await texts.one('where'), 'here')
+    texts.close()
     const [refused] = await once(registry.register('theirs', { port: 1 }), 'error')
     assert.strictEqual(refused.code, 'IRONWIRE_RPC_UNAUTHENTICATED')
     const barred = rpc.connect(`${url.replace('ada', 'eve')}/ours`)
