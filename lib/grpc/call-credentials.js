@@ -4,10 +4,10 @@
 
 const { clearTimeout, setTimeout } = require('node:timers')
 const { now } = require('../rpc/tick.js')
-const { hostOf } = require('./address.js')
 const { status } = require('./constants.js')
 const { ofControlPlane } = require('./errors.js')
 const { Metadata, fieldOf, fieldsOf } = require('./metadata.js')
+const { hostOf } = require('./uri.js')
 
 const AUTHORIZATION = 'authorization'
 /** The longest that Node's timers take. */
@@ -142,6 +142,7 @@ function vouched(call, metadata) {
     return call.fail(status.INTERNAL, `"${AUTHORIZATION}" metadata cannot have multiple values`)
   }
   call.fields = call.ownFields + fieldsOf(metadata)
+  call.isVouchedFor = true
   call.channel.begin(call)
 }
 

@@ -71,12 +71,13 @@ class ClientCall {
   constructor(channel, method, metadata, options) {
     if (channel.state === connectivityState.SHUTDOWN) throw new Error('Channel has been shut down')
     this.channel = channel
+    channel.active++
     this.method = method
     this.fields = fieldsOf(metadata)
     this.credentials = credentialsOf(options.credentials, channel.credentials)
-    /** What the caller has given, and the link for which the credentials have added something to that. */
+    /** What the caller has given, and whether the credentials have added something to that for the next attempt. */
     this.ownFields = this.fields
-    this.vouchedFor = null
+    this.isVouchedFor = false
     this.waitsForReady = Boolean(metadata?.options.waitForReady)
     this.host = options.host
     this.deadline = Infinity
@@ -87,6 +88,8 @@ class ClientCall {
     /** Something has come of the response. */
     this.begun = false
     this.refused = false
+    /** A server may have seen it. */
+    this.sent = false
     this.encoding = undefined
     this.http = 0
     /** The request, until something has come: a server may not have seen it. Nothing for one that is a stream. */
@@ -133,8 +136,7 @@ class ClientCall {
   attempt(link) {
     if (this.over) return true
     if (link.closing || link.draining || link.ended) return false
-    if (this.credentials !== null && this.vouchedFor !== link) {
-      this.vouchedFor = link
+    if (this.credentials !== null && !this.isVouchedFor) {
       vouch(this)
       return true
     }
@@ -149,7 +151,7 @@ class ClientCall {
       // Either there is no room, or these fields are none, and then others need not wait for this call.
       const wrong = findWrong(head) ?? findWrong(this.fields)
       if (wrong === undefined) {
-        link.ref()
+        link.waiters.add(this.channel)
         return false
       }
       this.fail(status.INTERNAL, `The call cannot be sent: HTTP/2 has no field ${wrong}`)
@@ -159,9 +161,11 @@ class ClientCall {
     link.calls.set(stream, this)
     this.link = link
     this.stream = stream
+    this.sent = true
+    this.isVouchedFor = false
     if (this.expires !== Infinity) link.deadlines.add(this.expires)
     this.outbox?.onDrained()
-    if (stream >= LAST_STREAM) this.channel.retire(link)
+    if (stream >= LAST_STREAM) link.retire()
     return true
   }
 
@@ -296,6 +300,7 @@ class ClientCall {
     this.link = null
     this.stream = 0
     if (this.over) return
+    if (code === REFUSED_STREAM && !this.begun) this.sent = false
     if (code === REFUSED_STREAM && !this.begun && !this.refused && this.message !== undefined) {
       // No server has seen it.
       this.refused = true
@@ -325,11 +330,11 @@ class ClientCall {
   // --- the end
 
   /** The call ends here. It is told by itself, when whoever ends it has gone on: often several end together, and what one caller throws is no other's. */
-  fail(code, details) {
+  fail(code, details, metadata = new Metadata()) {
     if (this.over) return
     this.leave()
     this.settle()
-    process.nextTick(() => this.tell({ code, details, metadata: new Metadata() }))
+    process.nextTick(() => this.tell({ code, details, metadata }))
   }
 
   leave() {
@@ -359,6 +364,7 @@ class ClientCall {
 
   settle() {
     this.over = true
+    this.channel.ended()
     this.expires = Infinity
     this.message = undefined
     this.outbox?.stop()

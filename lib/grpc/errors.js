@@ -16,10 +16,8 @@ function unusable(name, reason) {
 
 /** Options of @grpc/grpc-js's that whoever gives them counts on, and that nothing here heeds. */
 const MISSING = [
-  'grpc.service_config',
   'grpc.http_proxy',
   'grpc.default_compression_algorithm',
-  'grpc.client_idle_timeout_ms',
   'grpc.server_call_metric_recording',
   'grpc-node.max_session_memory',
 ]

@@ -6,6 +6,7 @@
 import { EventEmitter } from 'node:events'
 import { Duplex, Readable, Writable } from 'node:stream'
 import { PeerCertificate, SecureContext } from 'node:tls'
+import type { ClientTlsOptions } from '../rpc/index.js'
 
 /** The codes that calls end with. */
 export enum status {
@@ -303,6 +304,18 @@ export interface ChannelOptions extends CommonOptions {
   'grpc.secondary_user_agent'?: string
   /** Pings are sent also when there are no calls. */
   'grpc.keepalive_permit_without_calls'?: number
+  /** Where calls go, how long they take, what is tried again, as JSON, unless the name of the target says that itself. */
+  'grpc.service_config'?: string
+  /** 1: what a name says about that is not asked for. */
+  'grpc.service_config_disable_resolution'?: number
+  /** Milliseconds between two questions for a name: 30,000. */
+  'grpc.dns_min_time_between_resolutions_ms'?: number
+  /** 1: the connections are shared with no other channel. */
+  'grpc.use_local_subchannel_pool'?: number
+  /** Milliseconds without a call after which connections end: 30 minutes; 1000 at least. */
+  'grpc.client_idle_timeout_ms'?: number
+  /** As whom, and with which TLS, an etcd is asked that a target names (`etcd://host:2379,host2:2379/service`, `docs/etcd.md`). */
+  'ironwire.etcd'?: { username?: string; password?: string; tls?: ClientTlsOptions }
   /** Milliseconds before a connection is tried again: 1000 at first, */
   'grpc.initial_reconnect_backoff_ms'?: number
   /** and 120,000 in the end. */
@@ -621,7 +634,7 @@ export interface ChannelInterface {
   ): CallStream
 }
 
-/** The connection to a target: made with the first call, and again when it is lost. */
+/** Calls to a target: connections are made with the first call, and again when they are lost. */
 export class Channel implements ChannelInterface {
   constructor(target: string, credentials: ChannelCredentials, options?: Partial<ChannelOptions>)
   close(): void
@@ -636,6 +649,61 @@ export class Channel implements ChannelInterface {
     parentCall?: any,
     propagateFlags?: number | null,
   ): CallStream
+}
+
+// --- names
+
+/** A target in parts: `scheme://authority/path`. */
+export interface GrpcUri {
+  scheme?: string
+  authority?: string
+  path: string
+}
+
+export interface HostPort {
+  host: string
+  port?: number
+}
+
+/** The address of a socket, or of one in the file system. */
+export type SubchannelAddress = { host: string; port: number } | { path: string }
+
+/** One server, which may have several addresses. */
+export interface Endpoint {
+  addresses: SubchannelAddress[]
+}
+
+export type StatusOr<T> = { ok: true; value: T } | { ok: false; error: StatusObject }
+
+/** Takes what was found: endpoints, or why there are none, and the service config that goes with them, if any. Says whether that was of use. */
+export type ResolverListener = (
+  endpoints: StatusOr<Endpoint[]>,
+  attributes: { [name: string]: unknown },
+  serviceConfig: StatusOr<object> | null,
+  /** Is told with errors. */
+  resolutionNote: string,
+) => boolean
+
+export interface Resolver {
+  /** Endpoints are wanted: calls the listener, later, and again when they change. */
+  updateResolution(): void
+  /** They are not wanted any more, until they are asked for again. */
+  destroy(): void
+}
+
+export interface ResolverConstructor {
+  new (target: GrpcUri, listener: ResolverListener, options: ChannelOptions): Resolver
+  /** What calls name as their server's. */
+  getDefaultAuthority(target: GrpcUri): string
+}
+
+export const experimental: {
+  /** Has targets of a scheme, such as `consul://…`, resolved by a class. */
+  registerResolver(scheme: string, resolver: ResolverConstructor): void
+  statusOrFromValue<T>(value: T): StatusOr<T>
+  statusOrFromError<T>(error: Partial<StatusObject> & { code: status; details: string }): StatusOr<T>
+  uriToString(uri: GrpcUri): string
+  splitHostPort(path: string): HostPort | null
 }
 
 export function closeClient(client: Client): void

@@ -17,9 +17,12 @@ const {
 } = require('./interceptors.js')
 const { Metadata } = require('./metadata.js')
 const reflection = require('./reflection.js')
+const { registerResolver, statusOrFromError, statusOrFromValue } = require('./resolver.js')
 const { Server } = require('./server.js')
 const { ResponderBuilder, ServerInterceptingCall, ServerListenerBuilder } = require('./server-interceptors.js')
 const { StatusBuilder } = require('./status-builder.js')
+const { splitHostPort, uriToString } = require('./uri.js')
+require('./resolver-etcd.js')
 
 const credentials = {
   combineChannelCredentials: (channel, ...calls) => calls.reduce((all, next) => all.compose(next), channel),
@@ -32,12 +35,15 @@ const credentials = {
   createEmpty: CallCredentials.createEmpty,
 }
 
+const experimental = { registerResolver, statusOrFromValue, statusOrFromError, uriToString, splitHostPort }
+
 module.exports = {
   status,
   connectivityState,
   logVerbosity,
   propagate,
   credentials,
+  experimental,
   ChannelCredentials,
   CallCredentials,
   ServerCredentials,

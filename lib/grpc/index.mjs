@@ -6,6 +6,7 @@ export const {
   logVerbosity,
   propagate,
   credentials,
+  experimental,
   ChannelCredentials,
   CallCredentials,
   ServerCredentials,

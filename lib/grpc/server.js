@@ -6,16 +6,20 @@ const process = require('node:process')
 const { clearTimeout, setTimeout } = require('node:timers')
 const net = require('../net')
 const { native } = require('../engine.js')
-const { parseTarget, resolve } = require('./address.js')
 const { status } = require('./constants.js')
 const { ServerCredentials } = require('./credentials.js')
 const { definitionOf } = require('./definition.js')
 const { refuseMissing, unsupported } = require('./errors.js')
 const { Link } = require('./link.js')
+const { createResolver, parseTarget } = require('./resolver.js')
 const { ServerCall } = require('./server-call.js')
 const { ListenedServerCall } = require('./server-interceptors.js')
+const { splitHostPort, uriToString } = require('./uri.js')
+require('./resolver-dns.js')
 
 const CANCEL = 8
+/** Servers have no use for what clients want. */
+const NO_CONFIG = { 'grpc.service_config_disable_resolution': 1 }
 /** The longest that Node's timers take, which is no end. */
 const MAX_DELAY = 2 ** 31 - 1
 /** Connections that began together do not end together. */
@@ -98,6 +102,19 @@ class ServerLink extends Link {
     acceptor._emitCloseIfDrained()
     server.settled()
   }
+}
+
+/** Calls back with the addresses of a target, which are asked for once. */
+function resolve(target, callback) {
+  const listener = (endpoints) => {
+    resolver.destroy()
+    if (!endpoints.ok) return callback(new Error(endpoints.error.details))
+    const places = endpoints.value.flatMap(({ addresses }) => addresses)
+    if (places.length === 0) return callback(new Error(`No addresses resolved for port ${uriToString(target)}`))
+    callback(null, places)
+  }
+  const resolver = createResolver(target, listener, NO_CONFIG)
+  resolver.updateResolution()
 }
 
 /** Listens as `net.Server` does, cluster included. */
@@ -208,7 +225,7 @@ class Server {
       else known.callbacks.push(callback)
       return
     }
-    const { path, places } = parseTarget(port)
+    const target = parseTarget(port)
     let tls
     try {
       tls = credentials._acceptance()
@@ -218,13 +235,9 @@ class Server {
     const bound = { name: port, credentials, tls, acceptors: new Set(), number: undefined, callbacks: [callback] }
     bound.cancelled = false
     this.ports.set(port, bound)
-    if (path !== undefined) return this.listenAll(bound, [{ path }])
-    resolve(places, (error, found) => {
-      if (error !== null) return this.unbound(bound, error)
-      this.listenAll(
-        bound,
-        found.map(({ ip, port: number }) => ({ host: ip, port: number })),
-      )
+    resolve(target, (error, places) => {
+      if (error !== null) this.unbound(bound, error)
+      else this.listenAll(bound, places)
     })
   }
 
@@ -285,8 +298,7 @@ class Server {
   }
 
   boundAt(port) {
-    const [place] = parseTarget(port).places ?? []
-    if (place?.port === 0) throw new Error(`Cannot unbind port 0`)
+    if (splitHostPort(parseTarget(port).path)?.port === 0) throw new Error(`Cannot unbind port 0`)
     return this.ports.get(port)
   }
 
