@@ -1,5 +1,6 @@
 //! The Node-API surface: the only Rust that names napi.
 
+mod batches;
 mod codec;
 mod codec_arrays;
 mod codec_bulk;

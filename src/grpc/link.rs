@@ -180,8 +180,13 @@ impl Link {
     }
 
     /// What it stands on.
-    pub fn session(&mut self) -> &mut Session {
+    pub fn http2(&mut self) -> &mut Session {
         &mut self.session
+    }
+
+    /// See [`Session::has_ready`].
+    pub fn has_ready(&self) -> bool {
+        self.session.has_ready()
     }
 
     /// See [`Session::feed`].
