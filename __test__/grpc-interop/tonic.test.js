@@ -77,8 +77,7 @@ test('their client, our server', { skip: missing }, async (t) => {
   let text = ''
   for await (const part of child.stdout) text += part
   const results = text
-    .split('
-')
+    .split('\n')
     .slice(0, -1)
     .map((line) => line.split('\t'))
   // A cancellation before the begin, and a method that there is not, cannot be said in tonic.
