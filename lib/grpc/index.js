@@ -8,6 +8,7 @@ const { connectivityState, logVerbosity, propagate, status } = require('./consta
 const { ChannelCredentials, ServerCredentials } = require('./credentials.js')
 const { loadPackageDefinition, makeClientConstructor } = require('./definition.js')
 const health = require('./health.js')
+const { setLogger, setLogVerbosity } = require('./logging.js')
 const { Metadata } = require('./metadata.js')
 const reflection = require('./reflection.js')
 const { Server } = require('./server.js')
@@ -38,6 +39,8 @@ module.exports = {
   closeClient: (client) => client.close(),
   waitForClientReady: (client, deadline, callback) => client.waitForReady(deadline, callback),
   getClientChannel: (client) => client.getChannel(),
+  setLogger,
+  setLogVerbosity,
   health,
   reflection,
 }

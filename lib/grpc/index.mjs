@@ -19,6 +19,8 @@ export const {
   closeClient,
   waitForClientReady,
   getClientChannel,
+  setLogger,
+  setLogVerbosity,
   health,
   reflection,
 } = grpc

@@ -10,10 +10,11 @@ const { isUint8Array } = require('node:util/types')
 const { native } = require('../engine.js')
 const constants = require('../constants.js')
 const { now } = require('../rpc/tick.js')
-const { status } = require('./constants.js')
+const { logVerbosity, status } = require('./constants.js')
 const { unpack } = require('./compression.js')
 const { statusOf, unsupported } = require('./errors.js')
 const { Inbox } = require('./inbox.js')
+const { log } = require('./logging.js')
 const { Metadata, fieldOf, fieldsOf, received } = require('./metadata.js')
 const { Outbox } = require('./outbox.js')
 
@@ -80,8 +81,10 @@ class ServerCall {
     let returned
     try {
       returned = func(this.view, callback)
-    } catch {
-      return this.sendStatus(failure(status.UNKNOWN, 'Unknown error'))
+    } catch (error) {
+      this.sendStatus(failure(status.UNKNOWN, 'Unknown error'))
+      log(logVerbosity.INFO, `The handler of ${this.handler.path} has thrown:`, error)
+      return
     }
     // A handler that does not name the callback may answer with a promise.
     if (callback !== undefined && func.length < 2 && typeof returned?.then === 'function') {
