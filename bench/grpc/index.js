@@ -1,18 +1,19 @@
 'use strict'
 
-// gRPC over one connection: client and server are processes of their own, on a core each, and both of one implementation, or of two that talk to
-// one another. Messages are of 32 bytes, by the codec that users of each have.
+// gRPC over one connection: client and server are processes of their own, on a core each, and both of one implementation.
+// Messages are of 32 bytes, by the codec that users of each have; calls bring metadata and a deadline, and handlers look at the metadata.
 
 const path = require('node:path')
 const { metricsOf, sampleCalls } = require('../lib/calls.js')
 const { withChildren } = require('../lib/child.js')
 const { twoCores } = require('../lib/machine.js')
 const { interleave } = require('../lib/stats.js')
+const tonic = require('./tonic.js')
 
 exports.title = 'grpc: calls and streams over one connection'
 exports.metrics = metricsOf('server')
 
-const names = ['ironwire', '@grpc/grpc-js']
+const names = ['ironwire', '@grpc/grpc-js', 'tonic']
 
 /** Streams are counted by the message. */
 const streamed = {
@@ -40,11 +41,13 @@ const cases = (seconds) => [
 
 exports.run = async ({ rounds, seconds, wants, wantsCase }, notes) => {
   const cores = twoCores(notes)
-  const chosen = names.filter(wants)
-  const processes = (name) => [
-    [path.join(__dirname, 'peer.js'), [name], cores?.load],
-    [path.join(__dirname, 'peer.js'), [name], cores?.measured],
-  ]
+  const missing = wants('tonic') ? tonic.missing() : undefined
+  if (missing) notes.push(`tonic is left out: ${missing}`)
+  else if (wants('tonic')) notes.push(`tonic is ${tonic.version()}, on one thread`)
+  const chosen = names.filter((name) => wants(name) && !(name === 'tonic' && missing))
+  const start = (name, core) =>
+    name === 'tonic' ? new tonic.Tonic(core) : [path.join(__dirname, 'peer.js'), [name], core]
+  const processes = (name) => [start(name, cores?.load), start(name, cores?.measured)]
   return withChildren(chosen.flatMap(processes), async (children) => {
     const contenders = []
     for (const [i, name] of chosen.entries()) {

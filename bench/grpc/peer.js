@@ -32,13 +32,19 @@ const { grpc, service } = contenders[process.argv[2]]()
 /** Reading the clock for each message would be most of the work. */
 const TIMED_EVERY = 1024
 
+/** Milliseconds that a caller waits. */
+const PATIENCE = 60_000
+
 let client
 
 expose({
   listen() {
     const server = new grpc.Server()
     server.addService(service, {
-      Echo: ({ request }, callback) => callback(null, request),
+      Echo({ request, metadata }, callback) {
+        if (metadata.get('x-request-id').length === 1) callback(null, request)
+        else callback(new Error('no x-request-id'))
+      },
       Watch(call) {
         const go = () => {
           while (!call.cancelled && call.write(course));
@@ -59,7 +65,12 @@ expose({
   },
   run(inFlight, seconds) {
     return keepInFlight({
-      call: (callback) => client.Echo(course, callback),
+      call(callback) {
+        const metadata = new grpc.Metadata()
+        metadata.set('x-request-id', '2f1c9a7e5b3d4806')
+        metadata.set('authorization', 'Bearer abcdefghijklmnopqrstuvwxyz')
+        client.Echo(course, metadata, { deadline: Date.now() + PATIENCE }, callback)
+      },
       accept: ({ id, title }) =>
         id === course.id && title === course.title ? undefined : `a reply of ${id}, ${title}, not what was sent`,
       inFlight,

@@ -18,7 +18,7 @@ const hello = { program: 'hello', contenders: all, exchanges: [[{}, { body: 'htt
 const secure = {
   program: 'secure hello',
   secure: true,
-  contenders: ['ironwire', 'node:https'],
+  contenders: ['ironwire', 'node:https', 'uWebSockets', 'nginx'],
   exchanges: [[{}, { body: 'http' }]],
 }
 
@@ -119,6 +119,8 @@ module.exports = [
   {
     ...secure,
     name: 'https connections',
+    // uWebSockets resets some connections that it has answered.
+    contenders: ['ironwire', 'node:https', 'nginx'],
     title: 'hello over TLS 1.3, a connection and a full handshake (ECDSA, P-256) for each',
     exchanges: [[{ headers: { Connection: 'close' } }, { body: 'http' }]],
   },
@@ -127,6 +129,7 @@ module.exports = [
     name: 'https 1 MiB',
     title: '1 MiB over TLS 1.3',
     program: 'secure 1 MiB',
+    contenders: ['ironwire', 'node:https', 'uWebSockets'],
     connections: 8,
     exchanges: [[{}, { body: LARGE }]],
   },

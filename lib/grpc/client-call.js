@@ -10,6 +10,7 @@ const { isUint8Array } = require('node:util/types')
 const { native } = require('../engine.js')
 const constants = require('../constants.js')
 const { now } = require('../rpc/tick.js')
+const { credentialsOf, vouch } = require('./call-credentials.js')
 const { connectivityState, propagate, status } = require('./constants.js')
 const { unpack } = require('./compression.js')
 const { callError, unsupported } = require('./errors.js')
@@ -71,10 +72,14 @@ class ClientCall {
       throw unsupported('interceptors of clients')
     }
     if (channel.state === connectivityState.SHUTDOWN) throw new Error('Channel has been shut down')
-    if (options.credentials) throw unsupported('credentials of calls')
     this.channel = channel
+    channel.active++
     this.method = method
     this.fields = fieldsOf(metadata)
+    this.credentials = credentialsOf(options.credentials, channel.credentials)
+    /** What the caller has given, and whether the credentials have added something to that for the next attempt. */
+    this.ownFields = this.fields
+    this.isVouchedFor = false
     this.waitsForReady = Boolean(metadata?.options.waitForReady)
     this.host = options.host
     this.deadline = Infinity
@@ -85,6 +90,8 @@ class ClientCall {
     /** Something has come of the response. */
     this.begun = false
     this.refused = false
+    /** A server may have seen it. */
+    this.sent = false
     this.encoding = undefined
     this.http = 0
     /** The request, until something has come: a server may not have seen it. Nothing for one that is a stream. */
@@ -122,6 +129,10 @@ class ClientCall {
   attempt(link) {
     if (this.over) return true
     if (link.closing || link.draining || link.ended) return false
+    if (this.credentials !== null && !this.isVouchedFor) {
+      vouch(this)
+      return true
+    }
     const { method, message } = this
     const head = this.channel.head(method.path, this.host)
     const timeout = this.deadline === Infinity ? -1 : Math.max(this.deadline - Date.now(), 0)
@@ -133,7 +144,7 @@ class ClientCall {
       // Either there is no room, or these fields are none, and then others need not wait for this call.
       const wrong = findWrong(head) ?? findWrong(this.fields)
       if (wrong === undefined) {
-        link.ref()
+        link.waiters.add(this.channel)
         return false
       }
       this.fail(status.INTERNAL, `The call cannot be sent: HTTP/2 has no field ${wrong}`)
@@ -143,9 +154,11 @@ class ClientCall {
     link.calls.set(stream, this)
     this.link = link
     this.stream = stream
+    this.sent = true
+    this.isVouchedFor = false
     if (this.expires !== Infinity) link.deadlines.add(this.expires)
     this.outbox?.onDrained()
-    if (stream >= LAST_STREAM) this.channel.retire(link)
+    if (stream >= LAST_STREAM) link.retire()
     return true
   }
 
@@ -195,6 +208,10 @@ class ClientCall {
 
   getPeer() {
     return this.link?.getPeer() ?? this.channel.getTarget()
+  }
+
+  getAuthContext() {
+    return this.link?.getAuthContext() ?? null
   }
 
   // --- from the link
@@ -268,6 +285,7 @@ class ClientCall {
     this.link = null
     this.stream = 0
     if (this.over) return
+    if (code === REFUSED_STREAM && !this.begun) this.sent = false
     if (code === REFUSED_STREAM && !this.begun && !this.refused && this.message !== undefined) {
       // No server has seen it.
       this.refused = true
@@ -297,11 +315,11 @@ class ClientCall {
   // --- the end
 
   /** The call ends here. It is told by itself, when whoever ends it has gone on: often several end together, and what one caller throws is no other's. */
-  fail(code, details) {
+  fail(code, details, metadata = new Metadata()) {
     if (this.over) return
     this.leave()
     this.settle()
-    process.nextTick(() => this.tell({ code, details, metadata: new Metadata() }))
+    process.nextTick(() => this.tell({ code, details, metadata }))
   }
 
   leave() {
@@ -331,6 +349,7 @@ class ClientCall {
 
   settle() {
     this.over = true
+    this.channel.ended()
     this.expires = Infinity
     this.message = undefined
     this.outbox?.stop()
@@ -360,7 +379,7 @@ const common = {
     return this.call.getPeer()
   },
   getAuthContext() {
-    return null
+    return this.call.getAuthContext()
   },
 }
 

@@ -47,7 +47,9 @@ class Client {
     for (const name of ['callInvocationTransformer', 'channelFactoryOverride']) {
       if (options[name]) throw unsupported(`'${name}' of clients`)
     }
-    this.#channel = options.channelOverride ?? new Channel(address, credentials, options)
+    // What is the client's is none of its connection's, which others may share.
+    const { interceptors, interceptor_providers, callInvocationTransformer, channelOverride, ...rest } = options
+    this.#channel = channelOverride ?? new Channel(address, credentials, rest)
   }
 
   close() {

@@ -5,6 +5,8 @@
 
 import { EventEmitter } from 'node:events'
 import { Duplex, Readable, Writable } from 'node:stream'
+import { PeerCertificate, SecureContext } from 'node:tls'
+import type { ClientTlsOptions } from '../rpc/index.js'
 
 /** The codes that calls end with. */
 export enum status {
@@ -173,22 +175,93 @@ export function loadPackageDefinition(definition: PackageDefinition): GrpcObject
 
 // --- credentials
 
+/** What TLS says of the other end, where it is who it should be; nothing without TLS. */
+export interface AuthContext {
+  transportSecurityType?: string
+  sslPeerCertificate?: PeerCertificate
+}
+
+/** How a client looks at the server's certificate. */
+export interface VerifyOptions {
+  /** Returns what is wrong with a certificate of the host, in the place of Node's `tls.checkServerIdentity`. */
+  checkServerIdentity?: (host: string, certificate: PeerCertificate) => Error | undefined
+  /** Whether servers whose certificate is not verified are refused: they are. */
+  rejectUnauthorized?: boolean
+}
+
 export abstract class ChannelCredentials {
   /** Without TLS. */
   static createInsecure(): ChannelCredentials
-  /** @throws `IRONWIRE_GRPC_UNSUPPORTED`: there is no TLS yet. */
-  static createSsl(...args: any[]): never
-  /** @throws `IRONWIRE_GRPC_UNSUPPORTED`: there is no TLS yet. */
-  static createFromSecureContext(...args: any[]): never
+  /**
+   * TLS by rustls. Without `rootCerts`, those count that the environment names (`GRPC_DEFAULT_SSL_ROOTS_FILE_PATH`), else Node's.
+   * `GRPC_SSL_CIPHER_SUITES` names suites.
+   * @throws `IRONWIRE_GRPC_UNSUPPORTED`: what rustls cannot do, by name.
+   */
+  static createSsl(
+    rootCerts?: Buffer | null,
+    privateKey?: Buffer | null,
+    certChain?: Buffer | null,
+    verifyOptions?: VerifyOptions,
+  ): ChannelCredentials
+  /**
+   * The same with a secure context that ironwire's `tls.createSecureContext` has made.
+   * @throws `IRONWIRE_GRPC_UNSUPPORTED`: one that Node has made, which does not show what is in it.
+   */
+  static createFromSecureContext(secureContext: SecureContext, verifyOptions?: VerifyOptions): ChannelCredentials
+  /** With what each call over the channel adds. Throws where there is no TLS. */
+  compose(callCredentials: CallCredentials): ChannelCredentials
   abstract _isSecure(): boolean
   abstract _equals(other: ChannelCredentials): boolean
+}
+
+export interface CallMetadataOptions {
+  /** The path of the method. */
+  method_name: string
+  /** `https://host/service`. */
+  service_url: string
+}
+
+export type CallMetadataGenerator = (
+  options: CallMetadataOptions,
+  callback: (error: Error | null, metadata?: Metadata) => void,
+) => void
+
+/** A client of google-auth-library's. */
+export type OAuth2Client =
+  | { getRequestHeaders(url?: string): Promise<{ [name: string]: string } | Iterable<[string, string]>> }
+  | {
+      getRequestMetadata(
+        url: string,
+        callback: (error: Error | null, headers?: { [name: string]: string }) => void,
+      ): void
+    }
+
+/** On whose behalf a call is made: metadata that are made for each. */
+export abstract class CallCredentials {
+  /** A call whose metadata cannot be made ends with the `code` of the error, else with `UNKNOWN`. */
+  static createFromMetadataGenerator(generator: CallMetadataGenerator): CallCredentials
+  static createFromGoogleCredential(client: OAuth2Client): CallCredentials
+  static createEmpty(): CallCredentials
+  abstract generateMetadata(options: CallMetadataOptions): Promise<Metadata>
+  /** Both. */
+  compose(other: CallCredentials): CallCredentials
+  abstract _equals(other: CallCredentials): boolean
+}
+
+export interface KeyCertPair {
+  private_key: Buffer
+  cert_chain: Buffer
 }
 
 export abstract class ServerCredentials {
   /** Without TLS. */
   static createInsecure(): ServerCredentials
-  /** @throws `IRONWIRE_GRPC_UNSUPPORTED`: there is no TLS yet. */
-  static createSsl(...args: any[]): never
+  /** TLS by rustls. With `checkClientCertificate`, only clients come in that have a certificate of `rootCerts`. */
+  static createSsl(
+    rootCerts: Buffer | null,
+    keyCertPairs: KeyCertPair[],
+    checkClientCertificate?: boolean,
+  ): ServerCredentials
   abstract _isSecure(): boolean
   abstract _equals(other: ServerCredentials): boolean
 }
@@ -197,6 +270,11 @@ export const credentials: {
   createInsecure: typeof ChannelCredentials.createInsecure
   createSsl: typeof ChannelCredentials.createSsl
   createFromSecureContext: typeof ChannelCredentials.createFromSecureContext
+  createFromMetadataGenerator: typeof CallCredentials.createFromMetadataGenerator
+  createFromGoogleCredential: typeof CallCredentials.createFromGoogleCredential
+  createEmpty: typeof CallCredentials.createEmpty
+  combineChannelCredentials(channel: ChannelCredentials, ...calls: CallCredentials[]): ChannelCredentials
+  combineCallCredentials(first: CallCredentials, ...more: CallCredentials[]): CallCredentials
 }
 
 // --- options
@@ -220,10 +298,24 @@ export interface CommonOptions {
 export interface ChannelOptions extends CommonOptions {
   /** What calls name as their server's: the target. */
   'grpc.default_authority'?: string
+  /** The name that the server's certificate must have, in the place of the target's. */
+  'grpc.ssl_target_name_override'?: string
   'grpc.primary_user_agent'?: string
   'grpc.secondary_user_agent'?: string
   /** Pings are sent also when there are no calls. */
   'grpc.keepalive_permit_without_calls'?: number
+  /** Where calls go, how long they take, what is tried again, as JSON, unless the name of the target says that itself. */
+  'grpc.service_config'?: string
+  /** 1: what a name says about that is not asked for. */
+  'grpc.service_config_disable_resolution'?: number
+  /** Milliseconds between two questions for a name: 30,000. */
+  'grpc.dns_min_time_between_resolutions_ms'?: number
+  /** 1: the connections are shared with no other channel. */
+  'grpc.use_local_subchannel_pool'?: number
+  /** Milliseconds without a call after which connections end: 30 minutes; 1000 at least. */
+  'grpc.client_idle_timeout_ms'?: number
+  /** As whom, and with which TLS, an etcd is asked that a target names (`etcd://host:2379,host2:2379/service`, `docs/etcd.md`). */
+  'ironwire.etcd'?: { username?: string; password?: string; tls?: ClientTlsOptions }
   /** Milliseconds before a connection is tried again: 1000 at first, */
   'grpc.initial_reconnect_backoff_ms'?: number
   /** and 120,000 in the end. */
@@ -256,6 +348,8 @@ export interface CallOptions {
     | ServerDuplexStream<any, any>
   /** What is taken over from it, of {@link propagate}: all. */
   propagate_flags?: number
+  /** On whose behalf it is made. */
+  credentials?: CallCredentials
 }
 
 // --- clients
@@ -263,13 +357,13 @@ export interface CallOptions {
 export interface ClientUnaryCall extends EventEmitter {
   cancel(): void
   getPeer(): string
-  getAuthContext(): null
+  getAuthContext(): AuthContext | null
 }
 
 export interface ClientReadableStream<Response> extends Readable {
   cancel(): void
   getPeer(): string
-  getAuthContext(): null
+  getAuthContext(): AuthContext | null
   read(size?: number): Response
   [Symbol.asyncIterator](): NodeJS.AsyncIterator<Response>
 }
@@ -277,7 +371,7 @@ export interface ClientReadableStream<Response> extends Readable {
 export interface ClientWritableStream<Request> extends Writable {
   cancel(): void
   getPeer(): string
-  getAuthContext(): null
+  getAuthContext(): AuthContext | null
   write(message: Request, callback?: (error?: Error | null) => void): boolean
   write(message: Request, encoding?: any, callback?: (error?: Error | null) => void): boolean
 }
@@ -285,7 +379,7 @@ export interface ClientWritableStream<Request> extends Writable {
 export interface ClientDuplexStream<Request, Response> extends Duplex {
   cancel(): void
   getPeer(): string
-  getAuthContext(): null
+  getAuthContext(): AuthContext | null
   read(size?: number): Response
   write(message: Request, callback?: (error?: Error | null) => void): boolean
   write(message: Request, encoding?: any, callback?: (error?: Error | null) => void): boolean
@@ -380,7 +474,7 @@ export class Client {
   ): ClientDuplexStream<Request, Response>
 }
 
-/** The connection to a target: made with the first call, and again when it is lost. */
+/** Calls to a target: connections are made with the first call, and again when they are lost. */
 export class Channel {
   constructor(target: string, credentials: ChannelCredentials, options?: Partial<ChannelOptions>)
   close(): void
@@ -388,6 +482,61 @@ export class Channel {
   getConnectivityState(tryToConnect: boolean): connectivityState
   /** Calls back when the state is another one than `current`, or with an error at the deadline. */
   watchConnectivityState(current: connectivityState, deadline: Deadline, callback: (error?: Error) => void): void
+}
+
+// --- names
+
+/** A target in parts: `scheme://authority/path`. */
+export interface GrpcUri {
+  scheme?: string
+  authority?: string
+  path: string
+}
+
+export interface HostPort {
+  host: string
+  port?: number
+}
+
+/** The address of a socket, or of one in the file system. */
+export type SubchannelAddress = { host: string; port: number } | { path: string }
+
+/** One server, which may have several addresses. */
+export interface Endpoint {
+  addresses: SubchannelAddress[]
+}
+
+export type StatusOr<T> = { ok: true; value: T } | { ok: false; error: StatusObject }
+
+/** Takes what was found: endpoints, or why there are none, and the service config that goes with them, if any. Says whether that was of use. */
+export type ResolverListener = (
+  endpoints: StatusOr<Endpoint[]>,
+  attributes: { [name: string]: unknown },
+  serviceConfig: StatusOr<object> | null,
+  /** Is told with errors. */
+  resolutionNote: string,
+) => boolean
+
+export interface Resolver {
+  /** Endpoints are wanted: calls the listener, later, and again when they change. */
+  updateResolution(): void
+  /** They are not wanted any more, until they are asked for again. */
+  destroy(): void
+}
+
+export interface ResolverConstructor {
+  new (target: GrpcUri, listener: ResolverListener, options: ChannelOptions): Resolver
+  /** What calls name as their server's. */
+  getDefaultAuthority(target: GrpcUri): string
+}
+
+export const experimental: {
+  /** Has targets of a scheme, such as `consul://…`, resolved by a class. */
+  registerResolver(scheme: string, resolver: ResolverConstructor): void
+  statusOrFromValue<T>(value: T): StatusOr<T>
+  statusOrFromError<T>(error: Partial<StatusObject> & { code: status; details: string }): StatusOr<T>
+  uriToString(uri: GrpcUri): string
+  splitHostPort(path: string): HostPort | null
 }
 
 export function closeClient(client: Client): void
@@ -406,7 +555,7 @@ export interface ServerSurfaceCall {
   getDeadline(): Deadline
   getPath(): string
   getHost(): string
-  getAuthContext(): {}
+  getAuthContext(): AuthContext
 }
 
 export type ServerUnaryCall<Request, Response> = ServerSurfaceCall & EventEmitter & { request: Request }

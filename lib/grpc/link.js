@@ -88,6 +88,11 @@ class Link extends Base {
     return this.peer
   }
 
+  /** What TLS says of the peer, where it is who it should be. */
+  getAuthContext() {
+    return {}
+  }
+
   // --- calls
 
   /** A stream is over: its number means nothing any more. */

@@ -301,7 +301,7 @@ const common = {
     return fieldOf(this.call.text, ':authority') ?? fieldOf(this.call.text, 'host')
   },
   getAuthContext() {
-    return {}
+    return this.call.link.getAuthContext()
   },
   getMetricsRecorder() {
     throw unsupported('recorder of metrics (getMetricsRecorder)')

@@ -6,15 +6,19 @@ const process = require('node:process')
 const { clearTimeout, setTimeout } = require('node:timers')
 const net = require('../net')
 const { native } = require('../engine.js')
-const { parseTarget, resolve } = require('./address.js')
 const { status } = require('./constants.js')
 const { ServerCredentials } = require('./credentials.js')
 const { definitionOf } = require('./definition.js')
 const { refuseMissing, unsupported } = require('./errors.js')
 const { Link } = require('./link.js')
+const { createResolver, parseTarget } = require('./resolver.js')
 const { ServerCall } = require('./server-call.js')
+const { splitHostPort, uriToString } = require('./uri.js')
+require('./resolver-dns.js')
 
 const CANCEL = 8
+/** Servers have no use for what clients want. */
+const NO_CONFIG = { 'grpc.service_config_disable_resolution': 1 }
 /** The longest that Node's timers take, which is no end. */
 const MAX_DELAY = 2 ** 31 - 1
 /** Connections that began together do not end together. */
@@ -95,18 +99,34 @@ class ServerLink extends Link {
   }
 }
 
+/** Calls back with the addresses of a target, which are asked for once. */
+function resolve(target, callback) {
+  const listener = (endpoints) => {
+    resolver.destroy()
+    if (!endpoints.ok) return callback(new Error(endpoints.error.details))
+    const places = endpoints.value.flatMap(({ addresses }) => addresses)
+    if (places.length === 0) return callback(new Error(`No addresses resolved for port ${uriToString(target)}`))
+    callback(null, places)
+  }
+  const resolver = createResolver(target, listener, NO_CONFIG)
+  resolver.updateResolution()
+}
+
 /** Listens as `net.Server` does, cluster included. */
 class Acceptor extends net.Server {
-  constructor(server) {
+  constructor(server, tls) {
     super()
     this.server = server
+    /** TLS with clients, or null for none. */
+    this.tls = tls
     this.links = new Set()
   }
 
   _onconnection({ id }) {
-    const link = new ServerLink(id, this.server, this)
+    const { server, tls } = this
+    const link = tls === null ? new ServerLink(id, server, this) : tls.link(ServerLink, id, server, this)
     this.links.add(link)
-    this.server.links.add(link)
+    server.links.add(link)
     link.attach()
   }
 }
@@ -192,20 +212,26 @@ class Server {
     if (typeof callback !== 'function') throw new TypeError('callback must be a function')
     const known = this.ports.get(port)
     if (known !== undefined) {
+      if (!credentials._equals(known.credentials)) {
+        return process.nextTick(callback, new Error(`${port} already bound with incompatible credentials`), 0)
+      }
       if (known.number !== undefined) process.nextTick(callback, null, known.number)
       else known.callbacks.push(callback)
       return
     }
-    const { path, places } = parseTarget(port)
-    const bound = { name: port, acceptors: new Set(), number: undefined, callbacks: [callback], cancelled: false }
+    const target = parseTarget(port)
+    let tls
+    try {
+      tls = credentials._acceptance()
+    } catch (error) {
+      return process.nextTick(callback, error, 0)
+    }
+    const bound = { name: port, credentials, tls, acceptors: new Set(), number: undefined, callbacks: [callback] }
+    bound.cancelled = false
     this.ports.set(port, bound)
-    if (path !== undefined) return this.listenAll(bound, [{ path }])
-    resolve(places, (error, found) => {
-      if (error !== null) return this.unbound(bound, error)
-      this.listenAll(
-        bound,
-        found.map(({ ip, port: number }) => ({ host: ip, port: number })),
-      )
+    resolve(target, (error, places) => {
+      if (error !== null) this.unbound(bound, error)
+      else this.listenAll(bound, places)
     })
   }
 
@@ -243,7 +269,7 @@ class Server {
   }
 
   listen(bound, place, callback) {
-    const acceptor = new Acceptor(this)
+    const acceptor = new Acceptor(this, bound.tls)
     acceptor.once('error', (error) => callback(error))
     acceptor.listen(place, () => {
       acceptor.removeAllListeners('error')
@@ -266,8 +292,7 @@ class Server {
   }
 
   boundAt(port) {
-    const [place] = parseTarget(port).places ?? []
-    if (place?.port === 0) throw new Error(`Cannot unbind port 0`)
+    if (splitHostPort(parseTarget(port).path)?.port === 0) throw new Error(`Cannot unbind port 0`)
     return this.ports.get(port)
   }
 

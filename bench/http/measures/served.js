@@ -6,13 +6,14 @@ const path = require('node:path')
 const { withChildren } = require('../../lib/child.js')
 const { interleave } = require('../../lib/stats.js')
 const { agree } = require('../agree.js')
+const nginx = require('../programs/nginx.js')
 
 const server = path.join(__dirname, '..', 'server.js')
 
 /** Starts a load's program on every contender, checks that they agree, and runs `body` with `[{name, port, child}]`. */
 function withServers(load, names, core, body) {
   return withChildren(
-    names.map((name) => [server, [load.program, name], core]),
+    names.map((name) => (name === 'nginx' ? nginx.start(load.program, core) : [server, [load.program, name], core])),
     async (children) => {
       const contenders = []
       for (const [i, name] of names.entries()) {
