@@ -17,6 +17,7 @@ const { callError } = require('./errors.js')
 const { Inbox } = require('./inbox.js')
 const { Metadata, fieldOf, fieldsOf, findWrong, received } = require('./metadata.js')
 const { Outbox } = require('./outbox.js')
+const { CallScope } = require('./scope.js')
 
 const { END, MESSAGE } = constants.grpcSend
 const { NONE } = constants.grpcStatus
@@ -70,6 +71,7 @@ function ofReset(code) {
 class ClientCall {
   constructor(channel, method, metadata, options) {
     if (channel.state === connectivityState.SHUTDOWN) throw new Error('Channel has been shut down')
+    this.scope = new CallScope()
     this.channel = channel
     channel.active++
     this.method = method
@@ -137,7 +139,7 @@ class ClientCall {
     if (this.over) return true
     if (link.closing || link.draining || link.ended) return false
     if (this.credentials !== null && !this.isVouchedFor) {
-      vouch(this)
+      this.scope.run(null, vouch, this)
       return true
     }
     const { method, message } = this
@@ -334,7 +336,7 @@ class ClientCall {
     if (this.over) return
     this.leave()
     this.settle()
-    process.nextTick(() => this.tell({ code, details, metadata }))
+    this.scope.defer(process.nextTick, () => this.tell({ code, details, metadata }))
   }
 
   leave() {
@@ -369,6 +371,7 @@ class ClientCall {
     this.message = undefined
     this.outbox?.stop()
     this.inbox?.drop()
+    this.scope.emitDestroy()
   }
 
   tell(end) {

@@ -239,10 +239,9 @@ class ListenedServerCall extends ServerCall {
   }
 
   quit() {
+    const isFirst = !this.notified
     super.quit()
-    if (this.notified) return
-    this.notified = true
-    process.nextTick(() => this.listener?.onCancel())
+    if (isFirst) this.scope.defer(process.nextTick, () => this.listener?.onCancel())
   }
 
   getConnectionInfo() {
