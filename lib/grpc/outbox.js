@@ -21,6 +21,8 @@ class Outbox {
   /** `call` has `link`, and `stream`, which is 0 until there is one. */
   constructor(call) {
     this.call = call
+    /** Messages have their heads already. */
+    this.isFramed = call.compression !== null
     this.messages = []
     this.bytes = 0
     this.ends = false
@@ -36,7 +38,7 @@ class Outbox {
   write(message, callback) {
     if (!this.open) return callback()
     this.messages.push(message)
-    this.bytes += HEAD + message.length
+    this.bytes += (this.isFramed ? 0 : HEAD) + message.length
     this.schedule()
     if (this.blocked || this.bytes >= ENOUGH) this.callback = callback
     else callback()
@@ -78,7 +80,7 @@ class Outbox {
     const length = this.bytes
     this.bytes = 0
     if (link.closing) return
-    const frames = length === 0 ? EMPTY : framed(messages, length)
+    const frames = length === 0 ? EMPTY : framed(messages, length, this.isFramed)
     const sent = native.grpcWrite(link.id, stream, ends ? FRAMES | END : FRAMES, frames, length)
     if (sent < 0) return
     if ((sent & CLOSED) !== 0) link.closed(stream)
@@ -101,7 +103,8 @@ class Outbox {
   }
 }
 
-function framed(messages, length) {
+function framed(messages, length, areFramed) {
+  if (areFramed) return messages.length === 1 ? messages[0] : Buffer.concat(messages, length)
   const bytes = length <= scratch.length ? scratch : Buffer.allocUnsafeSlow(length)
   let at = 0
   for (const message of messages) {

@@ -198,6 +198,10 @@ class ListenedServerCall extends ServerCall {
     this.hasEnd = false
   }
 
+  get beginsAtOnce() {
+    return true
+  }
+
   begin() {
     const { handler } = this
     const { path, type, deserialize, serialize } = handler
