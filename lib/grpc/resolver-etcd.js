@@ -12,7 +12,8 @@ const { directTarget, masked, target: readTarget } = require('../rpc/target.js')
 const OPTION = 'ironwire.etcd'
 
 function read({ authority, path }) {
-  const text = `etcd://${authority || '127.0.0.1'}/${path ?? ''}`
+  // Without a service the host is no authority.
+  const text = path.startsWith('//') ? `etcd:${path}` : `etcd://${authority || '127.0.0.1'}/${path}`
   const found = readTarget(text)
   if (found.service === '')
     throw invalidArgValue('target', masked(text), "must name a service, 'etcd://host:port/service'")
