@@ -111,13 +111,13 @@ class Client extends EventEmitter {
 
   request(name, options, message, reply, answer) {
     const { timeout: _, idempotent, signal, ...rest } = checkObject(options)
+    const method = methods().get(name)
     const settings = {
       timeout: duration(options, 'timeout', this.options.timeout),
       idempotent: flag({ idempotent }, 'idempotent', false),
-      isLocal: rest.serializable === true || name.startsWith('Maintenance/'),
+      isLocal: rest.serializable === true || method.isLocal,
       signal: checkSignal(signal),
     }
-    const method = methods().get(name)
     new Request(this.pool, method, message(rest), settings, (error, answered) =>
       error === null ? answer(null, reply(answered)) : answer(error),
     ).go()

@@ -82,4 +82,9 @@ function watchRefused(reason) {
   return new EtcdError(code, `etcd has ended the watch: ${reason}`, { sent: true, details: reason })
 }
 
-module.exports = { EtcdError, failed, timeout, notConnected, aborted, closed, leaseEnded, watchRefused }
+function watchTooLarge(most) {
+  const message = `The watch has ended: what there is takes more than ${most} bytes (options.maxWatchBytes)`
+  return new EtcdError('IRONWIRE_ETCD_EXHAUSTED', message)
+}
+
+module.exports = { EtcdError, failed, timeout, notConnected, aborted, closed, leaseEnded, watchRefused, watchTooLarge }

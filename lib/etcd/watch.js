@@ -20,6 +20,11 @@ const PAGE = 1000
 
 const DELETE = 1
 
+/** What an entry takes beside its bytes. */
+const OVERHEAD = 256
+
+const sizeOf = ({ key, value }) => OVERHEAD + key.length + value.length
+
 function readWatch(options) {
   refuseUnknown(checkObject(options), ['revision', 'initial', 'previous'])
   return {
@@ -43,8 +48,11 @@ class Watcher extends EventEmitter {
     /** Its number on the stream, if it has one. */
     this.id = null
     this.clusterId = undefined
-    /** Changes of a revision of which there may be more. */
+    /** The last revision that etcd is known to have come to. */
+    this.seen = 0
+    /** Changes of a revision of which there may be more, and how much they take, or what is read. */
     this.held = []
+    this.bytes = 0
     this.request = null
     this.timer = null
     this.failures = 0
@@ -71,6 +79,7 @@ class Watcher extends EventEmitter {
   read() {
     this.reads = true
     this.held = []
+    this.bytes = 0
     this.readPage([], this.range.key, 0, PAGE)
   }
 
@@ -85,15 +94,27 @@ class Watcher extends EventEmitter {
         return this.onReadError(error, () => this.readPage(entries, key, revision, Math.ceil(limit / 4)), limit)
       this.failures = 0
       const { entries: found, more, revision: current } = rangeReply(reply)
-      for (const entry of found) entries.push(entry)
+      for (const entry of found) {
+        this.bytes += sizeOf(entry)
+        entries.push(entry)
+      }
+      if (this.isTooMuch()) return
       if (more) return this.readPage(entries, after(found.at(-1).key), revision || current, limit)
       this.clusterId = reply.header.clusterId
       this.reads = false
+      this.seen = current
       this.next = (revision || current) + 1
       this.stream.ask(this)
       this.emit('reset', entries, this.revision)
     })
     this.request.go()
+  }
+
+  isTooMuch() {
+    const { maxWatchBytes } = this.pool.options
+    if (this.bytes <= maxWatchBytes) return false
+    this.refuse(errors.watchTooLarge(maxWatchBytes))
+    return true
   }
 
   onReadError(error, again, limit) {
@@ -112,16 +133,13 @@ class Watcher extends EventEmitter {
     this.id = id
     this.failures = 0
     this.denials = 0
-    const isAnother = this.clusterId !== undefined && clusterId !== this.clusterId
     this.clusterId ??= clusterId
     if (this.next === 0) this.next = revision + 1
-    else if (isAnother || revision + 1 < this.next) this.look()
+    if (clusterId !== this.clusterId || revision < this.seen) this.look()
+    else this.seen = revision
   }
 
-  /**
-   * Where etcd has not come to what was told before, it is a member that lags, or etcd has lost what it knew: then it would be waited for in
-   * vain.
-   */
+  /** A member that has not come to what was there before lags, or etcd has lost what it knew: then changes would be waited for in vain. */
   look() {
     const { timeout } = this.pool.options
     const message = { key: this.range.key, countOnly: true }
@@ -129,7 +147,7 @@ class Watcher extends EventEmitter {
       this.request = null
       if (this.isClosed || error !== null) return
       const { clusterId, revision } = reply.header
-      if (clusterId === this.clusterId && revision + 1 >= this.next) return
+      if (clusterId === this.clusterId && revision >= this.seen) return
       this.stream.leave(this)
       this.onCompacted(0)
     })
@@ -138,6 +156,7 @@ class Watcher extends EventEmitter {
 
   onEvents(events, isFragment, revision) {
     const { held } = this
+    this.seen = Math.max(this.seen, revision)
     if (events.length === 0) {
       // So far there is nothing to tell.
       if (held.length === 0) this.next = Math.max(this.next, revision + 1)
@@ -150,7 +169,8 @@ class Watcher extends EventEmitter {
       const at = whole.findIndex(({ kv }) => kv.modRevision === last)
       this.held = whole.slice(at)
       whole = whole.slice(0, at)
-      if (at === 0) return
+      this.bytes = this.held.reduce((sum, { kv }) => sum + sizeOf(kv), 0)
+      if (this.isTooMuch() || at === 0) return
     }
     this.tell(whole)
   }
@@ -262,7 +282,10 @@ class WatchStream extends Stream {
   onOpen() {
     this.byId.clear()
     this.asked = []
-    for (const watcher of this.watchers) if (!watcher.reads) this.create(watcher)
+    for (const watcher of this.watchers) {
+      watcher.id = null
+      if (!watcher.reads) this.create(watcher)
+    }
   }
 
   onMessage({ header, watchId, created, canceled, compactRevision, cancelReason, fragment, events }) {
