@@ -17,6 +17,7 @@ const { callError, unsupported } = require('./errors.js')
 const { Inbox } = require('./inbox.js')
 const { Metadata, fieldOf, fieldsOf, findWrong, received } = require('./metadata.js')
 const { Outbox } = require('./outbox.js')
+const { CallScope } = require('./scope.js')
 
 const { END, MESSAGE } = constants.grpcSend
 const { NONE } = constants.grpcStatus
@@ -72,6 +73,7 @@ class ClientCall {
       throw unsupported('interceptors of clients')
     }
     if (channel.state === connectivityState.SHUTDOWN) throw new Error('Channel has been shut down')
+    this.scope = new CallScope()
     this.channel = channel
     channel.active++
     this.method = method
@@ -130,7 +132,7 @@ class ClientCall {
     if (this.over) return true
     if (link.closing || link.draining || link.ended) return false
     if (this.credentials !== null && !this.isVouchedFor) {
-      vouch(this)
+      this.scope.run(null, vouch, this)
       return true
     }
     const { method, message } = this
@@ -319,7 +321,7 @@ class ClientCall {
     if (this.over) return
     this.leave()
     this.settle()
-    process.nextTick(() => this.tell({ code, details, metadata }))
+    this.scope.defer(process.nextTick, () => this.tell({ code, details, metadata }))
   }
 
   leave() {
@@ -354,6 +356,7 @@ class ClientCall {
     this.message = undefined
     this.outbox?.stop()
     this.inbox?.drop()
+    this.scope.emitDestroy()
   }
 
   tell(end) {

@@ -9,6 +9,7 @@ const { connectivityState, logVerbosity, propagate, status } = require('./consta
 const { ChannelCredentials, ServerCredentials } = require('./credentials.js')
 const { loadPackageDefinition, makeClientConstructor } = require('./definition.js')
 const health = require('./health.js')
+const { setLogger, setLogVerbosity } = require('./logging.js')
 const { Metadata } = require('./metadata.js')
 const reflection = require('./reflection.js')
 const { registerResolver, statusOrFromError, statusOrFromValue } = require('./resolver.js')
@@ -51,6 +52,8 @@ module.exports = {
   closeClient: (client) => client.close(),
   waitForClientReady: (client, deadline, callback) => client.waitForReady(deadline, callback),
   getClientChannel: (client) => client.getChannel(),
+  setLogger,
+  setLogVerbosity,
   health,
   reflection,
 }

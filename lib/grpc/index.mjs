@@ -21,6 +21,8 @@ export const {
   closeClient,
   waitForClientReady,
   getClientChannel,
+  setLogger,
+  setLogVerbosity,
   health,
   reflection,
 } = grpc

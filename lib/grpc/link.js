@@ -109,7 +109,7 @@ class Link extends Base {
   onReset(stream, code) {
     const call = this.calls.get(stream)
     this.closed(stream)
-    call?.onReset(code)
+    call?.scope.run(call, call.onReset, code)
   }
 
   /** Ends what is overdue; returns when the next is. */

@@ -10,12 +10,14 @@ const { isUint8Array } = require('node:util/types')
 const { native } = require('../engine.js')
 const constants = require('../constants.js')
 const { now } = require('../rpc/tick.js')
-const { status } = require('./constants.js')
+const { logVerbosity, status } = require('./constants.js')
 const { unpack } = require('./compression.js')
 const { statusOf, unsupported } = require('./errors.js')
 const { Inbox } = require('./inbox.js')
+const { log } = require('./logging.js')
 const { Metadata, fieldOf, fieldsOf, received } = require('./metadata.js')
 const { Outbox } = require('./outbox.js')
+const { CallScope } = require('./scope.js')
 
 const { BEGUN } = constants.grpcSend
 const { ALL, CLOSED } = constants.grpcSent
@@ -30,6 +32,7 @@ const failure = (code, details) => ({ code, details, metadata: null })
 /** One call, on a stream of a link. */
 class ServerCall {
   constructor(link, stream, handler, timeout, text) {
+    this.scope = new CallScope()
     this.link = link
     this.stream = stream
     this.handler = handler
@@ -80,8 +83,10 @@ class ServerCall {
     let returned
     try {
       returned = func(this.view, callback)
-    } catch {
-      return this.sendStatus(failure(status.UNKNOWN, 'Unknown error'))
+    } catch (error) {
+      this.sendStatus(failure(status.UNKNOWN, 'Unknown error'))
+      log(logVerbosity.INFO, `The handler of ${this.handler.path} has thrown:`, error)
+      return
     }
     // A handler that does not name the callback may answer with a promise.
     if (callback !== undefined && func.length < 2 && typeof returned?.then === 'function') {
@@ -265,11 +270,13 @@ class ServerCall {
     this.expires = Infinity
     this.inbox?.drop()
     this.outbox?.stop()
-    const { view } = this
-    if (view === undefined || this.notified) return
+    if (this.notified) return
     this.notified = true
+    this.scope.emitDestroy()
+    const { view } = this
+    if (view === undefined) return
     if (view.isUnary && view.listenerCount('cancelled') === 0) view.cancelled = true
-    else process.nextTick(notify, view)
+    else this.scope.defer(process.nextTick, notify, view)
   }
 }
 

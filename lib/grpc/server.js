@@ -84,7 +84,7 @@ class ServerLink extends Link {
     const call = new ServerCall(this, stream, handler, timeout, text)
     if (call.over) return
     this.calls.set(stream, call)
-    call.begin()
+    call.scope.run(call, call.begin)
   }
 
   onLost() {
