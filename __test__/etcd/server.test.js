@@ -180,13 +180,18 @@ test(
     const mine = registry.register('courses', { id: 'a', port: one.port, weight: 2, zone: 'eu', metadata, lease: 1000 })
     await once(mine, 'registered')
     // As Go's endpoints.Manager writes it, which knows no weights.
-    await client.put('courses/b', JSON.stringify({ Op: 0, Addr: `127.0.0.1:${other.port}`, Metadata: null }))
+    await client.put(
+      'courses/b',
+      JSON.stringify({ Op: 0, Addr: `127.0.0.1:${other.port}`, Metadata: { lang: 'go', cores: 4 } }),
+    )
     await client.put('courses/c', 'nothing of the kind')
     const entry = await client.get('courses/a')
     assert.deepStrictEqual(JSON.parse(String(entry.value)), {
       Op: 0,
       Addr: `127.0.0.1:${one.port}`,
-      Metadata: { version: '1.4', weight: 2, zone: 'eu' },
+      // An object would be the end of a resolver in Go.
+      Metadata: null,
+      ironwire: { weight: 2, zone: 'eu', metadata },
     })
     assert.deepStrictEqual(
       (await registry.list()).filter(({ name }) => name === 'courses'),
@@ -197,7 +202,7 @@ test(
     await until(() => known?.instances.length === 2)
     assert.deepStrictEqual(known.instances, [
       { id: 'a', address: `127.0.0.1:${one.port}`, weight: 2, zone: 'eu', metadata },
-      { id: 'b', address: `127.0.0.1:${other.port}`, weight: 1, zone: '', metadata: {} },
+      { id: 'b', address: `127.0.0.1:${other.port}`, weight: 1, zone: '', metadata: { lang: 'go' } },
     ])
     const caller = rpc.connect(`${cluster.url}/courses`)
     t.after(() => caller.close(() => {}))
@@ -265,7 +270,7 @@ test('grpc’s targets name services in etcd', needsEtcd, async (t) => {
     registrations[name] = registry.register('texts/all', { port })
     await once(registrations[name], 'registered')
   }
-  await client.put('texts/all/none', JSON.stringify({ Op: 0, Addr: '127.0.0.1:1', Metadata: { weight: 0 } }))
+  await client.put('texts/all/none', JSON.stringify({ Op: 0, Addr: '127.0.0.1:1', ironwire: { weight: 0 } }))
   await client.put('texts/all/wrong', JSON.stringify({ Op: 0, Addr: 'no address' }))
   const Texts = grpc.makeClientConstructor(service, 'Texts')
   const insecure = grpc.credentials.createInsecure()
