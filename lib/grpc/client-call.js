@@ -17,6 +17,7 @@ const { callError, unsupported } = require('./errors.js')
 const { Inbox } = require('./inbox.js')
 const { Metadata, fieldOf, fieldsOf, findWrong, received } = require('./metadata.js')
 const { Outbox } = require('./outbox.js')
+const { tellPrevious } = require('./retry.js')
 
 const { END, MESSAGE } = constants.grpcSend
 const { NONE } = constants.grpcStatus
@@ -31,6 +32,10 @@ const REFUSED_STREAM = 7
 const CANCEL = 8
 const ENHANCE_YOUR_CALM = 11
 const INADEQUATE_SECURITY = 12
+
+/** How often a call is made again that no server has seen: one refused it alone, or its connection had ended. */
+const MAX_REFUSED = 1
+const MAX_UNSEEN = 5
 
 const STATUS_OF_HTTP = {
   400: status.INTERNAL,
@@ -80,7 +85,15 @@ class ClientCall {
     /** What the caller has given, and whether the credentials have added something to that for the next attempt. */
     this.ownFields = this.fields
     this.isVouchedFor = false
-    this.waitsForReady = Boolean(metadata?.options.waitForReady)
+    /** Undefined: as its service says. */
+    this.waitsForReady = metadata?.options.waitForReady
+    /** What its service says of it, when that is known, or null for nothing. */
+    this.config = undefined
+    this.maxSend = channel.maxSend
+    this.maxReceive = Infinity
+    /** What makes it again when it fails, or null for nothing; and how often that was. */
+    this.policy = null
+    this.previous = 0
     this.host = options.host
     this.deadline = Infinity
     this.expires = Infinity
@@ -89,7 +102,8 @@ class ClientCall {
     this.over = false
     /** Something has come of the response. */
     this.begun = false
-    this.refused = false
+    /** How often no server has seen it. */
+    this.refused = 0
     this.encoding = undefined
     this.http = 0
     /** The request, until something has come: a server may not have seen it. Nothing for one that is a stream. */
@@ -159,6 +173,27 @@ class ClientCall {
     return true
   }
 
+  /** Whether the request is still there, all of it. */
+  get isRepeatable() {
+    if (this.begun || !this.channel.retries) return false
+    return this.outbox === null ? this.message !== undefined : this.outbox.kept !== null
+  }
+
+  /** Begins again. */
+  repeat() {
+    this.link = null
+    this.stream = 0
+    this.http = 0
+    this.outbox?.rewind()
+    this.channel.begin(this)
+  }
+
+  /** There is no connection, or none any more. */
+  unplaced(end) {
+    if (this.over || this.policy?.takes(this, end)) return
+    this.fail(end.code, end.details, end.metadata)
+  }
+
   // --- from the caller
 
   /** The request, which is one message. */
@@ -180,8 +215,8 @@ class ClientCall {
       this.fail(status.INTERNAL, `Request message serialization failure: ${error?.message ?? error}`)
       return undefined
     }
-    const most = this.channel.options['grpc.max_send_message_length'] ?? -1
-    if (most < 0 || bytes.length <= most) return bytes
+    const most = this.maxSend
+    if (bytes.length <= most) return bytes
     this.fail(status.RESOURCE_EXHAUSTED, `Attempted to send message with a size larger than ${most}`)
     return undefined
   }
@@ -214,20 +249,26 @@ class ClientCall {
   // --- from the link
 
   onMetadata(text, http) {
-    this.begin()
+    if (!this.begun) this.begin()
     this.http = http
     this.encoding = fieldOf(text, 'grpc-encoding')
-    this.view.emit('metadata', received(text))
+    const metadata = received(text)
+    if (this.previous > 0) tellPrevious(metadata, this.previous)
+    this.view.emit('metadata', metadata)
   }
 
+  /** There is an answer: no other is asked for. */
   begin() {
     this.begun = true
     this.message = undefined
+    this.outbox?.forget()
+    this.policy?.stop()
   }
 
   onMessage(bytes, compressed, used) {
     if (this.over) return
-    this.begin()
+    if (!this.begun) this.begin()
+    if (bytes.length > this.maxReceive) return this.onTooLarge(bytes.length)
     if (this.inbox !== null) return this.inbox.add(bytes, compressed, used)
     if (this.responded) return this.fail(status.UNIMPLEMENTED, 'Too many responses received')
     this.responded = true
@@ -239,7 +280,8 @@ class ClientCall {
     let content = bytes
     if (compressed) {
       const { encoding } = this
-      const unpacked = unpack(bytes, encoding, this.link.maxReceive, `${encoding}-encoded message`)
+      const limit = Math.min(this.link.maxReceive, this.maxReceive)
+      const unpacked = unpack(bytes, encoding, limit, `${encoding}-encoded message`)
       if (unpacked.failure !== undefined) {
         this.fail(unpacked.failure.code, unpacked.failure.details)
         return undefined
@@ -256,7 +298,7 @@ class ClientCall {
 
   onTooLarge(length) {
     if (this.http !== 200 && this.http !== 0) return this.fail(...ofHttp(this.http))
-    const { maxReceive } = this.link
+    const maxReceive = Math.min(this.link.maxReceive, this.maxReceive)
     const details =
       length === 0
         ? 'Messages that have begun take more memory than a connection may'
@@ -266,7 +308,6 @@ class ClientCall {
 
   onStatus(code, message, text, http) {
     if (this.over) return
-    this.begin()
     if (http !== 0) this.http = http
     const metadata = received(text)
     if (code !== NONE) {
@@ -278,14 +319,13 @@ class ClientCall {
   }
 
   onReset(code) {
-    const { goaway } = this.link
+    const { goaway, draining } = this.link
     this.link = null
     this.stream = 0
     if (this.over) return
-    if (code === REFUSED_STREAM && !this.begun && !this.refused && this.message !== undefined) {
-      // No server has seen it.
-      this.refused = true
-      return this.channel.begin(this)
+    if (code === REFUSED_STREAM && this.isRepeatable && this.refused < (draining ? MAX_UNSEEN : MAX_REFUSED)) {
+      this.refused++
+      return this.repeat()
     }
     // Why it is refused is said by what the server has ended the connection with.
     const [number, details] = ofReset(code === REFUSED_STREAM && goaway !== NO_ERROR ? goaway : code)
@@ -297,7 +337,7 @@ class ClientCall {
     const { goaway } = this.link
     const dropped = error?.syscall === undefined ? 'Connection dropped' : error.message
     const [code, details] = goaway === NO_ERROR ? [status.UNAVAILABLE, dropped] : ofReset(goaway)
-    this.fail(code, details)
+    this.unplaced({ code, details, metadata: new Metadata() })
   }
 
   onDeadline() {
@@ -326,7 +366,10 @@ class ClientCall {
 
   /** The server has ended the call. */
   end(end) {
-    if (this.over) return
+    if (this.over || this.policy?.takes(this, end)) return
+    const { throttle } = this.channel
+    if (throttle !== null && end.code === status.OK) throttle.succeeded()
+    if (this.previous > 0 && !this.begun) tellPrevious(end.metadata, this.previous)
     this.expires = Infinity
     if (end.code === status.OK && this.inbox !== null) {
       // All messages come before that; they are for the reader to keep.
@@ -350,6 +393,7 @@ class ClientCall {
     this.message = undefined
     this.outbox?.stop()
     this.inbox?.drop()
+    this.policy?.stop()
   }
 
   tell(end) {
@@ -398,7 +442,7 @@ class ClientWritableStream extends Writable {
   constructor(call) {
     super({ objectMode: true })
     this.call = call
-    call.outbox = new Outbox(call)
+    call.outbox = new Outbox(call, call.channel.retries)
   }
 }
 
@@ -407,7 +451,7 @@ class ClientDuplexStream extends Duplex {
     super({ objectMode: true })
     this.call = call
     call.inbox = new Inbox(call, this)
-    call.outbox = new Outbox(call)
+    call.outbox = new Outbox(call, call.channel.retries)
   }
 }
 
