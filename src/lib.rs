@@ -6,6 +6,7 @@
 
 #[cfg(feature = "binding")]
 pub mod background;
+mod calendar;
 pub mod codec;
 pub mod engine;
 pub mod errno;

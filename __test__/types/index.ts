@@ -320,6 +320,25 @@ createHttp2Server({ settings: { initialWindowSize: 100_000 } }).on('stream', (st
 // @ts-expect-error: a setting that is no number
 createHttp2Server({ settings: { initialWindowSize: 'a' } })
 
+import type { etcd } from 'ironwire'
+import { EtcdError, connect as etcdConnect } from 'ironwire/etcd'
+
+const keys: etcd.Client = etcdConnect(['a:2379', 'https://b'], { username: 'a', password: 'b', timeout: 5 })
+keys.get('a').then((entry) => entry?.value satisfies Buffer | undefined)
+keys.get('a', { serializable: true }, (_error, entry) => void (entry satisfies etcd.Entry | null))
+keys
+  .range({ prefix: 'a' }, { sort: { by: 'modRevision' }, limit: 1n })
+  .then(({ entries, more }) => [entries[0].lease, more])
+keys.put(Buffer.from('a'), 'b', { lease: 5n, idempotent: true })
+keys.txn({ compare: [{ key: 'a', version: 0, is: '>' }], success: [{ put: 'a', value: 'b' }, { get: { from: 'a' } }] })
+keys.watch({ prefix: '' }, { initial: true }).on('put', ({ key }, previous) => [key.length, previous?.value])
+keys.lease(5).then((lease) => lease.put('a', 'b').then(() => lease.revoke()))
+keys.call('Maintenance/Status').catch((error) => error instanceof EtcdError && (error.sent satisfies boolean))
+// @ts-expect-error: what is compared is one thing
+keys.txn({ compare: [{ key: 'a' }] })
+rpc.connect('etcd://a,b:1/service').addresses.length satisfies number
+rpc.connectRegistry('etcd://a', { username: 'a', password: 'b' }).register('service', { port: 1 })
+
 import { grpc } from 'ironwire'
 import { Server as GrpcServer, status as grpcStatus } from 'ironwire/grpc'
 

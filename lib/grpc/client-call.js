@@ -104,6 +104,8 @@ class ClientCall {
     this.begun = false
     /** How often no server has seen it. */
     this.refused = 0
+    /** A server may have seen it. */
+    this.sent = false
     this.encoding = undefined
     this.http = 0
     /** The request, until something has come: a server may not have seen it. Nothing for one that is a stream. */
@@ -166,6 +168,7 @@ class ClientCall {
     link.calls.set(stream, this)
     this.link = link
     this.stream = stream
+    this.sent = true
     this.isVouchedFor = false
     if (this.expires !== Infinity) link.deadlines.add(this.expires)
     this.outbox?.onDrained()
@@ -323,6 +326,7 @@ class ClientCall {
     this.link = null
     this.stream = 0
     if (this.over) return
+    if (code === REFUSED_STREAM && !this.begun) this.sent = false
     if (code === REFUSED_STREAM && this.isRepeatable && this.refused < (draining ? MAX_UNSEEN : MAX_REFUSED)) {
       this.refused++
       return this.repeat()

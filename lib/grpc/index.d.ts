@@ -6,6 +6,7 @@
 import { EventEmitter } from 'node:events'
 import { Duplex, Readable, Writable } from 'node:stream'
 import { PeerCertificate, SecureContext } from 'node:tls'
+import type { ClientTlsOptions } from '../rpc/index.js'
 
 /** The codes that calls end with. */
 export enum status {
@@ -321,6 +322,8 @@ export interface ChannelOptions extends CommonOptions {
   'grpc.use_local_subchannel_pool'?: number
   /** Milliseconds without a call after which connections end: 30 minutes; 1000 at least. */
   'grpc.client_idle_timeout_ms'?: number
+  /** As whom, and with which TLS, an etcd is asked that a target names (`etcd://host:2379,host2:2379/service`, `docs/etcd.md`). */
+  'ironwire.etcd'?: { username?: string; password?: string; tls?: ClientTlsOptions }
   /** Milliseconds before a connection is tried again: 1000 at first, */
   'grpc.initial_reconnect_backoff_ms'?: number
   /** and 120,000 in the end. */

@@ -15,6 +15,7 @@ const { registerResolver, statusOrFromError, statusOrFromValue } = require('./re
 const { Server } = require('./server.js')
 const { StatusBuilder } = require('./status-builder.js')
 const { splitHostPort, uriToString } = require('./uri.js')
+require('./resolver-etcd.js')
 
 const credentials = {
   combineChannelCredentials: (channel, ...calls) => calls.reduce((all, next) => all.compose(next), channel),

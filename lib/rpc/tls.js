@@ -139,6 +139,11 @@ class ClientTls {
     return new ClientTls(rest, 'options.tls')
   }
 
+  /** Those that it was made of. */
+  get options() {
+    return { ...this.#given }
+  }
+
   /** Whether both are made of the same options. */
   isLike(other) {
     return this === other || isDeepStrictEqual(this.#given, other.#given)
