@@ -12,6 +12,7 @@ const { refuseMissing, unsupported } = require('./errors.js')
 const { Metadata } = require('./metadata.js')
 const { apply } = require('./method-config.js')
 const { QUEUE } = require('./picker.js')
+const { RawCall } = require('./raw-call.js')
 const { getDefaultAuthority, parseTarget } = require('./resolver.js')
 const { Throttle } = require('./retry.js')
 const { configOf } = require('./service-config.js')
@@ -133,8 +134,15 @@ class Channel {
     throw unsupported('channelz (Channel.getChannelzRef)')
   }
 
-  createCall() {
-    throw unsupported('calls by Channel.createCall')
+  /** A call whose messages are bytes. */
+  createCall(path, deadline, host, parent, propagateFlags) {
+    if (typeof path !== 'string') throw new TypeError('Channel#createCall: method must be a string')
+    if (typeof deadline !== 'number' && !(deadline instanceof Date)) {
+      throw new TypeError('Channel#createCall: deadline must be a number or Date')
+    }
+    if (this.state === SHUTDOWN) throw new Error('Channel has been shut down')
+    const options = { deadline, host: host ?? undefined, parent, propagate_flags: propagateFlags ?? undefined }
+    return new RawCall(this, path, options)
   }
 
   become(state) {

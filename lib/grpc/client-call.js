@@ -13,7 +13,7 @@ const { now } = require('../rpc/tick.js')
 const { credentialsOf, vouch } = require('./call-credentials.js')
 const { connectivityState, propagate, status } = require('./constants.js')
 const { unpack } = require('./compression.js')
-const { callError, unsupported } = require('./errors.js')
+const { callError } = require('./errors.js')
 const { Inbox } = require('./inbox.js')
 const { Metadata, fieldOf, fieldsOf, findWrong, received } = require('./metadata.js')
 const { Outbox } = require('./outbox.js')
@@ -22,6 +22,7 @@ const { tellPrevious } = require('./retry.js')
 const { END, MESSAGE } = constants.grpcSend
 const { NONE } = constants.grpcStatus
 const EMPTY = Buffer.alloc(0)
+const ignore = () => {}
 /** From here on a connection has too few numbers for further streams. */
 const LAST_STREAM = 2 ** 31 - 1000
 
@@ -73,9 +74,6 @@ function ofReset(code) {
 /** One call, and the stream that it is on, if any. */
 class ClientCall {
   constructor(channel, method, metadata, options) {
-    if (options.interceptors?.length > 0 || options.interceptor_providers?.length > 0) {
-      throw unsupported('interceptors of clients')
-    }
     if (channel.state === connectivityState.SHUTDOWN) throw new Error('Channel has been shut down')
     this.channel = channel
     channel.active++
@@ -125,12 +123,21 @@ class ClientCall {
     if (parent) {
       if ((flags & propagate.DEADLINE) !== 0) until = Math.min(until, Number(parent.getDeadline()))
       if ((flags & propagate.CANCELLATION) !== 0) {
-        parent.on('cancelled', () => this.cancel(status.CANCELLED, 'Cancelled by parent call'))
+        parent.on('cancelled', () => this.cancelWithStatus(status.CANCELLED, 'Cancelled by parent call'))
       }
     }
     if (until === Infinity || Number.isNaN(until)) return
     this.deadline = until
     this.expires = now() + until - Date.now()
+  }
+
+  /** Has `view` be what its caller has of it. */
+  show(view) {
+    const { requestStream, responseStream } = this.method
+    this.view = view
+    view.call = this
+    if (responseStream) this.inbox = new Inbox(this, view)
+    if (requestStream) this.outbox = new Outbox(this, this.channel.retries)
   }
 
   /** Begins. */
@@ -224,11 +231,15 @@ class ClientCall {
     return undefined
   }
 
-  write(message, callback) {
+  sendMessageWithContext({ callback = ignore }, message) {
     if (this.over) return callback()
     const bytes = this.encode(message)
     if (bytes === undefined) return callback()
     this.outbox.write(bytes, callback)
+  }
+
+  startRead() {
+    this.inbox.read()
   }
 
   halfClose() {
@@ -237,7 +248,7 @@ class ClientCall {
     this.outbox.end()
   }
 
-  cancel(code, details) {
+  cancelWithStatus(code, details) {
     this.fail(code, details)
   }
 
@@ -257,6 +268,10 @@ class ClientCall {
     this.encoding = fieldOf(text, 'grpc-encoding')
     const metadata = received(text)
     if (this.previous > 0) tellPrevious(metadata, this.previous)
+    this.tellMetadata(metadata)
+  }
+
+  tellMetadata(metadata) {
     this.view.emit('metadata', metadata)
   }
 
@@ -417,7 +432,7 @@ class ClientCall {
 /** What all that callers get has in common. */
 const common = {
   cancel() {
-    this.call.cancel(status.CANCELLED, 'Cancelled on client')
+    this.call.cancelWithStatus(status.CANCELLED, 'Cancelled on client')
   },
   getPeer() {
     return this.call.getPeer()
@@ -428,40 +443,36 @@ const common = {
 }
 
 class ClientUnaryCall extends EventEmitter {
-  constructor(call) {
+  constructor() {
     super()
-    this.call = call
+    this.call = undefined
   }
 }
 
 class ClientReadableStream extends Readable {
-  constructor(call) {
+  constructor() {
     super({ objectMode: true })
-    this.call = call
-    call.inbox = new Inbox(call, this)
+    this.call = undefined
   }
 }
 
 class ClientWritableStream extends Writable {
-  constructor(call) {
+  constructor() {
     super({ objectMode: true })
-    this.call = call
-    call.outbox = new Outbox(call, call.channel.retries)
+    this.call = undefined
   }
 }
 
 class ClientDuplexStream extends Duplex {
-  constructor(call) {
+  constructor() {
     super({ objectMode: true })
-    this.call = call
-    call.inbox = new Inbox(call, this)
-    call.outbox = new Outbox(call, call.channel.retries)
+    this.call = undefined
   }
 }
 
 const read = {
   _read() {
-    this.call.inbox.read()
+    this.call.startRead()
   },
   /** Whoever destroys the stream, as `break` in `for await` does, wants nothing more of the call. */
   _destroy(error, callback) {
@@ -480,7 +491,7 @@ const sending = {
 
 const written = {
   _write(message, _encoding, callback) {
-    this.call.write(message, callback)
+    this.call.sendMessageWithContext({ callback }, message)
   },
   _final(callback) {
     this.call.halfClose()
