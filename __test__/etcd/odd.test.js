@@ -3,6 +3,7 @@
 // Listeners that throw, and answers that no etcd gives: neither stops what goes on, nor ends the process.
 
 const assert = require('node:assert')
+const { AsyncLocalStorage } = require('node:async_hooks')
 const { once } = require('node:events')
 const { test } = require('node:test')
 const { etcd, rpc } = require('../../index.js')
@@ -104,6 +105,25 @@ test('what a listener of a lease throws does not end it', async (t) => {
   lease.on('lost', thrower).on('granted', thrower)
   await until(() => lease.id === 2)
   await until(() => thrown.length === 2)
+})
+
+test('listeners have the context of whoever has made what tells them', async (t) => {
+  const storage = new AsyncLocalStorage()
+  const { one, asked } = await watched(t, {
+    'Lease/LeaseGrant': ({ ttl }) => ({ id: ttl, ttl }),
+    'Lease/LeaseKeepAlive': ({ id }, call) => call.write({ header: HEADER, id, ttl: 0 }),
+  })
+  const client = connect(t, one)
+  const seen = []
+  const see = () => seen.push(storage.getStore())
+  for (const key of ['a', 'b']) storage.run(key, () => client.watch(key).on('put', see))
+  await until(() => asked.length === 2)
+  asked[0].say({ events: [put(11)] })
+  asked[1].say({ events: [put(12, 'b')] })
+  await until(() => seen.length === 2)
+  for (const ttl of [5, 6]) await storage.run(ttl, async () => (await client.lease(ttl)).once('lost', see))
+  await until(() => seen.length === 4)
+  assert.deepStrictEqual(seen, ['a', 'b', 5, 6])
 })
 
 test('a lease that is gone whenever it is there is granted with pauses', async (t) => {

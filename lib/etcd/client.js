@@ -137,6 +137,7 @@ class Client extends Emitter {
     this.watches.close()
     this.keepAlives.close()
     this.pool.close()
+    this.release()
   }
 
   /** Watches and leases do not keep the process running. */

@@ -214,7 +214,7 @@ class Lease extends Emitter {
     for (const name of this.records.keys()) this.supersede(name)
     this.records.clear()
     this.pool.holds(-1)
-    process.nextTick(() => this.emit('close'))
+    this.emitClose()
   }
 }
 

@@ -3,7 +3,6 @@
 // Changes of keys, as etcd tells them: all watches of a client on one stream, each going on where it was when the stream had to be another.
 
 const { Buffer } = require('node:buffer')
-const process = require('node:process')
 const { setTimeout, clearTimeout } = require('node:timers')
 const { refuseUnknown } = require('../options.js')
 const { checkObject, flag } = require('../rpc/options.js')
@@ -226,7 +225,7 @@ class Watcher extends Emitter {
     this.request?.drop()
     this.stream.remove(this)
     this.pool.holds(-1)
-    process.nextTick(() => this.emit('close'))
+    this.emitClose()
   }
 }
 

@@ -116,6 +116,7 @@ class Registration extends Emitter {
     this.closed = true
     clock.clearTimeout(this.timer)
     this.registry.registrations.delete(this)
+    this.release()
   }
 
   /** Takes it out: calls back when etcd knows, or with the error why it does not; then the lease will end by itself. */
@@ -249,6 +250,7 @@ class EtcdRegistry extends Emitter {
       const one = () => {
         if (--left > 0) return
         this.client.close()
+        this.release()
         process.nextTick(answer, null)
       }
       for (const registration of open) registration.close(one)
@@ -261,6 +263,7 @@ class EtcdRegistry extends Emitter {
     for (const watch of this.watches) watch.close()
     for (const registration of this.registrations) registration.end()
     this.client.close()
+    this.release()
     return this
   }
 
