@@ -3,11 +3,10 @@
 // Changes of keys, as etcd tells them: all watches of a client on one stream, each going on where it was when the stream had to be another.
 
 const { Buffer } = require('node:buffer')
-const process = require('node:process')
-const { EventEmitter } = require('node:events')
 const { setTimeout, clearTimeout } = require('node:timers')
 const { refuseUnknown } = require('../options.js')
 const { checkObject, flag } = require('../rpc/options.js')
+const { Emitter } = require('./emitter.js')
 const errors = require('./errors.js')
 const keys = require('./keys.js')
 const { rangeReply } = require('./operations.js')
@@ -35,7 +34,7 @@ function readWatch(options) {
 }
 
 /** One watch. */
-class Watcher extends EventEmitter {
+class Watcher extends Emitter {
   constructor({ pool, watches }, range, { revision, initial, previous }) {
     super()
     this.pool = pool
@@ -92,6 +91,7 @@ class Watcher extends EventEmitter {
       if (this.isClosed) return
       if (error !== null)
         return this.onReadError(error, () => this.readPage(entries, key, revision, Math.ceil(limit / 4)), limit)
+      if (!isPage(reply, key)) return this.onReadError(errors.senseless('KV/Range'))
       this.failures = 0
       const { entries: found, more, revision: current } = rangeReply(reply)
       for (const entry of found) {
@@ -142,10 +142,11 @@ class Watcher extends EventEmitter {
   /** A member that has not come to what was there before lags, or etcd has lost what it knew: then changes would be waited for in vain. */
   look() {
     const { timeout } = this.pool.options
+    this.request?.drop()
     const message = { key: this.range.key, countOnly: true }
     this.request = new Request(this.pool, methods().get('KV/Range'), message, { timeout }, (error, reply) => {
       this.request = null
-      if (this.isClosed || error !== null) return
+      if (this.isClosed || error !== null || !isSound(reply)) return
       const { clusterId, revision } = reply.header
       if (clusterId === this.clusterId && revision >= this.seen) return
       this.stream.leave(this)
@@ -224,12 +225,20 @@ class Watcher extends EventEmitter {
     this.request?.drop()
     this.stream.remove(this)
     this.pool.holds(-1)
-    process.nextTick(() => this.emit('close'))
+    this.emitClose()
   }
 }
 
 /** What may be otherwise when it is tried again. */
 const TRIED_AGAIN = new Set(['IRONWIRE_ETCD_UNAVAILABLE', 'IRONWIRE_ETCD_TIMEOUT', 'IRONWIRE_ETCD_COMPACTED'])
+
+/** Whether it says what those who count on it need. */
+const isSound = ({ header, events = [] }) =>
+  Number.isSafeInteger(header?.revision) && events.every(({ kv }) => Number.isSafeInteger(kv?.modRevision))
+
+/** Whether it goes on from a key. */
+const isPage = (reply, from) =>
+  isSound(reply) && (reply.kvs.length === 0 ? !reply.more : Buffer.compare(reply.kvs[0].key, from) >= 0)
 
 /** The key that comes next. */
 const after = (key) => Buffer.concat([key, Buffer.from([0])])
@@ -288,7 +297,9 @@ class WatchStream extends Stream {
     }
   }
 
-  onMessage({ header, watchId, created, canceled, compactRevision, cancelReason, fragment, events }) {
+  onMessage(message) {
+    if (!isSound(message)) return this.leaveMember('a message of the stream makes no sense')
+    const { header, watchId, created, canceled, compactRevision, cancelReason, fragment, events } = message
     if (created) return this.onCreated(header, watchId, canceled, cancelReason)
     const watcher = this.byId.get(watchId)
     if (watcher === undefined) return

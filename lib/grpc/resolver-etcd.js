@@ -39,7 +39,10 @@ class EtcdResolver {
   }
 
   updateResolution() {
-    this.watch ??= this.resolver.resolve((error, instances) => this.tell(error, instances))
+    this.watch ??= this.resolver.resolve(
+      (error, instances) => this.tell(error, instances),
+      () => this.listener(statusOrFromValue([]), {}, null, 'etcd knows of no server'),
+    )
   }
 
   tell(error, instances) {
