@@ -325,6 +325,14 @@ export interface ChannelOptions extends CommonOptions {
   'grpc.service_config_disable_resolution'?: number
   /** Milliseconds between two questions for a name: 30,000. */
   'grpc.dns_min_time_between_resolutions_ms'?: number
+  /** 0: no call is made more than once. */
+  'grpc.enable_retries'?: number
+  /** Attempts of a call, whatever its service says: 5. */
+  'grpc-node.retry_max_attempts_limit'?: number
+  /** Bytes that a call may keep to be sent again: 1 MiB, */
+  'grpc.per_rpc_retry_buffer_size'?: number
+  /** and all calls together: 16 MiB. */
+  'grpc.retry_buffer_size'?: number
   /** 1: the connections are shared with no other channel. */
   'grpc.use_local_subchannel_pool'?: number
   /** Milliseconds without a call after which connections end: 30 minutes; 1000 at least. */

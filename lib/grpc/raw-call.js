@@ -17,7 +17,7 @@ class ListenedCall extends ClientCall {
     this.listener = listener
     this.asker = new Asker(this, (message) => listener.onReceiveMessage(message))
     this.inbox = this.asker.inbox
-    this.outbox = new Outbox(this)
+    this.outbox = new Outbox(this, channel.retries)
   }
 
   startRead() {

@@ -14,9 +14,9 @@ const { statusOf, unsupported } = require('./errors.js')
 const { Inbox } = require('./inbox.js')
 const { fieldOf, fieldsOf, received } = require('./metadata.js')
 const { Outbox } = require('./outbox.js')
+const { CallScope } = require('./scope.js')
 const { notify, run, ServerUnaryCall, ServerReadableStream } = require('./server-views.js')
 const { ServerDuplexStream, ServerWritableStream } = require('./server-views.js')
-const { CallScope } = require('./scope.js')
 
 const { BEGUN } = constants.grpcSend
 const { ALL, CLOSED } = constants.grpcSent
@@ -301,11 +301,10 @@ class ServerCall {
     this.expires = Infinity
     this.inbox?.drop()
     this.outbox?.stop()
-    if (this.notified) return
-    this.notified = true
     this.scope.emitDestroy()
     const { view } = this
-    if (view === undefined) return
+    if (view === undefined || this.notified) return
+    this.notified = true
     if (view.isUnary && view.listenerCount('cancelled') === 0) view.cancelled = true
     else this.scope.defer(process.nextTick, notify, view)
   }
