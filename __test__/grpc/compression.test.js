@@ -20,7 +20,7 @@ test('algorithms have numbers', { skip: missing }, () => {
 const echo = {
   one: ({ request }, callback) => callback(null, request),
   many(call) {
-    for (const word of call.request.split(' ')) call.write(word)
+    for (const word of call.request.split('|')) call.write(word)
     call.end()
   },
   gather(call, callback) {
@@ -54,7 +54,7 @@ async function all(client) {
   return Promise.all([
     outcome((callback) => client.one('x'.repeat(100_000), callback)),
     outcome((callback) => client.one('y', callback)),
-    read(client.many(words.join(' '))),
+    read(client.many(words.join('|'))),
     gathered,
     read(chat),
   ])
@@ -200,3 +200,27 @@ test('a server compresses for callers that take it, and not what is not to be', 
   assert.deepEqual(await asked(port, { 'grpc-accept-encoding': 'identity, gzip' }), ['gzip', [[1, 'x']]])
   assert.deepEqual(await asked(port, { 'grpc-accept-encoding': 'gzip' }), ['gzip', [[0, 'x']]])
 })
+
+const retried = { maxAttempts: 3, initialBackoff: '0.001s', maxBackoff: '0.001s', backoffMultiplier: 1 }
+for (const [name, policy] of [
+  ['retried', { retryPolicy: { ...retried, retryableStatusCodes: ['UNAVAILABLE'] } }],
+  ['hedged', { hedgingPolicy: { maxAttempts: 3, hedgingDelay: '1s', nonFatalStatusCodes: ['UNAVAILABLE'] } }],
+]) {
+  test(`calls that are ${name} are compressed each time`, async (t) => {
+    let attempts = 0
+    const refusing = (handler) => (call, callback) => {
+      if (++attempts % 3 !== 0) callback({ code: 14, details: 'not yet' })
+      else handler(call, callback)
+    }
+    const { port } = await serve(t, grpc, { one: refusing(echo.one), gather: refusing(echo.gather) })
+    const methodConfig = [{ name: [{ service: 'test.Texts' }], ...policy }]
+    const config = { 'grpc.service_config': JSON.stringify({ loadBalancingConfig: [], methodConfig }) }
+    const client = connect(t, grpc, port, using(gzip, config))
+    assert.equal(await client.one('x'.repeat(1000)), 'x'.repeat(1000))
+    const call = client.gather()
+    for (const word of words) call.write(word)
+    call.end()
+    assert.equal(await call.response, words.join(' '))
+    assert.equal(attempts, 6)
+  })
+}
