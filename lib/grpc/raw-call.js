@@ -2,8 +2,11 @@
 
 // `Channel.createCall`: calls whose messages are bytes, for interceptors, and for whoever wants them so.
 
+const process = require('node:process')
 const { Asker } = require('./asker.js')
 const { ClientCall } = require('./client-call.js')
+const { connectivityState, status } = require('./constants.js')
+const { Metadata } = require('./metadata.js')
 const { Outbox } = require('./outbox.js')
 
 const same = (bytes) => bytes
@@ -46,6 +49,11 @@ class RawCall {
 
   start(metadata, listener) {
     const { channel, path, options, early } = this
+    if (channel.state === connectivityState.SHUTDOWN) {
+      const details = 'Channel closed before call started'
+      const end = { code: status.UNAVAILABLE, details, metadata: new Metadata() }
+      return process.nextTick(() => listener.onReceiveStatus(end))
+    }
     const call = new ListenedCall(channel, path, metadata, options, listener)
     this.call = call
     this.early = []
