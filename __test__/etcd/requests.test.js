@@ -261,6 +261,8 @@ test('who asks shows a token, which is had once, and again when it is not taken'
   t.after(() => client.close())
   await Promise.all([client.get('a'), client.get('b'), client.put('c', '')])
   assert.strictEqual(tokens, 1)
+  const [, , asked] = one.seen.find(([name]) => name === 'Auth/Authenticate')
+  assert.deepStrictEqual([asked.token, asked.hasleader], [undefined, 'true'])
   good = 'token 2'
   // A write, too: it was refused before it was done.
   await Promise.all([client.put('c', ''), client.get('a'), client.get('b')])
