@@ -5,8 +5,9 @@
 const { CallCredentials } = require('./call-credentials.js')
 const { Channel } = require('./channel.js')
 const { Client } = require('./client.js')
-const { connectivityState, logVerbosity, propagate, status } = require('./constants.js')
-const { ChannelCredentials, ServerCredentials } = require('./credentials.js')
+const { compressionAlgorithms, connectivityState, logVerbosity, propagate, status } = require('./constants.js')
+const { FileWatcherCertificateProvider } = require('./certificate-provider.js')
+const { ChannelCredentials, ServerCredentials, ...madeCredentials } = require('./credentials.js')
 const { loadPackageDefinition, makeClientConstructor } = require('./definition.js')
 const health = require('./health.js')
 const {
@@ -36,13 +37,22 @@ const credentials = {
   createEmpty: CallCredentials.createEmpty,
 }
 
-const experimental = { registerResolver, statusOrFromValue, statusOrFromError, uriToString, splitHostPort }
+const experimental = {
+  ...madeCredentials,
+  FileWatcherCertificateProvider,
+  registerResolver,
+  statusOrFromValue,
+  statusOrFromError,
+  uriToString,
+  splitHostPort,
+}
 
 module.exports = {
   status,
   connectivityState,
   logVerbosity,
   propagate,
+  compressionAlgorithms,
   credentials,
   experimental,
   ChannelCredentials,
