@@ -17,6 +17,7 @@ const {
 } = require('./interceptors.js')
 const { setLogger, setLogVerbosity } = require('./logging.js')
 const { Metadata } = require('./metadata.js')
+const { ServerMetricRecorder } = require('./orca.js')
 const reflection = require('./reflection.js')
 const { registerResolver, statusOrFromError, statusOrFromValue } = require('./resolver.js')
 const { Server } = require('./server.js')
@@ -68,6 +69,7 @@ module.exports = {
   getClientChannel: (client) => client.getChannel(),
   setLogger,
   setLogVerbosity,
+  ServerMetricRecorder,
   health,
   reflection,
 }

@@ -30,6 +30,7 @@ export const {
   getClientChannel,
   setLogger,
   setLogVerbosity,
+  ServerMetricRecorder,
   health,
   reflection,
 } = grpc
