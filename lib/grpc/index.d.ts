@@ -714,6 +714,42 @@ export const experimental: {
   statusOrFromError<T>(error: Partial<StatusObject> & { code: status; details: string }): StatusOr<T>
   uriToString(uri: GrpcUri): string
   splitHostPort(path: string): HostPort | null
+  /** Says something to the logger. */
+  log(severity: logVerbosity, ...args: unknown[]): void
+  /** Certificates in files, which are read again and again. */
+  FileWatcherCertificateProvider: new (
+    config: FileWatcherCertificateProviderConfig,
+  ) => CertificateProvider
+  /** TLS with the certificates that there are when the channel connects; `identity` is what it shows, if anything. */
+  createCertificateProviderChannelCredentials(
+    ca: CertificateProvider,
+    identity: CertificateProvider | null,
+    verifyOptions?: VerifyOptions,
+  ): ChannelCredentials
+  /** TLS with the certificates that there are when a client connects; clients are asked for theirs if there is a `ca`. */
+  createCertificateProviderServerCredentials(
+    identity: CertificateProvider,
+    ca: CertificateProvider | null,
+    requireClientCertificate: boolean,
+  ): ServerCredentials
+}
+
+export interface FileWatcherCertificateProviderConfig {
+  certificateFile?: string
+  privateKeyFile?: string
+  caCertificateFile?: string
+  refreshIntervalMs: number
+}
+
+export type CaCertificateUpdateListener = (update: { caCertificate: Buffer } | null) => void
+export type IdentityCertificateUpdateListener = (update: { certificate: Buffer; privateKey: Buffer } | null) => void
+
+/** Where certificates come from. `null` says that there are none. */
+export interface CertificateProvider {
+  addCaCertificateListener(listener: CaCertificateUpdateListener): void
+  removeCaCertificateListener(listener: CaCertificateUpdateListener): void
+  addIdentityCertificateListener(listener: IdentityCertificateUpdateListener): void
+  removeIdentityCertificateListener(listener: IdentityCertificateUpdateListener): void
 }
 
 export function closeClient(client: Client): void

@@ -3,6 +3,7 @@
 // `grpc`: @grpc/grpc-js's API over the native engine.
 
 const { CallCredentials } = require('./call-credentials.js')
+const certificates = require('./certificate-provider.js')
 const { Channel } = require('./channel.js')
 const { Client } = require('./client.js')
 const { connectivityState, logVerbosity, propagate, status } = require('./constants.js')
@@ -15,7 +16,7 @@ const {
   ListenerBuilder,
   RequesterBuilder,
 } = require('./interceptors.js')
-const { setLogger, setLogVerbosity } = require('./logging.js')
+const { log, setLogger, setLogVerbosity } = require('./logging.js')
 const { Metadata } = require('./metadata.js')
 const { ServerMetricRecorder } = require('./orca.js')
 const reflection = require('./reflection.js')
@@ -37,7 +38,15 @@ const credentials = {
   createEmpty: CallCredentials.createEmpty,
 }
 
-const experimental = { registerResolver, statusOrFromValue, statusOrFromError, uriToString, splitHostPort }
+const experimental = {
+  registerResolver,
+  statusOrFromValue,
+  statusOrFromError,
+  uriToString,
+  splitHostPort,
+  log,
+  ...certificates,
+}
 
 module.exports = {
   status,

@@ -284,7 +284,9 @@ class Server {
       acceptor.on('error', () => {})
       bound.acceptors.add(acceptor)
       this.acceptors.add(acceptor)
+      bound.tls?.hold?.()
       acceptor.once('close', () => {
+        bound.tls?.release?.()
         this.acceptors.delete(acceptor)
         this.settled()
       })

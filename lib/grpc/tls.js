@@ -96,7 +96,7 @@ class ServerTls extends Acceptance {
     super(contextOf(completed(identity, asks), asks, { asks, purpose: `grpc ${asks}` }))
     this.asks = asks
     this.rejects = asks
-    this.handshakes = new Handshakes(HANDSHAKE_TIMEOUT)
+    this.handshakes = handshakes()
   }
 
   objection(peer) {
@@ -211,4 +211,7 @@ function secure(Base) {
   return SecureLink
 }
 
-module.exports = { ClientTls, ServerTls }
+/** Connections that are to begin with TLS soon. */
+const handshakes = () => new Handshakes(HANDSHAKE_TIMEOUT)
+
+module.exports = { ClientTls, ServerTls, secured, handshakes }
