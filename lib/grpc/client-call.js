@@ -6,6 +6,7 @@ const { Buffer } = require('node:buffer')
 const EventEmitter = require('node:events')
 const process = require('node:process')
 const { Duplex, Readable, Writable } = require('node:stream')
+const { clearTimeout } = require('node:timers')
 const { isUint8Array } = require('node:util/types')
 const { native } = require('../engine.js')
 const constants = require('../constants.js')
@@ -17,6 +18,7 @@ const { callError } = require('./errors.js')
 const { Inbox } = require('./inbox.js')
 const { Metadata, fieldOf, fieldsOf, findWrong, received } = require('./metadata.js')
 const { Outbox } = require('./outbox.js')
+const { adopt, leave } = require('./parents.js')
 const { tellPrevious } = require('./retry.js')
 const { CallScope } = require('./scope.js')
 
@@ -95,6 +97,10 @@ class ClientCall {
     this.policy = null
     this.previous = 0
     this.host = options.host
+    /** The call that it ends with, if any. */
+    this.parent = null
+    /** Runs while its credentials are asked. */
+    this.vouching = undefined
     this.deadline = Infinity
     this.expires = Infinity
     this.link = null
@@ -125,7 +131,8 @@ class ClientCall {
     if (parent) {
       if ((flags & propagate.DEADLINE) !== 0) until = Math.min(until, Number(parent.getDeadline()))
       if ((flags & propagate.CANCELLATION) !== 0) {
-        parent.on('cancelled', () => this.cancelWithStatus(status.CANCELLED, 'Cancelled by parent call'))
+        this.parent = parent
+        adopt(parent, this)
       }
     }
     if (until === Infinity || Number.isNaN(until)) return
@@ -196,6 +203,7 @@ class ClientCall {
     this.link = null
     this.stream = 0
     this.http = 0
+    this.isVouchedFor = false
     this.outbox?.rewind()
     this.channel.begin(this)
   }
@@ -343,7 +351,8 @@ class ClientCall {
     this.link = null
     this.stream = 0
     if (this.over) return
-    if (code === REFUSED_STREAM && !this.begun) this.sent = false
+    // Of attempts before this one nobody knows.
+    if (code === REFUSED_STREAM && !this.begun) this.sent = this.previous > 0
     if (code === REFUSED_STREAM && this.isRepeatable && this.refused < (draining ? MAX_UNSEEN : MAX_REFUSED)) {
       this.refused++
       return this.repeat()
@@ -417,6 +426,8 @@ class ClientCall {
     this.outbox?.stop()
     this.inbox?.drop()
     this.policy?.stop()
+    clearTimeout(this.vouching)
+    if (this.parent !== null) leave(this.parent, this)
   }
 
   tell(end) {

@@ -52,7 +52,7 @@ class Link extends Base {
     this.keepalive = undefined
     this.probed = undefined
     this.keepaliveTime = options['grpc.keepalive_time_ms'] ?? -1
-    this.keepaliveTimeout = options['grpc.keepalive_timeout_ms'] ?? 20_000
+    this.keepaliveTimeout = Math.min(options['grpc.keepalive_timeout_ms'] ?? 20_000, 2 ** 31 - 1)
     this.keepaliveAlways = isServer || Boolean(options['grpc.keepalive_permit_without_calls'])
   }
 
