@@ -468,11 +468,12 @@ for (const kind of Object.keys(kinds)) {
   })
 
   same(`hedging, ${kind}: all fail`, async ({ S, C, t }) => {
-    // Whichever ends last says how.
     const { handlers, asked } = hedged((_number, { no }) => no(status.UNAVAILABLE, 'no'))
     const { port } = await serve(t, S, handlers)
     const client = connect(t, C, port, configured(forAll({ hedgingPolicy })))
-    return [await ends(client, kind), asked]
+    // Whichever attempt ends last says how, and its metadata say which that is.
+    const seen = await ends(client, kind)
+    return [seen.map(([event, what]) => [event, what.message ?? what]), asked]
   })
 
   same(`hedging, ${kind}: one fails for good`, async ({ S, C, t }) => {
