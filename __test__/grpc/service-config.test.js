@@ -473,7 +473,7 @@ for (const kind of Object.keys(kinds)) {
     const client = connect(t, C, port, configured(forAll({ hedgingPolicy })))
     // Whichever attempt ends last says how, and its metadata say which that is.
     const seen = await ends(client, kind)
-    return [seen.map(([event, what]) => [event, what.message ?? what]), asked]
+    return [seen.map(([event, what]) => [event, what?.message ?? what]), asked]
   })
 
   same(`hedging, ${kind}: one fails for good`, async ({ S, C, t }) => {
