@@ -26,6 +26,7 @@ class Attempt extends ClientCall {
     this.waitsForReady = call.waitsForReady
     this.credentials = call.credentials
     this.config = call.config
+    this.compression = call.compression
     this.message = call.message
     this.previous = started - 1
     this.ownFields = call.ownFields + previousField(this.previous)

@@ -5,7 +5,7 @@
 
 import { EventEmitter } from 'node:events'
 import { Duplex, Readable, Writable } from 'node:stream'
-import { PeerCertificate, SecureContext } from 'node:tls'
+import { PeerCertificate, SecureContext, SecureContextOptions } from 'node:tls'
 import type { ClientTlsOptions } from '../rpc/index.js'
 
 /** The codes that calls end with. */
@@ -43,6 +43,12 @@ export enum logVerbosity {
   INFO = 1,
   ERROR = 2,
   NONE = 3,
+}
+
+export enum compressionAlgorithms {
+  identity = 0,
+  deflate = 1,
+  gzip = 2,
 }
 
 /** What a call takes over from its parent. */
@@ -254,6 +260,11 @@ export interface KeyCertPair {
 }
 
 export abstract class ServerCredentials {
+  /** For classes of one's own: options of TLS that stay (null for no TLS), and what is shown, which may become something else. */
+  constructor(
+    settings?: { requestCert?: boolean; rejectUnauthorized?: boolean; ciphers?: string } | null,
+    identity?: SecureContextOptions | null,
+  )
   /** Without TLS. */
   static createInsecure(): ServerCredentials
   /** TLS by rustls. With `checkClientCertificate`, only clients come in that have a certificate of `rootCerts`. */
@@ -262,7 +273,9 @@ export abstract class ServerCredentials {
     keyCertPairs: KeyCertPair[],
     checkClientCertificate?: boolean,
   ): ServerCredentials
-  abstract _isSecure(): boolean
+  /** Connections to come are shown this, or ended where it is null. */
+  protected updateSecureContextOptions(identity: SecureContextOptions | null): void
+  _isSecure(): boolean
   abstract _equals(other: ServerCredentials): boolean
 }
 
@@ -281,6 +294,8 @@ export const credentials: {
 
 /** Options of both clients and servers. */
 export interface CommonOptions {
+  /** How messages are compressed that are sent, by the peer's leave: not at all. */
+  'grpc.default_compression_algorithm'?: compressionAlgorithms
   /** Bytes of a message that is sent; -1, the default, is no limit. */
   'grpc.max_send_message_length'?: number
   /** Bytes of a message that is received, also when it is unpacked: 4 MiB; -1 is no limit. */
@@ -707,31 +722,22 @@ export interface ResolverConstructor {
   getDefaultAuthority(target: GrpcUri): string
 }
 
-export const experimental: {
-  /** Has targets of a scheme, such as `consul://…`, resolved by a class. */
-  registerResolver(scheme: string, resolver: ResolverConstructor): void
-  statusOrFromValue<T>(value: T): StatusOr<T>
-  statusOrFromError<T>(error: Partial<StatusObject> & { code: status; details: string }): StatusOr<T>
-  uriToString(uri: GrpcUri): string
-  splitHostPort(path: string): HostPort | null
-  /** Says something to the logger. */
-  log(severity: logVerbosity, ...args: unknown[]): void
-  /** Certificates in files, which are read again and again. */
-  FileWatcherCertificateProvider: new (
-    config: FileWatcherCertificateProviderConfig,
-  ) => CertificateProvider
-  /** TLS with the certificates that there are when the channel connects; `identity` is what it shows, if anything. */
-  createCertificateProviderChannelCredentials(
-    ca: CertificateProvider,
-    identity: CertificateProvider | null,
-    verifyOptions?: VerifyOptions,
-  ): ChannelCredentials
-  /** TLS with the certificates that there are when a client connects; clients are asked for theirs if there is a `ca`. */
-  createCertificateProviderServerCredentials(
-    identity: CertificateProvider,
-    ca: CertificateProvider | null,
-    requireClientCertificate: boolean,
-  ): ServerCredentials
+export interface CaCertificateUpdate {
+  caCertificate: Buffer
+}
+export interface IdentityCertificateUpdate {
+  certificate: Buffer
+  privateKey: Buffer
+}
+export type CaCertificateUpdateListener = (update: CaCertificateUpdate | null) => void
+export type IdentityCertificateUpdateListener = (update: IdentityCertificateUpdate | null) => void
+
+/** Tells listeners of certificates, now and whenever there are others; null where there are none. */
+export interface CertificateProvider {
+  addCaCertificateListener(listener: CaCertificateUpdateListener): void
+  removeCaCertificateListener(listener: CaCertificateUpdateListener): void
+  addIdentityCertificateListener(listener: IdentityCertificateUpdateListener): void
+  removeIdentityCertificateListener(listener: IdentityCertificateUpdateListener): void
 }
 
 export interface FileWatcherCertificateProviderConfig {
@@ -741,15 +747,33 @@ export interface FileWatcherCertificateProviderConfig {
   refreshIntervalMs: number
 }
 
-export type CaCertificateUpdateListener = (update: { caCertificate: Buffer } | null) => void
-export type IdentityCertificateUpdateListener = (update: { certificate: Buffer; privateKey: Buffer } | null) => void
-
-/** Where certificates come from. `null` says that there are none. */
-export interface CertificateProvider {
-  addCaCertificateListener(listener: CaCertificateUpdateListener): void
-  removeCaCertificateListener(listener: CaCertificateUpdateListener): void
-  addIdentityCertificateListener(listener: IdentityCertificateUpdateListener): void
-  removeIdentityCertificateListener(listener: IdentityCertificateUpdateListener): void
+export const experimental: {
+  /** Reads files again and again, while somebody listens. */
+  FileWatcherCertificateProvider: new (
+    config: FileWatcherCertificateProviderConfig,
+  ) => CertificateProvider
+  createCertificateProviderChannelCredentials(
+    caCertificateProvider: CertificateProvider,
+    identityCertificateProvider: CertificateProvider | null,
+    verifyOptions?: VerifyOptions,
+  ): ChannelCredentials
+  createCertificateProviderServerCredentials(
+    identityCertificateProvider: CertificateProvider,
+    caCertificateProvider: CertificateProvider | null,
+    requireClientCertificate: boolean,
+  ): ServerCredentials
+  createServerCredentialsWithInterceptors(
+    credentials: ServerCredentials,
+    interceptors: ServerInterceptor[],
+  ): ServerCredentials
+  /** Has targets of a scheme, such as `consul://…`, resolved by a class. */
+  registerResolver(scheme: string, resolver: ResolverConstructor): void
+  statusOrFromValue<T>(value: T): StatusOr<T>
+  statusOrFromError<T>(error: Partial<StatusObject> & { code: status; details: string }): StatusOr<T>
+  uriToString(uri: GrpcUri): string
+  splitHostPort(path: string): HostPort | null
+  /** Says something to the logger. */
+  log(severity: logVerbosity, ...args: unknown[]): void
 }
 
 export function closeClient(client: Client): void

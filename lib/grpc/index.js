@@ -3,11 +3,11 @@
 // `grpc`: @grpc/grpc-js's API over the native engine.
 
 const { CallCredentials } = require('./call-credentials.js')
-const certificates = require('./certificate-provider.js')
 const { Channel } = require('./channel.js')
 const { Client } = require('./client.js')
-const { connectivityState, logVerbosity, propagate, status } = require('./constants.js')
-const { ChannelCredentials, ServerCredentials } = require('./credentials.js')
+const { compressionAlgorithms, connectivityState, logVerbosity, propagate, status } = require('./constants.js')
+const { FileWatcherCertificateProvider } = require('./certificate-provider.js')
+const { ChannelCredentials, ServerCredentials, ...madeCredentials } = require('./credentials.js')
 const { loadPackageDefinition, makeClientConstructor } = require('./definition.js')
 const health = require('./health.js')
 const {
@@ -39,13 +39,14 @@ const credentials = {
 }
 
 const experimental = {
+  ...madeCredentials,
+  FileWatcherCertificateProvider,
   registerResolver,
   statusOrFromValue,
   statusOrFromError,
   uriToString,
   splitHostPort,
   log,
-  ...certificates,
 }
 
 module.exports = {
@@ -53,6 +54,7 @@ module.exports = {
   connectivityState,
   logVerbosity,
   propagate,
+  compressionAlgorithms,
   credentials,
   experimental,
   ChannelCredentials,

@@ -5,6 +5,7 @@ export const {
   connectivityState,
   logVerbosity,
   propagate,
+  compressionAlgorithms,
   credentials,
   experimental,
   ChannelCredentials,

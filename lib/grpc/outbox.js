@@ -27,6 +27,8 @@ class Outbox {
     this.kept = keeps ? [] : null
     this.keptBytes = 0
     this.ended = false
+    /** Messages have their heads already. */
+    this.isFramed = call.compression !== null
     this.messages = []
     this.bytes = 0
     this.ends = false
@@ -38,11 +40,16 @@ class Outbox {
     this.open = true
   }
 
+  /** The bytes that a message takes on the stream. */
+  sizeOf({ length }) {
+    return this.isFramed ? length : HEAD + length
+  }
+
   /** Takes a message; calls back when there may be another. */
   write(message, callback) {
     if (!this.open) return callback()
     this.messages.push(message)
-    this.bytes += HEAD + message.length
+    this.bytes += this.sizeOf(message)
     this.schedule()
     if (this.blocked || this.bytes >= ENOUGH) this.callback = callback
     else callback()
@@ -86,7 +93,7 @@ class Outbox {
     this.ended ||= ends
     if (this.kept !== null) this.keep(messages, length)
     if (link.closing) return
-    const frames = length === 0 ? EMPTY : framed(messages, length)
+    const frames = length === 0 ? EMPTY : framed(messages, length, this.isFramed)
     const sent = native.grpcWrite(link.id, stream, ends ? FRAMES | END : FRAMES, frames, length)
     if (sent < 0) return
     if ((sent & CLOSED) !== 0) link.closed(stream)
@@ -115,7 +122,7 @@ class Outbox {
     this.kept = []
     this.messages = [...kept, ...this.messages]
     this.bytes = 0
-    for (const message of this.messages) this.bytes += HEAD + message.length
+    for (const message of this.messages) this.bytes += this.sizeOf(message)
     this.ends ||= this.ended
     this.blocked = true
   }
@@ -137,7 +144,8 @@ class Outbox {
   }
 }
 
-function framed(messages, length) {
+function framed(messages, length, areFramed) {
+  if (areFramed) return messages.length === 1 ? messages[0] : Buffer.concat(messages, length)
   const bytes = length <= scratch.length ? scratch : Buffer.allocUnsafeSlow(length)
   let at = 0
   for (const message of messages) {

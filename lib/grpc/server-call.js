@@ -25,6 +25,7 @@ const { NONE, INVALID } = constants.grpcTimeout
 const NO_ERROR = 0
 const CANCEL = 8
 
+const ignore = () => {}
 const failure = (code, details) => ({ code, details, metadata: null })
 
 /** One call, on a stream of a link. */
@@ -36,6 +37,9 @@ class ServerCall {
     this.handler = handler
     this.text = text
     this.metadata = received(text)
+    const { compression } = link.server
+    /** How its messages are compressed, or null for not at all. */
+    this.compression = compression?.isAmong(fieldOf(text, 'grpc-accept-encoding')) ? compression : null
     /** When its caller does not wait any longer: by the clock of deadlines, and as `Date.now()` has it. */
     this.expires = Infinity
     this.deadline = Infinity
@@ -66,13 +70,18 @@ class ServerCall {
     this.link.deadlines.add(this.expires)
   }
 
-  /** The handler of a method that takes a stream begins with the call. */
+  /** Whether its handler does not wait for the request. */
+  get beginsAtOnce() {
+    const { type } = this.handler
+    return type === 'clientStream' || type === 'bidi'
+  }
+
   begin() {
     const { handler } = this
     if (handler.type === 'clientStream') {
       this.view = new ServerReadableStream(handler.path, this, this.metadata)
       this.inbox = new Inbox(this, this.view)
-      this.run((error, value, trailers) => this.respond(error, value, trailers))
+      this.run((error, value, trailers, flags) => this.respond(error, value, trailers, flags))
     } else if (handler.type === 'bidi') {
       this.view = new ServerDuplexStream(handler.path, this, this.metadata)
       this.inbox = new Inbox(this, this.view)
@@ -120,7 +129,7 @@ class ServerCall {
     }
     if (handler.type === 'unary') {
       this.view = new ServerUnaryCall(handler.path, this, this.metadata, this.request)
-      this.run((error, value, trailers) => this.respond(error, value, trailers))
+      this.run((error, value, trailers, flags) => this.respond(error, value, trailers, flags))
     } else {
       this.view = new ServerWritableStream(handler.path, this, this.metadata, this.request)
       this.outbox = new Outbox(this)
@@ -172,8 +181,8 @@ class ServerCall {
     }
   }
 
-  /** A message to be sent; nothing if the call has failed with it. */
-  encode(value) {
+  /** A message to be sent, framed where messages are compressed; nothing if the call has failed with it. */
+  encode(value, flags) {
     let bytes
     try {
       bytes = this.handler.serialize(value)
@@ -183,7 +192,7 @@ class ServerCall {
       return undefined
     }
     const { maxSend } = this.link
-    if (bytes.length <= maxSend) return bytes
+    if (bytes.length <= maxSend) return this.compression === null ? bytes : this.compression.frame(bytes, flags)
     this.sendStatus(failure(status.RESOURCE_EXHAUSTED, `Sent message larger than max (${bytes.length} vs. ${maxSend})`))
     return undefined
   }
@@ -220,11 +229,12 @@ class ServerCall {
   }
 
   /** The answer of a handler that has a callback. */
-  respond(error, value, trailers) {
+  respond(error, value, trailers, flags) {
     if (this.over) return
     if (error) return this.sendStatus(statusOf(error, trailers))
-    const bytes = this.encode(value)
+    const bytes = this.encode(value, flags)
     if (bytes === undefined) return
+    if (this.compression !== null) return this.respondFramed(bytes, trailers ?? null)
     const { link, stream } = this
     const bits = this.begun ? BEGUN : 0
     const sent = native.grpcReply(link.id, stream, bits, '', this.trailersOf(trailers), bytes, bytes.length)
@@ -234,13 +244,21 @@ class ServerCall {
     } else this.finished(sent)
   }
 
+  respondFramed(bytes, metadata) {
+    this.outbox = new Outbox(this)
+    this.sendMetadata(undefined)
+    this.outbox.write(bytes, ignore)
+    this.sendStatus({ code: status.OK, details: 'OK', metadata })
+  }
+
   sendMetadata(metadata) {
     if (this.over || this.begun) return
     this.begun = true
     const { link, stream } = this
-    const sent = native.grpcRespond(link.id, stream, fieldsOf(metadata))
+    const encoding = this.compression?.field ?? ''
+    const sent = native.grpcRespond(link.id, stream, encoding + fieldsOf(metadata))
     // Some metadata are none.
-    if (sent < 0) native.grpcRespond(link.id, stream, '')
+    if (sent < 0) native.grpcRespond(link.id, stream, encoding)
   }
 
   sendMessage(message, callback) {
