@@ -1,6 +1,6 @@
 """Python's gRPC, as a peer of ours: the interop tests' server and client, and clients of health and reflection services.
 
-With IRONWIRE_TLS, which names a folder, over TLS: ca.pem, cert.pem and key.pem are there.
+With IRONWIRE_TLS, which names a folder, over TLS: ca.pem, cert.pem and key.pem are there. With IRONWIRE_GZIP, messages are compressed.
 
   peer.py serve DESCRIPTORS                 prints its port, and serves until its input ends
   peer.py client DESCRIPTORS PORT           runs all cases: a line of JSON for each, with its error or null
@@ -21,6 +21,7 @@ INITIAL = 'x-grpc-test-echo-initial'
 TRAILING = 'x-grpc-test-echo-trailing-bin'
 OPTIONS = [('grpc.use_local_subchannel_pool', 1)]
 TLS = os.environ.get('IRONWIRE_TLS')
+COMPRESSION = grpc.Compression.Gzip if 'IRONWIRE_GZIP' in os.environ else None
 GENEROUS = 30
 
 
@@ -32,8 +33,8 @@ def read(name):
 
 def connect(address):
     if TLS is None:
-        return grpc.insecure_channel(address, OPTIONS)
-    return grpc.secure_channel(address, grpc.ssl_channel_credentials(read('ca.pem')), OPTIONS)
+        return grpc.insecure_channel(address, OPTIONS, COMPRESSION)
+    return grpc.secure_channel(address, grpc.ssl_channel_credentials(read('ca.pem')), OPTIONS, COMPRESSION)
 
 
 def listen(server):
@@ -134,7 +135,7 @@ class Service:
 def serve():
     from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-    server = grpc.server(futures.ThreadPoolExecutor(max_workers=16))
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=16), compression=COMPRESSION)
     service = Service()
     handlers = {
         name: getattr(grpc, kind + '_rpc_method_handler')(

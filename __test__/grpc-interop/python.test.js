@@ -18,20 +18,27 @@ const { TestService, UnimplementedService } = protobuf.loadSync(
 ).grpc.testing
 
 /** A server of ours until the test ends. */
-async function start(t, add, credentials) {
-  const server = new grpc.Server()
+async function start(t, add, credentials, options = {}) {
+  const server = new grpc.Server(options)
   add(server)
   t.after(() => server.forceShutdown())
   return bind(grpc, server, 'localhost:0', credentials)
 }
 
-for (const [how, prepare, mine, yours] of [
+for (const [how, prepare, mine, yours, options = {}] of [
   ['plain', () => ({}), grpc.ServerCredentials.createInsecure(), grpc.credentials.createInsecure()],
   [
     'over TLS',
     (t) => secure(t, { ca, ...identity }),
     grpc.ServerCredentials.createSsl(null, pairs(identity)),
     grpc.credentials.createSsl(ca),
+  ],
+  [
+    'compressed',
+    () => ({ IRONWIRE_GZIP: '1' }),
+    grpc.ServerCredentials.createInsecure(),
+    grpc.credentials.createInsecure(),
+    { 'grpc.default_compression_algorithm': grpc.compressionAlgorithms.gzip },
   ],
 ]) {
   describe(`our client, their server, ${how}`, { skip: missing }, () => {
@@ -45,7 +52,7 @@ for (const [how, prepare, mine, yours] of [
       for (const cleanup of cleanups.reverse()) await cleanup()
     })
     const make = (t, definition) => {
-      const client = new (grpc.makeClientConstructor(definition))(`localhost:${port}`, yours)
+      const client = new (grpc.makeClientConstructor(definition))(`localhost:${port}`, yours, options)
       t.after(() => client.close())
       return client
     }
@@ -71,7 +78,7 @@ for (const [how, prepare, mine, yours] of [
   })
 
   test(`their client, our server, ${how}`, { skip: missing }, async (t) => {
-    const port = await start(t, (server) => server.addService(TestService, service(grpc)), mine)
+    const port = await start(t, (server) => server.addService(TestService, service(grpc)), mine, options)
     const results = await ask(t, prepare(t), 'client', port)
     assert.deepEqual(
       results,
