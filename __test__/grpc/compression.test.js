@@ -20,7 +20,7 @@ test('algorithms have numbers', { skip: missing }, () => {
 const echo = {
   one: ({ request }, callback) => callback(null, request),
   many(call) {
-    for (const word of call.request.split(' ')) call.write(word)
+    for (const word of call.request.split('|')) call.write(word)
     call.end()
   },
   gather(call, callback) {
@@ -54,7 +54,7 @@ async function all(client) {
   return Promise.all([
     outcome((callback) => client.one('x'.repeat(100_000), callback)),
     outcome((callback) => client.one('y', callback)),
-    read(client.many(words.join(' '))),
+    read(client.many(words.join('|'))),
     gathered,
     read(chat),
   ])
@@ -200,3 +200,70 @@ test('a server compresses for callers that take it, and not what is not to be', 
   assert.deepEqual(await asked(port, { 'grpc-accept-encoding': 'identity, gzip' }), ['gzip', [[1, 'x']]])
   assert.deepEqual(await asked(port, { 'grpc-accept-encoding': 'gzip' }), ['gzip', [[0, 'x']]])
 })
+
+const retried = { maxAttempts: 3, initialBackoff: '0.001s', maxBackoff: '0.001s', backoffMultiplier: 1 }
+for (const [name, policy] of [
+  ['retried', { retryPolicy: { ...retried, retryableStatusCodes: ['UNAVAILABLE'] } }],
+  ['hedged', { hedgingPolicy: { maxAttempts: 3, hedgingDelay: '1s', nonFatalStatusCodes: ['UNAVAILABLE'] } }],
+]) {
+  test(`calls that are ${name} are compressed each time`, async (t) => {
+    let attempts = 0
+    const refusing = (handler) => (call, callback) => {
+      if (++attempts % 3 !== 0) callback({ code: 14, details: 'not yet' })
+      else handler(call, callback)
+    }
+    const { port } = await serve(t, grpc, { one: refusing(echo.one), gather: refusing(echo.gather) })
+    const methodConfig = [{ name: [{ service: 'test.Texts' }], ...policy }]
+    const config = { 'grpc.service_config': JSON.stringify({ loadBalancingConfig: [], methodConfig }) }
+    const client = connect(t, grpc, port, using(gzip, config))
+    assert.equal(await client.one('x'.repeat(1000)), 'x'.repeat(1000))
+    const call = client.gather()
+    for (const word of words) call.write(word)
+    call.end()
+    assert.equal(await call.response, words.join(' '))
+    assert.equal(attempts, 6)
+  })
+}
+
+const again = {
+  retryPolicy: {
+    initialBackoff: '0.01s',
+    maxBackoff: '0.01s',
+    backoffMultiplier: 1,
+    retryableStatusCodes: ['UNAVAILABLE'],
+  },
+  hedgingPolicy: { hedgingDelay: '1s', nonFatalStatusCodes: ['UNAVAILABLE'] },
+}
+for (const [name, policy] of Object.entries(again)) {
+  same(`calls that are made again, by a ${name}`, async ({ S, C, t }) => {
+    const asked = []
+    /** Every other request fails. */
+    const answer = (request, callback) => {
+      if (asked.push(request) % 2 === 1) callback({ code: grpc.status.UNAVAILABLE, details: 'no' })
+      else callback(null, request)
+    }
+    const handlers = {
+      one: ({ request }, callback) => answer(request, callback),
+      gather(call, callback) {
+        const read = []
+        call.on('data', (word) => read.push(word))
+        call.on('end', () => answer(read.join(' '), callback))
+      },
+    }
+    const { port } = await serve(t, S, handlers, using(gzip))
+    const config = { methodConfig: [{ name: [{}], [name]: { maxAttempts: 3, ...policy } }] }
+    const client = connect(t, C, port, using(gzip, { 'grpc.service_config': JSON.stringify(config) }))
+    const calls = [
+      (callback) => client.one('x'.repeat(10_000), callback),
+      (callback) => {
+        const call = client.gather(callback)
+        for (const word of words) call.write(word)
+        call.end()
+        return call
+      },
+    ]
+    const answers = []
+    for (const call of calls) answers.push((await outcome(call)).filter(([event]) => event === 'callback'))
+    return [answers, asked]
+  })
+}

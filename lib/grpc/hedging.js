@@ -25,6 +25,7 @@ class Attempt extends ClientCall {
     this.expires = call.expires
     this.waitsForReady = call.waitsForReady
     this.credentials = call.credentials
+    this.compression = call.compression
     this.config = call.config
     this.compression = call.compression
     this.message = call.message
