@@ -5,7 +5,7 @@
 
 const { Server: NetServer } = require('../net/server.js')
 const core = require('../core.js')
-const { Http2Connection } = require('./connection.js')
+const { AcceptedConnection } = require('./accepted.js')
 const { closeHttp1 } = require('./http1.js')
 const { Http2ServerRequest } = require('./request.js')
 const { Http2ServerResponse } = require('./response.js')
@@ -36,7 +36,7 @@ class Http2Server extends serving(NetServer) {
 
   /** A connection that the listening handle has accepted. */
   _onconnection(handle) {
-    const connection = new Http2Connection(handle.id, handle.getpeername !== undefined, this)
+    const connection = new AcceptedConnection(handle.id, handle.getpeername !== undefined, this)
     const ours = this._events.connection === onConnection && this.emit === core.own.emit
     if (ours && this.options.allowHTTP1) connection.sniff()
     else if (ours) connection.attach()
@@ -53,7 +53,7 @@ class Http2Server extends serving(NetServer) {
 /** Speaks HTTP/2 on a socket: one of ours by the native engine, any other stream by core's. */
 function onConnection(socket) {
   const connection = socket._handle
-  if (!(connection instanceof Http2Connection) || connection.server !== this) {
+  if (!(connection instanceof AcceptedConnection) || connection.server !== this) {
     coreOf(this, 'connection', http2.createServer).emit('connection', socket)
   } else if (connection.session === undefined) connection.attach()
 }

@@ -195,7 +195,9 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 PING,
                 PONG,
                 GOAWAY,
-                FAILED
+                FAILED,
+                PUSH,
+                EXTENSION
             }),
         ),
         (
@@ -212,7 +214,8 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 PART_LENGTH,
                 PATH,
                 PATH_LENGTH,
-                CODE
+                CODE,
+                PARENT
             }),
         ),
         (

@@ -35,7 +35,7 @@ const FLOOD: u64 = 4 * ROOM;
 
 /// The kinds of events.
 pub(super) mod event {
-    /// A request begins.
+    /// A request or a response begins.
     pub const HEAD: u32 = 0;
     /// A response of 1xx.
     pub const INFORMATIONAL: u32 = 1;
@@ -61,6 +61,10 @@ pub(super) mod event {
     pub const GOAWAY: u32 = 11;
     /// The connection is over: a code, and why in the text.
     pub const FAILED: u32 = 12;
+    /// A server promises the response to a request that we have not made.
+    pub const PUSH: u32 = 13;
+    /// A server says what else it can do; its kind stands in the place of a code.
+    pub const EXTENSION: u32 = 14;
 }
 
 /// A row of the table.
@@ -81,8 +85,9 @@ pub(super) mod row {
     /// Where in the text or body its part lies; of a ping, its first four bytes.
     pub const PART: usize = 3;
     pub const PART_LENGTH: usize = 4;
-    /// Of a request, where its path lies in the text.
+    /// Of a request, where its path lies in the text; of a push, the stream that it belongs to.
     pub const PATH: usize = 5;
+    pub const PARENT: usize = 5;
     pub const PATH_LENGTH: usize = 6;
     /// Of what ends, why.
     pub const CODE: usize = 5;
@@ -156,6 +161,12 @@ pub fn register(functions: &mut Functions<Engine>) {
         let (id, length) = (args.uint(0)?, args.uint(2)? as usize);
         let bytes = args.bytes(1, 0, length, <[u8]>::to_vec)?;
         read(http2, engine, id, &bytes);
+        Ok(())
+    });
+    functions.add_with(&http2, "http2Request", request);
+    functions.add("http2Next", |engine, args| {
+        let next = args.uint(1)?;
+        engine.state(args.uint(0)?, |http2: &mut Connection| http2.session.set_next(next));
         Ok(())
     });
     functions.add_with(&http2, "http2Respond", respond);
@@ -232,14 +243,19 @@ fn table(http2: &Rc<Http2>, _engine: &Engine, args: &Args) -> Outcome<Option<Val
     Ok(scratch.table.as_ref().map(Table::value))
 }
 
-/// Settings are seven numbers, in the order of their own.
-fn settings(args: &Args, index: usize) -> Outcome<Settings> {
-    let mut words = [0u32; 7];
-    args.bytes(index, 0, 28, |bytes| {
+/// So many numbers.
+fn words<const COUNT: usize>(args: &Args, index: usize) -> Outcome<[u32; COUNT]> {
+    let mut words = [0u32; COUNT];
+    args.bytes(index, 0, 4 * COUNT, |bytes| {
         for (word, octets) in words.iter_mut().zip(bytes.as_chunks().0) {
             *word = u32::from_ne_bytes(*octets);
         }
     })?;
+    Ok(words)
+}
+
+/// Settings are seven numbers, in the order of their own.
+fn settings(args: &Args, index: usize) -> Outcome<Settings> {
     let [
         header_table_size,
         push,
@@ -248,7 +264,7 @@ fn settings(args: &Args, index: usize) -> Outcome<Settings> {
         max_frame_size,
         max_header_list_size,
         connect,
-    ] = words;
+    ] = words(args, index)?;
     Ok(Settings {
         header_table_size,
         enable_push: push != 0,
@@ -272,19 +288,24 @@ fn numbers(settings: &Settings) -> [u32; 7] {
     ]
 }
 
-/// `(id, settings, fields, settingsInOne, resets, resetsPerSecond, malformed)`: the connection speaks HTTP/2 from now on, as its server, and is read.
+/// `(id, isClient, settings, limits)`: the connection speaks HTTP/2 from now on, and is read. Limits are numbers: of fields, of settings in one frame, of
+/// resets and those per second, of malformed streams, of pushes, and of requests before the server has said how many it takes.
 fn attach(http2: &Rc<Http2>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let id = args.uint(0)?;
-    let settings = settings(args, 1)?;
+    let role = if args.boolean(1)? { Role::Client } else { Role::Server };
+    let settings = settings(args, 2)?;
+    let [fields, in_one, resets, resets_per_second, malformed, pushes, requests] = words(args, 3)?;
     let limits = Limits {
-        fields: args.uint(2)?,
-        settings: args.uint(3)? as usize,
-        resets: (args.uint(4)?, args.uint(5)?),
-        malformed: (args.uint(6)?, Limits::default().malformed.1),
+        fields,
+        settings: in_one as usize,
+        resets: (resets, resets_per_second),
+        malformed: (malformed, Limits::default().malformed.1),
+        pushes,
+        requests,
         ..Limits::default()
     };
     let mut out = Vec::new();
-    let session = Session::new(Role::Server, settings, limits, engine.now(), &mut out);
+    let session = Session::new(role, settings, limits, engine.now(), &mut out);
     let connection = Connection {
         session,
         flooded: false,
@@ -307,6 +328,18 @@ fn said(wrote: Option<Result<Wrote, Gone>>) -> i32 {
         Some(Ok(Wrote { all, closed })) => (i32::from(all) * sent::ALL) | (i32::from(closed) * sent::CLOSED),
         _ => GONE,
     }
+}
+
+/// `(id, fields, ends)`: a client's request, whose body follows unless it `ends`. Returns its stream.
+fn request(http2: &Rc<Http2>, engine: &Engine, args: &Args) -> Outcome<i32> {
+    let (id, ends) = (args.uint(0)?, args.boolean(2)?);
+    let fields = &mut *http2.fields.borrow_mut();
+    fields.clear();
+    args.append_latin1(1, fields)?;
+    let opened = engine.append_with(id, |http2: &mut Connection, out, _| {
+        http2.session.submit(fields, ends, out).ok()
+    });
+    Ok(opened.flatten().map_or(GONE, |id| id as i32))
 }
 
 /// `(id, stream, bits, fields, body, length)`: a response's header, and its body, or the beginning of it, if `bits` say that there is one.
@@ -556,6 +589,15 @@ impl Scratch {
         let row = match *event {
             Event::Head { stream, fields, ends } => self.head(event::HEAD, id, stream, fields, ends),
             Event::Informational { stream, fields } => self.head(event::INFORMATIONAL, id, stream, fields, false),
+            Event::Push { stream, parent, fields } => {
+                let mut row = self.head(event::PUSH, id, stream, fields, false);
+                row[row::PARENT] = parent;
+                row
+            }
+            Event::Extension { kind, stream, payload } => {
+                let (at, length) = self.add_body(payload);
+                [event::EXTENSION, id, stream, at, length, kind.into(), 0]
+            }
             Event::Data { stream, data } => {
                 let (at, length) = self.add_body(data);
                 // Parts that follow one another are one.
