@@ -14,8 +14,8 @@ const binding = require('../../binding.js')
 const { CURSOR } = constants.table
 const { FIRST, WORDS, KIND, ENDS, METHOD, ID, STREAM } = constants.http2Row
 const { PART, PART_LENGTH, PATH, PATH_LENGTH, CODE } = constants.http2Row
-const { HEAD, DATA, END, RESET, DRAINED, CLOSED, SETTINGS, SETTINGS_ACK, PING, PONG, GOAWAY, FAILED } =
-  constants.http2Event
+const { HEAD, INFORMATIONAL, DATA, END, RESET, DRAINED, CLOSED, SETTINGS, SETTINGS_ACK } = constants.http2Event
+const { PING, PONG, GOAWAY, FAILED, PUSH, EXTENSION } = constants.http2Event
 
 /** So much smaller than the read that it came with, a part of a body is copied. */
 const SMALL = 8
@@ -90,6 +90,15 @@ function handle(session, at, text, body) {
       break
     case FAILED:
       session.onFailed(words[at + CODE], text.slice(part, part + length))
+      break
+    case INFORMATIONAL:
+      session.onInformational(stream, text.slice(part, part + length))
+      break
+    case PUSH:
+      session.onPush(stream, text.slice(part, part + length))
+      break
+    case EXTENSION:
+      session.onExtension(words[at + CODE], stream, bytes(body, part, length))
   }
 }
 

@@ -27,6 +27,10 @@ function createSecureServer(options, onRequest) {
   return require('./server.js').createSecureServer(options, onRequest)
 }
 
+function connect(authority, options, listener) {
+  return require('./client.js').connect(authority, options, listener)
+}
+
 function lazy(name, get) {
   Object.defineProperty(exports, name, {
     configurable: true,
@@ -41,7 +45,7 @@ function lazy(name, get) {
 const http2 = core()
 if (http2 !== undefined) {
   Object.defineProperties(exports, Object.getOwnPropertyDescriptors(http2))
-  Object.assign(exports, { createServer, createSecureServer })
+  Object.assign(exports, { createServer, createSecureServer, connect })
   lazy('Http2ServerRequest', () => require('./request.js').Http2ServerRequest)
   lazy('Http2ServerResponse', () => require('./response.js').Http2ServerResponse)
 }

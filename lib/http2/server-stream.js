@@ -9,7 +9,16 @@ const { invalidArgType, invalidArgValue } = require('../errors.js')
 const { server: channels } = require('./channels.js')
 const errors = require('./errors.js')
 const { REQUEST, STATUS, fieldsObject, fieldsText, lower } = require('./fields.js')
-const { Http2Stream, checkObject, kExchange, kSent, kSentInfo, kSession, kWaitForTrailers } = require('./stream.js')
+const {
+  Http2Stream,
+  checkObject,
+  kExchange,
+  kSent,
+  kSentInfo,
+  kSession,
+  kTrailersReady,
+  kWaitForTrailers,
+} = require('./stream.js')
 
 const { NGHTTP2_INTERNAL_ERROR } = constants
 
@@ -220,9 +229,22 @@ class ServerHttp2Stream extends Http2Stream {
 
   // --- called by the exchange, and by what else takes part in it
 
-  /** The response of the compatible API has ended it, or it is over. */
-  endedElsewhere() {
-    if (!this.writableEnded) this.end()
+  /** Ends it without an error: what was written goes first. */
+  closeCleanly(code) {
+    const exchange = this[kExchange]
+    if (this[kTrailersReady]) {
+      // There will be none.
+      this[kTrailersReady] = false
+      exchange.write(undefined, '', true)
+    }
+    if (this.headersSent && !exchange.localEnded) {
+      if (!this.writableEnded) this.end()
+      if (!this.writableFinished) {
+        this.once('finish', () => exchange.resetWhenSent(code))
+        return
+      }
+    }
+    exchange.resetWhenSent(code)
   }
 
   /** Something is said before the response has a header. */

@@ -7,16 +7,14 @@ const { Server: NetServer } = require('../net/server.js')
 const core = require('../core.js')
 const { AcceptedConnection } = require('./accepted.js')
 const { closeHttp1 } = require('./http1.js')
+const { isUsual } = require('./options.js')
 const { Http2ServerRequest } = require('./request.js')
 const { Http2ServerResponse } = require('./response.js')
 const { coreOf, http2, serving } = require('./serving.js')
 
-/** Whether ours can do what `options` ask for; else core's does. */
-function isUsual(options) {
-  if (options?.paddingStrategy || options?.selectPadding !== undefined) return false
-  if (options?.settings?.customSettings || options?.remoteCustomSettings) return false
-  if (options?.strictFieldWhitespaceValidation === false || options?.strictSingleValueFields === false) return false
+function isServable(options) {
   return (
+    isUsual(options) &&
     extendsOurs(options?.Http2ServerRequest, Http2ServerRequest) &&
     extendsOurs(options?.Http2ServerResponse, Http2ServerResponse)
   )
@@ -63,14 +61,14 @@ function createServer(options, onRequest) {
     onRequest = options
     options = {}
   }
-  if (!isUsual(options)) return http2.createServer(options, onRequest)
+  if (!isServable(options)) return http2.createServer(options, onRequest)
   // Core says what is wrong with options.
   if (options !== undefined) http2.createServer(options)
   return new Http2Server(options, onRequest)
 }
 
 function createSecureServer(options, onRequest) {
-  if (!isUsual(options)) return http2.createSecureServer(options, onRequest)
+  if (!isServable(options)) return http2.createSecureServer(options, onRequest)
   // Core says what is wrong with options.
   if (typeof options !== 'object') http2.createSecureServer(options)
   else http2.createServer(options)

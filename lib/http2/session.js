@@ -280,6 +280,11 @@ class Http2Session extends EventEmitter {
     this.endIfDone()
   }
 
+  /** Whether the peer may not have read all of what was said. */
+  hasJustSpoken() {
+    return false
+  }
+
   hasStreams() {
     return this.exchanges.size > 0
   }

@@ -156,20 +156,8 @@ class Http2Stream extends Duplex {
     if (callback !== undefined) this.once('close', callback)
     const exchange = this[kExchange]
     // What was written goes first, unless it is an error that ends it.
-    if (code !== NGHTTP2_NO_ERROR) return exchange.reset(code)
-    if (this[kTrailersReady]) {
-      // There will be none.
-      this[kTrailersReady] = false
-      exchange.write(undefined, '', true)
-    }
-    if (this.headersSent && !exchange.localEnded) {
-      if (!this.writableEnded) this.end()
-      if (!this.writableFinished) {
-        this.once('finish', () => exchange.resetWhenSent(code))
-        return
-      }
-    }
-    exchange.resetWhenSent(code)
+    if (code !== NGHTTP2_NO_ERROR) exchange.reset(code)
+    else this.closeCleanly(code)
   }
 
   // --- as a stream
@@ -240,6 +228,11 @@ class Http2Stream extends Duplex {
     this.emit('trailers', fieldsObject(text), constants.NGHTTP2_FLAG_END_STREAM | 4, rawFields(text))
   }
 
+  /** Somebody else has ended it, or it is over. */
+  endedElsewhere() {
+    if (!this.writableEnded) this.end()
+  }
+
   onExchangeClosed() {
     const exchange = this[kExchange]
     try {
@@ -273,4 +266,4 @@ function forget(stream) {
   stream[kSession] = undefined
 }
 
-module.exports = { Http2Stream, checkObject, kExchange, kSent, kSentInfo, kSession, kWaitForTrailers }
+module.exports = { Http2Stream, checkObject, kExchange, kSent, kSentInfo, kSession, kTrailersReady, kWaitForTrailers }

@@ -214,8 +214,7 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 PART_LENGTH,
                 PATH,
                 PATH_LENGTH,
-                CODE,
-                PARENT
+                CODE
             }),
         ),
         (

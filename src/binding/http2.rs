@@ -85,9 +85,8 @@ pub(super) mod row {
     /// Where in the text or body its part lies; of a ping, its first four bytes.
     pub const PART: usize = 3;
     pub const PART_LENGTH: usize = 4;
-    /// Of a request, where its path lies in the text; of a push, the stream that it belongs to.
+    /// Of a request, where its path lies in the text.
     pub const PATH: usize = 5;
-    pub const PARENT: usize = 5;
     pub const PATH_LENGTH: usize = 6;
     /// Of what ends, why.
     pub const CODE: usize = 5;
@@ -589,11 +588,7 @@ impl Scratch {
         let row = match *event {
             Event::Head { stream, fields, ends } => self.head(event::HEAD, id, stream, fields, ends),
             Event::Informational { stream, fields } => self.head(event::INFORMATIONAL, id, stream, fields, false),
-            Event::Push { stream, parent, fields } => {
-                let mut row = self.head(event::PUSH, id, stream, fields, false);
-                row[row::PARENT] = parent;
-                row
-            }
+            Event::Push { stream, fields, .. } => self.head(event::PUSH, id, stream, fields, false),
             Event::Extension { kind, stream, payload } => {
                 let (at, length) = self.add_body(payload);
                 [event::EXTENSION, id, stream, at, length, kind.into(), 0]

@@ -1,0 +1,70 @@
+'use strict'
+
+// A stream of a client's session.
+
+const { addAbortSignal } = require('node:stream')
+const { client: channels } = require('./channels.js')
+const { objectOf } = require('./request-fields.js')
+const { Http2Stream, kExchange, kSent, kWaitForTrailers } = require('./stream.js')
+
+class ClientHttp2Stream extends Http2Stream {
+  get pending() {
+    return this.id === undefined
+  }
+
+  get headRequest() {
+    return false
+  }
+
+  get sentHeaders() {
+    const { object, raw } = this[kExchange].request
+    if (object === undefined && raw !== undefined) this[kSent] ??= objectOf(raw)
+    return object ?? this[kSent]
+  }
+
+  waitForTrailers() {
+    this[kWaitForTrailers] = true
+  }
+
+  /** Ends when the signal says so. */
+  heed(signal) {
+    addAbortSignal(signal, this)
+  }
+
+  _write(chunk, encoding, callback) {
+    if (this.pending && !this.closed) {
+      this.once('ready', () => this._write(chunk, encoding, callback))
+      return
+    }
+    super._write(chunk, encoding, callback)
+    if (channels.bodyChunkSent.hasSubscribers) {
+      channels.bodyChunkSent.publish({ stream: this, writev: false, data: chunk, encoding })
+    }
+  }
+
+  _final(callback) {
+    if (this.pending && !this.closed) {
+      this.once('ready', () => this._final(callback))
+      return
+    }
+    super._final(callback)
+    if (channels.bodySent.hasSubscribers) channels.bodySent.publish({ stream: this })
+  }
+
+  /** Its header is what it begins with. */
+  proceed() {}
+
+  /** Ends it without an error: what was written goes first. */
+  closeCleanly(code) {
+    const exchange = this[kExchange]
+    if (this.writableEnded && !this.writableFinished) this.once('finish', () => exchange.resetWhenSent(code))
+    else exchange.resetWhenSent(code)
+  }
+
+  /** What there is to read is the program's; where there is nothing, that is the end. */
+  readOut() {
+    this.read(0)
+  }
+}
+
+module.exports = { ClientHttp2Stream }
