@@ -80,10 +80,10 @@ function handle(session, at, text, body) {
       session.onSettingsAck()
       break
     case PING:
-      session.onPing(bytes(body, part, length))
+      session.onPing(Buffer.from(Uint8Array.from(bytes(body, part, length)).buffer))
       break
     case PONG:
-      session.onPong(bytes(body, part, length))
+      session.onPong(Buffer.from(Uint8Array.from(bytes(body, part, length)).buffer))
       break
     case GOAWAY:
       session.onGoaway(words[at + CODE], stream, bytes(body, part, length))

@@ -11,7 +11,7 @@ const errors = require('./errors.js')
 const { Exchange } = require('./exchange.js')
 const { fieldsObject, rawFields } = require('./fields.js')
 
-const { NGHTTP2_FLAG_END_HEADERS, NGHTTP2_FLAG_END_STREAM } = constants
+const { NGHTTP2_FLAG_END_HEADERS, NGHTTP2_FLAG_END_STREAM, NGHTTP2_PROTOCOL_ERROR } = constants
 const MANUAL = { requireManualDestroy: true }
 const CONTINUE = 100
 const MISDIRECTED = 421
@@ -23,6 +23,7 @@ class ClientExchange extends Exchange {
     /** The request ends with its header. */
     this.ends = false
     this.isPush = false
+    this.doomed = false
     this.headersSent = true
     // In the context of whoever asks.
     this.resource = new AsyncResource('HTTP2STREAM', session.resources ?? MANUAL)
@@ -38,6 +39,10 @@ class ClientExchange extends Exchange {
       stream.destroy(errors.goawaySession())
       return
     }
+    if (request.text === undefined) {
+      this.reset(NGHTTP2_PROTOCOL_ERROR)
+      return
+    }
     const id = native.http2Request(session.handle.id, request.text, this.ends)
     if (id < 0) {
       stream.destroy(errors.outOfStreams())
@@ -49,6 +54,16 @@ class ClientExchange extends Exchange {
     session.exchanges.set(id, this)
     stream.emit('ready')
     if (channels.start.hasSubscribers) channels.start.publish({ stream, headers: stream.sentHeaders })
+    if (this.doomed) this.reset(this.code)
+  }
+
+  /** The program has closed it before there is a connection: it is ended when the request is out. */
+  doom(code) {
+    const { stream } = this
+    this.code = code
+    this.doomed = true
+    if (!stream.writableEnded) stream.end()
+    stream.push(null)
   }
 
   /** The server promises it. */

@@ -12,6 +12,7 @@ const { invalidArgType, systemError } = require('../errors.js')
 const { kSecure } = require('../http/symbols.js')
 const { client: channels } = require('./channels.js')
 const { ClientExchange } = require('./client-exchange.js')
+const { each } = require('./each.js')
 const errors = require('./errors.js')
 const { requestOf } = require('./request-fields.js')
 const { Http2Session, tellClosed } = require('./session.js')
@@ -48,15 +49,24 @@ class ClientHttp2Session extends Http2Session {
   begin() {
     const { netSocket } = this
     if (!this.destroyed) {
-      const { handle, received } = take(netSocket)
-      const status = this.attach(handle)
-      if (status < 0) netSocket.destroy(systemError(status, 'read'))
-      const { connectionWindowSize } = this.options
-      if (connectionWindowSize !== undefined) this.setLocalWindowSize(connectionWindowSize)
-      // Whoever has made the session may want to hear of what comes.
-      if (received.length > 0) process.nextTick(feed, handle, received)
+      try {
+        this.takeSocket()
+      } catch (error) {
+        netSocket.destroy(error)
+        return
+      }
     }
     process.nextTick(() => this.emit('connect', this, netSocket))
+  }
+
+  takeSocket() {
+    const { handle, received } = take(this.netSocket)
+    const status = this.attach(handle)
+    if (status < 0) throw systemError(status, 'read')
+    const { connectionWindowSize } = this.options
+    if (connectionWindowSize !== undefined) this.setLocalWindowSize(connectionWindowSize)
+    // Whoever has made the session may want to hear of what comes.
+    if (received.length > 0) process.nextTick(feed, handle, received)
   }
 
   getSocket() {
@@ -89,8 +99,8 @@ class ClientHttp2Session extends Http2Session {
       const error = this.destroyed ? errors.invalidSession() : errors.goawaySession()
       process.nextTick(() => stream.destroy(error))
     } else if (this.connecting) {
+      if (this.unsent.size === 0) this.once('connect', () => each([...this.unsent], send))
       this.unsent.add(exchange)
-      this.once('connect', () => exchange.begin())
     } else exchange.begin()
     if (channels.created.hasSubscribers) channels.created.publish({ stream, headers: stream.sentHeaders })
     return stream
@@ -161,6 +171,7 @@ class ClientHttp2Session extends Http2Session {
     if (payload.length < 2) return
     const length = payload.readUInt16BE()
     if (payload.length < 2 + length || (stream === 0) !== length > 0) return
+    if (stream !== 0 && !this.exchanges.has(stream)) return
     const text = payload.latin1Slice(2)
     this.emit('altsvc', text.slice(length), text.slice(0, length), stream)
   }
@@ -184,6 +195,10 @@ class ClientHttp2Session extends Http2Session {
     }
     this.emit('origin', origins)
   }
+}
+
+function send(exchange) {
+  exchange.begin()
 }
 
 function feed(handle, received) {

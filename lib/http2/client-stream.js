@@ -4,12 +4,16 @@
 
 const { addAbortSignal } = require('node:stream')
 const { client: channels } = require('./channels.js')
-const { objectOf } = require('./request-fields.js')
+const { objectOf } = require('./fields.js')
 const { Http2Stream, kExchange, kSent, kWaitForTrailers } = require('./stream.js')
 
 class ClientHttp2Stream extends Http2Stream {
   get pending() {
     return this.id === undefined
+  }
+
+  get closed() {
+    return this[kExchange].closed || this[kExchange].doomed
   }
 
   get headRequest() {
@@ -32,7 +36,7 @@ class ClientHttp2Stream extends Http2Stream {
   }
 
   _write(chunk, encoding, callback) {
-    if (this.pending && !this.closed) {
+    if (this.pending && !this[kExchange].closed) {
       this.once('ready', () => this._write(chunk, encoding, callback))
       return
     }
@@ -43,7 +47,7 @@ class ClientHttp2Stream extends Http2Stream {
   }
 
   _final(callback) {
-    if (this.pending && !this.closed) {
+    if (this.pending && !this[kExchange].closed) {
       this.once('ready', () => this._final(callback))
       return
     }
@@ -53,6 +57,11 @@ class ClientHttp2Stream extends Http2Stream {
 
   /** Its header is what it begins with. */
   proceed() {}
+
+  finishClose(code) {
+    if (this.pending) this[kExchange].doom(code)
+    else super.finishClose(code)
+  }
 
   /** Ends it without an error: what was written goes first. */
   closeCleanly(code) {

@@ -89,4 +89,15 @@ function tlsConnect() {
   return replaced ? connect : connectHttp2
 }
 
-module.exports = { connect }
+/** The same, as a promise for the session once it is connected. */
+function connected(authority, options) {
+  return new Promise((resolve, reject) => {
+    const session = connect(authority, options, () => {
+      session.removeListener('error', reject)
+      resolve(session)
+    })
+    session.once('error', reject)
+  })
+}
+
+module.exports = { connect, connected }

@@ -2,7 +2,7 @@
 
 // A connection that carries a session.
 
-const { clearTimeout, setTimeout } = require('node:timers')
+const { clearTimeout, setImmediate, setTimeout } = require('node:timers')
 const { native } = require('../engine.js')
 const { systemError } = require('../errors.js')
 const { EOF } = require('../constants.js').errno
@@ -43,7 +43,8 @@ class Http2Connection extends Connection {
 
   onWriteError(errno) {
     if (this.session === undefined) return super.onWriteError(errno)
-    this.session.onLost(systemError(errno, 'write'))
+    // What the peer has said before it went says more, if it is still there to be read.
+    setImmediate(() => this.session.onLost(systemError(errno, 'write')))
   }
 
   onShutdown(status) {

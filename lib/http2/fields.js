@@ -30,6 +30,8 @@ const CONNECTION = new Set([
 
 const TOKEN = /^[\^_`a-zA-Z\-0-9!#$%&'*+.|~]+$/
 const BAD_VALUE = /[^\t\x20-\x7e\x80-\xff]/
+/** No pseudo-header has these. */
+const BLANK = /[\t ]/
 /** Blanks at the ends of a value are no part of it. */
 const BLANKS = /^[\t ]+|[\t ]+$/g
 
@@ -128,7 +130,7 @@ class List {
     // That is said as a number.
     if (name === HTTP2_HEADER_STATUS) return
     const field = fieldText(name, value, this.sensitive?.has(name))
-    if (field === '') throw errors.invalidHeaderValue(value, name)
+    if (field === '' || BLANK.test(value)) throw errors.invalidHeaderValue(value, name)
     this.pseudo += field
   }
 }
@@ -146,10 +148,21 @@ function fieldsText(headers, allowed = none) {
   return list.pseudo + list.text
 }
 
+/** Names and values in a row, as an object: with names as they were given. */
+function objectOf(list) {
+  const object = Object.create(null)
+  for (let at = 0; at + 1 < list.length; at += 2) {
+    const [name, value] = [list[at], list[at + 1]]
+    object[name] = object[name] === undefined ? value : [].concat(object[name], value)
+  }
+  if (list[sensitiveHeaders] !== undefined) object[sensitiveHeaders] = list[sensitiveHeaders]
+  return object
+}
+
 const none = new Set()
 const { HTTP2_HEADER_STATUS } = constants
 /** The pseudo-headers of responses, and of requests. */
 const STATUS = new Set([HTTP2_HEADER_STATUS])
 const REQUEST = new Set([':method', ':authority', ':scheme', ':path', ':protocol'])
 
-module.exports = { rawFields, fieldsObject, fieldsText, lower, REQUEST, STATUS, TOKEN }
+module.exports = { rawFields, fieldsObject, fieldsText, lower, objectOf, REQUEST, STATUS, TOKEN }

@@ -3,6 +3,8 @@
 // `http2`: Node's module with servers over the native engine. What is not listed here is core's: clients. What servers stand on is loaded with the
 // first of them.
 
+const { promisify } = require('node:util')
+
 /** Node's module, or nothing: a Node that was built without OpenSSL has no HTTP/2, and says so when somebody asks for it. */
 function core() {
   try {
@@ -30,6 +32,10 @@ function createSecureServer(options, onRequest) {
 function connect(authority, options, listener) {
   return require('./client.js').connect(authority, options, listener)
 }
+
+Object.defineProperty(connect, promisify.custom, {
+  value: (...args) => require('./client.js').connected(...args),
+})
 
 function lazy(name, get) {
   Object.defineProperty(exports, name, {

@@ -40,7 +40,7 @@ function* lacking(said, session) {
 function requestOfObject(headers, session) {
   const object = Object.assign(Object.create(null), headers)
   for (const [name, value] of lacking(object, session)) object[name] = value
-  return { ...describe(object), text: fieldsText(object, REQUEST), object }
+  return { ...describe(object), text: textOf(object), object }
 }
 
 function requestOfList(headers, session) {
@@ -56,22 +56,21 @@ function requestOfList(headers, session) {
   }
   const raw = added.concat(headers)
   if (headers[sensitiveHeaders] !== undefined) raw[sensitiveHeaders] = headers[sensitiveHeaders]
-  return { ...describe(said), text: fieldsText(raw, REQUEST), raw }
+  return { ...describe(said), text: textOf(raw), raw }
+}
+
+/** Nothing where a pseudo-header has a value that it must not have. */
+function textOf(headers) {
+  try {
+    return fieldsText(headers, REQUEST)
+  } catch (error) {
+    if (error.code === 'ERR_HTTP2_INVALID_HEADER_VALUE') return undefined
+    throw error
+  }
 }
 
 function describe(said) {
   return { method: said[METHOD], origin: `${said[SCHEME]}://${said[AUTHORITY] ?? said.host}` }
 }
 
-/** What was sent, of a list, as an object. */
-function objectOf(raw) {
-  const object = Object.create(null)
-  for (let at = 0; at + 1 < raw.length; at += 2) {
-    const [name, value] = [raw[at], raw[at + 1]]
-    object[name] = object[name] === undefined ? value : [].concat(object[name], value)
-  }
-  if (raw[sensitiveHeaders] !== undefined) object[sensitiveHeaders] = raw[sensitiveHeaders]
-  return object
-}
-
-module.exports = { requestOf, objectOf }
+module.exports = { requestOf }

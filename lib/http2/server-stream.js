@@ -4,11 +4,11 @@
 
 const fs = require('node:fs')
 const process = require('node:process')
-const { constants } = require('node:http2')
+const { constants, sensitiveHeaders } = require('node:http2')
 const { invalidArgType, invalidArgValue } = require('../errors.js')
 const { server: channels } = require('./channels.js')
 const errors = require('./errors.js')
-const { REQUEST, STATUS, fieldsObject, fieldsText, lower } = require('./fields.js')
+const { REQUEST, STATUS, fieldsObject, fieldsText, lower, objectOf } = require('./fields.js')
 const {
   Http2Stream,
   checkObject,
@@ -59,8 +59,7 @@ class ServerHttp2Stream extends Http2Stream {
   respond(headers, options) {
     this.checkFree()
     checkObject(options, 'options')
-    const text = this.takeHeaders(headers)
-    const status = this[kSent][':status']
+    const { text, status } = Array.isArray(headers) ? this.takeList(headers) : this.takeHeaders(headers)
     const bodiless = status === 204 || status === 205 || status === 304 || this.headRequest
     const ends = Boolean(options?.endStream) || bodiless
     this[kWaitForTrailers] = !ends && Boolean(options?.waitForTrailers)
@@ -70,7 +69,6 @@ class ServerHttp2Stream extends Http2Stream {
 
   /** The fields of a response, checked; `sentHeaders` are what they have become. */
   takeHeaders(headers) {
-    if (Array.isArray(headers)) headers = objectOf(headers)
     checkObject(headers, 'headers')
     const all = Object.assign(Object.create(null), headers)
     all[':status'] = all[':status'] | 0 || 200
@@ -79,7 +77,29 @@ class ServerHttp2Stream extends Http2Stream {
     if (status < 200 || status > 599) throw errors.invalidStatus(headers[':status'])
     const text = fieldsText(all, STATUS)
     this[kSent] = all
-    return text
+    return { text, status }
+  }
+
+  /** The same of names and values in a row. */
+  takeList(headers) {
+    const all = [...headers]
+    if (headers[sensitiveHeaders] !== undefined) all[sensitiveHeaders] = headers[sensitiveHeaders]
+    let status = 0
+    let dated = false
+    for (let at = 0; at < all.length; at += 2) {
+      const name = lower(all[at])
+      if (name === ':status') status = all[at + 1] | 0
+      else if (name === 'date') dated = true
+    }
+    if (status === 0) {
+      status = 200
+      all.unshift(':status', status)
+    }
+    if (!dated) all.push('date', new Date().toUTCString())
+    if (status < 200 || status > 599) throw errors.invalidStatus(status)
+    const text = fieldsText(all, STATUS)
+    this[kSent] = objectOf(all)
+    return { text, status }
   }
 
   checkFree() {
@@ -256,15 +276,6 @@ class ServerHttp2Stream extends Http2Stream {
   readOut() {
     if (!this.isRead()) this.resume()
   }
-}
-
-function objectOf(list) {
-  const object = Object.create(null)
-  for (let i = 0; i + 1 < list.length; i += 2) {
-    const [name, value] = [list[i], list[i + 1]]
-    object[name] = object[name] === undefined ? value : [].concat(object[name], value)
-  }
-  return object
 }
 
 function checkRange(options = {}) {

@@ -6,6 +6,7 @@ const process = require('node:process')
 const { AsyncResource } = require('node:async_hooks')
 const { Buffer } = require('node:buffer')
 const EventEmitter = require('node:events')
+const { captureRejectionSymbol } = EventEmitter
 const { constants } = require('node:http2')
 const { setImmediate } = require('node:timers')
 const { inspect } = require('node:util')
@@ -136,12 +137,12 @@ class Http2Session extends EventEmitter {
   get state() {
     const numbers = this.numbers()
     if (numbers === undefined) return {}
-    const [window, taken, next, last, send] = numbers.slice(14)
+    const [window, taken, next, last, send, receive] = numbers.slice(14)
     return {
       effectiveLocalWindowSize: window,
       effectiveRecvDataLength: taken,
       nextStreamID: next,
-      localWindowSize: window - taken,
+      localWindowSize: receive,
       lastProcStreamID: last,
       remoteWindowSize: send,
       outboundQueueSize: 0,
@@ -176,6 +177,7 @@ class Http2Session extends EventEmitter {
 
   /** For timers: how much has left, where something waits to; else nothing. */
   progress() {
+    if (this.connecting) return undefined
     const { id } = this.handle
     const queued = native.queued(id)
     const waits = queued > 0 || [...this.exchanges.values()].some((exchange) => exchange.waiting !== undefined)
@@ -336,6 +338,11 @@ class Http2Session extends EventEmitter {
   /** What a stream ends with when the session does, with this code. */
   codeFor(_exchange, code) {
     return code === NGHTTP2_NO_ERROR ? NGHTTP2_CANCEL : code
+  }
+
+  [captureRejectionSymbol](error, event, ...args) {
+    if (event === 'stream') args[0].destroy(error)
+    else this.destroy(error)
   }
 
   // --- called with what Rust says

@@ -6,7 +6,7 @@ const process = require('node:process')
 const { constants } = require('node:http2')
 const { errorMonitor } = require('node:events')
 const { Duplex } = require('node:stream')
-const { inspect } = require('node:util')
+const { deprecate, inspect } = require('node:util')
 const { invalidArgType, outOfRange } = require('../errors.js')
 const errors = require('./errors.js')
 const { fieldsObject, fieldsText, rawFields } = require('./fields.js')
@@ -113,11 +113,7 @@ class Http2Stream extends Duplex {
 
   /** Priorities are passed over (RFC 9113, 5.3.2). */
   priority() {
-    process.emitWarning(
-      'http2Stream.priority is longer supported after priority signalling was deprecated in RFC 9113',
-      'DeprecationWarning',
-      'DEP0194',
-    )
+    warnOfPriority()
     if (this.destroyed || this.closed) throw errors.invalidStream()
   }
 
@@ -154,9 +150,12 @@ class Http2Stream extends Duplex {
     }
     if (this.closed) return
     if (callback !== undefined) this.once('close', callback)
-    const exchange = this[kExchange]
-    // What was written goes first, unless it is an error that ends it.
-    if (code !== NGHTTP2_NO_ERROR) exchange.reset(code)
+    this.finishClose(code)
+  }
+
+  /** What was written goes first, unless it is an error that ends it. */
+  finishClose(code) {
+    if (code !== NGHTTP2_NO_ERROR) this[kExchange].reset(code)
     else this.closeCleanly(code)
   }
 
@@ -261,6 +260,12 @@ class Http2Stream extends Duplex {
     this.readOut()
   }
 }
+
+const warnOfPriority = deprecate(
+  () => {},
+  'http2Stream.priority is longer supported after priority signalling was deprecated in RFC 9113',
+  'DEP0194',
+)
 
 function forget(stream) {
   stream[kSession] = undefined

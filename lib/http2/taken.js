@@ -4,10 +4,11 @@
 
 const { Socket } = require('node:net')
 const { native } = require('../engine.js')
+const { systemError } = require('../errors.js')
 const { kSecure } = require('../http/symbols.js')
-const { Connection } = require('../net/handle.js')
+const { Connection, open } = require('../net/handle.js')
 const { takeReads } = require('../net/reads.js')
-const { attach } = require('../net/socket.js')
+const { Socket: OurSocket, attach } = require('../net/socket.js')
 const { Http2Connection } = require('./connection.js')
 
 class TakenConnection extends Http2Connection {
@@ -41,6 +42,49 @@ class TakenConnection extends Http2Connection {
   }
 }
 
+/** The same over a connection of Node's TLS: what is plain of it comes and goes through a pair of sockets. */
+class CarriedConnection extends TakenConnection {
+  constructor(before, socket) {
+    const pair = native.socketPair()
+    if (typeof pair === 'number') throw systemError(pair, 'socketpair')
+    const [near, far] = pair.map((fd) => open(fd, false))
+    super(near, socket)
+    this.foreign = before
+    this.far = new OurSocket({ handle: far })
+    before.yieldTo(this.far)
+  }
+
+  get alpnProtocol() {
+    return this.foreign.alpnProtocol
+  }
+
+  get getsockname() {
+    return this.foreign.getsockname
+  }
+
+  get getpeername() {
+    return this.foreign.getpeername
+  }
+
+  ref() {
+    super.ref()
+    this.far.ref()
+    this.foreign.ref()
+  }
+
+  unref() {
+    super.unref()
+    this.far.unref()
+    this.foreign.unref()
+  }
+
+  onClose() {
+    super.onClose()
+    // What carries it goes when all has left.
+    Connection.prototype.close.call(this.foreign)
+  }
+}
+
 /** Whether a socket is over a connection of ours that can be taken. */
 function isOurs(socket) {
   if (!(socket instanceof Socket)) return false
@@ -59,7 +103,8 @@ function take(socket) {
   if (before.rest !== undefined) received.push(before.rest)
   before.rest = undefined
   received.push(...takeReads(before))
-  return { handle: new TakenConnection(before, socket), received }
+  const Class = before.carrier === undefined ? TakenConnection : CarriedConnection
+  return { handle: new Class(before, socket), received }
 }
 
 module.exports = { isOurs, take }

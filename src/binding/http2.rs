@@ -448,7 +448,8 @@ fn state(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
     let env = args.env();
     Ok(engine.state(args.uint(0)?, |http2: &mut Connection| {
         let session = &http2.session;
-        let numbers = [numbers(session.local()), numbers(session.remote()), session.state()].concat();
+        let mut numbers = [numbers(session.local()), numbers(session.remote())].concat();
+        numbers.extend(session.state());
         let values: Vec<Value> = numbers.into_iter().map(|number| env.number(number.into())).collect();
         env.array(&values)
     }))

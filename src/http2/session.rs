@@ -291,19 +291,17 @@ impl Session {
         self.last_remote
     }
 
-    /// What the connection is at: how much the peer may send, how much of that it has used, our next stream, the last of the peer's, how much we may
-    /// send, and how many streams are open.
-    pub fn state(&self) -> [u32; 7] {
-        let send = self.send.max(0) as u32;
-        let open = self.streams.len() as u32;
+    /// What the connection is at: how much the peer may send at a time, how much of that was taken and not given back, our next stream, the last of
+    /// the peer's, how much we may send, and how much the peer.
+    pub fn state(&self) -> [u32; 6] {
+        let [send, receive] = [self.send, self.receive].map(|window| window.max(0) as u32);
         [
             self.window,
             self.taken,
             self.next_local(),
             self.last_remote,
             send,
-            open,
-            self.ready.len() as u32,
+            receive,
         ]
     }
 

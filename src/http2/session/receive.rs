@@ -225,7 +225,7 @@ impl Session {
         let most = self.limits.pushes.min(self.said().max_concurrent_streams) as usize;
         let unwanted = !self.said().enable_push || self.last_handled.is_some() || !self.streams.contains_key(&parent);
         if unwanted || self.pushes() >= most {
-            return failed(Code::REFUSED_STREAM, "a push is not wanted");
+            return failed(Code::CANCEL, "a push is not wanted");
         }
         let mut stream = Stream::new(self.local.initial_window_size, self.remote.initial_window_size);
         stream.local = Local::Ended;
