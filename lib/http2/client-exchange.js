@@ -23,6 +23,7 @@ class ClientExchange extends Exchange {
     /** The request ends with its header. */
     this.ends = false
     this.isPush = false
+    this.later = undefined
     this.doomed = false
     this.headersSent = true
     // In the context of whoever asks.
@@ -43,6 +44,7 @@ class ClientExchange extends Exchange {
       this.reset(NGHTTP2_PROTOCOL_ERROR)
       return
     }
+    if (!this.fits(request.text)) return
     const id = native.http2Request(session.handle.id, request.text, this.ends)
     if (id < 0) {
       stream.destroy(errors.outOfStreams())
@@ -53,8 +55,27 @@ class ClientExchange extends Exchange {
     this.localEnded = this.ends
     session.exchanges.set(id, this)
     stream.emit('ready')
+    this.goOn()
     if (channels.start.hasSubscribers) channels.start.publish({ stream, headers: stream.sentHeaders })
     if (this.doomed) this.reset(this.code)
+  }
+
+  /** Whether what the program writes has to wait for the request to go out: `later` is called then. */
+  holds(later) {
+    if (this.id !== undefined || this.closed) return false
+    this.later = later
+    return true
+  }
+
+  goOn() {
+    const { later } = this
+    this.later = undefined
+    later?.()
+  }
+
+  settle() {
+    super.settle()
+    this.goOn()
   }
 
   /** The program has closed it before there is a connection: it is ended when the request is out. */

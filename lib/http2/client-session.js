@@ -6,6 +6,7 @@ const { Duplex } = require('node:stream')
 const process = require('node:process')
 const { constants } = require('node:http2')
 const { setImmediate } = require('node:timers')
+const { deprecate } = require('node:util')
 const { native } = require('../engine.js')
 const { http2 } = require('../genuine.js')
 const { invalidArgType, systemError } = require('../errors.js')
@@ -213,6 +214,7 @@ function checkOptions(options) {
     throw invalidArgType('options', 'of type object', options)
   }
   const { endStream, exclusive, parent, silent, signal } = options
+  if ('weight' in options) warnOfWeight()
   if (parent !== undefined && typeof parent !== 'number')
     throw invalidArgType('options.parent', 'of type number', parent)
   for (const [name, value] of Object.entries({ exclusive, silent, endStream })) {
@@ -224,6 +226,13 @@ function checkOptions(options) {
   }
   return options
 }
+
+const silent = () => {}
+/** As Node does since 24. */
+const warnOfWeight =
+  Number.parseInt(process.versions.node, 10) < 24
+    ? silent
+    : deprecate(silent, 'Priority signaling has been deprecated as of RFC 9113.', 'DEP0194')
 
 let throwing
 

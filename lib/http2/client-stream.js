@@ -36,10 +36,7 @@ class ClientHttp2Stream extends Http2Stream {
   }
 
   _write(chunk, encoding, callback) {
-    if (this.pending && !this[kExchange].closed) {
-      this.once('ready', () => this._write(chunk, encoding, callback))
-      return
-    }
+    if (this[kExchange].holds(() => this._write(chunk, encoding, callback))) return
     super._write(chunk, encoding, callback)
     if (channels.bodyChunkSent.hasSubscribers) {
       channels.bodyChunkSent.publish({ stream: this, writev: false, data: chunk, encoding })
@@ -47,10 +44,7 @@ class ClientHttp2Stream extends Http2Stream {
   }
 
   _final(callback) {
-    if (this.pending && !this[kExchange].closed) {
-      this.once('ready', () => this._final(callback))
-      return
-    }
+    if (this[kExchange].holds(() => this._final(callback))) return
     super._final(callback)
     if (channels.bodySent.hasSubscribers) channels.bodySent.publish({ stream: this })
   }

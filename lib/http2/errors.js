@@ -31,6 +31,11 @@ const error = (Base, code, text) =>
     return makeError(Base, code, typeof text === 'function' ? text(...args) : text, make)
   }
 
+/** As nghttp2's: `reason` says more. */
+function protocolError(reason) {
+  return Object.assign(makeError(Error, 'ERR_HTTP2_ERROR', 'Protocol error'), { errno: -505, reason })
+}
+
 module.exports = {
   codeName,
   headersSent: error(Error, 'ERR_HTTP2_HEADERS_SENT', 'Response has already been initiated.'),
@@ -123,9 +128,12 @@ module.exports = {
   ),
   streamError: error(Error, 'ERR_HTTP2_STREAM_ERROR', (code) => `Stream closed with error code ${codeName(code)}`),
   sessionError: error(Error, 'ERR_HTTP2_SESSION_ERROR', (code) => `Session closed with error code ${code}`),
-  /** As nghttp2's: `reason` says more. */
-  protocolError: (reason) =>
-    Object.assign(makeError(Error, 'ERR_HTTP2_ERROR', 'Protocol error'), { errno: -505, reason }),
+  protocolError,
+  /** What a connection has failed of. */
+  failure(reason) {
+    if (reason !== 'too many frames are malformed') return protocolError(reason)
+    return makeError(Error, 'ERR_HTTP2_TOO_MANY_INVALID_FRAMES', 'Too many invalid HTTP/2 frames')
+  },
   pingCancel: error(Error, 'ERR_HTTP2_PING_CANCEL', 'HTTP2 ping cancelled'),
   pingLength: error(RangeError, 'ERR_HTTP2_PING_LENGTH', 'HTTP2 ping payload must be 8 bytes'),
   maxPendingSettings: error(

@@ -7,11 +7,16 @@ const { AsyncResource } = require('node:async_hooks')
 const { constants } = require('node:http2')
 const { native } = require('../engine.js')
 const { each } = require('./each.js')
+const { limit } = require('./options.js')
 const { http2Send: bits, http2Sent: sent } = require('../constants.js')
 
-const { NGHTTP2_NO_ERROR } = constants
+const { NGHTTP2_NO_ERROR, NGHTTP2_FRAME_SIZE_ERROR, NGHTTP2_REFUSED_STREAM } = constants
 const { ALL, CLOSED } = sent
 
+/** The kind of frame. */
+const HEADERS = 1
+/** nghttp2's limit of a block that is sent. */
+const MOST_FIELDS = 64 * 1024
 /** So much of a body is taken before anybody reads it. */
 const MOST_UNREAD = 16 * 1024
 
@@ -217,7 +222,17 @@ class Exchange {
   }
 
   sendTrailers(fields) {
+    if (!this.fits(fields)) return true
     return this.said(native.http2Trailers(this.session.handle.id, this.id, fields), true)
+  }
+
+  /** Whether a list of fields is not longer than the session may send. As nghttp2 has it, that is by what it may take. */
+  fits(fields) {
+    const { session } = this
+    const most = limit(session.options.maxSendHeaderBlockLength, 0, MOST_FIELDS)
+    if (fields.length * 5 + 12 <= most || boundOf(fields) <= most) return true
+    session.failFrame(this, HEADERS, this.id === undefined ? NGHTTP2_REFUSED_STREAM : NGHTTP2_FRAME_SIZE_ERROR)
+    return false
   }
 
   /** Whether all is framed; false when `waiting` is called later. Nothing is left to wait for on a stream that is gone. */
@@ -256,6 +271,12 @@ const endings = [
   ({ res }) => res?.onExchangeClosed(),
   ({ stream }) => stream?.onExchangeClosed(),
 ]
+
+/** How many bytes a block of these fields takes at most. */
+function boundOf(fields) {
+  const parts = fields.split('\0')
+  return parts.reduce((sum, { length }) => sum + length, 12 + 6 * (parts.length - 1))
+}
 
 /** What Rust is given as a body. */
 function kindOf(body, encoding) {

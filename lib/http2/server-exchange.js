@@ -21,6 +21,7 @@ class ServerExchange extends Exchange {
   /** The header of a response, and `body` behind it, if there is one: a string or bytes. The stream ends with it if it `ends`. */
   respond(status, fields, date, body, encoding, ends) {
     this.headersSent = true
+    if (!this.fits(fields)) return true
     const flags = status | (date ? bits.DATE : 0) | (ends ? bits.END : 0) | kindOf(body, encoding)
     const said = native.http2Respond(this.session.handle.id, this.id, flags, fields, body, lengthOf(body))
     if (channels.finish.hasSubscribers && said >= 0) this.publishResponse(status, fields, ends)
@@ -34,6 +35,7 @@ class ServerExchange extends Exchange {
 
   /** 1xx. */
   inform(status, fields) {
+    if (!this.fits(fields)) return false
     return native.http2Respond(this.session.handle.id, this.id, status, fields, undefined, 0) >= 0
   }
 

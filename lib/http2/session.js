@@ -17,6 +17,7 @@ const { invalidArgType, outOfRange } = require('../errors.js')
 const { each } = require('./each.js')
 const errors = require('./errors.js')
 const { sessionSocket } = require('./proxy.js')
+const { limit } = require('./options.js')
 const { checked, words, settingsOf } = require('./settings.js')
 const { Timer } = require('./timer.js')
 // Brings what the table says.
@@ -24,12 +25,6 @@ require('./batch.js')
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR } = constants
 const EMPTY = Buffer.alloc(0)
-
-/** An option that is a number, as core takes it: what is none says nothing. */
-function limit(given, least, otherwise) {
-  if (typeof given !== 'number' || Number.isNaN(given)) return otherwise
-  return Math.min(Math.max(Math.trunc(given), least), 2 ** 32 - 1)
-}
 
 class Http2Session extends EventEmitter {
   /** `settings` are those that hold before it says anything. */
@@ -232,19 +227,16 @@ class Http2Session extends EventEmitter {
       process.nextTick(callback, errors.pingCancel())
       return
     }
+    const ping = { callback, began: process.hrtime(), resource: new AsyncResource('HTTP2PING', this.resources) }
     if (this.pendingPings.length >= limit(this.options.maxOutstandingPings, 1, 10)) {
-      process.nextTick(callback, errors.pingCancel())
+      process.nextTick(cancelPing, ping)
       return false
     }
     const octets =
       payload === undefined
         ? Buffer.from(String(Math.random()).slice(2, 10).padEnd(8, '0'))
         : Buffer.from(payload.buffer, payload.byteOffset, 8)
-    this.pendingPings.push({
-      callback,
-      began: process.hrtime(),
-      resource: new AsyncResource('HTTP2PING', this.resources),
-    })
+    this.pendingPings.push(ping)
     native.http2Ping(this.handle.id, octets)
     return true
   }
@@ -285,6 +277,16 @@ class Http2Session extends EventEmitter {
   /** Whether the peer may not have read all of what was said. */
   hasJustSpoken() {
     return false
+  }
+
+  /** What a program says of a stream cannot be sent: with `code` it ends, and the session behind it. */
+  failFrame(exchange, type, code) {
+    const emitter = exchange.stream ?? this
+    emitter.emit('frameError', type, constants.NGHTTP2_FRAME_SIZE_ERROR, exchange.id)
+    setImmediate(() => {
+      exchange.reset(code)
+      this.close()
+    })
   }
 
   hasStreams() {
@@ -398,7 +400,7 @@ class Http2Session extends EventEmitter {
   /** The peer has broken the protocol, and been told. */
   onFailed(code, why) {
     this.failed = true
-    this.tearDown(errors.protocolError(why), code)
+    this.tearDown(errors.failure(why), code)
   }
 
   /** The peer has ended its side, or the connection is gone. */

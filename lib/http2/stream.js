@@ -168,7 +168,8 @@ class Http2Stream extends Duplex {
 
   _write(chunk, encoding, callback) {
     const exchange = this[kExchange]
-    if (exchange.closed) return callback(errors.invalidStream())
+    // It hears of that another way.
+    if (exchange.closed) return callback()
     if (!exchange.headersSent) this.proceed()
     // What has no body drops it.
     if (exchange.localEnded) return callback()

@@ -496,7 +496,7 @@ mod tests {
             );
         }
         // A kind that is not known may be of anything.
-        assert_eq!(parse(10, 0xff, 0, &[1]), Ok(Frame::Unknown));
+        assert_eq!(parse(11, 0xff, 0, &[1]), Ok(Frame::Unknown));
         assert_eq!(parse(200, 0, 5, &[]), Ok(Frame::Unknown));
     }
 
