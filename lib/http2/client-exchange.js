@@ -57,7 +57,10 @@ class ClientExchange extends Exchange {
     stream.emit('ready')
     this.goOn()
     if (channels.start.hasSubscribers) channels.start.publish({ stream, headers: stream.sentHeaders })
-    if (this.doomed) this.reset(this.code)
+    if (this.doomed) {
+      stream.push(null)
+      this.resetWhenSent(this.code)
+    }
   }
 
   /** Whether what the program writes has to wait for the request to go out: `later` is called then. */
@@ -73,18 +76,24 @@ class ClientExchange extends Exchange {
     later?.()
   }
 
-  settle() {
-    super.settle()
+  settle(ends) {
+    if (!this.closed) this.abort()
+    super.settle(ends)
     this.goOn()
   }
 
-  /** The program has closed it before there is a connection: it is ended when the request is out. */
+  /** The program has not said all, and will not: it hears of that at once. */
+  abort() {
+    const { stream, aborted } = this
+    if (aborted || stream.writableEnded) return
+    this.aborted = true
+    stream.emit('aborted')
+  }
+
+  /** The program has closed it, which is done later. */
   doom(code) {
-    const { stream } = this
     this.code = code
     this.doomed = true
-    if (!stream.writableEnded) stream.end()
-    stream.push(null)
   }
 
   /** The server promises it. */
@@ -106,9 +115,8 @@ class ClientExchange extends Exchange {
     session.emit('stream', stream, headers, NGHTTP2_FLAG_END_HEADERS, rawFields(text))
   }
 
-  /** The program has not said all. */
   isCut() {
-    return !this.stream.writableEnded
+    return this.aborted
   }
 
   onSaid() {}
@@ -139,8 +147,8 @@ class ClientExchange extends Exchange {
   onInformational(text) {
     this.touch()
     const headers = fieldsObject(text)
-    this.emit('headers', headers, NGHTTP2_FLAG_END_HEADERS, rawFields(text))
     if (headers[':status'] === CONTINUE) this.emit('continue')
+    this.emit('headers', headers, NGHTTP2_FLAG_END_HEADERS, rawFields(text))
   }
 
   touch() {

@@ -38,8 +38,6 @@ class ClientHttp2Session extends Http2Session {
     this.maxOrigins = maxOrigins
     /** Exchanges that wait for the connection. */
     this.unsent = new Set()
-    /** It was the connection that has ended. */
-    this.lost = false
     socket.on('error', (error) => this.onLost(error))
     socket.on('close', () => this.onLost(this.connecting ? errors.socketClosed() : undefined))
     if (!socket.connecting && !socket.secureConnecting) this.begin()
@@ -158,7 +156,7 @@ class ClientHttp2Session extends Http2Session {
     exchange.push(id, text)
     // Without listeners, nobody would read it.
     if (this.listenerCount('stream') === 0) exchange.reset(NGHTTP2_REFUSED_STREAM)
-    else exchange.tellPush()
+    else process.nextTick(tellPush, exchange)
   }
 
   /** What a server says without being asked. What makes no sense is passed over (RFC 7838, 4; RFC 8336, 2.1). */
@@ -196,6 +194,10 @@ class ClientHttp2Session extends Http2Session {
     }
     this.emit('origin', origins)
   }
+}
+
+function tellPush(exchange) {
+  exchange.tellPush()
 }
 
 function send(exchange) {
@@ -250,5 +252,7 @@ function throwsWhenClosed() {
   }
   return throwing
 }
+
+ClientHttp2Session.prototype.isClient = true
 
 module.exports = { ClientHttp2Session }

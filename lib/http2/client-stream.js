@@ -2,10 +2,13 @@
 
 // A stream of a client's session.
 
+const { constants } = require('node:http2')
 const { addAbortSignal } = require('node:stream')
 const { client: channels } = require('./channels.js')
 const { objectOf } = require('./fields.js')
 const { Http2Stream, kExchange, kSent, kWaitForTrailers } = require('./stream.js')
+
+const { NGHTTP2_NO_ERROR } = constants
 
 class ClientHttp2Stream extends Http2Stream {
   get pending() {
@@ -53,15 +56,30 @@ class ClientHttp2Stream extends Http2Stream {
   proceed() {}
 
   finishClose(code) {
-    if (this.pending) this[kExchange].doom(code)
-    else super.finishClose(code)
+    if (!this.pending) return super.finishClose(code)
+    // When the request is out.
+    this[kExchange].doom(code)
+    this[kExchange].abort()
+    const isLater = code === NGHTTP2_NO_ERROR && this.writableEnded
+    if (!this.writableEnded) this.end()
+    if (!isLater) this.push(null)
   }
 
   /** Ends it without an error: what was written goes first. */
   closeCleanly(code) {
     const exchange = this[kExchange]
-    if (this.writableEnded && !this.writableFinished) this.once('finish', () => exchange.resetWhenSent(code))
-    else exchange.resetWhenSent(code)
+    if (this.writableEnded && !this.writableFinished) {
+      exchange.doom(code)
+      this.once('finish', () => exchange.resetWhenSent(code))
+    } else exchange.resetWhenSent(code)
+  }
+
+  /** It was told. */
+  tellAborted() {}
+
+  destroyWhenDone() {
+    if (this.rstCode === NGHTTP2_NO_ERROR) super.destroyWhenDone()
+    else this.destroy()
   }
 
   /** What there is to read is the program's; where there is nothing, that is the end. */

@@ -185,13 +185,13 @@ class Exchange {
     waiting?.()
   }
 
-  /** Nothing happens on the stream any more. Nobody is told yet. */
-  settle() {
+  /** Nothing happens on the stream any more. Nobody is told yet. Whoever destroys it at once need not have it end before that. */
+  settle(ends = true) {
     if (this.closed) return
     this.closed = true
     this.aborted = this.isCut()
     this.session.forget(this)
-    this.stream?.endedElsewhere()
+    if (ends) this.stream?.endedElsewhere()
     const { close } = this.channels
     if (close.hasSubscribers) close.publish({ stream: this.getStream() })
   }

@@ -54,8 +54,7 @@ class Http2Session extends EventEmitter {
 
   /** Speaks HTTP/2 on a connection from now on. Returns an error's number, or 0. */
   attach(handle) {
-    const { options } = this
-    const isClient = this.type === constants.NGHTTP2_SESSION_CLIENT
+    const { isClient, options } = this
     this.handle = handle
     this.connecting = false
     this.encrypted = handle.secured
@@ -94,6 +93,7 @@ class Http2Session extends EventEmitter {
   }
 
   get socket() {
+    if (this.handle?.id === -1) return undefined
     this.socketProxy ??= sessionSocket(this)
     return this.socketProxy
   }
@@ -322,7 +322,7 @@ class Http2Session extends EventEmitter {
     process.nextTick(each, exchanges, close)
     for (const exchange of exchanges) {
       exchange.code = this.codeFor(exchange, code)
-      exchange.settle()
+      exchange.settle(this.lost)
       exchange.stream?.destroy(error)
     }
     const pings = this.pendingPings.splice(0)
@@ -413,6 +413,10 @@ class Http2Session extends EventEmitter {
     else this.tearDown(error, NGHTTP2_CANCEL)
   }
 }
+
+Http2Session.prototype.isClient = false
+/** It was the connection that has ended. */
+Http2Session.prototype.lost = false
 
 /** The end is told last. */
 function tellClosed(session, error) {

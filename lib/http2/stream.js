@@ -234,12 +234,15 @@ class Http2Stream extends Duplex {
   }
 
   onExchangeClosed() {
-    const exchange = this[kExchange]
     try {
-      if (exchange.aborted) this.emit('aborted')
+      this.tellAborted()
     } finally {
       if (!this.destroyed) this.destroyWhenDone()
     }
+  }
+
+  tellAborted() {
+    if (this[kExchange].aborted) this.emit('aborted')
   }
 
   destroyWhenDone() {
