@@ -152,11 +152,11 @@ class ClientHttp2Session extends Http2Session {
 
   onPush(id, text) {
     this.touch()
+    // Nobody would read it.
+    if (this.listenerCount('stream') === 0) return native.http2Reset(this.handle.id, id, NGHTTP2_REFUSED_STREAM)
     const exchange = new ClientExchange(this, {})
     exchange.push(id, text)
-    // Without listeners, nobody would read it.
-    if (this.listenerCount('stream') === 0) exchange.reset(NGHTTP2_REFUSED_STREAM)
-    else process.nextTick(tellPush, exchange)
+    process.nextTick(tellPush, exchange)
   }
 
   /** What a server says without being asked. What makes no sense is passed over (RFC 7838, 4; RFC 8336, 2.1). */

@@ -203,6 +203,8 @@ class Http2Stream extends Duplex {
       const code = error?.name === 'AbortError' ? NGHTTP2_CANCEL : NGHTTP2_INTERNAL_ERROR
       exchange.reset(error ? code : NGHTTP2_NO_ERROR)
     }
+    // What is written from now on comes too late.
+    this.endedElsewhere()
     const { code } = exchange
     if (!error && code !== NGHTTP2_NO_ERROR && code !== NGHTTP2_CANCEL) error = errors.streamError(code)
     this.push(null)
