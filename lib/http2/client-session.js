@@ -124,9 +124,7 @@ class ClientHttp2Session extends Http2Session {
     else this.tearDown(error, NGHTTP2_INTERNAL_ERROR)
   }
 
-  tearDown(error, code) {
-    if (this.destroyed) return
-    super.tearDown(error, code)
+  cancelUnsent(error) {
     for (const { stream } of this.unsent) stream.destroy(errors.streamCancel(error))
   }
 

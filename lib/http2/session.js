@@ -325,11 +325,15 @@ class Http2Session extends EventEmitter {
       exchange.settle(this.lost)
       exchange.stream?.destroy(error)
     }
+    this.cancelUnsent(error)
     const pings = this.pendingPings.splice(0)
     this.pendingSettings.fill(undefined)
     process.nextTick(each, pings, cancelPing)
     this.leave(error)
   }
+
+  /** Ends what waits for a connection. */
+  cancelUnsent() {}
 
   /** Lets go of the connection, and tells that it is over. */
   leave(error) {
