@@ -109,7 +109,7 @@ async function finish(stream) {
 }
 
 const echo = (server) =>
-  server.on('stream', (stream, headers, flags, raw) => {
+  server.on('stream', (stream, headers, _flags, raw) => {
     stream.on('error', () => {})
     const asked = JSON.stringify([
       raw.filter((_, i) => raw[i - (i % 2)] !== ':authority'),
@@ -502,7 +502,7 @@ test('pushes', async () => {
         stream.end()
         return
       }
-      stream.pushStream({ ':path': '/pushed', 'x-a': 'b' }, (error, pushed) => {
+      stream.pushStream({ ':path': '/pushed', 'x-a': 'b' }, (_error, pushed) => {
         pushed.on('error', () => {})
         pushed.respond({ 'x-pushed': 'yes' })
         pushed.end('pushed body')

@@ -521,6 +521,10 @@ impl Session {
                     code,
                     by_peer: true,
                 });
+                if self.role == Role::Client && self.is_ours(stream) {
+                    // That many requests were ours to make.
+                    return Ok(());
+                }
                 self.reset_once()
             }
             Frame::Settings(settings) => {

@@ -83,7 +83,9 @@ impl Stream {
 
     /// Whether something could be sent if the connection's window let it.
     pub fn can_send(&self) -> bool {
-        self.request.is_none() && self.local < Local::Ended && (self.queued > 0 && self.send > 0 || self.queued == 0 && self.end.is_some())
+        self.request.is_none()
+            && self.local < Local::Ended
+            && (self.queued > 0 && self.send > 0 || self.queued == 0 && self.end.is_some())
     }
 
     /// Both sides have ended.

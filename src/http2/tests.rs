@@ -53,11 +53,7 @@ impl Seen {
             Event::Pong(octets) => Seen::Pong(octets),
             Event::Goaway { last, code, debug } => Seen::Goaway(last, code, debug.to_vec()),
             Event::Failed { code, why } => Seen::Failed(code, why),
-            Event::Push {
-                stream,
-                parent,
-                fields,
-            } => Seen::Push(stream, parent, text(fields.text())),
+            Event::Push { stream, parent, fields } => Seen::Push(stream, parent, text(fields.text())),
             Event::Extension { kind, stream, payload } => Seen::Extension(kind, stream, payload.to_vec()),
         }
     }

@@ -318,6 +318,7 @@ impl Session {
                 return self.chatter(1);
             }
             stream.answered = true;
+            self.chatter.earn(2);
             stream.bodiless |= matches!(fields.status(), 204 | 304);
             stream.content_length = fields.content_length().filter(|_| !stream.bodiless);
             if ends && stream.content_length.is_some_and(|length| length > 0) {

@@ -96,7 +96,9 @@ fn what_comes_on_a_stream_that_waits_is_wrong() {
     let mut pair = one_at_a_time();
     assert_eq!([pair.ask(), pair.ask(), pair.ask()], [1, 3, 5]);
     pair.session.reset(3, Code::CANCEL, &mut pair.out).unwrap();
-    pair.headers(1, OK, true).headers(3, OK, true).fails(Code::PROTOCOL_ERROR);
+    pair.headers(1, OK, true)
+        .headers(3, OK, true)
+        .fails(Code::PROTOCOL_ERROR);
 }
 
 #[test]
@@ -178,7 +180,18 @@ fn pushes_are_taken_where_they_are_wanted() {
     // Its tables are kept, and what still comes on it is passed over.
     pair.headers(8, OK, true).headers(4, OK, true).promise(1, 10).feed();
     let seen = pair.see();
-    assert!(matches!(seen[..], [Seen::Head(4, ..), Seen::End(4, None), Seen::Closed(4), Seen::Push(10, 1, _)]), "{seen:?}");
+    assert!(
+        matches!(
+            seen[..],
+            [
+                Seen::Head(4, ..),
+                Seen::End(4, None),
+                Seen::Closed(4),
+                Seen::Push(10, 1, _)
+            ]
+        ),
+        "{seen:?}"
+    );
     assert_eq!(pair.kinds(), []);
 }
 
@@ -263,15 +276,29 @@ fn floods_of_promises_end_the_connection() {
     pair.ask();
     let count = until_calm(5000, &mut pair, |at, pair| {
         let stream = 2 * at as u32 + 2;
-        pair.promise(1, stream).frame(kind::RST_STREAM, 0, stream, &8u32.to_be_bytes());
+        pair.promise(1, stream)
+            .frame(kind::RST_STREAM, 0, stream, &8u32.to_be_bytes());
     });
     assert!((900..1100).contains(&count), "{count}");
 }
 
 #[test]
+fn a_server_may_reset_whatever_it_was_asked() {
+    let mut pair = Pair::client();
+    for _ in 0..5000 {
+        let stream = pair.ask();
+        pair.frame(kind::RST_STREAM, 0, stream, &7u32.to_be_bytes()).feed();
+        pair.out.clear();
+        assert_eq!(pair.see(), [Seen::Reset(stream, Code::REFUSED_STREAM, true)]);
+    }
+}
+
+#[test]
 fn clients_hear_of_other_servers_and_servers_of_nobody() {
     let mut pair = Pair::client();
-    pair.frame(kind::ALTSVC, 0, 0, b"\0\x01ah3").frame(kind::ORIGIN, 0, 0, b"").feed();
+    pair.frame(kind::ALTSVC, 0, 0, b"\0\x01ah3")
+        .frame(kind::ORIGIN, 0, 0, b"")
+        .feed();
     assert_eq!(
         pair.see(),
         [
@@ -296,7 +323,8 @@ fn it_does_not_matter_where_a_servers_script_is_cut() {
         frame::block(kind::PUSH_PROMISE, 0, 1, &payload, 7, &mut pair.script);
         pair.headers(1, &[(":status", "103")], false).headers(1, OK, false);
         pair.frame(kind::DATA, 0, 1, b"body").headers(2, OK, true);
-        pair.frame(kind::ALTSVC, 0, 1, b"\0\0h3").headers(1, &[("x-t", "1")], true);
+        pair.frame(kind::ALTSVC, 0, 1, b"\0\0h3")
+            .headers(1, &[("x-t", "1")], true);
     };
     let run = |step: usize| {
         let mut pair = Pair::pushing(9);
@@ -309,7 +337,10 @@ fn it_does_not_matter_where_a_servers_script_is_cut() {
         (pair.see(), pair.sent())
     };
     let whole = run(usize::MAX);
-    assert!(whole.0.contains(&Seen::Closed(1)) && whole.0.contains(&Seen::Closed(2)), "{whole:?}");
+    assert!(
+        whole.0.contains(&Seen::Closed(1)) && whole.0.contains(&Seen::Closed(2)),
+        "{whole:?}"
+    );
     for step in 1..40 {
         assert_eq!(run(step), whole);
     }
