@@ -6,10 +6,12 @@
 
 #[cfg(feature = "binding")]
 pub mod background;
+mod calendar;
 pub mod codec;
 pub mod engine;
 pub mod errno;
 pub mod files;
+pub mod grpc;
 pub mod http1;
 pub mod http2;
 mod js;

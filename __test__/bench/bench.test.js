@@ -15,6 +15,7 @@ const { onPath } = require('../../bench/lib/machine.js')
 const { agree } = require('../../bench/http/agree.js')
 const loads = require('../../bench/http/loads.js')
 const { withServers } = require('../../bench/http/measures/served.js')
+const nginx = require('../../bench/lib/nginx.js')
 const uws = require('../../bench/http/programs/uws.js')
 const { loadGenerator } = require('../../bench/lib/load.js')
 const { picks } = require('../../bench/lib/picks.js')
@@ -83,7 +84,8 @@ test('bench http', { skip: wrkMissing }, async (t) => {
 for (const load of loads) {
   const skip = load.packages && peersMissing
   test(`bench http: ${load.name} is answered alike`, { skip }, async () => {
-    const names = load.contenders.filter((name) => name !== 'uWebSockets' || !(peersMissing || uws.unsupported()))
+    const missing = { uWebSockets: peersMissing || uws.unsupported(), nginx: nginx.missing() }
+    const names = load.contenders.filter((name) => !missing[name])
     await withServers(load, names, undefined, async (servers) => {
       assert.deepStrictEqual(
         servers.map(({ name }) => name),
@@ -161,6 +163,22 @@ test('bench static: readers that stop reading', { skip: peersMissing }, async ()
   const options = { rounds: 1, notes: [], readers: 20 }
   const [{ metrics }] = await slow.run({ one: slow, names: ['ironwire'], ...options })
   assert.ok(Number.isFinite(metrics.rss.median))
+})
+
+test('bench grpc', { skip: peersMissing }, async (t) => {
+  const { cases } = await report(t, 'grpc', '--seconds', '0.1', '--only', 'ironwire,@grpc/grpc-js')
+  assert.deepStrictEqual(
+    cases.map((one) => one.name),
+    ['64 in flight', '1 in flight', 'a stream from the server'],
+  )
+  for (const one of cases) assert.deepStrictEqual(contendersOf(one), ['ironwire', '@grpc/grpc-js'])
+})
+
+const etcdMissing = !onPath('etcd') && 'there is no etcd'
+
+test('bench etcd', { skip: etcdMissing || peersMissing }, async (t) => {
+  const { cases } = await report(t, 'etcd', '--seconds', '0.1', '--case', '64 in flight')
+  assert.deepStrictEqual(contendersOf(cases[0]), ['ironwire', '@grpc/grpc-js'])
 })
 
 test('bench rpc', { skip: peersMissing }, async (t) => {

@@ -10,6 +10,7 @@ const os = require('node:os')
 const path = require('node:path')
 const { test } = require('node:test')
 const { promisify } = require('node:util')
+const { missing: etcdMissing, startCluster } = require('../etcd/support')
 const { request } = require('../files/support')
 const { start } = require('../tutorial/support')
 
@@ -301,6 +302,17 @@ test('registry', async (t) => {
   assert.ok(Number(calls) > 100, calls)
 })
 
+test('etcd', { skip: etcdMissing }, async (t) => {
+  const cluster = await startCluster()
+  t.after(() => cluster.end())
+  assert.deepStrictEqual(await linesOf(t, 'etcd/main.js', { ETCD: cluster.url }), [
+    'example/settings/colour is blue',
+    '1 of 3 leads',
+    'and none any more',
+    'the course is java',
+  ])
+})
+
 test('processes', async (t) => {
   const lines = await linesOf(t, 'processes/main.js')
   const digest = (text) => {
@@ -318,6 +330,7 @@ test('processes', async (t) => {
 })
 
 test('no example is left out', () => {
+  if (etcdMissing) seen.add('etcd/main.js')
   const all = fs
     .readdirSync(EXAMPLES, { recursive: true })
     .filter((file) => file.endsWith('.js') && !file.startsWith('.'))

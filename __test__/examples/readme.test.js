@@ -31,7 +31,7 @@ async function run(t, title) {
 test('there is a program for each module', () => {
   assert.deepStrictEqual(
     [...programs.keys()],
-    ['Buffer and codec', 'protobuf', 'net', 'dgram', 'http', 'https and tls', 'http2', 'static files', 'rpc'],
+    ['Buffer and codec', 'protobuf', 'net', 'dgram', 'http', 'https and tls', 'http2', 'grpc', 'static files', 'rpc'],
   )
 })
 

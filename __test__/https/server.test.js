@@ -457,7 +457,7 @@ describe('sessions', AT_ONCE, () => {
 
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
     same(
-      `keep their ticket in ${maxVersion}, until its key is replaced`,
+      `go on in ${maxVersion}, until the key of tickets is replaced`,
       { maxVersion },
       hello,
       async (port, server) => {
@@ -473,7 +473,9 @@ describe('sessions', AT_ONCE, () => {
         server.setTicketKeys(Buffer.alloc(48, 1))
         const last = await get()
         agent.destroy()
-        return [second, third, last].map(([session, reused]) => [session === first[0], reused])
+        // In TLS 1.3 ours give others, for clients that use each once.
+        const isKept = ([session]) => maxVersion === 'TLSv1.3' || session === first[0]
+        return [second, third, last].map((got) => [isKept(got), got[1]])
       },
       (found) =>
         assert.deepEqual(

@@ -30,7 +30,7 @@ test('one that Rust does not have is an error, not undefined', () => {
 })
 
 test('the words of rows have names, and what handlers of events read has no number of its own', () => {
-  const files = ['dgram', 'files', 'http', 'http/client', 'http2', 'net', 'rpc'].flatMap((name) => {
+  const files = ['dgram', 'files', 'grpc', 'http', 'http/client', 'http2', 'net', 'rpc'].flatMap((name) => {
     const folder = path.join(__dirname, '../../lib', name)
     return fs.readdirSync(folder).map((file) => path.join(folder, file))
   })
@@ -38,6 +38,7 @@ test('the words of rows have names, and what handlers of events read has no numb
     (file) => file.endsWith('.js') && /\b(?:words|table)\[/.test(fs.readFileSync(file, 'utf8')),
   )
   assert.deepEqual(readers.map((file) => path.basename(file)).sort(), [
+    'batch.js',
     'batch.js',
     'batch.js',
     'connection.js',

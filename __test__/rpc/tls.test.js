@@ -154,7 +154,7 @@ describe('calls over TLS', { concurrency: 4 }, () => {
     for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
       const { server, port } = await serving(t, { ca, requestCert: true, maxVersion })
       const caller = connecting(t, `localhost:${port}`, client)
-      for (const resumed of [false, true, true]) {
+      for (const resumed of [false, true, true, true, true]) {
         const peer = await peerOf(caller)
         assert.deepEqual([peer.resumed, peer.authorized, peer.subject], [resumed, true, 'O=ironwire\nCN=client'])
         server.closeAllConnections()
@@ -272,6 +272,19 @@ describe('who may come in', { concurrency: 4 }, () => {
       assert.ok(refused.pop().message.endsWith(why))
     }
     assert.deepEqual([server.stats.unauthenticated, server.stats.tlsFailures], [3, 0])
+  })
+
+  it('is nobody whose certificate was signed by who may not sign, nor is such a server believed', async (t) => {
+    const [end, between, root] = String(pem('chains/between-may-not-sign.pem')).split(/(?<=END CERTIFICATE-----\n)/)
+    const signed = { key: pem('chains/key.pem'), cert: end + between }
+    const { port } = await serving(t, { ...identity, ca: [ca, root], requestCert: true })
+    const stranger = await refusalOf(connecting(t, `localhost:${port}`, signed).call('echo'))
+    assert.equal(stranger.code, 'IRONWIRE_RPC_UNAUTHENTICATED')
+    assert.match(stranger.message, /not this one: KEYUSAGE_NO_CERTSIGN$/)
+    const other = await serving(t, signed)
+    const { code, cause } = await refusalOf(connecting(t, `localhost:${other.port}`, { ca: root }).call('echo'))
+    assert.deepEqual([code, cause.code], ['IRONWIRE_RPC_TLS', 'UNSPECIFIED'])
+    assert.equal(cause.message, 'key usage does not include certificate signing')
   })
 
   it('is everybody, where the server does not reject', async (t) => {

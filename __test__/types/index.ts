@@ -320,6 +320,65 @@ createHttp2Server({ settings: { initialWindowSize: 100_000 } }).on('stream', (st
 // @ts-expect-error: a setting that is no number
 createHttp2Server({ settings: { initialWindowSize: 'a' } })
 
+import type { etcd } from 'ironwire'
+import { EtcdError, connect as etcdConnect } from 'ironwire/etcd'
+
+const keys: etcd.Client = etcdConnect(['a:2379', 'https://b'], { username: 'a', password: 'b', timeout: 5 })
+keys.get('a').then((entry) => entry?.value satisfies Buffer | undefined)
+keys.get('a', { serializable: true }, (_error, entry) => void (entry satisfies etcd.Entry | null))
+keys
+  .range({ prefix: 'a' }, { sort: { by: 'modRevision' }, limit: 1n })
+  .then(({ entries, more }) => [entries[0].lease, more])
+keys.put(Buffer.from('a'), 'b', { lease: 5n, idempotent: true })
+keys.txn({ compare: [{ key: 'a', version: 0, is: '>' }], success: [{ put: 'a', value: 'b' }, { get: { from: 'a' } }] })
+keys.watch({ prefix: '' }, { initial: true }).on('put', ({ key }, previous) => [key.length, previous?.value])
+keys.lease(5).then((lease) => lease.put('a', 'b').then(() => lease.revoke()))
+keys.call('Maintenance/Status').catch((error) => error instanceof EtcdError && (error.sent satisfies boolean))
+// @ts-expect-error: what is compared is one thing
+keys.txn({ compare: [{ key: 'a' }] })
+rpc.connect('etcd://a,b:1/service').addresses.length satisfies number
+rpc.connectRegistry('etcd://a', { username: 'a', password: 'b' }).register('service', { port: 1 })
+
+import { grpc } from 'ironwire'
+import { Server as GrpcServer, status as grpcStatus } from 'ironwire/grpc'
+
+const grpcServer: grpc.Server = new GrpcServer({ 'grpc.max_concurrent_streams': 10 })
+grpcServer.addService(protobuf(''.trim()).Catalog as unknown as grpc.SchemaService, {
+  get(call: grpc.ServerUnaryCall<{ id: number }, { name: string }>, callback: grpc.sendUnaryData<{ name: string }>) {
+    if (call.request.id === 0) callback({ code: grpcStatus.NOT_FOUND, details: 'no such thing' })
+    else callback(null, { name: call.getPeer() })
+  },
+})
+const GrpcCatalog = grpc.makeClientConstructor({}, 'Catalog')
+const grpcClient = new GrpcCatalog('localhost:1', grpc.credentials.createInsecure(), { 'grpc.keepalive_time_ms': 1000 })
+grpcClient.get({ id: 1 }, (error: grpc.ServiceError | null) => error?.code satisfies grpc.status | undefined)
+const grpcCalls = grpc.credentials.createFromMetadataGenerator(({ service_url }, callback) => {
+  const metadata = new grpc.Metadata()
+  metadata.set('authorization', service_url)
+  callback(null, metadata)
+})
+const grpcChannel: grpc.ChannelCredentials = grpc.credentials.createSsl(Buffer.from(''), null, null, {
+  checkServerIdentity: (host, { subject }) => (subject.CN === host ? undefined : new Error(host)),
+})
+grpc.credentials.combineChannelCredentials(grpcChannel, grpcCalls).compose(grpcCalls)
+const grpcAuth: grpc.AuthContext | null = grpcClient
+  .get({ id: 1 }, { credentials: grpcCalls }, () => {})
+  .getAuthContext()
+grpcAuth?.sslPeerCertificate?.fingerprint256 satisfies string | undefined
+grpc.ServerCredentials.createSsl(null, [{ private_key: Buffer.from(''), cert_chain: Buffer.from('') }], true)
+grpcClient.waitForReady(Date.now() + 1000, (error) => error satisfies Error | undefined)
+const healthy = new grpc.health.HealthImplementation({ '': 'SERVING' })
+healthy.setStatus('shop.Shop', 'NOT_SERVING' satisfies grpc.health.ServingStatus)
+healthy.addToServer(grpcServer)
+// @ts-expect-error: no status
+healthy.setStatus('shop.Shop', 'OK')
+grpc.makeClientConstructor(grpc.health.service)
+new grpc.reflection.ReflectionService([protobuf(''.trim()), grpc.health.schema], { services: [] }).addToServer(
+  grpcServer,
+)
+// @ts-expect-error: credentials are wanted
+new grpc.Client('localhost:1')
+
 import { dgram } from 'ironwire'
 import { createSocket } from 'ironwire/dgram'
 

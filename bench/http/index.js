@@ -8,6 +8,7 @@
 const { loadGenerator } = require('../lib/load.js')
 const { twoCores } = require('../lib/machine.js')
 const { installPeers, peerVersion } = require('../lib/peers.js')
+const nginx = require('../lib/nginx.js')
 const loads = require('./loads.js')
 const { servedCase } = require('./measures/served.js')
 const uws = require('./programs/uws.js')
@@ -25,6 +26,7 @@ exports.metrics = {
  */
 const cases = [
   ...loads.map(servedCase),
+  ...require('./measures/handshakes.js'),
   ...require('./measures/client.js'),
   require('./measures/echo.js'),
   require('./measures/idle.js'),
@@ -59,6 +61,12 @@ exports.run = async ({ rounds, seconds, wants, wantsCase }, notes) => {
       notes.push(`uWebSockets is left out, as it does not load here: ${reason}`)
       chosen = among(chosen, (name) => name !== 'uWebSockets')
     } else notes.push("uWebSockets is npm's uwebsockets, a repackaged uWebSockets.js: see bench/README.md")
+  }
+
+  if (chosen.some(({ contenders }) => contenders.includes('nginx'))) {
+    const reason = nginx.missing()
+    notes.push(reason ? `nginx is left out: ${reason}` : `nginx is ${nginx.version()}: one worker`)
+    if (reason) chosen = among(chosen, (name) => name !== 'nginx')
   }
 
   const done = []

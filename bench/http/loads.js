@@ -18,7 +18,7 @@ const hello = { program: 'hello', contenders: all, exchanges: [[{}, { body: 'htt
 const secure = {
   program: 'secure hello',
   secure: true,
-  contenders: ['ironwire', 'node:https'],
+  contenders: ['ironwire', 'node:https', 'uWebSockets', 'nginx'],
   exchanges: [[{}, { body: 'http' }]],
 }
 
@@ -118,15 +118,10 @@ module.exports = [
   { ...secure, name: 'https', title: 'hello over TLS 1.3' },
   {
     ...secure,
-    name: 'https connections',
-    title: 'hello over TLS 1.3, a connection and a full handshake (ECDSA, P-256) for each',
-    exchanges: [[{ headers: { Connection: 'close' } }, { body: 'http' }]],
-  },
-  {
-    ...secure,
     name: 'https 1 MiB',
     title: '1 MiB over TLS 1.3',
     program: 'secure 1 MiB',
+    contenders: ['ironwire', 'node:https', 'uWebSockets'],
     connections: 8,
     exchanges: [[{}, { body: LARGE }]],
   },

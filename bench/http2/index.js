@@ -6,7 +6,9 @@ const { execFile } = require('node:child_process')
 const path = require('node:path')
 const { promisify } = require('node:util')
 const { withChildren } = require('../lib/child.js')
+const { files } = require('../lib/identity.js')
 const { onPath, twoCores } = require('../lib/machine.js')
+const nginx = require('../lib/nginx.js')
 const { interleave } = require('../lib/stats.js')
 
 exports.title = 'http2: what a request costs'
@@ -15,7 +17,32 @@ exports.metrics = {
   rate: { title: 'requests/s', better: 'higher' },
 }
 
-const names = ['ironwire', 'node:http2']
+const nodeStyle = ['ironwire', 'node:http2']
+const names = [...nodeStyle, 'nginx']
+
+/** What a browser sends with each request. */
+const browser = {
+  'user-agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
+  accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
+  'accept-language': 'en-GB,en;q=0.7,de;q=0.3',
+  'accept-encoding': 'gzip, deflate, br, zstd',
+  referer: 'https://localhost/articles?page=3',
+  cookie: 'session=2f1c9a7e5b3d4806; theme=dark; _ga=GA1.1.1234567890.1700000000',
+  'upgrade-insecure-requests': '1',
+  'sec-fetch-dest': 'document',
+  'sec-fetch-mode': 'navigate',
+  'sec-fetch-site': 'same-origin',
+  priority: 'u=0, i',
+}
+
+/** Programs that have a counterpart in nginx's configuration. */
+const nginxOf = {
+  hello: { listen: 'http2', server: 'location / { return 200 hello; }' },
+  secure: {
+    listen: 'ssl http2',
+    server: `ssl_certificate ${files.cert}; ssl_certificate_key ${files.key}; location / { return 200 hello; }`,
+  },
+}
 
 const loads = [
   { name: 'hello, 16 connections, 32 streams each', program: 'hello', connections: 16, streams: 32 },
@@ -31,6 +58,7 @@ const loads = [
 async function drive(core, port, { program, connections, streams }, seconds) {
   const command = ['h2load', '-D', String(seconds), '-c', String(connections), '-m', String(streams)]
   if (core !== undefined) command.unshift('taskset', '-c', String(core))
+  for (const [name, value] of Object.entries(browser)) command.push('-H', `${name}: ${value}`)
   const scheme = program.startsWith('secure') ? 'https' : 'http'
   const { stdout } = await promisify(execFile)(command[0], [...command.slice(1), `${scheme}://127.0.0.1:${port}/`])
   const [, done, succeeded] = /(\d+) done, (\d+) succeeded/.exec(stdout)
@@ -43,10 +71,17 @@ exports.run = async ({ rounds, seconds, wants, wantsCase }, notes) => {
   const cores = twoCores(notes)
   // It takes whole seconds.
   const duration = Math.max(1, Math.round(seconds))
-  const chosen = names.filter(wants)
+  const missing = nginx.missing()
+  notes.push(missing ? `nginx is left out: ${missing}` : `nginx is ${nginx.version()}: one worker`)
+  const among = names.filter((name) => wants(name) && !(name === 'nginx' && missing))
   const cases = []
   for (const load of loads.filter(({ name }) => wantsCase(name))) {
-    const starts = chosen.map((name) => [path.join(__dirname, 'server.js'), [name], cores?.measured])
+    const chosen = among.filter((name) => name !== 'nginx' || load.program in nginxOf)
+    const starts = chosen.map((name) =>
+      name === 'nginx'
+        ? new nginx.Nginx(nginxOf[load.program], cores?.measured)
+        : [path.join(__dirname, 'server.js'), [name], cores?.measured],
+    )
     const results = await withChildren(starts, async (children) => {
       const contenders = []
       for (const [i, name] of chosen.entries()) {

@@ -2,9 +2,8 @@
 
 // One contender's server: `node server.js NAME`.
 
-const fs = require('node:fs')
-const path = require('node:path')
 const { expose } = require('../lib/child.js')
+const { identity } = require('../lib/identity.js')
 const modules = { ironwire: () => require('../..').http2, 'node:http2': () => require('node:http2') }
 const http2 = modules[process.argv[2]]()
 
@@ -18,10 +17,6 @@ const programs = {
   large: () => http2.createServer((_request, response) => response.end(large)),
   secure: () => http2.createSecureServer(identity(), (_request, response) => response.end('hello')),
   'secure large': () => http2.createSecureServer(identity(), (_request, response) => response.end(large)),
-}
-const identity = () => {
-  const of = (name) => fs.readFileSync(path.join(__dirname, '..', '..', '__test__', 'https', 'fixtures', name))
-  return { key: of('server-key.pem'), cert: of('server-cert.pem') }
 }
 const large = Buffer.alloc(64 * 1024, 'x')
 

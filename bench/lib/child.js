@@ -70,9 +70,12 @@ class Child {
   }
 }
 
-/** Starts children, runs `body` with them, and stops them however it ends. */
+/**
+ * Starts children, each of which is `[file, args, core]` or something with the methods of a child; runs `body` with them, and stops them however
+ * it ends.
+ */
 async function withChildren(starts, body) {
-  const children = starts.map(([file, args, core]) => new Child(file, args, core))
+  const children = starts.map((start) => (Array.isArray(start) ? new Child(...start) : start))
   try {
     return await body(children)
   } finally {

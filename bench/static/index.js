@@ -6,7 +6,7 @@ const { loadGenerator } = require('../lib/load.js')
 const { twoCores } = require('../lib/machine.js')
 const { installPeers, peerVersion } = require('../lib/peers.js')
 const { cases } = require('./cases.js')
-const { missing, version } = require('./nginx.js')
+const { missing, version } = require('../lib/nginx.js')
 const { measure } = require('./measure.js')
 const slow = require('./slow.js')
 

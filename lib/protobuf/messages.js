@@ -32,11 +32,15 @@ class Messages {
   }
 }
 
-/** The schema of a Messages object. */
+/** The schema of a Messages object; undefined for anything else. */
+function findSchema(messages) {
+  return behind.get(messages)?.schema
+}
+
 function schemaOf(messages) {
-  const made = behind.get(messages)
-  if (made === undefined) throw invalidArgType('messages', "what 'protobuf.load()' or 'protobuf()' gave", messages)
-  return made.schema
+  const schema = findSchema(messages)
+  if (schema === undefined) throw invalidArgType('messages', "what 'protobuf.load()' or 'protobuf()' gave", messages)
+  return schema
 }
 
 /** The message of this full name (`package.Outer.Inner`), from whichever file of the schema; undefined where there is none. */
@@ -45,4 +49,4 @@ function lookup(messages, fullName) {
   return schema.messages[schema.outline.messages.findIndex((outline) => outline[1] === fullName)]
 }
 
-module.exports = { Messages, lookup, ownFiles, schemaOf, standFor }
+module.exports = { Messages, findSchema, lookup, ownFiles, schemaOf, standFor }

@@ -93,8 +93,8 @@ function secured(Base) {
       const code = this.info[5]
       if (code === 'CERT_REJECTED') return null
       try {
-        const { peerCertificates } = this
-        return code === 'DEPTH_ZERO_SELF_SIGNED_CERT' ? judgeDates(peerCertificates) : code
+        void this.peerCertificates
+        return code
       } catch {
         // Node makes no sense of them.
         return null
@@ -187,12 +187,6 @@ function secured(Base) {
   }
 
   return SecureConnection
-}
-
-/** What has signed itself, and cannot be read by rustls, which then has not looked at its dates. */
-function judgeDates([own]) {
-  if (Date.parse(own.validTo) < Date.now()) return 'CERT_HAS_EXPIRED'
-  return Date.parse(own.validFrom) > Date.now() ? 'CERT_NOT_YET_VALID' : 'DEPTH_ZERO_SELF_SIGNED_CERT'
 }
 
 /** Connections of `Base` whose bytes are carried by a socket of Node's `tls`. */

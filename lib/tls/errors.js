@@ -39,12 +39,23 @@ const REASONS = {
   CERT_NOT_YET_VALID: 'certificate is not yet valid',
   CERT_SIGNATURE_FAILURE: 'certificate signature failure',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'self-signed certificate',
+  INVALID_CA: 'invalid CA certificate',
   INVALID_PURPOSE: 'unsuitable certificate purpose',
+  KEYUSAGE_NO_CERTSIGN: 'key usage does not include certificate signing',
+  PATH_LENGTH_EXCEEDED: 'path length constraint exceeded',
+  PERMITTED_VIOLATION: 'permitted subtree violation',
   SELF_SIGNED_CERT_IN_CHAIN: 'self-signed certificate in certificate chain',
   UNABLE_TO_GET_ISSUER_CERT: 'unable to get issuer certificate',
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'unable to get local issuer certificate',
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'unable to verify the first certificate',
+  UNHANDLED_CRITICAL_EXTENSION: 'unhandled critical extension',
 }
+
+/** Those that Node has no code of its own for. */
+const UNSPECIFIED = ['KEYUSAGE_NO_CERTSIGN', 'PERMITTED_VIOLATION', 'UNHANDLED_CRITICAL_EXTENSION']
+
+/** Node's code for one of OpenSSL's. */
+const verifyCode = (code) => (UNSPECIFIED.includes(code) ? 'UNSPECIFIED' : code)
 
 /** What newer Nodes add to some of them. */
 const SUGGESTION = '; if the root CA is installed locally, try running Node.js with --use-system-ca'
@@ -55,7 +66,8 @@ const suggests = Number.parseInt(process.versions.node, 10) >= 24
 function verifyError(code) {
   if (code === undefined) return undefined
   const reason = REASONS[code] ?? code
-  return Object.assign(new Error(suggests && SUGGESTED.includes(code) ? reason + SUGGESTION : reason), { code })
+  const message = suggests && SUGGESTED.includes(code) ? reason + SUGGESTION : reason
+  return Object.assign(new Error(message), { code: verifyCode(code) })
 }
 
 /** The server is gone before there is TLS. */
@@ -89,6 +101,7 @@ function notSecured() {
 module.exports = {
   sslError,
   handshakeError,
+  verifyCode,
   verifyError,
   disconnected,
   handshakeTimeout,

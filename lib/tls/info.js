@@ -6,6 +6,7 @@ const { Buffer } = require('node:buffer')
 const { X509Certificate } = require('node:crypto')
 const { native } = require('../engine.js')
 const { describe } = require('./ciphers.js')
+const { verifyCode } = require('./errors.js')
 
 /** Connections of `Base` that say what their TLS is, as soon as they are `secured`. */
 function informed(Base) {
@@ -62,7 +63,7 @@ function accepted(Base) {
     }
 
     get authorizationError() {
-      return (this.server.requestCert && this.info[5]) || null
+      return (this.server.requestCert && verifyCode(this.info[5])) || null
     }
 
     get authorized() {

@@ -1,8 +1,8 @@
 //! The numbers that cross to JavaScript. Rust says them, in the module that each belongs to; `lib/constants.js` has them from here.
 
 use super::{
-    codec_arrays, codec_framer, dgram, files, http, http_client, http_conn, http_file, http_out, http2, net_reads,
-    proto_codec, table,
+    codec_arrays, codec_framer, dgram, files, grpc, http, http_client, http_conn, http_file, http_out, http2,
+    net_reads, proto_codec, table,
 };
 use crate::errno::Errno;
 use crate::http1::{EVENT_WORDS, event, flag, row};
@@ -276,6 +276,60 @@ pub fn constants() -> HashMap<&'static str, Group> {
             }),
         ),
         ("prefaceFlag", group!(rpc::preface_flag { SECRET })),
+        (
+            "grpcEvent",
+            group!(grpc::event {
+                CALL,
+                METADATA,
+                MESSAGE,
+                TOO_LARGE,
+                END,
+                STATUS,
+                RESET,
+                DRAINED,
+                CLOSED,
+                SETTINGS,
+                PONG,
+                GOAWAY,
+                FAILED,
+                PING
+            }),
+        ),
+        (
+            "grpcRow",
+            group!(grpc::row {
+                FIRST,
+                WORDS,
+                KIND,
+                COMPRESSED,
+                TORN,
+                OPEN,
+                ID,
+                STREAM,
+                PART,
+                PART_LENGTH,
+                METHOD,
+                PATH_LENGTH,
+                TIMEOUT,
+                USED,
+                LENGTH,
+                CODE,
+                MESSAGE_LENGTH,
+                HTTP
+            }),
+        ),
+        ("grpcTimeout", group!(grpc::timeout { NONE, INVALID })),
+        (
+            "grpcSend",
+            group!(grpc::send_bit {
+                END,
+                MESSAGE,
+                FRAMES,
+                BEGUN
+            }),
+        ),
+        ("grpcSent", group!(grpc::sent { ALL, CLOSED })),
+        ("grpcStatus", group!({ NONE = crate::grpc::NO_STATUS })),
         (
             "rpcFlag",
             group!(rpc::flag {

@@ -1,37 +1,16 @@
-//! HTTP/2 connections between the engine and `lib/http2`: what peers say comes up in batches, what is answered goes down call by call.
-//!
-//! What the connections of one turn of the loop have received is shown to JavaScript in one call, `onHttp2(count, text, body)`, after the
-//! last of them was read: to enter JavaScript costs more than to read a request. The events stand in a [table](super::table), a row
-//! each, that names connection and stream. Data that a stream has to send wait in its session until there is a window for them, and
-//! room in the connection's output.
+//! HTTP/2 connections between the engine and `lib/http2`: their events as rows of [batches], and what is answered, call by call.
 
-use super::engine::{Engine, Node};
-use super::raw::{Args, Functions, Outcome, SharedBytes, Value};
-use super::table::{Showing, Table};
-use crate::engine::Protocol;
+pub(super) use super::batches::sent;
+
+use super::batches::{self, Batch, Batches, GONE, Rows, SHARED_BODY, room, said};
+use super::engine::Engine;
+use super::raw::{Args, Functions, Outcome, Value};
 use crate::http1::METHODS;
 use crate::http1::encode::DateCache;
-use crate::http2::{Code, Event, Fields, Gone, Limits, Role, Session, Settings, Wrote, frame};
-use crate::uv::{Errno, Stream};
+use crate::http2::{Code, Event, Fields, Limits, Role, Session, Settings, frame};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
-
-/// Events per call of JavaScript: more gain nothing from being shown together.
-const EVENTS: usize = 512;
-
-/// Header lists per call of JavaScript, in bytes: they are one string, which lives as long as any part of it.
-const TEXT: usize = 64 * 1024;
-
-/// Bodies of several reads per call of JavaScript, in bytes: they share one Buffer, which a part that is kept keeps whole.
-const SHARED_BODY: usize = 8 * 1024;
-
-/// Data that are put into a connection's output: what goes beyond that would only lie there, while other streams could have their turn.
-const ROOM: u64 = 64 * 1024;
-
-/// Output that nobody takes, beyond which a connection is not read any more. It is more than data alone can make: whoever asks, and does not read
-/// what is answered, is not heard until he does.
-const FLOOD: u64 = 4 * ROOM;
 
 /// The kinds of events.
 pub(super) mod event {
@@ -69,8 +48,7 @@ pub(super) mod event {
 
 /// A row of the table.
 pub(super) mod row {
-    /// Where the first begins, in words.
-    pub const FIRST: usize = 1;
+    pub use super::super::batches::{FIRST, ID};
     /// Words of one.
     pub const WORDS: usize = 7;
     /// The first word: the kind,
@@ -79,8 +57,7 @@ pub(super) mod row {
     pub const ENDS: u32 = 1 << 8;
     /// and from here on the number of its method and one more; 0 for one without number.
     pub const METHOD: u32 = 16;
-    /// The second: the connection.
-    pub const ID: usize = 1;
+    /// The second is the connection, the third the stream.
     pub const STREAM: usize = 2;
     /// Where in the text or body its part lies; of a ping, its first four bytes.
     pub const PART: usize = 3;
@@ -108,29 +85,9 @@ pub(super) mod send_bit {
     pub const BYTES: u32 = 1 << 14;
 }
 
-/// What those calls return; -1 for a stream that is gone, or a list that is none.
-pub(super) mod sent {
-    /// All is framed: no [`DRAINED`](super::event::DRAINED) comes.
-    pub const ALL: i32 = 1;
-    /// The stream is over: no [`CLOSED`](super::event::CLOSED) comes.
-    pub const CLOSED: i32 = 2;
-}
-
-const GONE: i32 = -1;
-
-/// One connection's state.
-struct Connection {
-    session: Session,
-    /// It is not read until its output has left.
-    flooded: bool,
-}
-
-/// The protocol in one environment.
+/// HTTP/2 in one environment.
 #[derive(Default)]
 struct Http2 {
-    scratch: RefCell<Scratch>,
-    /// A batch is being shown.
-    showing: Cell<bool>,
     date: RefCell<DateCache>,
     /// The loop time at which `date` was last checked.
     dated: Cell<u64>,
@@ -139,27 +96,19 @@ struct Http2 {
     body: RefCell<Vec<u8>>,
 }
 
-#[derive(Default)]
-struct Scratch {
-    table: Option<Table>,
-    rows: Vec<[u32; row::WORDS]>,
-    /// The lists of fields of the batch being made or shown; it may be shown again.
-    text: Vec<u8>,
-    body: Vec<u8>,
-    /// What was received while a batch was shown, by a loop that the program runs inside of its own.
-    late: Vec<(u32, Vec<u8>)>,
-}
+type Connection = batches::Connection<Session>;
+type Sessions = Batches<Http2, { row::WORDS }>;
 
 /// Adds this module's functions.
 pub fn register(functions: &mut Functions<Engine>) {
-    let http2 = Rc::new(Http2::default());
+    let http2 = Batches::new(Http2::default());
     functions.state().add_protocol(http2.clone());
-    functions.add_with(&http2, "http2Table", table);
+    functions.add_with(&http2, "http2Table", |http2, _, args| Ok(http2.table(args, "onHttp2")));
     functions.add_with(&http2, "http2Attach", attach);
     functions.add_with(&http2, "http2Feed", |http2, engine, args| {
         let (id, length) = (args.uint(0)?, args.uint(2)? as usize);
         let bytes = args.bytes(1, 0, length, <[u8]>::to_vec)?;
-        read(http2, engine, id, &bytes);
+        http2.receive(engine, id, &bytes);
         Ok(())
     });
     functions.add_with(&http2, "http2Request", request);
@@ -180,7 +129,7 @@ pub fn register(functions: &mut Functions<Engine>) {
     });
     functions.add_with(&http2, "http2Push", |http2, engine, args| {
         let (id, stream) = (args.uint(0)?, args.uint(1)?);
-        let fields = &mut *http2.fields.borrow_mut();
+        let fields = &mut *http2.protocol.fields.borrow_mut();
         fields.clear();
         args.append_latin1(2, fields)?;
         let pushed = engine.append_with(id, |http2: &mut Connection, out, _| {
@@ -232,16 +181,6 @@ pub fn register(functions: &mut Functions<Engine>) {
     functions.add("http2State", state);
 }
 
-/// `(listener)`: an object whose `onHttp2` is shown batches, the first time. Returns the table, as an `ArrayBuffer`.
-fn table(http2: &Rc<Http2>, _engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
-    let mut scratch = http2.scratch.borrow_mut();
-    if scratch.table.is_none() {
-        let words = row::FIRST + EVENTS * row::WORDS;
-        scratch.table = Table::new(args.env(), words, args.value(0), "onHttp2");
-    }
-    Ok(scratch.table.as_ref().map(Table::value))
-}
-
 /// So many numbers.
 fn words<const COUNT: usize>(args: &Args, index: usize) -> Outcome<[u32; COUNT]> {
     let mut words = [0u32; COUNT];
@@ -289,7 +228,7 @@ fn numbers(settings: &Settings) -> [u32; 7] {
 
 /// `(id, isClient, settings, limits)`: the connection speaks HTTP/2 from now on, and is read. Limits are numbers: of fields, of settings in one frame, of
 /// resets and those per second, of malformed streams, of pushes, and of requests before the server has said how many it takes.
-fn attach(http2: &Rc<Http2>, engine: &Engine, args: &Args) -> Outcome<i32> {
+fn attach(http2: &Rc<Sessions>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let id = args.uint(0)?;
     let role = if args.boolean(1)? { Role::Client } else { Role::Server };
     let settings = settings(args, 2)?;
@@ -305,34 +244,13 @@ fn attach(http2: &Rc<Http2>, engine: &Engine, args: &Args) -> Outcome<i32> {
     };
     let mut out = Vec::new();
     let session = Session::new(role, settings, limits, engine.now(), &mut out);
-    let connection = Connection {
-        session,
-        flooded: false,
-    };
-    let attached = engine.connection(id, |spoken| spoken.speak(http2.clone(), connection));
-    if let Err(error) = attached {
-        return Ok(error.0);
-    }
-    engine.append_with(id, |_: &mut Connection, pending, _| pending.extend_from_slice(&out));
-    Ok(Errno::code(engine.stream(id, Stream::read_start)))
-}
-
-/// Room for data in the output of a connection of which so many bytes have not left.
-fn room(queued: u64) -> usize {
-    ROOM.saturating_sub(queued) as usize
-}
-
-fn said(wrote: Option<Result<Wrote, Gone>>) -> i32 {
-    match wrote {
-        Some(Ok(Wrote { all, closed })) => (i32::from(all) * sent::ALL) | (i32::from(closed) * sent::CLOSED),
-        _ => GONE,
-    }
+    Ok(http2.attach(engine, id, session, &out))
 }
 
 /// `(id, fields, ends)`: a client's request, whose body follows unless it `ends`. Returns its stream.
-fn request(http2: &Rc<Http2>, engine: &Engine, args: &Args) -> Outcome<i32> {
+fn request(http2: &Rc<Sessions>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let (id, ends) = (args.uint(0)?, args.boolean(2)?);
-    let fields = &mut *http2.fields.borrow_mut();
+    let fields = &mut *http2.protocol.fields.borrow_mut();
     fields.clear();
     args.append_latin1(1, fields)?;
     let opened = engine.append_with(id, |http2: &mut Connection, out, _| {
@@ -342,14 +260,14 @@ fn request(http2: &Rc<Http2>, engine: &Engine, args: &Args) -> Outcome<i32> {
 }
 
 /// `(id, stream, bits, fields, body, length)`: a response's header, and its body, or the beginning of it, if `bits` say that there is one.
-fn respond(http2: &Rc<Http2>, engine: &Engine, args: &Args) -> Outcome<i32> {
+fn respond(http2: &Rc<Sessions>, engine: &Engine, args: &Args) -> Outcome<i32> {
     use send_bit::*;
     let (id, stream, bits) = (args.uint(0)?, args.uint(1)?, args.uint(2)?);
-    let fields = &mut *http2.fields.borrow_mut();
+    let fields = &mut *http2.protocol.fields.borrow_mut();
     fields.clear();
     args.append_latin1(3, fields)?;
-    http2.check_date(engine.now());
-    let date = http2.date.borrow();
+    http2.protocol.check_date(engine.now());
+    let date = http2.protocol.date.borrow();
     let date = (bits & DATE != 0).then(|| date.value());
     let status = (bits & STATUS) as u16;
     if bits & (TEXT | LATIN1 | BYTES) == 0 {
@@ -366,12 +284,11 @@ fn respond(http2: &Rc<Http2>, engine: &Engine, args: &Args) -> Outcome<i32> {
         });
         said(wrote)
     })?;
-    go_on(http2, engine, id, wrote);
-    Ok(wrote)
+    Ok(http2.go_on(engine, id, wrote))
 }
 
 /// `(id, stream, bits, body, length)`: a part of a body, and the stream's end with it if `bits` say so.
-fn write(http2: &Rc<Http2>, engine: &Engine, args: &Args) -> Outcome<i32> {
+fn write(http2: &Rc<Sessions>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let (id, stream, bits) = (args.uint(0)?, args.uint(1)?, args.uint(2)?);
     let wrote = with_body(http2, args, bits, 3, |body| {
         let wrote = engine.append_with(id, |http2: &mut Connection, out, queued| {
@@ -381,23 +298,15 @@ fn write(http2: &Rc<Http2>, engine: &Engine, args: &Args) -> Outcome<i32> {
         });
         said(wrote)
     })?;
-    go_on(http2, engine, id, wrote);
-    Ok(wrote)
+    Ok(http2.go_on(engine, id, wrote))
 }
 
-/// Where not all was sent for want of room in the output, there is room again: what is gathered has left.
-fn go_on(http2: &Http2, engine: &Engine, id: u32, wrote: i32) {
-    if wrote & sent::ALL == 0 {
-        pump(http2, engine, id);
-    }
-}
-
-fn with_body<T>(http2: &Http2, args: &Args, bits: u32, at: usize, code: impl FnOnce(&[u8]) -> T) -> Outcome<T> {
+fn with_body<T>(http2: &Sessions, args: &Args, bits: u32, at: usize, code: impl FnOnce(&[u8]) -> T) -> Outcome<T> {
     use send_bit::*;
     if bits & BYTES != 0 {
         return args.bytes(at, 0, args.uint(at + 1)? as usize, code);
     }
-    let body = &mut *http2.body.borrow_mut();
+    let body = &mut *http2.protocol.body.borrow_mut();
     body.clear();
     if bits & TEXT != 0 {
         args.append_utf8(at, body)?;
@@ -410,16 +319,15 @@ fn with_body<T>(http2: &Http2, args: &Args, bits: u32, at: usize, code: impl FnO
 }
 
 /// `(id, stream, fields)`: a stream's end, with fields behind its body.
-fn trailers(http2: &Rc<Http2>, engine: &Engine, args: &Args) -> Outcome<i32> {
+fn trailers(http2: &Rc<Sessions>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let (id, stream) = (args.uint(0)?, args.uint(1)?);
-    let fields = &mut *http2.fields.borrow_mut();
+    let fields = &mut *http2.protocol.fields.borrow_mut();
     fields.clear();
     args.append_latin1(2, fields)?;
     let wrote = said(engine.append_with(id, |http2: &mut Connection, out, queued| {
         http2.session.trailers(stream, fields, room(queued), out)
     }));
-    go_on(http2, engine, id, wrote);
-    Ok(wrote)
+    Ok(http2.go_on(engine, id, wrote))
 }
 
 /// `(id, stream)`: data of a stream are shown again. Returns those that were kept, if there are any.
@@ -465,139 +373,45 @@ impl Http2 {
     }
 }
 
-impl Protocol<Node> for Http2 {
-    fn read(&self, engine: &Engine, id: u32, bytes: &[u8]) {
-        read(self, engine, id, bytes);
+impl batches::Session for Session {
+    type Event<'a> = Event<'a>;
+
+    fn feed(
+        &mut self,
+        input: &[u8],
+        now: u64,
+        out: &mut Vec<u8>,
+        room: &dyn Fn() -> bool,
+        each: &mut dyn FnMut(Event<'_>),
+    ) -> usize {
+        Session::feed(self, input, now, out, room, each)
     }
 
-    /// There is room again.
-    fn drained(&self, engine: &Engine, id: u32, _awaited: bool) {
-        pump(self, engine, id);
-        let flooded = engine.state(id, |http2: &mut Connection| std::mem::take(&mut http2.flooded));
-        if flooded == Some(true) {
-            // A connection that is closed meanwhile is not read.
-            let _ = engine.stream(id, Stream::read_start);
-        }
+    fn pump(&mut self, room: usize, out: &mut Vec<u8>, each: &mut dyn FnMut(Event<'_>)) {
+        Session::pump(self, room, out, each);
     }
 
-    fn tick(&self, engine: &Engine) {
-        show(self, engine);
-    }
-
-    fn silence(&self) {
-        if let Some(table) = &self.scratch.borrow().table {
-            table.silence();
-        }
+    fn has_ready(&self) -> bool {
+        Session::has_ready(self)
     }
 }
 
-/// Bytes that a connection has received.
-fn read(http2: &Http2, engine: &Engine, id: u32, bytes: &[u8]) {
-    if http2.showing.get() {
-        http2.scratch.borrow_mut().late.push((id, bytes.to_vec()));
-        return;
-    }
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        if !http2.scratch.borrow().has_room_for(rest.len()) {
-            show(http2, engine);
-        }
-        let now = engine.now();
-        let room = || http2.scratch.borrow().has_room();
-        let fed = engine.append_with(id, |connection: &mut Connection, out, _| {
-            connection.session.feed(rest, now, out, &room, &mut |event| {
-                http2.scratch.borrow_mut().add(id, &event);
-            })
-        });
-        let Some(taken) = fed else { return };
-        rest = &rest[taken..];
-        pump(http2, engine, id);
-    }
-    // So much has been offered to the kernel, which has not taken it: it will be said when it has.
-    let queued = engine.connection(id, |connection| connection.queued());
-    if queued.is_ok_and(|queued| queued > FLOOD) {
-        engine.state(id, |http2: &mut Connection| http2.flooded = true);
-        let _ = engine.stream(id, |stream| {
-            stream.read_stop();
-            Ok(())
-        });
-    }
-    if !http2.scratch.borrow().rows.is_empty() {
-        engine.gather();
-    }
-}
+impl Rows<{ row::WORDS }> for Http2 {
+    type Session = Session;
 
-/// Puts data that wait into a connection's output, as far as windows and room go.
-fn pump(http2: &Http2, engine: &Engine, id: u32) {
-    loop {
-        let before = http2.scratch.borrow().rows.len();
-        let more = engine.append_with(id, |connection: &mut Connection, out, queued| {
-            let room = room(queued);
-            if room == 0 || !connection.session.has_ready() {
-                return false;
-            }
-            let length = out.len();
-            connection.session.pump(room, out, &mut |event| {
-                http2.scratch.borrow_mut().add(id, &event);
-            });
-            out.len() > length
-        });
-        if http2.scratch.borrow().rows.len() > before {
-            // A peer with large windows may have nothing more to say.
-            engine.gather_before_wait();
-        }
-        if more != Some(true) {
-            return;
-        }
-    }
-}
-
-impl Scratch {
-    fn has_room(&self) -> bool {
-        self.rows.len() < EVENTS && self.text.len() < TEXT
-    }
-
-    /// Whether the body of so many bytes of one more read has room.
-    fn has_room_for(&self, length: usize) -> bool {
-        self.has_room() && (self.body.is_empty() || self.body.len() + length <= SHARED_BODY)
-    }
-
-    fn add_text(&mut self, text: &[u8]) -> (u32, u32) {
-        let at = self.text.len() as u32;
-        self.text.extend_from_slice(text);
-        (at, text.len() as u32)
-    }
-
-    fn add_body(&mut self, bytes: &[u8]) -> (u32, u32) {
-        let at = self.body.len() as u32;
-        self.body.extend_from_slice(bytes);
-        (at, bytes.len() as u32)
-    }
-
-    fn head(&mut self, kind: u32, id: u32, stream: u32, fields: &Fields, ends: bool) -> [u32; row::WORDS] {
-        let (at, length) = self.add_text(fields.text());
-        let method = &fields.text()[fields.method()];
-        let number = METHODS.iter().position(|known| known.as_bytes() == method);
-        let number = number.map_or(0, |number| number as u32 + 1);
-        let ends = if ends { row::ENDS } else { 0 };
-        let (path, path_length) = (fields.path().start as u32, fields.path().len() as u32);
-        let first = kind | ends | number << row::METHOD;
-        [first, id, stream, at, length, at + path, path_length]
-    }
-
-    fn add(&mut self, id: u32, event: &Event<'_>) {
+    fn add(&self, batch: &mut Batch<{ row::WORDS }>, id: u32, event: &Event<'_>) {
         let row = match *event {
-            Event::Head { stream, fields, ends } => self.head(event::HEAD, id, stream, fields, ends),
-            Event::Informational { stream, fields } => self.head(event::INFORMATIONAL, id, stream, fields, false),
-            Event::Push { stream, fields, .. } => self.head(event::PUSH, id, stream, fields, false),
+            Event::Head { stream, fields, ends } => head(batch, event::HEAD, id, stream, fields, ends),
+            Event::Informational { stream, fields } => head(batch, event::INFORMATIONAL, id, stream, fields, false),
+            Event::Push { stream, fields, .. } => head(batch, event::PUSH, id, stream, fields, false),
             Event::Extension { kind, stream, payload } => {
-                let (at, length) = self.add_body(payload);
+                let (at, length) = batch.add_body(payload);
                 [event::EXTENSION, id, stream, at, length, kind.into(), 0]
             }
             Event::Data { stream, data } => {
-                let (at, length) = self.add_body(data);
+                let (at, length) = batch.add_body(data);
                 // Parts that follow one another are one.
-                if let Some(last) = self.rows.last_mut()
+                if let Some(last) = batch.rows.last_mut()
                     && last[..3] == [event::DATA, id, stream]
                 {
                     last[row::PART_LENGTH] += length;
@@ -606,7 +420,7 @@ impl Scratch {
                 [event::DATA, id, stream, at, length, 0, 0]
             }
             Event::End { stream, trailers } => {
-                let (at, length) = trailers.map_or((0, 0), |fields| self.add_text(fields.text()));
+                let (at, length) = trailers.map_or((0, 0), |fields| batch.add_text(fields.text()));
                 [event::END, id, stream, at, length, 0, 0]
             }
             Event::Reset { stream, code, .. } => [event::RESET, id, stream, 0, 0, code.0, 0],
@@ -615,74 +429,40 @@ impl Scratch {
             Event::Settings(_) => [event::SETTINGS, id, 0, 0, 0, 0, 0],
             Event::SettingsAck => [event::SETTINGS_ACK, id, 0, 0, 0, 0, 0],
             Event::Ping(octets) => {
-                let (at, length) = self.add_body(&octets);
+                let (at, length) = batch.add_body(&octets);
                 [event::PING, id, 0, at, length, 0, 0]
             }
             Event::Pong(octets) => {
-                let (at, length) = self.add_body(&octets);
+                let (at, length) = batch.add_body(&octets);
                 [event::PONG, id, 0, at, length, 0, 0]
             }
             Event::Goaway { last, code, debug } => {
-                let (at, length) = self.add_body(debug);
+                let (at, length) = batch.add_body(debug);
                 [event::GOAWAY, id, last, at, length, code.0, 0]
             }
             Event::Failed { code, why } => {
-                let (at, length) = self.add_text(why.as_bytes());
+                let (at, length) = batch.add_text(why.as_bytes());
                 [event::FAILED, id, 0, at, length, code.0, 0]
             }
         };
-        self.rows.push(row);
+        batch.rows.push(row);
     }
 }
 
-/// Shows what was gathered, again and again while handlers throw.
-fn show(http2: &Http2, engine: &Engine) {
-    if http2.showing.get() || http2.scratch.borrow().rows.is_empty() {
-        return;
-    }
-    let Some(table) = http2.scratch.borrow().table.clone() else {
-        return;
-    };
-    let (rows, text, body) = {
-        let mut scratch = http2.scratch.borrow_mut();
-        let Scratch { rows, text, body, .. } = &mut *scratch;
-        (std::mem::take(rows), std::mem::take(text), std::mem::take(body))
-    };
-    let showing = Showing::new(&http2.showing);
-    for rows in rows.chunks(EVENTS) {
-        let shown = table.show(
-            |words: &SharedBytes| words.copy_words(row::FIRST, rows.as_flattened()),
-            |env| {
-                let bytes = if body.is_empty() {
-                    env.undefined()
-                } else {
-                    env.buffer_copy(&body)
-                };
-                [env.int(rows.len() as i32), env.latin1(&text), bytes]
-            },
-        );
-        if shown.is_err() {
-            engine.env().report("ironwire: the table of HTTP/2 events was detached");
-            for row in rows {
-                // It may be closed already.
-                let _ = engine.close(row[row::ID], false);
-            }
-        }
-    }
-    drop(showing);
-    let late = {
-        let mut scratch = http2.scratch.borrow_mut();
-        if scratch.rows.is_empty() && scratch.text.is_empty() && scratch.body.is_empty() {
-            // The memory serves the next batch.
-            (scratch.rows, scratch.text, scratch.body) = (rows, text, body);
-            scratch.rows.clear();
-            scratch.text.clear();
-            scratch.body.clear();
-            scratch.body.shrink_to(TEXT);
-        }
-        std::mem::take(&mut scratch.late)
-    };
-    for (id, bytes) in late {
-        read(http2, engine, id, &bytes);
-    }
+fn head(
+    batch: &mut Batch<{ row::WORDS }>,
+    kind: u32,
+    id: u32,
+    stream: u32,
+    fields: &Fields,
+    ends: bool,
+) -> [u32; row::WORDS] {
+    let (at, length) = batch.add_text(fields.text());
+    let method = &fields.text()[fields.method()];
+    let number = METHODS.iter().position(|known| known.as_bytes() == method);
+    let number = number.map_or(0, |number| number as u32 + 1);
+    let ends = if ends { row::ENDS } else { 0 };
+    let (path, path_length) = (fields.path().start as u32, fields.path().len() as u32);
+    let first = kind | ends | number << row::METHOD;
+    [first, id, stream, at, length, at + path, path_length]
 }

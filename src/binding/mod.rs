@@ -1,5 +1,6 @@
 //! The Node-API surface: the only Rust that names napi.
 
+mod batches;
 mod codec;
 mod codec_arrays;
 mod codec_bulk;
@@ -8,6 +9,7 @@ mod constants;
 mod dgram;
 mod engine;
 mod files;
+mod grpc;
 mod http;
 mod http2;
 mod http_client;
@@ -58,6 +60,7 @@ pub fn start_engine(env: &napi::Env, callbacks: raw::Value) -> napi::Result<raw:
         http_out::register(functions, &sources);
         http_client::register(functions);
         http2::register(functions);
+        grpc::register(functions);
     })
     .ok_or_else(|| napi::Error::from_reason("ironwire: this environment has no event loop"))
 }

@@ -195,6 +195,8 @@ pub struct Session {
     credited: BTreeSet<u32>,
     /// The peer has sent settings.
     greeted: bool,
+    /// See [`Session::take_by_hand`].
+    by_hand: bool,
 }
 
 /// Who is told.
@@ -245,12 +247,18 @@ impl Session {
             dribbled: false,
             credited: BTreeSet::new(),
             greeted: false,
+            by_hand: false,
         };
         if role == Role::Client {
             out.extend_from_slice(PREFACE);
         }
         session.settings(settings, out);
         session
+    }
+
+    /// From now on, data that were told count as taken only when [`Session::take`] says so.
+    pub fn take_by_hand(&mut self) {
+        self.by_hand = true;
     }
 
     /// Which end this is.

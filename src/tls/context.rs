@@ -139,7 +139,7 @@ impl Context {
 
     /// A client is about to be answered, and has no session before.
     pub(super) fn begin(&self) {
-        self.tickets.note(false);
+        self.tickets.allow(true);
         self.identities.chosen.store(0, Ordering::Relaxed);
     }
 

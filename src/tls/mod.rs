@@ -6,10 +6,12 @@
 
 mod context;
 mod contexts;
+mod der;
 mod failure;
 mod fields;
 mod hello;
 mod keys;
+mod path;
 mod session;
 mod sessions;
 #[cfg(test)]

@@ -583,6 +583,20 @@ fn of_two_that_bring_one_session_both_can_go_on() {
 }
 
 #[test]
+fn who_goes_on_can_do_so_again_and_again() {
+    for version in [Version::Tls12, Version::Tls13] {
+        let (server, client) = in_version(version);
+        let (served, client) = (context(&server), context(&client));
+        let mut name = connected(&served, &client).1.sessions[0];
+        for _ in 0..5 {
+            let (_, other) = going_on(&served, &client, &name);
+            assert!(other.session.is_resumed(), "{version:?}");
+            name = *other.sessions.last().unwrap();
+        }
+    }
+}
+
+#[test]
 fn sessions_without_end_are_not_kept() {
     let (server, client) = pair();
     let (mut server, client) = (server, context(&client));
@@ -647,9 +661,9 @@ fn clock() -> u64 {
 fn tickets_are_good_for_a_time_and_their_keys_for_another() {
     let tickets =
         |secret, lifetime, purpose: &[u8]| Tickets::with_clock(secret, lifetime, purpose.to_vec(), clock).unwrap();
-    // For a session that goes on with none.
+    // For a client that brings none.
     let seal = |tickets: &Tickets, session: &[u8]| {
-        tickets.note(false);
+        tickets.allow(true);
         tickets.encrypt(session).unwrap()
     };
     let wait = |seconds| CLOCK.fetch_add(seconds, Ordering::Relaxed);
@@ -657,7 +671,7 @@ fn tickets_are_good_for_a_time_and_their_keys_for_another() {
     let ours = tickets(None, 300, b"a");
     let ticket = seal(&ours, b"session");
     assert!(ours.decrypt(&ticket).is_some());
-    assert_eq!(ours.encrypt(b"session"), None, "who goes on has one");
+    assert_eq!(ours.encrypt(b"session"), None, "who goes on in the same breath has one");
     assert_eq!(ours.decrypt(&ticket).as_deref(), Some(&b"session"[..]));
     assert_ne!(ticket, seal(&ours, b"session"));
     for at in 0..ticket.len() {

@@ -32,8 +32,8 @@ pub struct Tickets {
     /// What sessions of this context have in common: others' tickets are not accepted, though the secret may be the same.
     purpose: Vec<u8>,
     clock: fn() -> u64,
-    /// The session that is being given bytes goes on with an earlier one: as with OpenSSL in Node, it gets no ticket of its own.
-    resumed: AtomicBool,
+    /// Whether who is being answered is given one.
+    allowed: AtomicBool,
 }
 
 struct Keys {
@@ -143,14 +143,13 @@ impl Tickets {
             lifetime,
             purpose,
             clock,
-            resumed: AtomicBool::new(false),
+            allowed: AtomicBool::new(true),
         })
     }
 
-    /// Notes whether the session that is given bytes now is known to go on with an earlier one. Sessions of a context are given bytes one after
-    /// the other.
-    pub(super) fn note(&self, resumed: bool) {
-        self.resumed.store(resumed, Ordering::Relaxed);
+    /// Notes whether the client that is answered next is given tickets. Clients of a context are answered one after the other.
+    pub(super) fn allow(&self, allowed: bool) {
+        self.allowed.store(allowed, Ordering::Relaxed);
     }
 
     /// The secret that tickets are made with now.
@@ -195,7 +194,7 @@ impl ProducesTickets for Tickets {
     }
 
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
-        if self.resumed.load(Ordering::Relaxed) {
+        if !self.allowed.load(Ordering::Relaxed) {
             return None;
         }
         let now = (self.clock)();
@@ -219,8 +218,9 @@ impl ProducesTickets for Tickets {
         let (made, plain) = opened.into_iter().flatten().find_map(|key| key.open(ticket))?;
         // One from the future was made by a process whose clock differs.
         let fresh = now.saturating_sub(made) < u64::from(self.lifetime);
-        // In TLS 1.2 it is asked for a ticket at once, else when the handshake ends.
-        self.note(fresh);
+        // In TLS 1.2, where the client is answered at once, its ticket stays good. In 1.3 it is for one use (RFC 8446, C.4), and others are given when the
+        // handshake ends.
+        self.allow(!fresh);
         fresh.then_some(plain)
     }
 }

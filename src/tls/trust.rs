@@ -2,17 +2,16 @@
 //! Node does the same, and JavaScript decides afterwards by the code that [`Trust::judge`] gives.
 
 use super::fields::Fields;
+use super::path::{Link, Path, Trusted};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::{
     CryptoProvider, verify_tls12_signature, verify_tls13_signature, verify_tls13_signature_with_raw_key,
 };
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
-use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 use std::sync::Arc;
-use webpki::{EndEntityCert, RawPublicKeyEntity};
+use webpki::{EndEntityCert, KeyUsage, RawPublicKeyEntity, anchor_from_trusted_cert};
 
 /// Takes every certificate, and no wrong signature.
 #[derive(Debug)]
@@ -37,7 +36,8 @@ impl AnyCertificate {
         match unread(cert) {
             None => verify_tls12_signature(message, cert, signature, algorithms),
             Some(fields) => {
-                let key = RawPublicKeyEntity::try_from(&fields.key).map_err(|_| CertificateError::BadEncoding)?;
+                let key = fields.public_key();
+                let key = RawPublicKeyEntity::try_from(&key).map_err(|_| CertificateError::BadEncoding)?;
                 // The same as above, by the key alone.
                 let mut mapping = algorithms.mapping.iter();
                 let possible = mapping.find(|(scheme, _)| *scheme == signature.scheme);
@@ -60,7 +60,7 @@ impl AnyCertificate {
         let algorithms = &self.provider.signature_verification_algorithms;
         match unread(cert) {
             None => verify_tls13_signature(message, cert, signature, algorithms),
-            Some(fields) => verify_tls13_signature_with_raw_key(message, &fields.key, signature, algorithms),
+            Some(fields) => verify_tls13_signature_with_raw_key(message, &fields.public_key(), signature, algorithms),
         }
     }
 
@@ -148,13 +148,7 @@ impl ServerCertVerifier for AnyCertificate {
 /// The certificates that a context trusts. As with OpenSSL, a chain is to end with one that has signed itself: the others help to get there.
 pub(super) struct Trust {
     provider: Arc<CryptoProvider>,
-    roots: Arc<RootCertStore>,
-    /// All of them.
-    certificates: Vec<CertificateDer<'static>>,
-    /// Those that others have signed.
-    links: Vec<CertificateDer<'static>>,
-    /// For certificates of clients; `None` where nothing is trusted.
-    clients: Option<Arc<dyn ClientCertVerifier>>,
+    trusted: Trusted,
 }
 
 /// Whose certificate is looked at.
@@ -165,118 +159,53 @@ pub(super) enum Peer {
 }
 
 impl Trust {
-    /// What `rustls` cannot read of `certificates` is trusted where the peer shows the very same, and for nothing else.
     pub(super) fn new(provider: Arc<CryptoProvider>, certificates: Vec<CertificateDer<'static>>) -> Trust {
-        let (links, ends): (Vec<_>, Vec<_>) = certificates.iter().cloned().partition(is_signed_by_another);
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(ends);
-        let roots = Arc::new(roots);
-        let clients = WebPkiClientVerifier::builder_with_provider(roots.clone(), provider.clone()).build();
-        Trust {
-            provider,
-            roots,
-            certificates,
-            links,
-            clients: clients.ok(),
-        }
+        let trusted = Trusted::new(certificates);
+        Trust { provider, trusted }
     }
 
     /// The names of those who sign.
     pub(super) fn subjects(&self) -> Vec<DistinguishedName> {
-        self.roots.subjects()
+        self.trusted.subjects().map(DistinguishedName::in_sequence).collect()
     }
 
     /// Whether a chain leads to a certificate that is trusted.
     ///
     /// # Errors
-    /// OpenSSL's code for what is wrong with it: `DEPTH_ZERO_SELF_SIGNED_CERT`.
+    /// OpenSSL's code for what is wrong with it: `DEPTH_ZERO_SELF_SIGNED_CERT`; and `CERT_REJECTED` for what OpenSSL may take, and is not taken here.
     pub(super) fn judge(&self, chain: &[CertificateDer<'_>], peer: Peer, now: UnixTime) -> Result<(), &'static str> {
-        let (leaf, others) = chain.split_first().ok_or("UNABLE_TO_GET_ISSUER_CERT")?;
-        if let Some(fields) = unread(leaf) {
-            // More than that is not to be said of what `webpki` does not read, and never that it is good.
-            if fields.is_self_signed() && !self.certificates.contains(leaf) {
-                return Err("DEPTH_ZERO_SELF_SIGNED_CERT");
-            }
-            let may_have_signed = |certificate: &CertificateDer<'_>| {
-                Fields::of(certificate).is_none_or(|signer| signer.subject == fields.issuer)
-            };
-            let is_unknown = others.is_empty() && !self.certificates.iter().any(may_have_signed);
-            return Err(if is_unknown {
-                "UNABLE_TO_VERIFY_LEAF_SIGNATURE"
-            } else {
-                "CERT_REJECTED"
-            });
-        }
-        if self.certificates.contains(leaf) && !is_signed_by_another(leaf) {
-            // Trusted as it is, self-signed or an authority's for the most part: but for its dates.
-            return match self.verify(leaf, others, peer, now) {
-                Err(error @ ("CERT_HAS_EXPIRED" | "CERT_NOT_YET_VALID")) => Err(error),
-                _ => Ok(()),
-            };
-        }
-        self.verify(leaf, others, peer, now)
+        let (end, others) = chain.split_first().ok_or("UNABLE_TO_GET_ISSUER_CERT")?;
+        let end = Link::of(end).ok_or("CERT_REJECTED")?;
+        // The way need not lead by what cannot be read.
+        let others: Vec<_> = others.iter().filter_map(Link::of).collect();
+        let path = Path::find(end, &others, &self.trusted, now);
+        path.check(peer, now, &self.provider.signature_verification_algorithms)?;
+        self.confirm(&path, peer, now)
     }
 
-    fn verify(
-        &self,
-        leaf: &CertificateDer<'_>,
-        others: &[CertificateDer<'_>],
-        peer: Peer,
-        now: UnixTime,
-    ) -> Result<(), &'static str> {
-        let links: Vec<CertificateDer<'_>> = if self.links.is_empty() {
-            Vec::new()
-        } else {
-            [others, &self.links].concat()
+    /// Has `webpki` look at a path, too: it knows of names that authorities may not sign, and nothing is good that it does not find good.
+    fn confirm(&self, path: &Path<'_>, peer: Peer, now: UnixTime) -> Result<(), &'static str> {
+        let certificates: Vec<_> = path.links.iter().map(|link| link.certificate.clone()).collect();
+        let [end, between @ .., root] = &certificates[..] else {
+            // It is trusted itself.
+            return Ok(());
         };
-        let between = if self.links.is_empty() { others } else { &links };
-        let verified = match (peer, &self.clients) {
-            (Peer::Client, Some(clients)) => clients.verify_client_cert(leaf, between, now).map(drop),
-            (Peer::Client, None) => Err(CertificateError::UnknownIssuer.into()),
-            (Peer::Server, _) => ParsedCertificate::try_from(leaf).and_then(|leaf| {
-                let algorithms = self.provider.signature_verification_algorithms.all;
-                verify_server_cert_signed_by_trust_anchor(&leaf, &self.roots, between, now, algorithms)
-            }),
+        let algorithms = self.provider.signature_verification_algorithms.all;
+        let usage = match peer {
+            Peer::Client => KeyUsage::client_auth(),
+            Peer::Server => KeyUsage::server_auth(),
         };
-        verified.map_err(|error| match error {
-            Error::InvalidCertificate(error) => self.code(&error, leaf, others),
+        let confirmed = EndEntityCert::try_from(end).and_then(|end| {
+            let anchors = [anchor_from_trusted_cert(root)?];
+            end.verify_for_usage(algorithms, &anchors, between, now, usage, None, None)
+                .map(drop)
+        });
+        confirmed.map_err(|error| match (error, peer) {
+            // A client can ask Node's TLS, which says more.
+            (webpki::Error::NameConstraintViolation, Peer::Client) => "PERMITTED_VIOLATION",
             _ => "CERT_REJECTED",
         })
     }
-
-    /// Whether one of the chain, or who has signed its last, is trusted without having signed itself.
-    fn leads_to_link(&self, leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> bool {
-        let last = others.last().unwrap_or(leaf);
-        let is_link = |certificate: &CertificateDer<'_>| self.links.contains(certificate);
-        let has_signed =
-            |link: &&CertificateDer<'_>| names(link).is_some_and(|link| Some(link.1) == names(last).map(|last| last.0));
-        others.iter().any(is_link) || self.links.iter().any(|link| has_signed(&link))
-    }
-
-    fn code(&self, error: &CertificateError, leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> &'static str {
-        match error {
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => "CERT_HAS_EXPIRED",
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "CERT_NOT_YET_VALID",
-            CertificateError::BadSignature => "CERT_SIGNATURE_FAILURE",
-            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => "INVALID_PURPOSE",
-            CertificateError::UnknownIssuer => match others.last() {
-                None if is_self_signed(leaf) => "DEPTH_ZERO_SELF_SIGNED_CERT",
-                _ if self.leads_to_link(leaf, others) => "UNABLE_TO_GET_ISSUER_CERT",
-                None => "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-                Some(last) if is_self_signed(last) => "SELF_SIGNED_CERT_IN_CHAIN",
-                Some(_) => "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
-            },
-            // An authority's own certificate, which is none that is trusted.
-            CertificateError::Other(_) if others.is_empty() && is_self_signed(leaf) => "DEPTH_ZERO_SELF_SIGNED_CERT",
-            _ => "CERT_REJECTED",
-        }
-    }
-}
-
-/// Issuer and subject of a certificate, where it can be read.
-fn names(certificate: &CertificateDer<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
-    let Fields { issuer, subject, .. } = Fields::of(certificate)?;
-    Some((issuer.to_vec(), subject.to_vec()))
 }
 
 /// The fields of a certificate that `webpki` does not read.
@@ -285,13 +214,4 @@ fn unread<'a>(certificate: &'a CertificateDer<'_>) -> Option<Fields<'a>> {
         Ok(_) => None,
         Err(_) => Fields::of(certificate),
     }
-}
-
-fn is_self_signed(certificate: &CertificateDer<'_>) -> bool {
-    names(certificate).is_some_and(|(issuer, subject)| issuer == subject)
-}
-
-/// Not of what cannot be read.
-fn is_signed_by_another(certificate: &CertificateDer<'_>) -> bool {
-    names(certificate).is_some_and(|(issuer, subject)| issuer != subject)
 }

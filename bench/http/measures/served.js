@@ -6,13 +6,18 @@ const path = require('node:path')
 const { withChildren } = require('../../lib/child.js')
 const { interleave } = require('../../lib/stats.js')
 const { agree } = require('../agree.js')
+const nginx = require('../programs/nginx.js')
 
 const server = path.join(__dirname, '..', 'server.js')
+
+/** What starts a contender's server of a program. */
+const serverOf = (program, name, core) =>
+  name === 'nginx' ? nginx.start(program, core) : [server, [program, name], core]
 
 /** Starts a load's program on every contender, checks that they agree, and runs `body` with `[{name, port, child}]`. */
 function withServers(load, names, core, body) {
   return withChildren(
-    names.map((name) => [server, [load.program, name], core]),
+    names.map((name) => serverOf(load.program, name, core)),
     async (children) => {
       const contenders = []
       for (const [i, name] of names.entries()) {
@@ -52,4 +57,4 @@ function servedCase(load) {
   }
 }
 
-module.exports = { servedCase, withServers, server }
+module.exports = { servedCase, withServers, server, serverOf }

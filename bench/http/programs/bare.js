@@ -4,6 +4,7 @@
 
 const fs = require('node:fs')
 const path = require('node:path')
+const { identity } = require('../../lib/identity.js')
 
 /** Exactly 1 KiB, in a file of its own: a stream of a part of a file is another case. */
 const FILE = path.join(__dirname, '1KiB.txt')
@@ -15,12 +16,6 @@ const handled =
   (handler) =>
   ({ http }) =>
     http.createServer(handler)
-
-/** The tests' certificate: ECDSA, P-256. */
-const identity = () => {
-  const read = (name) => fs.readFileSync(path.join(__dirname, '../../../__test__/https/fixtures', name))
-  return { key: read('server-key.pem'), cert: read('server-cert.pem') }
-}
 
 const LARGE = 'x'.repeat(2 ** 20)
 

@@ -3,7 +3,10 @@
 // The bare programs that have a counterpart in uWebSockets.js, which has an API of its own.
 
 const { spawnSync } = require('node:child_process')
+const { files } = require('../../lib/identity.js')
 const { peerFile, requirePeer } = require('../../lib/peers.js')
+
+const { LARGE } = require('./bare.js')
 
 /** uWebSockets.js insists on knowing what to do when the client is gone, wherever an answer comes later. */
 const nothing = () => {}
@@ -38,6 +41,10 @@ const handlers = {
     })
   },
 
+  'secure hello': (res) => res.end('http'),
+
+  'secure 1 MiB': (res) => res.end(LARGE),
+
   writes(res) {
     for (let i = 0; i < 8; i++) res.write(`line ${i} of eight\n`)
     res.end()
@@ -66,13 +73,13 @@ function unsupported() {
 function listen(program) {
   const uws = requirePeer('uwebsockets')
   return new Promise((resolve, reject) => {
-    uws
-      .App()
-      .any('/*', handlers[program])
-      .listen('127.0.0.1', 0, (token) => {
-        if (token) resolve(uws.us_socket_local_port(token))
-        else reject(new Error('uWebSockets could not listen'))
-      })
+    const app = program.startsWith('secure')
+      ? uws.SSLApp({ key_file_name: files.key, cert_file_name: files.cert })
+      : uws.App()
+    app.any('/*', handlers[program]).listen('127.0.0.1', 0, (token) => {
+      if (token) resolve(uws.us_socket_local_port(token))
+      else reject(new Error('uWebSockets could not listen'))
+    })
   })
 }
 

@@ -26,7 +26,7 @@ impl Indexing {
             // A short one could be guessed.
             b"cookie" if value.len() < 20 => Indexing::Never,
             b"content-length" | b":path" | b"etag" | b"last-modified" | b"if-none-match" | b"if-modified-since"
-            | b"age" | b"location" | b"content-range" | b"range" | b"set-cookie" => Indexing::Pass,
+            | b"age" | b"location" | b"content-range" | b"range" | b"set-cookie" | b"grpc-timeout" => Indexing::Pass,
             _ => Indexing::Add,
         }
     }

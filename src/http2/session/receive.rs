@@ -59,7 +59,9 @@ impl Session {
         if stream.paused {
             stream.held.extend_from_slice(data);
         } else {
-            credit += data.len() as u32;
+            if !self.by_hand {
+                credit += data.len() as u32;
+            }
             if !data.is_empty() {
                 each(Event::Data { stream: id, data });
             }
@@ -102,6 +104,11 @@ impl Session {
             stream.receive += i64::from(by);
             frame::window_update(id, by, out);
         }
+    }
+
+    /// So many bytes of a stream's data were taken: the peer may send as many more.
+    pub fn take(&mut self, id: u32, length: u32, out: &mut Vec<u8>) {
+        self.credit(id, length, out);
     }
 
     /// The connection takes `window` bytes without being asked again.

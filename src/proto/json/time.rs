@@ -1,8 +1,8 @@
 //! `Timestamp` and `Duration` as text.
 //!
-//! Source: `timestamp.proto` and `duration.proto` for the ranges, RFC 3339 for the form. Days are counted in the proleptic Gregorian
-//! calendar; there are no leap seconds.
+//! Source: `timestamp.proto` and `duration.proto` for the ranges, RFC 3339 for the form.
 
+use crate::calendar;
 use std::io::Write;
 
 /// `0001-01-01T00:00:00Z`, in seconds from the epoch.
@@ -18,7 +18,7 @@ pub(in crate::proto) fn write_timestamp(seconds: i64, nanos: i32, out: &mut Vec<
         return None;
     }
     let (day, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    let (year, month, date) = civil(day);
+    let (year, month, date) = calendar::civil(day);
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
     write!(out, "{year:04}-{month:02}-{date:02}T{hour:02}:{minute:02}:{second:02}").expect("a vector takes all");
     write_fraction(nanos.unsigned_abs(), out);
@@ -33,10 +33,7 @@ pub(in crate::proto) fn read_timestamp(text: &[u8]) -> Option<(i64, i32)> {
     let (year, month, date) = (digits(&head[..4])?, two(5)?, two(8)?);
     let (hour, minute, second) = (two(11)?, two(14)?, two(17)?);
     let punctuation = [head[4], head[7], head[10], head[13], head[16]];
-    if &punctuation != b"--T::" || !(1..=12).contains(&month) || date == 0 || date > days_in(year, month) {
-        return None;
-    }
-    if hour > 23 || minute > 59 || second > 59 {
+    if &punctuation != b"--T::" {
         return None;
     }
     let (nanos, zone) = read_fraction(rest)?;
@@ -52,7 +49,7 @@ pub(in crate::proto) fn read_timestamp(text: &[u8]) -> Option<(i64, i32)> {
         }
         _ => return None,
     };
-    let seconds = days_from_civil(year, month, date) * 86_400 + hour * 3600 + minute * 60 + second - offset;
+    let seconds = calendar::seconds([year, month, date, hour, minute, second])? - offset;
     (MIN_TIMESTAMP..=MAX_TIMESTAMP)
         .contains(&seconds)
         .then_some((seconds, nanos))
@@ -123,37 +120,6 @@ fn read_fraction(text: &[u8]) -> Option<(i32, &[u8])> {
     }
     let nanos = digits(&rest[..end])? * 10i64.pow(9 - end as u32);
     Some((nanos as i32, &rest[end..]))
-}
-
-fn days_in(year: i64, month: i64) -> i64 {
-    match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-        2 => 28,
-        _ => 31,
-    }
-}
-
-/// Days from the epoch. Counts in years that begin in March, so that the leap day is the last one.
-fn days_from_civil(year: i64, month: i64, date: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let of_era = year.rem_euclid(400);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + date - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
-}
-
-/// Undoes [`days_from_civil`].
-fn civil(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let of_era = days.rem_euclid(146_097);
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let date = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (year + era * 400 + i64::from(month <= 2), month, date)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 'use strict'
 
-// nginx as it is set up to serve files fast: one worker, sendfile, and its cache of open files.
+// nginx with one worker, as a contender.
 
-const { execFileSync, spawn } = require('node:child_process')
+const { spawn, spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const net = require('node:net')
 const os = require('node:os')
@@ -19,10 +19,10 @@ function missing() {
 }
 
 function version() {
-  return execFileSync(binary(), ['-v'], { stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8' }) || 'nginx'
+  return spawnSync(binary(), ['-v'], { encoding: 'utf8' }).stderr.trim().replace('nginx version: ', '')
 }
 
-const config = (place, root, port) => `
+const config = (place, port, { listen, http, server }) => `
 worker_processes 1;
 daemon off;
 master_process off;
@@ -32,17 +32,14 @@ worker_rlimit_nofile 20000;
 events { worker_connections 19000; }
 http {
   access_log off;
-  sendfile on;
-  tcp_nopush on;
   keepalive_requests 1000000000;
   keepalive_timeout 3600s;
   send_timeout 3600s;
-  open_file_cache max=10000 inactive=600s;
-  open_file_cache_valid 60s;
   ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${place}/tmp;`).join('\n  ')}
+  ${http}
   server {
-    listen 127.0.0.1:${port};
-    root ${root};
+    listen 127.0.0.1:${port} ${listen};
+    ${server}
   }
 }
 `
@@ -60,8 +57,9 @@ function freePort() {
 
 /** With the methods of a child of ours, as far as the cases call them. */
 class Nginx {
-  constructor(root, core) {
-    this.root = root
+  /** `listen` are words behind the port, `http` and `server` lines of those blocks. */
+  constructor({ listen = '', http = '', server }, core) {
+    this.config = { listen, http, server }
     this.core = core
     this.place = fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-nginx-'))
   }
@@ -73,7 +71,7 @@ class Nginx {
   async listen() {
     const port = await freePort()
     const file = path.join(this.place, 'nginx.conf')
-    fs.writeFileSync(file, config(this.place, this.root, port))
+    fs.writeFileSync(file, config(this.place, port, this.config))
     const command = [binary(), '-c', file, '-e', path.join(this.place, 'error.log')]
     if (this.core !== undefined) command.unshift('taskset', '-c', String(this.core))
     this.child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'inherit', 'inherit'] })

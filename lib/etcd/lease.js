@@ -1,0 +1,197 @@
+'use strict'
+
+// A lease: what is put with it stays for as long as this process lives, and is put again when etcd has let it go.
+
+const { Buffer } = require('node:buffer')
+const process = require('node:process')
+const { EventEmitter } = require('node:events')
+const { setTimeout, clearTimeout, setInterval, clearInterval } = require('node:timers')
+const { invalidArgType, outOfRange } = require('../errors.js')
+const { answered } = require('./answered.js')
+const errors = require('./errors.js')
+const operations = require('./operations.js')
+const { Request, pauseAfter } = require('./request.js')
+const { methods } = require('./schema.js')
+
+/** etcd is told so often in a lease's time: two messages may be lost. */
+const BEATS = 3
+
+/** The longest that etcd grants, in seconds. */
+const LONGEST = 9_000_000_000
+
+const NO_OPTIONS = Object.freeze({})
+
+const GONE = 'IRONWIRE_ETCD_LEASE_NOT_FOUND'
+
+function readTtl(ttl) {
+  if (typeof ttl !== 'number') throw invalidArgType('ttl', 'of type number', ttl)
+  if (!Number.isInteger(ttl) || ttl < 1 || ttl > LONGEST)
+    throw outOfRange('ttl', `an integer >= 1 and <= ${LONGEST}`, ttl)
+  return ttl
+}
+
+class Lease extends EventEmitter {
+  constructor({ pool, keepAlives }, ttl) {
+    super()
+    this.pool = pool
+    this.keepAlives = keepAlives
+    this.wanted = ttl
+    /** Seconds, as etcd has granted it. */
+    this.ttl = ttl
+    /** Its number; null while etcd has none. */
+    this.id = null
+    /** It was asked whether etcd still has it, and has had no answer. */
+    this.isAsked = false
+    /** What has been put with it, by key. */
+    this.records = new Map()
+    this.timer = null
+    this.beats = null
+    this.failures = 0
+    this.isClosed = false
+    keepAlives.leases.add(this)
+    pool.holds(1)
+  }
+
+  /** Begins; calls back with the first grant, or why there is none. */
+  beginOnce(callback) {
+    this.ask((error) => {
+      if (error !== null) this.end()
+      callback(error)
+    })
+  }
+
+  /** Begins, for as long as it takes. */
+  begin() {
+    this.ask((error) => {
+      if (error === null || this.isClosed) return
+      this.timer = setTimeout(() => this.begin(), pauseAfter(this.failures++)).unref()
+      this.emit('retry', error)
+    })
+    return this
+  }
+
+  ask(callback) {
+    this.request('Lease/LeaseGrant', { ttl: this.wanted }, (error, reply) => {
+      if (error !== null) return callback(error)
+      if (this.isClosed) return this.revokeId(reply.id, () => callback(null))
+      this.failures = 0
+      this.id = reply.id
+      this.ttl = reply.ttl
+      this.isAsked = false
+      this.keepAlives.add(this)
+      this.beats = setInterval(() => this.keepAlives.beat(this), (this.ttl * 1000) / BEATS).unref()
+      for (const record of this.records.values()) this.write(record)
+      callback(null)
+      this.emit('granted', this.id)
+    })
+  }
+
+  request(name, message, callback) {
+    const options = { timeout: this.pool.options.timeout, idempotent: true }
+    new Request(this.pool, methods().get(name), message, options, callback).go()
+  }
+
+  /** etcd has let it go. */
+  onLost() {
+    if (this.isClosed || this.id === null) return
+    this.keepAlives.remove(this)
+    this.forget()
+    this.emit('lost')
+    if (!this.isClosed) this.begin()
+  }
+
+  forget() {
+    this.id = null
+    clearInterval(this.beats)
+    clearTimeout(this.timer)
+  }
+
+  // --- keys
+
+  /** Puts a key that stays for as long as the lease, and is put again with the next one. */
+  put(key, value, callback) {
+    return answered(callback, (answer) => {
+      const record = { message: operations.putRequest(key, value, NO_OPTIONS), answer, isUnderWay: false }
+      if (this.isClosed) return process.nextTick(answer, errors.leaseEnded())
+      const name = textOf(record.message.key)
+      this.supersede(name)
+      this.records.set(name, record)
+      if (this.id !== null) this.write(record)
+    })
+  }
+
+  /** Deletes a key, which is not put again. */
+  delete(key, callback) {
+    return answered(callback, (answer) => {
+      const message = operations.deleteRequest(key, NO_OPTIONS)
+      const name = textOf(message.key)
+      this.supersede(name)
+      this.records.delete(name)
+      this.request('KV/DeleteRange', message, (error, reply) =>
+        error === null ? answer(null, operations.deleteReply(reply)) : answer(error),
+      )
+    })
+  }
+
+  /** What waits to be put at a key is not wanted any more. */
+  supersede(name) {
+    const record = this.records.get(name)
+    if (record === undefined || record.answer === null || record.isUnderWay) return
+    process.nextTick(record.answer, errors.leaseEnded())
+    record.answer = null
+  }
+
+  write(record) {
+    const { id } = this
+    record.isUnderWay = true
+    this.request('KV/Put', { ...record.message, lease: id }, (error, reply) => {
+      record.isUnderWay = false
+      const isCurrent = !this.isClosed && this.records.get(textOf(record.message.key)) === record
+      if (error?.code === GONE && isCurrent) {
+        // It is put with the next lease.
+        if (id === this.id) this.onLost()
+        else if (this.id !== null) this.write(record)
+        return
+      }
+      const { answer } = record
+      record.answer = null
+      if (answer === null) {
+        if (error !== null) this.emit('retry', error)
+      } else if (error === null) answer(null, operations.putReply(reply))
+      else answer(error)
+    })
+  }
+
+  // --- the end
+
+  /** Lets it go, and with it all its keys. */
+  revoke(callback) {
+    return answered(callback, (answer) => {
+      const { id } = this
+      this.end()
+      if (id === null) process.nextTick(answer, null)
+      else this.revokeId(id, answer)
+    })
+  }
+
+  revokeId(id, answer) {
+    this.request('Lease/LeaseRevoke', { id }, (error) => answer(error?.code === GONE ? null : error))
+  }
+
+  /** It is not kept alive any more. */
+  end() {
+    if (this.isClosed) return
+    this.isClosed = true
+    this.keepAlives.remove(this)
+    this.keepAlives.leases.delete(this)
+    this.forget()
+    for (const name of this.records.keys()) this.supersede(name)
+    this.records.clear()
+    this.pool.holds(-1)
+    process.nextTick(() => this.emit('close'))
+  }
+}
+
+const textOf = (key) => Buffer.from(key).toString('latin1')
+
+module.exports = { Lease, readTtl }

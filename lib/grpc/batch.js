@@ -1,0 +1,111 @@
+'use strict'
+
+// Rows of the table that Rust fills (src/binding/grpc.rs) become calls of links and of their calls.
+//
+// One entry into JavaScript brings the events of all connections that received something in a turn of the loop. Between two of them ticks and
+// promise jobs run, and what is sent in a batch leaves with its end.
+
+const { Buffer } = require('node:buffer')
+const { native, ownerOf, shared } = require('../engine.js')
+const { runTicks } = require('../ticks.js')
+const { enterBatch, leaveBatch } = require('../rpc/tick.js')
+const constants = require('../constants.js')
+
+/** The code of HTTP/2 for what is not needed any more. */
+const CANCEL = 8
+const FastBuffer = Buffer[Symbol.species]
+const EMPTY = Buffer.alloc(0)
+const { CURSOR } = constants.table
+const { FIRST, WORDS, KIND, COMPRESSED, TORN, OPEN, ID, STREAM, PART, PART_LENGTH } = constants.grpcRow
+const { METHOD, PATH_LENGTH, TIMEOUT, USED, LENGTH, CODE, MESSAGE_LENGTH, HTTP } = constants.grpcRow
+const { CALL, METADATA, MESSAGE, TOO_LARGE, END, STATUS, RESET, DRAINED, CLOSED } = constants.grpcEvent
+const { SETTINGS, PONG, GOAWAY, FAILED, PING } = constants.grpcEvent
+
+let words
+
+function onGrpc(count, text, body) {
+  enterBatch()
+  try {
+    let last = -1
+    for (let event = words[CURSOR]; event < count; event = words[CURSOR]) {
+      words[CURSOR] = event + 1
+      const at = FIRST + event * WORDS
+      const id = words[at + ID]
+      if (last !== id) {
+        if (last !== -1) runTicks()
+        last = id
+      }
+      const link = ownerOf(id)
+      if (link !== undefined && !link.closing) handle(link, at, text, body)
+    }
+  } finally {
+    leaveBatch()
+  }
+}
+
+function handle(link, at, text, body) {
+  const first = words[at]
+  const stream = words[at + STREAM]
+  const part = words[at + PART]
+  const end = part + words[at + PART_LENGTH]
+  switch (first & KIND) {
+    case CALL: {
+      const metadata = part + words[at + PATH_LENGTH]
+      const method = words[at + METHOD]
+      link.onCall(stream, method, text.slice(part, metadata), words[at + TIMEOUT], text.slice(metadata, end))
+      return
+    }
+    case METADATA:
+      link.calls.get(stream)?.onMetadata(text.slice(part, end), words[at + HTTP])
+      return
+    case MESSAGE:
+      link.calls.get(stream)?.onMessage(bytes(body, part, end), (first & COMPRESSED) !== 0, words[at + USED])
+      return
+    case TOO_LARGE:
+      link.calls.get(stream)?.onTooLarge(words[at + LENGTH])
+      return
+    case END:
+      link.calls.get(stream)?.onEnd((first & TORN) !== 0)
+      return
+    case STATUS: {
+      const metadata = part + words[at + MESSAGE_LENGTH]
+      const message = text.slice(part, metadata)
+      const call = link.calls.get(stream)
+      // A stream that our side has not ended, ends with this.
+      if ((first & OPEN) === 0) link.closed(stream)
+      else link.reset(stream, CANCEL)
+      call?.onStatus(words[at + CODE], message, text.slice(metadata, end), words[at + HTTP])
+      return
+    }
+    case RESET:
+      link.onReset(stream, words[at + CODE])
+      return
+    case DRAINED:
+      link.calls.get(stream)?.onDrained()
+      return
+    case CLOSED:
+      link.closed(stream)
+      return
+    case SETTINGS:
+      link.onSettings()
+      return
+    case PONG:
+    case PING:
+      link.onAlive((first & KIND) === PONG)
+      return
+    case GOAWAY:
+      link.onGoaway(words[at + CODE], text.slice(part, end))
+      return
+    case FAILED:
+      link.onFailed(words[at + CODE], text.slice(part, end))
+  }
+}
+
+function bytes(body, start, end) {
+  return start === end ? EMPTY : new FastBuffer(body.buffer, body.byteOffset + start, end - start)
+}
+
+module.exports = shared('grpc batch', () => {
+  words = new Uint32Array(native.grpcTable({ onGrpc }))
+  return {}
+})

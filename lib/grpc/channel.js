@@ -1,0 +1,247 @@
+'use strict'
+
+// `Channel` as in @grpc/grpc-js: calls to a target, which go where its balancer says.
+
+const process = require('node:process')
+const { clearInterval, clearTimeout, setInterval, setTimeout } = require('node:timers')
+const { Deadlines } = require('../rpc/deadlines.js')
+const { Balancer } = require('./balancer.js')
+const { connectivityState, status } = require('./constants.js')
+const { ChannelCredentials } = require('./credentials.js')
+const { refuseMissing, unsupported } = require('./errors.js')
+const { QUEUE } = require('./picker.js')
+const { getDefaultAuthority, parseTarget } = require('./resolver.js')
+const { hostOf, uriToString } = require('./uri.js')
+const binding = require('../../binding.js')
+
+const { IDLE, TRANSIENT_FAILURE, SHUTDOWN } = connectivityState
+/** Milliseconds without a call after which connections end. */
+const IDLE_TIMEOUT = 30 * 60_000
+const MIN_IDLE_TIMEOUT = 1000
+/** The longest that Node's timers take. */
+const LONGEST = 2 ** 31 - 1
+const NUL = '\0'
+
+class Channel {
+  constructor(target, credentials, options = {}) {
+    if (typeof target !== 'string') throw new TypeError('Channel target must be a string')
+    if (!(credentials instanceof ChannelCredentials)) {
+      throw new TypeError('Channel credentials must be a ChannelCredentials object')
+    }
+    if (options === null || typeof options !== 'object') throw new TypeError('Channel options must be an object')
+    refuseMissing(options)
+    this.options = options
+    this.channelCredentials = credentials
+    /** What the credentials add to each call, or null for nothing. */
+    this.credentials = credentials._ofCalls()
+    this.target = parseTarget(target)
+    const authority = getDefaultAuthority(this.target)
+    this.authority = options['grpc.default_authority'] ?? authority
+    /** TLS with the servers, or null for none: it knows how to go on with them. */
+    this.tls = credentials._towards(hostOf(authority), options)
+    this.state = IDLE
+    this.picker = QUEUE
+    this.balancer = new Balancer(this)
+    /** What methods want, if anything does. It is not known before there are addresses. */
+    this.config = null
+    /** Calls that wait for a connection, or for room on one, and what keeps the process meanwhile. */
+    this.pending = new Set()
+    this.holder = undefined
+    this.deadlines = new Deadlines((now) => this.expire(now))
+    this.watchers = new Set()
+    this.heads = new Map()
+    /** Calls that have not ended; when the last one has, and what looks whether that is long ago. */
+    this.active = 0
+    this.restedAt = 0
+    this.idleTimeout = Math.max(options['grpc.client_idle_timeout_ms'] ?? IDLE_TIMEOUT, MIN_IDLE_TIMEOUT)
+    this.idleTimer = undefined
+    const agents = [
+      options['grpc.primary_user_agent'],
+      `grpc-node-ironwire/${binding.version()}`,
+      options['grpc.secondary_user_agent'],
+    ]
+    this.agent = agents.filter(Boolean).join(' ')
+  }
+
+  getTarget() {
+    return uriToString(this.target)
+  }
+
+  getConnectivityState(tryToConnect) {
+    const { state } = this
+    if (tryToConnect) {
+      this.connect()
+      this.rest()
+    }
+    return state
+  }
+
+  /** Calls back when the state is not `current` any more, or with an error at the deadline. */
+  watchConnectivityState(current, deadline, callback) {
+    if (this.state === SHUTDOWN) throw new Error('Channel has been shut down')
+    if (this.state !== current) return process.nextTick(callback)
+    const watcher = { callback, timer: undefined }
+    const time = Number(deadline) - Date.now()
+    if (time < 2 ** 31) {
+      watcher.timer = setTimeout(
+        () => {
+          this.watchers.delete(watcher)
+          callback(new Error('Deadline passed without connectivity state change'))
+        },
+        Math.max(time, 0),
+      )
+    }
+    this.watchers.add(watcher)
+  }
+
+  close() {
+    if (this.state === SHUTDOWN) return
+    this.picker = QUEUE
+    this.become(SHUTDOWN)
+    this.balancer.stop()
+    clearTimeout(this.idleTimer)
+    for (const call of this.pending) call.fail(status.UNAVAILABLE, 'Channel closed before call started')
+    this.deadlines.clear()
+  }
+
+  getChannelzRef() {
+    throw unsupported('channelz (Channel.getChannelzRef)')
+  }
+
+  createCall() {
+    throw unsupported('calls by Channel.createCall')
+  }
+
+  become(state) {
+    if (this.state === state) return
+    this.state = state
+    for (const watcher of [...this.watchers]) {
+      this.watchers.delete(watcher)
+      clearTimeout(watcher.timer)
+      process.nextTick(watcher.callback)
+    }
+  }
+
+  // --- calls
+
+  /** The fields that all calls of a method begin with. */
+  head(path, host) {
+    if (host !== undefined) return this.makeHead(path, host)
+    let head = this.heads.get(path)
+    if (head === undefined) {
+      head = this.makeHead(path, this.authority)
+      this.heads.set(path, head)
+    }
+    return head
+  }
+
+  makeHead(path, authority) {
+    const scheme = this.tls === null ? 'http' : 'https'
+    const fields = [':method', 'POST', ':scheme', scheme, ':path', path, ':authority', authority]
+    fields.push('te', 'trailers', 'content-type', 'application/grpc', 'user-agent', this.agent)
+    fields.push('grpc-accept-encoding', 'identity,deflate,gzip', '')
+    return fields.join(NUL)
+  }
+
+  /** Begins a call as soon as it can. */
+  begin(call) {
+    if (this.state === SHUTDOWN) return call.fail(status.UNAVAILABLE, 'Channel closed before call started')
+    if (this.pending.size === 0 && this.place(call)) return
+    this.connect()
+    if (!this.refuse(call)) this.wait(call)
+  }
+
+  /** Begins a call on a connection, if there is one that takes it. */
+  place(call) {
+    const { picker } = this
+    for (let left = picker.count; left > 0; left--) {
+      const link = picker.pick()
+      if (link !== null && call.attempt(link)) return true
+    }
+    return false
+  }
+
+  /** Ends a call that cannot have a connection and does not wait for one. */
+  refuse(call) {
+    const failed = this.picker.status
+    if (failed === null || call.waitsForReady) return false
+    call.fail(failed.code, failed.details, failed.metadata)
+    return true
+  }
+
+  wait(call) {
+    this.pending.add(call)
+    this.holder ??= setInterval(() => {}, LONGEST)
+    if (call.expires !== Infinity) this.deadlines.add(call.expires)
+  }
+
+  /** A call waits no more. */
+  drop(call) {
+    if (!this.pending.delete(call) || this.pending.size > 0) return
+    clearInterval(this.holder)
+    this.holder = undefined
+  }
+
+  /** Begins those that wait, as far as there is room. */
+  pump() {
+    for (const call of this.pending) {
+      if (!this.place(call)) return
+      this.drop(call)
+    }
+  }
+
+  expire(now) {
+    let next = Infinity
+    for (const call of this.pending) {
+      if (call.expires <= now) call.onDeadline()
+      else if (call.expires < next) next = call.expires
+    }
+    return next
+  }
+
+  // --- when there are no calls
+
+  /** A call has ended. */
+  ended() {
+    if (--this.active === 0) this.rest()
+  }
+
+  rest() {
+    if (this.active > 0 || this.state === SHUTDOWN) return
+    this.restedAt = Date.now()
+    this.idleTimer ??= setTimeout(() => this.look(), this.idleTimeout).unref()
+  }
+
+  /** Lets connections go that have not been used for a while. */
+  look() {
+    this.idleTimer = undefined
+    if (this.active > 0 || this.state === SHUTDOWN) return
+    const left = this.restedAt + this.idleTimeout - Date.now()
+    if (left > 0) this.idleTimer = setTimeout(() => this.look(), left).unref()
+    else {
+      this.balancer.stop()
+      this.update(IDLE, QUEUE)
+    }
+  }
+
+  // --- from the balancer
+
+  connect() {
+    if (this.state === IDLE || this.state === TRANSIENT_FAILURE) this.balancer.connect()
+  }
+
+  configured(config) {
+    this.config = config
+  }
+
+  update(state, picker) {
+    if (this.state === SHUTDOWN) return
+    this.picker = picker
+    this.become(state)
+    if (picker.status === null) this.pump()
+    else for (const call of this.pending) this.refuse(call)
+    if (state === IDLE && this.pending.size > 0) this.connect()
+  }
+}
+
+module.exports = { Channel }

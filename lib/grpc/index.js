@@ -1,0 +1,56 @@
+'use strict'
+
+// `grpc`: @grpc/grpc-js's API over the native engine.
+
+const { CallCredentials } = require('./call-credentials.js')
+const { Channel } = require('./channel.js')
+const { Client } = require('./client.js')
+const { connectivityState, logVerbosity, propagate, status } = require('./constants.js')
+const { ChannelCredentials, ServerCredentials } = require('./credentials.js')
+const { loadPackageDefinition, makeClientConstructor } = require('./definition.js')
+const health = require('./health.js')
+const { Metadata } = require('./metadata.js')
+const reflection = require('./reflection.js')
+const { registerResolver, statusOrFromError, statusOrFromValue } = require('./resolver.js')
+const { Server } = require('./server.js')
+const { StatusBuilder } = require('./status-builder.js')
+const { splitHostPort, uriToString } = require('./uri.js')
+require('./resolver-etcd.js')
+
+const credentials = {
+  combineChannelCredentials: (channel, ...calls) => calls.reduce((all, next) => all.compose(next), channel),
+  combineCallCredentials: (first, ...more) => more.reduce((all, next) => all.compose(next), first),
+  createInsecure: ChannelCredentials.createInsecure,
+  createSsl: ChannelCredentials.createSsl,
+  createFromSecureContext: ChannelCredentials.createFromSecureContext,
+  createFromMetadataGenerator: CallCredentials.createFromMetadataGenerator,
+  createFromGoogleCredential: CallCredentials.createFromGoogleCredential,
+  createEmpty: CallCredentials.createEmpty,
+}
+
+const experimental = { registerResolver, statusOrFromValue, statusOrFromError, uriToString, splitHostPort }
+
+module.exports = {
+  status,
+  connectivityState,
+  logVerbosity,
+  propagate,
+  credentials,
+  experimental,
+  ChannelCredentials,
+  CallCredentials,
+  ServerCredentials,
+  Metadata,
+  StatusBuilder,
+  Server,
+  Client,
+  Channel,
+  loadPackageDefinition,
+  makeClientConstructor,
+  makeGenericClientConstructor: makeClientConstructor,
+  closeClient: (client) => client.close(),
+  waitForClientReady: (client, deadline, callback) => client.waitForReady(deadline, callback),
+  getClientChannel: (client) => client.getChannel(),
+  health,
+  reflection,
+}

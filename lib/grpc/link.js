@@ -1,0 +1,246 @@
+'use strict'
+
+// One connection that speaks gRPC, as either end has it.
+
+const { Buffer } = require('node:buffer')
+const { clearTimeout, setTimeout } = require('node:timers')
+const { Base, fillAddress } = require('../net/handle.js')
+const { native } = require('../engine.js')
+const { systemError } = require('../errors.js')
+const { EOF, ECANCELED } = require('../constants.js').errno
+const { Deadlines } = require('../rpc/deadlines.js')
+const { MAX_RECEIVE } = require('./constants.js')
+const { Unread } = require('./inbox.js')
+require('./batch.js')
+
+const EMPTY = Buffer.alloc(0)
+const NO_ERROR = 0
+/** For so many milliseconds a connection that is done waits for its peer to be. */
+const LINGER = 5000
+const UNLIMITED = 2 ** 32 - 1
+/** Bytes that a peer may send on each stream, and on the connection, before they are taken. */
+const STREAM_WINDOW = 256 * 1024
+const WINDOW = 1024 * 1024
+/**
+ * Bytes of messages that have begun, of all calls together, unless one may be longer: many callers that stop in the middle must not take all
+ * memory. And so many of those that nobody has read.
+ */
+const HELD = 64 * 1024 * 1024
+/** Calls of one connection at a time. */
+const MAX_CALLS = 4096
+const MAX_METADATA = 64 * 1024
+const PROBE = Buffer.from('ironwire')
+
+class Link extends Base {
+  constructor(id, isServer, options) {
+    super(id)
+    this.isServer = isServer
+    this.options = options
+    /** Calls by their streams. */
+    this.calls = new Map()
+    this.deadlines = new Deadlines((now) => this.expire(now))
+    this.ended = false
+    this.peerEnded = false
+    this.failure = null
+    this.lingering = undefined
+    this.maxReceive = limitOf(options['grpc.max_receive_message_length'], MAX_RECEIVE)
+    this.maxSend = limitOf(options['grpc.max_send_message_length'], UNLIMITED)
+    this.held = Math.min(Math.max(HELD, 4 * this.maxReceive), UNLIMITED)
+    this.unread = new Unread(this.held)
+    this.peer = undefined
+    /** Asks whether the peer is there. */
+    this.keepalive = undefined
+    this.probed = undefined
+    this.keepaliveTime = options['grpc.keepalive_time_ms'] ?? -1
+    this.keepaliveTimeout = options['grpc.keepalive_timeout_ms'] ?? 20_000
+    this.keepaliveAlways = isServer || Boolean(options['grpc.keepalive_permit_without_calls'])
+  }
+
+  /** Begins to speak. */
+  attach() {
+    const { id, isServer, options, maxReceive } = this
+    native.setNoDelay(id, true)
+    const calls = isServer ? (options['grpc.max_concurrent_streams'] ?? MAX_CALLS) : 0
+    const window = options['grpc-node.flow_control_window'] ?? STREAM_WINDOW
+    const headers = options['grpc.max_metadata_size'] ?? MAX_METADATA
+    this.window = window
+    const status = native.grpcAttach(
+      id,
+      isServer,
+      calls,
+      window,
+      Math.max(WINDOW, window),
+      Math.min(maxReceive, UNLIMITED),
+      this.held,
+      headers,
+    )
+    if (status < 0) this.lose(systemError(status, 'read'))
+    else this.keepAlive()
+  }
+
+  /** Where the peer is, as text. */
+  getPeer() {
+    if (this.peer === undefined) {
+      const remote = {}
+      fillAddress(remote, native.peerAddress(this.id))
+      this.peer = remote.address === undefined ? 'unknown' : `${remote.address}:${remote.port}`
+    }
+    return this.peer
+  }
+
+  /** What TLS says of the peer, where it is who it should be. */
+  getAuthContext() {
+    return {}
+  }
+
+  // --- calls
+
+  /** A stream is over: its number means nothing any more. */
+  closed(stream) {
+    if (this.calls.delete(stream) && this.calls.size === 0) this.idle()
+  }
+
+  /** Ends a stream at once. */
+  reset(stream, code) {
+    if (!this.closing) native.grpcReset(this.id, stream, code)
+    this.closed(stream)
+  }
+
+  onReset(stream, code) {
+    const call = this.calls.get(stream)
+    this.closed(stream)
+    call?.onReset(code)
+  }
+
+  /** Ends what is overdue; returns when the next is. */
+  expire(now) {
+    let next = Infinity
+    for (const call of this.calls.values()) {
+      if (call.expires <= now) call.onDeadline()
+      else if (call.expires < next) next = call.expires
+    }
+    return next
+  }
+
+  // --- the peer's patience, and ours
+
+  keepAlive() {
+    const { keepaliveTime } = this
+    if (!(keepaliveTime > 0) || keepaliveTime >= 2 ** 31 - 1) return
+    this.keepalive = setTimeout(() => this.probe(), keepaliveTime).unref()
+  }
+
+  probe() {
+    if (this.closing) return
+    if (this.calls.size === 0 && !this.keepaliveAlways) return this.keepalive.refresh()
+    native.grpcPing(this.id, PROBE)
+    native.flush(this.id)
+    this.probed = setTimeout(() => this.onSilent(), this.keepaliveTimeout).unref()
+  }
+
+  onSilent() {
+    this.lose(new Error('Keepalive timeout'))
+  }
+
+  onAlive(isAnswer) {
+    if (!isAnswer || this.probed === undefined) return
+    clearTimeout(this.probed)
+    this.probed = undefined
+    this.keepalive.refresh()
+  }
+
+  // --- the end
+
+  /** Takes no more calls; those that there are go on, and the connection ends with them. */
+  drain(code = NO_ERROR) {
+    if (this.closing || this.ended) return
+    native.grpcGoaway(this.id, code, -1, EMPTY, 0)
+    this.draining = true
+    if (this.calls.size === 0) this.finish()
+  }
+
+  idle() {
+    if (this.draining) this.finish()
+  }
+
+  /** What is said leaves, then the end; the peer's is waited for, who may have something on the way. */
+  finish() {
+    if (this.closing || this.ended) return
+    this.ended = true
+    if (native.end(this.id) < 0) this.destroy()
+  }
+
+  destroy() {
+    if (this.closing) return
+    this.close()
+  }
+
+  /** The connection is of no use any more. */
+  lose(error) {
+    this.failure ??= error
+    this.destroy()
+  }
+
+  // --- from the engine
+
+  onRead(length) {
+    if (this.closing) return
+    this.peerEnded = true
+    if (length === EOF) this.destroy()
+    else this.lose(systemError(length, 'read'))
+  }
+
+  onDrain() {}
+
+  onWriteError(status) {
+    if (status !== ECANCELED) this.lose(systemError(status, 'write'))
+  }
+
+  onShutdown() {
+    if (this.peerEnded) this.destroy()
+    else this.linger()
+  }
+
+  linger() {
+    clearTimeout(this.lingering)
+    this.lingering = setTimeout(() => this.destroy(), LINGER).unref()
+  }
+
+  /** The peer has broken the protocol. It is told, if it still reads; calls have nothing to wait for. */
+  onFailed(_code, why) {
+    this.failure ??= new Error(why)
+    this.finish()
+    if (!this.closing) this.linger()
+    this.loseCalls()
+  }
+
+  loseCalls() {
+    this.deadlines.clear()
+    const calls = [...this.calls.values()]
+    this.calls.clear()
+    for (const call of calls) call.onLost(this.failure)
+  }
+
+  onSettings() {}
+
+  onGoaway() {}
+
+  onClose() {
+    super.onClose()
+    clearTimeout(this.lingering)
+    clearTimeout(this.keepalive)
+    clearTimeout(this.probed)
+    this.loseCalls()
+    this.onLost(this.failure)
+  }
+}
+
+Link.prototype.draining = false
+
+/** A limit of a message's size; -1 is none. */
+function limitOf(value, standard) {
+  if (value === undefined) return standard
+  return value < 0 ? UNLIMITED : value
+}
+
+module.exports = { Link }

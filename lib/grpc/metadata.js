@@ -1,0 +1,206 @@
+'use strict'
+
+// `Metadata` as in @grpc/grpc-js. What was received stays one string until somebody looks.
+
+const { Buffer } = require('node:buffer')
+
+const LEGAL_KEY = /^[:0-9a-z_.-]+$/
+const LEGAL_VALUE = /^[ -~]*$/
+const NUL = '\0'
+
+const isBinary = (key) => key.endsWith('-bin')
+
+function validate(key, value) {
+  if (!LEGAL_KEY.test(key)) throw new Error(`Metadata key "${key}" contains illegal characters`)
+  if (value == null) return
+  if (isBinary(key)) {
+    if (!Buffer.isBuffer(value)) throw new Error("keys that end with '-bin' must have Buffer values")
+  } else if (Buffer.isBuffer(value)) {
+    throw new Error("keys that don't end with '-bin' must have String values")
+  } else if (!LEGAL_VALUE.test(value)) {
+    throw new Error(`Metadata string value "${value}" contains illegal characters`)
+  }
+}
+
+const toText = (value) => (Buffer.isBuffer(value) ? value.toString('base64') : String(value))
+
+class Metadata {
+  constructor(options = {}) {
+    this.options = options
+    /** What was received, as `name NUL value NUL`, until it is looked at. */
+    this.received = ''
+    this.values = null
+  }
+
+  /** Values by their keys. */
+  get internalRepr() {
+    this.values ??= parse(this.received)
+    return this.values
+  }
+
+  set(key, value) {
+    const name = key.toLowerCase()
+    validate(name, value)
+    this.internalRepr.set(name, [value])
+  }
+
+  add(key, value) {
+    const name = key.toLowerCase()
+    validate(name, value)
+    append(this.internalRepr, name, value)
+  }
+
+  remove(key) {
+    this.internalRepr.delete(key.toLowerCase())
+  }
+
+  get(key) {
+    return this.internalRepr.get(key.toLowerCase()) ?? []
+  }
+
+  getMap() {
+    const result = {}
+    for (const [key, [first]] of this.internalRepr) {
+      if (first !== undefined) result[key] = Buffer.isBuffer(first) ? Buffer.from(first) : first
+    }
+    return result
+  }
+
+  clone() {
+    const copy = new Metadata(this.options)
+    for (const [key, values] of this.internalRepr) {
+      copy.internalRepr.set(
+        key,
+        values.map((value) => (Buffer.isBuffer(value) ? Buffer.from(value) : value)),
+      )
+    }
+    return copy
+  }
+
+  merge(other) {
+    for (const [key, values] of other.internalRepr) {
+      this.internalRepr.set(key, (this.internalRepr.get(key) ?? []).concat(values))
+    }
+  }
+
+  setOptions(options) {
+    this.options = options
+  }
+
+  getOptions() {
+    return this.options
+  }
+
+  toHttp2Headers() {
+    const result = {}
+    for (const [key, values] of this.internalRepr) {
+      if (key.startsWith(':')) continue
+      result[key] = values.length === 1 ? toText(values[0]) : values.map(toText)
+    }
+    return result
+  }
+
+  toJSON() {
+    return Object.fromEntries(this.internalRepr)
+  }
+
+  setOpaque(key, value) {
+    this.opaqueData ??= new Map()
+    this.opaqueData.set(key, value)
+  }
+
+  getOpaque(key) {
+    return this.opaqueData?.get(key)
+  }
+
+  static fromHttp2Headers(headers) {
+    const metadata = new Metadata()
+    for (const [key, values] of Object.entries(headers)) {
+      for (const value of Array.isArray(values) ? values : [values]) {
+        if (value === undefined || key.startsWith(':')) continue
+        if (isBinary(key)) receive(metadata.internalRepr, key, String(value))
+        else metadata.add(key, String(value))
+      }
+    }
+    return metadata
+  }
+}
+
+function append(values, key, value) {
+  const known = values.get(key)
+  if (known === undefined) values.set(key, [value])
+  else known.push(value)
+}
+
+/** One field of a header. What could not be sent is left out. */
+function receive(values, key, value) {
+  if (key.startsWith(':') || !LEGAL_KEY.test(key)) return
+  if (isBinary(key)) {
+    // gRPC's own are not lists.
+    const parts = key.startsWith('grpc-') ? [value] : value.split(',')
+    for (const part of parts) append(values, key, Buffer.from(part.trim(), 'base64'))
+  } else if (LEGAL_VALUE.test(value)) {
+    // Fields of one name are one, as Node's http2 has it.
+    const known = values.get(key)
+    const between = key === 'cookie' ? '; ' : ', '
+    values.set(key, [known === undefined ? value : known[0] + between + value])
+  }
+}
+
+/** Fields that are for us. */
+const OURS = new Set(['grpc-encoding', 'grpc-timeout', 'grpc-accept-encoding'])
+
+function parse(text) {
+  const values = new Map()
+  if (text === '') return values
+  const parts = text.split(NUL)
+  for (let i = 0; i + 1 < parts.length; i += 2) if (!OURS.has(parts[i])) receive(values, parts[i], parts[i + 1])
+  return values
+}
+
+/** Metadata as they were received. */
+function received(text) {
+  const metadata = new Metadata()
+  metadata.received = text
+  return metadata
+}
+
+/** The value of a field that was received. */
+function fieldOf(text, name) {
+  const parts = text.split(NUL)
+  for (let i = 0; i + 1 < parts.length; i += 2) if (parts[i] === name) return parts[i + 1]
+}
+
+/** Metadata as they are sent. */
+function fieldsOf(metadata) {
+  if (metadata == null) return ''
+  if (metadata.values === null && metadata.received === '') return ''
+  let text = ''
+  for (const [key, values] of metadata.internalRepr) {
+    if (key.startsWith(':')) continue
+    for (const value of values) text += key + NUL + toText(value).trim() + NUL
+  }
+  return text
+}
+
+const NAME = /^(?::[a-z]+|[!#$%&'*+\-.^_`|~0-9a-z]+)$/
+const VALUE = /^(?![ \t])[\t\x20-\x7e\x80-\xff]*(?<![ \t])$/
+
+/** The first of the fields, which are to be sent, that HTTP/2 has no place for, as text. */
+function findWrong(fields) {
+  const parts = fields.split(NUL)
+  for (let i = 0; i + 1 < parts.length; i += 2) {
+    const [name, value] = [parts[i], parts[i + 1]]
+    if (!NAME.test(name) || !VALUE.test(value)) return JSON.stringify(`${name}: ${value}`)
+  }
+}
+
+/** Ours, or some that are like ours: those of another copy of this package, or of @grpc/grpc-js. */
+function isMetadata(value) {
+  return (
+    value instanceof Metadata ||
+    (typeof value === 'object' && value !== null && value.internalRepr instanceof Map && 'getMap' in value)
+  )
+}
+
+module.exports = { Metadata, received, fieldOf, fieldsOf, findWrong, isMetadata }

@@ -1,0 +1,412 @@
+'use strict'
+
+// Calls as servers have them: what stands between a stream and its handler, and the objects that handlers get.
+
+const { Buffer } = require('node:buffer')
+const EventEmitter = require('node:events')
+const process = require('node:process')
+const { Duplex, Readable, Writable } = require('node:stream')
+const { isUint8Array } = require('node:util/types')
+const { native } = require('../engine.js')
+const constants = require('../constants.js')
+const { now } = require('../rpc/tick.js')
+const { status } = require('./constants.js')
+const { unpack } = require('./compression.js')
+const { statusOf, unsupported } = require('./errors.js')
+const { Inbox } = require('./inbox.js')
+const { Metadata, fieldOf, fieldsOf, received } = require('./metadata.js')
+const { Outbox } = require('./outbox.js')
+
+const { BEGUN } = constants.grpcSend
+const { ALL, CLOSED } = constants.grpcSent
+const { NONE, INVALID } = constants.grpcTimeout
+const NO_ERROR = 0
+const CANCEL = 8
+const DESTROYED = { code: status.CANCELLED, details: 'The handler has destroyed the call', metadata: null }
+const OK = { code: status.OK, details: 'OK', metadata: null }
+
+const failure = (code, details) => ({ code, details, metadata: null })
+
+/** One call, on a stream of a link. */
+class ServerCall {
+  constructor(link, stream, handler, timeout, text) {
+    this.link = link
+    this.stream = stream
+    this.handler = handler
+    this.text = text
+    this.metadata = received(text)
+    /** When its caller does not wait any longer: by the clock of deadlines, and as `Date.now()` has it. */
+    this.expires = Infinity
+    this.deadline = Infinity
+    this.begun = false
+    this.over = false
+    /** The caller sends no more. */
+    this.halfClosed = false
+    this.notified = false
+    this.inbox = null
+    this.outbox = null
+    this.request = undefined
+    this.requested = false
+    /** What the handler has. */
+    this.view = undefined
+    if (timeout === INVALID) this.refuse()
+    else if (timeout !== NONE) this.expire(timeout)
+  }
+
+  refuse() {
+    this.sendStatus(failure(status.INTERNAL, `Invalid grpc-timeout value "${fieldOf(this.text, 'grpc-timeout')}"`))
+  }
+
+  expire(timeout) {
+    this.deadline = Date.now() + timeout
+    this.expires = now() + timeout
+    this.link.deadlines.add(this.expires)
+  }
+
+  /** The handler of a method that takes a stream begins with the call. */
+  begin() {
+    const { handler } = this
+    if (handler.type === 'clientStream') {
+      this.view = new ServerReadableStream(handler.path, this)
+      this.run((error, value, trailers) => this.respond(error, value, trailers))
+    } else if (handler.type === 'bidi') {
+      this.view = new ServerDuplexStream(handler.path, this)
+      this.run()
+    }
+  }
+
+  run(callback) {
+    const { func } = this.handler
+    let returned
+    try {
+      returned = func(this.view, callback)
+    } catch {
+      return this.sendStatus(failure(status.UNKNOWN, 'Unknown error'))
+    }
+    // A handler that does not name the callback may answer with a promise.
+    if (callback !== undefined && func.length < 2 && typeof returned?.then === 'function') {
+      returned.then(
+        (value) => {
+          if (value !== undefined || func.length === 1) this.respond(null, value)
+        },
+        (error) => this.respond(error ?? new Error('Unknown Error')),
+      )
+    }
+  }
+
+  // --- from the link
+
+  onMessage(bytes, compressed, used) {
+    if (this.over) return
+    if (this.inbox !== null) return this.inbox.add(bytes, compressed, used)
+    if (this.requested) {
+      const { path } = this.handler
+      const details = `Received a second request message for server streaming method ${path}`
+      return this.sendStatus(failure(status.UNIMPLEMENTED, details))
+    }
+    this.requested = true
+    this.request = this.decode(bytes, compressed)
+  }
+
+  onTooLarge(length) {
+    const { maxReceive } = this.link
+    const details =
+      length === 0
+        ? 'Messages that have begun take more memory than a connection may'
+        : `Received message larger than max (${length} vs ${maxReceive})`
+    this.sendStatus(failure(status.RESOURCE_EXHAUSTED, details))
+  }
+
+  onEnd(torn) {
+    this.halfClosed = true
+    if (this.over) return
+    if (torn) return this.sendStatus(failure(status.INTERNAL, 'The request ends in the middle of a message'))
+    const { handler, inbox } = this
+    if (inbox !== null) return inbox.end(() => this.view.push(null))
+    if (!this.requested) {
+      const details = `Received no request message for server streaming method ${handler.path}`
+      return this.sendStatus(failure(status.UNIMPLEMENTED, details))
+    }
+    if (handler.type === 'unary') {
+      this.view = new ServerUnaryCall(handler.path, this, this.request)
+      this.run((error, value, trailers) => this.respond(error, value, trailers))
+    } else {
+      this.view = new ServerWritableStream(handler.path, this, this.request)
+      this.run()
+    }
+  }
+
+  onReset() {
+    this.stop()
+  }
+
+  onLost() {
+    this.stop()
+  }
+
+  onDeadline() {
+    this.expires = Infinity
+    this.sendStatus(failure(status.DEADLINE_EXCEEDED, 'Deadline exceeded'))
+  }
+
+  onDrained() {
+    if (this.over) this.release()
+    else this.outbox?.onDrained()
+  }
+
+  // --- from the handler
+
+  /** A message that was received; nothing if the call has failed with it. */
+  decode(bytes, compressed) {
+    let content = bytes
+    if (compressed) {
+      const unpacked = unpack(bytes, fieldOf(this.text, 'grpc-encoding'), this.link.maxReceive)
+      if (unpacked.failure !== undefined) {
+        this.sendStatus(unpacked.failure)
+        return undefined
+      }
+      content = unpacked.bytes
+    }
+    try {
+      return this.handler.deserialize(content)
+    } catch {
+      this.sendStatus(failure(status.INTERNAL, 'Error deserializing request'))
+      return undefined
+    }
+  }
+
+  /** A message to be sent; nothing if the call has failed with it. */
+  encode(value) {
+    let bytes
+    try {
+      bytes = this.handler.serialize(value)
+      if (!isUint8Array(bytes)) bytes = Buffer.from(bytes)
+    } catch {
+      this.sendStatus(failure(status.INTERNAL, 'Error serializing response'))
+      return undefined
+    }
+    const { maxSend } = this.link
+    if (bytes.length <= maxSend) return bytes
+    this.sendStatus(failure(status.RESOURCE_EXHAUSTED, `Sent message larger than max (${bytes.length} vs. ${maxSend})`))
+    return undefined
+  }
+
+  /** The answer of a handler that has a callback. */
+  respond(error, value, trailers) {
+    if (this.over) return
+    if (error) return this.sendStatus(statusOf(error, trailers))
+    const bytes = this.encode(value)
+    if (bytes === undefined) return
+    const { link, stream } = this
+    const bits = this.begun ? BEGUN : 0
+    const sent = native.grpcReply(link.id, stream, bits, '', fieldsOf(trailers), bytes, bytes.length)
+    if (sent < 0) {
+      this.begun = true
+      this.sendStatus(failure(status.INTERNAL, 'Internal server error'))
+    } else this.finished(sent)
+  }
+
+  sendMetadata(metadata) {
+    if (this.over || this.begun) return
+    this.begun = true
+    const { link, stream } = this
+    const sent = native.grpcRespond(link.id, stream, fieldsOf(metadata))
+    // Some metadata are none.
+    if (sent < 0) native.grpcRespond(link.id, stream, '')
+  }
+
+  write(message, callback) {
+    if (this.over) return callback()
+    const bytes = this.encode(message)
+    if (bytes === undefined) return
+    this.sendMetadata(undefined)
+    this.outbox.write(bytes, callback)
+  }
+
+  sendStatus({ code, details, metadata }) {
+    if (this.over) return
+    const { link, stream } = this
+    this.outbox?.flush()
+    const number = Number.isInteger(code) && code >= 0 ? code : status.UNKNOWN
+    const bits = this.begun ? BEGUN : 0
+    let sent = native.grpcFinish(link.id, stream, bits, number, String(details ?? ''), fieldsOf(metadata))
+    // Some metadata are none; who waits must hear of the end all the same.
+    if (sent < 0) sent = native.grpcFinish(link.id, stream, bits, number, String(details ?? ''), '')
+    this.finished(sent)
+  }
+
+  /** The end was said: `sent` is what became of it. */
+  finished(sent) {
+    this.over = true
+    if (sent < 0 || (sent & CLOSED) !== 0) this.link.closed(this.stream)
+    else if ((sent & ALL) !== 0) this.release()
+    this.quit()
+  }
+
+  /** The end has left: what the caller may still send is of no use. */
+  release() {
+    if (!this.halfClosed) this.link.reset(this.stream, NO_ERROR)
+  }
+
+  /** There is nobody to answer. */
+  stop() {
+    if (this.over) return
+    this.over = true
+    this.quit()
+  }
+
+  cancel() {
+    if (this.over) return
+    this.link.reset(this.stream, CANCEL)
+    this.stop()
+  }
+
+  quit() {
+    this.expires = Infinity
+    this.inbox?.drop()
+    this.outbox?.stop()
+    const { view } = this
+    if (view === undefined || this.notified) return
+    this.notified = true
+    if (view.isUnary && view.listenerCount('cancelled') === 0) view.cancelled = true
+    else process.nextTick(notify, view)
+  }
+}
+
+/** As in @grpc/grpc-js, whatever the call's end. */
+function notify(view) {
+  view.cancelled = true
+  view.emit('cancelled', 'cancelled')
+  if (!view.isUnary) view.destroy()
+}
+
+/** What all that handlers get has in common. */
+const common = {
+  getPeer() {
+    return this.call.link.getPeer()
+  },
+  sendMetadata(metadata) {
+    this.call.sendMetadata(metadata)
+  },
+  getDeadline() {
+    return this.call.deadline
+  },
+  getPath() {
+    return this.path
+  },
+  getHost() {
+    return fieldOf(this.call.text, ':authority') ?? fieldOf(this.call.text, 'host')
+  },
+  getAuthContext() {
+    return this.call.link.getAuthContext()
+  },
+  getMetricsRecorder() {
+    throw unsupported('recorder of metrics (getMetricsRecorder)')
+  },
+}
+
+class ServerUnaryCall extends EventEmitter {
+  constructor(path, call, request) {
+    super()
+    this.path = path
+    this.call = call
+    this.metadata = call.metadata
+    this.request = request
+    this.cancelled = false
+  }
+}
+ServerUnaryCall.prototype.isUnary = true
+
+class ServerReadableStream extends Readable {
+  constructor(path, call) {
+    super({ objectMode: true })
+    this.path = path
+    this.call = call
+    this.metadata = call.metadata
+    this.cancelled = false
+    call.inbox = new Inbox(call, this)
+  }
+
+  _read() {
+    this.call.inbox.read()
+  }
+}
+
+/** The ends of streams that a server writes. */
+const written = {
+  _write(message, _encoding, callback) {
+    this.call.write(message, callback)
+  },
+  _final(callback) {
+    callback(null)
+    const { pendingStatus } = this
+    this.call.sendStatus({ ...pendingStatus, metadata: pendingStatus.metadata ?? this.trailingMetadata })
+  },
+  _destroy(error, callback) {
+    const { call } = this
+    if (!call.over) call.sendStatus(error ? statusOf(error) : DESTROYED)
+    callback(error)
+  },
+}
+
+/** Of both classes, whose constructors this ends. */
+function prepare(view) {
+  view.pendingStatus = OK
+  view.trailingMetadata = new Metadata()
+  view.call.outbox = new Outbox(view.call)
+  view.on('error', (error) => {
+    if (view.destroyed) return
+    view.pendingStatus = statusOf(error)
+    view.end()
+  })
+}
+
+class ServerWritableStream extends Writable {
+  constructor(path, call, request) {
+    super({ objectMode: true })
+    this.path = path
+    this.call = call
+    this.metadata = call.metadata
+    this.request = request
+    this.cancelled = false
+    prepare(this)
+  }
+
+  end(metadata) {
+    if (metadata) this.trailingMetadata = metadata
+    return super.end()
+  }
+}
+
+class ServerDuplexStream extends Duplex {
+  constructor(path, call) {
+    super({ objectMode: true })
+    this.path = path
+    this.call = call
+    this.metadata = call.metadata
+    this.cancelled = false
+    call.inbox = new Inbox(call, this)
+    prepare(this)
+  }
+
+  _read() {
+    this.call.inbox.read()
+  }
+
+  end(metadata) {
+    if (metadata) this.trailingMetadata = metadata
+    return super.end()
+  }
+}
+
+const defineAll = (prototype, methods) => {
+  for (const [name, value] of Object.entries(methods)) {
+    Object.defineProperty(prototype, name, { value, configurable: true, writable: true })
+  }
+}
+for (const Class of [ServerUnaryCall, ServerReadableStream, ServerWritableStream, ServerDuplexStream]) {
+  defineAll(Class.prototype, common)
+}
+for (const Class of [ServerWritableStream, ServerDuplexStream]) defineAll(Class.prototype, written)
+
+module.exports = { ServerCall }

@@ -1,0 +1,376 @@
+'use strict'
+
+// `Server` as in @grpc/grpc-js.
+
+const process = require('node:process')
+const { clearTimeout, setTimeout } = require('node:timers')
+const net = require('../net')
+const { native } = require('../engine.js')
+const { status } = require('./constants.js')
+const { ServerCredentials } = require('./credentials.js')
+const { definitionOf } = require('./definition.js')
+const { refuseMissing, unsupported } = require('./errors.js')
+const { Link } = require('./link.js')
+const { createResolver, parseTarget } = require('./resolver.js')
+const { ServerCall } = require('./server-call.js')
+const { splitHostPort, uriToString } = require('./uri.js')
+require('./resolver-dns.js')
+
+const CANCEL = 8
+/** Servers have no use for what clients want. */
+const NO_CONFIG = { 'grpc.service_config_disable_resolution': 1 }
+/** The longest that Node's timers take, which is no end. */
+const MAX_DELAY = 2 ** 31 - 1
+/** Connections that began together do not end together. */
+const AGE_JITTER = 0.1
+/** Handlers are called with a response if they have no other way to say one. */
+const TYPES = [
+  ['unary', 'serverStream'],
+  ['clientStream', 'bidi'],
+]
+
+const unimplemented = (name) => ({
+  code: status.UNIMPLEMENTED,
+  details: `The server does not implement the method ${name}`,
+})
+
+/** For a method that has none. */
+function defaultHandler(type, name) {
+  if (type === 'unary' || type === 'clientStream') return (_call, callback) => callback(unimplemented(name), null)
+  return (call) => call.emit('error', unimplemented(name))
+}
+
+const after = (time, code) => setTimeout(code, time).unref()
+
+/** Of a client that calls. */
+class ServerLink extends Link {
+  constructor(id, server, acceptor) {
+    super(id, true, server.options)
+    this.server = server
+    this.acceptor = acceptor
+    this.age = undefined
+    this.rest = undefined
+  }
+
+  attach() {
+    super.attach()
+    const { options } = this
+    const age = options['grpc.max_connection_age_ms']
+    if (age < MAX_DELAY) this.age = after(age * (1 + (Math.random() * 2 - 1) * AGE_JITTER), () => this.retire())
+    const rest = options['grpc.max_connection_idle_ms']
+    if (rest < MAX_DELAY) this.rest = after(rest, () => this.calls.size > 0 || this.drain())
+  }
+
+  /** It is old enough: the client takes another one, and calls that there are have some time to end. */
+  retire() {
+    const grace = this.options['grpc.max_connection_age_grace_ms']
+    this.drain()
+    if (grace < MAX_DELAY) this.age = after(grace, () => this.destroy())
+  }
+
+  idle() {
+    super.idle()
+    this.rest?.refresh()
+  }
+
+  onCall(stream, method, path, timeout, text) {
+    const handler = this.server.numbered[method]
+    if (handler === undefined) {
+      const { code, details } = unimplemented(method === 0 ? path : this.server.pathOf(method))
+      native.grpcFinish(this.id, stream, 0, code, details, '')
+      native.grpcReset(this.id, stream, 0)
+      return
+    }
+    const call = new ServerCall(this, stream, handler, timeout, text)
+    if (call.over) return
+    this.calls.set(stream, call)
+    call.begin()
+  }
+
+  onLost() {
+    const { acceptor, server } = this
+    clearTimeout(this.age)
+    clearTimeout(this.rest)
+    server.links.delete(this)
+    acceptor.links.delete(this)
+    acceptor._connections--
+    acceptor._emitCloseIfDrained()
+    server.settled()
+  }
+}
+
+/** Calls back with the addresses of a target, which are asked for once. */
+function resolve(target, callback) {
+  const listener = (endpoints) => {
+    resolver.destroy()
+    if (!endpoints.ok) return callback(new Error(endpoints.error.details))
+    const places = endpoints.value.flatMap(({ addresses }) => addresses)
+    if (places.length === 0) return callback(new Error(`No addresses resolved for port ${uriToString(target)}`))
+    callback(null, places)
+  }
+  const resolver = createResolver(target, listener, NO_CONFIG)
+  resolver.updateResolution()
+}
+
+/** Listens as `net.Server` does, cluster included. */
+class Acceptor extends net.Server {
+  constructor(server, tls) {
+    super()
+    this.server = server
+    /** TLS with clients, or null for none. */
+    this.tls = tls
+    this.links = new Set()
+  }
+
+  _onconnection({ id }) {
+    const { server, tls } = this
+    const link = tls === null ? new ServerLink(id, server, this) : tls.link(ServerLink, id, server, this)
+    this.links.add(link)
+    server.links.add(link)
+    link.attach()
+  }
+}
+
+/** Paths by the numbers that Rust has for them. */
+const paths = []
+
+class Server {
+  constructor(options = {}) {
+    if (options.interceptors?.length > 0) throw unsupported("'interceptors' of servers")
+    refuseMissing(options)
+    this.options = options
+    /** Handlers by path, and by the numbers of their paths. */
+    this.handlers = new Map()
+    this.numbered = []
+    this.links = new Set()
+    /** Acceptors of each port that is bound, by its name. */
+    this.ports = new Map()
+    this.acceptors = new Set()
+    this.shutdown = false
+    this.started = false
+    this.waiting = []
+  }
+
+  pathOf(number) {
+    return paths[number]
+  }
+
+  addProtoService() {
+    throw new Error('Not implemented. Use addService() instead')
+  }
+
+  addService(service, implementation) {
+    if (
+      service === null ||
+      typeof service !== 'object' ||
+      implementation === null ||
+      typeof implementation !== 'object'
+    ) {
+      throw new Error('addService() requires two objects as arguments')
+    }
+    const methods = Object.entries(definitionOf(service))
+    if (methods.length === 0) throw new Error('Cannot add an empty service to a server')
+    for (const [name, method] of methods) {
+      const type = TYPES[Number(Boolean(method.requestStream))][Number(Boolean(method.responseStream))]
+      const found = implementation[name] ?? implementation[method.originalName]
+      const handler = found === undefined ? defaultHandler(type, name) : found.bind(implementation)
+      const { path, responseSerialize, requestDeserialize } = method
+      if (!this.register(path, handler, responseSerialize, requestDeserialize, type)) {
+        throw new Error(`Method handler for ${path} already provided.`)
+      }
+    }
+  }
+
+  removeService(service) {
+    if (service === null || typeof service !== 'object') throw new Error('removeService() requires object as argument')
+    for (const { path } of Object.values(definitionOf(service))) this.unregister(path)
+  }
+
+  register(path, func, serialize, deserialize, type) {
+    if (this.handlers.has(path)) return false
+    const handler = { func, serialize, deserialize, type, path }
+    const number = native.grpcPath(path)
+    paths[number] = path
+    this.handlers.set(path, handler)
+    this.numbered[number] = handler
+    return true
+  }
+
+  unregister(path) {
+    this.numbered[native.grpcPath(path)] = undefined
+    return this.handlers.delete(path)
+  }
+
+  bind() {
+    throw new Error('Not implemented. Use bindAsync() instead')
+  }
+
+  bindAsync(port, credentials, callback) {
+    if (this.shutdown) throw new Error('bindAsync called after shutdown')
+    if (typeof port !== 'string') throw new TypeError('port must be a string')
+    if (!(credentials instanceof ServerCredentials)) throw new TypeError('creds must be a ServerCredentials object')
+    if (typeof callback !== 'function') throw new TypeError('callback must be a function')
+    const known = this.ports.get(port)
+    if (known !== undefined) {
+      if (!credentials._equals(known.credentials)) {
+        return process.nextTick(callback, new Error(`${port} already bound with incompatible credentials`), 0)
+      }
+      if (known.number !== undefined) process.nextTick(callback, null, known.number)
+      else known.callbacks.push(callback)
+      return
+    }
+    const target = parseTarget(port)
+    let tls
+    try {
+      tls = credentials._acceptance()
+    } catch (error) {
+      return process.nextTick(callback, error, 0)
+    }
+    const bound = { name: port, credentials, tls, acceptors: new Set(), number: undefined, callbacks: [callback] }
+    bound.cancelled = false
+    this.ports.set(port, bound)
+    resolve(target, (error, places) => {
+      if (error !== null) this.unbound(bound, error)
+      else this.listenAll(bound, places)
+    })
+  }
+
+  /** Listens at each place, at the port that the first of them has got if none is named. */
+  listenAll(bound, places) {
+    const errors = []
+    const next = (i, chosen) => {
+      if (bound.cancelled) return this.unbound(bound, new Error('bindAsync operation cancelled by unbind call'))
+      if (i === places.length) return this.bound(bound, places, errors)
+      this.listen(bound, { ...places[i], ...chosen }, (error, acceptor) => {
+        if (error !== null) errors.push(error.message)
+        const port = places[0].port === 0 ? acceptor?.address().port : undefined
+        next(i + 1, port === undefined ? chosen : { port })
+      })
+    }
+    next(0, {})
+  }
+
+  /** All places were tried. */
+  bound(bound, places, errors) {
+    const [first] = bound.acceptors
+    if (first === undefined) {
+      const text = `No address added out of total ${places.length} resolved errors: [${errors.join(',')}]`
+      return this.unbound(bound, new Error(text))
+    }
+    const address = first.address()
+    bound.number = typeof address === 'string' ? 1 : address.port
+    if (places[0].port === 0) {
+      // It is known by the port that it has got.
+      this.ports.delete(bound.name)
+      bound.name = bound.name.replace(/:0$/, `:${bound.number}`)
+      this.ports.set(bound.name, bound)
+    }
+    for (const callback of bound.callbacks.splice(0)) process.nextTick(callback, null, bound.number)
+  }
+
+  listen(bound, place, callback) {
+    const acceptor = new Acceptor(this, bound.tls)
+    acceptor.once('error', (error) => callback(error))
+    acceptor.listen(place, () => {
+      acceptor.removeAllListeners('error')
+      // What cannot be accepted is no one's call.
+      acceptor.on('error', () => {})
+      bound.acceptors.add(acceptor)
+      this.acceptors.add(acceptor)
+      acceptor.once('close', () => {
+        this.acceptors.delete(acceptor)
+        this.settled()
+      })
+      callback(null, acceptor)
+    })
+  }
+
+  unbound(bound, error) {
+    this.ports.delete(bound.name)
+    for (const acceptor of bound.acceptors) acceptor.close()
+    for (const callback of bound.callbacks.splice(0)) process.nextTick(callback, error, 0)
+  }
+
+  boundAt(port) {
+    if (splitHostPort(parseTarget(port).path)?.port === 0) throw new Error(`Cannot unbind port 0`)
+    return this.ports.get(port)
+  }
+
+  unbind(port) {
+    const bound = this.boundAt(port)
+    if (bound === undefined) return
+    bound.cancelled = true
+    if (bound.number === undefined) return
+    this.ports.delete(port)
+    this.release(bound)
+  }
+
+  /** Takes no more connections there, and lets those that there are end. */
+  release(bound) {
+    for (const acceptor of bound.acceptors) {
+      acceptor.close()
+      for (const link of acceptor.links) link.drain()
+    }
+  }
+
+  drain(port, graceTime) {
+    const bound = this.boundAt(port)
+    if (bound === undefined) return
+    const links = [...bound.acceptors].flatMap((acceptor) => [...acceptor.links])
+    for (const link of links) link.drain()
+    setTimeout(() => {
+      for (const link of links) this.abort(link)
+    }, graceTime).unref()
+  }
+
+  abort(link) {
+    if (link.closing) return
+    link.drain(CANCEL)
+    link.destroy()
+  }
+
+  start() {
+    if (this.acceptors.size === 0) throw new Error('server must be bound in order to start')
+    if (this.started) throw new Error('server is already started')
+    this.started = true
+  }
+
+  tryShutdown(callback) {
+    this.waiting.push(callback)
+    this.close()
+    for (const link of this.links) link.drain()
+    process.nextTick(() => this.settled())
+  }
+
+  forceShutdown() {
+    this.close()
+    for (const link of this.links) this.abort(link)
+  }
+
+  close() {
+    this.shutdown = true
+    for (const bound of this.ports.values()) bound.cancelled = true
+    this.ports.clear()
+    for (const acceptor of this.acceptors) acceptor.close()
+  }
+
+  /** Tells those who wait for the end, when it is there. */
+  settled() {
+    if (!this.shutdown || this.links.size > 0 || this.acceptors.size > 0) return
+    for (const callback of this.waiting.splice(0)) process.nextTick(callback)
+  }
+
+  addHttp2Port() {
+    throw new Error('Not yet implemented')
+  }
+
+  createConnectionInjector() {
+    throw unsupported('connection injectors (Server.createConnectionInjector)')
+  }
+
+  getChannelzRef() {
+    throw unsupported('channelz (Server.getChannelzRef)')
+  }
+}
+
+module.exports = { Server }

@@ -1,0 +1,27 @@
+'use strict'
+
+/** Puts a status together. */
+class StatusBuilder {
+  #status = {}
+
+  withCode(code) {
+    this.#status.code = code
+    return this
+  }
+
+  withDetails(details) {
+    this.#status.details = details
+    return this
+  }
+
+  withMetadata(metadata) {
+    this.#status.metadata = metadata
+    return this
+  }
+
+  build() {
+    return { ...this.#status }
+  }
+}
+
+module.exports = { StatusBuilder }

@@ -1,0 +1,427 @@
+//! gRPC connections between the engine and `lib/grpc`: their events as rows of [batches], and what is answered, call by call.
+//!
+//! Messages are whole, and methods are the numbers that JavaScript has [been given](path) for their paths.
+
+pub(super) use super::batches::sent;
+
+use super::batches::{self, Batch, Batches, GONE, Rows, room, said};
+use super::engine::Engine;
+use super::raw::{Args, Functions, Outcome};
+use crate::grpc::{Event, Limits, Link, Status, Timeout, decode};
+use crate::http2::{Code, Event as Received, Gone, Limits as SessionLimits, Role, Settings};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// The kinds of events.
+pub(super) mod event {
+    /// A server's call begins.
+    pub const CALL: u32 = 0;
+    /// Metadata before a client's first message.
+    pub const METADATA: u32 = 1;
+    /// A message.
+    pub const MESSAGE: u32 = 2;
+    /// A message that is longer than may be, or 0 when all of a connection's are.
+    pub const TOO_LARGE: u32 = 3;
+    /// A server's caller sends no more.
+    pub const END: u32 = 4;
+    /// How a client's call has ended.
+    pub const STATUS: u32 = 5;
+    /// A stream is over before its end.
+    pub const RESET: u32 = 6;
+    /// All that was written on a stream is framed.
+    pub const DRAINED: u32 = 7;
+    /// A stream is over.
+    pub const CLOSED: u32 = 8;
+    /// The peer's settings have come.
+    pub const SETTINGS: u32 = 9;
+    /// A ping of ours was answered.
+    pub const PONG: u32 = 10;
+    /// The peer wants no more streams.
+    pub const GOAWAY: u32 = 11;
+    /// The connection is over: a code, and why in the text.
+    pub const FAILED: u32 = 12;
+    /// The peer asks whether we are there.
+    pub const PING: u32 = 13;
+}
+
+/// A row of the table.
+pub(super) mod row {
+    pub use super::super::batches::{FIRST, ID};
+    /// Words of one.
+    pub const WORDS: usize = 8;
+    /// The first word: the kind,
+    pub const KIND: u32 = 0xff;
+    /// that a message is compressed,
+    pub const COMPRESSED: u32 = 1 << 8;
+    /// that the end comes in the middle of a message,
+    pub const TORN: u32 = 1 << 9;
+    /// that a status comes while our side is open.
+    pub const OPEN: u32 = 1 << 10;
+    /// The second is the connection, the third the stream.
+    pub const STREAM: usize = 2;
+    /// Where in the text, or of a message in the body, its part lies.
+    pub const PART: usize = 3;
+    pub const PART_LENGTH: usize = 4;
+    /// Of a call, its method's number; 0 for one that nobody has asked a number for: its path is the text's first part then.
+    pub const METHOD: usize = 5;
+    /// Of a call, the length of that path.
+    pub const PATH_LENGTH: usize = 6;
+    /// Of a call, the milliseconds that its caller waits, or one of the two below.
+    pub const TIMEOUT: usize = 7;
+    /// Of a message, the bytes to be given back when it was taken.
+    pub const USED: usize = 5;
+    /// Of what is too large, its length.
+    pub const LENGTH: usize = 5;
+    /// Of what ends, why.
+    pub const CODE: usize = 5;
+    /// Of a status, the length of what is said about it, which is the text's first part.
+    pub const MESSAGE_LENGTH: usize = 6;
+    /// Of a status or of metadata, HTTP's status; 0 for a call that ended without any word.
+    pub const HTTP: usize = 7;
+}
+
+/// What stands for a caller's milliseconds: that he does not say, and that he says what is none.
+pub(super) mod timeout {
+    pub const NONE: u32 = u32::MAX;
+    pub const INVALID: u32 = u32::MAX - 1;
+}
+
+/// What to do with bytes, in the calls that send.
+pub(super) mod send_bit {
+    /// Our side ends with it.
+    pub const END: u32 = 1;
+    /// It is one message, which is to be framed.
+    pub const MESSAGE: u32 = 2;
+    /// It is messages that are framed.
+    pub const FRAMES: u32 = 4;
+    /// The call's response has begun.
+    pub const BEGUN: u32 = 8;
+}
+
+/// gRPC in one environment.
+#[derive(Default)]
+struct Grpc {
+    /// Numbers of methods, by their paths.
+    paths: RefCell<HashMap<Vec<u8>, u32>>,
+    /// Where metadata and messages that are strings are read.
+    fields: RefCell<Vec<u8>>,
+    more: RefCell<Vec<u8>>,
+}
+
+type Connection = batches::Connection<Link>;
+type Links = Batches<Grpc, { row::WORDS }>;
+
+/// Adds this module's functions.
+pub fn register(functions: &mut Functions<Engine>) {
+    let grpc = Batches::new(Grpc::default());
+    functions.state().add_protocol(grpc.clone());
+    functions.add_with(&grpc, "grpcTable", |grpc, _, args| Ok(grpc.table(args, "onGrpc")));
+    functions.add_with(&grpc, "grpcPath", path);
+    functions.add_with(&grpc, "grpcAttach", attach);
+    functions.add_with(&grpc, "grpcCall", call);
+    functions.add_with(&grpc, "grpcRespond", |grpc, engine, args| {
+        let stream = args.uint(1)?;
+        let metadata = &mut *grpc.protocol.fields.borrow_mut();
+        metadata.clear();
+        args.append_latin1(2, metadata)?;
+        Ok(said(
+            engine.append_with(args.uint(0)?, |grpc: &mut Connection, out, _| {
+                grpc.session.respond(stream, metadata, out)
+            }),
+        ))
+    });
+    functions.add_with(&grpc, "grpcWrite", write);
+    functions.add_with(&grpc, "grpcReply", reply);
+    functions.add_with(&grpc, "grpcFinish", finish);
+    functions.add("grpcReset", |engine, args| {
+        let (stream, code) = (args.uint(1)?, Code(args.uint(2)?));
+        let reset = engine.append_with(args.uint(0)?, |grpc: &mut Connection, out, _| {
+            grpc.session.reset(stream, code, out).is_ok()
+        });
+        Ok(reset == Some(true))
+    });
+    functions.add("grpcTake", |engine, args| {
+        let (stream, used) = (args.uint(1)?, args.uint(2)?);
+        engine.append_with(args.uint(0)?, |grpc: &mut Connection, out, _| {
+            grpc.session.take(stream, used, out);
+        });
+        Ok(())
+    });
+    functions.add("grpcPing", |engine, args| {
+        let octets = args.bytes(1, 0, 8, |bytes| bytes.try_into().unwrap_or_default())?;
+        let sent = engine.append_with(args.uint(0)?, |grpc: &mut Connection, out, _| {
+            grpc.session.http2().ping(octets, out)
+        });
+        Ok(sent.is_some())
+    });
+    functions.add("grpcGoaway", goaway);
+    functions.add("grpcForget", |engine, args| {
+        engine.state(args.uint(0)?, |grpc: &mut Connection| grpc.session.forget());
+        Ok(())
+    });
+    functions.add_with(&grpc, "grpcDecode", |grpc, _, args| {
+        let text = &mut *grpc.protocol.fields.borrow_mut();
+        text.clear();
+        args.append_latin1(0, text)?;
+        Ok(args.env().string(&decode(text)))
+    });
+}
+
+/// `(path)`: the number that stands for it, from 1 on.
+fn path(grpc: &Rc<Links>, _engine: &Engine, args: &Args) -> Outcome<i32> {
+    let path = args.string(0)?.into_bytes();
+    let mut paths = grpc.protocol.paths.borrow_mut();
+    let next = paths.len() as u32 + 1;
+    Ok(*paths.entry(path).or_insert(next) as i32)
+}
+
+/// `(id, isServer, maxStreams, streamWindow, window, maxMessage, maxHeld, maxHeaderList)`: the connection speaks gRPC from now on, and is read.
+fn attach(grpc: &Rc<Links>, engine: &Engine, args: &Args) -> Outcome<i32> {
+    let id = args.uint(0)?;
+    let role = if args.boolean(1)? { Role::Server } else { Role::Client };
+    let settings = Settings {
+        max_concurrent_streams: args.uint(2)?,
+        initial_window_size: args.uint(3)?,
+        max_header_list_size: args.uint(7)?,
+        ..Settings::default()
+    };
+    let window = args.uint(4)?;
+    let limits = Limits {
+        message: args.uint(5)?,
+        held: args.uint(6)? as usize,
+    };
+    let mut out = Vec::new();
+    let mut link = Link::new(role, settings, SessionLimits::default(), limits, engine.now(), &mut out);
+    link.http2().set_window(window, &mut out);
+    Ok(grpc.attach(engine, id, link, &out))
+}
+
+/// `(id, head, timeout | -1, metadata, bits, message, length)`: begins a call with the fields that all of its method have and its own, and sends its message if `bits` say that there is one. Returns its
+/// stream.
+fn call(grpc: &Rc<Links>, engine: &Engine, args: &Args) -> Outcome<i32> {
+    use send_bit::*;
+    let (id, timeout, bits) = (args.uint(0)?, args.double(2)?, args.uint(4)?);
+    let head = &mut *grpc.protocol.more.borrow_mut();
+    head.clear();
+    args.append_latin1(1, head)?;
+    let timeout = (timeout >= 0.0).then_some(timeout as u64);
+    let metadata = &mut *grpc.protocol.fields.borrow_mut();
+    metadata.clear();
+    args.append_latin1(3, metadata)?;
+    let called = |message: Option<&[u8]>| {
+        let called = engine.append_with(id, |grpc: &mut Connection, out, queued| {
+            let stream = grpc.session.call(head, timeout, metadata, out)?;
+            if let Some(message) = message {
+                grpc.session
+                    .message(stream, message, bits & END != 0, room(queued), out)?;
+            }
+            Ok::<u32, Gone>(stream)
+        });
+        called.and_then(Result::ok).map_or(GONE, |stream| stream as i32)
+    };
+    if bits & MESSAGE == 0 {
+        return Ok(called(None));
+    }
+    let stream = args.bytes(5, 0, args.uint(6)? as usize, |message| called(Some(message)))?;
+    grpc.pump(engine, id);
+    Ok(stream)
+}
+
+/// `(id, stream, bits, bytes, length)`: messages, or the end of our side, or both.
+fn write(grpc: &Rc<Links>, engine: &Engine, args: &Args) -> Outcome<i32> {
+    use send_bit::*;
+    let (id, stream, bits) = (args.uint(0)?, args.uint(1)?, args.uint(2)?);
+    let ends = bits & END != 0;
+    let wrote = args.bytes(3, 0, args.uint(4)? as usize, |bytes| {
+        said(engine.append_with(id, |grpc: &mut Connection, out, queued| {
+            if bits & MESSAGE != 0 {
+                return grpc.session.message(stream, bytes, ends, room(queued), out);
+            }
+            grpc.session.frames(stream, bytes, ends, room(queued), out)
+        }))
+    })?;
+    Ok(grpc.go_on(engine, id, wrote))
+}
+
+/// `(id, stream, bits, metadata, trailers, message, length)`: the whole of a response with one message, whose status is OK.
+fn reply(grpc: &Rc<Links>, engine: &Engine, args: &Args) -> Outcome<i32> {
+    let (id, stream, bits) = (args.uint(0)?, args.uint(1)?, args.uint(2)?);
+    let metadata = &mut *grpc.protocol.fields.borrow_mut();
+    metadata.clear();
+    args.append_latin1(3, metadata)?;
+    let trailers = &mut *grpc.protocol.more.borrow_mut();
+    trailers.clear();
+    args.append_latin1(4, trailers)?;
+    let wrote = args.bytes(5, 0, args.uint(6)? as usize, |message| {
+        said(engine.append_with(id, |grpc: &mut Connection, out, queued| {
+            if bits & send_bit::BEGUN == 0 {
+                grpc.session.respond(stream, metadata, out)?;
+            }
+            let room = room(queued);
+            grpc.session.message(stream, message, false, room, out)?;
+            let status = Status {
+                code: 0,
+                message: b"OK",
+                metadata: trailers,
+            };
+            grpc.session.finish(stream, &status, true, room, out)
+        }))
+    })?;
+    Ok(grpc.go_on(engine, id, wrote))
+}
+
+/// `(id, stream, bits, code, message, metadata)`: the end of a response.
+fn finish(grpc: &Rc<Links>, engine: &Engine, args: &Args) -> Outcome<i32> {
+    let (id, stream, bits, code) = (args.uint(0)?, args.uint(1)?, args.uint(2)?, args.uint(3)?);
+    let message = &mut *grpc.protocol.fields.borrow_mut();
+    message.clear();
+    args.append_utf8(4, message)?;
+    let metadata = &mut *grpc.protocol.more.borrow_mut();
+    metadata.clear();
+    args.append_latin1(5, metadata)?;
+    let begun = bits & send_bit::BEGUN != 0;
+    let wrote = said(engine.append_with(id, |grpc: &mut Connection, out, queued| {
+        let status = Status {
+            code,
+            message,
+            metadata,
+        };
+        grpc.session.finish(stream, &status, begun, room(queued), out)
+    }));
+    Ok(grpc.go_on(engine, id, wrote))
+}
+
+/// `(id, code, last | -1, debug, length)`: no further streams are handled. Returns whether none is open.
+fn goaway(engine: &Engine, args: &Args) -> Outcome<bool> {
+    let (id, code, last) = (args.uint(0)?, Code(args.uint(1)?), args.int(2)?);
+    let debug = args.bytes(3, 0, args.uint(4)? as usize, <[u8]>::to_vec)?;
+    let done = engine.append_with(id, |grpc: &mut Connection, out, _| {
+        let session = grpc.session.http2();
+        session.goaway(code, u32::try_from(last).ok(), &debug, out);
+        session.is_done()
+    });
+    Ok(done != Some(false))
+}
+
+impl batches::Session for Link {
+    type Event<'a> = Event<'a>;
+
+    fn feed(
+        &mut self,
+        input: &[u8],
+        now: u64,
+        out: &mut Vec<u8>,
+        room: &dyn Fn() -> bool,
+        each: &mut dyn FnMut(Event<'_>),
+    ) -> usize {
+        Link::feed(self, input, now, out, room, each)
+    }
+
+    fn pump(&mut self, room: usize, out: &mut Vec<u8>, each: &mut dyn FnMut(Event<'_>)) {
+        Link::pump(self, room, out, each);
+    }
+
+    fn has_ready(&self) -> bool {
+        Link::has_ready(self)
+    }
+}
+
+impl Rows<{ row::WORDS }> for Grpc {
+    type Session = Link;
+
+    fn add(&self, batch: &mut Batch<{ row::WORDS }>, id: u32, event: &Event<'_>) {
+        let row = match *event {
+            Event::Call {
+                stream,
+                path,
+                timeout,
+                metadata,
+            } => {
+                let method = self.paths.borrow().get(path).copied();
+                let path = if method.is_some() { &[] } else { path };
+                let (at, length) = batch.add_text_of([path, metadata]);
+                let timeout = match timeout {
+                    Timeout::None => timeout::NONE,
+                    Timeout::Invalid => timeout::INVALID,
+                    Timeout::After(milliseconds) => milliseconds.min((timeout::INVALID - 1).into()) as u32,
+                };
+                let (method, path) = (method.unwrap_or(0), path.len() as u32);
+                [event::CALL, id, stream, at, length, method, path, timeout]
+            }
+            Event::Metadata {
+                stream,
+                status,
+                metadata,
+            } => {
+                let (at, length) = batch.add_text(metadata);
+                [event::METADATA, id, stream, at, length, 0, 0, status.into()]
+            }
+            Event::Message {
+                stream,
+                compressed,
+                data,
+                used,
+            } => {
+                let (at, length) = batch.add_body(data);
+                let flags = if compressed { row::COMPRESSED } else { 0 };
+                [event::MESSAGE | flags, id, stream, at, length, used, 0, 0]
+            }
+            Event::TooLarge { stream, length } => [event::TOO_LARGE, id, stream, 0, 0, length, 0, 0],
+            Event::End { stream, torn } => {
+                let flags = if torn { row::TORN } else { 0 };
+                [event::END | flags, id, stream, 0, 0, 0, 0, 0]
+            }
+            Event::Status {
+                stream,
+                code,
+                http,
+                message,
+                metadata,
+                open,
+            } => {
+                let (at, length) = batch.add_text_of([message, metadata]);
+                let message = message.len() as u32;
+                let flags = if open { row::OPEN } else { 0 };
+                [
+                    event::STATUS | flags,
+                    id,
+                    stream,
+                    at,
+                    length,
+                    code,
+                    message,
+                    http.into(),
+                ]
+            }
+            Event::Other(ref event) => match other(batch, id, event) {
+                Some(row) => row,
+                None => return,
+            },
+        };
+        batch.rows.push(row);
+    }
+}
+
+fn other(batch: &mut Batch<{ row::WORDS }>, id: u32, event: &Received<'_>) -> Option<[u32; row::WORDS]> {
+    Some(match *event {
+        Received::Reset { stream, code, .. } => [event::RESET, id, stream, 0, 0, code.0, 0, 0],
+        Received::Drained(stream) => [event::DRAINED, id, stream, 0, 0, 0, 0, 0],
+        Received::Closed(stream) => [event::CLOSED, id, stream, 0, 0, 0, 0, 0],
+        Received::Settings(_) => [event::SETTINGS, id, 0, 0, 0, 0, 0, 0],
+        Received::Ping(_) => [event::PING, id, 0, 0, 0, 0, 0, 0],
+        Received::Pong(octets) => {
+            let (at, length) = batch.add_body(&octets);
+            [event::PONG, id, 0, at, length, 0, 0, 0]
+        }
+        Received::Goaway { last, code, debug } => {
+            let (at, length) = batch.add_text(debug);
+            [event::GOAWAY, id, last, at, length, code.0, 0, 0]
+        }
+        Received::Failed { code, why } => {
+            let (at, length) = batch.add_text(why.as_bytes());
+            [event::FAILED, id, 0, at, length, code.0, 0, 0]
+        }
+        _ => return None,
+    })
+}
