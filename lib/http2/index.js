@@ -1,6 +1,6 @@
 'use strict'
 
-// `http2`: Node's module with servers over the native engine. What is not listed here is core's: clients. What servers stand on is loaded with the
+// `http2`: Node's module with servers and clients over the native engine. What is not listed here is core's. What they stand on is loaded with the
 // first of them.
 
 const { promisify } = require('node:util')

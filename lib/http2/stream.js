@@ -19,6 +19,7 @@ const kTimer = Symbol('timer')
 const kRead = Symbol('was read')
 const kWaitForTrailers = Symbol('wait for trailers')
 const kTrailersReady = Symbol('trailers ready')
+const kEnding = Symbol('ending')
 const kSent = Symbol('sent headers')
 const kSentInfo = Symbol('sent info headers')
 const kSentTrailers = Symbol('sent trailers')
@@ -39,6 +40,7 @@ class Http2Stream extends Duplex {
     this[kRead] = false
     this[kWaitForTrailers] = false
     this[kTrailersReady] = false
+    this[kEnding] = false
     this[kSent] = undefined
     this[kSentInfo] = undefined
     this[kSentTrailers] = undefined
@@ -166,6 +168,11 @@ class Http2Stream extends Duplex {
     this[kExchange].read(this)
   }
 
+  end(...args) {
+    this[kEnding] = true
+    return super.end(...args)
+  }
+
   _write(chunk, encoding, callback) {
     const exchange = this[kExchange]
     // It hears of that another way.
@@ -176,7 +183,9 @@ class Http2Stream extends Duplex {
     const plain = typeof chunk !== 'string' || /^(?:utf-?8|latin1|binary)$/i.test(encoding)
     const body = plain ? chunk : require('node:buffer').Buffer.from(chunk, encoding)
     this[kTimer].touch()
-    if (exchange.write(body, encoding, false)) callback()
+    // The last part of a body goes out with the end.
+    const ends = this[kEnding] && !this[kWaitForTrailers] && this.writableLength === chunk.length
+    if (exchange.write(body, encoding, ends)) callback()
     else exchange.wait(callback)
   }
 
