@@ -179,3 +179,31 @@ test('a call to a service of etcd that nobody serves ends, and the next goes to 
   streams[0].write({ header: fake.HEADER, watchId: 1, events: [{ type: 0, kv }] })
   assert.equal(await waiting, 'y')
 })
+
+test('a connection that is done is let go also when the server does not read what is left', async (t) => {
+  const { port } = await serve(t, grpc, { ...echo, chat() {} })
+  const client = connect(t, grpc, port)
+  assert.equal(await client.one('x'), 'x')
+  const link = client.getChannel().picker.pick()
+  const call = client.chat()
+  call.on('error', () => {})
+  for (let i = 0; i < 100; i++) call.write('x'.repeat(100_000))
+  call.cancel()
+  client.close()
+  // Nothing can have been read in this turn.
+  assert.notEqual(link.lingering, undefined)
+  await until(() => link.closing)
+})
+
+test('who finds a server that others have failed to reach is told why', async (t) => {
+  const target = '127.0.0.1:1'
+  const options = { 'grpc.primary_user_agent': 'told why' }
+  const clients = [1, 2].map(
+    () => new (grpc.makeClientConstructor(service, 'Texts'))(target, credentials.createInsecure(), options),
+  )
+  t.after(() => {
+    for (const client of clients) client.close()
+  })
+  for (const client of clients)
+    await assert.rejects(client.one('x'), { details: /Last error: Error: connect ECONNREFUSED/ })
+})
