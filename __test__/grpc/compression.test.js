@@ -224,3 +224,46 @@ for (const [name, policy] of [
     assert.equal(attempts, 6)
   })
 }
+
+const again = {
+  retryPolicy: {
+    initialBackoff: '0.01s',
+    maxBackoff: '0.01s',
+    backoffMultiplier: 1,
+    retryableStatusCodes: ['UNAVAILABLE'],
+  },
+  hedgingPolicy: { hedgingDelay: '1s', nonFatalStatusCodes: ['UNAVAILABLE'] },
+}
+for (const [name, policy] of Object.entries(again)) {
+  same(`calls that are made again, by a ${name}`, async ({ S, C, t }) => {
+    const asked = []
+    /** Every other request fails. */
+    const answer = (request, callback) => {
+      if (asked.push(request) % 2 === 1) callback({ code: grpc.status.UNAVAILABLE, details: 'no' })
+      else callback(null, request)
+    }
+    const handlers = {
+      one: ({ request }, callback) => answer(request, callback),
+      gather(call, callback) {
+        const read = []
+        call.on('data', (word) => read.push(word))
+        call.on('end', () => answer(read.join(' '), callback))
+      },
+    }
+    const { port } = await serve(t, S, handlers, using(gzip))
+    const config = { methodConfig: [{ name: [{}], [name]: { maxAttempts: 3, ...policy } }] }
+    const client = connect(t, C, port, using(gzip, { 'grpc.service_config': JSON.stringify(config) }))
+    const calls = [
+      (callback) => client.one('x'.repeat(10_000), callback),
+      (callback) => {
+        const call = client.gather(callback)
+        for (const word of words) call.write(word)
+        call.end()
+        return call
+      },
+    ]
+    const answers = []
+    for (const call of calls) answers.push((await outcome(call)).filter(([event]) => event === 'callback'))
+    return [answers, asked]
+  })
+}

@@ -679,7 +679,7 @@ test('what is not there says so', () => {
   const code = 'IRONWIRE_GRPC_UNSUPPORTED'
   const insecure = grpc.credentials.createInsecure()
   assert.throws(() => new grpc.Client('xds:///x', insecure), { code })
-  assert.throws(() => new grpc.Server({ 'grpc.server_call_metric_recording': 1 }), { code })
+  assert.throws(() => new grpc.Server({ 'grpc-node.max_session_memory': 10 }), { code })
 })
 
 test('a handler that awaits what is there already has gone on before it hears of messages', async (t) => {

@@ -378,6 +378,8 @@ export type CallInvocationTransformer = (properties: CallProperties<any, any>) =
 export interface ServerOptions extends CommonOptions {
   /** The first is the one that is nearest to the client. */
   interceptors?: ServerInterceptor[]
+  /** What handlers record of their calls is sent behind the response. */
+  'grpc.server_call_metric_recording'?: number
   /** Calls of a connection at a time: 4096. */
   'grpc.max_concurrent_streams'?: number
   /** Milliseconds after which a connection takes no more calls, give or take a tenth, */
@@ -770,6 +772,8 @@ export const experimental: {
   statusOrFromError<T>(error: Partial<StatusObject> & { code: status; details: string }): StatusOr<T>
   uriToString(uri: GrpcUri): string
   splitHostPort(path: string): HostPort | null
+  /** Says something to the logger. */
+  log(severity: logVerbosity, ...args: unknown[]): void
 }
 
 export function closeClient(client: Client): void
@@ -789,6 +793,7 @@ export interface ServerSurfaceCall {
   getPath(): string
   getHost(): string
   getAuthContext(): AuthContext
+  getMetricsRecorder(): PerRequestMetricRecorder
 }
 
 export type ServerUnaryCall<Request, Response> = ServerSurfaceCall & EventEmitter & { request: Request }
@@ -954,6 +959,38 @@ export class Server {
   tryShutdown(callback: (error?: Error) => void): void
   /** Ends at once. */
   forceShutdown(): void
+}
+
+// --- metrics
+
+/** What a handler records of its call, of `call.getMetricsRecorder()`: sent behind the response with `grpc.server_call_metric_recording`. */
+export interface PerRequestMetricRecorder {
+  recordRequestCostMetric(name: string, value: number): void
+  recordUtilizationMetric(name: string, value: number): void
+  recordNamedMetric(name: string, value: number): void
+  recordCPUUtilizationMetric(value: number): void
+  recordMemoryUtilizationMetric(value: number): void
+  recordApplicationUtilizationMetric(value: number): void
+  recordQpsMetric(value: number): void
+  recordEpsMetric(value: number): void
+}
+
+/** What a server is at, for clients that want to hear of it in intervals (`xds.service.orca.v3.OpenRcaService`). */
+export class ServerMetricRecorder {
+  putUtilizationMetric(name: string, value: number): void
+  setAllUtilizationMetrics(metrics: { [name: string]: number }): void
+  deleteUtilizationMetric(name: string): void
+  setCpuUtilizationMetric(value: number): void
+  deleteCpuUtilizationMetric(): void
+  setMemoryUtilizationMetric(value: number): void
+  deleteMemoryUtilizationMetric(): void
+  setApplicationUtilizationMetric(value: number): void
+  deleteApplicationUtilizationMetric(): void
+  setQpsMetric(value: number): void
+  deleteQpsMetric(): void
+  setEpsMetric(value: number): void
+  deleteEpsMetric(): void
+  addToServer(server: AnyServer): void
 }
 
 // --- logging

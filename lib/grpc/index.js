@@ -16,8 +16,9 @@ const {
   ListenerBuilder,
   RequesterBuilder,
 } = require('./interceptors.js')
-const { setLogger, setLogVerbosity } = require('./logging.js')
+const { log, setLogger, setLogVerbosity } = require('./logging.js')
 const { Metadata } = require('./metadata.js')
+const { ServerMetricRecorder } = require('./orca.js')
 const reflection = require('./reflection.js')
 const { registerResolver, statusOrFromError, statusOrFromValue } = require('./resolver.js')
 const { Server } = require('./server.js')
@@ -45,6 +46,7 @@ const experimental = {
   statusOrFromError,
   uriToString,
   splitHostPort,
+  log,
 }
 
 module.exports = {
@@ -78,6 +80,7 @@ module.exports = {
   getClientChannel: (client) => client.getChannel(),
   setLogger,
   setLogVerbosity,
+  ServerMetricRecorder,
   health,
   reflection,
 }

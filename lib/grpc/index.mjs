@@ -31,6 +31,7 @@ export const {
   getClientChannel,
   setLogger,
   setLogVerbosity,
+  ServerMetricRecorder,
   health,
   reflection,
 } = grpc

@@ -10,9 +10,10 @@ const constants = require('../constants.js')
 const { now } = require('../rpc/tick.js')
 const { status } = require('./constants.js')
 const { unpack } = require('./compression.js')
-const { statusOf, unsupported } = require('./errors.js')
+const { statusOf } = require('./errors.js')
 const { Inbox } = require('./inbox.js')
 const { fieldOf, fieldsOf, received } = require('./metadata.js')
+const { PerRequestMetricRecorder, reportOf } = require('./orca.js')
 const { Outbox } = require('./outbox.js')
 const { CallScope } = require('./scope.js')
 const { notify, run, ServerUnaryCall, ServerReadableStream } = require('./server-views.js')
@@ -51,6 +52,8 @@ class ServerCall {
     this.outbox = null
     this.request = undefined
     this.requested = false
+    /** What the handler has to tell of the call's cost. */
+    this.recorder = null
     /** What the handler has. */
     this.view = undefined
     if (timeout === INVALID) this.refuse()
@@ -215,7 +218,14 @@ class ServerCall {
   }
 
   getMetricsRecorder() {
-    throw unsupported('recorder of metrics (getMetricsRecorder)')
+    this.recorder ??= new PerRequestMetricRecorder()
+    return this.recorder
+  }
+
+  /** Metadata behind the response, with what was recorded if the server is to tell that. */
+  trailersOf(metadata) {
+    const fields = fieldsOf(metadata)
+    return this.link.reports ? fields + reportOf(this.recorder) : fields
   }
 
   /** The answer of a handler that has a callback. */
@@ -227,7 +237,7 @@ class ServerCall {
     if (this.compression !== null) return this.respondFramed(bytes, trailers ?? null)
     const { link, stream } = this
     const bits = this.begun ? BEGUN : 0
-    const sent = native.grpcReply(link.id, stream, bits, '', fieldsOf(trailers), bytes, bytes.length)
+    const sent = native.grpcReply(link.id, stream, bits, '', this.trailersOf(trailers), bytes, bytes.length)
     if (sent < 0) {
       this.begun = true
       this.sendStatus(failure(status.INTERNAL, 'Internal server error'))
@@ -265,7 +275,7 @@ class ServerCall {
     this.outbox?.flush()
     const number = Number.isInteger(code) && code >= 0 ? code : status.UNKNOWN
     const bits = this.begun ? BEGUN : 0
-    let sent = native.grpcFinish(link.id, stream, bits, number, String(details ?? ''), fieldsOf(metadata))
+    let sent = native.grpcFinish(link.id, stream, bits, number, String(details ?? ''), this.trailersOf(metadata))
     // Some metadata are none; who waits must hear of the end all the same.
     if (sent < 0) sent = native.grpcFinish(link.id, stream, bits, number, String(details ?? ''), '')
     this.finished(sent)

@@ -51,6 +51,7 @@ class ServerLink extends Link {
     super(id, true, server.options)
     this.server = server
     this.acceptor = acceptor
+    this.reports = Boolean(server.options['grpc.server_call_metric_recording'])
     this.age = undefined
     this.rest = undefined
   }
