@@ -288,6 +288,16 @@ test('clients of one target, with the same options and credentials, share a conn
   await until(() => server.links.size === 4)
 })
 
+test('a call goes on a connection that another client has made anew', { timeout: 30_000 }, async (t) => {
+  const { port, server } = await named(t, 'a')
+  const clients = [1, 2].map(() => client(t, `127.0.0.1:${port}`))
+  for (const made of clients) await one(made, 'x')
+  for (const link of server.links) link.drain()
+  await until(() => clients.every((made) => made.getChannel().getConnectivityState(false) === IDLE))
+  for (const made of clients) await one(made, 'x')
+  assert.equal(server.links.size, 1)
+})
+
 test('a call goes on when its client is closed, whoever else has the connection', async (t) => {
   const answers = []
   const handlers = { one: (_call, callback) => answers.push(callback) }

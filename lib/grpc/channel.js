@@ -187,8 +187,10 @@ class Channel {
     if (this.state === SHUTDOWN) return call.fail(status.UNAVAILABLE, 'Channel closed before call started')
     if (this.methods !== null && this.configure(call)) return
     if (this.pending.size === 0 && this.place(call)) return
+    // It may be there at once, if another channel has it.
+    this.wait(call)
     this.connect()
-    if (!this.refuse(call)) this.wait(call)
+    if (this.pending.has(call)) this.refuse(call)
   }
 
   /** Begins a call on a connection, if there is one that takes it. */
