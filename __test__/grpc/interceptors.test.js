@@ -657,3 +657,23 @@ same('no interceptors, however that is said', async ({ start }) => {
   const client = await start(handlers, {}, { interceptors: null, interceptor_providers: [] })
   return [await kinds.one(client), await kinds.one(client, { interceptors: [], interceptor_providers: [] })]
 })
+
+test('messages that come with an error are told before it, where somebody reads them', async (t) => {
+  const { port } = await serve(t, grpc, {
+    many(call) {
+      for (const letter of call.request) call.write(letter)
+      call.emit('error', { code: 9, details: 'not so' })
+    },
+  })
+  const pass = (options, nextCall) => new grpc.InterceptingCall(nextCall(options))
+  const client = connect(t, grpc, port, { interceptors: [pass] })
+  const seen = await outcome(() => client.many('abcdefgh'))
+  assert.deepEqual(
+    seen.filter(([event]) => event === 'data').map(([, letter]) => letter),
+    [...'abcdefgh'],
+  )
+  // Nobody reads: that is no reason not to hear of the end.
+  const call = client.many('x'.repeat(100))
+  const error = await new Promise((resolve) => call.on('error', resolve))
+  assert.equal(error.code, 9)
+})
