@@ -10,6 +10,7 @@ export { Buffer } from 'node:buffer'
 
 export * as codec from './lib/codec/index.js'
 export * as dgram from './lib/dgram/index.js'
+export * as etcd from './lib/etcd/index.js'
 export { createStaticServer, serveStatic } from './lib/files/index.js'
 export * as grpc from './lib/grpc/index.js'
 export * as http from './lib/http/index.js'

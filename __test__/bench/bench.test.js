@@ -174,6 +174,13 @@ test('bench grpc', { skip: peersMissing }, async (t) => {
   for (const one of cases) assert.deepStrictEqual(contendersOf(one), ['ironwire', '@grpc/grpc-js'])
 })
 
+const etcdMissing = !onPath('etcd') && 'there is no etcd'
+
+test('bench etcd', { skip: etcdMissing || peersMissing }, async (t) => {
+  const { cases } = await report(t, 'etcd', '--seconds', '0.1', '--case', '64 in flight')
+  assert.deepStrictEqual(contendersOf(cases[0]), ['ironwire', '@grpc/grpc-js'])
+})
+
 test('bench rpc', { skip: peersMissing }, async (t) => {
   const { cases } = await report(t, 'rpc', '--seconds', '0.1', '--case', '1 in flight,for await')
   assert.deepStrictEqual(

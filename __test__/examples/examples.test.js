@@ -10,6 +10,7 @@ const os = require('node:os')
 const path = require('node:path')
 const { test } = require('node:test')
 const { promisify } = require('node:util')
+const { missing: etcdMissing, startCluster } = require('../etcd/support')
 const { request } = require('../files/support')
 const { start } = require('../tutorial/support')
 
@@ -38,6 +39,25 @@ async function linesOf(t, file, env) {
 
 test('dgram/echo', async (t) => {
   assert.deepStrictEqual(await linesOf(t, 'dgram/echo.js'), ['You said one', 'You said two', 'You said three'])
+})
+
+test('grpc', async (t) => {
+  const { server, port } = await serve(t, 'grpc/server.js')
+  assert.deepStrictEqual(await linesOf(t, 'grpc/client.js', { PORT: port }), [
+    'a wire is 2.5',
+    'NOT_FOUND - there is no "gold"',
+    'found: a wire',
+    'found: a nail',
+    'found: an iron',
+    '2 products for 42.5',
+    'offered for 20',
+    'offered for 10',
+    'shop.Shop: SERVING',
+  ])
+  if (process.platform === 'win32') return
+  server.child.kill('SIGTERM')
+  assert.deepStrictEqual(await server.ended, { code: 0, signal: null }, server.stderr)
+  assert.match(server.stdout, /^The shop is closed$/m)
 })
 
 test('http/hello', async (t) => {
@@ -301,6 +321,17 @@ test('registry', async (t) => {
   assert.ok(Number(calls) > 100, calls)
 })
 
+test('etcd', { skip: etcdMissing }, async (t) => {
+  const cluster = await startCluster()
+  t.after(() => cluster.end())
+  assert.deepStrictEqual(await linesOf(t, 'etcd/main.js', { ETCD: cluster.url }), [
+    'example/settings/colour is blue',
+    '1 of 3 leads',
+    'and none any more',
+    'the course is java',
+  ])
+})
+
 test('processes', async (t) => {
   const lines = await linesOf(t, 'processes/main.js')
   const digest = (text) => {
@@ -318,6 +349,7 @@ test('processes', async (t) => {
 })
 
 test('no example is left out', () => {
+  if (etcdMissing) seen.add('etcd/main.js')
   const all = fs
     .readdirSync(EXAMPLES, { recursive: true })
     .filter((file) => file.endsWith('.js') && !file.startsWith('.'))

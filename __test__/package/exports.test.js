@@ -46,7 +46,7 @@ test('binding.d.ts names what the addon exports', () => {
   assert.deepStrictEqual(declared.sort(), Object.keys(require('../../binding.js')).sort())
 })
 
-const modules = ['codec', 'dgram', 'grpc', 'http', 'http2', 'https', 'net', 'protobuf', 'rpc', 'tls']
+const modules = ['codec', 'dgram', 'etcd', 'grpc', 'http', 'http2', 'https', 'net', 'protobuf', 'rpc', 'tls']
 
 for (const name of modules) {
   test(`ironwire/${name} is the module, by require and by import`, async () => {
@@ -72,7 +72,7 @@ test('a module is loaded when it is first asked for', () => {
   const code = `const ironwire = require('ironwire'), path = require('node:path')
     const loaded = () => ${JSON.stringify(modules)}.filter((name) => require.resolve('ironwire/' + name) in require.cache).join()
     console.log([loaded(), (ironwire.codec, loaded()), (ironwire.net, loaded()), Object.keys(ironwire).length].join(' '))`
-  assert.strictEqual(evaluate(code), ` codec codec,net 14\n`)
+  assert.strictEqual(evaluate(code), ` codec codec,net 15\n`)
 })
 
 test('TLS is loaded when it is first asked for, so that a Node built without OpenSSL has all the rest', () => {

@@ -31,6 +31,19 @@ test('every form of a target', () => {
     'dns://_rpc._tcp.example.org': { srv: '_rpc._tcp.example.org' },
     'registry://host/echo': { registry: { host: 'host', port: 7400 }, service: 'echo' },
     'registry://[::1]:5/a%20b/c': { registry: { host: '::1', port: 5 }, service: 'a b/c' },
+    'etcd://a,[::1]:5/a%20b/c': {
+      etcd: {
+        places: [
+          { host: 'a', port: 2379 },
+          { host: '::1', port: 5 },
+        ],
+      },
+      service: 'a b/c',
+    },
+    'etcd://me:p%40ss@a/b': {
+      etcd: { places: [{ host: 'a', port: 2379 }], username: 'me', password: 'p@ss' },
+      service: 'b',
+    },
   }
   for (const [text, expected] of Object.entries(forms)) assert.deepStrictEqual(target(text), expected, text)
   assert.deepStrictEqual(target(['a:1', { host: 'b', port: 2, weight: 3, zone: 'z', id: 'i' }]), {
@@ -75,6 +88,10 @@ test('what is no target is refused, and what would be one is said', () => {
     'registry://host:1': /must name a service/,
     'registry://host:1/': /must name a service/,
     'registry://host:1/%zz': /must read like 'registry/,
+    'etcd://': /must read like 'etcd:\/\/host:2379,host2:2379\/service'/,
+    'etcd://a,/b': /must read like 'etcd/,
+    'etcd://a:x/b': /must read like 'etcd/,
+    'etcd://a': /must name a service, 'etcd:\/\/host:port\/service'/,
     'host:99999': /<= 65535/,
   }
   for (const [text, message] of Object.entries(wrong)) {
@@ -85,6 +102,17 @@ test('what is no target is refused, and what would be one is said', () => {
   assert.throws(() => rpc.connect([{ host: 'a', port: 1, weight: -1 }]), { message: /target\[0\]\.weight/ })
   assert.throws(() => rpc.connectRegistry('registry://host:1/echo'), { message: /must name a registry/ })
   assert.throws(() => rpc.connectRegistry('host:1'), { message: /must name a registry/ })
+  assert.throws(() => rpc.connectRegistry('etcd://host:1/echo'), { message: /must name a registry/ })
+  assert.throws(() => rpc.connectRegistry('etcd://host:1', { secret: 'x' }), { code: 'IRONWIRE_UNKNOWN_OPTION' })
+  assert.throws(() => rpc.connect('etcd://host:1/echo', { registrySecret: 'mine' }), {
+    message: /'etcd:\/\/user:password@host\/service'(?!.*mine)/,
+  })
+  for (const wrong of ['etcd://me:mine@host', 'etcd://me:mine@host:x/echo', 'nats://me:mine@host']) {
+    assert.throws(
+      () => rpc.connect(wrong),
+      ({ message }) => !message.includes('mine'),
+    )
+  }
 })
 
 test('a path, by each of its names', { skip: process.platform === 'win32' }, async (t) => {

@@ -320,6 +320,25 @@ createHttp2Server({ settings: { initialWindowSize: 100_000 } }).on('stream', (st
 // @ts-expect-error: a setting that is no number
 createHttp2Server({ settings: { initialWindowSize: 'a' } })
 
+import type { etcd } from 'ironwire'
+import { EtcdError, connect as etcdConnect } from 'ironwire/etcd'
+
+const keys: etcd.Client = etcdConnect(['a:2379', 'https://b'], { username: 'a', password: 'b', timeout: 5 })
+keys.get('a').then((entry) => entry?.value satisfies Buffer | undefined)
+keys.get('a', { serializable: true }, (_error, entry) => void (entry satisfies etcd.Entry | null))
+keys
+  .range({ prefix: 'a' }, { sort: { by: 'modRevision' }, limit: 1n })
+  .then(({ entries, more }) => [entries[0].lease, more])
+keys.put(Buffer.from('a'), 'b', { lease: 5n, idempotent: true })
+keys.txn({ compare: [{ key: 'a', version: 0, is: '>' }], success: [{ put: 'a', value: 'b' }, { get: { from: 'a' } }] })
+keys.watch({ prefix: '' }, { initial: true }).on('put', ({ key }, previous) => [key.length, previous?.value])
+keys.lease(5).then((lease) => lease.put('a', 'b').then(() => lease.revoke()))
+keys.call('Maintenance/Status').catch((error) => error instanceof EtcdError && (error.sent satisfies boolean))
+// @ts-expect-error: what is compared is one thing
+keys.txn({ compare: [{ key: 'a' }] })
+rpc.connect('etcd://a,b:1/service').addresses.length satisfies number
+rpc.connectRegistry('etcd://a', { username: 'a', password: 'b' }).register('service', { port: 1 })
+
 import { grpc } from 'ironwire'
 import { Server as GrpcServer, status as grpcStatus } from 'ironwire/grpc'
 
@@ -333,6 +352,34 @@ grpcServer.addService(protobuf(''.trim()).Catalog as unknown as grpc.SchemaServi
 const GrpcCatalog = grpc.makeClientConstructor({}, 'Catalog')
 const grpcClient = new GrpcCatalog('localhost:1', grpc.credentials.createInsecure(), { 'grpc.keepalive_time_ms': 1000 })
 grpcClient.get({ id: 1 }, (error: grpc.ServiceError | null) => error?.code satisfies grpc.status | undefined)
+const grpcCalls = grpc.credentials.createFromMetadataGenerator(({ service_url }, callback) => {
+  const metadata = new grpc.Metadata()
+  metadata.set('authorization', service_url)
+  callback(null, metadata)
+})
+const grpcChannel: grpc.ChannelCredentials = grpc.credentials.createSsl(Buffer.from(''), null, null, {
+  checkServerIdentity: (host, { subject }) => (subject.CN === host ? undefined : new Error(host)),
+})
+grpc.credentials.combineChannelCredentials(grpcChannel, grpcCalls).compose(grpcCalls)
+const grpcAuth: grpc.AuthContext | null = grpcClient
+  .get({ id: 1 }, { credentials: grpcCalls }, () => {})
+  .getAuthContext()
+grpcAuth?.sslPeerCertificate?.fingerprint256 satisfies string | undefined
+grpc.ServerCredentials.createSsl(null, [{ private_key: Buffer.from(''), cert_chain: Buffer.from('') }], true)
+const grpcNoting: grpc.Interceptor = (options, nextCall) =>
+  new grpc.InterceptingCall(nextCall(options), {
+    start(metadata, _listener, next) {
+      next(metadata, new grpc.ListenerBuilder().withOnReceiveStatus((status, pass) => pass(status)).build())
+    },
+    sendMessage: (message, next) => next(message),
+  })
+grpcClient.get({ id: 1 }, { interceptors: [grpcNoting] }, () => {})
+const grpcGuarding: grpc.ServerInterceptor = ({ path }, call) =>
+  new grpc.ServerInterceptingCall(call, {
+    start: (next) => next({ onReceiveHalfClose: (pass) => (path === '' ? call.startRead() : pass()) }),
+  })
+new grpc.Server({ interceptors: [grpcGuarding] })
+grpcClient.getChannel().createCall('/x', Infinity).getCallNumber() satisfies number
 grpcClient.waitForReady(Date.now() + 1000, (error) => error satisfies Error | undefined)
 const healthy = new grpc.health.HealthImplementation({ '': 'SERVING' })
 healthy.setStatus('shop.Shop', 'NOT_SERVING' satisfies grpc.health.ServingStatus)

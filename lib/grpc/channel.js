@@ -1,86 +1,47 @@
 'use strict'
 
-// `Channel` as in @grpc/grpc-js: the connection to a target, made when it is needed, and again when it is lost.
+// `Channel` as in @grpc/grpc-js: calls to a target, which go where its balancer says.
 
 const process = require('node:process')
-const { clearTimeout, setTimeout } = require('node:timers')
-const { native } = require('../engine.js')
-const { systemError } = require('../errors.js')
+const { isDate } = require('node:util/types')
+const { clearInterval, clearTimeout, setInterval, setTimeout } = require('node:timers')
 const { Deadlines } = require('../rpc/deadlines.js')
-const { parseTarget, resolve } = require('./address.js')
+const { Balancer } = require('./balancer.js')
+const { compressionOf } = require('./compression.js')
 const { connectivityState, status } = require('./constants.js')
 const { ChannelCredentials } = require('./credentials.js')
 const { refuseMissing, unsupported } = require('./errors.js')
-const { Link } = require('./link.js')
+const { Metadata } = require('./metadata.js')
+const { apply } = require('./method-config.js')
+const { QUEUE } = require('./picker.js')
+const { RawCall } = require('./raw-call.js')
+const { getDefaultAuthority, parseTarget } = require('./resolver.js')
+const { Throttle } = require('./retry.js')
+const { configOf } = require('./service-config.js')
+const { hostOf, shownUri, uriToString } = require('./uri.js')
 const binding = require('../../binding.js')
 
-const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE, SHUTDOWN } = connectivityState
-/** Milliseconds after which a server that has not answered is given up. */
-const CONNECT_TIMEOUT = 20_000
-const INITIAL_BACKOFF = 1000
-const MAX_BACKOFF = 120_000
-const BACKOFF_FACTOR = 1.6
-const BACKOFF_JITTER = 0.2
+const { IDLE, TRANSIENT_FAILURE, SHUTDOWN } = connectivityState
+/** Milliseconds without a call after which connections end. */
+const IDLE_TIMEOUT = 30 * 60_000
+const MIN_IDLE_TIMEOUT = 1000
+/** The longest that Node's timers take. */
+const LONGEST = 2 ** 31 - 1
 const NUL = '\0'
+/** Methods of which it is kept how their calls begin: who makes names up must not fill the memory. */
+const MAX_HEADS = 1000
 
-class ClientLink extends Link {
-  constructor(id, channel, place) {
-    super(id, false, channel.options)
-    this.channel = channel
-    this.place = place
-    this.settled = false
-    /** Why the server takes no more calls, as a code of HTTP/2. */
-    this.goaway = 0
-    this.patience = setTimeout(() => {
-      this.lose(new Error('Connection timed out'))
-    }, CONNECT_TIMEOUT).unref()
-  }
+const RETRY_BUFFER = 16 * 1024 * 1024
+const CALL_RETRY_BUFFER = 1024 * 1024
 
-  onConnected(error) {
-    if (this.closing) return
-    const { ip, port, path } = this.place
-    if (error < 0) this.lose(systemError(error, 'connect', ip ?? path, port))
-    else this.attach()
-  }
+/** Throttles of retries by their targets: a service that is in need is so for all of its channels. */
+const throttles = new Map()
 
-  onSettings() {
-    if (this.settled) this.channel.pump()
-    else {
-      this.settled = true
-      clearTimeout(this.patience)
-      this.channel.connected(this)
-    }
-  }
-
-  onGoaway(code) {
-    this.draining = true
-    this.goaway = code
-    this.channel.left(this)
-    if (this.calls.size === 0) this.finish()
-  }
-
-  closed(stream) {
-    if (!this.calls.delete(stream)) return
-    if (this.calls.size === 0) this.idle()
-    if (this.channel.pending.length > 0) this.channel.pump()
-  }
-
-  idle() {
-    super.idle()
-    if (!this.closing) this.unref()
-  }
-
-  /** What is to come goes elsewhere at once, however long the server keeps the connection. */
-  onFailed(code, why) {
-    super.onFailed(code, why)
-    this.onLost(this.failure)
-    if (!this.closing) this.unref()
-  }
-
-  onLost(error) {
-    clearTimeout(this.patience)
-    this.channel.lost(this, error)
-  }
+function throttleOf(target, throttling) {
+  const before = throttles.get(target)
+  if (throttling === null) throttles.delete(target)
+  else if (before === undefined || !before.is(throttling)) throttles.set(target, new Throttle(throttling, before))
+  return throttles.get(target) ?? null
 }
 
 class Channel {
@@ -91,27 +52,41 @@ class Channel {
     }
     if (options === null || typeof options !== 'object') throw new TypeError('Channel options must be an object')
     refuseMissing(options)
-    this.target = target
     this.options = options
-    const { path, places, authority } = parseTarget(target)
-    this.path = path
-    this.places = places
+    this.channelCredentials = credentials
+    /** What the credentials add to each call, or null for nothing. */
+    this.credentials = credentials._ofCalls()
+    this.compression = compressionOf(options)
+    this.target = parseTarget(target)
+    const authority = getDefaultAuthority(this.target)
     this.authority = options['grpc.default_authority'] ?? authority
+    /** TLS with the servers, or null for none: it knows how to go on with them. */
+    this.tls = credentials._towards(hostOf(authority), options)
     this.state = IDLE
-    /** The one that calls go to; those that end with their calls; and the one that is being made. */
-    this.link = null
-    this.links = new Set()
-    this.trying = null
-    /** Addresses that are left to be tried. */
-    this.untried = []
-    this.failure = null
-    this.backoff = 0
-    this.timer = undefined
-    /** Calls that wait for a connection, or for room on it. */
-    this.pending = []
+    this.picker = QUEUE
+    this.balancer = new Balancer(this)
+    /** What methods want, if anything does. It is not known before there are addresses. */
+    this.config = null
+    this.methods = null
+    this.throttle = null
+    this.maxSend = options['grpc.max_send_message_length'] >= 0 ? options['grpc.max_send_message_length'] : Infinity
+    this.retries = options['grpc.enable_retries'] !== 0
+    /** Bytes that all calls may keep for their next attempts, and one of them. */
+    this.mostRetained = options['grpc.retry_buffer_size'] ?? RETRY_BUFFER
+    this.mostKept = options['grpc.per_rpc_retry_buffer_size'] ?? CALL_RETRY_BUFFER
+    this.retained = 0
+    /** Calls that wait for a connection, or for room on one, and what keeps the process meanwhile. */
+    this.pending = new Set()
+    this.holder = undefined
     this.deadlines = new Deadlines((now) => this.expire(now))
     this.watchers = new Set()
     this.heads = new Map()
+    /** Calls that have not ended; when the last one has, and what looks whether that is long ago. */
+    this.active = 0
+    this.restedAt = 0
+    const idleTimeout = Math.max(options['grpc.client_idle_timeout_ms'] ?? IDLE_TIMEOUT, MIN_IDLE_TIMEOUT)
+    this.idleTimeout = Math.min(idleTimeout, LONGEST)
+    this.idleTimer = undefined
     const agents = [
       options['grpc.primary_user_agent'],
       `grpc-node-ironwire/${binding.version()}`,
@@ -121,12 +96,15 @@ class Channel {
   }
 
   getTarget() {
-    return this.path === undefined ? `dns:${this.target.replace(/^dns:/, '')}` : this.target
+    return shownUri(this.target)
   }
 
   getConnectivityState(tryToConnect) {
     const { state } = this
-    if (tryToConnect) this.connect()
+    if (tryToConnect) {
+      this.connect()
+      this.rest()
+    }
     return state
   }
 
@@ -150,20 +128,27 @@ class Channel {
 
   close() {
     if (this.state === SHUTDOWN) return
-    clearTimeout(this.timer)
+    this.picker = QUEUE
     this.become(SHUTDOWN)
-    for (const call of this.pending.splice(0)) call.fail(status.UNAVAILABLE, 'Channel closed before call started')
+    this.balancer.stop()
+    clearTimeout(this.idleTimer)
+    for (const call of this.pending) call.fail(status.UNAVAILABLE, 'Channel closed before call started')
     this.deadlines.clear()
-    for (const link of this.links) link.drain()
-    this.trying?.destroy()
   }
 
   getChannelzRef() {
     throw unsupported('channelz (Channel.getChannelzRef)')
   }
 
-  createCall() {
-    throw unsupported('calls by Channel.createCall')
+  /** A call whose messages are bytes. */
+  createCall(path, deadline, host, parent, propagateFlags) {
+    if (typeof path !== 'string') throw new TypeError('Channel#createCall: method must be a string')
+    if (typeof deadline !== 'number' && !isDate(deadline)) {
+      throw new TypeError('Channel#createCall: deadline must be a number or Date')
+    }
+    if (this.state === SHUTDOWN) throw new Error('Channel has been shut down')
+    const options = { deadline, host: host ?? undefined, parent, propagate_flags: propagateFlags ?? undefined }
+    return new RawCall(this, path, options)
   }
 
   become(state) {
@@ -184,13 +169,15 @@ class Channel {
     let head = this.heads.get(path)
     if (head === undefined) {
       head = this.makeHead(path, this.authority)
+      if (this.heads.size === MAX_HEADS) this.heads.clear()
       this.heads.set(path, head)
     }
     return head
   }
 
   makeHead(path, authority) {
-    const fields = [':method', 'POST', ':scheme', 'http', ':path', path, ':authority', authority]
+    const scheme = this.tls === null ? 'http' : 'https'
+    const fields = [':method', 'POST', ':scheme', scheme, ':path', path, ':authority', authority]
     fields.push('te', 'trailers', 'content-type', 'application/grpc', 'user-agent', this.agent)
     fields.push('grpc-accept-encoding', 'identity,deflate,gzip', '')
     return fields.join(NUL)
@@ -199,142 +186,126 @@ class Channel {
   /** Begins a call as soon as it can. */
   begin(call) {
     if (this.state === SHUTDOWN) return call.fail(status.UNAVAILABLE, 'Channel closed before call started')
-    if (this.link !== null && this.pending.length === 0 && call.attempt(this.link)) return
-    if (this.state === TRANSIENT_FAILURE && !call.waitsForReady) {
-      return call.fail(status.UNAVAILABLE, this.reason())
-    }
+    if (this.methods !== null && this.configure(call)) return
+    if (this.pending.size === 0 && this.place(call)) return
+    // It may be there at once, if another channel has it.
     this.wait(call)
     this.connect()
+    if (this.pending.has(call)) this.refuse(call)
+  }
+
+  /** Begins a call on a connection, if there is one that takes it. */
+  place(call) {
+    const { picker } = this
+    for (let left = picker.count; left > 0; left--) {
+      const link = picker.pick()
+      if (link !== null && call.attempt(link)) return true
+    }
+    return false
+  }
+
+  /** Ends a call that cannot have a connection and does not wait for one. */
+  refuse(call) {
+    const failed = this.picker.status
+    if (failed === null || call.waitsForReady) return false
+    this.drop(call)
+    call.unplaced({ metadata: new Metadata(), ...failed })
+    return true
   }
 
   wait(call) {
-    this.pending.push(call)
-    this.timer?.ref()
+    this.pending.add(call)
+    this.holder ??= setInterval(() => {}, LONGEST)
     if (call.expires !== Infinity) this.deadlines.add(call.expires)
   }
 
-  /** A call that waits has ended. */
+  /** A call waits no more. */
   drop(call) {
-    const at = this.pending.indexOf(call)
-    if (at >= 0) this.pending.splice(at, 1)
-    if (this.pending.length === 0 && this.link?.calls.size === 0) this.link.unref()
+    if (!this.pending.delete(call) || this.pending.size > 0) return
+    clearInterval(this.holder)
+    this.holder = undefined
   }
 
   /** Begins those that wait, as far as there is room. */
   pump() {
-    const { link, pending } = this
-    if (link === null) return
-    while (pending.length > 0) {
-      const [call] = pending
-      if (!call.attempt(link)) return
-      // One that cannot be sent has left by itself.
-      if (pending[0] === call) pending.shift()
+    for (const call of this.pending) {
+      if (!this.place(call)) return
+      this.drop(call)
     }
   }
 
   expire(now) {
     let next = Infinity
-    for (const call of [...this.pending]) {
+    for (const call of this.pending) {
       if (call.expires <= now) call.onDeadline()
       else if (call.expires < next) next = call.expires
     }
     return next
   }
 
-  reason() {
-    return `No connection established. Last error: ${this.failure?.message ?? 'none'}`
+  // --- when there are no calls
+
+  /** A call has ended. */
+  ended() {
+    if (--this.active === 0) this.rest()
   }
 
-  // --- connections
+  rest() {
+    if (this.active > 0 || this.state === SHUTDOWN) return
+    this.restedAt = Date.now()
+    this.idleTimer ??= setTimeout(() => this.look(), this.idleTimeout).unref()
+  }
+
+  /** Lets connections go that have not been used for a while. */
+  look() {
+    this.idleTimer = undefined
+    if (this.active > 0 || this.state === SHUTDOWN) return
+    const left = this.restedAt + this.idleTimeout - Date.now()
+    if (left > 0) this.idleTimer = setTimeout(() => this.look(), left).unref()
+    else {
+      this.balancer.stop()
+      this.update(IDLE, QUEUE)
+    }
+  }
+
+  // --- from the balancer
 
   connect() {
-    if (this.state !== IDLE) return
-    this.become(CONNECTING)
-    this.resolve()
+    if (this.state === IDLE || this.state === TRANSIENT_FAILURE) this.balancer.connect()
   }
 
-  resolve() {
-    if (this.path !== undefined) {
-      this.untried = [{ path: this.path }]
-      this.tryNext()
-      return
-    }
-    resolve(this.places, (error, found) => {
-      if (this.state !== CONNECTING) return
-      if (error !== null || found.length === 0) {
-        this.failed(new Error(`Name resolution failed for target ${this.getTarget()}`))
-      } else {
-        this.untried = found
-        this.tryNext()
-      }
-    })
+  /** What is wanted of clients is known. */
+  configured(config) {
+    if (config === this.config) return
+    this.config = config
+    this.methods = config.methods.size === 0 ? null : config
+    this.throttle = throttleOf(uriToString(this.target), config.throttling)
+    if (this.methods !== null) for (const call of [...this.pending]) this.configure(call)
   }
 
-  tryNext() {
-    const place = this.untried.shift()
-    const { ip, port, path } = place
-    const id = path === undefined ? native.createTcp() : native.createPipe()
-    if (id < 0) return this.failed(systemError(id, 'socket'))
-    const link = new ClientLink(id, this, place)
-    this.trying = link
-    const begun = path === undefined ? native.connectTcp(id, ip, port) : native.connectPipe(id, path)
-    if (begun < 0) link.lose(systemError(begun, 'connect', ip ?? path, port))
+  /** Whether a call begins by itself, with what its method's config says. */
+  configure(call) {
+    return call.config === undefined && apply(configOf(this.methods, call.method.path), call)
   }
 
-  connected(link) {
-    this.trying = null
-    if (this.state === SHUTDOWN) return link.drain()
-    this.link = link
-    this.links.add(link)
-    this.backoff = 0
-    this.untried = []
-    link.unref()
-    this.become(READY)
-    this.pump()
+  /** Keeps bytes of a call that keeps so many, for its next attempt; false if they are too many. */
+  retain(bytes, kept) {
+    if (kept + bytes > this.mostKept || this.retained + bytes > this.mostRetained) return false
+    this.retained += bytes
+    return true
   }
 
-  /** Takes another connection for what is to come. */
-  retire(link) {
-    this.left(link)
-    link.drain()
+  release(bytes) {
+    this.retained -= bytes
   }
 
-  /** The server of a connection takes no more calls on it. */
-  left(link) {
-    if (this.link !== link) return
-    this.link = null
-    if (this.state === READY) this.become(IDLE)
-    if (this.pending.length > 0) this.connect()
-  }
-
-  lost(link, error) {
-    this.links.delete(link)
-    this.left(link)
-    if (this.trying !== link) return
-    this.trying = null
-    if (this.state !== CONNECTING) return
-    if (this.untried.length > 0) this.tryNext()
-    else this.failed(error ?? new Error('Connection closed'))
-  }
-
-  /** No address can be connected to: it is tried again after a while. */
-  failed(error) {
-    this.failure = error
-    this.become(TRANSIENT_FAILURE)
-    const calls = this.pending.filter((call) => !call.waitsForReady)
-    this.pending = this.pending.filter((call) => call.waitsForReady)
-    const { options } = this
-    const most = options['grpc.max_reconnect_backoff_ms'] ?? MAX_BACKOFF
-    const least = options['grpc.initial_reconnect_backoff_ms'] ?? INITIAL_BACKOFF
-    this.backoff = Math.min(this.backoff === 0 ? least : this.backoff * BACKOFF_FACTOR, Math.max(most, least))
-    const jitter = 1 + (Math.random() * 2 - 1) * BACKOFF_JITTER
-    this.timer = setTimeout(() => {
-      if (this.state !== TRANSIENT_FAILURE) return
-      this.become(CONNECTING)
-      this.resolve()
-    }, this.backoff * jitter)
-    if (this.pending.length === 0) this.timer.unref()
-    for (const call of calls) call.fail(status.UNAVAILABLE, this.reason())
+  update(state, picker) {
+    if (this.state === SHUTDOWN) return
+    this.picker = picker
+    this.become(state)
+    if (picker.status === null) this.pump()
+    else for (const call of this.pending) this.refuse(call)
+    if (state === IDLE && this.pending.size > 0) this.connect()
   }
 }
 

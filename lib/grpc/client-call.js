@@ -6,20 +6,26 @@ const { Buffer } = require('node:buffer')
 const EventEmitter = require('node:events')
 const process = require('node:process')
 const { Duplex, Readable, Writable } = require('node:stream')
+const { clearTimeout } = require('node:timers')
 const { isUint8Array } = require('node:util/types')
 const { native } = require('../engine.js')
 const constants = require('../constants.js')
 const { now } = require('../rpc/tick.js')
+const { credentialsOf, vouch } = require('./call-credentials.js')
 const { connectivityState, propagate, status } = require('./constants.js')
 const { unpack } = require('./compression.js')
-const { callError, unsupported } = require('./errors.js')
+const { callError } = require('./errors.js')
 const { Inbox } = require('./inbox.js')
 const { Metadata, fieldOf, fieldsOf, findWrong, received } = require('./metadata.js')
 const { Outbox } = require('./outbox.js')
+const { adopt, leave } = require('./parents.js')
+const { tellPrevious } = require('./retry.js')
+const { CallScope } = require('./scope.js')
 
-const { END, MESSAGE } = constants.grpcSend
+const { END, FRAMES, MESSAGE } = constants.grpcSend
 const { NONE } = constants.grpcStatus
 const EMPTY = Buffer.alloc(0)
+const ignore = () => {}
 /** From here on a connection has too few numbers for further streams. */
 const LAST_STREAM = 2 ** 31 - 1000
 
@@ -30,6 +36,10 @@ const REFUSED_STREAM = 7
 const CANCEL = 8
 const ENHANCE_YOUR_CALM = 11
 const INADEQUATE_SECURITY = 12
+
+/** How often a call is made again that no server has seen: one refused it alone, or its connection had ended. */
+const MAX_REFUSED = 1
+const MAX_UNSEEN = 5
 
 const STATUS_OF_HTTP = {
   400: status.INTERNAL,
@@ -67,16 +77,34 @@ function ofReset(code) {
 /** One call, and the stream that it is on, if any. */
 class ClientCall {
   constructor(channel, method, metadata, options) {
-    if (options.interceptors?.length > 0 || options.interceptor_providers?.length > 0) {
-      throw unsupported('interceptors of clients')
-    }
     if (channel.state === connectivityState.SHUTDOWN) throw new Error('Channel has been shut down')
-    if (options.credentials) throw unsupported('credentials of calls')
+    this.scope = new CallScope()
     this.channel = channel
+    channel.active++
     this.method = method
     this.fields = fieldsOf(metadata)
-    this.waitsForReady = Boolean(metadata?.options.waitForReady)
+    const { compression } = channel
+    /** How its messages are compressed, or null for not at all. */
+    this.compression = compression?.isTaken ? compression : null
+    if (this.compression !== null) this.fields += compression.field
+    this.credentials = credentialsOf(options.credentials, channel.credentials)
+    /** What the caller has given, and whether the credentials have added something to that for the next attempt. */
+    this.ownFields = this.fields
+    this.isVouchedFor = false
+    /** Undefined: as its service says. */
+    this.waitsForReady = metadata?.options.waitForReady
+    /** What its service says of it, when that is known, or null for nothing. */
+    this.config = undefined
+    this.maxSend = channel.maxSend
+    this.maxReceive = Infinity
+    /** What makes it again when it fails, or null for nothing; and how often that was. */
+    this.policy = null
+    this.previous = 0
     this.host = options.host
+    /** The call that it ends with, if any. */
+    this.parent = null
+    /** Runs while its credentials are asked. */
+    this.vouching = undefined
     this.deadline = Infinity
     this.expires = Infinity
     this.link = null
@@ -84,7 +112,10 @@ class ClientCall {
     this.over = false
     /** Something has come of the response. */
     this.begun = false
-    this.refused = false
+    /** How often no server has seen it. */
+    this.refused = 0
+    /** A server may have seen it. */
+    this.sent = false
     this.encoding = undefined
     this.http = 0
     /** The request, until something has come: a server may not have seen it. Nothing for one that is a stream. */
@@ -104,12 +135,22 @@ class ClientCall {
     if (parent) {
       if ((flags & propagate.DEADLINE) !== 0) until = Math.min(until, Number(parent.getDeadline()))
       if ((flags & propagate.CANCELLATION) !== 0) {
-        parent.on('cancelled', () => this.cancel(status.CANCELLED, 'Cancelled by parent call'))
+        this.parent = parent
+        adopt(parent, this)
       }
     }
     if (until === Infinity || Number.isNaN(until)) return
     this.deadline = until
     this.expires = now() + until - Date.now()
+  }
+
+  /** Has `view` be what its caller has of it. */
+  show(view) {
+    const { requestStream, responseStream } = this.method
+    this.view = view
+    view.call = this
+    if (responseStream) this.inbox = new Inbox(this, view)
+    if (requestStream) this.outbox = new Outbox(this, this.channel.retries)
   }
 
   /** Begins. */
@@ -122,18 +163,23 @@ class ClientCall {
   attempt(link) {
     if (this.over) return true
     if (link.closing || link.draining || link.ended) return false
+    if (this.credentials !== null && !this.isVouchedFor) {
+      this.scope.run(null, vouch, this)
+      return true
+    }
     const { method, message } = this
     const head = this.channel.head(method.path, this.host)
     const timeout = this.deadline === Infinity ? -1 : Math.max(this.deadline - Date.now(), 0)
+    const isFramed = this.compression !== null
     const stream =
-      message === undefined
+      message === undefined || isFramed
         ? native.grpcCall(link.id, head, timeout, this.fields, 0, EMPTY, 0)
         : native.grpcCall(link.id, head, timeout, this.fields, MESSAGE | END, message, message.length)
     if (stream < 0) {
       // Either there is no room, or these fields are none, and then others need not wait for this call.
       const wrong = findWrong(head) ?? findWrong(this.fields)
       if (wrong === undefined) {
-        link.ref()
+        link.waiters.add(this.channel)
         return false
       }
       this.fail(status.INTERNAL, `The call cannot be sent: HTTP/2 has no field ${wrong}`)
@@ -143,10 +189,35 @@ class ClientCall {
     link.calls.set(stream, this)
     this.link = link
     this.stream = stream
+    this.sent = true
+    this.isVouchedFor = false
     if (this.expires !== Infinity) link.deadlines.add(this.expires)
+    if (isFramed && message !== undefined) native.grpcWrite(link.id, stream, FRAMES | END, message, message.length)
     this.outbox?.onDrained()
-    if (stream >= LAST_STREAM) this.channel.retire(link)
+    if (stream >= LAST_STREAM) link.retire()
     return true
+  }
+
+  /** Whether the request is still there, all of it. */
+  get isRepeatable() {
+    if (this.begun || !this.channel.retries) return false
+    return this.outbox === null ? this.message !== undefined : this.outbox.kept !== null
+  }
+
+  /** Begins again. */
+  repeat() {
+    this.link = null
+    this.stream = 0
+    this.http = 0
+    this.isVouchedFor = false
+    this.outbox?.rewind()
+    this.channel.begin(this)
+  }
+
+  /** There is no connection, or none any more. */
+  unplaced(end) {
+    if (this.over || this.policy?.takes(this, end)) return
+    this.fail(end.code, end.details, end.metadata)
   }
 
   // --- from the caller
@@ -160,8 +231,8 @@ class ClientCall {
     this.start()
   }
 
-  /** A message to be sent; nothing if the call has failed with it. */
-  encode(value) {
+  /** A message to be sent, framed where messages are compressed; nothing if the call has failed with it. */
+  encode(value, flags) {
     let bytes
     try {
       bytes = this.method.requestSerialize(value)
@@ -170,17 +241,21 @@ class ClientCall {
       this.fail(status.INTERNAL, `Request message serialization failure: ${error?.message ?? error}`)
       return undefined
     }
-    const most = this.channel.options['grpc.max_send_message_length'] ?? -1
-    if (most < 0 || bytes.length <= most) return bytes
+    const most = this.maxSend
+    if (bytes.length <= most) return this.compression === null ? bytes : this.compression.frame(bytes, flags)
     this.fail(status.RESOURCE_EXHAUSTED, `Attempted to send message with a size larger than ${most}`)
     return undefined
   }
 
-  write(message, callback) {
+  sendMessageWithContext({ callback = ignore, flags }, message) {
     if (this.over) return callback()
-    const bytes = this.encode(message)
+    const bytes = this.encode(message, flags)
     if (bytes === undefined) return callback()
     this.outbox.write(bytes, callback)
+  }
+
+  startRead() {
+    this.inbox.read()
   }
 
   halfClose() {
@@ -189,7 +264,7 @@ class ClientCall {
     this.outbox.end()
   }
 
-  cancel(code, details) {
+  cancelWithStatus(code, details) {
     this.fail(code, details)
   }
 
@@ -197,23 +272,38 @@ class ClientCall {
     return this.link?.getPeer() ?? this.channel.getTarget()
   }
 
+  getAuthContext() {
+    return this.link?.getAuthContext() ?? null
+  }
+
   // --- from the link
 
   onMetadata(text, http) {
-    this.begin()
+    if (!this.begun) this.begin()
     this.http = http
     this.encoding = fieldOf(text, 'grpc-encoding')
-    this.view.emit('metadata', received(text))
+    this.channel.compression?.learn(fieldOf(text, 'grpc-accept-encoding'))
+    const metadata = received(text)
+    if (this.previous > 0) tellPrevious(metadata, this.previous)
+    this.tellMetadata(metadata)
   }
 
+  tellMetadata(metadata) {
+    this.view.emit('metadata', metadata)
+  }
+
+  /** There is an answer: no other is asked for. */
   begin() {
     this.begun = true
     this.message = undefined
+    this.outbox?.forget()
+    this.policy?.stop()
   }
 
   onMessage(bytes, compressed, used) {
     if (this.over) return
-    this.begin()
+    if (!this.begun) this.begin()
+    if (bytes.length > this.maxReceive) return this.onTooLarge(bytes.length)
     if (this.inbox !== null) return this.inbox.add(bytes, compressed, used)
     if (this.responded) return this.fail(status.UNIMPLEMENTED, 'Too many responses received')
     this.responded = true
@@ -225,7 +315,8 @@ class ClientCall {
     let content = bytes
     if (compressed) {
       const { encoding } = this
-      const unpacked = unpack(bytes, encoding, this.link.maxReceive, `${encoding}-encoded message`)
+      const limit = Math.min(this.link.maxReceive, this.maxReceive)
+      const unpacked = unpack(bytes, encoding, limit, `${encoding}-encoded message`)
       if (unpacked.failure !== undefined) {
         this.fail(unpacked.failure.code, unpacked.failure.details)
         return undefined
@@ -242,7 +333,7 @@ class ClientCall {
 
   onTooLarge(length) {
     if (this.http !== 200 && this.http !== 0) return this.fail(...ofHttp(this.http))
-    const { maxReceive } = this.link
+    const maxReceive = Math.min(this.link.maxReceive, this.maxReceive)
     const details =
       length === 0
         ? 'Messages that have begun take more memory than a connection may'
@@ -252,7 +343,6 @@ class ClientCall {
 
   onStatus(code, message, text, http) {
     if (this.over) return
-    this.begin()
     if (http !== 0) this.http = http
     const metadata = received(text)
     if (code !== NONE) {
@@ -264,14 +354,15 @@ class ClientCall {
   }
 
   onReset(code) {
-    const { goaway } = this.link
+    const { goaway, draining } = this.link
     this.link = null
     this.stream = 0
     if (this.over) return
-    if (code === REFUSED_STREAM && !this.begun && !this.refused && this.message !== undefined) {
-      // No server has seen it.
-      this.refused = true
-      return this.channel.begin(this)
+    // Of attempts before this one nobody knows.
+    if (code === REFUSED_STREAM && !this.begun) this.sent = this.previous > 0
+    if (code === REFUSED_STREAM && this.isRepeatable && this.refused < (draining ? MAX_UNSEEN : MAX_REFUSED)) {
+      this.refused++
+      return this.repeat()
     }
     // Why it is refused is said by what the server has ended the connection with.
     const [number, details] = ofReset(code === REFUSED_STREAM && goaway !== NO_ERROR ? goaway : code)
@@ -283,7 +374,7 @@ class ClientCall {
     const { goaway } = this.link
     const dropped = error?.syscall === undefined ? 'Connection dropped' : error.message
     const [code, details] = goaway === NO_ERROR ? [status.UNAVAILABLE, dropped] : ofReset(goaway)
-    this.fail(code, details)
+    this.unplaced({ code, details, metadata: new Metadata() })
   }
 
   onDeadline() {
@@ -297,11 +388,12 @@ class ClientCall {
   // --- the end
 
   /** The call ends here. It is told by itself, when whoever ends it has gone on: often several end together, and what one caller throws is no other's. */
-  fail(code, details) {
+  fail(code, details, metadata = new Metadata()) {
     if (this.over) return
     this.leave()
     this.settle()
-    process.nextTick(() => this.tell({ code, details, metadata: new Metadata() }))
+    this.scope.emitDestroy()
+    this.scope.defer(process.nextTick, () => this.tell({ code, details, metadata }))
   }
 
   leave() {
@@ -312,7 +404,10 @@ class ClientCall {
 
   /** The server has ended the call. */
   end(end) {
-    if (this.over) return
+    if (this.over || this.policy?.takes(this, end)) return
+    const { throttle } = this.channel
+    if (throttle !== null && end.code === status.OK) throttle.succeeded()
+    if (this.previous > 0 && !this.begun) tellPrevious(end.metadata, this.previous)
     this.expires = Infinity
     if (end.code === status.OK && this.inbox !== null) {
       // All messages come before that; they are for the reader to keep.
@@ -326,15 +421,20 @@ class ClientCall {
   finish(end) {
     if (this.over) return
     this.settle()
+    this.scope.emitDestroy()
     this.tell(end)
   }
 
   settle() {
     this.over = true
+    this.channel.ended()
     this.expires = Infinity
     this.message = undefined
     this.outbox?.stop()
     this.inbox?.drop()
+    this.policy?.stop()
+    clearTimeout(this.vouching)
+    if (this.parent !== null) leave(this.parent, this)
   }
 
   tell(end) {
@@ -354,51 +454,47 @@ class ClientCall {
 /** What all that callers get has in common. */
 const common = {
   cancel() {
-    this.call.cancel(status.CANCELLED, 'Cancelled on client')
+    this.call.cancelWithStatus(status.CANCELLED, 'Cancelled on client')
   },
   getPeer() {
     return this.call.getPeer()
   },
   getAuthContext() {
-    return null
+    return this.call.getAuthContext()
   },
 }
 
 class ClientUnaryCall extends EventEmitter {
-  constructor(call) {
+  constructor() {
     super()
-    this.call = call
+    this.call = undefined
   }
 }
 
 class ClientReadableStream extends Readable {
-  constructor(call) {
+  constructor() {
     super({ objectMode: true })
-    this.call = call
-    call.inbox = new Inbox(call, this)
+    this.call = undefined
   }
 }
 
 class ClientWritableStream extends Writable {
-  constructor(call) {
+  constructor() {
     super({ objectMode: true })
-    this.call = call
-    call.outbox = new Outbox(call)
+    this.call = undefined
   }
 }
 
 class ClientDuplexStream extends Duplex {
-  constructor(call) {
+  constructor() {
     super({ objectMode: true })
-    this.call = call
-    call.inbox = new Inbox(call, this)
-    call.outbox = new Outbox(call)
+    this.call = undefined
   }
 }
 
 const read = {
   _read() {
-    this.call.inbox.read()
+    this.call.startRead()
   },
   /** Whoever destroys the stream, as `break` in `for await` does, wants nothing more of the call. */
   _destroy(error, callback) {
@@ -417,7 +513,7 @@ const sending = {
 
 const written = {
   _write(message, _encoding, callback) {
-    this.call.write(message, callback)
+    this.call.sendMessageWithContext({ callback }, message)
   },
   _final(callback) {
     this.call.halfClose()

@@ -8,16 +8,14 @@ function unsupported(what) {
   return makeError(Error, 'IRONWIRE_GRPC_UNSUPPORTED', `ironwire's grpc has no ${what} yet`, unsupported)
 }
 
+/** Credentials that rustls has nothing for. */
+function unusable(name, reason) {
+  const message = `grpc has no TLS with these credentials: '${name}' ${reason}`
+  return makeError(Error, 'IRONWIRE_GRPC_UNSUPPORTED', message, unusable)
+}
+
 /** Options of @grpc/grpc-js's that whoever gives them counts on, and that nothing here heeds. */
-const MISSING = [
-  'grpc.service_config',
-  'grpc.http_proxy',
-  'grpc.default_compression_algorithm',
-  'grpc.client_idle_timeout_ms',
-  'grpc.ssl_target_name_override',
-  'grpc.server_call_metric_recording',
-  'grpc-node.max_session_memory',
-]
+const MISSING = ['grpc.http_proxy', 'grpc-node.max_session_memory']
 
 function refuseMissing(options) {
   for (const name of MISSING) if (options[name]) throw unsupported(`'${name}'`)
@@ -26,6 +24,17 @@ function refuseMissing(options) {
 /** The error that a call ends with, as @grpc/grpc-js makes it: `code` is the number of a status. */
 function callError(status) {
   return Object.assign(new Error(`${status.code} ${names[status.code]}: ${status.details}`), status)
+}
+
+/** Statuses that only servers give. */
+const OF_SERVERS = ['OK', 'INVALID_ARGUMENT', 'NOT_FOUND', 'ALREADY_EXISTS', 'FAILED_PRECONDITION', 'ABORTED']
+  .concat('OUT_OF_RANGE', 'DATA_LOSS')
+  .map((name) => names[name])
+
+/** `[code, details]` of a status that comes from what is around calls: those that only servers give are passed on as INTERNAL. */
+function ofControlPlane(code, details) {
+  if (!OF_SERVERS.includes(code)) return [code, details]
+  return [names.INTERNAL, `Invalid status from control plane: ${code} ${names[code]} ${details}`]
 }
 
 /** The status that a handler's error stands for. */
@@ -42,4 +51,4 @@ function statusOf(error, trailers) {
   return status
 }
 
-module.exports = { unsupported, refuseMissing, callError, statusOf }
+module.exports = { unsupported, unusable, refuseMissing, callError, ofControlPlane, statusOf }

@@ -14,13 +14,21 @@ const HEAD = 5
 /** Bytes of a stream that gather in one turn. */
 const ENOUGH = 16 * 1024
 const EMPTY = Buffer.alloc(0)
+/** What a message takes beside its bytes. */
+const OVERHEAD = 100
 
 const scratch = Buffer.allocUnsafeSlow(2 * ENOUGH)
 
 class Outbox {
   /** `call` has `link`, and `stream`, which is 0 until there is one. */
-  constructor(call) {
+  constructor(call, keeps = false) {
     this.call = call
+    /** Bytes before each message; where messages are compressed, they have their heads already. */
+    this.head = call.compression === null ? HEAD : 0
+    /** What has left, while it may have to leave once more, or null; and what it takes, of all that the channel may keep. */
+    this.kept = keeps ? [] : null
+    this.keptBytes = 0
+    this.ended = false
     this.messages = []
     this.bytes = 0
     this.ends = false
@@ -36,7 +44,7 @@ class Outbox {
   write(message, callback) {
     if (!this.open) return callback()
     this.messages.push(message)
-    this.bytes += HEAD + message.length
+    this.bytes += this.head + message.length
     this.schedule()
     if (this.blocked || this.bytes >= ENOUGH) this.callback = callback
     else callback()
@@ -64,7 +72,7 @@ class Outbox {
       const { callback } = this
       this.callback = null
       // Not in this turn, or who writes as long as he may would never let another.
-      setImmediate(callback)
+      this.call.scope.defer(setImmediate, callback)
     }
   }
 
@@ -77,22 +85,52 @@ class Outbox {
     this.messages = []
     const length = this.bytes
     this.bytes = 0
+    this.ended ||= ends
+    if (this.kept !== null) this.keep(messages, length)
     if (link.closing) return
-    const frames = length === 0 ? EMPTY : framed(messages, length)
+    const frames = length === 0 ? EMPTY : framed(messages, length, this.head)
     const sent = native.grpcWrite(link.id, stream, ends ? FRAMES | END : FRAMES, frames, length)
     if (sent < 0) return
     if ((sent & CLOSED) !== 0) link.closed(stream)
     else if ((sent & ALL) === 0) this.blocked = true
   }
 
+  keep(messages, length) {
+    const bytes = length + OVERHEAD * messages.length
+    if (!this.call.channel.retain(bytes, this.keptBytes)) return this.forget()
+    this.keptBytes += bytes
+    for (const message of messages) this.kept.push(message)
+  }
+
+  /** What has left is not needed any more. */
+  forget() {
+    if (this.kept === null) return
+    this.kept = null
+    this.call.channel.release(this.keptBytes)
+    this.keptBytes = 0
+  }
+
+  /** All is to be sent once more, when there is a stream. */
+  rewind() {
+    const { kept } = this
+    this.forget()
+    this.kept = []
+    this.messages = [...kept, ...this.messages]
+    this.bytes = 0
+    for (const message of this.messages) this.bytes += this.head + message.length
+    this.ends ||= this.ended
+    this.blocked = true
+  }
+
   /** The call is over: nothing more is sent, and nobody waits for that. */
   stop() {
+    this.forget()
     this.open = false
     this.messages = []
     this.bytes = 0
     const { callback } = this
     this.callback = null
-    if (callback !== null) setImmediate(callback)
+    if (callback !== null) this.call.scope.defer(setImmediate, callback)
   }
 
   onDrained() {
@@ -101,7 +139,8 @@ class Outbox {
   }
 }
 
-function framed(messages, length) {
+function framed(messages, length, head) {
+  if (head === 0) return messages.length === 1 ? messages[0] : Buffer.concat(messages, length)
   const bytes = length <= scratch.length ? scratch : Buffer.allocUnsafeSlow(length)
   let at = 0
   for (const message of messages) {

@@ -6,15 +6,22 @@ const process = require('node:process')
 const { clearTimeout, setTimeout } = require('node:timers')
 const net = require('../net')
 const { native } = require('../engine.js')
-const { parseTarget, resolve } = require('./address.js')
-const { status } = require('./constants.js')
+const { logVerbosity, status } = require('./constants.js')
+const { compressionOf } = require('./compression.js')
 const { ServerCredentials } = require('./credentials.js')
 const { definitionOf } = require('./definition.js')
 const { refuseMissing, unsupported } = require('./errors.js')
 const { Link } = require('./link.js')
+const { log } = require('./logging.js')
+const { createResolver, parseTarget } = require('./resolver.js')
 const { ServerCall } = require('./server-call.js')
+const { ListenedServerCall } = require('./server-interceptors.js')
+const { splitHostPort, uriToString } = require('./uri.js')
+require('./resolver-dns.js')
 
 const CANCEL = 8
+/** Servers have no use for what clients want. */
+const NO_CONFIG = { 'grpc.service_config_disable_resolution': 1 }
 /** The longest that Node's timers take, which is no end. */
 const MAX_DELAY = 2 ** 31 - 1
 /** Connections that began together do not end together. */
@@ -44,6 +51,7 @@ class ServerLink extends Link {
     super(id, true, server.options)
     this.server = server
     this.acceptor = acceptor
+    this.reports = Boolean(server.options['grpc.server_call_metric_recording'])
     this.age = undefined
     this.rest = undefined
   }
@@ -69,18 +77,25 @@ class ServerLink extends Link {
     this.rest?.refresh()
   }
 
+  /** Returns whether something of the program's has heard of the call. */
   onCall(stream, method, path, timeout, text) {
     const handler = this.server.numbered[method]
     if (handler === undefined) {
       const { code, details } = unimplemented(method === 0 ? path : this.server.pathOf(method))
       native.grpcFinish(this.id, stream, 0, code, details, '')
       native.grpcReset(this.id, stream, 0)
-      return
+      return false
     }
-    const call = new ServerCall(this, stream, handler, timeout, text)
-    if (call.over) return
+    const { interceptors } = this.acceptor
+    const call =
+      interceptors.length === 0
+        ? new ServerCall(this, stream, handler, timeout, text)
+        : new ListenedServerCall(this, stream, handler, timeout, text, interceptors)
+    if (call.over) return false
     this.calls.set(stream, call)
-    call.begin()
+    if (!call.beginsAtOnce) return false
+    call.scope.run(call, call.begin)
+    return true
   }
 
   onLost() {
@@ -89,25 +104,62 @@ class ServerLink extends Link {
     clearTimeout(this.rest)
     server.links.delete(this)
     acceptor.links.delete(this)
-    acceptor._connections--
-    acceptor._emitCloseIfDrained()
+    acceptor.left()
     server.settled()
   }
 }
 
+/** Calls back with the addresses of a target, which are asked for once. */
+function resolve(target, callback) {
+  const listener = (endpoints) => {
+    resolver.destroy()
+    if (!endpoints.ok) return callback(new Error(endpoints.error.details))
+    const places = endpoints.value.flatMap(({ addresses }) => addresses)
+    if (places.length === 0) return callback(new Error(`No addresses resolved for port ${uriToString(target)}`))
+    callback(null, places)
+  }
+  const resolver = createResolver(target, listener, NO_CONFIG)
+  resolver.updateResolution()
+}
+
 /** Listens as `net.Server` does, cluster included. */
 class Acceptor extends net.Server {
-  constructor(server) {
+  constructor(server, credentials) {
     super()
     this.server = server
+    this.credentials = credentials
+    this.interceptors = [...credentials._getInterceptors(), ...server.interceptors]
     this.links = new Set()
   }
 
+  /** TLS with a client; null for none, and nothing where there are no certificates. */
+  get tls() {
+    try {
+      return this.credentials._acceptance()
+    } catch ({ message }) {
+      log(logVerbosity.ERROR, `Failed to set secure context with error ${message}`)
+      return undefined
+    }
+  }
+
   _onconnection({ id }) {
-    const link = new ServerLink(id, this.server, this)
+    const { server, tls } = this
+    if (tls === undefined) return this.refuse(id)
+    const link = tls === null ? new ServerLink(id, server, this) : tls.link(ServerLink, id, server, this)
     this.links.add(link)
-    this.server.links.add(link)
+    server.links.add(link)
     link.attach()
+  }
+
+  refuse(id) {
+    native.close(id, false)
+    this.left()
+  }
+
+  /** One connection is over. */
+  left() {
+    this._connections--
+    this._emitCloseIfDrained()
   }
 }
 
@@ -116,9 +168,10 @@ const paths = []
 
 class Server {
   constructor(options = {}) {
-    if (options.interceptors?.length > 0) throw unsupported("'interceptors' of servers")
     refuseMissing(options)
     this.options = options
+    this.interceptors = options.interceptors ?? []
+    this.compression = compressionOf(options)
     /** Handlers by path, and by the numbers of their paths. */
     this.handlers = new Map()
     this.numbered = []
@@ -192,20 +245,25 @@ class Server {
     if (typeof callback !== 'function') throw new TypeError('callback must be a function')
     const known = this.ports.get(port)
     if (known !== undefined) {
+      if (!credentials._equals(known.credentials)) {
+        return process.nextTick(callback, new Error(`${port} already bound with incompatible credentials`), 0)
+      }
       if (known.number !== undefined) process.nextTick(callback, null, known.number)
       else known.callbacks.push(callback)
       return
     }
-    const { path, places } = parseTarget(port)
-    const bound = { name: port, acceptors: new Set(), number: undefined, callbacks: [callback], cancelled: false }
+    const target = parseTarget(port)
+    try {
+      credentials._acceptance()
+    } catch (error) {
+      return process.nextTick(callback, error, 0)
+    }
+    const bound = { name: port, credentials, acceptors: new Set(), number: undefined, callbacks: [callback] }
+    bound.cancelled = false
     this.ports.set(port, bound)
-    if (path !== undefined) return this.listenAll(bound, [{ path }])
-    resolve(places, (error, found) => {
-      if (error !== null) return this.unbound(bound, error)
-      this.listenAll(
-        bound,
-        found.map(({ ip, port: number }) => ({ host: ip, port: number })),
-      )
+    resolve(target, (error, places) => {
+      if (error !== null) this.unbound(bound, error)
+      else this.listenAll(bound, places)
     })
   }
 
@@ -243,8 +301,13 @@ class Server {
   }
 
   listen(bound, place, callback) {
-    const acceptor = new Acceptor(this)
-    acceptor.once('error', (error) => callback(error))
+    const { credentials } = bound
+    const acceptor = new Acceptor(this, credentials)
+    credentials._hold()
+    acceptor.once('error', (error) => {
+      credentials._release()
+      callback(error)
+    })
     acceptor.listen(place, () => {
       acceptor.removeAllListeners('error')
       // What cannot be accepted is no one's call.
@@ -252,6 +315,7 @@ class Server {
       bound.acceptors.add(acceptor)
       this.acceptors.add(acceptor)
       acceptor.once('close', () => {
+        credentials._release()
         this.acceptors.delete(acceptor)
         this.settled()
       })
@@ -266,8 +330,7 @@ class Server {
   }
 
   boundAt(port) {
-    const [place] = parseTarget(port).places ?? []
-    if (place?.port === 0) throw new Error(`Cannot unbind port 0`)
+    if (splitHostPort(parseTarget(port).path)?.port === 0) throw new Error(`Cannot unbind port 0`)
     return this.ports.get(port)
   }
 

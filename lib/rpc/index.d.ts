@@ -809,7 +809,7 @@ export interface Resolver {
 export function createServer(options?: ServerOptions): Server
 /** A client of all these addresses. */
 export function connect(
-  target: (string | number | Address)[] | Resolver | `registry://${string}` | `dns://${string}`,
+  target: (string | number | Address)[] | Resolver | `registry://${string}` | `etcd://${string}` | `dns://${string}`,
   options?: ClientOptions,
 ): BalancedClient
 /** A client over UDP, of a server that has called `bindUdp`. */
@@ -945,6 +945,11 @@ export function metrics(): string
 
 /** An addressing server that nobody has registered with yet. */
 export function createRegistry(options?: RegistryOptions): Registry
+/** A client of etcd in the place of the addressing server, `'etcd://host:port,host2:port'`, with a `user:password@` before the hosts where etcd asks for one. */
+export function connectRegistry(
+  target: `etcd://${string}`,
+  options?: { username?: string; password?: string; tls?: ClientTlsOptions; timeout?: number },
+): RegistryClient
 /** A client of the addressing server at `'registry://host:port'`, port 7400 of this machine if nothing is said. */
 export function connectRegistry(
   target?: string,

@@ -9,7 +9,7 @@ const { RpcError, StatusError } = require('./errors')
 const { Metadata } = require('./metadata')
 const { metrics } = require('./metrics')
 const { status } = require('./status')
-const { target: readTarget } = require('./target')
+const { target: readTarget, masked } = require('./target')
 
 /** A server without methods yet. */
 function createServer(options) {
@@ -25,7 +25,18 @@ function connect(target, options) {
   }
   if (found.host !== undefined || found.path !== undefined) return new Client(found, options)
   if (found.service === '') {
-    throw invalidArgValue('target', target, "must name a service, 'registry://host:port/service'")
+    throw invalidArgValue(
+      'target',
+      masked(target),
+      `must name a service, '${found.etcd ? 'etcd' : 'registry'}://host:port/service'`,
+    )
+  }
+  if (found.etcd !== undefined && options?.registrySecret != null) {
+    throw invalidArgValue(
+      'options.registrySecret',
+      '***',
+      "is for 'registry://': etcd takes 'etcd://user:password@host/service'",
+    )
   }
   const { BalancedClient } = require('./balanced')
   return new BalancedClient(found, options)

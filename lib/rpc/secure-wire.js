@@ -2,18 +2,12 @@
 
 // A wire with TLS, which the engine does below the frames.
 
-const { Buffer } = require('node:buffer')
 const { native } = require('../engine')
 const { sslError } = require('../tls/errors')
 const { Wire } = require('./wire')
-const { TlsPeer } = require('./tls-peer')
+const { TlsPeer } = require('../tls/peer')
+const { leaveUnanswered } = require('../tls/unanswered')
 const { MAGIC } = require('./protocol')
-
-/** The fatal alert `handshake_failure` (RFC 8446, 6), for clients of TLS that want what rustls does not have. */
-const NO_HANDSHAKE = Buffer.from([21, 3, 3, 0, 2, 2, 40])
-
-/** The first byte of a record that is a part of a handshake. */
-const HANDSHAKE = 22
 
 /** What rustls says of bytes that are no records. */
 const NO_TLS = new Set(['invalid record type', 'wrong version number'])
@@ -78,10 +72,9 @@ class SecureWire extends Wire {
   /** Who has connected speaks something else, or wants what rustls does not have. Nothing was sent to it. */
   onUnanswered() {
     if (this.closing) return
-    const heard = native.tlsLeave(this.id)
+    const { heard, isHandshake } = leaveUnanswered(this)
     if (isRpc(heard)) return this.peer.plain()
-    if (heard[0] !== HANDSHAKE) return this.fail(this.peer.insecure(new Error('it does not speak TLS')))
-    native.write(this.id, NO_HANDSHAKE, 0, NO_HANDSHAKE.length)
+    if (!isHandshake) return this.fail(this.peer.insecure(new Error('it does not speak TLS')))
     this.fail(this.peer.insecure(new Error('it asks for a version, or for suites, that rustls does not have')))
   }
 

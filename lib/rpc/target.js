@@ -9,7 +9,7 @@ const { refuseUnknown } = require('../options')
 const { checkObject, port: readPort } = require('./options')
 
 const FORMS =
-  "'host:port', '[::1]:port', 'tcp://host:port', 'tls://host:port', 'unix:path', a path, 'dns://name:port', 'dns://_service._tcp.name', 'registry://host:port/service' or 'udp://host:port'"
+  "'host:port', '[::1]:port', 'tcp://host:port', 'tls://host:port', 'unix:path', a path, 'dns://name:port', 'dns://_service._tcp.name', 'registry://host:port/service', 'etcd://host:port,host:port/service' or 'udp://host:port'"
 
 const SCHEME = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is
 
@@ -17,6 +17,7 @@ const SCHEME = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is
 const NAMED_PIPE = /^\\\\[.?]\\pipe\\/i
 
 const DEFAULT_REGISTRY_PORT = 7400
+const DEFAULT_ETCD_PORT = 2379
 
 /** Each scheme's reader: the rest of the text, and what to say when it cannot be read. */
 const SCHEMES = {
@@ -25,10 +26,11 @@ const SCHEMES = {
   unix: (rest, wrong) => (rest === '' ? wrong("must read like 'unix:///run/my.sock'") : atPath(rest, wrong)),
   dns: dnsName,
   registry: registryService,
+  etcd: etcdService,
   udp: udpPlace,
 }
 
-/** `{ host, port }`, `{ path }`, either with `tls` and `servername` if it has them, `{ dns, port }` (all its addresses), `{ srv }`, `{ registry, service }`, `{ list }`, `{ resolver }` or `{ udp }`. */
+/** `{ host, port }`, `{ path }`, either with `tls` and `servername` if it has them, `{ dns, port }` (all its addresses), `{ srv }`, `{ registry, service }`, `{ etcd, service }`, `{ list }`, `{ resolver }` or `{ udp }`. */
 function target(value, name = 'target') {
   if (typeof value === 'number') return { host: 'localhost', port: readPort(value, name) }
   if (typeof value === 'string') return ofString(value, name)
@@ -107,7 +109,7 @@ function placeOf(value, name) {
 
 function ofString(value, name) {
   const wrong = (reason) => {
-    throw invalidArgValue(name, value, reason)
+    throw invalidArgValue(name, masked(value), reason)
   }
   const scheme = SCHEME.exec(value)
   if (scheme !== null) {
@@ -150,15 +152,41 @@ function registryService(rest, wrong) {
   const authority = slash === -1 ? rest : rest.slice(0, slash)
   const service = slash === -1 ? '' : rest.slice(slash + 1)
   if (authority === '') return wrong(form)
-  const hasPort = /^(\[[^\]]+\]|[^:]*):\d+$/.test(authority)
-  const registry = hostAndPort(hasPort ? authority : `${authority}:${DEFAULT_REGISTRY_PORT}`, wrong, form)
-  let name
+  const registry = hostAndPort(withPort(authority, DEFAULT_REGISTRY_PORT), wrong, form)
+  return { registry, service: decoded(service, wrong, form) }
+}
+
+/** One host after the other, before all of them who asks: `user:password@host:2379,host2:2379/service`. */
+function etcdService(rest, wrong) {
+  const form = "must read like 'etcd://host:2379,host2:2379/service'"
+  const [, authority, service = ''] = /^([^/]*)(?:\/(.*))?$/s.exec(rest)
+  return { etcd: etcdPlaces(authority, wrong, form), service: decoded(service, wrong, form) }
+}
+
+/** `{ places, username, password }`. */
+function etcdPlaces(authority, wrong, form) {
+  const [, name, password, hosts] = /^(?:([^:@]*):([^@]*)@)?(.*)$/s.exec(authority)
+  const place = (host) => (host === '' ? wrong(form) : hostAndPort(withPort(host, DEFAULT_ETCD_PORT), wrong, form))
+  const places = hosts.split(',').map(place)
+  if (name === undefined) return { places }
+  return { places, username: decoded(name, wrong, form), password: decoded(password, wrong, form) }
+}
+
+function withPort(host, port) {
+  return /^(\[[^\]]+\]|[^:]*):\d+$/.test(host) ? host : `${host}:${port}`
+}
+
+function decoded(text, wrong, form) {
   try {
-    name = decodeURIComponent(service)
+    return decodeURIComponent(text)
   } catch {
     return wrong(form)
   }
-  return { registry, service: name }
+}
+
+/** No error shows a password. */
+function masked(target) {
+  return typeof target === 'string' ? target.replace(/^((?:[^/]*:\/\/)?).*@/s, '$1***@') : target
 }
 
 /** A direct target as text that reads as the same. */
@@ -167,4 +195,4 @@ function textOfTarget({ path, host, port, tls }) {
   return `${tls ? 'tls://' : ''}${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
-module.exports = { target, directTarget, placed, textOfTarget, DEFAULT_REGISTRY_PORT }
+module.exports = { target, directTarget, placed, textOfTarget, etcdPlaces, masked, DEFAULT_REGISTRY_PORT }

@@ -3,19 +3,12 @@
 // The option `tls`: Node's options, for rustls. What that cannot do is refused by name: nobody would notice TLS that is less than what was asked for.
 // No error here shows what was given, which may be a key.
 
-const crypto = require('node:crypto')
-const process = require('node:process')
 const tls = require('node:tls')
 const { isDeepStrictEqual } = require('node:util')
-const { isNativeError } = require('node:util/types')
-const { native } = require('../engine')
-const { makeError, systemError } = require('../errors')
+const { makeError } = require('../errors')
 const { refuseUnknown } = require('../options')
-const { all: SUITES } = require('../tls/ciphers')
-const { nativeContext } = require('../tls/context')
-const { verifyError } = require('../tls/errors')
+const { Acceptance, Towards, rejectsByDefault, requiredContext } = require('../tls/required')
 const { defaultRoots } = require('../tls/roots')
-const { textOf } = require('./errors')
 
 const COMMON = ['ca', 'cert', 'key', 'passphrase', 'ciphers', 'minVersion', 'maxVersion', 'rejectUnauthorized']
 const OF_SERVERS = [...COMMON, 'requestCert', 'honorCipherOrder', 'sessionTimeout', 'ticketKeys']
@@ -83,29 +76,11 @@ function check(given, known, path) {
   }
 }
 
-/** What is put in the place of an option to see whether that is why there is no context, and what would be right. */
-const SUSPECTS = [
-  ['minVersion', 'TLSv1.2', "must be 'TLSv1.2' or 'TLSv1.3': rustls, which does the TLS of rpc, has no others"],
-  ['maxVersion', 'TLSv1.3', "must be 'TLSv1.2' or 'TLSv1.3', and not below minVersion"],
-  ['ca', undefined, 'must be certificates in PEM'],
-  ['ciphers', crypto.constants.defaultCoreCipherList, `must name suites that rustls has: ${SUITES.join(', ')}`],
-]
-
-function contextOf(given, path, more) {
-  // Says what is wrong with them, in Node's words.
-  tls.createSecureContext(given)
-  const context = nativeContext(given, more)
-  if (context !== undefined) return context
-  const culprit = SUSPECTS.find(([name, value]) => nativeContext({ ...given, [name]: value }, more) !== undefined)
-  if (culprit !== undefined) throw wrong(`${path}.${culprit[0]}`, culprit[2])
-  const kinds = 'RSA of 2048 bits or more, ECDSA over P-256 or P-384, or Ed25519'
-  throw wrong(`${path}.key`, `and 'cert' must be of a kind that rustls has, each with the other: ${kinds}`)
-}
-
-const dropped = new FinalizationRegistry((id) => native.tlsServerDrop(id))
+const contextOf = (given, path, more) =>
+  requiredContext(given, more, (name, reason) => wrong(`${path}.${name}`, reason))
 
 /** What a server takes clients with. */
-class ServerTls {
+class ServerTls extends Acceptance {
   constructor(given, path = 'options.tls') {
     check(given, OF_SERVERS, path)
     if (isMissing(given.cert))
@@ -115,17 +90,9 @@ class ServerTls {
     if (asks && rejects && isMissing(given.ca)) {
       throw wrong(`${path}.ca`, "must be given with 'requestCert': whose certificates let clients in")
     }
+    super(contextOf(given, path, { asks, purpose: `rpc ${asks}` }))
     this.asks = asks
     this.rejects = asks && rejects
-    this.context = contextOf(given, path, { asks, purpose: `rpc ${asks}` })
-    this.id = native.tlsServer(this.context.id)
-    dropped.register(this, this.id)
-  }
-
-  /** Begins on a connection. Returns why not, if it cannot. */
-  start({ id }) {
-    const status = native.tlsAccept(id, this.id, false)
-    return status === 0 ? undefined : systemError(status, 'accept')
   }
 
   /** Why a client may not come in; undefined for one that may. */
@@ -135,20 +102,6 @@ class ServerTls {
     const what = chain.length === 0 ? 'it has none' : `not this one: ${authorizationError}`
     return `This server takes clients with a certificate of its authorities only, and ${what}`
   }
-}
-
-let warned = false
-
-/** As in Node, which warns of it in these words. */
-function rejectsByDefault() {
-  if (process.env.NODE_TLS_REJECT_UNAUTHORIZED !== '0') return true
-  if (!warned) {
-    warned = true
-    const what =
-      "Setting the NODE_TLS_REJECT_UNAUTHORIZED environment variable to '0' makes TLS connections and HTTPS requests insecure"
-    process.emitWarning(`${what} by disabling certificate verification.`)
-  }
-  return false
 }
 
 /** What a client takes servers with. */
@@ -186,50 +139,14 @@ class ClientTls {
     return new ClientTls(rest, 'options.tls')
   }
 
+  /** Those that it was made of. */
+  get options() {
+    return { ...this.#given }
+  }
+
   /** Whether both are made of the same options. */
   isLike(other) {
     return this === other || isDeepStrictEqual(this.#given, other.#given)
-  }
-}
-
-/** What a program's `checkServerIdentity` has returned or thrown, as an error. */
-function objectionOf(given) {
-  if (typeof given?.then === 'function') {
-    return new Error("'checkServerIdentity' must answer at once, and has returned a promise")
-  }
-  return given instanceof Error || isNativeError(given) ? given : new Error(textOf(() => given))
-}
-
-/** TLS with servers that have one name. */
-class Towards {
-  constructor(tls, name) {
-    this.tls = tls
-    this.name = name
-    this.asks = true
-    /** What the next connection goes on with. */
-    this.session = undefined
-  }
-
-  /** Begins on a connection. Returns why not, if it cannot. */
-  start({ id }) {
-    const { tls, name, session } = this
-    if (native.tlsConnect(id, tls.context.id, name, session) === 0) return undefined
-    return new Error(`'${name}' is no name that a certificate can have: give the one of the server as 'servername'`)
-  }
-
-  /** What is wrong with a server's certificate; undefined for nothing. */
-  refusal(peer) {
-    const { rejects, checkServerIdentity } = this.tls
-    if (!rejects) return undefined
-    const { authorizationError } = peer
-    if (authorizationError !== null) return verifyError(authorizationError)
-    try {
-      // As in Node, whatever is false for JavaScript is no objection.
-      const objection = checkServerIdentity(this.name, peer.certificate.toLegacyObject())
-      return objection ? objectionOf(objection) : undefined
-    } catch (thrown) {
-      return objectionOf(thrown)
-    }
   }
 }
 

@@ -355,4 +355,4 @@ function checkService(service) {
   return service
 }
 
-module.exports = { RegistryClient }
+module.exports = { RegistryClient, Backoff, checkService, readInstance }

@@ -8,7 +8,7 @@ const { checkObject } = require('../options')
 const { sameSecrets } = require('../secret')
 const { Client } = require('../client')
 const { RegistryClient } = require('./client')
-const { target: readTarget, textOfTarget, DEFAULT_REGISTRY_PORT } = require('../target')
+const { target: readTarget, textOfTarget, masked, DEFAULT_REGISTRY_PORT } = require('../target')
 
 /** A registry that is silent for so long is gone; one that comes back is found soon. */
 const OPTIONS = {
@@ -20,24 +20,29 @@ const OPTIONS = {
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '::1'])
 
-function registryOf(target = `registry://localhost:${DEFAULT_REGISTRY_PORT}`) {
-  const { registry, service } = readTarget(target)
-  if (registry !== undefined && service === '') return registry
-  throw invalidArgValue('target', target, "must name a registry, 'registry://host:port'")
-}
-
 /** What others on this machine call it. Who talks to a registry elsewhere has to say where it is itself. */
-const hostFor = (registry) => (LOOPBACK.has(registry.host) ? '127.0.0.1' : null)
+const hostFor = (places) => (places.every(({ host }) => LOOPBACK.has(host)) ? '127.0.0.1' : null)
 
-function connectRegistry(target, options = {}) {
-  const registry = registryOf(target)
+function connectRegistry(target = `registry://localhost:${DEFAULT_REGISTRY_PORT}`, options = {}) {
+  const { registry, etcd, service } = readTarget(target)
+  if (service !== '') {
+    const forms = "'registry://host:port' or 'etcd://host:port'"
+    throw invalidArgValue('target', masked(target), `must name a registry, ${forms}`)
+  }
+  if (etcd !== undefined) return connectEtcd(etcd, checkObject(options), hostFor(etcd.places))
   refuseUnknown(checkObject(options), ['secret', 'tls'])
   const client = new Client(registry, { ...OPTIONS, ...options })
-  const connected = new RegistryClient(client, { host: hostFor(registry) })
+  const connected = new RegistryClient(client, { host: hostFor([registry]) })
   for (const event of ['connect', 'disconnect', 'reconnect', 'error']) {
     client.on(event, (...args) => connected.emit(event, ...args))
   }
   return connected
+}
+
+/** Loaded where it is asked for: it brings gRPC along. */
+function connectEtcd(etcd, options, host) {
+  const { EtcdRegistry } = require('./etcd')
+  return new EtcdRegistry(etcd, options, host)
 }
 
 /** Those that are in use. */
@@ -46,19 +51,16 @@ const inUse = new Set()
 const sameTls = (one, other) => (one === null || other === null ? one === other : one.isLike(other))
 
 /**
- * A client of `registry` that others with the same secret and TLS may use as well, until each has given it back. It never keeps the process running, nor gives up:
- * nobody would make another one in its place.
+ * A client of the registry at `place` that others with the same secret and TLS may use as well, until each has given it back. It never keeps the process running,
+ * nor gives up: nobody would make another one in its place.
  */
-function borrowRegistry(registry, { secret, tls }, BalancedClient) {
-  const place = textOfTarget(registry)
+function borrow(place, secret, tls, connect) {
   let entry
   for (const one of inUse) {
     if (one.place === place && sameSecrets(one.secret, secret) && sameTls(one.tls, tls)) entry = one
   }
   if (entry === undefined) {
-    const options = { ...OPTIONS, ...(secret !== null && { secret }), ...(tls !== null && { tls }) }
-    const client = new BalancedClient({ list: [registry] }, options).unref()
-    entry = { place, secret, tls, users: 0, connected: new RegistryClient(client) }
+    entry = { place, secret, tls, users: 0, connected: connect() }
     inUse.add(entry)
   }
   entry.users++
@@ -75,4 +77,17 @@ function borrowRegistry(registry, { secret, tls }, BalancedClient) {
   }
 }
 
-module.exports = { connectRegistry, borrowRegistry }
+function borrowRegistry(registry, { secret, tls }, BalancedClient) {
+  return borrow(textOfTarget(registry), secret, tls, () => {
+    const options = { ...OPTIONS, ...(secret !== null && { secret }), ...(tls !== null && { tls }) }
+    return new RegistryClient(new BalancedClient({ list: [registry] }, options).unref())
+  })
+}
+
+function borrowEtcd(etcd, { tls }) {
+  return borrow(JSON.stringify(etcd), null, tls, () => {
+    return connectEtcd(etcd, tls === null ? {} : { tls }, null).unref()
+  })
+}
+
+module.exports = { connectRegistry, borrowRegistry, borrowEtcd }

@@ -10,7 +10,7 @@
 const { ListResolver } = require('./list')
 const { DnsResolver, SrvResolver } = require('./dns')
 const { RegistryResolver } = require('./registry')
-const { borrowRegistry } = require('../registry/connect')
+const { borrowEtcd, borrowRegistry } = require('../registry/connect')
 
 /**
  * The resolver of a target as `target.js` has read it, for a client of these options; null for a single place, which needs none. Registries are talked
@@ -21,8 +21,9 @@ function resolverOf(target, { registrySecret, tls, registryTls }, BalancedClient
   if (target.list !== undefined) return new ListResolver(target.list)
   if (target.dns !== undefined) return new DnsResolver(target.dns, target.port)
   if (target.srv !== undefined) return new SrvResolver(target.srv)
+  const shown = { secret: registrySecret, tls: registryTls === undefined ? (tls?.elsewhere ?? null) : registryTls }
+  if (target.etcd !== undefined) return new RegistryResolver(target.service, () => borrowEtcd(target.etcd, shown))
   if (target.registry !== undefined) {
-    const shown = { secret: registrySecret, tls: registryTls === undefined ? (tls?.elsewhere ?? null) : registryTls }
     return new RegistryResolver(target.service, () => borrowRegistry(target.registry, shown, BalancedClient))
   }
   return null

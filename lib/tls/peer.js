@@ -1,10 +1,10 @@
 'use strict'
 
-// What TLS says of the other end of a connection: `call.peer.tls`.
+// What TLS says of the other end of a connection.
 
 const { inspect } = require('node:util')
-const { native } = require('../engine')
-const { describe } = require('../tls/ciphers')
+const { native } = require('../engine.js')
+const { describe } = require('./ciphers.js')
 
 /** What a stranger shows need not be anything that Node can read. `node:crypto` is loaded late: a Node that was built without OpenSSL has none. */
 function parsed(der) {
@@ -57,6 +57,11 @@ class TlsPeer {
   get cipher() {
     const [, suite] = this.info
     return suite === undefined ? undefined : describe(suite)
+  }
+
+  /** What ALPN has found. */
+  get alpnProtocol() {
+    return this.info[2]
   }
 
   get servername() {

@@ -1,0 +1,168 @@
+'use strict'
+
+// A client of etcd: keys, transactions, watches and leases.
+
+const process = require('node:process')
+const { invalidArgType, invalidArgValue } = require('../errors.js')
+const { connectivityState } = require('../grpc/constants.js')
+const { refuseUnknown } = require('../options.js')
+const { checkObject, duration, flag } = require('../rpc/options.js')
+const { answered } = require('./answered.js')
+const { Emitter } = require('./emitter.js')
+const errors = require('./errors.js')
+const { KeepAlives } = require('./keep-alives.js')
+const keys = require('./keys.js')
+const { Lease, readTtl } = require('./lease.js')
+const operations = require('./operations.js')
+const { connectOptions } = require('./options.js')
+const { Pool } = require('./pool.js')
+const { Request } = require('./request.js')
+const { methods } = require('./schema.js')
+const { Watcher, WatchStream, readWatch } = require('./watch.js')
+
+const { READY } = connectivityState
+const NO_OPTIONS = Object.freeze({})
+const asIs = (reply) => reply
+
+/** Of a get with nothing found there is none. */
+const firstOf = ({ kvs }) => (kvs.length === 0 ? null : kvs[0])
+
+class Client extends Emitter {
+  constructor(endpoints, options) {
+    super()
+    this.options = connectOptions(endpoints, options)
+    this.pool = new Pool(this.options, (event) => process.nextTick(() => this.emit(event)))
+    this.watches = new WatchStream(this.pool)
+    this.keepAlives = new KeepAlives(this.pool)
+  }
+
+  /** `[{ endpoint, connected }]`. */
+  get endpoints() {
+    return this.pool.endpoints.map((endpoint) => ({ endpoint: endpoint.name, connected: endpoint.state === READY }))
+  }
+
+  /** What is at a key: an entry, or null. */
+  get(key, options, callback) {
+    return this.#ask('KV/Range', options, callback, (rest) => operations.rangeRequest(keys.key(key), rest), firstOf)
+  }
+
+  /** The entries of a key, a prefix, or from one key to another. */
+  range(target, options, callback) {
+    const message = (rest) => operations.rangeRequest(target, rest)
+    return this.#ask('KV/Range', options, callback, message, operations.rangeReply)
+  }
+
+  put(key, value, options, callback) {
+    const message = (rest) => operations.putRequest(key, value, rest)
+    return this.#ask('KV/Put', options, callback, message, operations.putReply)
+  }
+
+  delete(target, options, callback) {
+    const message = (rest) => operations.deleteRequest(target, rest)
+    return this.#ask('KV/DeleteRange', options, callback, message, operations.deleteReply)
+  }
+
+  /** `{ compare, success, failure }`: the operations of one of the two, all or none. */
+  txn(transaction, options, callback) {
+    return this.#ask(
+      'KV/Txn',
+      options,
+      callback,
+      (rest) => bare(rest, operations.txnRequest(transaction)),
+      operations.txnReply,
+    )
+  }
+
+  /** Forgets what was before a revision. */
+  compact(revision, options, callback) {
+    const message = ({ physical, ...rest }) =>
+      bare(rest, { revision: keys.whole({ revision }, 'revision'), physical: flag({ physical }, 'physical', false) })
+    return this.#ask('KV/Compact', options, callback, message, (reply) => ({ revision: operations.revisionOf(reply) }))
+  }
+
+  /** Any method of etcd's that has no streams, as `Service/Method`, with its message and its answer as they are. */
+  call(name, message, options, callback) {
+    const method = methods().get(name)
+    if (method === undefined || method.isStream) {
+      throw invalidArgValue('name', name, "must be a method of etcd's without streams, such as 'Maintenance/Status'")
+    }
+    return this.#ask(name, options, callback, (rest) => bare(rest, message ?? {}), asIs)
+  }
+
+  /** Tells changes of a key, a prefix, or from one key to another. */
+  watch(target, options = NO_OPTIONS) {
+    return new Watcher(this, keys.range(target), readWatch(options)).begin()
+  }
+
+  /** A lease of so many seconds, kept alive until it is revoked, and granted again when it was lost. */
+  lease(ttl, callback) {
+    return answered(callback, (answer) => {
+      const lease = new Lease(this, readTtl(ttl))
+      lease.beginOnce((error) => (error === null ? answer(null, lease) : answer(error)))
+    })
+  }
+
+  #ask(name, options, callback, message, reply) {
+    if (typeof options === 'function') {
+      callback = options
+      options = NO_OPTIONS
+    }
+    return answered(callback, (answer) => this.request(name, options ?? NO_OPTIONS, message, reply, answer))
+  }
+
+  request(name, options, message, reply, answer) {
+    const { timeout: _, idempotent, signal, ...rest } = checkObject(options)
+    const method = methods().get(name)
+    const settings = {
+      timeout: duration(options, 'timeout', this.options.timeout),
+      idempotent: flag({ idempotent }, 'idempotent', false),
+      isLocal: rest.serializable === true || method.isLocal,
+      signal: checkSignal(signal),
+    }
+    new Request(this.pool, method, message(rest), settings, (error, answered) => {
+      if (error !== null) return answer(error)
+      let value
+      try {
+        value = reply(answered)
+      } catch {
+        return answer(errors.senseless(name))
+      }
+      answer(null, value)
+    }).go()
+  }
+
+  /** Ends watches, leaves leases to end by themselves; what is asked already may be answered. */
+  close() {
+    if (this.pool.isClosed) return
+    this.watches.close()
+    this.keepAlives.close()
+    this.pool.close()
+    this.release()
+  }
+
+  /** Watches and leases do not keep the process running. */
+  unref() {
+    this.pool.isRefed = false
+    this.pool.keep()
+    return this
+  }
+
+  ref() {
+    this.pool.isRefed = true
+    this.pool.keep()
+    return this
+  }
+}
+
+/** A message that has no options of its own. */
+function bare(rest, message) {
+  refuseUnknown(rest, ['timeout', 'idempotent', 'signal'])
+  return message
+}
+
+function checkSignal(signal) {
+  if (signal === undefined || (typeof signal === 'object' && signal !== null && 'aborted' in signal)) return signal
+  throw invalidArgType('options.signal', 'an instance of AbortSignal', signal)
+}
+
+module.exports = { Client }

@@ -1,0 +1,106 @@
+'use strict'
+
+// Every way in which a request to etcd can fail, listed with its meaning in docs/etcd.md.
+
+const { status } = require('../grpc/constants.js')
+
+/** What etcd says, and what it means for whoever asked. */
+const CODES = {
+  [status.CANCELLED]: 'IRONWIRE_ETCD_UNAVAILABLE',
+  [status.UNAVAILABLE]: 'IRONWIRE_ETCD_UNAVAILABLE',
+  [status.DEADLINE_EXCEEDED]: 'IRONWIRE_ETCD_TIMEOUT',
+  [status.UNAUTHENTICATED]: 'IRONWIRE_ETCD_UNAUTHENTICATED',
+  [status.PERMISSION_DENIED]: 'IRONWIRE_ETCD_DENIED',
+  [status.RESOURCE_EXHAUSTED]: 'IRONWIRE_ETCD_EXHAUSTED',
+}
+
+/** Statuses of etcd's that are shared by errors which have nothing else in common. */
+const CODES_OF_TEXTS = {
+  'etcdserver: mvcc: required revision has been compacted': 'IRONWIRE_ETCD_COMPACTED',
+  'etcdserver: requested lease not found': 'IRONWIRE_ETCD_LEASE_NOT_FOUND',
+  'etcdserver: authentication failed, invalid user ID or password': 'IRONWIRE_ETCD_UNAUTHENTICATED',
+  'etcdserver: user name is empty': 'IRONWIRE_ETCD_UNAUTHENTICATED',
+}
+
+/**
+ * A request that failed. `sent: false` is a promise that etcd has not done it and never will; `sent: true` says that it may have. `status` is gRPC's,
+ * `details` what etcd said.
+ */
+class EtcdError extends Error {
+  constructor(code, message, { sent = false, status, details, cause } = {}) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.code = code
+    this.sent = sent
+    if (status !== undefined) this.status = status
+    if (details !== undefined) this.details = details
+  }
+}
+
+Object.defineProperty(EtcdError.prototype, 'name', { value: 'EtcdError', configurable: true, writable: true })
+
+/** What a call of `grpc` has failed with. */
+function failed(name, where, { code, details }, sent) {
+  const known = CODES_OF_TEXTS[details] ?? CODES[code] ?? 'IRONWIRE_ETCD_REFUSED'
+  return new EtcdError(known, `etcd's ${name} failed at ${where}: ${details}`, { sent, status: code, details })
+}
+
+function timeout(name, milliseconds, sent, cause) {
+  const why = cause === undefined ? '' : `, at last: ${cause.message}`
+  const message = `etcd's ${name} had no answer within ${milliseconds} ms${why}`
+  return new EtcdError('IRONWIRE_ETCD_TIMEOUT', message, { sent, status: status.DEADLINE_EXCEEDED, cause })
+}
+
+/** An answer that etcd does not give: another server is there, or something between. */
+function senseless(name) {
+  return new EtcdError('IRONWIRE_ETCD_UNAVAILABLE', `The answer to etcd's ${name} makes no sense`, { sent: true })
+}
+
+/** Why a request waits: gRPC says "No connection established. Last error: …. Resolution note: …". */
+function notConnected(where, details) {
+  const [, reason = details] = /Last error: (?:Error: )?(.*?)\. Resolution note:/s.exec(details) ?? []
+  const message = `There is no connection to ${where}: ${reason}`
+  return new EtcdError('IRONWIRE_ETCD_UNAVAILABLE', message, { status: status.UNAVAILABLE, details })
+}
+
+/** As Node names what an AbortSignal ends: `name` is 'AbortError', `cause` the signal's reason. */
+function aborted(name, sent, reason) {
+  const error = new EtcdError('IRONWIRE_ETCD_ABORTED', `etcd's ${name} was aborted`, { sent, cause: reason })
+  Object.defineProperty(error, 'name', { value: 'AbortError', configurable: true, writable: true })
+  return error
+}
+
+function closed(name, sent) {
+  return new EtcdError('IRONWIRE_ETCD_CLOSED', `etcd's ${name} was not answered: the client is closed`, { sent })
+}
+
+/** A key of a lease that was revoked, or that another value was put at before it could be. */
+function leaseEnded() {
+  return new EtcdError(
+    'IRONWIRE_ETCD_CLOSED',
+    'The key was not put: its lease has ended, or another value is put there',
+  )
+}
+
+/** A watch that etcd has ended, and would end again. */
+function watchRefused(reason) {
+  const code = /permission denied|auth/.test(reason) ? 'IRONWIRE_ETCD_DENIED' : 'IRONWIRE_ETCD_REFUSED'
+  return new EtcdError(code, `etcd has ended the watch: ${reason}`, { sent: true, details: reason })
+}
+
+function watchTooLarge(most) {
+  const message = `The watch has ended: what there is takes more than ${most} bytes (options.maxWatchBytes)`
+  return new EtcdError('IRONWIRE_ETCD_EXHAUSTED', message)
+}
+
+module.exports = {
+  EtcdError,
+  failed,
+  senseless,
+  timeout,
+  notConnected,
+  aborted,
+  closed,
+  leaseEnded,
+  watchRefused,
+  watchTooLarge,
+}

@@ -1,0 +1,4 @@
+import etcd from './index.js'
+
+export const { connect, Client, EtcdError } = etcd
+export default etcd

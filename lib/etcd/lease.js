@@ -1,0 +1,223 @@
+'use strict'
+
+// A lease: what is put with it stays for as long as this process lives, and is put again when etcd has let it go.
+
+const { Buffer } = require('node:buffer')
+const process = require('node:process')
+const { setTimeout, clearTimeout, setInterval, clearInterval } = require('node:timers')
+const { invalidArgType, outOfRange } = require('../errors.js')
+const { answered } = require('./answered.js')
+const { Emitter } = require('./emitter.js')
+const errors = require('./errors.js')
+const operations = require('./operations.js')
+const { Request, pauseAfter } = require('./request.js')
+const { methods } = require('./schema.js')
+
+/** etcd is told so often in a lease's time: two messages may be lost. */
+const BEATS = 3
+
+/** The longest that etcd grants, in seconds. */
+const LONGEST = 9_000_000_000
+
+/** The longest delay that Node's timers take, in milliseconds. */
+const MAX_DELAY = 2 ** 31 - 1
+
+const isGranted = ({ id, ttl, error }) => id > 0 && ttl > 0 && !error
+
+const NO_OPTIONS = Object.freeze({})
+
+const GONE = 'IRONWIRE_ETCD_LEASE_NOT_FOUND'
+
+function readTtl(ttl) {
+  if (typeof ttl !== 'number') throw invalidArgType('ttl', 'of type number', ttl)
+  if (!Number.isInteger(ttl) || ttl < 1 || ttl > LONGEST)
+    throw outOfRange('ttl', `an integer >= 1 and <= ${LONGEST}`, ttl)
+  return ttl
+}
+
+class Lease extends Emitter {
+  constructor({ pool, keepAlives }, ttl) {
+    super()
+    this.pool = pool
+    this.keepAlives = keepAlives
+    this.wanted = ttl
+    /** Seconds, as etcd has granted it. */
+    this.ttl = ttl
+    /** Its number; null while etcd has none. */
+    this.id = null
+    /** It was asked whether etcd still has it, and has had no answer. */
+    this.isAsked = false
+    /** What has been put with it, by key. */
+    this.records = new Map()
+    this.timer = null
+    this.beats = null
+    /** In a row, since etcd has said that it still has it. */
+    this.failures = 0
+    this.isClosed = false
+    keepAlives.leases.add(this)
+    pool.holds(1)
+  }
+
+  /** Begins; calls back with the first grant, or why there is none. */
+  beginOnce(callback) {
+    this.ask((error) => {
+      if (error !== null) this.end()
+      callback(error ?? (this.isClosed ? errors.closed('Lease/LeaseGrant', true) : null))
+    })
+  }
+
+  /** Begins, for as long as it takes. */
+  begin() {
+    this.ask((error) => {
+      if (error === null || this.isClosed) return
+      this.beginLater()
+      this.emit('retry', error)
+    })
+    return this
+  }
+
+  beginLater() {
+    this.timer = setTimeout(() => this.begin(), pauseAfter(this.failures++)).unref()
+  }
+
+  /** etcd still has it. */
+  onKept() {
+    this.isAsked = false
+    this.failures = 0
+  }
+
+  ask(callback) {
+    this.request('Lease/LeaseGrant', { ttl: this.wanted }, (error, reply) => {
+      if (error !== null) return callback(error)
+      if (!isGranted(reply)) return callback(errors.senseless('Lease/LeaseGrant'))
+      if (this.isClosed) return this.revokeId(reply.id, () => callback(null))
+      this.id = reply.id
+      this.ttl = reply.ttl
+      this.isAsked = false
+      this.keepAlives.add(this)
+      const pause = Math.min((Number(this.ttl) * 1000) / BEATS, MAX_DELAY)
+      this.beats = setInterval(() => this.keepAlives.beat(this), pause).unref()
+      for (const record of this.records.values()) this.write(record)
+      callback(null)
+      this.emit('granted', this.id)
+    })
+  }
+
+  request(name, message, callback) {
+    const options = { timeout: this.pool.options.timeout, idempotent: true }
+    new Request(this.pool, methods().get(name), message, options, callback).go()
+  }
+
+  /** etcd has let it go. */
+  onLost() {
+    if (this.isClosed || this.id === null) return
+    this.keepAlives.remove(this)
+    this.forget()
+    this.emit('lost')
+    if (this.isClosed) return
+    // One that is gone as soon as it is there would be granted without end.
+    if (this.failures++ === 0) this.begin()
+    else this.beginLater()
+  }
+
+  forget() {
+    this.id = null
+    clearInterval(this.beats)
+    clearTimeout(this.timer)
+  }
+
+  // --- keys
+
+  /** Puts a key that stays for as long as the lease, and is put again with the next one. */
+  put(key, value, callback) {
+    return answered(callback, (answer) => {
+      const record = { message: operations.putRequest(key, value, NO_OPTIONS), answer, isUnderWay: false, failures: 0 }
+      if (this.isClosed) return process.nextTick(answer, errors.leaseEnded())
+      const name = textOf(record.message.key)
+      this.supersede(name)
+      this.records.set(name, record)
+      if (this.id !== null) this.write(record)
+    })
+  }
+
+  /** Deletes a key, which is not put again. */
+  delete(key, callback) {
+    return answered(callback, (answer) => {
+      const message = operations.deleteRequest(key, NO_OPTIONS)
+      const name = textOf(message.key)
+      this.supersede(name)
+      this.records.delete(name)
+      this.request('KV/DeleteRange', message, (error, reply) =>
+        error === null ? answer(null, operations.deleteReply(reply)) : answer(error),
+      )
+    })
+  }
+
+  /** What waits to be put at a key is not wanted any more. */
+  supersede(name) {
+    const record = this.records.get(name)
+    if (record === undefined || record.answer === null || record.isUnderWay) return
+    process.nextTick(record.answer, errors.leaseEnded())
+    record.answer = null
+  }
+
+  write(record) {
+    const { id } = this
+    record.isUnderWay = true
+    this.request('KV/Put', { ...record.message, lease: id }, (error, reply) => {
+      record.isUnderWay = false
+      const name = textOf(record.message.key)
+      const isCurrent = () => !this.isClosed && this.records.get(name) === record
+      if (error?.code === GONE && isCurrent()) {
+        // It is put with the next lease.
+        if (id === this.id) this.onLost()
+        else if (this.id !== null) this.write(record)
+        return
+      }
+      const { answer } = record
+      record.answer = null
+      if (error === null) return answer?.(null, operations.putReply(reply))
+      if (answer !== null) {
+        // Whoever is told that it failed does not count on it.
+        if (isCurrent()) this.records.delete(name)
+        return answer(error)
+      }
+      const again = () => id === this.id && isCurrent() && this.write(record)
+      setTimeout(again, pauseAfter(record.failures++)).unref()
+      this.emit('retry', error)
+    })
+  }
+
+  // --- the end
+
+  /** Lets it go, and with it all its keys. */
+  revoke(callback) {
+    return answered(callback, (answer) => {
+      const { id } = this
+      this.end()
+      if (id === null) process.nextTick(answer, null)
+      else this.revokeId(id, answer)
+    })
+  }
+
+  revokeId(id, answer) {
+    this.request('Lease/LeaseRevoke', { id }, (error) => answer(error?.code === GONE ? null : error))
+  }
+
+  /** It is not kept alive any more. */
+  end() {
+    if (this.isClosed) return
+    this.isClosed = true
+    this.keepAlives.remove(this)
+    this.keepAlives.leases.delete(this)
+    this.forget()
+    for (const name of this.records.keys()) this.supersede(name)
+    this.records.clear()
+    this.pool.holds(-1)
+    this.emitClose()
+  }
+}
+
+const textOf = (key) => Buffer.from(key).toString('latin1')
+
+module.exports = { Lease, readTtl }

@@ -1,0 +1,214 @@
+'use strict'
+
+// `pick_first`: all calls go to the first address that can be connected to.
+
+const { isIPv6 } = require('node:net')
+const { clearTimeout, setTimeout } = require('node:timers')
+const { connectivityState } = require('./constants.js')
+const { Failing, QUEUE } = require('./picker.js')
+
+const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState
+/** Milliseconds that an address has before the next one is tried beside it. */
+const HEAD_START = 250
+
+/** All calls on one connection. */
+class One {
+  constructor(subchannel) {
+    this.subchannel = subchannel
+    this.count = 1
+    this.status = null
+  }
+
+  pick() {
+    return this.subchannel.link
+  }
+}
+
+function shuffle(list) {
+  const shuffled = [...list]
+  for (let i = shuffled.length - 1; i > 0; i--) {
+    const other = Math.floor(Math.random() * (i + 1))
+    ;[shuffled[i], shuffled[other]] = [shuffled[other], shuffled[i]]
+  }
+  return shuffled
+}
+
+/** Families of addresses take turns, as RFC 8305 has it: one of them may not work at all. */
+function interleave(addresses) {
+  const isSix = ({ host }) => host !== undefined && isIPv6(host)
+  if (addresses.length === 0) return addresses
+  const firstIsSix = isSix(addresses[0])
+  const first = addresses.filter((address) => isSix(address) === firstIsSix)
+  const second = addresses.filter((address) => isSix(address) !== firstIsSix)
+  const turns = Array.from({ length: Math.max(first.length, second.length) }, (_, i) => [first[i], second[i]])
+  return turns.flat().filter((address) => address !== undefined)
+}
+
+class PickFirst {
+  /** `helper` has `take(address)`, which gives a subchannel, `update(state, picker)` and `resolve()`. */
+  constructor(helper) {
+    this.helper = helper
+    this.state = IDLE
+    this.addresses = null
+    this.note = ''
+    /** Those that are tried, until one of them is picked. */
+    this.tried = []
+    /** Which of them have failed since all had. */
+    this.failed = new Set()
+    this.trying = 0
+    this.picked = null
+    /** All have failed: it stays so until one does not. */
+    this.stuck = false
+    this.error = null
+    this.timer = undefined
+    this.listener = (subchannel, state) => this.heard(subchannel, state)
+  }
+
+  static read(config) {
+    const { shuffleAddressList = false } = config
+    if (typeof shuffleAddressList !== 'boolean') {
+      throw new Error('pick_first config field shuffleAddressList must be a boolean if provided')
+    }
+    return { shuffleAddressList }
+  }
+
+  // --- from above
+
+  /** Whether these endpoints are of use. */
+  resolved(endpoints, { shuffleAddressList }, note) {
+    const ordered = shuffleAddressList ? shuffle(endpoints) : endpoints
+    this.addresses = interleave(ordered.flatMap(({ addresses }) => addresses))
+    this.note = note
+    const isEmpty = this.addresses.length === 0
+    if (isEmpty) this.error = 'No addresses resolved'
+    this.start()
+    return !isEmpty
+  }
+
+  /** There are no endpoints. */
+  unresolved(status) {
+    if (this.tried.length > 0 || this.picked !== null) return
+    this.update(TRANSIENT_FAILURE, new Failing(status))
+  }
+
+  connect() {
+    if (this.state === IDLE && this.addresses !== null) this.start()
+  }
+
+  destroy() {
+    clearTimeout(this.timer)
+    this.letGo()
+    this.unpick()
+  }
+
+  // --- connecting
+
+  start() {
+    const next = this.addresses.map((address) => this.helper.take(address))
+    const ready = next.find(({ state }) => state === READY)
+    if (ready !== undefined) {
+      this.pick(ready)
+      for (const subchannel of next) subchannel.release()
+      return
+    }
+    // First the new ones are taken, then the old ones left: those that are among both go on.
+    this.letGo()
+    this.tried = next
+    for (const subchannel of next) subchannel.listeners.add(this.listener)
+    const failed = next.filter(({ state }) => state === TRANSIENT_FAILURE)
+    this.failed = new Set(failed)
+    // Another channel may have tried them.
+    if (failed.length > 0) this.error = failed.at(-1).error
+    this.tryFrom(0)
+    if (next.length > 0) this.look()
+    this.tell()
+  }
+
+  letGo() {
+    const { tried } = this
+    this.tried = []
+    this.trying = 0
+    for (const subchannel of tried) {
+      if (subchannel !== this.picked) subchannel.listeners.delete(this.listener)
+      subchannel.release()
+    }
+  }
+
+  unpick() {
+    const { picked } = this
+    if (picked === null) return
+    this.picked = null
+    if (!this.tried.includes(picked)) picked.listeners.delete(this.listener)
+    picked.release()
+  }
+
+  tryFrom(start) {
+    clearTimeout(this.timer)
+    const { tried } = this
+    const at = tried.findIndex(({ state }, i) => i >= start && (state === IDLE || state === CONNECTING))
+    if (at < 0) return
+    this.trying = at
+    if (tried[at].state === IDLE) tried[at].connect()
+    this.timer = setTimeout(() => this.tryFrom(at + 1), HEAD_START).unref()
+  }
+
+  /** Whether all have failed: then all are tried again and again. */
+  look() {
+    if (this.tried.some((subchannel) => !this.failed.has(subchannel))) return false
+    this.failed.clear()
+    this.stuck = true
+    for (const subchannel of this.tried) subchannel.connect()
+    return true
+  }
+
+  heard(subchannel, state) {
+    if (subchannel === this.picked) {
+      if (state !== READY) {
+        this.unpick()
+        this.tell()
+      }
+      return
+    }
+    const at = this.tried.indexOf(subchannel)
+    if (at < 0) return
+    if (state === READY) return this.pick(subchannel)
+    if (state === TRANSIENT_FAILURE) {
+      this.failed.add(subchannel)
+      this.error = subchannel.error
+      if (this.look()) {
+        this.tell()
+        this.helper.resolve()
+      }
+      if (at === this.trying && this.tried[at] === subchannel) this.tryFrom(at + 1)
+    }
+    // What has begun is kept up until one is picked.
+    if (this.tried[at] === subchannel) subchannel.connect()
+  }
+
+  pick(subchannel) {
+    this.stuck = false
+    subchannel.take()
+    this.unpick()
+    this.picked = subchannel
+    clearTimeout(this.timer)
+    this.letGo()
+    subchannel.listeners.add(this.listener)
+    this.tell()
+  }
+
+  tell() {
+    if (this.picked !== null) this.update(READY, new One(this.picked))
+    else if (this.stuck || this.addresses?.length === 0) {
+      const details = `No connection established. Last error: ${this.error}. Resolution note: ${this.note}`
+      this.update(TRANSIENT_FAILURE, new Failing({ details }))
+    } else if (this.tried.length === 0) this.update(IDLE, QUEUE)
+    else this.update(CONNECTING, QUEUE)
+  }
+
+  update(state, picker) {
+    this.state = state
+    this.helper.update(state, picker)
+  }
+}
+
+module.exports = { PickFirst }

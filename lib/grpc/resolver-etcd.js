@@ -1,0 +1,82 @@
+'use strict'
+
+// `etcd://host:2379,host2:2379/service`: who is registered in etcd for a service, whatever has put them there (docs/etcd.md).
+
+const { status } = require('./constants.js')
+const { registerResolver, statusOrFromError, statusOrFromValue } = require('./resolver.js')
+const { invalidArgValue } = require('../errors.js')
+const { refuseUnknown } = require('../options.js')
+const { RegistryResolver } = require('../rpc/resolve/registry.js')
+const { directTarget, masked, target: readTarget } = require('../rpc/target.js')
+
+const OPTION = 'ironwire.etcd'
+
+function read({ authority, path }) {
+  // Without a service the host is no authority.
+  const text = path.startsWith('//') ? `etcd:${path}` : `etcd://${authority || '127.0.0.1'}/${path}`
+  const found = readTarget(text)
+  if (found.service === '')
+    throw invalidArgValue('target', masked(text), "must name a service, 'etcd://host:port/service'")
+  return found
+}
+
+/** Loaded where it is asked for: it brings rpc along. */
+function borrow(etcd, { username, password, tls }) {
+  const { borrowEtcd } = require('../rpc/registry/connect.js')
+  const { readTls } = require('../etcd/credentials.js')
+  const who = username === undefined ? etcd : { ...etcd, username, password }
+  return borrowEtcd(who, { tls: readTls(tls === undefined ? {} : { tls }) })
+}
+
+class EtcdResolver {
+  constructor(target, listener, { [OPTION]: options = {} }) {
+    refuseUnknown(options, ['username', 'password', 'tls'], OPTION)
+    const { etcd, service } = read(target)
+    this.listener = listener
+    this.resolver = new RegistryResolver(service, () => borrow(etcd, options))
+    this.watch = null
+    this.isKnown = false
+  }
+
+  updateResolution() {
+    this.watch ??= this.resolver.resolve(
+      (error, instances) => this.tell(error, instances),
+      () => this.listener(statusOrFromValue([]), {}, null, 'etcd knows of no server'),
+    )
+  }
+
+  tell(error, instances) {
+    if (error === null) {
+      this.isKnown = true
+      this.listener(statusOrFromValue(instances.flatMap(endpointOf)), {}, null, '')
+    } else if (!this.isKnown) {
+      // Who is known stays.
+      this.listener(statusOrFromError({ code: status.UNAVAILABLE, details: error.message }), {}, null, '')
+    }
+  }
+
+  destroy() {
+    this.watch?.close()
+    this.watch = null
+    this.isKnown = false
+  }
+
+  static getDefaultAuthority(target) {
+    return encodeURIComponent(read(target).service)
+  }
+}
+
+/** None for one that is to get no calls, or that cannot be understood. */
+function endpointOf({ address, weight }) {
+  if (weight === 0) return []
+  try {
+    const { host, port, path } = directTarget(address, 'address')
+    return [{ addresses: [path === undefined ? { host, port } : { path }] }]
+  } catch {
+    return []
+  }
+}
+
+registerResolver('etcd', EtcdResolver)
+
+module.exports = { EtcdResolver }

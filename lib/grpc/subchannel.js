@@ -1,0 +1,175 @@
+'use strict'
+
+// One address of a target's: connected to when that is asked for, by any number of channels. See gRPC's `connectivity-semantics-and-api.md`.
+
+const process = require('node:process')
+const { native } = require('../engine.js')
+const { systemError } = require('../errors.js')
+const { Backoff } = require('./backoff.js')
+const { ClientLink } = require('./client-link.js')
+const { connectivityState } = require('./constants.js')
+const { uriToString } = require('./uri.js')
+
+const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE, SHUTDOWN } = connectivityState
+
+/** The longest that Node's timers take. */
+const LONGEST = 2 ** 31 - 1
+
+class Subchannel {
+  constructor(pool, key, { address, options, credentials, tls }) {
+    this.pool = pool
+    this.key = key
+    this.address = address
+    this.options = options
+    this.credentials = credentials
+    this.tls = tls
+    this.state = IDLE
+    /** Why the last attempt has failed. */
+    this.error = undefined
+    /** The connection that calls go to, and the one that is being made. */
+    this.link = null
+    this.trying = null
+    this.references = 0
+    /** Called with this and the new state. */
+    this.listeners = new Set()
+    /** Runs from the beginning of an attempt. */
+    this.backoff = new Backoff(options, () => this.rested())
+    this.connectsAgain = false
+    /** Milliseconds between pings: more than the options say if the server has wanted that. */
+    this.keepaliveTime = options['grpc.keepalive_time_ms'] ?? -1
+    if (this.keepaliveTime > 0) this.keepaliveTime = Math.max(this.keepaliveTime, pool.calmed.get(key) ?? 0)
+  }
+
+  /** Connects, as soon as it may; it never fails at once. */
+  connect() {
+    process.nextTick(() => {
+      if (this.state === TRANSIENT_FAILURE) this.connectsAgain = true
+      else if (this.state === IDLE) this.begin()
+    })
+  }
+
+  begin() {
+    this.connectsAgain = false
+    this.backoff.start()
+    const { path } = this.address
+    const id = path === undefined ? native.createTcp() : native.createPipe()
+    if (id >= 0) {
+      const { tls, address } = this
+      this.trying = tls === null ? new ClientLink(id, this, address) : tls.link(ClientLink, id, this, address)
+      this.trying.keepaliveTime = this.keepaliveTime
+    }
+    this.become(CONNECTING)
+    // Whoever has heard that may not want it any more.
+    if (this.state !== CONNECTING) return
+    if (id < 0) this.failed(systemError(id, 'socket'))
+    else this.trying.connect()
+  }
+
+  become(state) {
+    if (this.state === state) return
+    this.state = state
+    for (const listener of [...this.listeners]) if (this.listeners.has(listener)) listener(this, state)
+  }
+
+  // --- from the connection
+
+  connected(link) {
+    this.trying = null
+    this.link = link
+    this.backoff.reset()
+    link.unref()
+    this.become(READY)
+  }
+
+  /** The server of a connection takes no more calls on it. */
+  left(link) {
+    if (this.link !== link) return
+    this.link = null
+    this.become(IDLE)
+  }
+
+  /** The server wants fewer pings. */
+  calm() {
+    if (!(this.keepaliveTime > 0)) return
+    this.keepaliveTime = Math.min(2 * this.keepaliveTime, LONGEST)
+    this.pool.calmed.set(this.key, this.keepaliveTime)
+  }
+
+  lost(link, error) {
+    this.left(link)
+    if (this.trying !== link) return
+    this.trying = null
+    this.failed(error ?? new Error('Connection closed'))
+  }
+
+  failed(error) {
+    if (this.state !== CONNECTING) return
+    this.error = String(error)
+    this.become(TRANSIENT_FAILURE)
+    if (!this.backoff.isRunning) process.nextTick(() => this.rested())
+  }
+
+  /** It may be tried again. */
+  rested() {
+    if (this.state !== TRANSIENT_FAILURE) return
+    if (this.connectsAgain) this.begin()
+    else this.become(IDLE)
+  }
+
+  // --- from those who use it
+
+  take() {
+    this.references++
+    return this
+  }
+
+  release() {
+    if (--this.references > 0) return
+    this.pool.delete(this)
+    this.backoff.reset()
+    this.listeners.clear()
+    this.state = SHUTDOWN
+    const { link, trying } = this
+    this.link = null
+    this.trying = null
+    link?.drain()
+    trying?.destroy()
+  }
+}
+
+/** Subchannels of the same target, address, options and credentials are one. */
+class SubchannelPool {
+  constructor() {
+    this.known = new Map()
+    /** How far apart pings may be for whom they were too many. */
+    this.calmed = new Map()
+  }
+
+  /** One that the caller is to release. */
+  take(place) {
+    const { target, address, options, credentials } = place
+    const where = address.path ?? `${address.host} ${address.port}`
+    const key = `${uriToString(target)} ${where}`
+    const alike = this.known.get(key) ?? []
+    const found = alike.find((one) => areEqual(one.options, options) && credentials._equals(one.credentials))
+    if (found !== undefined) return found.take()
+    const made = new Subchannel(this, key, place)
+    this.known.set(key, [...alike, made])
+    return made.take()
+  }
+
+  delete(subchannel) {
+    const { key } = subchannel
+    const left = this.known.get(key).filter((one) => one !== subchannel)
+    if (left.length === 0) this.known.delete(key)
+    else this.known.set(key, left)
+  }
+}
+
+function areEqual(options, others) {
+  if (options === others) return true
+  const names = Object.keys(options)
+  return names.length === Object.keys(others).length && names.every((name) => options[name] === others[name])
+}
+
+module.exports = { SubchannelPool, globalPool: new SubchannelPool() }
