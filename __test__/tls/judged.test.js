@@ -9,6 +9,7 @@ const { describe, it } = require('node:test')
 const core = require('node:tls')
 const { tls } = require('../..')
 const make = require('./certificates.js')
+const { listen, pem } = require('../https/support.js')
 const { client, server } = require('./verdicts.js')
 
 const { NULL, TRUE, attribute, bits, bytes, certificate, COMMON_NAME, integer, keys } = make
@@ -28,6 +29,7 @@ const ADDRESSES = '1.3.6.1.5.5.7.1.7'
 
 const host = (text) => tlv(0x82, Buffer.from(text))
 const directory = (owner) => tlv(0xa4, owner)
+const END = pem('chains/key.pem')
 const ANY = attribute(COMMON_NAME, 'any')
 
 /** A root, one between, and an end. */
@@ -178,13 +180,38 @@ const CHAINS = {
 
 const written = (some) => some.map((one) => toPem(certificate(one)))
 
-async function verdictsOf({ root, between, end, others, trusted }) {
+function shown({ root, between, end, others, trusted }) {
   const cert = written(between === undefined ? [end, ...others] : [end, between, ...others]).join('')
-  const ca = written([...trusted, root])
-  assert.deepEqual(await server(tls, cert, ca), await server(core, cert, ca), "a server's")
-  const [expected, verdict] = [await client(core, cert, ca), await client(tls, cert, ca)]
+  return [cert, written([...trusted, root])]
+}
+
+async function sameOfServer(...chain) {
+  assert.deepEqual(await server(tls, ...chain), await server(core, ...chain), "a server's")
+}
+
+/** `isCodeSame`: of several things that are wrong, it can tell another one. */
+async function sameOfClient(isCodeSame, ...chain) {
+  const [authorized, code] = await client(core, ...chain)
+  const verdict = await client(tls, ...chain)
   if (verdict[1] === 'CERT_REJECTED') assert.equal(verdict[0], false)
-  else assert.deepEqual(verdict, expected, "a client's")
+  else if (isCodeSame) assert.deepEqual(verdict, [authorized, code], "a client's")
+  else assert.equal(verdict[0], authorized, "a client's")
+}
+
+/** What a client makes of our server, which shows what Node's does not. */
+async function ofOurServer({ connect }, cert, ca) {
+  const server = tls.createServer({ key: END, cert, maxVersion: 'TLSv1.2' }, (socket) => socket.on('error', () => {}))
+  server.on('tlsClientError', () => {})
+  const socket = connect({ port: await listen(server), host: '127.0.0.1', servername: 'localhost', ca })
+  try {
+    return await new Promise((resolve) => {
+      socket.on('error', ({ code }) => resolve(code))
+      socket.on('secureConnect', () => resolve(socket.authorized))
+    })
+  } finally {
+    socket.destroy()
+    server.close()
+  }
 }
 
 /** Numbers below 1 (mulberry32), the same ones each time. */
@@ -200,38 +227,50 @@ function numbers(seed) {
 
 describe('certificates are judged as by Node', { concurrency: 4 }, () => {
   for (const [title, change] of Object.entries(CHANGES)) {
-    for (const which of ['root', 'between', 'end']) {
-      it(`${which}: ${title}`, async () => {
+    it(title, async () => {
+      for (const which of ['root', 'between', 'end']) {
         const parts = chain()
         change(parts[which])
-        await verdictsOf(parts)
-      })
-    }
+        await sameOfClient(true, ...shown(parts))
+        if (which === 'end') await sameOfServer(...shown(parts))
+      }
+    })
   }
   for (const [title, change] of Object.entries(CHAINS)) {
     it(title, async () => {
       const parts = chain()
       change(parts)
-      await verdictsOf(parts)
+      await sameOfClient(true, ...shown(parts))
+      await sameOfServer(...shown(parts))
     })
   }
+  it('keys that may not sign, where a handshake of TLS 1.2 has them sign', async () => {
+    for (const change of [extended(USAGE, bits(3, 0x08)), extended(USAGE, bits(7, 0x80))]) {
+      const parts = chain()
+      change(parts.end)
+      const [cert, ca] = shown(parts)
+      assert.deepEqual(await ofOurServer(tls, cert, ca), await ofOurServer(core, cert, ca))
+    }
+  })
   const next = numbers(20261127)
   const one = (some) => some[Math.floor(next() * some.length)]
-  for (let count = 0; count < 40; count++) {
+  for (let count = 0; count < 24; count++) {
     const parts = chain()
     const titles = []
-    for (const [all, of] of [
+    for (const [all, which] of [
       [CHANGES, 'root'],
       [CHANGES, 'between'],
       [CHANGES, 'end'],
-      [CHAINS, ''],
+      [CHAINS, undefined],
     ]) {
       if (next() < 0.5) continue
       const title = one(Object.keys(all))
-      const part = of === '' ? parts : parts[of]
-      all[title](part)
-      titles.push(`${of}: ${title}`)
+      all[title](which === undefined ? parts : parts[which])
+      titles.push(`${which}: ${title}`)
     }
-    it(`any of them together: ${titles.join(', ')}`, () => verdictsOf(parts))
+    it(`any of them together: ${titles.join(', ')}`, async () => {
+      await sameOfClient(false, ...shown(parts))
+      await sameOfServer(...shown(parts))
+    })
   }
 })

@@ -198,8 +198,11 @@ impl<'a> Fields<'a> {
         extension.end()?;
         self.is_strange |= is_critical && !HEEDED.contains(&name);
         if let Some(result) = self.read(name, value) {
-            self.is_invalid |= result.is_none() || read.contains(&name);
-            read.push(name);
+            let is_new = !read.contains(&name);
+            self.is_invalid |= result.is_none() || !is_new;
+            if is_new {
+                read.push(name);
+            }
         }
         Some(())
     }

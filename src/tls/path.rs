@@ -161,17 +161,20 @@ impl<'a> Path<'a> {
         signatures.and(purposes).and(self.end)
     }
 
+    /// Whether one that signs says for which names it may.
+    pub fn is_constrained(&self) -> bool {
+        self.links.iter().skip(1).any(|link| link.fields.has_name_constraints)
+    }
+
     /// Whether OpenSSL looks at something of it that neither [`Path::check`] nor `webpki` does: addresses that owners may speak for, and names outside
     /// of `subjectAltName` where an authority may not sign for all.
     pub fn is_beyond(&self) -> bool {
-        let [end, between @ ..] = &self.links[..] else {
-            return false;
-        };
-        let is_constrained = between.iter().any(|link| link.fields.has_name_constraints);
-        let has_mail_address = || self.links.iter().any(|link| link.fields.subject.has_mail_address());
-        let is_host = || !end.fields.has_hosts && end.fields.subject.has_host();
-        let has_resources = self.links.iter().any(|link| link.fields.has_resources);
-        has_resources || is_constrained && (has_mail_address() || is_host())
+        let has_resources = |link: &Link<'_>| link.fields.has_resources;
+        let has_mail_address = |link: &Link<'_>| link.fields.subject.has_mail_address();
+        let is_host = |end: &Link<'_>| !end.fields.has_hosts && end.fields.subject.has_host();
+        self.links.iter().any(has_resources)
+            || self.is_constrained()
+                && (self.links.iter().any(has_mail_address) || self.links.first().is_some_and(is_host))
     }
 
     fn check_purposes(&self, peer: Peer) -> Result<(), &'static str> {
