@@ -366,6 +366,20 @@ const grpcAuth: grpc.AuthContext | null = grpcClient
   .getAuthContext()
 grpcAuth?.sslPeerCertificate?.fingerprint256 satisfies string | undefined
 grpc.ServerCredentials.createSsl(null, [{ private_key: Buffer.from(''), cert_chain: Buffer.from('') }], true)
+const grpcNoting: grpc.Interceptor = (options, nextCall) =>
+  new grpc.InterceptingCall(nextCall(options), {
+    start(metadata, _listener, next) {
+      next(metadata, new grpc.ListenerBuilder().withOnReceiveStatus((status, pass) => pass(status)).build())
+    },
+    sendMessage: (message, next) => next(message),
+  })
+grpcClient.get({ id: 1 }, { interceptors: [grpcNoting] }, () => {})
+const grpcGuarding: grpc.ServerInterceptor = ({ path }, call) =>
+  new grpc.ServerInterceptingCall(call, {
+    start: (next) => next({ onReceiveHalfClose: (pass) => (path === '' ? call.startRead() : pass()) }),
+  })
+new grpc.Server({ interceptors: [grpcGuarding] })
+grpcClient.getChannel().createCall('/x', Infinity).getCallNumber() satisfies number
 grpcClient.waitForReady(Date.now() + 1000, (error) => error satisfies Error | undefined)
 const healthy = new grpc.health.HealthImplementation({ '': 'SERVING' })
 healthy.setStatus('shop.Shop', 'NOT_SERVING' satisfies grpc.health.ServingStatus)

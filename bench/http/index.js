@@ -26,6 +26,7 @@ exports.metrics = {
  */
 const cases = [
   ...loads.map(servedCase),
+  ...require('./measures/handshakes.js'),
   ...require('./measures/client.js'),
   require('./measures/echo.js'),
   require('./measures/idle.js'),

@@ -118,14 +118,6 @@ module.exports = [
   { ...secure, name: 'https', title: 'hello over TLS 1.3' },
   {
     ...secure,
-    name: 'https connections',
-    // uWebSockets resets some connections that it has answered.
-    contenders: ['ironwire', 'node:https', 'nginx'],
-    title: 'hello over TLS 1.3, a connection and a full handshake (ECDSA, P-256) for each',
-    exchanges: [[{ headers: { Connection: 'close' } }, { body: 'http' }]],
-  },
-  {
-    ...secure,
     name: 'https 1 MiB',
     title: '1 MiB over TLS 1.3',
     program: 'secure 1 MiB',

@@ -9,9 +9,14 @@ const { Balancer } = require('./balancer.js')
 const { connectivityState, status } = require('./constants.js')
 const { ChannelCredentials } = require('./credentials.js')
 const { refuseMissing, unsupported } = require('./errors.js')
+const { Metadata } = require('./metadata.js')
+const { apply } = require('./method-config.js')
 const { QUEUE } = require('./picker.js')
+const { RawCall } = require('./raw-call.js')
 const { getDefaultAuthority, parseTarget } = require('./resolver.js')
-const { hostOf, uriToString } = require('./uri.js')
+const { Throttle } = require('./retry.js')
+const { configOf } = require('./service-config.js')
+const { hostOf, shownUri, uriToString } = require('./uri.js')
 const binding = require('../../binding.js')
 
 const { IDLE, TRANSIENT_FAILURE, SHUTDOWN } = connectivityState
@@ -21,6 +26,21 @@ const MIN_IDLE_TIMEOUT = 1000
 /** The longest that Node's timers take. */
 const LONGEST = 2 ** 31 - 1
 const NUL = '\0'
+/** Methods of which it is kept how their calls begin: who makes names up must not fill the memory. */
+const MAX_HEADS = 1000
+
+const RETRY_BUFFER = 16 * 1024 * 1024
+const CALL_RETRY_BUFFER = 1024 * 1024
+
+/** Throttles of retries by their targets: a service that is in need is so for all of its channels. */
+const throttles = new Map()
+
+function throttleOf(target, throttling) {
+  const before = throttles.get(target)
+  if (throttling === null) throttles.delete(target)
+  else if (before === undefined || !before.is(throttling)) throttles.set(target, new Throttle(throttling, before))
+  return throttles.get(target) ?? null
+}
 
 class Channel {
   constructor(target, credentials, options = {}) {
@@ -44,6 +64,14 @@ class Channel {
     this.balancer = new Balancer(this)
     /** What methods want, if anything does. It is not known before there are addresses. */
     this.config = null
+    this.methods = null
+    this.throttle = null
+    this.maxSend = options['grpc.max_send_message_length'] >= 0 ? options['grpc.max_send_message_length'] : Infinity
+    this.retries = options['grpc.enable_retries'] !== 0
+    /** Bytes that all calls may keep for their next attempts, and one of them. */
+    this.mostRetained = options['grpc.retry_buffer_size'] ?? RETRY_BUFFER
+    this.mostKept = options['grpc.per_rpc_retry_buffer_size'] ?? CALL_RETRY_BUFFER
+    this.retained = 0
     /** Calls that wait for a connection, or for room on one, and what keeps the process meanwhile. */
     this.pending = new Set()
     this.holder = undefined
@@ -53,7 +81,8 @@ class Channel {
     /** Calls that have not ended; when the last one has, and what looks whether that is long ago. */
     this.active = 0
     this.restedAt = 0
-    this.idleTimeout = Math.max(options['grpc.client_idle_timeout_ms'] ?? IDLE_TIMEOUT, MIN_IDLE_TIMEOUT)
+    const idleTimeout = Math.max(options['grpc.client_idle_timeout_ms'] ?? IDLE_TIMEOUT, MIN_IDLE_TIMEOUT)
+    this.idleTimeout = Math.min(idleTimeout, LONGEST)
     this.idleTimer = undefined
     const agents = [
       options['grpc.primary_user_agent'],
@@ -64,7 +93,7 @@ class Channel {
   }
 
   getTarget() {
-    return uriToString(this.target)
+    return shownUri(this.target)
   }
 
   getConnectivityState(tryToConnect) {
@@ -108,8 +137,15 @@ class Channel {
     throw unsupported('channelz (Channel.getChannelzRef)')
   }
 
-  createCall() {
-    throw unsupported('calls by Channel.createCall')
+  /** A call whose messages are bytes. */
+  createCall(path, deadline, host, parent, propagateFlags) {
+    if (typeof path !== 'string') throw new TypeError('Channel#createCall: method must be a string')
+    if (typeof deadline !== 'number' && !(deadline instanceof Date)) {
+      throw new TypeError('Channel#createCall: deadline must be a number or Date')
+    }
+    if (this.state === SHUTDOWN) throw new Error('Channel has been shut down')
+    const options = { deadline, host: host ?? undefined, parent, propagate_flags: propagateFlags ?? undefined }
+    return new RawCall(this, path, options)
   }
 
   become(state) {
@@ -130,6 +166,7 @@ class Channel {
     let head = this.heads.get(path)
     if (head === undefined) {
       head = this.makeHead(path, this.authority)
+      if (this.heads.size === MAX_HEADS) this.heads.clear()
       this.heads.set(path, head)
     }
     return head
@@ -146,6 +183,7 @@ class Channel {
   /** Begins a call as soon as it can. */
   begin(call) {
     if (this.state === SHUTDOWN) return call.fail(status.UNAVAILABLE, 'Channel closed before call started')
+    if (this.methods !== null && this.configure(call)) return
     if (this.pending.size === 0 && this.place(call)) return
     this.connect()
     if (!this.refuse(call)) this.wait(call)
@@ -165,7 +203,8 @@ class Channel {
   refuse(call) {
     const failed = this.picker.status
     if (failed === null || call.waitsForReady) return false
-    call.fail(failed.code, failed.details, failed.metadata)
+    this.drop(call)
+    call.unplaced({ metadata: new Metadata(), ...failed })
     return true
   }
 
@@ -230,8 +269,29 @@ class Channel {
     if (this.state === IDLE || this.state === TRANSIENT_FAILURE) this.balancer.connect()
   }
 
+  /** What is wanted of clients is known. */
   configured(config) {
+    if (config === this.config) return
     this.config = config
+    this.methods = config.methods.size === 0 ? null : config
+    this.throttle = throttleOf(uriToString(this.target), config.throttling)
+    if (this.methods !== null) for (const call of [...this.pending]) this.configure(call)
+  }
+
+  /** Whether a call begins by itself, with what its method's config says. */
+  configure(call) {
+    return call.config === undefined && apply(configOf(this.methods, call.method.path), call)
+  }
+
+  /** Keeps bytes of a call that keeps so many, for its next attempt; false if they are too many. */
+  retain(bytes, kept) {
+    if (kept + bytes > this.mostKept || this.retained + bytes > this.mostRetained) return false
+    this.retained += bytes
+    return true
+  }
+
+  release(bytes) {
+    this.retained -= bytes
   }
 
   update(state, picker) {

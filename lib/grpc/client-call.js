@@ -6,6 +6,7 @@ const { Buffer } = require('node:buffer')
 const EventEmitter = require('node:events')
 const process = require('node:process')
 const { Duplex, Readable, Writable } = require('node:stream')
+const { clearTimeout } = require('node:timers')
 const { isUint8Array } = require('node:util/types')
 const { native } = require('../engine.js')
 const constants = require('../constants.js')
@@ -13,14 +14,18 @@ const { now } = require('../rpc/tick.js')
 const { credentialsOf, vouch } = require('./call-credentials.js')
 const { connectivityState, propagate, status } = require('./constants.js')
 const { unpack } = require('./compression.js')
-const { callError, unsupported } = require('./errors.js')
+const { callError } = require('./errors.js')
 const { Inbox } = require('./inbox.js')
 const { Metadata, fieldOf, fieldsOf, findWrong, received } = require('./metadata.js')
 const { Outbox } = require('./outbox.js')
+const { adopt, leave } = require('./parents.js')
+const { tellPrevious } = require('./retry.js')
+const { CallScope } = require('./scope.js')
 
 const { END, MESSAGE } = constants.grpcSend
 const { NONE } = constants.grpcStatus
 const EMPTY = Buffer.alloc(0)
+const ignore = () => {}
 /** From here on a connection has too few numbers for further streams. */
 const LAST_STREAM = 2 ** 31 - 1000
 
@@ -31,6 +36,10 @@ const REFUSED_STREAM = 7
 const CANCEL = 8
 const ENHANCE_YOUR_CALM = 11
 const INADEQUATE_SECURITY = 12
+
+/** How often a call is made again that no server has seen: one refused it alone, or its connection had ended. */
+const MAX_REFUSED = 1
+const MAX_UNSEEN = 5
 
 const STATUS_OF_HTTP = {
   400: status.INTERNAL,
@@ -68,10 +77,8 @@ function ofReset(code) {
 /** One call, and the stream that it is on, if any. */
 class ClientCall {
   constructor(channel, method, metadata, options) {
-    if (options.interceptors?.length > 0 || options.interceptor_providers?.length > 0) {
-      throw unsupported('interceptors of clients')
-    }
     if (channel.state === connectivityState.SHUTDOWN) throw new Error('Channel has been shut down')
+    this.scope = new CallScope()
     this.channel = channel
     channel.active++
     this.method = method
@@ -80,8 +87,20 @@ class ClientCall {
     /** What the caller has given, and whether the credentials have added something to that for the next attempt. */
     this.ownFields = this.fields
     this.isVouchedFor = false
-    this.waitsForReady = Boolean(metadata?.options.waitForReady)
+    /** Undefined: as its service says. */
+    this.waitsForReady = metadata?.options.waitForReady
+    /** What its service says of it, when that is known, or null for nothing. */
+    this.config = undefined
+    this.maxSend = channel.maxSend
+    this.maxReceive = Infinity
+    /** What makes it again when it fails, or null for nothing; and how often that was. */
+    this.policy = null
+    this.previous = 0
     this.host = options.host
+    /** The call that it ends with, if any. */
+    this.parent = null
+    /** Runs while its credentials are asked. */
+    this.vouching = undefined
     this.deadline = Infinity
     this.expires = Infinity
     this.link = null
@@ -89,7 +108,8 @@ class ClientCall {
     this.over = false
     /** Something has come of the response. */
     this.begun = false
-    this.refused = false
+    /** How often no server has seen it. */
+    this.refused = 0
     /** A server may have seen it. */
     this.sent = false
     this.encoding = undefined
@@ -111,12 +131,22 @@ class ClientCall {
     if (parent) {
       if ((flags & propagate.DEADLINE) !== 0) until = Math.min(until, Number(parent.getDeadline()))
       if ((flags & propagate.CANCELLATION) !== 0) {
-        parent.on('cancelled', () => this.cancel(status.CANCELLED, 'Cancelled by parent call'))
+        this.parent = parent
+        adopt(parent, this)
       }
     }
     if (until === Infinity || Number.isNaN(until)) return
     this.deadline = until
     this.expires = now() + until - Date.now()
+  }
+
+  /** Has `view` be what its caller has of it. */
+  show(view) {
+    const { requestStream, responseStream } = this.method
+    this.view = view
+    view.call = this
+    if (responseStream) this.inbox = new Inbox(this, view)
+    if (requestStream) this.outbox = new Outbox(this, this.channel.retries)
   }
 
   /** Begins. */
@@ -130,7 +160,7 @@ class ClientCall {
     if (this.over) return true
     if (link.closing || link.draining || link.ended) return false
     if (this.credentials !== null && !this.isVouchedFor) {
-      vouch(this)
+      this.scope.run(null, vouch, this)
       return true
     }
     const { method, message } = this
@@ -162,6 +192,28 @@ class ClientCall {
     return true
   }
 
+  /** Whether the request is still there, all of it. */
+  get isRepeatable() {
+    if (this.begun || !this.channel.retries) return false
+    return this.outbox === null ? this.message !== undefined : this.outbox.kept !== null
+  }
+
+  /** Begins again. */
+  repeat() {
+    this.link = null
+    this.stream = 0
+    this.http = 0
+    this.isVouchedFor = false
+    this.outbox?.rewind()
+    this.channel.begin(this)
+  }
+
+  /** There is no connection, or none any more. */
+  unplaced(end) {
+    if (this.over || this.policy?.takes(this, end)) return
+    this.fail(end.code, end.details, end.metadata)
+  }
+
   // --- from the caller
 
   /** The request, which is one message. */
@@ -183,17 +235,21 @@ class ClientCall {
       this.fail(status.INTERNAL, `Request message serialization failure: ${error?.message ?? error}`)
       return undefined
     }
-    const most = this.channel.options['grpc.max_send_message_length'] ?? -1
-    if (most < 0 || bytes.length <= most) return bytes
+    const most = this.maxSend
+    if (bytes.length <= most) return bytes
     this.fail(status.RESOURCE_EXHAUSTED, `Attempted to send message with a size larger than ${most}`)
     return undefined
   }
 
-  write(message, callback) {
+  sendMessageWithContext({ callback = ignore }, message) {
     if (this.over) return callback()
     const bytes = this.encode(message)
     if (bytes === undefined) return callback()
     this.outbox.write(bytes, callback)
+  }
+
+  startRead() {
+    this.inbox.read()
   }
 
   halfClose() {
@@ -202,7 +258,7 @@ class ClientCall {
     this.outbox.end()
   }
 
-  cancel(code, details) {
+  cancelWithStatus(code, details) {
     this.fail(code, details)
   }
 
@@ -217,20 +273,30 @@ class ClientCall {
   // --- from the link
 
   onMetadata(text, http) {
-    this.begin()
+    if (!this.begun) this.begin()
     this.http = http
     this.encoding = fieldOf(text, 'grpc-encoding')
-    this.view.emit('metadata', received(text))
+    const metadata = received(text)
+    if (this.previous > 0) tellPrevious(metadata, this.previous)
+    this.tellMetadata(metadata)
   }
 
+  tellMetadata(metadata) {
+    this.view.emit('metadata', metadata)
+  }
+
+  /** There is an answer: no other is asked for. */
   begin() {
     this.begun = true
     this.message = undefined
+    this.outbox?.forget()
+    this.policy?.stop()
   }
 
   onMessage(bytes, compressed, used) {
     if (this.over) return
-    this.begin()
+    if (!this.begun) this.begin()
+    if (bytes.length > this.maxReceive) return this.onTooLarge(bytes.length)
     if (this.inbox !== null) return this.inbox.add(bytes, compressed, used)
     if (this.responded) return this.fail(status.UNIMPLEMENTED, 'Too many responses received')
     this.responded = true
@@ -242,7 +308,8 @@ class ClientCall {
     let content = bytes
     if (compressed) {
       const { encoding } = this
-      const unpacked = unpack(bytes, encoding, this.link.maxReceive, `${encoding}-encoded message`)
+      const limit = Math.min(this.link.maxReceive, this.maxReceive)
+      const unpacked = unpack(bytes, encoding, limit, `${encoding}-encoded message`)
       if (unpacked.failure !== undefined) {
         this.fail(unpacked.failure.code, unpacked.failure.details)
         return undefined
@@ -259,7 +326,7 @@ class ClientCall {
 
   onTooLarge(length) {
     if (this.http !== 200 && this.http !== 0) return this.fail(...ofHttp(this.http))
-    const { maxReceive } = this.link
+    const maxReceive = Math.min(this.link.maxReceive, this.maxReceive)
     const details =
       length === 0
         ? 'Messages that have begun take more memory than a connection may'
@@ -269,7 +336,6 @@ class ClientCall {
 
   onStatus(code, message, text, http) {
     if (this.over) return
-    this.begin()
     if (http !== 0) this.http = http
     const metadata = received(text)
     if (code !== NONE) {
@@ -281,15 +347,15 @@ class ClientCall {
   }
 
   onReset(code) {
-    const { goaway } = this.link
+    const { goaway, draining } = this.link
     this.link = null
     this.stream = 0
     if (this.over) return
-    if (code === REFUSED_STREAM && !this.begun) this.sent = false
-    if (code === REFUSED_STREAM && !this.begun && !this.refused && this.message !== undefined) {
-      // No server has seen it.
-      this.refused = true
-      return this.channel.begin(this)
+    // Of attempts before this one nobody knows.
+    if (code === REFUSED_STREAM && !this.begun) this.sent = this.previous > 0
+    if (code === REFUSED_STREAM && this.isRepeatable && this.refused < (draining ? MAX_UNSEEN : MAX_REFUSED)) {
+      this.refused++
+      return this.repeat()
     }
     // Why it is refused is said by what the server has ended the connection with.
     const [number, details] = ofReset(code === REFUSED_STREAM && goaway !== NO_ERROR ? goaway : code)
@@ -301,7 +367,7 @@ class ClientCall {
     const { goaway } = this.link
     const dropped = error?.syscall === undefined ? 'Connection dropped' : error.message
     const [code, details] = goaway === NO_ERROR ? [status.UNAVAILABLE, dropped] : ofReset(goaway)
-    this.fail(code, details)
+    this.unplaced({ code, details, metadata: new Metadata() })
   }
 
   onDeadline() {
@@ -319,7 +385,8 @@ class ClientCall {
     if (this.over) return
     this.leave()
     this.settle()
-    process.nextTick(() => this.tell({ code, details, metadata }))
+    this.scope.emitDestroy()
+    this.scope.defer(process.nextTick, () => this.tell({ code, details, metadata }))
   }
 
   leave() {
@@ -330,7 +397,10 @@ class ClientCall {
 
   /** The server has ended the call. */
   end(end) {
-    if (this.over) return
+    if (this.over || this.policy?.takes(this, end)) return
+    const { throttle } = this.channel
+    if (throttle !== null && end.code === status.OK) throttle.succeeded()
+    if (this.previous > 0 && !this.begun) tellPrevious(end.metadata, this.previous)
     this.expires = Infinity
     if (end.code === status.OK && this.inbox !== null) {
       // All messages come before that; they are for the reader to keep.
@@ -344,6 +414,7 @@ class ClientCall {
   finish(end) {
     if (this.over) return
     this.settle()
+    this.scope.emitDestroy()
     this.tell(end)
   }
 
@@ -354,6 +425,9 @@ class ClientCall {
     this.message = undefined
     this.outbox?.stop()
     this.inbox?.drop()
+    this.policy?.stop()
+    clearTimeout(this.vouching)
+    if (this.parent !== null) leave(this.parent, this)
   }
 
   tell(end) {
@@ -373,7 +447,7 @@ class ClientCall {
 /** What all that callers get has in common. */
 const common = {
   cancel() {
-    this.call.cancel(status.CANCELLED, 'Cancelled on client')
+    this.call.cancelWithStatus(status.CANCELLED, 'Cancelled on client')
   },
   getPeer() {
     return this.call.getPeer()
@@ -384,40 +458,36 @@ const common = {
 }
 
 class ClientUnaryCall extends EventEmitter {
-  constructor(call) {
+  constructor() {
     super()
-    this.call = call
+    this.call = undefined
   }
 }
 
 class ClientReadableStream extends Readable {
-  constructor(call) {
+  constructor() {
     super({ objectMode: true })
-    this.call = call
-    call.inbox = new Inbox(call, this)
+    this.call = undefined
   }
 }
 
 class ClientWritableStream extends Writable {
-  constructor(call) {
+  constructor() {
     super({ objectMode: true })
-    this.call = call
-    call.outbox = new Outbox(call)
+    this.call = undefined
   }
 }
 
 class ClientDuplexStream extends Duplex {
-  constructor(call) {
+  constructor() {
     super({ objectMode: true })
-    this.call = call
-    call.inbox = new Inbox(call, this)
-    call.outbox = new Outbox(call)
+    this.call = undefined
   }
 }
 
 const read = {
   _read() {
-    this.call.inbox.read()
+    this.call.startRead()
   },
   /** Whoever destroys the stream, as `break` in `for await` does, wants nothing more of the call. */
   _destroy(error, callback) {
@@ -436,7 +506,7 @@ const sending = {
 
 const written = {
   _write(message, _encoding, callback) {
-    this.call.write(message, callback)
+    this.call.sendMessageWithContext({ callback }, message)
   },
   _final(callback) {
     this.call.halfClose()

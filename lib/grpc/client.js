@@ -7,10 +7,14 @@ const { Channel } = require('./channel.js')
 const { connectivityState } = require('./constants.js')
 const { ClientCall, ClientUnaryCall, ClientReadableStream } = require('./client-call.js')
 const { ClientDuplexStream, ClientWritableStream } = require('./client-call.js')
-const { unsupported } = require('./errors.js')
-const { isMetadata } = require('./metadata.js')
+const { ONE_KIND, begin, interceptorsOf } = require('./interceptors.js')
+const { Metadata, isMetadata } = require('./metadata.js')
 
 const NOTHING = Object.freeze({})
+const ONE_EACH = { requestStream: false, responseStream: false }
+const MANY_TO_ONE = { requestStream: true, responseStream: false }
+const ONE_TO_MANY = { requestStream: false, responseStream: true }
+const MANY_EACH = { requestStream: true, responseStream: true }
 
 const isObject = (value) => typeof value === 'object' && value !== null
 
@@ -26,9 +30,9 @@ function withCallback(first, second, third) {
 }
 
 /** The response of a call whose caller gives no callback. */
-function promised(call) {
+function promised(given) {
   return new Promise((resolve, reject) => {
-    call.callback = (error, value) => (error === null ? resolve(value) : reject(error))
+    given.callback = (error, value) => (error === null ? resolve(value) : reject(error))
   })
 }
 
@@ -39,17 +43,24 @@ function withoutCallback(first, second) {
 
 class Client {
   #channel
+  #interceptors
+  #transform
+  /** Whether all calls go by way of interceptors, where what is unusual is done. */
+  #isUnusual
 
   constructor(address, credentials, options = {}) {
-    for (const name of ['interceptors', 'interceptor_providers']) {
-      if (options[name]?.length > 0) throw unsupported(`'${name}' of clients`)
+    const { channelFactoryOverride: makeChannel, channelOverride, ...given } = options
+    const { interceptors, interceptor_providers, callInvocationTransformer, ...rest } = given
+    this.#interceptors = interceptorsOf({ interceptors, interceptor_providers })
+    if (interceptors?.length > 0 && interceptor_providers?.length > 0) {
+      const what = 'Both interceptors and interceptor_providers were passed as options to the client constructor.'
+      throw new Error(`${what} ${ONE_KIND}`)
     }
-    for (const name of ['callInvocationTransformer', 'channelFactoryOverride']) {
-      if (options[name]) throw unsupported(`'${name}' of clients`)
-    }
-    // What is the client's is none of its connection's, which others may share.
-    const { interceptors, interceptor_providers, callInvocationTransformer, channelOverride, ...rest } = options
-    this.#channel = channelOverride ?? new Channel(address, credentials, rest)
+    this.#transform = callInvocationTransformer
+    this.#channel =
+      channelOverride ?? makeChannel?.(address, credentials, rest) ?? new Channel(address, credentials, rest)
+    const isUsual = this.#interceptors === undefined && !this.#transform && this.#channel instanceof Channel
+    this.#isUnusual = !isUsual
   }
 
   close() {
@@ -76,66 +87,62 @@ class Client {
   }
 
   makeUnaryRequest(path, requestSerialize, responseDeserialize, argument, ...rest) {
-    return this.#unary({ path, requestSerialize, responseDeserialize }, argument, rest)
+    return this.#unary({ path, requestSerialize, responseDeserialize, ...ONE_EACH }, argument, rest)
   }
 
   makeClientStreamRequest(path, requestSerialize, responseDeserialize, ...rest) {
-    return this.#clientStream({ path, requestSerialize, responseDeserialize }, rest)
+    return this.#clientStream({ path, requestSerialize, responseDeserialize, ...MANY_TO_ONE }, rest)
   }
 
   makeServerStreamRequest(path, requestSerialize, responseDeserialize, argument, ...rest) {
-    return this.#serverStream({ path, requestSerialize, responseDeserialize }, argument, rest)
+    return this.#serverStream({ path, requestSerialize, responseDeserialize, ...ONE_TO_MANY }, argument, rest)
   }
 
   makeBidiStreamRequest(path, requestSerialize, responseDeserialize, ...rest) {
-    return this.#bidi({ path, requestSerialize, responseDeserialize }, rest)
+    return this.#bidi({ path, requestSerialize, responseDeserialize, ...MANY_EACH }, rest)
   }
 
   #unary(method, argument, rest) {
-    const { metadata, options, callback } = withCallback(...rest)
-    const call = new ClientCall(this.#channel, method, metadata, options)
-    const view = new ClientUnaryCall(call)
-    call.view = view
-    if (callback === undefined) {
-      const response = promised(call)
-      call.send(argument)
-      return Object.assign(response, { call: view })
-    }
-    call.callback = callback
-    call.send(argument)
-    return view
+    const given = withCallback(...rest)
+    if (given.callback !== undefined) return this.#begin(new ClientUnaryCall(), method, given, argument)
+    const response = promised(given)
+    return Object.assign(response, { call: this.#begin(new ClientUnaryCall(), method, given, argument) })
   }
 
   #clientStream(method, rest) {
-    const { metadata, options, callback } = withCallback(...rest)
-    const call = new ClientCall(this.#channel, method, metadata, options)
-    const view = new ClientWritableStream(call)
-    call.view = view
-    if (callback === undefined) {
-      view.response = promised(call)
-      // Whoever still writes hears of it when he asks.
-      view.response.catch(() => {})
-    } else call.callback = callback
-    call.start()
-    return view
+    const given = withCallback(...rest)
+    if (given.callback !== undefined) return this.#begin(new ClientWritableStream(), method, given)
+    const response = promised(given)
+    // Whoever still writes hears of it when he asks.
+    response.catch(() => {})
+    return Object.assign(this.#begin(new ClientWritableStream(), method, given), { response })
   }
 
   #serverStream(method, argument, rest) {
-    const { metadata, options } = withoutCallback(...rest)
-    const call = new ClientCall(this.#channel, method, metadata, options)
-    const view = new ClientReadableStream(call)
-    call.view = view
-    call.send(argument)
-    return view
+    return this.#begin(new ClientReadableStream(), method, withoutCallback(...rest), argument)
   }
 
   #bidi(method, rest) {
-    const { metadata, options } = withoutCallback(...rest)
+    return this.#begin(new ClientDuplexStream(), method, withoutCallback(...rest))
+  }
+
+  /** Begins a call, of which the caller has `view`. */
+  #begin(view, method, { metadata, options, callback }, argument) {
+    if (this.#isUnusual || options.interceptors !== undefined || options.interceptor_providers !== undefined) {
+      return this.#intercept(view, method, { metadata, options, callback }, argument)
+    }
     const call = new ClientCall(this.#channel, method, metadata, options)
-    const view = new ClientDuplexStream(call)
-    call.view = view
-    call.start()
+    call.show(view)
+    call.callback = callback
+    if (method.requestStream) call.start()
+    else call.send(argument)
     return view
+  }
+
+  #intercept(view, method, { metadata = new Metadata(), options, callback }, argument) {
+    const given = { argument, metadata, call: view, channel: this.#channel, methodDefinition: method, callback }
+    const properties = { ...given, callOptions: options }
+    return begin(this.#interceptors, this.#transform?.(properties) ?? properties)
   }
 
   /** The function that calls a method. */

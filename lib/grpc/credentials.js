@@ -140,6 +140,11 @@ class ServerCredentials {
   _acceptance() {
     return null
   }
+
+  /** Of calls that come this way, besides those of the server. */
+  _getInterceptors() {
+    return []
+  }
 }
 
 class InsecureServer extends ServerCredentials {

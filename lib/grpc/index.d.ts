@@ -310,6 +310,14 @@ export interface ChannelOptions extends CommonOptions {
   'grpc.service_config_disable_resolution'?: number
   /** Milliseconds between two questions for a name: 30,000. */
   'grpc.dns_min_time_between_resolutions_ms'?: number
+  /** 0: no call is made more than once. */
+  'grpc.enable_retries'?: number
+  /** Attempts of a call, whatever its service says: 5. */
+  'grpc-node.retry_max_attempts_limit'?: number
+  /** Bytes that a call may keep to be sent again: 1 MiB, */
+  'grpc.per_rpc_retry_buffer_size'?: number
+  /** and all calls together: 16 MiB. */
+  'grpc.retry_buffer_size'?: number
   /** 1: the connections are shared with no other channel. */
   'grpc.use_local_subchannel_pool'?: number
   /** Milliseconds without a call after which connections end: 30 minutes; 1000 at least. */
@@ -322,9 +330,39 @@ export interface ChannelOptions extends CommonOptions {
   'grpc.max_reconnect_backoff_ms'?: number
   [option: string]: unknown
 }
-export type ClientOptions = Partial<ChannelOptions> & { channelOverride?: Channel }
+export type ClientOptions = Partial<ChannelOptions> & {
+  /** A channel that there is already. */
+  channelOverride?: ChannelInterface
+  /** Makes the channel. */
+  channelFactoryOverride?: (
+    address: string,
+    credentials: ChannelCredentials,
+    options: ClientOptions,
+  ) => ChannelInterface
+  interceptors?: Interceptor[]
+  interceptor_providers?: InterceptorProvider[]
+  /** Sees each call before it begins, and may change it. */
+  callInvocationTransformer?: CallInvocationTransformer
+}
+
+export interface CallProperties<Request, Response> {
+  argument?: Request
+  metadata: Metadata
+  call:
+    | ClientUnaryCall
+    | ClientReadableStream<Response>
+    | ClientWritableStream<Request>
+    | ClientDuplexStream<Request, Response>
+  channel: ChannelInterface
+  methodDefinition: ClientMethodDefinition<Request, Response>
+  callOptions: CallOptions
+  callback?: requestCallback<Response>
+}
+export type CallInvocationTransformer = (properties: CallProperties<any, any>) => CallProperties<any, any>
 
 export interface ServerOptions extends CommonOptions {
+  /** The first is the one that is nearest to the client. */
+  interceptors?: ServerInterceptor[]
   /** Calls of a connection at a time: 4096. */
   'grpc.max_concurrent_streams'?: number
   /** Milliseconds after which a connection takes no more calls, give or take a tenth, */
@@ -350,6 +388,10 @@ export interface CallOptions {
   propagate_flags?: number
   /** On whose behalf it is made. */
   credentials?: CallCredentials
+  /** In the place of those of the client. */
+  interceptors?: Interceptor[]
+  /** Interceptors that are made for each method; not together with the others. */
+  interceptor_providers?: InterceptorProvider[]
 }
 
 // --- clients
@@ -392,7 +434,7 @@ export type requestCallback<Response> = (error: ServiceError | null, value?: Res
 export class Client {
   constructor(address: string, credentials: ChannelCredentials, options?: ClientOptions)
   close(): void
-  getChannel(): Channel
+  getChannel(): ChannelInterface
   /** Calls back when there is a connection, or with an error at the deadline. */
   waitForReady(deadline: Deadline, callback: (error?: Error) => void): void
   makeUnaryRequest<Request, Response>(
@@ -474,14 +516,147 @@ export class Client {
   ): ClientDuplexStream<Request, Response>
 }
 
+// --- interceptors of clients
+
+/** A method as clients have it. */
+export type ClientMethodDefinition<Request, Response> = Pick<
+  MethodDefinition<Request, Response>,
+  'path' | 'requestStream' | 'responseStream' | 'requestSerialize' | 'responseDeserialize'
+>
+
+export interface InterceptorOptions extends CallOptions {
+  method_definition: ClientMethodDefinition<any, any>
+}
+
+/** Gives the call further down. */
+export type NextCall = (options: InterceptorOptions) => InterceptingCallInterface
+
+/** Makes a call of the one further down. */
+export type Interceptor = (options: InterceptorOptions, nextCall: NextCall) => InterceptingCallInterface
+
+export type InterceptorProvider = (method: ClientMethodDefinition<any, any>) => Interceptor | null | undefined
+
+/** Both kinds of interceptors were given. */
+export class InterceptorConfigurationError extends Error {}
+
+/** What is told of a call. */
+export interface InterceptingListener {
+  onReceiveMetadata(metadata: Metadata): void
+  onReceiveMessage(message: any): void
+  onReceiveStatus(status: StatusObject): void
+}
+
+export type MetadataListener = (metadata: Metadata, next: (metadata: Metadata) => void) => void
+export type MessageListener = (message: any, next: (message: any) => void) => void
+export type StatusListener = (status: StatusObject, next: (status: StatusObject) => void) => void
+
+/** What is told of a call, with what passes it on. */
+export interface Listener {
+  onReceiveMetadata?: MetadataListener
+  onReceiveMessage?: MessageListener
+  onReceiveStatus?: StatusListener
+}
+
+/** What is done with a call, with what passes it on. */
+export interface Requester {
+  start?: (
+    metadata: Metadata,
+    listener: InterceptingListener,
+    next: (metadata: Metadata, listener: InterceptingListener | Listener) => void,
+  ) => void
+  sendMessage?: (message: any, next: (message: any) => void) => void
+  halfClose?: (next: () => void) => void
+  cancel?: (next: () => void) => void
+}
+
+export class ListenerBuilder {
+  withOnReceiveMetadata(listener: MetadataListener): this
+  withOnReceiveMessage(listener: MessageListener): this
+  withOnReceiveStatus(listener: StatusListener): this
+  build(): Listener
+}
+
+export class RequesterBuilder {
+  withStart(start: NonNullable<Requester['start']>): this
+  withSendMessage(sendMessage: NonNullable<Requester['sendMessage']>): this
+  withHalfClose(halfClose: NonNullable<Requester['halfClose']>): this
+  withCancel(cancel: NonNullable<Requester['cancel']>): this
+  build(): Requester
+}
+
+export interface MessageContext {
+  callback?: (error?: Error | null) => void
+  flags?: number
+}
+
+export interface InterceptingCallInterface {
+  cancelWithStatus(status: status, details: string): void
+  getPeer(): string
+  start(metadata: Metadata, listener?: Partial<InterceptingListener>): void
+  sendMessageWithContext(context: MessageContext, message: any): void
+  sendMessage(message: any): void
+  startRead(): void
+  halfClose(): void
+  getAuthContext(): AuthContext | null
+}
+
+/** A call that an interceptor stands before. */
+export class InterceptingCall implements InterceptingCallInterface {
+  constructor(nextCall: InterceptingCallInterface, requester?: Requester)
+  cancelWithStatus(status: status, details: string): void
+  getPeer(): string
+  start(metadata: Metadata, listener?: Partial<InterceptingListener>): void
+  sendMessageWithContext(context: MessageContext, message: any): void
+  sendMessage(message: any): void
+  startRead(): void
+  halfClose(): void
+  getAuthContext(): AuthContext | null
+}
+
+/** A call whose messages are bytes. */
+export interface CallStream {
+  start(metadata: Metadata, listener: InterceptingListener): void
+  sendMessageWithContext(context: MessageContext, message: Buffer): void
+  /** Has the listener be told one message. */
+  startRead(): void
+  halfClose(): void
+  cancelWithStatus(status: status, details: string): void
+  getPeer(): string
+  getAuthContext(): AuthContext | null
+  getCallNumber(): number
+  setCredentials(credentials: CallCredentials): void
+}
+
+/** A channel of whatever make. */
+export interface ChannelInterface {
+  close(): void
+  getTarget(): string
+  getConnectivityState(tryToConnect: boolean): connectivityState
+  watchConnectivityState(current: connectivityState, deadline: Deadline, callback: (error?: Error) => void): void
+  createCall(
+    method: string,
+    deadline: Deadline,
+    host?: string | null,
+    parentCall?: any,
+    propagateFlags?: number | null,
+  ): CallStream
+}
+
 /** Calls to a target: connections are made with the first call, and again when they are lost. */
-export class Channel {
+export class Channel implements ChannelInterface {
   constructor(target: string, credentials: ChannelCredentials, options?: Partial<ChannelOptions>)
   close(): void
   getTarget(): string
   getConnectivityState(tryToConnect: boolean): connectivityState
   /** Calls back when the state is another one than `current`, or with an error at the deadline. */
   watchConnectivityState(current: connectivityState, deadline: Deadline, callback: (error?: Error) => void): void
+  createCall(
+    method: string,
+    deadline: Deadline,
+    host?: string | null,
+    parentCall?: any,
+    propagateFlags?: number | null,
+  ): CallStream
 }
 
 // --- names
@@ -541,7 +716,7 @@ export const experimental: {
 
 export function closeClient(client: Client): void
 export function waitForClientReady(client: Client, deadline: Deadline, callback: (error?: Error) => void): void
-export function getClientChannel(client: Client): Channel
+export function getClientChannel(client: Client): ChannelInterface
 
 // --- servers
 
@@ -604,6 +779,99 @@ export interface UntypedServiceImplementation {
   [name: string]: UntypedHandleCall
 }
 
+// --- interceptors of servers
+
+/** A method as servers have it. */
+export type ServerMethodDefinition<Request, Response> = Pick<
+  MethodDefinition<Request, Response>,
+  'path' | 'requestStream' | 'responseStream' | 'requestDeserialize' | 'responseSerialize'
+>
+
+/** Makes a call of the one further down. */
+export type ServerInterceptor = (
+  method: ServerMethodDefinition<any, any>,
+  call: ServerInterceptingCallInterface,
+) => ServerInterceptingCall
+
+export type PartialStatusObject = Pick<StatusObject, 'code' | 'details'> & { metadata?: Metadata | null }
+
+/** What is told of a call. */
+export interface InterceptingServerListener {
+  onReceiveMetadata(metadata: Metadata): void
+  onReceiveMessage(message: any): void
+  onReceiveHalfClose(): void
+  onCancel(): void
+}
+
+/** What is told of a call, with what passes it on. */
+export interface ServerListener {
+  onReceiveMetadata?: (metadata: Metadata, next: (metadata: Metadata) => void) => void
+  onReceiveMessage?: (message: any, next: (message: any) => void) => void
+  onReceiveHalfClose?: (next: () => void) => void
+  /** The call is over, one way or another. */
+  onCancel?: () => void
+}
+
+/** What is answered, with what passes it on. */
+export interface Responder {
+  start?: (next: (listener?: ServerListener) => void) => void
+  sendMetadata?: (metadata: Metadata, next: (metadata: Metadata) => void) => void
+  sendMessage?: (message: any, next: (message: any) => void) => void
+  sendStatus?: (status: PartialStatusObject, next: (status: PartialStatusObject) => void) => void
+}
+
+export class ServerListenerBuilder {
+  withOnReceiveMetadata(listener: NonNullable<ServerListener['onReceiveMetadata']>): this
+  withOnReceiveMessage(listener: NonNullable<ServerListener['onReceiveMessage']>): this
+  withOnReceiveHalfClose(listener: NonNullable<ServerListener['onReceiveHalfClose']>): this
+  withOnCancel(listener: NonNullable<ServerListener['onCancel']>): this
+  build(): ServerListener
+}
+
+export class ResponderBuilder {
+  withStart(start: NonNullable<Responder['start']>): this
+  withSendMetadata(sendMetadata: NonNullable<Responder['sendMetadata']>): this
+  withSendMessage(sendMessage: NonNullable<Responder['sendMessage']>): this
+  withSendStatus(sendStatus: NonNullable<Responder['sendStatus']>): this
+  build(): Responder
+}
+
+export interface ConnectionInfo {
+  localAddress?: string
+  localPort?: number
+  remoteAddress?: string
+  remotePort?: number
+}
+
+export interface ServerInterceptingCallInterface {
+  start(listener: InterceptingServerListener): void
+  sendMetadata(metadata: Metadata): void
+  sendMessage(message: any, callback: () => void): void
+  sendStatus(status: PartialStatusObject): void
+  /** Has the listener be told one message, or the end. */
+  startRead(): void
+  getPeer(): string
+  getDeadline(): Deadline
+  getHost(): string
+  getAuthContext(): AuthContext
+  getConnectionInfo(): ConnectionInfo
+}
+
+/** A call that an interceptor stands before. */
+export class ServerInterceptingCall implements ServerInterceptingCallInterface {
+  constructor(nextCall: ServerInterceptingCallInterface, responder?: Responder)
+  start(listener: InterceptingServerListener): void
+  sendMetadata(metadata: Metadata): void
+  sendMessage(message: any, callback: () => void): void
+  sendStatus(status: PartialStatusObject): void
+  startRead(): void
+  getPeer(): string
+  getDeadline(): Deadline
+  getHost(): string
+  getAuthContext(): AuthContext
+  getConnectionInfo(): ConnectionInfo
+}
+
 export class Server {
   constructor(options?: ServerOptions)
   addService(service: ServiceDefinition | SchemaService, implementation: UntypedServiceImplementation): void
@@ -629,6 +897,13 @@ export class Server {
   /** Ends at once. */
   forceShutdown(): void
 }
+
+// --- logging
+
+/** Takes what is logged; `console` is one. The standard one writes to stderr. */
+export function setLogger(logger: Partial<Pick<Console, 'error' | 'info' | 'debug'>>): void
+/** What is logged: errors only, unless `GRPC_VERBOSITY` says otherwise. At `INFO`, what handlers have thrown. */
+export function setLogVerbosity(verbosity: logVerbosity): void
 
 // --- health checking and reflection
 

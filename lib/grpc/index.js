@@ -9,10 +9,18 @@ const { connectivityState, logVerbosity, propagate, status } = require('./consta
 const { ChannelCredentials, ServerCredentials } = require('./credentials.js')
 const { loadPackageDefinition, makeClientConstructor } = require('./definition.js')
 const health = require('./health.js')
+const {
+  InterceptingCall,
+  InterceptorConfigurationError,
+  ListenerBuilder,
+  RequesterBuilder,
+} = require('./interceptors.js')
+const { setLogger, setLogVerbosity } = require('./logging.js')
 const { Metadata } = require('./metadata.js')
 const reflection = require('./reflection.js')
 const { registerResolver, statusOrFromError, statusOrFromValue } = require('./resolver.js')
 const { Server } = require('./server.js')
+const { ResponderBuilder, ServerInterceptingCall, ServerListenerBuilder } = require('./server-interceptors.js')
 const { StatusBuilder } = require('./status-builder.js')
 const { splitHostPort, uriToString } = require('./uri.js')
 require('./resolver-etcd.js')
@@ -42,7 +50,14 @@ module.exports = {
   ServerCredentials,
   Metadata,
   StatusBuilder,
+  InterceptingCall,
+  InterceptorConfigurationError,
+  ListenerBuilder,
+  RequesterBuilder,
   Server,
+  ServerInterceptingCall,
+  ServerListenerBuilder,
+  ResponderBuilder,
   Client,
   Channel,
   loadPackageDefinition,
@@ -51,6 +66,8 @@ module.exports = {
   closeClient: (client) => client.close(),
   waitForClientReady: (client, deadline, callback) => client.waitForReady(deadline, callback),
   getClientChannel: (client) => client.getChannel(),
+  setLogger,
+  setLogVerbosity,
   health,
   reflection,
 }

@@ -14,13 +14,19 @@ const HEAD = 5
 /** Bytes of a stream that gather in one turn. */
 const ENOUGH = 16 * 1024
 const EMPTY = Buffer.alloc(0)
+/** What a message takes beside its bytes. */
+const OVERHEAD = 100
 
 const scratch = Buffer.allocUnsafeSlow(2 * ENOUGH)
 
 class Outbox {
   /** `call` has `link`, and `stream`, which is 0 until there is one. */
-  constructor(call) {
+  constructor(call, keeps = false) {
     this.call = call
+    /** What has left, while it may have to leave once more, or null; and what it takes, of all that the channel may keep. */
+    this.kept = keeps ? [] : null
+    this.keptBytes = 0
+    this.ended = false
     this.messages = []
     this.bytes = 0
     this.ends = false
@@ -64,7 +70,7 @@ class Outbox {
       const { callback } = this
       this.callback = null
       // Not in this turn, or who writes as long as he may would never let another.
-      setImmediate(callback)
+      this.call.scope.defer(setImmediate, callback)
     }
   }
 
@@ -77,6 +83,8 @@ class Outbox {
     this.messages = []
     const length = this.bytes
     this.bytes = 0
+    this.ended ||= ends
+    if (this.kept !== null) this.keep(messages, length)
     if (link.closing) return
     const frames = length === 0 ? EMPTY : framed(messages, length)
     const sent = native.grpcWrite(link.id, stream, ends ? FRAMES | END : FRAMES, frames, length)
@@ -85,14 +93,42 @@ class Outbox {
     else if ((sent & ALL) === 0) this.blocked = true
   }
 
+  keep(messages, length) {
+    const bytes = length + OVERHEAD * messages.length
+    if (!this.call.channel.retain(bytes, this.keptBytes)) return this.forget()
+    this.keptBytes += bytes
+    for (const message of messages) this.kept.push(message)
+  }
+
+  /** What has left is not needed any more. */
+  forget() {
+    if (this.kept === null) return
+    this.kept = null
+    this.call.channel.release(this.keptBytes)
+    this.keptBytes = 0
+  }
+
+  /** All is to be sent once more, when there is a stream. */
+  rewind() {
+    const { kept } = this
+    this.forget()
+    this.kept = []
+    this.messages = [...kept, ...this.messages]
+    this.bytes = 0
+    for (const message of this.messages) this.bytes += HEAD + message.length
+    this.ends ||= this.ended
+    this.blocked = true
+  }
+
   /** The call is over: nothing more is sent, and nobody waits for that. */
   stop() {
+    this.forget()
     this.open = false
     this.messages = []
     this.bytes = 0
     const { callback } = this
     this.callback = null
-    if (callback !== null) setImmediate(callback)
+    if (callback !== null) this.call.scope.defer(setImmediate, callback)
   }
 
   onDrained() {

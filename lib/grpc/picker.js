@@ -14,7 +14,7 @@ class Failing {
   constructor({ code = status.UNAVAILABLE, details = 'No connection established', metadata }) {
     const [number, text] = ofControlPlane(code, details)
     this.count = 0
-    this.status = { code: number, details: text, metadata }
+    this.status = { code: number, details: text, ...(metadata && { metadata }) }
   }
 
   pick() {

@@ -3,9 +3,7 @@
 // Calls as servers have them: what stands between a stream and its handler, and the objects that handlers get.
 
 const { Buffer } = require('node:buffer')
-const EventEmitter = require('node:events')
 const process = require('node:process')
-const { Duplex, Readable, Writable } = require('node:stream')
 const { isUint8Array } = require('node:util/types')
 const { native } = require('../engine.js')
 const constants = require('../constants.js')
@@ -14,22 +12,24 @@ const { status } = require('./constants.js')
 const { unpack } = require('./compression.js')
 const { statusOf, unsupported } = require('./errors.js')
 const { Inbox } = require('./inbox.js')
-const { Metadata, fieldOf, fieldsOf, received } = require('./metadata.js')
+const { fieldOf, fieldsOf, received } = require('./metadata.js')
 const { Outbox } = require('./outbox.js')
+const { CallScope } = require('./scope.js')
+const { notify, run, ServerUnaryCall, ServerReadableStream } = require('./server-views.js')
+const { ServerDuplexStream, ServerWritableStream } = require('./server-views.js')
 
 const { BEGUN } = constants.grpcSend
 const { ALL, CLOSED } = constants.grpcSent
 const { NONE, INVALID } = constants.grpcTimeout
 const NO_ERROR = 0
 const CANCEL = 8
-const DESTROYED = { code: status.CANCELLED, details: 'The handler has destroyed the call', metadata: null }
-const OK = { code: status.OK, details: 'OK', metadata: null }
 
 const failure = (code, details) => ({ code, details, metadata: null })
 
 /** One call, on a stream of a link. */
 class ServerCall {
   constructor(link, stream, handler, timeout, text) {
+    this.scope = new CallScope()
     this.link = link
     this.stream = stream
     this.handler = handler
@@ -67,31 +67,19 @@ class ServerCall {
   begin() {
     const { handler } = this
     if (handler.type === 'clientStream') {
-      this.view = new ServerReadableStream(handler.path, this)
+      this.view = new ServerReadableStream(handler.path, this, this.metadata)
+      this.inbox = new Inbox(this, this.view)
       this.run((error, value, trailers) => this.respond(error, value, trailers))
     } else if (handler.type === 'bidi') {
-      this.view = new ServerDuplexStream(handler.path, this)
+      this.view = new ServerDuplexStream(handler.path, this, this.metadata)
+      this.inbox = new Inbox(this, this.view)
+      this.outbox = new Outbox(this)
       this.run()
     }
   }
 
   run(callback) {
-    const { func } = this.handler
-    let returned
-    try {
-      returned = func(this.view, callback)
-    } catch {
-      return this.sendStatus(failure(status.UNKNOWN, 'Unknown error'))
-    }
-    // A handler that does not name the callback may answer with a promise.
-    if (callback !== undefined && func.length < 2 && typeof returned?.then === 'function') {
-      returned.then(
-        (value) => {
-          if (value !== undefined || func.length === 1) this.respond(null, value)
-        },
-        (error) => this.respond(error ?? new Error('Unknown Error')),
-      )
-    }
+    run(this, this.handler, this.view, callback)
   }
 
   // --- from the link
@@ -122,18 +110,24 @@ class ServerCall {
     if (this.over) return
     if (torn) return this.sendStatus(failure(status.INTERNAL, 'The request ends in the middle of a message'))
     const { handler, inbox } = this
-    if (inbox !== null) return inbox.end(() => this.view.push(null))
+    if (inbox !== null) return inbox.end(() => this.tellEnd())
     if (!this.requested) {
       const details = `Received no request message for server streaming method ${handler.path}`
       return this.sendStatus(failure(status.UNIMPLEMENTED, details))
     }
     if (handler.type === 'unary') {
-      this.view = new ServerUnaryCall(handler.path, this, this.request)
+      this.view = new ServerUnaryCall(handler.path, this, this.metadata, this.request)
       this.run((error, value, trailers) => this.respond(error, value, trailers))
     } else {
-      this.view = new ServerWritableStream(handler.path, this, this.request)
+      this.view = new ServerWritableStream(handler.path, this, this.metadata, this.request)
+      this.outbox = new Outbox(this)
       this.run()
     }
+  }
+
+  /** All that the caller has sent was taken. */
+  tellEnd() {
+    this.view.push(null)
   }
 
   onReset() {
@@ -191,6 +185,30 @@ class ServerCall {
     return undefined
   }
 
+  startRead() {
+    this.inbox.read()
+  }
+
+  getPeer() {
+    return this.link.getPeer()
+  }
+
+  getDeadline() {
+    return this.deadline
+  }
+
+  getHost() {
+    return fieldOf(this.text, ':authority') ?? fieldOf(this.text, 'host')
+  }
+
+  getAuthContext() {
+    return this.link.getAuthContext()
+  }
+
+  getMetricsRecorder() {
+    throw unsupported('recorder of metrics (getMetricsRecorder)')
+  }
+
   /** The answer of a handler that has a callback. */
   respond(error, value, trailers) {
     if (this.over) return
@@ -215,7 +233,7 @@ class ServerCall {
     if (sent < 0) native.grpcRespond(link.id, stream, '')
   }
 
-  write(message, callback) {
+  sendMessage(message, callback) {
     if (this.over) return callback()
     const bytes = this.encode(message)
     if (bytes === undefined) return
@@ -265,148 +283,13 @@ class ServerCall {
     this.expires = Infinity
     this.inbox?.drop()
     this.outbox?.stop()
+    this.scope.emitDestroy()
     const { view } = this
     if (view === undefined || this.notified) return
     this.notified = true
     if (view.isUnary && view.listenerCount('cancelled') === 0) view.cancelled = true
-    else process.nextTick(notify, view)
+    else this.scope.defer(process.nextTick, notify, view)
   }
 }
-
-/** As in @grpc/grpc-js, whatever the call's end. */
-function notify(view) {
-  view.cancelled = true
-  view.emit('cancelled', 'cancelled')
-  if (!view.isUnary) view.destroy()
-}
-
-/** What all that handlers get has in common. */
-const common = {
-  getPeer() {
-    return this.call.link.getPeer()
-  },
-  sendMetadata(metadata) {
-    this.call.sendMetadata(metadata)
-  },
-  getDeadline() {
-    return this.call.deadline
-  },
-  getPath() {
-    return this.path
-  },
-  getHost() {
-    return fieldOf(this.call.text, ':authority') ?? fieldOf(this.call.text, 'host')
-  },
-  getAuthContext() {
-    return this.call.link.getAuthContext()
-  },
-  getMetricsRecorder() {
-    throw unsupported('recorder of metrics (getMetricsRecorder)')
-  },
-}
-
-class ServerUnaryCall extends EventEmitter {
-  constructor(path, call, request) {
-    super()
-    this.path = path
-    this.call = call
-    this.metadata = call.metadata
-    this.request = request
-    this.cancelled = false
-  }
-}
-ServerUnaryCall.prototype.isUnary = true
-
-class ServerReadableStream extends Readable {
-  constructor(path, call) {
-    super({ objectMode: true })
-    this.path = path
-    this.call = call
-    this.metadata = call.metadata
-    this.cancelled = false
-    call.inbox = new Inbox(call, this)
-  }
-
-  _read() {
-    this.call.inbox.read()
-  }
-}
-
-/** The ends of streams that a server writes. */
-const written = {
-  _write(message, _encoding, callback) {
-    this.call.write(message, callback)
-  },
-  _final(callback) {
-    callback(null)
-    const { pendingStatus } = this
-    this.call.sendStatus({ ...pendingStatus, metadata: pendingStatus.metadata ?? this.trailingMetadata })
-  },
-  _destroy(error, callback) {
-    const { call } = this
-    if (!call.over) call.sendStatus(error ? statusOf(error) : DESTROYED)
-    callback(error)
-  },
-}
-
-/** Of both classes, whose constructors this ends. */
-function prepare(view) {
-  view.pendingStatus = OK
-  view.trailingMetadata = new Metadata()
-  view.call.outbox = new Outbox(view.call)
-  view.on('error', (error) => {
-    if (view.destroyed) return
-    view.pendingStatus = statusOf(error)
-    view.end()
-  })
-}
-
-class ServerWritableStream extends Writable {
-  constructor(path, call, request) {
-    super({ objectMode: true })
-    this.path = path
-    this.call = call
-    this.metadata = call.metadata
-    this.request = request
-    this.cancelled = false
-    prepare(this)
-  }
-
-  end(metadata) {
-    if (metadata) this.trailingMetadata = metadata
-    return super.end()
-  }
-}
-
-class ServerDuplexStream extends Duplex {
-  constructor(path, call) {
-    super({ objectMode: true })
-    this.path = path
-    this.call = call
-    this.metadata = call.metadata
-    this.cancelled = false
-    call.inbox = new Inbox(call, this)
-    prepare(this)
-  }
-
-  _read() {
-    this.call.inbox.read()
-  }
-
-  end(metadata) {
-    if (metadata) this.trailingMetadata = metadata
-    return super.end()
-  }
-}
-
-const defineAll = (prototype, methods) => {
-  for (const [name, value] of Object.entries(methods)) {
-    Object.defineProperty(prototype, name, { value, configurable: true, writable: true })
-  }
-}
-for (const Class of [ServerUnaryCall, ServerReadableStream, ServerWritableStream, ServerDuplexStream]) {
-  defineAll(Class.prototype, common)
-}
-for (const Class of [ServerWritableStream, ServerDuplexStream]) defineAll(Class.prototype, written)
 
 module.exports = { ServerCall }

@@ -13,6 +13,7 @@ const { refuseMissing, unsupported } = require('./errors.js')
 const { Link } = require('./link.js')
 const { createResolver, parseTarget } = require('./resolver.js')
 const { ServerCall } = require('./server-call.js')
+const { ListenedServerCall } = require('./server-interceptors.js')
 const { splitHostPort, uriToString } = require('./uri.js')
 require('./resolver-dns.js')
 
@@ -81,10 +82,14 @@ class ServerLink extends Link {
       native.grpcReset(this.id, stream, 0)
       return
     }
-    const call = new ServerCall(this, stream, handler, timeout, text)
+    const { interceptors } = this.acceptor
+    const call =
+      interceptors.length === 0
+        ? new ServerCall(this, stream, handler, timeout, text)
+        : new ListenedServerCall(this, stream, handler, timeout, text, interceptors)
     if (call.over) return
     this.calls.set(stream, call)
-    call.begin()
+    call.scope.run(call, call.begin)
   }
 
   onLost() {
@@ -114,9 +119,10 @@ function resolve(target, callback) {
 
 /** Listens as `net.Server` does, cluster included. */
 class Acceptor extends net.Server {
-  constructor(server, tls) {
+  constructor(server, { credentials, tls }) {
     super()
     this.server = server
+    this.interceptors = [...credentials._getInterceptors(), ...server.interceptors]
     /** TLS with clients, or null for none. */
     this.tls = tls
     this.links = new Set()
@@ -136,9 +142,9 @@ const paths = []
 
 class Server {
   constructor(options = {}) {
-    if (options.interceptors?.length > 0) throw unsupported("'interceptors' of servers")
     refuseMissing(options)
     this.options = options
+    this.interceptors = options.interceptors ?? []
     /** Handlers by path, and by the numbers of their paths. */
     this.handlers = new Map()
     this.numbered = []
@@ -269,7 +275,7 @@ class Server {
   }
 
   listen(bound, place, callback) {
-    const acceptor = new Acceptor(this, bound.tls)
+    const acceptor = new Acceptor(this, bound)
     acceptor.once('error', (error) => callback(error))
     acceptor.listen(place, () => {
       acceptor.removeAllListeners('error')

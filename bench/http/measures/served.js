@@ -10,10 +10,14 @@ const nginx = require('../programs/nginx.js')
 
 const server = path.join(__dirname, '..', 'server.js')
 
+/** What starts a contender's server of a program. */
+const serverOf = (program, name, core) =>
+  name === 'nginx' ? nginx.start(program, core) : [server, [program, name], core]
+
 /** Starts a load's program on every contender, checks that they agree, and runs `body` with `[{name, port, child}]`. */
 function withServers(load, names, core, body) {
   return withChildren(
-    names.map((name) => (name === 'nginx' ? nginx.start(load.program, core) : [server, [load.program, name], core])),
+    names.map((name) => serverOf(load.program, name, core)),
     async (children) => {
       const contenders = []
       for (const [i, name] of names.entries()) {
@@ -53,4 +57,4 @@ function servedCase(load) {
   }
 }
 
-module.exports = { servedCase, withServers, server }
+module.exports = { servedCase, withServers, server, serverOf }

@@ -1,0 +1,333 @@
+'use strict'
+
+// Interceptors of clients, as in @grpc/grpc-js: each call goes down through them to one of the channel's, and what comes of it goes up. A call without any
+// does not come this way.
+
+const { callError } = require('./errors.js')
+const { status } = require('./constants.js')
+const { Metadata } = require('./metadata.js')
+const { builder } = require('./builder.js')
+
+class InterceptorConfigurationError extends Error {
+  constructor(message) {
+    super(message)
+    this.name = 'InterceptorConfigurationError'
+    Error.captureStackTrace(this, InterceptorConfigurationError)
+  }
+}
+
+const ListenerBuilder = builder({
+  withOnReceiveMetadata: 'onReceiveMetadata',
+  withOnReceiveMessage: 'onReceiveMessage',
+  withOnReceiveStatus: 'onReceiveStatus',
+})
+
+const RequesterBuilder = builder({
+  withStart: 'start',
+  withSendMessage: 'sendMessage',
+  withHalfClose: 'halfClose',
+  withCancel: 'cancel',
+})
+
+const ignore = () => {}
+const pass = (value, next) => next(value)
+const proceed = (next) => next()
+
+/** One that has all methods, of `this` of its own. */
+const complete = (listener) => ({
+  onReceiveMetadata: listener?.onReceiveMetadata?.bind(listener) ?? ((_metadata) => {}),
+  onReceiveMessage: listener?.onReceiveMessage?.bind(listener) ?? ignore,
+  onReceiveStatus: listener?.onReceiveStatus?.bind(listener) ?? ignore,
+})
+
+/** Whether it is to be told as it is; else it says what is to be told further up. */
+const isFinal = ({ onReceiveMetadata }) => onReceiveMetadata !== undefined && onReceiveMetadata.length === 1
+
+/** What an interceptor's listener makes of what comes, for the one further up. It may take its time; what comes later waits for that. */
+class InterceptedListener {
+  constructor(listener, above) {
+    this.listener = {
+      onReceiveMetadata: listener.onReceiveMetadata ?? pass,
+      onReceiveMessage: listener.onReceiveMessage ?? pass,
+      onReceiveStatus: listener.onReceiveStatus ?? pass,
+    }
+    this.above = above
+    /** Metadata, or a message, is with the interceptor. */
+    this.hasMetadata = false
+    this.hasMessage = false
+    /** What waits for that. */
+    this.messages = []
+    this.status = undefined
+  }
+
+  onReceiveMetadata(metadata) {
+    this.hasMetadata = true
+    this.listener.onReceiveMetadata(metadata, (given) => {
+      this.hasMetadata = false
+      this.above.onReceiveMetadata(given)
+      for (const message of this.messages.splice(0)) this.above.onReceiveMessage(message)
+      this.finish()
+    })
+  }
+
+  onReceiveMessage(message) {
+    this.hasMessage = true
+    this.listener.onReceiveMessage(message, (given) => {
+      this.hasMessage = false
+      if (this.hasMetadata) return this.messages.push(given)
+      this.above.onReceiveMessage(given)
+      this.finish()
+    })
+  }
+
+  onReceiveStatus(end) {
+    this.listener.onReceiveStatus(end, (given) => {
+      this.status = given
+      this.finish()
+    })
+  }
+
+  finish() {
+    const { status } = this
+    if (status === undefined || this.hasMetadata || this.hasMessage) return
+    this.status = undefined
+    this.above.onReceiveStatus(status)
+  }
+}
+
+/** A call that an interceptor stands before. `requester` says what becomes of what is sent on it. */
+class InterceptingCall {
+  constructor(nextCall, requester) {
+    this.nextCall = nextCall
+    this.requester = {
+      start: requester?.start ?? ((metadata, listener, next) => next(metadata, listener)),
+      sendMessage: requester?.sendMessage ?? pass,
+      halfClose: requester?.halfClose ?? proceed,
+      cancel: requester?.cancel ?? proceed,
+    }
+    /** Metadata, or a message, is with the interceptor. */
+    this.hasMetadata = false
+    this.hasMessage = false
+    /** What waits for that. */
+    this.messages = []
+    this.ends = false
+  }
+
+  cancelWithStatus(code, details) {
+    this.requester.cancel(() => this.nextCall.cancelWithStatus(code, details))
+  }
+
+  getPeer() {
+    return this.nextCall.getPeer()
+  }
+
+  getAuthContext() {
+    return this.nextCall.getAuthContext()
+  }
+
+  start(metadata, listener) {
+    const above = complete(listener)
+    this.hasMetadata = true
+    this.requester.start(metadata, above, (given, below) => {
+      this.hasMetadata = false
+      this.nextCall.start(given, isFinal(below) ? below : new InterceptedListener(below, above))
+      for (const [context, message] of this.messages.splice(0)) this.nextCall.sendMessageWithContext(context, message)
+      this.end()
+    })
+  }
+
+  sendMessage(message) {
+    this.sendMessageWithContext({}, message)
+  }
+
+  sendMessageWithContext(context, message) {
+    this.hasMessage = true
+    this.requester.sendMessage(message, (given) => {
+      this.hasMessage = false
+      if (this.hasMetadata) return this.messages.push([context, given])
+      this.nextCall.sendMessageWithContext(context, given)
+      this.end()
+    })
+  }
+
+  startRead() {
+    this.nextCall.startRead()
+  }
+
+  halfClose() {
+    this.requester.halfClose(() => {
+      this.ends = true
+      this.end()
+    })
+  }
+
+  end() {
+    if (!this.ends || this.hasMetadata || this.hasMessage) return
+    this.ends = false
+    this.nextCall.halfClose()
+  }
+}
+
+/** What all interceptors stand before: a call of the channel's, with messages in the place of bytes. */
+class BottomCall {
+  constructor(call, method) {
+    this.call = call
+    this.method = method
+  }
+
+  cancelWithStatus(code, details) {
+    this.call.cancelWithStatus(code, details)
+  }
+
+  getPeer() {
+    return this.call.getPeer()
+  }
+
+  getAuthContext() {
+    return this.call.getAuthContext()
+  }
+
+  start(metadata, listener) {
+    const { call, method } = this
+    const above = complete(listener)
+    let failure
+    let received = false
+    call.start(metadata, {
+      onReceiveMetadata: (head) => above.onReceiveMetadata(head),
+      onReceiveMessage: (bytes) => {
+        let message
+        try {
+          message = method.responseDeserialize(bytes)
+        } catch (error) {
+          const details = `Response message parsing error: ${textOf(error)}`
+          failure = { code: status.INTERNAL, details, metadata: new Metadata() }
+          return call.cancelWithStatus(failure.code, details)
+        }
+        received = true
+        above.onReceiveMessage(message)
+        // A second one is too many, and must be seen for that.
+        if (!method.responseStream) call.startRead()
+      },
+      onReceiveStatus: (end) => {
+        if (!received && !method.responseStream) above.onReceiveMessage(null)
+        above.onReceiveStatus(failure ?? end)
+      },
+    })
+    if (!method.responseStream) call.startRead()
+  }
+
+  sendMessage(message) {
+    this.sendMessageWithContext({}, message)
+  }
+
+  sendMessageWithContext(context, message) {
+    let bytes
+    try {
+      bytes = this.method.requestSerialize(message)
+    } catch (error) {
+      const details = `Request message serialization failure: ${textOf(error)}`
+      return this.call.cancelWithStatus(status.INTERNAL, details)
+    }
+    this.call.sendMessageWithContext(context, bytes)
+  }
+
+  startRead() {
+    this.call.startRead()
+  }
+
+  halfClose() {
+    this.call.halfClose()
+  }
+}
+
+const textOf = (error) => error?.message ?? error
+
+function callOf(channel, method, { deadline = Infinity, host, parent = null, propagate_flags: flags, credentials }) {
+  const call = channel.createCall(method.path, deadline, host, parent, flags)
+  if (credentials) call.setCredentials(credentials)
+  return new BottomCall(call, method)
+}
+
+const ONE_KIND = 'Only one of these is allowed.'
+
+/** Interceptors and their providers of a client, or of a call; undefined for none. */
+function interceptorsOf({ interceptors = [], interceptor_providers: providers = [] }) {
+  if (interceptors.length === 0 && providers.length === 0) return undefined
+  return { interceptors, providers }
+}
+
+/** A call through interceptors: those of the call, else those of the client. */
+function intercepted(ofClient, method, options, channel) {
+  const ofCall = interceptorsOf(options)
+  if (ofCall !== undefined && ofCall.interceptors.length > 0 && ofCall.providers.length > 0) {
+    const what = 'Both interceptors and interceptor_providers were passed as call options.'
+    throw new InterceptorConfigurationError(`${what} ${ONE_KIND}`)
+  }
+  const { interceptors, providers } = ofCall ?? ofClient ?? { interceptors: [], providers: [] }
+  const all = [...interceptors, ...providers.map((provide) => provide(method))].filter(Boolean)
+  const bottom = (given) => callOf(channel, method, given)
+  const top = all.reduceRight((next, interceptor) => (given) => interceptor(given, next), bottom)
+  return top({ ...options, method_definition: method })
+}
+
+/** Tells the caller of a call with one response how it ends. */
+function answer(callback, response, end) {
+  if (end.code !== status.OK) callback(callError(end))
+  else if (response !== null) callback(null, response)
+  else callback(callError({ ...end, code: status.UNIMPLEMENTED, details: 'No message received' }))
+}
+
+/** What `view` hears of a call. */
+function listenerOf(view, call, method, callback) {
+  let over = false
+  let response = null
+  return {
+    onReceiveMetadata: (metadata) => view.emit('metadata', metadata),
+    onReceiveMessage: (message) => {
+      if (method.responseStream) return view.push(message)
+      if (response !== null) call.cancelWithStatus(status.UNIMPLEMENTED, 'Too many responses received')
+      response = message
+    },
+    onReceiveStatus: (end) => {
+      if (over) return
+      over = true
+      if (!method.responseStream) answer(callback, response, end)
+      else if (!view.destroyed) {
+        view.push(null)
+        if (end.code !== status.OK) view.emit('error', callError(end))
+      }
+      view.emit('status', end)
+    },
+  }
+}
+
+/** Begins a call with the properties that a `callInvocationTransformer` sees. */
+function begin(ofClient, properties) {
+  const {
+    argument,
+    metadata,
+    call: view,
+    channel,
+    methodDefinition: method,
+    callOptions: options,
+    callback,
+  } = properties
+  const call = intercepted(ofClient, method, options, channel)
+  view.call = call
+  call.start(metadata, listenerOf(view, call, method, callback))
+  if (!method.requestStream) {
+    call.sendMessage(argument)
+    call.halfClose()
+  }
+  return view
+}
+
+module.exports = {
+  InterceptingCall,
+  InterceptorConfigurationError,
+  ListenerBuilder,
+  ONE_KIND,
+  RequesterBuilder,
+  begin,
+  interceptorsOf,
+}

@@ -1,0 +1,322 @@
+'use strict'
+
+// Interceptors of servers, as in @grpc/grpc-js: each call comes up through them to its handler, and what that answers goes down. A server without any does
+// not come this way.
+
+const process = require('node:process')
+const { native } = require('../engine.js')
+const { fillAddress } = require('../net/handle.js')
+const { Asker } = require('./asker.js')
+const { builder } = require('./builder.js')
+const { status } = require('./constants.js')
+const { statusOf } = require('./errors.js')
+const { Metadata } = require('./metadata.js')
+const { Outbox } = require('./outbox.js')
+const { ServerCall } = require('./server-call.js')
+const { notify, run, ServerUnaryCall, ServerReadableStream } = require('./server-views.js')
+const { ServerDuplexStream, ServerWritableStream } = require('./server-views.js')
+
+const ServerListenerBuilder = builder({
+  withOnReceiveMetadata: 'onReceiveMetadata',
+  withOnReceiveMessage: 'onReceiveMessage',
+  withOnReceiveHalfClose: 'onReceiveHalfClose',
+  withOnCancel: 'onCancel',
+})
+
+const ResponderBuilder = builder({
+  withStart: 'start',
+  withSendMetadata: 'sendMetadata',
+  withSendMessage: 'sendMessage',
+  withSendStatus: 'sendStatus',
+})
+
+const pass = (value, next) => next(value)
+const proceed = (next) => next()
+const ignore = () => {}
+
+/** What an interceptor's listener makes of what comes, for the one further up. It may take its time; what comes later waits for that. */
+class InterceptedListener {
+  constructor(listener, above) {
+    this.listener = {
+      onReceiveMetadata: listener?.onReceiveMetadata ?? pass,
+      onReceiveMessage: listener?.onReceiveMessage ?? pass,
+      onReceiveHalfClose: listener?.onReceiveHalfClose ?? proceed,
+      onCancel: listener?.onCancel ?? ignore,
+    }
+    this.above = above
+    this.cancelled = false
+    /** Metadata, or a message, is with the interceptor. */
+    this.hasMetadata = false
+    this.hasMessage = false
+    /** What waits for that. */
+    this.messages = []
+    this.ends = false
+  }
+
+  onReceiveMetadata(metadata) {
+    if (this.cancelled) return
+    this.hasMetadata = true
+    this.listener.onReceiveMetadata(metadata, (given) => {
+      this.hasMetadata = false
+      if (this.cancelled) return
+      this.above.onReceiveMetadata(given)
+      for (const message of this.messages.splice(0)) this.above.onReceiveMessage(message)
+      this.end()
+    })
+  }
+
+  onReceiveMessage(message) {
+    if (this.cancelled) return
+    this.hasMessage = true
+    this.listener.onReceiveMessage(message, (given) => {
+      this.hasMessage = false
+      if (this.cancelled) return
+      if (this.hasMetadata) return this.messages.push(given)
+      this.above.onReceiveMessage(given)
+      this.end()
+    })
+  }
+
+  onReceiveHalfClose() {
+    if (this.cancelled) return
+    this.listener.onReceiveHalfClose(() => {
+      this.ends = true
+      this.end()
+    })
+  }
+
+  end() {
+    if (!this.ends || this.cancelled || this.hasMetadata || this.hasMessage) return
+    this.ends = false
+    this.above.onReceiveHalfClose()
+  }
+
+  onCancel() {
+    this.cancelled = true
+    this.listener.onCancel()
+    this.above.onCancel()
+  }
+}
+
+/** A call that an interceptor stands before. `responder` says what becomes of what is sent on it. */
+class ServerInterceptingCall {
+  constructor(nextCall, responder) {
+    this.nextCall = nextCall
+    this.responder = {
+      start: responder?.start ?? proceed,
+      sendMetadata: responder?.sendMetadata ?? pass,
+      sendMessage: responder?.sendMessage ?? pass,
+      sendStatus: responder?.sendStatus ?? pass,
+    }
+    this.begun = false
+    /** Metadata, or a message, is with the interceptor. */
+    this.hasMetadata = false
+    this.hasMessage = false
+    /** What waits for that. */
+    this.messages = []
+    this.status = undefined
+  }
+
+  start(listener) {
+    this.responder.start((given) => this.nextCall.start(new InterceptedListener(given, listener)))
+  }
+
+  sendMetadata(metadata) {
+    this.begun = true
+    this.hasMetadata = true
+    this.responder.sendMetadata(metadata, (given) => {
+      this.hasMetadata = false
+      this.nextCall.sendMetadata(given)
+      for (const [message, callback] of this.messages.splice(0)) this.nextCall.sendMessage(message, callback)
+      this.finish()
+    })
+  }
+
+  sendMessage(message, callback) {
+    if (!this.begun) this.sendMetadata(new Metadata())
+    this.hasMessage = true
+    this.responder.sendMessage(message, (given) => {
+      this.hasMessage = false
+      if (this.hasMetadata) return this.messages.push([given, callback])
+      this.nextCall.sendMessage(given, callback)
+      this.finish()
+    })
+  }
+
+  sendStatus(end) {
+    this.responder.sendStatus(end, (given) => {
+      this.status = given
+      this.finish()
+    })
+  }
+
+  finish() {
+    const { status } = this
+    if (status === undefined || this.hasMetadata || this.hasMessage) return
+    this.status = undefined
+    this.nextCall.sendStatus(status)
+  }
+
+  startRead() {
+    this.nextCall.startRead()
+  }
+
+  getPeer() {
+    return this.nextCall.getPeer()
+  }
+
+  getDeadline() {
+    return this.nextCall.getDeadline()
+  }
+
+  getHost() {
+    return this.nextCall.getHost()
+  }
+
+  getAuthContext() {
+    return this.nextCall.getAuthContext()
+  }
+
+  getConnectionInfo() {
+    return this.nextCall.getConnectionInfo()
+  }
+
+  getMetricsRecorder() {
+    return this.nextCall.getMetricsRecorder()
+  }
+}
+
+/** What all interceptors stand before: a call of which a listener hears. */
+class ListenedServerCall extends ServerCall {
+  constructor(link, stream, handler, timeout, text, interceptors) {
+    super(link, stream, handler, timeout, text)
+    this.interceptors = interceptors
+    this.listener = undefined
+    this.asker = new Asker(this, (message) => this.listener.onReceiveMessage(message))
+    this.inbox = this.asker.inbox
+    this.outbox = new Outbox(this)
+    this.hasEnd = false
+  }
+
+  begin() {
+    const { handler } = this
+    const { path, type, deserialize, serialize } = handler
+    const method = {
+      path,
+      requestStream: type === 'clientStream' || type === 'bidi',
+      responseStream: type === 'serverStream' || type === 'bidi',
+      requestDeserialize: deserialize,
+      responseSerialize: serialize,
+    }
+    try {
+      const top = this.interceptors.reduce((call, interceptor) => interceptor(method, call), this)
+      top.start(new Handling(top, handler))
+    } catch (error) {
+      this.sendStatus({ code: status.UNKNOWN, details: 'Unknown error', metadata: null })
+      throw error
+    }
+  }
+
+  start(listener) {
+    if (this.over) return
+    this.listener = listener
+    listener.onReceiveMetadata(this.metadata)
+  }
+
+  startRead() {
+    if (this.over) return
+    this.asker.ask()
+    if (this.hasEnd) process.nextTick(() => this.tellEnd())
+  }
+
+  /** The end is asked for as a message is. */
+  tellEnd() {
+    if (this.over) return
+    this.hasEnd = !this.asker.asked
+    if (this.hasEnd) return
+    this.asker.asked = false
+    this.listener.onReceiveHalfClose()
+  }
+
+  quit() {
+    super.quit()
+    if (this.notified) return
+    this.notified = true
+    this.scope.defer(process.nextTick, () => this.listener?.onCancel())
+  }
+
+  getConnectionInfo() {
+    const [local, remote] = [{}, {}]
+    fillAddress(local, native.localAddress(this.link.id))
+    fillAddress(remote, native.peerAddress(this.link.id))
+    return {
+      localAddress: local.address,
+      localPort: local.port,
+      remoteAddress: remote.address,
+      remotePort: remote.port,
+    }
+  }
+}
+
+/** A handler, as what hears of a call behind all interceptors. */
+class Handling {
+  constructor(call, handler) {
+    this.call = call
+    this.handler = handler
+    this.takesStream = handler.type === 'clientStream' || handler.type === 'bidi'
+    this.metadata = undefined
+    this.request = undefined
+    this.view = undefined
+  }
+
+  onReceiveMetadata(metadata) {
+    const { call, handler } = this
+    this.metadata = metadata
+    if (!this.takesStream) call.startRead()
+    else if (handler.type === 'bidi') this.run(new ServerDuplexStream(handler.path, call, metadata))
+    else this.run(new ServerReadableStream(handler.path, call, metadata))
+  }
+
+  onReceiveMessage(message) {
+    if (this.takesStream) return this.view.push(message)
+    if (this.request !== undefined) return this.refuse('Received a second request message')
+    this.request = message
+    this.call.startRead()
+  }
+
+  onReceiveHalfClose() {
+    const { call, handler, metadata, request } = this
+    if (this.takesStream) return this.view.push(null)
+    if (request === undefined) return this.refuse('Received no request message')
+    const View = handler.type === 'unary' ? ServerUnaryCall : ServerWritableStream
+    this.run(new View(handler.path, call, metadata, request))
+  }
+
+  onCancel() {
+    if (this.view !== undefined) notify(this.view)
+  }
+
+  refuse(what) {
+    const details = `${what} for server streaming method ${this.handler.path}`
+    this.sendStatus({ code: status.UNIMPLEMENTED, details, metadata: null })
+  }
+
+  run(view) {
+    const { handler } = this
+    this.view = view
+    const isOne = handler.type === 'unary' || handler.type === 'clientStream'
+    run(this, handler, view, isOne ? (...answer) => this.respond(...answer) : undefined)
+  }
+
+  sendStatus(end) {
+    this.call.sendStatus(end)
+  }
+
+  respond(error, value, trailers) {
+    if (error) return this.sendStatus(statusOf(error, trailers))
+    const end = { code: status.OK, details: 'OK', metadata: trailers ?? null }
+    this.call.sendMessage(value, () => this.sendStatus(end))
+  }
+}
+
+module.exports = { ListenedServerCall, ResponderBuilder, ServerInterceptingCall, ServerListenerBuilder }
