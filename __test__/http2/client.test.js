@@ -734,6 +734,33 @@ test('what a socket has received is the session’s', async () => {
   assert.equal(result, 200)
 })
 
+test('a server’s session over a socket, without a server', async (t) => {
+  if (core.performServerHandshake === undefined) return t.skip('this Node has none')
+  const kinds = { 'one of ours': ourNet, 'one of core': net }
+  for (const [name, { createServer }] of Object.entries(kinds)) {
+    const sessions = []
+    const server = createServer((socket) => {
+      const session = ours.performServerHandshake(socket)
+      sessions.push(session.on('error', () => {}))
+      assert.throws(() => ours.performServerHandshake(socket), { code: 'ERR_HTTP2_SOCKET_BOUND' })
+      session.on('stream', (stream, headers) => {
+        stream.respond({ 'x-path': headers[':path'] })
+        stream.pipe(stream)
+      })
+    })
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const client = core.connect(`http://127.0.0.1:${server.address().port}`)
+    const stream = client.request({ ':path': '/handshake', ':method': 'POST' })
+    stream.end(name)
+    const [headers] = await once(stream, 'response')
+    assert.deepEqual([headers['x-path'], (await finish(stream)).body], ['/handshake', name])
+    const closed = once(sessions[0], 'close')
+    client.close()
+    await closed
+    await new Promise((resolve) => server.close(resolve))
+  }
+})
+
 function duplexOver(socket) {
   const duplex = new Duplex({
     read() {
