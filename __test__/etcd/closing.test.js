@@ -66,6 +66,26 @@ test('numbers of watches are those of their stream', async (t) => {
   assert.deepStrictEqual(one.cancelled, [2])
 })
 
+test('they are no others’ when the stream is another because a token has ended', async (t) => {
+  const one = await watched(t, { 'Auth/Authenticate': () => ({ token: 'x' }) })
+  const client = connect(t, one, { username: 'me', password: 'x' })
+  const [closed, kept] = [client.watch('closed'), client.watch('kept')]
+  await until(() => one.asked.length === 2)
+  const [{ call }] = one.asked
+  create(one.asked[0], 1)
+  call.write({ header: HEADER, watchId: 1, events: [put(11)] })
+  await once(closed, 'put')
+  call.write({ header: HEADER, created: true, canceled: true, cancelReason: 'etcdserver: permission denied' })
+  await until(() => one.asked.length === 4)
+  closed.close()
+  create(one.asked[2], 2)
+  create(one.asked[3], 1)
+  one.asked[3].call.write({ header: HEADER, watchId: 1, events: [put(12)] })
+  await once(kept, 'put')
+  await until(() => one.cancelled.length > 0)
+  assert.deepStrictEqual(one.cancelled, [2])
+})
+
 test('what is read anew is not told by the watch of before', async (t) => {
   const lost = { ...HEADER, clusterId: 2, revision: 3 }
   const range = ({ countOnly }) => ({ header: lost, kvs: countOnly ? [] : [entry('a')] })
