@@ -838,6 +838,23 @@ test('blocks of fields that are too long are not sent', async () => {
   )
 })
 
+test('what a listener throws keeps nothing from other streams, and the session ends', async () => {
+  await connected(
+    ours,
+    (server) => server.on('stream', () => {}),
+    async (client, { closing }) => {
+      const streams = [1, 2, 3].map(() => client.request({ ':method': 'POST' }))
+      await once(streams[2], 'ready')
+      streams[0].on('aborted', () => {
+        throw new Error('thrown')
+      })
+      const others = streams.map((stream) => new Promise((resolve) => stream.once('close', resolve)))
+      assert.throws(() => client.destroy(), { message: 'thrown' })
+      await Promise.all([closing, others[1], others[2]])
+    },
+  )
+})
+
 test('nothing is left of sessions', async () => {
   await turn()
   const before = usage()

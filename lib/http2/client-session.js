@@ -88,7 +88,7 @@ class ClientHttp2Session extends taking(Http2Session) {
   }
 
   cancelUnsent(error) {
-    for (const { stream } of this.unsent) stream.destroy(errors.streamCancel(error))
+    each([...this.unsent], ({ stream }) => stream.destroy(errors.streamCancel(error)))
   }
 
   // --- called with what Rust says
