@@ -4,10 +4,12 @@
 
 const assert = require('node:assert/strict')
 const { AsyncLocalStorage } = require('node:async_hooks')
+const { spawn } = require('node:child_process')
 const { createHash } = require('node:crypto')
 const { once } = require('node:events')
 const core = require('node:http2')
 const net = require('node:net')
+const path = require('node:path')
 const { Duplex } = require('node:stream')
 const test = require('node:test')
 const { setImmediate: turn } = require('node:timers/promises')
@@ -836,6 +838,24 @@ test('blocks of fields that are too long are not sent', async () => {
     },
     { client: { maxSendHeaderBlockLength: 1000 } },
   )
+})
+
+test('a process ends when its sessions have, or nothing refers to them', async () => {
+  await connected(core, echo, async (_, { port }) => {
+    const program = `
+      const { http2 } = require(${JSON.stringify(path.join(__dirname, '..', '..'))})
+      const client = http2.connect('http://127.0.0.1:${port}')
+      const stream = client.request({ ':method': 'POST' })
+      stream.end('x')
+      stream.resume().on('close', () => {
+        if (process.argv[1] === 'unref') client.unref()
+        else client.close()
+      })`
+    for (const how of ['close', 'unref']) {
+      const child = spawn(process.execPath, ['-e', program, how], { stdio: ['ignore', 'inherit', 'inherit'] })
+      assert.deepEqual(await once(child, 'exit'), [0, null], how)
+    }
+  })
 })
 
 test('what a listener throws keeps nothing from other streams, and the session ends', async () => {
