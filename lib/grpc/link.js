@@ -29,6 +29,9 @@ const HELD = 64 * 1024 * 1024
 /** Calls of one connection at a time. */
 const MAX_CALLS = 4096
 const MAX_METADATA = 64 * 1024
+/** Pings that may come too soon; and milliseconds between those that come while there are no calls, where pings are limited. */
+const PING_STRIKES = 2
+const IDLE_PING_INTERVAL = 2 * 60 * 60 * 1000
 const PROBE = Buffer.from('ironwire')
 
 class Link extends Base {
@@ -64,6 +67,7 @@ class Link extends Base {
     const window = options['grpc-node.flow_control_window'] ?? STREAM_WINDOW
     const headers = options['grpc.max_metadata_size'] ?? MAX_METADATA
     this.window = window
+    const pings = isServer ? (options['grpc.http2.min_ping_interval_without_data_ms'] ?? -1) : -1
     const status = native.grpcAttach(
       id,
       isServer,
@@ -73,6 +77,9 @@ class Link extends Base {
       Math.min(maxReceive, UNLIMITED),
       this.held,
       headers,
+      pings,
+      options['grpc.keepalive_permit_without_calls'] ? pings : IDLE_PING_INTERVAL,
+      options['grpc.http2.max_ping_strikes'] ?? PING_STRIKES,
     )
     if (status < 0) this.lose(systemError(status, 'read'))
     else this.keepAlive()
@@ -133,8 +140,7 @@ class Link extends Base {
   probe() {
     if (this.closing) return
     if (this.calls.size === 0 && !this.keepaliveAlways) return this.keepalive.refresh()
-    native.grpcPing(this.id, PROBE)
-    native.flush(this.id)
+    this.ping()
     this.probed = setTimeout(() => this.onSilent(), this.keepaliveTimeout).unref()
   }
 
@@ -154,9 +160,20 @@ class Link extends Base {
   /** Takes no more calls; those that there are go on, and the connection ends with them. */
   drain(code = NO_ERROR) {
     if (this.closing || this.ended) return
-    native.grpcGoaway(this.id, code, -1, EMPTY, 0)
+    this.sayGoodbye(code, -1)
     this.draining = true
     if (this.calls.size === 0) this.finish()
+  }
+
+  /** No streams behind `last` are taken, which is the last that there is if it is -1. */
+  sayGoodbye(code, last) {
+    native.grpcGoaway(this.id, code, last, EMPTY, 0)
+  }
+
+  /** Asks whether the peer is there. */
+  ping() {
+    native.grpcPing(this.id, PROBE)
+    native.flush(this.id)
   }
 
   idle() {

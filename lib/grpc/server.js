@@ -17,7 +17,12 @@ const { ListenedServerCall } = require('./server-interceptors.js')
 const { splitHostPort, uriToString } = require('./uri.js')
 require('./resolver-dns.js')
 
+const NO_ERROR = 0
 const CANCEL = 8
+/** What says that there is a last stream, and not yet which. */
+const LAST_STREAM = 2 ** 31 - 1
+/** Milliseconds in which a client hears that. */
+const HEARING = 5000
 /** Servers have no use for what clients want. */
 const NO_CONFIG = { 'grpc.service_config_disable_resolution': 1 }
 /** The longest that Node's timers take, which is no end. */
@@ -51,6 +56,8 @@ class ServerLink extends Link {
     this.acceptor = acceptor
     this.age = undefined
     this.rest = undefined
+    /** Runs when the client was told that there is an end. */
+    this.leaving = undefined
   }
 
   attach() {
@@ -67,6 +74,23 @@ class ServerLink extends Link {
     const grace = this.options['grpc.max_connection_age_grace_ms']
     this.drain()
     if (grace < MAX_DELAY) this.age = after(grace, () => this.destroy())
+  }
+
+  /**
+   * It is said that no more calls are taken; when the client has heard that, which was the last: those that were on their way are handled, whatever
+   * the client. With a `code`, at once.
+   */
+  drain(code) {
+    if (code !== undefined) return super.drain(code)
+    if (this.closing || this.ended || this.leaving !== undefined) return
+    this.sayGoodbye(NO_ERROR, LAST_STREAM)
+    this.ping()
+    this.leaving = after(HEARING, () => super.drain())
+  }
+
+  onAlive(isAnswer) {
+    if (isAnswer && this.leaving !== undefined && !this.draining) super.drain()
+    super.onAlive(isAnswer)
   }
 
   idle() {
@@ -96,6 +120,7 @@ class ServerLink extends Link {
     const { acceptor, server } = this
     clearTimeout(this.age)
     clearTimeout(this.rest)
+    clearTimeout(this.leaving)
     server.links.delete(this)
     acceptor.links.delete(this)
     acceptor._connections--

@@ -8,10 +8,14 @@ use super::batches::{self, Batch, Batches, GONE, Rows, room, said};
 use super::engine::Engine;
 use super::raw::{Args, Functions, Outcome};
 use crate::grpc::{Event, Limits, Link, Status, Timeout, decode};
-use crate::http2::{Code, Event as Received, Gone, Limits as SessionLimits, Role, Settings};
+use crate::http2::{Code, Event as Received, Gone, Limits as SessionLimits, PingLimits, Role, Settings};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
+
+/// Calls that count, when it is said how many may be reset: so many at least, and at most.
+const LEAST_RESETS: u32 = 500;
+const MOST_RESETS: u32 = 4096;
 
 /// The kinds of events.
 pub(super) mod event {
@@ -176,7 +180,8 @@ fn path(grpc: &Rc<Links>, _engine: &Engine, args: &Args) -> Outcome<i32> {
     Ok(*paths.entry(path).or_insert(next) as i32)
 }
 
-/// `(id, isServer, maxStreams, streamWindow, window, maxMessage, maxHeld, maxHeaderList)`: the connection speaks gRPC from now on, and is read.
+/// `(id, isServer, maxStreams, streamWindow, window, maxMessage, maxHeld, maxHeaderList, pingInterval | -1, idlePingInterval, pingStrikes)`: the
+/// connection speaks gRPC from now on, and is read.
 fn attach(grpc: &Rc<Links>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let id = args.uint(0)?;
     let role = if args.boolean(1)? { Role::Server } else { Role::Client };
@@ -191,8 +196,21 @@ fn attach(grpc: &Rc<Links>, engine: &Engine, args: &Args) -> Outcome<i32> {
         message: args.uint(5)?,
         held: args.uint(6)? as usize,
     };
+    let interval = args.double(8)?;
+    let pings = PingLimits {
+        interval: interval as u64,
+        idle_interval: args.double(9)? as u64,
+        strikes: args.uint(10)?,
+    };
+    // All calls that there may be at a time may be cancelled together, or run out of time, and so may the next ones.
+    let most = settings.max_concurrent_streams.clamp(LEAST_RESETS, MOST_RESETS);
+    let session = SessionLimits {
+        resets: (2 * most, most / 4),
+        pings: (interval >= 0.0).then_some(pings),
+        ..SessionLimits::default()
+    };
     let mut out = Vec::new();
-    let mut link = Link::new(role, settings, SessionLimits::default(), limits, engine.now(), &mut out);
+    let mut link = Link::new(role, settings, session, limits, engine.now(), &mut out);
     link.http2().set_window(window, &mut out);
     Ok(grpc.attach(engine, id, link, &out))
 }
