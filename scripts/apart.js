@@ -1,8 +1,8 @@
 'use strict'
 
 // `npm run test:environments`: what the package is bundled, tested and hardened with. `npm run test:ecosystem`: what applications hang onto
-// it. `npm run test:schemas`: the protobuf schemas that people use. Those packages are not the repository's own: they are installed into the
-// folder of these tests, when they are asked for.
+// it. `npm run test:schemas`: the protobuf schemas that people use. `npm run test:grpc-interop`: other implementations of gRPC. Those packages
+// are not the repository's own: they are installed into the folder of these tests, when they are asked for.
 //
 //   node scripts/apart.js FOLDER [--packed]   the tests of __test__/FOLDER; with ironwire among its packages, as npm packs it
 

@@ -7,7 +7,7 @@
 //   npm test -- __test__/http        the node:test files of a folder, or one file
 //
 // What needs a browser, and what needs packages that are not the repository's, have scripts of their own: `npm run test:e2e`,
-// `npm run test:environments`, `npm run test:ecosystem` and `npm run test:schemas`.
+// `npm run test:environments`, `npm run test:ecosystem`, `npm run test:schemas` and `npm run test:grpc-interop`.
 
 const { spawn } = require('node:child_process')
 const fs = require('node:fs')
@@ -34,7 +34,7 @@ function collect(place) {
 }
 
 /** The folders that are not part of all tests. */
-const apart = /[\\/]__test__[\\/](?:e2e|environments|ecosystem|schemas)[\\/]/
+const apart = /[\\/]__test__[\\/](?:e2e|environments|ecosystem|schemas|grpc-interop)[\\/]/
 
 /** Runs node:test over `files` with the Node that runs this; resolves to whether all passed and at least one ran. */
 function nodeTest(files) {

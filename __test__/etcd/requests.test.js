@@ -3,6 +3,7 @@
 // Requests to etcd, at members that are made up: who is asked, and what becomes of a request that a member does not answer as it should.
 
 const assert = require('node:assert')
+const { AsyncLocalStorage } = require('node:async_hooks')
 const net = require('node:net')
 const { once } = require('node:events')
 const { test } = require('node:test')
@@ -75,6 +76,22 @@ test('callbacks, and never at once', async (t) => {
   assert.deepStrictEqual(closed, [])
   await new Promise(setImmediate)
   assert.deepStrictEqual(closed, ['IRONWIRE_ETCD_CLOSED'])
+})
+
+test('a callback is called in the context of its caller, whoever has brought the answer', async (t) => {
+  let failures = 0
+  const range = () => (failures++ < 4 ? refuse(gone)() : { kvs: [entry('a')] })
+  const one = await member(t, { 'KV/Range': range, 'Auth/Authenticate': () => ({ token: 'x' }) })
+  const client = connect(t, [one], { username: 'me', password: 'x' })
+  const storage = new AsyncLocalStorage()
+  // They wait for the same connection and the same token, and are asked again.
+  const ask = (who) =>
+    storage.run(who, () => new Promise((resolve) => client.get('a', (error) => resolve([error, storage.getStore()]))))
+  assert.deepStrictEqual(await Promise.all(['one', 'two', 'three'].map(ask)), [
+    [null, 'one'],
+    [null, 'two'],
+    [null, 'three'],
+  ])
 })
 
 test('the ends of ranges', async (t) => {

@@ -180,13 +180,18 @@ test(
     const mine = registry.register('courses', { id: 'a', port: one.port, weight: 2, zone: 'eu', metadata, lease: 1000 })
     await once(mine, 'registered')
     // As Go's endpoints.Manager writes it, which knows no weights.
-    await client.put('courses/b', JSON.stringify({ Op: 0, Addr: `127.0.0.1:${other.port}`, Metadata: null }))
+    await client.put(
+      'courses/b',
+      JSON.stringify({ Op: 0, Addr: `127.0.0.1:${other.port}`, Metadata: { lang: 'go', cores: 4 } }),
+    )
     await client.put('courses/c', 'nothing of the kind')
     const entry = await client.get('courses/a')
     assert.deepStrictEqual(JSON.parse(String(entry.value)), {
       Op: 0,
       Addr: `127.0.0.1:${one.port}`,
-      Metadata: { version: '1.4', weight: 2, zone: 'eu' },
+      // An object would be the end of a resolver in Go.
+      Metadata: null,
+      ironwire: { weight: 2, zone: 'eu', metadata },
     })
     assert.deepStrictEqual(
       (await registry.list()).filter(({ name }) => name === 'courses'),
@@ -197,7 +202,7 @@ test(
     await until(() => known?.instances.length === 2)
     assert.deepStrictEqual(known.instances, [
       { id: 'a', address: `127.0.0.1:${one.port}`, weight: 2, zone: 'eu', metadata },
-      { id: 'b', address: `127.0.0.1:${other.port}`, weight: 1, zone: '', metadata: {} },
+      { id: 'b', address: `127.0.0.1:${other.port}`, weight: 1, zone: '', metadata: { lang: 'go' } },
     ])
     const caller = rpc.connect(`${cluster.url}/courses`)
     t.after(() => caller.close(() => {}))
@@ -254,6 +259,37 @@ test(
     await lease.revoke()
   },
 )
+
+test('grpc’s targets name services in etcd', needsEtcd, async (t) => {
+  const client = connect(t)
+  const registry = rpc.connectRegistry(cluster.url)
+  t.after(() => registry.destroy())
+  const registrations = {}
+  for (const name of ['one', 'other']) {
+    const { port } = await serve(t, grpc, { one: (_, callback) => callback(null, name) })
+    registrations[name] = registry.register('texts/all', { port })
+    await once(registrations[name], 'registered')
+  }
+  await client.put('texts/all/none', JSON.stringify({ Op: 0, Addr: '127.0.0.1:1', ironwire: { weight: 0 } }))
+  await client.put('texts/all/wrong', JSON.stringify({ Op: 0, Addr: 'no address' }))
+  const Texts = grpc.makeClientConstructor(service, 'Texts')
+  const insecure = grpc.credentials.createInsecure()
+  const turns = JSON.stringify({ methodConfig: [], loadBalancingConfig: [{ round_robin: {} }] })
+  const caller = new Texts(`${cluster.url}/texts/all`, insecure, { 'grpc.service_config': turns })
+  t.after(() => caller.close())
+  const names = new Set()
+  await until(async () => names.add(await caller.one('who')).size === 2)
+  assert.strictEqual(caller.getChannel().authority, 'texts%2Fall')
+  await registrations.one.close()
+  await until(async () => (await Promise.all([caller.one('who'), caller.one('who')])).join() === 'other,other')
+  for (const target of ['etcd://a:x/b', 'etcd://a,/b', 'etcd://a', 'etcd://a/']) {
+    assert.throws(() => new Texts(target, insecure), { code: 'ERR_INVALID_ARG_VALUE' })
+  }
+  const wrong = { 'ironwire.etcd': { user: 'me' } }
+  assert.throws(() => new Texts('etcd://a/b', insecure, wrong), { code: 'IRONWIRE_UNKNOWN_OPTION' })
+  await registry.close()
+  await client.delete({ prefix: 'texts/' })
+})
 
 test('over TLS, also mutual: by endpoints, and by rpc’s targets', needsEtcd, async (t) => {
   const chain = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-etcd-tls-')), 'chain.pem')

@@ -143,6 +143,7 @@ test('what was compacted is read anew', async (t) => {
 test('a cluster that has lost what it knew is noticed, and a member that lags is waited for', async (t) => {
   for (const [revision, clusterId, expected] of [
     [3, 2, ['reset', 3, 'new']],
+    [3, 1, ['reset', 3, 'new']],
     [30, 1, ['events', 31, '31']],
   ]) {
     const kvs = [entry('new')]
@@ -162,6 +163,16 @@ test('a cluster that has lost what it knew is noticed, and a member that lags is
     const seen = await told(connect(t, [one]).watch({ prefix: '' }, { revision: 31 }), revision === 30 ? 2 : 3)
     assert.deepStrictEqual(seen.at(-1), expected)
   }
+})
+
+test('a watch may begin in the future', async (t) => {
+  const one = await watched(t, { 'KV/Range': refuse(LEADER_LOST) }, ({ request, created, say }) => {
+    assert.strictEqual(request.startRevision, 31)
+    created()
+    say({ events: [put(31)] })
+  })
+  assert.deepStrictEqual(await told(connect(t, [one]).watch('a', { revision: 31 }), 1), [['events', 31, '31']])
+  assert.strictEqual(one.times('KV/Range'), 0)
 })
 
 test('several watches share a stream, and each ends by itself', async (t) => {
@@ -231,6 +242,20 @@ test('a range that does not fit into a message is read in smaller parts', async 
   const [entries] = await once(watcher, 'reset')
   assert.deepStrictEqual(limits, [1000, 250, 63, 16, 16])
   assert.strictEqual(entries.length, 32)
+})
+
+test('what a watch reads, or holds of a revision, is limited', async (t) => {
+  const endless = ({ key }) => ({ kvs: [entry(`${key}x`, 'x'.repeat(1000))], more: true, count: 2 ** 40 })
+  const one = await watched(t, { 'KV/Range': endless }, ({ created, say }) => {
+    created()
+    for (let i = 0; i < 100; i++) say({ fragment: true, events: [put(11, `${i}`)] })
+  })
+  const client = connect(t, [one], { maxWatchBytes: 10_000 })
+  const [read] = await once(client.watch({ prefix: '' }, { initial: true }), 'error')
+  assert.strictEqual(read.code, 'IRONWIRE_ETCD_EXHAUSTED')
+  assert.ok(one.times('KV/Range') < 10)
+  const [held] = await once(client.watch({ prefix: '' }), 'error')
+  assert.strictEqual(held.code, 'IRONWIRE_ETCD_EXHAUSTED')
 })
 
 // --- leases

@@ -41,6 +41,25 @@ test('dgram/echo', async (t) => {
   assert.deepStrictEqual(await linesOf(t, 'dgram/echo.js'), ['You said one', 'You said two', 'You said three'])
 })
 
+test('grpc', async (t) => {
+  const { server, port } = await serve(t, 'grpc/server.js')
+  assert.deepStrictEqual(await linesOf(t, 'grpc/client.js', { PORT: port }), [
+    'a wire is 2.5',
+    'NOT_FOUND - there is no "gold"',
+    'found: a wire',
+    'found: a nail',
+    'found: an iron',
+    '2 products for 42.5',
+    'offered for 20',
+    'offered for 10',
+    'shop.Shop: SERVING',
+  ])
+  if (process.platform === 'win32') return
+  server.child.kill('SIGTERM')
+  assert.deepStrictEqual(await server.ended, { code: 0, signal: null }, server.stderr)
+  assert.match(server.stdout, /^The shop is closed$/m)
+})
+
 test('http/hello', async (t) => {
   const { port } = await serve(t, 'http/hello.js')
   const response = await fetch(`http://127.0.0.1:${port}/there?x=1`)

@@ -441,7 +441,7 @@ test('a call that cannot be sent fails alone', { timeout: 60_000 }, async (t) =>
   const { port } = await serve(t, grpc, { one: ({ request }, callback) => callback(null, request), many() {} })
   const client = connect(t, grpc, port)
   const metadata = new grpc.Metadata()
-  metadata.set('a:b', 'x')
+  metadata.set('a:b', 'a secret')
   const round = async () => {
     const calls = []
     for (let i = 0; i < 3; i++) {
@@ -451,7 +451,7 @@ test('a call that cannot be sent fails alone', { timeout: 60_000 }, async (t) =>
     return ended.map(({ reason, value }) => value ?? `${reason.code} ${reason.details}`)
   }
   const refused = (field) => `13 The call cannot be sent: HTTP/2 has no field "${field}"`
-  const three = [refused('a:b: x'), refused(':authority: no\\u0001host'), 'x']
+  const three = [refused('a:b'), refused(':authority: no\\u0001host'), 'x']
   const expected = [...three, ...three, ...three]
   assert.deepEqual(await round(), expected, 'those that have waited for the connection')
   const long = client.many('x')

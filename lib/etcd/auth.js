@@ -25,11 +25,13 @@ class Auth {
     this.write()
   }
 
-  /** What requests bring along: `metadata`, or `local` for those that a member answers by itself. */
+  /** What requests bring along: `metadata`, `local` for those that a member answers by itself, `anonymous` for the one that asks for a token. */
   write() {
     this.metadata = new Metadata()
     this.local = new Metadata()
+    this.anonymous = new Metadata()
     this.metadata.set(...LEADER)
+    this.anonymous.set(...LEADER)
     if (!this.token) return
     this.metadata.set('token', this.token)
     this.local.set('token', this.token)
@@ -51,13 +53,16 @@ class Auth {
       this.isAsking = false
       const { waiting } = this
       this.waiting = new Set()
-      if (error !== null && error.details !== NOT_ENABLED) {
-        for (const waiter of waiting) waiter.fail(error)
-        return
+      const isRefused = error !== null && error.details !== NOT_ENABLED
+      if (!isRefused) {
+        this.token = reply?.token ?? ''
+        this.write()
       }
-      this.token = reply?.token ?? ''
-      this.write()
-      for (const waiter of waiting) waiter.go()
+      for (const waiter of waiting) {
+        // Who has time left asks again.
+        if (isRefused && error.code !== 'IRONWIRE_ETCD_TIMEOUT') waiter.fail(error)
+        else waiter.go()
+      }
     }).go()
   }
 

@@ -3,12 +3,13 @@
 // A client of etcd: keys, transactions, watches and leases.
 
 const process = require('node:process')
-const { EventEmitter } = require('node:events')
 const { invalidArgType, invalidArgValue } = require('../errors.js')
 const { connectivityState } = require('../grpc/constants.js')
 const { refuseUnknown } = require('../options.js')
 const { checkObject, duration, flag } = require('../rpc/options.js')
 const { answered } = require('./answered.js')
+const { Emitter } = require('./emitter.js')
+const errors = require('./errors.js')
 const { KeepAlives } = require('./keep-alives.js')
 const keys = require('./keys.js')
 const { Lease, readTtl } = require('./lease.js')
@@ -26,7 +27,7 @@ const asIs = (reply) => reply
 /** Of a get with nothing found there is none. */
 const firstOf = ({ kvs }) => (kvs.length === 0 ? null : kvs[0])
 
-class Client extends EventEmitter {
+class Client extends Emitter {
   constructor(endpoints, options) {
     super()
     this.options = connectOptions(endpoints, options)
@@ -111,16 +112,23 @@ class Client extends EventEmitter {
 
   request(name, options, message, reply, answer) {
     const { timeout: _, idempotent, signal, ...rest } = checkObject(options)
+    const method = methods().get(name)
     const settings = {
       timeout: duration(options, 'timeout', this.options.timeout),
       idempotent: flag({ idempotent }, 'idempotent', false),
-      isLocal: rest.serializable === true || name.startsWith('Maintenance/'),
+      isLocal: rest.serializable === true || method.isLocal,
       signal: checkSignal(signal),
     }
-    const method = methods().get(name)
-    new Request(this.pool, method, message(rest), settings, (error, answered) =>
-      error === null ? answer(null, reply(answered)) : answer(error),
-    ).go()
+    new Request(this.pool, method, message(rest), settings, (error, answered) => {
+      if (error !== null) return answer(error)
+      let value
+      try {
+        value = reply(answered)
+      } catch {
+        return answer(errors.senseless(name))
+      }
+      answer(null, value)
+    }).go()
   }
 
   /** Ends watches, leaves leases to end by themselves; what is asked already may be answered. */
@@ -129,6 +137,7 @@ class Client extends EventEmitter {
     this.watches.close()
     this.keepAlives.close()
     this.pool.close()
+    this.release()
   }
 
   /** Watches and leases do not keep the process running. */

@@ -50,6 +50,11 @@ function timeout(name, milliseconds, sent, cause) {
   return new EtcdError('IRONWIRE_ETCD_TIMEOUT', message, { sent, status: status.DEADLINE_EXCEEDED, cause })
 }
 
+/** An answer that etcd does not give: another server is there, or something between. */
+function senseless(name) {
+  return new EtcdError('IRONWIRE_ETCD_UNAVAILABLE', `The answer to etcd's ${name} makes no sense`, { sent: true })
+}
+
 /** Why a request waits: gRPC says "No connection established. Last error: …. Resolution note: …". */
 function notConnected(where, details) {
   const [, reason = details] = /Last error: (?:Error: )?(.*?)\. Resolution note:/s.exec(details) ?? []
@@ -82,4 +87,20 @@ function watchRefused(reason) {
   return new EtcdError(code, `etcd has ended the watch: ${reason}`, { sent: true, details: reason })
 }
 
-module.exports = { EtcdError, failed, timeout, notConnected, aborted, closed, leaseEnded, watchRefused }
+function watchTooLarge(most) {
+  const message = `The watch has ended: what there is takes more than ${most} bytes (options.maxWatchBytes)`
+  return new EtcdError('IRONWIRE_ETCD_EXHAUSTED', message)
+}
+
+module.exports = {
+  EtcdError,
+  failed,
+  senseless,
+  timeout,
+  notConnected,
+  aborted,
+  closed,
+  leaseEnded,
+  watchRefused,
+  watchTooLarge,
+}

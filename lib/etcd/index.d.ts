@@ -22,6 +22,8 @@ export interface ConnectOptions {
   timeout?: number
   /** The longest answer that is taken. Default 16 MiB. */
   maxMessageBytes?: number
+  /** What a watch takes when it reads all that there is, or holds of a revision that comes in parts. Default 256 MiB. */
+  maxWatchBytes?: number
 }
 
 export interface RequestOptions {

@@ -44,8 +44,7 @@ class KeepAlives extends Stream {
   onMessage({ id, ttl }) {
     const lease = this.byId.get(id)
     if (lease === undefined) return
-    lease.isAsked = false
-    if (ttl > 0) return
+    if (ttl > 0) return lease.onKept()
     this.remove(lease)
     lease.onLost()
   }

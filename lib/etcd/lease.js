@@ -4,10 +4,10 @@
 
 const { Buffer } = require('node:buffer')
 const process = require('node:process')
-const { EventEmitter } = require('node:events')
 const { setTimeout, clearTimeout, setInterval, clearInterval } = require('node:timers')
 const { invalidArgType, outOfRange } = require('../errors.js')
 const { answered } = require('./answered.js')
+const { Emitter } = require('./emitter.js')
 const errors = require('./errors.js')
 const operations = require('./operations.js')
 const { Request, pauseAfter } = require('./request.js')
@@ -18,6 +18,11 @@ const BEATS = 3
 
 /** The longest that etcd grants, in seconds. */
 const LONGEST = 9_000_000_000
+
+/** The longest delay that Node's timers take, in milliseconds. */
+const MAX_DELAY = 2 ** 31 - 1
+
+const isGranted = ({ id, ttl, error }) => id > 0 && ttl > 0 && !error
 
 const NO_OPTIONS = Object.freeze({})
 
@@ -30,7 +35,7 @@ function readTtl(ttl) {
   return ttl
 }
 
-class Lease extends EventEmitter {
+class Lease extends Emitter {
   constructor({ pool, keepAlives }, ttl) {
     super()
     this.pool = pool
@@ -46,6 +51,7 @@ class Lease extends EventEmitter {
     this.records = new Map()
     this.timer = null
     this.beats = null
+    /** In a row, since etcd has said that it still has it. */
     this.failures = 0
     this.isClosed = false
     keepAlives.leases.add(this)
@@ -56,7 +62,7 @@ class Lease extends EventEmitter {
   beginOnce(callback) {
     this.ask((error) => {
       if (error !== null) this.end()
-      callback(error)
+      callback(error ?? (this.isClosed ? errors.closed('Lease/LeaseGrant', true) : null))
     })
   }
 
@@ -64,22 +70,33 @@ class Lease extends EventEmitter {
   begin() {
     this.ask((error) => {
       if (error === null || this.isClosed) return
-      this.timer = setTimeout(() => this.begin(), pauseAfter(this.failures++)).unref()
+      this.beginLater()
       this.emit('retry', error)
     })
     return this
   }
 
+  beginLater() {
+    this.timer = setTimeout(() => this.begin(), pauseAfter(this.failures++)).unref()
+  }
+
+  /** etcd still has it. */
+  onKept() {
+    this.isAsked = false
+    this.failures = 0
+  }
+
   ask(callback) {
     this.request('Lease/LeaseGrant', { ttl: this.wanted }, (error, reply) => {
       if (error !== null) return callback(error)
+      if (!isGranted(reply)) return callback(errors.senseless('Lease/LeaseGrant'))
       if (this.isClosed) return this.revokeId(reply.id, () => callback(null))
-      this.failures = 0
       this.id = reply.id
       this.ttl = reply.ttl
       this.isAsked = false
       this.keepAlives.add(this)
-      this.beats = setInterval(() => this.keepAlives.beat(this), (this.ttl * 1000) / BEATS).unref()
+      const pause = Math.min((Number(this.ttl) * 1000) / BEATS, MAX_DELAY)
+      this.beats = setInterval(() => this.keepAlives.beat(this), pause).unref()
       for (const record of this.records.values()) this.write(record)
       callback(null)
       this.emit('granted', this.id)
@@ -97,7 +114,10 @@ class Lease extends EventEmitter {
     this.keepAlives.remove(this)
     this.forget()
     this.emit('lost')
-    if (!this.isClosed) this.begin()
+    if (this.isClosed) return
+    // One that is gone as soon as it is there would be granted without end.
+    if (this.failures++ === 0) this.begin()
+    else this.beginLater()
   }
 
   forget() {
@@ -111,7 +131,7 @@ class Lease extends EventEmitter {
   /** Puts a key that stays for as long as the lease, and is put again with the next one. */
   put(key, value, callback) {
     return answered(callback, (answer) => {
-      const record = { message: operations.putRequest(key, value, NO_OPTIONS), answer, isUnderWay: false }
+      const record = { message: operations.putRequest(key, value, NO_OPTIONS), answer, isUnderWay: false, failures: 0 }
       if (this.isClosed) return process.nextTick(answer, errors.leaseEnded())
       const name = textOf(record.message.key)
       this.supersede(name)
@@ -146,8 +166,9 @@ class Lease extends EventEmitter {
     record.isUnderWay = true
     this.request('KV/Put', { ...record.message, lease: id }, (error, reply) => {
       record.isUnderWay = false
-      const isCurrent = !this.isClosed && this.records.get(textOf(record.message.key)) === record
-      if (error?.code === GONE && isCurrent) {
+      const name = textOf(record.message.key)
+      const isCurrent = () => !this.isClosed && this.records.get(name) === record
+      if (error?.code === GONE && isCurrent()) {
         // It is put with the next lease.
         if (id === this.id) this.onLost()
         else if (this.id !== null) this.write(record)
@@ -155,10 +176,15 @@ class Lease extends EventEmitter {
       }
       const { answer } = record
       record.answer = null
-      if (answer === null) {
-        if (error !== null) this.emit('retry', error)
-      } else if (error === null) answer(null, operations.putReply(reply))
-      else answer(error)
+      if (error === null) return answer?.(null, operations.putReply(reply))
+      if (answer !== null) {
+        // Whoever is told that it failed does not count on it.
+        if (isCurrent()) this.records.delete(name)
+        return answer(error)
+      }
+      const again = () => id === this.id && isCurrent() && this.write(record)
+      setTimeout(again, pauseAfter(record.failures++)).unref()
+      this.emit('retry', error)
     })
   }
 
@@ -188,7 +214,7 @@ class Lease extends EventEmitter {
     for (const name of this.records.keys()) this.supersede(name)
     this.records.clear()
     this.pool.holds(-1)
-    process.nextTick(() => this.emit('close'))
+    this.emitClose()
   }
 }
 

@@ -42,7 +42,7 @@ function text(options, name, fallback) {
 }
 
 function connectOptions(endpoints = DEFAULT_ENDPOINT, options = {}) {
-  refuseUnknown(checkObject(options), ['username', 'password', 'tls', 'timeout', 'maxMessageBytes'])
+  refuseUnknown(checkObject(options), ['username', 'password', 'tls', 'timeout', 'maxMessageBytes', 'maxWatchBytes'])
   const { places, username, password } = readEndpoints(endpoints)
   const read = {
     places,
@@ -53,6 +53,8 @@ function connectOptions(endpoints = DEFAULT_ENDPOINT, options = {}) {
     timeout: duration(options, 'timeout', 30_000),
     // Room for a thousand keys of common size. What etcd takes at once is a tenth of it, unless it is told otherwise.
     maxMessageBytes: integer(options, 'maxMessageBytes', 16 * MiB, 1024, 2 ** 31 - 1),
+    // Whoever watches a million keys says so.
+    maxWatchBytes: integer(options, 'maxWatchBytes', 256 * MiB, 1024, Number.MAX_SAFE_INTEGER),
   }
   if ((read.username === undefined) !== (read.password === undefined)) {
     const missing = read.username === undefined ? 'username' : 'password'

@@ -27,6 +27,8 @@ const CHANNEL = {
   'grpc.keepalive_timeout_ms': 5000,
   // Members are not reached through what web pages are.
   'grpc.enable_http_proxy': 0,
+  // Names of members say nothing of how etcd wants to be called, least of all again.
+  'grpc.service_config_disable_resolution': 1,
   // What keeps the process running is this client's to say, and of no other that has the same server.
   'grpc.use_local_subchannel_pool': 1,
 }

@@ -35,6 +35,7 @@ const UNSEEN = new Set([
   'etcdserver: no leader',
   'etcdserver: not capable',
   'etcdserver: too many requests',
+  'etcdserver: mvcc: database space exceeded',
   'etcdserver: rpc not supported for learner',
 ])
 
@@ -130,7 +131,7 @@ class Request {
     const { auth } = pool
     const time = this.mayRepeat && pool.size > 1 ? Math.min(left, ATTEMPT, this.timeout * SHARE) : left
     const options = time === Infinity ? NO_OPTIONS : { deadline: Date.now() + time }
-    const metadata = this.isLocal || this.isAnonymous ? auth.local : auth.metadata
+    const metadata = this.isLocal ? auth.local : this.isAnonymous ? auth.anonymous : auth.metadata
     this.endpoint = endpoint
     this.token = auth.token
     this.view = endpoint.client.makeUnaryRequest(

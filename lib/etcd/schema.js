@@ -445,6 +445,9 @@ const READS = new Set([
   'Auth/RoleList',
 ])
 
+/** Methods that a member answers by itself. */
+const LOCAL = new Set(['Maintenance/Status', 'Maintenance/Hash', 'Maintenance/HashKV', 'Maintenance/Defragment'])
+
 let compiled
 
 /** Methods by `Service/Method`, as calls of `grpc` take them. Compiled when first used. */
@@ -460,6 +463,7 @@ function methods() {
         name: short,
         path,
         isRead: READS.has(short),
+        isLocal: LOCAL.has(short),
         isStream: method.clientStreaming || method.serverStreaming,
         requestType,
         responseType,

@@ -40,9 +40,10 @@ class Stream {
     this.token = pool.auth.token
     call.on('data', (message) => {
       if (this.call !== call) return
+      this.onMessage(message)
+      if (this.call !== call) return
       this.failures = 0
       endpoint.failedAt = 0
-      this.onMessage(message)
     })
     call.on('error', (error) => this.onEnd(call, error))
     call.on('end', () => this.onEnd(call, { code: status.UNAVAILABLE, details: 'the stream has ended' }))

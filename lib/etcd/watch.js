@@ -3,11 +3,10 @@
 // Changes of keys, as etcd tells them: all watches of a client on one stream, each going on where it was when the stream had to be another.
 
 const { Buffer } = require('node:buffer')
-const process = require('node:process')
-const { EventEmitter } = require('node:events')
 const { setTimeout, clearTimeout } = require('node:timers')
 const { refuseUnknown } = require('../options.js')
 const { checkObject, flag } = require('../rpc/options.js')
+const { Emitter } = require('./emitter.js')
 const errors = require('./errors.js')
 const keys = require('./keys.js')
 const { rangeReply } = require('./operations.js')
@@ -20,6 +19,11 @@ const PAGE = 1000
 
 const DELETE = 1
 
+/** What an entry takes beside its bytes. */
+const OVERHEAD = 256
+
+const sizeOf = ({ key, value }) => OVERHEAD + key.length + value.length
+
 function readWatch(options) {
   refuseUnknown(checkObject(options), ['revision', 'initial', 'previous'])
   return {
@@ -30,7 +34,7 @@ function readWatch(options) {
 }
 
 /** One watch. */
-class Watcher extends EventEmitter {
+class Watcher extends Emitter {
   constructor({ pool, watches }, range, { revision, initial, previous }) {
     super()
     this.pool = pool
@@ -43,8 +47,11 @@ class Watcher extends EventEmitter {
     /** Its number on the stream, if it has one. */
     this.id = null
     this.clusterId = undefined
-    /** Changes of a revision of which there may be more. */
+    /** The last revision that etcd is known to have come to. */
+    this.seen = 0
+    /** Changes of a revision of which there may be more, and how much they take, or what is read. */
     this.held = []
+    this.bytes = 0
     this.request = null
     this.timer = null
     this.failures = 0
@@ -71,6 +78,7 @@ class Watcher extends EventEmitter {
   read() {
     this.reads = true
     this.held = []
+    this.bytes = 0
     this.readPage([], this.range.key, 0, PAGE)
   }
 
@@ -83,17 +91,30 @@ class Watcher extends EventEmitter {
       if (this.isClosed) return
       if (error !== null)
         return this.onReadError(error, () => this.readPage(entries, key, revision, Math.ceil(limit / 4)), limit)
+      if (!isPage(reply, key)) return this.onReadError(errors.senseless('KV/Range'))
       this.failures = 0
       const { entries: found, more, revision: current } = rangeReply(reply)
-      for (const entry of found) entries.push(entry)
+      for (const entry of found) {
+        this.bytes += sizeOf(entry)
+        entries.push(entry)
+      }
+      if (this.isTooMuch()) return
       if (more) return this.readPage(entries, after(found.at(-1).key), revision || current, limit)
       this.clusterId = reply.header.clusterId
       this.reads = false
+      this.seen = current
       this.next = (revision || current) + 1
       this.stream.ask(this)
       this.emit('reset', entries, this.revision)
     })
     this.request.go()
+  }
+
+  isTooMuch() {
+    const { maxWatchBytes } = this.pool.options
+    if (this.bytes <= maxWatchBytes) return false
+    this.refuse(errors.watchTooLarge(maxWatchBytes))
+    return true
   }
 
   onReadError(error, again, limit) {
@@ -112,24 +133,22 @@ class Watcher extends EventEmitter {
     this.id = id
     this.failures = 0
     this.denials = 0
-    const isAnother = this.clusterId !== undefined && clusterId !== this.clusterId
     this.clusterId ??= clusterId
     if (this.next === 0) this.next = revision + 1
-    else if (isAnother || revision + 1 < this.next) this.look()
+    if (clusterId !== this.clusterId || revision < this.seen) this.look()
+    else this.seen = revision
   }
 
-  /**
-   * Where etcd has not come to what was told before, it is a member that lags, or etcd has lost what it knew: then it would be waited for in
-   * vain.
-   */
+  /** A member that has not come to what was there before lags, or etcd has lost what it knew: then changes would be waited for in vain. */
   look() {
     const { timeout } = this.pool.options
+    this.request?.drop()
     const message = { key: this.range.key, countOnly: true }
     this.request = new Request(this.pool, methods().get('KV/Range'), message, { timeout }, (error, reply) => {
       this.request = null
-      if (this.isClosed || error !== null) return
+      if (this.isClosed || error !== null || !isSound(reply)) return
       const { clusterId, revision } = reply.header
-      if (clusterId === this.clusterId && revision + 1 >= this.next) return
+      if (clusterId === this.clusterId && revision >= this.seen) return
       this.stream.leave(this)
       this.onCompacted(0)
     })
@@ -138,6 +157,7 @@ class Watcher extends EventEmitter {
 
   onEvents(events, isFragment, revision) {
     const { held } = this
+    this.seen = Math.max(this.seen, revision)
     if (events.length === 0) {
       // So far there is nothing to tell.
       if (held.length === 0) this.next = Math.max(this.next, revision + 1)
@@ -150,7 +170,8 @@ class Watcher extends EventEmitter {
       const at = whole.findIndex(({ kv }) => kv.modRevision === last)
       this.held = whole.slice(at)
       whole = whole.slice(0, at)
-      if (at === 0) return
+      this.bytes = this.held.reduce((sum, { kv }) => sum + sizeOf(kv), 0)
+      if (this.isTooMuch() || at === 0) return
     }
     this.tell(whole)
   }
@@ -204,12 +225,20 @@ class Watcher extends EventEmitter {
     this.request?.drop()
     this.stream.remove(this)
     this.pool.holds(-1)
-    process.nextTick(() => this.emit('close'))
+    this.emitClose()
   }
 }
 
 /** What may be otherwise when it is tried again. */
 const TRIED_AGAIN = new Set(['IRONWIRE_ETCD_UNAVAILABLE', 'IRONWIRE_ETCD_TIMEOUT', 'IRONWIRE_ETCD_COMPACTED'])
+
+/** Whether it says what those who count on it need. */
+const isSound = ({ header, events = [] }) =>
+  Number.isSafeInteger(header?.revision) && events.every(({ kv }) => Number.isSafeInteger(kv?.modRevision))
+
+/** Whether it goes on from a key. */
+const isPage = (reply, from) =>
+  isSound(reply) && (reply.kvs.length === 0 ? !reply.more : Buffer.compare(reply.kvs[0].key, from) >= 0)
 
 /** The key that comes next. */
 const after = (key) => Buffer.concat([key, Buffer.from([0])])
@@ -262,10 +291,15 @@ class WatchStream extends Stream {
   onOpen() {
     this.byId.clear()
     this.asked = []
-    for (const watcher of this.watchers) if (!watcher.reads) this.create(watcher)
+    for (const watcher of this.watchers) {
+      watcher.id = null
+      if (!watcher.reads) this.create(watcher)
+    }
   }
 
-  onMessage({ header, watchId, created, canceled, compactRevision, cancelReason, fragment, events }) {
+  onMessage(message) {
+    if (!isSound(message)) return this.leaveMember('a message of the stream makes no sense')
+    const { header, watchId, created, canceled, compactRevision, cancelReason, fragment, events } = message
     if (created) return this.onCreated(header, watchId, canceled, cancelReason)
     const watcher = this.byId.get(watchId)
     if (watcher === undefined) return

@@ -8,14 +8,16 @@ const INITIAL = 1000
 const MAX = 120_000
 const FACTOR = 1.6
 const JITTER = 0.2
+/** Of a pause, so that Node's timers take it with what chance adds. */
+const LONGEST = 2 ** 30
 
 /** Milliseconds, give or take a fifth: those who have failed together do not come back together. */
 const jittered = (time) => time * (1 + (Math.random() * 2 - 1) * JITTER)
 
 class Backoff {
   constructor(options, callback) {
-    this.least = options['grpc.initial_reconnect_backoff_ms'] || INITIAL
-    this.most = options['grpc.max_reconnect_backoff_ms'] || MAX
+    this.least = Math.min(options['grpc.initial_reconnect_backoff_ms'] || INITIAL, LONGEST)
+    this.most = Math.min(options['grpc.max_reconnect_backoff_ms'] || MAX, LONGEST)
     this.next = this.least
     this.callback = callback
     this.timer = undefined

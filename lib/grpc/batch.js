@@ -55,18 +55,27 @@ function handle(link, at, text, body) {
       link.onCall(stream, method, text.slice(part, metadata), words[at + TIMEOUT], text.slice(metadata, end))
       return
     }
-    case METADATA:
-      link.calls.get(stream)?.onMetadata(text.slice(part, end), words[at + HTTP])
+    case METADATA: {
+      const call = link.calls.get(stream)
+      call?.scope.run(call, call.onMetadata, text.slice(part, end), words[at + HTTP])
       return
-    case MESSAGE:
-      link.calls.get(stream)?.onMessage(bytes(body, part, end), (first & COMPRESSED) !== 0, words[at + USED])
+    }
+    case MESSAGE: {
+      const call = link.calls.get(stream)
+      const compressed = (first & COMPRESSED) !== 0
+      call?.scope.run(call, call.onMessage, bytes(body, part, end), compressed, words[at + USED])
       return
-    case TOO_LARGE:
-      link.calls.get(stream)?.onTooLarge(words[at + LENGTH])
+    }
+    case TOO_LARGE: {
+      const call = link.calls.get(stream)
+      call?.scope.run(call, call.onTooLarge, words[at + LENGTH])
       return
-    case END:
-      link.calls.get(stream)?.onEnd((first & TORN) !== 0)
+    }
+    case END: {
+      const call = link.calls.get(stream)
+      call?.scope.run(call, call.onEnd, (first & TORN) !== 0)
       return
+    }
     case STATUS: {
       const metadata = part + words[at + MESSAGE_LENGTH]
       const message = text.slice(part, metadata)
@@ -74,7 +83,7 @@ function handle(link, at, text, body) {
       // A stream that our side has not ended, ends with this.
       if ((first & OPEN) === 0) link.closed(stream)
       else link.reset(stream, CANCEL)
-      call?.onStatus(words[at + CODE], message, text.slice(metadata, end), words[at + HTTP])
+      call?.scope.run(call, call.onStatus, words[at + CODE], message, text.slice(metadata, end), words[at + HTTP])
       return
     }
     case RESET:

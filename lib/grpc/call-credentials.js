@@ -6,7 +6,7 @@ const { clearTimeout, setTimeout } = require('node:timers')
 const { now } = require('../rpc/tick.js')
 const { status } = require('./constants.js')
 const { ofControlPlane } = require('./errors.js')
-const { Metadata, fieldOf, fieldsOf } = require('./metadata.js')
+const { Metadata, fieldOf, fieldsOf, isMetadata } = require('./metadata.js')
 const { hostOf } = require('./uri.js')
 
 const AUTHORIZATION = 'authorization'
@@ -56,6 +56,11 @@ function metadataOf(headers) {
   return metadata
 }
 
+function checked(metadata) {
+  if (isMetadata(metadata)) return metadata
+  throw new TypeError('Credentials of calls must give Metadata')
+}
+
 class Generated extends CallCredentials {
   constructor(generate) {
     super()
@@ -65,8 +70,8 @@ class Generated extends CallCredentials {
   generateMetadata(options) {
     return new Promise((resolve, reject) => {
       this.generate(options, (error, metadata) => {
-        if (metadata !== undefined) resolve(metadata)
-        else reject(error)
+        if (metadata === undefined) reject(error)
+        else resolve(metadata ?? new Metadata())
       })
     })
   }
@@ -125,14 +130,16 @@ function credentialsOf(ofCall, ofChannel) {
 function vouch(call) {
   const { channel, credentials, expires, host = channel.authority, method } = call
   const wait = Math.min(Math.max(expires - now(), 0), MAX_DELAY)
-  const deadline = expires === Infinity ? undefined : setTimeout(() => call.onDeadline(), wait)
+  if (expires !== Infinity) call.vouching = setTimeout(() => call.onDeadline(), wait)
   const [, service] = method.path.split('/')
   const proceed = (code) => (value) => {
-    clearTimeout(deadline)
+    clearTimeout(call.vouching)
     if (!call.over) code(call, value)
   }
-  credentials
-    .generateMetadata({ method_name: method.path, service_url: `https://${hostOf(host)}/${service}` })
+  const about = { method_name: method.path, service_url: `https://${hostOf(host)}/${service}` }
+  // A program's own credentials may do anything.
+  new Promise((resolve) => resolve(credentials.generateMetadata(about)))
+    .then(checked)
     .then(proceed(vouched), proceed(refused))
 }
 

@@ -16,7 +16,7 @@ const { RawCall } = require('./raw-call.js')
 const { getDefaultAuthority, parseTarget } = require('./resolver.js')
 const { Throttle } = require('./retry.js')
 const { configOf } = require('./service-config.js')
-const { hostOf, uriToString } = require('./uri.js')
+const { hostOf, shownUri, uriToString } = require('./uri.js')
 const binding = require('../../binding.js')
 
 const { IDLE, TRANSIENT_FAILURE, SHUTDOWN } = connectivityState
@@ -26,6 +26,8 @@ const MIN_IDLE_TIMEOUT = 1000
 /** The longest that Node's timers take. */
 const LONGEST = 2 ** 31 - 1
 const NUL = '\0'
+/** Methods of which it is kept how their calls begin: who makes names up must not fill the memory. */
+const MAX_HEADS = 1000
 
 const RETRY_BUFFER = 16 * 1024 * 1024
 const CALL_RETRY_BUFFER = 1024 * 1024
@@ -79,7 +81,8 @@ class Channel {
     /** Calls that have not ended; when the last one has, and what looks whether that is long ago. */
     this.active = 0
     this.restedAt = 0
-    this.idleTimeout = Math.max(options['grpc.client_idle_timeout_ms'] ?? IDLE_TIMEOUT, MIN_IDLE_TIMEOUT)
+    const idleTimeout = Math.max(options['grpc.client_idle_timeout_ms'] ?? IDLE_TIMEOUT, MIN_IDLE_TIMEOUT)
+    this.idleTimeout = Math.min(idleTimeout, LONGEST)
     this.idleTimer = undefined
     const agents = [
       options['grpc.primary_user_agent'],
@@ -90,7 +93,7 @@ class Channel {
   }
 
   getTarget() {
-    return uriToString(this.target)
+    return shownUri(this.target)
   }
 
   getConnectivityState(tryToConnect) {
@@ -163,6 +166,7 @@ class Channel {
     let head = this.heads.get(path)
     if (head === undefined) {
       head = this.makeHead(path, this.authority)
+      if (this.heads.size === MAX_HEADS) this.heads.clear()
       this.heads.set(path, head)
     }
     return head

@@ -6,6 +6,7 @@ const { Buffer } = require('node:buffer')
 const EventEmitter = require('node:events')
 const process = require('node:process')
 const { Duplex, Readable, Writable } = require('node:stream')
+const { clearTimeout } = require('node:timers')
 const { isUint8Array } = require('node:util/types')
 const { native } = require('../engine.js')
 const constants = require('../constants.js')
@@ -17,7 +18,9 @@ const { callError } = require('./errors.js')
 const { Inbox } = require('./inbox.js')
 const { Metadata, fieldOf, fieldsOf, findWrong, received } = require('./metadata.js')
 const { Outbox } = require('./outbox.js')
+const { adopt, leave } = require('./parents.js')
 const { tellPrevious } = require('./retry.js')
+const { CallScope } = require('./scope.js')
 
 const { END, MESSAGE } = constants.grpcSend
 const { NONE } = constants.grpcStatus
@@ -75,6 +78,7 @@ function ofReset(code) {
 class ClientCall {
   constructor(channel, method, metadata, options) {
     if (channel.state === connectivityState.SHUTDOWN) throw new Error('Channel has been shut down')
+    this.scope = new CallScope()
     this.channel = channel
     channel.active++
     this.method = method
@@ -93,6 +97,10 @@ class ClientCall {
     this.policy = null
     this.previous = 0
     this.host = options.host
+    /** The call that it ends with, if any. */
+    this.parent = null
+    /** Runs while its credentials are asked. */
+    this.vouching = undefined
     this.deadline = Infinity
     this.expires = Infinity
     this.link = null
@@ -123,7 +131,8 @@ class ClientCall {
     if (parent) {
       if ((flags & propagate.DEADLINE) !== 0) until = Math.min(until, Number(parent.getDeadline()))
       if ((flags & propagate.CANCELLATION) !== 0) {
-        parent.on('cancelled', () => this.cancelWithStatus(status.CANCELLED, 'Cancelled by parent call'))
+        this.parent = parent
+        adopt(parent, this)
       }
     }
     if (until === Infinity || Number.isNaN(until)) return
@@ -151,7 +160,7 @@ class ClientCall {
     if (this.over) return true
     if (link.closing || link.draining || link.ended) return false
     if (this.credentials !== null && !this.isVouchedFor) {
-      vouch(this)
+      this.scope.run(null, vouch, this)
       return true
     }
     const { method, message } = this
@@ -194,6 +203,7 @@ class ClientCall {
     this.link = null
     this.stream = 0
     this.http = 0
+    this.isVouchedFor = false
     this.outbox?.rewind()
     this.channel.begin(this)
   }
@@ -341,7 +351,8 @@ class ClientCall {
     this.link = null
     this.stream = 0
     if (this.over) return
-    if (code === REFUSED_STREAM && !this.begun) this.sent = false
+    // Of attempts before this one nobody knows.
+    if (code === REFUSED_STREAM && !this.begun) this.sent = this.previous > 0
     if (code === REFUSED_STREAM && this.isRepeatable && this.refused < (draining ? MAX_UNSEEN : MAX_REFUSED)) {
       this.refused++
       return this.repeat()
@@ -374,7 +385,8 @@ class ClientCall {
     if (this.over) return
     this.leave()
     this.settle()
-    process.nextTick(() => this.tell({ code, details, metadata }))
+    this.scope.emitDestroy()
+    this.scope.defer(process.nextTick, () => this.tell({ code, details, metadata }))
   }
 
   leave() {
@@ -402,6 +414,7 @@ class ClientCall {
   finish(end) {
     if (this.over) return
     this.settle()
+    this.scope.emitDestroy()
     this.tell(end)
   }
 
@@ -413,6 +426,8 @@ class ClientCall {
     this.outbox?.stop()
     this.inbox?.drop()
     this.policy?.stop()
+    clearTimeout(this.vouching)
+    if (this.parent !== null) leave(this.parent, this)
   }
 
   tell(end) {

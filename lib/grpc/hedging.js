@@ -19,6 +19,7 @@ class Attempt extends ClientCall {
     const { call, started } = hedging
     super(call.channel, call.method, undefined, NO_OPTIONS)
     this.hedging = hedging
+    this.scope = call.scope
     this.host = call.host
     this.deadline = call.deadline
     this.expires = call.expires
@@ -183,7 +184,7 @@ class Hedging {
     this.waits = false
     this.call.channel.release(this.bytes)
     this.bytes = 0
-    if (this.held !== null) setImmediate(this.held)
+    if (this.held !== null) this.call.scope.defer(setImmediate, this.held)
     this.held = null
     const others = [...this.live]
     this.live.clear()
@@ -209,7 +210,7 @@ class Hedging {
     if (held === null) return
     this.held = null
     this.choose(attempt)
-    setImmediate(held)
+    this.call.scope.defer(setImmediate, held)
   }
 
   end() {

@@ -904,6 +904,13 @@ export class Server {
   forceShutdown(): void
 }
 
+// --- logging
+
+/** Takes what is logged; `console` is one. The standard one writes to stderr. */
+export function setLogger(logger: Partial<Pick<Console, 'error' | 'info' | 'debug'>>): void
+/** What is logged: errors only, unless `GRPC_VERBOSITY` says otherwise. At `INFO`, what handlers have thrown. */
+export function setLogVerbosity(verbosity: logVerbosity): void
+
 // --- health checking and reflection
 
 /** What services are added to: a server of ours, or of `@grpc/grpc-js`. */

@@ -15,6 +15,7 @@ const {
   ListenerBuilder,
   RequesterBuilder,
 } = require('./interceptors.js')
+const { setLogger, setLogVerbosity } = require('./logging.js')
 const { Metadata } = require('./metadata.js')
 const reflection = require('./reflection.js')
 const { registerResolver, statusOrFromError, statusOrFromValue } = require('./resolver.js')
@@ -65,6 +66,8 @@ module.exports = {
   closeClient: (client) => client.close(),
   waitForClientReady: (client, deadline, callback) => client.waitForReady(deadline, callback),
   getClientChannel: (client) => client.getChannel(),
+  setLogger,
+  setLogVerbosity,
   health,
   reflection,
 }

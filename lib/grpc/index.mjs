@@ -28,6 +28,8 @@ export const {
   closeClient,
   waitForClientReady,
   getClientChannel,
+  setLogger,
+  setLogVerbosity,
   health,
   reflection,
 } = grpc

@@ -55,7 +55,7 @@ class Link extends Base {
     this.keepalive = undefined
     this.probed = undefined
     this.keepaliveTime = options['grpc.keepalive_time_ms'] ?? -1
-    this.keepaliveTimeout = options['grpc.keepalive_timeout_ms'] ?? 20_000
+    this.keepaliveTimeout = Math.min(options['grpc.keepalive_timeout_ms'] ?? 20_000, 2 ** 31 - 1)
     this.keepaliveAlways = isServer || Boolean(options['grpc.keepalive_permit_without_calls'])
   }
 
@@ -116,7 +116,7 @@ class Link extends Base {
   onReset(stream, code) {
     const call = this.calls.get(stream)
     this.closed(stream)
-    call?.onReset(code)
+    call?.scope.run(call, call.onReset, code)
   }
 
   /** Ends what is overdue; returns when the next is. */

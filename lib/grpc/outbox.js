@@ -70,7 +70,7 @@ class Outbox {
       const { callback } = this
       this.callback = null
       // Not in this turn, or who writes as long as he may would never let another.
-      setImmediate(callback)
+      this.call.scope.defer(setImmediate, callback)
     }
   }
 
@@ -128,7 +128,7 @@ class Outbox {
     this.bytes = 0
     const { callback } = this
     this.callback = null
-    if (callback !== null) setImmediate(callback)
+    if (callback !== null) this.call.scope.defer(setImmediate, callback)
   }
 
   onDrained() {

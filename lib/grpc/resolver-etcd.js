@@ -12,7 +12,8 @@ const { directTarget, masked, target: readTarget } = require('../rpc/target.js')
 const OPTION = 'ironwire.etcd'
 
 function read({ authority, path }) {
-  const text = `etcd://${authority || '127.0.0.1'}/${path ?? ''}`
+  // Without a service the host is no authority.
+  const text = path.startsWith('//') ? `etcd:${path}` : `etcd://${authority || '127.0.0.1'}/${path}`
   const found = readTarget(text)
   if (found.service === '')
     throw invalidArgValue('target', masked(text), "must name a service, 'etcd://host:port/service'")
@@ -38,7 +39,10 @@ class EtcdResolver {
   }
 
   updateResolution() {
-    this.watch ??= this.resolver.resolve((error, instances) => this.tell(error, instances))
+    this.watch ??= this.resolver.resolve(
+      (error, instances) => this.tell(error, instances),
+      () => this.listener(statusOrFromValue([]), {}, null, 'etcd knows of no server'),
+    )
   }
 
   tell(error, instances) {

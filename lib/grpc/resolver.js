@@ -12,7 +12,7 @@
 const { status } = require('./constants.js')
 const { Metadata } = require('./metadata.js')
 const { unsupported } = require('./errors.js')
-const { parseUri, uriToString } = require('./uri.js')
+const { parseUri, shownUri, uriToString } = require('./uri.js')
 
 const DEFAULT_SCHEME = 'dns'
 
@@ -35,7 +35,7 @@ function parseTarget(target) {
   if (uri === null) throw new Error(`Could not parse target name "${target}"`)
   if (resolvers.has(uri.scheme)) return uri
   if (uri.scheme !== undefined && uri.authority !== undefined)
-    throw unsupported(`resolver for targets like '${target}'`)
+    throw unsupported(`resolver for targets like '${shownUri(uri)}'`)
   // `localhost:80` only looks as if it had a scheme.
   return { scheme: DEFAULT_SCHEME, authority: undefined, path: uriToString(uri) }
 }

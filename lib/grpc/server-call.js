@@ -14,6 +14,7 @@ const { statusOf, unsupported } = require('./errors.js')
 const { Inbox } = require('./inbox.js')
 const { fieldOf, fieldsOf, received } = require('./metadata.js')
 const { Outbox } = require('./outbox.js')
+const { CallScope } = require('./scope.js')
 const { notify, run, ServerUnaryCall, ServerReadableStream } = require('./server-views.js')
 const { ServerDuplexStream, ServerWritableStream } = require('./server-views.js')
 
@@ -28,6 +29,7 @@ const failure = (code, details) => ({ code, details, metadata: null })
 /** One call, on a stream of a link. */
 class ServerCall {
   constructor(link, stream, handler, timeout, text) {
+    this.scope = new CallScope()
     this.link = link
     this.stream = stream
     this.handler = handler
@@ -281,11 +283,12 @@ class ServerCall {
     this.expires = Infinity
     this.inbox?.drop()
     this.outbox?.stop()
+    this.scope.emitDestroy()
     const { view } = this
     if (view === undefined || this.notified) return
     this.notified = true
     if (view.isUnary && view.listenerCount('cancelled') === 0) view.cancelled = true
-    else process.nextTick(notify, view)
+    else this.scope.defer(process.nextTick, notify, view)
   }
 }
 

@@ -242,7 +242,7 @@ class ListenedServerCall extends ServerCall {
     super.quit()
     if (this.notified) return
     this.notified = true
-    process.nextTick(() => this.listener?.onCancel())
+    this.scope.defer(process.nextTick, () => this.listener?.onCancel())
   }
 
   getConnectionInfo() {

@@ -4,8 +4,9 @@
 
 const EventEmitter = require('node:events')
 const { Duplex, Readable, Writable } = require('node:stream')
-const { status } = require('./constants.js')
+const { logVerbosity, status } = require('./constants.js')
 const { statusOf } = require('./errors.js')
+const { log } = require('./logging.js')
 const { Metadata } = require('./metadata.js')
 
 const DESTROYED = { code: status.CANCELLED, details: 'The handler has destroyed the call', metadata: null }
@@ -22,12 +23,14 @@ function notify(view) {
  * Runs a handler with what it gets of a call, which `call.respond(error, value, trailers)` and `call.sendStatus(status)` answer. `callback` is
  * the handler's, if it has one response to give.
  */
-function run(call, { func }, view, callback) {
+function run(call, { func, path }, view, callback) {
   let returned
   try {
     returned = func(view, callback)
-  } catch {
-    return call.sendStatus({ code: status.UNKNOWN, details: 'Unknown error', metadata: null })
+  } catch (error) {
+    call.sendStatus({ code: status.UNKNOWN, details: 'Unknown error', metadata: null })
+    log(logVerbosity.INFO, `The handler of ${path} has thrown:`, error)
+    return
   }
   // A handler that does not name the callback may answer with a promise.
   if (callback !== undefined && func.length < 2 && typeof returned?.then === 'function') {

@@ -113,7 +113,7 @@ class ServerLink extends Link {
         : new ListenedServerCall(this, stream, handler, timeout, text, interceptors)
     if (call.over) return
     this.calls.set(stream, call)
-    call.begin()
+    call.scope.run(call, call.begin)
   }
 
   onLost() {

@@ -16,6 +16,11 @@ function uriToString({ scheme, authority, path }) {
   return `${scheme === undefined ? '' : `${scheme}:`}${authority === undefined ? '' : `//${authority}/`}${path}`
 }
 
+/** The same for people: without a password, if it has one. */
+function shownUri({ scheme, authority, path }) {
+  return uriToString({ scheme, authority: authority?.replace(/^.*@/s, '***@'), path })
+}
+
 /** `{ host, port? }` of `host:port`, `[address]:port`, `host` or an address of IPv6; nothing if it is none of those. */
 function splitHostPort(text) {
   const match = BRACKETED.exec(text) ?? NAME.exec(text)
@@ -30,4 +35,4 @@ function hostOf(authority) {
   return splitHostPort(first)?.host ?? first
 }
 
-module.exports = { parseUri, uriToString, splitHostPort, hostOf }
+module.exports = { parseUri, uriToString, shownUri, splitHostPort, hostOf }

@@ -186,7 +186,7 @@ function decoded(text, wrong, form) {
 
 /** No error shows a password. */
 function masked(target) {
-  return typeof target === 'string' ? target.replace(/[^/@]*@/, '***@') : target
+  return typeof target === 'string' ? target.replace(/^((?:[^/]*:\/\/)?).*@/s, '$1***@') : target
 }
 
 /** A direct target as text that reads as the same. */

@@ -3,10 +3,11 @@
 // etcd in the place of the addressing server: the same face as that one's client, for those who have outgrown one machine.
 
 const process = require('node:process')
-const { EventEmitter } = require('node:events')
+const { Buffer } = require('node:buffer')
 const { invalidArgType, makeError } = require('../../errors')
 const { answered } = require('../../etcd/answered')
 const { Client } = require('../../etcd/client')
+const { Emitter } = require('../../etcd/emitter')
 const { Lease } = require('../../etcd/lease')
 const { unauthenticated } = require('../errors')
 const { Backoff, checkService, readInstance } = require('./client')
@@ -18,6 +19,8 @@ const TIMEOUT = 10_000
 
 /** Keys that are read at once. */
 const PAGE = 1000
+
+const ZERO = Buffer.from([0])
 
 /** Refusals that stay what they are, however often one asks. */
 const FINAL = new Set([
@@ -34,7 +37,7 @@ function asRegistry(error) {
 }
 
 /** An instance that is kept known, until it is closed. */
-class Registration extends EventEmitter {
+class Registration extends Emitter {
   constructor(registry, service, { instance, lease_ms: lease }) {
     super()
     this.registry = registry
@@ -43,6 +46,8 @@ class Registration extends EventEmitter {
     this.key = keyOf(service, instance.id)
     this.value = textOf(instance)
     this.registered = false
+    /** It has been there. */
+    this.wasThere = false
     this.closed = false
     this.backoff = new Backoff(clock)
     this.timer = null
@@ -66,7 +71,7 @@ class Registration extends EventEmitter {
     const { client } = this.registry
     if (this.closed || lease.id === null) return
     const { id } = lease
-    const compare = leases.size === 0 ? [] : [{ key, version: 0 }]
+    const compare = this.wasThere ? [{ key, version: 0 }] : []
     const transaction = { compare, success: [{ put: key, value, lease: id }], failure: [{ get: key }] }
     leases.add(id)
     client.txn(transaction, { idempotent: true }, (error, reply) => {
@@ -77,6 +82,7 @@ class Registration extends EventEmitter {
       if (there !== undefined && !leases.has(there.lease)) return this.replaced()
       if (there !== undefined && there.lease !== id) return this.again(stale(), () => this.say())
       this.backoff.failures = 0
+      this.wasThere = true
       this.registered = true
       this.emit('registered')
     })
@@ -110,6 +116,7 @@ class Registration extends EventEmitter {
     this.closed = true
     clock.clearTimeout(this.timer)
     this.registry.registrations.delete(this)
+    this.release()
   }
 
   /** Takes it out: calls back when etcd knows, or with the error why it does not; then the lease will end by itself. */
@@ -186,7 +193,7 @@ class Watch {
   }
 }
 
-class EtcdRegistry extends EventEmitter {
+class EtcdRegistry extends Emitter {
   /** `endpoints` and `options` as `etcd.connect` takes them; `host` is what this machine is called by others if nobody says, or null. */
   constructor(endpoints, options, host = null) {
     super()
@@ -220,7 +227,10 @@ class EtcdRegistry extends EventEmitter {
         this.client.range(range, { limit: PAGE, revision }, (error, reply) => {
           if (error !== null) return answer(error)
           for (const entry of reply.entries) count(counts, entry)
-          if (reply.more) return page({ from: `${reply.entries.at(-1).key}\0` }, revision ?? reply.revision)
+          const last = reply.entries.at(-1)
+          if (reply.more && last !== undefined) {
+            return page({ from: Buffer.concat([last.key, ZERO]) }, revision ?? reply.revision)
+          }
           answer(
             null,
             [...counts].map(([name, instances]) => ({ name, instances })),
@@ -240,6 +250,7 @@ class EtcdRegistry extends EventEmitter {
       const one = () => {
         if (--left > 0) return
         this.client.close()
+        this.release()
         process.nextTick(answer, null)
       }
       for (const registration of open) registration.close(one)
@@ -252,6 +263,7 @@ class EtcdRegistry extends EventEmitter {
     for (const watch of this.watches) watch.close()
     for (const registration of this.registrations) registration.end()
     this.client.close()
+    this.release()
     return this
   }
 

@@ -12,8 +12,10 @@ const HOLD = 30_000
  * to knock where somebody was than nowhere.
  */
 class Holder {
-  constructor(tell, clock) {
+  /** `none` is called when the registry knows of nobody, and nobody was known before. */
+  constructor(tell, clock, none = () => {}) {
     this.onChange = tell
+    this.none = none
     this.clock = clock
     this.epoch = null
     /** What was told last, and what is held of it, by id. */
@@ -48,7 +50,10 @@ class Holder {
       // Heard of again: from now on the registry knows better.
       this.held.delete(instance.id)
     }
-    if (known.size === 0) return
+    if (known.size === 0) {
+      if (this.known.size === 0) this.none()
+      return
+    }
     this.known = known
     this.onChange([...known.values()])
   }

@@ -10,9 +10,10 @@ class RegistryResolver {
     this.borrow = borrow
   }
 
-  resolve(update) {
+  /** `none` hears that there is nobody so far. */
+  resolve(update, none) {
     const { connected, giveBack } = this.borrow()
-    const holder = new Holder((addresses) => update(null, addresses), connected.clock)
+    const holder = new Holder((addresses) => update(null, addresses), connected.clock, none)
     const watch = connected.watch(
       this.service,
       (instances, epoch) => holder.tell(instances, epoch),

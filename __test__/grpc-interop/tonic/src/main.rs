@@ -1,0 +1,45 @@
+//! tonic, as a peer of ours in the interop tests:
+//!
+//! - `tonic-peer serve` prints its port, and serves until its input ends;
+//! - `tonic-peer client PORT` runs all cases, and prints a line for each: its name, a tab, and its error if it has one.
+
+mod cases;
+mod messages;
+mod service;
+mod testing {
+    include!(concat!(env!("OUT_DIR"), "/grpc.testing.TestService.rs"));
+    include!(concat!(env!("OUT_DIR"), "/grpc.testing.UnimplementedService.rs"));
+}
+
+use tokio::{io::AsyncReadExt, net::TcpListener};
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::Server;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().collect();
+    match arguments.iter().skip(1).map(String::as_str).collect::<Vec<_>>()[..] {
+        ["serve"] => {
+            let listener = TcpListener::bind("127.0.0.1:0").await?;
+            println!("{}", listener.local_addr()?.port());
+            let service = testing::test_service_server::TestServiceServer::new(service::Service);
+            let serving = Server::builder()
+                .add_service(service)
+                .serve_with_incoming(TcpListenerStream::new(listener));
+            let mut rest = Vec::new();
+            let mut input = tokio::io::stdin();
+            tokio::select! {
+                result = serving => result?,
+                _ = input.read_to_end(&mut rest) => std::process::exit(0),
+            }
+        }
+        ["client", port] => {
+            for name in cases::NAMES {
+                let error = cases::run(name, &format!("http://127.0.0.1:{port}")).await.err();
+                println!("{name}\t{}", error.map(|error| error.to_string()).unwrap_or_default());
+            }
+        }
+        _ => return Err("tonic-peer serve | tonic-peer client PORT".into()),
+    }
+    Ok(())
+}

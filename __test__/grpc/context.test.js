@@ -1,0 +1,136 @@
+'use strict'
+
+// `AsyncLocalStorage`: callers are told in the context that they have called in, and what one handler or listener enters reaches no other call.
+
+const assert = require('node:assert/strict')
+const { AsyncLocalStorage, createHook } = require('node:async_hooks')
+const { test } = require('node:test')
+const { grpc, serve, connect } = require('./support.js')
+
+const storage = new AsyncLocalStorage()
+const handlers = {
+  one: (_call, callback) => callback(null, 'x'),
+  many(call) {
+    call.write('x')
+    call.end()
+  },
+  gather(call, callback) {
+    call.resume()
+    call.on('end', () => callback(null, 'x'))
+  },
+  chat(call) {
+    call.on('data', (message) => call.write(message))
+    call.on('end', () => call.end())
+  },
+}
+
+/** What is stored when each event of a call comes; `begin(callback)` makes it. */
+function stores(name, begin) {
+  return storage.run(
+    name,
+    () =>
+      new Promise((resolve) => {
+        const seen = new Set()
+        const look = () => seen.add(storage.getStore())
+        const call = begin(look)
+        for (const event of ['metadata', 'data', 'end', 'error', 'finish', 'drain']) call.on(event, look)
+        call.on('status', () => {
+          look()
+          setImmediate(resolve, seen)
+        })
+      }),
+  )
+}
+
+test('callbacks and events come where the call was made', async (t) => {
+  const { port } = await serve(t, grpc, handlers)
+  const client = connect(t, grpc, port)
+  const nowhere = connect(t, grpc, 1)
+  const calls = {
+    one: (callback) => client.one('x', callback),
+    many: () => client.many('x'),
+    gather(callback) {
+      const call = client.gather(callback)
+      call.end('x'.repeat(100_000))
+      return call
+    },
+    chat() {
+      const call = client.chat()
+      call.end('x'.repeat(100_000))
+      return call
+    },
+    cancelled(callback) {
+      const call = client.one('x', callback)
+      storage.run('elsewhere', () => call.cancel())
+      return call
+    },
+    late: () => client.chat({ deadline: Date.now() + 10 }),
+    refused: (callback) => nowhere.one('x', callback),
+  }
+  const found = await Promise.all(Object.entries(calls).map(([name, begin]) => stores(name, begin)))
+  assert.deepEqual(
+    found,
+    Object.keys(calls).map((name) => new Set([name])),
+  )
+})
+
+test('what a handler enters reaches no other call, nor what a callback enters', async (t) => {
+  const seen = []
+  const enter = (call) => {
+    seen.push(storage.getStore())
+    storage.enterWith(call.getPath())
+  }
+  const entering = Object.entries(handlers).map(([name, handler]) => [
+    name,
+    (call, callback) => {
+      enter(call)
+      handler(call, callback)
+    },
+  ])
+  const { port } = await serve(t, grpc, Object.fromEntries(entering))
+  const client = connect(t, grpc, port)
+  const ended = (make) =>
+    new Promise((resolve) => {
+      const call = make(() => {
+        seen.push(storage.getStore())
+        storage.enterWith('a callback')
+      })
+      call.on('data', () => {
+        seen.push(storage.getStore())
+        storage.enterWith('a listener')
+      })
+      call.on('status', resolve)
+    })
+  // The connection is there, so that those that follow come in one turn.
+  await ended((callback) => client.one('x', callback))
+  await Promise.all(
+    [1, 2, 3].flatMap(() => [
+      ended((callback) => client.one('x', callback)),
+      ended(() => client.many('x')),
+      ended((callback) => client.gather(callback).end()),
+      ended(() => client.chat().end('x')),
+    ]),
+  )
+  assert.equal(seen.length, 26)
+  assert.deepEqual(new Set(seen), new Set([undefined]))
+})
+
+test('each call is a resource that ends', async (t) => {
+  const open = new Set()
+  const hook = createHook({
+    init: (id, type) => type === 'GRPCCALL' && open.add(id),
+    destroy: (id) => open.delete(id),
+  })
+  const { port } = await serve(t, grpc, handlers)
+  const client = connect(t, grpc, port)
+  hook.enable()
+  t.after(() => hook.disable())
+  const call = client.chat()
+  call.write('x')
+  await new Promise((resolve) => call.once('data', resolve))
+  assert.equal(open.size, 2)
+  call.on('error', () => {})
+  call.cancel()
+  await client.one('x')
+  while (open.size > 0) await new Promise(setImmediate)
+})
