@@ -29,9 +29,6 @@ const HELD = 64 * 1024 * 1024
 /** Calls of one connection at a time. */
 const MAX_CALLS = 4096
 const MAX_METADATA = 64 * 1024
-/** Pings that may come too soon; and milliseconds between those that come while there are no calls, where pings are limited. */
-const PING_STRIKES = 2
-const IDLE_PING_INTERVAL = 2 * 60 * 60 * 1000
 const PROBE = Buffer.from('ironwire')
 
 class Link extends Base {
@@ -67,7 +64,6 @@ class Link extends Base {
     const window = options['grpc-node.flow_control_window'] ?? STREAM_WINDOW
     const headers = options['grpc.max_metadata_size'] ?? MAX_METADATA
     this.window = window
-    const pings = isServer ? (options['grpc.http2.min_ping_interval_without_data_ms'] ?? -1) : -1
     const status = native.grpcAttach(
       id,
       isServer,
@@ -77,9 +73,6 @@ class Link extends Base {
       Math.min(maxReceive, UNLIMITED),
       this.held,
       headers,
-      pings,
-      options['grpc.keepalive_permit_without_calls'] ? pings : IDLE_PING_INTERVAL,
-      options['grpc.http2.max_ping_strikes'] ?? PING_STRIKES,
     )
     if (status < 0) this.lose(systemError(status, 'read'))
     else this.keepAlive()

@@ -23,6 +23,9 @@ const CANCEL = 8
 const LAST_STREAM = 2 ** 31 - 1
 /** Milliseconds in which a client hears that. */
 const HEARING = 5000
+/** Pings that may come too soon; and milliseconds between those that come while there are no calls, where pings are limited. */
+const PING_STRIKES = 2
+const IDLE_PING_INTERVAL = 2 * 60 * 60 * 1000
 /** Servers have no use for what clients want. */
 const NO_CONFIG = { 'grpc.service_config_disable_resolution': 1 }
 /** The longest that Node's timers take, which is no end. */
@@ -62,7 +65,13 @@ class ServerLink extends Link {
 
   attach() {
     super.attach()
+    if (this.closing) return
     const { options } = this
+    const pings = options['grpc.http2.min_ping_interval_without_data_ms']
+    if (pings >= 0) {
+      const idle = options['grpc.keepalive_permit_without_calls'] ? pings : IDLE_PING_INTERVAL
+      native.grpcLimitPings(this.id, pings, idle, options['grpc.http2.max_ping_strikes'] ?? PING_STRIKES)
+    }
     const age = options['grpc.max_connection_age_ms']
     if (age < MAX_DELAY) this.age = after(age * (1 + (Math.random() * 2 - 1) * AGE_JITTER), () => this.retire())
     const rest = options['grpc.max_connection_idle_ms']

@@ -160,6 +160,7 @@ pub fn register(functions: &mut Functions<Engine>) {
         Ok(sent.is_some())
     });
     functions.add("grpcGoaway", goaway);
+    functions.add("grpcLimitPings", limit_pings);
     functions.add("grpcForget", |engine, args| {
         engine.state(args.uint(0)?, |grpc: &mut Connection| grpc.session.forget());
         Ok(())
@@ -180,8 +181,7 @@ fn path(grpc: &Rc<Links>, _engine: &Engine, args: &Args) -> Outcome<i32> {
     Ok(*paths.entry(path).or_insert(next) as i32)
 }
 
-/// `(id, isServer, maxStreams, streamWindow, window, maxMessage, maxHeld, maxHeaderList, pingInterval | -1, idlePingInterval, pingStrikes)`: the
-/// connection speaks gRPC from now on, and is read.
+/// `(id, isServer, maxStreams, streamWindow, window, maxMessage, maxHeld, maxHeaderList)`: the connection speaks gRPC from now on, and is read.
 fn attach(grpc: &Rc<Links>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let id = args.uint(0)?;
     let role = if args.boolean(1)? { Role::Server } else { Role::Client };
@@ -196,23 +196,29 @@ fn attach(grpc: &Rc<Links>, engine: &Engine, args: &Args) -> Outcome<i32> {
         message: args.uint(5)?,
         held: args.uint(6)? as usize,
     };
-    let interval = args.double(8)?;
-    let pings = PingLimits {
-        interval: interval as u64,
-        idle_interval: args.double(9)? as u64,
-        strikes: args.uint(10)?,
-    };
     // All calls that there may be at a time may be cancelled together, or run out of time, and so may the next ones.
     let most = settings.max_concurrent_streams.clamp(LEAST_RESETS, MOST_RESETS);
     let session = SessionLimits {
         resets: (2 * most, most / 4),
-        pings: (interval >= 0.0).then_some(pings),
         ..SessionLimits::default()
     };
     let mut out = Vec::new();
     let mut link = Link::new(role, settings, session, limits, engine.now(), &mut out);
     link.http2().set_window(window, &mut out);
     Ok(grpc.attach(engine, id, link, &out))
+}
+
+/// `(id, interval, idleInterval, strikes)`: how often the peer may ask whether we are there, in milliseconds.
+fn limit_pings(engine: &Engine, args: &Args) -> Outcome<()> {
+    let limits = PingLimits {
+        interval: args.double(1)? as u64,
+        idle_interval: args.double(2)? as u64,
+        strikes: args.uint(3)?,
+    };
+    engine.state(args.uint(0)?, |grpc: &mut Connection| {
+        grpc.session.http2().limit_pings(limits)
+    });
+    Ok(())
 }
 
 /// `(id, head, timeout | -1, metadata, bits, message, length)`: begins a call with the fields that all of its method have and its own, and sends its message if `bits` say that there is one. Returns its

@@ -3,8 +3,6 @@
 //! Nothing is counted over a connection's life: an honest peer that stays for months would reach any such number. What is cheap to ask and
 //! costly, or useless, to answer is paid from a [`Budget`], which refills with time.
 
-use super::pings::PingLimits;
-
 /// The limits of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -22,8 +20,6 @@ pub struct Limits {
     pub malformed: (u32, u32),
     /// Frames that carry nothing: at once, and per second.
     pub chatter: (u32, u32),
-    /// How often it may ask whether we are there, besides.
-    pub pings: Option<PingLimits>,
 }
 
 impl Default for Limits {
@@ -42,7 +38,6 @@ impl Default for Limits {
             malformed: (1000, 33),
             // A browser that changes the priorities of a page's streams, or a gRPC client that measures the round trip, stays far below.
             chatter: (10_000, 1000),
-            pings: None,
         }
     }
 }

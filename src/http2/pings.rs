@@ -11,7 +11,7 @@ pub struct PingLimits {
     pub strikes: u32,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Pings {
     limits: Option<PingLimits>,
     /// When the last came, since something was sent.
@@ -20,11 +20,10 @@ pub(super) struct Pings {
 }
 
 impl Pings {
-    pub fn new(limits: Option<PingLimits>) -> Pings {
+    pub fn new(limits: PingLimits) -> Pings {
         Pings {
-            limits,
-            last: None,
-            strikes: 0,
+            limits: Some(limits),
+            ..Pings::default()
         }
     }
 

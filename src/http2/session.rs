@@ -6,7 +6,7 @@ use super::fields::Fields;
 use super::frame::{self, Code, DEFAULT_WINDOW, Error, Frame, HEAD, Head, PREFACE, flag, kind};
 use super::hpack::{Decoder, Encoder};
 use super::limits::{Budget, Limits};
-use super::pings::Pings;
+use super::pings::{PingLimits, Pings};
 use super::settings::Settings;
 use super::stream::Stream;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -216,7 +216,7 @@ impl Session {
             resets: Budget::new(limits.resets, now),
             malformed: Budget::new(limits.malformed, now),
             chatter: Budget::new(limits.chatter, now),
-            pings: Pings::new(limits.pings),
+            pings: Pings::default(),
             now,
             dribbled: false,
             credited: BTreeSet::new(),
@@ -232,6 +232,11 @@ impl Session {
     /// From now on, data that were told count as taken only when [`Session::take`] says so.
     pub fn take_by_hand(&mut self) {
         self.by_hand = true;
+    }
+
+    /// How often the peer may ask whether we are there.
+    pub fn limit_pings(&mut self, limits: PingLimits) {
+        self.pings = Pings::new(limits);
     }
 
     /// The peer resets a stream at that time, in milliseconds, if it is still there: that is no misuse.
@@ -569,9 +574,15 @@ impl Session {
         self.past.iter().rev().find(of).map(|&(_, past)| past)
     }
 
+    /// Whether a stream was there so long ago that nobody knows how it has ended.
+    pub(super) fn is_forgotten(&self, stream: u32) -> bool {
+        !self.is_idle(stream) && self.past(stream).is_none()
+    }
+
     /// Whether what comes on a stream that is not there is passed over.
     fn is_passed_over(&self, stream: u32) -> bool {
         self.past(stream) == Some(Past::Reset)
+            || self.is_ours(stream) && self.is_forgotten(stream)
             || !self.is_ours(stream) && self.last_handled.is_some_and(|last| stream > last)
     }
 

@@ -2,7 +2,6 @@
 
 use super::frame::{self, Code, Frame, HEAD, Head, PREFACE, flag, kind, setting};
 use super::hpack::{Encoder, Field, Indexing};
-use super::pings::Pings;
 use super::{Event, Limits, PingLimits, Role, Session, Settings, pairs};
 use proptest::prelude::*;
 
@@ -956,6 +955,34 @@ fn resets_of_what_has_expired_or_was_earned_are_no_attack() {
 }
 
 #[test]
+fn what_comes_late_on_many_streams_that_were_reset_is_passed_over() {
+    let request = b":method\0GET\0:scheme\0http\0:path\0/\0:authority\0a\0";
+    let mut pair = Pair::client();
+    for _ in 0..2000 {
+        let stream = pair.session.request(request, true, &mut pair.out).unwrap();
+        pair.session.reset(stream, Code::CANCEL, &mut pair.out).unwrap();
+    }
+    pair.sent();
+    for stream in (1..4000).step_by(2) {
+        pair.headers(stream, &[(":status", "200")], false);
+        pair.frame(kind::DATA, flag::END_STREAM, stream, b"late").feed();
+    }
+    assert!(!pair.session.is_over());
+    assert!(pair.sent().iter().all(|(head, _)| head.kind != kind::RST_STREAM));
+    let mut pair = Pair::server();
+    for stream in (1..4000).step_by(2) {
+        pair.headers(stream, POST, false).feed();
+        pair.session.reset(stream, Code::CANCEL, &mut pair.out).unwrap();
+    }
+    pair.sent();
+    for stream in (1..4000).step_by(2) {
+        pair.frame(kind::DATA, 0, stream, b"late").feed();
+    }
+    assert!(!pair.session.is_over());
+    assert!(pair.sent().iter().all(|(head, _)| head.kind != kind::RST_STREAM));
+}
+
+#[test]
 fn pings_are_answered_as_often_as_they_may_come() {
     let limited = |strikes| {
         let mut pair = Pair::server();
@@ -964,7 +991,7 @@ fn pings_are_answered_as_often_as_they_may_come() {
             idle_interval: 1000,
             strikes,
         };
-        pair.session.pings = Pings::new(Some(pings));
+        pair.session.limit_pings(pings);
         pair
     };
     let ping = |pair: &mut Pair, after: u64| {
