@@ -1,5 +1,7 @@
 """Python's gRPC, as a peer of ours: the interop tests' server and client, and clients of health and reflection services.
 
+With IRONWIRE_TLS, which names a folder, over TLS: ca.pem, cert.pem and key.pem are there. With IRONWIRE_GZIP, messages are compressed.
+
   peer.py serve DESCRIPTORS                 prints its port, and serves until its input ends
   peer.py client DESCRIPTORS PORT           runs all cases: a line of JSON for each, with its error or null
   peer.py health DESCRIPTORS PORT           what a health service answers
@@ -7,6 +9,7 @@
 """
 
 import json
+import os
 import sys
 import time
 from concurrent import futures
@@ -17,7 +20,28 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 INITIAL = 'x-grpc-test-echo-initial'
 TRAILING = 'x-grpc-test-echo-trailing-bin'
 OPTIONS = [('grpc.use_local_subchannel_pool', 1)]
+TLS = os.environ.get('IRONWIRE_TLS')
+COMPRESSION = grpc.Compression.Gzip if 'IRONWIRE_GZIP' in os.environ else None
 GENEROUS = 30
+
+
+
+def read(name):
+    with open(os.path.join(TLS, name), 'rb') as file:
+        return file.read()
+
+
+def connect(address):
+    if TLS is None:
+        return grpc.insecure_channel(address, OPTIONS, COMPRESSION)
+    return grpc.secure_channel(address, grpc.ssl_channel_credentials(read('ca.pem')), OPTIONS, COMPRESSION)
+
+
+def listen(server):
+    if TLS is None:
+        return server.add_insecure_port('127.0.0.1:0')
+    return server.add_secure_port('127.0.0.1:0', grpc.ssl_server_credentials([(read('key.pem'), read('cert.pem'))]))
+
 
 pool = descriptor_pool.DescriptorPool()
 with open(sys.argv[2], 'rb') as file:
@@ -111,7 +135,7 @@ class Service:
 def serve():
     from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-    server = grpc.server(futures.ThreadPoolExecutor(max_workers=16))
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=16), compression=COMPRESSION)
     service = Service()
     handlers = {
         name: getattr(grpc, kind + '_rpc_method_handler')(
@@ -126,7 +150,7 @@ def serve():
     servicer.set('', health_pb2.HealthCheckResponse.SERVING)
     servicer.set('down', health_pb2.HealthCheckResponse.NOT_SERVING)
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-    port = server.add_insecure_port('127.0.0.1:0')
+    port = listen(server)
     server.start()
     print(port, flush=True)
     sys.stdin.read()
@@ -172,7 +196,7 @@ def fails(call):
 class Cases:
     def __init__(self, address):
         self.address = address
-        self.channel = grpc.insecure_channel(address, OPTIONS)
+        self.channel = connect(address)
         self.stub = Stub(self.channel)
 
     def empty_unary(self):
@@ -285,7 +309,7 @@ class Cases:
 
     def channel_soak(self):
         for _ in range(5):
-            with grpc.insecure_channel(self.address, OPTIONS) as channel:
+            with connect(self.address) as channel:
                 self.large_unary(Stub(channel))
 
 
@@ -310,7 +334,7 @@ def health(address):
 
     Request = health_pb2.HealthCheckRequest
     name = health_pb2.HealthCheckResponse.ServingStatus.Name
-    with grpc.insecure_channel(address, OPTIONS) as channel:
+    with connect(address) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         answers = [name(stub.Check(Request(service=service), timeout=GENEROUS).status) for service in ('', 'down')]
         code, _ = fails(lambda: stub.Check(Request(service='unknown'), timeout=GENEROUS))
@@ -325,7 +349,7 @@ def health(address):
 def reflection(address, names):
     from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
-    with grpc.insecure_channel(address, OPTIONS) as channel:
+    with connect(address) as channel:
         database = ProtoReflectionDescriptorDatabase(channel)
         known = descriptor_pool.DescriptorPool(database)
         print(json.dumps(sorted(database.get_services())))
@@ -339,7 +363,7 @@ def reflection(address, names):
 
 
 if __name__ == '__main__':
-    command, address = sys.argv[1], f'127.0.0.1:{sys.argv[3]}' if len(sys.argv) > 3 else None
+    command, address = sys.argv[1], f'localhost:{sys.argv[3]}' if len(sys.argv) > 3 else None
     if command == 'serve':
         serve()
     elif command == 'client':

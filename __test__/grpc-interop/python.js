@@ -34,9 +34,20 @@ function descriptors(t) {
   return file
 }
 
+/** Where Python finds what it needs for TLS, as a variable of its environment. */
+function secure(t, { ca, key, cert }) {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-interop-'))
+  t.after(() => fs.rmSync(folder, { recursive: true, force: true }))
+  for (const [name, text] of Object.entries({ ca, key, cert })) fs.writeFileSync(path.join(folder, `${name}.pem`), text)
+  return { IRONWIRE_TLS: folder }
+}
+
 /** The port of a server that lives until the test ends. */
-async function serve(t) {
-  const child = spawn(python, [script, 'serve', descriptors(t)], { stdio: ['pipe', 'pipe', 'inherit'] })
+async function serve(t, variables = {}) {
+  const child = spawn(python, [script, 'serve', descriptors(t)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: { ...process.env, ...variables },
+  })
   t.after(async () => {
     child.stdin.end()
     if (child.exitCode === null) await once(child, 'exit')
@@ -50,9 +61,10 @@ async function serve(t) {
 }
 
 /** What the script says of its client, as JSON on a line each. */
-async function ask(t, command, ...args) {
+async function ask(t, variables, command, ...args) {
   const child = spawn(python, [script, command, descriptors(t), ...args.map(String)], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...variables },
   })
   let text = ''
   for await (const part of child.stdout) text += part
@@ -62,4 +74,4 @@ async function ask(t, command, ...args) {
     .map((line) => JSON.parse(line))
 }
 
-module.exports = { missing, serve, ask }
+module.exports = { missing, secure, serve, ask }

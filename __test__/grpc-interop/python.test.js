@@ -10,69 +10,87 @@ const { grpc, protobuf } = require('../..')
 const { bind } = require('../grpc/support.js')
 const { cases } = require('../grpc/interop/cases.js')
 const { service } = require('../grpc/interop/service.js')
-const { missing, ask, serve } = require('./python.js')
+const { ca, identity, pairs } = require('../grpc/secure.js')
+const { missing, ask, secure, serve } = require('./python.js')
 
 const { TestService, UnimplementedService } = protobuf.loadSync(
   path.join(__dirname, '..', 'grpc', 'interop', 'test.proto'),
 ).grpc.testing
-const credentials = grpc.credentials.createInsecure()
 
 /** A server of ours until the test ends. */
-async function start(t, ...adders) {
-  const server = new grpc.Server()
-  for (const add of adders) add(server)
+async function start(t, add, credentials, options = {}) {
+  const server = new grpc.Server(options)
+  add(server)
   t.after(() => server.forceShutdown())
-  return bind(grpc, server)
+  return bind(grpc, server, 'localhost:0', credentials)
 }
 
-describe('our client, their server', { skip: missing }, () => {
-  const cleanups = []
-  let port
-  before(async () => {
-    port = await serve({ after: (cleanup) => cleanups.push(cleanup) })
-  })
-  after(async () => {
-    for (const cleanup of cleanups.reverse()) await cleanup()
-  })
-  const make = (t, definition) => {
-    const client = new (grpc.makeClientConstructor(definition))(`127.0.0.1:${port}`, credentials)
-    t.after(() => client.close())
-    return client
-  }
-
-  for (const [name, run] of Object.entries(cases)) {
-    test(name, async (t) => {
-      const client = make(t, TestService)
-      const other = make(t, UnimplementedService)
-      await run({ module: grpc, client, other, connect: () => make(t, TestService) })
+for (const [how, prepare, mine, yours, options = {}] of [
+  ['plain', () => ({}), grpc.ServerCredentials.createInsecure(), grpc.credentials.createInsecure()],
+  [
+    'over TLS',
+    (t) => secure(t, { ca, ...identity }),
+    grpc.ServerCredentials.createSsl(null, pairs(identity)),
+    grpc.credentials.createSsl(ca),
+  ],
+  [
+    'compressed',
+    () => ({ IRONWIRE_GZIP: '1' }),
+    grpc.ServerCredentials.createInsecure(),
+    grpc.credentials.createInsecure(),
+    { 'grpc.default_compression_algorithm': grpc.compressionAlgorithms.gzip },
+  ],
+]) {
+  describe(`our client, their server, ${how}`, { skip: missing }, () => {
+    const cleanups = []
+    let port
+    before(async () => {
+      const lasting = { after: (cleanup) => cleanups.push(cleanup) }
+      port = await serve(lasting, prepare(lasting))
     })
-  }
-
-  test('health', async (t) => {
-    const client = make(t, grpc.health.service)
-    assert.deepEqual(await client.check({}), { status: 'SERVING' })
-    assert.deepEqual(await client.check({ service: 'down' }), { status: 'NOT_SERVING' })
-    await assert.rejects(client.check({ service: 'unknown' }), { code: grpc.status.NOT_FOUND })
-    for await (const { status } of client.watch({ service: 'unknown' })) {
-      assert.equal(status, 'SERVICE_UNKNOWN')
-      break
+    after(async () => {
+      for (const cleanup of cleanups.reverse()) await cleanup()
+    })
+    const make = (t, definition) => {
+      const client = new (grpc.makeClientConstructor(definition))(`localhost:${port}`, yours, options)
+      t.after(() => client.close())
+      return client
     }
-  })
-})
 
-test('their client, our server', { skip: missing }, async (t) => {
-  const port = await start(t, (server) => server.addService(TestService, service(grpc)))
-  const results = await ask(t, 'client', port)
-  assert.deepEqual(
-    results,
-    Object.keys(cases).map((name) => [name, null]),
-  )
-})
+    for (const [name, run] of Object.entries(cases)) {
+      test(name, async (t) => {
+        const client = make(t, TestService)
+        const other = make(t, UnimplementedService)
+        await run({ module: grpc, client, other, connect: () => make(t, TestService) })
+      })
+    }
+
+    test('health', async (t) => {
+      const client = make(t, grpc.health.service)
+      assert.deepEqual(await client.check({}), { status: 'SERVING' })
+      assert.deepEqual(await client.check({ service: 'down' }), { status: 'NOT_SERVING' })
+      await assert.rejects(client.check({ service: 'unknown' }), { code: grpc.status.NOT_FOUND })
+      for await (const { status } of client.watch({ service: 'unknown' })) {
+        assert.equal(status, 'SERVICE_UNKNOWN')
+        break
+      }
+    })
+  })
+
+  test(`their client, our server, ${how}`, { skip: missing }, async (t) => {
+    const port = await start(t, (server) => server.addService(TestService, service(grpc)), mine, options)
+    const results = await ask(t, prepare(t), 'client', port)
+    assert.deepEqual(
+      results,
+      Object.keys(cases).map((name) => [name, null]),
+    )
+  })
+}
 
 test('their client, our health service', { skip: missing }, async (t) => {
   const health = new grpc.health.HealthImplementation({ '': 'SERVING', down: 'NOT_SERVING' })
   const port = await start(t, (server) => health.addToServer(server))
-  const [answers] = await ask(t, 'health', port)
+  const [answers] = await ask(t, {}, 'health', port)
   assert.deepEqual(answers, [
     'SERVING',
     'NOT_SERVING',
@@ -93,7 +111,7 @@ for (const [name, load] of [
   test(`their client, our reflection of what ${name} has loaded`, { skip: missing }, async (t) => {
     const reflection = new grpc.reflection.ReflectionService([load(), grpc.health.schema])
     const port = await start(t, (server) => reflection.addToServer(server))
-    const [services, shop] = await ask(t, 'reflection', port, 'shop.Shop')
+    const [services, shop] = await ask(t, {}, 'reflection', port, 'shop.Shop')
     assert.deepEqual(services, ['grpc.health.v1.Health', 'shop.Cellar', 'shop.Shop'])
     assert.deepEqual(shop, [
       'shop.Shop',

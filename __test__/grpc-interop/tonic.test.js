@@ -44,46 +44,53 @@ const { TestService, UnimplementedService } = protobuf.loadSync(
 /** tonic's servers have no trailers of their own, and say of a method that there is not what they say of a service. */
 const { custom_metadata: _, ...able } = cases
 
-describe('our client, their server', { skip: missing }, () => {
-  let child
-  let port
-  before(async () => {
-    child = spawn(peer, ['serve'], { stdio: ['pipe', 'pipe', 'inherit'] })
-    port = Number((await once(child.stdout, 'data'))[0])
-  })
-  after(async () => {
-    child.stdin.end()
-    if (child.exitCode === null) await once(child, 'exit')
-  })
+for (const [how, variables, options] of [
+  ['plain', {}, {}],
+  ['compressed', { IRONWIRE_GZIP: '1' }, { 'grpc.default_compression_algorithm': grpc.compressionAlgorithms.gzip }],
+]) {
+  const env = { ...process.env, ...variables }
 
-  for (const [name, run] of Object.entries(able)) {
-    test(name, async (t) => {
-      const connect = (definition = TestService) => {
-        const Client = grpc.makeClientConstructor(definition)
-        const client = new Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure())
-        t.after(() => client.close())
-        return client
-      }
-      await run({ module: grpc, client: connect(), other: connect(UnimplementedService), connect })
+  describe(`our client, their server, ${how}`, { skip: missing }, () => {
+    let child
+    let port
+    before(async () => {
+      child = spawn(peer, ['serve'], { env, stdio: ['pipe', 'pipe', 'inherit'] })
+      port = Number((await once(child.stdout, 'data'))[0])
     })
-  }
-})
+    after(async () => {
+      child.stdin.end()
+      if (child.exitCode === null) await once(child, 'exit')
+    })
 
-test('their client, our server', { skip: missing }, async (t) => {
-  const server = new grpc.Server()
-  server.addService(TestService, service(grpc))
-  t.after(() => server.forceShutdown())
-  const child = spawn(peer, ['client', await bind(grpc, server)], { stdio: ['ignore', 'pipe', 'inherit'] })
-  let text = ''
-  for await (const part of child.stdout) text += part
-  const results = text
-    .split('\n')
-    .slice(0, -1)
-    .map((line) => line.split('\t'))
-  // A cancellation before the begin, and a method that there is not, cannot be said in tonic.
-  const { cancel_after_begin: _1, unimplemented_method: _2, ...said } = cases
-  assert.deepEqual(
-    results,
-    Object.keys(said).map((name) => [name, '']),
-  )
-})
+    for (const [name, run] of Object.entries(able)) {
+      test(name, async (t) => {
+        const connect = (definition = TestService) => {
+          const Client = grpc.makeClientConstructor(definition)
+          const client = new Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure(), options)
+          t.after(() => client.close())
+          return client
+        }
+        await run({ module: grpc, client: connect(), other: connect(UnimplementedService), connect })
+      })
+    }
+  })
+
+  test(`their client, our server, ${how}`, { skip: missing }, async (t) => {
+    const server = new grpc.Server(options)
+    server.addService(TestService, service(grpc))
+    t.after(() => server.forceShutdown())
+    const child = spawn(peer, ['client', await bind(grpc, server)], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+    let text = ''
+    for await (const part of child.stdout) text += part
+    const results = text
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => line.split('\t'))
+    // A cancellation before the begin, and a method that there is not, cannot be said in tonic.
+    const { cancel_after_begin: _1, unimplemented_method: _2, ...said } = cases
+    assert.deepEqual(
+      results,
+      Object.keys(said).map((name) => [name, '']),
+    )
+  })
+}

@@ -33,7 +33,7 @@ function client(t, target, options = {}, module = grpc) {
 
 /** Resolves when `condition` holds, which is looked at in each turn of the loop. */
 async function until(condition) {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1))
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 1))
 }
 
 const stateOf = (made) => made.getChannel().getConnectivityState(false)
@@ -101,7 +101,7 @@ test('a resolver of one’s own', async (t) => {
   assert.equal(nameOf(await answer), 'a')
   // What is found later is taken at once.
   resolver.find([b.port])
-  while (nameOf(await one(made, 'x')) !== 'b');
+  await until(async () => nameOf(await one(made, 'x')) === 'b')
   await until(() => a.server.links.size === 0)
   // What cannot be found does not matter while there is a connection.
   resolver.fail('nothing there')
@@ -286,6 +286,16 @@ test('clients of one target, with the same options and credentials, share a conn
   assert.equal(server.links.size, 5)
   clients[0].close()
   await until(() => server.links.size === 4)
+})
+
+test('a call goes on a connection that another client has made anew', { timeout: 30_000 }, async (t) => {
+  const { port, server } = await named(t, 'a')
+  const clients = [1, 2].map(() => client(t, `127.0.0.1:${port}`))
+  for (const made of clients) await one(made, 'x')
+  for (const link of server.links) link.drain()
+  await until(() => clients.every((made) => made.getChannel().getConnectivityState(false) === IDLE))
+  for (const made of clients) await one(made, 'x')
+  assert.equal(server.links.size, 1)
 })
 
 test('a call goes on when its client is closed, whoever else has the connection', async (t) => {

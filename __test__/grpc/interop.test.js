@@ -8,6 +8,7 @@ const { protobuf } = require('ironwire')
 const { grpc, peer, loader, missing, bind } = require('./support.js')
 const { cases } = require('./interop/cases.js')
 const { service } = require('./interop/service.js')
+const { ca, identity, pairs } = require('./secure.js')
 
 const file = path.join(__dirname, 'interop', 'test.proto')
 const ours = protobuf.loadSync(file).grpc.testing
@@ -21,7 +22,8 @@ function definitions(module) {
   return { TestService: TestService.service, UnimplementedService: UnimplementedService.service }
 }
 
-function clients(module, address, credentials = module.credentials.createInsecure()) {
+/** What the cases take. */
+function clients(module, address, credentials) {
   const { TestService, UnimplementedService } = definitions(module)
   const connect = (definition = TestService) =>
     new (module.makeClientConstructor(definition, 'Test'))(address, credentials, {
@@ -30,21 +32,28 @@ function clients(module, address, credentials = module.credentials.createInsecur
   return { module, connect, client: connect(), other: connect(UnimplementedService) }
 }
 
-for (const [name, S, C] of [
-  ['ours, both', grpc, grpc],
-  ['our server', grpc, peer],
-  ['our client', peer, grpc],
+const plain = (S, C) => [S.ServerCredentials.createInsecure(), C.credentials.createInsecure()]
+const secure = (S, C) => [S.ServerCredentials.createSsl(null, pairs(identity)), C.credentials.createSsl(ca)]
+const overTls = ['large_unary', 'ping_pong', 'custom_metadata', 'status_code_and_message', 'channel_soak']
+
+for (const [name, S, C, make, names] of [
+  ['ours, both', grpc, grpc, plain, Object.keys(cases)],
+  ['our server', grpc, peer, plain, Object.keys(cases)],
+  ['our client', peer, grpc, plain, Object.keys(cases)],
+  ['our server, over TLS', grpc, peer, secure, overTls],
+  ['our client, over TLS', peer, grpc, secure, overTls],
 ]) {
   describe(name, { skip: name !== 'ours, both' && missing }, () => {
-    for (const [name, run] of Object.entries(cases)) {
+    for (const name of names) {
       test(name, async (t) => {
+        const [mine, yours] = make(S, C)
         const server = new S.Server()
         server.addService(definitions(S).TestService, service(S))
         t.after(() => server.forceShutdown())
-        const peers = clients(C, `127.0.0.1:${await bind(S, server)}`)
+        const peers = clients(C, `localhost:${await bind(S, server, 'localhost:0', mine)}`, yours)
         t.after(() => peers.client.close())
         t.after(() => peers.other.close())
-        await run(peers)
+        await cases[name](peers)
       })
     }
   })

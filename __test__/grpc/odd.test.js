@@ -179,3 +179,85 @@ test('a call to a service of etcd that nobody serves ends, and the next goes to 
   streams[0].write({ header: fake.HEADER, watchId: 1, events: [{ type: 0, kv }] })
   assert.equal(await waiting, 'y')
 })
+
+test('a connection that is done is let go also when the server does not read what is left', async (t) => {
+  const { port } = await serve(t, grpc, { ...echo, chat() {} })
+  const client = connect(t, grpc, port)
+  assert.equal(await client.one('x'), 'x')
+  const link = client.getChannel().picker.pick()
+  const call = client.chat()
+  call.on('error', () => {})
+  for (let i = 0; i < 100; i++) call.write('x'.repeat(100_000))
+  call.cancel()
+  client.close()
+  // Nothing can have been read in this turn.
+  assert.notEqual(link.lingering, undefined)
+  await until(() => link.closing)
+})
+
+test('who finds a server that others have failed to reach is told why', async (t) => {
+  const target = '127.0.0.1:1'
+  const options = { 'grpc.primary_user_agent': 'told why' }
+  const clients = [1, 2].map(
+    () => new (grpc.makeClientConstructor(service, 'Texts'))(target, credentials.createInsecure(), options),
+  )
+  t.after(() => {
+    for (const client of clients) client.close()
+  })
+  for (const client of clients)
+    await assert.rejects(client.one('x'), { details: /Last error: Error: connect ECONNREFUSED/ })
+})
+
+test('resolvers that do as they like', { timeout: 30_000 }, async (t) => {
+  const { port } = await serve(t, grpc, echo)
+  const good = { ok: true, value: [{ addresses: [{ host: '127.0.0.1', port }] }] }
+  const wrong = (value) => (listener) => listener(value, {}, null, '')
+  const noList = 'What the resolver has given is no list of endpoints'
+  const ways = [
+    [wrong(good), 'x'],
+    [thrower, 'The resolver has failed: mine'],
+    [wrong(undefined), noList],
+    [wrong({ ok: false }), noList],
+    [wrong({ ok: true }), noList],
+    [wrong({ ok: true, value: [null] }), noList],
+    [wrong({ ok: true, value: [{}] }), noList],
+    [wrong({ ok: true, value: [{ addresses: [null] }] }), noList],
+  ]
+  let way
+  const made = []
+  class Own {
+    constructor(_target, listener) {
+      this.listener = listener
+      made.push(this)
+    }
+    updateResolution() {
+      way(this.listener)
+    }
+    destroy() {
+      thrower()
+    }
+    static getDefaultAuthority() {
+      return 'own'
+    }
+  }
+  grpc.experimental.registerResolver('odd', Own)
+  for (const [does, expected] of ways) {
+    way = does
+    const client = connectTo('odd:x')
+    const answer = await client.one('x').catch(({ code, details }) => {
+      assert.equal(code, status.UNAVAILABLE)
+      return details
+    })
+    assert.equal(answer, expected)
+    const channel = client.getChannel()
+    assert.equal(channel.active, 0)
+    assert.throws(() => client.close(), { message: 'mine' })
+    // Nobody is there any more.
+    made.at(-1).listener(good, {}, null, '')
+    assert.equal(channel.balancer.current, null)
+  }
+})
+
+function thrower() {
+  throw new Error('mine')
+}

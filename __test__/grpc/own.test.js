@@ -682,5 +682,27 @@ test('what is not there says so', () => {
   const code = 'IRONWIRE_GRPC_UNSUPPORTED'
   const insecure = grpc.credentials.createInsecure()
   assert.throws(() => new grpc.Client('xds:///x', insecure), { code })
-  assert.throws(() => new grpc.Server({ 'grpc.server_call_metric_recording': 1 }), { code })
+  assert.throws(() => new grpc.Server({ 'grpc-node.max_session_memory': 10 }), { code })
+})
+
+test('a handler that awaits what is there already has gone on before it hears of messages', async (t) => {
+  const notes = []
+  const { port } = await serve(t, grpc, {
+    async gather(call, callback) {
+      call.on('data', (word) => notes.push(word))
+      call.on('end', () => callback(null, 'all'))
+      await null
+      notes.push('awaited')
+    },
+  })
+  const client = connect(t, grpc, port)
+  await new Promise((resolve, reject) =>
+    client.waitForReady(Date.now() + 10_000, (error) => (error ? reject(error) : resolve())),
+  )
+  // All of it comes in one read.
+  const call = client.gather()
+  call.write('a')
+  call.end('b')
+  assert.equal(await call.response, 'all')
+  assert.deepEqual(notes, ['awaited', 'a', 'b'])
 })

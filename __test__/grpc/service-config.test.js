@@ -428,7 +428,10 @@ function hedged(behave) {
   const handle = (call, request, yes, no) => {
     const number = asked.push([request, call.metadata.get(PREVIOUS)[0]])
     call.on('cancelled', () => cancelled++)
-    behave(number, { yes: () => yes(`answer ${number}`), no: (code) => no({ code, details: `no ${number}` }) })
+    behave(number, {
+      yes: () => yes(`answer ${number}`),
+      no: (code, details = `no ${number}`) => no({ code, details }),
+    })
   }
   const handlers = {
     one: (call, callback) => handle(call, call.request, (value) => callback(null, value), callback),
@@ -466,12 +469,12 @@ for (const kind of Object.keys(kinds)) {
   })
 
   same(`hedging, ${kind}: all fail`, async ({ S, C, t }) => {
-    const { handlers, asked } = hedged((_number, { no }) => no(status.UNAVAILABLE))
+    const { handlers, asked } = hedged((_number, { no }) => no(status.UNAVAILABLE, 'no'))
     const { port } = await serve(t, S, handlers)
     const client = connect(t, C, port, configured(forAll({ hedgingPolicy })))
-    // The one that fails last has the word.
+    // Whichever attempt ends last says how, and its metadata say which that is.
     const seen = await ends(client, kind)
-    return [seen.map(([event]) => event), seen.find(([event]) => event === 'status')[1], asked.length]
+    return [seen.map(([event, what]) => [event, what?.message ?? what]), asked]
   })
 
   same(`hedging, ${kind}: one fails for good`, async ({ S, C, t }) => {

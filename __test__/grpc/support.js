@@ -51,11 +51,9 @@ async function serve(t, module, handlers, options = {}, definition = service) {
   return { server, port }
 }
 
-function bind(module, server, address = '127.0.0.1:0') {
+function bind(module, server, address = '127.0.0.1:0', credentials = module.ServerCredentials.createInsecure()) {
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, module.ServerCredentials.createInsecure(), (error, port) =>
-      error ? reject(error) : resolve(port),
-    )
+    server.bindAsync(address, credentials, (error, port) => (error ? reject(error) : resolve(port)))
   })
 }
 

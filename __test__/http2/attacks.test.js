@@ -7,32 +7,13 @@ const assert = require('node:assert/strict')
 const { once } = require('node:events')
 const net = require('node:net')
 const test = require('node:test')
+const { KIND, PREFACE, frame, literal, word } = require('./frames.js')
 const { ask, core, ours } = require('./support.js')
 const { usage } = require('../../lib/engine.js')
 
-const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
-const KIND = { data: 0, headers: 1, priority: 2, reset: 3, settings: 4, ping: 6, goaway: 7, window: 8, continuation: 9 }
 /** `:method GET`, `:scheme http`, `:path /`, `:authority a`, all of the static table or spelled out. */
 const GET = Buffer.from([0x82, 0x86, 0x84, 0x01, 0x01, 0x61])
 const POST = Buffer.from([0x83, 0x86, 0x84, 0x01, 0x01, 0x61])
-
-function frame(kind, flags, stream, payload = Buffer.alloc(0)) {
-  const head = Buffer.alloc(9)
-  head.writeUIntBE(payload.length, 0, 3)
-  head[3] = kind
-  head[4] = flags
-  head.writeUInt32BE(stream, 5)
-  return Buffer.concat([head, payload])
-}
-
-function word(value) {
-  const bytes = Buffer.alloc(4)
-  bytes.writeUInt32BE(value)
-  return bytes
-}
-
-const literal = (name, value) =>
-  Buffer.concat([Buffer.from([0, name.length]), Buffer.from(name), Buffer.from([value.length]), Buffer.from(value)])
 
 async function listen(handler, options = {}) {
   const server = ours.createServer(options, handler)

@@ -1,6 +1,7 @@
 'use strict'
 
-// HTTP/2 servers, over TLS and without it (by prior knowledge), driven by nghttp2's h2load. As with HTTP/1, the measure is CPU time per request.
+// HTTP/2 servers, over TLS and without it (by prior knowledge), driven by nghttp2's h2load; and clients, which all ask the same server. As with HTTP/1,
+// the measure is CPU time per request.
 
 const { execFile } = require('node:child_process')
 const path = require('node:path')
@@ -54,6 +55,14 @@ const loads = [
   { name: '64 KiB over TLS, 16 connections, 4 streams each', program: 'secure large', connections: 16, streams: 4 },
 ]
 
+/** What clients ask for, over one connection. */
+const asked = [
+  { name: 'client, hello, 32 streams', program: 'hello', streams: 32 },
+  { name: 'client, hello, 1 stream', program: 'hello', streams: 1 },
+  { name: 'client, 64 KiB, 4 streams', program: 'large', streams: 4 },
+  { name: 'client, hello over TLS, 32 streams', program: 'secure', streams: 32 },
+]
+
 /** Asks for so many seconds; returns how many requests were answered, and how many that is a second. */
 async function drive(core, port, { program, connections, streams }, seconds) {
   const command = ['h2load', '-D', String(seconds), '-c', String(connections), '-m', String(streams)]
@@ -66,8 +75,27 @@ async function drive(core, port, { program, connections, streams }, seconds) {
   return { requests: Number(done), rate: Number(done) / seconds }
 }
 
+/** Clients on the measured core, and a server of ours for all of them on the other. */
+async function measureClients({ name, program, streams }, { chosen, cores, rounds, seconds }) {
+  const file = (which) => path.join(__dirname, `${which}.js`)
+  const starts = [[file('server'), ['ironwire'], cores?.load]]
+  for (const one of chosen) starts.push([file('client'), [one], cores?.measured])
+  const results = await withChildren(starts, async ([server, ...clients]) => {
+    const port = await server.call('listen', program)
+    const contenders = []
+    for (const [i, child] of clients.entries()) {
+      await child.call('connect', port, program.startsWith('secure'))
+      await child.call('run', streams, seconds)
+      contenders.push({ name: chosen[i], child })
+    }
+    return interleave({ contenders, rounds, sample: ({ child }) => child.call('run', streams, seconds) })
+  })
+  return { name, results }
+}
+
 exports.run = async ({ rounds, seconds, wants, wantsCase }, notes) => {
-  if (!onPath('h2load')) throw new Error("http2 needs nghttp2's h2load (Debian's nghttp2-client)")
+  const servers = loads.filter(({ name }) => wantsCase(name))
+  if (servers.length > 0 && !onPath('h2load')) throw new Error("http2 needs nghttp2's h2load (Debian's nghttp2-client)")
   const cores = twoCores(notes)
   // It takes whole seconds.
   const duration = Math.max(1, Math.round(seconds))
@@ -75,7 +103,7 @@ exports.run = async ({ rounds, seconds, wants, wantsCase }, notes) => {
   notes.push(missing ? `nginx is left out: ${missing}` : `nginx is ${nginx.version()}: one worker`)
   const among = names.filter((name) => wants(name) && !(name === 'nginx' && missing))
   const cases = []
-  for (const load of loads.filter(({ name }) => wantsCase(name))) {
+  for (const load of servers) {
     const chosen = among.filter((name) => name !== 'nginx' || load.program in nginxOf)
     const starts = chosen.map((name) =>
       name === 'nginx'
@@ -101,5 +129,7 @@ exports.run = async ({ rounds, seconds, wants, wantsCase }, notes) => {
     })
     cases.push({ name: load.name, results })
   }
+  const setting = { chosen: nodeStyle.filter(wants), cores, rounds, seconds }
+  for (const one of asked.filter(({ name }) => wantsCase(name))) cases.push(await measureClients(one, setting))
   return cases
 }

@@ -7,7 +7,7 @@ const { Backoff } = require('./backoff.js')
 const { connectivityState } = require('./constants.js')
 const { PickFirst } = require('./pick-first.js')
 const { Failing, QUEUE } = require('./picker.js')
-const { createResolver } = require('./resolver.js')
+const { createResolver, unavailable } = require('./resolver.js')
 const { RoundRobin } = require('./round-robin.js')
 const { parseServiceConfig } = require('./service-config.js')
 const { globalPool, SubchannelPool } = require('./subchannel.js')
@@ -69,7 +69,7 @@ class Balancer {
     this.resolver = createResolver(target, (...result) => this.heard(...result), options)
     /** Whether the resolver has been asked, and not destroyed. */
     this.resolves = false
-    this.backoff = new Backoff(options, () => this.resolver.updateResolution())
+    this.backoff = new Backoff(options, () => this.ask())
     this.current = null
     /** The one that takes over when it can. */
     this.next = null
@@ -90,10 +90,11 @@ class Balancer {
     this.next = null
     current?.policy.destroy()
     next?.policy.destroy()
-    if (this.resolves) this.resolver.destroy()
+    const { resolves } = this
     this.resolves = false
     this.backoff.reset()
     this.config = null
+    if (resolves) this.resolver.destroy()
   }
 
   // --- names
@@ -101,13 +102,22 @@ class Balancer {
   resolve() {
     if (this.backoff.isRunning) return
     this.resolves = true
-    this.resolver.updateResolution()
+    this.ask()
+  }
+
+  ask() {
+    try {
+      this.resolver.updateResolution()
+    } catch (error) {
+      this.heard(unavailable(`The resolver has failed: ${error?.message ?? error}`))
+    }
   }
 
   /** Whether what the resolver has found is of use; if not, it is asked again after a while. */
   heard(endpoints, _attributes, serviceConfig, note) {
     if (!this.resolves) return false
-    const isOfUse = this.use(endpoints, serviceConfig, note ?? '')
+    const found = isResult(endpoints) ? endpoints : unavailable('What the resolver has given is no list of endpoints')
+    const isOfUse = this.use(found, serviceConfig, note ?? '')
     if (!this.resolves) return false
     if (isOfUse) this.backoff.reset()
     else this.backoff.start()
@@ -168,6 +178,12 @@ class Balancer {
     this.channel.update(state, picker)
   }
 }
+
+/** What a program's resolver gives may be anything. */
+const isResult = (result) =>
+  result?.ok === true ? Array.isArray(result.value) && result.value.every(isEndpoint) : Boolean(result?.error)
+
+const isEndpoint = (endpoint) => Array.isArray(endpoint?.addresses) && endpoint.addresses.every(Boolean)
 
 /** A service config of a resolver's, which is `{ ok, value }` or `{ ok, error }`. */
 function read(serviceConfig) {

@@ -52,7 +52,10 @@ function handle(link, at, text, body) {
     case CALL: {
       const metadata = part + words[at + PATH_LENGTH]
       const method = words[at + METHOD]
-      link.onCall(stream, method, text.slice(part, metadata), words[at + TIMEOUT], text.slice(metadata, end))
+      const path = text.slice(part, metadata)
+      const hasBegun = link.onCall(stream, method, path, words[at + TIMEOUT], text.slice(metadata, end))
+      // A handler that awaits what is there already has gone on before it hears of the caller's messages.
+      if (hasBegun) runTicks()
       return
     }
     case METADATA: {

@@ -6,6 +6,7 @@ const process = require('node:process')
 const { clearInterval, clearTimeout, setInterval, setTimeout } = require('node:timers')
 const { Deadlines } = require('../rpc/deadlines.js')
 const { Balancer } = require('./balancer.js')
+const { compressionOf } = require('./compression.js')
 const { connectivityState, status } = require('./constants.js')
 const { ChannelCredentials } = require('./credentials.js')
 const { refuseMissing, unsupported } = require('./errors.js')
@@ -54,6 +55,7 @@ class Channel {
     this.channelCredentials = credentials
     /** What the credentials add to each call, or null for nothing. */
     this.credentials = credentials._ofCalls()
+    this.compression = compressionOf(options)
     this.target = parseTarget(target)
     const authority = getDefaultAuthority(this.target)
     this.authority = options['grpc.default_authority'] ?? authority
@@ -185,8 +187,10 @@ class Channel {
     if (this.state === SHUTDOWN) return call.fail(status.UNAVAILABLE, 'Channel closed before call started')
     if (this.methods !== null && this.configure(call)) return
     if (this.pending.size === 0 && this.place(call)) return
+    // It may be there at once, if another channel has it.
+    this.wait(call)
     this.connect()
-    if (!this.refuse(call)) this.wait(call)
+    if (this.pending.has(call)) this.refuse(call)
   }
 
   /** Begins a call on a connection, if there is one that takes it. */

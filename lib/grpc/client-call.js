@@ -22,7 +22,7 @@ const { adopt, leave } = require('./parents.js')
 const { tellPrevious } = require('./retry.js')
 const { CallScope } = require('./scope.js')
 
-const { END, MESSAGE } = constants.grpcSend
+const { END, FRAMES, MESSAGE } = constants.grpcSend
 const { NONE } = constants.grpcStatus
 const EMPTY = Buffer.alloc(0)
 const ignore = () => {}
@@ -83,6 +83,10 @@ class ClientCall {
     channel.active++
     this.method = method
     this.fields = fieldsOf(metadata)
+    const { compression } = channel
+    /** How its messages are compressed, or null for not at all. */
+    this.compression = compression?.isTaken ? compression : null
+    if (this.compression !== null) this.fields += compression.field
     this.credentials = credentialsOf(options.credentials, channel.credentials)
     /** What the caller has given, and whether the credentials have added something to that for the next attempt. */
     this.ownFields = this.fields
@@ -166,8 +170,9 @@ class ClientCall {
     const { method, message } = this
     const head = this.channel.head(method.path, this.host)
     const timeout = this.deadline === Infinity ? -1 : Math.max(this.deadline - Date.now(), 0)
+    const isFramed = this.compression !== null
     const stream =
-      message === undefined
+      message === undefined || isFramed
         ? native.grpcCall(link.id, head, timeout, this.fields, 0, EMPTY, 0)
         : native.grpcCall(link.id, head, timeout, this.fields, MESSAGE | END, message, message.length)
     if (stream < 0) {
@@ -187,6 +192,7 @@ class ClientCall {
     this.sent = true
     this.isVouchedFor = false
     if (this.expires !== Infinity) link.deadlines.add(this.expires)
+    if (isFramed && message !== undefined) native.grpcWrite(link.id, stream, FRAMES | END, message, message.length)
     this.outbox?.onDrained()
     if (stream >= LAST_STREAM) link.retire()
     return true
@@ -225,8 +231,8 @@ class ClientCall {
     this.start()
   }
 
-  /** A message to be sent; nothing if the call has failed with it. */
-  encode(value) {
+  /** A message to be sent, framed where messages are compressed; nothing if the call has failed with it. */
+  encode(value, flags) {
     let bytes
     try {
       bytes = this.method.requestSerialize(value)
@@ -236,14 +242,14 @@ class ClientCall {
       return undefined
     }
     const most = this.maxSend
-    if (bytes.length <= most) return bytes
+    if (bytes.length <= most) return this.compression === null ? bytes : this.compression.frame(bytes, flags)
     this.fail(status.RESOURCE_EXHAUSTED, `Attempted to send message with a size larger than ${most}`)
     return undefined
   }
 
-  sendMessageWithContext({ callback = ignore }, message) {
+  sendMessageWithContext({ callback = ignore, flags }, message) {
     if (this.over) return callback()
-    const bytes = this.encode(message)
+    const bytes = this.encode(message, flags)
     if (bytes === undefined) return callback()
     this.outbox.write(bytes, callback)
   }
@@ -276,6 +282,7 @@ class ClientCall {
     if (!this.begun) this.begin()
     this.http = http
     this.encoding = fieldOf(text, 'grpc-encoding')
+    this.channel.compression?.learn(fieldOf(text, 'grpc-accept-encoding'))
     const metadata = received(text)
     if (this.previous > 0) tellPrevious(metadata, this.previous)
     this.tellMetadata(metadata)

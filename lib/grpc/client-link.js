@@ -101,6 +101,12 @@ class ClientLink extends Link {
     }
   }
 
+  /** There are no calls: what has not left by then is of no use, to a server that does not read. */
+  finish() {
+    super.finish()
+    if (!this.closing) this.linger()
+  }
+
   idle() {
     super.idle()
     if (!this.closing) this.unref()

@@ -17,6 +17,7 @@ module.exports = {
   status: enumeration(statuses),
   connectivityState: enumeration({ IDLE: 0, CONNECTING: 1, READY: 2, TRANSIENT_FAILURE: 3, SHUTDOWN: 4 }),
   logVerbosity: enumeration({ DEBUG: 0, INFO: 1, ERROR: 2, NONE: 3 }),
+  compressionAlgorithms: enumeration({ identity: 0, deflate: 1, gzip: 2 }),
   propagate: enumeration({
     DEADLINE: 1,
     CENSUS_STATS_CONTEXT: 2,

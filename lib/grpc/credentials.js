@@ -3,7 +3,9 @@
 // `ChannelCredentials` and `ServerCredentials` as in @grpc/grpc-js.
 
 const { Buffer } = require('node:buffer')
+const process = require('node:process')
 const { isDeepStrictEqual: isSame } = require('node:util')
+const { Provided } = require('./certificate-provider.js')
 
 /** Loaded where there is TLS: a Node that was built without OpenSSL has none. */
 const tls = () => require('./tls.js')
@@ -82,6 +84,37 @@ class SecureChannel extends ChannelCredentials {
   }
 }
 
+/** With certificates that change. */
+class ProvidedChannel extends ChannelCredentials {
+  #made
+  #tls
+
+  constructor(...made) {
+    super()
+    this.#made = made
+    this.#tls = new (tls().ProvidedTls)(...made)
+  }
+
+  _isSecure() {
+    return true
+  }
+
+  _equals(other) {
+    if (this === other) return true
+    if (!(other instanceof ProvidedChannel)) return false
+    const [ca, identity, verify] = other.#made
+    const [ownCa, ownIdentity, ownVerify] = this.#made
+    return ca === ownCa && identity === ownIdentity && verify?.checkServerIdentity === ownVerify?.checkServerIdentity
+  }
+
+  _towards(name, options) {
+    return this.#tls.towards(name, options['grpc.ssl_target_name_override'])
+  }
+}
+
+const createCertificateProviderChannelCredentials = (caProvider, identityProvider, verifyOptions) =>
+  new ProvidedChannel(caProvider, identityProvider, verifyOptions)
+
 class ComposedChannel extends ChannelCredentials {
   #channel
   #calls
@@ -117,6 +150,16 @@ class ComposedChannel extends ChannelCredentials {
 }
 
 class ServerCredentials {
+  #settings
+  #identity
+  #tls
+
+  /** Options of TLS that stay, or null for no TLS; and `{ ca, cert, key }`, which may become others, or null for none yet. */
+  constructor(settings = null, identity = null) {
+    this.#settings = settings
+    this.#identity = identity
+  }
+
   static createInsecure() {
     return new InsecureServer()
   }
@@ -131,57 +174,142 @@ class ServerCredentials {
         if (!Buffer.isBuffer(pair[name])) throw new TypeError(`keyCertPair[${i}].${name} must be a Buffer`)
       }
     }
+    const ca = rootCerts ?? (checkClientCertificate ? tls().rootsOfEnvironment() : undefined)
     const key = keyCertPairs.map((pair) => pair.private_key)
     const cert = keyCertPairs.map((pair) => pair.cert_chain)
-    return new SecureServer({ ca: rootCerts ?? undefined, key, cert }, checkClientCertificate)
+    return new SecureServer(settingsOf({ requestCert: checkClientCertificate }), { ca, cert, key })
   }
 
-  /** TLS with clients, or null for none. Throws what is wrong with what it is made of. */
+  _isSecure() {
+    return this.#settings !== null
+  }
+
+  _getConstructorOptions() {
+    return this.#settings
+  }
+
+  _getSecureContextOptions() {
+    return this.#identity
+  }
+
+  /** For classes of programs' own: connections to come are shown this, or ended where it is null. */
+  updateSecureContextOptions(identity) {
+    this.#identity = identity
+    this.#tls = undefined
+  }
+
+  /** TLS with a client that comes now: null for none, and nothing where there is nothing to show. Throws what is wrong with what it is made of. */
   _acceptance() {
-    return null
+    if (this.#settings === null) return null
+    if (this.#identity !== null) this.#tls ??= new (tls().ServerTls)(this.#identity, this.#settings)
+    return this.#tls
   }
 
   /** Of calls that come this way, besides those of the server. */
   _getInterceptors() {
     return []
   }
+
+  /** A port has them, and has them no more. */
+  _hold() {}
+  _release() {}
 }
 
-class InsecureServer extends ServerCredentials {
-  _isSecure() {
-    return false
-  }
+const settingsOf = (settings) => ({ ...settings, ciphers: process.env.GRPC_SSL_CIPHER_SUITES })
 
+class InsecureServer extends ServerCredentials {
   _equals(other) {
     return other instanceof InsecureServer
   }
 }
 
 class SecureServer extends ServerCredentials {
-  #identity
-  #asks
-  #tls
-
-  constructor(identity, asks) {
-    super()
-    this.#identity = identity
-    this.#asks = asks
+  _equals(other) {
+    if (this === other) return true
+    if (!(other instanceof SecureServer)) return false
+    return (
+      isSame(this._getConstructorOptions(), other._getConstructorOptions()) &&
+      isSame(this._getSecureContextOptions(), other._getSecureContextOptions())
+    )
   }
+}
 
-  _isSecure() {
-    return true
+/** With certificates that change. */
+class ProvidedServer extends ServerCredentials {
+  #made
+  #provided
+
+  constructor(identityProvider, caProvider, rejectUnauthorized) {
+    super(settingsOf({ requestCert: caProvider !== null, rejectUnauthorized }))
+    this.#made = [identityProvider, caProvider, rejectUnauthorized]
+    this.#provided = new Provided(caProvider, identityProvider, () => {
+      this.updateSecureContextOptions(this.#provided.options)
+    })
   }
 
   _equals(other) {
     if (this === other) return true
-    if (!(other instanceof SecureServer) || this.#asks !== other.#asks) return false
-    return isSame(this.#identity, other.#identity)
+    return other instanceof ProvidedServer && this.#made.every((part, i) => part === other.#made[i])
   }
 
-  _acceptance() {
-    this.#tls ??= new (tls().ServerTls)(this.#identity, this.#asks)
-    return this.#tls
+  _hold() {
+    this.#provided.hold()
+  }
+
+  _release() {
+    this.#provided.release()
   }
 }
 
-module.exports = { ChannelCredentials, ServerCredentials }
+const createCertificateProviderServerCredentials = (identityProvider, caProvider, requireClientCertificate) =>
+  new ProvidedServer(identityProvider, caProvider, requireClientCertificate)
+
+/** Others, with interceptors. */
+class InterceptorServer extends ServerCredentials {
+  #credentials
+  #interceptors
+
+  constructor(credentials, interceptors) {
+    super()
+    this.#credentials = credentials
+    this.#interceptors = interceptors
+  }
+
+  _isSecure() {
+    return this.#credentials._isSecure()
+  }
+
+  _equals(other) {
+    if (this === other) return true
+    if (!(other instanceof InterceptorServer) || !this.#credentials._equals(other.#credentials)) return false
+    const [mine, others] = [this.#interceptors, other.#interceptors]
+    return mine.length === others.length && mine.every((interceptor, i) => interceptor === others[i])
+  }
+
+  _acceptance() {
+    return this.#credentials._acceptance()
+  }
+
+  _getInterceptors() {
+    return [...this.#credentials._getInterceptors(), ...this.#interceptors]
+  }
+
+  _hold() {
+    this.#credentials._hold()
+  }
+
+  _release() {
+    this.#credentials._release()
+  }
+}
+
+const createServerCredentialsWithInterceptors = (credentials, interceptors) =>
+  new InterceptorServer(credentials, interceptors)
+
+module.exports = {
+  ChannelCredentials,
+  ServerCredentials,
+  createCertificateProviderChannelCredentials,
+  createCertificateProviderServerCredentials,
+  createServerCredentialsWithInterceptors,
+}

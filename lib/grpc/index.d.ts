@@ -5,7 +5,7 @@
 
 import { EventEmitter } from 'node:events'
 import { Duplex, Readable, Writable } from 'node:stream'
-import { PeerCertificate, SecureContext } from 'node:tls'
+import { PeerCertificate, SecureContext, SecureContextOptions } from 'node:tls'
 import type { ClientTlsOptions } from '../rpc/index.js'
 
 /** The codes that calls end with. */
@@ -43,6 +43,12 @@ export enum logVerbosity {
   INFO = 1,
   ERROR = 2,
   NONE = 3,
+}
+
+export enum compressionAlgorithms {
+  identity = 0,
+  deflate = 1,
+  gzip = 2,
 }
 
 /** What a call takes over from its parent. */
@@ -254,6 +260,11 @@ export interface KeyCertPair {
 }
 
 export abstract class ServerCredentials {
+  /** For classes of one's own: options of TLS that stay (null for no TLS), and what is shown, which may become something else. */
+  constructor(
+    settings?: { requestCert?: boolean; rejectUnauthorized?: boolean; ciphers?: string } | null,
+    identity?: SecureContextOptions | null,
+  )
   /** Without TLS. */
   static createInsecure(): ServerCredentials
   /** TLS by rustls. With `checkClientCertificate`, only clients come in that have a certificate of `rootCerts`. */
@@ -262,7 +273,9 @@ export abstract class ServerCredentials {
     keyCertPairs: KeyCertPair[],
     checkClientCertificate?: boolean,
   ): ServerCredentials
-  abstract _isSecure(): boolean
+  /** Connections to come are shown this, or ended where it is null. */
+  protected updateSecureContextOptions(identity: SecureContextOptions | null): void
+  _isSecure(): boolean
   abstract _equals(other: ServerCredentials): boolean
 }
 
@@ -281,6 +294,8 @@ export const credentials: {
 
 /** Options of both clients and servers. */
 export interface CommonOptions {
+  /** How messages are compressed that are sent, by the peer's leave: not at all. */
+  'grpc.default_compression_algorithm'?: compressionAlgorithms
   /** Bytes of a message that is sent; -1, the default, is no limit. */
   'grpc.max_send_message_length'?: number
   /** Bytes of a message that is received, also when it is unpacked: 4 MiB; -1 is no limit. */
@@ -363,6 +378,8 @@ export type CallInvocationTransformer = (properties: CallProperties<any, any>) =
 export interface ServerOptions extends CommonOptions {
   /** The first is the one that is nearest to the client. */
   interceptors?: ServerInterceptor[]
+  /** What handlers record of their calls is sent behind the response. */
+  'grpc.server_call_metric_recording'?: number
   /** Calls of a connection at a time: 4096. */
   'grpc.max_concurrent_streams'?: number
   /** Milliseconds after which a connection takes no more calls, give or take a tenth, */
@@ -711,13 +728,58 @@ export interface ResolverConstructor {
   getDefaultAuthority(target: GrpcUri): string
 }
 
+export interface CaCertificateUpdate {
+  caCertificate: Buffer
+}
+export interface IdentityCertificateUpdate {
+  certificate: Buffer
+  privateKey: Buffer
+}
+export type CaCertificateUpdateListener = (update: CaCertificateUpdate | null) => void
+export type IdentityCertificateUpdateListener = (update: IdentityCertificateUpdate | null) => void
+
+/** Tells listeners of certificates, now and whenever there are others; null where there are none. */
+export interface CertificateProvider {
+  addCaCertificateListener(listener: CaCertificateUpdateListener): void
+  removeCaCertificateListener(listener: CaCertificateUpdateListener): void
+  addIdentityCertificateListener(listener: IdentityCertificateUpdateListener): void
+  removeIdentityCertificateListener(listener: IdentityCertificateUpdateListener): void
+}
+
+export interface FileWatcherCertificateProviderConfig {
+  certificateFile?: string
+  privateKeyFile?: string
+  caCertificateFile?: string
+  refreshIntervalMs: number
+}
+
 export const experimental: {
+  /** Reads files again and again, while somebody listens. */
+  FileWatcherCertificateProvider: new (
+    config: FileWatcherCertificateProviderConfig,
+  ) => CertificateProvider
+  createCertificateProviderChannelCredentials(
+    caCertificateProvider: CertificateProvider,
+    identityCertificateProvider: CertificateProvider | null,
+    verifyOptions?: VerifyOptions,
+  ): ChannelCredentials
+  createCertificateProviderServerCredentials(
+    identityCertificateProvider: CertificateProvider,
+    caCertificateProvider: CertificateProvider | null,
+    requireClientCertificate: boolean,
+  ): ServerCredentials
+  createServerCredentialsWithInterceptors(
+    credentials: ServerCredentials,
+    interceptors: ServerInterceptor[],
+  ): ServerCredentials
   /** Has targets of a scheme, such as `consul://…`, resolved by a class. */
   registerResolver(scheme: string, resolver: ResolverConstructor): void
   statusOrFromValue<T>(value: T): StatusOr<T>
   statusOrFromError<T>(error: Partial<StatusObject> & { code: status; details: string }): StatusOr<T>
   uriToString(uri: GrpcUri): string
   splitHostPort(path: string): HostPort | null
+  /** Says something to the logger. */
+  log(severity: logVerbosity, ...args: unknown[]): void
 }
 
 export function closeClient(client: Client): void
@@ -737,6 +799,7 @@ export interface ServerSurfaceCall {
   getPath(): string
   getHost(): string
   getAuthContext(): AuthContext
+  getMetricsRecorder(): PerRequestMetricRecorder
 }
 
 export type ServerUnaryCall<Request, Response> = ServerSurfaceCall & EventEmitter & { request: Request }
@@ -902,6 +965,38 @@ export class Server {
   tryShutdown(callback: (error?: Error) => void): void
   /** Ends at once. */
   forceShutdown(): void
+}
+
+// --- metrics
+
+/** What a handler records of its call, of `call.getMetricsRecorder()`: sent behind the response with `grpc.server_call_metric_recording`. */
+export interface PerRequestMetricRecorder {
+  recordRequestCostMetric(name: string, value: number): void
+  recordUtilizationMetric(name: string, value: number): void
+  recordNamedMetric(name: string, value: number): void
+  recordCPUUtilizationMetric(value: number): void
+  recordMemoryUtilizationMetric(value: number): void
+  recordApplicationUtilizationMetric(value: number): void
+  recordQpsMetric(value: number): void
+  recordEpsMetric(value: number): void
+}
+
+/** What a server is at, for clients that want to hear of it in intervals (`xds.service.orca.v3.OpenRcaService`). */
+export class ServerMetricRecorder {
+  putUtilizationMetric(name: string, value: number): void
+  setAllUtilizationMetrics(metrics: { [name: string]: number }): void
+  deleteUtilizationMetric(name: string): void
+  setCpuUtilizationMetric(value: number): void
+  deleteCpuUtilizationMetric(): void
+  setMemoryUtilizationMetric(value: number): void
+  deleteMemoryUtilizationMetric(): void
+  setApplicationUtilizationMetric(value: number): void
+  deleteApplicationUtilizationMetric(): void
+  setQpsMetric(value: number): void
+  deleteQpsMetric(): void
+  setEpsMetric(value: number): void
+  deleteEpsMetric(): void
+  addToServer(server: AnyServer): void
 }
 
 // --- logging

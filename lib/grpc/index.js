@@ -5,8 +5,9 @@
 const { CallCredentials } = require('./call-credentials.js')
 const { Channel } = require('./channel.js')
 const { Client } = require('./client.js')
-const { connectivityState, logVerbosity, propagate, status } = require('./constants.js')
-const { ChannelCredentials, ServerCredentials } = require('./credentials.js')
+const { compressionAlgorithms, connectivityState, logVerbosity, propagate, status } = require('./constants.js')
+const { FileWatcherCertificateProvider } = require('./certificate-provider.js')
+const { ChannelCredentials, ServerCredentials, ...madeCredentials } = require('./credentials.js')
 const { loadPackageDefinition, makeClientConstructor } = require('./definition.js')
 const health = require('./health.js')
 const {
@@ -15,8 +16,9 @@ const {
   ListenerBuilder,
   RequesterBuilder,
 } = require('./interceptors.js')
-const { setLogger, setLogVerbosity } = require('./logging.js')
+const { log, setLogger, setLogVerbosity } = require('./logging.js')
 const { Metadata } = require('./metadata.js')
+const { ServerMetricRecorder } = require('./orca.js')
 const reflection = require('./reflection.js')
 const { registerResolver, statusOrFromError, statusOrFromValue } = require('./resolver.js')
 const { Server } = require('./server.js')
@@ -36,13 +38,23 @@ const credentials = {
   createEmpty: CallCredentials.createEmpty,
 }
 
-const experimental = { registerResolver, statusOrFromValue, statusOrFromError, uriToString, splitHostPort }
+const experimental = {
+  ...madeCredentials,
+  FileWatcherCertificateProvider,
+  registerResolver,
+  statusOrFromValue,
+  statusOrFromError,
+  uriToString,
+  splitHostPort,
+  log,
+}
 
 module.exports = {
   status,
   connectivityState,
   logVerbosity,
   propagate,
+  compressionAlgorithms,
   credentials,
   experimental,
   ChannelCredentials,
@@ -68,6 +80,7 @@ module.exports = {
   getClientChannel: (client) => client.getChannel(),
   setLogger,
   setLogVerbosity,
+  ServerMetricRecorder,
   health,
   reflection,
 }

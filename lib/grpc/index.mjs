@@ -5,6 +5,7 @@ export const {
   connectivityState,
   logVerbosity,
   propagate,
+  compressionAlgorithms,
   credentials,
   experimental,
   ChannelCredentials,
@@ -30,6 +31,7 @@ export const {
   getClientChannel,
   setLogger,
   setLogVerbosity,
+  ServerMetricRecorder,
   health,
   reflection,
 } = grpc

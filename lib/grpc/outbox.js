@@ -23,6 +23,8 @@ class Outbox {
   /** `call` has `link`, and `stream`, which is 0 until there is one. */
   constructor(call, keeps = false) {
     this.call = call
+    /** Bytes before each message; where messages are compressed, they have their heads already. */
+    this.head = call.compression === null ? HEAD : 0
     /** What has left, while it may have to leave once more, or null; and what it takes, of all that the channel may keep. */
     this.kept = keeps ? [] : null
     this.keptBytes = 0
@@ -42,7 +44,7 @@ class Outbox {
   write(message, callback) {
     if (!this.open) return callback()
     this.messages.push(message)
-    this.bytes += HEAD + message.length
+    this.bytes += this.head + message.length
     this.schedule()
     if (this.blocked || this.bytes >= ENOUGH) this.callback = callback
     else callback()
@@ -86,7 +88,7 @@ class Outbox {
     this.ended ||= ends
     if (this.kept !== null) this.keep(messages, length)
     if (link.closing) return
-    const frames = length === 0 ? EMPTY : framed(messages, length)
+    const frames = length === 0 ? EMPTY : framed(messages, length, this.head)
     const sent = native.grpcWrite(link.id, stream, ends ? FRAMES | END : FRAMES, frames, length)
     if (sent < 0) return
     if ((sent & CLOSED) !== 0) link.closed(stream)
@@ -115,7 +117,7 @@ class Outbox {
     this.kept = []
     this.messages = [...kept, ...this.messages]
     this.bytes = 0
-    for (const message of this.messages) this.bytes += HEAD + message.length
+    for (const message of this.messages) this.bytes += this.head + message.length
     this.ends ||= this.ended
     this.blocked = true
   }
@@ -137,7 +139,8 @@ class Outbox {
   }
 }
 
-function framed(messages, length) {
+function framed(messages, length, head) {
+  if (head === 0) return messages.length === 1 ? messages[0] : Buffer.concat(messages, length)
   const bytes = length <= scratch.length ? scratch : Buffer.allocUnsafeSlow(length)
   let at = 0
   for (const message of messages) {

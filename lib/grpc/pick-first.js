@@ -61,7 +61,7 @@ class PickFirst {
     this.stuck = false
     this.error = null
     this.timer = undefined
-    this.listener = (subchannel, state, error) => this.heard(subchannel, state, error)
+    this.listener = (subchannel, state) => this.heard(subchannel, state)
   }
 
   static read(config) {
@@ -115,7 +115,10 @@ class PickFirst {
     this.letGo()
     this.tried = next
     for (const subchannel of next) subchannel.listeners.add(this.listener)
-    this.failed = new Set(next.filter(({ state }) => state === TRANSIENT_FAILURE))
+    const failed = next.filter(({ state }) => state === TRANSIENT_FAILURE)
+    this.failed = new Set(failed)
+    // Another channel may have tried them.
+    if (failed.length > 0) this.error = failed.at(-1).error
     this.tryFrom(0)
     if (next.length > 0) this.look()
     this.tell()
@@ -158,7 +161,7 @@ class PickFirst {
     return true
   }
 
-  heard(subchannel, state, error) {
+  heard(subchannel, state) {
     if (subchannel === this.picked) {
       if (state !== READY) {
         this.unpick()
@@ -171,7 +174,7 @@ class PickFirst {
     if (state === READY) return this.pick(subchannel)
     if (state === TRANSIENT_FAILURE) {
       this.failed.add(subchannel)
-      if (error !== undefined) this.error = error
+      this.error = subchannel.error
       if (this.look()) {
         this.tell()
         this.helper.resolve()

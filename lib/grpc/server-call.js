@@ -10,9 +10,10 @@ const constants = require('../constants.js')
 const { now } = require('../rpc/tick.js')
 const { status } = require('./constants.js')
 const { unpack } = require('./compression.js')
-const { statusOf, unsupported } = require('./errors.js')
+const { statusOf } = require('./errors.js')
 const { Inbox } = require('./inbox.js')
 const { fieldOf, fieldsOf, received } = require('./metadata.js')
+const { PerRequestMetricRecorder, reportOf } = require('./orca.js')
 const { Outbox } = require('./outbox.js')
 const { CallScope } = require('./scope.js')
 const { notify, run, ServerUnaryCall, ServerReadableStream } = require('./server-views.js')
@@ -24,6 +25,7 @@ const { NONE, INVALID } = constants.grpcTimeout
 const NO_ERROR = 0
 const CANCEL = 8
 
+const ignore = () => {}
 const failure = (code, details) => ({ code, details, metadata: null })
 
 /** One call, on a stream of a link. */
@@ -35,6 +37,9 @@ class ServerCall {
     this.handler = handler
     this.text = text
     this.metadata = received(text)
+    const { compression } = link.server
+    /** How its messages are compressed, or null for not at all. */
+    this.compression = compression?.isAmong(fieldOf(text, 'grpc-accept-encoding')) ? compression : null
     /** When its caller does not wait any longer: by the clock of deadlines, and as `Date.now()` has it. */
     this.expires = Infinity
     this.deadline = Infinity
@@ -47,6 +52,8 @@ class ServerCall {
     this.outbox = null
     this.request = undefined
     this.requested = false
+    /** What the handler has to tell of the call's cost. */
+    this.recorder = null
     /** What the handler has. */
     this.view = undefined
     if (timeout === INVALID) this.refuse()
@@ -63,13 +70,18 @@ class ServerCall {
     this.link.deadlines.add(this.expires)
   }
 
-  /** The handler of a method that takes a stream begins with the call. */
+  /** Whether its handler does not wait for the request. */
+  get beginsAtOnce() {
+    const { type } = this.handler
+    return type === 'clientStream' || type === 'bidi'
+  }
+
   begin() {
     const { handler } = this
     if (handler.type === 'clientStream') {
       this.view = new ServerReadableStream(handler.path, this, this.metadata)
       this.inbox = new Inbox(this, this.view)
-      this.run((error, value, trailers) => this.respond(error, value, trailers))
+      this.run((error, value, trailers, flags) => this.respond(error, value, trailers, flags))
     } else if (handler.type === 'bidi') {
       this.view = new ServerDuplexStream(handler.path, this, this.metadata)
       this.inbox = new Inbox(this, this.view)
@@ -117,7 +129,7 @@ class ServerCall {
     }
     if (handler.type === 'unary') {
       this.view = new ServerUnaryCall(handler.path, this, this.metadata, this.request)
-      this.run((error, value, trailers) => this.respond(error, value, trailers))
+      this.run((error, value, trailers, flags) => this.respond(error, value, trailers, flags))
     } else {
       this.view = new ServerWritableStream(handler.path, this, this.metadata, this.request)
       this.outbox = new Outbox(this)
@@ -169,8 +181,8 @@ class ServerCall {
     }
   }
 
-  /** A message to be sent; nothing if the call has failed with it. */
-  encode(value) {
+  /** A message to be sent, framed where messages are compressed; nothing if the call has failed with it. */
+  encode(value, flags) {
     let bytes
     try {
       bytes = this.handler.serialize(value)
@@ -180,7 +192,7 @@ class ServerCall {
       return undefined
     }
     const { maxSend } = this.link
-    if (bytes.length <= maxSend) return bytes
+    if (bytes.length <= maxSend) return this.compression === null ? bytes : this.compression.frame(bytes, flags)
     this.sendStatus(failure(status.RESOURCE_EXHAUSTED, `Sent message larger than max (${bytes.length} vs. ${maxSend})`))
     return undefined
   }
@@ -206,31 +218,47 @@ class ServerCall {
   }
 
   getMetricsRecorder() {
-    throw unsupported('recorder of metrics (getMetricsRecorder)')
+    this.recorder ??= new PerRequestMetricRecorder()
+    return this.recorder
+  }
+
+  /** Metadata behind the response, with what was recorded if the server is to tell that. */
+  trailersOf(metadata) {
+    const fields = fieldsOf(metadata)
+    return this.link.reports ? fields + reportOf(this.recorder) : fields
   }
 
   /** The answer of a handler that has a callback. */
-  respond(error, value, trailers) {
+  respond(error, value, trailers, flags) {
     if (this.over) return
     if (error) return this.sendStatus(statusOf(error, trailers))
-    const bytes = this.encode(value)
+    const bytes = this.encode(value, flags)
     if (bytes === undefined) return
+    if (this.compression !== null) return this.respondFramed(bytes, trailers ?? null)
     const { link, stream } = this
     const bits = this.begun ? BEGUN : 0
-    const sent = native.grpcReply(link.id, stream, bits, '', fieldsOf(trailers), bytes, bytes.length)
+    const sent = native.grpcReply(link.id, stream, bits, '', this.trailersOf(trailers), bytes, bytes.length)
     if (sent < 0) {
       this.begun = true
       this.sendStatus(failure(status.INTERNAL, 'Internal server error'))
     } else this.finished(sent)
   }
 
+  respondFramed(bytes, metadata) {
+    this.outbox = new Outbox(this)
+    this.sendMetadata(undefined)
+    this.outbox.write(bytes, ignore)
+    this.sendStatus({ code: status.OK, details: 'OK', metadata })
+  }
+
   sendMetadata(metadata) {
     if (this.over || this.begun) return
     this.begun = true
     const { link, stream } = this
-    const sent = native.grpcRespond(link.id, stream, fieldsOf(metadata))
+    const encoding = this.compression?.field ?? ''
+    const sent = native.grpcRespond(link.id, stream, encoding + fieldsOf(metadata))
     // Some metadata are none.
-    if (sent < 0) native.grpcRespond(link.id, stream, '')
+    if (sent < 0) native.grpcRespond(link.id, stream, encoding)
   }
 
   sendMessage(message, callback) {
@@ -247,7 +275,7 @@ class ServerCall {
     this.outbox?.flush()
     const number = Number.isInteger(code) && code >= 0 ? code : status.UNKNOWN
     const bits = this.begun ? BEGUN : 0
-    let sent = native.grpcFinish(link.id, stream, bits, number, String(details ?? ''), fieldsOf(metadata))
+    let sent = native.grpcFinish(link.id, stream, bits, number, String(details ?? ''), this.trailersOf(metadata))
     // Some metadata are none; who waits must hear of the end all the same.
     if (sent < 0) sent = native.grpcFinish(link.id, stream, bits, number, String(details ?? ''), '')
     this.finished(sent)

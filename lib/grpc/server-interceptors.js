@@ -198,6 +198,10 @@ class ListenedServerCall extends ServerCall {
     this.hasEnd = false
   }
 
+  get beginsAtOnce() {
+    return true
+  }
+
   begin() {
     const { handler } = this
     const { path, type, deserialize, serialize } = handler
@@ -239,10 +243,9 @@ class ListenedServerCall extends ServerCall {
   }
 
   quit() {
+    const isFirst = !this.notified
     super.quit()
-    if (this.notified) return
-    this.notified = true
-    this.scope.defer(process.nextTick, () => this.listener?.onCancel())
+    if (isFirst) this.scope.defer(process.nextTick, () => this.listener?.onCancel())
   }
 
   getConnectionInfo() {

@@ -6,11 +6,13 @@ const process = require('node:process')
 const { clearTimeout, setTimeout } = require('node:timers')
 const net = require('../net')
 const { native } = require('../engine.js')
-const { status } = require('./constants.js')
+const { logVerbosity, status } = require('./constants.js')
+const { compressionOf } = require('./compression.js')
 const { ServerCredentials } = require('./credentials.js')
 const { definitionOf } = require('./definition.js')
 const { refuseMissing, unsupported } = require('./errors.js')
 const { Link } = require('./link.js')
+const { log } = require('./logging.js')
 const { createResolver, parseTarget } = require('./resolver.js')
 const { ServerCall } = require('./server-call.js')
 const { ListenedServerCall } = require('./server-interceptors.js')
@@ -57,6 +59,7 @@ class ServerLink extends Link {
     super(id, true, server.options)
     this.server = server
     this.acceptor = acceptor
+    this.reports = Boolean(server.options['grpc.server_call_metric_recording'])
     this.age = undefined
     this.rest = undefined
     /** Runs when the client was told that there is an end. */
@@ -107,22 +110,25 @@ class ServerLink extends Link {
     this.rest?.refresh()
   }
 
+  /** Returns whether something of the program's has heard of the call. */
   onCall(stream, method, path, timeout, text) {
     const handler = this.server.numbered[method]
     if (handler === undefined) {
       const { code, details } = unimplemented(method === 0 ? path : this.server.pathOf(method))
       native.grpcFinish(this.id, stream, 0, code, details, '')
       native.grpcReset(this.id, stream, 0)
-      return
+      return false
     }
     const { interceptors } = this.acceptor
     const call =
       interceptors.length === 0
         ? new ServerCall(this, stream, handler, timeout, text)
         : new ListenedServerCall(this, stream, handler, timeout, text, interceptors)
-    if (call.over) return
+    if (call.over) return false
     this.calls.set(stream, call)
+    if (!call.beginsAtOnce) return false
     call.scope.run(call, call.begin)
+    return true
   }
 
   onLost() {
@@ -132,8 +138,7 @@ class ServerLink extends Link {
     clearTimeout(this.leaving)
     server.links.delete(this)
     acceptor.links.delete(this)
-    acceptor._connections--
-    acceptor._emitCloseIfDrained()
+    acceptor.left()
     server.settled()
   }
 }
@@ -153,21 +158,42 @@ function resolve(target, callback) {
 
 /** Listens as `net.Server` does, cluster included. */
 class Acceptor extends net.Server {
-  constructor(server, { credentials, tls }) {
+  constructor(server, credentials) {
     super()
     this.server = server
+    this.credentials = credentials
     this.interceptors = [...credentials._getInterceptors(), ...server.interceptors]
-    /** TLS with clients, or null for none. */
-    this.tls = tls
     this.links = new Set()
+  }
+
+  /** TLS with a client; null for none, and nothing where there are no certificates. */
+  get tls() {
+    try {
+      return this.credentials._acceptance()
+    } catch ({ message }) {
+      log(logVerbosity.ERROR, `Failed to set secure context with error ${message}`)
+      return undefined
+    }
   }
 
   _onconnection({ id }) {
     const { server, tls } = this
+    if (tls === undefined) return this.refuse(id)
     const link = tls === null ? new ServerLink(id, server, this) : tls.link(ServerLink, id, server, this)
     this.links.add(link)
     server.links.add(link)
     link.attach()
+  }
+
+  refuse(id) {
+    native.close(id, false)
+    this.left()
+  }
+
+  /** One connection is over. */
+  left() {
+    this._connections--
+    this._emitCloseIfDrained()
   }
 }
 
@@ -179,6 +205,7 @@ class Server {
     refuseMissing(options)
     this.options = options
     this.interceptors = options.interceptors ?? []
+    this.compression = compressionOf(options)
     /** Handlers by path, and by the numbers of their paths. */
     this.handlers = new Map()
     this.numbered = []
@@ -260,13 +287,12 @@ class Server {
       return
     }
     const target = parseTarget(port)
-    let tls
     try {
-      tls = credentials._acceptance()
+      credentials._acceptance()
     } catch (error) {
       return process.nextTick(callback, error, 0)
     }
-    const bound = { name: port, credentials, tls, acceptors: new Set(), number: undefined, callbacks: [callback] }
+    const bound = { name: port, credentials, acceptors: new Set(), number: undefined, callbacks: [callback] }
     bound.cancelled = false
     this.ports.set(port, bound)
     resolve(target, (error, places) => {
@@ -309,7 +335,7 @@ class Server {
   }
 
   listen(bound, place, callback) {
-    const acceptor = new Acceptor(this, bound)
+    const acceptor = new Acceptor(this, bound.credentials)
     acceptor.once('error', (error) => callback(error))
     acceptor.listen(place, () => {
       acceptor.removeAllListeners('error')
@@ -317,7 +343,9 @@ class Server {
       acceptor.on('error', () => {})
       bound.acceptors.add(acceptor)
       this.acceptors.add(acceptor)
+      bound.credentials._hold()
       acceptor.once('close', () => {
+        bound.credentials._release()
         this.acceptors.delete(acceptor)
         this.settled()
       })

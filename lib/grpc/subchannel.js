@@ -24,11 +24,13 @@ class Subchannel {
     this.credentials = credentials
     this.tls = tls
     this.state = IDLE
+    /** Why the last attempt has failed. */
+    this.error = undefined
     /** The connection that calls go to, and the one that is being made. */
     this.link = null
     this.trying = null
     this.references = 0
-    /** Called with this, the new state, and why it has failed. */
+    /** Called with this and the new state. */
     this.listeners = new Set()
     /** Runs from the beginning of an attempt. */
     this.backoff = new Backoff(options, () => this.rested())
@@ -63,10 +65,10 @@ class Subchannel {
     else this.trying.connect()
   }
 
-  become(state, error) {
+  become(state) {
     if (this.state === state) return
     this.state = state
-    for (const listener of [...this.listeners]) if (this.listeners.has(listener)) listener(this, state, error)
+    for (const listener of [...this.listeners]) if (this.listeners.has(listener)) listener(this, state)
   }
 
   // --- from the connection
@@ -102,7 +104,8 @@ class Subchannel {
 
   failed(error) {
     if (this.state !== CONNECTING) return
-    this.become(TRANSIENT_FAILURE, String(error))
+    this.error = String(error)
+    this.become(TRANSIENT_FAILURE)
     if (!this.backoff.isRunning) process.nextTick(() => this.rested())
   }
 

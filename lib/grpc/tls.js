@@ -16,6 +16,7 @@ const { TlsPeer } = require('../tls/peer.js')
 const { Acceptance, Towards, requiredContext } = require('../tls/required.js')
 const { defaultRoots } = require('../tls/roots.js')
 const { leaveUnanswered } = require('../tls/unanswered.js')
+const { Provided } = require('./certificate-provider.js')
 const { unsupported, unusable } = require('./errors.js')
 
 const H2 = 'h2'
@@ -46,12 +47,8 @@ function contextOf(options, verifies, more = {}) {
 }
 
 /** `{ ca, cert, key }` with what the environment says. */
-function completed({ ca, ...identity }, verifies) {
-  return {
-    ca: ca ?? (verifies ? rootsOfEnvironment() : undefined),
-    ciphers: process.env.GRPC_SSL_CIPHER_SUITES,
-    ...identity,
-  }
+function completed({ ca, ...identity }) {
+  return { ca: ca ?? rootsOfEnvironment(), ciphers: process.env.GRPC_SSL_CIPHER_SUITES, ...identity }
 }
 
 // --- clients
@@ -65,7 +62,7 @@ class ClientTls {
   }
 
   static of(identity, verify) {
-    return new ClientTls(completed(identity, true), verify)
+    return new ClientTls(completed(identity), verify)
   }
 
   static ofContext(secureContext, verify) {
@@ -82,9 +79,72 @@ class ClientTls {
   }
 }
 
+/** The same with certificates that change. */
+class ProvidedTls {
+  constructor(caProvider, identityProvider, verify) {
+    this.checkServerIdentity = verify?.checkServerIdentity ?? checkServerIdentity
+    this.rejects = verify?.rejectUnauthorized ?? true
+    this.provided = new Provided(caProvider, identityProvider, () => this.renew())
+    this.latest = null
+    /** Links that wait for certificates. */
+    this.waiting = new Set()
+  }
+
+  get context() {
+    const { options } = this.provided
+    if (options === null) throw new Error('Failed to load credentials')
+    this.latest ??= contextOf({ ...options, ciphers: process.env.GRPC_SSL_CIPHER_SUITES }, true)
+    return this.latest
+  }
+
+  renew() {
+    this.latest = null
+    const links = [...this.waiting]
+    this.waiting.clear()
+    for (const link of links) if (!link.closing) link.attach()
+  }
+
+  towards(name, override) {
+    return new ProvidedIdentity(this, override ?? name)
+  }
+}
+
+/** A server that is asked for by name. */
 class ServerIdentity extends Towards {
   link(Link, ...args) {
     return secured(Link, this, args)
+  }
+
+  /** Whether there is something to begin with; else `link` is attached again when there is. */
+  isReady(_link) {
+    return true
+  }
+
+  release(_link) {}
+}
+
+/** Certificates are read while there are links, or some are being made. */
+class ProvidedIdentity extends ServerIdentity {
+  isReady(link) {
+    const { provided, waiting } = this.tls
+    if (!link.holds) provided.hold()
+    link.holds = true
+    if (!provided.isThere) waiting.add(link)
+    return provided.isThere
+  }
+
+  release(link) {
+    this.tls.waiting.delete(link)
+    if (link.holds) this.tls.provided.release()
+    link.holds = false
+  }
+
+  start(link) {
+    try {
+      return super.start(link)
+    } catch (error) {
+      return error
+    }
   }
 }
 
@@ -92,10 +152,10 @@ class ServerIdentity extends Towards {
 
 /** What a server takes clients with. */
 class ServerTls extends Acceptance {
-  constructor(identity, asks) {
-    super(contextOf(completed(identity, asks), asks, { asks, purpose: `grpc ${asks}` }))
+  constructor(identity, { requestCert: asks = false, rejectUnauthorized: rejects = true, ciphers }) {
+    super(contextOf({ ciphers, ...identity }, asks, { asks, purpose: `grpc ${asks}` }))
     this.asks = asks
-    this.rejects = asks
+    this.rejects = asks && rejects
     this.handshakes = new Handshakes(HANDSHAKE_TIMEOUT)
   }
 
@@ -107,6 +167,15 @@ class ServerTls extends Acceptance {
 
   link(Link, ...args) {
     return secured(Link, this, args)
+  }
+
+  isReady(link) {
+    this.handshakes.add(link)
+    return true
+  }
+
+  release(link) {
+    this.handshakes.delete(link)
   }
 }
 
@@ -131,10 +200,10 @@ function secure(Base) {
     /** There is a connection. */
     attach() {
       const { tls, id } = this
+      if (!tls.isReady(this)) return
       native.setNoDelay(id, true)
       const failure = tls.start(this)
       if (failure !== undefined) return this.lose(failure)
-      tls.handshakes?.add(this)
       const status = native.readStart(id)
       if (status < 0) this.lose(systemError(status, 'read'))
     }
@@ -195,7 +264,7 @@ function secure(Base) {
     }
 
     onClose() {
-      this.tls.handshakes?.delete(this)
+      this.tls.release(this)
       super.onClose()
     }
 
@@ -208,7 +277,8 @@ function secure(Base) {
   SecureLink.prototype.tls = undefined
   SecureLink.prototype.tlsPeer = undefined
   SecureLink.prototype.authorized = false
+  SecureLink.prototype.holds = false
   return SecureLink
 }
 
-module.exports = { ClientTls, ServerTls }
+module.exports = { ClientTls, ProvidedTls, ServerTls, rootsOfEnvironment }

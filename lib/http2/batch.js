@@ -14,8 +14,8 @@ const binding = require('../../binding.js')
 const { CURSOR } = constants.table
 const { FIRST, WORDS, KIND, ENDS, METHOD, ID, STREAM } = constants.http2Row
 const { PART, PART_LENGTH, PATH, PATH_LENGTH, CODE } = constants.http2Row
-const { HEAD, DATA, END, RESET, DRAINED, CLOSED, SETTINGS, SETTINGS_ACK, PING, PONG, GOAWAY, FAILED } =
-  constants.http2Event
+const { HEAD, INFORMATIONAL, DATA, END, RESET, DRAINED, CLOSED, SETTINGS, SETTINGS_ACK } = constants.http2Event
+const { PING, PONG, GOAWAY, FAILED, PUSH, EXTENSION } = constants.http2Event
 
 /** So much smaller than the read that it came with, a part of a body is copied. */
 const SMALL = 8
@@ -36,7 +36,10 @@ function onHttp2(count, text, body) {
       last = id
     }
     const session = ownerOf(id)?.session
-    if (session !== undefined) handle(session, at, text, body)
+    if (session === undefined) continue
+    handle(session, at, text, body)
+    // Whoever waits for an answer can ask for what comes behind it.
+    if (session.isClient && event + 1 < count) runTicks()
   }
 }
 
@@ -80,16 +83,25 @@ function handle(session, at, text, body) {
       session.onSettingsAck()
       break
     case PING:
-      session.onPing(bytes(body, part, length))
+      session.onPing(Buffer.from(Uint8Array.from(bytes(body, part, length)).buffer))
       break
     case PONG:
-      session.onPong(bytes(body, part, length))
+      session.onPong(Buffer.from(Uint8Array.from(bytes(body, part, length)).buffer))
       break
     case GOAWAY:
       session.onGoaway(words[at + CODE], stream, bytes(body, part, length))
       break
     case FAILED:
       session.onFailed(words[at + CODE], text.slice(part, part + length))
+      break
+    case INFORMATIONAL:
+      session.onInformational(stream, text.slice(part, part + length))
+      break
+    case PUSH:
+      session.onPush(stream, text.slice(part, part + length))
+      break
+    case EXTENSION:
+      session.onExtension(words[at + CODE], stream, bytes(body, part, length))
   }
 }
 

@@ -1,13 +1,12 @@
 'use strict'
 
-// Node's diagnostics channels of a server's streams.
+// Node's diagnostics channels of streams.
 
 const { channel } = require('node:diagnostics_channel')
 
+const of = (side, ...names) => Object.fromEntries(names.map((name) => [name, channel(`http2.${side}.stream.${name}`)]))
+
 module.exports = {
-  created: channel('http2.server.stream.created'),
-  start: channel('http2.server.stream.start'),
-  error: channel('http2.server.stream.error'),
-  finish: channel('http2.server.stream.finish'),
-  close: channel('http2.server.stream.close'),
+  server: of('server', 'created', 'start', 'error', 'finish', 'close'),
+  client: of('client', 'created', 'start', 'error', 'finish', 'close', 'bodyChunkSent', 'bodySent'),
 }

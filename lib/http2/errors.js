@@ -2,7 +2,7 @@
 
 // What goes wrong in HTTP/2, in Node's words.
 
-const { makeError } = require('../errors.js')
+const { makeError, outOfRange } = require('../errors.js')
 
 /** By their numbers (RFC 9113, 7); Node puts nghttp2's name before them. */
 const NAMES = [
@@ -31,6 +31,11 @@ const error = (Base, code, text) =>
     return makeError(Base, code, typeof text === 'function' ? text(...args) : text, make)
   }
 
+/** As nghttp2's: `reason` says more. */
+function protocolError(reason) {
+  return Object.assign(makeError(Error, 'ERR_HTTP2_ERROR', 'Protocol error'), { errno: -505, reason })
+}
+
 module.exports = {
   codeName,
   headersSent: error(Error, 'ERR_HTTP2_HEADERS_SENT', 'Response has already been initiated.'),
@@ -40,6 +45,34 @@ module.exports = {
     'Cannot specify additional headers after response initiated',
   ),
   invalidStream: error(Error, 'ERR_HTTP2_INVALID_STREAM', 'The stream has been destroyed'),
+  goawaySession: error(Error, 'ERR_HTTP2_GOAWAY_SESSION', 'New streams cannot be created after receiving a GOAWAY'),
+  outOfStreams: error(
+    Error,
+    'ERR_HTTP2_OUT_OF_STREAMS',
+    'No stream ID is available because maximum stream ID has been reached',
+  ),
+  streamCancel: (cause) => {
+    const because = typeof cause?.message === 'string' ? ` (caused by: ${cause.message})` : ''
+    const made = makeError(Error, 'ERR_HTTP2_STREAM_CANCEL', `The pending stream has been canceled${because}`)
+    return cause ? Object.assign(made, { cause }) : made
+  },
+  connectAuthority: error(Error, 'ERR_HTTP2_CONNECT_AUTHORITY', ':authority header is required for CONNECT requests'),
+  connectScheme: error(Error, 'ERR_HTTP2_CONNECT_SCHEME', 'The :scheme header is forbidden for CONNECT requests'),
+  connectPath: error(Error, 'ERR_HTTP2_CONNECT_PATH', 'The :path header is forbidden for CONNECT requests'),
+  unsupportedProtocol: error(
+    Error,
+    'ERR_HTTP2_UNSUPPORTED_PROTOCOL',
+    (protocol) => `protocol "${protocol}" is unsupported.`,
+  ),
+  streamId: (id) => outOfRange('id', `> 0 and <= ${2 ** 32 - 1}`, id),
+  socketBound: error(Error, 'ERR_HTTP2_SOCKET_BOUND', 'The socket is already bound to an Http2Session'),
+  socketClosed: error(Error, 'ERR_SOCKET_CLOSED', 'Socket is closed'),
+  tooManyOrigins: error(
+    Error,
+    'ERR_HTTP2_TOO_MANY_ORIGINS',
+    (most) => `The server sent more ORIGIN frames than the allowed number of ${most}`,
+  ),
+  settingsCancel: error(Error, 'ERR_HTTP2_SETTINGS_CANCEL', 'HTTP2 session settings canceled'),
   invalidSession: error(Error, 'ERR_HTTP2_INVALID_SESSION', 'The session has been destroyed'),
   invalidStatus: error(RangeError, 'ERR_HTTP2_STATUS_INVALID', (code) => `Invalid status code: ${code}`),
   infoStatus: error(RangeError, 'ERR_HTTP2_INFO_STATUS_NOT_ALLOWED', 'Informational status codes cannot be used'),
@@ -95,9 +128,12 @@ module.exports = {
   ),
   streamError: error(Error, 'ERR_HTTP2_STREAM_ERROR', (code) => `Stream closed with error code ${codeName(code)}`),
   sessionError: error(Error, 'ERR_HTTP2_SESSION_ERROR', (code) => `Session closed with error code ${code}`),
-  /** As nghttp2's: `reason` says more. */
-  protocolError: (reason) =>
-    Object.assign(makeError(Error, 'ERR_HTTP2_ERROR', 'Protocol error'), { errno: -505, reason }),
+  protocolError,
+  /** What a connection has failed of. */
+  failure(reason) {
+    if (reason !== 'too many frames are malformed') return protocolError(reason)
+    return makeError(Error, 'ERR_HTTP2_TOO_MANY_INVALID_FRAMES', 'Too many invalid HTTP/2 frames')
+  },
   pingCancel: error(Error, 'ERR_HTTP2_PING_CANCEL', 'HTTP2 ping cancelled'),
   pingLength: error(RangeError, 'ERR_HTTP2_PING_LENGTH', 'HTTP2 ping payload must be 8 bytes'),
   maxPendingSettings: error(

@@ -1,19 +1,22 @@
 'use strict'
 
-// What happens on one stream of a server's session: a request comes in, a response goes out. Whoever takes part in it, the stream that
-// programs see or the request and response of the compatible API, is told here.
+// What happens on one stream of a session. Whoever takes part in it, the stream that programs see or a server's request and response of the compatible
+// API, is told here.
 
 const { AsyncResource } = require('node:async_hooks')
 const { constants } = require('node:http2')
-const { setImmediate } = require('node:timers')
 const { native } = require('../engine.js')
-const channels = require('./channels.js')
-const { fieldsObject } = require('./fields.js')
+const { each } = require('./each.js')
+const { limit } = require('./options.js')
 const { http2Send: bits, http2Sent: sent } = require('../constants.js')
 
-const { NGHTTP2_NO_ERROR, NGHTTP2_FLAG_END_STREAM } = constants
+const { NGHTTP2_NO_ERROR, NGHTTP2_FRAME_SIZE_ERROR, NGHTTP2_REFUSED_STREAM } = constants
 const { ALL, CLOSED } = sent
 
+/** The kind of frame. */
+const HEADERS = 1
+/** nghttp2's limit of a block that is sent. */
+const MOST_FIELDS = 64 * 1024
 /** So much of a body is taken before anybody reads it. */
 const MOST_UNREAD = 16 * 1024
 
@@ -21,7 +24,7 @@ class Exchange {
   constructor(session, id, text, method, path, ended) {
     this.session = session
     this.id = id
-    /** The request's header, as Rust says it. */
+    /** A request's header that was received, as Rust says it. */
     this.text = text
     this.method = method
     this.path = path
@@ -163,13 +166,11 @@ class Exchange {
 
   onDrained() {
     this.session.touch()
-    const { waiting } = this
-    this.waiting = undefined
     try {
-      waiting?.()
+      this.stopWaiting()
     } finally {
       if (this.lastWord !== undefined) this.reset(this.lastWord)
-      else if (this.localEnded && !this.remoteEnded) this.forsake()
+      else if (this.localEnded && !this.remoteEnded) this.onSaid()
     }
   }
 
@@ -178,15 +179,21 @@ class Exchange {
     this.waiting = AsyncResource.bind(callback)
   }
 
-  /** Nothing happens on the stream any more. Nobody is told yet. */
-  settle() {
+  stopWaiting() {
+    const { waiting } = this
+    this.waiting = undefined
+    waiting?.()
+  }
+
+  /** Nothing happens on the stream any more. Nobody is told yet. Whoever destroys it at once need not have it end before that. */
+  settle(ends = true) {
     if (this.closed) return
     this.closed = true
-    // Before all was said.
-    this.aborted = !this.localEnded && this.method !== 'HEAD'
+    this.aborted = this.isCut()
     this.session.forget(this)
-    this.stream?.endedElsewhere()
-    if (channels.close.hasSubscribers) channels.close.publish({ stream: this.getStream() })
+    if (ends) this.stream?.endedElsewhere()
+    const { close } = this.channels
+    if (close.hasSubscribers) close.publish({ stream: this.getStream() })
   }
 
   /** The stream is over, and all are told. */
@@ -204,44 +211,10 @@ class Exchange {
   }
 
   tell() {
-    const { waiting, req, res, stream } = this
-    this.waiting = undefined
-    try {
-      this.giveRest()
-      waiting?.()
-    } finally {
-      try {
-        req?.onExchangeClosed()
-      } finally {
-        try {
-          res?.onExchangeClosed()
-        } finally {
-          stream?.onExchangeClosed()
-        }
-      }
-    }
+    each(endings, (tell) => tell(this))
   }
 
   // --- what goes
-
-  /** The header of a response, and `body` behind it, if there is one: a string or bytes. The stream ends with it if it `ends`. */
-  respond(status, fields, date, body, encoding, ends) {
-    this.headersSent = true
-    const flags = status | (date ? bits.DATE : 0) | (ends ? bits.END : 0) | kindOf(body, encoding)
-    const said = native.http2Respond(this.session.handle.id, this.id, flags, fields, body, lengthOf(body))
-    if (channels.finish.hasSubscribers && said >= 0) this.publishResponse(status, fields, ends)
-    return this.said(said, ends)
-  }
-
-  publishResponse(status, fields, ends) {
-    const headers = Object.assign(fieldsObject(fields), { ':status': status })
-    channels.finish.publish({ stream: this.getStream(), headers, flags: ends ? NGHTTP2_FLAG_END_STREAM : 0 })
-  }
-
-  /** 1xx. */
-  inform(status, fields) {
-    return native.http2Respond(this.session.handle.id, this.id, status, fields, undefined, 0) >= 0
-  }
 
   write(body, encoding, ends) {
     const flags = (ends ? bits.END : 0) | kindOf(body, encoding)
@@ -249,7 +222,17 @@ class Exchange {
   }
 
   sendTrailers(fields) {
+    if (!this.fits(fields)) return true
     return this.said(native.http2Trailers(this.session.handle.id, this.id, fields), true)
+  }
+
+  /** Whether a list of fields is not longer than the session may send. As nghttp2 has it, that is by what it may take. */
+  fits(fields) {
+    const { session } = this
+    const most = limit(session.options.maxSendHeaderBlockLength, 0, MOST_FIELDS)
+    if (fields.length * 5 + 12 <= most || boundOf(fields) <= most) return true
+    session.failFrame(this, HEADERS, this.id === undefined ? NGHTTP2_REFUSED_STREAM : NGHTTP2_FRAME_SIZE_ERROR)
+    return false
   }
 
   /** Whether all is framed; false when `waiting` is called later. Nothing is left to wait for on a stream that is gone. */
@@ -259,14 +242,9 @@ class Exchange {
     if (ends) {
       this.localEnded = true
       if (status & CLOSED) this.session.closeSoon(this)
-      else if (!this.remoteEnded && (status & ALL) !== 0) this.forsake()
+      else if (!this.remoteEnded && (status & ALL) !== 0) this.onSaid()
     }
     return (status & ALL) !== 0
-  }
-
-  /** All is said, and nobody has begun to read what the peer still sends: it need not go on. */
-  forsake() {
-    setImmediate(forsakeLater, this)
   }
 
   /** All are told in a tick of their own. */
@@ -285,6 +263,21 @@ class Exchange {
   }
 }
 
+/** What those who take part in it hear at the end, in this order. */
+const endings = [
+  (exchange) => exchange.giveRest(),
+  (exchange) => exchange.stopWaiting(),
+  ({ req }) => req?.onExchangeClosed(),
+  ({ res }) => res?.onExchangeClosed(),
+  ({ stream }) => stream?.onExchangeClosed(),
+]
+
+/** How many bytes a block of these fields takes at most. */
+function boundOf(fields) {
+  const parts = fields.split('\0')
+  return parts.reduce((sum, { length }) => sum + length, 12 + 6 * (parts.length - 1))
+}
+
 /** What Rust is given as a body. */
 function kindOf(body, encoding) {
   if (body === undefined) return 0
@@ -295,8 +288,4 @@ function kindOf(body, encoding) {
 /** Of bytes; what text comes to is Rust's to find out. */
 const lengthOf = (body) => (body === undefined || typeof body === 'string' ? 0 : body.length)
 
-function forsakeLater(exchange) {
-  if (!exchange.closed && !exchange.remoteEnded && !exchange.isRead()) exchange.reset(NGHTTP2_NO_ERROR)
-}
-
-module.exports = { Exchange }
+module.exports = { Exchange, kindOf, lengthOf }

@@ -30,6 +30,8 @@ const CONNECTION = new Set([
 
 const TOKEN = /^[\^_`a-zA-Z\-0-9!#$%&'*+.|~]+$/
 const BAD_VALUE = /[^\t\x20-\x7e\x80-\xff]/
+/** No pseudo-header has these. */
+const BLANK = /[\t ]/
 /** Blanks at the ends of a value are no part of it. */
 const BLANKS = /^[\t ]+|[\t ]+$/g
 
@@ -89,44 +91,78 @@ function fieldText(name, value, sensitive) {
   return `${sensitive ? '\x01' : ''}${name}\0${blank ? text.replace(BLANKS, '') : text}\0`
 }
 
-/** The text of what `headers` say, without pseudo-headers but those that `allowed` has. Undefined and null values are left out. */
-function fieldsText(headers, allowed = none) {
-  let text = ''
-  const secret = headers[sensitiveHeaders]
-  const sensitive =
-    secret === undefined || secret === null || secret.length === 0 ? undefined : new Set(secret.map(lower))
-  if (secret !== undefined && !Array.isArray(secret)) {
-    throw invalidArgType('headers[http2.neverIndex]', 'an instance of Array', secret)
+/** A list that is being made of what a program says. */
+class List {
+  constructor(allowed, secret) {
+    this.allowed = allowed
+    this.sensitive =
+      secret === undefined || secret === null || secret.length === 0 ? undefined : new Set(secret.map(lower))
+    this.singles = undefined
+    this.pseudo = ''
+    this.text = ''
   }
-  let singles
-  for (const key of Object.keys(headers)) {
-    const given = headers[key]
-    if (given === undefined || given === null || key === '') continue
+
+  /** Undefined and null values are left out. */
+  add(key, given) {
+    if (given === undefined || given === null || key === '') return
     const name = lower(key)
-    if (name.charCodeAt(0) === 58) {
-      if (!allowed.has(name)) throw errors.invalidPseudo(name)
-      continue
-    }
     let value = given
     if (Array.isArray(value)) {
-      if (value.length === 0) continue
+      if (value.length === 0) return
       if (value.length > 1 && SINGLE.has(name)) throw errors.singleValue(name)
       if (value.length === 1) [value] = value
     }
     if (SINGLE.has(name)) {
-      singles ??= new Set()
-      if (singles.has(name)) throw errors.singleValue(name)
-      singles.add(name)
+      this.singles ??= new Set()
+      if (this.singles.has(name)) throw errors.singleValue(name)
+      this.singles.add(name)
     }
+    if (name.charCodeAt(0) === 58) return this.addPseudo(name, value)
     if (CONNECTION.has(name) || (name === 'te' && value !== 'trailers')) throw errors.connectionHeader(name)
     if (!TOKEN.test(name)) throw errors.invalidToken('Header name', key)
-    if (!Array.isArray(value)) text += fieldText(name, value, sensitive?.has(name))
-    else for (const part of value) text += fieldText(name, part, sensitive?.has(name))
+    const isSensitive = this.sensitive?.has(name)
+    if (!Array.isArray(value)) this.text += fieldText(name, value, isSensitive)
+    else for (const part of value) this.text += fieldText(name, part, isSensitive)
   }
-  return text
+
+  addPseudo(name, value) {
+    if (!this.allowed.has(name)) throw errors.invalidPseudo(name)
+    // That is said as a number.
+    if (name === HTTP2_HEADER_STATUS) return
+    const field = fieldText(name, value, this.sensitive?.has(name))
+    if (field === '' || BLANK.test(value)) throw errors.invalidHeaderValue(value, name)
+    this.pseudo += field
+  }
+}
+
+/** The text of what `headers` say, an object or a list of names and values, with those pseudo-headers that `allowed` has. */
+function fieldsText(headers, allowed = none) {
+  const secret = headers[sensitiveHeaders]
+  if (secret !== undefined && !Array.isArray(secret)) {
+    throw invalidArgType('headers[http2.neverIndex]', 'an instance of Array', secret)
+  }
+  const list = new List(allowed, secret)
+  if (Array.isArray(headers)) {
+    for (let at = 0; at < headers.length; at += 2) list.add(headers[at], headers[at + 1])
+  } else for (const key of Object.keys(headers)) list.add(key, headers[key])
+  return list.pseudo + list.text
+}
+
+/** Names and values in a row, as an object: with names as they were given. */
+function objectOf(list) {
+  const object = Object.create(null)
+  for (let at = 0; at + 1 < list.length; at += 2) {
+    const [name, value] = [list[at], list[at + 1]]
+    object[name] = object[name] === undefined ? value : [].concat(object[name], value)
+  }
+  if (list[sensitiveHeaders] !== undefined) object[sensitiveHeaders] = list[sensitiveHeaders]
+  return object
 }
 
 const none = new Set()
-const STATUS = new Set([constants.HTTP2_HEADER_STATUS])
+const { HTTP2_HEADER_STATUS } = constants
+/** The pseudo-headers of responses, and of requests. */
+const STATUS = new Set([HTTP2_HEADER_STATUS])
+const REQUEST = new Set([':method', ':authority', ':scheme', ':path', ':protocol'])
 
-module.exports = { rawFields, fieldsObject, fieldsText, fieldText, lower, STATUS, TOKEN }
+module.exports = { rawFields, fieldsObject, fieldsText, lower, objectOf, REQUEST, STATUS, TOKEN }

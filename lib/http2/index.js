@@ -1,7 +1,9 @@
 'use strict'
 
-// `http2`: Node's module with servers over the native engine. What is not listed here is core's: clients. What servers stand on is loaded with the
+// `http2`: Node's module with servers and clients over the native engine. What is not listed here is core's. What they stand on is loaded with the
 // first of them.
+
+const { promisify } = require('node:util')
 
 /** Node's module, or nothing: a Node that was built without OpenSSL has no HTTP/2, and says so when somebody asks for it. */
 function core() {
@@ -27,6 +29,14 @@ function createSecureServer(options, onRequest) {
   return require('./server.js').createSecureServer(options, onRequest)
 }
 
+function connect(authority, options, listener) {
+  return require('./client.js').connect(authority, options, listener)
+}
+
+Object.defineProperty(connect, promisify.custom, {
+  value: (...args) => require('./client.js').connected(...args),
+})
+
 function lazy(name, get) {
   Object.defineProperty(exports, name, {
     configurable: true,
@@ -41,7 +51,7 @@ function lazy(name, get) {
 const http2 = core()
 if (http2 !== undefined) {
   Object.defineProperties(exports, Object.getOwnPropertyDescriptors(http2))
-  Object.assign(exports, { createServer, createSecureServer })
+  Object.assign(exports, { createServer, createSecureServer, connect })
   lazy('Http2ServerRequest', () => require('./request.js').Http2ServerRequest)
   lazy('Http2ServerResponse', () => require('./response.js').Http2ServerResponse)
 }

@@ -11,11 +11,11 @@ const { SecureSocket } = require('../https/socket.js')
 const { attach } = require('../net/socket.js')
 const { sslError } = require('../tls/errors.js')
 const { accepted } = require('../tls/info.js')
-const { Http2Connection } = require('./connection.js')
+const { AcceptedConnection } = require('./accepted.js')
 const { coreOf, http1Options, http2, serving } = require('./serving.js')
 
 /** A connection that speaks HTTP/2 over TLS; it takes over from the one that has done the handshake. */
-class SecureHttp2Connection extends accepted(Http2Connection) {
+class SecureHttp2Connection extends accepted(AcceptedConnection) {
   constructor({ id, isTcp, server, socket }) {
     super(id, isTcp, server)
     this.secured = true

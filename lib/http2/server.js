@@ -5,18 +5,16 @@
 
 const { Server: NetServer } = require('../net/server.js')
 const core = require('../core.js')
-const { Http2Connection } = require('./connection.js')
+const { AcceptedConnection } = require('./accepted.js')
 const { closeHttp1 } = require('./http1.js')
+const { isUsual } = require('./options.js')
 const { Http2ServerRequest } = require('./request.js')
 const { Http2ServerResponse } = require('./response.js')
 const { coreOf, http2, serving } = require('./serving.js')
 
-/** Whether ours can do what `options` ask for; else core's does. */
-function isUsual(options) {
-  if (options?.paddingStrategy || options?.selectPadding !== undefined) return false
-  if (options?.settings?.customSettings || options?.remoteCustomSettings) return false
-  if (options?.strictFieldWhitespaceValidation === false || options?.strictSingleValueFields === false) return false
+function isServable(options) {
   return (
+    isUsual(options) &&
     extendsOurs(options?.Http2ServerRequest, Http2ServerRequest) &&
     extendsOurs(options?.Http2ServerResponse, Http2ServerResponse)
   )
@@ -36,7 +34,7 @@ class Http2Server extends serving(NetServer) {
 
   /** A connection that the listening handle has accepted. */
   _onconnection(handle) {
-    const connection = new Http2Connection(handle.id, handle.getpeername !== undefined, this)
+    const connection = new AcceptedConnection(handle.id, handle.getpeername !== undefined, this)
     const ours = this._events.connection === onConnection && this.emit === core.own.emit
     if (ours && this.options.allowHTTP1) connection.sniff()
     else if (ours) connection.attach()
@@ -53,7 +51,7 @@ class Http2Server extends serving(NetServer) {
 /** Speaks HTTP/2 on a socket: one of ours by the native engine, any other stream by core's. */
 function onConnection(socket) {
   const connection = socket._handle
-  if (!(connection instanceof Http2Connection) || connection.server !== this) {
+  if (!(connection instanceof AcceptedConnection) || connection.server !== this) {
     coreOf(this, 'connection', http2.createServer).emit('connection', socket)
   } else if (connection.session === undefined) connection.attach()
 }
@@ -63,14 +61,14 @@ function createServer(options, onRequest) {
     onRequest = options
     options = {}
   }
-  if (!isUsual(options)) return http2.createServer(options, onRequest)
+  if (!isServable(options)) return http2.createServer(options, onRequest)
   // Core says what is wrong with options.
   if (options !== undefined) http2.createServer(options)
   return new Http2Server(options, onRequest)
 }
 
 function createSecureServer(options, onRequest) {
-  if (!isUsual(options)) return http2.createSecureServer(options, onRequest)
+  if (!isServable(options)) return http2.createSecureServer(options, onRequest)
   // Core says what is wrong with options.
   if (typeof options !== 'object') http2.createSecureServer(options)
   else http2.createServer(options)

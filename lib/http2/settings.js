@@ -56,4 +56,7 @@ function settingsOf(numbers, at) {
   return settings
 }
 
-module.exports = { DEFAULTS, checked, words, settingsOf }
+/** Of a client: how many streams a server opens is another limit's to say. */
+const CLIENT_DEFAULTS = { ...DEFAULTS, maxConcurrentStreams: 2 ** 32 - 1 }
+
+module.exports = { CLIENT_DEFAULTS, DEFAULTS, checked, words, settingsOf }

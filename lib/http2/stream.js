@@ -1,17 +1,15 @@
 'use strict'
 
-// A stream of a server's session, as the stream API shows it.
+// A stream, as programs have it: what a server's and a client's have in common.
 
-const fs = require('node:fs')
 const process = require('node:process')
 const { constants } = require('node:http2')
 const { errorMonitor } = require('node:events')
 const { Duplex } = require('node:stream')
-const { inspect } = require('node:util')
-const { invalidArgType, invalidArgValue, outOfRange } = require('../errors.js')
-const channels = require('./channels.js')
+const { deprecate, inspect } = require('node:util')
+const { invalidArgType, outOfRange } = require('../errors.js')
 const errors = require('./errors.js')
-const { fieldsObject, fieldsText, fieldText, lower, rawFields, STATUS } = require('./fields.js')
+const { fieldsObject, fieldsText, rawFields } = require('./fields.js')
 const { Timer } = require('./timer.js')
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR } = constants
@@ -21,6 +19,7 @@ const kTimer = Symbol('timer')
 const kRead = Symbol('was read')
 const kWaitForTrailers = Symbol('wait for trailers')
 const kTrailersReady = Symbol('trailers ready')
+const kEnding = Symbol('ending')
 const kSent = Symbol('sent headers')
 const kSentInfo = Symbol('sent info headers')
 const kSentTrailers = Symbol('sent trailers')
@@ -32,7 +31,7 @@ function checkObject(value, name) {
   }
 }
 
-class ServerHttp2Stream extends Duplex {
+class Http2Stream extends Duplex {
   constructor(exchange) {
     super({ allowHalfOpen: true, autoDestroy: false, decodeStrings: false, emitClose: true })
     this[kExchange] = exchange
@@ -41,24 +40,10 @@ class ServerHttp2Stream extends Duplex {
     this[kRead] = false
     this[kWaitForTrailers] = false
     this[kTrailersReady] = false
+    this[kEnding] = false
     this[kSent] = undefined
     this[kSentInfo] = undefined
     this[kSentTrailers] = undefined
-    if (exchange.endAfterHeaders) this.push(null)
-    if (exchange.res !== undefined) this.join()
-  }
-
-  /** A request and a response are on it, too. */
-  join() {
-    const exchange = this[kExchange]
-    // Errors are not forwarded in the compatible API, but timeouts are.
-    this.on('error', () => {})
-    this.on('timeout', () => {
-      exchange.req?.emit('timeout')
-      exchange.res?.emit('timeout')
-    })
-    // It came later: what was said is said.
-    if (exchange.localEnded) this.endedElsewhere()
   }
 
   get aborted() {
@@ -81,22 +66,8 @@ class ServerHttp2Stream extends Duplex {
     return this[kExchange].headersSent
   }
 
-  get headRequest() {
-    return this[kExchange].method === 'HEAD' || this[kExchange].bodiless
-  }
-
   get id() {
     return this[kExchange].id
-  }
-
-  get pending() {
-    return false
-  }
-
-  get pushAllowed() {
-    const { session } = this
-    if (this.destroyed || this.closed || session === undefined || session.closed) return false
-    return session.remoteSettings.enablePush
   }
 
   get rstCode() {
@@ -144,11 +115,7 @@ class ServerHttp2Stream extends Duplex {
 
   /** Priorities are passed over (RFC 9113, 5.3.2). */
   priority() {
-    process.emitWarning(
-      'http2Stream.priority is longer supported after priority signalling was deprecated in RFC 9113',
-      'DeprecationWarning',
-      'DEP0194',
-    )
+    warnOfPriority()
     if (this.destroyed || this.closed) throw errors.invalidStream()
   }
 
@@ -163,93 +130,6 @@ class ServerHttp2Stream extends Duplex {
 
   // --- what is said
 
-  respond(headers, options) {
-    this.checkFree()
-    checkObject(options, 'options')
-    const text = this.takeHeaders(headers)
-    const status = this[kSent][':status']
-    const bodiless = status === 204 || status === 205 || status === 304 || this.headRequest
-    const ends = Boolean(options?.endStream) || bodiless
-    this[kWaitForTrailers] = !ends && Boolean(options?.waitForTrailers)
-    this[kExchange].respond(status, text, false, undefined, '', ends)
-    if (ends) this.end()
-  }
-
-  /** The fields of a response, checked; `sentHeaders` are what they have become. */
-  takeHeaders(headers) {
-    if (Array.isArray(headers)) headers = objectOf(headers)
-    checkObject(headers, 'headers')
-    const all = Object.assign(Object.create(null), headers)
-    all[':status'] = all[':status'] | 0 || 200
-    if (!Object.keys(all).some((name) => lower(name) === 'date')) all.date = new Date().toUTCString()
-    const status = all[':status']
-    if (status < 200 || status > 599) throw errors.invalidStatus(headers[':status'])
-    const text = fieldsText(all, STATUS)
-    this[kSent] = all
-    return text
-  }
-
-  checkFree() {
-    if (this.destroyed || this.closed) throw errors.invalidStream()
-    if (this.headersSent) throw errors.headersSent()
-  }
-
-  additionalHeaders(headers) {
-    if (this.destroyed || this.closed) throw errors.invalidStream()
-    if (this.headersSent) throw errors.headersAfterRespond()
-    checkObject(headers, 'headers')
-    const all = Object.assign(Object.create(null), headers)
-    if (all[':status'] !== undefined) {
-      const status = all[':status'] | 0
-      all[':status'] = status
-      if (status === 101) throw errors.status101()
-      if (status < 100 || status >= 200) throw errors.invalidInfoStatus(headers[':status'])
-    } else all[':status'] = 100
-    const text = fieldsText(all, STATUS)
-    this[kSentInfo] ??= []
-    this[kSentInfo].push(all)
-    this[kExchange].inform(all[':status'], text)
-  }
-
-  /** Promises the response to a request that the client will make, and hands on the stream for it. */
-  pushStream(headers, options, callback) {
-    if (!this.pushAllowed) throw errors.pushDisabled()
-    if (this.id % 2 === 0) throw errors.nestedPush()
-    if (typeof options === 'function') {
-      callback = options
-      options = undefined
-    }
-    if (typeof callback !== 'function') throw invalidArgType('callback', 'of type function', callback)
-    checkObject(options, 'options')
-    checkObject(headers, 'headers')
-    const exchange = this[kExchange]
-    const asked = exchange.req === undefined ? fieldsObject(exchange.text) : exchange.req.headers
-    const defaults = { ':method': 'GET', ':authority': asked[':authority'], ':scheme': asked[':scheme'], ':path': '/' }
-    const all = Object.assign(Object.create(null), headers)
-    let text = ''
-    for (const [name, value] of Object.entries(defaults)) {
-      all[name] ??= value
-      if (all[name] === undefined) continue
-      const field = fieldText(name, all[name])
-      if (field === '') throw errors.invalidHeaderValue(all[name], name)
-      text += field
-    }
-    text += fieldsText(all, REQUEST)
-    const pushed = this[kSession].push(exchange, text, all[':method'], all[':path'])
-    if (pushed === undefined) {
-      process.nextTick(callback, errors.invalidStream())
-      return
-    }
-    const stream = pushed.getStream()
-    stream[kSent] = all
-    if (options?.endStream) pushed.bodiless = true
-    if (channels.created.hasSubscribers) channels.created.publish({ stream, headers: all })
-    process.nextTick(() => {
-      if (channels.start.hasSubscribers) channels.start.publish({ stream, headers: all })
-      callback(null, stream, all, 0, pushed)
-    })
-  }
-
   sendTrailers(headers) {
     if (this.destroyed || this.closed) throw errors.invalidStream()
     if (this[kSentTrailers] !== undefined) throw errors.trailersSent()
@@ -263,97 +143,6 @@ class ServerHttp2Stream extends Duplex {
     else exchange.sendTrailers(text)
   }
 
-  respondWithFD(fd, headers, options) {
-    this.checkFree()
-    checkObject(options, 'options')
-    if (typeof fd !== 'number' && typeof fd?.fd !== 'number') {
-      throw invalidArgType('fd', 'of type number or an instance of FileHandle', fd)
-    }
-    checkRange(options)
-    const given = { ...headers }
-    checkPayload(given, this.headRequest)
-    this.sendFile(typeof fd === 'number' ? fd : fd.fd, given, { ...options }, false)
-  }
-
-  respondWithFile(path, headers, options) {
-    this.checkFree()
-    checkObject(options, 'options')
-    checkRange(options)
-    const given = { ...headers }
-    checkPayload(given, this.headRequest)
-    const { onError } = options ?? {}
-    fs.open(path, 'r', (error, fd) => {
-      if (error) {
-        if (onError) onError(error)
-        else this.destroy(error)
-        return
-      }
-      if (this.destroyed || this.closed) return fs.close(fd)
-      this.sendFile(fd, given, { ...options }, true)
-    })
-  }
-
-  sendFile(fd, headers, options, owned) {
-    const { onError, statCheck } = options
-    const let_go = () => {
-      if (owned) fs.close(fd)
-    }
-    const refuse = (error) => {
-      let_go()
-      if (onError) onError(error)
-      else this.destroy(error)
-    }
-    const begin = (error, stat) => {
-      if (error) return refuse(error)
-      if (owned && !stat.isFile()) {
-        if (stat.isDirectory()) return refuse(errors.sendFile())
-        if (options.offset > 0 || options.length >= 0) return refuse(errors.sendFileNoSeek())
-      }
-      if (this.destroyed || this.closed) {
-        let_go()
-        this.destroy(errors.invalidStream())
-        return
-      }
-      const range = { offset: options.offset ?? 0, length: options.length ?? -1 }
-      if (typeof statCheck === 'function') {
-        const goesOn = statCheck.call(this, stat, headers, range)
-        if (goesOn === false || this.headersSent) return let_go()
-      }
-      if (owned && stat.isFile()) {
-        const left = Math.max(stat.size - range.offset, 0)
-        range.length = range.length < 0 ? left : Math.min(left, range.length)
-        headers['content-length'] = range.length
-      }
-      try {
-        this.respond(headers, { waitForTrailers: options.waitForTrailers, endStream: range.length === 0 })
-      } catch (failure) {
-        let_go()
-        this.destroy(failure)
-        return
-      }
-      if (range.length === 0 || this.headRequest) return let_go()
-      this.pipeFile(fd, range, owned, owned && stat.isFile())
-    }
-    if (owned || typeof statCheck === 'function') fs.fstat(fd, begin)
-    else begin(null)
-  }
-
-  pipeFile(fd, { offset, length }, owned, regular) {
-    const end = length < 0 ? undefined : offset + length - 1
-    const file = fs.createReadStream('', {
-      fd,
-      start: offset > 0 || regular ? offset : undefined,
-      end,
-      autoClose: owned,
-    })
-    file.on('error', () => this.close(NGHTTP2_INTERNAL_ERROR))
-    this.once('close', () => {
-      if (owned) file.destroy()
-      else file.unpipe(this)
-    })
-    file.pipe(this)
-  }
-
   close(code = NGHTTP2_NO_ERROR, callback) {
     if (typeof code !== 'number') throw invalidArgType('code', 'of type number', code)
     if (!Number.isInteger(code)) throw outOfRange('code', 'an integer', code)
@@ -363,22 +152,13 @@ class ServerHttp2Stream extends Duplex {
     }
     if (this.closed) return
     if (callback !== undefined) this.once('close', callback)
-    const exchange = this[kExchange]
-    // What was written goes first, unless it is an error that ends it.
-    if (code !== NGHTTP2_NO_ERROR) return exchange.reset(code)
-    if (this[kTrailersReady]) {
-      // There will be none.
-      this[kTrailersReady] = false
-      exchange.write(undefined, '', true)
-    }
-    if (this.headersSent && !exchange.localEnded) {
-      if (!this.writableEnded) this.end()
-      if (!this.writableFinished) {
-        this.once('finish', () => exchange.resetWhenSent(code))
-        return
-      }
-    }
-    exchange.resetWhenSent(code)
+    this.finishClose(code)
+  }
+
+  /** What was written goes first, unless it is an error that ends it. */
+  finishClose(code) {
+    if (code !== NGHTTP2_NO_ERROR) this[kExchange].reset(code)
+    else this.closeCleanly(code)
   }
 
   // --- as a stream
@@ -388,23 +168,31 @@ class ServerHttp2Stream extends Duplex {
     this[kExchange].read(this)
   }
 
+  end(...args) {
+    this[kEnding] = true
+    return super.end(...args)
+  }
+
   _write(chunk, encoding, callback) {
     const exchange = this[kExchange]
-    if (exchange.closed) return callback(errors.invalidStream())
-    if (!exchange.headersSent) this.respond()
-    // A response that has no body drops it.
+    // It hears of that another way.
+    if (exchange.closed) return callback()
+    if (!exchange.headersSent) this.proceed()
+    // What has no body drops it.
     if (exchange.localEnded) return callback()
     const plain = typeof chunk !== 'string' || /^(?:utf-?8|latin1|binary)$/i.test(encoding)
     const body = plain ? chunk : require('node:buffer').Buffer.from(chunk, encoding)
     this[kTimer].touch()
-    if (exchange.write(body, encoding, false)) callback()
+    // The last part of a body goes out with the end.
+    const ends = this[kEnding] && !this[kWaitForTrailers] && this.writableLength === chunk.length
+    if (exchange.write(body, encoding, ends)) callback()
     else exchange.wait(callback)
   }
 
   _final(callback) {
     const exchange = this[kExchange]
     if (exchange.closed) return callback()
-    if (!exchange.headersSent) this.respond()
+    if (!exchange.headersSent) this.proceed()
     if (this[kWaitForTrailers]) {
       this[kTrailersReady] = true
       if (this.listenerCount('wantTrailers') > 0) {
@@ -424,10 +212,13 @@ class ServerHttp2Stream extends Duplex {
       const code = error?.name === 'AbortError' ? NGHTTP2_CANCEL : NGHTTP2_INTERNAL_ERROR
       exchange.reset(error ? code : NGHTTP2_NO_ERROR)
     }
+    // What is written from now on comes too late.
+    this.endedElsewhere()
     const { code } = exchange
     if (!error && code !== NGHTTP2_NO_ERROR && code !== NGHTTP2_CANCEL) error = errors.streamError(code)
     this.push(null)
     process.nextTick(forget, this)
+    const { channels } = exchange
     if (error && channels.error.hasSubscribers) channels.error.publish({ stream: this, error })
     callback(error)
   }
@@ -435,7 +226,7 @@ class ServerHttp2Stream extends Duplex {
   [inspect.custom](depth, options) {
     const { id, closed, destroyed, state, _readableState: readableState, _writableState: writableState } = this
     const shown = { id: id || '<pending>', closed, destroyed, state, readableState, writableState }
-    return depth < 0 ? this : `ServerHttp2Stream ${inspect(shown, options)}`
+    return depth < 0 ? this : `${this.constructor.name} ${inspect(shown, options)}`
   }
 
   // --- called by the exchange, and by what else takes part in it
@@ -448,18 +239,21 @@ class ServerHttp2Stream extends Duplex {
     this.emit('trailers', fieldsObject(text), constants.NGHTTP2_FLAG_END_STREAM | 4, rawFields(text))
   }
 
-  /** The response of the compatible API has ended it, or it is over. */
+  /** Somebody else has ended it, or it is over. */
   endedElsewhere() {
     if (!this.writableEnded) this.end()
   }
 
   onExchangeClosed() {
-    const exchange = this[kExchange]
     try {
-      if (exchange.aborted) this.emit('aborted')
+      this.tellAborted()
     } finally {
       if (!this.destroyed) this.destroyWhenDone()
     }
+  }
+
+  tellAborted() {
+    if (this[kExchange].aborted) this.emit('aborted')
   }
 
   destroyWhenDone() {
@@ -478,37 +272,18 @@ class ServerHttp2Stream extends Duplex {
     // What has come is read first.
     if (!remoteEnded) this.push(null)
     this.once('end', done)
-    if (!this.isRead()) this.resume()
+    this.readOut()
   }
 }
+
+const warnOfPriority = deprecate(
+  () => {},
+  'http2Stream.priority is longer supported after priority signalling was deprecated in RFC 9113',
+  'DEP0194',
+)
 
 function forget(stream) {
   stream[kSession] = undefined
 }
 
-function objectOf(list) {
-  const object = Object.create(null)
-  for (let i = 0; i + 1 < list.length; i += 2) {
-    const [name, value] = [list[i], list[i + 1]]
-    object[name] = object[name] === undefined ? value : [].concat(object[name], value)
-  }
-  return object
-}
-
-function checkRange(options = {}) {
-  const { offset, length, statCheck } = options
-  if (offset !== undefined && typeof offset !== 'number') throw invalidArgValue('options.offset', offset)
-  if (length !== undefined && typeof length !== 'number') throw invalidArgValue('options.length', length)
-  if (statCheck !== undefined && typeof statCheck !== 'function') {
-    throw invalidArgValue('options.statCheck', statCheck)
-  }
-}
-
-function checkPayload(headers, bodiless) {
-  const status = headers[':status'] | 0 || 200
-  if (bodiless || status === 204 || status === 205 || status === 304) throw errors.payloadForbidden(status)
-}
-
-const REQUEST = new Set([':method', ':authority', ':scheme', ':path', ':protocol'])
-
-module.exports = { ServerHttp2Stream }
+module.exports = { Http2Stream, checkObject, kExchange, kSent, kSentInfo, kSession, kTrailersReady, kWaitForTrailers }

@@ -198,16 +198,29 @@ function foreigner(Base) {
       const carrier = connect({ ...options, session: undefined, signal: undefined, timeout: undefined })
       this.carrier = carrier
       socket[kSecure] = this
-      carrier.on('data', (chunk) => native.tlsInject(this.id, chunk))
-      carrier.on('end', () => this.onRead(EOF))
+      this.heard = {
+        data: (chunk) => native.tlsInject(this.id, chunk),
+        end: () => this.onRead(EOF),
+        close: () => socket.destroy(),
+      }
+      for (const [event, listener] of Object.entries(this.heard)) carrier.on(event, listener)
       carrier.on('error', (error) => socket.destroy((error.syscall === 'connect' && before) || error))
-      carrier.on('close', () => socket.destroy())
       carrier.on('secureConnect', () => {
         socket.secureConnecting = false
         socket.emit('secureConnect')
         socket.removeListener('end', onConnectEnd)
       })
       for (const event of ['keylog', 'session']) carrier.on(event, (value) => socket.emit(event, value))
+    }
+
+    /** From now on `stream` has what comes, and says what goes. */
+    yieldTo(stream) {
+      const { carrier, heard } = this
+      for (const [event, listener] of Object.entries(heard)) carrier.removeListener(event, listener)
+      carrier.pipe(stream).pipe(carrier)
+      carrier.on('close', () => stream.destroySoon())
+      stream.on('error', () => {})
+      stream.on('close', () => carrier.destroySoon())
     }
 
     write(chunk, encoding) {

@@ -4,12 +4,14 @@
 
 const { Buffer } = require('node:buffer')
 const live = require('node:tls')
-const { net, tls } = require('../genuine.js')
+const genuine = require('../genuine.js')
 const { Connection } = require('../net/handle.js')
 const { Socket, attach, kHandle } = require('../net/socket.js')
 const { prepare, secured, wishesOf } = require('./client.js')
 const { clientSide } = require('./client-socket.js')
 const { secure } = require('./socket.js')
+
+const { net, tls } = genuine
 
 function SecureSocket(wishes) {
   const { allowHalfOpen, highWaterMark, signal, noDelay, keepAlive, keepAliveInitialDelay } = wishes.options
@@ -35,7 +37,18 @@ function normalize(args) {
 }
 
 function connect(...args) {
-  const [given, callback] = normalize(args)
+  const [options, callback] = normalize(args)
+  // Node's HTTP/2 does well above Node's own handles only. Ours is there where this one is, too.
+  if (!genuine.registered && isForHttp2(options)) return tls.connect(...args)
+  return open(args, options, callback)
+}
+
+/** For HTTP/2 of ours. */
+function connectHttp2(...args) {
+  return open(args, ...normalize(args))
+}
+
+function open(args, given, callback) {
   const options = { checkServerIdentity: live.checkServerIdentity, ...given }
   if (!options.keepAlive) options.singleUse = true
   const wishes = isForNode(options) ? undefined : wishesOf(options)
@@ -46,17 +59,15 @@ function connect(...args) {
   return socket.connect(options)
 }
 
-/** What Node has something to say to, and what belongs to its HTTP/2. */
-function isForNode(options) {
-  const { checkServerIdentity, servername, signal } = options
-  return typeof checkServerIdentity !== 'function' || signal?.aborted || net.isIP(servername) > 0 || isForHttp2(options)
+/** What Node has something to say to. */
+function isForNode({ checkServerIdentity, servername, signal }) {
+  return typeof checkServerIdentity !== 'function' || signal?.aborted || net.isIP(servername) > 0
 }
 
-/** Node's HTTP/2 does well above Node's own handles only. */
 function isForHttp2({ ALPNProtocols }) {
   if (ALPNProtocols === undefined) return false
   if (Array.isArray(ALPNProtocols)) return ALPNProtocols.some((protocol) => String(protocol) === 'h2')
   return ArrayBuffer.isView(ALPNProtocols) && Buffer.from(ALPNProtocols.buffer).includes('\x02h2')
 }
 
-module.exports = { connect }
+module.exports = { connect, connectHttp2 }

@@ -195,7 +195,9 @@ pub fn constants() -> HashMap<&'static str, Group> {
                 PING,
                 PONG,
                 GOAWAY,
-                FAILED
+                FAILED,
+                PUSH,
+                EXTENSION
             }),
         ),
         (

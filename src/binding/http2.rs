@@ -14,7 +14,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The kinds of events.
 pub(super) mod event {
-    /// A request begins.
+    /// A request or a response begins.
     pub const HEAD: u32 = 0;
     /// A response of 1xx.
     pub const INFORMATIONAL: u32 = 1;
@@ -40,6 +40,10 @@ pub(super) mod event {
     pub const GOAWAY: u32 = 11;
     /// The connection is over: a code, and why in the text.
     pub const FAILED: u32 = 12;
+    /// A server promises the response to a request that we have not made.
+    pub const PUSH: u32 = 13;
+    /// A server says what else it can do; its kind stands in the place of a code.
+    pub const EXTENSION: u32 = 14;
 }
 
 /// A row of the table.
@@ -107,6 +111,12 @@ pub fn register(functions: &mut Functions<Engine>) {
         http2.receive(engine, id, &bytes);
         Ok(())
     });
+    functions.add_with(&http2, "http2Request", request);
+    functions.add("http2Next", |engine, args| {
+        let next = args.uint(1)?;
+        engine.state(args.uint(0)?, |http2: &mut Connection| http2.session.set_next(next));
+        Ok(())
+    });
     functions.add_with(&http2, "http2Respond", respond);
     functions.add_with(&http2, "http2Write", write);
     functions.add_with(&http2, "http2Trailers", trailers);
@@ -171,14 +181,19 @@ pub fn register(functions: &mut Functions<Engine>) {
     functions.add("http2State", state);
 }
 
-/// Settings are seven numbers, in the order of their own.
-fn settings(args: &Args, index: usize) -> Outcome<Settings> {
-    let mut words = [0u32; 7];
-    args.bytes(index, 0, 28, |bytes| {
+/// So many numbers.
+fn words<const COUNT: usize>(args: &Args, index: usize) -> Outcome<[u32; COUNT]> {
+    let mut words = [0u32; COUNT];
+    args.bytes(index, 0, 4 * COUNT, |bytes| {
         for (word, octets) in words.iter_mut().zip(bytes.as_chunks().0) {
             *word = u32::from_ne_bytes(*octets);
         }
     })?;
+    Ok(words)
+}
+
+/// Settings are seven numbers, in the order of their own.
+fn settings(args: &Args, index: usize) -> Outcome<Settings> {
     let [
         header_table_size,
         push,
@@ -187,7 +202,7 @@ fn settings(args: &Args, index: usize) -> Outcome<Settings> {
         max_frame_size,
         max_header_list_size,
         connect,
-    ] = words;
+    ] = words(args, index)?;
     Ok(Settings {
         header_table_size,
         enable_push: push != 0,
@@ -211,20 +226,37 @@ fn numbers(settings: &Settings) -> [u32; 7] {
     ]
 }
 
-/// `(id, settings, fields, settingsInOne, resets, resetsPerSecond, malformed)`: the connection speaks HTTP/2 from now on, as its server, and is read.
+/// `(id, isClient, settings, limits)`: the connection speaks HTTP/2 from now on, and is read. Limits are numbers: of fields, of settings in one frame, of
+/// resets and those per second, of malformed streams, of pushes, and of requests before the server has said how many it takes.
 fn attach(http2: &Rc<Sessions>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let id = args.uint(0)?;
-    let settings = settings(args, 1)?;
+    let role = if args.boolean(1)? { Role::Client } else { Role::Server };
+    let settings = settings(args, 2)?;
+    let [fields, in_one, resets, resets_per_second, malformed, pushes, requests] = words(args, 3)?;
     let limits = Limits {
-        fields: args.uint(2)?,
-        settings: args.uint(3)? as usize,
-        resets: (args.uint(4)?, args.uint(5)?),
-        malformed: (args.uint(6)?, Limits::default().malformed.1),
+        fields,
+        settings: in_one as usize,
+        resets: (resets, resets_per_second),
+        malformed: (malformed, Limits::default().malformed.1),
+        pushes,
+        requests,
         ..Limits::default()
     };
     let mut out = Vec::new();
-    let session = Session::new(Role::Server, settings, limits, engine.now(), &mut out);
+    let session = Session::new(role, settings, limits, engine.now(), &mut out);
     Ok(http2.attach(engine, id, session, &out))
+}
+
+/// `(id, fields, ends)`: a client's request, whose body follows unless it `ends`. Returns its stream.
+fn request(http2: &Rc<Sessions>, engine: &Engine, args: &Args) -> Outcome<i32> {
+    let (id, ends) = (args.uint(0)?, args.boolean(2)?);
+    let fields = &mut *http2.protocol.fields.borrow_mut();
+    fields.clear();
+    args.append_latin1(1, fields)?;
+    let opened = engine.append_with(id, |http2: &mut Connection, out, _| {
+        http2.session.submit(fields, ends, out).ok()
+    });
+    Ok(opened.flatten().map_or(GONE, |id| id as i32))
 }
 
 /// `(id, stream, bits, fields, body, length)`: a response's header, and its body, or the beginning of it, if `bits` say that there is one.
@@ -324,7 +356,8 @@ fn state(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
     let env = args.env();
     Ok(engine.state(args.uint(0)?, |http2: &mut Connection| {
         let session = &http2.session;
-        let numbers = [numbers(session.local()), numbers(session.remote()), session.state()].concat();
+        let mut numbers = [numbers(session.local()), numbers(session.remote())].concat();
+        numbers.extend(session.state());
         let values: Vec<Value> = numbers.into_iter().map(|number| env.number(number.into())).collect();
         env.array(&values)
     }))
@@ -370,6 +403,11 @@ impl Rows<{ row::WORDS }> for Http2 {
         let row = match *event {
             Event::Head { stream, fields, ends } => head(batch, event::HEAD, id, stream, fields, ends),
             Event::Informational { stream, fields } => head(batch, event::INFORMATIONAL, id, stream, fields, false),
+            Event::Push { stream, fields, .. } => head(batch, event::PUSH, id, stream, fields, false),
+            Event::Extension { kind, stream, payload } => {
+                let (at, length) = batch.add_body(payload);
+                [event::EXTENSION, id, stream, at, length, kind.into(), 0]
+            }
             Event::Data { stream, data } => {
                 let (at, length) = batch.add_body(data);
                 // Parts that follow one another are one.

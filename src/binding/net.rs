@@ -15,6 +15,11 @@ pub fn register(functions: &mut Functions<Engine>) {
     functions.add("connectTcp", connect_tcp);
     functions.add("connectPipe", connect_pipe);
     functions.add("openFd", open_fd);
+    functions.add("socketPair", |_, args| {
+        let env = args.env();
+        let made = Stream::pair().map(|pair| env.array(&pair.map(|fd| env.int(fd))));
+        Ok(made.map_err(|error| error.0))
+    });
     functions.add("readStart", |engine, args| {
         unit(engine.stream(args.uint(0)?, Stream::read_start))
     });

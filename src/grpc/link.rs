@@ -56,7 +56,7 @@ pub enum Event<'a> {
         path: &'a [u8],
         /// Of the caller's patience.
         timeout: Timeout,
-        /// With `:authority` and `grpc-encoding` among them.
+        /// With `:authority`, `grpc-encoding` and `grpc-accept-encoding` among them.
         metadata: &'a [u8],
     },
     /// A client's: metadata before the first message.
@@ -526,13 +526,7 @@ fn request_fields(fields: &Fields, text: &mut Vec<u8>) -> Timeout {
     text.clear();
     for field in pairs(fields.text()) {
         match field.name {
-            b":method"
-            | b":scheme"
-            | b":path"
-            | b"te"
-            | b"content-type"
-            | b"accept-encoding"
-            | b"grpc-accept-encoding" => {}
+            b":method" | b":scheme" | b":path" | b"te" | b"content-type" | b"accept-encoding" => {}
             b"grpc-timeout" => {
                 timeout = parse_timeout(field.value).map_or(Timeout::Invalid, Timeout::After);
                 if timeout == Timeout::Invalid {

@@ -52,6 +52,10 @@ pub mod kind {
     pub const GOAWAY: u8 = 7;
     pub const WINDOW_UPDATE: u8 = 8;
     pub const CONTINUATION: u8 = 9;
+    /// RFC 7838.
+    pub const ALTSVC: u8 = 10;
+    /// RFC 8336.
+    pub const ORIGIN: u8 = 12;
 }
 
 /// Flags; what one means depends on the kind.
@@ -169,6 +173,12 @@ pub enum Frame<'a> {
         stream: u32,
         block: &'a [u8],
         whole: bool,
+    },
+    /// `ALTSVC` or `ORIGIN`, whose payload is for whoever wants to know.
+    Extension {
+        kind: u8,
+        stream: u32,
+        payload: &'a [u8],
     },
     /// Of a kind that nobody here knows, which is passed over.
     Unknown,
@@ -319,6 +329,11 @@ impl<'a> Frame<'a> {
                 stream,
                 block: payload,
                 whole: head.has(flag::END_HEADERS),
+            },
+            kind::ALTSVC | kind::ORIGIN => Frame::Extension {
+                kind: head.kind,
+                stream,
+                payload,
             },
             _ => Frame::Unknown,
         })
@@ -481,7 +496,7 @@ mod tests {
             );
         }
         // A kind that is not known may be of anything.
-        assert_eq!(parse(10, 0xff, 0, &[1]), Ok(Frame::Unknown));
+        assert_eq!(parse(11, 0xff, 0, &[1]), Ok(Frame::Unknown));
         assert_eq!(parse(200, 0, 5, &[]), Ok(Frame::Unknown));
     }
 

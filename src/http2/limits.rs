@@ -20,6 +20,10 @@ pub struct Limits {
     pub malformed: (u32, u32),
     /// Frames that carry nothing: at once, and per second.
     pub chatter: (u32, u32),
+    /// A client's: pushes that are open at once. With none, pushes are refused from the beginning.
+    pub pushes: u32,
+    /// A client's: streams that it opens before the server has said how many it takes.
+    pub requests: u32,
 }
 
 impl Default for Limits {
@@ -38,6 +42,8 @@ impl Default for Limits {
             malformed: (1000, 33),
             // A browser that changes the priorities of a page's streams, or a gRPC client that measures the round trip, stays far below.
             chatter: (10_000, 1000),
+            pushes: 0,
+            requests: u32::MAX,
         }
     }
 }

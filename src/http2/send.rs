@@ -29,19 +29,82 @@ impl Session {
     /// # Errors
     /// The peer takes no more streams, or the fields are none.
     pub fn request(&mut self, text: &[u8], ends: bool, out: &mut Vec<u8>) -> Result<u32, Gone> {
-        let id = if self.last_local == 0 { 1 } else { self.last_local + 2 };
-        let full = self.streams.len() >= self.remote().max_concurrent_streams as usize;
-        if self.role() != Role::Client || self.is_over() || full || self.last_taken.is_some() || id >= 1 << 31 {
+        if self.is_full() {
             return Err(Gone);
         }
-        let block = self.block(None, text, None)?;
+        self.submit(text, ends, out)
+    }
+
+    /// The same, but a request that the peer does not take yet waits until it does.
+    ///
+    /// # Errors
+    /// The peer takes no more streams at all, or the fields are none.
+    pub fn submit(&mut self, text: &[u8], ends: bool, out: &mut Vec<u8>) -> Result<u32, Gone> {
+        let id = self.next_local();
+        if self.role() != Role::Client || self.is_over() || self.last_taken.is_some() || id >= 1 << 31 {
+            return Err(Gone);
+        }
+        if !is_list(text) {
+            return Err(Gone);
+        }
         let mut stream = Stream::new(self.local().initial_window_size, self.remote.initial_window_size);
         stream.local = if ends { Local::Ended } else { Local::Open };
         stream.bodiless = pairs(text).any(|field| field.name == b":method" && field.value == b"HEAD");
         self.last_local = id;
+        if !self.unopened.is_empty() || self.is_full() {
+            stream.request = Some(text.to_vec());
+            self.unopened.push_back(id);
+        } else {
+            self.open(id, text, ends, out);
+        }
         self.streams.insert(id, stream);
-        self.put_block(id, ends, &block, out);
         Ok(id)
+    }
+
+    fn open(&mut self, id: u32, text: &[u8], ends: bool, out: &mut Vec<u8>) {
+        self.last_opened = id;
+        let block = self.block(None, text, None);
+        self.put_block(id, ends, &block, out);
+    }
+
+    /// Whether the peer takes no further stream as long as those that there are have not ended.
+    fn is_full(&self) -> bool {
+        let open = self.streams.len() - self.unopened.len() - self.pushes();
+        open >= self.remote.max_concurrent_streams as usize
+    }
+
+    /// Opens streams that have waited for others to end.
+    pub(super) fn open_waiting(&mut self, out: &mut Vec<u8>) {
+        while !self.unopened.is_empty() && !self.is_full() {
+            let Some(id) = self.unopened.pop_front() else { return };
+            let Some(stream) = self.streams.get_mut(&id) else {
+                continue;
+            };
+            let ends = stream.local == Local::Ended;
+            let text = stream.request.take().unwrap_or_default();
+            // The peer's first windows may be others by now.
+            stream.send = self.remote.initial_window_size.into();
+            if stream.can_send() && !stream.ready {
+                stream.ready = true;
+                self.ready.push_back(id);
+            }
+            self.open(id, &text, ends, out);
+        }
+    }
+
+    /// The number of our next stream.
+    pub(super) fn next_local(&self) -> u32 {
+        match (self.role(), self.last_local) {
+            (Role::Client, 0) => 1,
+            (_, last) => last + 2,
+        }
+    }
+
+    /// Has our next stream have this number, if that is one of ours that is still to come.
+    pub fn set_next(&mut self, id: u32) {
+        if self.is_ours(id) && id > self.next_local() {
+            self.last_local = id - 2;
+        }
     }
 
     /// Begins a response, or says 1xx: `text` are its fields but for `:status`, as [`pairs`] reads them, and `date` is that field's value.
@@ -58,10 +121,10 @@ impl Session {
         out: &mut Vec<u8>,
     ) -> Result<Wrote, Gone> {
         let stream = self.streams.get(&id).ok_or(Gone)?;
-        if stream.local != Local::Idle {
+        if stream.local != Local::Idle || !has_no_pseudo(text) {
             return Err(Gone);
         }
-        let block = self.block(Some(status), text, date)?;
+        let block = self.block(Some(status), text, date);
         self.put_block(id, ends, &block, out);
         let stream = self.streams.get_mut(&id).ok_or(Gone)?;
         if status >= 200 {
@@ -90,25 +153,23 @@ impl Session {
             || late
             || parent.is_multiple_of(2)
             || id >= 1 << 31
+            || !is_list(text)
         {
             return Err(Gone);
         }
-        let block = self.block(None, text, None)?;
+        let block = self.block(None, text, None);
         let payload = [&id.to_be_bytes()[..], &block].concat();
         frame::block(kind::PUSH_PROMISE, 0, parent, &payload, self.remote.max_frame_size, out);
         let mut stream = Stream::new(self.local().initial_window_size, self.remote.initial_window_size);
         stream.remote_open = false;
         self.last_local = id;
+        self.last_opened = id;
         self.streams.insert(id, stream);
         Ok(id)
     }
 
-    /// A list of fields, compressed.
-    fn block(&mut self, status: Option<u16>, text: &[u8], date: Option<&[u8]>) -> Result<Vec<u8>, Gone> {
-        let pseudo = |name: &[u8]| status.is_none() && name.first() == Some(&b':');
-        if !pairs(text).all(|field| (is_name(field.name) || pseudo(field.name)) && is_value(field.value)) {
-            return Err(Gone);
-        }
+    /// A list of fields, which has been looked at, compressed.
+    fn block(&mut self, status: Option<u16>, text: &[u8], date: Option<&[u8]>) -> Vec<u8> {
         let mut block = Vec::with_capacity(64);
         self.encoder.begin(&mut block);
         let mut plain = |name: &[u8], value: &[u8], indexing| {
@@ -134,7 +195,7 @@ impl Session {
         if let Some(date) = date {
             plain(b"date", date, Indexing::Add);
         }
-        Ok(block)
+        block
     }
 
     fn put_block(&mut self, id: u32, ends: bool, block: &[u8], out: &mut Vec<u8>) {
@@ -161,6 +222,7 @@ impl Session {
             && data.len() <= connection
             && data.len() as i64 <= stream.send.max(0)
             && data.len() <= room
+            && stream.request.is_none()
             && stream.queued == 0
             && (!others || data.is_empty());
         if at_once {
@@ -182,6 +244,7 @@ impl Session {
             let closed = stream.is_over();
             if closed {
                 self.over(id);
+                self.open_waiting(out);
             }
             return Ok(Wrote { all: true, closed });
         }
@@ -197,7 +260,7 @@ impl Session {
     /// # Errors
     /// The stream is gone, has no header, or has ended; the fields are none.
     pub fn trailers(&mut self, id: u32, text: &[u8], room: usize, out: &mut Vec<u8>) -> Result<Wrote, Gone> {
-        if !pairs(text).all(|field| is_name(field.name) && is_value(field.value)) {
+        if !has_no_pseudo(text) {
             return Err(Gone);
         }
         let stream = self.streams.get(&id).ok_or(Gone)?;
@@ -288,10 +351,8 @@ impl Session {
                 && let Some(End::Trailers(text)) = stream.end.take()
             {
                 stream.local = Local::Ended;
-                // They were looked at when they came.
-                if let Ok(block) = self.block(None, &text, None) {
-                    self.put_block(id, true, &block, out);
-                }
+                let block = self.block(None, &text, None);
+                self.put_block(id, true, &block, out);
             }
             self.sent_some(id, each);
             if dribble {
@@ -303,6 +364,7 @@ impl Session {
         for id in blocked.into_iter().rev() {
             self.ready.push_front(id);
         }
+        self.open_waiting(out);
     }
 
     fn sent_some(&mut self, id: u32, each: &mut dyn FnMut(Event<'_>)) {
@@ -331,9 +393,15 @@ impl Session {
     /// # Errors
     /// It is over already.
     pub fn reset(&mut self, id: u32, code: Code, out: &mut Vec<u8>) -> Result<(), Gone> {
-        self.streams.remove(&id).ok_or(Gone)?;
+        let stream = self.streams.remove(&id).ok_or(Gone)?;
+        if stream.request.is_some() {
+            // The peer has not heard of it.
+            self.unopened.retain(|&unopened| unopened != id);
+            return Ok(());
+        }
         self.remember(id, Past::Reset);
         frame::reset(id, code, out);
+        self.open_waiting(out);
         Ok(())
     }
 
@@ -371,6 +439,15 @@ impl Session {
     pub fn queued(&self) -> usize {
         self.streams.values().map(|stream| stream.queued).sum()
     }
+}
+
+/// Whether all of a text can be sent as fields; pseudo-headers among them.
+fn is_list(text: &[u8]) -> bool {
+    pairs(text).all(|field| (is_name(field.name) || field.name.first() == Some(&b':')) && is_value(field.value))
+}
+
+fn has_no_pseudo(text: &[u8]) -> bool {
+    pairs(text).all(|field| is_name(field.name) && is_value(field.value))
 }
 
 fn put_data(id: u32, data: &[u8], ends: bool, out: &mut Vec<u8>) {

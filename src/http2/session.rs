@@ -32,6 +32,24 @@ pub enum Event<'a> {
         /// It ends with that.
         ends: bool,
     },
+    /// A client's: the server promises the response to a request that we have not made.
+    Push {
+        /// The stream on which it will come.
+        stream: u32,
+        /// The one of ours that it belongs to.
+        parent: u32,
+        /// The request's header.
+        fields: &'a Fields,
+    },
+    /// A client's: the server says what else it can do.
+    Extension {
+        /// `ALTSVC` or `ORIGIN`.
+        kind: u8,
+        /// The stream, or 0.
+        stream: u32,
+        /// What it says, unread.
+        payload: &'a [u8],
+    },
     /// A response of 1xx: the response itself is still to come.
     Informational {
         /// The stream.
@@ -120,6 +138,8 @@ const EARLY: u64 = 50;
 /// A block of fields that is being received.
 struct Block {
     stream: u32,
+    /// It promises this one.
+    promised: Option<u32>,
     ends: bool,
     bytes: Vec<u8>,
     frames: u32,
@@ -154,6 +174,9 @@ pub struct Session {
     /// The peer's last stream, and ours.
     last_remote: u32,
     pub(super) last_local: u32,
+    /// The last of ours that the peer knows of, and those that wait until it takes them.
+    pub(super) last_opened: u32,
+    pub(super) unopened: VecDeque<u32>,
     /// How much the peer may send on the connection, and what it has sent without being told that it was taken.
     receive: i64,
     taken: u32,
@@ -174,6 +197,8 @@ pub struct Session {
     pub(super) dribbled: bool,
     /// Streams on which something was taken in this read.
     credited: BTreeSet<u32>,
+    /// The peer has sent settings.
+    greeted: bool,
     /// See [`Session::take_by_hand`].
     by_hand: bool,
 }
@@ -184,6 +209,10 @@ type Each<'e> = dyn FnMut(Event<'_>) + 'e;
 impl Session {
     /// A new connection. What it begins with, which says `settings`, is appended to `out`.
     pub fn new(role: Role, settings: Settings, limits: Limits, now: u64, out: &mut Vec<u8>) -> Session {
+        let remote = Settings {
+            max_concurrent_streams: limits.requests,
+            ..Settings::default()
+        };
         let mut session = Session {
             role,
             limits,
@@ -200,12 +229,14 @@ impl Session {
             fields: Fields::default(),
             local: Settings::default(),
             told: VecDeque::new(),
-            remote: Settings::default(),
+            remote,
             streams: BTreeMap::new(),
             past: VecDeque::new(),
             kept: BTreeMap::new(),
             last_remote: 0,
             last_local: 0,
+            last_opened: 0,
+            unopened: VecDeque::new(),
             receive: DEFAULT_WINDOW.into(),
             taken: 0,
             window: DEFAULT_WINDOW,
@@ -220,6 +251,7 @@ impl Session {
             now,
             dribbled: false,
             credited: BTreeSet::new(),
+            greeted: false,
             by_hand: false,
         };
         if role == Role::Client {
@@ -271,6 +303,14 @@ impl Session {
         self.told.back().unwrap_or(&self.local)
     }
 
+    /// Pushes that are open.
+    pub(super) fn pushes(&self) -> usize {
+        if self.last_remote == 0 {
+            return 0;
+        }
+        self.streams.keys().filter(|&&id| !self.is_ours(id)).count()
+    }
+
     /// Streams that are open.
     pub fn open_streams(&self) -> usize {
         self.streams.len()
@@ -281,19 +321,17 @@ impl Session {
         self.last_remote
     }
 
-    /// What the connection is at: how much the peer may send, how much of that it has used, our next stream, the last of the peer's, how much we may
-    /// send, and how many streams are open.
-    pub fn state(&self) -> [u32; 7] {
-        let send = self.send.max(0) as u32;
-        let open = self.streams.len() as u32;
+    /// What the connection is at: how much the peer may send at a time, how much of that was taken and not given back, our next stream, the last of
+    /// the peer's, how much we may send, and how much the peer.
+    pub fn state(&self) -> [u32; 6] {
+        let [send, receive] = [self.send, self.receive].map(|window| window.max(0) as u32);
         [
             self.window,
             self.taken,
-            self.last_local + 2,
+            self.next_local(),
             self.last_remote,
             send,
-            open,
-            self.ready.len() as u32,
+            receive,
         ]
     }
 
@@ -305,8 +343,9 @@ impl Session {
     /// What we take, from the peer's answer on.
     pub fn settings(&mut self, settings: Settings, out: &mut Vec<u8>) {
         let mut settings = settings;
-        // A server takes no pushes, and says nothing of that; nobody here takes any.
-        settings.enable_push = self.role == Role::Server;
+        // A server takes no pushes, and says nothing of that.
+        settings.enable_push &= self.limits.pushes > 0;
+        settings.enable_push |= self.role == Role::Server;
         settings.encode(self.said(), out);
         self.told.push_back(settings);
     }
@@ -359,6 +398,7 @@ impl Session {
         for id in std::mem::take(&mut self.credited) {
             self.credit(id, 0, out);
         }
+        self.open_waiting(out);
         input.len() - rest.len()
     }
 
@@ -458,10 +498,31 @@ impl Session {
                 }
                 self.block = Some(Block {
                     stream,
+                    promised: None,
                     ends,
                     bytes: block.to_vec(),
                     frames: 0,
                     looped,
+                });
+                Ok(())
+            }
+            Frame::PushPromise {
+                stream,
+                promised,
+                block,
+                whole,
+            } => {
+                self.check_promise(stream, promised)?;
+                if whole {
+                    return self.promised(stream, promised, block, each);
+                }
+                self.block = Some(Block {
+                    stream,
+                    promised: Some(promised),
+                    ends: false,
+                    bytes: block.to_vec(),
+                    frames: 0,
+                    looped: false,
                 });
                 Ok(())
             }
@@ -490,8 +551,9 @@ impl Session {
                     code,
                     by_peer: true,
                 });
-                // What we have opened costs the peer more than us, and what has expired was open for as long as was said.
-                if self.is_ours(stream) || gone.expires <= self.now.saturating_add(EARLY) {
+                // A client has made its requests itself, and what has expired was open for as long as was said.
+                let own = self.role == Role::Client && self.is_ours(stream);
+                if own || gone.expires <= self.now.saturating_add(EARLY) {
                     return Ok(());
                 }
                 self.reset_once()
@@ -501,10 +563,6 @@ impl Session {
                 self.received_settings(&settings, out, each)
             }
             Frame::SettingsAck => self.acknowledged(each),
-            Frame::PushPromise { .. } => Err(Error::Connection(
-                Code::PROTOCOL_ERROR,
-                "PUSH_PROMISE comes although pushes were refused",
-            )),
             Frame::Ping(octets) => {
                 self.chatter(1)?;
                 if !self.pings.allows(self.now, self.streams.is_empty()) {
@@ -528,7 +586,12 @@ impl Session {
                 Ok(())
             }
             Frame::WindowUpdate { stream, by } => self.window_update(stream, by),
-            Frame::Unknown => self.chatter(1),
+            Frame::Extension { kind, stream, payload } if self.role == Role::Client => {
+                self.chatter(10)?;
+                each(Event::Extension { kind, stream, payload });
+                Ok(())
+            }
+            Frame::Extension { .. } | Frame::Unknown => self.chatter(1),
         }
     }
 
@@ -549,13 +612,13 @@ impl Session {
         Err(Error::Connection(Code::ENHANCE_YOUR_CALM, why))
     }
 
-    fn is_ours(&self, stream: u32) -> bool {
+    pub(super) fn is_ours(&self, stream: u32) -> bool {
         (stream % 2 == 1) == (self.role == Role::Client)
     }
 
     fn is_idle(&self, stream: u32) -> bool {
         let last = if self.is_ours(stream) {
-            self.last_local
+            self.last_opened
         } else {
             self.last_remote
         };
@@ -626,6 +689,7 @@ impl Session {
     pub fn forget(&mut self) {
         self.phase = Phase::Over;
         self.streams.clear();
+        self.unopened.clear();
         self.ready.clear();
         self.past.clear();
         self.kept.clear();

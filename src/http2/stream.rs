@@ -28,6 +28,8 @@ pub(super) enum End {
 #[derive(Debug)]
 pub(super) struct Stream {
     pub local: Local,
+    /// A client's: its request, which waits until the server takes one more stream. For the peer, there is no such stream yet.
+    pub request: Option<Vec<u8>>,
     /// The peer can send more.
     pub remote_open: bool,
     /// A client's: the response's header has come.
@@ -62,6 +64,7 @@ impl Stream {
     pub fn new(receive: u32, send: u32) -> Stream {
         Stream {
             local: Local::Idle,
+            request: None,
             remote_open: true,
             answered: false,
             bodiless: false,
@@ -83,7 +86,9 @@ impl Stream {
 
     /// Whether something could be sent if the connection's window let it.
     pub fn can_send(&self) -> bool {
-        self.local < Local::Ended && (self.queued > 0 && self.send > 0 || self.queued == 0 && self.end.is_some())
+        self.request.is_none()
+            && self.local < Local::Ended
+            && (self.queued > 0 && self.send > 0 || self.queued == 0 && self.end.is_some())
     }
 
     /// Both sides have ended.

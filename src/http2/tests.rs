@@ -1,5 +1,7 @@
 //! Scripts: what a peer sends, and what comes of it. Each is read whole, byte by byte, and cut at random.
 
+mod client;
+
 use super::frame::{self, Code, Frame, HEAD, Head, PREFACE, flag, kind, setting};
 use super::hpack::{Encoder, Field, Indexing};
 use super::{Event, Limits, PingLimits, Role, Session, Settings, pairs};
@@ -21,6 +23,8 @@ pub(super) enum Seen {
     Pong([u8; 8]),
     Goaway(u32, Code, Vec<u8>),
     Failed(Code, &'static str),
+    Push(u32, u32, String),
+    Extension(u8, u32, Vec<u8>),
 }
 
 pub(super) fn text(text: &[u8]) -> String {
@@ -49,6 +53,8 @@ impl Seen {
             Event::Pong(octets) => Seen::Pong(octets),
             Event::Goaway { last, code, debug } => Seen::Goaway(last, code, debug.to_vec()),
             Event::Failed { code, why } => Seen::Failed(code, why),
+            Event::Push { stream, parent, fields } => Seen::Push(stream, parent, text(fields.text())),
+            Event::Extension { kind, stream, payload } => Seen::Extension(kind, stream, payload.to_vec()),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Why a session came to its end, in OpenSSL's words, which Node makes its error codes of.
 
-use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
+use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible, PeerMisbehaved};
 use std::borrow::Cow;
 
 /// What ended a session.
@@ -109,6 +109,7 @@ fn local_reason(error: &Error) -> &'static str {
         Error::NoCertificatesPresented => "peer did not return a certificate",
         Error::InvalidCertificate(CertificateError::BadSignature) => "bad signature",
         Error::InvalidCertificate(_) => "certificate verify failed",
+        Error::PeerMisbehaved(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme) => "wrong signature type",
         Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. } | Error::PeerMisbehaved(_) => {
             "unexpected message"
         }

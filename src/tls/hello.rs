@@ -48,12 +48,50 @@ impl Answer {
 }
 
 const HANDSHAKE: u8 = 22;
-const STATUS_REQUEST: u16 = 5;
+/// Bytes of a record.
+const LONGEST: usize = 1 << 14;
+/// TLS 1.0, after SSL 3.0.
+const OLDEST: usize = 0x0301;
+const STATUS_REQUEST: usize = 5;
+const SUPPORTED_GROUPS: usize = 10;
+const KEY_SHARE: usize = 51;
 const OCSP: u8 = 1;
 
 /// Whether a greeting, as it came, asks for an OCSP response. `rustls` has read it before, and does not say.
 pub(super) fn asks_for_staple(records: &[u8]) -> bool {
-    asked_for_staple(&mut Reader(&message(records))).unwrap_or(false)
+    let message = message(records);
+    let request = Reader(&message).extension(STATUS_REQUEST);
+    request.is_some_and(|mut request| request.take(1) == Some(&[OCSP]))
+}
+
+/// Whether a greeting keeps the rules that `rustls` does not look at: the length of records (RFC 8446, 5.1), no version of SSL (D.5), and keys only of
+/// groups that are offered (4.2.8).
+pub(super) fn keeps_rules(records: &[u8]) -> bool {
+    let mut reader = Reader(records);
+    // Early data can be behind it.
+    while let (Some(&[HANDSHAKE, ..]), Some(length)) = (reader.take(3), reader.number(2)) {
+        if length > LONGEST {
+            return false;
+        }
+        reader.take(length);
+    }
+    let message = message(records);
+    // Behind its type and length.
+    let version = message.get(4..).and_then(|rest| Reader(rest).number(2));
+    version >= Some(OLDEST) && shares_what_is_offered(&message).unwrap_or(true)
+}
+
+/// Nothing where there are no keys, or no groups.
+fn shares_what_is_offered(message: &[u8]) -> Option<bool> {
+    let mut shares = Reader(message).extension(KEY_SHARE)?.vector(2)?;
+    let groups = Reader(message).extension(SUPPORTED_GROUPS)?.vector(2)?;
+    while let Some(group) = shares.take(2) {
+        if !groups.0.chunks(2).any(|offered| offered == group) {
+            return Some(false);
+        }
+        shares.vector(2)?;
+    }
+    Some(true)
 }
 
 /// The greeting out of its records.
@@ -67,22 +105,6 @@ fn message(records: &[u8]) -> Vec<u8> {
         }
     }
     message
-}
-
-fn asked_for_staple(reader: &mut Reader<'_>) -> Option<bool> {
-    // Type and length, version, random; the session, suites, compressions.
-    reader.take(4 + 2 + 32)?;
-    reader.vector(1)?;
-    reader.vector(2)?;
-    reader.vector(1)?;
-    let mut extensions = reader.vector(2)?;
-    while let Some(kind) = extensions.number(2) {
-        let mut body = extensions.vector(2)?;
-        if kind == usize::from(STATUS_REQUEST) {
-            return Some(body.take(1)? == [OCSP]);
-        }
-    }
-    Some(false)
 }
 
 struct Reader<'a>(&'a [u8]);
@@ -103,6 +125,23 @@ impl<'a> Reader<'a> {
     fn vector(&mut self, width: usize) -> Option<Reader<'a>> {
         let length = self.number(width)?;
         self.take(length).map(Reader)
+    }
+
+    /// Of a greeting, what an extension says.
+    fn extension(mut self, wanted: usize) -> Option<Reader<'a>> {
+        // Type and length, version, random; the session, suites, compressions.
+        self.take(4 + 2 + 32)?;
+        self.vector(1)?;
+        self.vector(2)?;
+        self.vector(1)?;
+        let mut extensions = self.vector(2)?;
+        while let Some(kind) = extensions.number(2) {
+            let body = extensions.vector(2)?;
+            if kind == wanted {
+                return Some(body);
+            }
+        }
+        None
     }
 }
 
@@ -128,6 +167,37 @@ mod tests {
         message.extend((body.len() as u16).to_be_bytes());
         message.extend(body);
         message
+    }
+
+    #[test]
+    fn rules_are_kept_by_what_keeps_them() {
+        let share = |group: u8| [0, 51, 0, 7, 0, 5, 0, group, 0, 1, 9];
+        let groups: &[u8] = &[0, 10, 0, 6, 0, 4, 0, 29, 0, 23];
+        for (extensions, expected) in [
+            (&[groups, &share(29)][..], true),
+            (&[&share(23), groups], true),
+            (&[&share(24), groups], false),
+            (&[&share(24)], true),
+            (&[groups], true),
+            (&[], true),
+        ] {
+            assert_eq!(keeps_rules(&record(&greeting(extensions))), expected, "{extensions:?}");
+        }
+        let mut old = greeting(&[]);
+        for (major, minor, expected) in [(3, 3, true), (3, 1, true), (3, 0, false), (2, 0, false), (0, 9, false)] {
+            old[4..6].copy_from_slice(&[major, minor]);
+            assert_eq!(keeps_rules(&record(&old)), expected);
+        }
+        let padding = |length: u16| {
+            let padding = [&[0, 21][..], &length.to_be_bytes(), &vec![0; length.into()]].concat();
+            let greeting = greeting(&[&padding]);
+            assert!(greeting.len() > LONGEST || length < 1 << 13);
+            greeting
+        };
+        assert!(keeps_rules(&record(&padding(100))));
+        let long = padding(1 << 14);
+        assert!(!keeps_rules(&record(&long)));
+        assert!(keeps_rules(&[record(&long[..9000]), record(&long[9000..])].concat()));
     }
 
     #[test]

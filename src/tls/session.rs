@@ -1,7 +1,7 @@
 //! One side of one connection.
 
 use super::context::suite_name;
-use super::hello::asks_for_staple;
+use super::hello::{asks_for_staple, keeps_rules};
 use super::sessions::{Name, Sessions};
 use super::trust::Peer;
 use super::{Answer, Context, Contexts, Failure, Hello};
@@ -475,6 +475,9 @@ impl Greeting {
             }
             match self.acceptor.accept() {
                 Ok(None) => {}
+                Ok(Some(_)) if !keeps_rules(&self.received[..self.received.len() - bytes.len()]) => {
+                    return Heard::Nonsense;
+                }
                 Ok(Some(accepted)) if self.asks => return Heard::Wish(Box::new(accepted), bytes),
                 Ok(Some(accepted)) => {
                     return match self.answer(accepted) {

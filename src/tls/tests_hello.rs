@@ -1,8 +1,12 @@
 //! Servers that make up their mind when they have heard what the client wants, and what sessions say of themselves.
 
+use super::sessions::Sessions;
 use super::tests::{context, pair};
 use super::*;
+use rustls::{ClientConnection, Connection};
+use std::io::Write;
 use std::rc::Rc;
+use std::sync::Arc;
 
 struct Both {
     server: Session,
@@ -169,5 +173,90 @@ fn records_are_no_longer_than_was_said() {
         both.seen.clear();
         both.client.receive(&out, &mut both.seen);
         assert_eq!(both.seen, [7; 10_000]);
+    }
+}
+
+/// What one side has to say.
+fn said(connection: &mut Connection) -> Vec<u8> {
+    let mut out = Vec::new();
+    while connection.wants_write() {
+        connection.write_tls(&mut out).unwrap();
+    }
+    out
+}
+
+fn heard(connection: &mut Connection, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        connection.read_tls(&mut bytes).unwrap();
+        connection.process_new_packets().unwrap();
+    }
+}
+
+#[test]
+fn early_data_for_somebody_else_is_passed_over() {
+    let (settings, client) = pair();
+    let ours = context(&settings);
+    // The same identity, on a server that takes early data.
+    let mut theirs = (*ours.server.clone().unwrap()).clone();
+    theirs.max_early_data_size = 1 << 14;
+    theirs.ticketer = Arc::new(NoTickets);
+    theirs.session_storage = rustls::server::ServerSessionMemoryCache::new(8);
+    let mut config = (*context(&client).client(Arc::new(Sessions::new(None)))).clone();
+    config.resumption = rustls::client::Resumption::in_memory_sessions(8);
+    config.enable_early_data = true;
+    let config = Arc::new(config);
+    let connect = || ClientConnection::new(config.clone(), "localhost".try_into().unwrap()).unwrap();
+
+    let mut first: Connection = connect().into();
+    let mut server: Connection = rustls::ServerConnection::new(Arc::new(theirs)).unwrap().into();
+    for _ in 0..4 {
+        let hello = said(&mut first);
+        heard(&mut server, &hello);
+        let answer = said(&mut server);
+        heard(&mut first, &answer);
+    }
+
+    let mut again = connect();
+    // All that may be sent, in two records, so that ciphertext is more than that.
+    for half in [[7; 1 << 13]; 2] {
+        assert_eq!(again.early_data().unwrap().write(&half).unwrap(), half.len());
+    }
+    let mut again: Connection = again.into();
+    let mut side = Session::server(Rc::new(Contexts::new(ours)));
+    let mut plain = Vec::new();
+    let mut secured = false;
+    for _ in 0..4 {
+        let news = side.receive(&said(&mut again), &mut plain);
+        assert_eq!(news.failure, None);
+        secured |= news.secured;
+        let mut answer = Vec::new();
+        side.take(&mut answer);
+        heard(&mut again, &answer);
+    }
+    assert_eq!((secured, plain.len(), side.is_resumed()), (true, 0, false));
+    again.writer().write_all(b"late").unwrap();
+    side.receive(&said(&mut again), &mut plain);
+    assert_eq!(plain, b"late");
+}
+
+/// Of a server that keeps its sessions.
+#[derive(Debug)]
+struct NoTickets;
+
+impl rustls::server::ProducesTickets for NoTickets {
+    fn enabled(&self) -> bool {
+        false
+    }
+
+    fn lifetime(&self) -> u32 {
+        0
+    }
+
+    fn encrypt(&self, _: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn decrypt(&self, _: &[u8]) -> Option<Vec<u8>> {
+        None
     }
 }

@@ -9,7 +9,7 @@ use rustls::crypto::{
 };
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, PeerMisbehaved, SignatureScheme};
 use std::sync::Arc;
 use webpki::{EndEntityCert, KeyUsage, RawPublicKeyEntity, anchor_from_trusted_cert};
 
@@ -62,6 +62,13 @@ impl AnyCertificate {
             None => verify_tls13_signature(message, cert, signature, algorithms),
             Some(fields) => verify_tls13_signature_with_raw_key(message, &fields.public_key(), signature, algorithms),
         }
+        .map_err(|error| match error {
+            // The peer has not chosen one that goes with its key (RFC 8446, 4.4.3): no wrong signature, as rustls tells it.
+            Error::InvalidCertificate(CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
+                ..
+            }) => PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into(),
+            error => error,
+        })
     }
 
     fn schemes(&self) -> Vec<SignatureScheme> {

@@ -106,6 +106,21 @@ impl Stream {
         Err(Errno::ENOTSUP)
     }
 
+    /// Descriptors of two sockets that are connected with each other. They are the caller's.
+    #[cfg(unix)]
+    pub fn pair() -> Result<[i32; 2], Errno> {
+        use std::os::fd::IntoRawFd;
+        let (one, other) = std::os::unix::net::UnixStream::pair()
+            .map_err(|error| Errno(-error.raw_os_error().unwrap_or(libc::EINVAL)))?;
+        Ok([one, other].map(IntoRawFd::into_raw_fd))
+    }
+
+    /// Descriptors of two sockets that are connected with each other. They are the caller's.
+    #[cfg(not(unix))]
+    pub fn pair() -> Result<[i32; 2], Errno> {
+        Err(Errno::ENOTSUP)
+    }
+
     /// A copy of the descriptor, which is the caller's: the connection lives until both are closed.
     #[cfg(unix)]
     pub fn copy_fd(&self) -> Result<i32, Errno> {

@@ -3,7 +3,7 @@
 use super::{DRIBBLE, Each, Event, Past, Role, Session, idle};
 use crate::http2::fields::{Fields, Kind};
 use crate::http2::frame::{self, Code, Error, MAX_WINDOW, flag, kind};
-use crate::http2::stream::Stream;
+use crate::http2::stream::{Local, Stream};
 
 impl Session {
     pub(super) fn data(
@@ -143,7 +143,8 @@ impl Session {
 
     pub(super) fn check_headers(&self, id: u32) -> Result<(), Error> {
         let wrong = |code, why| Err(Error::Connection(code, why));
-        if self.streams.contains_key(&id) || self.is_passed_over(id) {
+        let unopened = self.is_ours(id) && self.is_idle(id);
+        if !unopened && (self.streams.contains_key(&id) || self.is_passed_over(id)) {
             return Ok(());
         }
         if self.is_ours(id) {
@@ -179,11 +180,87 @@ impl Session {
         if part.is_empty() {
             self.chatter(10)?;
         }
-        if whole {
-            return self.fields(block.stream, &block.bytes, block.ends, block.looped, each);
+        match block.promised {
+            _ if !whole => {
+                self.block = Some(block);
+                Ok(())
+            }
+            Some(promised) => self.promised(block.stream, promised, &block.bytes, each),
+            None => self.fields(block.stream, &block.bytes, block.ends, block.looped, each),
         }
-        self.block = Some(block);
+    }
+
+    /// Whether a push may be promised at all.
+    pub(super) fn check_promise(&self, parent: u32, promised: u32) -> Result<(), Error> {
+        let wrong = |why| Err(Error::Connection(Code::PROTOCOL_ERROR, why));
+        if self.role == Role::Server || !self.local.enable_push {
+            return wrong("PUSH_PROMISE comes although pushes were refused");
+        }
+        if !self.is_ours(parent) || self.is_idle(parent) {
+            return wrong("PUSH_PROMISE is of a stream that was never there");
+        }
+        let open = self.streams.get(&parent).map(|stream| stream.remote_open);
+        if open != Some(true) && !self.is_passed_over(parent) {
+            return wrong("PUSH_PROMISE comes behind a stream's end");
+        }
+        if promised == 0 || self.is_ours(promised) || !self.is_idle(promised) {
+            return wrong("PUSH_PROMISE promises a stream that cannot be");
+        }
         Ok(())
+    }
+
+    /// A promise is whole.
+    pub(super) fn promised(
+        &mut self,
+        parent: u32,
+        promised: u32,
+        block: &[u8],
+        each: &mut Each<'_>,
+    ) -> Result<(), Error> {
+        self.last_remote = promised;
+        let mut fields = std::mem::take(&mut self.fields);
+        let handled = self
+            .decode(block, Kind::Request, &mut fields)
+            .and_then(|()| self.pushed(parent, promised, &fields, each));
+        self.fields = fields;
+        handled
+    }
+
+    fn pushed(&mut self, parent: u32, promised: u32, fields: &Fields, each: &mut Each<'_>) -> Result<(), Error> {
+        let failed = |code, why| Err(Error::Stream(promised, code, why));
+        if fields.is_too_large() {
+            return failed(Code::ENHANCE_YOUR_CALM, "a list of fields is too large");
+        }
+        if let Err(why) = fields.finish(false) {
+            return failed(Code::PROTOCOL_ERROR, why);
+        }
+        let most = self.limits.pushes.min(self.said().max_concurrent_streams) as usize;
+        let unwanted = !self.said().enable_push || self.last_handled.is_some() || !self.streams.contains_key(&parent);
+        if unwanted || self.pushes() >= most {
+            return failed(Code::CANCEL, "a push is not wanted");
+        }
+        let mut stream = Stream::new(self.local.initial_window_size, self.remote.initial_window_size);
+        stream.local = Local::Ended;
+        stream.bodiless = fields.is_head();
+        self.streams.insert(promised, stream);
+        each(Event::Push {
+            stream: promised,
+            parent,
+            fields,
+        });
+        Ok(())
+    }
+
+    /// Takes a block of fields apart. Whatever becomes of its stream: the tables of the two ends must stay the same.
+    fn decode(&mut self, block: &[u8], kind: Kind, fields: &mut Fields) -> Result<(), Error> {
+        let why = "a block of fields is too long";
+        if block.len() > self.limits.block {
+            return Err(Error::Connection(Code::ENHANCE_YOUR_CALM, why));
+        }
+        fields.begin(kind, self.said().max_header_list_size as usize, self.limits.fields);
+        let why = "a block of fields cannot be read";
+        let decoded = self.decoder.decode(block, |field| fields.add(field));
+        decoded.map_err(|_| Error::Connection(Code::COMPRESSION_ERROR, why))
     }
 
     /// A block of fields is whole.
@@ -195,12 +272,6 @@ impl Session {
         looped: bool,
         each: &mut Each<'_>,
     ) -> Result<(), Error> {
-        if block.len() > self.limits.block {
-            return Err(Error::Connection(
-                Code::ENHANCE_YOUR_CALM,
-                "a block of fields is too long",
-            ));
-        }
         let known = self.streams.get(&id).map(|stream| stream.answered);
         let kind = match (self.role, known) {
             (Role::Server, None) => Kind::Request,
@@ -208,16 +279,10 @@ impl Session {
             _ => Kind::Trailers,
         };
         let mut fields = std::mem::take(&mut self.fields);
-        fields.begin(kind, self.said().max_header_list_size as usize, self.limits.fields);
-        // Whatever becomes of the stream: the tables of the two ends must stay the same.
-        let decoded = self.decoder.decode(block, |field| fields.add(field));
-        let handled = match decoded {
-            Err(_) => Err(Error::Connection(
-                Code::COMPRESSION_ERROR,
-                "a block of fields cannot be read",
-            )),
+        let handled = match self.decode(block, kind, &mut fields) {
             Ok(()) if known.is_none() && self.is_passed_over(id) => self.chatter(1),
             Ok(()) => self.list(id, &fields, ends, looped, each),
+            Err(error) => Err(error),
         };
         self.fields = fields;
         handled
@@ -265,6 +330,7 @@ impl Session {
                 return self.chatter(1);
             }
             stream.answered = true;
+            self.chatter.earn(2);
             stream.bodiless |= matches!(fields.status(), 204 | 304);
             stream.content_length = fields.content_length().filter(|_| !stream.bodiless);
             if ends && stream.content_length.is_some_and(|length| length > 0) {
@@ -324,6 +390,10 @@ impl Session {
         if settings.iter().count() > self.limits.settings {
             let why = "one frame has too many settings";
             return Err(Error::Connection(Code::ENHANCE_YOUR_CALM, why));
+        }
+        if !std::mem::replace(&mut self.greeted, true) {
+            // What was assumed until now.
+            self.remote.max_concurrent_streams = u32::MAX;
         }
         for (number, value) in settings.iter() {
             self.remote.apply(number, value)?;
@@ -415,8 +485,9 @@ impl Session {
             .streams
             .keys()
             .copied()
-            .filter(|&id| self.is_ours(id) && id > last)
+            .filter(|&id| self.is_ours(id) && (id > last || self.unopened.contains(&id)))
             .collect();
+        self.unopened.clear();
         for stream in refused {
             self.streams.remove(&stream);
             self.remember(stream, Past::Reset);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio_stream::{wrappers::ReceiverStream, StreamExt};
-use tonic::{metadata::MetadataValue, transport::Channel, Code, Request, Status};
+use tonic::{codec::CompressionEncoding, metadata::MetadataValue, transport::Channel, Code, Request, Status};
 
 use crate::messages::*;
 use crate::service::{INITIAL, TRAILING};
@@ -144,9 +144,18 @@ async fn custom_metadata(client: &mut Client) -> Outcome {
     Ok(())
 }
 
+fn client_of(channel: Channel) -> Client {
+    let client = TestServiceClient::new(channel).accept_compressed(CompressionEncoding::Gzip);
+    if crate::compresses() {
+        client.send_compressed(CompressionEncoding::Gzip)
+    } else {
+        client
+    }
+}
+
 pub async fn run(name: &str, address: &str) -> Outcome {
     let channel = Channel::from_shared(address.to_string())?.connect().await?;
-    let mut client = TestServiceClient::new(channel.clone());
+    let mut client = client_of(channel.clone());
     match name {
         "empty_unary" => {
             client.empty_call(Empty {}).await?;
@@ -245,7 +254,7 @@ pub async fn run(name: &str, address: &str) -> Outcome {
         "channel_soak" => {
             for _ in 0..5 {
                 let channel = Channel::from_shared(address.to_string())?.connect().await?;
-                large_unary(&mut TestServiceClient::new(channel)).await?;
+                large_unary(&mut client_of(channel)).await?;
             }
             Ok(())
         }

@@ -2,6 +2,8 @@
 //!
 //! - `tonic-peer serve` prints its port, and serves until its input ends;
 //! - `tonic-peer client PORT` runs all cases, and prints a line for each: its name, a tab, and its error if it has one.
+//!
+//! With IRONWIRE_GZIP in the environment, messages are compressed.
 
 mod cases;
 mod messages;
@@ -13,7 +15,11 @@ mod testing {
 
 use tokio::{io::AsyncReadExt, net::TcpListener};
 use tokio_stream::wrappers::TcpListenerStream;
-use tonic::transport::Server;
+use tonic::{codec::CompressionEncoding, transport::Server};
+
+pub fn compresses() -> bool {
+    std::env::var_os("IRONWIRE_GZIP").is_some()
+}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -22,7 +28,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         ["serve"] => {
             let listener = TcpListener::bind("127.0.0.1:0").await?;
             println!("{}", listener.local_addr()?.port());
-            let service = testing::test_service_server::TestServiceServer::new(service::Service);
+            let mut service = testing::test_service_server::TestServiceServer::new(service::Service)
+                .accept_compressed(CompressionEncoding::Gzip);
+            if compresses() {
+                service = service.send_compressed(CompressionEncoding::Gzip);
+            }
             let serving = Server::builder()
                 .add_service(service)
                 .serve_with_incoming(TcpListenerStream::new(listener));

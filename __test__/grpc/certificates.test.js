@@ -1,0 +1,225 @@
+'use strict'
+
+// Certificates that change while servers and clients run, and credentials of servers that are made of others.
+
+const assert = require('node:assert/strict')
+const fs = require('node:fs')
+const os = require('node:os')
+const path = require('node:path')
+const { test } = require('node:test')
+const { grpc, service } = require('./support.js')
+const { ca, identity, of, pairs, same, connectTls, listen, ending } = require('./secure.js')
+
+const caller = {
+  one(call, callback) {
+    callback(null, call.getAuthContext().sslPeerCertificate?.subject.CN ?? 'nobody')
+  },
+}
+
+/** A folder with an authority, and an identity. */
+function folderOf(t, { key, cert }) {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-grpc-'))
+  t.after(() => fs.rmSync(folder, { recursive: true }))
+  const file = (name) => path.join(folder, name)
+  fs.writeFileSync(file('ca'), ca)
+  fs.writeFileSync(file('key'), key)
+  fs.writeFileSync(file('cert'), cert)
+  return { caCertificateFile: file('ca'), privateKeyFile: file('key'), certificateFile: file('cert') }
+}
+
+/** A provider whose certificates are given by hand. */
+class Provider {
+  constructor(updates) {
+    this.updates = updates
+    this.listeners = { ca: new Set(), identity: new Set() }
+  }
+
+  add(kind, listener) {
+    this.listeners[kind].add(listener)
+    if (this.updates[kind] !== undefined) process.nextTick(listener, this.updates[kind])
+  }
+
+  give(kind, update) {
+    this.updates[kind] = update
+    for (const listener of this.listeners[kind]) listener(update)
+  }
+
+  addCaCertificateListener(listener) {
+    this.add('ca', listener)
+  }
+
+  removeCaCertificateListener(listener) {
+    this.listeners.ca.delete(listener)
+  }
+
+  addIdentityCertificateListener(listener) {
+    this.add('identity', listener)
+  }
+
+  removeIdentityCertificateListener(listener) {
+    this.listeners.identity.delete(listener)
+  }
+
+  get count() {
+    return this.listeners.ca.size + this.listeners.identity.size
+  }
+}
+
+const given = ({ key, cert }) => ({ privateKey: key, certificate: cert })
+
+async function serving(t, S, credentials, options) {
+  const server = new S.Server(options)
+  server.addService(service, caller)
+  t.after(() => server.forceShutdown())
+  return { server, port: await listen(server, credentials) }
+}
+
+/** What a call comes to when certificates that are being read have been. */
+async function eventually(client) {
+  for (;;) {
+    const seen = await ending(client)
+    if (!Array.isArray(seen)) return seen
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
+same('a provider of files says what is missing', ({ S }) => {
+  const seen = []
+  for (const config of [{}, { certificateFile: 'x' }, { privateKeyFile: 'x', caCertificateFile: 'y' }]) {
+    try {
+      new S.experimental.FileWatcherCertificateProvider({ ...config, refreshIntervalMs: 1000 })
+    } catch ({ message }) {
+      seen.push(message)
+    }
+  }
+  return seen
+})
+
+same('a provider of files tells what is in them, and null where they are not', async ({ S, t }) => {
+  const files = folderOf(t, of('client'))
+  const { FileWatcherCertificateProvider } = S.experimental
+  const first = (config, kind) =>
+    new Promise((resolve) => {
+      const provider = new FileWatcherCertificateProvider({ ...config, refreshIntervalMs: 1000 })
+      const listener = (update) => {
+        provider[`remove${kind}CertificateListener`](listener)
+        resolve(update && Object.entries(update).map(([name, bytes]) => [name, String(bytes)]))
+      }
+      provider[`add${kind}CertificateListener`](listener)
+    })
+  return [
+    await first(files, 'Ca'),
+    await first(files, 'Identity'),
+    await first({ caCertificateFile: '/nowhere' }, 'Ca'),
+    await first({ ...files, privateKeyFile: '/nowhere' }, 'Identity'),
+  ]
+})
+
+test('a provider of files reads them again', async (t) => {
+  const files = folderOf(t, of('client'))
+  const { FileWatcherCertificateProvider } = grpc.experimental
+  const provider = new FileWatcherCertificateProvider({ ...files, refreshIntervalMs: 5 })
+  const other = of('other')
+  // It does not keep a process by itself.
+  const held = setInterval(() => {}, 1000)
+  t.after(() => clearInterval(held))
+  await new Promise((resolve) => {
+    const listener = ({ certificate }) => {
+      if (!certificate.equals(other.cert)) return fs.writeFileSync(files.certificateFile, other.cert)
+      provider.removeIdentityCertificateListener(listener)
+      resolve()
+    }
+    provider.addIdentityCertificateListener(listener)
+  })
+})
+
+test('both ends have certificates of files', async (t) => {
+  const { FileWatcherCertificateProvider, ...made } = grpc.experimental
+  const shown = new FileWatcherCertificateProvider({ ...folderOf(t, identity), refreshIntervalMs: 1000 })
+  const own = new FileWatcherCertificateProvider({ ...folderOf(t, of('client')), refreshIntervalMs: 1000 })
+  const { port } = await serving(t, grpc, made.createCertificateProviderServerCredentials(shown, shown, true))
+  const quick = { 'grpc.initial_reconnect_backoff_ms': 100 }
+  const mutual = made.createCertificateProviderChannelCredentials(own, own)
+  assert.equal(await eventually(connectTls(t, grpc, port, mutual, quick)), 'client')
+  const none = made.createCertificateProviderChannelCredentials(own, null)
+  assert.equal((await ending(connectTls(t, grpc, port, none)))[0], 14)
+})
+
+test('a server shows what it is given last, and takes nobody while it has nothing', async (t) => {
+  const provider = new Provider({ ca: { caCertificate: ca } })
+  const credentials = grpc.experimental.createCertificateProviderServerCredentials(provider, null, false)
+  const { server, port } = await serving(t, grpc, credentials)
+  const call = () => ending(connectTls(t, grpc, port))
+  assert.equal((await call())[0], 14)
+  provider.give('identity', given(identity))
+  assert.equal(await call(), 'nobody')
+  provider.give('identity', given(of('other')))
+  assert.match((await call())[1], /altnames/)
+  provider.give('identity', null)
+  assert.equal((await call())[0], 14)
+  const errors = []
+  grpc.setLogger({ error: (...args) => errors.push(args.join(' ')) })
+  t.after(() => grpc.setLogger(console))
+  provider.give('identity', given({ ...identity, key: Buffer.from('x') }))
+  assert.equal((await call())[0], 14)
+  assert.match(errors[0], /Failed to set secure context with error /)
+  provider.give('identity', given(identity))
+  assert.equal(await call(), 'nobody')
+  assert.equal(provider.count, 1)
+  server.forceShutdown()
+  await new Promise((resolve) => server.tryShutdown(resolve))
+  assert.equal(provider.count, 0)
+})
+
+test('a client waits for its certificates, and lets go of whom it has them from', async (t) => {
+  const mutual = grpc.ServerCredentials.createSsl(ca, pairs(identity), true)
+  const { server, port } = await serving(t, grpc, mutual)
+  const provider = new Provider({ identity: given(of('client')) })
+  const credentials = grpc.experimental.createCertificateProviderChannelCredentials(provider, provider)
+  const client = connectTls(t, grpc, port, credentials)
+  const seen = ending(client)
+  while (provider.count === 0) await new Promise(setImmediate)
+  assert.equal(provider.count, 2)
+  provider.give('ca', { caCertificate: ca })
+  assert.equal(await seen, 'client')
+  server.forceShutdown()
+  while (provider.count > 0) await new Promise(setImmediate)
+
+  const missing = new Provider({ ca: null, identity: null })
+  const nothing = grpc.experimental.createCertificateProviderChannelCredentials(missing, missing)
+  const { port: another } = await serving(t, grpc, mutual)
+  assert.deepEqual(await ending(connectTls(t, grpc, another, nothing)), [14, 'Failed to load credentials'])
+})
+
+test('credentials of a server have interceptors, which are nearer to its clients', async (t) => {
+  const order = []
+  const noting = (name) => (_method, call) => {
+    order.push(name)
+    return new grpc.ServerInterceptingCall(call)
+  }
+  const secure = grpc.ServerCredentials.createSsl(null, pairs(identity))
+  const { createServerCredentialsWithInterceptors: withInterceptors } = grpc.experimental
+  const credentials = withInterceptors(secure, [noting('credentials')])
+  assert.ok(credentials._isSecure())
+  const { port } = await serving(t, grpc, credentials, { interceptors: [noting('server')] })
+  assert.equal(await ending(connectTls(t, grpc, port)), 'nobody')
+  assert.deepEqual(order, ['credentials', 'server'])
+})
+
+test('a class of credentials of its own', async (t) => {
+  class Toggled extends grpc.ServerCredentials {
+    toggle(isOn) {
+      this.updateSecureContextOptions(isOn ? identity : null)
+    }
+    _equals(other) {
+      return this === other
+    }
+  }
+  const credentials = new Toggled({})
+  const { port } = await serving(t, grpc, credentials)
+  for (const isOn of [true, false, true]) {
+    credentials.toggle(isOn)
+    const seen = await ending(connectTls(t, grpc, port))
+    assert.equal(isOn ? seen : seen[0], isOn ? 'nobody' : 14)
+  }
+})

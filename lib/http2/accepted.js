@@ -1,0 +1,110 @@
+'use strict'
+
+// A connection that an HTTP/2 server has accepted. Its socket is made when somebody asks for it.
+
+const { Buffer } = require('node:buffer')
+const { clearTimeout, setTimeout } = require('node:timers')
+const { native } = require('../engine.js')
+const { Socket } = require('../net/socket.js')
+const { requestTimeout } = require('../http/errors.js')
+const { Http2Connection } = require('./connection.js')
+const { patience, serveHttp1 } = require('./http1.js')
+const { ServerHttp2Session } = require('./server-session.js')
+
+const FastBuffer = Buffer[Symbol.species]
+const EMPTY = Buffer.alloc(0)
+/** What a client of HTTP/2 begins with. */
+const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+
+class AcceptedConnection extends Http2Connection {
+  constructor(id, isTcp, server) {
+    super(id, isTcp)
+    this.server = server
+    /** What has come of a beginning that may be the preface, and how long that may take. */
+    this.sniffed = undefined
+    this.impatience = undefined
+  }
+
+  getSocket() {
+    if (this.socket === undefined) this.watch(this.makeSocket())
+    return this.socket
+  }
+
+  watch(socket) {
+    socket.on('close', () => this.session?.onLost(undefined))
+    // An error of the connection is the session's.
+    socket.on('error', () => {})
+  }
+
+  makeSocket() {
+    const { server } = this
+    const socket = new Socket({
+      handle: this,
+      allowHalfOpen: true,
+      readable: true,
+      writable: true,
+      manualStart: true,
+    })
+    socket.server = server
+    socket._server = server
+    return socket
+  }
+
+  attach() {
+    const { server } = this
+    const session = new ServerHttp2Session(server, server.options)
+    server.sessions.add(session)
+    session.on('error', (error) => server.emit('sessionError', error, session))
+    session.attach(this)
+    if (this.socket !== undefined) this.socket.session = session
+    server.emit('session', session)
+    return session
+  }
+
+  /** Looks at what the peer begins with before it decides what is spoken. */
+  sniff() {
+    this.sniffed = EMPTY
+    const wait = patience(this.server)
+    if (wait > 0) this.impatience = setTimeout(() => this.expire(), wait).unref()
+    this.reading = true
+    native.readStart(this.id)
+  }
+
+  /** It has not begun: HTTP/1 has an answer to that. */
+  expire() {
+    if (this.sniffed !== undefined) serveHttp1(this, EMPTY).fail(requestTimeout())
+  }
+
+  onSniffed(length, memory, offset) {
+    if (length <= 0) return this.close()
+    const chunk = offset < 0 ? memory : new FastBuffer(memory, offset, length)
+    const bytes = this.sniffed.length === 0 ? chunk : Buffer.concat([this.sniffed, chunk])
+    const common = Math.min(bytes.length, PREFACE.length)
+    const begins = bytes.compare(PREFACE, 0, common, 0, common) === 0
+    this.sniffed = begins && common < PREFACE.length ? bytes : undefined
+    if (this.sniffed === undefined) clearTimeout(this.impatience)
+    if (!begins) serveHttp1(this, bytes)
+    else if (common === PREFACE.length) {
+      this.attach()
+      native.http2Feed(this.id, bytes, bytes.length)
+    }
+  }
+
+  // --- from the engine
+
+  onRead(length, memory, offset) {
+    if (this.sniffed !== undefined) return this.onSniffed(length, memory, offset)
+    super.onRead(length, memory, offset)
+  }
+
+  onClose() {
+    const { server, socket } = this
+    clearTimeout(this.impatience)
+    super.onClose()
+    if (socket !== undefined) return
+    server._connections--
+    server._emitCloseIfDrained()
+  }
+}
+
+module.exports = { AcceptedConnection }

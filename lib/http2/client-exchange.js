@@ -1,0 +1,167 @@
+'use strict'
+
+// What happens on one stream of a client's session: a request goes out, or is promised by the server, a response comes in.
+
+const { AsyncResource } = require('node:async_hooks')
+const { constants } = require('node:http2')
+const { native } = require('../engine.js')
+const { client: channels } = require('./channels.js')
+const { ClientHttp2Stream } = require('./client-stream.js')
+const errors = require('./errors.js')
+const { Exchange } = require('./exchange.js')
+const { fieldsObject, rawFields } = require('./fields.js')
+
+const { NGHTTP2_FLAG_END_HEADERS, NGHTTP2_FLAG_END_STREAM, NGHTTP2_PROTOCOL_ERROR } = constants
+const MANUAL = { requireManualDestroy: true }
+const CONTINUE = 100
+const MISDIRECTED = 421
+
+class ClientExchange extends Exchange {
+  constructor(session, request) {
+    super(session, undefined, '', request.method, '', false)
+    this.request = request
+    /** The request ends with its header. */
+    this.ends = false
+    this.isPush = false
+    this.later = undefined
+    this.doomed = false
+    this.headersSent = true
+    // In the context of whoever asks.
+    this.resource = new AsyncResource('HTTP2STREAM', session.resources ?? MANUAL)
+    this.stream = new ClientHttp2Stream(this)
+    this.reader = this.stream
+  }
+
+  /** There is a connection: the request goes out. */
+  begin() {
+    const { session, stream, request } = this
+    if (this.closed || session.destroyed) return
+    if (session.closed) {
+      stream.destroy(errors.goawaySession())
+      return
+    }
+    if (request.text === undefined) {
+      this.reset(NGHTTP2_PROTOCOL_ERROR)
+      return
+    }
+    if (!this.fits(request.text)) return
+    const id = native.http2Request(session.handle.id, request.text, this.ends)
+    if (id < 0) {
+      stream.destroy(errors.outOfStreams())
+      return
+    }
+    session.unsent.delete(this)
+    this.id = id
+    this.localEnded = this.ends
+    session.exchanges.set(id, this)
+    stream.emit('ready')
+    this.goOn()
+    if (channels.start.hasSubscribers) channels.start.publish({ stream, headers: stream.sentHeaders })
+    if (this.doomed) {
+      stream.push(null)
+      this.resetWhenSent(this.code)
+    }
+  }
+
+  /** Whether what the program writes has to wait for the request to go out: `later` is called then. */
+  holds(later) {
+    if (this.id !== undefined || this.closed) return false
+    this.later = later
+    return true
+  }
+
+  goOn() {
+    const { later } = this
+    this.later = undefined
+    later?.()
+  }
+
+  settle(ends) {
+    if (!this.closed) this.abort()
+    super.settle(ends)
+    this.goOn()
+  }
+
+  /** The program has not said all, and will not: it hears of that at once. */
+  abort() {
+    const { stream, aborted } = this
+    if (aborted || stream.writableEnded) return
+    this.aborted = true
+    stream.emit('aborted')
+  }
+
+  /** The program has closed it, which is done later. */
+  doom(code) {
+    this.code = code
+    this.doomed = true
+  }
+
+  /** The server promises it. */
+  push(id, text) {
+    this.id = id
+    this.isPush = true
+    this.text = text
+    this.localEnded = true
+    this.session.exchanges.set(id, this)
+    this.stream.end()
+  }
+
+  tellPush() {
+    const { session, stream, text } = this
+    const headers = fieldsObject(text)
+    this.method = headers[':method']
+    if (channels.created.hasSubscribers) channels.created.publish({ stream, headers })
+    if (channels.start.hasSubscribers) channels.start.publish({ stream, headers })
+    session.emit('stream', stream, headers, NGHTTP2_FLAG_END_HEADERS, rawFields(text))
+  }
+
+  isCut() {
+    return this.aborted
+  }
+
+  onSaid() {}
+
+  reset(code) {
+    if (this.id !== undefined) return super.reset(code)
+    // Nobody has heard of it.
+    if (this.closed) return
+    this.code = code
+    this.session.closeSoon(this)
+    this.settle()
+  }
+
+  // --- what comes
+
+  onHead(text, ended) {
+    this.touch()
+    const headers = fieldsObject(text)
+    if (headers[':status'] === MISDIRECTED && this.session.encrypted) {
+      this.session.knownOrigins().delete(this.request.origin)
+    }
+    const flags = NGHTTP2_FLAG_END_HEADERS | (ended ? NGHTTP2_FLAG_END_STREAM : 0)
+    const { finish } = channels
+    if (finish.hasSubscribers) finish.publish({ stream: this.stream, headers, flags })
+    this.emit(this.isPush ? 'push' : 'response', headers, flags, rawFields(text))
+  }
+
+  onInformational(text) {
+    this.touch()
+    const headers = fieldsObject(text)
+    if (headers[':status'] === CONTINUE) this.emit('continue')
+    this.emit('headers', headers, NGHTTP2_FLAG_END_HEADERS, rawFields(text))
+  }
+
+  touch() {
+    this.session.touch()
+    this.stream.touch()
+  }
+
+  emit(...args) {
+    const { stream, resource } = this
+    resource.runInAsyncScope(stream.emit, stream, ...args)
+  }
+}
+
+ClientExchange.prototype.channels = channels
+
+module.exports = { ClientExchange }

@@ -1,0 +1,256 @@
+'use strict'
+
+// A client's session.
+
+const { Duplex } = require('node:stream')
+const process = require('node:process')
+const { constants } = require('node:http2')
+const { setImmediate } = require('node:timers')
+const { deprecate } = require('node:util')
+const { native } = require('../engine.js')
+const { http2 } = require('../genuine.js')
+const { invalidArgType, systemError } = require('../errors.js')
+const { kSecure } = require('../http/symbols.js')
+const { client: channels } = require('./channels.js')
+const { ClientExchange } = require('./client-exchange.js')
+const { each } = require('./each.js')
+const errors = require('./errors.js')
+const { requestOf } = require('./request-fields.js')
+const { Http2Session, tellClosed } = require('./session.js')
+const { CLIENT_DEFAULTS } = require('./settings.js')
+const { kSession } = require('./stream.js')
+const { take } = require('./taken.js')
+
+const { NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR, NGHTTP2_REFUSED_STREAM } = constants
+const ALTSVC = 0x0a
+const ORIGIN = 0x0c
+/** Their requests have no body, unless the program says otherwise. */
+const BODILESS = new Set(['DELETE', 'GET', 'HEAD'])
+
+class ClientHttp2Session extends Http2Session {
+  constructor(options, socket, { authority, protocol, maxOrigins }) {
+    super(constants.NGHTTP2_SESSION_CLIENT, options, CLIENT_DEFAULTS)
+    if (socket[kSession] !== undefined) throw errors.socketBound()
+    socket[kSession] = this
+    this.netSocket = socket
+    this.authority = authority
+    this.scheme = protocol.slice(0, -1)
+    this.maxOrigins = maxOrigins
+    /** Exchanges that wait for the connection. */
+    this.unsent = new Set()
+    socket.on('error', (error) => this.onLost(error))
+    socket.on('close', () => this.onLost(this.connecting ? errors.socketClosed() : undefined))
+    if (!socket.connecting && !socket.secureConnecting) this.begin()
+    else socket.once(socket[kSecure] === undefined ? 'connect' : 'secureConnect', () => this.begin())
+  }
+
+  /** There is a connection. */
+  begin() {
+    const { netSocket } = this
+    if (!this.destroyed) {
+      try {
+        this.takeSocket()
+      } catch (error) {
+        netSocket.destroy(error)
+        return
+      }
+    }
+    process.nextTick(() => this.emit('connect', this, netSocket))
+  }
+
+  takeSocket() {
+    const { handle, received } = take(this.netSocket)
+    const status = this.attach(handle)
+    if (status < 0) throw systemError(status, 'read')
+    const { connectionWindowSize } = this.options
+    if (connectionWindowSize !== undefined) this.setLocalWindowSize(connectionWindowSize)
+    // Whoever has made the session may want to hear of what comes.
+    if (received.length > 0) process.nextTick(feed, handle, received)
+  }
+
+  getSocket() {
+    return this.netSocket
+  }
+
+  setNextStreamID(id) {
+    if (this.destroyed) throw errors.invalidSession()
+    if (typeof id !== 'number') throw invalidArgType('id', 'of type number', id)
+    if (!(id > 0 && id <= 2 ** 32 - 1)) throw errors.streamId(id)
+    if (this.connecting) this.once('connect', () => this.setNextStreamID(id))
+    else native.http2Next(this.handle.id, id)
+  }
+
+  request(headers, given) {
+    if ((this.destroyed || this.closed) && throwsWhenClosed()) {
+      throw this.destroyed ? errors.invalidSession() : errors.goawaySession()
+    }
+    this.touch()
+    const request = requestOf(headers, this)
+    const options = checkOptions(given)
+    const ends = options.endStream ?? BODILESS.has(request.method)
+    const exchange = new ClientExchange(this, request)
+    const { stream } = exchange
+    exchange.ends = ends
+    if (ends) stream.end()
+    if (options.waitForTrailers) stream.waitForTrailers()
+    if (options.signal) stream.heed(options.signal)
+    if (this.destroyed || this.closed) {
+      const error = this.destroyed ? errors.invalidSession() : errors.goawaySession()
+      process.nextTick(() => stream.destroy(error))
+    } else if (this.connecting) {
+      if (this.unsent.size === 0) this.once('connect', () => each([...this.unsent], send))
+      this.unsent.add(exchange)
+    } else exchange.begin()
+    if (channels.created.hasSubscribers) channels.created.publish({ stream, headers: stream.sentHeaders })
+    return stream
+  }
+
+  hasStreams() {
+    return this.exchanges.size > 0 || this.unsent.size > 0
+  }
+
+  forget(exchange) {
+    this.unsent.delete(exchange)
+    super.forget(exchange)
+  }
+
+  codeFor(_exchange, code) {
+    return this.goodbye?.code || (this.lost ? NGHTTP2_CANCEL : code)
+  }
+
+  onLost(error) {
+    this.lost = error === undefined || this.connecting
+    if (error === undefined || !this.connecting) super.onLost(error)
+    else this.tearDown(error, NGHTTP2_INTERNAL_ERROR)
+  }
+
+  cancelUnsent(error) {
+    for (const { stream } of this.unsent) stream.destroy(errors.streamCancel(error))
+  }
+
+  /** It is over when its socket is. */
+  leave(error) {
+    const { netSocket, handle } = this
+    netSocket[kSession] = undefined
+    if (netSocket.destroyed) return process.nextTick(tellClosed, this, error)
+    netSocket.once('close', () => tellClosed(this, error))
+    if (handle !== undefined) handle.finish(this.closed && !error)
+    else setImmediate(() => netSocket.destroy())
+  }
+
+  // --- called with what Rust says
+
+  onHead(stream, text, _method, _path, ended) {
+    this.exchanges.get(stream)?.onHead(text, ended)
+  }
+
+  onInformational(stream, text) {
+    this.exchanges.get(stream)?.onInformational(text)
+  }
+
+  onPush(id, text) {
+    this.touch()
+    // Nobody would read it.
+    if (this.listenerCount('stream') === 0) return native.http2Reset(this.handle.id, id, NGHTTP2_REFUSED_STREAM)
+    const exchange = new ClientExchange(this, {})
+    exchange.push(id, text)
+    process.nextTick(tellPush, exchange)
+  }
+
+  /** What a server says without being asked. What makes no sense is passed over (RFC 7838, 4; RFC 8336, 2.1). */
+  onExtension(kind, stream, payload) {
+    this.touch()
+    if (kind === ALTSVC) this.onAlternative(stream, payload)
+    else if (kind === ORIGIN && stream === 0) this.onOrigins(payload)
+  }
+
+  onAlternative(stream, payload) {
+    if (payload.length < 2) return
+    const length = payload.readUInt16BE()
+    if (payload.length < 2 + length || (stream === 0) !== length > 0) return
+    if (stream !== 0 && !this.exchanges.has(stream)) return
+    const text = payload.latin1Slice(2)
+    this.emit('altsvc', text.slice(length), text.slice(0, length), stream)
+  }
+
+  onOrigins(payload) {
+    if (!this.encrypted) return
+    const origins = []
+    for (let at = 0; at + 2 <= payload.length; ) {
+      const end = at + 2 + payload.readUInt16BE(at)
+      if (end > payload.length) return
+      origins.push(payload.latin1Slice(at + 2, end))
+      at = end
+    }
+    const known = this.knownOrigins()
+    for (const origin of origins) {
+      if (known.size >= this.maxOrigins) {
+        this.destroy(errors.tooManyOrigins(this.maxOrigins))
+        return
+      }
+      known.add(origin)
+    }
+    this.emit('origin', origins)
+  }
+}
+
+function tellPush(exchange) {
+  exchange.tellPush()
+}
+
+function send(exchange) {
+  exchange.begin()
+}
+
+function feed(handle, received) {
+  for (const chunk of received) {
+    if (!handle.closing) native.http2Feed(handle.id, chunk, chunk.length)
+  }
+}
+
+function checkOptions(options) {
+  if (options === undefined) return {}
+  if (options === null || typeof options !== 'object' || Array.isArray(options)) {
+    throw invalidArgType('options', 'of type object', options)
+  }
+  const { endStream, exclusive, parent, silent, signal } = options
+  if ('weight' in options) warnOfWeight()
+  if (parent !== undefined && typeof parent !== 'number')
+    throw invalidArgType('options.parent', 'of type number', parent)
+  for (const [name, value] of Object.entries({ exclusive, silent, endStream })) {
+    if (value !== undefined && typeof value !== 'boolean')
+      throw invalidArgType(`options.${name}`, 'of type boolean', value)
+  }
+  if (signal && (typeof signal !== 'object' || !('aborted' in signal))) {
+    throw invalidArgType('options.signal', 'an instance of AbortSignal', signal)
+  }
+  return options
+}
+
+const silent = () => {}
+/** As Node does since 24. */
+const warnOfWeight =
+  Number.parseInt(process.versions.node, 10) < 24
+    ? silent
+    : deprecate(silent, 'Priority signaling has been deprecated as of RFC 9113.', 'DEP0194')
+
+let throwing
+
+/** Whether a request of a session that is over throws, as in older Nodes, or its stream has the error: asked of core's. */
+function throwsWhenClosed() {
+  if (throwing !== undefined) return throwing
+  const session = http2.connect('http://localhost', { createConnection: () => new Duplex({ read() {}, write() {} }) })
+  session.on('error', () => {})
+  session.destroy()
+  try {
+    session.request().on('error', () => {})
+    throwing = false
+  } catch {
+    throwing = true
+  }
+  return throwing
+}
+
+ClientHttp2Session.prototype.isClient = true
+
+module.exports = { ClientHttp2Session }

@@ -1,0 +1,103 @@
+'use strict'
+
+// http2.connect: sessions of clients over the native engine. What is unusual about one is core's: options that ours do not know, sockets that are not ours.
+
+const { net, tls, http2, live } = require('../genuine.js')
+const liveTls = require('node:tls')
+const { URL } = require('node:url')
+const { invalidArgType, outOfRange } = require('../errors.js')
+const { Socket } = require('../net/socket.js')
+const { connectHttp2 } = require('../tls/connect.js')
+const { ClientHttp2Session } = require('./client-session.js')
+const errors = require('./errors.js')
+const { isUsual } = require('./options.js')
+const { isOurs } = require('./taken.js')
+
+/** Names that a server says it answers for, and that are remembered. */
+const MAX_ORIGINS = 128
+
+function connect(authority, options, listener) {
+  if (typeof options === 'function') {
+    listener = options
+    options = undefined
+  }
+  checkObject(options, 'options', 'of type object')
+  options = { ...options }
+  const maxOrigins = checkOrigins(options.maxOriginSetSize)
+  if (!isUsual(options)) return http2.connect(authority, options, listener)
+  if (typeof authority === 'string') authority = new URL(authority)
+  checkObject(authority, 'authority', 'of type string or an instance of Object or URL')
+  const protocol = authority.protocol || options.protocol || 'https:'
+  const { port: given } = authority
+  const port = `${given !== '' ? given : authority.protocol === 'http:' ? 80 : 443}`
+  const host = hostOf(authority)
+  const socket = open(authority, protocol, host, port, options)
+  if (!isOurs(socket)) return http2.connect(authority, { ...options, createConnection: () => socket }, listener)
+  const about = { authority: `${options.servername || host}:${port}`, protocol, maxOrigins }
+  const session = new ClientHttp2Session(options, socket, about)
+  if (typeof listener === 'function') session.once('connect', listener)
+  return session
+}
+
+function checkObject(value, name, expected) {
+  if (value !== undefined && (value === null || typeof value !== 'object' || Array.isArray(value))) {
+    throw invalidArgType(name, expected, value)
+  }
+}
+
+function checkOrigins(count) {
+  if (count === undefined || count === null) return MAX_ORIGINS
+  if (typeof count !== 'number') throw invalidArgType('options.maxOriginSetSize', 'of type number', count)
+  if (!(count >= 0)) throw outOfRange('options.maxOriginSetSize', '>= 0', count)
+  return count
+}
+
+function hostOf({ hostname, host }) {
+  if (!hostname) return host || 'localhost'
+  return hostname[0] === '[' ? hostname.slice(1, -1) : hostname
+}
+
+function open(authority, protocol, host, port, options) {
+  if (typeof options.createConnection === 'function') return options.createConnection(authority, options)
+  switch (protocol) {
+    case 'http:':
+      return netConnect()({ port, host, ...options })
+    case 'https:':
+      return tlsConnect()(port, host, tlsOptions(options, host))
+    default:
+      throw errors.unsupportedProtocol(protocol)
+  }
+}
+
+function tlsOptions(options, host) {
+  const given = { ...options }
+  if (!given.ALPNCallback) given.ALPNProtocols = ['h2']
+  if (!given.servername && !net.isIP(host)) given.servername = host
+  return given
+}
+
+/** Ours, unless a program has put a function of its own into Node's module. */
+function netConnect() {
+  const { connect } = live.net
+  const replaced = connect !== net.connect && connect !== require('../net/index.js').connect
+  return replaced ? connect : (options) => new Socket(options).connect(options)
+}
+
+function tlsConnect() {
+  const { connect } = liveTls
+  const replaced = connect !== tls.connect && connect !== require('../tls/index.js').connect
+  return replaced ? connect : connectHttp2
+}
+
+/** The same, as a promise for the session once it is connected. */
+function connected(authority, options) {
+  return new Promise((resolve, reject) => {
+    const session = connect(authority, options, () => {
+      session.removeListener('error', reject)
+      resolve(session)
+    })
+    session.once('error', reject)
+  })
+}
+
+module.exports = { connect, connected }

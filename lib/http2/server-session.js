@@ -1,0 +1,210 @@
+'use strict'
+
+// A server's session.
+
+const { AsyncResource } = require('node:async_hooks')
+const { Buffer } = require('node:buffer')
+const { constants } = require('node:http2')
+const { URL } = require('node:url')
+const { native } = require('../engine.js')
+const { now } = require('../http/batch.js')
+const { invalidArgType, outOfRange } = require('../errors.js')
+const { server: channels } = require('./channels.js')
+const errors = require('./errors.js')
+const { ServerExchange } = require('./server-exchange.js')
+const { fieldsObject, rawFields } = require('./fields.js')
+const { Http2ServerRequest } = require('./request.js')
+const { Http2ServerResponse } = require('./response.js')
+const { ServerHttp2Stream } = require('./server-stream.js')
+const { Http2Session } = require('./session.js')
+const { DEFAULTS } = require('./settings.js')
+
+const { NGHTTP2_SESSION_SERVER, NGHTTP2_REFUSED_STREAM } = constants
+/** What was said so many milliseconds ago has been read. */
+const JUST = 1000
+const ALTSVC = 0x0a
+const ORIGIN = 0x0c
+const MAX_EXTENSION = 16_382
+/** What may stand in an alternative service. */
+const QUOTABLE = /^[\t\x20-\x5b\x5d-\x7e\x80-\xff]*$/
+
+class ServerHttp2Session extends Http2Session {
+  /** Without a `server`, it is for whoever has asked for the session itself. */
+  constructor(server, options) {
+    super(NGHTTP2_SESSION_SERVER, options, DEFAULTS)
+    this.server = server
+    /** When the last exchange ended. */
+    this.lastAt = undefined
+  }
+
+  attach(handle) {
+    const { options, server } = this
+    const status = super.attach(handle)
+    if (Array.isArray(options.origins)) this.origin(...options.origins)
+    if (server?.timeout > 0) {
+      this.setTimeout(server.timeout, () => {
+        if (!this.destroyed && !server.emit('timeout', this)) this.destroy()
+      })
+    }
+    return status
+  }
+
+  altsvc(alt, originOrStream) {
+    if (this.destroyed) throw errors.invalidSession()
+    let stream = 0
+    let origin = ''
+    if (typeof originOrStream === 'string') {
+      origin = new URL(originOrStream).origin
+      if (origin === 'null') throw errors.altsvcOrigin()
+    } else if (typeof originOrStream === 'number') {
+      if (!Number.isInteger(originOrStream) || originOrStream <= 0 || originOrStream > 2 ** 32 - 1) {
+        throw outOfRange('originOrStream', `> 0 && < ${2 ** 32}`, originOrStream)
+      }
+      stream = originOrStream
+    } else if (originOrStream !== undefined) {
+      origin = originOrStream === null ? undefined : originOrStream.origin
+      if (typeof origin !== 'string') {
+        throw invalidArgType(
+          'originOrStream',
+          'of type string or number or an instance of URL or Object',
+          originOrStream,
+        )
+      }
+      if (origin === 'null' || origin.length === 0) throw errors.altsvcOrigin()
+    }
+    if (typeof alt !== 'string') throw invalidArgType('alt', 'of type string', alt)
+    if (!QUOTABLE.test(alt)) throw errors.invalidAlt()
+    const text = Buffer.from(`\0\0${origin}${alt}`, 'latin1')
+    text.writeUInt16BE(origin.length)
+    if (text.length - 2 > MAX_EXTENSION) throw errors.altsvcLength()
+    native.http2Extension(this.handle.id, ALTSVC, stream, text, text.length)
+  }
+
+  origin(...origins) {
+    if (this.destroyed) throw errors.invalidSession()
+    if (origins.length === 0) return
+    const parts = []
+    for (let one of origins) {
+      if (typeof one === 'string') one = new URL(one).origin
+      else if (one !== null && typeof one === 'object') one = one.origin
+      if (typeof one !== 'string') throw invalidArgType('origin', 'of type string', one)
+      if (one === 'null') throw errors.invalidOrigin()
+      const bytes = Buffer.from(`\0\0${one}`, 'latin1')
+      bytes.writeUInt16BE(bytes.length - 2)
+      parts.push(bytes)
+    }
+    const all = Buffer.concat(parts)
+    if (all.length > MAX_EXTENSION) throw errors.originLength()
+    native.http2Extension(this.handle.id, ORIGIN, 0, all, all.length)
+  }
+
+  makeStream(exchange) {
+    return new ServerHttp2Stream(exchange)
+  }
+
+  forget(exchange) {
+    if (this.encrypted) this.lastAt = now()
+    super.forget(exchange)
+  }
+
+  /** Whether the peer may not have read all of it. */
+  hasJustSpoken() {
+    // Modulo 2^32.
+    return this.lastAt !== undefined && ((now() - this.lastAt) | 0) < JUST
+  }
+
+  leave(error) {
+    this.server?.sessions.delete(this)
+    super.leave(error)
+  }
+
+  // --- called with what Rust says
+
+  onHead(id, text, method, path, ended) {
+    const exchange = new ServerExchange(this, id, text, method, path, ended)
+    this.exchanges.set(id, exchange)
+    this.touch()
+    const resource = new AsyncResource('HTTP2STREAM', this.resources)
+    exchange.resource = resource
+    resource.runInAsyncScope(this.begin, this, exchange)
+  }
+
+  begin(exchange) {
+    const { server } = this
+    if (channels.created.hasSubscribers || channels.start.hasSubscribers) publishStream(exchange)
+    const count = (event) => server?.listenerCount(event) ?? 0
+    const forStreams = count('stream') > 0 || this.listenerCount('stream') > 0
+    if (count('request') > 0 || (!forStreams && count('checkContinue') > 0)) {
+      if (forStreams) exchange.getStream()
+      this.serve(exchange)
+    } else if (!forStreams) {
+      exchange.reader = nobody
+      exchange.reset(NGHTTP2_REFUSED_STREAM)
+      return
+    }
+    if (!forStreams || exchange.closed) return
+    const stream = exchange.getStream()
+    const headers = exchange.req === undefined ? fieldsObject(exchange.text) : exchange.req.headers
+    const raw = rawFields(exchange.text)
+    const flags =
+      constants.NGHTTP2_FLAG_END_HEADERS | (exchange.endAfterHeaders ? constants.NGHTTP2_FLAG_END_STREAM : 0)
+    this.emit('stream', stream, headers, flags, raw)
+    server?.emit('stream', stream, headers, flags, raw)
+  }
+
+  serve(exchange) {
+    const { server } = this
+    const { Http2ServerRequest: Request = Http2ServerRequest, Http2ServerResponse: Response = Http2ServerResponse } =
+      this.options
+    const req = new Request(exchange)
+    const res = new Response(exchange)
+    if (exchange.method === 'CONNECT') {
+      if (!server.emit('connect', req, res)) {
+        res.statusCode = 405
+        res.end()
+      }
+      return
+    }
+    if (exchange.text.includes('expect\0')) {
+      const { expect } = req.headers
+      if (expect !== undefined) {
+        if (expect !== '100-continue') {
+          if (server.listenerCount('checkExpectation') > 0) server.emit('checkExpectation', req, res)
+          else {
+            res.statusCode = 417
+            res.end()
+          }
+          return
+        }
+        if (server.listenerCount('checkContinue') > 0) {
+          server.emit('checkContinue', req, res)
+          return
+        }
+        res.writeContinue()
+      }
+    }
+    server.emit('request', req, res)
+  }
+
+  /** The exchange that a client is promised, or nothing when it takes none. */
+  push(parent, text, method, path) {
+    const id = native.http2Push(this.handle.id, parent.id, text)
+    if (id < 0) return undefined
+    const exchange = new ServerExchange(this, id, text, method, path, true)
+    this.exchanges.set(id, exchange)
+    exchange.resource = new AsyncResource('HTTP2STREAM', this.resources)
+    return exchange
+  }
+}
+
+function publishStream(exchange) {
+  const stream = exchange.getStream()
+  const headers = fieldsObject(exchange.text)
+  channels.created.publish({ stream, headers })
+  channels.start.publish({ stream, headers })
+}
+
+/** Who reads what nobody wants. */
+const nobody = { push: () => true }
+
+module.exports = { ServerHttp2Session }

@@ -1,0 +1,295 @@
+'use strict'
+
+// A stream of a server's session.
+
+const fs = require('node:fs')
+const process = require('node:process')
+const { constants, sensitiveHeaders } = require('node:http2')
+const { invalidArgType, invalidArgValue } = require('../errors.js')
+const { server: channels } = require('./channels.js')
+const errors = require('./errors.js')
+const { REQUEST, STATUS, fieldsObject, fieldsText, lower, objectOf } = require('./fields.js')
+const {
+  Http2Stream,
+  checkObject,
+  kExchange,
+  kSent,
+  kSentInfo,
+  kSession,
+  kTrailersReady,
+  kWaitForTrailers,
+} = require('./stream.js')
+
+const { NGHTTP2_INTERNAL_ERROR } = constants
+
+class ServerHttp2Stream extends Http2Stream {
+  constructor(exchange) {
+    super(exchange)
+    if (exchange.endAfterHeaders) this.push(null)
+    if (exchange.res !== undefined) this.join()
+  }
+
+  /** A request and a response are on it, too. */
+  join() {
+    const exchange = this[kExchange]
+    // Errors are not forwarded in the compatible API, but timeouts are.
+    this.on('error', () => {})
+    this.on('timeout', () => {
+      exchange.req?.emit('timeout')
+      exchange.res?.emit('timeout')
+    })
+    // It came later: what was said is said.
+    if (exchange.localEnded) this.endedElsewhere()
+  }
+
+  get headRequest() {
+    return this[kExchange].method === 'HEAD' || this[kExchange].bodiless
+  }
+
+  get pending() {
+    return false
+  }
+
+  get pushAllowed() {
+    const { session } = this
+    if (this.destroyed || this.closed || session === undefined || session.closed) return false
+    return session.remoteSettings.enablePush
+  }
+
+  respond(headers, options) {
+    this.checkFree()
+    checkObject(options, 'options')
+    const { text, status } = Array.isArray(headers) ? this.takeList(headers) : this.takeHeaders(headers)
+    const bodiless = status === 204 || status === 205 || status === 304 || this.headRequest
+    const ends = Boolean(options?.endStream) || bodiless
+    this[kWaitForTrailers] = !ends && Boolean(options?.waitForTrailers)
+    this[kExchange].respond(status, text, false, undefined, '', ends)
+    if (ends) this.end()
+  }
+
+  /** The fields of a response, checked; `sentHeaders` are what they have become. */
+  takeHeaders(headers) {
+    checkObject(headers, 'headers')
+    const all = Object.assign(Object.create(null), headers)
+    all[':status'] = all[':status'] | 0 || 200
+    if (!Object.keys(all).some((name) => lower(name) === 'date')) all.date = new Date().toUTCString()
+    const status = all[':status']
+    if (status < 200 || status > 599) throw errors.invalidStatus(headers[':status'])
+    const text = fieldsText(all, STATUS)
+    this[kSent] = all
+    return { text, status }
+  }
+
+  /** The same of names and values in a row. */
+  takeList(headers) {
+    const all = [...headers]
+    if (headers[sensitiveHeaders] !== undefined) all[sensitiveHeaders] = headers[sensitiveHeaders]
+    let status = 0
+    let dated = false
+    for (let at = 0; at < all.length; at += 2) {
+      const name = lower(all[at])
+      if (name === ':status') status = all[at + 1] | 0
+      else if (name === 'date') dated = true
+    }
+    if (status === 0) {
+      status = 200
+      all.unshift(':status', status)
+    }
+    if (!dated) all.push('date', new Date().toUTCString())
+    if (status < 200 || status > 599) throw errors.invalidStatus(status)
+    const text = fieldsText(all, STATUS)
+    this[kSent] = objectOf(all)
+    return { text, status }
+  }
+
+  checkFree() {
+    if (this.destroyed || this.closed) throw errors.invalidStream()
+    if (this.headersSent) throw errors.headersSent()
+  }
+
+  additionalHeaders(headers) {
+    if (this.destroyed || this.closed) throw errors.invalidStream()
+    if (this.headersSent) throw errors.headersAfterRespond()
+    checkObject(headers, 'headers')
+    const all = Object.assign(Object.create(null), headers)
+    if (all[':status'] !== undefined) {
+      const status = all[':status'] | 0
+      all[':status'] = status
+      if (status === 101) throw errors.status101()
+      if (status < 100 || status >= 200) throw errors.invalidInfoStatus(headers[':status'])
+    } else all[':status'] = 100
+    const text = fieldsText(all, STATUS)
+    this[kSentInfo] ??= []
+    this[kSentInfo].push(all)
+    this[kExchange].inform(all[':status'], text)
+  }
+
+  /** Promises the response to a request that the client will make, and hands on the stream for it. */
+  pushStream(headers, options, callback) {
+    if (!this.pushAllowed) throw errors.pushDisabled()
+    if (this.id % 2 === 0) throw errors.nestedPush()
+    if (typeof options === 'function') {
+      callback = options
+      options = undefined
+    }
+    if (typeof callback !== 'function') throw invalidArgType('callback', 'of type function', callback)
+    checkObject(options, 'options')
+    checkObject(headers, 'headers')
+    const exchange = this[kExchange]
+    const asked = exchange.req === undefined ? fieldsObject(exchange.text) : exchange.req.headers
+    const defaults = { ':method': 'GET', ':authority': asked[':authority'], ':scheme': asked[':scheme'], ':path': '/' }
+    const all = Object.assign(Object.create(null), headers)
+    for (const [name, value] of Object.entries(defaults)) all[name] ??= value
+    const text = fieldsText(all, REQUEST)
+    const pushed = this[kSession].push(exchange, text, all[':method'], all[':path'])
+    if (pushed === undefined) {
+      process.nextTick(callback, errors.invalidStream())
+      return
+    }
+    const stream = pushed.getStream()
+    stream[kSent] = all
+    if (options?.endStream) pushed.bodiless = true
+    if (channels.created.hasSubscribers) channels.created.publish({ stream, headers: all })
+    process.nextTick(() => {
+      if (channels.start.hasSubscribers) channels.start.publish({ stream, headers: all })
+      callback(null, stream, all, 0, pushed)
+    })
+  }
+
+  respondWithFD(fd, headers, options) {
+    this.checkFree()
+    checkObject(options, 'options')
+    if (typeof fd !== 'number' && typeof fd?.fd !== 'number') {
+      throw invalidArgType('fd', 'of type number or an instance of FileHandle', fd)
+    }
+    checkRange(options)
+    const given = { ...headers }
+    checkPayload(given, this.headRequest)
+    this.sendFile(typeof fd === 'number' ? fd : fd.fd, given, { ...options }, false)
+  }
+
+  respondWithFile(path, headers, options) {
+    this.checkFree()
+    checkObject(options, 'options')
+    checkRange(options)
+    const given = { ...headers }
+    checkPayload(given, this.headRequest)
+    const { onError } = options ?? {}
+    fs.open(path, 'r', (error, fd) => {
+      if (error) {
+        if (onError) onError(error)
+        else this.destroy(error)
+        return
+      }
+      if (this.destroyed || this.closed) return fs.close(fd)
+      this.sendFile(fd, given, { ...options }, true)
+    })
+  }
+
+  sendFile(fd, headers, options, owned) {
+    const { onError, statCheck } = options
+    const let_go = () => {
+      if (owned) fs.close(fd)
+    }
+    const refuse = (error) => {
+      let_go()
+      if (onError) onError(error)
+      else this.destroy(error)
+    }
+    const begin = (error, stat) => {
+      if (error) return refuse(error)
+      if (owned && !stat.isFile()) {
+        if (stat.isDirectory()) return refuse(errors.sendFile())
+        if (options.offset > 0 || options.length >= 0) return refuse(errors.sendFileNoSeek())
+      }
+      if (this.destroyed || this.closed) {
+        let_go()
+        this.destroy(errors.invalidStream())
+        return
+      }
+      const range = { offset: options.offset ?? 0, length: options.length ?? -1 }
+      if (typeof statCheck === 'function') {
+        const goesOn = statCheck.call(this, stat, headers, range)
+        if (goesOn === false || this.headersSent) return let_go()
+      }
+      if (owned && stat.isFile()) {
+        const left = Math.max(stat.size - range.offset, 0)
+        range.length = range.length < 0 ? left : Math.min(left, range.length)
+        headers['content-length'] = range.length
+      }
+      try {
+        this.respond(headers, { waitForTrailers: options.waitForTrailers, endStream: range.length === 0 })
+      } catch (failure) {
+        let_go()
+        this.destroy(failure)
+        return
+      }
+      if (range.length === 0 || this.headRequest) return let_go()
+      this.pipeFile(fd, range, owned, owned && stat.isFile())
+    }
+    if (owned || typeof statCheck === 'function') fs.fstat(fd, begin)
+    else begin(null)
+  }
+
+  pipeFile(fd, { offset, length }, owned, regular) {
+    const end = length < 0 ? undefined : offset + length - 1
+    const file = fs.createReadStream('', {
+      fd,
+      start: offset > 0 || regular ? offset : undefined,
+      end,
+      autoClose: owned,
+    })
+    file.on('error', () => this.close(NGHTTP2_INTERNAL_ERROR))
+    this.once('close', () => {
+      if (owned) file.destroy()
+      else file.unpipe(this)
+    })
+    file.pipe(this)
+  }
+
+  // --- called by the exchange, and by what else takes part in it
+
+  /** Ends it without an error: what was written goes first. */
+  closeCleanly(code) {
+    const exchange = this[kExchange]
+    if (this[kTrailersReady]) {
+      // There will be none.
+      this[kTrailersReady] = false
+      exchange.write(undefined, '', true)
+    }
+    if (this.headersSent && !exchange.localEnded) {
+      if (!this.writableEnded) this.end()
+      if (!this.writableFinished) {
+        this.once('finish', () => exchange.resetWhenSent(code))
+        return
+      }
+    }
+    exchange.resetWhenSent(code)
+  }
+
+  /** Something is said before the response has a header. */
+  proceed() {
+    this.respond()
+  }
+
+  /** What nobody has begun to read is let go. */
+  readOut() {
+    if (!this.isRead()) this.resume()
+  }
+}
+
+function checkRange(options = {}) {
+  const { offset, length, statCheck } = options
+  if (offset !== undefined && typeof offset !== 'number') throw invalidArgValue('options.offset', offset)
+  if (length !== undefined && typeof length !== 'number') throw invalidArgValue('options.length', length)
+  if (statCheck !== undefined && typeof statCheck !== 'function') {
+    throw invalidArgValue('options.statCheck', statCheck)
+  }
+}
+
+function checkPayload(headers, bodiless) {
+  const status = headers[':status'] | 0 || 200
+  if (bodiless || status === 204 || status === 205 || status === 304) throw errors.payloadForbidden(status)
+}
+
+module.exports = { ServerHttp2Stream }
