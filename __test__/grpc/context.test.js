@@ -115,7 +115,7 @@ test('what a handler enters reaches no other call, nor what a callback enters', 
   assert.deepEqual(new Set(seen), new Set([undefined]))
 })
 
-test('each call is a resource that ends', async (t) => {
+test('each call is a resource that ends', { timeout: 30_000 }, async (t) => {
   const open = new Set()
   const hook = createHook({
     init: (id, type) => type === 'GRPCCALL' && open.add(id),
@@ -123,6 +123,9 @@ test('each call is a resource that ends', async (t) => {
   })
   const { port } = await serve(t, grpc, handlers)
   const client = connect(t, grpc, port)
+  const hedgingPolicy = { maxAttempts: 3, hedgingDelay: '0s' }
+  const config = JSON.stringify({ methodConfig: [{ name: [{}], hedgingPolicy }] })
+  const hedged = connect(t, grpc, port, { 'grpc.service_config': config })
   hook.enable()
   t.after(() => hook.disable())
   const call = client.chat()
@@ -132,5 +135,6 @@ test('each call is a resource that ends', async (t) => {
   call.on('error', () => {})
   call.cancel()
   await client.one('x')
+  await hedged.one('x')
   while (open.size > 0) await new Promise(setImmediate)
 })

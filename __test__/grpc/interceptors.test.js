@@ -607,14 +607,17 @@ same('interceptors and handlers hear that a call is over', async ({ S, start }) 
   const interceptor = (name) => (_method, call) =>
     new S.ServerInterceptingCall(call, { start: (next) => next({ onCancel: () => note(name) }) })
   const client = await start(
-    { chat: (call) => call.on('cancelled', () => note('handler')).on('error', () => {}) },
+    {
+      chat(call) {
+        call.on('cancelled', () => note('handler')).on('error', () => {})
+        call.write('begun')
+      },
+    },
     { interceptors: [interceptor('first'), interceptor('second')] },
   )
   const call = client.chat()
   call.on('error', () => {})
-  call.on('data', () => {})
-  call.write('x')
-  setTimeout(() => call.cancel(), 20)
+  call.on('data', () => call.cancel())
   await done
   return heard
 })
@@ -635,4 +638,42 @@ test('a handler behind interceptors may answer with a promise, and fail as other
   assert.equal(await client.one('y'), 'y')
   await assert.rejects(client.one('x'), { code: 5, details: 'no x' })
   await assert.rejects(client.many('x').toArray(), { code: 2, details: 'Unknown error' })
+})
+
+test('a channel is closed while an interceptor takes its time', async (t) => {
+  const { port } = await serve(t, grpc, handlers)
+  const client = connect(t, grpc, port)
+  const slow = (options, nextCall) =>
+    new grpc.InterceptingCall(nextCall(options), {
+      start(metadata, listener, next) {
+        client.close()
+        setImmediate(() => next(metadata, listener))
+      },
+    })
+  await assert.rejects(client.one('x', { interceptors: [slow] }), { code: 14 })
+})
+
+same('no interceptors, however that is said', async ({ start }) => {
+  const client = await start(handlers, {}, { interceptors: null, interceptor_providers: [] })
+  return [await kinds.one(client), await kinds.one(client, { interceptors: [], interceptor_providers: [] })]
+})
+
+test('messages that come with an error are told before it, where somebody reads them', async (t) => {
+  const { port } = await serve(t, grpc, {
+    many(call) {
+      for (const letter of call.request) call.write(letter)
+      call.emit('error', { code: 9, details: 'not so' })
+    },
+  })
+  const pass = (options, nextCall) => new grpc.InterceptingCall(nextCall(options))
+  const client = connect(t, grpc, port, { interceptors: [pass] })
+  const seen = await outcome(() => client.many('abcdefgh'))
+  assert.deepEqual(
+    seen.filter(([event]) => event === 'data').map(([, letter]) => letter),
+    [...'abcdefgh'],
+  )
+  // Nobody reads: that is no reason not to hear of the end.
+  const call = client.many('x'.repeat(100))
+  const error = await new Promise((resolve) => call.on('error', resolve))
+  assert.equal(error.code, 9)
 })

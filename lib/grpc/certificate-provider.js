@@ -6,6 +6,7 @@
 const { readFile } = require('node:fs/promises')
 const process = require('node:process')
 const { clearInterval, setInterval } = require('node:timers')
+const { isDeepStrictEqual } = require('node:util')
 
 /** Reads files again and again, while somebody listens. */
 class FileWatcherCertificateProvider {
@@ -124,9 +125,12 @@ class Provided {
     this.identityProvider?.removeIdentityCertificateListener(this.onIdentity)
   }
 
+  /** Who gives the same again changes nothing. */
   update(change) {
+    const { ca, identity } = this
     Object.assign(this, change)
-    if (this.isThere) this.onUpdate()
+    const isOther = !isDeepStrictEqual([ca, identity], [this.ca, this.identity])
+    if (this.isThere && isOther) this.onUpdate()
   }
 
   /** All has come, be it that there is none. */

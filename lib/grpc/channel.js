@@ -3,6 +3,7 @@
 // `Channel` as in @grpc/grpc-js: calls to a target, which go where its balancer says.
 
 const process = require('node:process')
+const { isDate } = require('node:util/types')
 const { clearInterval, clearTimeout, setInterval, setTimeout } = require('node:timers')
 const { Deadlines } = require('../rpc/deadlines.js')
 const { Balancer } = require('./balancer.js')
@@ -142,7 +143,7 @@ class Channel {
   /** A call whose messages are bytes. */
   createCall(path, deadline, host, parent, propagateFlags) {
     if (typeof path !== 'string') throw new TypeError('Channel#createCall: method must be a string')
-    if (typeof deadline !== 'number' && !(deadline instanceof Date)) {
+    if (typeof deadline !== 'number' && !isDate(deadline)) {
       throw new TypeError('Channel#createCall: deadline must be a number or Date')
     }
     if (this.state === SHUTDOWN) throw new Error('Channel has been shut down')

@@ -19,6 +19,8 @@ class Attempt extends ClientCall {
     const { call, started } = hedging
     super(call.channel, call.method, undefined, NO_OPTIONS)
     this.hedging = hedging
+    // It is told of as the call.
+    this.scope.emitDestroy()
     this.scope = call.scope
     this.host = call.host
     this.deadline = call.deadline

@@ -251,9 +251,9 @@ function callOf(channel, method, { deadline = Infinity, host, parent = null, pro
 const ONE_KIND = 'Only one of these is allowed.'
 
 /** Interceptors and their providers of a client, or of a call; undefined for none. */
-function interceptorsOf({ interceptors = [], interceptor_providers: providers = [] }) {
-  if (interceptors.length === 0 && providers.length === 0) return undefined
-  return { interceptors, providers }
+function interceptorsOf({ interceptors, interceptor_providers: providers }) {
+  if (!(interceptors?.length > 0 || providers?.length > 0)) return undefined
+  return { interceptors: interceptors ?? [], providers: providers ?? [] }
 }
 
 /** A call through interceptors: those of the call, else those of the client. */

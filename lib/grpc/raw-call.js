@@ -2,8 +2,12 @@
 
 // `Channel.createCall`: calls whose messages are bytes, for interceptors, and for whoever wants them so.
 
+const process = require('node:process')
+const { setImmediate } = require('node:timers')
 const { Asker } = require('./asker.js')
 const { ClientCall } = require('./client-call.js')
+const { connectivityState, status } = require('./constants.js')
+const { Metadata } = require('./metadata.js')
 const { Outbox } = require('./outbox.js')
 
 const same = (bytes) => bytes
@@ -22,6 +26,16 @@ class ListenedCall extends ClientCall {
 
   startRead() {
     this.asker.ask()
+  }
+
+  /** Messages that come with an error are told before it, as long as the listener goes on asking for them. */
+  end(end) {
+    const { length } = this.inbox.waiting
+    if (end.code === status.OK || length === 0) return super.end(end)
+    this.scope.defer(setImmediate, () => {
+      if (this.inbox.waiting.length < length) this.end(end)
+      else super.end(end)
+    })
   }
 
   tellMetadata(metadata) {
@@ -46,6 +60,11 @@ class RawCall {
 
   start(metadata, listener) {
     const { channel, path, options, early } = this
+    if (channel.state === connectivityState.SHUTDOWN) {
+      const details = 'Channel closed before call started'
+      const end = { code: status.UNAVAILABLE, details, metadata: new Metadata() }
+      return process.nextTick(() => listener.onReceiveStatus(end))
+    }
     const call = new ListenedCall(channel, path, metadata, options, listener)
     this.call = call
     this.early = []

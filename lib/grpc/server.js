@@ -335,17 +335,21 @@ class Server {
   }
 
   listen(bound, place, callback) {
-    const acceptor = new Acceptor(this, bound.credentials)
-    acceptor.once('error', (error) => callback(error))
+    const { credentials } = bound
+    const acceptor = new Acceptor(this, credentials)
+    credentials._hold()
+    acceptor.once('error', (error) => {
+      credentials._release()
+      callback(error)
+    })
     acceptor.listen(place, () => {
       acceptor.removeAllListeners('error')
       // What cannot be accepted is no one's call.
       acceptor.on('error', () => {})
       bound.acceptors.add(acceptor)
       this.acceptors.add(acceptor)
-      bound.credentials._hold()
       acceptor.once('close', () => {
-        bound.credentials._release()
+        credentials._release()
         this.acceptors.delete(acceptor)
         this.settled()
       })

@@ -101,7 +101,7 @@ class ProvidedTls {
     this.latest = null
     const links = [...this.waiting]
     this.waiting.clear()
-    for (const link of links) if (!link.closing) link.attach()
+    for (const link of links) if (!link.closing) link.connect()
   }
 
   towards(name, override) {
@@ -115,7 +115,7 @@ class ServerIdentity extends Towards {
     return secured(Link, this, args)
   }
 
-  /** Whether there is something to begin with; else `link` is attached again when there is. */
+  /** Whether there is something to begin with; else `link` is told to connect again when there is. */
   isReady(_link) {
     return true
   }
@@ -169,11 +169,6 @@ class ServerTls extends Acceptance {
     return secured(Link, this, args)
   }
 
-  isReady(link) {
-    this.handshakes.add(link)
-    return true
-  }
-
   release(link) {
     this.handshakes.delete(link)
   }
@@ -197,13 +192,18 @@ function secured(Link, tls, args) {
 
 function secure(Base) {
   class SecureLink extends Base {
+    /** A client's: servers that have to wait for certificates may end connections. */
+    connect() {
+      if (this.tls.isReady(this)) super.connect()
+    }
+
     /** There is a connection. */
     attach() {
       const { tls, id } = this
-      if (!tls.isReady(this)) return
       native.setNoDelay(id, true)
       const failure = tls.start(this)
       if (failure !== undefined) return this.lose(failure)
+      tls.handshakes?.add(this)
       const status = native.readStart(id)
       if (status < 0) this.lose(systemError(status, 'read'))
     }
