@@ -1,4 +1,4 @@
-//! DER (X.690), as far as certificates need it.
+//! DER (X.690), as far as certificates need it. What has more lengths than one is taken in each, as OpenSSL does it.
 
 /// One value.
 pub(super) struct Element<'a> {
@@ -8,6 +8,43 @@ pub(super) struct Element<'a> {
     pub whole: &'a [u8],
 }
 
+/// What kinds of values mean; `None` for what is none of the kind.
+impl<'a> Element<'a> {
+    pub fn boolean(&self) -> Option<bool> {
+        match self.contents {
+            [value] => Some(*value != 0),
+            _ => None,
+        }
+    }
+
+    /// Its bytes, of which there are no more than are needed.
+    pub fn integer(&self) -> Option<&'a [u8]> {
+        match self.contents {
+            [] | [0, 0..=0x7f, ..] | [0xff, 0x80..=0xff, ..] => None,
+            bytes => Some(bytes),
+        }
+    }
+
+    /// The bytes that name an object: numbers, of which each byte but the last has its highest bit set.
+    pub fn identifier(&self) -> Option<&'a [u8]> {
+        let last = |byte: &u8| byte & 0x80 == 0;
+        let is_whole = self.contents.last().is_some_and(last);
+        let starts_well = |number: &[u8]| number[0] != 0x80;
+        (is_whole && self.contents.split_inclusive(last).all(starts_well)).then_some(self.contents)
+    }
+
+    /// The first 16 bits; those that are not there are 0.
+    pub fn bits(&self) -> Option<[u8; 2]> {
+        let (unused, bytes) = self.contents.split_first()?;
+        let mask = 0xffu8.checked_shl((*unused).into())?;
+        let bit = |index: usize| match bytes.get(index) {
+            Some(byte) if index + 1 == bytes.len() => byte & mask,
+            byte => byte.copied().unwrap_or(0),
+        };
+        Some([bit(0), bit(1)])
+    }
+}
+
 /// Values one after the other.
 pub(super) struct Reader<'a>(pub &'a [u8]);
 
@@ -15,6 +52,10 @@ impl<'a> Reader<'a> {
     /// The next one; `None` where there is none, or only a part of it.
     pub fn next(&mut self) -> Option<Element<'a>> {
         let (&[tag, first], mut rest) = self.0.split_first_chunk()?;
+        // Longer tags are in no certificate.
+        if tag & 0x1f == 0x1f {
+            return None;
+        }
         let mut length = usize::from(first);
         if first & 0x80 != 0 {
             let count = usize::from(first & 0x7f);
@@ -37,11 +78,97 @@ impl<'a> Reader<'a> {
         self.next().filter(|element| element.tag == tag)
     }
 
+    /// The values in the next one, which is to be of a kind.
+    pub fn inside(&mut self, tag: u8) -> Option<Reader<'a>> {
+        Some(Reader(self.element(tag)?.contents))
+    }
+
     /// The next one, if it is of a kind. `None` outside where that is one, and not all of it is there.
     pub fn optional(&mut self, tag: u8) -> Option<Option<Element<'a>>> {
         match self.0.first() {
             Some(next) if *next == tag => self.next().map(Some),
             _ => Some(None),
+        }
+    }
+
+    /// There is to be none any more.
+    pub fn end(&self) -> Option<()> {
+        self.0.is_empty().then_some(())
+    }
+
+    /// Takes all there are.
+    pub fn each(mut self, mut take: impl FnMut(Element<'a>) -> Option<()>) -> Option<()> {
+        while !self.0.is_empty() {
+            take(self.next()?)?;
+        }
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn element(contents: &[u8]) -> Element<'_> {
+        Element {
+            tag: 0,
+            contents,
+            whole: contents,
+        }
+    }
+
+    #[test]
+    fn what_is_none_of_a_kind_is_not_taken() {
+        assert_eq!(element(&[0]).boolean(), Some(false));
+        assert_eq!(element(&[1]).boolean(), Some(true));
+        for wrong in [&[][..], &[0, 0]] {
+            assert_eq!(element(wrong).boolean(), None);
+        }
+        for right in [&[0][..], &[0x7f], &[0, 0x80], &[0xff, 0x7f], &[0x80]] {
+            assert_eq!(element(right).integer(), Some(right));
+        }
+        for wrong in [&[][..], &[0, 0], &[0, 0x7f, 1], &[0xff, 0x80]] {
+            assert_eq!(element(wrong).integer(), None);
+        }
+        for right in [&[0x55, 0x1d, 15][..], &[0x2a, 0x86, 0x48]] {
+            assert_eq!(element(right).identifier(), Some(right));
+        }
+        for wrong in [&[][..], &[0x55, 0x80], &[0x55, 0x80, 1], &[0x80, 1]] {
+            assert_eq!(element(wrong).identifier(), None);
+        }
+    }
+
+    #[test]
+    fn bits_that_are_not_used_are_not_set() {
+        for (contents, expected) in [
+            (&[0, 0xff][..], Some([0xff, 0])),
+            (&[2, 0x04], Some([0x04, 0])),
+            (&[7, 0x04], Some([0, 0])),
+            (&[7, 0x84, 0xc0], Some([0x84, 0x80])),
+            (&[0], Some([0, 0])),
+            (&[], None),
+            (&[8, 0x04], None),
+        ] {
+            assert_eq!(element(contents).bits(), expected);
+        }
+    }
+
+    #[test]
+    fn lengths_are_looked_at() {
+        let read = |bytes| Reader(bytes).next().map(|element| element.contents.len());
+        assert_eq!(read(&[4, 1, 7]), Some(1));
+        assert_eq!(read(&[4, 0x81, 1, 7]), Some(1));
+        for wrong in [
+            &[][..],
+            &[4],
+            &[4, 1],
+            &[4, 0x80, 0, 0],
+            &[4, 0x84, 0, 0, 0, 1, 7],
+            &[4, 0x82, 0],
+            &[0x1f, 1, 7],
+            &[4, 0x83, 0xff, 0xff, 0xff, 7],
+        ] {
+            assert_eq!(read(wrong), None, "{wrong:?}");
         }
     }
 }

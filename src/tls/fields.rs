@@ -1,7 +1,8 @@
 //! What certificates say (RFC 5280, 4), those of version 1 included, which `webpki` does not read: OpenSSL takes them, and so do programs that made
 //! their own certificates long ago.
 
-use super::der::Reader;
+use super::der::{Element, Reader};
+use super::names::{Name, directory_name, general_name, general_names};
 use crate::calendar;
 use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer, UnixTime};
 
@@ -13,39 +14,56 @@ const OBJECT_IDENTIFIER: u8 = 0x06;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 const SEQUENCE: u8 = 0x30;
-const VERSION: u8 = 0xa0;
-const EXTENSIONS: u8 = 0xa3;
-/// Of an authority's key: its identifier, and its certificate's serial number.
-const KEY: u8 = 0x80;
-const SERIAL: u8 = 0x82;
+/// What has a number instead of a type, of one value or several.
+const PART: [u8; 3] = [0x80, 0x81, 0x82];
+const PARTS: [u8; 4] = [0xa0, 0xa1, 0xa2, 0xa3];
 
-/// Identifiers of extensions: 2.5.29 and one more number, which these are.
-const STANDARD: [u8; 2] = [0x55, 0x1d];
-const SUBJECT_KEY: u8 = 14;
-const KEY_USAGE: u8 = 15;
-const BASIC_CONSTRAINTS: u8 = 19;
-const AUTHORITY_KEY: u8 = 35;
-const EXTENDED_KEY_USAGE: u8 = 37;
-/// Those that OpenSSL knows what to do with, where they are critical; names, policies and where lists of the revoked are, beside the above.
-const HEEDED: [u8; 10] = [
+/// Extensions that are read.
+const SUBJECT_KEY: &[u8] = &[0x55, 0x1d, 14];
+const KEY_USAGE: &[u8] = &[0x55, 0x1d, 15];
+const ALTERNATIVE_NAMES: &[u8] = &[0x55, 0x1d, 17];
+const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 19];
+const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 30];
+const REVOCATION_LISTS: &[u8] = &[0x55, 0x1d, 31];
+const AUTHORITY_KEY: &[u8] = &[0x55, 0x1d, 35];
+const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 37];
+const NETSCAPE_TYPE: &[u8] = &[0x60, 0x86, 0x48, 1, 0x86, 0xf8, 0x42, 1, 1];
+const ADDRESSES: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1, 7];
+const NETWORKS: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1, 8];
+const PROXY: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1, 14];
+/// Those that OpenSSL knows what to do with, where they are critical; the last ones are policies, and that there is nothing to be revoked.
+const HEEDED: [&[u8]; 15] = [
     KEY_USAGE,
-    17,
+    ALTERNATIVE_NAMES,
     BASIC_CONSTRAINTS,
-    30,
-    31,
-    32,
-    33,
-    36,
+    NAME_CONSTRAINTS,
+    REVOCATION_LISTS,
     EXTENDED_KEY_USAGE,
-    54,
+    NETSCAPE_TYPE,
+    ADDRESSES,
+    NETWORKS,
+    PROXY,
+    &[0x55, 0x1d, 32],
+    &[0x55, 0x1d, 33],
+    &[0x55, 0x1d, 36],
+    &[0x55, 0x1d, 54],
+    &[0x2b, 6, 1, 5, 5, 7, 48, 1, 5],
 ];
-/// The same of 1.3.6.1.5.5.7: addresses, numbers of networks, proxies, and nothing to be revoked.
-const HEEDED_ELSEWHERE: [&[u8]; 4] = [&[1, 7], &[1, 8], &[1, 14], &[48, 1, 5]];
-const PKIX: [u8; 6] = [0x2b, 6, 1, 5, 5, 7];
 
-/// Purposes of 1.3.6.1.5.5.7.3.
-const SERVER: [u8; 2] = [3, 1];
-const CLIENT: [u8; 2] = [3, 2];
+/// Purposes: those of servers are three, two of them of old.
+const SERVER: [&[u8]; 3] = [
+    &[0x2b, 6, 1, 5, 5, 7, 3, 1],
+    &[0x2b, 6, 1, 4, 1, 0x82, 0x37, 10, 3, 3],
+    &[0x60, 0x86, 0x48, 1, 0x86, 0xf8, 0x42, 4, 1],
+];
+const CLIENT: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 2];
+
+/// Algorithms: of RSA (PKCS #1), where the first is a key's and the tenth can be either's; of ECDSA.
+const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1];
+const RSA_KEY: &[u8] = &[1];
+const RSA_PSS: &[u8] = &[10];
+const EC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
+const ECDSA: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4];
 
 /// Bits of the key usage.
 pub(super) mod usage {
@@ -59,38 +77,64 @@ pub(super) mod usage {
     pub const CERTIFICATE: u8 = 0x04;
 }
 
+/// Bits of Netscape's type of a certificate.
+pub(super) mod netscape {
+    pub const CLIENT: u8 = 0x80;
+    pub const SERVER: u8 = 0x40;
+    /// An authority's, for TLS.
+    pub const TLS_AUTHORITY: u8 = 0x04;
+    /// The same, for whatever.
+    pub const AUTHORITY: u8 = 0x07;
+}
+
 /// What is read of a certificate.
 #[derive(Clone, Default)]
 pub(super) struct Fields<'a> {
     /// What has been signed.
     pub signed: &'a [u8],
-    /// By which algorithm.
+    /// By which algorithm; and what is said of that in what has been signed, which is to be the same.
     pub algorithm: &'a [u8],
+    pub signed_algorithm: &'a [u8],
     pub signature: &'a [u8],
     /// From 1.
     pub version: u8,
     pub serial: &'a [u8],
-    /// The name of who has signed it, as it stands there.
-    pub issuer: &'a [u8],
-    /// Its owner's name, likewise.
-    pub subject: &'a [u8],
-    /// When it is valid, in seconds from the epoch: the first, and the last.
-    pub from: i64,
-    pub until: i64,
-    /// The owner's key.
+    /// Who has signed it.
+    pub issuer: Name,
+    /// Its owner.
+    pub subject: Name,
+    /// Its owner's name as it stands there.
+    pub subject_der: &'a [u8],
+    /// When it is valid, in seconds from the epoch: from the first to before the last. Not where that is said as it cannot be.
+    pub from: Option<i64>,
+    pub until: Option<i64>,
+    /// The owner's key, and its algorithm.
     pub key: &'a [u8],
+    key_algorithm: &'a [u8],
+    /// There is an extension that cannot be read, or is there twice: nobody can have signed it, nor can it have signed others.
+    pub is_invalid: bool,
     /// There is an extension that must be heeded, and nobody knows it.
     pub is_strange: bool,
+    /// Its owner stands for somebody else (RFC 3820).
+    pub is_proxy: bool,
+    /// It says which addresses and networks its owner may speak for (RFC 3779).
+    pub has_resources: bool,
+    /// It has names of hosts beside its owner's.
+    pub has_hosts: bool,
+    /// It says for which names its owner may sign.
+    pub has_name_constraints: bool,
     pub usage: Option<u8>,
+    pub netscape: Option<u8>,
     /// Whether it may be a server's, and a client's.
     pub purposes: Option<(bool, bool)>,
     /// Whether it is an authority's, and of how many others the way to an end may lead.
     pub constraints: Option<(bool, Option<u64>)>,
     /// What its owner's key is known by, and that of who has signed it.
-    pub key_name: Option<&'a [u8]>,
-    pub issuer_key_name: Option<&'a [u8]>,
-    /// The number of the certificate of who has signed it.
-    pub issuer_serial: Option<&'a [u8]>,
+    key_name: Option<&'a [u8]>,
+    issuer_key_name: Option<&'a [u8]>,
+    /// Who has signed the certificate of who has signed it, and the number of that.
+    issuer_issuer: Option<Name>,
+    issuer_serial: Option<&'a [u8]>,
 }
 
 impl<'a> Fields<'a> {
@@ -101,91 +145,172 @@ impl<'a> Fields<'a> {
             ..Fields::default()
         };
         let mut outer = Reader(certificate.as_ref());
-        let mut certificate = Reader(outer.element(SEQUENCE)?.contents);
+        let mut certificate = outer.inside(SEQUENCE)?;
+        outer.end()?;
         let signed = certificate.element(SEQUENCE)?;
         fields.signed = signed.whole;
         fields.algorithm = certificate.element(SEQUENCE)?.contents;
         fields.signature = certificate.element(BIT_STRING)?.contents.strip_prefix(&[0])?;
+        certificate.end()?;
 
         let mut signed = Reader(signed.contents);
-        if let Some(version) = signed.optional(VERSION)? {
-            let [version @ 0..=2] = *Reader(version.contents).element(INTEGER)?.contents else {
+        if let Some(version) = signed.optional(PARTS[0])? {
+            let mut version = Reader(version.contents);
+            let [number @ 0..=0x7f] = *version.element(INTEGER)?.contents else {
                 return None;
             };
-            fields.version = version + 1;
+            version.end()?;
+            fields.version = number + 1;
         }
-        fields.serial = signed.element(INTEGER)?.contents;
-        signed.element(SEQUENCE)?;
-        fields.issuer = signed.element(SEQUENCE)?.contents;
-        let mut validity = Reader(signed.element(SEQUENCE)?.contents);
+        fields.serial = signed.element(INTEGER)?.integer()?;
+        fields.signed_algorithm = signed.element(SEQUENCE)?.contents;
+        fields.issuer = Name::of(signed.inside(SEQUENCE)?)?;
+        let mut validity = signed.inside(SEQUENCE)?;
         fields.from = time(&mut validity)?;
         fields.until = time(&mut validity)?;
-        fields.subject = signed.element(SEQUENCE)?.contents;
-        fields.key = signed.element(SEQUENCE)?.whole;
-        while !signed.0.is_empty() {
-            let element = signed.next()?;
-            if element.tag == EXTENSIONS {
-                let mut extensions = Reader(Reader(element.contents).element(SEQUENCE)?.contents);
-                while !extensions.0.is_empty() {
-                    fields.extend(Reader(extensions.element(SEQUENCE)?.contents))?;
-                }
-            }
+        validity.end()?;
+        fields.subject_der = signed.element(SEQUENCE)?.contents;
+        fields.subject = Name::of(Reader(fields.subject_der))?;
+        let key = signed.element(SEQUENCE)?;
+        fields.key = key.whole;
+        fields.key_algorithm = algorithm(Reader(key.contents).element(SEQUENCE)?.contents)?;
+        // Numbers of the two names, of old.
+        signed.optional(PART[1])?;
+        signed.optional(PART[2])?;
+        if let Some(extensions) = signed.optional(PARTS[3])? {
+            let mut extensions = Reader(extensions.contents);
+            let mut read = Vec::new();
+            extensions.inside(SEQUENCE)?.each(|extension| {
+                let extension = (extension.tag == SEQUENCE).then_some(extension.contents)?;
+                fields.extend(Reader(extension), &mut read)
+            })?;
+            extensions.end()?;
         }
+        signed.end()?;
         Some(fields)
     }
 
-    fn extend(&mut self, mut extension: Reader<'a>) -> Option<()> {
-        let name = extension.element(OBJECT_IDENTIFIER)?.contents;
-        let critical = extension.optional(BOOLEAN)?;
-        let is_critical = critical.is_some_and(|critical| critical.contents != [0]);
-        let mut value = Reader(extension.element(OCTET_STRING)?.contents);
-        let [first, second, which] = *name else {
-            let is_known = name
-                .strip_prefix(&PKIX)
-                .is_some_and(|name| HEEDED_ELSEWHERE.contains(&name));
-            self.is_strange |= is_critical && !is_known;
-            return Some(());
-        };
-        if [first, second] != STANDARD {
-            self.is_strange |= is_critical;
-            return Some(());
-        }
-        self.is_strange |= is_critical && !HEEDED.contains(&which);
-        match which {
-            KEY_USAGE => {
-                let bits = value.element(BIT_STRING)?.contents;
-                self.usage = Some(bits.get(1).copied().unwrap_or(0));
+    /// `read` has the names of those that were read before.
+    fn extend(&mut self, mut extension: Reader<'a>, read: &mut Vec<&'a [u8]>) -> Option<()> {
+        let name = extension.element(OBJECT_IDENTIFIER)?.identifier()?;
+        let is_critical = extension.optional(BOOLEAN)?.map_or(Some(false), |it| it.boolean())?;
+        let value = Reader(extension.element(OCTET_STRING)?.contents);
+        extension.end()?;
+        self.is_strange |= is_critical && !HEEDED.contains(&name);
+        if let Some(result) = self.read(name, value) {
+            let is_new = !read.contains(&name);
+            self.is_invalid |= result.is_none() || !is_new;
+            if is_new {
+                read.push(name);
             }
-            EXTENDED_KEY_USAGE => {
-                let mut list = Reader(value.element(SEQUENCE)?.contents);
-                let (server, client) = self.purposes.get_or_insert((false, false));
-                while !list.0.is_empty() {
-                    let purpose = list.element(OBJECT_IDENTIFIER)?.contents.strip_prefix(&PKIX);
-                    *server |= purpose == Some(&SERVER);
-                    *client |= purpose == Some(&CLIENT);
-                }
-            }
-            BASIC_CONSTRAINTS => {
-                let mut constraints = Reader(value.element(SEQUENCE)?.contents);
-                let is_authority = constraints.optional(BOOLEAN)?.is_some_and(|is| is.contents != [0]);
-                let most = constraints.optional(INTEGER)?.map(|most| number(most.contents));
-                self.constraints = Some((is_authority, most));
-            }
-            SUBJECT_KEY => self.key_name = Some(value.element(OCTET_STRING)?.contents),
-            AUTHORITY_KEY => {
-                let mut parts = Reader(value.element(SEQUENCE)?.contents);
-                while !parts.0.is_empty() {
-                    let part = parts.next()?;
-                    match part.tag {
-                        KEY => self.issuer_key_name = Some(part.contents),
-                        SERIAL => self.issuer_serial = Some(part.contents),
-                        _ => {}
-                    }
-                }
-            }
-            _ => {}
         }
         Some(())
+    }
+
+    /// `None` outside for one that is not looked at, and inside for what cannot be read. As for OpenSSL, something can follow the value.
+    fn read(&mut self, name: &[u8], value: Reader<'a>) -> Option<Option<()>> {
+        Some(match name {
+            KEY_USAGE => self.read_usage(value),
+            EXTENDED_KEY_USAGE => self.read_purposes(value),
+            BASIC_CONSTRAINTS => self.read_constraints(value),
+            SUBJECT_KEY => self.read_key_name(value),
+            AUTHORITY_KEY => self.read_issuer(value),
+            ALTERNATIVE_NAMES => self.read_alternative_names(value),
+            NAME_CONSTRAINTS => self.read_name_constraints(value),
+            REVOCATION_LISTS => read_revocation_lists(value),
+            NETSCAPE_TYPE => self.read_netscape(value),
+            PROXY => {
+                self.is_proxy = true;
+                Some(())
+            }
+            ADDRESSES | NETWORKS => {
+                self.has_resources = true;
+                Some(())
+            }
+            _ => return None,
+        })
+    }
+
+    /// One that allows nothing is none.
+    fn read_usage(&mut self, mut value: Reader<'a>) -> Option<()> {
+        let bits = value.element(BIT_STRING)?.bits()?;
+        self.usage = Some(bits[0]);
+        (bits != [0, 0]).then_some(())
+    }
+
+    fn read_netscape(&mut self, mut value: Reader<'a>) -> Option<()> {
+        let [bits, _] = value.element(BIT_STRING)?.bits()?;
+        self.netscape = Some(bits);
+        Some(())
+    }
+
+    fn read_purposes(&mut self, mut value: Reader<'a>) -> Option<()> {
+        let (mut server, mut client) = (false, false);
+        value.inside(SEQUENCE)?.each(|purpose| {
+            let purpose = (purpose.tag == OBJECT_IDENTIFIER).then(|| purpose.identifier())??;
+            server |= SERVER.contains(&purpose);
+            client |= purpose == CLIENT;
+            Some(())
+        })?;
+        self.purposes = Some((server, client));
+        Some(())
+    }
+
+    fn read_constraints(&mut self, mut value: Reader<'a>) -> Option<()> {
+        let mut constraints = value.inside(SEQUENCE)?;
+        let is_authority = constraints.optional(BOOLEAN)?.map_or(Some(false), |it| it.boolean())?;
+        let most = match constraints.optional(INTEGER)? {
+            Some(most) => Some(number(most.integer()?)?),
+            None => None,
+        };
+        constraints.end()?;
+        self.constraints = Some((is_authority, most));
+        Some(())
+    }
+
+    fn read_key_name(&mut self, mut value: Reader<'a>) -> Option<()> {
+        self.key_name = Some(value.element(OCTET_STRING)?.contents);
+        Some(())
+    }
+
+    fn read_issuer(&mut self, mut value: Reader<'a>) -> Option<()> {
+        let mut parts = value.inside(SEQUENCE)?;
+        let [key, serial] = [PART[0], PART[2]];
+        self.issuer_key_name = parts.optional(key)?.map(|name| name.contents);
+        if let Some(names) = parts.optional(PARTS[1])? {
+            general_names(Reader(names.contents))?;
+            self.issuer_issuer = directory_name(Reader(names.contents));
+        }
+        if let Some(number) = parts.optional(serial)? {
+            self.issuer_serial = Some(number.integer()?);
+        }
+        parts.end()
+    }
+
+    fn read_alternative_names(&mut self, mut value: Reader<'a>) -> Option<()> {
+        self.has_hosts = general_names(value.inside(SEQUENCE)?)?;
+        Some(())
+    }
+
+    /// What they are is looked at by `webpki`.
+    fn read_name_constraints(&mut self, mut value: Reader<'a>) -> Option<()> {
+        self.has_name_constraints = true;
+        let mut lists = value.inside(SEQUENCE)?;
+        for list in [PARTS[0], PARTS[1]] {
+            let Some(list) = lists.optional(list)? else {
+                continue;
+            };
+            Reader(list.contents).each(|tree| {
+                let mut tree = (tree.tag == SEQUENCE).then_some(Reader(tree.contents))?;
+                general_name(&tree.next()?)?;
+                for depth in [PART[0], PART[1]] {
+                    tree.optional(depth)?
+                        .map_or(Some(()), |depth| depth.integer().map(drop))?;
+                }
+                tree.end()
+            })?;
+        }
+        lists.end()
     }
 
     /// The owner's key.
@@ -193,12 +318,20 @@ impl<'a> Fields<'a> {
         self.key.into()
     }
 
-    /// Whether `self` names `issuer` as who has signed it.
+    pub fn has_rsa_key(&self) -> bool {
+        self.key_algorithm.starts_with(RSA)
+    }
+
+    /// Whether `self` names `issuer` as who has signed it, and its key can have done that.
     pub fn names(&self, issuer: &Fields<'_>) -> bool {
         let agree = |named: Option<&[u8]>, known: Option<&[u8]>| named.is_none() || known.is_none() || named == known;
         self.issuer == issuer.subject
+            && !self.is_invalid
+            && !issuer.is_invalid
             && agree(self.issuer_key_name, issuer.key_name)
             && agree(self.issuer_serial, Some(issuer.serial))
+            && self.issuer_issuer.as_ref().is_none_or(|name| *name == issuer.issuer)
+            && algorithm(self.signed_algorithm).is_some_and(|signature| suits(signature, issuer.key_algorithm))
     }
 
     /// Whether it claims to have signed itself.
@@ -211,9 +344,65 @@ impl<'a> Fields<'a> {
         self.usage.is_none_or(|usage| usage & usages != 0)
     }
 
-    pub fn is_valid(&self, now: UnixTime) -> bool {
-        (self.from..=self.until).contains(&seconds(now))
+    /// The same, as Netscape said it.
+    pub fn is_for(&self, types: u8) -> bool {
+        self.netscape.is_none_or(|netscape| netscape & types != 0)
     }
+
+    /// # Errors
+    /// OpenSSL's code for what is wrong; `CERT_REJECTED` where that is no time.
+    pub fn check_time(&self, now: UnixTime) -> Result<(), &'static str> {
+        let now = seconds(now);
+        match (self.from, self.until) {
+            (Some(from), _) if now < from => Err("CERT_NOT_YET_VALID"),
+            (Some(_), Some(until)) if now >= until => Err("CERT_HAS_EXPIRED"),
+            (Some(_), Some(_)) => Ok(()),
+            _ => Err("CERT_REJECTED"),
+        }
+    }
+}
+
+/// The name of an algorithm, with which there can be something for it.
+fn algorithm(algorithm: &[u8]) -> Option<&[u8]> {
+    Reader(algorithm).element(OBJECT_IDENTIFIER)?.identifier()
+}
+
+/// Whether signatures by one algorithm can be of keys of another. Of what nobody knows here, nothing is told.
+fn suits(signature: &[u8], key: &[u8]) -> bool {
+    match (signature.strip_prefix(RSA), key.strip_prefix(RSA)) {
+        (Some(signature), Some(key)) => key == RSA_KEY || (signature, key) == (RSA_PSS, RSA_PSS),
+        (None, None) => signature.starts_with(ECDSA) == (key == EC_KEY),
+        _ => false,
+    }
+}
+
+/// Of where lists of what has been revoked are to be had, nothing is kept.
+fn read_revocation_lists(mut value: Reader<'_>) -> Option<()> {
+    let [whole, relative, signers] = [PARTS[0], PARTS[1], PARTS[2]];
+    value.inside(SEQUENCE)?.each(|place| {
+        let mut place = (place.tag == SEQUENCE).then_some(Reader(place.contents))?;
+        let name = place.optional(PARTS[0])?;
+        if let Some(name) = &name {
+            let mut names = Reader(name.contents);
+            let element = names.next()?;
+            match element.tag {
+                tag if tag == whole => general_names(Reader(element.contents)).map(drop)?,
+                // As a part of a name.
+                tag if tag == relative => {}
+                _ => return None,
+            }
+            names.end()?;
+        }
+        if let Some(reasons) = place.optional(PART[1])? {
+            reasons.bits()?;
+        }
+        let signers = place.optional(signers)?;
+        if let Some(signers) = &signers {
+            general_names(Reader(signers.contents))?;
+        }
+        place.end()?;
+        (name.is_some() || signers.is_some_and(|signers| !signers.contents.is_empty())).then_some(())
+    })
 }
 
 /// As certificates count.
@@ -221,9 +410,14 @@ pub(super) fn seconds(time: UnixTime) -> i64 {
     time.as_secs().try_into().unwrap_or(i64::MAX)
 }
 
-/// A time of either kind; both are in UTC, to the second (RFC 5280, 4.1.2.5).
-fn time(reader: &mut Reader<'_>) -> Option<i64> {
+/// The next value, which is to be a time; `None` inside where it is none after all.
+fn time(reader: &mut Reader<'_>) -> Option<Option<i64>> {
     let element = reader.next()?;
+    matches!(element.tag, UTC_TIME | GENERALIZED_TIME).then(|| time_of(&element))
+}
+
+/// A time of either kind; both are in UTC, to the second (RFC 5280, 4.1.2.5).
+fn time_of(element: &Element<'_>) -> Option<i64> {
     let digits = element.contents.strip_suffix(b"Z")?;
     if !digits.iter().all(u8::is_ascii_digit) {
         return None;
@@ -249,11 +443,12 @@ fn time(reader: &mut Reader<'_>) -> Option<i64> {
     calendar::seconds([year, at(0), at(1), at(2), at(3), at(4)])
 }
 
-/// One that is not negative; what is too large for anything is as large as can be.
-fn number(digits: &[u8]) -> u64 {
-    digits.iter().fold(0u64, |number, digit| {
+/// `None` for a negative one; what is too large for anything is as large as can be.
+fn number(digits: &[u8]) -> Option<u64> {
+    let number = digits.iter().fold(0u64, |number, digit| {
         number.saturating_mul(256).saturating_add(u64::from(*digit))
-    })
+    });
+    (digits[0] & 0x80 == 0).then_some(number)
 }
 
 #[cfg(test)]
@@ -275,8 +470,8 @@ mod tests {
         let fields = Fields::of(certificate).unwrap();
         let expected = EndEntityCert::try_from(certificate).unwrap();
         assert_eq!(
-            (fields.issuer, fields.subject, fields.serial),
-            (expected.issuer(), expected.subject(), expected.serial())
+            (fields.subject_der, fields.serial),
+            (expected.subject(), expected.serial())
         );
         assert_eq!(fields.public_key(), expected.subject_public_key_info());
         assert!(fields.is_self_signed());
@@ -338,18 +533,19 @@ mod tests {
             (UTC_TIME, "700101000000+0100", None),
             (UTC_TIME, "70010100000xZ", None),
             (UTC_TIME, "700230000000Z", None),
-            (OCTET_STRING, "700101000000Z", None),
         ] {
             let der = [&[tag, text.len() as u8], text.as_bytes()].concat();
-            assert_eq!(time(&mut Reader(&der)), expected, "{text}");
+            assert_eq!(time(&mut Reader(&der)), Some(expected), "{text}");
         }
+        assert_eq!(time(&mut Reader(b"\x04\x0d700101000000Z")), None);
         let fields = Fields {
-            from: 10,
-            until: 20,
+            from: Some(10),
+            until: Some(20),
             ..Fields::default()
         };
-        let valid = |at| fields.is_valid(UnixTime::since_unix_epoch(Duration::from_secs(at)));
-        assert_eq!([9, 10, 20, 21].map(valid), [false, true, true, false]);
+        let checked = |at| fields.check_time(UnixTime::since_unix_epoch(Duration::from_secs(at)));
+        let (early, late) = (Err("CERT_NOT_YET_VALID"), Err("CERT_HAS_EXPIRED"));
+        assert_eq!([9, 10, 19, 20].map(checked), [early, Ok(()), Ok(()), late]);
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod failure;
 mod fields;
 mod hello;
 mod keys;
+mod names;
 mod path;
 mod session;
 mod sessions;

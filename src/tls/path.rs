@@ -1,11 +1,12 @@
 //! The way from a certificate to one that is trusted, found and looked at as OpenSSL does it, with the same codes for what is wrong. Of several things
 //! that are wrong, the last one that OpenSSL finds is told: dates behind signatures behind purposes, and the end's own behind those of who signed.
 
-use super::fields::{Fields, seconds, usage};
+use super::fields::{Fields, netscape, usage};
+use super::names::Name;
 use super::trust::Peer;
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{CertificateDer, UnixTime};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use webpki::RawPublicKeyEntity;
 
 /// Longer ones are not judged: `webpki` takes six certificates between the end and the last, OpenSSL a hundred.
@@ -30,6 +31,7 @@ impl<'a> Link<'a> {
         let Fields {
             constraints,
             usage,
+            netscape,
             version,
             ..
         } = self.fields;
@@ -39,6 +41,7 @@ impl<'a> Link<'a> {
             Some((false, _)) => Authority::No,
             None if version == 1 && self.fields.is_self_signed() => Authority::Implied,
             None if usage.is_some() => Authority::Implied,
+            None if netscape.is_some_and(|netscape| netscape & netscape::AUTHORITY != 0) => Authority::Netscape,
             None => Authority::No,
         }
     }
@@ -49,15 +52,22 @@ impl<'a> Link<'a> {
             Peer::Server => server,
             Peer::Client => client,
         });
-        let usages = match peer {
-            Peer::Server => usage::DIGITAL_SIGNATURE | usage::KEY_ENCIPHERMENT | usage::KEY_AGREEMENT,
-            Peer::Client => usage::DIGITAL_SIGNATURE | usage::KEY_AGREEMENT,
+        let (usages, netscape) = match peer {
+            Peer::Server => (
+                usage::DIGITAL_SIGNATURE | usage::KEY_ENCIPHERMENT | usage::KEY_AGREEMENT,
+                netscape::SERVER,
+            ),
+            Peer::Client => (usage::DIGITAL_SIGNATURE | usage::KEY_AGREEMENT, netscape::CLIENT),
         };
         purpose
             && if is_end {
-                self.fields.allows(usages)
+                self.fields.allows(usages) && self.fields.is_for(netscape)
             } else {
-                self.authority() != Authority::No
+                match self.authority() {
+                    Authority::No => false,
+                    Authority::Netscape => self.fields.is_for(netscape::TLS_AUTHORITY),
+                    Authority::Yes | Authority::Implied => true,
+                }
             }
     }
 }
@@ -68,29 +78,32 @@ enum Authority {
     Yes,
     /// It says nothing of that, and could be one: enough for one that is trusted.
     Implied,
+    /// The same, as Netscape said it.
+    Netscape,
 }
 
 /// The certificates that are trusted, by their owners' names.
-pub(super) struct Trusted(BTreeMap<Vec<u8>, Vec<CertificateDer<'static>>>);
+pub(super) struct Trusted(BTreeMap<Name, Vec<CertificateDer<'static>>>);
 
 impl Trusted {
     /// What cannot be read is left out.
     pub fn new(certificates: Vec<CertificateDer<'static>>) -> Trusted {
         let mut trusted: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for certificate in certificates {
-            if let Some(subject) = Fields::of(&certificate).map(|fields| fields.subject.to_vec()) {
+            if let Some(subject) = Fields::of(&certificate).map(|fields| fields.subject) {
                 trusted.entry(subject).or_default().push(certificate);
             }
         }
         Trusted(trusted)
     }
 
-    /// The names of their owners.
-    pub fn subjects(&self) -> impl Iterator<Item = &[u8]> {
-        self.0.keys().map(Vec::as_slice)
+    /// The names of their owners, each as it stands there.
+    pub fn subjects(&self) -> BTreeSet<&[u8]> {
+        let fields = self.0.values().flatten().filter_map(Fields::of);
+        fields.map(|fields| fields.subject_der).collect()
     }
 
-    fn named<'a>(&'a self, subject: &[u8]) -> impl Iterator<Item = Link<'a>> {
+    fn named<'a>(&'a self, subject: &Name) -> impl Iterator<Item = Link<'a>> {
         self.0.get(subject).into_iter().flatten().filter_map(Link::of)
     }
 }
@@ -109,21 +122,17 @@ impl<'a> Path<'a> {
         let mut is_trusted = false;
         loop {
             let last = &links[links.len() - 1];
+            let mut next = best(trusted.named(&last.fields.issuer), last, now);
             if last.fields.is_self_signed() {
                 // Somebody else can have made one of the same name.
-                let is_known = || {
-                    trusted
-                        .named(last.fields.subject)
-                        .any(|known| known.certificate == last.certificate)
-                };
+                let is_known = next.is_some_and(|known| known.certificate == last.certificate);
                 let end = match links.len() {
-                    _ if is_trusted || is_known() => Ok(()),
+                    _ if is_trusted || is_known => Ok(()),
                     1 => Err("DEPTH_ZERO_SELF_SIGNED_CERT"),
                     _ => Err("SELF_SIGNED_CERT_IN_CHAIN"),
                 };
                 return Path { links, end };
             }
-            let mut next = best(trusted.named(last.fields.issuer), last, now);
             is_trusted |= next.is_some();
             if next.is_none() && !is_trusted {
                 let fresh = |other: &Link<'_>| links.iter().all(|link| link.certificate != other.certificate);
@@ -152,6 +161,22 @@ impl<'a> Path<'a> {
         signatures.and(purposes).and(self.end)
     }
 
+    /// Whether one that signs says for which names it may.
+    pub fn is_constrained(&self) -> bool {
+        self.links.iter().skip(1).any(|link| link.fields.has_name_constraints)
+    }
+
+    /// Whether OpenSSL looks at something of it that neither [`Path::check`] nor `webpki` does: addresses that owners may speak for, and names outside
+    /// of `subjectAltName` where an authority may not sign for all.
+    pub fn is_beyond(&self) -> bool {
+        let has_resources = |link: &Link<'_>| link.fields.has_resources;
+        let has_mail_address = |link: &Link<'_>| link.fields.subject.has_mail_address();
+        let is_host = |end: &Link<'_>| !end.fields.has_hosts && end.fields.subject.has_host();
+        self.links.iter().any(has_resources)
+            || self.is_constrained()
+                && (self.links.iter().any(has_mail_address) || self.links.first().is_some_and(is_host))
+    }
+
     fn check_purposes(&self, peer: Peer) -> Result<(), &'static str> {
         let mut verdict = Ok(());
         let mut between = 0;
@@ -159,10 +184,14 @@ impl<'a> Path<'a> {
             if link.fields.is_strange {
                 verdict = Err("UNHANDLED_CRITICAL_EXTENSION");
             }
+            // OpenSSL has a code for them that Node does not know.
+            if link.fields.is_proxy {
+                verdict = Err("CERT_REJECTED");
+            }
             let is_last = depth + 1 == self.links.len();
             let is_authority = match link.authority() {
                 Authority::Yes => true,
-                Authority::Implied => is_last,
+                Authority::Implied | Authority::Netscape => is_last,
                 Authority::No => false,
             };
             if depth > 0 && !is_authority {
@@ -202,11 +231,7 @@ impl<'a> Path<'a> {
             }
             // Of the last one, if somebody else has signed it, nothing is known.
             if issuer.is_some() || is_self_signed || self.links.len() == 1 {
-                if seconds(now) < link.fields.from {
-                    verdict = Err("CERT_NOT_YET_VALID");
-                } else if seconds(now) > link.fields.until {
-                    verdict = Err("CERT_HAS_EXPIRED");
-                }
+                verdict = link.fields.check_time(now).and(verdict);
             }
             issuer = Some(link);
         }
@@ -217,8 +242,9 @@ impl<'a> Path<'a> {
 /// Of those that can have signed a certificate, the first that is valid, or the one that was so last.
 fn best<'a>(some: impl Iterator<Item = Link<'a>>, signed: &Link<'_>, now: UnixTime) -> Option<Link<'a>> {
     let some: Vec<_> = some.filter(|issuer| signed.fields.names(&issuer.fields)).collect();
-    let valid = some.iter().find(|issuer| issuer.fields.is_valid(now));
-    let latest = || some.iter().max_by_key(|issuer| issuer.fields.until);
+    let valid = some.iter().find(|issuer| issuer.fields.check_time(now).is_ok());
+    // Of several, the first.
+    let latest = || some.iter().rev().max_by_key(|issuer| issuer.fields.until);
     valid.or_else(latest).cloned()
 }
 
@@ -227,6 +253,9 @@ fn has_signed(
     signed: &Fields<'_>,
     algorithms: &WebPkiSupportedAlgorithms,
 ) -> Result<(), &'static str> {
+    if signed.algorithm != signed.signed_algorithm {
+        return Err("CERT_SIGNATURE_FAILURE");
+    }
     let key = issuer.public_key();
     let key = RawPublicKeyEntity::try_from(&key).map_err(|_| "CERT_REJECTED")?;
     let mut suits = algorithms

@@ -1,7 +1,7 @@
 //! What certificates of peers are worth. The handshake takes every chain, as long as the peer has the key of its first certificate: OpenSSL under
 //! Node does the same, and JavaScript decides afterwards by the code that [`Trust::judge`] gives.
 
-use super::fields::Fields;
+use super::fields::{Fields, usage};
 use super::path::{Link, Path, Trusted};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{
@@ -135,6 +135,11 @@ impl ServerCertVerifier for AnyCertificate {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
+        // Whether keys may sign, OpenSSL looks at here, of those that are not of RSA.
+        let fields = Fields::of(cert).filter(|fields| !fields.is_invalid);
+        if !fields.is_some_and(|fields| fields.has_rsa_key() || fields.allows(usage::DIGITAL_SIGNATURE)) {
+            return Err(CertificateError::InvalidPurpose.into());
+        }
         self.verify_tls12(message, cert, dss)
     }
 
@@ -173,7 +178,8 @@ impl Trust {
 
     /// The names of those who sign.
     pub(super) fn subjects(&self) -> Vec<DistinguishedName> {
-        self.trusted.subjects().map(DistinguishedName::in_sequence).collect()
+        let subjects = self.trusted.subjects().into_iter();
+        subjects.map(DistinguishedName::in_sequence).collect()
     }
 
     /// Whether a chain leads to a certificate that is trusted.
@@ -182,11 +188,19 @@ impl Trust {
     /// OpenSSL's code for what is wrong with it: `DEPTH_ZERO_SELF_SIGNED_CERT`; and `CERT_REJECTED` for what OpenSSL may take, and is not taken here.
     pub(super) fn judge(&self, chain: &[CertificateDer<'_>], peer: Peer, now: UnixTime) -> Result<(), &'static str> {
         let (end, others) = chain.split_first().ok_or("UNABLE_TO_GET_ISSUER_CERT")?;
+        // OpenSSL ends the handshake where one is no certificate.
         let end = Link::of(end).ok_or("CERT_REJECTED")?;
-        // The way need not lead by what cannot be read.
-        let others: Vec<_> = others.iter().filter_map(Link::of).collect();
+        let others: Option<Vec<_>> = others.iter().map(Link::of).collect();
+        let others = others.ok_or("CERT_REJECTED")?;
+        let is_readable = !others.iter().chain([&end]).any(|link| link.fields.is_invalid);
         let path = Path::find(end, &others, &self.trusted, now);
-        path.check(peer, now, &self.provider.signature_verification_algorithms)?;
+        let checked = path.check(peer, now, &self.provider.signature_verification_algorithms);
+        // A client can ask Node's TLS, which says more: OpenSSL may read what is not read here, and tells names last that an authority may not sign for.
+        let is_sure = is_readable && !(peer == Peer::Server && path.is_constrained());
+        checked.map_err(|error| if is_sure { error } else { "CERT_REJECTED" })?;
+        if path.is_beyond() {
+            return Err("CERT_REJECTED");
+        }
         self.confirm(&path, peer, now)
     }
 
@@ -208,7 +222,6 @@ impl Trust {
                 .map(drop)
         });
         confirmed.map_err(|error| match (error, peer) {
-            // A client can ask Node's TLS, which says more.
             (webpki::Error::NameConstraintViolation, Peer::Client) => "PERMITTED_VIOLATION",
             _ => "CERT_REJECTED",
         })
