@@ -156,7 +156,10 @@ test('a connection whose server says goodbye is replaced', async (t) => {
   const { port, server } = await serve(t, grpc, handlers)
   const client = connect(t, grpc, port)
   const first = await one(client, 'x')
+  const channel = client.getChannel()
+  const left = new Promise((resolve) => channel.watchConnectivityState(grpc.connectivityState.READY, Infinity, resolve))
   for (const link of server.links) link.drain()
+  await left
   const second = await one(client, 'x')
   assert.notEqual(first, second)
 })

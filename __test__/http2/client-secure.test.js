@@ -3,8 +3,10 @@
 // The client over TLS: by rustls, by Node's TLS where rustls has no answer, and over sockets that there are already.
 
 const assert = require('node:assert/strict')
+const { spawn } = require('node:child_process')
 const { once } = require('node:events')
 const core = require('node:http2')
+const path = require('node:path')
 const test = require('node:test')
 const tls = require('node:tls')
 const { ca, identity, of } = require('../https/support.js')
@@ -163,6 +165,33 @@ test('sessions of TLS go on', async () => {
     await ask(second)
     assert.equal(second.socket.isSessionReused(), true)
     await leave(second)
+  })
+})
+
+test('under ironwire/register, each session is above sockets of its own kind', async () => {
+  await serve({}, async (port) => {
+    const program = `
+      require(${JSON.stringify(path.join(__dirname, '..', '..', 'register.js'))})
+      const http2 = require('node:http2')
+      const tls = require('node:tls')
+      const ca = ${JSON.stringify(String(ca))}
+      const createConnection = () => tls.connect({ ca, port: ${port}, servername: 'localhost', ALPNProtocols: ['h2'] })
+      const ask = async (options) => {
+        const client = http2.connect('https://localhost:${port}', { ca, ...options })
+        const stream = client.request({ ':method': 'POST' })
+        stream.end('x')
+        for await (const _ of stream);
+        const ours = client.netSocket !== undefined
+        console.log(ours, client.alpnProtocol, client.socket.encrypted, client.socket.authorized)
+        client.close()
+      }
+      ask({}).then(() => ask({ createConnection })).then(() => ask({ paddingStrategy: 1 }))`
+    const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const lines = Buffer.concat(await child.stdout.toArray())
+      .toString()
+      .trim()
+      .split('\n')
+    assert.deepEqual(lines, ['true h2 true true', 'true h2 true true', 'false h2 true true'])
   })
 })
 

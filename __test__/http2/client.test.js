@@ -4,10 +4,12 @@
 
 const assert = require('node:assert/strict')
 const { AsyncLocalStorage } = require('node:async_hooks')
+const { spawn } = require('node:child_process')
 const { createHash } = require('node:crypto')
 const { once } = require('node:events')
 const core = require('node:http2')
 const net = require('node:net')
+const path = require('node:path')
 const { Duplex } = require('node:stream')
 const test = require('node:test')
 const { setImmediate: turn } = require('node:timers/promises')
@@ -734,6 +736,33 @@ test('what a socket has received is the session’s', async () => {
   assert.equal(result, 200)
 })
 
+test('a server’s session over a socket, without a server', async (t) => {
+  if (core.performServerHandshake === undefined) return t.skip('this Node has none')
+  const kinds = { 'one of ours': ourNet, 'one of core': net }
+  for (const [name, { createServer }] of Object.entries(kinds)) {
+    const sessions = []
+    const server = createServer((socket) => {
+      const session = ours.performServerHandshake(socket)
+      sessions.push(session.on('error', () => {}))
+      assert.throws(() => ours.performServerHandshake(socket), { code: 'ERR_HTTP2_SOCKET_BOUND' })
+      session.on('stream', (stream, headers) => {
+        stream.respond({ 'x-path': headers[':path'] })
+        stream.pipe(stream)
+      })
+    })
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const client = core.connect(`http://127.0.0.1:${server.address().port}`)
+    const stream = client.request({ ':path': '/handshake', ':method': 'POST' })
+    stream.end(name)
+    const [headers] = await once(stream, 'response')
+    assert.deepEqual([headers['x-path'], (await finish(stream)).body], ['/handshake', name])
+    const closed = once(sessions[0], 'close')
+    client.close()
+    await closed
+    await new Promise((resolve) => server.close(resolve))
+  }
+})
+
 function duplexOver(socket) {
   const duplex = new Duplex({
     read() {
@@ -808,6 +837,41 @@ test('blocks of fields that are too long are not sent', async () => {
       for (const entry of log) if (entry[1] === 'frameError') entry.length = 4
     },
     { client: { maxSendHeaderBlockLength: 1000 } },
+  )
+})
+
+test('a process ends when its sessions have, or nothing refers to them', async () => {
+  await connected(core, echo, async (_, { port }) => {
+    const program = `
+      const { http2 } = require(${JSON.stringify(path.join(__dirname, '..', '..'))})
+      const client = http2.connect('http://127.0.0.1:${port}')
+      const stream = client.request({ ':method': 'POST' })
+      stream.end('x')
+      stream.resume().on('close', () => {
+        if (process.argv[1] === 'unref') client.unref()
+        else client.close()
+      })`
+    for (const how of ['close', 'unref']) {
+      const child = spawn(process.execPath, ['-e', program, how], { stdio: ['ignore', 'inherit', 'inherit'] })
+      assert.deepEqual(await once(child, 'exit'), [0, null], how)
+    }
+  })
+})
+
+test('what a listener throws keeps nothing from other streams, and the session ends', async () => {
+  await connected(
+    ours,
+    (server) => server.on('stream', () => {}),
+    async (client, { closing }) => {
+      const streams = [1, 2, 3].map(() => client.request({ ':method': 'POST' }))
+      await once(streams[2], 'ready')
+      streams[0].on('aborted', () => {
+        throw new Error('thrown')
+      })
+      const others = streams.map((stream) => new Promise((resolve) => stream.once('close', resolve)))
+      assert.throws(() => client.destroy(), { message: 'thrown' })
+      await Promise.all([closing, others[1], others[2]])
+    },
   )
 })
 

@@ -340,7 +340,8 @@ describe('who may come in', { concurrency: 4 }, () => {
     assert.equal(typeof shown, 'number')
     t.after(() => native.tlsContextDrop(shown))
     for (const [options, sees] of [
-      [{ ca, requestCert: true }, ['O=ironwire\nCN=client']],
+      [{ ca, requestCert: true, rejectUnauthorized: false }, ['O=ironwire\nCN=client']],
+      [{ ca, requestCert: true }, undefined],
       [{ ca: pem('stranger-cert.pem'), requestCert: true, rejectUnauthorized: false }, ['O=ironwire\nCN=client']],
       [{ ca: pem('stranger-cert.pem'), requestCert: true }, undefined],
     ]) {

@@ -17,11 +17,16 @@ fn read(role: Role, actions: u8, input: &[u8], mut random: u32) -> (Vec<String>,
         ..Settings::default()
     };
     let mut out = Vec::new();
-    let mut session = Session::new(role, settings, Limits::default(), 0, &mut out);
+    let limits = Limits {
+        pushes: if actions & 8 == 0 { 0 } else { 2 },
+        requests: 2,
+        ..Limits::default()
+    };
+    let mut session = Session::new(role, settings, limits, 0, &mut out);
     let mut preface = Vec::new();
     if role == Role::Client {
         for _ in 0..4 {
-            let _ = session.request(REQUEST, actions & 1 == 0, &mut out);
+            let _ = session.submit(REQUEST, actions & 1 == 0, &mut out);
         }
     } else {
         preface.extend_from_slice(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
@@ -68,6 +73,7 @@ fn read(role: Role, actions: u8, input: &[u8], mut random: u32) -> (Vec<String>,
                     Event::End { stream, trailers } => {
                         format!("end {stream} {:?}", trailers.map(|fields| fields.text()))
                     }
+                    Event::Push { stream, parent, fields } => format!("push {stream} {parent} {:?}", fields.text()),
                     event => format!("{event:?}"),
                 });
             });

@@ -386,6 +386,12 @@ export interface ServerOptions extends CommonOptions {
   'grpc.max_connection_age_ms'?: number
   /** and after which those that there are then are ended: never. */
   'grpc.max_connection_age_grace_ms'?: number
+  /** Milliseconds between two pings of a client's, unless it was sent something meanwhile: any number. */
+  'grpc.http2.min_ping_interval_without_data_ms'?: number
+  /** Pings that may come sooner, before the connection ends: 2; 0 is any number. */
+  'grpc.http2.max_ping_strikes'?: number
+  /** 1: the same interval holds while there are no calls; two hours otherwise. */
+  'grpc.keepalive_permit_without_calls'?: number
   /** Milliseconds without a call after which a connection is ended: never. */
   'grpc.max_connection_idle_ms'?: number
   [option: string]: unknown

@@ -133,8 +133,7 @@ class Link extends Base {
   probe() {
     if (this.closing) return
     if (this.calls.size === 0 && !this.keepaliveAlways) return this.keepalive.refresh()
-    native.grpcPing(this.id, PROBE)
-    native.flush(this.id)
+    this.ping()
     this.probed = setTimeout(() => this.onSilent(), this.keepaliveTimeout).unref()
   }
 
@@ -154,9 +153,20 @@ class Link extends Base {
   /** Takes no more calls; those that there are go on, and the connection ends with them. */
   drain(code = NO_ERROR) {
     if (this.closing || this.ended) return
-    native.grpcGoaway(this.id, code, -1, EMPTY, 0)
+    this.sayGoodbye(code, -1)
     this.draining = true
     if (this.calls.size === 0) this.finish()
+  }
+
+  /** No streams behind `last` are taken, which is the last that there is if it is -1. */
+  sayGoodbye(code, last) {
+    native.grpcGoaway(this.id, code, last, EMPTY, 0)
+  }
+
+  /** Asks whether the peer is there. */
+  ping() {
+    native.grpcPing(this.id, PROBE)
+    native.flush(this.id)
   }
 
   idle() {

@@ -19,7 +19,15 @@ const { ListenedServerCall } = require('./server-interceptors.js')
 const { splitHostPort, uriToString } = require('./uri.js')
 require('./resolver-dns.js')
 
+const NO_ERROR = 0
 const CANCEL = 8
+/** What says that there is a last stream, and not yet which. */
+const LAST_STREAM = 2 ** 31 - 1
+/** Milliseconds in which a client hears that. */
+const HEARING = 5000
+/** Pings that may come too soon; and milliseconds between those that come while there are no calls, where pings are limited. */
+const PING_STRIKES = 2
+const IDLE_PING_INTERVAL = 2 * 60 * 60 * 1000
 /** Servers have no use for what clients want. */
 const NO_CONFIG = { 'grpc.service_config_disable_resolution': 1 }
 /** The longest that Node's timers take, which is no end. */
@@ -54,11 +62,19 @@ class ServerLink extends Link {
     this.reports = Boolean(server.options['grpc.server_call_metric_recording'])
     this.age = undefined
     this.rest = undefined
+    /** Runs when the client was told that there is an end. */
+    this.leaving = undefined
   }
 
   attach() {
     super.attach()
+    if (this.closing) return
     const { options } = this
+    const pings = options['grpc.http2.min_ping_interval_without_data_ms']
+    if (pings >= 0) {
+      const idle = options['grpc.keepalive_permit_without_calls'] ? pings : IDLE_PING_INTERVAL
+      native.grpcLimitPings(this.id, pings, idle, options['grpc.http2.max_ping_strikes'] ?? PING_STRIKES)
+    }
     const age = options['grpc.max_connection_age_ms']
     if (age < MAX_DELAY) this.age = after(age * (1 + (Math.random() * 2 - 1) * AGE_JITTER), () => this.retire())
     const rest = options['grpc.max_connection_idle_ms']
@@ -70,6 +86,23 @@ class ServerLink extends Link {
     const grace = this.options['grpc.max_connection_age_grace_ms']
     this.drain()
     if (grace < MAX_DELAY) this.age = after(grace, () => this.destroy())
+  }
+
+  /**
+   * It is said that no more calls are taken; when the client has heard that, which was the last: those that were on their way are handled, whatever
+   * the client. With a `code`, at once.
+   */
+  drain(code) {
+    if (code !== undefined) return super.drain(code)
+    if (this.closing || this.ended || this.leaving !== undefined) return
+    this.sayGoodbye(NO_ERROR, LAST_STREAM)
+    this.ping()
+    this.leaving = after(HEARING, () => super.drain())
+  }
+
+  onAlive(isAnswer) {
+    if (isAnswer && this.leaving !== undefined && !this.draining) super.drain()
+    super.onAlive(isAnswer)
   }
 
   idle() {
@@ -102,6 +135,7 @@ class ServerLink extends Link {
     const { acceptor, server } = this
     clearTimeout(this.age)
     clearTimeout(this.rest)
+    clearTimeout(this.leaving)
     server.links.delete(this)
     acceptor.links.delete(this)
     acceptor.left()

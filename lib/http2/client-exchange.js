@@ -77,17 +77,11 @@ class ClientExchange extends Exchange {
   }
 
   settle(ends) {
-    if (!this.closed) this.abort()
-    super.settle(ends)
-    this.goOn()
-  }
-
-  /** The program has not said all, and will not: it hears of that at once. */
-  abort() {
-    const { stream, aborted } = this
-    if (aborted || stream.writableEnded) return
-    this.aborted = true
-    stream.emit('aborted')
+    try {
+      super.settle(ends)
+    } finally {
+      this.goOn()
+    }
   }
 
   /** The program has closed it, which is done later. */
@@ -116,7 +110,7 @@ class ClientExchange extends Exchange {
   }
 
   isCut() {
-    return this.aborted
+    return !this.stream.writableEnded
   }
 
   onSaid() {}

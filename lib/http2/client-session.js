@@ -5,21 +5,18 @@
 const { Duplex } = require('node:stream')
 const process = require('node:process')
 const { constants } = require('node:http2')
-const { setImmediate } = require('node:timers')
 const { deprecate } = require('node:util')
 const { native } = require('../engine.js')
 const { http2 } = require('../genuine.js')
-const { invalidArgType, systemError } = require('../errors.js')
-const { kSecure } = require('../http/symbols.js')
+const { invalidArgType } = require('../errors.js')
 const { client: channels } = require('./channels.js')
 const { ClientExchange } = require('./client-exchange.js')
 const { each } = require('./each.js')
 const errors = require('./errors.js')
 const { requestOf } = require('./request-fields.js')
-const { Http2Session, tellClosed } = require('./session.js')
+const { Http2Session } = require('./session.js')
 const { CLIENT_DEFAULTS } = require('./settings.js')
-const { kSession } = require('./stream.js')
-const { take } = require('./taken.js')
+const { taking } = require('./taking.js')
 
 const { NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR, NGHTTP2_REFUSED_STREAM } = constants
 const ALTSVC = 0x0a
@@ -27,49 +24,15 @@ const ORIGIN = 0x0c
 /** Their requests have no body, unless the program says otherwise. */
 const BODILESS = new Set(['DELETE', 'GET', 'HEAD'])
 
-class ClientHttp2Session extends Http2Session {
+class ClientHttp2Session extends taking(Http2Session) {
   constructor(options, socket, { authority, protocol, maxOrigins }) {
     super(constants.NGHTTP2_SESSION_CLIENT, options, CLIENT_DEFAULTS)
-    if (socket[kSession] !== undefined) throw errors.socketBound()
-    socket[kSession] = this
-    this.netSocket = socket
     this.authority = authority
     this.scheme = protocol.slice(0, -1)
     this.maxOrigins = maxOrigins
     /** Exchanges that wait for the connection. */
     this.unsent = new Set()
-    socket.on('error', (error) => this.onLost(error))
-    socket.on('close', () => this.onLost(this.connecting ? errors.socketClosed() : undefined))
-    if (!socket.connecting && !socket.secureConnecting) this.begin()
-    else socket.once(socket[kSecure] === undefined ? 'connect' : 'secureConnect', () => this.begin())
-  }
-
-  /** There is a connection. */
-  begin() {
-    const { netSocket } = this
-    if (!this.destroyed) {
-      try {
-        this.takeSocket()
-      } catch (error) {
-        netSocket.destroy(error)
-        return
-      }
-    }
-    process.nextTick(() => this.emit('connect', this, netSocket))
-  }
-
-  takeSocket() {
-    const { handle, received } = take(this.netSocket)
-    const status = this.attach(handle)
-    if (status < 0) throw systemError(status, 'read')
-    const { connectionWindowSize } = this.options
-    if (connectionWindowSize !== undefined) this.setLocalWindowSize(connectionWindowSize)
-    // Whoever has made the session may want to hear of what comes.
-    if (received.length > 0) process.nextTick(feed, handle, received)
-  }
-
-  getSocket() {
-    return this.netSocket
+    this.bind(socket)
   }
 
   setNextStreamID(id) {
@@ -125,17 +88,7 @@ class ClientHttp2Session extends Http2Session {
   }
 
   cancelUnsent(error) {
-    for (const { stream } of this.unsent) stream.destroy(errors.streamCancel(error))
-  }
-
-  /** It is over when its socket is. */
-  leave(error) {
-    const { netSocket, handle } = this
-    netSocket[kSession] = undefined
-    if (netSocket.destroyed) return process.nextTick(tellClosed, this, error)
-    netSocket.once('close', () => tellClosed(this, error))
-    if (handle !== undefined) handle.finish(this.closed && !error)
-    else setImmediate(() => netSocket.destroy())
+    each([...this.unsent], ({ stream }) => stream.destroy(errors.streamCancel(error)))
   }
 
   // --- called with what Rust says
@@ -200,12 +153,6 @@ function tellPush(exchange) {
 
 function send(exchange) {
   exchange.begin()
-}
-
-function feed(handle, received) {
-  for (const chunk of received) {
-    if (!handle.closing) native.http2Feed(handle.id, chunk, chunk.length)
-  }
 }
 
 function checkOptions(options) {

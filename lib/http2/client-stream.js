@@ -59,7 +59,7 @@ class ClientHttp2Stream extends Http2Stream {
     if (!this.pending) return super.finishClose(code)
     // When the request is out.
     this[kExchange].doom(code)
-    this[kExchange].abort()
+    if (this[kExchange].isCut()) this[kExchange].abort()
     const isLater = code === NGHTTP2_NO_ERROR && this.writableEnded
     if (!this.writableEnded) this.end()
     if (!isLater) this.push(null)
@@ -73,9 +73,6 @@ class ClientHttp2Stream extends Http2Stream {
       this.once('finish', () => exchange.resetWhenSent(code))
     } else exchange.resetWhenSent(code)
   }
-
-  /** It was told. */
-  tellAborted() {}
 
   destroyWhenDone() {
     if (this.rstCode === NGHTTP2_NO_ERROR) super.destroyWhenDone()

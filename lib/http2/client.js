@@ -24,14 +24,17 @@ function connect(authority, options, listener) {
   checkObject(options, 'options', 'of type object')
   options = { ...options }
   const maxOrigins = checkOrigins(options.maxOriginSetSize)
-  if (!isUsual(options)) return http2.connect(authority, options, listener)
+  if (!isUsual(options)) {
+    // Above sockets of its own.
+    const create = (authority, options) => dial(placeOf(authority, options), options, net.connect, tls.connect)
+    return http2.connect(authority, { createConnection: create, ...options }, listener)
+  }
   if (typeof authority === 'string') authority = new URL(authority)
   checkObject(authority, 'authority', 'of type string or an instance of Object or URL')
-  const protocol = authority.protocol || options.protocol || 'https:'
-  const { port: given } = authority
-  const port = `${given !== '' ? given : authority.protocol === 'http:' ? 80 : 443}`
-  const host = hostOf(authority)
-  const socket = open(authority, protocol, host, port, options)
+  const place = placeOf(authority, options)
+  const { protocol, host, port } = place
+  const given = typeof options.createConnection === 'function'
+  const socket = given ? options.createConnection(authority, options) : dial(place, options, netConnect(), tlsConnect())
   if (!isOurs(socket)) return http2.connect(authority, { ...options, createConnection: () => socket }, listener)
   const about = { authority: `${options.servername || host}:${port}`, protocol, maxOrigins }
   const session = new ClientHttp2Session(options, socket, about)
@@ -52,18 +55,26 @@ function checkOrigins(count) {
   return count
 }
 
+function placeOf(authority, options) {
+  const { protocol, port } = authority
+  return {
+    protocol: protocol || options.protocol || 'https:',
+    host: hostOf(authority),
+    port: `${port !== '' ? port : protocol === 'http:' ? 80 : 443}`,
+  }
+}
+
 function hostOf({ hostname, host }) {
   if (!hostname) return host || 'localhost'
   return hostname[0] === '[' ? hostname.slice(1, -1) : hostname
 }
 
-function open(authority, protocol, host, port, options) {
-  if (typeof options.createConnection === 'function') return options.createConnection(authority, options)
+function dial({ protocol, host, port }, options, connect, connectSecure) {
   switch (protocol) {
     case 'http:':
-      return netConnect()({ port, host, ...options })
+      return connect({ port, host, ...options })
     case 'https:':
-      return tlsConnect()(port, host, tlsOptions(options, host))
+      return connectSecure(port, host, tlsOptions(options, host))
     default:
       throw errors.unsupportedProtocol(protocol)
   }

@@ -179,6 +179,15 @@ class Exchange {
     this.waiting = AsyncResource.bind(callback)
   }
 
+  /** Its program has not said all, and will not: the stream hears of that before it is ended. */
+  abort() {
+    const { aborted, resource, stream } = this
+    this.aborted = true
+    if (aborted || stream === undefined) return
+    if (resource === undefined) stream.emit('aborted')
+    else resource.runInAsyncScope(stream.emit, stream, 'aborted')
+  }
+
   stopWaiting() {
     const { waiting } = this
     this.waiting = undefined
@@ -189,8 +198,16 @@ class Exchange {
   settle(ends = true) {
     if (this.closed) return
     this.closed = true
-    this.aborted = this.isCut()
+    const isCut = this.isCut()
     this.session.forget(this)
+    try {
+      if (isCut) this.abort()
+    } finally {
+      this.endStream(ends)
+    }
+  }
+
+  endStream(ends) {
     if (ends) this.stream?.endedElsewhere()
     const { close } = this.channels
     if (close.hasSubscribers) close.publish({ stream: this.getStream() })
@@ -198,7 +215,14 @@ class Exchange {
 
   /** The stream is over, and all are told. */
   close() {
-    this.settle()
+    try {
+      this.settle()
+    } finally {
+      this.tellOnce()
+    }
+  }
+
+  tellOnce() {
     if (this.told) return
     this.told = true
     const { resource } = this

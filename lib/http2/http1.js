@@ -5,7 +5,7 @@
 const { Server } = require('../http/server.js')
 const { HttpConnection } = require('../http/connection.js')
 const { feed } = require('../http/socket.js')
-const { http1Options } = require('./serving.js')
+const { http1Options, speakFor } = require('./serving.js')
 
 const kHttp1 = Symbol('server of HTTP/1')
 
@@ -25,7 +25,7 @@ function http1Of(server) {
     // There the requests are timed.
     emit.call(http1, 'listening')
     http1.listenerCount = (event) => server.listenerCount(event)
-    http1.emit = (event, ...args) => server.emit(event, ...args)
+    speakFor(server, http1)
     http1._emitCloseIfDrained = () => {
       server._connections--
       server._emitCloseIfDrained()

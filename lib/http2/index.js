@@ -29,6 +29,10 @@ function createSecureServer(options, onRequest) {
   return require('./server.js').createSecureServer(options, onRequest)
 }
 
+function performServerHandshake(socket, options) {
+  return require('./server.js').performServerHandshake(socket, options)
+}
+
 function connect(authority, options, listener) {
   return require('./client.js').connect(authority, options, listener)
 }
@@ -52,6 +56,8 @@ const http2 = core()
 if (http2 !== undefined) {
   Object.defineProperties(exports, Object.getOwnPropertyDescriptors(http2))
   Object.assign(exports, { createServer, createSecureServer, connect })
+  // Older Nodes have none.
+  if (http2.performServerHandshake !== undefined) Object.assign(exports, { performServerHandshake })
   lazy('Http2ServerRequest', () => require('./request.js').Http2ServerRequest)
   lazy('Http2ServerResponse', () => require('./response.js').Http2ServerResponse)
 }

@@ -11,6 +11,7 @@ const { isUsual } = require('./options.js')
 const { Http2ServerRequest } = require('./request.js')
 const { Http2ServerResponse } = require('./response.js')
 const { coreOf, http2, serving } = require('./serving.js')
+const { isOurs } = require('./taken.js')
 
 function isServable(options) {
   return (
@@ -76,4 +77,12 @@ function createSecureServer(options, onRequest) {
   return new Http2SecureServer(options, onRequest)
 }
 
-module.exports = { createServer, createSecureServer }
+function performServerHandshake(socket, options = {}) {
+  if (!isServable(options) || !isOurs(socket)) return http2.performServerHandshake(socket, options)
+  // Core says what is wrong with options.
+  http2.createServer(options)
+  const { ServerHttp2Session } = require('./handshake.js')
+  return new ServerHttp2Session(socket, options)
+}
+
+module.exports = { createServer, createSecureServer, performServerHandshake }

@@ -69,21 +69,29 @@ function serving(Server) {
   }
 }
 
-/** A server of core's, which never listens: all that it has to say, ours does. `event` is the one that brings it connections. */
+/**
+ * `hidden` is a server that never listens: what it has to say, `server` does. `answer` is asked before, and what it returns counts, unless that is
+ * undefined.
+ */
+function speakFor(server, hidden, answer) {
+  hidden.emit = (name, ...args) => answer?.(name, args) ?? server.emit(name, ...args)
+}
+
+/** A server of core's, which never listens. `event` is the one that brings it connections. */
 function coreOf(server, event, create) {
   if (server[kCore] === undefined) {
     const genuine = create(server.options)
     const { emit } = genuine
     // Core looks for these on its own server.
     genuine.on('request', () => {})
-    genuine.emit = (name, ...args) => {
+    speakFor(server, genuine, (name, args) => {
       if (name === event) return emit.call(genuine, name, ...args)
       if (name === 'close') return false
-      const heard = server.emit(name, ...args)
+      if (name !== 'stream' || server.listenerCount('request') === 0) return undefined
       // It is core's listener that makes requests of streams.
-      if (name !== 'stream' || server.listenerCount('request') === 0) return heard
+      server.emit(name, ...args)
       return emit.call(genuine, name, ...args)
-    }
+    })
     Object.defineProperty(genuine, 'timeout', { get: () => server.timeout })
     server[kCore] = genuine
   }
@@ -96,4 +104,4 @@ function http1Options(options) {
   return { ...options, IncomingMessage, ServerResponse, ...http1Options }
 }
 
-module.exports = { coreOf, http1Options, http2, serving }
+module.exports = { coreOf, http1Options, http2, serving, speakFor }

@@ -320,12 +320,20 @@ class Http2Session extends EventEmitter {
     this.timer.clear()
     const exchanges = [...this.exchanges.values()]
     process.nextTick(each, exchanges, close)
-    for (const exchange of exchanges) {
-      exchange.code = this.codeFor(exchange, code)
-      exchange.settle(this.lost)
-      exchange.stream?.destroy(error)
+    // What a listener throws is whoever's who has ended the session, but keeps nothing from the others.
+    try {
+      each(exchanges, (exchange) => {
+        exchange.code = this.codeFor(exchange, code)
+        exchange.settle(this.lost)
+        exchange.stream?.destroy(error)
+      })
+      this.cancelUnsent(error)
+    } finally {
+      this.letGo(error)
     }
-    this.cancelUnsent(error)
+  }
+
+  letGo(error) {
     const pings = this.pendingPings.splice(0)
     this.pendingSettings.fill(undefined)
     process.nextTick(each, pings, cancelPing)

@@ -245,15 +245,7 @@ class Http2Stream extends Duplex {
   }
 
   onExchangeClosed() {
-    try {
-      this.tellAborted()
-    } finally {
-      if (!this.destroyed) this.destroyWhenDone()
-    }
-  }
-
-  tellAborted() {
-    if (this[kExchange].aborted) this.emit('aborted')
+    if (!this.destroyed) this.destroyWhenDone()
   }
 
   destroyWhenDone() {

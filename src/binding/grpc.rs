@@ -8,10 +8,14 @@ use super::batches::{self, Batch, Batches, GONE, Rows, room, said};
 use super::engine::Engine;
 use super::raw::{Args, Functions, Outcome};
 use crate::grpc::{Event, Limits, Link, Status, Timeout, decode};
-use crate::http2::{Code, Event as Received, Gone, Limits as SessionLimits, Role, Settings};
+use crate::http2::{Code, Event as Received, Gone, Limits as SessionLimits, PingLimits, Role, Settings};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
+
+/// Calls that count, when it is said how many may be reset: so many at least, and at most.
+const LEAST_RESETS: u32 = 500;
+const MOST_RESETS: u32 = 4096;
 
 /// The kinds of events.
 pub(super) mod event {
@@ -156,6 +160,7 @@ pub fn register(functions: &mut Functions<Engine>) {
         Ok(sent.is_some())
     });
     functions.add("grpcGoaway", goaway);
+    functions.add("grpcLimitPings", limit_pings);
     functions.add("grpcForget", |engine, args| {
         engine.state(args.uint(0)?, |grpc: &mut Connection| grpc.session.forget());
         Ok(())
@@ -191,10 +196,29 @@ fn attach(grpc: &Rc<Links>, engine: &Engine, args: &Args) -> Outcome<i32> {
         message: args.uint(5)?,
         held: args.uint(6)? as usize,
     };
+    // All calls that there may be at a time may be cancelled together, or run out of time, and so may the next ones.
+    let most = settings.max_concurrent_streams.clamp(LEAST_RESETS, MOST_RESETS);
+    let session = SessionLimits {
+        resets: (2 * most, most / 4),
+        ..SessionLimits::default()
+    };
     let mut out = Vec::new();
-    let mut link = Link::new(role, settings, SessionLimits::default(), limits, engine.now(), &mut out);
+    let mut link = Link::new(role, settings, session, limits, engine.now(), &mut out);
     link.http2().set_window(window, &mut out);
     Ok(grpc.attach(engine, id, link, &out))
+}
+
+/// `(id, interval, idleInterval, strikes)`: how often the peer may ask whether we are there, in milliseconds.
+fn limit_pings(engine: &Engine, args: &Args) -> Outcome<()> {
+    let limits = PingLimits {
+        interval: args.double(1)? as u64,
+        idle_interval: args.double(2)? as u64,
+        strikes: args.uint(3)?,
+    };
+    engine.state(args.uint(0)?, |grpc: &mut Connection| {
+        grpc.session.http2().limit_pings(limits)
+    });
+    Ok(())
 }
 
 /// `(id, head, timeout | -1, metadata, bits, message, length)`: begins a call with the fields that all of its method have and its own, and sends its message if `bits` say that there is one. Returns its

@@ -134,6 +134,8 @@ struct Calls {
     held: usize,
     /// Data that nobody will take: the peer is told behind the read.
     passed: Vec<(u32, u32)>,
+    /// Milliseconds that calls have, of which the session is told behind the read.
+    timed: Vec<(u32, u64)>,
     /// Streams that are no calls.
     refused: Vec<u32>,
     text: Vec<u8>,
@@ -168,6 +170,7 @@ impl Link {
             open: HashMap::new(),
             held: 0,
             passed: Vec::new(),
+            timed: Vec::new(),
             refused: Vec::new(),
             text: Vec::new(),
             message: Vec::new(),
@@ -204,6 +207,9 @@ impl Link {
             .feed(input, now, out, room, &mut |received| calls.hear(received, each));
         for (stream, length) in self.calls.passed.drain(..) {
             self.session.take(stream, length, out);
+        }
+        for (stream, time) in self.calls.timed.drain(..) {
+            self.session.set_expiry(stream, now.saturating_add(time));
         }
         for stream in std::mem::take(&mut self.calls.refused) {
             let refused = self.session.respond(stream, 415, &[], None, true, out);
@@ -357,6 +363,7 @@ impl Link {
     fn said(&mut self, stream: u32, wrote: Option<Wrote>) {
         if wrote.is_some_and(|wrote| wrote.closed) {
             self.calls.let_go(stream);
+            self.session.earn_reset();
         }
     }
 }
@@ -396,6 +403,9 @@ impl Calls {
             return;
         }
         let timeout = request_fields(fields, &mut self.text);
+        if let Timeout::After(time) = timeout {
+            self.timed.push((stream, time));
+        }
         each(Event::Call {
             stream,
             path: &fields.text()[fields.path()],

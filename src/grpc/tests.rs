@@ -349,6 +349,24 @@ fn a_caller_sends_no_more_than_was_taken() {
     assert!((65..70).contains(&count(&served)));
 }
 
+#[test]
+fn calls_that_run_out_of_time_together_are_no_attack() {
+    let mut pair = Pair::new(usize::MAX);
+    let out = &mut pair.to_server;
+    let calls: Vec<u32> = (0..3000)
+        .map(|_| pair.client.call(HEAD, Some(10), b"", out).expect("a call"))
+        .collect();
+    pair.run();
+    for stream in calls {
+        pair.client
+            .reset(stream, Code::CANCEL, &mut pair.to_server)
+            .expect("it was open");
+    }
+    let (served, _) = pair.run();
+    assert_eq!(served.iter().filter(|event| event.contains("Reset")).count(), 3000);
+    assert!(!pair.server.http2().is_over());
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_split_the_same_wherever_they_are_cut(

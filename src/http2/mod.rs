@@ -9,6 +9,7 @@ pub mod hpack;
 mod limits;
 #[cfg(test)]
 mod oracle;
+mod pings;
 mod send;
 mod session;
 mod settings;
@@ -19,6 +20,7 @@ mod tests;
 pub use fields::{Fields, Kind, pairs};
 pub use frame::Code;
 pub use limits::Limits;
+pub use pings::PingLimits;
 pub use send::{Gone, Wrote};
 pub use session::{Event, Role, Session};
 pub use settings::Settings;

@@ -200,6 +200,7 @@ impl Session {
 
     fn put_block(&mut self, id: u32, ends: bool, block: &[u8], out: &mut Vec<u8>) {
         let flags = if ends { flag::END_STREAM } else { 0 };
+        self.pings.forget();
         frame::block(kind::HEADERS, flags, id, block, self.remote.max_frame_size, out);
     }
 
@@ -233,6 +234,7 @@ impl Session {
             }
             stream.send -= data.len() as i64;
             self.send -= data.len() as i64;
+            self.pings.forget();
             put_data(id, data, ends, out);
             // However short it is: so it was said. Windows for it may be given back on stream and connection.
             self.chatter.earn(2);
@@ -334,6 +336,7 @@ impl Session {
                 stream.send -= length as i64;
                 self.send -= length as i64;
                 let ends = stream.queued == 0 && matches!(stream.end, Some(End::Data));
+                self.pings.forget();
                 put_data(id, data.chunk(), ends, out);
                 if ends {
                     stream.end = None;

@@ -6,6 +6,7 @@ use super::fields::Fields;
 use super::frame::{self, Code, DEFAULT_WINDOW, Error, Frame, HEAD, Head, PREFACE, flag, kind};
 use super::hpack::{Decoder, Encoder};
 use super::limits::{Budget, Limits};
+use super::pings::{PingLimits, Pings};
 use super::settings::Settings;
 use super::stream::Stream;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -131,6 +132,8 @@ pub(super) enum Past {
 
 /// Streams that are over and remembered: frames of these can still be on their way.
 const PAST: usize = 256;
+/// A stream may have expired at the peer's so many milliseconds before it has here.
+const EARLY: u64 = 50;
 
 /// A block of fields that is being received.
 struct Block {
@@ -187,6 +190,7 @@ pub struct Session {
     resets: Budget,
     malformed: Budget,
     pub(super) chatter: Budget,
+    pub(super) pings: Pings,
     /// As of the last call that said it, in milliseconds.
     pub(super) now: u64,
     /// The peer has us send too many tiny frames.
@@ -243,6 +247,7 @@ impl Session {
             resets: Budget::new(limits.resets, now),
             malformed: Budget::new(limits.malformed, now),
             chatter: Budget::new(limits.chatter, now),
+            pings: Pings::default(),
             now,
             dribbled: false,
             credited: BTreeSet::new(),
@@ -259,6 +264,23 @@ impl Session {
     /// From now on, data that were told count as taken only when [`Session::take`] says so.
     pub fn take_by_hand(&mut self) {
         self.by_hand = true;
+    }
+
+    /// How often the peer may ask whether we are there.
+    pub fn limit_pings(&mut self, limits: PingLimits) {
+        self.pings = Pings::new(limits);
+    }
+
+    /// The peer resets a stream at that time, in milliseconds, if it is still there: that is no misuse.
+    pub fn set_expiry(&mut self, id: u32, at: u64) {
+        if let Some(stream) = self.streams.get_mut(&id) {
+            stream.expires = at;
+        }
+    }
+
+    /// The peer has made good use of a stream: it may reset another one.
+    pub fn earn_reset(&mut self) {
+        self.resets.earn(1);
     }
 
     /// Which end this is.
@@ -520,17 +542,18 @@ impl Session {
                 if self.is_idle(stream) {
                     return idle("RST_STREAM is of a stream that was never there");
                 }
-                if self.streams.remove(&stream).is_none() {
+                let Some(gone) = self.streams.remove(&stream) else {
                     return self.chatter(1);
-                }
+                };
                 self.remember(stream, Past::Ended);
                 each(Event::Reset {
                     stream,
                     code,
                     by_peer: true,
                 });
-                if self.role == Role::Client && self.is_ours(stream) {
-                    // That many requests were ours to make.
+                // A client has made its requests itself, and what has expired was open for as long as was said.
+                let own = self.role == Role::Client && self.is_ours(stream);
+                if own || gone.expires <= self.now.saturating_add(EARLY) {
                     return Ok(());
                 }
                 self.reset_once()
@@ -542,6 +565,9 @@ impl Session {
             Frame::SettingsAck => self.acknowledged(each),
             Frame::Ping(octets) => {
                 self.chatter(1)?;
+                if !self.pings.allows(self.now, self.streams.is_empty()) {
+                    return Err(Error::Connection(Code::ENHANCE_YOUR_CALM, "too_many_pings"));
+                }
                 frame::encode(kind::PING, flag::ACK, 0, &octets, out);
                 each(Event::Ping(octets));
                 Ok(())
@@ -611,9 +637,15 @@ impl Session {
         self.past.iter().rev().find(of).map(|&(_, past)| past)
     }
 
+    /// Whether a stream was there so long ago that nobody knows how it has ended.
+    pub(super) fn is_forgotten(&self, stream: u32) -> bool {
+        !self.is_idle(stream) && self.past(stream).is_none()
+    }
+
     /// Whether what comes on a stream that is not there is passed over.
     fn is_passed_over(&self, stream: u32) -> bool {
         self.past(stream) == Some(Past::Reset)
+            || self.is_ours(stream) && self.is_forgotten(stream)
             || !self.is_ours(stream) && self.last_handled.is_some_and(|last| stream > last)
     }
 

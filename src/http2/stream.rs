@@ -56,6 +56,8 @@ pub(super) struct Stream {
     pub content_length: Option<u64>,
     /// Bytes of the peer's body.
     pub received: u64,
+    /// When the peer is expected to reset it, in milliseconds.
+    pub expires: u64,
 }
 
 impl Stream {
@@ -78,6 +80,7 @@ impl Stream {
             held: Vec::new(),
             content_length: None,
             received: 0,
+            expires: u64::MAX,
         }
     }
 

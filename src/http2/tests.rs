@@ -4,7 +4,7 @@ mod client;
 
 use super::frame::{self, Code, Frame, HEAD, Head, PREFACE, flag, kind, setting};
 use super::hpack::{Encoder, Field, Indexing};
-use super::{Event, Limits, Role, Session, Settings, pairs};
+use super::{Event, Limits, PingLimits, Role, Session, Settings, pairs};
 use proptest::prelude::*;
 
 /// An event, kept.
@@ -918,6 +918,120 @@ fn rapid_resets_end_the_connection_but_time_forgives() {
         pair.out.clear();
         assert!(!pair.session.is_over(), "{count}");
     }
+}
+
+#[test]
+fn resets_of_what_has_expired_or_was_earned_are_no_attack() {
+    let mut pair = Pair::server();
+    let mut stream = 1;
+    for _ in 0..5000 {
+        pair.get(stream).feed();
+        pair.session.set_expiry(stream, pair.now + 200);
+        pair.now += 150;
+        pair.frame(kind::RST_STREAM, 0, stream, &[0, 0, 0, 8]).feed();
+        // The clock goes on too slowly to forgive that.
+        pair.now -= 150;
+        stream += 2;
+    }
+    assert!(!pair.session.is_over());
+    for _ in 0..5000 {
+        pair.get(stream).feed();
+        pair.session.earn_reset();
+        pair.frame(kind::RST_STREAM, 0, stream, &[0, 0, 0, 8]).feed();
+        stream += 2;
+    }
+    assert!(!pair.session.is_over());
+    // What expires later is no excuse.
+    let mut pair = Pair::server();
+    let early = |count: usize, pair: &mut Pair| {
+        let stream = 1 + 2 * count as u32;
+        pair.get(stream).feed();
+        pair.session.set_expiry(stream, pair.now + 51);
+        pair.frame(kind::RST_STREAM, 0, stream, &[0, 0, 0, 8]);
+    };
+    assert_eq!(until_calm(5000, &mut pair, early), 1000);
+    // A client has opened its streams itself.
+    let mut pair = Pair::client();
+    for _ in 0..5000 {
+        let request = b":method\0GET\0:scheme\0http\0:path\0/\0:authority\0a\0";
+        let stream = pair.session.request(request, true, &mut pair.out).unwrap();
+        pair.frame(kind::RST_STREAM, 0, stream, &[0, 0, 0, 7]).feed();
+    }
+    assert!(!pair.session.is_over());
+}
+
+#[test]
+fn what_comes_late_on_many_streams_that_were_reset_is_passed_over() {
+    let request = b":method\0GET\0:scheme\0http\0:path\0/\0:authority\0a\0";
+    let mut pair = Pair::client();
+    for _ in 0..2000 {
+        let stream = pair.session.request(request, true, &mut pair.out).unwrap();
+        pair.session.reset(stream, Code::CANCEL, &mut pair.out).unwrap();
+    }
+    pair.sent();
+    for stream in (1..4000).step_by(2) {
+        pair.headers(stream, &[(":status", "200")], false);
+        pair.frame(kind::DATA, flag::END_STREAM, stream, b"late").feed();
+    }
+    assert!(!pair.session.is_over());
+    assert!(pair.sent().iter().all(|(head, _)| head.kind != kind::RST_STREAM));
+    let mut pair = Pair::server();
+    for stream in (1..4000).step_by(2) {
+        pair.headers(stream, POST, false).feed();
+        pair.session.reset(stream, Code::CANCEL, &mut pair.out).unwrap();
+    }
+    pair.sent();
+    for stream in (1..4000).step_by(2) {
+        pair.frame(kind::DATA, 0, stream, b"late").feed();
+    }
+    assert!(!pair.session.is_over());
+    assert!(pair.sent().iter().all(|(head, _)| head.kind != kind::RST_STREAM));
+}
+
+#[test]
+fn pings_are_answered_as_often_as_they_may_come() {
+    let limited = |strikes| {
+        let mut pair = Pair::server();
+        let pings = PingLimits {
+            interval: 100,
+            idle_interval: 1000,
+            strikes,
+        };
+        pair.session.limit_pings(pings);
+        pair
+    };
+    let ping = |pair: &mut Pair, after: u64| {
+        pair.now += after;
+        pair.frame(kind::PING, 0, 0, &[0; 8]).feed();
+        pair.seen.clear();
+        pair.session.is_over()
+    };
+    let mut pair = limited(2);
+    assert_eq!(
+        [0, 999, 999, 999].map(|after| ping(&mut pair, after)),
+        [false, false, false, true]
+    );
+    let frames = pair.sent();
+    let (head, goaway) = frames.last().expect("a goodbye");
+    assert_eq!((head.kind, &goaway[8..]), (kind::GOAWAY, &b"too_many_pings"[..]));
+    let mut pair = limited(2);
+    assert!([1000; 20].iter().all(|&after| !ping(&mut pair, after)));
+    pair.get(1).feed();
+    assert!(
+        [100; 20].iter().all(|&after| !ping(&mut pair, after)),
+        "a stream is open"
+    );
+    assert_eq!([99, 0, 0].map(|after| ping(&mut pair, after)), [false, false, true]);
+    // Who was sent something may ask.
+    let mut pair = limited(2);
+    pair.get(1).feed();
+    pair.session.respond(1, 200, b"", None, false, &mut pair.out).unwrap();
+    for _ in 0..20 {
+        assert_eq!([0, 0, 0].map(|after| ping(&mut pair, after)), [false; 3]);
+        pair.session.write(1, b"x", false, ALL, &mut pair.out).unwrap();
+    }
+    let mut pair = limited(0);
+    assert!([0; 20].iter().all(|&after| !ping(&mut pair, after)), "any number");
 }
 
 #[test]

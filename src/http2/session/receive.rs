@@ -33,7 +33,12 @@ impl Session {
             "DATA come behind a stream's end",
         ));
         let Some(stream) = self.streams.get_mut(&id) else {
-            return if passed_over { self.chatter(1) } else { closed };
+            // Many streams may have been reset at once, and data of them been on their way.
+            return if passed_over || self.is_forgotten(id) {
+                self.chatter(1)
+            } else {
+                closed
+            };
         };
         if !stream.remote_open {
             return closed;

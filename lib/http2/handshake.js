@@ -1,0 +1,15 @@
+'use strict'
+
+// http2.performServerHandshake: a server's session over a socket, without a server.
+
+const { ServerHttp2Session: Session } = require('./server-session.js')
+const { taking } = require('./taking.js')
+
+class ServerHttp2Session extends taking(Session) {
+  constructor(socket, options) {
+    super(undefined, options)
+    this.bind(socket)
+  }
+}
+
+module.exports = { ServerHttp2Session }
