@@ -4,9 +4,16 @@ const { once } = require('node:events')
 const { setTimeout: pause } = require('node:timers/promises')
 const { rpc } = require('../../index.js')
 
-/** Waits until `condition` is met. */
+/** Far more than anything here takes. */
+const PATIENCE = 100_000
+
+/** Waits until `condition` is met, and gives up at last: a test that has failed must not keep its process. */
 async function until(condition) {
-  while (!(await condition())) await pause(5)
+  const end = performance.now() + PATIENCE
+  while (!(await condition())) {
+    if (performance.now() > end) throw new Error(`${PATIENCE} ms, and it is not so: ${condition}`)
+    await pause(5)
+  }
 }
 
 /** An rpc server until the test ends, which says its name when it is asked. */

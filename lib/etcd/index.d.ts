@@ -129,7 +129,7 @@ export interface TransactionResult {
 }
 
 export interface WatchOptions {
-  /** From which revision on. Default: from now on. */
+  /** From which revision on. Default: from when etcd has the watch, which may be behind a change that is asked for at the same time. */
   revision?: Whole
   /** Tells at first all that there is, by `'reset'`, and then what changes. Default `false`. */
   initial?: boolean
