@@ -69,13 +69,11 @@ async function main() {
   setup()
   if (everything || values.rust) {
     requireCargo()
-    for (const features of [[], ['--no-default-features']]) {
-      console.log(`\n# cargo ${['test', ...features].join(' ')}`)
-      try {
-        run('cargo', ['test', '--locked', ...features], { stdio: ['ignore', 'inherit', 'inherit'] })
-      } catch (error) {
-        fail(error)
-      }
+    console.log('\n# cargo test')
+    try {
+      run('cargo', ['test', '--locked'], { stdio: ['ignore', 'inherit', 'inherit'] })
+    } catch (error) {
+      fail(error)
     }
   }
   if (everything || values.js || positionals.length > 0) {

@@ -66,7 +66,7 @@ const parts = {
 
   async worker() {
     let workers = 0
-    for (; workers < 5; workers++) {
+    for (; workers < 2; workers++) {
       const worker = new Worker(__filename)
       const [port] = await once(worker, 'message')
       for (let i = 0; i < 4; i++) {

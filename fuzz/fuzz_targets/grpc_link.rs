@@ -6,7 +6,8 @@ use ironwire::grpc::{Event, Limits, Link, Piece, Splitter};
 use ironwire::http2::{Limits as SessionLimits, Role, Settings};
 use libfuzzer_sys::fuzz_target;
 
-const HEAD: &[u8] = b":method\0POST\0:scheme\0http\0:path\0/a/b\0:authority\0a\0content-type\0application/grpc\0te\0trailers\0";
+const HEAD: &[u8] =
+    b":method\0POST\0:scheme\0http\0:path\0/a/b\0:authority\0a\0content-type\0application/grpc\0te\0trailers\0";
 const LIMITS: Limits = Limits {
     message: 1000,
     held: 2000,
