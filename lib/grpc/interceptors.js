@@ -7,6 +7,7 @@ const { callError } = require('./errors.js')
 const { status } = require('./constants.js')
 const { Metadata } = require('./metadata.js')
 const { builder } = require('./builder.js')
+const { Gate } = require('./gate.js')
 
 class InterceptorConfigurationError extends Error {
   constructor(message) {
@@ -52,46 +53,27 @@ class InterceptedListener {
       onReceiveStatus: listener.onReceiveStatus ?? pass,
     }
     this.above = above
-    /** Metadata, or a message, is with the interceptor. */
-    this.hasMetadata = false
-    this.hasMessage = false
-    /** What waits for that. */
-    this.messages = []
-    this.status = undefined
+    this.gate = new Gate()
   }
 
   onReceiveMetadata(metadata) {
-    this.hasMetadata = true
-    this.listener.onReceiveMetadata(metadata, (given) => {
-      this.hasMetadata = false
-      this.above.onReceiveMetadata(given)
-      for (const message of this.messages.splice(0)) this.above.onReceiveMessage(message)
-      this.finish()
-    })
+    const { above, gate } = this
+    gate.takeMetadata()
+    this.listener.onReceiveMetadata(metadata, (given) => gate.passMetadata(() => above.onReceiveMetadata(given)))
   }
 
   onReceiveMessage(message) {
-    this.hasMessage = true
-    this.listener.onReceiveMessage(message, (given) => {
-      this.hasMessage = false
-      if (this.hasMetadata) return this.messages.push(given)
-      this.above.onReceiveMessage(given)
-      this.finish()
-    })
+    const { above, gate } = this
+    gate.takeMessage()
+    this.listener.onReceiveMessage(message, (given) => gate.passMessage(() => above.onReceiveMessage(given)))
   }
 
   onReceiveStatus(end) {
+    const { above, gate } = this
     this.listener.onReceiveStatus(end, (given) => {
-      this.status = given
-      this.finish()
+      // One that is none is no end.
+      if (given !== undefined) gate.passEnd(() => above.onReceiveStatus(given))
     })
-  }
-
-  finish() {
-    const { status } = this
-    if (status === undefined || this.hasMetadata || this.hasMessage) return
-    this.status = undefined
-    this.above.onReceiveStatus(status)
   }
 }
 
@@ -105,12 +87,7 @@ class InterceptingCall {
       halfClose: requester?.halfClose ?? proceed,
       cancel: requester?.cancel ?? proceed,
     }
-    /** Metadata, or a message, is with the interceptor. */
-    this.hasMetadata = false
-    this.hasMessage = false
-    /** What waits for that. */
-    this.messages = []
-    this.ends = false
+    this.gate = new Gate()
   }
 
   cancelWithStatus(code, details) {
@@ -126,13 +103,12 @@ class InterceptingCall {
   }
 
   start(metadata, listener) {
+    const { gate, nextCall } = this
     const above = complete(listener)
-    this.hasMetadata = true
+    gate.takeMetadata()
     this.requester.start(metadata, above, (given, below) => {
-      this.hasMetadata = false
-      this.nextCall.start(given, isFinal(below) ? below : new InterceptedListener(below, above))
-      for (const [context, message] of this.messages.splice(0)) this.nextCall.sendMessageWithContext(context, message)
-      this.end()
+      const next = isFinal(below) ? below : new InterceptedListener(below, above)
+      gate.passMetadata(() => nextCall.start(given, next))
     })
   }
 
@@ -141,12 +117,10 @@ class InterceptingCall {
   }
 
   sendMessageWithContext(context, message) {
-    this.hasMessage = true
+    const { gate, nextCall } = this
+    gate.takeMessage()
     this.requester.sendMessage(message, (given) => {
-      this.hasMessage = false
-      if (this.hasMetadata) return this.messages.push([context, given])
-      this.nextCall.sendMessageWithContext(context, given)
-      this.end()
+      gate.passMessage(() => nextCall.sendMessageWithContext(context, given))
     })
   }
 
@@ -155,16 +129,8 @@ class InterceptingCall {
   }
 
   halfClose() {
-    this.requester.halfClose(() => {
-      this.ends = true
-      this.end()
-    })
-  }
-
-  end() {
-    if (!this.ends || this.hasMetadata || this.hasMessage) return
-    this.ends = false
-    this.nextCall.halfClose()
+    const { gate, nextCall } = this
+    this.requester.halfClose(() => gate.passEnd(() => nextCall.halfClose()))
   }
 }
 

@@ -10,6 +10,7 @@ const { Asker } = require('./asker.js')
 const { builder } = require('./builder.js')
 const { status } = require('./constants.js')
 const { statusOf } = require('./errors.js')
+const { Gate } = require('./gate.js')
 const { Metadata } = require('./metadata.js')
 const { Outbox } = require('./outbox.js')
 const { ServerCall } = require('./server-call.js')
@@ -45,50 +46,37 @@ class InterceptedListener {
     }
     this.above = above
     this.cancelled = false
-    /** Metadata, or a message, is with the interceptor. */
-    this.hasMetadata = false
-    this.hasMessage = false
-    /** What waits for that. */
-    this.messages = []
-    this.ends = false
+    this.gate = new Gate()
   }
 
   onReceiveMetadata(metadata) {
     if (this.cancelled) return
-    this.hasMetadata = true
+    const { gate } = this
+    gate.takeMetadata()
     this.listener.onReceiveMetadata(metadata, (given) => {
-      this.hasMetadata = false
-      if (this.cancelled) return
-      this.above.onReceiveMetadata(given)
-      for (const message of this.messages.splice(0)) this.above.onReceiveMessage(message)
-      this.end()
+      gate.passMetadata(() => this.tell((above) => above.onReceiveMetadata(given)))
     })
   }
 
   onReceiveMessage(message) {
     if (this.cancelled) return
-    this.hasMessage = true
+    const { gate } = this
+    gate.takeMessage()
     this.listener.onReceiveMessage(message, (given) => {
-      this.hasMessage = false
-      if (this.cancelled) return
-      if (this.hasMetadata) return this.messages.push(given)
-      this.above.onReceiveMessage(given)
-      this.end()
+      gate.passMessage(() => this.tell((above) => above.onReceiveMessage(given)))
     })
   }
 
   onReceiveHalfClose() {
     if (this.cancelled) return
     this.listener.onReceiveHalfClose(() => {
-      this.ends = true
-      this.end()
+      this.gate.passEnd(() => this.tell((above) => above.onReceiveHalfClose()))
     })
   }
 
-  end() {
-    if (!this.ends || this.cancelled || this.hasMetadata || this.hasMessage) return
-    this.ends = false
-    this.above.onReceiveHalfClose()
+  /** Nothing but that is told of a call that was cancelled. */
+  tell(what) {
+    if (!this.cancelled) what(this.above)
   }
 
   onCancel() {
@@ -109,12 +97,7 @@ class ServerInterceptingCall {
       sendStatus: responder?.sendStatus ?? pass,
     }
     this.begun = false
-    /** Metadata, or a message, is with the interceptor. */
-    this.hasMetadata = false
-    this.hasMessage = false
-    /** What waits for that. */
-    this.messages = []
-    this.status = undefined
+    this.gate = new Gate()
   }
 
   start(listener) {
@@ -122,39 +105,25 @@ class ServerInterceptingCall {
   }
 
   sendMetadata(metadata) {
+    const { gate, nextCall } = this
     this.begun = true
-    this.hasMetadata = true
-    this.responder.sendMetadata(metadata, (given) => {
-      this.hasMetadata = false
-      this.nextCall.sendMetadata(given)
-      for (const [message, callback] of this.messages.splice(0)) this.nextCall.sendMessage(message, callback)
-      this.finish()
-    })
+    gate.takeMetadata()
+    this.responder.sendMetadata(metadata, (given) => gate.passMetadata(() => nextCall.sendMetadata(given)))
   }
 
   sendMessage(message, callback) {
+    const { gate, nextCall } = this
     if (!this.begun) this.sendMetadata(new Metadata())
-    this.hasMessage = true
-    this.responder.sendMessage(message, (given) => {
-      this.hasMessage = false
-      if (this.hasMetadata) return this.messages.push([given, callback])
-      this.nextCall.sendMessage(given, callback)
-      this.finish()
-    })
+    gate.takeMessage()
+    this.responder.sendMessage(message, (given) => gate.passMessage(() => nextCall.sendMessage(given, callback)))
   }
 
   sendStatus(end) {
+    const { gate, nextCall } = this
     this.responder.sendStatus(end, (given) => {
-      this.status = given
-      this.finish()
+      // One that is none is no end.
+      if (given !== undefined) gate.passEnd(() => nextCall.sendStatus(given))
     })
-  }
-
-  finish() {
-    const { status } = this
-    if (status === undefined || this.hasMetadata || this.hasMessage) return
-    this.status = undefined
-    this.nextCall.sendStatus(status)
   }
 
   startRead() {
