@@ -5,6 +5,7 @@
 const { Buffer } = require('node:buffer')
 const process = require('node:process')
 const { setTimeout, clearTimeout, setInterval, clearInterval } = require('node:timers')
+const { MAX_DELAY } = require('../delays.js')
 const { invalidArgType, outOfRange } = require('../errors.js')
 const { answered } = require('./answered.js')
 const { Emitter } = require('./emitter.js')
@@ -18,9 +19,6 @@ const BEATS = 3
 
 /** The longest that etcd grants, in seconds. */
 const LONGEST = 9_000_000_000
-
-/** The longest delay that Node's timers take, in milliseconds. */
-const MAX_DELAY = 2 ** 31 - 1
 
 const isGranted = ({ id, ttl, error }) => id > 0 && ttl > 0 && !error
 

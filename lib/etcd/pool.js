@@ -3,6 +3,7 @@
 // The members of a cluster as clients know them: a connection to one of them, and to others when that one fails.
 
 const { setInterval, clearInterval, setTimeout, clearTimeout } = require('node:timers')
+const { MAX_DELAY } = require('../delays.js')
 const { Client: GrpcClient } = require('../grpc/client.js')
 const { connectivityState } = require('../grpc/constants.js')
 const { now } = require('../rpc/tick.js')
@@ -14,9 +15,6 @@ const { READY, TRANSIENT_FAILURE } = connectivityState
 
 /** Milliseconds after which a member that is still being connected to is not waited for alone. */
 const PATIENCE = 250
-
-/** The longest interval that a timer takes: it is there to be there. */
-const FOREVER = 2 ** 31 - 1
 
 const CHANNEL = {
   // A member that is back is found soon.
@@ -94,7 +92,7 @@ class Pool {
     this.requests = 0
     this.streams = 0
     this.isRefed = true
-    this.keeper = setInterval(() => {}, FOREVER).unref()
+    this.keeper = setInterval(() => {}, MAX_DELAY).unref()
   }
 
   get size() {

@@ -4,6 +4,7 @@
 
 const process = require('node:process')
 const { setTimeout, clearTimeout } = require('node:timers')
+const { MAX_DELAY } = require('../delays.js')
 const { status } = require('../grpc/constants.js')
 const { now } = require('../rpc/tick.js')
 const errors = require('./errors.js')
@@ -51,9 +52,6 @@ function isPassing({ code, details }) {
   if (code === status.UNAVAILABLE || code === status.CANCELLED || code === status.DEADLINE_EXCEEDED) return true
   return details === 'etcdserver: too many requests' || details === 'raft: stopped'
 }
-
-/** The longest delay that Node's timers take. */
-const MAX_DELAY = 2 ** 31 - 1
 
 const pauseAfter = (failures) =>
   Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** Math.min(failures, 10)) * (0.5 + Math.random() / 2)

@@ -3,6 +3,7 @@
 // `CallCredentials` as in @grpc/grpc-js: what says, with each call, on whose behalf it is made.
 
 const { clearTimeout, setTimeout } = require('node:timers')
+const { MAX_DELAY } = require('../delays.js')
 const { now } = require('../rpc/tick.js')
 const { status } = require('./constants.js')
 const { ofControlPlane } = require('./errors.js')
@@ -10,8 +11,6 @@ const { Metadata, fieldOf, fieldsOf, isMetadata } = require('./metadata.js')
 const { hostOf } = require('./uri.js')
 
 const AUTHORIZATION = 'authorization'
-/** The longest that Node's timers take. */
-const MAX_DELAY = 2 ** 31 - 1
 
 class CallCredentials {
   /** `generate({ method_name, service_url }, callback)` calls back with metadata. */

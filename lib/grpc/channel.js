@@ -5,6 +5,7 @@
 const process = require('node:process')
 const { isDate } = require('node:util/types')
 const { clearInterval, clearTimeout, setInterval, setTimeout } = require('node:timers')
+const { MAX_DELAY } = require('../delays.js')
 const { Deadlines } = require('../rpc/deadlines.js')
 const { Balancer } = require('./balancer.js')
 const { compressionOf } = require('./compression.js')
@@ -25,8 +26,6 @@ const { IDLE, TRANSIENT_FAILURE, SHUTDOWN } = connectivityState
 /** Milliseconds without a call after which connections end. */
 const IDLE_TIMEOUT = 30 * 60_000
 const MIN_IDLE_TIMEOUT = 1000
-/** The longest that Node's timers take. */
-const LONGEST = 2 ** 31 - 1
 const NUL = '\0'
 /** Methods of which it is kept how their calls begin: who makes names up must not fill the memory. */
 const MAX_HEADS = 1000
@@ -85,7 +84,7 @@ class Channel {
     this.active = 0
     this.restedAt = 0
     const idleTimeout = Math.max(options['grpc.client_idle_timeout_ms'] ?? IDLE_TIMEOUT, MIN_IDLE_TIMEOUT)
-    this.idleTimeout = Math.min(idleTimeout, LONGEST)
+    this.idleTimeout = Math.min(idleTimeout, MAX_DELAY)
     this.idleTimer = undefined
     const agents = [
       options['grpc.primary_user_agent'],
@@ -215,7 +214,7 @@ class Channel {
 
   wait(call) {
     this.pending.add(call)
-    this.holder ??= setInterval(() => {}, LONGEST)
+    this.holder ??= setInterval(() => {}, MAX_DELAY)
     if (call.expires !== Infinity) this.deadlines.add(call.expires)
   }
 

@@ -5,6 +5,7 @@
 const { Buffer } = require('node:buffer')
 const { clearTimeout, setTimeout } = require('node:timers')
 const { Base, fillAddress } = require('../net/handle.js')
+const { MAX_DELAY } = require('../delays.js')
 const { native } = require('../engine.js')
 const { systemError } = require('../errors.js')
 const { EOF, ECANCELED } = require('../constants.js').errno
@@ -52,7 +53,7 @@ class Link extends Base {
     this.keepalive = undefined
     this.probed = undefined
     this.keepaliveTime = options['grpc.keepalive_time_ms'] ?? -1
-    this.keepaliveTimeout = Math.min(options['grpc.keepalive_timeout_ms'] ?? 20_000, 2 ** 31 - 1)
+    this.keepaliveTimeout = Math.min(options['grpc.keepalive_timeout_ms'] ?? 20_000, MAX_DELAY)
     this.keepaliveAlways = isServer || Boolean(options['grpc.keepalive_permit_without_calls'])
   }
 
@@ -126,7 +127,7 @@ class Link extends Base {
 
   keepAlive() {
     const { keepaliveTime } = this
-    if (!(keepaliveTime > 0) || keepaliveTime >= 2 ** 31 - 1) return
+    if (!(keepaliveTime > 0) || keepaliveTime >= MAX_DELAY) return
     this.keepalive = setTimeout(() => this.probe(), keepaliveTime).unref()
   }
 

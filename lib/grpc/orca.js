@@ -3,6 +3,7 @@
 // What a server tells of its load (ORCA): behind each call's response, or on a stream of its own, `xds.service.orca.v3.OpenRcaService`. See gRPC's proposal A51.
 
 const { clearInterval, setInterval } = require('node:timers')
+const { MAX_DELAY } = require('../delays.js')
 const { invalidArgType } = require('../errors.js')
 const { definitionOf } = require('./definition.js')
 
@@ -41,10 +42,9 @@ message OrcaLoadReport {
 const REPORT_FILE = 'xds/data/orca/v3/orca_load_report.proto'
 const HEADER = 'endpoint-load-metrics-bin'
 const NUL = '\0'
-/** Milliseconds between two reports: of whom nothing is said, the least, and the longest that timers take. */
+/** Milliseconds between two reports: of whom nothing is said, and the least. */
 const INTERVAL = 30_000
 const MIN_INTERVAL = 10
-const MAX_INTERVAL = 2 ** 31 - 1
 
 let root
 
@@ -182,7 +182,7 @@ class ServerMetricRecorder {
     const wanted = call.request.report_interval ?? INTERVAL
     // Who does not read has no further reports meanwhile.
     const report = () => call.writableNeedDrain || call.write(this.#message)
-    const timer = setInterval(report, Math.min(Math.max(wanted, MIN_INTERVAL), MAX_INTERVAL))
+    const timer = setInterval(report, Math.min(Math.max(wanted, MIN_INTERVAL), MAX_DELAY))
     call.on('cancelled', () => clearInterval(timer))
   }
 }

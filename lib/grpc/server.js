@@ -4,6 +4,7 @@
 
 const process = require('node:process')
 const { clearTimeout, setTimeout } = require('node:timers')
+const { MAX_DELAY } = require('../delays.js')
 const net = require('../net')
 const { native } = require('../engine.js')
 const { logVerbosity, status } = require('./constants.js')
@@ -30,8 +31,6 @@ const PING_STRIKES = 2
 const IDLE_PING_INTERVAL = 2 * 60 * 60 * 1000
 /** Servers have no use for what clients want. */
 const NO_CONFIG = { 'grpc.service_config_disable_resolution': 1 }
-/** The longest that Node's timers take, which is no end. */
-const MAX_DELAY = 2 ** 31 - 1
 /** Connections that began together do not end together. */
 const AGE_JITTER = 0.1
 /** Handlers are called with a response if they have no other way to say one. */

@@ -3,6 +3,7 @@
 // One address of a target's: connected to when that is asked for, by any number of channels. See gRPC's `connectivity-semantics-and-api.md`.
 
 const process = require('node:process')
+const { MAX_DELAY } = require('../delays.js')
 const { native } = require('../engine.js')
 const { systemError } = require('../errors.js')
 const { Backoff } = require('./backoff.js')
@@ -11,9 +12,6 @@ const { connectivityState } = require('./constants.js')
 const { uriToString } = require('./uri.js')
 
 const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE, SHUTDOWN } = connectivityState
-
-/** The longest that Node's timers take. */
-const LONGEST = 2 ** 31 - 1
 
 class Subchannel {
   constructor(pool, key, { address, options, credentials, tls }) {
@@ -91,7 +89,7 @@ class Subchannel {
   /** The server wants fewer pings. */
   calm() {
     if (!(this.keepaliveTime > 0)) return
-    this.keepaliveTime = Math.min(2 * this.keepaliveTime, LONGEST)
+    this.keepaliveTime = Math.min(2 * this.keepaliveTime, MAX_DELAY)
     this.pool.calmed.set(this.key, this.keepaliveTime)
   }
 

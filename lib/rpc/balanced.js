@@ -12,13 +12,11 @@ const { resolverOf } = require('./resolve')
 const { now } = require('./tick')
 const { UNCOUNTED } = require('./counts')
 const { log } = require('./log')
+const { MAX_DELAY } = require('../delays')
 const errors = require('./errors')
 
 /** Who answers there does not speak rpc: it may be another one some day. */
 const FOREIGN_RETRY = 30_000
-
-/** The longest interval that a timer takes: it is there to be there. */
-const FOREVER = 2 ** 31 - 1
 
 class BalancedClient extends Client {
   /** `target` as `target.js` has read it. */
@@ -45,7 +43,8 @@ class BalancedClient extends Client {
     this.chosen = null
     this.left = 0
     // Without an address there is no socket that would keep the process running.
-    this.keeper = setInterval(() => {}, FOREVER)
+    // It is there to be there.
+    this.keeper = setInterval(() => {}, MAX_DELAY)
     this.resolution = resolverOf(this.target, this.options, BalancedClient).resolve((error, addresses) => {
       if (this.closed) return
       if (error) this.unresolved(error)

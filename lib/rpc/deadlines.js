@@ -1,10 +1,8 @@
 'use strict'
 
 const { setTimeout, clearTimeout, setImmediate, clearImmediate } = require('node:timers')
+const { MAX_DELAY } = require('../delays')
 const { now } = require('./tick')
-
-/** The longest delay that Node's timers take. */
-const MAX_DELAY = 2 ** 31 - 1
 
 /**
  * One timer for any number of deadlines. Adding one costs a comparison and ending a call early costs nothing: when the timer

@@ -7,13 +7,13 @@ const { makeError, invalidArgType, invalidArgValue, outOfRange } = require('../e
 const { refuseUnknown } = require('../options')
 const { MIN_DATAGRAM, MAX_DATAGRAM } = require('./udp/datagram')
 const { secretOption } = require('./secret')
+const { MAX_DELAY } = require('../delays')
 const { LENGTH_SIZE, MIN_FRAME_LIMIT, MAX_U32, WINDOW_UNIT } = require('./protocol')
 
 const MiB = 2 ** 20
 /** Where servers listen that are not told. */
 const LOOPBACK = '127.0.0.1'
 const LOOPBACK_6 = '::1'
-const MAX_DELAY = 2 ** 31 - 1
 
 function integer(options, name, fallback, min, max, path = 'options') {
   const value = options[name]
