@@ -14,7 +14,7 @@ const { now } = require('../rpc/tick.js')
 const { credentialsOf, vouch } = require('./call-credentials.js')
 const { connectivityState, propagate, status } = require('./constants.js')
 const { unpack } = require('./compression.js')
-const { callError } = require('./errors.js')
+const { callError, tooLarge } = require('./errors.js')
 const { Inbox } = require('./inbox.js')
 const { Metadata, fieldOf, fieldsOf, findWrong, received } = require('./metadata.js')
 const { Outbox } = require('./outbox.js')
@@ -333,12 +333,8 @@ class ClientCall {
 
   onTooLarge(length) {
     if (this.http !== 200 && this.http !== 0) return this.fail(...ofHttp(this.http))
-    const maxReceive = Math.min(this.link.maxReceive, this.maxReceive)
-    const details =
-      length === 0
-        ? 'Messages that have begun take more memory than a connection may'
-        : `Received message larger than max (${length} vs ${maxReceive})`
-    this.fail(status.RESOURCE_EXHAUSTED, details)
+    const most = Math.min(this.link.maxReceive, this.maxReceive)
+    this.fail(status.RESOURCE_EXHAUSTED, tooLarge(length, most))
   }
 
   onStatus(code, message, text, http) {
@@ -438,17 +434,25 @@ class ClientCall {
   }
 
   tell(end) {
-    const { view, callback } = this
-    if (callback !== undefined) {
-      if (end.code !== status.OK) callback(callError(end))
-      else if (this.responded) callback(null, this.response)
-      else callback(callError({ ...end, code: status.UNIMPLEMENTED, details: 'No message received' }))
-    } else if (!view.destroyed) {
-      view.push(null)
-      if (end.code !== status.OK) view.emit('error', callError(end))
-    }
+    const { view, callback, responded, response } = this
+    if (callback === undefined) endStream(view, end)
+    else answer(callback, end, responded, response)
     view.emit('status', end)
   }
+}
+
+/** The end of a call with one response, for whoever waits for that. */
+function answer(callback, end, responded, response) {
+  if (end.code !== status.OK) callback(callError(end))
+  else if (responded) callback(null, response)
+  else callback(callError({ ...end, code: status.UNIMPLEMENTED, details: 'No message received' }))
+}
+
+/** The end of a call whose responses are a stream. */
+function endStream(view, end) {
+  if (view.destroyed) return
+  view.push(null)
+  if (end.code !== status.OK) view.emit('error', callError(end))
 }
 
 /** What all that callers get has in common. */
@@ -531,4 +535,12 @@ define(ClientReadableStream, common, read)
 define(ClientWritableStream, common, written, sending)
 define(ClientDuplexStream, common, read, written)
 
-module.exports = { ClientCall, ClientUnaryCall, ClientReadableStream, ClientWritableStream, ClientDuplexStream }
+module.exports = {
+  ClientCall,
+  ClientUnaryCall,
+  ClientReadableStream,
+  ClientWritableStream,
+  ClientDuplexStream,
+  answer,
+  endStream,
+}

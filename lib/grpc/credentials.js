@@ -85,18 +85,12 @@ class SecureChannel extends ChannelCredentials {
 }
 
 /** With certificates that change. */
-class ProvidedChannel extends ChannelCredentials {
+class ProvidedChannel extends SecureChannel {
   #made
-  #tls
 
   constructor(...made) {
-    super()
+    super(new (tls().ProvidedTls)(...made))
     this.#made = made
-    this.#tls = new (tls().ProvidedTls)(...made)
-  }
-
-  _isSecure() {
-    return true
   }
 
   _equals(other) {
@@ -105,10 +99,6 @@ class ProvidedChannel extends ChannelCredentials {
     const [ca, identity, verify] = other.#made
     const [ownCa, ownIdentity, ownVerify] = this.#made
     return ca === ownCa && identity === ownIdentity && verify?.checkServerIdentity === ownVerify?.checkServerIdentity
-  }
-
-  _towards(name, options) {
-    return this.#tls.towards(name, options['grpc.ssl_target_name_override'])
   }
 }
 

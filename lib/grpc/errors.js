@@ -37,6 +37,13 @@ function ofControlPlane(code, details) {
   return [names.INTERNAL, `Invalid status from control plane: ${code} ${names[code]} ${details}`]
 }
 
+/** Why a message of that length is not taken; 0 is for one that is no longer than it may be. */
+function tooLarge(length, most) {
+  return length === 0
+    ? 'Messages that have begun take more memory than a connection may'
+    : `Received message larger than max (${length} vs ${most})`
+}
+
 /** The status that a handler's error stands for. */
 function statusOf(error, trailers) {
   const status = {
@@ -51,4 +58,4 @@ function statusOf(error, trailers) {
   return status
 }
 
-module.exports = { unsupported, unusable, refuseMissing, callError, ofControlPlane, statusOf }
+module.exports = { unsupported, unusable, refuseMissing, callError, ofControlPlane, statusOf, tooLarge }

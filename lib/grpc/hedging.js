@@ -29,7 +29,6 @@ class Attempt extends ClientCall {
     this.credentials = call.credentials
     this.compression = call.compression
     this.config = call.config
-    this.compression = call.compression
     this.message = call.message
     this.previous = started - 1
     this.ownFields = call.ownFields + previousField(this.previous)

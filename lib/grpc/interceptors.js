@@ -3,7 +3,7 @@
 // Interceptors of clients, as in @grpc/grpc-js: each call goes down through them to one of the channel's, and what comes of it goes up. A call without any
 // does not come this way.
 
-const { callError } = require('./errors.js')
+const { answer, endStream } = require('./client-call.js')
 const { status } = require('./constants.js')
 const { Metadata } = require('./metadata.js')
 const { builder } = require('./builder.js')
@@ -236,13 +236,6 @@ function intercepted(ofClient, method, options, channel) {
   return top({ ...options, method_definition: method })
 }
 
-/** Tells the caller of a call with one response how it ends. */
-function answer(callback, response, end) {
-  if (end.code !== status.OK) callback(callError(end))
-  else if (response !== null) callback(null, response)
-  else callback(callError({ ...end, code: status.UNIMPLEMENTED, details: 'No message received' }))
-}
-
 /** What `view` hears of a call. */
 function listenerOf(view, call, method, callback) {
   let over = false
@@ -257,11 +250,8 @@ function listenerOf(view, call, method, callback) {
     onReceiveStatus: (end) => {
       if (over) return
       over = true
-      if (!method.responseStream) answer(callback, response, end)
-      else if (!view.destroyed) {
-        view.push(null)
-        if (end.code !== status.OK) view.emit('error', callError(end))
-      }
+      if (method.responseStream) endStream(view, end)
+      else answer(callback, end, response !== null, response)
       view.emit('status', end)
     },
   }

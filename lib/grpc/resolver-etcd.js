@@ -78,5 +78,3 @@ function endpointOf({ address, weight }) {
 }
 
 registerResolver('etcd', EtcdResolver)
-
-module.exports = { EtcdResolver }

@@ -70,4 +70,4 @@ registerResolver('ipv6', IpResolver)
 registerResolver('unix', PathResolver)
 registerResolver('unix-abstract', AbstractResolver)
 
-module.exports = { DEFAULT_PORT, PathResolver, AbstractResolver }
+module.exports = { DEFAULT_PORT }

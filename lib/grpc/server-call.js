@@ -10,7 +10,7 @@ const constants = require('../constants.js')
 const { now } = require('../rpc/tick.js')
 const { status } = require('./constants.js')
 const { unpack } = require('./compression.js')
-const { statusOf } = require('./errors.js')
+const { statusOf, tooLarge } = require('./errors.js')
 const { Inbox } = require('./inbox.js')
 const { fieldOf, fieldsOf, received } = require('./metadata.js')
 const { PerRequestMetricRecorder, reportOf } = require('./orca.js')
@@ -109,12 +109,7 @@ class ServerCall {
   }
 
   onTooLarge(length) {
-    const { maxReceive } = this.link
-    const details =
-      length === 0
-        ? 'Messages that have begun take more memory than a connection may'
-        : `Received message larger than max (${length} vs ${maxReceive})`
-    this.sendStatus(failure(status.RESOURCE_EXHAUSTED, details))
+    this.sendStatus(failure(status.RESOURCE_EXHAUSTED, tooLarge(length, this.link.maxReceive)))
   }
 
   onEnd(torn) {

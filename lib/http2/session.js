@@ -383,8 +383,7 @@ class Http2Session extends EventEmitter {
     const pending = this.pendingSettings.shift()
     if (this.listenerCount('localSettings') > 0) this.emit('localSettings', this.localSettings)
     if (pending?.callback === undefined) return
-    const [seconds, nanoseconds] = process.hrtime(pending.began)
-    pending.callback(null, this.localSettings, seconds * 1e3 + nanoseconds / 1e6)
+    pending.callback(null, this.localSettings, millisecondsSince(pending.began))
   }
 
   onPing(payload) {
@@ -398,8 +397,7 @@ class Http2Session extends EventEmitter {
       this.destroy(errors.protocolError('a PING is answered that was not sent'), constants.NGHTTP2_PROTOCOL_ERROR)
       return
     }
-    const [seconds, nanoseconds] = process.hrtime(pending.began)
-    finishPing(pending, null, seconds * 1e3 + nanoseconds / 1e6, payload)
+    finishPing(pending, null, millisecondsSince(pending.began), payload)
   }
 
   onGoaway(code, last, debug) {
@@ -437,6 +435,11 @@ function tellClosed(session, error) {
   } finally {
     session.emit('close')
   }
+}
+
+function millisecondsSince(began) {
+  const [seconds, nanoseconds] = process.hrtime(began)
+  return seconds * 1e3 + nanoseconds / 1e6
 }
 
 function finishPing({ callback, resource }, ...args) {

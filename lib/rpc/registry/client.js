@@ -317,15 +317,10 @@ class RegistryClient extends EventEmitter {
     this.closed = true
     this.dropTimer()
     for (const watch of this.watches) watch.close()
-    const open = [...this.registrations]
-    let left = open.length + 1
-    const one = () => {
-      if (--left > 0) return
+    closeAll(this.registrations, () => {
       this.client.destroy()
       process.nextTick(callback)
-    }
-    for (const registration of open) registration.close(one)
-    one()
+    })
   }
 
   /** Ends at once; what was registered is known until its lease ends. */
@@ -349,10 +344,21 @@ class RegistryClient extends EventEmitter {
   }
 }
 
+/** Takes registrations out; when all are, `done` is called. */
+function closeAll(registrations, done) {
+  const open = [...registrations]
+  let left = open.length + 1
+  const one = () => {
+    if (--left === 0) done()
+  }
+  for (const registration of open) registration.close(one)
+  one()
+}
+
 function checkService(service) {
   if (typeof service !== 'string') throw invalidArgType('service', 'of type string', service)
   if (service === '') throw invalidArgValue('service', service, 'must have a name')
   return service
 }
 
-module.exports = { RegistryClient, Backoff, checkService, readInstance }
+module.exports = { RegistryClient, Backoff, checkService, closeAll, readInstance }

@@ -10,7 +10,7 @@ const { Client } = require('../../etcd/client')
 const { Emitter } = require('../../etcd/emitter')
 const { Lease } = require('../../etcd/lease')
 const { unauthenticated } = require('../errors')
-const { Backoff, checkService, readInstance } = require('./client')
+const { Backoff, checkService, closeAll, readInstance } = require('./client')
 const { clock } = require('./clock')
 const { keyOf, prefixOf, textOf, instanceOf } = require('./naming')
 
@@ -244,17 +244,12 @@ class EtcdRegistry extends Emitter {
   /** Takes every registration out, and ends. */
   close(callback) {
     return answered(callback, (answer) => {
-      const open = [...this.registrations]
       for (const watch of this.watches) watch.close()
-      let left = open.length + 1
-      const one = () => {
-        if (--left > 0) return
+      closeAll(this.registrations, () => {
         this.client.close()
         this.release()
         process.nextTick(answer, null)
-      }
-      for (const registration of open) registration.close(one)
-      one()
+      })
     })
   }
 
