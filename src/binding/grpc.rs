@@ -161,10 +161,6 @@ pub fn register(functions: &mut Functions<Engine>) {
     });
     functions.add("grpcGoaway", goaway);
     functions.add("grpcLimitPings", limit_pings);
-    functions.add("grpcForget", |engine, args| {
-        engine.state(args.uint(0)?, |grpc: &mut Connection| grpc.session.forget());
-        Ok(())
-    });
     functions.add_with(&grpc, "grpcDecode", |grpc, _, args| {
         let text = &mut *grpc.protocol.fields.borrow_mut();
         text.clear();
@@ -233,22 +229,27 @@ fn call(grpc: &Rc<Links>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let metadata = &mut *grpc.protocol.fields.borrow_mut();
     metadata.clear();
     args.append_latin1(3, metadata)?;
+    // The stream, and whether all of the message is framed.
     let called = |message: Option<&[u8]>| {
         let called = engine.append_with(id, |grpc: &mut Connection, out, queued| {
             let stream = grpc.session.call(head, timeout, metadata, out)?;
-            if let Some(message) = message {
-                grpc.session
-                    .message(stream, message, bits & END != 0, room(queued), out)?;
-            }
-            Ok::<u32, Gone>(stream)
+            let Some(message) = message else {
+                return Ok((stream as i32, true));
+            };
+            let ends = bits & END != 0;
+            let wrote = grpc.session.message(stream, message, ends, room(queued), out)?;
+            Ok::<_, Gone>((stream as i32, wrote.all))
         });
-        called.and_then(Result::ok).map_or(GONE, |stream| stream as i32)
+        called.and_then(Result::ok).unwrap_or((GONE, true))
     };
-    if bits & MESSAGE == 0 {
-        return Ok(called(None));
+    let (stream, all) = if bits & MESSAGE == 0 {
+        called(None)
+    } else {
+        args.bytes(5, 0, args.uint(6)? as usize, |message| called(Some(message)))?
+    };
+    if !all {
+        grpc.pump(engine, id);
     }
-    let stream = args.bytes(5, 0, args.uint(6)? as usize, |message| called(Some(message)))?;
-    grpc.pump(engine, id);
     Ok(stream)
 }
 

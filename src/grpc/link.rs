@@ -348,12 +348,6 @@ impl Link {
         self.session.reset(stream, code, out)
     }
 
-    /// Lets go of everything.
-    pub fn forget(&mut self) {
-        self.calls.forget();
-        self.session.forget();
-    }
-
     /// Bytes of messages that are not whole, and calls, for tests.
     #[cfg(test)]
     pub(super) fn kept(&self) -> (usize, usize) {
