@@ -4,9 +4,11 @@
 // @grpc/grpc-js make of them.
 
 const assert = require('node:assert/strict')
+const { once } = require('node:events')
 const http2 = require('node:http2')
 const { after, before, test } = require('node:test')
 const zlib = require('node:zlib')
+const { early } = require('../http2/early.js')
 const { grpc, peer, missing, serve, connect, outcome } = require('./support.js')
 
 /** A message on the wire. */
@@ -239,4 +241,20 @@ test('a caller who does not end is not waited for when he has his answer', async
   await new Promise((resolve) => stream.on('close', resolve))
   assert.equal(stream.rstCode, 0)
   await new Promise((resolve) => server.tryShutdown(resolve))
+})
+
+test('an answer that has come is heard, though the request ends before it is', async (t) => {
+  const { port, hold } = await early(t, {
+    fields: { 'content-type': 'application/grpc' },
+    trailers: { 'grpc-status': '5', 'grpc-message': 'nothing' },
+  })
+  const client = connect(t, grpc, port)
+  await new Promise((resolve) => client.waitForReady(Infinity, resolve))
+  for (let round = 0; round < 10; round++) {
+    const call = client.chat()
+    call.resume()
+    call.write('x')
+    hold(() => call.end())
+    await assert.rejects(once(call, 'status'), { code: grpc.status.NOT_FOUND, details: 'nothing' })
+  }
 })

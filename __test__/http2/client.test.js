@@ -16,6 +16,7 @@ const { setImmediate: turn } = require('node:timers/promises')
 const { promisify } = require('node:util')
 const { http2: ours, net: ourNet } = require('../..')
 const { usage } = require('../../lib/engine.js')
+const { early } = require('./early.js')
 
 const hash = (bytes) => createHash('sha256').update(bytes).digest('hex')
 const { constants } = core
@@ -899,4 +900,21 @@ test('nothing is left of sessions', async () => {
   })
   while (usage().slots > before.slots) await turn()
   assert.deepEqual(usage().slots, before.slots)
+})
+
+test('an answer that has come is heard, though the request ends before it is', async (t) => {
+  const { port, hold } = await early(t, { trailers: { last: 'x' } })
+  const client = ours.connect(`http://127.0.0.1:${port}`)
+  t.after(() => client.destroy())
+  await once(client, 'remoteSettings')
+  for (let round = 0; round < 10; round++) {
+    const request = client.request({ ':method': 'POST' })
+    const seen = []
+    for (const event of ['response', 'trailers', 'end']) request.on(event, () => seen.push(event))
+    request.resume()
+    request.write('x')
+    hold(() => request.end())
+    await once(request, 'close')
+    assert.deepEqual(seen, ['response', 'trailers', 'end'])
+  }
 })

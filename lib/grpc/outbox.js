@@ -90,9 +90,8 @@ class Outbox {
     if (link.closing) return
     const frames = length === 0 ? EMPTY : framed(messages, length, this.head)
     const sent = native.grpcWrite(link.id, stream, ends ? FRAMES | END : FRAMES, frames, length)
-    if (sent < 0) return
-    if ((sent & CLOSED) !== 0) link.closed(stream)
-    else if ((sent & ALL) === 0) this.blocked = true
+    // Of a stream that is over with this, the end is on its way to us, and its call is told by that.
+    if (sent >= 0 && (sent & (ALL | CLOSED)) === 0) this.blocked = true
   }
 
   keep(messages, length) {

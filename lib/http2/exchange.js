@@ -98,6 +98,7 @@ class Exchange {
 
   onEnd(trailers) {
     this.remoteEnded = true
+    if (this.isOver) this.session.closeSoon(this)
     if (this.resource === undefined) this.takeEnd(trailers)
     else this.resource.runInAsyncScope(this.takeEnd, this, trailers)
   }
@@ -265,10 +266,16 @@ class Exchange {
     if (status < 0) return true
     if (ends) {
       this.localEnded = true
-      if (status & CLOSED) this.session.closeSoon(this)
+      if (status & CLOSED) this.over()
       else if (!this.remoteEnded && (status & ALL) !== 0) this.onSaid()
     }
     return (status & ALL) !== 0
+  }
+
+  /** Both sides have ended. What has come of the peer's may not be told yet: then it is over behind that. */
+  over() {
+    if (this.remoteEnded) this.session.closeSoon(this)
+    else this.isOver = true
   }
 
   /** All are told in a tick of their own. */
@@ -286,6 +293,9 @@ class Exchange {
     else this.lastWord = code
   }
 }
+
+/** Both sides have ended, and not all that has come is told. */
+Exchange.prototype.isOver = false
 
 /** What those who take part in it hear at the end, in this order. */
 const endings = [
