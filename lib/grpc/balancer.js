@@ -57,16 +57,16 @@ class Child {
 }
 
 class Balancer {
-  /** `channel` has `target`, `options`, `channelCredentials` and `tls`, and hears `configured(config)` and `update(state, picker)`. */
+  /** `channel` has `target`, `route`, `options`, `channelCredentials` and `tls`, and hears `configured(config)` and `update(state, picker)`. */
   constructor(channel) {
-    const { target, options } = channel
+    const { route, options } = channel
     this.channel = channel
     this.pool = options['grpc.use_local_subchannel_pool'] ? new SubchannelPool() : globalPool
     const text = options['grpc.service_config']
     this.standard = parseServiceConfig(text ? JSON.parse(text) : {})
     /** The last one that a resolver gave. */
     this.config = null
-    this.resolver = createResolver(target, (...result) => this.heard(...result), options)
+    this.resolver = createResolver(route, (...result) => this.heard(...result), options)
     /** Whether the resolver has been asked, and not destroyed. */
     this.resolves = false
     this.backoff = new Backoff(options, () => this.ask())

@@ -15,6 +15,7 @@ const { refuseMissing, unsupported } = require('./errors.js')
 const { Metadata } = require('./metadata.js')
 const { apply } = require('./method-config.js')
 const { QUEUE } = require('./picker.js')
+const { routeOf } = require('./proxy.js')
 const { RawCall } = require('./raw-call.js')
 const { getDefaultAuthority, parseTarget } = require('./resolver.js')
 const { Throttle } = require('./retry.js')
@@ -51,12 +52,15 @@ class Channel {
     }
     if (options === null || typeof options !== 'object') throw new TypeError('Channel options must be an object')
     refuseMissing(options)
-    this.options = options
     this.channelCredentials = credentials
     /** What the credentials add to each call, or null for nothing. */
     this.credentials = credentials._ofCalls()
     this.compression = compressionOf(options)
     this.target = parseTarget(target)
+    /** What is connected to for that, and how: a proxy may stand before it. */
+    const way = routeOf(this.target, options)
+    this.route = way.target
+    this.options = way.options
     const authority = getDefaultAuthority(this.target)
     this.authority = options['grpc.default_authority'] ?? authority
     /** TLS with the servers, or null for none: it knows how to go on with them. */

@@ -2,13 +2,17 @@
 
 // A connection as clients have it.
 
+const { Buffer } = require('node:buffer')
 const dns = require('node:dns')
 const { isIP } = require('node:net')
 const { clearTimeout, setTimeout } = require('node:timers')
 const { native } = require('../engine.js')
+const { EOF } = require('../constants.js').errno
 const { makeError, systemError } = require('../errors.js')
 const { Link } = require('./link.js')
+const { Tunnel } = require('./proxy.js')
 
+const FastBuffer = Buffer[Symbol.species]
 /** Milliseconds after which a server that has not answered is given up. */
 const CONNECT_TIMEOUT = 20_000
 const ENHANCE_YOUR_CALM = 11
@@ -23,6 +27,8 @@ class ClientLink extends Link {
     /** Channels whose calls have found no room. */
     this.waiters = new Set()
     this.settled = false
+    /** Through a proxy, until that leads to the server. */
+    this.tunnel = Tunnel.of(owner.options)
     /** Why the server takes no more calls, as a code of HTTP/2. */
     this.goaway = 0
     this.patience = setTimeout(() => {
@@ -60,7 +66,19 @@ class ClientLink extends Link {
     if (this.closing) return
     const { host, port, path } = this.place
     if (error < 0) this.lose(systemError(error, 'connect', host ?? path, port))
-    else this.attach()
+    else if (this.tunnel === null) this.attach()
+    else this.tunnel.begin(this)
+  }
+
+  onRead(length, memory, offset) {
+    const { tunnel } = this
+    if (tunnel === null) super.onRead(length)
+    else if (length > 0) tunnel.read(offset < 0 ? memory : new FastBuffer(memory, offset, length))
+    else this.lose(length === EOF ? new Error('it has ended the connection') : systemError(length, 'read'))
+  }
+
+  lose(error) {
+    super.lose(this.tunnel === null ? error : this.tunnel.failure(this.place, error))
   }
 
   onSettings() {

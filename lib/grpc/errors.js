@@ -15,7 +15,7 @@ function unusable(name, reason) {
 }
 
 /** Options of @grpc/grpc-js's that whoever gives them counts on, and that nothing here heeds. */
-const MISSING = ['grpc.http_proxy', 'grpc-node.max_session_memory']
+const MISSING = ['grpc-node.max_session_memory']
 
 function refuseMissing(options) {
   for (const name of MISSING) if (options[name]) throw unsupported(`'${name}'`)

@@ -313,6 +313,14 @@ export interface CommonOptions {
 export interface ChannelOptions extends CommonOptions {
   /** What calls name as their server's: the target. */
   'grpc.default_authority'?: string
+  /** The HTTP proxy that leads to the servers, `http://user:password@host:port`: that of the environment's `grpc_proxy`, `https_proxy` or `http_proxy`. */
+  'grpc.http_proxy'?: string
+  /** 0: none is used. */
+  'grpc.enable_http_proxy'?: number
+  /** What a proxy is asked for, if the target is the proxy: `host:port`. */
+  'grpc.http_connect_target'?: string
+  /** As whom: `user:password`. */
+  'grpc.http_connect_creds'?: string
   /** The name that the server's certificate must have, in the place of the target's. */
   'grpc.ssl_target_name_override'?: string
   'grpc.primary_user_agent'?: string

@@ -247,6 +247,7 @@ class Link extends Base {
 }
 
 Link.prototype.draining = false
+Link.prototype.tunnel = null
 
 /** A limit of a message's size; -1 is none. */
 function limitOf(value, standard) {

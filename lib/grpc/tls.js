@@ -251,10 +251,10 @@ function secure(Base) {
     }
 
     /** Before there is HTTP/2. */
-    onRead(length) {
-      if (length > 0) return
-      if (length === EOF && this.tlsPeer === undefined) this.lose(disconnected({}))
-      else super.onRead(length)
+    onRead(length, ...more) {
+      if (this.tunnel !== null) super.onRead(length, ...more)
+      else if (length === EOF && this.tlsPeer === undefined) this.lose(disconnected({}))
+      else if (length <= 0) super.onRead(length)
     }
 
     destroy() {

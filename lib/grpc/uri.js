@@ -29,10 +29,13 @@ function splitHostPort(text) {
   return text.startsWith('[') || text.split(':').length === 2 ? null : { host: text }
 }
 
+/** What `splitHostPort` has split. */
+const hostPort = (host, port) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
+
 /** The host that an authority names. */
 function hostOf(authority) {
   const [first] = authority.split(',')
   return splitHostPort(first)?.host ?? first
 }
 
-module.exports = { parseUri, uriToString, shownUri, splitHostPort, hostOf }
+module.exports = { parseUri, uriToString, shownUri, splitHostPort, hostPort, hostOf }

@@ -29,6 +29,12 @@ pub fn register(functions: &mut Functions<Engine>) {
             Ok(())
         }))
     });
+    // (id, bytes): they have come on the connection before it was known what it speaks
+    functions.add("feed", |engine, args| {
+        let (id, bytes) = (args.uint(0)?, args.env().copy_bytes(args.value(1)));
+        engine.feed(id, &bytes.unwrap_or_default());
+        Ok(())
+    });
     functions.add("write", |engine, args| {
         engine.write_bytes(args.uint(0)?, args, 1, args.uint(2)? as usize, args.uint(3)? as usize)
     });

@@ -629,6 +629,12 @@ impl<H: Host> Engine<H> {
         self.plaintext.replace(plain);
     }
 
+    /// Bytes that have come over the transport before it was known what the connection speaks. They are shown before this returns.
+    pub fn feed(&self, id: u32, bytes: &[u8]) {
+        self.on_read(id, Ok(bytes));
+        self.catch_up();
+    }
+
     /// Bytes that have come another way than over the transport. They are shown before this returns.
     pub fn inject(&self, id: u32, bytes: &[u8]) {
         self.received(id, Ok(bytes));
