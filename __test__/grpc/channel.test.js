@@ -223,7 +223,7 @@ test('a server of names that is named, and the config that a name has', async (t
     'none.test': { A: [] },
   }
   const names = await nameServer(t, records)
-  const policyOf = (made) => made.getChannel().balancer.current.Policy.name
+  const policyOf = (made) => made.getChannel().balancer.policies.current.Policy.name
   for (const name of ['svc', 'old']) {
     const made = client(t, `dns://${names.address}/${name}.test:${a.port}`)
     assert.equal(nameOf(await one(made, 'x')), 'a')

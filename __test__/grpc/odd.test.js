@@ -254,7 +254,7 @@ test('resolvers that do as they like', { timeout: 30_000 }, async (t) => {
     assert.throws(() => client.close(), { message: 'mine' })
     // Nobody is there any more.
     made.at(-1).listener(good, {}, null, '')
-    assert.equal(channel.balancer.current, null)
+    assert.equal(channel.balancer.policies.current, null)
   }
 })
 

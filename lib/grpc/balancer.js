@@ -2,59 +2,23 @@
 
 // Between a channel and its connections: the resolver says where servers are and how they want to be called, a policy takes connections to them.
 
-const process = require('node:process')
 const { Backoff } = require('./backoff.js')
 const { connectivityState } = require('./constants.js')
 const { PickFirst } = require('./pick-first.js')
 const { Failing, QUEUE } = require('./picker.js')
+const { choose } = require('./policies.js')
+const { PolicyHolder } = require('./policy-holder.js')
 const { createResolver, unavailable } = require('./resolver.js')
-const { RoundRobin } = require('./round-robin.js')
 const { parseServiceConfig } = require('./service-config.js')
 const { globalPool, SubchannelPool } = require('./subchannel.js')
 require('./resolver-dns.js')
+require('./outlier-detection.js')
+require('./round-robin.js')
 
 const { IDLE, CONNECTING, TRANSIENT_FAILURE } = connectivityState
 
-const policies = new Map([
-  ['pick_first', PickFirst],
-  ['round_robin', RoundRobin],
-])
-
-/** The first policy of a list that there is and that takes its config, in gRPC's own words. */
-function choose(balancing) {
-  for (const entry of balancing) {
-    const [[name, config]] = Object.entries(entry)
-    const Policy = policies.get(name)
-    if (Policy === undefined) continue
-    try {
-      return { Policy, config: Policy.read(config ?? {}) }
-    } catch {
-      // Those behind it are for clients like this one.
-    }
-  }
-  return { Policy: PickFirst, config: PickFirst.read({}) }
-}
-
-/** A policy at work. */
-class Child {
-  constructor(balancer, Policy) {
-    this.balancer = balancer
-    this.Policy = Policy
-    this.policy = new Policy(this)
-  }
-
-  take(address) {
-    return this.balancer.take(address)
-  }
-
-  resolve() {
-    this.balancer.resolve()
-  }
-
-  update(state, picker) {
-    this.balancer.update(this, state, picker)
-  }
-}
+/** Where a service config names none that there is. */
+const STANDARD = { Policy: PickFirst, config: PickFirst.read({}) }
 
 class Balancer {
   /** `channel` has `target`, `route`, `options`, `channelCredentials` and `tls`, and hears `configured(config)` and `update(state, picker)`. */
@@ -70,26 +34,19 @@ class Balancer {
     /** Whether the resolver has been asked, and not destroyed. */
     this.resolves = false
     this.backoff = new Backoff(options, () => this.ask())
-    this.current = null
-    /** The one that takes over when it can. */
-    this.next = null
+    this.policies = new PolicyHolder(this)
   }
 
   /** There are calls, or will be. */
   connect() {
     this.resolve()
     if (this.channel.state === IDLE) this.channel.update(CONNECTING, QUEUE)
-    this.current?.policy.connect()
-    this.next?.policy.connect()
+    this.policies.connect()
   }
 
   /** There will be none for some time. */
   stop() {
-    const { current, next } = this
-    this.current = null
-    this.next = null
-    current?.policy.destroy()
-    next?.policy.destroy()
+    this.policies.destroy()
     const { resolves } = this
     this.resolves = false
     this.backoff.reset()
@@ -135,46 +92,29 @@ class Balancer {
     }
     this.config = config
     this.channel.configured(config)
-    const chosen = choose(config.balancing)
-    return this.childFor(chosen.Policy).policy.resolved(endpoints.value, chosen.config, note)
+    const { Policy, config: wanted } = choose(config.balancing) ?? STANDARD
+    return this.policies.use(Policy).resolved(endpoints.value, wanted, note)
   }
 
   unresolved(error) {
-    const latest = this.next ?? this.current
+    const { latest } = this.policies
     if (latest === null) this.channel.update(TRANSIENT_FAILURE, new Failing(error))
-    else latest.policy.unresolved(error)
+    else latest.unresolved(error)
     return false
   }
 
-  // --- policies
-
-  childFor(Policy) {
-    const latest = this.next ?? this.current
-    if (latest?.Policy === Policy) return latest
-    const child = new Child(this, Policy)
-    if (this.current === null) this.current = child
-    else {
-      this.next?.policy.destroy()
-      this.next = child
-    }
-    return child
-  }
+  // --- for policies
 
   take(address) {
     const { target, options, channelCredentials: credentials, tls } = this.channel
     return this.pool.take({ target, address, options, credentials, tls })
   }
 
-  update(child, state, picker) {
-    if (child === this.next) {
-      // It takes over when it can say more than that it is busy.
-      if (state === CONNECTING) return
-      const { current } = this
-      this.current = child
-      this.next = null
-      // Not before the new one is in its place: what they share goes on.
-      process.nextTick(() => current.policy.destroy())
-    } else if (child !== this.current) return
+  isHealthy() {
+    return true
+  }
+
+  update(state, picker) {
     this.channel.update(state, picker)
   }
 }

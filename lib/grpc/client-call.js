@@ -109,6 +109,8 @@ class ClientCall {
     this.expires = Infinity
     this.link = null
     this.stream = 0
+    /** Who is told how the attempt ends, or null for nobody. */
+    this.watcher = null
     this.over = false
     /** Something has come of the response. */
     this.begun = false
@@ -191,6 +193,8 @@ class ClientCall {
     this.stream = stream
     this.sent = true
     this.isVouchedFor = false
+    const { watch } = this.channel.picker
+    if (watch !== null) this.watcher = watch.of(link)
     if (this.expires !== Infinity) link.deadlines.add(this.expires)
     if (isFramed && message !== undefined) native.grpcWrite(link.id, stream, FRAMES | END, message, message.length)
     this.outbox?.onDrained()
@@ -214,8 +218,16 @@ class ClientCall {
     this.channel.begin(this)
   }
 
+  /** An attempt has ended. */
+  watched(code) {
+    const { watcher } = this
+    this.watcher = null
+    watcher?.ended(code)
+  }
+
   /** There is no connection, or none any more. */
   unplaced(end) {
+    this.watched(end.code)
     if (this.over || this.policy?.takes(this, end)) return
     this.fail(end.code, end.details, end.metadata)
   }
@@ -358,6 +370,7 @@ class ClientCall {
     if (code === REFUSED_STREAM && !this.begun) this.sent = this.previous > 0
     if (code === REFUSED_STREAM && this.isRepeatable && this.refused < (draining ? MAX_UNSEEN : MAX_REFUSED)) {
       this.refused++
+      this.watched(status.UNAVAILABLE)
       return this.repeat()
     }
     // Why it is refused is said by what the server has ended the connection with.
@@ -386,6 +399,7 @@ class ClientCall {
   /** The call ends here. It is told by itself, when whoever ends it has gone on: often several end together, and what one caller throws is no other's. */
   fail(code, details, metadata = new Metadata()) {
     if (this.over) return
+    this.watched(code)
     this.leave()
     this.settle()
     this.scope.emitDestroy()
@@ -400,6 +414,7 @@ class ClientCall {
 
   /** The server has ended the call. */
   end(end) {
+    if (this.watcher !== null) this.watched(end.code)
     if (this.over || this.policy?.takes(this, end)) return
     const { throttle } = this.channel
     if (throttle !== null && end.code === status.OK) throttle.succeeded()

@@ -6,6 +6,8 @@ const { isIPv6 } = require('node:net')
 const { clearTimeout, setTimeout } = require('node:timers')
 const { connectivityState } = require('./constants.js')
 const { Failing, QUEUE } = require('./picker.js')
+const { registerPolicy } = require('./policies.js')
+const { hostPort } = require('./uri.js')
 
 const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState
 /** Milliseconds that an address has before the next one is tried beside it. */
@@ -17,12 +19,15 @@ class One {
     this.subchannel = subchannel
     this.count = 1
     this.status = null
+    this.watch = null
   }
 
   pick() {
     return this.subchannel.link
   }
 }
+
+const placeOf = ({ path, host, port }) => path ?? hostPort(host, port)
 
 function shuffle(list) {
   const shuffled = [...list]
@@ -45,7 +50,6 @@ function interleave(addresses) {
 }
 
 class PickFirst {
-  /** `helper` has `take(address)`, which gives a subchannel, `update(state, picker)` and `resolve()`. */
   constructor(helper) {
     this.helper = helper
     this.state = IDLE
@@ -93,6 +97,10 @@ class PickFirst {
 
   connect() {
     if (this.state === IDLE && this.addresses !== null) this.start()
+  }
+
+  reconsider() {
+    if (this.picked !== null) this.tell()
   }
 
   destroy() {
@@ -197,8 +205,12 @@ class PickFirst {
   }
 
   tell() {
-    if (this.picked !== null) this.update(READY, new One(this.picked))
-    else if (this.stuck || this.addresses?.length === 0) {
+    const { picked } = this
+    if (picked !== null && this.helper.isHealthy(picked.address)) this.update(READY, new One(picked))
+    else if (picked !== null) {
+      const details = `Picked subchannel ${placeOf(picked.address)} is unhealthy`
+      this.update(TRANSIENT_FAILURE, new Failing({ details }))
+    } else if (this.stuck || this.addresses?.length === 0) {
       const details = `No connection established. Last error: ${this.error}. Resolution note: ${this.note}`
       this.update(TRANSIENT_FAILURE, new Failing({ details }))
     } else if (this.tried.length === 0) this.update(IDLE, QUEUE)
@@ -210,5 +222,7 @@ class PickFirst {
     this.helper.update(state, picker)
   }
 }
+
+registerPolicy('pick_first', PickFirst)
 
 module.exports = { PickFirst }

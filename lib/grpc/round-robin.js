@@ -5,6 +5,7 @@
 const { connectivityState, status } = require('./constants.js')
 const { PickFirst } = require('./pick-first.js')
 const { Failing, QUEUE } = require('./picker.js')
+const { registerPolicy } = require('./policies.js')
 
 const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState
 /** How each endpoint has its addresses tried. */
@@ -16,6 +17,7 @@ class Turns {
     this.count = leaves.length
     this.next = next
     this.status = null
+    this.watch = null
   }
 
   pick() {
@@ -43,6 +45,10 @@ class Leaf {
 
   take(address) {
     return this.policy.helper.take(address)
+  }
+
+  isHealthy(address) {
+    return this.policy.helper.isHealthy(address)
   }
 
   resolve() {
@@ -107,6 +113,10 @@ class RoundRobin {
 
   connect() {}
 
+  reconsider() {
+    for (const { first } of this.leaves) first.reconsider()
+  }
+
   destroy() {
     for (const { first } of this.leaves) first.destroy()
     this.leaves = []
@@ -145,4 +155,4 @@ class RoundRobin {
   }
 }
 
-module.exports = { RoundRobin }
+registerPolicy('round_robin', RoundRobin)

@@ -101,17 +101,19 @@ function throttlingOf(throttling) {
 
 // --- methods
 
-/** `1.5s`, or `{ seconds, nanos }`, in milliseconds. */
-function timeoutOf(timeout) {
-  if (isObject(timeout)) {
-    for (const part of ['seconds', 'nanos']) {
-      if (typeof timeout[part] !== 'number') throw new Error(`Invalid method config: invalid timeout.${part}`)
-    }
-    return Math.floor(timeout.seconds * 1000 + timeout.nanos / 1e6)
+/** `1.5s`, or `{ seconds, nanos }`, in milliseconds; `wrong(where)` makes the error for what is neither. */
+function durationOf(duration, wrong) {
+  if (isObject(duration)) {
+    const { seconds, nanos } = duration
+    for (const part of ['seconds', 'nanos']) if (typeof duration[part] !== 'number') throw wrong(`.${part}`)
+    return seconds * 1000 + nanos / 1e6
   }
-  if (typeof timeout !== 'string' || !DURATION.test(timeout)) throw new Error('Invalid method config: invalid timeout')
-  return Math.floor(milliseconds(timeout))
+  if (typeof duration !== 'string' || !DURATION.test(duration)) throw wrong('')
+  return milliseconds(duration)
 }
+
+const timeoutOf = (timeout) =>
+  Math.floor(durationOf(timeout, (where) => new Error(`Invalid method config: invalid timeout${where}`)))
 
 /** A limit, by the name that gRPC gives it or the one that @grpc/grpc-js does. */
 function bytesOf(config, ...names) {
@@ -239,4 +241,4 @@ function serviceConfigOf(records, percentage) {
   throw new Error('No matching service config found')
 }
 
-module.exports = { parseServiceConfig, configOf, serviceConfigOf }
+module.exports = { parseServiceConfig, balancingOf, configOf, durationOf, isObject, serviceConfigOf }

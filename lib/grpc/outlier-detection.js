@@ -1,0 +1,298 @@
+'use strict'
+
+// `outlier_detection`: servers whose calls fail more often than others' get none for a while. See gRPC's proposal A50.
+
+const { performance } = require('node:perf_hooks')
+const process = require('node:process')
+const { clearTimeout, setTimeout } = require('node:timers')
+const { MAX_DELAY } = require('../delays.js')
+const { connectivityState, status } = require('./constants.js')
+const { PickFirst } = require('./pick-first.js')
+const { choose, registerPolicy } = require('./policies.js')
+const { PolicyHolder } = require('./policy-holder.js')
+const { balancingOf, durationOf, isObject } = require('./service-config.js')
+
+const { READY } = connectivityState
+/** What there is by default: times in milliseconds, and shares in percent. */
+const STANDARD = { interval: 10_000, base_ejection_time: 30_000, max_ejection_time: 300_000, max_ejection_percent: 10 }
+const SUCCESS_RATE = { stdev_factor: 1900, enforcement_percentage: 100, minimum_hosts: 5, request_volume: 100 }
+const FAILURE_PERCENTAGE = { threshold: 85, enforcement_percentage: 100, minimum_hosts: 5, request_volume: 50 }
+const MAX_TIME = 315_576_000_000_000
+
+// --- its config
+
+const wrong = (name, what) => new Error(`outlier detection config ${name} parse error: ${what}`)
+
+/** A field by the name that @grpc/grpc-js has for it, or as the proposal writes it. */
+const fieldOf = (config, name) => config[name] ?? config[name.replace(/_(.)/g, (_, letter) => letter.toUpperCase())]
+
+function timeOf(config, name) {
+  const value = fieldOf(config, name)
+  if (value === undefined) return STANDARD[name]
+  const time = durationOf(value, () => wrong(name, `expected Duration, got ${typeof value}`))
+  if (time >= 0 && time <= MAX_TIME) return time
+  throw wrong(name, 'values out of range for non-negative Duration')
+}
+
+function numberOf(config, name, standard, where = name) {
+  const value = fieldOf(config, name) ?? standard
+  if (typeof value !== 'number') throw wrong(where, `expected number, got ${typeof value}`)
+  const isPercentage = name === 'threshold' || name.includes('percent')
+  if (isPercentage && !(value >= 0 && value <= 100)) throw wrong(where, 'value out of range for percentage (0-100)')
+  return value
+}
+
+/** One way to find those who are to be left alone, or null where it is not wanted. */
+function ejectionOf(config, name, standard) {
+  const ejection = fieldOf(config, name)
+  if (ejection === undefined) return null
+  if (!isObject(ejection)) throw new Error(`outlier detection config ${name} must be an object`)
+  const fields = Object.keys(standard)
+  return Object.fromEntries(
+    fields.map((field) => [field, numberOf(ejection, field, standard[field], `${name}.${field}`)]),
+  )
+}
+
+function childOf(config) {
+  const list = fieldOf(config, 'child_policy')
+  if (!Array.isArray(list)) throw new Error('outlier detection config child_policy must be an array')
+  const child = choose(list.map(balancingOf))
+  if (child === null) throw new Error('outlier detection config child_policy: no valid recognized policy found')
+  if (child.Policy === PickFirst) {
+    throw new Error('outlier_detection LB policy cannot have a pick_first child policy')
+  }
+  return child
+}
+
+// --- what is known of an endpoint
+
+class Endpoint {
+  constructor() {
+    /** Calls of this interval, and of the last one. */
+    this.succeeded = 0
+    this.failed = 0
+    this.last = { succeeded: 0, volume: 0 }
+    /** Since when it gets no calls, or null for it does; and how often that was, which is forgotten by and by. */
+    this.ejectedAt = null
+    this.ejections = 0
+  }
+
+  /** A call has. */
+  ended(code) {
+    if (code === status.OK) this.succeeded++
+    else this.failed++
+  }
+
+  /** An interval has. */
+  turn() {
+    this.last = { succeeded: this.succeeded, volume: this.succeeded + this.failed }
+    this.succeeded = 0
+    this.failed = 0
+  }
+
+  /** The share of calls that went well. */
+  get rate() {
+    return this.last.succeeded / this.last.volume
+  }
+
+  eject() {
+    this.ejectedAt = performance.now()
+    this.ejections++
+  }
+}
+
+/** Those of which enough is known, or null where they are too few to say anything. */
+function ratedBy(endpoints, { request_volume: least, minimum_hosts: fewest }) {
+  const rated = endpoints.filter(({ last }) => last.volume >= Math.max(least, 1))
+  return rated.length < Math.max(fewest, 1) ? null : rated
+}
+
+/** The picker of the policy below, whose calls are counted. */
+class Watched {
+  constructor(picker, watch) {
+    this.picker = picker
+    this.count = picker.count
+    this.status = null
+    this.watch = watch
+  }
+
+  pick() {
+    return this.picker.pick()
+  }
+}
+
+const keyOf = ({ path, host, port }) => path ?? `${host} ${port}`
+
+class OutlierDetection {
+  constructor(helper) {
+    this.helper = helper
+    this.policies = new PolicyHolder(this)
+    this.config = null
+    /** Endpoints by all of their addresses, and by each. */
+    this.endpoints = new Map()
+    this.byAddress = new Map()
+    this.byLink = new WeakMap()
+    this.timer = undefined
+    /** When the interval has begun, or null where nothing is counted. */
+    this.began = null
+  }
+
+  static read(config) {
+    return {
+      interval: timeOf(config, 'interval'),
+      baseTime: timeOf(config, 'base_ejection_time'),
+      maxTime: timeOf(config, 'max_ejection_time'),
+      maxPercent: numberOf(config, 'max_ejection_percent', STANDARD.max_ejection_percent),
+      successRate: ejectionOf(config, 'success_rate_ejection', SUCCESS_RATE),
+      failurePercentage: ejectionOf(config, 'failure_percentage_ejection', FAILURE_PERCENTAGE),
+      child: childOf(config),
+    }
+  }
+
+  // --- from above
+
+  resolved(endpoints, config, note) {
+    const before = this.endpoints
+    this.endpoints = new Map()
+    this.byAddress = new Map()
+    for (const { addresses } of endpoints) {
+      const keys = addresses.map(keyOf)
+      const key = JSON.stringify(keys)
+      const endpoint = this.endpoints.get(key) ?? before.get(key) ?? new Endpoint()
+      this.endpoints.set(key, endpoint)
+      for (const address of keys) this.byAddress.set(address, endpoint)
+    }
+    this.byLink = new WeakMap()
+    this.config = config
+    this.schedule()
+    return this.policies.use(config.child.Policy).resolved(endpoints, config.child.config, note)
+  }
+
+  unresolved(error) {
+    this.policies.latest?.unresolved(error)
+  }
+
+  connect() {
+    this.policies.connect()
+  }
+
+  reconsider() {
+    this.policies.reconsider()
+  }
+
+  destroy() {
+    clearTimeout(this.timer)
+    this.policies.destroy()
+  }
+
+  // --- for the policy below
+
+  take(address) {
+    return this.helper.take(address)
+  }
+
+  isHealthy(address) {
+    return (this.byAddress.get(keyOf(address))?.ejectedAt ?? null) === null && this.helper.isHealthy(address)
+  }
+
+  resolve() {
+    this.helper.resolve()
+  }
+
+  update(state, picker) {
+    this.helper.update(state, state === READY && this.began !== null ? new Watched(picker, this) : picker)
+  }
+
+  /** Who counts the calls of a connection; null for an endpoint that there is not any more. */
+  of(link) {
+    let endpoint = this.byLink.get(link)
+    if (endpoint === undefined) {
+      endpoint = this.byAddress.get(keyOf(link.place)) ?? null
+      this.byLink.set(link, endpoint)
+    }
+    return endpoint
+  }
+
+  // --- counting
+
+  schedule() {
+    clearTimeout(this.timer)
+    const { interval, successRate, failurePercentage } = this.config
+    if (successRate === null && failurePercentage === null) {
+      this.began = null
+      for (const endpoint of this.endpoints.values()) Object.assign(endpoint, { ejectedAt: null, ejections: 0 })
+      return
+    }
+    const time = performance.now()
+    if (this.began === null) {
+      this.began = time
+      for (const endpoint of this.endpoints.values()) endpoint.turn()
+    }
+    this.wait(interval - (time - this.began))
+  }
+
+  wait(time) {
+    this.timer = setTimeout(() => this.sweep(), Math.min(Math.max(time, 1), MAX_DELAY)).unref()
+  }
+
+  sweep() {
+    this.began = performance.now()
+    this.wait(this.config.interval)
+    const endpoints = [...this.endpoints.values()]
+    for (const endpoint of endpoints) endpoint.turn()
+    this.compare(endpoints)
+    this.measure(endpoints)
+    for (const endpoint of endpoints) this.pardon(endpoint)
+    this.policies.reconsider()
+  }
+
+  /** Those whose calls go well much less often than others' do. */
+  compare(endpoints) {
+    const { successRate: wanted } = this.config
+    if (wanted === null) return
+    const rated = ratedBy(endpoints, wanted)
+    if (rated === null) return
+    const mean = rated.reduce((sum, { rate }) => sum + rate, 0) / rated.length
+    const deviation = Math.sqrt(rated.reduce((sum, { rate }) => sum + (rate - mean) ** 2, 0) / rated.length)
+    const least = mean - (deviation * wanted.stdev_factor) / 1000
+    this.eject(
+      rated.filter(({ rate }) => rate < least),
+      wanted,
+    )
+  }
+
+  /** Those of whose calls too large a share fails. */
+  measure(endpoints) {
+    const { failurePercentage: wanted } = this.config
+    if (wanted === null) return
+    const rated = ratedBy(endpoints, wanted)
+    if (rated === null) return
+    this.eject(
+      rated.filter(({ rate }) => 100 * (1 - rate) > wanted.threshold),
+      wanted,
+    )
+  }
+
+  eject(endpoints, { enforcement_percentage: share }) {
+    const all = [...this.endpoints.values()]
+    for (const endpoint of endpoints) {
+      const ejected = all.filter(({ ejectedAt }) => ejectedAt !== null).length
+      if ((100 * ejected) / all.length >= this.config.maxPercent) return
+      if (Math.random() * 100 < share) endpoint.eject()
+    }
+  }
+
+  /** It gets calls again when its time is over, which is the longer the oftener it was. */
+  pardon(endpoint) {
+    const { ejectedAt, ejections } = endpoint
+    const { baseTime, maxTime } = this.config
+    if (ejectedAt === null) endpoint.ejections = Math.max(ejections - 1, 0)
+    else if (performance.now() > ejectedAt + Math.min(baseTime * ejections, Math.max(baseTime, maxTime))) {
+      endpoint.ejectedAt = null
+    }
+  }
+}
+
+if ((process.env.GRPC_EXPERIMENTAL_ENABLE_OUTLIER_DETECTION ?? 'true') === 'true') {
+  registerPolicy('outlier_detection', OutlierDetection)
+}
