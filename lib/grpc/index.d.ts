@@ -949,6 +949,16 @@ export class ServerInterceptingCall implements ServerInterceptingCallInterface {
   getConnectionInfo(): ConnectionInfo
 }
 
+/** Connections that a server has not accepted itself. */
+export interface ConnectionInjector {
+  /** Serves what a stream carries: a socket that came to another server, say, or a tunnel. It ends with the connection. */
+  injectConnection(connection: Duplex): void
+  /** Ends the connections that there are, with their calls in so many milliseconds at most. */
+  drain(graceTimeMs: number): void
+  /** Takes no more, and lets those that there are end. */
+  destroy(): void
+}
+
 export class Server {
   constructor(options?: ServerOptions)
   addService(service: ServiceDefinition | SchemaService, implementation: UntypedServiceImplementation): void
@@ -967,6 +977,8 @@ export class Server {
   unbind(port: string): void
   /** Ends the connections of a port, with their calls in so many milliseconds at most. */
   drain(port: string, graceTime: number): void
+  /** For connections that come another way than to a port. */
+  createConnectionInjector(credentials: ServerCredentials): ConnectionInjector
   /** @deprecated A server serves when it is bound. */
   start(): void
   /** Takes no more calls, and calls back when those that there are have ended. */

@@ -12,6 +12,7 @@ const { compressionOf } = require('./compression.js')
 const { ServerCredentials } = require('./credentials.js')
 const { definitionOf } = require('./definition.js')
 const { refuseMissing, unsupported } = require('./errors.js')
+const { ConnectionInjector } = require('./injector.js')
 const { Link } = require('./link.js')
 const { log } = require('./logging.js')
 const { createResolver, parseTarget } = require('./resolver.js')
@@ -155,6 +156,32 @@ function resolve(target, callback) {
   resolver.updateResolution()
 }
 
+/** TLS with a client; null for none, and nothing where there are no certificates. */
+function acceptanceOf(credentials) {
+  try {
+    return credentials._acceptance()
+  } catch ({ message }) {
+    log(logVerbosity.ERROR, `Failed to set secure context with error ${message}`)
+    return undefined
+  }
+}
+
+/** Serves a connection that has come by an acceptor or an injector; its link, or null where it cannot be served. */
+function accept(acceptor, id) {
+  const { server, credentials } = acceptor
+  const tls = acceptanceOf(credentials)
+  if (tls === undefined) {
+    native.close(id, false)
+    acceptor.left()
+    return null
+  }
+  const link = tls === null ? new ServerLink(id, server, acceptor) : tls.link(ServerLink, id, server, acceptor)
+  acceptor.links.add(link)
+  server.links.add(link)
+  link.attach()
+  return link
+}
+
 /** Listens as `net.Server` does, cluster included. */
 class Acceptor extends net.Server {
   constructor(server, credentials) {
@@ -165,28 +192,8 @@ class Acceptor extends net.Server {
     this.links = new Set()
   }
 
-  /** TLS with a client; null for none, and nothing where there are no certificates. */
-  get tls() {
-    try {
-      return this.credentials._acceptance()
-    } catch ({ message }) {
-      log(logVerbosity.ERROR, `Failed to set secure context with error ${message}`)
-      return undefined
-    }
-  }
-
   _onconnection({ id }) {
-    const { server, tls } = this
-    if (tls === undefined) return this.refuse(id)
-    const link = tls === null ? new ServerLink(id, server, this) : tls.link(ServerLink, id, server, this)
-    this.links.add(link)
-    server.links.add(link)
-    link.attach()
-  }
-
-  refuse(id) {
-    native.close(id, false)
-    this.left()
+    accept(this, id)
   }
 
   /** One connection is over. */
@@ -212,6 +219,7 @@ class Server {
     /** Acceptors of each port that is bound, by its name. */
     this.ports = new Map()
     this.acceptors = new Set()
+    this.injectors = new Set()
     this.shutdown = false
     this.started = false
     this.waiting = []
@@ -387,10 +395,18 @@ class Server {
   drain(port, graceTime) {
     const bound = this.boundAt(port)
     if (bound === undefined) return
-    const links = [...bound.acceptors].flatMap((acceptor) => [...acceptor.links])
-    for (const link of links) link.drain()
+    this.dismiss(
+      [...bound.acceptors].flatMap(({ links }) => [...links]),
+      graceTime,
+    )
+  }
+
+  /** Ends links when their calls have ended, or when the time is over. */
+  dismiss(links, graceTime) {
+    const leaving = [...links]
+    for (const link of leaving) link.drain()
     setTimeout(() => {
-      for (const link of links) this.abort(link)
+      for (const link of leaving) this.abort(link)
     }, graceTime).unref()
   }
 
@@ -423,6 +439,7 @@ class Server {
     for (const bound of this.ports.values()) bound.cancelled = true
     this.ports.clear()
     for (const acceptor of this.acceptors) acceptor.close()
+    for (const injector of this.injectors) injector.destroy()
   }
 
   /** Tells those who wait for the end, when it is there. */
@@ -435,8 +452,10 @@ class Server {
     throw new Error('Not yet implemented')
   }
 
-  createConnectionInjector() {
-    throw unsupported('connection injectors (Server.createConnectionInjector)')
+  createConnectionInjector(credentials) {
+    if (!(credentials instanceof ServerCredentials)) throw new TypeError('creds must be a ServerCredentials object')
+    credentials._acceptance()
+    return new ConnectionInjector(this, credentials, accept)
   }
 
   getChannelzRef() {
