@@ -34,14 +34,6 @@ function descriptors(t) {
   return file
 }
 
-/** Where Python finds what it needs for TLS, as a variable of its environment. */
-function secure(t, { ca, key, cert }) {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-interop-'))
-  t.after(() => fs.rmSync(folder, { recursive: true, force: true }))
-  for (const [name, text] of Object.entries({ ca, key, cert })) fs.writeFileSync(path.join(folder, `${name}.pem`), text)
-  return { IRONWIRE_TLS: folder }
-}
-
 /** The port of a server that lives until the test ends. */
 async function serve(t, variables = {}) {
   const child = spawn(python, [script, 'serve', descriptors(t)], {
@@ -74,4 +66,4 @@ async function ask(t, variables, command, ...args) {
     .map((line) => JSON.parse(line))
 }
 
-module.exports = { missing, secure, serve, ask }
+module.exports = { missing, serve, ask }

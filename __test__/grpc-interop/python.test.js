@@ -11,7 +11,8 @@ const { bind } = require('../grpc/support.js')
 const { cases } = require('../grpc/interop/cases.js')
 const { service } = require('../grpc/interop/service.js')
 const { ca, identity, pairs } = require('../grpc/secure.js')
-const { missing, ask, secure, serve } = require('./python.js')
+const { missing, ask, serve } = require('./python.js')
+const { secure } = require('./tls.js')
 
 const { TestService, UnimplementedService } = protobuf.loadSync(
   path.join(__dirname, '..', 'grpc', 'interop', 'test.proto'),

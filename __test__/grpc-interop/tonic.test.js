@@ -12,6 +12,8 @@ const { grpc, protobuf } = require('../..')
 const { bind } = require('../grpc/support.js')
 const { cases } = require('../grpc/interop/cases.js')
 const { service } = require('../grpc/interop/service.js')
+const { ca, identity, of, pairs } = require('../grpc/secure.js')
+const { secure } = require('./tls.js')
 
 const root = path.join(__dirname, '..', '..')
 const crate = path.join(__dirname, 'tonic')
@@ -44,53 +46,112 @@ const { TestService, UnimplementedService } = protobuf.loadSync(
 /** tonic's servers have no trailers of their own, and say of a method that there is not what they say of a service. */
 const { custom_metadata: _, ...able } = cases
 
-for (const [how, variables, options] of [
-  ['plain', {}, {}],
-  ['compressed', { IRONWIRE_GZIP: '1' }, { 'grpc.default_compression_algorithm': grpc.compressionAlgorithms.gzip }],
-]) {
-  const env = { ...process.env, ...variables }
+const plain = {
+  server: { variables: () => ({}), credentials: grpc.ServerCredentials.createInsecure() },
+  client: { variables: () => ({}), credentials: grpc.credentials.createInsecure() },
+}
+const client = of('client')
+/** What each side, whoever plays it, is given, and what both are. */
+const ways = {
+  plain,
+  compressed: {
+    ...plain,
+    both: { IRONWIRE_GZIP: '1' },
+    options: { 'grpc.default_compression_algorithm': grpc.compressionAlgorithms.gzip },
+  },
+  'over TLS': {
+    server: {
+      variables: (t) => secure(t, { ca, ...identity }),
+      credentials: grpc.ServerCredentials.createSsl(null, pairs(identity)),
+    },
+    client: { variables: (t) => secure(t, { ca }), credentials: grpc.credentials.createSsl(ca) },
+  },
+  'over mutual TLS': {
+    server: {
+      variables: (t) => ({ ...secure(t, { ca, ...identity }), IRONWIRE_MUTUAL: '1' }),
+      credentials: grpc.ServerCredentials.createSsl(ca, pairs(identity), true),
+    },
+    client: {
+      variables: (t) => secure(t, { ca, ...client }),
+      credentials: grpc.credentials.createSsl(ca, client.key, client.cert),
+    },
+  },
+}
 
+/** A server of theirs until the test ends; gives its port. */
+async function serve(t, variables) {
+  const child = spawn(peer, ['serve'], { env: { ...process.env, ...variables }, stdio: ['pipe', 'pipe', 'inherit'] })
+  t.after(async () => {
+    child.stdin.end()
+    if (child.exitCode === null) await once(child, 'exit')
+  })
+  return Number((await once(child.stdout, 'data'))[0])
+}
+
+/** What their client says of each case. */
+async function ask(variables, port) {
+  const child = spawn(peer, ['client', port], {
+    env: { ...process.env, ...variables },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let text = ''
+  for await (const part of child.stdout) text += part
+  return text
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => line.split('\t'))
+}
+
+function connect(t, port, credentials, options, definition = TestService) {
+  const settings = { 'grpc.ssl_target_name_override': 'localhost', ...options }
+  const made = new (grpc.makeClientConstructor(definition))(`127.0.0.1:${port}`, credentials, settings)
+  t.after(() => made.close())
+  return made
+}
+
+for (const [how, { server, client, both = {}, options = {} }] of Object.entries(ways)) {
   describe(`our client, their server, ${how}`, { skip: missing }, () => {
-    let child
+    const cleanups = []
     let port
     before(async () => {
-      child = spawn(peer, ['serve'], { env, stdio: ['pipe', 'pipe', 'inherit'] })
-      port = Number((await once(child.stdout, 'data'))[0])
+      const lasting = { after: (cleanup) => cleanups.push(cleanup) }
+      port = await serve(lasting, { ...server.variables(lasting), ...both })
     })
     after(async () => {
-      child.stdin.end()
-      if (child.exitCode === null) await once(child, 'exit')
+      for (const cleanup of cleanups.reverse()) await cleanup()
     })
 
     for (const [name, run] of Object.entries(able)) {
       test(name, async (t) => {
-        const connect = (definition = TestService) => {
-          const Client = grpc.makeClientConstructor(definition)
-          const client = new Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure(), options)
-          t.after(() => client.close())
-          return client
-        }
-        await run({ module: grpc, client: connect(), other: connect(UnimplementedService), connect })
+        const make = (definition) => connect(t, port, client.credentials, options, definition)
+        await run({ module: grpc, client: make(), other: make(UnimplementedService), connect: make })
       })
     }
   })
 
   test(`their client, our server, ${how}`, { skip: missing }, async (t) => {
-    const server = new grpc.Server(options)
-    server.addService(TestService, service(grpc))
-    t.after(() => server.forceShutdown())
-    const child = spawn(peer, ['client', await bind(grpc, server)], { env, stdio: ['ignore', 'pipe', 'inherit'] })
-    let text = ''
-    for await (const part of child.stdout) text += part
-    const results = text
-      .split('\n')
-      .slice(0, -1)
-      .map((line) => line.split('\t'))
+    const made = new grpc.Server(options)
+    made.addService(TestService, service(grpc))
+    t.after(() => made.forceShutdown())
+    const port = await bind(grpc, made, '127.0.0.1:0', server.credentials)
     // A cancellation before the begin, and a method that there is not, cannot be said in tonic.
     const { cancel_after_begin: _1, unimplemented_method: _2, ...said } = cases
     assert.deepEqual(
-      results,
+      await ask({ ...client.variables(t), ...both }, port),
       Object.keys(said).map((name) => [name, '']),
     )
   })
 }
+
+test('their client shows no certificate, ours neither', { skip: missing }, async (t) => {
+  const { server } = ways['over mutual TLS']
+  const { client } = ways['over TLS']
+  const made = new grpc.Server()
+  made.addService(TestService, service(grpc))
+  t.after(() => made.forceShutdown())
+  const results = await ask(client.variables(t), await bind(grpc, made, '127.0.0.1:0', server.credentials))
+  assert.ok(results.length > 0)
+  for (const [name, error] of results) assert.notEqual(error, '', `${name} has succeeded`)
+  const stranger = connect(t, await serve(t, server.variables(t)), client.credentials)
+  await assert.rejects(stranger.emptyCall({}), { code: grpc.status.UNAVAILABLE })
+})

@@ -154,7 +154,7 @@ fn client_of(channel: Channel) -> Client {
 }
 
 pub async fn run(name: &str, address: &str) -> Outcome {
-    let channel = Channel::from_shared(address.to_string())?.connect().await?;
+    let channel = crate::tls::connect(address).await?;
     let mut client = client_of(channel.clone());
     match name {
         "empty_unary" => {
@@ -253,7 +253,7 @@ pub async fn run(name: &str, address: &str) -> Outcome {
         }
         "channel_soak" => {
             for _ in 0..5 {
-                let channel = Channel::from_shared(address.to_string())?.connect().await?;
+                let channel = crate::tls::connect(address).await?;
                 large_unary(&mut client_of(channel)).await?;
             }
             Ok(())

@@ -3,11 +3,12 @@
 //! - `tonic-peer serve` prints its port, and serves until its input ends;
 //! - `tonic-peer client PORT` runs all cases, and prints a line for each: its name, a tab, and its error if it has one.
 //!
-//! With IRONWIRE_GZIP in the environment, messages are compressed.
+//! With IRONWIRE_GZIP in the environment, messages are compressed. With IRONWIRE_TLS, which names a folder, there is TLS (see `tls`).
 
 mod cases;
 mod messages;
 mod service;
+mod tls;
 mod testing {
     include!(concat!(env!("OUT_DIR"), "/grpc.testing.TestService.rs"));
     include!(concat!(env!("OUT_DIR"), "/grpc.testing.UnimplementedService.rs"));
@@ -33,7 +34,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             if compresses() {
                 service = service.send_compressed(CompressionEncoding::Gzip);
             }
-            let serving = Server::builder()
+            let serving = tls::secured(Server::builder())?
                 .add_service(service)
                 .serve_with_incoming(TcpListenerStream::new(listener));
             let mut rest = Vec::new();
@@ -45,7 +46,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         ["client", port] => {
             for name in cases::NAMES {
-                let error = cases::run(name, &format!("http://127.0.0.1:{port}")).await.err();
+                let error = cases::run(name, &format!("127.0.0.1:{port}")).await.err();
                 println!("{name}\t{}", error.map(|error| error.to_string()).unwrap_or_default());
             }
         }
