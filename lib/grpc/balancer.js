@@ -107,7 +107,9 @@ class Balancer {
 
   take(address) {
     const { target, options, channelCredentials: credentials, tls } = this.channel
-    return this.pool.take({ target, address, options, credentials, tls })
+    const subchannel = this.pool.take({ target, address, options, credentials, tls })
+    this.channel.trace.add('Created subchannel or used existing subchannel', subchannel.channelz)
+    return subchannel
   }
 
   isHealthy() {

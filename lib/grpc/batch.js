@@ -66,6 +66,7 @@ function handle(link, at, text, body) {
     case MESSAGE: {
       const call = link.calls.get(stream)
       const compressed = (first & COMPRESSED) !== 0
+      link.traffic.receive()
       call?.scope.run(call, call.onMessage, bytes(body, part, end), compressed, words[at + USED])
       return
     }
@@ -83,6 +84,7 @@ function handle(link, at, text, body) {
       const metadata = part + words[at + MESSAGE_LENGTH]
       const message = text.slice(part, metadata)
       const call = link.calls.get(stream)
+      link.traffic.succeeded++
       // A stream that our side has not ended, ends with this.
       if ((first & OPEN) === 0) link.closed(stream)
       else link.reset(stream, CANCEL)

@@ -8,10 +8,12 @@ const { clearInterval, clearTimeout, setInterval, setTimeout } = require('node:t
 const { MAX_DELAY } = require('../delays.js')
 const { Deadlines } = require('../rpc/deadlines.js')
 const { Balancer } = require('./balancer.js')
+const { register, unregister } = require('./channelz-registry.js')
 const { compressionOf } = require('./compression.js')
 const { connectivityState, status } = require('./constants.js')
+const { Calls, Trace } = require('./counts.js')
 const { ChannelCredentials } = require('./credentials.js')
-const { refuseMissing, unsupported } = require('./errors.js')
+const { refuseMissing } = require('./errors.js')
 const { Metadata } = require('./metadata.js')
 const { apply } = require('./method-config.js')
 const { QUEUE } = require('./picker.js')
@@ -96,6 +98,11 @@ class Channel {
       options['grpc.secondary_user_agent'],
     ]
     this.agent = agents.filter(Boolean).join(' ')
+    /** What channelz tells. */
+    this.counts = new Calls()
+    this.trace = new Trace()
+    this.trace.add('Channel created')
+    this.channelz = register('channel', this.getTarget(), this, options)
   }
 
   getTarget() {
@@ -133,6 +140,7 @@ class Channel {
     if (this.state === SHUTDOWN) return
     this.picker = QUEUE
     this.become(SHUTDOWN)
+    unregister(this.channelz)
     this.balancer.stop()
     clearTimeout(this.idleTimer)
     for (const call of this.pending) call.fail(status.UNAVAILABLE, 'Channel closed before call started')
@@ -140,7 +148,7 @@ class Channel {
   }
 
   getChannelzRef() {
-    throw unsupported('channelz (Channel.getChannelzRef)')
+    return this.channelz
   }
 
   /** A call whose messages are bytes. */
@@ -157,6 +165,7 @@ class Channel {
   become(state) {
     if (this.state === state) return
     this.state = state
+    this.trace.add(`Connectivity state change to ${connectivityState[state]}`)
     for (const watcher of [...this.watchers]) {
       this.watchers.delete(watcher)
       clearTimeout(watcher.timer)

@@ -81,6 +81,7 @@ class ClientCall {
     this.scope = new CallScope()
     this.channel = channel
     channel.active++
+    if (this.isWhole) channel.counts.began()
     this.method = method
     this.fields = fieldsOf(metadata)
     const { compression } = channel
@@ -109,7 +110,8 @@ class ClientCall {
     this.expires = Infinity
     this.link = null
     this.stream = 0
-    /** Who is told how the attempt ends, or null for nobody. */
+    /** Who are told how the attempt ends, or null for nobody: what counts the server's calls, and who wants to know. */
+    this.attempted = null
     this.watcher = null
     this.over = false
     /** Something has come of the response. */
@@ -193,8 +195,7 @@ class ClientCall {
     this.stream = stream
     this.sent = true
     this.isVouchedFor = false
-    const { watch } = this.channel.picker
-    if (watch !== null) this.watcher = watch.of(link)
+    this.count(link)
     if (this.expires !== Infinity) link.deadlines.add(this.expires)
     if (isFramed && message !== undefined) native.grpcWrite(link.id, stream, FRAMES | END, message, message.length)
     this.outbox?.onDrained()
@@ -218,16 +219,31 @@ class ClientCall {
     this.channel.begin(this)
   }
 
-  /** An attempt has ended. */
-  watched(code) {
-    const { watcher } = this
+  /** An attempt begins. */
+  count(link) {
+    const { traffic, owner } = link
+    traffic.started++
+    traffic.lastLocal = now()
+    if (this.message !== undefined) traffic.send(1)
+    this.attempted = owner.counts
+    owner.counts.began()
+    const { watch } = this.channel.picker
+    if (watch !== null) this.watcher = watch.of(link)
+  }
+
+  /** It has ended. */
+  counted(code) {
+    const { attempted, watcher } = this
+    if (attempted === null) return
+    this.attempted = null
     this.watcher = null
+    attempted.ended(code)
     watcher?.ended(code)
   }
 
   /** There is no connection, or none any more. */
   unplaced(end) {
-    this.watched(end.code)
+    this.counted(end.code)
     if (this.over || this.policy?.takes(this, end)) return
     this.fail(end.code, end.details, end.metadata)
   }
@@ -370,7 +386,7 @@ class ClientCall {
     if (code === REFUSED_STREAM && !this.begun) this.sent = this.previous > 0
     if (code === REFUSED_STREAM && this.isRepeatable && this.refused < (draining ? MAX_UNSEEN : MAX_REFUSED)) {
       this.refused++
-      this.watched(status.UNAVAILABLE)
+      this.counted(status.UNAVAILABLE)
       return this.repeat()
     }
     // Why it is refused is said by what the server has ended the connection with.
@@ -399,9 +415,9 @@ class ClientCall {
   /** The call ends here. It is told by itself, when whoever ends it has gone on: often several end together, and what one caller throws is no other's. */
   fail(code, details, metadata = new Metadata()) {
     if (this.over) return
-    this.watched(code)
+    this.counted(code)
     this.leave()
-    this.settle()
+    this.settle(code)
     this.scope.emitDestroy()
     this.scope.defer(process.nextTick, () => this.tell({ code, details, metadata }))
   }
@@ -414,7 +430,7 @@ class ClientCall {
 
   /** The server has ended the call. */
   end(end) {
-    if (this.watcher !== null) this.watched(end.code)
+    this.counted(end.code)
     if (this.over || this.policy?.takes(this, end)) return
     const { throttle } = this.channel
     if (throttle !== null && end.code === status.OK) throttle.succeeded()
@@ -431,13 +447,14 @@ class ClientCall {
 
   finish(end) {
     if (this.over) return
-    this.settle()
+    this.settle(end.code)
     this.scope.emitDestroy()
     this.tell(end)
   }
 
-  settle() {
+  settle(code) {
     this.over = true
+    if (this.isWhole) this.channel.counts.ended(code)
     this.channel.ended()
     this.expires = Infinity
     this.message = undefined
@@ -455,6 +472,9 @@ class ClientCall {
     view.emit('status', end)
   }
 }
+
+/** An attempt of one is none. */
+ClientCall.prototype.isWhole = true
 
 /** The end of a call with one response, for whoever waits for that. */
 function answer(callback, end, responded, response) {

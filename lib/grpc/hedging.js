@@ -55,6 +55,7 @@ class Attempt extends ClientCall {
   }
 
   end(end) {
+    this.counted(end.code)
     if (this.over) return
     if (this.hedging.takes(this, end)) this.settle()
     else this.hedging.choose(this).end(end)
@@ -62,16 +63,20 @@ class Attempt extends ClientCall {
 
   fail(code, details, metadata = new Metadata()) {
     if (this.over) return
+    this.counted(code)
     this.leave()
     if (this.hedging.takes(this, { code, details, metadata })) this.settle()
     else this.hedging.choose(this).fail(code, details, metadata)
   }
 
   discard() {
+    this.counted(status.CANCELLED)
     this.leave()
     this.settle()
   }
 }
+
+Attempt.prototype.isWhole = false
 
 class Hedging {
   constructor(call, policy) {
@@ -171,6 +176,9 @@ class Hedging {
     call.previous = attempt.previous
     call.http = attempt.http
     call.encoding = attempt.encoding
+    call.attempted = attempt.attempted
+    call.watcher = attempt.watcher
+    attempt.attempted = null
     if (link !== null && link.calls.get(stream) === attempt) link.calls.set(stream, call)
     if (this.sent !== null) {
       call.outbox = attempt.outbox

@@ -306,6 +306,8 @@ export interface CommonOptions {
   'grpc.keepalive_time_ms'?: number
   /** Milliseconds in which a ping must be answered: 20,000. */
   'grpc.keepalive_timeout_ms'?: number
+  /** 0: channelz does not tell of it. */
+  'grpc.enable_channelz'?: number
   /** Bytes that the peer may send on a stream before they are taken: 256 KiB. */
   'grpc-node.flow_control_window'?: number
 }
@@ -673,6 +675,13 @@ export interface ChannelInterface {
   ): CallStream
 }
 
+/** What channelz knows something by. */
+export interface ChannelzRef {
+  kind: 'channel' | 'server'
+  id: number
+  name: string
+}
+
 /** Calls to a target: connections are made with the first call, and again when they are lost. */
 export class Channel implements ChannelInterface {
   constructor(target: string, credentials: ChannelCredentials, options?: Partial<ChannelOptions>)
@@ -688,6 +697,7 @@ export class Channel implements ChannelInterface {
     parentCall?: any,
     propagateFlags?: number | null,
   ): CallStream
+  getChannelzRef(): ChannelzRef
 }
 
 // --- names
@@ -786,6 +796,11 @@ export const experimental: {
   statusOrFromError<T>(error: Partial<StatusObject> & { code: status; details: string }): StatusOr<T>
   uriToString(uri: GrpcUri): string
   splitHostPort(path: string): HostPort | null
+  /** Another service for `addAdminServicesToServer`. */
+  registerAdminService(
+    getServiceDefinition: () => ServiceDefinition,
+    getHandlers: () => UntypedServiceImplementation,
+  ): void
   /** Says something to the logger. */
   log(severity: logVerbosity, ...args: unknown[]): void
 }
@@ -979,6 +994,7 @@ export class Server {
   drain(port: string, graceTime: number): void
   /** For connections that come another way than to a port. */
   createConnectionInjector(credentials: ServerCredentials): ConnectionInjector
+  getChannelzRef(): ChannelzRef
   /** @deprecated A server serves when it is bound. */
   start(): void
   /** Takes no more calls, and calls back when those that there are have ended. */
@@ -1025,6 +1041,15 @@ export class ServerMetricRecorder {
 export function setLogger(logger: Partial<Pick<Console, 'error' | 'info' | 'debug'>>): void
 /** What is logged: errors only, unless `GRPC_VERBOSITY` says otherwise. At `INFO`, what handlers have thrown. */
 export function setLogVerbosity(verbosity: logVerbosity): void
+
+// --- channelz
+
+/** The service `grpc.channelz.v1.Channelz`, for servers and clients; 64-bit numbers are text, as with `@grpc/proto-loader`'s `longs: String`. */
+export function getChannelzServiceDefinition(): ServiceDefinition
+/** What answers for it: it tells of the channels, servers and connections of this process. */
+export function getChannelzHandlers(): UntypedServiceImplementation
+/** Adds channelz, and what `experimental.registerAdminService` was given, to a server of ours, or of `@grpc/grpc-js`. */
+export function addAdminServicesToServer(server: AnyServer): void
 
 // --- health checking and reflection
 

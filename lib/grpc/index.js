@@ -7,6 +7,7 @@ const { Channel } = require('./channel.js')
 const { Client } = require('./client.js')
 const { compressionAlgorithms, connectivityState, logVerbosity, propagate, status } = require('./constants.js')
 const { FileWatcherCertificateProvider } = require('./certificate-provider.js')
+const channelz = require('./channelz.js')
 const { ChannelCredentials, ServerCredentials, ...madeCredentials } = require('./credentials.js')
 const { loadPackageDefinition, makeClientConstructor } = require('./definition.js')
 const health = require('./health.js')
@@ -47,6 +48,7 @@ const experimental = {
   uriToString,
   splitHostPort,
   log,
+  registerAdminService: channelz.registerAdminService,
 }
 
 module.exports = {
@@ -81,6 +83,9 @@ module.exports = {
   setLogger,
   setLogVerbosity,
   ServerMetricRecorder,
+  getChannelzServiceDefinition: channelz.getChannelzServiceDefinition,
+  getChannelzHandlers: channelz.getChannelzHandlers,
+  addAdminServicesToServer: channelz.addAdminServicesToServer,
   health,
   reflection,
 }

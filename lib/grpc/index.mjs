@@ -32,6 +32,9 @@ export const {
   setLogger,
   setLogVerbosity,
   ServerMetricRecorder,
+  getChannelzServiceDefinition,
+  getChannelzHandlers,
+  addAdminServicesToServer,
   health,
   reflection,
 } = grpc

@@ -5,6 +5,7 @@
 const net = require('../net')
 const { native } = require('../engine.js')
 const { systemError } = require('../errors.js')
+const { register, unregister } = require('./channelz-registry.js')
 
 /** The near end of a pair of sockets, of which the far end is a stream's: what comes on one of them goes to the other. */
 function carried(stream) {
@@ -29,7 +30,7 @@ function peerOf({ remoteAddress: address, remotePort: port }) {
   return port === undefined ? address : `${address}:${port}`
 }
 
-/** What `Server.createConnectionInjector` gives. `accept(injector, id)` makes a link of the connection `id`, if it can. */
+/** What `Server.createConnectionInjector` gives. `accept(injector, id, peer)` serves the connection `id`. */
 class ConnectionInjector {
   #accept
   #ended = false
@@ -40,6 +41,7 @@ class ConnectionInjector {
     this.interceptors = [...credentials._getInterceptors(), ...server.interceptors]
     this.links = new Set()
     this.#accept = accept
+    this.channelz = register('socket', 'injector', this, server.options)
     credentials._hold()
     server.injectors.add(this)
   }
@@ -48,8 +50,7 @@ class ConnectionInjector {
   injectConnection(stream) {
     if (stream.destroyed) return
     if (this.#ended) return stream.destroy()
-    const link = this.#accept(this, carried(stream))
-    if (link !== null) link.peer = peerOf(stream)
+    this.#accept(this, carried(stream), peerOf(stream))
   }
 
   /** Ends the connections that there are, with their calls in so many milliseconds at most. */
@@ -62,6 +63,7 @@ class ConnectionInjector {
     if (this.#ended) return
     this.#ended = true
     this.credentials._release()
+    unregister(this.channelz)
     this.server.injectors.delete(this)
     for (const link of this.links) link.drain()
   }

@@ -10,7 +10,9 @@ const { native } = require('../engine.js')
 const { systemError } = require('../errors.js')
 const { EOF, ECANCELED } = require('../constants.js').errno
 const { Deadlines } = require('../rpc/deadlines.js')
+const { register, unregister } = require('./channelz-registry.js')
 const { MAX_RECEIVE } = require('./constants.js')
+const { Traffic } = require('./counts.js')
 const { Unread } = require('./inbox.js')
 require('./batch.js')
 
@@ -49,6 +51,9 @@ class Link extends Base {
     this.held = Math.min(Math.max(HELD, 4 * this.maxReceive), UNLIMITED)
     this.unread = new Unread(this.held)
     this.peer = undefined
+    /** What channelz tells, once it speaks. */
+    this.traffic = new Traffic()
+    this.channelz = null
     /** Asks whether the peer is there. */
     this.keepalive = undefined
     this.probed = undefined
@@ -75,6 +80,7 @@ class Link extends Base {
       this.held,
       headers,
     )
+    this.channelz = register('socket', this.getPeer(), this, options)
     if (status < 0) this.lose(systemError(status, 'read'))
     else this.keepAlive()
   }
@@ -134,6 +140,7 @@ class Link extends Base {
   probe() {
     if (this.closing) return
     if (this.calls.size === 0 && !this.keepaliveAlways) return this.keepalive.refresh()
+    this.traffic.pings++
     this.ping()
     this.probed = setTimeout(() => this.onSilent(), this.keepaliveTimeout).unref()
   }
@@ -238,6 +245,7 @@ class Link extends Base {
 
   onClose() {
     super.onClose()
+    unregister(this.channelz)
     clearTimeout(this.lingering)
     clearTimeout(this.keepalive)
     clearTimeout(this.probed)

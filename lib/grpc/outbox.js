@@ -92,6 +92,7 @@ class Outbox {
     const sent = native.grpcWrite(link.id, stream, ends ? FRAMES | END : FRAMES, frames, length)
     // Of a stream that is over with this, the end is on its way to us, and its call is told by that.
     if (sent >= 0 && (sent & (ALL | CLOSED)) === 0) this.blocked = true
+    if (messages.length > 0) link.traffic.send(messages.length)
   }
 
   keep(messages, length) {

@@ -176,6 +176,10 @@ class OutlierDetection {
     this.policies.connect()
   }
 
+  subchannels() {
+    return this.policies.subchannels()
+  }
+
   reconsider() {
     this.policies.reconsider()
   }

@@ -99,6 +99,10 @@ class PickFirst {
     if (this.state === IDLE && this.addresses !== null) this.start()
   }
 
+  subchannels() {
+    return new Set(this.picked === null ? this.tried : [this.picked, ...this.tried])
+  }
+
   reconsider() {
     if (this.picked !== null) this.tell()
   }

@@ -3,7 +3,7 @@
 // Policies by the names that service configs have for them.
 //
 // new Policy(helper): `helper` has `take(address)`, which gives a subchannel, `isHealthy(address)`, `update(state, picker)` and `resolve()`.
-// `resolved(endpoints, config, note)` says whether that is of use; `unresolved(status)`, `connect()`, `reconsider()` when it has become otherwise which
+// `subchannels()` are those that it has; `resolved(endpoints, config, note)` says whether that is of use; `unresolved(status)`, `connect()`, `reconsider()` when it has become otherwise which
 // addresses are healthy, `destroy()`. `Policy.read(config)` gives its config, and throws what is wrong with it.
 
 const policies = new Map()

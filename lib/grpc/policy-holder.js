@@ -59,6 +59,11 @@ class PolicyHolder {
     return child.policy
   }
 
+  /** Those that are in use. */
+  *subchannels() {
+    for (const child of [this.current, this.next]) if (child !== null) yield* child.policy.subchannels()
+  }
+
   connect() {
     this.current?.policy.connect()
     this.next?.policy.connect()

@@ -113,6 +113,10 @@ class RoundRobin {
 
   connect() {}
 
+  *subchannels() {
+    for (const { first } of this.leaves) yield* first.subchannels()
+  }
+
   reconsider() {
     for (const { first } of this.leaves) first.reconsider()
   }

@@ -45,6 +45,8 @@ class ServerCall {
     this.deadline = Infinity
     this.begun = false
     this.over = false
+    /** The status that was said, if any. */
+    this.code = status.CANCELLED
     /** The caller sends no more. */
     this.halfClosed = false
     this.notified = false
@@ -236,7 +238,11 @@ class ServerCall {
     if (sent < 0) {
       this.begun = true
       this.sendStatus(failure(status.INTERNAL, 'Internal server error'))
-    } else this.finished(sent)
+    } else {
+      this.code = status.OK
+      link.traffic.send(1)
+      this.finished(sent)
+    }
   }
 
   respondFramed(bytes, metadata) {
@@ -273,12 +279,14 @@ class ServerCall {
     let sent = native.grpcFinish(link.id, stream, bits, number, String(details ?? ''), this.trailersOf(metadata))
     // Some metadata are none; who waits must hear of the end all the same.
     if (sent < 0) sent = native.grpcFinish(link.id, stream, bits, number, String(details ?? ''), '')
+    this.code = number
     this.finished(sent)
   }
 
   /** The end was said: `sent` is what became of it. */
   finished(sent) {
     this.over = true
+    this.link.traffic.succeeded++
     if (sent < 0 || (sent & CLOSED) !== 0) this.link.closed(this.stream)
     else if ((sent & ALL) !== 0) this.release()
     this.quit()
@@ -303,6 +311,7 @@ class ServerCall {
   }
 
   quit() {
+    this.link.server.counts.ended(this.code)
     this.expires = Infinity
     this.inbox?.drop()
     this.outbox?.stop()

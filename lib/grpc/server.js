@@ -7,18 +7,21 @@ const { clearTimeout, setTimeout } = require('node:timers')
 const { MAX_DELAY } = require('../delays.js')
 const net = require('../net')
 const { native } = require('../engine.js')
+const { now } = require('../rpc/tick.js')
 const { logVerbosity, status } = require('./constants.js')
+const { register, unregister } = require('./channelz-registry.js')
 const { compressionOf } = require('./compression.js')
+const { Calls, Trace } = require('./counts.js')
 const { ServerCredentials } = require('./credentials.js')
 const { definitionOf } = require('./definition.js')
-const { refuseMissing, unsupported } = require('./errors.js')
+const { refuseMissing } = require('./errors.js')
 const { ConnectionInjector } = require('./injector.js')
 const { Link } = require('./link.js')
 const { log } = require('./logging.js')
 const { createResolver, parseTarget } = require('./resolver.js')
 const { ServerCall } = require('./server-call.js')
 const { ListenedServerCall } = require('./server-interceptors.js')
-const { splitHostPort, uriToString } = require('./uri.js')
+const { hostPort, splitHostPort, uriToString } = require('./uri.js')
 require('./resolver-dns.js')
 
 const NO_ERROR = 0
@@ -112,11 +115,17 @@ class ServerLink extends Link {
 
   /** Returns whether something of the program's has heard of the call. */
   onCall(stream, method, path, timeout, text) {
-    const handler = this.server.numbered[method]
+    const { traffic, server } = this
+    traffic.started++
+    traffic.lastRemote = now()
+    server.counts.began()
+    const handler = server.numbered[method]
     if (handler === undefined) {
-      const { code, details } = unimplemented(method === 0 ? path : this.server.pathOf(method))
+      const { code, details } = unimplemented(method === 0 ? path : server.pathOf(method))
       native.grpcFinish(this.id, stream, 0, code, details, '')
       native.grpcReset(this.id, stream, 0)
+      traffic.succeeded++
+      server.counts.ended(code)
       return false
     }
     const { interceptors } = this.acceptor
@@ -166,20 +175,20 @@ function acceptanceOf(credentials) {
   }
 }
 
-/** Serves a connection that has come by an acceptor or an injector; its link, or null where it cannot be served. */
-function accept(acceptor, id) {
+/** Serves a connection that has come by an acceptor or an injector, if it can; `peer` is who that is, where the connection does not say it. */
+function accept(acceptor, id, peer) {
   const { server, credentials } = acceptor
   const tls = acceptanceOf(credentials)
   if (tls === undefined) {
     native.close(id, false)
     acceptor.left()
-    return null
+    return
   }
   const link = tls === null ? new ServerLink(id, server, acceptor) : tls.link(ServerLink, id, server, acceptor)
+  link.peer = peer
   acceptor.links.add(link)
   server.links.add(link)
   link.attach()
-  return link
 }
 
 /** Listens as `net.Server` does, cluster included. */
@@ -203,6 +212,8 @@ class Acceptor extends net.Server {
   }
 }
 
+const placeOf = (address) => (typeof address === 'string' ? address : hostPort(address.address, address.port))
+
 /** Paths by the numbers that Rust has for them. */
 const paths = []
 
@@ -223,6 +234,11 @@ class Server {
     this.shutdown = false
     this.started = false
     this.waiting = []
+    /** What channelz tells. */
+    this.counts = new Calls()
+    this.trace = new Trace()
+    this.trace.add('Server created')
+    this.channelz = register('server', '', this, options)
   }
 
   pathOf(number) {
@@ -353,10 +369,12 @@ class Server {
       acceptor.removeAllListeners('error')
       // What cannot be accepted is no one's call.
       acceptor.on('error', () => {})
+      acceptor.channelz = register('socket', placeOf(acceptor.address()), acceptor, this.options)
       bound.acceptors.add(acceptor)
       this.acceptors.add(acceptor)
       acceptor.once('close', () => {
         credentials._release()
+        unregister(acceptor.channelz)
         this.acceptors.delete(acceptor)
         this.settled()
       })
@@ -445,6 +463,7 @@ class Server {
   /** Tells those who wait for the end, when it is there. */
   settled() {
     if (!this.shutdown || this.links.size > 0 || this.acceptors.size > 0) return
+    unregister(this.channelz)
     for (const callback of this.waiting.splice(0)) process.nextTick(callback)
   }
 
@@ -459,7 +478,7 @@ class Server {
   }
 
   getChannelzRef() {
-    throw unsupported('channelz (Server.getChannelzRef)')
+    return this.channelz
   }
 }
 

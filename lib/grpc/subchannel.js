@@ -8,8 +8,10 @@ const { native } = require('../engine.js')
 const { systemError } = require('../errors.js')
 const { Backoff } = require('./backoff.js')
 const { ClientLink } = require('./client-link.js')
+const { register, unregister } = require('./channelz-registry.js')
 const { connectivityState } = require('./constants.js')
-const { uriToString } = require('./uri.js')
+const { Calls, Trace } = require('./counts.js')
+const { hostPort, uriToString } = require('./uri.js')
 
 const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE, SHUTDOWN } = connectivityState
 
@@ -36,6 +38,12 @@ class Subchannel {
     /** Milliseconds between pings: more than the options say if the server has wanted that. */
     this.keepaliveTime = options['grpc.keepalive_time_ms'] ?? -1
     if (this.keepaliveTime > 0) this.keepaliveTime = Math.max(this.keepaliveTime, pool.calmed.get(key) ?? 0)
+    /** What channelz tells. */
+    this.counts = new Calls()
+    this.trace = new Trace()
+    this.trace.add('Subchannel created')
+    const { path, host, port } = address
+    this.channelz = register('subchannel', path ?? hostPort(host, port), this, options)
   }
 
   /** Connects, as soon as it may; it never fails at once. */
@@ -66,6 +74,7 @@ class Subchannel {
   become(state) {
     if (this.state === state) return
     this.state = state
+    this.trace.add(`Connectivity state change to ${connectivityState[state]}`)
     for (const listener of [...this.listeners]) if (this.listeners.has(listener)) listener(this, state)
   }
 
@@ -124,6 +133,7 @@ class Subchannel {
   release() {
     if (--this.references > 0) return
     this.pool.delete(this)
+    unregister(this.channelz)
     this.backoff.reset()
     this.listeners.clear()
     this.state = SHUTDOWN

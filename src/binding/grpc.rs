@@ -160,6 +160,14 @@ pub fn register(functions: &mut Functions<Engine>) {
         Ok(sent.is_some())
     });
     functions.add("grpcGoaway", goaway);
+    // (id): what [`Session::state`](crate::http2::Session::state) says
+    functions.add("grpcState", |engine, args| {
+        let env = args.env();
+        Ok(engine.state(args.uint(0)?, |grpc: &mut Connection| {
+            let state = grpc.session.http2().state();
+            env.array(&state.map(|number| env.number(number.into())))
+        }))
+    });
     functions.add("grpcLimitPings", limit_pings);
     functions.add_with(&grpc, "grpcDecode", |grpc, _, args| {
         let text = &mut *grpc.protocol.fields.borrow_mut();
