@@ -14,7 +14,7 @@ const { test } = require('node:test')
 const { promisify } = require('node:util')
 const { protobuf } = require('../..')
 const { usage } = require('../../lib/engine.js')
-const { grpc, loader, missing, service, serve, bind, connect, outcome } = require('./support.js')
+const { grpc, loader, peer, missing, service, serve, bind, connect, outcome } = require('./support.js')
 
 const { status } = grpc
 const index = JSON.stringify(path.resolve(__dirname, '../../lib/grpc'))
@@ -647,6 +647,19 @@ test('a port that is taken, and one that was', async (t) => {
   server.unbind(`127.0.0.1:${port}`)
   const client = connect(t, grpc, port)
   await assert.rejects(one(client, 'x'), { code: status.UNAVAILABLE })
+})
+
+test('ports that the system finds are different ones, whoever asks for them at a time', { skip: missing }, async (t) => {
+  for (const module of [grpc, peer]) {
+    const { port, server } = await serve(t, module, { one: ({ request }, callback) => callback(null, request) })
+    const ports = await Promise.all([1, 2, 3].map(() => bind(module, server)))
+    assert.equal(new Set([port, ...ports]).size, 4)
+    for (const found of ports) assert.equal(await one(connect(t, grpc, found), 'x'), 'x')
+  }
+  const other = new grpc.Server()
+  const cancelled = assert.rejects(bind(grpc, other), /cancelled/)
+  other.forceShutdown()
+  await cancelled
 })
 
 test('a method that is taken away', async (t) => {

@@ -214,6 +214,9 @@ class Acceptor extends net.Server {
 
 const placeOf = (address) => (typeof address === 'string' ? address : hostPort(address.address, address.port))
 
+/** Whether a target leaves the port to the system. */
+const isFound = ({ scheme, path }) => !scheme.startsWith('unix') && splitHostPort(path)?.port === 0
+
 /** Paths by the numbers that Rust has for them. */
 const paths = []
 
@@ -315,9 +318,11 @@ class Server {
     } catch (error) {
       return process.nextTick(callback, error, 0)
     }
-    const bound = { name: port, credentials, acceptors: new Set(), number: undefined, callbacks: [callback] }
+    // A port that is to be found is another one each time, and has its name when it is.
+    const name = isFound(target) ? Symbol(port) : port
+    const bound = { name, text: port, credentials, acceptors: new Set(), number: undefined, callbacks: [callback] }
     bound.cancelled = false
-    this.ports.set(port, bound)
+    this.ports.set(name, bound)
     resolve(target, (error, places) => {
       if (error !== null) this.unbound(bound, error)
       else this.listenAll(bound, places)
@@ -351,7 +356,7 @@ class Server {
     if (places[0].port === 0) {
       // It is known by the port that it has got.
       this.ports.delete(bound.name)
-      bound.name = bound.name.replace(/:0$/, `:${bound.number}`)
+      bound.name = bound.text.replace(/:0$/, `:${bound.number}`)
       this.ports.set(bound.name, bound)
     }
     for (const callback of bound.callbacks.splice(0)) process.nextTick(callback, null, bound.number)
@@ -389,7 +394,7 @@ class Server {
   }
 
   boundAt(port) {
-    if (splitHostPort(parseTarget(port).path)?.port === 0) throw new Error(`Cannot unbind port 0`)
+    if (isFound(parseTarget(port))) throw new Error(`Cannot unbind port 0`)
     return this.ports.get(port)
   }
 
