@@ -8,7 +8,7 @@
 const { Buffer } = require('node:buffer')
 const { native, ownerOf, shared } = require('../engine.js')
 const { runTicks } = require('../ticks.js')
-const { enterBatch, leaveBatch } = require('../rpc/tick.js')
+const { enterBatch, leaveBatch, now } = require('../rpc/tick.js')
 const constants = require('../constants.js')
 
 /** The code of HTTP/2 for what is not needed any more. */
@@ -31,12 +31,15 @@ function onGrpc(count, text, body) {
       words[CURSOR] = event + 1
       const at = FIRST + event * WORDS
       const id = words[at + ID]
-      if (last !== id) {
+      const isOther = last !== id
+      if (isOther) {
         if (last !== -1) runTicks()
         last = id
       }
       const link = ownerOf(id)
-      if (link !== undefined && !link.closing) handle(link, at, text, body)
+      if (link === undefined || link.closing) continue
+      if (isOther) link.traffic.heard = now()
+      handle(link, at, text, body)
     }
   } finally {
     leaveBatch()

@@ -49,6 +49,8 @@ class Traffic {
     this.lastSent = -1
     this.lastReceived = -1
     this.pings = 0
+    /** When something has come: read once for all of it. */
+    this.heard = -1
   }
 
   send(count) {
@@ -58,7 +60,7 @@ class Traffic {
 
   receive() {
     this.received++
-    this.lastReceived = now()
+    this.lastReceived = this.heard
   }
 }
 
