@@ -649,7 +649,9 @@ test('a port that is taken, and one that was', async (t) => {
   await assert.rejects(one(client, 'x'), { code: status.UNAVAILABLE })
 })
 
-test('ports that the system finds are different ones, whoever asks for them at a time', { skip: missing }, async (t) => {
+test('ports that the system finds are different ones, whoever asks for them at a time', {
+  skip: missing,
+}, async (t) => {
   for (const module of [grpc, peer]) {
     const { port, server } = await serve(t, module, { one: ({ request }, callback) => callback(null, request) })
     const ports = await Promise.all([1, 2, 3].map(() => bind(module, server)))

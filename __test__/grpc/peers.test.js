@@ -254,7 +254,8 @@ test('an answer that has come is heard, though the request ends before it is', a
     const call = client.chat()
     call.resume()
     call.write('x')
-    hold(() => call.end())
-    await assert.rejects(once(call, 'status'), { code: grpc.status.NOT_FOUND, details: 'nothing' })
+    const over = assert.rejects(once(call, 'status'), { code: grpc.status.NOT_FOUND, details: 'nothing' })
+    await hold(() => call.end())
+    await over
   }
 })

@@ -905,6 +905,8 @@ test('nothing is left of sessions', async () => {
 test('an answer that has come is heard, though the request ends before it is', async (t) => {
   const { port, hold } = await early(t, { trailers: { last: 'x' } })
   const client = ours.connect(`http://127.0.0.1:${port}`)
+  // Its server is gone first.
+  client.on('error', () => {})
   t.after(() => client.destroy())
   await once(client, 'remoteSettings')
   for (let round = 0; round < 10; round++) {
@@ -913,8 +915,9 @@ test('an answer that has come is heard, though the request ends before it is', a
     for (const event of ['response', 'trailers', 'end']) request.on(event, () => seen.push(event))
     request.resume()
     request.write('x')
-    hold(() => request.end())
-    await once(request, 'close')
+    const over = once(request, 'close')
+    await hold(() => request.end())
+    await over
     assert.deepEqual(seen, ['response', 'trailers', 'end'])
   }
 })

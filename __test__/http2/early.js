@@ -6,6 +6,7 @@
 const http2 = require('node:http2')
 const { isMainThread, parentPort, Worker, workerData } = require('node:worker_threads')
 const { once } = require('node:events')
+const { setImmediate: turn } = require('node:timers/promises')
 
 if (!isMainThread) {
   const { ended, fields, trailers } = workerData
@@ -34,10 +35,13 @@ async function early(t, { fields = {}, trailers = {} } = {}) {
   t.after(() => worker.terminate())
   const [port] = await once(worker, 'message')
   let round = 0
-  const hold = (end) => {
-    worker.once('message', end)
+  const hold = async (end) => {
+    const told = once(worker, 'message').then(end)
     // What was written leaves before the loop waits: the second turn is behind that.
-    setImmediate(() => setImmediate(() => Atomics.wait(ended, 0, round++)))
+    await turn()
+    await turn()
+    Atomics.wait(ended, 0, round++)
+    await told
   }
   return { port, hold }
 }
