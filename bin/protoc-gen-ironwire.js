@@ -1,17 +1,17 @@
 #!/usr/bin/env node
 'use strict'
 
-// The plugin for protoc and buf: for each file a module and its declarations, `a/b.proto` to `a/b_pb.js` and `a/b_pb.d.ts`.
+// The plugin for protoc and buf. For each file it writes a module and its declarations: `a/b_pb.js` and `a/b_pb.d.ts` for `a/b.proto`.
 //
 //   protoc --ironwire_out=out --ironwire_opt=module=esm,enums=string person.proto
 //
-// Options are those of `protobuf.load()`, and `module`; a module has with it whatever its file imports.
+// The options are those of `protobuf.load()`, and `module` and `extension`. A module contains everything that its file imports.
 
 const fs = require('node:fs')
 const process = require('node:process')
 const { protobuf } = require('..')
 
-/** Files are passed on as they came, so they are bytes here. */
+/** The plugin's protocol. Files are passed on unchanged, so they are bytes here. */
 const { Request, Response, File, Files } = protobuf.parse(`
   syntax = "proto2";
   message Request { repeated string file_to_generate = 1; optional string parameter = 2; repeated bytes proto_file = 15; }
@@ -34,7 +34,7 @@ const EDITIONS = [998, 1001]
 const FLAGS = { camelCase: true, oneofs: true, unknownFields: true }
 const WORDS = new Set(['int64', 'enums', 'timestamps', 'durations', 'module', 'extension'])
 
-/** `module=esm,camel_case,enums=string` as options. */
+/** Parses `module=esm,camel_case,enums=string` into options. */
 function options(parameter = '') {
   const all = {}
   for (const part of parameter.split(',').filter((text) => text !== '')) {
@@ -54,7 +54,7 @@ function closure(name, files) {
   const found = new Map()
   const visit = (wanted) => {
     const file = files.get(wanted)
-    // What is not there is built in, or said to be missing.
+    // A file that protoc did not pass is built in, or the compiler reports it as missing.
     if (file === undefined || found.has(wanted)) return
     file.dependency.forEach(visit)
     found.set(wanted, file.bytes)
@@ -63,7 +63,7 @@ function closure(name, files) {
   return Files.encode({ file: [...found.values()] })
 }
 
-/** Modules by how they are called, and their declarations. */
+/** The extension of the declarations for each extension of modules. */
 const EXTENSIONS = { '.js': '.d.ts', '.mjs': '.d.mts', '.cjs': '.d.cts' }
 
 function generate({ file_to_generate: names, parameter, proto_file: protoFiles }) {
@@ -92,12 +92,12 @@ function answer(input) {
   try {
     return { ...about, file: generate(Request.decode(input)) }
   } catch (error) {
-    // protoc shows it as what its user did wrong.
+    // protoc shows this text to its user.
     return { ...about, error: error.message }
   }
 }
 
-// A reader that has gone needs no message.
+// If protoc has gone, nobody can read a message.
 process.stdout.on('error', () => {
   process.exitCode = 1
 })
