@@ -1,6 +1,6 @@
 'use strict'
 
-// The talking side of examples/net/one-way/server.js: three words, then goodbye.
+// The client of examples/net/one-way/server.js. It sends three words and ends the connection.
 
 const { net } = require('ironwire')
 
