@@ -115,6 +115,12 @@ point.decodeColumns(Buffer.alloc(4), { into: point.decodeColumns(Buffer.alloc(4)
 point.decodeMany(Buffer.alloc(4), { count: 1 })[0].x satisfies number
 String(point.describe()) satisfies string
 point.dump(Buffer.alloc(4)) satisfies string
+const choices = new Map([
+  [1, 'u8'],
+  [2, 'u16be'],
+] as const)
+codec.layout([['kind', 'u8'], { name: 'value', switch: 'kind', cases: choices }]).decode(Buffer.alloc(2))
+  .value satisfies number
 // @ts-expect-error: there is no such option
 codec.layout('struct A { u8 a; }', { order: 'be' })
 codec.layout<{ a: number }>('struct A { u8 a; }').decode(Buffer.alloc(1)).a satisfies number
