@@ -100,6 +100,13 @@ test('what is no target is refused, and what would be one is said', () => {
   assert.throws(() => rpc.connect([]), { message: /must name one address at least/ })
   assert.throws(() => rpc.connect(['a:1', 'registry://b/c']), { message: /'target\[1\]' must be one place/ })
   assert.throws(() => rpc.connect([{ host: 'a', port: 1, weight: -1 }]), { message: /target\[0\]\.weight/ })
+  for (const given of [
+    { address: 'a:1', priority: 1 },
+    { address: 'a:1', host: 'b' },
+    { host: 'a', port: 1, priority: 1 },
+  ]) {
+    assert.throws(() => rpc.connect([given]), { code: 'IRONWIRE_UNKNOWN_OPTION', message: /target\[0\]\./ })
+  }
   assert.throws(() => rpc.connectRegistry('registry://host:1/echo'), { message: /must name a registry/ })
   assert.throws(() => rpc.connectRegistry('host:1'), { message: /must name a registry/ })
   assert.throws(() => rpc.connectRegistry('etcd://host:1/echo'), { message: /must name a registry/ })

@@ -213,6 +213,15 @@ const resolver: rpc.Resolver = {
   },
 }
 rpc.connect(resolver).stats.hedges satisfies number
+const secondBest: rpc.Address = { host: 'a', port: 1, weight: 0.5, priority: 1 }
+rpc.connect({
+  resolve(update) {
+    update(null, [secondBest])
+    return { close() {} }
+  },
+})
+// @ts-expect-error: priorities are a resolver's
+rpc.connect([{ host: 'a', port: 1, priority: 1 }])
 rpc.connect(resolver).stats().ejections satisfies number
 client.stats().methods.echo?.latency.p99 satisfies number | undefined
 client.stats().methods.echo?.statuses.OK satisfies number | undefined
@@ -251,6 +260,7 @@ rpc.connect(1, { tls: { minVersion: 'TLSv1' } })
 const registrar = rpc.connectRegistry('registry://localhost')
 registrar.register('service', { port: 1, metadata: { version: '1' } }).on('registered', () => {})
 registrar.watch('service', (instances) => instances[0]?.metadata.version).close()
+registrar.on('reconnect', ({ attempt, delay, error }) => [attempt + delay, error.message])
 // @ts-expect-error: a weight is a number
 registrar.register('service', { port: 1, weight: '1' })
 
@@ -343,7 +353,7 @@ keys.call('Maintenance/Status').catch((error) => error instanceof EtcdError && (
 // @ts-expect-error: what is compared is one thing
 keys.txn({ compare: [{ key: 'a' }] })
 rpc.connect('etcd://a,b:1/service').addresses.length satisfies number
-rpc.connectRegistry('etcd://a', { username: 'a', password: 'b' }).register('service', { port: 1 })
+rpc.connectRegistry('etcd://a', { username: 'a', password: 'b', maxWatchBytes: 1 }).register('service', { port: 1 })
 
 import { grpc } from 'ironwire'
 import { Server as GrpcServer, status as grpcStatus } from 'ironwire/grpc'

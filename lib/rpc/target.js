@@ -63,6 +63,7 @@ function list(values, name) {
     const at = `${name}[${i}]`
     if (value === null || typeof value !== 'object') return { ...directTarget(value, at), ...placed({}, at) }
     const { id, weight, zone, address, servername, ...rest } = value
+    if (address !== undefined) refuseUnknown(value, ['id', 'weight', 'zone', 'address', 'servername'], at)
     return { ...directTarget(address ?? rest, at, servername), ...placed({ id, weight, zone }, at) }
   })
 }
