@@ -633,6 +633,7 @@ export class Server extends EventEmitter {
    * after `closeTimeout`. Without a callback it returns a promise.
    */
   close(callback: (error?: Error) => void): void
+  /** The same with a promise. */
   close(): Promise<void>
   /** Drops every connection at once. Calls in flight fail. */
   closeAllConnections(): void
@@ -962,12 +963,14 @@ export class Client extends EventEmitter {
    * Errors are {@link RpcError}s; their `sent` says whether the server may have seen the request.
    */
   call(method: string, body: Body | null | undefined, callback: ReplyCallback): ClientCall
+  /** The same with options. */
   call(
     method: string,
     body: Body | null | undefined,
     options: CallOptions | undefined,
     callback: ReplyCallback,
   ): ClientCall
+  /** The same with a promise. */
   call(method: string, body?: Body | null, options?: CallOptions): Promise<Buffer>
   /**
    * Calls a method with streams. By default the server streams its answer; `clientStreaming` says that the client
@@ -1000,6 +1003,7 @@ export class Client extends EventEmitter {
     requests: null | undefined,
     options: StreamCallOptions & { clientStreaming: true; serverStreaming: false },
   ): ClientStream<Body, never>
+  /** The same with a callback. */
   stream(
     method: string,
     requests: Messages<Body> | null | undefined,
@@ -1026,6 +1030,7 @@ export class Client extends EventEmitter {
    * promise.
    */
   close(callback: () => void): void
+  /** The same with a promise. */
   close(): Promise<void>
   /** Closes the client at once. Calls that have not ended fail with `IRONWIRE_RPC_CLOSED`. */
   destroy(): this
@@ -1233,6 +1238,7 @@ export interface Registry extends EventEmitter {
    * have left. Without a callback it returns a promise.
    */
   close(callback: (error?: Error) => void): void
+  /** The same with a promise. */
   close(): Promise<void>
   /** Lets the registry keep the process running, as it does from the start. */
   ref(): this
@@ -1307,6 +1313,7 @@ export interface Registration extends EventEmitter {
    * a promise.
    */
   close(callback: (error: Error | null) => void): void
+  /** The same with a promise. */
   close(): Promise<void>
   on(event: 'registered' | 'lost' | 'close', listener: () => void): this
   on(event: 'retry' | 'error', listener: (error: Error) => void): this
@@ -1328,9 +1335,11 @@ export interface RegistryClient extends EventEmitter {
   ): { close(): void }
   /** Lists all services, with the number of their instances. Without a callback it returns a promise. */
   list(callback: (error: Error | null, services: { name: string; instances: number }[]) => void): void
+  /** The same with a promise. */
   list(): Promise<{ name: string; instances: number }[]>
   /** Removes all registrations, ends all watches and closes the client. Without a callback it returns a promise. */
   close(callback: () => void): void
+  /** The same with a promise. */
   close(): Promise<void>
   /** Closes the client at once. Registrations stay until their leases expire. */
   destroy(): this
