@@ -323,6 +323,10 @@ protobuf.toModule(protobuf.parseDescriptorSet(Buffer.alloc(0), { files: ['a.prot
   module: 'esm',
 }) satisfies string
 
+protobuf.fromDescriptorSet(Buffer.alloc(0), { int64: 'bigint' })
+// @ts-expect-error: a descriptor set has its files in it
+protobuf.fromDescriptorSet(Buffer.alloc(0), { filename: 'a.proto' })
+
 import { http2 as ironHttp2 } from 'ironwire'
 import { createServer as createHttp2Server } from 'ironwire/http2'
 
