@@ -451,6 +451,8 @@ Root.fromJSON({ nested: { A: { fields: { a: { type: 'int32', id: 1 } } } } })
 descriptor.FileDescriptorSet.create({}).toJSON()
 root.toDescriptor('proto3')
 Root.fromDescriptor(new Uint8Array(0))
+Type.fromDescriptor(reflected.toDescriptor(), 'proto3').fieldsArray satisfies Field[]
+Field.fromDescriptor(descriptor.FieldDescriptorProto.create({}), 'proto3').packed satisfies boolean
 // @ts-expect-error: the parser is no part of static code's face
 $protobuf.parse
 // @ts-expect-error: a message is not encoded to bytes at once
