@@ -117,7 +117,7 @@ function tooManyCalls(method, why) {
 }
 
 function frameTooLarge(method, length, limit) {
-  const message = `The ${quoted(method)} was not sent: its frame of ${length} bytes is above the limit of ${limit}`
+  const message = `The ${quoted(method)} was not sent: its frame of ${length} bytes is above the limit of ${limit} (the peer's maxFrameBytes)`
   return new RpcError('IRONWIRE_RPC_FRAME_TOO_LARGE', message, { method })
 }
 
@@ -221,7 +221,7 @@ function remoteError(method, { origin, code, message }) {
     case Origin.ANSWER_GONE:
       return new RpcError(
         'IRONWIRE_RPC_CONNECTION_LOST',
-        `The ${quoted(method)} was answered in vain: ${message}`,
+        `The ${quoted(method)} was answered, but the answer is gone: ${message}`,
         options,
       )
     default: {

@@ -278,12 +278,8 @@ function port(value, name) {
 /** Both are for connections. Passed over in silence, they would keep nobody out, and nothing to oneself. */
 function refuseOverUdp({ secret, tls }) {
   const refuse = (name, why) =>
-    makeError(
-      TypeError,
-      'ERR_INVALID_ARG_VALUE',
-      `The property 'options.${name}' is for calls over TCP: over UDP ${why}`,
-    )
-  if (secret !== null) throw refuse('secret', 'nobody would be asked for it')
+    makeError(TypeError, 'ERR_INVALID_ARG_VALUE', `The property 'options.${name}' works over TCP only: over UDP ${why}`)
+  if (secret !== null) throw refuse('secret', 'clients would not be asked for it')
   if (tls !== null) throw refuse('tls', 'nothing would be encrypted')
 }
 

@@ -156,7 +156,8 @@ class Server extends EventEmitter {
 
   checkFree(name) {
     checkName('name', name)
-    if (this.handlers.has(name)) throw invalidArgValue('name', name, 'is a method already')
+    if (this.handlers.has(name))
+      throw invalidArgValue('name', name, 'must not be used twice: the server has a method of this name')
   }
 
   /** Has `interceptor(call, next)` called around each handler; the first one that was added is the outermost. */

@@ -132,8 +132,7 @@ class Registration extends Emitter {
   }
 }
 
-const stale = () =>
-  makeError(Error, 'IRONWIRE_REGISTRY_STALE', 'What was registered with the last lease is still there')
+const stale = () => makeError(Error, 'IRONWIRE_REGISTRY_STALE', 'The registration of the previous lease is still there')
 
 /** Hears of a service's instances; `onChange(instances, epoch)` whenever they are others. */
 class Watch {
