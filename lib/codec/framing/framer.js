@@ -53,7 +53,7 @@ class Framer {
   }
 
   #run(bytes, take) {
-    if (this.#busy) throw invalidArgValue('chunk', bytes, 'came while the one before it was being taken apart')
+    if (this.#busy) throw invalidArgValue('chunk', bytes, 'must not be given while the chunk before it is being read')
     this.#cursor.feed(bytes)
     this.#busy = true
     try {
@@ -168,7 +168,11 @@ const encoders = {
     }
     if (width === 0) {
       return () => {
-        throw invalidArgValue('options.strip', false, 'leaves no room for a varint, whose bytes depend on the message')
+        throw invalidArgValue(
+          'options.strip',
+          false,
+          'cannot be used to encode with a varint, whose size depends on the message',
+        )
       }
     }
     // All of the frame is given, with room for its length.
@@ -197,7 +201,7 @@ const encoders = {
       out.set(message)
       out.set(delimiter, body)
       // Within it, or together with the delimiter's own beginning.
-      if (out.indexOf(delimiter) < body) throw invalidArgValue('message', message, 'must not have the delimiter in it')
+      if (out.indexOf(delimiter) < body) throw invalidArgValue('message', message, 'must not contain the delimiter')
       return out
     }
   },
@@ -211,7 +215,7 @@ const encoders = {
     return (message) => {
       checkLength(message, maxLength)
       if (stuffing === 'slip' && message.length === 0) {
-        throw invalidArgValue('message', message, 'must not be empty: SLIP has no message of nothing')
+        throw invalidArgValue('message', message, 'must not be empty: SLIP cannot carry an empty message')
       }
       return natives().stuff(stuffing, message)
     }

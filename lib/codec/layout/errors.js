@@ -34,7 +34,7 @@ function errorOf({ code, message, path, offset, line, column, value }, isText = 
 
 /** The interpreter and the emitted code disagree: a defect of ours, or an object that changes while it is looked at. */
 function disagree(what) {
-  return makeError(Error, 'IRONWIRE_LAYOUT_INVALID', `${what} changed while it was looked at`, disagree)
+  return makeError(Error, 'IRONWIRE_LAYOUT_INVALID', `${what} changed while it was being read`, disagree)
 }
 
 /** Something about the description of a layout. */
