@@ -243,7 +243,7 @@ function noAnswer(method, given) {
 function calledBackLate(method) {
   const message =
     `The handler of "${method}" called back long after its promise had brought nothing, which was sent as an empty reply. ` +
-    'It must name the callback as its second parameter, or promise the reply'
+    'It must declare the callback as its second parameter, or promise the reply'
   return makeError(Error, 'IRONWIRE_RPC_LATE_CALLBACK', message)
 }
 
