@@ -14,7 +14,7 @@ const { clearInterval } = require('node:timers')
 const { makeError } = require('./errors.js')
 
 function lacking(what) {
-  const message = `Node ${process.version} has no ${what}, which ironwire's http needs: use a version that package.json names under "engines"`
+  const message = `Node ${process.version} has no ${what}, which ironwire needs: use a version of Node that ironwire's package.json names under "engines"`
   return makeError(Error, 'IRONWIRE_UNSUPPORTED_NODE', message, lacking)
 }
 

@@ -51,7 +51,7 @@ test('says where it listens, keeps what it knows in its folder, and ends at Ctrl
   const second = await start(t, '-d', data)
   assert.match(second.text, /1 instances of 1 services/)
   const locked = run('registry', '--port', '0', '--data', data)
-  assert.match(locked.stderr, /belongs to another registry that is running/)
+  assert.match(locked.stderr, /is in use by another registry/)
   assert.strictEqual(locked.status, 1)
   const inMemory = await start(t)
   assert.match(inMemory.text, /It keeps everything in memory\. With --data DIR its registrations survive a crash/)

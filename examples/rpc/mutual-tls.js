@@ -30,7 +30,7 @@ server.listen(Number(process.env.PORT ?? 0), () => {
     // A client without a certificate is refused …
     const nobody = rpc.connect(url, { tls: { ca } })
     nobody.on('error', (refused) => {
-      console.log(refused.message.replace(/.*: /, '')) // This server takes clients with a certificate of its authorities only, and it has none
+      console.log(refused.message.replace(/.*: /, '')) // This server accepts only clients with a certificate of its authorities, and this client has none
 
       // … and a client that does not know the authority does not trust the server.
       const stranger = rpc.connect(url, { tls: {} })

@@ -123,7 +123,8 @@ function optionsOf(options, known) {
 
 function strideOf({ width, name }, { stride }) {
   if (stride === undefined) return width
-  if (width === 0) throw invalidArgValue('options.stride', stride, `is not for ${name}, whose numbers differ in length`)
+  if (width === 0)
+    throw invalidArgValue('options.stride', stride, `cannot be used with ${name}, whose numbers differ in length`)
   return integer(stride, 'options.stride', width, SAFE)
 }
 
@@ -182,7 +183,7 @@ const WRONG = {
   '-2': ['IRONWIRE_VARINT_TOO_LONG', 'has more than 64 bits'],
   '-3': [
     'ERR_OUT_OF_RANGE',
-    'is beyond what a number holds exactly: read it as a BigInt, by a type whose name ends with "n"',
+    'is too large to be an exact number: read it as a BigInt, with a type whose name ends with "n"',
   ],
 }
 

@@ -35,7 +35,7 @@ function isAttached(value) {
 
 function attached(value, name) {
   if (isAttached(value)) return
-  const message = `The "${name}" argument has no bytes any more: its buffer was detached, or has shrunk below it`
+  const message = `The "${name}" argument has no bytes: its ArrayBuffer was detached, or has shrunk below it`
   throw makeError(TypeError, 'ERR_INVALID_ARG_VALUE', message, bytesOf)
 }
 

@@ -18,11 +18,11 @@ function record(fields) {
   const seen = new Set()
   for (const pair of pairs) {
     if (!Array.isArray(pair) || typeof pair[0] !== 'string') {
-      throw invalidArgValue('fields', pair, 'must hold pairs of name and type')
+      throw invalidArgValue('fields', pair, 'must be pairs of name and type')
     }
     const [name, type] = pair
     if (!TYPES.includes(type)) throw invalidArgValue(`fields.${name}`, type, `must be one of ${TYPES.join(', ')}`)
-    if (seen.has(name)) throw invalidArgValue('fields', name, 'names a field twice')
+    if (seen.has(name)) throw invalidArgValue('fields', name, 'must not name a field twice')
     seen.add(name)
   }
   if (pairs.length === 0) throw invalidArgValue('fields', fields, 'must have at least one field')

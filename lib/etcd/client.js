@@ -87,7 +87,7 @@ class Client extends Emitter {
   call(name, message, options, callback) {
     const method = methods().get(name)
     if (method === undefined || method.isStream) {
-      throw invalidArgValue('name', name, "must be a method of etcd's without streams, such as 'Maintenance/Status'")
+      throw invalidArgValue('name', name, "must be a method of etcd that has no streams, such as 'Maintenance/Status'")
     }
     return this.#ask(name, options, callback, (rest) => bare(rest, message ?? {}), asIs)
   }

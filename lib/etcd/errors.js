@@ -45,14 +45,16 @@ function failed(name, where, { code, details }, sent) {
 }
 
 function timeout(name, milliseconds, sent, cause) {
-  const why = cause === undefined ? '' : `, at last: ${cause.message}`
+  const why = cause === undefined ? '' : `. The last failure: ${cause.message}`
   const message = `etcd's ${name} had no answer within ${milliseconds} ms${why}`
   return new EtcdError('IRONWIRE_ETCD_TIMEOUT', message, { sent, status: status.DEADLINE_EXCEEDED, cause })
 }
 
 /** The answer is not valid: another server, or something in between, has answered. */
 function senseless(name) {
-  return new EtcdError('IRONWIRE_ETCD_UNAVAILABLE', `The answer to etcd's ${name} makes no sense`, { sent: true })
+  return new EtcdError('IRONWIRE_ETCD_UNAVAILABLE', `The answer to etcd's ${name} is not one that etcd gives`, {
+    sent: true,
+  })
 }
 
 /** Why a request waits. gRPC's text reads "No connection established. Last error: …. Resolution note: …". */
@@ -77,7 +79,7 @@ function closed(name, sent) {
 function leaseEnded() {
   return new EtcdError(
     'IRONWIRE_ETCD_CLOSED',
-    'The key was not put: its lease has ended, or another value is put there',
+    'The key was not written: its lease has ended, or a later put() has replaced this one',
   )
 }
 
@@ -88,7 +90,7 @@ function watchRefused(reason) {
 }
 
 function watchTooLarge(most) {
-  const message = `The watch has ended: what there is takes more than ${most} bytes (options.maxWatchBytes)`
+  const message = `The watch has ended: its entries take more than ${most} bytes (options.maxWatchBytes)`
   return new EtcdError('IRONWIRE_ETCD_EXHAUSTED', message)
 }
 

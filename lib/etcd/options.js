@@ -22,7 +22,7 @@ function readEndpoints(given) {
   if (typeof given === 'object' && Array.isArray(given?.places)) return given
   const found = { places: [], username: undefined, password: undefined }
   const texts = Array.isArray(given) ? given : [given]
-  if (texts.length === 0) throw invalidArgValue('endpoints', given, 'must name one endpoint at least')
+  if (texts.length === 0) throw invalidArgValue('endpoints', given, 'must name at least one endpoint')
   for (const text of texts) {
     if (typeof text !== 'string') throw invalidArgType('endpoints', 'of type string, or an array of strings', text)
     const wrong = (reason) => {

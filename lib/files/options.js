@@ -147,7 +147,11 @@ function headers(given) {
   const flat = []
   for (const [name, values] of Object.entries(given)) {
     if (!TOKEN.test(name) || DECIDED.has(name.toLowerCase())) {
-      throw invalidArgValue('options.headers', name, "must have names of headers that are not each answer's own")
+      throw invalidArgValue(
+        'options.headers',
+        name,
+        'must have valid names, and none that each answer decides for itself',
+      )
     }
     for (const value of [].concat(values)) {
       if (typeof value !== 'string' || BAD_VALUE.test(value)) {

@@ -65,7 +65,11 @@ function encodeLarge(write, o, need) {
       if (error !== FULL) throw error
     }
     if (bytes.length >= MOST) {
-      throw makeError(RangeError, 'IRONWIRE_PROTOBUF_TOO_LARGE', `The message takes more than ${MOST} bytes`)
+      throw makeError(
+        RangeError,
+        'IRONWIRE_PROTOBUF_TOO_LARGE',
+        `The message takes more than ${MOST} bytes, the limit of the format`,
+      )
     }
     need = Math.min(bytes.length * 2, MOST)
   }

@@ -22,7 +22,7 @@ const EMPTY = Buffer.alloc(0)
 const DECODING = ['maxSize']
 
 function tooLarge(length, maxSize) {
-  const message = `A message of ${length} bytes was announced, and the limit is ${maxSize}`
+  const message = `A message of ${length} bytes is above the limit of ${maxSize} (options.maxSize)`
   return makeError(RangeError, 'IRONWIRE_PROTOBUF_TOO_LARGE', message, tooLarge)
 }
 

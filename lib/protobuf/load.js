@@ -66,7 +66,7 @@ class Files {
   #locate(file, includePaths) {
     const places = ['.', ...includePaths].map((folder) => path.resolve(folder, file))
     const found = places.find((place) => fs.existsSync(place))
-    if (found === undefined) throw failed(`${file} was not found: ${[...new Set(places)].join(', ')} are not there`)
+    if (found === undefined) throw failed(`${file} was not found. Searched: ${[...new Set(places)].join(', ')}`)
     return found
   }
 
@@ -198,7 +198,7 @@ function parseDescriptorSet(set, options) {
   const schema = Schema.fromDescriptors(bytes('bytes', set), settings, fillType)
   const names = schema.outline.files.map(([name]) => name)
   for (const name of files ?? []) {
-    if (!names.includes(name)) throw invalidArgValue('options.files', name, 'is no file of the descriptor set')
+    if (!names.includes(name)) throw invalidArgValue('options.files', name, 'is not a file of the descriptor set')
   }
   return makeRoot(schema, new Set(files ?? names.slice(-1)))
 }

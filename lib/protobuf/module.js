@@ -60,7 +60,7 @@ function toModule(root, options = {}) {
   const schema = schemaOf(root)
   const files = ownFiles(root)
   if (files === undefined)
-    throw invalidArgValue('root', root, "must be what 'protobuf.load()' gave: see 'protobuf.toJS'")
+    throw invalidArgValue('root', root, "must come from 'protobuf.load()'; for 'protobuf()' use 'protobuf.toJS'")
   const set = schema.native.descriptors(false).toString('base64')
   const all = JSON.stringify({ ...given(schema.settings), files: [...files] }, null, 2)
   const bytes = `const bytes = Buffer.from(${JSON.stringify(set)}, 'base64')`

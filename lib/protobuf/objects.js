@@ -113,7 +113,7 @@ function create(schema, id, init = {}) {
   }
   for (const [name, value] of Object.entries(init)) {
     if (!known.has(name))
-      throw invalidArgValue('init', name, `has a property that is no field of ${nameOf(schema, id)}`)
+      throw invalidArgValue('init', name, `has a property that is not a field of ${nameOf(schema, id)}`)
     if (value !== undefined && value !== null) set(message, name, value)
   }
   return message

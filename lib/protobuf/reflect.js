@@ -481,7 +481,7 @@ function reflect(of) {
 /** The service of this full name. */
 function service(messages, fullName) {
   const found = reflectionOf(schemaOf(messages)).service(fullName)
-  if (found === undefined) throw invalidArgValue('fullName', fullName, 'is no service of the schema')
+  if (found === undefined) throw invalidArgValue('fullName', fullName, 'is not a service of the schema')
   return found
 }
 

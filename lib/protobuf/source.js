@@ -20,7 +20,11 @@ const SOURCE = 'of type string, an instance of Buffer, an ArrayBuffer or a schem
 function text(source) {
   if (typeof source === 'string') {
     if (/^[^\n{};]*\.proto\s*$/.test(source)) {
-      throw invalidArgValue('source', source, 'is the text of a schema, not the name of a file: read that first')
+      throw invalidArgValue(
+        'source',
+        source,
+        'must be the text of a schema, not the name of a file: read the file first',
+      )
     }
     return source
   }

@@ -140,7 +140,7 @@ class Client extends EventEmitter {
     const { clientStreaming, serverStreaming, ...rest } = options === undefined ? {} : checkObject(options)
     const kinds = streamOptions({ clientStreaming, serverStreaming: serverStreaming ?? true })
     const shape = shapeOf(kinds)
-    if (shape === 0) throw invalidArgValue('options', options, 'must leave a stream one way at least')
+    if (shape === 0) throw invalidArgValue('options', options, 'must have a stream in at least one direction')
     return this.open(method, request, rest, callback, RAW, shape)
   }
 
@@ -331,7 +331,7 @@ class Client extends EventEmitter {
         if (context.cancelled) throw errors.aborted(call.method, made !== null, context.reason)
         // A call with a stream can be made only once.
         if (made !== null && call.stream !== null) {
-          throw new Error(`The call of "${call.method}" was made already: with a stream it can be made once`)
+          throw new Error(`The call of "${call.method}" was made already: a call with a stream can be made only once`)
         }
         const next = made === null ? call : this.make(call.entry, null, options, null, Infinity, CALL_OPTIONS)
         // All attempts share the time of one call.
@@ -402,7 +402,7 @@ class Client extends EventEmitter {
     if (this.options.queue) return this.wait(call)
     if (link === null) return errors.notConnected(method, this.lastError)
     if (link.calls.unanswered >= link.window) link.limitReached('maxInFlight', link.window)
-    return errors.tooManyCalls(method, 'the connection is full')
+    return errors.tooManyCalls(method, 'the connection takes no more calls now, and the option queue is false')
   }
 
   wait(call) {
@@ -712,7 +712,7 @@ function signalOf(options) {
 const hedgeOf = (options) => duration(options, 'hedge', Infinity)
 
 const notTwice = (hedge) =>
-  invalidArgValue('options.hedge', hedge, 'is for calls that may be made twice: say idempotent: true, too')
+  invalidArgValue('options.hedge', hedge, 'needs idempotent: true, because the call may be made twice')
 
 function parentOf({ parent }) {
   const call = ServerCall.of(parent)

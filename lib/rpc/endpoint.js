@@ -92,7 +92,7 @@ class Endpoint {
   linkRetires(link) {
     if (this.link !== link) return
     this.link = null
-    this.lost(errors.protocol('The server asks its clients to connect anew'), true)
+    this.lost(errors.protocol('The server asks its clients to reconnect'), true)
   }
 
   linkEnded(link, error) {
@@ -122,7 +122,7 @@ class Endpoint {
    */
   failed(error, foreign = '', atOnce = false) {
     const isForeign = foreign !== ''
-    if (isForeign) error = errors.protocol(`What answers at ${this.location} ${foreign}`, error)
+    if (isForeign) error = errors.protocol(`The server at ${this.location} ${foreign}`, error)
     this.error = error
     const { client } = this
     const { reconnect } = client.options

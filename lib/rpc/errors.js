@@ -118,7 +118,7 @@ function tooManyCalls(method, why) {
 }
 
 function frameTooLarge(method, length, limit) {
-  const message = `The ${quoted(method)} was not sent: its frame of ${length} bytes is above the limit of ${limit}`
+  const message = `The ${quoted(method)} was not sent: its frame of ${length} bytes is above the limit of ${limit} (the peer's maxFrameBytes)`
   return new RpcError('IRONWIRE_RPC_FRAME_TOO_LARGE', message, { method })
 }
 
@@ -222,7 +222,7 @@ function remoteError(method, { origin, code, message }) {
     case Origin.ANSWER_GONE:
       return new RpcError(
         'IRONWIRE_RPC_CONNECTION_LOST',
-        `The ${quoted(method)} was answered in vain: ${message}`,
+        `The ${quoted(method)} was answered, but the answer is gone: ${message}`,
         options,
       )
     default: {
@@ -244,7 +244,7 @@ function noAnswer(method, given) {
 function calledBackLate(method) {
   const message =
     `The handler of "${method}" called back long after its promise had brought nothing, which was sent as an empty reply. ` +
-    'It must name the callback as its second parameter, or promise the reply'
+    'It must declare the callback as its second parameter, or promise the reply'
   return makeError(Error, 'IRONWIRE_RPC_LATE_CALLBACK', message)
 }
 

@@ -43,12 +43,12 @@ function read(look) {
 
 /** The method and the call disagree about which directions stream. */
 function otherStreams(shape, flags) {
-  const message = `the method ${inWords(shape)}, and the call ${inWords(flags)}: both must say the same of 'clientStreaming' and 'serverStreaming'`
+  const message = `the method ${inWords(shape)}, and the call ${inWords(flags)}: both must have the same 'clientStreaming' and 'serverStreaming'`
   return failure(Origin.REFUSED, Status.UNIMPLEMENTED, 'IRONWIRE_RPC_UNSUPPORTED', message)
 }
 
 function inWords(flags) {
-  if ((flags & SHAPE) === SHAPE) return 'has a stream both ways'
+  if ((flags & SHAPE) === SHAPE) return 'has a stream in both directions'
   if ((flags & SHAPE) === 0) return 'has no streams'
   return `streams its ${flags & Flag.STREAMS ? 'request' : 'answer'}`
 }

@@ -59,7 +59,7 @@ class Link extends Peer {
       this.wire.trust()
       return this.attach(this.wire)
     }
-    const why = `The server at ${this.endpoint.location} is not the one that it should be: ${problem.message}`
+    const why = `The server at ${this.endpoint.location} could not prove that it is the right one: ${problem.message}`
     this.destroy(errors.untrusted(why, problem))
   }
 
@@ -71,7 +71,7 @@ class Link extends Peer {
     const { location } = this.endpoint
     if (this.opened) return errors.protocol(`TLS with the server at ${location} failed: ${cause.message}`, cause)
     if (!isNone) return errors.tlsFailed(`There is no TLS with the server at ${location}: ${cause.message}`, cause)
-    this.foreign = "does not speak TLS: give it the option 'tls', or this client none"
+    this.foreign = "does not speak TLS: give the server the option 'tls', or take it from this client"
     return cause
   }
 
@@ -89,7 +89,7 @@ class Link extends Peer {
     }
     // A server that does not ask for the secret need not know it, so nothing shows who it is.
     if (!isWanted) {
-      const why = "give the server the same option 'secret', or this client none"
+      const why = "give the server the same option 'secret', or take it from this client"
       return this.distrust(
         `The server at ${endpoint.location} has no secret, so nothing shows that it is the right one: ${why}`,
       )
@@ -104,7 +104,7 @@ class Link extends Peer {
     else if (handshake.isAnsweredBy(body)) this.welcome(handshake.preface)
     else
       this.distrust(
-        `What answers at ${this.endpoint.location} does not know the secret of this client: check that both have the same`,
+        `The server at ${this.endpoint.location} does not know the secret of this client: check that both have the same`,
       )
   }
 
@@ -246,7 +246,11 @@ class Link extends Peer {
     const call = this.calls.find(sequence)
     if (call === undefined) this.client.stats.unknownAnswers++
     else if (call.stream !== null) return call.callback === null ? undefined : call.stream
-    else this.abandon(errors.protocol(`A message of call ${sequence}, which has no stream`), Reason.PROTOCOL)
+    else
+      this.abandon(
+        errors.protocol(`The peer sent a message for call ${sequence}, which has no stream`),
+        Reason.PROTOCOL,
+      )
     return undefined
   }
 

@@ -293,12 +293,8 @@ function port(value, name) {
  */
 function refuseOverUdp({ secret, tls }) {
   const refuse = (name, why) =>
-    makeError(
-      TypeError,
-      'ERR_INVALID_ARG_VALUE',
-      `The property 'options.${name}' is for calls over TCP: over UDP ${why}`,
-    )
-  if (secret !== null) throw refuse('secret', 'nobody would be asked for it')
+    makeError(TypeError, 'ERR_INVALID_ARG_VALUE', `The property 'options.${name}' works over TCP only: over UDP ${why}`)
+  if (secret !== null) throw refuse('secret', 'clients would not be asked for it')
   if (tls !== null) throw refuse('tls', 'nothing would be encrypted')
 }
 

@@ -217,7 +217,7 @@ class Peer extends Watched {
     this.unwatch()
     if (maxFrame < MIN_FRAME_LIMIT) {
       this.abandon(
-        protocol(`The peer accepts frames of ${maxFrame} bytes only, under ${MIN_FRAME_LIMIT}`),
+        protocol(`The peer accepts only frames of up to ${maxFrame} bytes; at least ${MIN_FRAME_LIMIT} are needed`),
         Reason.PROTOCOL,
       )
       return

@@ -24,7 +24,7 @@ function secretOption(options, name) {
   if (!(name in options)) return null
   const value = options[name]
   if (!Array.isArray(value)) return [keyOf(value, `options.${name}`)]
-  if (value.length === 0) throw wrong('VALUE', `options.${name}`, 'must have one secret at least')
+  if (value.length === 0) throw wrong('VALUE', `options.${name}`, 'must have at least one secret')
   return value.map((one, i) => keyOf(one, `options.${name}[${i}]`))
 }
 
@@ -44,7 +44,7 @@ function keyOf(value, name) {
   const size = key.symmetricKeySize
   if (size >= MIN_SECRET) return key
   const why = 'a shorter one can be found by trying. 32 random bytes are a good one'
-  throw wrong('VALUE', name, `must have ${MIN_SECRET} bytes at least, and has ${size}: ${why}`)
+  throw wrong('VALUE', name, `must have at least ${MIN_SECRET} bytes, but has ${size}: ${why}`)
 }
 
 /** Node's own functions for these errors would show the value. */

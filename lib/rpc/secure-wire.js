@@ -78,7 +78,9 @@ class SecureWire extends Wire {
     const { heard, isHandshake } = leaveUnanswered(this)
     if (isRpc(heard)) return this.peer.plain()
     if (!isHandshake) return this.fail(this.peer.insecure(new Error('it does not speak TLS')))
-    this.fail(this.peer.insecure(new Error('it asks for a version, or for suites, that rustls does not have')))
+    this.fail(
+      this.peer.insecure(new Error('it asks for a TLS version or for cipher suites that rustls does not support')),
+    )
   }
 
   onInsecure(reason, detail) {

@@ -158,7 +158,8 @@ class Server extends EventEmitter {
 
   checkFree(name) {
     checkName('name', name)
-    if (this.handlers.has(name)) throw invalidArgValue('name', name, 'is a method already')
+    if (this.handlers.has(name))
+      throw invalidArgValue('name', name, 'must not be used twice: the server has a method of this name')
   }
 
   /** Calls `interceptor(call, next)` around each handler. The interceptor added first is the outermost. */

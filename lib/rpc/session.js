@@ -111,7 +111,7 @@ class Session extends Peer {
     this.attach(this.wire)
     this.server.stats.tlsFailures++
     super.abandon(
-      unauthenticated("This server is reached by TLS only: give the client the option 'tls'"),
+      unauthenticated("This server accepts only TLS: give the client the option 'tls'"),
       Reason.UNAUTHENTICATED,
     )
   }
@@ -131,7 +131,7 @@ class Session extends Peer {
   meet(preface) {
     if (this.handshake === null) return this.welcome(preface)
     if (!announcesSecret(preface))
-      return this.refuseClient("This server wants a secret: give the client the option 'secret'")
+      return this.refuseClient("This server requires a secret: give the client the option 'secret'")
     this.out.auth(this.handshake.challenge())
     this.expect('The client did not prove that it knows the secret')
   }
@@ -265,7 +265,7 @@ class Session extends Peer {
   streamOf(sequence) {
     const call = this.calls.get(sequence)
     if (call === undefined || call.stream !== null) return call?.stream
-    this.abandon(protocol(`A message of call ${sequence}, which has no stream`), Reason.PROTOCOL)
+    this.abandon(protocol(`The peer sent a message for call ${sequence}, which has no stream`), Reason.PROTOCOL)
     return undefined
   }
 
@@ -732,13 +732,16 @@ class Session extends Peer {
 
   endOfStream({ stream, sequence }) {
     if (stream !== null && !stream.inputEnded) stream.endInput(null)
-    else this.abandon(protocol(`The end of a stream of call ${sequence}, which has none`), Reason.PROTOCOL)
+    else this.abandon(protocol(`The peer ended the stream of call ${sequence}, which has none`), Reason.PROTOCOL)
   }
 
   /** The client announces a method name for `number`. Numbers must come in order, so that the table has no holes. */
   declare(number, name) {
     if (number !== this.methods.length) {
-      return this.abandon(protocol(`Method number ${number} where ${this.methods.length} is next`), Reason.PROTOCOL)
+      return this.abandon(
+        protocol(`The peer named method number ${number}, but ${this.methods.length} is next`),
+        Reason.PROTOCOL,
+      )
     }
     // A name must be valid UTF-8. Otherwise replacement characters could make two names equal.
     const mayBe = number < this.options.maxMethods

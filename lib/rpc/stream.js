@@ -160,7 +160,10 @@ class CallStream extends Duplex {
   receive(slab, offset, length) {
     if (this.inputEnded || this.allowance <= 0) {
       const why = this.inputEnded ? 'after the end of its stream' : 'beyond its credit'
-      return this.link.abandon(protocol(`A message of the call of "${this.method}" came ${why}`), Reason.PROTOCOL)
+      return this.link.abandon(
+        protocol(`The peer sent a message for the call of "${this.method}" ${why}`),
+        Reason.PROTOCOL,
+      )
     }
     this.series.messagesIn++
     this.allowance -= length + MESSAGE_COST

@@ -55,7 +55,7 @@ function directTarget(value, name, servername) {
     throw invalidArgValue(
       name,
       value,
-      "is over UDP, and stands alone: 'rpc.connect' takes it, no list, resolver or registry",
+      "is over UDP: 'rpc.connect' takes it alone, but not in a list, a resolver or a registry",
     )
   }
   if (found.host === undefined && found.path === undefined) {
@@ -66,11 +66,12 @@ function directTarget(value, name, servername) {
 
 /** Parses a list of places, each with an optional weight and zone. */
 function list(values, name) {
-  if (values.length === 0) throw invalidArgValue(name, values, 'must name one address at least')
+  if (values.length === 0) throw invalidArgValue(name, values, 'must name at least one address')
   return values.map((value, i) => {
     const at = `${name}[${i}]`
     if (value === null || typeof value !== 'object') return { ...directTarget(value, at), ...placed({}, at) }
     const { id, weight, zone, address, servername, ...rest } = value
+    if (address !== undefined) refuseUnknown(value, ['id', 'weight', 'zone', 'address', 'servername'], at)
     return { ...directTarget(address ?? rest, at, servername), ...placed({ id, weight, zone }, at) }
   })
 }
@@ -122,7 +123,7 @@ function ofString(value, name) {
   const scheme = SCHEME.exec(value)
   if (scheme !== null) {
     const read = SCHEMES[scheme[1].toLowerCase()]
-    if (read === undefined) wrong(`begins with '${scheme[1]}://', which is not spoken here: it must read like ${FORMS}`)
+    if (read === undefined) wrong(`begins with '${scheme[1]}://', which is not supported: it must read like ${FORMS}`)
     return read(scheme[2], wrong)
   }
   if (value.startsWith('unix:')) return SCHEMES.unix(value.slice('unix:'.length), wrong)

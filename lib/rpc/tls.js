@@ -54,12 +54,13 @@ function check(given, known, path) {
   if (given === null || typeof given !== 'object') throw wrongType(path, 'of type object', given)
   for (const name of FOREIGN) {
     if (known.includes(name) || given[name] === undefined) continue
-    const instead = name === 'pfx' ? ": give 'cert' and 'key'" : ''
-    throw wrong(`${path}.${name}`, `is one that rustls, which does the TLS of rpc, has nothing for${instead}`)
+    const instead = name === 'pfx' ? ": use 'cert' and 'key' instead" : ''
+    throw wrong(`${path}.${name}`, `is not supported by rustls, which does the TLS of rpc${instead}`)
   }
   refuseUnknown(given, known, path)
   for (const name of known) {
-    if (name in given && given[name] === undefined) throw wrong(`${path}.${name}`, 'is given, and undefined')
+    if (name in given && given[name] === undefined)
+      throw wrong(`${path}.${name}`, 'must not be undefined: leave it out, or give it a value')
   }
   for (const name of ['requestCert', 'rejectUnauthorized']) {
     const value = given[name]
@@ -84,11 +85,14 @@ class ServerTls extends Acceptance {
   constructor(given, path = 'options.tls') {
     check(given, OF_SERVERS, path)
     if (isMissing(given.cert))
-      throw wrong(`${path}.cert`, 'must be given: a server shows a certificate, and proves that it has its key')
+      throw wrong(`${path}.cert`, 'must be given: a server with TLS needs a certificate and its key')
     const { requestCert: asks = false, rejectUnauthorized: rejects = true } = given
     // A public authority signs certificates for everyone, so it cannot decide who may connect.
     if (asks && rejects && isMissing(given.ca)) {
-      throw wrong(`${path}.ca`, "must be given with 'requestCert': whose certificates let clients in")
+      throw wrong(
+        `${path}.ca`,
+        "must be given with 'requestCert': it says which authorities sign the certificates of clients",
+      )
     }
     super(contextOf(given, path, { asks, purpose: `rpc ${asks}` }))
     this.asks = asks
@@ -99,8 +103,8 @@ class ServerTls extends Acceptance {
   refusal(peer) {
     if (!this.rejects || peer.authorized) return undefined
     const { chain, authorizationError } = peer
-    const what = chain.length === 0 ? 'it has none' : `not this one: ${authorizationError}`
-    return `This server takes clients with a certificate of its authorities only, and ${what}`
+    const what = chain.length === 0 ? 'this client has none' : `this client's is not one: ${authorizationError}`
+    return `This server accepts only clients with a certificate of its authorities, and ${what}`
   }
 }
 
@@ -123,7 +127,10 @@ class ClientTls {
     this.rejects = rejectUnauthorized ?? rejectsByDefault()
     const roots = isMissing(given.ca) ? defaultRoots() : undefined
     if (roots === null)
-      throw wrong(`${path}.ca`, 'must be given: Node was told to trust others than its own, and does not show whom')
+      throw wrong(
+        `${path}.ca`,
+        'must be given: Node was told to trust other authorities than its own, and does not show which',
+      )
     this.context = contextOf(given, path, { purpose: 'rpc', roots: roots?.bytes })
   }
 

@@ -31,11 +31,14 @@ class Waiting {
   push(call) {
     if (this.calls.size >= this.maxCalls) {
       this.onFull('maxQueuedCalls', this.maxCalls)
-      return errors.tooManyCalls(call.method, `${this.maxCalls} calls wait already`)
+      return errors.tooManyCalls(call.method, `${this.maxCalls} calls wait already (options.maxQueuedCalls)`)
     }
     if (this.bytes + call.body.length > this.maxBytes) {
       this.onFull('maxQueuedBytes', this.maxBytes)
-      return errors.tooManyCalls(call.method, `more than ${this.maxBytes} bytes would wait`)
+      return errors.tooManyCalls(
+        call.method,
+        `the waiting calls would take more than ${this.maxBytes} bytes (options.maxQueuedBytes)`,
+      )
     }
     call.body = Buffer.from(bytesOf(call.body, 'body'))
     call.owner = this

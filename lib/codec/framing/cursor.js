@@ -74,7 +74,12 @@ class Cursor {
     this.#unterminated = framing.unterminated === true
     this.#makeTable(FEW)
     this.#id = natives().framer(framing)
-    if (this.#id === undefined) throw makeError(Error, 'IRONWIRE_FRAMERS', 'There are a million framers already')
+    if (this.#id === undefined)
+      throw makeError(
+        Error,
+        'IRONWIRE_FRAMERS',
+        'There are a million framers already: let go of those that are not needed',
+      )
     watch(this, this.#id)
   }
 

@@ -39,8 +39,9 @@ class FrameDuplex extends Duplex {
     if (METHODS.some((name) => typeof below?.[name] !== 'function')) {
       throw invalidArgType('stream', 'an instance of Duplex, such as a net.Socket', below)
     }
-    if (framed.has(below)) throw invalidArgValue('stream', below, 'is read as messages already')
-    if (below.readableEncoding) throw invalidArgValue('stream', below, 'gives strings: messages are made of bytes')
+    if (framed.has(below)) throw invalidArgValue('stream', below, 'is framed already: a stream can be framed only once')
+    if (below.readableEncoding)
+      throw invalidArgValue('stream', below, 'has an encoding and gives strings: it must give bytes')
     const { allowHalfOpen } = below
     super({ objectMode: true, allowHalfOpen: allowHalfOpen !== false })
     framed.add(below)

@@ -56,7 +56,7 @@ class Framer {
   }
 
   #run(bytes, take) {
-    if (this.#busy) throw invalidArgValue('chunk', bytes, 'came while the one before it was being taken apart')
+    if (this.#busy) throw invalidArgValue('chunk', bytes, 'must not be given while the chunk before it is being read')
     this.#cursor.feed(bytes)
     this.#busy = true
     try {
@@ -173,7 +173,11 @@ const encoders = {
     }
     if (width === 0) {
       return () => {
-        throw invalidArgValue('options.strip', false, 'leaves no room for a varint, whose bytes depend on the message')
+        throw invalidArgValue(
+          'options.strip',
+          false,
+          'cannot be used to encode with a varint, whose size depends on the message',
+        )
       }
     }
     // The message is the whole frame, with space for its length field.
@@ -202,7 +206,7 @@ const encoders = {
       out.set(message)
       out.set(delimiter, body)
       // Finds the delimiter within the message, also where it overlaps the delimiter at the end.
-      if (out.indexOf(delimiter) < body) throw invalidArgValue('message', message, 'must not have the delimiter in it')
+      if (out.indexOf(delimiter) < body) throw invalidArgValue('message', message, 'must not contain the delimiter')
       return out
     }
   },
@@ -216,7 +220,7 @@ const encoders = {
     return (message) => {
       checkLength(message, maxLength)
       if (stuffing === 'slip' && message.length === 0) {
-        throw invalidArgValue('message', message, 'must not be empty: SLIP has no message of nothing')
+        throw invalidArgValue('message', message, 'must not be empty: SLIP cannot carry an empty message')
       }
       return natives().stuff(stuffing, message)
     }

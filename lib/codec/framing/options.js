@@ -79,8 +79,12 @@ function framingOf(options) {
   if (options === null || typeof options !== 'object') throw invalidArgType('options', 'of type object', options)
   const kinds = Object.keys(KINDS).filter((name) => options[name] !== undefined)
   if (kinds.length !== 1) {
-    const found = kinds.length === 0 ? 'none of them' : kinds.join(' and ')
-    throw invalidArgValue('options', options, `must have one of ${Object.keys(KINDS).join(', ')}, and has ${found}`)
+    const found = kinds.length === 0 ? 'none' : kinds.join(' and ')
+    throw invalidArgValue(
+      'options',
+      options,
+      `must have exactly one of ${Object.keys(KINDS).join(', ')}, but has ${found}`,
+    )
   }
   const [kind] = kinds
   refuseUnknown(options, [kind, ...KINDS[kind]])
@@ -105,7 +109,11 @@ function framingOf(options) {
   const besides = counts === 'message' ? 0 : after + trailer + (counts === 'frame' ? before + width : 0)
   const longest = Math.min(most - besides, MOST)
   if (longest < 0)
-    throw invalidArgValue('options', options, `has a length of ${width} bytes that must count ${besides}`)
+    throw invalidArgValue(
+      'options',
+      options,
+      `has a length of ${width} bytes, which is too small to count the ${besides} bytes around a message`,
+    )
   const maxLength = integer(options, 'maxLength', Math.min(DEFAULT_MAX_LENGTH, longest), 0, longest)
   return { kind, width, littleEndian, counts, before, after, trailer, strip, maxLength }
 }

@@ -94,7 +94,7 @@ function columnsOf(native, { columns, uniform, size }, decodeMany) {
   function madeOf(into) {
     const old = made.get(into)
     if (old !== undefined) return old
-    throw invalidArgValue('options.into', into, 'must be what decodeColumns of the same layout has given')
+    throw invalidArgValue('options.into', into, 'must be a result of decodeColumns of the same layout')
   }
 
   return (b, offset, most, into) => {
@@ -124,14 +124,14 @@ function columnsOf(native, { columns, uniform, size }, decodeMany) {
 function refuseOthers(old, count) {
   if (old === undefined) return
   if (old.count !== count) {
+    throw invalidArgValue('options.into', old.count, `must hold as many values as there are records: ${count}`)
+  }
+  if (old.found.some((values) => isTypedArray(values) && !isAttached(values))) {
     throw invalidArgValue(
       'options.into',
       old.count,
-      `must have as many values as there are records, which are ${count}`,
+      'has lost its values: the ArrayBuffer of one of its arrays was detached',
     )
-  }
-  if (old.found.some((values) => isTypedArray(values) && !isAttached(values))) {
-    throw invalidArgValue('options.into', old.count, 'has values no more: a buffer of its arrays was detached')
   }
 }
 

@@ -37,7 +37,7 @@ function errorOf({ code, message, path, offset, line, column, value }, isText = 
 
 /** The interpreter and the emitted code disagree: a bug in this package, or an object that changes while it is read. */
 function disagree(what) {
-  return makeError(Error, 'IRONWIRE_LAYOUT_INVALID', `${what} changed while it was looked at`, disagree)
+  return makeError(Error, 'IRONWIRE_LAYOUT_INVALID', `${what} changed while it was being read`, disagree)
 }
 
 /** An error in the description of a layout. */

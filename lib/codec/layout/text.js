@@ -70,12 +70,12 @@ class Writer {
     if (++this.depth > 64) throw badField(where, fields, 'must not be nested deeper than 64')
     const lines = list.map((item) => {
       if (Array.isArray(item)) {
-        if (item.length !== 2) throw badField(where, item, 'must hold pairs of name and type')
+        if (item.length !== 2) throw badField(where, item, 'must be pairs of name and type')
         const name = nameText(item[0], where)
         return this.member(name, item[1], `${where}.${item[0]}`)
       }
       if (item === null || typeof item !== 'object')
-        throw badField(where, item, 'must hold fields or pairs of name and type')
+        throw badField(where, item, 'must be fields or pairs of name and type')
       const { name } = item
       if (name === undefined) return this.member('', item, where)
       return this.member(nameText(name, where), item, `${where}.${name}`)

@@ -81,7 +81,7 @@ function readAddress({ address, host, port }, defaultHost) {
     return textOfTarget(directTarget(address, 'instance.address'))
   }
   if (host === undefined && defaultHost === null) {
-    throw invalidArgValue('instance.host', host, 'must say where other machines reach this one')
+    throw invalidArgValue('instance.host', host, 'must be given: it is where other machines reach this one')
   }
   return textOfTarget(directTarget({ host: host ?? defaultHost, port }, 'instance'))
 }

@@ -133,8 +133,7 @@ class Registration extends Emitter {
   }
 }
 
-const stale = () =>
-  makeError(Error, 'IRONWIRE_REGISTRY_STALE', 'What was registered with the last lease is still there')
+const stale = () => makeError(Error, 'IRONWIRE_REGISTRY_STALE', 'The registration of the previous lease is still there')
 
 /** Watches a service's instances. `onChange(instances, epoch)` is called whenever they change. */
 class Watch {

@@ -147,7 +147,7 @@ class Registry extends EventEmitter {
         makeError(
           Error,
           'IRONWIRE_REGISTRY_DAMAGED',
-          `${path.join(this.options.folder, file)}: only ${whole} of ${length} bytes are whole records. The others are left out; the file is kept`,
+          `${path.join(this.options.folder, file)}: only ${whole} of ${length} bytes are whole records. The rest is ignored; the file is kept`,
         ),
       )
     }
@@ -158,11 +158,7 @@ class Registry extends EventEmitter {
   explain({ errno, code }) {
     const { folder } = this.options
     if (code === 'EAGAIN' || code === 'EWOULDBLOCK') {
-      return makeError(
-        Error,
-        'IRONWIRE_REGISTRY_LOCKED',
-        `The folder ${folder} belongs to another registry that is running`,
-      )
+      return makeError(Error, 'IRONWIRE_REGISTRY_LOCKED', `The folder ${folder} is in use by another registry`)
     }
     return fileSystemError(errno, 'open', folder)
   }
@@ -176,7 +172,7 @@ class Registry extends EventEmitter {
     // One warning each time the disk begins to fail.
     if (this.warned) return
     this.warned = true
-    const message = `The registry cannot write to ${this.options.folder}: ${error}. What it refuses for that has not happened`
+    const message = `The registry cannot write to ${this.options.folder}: ${error}. What it refuses because of that has not happened`
     this.warn('storageError', makeError(Error, 'IRONWIRE_REGISTRY_STORAGE', message))
   }
 

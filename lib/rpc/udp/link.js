@@ -113,7 +113,9 @@ class DatagramLink extends Link {
    */
   restarted() {
     log('rpc: another server answers where the last one did')
-    const cause = errors.protocol('Another server answers there: the one that the call was sent to has ended')
+    const cause = errors.protocol(
+      'The server that the call was sent to has ended, and another one answers at its address',
+    )
     for (const call of this.calls.slots) {
       if (call === undefined || call.callback === null) continue
       if (this.client.repeats(call)) this.client.stats.retries++
