@@ -3,9 +3,9 @@
 
 // ironwire serve [DIR]            serves a folder over HTTP
 // ironwire registry               runs an addressing server
-// ironwire pbts|pbjs FILE.proto   writes code for a schema
+// ironwire pbts|pbjs FILE.proto   generates code for a schema
 //
-// Exit status: 0 for success, 1 for a failure, 2 for a wrong command line.
+// Exit status: 0 success, 1 failure, 2 an error in the command line.
 
 const process = require('node:process')
 const { version } = require('..')
@@ -33,7 +33,7 @@ function main(args) {
   return require('./commands/protobuf.js').main(args)
 }
 
-// A write to stdout may fail later. If the reader has ended (EPIPE), as `head` does when it has enough, that is no error.
+// Writing may fail later. A reader that closes early, such as `head`, needs no message.
 process.stdout.on('error', (error) => {
   if (error.code !== 'EPIPE') process.stderr.write(`ironwire: standard output: ${error.message}\n`)
   process.exitCode = 1

@@ -1,19 +1,19 @@
 'use strict'
 
-// A backend process. It has the courses and answers remote calls about them. There can be any number of backends.
+// A backend process: it has the courses and answers remote calls about them. There can be any number of these.
 //
 //   node demo/backend.js registry://127.0.0.1:PORT NAME
 //
-// A backend registers under its name, so that the front finds it. The front starts two with `child_process.fork`. When the channel to it
-// closes, the front has ended, for whatever reason, and the backend ends too.
+// It registers itself under its name, and is found by that. The front starts two with `child_process.fork`. When the channel to it
+// closes, the front is gone, however it went, and the backend goes too.
 
 const { rpc } = require('ironwire')
 const messages = require('./lib/messages')
 const courses = new Map(require('./courses.json').map((course) => [course.id, course]))
 
-/** The longest delay that a request may ask for. */
+/** The longest a backend may be asked to wait over one answer. */
 const MAX_DELAY_MS = 2000
-/** The registry removes a backend that gives no sign of life for this long. The process gives four in that time. */
+/** A backend that gives no sign of life for so long is struck off the registry. Its process gives four in that time. */
 const LEASE_MS = 2000
 
 const [target, name] = process.argv.slice(2)
@@ -54,14 +54,14 @@ server.listen(0, '127.0.0.1', () => {
 })
 
 function stop() {
-  // Leaving the registry keeps new calls away, while the server answers the calls in progress.
+  // The registry tells callers to stay away, while the server answers what it has been asked.
   registry.close(() => {})
   server.close(() => process.exit(0))
-  // Calls in progress have this long. If one is cut off, its caller asks another backend.
+  // Calls still being answered have this long; who made one of those that are cut off asks another backend.
   setTimeout(() => process.exit(0), 500).unref()
 }
 
 process.on('disconnect', stop)
 process.on('SIGTERM', stop)
-// Ctrl-C reaches every process of a terminal. The front decides when its backends end.
+// Ctrl-C reaches every process of the terminal. The front decides when its backends end.
 process.on('SIGINT', () => process.channel || stop())

@@ -1,11 +1,11 @@
 'use strict'
 
-// The front process: an HTTP server with a page and a JSON API, a registry, and two backend processes that it keeps alive.
+// The front process: an HTTP server with a page and a JSON interface, a registry, and two backend processes that it keeps alive.
 //
 //   browser ──HTTP──▶ front (this file) ──rpc, protobuf──▶ backends (backend.js)
 //                          registry ◀────── "I am here" ───────┘
 //
-// The front finds the backends through the registry. If a backend dies, no call fails: another backend gets the unanswered calls.
+// The front finds the backends by asking the registry. A backend that dies costs no call: what it has not answered, another is asked.
 
 const path = require('node:path')
 const { parseArgs } = require('node:util')
@@ -18,15 +18,15 @@ const { Supervisor } = require('./lib/supervisor')
 const HOST = '127.0.0.1'
 const DEFAULT_PORT = 3000
 const BACKENDS = ['north', 'south']
-/** How long a dead backend stays away: long enough to see the other one do the work alone. */
+/** How long a backend stays away when it has died: long enough for a person to see the other one do the work alone. */
 const DEFAULT_RESTART_MS = 3000
 const LONGEST_RESTART_MS = 3_600_000
-/** How long requests in progress may take when the demo ends. */
+/** How long requests in progress have when the demo is told to end. */
 const STOP_WITHIN_MS = 3000
 /** A second signal within this time is the same key press. */
 const SAME_SIGNAL_MS = 500
 
-/** The page loads nothing from other sites and runs no inline code. It is always revalidated, so an edit shows on reload; otherwise that costs a 304. */
+/** The page loads nothing from elsewhere and runs no inline code; always revalidated, it shows an edit on reload, at the cost of a 304. */
 const PAGE_HEADERS = {
   'Cache-Control': 'no-cache',
   'Content-Security-Policy':
@@ -68,13 +68,13 @@ function explain(error, port) {
   return `The server could not start: ${error.message}`
 }
 
-/** The URL of a request, or null if it is not a URL. Its host is ignored. */
+/** The URL that a request asks for; null when it is none. Its host never matters here. */
 function parseTarget(target) {
   const absolute = target.startsWith('/') ? `http://front${target}` : target
   return /^https?:/.test(absolute) && URL.canParse(absolute) ? new URL(absolute) : null
 }
 
-/** Serves the page and its files. Errors are JSON, as everywhere in the demo. */
+/** The page and what it loads; errors are JSON, as everywhere in the demo. */
 const serveFiles = serveStatic(path.join(__dirname, 'public'), {
   cacheControl: false,
   etag: 'strong',
@@ -92,7 +92,7 @@ function servePage(req, res, url) {
   })
 }
 
-/** Starts an addressing server in this process. `callback(target)` */
+/** An addressing server within this process. `callback(target)` */
 function startRegistry(callback) {
   const registry = rpc.createRegistry()
   registry.on('error', (error) => fail(`The registry could not start: ${error.message}`))
@@ -127,7 +127,7 @@ function serve(registry, { port, restartAfterMs }) {
   let stoppingSince = 0
   const stop = (signal) => {
     if (stoppingSince > 0) {
-      // A second Ctrl-C means that the user does not want to wait. But one Ctrl-C can arrive twice: from the terminal and from npm.
+      // Whoever asks twice does not want to wait. One Ctrl-C can arrive twice, though: from the terminal and from npm.
       if (Date.now() - stoppingSince > SAME_SIGNAL_MS) process.exit(1)
       return
     }

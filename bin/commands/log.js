@@ -1,7 +1,7 @@
 'use strict'
 
-// The access log. It writes a line for each request when the response has been sent or the client has gone. For requests that Rust answers
-// itself, it writes the line when the response is handed to the socket, with the full length of the response.
+// The access log: one line per request, written when its response is sent or its client is gone. For requests that Rust
+// answers by itself, the line is written when the response is handed to the socket, with its full length.
 
 const process = require('node:process')
 const { kAccessLog, kSite } = require('../../lib/http/symbols.js')
@@ -9,7 +9,7 @@ const { kAccessLog, kSite } = require('../../lib/http/symbols.js')
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 const two = (number) => String(number).padStart(2, '0')
 
-/** Local time in the form of Apache and nginx: `26/Nov/2026:20:31:12 +0100`. */
+/** `26/Nov/2026:20:31:12 +0100`: local time in the format of Apache and nginx. */
 function commonTime(date) {
   const offset = -date.getTimezoneOffset()
   const zone = `${offset < 0 ? '-' : '+'}${two(Math.trunc(Math.abs(offset) / 60))}${two(Math.abs(offset) % 60)}`
@@ -17,7 +17,7 @@ function commonTime(date) {
   return `${day}:${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())} ${zone}`
 }
 
-/** Quotes text that a client has chosen: it must not be able to end the quotes or the line. */
+/** The content of a request is chosen by the client. It must not be able to end the quotes or the line. */
 function quoted(text) {
   const escaped = text.replace(/["\\]|[^ -~]/g, (c) =>
     c === '"' || c === '\\' ? `\\${c}` : `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
@@ -35,7 +35,7 @@ const FORMATS = {
   },
 }
 
-/** The lines of this turn of the loop, which are written together. */
+/** The lines of one turn of the loop are written together. */
 let lines = ''
 
 function write(line) {
@@ -50,9 +50,9 @@ function flush() {
 process.on('exit', flush)
 
 /**
- * Logs every request of `server` in one of the formats above. The server's only listener must be a handler of files. Requests that Rust answers
- * without JavaScript are reported by Rust, with everything that the common format needs. The other format needs more, so with it
- * each request runs through JavaScript.
+ * Logs every request of `server`, whose only listener is a file handler, in one of the formats above. Requests answered
+ * by Rust without JavaScript are reported by Rust, with everything that the common format needs. For other formats
+ * every request passes through JavaScript.
  */
 function logRequests(server, format) {
   const toLine = FORMATS[format]
@@ -74,7 +74,7 @@ function logRequests(server, format) {
   }
 }
 
-/** Reports a request when its response has been sent or its client has gone. */
+/** Calls `tell` when the response of a request is sent, or its client is gone. */
 function watch(req, res, tell) {
   const time = new Date()
   const began = performance.now()

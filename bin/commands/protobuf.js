@@ -1,7 +1,7 @@
 'use strict'
 
-// ironwire pbts FILE.proto…   writes TypeScript declarations
-// ironwire pbjs FILE.proto…   writes a JavaScript module
+// ironwire pbts FILE.proto…   TypeScript declarations
+// ironwire pbjs FILE.proto…   a module
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -76,7 +76,7 @@ const WORDS = {
   durations: ['message', 'milliseconds'],
 }
 
-/** Reads a file that the command line itself names. */
+/** Reads a file that is named on the command line. */
 function readGiven(file, most) {
   const fd = fs.openSync(file, 'r')
   try {
@@ -86,7 +86,10 @@ function readGiven(file, most) {
   }
 }
 
-/** Reads an import from the first folder that has it. Returns null if none does; then the compiler uses Google's built-in file, if it has one. */
+/**
+ * Makes a function that reads an import from the first folder that has it. It returns null if none does, so that the
+ * compiler can provide Google's own files.
+ */
 function importer(folders, most) {
   const find = finder(folders)
   return (name) => {
@@ -120,7 +123,7 @@ function commandLine(args) {
   return { values, command, files, most }
 }
 
-/** Returns the result of `task`. A system error that names no file gets the name of this one. */
+/** Runs `task`. Adds the name of the file to a system error that lacks it. */
 function about(name, task) {
   try {
     return task()
@@ -130,14 +133,14 @@ function about(name, task) {
   }
 }
 
-/** The root file, by the name that errors and generated code will give it, and how its imports are found. */
+/** The root file by the name that errors and generated code will use, and the function that resolves its imports. */
 function input(file, folders, most) {
   if (file === '-') {
     const text = about('standard input', () => readAll('standard input', 0, most, HINT))
     const load = importer([...folders, process.cwd()], most)
     return { filename: '-', resolveImport: (name) => (name === '-' ? text : load(name)) }
   }
-  // As protoc does, if the file is not in the current folder.
+  // Like protoc: look in the other folders if it is not in the current one.
   const places = [process.cwd(), ...folders].map((folder) => path.resolve(folder, file))
   const root = places.find((place) => fs.existsSync(place)) ?? places[0]
   const text = about(file, () => readGiven(root, most))
@@ -146,7 +149,7 @@ function input(file, folders, most) {
   return { filename, resolveImport: (name) => (name === filename ? text : load(name)) }
 }
 
-/** A root of `protobuf.load()`. */
+/** The result of `protobuf.load()`. */
 function loaded(files, values, most) {
   const options = {
     includePaths: [...values.proto_path, '.'],

@@ -1,6 +1,6 @@
 'use strict'
 
-// ironwire serve [DIR]: serves a folder over HTTP or HTTPS, with one process or several.
+// ironwire serve [DIR]: serves a folder over HTTP or HTTPS, with one or several processes.
 
 const cluster = require('node:cluster')
 const fs = require('node:fs')
@@ -15,9 +15,9 @@ const { logRequests, FORMATS } = require('./log.js')
 const DEFAULT_PORT = 8080
 const DEFAULT_HOST = '127.0.0.1'
 const MOST_WORKERS = 256
-/** One Ctrl-C may arrive twice, from the terminal and from npx. */
+/** Ctrl-C may arrive twice, from the terminal and from npx. */
 const SAME_SIGNAL_MS = 500
-/** A worker that ended before it listened is started again after this pause: its reason to fail is still there a moment later. */
+/** The pause before a process that could not start is tried again: the cause rarely disappears at once. */
 const RETRY_MS = 1000
 
 const USAGE = `usage: ironwire serve [DIR] [options]
@@ -62,7 +62,7 @@ const OPTIONS = {
   help: { type: 'boolean', short: 'h' },
 }
 
-/** Pages of other sites may send requests, with any header, and read the whole response. */
+/** Lets pages of other sites send requests with any headers, and read the whole answer. */
 const CORS = {
   'Access-Control-Allow-Origin': '*',
   'Access-Control-Allow-Headers': '*',
@@ -102,7 +102,7 @@ function commandLine(args) {
   }
 }
 
-/** Creates the server before anything listens, so that a wrong command line is found early. */
+/** Created before it listens, so that an error in the command line shows at once. */
 function makeServer({ root, files, log, tls }) {
   let server
   try {
@@ -114,13 +114,13 @@ function makeServer({ root, files, log, tls }) {
   return server
 }
 
-/** Turns "The property 'options.maxAge' must be …" into "--max-age must be …". */
+/** Turns "The property 'options.maxAge' must be …" into a message about `--max-age`. */
 function inWordsOfCommand(message) {
   const dashed = (name) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
   return message.replace(/^The (?:property )?["']options\.(\w+)["'](?: property)?/, (_, name) => `--${dashed(name)}`)
 }
 
-/** The page of --not-found must exist. */
+/** Throws if the page named on the command line does not exist. */
 function checkPage({ root, files }) {
   const { notFound } = files
   if (notFound === undefined || fs.existsSync(path.join(root, notFound))) return
@@ -133,7 +133,7 @@ const REASONS = {
   EACCES: (root) => `the folder ${root} may not be read by this user`,
 }
 
-/** Says why the server cannot listen, and what the user can do about it. */
+/** Explains why the server cannot listen, and what to do about it. */
 function explain(error, { port, host }) {
   const other = port >= 1024 && port < 65535 ? port + 1 : DEFAULT_PORT
   switch (error.code) {
@@ -149,7 +149,7 @@ function explain(error, { port, host }) {
   }
 }
 
-/** The addresses under which a browser finds the server. */
+/** The URLs under which a browser reaches the server. */
 function urls({ host, tls }, port) {
   const isEverywhere = host === '0.0.0.0' || host === '::'
   const isLocal = host === DEFAULT_HOST || host === '::1' || host === 'localhost'
@@ -176,7 +176,7 @@ function announce(settings, port) {
   console.log(lines.join('\n'))
 }
 
-/** Calls `finish` on the first signal to end, and exits on the second. */
+/** Calls `finish` at the first termination signal, and exits at the second. */
 function onStop(finish) {
   let since = 0
   const stop = (signal) => {
@@ -193,7 +193,7 @@ function onStop(finish) {
 
 function fail(message) {
   process.stderr.write(`ironwire: ${message}\n`)
-  // Workers that are still starting would report that the primary process is gone.
+  // Workers that are still starting would otherwise complain that the first process is gone.
   for (const worker of Object.values(cluster.workers ?? {})) worker.process.kill('SIGKILL')
   process.exit(1)
 }
@@ -206,15 +206,15 @@ function serveAlone(settings) {
   onStop(() => server.close(() => process.exit(0)))
 }
 
-/** The primary process serves nothing itself. It starts the workers, and a new one for each that dies. */
+/** The first process serves nothing itself: it starts the workers, and replaces each one that dies. */
 function servePrimary(settings) {
-  // Reports a wrong folder once, here, and not in each worker.
+  // Check the settings here, so that an error in them is reported once.
   makeServer({ ...settings, log: 'off' })
   checkPage(settings)
   let listening = 0
   const started = new WeakSet()
   let stopping = false
-  // A worker that cannot be written to has ended; its 'exit' event reports that.
+  // The worker cannot be written to any more. Its 'exit' event handles that.
   cluster.on('fork', (worker) => worker.on('error', () => {}))
   cluster.on('message', (_worker, message) => {
     if (typeof message?.failed === 'string' && !stopping) fail(message.failed)
@@ -226,7 +226,7 @@ function servePrimary(settings) {
   })
   cluster.on('exit', (worker, code, signal) => {
     if (stopping) return
-    // No worker has listened yet, so the next one would fail too.
+    // No worker has ever listened, so the next one would not either.
     if (listening === 0) fail(`a process could not start (${signal ?? `exit status ${code}`})`)
     process.stderr.write(`ironwire: process ${worker.process.pid} ended (${signal ?? code}): another takes its place\n`)
     if (started.has(worker)) cluster.fork()
@@ -240,15 +240,15 @@ function servePrimary(settings) {
 }
 
 function serveWorker(settings) {
-  // Ctrl-C reaches every process of a terminal. The primary process decides what happens.
+  // Ctrl-C reaches every process of a terminal. The first process decides when the workers end.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {})
-  // The primary process has ended or is about to, so nobody can be told.
+  // The first process is gone or about to go, so nothing can be reported to it.
   cluster.worker.on('error', () => process.exit(1))
   let server
   try {
     server = makeServer(settings)
   } catch (error) {
-    // The folder is gone for now. A worker that cannot serve must not take the place of one that can.
+    // The folder is missing at the moment. Exit, so that this process does not replace one that serves.
     process.stderr.write(`ironwire: ${error.message}\n`)
     process.exit(1)
   }

@@ -1,10 +1,10 @@
 'use strict'
 
-// The front's JSON API. Every error is `{ error: { code, message } }` with a matching status.
+// The front's JSON interface. Every error is `{ error: { code, message } }` with a status that fits.
 
 /** How many calls one burst may ask for. */
 const MAX_BURST = 10_000
-/** How many bursts and how many event streams may run at one time: both take memory of the front for as long as they last. */
+/** Bursts running at one time, and pages being streamed to: both cost the front memory for as long as they last. */
 const MAX_BURSTS = 4
 const MAX_STREAMS = 64
 const MAX_BODY_BYTES = 1024
@@ -94,7 +94,7 @@ class Api {
       res.setHeader('allow', route.method === 'GET' ? 'GET, HEAD' : route.method)
       return sendError(res, 405, 'METHOD_NOT_ALLOWED', `${req.method} is not possible here, only ${route.method}`)
     }
-    // A form on another site can send a POST here, but the browser does not let it add a header without asking first.
+    // A form or an image on another site can send a POST here, but no header of its own choice without asking first.
     if (method === 'POST' && req.headers['x-requested-with'] !== 'ironwire-demo') {
       return sendError(res, 403, 'NOT_FROM_THE_PAGE', 'Send the header "X-Requested-With: ironwire-demo"')
     }
@@ -126,7 +126,7 @@ class Api {
   #fail(res, error) {
     if (error.statusCode) return sendError(res, error.statusCode, error.code, error.message)
     if (error.code === 'NO_SUCH_COURSE') return sendError(res, 404, error.code, error.message)
-    // All other errors are failed calls: nobody has answered in time, or the front is ending.
+    // What is left are ways for a call to fail: nobody has answered in time, or the front is ending.
     sendError(res, 503, error.code ?? 'CALL_FAILED', error.message)
   }
 
@@ -195,7 +195,7 @@ class Api {
     if (req.method === 'HEAD') return res.end()
     let running = false
     const round = () => {
-      // If a round takes longer than the interval, because answers are delayed or nobody answers, the next one waits for it.
+      // A round that takes longer than the interval, because answers are delayed or nobody is there to answer, is waited for.
       if (running) return
       running = true
       this.#round(stream, delay, () => {
@@ -233,7 +233,7 @@ class Api {
 }
 
 function send(res, event, data) {
-  // A page that does not read gets nothing until it reads again: old numbers would be useless to it.
+  // A page that does not read gets nothing more until it does: its numbers are of the moment, old ones are worth nothing.
   if (res.destroyed || res.writableEnded || res.writableNeedDrain) return
   res.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
 }

@@ -1,17 +1,17 @@
 'use strict'
 
-// The front's client of the courses service: typed calls over rpc to the registered backends. Each call is timed.
+// The front's side of the courses service: typed calls over rpc, each one timed, to whoever serves.
 
 const { rpc } = require('ironwire')
 const messages = require('./messages')
 
-/** A call fails after this time. It is longer than the longest delay of a backend, and longer than a dead backend stays away. */
+/** A call unanswered for this long has failed. Above the longest delay of a backend, and the longest that one stays away when it has died. */
 const CALL_TIMEOUT_MS = 10_000
 
-/** Asking for a course twice does no harm. So if a backend dies before it has answered a call, the call is retried at another one. */
+/** To ask for a course twice does no harm. So a call whose backend dies before it has answered is made again, at another one. */
 const CALL_OPTIONS = { timeout: CALL_TIMEOUT_MS, idempotent: true }
 
-/** A frozen backend keeps its connection. After this silence it counts as dead, well before its calls are too late. */
+/** A backend that stands still keeps its connection. When it says nothing for so long it counts as dead, well before its calls are too late. */
 const SILENCE = { pingInterval: 1000, pingTimeout: 1000 }
 
 class Courses {
@@ -30,15 +30,15 @@ class Courses {
   /** `registry` is the registry's target. */
   constructor(registry) {
     this.#client = rpc.connect(`${registry}/courses`, {
-      // Round robin, so that the page shows both backends at work.
+      // In turn, so that the page shows them at work side by side.
       balance: { policy: 'round-robin' },
-      // When a backend dies, a burst may have thousands of calls in flight there. Each may be retried, and once more if the other backend dies too.
+      // A burst has thousands of calls in flight at the backend that dies: each of them may be made again, and once more if the other dies, too.
       retry: { ratio: 1, perSecond: 1000 },
       ...SILENCE,
     })
   }
 
-  /** All backends that the client knows, and whether it is connected to them. */
+  /** Every backend that the client knows, and whether it is connected. */
   get addresses() {
     return this.#client.addresses
   }
@@ -156,7 +156,7 @@ function counts(map) {
 /** How many columns the histogram of a burst has. */
 const COLUMNS = 32
 
-/** The result of a burst: times in milliseconds, CPU time of this process in microseconds per call, and a histogram. */
+/** What a burst came to: times in milliseconds, CPU of this process in microseconds per call, a histogram. */
 function summary(count, times, wallMs, cpuMicros) {
   times.sort((a, b) => a - b)
   const at = (quantile) => times[Math.min(times.length - 1, Math.floor(times.length * quantile))] ?? null

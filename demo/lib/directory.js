@@ -1,15 +1,15 @@
 'use strict'
 
-// The state of all servers, as the page shows it. It combines the registry, the client's connections and the supervisors of the processes.
+// Who serves, as the page shows it: what the registry says, whom the client is connected to, and what became of the processes.
 
 const { EventEmitter } = require('node:events')
 const { rpc } = require('ironwire')
 
 const SERVICE = 'courses'
-/** The front is in the registry, too. Nobody calls it over rpc; it is there so that the page can show it. */
+/** The front is in the registry, too. Nobody calls it over rpc: it is there to be found. */
 const FRONT = 'web'
 
-/** Emits `change` when a server has come or gone. */
+/** Emits `change` when somebody has come or gone. */
 class Directory extends EventEmitter {
   #target
   #registry
@@ -20,10 +20,10 @@ class Directory extends EventEmitter {
     [SERVICE, []],
     [FRONT, []],
   ])
-  /** The process of each name that has been up. It is no longer "starting", whatever is wrong with it. */
+  /** The process of each name that has been up: it does not start any more, whatever is wrong with it. */
   #served = new Map()
 
-  /** `target` is the registry's, `courses` calls the backends, and `supervisors` (by name) keep their processes alive. */
+  /** `target` is the registry's, `courses` who calls the backends, `supervisors` (by name) who keeps their processes. */
   constructor(target, courses, supervisors) {
     super()
     this.#target = target
@@ -39,7 +39,7 @@ class Directory extends EventEmitter {
     for (const supervisor of supervisors.values()) supervisor.on('change', () => this.emit('change'))
   }
 
-  /** Registers the front with its port. */
+  /** Has the front known at this port. */
   register(port) {
     this.#registry.register(FRONT, { id: 'front', port, metadata: { pid: String(process.pid) } })
   }
@@ -63,7 +63,7 @@ class Directory extends EventEmitter {
   #backends() {
     const known = new Map(this.#known.get(SERVICE).map((instance) => [instance.id, instance]))
     const connected = new Map(this.#courses.addresses.map((member) => [`${member.id} ${member.address}`, member]))
-    // Backends that the front keeps alive are always shown, others as long as the registry knows them.
+    // Those that the front keeps alive are shown whether there or not, others as long as the registry knows them.
     return [...new Set([...this.#supervisors.keys(), ...known.keys()])].map((id) => {
       const supervisor = this.#supervisors.get(id)
       // Until its successor has registered, the registry may still know the process that was here before.
@@ -93,7 +93,7 @@ class Directory extends EventEmitter {
       this.#served.set(id, pid)
       return { status: 'up' }
     }
-    // A backend that has just died is silent for a moment, until its supervisor notices.
+    // Whoever has just died is silent for a moment, until its supervisor hears of it.
     return { status: supervisor && this.#served.get(id) !== pid ? 'starting' : 'silent' }
   }
 }
@@ -103,7 +103,7 @@ function seen({ id, address, metadata }) {
   return { id, address, pid: Number(metadata.pid) || null }
 }
 
-/** Whether an instance is the supervisor's current process. True if there is no supervisor. */
+/** Whether an instance is the process that the supervisor has now; anyone's is, where there is none. */
 function isOf(instance, supervisor) {
   return instance !== undefined && (!supervisor || instance.metadata.pid === String(supervisor.pid))
 }

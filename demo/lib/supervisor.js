@@ -1,14 +1,14 @@
 'use strict'
 
-// Keeps one backend process alive: starts it, and restarts it when it ends, with a longer pause each time.
+// Keeps one backend process alive: starts it, and starts it again when it ends, waiting longer each time.
 
 const { fork } = require('node:child_process')
 const { EventEmitter } = require('node:events')
 
 const LONGEST_WAIT_MS = 8000
-/** A backend that lived this long was healthy, so the next pause is the first one again. */
+/** A backend that lived this long was healthy, so its next restart comes after the first wait again. */
 const HEALTHY_AFTER_MS = 10_000
-/** A backend that has not ended this long after it was told to is killed. */
+/** A backend that has not ended this long after being told to is killed. */
 const STOP_WITHIN_MS = 1500
 
 /** Emits `change` when its process has started or ended. */
@@ -26,7 +26,7 @@ class Supervisor extends EventEmitter {
   reason = null
   ended = 0
 
-  /** `args` are the script's arguments; `firstWaitMs` is the pause before the first restart. */
+  /** `args` are the script's; `firstWaitMs` is how long a backend stays away when it has died. */
   constructor(script, args, firstWaitMs) {
     super()
     this.#script = script

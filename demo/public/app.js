@@ -1,11 +1,11 @@
 'use strict'
 
-// The page. It listens to the front's event stream and shows what it reports.
+// The page: listens to the front's event stream and draws what it says.
 
 const $ = (id) => document.getElementById(id)
 const number = new Intl.NumberFormat('en')
 
-/** Milliseconds with three significant digits. */
+/** Milliseconds with three digits that mean something. */
 function ms(value) {
   if (value === null || value === undefined) return '–'
   return value < 10 ? value.toFixed(2) : value < 100 ? value.toFixed(1) : number.format(Math.round(value))
@@ -15,7 +15,7 @@ function ms(value) {
 
 const tones = new Map()
 
-/** Each backend has its own colour, as long as there are colours left. Its name is beside it. */
+/** Each backend has a colour of its own, as far as there are colours; its name stands beside it. */
 function paint(element, name) {
   if (!tones.has(name)) tones.set(name, tones.size)
   element.dataset.tone = tones.get(name)
@@ -104,7 +104,7 @@ const SPARK = { width: 240, height: 56, margin: 2 }
 
 function drawSpark() {
   const { width, height, margin } = SPARK
-  // One slow round, such as the first, must not flatten all others: values above the top are drawn at the top.
+  // One slow round, such as the very first, must not press all the others flat: it touches the top, as do all above that.
   const typical = medians.toSorted((a, b) => a - b)[medians.length >> 1]
   const top = Math.min(Math.max(...medians) * 1.15, typical * 3)
   // One point alone draws a level line.
@@ -130,7 +130,7 @@ const services = new Map()
 const rows = new Map()
 const boxes = new Map()
 
-/** Keeps one element in `map` for each of `items`, by its key. Elements without an item are removed; the others keep the focus. */
+/** The elements of `map`, one for each of `items` by its key; those without an item go, those that stay keep the focus. */
 function keep(map, parent, items, keyOf, make) {
   const keys = new Set(items.map(keyOf))
   for (const [key, element] of map) {
@@ -146,7 +146,7 @@ function keep(map, parent, items, keyOf, make) {
 
 const fromTemplate = (id) => $(id).content.firstElementChild.cloneNode(true)
 
-/** Writes a text only if it is new: screen readers read out every change, and selected text would lose its selection. */
+/** Writes only what is new: a screen reader reads out what is written, and a text that somebody has selected stays so. */
 function write(element, text) {
   if (element.textContent !== text) element.textContent = text
 }
@@ -195,7 +195,7 @@ function showInstance(row, { status, reason, startsInMs, pid, address, answered,
   write(row.querySelector('.where'), status === 'gone' ? `${reason}${when}` : where.filter(Boolean).join(' · '))
   const kill = row.querySelector('.kill')
   kill.hidden = killable === undefined
-  // Not `disabled`, which would take away the focus right after the button was pressed.
+  // Not `disabled`, which would take the focus away from whoever has just pressed it.
   kill.setAttribute('aria-disabled', String(!killable))
   row.querySelector('.share').hidden = answered === undefined || status !== 'up'
 }
@@ -230,7 +230,7 @@ function showPath(backends) {
 
 // ---- the state as a whole ----
 
-/** The last known state of the backends, by name; null while the front is away. */
+/** The backends when last heard of, by name; null as long as the front is away. */
 let last = null
 
 function showState({ front, registry, calls }) {
@@ -252,7 +252,7 @@ function showState({ front, registry, calls }) {
   tellChanges(backends)
   const wasUp = last !== null && [...last.values()].some(isUp)
   if (up === 0 && wasUp) showWaiting()
-  // An error from an outage says nothing about the present.
+  // What failed in an outage says nothing of what is now.
   if (up > 0 && last && !wasUp) {
     for (const problem of document.querySelectorAll('#burst-result .problem')) problem.remove()
   }
@@ -260,7 +260,7 @@ function showState({ front, registry, calls }) {
   enableFiring()
 }
 
-/** A text about the backends that are not up; nothing if all are. */
+/** What there is to say of the backends that are not up; nothing when all are. */
 function outageOf(backends) {
   const missing = backends
     .filter((backend) => !isUp(backend))
@@ -276,7 +276,7 @@ function outageOf(backends) {
 
 const listed = (words) => new Intl.ListFormat('en').format(words)
 
-/** Writes to the log which backends came, went and came back. */
+/** Into the log: who has come, gone, come back. */
 function tellChanges(backends) {
   for (const { id, status, reason, pid, ended } of backends) {
     const before = last?.get(id)
@@ -289,7 +289,7 @@ function tellChanges(backends) {
   }
 }
 
-/** No backend can answer: every card says so. */
+/** Nobody is there to answer: every card says so. */
 function showWaiting() {
   for (const element of cards.values()) {
     element.classList.add('lost')
@@ -332,7 +332,7 @@ function listen() {
   stream.onerror = ({ target }) => {
     last = null
     enableFiring()
-    // The browser reconnects by itself, except after a response that is not a stream, such as an error.
+    // The browser tries again by itself, except after an answer that is no stream, such as a refusal.
     if (target.readyState === EventSource.CLOSED) setTimeout(() => target === stream && listen(), 2000)
     $('status').textContent = 'Front away'
     $('status').dataset.status = 'down'
@@ -383,10 +383,10 @@ function figure(name, value) {
   return group
 }
 
-/** Whether a burst is running. */
+/** A burst is under way. */
 let firing = false
 
-/** A burst can be started while the front is there, one after the other. Without a backend its calls wait for one. */
+/** Calls can be fired while the front is there, one burst after the other. Without a backend they wait for one. */
 function enableFiring() {
   for (const button of $('burst-buttons').children) button.disabled = firing || last === null
 }

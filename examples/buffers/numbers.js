@@ -26,7 +26,7 @@ console.log(bytes)
 // Reading with the other byte order gives another number, and no error: both ends have to agree.
 console.log(bytes.readInt16LE(2), bytes.readInt16BE(2))
 
-// A number that does not fit is refused, as in Node.
+// What does not fit is refused, as in Node.
 try {
   bytes.writeInt8(128, 0)
 } catch (error) {

@@ -1,6 +1,6 @@
 'use strict'
 
-// Binary layouts that you describe once, instead of reading offset by offset.
+// Binary layouts described once instead of offset by offset.
 //
 //   node examples/buffers/records.js
 
@@ -16,14 +16,14 @@ reading.write(bytes, { sensor: 8, celsius: 19.25, count: 1001, low: -1, high: 30
 console.log(bytes)
 console.log(reading.read(bytes, second))
 
-// A value that does not fit its field is refused, with the error of Buffer's own methods and the name of the field.
+// A value that does not fit its field is refused, in the words of Buffer's own methods, by the name of the field.
 try {
   reading.write(bytes, { sensor: 70_000, celsius: 0, count: 0, low: 0, high: 0 })
 } catch (error) {
   console.log(`${error.code}: ${error.message}`)
 }
 
-// On a stream, records of different lengths need a length before each. The framer accepts chunks that are split anywhere.
+// Records of different lengths on a stream need a length before each. The framer takes chunks however they are cut.
 const framer = codec.framer({ length: 'u32be', maxLength: 1024 })
 const stream = framer.encodeMany(['one', 'two', 'three'].map((text) => Buffer.from(text)))
 for (const chunk of [stream.subarray(0, 9), stream.subarray(9)]) {

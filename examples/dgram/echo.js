@@ -1,12 +1,12 @@
 'use strict'
 
-// An echo over UDP. Each datagram is a message of its own, which arrives complete or not at all.
+// Datagrams there and back: each is a message by itself, which comes whole or not at all.
 // Run it: node examples/dgram/echo.js
 
 const { dgram } = require('../..')
 
 const server = dgram.createSocket('udp4')
-// `from` is the sender: { address, family, port, size }.
+// `from` says where it came from: { address, family, port, size }.
 server.on('message', (message, from) => server.send(`You said ${message}`, from.port, from.address))
 server.bind(Number(process.env.PORT ?? 0), '127.0.0.1', () => {
   const client = dgram.createSocket('udp4')
@@ -18,6 +18,6 @@ server.bind(Number(process.env.PORT ?? 0), '127.0.0.1', () => {
     client.close()
     server.close()
   })
-  // Datagrams of one turn of the loop leave together. A callback tells you that a datagram has left; only an answer tells you that it has arrived.
+  // Those of one turn leave together. To know that one has left, pass a callback; that it has arrived, only an answer can say.
   for (const word of words) client.send(word, server.address().port, '127.0.0.1')
 })

@@ -10,7 +10,7 @@ const dns = codec.layout(`
   endian be;
   enum Type : u16 { A = 1, NS = 2, CNAME = 5, SOA = 6, PTR = 12, MX = 15, TXT = 16, AAAA = 28, SRV = 33, OPT = 41 }
 
-  // A label is text, or a pointer to where the name continues. The pointer's target is read, but written only in its own place.
+  // Text, or where the name goes on: what is there is only looked at, it is written where it is.
   struct Label {
     u2 kind; u6 length;
     if (kind == 0) ascii(length) text;
@@ -50,7 +50,7 @@ const dns = codec.layout(`
   }
 `)
 
-/** A decoded name as text: `www.example.com`. */
+/** `www.example.com` of a decoded name. */
 function nameOf({ labels }) {
   const parts = []
   for (const label of labels) {

@@ -15,7 +15,7 @@ const elf = codec.layout(`
   struct Segment { u32 type; u32 flags; u64 offset; u64 virtual; u64 physical; u64 fileSize; u64 memorySize; u64 alignment; }
   struct Section {
     u32 name; SectionType type; u64 flags; u64 address; u64 offset; u64 size; u32 link; u32 info; u64 alignment; u64 entrySize;
-    // A section without bits in the file (such as .bss) still has a size.
+    // What has no bits in the file has a size all the same.
     if (type != SectionType.nobits) at (offset) bytes(size) data;
   }
   struct Elf {

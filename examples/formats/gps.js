@@ -1,6 +1,6 @@
 'use strict'
 
-// The two protocols of GPS receivers: binary UBX frames, and NMEA 0183 sentences, which are text.
+// What GPS receivers say: UBX frames, in binary, and NMEA 0183 sentences, in text.
 //
 //   node examples/formats/gps.js
 
@@ -33,7 +33,7 @@ const nmea = codec.layout([
   { magic: '\r\n' },
 ])
 
-/** The checksum: the exclusive or of all bytes between `$` and `*`. */
+/** All between `$` and `*`, exclusive or. */
 function checksumOf({ fields: list }) {
   return Buffer.from(list.join(','), 'latin1').reduce((all, byte) => all ^ byte, 0)
 }

@@ -32,7 +32,7 @@ const bmp = codec.layout(`
     u32 headerSize; i32 width; i32 height; u16 planes; u16 depth; u32 compression; u32 imageSize;
     i32 horizontal; i32 vertical; u32 colors; u32 important;
     bytes(dataOffset - 54) palette;
-    // Rows are padded to a multiple of four bytes, and run from the bottom to the top.
+    // Rows are filled up to multiples of four bytes, and go from the bottom to the top.
     struct { bytes(width * depth / 8) pixels; pad((4 - width * depth / 8 % 4) % 4); } rows[height];
   }
 `)

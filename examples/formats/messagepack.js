@@ -1,6 +1,6 @@
 'use strict'
 
-// MessagePack: the first byte says what follows. Decoded values keep their form on the wire, so that they are written back unchanged.
+// MessagePack: a byte says what follows. Values as they are on the wire, so that they are written back the same.
 //
 //   node examples/formats/messagepack.js
 

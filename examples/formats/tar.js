@@ -6,7 +6,7 @@
 
 const { codec } = require('ironwire')
 
-/** A field for a number: octal digits and the bytes that end them. */
+/** A number as so many octal digits and what ends them. */
 const octal = (width, end = '\0') => ({
   type: `ascii(${width}, 0)`,
   map: {
@@ -47,7 +47,7 @@ function readTar(bytes) {
   return files
 }
 
-/** Writes an archive, padded to blocks of `blocking` bytes. */
+/** An archive, of blocks of `blocking` bytes. */
 function writeTar(files, blocking = 10240) {
   const parts = files.flatMap(({ data, ...entry }) => {
     const size = data.length

@@ -18,7 +18,7 @@ const frame = codec.layout([
   ['payload', 'bytes(short < 126 ? short : short == 126 ? medium : long)'],
 ])
 
-/** Adds or removes the mask of a payload; both are the same operation. */
+/** The payload with its mask taken off, or put on: the same. */
 function unmask({ key, payload }) {
   return key === undefined ? payload : Buffer.from(payload.map((byte, i) => byte ^ key[i % 4]))
 }

@@ -1,7 +1,7 @@
 'use strict'
 
 // One port, several processes: Node runs JavaScript on one core, so a server for more cores is several processes that share a port.
-// The first process only starts the others, and starts a new one when one dies.
+// The first process only starts the others, and starts another one when one dies.
 //
 //   node examples/http/cluster.js
 //   curl http://127.0.0.1:8000/
@@ -22,14 +22,14 @@ if (cluster.isPrimary) {
     else if (listening > count) console.log(`process ${worker.process.pid} is ready`)
   })
 
-  // If a worker dies, the responses that it was sending are lost. The connections of other workers are not affected.
+  // What a worker was answering dies with it; the other workers' connections do not notice.
   cluster.on('exit', (worker, code, signal) => {
     if (stopping) return
     console.log(`process ${worker.process.pid} died (${signal ?? code}): another takes its place`)
     cluster.fork()
   })
 
-  // A disconnected worker accepts no new connections, finishes its responses, and ends.
+  // Workers that are disconnected take no new connections, answer what they have begun, and end.
   const stop = () => {
     stopping = true
     cluster.disconnect()
@@ -37,7 +37,7 @@ if (cluster.isPrimary) {
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
 } else {
-  // Ctrl-C reaches every process of a terminal; the first process decides what happens.
+  // Ctrl-C reaches every process of a terminal; the first one decides.
   process.on('SIGINT', () => {})
   http
     .createServer((req, res) => {

@@ -1,6 +1,6 @@
 'use strict'
 
-// A page streamed from a file: the file is read as fast as the client receives it, never faster.
+// A page from a file, streamed: the file is read as fast as the client takes it, never faster.
 //
 //   node examples/http/page.js        then open http://127.0.0.1:3000
 
@@ -12,7 +12,7 @@ const PAGE = path.join(__dirname, 'page.html')
 
 const server = http.createServer((_req, res) => {
   const file = fs.createReadStream(PAGE)
-  // Nothing is sent before the file is open, so a missing file can still get a proper error response.
+  // Nothing is sent before the file is open, so a missing file can still become a proper answer.
   file.on('open', () => {
     res.writeHead(200, { 'content-type': 'text/html; charset=utf-8' })
     file.pipe(res)

@@ -7,7 +7,7 @@
 const { createHash } = require('node:crypto')
 const { http } = require('ironwire')
 
-/** Larger bodies are refused, whether the size is announced or only found while receiving. */
+/** What is announced or sent beyond this is refused. */
 const MAX_BYTES = 100 * 1024 * 1024
 
 const server = http.createServer((req, res) => {
@@ -24,7 +24,7 @@ const server = http.createServer((req, res) => {
     res.writeHead(200, { 'content-type': 'text/plain' })
     res.end(`${size} bytes, sha256 ${hash.digest('hex')}\n`)
   })
-  // The client went away during the upload, so there is nobody to answer.
+  // The client went away in the middle: there is nobody left to answer.
   req.on('error', (error) => console.error(`upload: ${error.message}`))
 })
 

@@ -1,6 +1,6 @@
 'use strict'
 
-// Turns objects into bytes and back, with a schema.
+// Objects to bytes and back, by a schema.
 //
 //   node examples/protobuf/person.js
 
@@ -15,7 +15,7 @@ const encoded = messages.Person.encode(person)
 console.log(encoded)
 console.log(messages.Person.decode(encoded))
 
-// The same object as JSON takes more than twice the space, because JSON repeats the field names in every message.
+// The same as JSON takes more than twice the room, because JSON repeats the field names in every message.
 console.log(`protobuf ${encoded.length} bytes, JSON ${JSON.stringify(person).length} bytes`)
 
 // Both directions check the message.

@@ -14,7 +14,7 @@ const { rpc } = require('ironwire')
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-registry-'))
 const env = { ...process.env, REGISTRY_FOLDER: folder, REGISTRY_PORT: '0' }
 
-/** Starts a script, and restarts it whenever it ends. */
+/** Starts a script, and again whenever it ends. */
 function keepAlive(script, onMessage) {
   const kept = { child: null, stopped: false }
   const start = () => {
@@ -26,7 +26,7 @@ function keepAlive(script, onMessage) {
   return kept
 }
 
-/** Makes sixteen calls at a time, without a pause. A call that may have been carried out is retried, because computing a square twice does no harm. */
+/** Calls without a pause, sixteen at a time. A call that may have been carried out is made again: to square twice does no harm. */
 function load(client) {
   const counts = { calls: 0, failed: 0, running: true }
   const one = async () => {
@@ -56,7 +56,7 @@ async function main() {
   let registry
   await new Promise((resolve) => {
     registry = keepAlive('registry.js', ({ port }) => {
-      // The restarted process must be found under the same address.
+      // The next one is to be found where this one was.
       env.REGISTRY_PORT = String(port)
       resolve()
     })
@@ -98,7 +98,7 @@ async function main() {
   while (!(await isBack())) await sleep(100)
   console.log('the registry is back')
 
-  // The registry is away for a while. The client continues with what it knew last.
+  // Without the registry for a while: what was known last still holds.
   registry.child.kill('SIGKILL')
   servers[0].child.kill('SIGKILL')
   console.log('killed the registry and a server at once')

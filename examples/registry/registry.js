@@ -1,6 +1,6 @@
 'use strict'
 
-// The addressing server. It keeps its registrations in a folder, so that they survive a crash.
+// The addressing server. What it knows is in a folder, so that it knows it again after a crash.
 
 const { rpc } = require('ironwire')
 
@@ -9,6 +9,6 @@ const registry = rpc.createRegistry({ folder: process.env.REGISTRY_FOLDER })
 registry.listen(process.env.REGISTRY_PORT ?? 7400)
 registry.on('listening', () => process.send?.({ port: registry.address().port }))
 
-// The process that started this one has ended.
+// Whoever started it is gone.
 process.on('disconnect', () => process.exit())
 process.on('SIGINT', () => {})

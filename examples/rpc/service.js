@@ -1,6 +1,6 @@
 'use strict'
 
-// A service that is declared in a protobuf schema, with server and client in one process.
+// A service as its schema declares it, server and client in one process.
 //
 //   node examples/rpc/service.js
 

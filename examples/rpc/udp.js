@@ -1,7 +1,7 @@
 'use strict'
 
-// Small calls over UDP: each request and each answer is a datagram. The network between client and server loses every third datagram, and
-// the client sends lost requests again. No handler runs twice, because the server remembers its answers.
+// Small look-ups over UDP: each question is a datagram, each answer too. Between client and server is a network that loses every third datagram, and
+// what is lost is sent again. No question is answered twice: the server remembers what it has answered.
 // Run it: node examples/rpc/udp.js
 
 const { dgram, rpc } = require('../..')
@@ -39,7 +39,7 @@ server.bindUdp(Number(process.env.PORT ?? 0), () => {
   })
 })
 
-/** Forwards datagrams to `port` and back, except every third. */
+/** Passes datagrams on to `port` and back, all but every third. */
 function badNetwork(port, callback) {
   let count = 0
   let client

@@ -1,6 +1,6 @@
 'use strict'
 
-// Static files in an Express application, instead of express.static. Requests for other paths go to the next routes.
+// In an Express application, in the place of express.static. What the folder does not have goes on to the routes behind it.
 //
 //   node examples/static/express.js
 //   curl http://127.0.0.1:8000/assets/style.css

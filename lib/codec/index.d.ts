@@ -681,10 +681,13 @@ export interface FieldRow {
   bit?: number
   /** The size in bytes, if that is always the same. */
   size?: number
-  /** The expressions that the field has. */
+  /** The condition of the field, if it has one. */
   if?: string
+  /** The expression of its offset, if it has one. */
   at?: string
+  /** The expression of the offset at which it is only read, if it has one. */
   peek?: string
+  /** The expression that it must equal, if it has one. */
   value?: string
 }
 

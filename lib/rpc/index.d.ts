@@ -155,11 +155,11 @@ export class RpcError extends Error {
 export class StatusError extends Error {
   /** `status` is one of {@link status} except OK. */
   constructor(
-    /** The status code, one of {@link status}. */
     status: number,
     message?: string,
     options?: { code?: string; details?: Uint8Array; metadata?: MetadataInit },
   )
+  /** The status code, one of {@link status}. */
   status: number
   /** The name of `status`. */
   readonly statusName: StatusName

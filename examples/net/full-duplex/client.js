@@ -1,6 +1,6 @@
 'use strict'
 
-// The client of examples/net/full-duplex/server.js. It sends twelve questions at once; each callback gets its own answer.
+// The asking side of examples/net/full-duplex/server.js: twelve questions at once, each callback called with its own answer.
 
 const { net, Buffer } = require('ironwire')
 const { framing, join, part } = require('./frames')
@@ -8,7 +8,7 @@ const { framing, join, part } = require('./frames')
 /** The connection as a stream of messages. */
 const messages = net.connect({ host: '127.0.0.1', port: Number(process.env.PORT ?? 3001) }).frames(framing)
 
-/** The callbacks that wait for an answer, by sequence number. */
+/** What waits for an answer, by sequence number. */
 const waiting = new Map()
 let sequence = 0
 
@@ -28,7 +28,7 @@ messages.on('data', (message) => {
   callback?.(null, body.toString())
 })
 
-// When the connection ends, the callbacks that still wait get an error.
+// Whoever still waits when the connection ends has to hear about it.
 let failure = new Error('The connection ended before the answer came')
 messages.on('error', (error) => {
   failure = error

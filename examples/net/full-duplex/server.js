@@ -1,6 +1,6 @@
 'use strict'
 
-// Full duplex, multiplexed: many questions in flight on one connection, answered in the order in which the answers are ready.
+// Full duplex, multiplexed: many questions under way on one connection, answered in whatever order the answers are ready.
 // This is what ironwire's `rpc` does, written out by hand; see examples/rpc for the short way.
 //
 //   node examples/net/full-duplex/server.js    and in another terminal   node examples/net/full-duplex/client.js
@@ -20,7 +20,7 @@ const server = net.createServer((socket) => {
       if (messages.writable) messages.write(join(sequence, Buffer.from(courses[id] ?? 'unknown')))
     }, Math.random() * 200)
   })
-  // The client has gone, or has sent something that is not a message. We cannot find the start of the next one, so the connection ends.
+  // The client is gone, or said what is no message: there is no telling where the next one begins, so the connection ends.
   messages.on('error', (error) => console.log(error.message))
 })
 

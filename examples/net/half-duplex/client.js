@@ -1,6 +1,6 @@
 'use strict'
 
-// The client of examples/net/half-duplex/server.js. It sends the next question when it has the answer to the last one.
+// The asking side of examples/net/half-duplex/server.js: the next question goes out when the answer to the last is in.
 
 const { net, Buffer } = require('ironwire')
 

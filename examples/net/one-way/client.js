@@ -1,6 +1,6 @@
 'use strict'
 
-// The client of examples/net/one-way/server.js. It sends three words and ends the connection.
+// The talking side of examples/net/one-way/server.js: three words, then goodbye.
 
 const { net } = require('ironwire')
 

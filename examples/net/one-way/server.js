@@ -1,6 +1,6 @@
 'use strict'
 
-// One direction: the client sends, the server receives.
+// One way: the client talks, the server listens.
 //
 //   node examples/net/one-way/server.js        and in another terminal   node examples/net/one-way/client.js
 
