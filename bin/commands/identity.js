@@ -1,11 +1,11 @@
 'use strict'
 
-// Certificates and keys that a command line names.
+// Reads the certificates and keys that are named on the command line.
 
 const fs = require('node:fs')
 const { UsageError } = require('./usage.js')
 
-/** The certificate and the key that are named, if any are. */
+/** The certificate and the key; undefined if none are named. */
 function identity(cert, key) {
   if (cert === undefined && key === undefined) return undefined
   if (cert === undefined || key === undefined) throw new UsageError('--tls-cert and --tls-key go together')
@@ -33,7 +33,7 @@ function contents(name, file) {
   }
 }
 
-/** The authorities that are named, if any are. */
+/** The certificate authorities; undefined if none are named. */
 function authorities(file) {
   if (file === undefined) return undefined
   const pem = contents('tls-ca', file)

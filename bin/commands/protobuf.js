@@ -66,7 +66,7 @@ const COMPATIBLE = {
   strict: { type: 'boolean' },
 }
 
-/** What an option that is a word may be. */
+/** The values of options that take a word. */
 const WORDS = {
   module: ['commonjs', 'esm'],
   int64: ['auto', 'bigint', 'string', 'number'],
@@ -75,7 +75,7 @@ const WORDS = {
   durations: ['message', 'milliseconds'],
 }
 
-/** Reads what the command line itself names. */
+/** Reads a file that is named on the command line. */
 function readGiven(file, most) {
   const fd = fs.openSync(file, 'r')
   try {
@@ -85,7 +85,10 @@ function readGiven(file, most) {
   }
 }
 
-/** Reads an import from the first folder that has it; null where none does, which leaves Google's own files to the compiler. */
+/**
+ * Makes a function that reads an import from the first folder that has it. It returns null if none does, so that the
+ * compiler can provide Google's own files.
+ */
 function importer(folders, most) {
   const find = finder(folders)
   return (name) => {
@@ -119,7 +122,7 @@ function commandLine(args) {
   return { values, command, files, most }
 }
 
-/** What `task` gives; an error of the system's says which file it was about. */
+/** Runs `task`. Adds the name of the file to a system error that lacks it. */
 function about(name, task) {
   try {
     return task()
@@ -129,14 +132,14 @@ function about(name, task) {
   }
 }
 
-/** The root file, by the name that errors and generated code will give it, and how its imports are found. */
+/** The root file by the name that errors and generated code will use, and the function that resolves its imports. */
 function input(file, folders, most) {
   if (file === '-') {
     const text = about('standard input', () => readAll('standard input', 0, most, HINT))
     const load = importer([...folders, process.cwd()], most)
     return { filename: '-', resolveImport: (name) => (name === '-' ? text : load(name)) }
   }
-  // As protoc does, where it is not here.
+  // Like protoc: look in the other folders if it is not in the current one.
   const places = [process.cwd(), ...folders].map((folder) => path.resolve(folder, file))
   const root = places.find((place) => fs.existsSync(place)) ?? places[0]
   const text = about(file, () => readGiven(root, most))
@@ -145,7 +148,7 @@ function input(file, folders, most) {
   return { filename, resolveImport: (name) => (name === filename ? text : load(name)) }
 }
 
-/** A root of `protobuf.load()`. */
+/** The result of `protobuf.load()`. */
 function loaded(files, values, most) {
   const options = {
     includePaths: [...values.proto_path, '.'],
@@ -163,7 +166,7 @@ function loaded(files, values, most) {
   return protobuf.parse(text, { ...options, filename: '-' })
 }
 
-/** What the command writes. */
+/** The text that the command writes. */
 function output({ values, command, files, most }) {
   const { module } = values
   if (values.load) {

@@ -1,6 +1,6 @@
 'use strict'
 
-// ironwire registry: the addressing server.
+// ironwire registry: runs the addressing server.
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -12,7 +12,7 @@ const { identity, authorities } = require('./identity.js')
 
 const DEFAULT_PORT = 7400
 const DEFAULT_HOST = '127.0.0.1'
-/** One Ctrl-C may arrive twice, from the terminal and from npx. */
+/** Ctrl-C may arrive twice, from the terminal and from npx. */
 const SAME_SIGNAL_MS = 500
 
 const USAGE = `usage: ironwire registry [options]
@@ -73,7 +73,10 @@ function tlsOf({ 'tls-cert': cert, 'tls-key': key, 'tls-ca': file }) {
   return { ...own, ca, requestCert: true }
 }
 
-/** Undefined where nobody gave one. They are not among the arguments, which everybody on the machine can list. */
+/**
+ * Undefined if none are given. Secrets are not command-line arguments, because every user of the machine can list
+ * those.
+ */
 function secretsOf(file) {
   const { IRONWIRE_SECRET } = process.env
   if (file === undefined && IRONWIRE_SECRET === undefined) return undefined
@@ -95,14 +98,14 @@ function linesOf(file) {
   } catch (error) {
     throw new UsageError(`--secret-file names a file that can be read: ${error.message}`)
   }
-  // As some editors begin a file.
+  // Some editors begin a file with a byte order mark.
   return text
     .replace(/^\uFEFF/, '')
     .split(/\r?\n/)
     .filter((line) => line !== '')
 }
 
-/** Why nothing listens, and what to do about it. */
+/** Explains why the server cannot listen, and what to do about it. */
 function explain(error, { port, host, folder }) {
   const other = port >= 1024 && port < 65535 ? port + 1 : DEFAULT_PORT
   switch (error.code) {
@@ -140,7 +143,7 @@ function announce({ host, folder, secret, tls }, { address, port }, { services, 
   console.log(lines.join('\n'))
 }
 
-/** Made before anything listens: what is wrong with a certificate shows here. */
+/** Created before it listens, so that an error in a certificate shows at once. */
 function registryOf({ folder, secret, tls }) {
   try {
     return rpc.createRegistry({ folder, ...(secret && { secret }), ...(tls && { tls }) })
