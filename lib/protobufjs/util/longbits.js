@@ -41,7 +41,7 @@ LongBits.prototype.toLong = function toLong(unsigned) {
 }
 
 function hash(lo, hi) {
-  // One call with all of them: a list to spread would cost more than the string.
+  // One call with all arguments: spreading an array would cost more than making the string.
   // biome-ignore format: as it stands, one line a word
   return String.fromCharCode(
     lo & 255, (lo >>> 8) & 255, (lo >>> 16) & 255, lo >>> 24,
