@@ -30,7 +30,7 @@ function version() {
   return /name = "tonic"\nversion = "([^"]+)"/.exec(lock)[1]
 }
 
-/** Has the same methods as a `Child`. */
+/** Has the methods of a `Child`. */
 class Tonic {
   #child
   #pending = []

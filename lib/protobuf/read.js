@@ -14,7 +14,7 @@ const fromCharCode = String.fromCharCode
 
 /**
  * `p` is the position after the last value read. `left` is the number of messages, map entries and unknown fields that
- * may still be created, out of `most`: an object takes up to a hundred times the memory of its encoding.
+ * may still be created, out of `most`: an object takes about a hundred times the memory of its encoding.
  */
 const at = { p: 0, left: 2147483647, most: 2147483647 }
 

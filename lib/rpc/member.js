@@ -132,8 +132,7 @@ class Member extends Endpoint {
   }
 
   /**
-   * Calls the health method. Any answer except "not serving" shows that the server answers again, even if it has no
-   * such method.
+   * Calls the health method. The member is used again if it does not answer "not serving", or if it has no such method.
    */
   probe() {
     const { link, client } = this
