@@ -1,5 +1,7 @@
 'use strict'
 
+// `Enum`, the reflection object of an enum.
+
 const { Namespace, makers } = require('./namespace.js')
 const { ReflectionObject } = require('./object.js')
 const util = require('./util/index.js')

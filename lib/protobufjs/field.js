@@ -1,5 +1,7 @@
 'use strict'
 
+// `Field` and `MapField`, the reflection objects of fields and extensions.
+
 const { Enum } = require('./enum.js')
 const { makers } = require('./namespace.js')
 const { ReflectionObject } = require('./object.js')

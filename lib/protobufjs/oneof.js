@@ -1,5 +1,7 @@
 'use strict'
 
+// `OneOf`, the reflection object of a oneof.
+
 const { Field } = require('./field.js')
 const { ReflectionObject } = require('./object.js')
 const util = require('./util/index.js')

@@ -1,5 +1,7 @@
 'use strict'
 
+// `Root`, the top of a tree of reflection objects: loads files and resolves extensions.
+
 const { setTimeout } = require('node:timers')
 const common = require('./common.js')
 const { Enum } = require('./enum.js')

@@ -1,5 +1,7 @@
 'use strict'
 
+// `Service` and `Method`, the reflection objects of services.
+
 const { Namespace, checkDepth, makers } = require('./namespace.js')
 const { ReflectionObject } = require('./object.js')
 const rpc = require('./rpc.js')

@@ -1,5 +1,7 @@
 'use strict'
 
+// `Type`, the reflection object of a message. It gets its `encode`, `decode` and conversions from emit/ at the first use.
+
 const { Field, MapField } = require('./field.js')
 const { fromObject, toObject } = require('./emit/convert.js')
 const { link, unlink } = require('./emit/unit.js')

@@ -1,5 +1,7 @@
 'use strict'
 
+// One address of a `BalancedClient`: measures its load, and takes it out of use while it does not answer.
+
 const { performance } = require('node:perf_hooks')
 const { setTimeout, clearTimeout } = require('node:timers')
 const { Buffer } = require('node:buffer')
