@@ -34,7 +34,7 @@ function record(fields) {
       return decode(buffer, offset)
     },
     write(buffer, record, offset = 0) {
-      // Encode before the buffer is checked and written: getters of the record may change the buffer.
+      // `encode` reads the whole record before it checks the room: getters of the record may change the buffer.
       encode(record, target(buffer), offset)
       return offset + size
     },

@@ -219,8 +219,8 @@ function fresh() {
 }
 
 /**
- * Moves a socket to one of Node's handles, which then reads if `read` is true. Returns false where that is impossible,
- * or while output is being sent.
+ * Moves a socket to one of Node's handles. That handle continues reading if `read` is true. Returns false where this is
+ * impossible, or while output is being sent.
  */
 function lend(socket, read) {
   const connection = socket._handle

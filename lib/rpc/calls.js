@@ -1,5 +1,7 @@
 'use strict'
 
+// A client's calls: a method, one call, and the table of the calls in flight on a connection.
+
 const { listen, forget } = require('./signals')
 const { Flag, checkName } = require('./protocol')
 const { moment, ended } = require('./tick')

@@ -79,7 +79,7 @@ class ClientStream extends CallStream {
     finish.call(this, onEnded)
   }
 
-  /** Ends the call here and at the server. Whoever reads messages gets an AbortError. */
+  /** Ends the call here and at the server. A reader of the messages gets an AbortError. */
   cancel(reason) {
     if (this.over) return
     this.deafen()

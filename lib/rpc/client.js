@@ -1,5 +1,8 @@
 'use strict'
 
+// The rpc client: makes calls, queues, retries and counts them. Its endpoint (endpoint.js) keeps the connection, and links
+// (link.js) carry the calls. `BalancedClient` (balanced.js) extends it to several addresses, `UdpClient` (udp/) to UDP.
+
 const process = require('node:process')
 const { EventEmitter } = require('node:events')
 const { isDate } = require('node:util/types')

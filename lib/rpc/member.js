@@ -1,5 +1,7 @@
 'use strict'
 
+// One address of a `BalancedClient`: measures its load, and takes it out of use while it does not answer.
+
 const { performance } = require('node:perf_hooks')
 const { setTimeout, clearTimeout } = require('node:timers')
 const { Buffer } = require('node:buffer')
@@ -132,8 +134,7 @@ class Member extends Endpoint {
   }
 
   /**
-   * Calls the health method. Any answer except "not serving" shows that the server answers again, even if it has no
-   * such method.
+   * Calls the health method. The member is used again if it does not answer "not serving", or if it has no such method.
    */
   probe() {
     const { link, client } = this

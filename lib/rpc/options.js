@@ -105,7 +105,7 @@ function serverOptions(options = {}) {
     closeTimeout: duration(options, 'closeTimeout', 10_000),
     // "Strays" are handlers that still run although their call has ended (cancelled, deadline passed, connection lost).
     // Above these limits further calls wait, so that calling and cancelling starts no more handlers than waiting does.
-    // The limits equal those of maxCallsPerConnection and maxConcurrency.
+    // The defaults equal those of maxCallsPerConnection and maxConcurrency.
     maxStraysPerConnection: integer(options, 'maxStraysPerConnection', 4096, 1, MAX_U32),
     maxStrays: integer(options, 'maxStrays', 65536, 1, MAX_U32),
     // How long a stray counts. A handler that runs for longer than clients wait by default has probably forgotten its

@@ -1,5 +1,8 @@
 'use strict'
 
+// The rpc server: its methods, its listeners, and the limits over all connections. A session (session.js) handles the calls
+// of one connection.
+
 const process = require('node:process')
 const { setTimeout, clearTimeout } = require('node:timers')
 const { EventEmitter } = require('node:events')

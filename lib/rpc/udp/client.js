@@ -1,5 +1,7 @@
 'use strict'
 
+// The rpc client over UDP: the client of client.js, with datagrams instead of a connection.
+
 const { Buffer } = require('node:buffer')
 const { Client } = require('../client')
 const { Endpoint } = require('../endpoint')

@@ -36,8 +36,8 @@ const MOST = 2147483647
 
 /**
  * State shared with emitted code: the slab and its first free position (`pos`), the position after the last read (`p`),
- * the furthest position read (`high`), the number of values that may still be read without consuming bytes (`left`),
- * and temporaries.
+ * the furthest position read (`high`), how many more elements without bytes and recursive structs may be read (`left`),
+ * and temporaries that a function leaves for its caller.
  */
 const S = { bytes: slab(), pos: 0, p: 0, high: 0, left: 0, u0: 0, u1: 0, u2: 0, u3: 0 }
 
