@@ -166,16 +166,36 @@ describe('whom it trusts', AT_ONCE, () => {
     const second = await outcome(connect({ port, host: '127.0.0.1', rejectUnauthorized: false }))
     return [first, second.error, second.authorized]
   })
-  it('one with such a certificate that it was told to trust: by Node', async () => {
+  it('one with such a certificate that it was told to trust', async () => {
     const server = tls.createServer(of('old'), hello)
     const port = await listen(server)
     const socket = tls.connect({ port, host: '127.0.0.1', ca: pem('old-cert.pem'), checkServerIdentity() {} })
+    await once(socket, 'secureConnect')
+    assert.equal(isOurs(socket), true)
     assert.equal(await textOf(socket), 'hello')
     server.close()
   })
 })
 
 describe('certificates', AT_ONCE, () => {
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
+    const options = { maxVersion, requestCert: true, ca }
+    same(`that a client has to have, and has not, in ${maxVersion}`, options, undefined, async (connect, port) => {
+      const socket = connect({ port, ...trusting })
+      const [{ code, message }] = await new Promise((resolve) => socket.on('error', (...args) => resolve(args)))
+      assert.match(code, /ALERT/)
+      return [code, message.includes('alert')]
+    })
+  }
+  it('that a client has to have are asked for once', async () => {
+    const server = core.createServer({ ...identity, maxVersion: 'TLSv1.2', requestCert: true, ca })
+    let connections = 0
+    server.on('connection', () => connections++).on('tlsClientError', () => {})
+    const socket = tls.connect({ port: await listen(server), ...trusting })
+    await assert.rejects(once(socket, 'secureConnect'), /handshake failure/)
+    assert.equal(connections, 1)
+    server.close()
+  })
   same('lead to what is trusted, whether the server shows that or not', {}, hello, async (connect, port) => {
     const socket = connect({ port, ...trusting })
     await once(socket, 'secureConnect')

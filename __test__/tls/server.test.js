@@ -214,6 +214,21 @@ describe('a socket says', AT_ONCE, () => {
     }
   }
 
+  for (const [name, cert, authorities] of [
+    ['alone, with its authorities', pem('rsa-cert.pem'), [pem('stranger-cert.pem'), ca]],
+    ['alone, without them', pem('rsa-cert.pem'), pem('stranger-cert.pem')],
+    ['with another one', [pem('rsa-cert.pem'), pem('stranger-cert.pem')].join(''), ca],
+  ]) {
+    same(`what it shows: a certificate ${name}`, { ...of('rsa'), cert, ca: authorities }, async (port) => {
+      const socket = core.connect({ port, host: '127.0.0.1', rejectUnauthorized: false })
+      await once(socket, 'secureConnect')
+      const certificate = socket.getPeerCertificate(true)
+      const issuer = certificate.issuerCertificate
+      socket.destroy()
+      return [certificate.subject.CN, issuer?.subject.CN, socket.authorizationError]
+    })
+  }
+
   for (const version of ['TLSv1.2', 'TLSv1.3']) {
     const options = { minVersion: version, maxVersion: version, ALPNProtocols: ['a', 'b'], requestCert: true, ca }
     same(`what it is, in ${version}`, { ...options, rejectUnauthorized: false }, async (port, server) => {
@@ -234,8 +249,9 @@ describe('a socket says', AT_ONCE, () => {
         const failed = once(server, 'tlsClientError').then(([error, socket]) => [error.code, socket.destroyed])
         const serving = served(server).then(({ authorized }) => authorized)
         const socket = core.connect({ port, ...trusting, ...(who === 'nobody' ? {} : of(who)), ALPNProtocols: ['b'] })
-        socket.on('error', () => {}).resume()
-        found[who] = await Promise.race([failed, serving])
+        const told = new Promise((resolve) => socket.on('error', resolve).resume())
+        found[who] = [await Promise.race([failed, serving])]
+        if (who === 'nobody') found[who].push((await told).code)
         socket.destroy()
       }
       return found

@@ -69,7 +69,7 @@ function secured(Base) {
       this.begin()
     }
 
-    /** What Node's server hears of a client that may not come in. The client itself is not told why. */
+    /** What Node's server hears of a client that may not come in: one that shows nothing goes on with a session of a server that did not mind. */
     unauthorized() {
       // Not taken apart: what a stranger shows need not be anything that Node can read.
       const isShown = (native.tlsPeer(this.id) ?? []).length > 0

@@ -112,9 +112,9 @@ function contextsOf(server) {
 
 /** A context of a server's. Those for single names have tickets in common with the one for all, `ticketsOf`. */
 function build(server, options, logs, ticketsOf) {
-  const { requestCert, sessionIdContext } = server
-  const purpose = `${sessionIdContext} ${requestCert}`
-  return nativeContext(options, { asks: requestCert, alpn: server.ALPNProtocols, logs, purpose, ticketsOf })
+  const { requestCert: asks, rejectUnauthorized, sessionIdContext, ALPNProtocols: alpn } = server
+  const purpose = `${sessionIdContext} ${asks}`
+  return nativeContext(options, { asks, demands: Boolean(asks && rejectUnauthorized), alpn, logs, purpose, ticketsOf })
 }
 
 /** What asks a server's JavaScript in handshakes; nothing where that has nothing to say. */
