@@ -52,7 +52,10 @@ const bytes = (value) =>
  * A context of `options`, as `tls.createServer` takes them, or nothing where rustls cannot do what they ask for. `purpose` is what sessions must
  * have in common to be resumed, `alpn` the protocols as core keeps them, `ticketsOf` a context with the same tickets, and `roots` are trusted in the place of `ca`.
  */
-function nativeContext(options, { asks = false, demands = false, alpn, logs = false, purpose = '', ticketsOf, roots } = {}) {
+function nativeContext(
+  options,
+  { asks = false, demands = false, alpn, logs = false, purpose = '', ticketsOf, roots } = {},
+) {
   if (isForeign(options)) return undefined
   if (options.ecdhCurve !== undefined && options.ecdhCurve !== 'auto') return undefined
   const oldest = VERSIONS[options.minVersion ?? tls.DEFAULT_MIN_VERSION]
