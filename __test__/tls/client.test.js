@@ -241,6 +241,58 @@ describe('certificates', AT_ONCE, () => {
   }
 })
 
+describe('options', AT_ONCE, () => {
+  it('that are wrong are errors as with Node, also where others like them were right before', () => {
+    // Some throw when they have begun to connect: they get no further.
+    const nowhere = { host: 'nowhere.test', port: 1, lookup() {} }
+    const errorOf = (module, options) => {
+      try {
+        module.connect({ ...nowhere, ...options }).destroy()
+        return 'none'
+      } catch ({ name, code, message }) {
+        return [name, code, message]
+      }
+    }
+    for (const options of [
+      {},
+      { servername: 5 },
+      { session: 5 },
+      { ticketKeys: 5 },
+      { ticketKeys: Buffer.alloc(5) },
+      { sessionTimeout: 'x' },
+      { sessionIdContext: 5 },
+      { ciphers: 5 },
+      { ca: 5 },
+    ]) {
+      const [expected, found] = [core, tls].map((module) => errorOf(module, options))
+      const [name] = Object.keys(options)
+      assert.deepEqual(found, expected, name)
+      assert.equal(found === 'none', name === undefined)
+    }
+  })
+  same('say nothing of TLS before there is any', {}, hello, async (connect, port) => {
+    const socket = connect({ port, ...trusting })
+    const says = () => [socket.servername, socket.alpnProtocol, socket.getCipher()?.name, socket.getSharedSigalgs()]
+    const before = says()
+    await once(socket, 'connect')
+    const [servername, alpnProtocol] = says()
+    return [before, servername, alpnProtocol]
+  })
+  it('of records can be set before there is a connection', async () => {
+    const sizes = []
+    const server = net.createServer((raw) => {
+      const secured = new core.TLSSocket(raw, { isServer: true, secureContext: core.createSecureContext(identity) })
+      secured.on('data', ({ length }) => sizes.push(length)).on('end', () => secured.end())
+    })
+    const socket = tls.connect({ port: await listen(server), ...trusting })
+    assert.equal(socket.setMaxSendFragment(600), true)
+    socket.end(Buffer.alloc(3000)).resume()
+    await once(socket, 'close')
+    server.close()
+    assert.deepEqual([Math.max(...sizes), sizes.reduce((sum, size) => sum + size)], [600, 3000])
+  })
+})
+
 describe('what goes wrong', AT_ONCE, () => {
   it('is told as Node tells it', async () => {
     const closing = net.createServer((socket) => socket.destroy())

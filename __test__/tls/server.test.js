@@ -214,6 +214,39 @@ describe('a socket says', AT_ONCE, () => {
     }
   }
 
+  const doubtful = { requestCert: true, rejectUnauthorized: false, ca, ALPNProtocols: ['a'] }
+  for (const end of ['destroy', 'resetAndDestroy']) {
+    same(`what it was, when nobody has asked before it is gone: ${end}`, doubtful, async (port, server) => {
+      const found = []
+      for (const shown of [{}, of('stranger'), of('client')]) {
+        const serving = served(server)
+        const below = net.connect(port, '127.0.0.1')
+        await once(below, 'connect')
+        const socket = core.connect({ socket: below, ...trusting, ...shown, ALPNProtocols: ['a'] })
+        socket.on('error', () => {})
+        const other = (await serving).on('error', () => {}).resume()
+        const gone = new Promise((resolve) => other.once('close', resolve))
+        below[end]()
+        await gone
+        const { authorized, authorizationError, servername, alpnProtocol } = other
+        found.push([authorized, authorizationError, servername, alpnProtocol])
+      }
+      return found
+    })
+  }
+  same('who it is, where the server has begun to ask', { ca, rejectUnauthorized: false }, async (port, server) => {
+    const found = []
+    for (const requestCert of [false, true, false]) {
+      server.requestCert = requestCert
+      const serving = served(server)
+      const socket = await secure(port, of('stranger'))
+      const { authorized, authorizationError } = await serving
+      found.push([authorized, authorizationError])
+      socket.destroy()
+    }
+    return found
+  })
+
   for (const [name, cert, authorities] of [
     ['alone, with its authorities', pem('rsa-cert.pem'), [pem('stranger-cert.pem'), ca]],
     ['alone, without them', pem('rsa-cert.pem'), pem('stranger-cert.pem')],
