@@ -14,7 +14,8 @@ const DEFAULT = /^([-+]?[\w.+-]+|"([^"\\\n]|\\.)*"|'([^'\\\n]|\\.)*')$/
 const MAX_NESTING = require('../constants.js').schemaLimits.nesting
 
 function checked(pattern, what, value) {
-  if (typeof value !== 'string' || !pattern.test(value)) throw invalidArgValue(`schema.${what}`, value, 'is not a name')
+  if (typeof value !== 'string' || !pattern.test(value))
+    throw invalidArgValue(`schema.${what}`, value, 'must be a name')
   return value
 }
 
@@ -23,7 +24,7 @@ const path = (value) => checked(PATH, 'type', value)
 
 function integer(what, value) {
   const n = Number(value)
-  if (!Number.isSafeInteger(n)) throw invalidArgValue(`schema.${what}`, value, 'is not an integer')
+  if (!Number.isSafeInteger(n)) throw invalidArgValue(`schema.${what}`, value, 'must be an integer')
   return n
 }
 
@@ -50,7 +51,8 @@ function enumeration(e) {
 }
 
 function message(m, depth) {
-  if (depth > MAX_NESTING) throw invalidArgValue('schema.messages', m.name, `is nested deeper than ${MAX_NESTING}`)
+  if (depth > MAX_NESTING)
+    throw invalidArgValue('schema.messages', m.name, `must not be nested deeper than ${MAX_NESTING}`)
   const nested = (m.messages ?? []).map((inner) => message(inner, depth + 1))
   const parts = [...(m.enums ?? []).map(enumeration), ...nested]
   const oneofs = new Map()

@@ -245,7 +245,7 @@ function named(enumeration) {
 /** Converts bytes in the form of JSON and plain objects: base64, or an array of numbers. */
 function octets(name, value) {
   if (typeof value !== 'string') return Array.isArray(value) ? Buffer.from(value) : value
-  if (!/^[A-Za-z0-9+/_-]*={0,2}$/.test(value)) throw invalidArgValue(name, value, 'is not base64')
+  if (!/^[A-Za-z0-9+/_-]*={0,2}$/.test(value)) throw invalidArgValue(name, value, 'must be base64')
   return Buffer.from(value, 'base64')
 }
 
