@@ -176,7 +176,10 @@ class Exchange {
 
   /** Has `callback` called when all that was written is framed, in the context of right now. */
   wait(callback) {
-    this.waiting = AsyncResource.bind(callback)
+    const { waiting } = this
+    const bound = AsyncResource.bind(callback)
+    // Who took part before there was a stream may wait, too.
+    this.waiting = waiting === undefined ? bound : () => each([waiting, bound], (tell) => tell())
   }
 
   /** Its program has not said all, and will not: the stream hears of that before it is ended. */

@@ -18,6 +18,21 @@ class ServerExchange extends Exchange {
     return !this.localEnded && this.method !== 'HEAD'
   }
 
+  /** Those who take part in it already stand on the stream from now on. */
+  getStream() {
+    if (this.stream !== undefined) return this.stream
+    const stream = super.getStream()
+    const { closed, req, res } = this
+    if (res !== undefined) stream.recall(res)
+    if (closed) return stream
+    if (this.reader !== undefined) this.reader = stream
+    this.req = undefined
+    this.res = undefined
+    req?.standOn(stream)
+    res?.standOn(stream)
+    return stream
+  }
+
   /** The header of a response, and `body` behind it, if there is one: a string or bytes. The stream ends with it if it `ends`. */
   respond(status, fields, date, body, encoding, ends) {
     this.headersSent = true

@@ -3,8 +3,14 @@
 // What HTTP/2's servers have in common, with TLS and without.
 
 const { http2 } = require('../genuine.js')
+const core = require('../core.js')
 const { invalidArgType } = require('../errors.js')
+const { Http2ServerRequest } = require('./request.js')
+const { Http2ServerResponse } = require('./response.js')
 const { checked } = require('./settings.js')
+const { kExchange } = require('./symbols.js')
+
+const { HTTP2_HEADER_METHOD } = require('node:http2').constants
 
 const kCore = Symbol('server of core')
 const kOptions = Symbol('options')
@@ -18,6 +24,15 @@ function serving(Server) {
       this[kOptions] = { ...options, settings: { ...options.settings } }
       this.timeout = 0
       this.sessions = new Set()
+      this.on('newListener', setUpCompatible)
+    }
+
+    /** Nobody has put himself between a stream and the handler of its request, who need not be told by way of the stream. */
+    get isDirect() {
+      const { Http2ServerRequest: Request = Http2ServerRequest, Http2ServerResponse: Response = Http2ServerResponse } =
+        this[kOptions]
+      const usual = Request === Http2ServerRequest && Response === Http2ServerResponse
+      return usual && this._events.stream === onStream && this.emit === core.own.emit
     }
 
     get options() {
@@ -69,6 +84,48 @@ function serving(Server) {
   }
 }
 
+/** As with core's: the compatible API begins with its first listener, and is one of the stream's. */
+function setUpCompatible(event) {
+  if (event !== 'request' && event !== 'checkContinue') return
+  this.removeListener('newListener', setUpCompatible)
+  this.on('stream', onStream)
+}
+
+function onStream(stream, headers, _flags, rawHeaders) {
+  // Core's own server has made requests of its streams.
+  if (stream[kExchange] === undefined) return
+  const { Http2ServerRequest: Request = Http2ServerRequest, Http2ServerResponse: Response = Http2ServerResponse } =
+    this[kOptions]
+  const req = new Request(stream, headers, undefined, rawHeaders)
+  answer(this, req, new Response(stream), headers[HTTP2_HEADER_METHOD], headers.expect)
+}
+
+/** Has the request answered by whoever is there to do it. */
+function answer(server, req, res, method, expect) {
+  if (method === 'CONNECT') {
+    if (!server.emit('connect', req, res)) refuse(res, 405)
+    return
+  }
+  if (expect !== undefined) {
+    if (expect !== '100-continue') {
+      if (server.listenerCount('checkExpectation') > 0) server.emit('checkExpectation', req, res)
+      else refuse(res, 417)
+      return
+    }
+    if (server.listenerCount('checkContinue') > 0) {
+      server.emit('checkContinue', req, res)
+      return
+    }
+    res.writeContinue()
+  }
+  server.emit('request', req, res)
+}
+
+function refuse(res, status) {
+  res.statusCode = status
+  res.end()
+}
+
 /**
  * `hidden` is a server that never listens: what it has to say, `server` does. `answer` is asked before, and what it returns counts, unless that is
  * undefined.
@@ -104,4 +161,4 @@ function http1Options(options) {
   return { ...options, IncomingMessage, ServerResponse, ...http1Options }
 }
 
-module.exports = { coreOf, http1Options, http2, serving, speakFor }
+module.exports = { answer, coreOf, http1Options, http2, serving, speakFor }
