@@ -131,6 +131,9 @@ module.exports = {
   protocolError,
   /** What a connection has failed of. */
   failure(reason) {
+    if (reason === 'the connection does not begin with the preface') {
+      return Object.assign(protocolError(reason), { errno: -903, message: 'Received bad client magic byte string' })
+    }
     if (reason !== 'too many frames are malformed') return protocolError(reason)
     return makeError(Error, 'ERR_HTTP2_TOO_MANY_INVALID_FRAMES', 'Too many invalid HTTP/2 frames')
   },

@@ -36,6 +36,8 @@ class Exchange {
     this.headersSent = false
     /** Nothing can be said on the stream, or comes on it, any more; and those who take part in it know that. */
     this.closed = false
+    /** The program has closed it, which is done when what was written has gone. */
+    this.doomed = false
     this.told = false
     this.code = NGHTTP2_NO_ERROR
     this.aborted = false
@@ -281,6 +283,13 @@ class Exchange {
     native.http2Reset(this.session.handle.id, this.id, code)
     this.session.closeSoon(this)
     this.settle()
+  }
+
+  /** The program has closed it, which is done later. What it has not said by now it will not say. */
+  doom(code) {
+    this.code = code
+    this.doomed = true
+    if (this.isCut()) this.abort()
   }
 
   /** Ends the stream behind what was written. */

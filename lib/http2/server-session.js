@@ -19,6 +19,7 @@ const { Http2ServerResponse } = require('./response.js')
 const { ServerHttp2Stream } = require('./server-stream.js')
 const { answer } = require('./serving.js')
 const { Http2Session } = require('./session.js')
+const { kSessions } = require('./symbols.js')
 const { DEFAULTS } = require('./settings.js')
 
 const { NGHTTP2_SESSION_SERVER, NGHTTP2_REFUSED_STREAM } = constants
@@ -117,7 +118,7 @@ class ServerHttp2Session extends Http2Session {
   }
 
   leave(error) {
-    this.server?.sessions.delete(this)
+    this.server?.[kSessions].delete(this)
     super.leave(error)
   }
 

@@ -22,6 +22,7 @@ const {
 } = require('./stream.js')
 
 const { NGHTTP2_INTERNAL_ERROR } = constants
+const MAX_FD = 2 ** 31 - 1
 
 const kSaid = Symbol('said without it')
 
@@ -188,6 +189,7 @@ class ServerHttp2Stream extends Http2Stream {
       throw invalidArgType('fd', 'of type number or an instance of FileHandle', fd)
     }
     checkRange(options)
+    checkObject(headers, 'headers')
     const given = { ...headers }
     checkPayload(given, this.headRequest)
     this.sendFile(typeof fd === 'number' ? fd : fd.fd, given, { ...options }, false)
@@ -197,6 +199,7 @@ class ServerHttp2Stream extends Http2Stream {
     this.checkFree()
     checkObject(options, 'options')
     checkRange(options)
+    checkObject(headers, 'headers')
     const given = { ...headers }
     checkPayload(given, this.headRequest)
     const { onError } = options ?? {}
@@ -258,9 +261,11 @@ class ServerHttp2Stream extends Http2Stream {
 
   pipeFile(fd, { offset, length }, owned, regular) {
     const end = length < 0 ? undefined : offset + length - 1
+    // A number that is none of a file's fails when it is read.
     const file = fs.createReadStream('', {
-      fd,
-      start: offset > 0 || regular ? offset : undefined,
+      fd: fd < 0 ? MAX_FD : fd,
+      // What is no file has no places in it.
+      start: owned && !regular ? undefined : offset,
       end,
       autoClose: owned,
     })
@@ -283,6 +288,7 @@ class ServerHttp2Stream extends Http2Stream {
       exchange.write(undefined, '', true)
     }
     if (this.headersSent && !exchange.localEnded) {
+      exchange.doom(code)
       if (!this.writableEnded) this.end()
       if (!this.writableFinished) {
         this.once('finish', () => exchange.resetWhenSent(code))

@@ -8,12 +8,11 @@ const { invalidArgType } = require('../errors.js')
 const { Http2ServerRequest } = require('./request.js')
 const { Http2ServerResponse } = require('./response.js')
 const { checked } = require('./settings.js')
-const { kExchange } = require('./symbols.js')
+const { kExchange, kOptions, kSessions } = require('./symbols.js')
 
 const { HTTP2_HEADER_METHOD } = require('node:http2').constants
 
 const kCore = Symbol('server of core')
-const kOptions = Symbol('options')
 const kRejection = Symbol.for('nodejs.rejection')
 
 /** The class of HTTP/2's servers over a class of servers. */
@@ -23,7 +22,7 @@ function serving(Server) {
       super(given)
       this[kOptions] = { ...options, settings: { ...options.settings } }
       this.timeout = 0
-      this.sessions = new Set()
+      this[kSessions] = new Set()
       this.on('newListener', setUpCompatible)
     }
 
@@ -33,10 +32,6 @@ function serving(Server) {
         this[kOptions]
       const usual = Request === Http2ServerRequest && Response === Http2ServerResponse
       return usual && this._events.stream === onStream && this.emit === core.own.emit
-    }
-
-    get options() {
-      return this[kOptions]
     }
 
     setTimeout(msecs = 0, callback = undefined) {
@@ -55,7 +50,7 @@ function serving(Server) {
     /** Takes no further connections, and no further streams on those that there are. */
     close(callback) {
       super.close(callback)
-      for (const session of this.sessions) session.close()
+      for (const session of this[kSessions]) session.close()
       // Newer Nodes end theirs, too. It says that it was not listening.
       this[kCore]?.close(() => {})
       return this
@@ -137,7 +132,7 @@ function speakFor(server, hidden, answer) {
 /** A server of core's, which never listens. `event` is the one that brings it connections. */
 function coreOf(server, event, create) {
   if (server[kCore] === undefined) {
-    const genuine = create(server.options)
+    const genuine = create(server[kOptions])
     const { emit } = genuine
     // Core looks for these on its own server.
     genuine.on('request', () => {})

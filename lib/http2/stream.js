@@ -57,7 +57,7 @@ class Http2Stream extends Duplex {
   }
 
   get closed() {
-    return this[kExchange].closed
+    return this[kExchange].closed || this[kExchange].doomed
   }
 
   get endAfterHeaders() {
