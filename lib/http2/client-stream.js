@@ -69,11 +69,6 @@ class ClientHttp2Stream extends Http2Stream {
     } else exchange.resetWhenSent(code)
   }
 
-  destroyWhenDone() {
-    if (this.rstCode === NGHTTP2_NO_ERROR) super.destroyWhenDone()
-    else this.destroy()
-  }
-
   /** What there is to read is the program's; where there is nothing, that is the end. */
   readOut() {
     this.read(0)

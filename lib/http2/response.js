@@ -421,29 +421,25 @@ function callWriteHead(res) {
 
 function wait(res, length, callback) {
   res[kQueued] += length
-  if (typeof callback === 'function') addCallback(res, AsyncResource.bind(callback.bind(res, null)))
-  res[kExchange].wait(() => drained(res))
+  if (typeof callback === 'function') addCallback(res, AsyncResource.bind(callback))
+  res[kExchange].wait((error) => drained(res, error))
 }
 
-/** One that is called when all that was written so far is framed. */
+/** One that is called when all that was written so far is framed, or with why it will not be. */
 function addCallback(res, callback) {
   res[kCallbacks] ??= []
   res[kCallbacks].push(callback)
 }
 
-function drained(res) {
+function drained(res, error = null) {
   res[kQueued] = 0
   const callbacks = res[kCallbacks] ?? []
   res[kCallbacks] = undefined
   if (res[kNeedDrain]) {
     res[kNeedDrain] = false
-    if (!res[kEnding]) callbacks.push(() => res.emit('drain'))
+    if (!res[kEnding] && error === null) callbacks.push(() => res.emit('drain'))
   }
-  each(callbacks, call)
-}
-
-function call(callback) {
-  callback()
+  each(callbacks, (callback) => callback(error))
 }
 
 prototype.end = function (chunk, encoding, callback) {
@@ -475,7 +471,7 @@ prototype.end = function (chunk, encoding, callback) {
   flush(this)
   this[kEnding] = true
   callWriteHead(this)
-  if (typeof callback === 'function') addCallback(this, AsyncResource.bind(callback))
+  if (typeof callback === 'function') addCallback(this, AsyncResource.bind(whenSent(callback)))
   if (!sendEnd(this, body, encoding)) wait(this, body?.length ?? 0)
   else if (this[kCallbacks] !== undefined) process.nextTick(drained, this)
   this[kStream]?.recall(this)
@@ -506,6 +502,13 @@ function endStream(res, chunk, encoding, callback) {
   if (!stream.headersSent) res.writeHead(res[kStatus])
   if (res[kClosed] || stream.destroyed) onClose.call(stream)
   else stream.end()
+}
+
+/** Who waits for the end hears of nothing else. */
+function whenSent(callback) {
+  return (error) => {
+    if (error === null) callback()
+  }
 }
 
 /** What is left of a response, and its end. Returns whether all is framed. */
@@ -645,9 +648,9 @@ function onClose() {
 
 prototype.onExchangeClosed = function () {
   this[kClosed] = true
-  this[kFinished] = true
+  this[kFinished] = this[kExchange].waiting === undefined
   try {
-    if (this[kCallbacks] !== undefined) drained(this)
+    if (this[kFinished] && this[kCallbacks] !== undefined) drained(this)
     this.emit('finish')
   } finally {
     this.emit('close')

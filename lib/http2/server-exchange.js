@@ -15,7 +15,7 @@ const { NGHTTP2_NO_ERROR, NGHTTP2_FLAG_END_STREAM } = constants
 class ServerExchange extends Exchange {
   /** It ends before all was said. */
   isCut() {
-    return !this.localEnded && this.method !== 'HEAD'
+    return !(this.stream?.writableEnded ?? this.localEnded) && this.method !== 'HEAD'
   }
 
   /** Those who take part in it already stand on the stream from now on. */

@@ -201,11 +201,9 @@ class Http2Stream extends Duplex {
       process.nextTick(wantTrailers, this)
       return
     }
-    if (!exchange.localEnded && !exchange.write(undefined, '', true)) {
-      exchange.wait(callback)
-      return
-    }
-    callback()
+    const isSent = exchange.localEnded ? exchange.waiting === undefined : exchange.write(undefined, '', true)
+    if (isSent) callback()
+    else exchange.wait(callback)
   }
 
   _destroy(error, callback) {
@@ -252,15 +250,14 @@ class Http2Stream extends Duplex {
   }
 
   destroyWhenDone() {
-    const { aborted, code, reader, remoteEnded } = this[kExchange]
+    const { code, reader, remoteEnded, waiting } = this[kExchange]
     if (!this.writableEnded) this.end()
-    if (this.errored) return this.destroy()
+    if (this.errored || code !== NGHTTP2_NO_ERROR || waiting !== undefined) return this.destroy()
     const done = () => this.destroy()
     // An error is not handled by whoever looks on.
     this.once(errorMonitor, () => process.nextTick(done))
-    const read = passEnd(this) || reader !== this || !this.readable || this.readableEnded
-    if (code !== NGHTTP2_NO_ERROR || read) {
-      if (this.writableFinished || aborted) this.destroy()
+    if (passEnd(this) || reader !== this || !this.readable || this.readableEnded) {
+      if (this.writableFinished || this.aborted) this.destroy()
       else this.once('finish', done)
       return
     }
