@@ -444,6 +444,22 @@ describe('requests', AT_ONCE, () => {
     },
   )
 
+  same('take no names that are none', {}, hello, async (module, port, server) => {
+    const found = []
+    for (const servername of [5, true, {}]) {
+      // Node lets the socket connect all the same.
+      const connected = once(server, 'connection')
+      try {
+        module.request({ port, ...trusting, agent: false, servername }).on('error', () => {})
+        found.push('asked')
+      } catch (error) {
+        found.push(failure(error))
+      }
+      await connected
+    }
+    return found
+  })
+
   same('use connections of their own options only', {}, hello, async (module, port) => {
     const agent = new module.Agent({ keepAlive: true })
     const found = []

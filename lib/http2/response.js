@@ -57,7 +57,6 @@ function Http2ServerResponse(exchange, options) {
   this[kCallbacks] = undefined
   this[kChunks] = undefined
   this[kDestroyed] = false
-  this[kInformation] = undefined
   this.writable = true
   if (stream === undefined) {
     this.req = exchange.req
@@ -363,7 +362,9 @@ function bytesOf(chunk, encoding) {
     // Those two Rust writes by itself.
     const plain =
       !encoding || encoding === 'utf8' || encoding === 'utf-8' || encoding === 'latin1' || encoding === 'binary'
-    return plain ? chunk : Buffer.from(chunk, encoding)
+    if (plain) return chunk
+    if (!Buffer.isEncoding(encoding)) throw errors.unknownEncoding(encoding)
+    return Buffer.from(chunk, encoding)
   }
   if (isUint8Array(chunk)) return chunk
   if (isArrayBufferView(chunk)) return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
@@ -615,7 +616,11 @@ prototype.said = function () {
   if (!headersSent) return { information: this[kInformation] }
   const headers = Object.assign(Object.create(null), sentHeaders(this))
   if (this[kDate]) headers.date ??= new Date().toUTCString()
-  return { information: this[kInformation], headers, trailers: localEnded ? { ...this[kTrailers] } : undefined }
+  return {
+    information: this[kInformation],
+    headers,
+    trailers: localEnded ? Object.assign(Object.create(null), this[kTrailers]) : undefined,
+  }
 }
 
 function onDrain() {

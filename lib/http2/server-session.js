@@ -139,7 +139,10 @@ class ServerHttp2Session extends Http2Session {
     const { stream: listeners } = this._events
     const isServers = listeners === sessionOnStream && this.emit === core.own.emit
     if (isServers && exchange.stream === undefined && server.isDirect) return this.serve(exchange)
-    if (listeners === undefined || (isServers && server.emit === core.own.emit && server.listenerCount('stream') === 0)) {
+    if (
+      listeners === undefined ||
+      (isServers && server.emit === core.own.emit && server.listenerCount('stream') === 0)
+    ) {
       this.refuse(exchange)
       return
     }

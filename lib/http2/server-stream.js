@@ -37,9 +37,9 @@ class ServerHttp2Stream extends Http2Stream {
   recall(res) {
     this[kSaid] = res
     const { headersSent, localEnded } = this[kExchange]
-    if (localEnded) this.endedElsewhere()
     // What comes behind a body that has begun is the response's to say.
-    else if (headersSent) this[kWaitForTrailers] = true
+    this[kWaitForTrailers] = headersSent && !localEnded
+    if (localEnded) this.endedElsewhere()
   }
 
   /** What was sent, under this symbol: much of it is not looked at, and so put together when somebody does. */

@@ -12,6 +12,7 @@ const { kExchange, kOptions, kSessions } = require('./symbols.js')
 
 const { HTTP2_HEADER_METHOD } = require('node:http2').constants
 
+const kClasses = Symbol('classes')
 const kCore = Symbol('server of core')
 const kRejection = Symbol.for('nodejs.rejection')
 
@@ -23,15 +24,15 @@ function serving(Server) {
       this[kOptions] = { ...options, settings: { ...options.settings } }
       this.timeout = 0
       this[kSessions] = new Set()
+      const { Http2ServerRequest: Request = Http2ServerRequest, Http2ServerResponse: Response = Http2ServerResponse } =
+        this[kOptions]
+      this[kClasses] = { Request, Response, usual: Request === Http2ServerRequest && Response === Http2ServerResponse }
       this.on('newListener', setUpCompatible)
     }
 
     /** Nobody has put himself between a stream and the handler of its request, who need not be told by way of the stream. */
     get isDirect() {
-      const { Http2ServerRequest: Request = Http2ServerRequest, Http2ServerResponse: Response = Http2ServerResponse } =
-        this[kOptions]
-      const usual = Request === Http2ServerRequest && Response === Http2ServerResponse
-      return usual && this._events.stream === onStream && this.emit === core.own.emit
+      return this[kClasses].usual && this._events.stream === onStream && this.emit === core.own.emit
     }
 
     setTimeout(msecs = 0, callback = undefined) {
@@ -89,8 +90,7 @@ function setUpCompatible(event) {
 function onStream(stream, headers, _flags, rawHeaders) {
   // Core's own server has made requests of its streams.
   if (stream[kExchange] === undefined) return
-  const { Http2ServerRequest: Request = Http2ServerRequest, Http2ServerResponse: Response = Http2ServerResponse } =
-    this[kOptions]
+  const { Request, Response } = this[kClasses]
   const req = new Request(stream, headers, undefined, rawHeaders)
   answer(this, req, new Response(stream), headers[HTTP2_HEADER_METHOD], headers.expect)
 }

@@ -205,9 +205,7 @@ class Http2Session extends EventEmitter {
   settings(settings, callback) {
     if (this.destroyed) throw errors.invalidSession()
     const given = checked(settings)
-    if (callback !== undefined && typeof callback !== 'function') {
-      throw invalidArgType('callback', 'of type function', callback)
-    }
+    if (callback && typeof callback !== 'function') throw invalidArgType('callback', 'of type function', callback)
     if (this.connecting) {
       this.once('connect', () => {
         if (!this.destroyed) this.settings(given, callback)
@@ -219,7 +217,7 @@ class Http2Session extends EventEmitter {
       return
     }
     this.said = { ...this.said, ...given }
-    const bound = callback === undefined ? undefined : AsyncResource.bind(callback, 'HTTP2SETTINGS')
+    const bound = callback ? AsyncResource.bind(callback, 'HTTP2SETTINGS') : undefined
     this.pendingSettings.push({ callback: bound, began: process.hrtime() })
     native.http2Settings(this.handle.id, words(this.said))
   }
@@ -246,10 +244,9 @@ class Http2Session extends EventEmitter {
       process.nextTick(cancelPing, ping)
       return false
     }
-    const octets =
-      !payload
-        ? Buffer.from(String(Math.random()).slice(2, 10).padEnd(8, '0'))
-        : Buffer.from(payload.buffer, payload.byteOffset, 8)
+    const octets = !payload
+      ? Buffer.from(String(Math.random()).slice(2, 10).padEnd(8, '0'))
+      : Buffer.from(payload.buffer, payload.byteOffset, 8)
     this.pendingPings.push(ping)
     native.http2Ping(this.handle.id, octets)
     return true
@@ -395,7 +392,10 @@ class Http2Session extends EventEmitter {
 
   onSettingsAck() {
     this.touch()
+    const { local } = this.seen
     this.seen.local = undefined
+    // Who has looked once may look when there is nothing to be seen any more.
+    if (local !== undefined) this.look('local', 0)
     const pending = this.pendingSettings.shift()
     try {
       pending?.callback?.(null, this.localSettings, millisecondsSince(pending.began))

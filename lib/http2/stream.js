@@ -166,8 +166,12 @@ class Http2Stream extends Duplex {
   // --- as a stream
 
   _read() {
+    const exchange = this[kExchange]
+    const isNew = !this[kRead]
     this[kRead] = true
-    this[kExchange].read(this)
+    // Whoever begins to listen in this tick hears all of it.
+    if (isNew && exchange.unread !== undefined) process.nextTick(read, exchange, this)
+    else exchange.read(this)
   }
 
   end(...args) {
@@ -266,6 +270,10 @@ class Http2Stream extends Duplex {
     this.once('end', done)
     this.readOut()
   }
+}
+
+function read(exchange, stream) {
+  exchange.read(stream)
 }
 
 /** Of what has no body and nobody listens to the end of, that is over for whoever looks later. */

@@ -45,7 +45,8 @@ class Timer {
 /** What Node makes of a delay. */
 function checkDelay(msecs) {
   if (typeof msecs !== 'number') throw invalidArgType('msecs', 'of type number', msecs)
-  if (!(msecs >= 0 && msecs < Number.POSITIVE_INFINITY)) throw outOfRange('msecs', 'a non-negative finite number', msecs)
+  if (!(msecs >= 0 && msecs < Number.POSITIVE_INFINITY))
+    throw outOfRange('msecs', 'a non-negative finite number', msecs)
   if (msecs <= MAX_DELAY) return msecs
   process.emitWarning(
     `${msecs} does not fit into a 32-bit signed integer.\nTimer duration was truncated to ${MAX_DELAY}.`,

@@ -27,7 +27,9 @@ function wishesOf(options) {
   if ('minDHSize' in options && !(typeof options.minDHSize === 'number' && options.minDHSize > 0)) return undefined
   if (options.session && !isOurs(options.session)) return undefined
   const servername = options.servername || ''
-  if (!native.tlsTakesName(servername) || foreign.has(nameOf(options))) return undefined
+  // Node says what is wrong with one that is no name.
+  if (typeof servername !== 'string' || !native.tlsTakesName(servername) || foreign.has(nameOf(options)))
+    return undefined
   const context = clientContext(options, false)
   return context && { options, context, session: options.session, servername }
 }
