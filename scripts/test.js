@@ -1,12 +1,13 @@
 'use strict'
 
-// `npm test`: sets the checkout up, then runs every test: the Rust ones with and without the binding, then node:test.
+// `npm test`: sets the checkout up, then runs the Rust tests and the node:test tests.
 //
-//   npm test                         everything
+//   npm test                         everything except the long tests
 //   npm test -- --rust | --js        one half of it
+//   npm test -- --long               the long tests: `*.long.test.js`, also `npm run test:long`
 //   npm test -- __test__/http        the node:test files of a folder, or one file
 //
-// What needs a browser, and what needs packages that are not the repository's, have scripts of their own: `npm run test:e2e`,
+// Tests that need a browser, or packages that are not the repository's own, have separate scripts: `npm run test:e2e`,
 // `npm run test:environments`, `npm run test:ecosystem`, `npm run test:schemas` and `npm run test:grpc-interop`.
 
 const { spawn } = require('node:child_process')
@@ -16,13 +17,19 @@ const path = require('node:path')
 const { parseArgs } = require('node:util')
 const { setup, root, run, requireCargo } = require('./setup.js')
 
-/** A test that hangs ends here. The longest, connection churn, takes well under a minute alone on one core. */
+/**
+ * In milliseconds. A test that hangs ends after this time. The longest test, connection churn, takes well under a
+ * minute alone on one core.
+ */
 const TEST_TIMEOUT_MS = 300_000
 
-/** Test files at a time. Most wait for processes and timers much of their time, so that Node's own choice, one core less than there is, idles. */
+/**
+ * How many test files run at a time. Most of them wait for processes and timers, so Node's own default, one less than
+ * there are cores, would leave cores idle.
+ */
 const FILES_AT_A_TIME = Math.max(2, os.availableParallelism())
 
-/** Test files under `place`. `node --test` of Node 20 knows no patterns, so they are named one by one. */
+/** Test files under `place`. `node --test` of Node 20 does not support patterns, so each file is named. */
 function collect(place) {
   if (fs.statSync(place).isFile()) return [place]
   return fs
@@ -33,10 +40,13 @@ function collect(place) {
     .sort()
 }
 
-/** The folders that are not part of all tests. */
+/** Folders that are not part of the normal tests. */
 const apart = /[\\/]__test__[\\/](?:e2e|environments|ecosystem|schemas|grpc-interop)[\\/]/
 
-/** Runs node:test over `files` with the Node that runs this; resolves to whether all passed and at least one ran. */
+/** Minutes of load, the benchmarks themselves, every stack depth: too long to run after each change. */
+const isLong = (file) => file.endsWith('.long.test.js')
+
+/** Runs node:test with the current Node. Resolves to whether all tests passed and at least one ran. */
 function nodeTest(files) {
   const limits = [`--test-timeout=${TEST_TIMEOUT_MS}`, `--test-concurrency=${FILES_AT_A_TIME}`]
   const child = spawn(process.execPath, ['--test', '--test-reporter=spec', ...limits, ...files], {
@@ -48,12 +58,12 @@ function nodeTest(files) {
   child.stdout.on('data', (chunk) => {
     process.stdout.write(chunk)
     tail = (tail + chunk).slice(-65536)
-    // The reporter's summary, which what tests printed themselves may surround.
+    // The reporter's summary. Output of the tests may surround it.
     ran = Number([...tail.matchAll(/^\S* ?tests (\d+)$/gm)].at(-1)?.[1] ?? ran)
   })
   return new Promise((resolve) => {
     child.on('close', (code) => {
-      // node:test calls a run without a test a success.
+      // node:test reports success if no test ran.
       if (ran === 0) console.error('ironwire: no test ran')
       resolve(code === 0 && ran > 0)
     })
@@ -62,10 +72,10 @@ function nodeTest(files) {
 
 async function main() {
   const { values, positionals } = parseArgs({
-    options: { rust: { type: 'boolean' }, js: { type: 'boolean' } },
+    options: { rust: { type: 'boolean' }, js: { type: 'boolean' }, long: { type: 'boolean' } },
     allowPositionals: true,
   })
-  const everything = !values.rust && !values.js && positionals.length === 0
+  const everything = !values.rust && !values.js && !values.long && positionals.length === 0
   setup()
   if (everything || values.rust) {
     requireCargo()
@@ -76,17 +86,19 @@ async function main() {
       fail(error)
     }
   }
-  if (everything || values.js || positionals.length > 0) {
+  if (everything || values.js || values.long || positionals.length > 0) {
     const chosen = positionals.map((name) => path.resolve(name))
     const files = chosen.length
       ? chosen.flatMap(collect)
-      : collect(path.join(root, '__test__')).filter((file) => !apart.test(file))
+      : collect(path.join(root, '__test__')).filter(
+          (file) => !apart.test(file) && isLong(file) === Boolean(values.long),
+        )
     console.log(`\n# node --test, ${files.length} files, Node ${process.version}`)
     if (!(await nodeTest(files.map((file) => path.relative(root, file))))) process.exitCode = 1
   }
 }
 
-/** What fails does not keep the rest from running: one run shows all there is to repair. */
+/** A failure does not stop the rest, so that one run shows everything that needs to be fixed. */
 function fail(error) {
   console.error(`ironwire: ${error.message}`)
   process.exitCode = 1

@@ -1,7 +1,7 @@
 'use strict'
 
 // net.Server over the native engine: Node's own class parses listen(), resolves hosts and counts connections; binding,
-// listening and accepting are ours.
+// listening and accepting are replaced.
 
 const { net } = require('../genuine.js')
 const process = require('node:process')
@@ -15,7 +15,7 @@ const { admit } = require('../inherit.js')
 
 const kReusePort = Symbol('reusePort')
 const kConnectionKey = Symbol('connection key')
-// Node's diagnostics channels, as far as its own code for them is not the one that runs here.
+// Node's diagnostics channels whose events are published here because Node's own code for them does not run.
 const served = channel('net.server.socket')
 const listenEnd = channel('tracing:net.server.listen:asyncEnd')
 const listenError = channel('tracing:net.server.listen:error')
@@ -32,28 +32,28 @@ function Server(options, connectionListener) {
 Object.setPrototypeOf(Server.prototype, net.Server.prototype)
 Object.setPrototypeOf(Server, net.Server)
 
-// As with sockets: servers of core's are servers to whoever asks.
+// Node's own servers count as `instanceof` this class, as with sockets.
 admit(Server, net.Server)
 
 Server.prototype.listen = function listen(...args) {
   this[kReusePort] = Boolean(args[0]?.reusePort)
-  // A cluster worker has a port of its own then, as newer Nodes know by themselves.
+  // With `reusePort` a cluster worker binds the port itself. Newer versions of Node do the same.
   if (this[kReusePort]) args[0] = { ...args[0], exclusive: true }
   return net.Server.prototype.listen.apply(this, args)
 }
 
-/** Node's hook between parsing listen() and the handle. */
+/** Node's hook between parsing listen() and creating the handle. */
 Server.prototype._listen2 = function (address, port, addressType, backlog, fd, flags) {
   if (this._handle) {
-    // Given from outside: by cluster's primary, or to listen() itself. Its connections come as Node's handles.
-    // The cluster module finds the server through the handle when the worker disconnects.
+    // The handle was given by the cluster primary or as an argument of listen(). Its connections arrive as Node's
+    // handles. The cluster module needs the owner to close the server when the worker disconnects.
     this._handle[kOwner] = this
     this._handle.onconnection = (status, handle) => takeOver(this, status, handle)
     const status = this._handle.listen(backlog || DEFAULT_BACKLOG)
     if (status < 0) return fail(this, describedSystemError(status, 'listen', address, port))
   } else {
     const openAt = (ip) => bind(this, ip, port, addressType, backlog || DEFAULT_BACKLOG, fd, flags)
-    // No address, no descriptor: every address, of both families where the system has IPv6.
+    // No address and no descriptor: listen on all addresses, of both families if the system has IPv6.
     const everywhere = !address && !(fd >= 0)
     let where = everywhere ? '::' : address
     let id = openAt(where)
@@ -73,7 +73,7 @@ Server.prototype._listen2 = function (address, port, addressType, backlog, fd, f
 }
 
 function emitListening(server) {
-  // Closed again in the same tick: then it never listened.
+  // Nothing to emit if it was closed in the same tick.
   if (server._handle) server.emit('listening')
 }
 
@@ -84,7 +84,7 @@ function fail(server, error) {
   process.nextTick(() => server.emit('error', error))
 }
 
-/** Opens the listening handle: an id, or a negative errno. */
+/** Opens the listening socket. Returns an id, or a negative errno. */
 function bind(server, address, port, addressType, backlog, fd, flags) {
   if (typeof fd === 'number' && fd >= 0) return native.listenFd(fd, backlog)
   if (port === -1 && addressType === -1) return native.listenPipe(address, backlog)
@@ -92,9 +92,9 @@ function bind(server, address, port, addressType, backlog, fd, flags) {
 }
 
 /**
- * What a listening server shows: a handle of Node's own over a copy of the descriptor, so that `child.send(message, server)` can hand it
- * on. What keeps the server open, and ends it, is the listener. Only when somebody else wants its connections, as cluster's
- * primary does, it listens itself, and the listener's work is done.
+ * The visible `_handle` of a listening server: one of Node's handles over a copy of the descriptor, so that
+ * `child.send(message, server)` can pass it on. The Listener still keeps the server open and closes it. Only if other
+ * code sets `onconnection`, as the cluster primary does, Node's handle listens itself and the Listener is closed.
  */
 function sendable(listener, backlog) {
   const handle = genuine(listener)
@@ -160,7 +160,7 @@ function isBlocked(blockList, connection) {
   return connection.getpeername?.(remote) === 0 && blockList.check(remote.address, remote.family.toLowerCase())
 }
 
-/** A new connection, within the limits. http and rpc servers have ways of their own. */
+/** Creates the socket of a new connection. http and rpc servers override this. */
 Server.prototype._onconnection = function (connection) {
   const socket = new Socket({
     handle: this.pauseOnConnect ? release(connection) : connection,
@@ -177,7 +177,10 @@ Server.prototype._onconnection = function (connection) {
   if (served.hasSubscribers) served.publish({ socket })
 }
 
-/** A connection that may go to another process (that is what `pauseOnConnect` is for) gets a handle of Node's own, which can. */
+/**
+ * With `pauseOnConnect` a connection may be sent to another process, so it gets one of Node's handles, which can be
+ * sent.
+ */
 function release(connection) {
   const handle = genuine(connection)
   if (handle === undefined) return connection
@@ -185,7 +188,7 @@ function release(connection) {
   return handle
 }
 
-/** What Node reads when a connection of this server is about to go to another process, and nowhere else. */
+/** Node reads this property only when a connection of the server is about to be sent to another process. */
 Object.defineProperty(Server.prototype, '_connectionKey', {
   configurable: true,
   get() {
