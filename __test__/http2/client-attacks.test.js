@@ -57,6 +57,7 @@ async function serve(script, use) {
 async function visit(module, port, options) {
   const client = module.connect(`http://127.0.0.1:${port}`, options)
   const seen = {}
+  const closed = new Promise((resolve) => client.once('close', resolve))
   client.on('error', (error) => {
     seen.session = [error.code, error.message]
   })
@@ -70,8 +71,6 @@ async function visit(module, port, options) {
   const chunks = []
   stream.on('data', (chunk) => chunks.push(chunk))
   await new Promise((resolve) => stream.on('close', resolve))
-  const closed =
-    client.destroyed && client.socket === undefined ? undefined : new Promise((r) => client.once('close', r))
   client.destroy()
   await closed
   return { ...seen, body: String(Buffer.concat(chunks)), code: stream.rstCode }

@@ -8,6 +8,7 @@ const http = require('node:http')
 const net = require('node:net')
 const test = require('node:test')
 const { ask, core, ours } = require('./support.js')
+const { kSessions } = require('../../lib/http2/symbols.js')
 const { usage } = require('../../lib/engine.js')
 
 async function withBoth(use) {
@@ -48,7 +49,7 @@ test('both are served, whichever comes first', async () => {
       assert.deepEqual([headers['x-version'], body], ['2.0', 'POST /two 3'])
     }
     assert.deepEqual(await get(port, { agent, method: 'PUT' }, 'x'.repeat(100_000)), ['1.1', 'PUT /one 100000'])
-    assert.equal(server.sessions.size, 1)
+    assert.equal(server[kSessions].size, 1)
     agent.destroy()
     client.destroy()
   })
@@ -93,7 +94,7 @@ test('who begins with nothing is let go', async () => {
       socket.end(text)
       await once(socket, 'close')
     }
-    assert.equal(server.sessions.size, 0)
+    assert.equal(server[kSessions].size, 0)
   })
   while (usage().slots > before) await new Promise(setImmediate)
 })

@@ -13,6 +13,7 @@ const { setImmediate } = require('node:timers/promises')
 const tls = require('node:tls')
 const { file, ca, identity, of, trusting } = require('../https/support.js')
 const { ask, core, ours, same } = require('./support.js')
+const { kSessions } = require('../../lib/http2/symbols.js')
 const { usage } = require('../../lib/engine.js')
 
 const hash = (bytes) => createHash('sha256').update(bytes).digest('hex')
@@ -175,7 +176,7 @@ test('one server speaks HTTP/1 and HTTP/2, and counts both', async () => {
           assert.deepEqual(await http1(port, { agent }), [200, '1.1'])
           assert.equal((await ask(client)).body, '2.0')
         }
-        assert.equal(server.sessions.size, 1)
+        assert.equal(server[kSessions].size, 1)
         assert.equal(await new Promise((resolve) => server.getConnections((_, count) => resolve(count))), 2)
       })
       agent.destroy()
@@ -314,7 +315,7 @@ test("sessions over Node's TLS are timed out by the server, too", async () => {
         connected(port, { rejectUnauthorized: false }, async (client) => {
           client.request().on('error', () => {})
           const [session] = await once(server, 'timeout')
-          if (module === ours) assert.equal(server.sessions.size, 0)
+          if (module === ours) assert.equal(server[kSessions].size, 0)
           session.destroy()
           return session.encrypted
         }),
@@ -433,12 +434,12 @@ test('a client that is cut off leaves nothing behind', async () => {
       const stream = client.request()
       stream.on('error', () => {})
       await once(stream, 'response')
-      const [session] = server.sessions
+      const [session] = server[kSessions]
       session.on('error', () => {})
       const closed = new Promise((resolve) => session.on('close', resolve))
       socket.resetAndDestroy()
       await closed
-      assert.equal(server.sessions.size, 0)
+      assert.equal(server[kSessions].size, 0)
       client.destroy()
     },
   )

@@ -444,6 +444,18 @@ describe('requests', AT_ONCE, () => {
     },
   )
 
+  same('take no names that are none', {}, hello, (module, port) =>
+    [5, true, {}].map((servername) => {
+      try {
+        // What Node has begun by then is to come to nothing.
+        module.request({ port, ...trusting, host: 'localhost', lookup() {}, agent: false, servername })
+        return 'asked'
+      } catch (error) {
+        return failure(error)
+      }
+    }),
+  )
+
   same('use connections of their own options only', {}, hello, async (module, port) => {
     const agent = new module.Agent({ keepAlive: true })
     const found = []

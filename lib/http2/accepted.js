@@ -2,14 +2,17 @@
 
 // A connection that an HTTP/2 server has accepted. Its socket is made when somebody asks for it.
 
+const process = require('node:process')
 const { Buffer } = require('node:buffer')
 const { clearTimeout, setTimeout } = require('node:timers')
+const core = require('../core.js')
 const { native } = require('../engine.js')
 const { Socket } = require('../net/socket.js')
 const { requestTimeout } = require('../http/errors.js')
 const { Http2Connection } = require('./connection.js')
 const { patience, serveHttp1 } = require('./http1.js')
 const { ServerHttp2Session } = require('./server-session.js')
+const { kOptions, kSessions } = require('./symbols.js')
 
 const FastBuffer = Buffer[Symbol.species]
 const EMPTY = Buffer.alloc(0)
@@ -52,12 +55,13 @@ class AcceptedConnection extends Http2Connection {
 
   attach() {
     const { server } = this
-    const session = new ServerHttp2Session(server, server.options)
-    server.sessions.add(session)
+    const session = new ServerHttp2Session(server, server[kOptions])
+    server[kSessions].add(session)
     session.on('error', (error) => server.emit('sessionError', error, session))
     session.attach(this)
     if (this.socket !== undefined) this.socket.session = session
     server.emit('session', session)
+    process.nextTick(tellConnected, session)
     return session
   }
 
@@ -105,6 +109,12 @@ class AcceptedConnection extends Http2Connection {
     server._connections--
     server._emitCloseIfDrained()
   }
+}
+
+/** Few listen, and the socket is made for them. */
+function tellConnected(session) {
+  if (session.destroyed || (session.listenerCount('connect') === 0 && session.emit === core.own.emit)) return
+  session.emit('connect', session, session.getSocket())
 }
 
 module.exports = { AcceptedConnection }

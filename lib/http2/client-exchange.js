@@ -24,7 +24,6 @@ class ClientExchange extends Exchange {
     this.ends = false
     this.isPush = false
     this.later = undefined
-    this.doomed = false
     this.headersSent = true
     // In the context of whoever asks.
     this.resource = new AsyncResource('HTTP2STREAM', session.resources ?? MANUAL)
@@ -82,12 +81,6 @@ class ClientExchange extends Exchange {
     } finally {
       this.goOn()
     }
-  }
-
-  /** The program has closed it, which is done later. */
-  doom(code) {
-    this.code = code
-    this.doomed = true
   }
 
   /** The server promises it. */

@@ -152,7 +152,7 @@ function tellPush(exchange) {
 }
 
 function send(exchange) {
-  exchange.begin()
+  exchange.resource.runInAsyncScope(exchange.begin, exchange)
 }
 
 function checkOptions(options) {

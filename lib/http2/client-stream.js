@@ -15,10 +15,6 @@ class ClientHttp2Stream extends Http2Stream {
     return this.id === undefined
   }
 
-  get closed() {
-    return this[kExchange].closed || this[kExchange].doomed
-  }
-
   get headRequest() {
     return false
   }
@@ -59,7 +55,6 @@ class ClientHttp2Stream extends Http2Stream {
     if (!this.pending) return super.finishClose(code)
     // When the request is out.
     this[kExchange].doom(code)
-    if (this[kExchange].isCut()) this[kExchange].abort()
     const isLater = code === NGHTTP2_NO_ERROR && this.writableEnded
     if (!this.writableEnded) this.end()
     if (!isLater) this.push(null)
@@ -72,11 +67,6 @@ class ClientHttp2Stream extends Http2Stream {
       exchange.doom(code)
       this.once('finish', () => exchange.resetWhenSent(code))
     } else exchange.resetWhenSent(code)
-  }
-
-  destroyWhenDone() {
-    if (this.rstCode === NGHTTP2_NO_ERROR) super.destroyWhenDone()
-    else this.destroy()
   }
 
   /** What there is to read is the program's; where there is nothing, that is the end. */

@@ -131,6 +131,9 @@ module.exports = {
   protocolError,
   /** What a connection has failed of. */
   failure(reason) {
+    if (reason === 'the connection does not begin with the preface') {
+      return Object.assign(protocolError(reason), { errno: -903, message: 'Received bad client magic byte string' })
+    }
     if (reason !== 'too many frames are malformed') return protocolError(reason)
     return makeError(Error, 'ERR_HTTP2_TOO_MANY_INVALID_FRAMES', 'Too many invalid HTTP/2 frames')
   },
@@ -153,6 +156,7 @@ module.exports = {
   invalidOrigin: error(TypeError, 'ERR_HTTP2_INVALID_ORIGIN', 'HTTP/2 ORIGIN frames require a valid origin'),
   altsvcLength: error(TypeError, 'ERR_HTTP2_ALTSVC_LENGTH', 'HTTP/2 ALTSVC frames are limited to 16382 bytes'),
   altsvcOrigin: error(TypeError, 'ERR_HTTP2_ALTSVC_INVALID_ORIGIN', 'HTTP/2 ALTSVC frames require a valid origin'),
+  unknownEncoding: error(TypeError, 'ERR_UNKNOWN_ENCODING', (encoding) => `Unknown encoding: ${String(encoding)}`),
   writeAfterEnd: error(Error, 'ERR_STREAM_WRITE_AFTER_END', 'write after end'),
   nullValues: error(TypeError, 'ERR_STREAM_NULL_VALUES', 'May not write null values to stream'),
 }

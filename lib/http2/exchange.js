@@ -5,7 +5,10 @@
 
 const { AsyncResource } = require('node:async_hooks')
 const { constants } = require('node:http2')
+const os = require('node:os')
+const process = require('node:process')
 const { native } = require('../engine.js')
+const { systemError } = require('../errors.js')
 const { each } = require('./each.js')
 const { limit } = require('./options.js')
 const { http2Send: bits, http2Sent: sent } = require('../constants.js')
@@ -36,6 +39,8 @@ class Exchange {
     this.headersSent = false
     /** Nothing can be said on the stream, or comes on it, any more; and those who take part in it know that. */
     this.closed = false
+    /** The program has closed it, which is done when what was written has gone. */
+    this.doomed = false
     this.told = false
     this.code = NGHTTP2_NO_ERROR
     this.aborted = false
@@ -168,16 +173,19 @@ class Exchange {
   onDrained() {
     this.session.touch()
     try {
-      this.stopWaiting()
+      this.stopWaiting(null)
     } finally {
       if (this.lastWord !== undefined) this.reset(this.lastWord)
       else if (this.localEnded && !this.remoteEnded) this.onSaid()
     }
   }
 
-  /** Has `callback` called when all that was written is framed, in the context of right now. */
+  /** Has `callback` called when all that was written is framed, or with why it will not be, in the context of right now. */
   wait(callback) {
-    this.waiting = AsyncResource.bind(callback)
+    const { waiting } = this
+    const bound = AsyncResource.bind(callback)
+    // Who took part before there was a stream may wait, too.
+    this.waiting = waiting === undefined ? bound : (error) => each([waiting, bound], (tell) => tell(error))
   }
 
   /** Its program has not said all, and will not: the stream hears of that before it is ended. */
@@ -189,10 +197,10 @@ class Exchange {
     else resource.runInAsyncScope(stream.emit, stream, 'aborted')
   }
 
-  stopWaiting() {
+  stopWaiting(error) {
     const { waiting } = this
     this.waiting = undefined
-    waiting?.()
+    waiting?.(error)
   }
 
   /** Nothing happens on the stream any more. Nobody is told yet. Whoever destroys it at once need not have it end before that. */
@@ -287,6 +295,13 @@ class Exchange {
     this.settle()
   }
 
+  /** The program has closed it, which is done later. What it has not said by now it will not say. */
+  doom(code) {
+    this.code = code
+    this.doomed = true
+    if (this.isCut()) this.abort()
+  }
+
   /** Ends the stream behind what was written. */
   resetWhenSent(code) {
     if (this.waiting === undefined) this.reset(code)
@@ -297,14 +312,21 @@ class Exchange {
 /** Both sides have ended, and not all that has come is told. */
 Exchange.prototype.isOver = false
 
+const ECANCELED = -os.constants.errno.ECANCELED
+
 /** What those who take part in it hear at the end, in this order. */
 const endings = [
   (exchange) => exchange.giveRest(),
-  (exchange) => exchange.stopWaiting(),
   ({ req }) => req?.onExchangeClosed(),
   ({ res }) => res?.onExchangeClosed(),
   ({ stream }) => stream?.onExchangeClosed(),
+  // What was still to be sent was not.
+  (exchange) => exchange.waiting !== undefined && process.nextTick(cancel, exchange),
 ]
+
+function cancel(exchange) {
+  exchange.stopWaiting(systemError(ECANCELED, 'write'))
+}
 
 /** How many bytes a block of these fields takes at most. */
 function boundOf(fields) {

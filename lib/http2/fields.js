@@ -130,7 +130,7 @@ class List {
     // That is said as a number.
     if (name === HTTP2_HEADER_STATUS) return
     const field = fieldText(name, value, this.sensitive?.has(name))
-    if (field === '' || BLANK.test(value)) throw errors.invalidHeaderValue(value, name)
+    if (field === '' || BLANK.test(String(value))) throw errors.invalidHeaderValue(value, name)
     this.pseudo += field
   }
 }

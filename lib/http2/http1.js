@@ -4,6 +4,7 @@
 
 const { Server } = require('../http/server.js')
 const { HttpConnection } = require('../http/connection.js')
+const { kOptions } = require('./symbols.js')
 const { feed } = require('../http/socket.js')
 const { http1Options, speakFor } = require('./serving.js')
 
@@ -20,7 +21,7 @@ function serveHttp1({ id, isTcp, server }, bytes) {
 /** A server that never listens: what it has to say, the other one does, and that one counts its connections. */
 function http1Of(server) {
   if (server[kHttp1] === undefined) {
-    const http1 = new Server(http1Options(server.options))
+    const http1 = new Server(http1Options(server[kOptions]))
     const { emit, close } = http1
     // There the requests are timed.
     emit.call(http1, 'listening')

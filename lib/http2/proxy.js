@@ -3,6 +3,7 @@
 // The socket of a session, as programs may have it: to look at, but not to read or to write, which would break the protocol.
 
 const errors = require('./errors.js')
+const { kExchange, kRequest } = require('./symbols.js')
 
 const kSocket = Symbol('socket of an exchange')
 
@@ -18,7 +19,10 @@ const handler = {
     }
     if (FORBIDDEN.has(key)) throw errors.noSocketManipulation()
     if (key === 'writable' || key === 'destroyed') return exchange.getStream()[key]
-    if (key === 'readable') return exchange.closed ? false : (exchange.req ?? exchange.getStream()).readable
+    if (key === 'readable') {
+      const { closed, req, stream } = exchange
+      return !closed && (req ?? stream?.[kRequest] ?? exchange.getStream()).readable
+    }
     if (key === 'setTimeout') return exchange.session.setTimeout.bind(exchange.session)
     const socket = exchange.session.getSocket()
     const value = socket[key]
@@ -28,7 +32,7 @@ const handler = {
     return Reflect.getPrototypeOf(exchange.session.getSocket())
   },
   has(exchange, key) {
-    return key in exchange.session.getSocket()
+    return key in exchange.session.getSocket() || key in exchange.getStream()
   },
   set(exchange, key, value) {
     if (FORBIDDEN.has(key)) throw errors.noSocketManipulation()
@@ -43,6 +47,11 @@ const handler = {
 function socketOf(exchange) {
   exchange[kSocket] ??= new Proxy(exchange, handler)
   return exchange[kSocket]
+}
+
+/** The next one who asks gets another, as of core's. */
+function forgetSocket(stream) {
+  stream[kExchange][kSocket] = undefined
 }
 
 const SESSION_FORBIDDEN = new Set([...FORBIDDEN, 'emit', 'end', 'setEncoding', 'setKeepAlive', 'setNoDelay'])
@@ -72,4 +81,4 @@ function sessionSocket(session) {
   return new Proxy(session, sessionHandler)
 }
 
-module.exports = { socketOf, sessionSocket }
+module.exports = { forgetSocket, socketOf, sessionSocket }

@@ -1,16 +1,18 @@
 'use strict'
 
-// The request of the compatible API. It takes its body from the exchange; a stream stands behind it once somebody asks for one.
+// The request of the compatible API. It takes its body from the exchange. Once somebody asks for the stream, it stands on that and on nothing else, as
+// core's does: what programs do to the stream, or replace on it, is done to the request.
 
 const process = require('node:process')
 const { http2 } = require('../genuine.js')
 const { Readable } = require('node:stream')
 const { fieldsObject, rawFields } = require('./fields.js')
 const { invalidArgType, invalidArgValue } = require('../errors.js')
-const { socketOf } = require('./proxy.js')
+const { forgetSocket, socketOf } = require('./proxy.js')
+const { passEnd } = require('./stream.js')
+const { kExchange, kRequest } = require('./symbols.js')
 const { admit } = require('../inherit.js')
 
-const kExchange = Symbol('exchange')
 const kFields = Symbol('fields')
 const kRaw = Symbol('raw fields')
 const kMethod = Symbol('method')
@@ -20,14 +22,19 @@ const kRawTrailers = Symbol('raw trailers')
 const kRead = Symbol('was read')
 const kClosed = Symbol('closed')
 const kAborted = Symbol('aborted')
+const kStream = Symbol('stream')
 
 const READABLE = { autoDestroy: false }
 
-function Http2ServerRequest(exchange) {
-  Readable.call(this, READABLE)
+/** On an exchange; or, as core's and as subclasses know it, on its stream. */
+function Http2ServerRequest(exchange, headers, options, rawHeaders) {
+  const stream = exchange[kExchange] === undefined ? undefined : exchange
+  if (stream !== undefined) exchange = stream[kExchange]
+  Readable.call(this, options === undefined ? READABLE : { ...READABLE, ...options })
   this[kExchange] = exchange
-  this[kFields] = undefined
-  this[kRaw] = undefined
+  this[kStream] = undefined
+  this[kFields] = headers
+  this[kRaw] = rawHeaders
   this[kMethod] = exchange.method
   this[kUrl] = exchange.path
   this[kTrailers] = undefined
@@ -35,7 +42,8 @@ function Http2ServerRequest(exchange) {
   this[kRead] = false
   this[kClosed] = false
   this[kAborted] = false
-  exchange.req = this
+  if (stream === undefined) exchange.req = this
+  else this.standOn(stream)
 }
 Object.setPrototypeOf(Http2ServerRequest.prototype, http2.Http2ServerRequest.prototype)
 Object.setPrototypeOf(Http2ServerRequest, http2.Http2ServerRequest)
@@ -62,12 +70,12 @@ define(prototype, {
   },
   complete: {
     get() {
-      return this[kAborted] || this.readableEnded || this[kClosed]
+      return this[kAborted] || this.readableEnded || this[kClosed] || this[kStream]?.destroyed === true
     },
   },
   stream: {
     get() {
-      return this[kExchange].getStream()
+      return this[kStream] ?? this[kExchange].getStream()
     },
   },
   headers: {
@@ -141,11 +149,15 @@ define(prototype, {
 })
 
 prototype._read = function () {
-  this[kRead] = true
+  const stream = this[kStream]
   const exchange = this[kExchange]
+  const isNew = !this[kRead]
+  this[kRead] = true
   // Most requests have no body, and nobody asks for it.
   if (exchange.endAfterHeaders) this.push(null)
-  else exchange.read(this)
+  else if (stream === undefined) exchange.read(this)
+  else if (isNew) stream.on('data', onData)
+  else process.nextTick(resume, stream)
 }
 
 prototype.setTimeout = function (msecs, callback) {
@@ -153,7 +165,83 @@ prototype.setTimeout = function (msecs, callback) {
   return this
 }
 
-// --- called by the exchange
+// --- on a stream
+
+/** From now on it has everything from the stream. */
+prototype.standOn = function (stream) {
+  this[kStream] = stream
+  stream[kRequest] = this
+  forgetSocket(stream)
+  // Errors are not forwarded in the compatible API.
+  stream.on('error', ignore)
+  stream.on('aborted', onAborted)
+  stream.on('close', onClose)
+  stream.on('timeout', onTimeout)
+  if (this[kExchange].endAfterHeaders) return
+  stream.on('trailers', onTrailers)
+  stream.on('end', onEnd)
+  this.on('pause', onPause)
+  this.on('resume', onResume)
+  // It has begun.
+  if (this[kRead]) stream.on('data', onData)
+}
+
+function onData(chunk) {
+  if (this[kRequest]?.push(chunk) === false) this.pause()
+}
+
+function onTrailers(trailers, _flags, raw) {
+  const req = this[kRequest]
+  if (req === undefined) return
+  Object.assign(req.trailers, trailers)
+  delete req.trailers[http2.sensitiveHeaders]
+  req.rawTrailers.push(...raw)
+}
+
+function onEnd() {
+  this[kRequest]?.push(null)
+}
+
+function ignore() {}
+
+function onAborted() {
+  const req = this[kRequest]
+  if (req === undefined || req[kClosed]) return
+  req[kAborted] = true
+  req.emit('aborted')
+}
+
+function onTimeout() {
+  this[kRequest].emit('timeout')
+}
+
+function onClose() {
+  const req = this[kRequest]
+  if (req === undefined) return
+  req[kClosed] = true
+  // What nobody has looked at is let go, as core's HTTP/1 does.
+  if (!passEnd(req)) {
+    req.push(null)
+    if (!req[kRead] && !req._readableState.resumeScheduled) req.resume()
+  }
+  forgetSocket(this)
+  this[kRequest] = undefined
+  req.emit('close')
+}
+
+function onPause() {
+  this[kStream].pause()
+}
+
+function onResume() {
+  this[kStream].resume()
+}
+
+function resume(stream) {
+  stream.resume()
+}
+
+// --- called by the exchange, as long as there is no stream
 
 prototype.isRead = function () {
   return this[kRead] || this.readableFlowing !== null
@@ -178,7 +266,10 @@ prototype.onExchangeClosed = function () {
     if (!this[kRead] && this.listenerCount('end') > 0 && !this._readableState.resumeScheduled) this.resume()
     // Whoever reads has all of it first.
     if (this.isRead() && !aborted && this.readable) this.once('end', () => process.nextTick(emitClose, this))
-    else this.emit('close')
+    else {
+      passEnd(this)
+      this.emit('close')
+    }
   }
 }
 
@@ -186,4 +277,4 @@ function emitClose(req) {
   req.emit('close')
 }
 
-module.exports = { Http2ServerRequest, isInstance, define, kExchange }
+module.exports = { Http2ServerRequest, isInstance, define }

@@ -1,19 +1,22 @@
 'use strict'
 
-// The response of the compatible API.
+// The response of the compatible API. It says what it says to the exchange; once somebody has asked for the stream, to that and nothing else.
 
 const { http2 } = require('../genuine.js')
 const process = require('node:process')
 const { AsyncResource } = require('node:async_hooks')
 const { Buffer } = require('node:buffer')
+const { constants } = require('node:http2')
 const { Stream, Writable } = require('node:stream')
 const { isArrayBufferView, isUint8Array } = require('node:util/types')
 const { invalidArgType, invalidArgValue } = require('../errors.js')
 const { each } = require('./each.js')
 const errors = require('./errors.js')
-const { fieldsText, lower, TOKEN } = require('./fields.js')
-const { define, isInstance, kExchange } = require('./request.js')
-const { socketOf } = require('./proxy.js')
+const { fieldsText, lower, STATUS, TOKEN } = require('./fields.js')
+const { define, isInstance } = require('./request.js')
+const { forgetSocket, socketOf } = require('./proxy.js')
+const { ServerHttp2Stream } = require('./server-stream.js')
+const { kExchange, kRequest, kResponse } = require('./symbols.js')
 
 const kHeaders = Symbol('headers')
 const kTrailers = Symbol('trailers')
@@ -28,12 +31,19 @@ const kFinished = Symbol('finished')
 const kCallbacks = Symbol('callbacks')
 const kChunks = Symbol('chunks')
 const kDestroyed = Symbol('destroyed')
+const kStream = Symbol('stream')
+const kInformation = Symbol('information')
 
+const { HTTP2_HEADER_STATUS } = constants
 const HIGH_WATER_MARK = new Writable().writableHighWaterMark
 
-function Http2ServerResponse(exchange) {
-  Stream.call(this)
+/** On an exchange; or, as core's and as subclasses know it, on its stream. */
+function Http2ServerResponse(exchange, options) {
+  const stream = exchange[kExchange] === undefined ? undefined : exchange
+  if (stream !== undefined) exchange = stream[kExchange]
+  Stream.call(this, options)
   this[kExchange] = exchange
+  this[kStream] = undefined
   this[kHeaders] = undefined
   this[kTrailers] = undefined
   this[kStatus] = 200
@@ -48,8 +58,13 @@ function Http2ServerResponse(exchange) {
   this[kChunks] = undefined
   this[kDestroyed] = false
   this.writable = true
-  exchange.res = this
-  exchange.stream?.join()
+  if (stream === undefined) {
+    this.req = exchange.req
+    exchange.res = this
+  } else {
+    this.req = stream[kRequest]
+    this.standOn(stream)
+  }
 }
 Object.setPrototypeOf(Http2ServerResponse.prototype, http2.Http2ServerResponse.prototype)
 Object.setPrototypeOf(Http2ServerResponse, http2.Http2ServerResponse)
@@ -106,15 +121,7 @@ define(prototype, {
   },
   stream: {
     get() {
-      return this[kExchange].getStream()
-    },
-  },
-  req: {
-    get() {
-      return this[kExchange].req
-    },
-    set(value) {
-      Object.defineProperty(this, 'req', { value, configurable: true, enumerable: true, writable: true })
+      return this[kStream] ?? this[kExchange].getStream()
     },
   },
   headersSent: {
@@ -152,24 +159,26 @@ define(prototype, {
   },
   writableCorked: {
     get() {
-      return this[kCorked]
+      return this[kStream]?.writableCorked ?? this[kCorked]
     },
   },
   writableHighWaterMark: { get: () => HIGH_WATER_MARK },
   writableObjectMode: { get: () => false },
   writableNeedDrain: {
     get() {
-      return this[kNeedDrain] && !this[kEnding]
+      return this[kStream]?.writableNeedDrain ?? (this[kNeedDrain] && !this[kEnding])
     },
   },
   writableFinished: {
     get() {
-      return this[kFinished]
+      return this[kStream]?.writableFinished ?? this[kFinished]
     },
   },
   writableLength: {
     get() {
-      return this[kQueued]
+      if (this[kStream] !== undefined) return this[kStream].writableLength
+      const corked = this[kChunks] ?? []
+      return corked.reduce((sum, { bytes }) => sum + bytes.length, this[kQueued])
     },
   },
 })
@@ -214,22 +223,28 @@ prototype.addTrailers = function (headers) {
   for (const name of Object.keys(headers)) this.setTrailer(name, headers[name])
 }
 
+/** The fields so far. */
+function fieldsOf(res) {
+  return res.headersSent ? sentHeaders(res) : res[kHeaders]
+}
+
 prototype.getHeader = function (name) {
   const key = checkName(name)
-  return this[kHeaders]?.[key]
+  return fieldsOf(this)?.[key]
 }
 
 prototype.getHeaderNames = function () {
-  return Object.keys(this[kHeaders] ?? {})
+  return Object.keys(fieldsOf(this) ?? {})
 }
 
 prototype.getHeaders = function () {
-  return Object.assign(Object.create(null), this[kHeaders])
+  return Object.assign(Object.create(null), fieldsOf(this))
 }
 
 prototype.hasHeader = function (given) {
   const name = checkName(given)
-  return this[kHeaders] !== undefined && Object.hasOwn(this[kHeaders], name)
+  const fields = fieldsOf(this)
+  return fields !== undefined && Object.hasOwn(fields, name)
 }
 
 prototype.removeHeader = function (given) {
@@ -249,7 +264,7 @@ prototype.appendHeader = function (given, value) {
   const name = checkName(given)
   if (this.headersSent) throw errors.headersSent()
   const before = this[kHeaders]?.[name]
-  if (before === undefined) return set(this, name, value)
+  if (!before) return set(this, name, value)
   if (!checkField(name, value)) return
   this[kHeaders][name] = [].concat(before, value)
 }
@@ -263,8 +278,22 @@ prototype.writeHead = function (statusCode, statusMessage, headers) {
   if (this[kClosed] || exchange.closed) return this
   if (exchange.headersSent) throw errors.headersSent()
   giveHead(this, statusCode, statusMessage, headers)
-  begin(this, undefined, '', false)
+  if (this[kStream] === undefined) begin(this, undefined, '', false)
+  else respond(this)
   return this
+}
+
+/** The header, by the stream. */
+function respond(res) {
+  const headers = sentHeaders(res)
+  res[kStream].respond(headers, { endStream: res[kEnding], waitForTrailers: true, sendDate: res[kDate] })
+}
+
+/** The fields, as the stream has them; as with core's, the status is one of them when they are sent. */
+function sentHeaders(res) {
+  res[kHeaders] ??= Object.create(null)
+  res[kHeaders][HTTP2_HEADER_STATUS] = res[kStatus]
+  return res[kHeaders]
 }
 
 function giveHead(res, statusCode, statusMessage, headers) {
@@ -274,14 +303,21 @@ function giveHead(res, statusCode, statusMessage, headers) {
     if (headers.length % 2 === 1 && !Array.isArray(headers[0])) {
       throw invalidArgValue('headers', headers)
     }
-    if (Array.isArray(headers[0])) for (const [name, value] of headers) res.appendHeader(name, value)
-    else for (let i = 0; i < headers.length; i += 2) res.appendHeader(headers[i], headers[i + 1])
+    const list = Array.isArray(headers[0]) ? headers : [...pairs(headers)]
+    // They are instead of those that were set before, but each of them counts.
+    for (const [name] of list) res.removeHeader(name)
+    for (const [name, value] of list) res.appendHeader(name, value)
   } else if (headers !== null && typeof headers === 'object') {
     for (const name of Object.keys(headers)) set(res, name, headers[name])
   }
-  statusCode |= 0
+  // As with core's, none is 200.
+  statusCode = statusCode | 0 || 200
   if (statusCode < 200 || statusCode > 599) throw errors.invalidStatus(statusCode)
   res[kStatus] = statusCode
+}
+
+function* pairs(list) {
+  for (let at = 0; at < list.length; at += 2) yield [list[at], list[at + 1]]
 }
 
 /** The header, and `body` behind it. Returns whether all is framed. */
@@ -301,10 +337,12 @@ function begin(res, body, encoding, ends) {
 }
 
 prototype.cork = function () {
-  this[kCorked]++
+  if (this[kStream] === undefined) this[kCorked]++
+  else this[kStream].cork()
 }
 
 prototype.uncork = function () {
+  if (this[kStream] !== undefined) return this[kStream].uncork()
   if (this[kCorked] === 0) return
   this[kCorked]--
   if (this[kCorked] === 0) flush(this)
@@ -315,11 +353,8 @@ function flush(res) {
   const chunks = res[kChunks]
   if (chunks === undefined) return
   res[kChunks] = undefined
-  const corked = res[kCorked]
-  res[kCorked] = 0
   const callbacks = chunks.map(({ callback }) => callback).filter((callback) => typeof callback === 'function')
-  res.write(Buffer.concat(chunks.map(({ bytes }) => bytes)), '', () => each(callbacks, call))
-  res[kCorked] = corked
+  res.write(Buffer.concat(chunks.map(({ bytes }) => bytes)), '', () => each(callbacks, (tell) => tell(null)))
 }
 
 function bytesOf(chunk, encoding) {
@@ -327,7 +362,9 @@ function bytesOf(chunk, encoding) {
     // Those two Rust writes by itself.
     const plain =
       !encoding || encoding === 'utf8' || encoding === 'utf-8' || encoding === 'latin1' || encoding === 'binary'
-    return plain ? chunk : Buffer.from(chunk, encoding)
+    if (plain) return chunk
+    if (!Buffer.isEncoding(encoding)) throw errors.unknownEncoding(encoding)
+    return Buffer.from(chunk, encoding)
   }
   if (isUint8Array(chunk)) return chunk
   if (isArrayBufferView(chunk)) return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
@@ -350,6 +387,10 @@ prototype.write = function (chunk, encoding, callback) {
     this.destroy(error)
     return false
   }
+  if (this[kStream] !== undefined) {
+    if (!exchange.headersSent) this.writeHead(this[kStatus])
+    return this[kStream].write(chunk, encoding, callback)
+  }
   const body = bytesOf(chunk, encoding)
   if (this[kCorked] > 0) {
     this[kChunks] ??= []
@@ -360,12 +401,12 @@ prototype.write = function (chunk, encoding, callback) {
   const { headersSent } = exchange
   if (headersSent && exchange.localEnded) {
     // The answer has no body, and so this is not sent.
-    if (typeof callback === 'function') process.nextTick(callback)
+    if (typeof callback === 'function') process.nextTick(callback, null)
     return true
   }
   const all = headersSent ? exchange.write(body, encoding, false) : begin(this, body, encoding, false)
   if (all) {
-    if (typeof callback === 'function') process.nextTick(callback)
+    if (typeof callback === 'function') process.nextTick(callback, null)
     return true
   }
   wait(this, body.length, callback)
@@ -382,28 +423,24 @@ function callWriteHead(res) {
 function wait(res, length, callback) {
   res[kQueued] += length
   if (typeof callback === 'function') addCallback(res, AsyncResource.bind(callback))
-  res[kExchange].wait(() => drained(res))
+  res[kExchange].wait((error) => drained(res, error))
 }
 
-/** One that is called when all that was written so far is framed. */
+/** One that is called when all that was written so far is framed, or with why it will not be. */
 function addCallback(res, callback) {
   res[kCallbacks] ??= []
   res[kCallbacks].push(callback)
 }
 
-function drained(res) {
+function drained(res, error = null) {
   res[kQueued] = 0
   const callbacks = res[kCallbacks] ?? []
   res[kCallbacks] = undefined
   if (res[kNeedDrain]) {
     res[kNeedDrain] = false
-    if (!res[kEnding]) callbacks.push(() => res.emit('drain'))
+    if (!res[kEnding] && error === null) callbacks.push(() => res.emit('drain'))
   }
-  each(callbacks, call)
-}
-
-function call(callback) {
-  callback()
+  each(callbacks, (callback) => callback(error))
 }
 
 prototype.end = function (chunk, encoding, callback) {
@@ -427,14 +464,52 @@ prototype.end = function (chunk, encoding, callback) {
     this.write(chunk, encoding)
     body = undefined
   }
+  if (this[kStream] !== undefined && !isQuiet(this[kStream])) {
+    endStream(this, body === undefined ? undefined : chunk, encoding, callback)
+    return this
+  }
+  this[kCorked] = 0
   flush(this)
   this[kEnding] = true
   callWriteHead(this)
-  if (typeof callback === 'function') addCallback(this, AsyncResource.bind(callback))
+  if (typeof callback === 'function') addCallback(this, AsyncResource.bind(whenSent(callback)))
   if (!sendEnd(this, body, encoding)) wait(this, body?.length ?? 0)
   else if (this[kCallbacks] !== undefined) process.nextTick(drained, this)
-  exchange.stream?.endedElsewhere()
+  this[kStream]?.recall(this)
   return this
+}
+
+/** Nobody would notice that a response ends past its stream, as long as that has nothing to say before. */
+function isQuiet(stream) {
+  return (
+    stream.end === own.end &&
+    stream.write === own.write &&
+    stream.respond === own.respond &&
+    stream.sendTrailers === own.sendTrailers &&
+    stream.writableLength === 0 &&
+    stream.writableCorked === 0 &&
+    stream.listenerCount('wantTrailers') === 1
+  )
+}
+
+function endStream(res, chunk, encoding, callback) {
+  const stream = res[kStream]
+  if (chunk !== null && chunk !== undefined) res.write(chunk, encoding)
+  res[kEnding] = true
+  if (typeof callback === 'function') {
+    if (stream.writableEnded) res.once('finish', callback)
+    else stream.once('finish', callback)
+  }
+  if (!stream.headersSent) res.writeHead(res[kStatus])
+  if (res[kClosed] || stream.destroyed) onClose.call(stream)
+  else stream.end()
+}
+
+/** Who waits for the end hears of nothing else. */
+function whenSent(callback) {
+  return (error) => {
+    if (error === null) callback()
+  }
 }
 
 /** What is left of a response, and its end. Returns whether all is framed. */
@@ -466,9 +541,9 @@ prototype.createPushResponse = function (headers, callback) {
     process.nextTick(callback, errors.invalidStream())
     return
   }
-  this.stream.pushStream(headers, {}, (error, _stream, _headers, _flags, exchange) => {
+  this.stream.pushStream(headers, {}, (error, stream) => {
     if (error) callback(error)
-    else callback(null, new this.constructor(exchange))
+    else callback(null, new Http2ServerResponse(stream))
   })
 }
 
@@ -477,16 +552,31 @@ prototype.writeContinue = function () {
 }
 
 prototype.writeInformation = function (status, headers) {
+  if (typeof status !== 'number' || status < 100 || status > 199 || status === 101) throw errors.invalidStatus(status)
   const exchange = this[kExchange]
   if (this[kClosed] || exchange.closed || exchange.headersSent) return false
-  return exchange.inform(status, headers === undefined ? '' : fieldsText(headers))
+  if (headers !== undefined && headers !== null && (typeof headers !== 'object' || Array.isArray(headers))) {
+    throw invalidArgType('headers', 'of type object', headers)
+  }
+  const all = Object.assign(Object.create(null), headers)
+  all[HTTP2_HEADER_STATUS] = status
+  if (this[kStream] !== undefined) {
+    this[kStream].additionalHeaders(all)
+    return true
+  }
+  const sent = exchange.inform(status, fieldsText(all, STATUS))
+  if (sent) {
+    this[kInformation] ??= []
+    this[kInformation].push(all)
+  }
+  return sent
 }
 
 prototype.writeEarlyHints = function (hints) {
   if (hints === null || typeof hints !== 'object' || Array.isArray(hints)) {
     throw invalidArgType('hints', 'an instance of Object', hints)
   }
-  const { link, ...rest } = hints
+  const { link, ...given } = hints
   if (link === undefined || link === null) return false
   const links = Array.isArray(link) ? link : [link]
   for (const one of links) {
@@ -494,16 +584,78 @@ prototype.writeEarlyHints = function (hints) {
   }
   const value = links.join(', ')
   if (value === '') return false
-  return this.writeInformation(103, { link: value, ...rest })
+  const rest = Object.create(null)
+  for (const key of Object.keys(given)) {
+    const name = lower(key.trim())
+    checkField(name, given[key])
+    if (!TOKEN.test(name)) throw errors.invalidToken('Header name', name)
+    rest[name] = given[key]
+  }
+  return this.writeInformation(103, { ...rest, Link: value })
 }
 
-// --- called by the exchange
+// --- on a stream
+
+/** From now on it says everything by the stream. What it has said is the stream's. */
+prototype.standOn = function (stream) {
+  this[kStream] = stream
+  stream[kResponse] = this
+  forgetSocket(stream)
+  stream.on('drain', onDrain)
+  stream.on('close', onClose)
+  stream.on('wantTrailers', onWantTrailers)
+  stream.on('timeout', onTimeout)
+  for (let corked = this[kCorked]; corked > 0; corked--) stream.cork()
+  for (const { bytes, callback } of this[kChunks] ?? []) this.write(bytes, '', callback)
+  this[kChunks] = undefined
+}
+
+/** What was said before there was a stream. */
+prototype.said = function () {
+  const { headersSent, localEnded } = this[kExchange]
+  if (!headersSent) return { information: this[kInformation] }
+  const headers = Object.assign(Object.create(null), sentHeaders(this))
+  if (this[kDate]) headers.date ??= new Date().toUTCString()
+  return {
+    information: this[kInformation],
+    headers,
+    trailers: localEnded ? Object.assign(Object.create(null), this[kTrailers]) : undefined,
+  }
+}
+
+function onDrain() {
+  this[kResponse]?.emit('drain')
+}
+
+function onWantTrailers() {
+  this.sendTrailers(this[kResponse][kTrailers] ?? {})
+}
+
+function onTimeout() {
+  this[kResponse].emit('timeout')
+}
+
+function onClose() {
+  const res = this[kResponse]
+  if (res === undefined) return
+  res[kClosed] = true
+  forgetSocket(this)
+  this.removeListener('wantTrailers', onWantTrailers)
+  this[kResponse] = undefined
+  try {
+    res.emit('finish')
+  } finally {
+    res.emit('close')
+  }
+}
+
+// --- called by the exchange, as long as there is no stream
 
 prototype.onExchangeClosed = function () {
   this[kClosed] = true
-  this[kFinished] = true
+  this[kFinished] = this[kExchange].waiting === undefined
   try {
-    if (this[kCallbacks] !== undefined) drained(this)
+    if (this[kFinished] && this[kCallbacks] !== undefined) drained(this)
     this.emit('finish')
   } finally {
     this.emit('close')
@@ -512,5 +664,7 @@ prototype.onExchangeClosed = function () {
 
 // What core's, or whoever has replaced them, is told from.
 const { write, writeHead } = prototype
+const { end, respond: respondByStream, sendTrailers, write: writeByStream } = ServerHttp2Stream.prototype
+const own = { end, respond: respondByStream, sendTrailers, write: writeByStream }
 
 module.exports = { Http2ServerResponse }

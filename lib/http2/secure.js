@@ -12,6 +12,7 @@ const { attach } = require('../net/socket.js')
 const { sslError } = require('../tls/errors.js')
 const { accepted } = require('../tls/info.js')
 const { AcceptedConnection } = require('./accepted.js')
+const { kOptions } = require('./symbols.js')
 const { coreOf, http1Options, http2, serving } = require('./serving.js')
 
 /** A connection that speaks HTTP/2 over TLS; it takes over from the one that has done the handshake. */
@@ -43,12 +44,12 @@ class Http2SecureServer extends serving(Server) {
     const ALPNProtocols = options.allowHTTP1 ? ['h2', 'http/1.1'] : ['h2']
     super(options, { ...http1Options(options), ...(options.ALPNCallback ? {} : { ALPNProtocols }) })
     prepare(this, 'secureConnection', onSecureConnection)
-    if (requestListener !== undefined) this.on('request', requestListener)
+    if (typeof requestListener === 'function') this.on('request', requestListener)
   }
 
   _onsecured(secure) {
     if (secure.alpnProtocol !== 'h2') {
-      if (this.options.allowHTTP1) begin(secure, 'secureConnection', false)
+      if (this[kOptions].allowHTTP1) begin(secure, 'secureConnection', false)
       else this.emit('secureConnection', secure.getSocket())
       return
     }
@@ -65,7 +66,7 @@ function onSecureConnection(socket) {
   const { alpnProtocol } = socket
   if (connection instanceof SecureHttp2Connection && connection.server === this) {
     if (connection.session === undefined) connection.attach()
-  } else if (this.options.allowHTTP1 && (alpnProtocol === false || alpnProtocol === 'http/1.1')) {
+  } else if (this[kOptions].allowHTTP1 && (alpnProtocol === false || alpnProtocol === 'http/1.1')) {
     serveHttp1.call(this, socket)
   } else coreOf(this, 'secureConnection', http2.createSecureServer).emit('secureConnection', socket)
 }

@@ -15,7 +15,22 @@ const { NGHTTP2_NO_ERROR, NGHTTP2_FLAG_END_STREAM } = constants
 class ServerExchange extends Exchange {
   /** It ends before all was said. */
   isCut() {
-    return !this.localEnded && this.method !== 'HEAD'
+    return !(this.stream?.writableEnded ?? this.localEnded) && this.method !== 'HEAD'
+  }
+
+  /** Those who take part in it already stand on the stream from now on. */
+  getStream() {
+    if (this.stream !== undefined) return this.stream
+    const stream = super.getStream()
+    const { closed, req, res } = this
+    if (res !== undefined) stream.recall(res)
+    if (closed) return stream
+    if (this.reader !== undefined) this.reader = stream
+    this.req = undefined
+    this.res = undefined
+    req?.standOn(stream)
+    res?.standOn(stream)
+    return stream
   }
 
   /** The header of a response, and `body` behind it, if there is one: a string or bytes. The stream ends with it if it `ends`. */

@@ -7,6 +7,7 @@ const { Buffer } = require('node:buffer')
 const { constants } = require('node:http2')
 const { URL } = require('node:url')
 const { native } = require('../engine.js')
+const core = require('../core.js')
 const { now } = require('../http/batch.js')
 const { invalidArgType, outOfRange } = require('../errors.js')
 const { server: channels } = require('./channels.js')
@@ -16,7 +17,9 @@ const { fieldsObject, rawFields } = require('./fields.js')
 const { Http2ServerRequest } = require('./request.js')
 const { Http2ServerResponse } = require('./response.js')
 const { ServerHttp2Stream } = require('./server-stream.js')
+const { answer } = require('./serving.js')
 const { Http2Session } = require('./session.js')
+const { kSessions } = require('./symbols.js')
 const { DEFAULTS } = require('./settings.js')
 
 const { NGHTTP2_SESSION_SERVER, NGHTTP2_REFUSED_STREAM } = constants
@@ -35,6 +38,7 @@ class ServerHttp2Session extends Http2Session {
     this.server = server
     /** When the last exchange ended. */
     this.lastAt = undefined
+    if (server !== undefined) this.on('stream', sessionOnStream)
   }
 
   attach(handle) {
@@ -114,7 +118,7 @@ class ServerHttp2Session extends Http2Session {
   }
 
   leave(error) {
-    this.server?.sessions.delete(this)
+    this.server?.[kSessions].delete(this)
     super.leave(error)
   }
 
@@ -130,60 +134,36 @@ class ServerHttp2Session extends Http2Session {
   }
 
   begin(exchange) {
-    const { server } = this
     if (channels.created.hasSubscribers || channels.start.hasSubscribers) publishStream(exchange)
-    const count = (event) => server?.listenerCount(event) ?? 0
-    const forStreams = count('stream') > 0 || this.listenerCount('stream') > 0
-    if (count('request') > 0 || (!forStreams && count('checkContinue') > 0)) {
-      if (forStreams) exchange.getStream()
-      this.serve(exchange)
-    } else if (!forStreams) {
-      exchange.reader = nobody
-      exchange.reset(NGHTTP2_REFUSED_STREAM)
+    const { server } = this
+    const { stream: listeners } = this._events
+    const isServers = listeners === sessionOnStream && this.emit === core.own.emit
+    if (isServers && exchange.stream === undefined && server.isDirect) return this.serve(exchange)
+    if (
+      listeners === undefined ||
+      (isServers && server.emit === core.own.emit && server.listenerCount('stream') === 0)
+    ) {
+      this.refuse(exchange)
       return
     }
-    if (!forStreams || exchange.closed) return
     const stream = exchange.getStream()
-    const headers = exchange.req === undefined ? fieldsObject(exchange.text) : exchange.req.headers
-    const raw = rawFields(exchange.text)
     const flags =
       constants.NGHTTP2_FLAG_END_HEADERS | (exchange.endAfterHeaders ? constants.NGHTTP2_FLAG_END_STREAM : 0)
-    this.emit('stream', stream, headers, flags, raw)
-    server?.emit('stream', stream, headers, flags, raw)
+    this.emit('stream', stream, fieldsObject(exchange.text), flags, rawFields(exchange.text))
+  }
+
+  /** Nobody is there for it. */
+  refuse(exchange) {
+    exchange.reader = nobody
+    exchange.reset(NGHTTP2_REFUSED_STREAM)
   }
 
   serve(exchange) {
     const { server } = this
-    const { Http2ServerRequest: Request = Http2ServerRequest, Http2ServerResponse: Response = Http2ServerResponse } =
-      this.options
-    const req = new Request(exchange)
-    const res = new Response(exchange)
-    if (exchange.method === 'CONNECT') {
-      if (!server.emit('connect', req, res)) {
-        res.statusCode = 405
-        res.end()
-      }
-      return
-    }
-    if (exchange.text.includes('expect\0')) {
-      const { expect } = req.headers
-      if (expect !== undefined) {
-        if (expect !== '100-continue') {
-          if (server.listenerCount('checkExpectation') > 0) server.emit('checkExpectation', req, res)
-          else {
-            res.statusCode = 417
-            res.end()
-          }
-          return
-        }
-        if (server.listenerCount('checkContinue') > 0) {
-          server.emit('checkContinue', req, res)
-          return
-        }
-        res.writeContinue()
-      }
-    }
-    server.emit('request', req, res)
+    const { method, text } = exchange
+    const req = new Http2ServerRequest(exchange)
+    const res = new Http2ServerResponse(exchange)
+    answer(server, req, res, method, text.includes('expect\0') ? req.headers.expect : undefined)
   }
 
   /** The exchange that a client is promised, or nothing when it takes none. */
@@ -195,6 +175,11 @@ class ServerHttp2Session extends Http2Session {
     exchange.resource = new AsyncResource('HTTP2STREAM', this.resources)
     return exchange
   }
+}
+
+/** A session's streams are its server's. */
+function sessionOnStream(...args) {
+  this.server.emit('stream', ...args)
 }
 
 function publishStream(exchange) {

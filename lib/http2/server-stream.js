@@ -15,31 +15,56 @@ const {
   kExchange,
   kSent,
   kSentInfo,
+  kSentTrailers,
   kSession,
   kTrailersReady,
   kWaitForTrailers,
 } = require('./stream.js')
 
 const { NGHTTP2_INTERNAL_ERROR } = constants
+const MAX_FD = 2 ** 31 - 1
+
+const kSaid = Symbol('said without it')
 
 class ServerHttp2Stream extends Http2Stream {
   constructor(exchange) {
     super(exchange)
-    if (exchange.endAfterHeaders) this.push(null)
-    if (exchange.res !== undefined) this.join()
+    this[kSaid] = undefined
+    if (exchange.bodyDone) this.push(null)
   }
 
-  /** A request and a response are on it, too. */
-  join() {
-    const exchange = this[kExchange]
-    // Errors are not forwarded in the compatible API, but timeouts are.
-    this.on('error', () => {})
-    this.on('timeout', () => {
-      exchange.req?.emit('timeout')
-      exchange.res?.emit('timeout')
-    })
-    // It came later: what was said is said.
-    if (exchange.localEnded) this.endedElsewhere()
+  /** It came later: what a response has said without it is said. */
+  recall(res) {
+    this[kSaid] = res
+    const { headersSent, localEnded } = this[kExchange]
+    // What comes behind a body that has begun is the response's to say.
+    this[kWaitForTrailers] = headersSent && !localEnded
+    if (localEnded) this.endedElsewhere()
+  }
+
+  /** What was sent, under this symbol: much of it is not looked at, and so put together when somebody does. */
+  sent(key) {
+    const res = this[kSaid]
+    if (res !== undefined) {
+      this[kSaid] = undefined
+      const { information, headers, trailers } = res.said()
+      this[kSentInfo] ??= information
+      this[kSent] ??= headers
+      this[kSentTrailers] ??= trailers
+    }
+    return this[key]
+  }
+
+  get sentHeaders() {
+    return this.sent(kSent)
+  }
+
+  get sentInfoHeaders() {
+    return this.sent(kSentInfo)
+  }
+
+  get sentTrailers() {
+    return this.sent(kSentTrailers)
   }
 
   get headRequest() {
@@ -59,7 +84,8 @@ class ServerHttp2Stream extends Http2Stream {
   respond(headers, options) {
     this.checkFree()
     checkObject(options, 'options')
-    const { text, status } = Array.isArray(headers) ? this.takeList(headers) : this.takeHeaders(headers)
+    const dates = options?.sendDate === undefined || options.sendDate === null || Boolean(options.sendDate)
+    const { text, status } = Array.isArray(headers) ? this.takeList(headers, dates) : this.takeHeaders(headers, dates)
     const bodiless = status === 204 || status === 205 || status === 304 || this.headRequest
     const ends = Boolean(options?.endStream) || bodiless
     this[kWaitForTrailers] = !ends && Boolean(options?.waitForTrailers)
@@ -68,11 +94,11 @@ class ServerHttp2Stream extends Http2Stream {
   }
 
   /** The fields of a response, checked; `sentHeaders` are what they have become. */
-  takeHeaders(headers) {
+  takeHeaders(headers, dates) {
     checkObject(headers, 'headers')
     const all = Object.assign(Object.create(null), headers)
     all[':status'] = all[':status'] | 0 || 200
-    if (!Object.keys(all).some((name) => lower(name) === 'date')) all.date = new Date().toUTCString()
+    if (dates && !Object.keys(all).some((name) => lower(name) === 'date')) all.date = new Date().toUTCString()
     const status = all[':status']
     if (status < 200 || status > 599) throw errors.invalidStatus(headers[':status'])
     const text = fieldsText(all, STATUS)
@@ -81,7 +107,7 @@ class ServerHttp2Stream extends Http2Stream {
   }
 
   /** The same of names and values in a row. */
-  takeList(headers) {
+  takeList(headers, dates) {
     const all = [...headers]
     if (headers[sensitiveHeaders] !== undefined) all[sensitiveHeaders] = headers[sensitiveHeaders]
     let status = 0
@@ -95,7 +121,7 @@ class ServerHttp2Stream extends Http2Stream {
       status = 200
       all.unshift(':status', status)
     }
-    if (!dated) all.push('date', new Date().toUTCString())
+    if (dates && !dated) all.push('date', new Date().toUTCString())
     if (status < 200 || status > 599) throw errors.invalidStatus(status)
     const text = fieldsText(all, STATUS)
     this[kSent] = objectOf(all)
@@ -136,7 +162,7 @@ class ServerHttp2Stream extends Http2Stream {
     checkObject(options, 'options')
     checkObject(headers, 'headers')
     const exchange = this[kExchange]
-    const asked = exchange.req === undefined ? fieldsObject(exchange.text) : exchange.req.headers
+    const asked = fieldsObject(exchange.text)
     const defaults = { ':method': 'GET', ':authority': asked[':authority'], ':scheme': asked[':scheme'], ':path': '/' }
     const all = Object.assign(Object.create(null), headers)
     for (const [name, value] of Object.entries(defaults)) all[name] ??= value
@@ -152,7 +178,7 @@ class ServerHttp2Stream extends Http2Stream {
     if (channels.created.hasSubscribers) channels.created.publish({ stream, headers: all })
     process.nextTick(() => {
       if (channels.start.hasSubscribers) channels.start.publish({ stream, headers: all })
-      callback(null, stream, all, 0, pushed)
+      callback(null, stream, all, 0)
     })
   }
 
@@ -163,6 +189,7 @@ class ServerHttp2Stream extends Http2Stream {
       throw invalidArgType('fd', 'of type number or an instance of FileHandle', fd)
     }
     checkRange(options)
+    checkObject(headers, 'headers')
     const given = { ...headers }
     checkPayload(given, this.headRequest)
     this.sendFile(typeof fd === 'number' ? fd : fd.fd, given, { ...options }, false)
@@ -172,6 +199,7 @@ class ServerHttp2Stream extends Http2Stream {
     this.checkFree()
     checkObject(options, 'options')
     checkRange(options)
+    checkObject(headers, 'headers')
     const given = { ...headers }
     checkPayload(given, this.headRequest)
     const { onError } = options ?? {}
@@ -233,9 +261,11 @@ class ServerHttp2Stream extends Http2Stream {
 
   pipeFile(fd, { offset, length }, owned, regular) {
     const end = length < 0 ? undefined : offset + length - 1
+    // A number that is none of a file's fails when it is read.
     const file = fs.createReadStream('', {
-      fd,
-      start: offset > 0 || regular ? offset : undefined,
+      fd: fd < 0 ? MAX_FD : fd,
+      // What is no file has no places in it.
+      start: owned && !regular ? undefined : offset,
       end,
       autoClose: owned,
     })
@@ -252,12 +282,13 @@ class ServerHttp2Stream extends Http2Stream {
   /** Ends it without an error: what was written goes first. */
   closeCleanly(code) {
     const exchange = this[kExchange]
-    if (this[kTrailersReady]) {
+    if (this[kWaitForTrailers] && this.writableFinished && !exchange.localEnded) {
       // There will be none.
       this[kTrailersReady] = false
       exchange.write(undefined, '', true)
     }
     if (this.headersSent && !exchange.localEnded) {
+      exchange.doom(code)
       if (!this.writableEnded) this.end()
       if (!this.writableFinished) {
         this.once('finish', () => exchange.resetWhenSent(code))

@@ -10,6 +10,7 @@ const { closeHttp1 } = require('./http1.js')
 const { isUsual } = require('./options.js')
 const { Http2ServerRequest } = require('./request.js')
 const { Http2ServerResponse } = require('./response.js')
+const { kOptions } = require('./symbols.js')
 const { coreOf, http2, serving } = require('./serving.js')
 const { isOurs } = require('./taken.js')
 
@@ -30,14 +31,14 @@ class Http2Server extends serving(NetServer) {
   constructor(options = {}, requestListener) {
     super(options, { ...options, allowHalfOpen: true })
     this.on('connection', onConnection)
-    if (requestListener !== undefined) this.on('request', requestListener)
+    if (typeof requestListener === 'function') this.on('request', requestListener)
   }
 
   /** A connection that the listening handle has accepted. */
   _onconnection(handle) {
     const connection = new AcceptedConnection(handle.id, handle.getpeername !== undefined, this)
     const ours = this._events.connection === onConnection && this.emit === core.own.emit
-    if (ours && this.options.allowHTTP1) connection.sniff()
+    if (ours && this[kOptions].allowHTTP1) connection.sniff()
     else if (ours) connection.attach()
     else this.emit('connection', connection.getSocket())
   }

@@ -3,11 +3,17 @@
 // What HTTP/2's servers have in common, with TLS and without.
 
 const { http2 } = require('../genuine.js')
+const core = require('../core.js')
 const { invalidArgType } = require('../errors.js')
+const { Http2ServerRequest } = require('./request.js')
+const { Http2ServerResponse } = require('./response.js')
 const { checked } = require('./settings.js')
+const { kExchange, kOptions, kSessions } = require('./symbols.js')
 
+const { HTTP2_HEADER_METHOD } = require('node:http2').constants
+
+const kClasses = Symbol('classes')
 const kCore = Symbol('server of core')
-const kOptions = Symbol('options')
 const kRejection = Symbol.for('nodejs.rejection')
 
 /** The class of HTTP/2's servers over a class of servers. */
@@ -17,11 +23,16 @@ function serving(Server) {
       super(given)
       this[kOptions] = { ...options, settings: { ...options.settings } }
       this.timeout = 0
-      this.sessions = new Set()
+      this[kSessions] = new Set()
+      const { Http2ServerRequest: Request = Http2ServerRequest, Http2ServerResponse: Response = Http2ServerResponse } =
+        this[kOptions]
+      this[kClasses] = { Request, Response, usual: Request === Http2ServerRequest && Response === Http2ServerResponse }
+      this.on('newListener', setUpCompatible)
     }
 
-    get options() {
-      return this[kOptions]
+    /** Nobody has put himself between a stream and the handler of its request, who need not be told by way of the stream. */
+    get isDirect() {
+      return this[kClasses].usual && this._events.stream === onStream && this.emit === core.own.emit
     }
 
     setTimeout(msecs = 0, callback = undefined) {
@@ -40,7 +51,7 @@ function serving(Server) {
     /** Takes no further connections, and no further streams on those that there are. */
     close(callback) {
       super.close(callback)
-      for (const session of this.sessions) session.close()
+      for (const session of this[kSessions]) session.close()
       // Newer Nodes end theirs, too. It says that it was not listening.
       this[kCore]?.close(() => {})
       return this
@@ -69,6 +80,47 @@ function serving(Server) {
   }
 }
 
+/** As with core's: the compatible API begins with its first listener, and is one of the stream's. */
+function setUpCompatible(event) {
+  if (event !== 'request' && event !== 'checkContinue') return
+  this.removeListener('newListener', setUpCompatible)
+  this.on('stream', onStream)
+}
+
+function onStream(stream, headers, _flags, rawHeaders) {
+  // Core's own server has made requests of its streams.
+  if (stream[kExchange] === undefined) return
+  const { Request, Response } = this[kClasses]
+  const req = new Request(stream, headers, undefined, rawHeaders)
+  answer(this, req, new Response(stream), headers[HTTP2_HEADER_METHOD], headers.expect)
+}
+
+/** Has the request answered by whoever is there to do it. */
+function answer(server, req, res, method, expect) {
+  if (method === 'CONNECT') {
+    if (!server.emit('connect', req, res)) refuse(res, 405)
+    return
+  }
+  if (expect !== undefined) {
+    if (expect !== '100-continue') {
+      if (server.listenerCount('checkExpectation') > 0) server.emit('checkExpectation', req, res)
+      else refuse(res, 417)
+      return
+    }
+    if (server.listenerCount('checkContinue') > 0) {
+      server.emit('checkContinue', req, res)
+      return
+    }
+    res.writeContinue()
+  }
+  server.emit('request', req, res)
+}
+
+function refuse(res, status) {
+  res.statusCode = status
+  res.end()
+}
+
 /**
  * `hidden` is a server that never listens: what it has to say, `server` does. `answer` is asked before, and what it returns counts, unless that is
  * undefined.
@@ -80,7 +132,7 @@ function speakFor(server, hidden, answer) {
 /** A server of core's, which never listens. `event` is the one that brings it connections. */
 function coreOf(server, event, create) {
   if (server[kCore] === undefined) {
-    const genuine = create(server.options)
+    const genuine = create(server[kOptions])
     const { emit } = genuine
     // Core looks for these on its own server.
     genuine.on('request', () => {})
@@ -104,4 +156,4 @@ function http1Options(options) {
   return { ...options, IncomingMessage, ServerResponse, ...http1Options }
 }
 
-module.exports = { coreOf, http1Options, http2, serving, speakFor }
+module.exports = { answer, coreOf, http1Options, http2, serving, speakFor }

@@ -41,7 +41,10 @@ class Http2Session extends EventEmitter {
     this.alpnProtocol = undefined
     this.origins = undefined
     this.options = options
-    this.said = { ...settings, ...checked(options.settings) }
+    /** What it says of itself when it begins, and later. */
+    this.said = settings
+    /** What was found when somebody looked, until it changes: `localSettings` and `remoteSettings`. */
+    this.seen = { local: undefined, remote: undefined }
     /** Callbacks of settings and pings that are not answered. */
     this.pendingSettings = []
     this.pendingPings = []
@@ -55,6 +58,7 @@ class Http2Session extends EventEmitter {
   /** Speaks HTTP/2 on a connection from now on. Returns an error's number, or 0. */
   attach(handle) {
     const { isClient, options } = this
+    if (typeof options.settings === 'object') this.said = { ...this.said, ...checked(options.settings) }
     this.handle = handle
     this.connecting = false
     this.encrypted = handle.secured
@@ -93,7 +97,7 @@ class Http2Session extends EventEmitter {
   }
 
   get socket() {
-    if (this.handle?.id === -1) return undefined
+    if (this.destroyed) return undefined
     this.socketProxy ??= sessionSocket(this)
     return this.socketProxy
   }
@@ -120,13 +124,21 @@ class Http2Session extends EventEmitter {
   }
 
   get localSettings() {
-    const numbers = this.numbers()
-    return numbers === undefined ? {} : settingsOf(numbers, 0)
+    return this.look('local', 0)
   }
 
   get remoteSettings() {
+    return this.look('remote', 7)
+  }
+
+  /** As with core's, what ours was once is there when the session is no more. */
+  look(side, at) {
+    const { seen } = this
+    if (seen[side] !== undefined && (!this.destroyed || side === 'local')) return seen[side]
     const numbers = this.numbers()
-    return numbers === undefined ? {} : settingsOf(numbers, 7)
+    if (numbers === undefined) return {}
+    seen[side] = settingsOf(numbers, at)
+    return seen[side]
   }
 
   get state() {
@@ -182,7 +194,8 @@ class Http2Session extends EventEmitter {
   setLocalWindowSize(windowSize) {
     if (this.destroyed) throw errors.invalidSession()
     if (typeof windowSize !== 'number') throw invalidArgType('windowSize', 'of type number', windowSize)
-    if (!Number.isInteger(windowSize) || windowSize < 0 || windowSize > 2 ** 31 - 1) {
+    if (!Number.isInteger(windowSize)) throw outOfRange('windowSize', 'an integer', windowSize)
+    if (windowSize < 0 || windowSize > 2 ** 31 - 1) {
       throw outOfRange('windowSize', '>= 0 && <= 2147483647', windowSize)
     }
     if (this.connecting) return this.once('connect', () => this.setLocalWindowSize(windowSize))
@@ -192,9 +205,7 @@ class Http2Session extends EventEmitter {
   settings(settings, callback) {
     if (this.destroyed) throw errors.invalidSession()
     const given = checked(settings)
-    if (callback !== undefined && typeof callback !== 'function') {
-      throw invalidArgType('callback', 'of type function', callback)
-    }
+    if (callback && typeof callback !== 'function') throw invalidArgType('callback', 'of type function', callback)
     if (this.connecting) {
       this.once('connect', () => {
         if (!this.destroyed) this.settings(given, callback)
@@ -206,7 +217,8 @@ class Http2Session extends EventEmitter {
       return
     }
     this.said = { ...this.said, ...given }
-    this.pendingSettings.push({ callback, began: process.hrtime() })
+    const bound = callback ? AsyncResource.bind(callback, 'HTTP2SETTINGS') : undefined
+    this.pendingSettings.push({ callback: bound, began: process.hrtime() })
     native.http2Settings(this.handle.id, words(this.said))
   }
 
@@ -216,7 +228,7 @@ class Http2Session extends EventEmitter {
       callback = payload
       payload = undefined
     }
-    if (payload !== undefined) {
+    if (payload) {
       if (!isArrayBufferView(payload)) {
         throw invalidArgType('payload', 'an instance of Buffer, TypedArray, or DataView', payload)
       }
@@ -232,10 +244,9 @@ class Http2Session extends EventEmitter {
       process.nextTick(cancelPing, ping)
       return false
     }
-    const octets =
-      payload === undefined
-        ? Buffer.from(String(Math.random()).slice(2, 10).padEnd(8, '0'))
-        : Buffer.from(payload.buffer, payload.byteOffset, 8)
+    const octets = !payload
+      ? Buffer.from(String(Math.random()).slice(2, 10).padEnd(8, '0'))
+      : Buffer.from(payload.buffer, payload.byteOffset, 8)
     this.pendingPings.push(ping)
     native.http2Ping(this.handle.id, octets)
     return true
@@ -300,7 +311,7 @@ class Http2Session extends EventEmitter {
     })
   }
 
-  destroy(error, code) {
+  destroy(error = NGHTTP2_NO_ERROR, code) {
     if (this.destroyed) return
     if (typeof error === 'number') {
       code = error
@@ -351,7 +362,7 @@ class Http2Session extends EventEmitter {
 
   /** What a stream ends with when the session does, with this code. */
   codeFor(_exchange, code) {
-    return code === NGHTTP2_NO_ERROR ? NGHTTP2_CANCEL : code
+    return this.goodbye?.code || (code === NGHTTP2_NO_ERROR ? NGHTTP2_CANCEL : code)
   }
 
   [captureRejectionSymbol](error, event, ...args) {
@@ -364,7 +375,7 @@ class Http2Session extends EventEmitter {
   [inspect.custom](depth, options) {
     const { type, closed, destroyed, state, localSettings, remoteSettings } = this
     const shown = { type, closed, destroyed, state, localSettings, remoteSettings }
-    return depth < 0 ? this : `${this.constructor.name} ${inspect(shown, { ...options, depth: null })}`
+    return depth < 0 ? this : `Http2Session ${inspect(shown, { ...options, depth: null })}`
   }
 
   /** Over by what was said: told when the caller is done. */
@@ -375,15 +386,22 @@ class Http2Session extends EventEmitter {
 
   onSettings() {
     this.touch()
+    this.seen.remote = undefined
     if (this.listenerCount('remoteSettings') > 0) this.emit('remoteSettings', this.remoteSettings)
   }
 
   onSettingsAck() {
     this.touch()
+    const { local } = this.seen
+    this.seen.local = undefined
+    // Who has looked once may look when there is nothing to be seen any more.
+    if (local !== undefined) this.look('local', 0)
     const pending = this.pendingSettings.shift()
-    if (this.listenerCount('localSettings') > 0) this.emit('localSettings', this.localSettings)
-    if (pending?.callback === undefined) return
-    pending.callback(null, this.localSettings, millisecondsSince(pending.began))
+    try {
+      pending?.callback?.(null, this.localSettings, millisecondsSince(pending.began))
+    } finally {
+      if (this.listenerCount('localSettings') > 0) this.emit('localSettings', this.localSettings)
+    }
   }
 
   onPing(payload) {

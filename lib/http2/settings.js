@@ -47,13 +47,19 @@ function words(settings) {
 
 /** Of the numbers that Rust says, from `at` on. */
 function settingsOf(numbers, at) {
-  const settings = Object.create(null)
-  NAMES.forEach((name, i) => {
-    const value = numbers[at + i]
-    settings[name] = name.startsWith('enable') ? value === 1 : value
-  })
-  settings.maxHeaderSize = settings.maxHeaderListSize
-  return settings
+  const [headerTableSize, push, maxConcurrentStreams, initialWindowSize, maxFrameSize, maxHeaderListSize, protocol] =
+    numbers.slice(at)
+  return {
+    __proto__: null,
+    headerTableSize,
+    enablePush: push === 1,
+    initialWindowSize,
+    maxFrameSize,
+    maxConcurrentStreams,
+    maxHeaderListSize,
+    maxHeaderSize: maxHeaderListSize,
+    enableConnectProtocol: protocol === 1,
+  }
 }
 
 /** Of a client: how many streams a server opens is another limit's to say. */

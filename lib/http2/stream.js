@@ -10,11 +10,11 @@ const { deprecate, inspect } = require('node:util')
 const { invalidArgType, outOfRange } = require('../errors.js')
 const errors = require('./errors.js')
 const { fieldsObject, fieldsText, rawFields } = require('./fields.js')
+const { kExchange, kRequest, kResponse } = require('./symbols.js')
 const { Timer } = require('./timer.js')
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR } = constants
 
-const kExchange = Symbol('exchange')
 const kTimer = Symbol('timer')
 const kRead = Symbol('was read')
 const kWaitForTrailers = Symbol('wait for trailers')
@@ -44,6 +44,8 @@ class Http2Stream extends Duplex {
     this[kSent] = undefined
     this[kSentInfo] = undefined
     this[kSentTrailers] = undefined
+    this[kRequest] = undefined
+    this[kResponse] = undefined
   }
 
   get aborted() {
@@ -55,7 +57,7 @@ class Http2Stream extends Duplex {
   }
 
   get closed() {
-    return this[kExchange].closed
+    return this[kExchange].closed || this[kExchange].doomed
   }
 
   get endAfterHeaders() {
@@ -135,7 +137,7 @@ class Http2Stream extends Duplex {
     if (this[kSentTrailers] !== undefined) throw errors.trailersSent()
     if (!this[kTrailersReady]) throw errors.trailersNotReady()
     checkObject(headers, 'headers')
-    const text = fieldsText(headers)
+    const text = headers === undefined ? '' : fieldsText(headers)
     this[kSentTrailers] = Object.assign(Object.create(null), headers)
     this[kTrailersReady] = false
     const exchange = this[kExchange]
@@ -164,8 +166,12 @@ class Http2Stream extends Duplex {
   // --- as a stream
 
   _read() {
+    const exchange = this[kExchange]
+    const isNew = !this[kRead]
     this[kRead] = true
-    this[kExchange].read(this)
+    // Whoever begins to listen in this tick hears all of it.
+    if (isNew && exchange.unread !== undefined) process.nextTick(read, exchange, this)
+    else exchange.read(this)
   }
 
   end(...args) {
@@ -194,15 +200,14 @@ class Http2Stream extends Duplex {
     if (exchange.closed) return callback()
     if (!exchange.headersSent) this.proceed()
     if (this[kWaitForTrailers]) {
-      this[kTrailersReady] = true
-      if (this.listenerCount('wantTrailers') > 0) {
-        this.emit('wantTrailers')
-      } else this.sendTrailers({})
-    } else if (!exchange.localEnded && !exchange.write(undefined, '', true)) {
-      exchange.wait(callback)
+      callback()
+      // Behind 'finish'.
+      process.nextTick(wantTrailers, this)
       return
     }
-    callback()
+    const isSent = exchange.localEnded ? exchange.waiting === undefined : exchange.write(undefined, '', true)
+    if (isSent) callback()
+    else exchange.wait(callback)
   }
 
   _destroy(error, callback) {
@@ -226,7 +231,7 @@ class Http2Stream extends Duplex {
   [inspect.custom](depth, options) {
     const { id, closed, destroyed, state, _readableState: readableState, _writableState: writableState } = this
     const shown = { id: id || '<pending>', closed, destroyed, state, readableState, writableState }
-    return depth < 0 ? this : `${this.constructor.name} ${inspect(shown, options)}`
+    return depth < 0 ? this : `Http2Stream ${inspect(shown, options)}`
   }
 
   // --- called by the exchange, and by what else takes part in it
@@ -249,15 +254,14 @@ class Http2Stream extends Duplex {
   }
 
   destroyWhenDone() {
-    const { aborted, code, reader, remoteEnded } = this[kExchange]
+    const { code, reader, remoteEnded, waiting } = this[kExchange]
     if (!this.writableEnded) this.end()
-    if (this.errored) return this.destroy()
+    if (this.errored || code !== NGHTTP2_NO_ERROR || waiting !== undefined) return this.destroy()
     const done = () => this.destroy()
     // An error is not handled by whoever looks on.
     this.once(errorMonitor, () => process.nextTick(done))
-    const read = reader !== this || !this.readable || this.readableEnded
-    if (code !== NGHTTP2_NO_ERROR || read) {
-      if (this.writableFinished || aborted) this.destroy()
+    if (passEnd(this) || reader !== this || !this.readable || this.readableEnded) {
+      if (this.writableFinished || this.aborted) this.destroy()
       else this.once('finish', done)
       return
     }
@@ -266,6 +270,25 @@ class Http2Stream extends Duplex {
     this.once('end', done)
     this.readOut()
   }
+}
+
+function read(exchange, stream) {
+  exchange.read(stream)
+}
+
+/** Of what has no body and nobody listens to the end of, that is over for whoever looks later. */
+function passEnd(readable) {
+  if (!readable[kExchange].endAfterHeaders || readable.isRead() || readable.listenerCount('end') > 0) return false
+  const { _readableState: state } = readable
+  state.ended = true
+  state.endEmitted = true
+  return true
+}
+
+function wantTrailers(stream) {
+  if (stream.destroyed || stream.closed || stream[kExchange].localEnded) return
+  stream[kTrailersReady] = true
+  if (!stream.emit('wantTrailers')) stream.sendTrailers({})
 }
 
 const warnOfPriority = deprecate(
@@ -278,4 +301,15 @@ function forget(stream) {
   stream[kSession] = undefined
 }
 
-module.exports = { Http2Stream, checkObject, kExchange, kSent, kSentInfo, kSession, kTrailersReady, kWaitForTrailers }
+module.exports = {
+  Http2Stream,
+  checkObject,
+  passEnd,
+  kExchange,
+  kSent,
+  kSentInfo,
+  kSentTrailers,
+  kSession,
+  kTrailersReady,
+  kWaitForTrailers,
+}

@@ -2,8 +2,10 @@
 
 // The timeout of a stream or session: 'timeout' after so long without anything sent or received.
 
+const process = require('node:process')
 const { clearTimeout, setTimeout } = require('node:timers')
-const { invalidArgType } = require('../errors.js')
+const { MAX_DELAY } = require('../delays.js')
+const { invalidArgType, outOfRange } = require('../errors.js')
 
 class Timer {
   constructor(owner) {
@@ -15,7 +17,7 @@ class Timer {
 
   set(msecs, callback) {
     const { owner } = this
-    if (typeof msecs !== 'number') throw invalidArgType('msecs', 'of type number', msecs)
+    msecs = checkDelay(msecs)
     if (callback !== undefined && typeof callback !== 'function') {
       throw invalidArgType('callback', 'of type function', callback)
     }
@@ -38,6 +40,19 @@ class Timer {
     this.timer = undefined
     this.msecs = 0
   }
+}
+
+/** What Node makes of a delay. */
+function checkDelay(msecs) {
+  if (typeof msecs !== 'number') throw invalidArgType('msecs', 'of type number', msecs)
+  if (!(msecs >= 0 && msecs < Number.POSITIVE_INFINITY))
+    throw outOfRange('msecs', 'a non-negative finite number', msecs)
+  if (msecs <= MAX_DELAY) return msecs
+  process.emitWarning(
+    `${msecs} does not fit into a 32-bit signed integer.\nTimer duration was truncated to ${MAX_DELAY}.`,
+    'TimeoutOverflowWarning',
+  )
+  return MAX_DELAY
 }
 
 function expired(timer) {

@@ -29,6 +29,7 @@ function wishesOf(options) {
   if (session && !isOurs(session)) return undefined
   const servername = options.servername || ''
   if (typeof servername !== 'string') return undefined
+  // Node says what is wrong with a name that is none.
   if (!native.tlsTakesName(servername) || foreign.has(nameOf(options))) return undefined
   const context = clientContext(options, false)
   return context && { options, context, session, servername }
