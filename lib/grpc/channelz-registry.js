@@ -21,7 +21,8 @@ function register(kind, name, owner, options) {
   const ref = { kind, id: ++registry.last, name }
   if (options[OPTION] === 0) return ref
   registry.kinds[kind].set(ref.id, { ref, owner: new WeakRef(owner) })
-  registry.dropped.register(owner, ref)
+  // The others say when they end.
+  if (kind === 'channel' || kind === 'server') registry.dropped.register(owner, ref)
   return ref
 }
 
@@ -32,7 +33,7 @@ function unregister(ref) {
 /** The thing of a number; nothing if there is none. */
 const find = (kind, id) => registry.kinds[kind].get(Number(id))?.owner.deref()
 
-/** Things from a number on, and whether those are all. */
+/** Things from a number on. */
 function* from(kind, start) {
   for (const [id, { owner }] of registry.kinds[kind]) {
     const thing = owner.deref()

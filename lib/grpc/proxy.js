@@ -8,7 +8,7 @@ const process = require('node:process')
 const { domainToASCII, URL } = require('node:url')
 const { inspect } = require('node:util')
 const { native } = require('../engine.js')
-const { makeError } = require('../errors.js')
+const { makeError, systemError } = require('../errors.js')
 const { takeReads } = require('../net/reads.js')
 const { logVerbosity } = require('./constants.js')
 const { log } = require('./logging.js')
@@ -116,7 +116,8 @@ class Tunnel {
     const fields = [`CONNECT ${authority} HTTP/1.1`, `Host: ${authority}`]
     if (credentials) fields.push(`Proxy-Authorization: Basic ${Buffer.from(credentials).toString('base64')}`)
     native.writeLatin1(link.id, fields.join('\r\n') + END)
-    return native.readStart(link.id)
+    const status = native.readStart(link.id)
+    if (status < 0) link.lose(systemError(status, 'read'))
   }
 
   /** Something of the answer. */

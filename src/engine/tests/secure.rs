@@ -312,6 +312,22 @@ fn what_was_written_for_a_server_that_is_not_trusted_is_taken_back() {
 }
 
 #[test]
+fn what_came_before_there_was_tls_is_deciphered() {
+    let (server, client) = pair();
+    let engine = engine();
+    let id = engine.open();
+    let mut peer = Peer::client(&client);
+    let greeting = peer.says();
+    engine.secure(id, serving(&server)).unwrap();
+    engine.feed(id, &greeting);
+    engine.on_read(id, Ok(&peer.hear(&engine, id)));
+    assert_eq!(engine.told(), [format!("Secured({id})")]);
+    let plain = engine.open();
+    engine.feed(plain, b"plain");
+    assert_eq!(engine.told(), [format!("Read({plain}, Ok({:?}))", b"plain")]);
+}
+
+#[test]
 fn what_came_another_way_is_told_like_all_else() {
     let engine = engine();
     let id = engine.open();
