@@ -12,11 +12,12 @@ const path = require('node:path')
 const { describe, it } = require('node:test')
 const { setImmediate } = require('node:timers/promises')
 const core = require('node:tls')
-const { tls } = require('../..')
+const ironwire = require('../..')
 const { usage } = require('../../lib/engine.js')
 const { ca, pem, identity, of, trusting, listen } = require('../https/support.js')
 const { eventsOf, isOurs, textOf } = require('./support.js')
 
+const { tls } = ironwire
 const AT_ONCE = { concurrency: 8 }
 
 /**
@@ -479,6 +480,58 @@ describe('where it goes', AT_ONCE, () => {
     const socket = net.connect(port, '127.0.0.1')
     await once(socket, 'connect')
     return textOf(connect({ socket, ...trusting }))
+  })
+  it('over one that has spoken plainly before, as for mail and databases: with Node, and the same is seen', async () => {
+    const server = net.createServer((raw) => {
+      raw.on('data', function wait(asked) {
+        if (String(asked) !== 'STARTTLS') return
+        raw.removeListener('data', wait)
+        raw.write('go')
+        const secured = new core.TLSSocket(raw, { isServer: true, secureContext: core.createSecureContext(identity) })
+        secured.on('data', (said) => (String(said) === 'QUIT' ? secured.end('bye') : secured.write(`secure ${said}`)))
+      })
+      raw.write('hello')
+    })
+    const port = await listen(server)
+    const found = []
+    for (const { tls: secure, net: plain } of [
+      { tls: core, net },
+      { tls, net: ironwire.net },
+    ]) {
+      const notes = []
+      const noted = ['secureConnect', 'connect', 'end', 'finish', 'close', 'error']
+      const watch = (name, socket) => {
+        for (const event of noted) socket.on(event, () => notes.push(`${name} ${event}`))
+      }
+      const below = plain.connect(port, '127.0.0.1')
+      watch('below', below)
+      const above = await new Promise((resolve) => {
+        below.on('data', function greet(said) {
+          notes.push(String(said))
+          if (String(said) === 'hello') return below.write('STARTTLS')
+          below.removeListener('data', greet)
+          resolve(secure.connect({ socket: below, ca, servername: 'localhost' }))
+        })
+      })
+      watch('above', above)
+      const says = () =>
+        notes.push([above.secureConnecting, above.authorized, above.remotePort === port, above.readyState])
+      says()
+      above.setEncoding('utf8')
+      above.on('secureConnect', () => above.write('EHLO'))
+      above.on('data', (said) => {
+        notes.push(said)
+        if (said === 'secure EHLO') says()
+        if (said === 'secure EHLO') above.write('QUIT')
+      })
+      await new Promise((resolve) => above.once('close', resolve))
+      await setImmediate()
+      notes.push([below.destroyed, above.destroyed])
+      found.push(notes)
+    }
+    server.close()
+    assert.deepEqual(found[1], found[0])
+    assert.ok(found[1].includes('bye'))
   })
   same('for HTTP/2: with Node', { foreign: true, ALPNProtocols: ['h2'] }, hello, (connect, port) =>
     textOf(connect({ port, ...trusting, ALPNProtocols: ['h2'] })),

@@ -127,14 +127,15 @@ function secured(Base) {
       socket.secureConnecting = false
       try {
         socket.emit('secureConnect')
+        const session = this.pending
+        this.pending = undefined
+        if (session !== undefined) socket.emit('session', session)
+        socket.removeListener('end', onConnectEnd)
+        socket.emit('secure')
       } finally {
+        // What was written leaves, of which others may hear: they have heard of TLS then.
         if (!this.closing) native.tlsTrust(this.id)
       }
-      const session = this.pending
-      this.pending = undefined
-      if (session !== undefined) socket.emit('session', session)
-      socket.removeListener('end', onConnectEnd)
-      socket.emit('secure')
     }
 
     onInsecure(reason, detail, isForeign) {
