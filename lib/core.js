@@ -7,6 +7,7 @@
 const { http, net } = require('./genuine.js')
 const fs = require('node:fs')
 const { Buffer } = require('node:buffer')
+const { channel } = require('node:diagnostics_channel')
 const EventEmitter = require('node:events')
 const process = require('node:process')
 const { Readable, Writable } = require('node:stream')
@@ -36,6 +37,21 @@ function method(object, name) {
   if (typeof object[name] !== 'function') throw lacking(`method ${name} on its ${object.constructor.name}`)
   return object[name]
 }
+
+/** A response of Node's that nobody asked for, to be looked at. Whoever listens for those that are made does not hear of it. */
+function sampleResponse(options) {
+  const make = () => new http.ServerResponse(sampleRequest, options)
+  if (!created.hasSubscribers) return make()
+  Object.defineProperty(created, 'hasSubscribers', { value: false, configurable: true })
+  try {
+    return make()
+  } finally {
+    delete created.hasSubscribers
+  }
+}
+
+const created = channel('http.server.response.created')
+const sampleRequest = { method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} }
 
 /**
  * Whether a method is Node's own, and not somebody's who replaced it before this package came: whoever did stands on the stack between its
@@ -74,7 +90,7 @@ function isOwn(call) {
 }
 
 const request = new http.IncomingMessage(null)
-const response = new http.ServerResponse({ method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} })
+const response = sampleResponse()
 const server = new http.Server()
 /** Has a server keep track of the connections that core's parser serves. */
 const [trackConnections] = server.listeners('listening')
@@ -142,6 +158,13 @@ function filesOfNode() {
   return expected && pipesAsExpected() && Object.values(files).every(Boolean) ? files : undefined
 }
 
+/** Whether a response that is destroyed before it has a socket is closed at once, and does not wait for one. */
+function endsByItself() {
+  const res = sampleResponse()
+  res.destroy()
+  return res.listenerCount('socket') === 0
+}
+
 const { assignSocket } = response
 const { _addHeaderLine } = request
 
@@ -149,6 +172,7 @@ module.exports = {
   find,
   lacking,
   method,
+  sampleResponse,
   /** Methods that there is a faster way past. `undefined`, which no object has for a method, where somebody's is in the place of Node's own. */
   own: {
     emit: own(new EventEmitter(), 'emit', '_events', 'x'),
@@ -194,6 +218,10 @@ module.exports = {
   kIncomingMessage: need(server, 'IncomingMessage'),
   kServerResponse: need(server, 'ServerResponse'),
   kCapture: need(server, 'kCapture'),
+  /** Since Node 22: whether requests without a body are read at all. */
+  kOptimizeEmptyRequests: find(server, 'OptimizeEmptyRequestsOption'),
+  /** Since Node 24: the end of a connection ends the responses that wait for their turn, too. */
+  abortsResponses: endsByItself(),
   trackConnections,
   kCheckingInterval,
   connectionListener: method(http, '_connectionListener'),

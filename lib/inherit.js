@@ -28,6 +28,13 @@ function admit(Class, CoreClass) {
   })
 }
 
+/** Gives `object` properties of ours that nobody sees who prints or copies it. */
+function hide(object, properties) {
+  for (const key of Reflect.ownKeys(properties)) {
+    Object.defineProperty(object, key, { value: properties[key], configurable: true, writable: true })
+  }
+}
+
 /** Has the method show core's name and number of parameters. */
 function named(core, method) {
   Object.defineProperty(method, 'name', { value: core.name, configurable: true })
@@ -35,4 +42,4 @@ function named(core, method) {
   return method
 }
 
-module.exports = { admit, inherit, named }
+module.exports = { admit, hide, inherit, named }

@@ -42,6 +42,14 @@ function getpeername(out) {
   return fillAddress(out, native.peerAddress(this.id))
 }
 
+function setTypeOfService(tos) {
+  return native.setTypeOfService(this.id, tos)
+}
+
+function getTypeOfService() {
+  return native.typeOfService(this.id)
+}
+
 /** What owns a connection or listener of the engine's. `more` are events of a protocol's that it hears besides. */
 class Base {
   constructor(id, more) {
@@ -137,12 +145,24 @@ class Connection extends Base {
     return this.isTcp ? getpeername : undefined
   }
 
+  get setTypeOfService() {
+    return this.isTcp ? setTypeOfService : undefined
+  }
+
+  get getTypeOfService() {
+    return this.isTcp ? getTypeOfService : undefined
+  }
+
   get bytesRead() {
     return native.bytesReceived(this.id)
   }
 
   get bytesWritten() {
     return native.bytesSent(this.id)
+  }
+
+  get writeQueueSize() {
+    return native.queued(this.id)
   }
 
   bind(address, port) {
@@ -165,7 +185,8 @@ class Connection extends Base {
   onConnected(status) {
     const request = this.connectRequest
     this.connectRequest = undefined
-    request?.oncomplete(status, this, request, true, true)
+    // Core takes it away from an attempt that it has given up.
+    request?.oncomplete?.(status, this, request, true, true)
   }
 
   /** Node takes this away from a handle that is about to go to another process, with the socket that it belongs to. */
@@ -178,8 +199,11 @@ class Connection extends Base {
     return native.setNoDelay(this.id, Boolean(enable))
   }
 
-  setKeepAlive(enable, delay) {
-    return native.setKeepAlive(this.id, Boolean(enable), delay >>> 0)
+  /** In seconds; `interval` and `count` of the probes since Node 24. */
+  setKeepAlive(enable, delay, interval, count) {
+    const status = native.setKeepAlive(this.id, Boolean(enable), delay >>> 0)
+    if (status < 0 || !enable || !(interval > 0 || count > 0)) return status
+    return native.setKeepAliveProbes(this.id, interval >>> 0, count >>> 0)
   }
 
   readStart() {

@@ -18,6 +18,7 @@ const { admit } = require('../inherit.js')
 const probe = new net.Socket({ handle: {}, manualStart: true })
 const find = (object, name) => Object.getOwnPropertySymbols(object).find((symbol) => symbol.description === name)
 const kOwner = find(probe._handle, 'owner_symbol')
+const kAsyncId = find(probe, 'async_id_symbol')
 const kBuffer = find(probe, 'kBuffer')
 const kBufferCb = find(probe, 'kBufferCb')
 const kBufferGen = find(probe, 'kBufferGen')
@@ -239,6 +240,16 @@ function lend(socket, read) {
   return true
 }
 
+const kTransferList = find(net.Socket.prototype, 'messaging_transfer_list_symbol')
+if (kTransferList !== undefined) {
+  // To another thread, since Node 24, as long as nothing has gone through it: with a handle of Node's own.
+  Socket.prototype[kTransferList] = function () {
+    const { _handle } = this
+    if (_handle instanceof Connection && _handle.bytesRead + _handle.bytesWritten === 0) lend(this, false)
+    return net.Socket.prototype[kTransferList].call(this)
+  }
+}
+
 /** Node's HTTP/2 asks before it takes a socket's handle for itself: it gets one that it can use. */
 Object.defineProperty(Connection.prototype, 'isStreamBase', {
   configurable: true,
@@ -261,4 +272,4 @@ Socket.prototype.resetAndDestroy = function () {
 /** Whether a socket is on its way to another process (send.js). */
 const sending = { now: false }
 
-module.exports = { Socket, attach, genuine, lend, kOwner, kHandle, kReinitializeHandle, sending }
+module.exports = { Socket, attach, find, genuine, lend, kAsyncId, kOwner, kHandle, kReinitializeHandle, sending }
