@@ -1,9 +1,10 @@
 'use strict'
 
-// `npm test`: sets the checkout up, then runs every test: the Rust ones with and without the binding, then node:test.
+// `npm test`: sets the checkout up, then runs the tests: the Rust ones, then node:test.
 //
-//   npm test                         everything
+//   npm test                         everything but what takes long
 //   npm test -- --rust | --js        one half of it
+//   npm test -- --long               what takes long: `*.long.test.js`, also `npm run test:long`
 //   npm test -- __test__/http        the node:test files of a folder, or one file
 //
 // What needs a browser, and what needs packages that are not the repository's, have scripts of their own: `npm run test:e2e`,
@@ -36,6 +37,9 @@ function collect(place) {
 /** The folders that are not part of all tests. */
 const apart = /[\\/]__test__[\\/](?:e2e|environments|ecosystem|schemas|grpc-interop)[\\/]/
 
+/** Minutes of load, the benches themselves, every depth of the stack: not what one waits for after each change. */
+const isLong = (file) => file.endsWith('.long.test.js')
+
 /** Runs node:test over `files` with the Node that runs this; resolves to whether all passed and at least one ran. */
 function nodeTest(files) {
   const limits = [`--test-timeout=${TEST_TIMEOUT_MS}`, `--test-concurrency=${FILES_AT_A_TIME}`]
@@ -62,10 +66,10 @@ function nodeTest(files) {
 
 async function main() {
   const { values, positionals } = parseArgs({
-    options: { rust: { type: 'boolean' }, js: { type: 'boolean' } },
+    options: { rust: { type: 'boolean' }, js: { type: 'boolean' }, long: { type: 'boolean' } },
     allowPositionals: true,
   })
-  const everything = !values.rust && !values.js && positionals.length === 0
+  const everything = !values.rust && !values.js && !values.long && positionals.length === 0
   setup()
   if (everything || values.rust) {
     requireCargo()
@@ -76,11 +80,13 @@ async function main() {
       fail(error)
     }
   }
-  if (everything || values.js || positionals.length > 0) {
+  if (everything || values.js || values.long || positionals.length > 0) {
     const chosen = positionals.map((name) => path.resolve(name))
     const files = chosen.length
       ? chosen.flatMap(collect)
-      : collect(path.join(root, '__test__')).filter((file) => !apart.test(file))
+      : collect(path.join(root, '__test__')).filter(
+          (file) => !apart.test(file) && isLong(file) === Boolean(values.long),
+        )
     console.log(`\n# node --test, ${files.length} files, Node ${process.version}`)
     if (!(await nodeTest(files.map((file) => path.relative(root, file))))) process.exitCode = 1
   }

@@ -1,6 +1,6 @@
 'use strict'
 
-// Makes calls from every depth near the end of the stack, and prints what became of them. For `stack.test.js`.
+// Makes calls from every depth near the end of the stack, and prints what became of them. For `stack.long.test.js`.
 
 const { Worker, isMainThread } = require('node:worker_threads')
 const { protobuf } = require('../..')

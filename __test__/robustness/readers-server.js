@@ -1,6 +1,6 @@
 'use strict'
 
-// The server of readers.test.js.
+// The server of readers.long.test.js.
 
 const { http } = require('ironwire')
 

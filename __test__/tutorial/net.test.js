@@ -33,9 +33,9 @@ function everyPair(folder, check) {
   })
 }
 
-// One way: the client sends once a second, the server prints.
+// One way: the client sends once a second, the server prints. What a busy machine has read at once is one line: nothing frames it.
 everyPair('01', async (server) => {
-  assert.deepStrictEqual(await server.lines(2), ['fltenwall', 'fltenwall'])
+  for (const line of await server.lines(2)) assert.match(line, /^(fltenwall)+$/)
 })
 
 // Half duplex: the client sends an id, the server answers with its name, once a second from then on.

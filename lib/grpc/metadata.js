@@ -165,10 +165,15 @@ function received(text) {
   return metadata
 }
 
-/** The value of a field that was received. */
+/** The value of a field that was received. Asked of each call: nothing but the value is made of the text. */
 function fieldOf(text, name) {
-  const parts = text.split(NUL)
-  for (let i = 0; i + 1 < parts.length; i += 2) if (parts[i] === name) return parts[i + 1]
+  for (let start = 0; ; ) {
+    const middle = text.indexOf(NUL, start)
+    const end = text.indexOf(NUL, middle + 1)
+    if (middle < 0 || end < 0) return undefined
+    if (middle - start === name.length && text.startsWith(name, start)) return text.slice(middle + 1, end)
+    start = end + 1
+  }
 }
 
 /** Metadata as they are sent. */
