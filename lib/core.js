@@ -161,6 +161,8 @@ function filesOfNode() {
 /** Whether a response that is destroyed before it has a socket is closed at once, and does not wait for one. */
 function endsByItself() {
   const res = sampleResponse()
+  // Nobody is to hear of it.
+  res._closed = true
   res.destroy()
   return res.listenerCount('socket') === 0
 }
