@@ -342,3 +342,41 @@ test('an error of the parser prints as Node prints it, without a stack that says
   assert.equal(results[1], results[0])
   assert.match(results[0], /^\[Error: Parse Error: /)
 })
+
+test('who goes on with a response that has ended has an error to catch', async () => {
+  const results = []
+  for (const module of [core, http]) {
+    const seen = []
+    const told = (error) => seen.push(error.code)
+    // The runner's would fail the test.
+    const others = process.listeners('uncaughtException')
+    process.removeAllListeners('uncaughtException').on('uncaughtException', told)
+    const routes = {
+      write: (res) => res.write('more'),
+      end: (res) => res.end('more'),
+      nothing: (res) => res.end(),
+      called: (res) => res.write('more', (error) => seen.push(`callback ${error.code}`)),
+      later: (res) => setTimeout(() => res.write('more'), 2),
+    }
+    try {
+      const handler = (req, res) => {
+        res.end('x')
+        routes[req.url.slice(1)](res)
+      }
+      await serving(module, handler, async (port) => {
+        const { ask } = await connect(port)
+        for (const route of Object.keys(routes)) {
+          seen.push(route)
+          await ask(GET.replace('/', `/${route}`))
+          await turn(5)
+        }
+      })
+    } finally {
+      process.removeListener('uncaughtException', told)
+      for (const other of others) process.on('uncaughtException', other)
+    }
+    results.push(seen)
+  }
+  assert.deepEqual(results[1], results[0])
+  assert.ok(results[0].includes('ERR_STREAM_WRITE_AFTER_END'))
+})

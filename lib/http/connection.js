@@ -25,7 +25,7 @@ const { install, kConnection } = require('./install')
 const channels = require('./channels')
 const { answersItself } = require('./answers')
 const { ERRORS, none, now, takeOver } = require('./batch')
-const { emitClose, finishSent, isHeard, isUnsettled, onFinish, settleEnded } = require('./finish')
+const { emitClose, finishSent, isHeard, isUnsettled, onFinish, settleEnded, settleLater } = require('./finish')
 const { HttpSocket, makeSocket, showSocket, openSocket, failSocket, feed, setTimer } = require('./socket')
 
 install()
@@ -613,9 +613,11 @@ const MAX_PIPELINED = 256
 
 // What core's prototype methods do for responses of ours (install.js).
 HttpConnection.prototype.endResponse = function (res, chunk, encoding, callback, core) {
+  if (res.finished) settleLater(this, res)
   return end(this, res, chunk, encoding, callback, core)
 }
 HttpConnection.prototype.writeResponse = function (res, chunk, encoding, callback, core) {
+  if (res.finished) settleLater(this, res)
   return write(this, res, chunk, encoding, callback, core)
 }
 HttpConnection.prototype.pipe = function (res, event, stream) {
