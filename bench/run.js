@@ -1,7 +1,7 @@
 'use strict'
 
-// npm run bench [SUBJECT...] [-- OPTIONS]: measures ironwire against what people would use instead.
-// A subject is a folder here whose index.js exports `title`, `metrics` and `run(options, notes)`; see README.md.
+// npm run bench [SUBJECT...] [-- OPTIONS]: compares ironwire with its alternatives. A subject is a folder here whose
+// index.js exports `title`, `metrics` and `run(options, notes)`; see README.md.
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -74,7 +74,7 @@ function parse() {
   }
 }
 
-/** Everything again, on another Node: children are started with whatever their parent runs on. */
+/** Runs everything on another Node binary: children use the same binary as their parent. */
 function runOn(node) {
   const args = process.argv.slice(2).filter((arg, i, all) => !/^--node(=|$)/.test(arg) && all[i - 1] !== '--node')
   const { error, status } = spawnSync(node, [__filename, ...args], { stdio: 'inherit' })

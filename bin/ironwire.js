@@ -3,9 +3,9 @@
 
 // ironwire serve [DIR]            serves a folder over HTTP
 // ironwire registry               runs an addressing server
-// ironwire pbts|pbjs FILE.proto   code for a schema
+// ironwire pbts|pbjs FILE.proto   generates code for a schema
 //
-// Exit status: 0 done, 1 it could not be done, 2 the command line is wrong.
+// Exit status: 0 success, 1 failure, 2 an error in the command line.
 
 const process = require('node:process')
 const { version } = require('..')
@@ -13,13 +13,14 @@ const { UsageError } = require('./commands/usage.js')
 
 const USAGE = `usage: ironwire COMMAND [options]
 
-  serve [DIR]       serves a folder over HTTP
-  registry          runs an addressing server for rpc
-  pbts FILE.proto   writes TypeScript declarations of a schema's messages
-  pbjs FILE.proto   writes a module of them
+Commands
+  serve [DIR]       serves the files of a folder over HTTP or HTTPS
+  registry          runs an addressing server, where rpc clients find servers by name
+  pbts FILE.proto   writes TypeScript declarations for the messages of a protobuf schema
+  pbjs FILE.proto   writes a JavaScript module that exports the messages of a protobuf schema
 
-  ironwire COMMAND --help   tells what a command can do
-  ironwire --version        the version of ironwire
+  ironwire COMMAND --help   shows the options of a command
+  ironwire --version        shows the version of ironwire
 `
 
 function main(args) {
@@ -32,7 +33,7 @@ function main(args) {
   return require('./commands/protobuf.js').main(args)
 }
 
-// What was written may fail later. A reader that has had enough, such as `head`, needs no message.
+// Writing may fail later. A reader that closes early, such as `head`, needs no message.
 process.stdout.on('error', (error) => {
   if (error.code !== 'EPIPE') process.stderr.write(`ironwire: standard output: ${error.message}\n`)
   process.exitCode = 1

@@ -1,17 +1,18 @@
 #!/usr/bin/env node
 'use strict'
 
-// The plugin for protoc and buf: for each file a module and its declarations, `a/b.proto` to `a/b_pb.js` and `a/b_pb.d.ts`.
+// The plugin for protoc and buf. For each file it generates a module and its declarations: `a/b.proto` becomes
+// `a/b_pb.js` and `a/b_pb.d.ts`.
 //
 //   protoc --ironwire_out=out --ironwire_opt=module=esm,enums=string person.proto
 //
-// Options are those of `protobuf.load()`, and `module`; a module has with it whatever its file imports.
+// The options are those of `protobuf.load()`, and `module`. A module includes everything that its file imports.
 
 const fs = require('node:fs')
 const process = require('node:process')
 const { protobuf } = require('..')
 
-/** Files are passed on as they came, so they are bytes here. */
+/** `proto_file` is declared as bytes, because files are passed on unchanged. */
 const { Request, Response, File, Files } = protobuf.parse(`
   syntax = "proto2";
   message Request { repeated string file_to_generate = 1; optional string parameter = 2; repeated bytes proto_file = 15; }
@@ -34,7 +35,7 @@ const EDITIONS = [998, 1001]
 const FLAGS = { camelCase: true, oneofs: true, unknownFields: true }
 const WORDS = new Set(['int64', 'enums', 'timestamps', 'durations', 'module', 'extension'])
 
-/** `module=esm,camel_case,enums=string` as options. */
+/** Parses `module=esm,camel_case,enums=string`. */
 function options(parameter = '') {
   const all = {}
   for (const part of parameter.split(',').filter((text) => text !== '')) {
@@ -49,12 +50,12 @@ function options(parameter = '') {
   return all
 }
 
-/** A file and all that it imports, imports before importers, as the bytes of a `FileDescriptorSet`. */
+/** A `FileDescriptorSet` with a file and everything that it imports, imported files first. */
 function closure(name, files) {
   const found = new Map()
   const visit = (wanted) => {
     const file = files.get(wanted)
-    // What is not there is built in, or said to be missing.
+    // A file that is not given is built in, or reported as missing later.
     if (file === undefined || found.has(wanted)) return
     file.dependency.forEach(visit)
     found.set(wanted, file.bytes)
@@ -63,7 +64,7 @@ function closure(name, files) {
   return Files.encode({ file: [...found.values()] })
 }
 
-/** Modules by how they are called, and their declarations. */
+/** The extensions of modules and of their declarations. */
 const EXTENSIONS = { '.js': '.d.ts', '.mjs': '.d.mts', '.cjs': '.d.cts' }
 
 function generate({ file_to_generate: names, parameter, proto_file: protoFiles }) {
@@ -92,12 +93,12 @@ function answer(input) {
   try {
     return { ...about, file: generate(Request.decode(input)) }
   } catch (error) {
-    // protoc shows it as what its user did wrong.
+    // protoc shows this message to its user.
     return { ...about, error: error.message }
   }
 }
 
-// A reader that has gone needs no message.
+// If the reader is gone, no message is needed.
 process.stdout.on('error', () => {
   process.exitCode = 1
 })

@@ -1,19 +1,21 @@
 'use strict'
 
-// A backend process: it has the courses and answers remote calls about them. There can be any number of these.
+// A backend process: it has the courses and answers remote calls about them. There can be any number of backends.
 //
 //   node demo/backend.js registry://127.0.0.1:PORT NAME
 //
-// It registers itself under its name, and is found by that. The front starts two with `child_process.fork`. When the channel to it
-// closes, the front is gone, however it went, and the backend goes too.
+// It registers itself under its name, by which clients find it. The front starts two backends with
+// `child_process.fork`. When the channel to the front closes, the front is gone, and the backend exits too.
 
 const { rpc } = require('ironwire')
 const messages = require('./lib/messages')
 const courses = new Map(require('./courses.json').map((course) => [course.id, course]))
 
-/** The longest a backend may be asked to wait over one answer. */
+/** The longest delay of an answer that a client may ask for. */
 const MAX_DELAY_MS = 2000
-/** A backend that gives no sign of life for so long is struck off the registry. Its process gives four in that time. */
+/**
+ * The registry removes a backend that sends no sign of life for this long. Its process sends about four in that time.
+ */
 const LEASE_MS = 2000
 
 const [target, name] = process.argv.slice(2)
@@ -54,14 +56,15 @@ server.listen(0, '127.0.0.1', () => {
 })
 
 function stop() {
-  // The registry tells callers to stay away, while the server answers what it has been asked.
+  // The registry tells clients to stay away, while the server finishes the calls that it has received.
   registry.close(() => {})
   server.close(() => process.exit(0))
-  // Calls still being answered have this long; who made one of those that are cut off asks another backend.
+  // The longest time for the calls that are still being answered. Clients send calls that are cut off to another
+  // backend.
   setTimeout(() => process.exit(0), 500).unref()
 }
 
 process.on('disconnect', stop)
 process.on('SIGTERM', stop)
-// Ctrl-C reaches every process of the terminal. The front decides when its backends end.
+// Ctrl-C reaches every process of the terminal. If there is a front, it decides when its backends end.
 process.on('SIGINT', () => process.channel || stop())

@@ -1,11 +1,13 @@
 'use strict'
 
-// The front process: an HTTP server with a page and a JSON interface, a registry, and two backend processes that it keeps alive.
+// The front process: an HTTP server with a page and a JSON interface, a registry, and two backend processes that it
+// keeps alive.
 //
 //   browser ──HTTP──▶ front (this file) ──rpc, protobuf──▶ backends (backend.js)
 //                          registry ◀────── "I am here" ───────┘
 //
-// The front finds the backends by asking the registry. A backend that dies costs no call: what it has not answered, another is asked.
+// The front finds the backends through the registry. If a backend dies, no call is lost: unanswered calls are sent to
+// another backend.
 
 const path = require('node:path')
 const { parseArgs } = require('node:util')
@@ -18,15 +20,18 @@ const { Supervisor } = require('./lib/supervisor')
 const HOST = '127.0.0.1'
 const DEFAULT_PORT = 3000
 const BACKENDS = ['north', 'south']
-/** How long a backend stays away when it has died: long enough for a person to see the other one do the work alone. */
+/** How long a dead backend stays away before it is restarted: long enough to see the other one work alone. */
 const DEFAULT_RESTART_MS = 3000
 const LONGEST_RESTART_MS = 3_600_000
-/** How long requests in progress have when the demo is told to end. */
+/** How long requests in progress may take when the demo is told to end. */
 const STOP_WITHIN_MS = 3000
-/** A second signal within this time is the same key press. */
+/** A second signal within this time belongs to the same key press. */
 const SAME_SIGNAL_MS = 500
 
-/** The page loads nothing from elsewhere and runs no inline code; always revalidated, it shows an edit on reload, at the cost of a 304. */
+/**
+ * The page loads nothing from other sites and runs no inline code. It is always revalidated, so that a reload shows
+ * edits, at the cost of a 304.
+ */
 const PAGE_HEADERS = {
   'Cache-Control': 'no-cache',
   'Content-Security-Policy':
@@ -42,7 +47,7 @@ function fail(message) {
   process.exit(1)
 }
 
-/** `{ port, restartAfterMs }`. The port is from `--port`, else from PORT, else 3000. */
+/** Returns `{ port, restartAfterMs }`. The port comes from `--port`, else from PORT, else it is 3000. */
 function readOptions(argv, env) {
   let given
   try {
@@ -68,13 +73,13 @@ function explain(error, port) {
   return `The server could not start: ${error.message}`
 }
 
-/** The URL that a request asks for; null when it is none. Its host never matters here. */
+/** The URL of a request; null if it is not valid. The host does not matter here. */
 function parseTarget(target) {
   const absolute = target.startsWith('/') ? `http://front${target}` : target
   return /^https?:/.test(absolute) && URL.canParse(absolute) ? new URL(absolute) : null
 }
 
-/** The page and what it loads; errors are JSON, as everywhere in the demo. */
+/** Serves the page and its files. Errors are JSON, as everywhere in the demo. */
 const serveFiles = serveStatic(path.join(__dirname, 'public'), {
   cacheControl: false,
   etag: 'strong',
@@ -92,7 +97,7 @@ function servePage(req, res, url) {
   })
 }
 
-/** An addressing server within this process. `callback(target)` */
+/** Starts a registry in this process. Calls `callback(target)`. */
 function startRegistry(callback) {
   const registry = rpc.createRegistry()
   registry.on('error', (error) => fail(`The registry could not start: ${error.message}`))
@@ -127,7 +132,8 @@ function serve(registry, { port, restartAfterMs }) {
   let stoppingSince = 0
   const stop = (signal) => {
     if (stoppingSince > 0) {
-      // Whoever asks twice does not want to wait. One Ctrl-C can arrive twice, though: from the terminal and from npm.
+      // A second signal means that the user does not want to wait. But one Ctrl-C may arrive twice, from the terminal
+      // and from npm.
       if (Date.now() - stoppingSince > SAME_SIGNAL_MS) process.exit(1)
       return
     }
@@ -146,7 +152,7 @@ function serve(registry, { port, restartAfterMs }) {
   }
   process.on('SIGINT', () => stop('SIGINT'))
   process.on('SIGTERM', () => stop('SIGTERM'))
-  // Closing the terminal window.
+  // Sent when the terminal window is closed.
   process.on('SIGHUP', () => stop('SIGHUP'))
 }
 

@@ -1,7 +1,7 @@
 'use strict'
 
-// The numbers that Rust and JavaScript share, as Rust says them (src/binding/constants.rs), in groups. To ask for one that there is not is
-// a defect of this package, and said at once: behind each group's own numbers stands a prototype that throws.
+// The constants that Rust and JavaScript share, in groups, as Rust defines them (src/binding/constants.rs). Reading a
+// constant that does not exist is a bug in this package, so each group has a prototype that throws.
 
 const binding = require('../binding.js')
 

@@ -1,11 +1,15 @@
 'use strict'
 
-// What `AsyncLocalStorage` holds where a socket or server is made is what their events see, as with Node's own. The engine calls
-// JavaScript without a context; only an owner that was made inside of one gets it back, so that all others cost nothing.
+// Makes events of sockets and servers run in the async context (`AsyncLocalStorage`) in which their object was made, as
+// with Node's own. The engine calls JavaScript without a context. Only an object made inside a context restores it, so
+// that others pay nothing.
 
 const { AsyncResource } = require('node:async_hooks')
 
-/** Where a resource keeps what it was made with: all stores in one (Node 24), or each under a symbol of its own (Node 20, 22). */
+/**
+ * The symbols under which a resource stores its context: all stores in one (Node 24), or one symbol per store (Node 20,
+ * 22).
+ */
 const STORES = new Set(['context_frame', 'kResourceStore'])
 
 const make = () => new AsyncResource('IRONWIRE', { requireManualDestroy: true })
@@ -16,7 +20,10 @@ function isEmpty(resource) {
   )
 }
 
-/** Has the `methods` of `owner` called in the context of this call, if there is any; returns that context, or null. */
+/**
+ * Wraps the `methods` of `owner` so that they run in the current async context. Returns the context, or null if it is
+ * empty (then nothing is wrapped).
+ */
 function keepContext(owner, methods) {
   const resource = make()
   if (isEmpty(resource)) return null
@@ -24,7 +31,8 @@ function keepContext(owner, methods) {
     const method = owner[name]
     if (method === undefined) continue
     owner[name] = function (...args) {
-      // Each event has a resource of its own: what a listener enters with `enterWith` ends with its event.
+      // Each event gets a resource of its own, so that a context set with `enterWith` in a listener ends with the
+      // event.
       return resource.runInAsyncScope(() => make().runInAsyncScope(method, this, ...args))
     }
   }

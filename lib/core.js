@@ -1,8 +1,8 @@
 'use strict'
 
-// Every internal of Node that the http module leans on, found once, by probing objects of Node's own. Node keeps some of an object's state
-// under symbols that it does not export; they are looked up by their descriptions. A name that a Node version lacks and that is needed
-// stops the module from loading, with a message that says which.
+// All internals of Node that the http module depends on, found once by probing Node's own objects. Node keeps some
+// state under symbols that it does not export; they are looked up by their descriptions. If a needed name is missing in
+// this version of Node, loading fails with a message that names it.
 
 const { http, net } = require('./genuine.js')
 const fs = require('node:fs')
@@ -15,11 +15,11 @@ const { clearInterval } = require('node:timers')
 const { makeError } = require('./errors.js')
 
 function lacking(what) {
-  const message = `Node ${process.version} has no ${what}, which ironwire's http needs: use a version that package.json names under "engines"`
+  const message = `Node ${process.version} has no ${what}, which ironwire needs: use a version of Node that ironwire's package.json names under "engines"`
   return makeError(Error, 'IRONWIRE_UNSUPPORTED_NODE', message, lacking)
 }
 
-/** The symbol of that description on an object or its prototypes; `undefined` when there is none. */
+/** The symbol with this description on an object or its prototypes; `undefined` if there is none. */
 function find(object, description) {
   for (let o = object; o !== null; o = Object.getPrototypeOf(o)) {
     const found = Object.getOwnPropertySymbols(o).find((symbol) => symbol.description === description)
@@ -38,7 +38,7 @@ function method(object, name) {
   return object[name]
 }
 
-/** A response of Node's that nobody asked for, to be looked at. Whoever listens for those that are made does not hear of it. */
+/** A response of Node's to inspect. Subscribers of the channel for new responses do not see it. */
 function sampleResponse(options) {
   const make = () => new http.ServerResponse(sampleRequest, options)
   if (!created.hasSubscribers) return make()
@@ -54,8 +54,9 @@ const created = channel('http.server.response.created')
 const sampleRequest = { method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} }
 
 /**
- * Whether a method is Node's own, and not somebody's who replaced it before this package came: whoever did stands on the stack between its
- * caller and it. `call` calls it on an object where `trap` has put the first property that it reads; it gets no further.
+ * Whether a method is Node's own, rather than one that other code replaced before this package was loaded. `call` calls
+ * it on an object on which `trap` has defined the first property that the method reads. The getter inspects the stack,
+ * where a replacement would appear between the caller and the getter, and throws, so that the method goes no further.
  */
 function isOwn(call) {
   const { prepareStackTrace, stackTraceLimit } = Error
@@ -72,18 +73,18 @@ function isOwn(call) {
       },
     })
   try {
-    // Where intrinsics are frozen, this has no effect, and nobody has replaced anything.
+    // Where intrinsics are frozen this has no effect, but then nothing can have been replaced.
     Reflect.set(Error, 'stackTraceLimit', 10)
     Reflect.set(Error, 'prepareStackTrace', (_error, sites) => sites.map((site) => site.getFileName()))
     call(trap)
   } catch {
-    // That is how it ends.
+    // The getter threw, as planned.
   } finally {
     Reflect.set(Error, 'stackTraceLimit', stackTraceLimit)
     Reflect.set(Error, 'prepareStackTrace', prepareStackTrace)
   }
   if (!Array.isArray(files)) return true
-  // The property, Node's frames, and this file again.
+  // The frames are the getter, then Node's, then this file again.
   const [here, ...rest] = files
   const between = rest.slice(0, rest.indexOf(here))
   return between.every((file) => file?.startsWith('node:') && file !== 'node:domain')
@@ -92,18 +93,21 @@ function isOwn(call) {
 const request = new http.IncomingMessage(null)
 const response = sampleResponse()
 const server = new http.Server()
-/** Has a server keep track of the connections that core's parser serves. */
+/** The listener that makes a server track the connections served by Node's parser. */
 const [trackConnections] = server.listeners('listening')
-/** When it does, its timer is here, by which it ends those that take too long. */
+/** The symbol of its timer, which ends connections that take too long. */
 const kCheckingInterval = kept(server, trackConnections, 'http.server.connectionsCheckingInterval')
 
-/** A method of `object`'s, if it is Node's own; `property` is the first that it reads, when it is called with `args`. */
+/**
+ * A method of `object` if it is Node's own, else undefined. `property` is the first property that it reads when called
+ * with `args`.
+ */
 function own(object, name, property, ...args) {
   const { [name]: method } = object
   return isOwn((trap) => method.apply(trap(Object.create(object), property), args)) ? method : undefined
 }
 
-/** The symbol under which a listener keeps a timer. */
+/** The symbol under which a listener stores a timer. */
 function kept(object, listener, description) {
   if (listener === undefined) throw lacking(`listener on its ${object.constructor.name}`)
   listener.call(object)
@@ -112,14 +116,14 @@ function kept(object, listener, description) {
   return symbol
 }
 
-/** What `look` finds; nothing where Node is not as it expects. */
+/** The result of `look`; undefined if this version of Node differs and it throws. */
 function attempt(look) {
   try {
     return look()
   } catch {}
 }
 
-/** Whether a stream that is piped keeps its state in the fields that it is looked for in. */
+/** Whether piped streams keep their state in the fields where it is expected. */
 function pipesAsExpected() {
   const from = new Readable({ read() {} })
   const to = new Writable()
@@ -143,7 +147,7 @@ function filesOfNode() {
   const { open, read, close, ReadStream } = fs
   const { prototype } = ReadStream
   const none = Function.prototype
-  // With a descriptor, nothing is opened.
+  // With a descriptor given, no file is opened.
   const stream = new ReadStream('', { fd: 0, autoClose: false })
   const files = {
     open: isOwn((trap) => open(trap({}, 'href'), 'r', none)) && open,
@@ -158,10 +162,10 @@ function filesOfNode() {
   return expected && pipesAsExpected() && Object.values(files).every(Boolean) ? files : undefined
 }
 
-/** Whether a response that is destroyed before it has a socket is closed at once, and does not wait for one. */
+/** Whether a response that is destroyed before it has a socket closes at once, instead of waiting for the socket. */
 function endsByItself() {
   const res = sampleResponse()
-  // Nobody is to hear of it.
+  // Keeps it from emitting 'close'.
   res._closed = true
   res.destroy()
   return res.listenerCount('socket') === 0
@@ -175,7 +179,10 @@ module.exports = {
   lacking,
   method,
   sampleResponse,
-  /** Methods that there is a faster way past. `undefined`, which no object has for a method, where somebody's is in the place of Node's own. */
+  /**
+   * Node's own methods that have a faster replacement here. `undefined`, which no object has as a method, if other code
+   * has replaced Node's.
+   */
   own: {
     emit: own(new EventEmitter(), 'emit', '_events', 'x'),
     assignSocket: isOwn((trap) => assignSocket.call(response, trap({}, '_httpMessage'))) ? assignSocket : undefined,
@@ -193,15 +200,15 @@ module.exports = {
       ? _addHeaderLine
       : undefined,
   },
-  /** How streams of files read, where that is Node's own: the functions that they call, and what they call them on. */
+  /** The functions by which Node's file streams read, and their `this`, if they are Node's own. */
   files: attempt(filesOfNode),
-  /** Headers of a request as an object, made when asked for, and how many raw strings they come from. */
+  /** The request's headers as an object, created when first read, and the number of raw strings they were made from. */
   kHeaders: need(request, 'kHeaders'),
   kHeadersCount: need(request, 'kHeadersCount'),
   kTrailersCount: need(request, 'kTrailersCount'),
-  /** Since Node 24: a request's signal lets go of the socket. */
+  /** Since Node 24: detaches a request's abort signal from the socket. */
   kDetachAbortSignal: find(request, 'kDetachAbortSignal'),
-  /** Headers set on a response so far: lower-case name to [name, value]. */
+  /** The headers set on a response so far: lower-case name to [name, value]. */
   kOutHeaders: need(response, 'kOutHeaders'),
   kNeedDrain: need(response, 'kNeedDrain'),
   kCorked: need(response, 'corked'),
@@ -210,19 +217,19 @@ module.exports = {
   kEndCallbacks: find(response, 'kEndCallbacks'),
   kRejectBodyWrites: need(response, 'kRejectNonStandardBodyWrites'),
   kUniqueHeaders: need(server, 'kUniqueHeaders'),
-  /** The asynchronous id of a socket, and what it has under `_handle`. */
+  /** The async id of a socket, and the symbol behind its `_handle`. */
   kAsyncId: need(new net.Socket(), 'async_id_symbol'),
   kHandle: need(new net.Socket(), 'kHandle'),
-  /** What the tables of listeners inherit from. */
+  /** The prototypes of the listener tables. */
   requestEvents: Object.getPrototypeOf(request._events),
   responseEvents: Object.getPrototypeOf(response._events),
-  /** Classes given as options. */
+  /** Classes given as server options. */
   kIncomingMessage: need(server, 'IncomingMessage'),
   kServerResponse: need(server, 'ServerResponse'),
   kCapture: need(server, 'kCapture'),
-  /** Since Node 22: whether requests without a body are read at all. */
+  /** Since Node 24: the server option that skips the stream events of requests without a body. */
   kOptimizeEmptyRequests: find(server, 'OptimizeEmptyRequestsOption'),
-  /** Since Node 24: the end of a connection ends the responses that wait for their turn, too. */
+  /** Since Node 24: whether the end of a connection also destroys the responses that wait for their turn. */
   abortsResponses: endsByItself(),
   trackConnections,
   kCheckingInterval,

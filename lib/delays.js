@@ -1,6 +1,6 @@
 'use strict'
 
 module.exports = {
-  /** The longest delay that Node's timers take, in milliseconds. */
+  /** The longest delay of Node's timers, in milliseconds. */
   MAX_DELAY: 2 ** 31 - 1,
 }

@@ -1,18 +1,18 @@
 'use strict'
 
-// The environment's native engine, started once, and the table that leads from its ids back to JavaScript objects.
+// The native engine of this environment, started once, and the table that maps its ids to JavaScript objects.
 //
-// An owner is any object with `id` and the methods of the events that can reach it: onConnection(id | errno),
-// onConnected(status), onRead(length | errno, memory, offset), onDrain(), onWriteError(errno), onShutdown(status), onClose(), and where it speaks
-// TLS, onUnanswered(), onHello(), onSecured(), onInsecure(reason, detail, foreign), onKeys(lines), onSession(name).
-// Protocols bring events of their own.
+// An owner is any object with `id` and methods for the events that can reach it: onConnection(id | errno),
+// onConnected(status), onRead(length | errno, memory, offset), onDrain(), onWriteError(errno), onShutdown(status), onClose(),
+// and with TLS onUnanswered(), onHello(), onSecured(), onInsecure(reason, detail, foreign), onKeys(lines), onSession(name).
+// Protocols add events of their own.
 
 const process = require('node:process')
 const { markAsUntransferable } = require('node:worker_threads')
 const { keepContext } = require('./context.js')
 const { once } = require('./once.js')
 const binding = require('../binding.js')
-/** The slot number in an id: what the owners are indexed by. */
+/** Extracts the slot number from an id. Owners are indexed by it. */
 const { INDEX_MASK } = require('./constants.js').slots
 
 const owners = []
@@ -22,19 +22,22 @@ function ownerOf(id) {
   return owner !== undefined && owner.id === id ? owner : undefined
 }
 
-/** The memory that received bytes were last seen in. */
+/** The memory block of the last received bytes. */
 let rawMemory
 
 /**
- * Received bytes are views of memory that later ones share, as small Buffers share Node's pool: like that, it stays when one of
- * its views is transferred to a worker.
+ * Received bytes are views of memory that is shared with later ones, like small Buffers in Node's pool. As there,
+ * transferring one view to a worker must not take the memory along.
  */
 function keep(memory) {
   markAsUntransferable(memory)
   return memory
 }
 
-/** Calls a method of an owner in its asynchronous resource, if it has one and has not kept a context, which its methods see to themselves. */
+/**
+ * Calls a method of an owner in its async resource, if it has one. If the owner has kept a context, its methods restore
+ * that themselves.
+ */
 function enter(owner, method, ...args) {
   const { asyncResource } = owner
   if (asyncResource === undefined || owner.context !== null) method.apply(owner, args)
@@ -90,26 +93,31 @@ const events = {
   },
 }
 
-/** Functions that are called when the process exits, before the last output is written. Whoever adds one takes it out again. */
+/**
+ * Functions called when the process exits, before the last output is written. The code that adds a function also
+ * removes it.
+ */
 const exiting = new Set()
 
 const EVENTS = Object.keys(events)
 
-/** Makes `owner` the one that hears of `id`. */
+/** Registers `owner` for the events of `id`. */
 function own(id, owner) {
   owners[id & INDEX_MASK] = owner
 }
 
 /**
- * Makes `owner` the one that hears of `id`, in the asynchronous context of right now; returns that, or null where there is none. `more` are
- * events of a protocol's.
+ * Registers `owner` for the events of `id`, in the current async context. Returns that context, or null if there is
+ * none. `more` names the events of a protocol.
  */
 function adopt(id, owner, more) {
   own(id, owner)
   return keepContext(owner, more === undefined ? EVENTS : EVENTS.concat(more))
 }
 
-/** What is in use in this environment: `slots` (connections and listeners) and libuv `handles`. For leak tests. */
+/**
+ * The resources in use in this environment: `slots` (connections and listeners) and libuv `handles`. For leak tests.
+ */
 function usage() {
   return { slots: native.slotsInUse(), handles: native.openHandles() }
 }
@@ -118,10 +126,11 @@ let native
 
 function start() {
   native = binding.startEngine(events)
-  // Which of Node's parsers the HTTP parser is to agree with: since llhttp 9.4 a tab after a value is as good as a space.
+  // Makes the HTTP parser agree with this Node's: since llhttp 9.4 a tab after a header value is accepted like a space.
   const [major, minor] = process.versions.llhttp.split('.').map(Number)
   native.httpTabs(major > 9 || (major === 9 && minor >= 4))
-  // Output gathers until the end of a loop turn; a process that exits by itself must not lose the last turn's.
+  // Output is collected until the end of a loop turn. The output of the last turn must not be lost when the process
+  // exits.
   process.on('exit', () => {
     for (const last of exiting) last()
     native.flushAll()
@@ -129,10 +138,10 @@ function start() {
   return { native, adopt, own, ownerOf, enter, keep, shared, usage, exiting }
 }
 
-/** A bundle has no path of its own to tell; there the version must do. */
+/** In a bundle there is no file name, so the version alone must do. */
 const copy = `${binding.version()} ${typeof __filename === 'string' ? __filename : ''}`
 
-/** What every copy of this version in the environment has in common. */
+/** A value shared by all copies of this version in the environment. */
 function shared(name, make) {
   return once(`${name} ${copy}`, make)
 }

@@ -1,24 +1,26 @@
 'use strict'
 
-// One table of every error the package throws: Node's code where Node has one, else IRONWIRE_….
-// Node's wording is kept, so that code which matches on messages keeps working.
+// The functions that make the errors of this package. They have Node's code where Node has one, else IRONWIRE_…. Node's
+// wording is kept, so that code which matches on messages keeps working.
 
 const util = require('node:util')
 
 /** Makes an error that prints like Node's own: `TypeError [CODE]: message`. */
 function makeError(Base, code, message, at = makeError) {
   const error = new Base(message)
-  // Defined, not assigned: where the prototypes are frozen (SES, --frozen-intrinsics) an assignment to an inherited name throws.
+  // Defined, not assigned: where prototypes are frozen (SES, --frozen-intrinsics), assigning to an inherited name
+  // throws.
   Object.defineProperty(error, 'name', { value: `${Base.name} [${code}]`, configurable: true, writable: true })
   Error.captureStackTrace?.(error, at)
-  // The code shows in the stack only, as in Node: `error.name` stays 'TypeError'. Reading `stack` here fixes its text.
+  // As in Node, the code appears in the stack only, and `error.name` stays 'TypeError'. Reading `stack` here fixes its
+  // text.
   void error.stack
   delete error.name
   Object.defineProperty(error, 'code', { value: code, configurable: true, enumerable: true, writable: true })
   return error
 }
 
-/** What Node says after "Received": `type number (5)`, `an instance of Foo`, `undefined`. */
+/** Node's text after "Received": `type number (5)`, `an instance of Foo`, `undefined`. */
 function received(value) {
   if (value == null) return ` Received ${value}`
   if (typeof value === 'function' && value.name) return ` Received function ${value.name}`
@@ -32,7 +34,7 @@ function received(value) {
   return ` Received type ${typeof value} (${inspected})`
 }
 
-/** Nothing for a value that throws when it is looked at: saying what is wrong with it must not fail. */
+/** Undefined for a value that throws when it is read: reporting an error must not fail. */
 function constructorName(value) {
   try {
     return value.constructor?.name
@@ -49,7 +51,7 @@ function withSeparators(value) {
   return text.slice(0, start) + text.slice(start).replace(/\B(?=(\d{3})+$)/g, '_')
 }
 
-/** `expected` reads like "of type string" or "an instance of Buffer". */
+/** `expected` is a phrase like "of type string" or "an instance of Buffer". */
 function invalidArgType(name, expected, value) {
   const subject = name.endsWith(' argument')
     ? `The ${name}`
@@ -74,7 +76,7 @@ function invalidArgValue(name, value, reason = 'is invalid') {
   )
 }
 
-/** `range` reads like ">= 0 and <= 65535". */
+/** `range` is a phrase like ">= 0 and <= 65535". */
 function outOfRange(name, range, value) {
   let shown
   if (Number.isInteger(value) && Math.abs(value) > 2 ** 32) shown = withSeparators(value)
@@ -89,19 +91,19 @@ function outOfRange(name, range, value) {
   )
 }
 
-/** An operating-system error as Node shapes it: errno, code, syscall, and where it concerns one, address and port. */
+/** An operating-system error in Node's shape: errno, code, syscall, and address and port if it concerns them. */
 function systemError(errno, syscall, address, port) {
   const code = util.getSystemErrorName(errno)
   return located(`${syscall} ${code}`, { errno, code, syscall }, address, port)
 }
 
-/** The same with the system's own words: `listen EADDRINUSE: address already in use 127.0.0.1:80`. */
+/** The same with the system's description: `listen EADDRINUSE: address already in use 127.0.0.1:80`. */
 function describedSystemError(errno, syscall, address, port) {
   const [code, text] = inWords(errno)
   return located(`${syscall} ${code}: ${text}`, { code, errno, syscall }, address, port)
 }
 
-/** An error of the file system's, as Node's `fs` words it: `ENOENT: no such file or directory, open '/tmp/a'`. */
+/** A file system error in the wording of Node's `fs`: `ENOENT: no such file or directory, open '/tmp/a'`. */
 function fileSystemError(errno, syscall, path) {
   const [code, text] = inWords(errno)
   return Object.assign(new Error(`${code}: ${text}, ${syscall} '${path}'`), { errno, code, syscall, path })

@@ -1,7 +1,7 @@
 'use strict'
 
-// Node's own `http`, `net`, `dgram`, `https`, `tls` and `http2`, as they were when this package came first. Where `ironwire/register` is on, what `require('node:net')`
-// gives has our classes, and these stand on Node's.
+// Node's own `http`, `net`, `dgram`, `https`, `tls` and `http2`, as they were when this package was first loaded. With
+// `ironwire/register`, `require('node:net')` returns our classes, which themselves need Node's.
 
 const { once } = require('./once.js')
 
@@ -16,7 +16,7 @@ module.exports = once('genuine', () => {
     http: copy(live.http),
     net: copy(live.net),
     dgram: copy(live.dgram),
-    /** Loaded when it is asked for: a Node that was built without OpenSSL has none. */
+    /** Loaded on demand: a Node built without OpenSSL does not have it. */
     get https() {
       https ??= copy(require('node:https'))
       return https
@@ -29,9 +29,9 @@ module.exports = once('genuine', () => {
       http2 ??= copy(require('node:http2'))
       return http2
     },
-    /** The modules as programs see them, with what they have put into them. */
+    /** The modules as programs see them, including changes made by programs. */
     live,
-    /** Ours stand in them. */
+    /** Whether `ironwire/register` has replaced their exports with ours. */
     registered: false,
   }
 })

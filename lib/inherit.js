@@ -1,8 +1,11 @@
 'use strict'
 
-// What the classes of several modules share: how they stand beside core's, and methods of one class in another.
+// Helpers for classes that stand beside Node's: `instanceof`, and forwarding methods from one class to another.
 
-/** What the methods of a class are, those of another are, too: whoever replaces a method there is obeyed here. */
+/**
+ * Gives a class the methods of another one. Each is looked up when it is called, so that a later replacement takes
+ * effect.
+ */
 function inherit(Class, From) {
   for (const name of Reflect.ownKeys(From.prototype)) {
     if (name === 'constructor') continue
@@ -17,7 +20,7 @@ function inherit(Class, From) {
   }
 }
 
-/** To whoever asks by `instanceof`, core's are of the class, too; but not of those that programs derive from it. */
+/** Makes Node's own instances count as `instanceof` the class, but not of classes that programs derive from it. */
 function admit(Class, CoreClass) {
   Object.defineProperty(Class, Symbol.hasInstance, {
     value(instance) {
@@ -28,14 +31,14 @@ function admit(Class, CoreClass) {
   })
 }
 
-/** Gives `object` properties of ours that nobody sees who prints or copies it. */
+/** Defines non-enumerable properties, which do not show when `object` is printed or copied. */
 function hide(object, properties) {
   for (const key of Reflect.ownKeys(properties)) {
     Object.defineProperty(object, key, { value: properties[key], configurable: true, writable: true })
   }
 }
 
-/** Has the method show core's name and number of parameters. */
+/** Gives the method the name and the number of parameters of Node's. */
 function named(core, method) {
   Object.defineProperty(method, 'name', { value: core.name, configurable: true })
   Object.defineProperty(method, 'length', { value: core.length, configurable: true })

@@ -1,12 +1,15 @@
 'use strict'
 
-// What an environment has once, however often this package is evaluated in it: jest does so for each file of tests, and so does
-// whoever empties `require.cache`. The copy that made it answers the later ones over a diagnostics channel, since a channel of one
-// name is the same in every realm of the environment, and in no other environment.
+// Values that exist once per environment, however often this package is evaluated: jest evaluates it for each test
+// file, and clearing `require.cache` does so too. The first copy passes the value to later ones through a diagnostics
+// channel, because a channel of a given name is the same in all realms of an environment.
 
 const { channel, subscribe } = require('node:diagnostics_channel')
 
-/** What `make` gave the first time that it was asked for under `name`. Names say a path or a version: copies may differ. */
+/**
+ * Returns the value that `make` gave the first time for `name`. The name should contain a path or a version, because
+ * copies may differ.
+ */
 function once(name, make) {
   const key = `ironwire:${name}`
   const request = { found: undefined }

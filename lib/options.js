@@ -1,10 +1,14 @@
 'use strict'
 
-// What is ours refuses an option that it does not know: passed over in silence, `{ requestCret: true }` would let everybody in.
+// Our own options are checked for unknown names: a typo such as `{ requestCret: true }`, if ignored, would let
+// everybody in.
 
 const { makeError } = require('./errors.js')
 
-/** Throws `IRONWIRE_UNKNOWN_OPTION` for the first option of `given` that is not among the names `known`; `path` is what `given` is called. */
+/**
+ * Throws `IRONWIRE_UNKNOWN_OPTION` for the first option of `given` that is not in `known`. `path` is the name of
+ * `given` in the error.
+ */
 function refuseUnknown(given, known, path = 'options') {
   for (const name of Object.keys(given)) {
     if (!known.includes(name) && given[name] !== undefined) throw unknownOption(`${path}.${name}`, name, known)
@@ -17,7 +21,7 @@ function unknownOption(where, name, known) {
   return makeError(TypeError, 'IRONWIRE_UNKNOWN_OPTION', `There is no option "${where}". ${hint}`, refuseUnknown)
 }
 
-/** The known name that fewest edits lead to, if they are few for its length. */
+/** The known name with the smallest edit distance, if that is small for its length. */
 function nearest(name, known) {
   let best
   let least = Math.max(1, Math.floor(name.length / 3)) + 1
@@ -31,7 +35,7 @@ function nearest(name, known) {
   return best
 }
 
-/** Levenshtein's distance, row by row. */
+/** The Levenshtein distance, computed row by row. */
 function edits(a, b) {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j)
   for (let i = 0; i < a.length; i++) {

@@ -1,14 +1,15 @@
 'use strict'
 
-// Puts ironwire's `http`, `https`, `tls`, `http2`, `net` and `dgram` in the place of Node's, for the whole process. What changes is the objects that
-// `require('node:http')` and the others give: Node has one of each for `require`, `import`, `process.getBuiltinModule` and its own modules, so
-// that nothing has to stand between a program and its module loader, and what was loaded before sees it as well.
+// Replaces the exports of Node's `http`, `https`, `tls`, `http2`, `net` and `dgram` with ironwire's, for the whole
+// process. It changes the objects that `require('node:http')` and the others return. Node has one such object per
+// module for `require`, `import`, `process.getBuiltinModule` and its own modules, so no loader hook is needed, and code
+// that was loaded earlier sees the change as well.
 
 const { syncBuiltinESMExports } = require('node:module')
 const process = require('node:process')
 const { once } = require('./once.js')
 
-/** The exports of ours that core's module does not have as they are. */
+/** The exports of ours that differ from those of Node's module. */
 function differences(core, ours) {
   const found = {}
   for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(ours))) {
@@ -27,7 +28,7 @@ function register() {
   const dgram = require('node:dgram')
   const genuine = require('./genuine.js')
   const ours = { net: require('./net/index.js'), http: require('./http/index.js'), dgram: require('./dgram/index.js') }
-  // All of it or nothing.
+  // Compute all changes before making any, so that a failure leaves Node's modules as they were.
   const changes = {
     net: differences(net, ours.net),
     http: differences(http, ours.http),
@@ -35,13 +36,13 @@ function register() {
   }
   if (process.versions.openssl !== undefined) {
     const https = require('node:https')
-    // As it was.
+    // Copies Node's module before it is changed.
     void genuine.https
     Object.defineProperties(https, differences(https, require('./https/index.js')))
     const http2 = require('node:http2')
     Object.defineProperties(http2, differences(http2, require('./http2/index.js')))
-    // Node's own TLS stays above Node's own sockets and servers: its classes take them when they load. But what is changed about
-    // `net.Socket.prototype` later is to hold for its sockets, too.
+    // Node's own TLS classes keep Node's sockets and servers as their base, which they took when they were loaded. But
+    // later changes of `net.Socket.prototype` must affect their sockets, too.
     const tls = require('node:tls')
     Object.setPrototypeOf(tls.TLSSocket.prototype, ours.net.Socket.prototype)
     const {
@@ -57,14 +58,14 @@ function register() {
   Object.defineProperties(net, changes.net)
   Object.defineProperties(http, changes.http)
   Object.defineProperties(dgram, changes.dgram)
-  // Older Nodes' agents keep the function that they found.
+  // In older versions of Node, agents keep the function that they found when they were loaded.
   const { prototype } = http.Agent
   if (prototype.createConnection === genuine.net.createConnection) prototype.createConnection = net.createConnection
   genuine.registered = true
   syncBuiltinESMExports()
 }
 
-/** Node goes on with its own; the program hears why, once. */
+/** Node's own modules stay in use. Warns the program once, with the reason. */
 function warn({ message }) {
   const [reason] = message.split('\n')
   process.emitWarning(`ironwire/register: Node's own http, https, tls, http2, net and dgram are in use: ${reason}`, {
@@ -72,7 +73,7 @@ function warn({ message }) {
   })
 }
 
-/** Whether `IRONWIRE_DISABLE` says no. */
+/** Whether `IRONWIRE_DISABLE` disables the replacement. */
 function isDisabled(value = '') {
   return value !== '' && value !== '0'
 }

@@ -1,7 +1,7 @@
 'use strict'
 
-// What Node does between two callbacks. One entry into JavaScript brings what several connections have received; between two of them runs
-// what would have run if each had been an entry of its own.
+// Runs what Node runs between two callbacks. One call from Rust delivers the data of several connections; ticks and
+// promise jobs must run between them as if each had been a call of its own.
 
 const process = require('node:process')
 const { native } = require('./engine.js')
@@ -9,7 +9,10 @@ const { method } = require('./core.js')
 
 const run = method(process, '_tickCallback').bind(process)
 
-/** Ticks and promise jobs. An error is told at once, while the stack of asynchronous contexts is as it was thrown in. */
+/**
+ * Runs ticks and promise jobs. An error is reported at once, while the async context is still the one in which it was
+ * thrown.
+ */
 function runTicks() {
   for (;;) {
     try {

@@ -1,8 +1,10 @@
 'use strict'
 
-// `npm run test:environments`: what the package is bundled, tested and hardened with. `npm run test:ecosystem`: what applications hang onto
-// it. `npm run test:schemas`: the protobuf schemas that people use. `npm run test:grpc-interop`: other implementations of gRPC. Those packages
-// are not the repository's own: they are installed into the folder of these tests, when they are asked for.
+// Runs tests that need packages which are not dependencies of the repository. They are installed into the tests' folder
+// when needed.
+// `npm run test:environments`: bundlers, test runners and hardened environments that the package is used in.
+// `npm run test:ecosystem`: libraries that applications use together with it. `npm run test:schemas`: widely used protobuf schemas.
+// `npm run test:grpc-interop`: other implementations of gRPC.
 //
 //   node scripts/apart.js FOLDER [--packed]   the tests of __test__/FOLDER; with ironwire among its packages, as npm packs it
 
@@ -12,7 +14,7 @@ const path = require('node:path')
 const { parseArgs } = require('node:util')
 const { setup, ensureDependencies, root, run } = require('./setup.js')
 
-/** Puts ironwire among the installed packages: just the files that `npm pack` takes. */
+/** Installs ironwire among the packages: exactly the files that `npm pack` takes. */
 function install(folder) {
   const shell = process.platform === 'win32'
   const packed = execFileSync('npm', ['pack', '--dry-run', '--json', '--silent'], {

@@ -1,7 +1,8 @@
 'use strict'
 
-// `node scripts/cases.js FOLDER`: runs small scripts that once showed a fault, and says of each whether it prints the right answer,
-// plainly and under Node's switches. A script takes the package from SUBJECT and `iw` or `node` as its argument.
+// `node scripts/cases.js FOLDER`: runs small scripts that once showed a bug, and reports whether each prints the right
+// answer, both without and with certain Node flags. A script gets the package's path in SUBJECT, and `iw` or `node` as
+// its argument.
 
 const { execFile } = require('node:child_process')
 const fs = require('node:fs')
@@ -10,10 +11,10 @@ const { root, setup } = require('./setup.js')
 
 const folder = path.resolve(process.argv[2] ?? '')
 
-/** How many run at once: some wait for timers, which a busy machine makes late. */
+/** How many scripts run at once. Few, because some wait for timers, which are late on a busy machine. */
 const AT_ONCE = 2
 
-/** Switches under which a case must print the same. They reach the processes that a case starts, too. */
+/** Node flags that must not change the output. They are also passed to the processes that a script starts. */
 const SWITCHES = [
   '--frozen-intrinsics',
   '--disallow-code-generation-from-strings',
@@ -21,7 +22,7 @@ const SWITCHES = [
   '--jitless',
 ]
 
-/** Each takes what was printed and gives `undefined` or what is wrong with it. */
+/** Each check takes the output and returns `undefined`, or a text that says what is wrong. */
 const has =
   (...patterns) =>
   (output) => {
@@ -38,19 +39,19 @@ const both =
     }
   }
 
-/** The line of ironwire says what the line of node says. */
+/** The output line of ironwire is the same as that of node. */
 function asNode(output) {
   const [node, ours] = ['node', 'ironwire'].map((who) => new RegExp(`^${who} +(.+)$`, 'm').exec(output)?.[1])
   if (node === undefined || node !== ours) return `node: ${node}, ironwire: ${ours}`
 }
 
-/** A number that was printed lies in a range. */
+/** A printed number is in a range. */
 const between = (pattern, least, most) => (output) => {
   const number = Number(pattern.exec(output)?.[1])
   return number >= least && number <= most ? undefined : `${number} of ${pattern} is not from ${least} to ${most}`
 }
 
-/** What rpc-sync.js prints of each kind of handler. */
+/** The output of rpc-sync.js for each kind of handler. */
 const HANDLERS = {
   syncBuffer: 'ok sync',
   syncOneParam: 'ok',
@@ -64,7 +65,7 @@ const HANDLERS = {
   throwUndef: /^IRONWIRE_RPC_REMOTE .*\(handlerError\)$/,
   cbHuge: /^C+/,
   cbProxy: /^IRONWIRE_RPC_REMOTE /,
-  // A handler that has not answered yet.
+  // The handler has not answered yet.
   syncNothing: 'NOTHING in 1.2 s',
   ...Object.fromEntries(
     ['thenNotFunction', 'stream', 'generator', 'asyncString', 'asyncNumber', 'asyncObject', 'cbBadReply'].map(
@@ -116,13 +117,13 @@ const CASES = {
     check: has(/: 0 lost their list/, /-> 100000 elements/, /array iterator \[ 1, 2, 3 \]/),
   },
   'robustness/hang-push-upgrade.js': { check: has(/^pushed$/m, /^alive$/m) },
-  // What Node holds here is 190 MB.
+  // Node uses 190 MB here.
   'robustness/never-read.js': {
     args: ['iw', '40000', '20', 'lean'],
     check: between(/peak MB (\d+)/, 1, 400),
     switches: false,
   },
-  // The bound is 64 MiB; the rest is Node itself.
+  // The limit is 64 MiB; the rest is used by Node itself.
   'robustness/pin-slab.js': { check: between(/"arrayBuffersMB":(\d+)/, 0, 70), switches: false },
   'robustness/push-lost.js': { check: has(/seen \/1 \/p \/p \/p \/2 responses 5$/m) },
   'robustness/segv-deep.js': { check: both(has(/^caught RangeError at depth \d+/m), hasNot(/' Error|TypeError/)) },
@@ -144,7 +145,7 @@ function runs() {
   return all
 }
 
-/** Runs one to its end; gives what is wrong, or undefined. */
+/** Runs a script to its end. Returns what is wrong, or undefined. */
 function run({ file, args, flag, check }) {
   const script = path.join(folder, file)
   if (!fs.existsSync(script)) return 'the script is not there'
@@ -155,7 +156,7 @@ function run({ file, args, flag, check }) {
   }
   return new Promise((resolve) => {
     execFile(process.execPath, [script, ...args], options, (error, stdout, stderr) => {
-      // So Node shows an array where the intrinsics are frozen.
+      // The form in which Node prints an array when the intrinsics are frozen.
       const wrong = error?.signal ? `ended by ${error.signal}` : check(stdout.replaceAll(/\bObject\(\d+\) (?=\[)/g, ''))
       resolve(wrong && `${wrong}\n${(stdout + stderr).slice(0, 2000).replace(/^/gm, '    ')}`)
     })

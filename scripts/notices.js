@@ -1,9 +1,9 @@
 'use strict'
 
-// THIRD-PARTY-NOTICES: the licences of the crates that are linked into the addon, which goes out with them.
+// Generates THIRD-PARTY-NOTICES: the licences of the crates that are linked into the addon and distributed with it.
 //
 //   node scripts/notices.js           writes the file
-//   node scripts/notices.js --check   fails when it is not what it should be
+//   node scripts/notices.js --check   fails if the file is not up to date
 
 const { execFileSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -49,23 +49,26 @@ COPYRIGHT HOLDER OR CONTRIBUTORS BE LIABLE FOR ANY DIRECT, INDIRECT, INCIDENTAL,
 HOWEVER CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY, OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE)
 ARISING IN ANY WAY OUT OF THE USE OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.`
 
-/** Licences whose text some crates leave out of their packages, though it stands in their repositories. */
+/** Texts of licences that some crates omit from their packages, although they are in their repositories. */
 const TEXTS = { MIT: mit, 'BSD-3-Clause': bsd }
 
-/** `name version` of what is linked: neither what only builds or tests it, nor macros, which run inside the compiler. */
+/**
+ * The `name version` of each linked crate. Build and test dependencies and macros, which run in the compiler, are not
+ * included.
+ */
 function linked() {
   const tree = cargo('tree', '--locked', '--edges', 'normal,no-proc-macro', '--prefix', 'none', '--format', '{p}')
   const names = tree.split('\n').map((line) => line.split(' ').slice(0, 2).join(' ').replace(' v', ' '))
   return [...new Set(names)].filter((name) => name !== '' && !name.startsWith('ironwire ')).sort()
 }
 
-/** The texts that a crate comes under: where there is a choice, the one that asks least, otherwise all that it ships. */
+/** The licence texts of a crate. If there is a choice, the least demanding licence; otherwise all that it ships. */
 function texts({ name, version, license, authors, repository, manifest_path: manifest }) {
   const folder = path.dirname(manifest)
   const shipped = fs
     .readdirSync(folder, { withFileTypes: true })
     .filter(({ name }) => /^(?:licen[cs]e|copying|notice|unlicense)/i.test(name))
-    // Some have a folder of them.
+    // Some crates have a folder of licences.
     .flatMap((entry) =>
       entry.isDirectory()
         ? fs.readdirSync(path.join(folder, entry.name)).map((file) => path.join(entry.name, file))

@@ -1,6 +1,6 @@
 'use strict'
 
-// Before `npm pack` and `npm publish`: a package without an addon that loads must not go out.
+// Runs before `npm pack` and `npm publish`: prevents a package without an addon that loads.
 
 const { version } = require('../package.json')
 

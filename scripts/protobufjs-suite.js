@@ -1,8 +1,9 @@
 'use strict'
 
-// protobufjs's own tests on `ironwire/protobufjs`: `node scripts/protobufjs-suite.js PATH_OF_A_CHECKOUT [FILE…]` of
-// https://github.com/protobufjs/protobuf.js. They are in no package, so the checkout is needed; what they run on (tape, long) is installed into a
-// temporary folder, where every file runs twice: on protobufjs, which says how many assertions there are, and with the require changed.
+// Runs protobufjs's own tests on `ironwire/protobufjs`: `node scripts/protobufjs-suite.js PATH_OF_A_CHECKOUT [FILE…]`
+// of https://github.com/protobufjs/protobuf.js. The checkout is needed because the tests are in no package. Their
+// dependencies (tape, long) are installed into a temporary folder. Every file runs twice there: with protobufjs, which
+// gives the number of assertions, and with its `require` redirected to ironwire.
 
 const { execFileSync, spawn } = require('node:child_process')
 const fs = require('node:fs')
@@ -24,10 +25,13 @@ const COPIED = [
   'package.json',
 ]
 
-/** Tests of pbjs and pbts: programs of their own, which print protobufjs's emitted code. What they print is required by others. */
+/**
+ * Tests of pbjs and pbts, which are separate programs that print protobufjs's emitted code. Other tests require their
+ * output.
+ */
 const APART = /^cli-/
 
-// Put before the tests: what they require of the checkout is ours.
+// Loaded before the tests: redirects what they require from the checkout to ironwire.
 const HOOK = `'use strict'
 const Module = require('node:module')
 const path = require('node:path')
@@ -50,7 +54,7 @@ function copy(checkout, folder) {
   for (const name of COPIED) fs.cpSync(path.join(checkout, name), path.join(folder, name), { recursive: true })
   fs.writeFileSync(path.join(folder, 'hook.js'), HOOK)
   const shell = process.platform === 'win32'
-  // Of its own dependencies it needs those alone.
+  // Only these of its dependencies are needed.
   fs.writeFileSync(path.join(folder, 'package.json'), '{"private":true}')
   execFileSync('npm', ['install', '--no-audit', '--no-fund', '--silent', ...TOOLS], {
     cwd: folder,
@@ -97,7 +101,7 @@ async function main(checkout, only) {
       const ours = await run(folder, file, ['--require', path.join(folder, 'hook.js')])
       total += theirs.passed
       passed += Math.min(ours.passed, theirs.passed)
-      // What fails on protobufjs, too, is no miss.
+      // An assertion that fails with protobufjs, too, does not count.
       const misses = ours.failed.filter((name) => !theirs.failed.includes(name))
       if (ours.passed < theirs.passed) console.log(`${file}: ${ours.passed} of ${theirs.passed}`)
       for (const name of misses) console.log(`  ${name}`)

@@ -1,8 +1,9 @@
 'use strict'
 
-// serve-static's own tests on ours: `node scripts/serve-static.js PATH_OF_A_CHECKOUT` of https://github.com/expressjs/serve-static. They are in no
-// package, so the checkout is needed; what they run on (mocha, supertest) is installed into a temporary folder. They run twice: on Node's
-// server, as they are written, and on ours.
+// Runs serve-static's own tests on ours: `node scripts/serve-static.js PATH_OF_A_CHECKOUT` of
+// https://github.com/expressjs/serve-static. The checkout is needed because the tests are in no package. Their
+// dependencies (mocha, supertest) are installed into a temporary folder. They run twice: unchanged on Node's server,
+// and on ours.
 
 const { execFileSync, spawnSync } = require('node:child_process')
 const fs = require('node:fs')

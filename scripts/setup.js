@@ -1,8 +1,8 @@
 'use strict'
 
-// Makes a checkout usable: npm's packages, then the native addon, each only when it is missing or out of date.
-// Shared by `npm start`, `npm test` and `npm run bench`; needs nothing but Node, npm, Rust and a C linker.
-// Run by itself: `node scripts/setup.js`.
+// Makes a checkout usable: installs npm packages and builds the native addon, each only if it is missing or out of
+// date. Used by `npm start`, `npm test` and `npm run bench`. Needs only Node, npm, Rust and a C linker. Can be run
+// alone: `node scripts/setup.js`.
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -12,7 +12,10 @@ const root = path.join(__dirname, '..')
 
 const say = (line) => process.stderr.write(`ironwire: ${line}\n`)
 
-/** What a command prints goes to stderr, so that the stdout of `npm start` and `npm run bench` stays their own. */
+/**
+ * The output of a command goes to stderr, so that the stdout of `npm start` and `npm run bench` contains only their own
+ * output.
+ */
 function run(command, args, options = {}) {
   const result = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2], ...options })
   if (result.error) throw result.error
@@ -22,7 +25,7 @@ function run(command, args, options = {}) {
 }
 
 function npm(args, options) {
-  // Under `npm run` the running npm says where it is; npm.cmd on Windows starts only through a shell.
+  // Under `npm run`, npm passes its path. On Windows npm.cmd can be started only through a shell.
   const script = process.env.npm_execpath
   if (script && /\.[cm]?js$/.test(script) && fs.existsSync(script)) run(process.execPath, [script, ...args], options)
   else run('npm', args, { shell: process.platform === 'win32', ...options })
@@ -37,8 +40,8 @@ function readJson(file) {
 }
 
 /**
- * Whether `node_modules` in `directory` holds what the lockfile asks for. npm leaves its own record of what it installed in
- * `node_modules/.package-lock.json`; optional packages of other platforms are missing there by right.
+ * Whether `node_modules` in `directory` matches the lockfile. npm records what it installed in
+ * `node_modules/.package-lock.json`; optional packages of other platforms may be missing.
  */
 function dependenciesAreCurrent(directory) {
   const wanted = readJson(path.join(directory, 'package-lock.json'))?.packages
@@ -51,12 +54,12 @@ function dependenciesAreCurrent(directory) {
   return Object.keys(installed).every((where) => wanted[where])
 }
 
-/** Installs the packages of `directory`'s lockfile (the repository's own by default) unless they are there. */
+/** Installs the packages of `directory`'s lockfile (by default the repository's own) unless they are installed. */
 function ensureDependencies(directory = root) {
   if (dependenciesAreCurrent(directory)) return
   const where = path.relative(root, directory) || 'the repository'
   say(`installing the packages of ${where} (npm ci)`)
-  // The build tool is a development dependency, also where NODE_ENV says production.
+  // The build tool is a development dependency and needed even if NODE_ENV is production.
   npm(['ci', '--include=dev', '--no-audit', '--no-fund'], { cwd: directory })
 }
 
@@ -67,18 +70,19 @@ function* files(place) {
   else for (const name of fs.readdirSync(place)) yield* files(path.join(place, name))
 }
 
-/** Why the addon has to be built, or undefined when it is there, newer than the Rust it is made of, and loads. */
+/** Why the addon must be built; undefined if it exists, is newer than its sources, and loads. */
 function reasonToBuild() {
   const addons = fs.readdirSync(root).filter((name) => /^ironwire\..*\.node$/.test(name))
   if (addons.length === 0) return 'there is no native addon yet'
   const built = Math.max(...addons.map((name) => fs.statSync(path.join(root, name)).mtimeMs))
-  // The codec's text is in the addon.
+  // The addon contains the text of this file.
   for (const source of ['src', 'lib/protobuf/codec-body.js', 'build.rs', 'Cargo.toml', 'Cargo.lock']) {
     for (const { file, changed } of files(path.join(root, source))) {
       if (changed > built) return `${path.relative(root, file)} is newer than the native addon`
     }
   }
-  // In another process: an addon that does not load (other platform, other C library) must not stay half loaded in this one.
+  // In another process, because an addon that fails to load (other platform, other C library) must not stay half loaded
+  // here.
   const probe = spawnSync(process.execPath, ['-e', 'require("./binding.js")'], { cwd: root, stdio: 'ignore' })
   if (probe.status !== 0) return 'the native addon does not load here'
 }
@@ -86,7 +90,7 @@ function reasonToBuild() {
 function requireCargo() {
   const found = spawnSync('cargo', ['--version'], { cwd: root, stdio: 'ignore', shell: process.platform === 'win32' })
   if (!found.error && found.status === 0) return
-  // rustup installs there, and a shell that was open before does not have it on its PATH.
+  // rustup installs into this folder. A shell that was opened before does not have it in its PATH.
   const home = path.join(process.env.CARGO_HOME ?? path.join(require('node:os').homedir(), '.cargo'), 'bin')
   if (fs.existsSync(path.join(home, process.platform === 'win32' ? 'cargo.exe' : 'cargo'))) {
     process.env.PATH = `${home}${path.delimiter}${process.env.PATH}`
@@ -101,21 +105,21 @@ function requireCargo() {
   )
 }
 
-/** Builds the release addon, with its generated `binding.d.ts`, when it is missing or out of date. */
+/** Builds the release addon and its generated `binding.d.ts`, if it is missing or out of date. */
 function ensureAddon() {
   const reason = reasonToBuild()
   if (!reason) return
   requireCargo()
   say(`building the native addon: ${reason} (a minute or two the first time)`)
   npm(['run', '--silent', 'build'])
-  // A build that changed nothing leaves the old file, and its old date, in place.
+  // A build without changes leaves the old file with its old date, so update the date.
   const now = new Date()
   for (const name of fs.readdirSync(root)) {
     if (/^ironwire\..*\.node$/.test(name)) fs.utimesSync(path.join(root, name), now, now)
   }
 }
 
-/** Packages and addon. Says on stderr what it does; silent when there is nothing to do. */
+/** Installs the packages and builds the addon. Reports its steps on stderr; silent if there is nothing to do. */
 function setup() {
   try {
     ensureDependencies()

@@ -5,8 +5,8 @@
 require('./setup.js').setup()
 require('../demo/front.js').main()
 
-// A shell stands between npm and this process, and a signal sent to npm ends that shell only. When it is gone, so is whoever
-// started the demo.
+// npm starts this process through a shell, and a signal sent to npm ends only the shell. When the shell is gone, end
+// this process too.
 if (process.env.npm_lifecycle_event) {
   const parent = process.ppid
   const timer = setInterval(() => {

@@ -1,13 +1,13 @@
 'use strict'
 
-// `npm test`: sets the checkout up, then runs the tests: the Rust ones, then node:test.
+// `npm test`: sets the checkout up, then runs the Rust tests and the node:test tests.
 //
-//   npm test                         everything but what takes long
+//   npm test                         everything except the long tests
 //   npm test -- --rust | --js        one half of it
-//   npm test -- --long               what takes long: `*.long.test.js`, also `npm run test:long`
+//   npm test -- --long               the long tests: `*.long.test.js`, also `npm run test:long`
 //   npm test -- __test__/http        the node:test files of a folder, or one file
 //
-// What needs a browser, and what needs packages that are not the repository's, have scripts of their own: `npm run test:e2e`,
+// Tests that need a browser, or packages that are not the repository's own, have separate scripts: `npm run test:e2e`,
 // `npm run test:environments`, `npm run test:ecosystem`, `npm run test:schemas` and `npm run test:grpc-interop`.
 
 const { spawn } = require('node:child_process')
@@ -17,13 +17,19 @@ const path = require('node:path')
 const { parseArgs } = require('node:util')
 const { setup, root, run, requireCargo } = require('./setup.js')
 
-/** A test that hangs ends here. The longest, connection churn, takes well under a minute alone on one core. */
+/**
+ * In milliseconds. A test that hangs ends after this time. The longest test, connection churn, takes well under a
+ * minute alone on one core.
+ */
 const TEST_TIMEOUT_MS = 300_000
 
-/** Test files at a time. Most wait for processes and timers much of their time, so that Node's own choice, one core less than there is, idles. */
+/**
+ * How many test files run at a time. Most of them wait for processes and timers, so Node's own default, one less than
+ * there are cores, would leave cores idle.
+ */
 const FILES_AT_A_TIME = Math.max(2, os.availableParallelism())
 
-/** Test files under `place`. `node --test` of Node 20 knows no patterns, so they are named one by one. */
+/** Test files under `place`. `node --test` of Node 20 does not support patterns, so each file is named. */
 function collect(place) {
   if (fs.statSync(place).isFile()) return [place]
   return fs
@@ -34,13 +40,13 @@ function collect(place) {
     .sort()
 }
 
-/** The folders that are not part of all tests. */
+/** Folders that are not part of the normal tests. */
 const apart = /[\\/]__test__[\\/](?:e2e|environments|ecosystem|schemas|grpc-interop)[\\/]/
 
-/** Minutes of load, the benches themselves, every depth of the stack: not what one waits for after each change. */
+/** Minutes of load, the benchmarks themselves, every stack depth: too long to run after each change. */
 const isLong = (file) => file.endsWith('.long.test.js')
 
-/** Runs node:test over `files` with the Node that runs this; resolves to whether all passed and at least one ran. */
+/** Runs node:test with the current Node. Resolves to whether all tests passed and at least one ran. */
 function nodeTest(files) {
   const limits = [`--test-timeout=${TEST_TIMEOUT_MS}`, `--test-concurrency=${FILES_AT_A_TIME}`]
   const child = spawn(process.execPath, ['--test', '--test-reporter=spec', ...limits, ...files], {
@@ -52,12 +58,12 @@ function nodeTest(files) {
   child.stdout.on('data', (chunk) => {
     process.stdout.write(chunk)
     tail = (tail + chunk).slice(-65536)
-    // The reporter's summary, which what tests printed themselves may surround.
+    // The reporter's summary. Output of the tests may surround it.
     ran = Number([...tail.matchAll(/^\S* ?tests (\d+)$/gm)].at(-1)?.[1] ?? ran)
   })
   return new Promise((resolve) => {
     child.on('close', (code) => {
-      // node:test calls a run without a test a success.
+      // node:test reports success if no test ran.
       if (ran === 0) console.error('ironwire: no test ran')
       resolve(code === 0 && ran > 0)
     })
@@ -92,7 +98,7 @@ async function main() {
   }
 }
 
-/** What fails does not keep the rest from running: one run shows all there is to repair. */
+/** A failure does not stop the rest, so that one run shows everything that needs to be fixed. */
 function fail(error) {
   console.error(`ironwire: ${error.message}`)
   process.exitCode = 1

@@ -213,7 +213,7 @@ test('answers that make no sense are errors of their requests', async (t) => {
   const client = connect(t, one)
   const senseless = (name) => ({
     code: 'IRONWIRE_ETCD_UNAVAILABLE',
-    message: `The answer to etcd's ${name} makes no sense`,
+    message: `The answer to etcd's ${name} is not one that etcd gives`,
   })
   await assert.rejects(client.txn({ success: [{ get: 'a' }] }), senseless('KV/Txn'))
   for (const reply of [
@@ -250,7 +250,7 @@ test('a watch goes on at a member that makes sense', async (t) => {
   watcher.on('disconnect', (error) => lost.push(error.details))
   const [{ value }] = await once(watcher, 'put')
   assert.strictEqual(String(value), '11')
-  assert.deepStrictEqual(lost, Array(7).fill('a message of the stream makes no sense'))
+  assert.deepStrictEqual(lost, Array(7).fill('a message of the stream is not one that etcd sends'))
 })
 
 test('a range is read again when what was answered makes no sense', async (t) => {

@@ -204,12 +204,12 @@ test('the time of a request is its own, wherever it waits', async (t) => {
   do error = await away.get('a', { timeout: 20 }).catch((error) => error)
   while (error.cause === undefined)
   assert.deepStrictEqual([error.code, error.sent], [code, false])
-  assert.match(error.message, /no answer within 20 ms, at last: There is no .* ECONNREFUSED/)
+  assert.match(error.message, /no answer within 20 ms. The last failure: There is no .* ECONNREFUSED/)
 
   const silent = await member(t, { 'KV/Range': () => {}, 'Maintenance/Status': () => ({}) })
   const client = connect(t, [silent])
   await client.call('Maintenance/Status')
-  const message = /no answer within 20 ms, at last: .* at \S+: Deadline/
+  const message = /no answer within 20 ms. The last failure: .* at \S+: Deadline/
   await assert.rejects(client.get('a', { timeout: 20 }), { code, sent: true, message })
 })
 

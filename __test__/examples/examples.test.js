@@ -218,7 +218,10 @@ test('rpc/mutual-tls', async (t) => {
   assert.deepStrictEqual(await started.ended, { code: 0, signal: null }, started.stderr)
   const [name, refusal, error] = started.stdout.split('\n')
   assert.match(name, /^hello, CN=client$/)
-  assert.strictEqual(refusal, 'This server takes clients with a certificate of its authorities only, and it has none')
+  assert.strictEqual(
+    refusal,
+    'This server accepts only clients with a certificate of its authorities, and this client has none',
+  )
   assert.match(error, /^IRONWIRE_RPC_TLS [A-Z_]+$/)
 })
 

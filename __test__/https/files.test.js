@@ -80,8 +80,11 @@ test('the command serves them, and says what is wrong with its options', {
       [...named.slice(0, 3), file('server-key.pem')],
       /server-key\.pem is not the key of the certificate in .*rsa-cert\.pem/,
     ],
-    [[...named.slice(0, 3), file('server-encrypted-key.pem')], /--tls-key: .* has none as PEM, or an encrypted one/],
-    [[...named.slice(2), '--tls-cert', BIN], /--tls-cert: .* has none as PEM/],
+    [
+      [...named.slice(0, 3), file('server-encrypted-key.pem')],
+      /--tls-key: .* contains no unencrypted private key in PEM format/,
+    ],
+    [[...named.slice(2), '--tls-cert', BIN], /--tls-cert: .* contains no certificate in PEM format/],
   ]) {
     const { status, stderr } = spawnSync(process.execPath, [BIN, 'serve', root, '--port', '0', ...args], {
       timeout: 60_000,

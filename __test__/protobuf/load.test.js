@@ -412,7 +412,7 @@ test('create, clone and equals', () => {
   assert.deepStrictEqual(Item.create(), Item.decode(Buffer.alloc(0)))
   assert.deepStrictEqual(Item.create({ name: 'a', mail: undefined, weight: null }).name, 'a')
   assert.strictEqual(Object.hasOwn(Item.create({ mail: undefined }), 'mail'), false)
-  assert.throws(() => Item.create({ nam: 'a' }), { code: 'ERR_INVALID_ARG_VALUE', message: /no field of Item/ })
+  assert.throws(() => Item.create({ nam: 'a' }), { code: 'ERR_INVALID_ARG_VALUE', message: /not a field of Item/ })
   assert.throws(() => Item.create(5), { code: 'ERR_INVALID_ARG_TYPE' })
 
   const item = {

@@ -256,7 +256,7 @@ test('command lines that are wrong', (t) => {
     [['money.proto', '--load', '--no-defaults'], /--no-defaults does not go with --load/],
     [['money.proto', '--load', '--enums', 'names'], /--enums is number or string, not 'names'/],
     [['money.proto', '--module', 'umd'], /--module is commonjs or esm/],
-    [['money.proto', '-', '--load'], /standard input is one file/],
+    [['money.proto', '-', '--load'], /standard input must be the only file/],
   ]) {
     const { status, stderr } = run(folder, bin('ironwire'), 'pbjs', ...args)
     assert.match(stderr, message)

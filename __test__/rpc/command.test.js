@@ -42,7 +42,7 @@ test('says where it listens, keeps what it knows in its folder, and ends at Ctrl
   const data = path.join(folder, 'data')
   const first = await start(t, '--data', data)
   assert.match(first.text, new RegExp(`It keeps what it knows in ${data}: 0 instances of 0 services\\.`))
-  assert.match(first.text, /For this machine only: --host 0\.0\.0\.0 lets others in/)
+  assert.match(first.text, /Only this machine can reach it\. --host 0\.0\.0\.0 lets others in/)
   const client = rpc.connectRegistry(first.url)
   t.after(() => client.destroy())
   await once(client.register('echo', { port: 1 }), 'registered')
@@ -51,10 +51,10 @@ test('says where it listens, keeps what it knows in its folder, and ends at Ctrl
   const second = await start(t, '-d', data)
   assert.match(second.text, /1 instances of 1 services/)
   const locked = run('registry', '--port', '0', '--data', data)
-  assert.match(locked.stderr, /belongs to another registry that is running/)
+  assert.match(locked.stderr, /is in use by another registry/)
   assert.strictEqual(locked.status, 1)
   const inMemory = await start(t)
-  assert.match(inMemory.text, /It keeps all in memory: --data DIR lets it survive a crash/)
+  assert.match(inMemory.text, /It keeps everything in memory\. With --data DIR its registrations survive a crash/)
 })
 
 test('lets in who knows the secret of a file, or of the environment', async (t) => {
@@ -84,23 +84,23 @@ test('lets in who knows the secret of a file, or of the environment', async (t) 
   assert.strictEqual(code, 'IRONWIRE_RPC_UNAUTHENTICATED')
 
   fs.writeFileSync(secretFile, '\n')
-  assert.match(run('registry', '--secret-file', secretFile).stderr, /secrets has no secret/)
+  assert.match(run('registry', '--secret-file', secretFile).stderr, /secrets contains no secret/)
   fs.writeFileSync(secretFile, 'short one\n')
   const { stderr, status } = run('registry', '--secret-file', secretFile)
-  assert.match(stderr, /a secret has 16 bytes at least, and one of \S+secrets has 9/)
+  assert.match(stderr, /a secret must have at least 16 bytes, and one in \S+secrets has 9/)
   assert.doesNotMatch(stderr, /short one/)
   assert.strictEqual(status, 2)
   assert.match(run('registry', '--secret-file', folder).stderr, /names a file that can be read: EISDIR/)
-  assert.match(runWith({ IRONWIRE_SECRET: '' }, 'registry').stderr, /one of IRONWIRE_SECRET has 0/)
+  assert.match(runWith({ IRONWIRE_SECRET: '' }, 'registry').stderr, /one in IRONWIRE_SECRET has 0/)
 })
 
 test('has TLS, and lets in who has a certificate of its authorities', async (t) => {
   const [cert, key, ca] = ['rsa-cert.pem', 'rsa-key.pem', 'ca-cert.pem'].map(file)
   const own = ['--tls-cert', cert, '--tls-key', key]
   const everybody = await start(t, ...own)
-  assert.match(everybody.text, /It is reached by TLS\./)
+  assert.match(everybody.text, /It uses TLS\./)
   const some = await start(t, ...own, '--tls-ca', ca)
-  assert.match(some.text, /Only programs with a certificate of its authorities are let in\./)
+  assert.match(some.text, /Only programs with a certificate of these authorities are let in\./)
   const shown = { ca: pem('ca-cert.pem') }
   for (const [{ url }, tls] of [
     [everybody, shown],
@@ -117,7 +117,7 @@ test('has TLS, and lets in who has a certificate of its authorities', async (t) 
   const wrong = [
     [['--tls-cert', cert], /--tls-cert and --tls-key go together/],
     [['--tls-ca', ca], /--tls-ca goes with --tls-cert and --tls-key/],
-    [[...own, '--tls-ca', key], /--tls-ca: \S+ has none as PEM/],
+    [[...own, '--tls-ca', key], /--tls-ca: \S+ contains no certificate in PEM format/],
     [[...own, '--tls-ca', `${ca}.none`], /--tls-ca cannot be read: ENOENT/],
   ]
   for (const [args, message] of wrong) {

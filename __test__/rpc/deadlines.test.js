@@ -43,9 +43,9 @@ test('calls with different deadlines end, none of them early', async (t) => {
 })
 
 test('a default timeout, and none', async (t) => {
-  const { server, client } = await pair(t, {}, { timeout: 20 })
+  const { server, client } = await pair(t, {}, { timeout: 100 })
   server.method('slow', async () => {
-    await sleep(60)
+    await sleep(300)
     return Buffer.from('done')
   })
   await assert.rejects(client.call('slow'), { code: 'IRONWIRE_RPC_TIMEOUT' })

@@ -45,7 +45,7 @@ test('NODE_DEBUG=ironwire tells what becomes of connections', () => {
   assert.match(of('rpc: the connection from 127.0.0.1 port ')[0], /has ended: in order$/)
   assert.deepEqual(of('rpc: connected to'), [`rpc: connected to ${place}, which speaks version 2`])
   assert.deepEqual(of('rpc: the connection to'), [
-    `rpc: the connection to ${place} is lost: The server asks its clients to connect anew`,
+    `rpc: the connection to ${place} is lost: The server asks its clients to reconnect`,
   ])
   assert.match(of('rpc: attempt 1 ')[0], new RegExp(`^rpc: attempt 1 at ${place} comes in \\d+ ms: `))
   assert.deepEqual(of('rpc: no more'), [`rpc: no more attempts at ${place}: ${error}`])

@@ -175,7 +175,9 @@ test('what is refused for good is an error, at once; what has no room is tried a
   ]
   for (const [instance, message] of wrong) assert.throws(() => client.register('echo', instance), { message })
   const far = rpc.connectRegistry('registry://192.0.2.1')
-  assert.throws(() => far.register('echo', { port: 1 }), { message: /must say where other machines reach this one/ })
+  assert.throws(() => far.register('echo', { port: 1 }), {
+    message: /must be given: it is where other machines reach this one/,
+  })
   far.destroy()
 })
 

@@ -190,12 +190,12 @@ test('a server by hand, whole and in pieces', async (t) => {
 
 /** What a server with a secret must not take, as what is sent when it has sent its nonce, or instead of a preface. */
 const refused = {
-  'no secret': [{ greeting: preface({ version: 2 }) }, /This server wants a secret/],
-  'version 1': [{ greeting: preface({ version: 1 }) }, /This server wants a secret/],
-  'version 1 with the flag': [{ greeting: preface({ version: 1, flags: 1 }) }, /This server wants a secret/],
+  'no secret': [{ greeting: preface({ version: 2 }) }, /This server requires a secret/],
+  'version 1': [{ greeting: preface({ version: 1 }) }, /This server requires a secret/],
+  'version 1 with the flag': [{ greeting: preface({ version: 1, flags: 1 }) }, /This server requires a secret/],
   'no secret, and a call at once': [
     { greeting: Buffer.concat([preface({ version: 2 }), method(0, 'echo'), request(1, 'x')]) },
-    /This server wants a secret/,
+    /This server requires a secret/,
   ],
   'a call ahead of the proof': [
     { send: () => Buffer.concat([method(0, 'echo'), request(1, 'x')]) },
@@ -465,11 +465,11 @@ test('a secret that is none, or can be guessed, is refused without being shown',
     [undefined, 'ERR_INVALID_ARG_TYPE', /It is undefined/],
     [null, 'ERR_INVALID_ARG_TYPE', /It is null/],
     [271828182845904, 'ERR_INVALID_ARG_TYPE', /a value of type number/],
-    ['', 'ERR_INVALID_ARG_VALUE', /must have 16 bytes at least, and has 0/],
-    ['fifteen bytes..', 'ERR_INVALID_ARG_VALUE', /at least, and has 15: a shorter one can be found by trying/],
-    [Buffer.from('fifteen bytes..'), 'ERR_INVALID_ARG_VALUE', /and has 15/],
-    [[], 'ERR_INVALID_ARG_VALUE', /must have one secret at least/],
-    [[SECRET, 'fifteen bytes..'], 'ERR_INVALID_ARG_VALUE', /'options\.secret\[1\]' must have 16 bytes/],
+    ['', 'ERR_INVALID_ARG_VALUE', /must have at least 16 bytes, but has 0/],
+    ['fifteen bytes..', 'ERR_INVALID_ARG_VALUE', /at least 16 bytes, but has 15: a shorter one can be found by trying/],
+    [Buffer.from('fifteen bytes..'), 'ERR_INVALID_ARG_VALUE', /but has 15/],
+    [[], 'ERR_INVALID_ARG_VALUE', /must have at least one secret/],
+    [[SECRET, 'fifteen bytes..'], 'ERR_INVALID_ARG_VALUE', /'options\.secret\[1\]' must have at least 16 bytes/],
     [{ fifteen: 'bytes..' }, 'ERR_INVALID_ARG_TYPE', /a value of type object/],
   ]
   for (const [secret, code, message] of wrong) {

@@ -75,8 +75,8 @@ test('named pipes are for Windows', (t) => {
 
 test('what is no target is refused, and what would be one is said', () => {
   const wrong = {
-    'http://host:1/x': /begins with 'http:\/\/', which is not spoken here/,
-    'nats://host:1': /which is not spoken here: it must read like 'host:port'/,
+    'http://host:1/x': /begins with 'http:\/\/', which is not supported/,
+    'nats://host:1': /which is not supported: it must read like 'host:port'/,
     host: /must read like 'host:port'/,
     'tcp://host': /must read like 'tcp:\/\/host:port'/,
     'tcp://host:1/path': /must read like 'tcp/,
@@ -97,9 +97,16 @@ test('what is no target is refused, and what would be one is said', () => {
   for (const [text, message] of Object.entries(wrong)) {
     assert.throws(() => rpc.connect(text), { code: /^ERR_/, message }, text)
   }
-  assert.throws(() => rpc.connect([]), { message: /must name one address at least/ })
+  assert.throws(() => rpc.connect([]), { message: /must name at least one address/ })
   assert.throws(() => rpc.connect(['a:1', 'registry://b/c']), { message: /'target\[1\]' must be one place/ })
   assert.throws(() => rpc.connect([{ host: 'a', port: 1, weight: -1 }]), { message: /target\[0\]\.weight/ })
+  for (const given of [
+    { address: 'a:1', priority: 1 },
+    { address: 'a:1', host: 'b' },
+    { host: 'a', port: 1, priority: 1 },
+  ]) {
+    assert.throws(() => rpc.connect([given]), { code: 'IRONWIRE_UNKNOWN_OPTION', message: /target\[0\]\./ })
+  }
   assert.throws(() => rpc.connectRegistry('registry://host:1/echo'), { message: /must name a registry/ })
   assert.throws(() => rpc.connectRegistry('host:1'), { message: /must name a registry/ })
   assert.throws(() => rpc.connectRegistry('etcd://host:1/echo'), { message: /must name a registry/ })
@@ -136,7 +143,7 @@ test('a peer that does not speak rpc is an error that says so', async (t) => {
   const { port } = server.address()
   const says = {
     code: 'IRONWIRE_RPC_PROTOCOL',
-    message: `What answers at 127.0.0.1:${port} does not speak ironwire's rpc`,
+    message: `The server at 127.0.0.1:${port} does not speak ironwire's rpc`,
   }
 
   const client = rpc.connect(`127.0.0.1:${port}`)

@@ -183,7 +183,10 @@ describe('calls over TLS', { concurrency: 4 }, () => {
     )
     assert.match(wrong.message, /does not accept the secret of this client/)
     const without = await refusalOf(connecting(t, `localhost:${port}`, {}, { secret }).call('echo'))
-    assert.match(without.message, /takes clients with a certificate of its authorities only, and it has none/)
+    assert.match(
+      without.message,
+      /accepts only clients with a certificate of its authorities, and this client has none/,
+    )
     assert.deepEqual(
       refused.map(({ code }) => code),
       ['IRONWIRE_RPC_UNAUTHENTICATED', 'IRONWIRE_RPC_UNAUTHENTICATED'],
@@ -259,16 +262,16 @@ describe('who may come in', { concurrency: 4 }, () => {
       subject: 'O=ironwire\nCN=client',
     })
     for (const [given, why] of [
-      [{}, 'it has none'],
-      [of('stranger'), 'not this one: DEPTH_ZERO_SELF_SIGNED_CERT'],
-      [of('server'), 'not this one: UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+      [{}, 'this client has none'],
+      [of('stranger'), "this client's is not one: DEPTH_ZERO_SELF_SIGNED_CERT"],
+      [of('server'), "this client's is not one: UNABLE_TO_VERIFY_LEAF_SIGNATURE"],
     ]) {
       const other = connecting(t, `localhost:${port}`, given)
       const [refusal, error] = await Promise.all([refusalOf(other.call('echo')), once(other, 'error')])
       const { code, statusName, sent, message } = refusal
       assert.deepEqual([code, statusName, sent], ['IRONWIRE_RPC_UNAUTHENTICATED', 'UNAUTHENTICATED', false])
       assert.equal(refusal.cause, error[0])
-      assert.ok(message.endsWith(`takes clients with a certificate of its authorities only, and ${why}`), message)
+      assert.ok(message.endsWith(`accepts only clients with a certificate of its authorities, and ${why}`), message)
       assert.ok(refused.pop().message.endsWith(why))
     }
     assert.deepEqual([server.stats.unauthenticated, server.stats.tlsFailures], [3, 0])
@@ -280,7 +283,7 @@ describe('who may come in', { concurrency: 4 }, () => {
     const { port } = await serving(t, { ...identity, ca: [ca, root], requestCert: true })
     const stranger = await refusalOf(connecting(t, `localhost:${port}`, signed).call('echo'))
     assert.equal(stranger.code, 'IRONWIRE_RPC_UNAUTHENTICATED')
-    assert.match(stranger.message, /not this one: KEYUSAGE_NO_CERTSIGN$/)
+    assert.match(stranger.message, /this client's is not one: KEYUSAGE_NO_CERTSIGN$/)
     const other = await serving(t, signed)
     const { code, cause } = await refusalOf(connecting(t, `localhost:${other.port}`, { ca: root }).call('echo'))
     assert.deepEqual([code, cause.code], ['IRONWIRE_RPC_TLS', 'UNSPECIFIED'])
@@ -318,7 +321,7 @@ describe('who may come in', { concurrency: 4 }, () => {
     assert.equal(units.length, 2)
     assert.equal(units[1].kind, Kind.GOAWAY)
     assert.equal(units[1].payload.readUInt16BE(0), 7)
-    assert.match(String(units[1].payload), /and it has none$/)
+    assert.match(String(units[1].payload), /and this client has none$/)
   })
 
   it('may show what Node cannot read', async (t) => {
@@ -353,7 +356,7 @@ describe('who may come in', { concurrency: 4 }, () => {
       const caller = connecting(t, `localhost:${port}`)
       caller.options.tls.context = { id: shown }
       if (sees === undefined) {
-        assert.match((await refusalOf(caller.call('all'))).message, /and not this one: [A-Z_]+$/)
+        assert.match((await refusalOf(caller.call('all'))).message, /and this client's is not one: [A-Z_]+$/)
         assert.equal(refused.length, 1)
       } else assert.deepEqual(JSON.parse(await caller.call('all')), sees)
     }
@@ -431,7 +434,7 @@ describe('whom a client believes', { concurrency: 4 }, () => {
         const { statusName, sent, message, cause } = error
         assert.deepEqual({ code: error.code, statusName, sent }, UNTRUSTED)
         if (code !== undefined) assert.equal(cause.code, code)
-        assert.ok(message.includes(`The server at ${host}:${port} is not the one that it should be`), message)
+        assert.ok(message.includes(`The server at ${host}:${port} could not prove that it is the right one`), message)
         assert.ok(message.endsWith(cause.message))
         // It tries again, but not at once; whoever calls meanwhile is told at once.
         const [{ delay }] = await again
@@ -527,7 +530,7 @@ describe('without TLS at one end', { concurrency: 4 }, () => {
     const { server, port, refused } = await serving(t)
     const caller = rpc.connect(`127.0.0.1:${port}`)
     const [call, [error]] = await Promise.all([refusalOf(caller.call('echo')), once(caller, 'error')])
-    const why = "This server is reached by TLS only: give the client the option 'tls'"
+    const why = "This server accepts only TLS: give the client the option 'tls'"
     assert.equal(error.message, `The server at 127.0.0.1:${port} refuses this client: ${why}`)
     assert.deepEqual([call.code, call.sent], ['IRONWIRE_RPC_UNAUTHENTICATED', false])
     assert.equal(refused.pop().message, why)
@@ -550,8 +553,8 @@ describe('without TLS at one end', { concurrency: 4 }, () => {
     const told = once(server, 'protocolError')
     const caller = connecting(t, `127.0.0.1:${port}`)
     const [call, [error]] = await Promise.all([refusalOf(caller.call('echo')), once(caller, 'error')])
-    const why = "does not speak TLS: give it the option 'tls', or this client none"
-    assert.equal(error.message, `What answers at 127.0.0.1:${port} ${why}`)
+    const why = "does not speak TLS: give the server the option 'tls', or take it from this client"
+    assert.equal(error.message, `The server at 127.0.0.1:${port} ${why}`)
     assert.equal(error.cause.code, 'ERR_SSL_WRONG_VERSION_NUMBER')
     assert.deepEqual([call.code, call.cause], ['IRONWIRE_RPC_NOT_CONNECTED', error])
     assert.match((await told)[0].message, /the peer speaks TLS, and this side has no option 'tls'/)
@@ -579,7 +582,7 @@ describe('without TLS at one end', { concurrency: 4 }, () => {
     t.after(() => https.close())
     const place = `localhost:${https.address().port}`
     const [error] = await once(connecting(t, place), 'error')
-    assert.equal(error.message, `What answers at ${place} does not speak ironwire's rpc`)
+    assert.equal(error.message, `The server at ${place} does not speak ironwire's rpc`)
     // Who speaks TLS and says so to a client without it.
     const alerts = await handServer(t, () => {}, { greeting: Buffer.from([21, 3, 3, 0, 2, 2, 70]) })
     const [plain] = await once(rpc.connect(alerts.port), 'error')
@@ -600,7 +603,7 @@ describe('a handshake that fails', { concurrency: 4 }, () => {
     const [error] = await once(socket, 'error')
     assert.match(error.code, /^ERR_SSL_.*_ALERT_HANDSHAKE_FAILURE$/)
     await until(() => refused.length === 1)
-    assert.match(refused[0].message, /asks for a version, or for suites, that rustls does not have/)
+    assert.match(refused[0].message, /asks for a TLS version or for cipher suites that rustls does not support/)
   })
 
   it('because both have no version in common', async (t) => {
@@ -806,11 +809,11 @@ describe('options', () => {
       refuses({ ...identity, key: 'no key' }, (error) => !error.message.includes('no key'))
       refuses(
         { ...identity, pfx: 'secret' },
-        { message: /'options\.tls\.pfx' is one that rustls.* give 'cert' and 'key'$/ },
+        { message: /'options\.tls\.pfx' is not supported by rustls.* use 'cert' and 'key' instead$/ },
       )
       refuses(
         { ...identity, crl: 'x' },
-        { code: 'ERR_INVALID_ARG_VALUE', message: /'options\.tls\.crl' is one that rustls/ },
+        { code: 'ERR_INVALID_ARG_VALUE', message: /'options\.tls\.crl' is not supported by rustls/ },
       )
       refuses({ ...identity, SNICallback() {} }, { message: /'options\.tls\.SNICallback'/ })
       refuses({ ...identity, minVersion: 'TLSv1' }, { message: /'options\.tls\.minVersion' must be 'TLSv1\.2' or/ })
@@ -820,7 +823,7 @@ describe('options', () => {
       for (const name of ['ca', 'minVersion', 'rejectUnauthorized']) {
         refuses(
           { ...identity, [name]: undefined },
-          { message: `The property 'options.tls.${name}' is given, and undefined` },
+          { message: `The property 'options.tls.${name}' must not be undefined: leave it out, or give it a value` },
         )
       }
       refuses({ ...identity, ca: 'no certificate' }, { message: /'options\.tls\.ca' must be certificates in PEM/ })
@@ -852,7 +855,7 @@ describe('options', () => {
   it('are not for UDP', () => {
     const says = (name) => ({
       code: 'ERR_INVALID_ARG_VALUE',
-      message: new RegExp(`'options\\.${name}' is for calls over TCP`),
+      message: new RegExp(`'options\\.${name}' works over TCP only`),
     })
     assert.throws(() => rpc.createServer({ tls: identity }).bindUdp(0), says('tls'))
     assert.throws(() => rpc.connect('udp://localhost:1', { tls: { ca } }), says('tls'))
@@ -948,7 +951,7 @@ describe('a registry', () => {
     const url = `registry://localhost:${registry.address().port}`
     const refused = rpc.connectRegistry(url, { tls: { ca } })
     const [error] = await once(refused, 'error')
-    assert.match(error.message, /and it has none$/)
+    assert.match(error.message, /and this client has none$/)
     const registration = rpc.connectRegistry(url, { tls: {} }).register('echo', { port: 1 })
     t.after(() => registration.registry.destroy())
     const [why] = await once(registration, 'retry')

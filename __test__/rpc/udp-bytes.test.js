@@ -168,7 +168,7 @@ test('a client, answered by hand', async (t) => {
     code: 'IRONWIRE_RPC_CONNECTION_LOST',
     statusName: 'UNAVAILABLE',
     sent: true,
-    message: 'The call of "title" was answered in vain: too late',
+    message: 'The call of "title" was answered, but the answer is gone: too late',
   })
 
   // Unknown: it says hello again, as who it is, and sends what is under way with the new token.

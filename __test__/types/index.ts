@@ -115,6 +115,12 @@ point.decodeColumns(Buffer.alloc(4), { into: point.decodeColumns(Buffer.alloc(4)
 point.decodeMany(Buffer.alloc(4), { count: 1 })[0].x satisfies number
 String(point.describe()) satisfies string
 point.dump(Buffer.alloc(4)) satisfies string
+const choices = new Map([
+  [1, 'u8'],
+  [2, 'u16be'],
+] as const)
+codec.layout([['kind', 'u8'], { name: 'value', switch: 'kind', cases: choices }]).decode(Buffer.alloc(2))
+  .value satisfies number
 // @ts-expect-error: there is no such option
 codec.layout('struct A { u8 a; }', { order: 'be' })
 codec.layout<{ a: number }>('struct A { u8 a; }').decode(Buffer.alloc(1)).a satisfies number
@@ -207,6 +213,15 @@ const resolver: rpc.Resolver = {
   },
 }
 rpc.connect(resolver).stats.hedges satisfies number
+const secondBest: rpc.Address = { host: 'a', port: 1, weight: 0.5, priority: 1 }
+rpc.connect({
+  resolve(update) {
+    update(null, [secondBest])
+    return { close() {} }
+  },
+})
+// @ts-expect-error: priorities are a resolver's
+rpc.connect([{ host: 'a', port: 1, priority: 1 }])
 rpc.connect(resolver).stats().ejections satisfies number
 client.stats().methods.echo?.latency.p99 satisfies number | undefined
 client.stats().methods.echo?.statuses.OK satisfies number | undefined
@@ -245,6 +260,7 @@ rpc.connect(1, { tls: { minVersion: 'TLSv1' } })
 const registrar = rpc.connectRegistry('registry://localhost')
 registrar.register('service', { port: 1, metadata: { version: '1' } }).on('registered', () => {})
 registrar.watch('service', (instances) => instances[0]?.metadata.version).close()
+registrar.on('reconnect', ({ attempt, delay, error }) => [attempt + delay, error.message])
 // @ts-expect-error: a weight is a number
 registrar.register('service', { port: 1, weight: '1' })
 
@@ -307,6 +323,10 @@ protobuf.toModule(protobuf.parseDescriptorSet(Buffer.alloc(0), { files: ['a.prot
   module: 'esm',
 }) satisfies string
 
+protobuf.fromDescriptorSet(Buffer.alloc(0), { int64: 'bigint' })
+// @ts-expect-error: a descriptor set has its files in it
+protobuf.fromDescriptorSet(Buffer.alloc(0), { filename: 'a.proto' })
+
 import { http2 as ironHttp2 } from 'ironwire'
 import { createServer as createHttp2Server } from 'ironwire/http2'
 
@@ -337,7 +357,7 @@ keys.call('Maintenance/Status').catch((error) => error instanceof EtcdError && (
 // @ts-expect-error: what is compared is one thing
 keys.txn({ compare: [{ key: 'a' }] })
 rpc.connect('etcd://a,b:1/service').addresses.length satisfies number
-rpc.connectRegistry('etcd://a', { username: 'a', password: 'b' }).register('service', { port: 1 })
+rpc.connectRegistry('etcd://a', { username: 'a', password: 'b', maxWatchBytes: 1 }).register('service', { port: 1 })
 
 import { grpc } from 'ironwire'
 import { Server as GrpcServer, status as grpcStatus } from 'ironwire/grpc'
@@ -431,6 +451,8 @@ Root.fromJSON({ nested: { A: { fields: { a: { type: 'int32', id: 1 } } } } })
 descriptor.FileDescriptorSet.create({}).toJSON()
 root.toDescriptor('proto3')
 Root.fromDescriptor(new Uint8Array(0))
+Type.fromDescriptor(reflected.toDescriptor(), 'proto3').fieldsArray satisfies Field[]
+Field.fromDescriptor(descriptor.FieldDescriptorProto.create({}), 'proto3').packed satisfies boolean
 // @ts-expect-error: the parser is no part of static code's face
 $protobuf.parse
 // @ts-expect-error: a message is not encoded to bytes at once

@@ -1,6 +1,6 @@
 'use strict'
 
-// The client: of one server by its address, or of several by their name.
+// The client: of one server by its address, or of several servers by their name.
 
 const { expose } = require('../lib/child.js')
 const { echoInFlight } = require('../lib/in-flight.js')
@@ -9,7 +9,7 @@ const { rpc } = require('../..')
 let client
 
 expose({
-  /** Waits until it is connected to as many. */
+  /** Resolves when it is connected to `count` servers. */
   async connect(target, count) {
     client = rpc.connect(target)
     if (count === undefined) return new Promise((resolve) => client.once('connect', resolve))

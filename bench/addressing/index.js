@@ -1,6 +1,7 @@
 'use strict'
 
-// What addressing and balancing cost: calls of one server by its address, and of four by their name through a registry.
+// The cost of addressing and balancing: calls to one server by its address, and to four servers by their name through a
+// registry.
 
 const path = require('node:path')
 const { callsCase, metricsOf } = require('../lib/calls.js')

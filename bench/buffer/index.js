@@ -1,7 +1,7 @@
 'use strict'
 
-// Work on whole buffers: `codec`'s functions against Buffer's own methods, each at several sizes, interleaved in one process. This table is
-// where the sizes in lib/codec/bulk.js come from.
+// Functions on whole buffers: those of `codec` against Buffer's own methods, at several sizes, interleaved in one
+// process. The thresholds in lib/codec/bulk.js come from this table.
 
 const { interleave } = require('../lib/stats.js')
 const { timer } = require('../lib/timer.js')
@@ -12,10 +12,10 @@ exports.metrics = { time: { title: 'ns CPU/op', better: 'lower' } }
 
 const SIZES = { '16 B': 16, '256 B': 256, '4 KiB': 4096, '64 KiB': 65_536, '1 MiB': 1_048_576 }
 
-/** Of arrays the last one is a million numbers. */
+/** The largest array has a million numbers. */
 const ARRAY_SIZES = { '256 B': 256, '2 KiB': 2048, '64 KiB': 65_536, '2 MiB': 2_097_152 }
 
-/** A sample here is this part of `--seconds`: there are a hundred cases. */
+/** A sample takes this share of `--seconds`, because there are a hundred cases. */
 const SHARE = 0.02
 
 exports.run = async ({ rounds, seconds, wants, wantsCase }, notes) => {

@@ -1,17 +1,17 @@
 'use strict'
 
-// What Buffer does with many bytes, with Node's method and with the function of `codec`.
+// The operations on whole buffers, with Node's method and with the function of `codec`.
 
 const { randomBytes } = require('node:crypto')
 const { Buffer, isUtf8, transcode } = require('node:buffer')
 const { codec } = require('../../index.js')
 
-/** Text in which every byte is as frequent as in prose, and of which nothing that is sought begins with one that is rare. */
+/** Text in which every byte is as frequent as in prose. No search value begins with a rare byte. */
 const text = (size) => Buffer.from(randomBytes(size).toString('hex').slice(0, size))
 const absent = Buffer.from('0123456789abcdeX')
 const absentBackwards = Buffer.from('X123456789abcdef')
 
-/** Each makes, for a size, the two that are compared. */
+/** Each function makes the two operations to compare, for a given size. */
 const operations = {
   'hex encode'(size) {
     const bytes = randomBytes(size)
@@ -106,8 +106,8 @@ const operations = {
 }
 
 /**
- * Loops over Buffer's methods. Each is compiled for itself, as in a program that has one: where several share their code, V8 makes it take
- * three times as long.
+ * Loops over Buffer's methods. Each is compiled separately, as in a program that has only one: if several share their
+ * code, V8 makes it three times as slow.
  */
 const compile = (body) => new Function('bytes', 'values', `${body} // ${randomBytes(8).toString('hex')}`)
 const readLoop = () =>
@@ -115,7 +115,7 @@ const readLoop = () =>
 const writeLoop = () =>
   compile('for (let i = 0; i < values.length; i++) bytes.writeInt16BE(values[i], 2 * i); return bytes')
 
-/** Numbers in bulk. Not operations of Buffer's: they do not count in its mean. */
+/** Arrays of numbers. Buffer has no such operations, so they do not count in the mean. */
 const arrays = {
   'readArray i16be'(size) {
     const bytes = randomBytes(size)

@@ -1,12 +1,13 @@
 'use strict'
 
-// One record of a dozen mixed fields, by each contender: `{ decode(bytes), encode(record) }`, where it has both.
+// One record of a dozen mixed fields for each contender: `{ decode(bytes), encode(record) }`, as far as it supports
+// both.
 
 const { requirePeer } = require('../lib/peers.js')
 
 const names = ['ironwire', 'Buffer by hand', 'binary-parser', 'restructure', 'smart-buffer', 'typed-binary']
 
-/** What all read and write: 63 bytes, but for the name. */
+/** The record: 63 bytes plus the name. */
 const text = `
   endian be;
   enum Kind : u8 { temperature = 1, humidity, pressure }
@@ -201,7 +202,7 @@ const loaders = {
   },
 
   'typed-binary'() {
-    // It has no 64-bit integers, bit fields or length-prefixed text: what it reads in their place is smaller.
+    // It has no 64-bit integers, bit fields or length-prefixed text. Its replacements for these are smaller.
     const t = requirePeer('typed-binary')
     const schema = t.object({
       id: t.u16,

@@ -1,6 +1,6 @@
 'use strict'
 
-// Layouts, against code written by hand with Buffer's methods and against other packages, interleaved in one process.
+// Layouts against code written by hand with Buffer's methods, and against other packages, interleaved in one process.
 
 const { installPeers, peerVersion } = require('../lib/peers.js')
 const { interleave } = require('../lib/stats.js')
@@ -14,7 +14,7 @@ exports.metrics = {
   rate: { title: 'ops/s', better: 'higher' },
 }
 
-/** A sample here is this part of `--seconds`: there are many cases and contenders. */
+/** A sample takes this share of `--seconds`, because there are many cases and contenders. */
 const SHARE = 0.1
 
 exports.run = async ({ rounds, seconds, wants, wantsCase }, notes) => {

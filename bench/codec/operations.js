@@ -1,6 +1,6 @@
 'use strict'
 
-// Every case as operations ready to run: `{ name, title, note, operations: Map(contender → (i) => result) }`.
+// Every case as operations: `{ name, title, note, operations: Map(contender → (i) => result) }`.
 
 const assert = require('node:assert')
 const fs = require('node:fs')
@@ -12,7 +12,7 @@ const { names, load, record } = require('./contenders.js')
 const fixture = (name) => fs.readFileSync(path.join(__dirname, '../../__test__/codec/fixtures', name))
 const example = (name) => require(`../../examples/formats/${name}.js`)
 
-/** Contenders that run on this Node; ours has to. */
+/** The contenders that run on this Node. Ours must. */
 function loaded(wants, notes) {
   const found = new Map()
   for (const name of names.filter(wants)) {
@@ -51,7 +51,7 @@ function recordCases(wants, notes) {
   ]
 }
 
-/** Formats, by ours and by binary-parser, which is the quickest of the others. */
+/** Formats, decoded by ours and by binary-parser, the fastest of the others. */
 const formats = {
   dns() {
     const bytes = fixture('answer.dns')
@@ -236,7 +236,7 @@ function formatCase(key, wants) {
 
 const COUNT = 10_000
 
-/** 10,000 records of 32 bytes, to columns and to objects. */
+/** 10,000 records of 32 bytes, decoded to columns and to objects. */
 function manyCases(wants) {
   const layout = codec.layout(
     'endian be; struct Tick { u32 id; f64 price; u16 size; i16 side; u32 venue; f64 volume; u32 flags; }',
@@ -329,7 +329,7 @@ function manyCases(wants) {
   ]
 }
 
-/** A splitter as it is written by hand, over and over. */
+/** A splitter of length-prefixed messages as programs usually write it by hand. */
 function splitByHand(on) {
   let pending = Buffer.alloc(0)
   return (chunk) => {
@@ -359,7 +359,7 @@ function linesByHand(on) {
   }
 }
 
-/** 10,000 messages of 100 bytes, a megabyte, in chunks of 64 KiB; one byte of each message is looked at. */
+/** 10,000 messages of 100 bytes, a megabyte in chunks of 64 KiB. One byte of each message is read. */
 function framingCase(name, title, framing, byHand, streams, wants) {
   const COUNT = 10_000
   const messages = Array.from({ length: COUNT }, () => Buffer.alloc(100, 7))

@@ -6,10 +6,13 @@ const { expose } = require('../lib/child.js')
 const { echoInFlight } = require('../lib/in-flight.js')
 const dgram = require('./modules.js')[process.argv[2]]
 
-/** What is still on its way after so long is lost: the loopback loses what a receive buffer has no room for, and a client would wait for ever. */
+/**
+ * In milliseconds. A datagram without an answer after this time is lost: the loopback drops what does not fit into a
+ * receive buffer, and the client would wait forever.
+ */
 const LOST = 5_000
 
-/** `call(body, callback)` over a socket: what a socket has sent comes back in order. */
+/** Returns `call(body, callback)` over a socket. Answers arrive in the order of the datagrams. */
 function open(port) {
   return new Promise((resolve, reject) => {
     const waiting = []
@@ -51,7 +54,7 @@ expose({
     )
     return echoInFlight(call, inFlight, seconds, bytes).finally(() => clearTimeout(lost))
   },
-  /** Whether what comes back is what was sent. */
+  /** Checks that the answers are equal to what was sent. */
   check: () =>
     Promise.all(
       Array.from({ length: 100 }, (_, i) => {

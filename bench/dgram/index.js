@@ -1,7 +1,7 @@
 'use strict'
 
-// Datagrams echoed over the loopback: client and server are processes of their own, on a core each. CPU time is per datagram that has gone
-// there and come back, which each side has received once and sent once.
+// Datagrams echoed over the loopback. Client and server are separate processes on a core each. CPU time is per round
+// trip: each side has received and sent one datagram.
 
 const path = require('node:path')
 const { withChildren } = require('../lib/child.js')
@@ -19,7 +19,7 @@ exports.metrics = {
 
 const names = ['ironwire', 'node:dgram']
 
-/** `peer`: whose client drives both servers, where it is not each one's own. */
+/** `peer` names the contender whose client drives both servers, instead of each one's own. */
 const loads = [
   { name: '64 bytes, 32 in flight', bytes: 64, inFlight: 32 },
   { name: '64 bytes, 1 in flight', bytes: 64, inFlight: 1 },

@@ -1,6 +1,6 @@
 'use strict'
 
-// A contender's module.
+// The module of each contender.
 
 module.exports = {
   get ironwire() {

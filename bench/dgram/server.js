@@ -1,6 +1,6 @@
 'use strict'
 
-// One contender's server: `node server.js NAME`. What comes goes back.
+// One contender's echo server: `node server.js NAME`.
 
 const { expose } = require('../lib/child.js')
 const dgram = require('./modules.js')[process.argv[2]]

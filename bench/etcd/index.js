@@ -1,7 +1,7 @@
 'use strict'
 
-// What a client of etcd spends on a get: ours, and @grpc/grpc-js with the same messages by protobufjs, which is what clients of etcd for Node stand on.
-// Both ask the same etcd, one member on loopback.
+// The client's cost of a get from etcd: ours, against @grpc/grpc-js with the same messages in protobufjs, which etcd
+// clients for Node are based on. Both use the same etcd with a single member, over the loopback.
 
 const { spawn } = require('node:child_process')
 const fs = require('node:fs')
@@ -30,7 +30,7 @@ async function freePort() {
   return port
 }
 
-/** One etcd, until `body` has ended. */
+/** Runs an etcd until `body` has ended. */
 async function withEtcd(core, body) {
   const [port, peer] = [await freePort(), await freePort()]
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-bench-etcd-'))

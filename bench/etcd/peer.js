@@ -8,7 +8,7 @@ const { keepInFlight } = require('../lib/in-flight.js')
 const KEY = 'bench/key'
 const VALUE = 'thirty-two bytes of what is there'.slice(0, 32)
 
-/** Each gives `put()`, a promise, and `get(callback)`, which calls back with the value. */
+/** Each has `put()`, which returns a promise, and `get(callback)`, which calls back with the value. */
 const contenders = {
   ironwire(endpoint) {
     const { etcd } = require('../..')
@@ -64,7 +64,7 @@ let client
 expose({
   async connect(endpoint) {
     client = contenders[process.argv[2]](endpoint)
-    // etcd may only just have begun.
+    // etcd may still be starting.
     for (let attempt = 1; ; attempt++) {
       try {
         return void (await client.put())

@@ -1,7 +1,8 @@
 'use strict'
 
-// gRPC over one connection: client and server are processes of their own, on a core each, and both of one implementation.
-// Messages are of 32 bytes, by the codec that users of each have; calls bring metadata and a deadline, and handlers look at the metadata.
+// gRPC over one connection. Client and server are separate processes on a core each, both of the same implementation.
+// Messages have 32 bytes and use each implementation's usual codec. Calls have metadata and a deadline, and handlers
+// read the metadata.
 
 const path = require('node:path')
 const { metricsOf, sampleCalls } = require('../lib/calls.js')
@@ -15,7 +16,7 @@ exports.metrics = metricsOf('server')
 
 const names = ['ironwire', '@grpc/grpc-js', 'tonic']
 
-/** Streams are counted by the message. */
+/** For streams the metrics are per message. */
 const streamed = {
   client: { title: 'client µs CPU/message', better: 'lower' },
   server: { title: 'server µs CPU/message', better: 'lower' },

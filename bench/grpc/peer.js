@@ -6,7 +6,7 @@ const { expose } = require('../lib/child.js')
 const { keepInFlight } = require('../lib/in-flight.js')
 const { course, proto } = require('../rpc/course.js')
 
-/** Each with the codec that its users have. */
+/** Each contender with its usual codec. */
 const contenders = {
   ironwire() {
     const { grpc, protobuf } = require('../..')
@@ -32,7 +32,7 @@ const { grpc, service } = contenders[process.argv[2]]()
 /** Reading the clock for each message would be most of the work. */
 const TIMED_EVERY = 1024
 
-/** Milliseconds that a caller waits. */
+/** The deadline of a call, in milliseconds. */
 const PATIENCE = 60_000
 
 let client

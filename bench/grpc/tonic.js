@@ -1,6 +1,7 @@
 'use strict'
 
-// Rust's tonic as a contender: a program of ours (tonic/), built when it is first asked for, that is told by lines what to do.
+// Rust's tonic as a contender: a program of ours (tonic/) that is built when it is first needed, and controlled by
+// lines of JSON.
 
 const { spawn, spawnSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -12,7 +13,7 @@ const { root } = require('../../scripts/setup.js')
 const target = path.join(root, 'target', 'tonic-peer')
 const program = path.join(target, 'release', 'tonic-peer')
 
-/** Why there is no tonic to compare with; undefined when there is. */
+/** Why tonic cannot be compared; undefined if it can. */
 function missing() {
   if (!onPath('cargo')) return 'there is no cargo to build it with'
   const env = { ...process.env, CARGO_TARGET_DIR: target }
@@ -29,7 +30,7 @@ function version() {
   return /name = "tonic"\nversion = "([^"]+)"/.exec(lock)[1]
 }
 
-/** With the methods of a child of ours. */
+/** Has the methods of a `Child`. */
 class Tonic {
   #child
   #pending = []

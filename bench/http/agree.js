@@ -1,12 +1,12 @@
 'use strict'
 
-// Contenders must answer alike before they are timed.
+// Checks that all contenders give the same answers, before they are timed.
 
 const assert = require('node:assert')
 const http = require('node:http')
 const https = require('node:https')
 
-/** One request on a connection of its own: `{status, headers, rawHeaders, body}`. */
+/** Sends one request on a new connection. Resolves to `{status, headers, rawHeaders, body}`. */
 function ask(port, secure, { method = 'GET', path = '/', headers = {}, body }) {
   return new Promise((resolve, reject) => {
     const length = body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) }
@@ -28,12 +28,12 @@ function ask(port, secure, { method = 'GET', path = '/', headers = {}, body }) {
 
 const hasNodesApi = (name) => name !== 'uWebSockets' && name !== 'nginx'
 
-/** Names and values as sent, but for the time of day. */
+/** Names and values as sent, without the Date header. */
 const withoutDate = (rawHeaders) => rawHeaders.filter((_, i) => rawHeaders[i - (i % 2)].toLowerCase() !== 'date')
 
 /**
- * Asks each contender (`{name, port}`) everything of a load. Each must give the answers written there; those with Node's API
- * must also send the very same headers.
+ * Sends all requests of a load to each contender (`{name, port}`). Each must give the answers of the load; those with
+ * Node's API must also send identical headers.
  */
 async function agree(contenders, { name: load, secure, exchanges }) {
   for (const [request, wanted] of exchanges) {

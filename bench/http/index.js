@@ -1,9 +1,8 @@
 'use strict'
 
-// HTTP: servers from a bare handler to whole frameworks, the client, and what both stand on. What is measured is alone on a
-// core, what drives it on another.
-// The measure is CPU time per request, user and kernel: unlike the rate, it does not depend on what else the machine does, and
-// it is what a server costs.
+// HTTP: servers from a bare handler to whole frameworks, clients, and what both are built on. The measured process is
+// alone on one core, and the driver on another. The measure is CPU time per request, user and kernel. Unlike the rate,
+// it does not depend on other load of the machine, and it is what a server costs.
 
 const { loadGenerator } = require('../lib/load.js')
 const { twoCores } = require('../lib/machine.js')
@@ -21,8 +20,8 @@ exports.metrics = {
 }
 
 /**
- * `{name, title, contenders, packages, metrics, about, run}`: `packages` from npm that the case is made of, `metrics` where they
- * are not those above, `about` goes into the results, and `run` resolves to one result a contender.
+ * A case is `{name, title, contenders, packages, metrics, about, run}`. `packages` are the npm packages that it uses,
+ * `metrics` replace those above, `about` is added to the results, and `run` resolves to one result per contender.
  */
 const cases = [
   ...loads.map(servedCase),
@@ -32,7 +31,7 @@ const cases = [
   require('./measures/idle.js'),
 ]
 
-/** Contenders that come from npm. */
+/** The npm packages of contenders. */
 const packageOf = { uWebSockets: 'uwebsockets', undici: 'undici' }
 
 exports.run = async ({ rounds, seconds, wants, wantsCase }, notes) => {

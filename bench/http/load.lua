@@ -1,5 +1,5 @@
--- wrk's script: sends requests DEPTH at a time and ends with one line of JSON. Arguments: DEPTH METHOD [FILE with the
--- body, or -] [FILE with paths, of which one is taken at random].
+-- A script for wrk: sends DEPTH pipelined requests at a time, and prints one line of JSON at the end. Arguments: DEPTH METHOD
+-- [FILE with the body, or -] [FILE with paths, one of which is chosen at random for each request].
 
 function init(args)
   local depth = tonumber(args[1])

@@ -1,10 +1,11 @@
 'use strict'
 
-// What is asked of each program, and what must come back.
+// The requests that are sent to each program, and the expected answers.
 //
-// A load is `{name, title, program, packages, contenders, exchanges, connections, depth, secure}`; `secure` is over TLS. An exchange is a request (`{method, path, headers,
-// body}`, each with a default) and its answer (`{headers, body}`, the headers being those that the program sets itself). All of
-// them are checked; the first request is the one that is repeated under load.
+// A load is `{name, title, program, packages, contenders, exchanges, connections, depth, secure}`; `secure` means over
+// TLS. An exchange is a request (`{method, path, headers, body}`, each with a default) and its answer (`{headers,
+// body}`, with only the headers that the program sets itself). All exchanges are checked; the first request is repeated
+// under load.
 
 const fs = require('node:fs')
 const { FILE, LARGE } = require('./programs/bare.js')
@@ -22,7 +23,7 @@ const secure = {
   exchanges: [[{}, { body: 'http' }]],
 }
 
-/** What a browser sends, besides Host. */
+/** The headers of a browser, besides Host. */
 const browser = {
   'User-Agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
   Accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
@@ -60,7 +61,7 @@ const posted = (body) => ({ method: 'POST', headers: { 'Content-Type': 'applicat
 const echoed = (body) => [posted(body), { body }]
 const counted = (bytes) => [posted('u'.repeat(bytes)), { body: `${bytes} bytes` }]
 
-/** All frameworks answer the same route with the same object; only how they spell the type differs. */
+/** All frameworks answer the same route with the same object. Only the spelling of the content type differs. */
 const framework = (name, title, { type = 'application/json; charset=utf-8', packages = [name] } = {}) => ({
   name,
   title,

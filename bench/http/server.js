@@ -1,6 +1,6 @@
 'use strict'
 
-// A program on one contender: `node server.js PROGRAM CONTENDER`.
+// Runs a program on one contender: `node server.js PROGRAM CONTENDER`.
 
 const { expose } = require('../lib/child.js')
 const { memory } = require('../lib/memory.js')

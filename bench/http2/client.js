@@ -9,7 +9,7 @@ const http2 = modules[process.argv[2]]()
 
 let session
 
-/** Asks, and asks again when it is answered, until `end`; returns how many answers that were. */
+/** Repeats a request until `end`. Resolves to the number of answers. */
 function ask(end) {
   return new Promise((resolve, reject) => {
     let answers = 0

@@ -1,7 +1,7 @@
 'use strict'
 
-// HTTP/2 servers, over TLS and without it (by prior knowledge), driven by nghttp2's h2load; and clients, which all ask the same server. As with HTTP/1,
-// the measure is CPU time per request.
+// HTTP/2 servers, with TLS and without it (prior knowledge), driven by nghttp2's h2load; and clients, which all use the
+// same server. As with HTTP/1, the measure is CPU time per request.
 
 const { execFile } = require('node:child_process')
 const path = require('node:path')
@@ -21,7 +21,7 @@ exports.metrics = {
 const nodeStyle = ['ironwire', 'node:http2']
 const names = [...nodeStyle, 'nginx']
 
-/** What a browser sends with each request. */
+/** The headers of a browser. */
 const browser = {
   'user-agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
   accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
@@ -36,7 +36,7 @@ const browser = {
   priority: 'u=0, i',
 }
 
-/** Programs that have a counterpart in nginx's configuration. */
+/** Programs that can be expressed as nginx configuration. */
 const nginxOf = {
   hello: { listen: 'http2', server: 'location / { return 200 hello; }' },
   secure: {
@@ -55,7 +55,7 @@ const loads = [
   { name: '64 KiB over TLS, 16 connections, 4 streams each', program: 'secure large', connections: 16, streams: 4 },
 ]
 
-/** What clients ask for, over one connection. */
+/** The cases of clients, over one connection. */
 const asked = [
   { name: 'client, hello, 32 streams', program: 'hello', streams: 32 },
   { name: 'client, hello, 1 stream', program: 'hello', streams: 1 },
@@ -63,7 +63,7 @@ const asked = [
   { name: 'client, hello over TLS, 32 streams', program: 'secure', streams: 32 },
 ]
 
-/** Asks for so many seconds; returns how many requests were answered, and how many that is a second. */
+/** Runs h2load for `seconds`. Returns the number of answered requests and the rate per second. */
 async function drive(core, port, { program, connections, streams }, seconds) {
   const command = ['h2load', '-D', String(seconds), '-c', String(connections), '-m', String(streams)]
   if (core !== undefined) command.unshift('taskset', '-c', String(core))
@@ -75,7 +75,7 @@ async function drive(core, port, { program, connections, streams }, seconds) {
   return { requests: Number(done), rate: Number(done) / seconds }
 }
 
-/** Clients on the measured core, and a server of ours for all of them on the other. */
+/** Runs clients on the measured core, and one server of ours for all of them on the other. */
 async function measureClients({ name, program, streams }, { chosen, cores, rounds, seconds }) {
   const file = (which) => path.join(__dirname, `${which}.js`)
   const starts = [[file('server'), ['ironwire'], cores?.load]]
@@ -97,7 +97,7 @@ exports.run = async ({ rounds, seconds, wants, wantsCase }, notes) => {
   const servers = loads.filter(({ name }) => wantsCase(name))
   if (servers.length > 0 && !onPath('h2load')) throw new Error("http2 needs nghttp2's h2load (Debian's nghttp2-client)")
   const cores = twoCores(notes)
-  // It takes whole seconds.
+  // h2load takes whole seconds only.
   const duration = Math.max(1, Math.round(seconds))
   const missing = nginx.missing()
   notes.push(missing ? `nginx is left out: ${missing}` : `nginx is ${nginx.version()}: one worker`)

@@ -1,10 +1,10 @@
 'use strict'
 
-// Calls there and back: what a client and its servers, processes of their own, use for each.
+// Measures round trips: what a client and its servers, which are separate processes, use per call.
 
 const { interleave } = require('./stats.js')
 
-/** The metrics of a sample; `whose` has served. */
+/** The metrics of a sample. `whose` names the servers in the titles. */
 const metricsOf = (whose) => ({
   client: { title: 'client µs CPU/call', better: 'lower' },
   server: { title: `${whose} µs CPU/call`, better: 'lower' },
@@ -17,14 +17,14 @@ async function cpuOf(servers) {
   return used.reduce((sum, cpu) => sum + cpu, 0)
 }
 
-/** One sample: `run` is a function that the client exposes, and gives what `keepInFlight` does. */
+/** Takes one sample. `run` is a function exposed by the client, which returns the result of `keepInFlight`. */
 async function sampleCalls({ client, servers }, run, ...args) {
   const before = await cpuOf(servers)
   const { calls, cpu, rate, p99 } = await client.call(run, ...args)
   return { client: cpu / calls, server: ((await cpuOf(servers)) - before) / calls, rate, p99 }
 }
 
-/** A case of calls with a body of `bytes`, of which so many are in flight. */
+/** A case of calls with bodies of `bytes`, with `inFlight` of them in flight. */
 async function callsCase(name, inFlight, bytes, { contenders, rounds, seconds }) {
   for (const { client } of contenders) await client.call('run', inFlight, seconds / 2, bytes)
   const sample = (contender) => sampleCalls(contender, 'run', inFlight, seconds, bytes)

@@ -1,12 +1,13 @@
 'use strict'
 
-// A process under measurement, or one that drives it: started pinned to a core, called by name over Node's IPC channel.
+// A child process that is measured, or that drives the measured one: pinned to a core, with functions that are called
+// by name over Node's IPC channel.
 
 const { spawn } = require('node:child_process')
 
 /**
- * In the child: answers `call(method, ...args)` of its parent. Every child has `cpu()`: user and kernel microseconds that the
- * whole process has used, its helper threads included.
+ * In the child: answers `call(method, ...args)` of the parent. Every child has `cpu()`: the user and kernel time of the
+ * whole process in microseconds, including helper threads.
  */
 function expose(methods) {
   const all = {
@@ -23,7 +24,7 @@ function expose(methods) {
       process.send({ id, error: error.stack })
     }
   })
-  // The parent is gone: so is the reason to run.
+  // The parent is gone, so there is nothing left to do.
   process.on('disconnect', () => process.exit(0))
 }
 
@@ -71,8 +72,8 @@ class Child {
 }
 
 /**
- * Starts children, each of which is `[file, args, core]` or something with the methods of a child; runs `body` with them, and stops them however
- * it ends.
+ * Starts children, given as `[file, args, core]` or as an object with the methods of a child. Runs `body` with them,
+ * and stops them in any case.
  */
 async function withChildren(starts, body) {
   const children = starts.map((start) => (Array.isArray(start) ? new Child(...start) : start))

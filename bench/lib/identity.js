@@ -1,6 +1,6 @@
 'use strict'
 
-// The key and the certificate (ECDSA, P-256) of servers over TLS.
+// The key and certificate (ECDSA, P-256) of TLS servers.
 
 const fs = require('node:fs')
 const path = require('node:path')

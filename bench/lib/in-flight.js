@@ -1,14 +1,17 @@
 'use strict'
 
-// A client's loop: so many calls in flight, a new one whenever one ends.
+// A client's loop: keeps a number of calls in flight, and starts a new one whenever one ends.
 
-/** Reading the clock costs as much as a whole call of the fastest contender: only one call in so many is timed. */
+/**
+ * Only one call in this many is timed, because reading the clock costs as much as a whole call of the fastest
+ * contender.
+ */
 const TIMED_EVERY = 64
 
 /**
- * Keeps `inFlight` calls going for `seconds`, then lets the last ones end. `call(callback)` starts one; `accept(reply)` says
- * what is wrong with its reply, if anything. Resolves to `{calls, cpu, rate, p99}`: microseconds of this process in all, calls a
- * second, microseconds.
+ * Keeps `inFlight` calls going for `seconds`, then waits for the last ones. `call(callback)` starts a call;
+ * `accept(reply)` returns what is wrong with a reply, if anything. Resolves to `{calls, cpu, rate, p99}`: CPU time of
+ * this process in microseconds, calls per second, and microseconds.
  */
 function keepInFlight({ call, accept, inFlight, seconds }) {
   const end = performance.now() + seconds * 1000
@@ -50,7 +53,7 @@ function keepInFlight({ call, accept, inFlight, seconds }) {
   })
 }
 
-/** The same with bodies of `bytes`, which come back: `call(body, callback)`. */
+/** The same with bodies of `bytes` that are echoed: `call(body, callback)`. */
 function echoInFlight(call, inFlight, seconds, bytes) {
   const body = Buffer.alloc(bytes, 'ironwire')
   return keepInFlight({

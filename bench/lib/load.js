@@ -1,6 +1,6 @@
 'use strict'
 
-// Drives an HTTP server with keep-alive connections: with wrk, or with autocannon from npm where wrk is missing.
+// Drives an HTTP server over keep-alive connections with wrk, or with autocannon from npm if wrk is not installed.
 
 const { execFile } = require('node:child_process')
 const fs = require('node:fs/promises')
@@ -12,7 +12,7 @@ const { onPath } = require('./machine.js')
 const run = promisify(execFile)
 const script = path.join(__dirname, '..', 'http', 'load.lua')
 
-/** Seconds are whole for both programs. */
+/** Both programs accept whole seconds only. */
 const whole = (seconds) => String(Math.max(1, Math.round(seconds)))
 
 const headerArguments = (headers, separator) =>
@@ -26,7 +26,7 @@ async function wrk({ url, method, headers, bodyFile, pathsFile, connections, dep
   const [command, ...rest] = [...prefix, ...args]
   const { stdout } = await run(command, rest)
   const { requests, micros, p99, errors } = JSON.parse(stdout.trim().split('\n').at(-1))
-  // wrk keeps no latencies of pipelined requests.
+  // wrk records no latencies of pipelined requests.
   return { requests, errors, rate: requests / (micros / 1e6), p99: depth === 1 ? p99 : undefined }
 }
 
@@ -48,7 +48,7 @@ async function autocannon({ url, method, headers, bodyFile, pathsFile, connectio
   }
 }
 
-/** Calls `body` with a file that holds `content`, for as long as it takes. */
+/** Calls `body` with a temporary file that holds `content`. */
 async function withFile(content, body) {
   const place = await fs.mkdtemp(path.join(os.tmpdir(), 'ironwire-load-'))
   try {
@@ -61,8 +61,9 @@ async function withFile(content, body) {
 }
 
 /**
- * The load generator of this machine. `generate({port, secure, request, connections, depth, seconds})` repeats `request` (`{method, path,
- * headers, body, paths}`, each with a default; of several `paths` one is taken at random) and resolves to `{requests, errors, rate, p99}` (µs).
+ * The load generator of this machine. `generate({port, secure, request, connections, depth, seconds})` repeats
+ * `request` (`{method, path, headers, body, paths}`, each with a default; one of several `paths` is chosen at random)
+ * and resolves to `{requests, errors, rate, p99}` (p99 in µs).
  */
 function loadGenerator(core, notes) {
   const prefix = core === undefined ? [] : ['taskset', '-c', String(core)]

@@ -1,6 +1,6 @@
 'use strict'
 
-// What the numbers were measured on, and which cores of it to use.
+// Describes the machine of the measurements, and chooses the cores to use.
 
 const { execFileSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -41,8 +41,8 @@ function onPath(command) {
 }
 
 /**
- * Two cores to pin to, what is measured on one and what drives it on the other; undefined where that is impossible, with the
- * reason in `notes`.
+ * Two cores to pin processes to, one for what is measured and one for its driver. Undefined if that is impossible; the
+ * reason is added to `notes`.
  */
 function twoCores(notes) {
   let allowed = []

@@ -3,11 +3,14 @@
 const v8 = require('node:v8')
 const vm = require('node:vm')
 
-/** Bytes of this process without what only waits to be collected: `rss` are resident, `heap` what JavaScript keeps. */
+/**
+ * The memory of this process in bytes after a garbage collection: `rss` is resident memory, `heap` what JavaScript
+ * holds.
+ */
 function memory() {
   v8.setFlagsFromString('--expose-gc')
   const gc = vm.runInNewContext('gc')
-  // Twice: what the first one found to be free frees memory outside the heap, too.
+  // Twice: freeing the garbage of the first collection may release memory outside the heap, too.
   gc()
   gc()
   const { rss, heapUsed, external } = process.memoryUsage()

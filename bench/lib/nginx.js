@@ -1,6 +1,6 @@
 'use strict'
 
-// nginx with one worker, as a contender.
+// nginx with one worker as a contender.
 
 const { spawn, spawnSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -12,7 +12,7 @@ const { setTimeout } = require('node:timers/promises')
 const PLACES = [...(process.env.PATH ?? '').split(path.delimiter), '/usr/sbin', '/usr/local/sbin']
 const binary = () => PLACES.map((place) => path.join(place, 'nginx')).find((file) => fs.existsSync(file))
 
-/** Why there is no nginx to compare with; undefined when there is. */
+/** Why nginx cannot be compared; undefined if it can. */
 function missing() {
   if (process.platform !== 'linux') return 'its CPU time is read from /proc'
   return binary() === undefined ? 'it is not installed (nginx-light of Debian will do)' : undefined
@@ -44,7 +44,7 @@ http {
 }
 `
 
-/** A port that was free a moment ago. */
+/** Finds a port that is currently free. */
 function freePort() {
   return new Promise((resolve, reject) => {
     const server = net.createServer().on('error', reject)
@@ -55,9 +55,9 @@ function freePort() {
   })
 }
 
-/** With the methods of a child of ours, as far as the cases call them. */
+/** Has the methods of a `Child` that the cases use. */
 class Nginx {
-  /** `listen` are words behind the port, `http` and `server` lines of those blocks. */
+  /** `listen` is appended to the port; `http` and `server` are lines for these blocks. */
   constructor({ listen = '', http = '', server }, core) {
     this.config = { listen, http, server }
     this.core = core
@@ -83,7 +83,7 @@ class Nginx {
     throw new Error(`nginx does not start: ${fs.readFileSync(path.join(this.place, 'error.log'), 'utf8')}`)
   }
 
-  /** User and kernel microseconds; the kernel counts hundredths of a second. */
+  /** User and kernel time in microseconds; the kernel counts in hundredths of a second. */
   cpu() {
     const fields = fs.readFileSync(`/proc/${this.child.pid}/stat`, 'latin1').split(') ')[1].split(' ')
     return (Number(fields[11]) + Number(fields[12])) * 10_000

@@ -1,6 +1,7 @@
 'use strict'
 
-// The packages that ironwire is compared with. They live in bench/node_modules, installed when a bench first needs them.
+// The packages that ironwire is compared with. They are in bench/node_modules, and installed when a benchmark first
+// needs them.
 
 const path = require('node:path')
 const { createRequire } = require('node:module')
@@ -8,14 +9,14 @@ const { ensureDependencies } = require('../../scripts/setup.js')
 
 const home = path.join(__dirname, '..')
 
-/** `require` that finds the peers. */
+/** A `require` that finds these packages. */
 const requirePeer = createRequire(path.join(home, 'package.json'))
 
 function installPeers() {
   ensureDependencies(home)
 }
 
-/** A file of an installed peer, whether or not its `exports` show it. */
+/** A file of an installed package, even if its `exports` do not include it. */
 function peerFile(name, file) {
   return path.join(home, 'node_modules', name, file)
 }

@@ -1,6 +1,9 @@
 'use strict'
 
-/** A predicate of names for an option such as `--case koa,hono`: those that contain one of the parts; all when it is not given. */
+/**
+ * Makes a predicate for an option such as `--case koa,hono`: it accepts names that contain one of the parts, or all
+ * names without the option.
+ */
 function picks(option) {
   if (!option) return () => true
   const parts = option.split(',').map((part) => part.trim())

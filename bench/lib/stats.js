@@ -1,6 +1,6 @@
 'use strict'
 
-// Medians of samples: the machine that runs a bench is seldom quiet, and a mean would show its noise.
+// Statistics of samples. Medians are used because other load on the machine would distort a mean.
 
 function median(samples) {
   const sorted = [...samples].sort((a, b) => a - b)
@@ -8,15 +8,15 @@ function median(samples) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
-/** What a report keeps of one metric: its samples in the order in which they were taken, and what they come to. */
+/** The summary of a metric for a report, with its samples in the order in which they were taken. */
 function summarise(samples) {
   return { median: median(samples), min: Math.min(...samples), max: Math.max(...samples), samples }
 }
 
 /**
- * Takes `rounds` samples of every contender, interleaved: what slows the machine for a while slows all of them. Each round
- * starts with the next contender, so that none always follows the same other one.
- * `sample(contender)` gives `{metric: number}`; the result is one `{contender, metrics: {metric: summary}}` each.
+ * Takes `rounds` samples of every contender, interleaved, so that a slow phase of the machine affects all of them. Each
+ * round starts with the next contender, so that none always follows the same other one. `sample(contender)` returns
+ * `{metric: number}`; the result is one `{contender, metrics: {metric: summary}}` each.
  */
 async function interleave({ contenders, rounds, sample }) {
   const taken = contenders.map(() => [])
@@ -35,13 +35,13 @@ async function interleave({ contenders, rounds, sample }) {
 }
 
 /**
- * How many times as much the best other contender takes as ours, by the median of a metric where lower is better; undefined
- * when one of the two is missing.
+ * How many times as much the best other contender takes as ours, by the median of a metric for which lower is better.
+ * Undefined if one of the two is missing.
  */
 function versusBest(results, metric) {
   const of = (result) => result.metrics[metric].median
   const ours = results.find((result) => result.contender === 'ironwire')
-  // Another face of ours is no other.
+  // Another variant of ironwire does not count as another contender.
   const others = results.filter((result) => !result.contender.startsWith('ironwire'))
   if (!ours || others.length === 0) return undefined
   const best = others.reduce((least, result) => (of(result) < of(least) ? result : least))

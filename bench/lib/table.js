@@ -1,8 +1,8 @@
 'use strict'
 
-// Reports: each case in full as aligned plain text, and all of them at a glance as Markdown.
+// Formats reports: each case in full as aligned plain text, and an overview of all cases as Markdown.
 
-/** Three significant digits, thousands grouped: 0.19, 7.74, 656,000. */
+/** Three significant digits with grouped thousands: 0.19, 7.74, 656,000. */
 function number(value) {
   if (!Number.isFinite(value)) return 'n/a'
   const digits = value === 0 ? 0 : Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))))
@@ -13,7 +13,7 @@ function number(value) {
   })
 }
 
-/** First column to the left, the others to the right. */
+/** Aligns the first column to the left and the others to the right. */
 function align(rows) {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)))
   return rows
@@ -25,8 +25,8 @@ function align(rows) {
 }
 
 /**
- * One case of a report. The first metric is the one compared: its spread is shown, and how ours relates to each contender's
- * (ours ÷ theirs: below 1 is better where lower is better).
+ * One case of a report. The first metric is the one that is compared: the table shows its spread, and ours divided by
+ * each contender's (below 1 is better if lower is better).
  */
 function formatCase({ name, title = name, note, metrics, results, versus }) {
   const [primary] = Object.keys(metrics)
@@ -47,8 +47,9 @@ function formatCase({ name, title = name, note, metrics, results, versus }) {
 }
 
 /**
- * A Markdown table of the compared metric: a row per case, a column per contender, and behind each number that is not ours what
- * ours comes to in relation to it. The head names the unit of most cases; a case with another one says so.
+ * A Markdown table of the compared metric with a row per case and a column per contender. Each number of another
+ * contender is followed by the ratio of ours to it. The header names the most common unit; a case with another unit
+ * names its own.
  */
 function formatGlance({ metrics, cases }) {
   const unit = (of) => Object.values(of)[0].title

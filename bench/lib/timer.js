@@ -1,10 +1,10 @@
 'use strict'
 
-// How long an operation takes, in CPU time of the process: what the collector's helper threads use is in it.
+// Measures operations in CPU time of the process, which includes the helper threads of the garbage collector.
 
 /**
- * A loop of its own for each operation: in one that they shared, every call would be megamorphic. The text differs too, as V8
- * caches functions by their source.
+ * Each operation gets its own loop: in a shared one, every call would be megamorphic. The source text differs too,
+ * because V8 caches functions by their source.
  */
 function makeLoop(id) {
   return new Function(
@@ -14,7 +14,7 @@ function makeLoop(id) {
   )
 }
 
-/** Where results go, so that no compiler can tell that nobody wants them. */
+/** Results are stored here, so that the compiler cannot remove the operation. */
 const sink = { last: undefined }
 
 function timer(operation, id) {
@@ -30,7 +30,7 @@ function timer(operation, id) {
       sink.last = loop(operation, count)
       done += count
       const now = performance.now()
-      // Batches of about a twentieth of the sample, so that reading the clock costs nothing.
+      // Batches take about a twentieth of the sample, so that the cost of reading the clock is negligible.
       if (now - from < seconds * 50) count *= 2
       elapsed = now - started
     }

@@ -1,8 +1,8 @@
 'use strict'
 
-// Before anything is timed, every contender must give the same bytes for the same value, and get that value back from them.
+// Checks before the timing that every contender encodes a value to the same bytes, and decodes them to that value.
 
-/** Whether `actual`, as some package decoded it, holds all that `expected` does. What it holds besides is defaults. */
+/** Whether `actual`, decoded by some package, contains everything in `expected`. Additional properties are defaults. */
 function agrees(expected, actual) {
   if (typeof expected === 'number') return Number(actual) === expected
   if (expected instanceof Uint8Array) return actual instanceof Uint8Array && Buffer.compare(expected, actual) === 0
@@ -19,7 +19,7 @@ function demand(ok, message) {
   if (!ok) throw new Error(`no agreement, so nothing to compare: ${message}`)
 }
 
-/** Throws unless all `types` (name to adapter) agree on `values`; gives the bytes of each value. */
+/** Throws unless all `types` (name to adapter) agree on `values`. Returns the bytes of each value. */
 function checkBinary(types, values) {
   const [[first, reference]] = types
   const all = values.map((value) => Buffer.from(reference.encode(reference.prepare(value))))
@@ -36,7 +36,7 @@ function checkBinary(types, values) {
   return all
 }
 
-/** The same for ProtoJSON: texts may differ in white space and in the order of keys. */
+/** The same for ProtoJSON. Texts may differ in white space and in the order of keys. */
 function checkJson(types, texts, bytes) {
   const { isDeepStrictEqual } = require('node:util')
   for (const [name, type] of types) {

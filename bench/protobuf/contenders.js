@@ -1,21 +1,21 @@
 'use strict'
 
-// ironwire and its peers behind one interface. `load(name)` gives
+// ironwire and its peers behind one interface. `load(name)` returns
 //
-//   compile(source)   a schema, as the package leaves it when it calls itself done, to `type(name)`
-//   type(name)        {encode(value), decode(bytes), prepare(plain)} and, where the package has ProtoJSON,
+//   compile(source)   compiles a schema, as far as the package does that on its own, and returns `type(name)`
+//   type(name)        {encode(value), decode(bytes), prepare(plain)} and, if the package has ProtoJSON,
 //                     {fromJson(text): bytes, toJson(bytes): text}
 //   parsesSource      false for a package that has no .proto parser
-//   jsonOnly          true for a second way to do the same, which only the JSON cases compare
+//   jsonOnly          true for a second variant that only the JSON cases compare
 //
-// `prepare` makes what the package wants to be given from a plain object; it is never timed.
+// `prepare` converts a plain object to the input that the package expects; it is not timed.
 
 const { pathToFileURL } = require('node:url')
 const { requirePeer } = require('../lib/peers.js')
 
 const same = (plain) => plain
 
-/** A face of ironwire's: `open(protobuf, source)` gives the messages. */
+/** A variant of ironwire: `open(protobuf, source)` returns the messages. */
 function ironwire(open) {
   const { protobuf } = require('../..')
   return {
@@ -36,7 +36,7 @@ function ironwire(open) {
 }
 
 const loaders = {
-  // As npm protocol-buffers is called.
+  // Called like npm protocol-buffers.
   ironwire: () => ironwire((protobuf, source) => protobuf(source)),
 
   'ironwire, load': () => ironwire((protobuf, source) => protobuf.parse(source)),
@@ -75,7 +75,7 @@ const loaders = {
     }
   },
 
-  // Not ProtoJSON proper, as it knows no NaN and no well-known types, but what many use in its place.
+  // Not real ProtoJSON, because it supports neither NaN nor well-known types, but many programs use it instead.
   'protobufjs, fromObject'() {
     const protobuf = requirePeer('protobufjs')
     const conversion = { longs: String, enums: String, bytes: String }
@@ -124,11 +124,11 @@ const loaders = {
     const { FileDescriptorSetSchema } = requirePeer('@bufbuild/protobuf/wkt')
     const protobufjs = requirePeer('protobufjs')
     const { FileDescriptorSet } = requirePeer('protobufjs/ext/descriptor')
-    /** It has no parser of its own: it starts from a compiled descriptor. */
+    /** It has no parser of its own and starts from a compiled descriptor. */
     function describe(source) {
       const { root, syntax } = parseWithSyntax(protobufjs, source)
       const set = root.toDescriptor(syntax)
-      // protoc fills in the JSON names, protobufjs does not. The schemas here have no nested messages.
+      // protoc sets the JSON names, protobufjs does not. The schemas here have no nested messages.
       for (const { field } of set.file.flatMap((file) => file.messageType))
         for (const one of field) one.jsonName = one.name
       return FileDescriptorSet.encode(set).finish()
@@ -158,7 +158,9 @@ function parseWithSyntax(protobufjs, source) {
   return { root, syntax: /syntax = "(proto[23])"/.exec(source)[1] }
 }
 
-/** INT64, UINT64, FIXED64, SFIXED64 and SINT64 of descriptor.proto's types: BigInt to @bufbuild/protobuf. */
+/**
+ * The types INT64, UINT64, FIXED64, SFIXED64 and SINT64 of descriptor.proto, for which @bufbuild/protobuf uses BigInt.
+ */
 const LONG_TYPES = new Set([3, 4, 6, 16, 18])
 
 function adapt(plain, message) {

@@ -1,7 +1,7 @@
 'use strict'
 
-// Protobuf packages on the same values, interleaved in one process. Time is CPU time of the process, what the collector's
-// helper threads use included.
+// Protobuf packages on the same values, interleaved in one process. Time is CPU time of the process, including the
+// helper threads of the garbage collector.
 
 const { execFile } = require('node:child_process')
 const path = require('node:path')
@@ -19,10 +19,12 @@ exports.metrics = {
   bytes: { title: 'bytes allocated/op', better: 'lower' },
 }
 
-/** A sample here is this part of `--seconds`: there are many cases and contenders, and no connection that needs to warm up. */
+/**
+ * A sample takes this share of `--seconds`, because there are many cases and contenders, and no connections to warm up.
+ */
 const SHARE = 0.1
 
-/** Bytes per operation of every case, from a process of its own. */
+/** The bytes per operation of every case, measured in a separate process. */
 async function memory(only, one) {
   const flags = ['--expose-gc', '--min-semi-space-size=64', '--max-semi-space-size=64']
   const file = path.join(__dirname, 'memory.js')

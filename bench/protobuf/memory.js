@@ -1,7 +1,8 @@
 'use strict'
 
-// Bytes allocated per operation: a process of its own, whose young generation is so large that nothing is collected while
-// an operation is repeated. `node --expose-gc --min-semi-space-size=… memory.js ONLY|… CASES` prints {case: {contender: bytes}}.
+// Measures the bytes allocated per operation in a separate process, whose young generation is so large that nothing is
+// collected while an operation is repeated. `node --expose-gc --min-semi-space-size=… memory.js ONLY|… CASES` prints
+// {case: {contender: bytes}}.
 
 const { GCProfiler } = require('node:v8')
 const { picks } = require('../lib/picks.js')
@@ -17,9 +18,9 @@ function used() {
   return heapUsed + external
 }
 
-/** Bytes that `count` runs allocate, or undefined when the collector ran in between. */
+/** The bytes that `count` runs allocate; undefined if a collection ran in between. */
 function allocated(operation, count) {
-  // Twice: buffers that the first one found are freed beside the program, and the second waits for that.
+  // Twice: buffers found by the first collection are freed in the background, and the second one waits for that.
   global.gc()
   global.gc()
   const profiler = new GCProfiler()
@@ -31,7 +32,7 @@ function allocated(operation, count) {
 }
 
 function bytesPerOperation(operation) {
-  // Past the point where the compiler is done with it: compiled code is allocated too.
+  // Warm up until the code is compiled, because compiled code is allocated memory, too.
   const end = performance.now() + 300
   for (let i = 0; performance.now() < end; i++) sink.last = operation(i)
   let count = 1

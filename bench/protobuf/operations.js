@@ -1,7 +1,7 @@
 'use strict'
 
-// Every case of the bench as operations ready to run: `{name, title, note, operations: Map(contender → (i) => result)}`.
-// Built in the process that times them, and again in the one that measures their memory.
+// Every case of the benchmark as operations: `{name, title, note, operations: Map(contender → (i) => result)}`. Built
+// in the process that times them, and again in the one that measures their memory.
 
 const { payloads, schema } = require('./payloads.js')
 const { names, load } = require('./contenders.js')
@@ -15,7 +15,7 @@ async function loadContenders(wants, notes) {
     try {
       loaded.set(name, await load(name))
     } catch (error) {
-      // A peer that does not run on this Node is left out; ours has to run.
+      // A peer that does not run on this Node is left out. Ours must run.
       if (name.startsWith('ironwire')) throw error
       notes.push(`${name} is left out: ${error.message}`)
     }
@@ -25,7 +25,7 @@ async function loadContenders(wants, notes) {
 
 const forEach = (types, make) => new Map([...types].map(([name, type]) => [name, make(type)]))
 
-/** Operations rotate through the values; their number is a power of two. */
+/** Operations rotate through the values, whose number is a power of two. */
 function binaryCases(key, contenders) {
   const { title, source, message, values } = payloads[key]()
   const both = [...contenders].filter(([, contender]) => !contender.jsonOnly)
@@ -98,7 +98,7 @@ function compileCases(contenders) {
       operations: forEach(parsers, (contender) => () => contender.compile(source)),
     },
     {
-      // Some packages put off their work until a message is first used: this case has all of it in.
+      // Some packages defer work until a message is first used; this case includes all of it.
       name: 'compile and use',
       title: `compile a schema of ${MESSAGES} messages, then encode and decode one of each`,
       note,
@@ -107,7 +107,7 @@ function compileCases(contenders) {
   ]
 }
 
-/** `wantsCase` goes by name, so that a case left out is not even set up. */
+/** `wantsCase` is checked by name first, so that the setup of excluded cases is skipped. */
 async function buildCases(wants, wantsCase, notes) {
   const contenders = await loadContenders(wants, notes)
   const groups = [

@@ -1,11 +1,11 @@
 'use strict'
 
-// What is encoded and decoded: several different values of each payload, the same ones on every run.
+// The payloads: several different values of each, the same ones in every run.
 
 const fs = require('node:fs')
 const path = require('node:path')
 
-/** A small seeded generator (mulberry32): numbers in [0, 1). */
+/** A small seeded random generator (mulberry32) for numbers in [0, 1). */
 function random(seed) {
   let state = seed
   return () => {
@@ -26,7 +26,7 @@ function tools(seed) {
   return { next, int, pick, times, word, words }
 }
 
-// No field below holds its type's default value: some packages leave those out, others write them.
+// No field below holds the default value of its type, because some packages omit these and others write them.
 
 function person(seed) {
   const { int, word } = tools(seed)
@@ -66,14 +66,14 @@ function list(seed, { items = 100, numbers = 500, bytes = 256 } = {}) {
       value: next() + 1,
       active: true,
     })),
-    // Not negative: protocol-buffers writes a negative int32 in five bytes, where ten are right.
+    // Not negative: protocol-buffers writes a negative int32 in five bytes instead of ten.
     numbers: times(numbers, () => int(1, pick([100, 1_000_000]))),
     text: times(4, () => text + word()).join(''),
     data: Buffer.from(times(bytes, () => int(0, 255))),
   }
 }
 
-/** Geometry commands as the specification packs them: a move, then lines, in zigzag deltas that stay small. */
+/** Geometry commands, packed as in the specification: a move, then lines, as small zigzag deltas. */
 function geometry({ int, times }, points, closed) {
   const zigzag = (value) => (value << 1) ^ (value >> 31)
   const delta = () => zigzag(int(-60, 60))
@@ -83,7 +83,7 @@ function geometry({ int, times }, points, closed) {
   return commands
 }
 
-/** About 125 KB, shaped like a city tile: a few layers that share few keys and many values over many features. */
+/** About 125 KB, similar to a tile of a city: a few layers whose features share few keys and many values. */
 function tile(seed) {
   const tool = tools(seed)
   const { int, next, pick, times, word, words } = tool
@@ -118,7 +118,10 @@ function tile(seed) {
   }
 }
 
-/** A schema of `count` messages that refer to one another, with comments, enums, maps of names and defaults as people write them. */
+/**
+ * A schema of `count` messages that refer to one another, with comments, enums, maps and defaults, similar to real
+ * ones.
+ */
 function schema(count) {
   const { int, pick, times } = tools(count)
   const scalars = ['int32', 'uint32', 'sint32', 'int64', 'bool', 'string', 'bytes', 'double', 'float', 'fixed32']
@@ -136,7 +139,10 @@ enum Kind${at} {\n  KIND${at}_NONE = 0;\n  KIND${at}_SOME = 1;\n  KIND${at}_MANY
 const source = (name) => fs.readFileSync(path.join(__dirname, 'schemas', `${name}.proto`), 'utf8')
 const variants = (count, make) => Array.from({ length: count }, (_, i) => make(i + 1))
 
-/** Every payload: its schema, its message, and values to rotate through, so that no branch predictor learns one by heart. */
+/**
+ * Every payload: its schema, its message, and values to rotate through, so that branch predictors cannot adapt to a
+ * single one.
+ */
 const payloads = {
   person: () => ({ title: '{age, name}', source: source('person'), message: 'Person', values: variants(16, person) }),
   record: () => ({

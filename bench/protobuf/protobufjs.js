@@ -1,8 +1,9 @@
 'use strict'
 
-// `ironwire/protobufjs` against protobufjs on protobufjs's own benchmark messages: `node bench/protobuf/protobufjs.js CHECKOUT`, a checkout of
-// https://github.com/protobufjs/protobuf.js, as the messages are in no package. What is timed is what its bench/ times (`finish(true)`
-// included), interleaved, in CPU time.
+// Compares `ironwire/protobufjs` with protobufjs on protobufjs's own benchmark messages: `node
+// bench/protobuf/protobufjs.js CHECKOUT`. A checkout of https://github.com/protobufjs/protobuf.js is needed because the
+// messages are in no package. It times the same as protobufjs's bench/ does (including `finish(true)`), interleaved, in
+// CPU time.
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -22,7 +23,7 @@ if (!fs.existsSync(path.join(cases, 'common', 'bench.json'))) {
 }
 const file = (name) => path.join(cases, name)
 
-// A schema, a message of it, and a payload, as bytes or as an object.
+// A schema, one of its messages, and a payload as bytes or as an object.
 const messages = [
   ['common/bench.proto', 'Test', 'common/bench.json'],
   ['vector-tile/vector_tile.proto', 'vector_tile.Tile', 'vector-tile/vector_tile.bin'],

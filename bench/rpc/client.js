@@ -1,6 +1,7 @@
 'use strict'
 
-// One contender's client: `node client.js NAME`, over TLS with a `tls` behind that. Keeps a number of calls in flight on one connection for a while, or takes a stream.
+// One contender's client: `node client.js NAME`, with TLS if `tls` follows. Keeps a number of calls in flight on one
+// connection for a while, or receives a stream.
 
 const { expose } = require('../lib/child.js')
 const { echoInFlight, keepInFlight } = require('../lib/in-flight.js')
@@ -12,14 +13,14 @@ const contender = require('./contenders/index.js')[name]
 const TIMED_EVERY = 1024
 
 let client
-/** Those that do nothing. */
+/** Idle connections. */
 const kept = []
 
 expose({
   async connect(port) {
     client = await contender.connect(port, secure !== undefined)
   },
-  /** Opens so many connections more, with one call each, and keeps them. */
+  /** Opens `count` more connections with one call each, and keeps them open. */
   async open(port, count) {
     const body = Buffer.from('ironwire')
     while (count-- > 0) {
@@ -38,7 +39,7 @@ expose({
       seconds,
     })
   },
-  /** Takes a stream by `iterate` (for await) or `listen` ('data') for so many seconds. */
+  /** Receives a stream for `seconds`, through `iterate` (for await) or `listen` ('data'). */
   async take(how, seconds) {
     const before = process.cpuUsage()
     const started = performance.now()
@@ -51,7 +52,7 @@ expose({
     const { user, system } = process.cpuUsage(before)
     return { messages, cpu: user + system, rate: messages / ((performance.now() - started) / 1000) }
   },
-  /** Whether a reply is the body of its own call, not of a neighbour's. */
+  /** Checks that each reply is the body of its own call. */
   check: () =>
     Promise.all(
       Array.from({ length: 100 }, (_, i) => {

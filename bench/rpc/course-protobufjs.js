@@ -1,6 +1,6 @@
 'use strict'
 
-// The message of the typed calls in protobufjs, for those contenders that have no codec of their own.
+// The message of typed calls in protobufjs, for contenders without a codec of their own.
 
 const protobufjs = require('protobufjs')
 const { proto } = require('./course.js')

@@ -1,6 +1,6 @@
 'use strict'
 
-// The message of 32 bytes that typed calls send and streams are made of.
+// The message of 32 bytes that typed calls and streams send.
 
 exports.proto = `
   syntax = "proto3";

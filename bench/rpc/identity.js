@@ -1,6 +1,6 @@
 'use strict'
 
-// The tests' certificate, for TLS: ECDSA, P-256.
+// The certificate of the tests for TLS: ECDSA, P-256.
 
 const fs = require('node:fs')
 const path = require('node:path')

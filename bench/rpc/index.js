@@ -1,7 +1,8 @@
 'use strict'
 
-// RPC over one connection, many calls in flight, and streams: client and server are processes of their own, on a core each.
-// Every call sends 16 bytes or more, or a message of 32, and gets them back. Streams are of such messages, encoded and decoded.
+// RPC over one connection: many calls in flight, and streams. Client and server are separate processes on a core each.
+// Every call sends a body of at least 16 bytes, or a message of 32 bytes, which the server echoes. Streams consist of
+// such messages, which are encoded and decoded.
 
 const path = require('node:path')
 const { callsCase, metricsOf, sampleCalls } = require('../lib/calls.js')
@@ -9,7 +10,7 @@ const { withChildren } = require('../lib/child.js')
 const { twoCores } = require('../lib/machine.js')
 const { interleave } = require('../lib/stats.js')
 
-/** Calls in flight, and the bytes of a body. */
+/** The name of a case, the calls in flight, and the size of a body in bytes. */
 const CALLS = [
   ['1 in flight', 1, 16],
   ['64 in flight', 64, 16],
@@ -18,14 +19,14 @@ const CALLS = [
   ['64 in flight of 64 KiB', 64, 64 * 1024],
 ]
 
-/** Those that are made over TLS, too. */
+/** The cases that are also measured over TLS. */
 const SECURE = ['1 in flight', '64 in flight', '64 in flight of 64 KiB']
 const OVER_TLS = ', over TLS'
 const IDLE_CASE = '1,000 idle connections'
 
-/** Connections that do nothing. */
+/** The number of idle connections. */
 const IDLE = 1000
-/** Those that there were before, so that what is allocated once is not counted. */
+/** Connections opened before, so that one-time allocations are not counted. */
 const WARM_UP = 64
 
 exports.title = 'rpc: calls and streams over one connection'
@@ -34,7 +35,7 @@ exports.metrics = metricsOf('server')
 const names = ['ironwire', 'node:net', 'node:net, corked', '@grpc/grpc-js']
 const secureNames = ['ironwire', 'node:tls', 'node:tls, corked', '@grpc/grpc-js']
 
-/** Cases of a message of a schema there and back. */
+/** Cases with a typed message in both directions. */
 function typed(seconds) {
   return [1, 64, 1024].map((inFlight) => ({
     name: `a message of 32 bytes, ${inFlight} in flight`,
@@ -43,7 +44,7 @@ function typed(seconds) {
   }))
 }
 
-/** Cases of a stream from the server. */
+/** Cases with a stream from the server. */
 function streams(seconds) {
   const ways = { 'for await': 'iterate', "'data'": 'listen' }
   return Object.entries(ways).map(([way, how]) => ({
@@ -62,7 +63,7 @@ function streams(seconds) {
   }))
 }
 
-/** A server of its own for every sample: memory once taken is seldom given back. */
+/** Starts a new server for every sample, because memory is rarely given back. */
 function idle(chosen, rounds, processes) {
   const sample = ({ name }) =>
     withChildren(processes(name), async ([server, client]) => {
@@ -76,7 +77,7 @@ function idle(chosen, rounds, processes) {
   return interleave({ contenders: chosen.map((name) => ({ name })), rounds, sample })
 }
 
-/** Starts the contenders, each with its client connected, for `run(contenders, processes)`. */
+/** Starts the contenders, each with a connected client, for `run(contenders, processes)`. */
 function withContenders(chosen, cores, more, run) {
   const processes = (name) => [
     [path.join(__dirname, 'server.js'), [name, ...more], cores?.load],
@@ -101,7 +102,7 @@ exports.run = async ({ rounds, seconds, wants, wantsCase }, notes) => {
     if (!wantsCase(name)) return
     const metrics = {
       rss: { title: 'server bytes RSS/connection', better: 'lower' },
-      // The heap grows in steps, of which RSS has whole ones.
+      // RSS includes whole steps by which the heap grows, so the heap is shown separately.
       heap: { title: 'JavaScript bytes/connection', better: 'lower' },
     }
     cases.push({ name, metrics, results: await idle(chosen, rounds, processes) })

@@ -1,6 +1,6 @@
 'use strict'
 
-// One contender's server: `node server.js NAME`, over TLS with a `tls` behind that.
+// One contender's server: `node server.js NAME`, with TLS if `tls` follows.
 
 const { expose } = require('../lib/child.js')
 const { memory } = require('../lib/memory.js')

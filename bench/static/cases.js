@@ -1,6 +1,7 @@
 'use strict'
 
-// What is asked of each server of files: `{name, title, contenders, paths, headers, status}`; of several `paths` one is taken at random.
+// The requests to each static file server: `{name, title, contenders, paths, headers, status}`; one of several `paths`
+// is chosen at random.
 
 const servers = ['ironwire', 'nginx', 'sirv', 'express.static']
 const RANGE = [1 << 20, (1 << 20) + (64 << 10) - 1]
@@ -45,7 +46,7 @@ exports.cases = [
   },
 ]
 
-/** The files: length by name. */
+/** The files: length in bytes by name. */
 exports.files = {
   '1k.bin': 1 << 10,
   '64k.bin': 64 << 10,

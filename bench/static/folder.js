@@ -6,17 +6,17 @@ const os = require('node:os')
 const path = require('node:path')
 const { files } = require('./cases.js')
 
-/** Calls `body` with a folder that holds the files of all cases, for as long as it takes. */
+/** Calls `body` with a temporary folder that holds the files of all cases. */
 async function withFolder(body) {
   const root = await fs.mkdtemp(path.join(os.tmpdir(), 'ironwire-static-'))
   try {
-    // nginx may run as somebody else.
+    // nginx may run as another user.
     await fs.chmod(root, 0o755)
     for (const [name, length] of Object.entries(files)) {
       const file = path.join(root, name)
       await fs.mkdir(path.dirname(file), { recursive: true })
       await fs.writeFile(file, crypto.randomBytes(length))
-      // Files of this very moment are looked at more closely.
+      // Servers check very recent files more carefully, so make them older.
       await fs.utimes(file, 1_700_000_000, 1_700_000_000)
     }
     return await body(root)

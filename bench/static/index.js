@@ -1,6 +1,7 @@
 'use strict'
 
-// Files over HTTP: servers of files, from nginx to the tutorial's three lines. What is measured is alone on a core, what drives it on another.
+// Static file servers, from nginx to the tutorial's three lines. The measured server is alone on one core, and the
+// driver on another.
 
 const { loadGenerator } = require('../lib/load.js')
 const { twoCores } = require('../lib/machine.js')

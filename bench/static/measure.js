@@ -1,6 +1,6 @@
 'use strict'
 
-// CPU time of a server of files per request. All contenders must answer alike before they are timed.
+// CPU time of a static file server per request. All contenders must give the same answers before they are timed.
 
 const assert = require('node:assert')
 const fs = require('node:fs')
@@ -14,13 +14,13 @@ const { withFolder } = require('./folder.js')
 const CONNECTIONS = 64
 const server = path.join(__dirname, 'server.js')
 
-/** As it is set up to serve files fast: with sendfile, and its cache of open files. */
+/** nginx configured for fast file serving, with sendfile and its cache of open files. */
 const nginx = (root) => ({
   http: 'sendfile on; tcp_nopush on; open_file_cache max=10000 inactive=600s; open_file_cache_valid 60s;',
   server: `root ${root};`,
 })
 
-/** Starts a contender each, and calls `body` with `[{name, port, child}]`. */
+/** Starts the contenders, and calls `body` with `[{name, port, child}]`. */
 function withServers(one, names, root, core, body) {
   const start = (name) =>
     name === 'nginx' ? new Nginx(nginx(root), core) : [server, [one.program?.[name] ?? name, root], core]
@@ -45,7 +45,7 @@ function ask(port, { path: target, headers }) {
   })
 }
 
-/** Asks a contender for some of the files; all must give the right bytes. */
+/** Requests some of the files from a contender, and checks the bytes. */
 async function check({ paths, status = 200, range }, { name, port, headers }, root) {
   for (const target of paths.slice(0, 10)) {
     const answer = await ask(port, { path: target, headers })

@@ -1,6 +1,6 @@
 'use strict'
 
-// A server of files on one contender: `node server.js PROGRAM ROOT`.
+// A static file server of one contender: `node server.js PROGRAM ROOT`.
 
 const fs = require('node:fs')
 const http = require('node:http')
@@ -35,7 +35,7 @@ const programs = {
 
 function listen() {
   const server = programs[program]()
-  // Who reads slowly is measured, too.
+  // Slow readers are measured, too, so connections must stay open.
   server.keepAliveTimeout = 3_600_000
   return new Promise((resolve, reject) => {
     server.on('error', reject)

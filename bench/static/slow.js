@@ -1,6 +1,6 @@
 'use strict'
 
-// What clients that do not read cost: resident memory of a server that has so many of them in the middle of a large file.
+// The cost of clients that do not read: resident memory of a server with many of them in the middle of a large file.
 
 const path = require('node:path')
 const { withChildren } = require('../lib/child.js')
@@ -11,7 +11,7 @@ const { withServers } = require('./measure.js')
 
 const driver = path.join(__dirname, 'drivers', 'slow.js')
 
-/** Readers that the server has had before, so that what it allocates once is not counted. */
+/** Readers before the first measurement, so that one-time allocations are not counted. */
 const WARM_UP = 64
 
 function sample(one, name, cores, readers) {

@@ -1,7 +1,7 @@
 'use strict'
 
-// The access log: a line for each request, when its response is out or its client gone; for what Rust answers by itself, when it is handed to
-// the socket, with the length that it has.
+// The access log: one line per request, written when its response is sent or its client is gone. For requests that Rust
+// answers by itself, the line is written when the response is handed to the socket, with its full length.
 
 const process = require('node:process')
 const { kAccessLog, kSite } = require('../../lib/http/symbols.js')
@@ -9,7 +9,7 @@ const { kAccessLog, kSite } = require('../../lib/http/symbols.js')
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 const two = (number) => String(number).padStart(2, '0')
 
-/** `26/Nov/2026:20:31:12 +0100`: local time, as Apache and nginx write it. */
+/** `26/Nov/2026:20:31:12 +0100`: local time in the format of Apache and nginx. */
 function commonTime(date) {
   const offset = -date.getTimezoneOffset()
   const zone = `${offset < 0 ? '-' : '+'}${two(Math.trunc(Math.abs(offset) / 60))}${two(Math.abs(offset) % 60)}`
@@ -17,7 +17,7 @@ function commonTime(date) {
   return `${day}:${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())} ${zone}`
 }
 
-/** A client chooses what stands in its request: it must not end the quotes, or the line. */
+/** The content of a request is chosen by the client. It must not be able to end the quotes or the line. */
 function quoted(text) {
   const escaped = text.replace(/["\\]|[^ -~]/g, (c) =>
     c === '"' || c === '\\' ? `\\${c}` : `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
@@ -35,7 +35,7 @@ const FORMATS = {
   },
 }
 
-/** What has gathered in this turn of the loop leaves in one piece. */
+/** The lines of one turn of the loop are written together. */
 let lines = ''
 
 function write(line) {
@@ -50,8 +50,9 @@ function flush() {
 process.on('exit', flush)
 
 /**
- * Has every request of `server`, whose only listener is a handler of files, logged in a format of the names above. What Rust answers without
- * JavaScript it tells itself, all that the common format has; for more, each request comes through here.
+ * Logs every request of `server`, whose only listener is a file handler, in one of the formats above. Requests answered
+ * by Rust without JavaScript are reported by Rust, with everything that the common format needs. For other formats
+ * every request passes through JavaScript.
  */
 function logRequests(server, format) {
   const toLine = FORMATS[format]
@@ -73,7 +74,7 @@ function logRequests(server, format) {
   }
 }
 
-/** Tells of a request when its response is out, or its client gone. */
+/** Calls `tell` when the response of a request is sent, or its client is gone. */
 function watch(req, res, tell) {
   const time = new Date()
   const began = performance.now()

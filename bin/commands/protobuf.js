@@ -14,34 +14,35 @@ const HINT = '--max-source'
 
 const USAGE = `usage: ironwire pbts|pbjs FILE.proto… [options]
 
-  pbts   writes TypeScript declarations of the messages
-  pbjs   writes a module that exports the messages (call a CommonJS one .cjs, and its types .d.cts, where package.json says
-         "type": "module")
+  pbts   writes TypeScript declarations for the messages of a schema
+  pbjs   writes a JavaScript module that exports the messages of a schema. If package.json says "type": "module",
+         call a CommonJS module .cjs, and its declarations .d.cts
 
-  FILE.proto may be -, which is standard input. Several files become one module, with --load.
+  FILE.proto may be -, which means standard input. With --load, several files become one module.
 
-  -o, --output FILE        where to, instead of standard output
-  -I, --proto_path DIR     where imports are looked for; may be repeated (then here, then beside FILE.proto);
-                           and FILE.proto, where it is not here. An import never leads out of these folders
-      --max-source BYTES   the most that FILE.proto and all it imports may take (64 MiB)
-      --module KIND        of pbjs: commonjs (default) or esm
+  -o, --output FILE        write to this file instead of standard output
+  -I, --proto_path DIR     look for imports in this folder, and for FILE.proto if it is not in the current folder. May be
+                           repeated. Imports are then looked for in the current folder and beside FILE.proto. An import
+                           never leads out of these folders
+      --max-source BYTES   the maximum size of FILE.proto and all its imports together (64 MiB)
+      --module KIND        for pbjs: commonjs (default) or esm
       --int64 FORM         64-bit integers: auto (default), bigint, string or number
-  -h, --help               this text
+  -h, --help               show this text
 
-  Messages as protobuf.load() has them:
+  With --load, messages are those of protobuf.load():
 
-      --load               absent is absent, packages are namespaces, what is unknown is kept
-      --camel-case         properties in camel case
+      --load               absent fields stay absent, packages are namespaces, unknown fields are kept
+      --camel-case         name properties in camel case
       --enums FORM         number (default) or string
-      --oneofs             a property for each oneof that names the member that is set
+      --oneofs             add a property for each oneof that names the member that is set
       --timestamps FORM    message (default) or date
       --durations FORM     message (default) or milliseconds
 
-  Or as protobuf() has them, which is npm protocol-buffers' way:
+  Without --load, messages are those of protobuf(), which are like npm protocol-buffers':
 
-      --no-defaults        decoded objects have only what was there
-      --unknown-fields     decoded objects keep what the schema does not know
-      --strict             take what protoc takes and nothing else
+      --no-defaults        decoded objects have only the fields that were present
+      --unknown-fields     decoded objects keep fields that the schema does not know
+      --strict             accept only what protoc accepts
 `
 
 const COMMON = {
@@ -66,7 +67,7 @@ const COMPATIBLE = {
   strict: { type: 'boolean' },
 }
 
-/** What an option that is a word may be. */
+/** The values of options that take a word. */
 const WORDS = {
   module: ['commonjs', 'esm'],
   int64: ['auto', 'bigint', 'string', 'number'],
@@ -75,7 +76,7 @@ const WORDS = {
   durations: ['message', 'milliseconds'],
 }
 
-/** Reads what the command line itself names. */
+/** Reads a file that is named on the command line. */
 function readGiven(file, most) {
   const fd = fs.openSync(file, 'r')
   try {
@@ -85,7 +86,10 @@ function readGiven(file, most) {
   }
 }
 
-/** Reads an import from the first folder that has it; null where none does, which leaves Google's own files to the compiler. */
+/**
+ * Makes a function that reads an import from the first folder that has it. It returns null if none does, so that the
+ * compiler can provide Google's own files.
+ */
 function importer(folders, most) {
   const find = finder(folders)
   return (name) => {
@@ -119,7 +123,7 @@ function commandLine(args) {
   return { values, command, files, most }
 }
 
-/** What `task` gives; an error of the system's says which file it was about. */
+/** Runs `task`. Adds the name of the file to a system error that lacks it. */
 function about(name, task) {
   try {
     return task()
@@ -129,14 +133,14 @@ function about(name, task) {
   }
 }
 
-/** The root file, by the name that errors and generated code will give it, and how its imports are found. */
+/** The root file by the name that errors and generated code will use, and the function that resolves its imports. */
 function input(file, folders, most) {
   if (file === '-') {
     const text = about('standard input', () => readAll('standard input', 0, most, HINT))
     const load = importer([...folders, process.cwd()], most)
     return { filename: '-', resolveImport: (name) => (name === '-' ? text : load(name)) }
   }
-  // As protoc does, where it is not here.
+  // Like protoc: look in the other folders if it is not in the current one.
   const places = [process.cwd(), ...folders].map((folder) => path.resolve(folder, file))
   const root = places.find((place) => fs.existsSync(place)) ?? places[0]
   const text = about(file, () => readGiven(root, most))
@@ -145,7 +149,7 @@ function input(file, folders, most) {
   return { filename, resolveImport: (name) => (name === filename ? text : load(name)) }
 }
 
-/** A root of `protobuf.load()`. */
+/** The result of `protobuf.load()`. */
 function loaded(files, values, most) {
   const options = {
     includePaths: [...values.proto_path, '.'],
@@ -158,12 +162,12 @@ function loaded(files, values, most) {
     durations: values.durations,
   }
   if (!files.includes('-')) return protobuf.loadSync(files, options)
-  if (files.length > 1) throw new UsageError('standard input is one file, and the only one')
+  if (files.length > 1) throw new UsageError('standard input must be the only file')
   const text = about('standard input', () => readAll('standard input', 0, most, HINT))
   return protobuf.parse(text, { ...options, filename: '-' })
 }
 
-/** What the command writes. */
+/** The text that the command writes. */
 function output({ values, command, files, most }) {
   const { module } = values
   if (values.load) {

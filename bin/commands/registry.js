@@ -1,6 +1,6 @@
 'use strict'
 
-// ironwire registry: the addressing server.
+// ironwire registry: runs the addressing server.
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -12,25 +12,28 @@ const { identity, authorities } = require('./identity.js')
 
 const DEFAULT_PORT = 7400
 const DEFAULT_HOST = '127.0.0.1'
-/** One Ctrl-C may arrive twice, from the terminal and from npx. */
+/** Ctrl-C may arrive twice, from the terminal and from npx. */
 const SAME_SIGNAL_MS = 500
 
 const USAGE = `usage: ironwire registry [options]
 
-Runs an addressing server: servers register with it by name, clients ask it by rpc.connect('registry://host:port/name').
+Runs an addressing server. Servers register with it under the name of a service, and clients find them with
+rpc.connect('registry://host:port/name'). Defaults are in parentheses.
 
-  -p, --port PORT      the port; 0 takes any that is free             (${DEFAULT_PORT})
-      --host ADDRESS   0.0.0.0 lets other machines in                 (${DEFAULT_HOST})
-  -d, --data DIR       a folder of its own for what it knows, which then survives a crash; without, all is in memory
+  -p, --port PORT      the port to listen on; 0 chooses a free one (${DEFAULT_PORT})
+      --host ADDRESS   the address to listen on. 0.0.0.0 allows access from other machines (${DEFAULT_HOST})
+  -d, --data DIR       keep the registrations in this folder, so that they survive a crash. Use the folder for nothing
+                       else. Without this option they are in memory only
       --secret-file FILE
-                       what programs have to know to be let in, of ${MIN_SECRET} bytes at least; several, one a line, while it is being replaced.
-                       The variable IRONWIRE_SECRET may have one instead
-      --tls-cert FILE  TLS, with this certificate, what is between it and its authority behind it, as PEM
-      --tls-key FILE   and its key
-      --tls-ca FILE    only programs with a certificate that these authorities have signed are let in
-  -h, --help           this text
+                       let in only programs that know the secret in this file, of at least ${MIN_SECRET} bytes. To replace a
+                       secret, write several, one per line. Or set one in the variable IRONWIRE_SECRET
+      --tls-cert FILE  use TLS with this certificate, in PEM format, followed by its intermediate certificates
+      --tls-key FILE   the private key of the certificate, in PEM format
+      --tls-ca FILE    let in only programs with a certificate that one of these authorities has signed
+  -h, --help           show this text
 
-Without a secret or authorities everyone who reaches the port may register and ask: leave it to a network that you trust. Ctrl-C ends it.
+Without a secret and without --tls-ca, everyone who can reach the port may register and look up servers. Do that only
+in a network that you trust. Ctrl-C stops the server.
 `
 
 const OPTIONS = {
@@ -73,7 +76,10 @@ function tlsOf({ 'tls-cert': cert, 'tls-key': key, 'tls-ca': file }) {
   return { ...own, ca, requestCert: true }
 }
 
-/** Undefined where nobody gave one. They are not among the arguments, which everybody on the machine can list. */
+/**
+ * Undefined if none are given. Secrets are not command-line arguments, because every user of the machine can list
+ * those.
+ */
 function secretsOf(file) {
   const { IRONWIRE_SECRET } = process.env
   if (file === undefined && IRONWIRE_SECRET === undefined) return undefined
@@ -82,9 +88,9 @@ function secretsOf(file) {
   for (const secret of secrets) {
     const size = Buffer.byteLength(secret)
     if (size < MIN_SECRET)
-      throw new UsageError(`a secret has ${MIN_SECRET} bytes at least, and one of ${where} has ${size}`)
+      throw new UsageError(`a secret must have at least ${MIN_SECRET} bytes, and one in ${where} has ${size}`)
   }
-  if (secrets.length === 0) throw new UsageError(`${where} has no secret: it has one a line`)
+  if (secrets.length === 0) throw new UsageError(`${where} contains no secret: write one per line`)
   return secrets
 }
 
@@ -95,14 +101,14 @@ function linesOf(file) {
   } catch (error) {
     throw new UsageError(`--secret-file names a file that can be read: ${error.message}`)
   }
-  // As some editors begin a file.
+  // Some editors begin a file with a byte order mark.
   return text
     .replace(/^\uFEFF/, '')
     .split(/\r?\n/)
     .filter((line) => line !== '')
 }
 
-/** Why nothing listens, and what to do about it. */
+/** Explains why the server cannot listen, and what to do about it. */
 function explain(error, { port, host, folder }) {
   const other = port >= 1024 && port < 65535 ? port + 1 : DEFAULT_PORT
   switch (error.code) {
@@ -112,11 +118,11 @@ function explain(error, { port, host, folder }) {
     case 'ENOTFOUND':
       return `this machine has no address ${host}. Leave out --host, or choose 0.0.0.0 for all that it has`
     case 'EACCES':
-      if (error.path !== undefined) return `the folder ${folder} may not be written by this user`
+      if (error.path !== undefined) return `this user may not write to the folder ${folder}`
       return `port ${port} needs rights that this user does not have. Choose another one: --port ${other}`
     case 'ENOTDIR':
     case 'EEXIST':
-      return `${folder} is not a folder: --data names one, which is made if it is not there`
+      return `${folder} is not a folder: --data names one, and creates it if it does not exist`
     default:
       return error.message
   }
@@ -130,17 +136,18 @@ function fail(message) {
 function announce({ host, folder, secret, tls }, { address, port }, { services, instances }) {
   const shown = address.includes(':') ? `[${address}]` : address
   const lines = [`ironwire registry listens on registry://${shown}:${port}`]
-  if (folder === undefined) lines.push('It keeps all in memory: --data DIR lets it survive a crash.')
+  if (folder === undefined)
+    lines.push('It keeps everything in memory. With --data DIR its registrations survive a crash.')
   else lines.push(`It keeps what it knows in ${folder}: ${instances} instances of ${services} services.`)
-  if (host === DEFAULT_HOST) lines.push('For this machine only: --host 0.0.0.0 lets others in.')
+  if (host === DEFAULT_HOST) lines.push('Only this machine can reach it. --host 0.0.0.0 lets others in.')
   if (secret !== undefined) lines.push('Only programs that know the secret are let in.')
-  if (tls !== undefined) lines.push('It is reached by TLS.')
-  if (tls?.ca !== undefined) lines.push('Only programs with a certificate of its authorities are let in.')
+  if (tls !== undefined) lines.push('It uses TLS.')
+  if (tls?.ca !== undefined) lines.push('Only programs with a certificate of these authorities are let in.')
   lines.push('Ctrl-C ends it.')
   console.log(lines.join('\n'))
 }
 
-/** Made before anything listens: what is wrong with a certificate shows here. */
+/** Created before it listens, so that an error in a certificate shows at once. */
 function registryOf({ folder, secret, tls }) {
   try {
     return rpc.createRegistry({ folder, ...(secret && { secret }), ...(tls && { tls }) })

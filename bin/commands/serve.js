@@ -1,6 +1,6 @@
 'use strict'
 
-// ironwire serve [DIR]: a folder over HTTP or HTTPS, by one process or several.
+// ironwire serve [DIR]: serves a folder over HTTP or HTTPS, with one or several processes.
 
 const cluster = require('node:cluster')
 const fs = require('node:fs')
@@ -15,35 +15,35 @@ const { logRequests, FORMATS } = require('./log.js')
 const DEFAULT_PORT = 8080
 const DEFAULT_HOST = '127.0.0.1'
 const MOST_WORKERS = 256
-/** One Ctrl-C may arrive twice, from the terminal and from npx. */
+/** Ctrl-C may arrive twice, from the terminal and from npx. */
 const SAME_SIGNAL_MS = 500
-/** A process that could not start is tried again so late: what keeps it from starting is the same a moment later. */
+/** The pause before a process that could not start is tried again: the cause rarely disappears at once. */
 const RETRY_MS = 1000
 
 const USAGE = `usage: ironwire serve [DIR] [options]
 
-Serves the files of a folder over HTTP: of DIR, or of the folder you are in.
+Serves the files of a folder over HTTP. Without DIR it serves the current folder. Defaults are in parentheses.
 
-Where it listens
-  -p, --port PORT      the port; 0 takes any that is free             (${DEFAULT_PORT})
-      --host ADDRESS   0.0.0.0 lets other devices in                  (${DEFAULT_HOST})
-      --workers N      processes that share the port, one for a core  (1)
-      --tls-cert FILE  HTTPS, with this certificate, what is between it and its authority behind it, as PEM
-      --tls-key FILE   and its key
+Network
+  -p, --port PORT      the port to listen on; 0 chooses a free one (${DEFAULT_PORT})
+      --host ADDRESS   the address to listen on. 0.0.0.0 allows access from other machines (${DEFAULT_HOST})
+      --workers N      the number of processes that share the port, up to one for each core (1)
+      --tls-cert FILE  serve over HTTPS with this certificate, in PEM format, followed by its intermediate certificates
+      --tls-key FILE   the private key of the certificate, in PEM format
 
-What it answers with
-      --compress       compressed text: file.br, file.zst or file.gz where it lies beside the file, else made as needed
-      --cors           pages of any other site may read the files
-      --listing        a page with its contents for a folder without an index.html
-      --spa            index.html for every page that there is not: routes of a single-page application
-      --not-found FILE the page for what is not there, instead of a plain one
-      --max-age TIME   for how long browsers need not ask again: 90s, 12h, 30d …  (0)
+Responses
+      --compress       compress text. If file.br, file.zst or file.gz is beside a file, send that one
+      --cors           let pages of other sites read the files
+      --listing        for a folder without an index.html, send a page that lists its contents
+      --spa            for a page that does not exist, send index.html, as single-page applications need it
+      --not-found FILE for a file that does not exist, send this page instead of a plain one
+      --max-age TIME   how long browsers may use a file without asking again: 90s, 12h, 30d … (0)
 
-What it prints
-      --log FORMAT     a line for each request: common, json or off   (common)
-  -h, --help           this text
+Output
+      --log FORMAT     the format of the line that is printed for each request: common, json or off (common)
+  -h, --help           show this text
 
-Ctrl-C lets what has begun finish; a second one ends it at once.
+Ctrl-C stops the server after the responses in progress. A second Ctrl-C stops it at once.
 `
 
 const OPTIONS = {
@@ -62,7 +62,7 @@ const OPTIONS = {
   help: { type: 'boolean', short: 'h' },
 }
 
-/** A page of another site may ask, with any header, and read all of the answer. */
+/** Lets pages of other sites send requests with any headers, and read the whole answer. */
 const CORS = {
   'Access-Control-Allow-Origin': '*',
   'Access-Control-Allow-Headers': '*',
@@ -102,7 +102,7 @@ function commandLine(args) {
   }
 }
 
-/** The server, made before anything listens: what is wrong with the command line shows here. */
+/** Created before it listens, so that an error in the command line shows at once. */
 function makeServer({ root, files, log, tls }) {
   let server
   try {
@@ -114,13 +114,13 @@ function makeServer({ root, files, log, tls }) {
   return server
 }
 
-/** "The property 'options.maxAge' must be …" is about `--max-age`. */
+/** Turns "The property 'options.maxAge' must be …" into a message about `--max-age`. */
 function inWordsOfCommand(message) {
   const dashed = (name) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
   return message.replace(/^The (?:property )?["']options\.(\w+)["'](?: property)?/, (_, name) => `--${dashed(name)}`)
 }
 
-/** Whoever names a page means one that there is. */
+/** Throws if the page named on the command line does not exist. */
 function checkPage({ root, files }) {
   const { notFound } = files
   if (notFound === undefined || fs.existsSync(path.join(root, notFound))) return
@@ -133,7 +133,7 @@ const REASONS = {
   EACCES: (root) => `the folder ${root} may not be read by this user`,
 }
 
-/** Why nothing listens, and what to do about it. */
+/** Explains why the server cannot listen, and what to do about it. */
 function explain(error, { port, host }) {
   const other = port >= 1024 && port < 65535 ? port + 1 : DEFAULT_PORT
   switch (error.code) {
@@ -149,7 +149,7 @@ function explain(error, { port, host }) {
   }
 }
 
-/** The addresses under which a browser finds the server. */
+/** The URLs under which a browser reaches the server. */
 function urls({ host, tls }, port) {
   const isEverywhere = host === '0.0.0.0' || host === '::'
   const isLocal = host === DEFAULT_HOST || host === '::1' || host === 'localhost'
@@ -168,15 +168,15 @@ function announce(settings, port) {
   const lines = [`ironwire serves ${root}${workers > 1 ? `, ${workers} processes` : ''}`]
   for (const url of urls(settings, port)) lines.push(`  ${url}`)
   if (!fs.existsSync(path.join(root, 'index.html')) && (files.single || !files.listing)) {
-    const what = files.single ? '--spa answers with it once there is one.' : '--listing shows what there is instead.'
+    const what = files.single ? '--spa answers with it once there is one.' : '--listing shows the contents instead.'
     lines.push(`There is no index.html in it: ${what}`)
   }
-  if (host === DEFAULT_HOST) lines.push('For this machine only: --host 0.0.0.0 lets others in.')
+  if (host === DEFAULT_HOST) lines.push('Only this machine can reach it. --host 0.0.0.0 lets others in.')
   lines.push('Ctrl-C ends it.')
   console.log(lines.join('\n'))
 }
 
-/** Calls `finish` at the first signal to end, and exits at the second. */
+/** Calls `finish` at the first termination signal, and exits at the second. */
 function onStop(finish) {
   let since = 0
   const stop = (signal) => {
@@ -185,7 +185,7 @@ function onStop(finish) {
       return
     }
     since = Date.now()
-    console.log(`${signal}: what has begun may finish (again: ends at once)`)
+    console.log(`${signal}: responses in progress may finish (a second signal ends them at once)`)
     finish()
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop)
@@ -193,7 +193,7 @@ function onStop(finish) {
 
 function fail(message) {
   process.stderr.write(`ironwire: ${message}\n`)
-  // Those that are still starting would complain that nobody listens to them any more.
+  // Workers that are still starting would otherwise complain that the first process is gone.
   for (const worker of Object.values(cluster.workers ?? {})) worker.process.kill('SIGKILL')
   process.exit(1)
 }
@@ -206,15 +206,15 @@ function serveAlone(settings) {
   onStop(() => server.close(() => process.exit(0)))
 }
 
-/** The first process serves nothing itself: it starts the others, and another one for each that dies. */
+/** The first process serves nothing itself: it starts the workers, and replaces each one that dies. */
 function servePrimary(settings) {
-  // What is wrong with the folder is said once, here.
+  // Check the settings here, so that an error in them is reported once.
   makeServer({ ...settings, log: 'off' })
   checkPage(settings)
   let listening = 0
   const started = new WeakSet()
   let stopping = false
-  // That one cannot be written to any more: its exit tells the same.
+  // The worker cannot be written to any more. Its 'exit' event handles that.
   cluster.on('fork', (worker) => worker.on('error', () => {}))
   cluster.on('message', (_worker, message) => {
     if (typeof message?.failed === 'string' && !stopping) fail(message.failed)
@@ -226,7 +226,7 @@ function servePrimary(settings) {
   })
   cluster.on('exit', (worker, code, signal) => {
     if (stopping) return
-    // Not one of them has come so far: neither would the next.
+    // No worker has ever listened, so the next one would not either.
     if (listening === 0) fail(`a process could not start (${signal ?? `exit status ${code}`})`)
     process.stderr.write(`ironwire: process ${worker.process.pid} ended (${signal ?? code}): another takes its place\n`)
     if (started.has(worker)) cluster.fork()
@@ -240,15 +240,15 @@ function servePrimary(settings) {
 }
 
 function serveWorker(settings) {
-  // Ctrl-C reaches every process of a terminal. The first one decides.
+  // Ctrl-C reaches every process of a terminal. The first process decides when the workers end.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {})
-  // The first process is gone, or about to be: there is nobody to tell.
+  // The first process is gone or about to go, so nothing can be reported to it.
   cluster.worker.on('error', () => process.exit(1))
   let server
   try {
     server = makeServer(settings)
   } catch (error) {
-    // The folder is gone for now. A process that serves nothing must not take the place of one that does.
+    // The folder is missing at the moment. Exit, so that this process does not replace one that serves.
     process.stderr.write(`ironwire: ${error.message}\n`)
     process.exit(1)
   }

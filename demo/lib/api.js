@@ -1,10 +1,10 @@
 'use strict'
 
-// The front's JSON interface. Every error is `{ error: { code, message } }` with a status that fits.
+// The front's JSON interface. Every error is `{ error: { code, message } }` with a fitting status.
 
-/** How many calls one burst may ask for. */
+/** The largest number of calls in one burst. */
 const MAX_BURST = 10_000
-/** Bursts running at one time, and pages being streamed to: both cost the front memory for as long as they last. */
+/** The largest number of bursts and of event streams at a time: both use memory of the front while they last. */
 const MAX_BURSTS = 4
 const MAX_STREAMS = 64
 const MAX_BODY_BYTES = 1024
@@ -28,7 +28,7 @@ function sendError(res, status, code, message) {
   sendJson(res, status, { error: { code, message } })
 }
 
-/** An integer of the query or body within bounds; throws an error with a `statusCode` otherwise. */
+/** Reads an integer of the query or body. Throws an error with a `statusCode` if it is out of range. */
 function integer(name, value, fallback, min, max) {
   if (value === undefined || value === null || value === '') return fallback
   const number = typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : value
@@ -40,7 +40,7 @@ function integer(name, value, fallback, min, max) {
   })
 }
 
-/** Reads a small JSON body; an empty one counts as `{}`. `callback(error, value)` */
+/** Reads a small JSON body; an empty one counts as `{}`. Calls `callback(error, value)`. */
 function readJson(req, callback) {
   const chunks = []
   let size = 0
@@ -94,7 +94,8 @@ class Api {
       res.setHeader('allow', route.method === 'GET' ? 'GET, HEAD' : route.method)
       return sendError(res, 405, 'METHOD_NOT_ALLOWED', `${req.method} is not possible here, only ${route.method}`)
     }
-    // A form or an image on another site can send a POST here, but no header of its own choice without asking first.
+    // Protection against requests from other sites: a form or an image there can send a POST, but cannot set a custom
+    // header without a preflight request.
     if (method === 'POST' && req.headers['x-requested-with'] !== 'ironwire-demo') {
       return sendError(res, 403, 'NOT_FROM_THE_PAGE', 'Send the header "X-Requested-With: ironwire-demo"')
     }
@@ -126,7 +127,7 @@ class Api {
   #fail(res, error) {
     if (error.statusCode) return sendError(res, error.statusCode, error.code, error.message)
     if (error.code === 'NO_SUCH_COURSE') return sendError(res, 404, error.code, error.message)
-    // What is left are ways for a call to fail: nobody has answered in time, or the front is ending.
+    // The remaining errors mean that the call failed: there was no answer in time, or the front is shutting down.
     sendError(res, 503, error.code ?? 'CALL_FAILED', error.message)
   }
 
@@ -185,7 +186,10 @@ class Api {
     else sendError(res, 503, 'BACKEND_AWAY', `The backend ${name} has no process at the moment`)
   }
 
-  /** Server-sent events: `state` four times a second, and once a second a round of calls for every course, `call` by `call`. */
+  /**
+   * Server-sent events: `state` four times a second, and once a second a round of calls for all courses, one `call`
+   * event each.
+   */
   #stream(req, res, url) {
     const delay = integer('delay', url.searchParams.get('delay'), 0, 0, MAX_DELAY_MS)
     if (this.#streams.size >= MAX_STREAMS) {
@@ -195,7 +199,7 @@ class Api {
     if (req.method === 'HEAD') return res.end()
     let running = false
     const round = () => {
-      // A round that takes longer than the interval, because answers are delayed or nobody is there to answer, is waited for.
+      // Skip a round while the previous one is still running, because answers are delayed or no backend is up.
       if (running) return
       running = true
       this.#round(stream, delay, () => {
@@ -233,7 +237,8 @@ class Api {
 }
 
 function send(res, event, data) {
-  // A page that does not read gets nothing more until it does: its numbers are of the moment, old ones are worth nothing.
+  // A page that does not read gets no more events until it does. Events describe the current state, so old ones are
+  // worthless.
   if (res.destroyed || res.writableEnded || res.writableNeedDrain) return
   res.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
 }

@@ -1,44 +1,50 @@
 'use strict'
 
-// The front's side of the courses service: typed calls over rpc, each one timed, to whoever serves.
+// The front's side of the courses service: typed and timed rpc calls to the backends.
 
 const { rpc } = require('ironwire')
 const messages = require('./messages')
 
-/** A call unanswered for this long has failed. Above the longest delay of a backend, and the longest that one stays away when it has died. */
+/**
+ * A call without an answer fails after this time. It is longer than the longest delay of a backend plus the time until
+ * a dead one is back.
+ */
 const CALL_TIMEOUT_MS = 10_000
 
-/** To ask for a course twice does no harm. So a call whose backend dies before it has answered is made again, at another one. */
+/** Asking for a course twice does no harm, so a call whose backend dies is repeated at another one. */
 const CALL_OPTIONS = { timeout: CALL_TIMEOUT_MS, idempotent: true }
 
-/** A backend that stands still keeps its connection. When it says nothing for so long it counts as dead, well before its calls are too late. */
+/**
+ * A backend that is stopped keeps its connection. It counts as dead after this silence, well before its calls time out.
+ */
 const SILENCE = { pingInterval: 1000, pingTimeout: 1000 }
 
 class Courses {
   #client
   #nextCourse = 0
 
-  /** Calls sent and not ended yet. */
+  /** The number of calls that were sent and have not ended. */
   inFlight = 0
-  /** The most there ever were in flight. */
+  /** The largest number of calls that were ever in flight. */
   peak = 0
   answered = 0
   failed = 0
-  /** How many answers came from each backend, by its name. */
+  /** The number of answers by backend name. */
   answeredBy = new Map()
 
   /** `registry` is the registry's target. */
   constructor(registry) {
     this.#client = rpc.connect(`${registry}/courses`, {
-      // In turn, so that the page shows them at work side by side.
+      // In turn, so that the page shows all backends at work.
       balance: { policy: 'round-robin' },
-      // A burst has thousands of calls in flight at the backend that dies: each of them may be made again, and once more if the other dies, too.
+      // A burst has thousands of calls in flight when a backend dies: each of them may be repeated, and again if the
+      // other backend dies, too.
       retry: { ratio: 1, perSecond: 1000 },
       ...SILENCE,
     })
   }
 
-  /** Every backend that the client knows, and whether it is connected. */
+  /** All backends that the client knows, and whether they are connected. */
   get addresses() {
     return this.#client.addresses
   }
@@ -48,14 +54,14 @@ class Courses {
     this.#client.destroy()
   }
 
-  /** Every id there is. `callback(error, ids)` */
+  /** Lists all ids. Calls `callback(error, ids)`. */
   list(callback) {
     this.#call('courses.list', messages.ListRequest, {}, messages.ListReply, (error, reply) => {
       callback(error, reply?.ids)
     })
   }
 
-  /** One course. `callback(error, { course, by, ms })`: `by` is the name of the backend. */
+  /** Gets one course. Calls `callback(error, { course, by, ms })`, where `by` is the name of the backend. */
   get(id, maxDelay, callback) {
     const request = { id, max_delay: maxDelay }
     this.#call('courses.get', messages.CourseRequest, request, messages.CourseReply, (error, reply, ms) => {
@@ -64,8 +70,8 @@ class Courses {
   }
 
   /**
-   * Every course, all of them asked for at once. `onCourse(error, { id, course, by, ms, order })` runs for each in the order the answers
-   * come, `callback(error)` at the end; its error says that the list itself could not be had.
+   * Gets every course, all at once. Calls `onCourse(error, { id, course, by, ms, order })` for each in the order of the
+   * answers, and `callback(error)` at the end. That error means that the list of ids could not be read.
    */
   each(maxDelay, onCourse, callback) {
     this.list((error, ids) => {
@@ -81,7 +87,7 @@ class Courses {
     })
   }
 
-  /** `count` calls sent at once. `callback(error, result)`; see `summary` for the result. */
+  /** Sends `count` calls at once. Calls `callback(error, result)`; see `summary` for the result. */
   burst(count, maxDelay, callback) {
     this.list((error, ids) => {
       if (error) return callback(error)
@@ -118,7 +124,7 @@ class Courses {
     })
   }
 
-  /** The counters, as plain data. */
+  /** The counters as plain data. */
   counters() {
     const { inFlight, peak, answered, failed } = this
     return { inFlight, peak, answered, failed, retried: this.#client.stats.retries }
@@ -148,15 +154,15 @@ function add(counts, name) {
   counts.set(name, (counts.get(name) ?? 0) + 1)
 }
 
-/** As plain data, the names in their order. */
+/** A map as plain data, sorted by name. */
 function counts(map) {
   return [...map].sort().map(([name, count]) => ({ name, count }))
 }
 
-/** How many columns the histogram of a burst has. */
+/** The number of columns in the histogram of a burst. */
 const COLUMNS = 32
 
-/** What a burst came to: times in milliseconds, CPU of this process in microseconds per call, a histogram. */
+/** The result of a burst: times in milliseconds, CPU of this process in microseconds per call, and a histogram. */
 function summary(count, times, wallMs, cpuMicros) {
   times.sort((a, b) => a - b)
   const at = (quantile) => times[Math.min(times.length - 1, Math.floor(times.length * quantile))] ?? null

@@ -1,29 +1,32 @@
 'use strict'
 
-// Who serves, as the page shows it: what the registry says, whom the client is connected to, and what became of the processes.
+// The backends and the front as the page shows them: the registry's data, the client's connections, and the state of
+// the processes.
 
 const { EventEmitter } = require('node:events')
 const { rpc } = require('ironwire')
 
 const SERVICE = 'courses'
-/** The front is in the registry, too. Nobody calls it over rpc: it is there to be found. */
+/** The front registers too. Nobody calls it over rpc; it only shows up in the list. */
 const FRONT = 'web'
 
-/** Emits `change` when somebody has come or gone. */
+/** Emits `change` when an instance appears or disappears. */
 class Directory extends EventEmitter {
   #target
   #registry
   #courses
   #supervisors
-  /** What the registry says of each service. */
+  /** The registry's instances of each service. */
   #known = new Map([
     [SERVICE, []],
     [FRONT, []],
   ])
-  /** The process of each name that has been up: it does not start any more, whatever is wrong with it. */
+  /** The last pid of each name that was up. Such a process is not starting any more, whatever is wrong with it. */
   #served = new Map()
 
-  /** `target` is the registry's, `courses` who calls the backends, `supervisors` (by name) who keeps their processes. */
+  /**
+   * `target` is the registry's target, `courses` the rpc client, and `supervisors` a Map of the supervisors by name.
+   */
   constructor(target, courses, supervisors) {
     super()
     this.#target = target
@@ -39,7 +42,7 @@ class Directory extends EventEmitter {
     for (const supervisor of supervisors.values()) supervisor.on('change', () => this.emit('change'))
   }
 
-  /** Has the front known at this port. */
+  /** Registers the front at this port. */
   register(port) {
     this.#registry.register(FRONT, { id: 'front', port, metadata: { pid: String(process.pid) } })
   }
@@ -48,7 +51,10 @@ class Directory extends EventEmitter {
     this.#registry.destroy()
   }
 
-  /** `{ address, services: [{ name, instances }] }`, each instance with its `status`: starting, up, silent or gone. */
+  /**
+   * Returns `{ address, services: [{ name, instances }] }`. The `status` of an instance is starting, up, silent or
+   * gone.
+   */
   state() {
     const fronts = this.#known.get(FRONT).map((instance) => ({ ...seen(instance), status: 'up' }))
     return {
@@ -63,10 +69,10 @@ class Directory extends EventEmitter {
   #backends() {
     const known = new Map(this.#known.get(SERVICE).map((instance) => [instance.id, instance]))
     const connected = new Map(this.#courses.addresses.map((member) => [`${member.id} ${member.address}`, member]))
-    // Those that the front keeps alive are shown whether there or not, others as long as the registry knows them.
+    // Backends that the front keeps alive are always shown, others as long as the registry knows them.
     return [...new Set([...this.#supervisors.keys(), ...known.keys()])].map((id) => {
       const supervisor = this.#supervisors.get(id)
-      // Until its successor has registered, the registry may still know the process that was here before.
+      // Until a new process has registered, the registry may still list the previous one.
       const instance = isOf(known.get(id), supervisor) ? seen(known.get(id)) : null
       const member = instance && connected.get(`${id} ${instance.address}`)
       const answers = Boolean(member?.connected && !member.ejected)
@@ -74,7 +80,7 @@ class Directory extends EventEmitter {
         id,
         address: instance?.address ?? null,
         pid: supervisor ? supervisor.pid : instance.pid,
-        // Only those that the front keeps alive; these while there is a process.
+        // Only backends that the front keeps alive can be killed, while they have a process.
         killable: supervisor && supervisor.pid !== null,
         ended: supervisor?.ended ?? 0,
         inFlight: member?.pending ?? 0,
@@ -93,17 +99,17 @@ class Directory extends EventEmitter {
       this.#served.set(id, pid)
       return { status: 'up' }
     }
-    // Whoever has just died is silent for a moment, until its supervisor hears of it.
+    // A backend that has just died is silent for a moment, until its supervisor notices.
     return { status: supervisor && this.#served.get(id) !== pid ? 'starting' : 'silent' }
   }
 }
 
-/** What the registry says of an instance. */
+/** The registry's data about an instance. */
 function seen({ id, address, metadata }) {
   return { id, address, pid: Number(metadata.pid) || null }
 }
 
-/** Whether an instance is the process that the supervisor has now; anyone's is, where there is none. */
+/** Whether an instance is the supervisor's current process. Always true without a supervisor. */
 function isOf(instance, supervisor) {
   return instance !== undefined && (!supervisor || instance.metadata.pid === String(supervisor.pid))
 }

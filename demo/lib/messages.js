@@ -1,6 +1,6 @@
 'use strict'
 
-// The messages that the front and the backend exchange, compiled once from courses.proto.
+// The messages between front and backends, compiled once from courses.proto.
 
 const fs = require('node:fs')
 const path = require('node:path')

@@ -1,14 +1,14 @@
 'use strict'
 
-// Keeps one backend process alive: starts it, and starts it again when it ends, waiting longer each time.
+// Keeps one backend process alive: starts it, and restarts it when it ends, with growing delays.
 
 const { fork } = require('node:child_process')
 const { EventEmitter } = require('node:events')
 
 const LONGEST_WAIT_MS = 8000
-/** A backend that lived this long was healthy, so its next restart comes after the first wait again. */
+/** A backend that lived for this long was healthy, so its next restart has the initial delay again. */
 const HEALTHY_AFTER_MS = 10_000
-/** A backend that has not ended this long after being told to is killed. */
+/** A backend that has not ended this long after it was told to is killed. */
 const STOP_WITHIN_MS = 1500
 
 /** Emits `change` when its process has started or ended. */
@@ -22,11 +22,11 @@ class Supervisor extends EventEmitter {
   #failures = 0
   #stopping = false
 
-  /** Why the last process ended, and how many have. */
+  /** Why the last process ended, and the number of processes that have ended. */
   reason = null
   ended = 0
 
-  /** `args` are the script's; `firstWaitMs` is how long a backend stays away when it has died. */
+  /** `args` are the script's arguments. `firstWaitMs` is the initial delay before a restart. */
   constructor(script, args, firstWaitMs) {
     super()
     this.#script = script
@@ -38,7 +38,7 @@ class Supervisor extends EventEmitter {
     return this.#child?.pid ?? null
   }
 
-  /** When the next process starts, in milliseconds from now; null while there is one. */
+  /** The time until the next process starts, in milliseconds; null while there is one. */
   get startsInMs() {
     return this.#timer && Math.max(0, this.#startsAt - Date.now())
   }
@@ -57,7 +57,7 @@ class Supervisor extends EventEmitter {
     this.emit('change')
   }
 
-  /** Kills the backend as a crash would. Returns whether there was one to kill. */
+  /** Kills the backend, as in a crash. Returns whether there was a process to kill. */
   kill() {
     return this.#child?.kill('SIGKILL') ?? false
   }

@@ -1,11 +1,11 @@
 'use strict'
 
-// The page: listens to the front's event stream and draws what it says.
+// The page: shows the events of the front's event stream.
 
 const $ = (id) => document.getElementById(id)
 const number = new Intl.NumberFormat('en')
 
-/** Milliseconds with three digits that mean something. */
+/** Milliseconds with three significant digits. */
 function ms(value) {
   if (value === null || value === undefined) return '–'
   return value < 10 ? value.toFixed(2) : value < 100 ? value.toFixed(1) : number.format(Math.round(value))
@@ -15,7 +15,7 @@ function ms(value) {
 
 const tones = new Map()
 
-/** Each backend has a colour of its own, as far as there are colours; its name stands beside it. */
+/** Gives each backend a colour of its own, as far as there are colours. Its name is shown next to it. */
 function paint(element, name) {
   if (!tones.has(name)) tones.set(name, tones.size)
   element.dataset.tone = tones.get(name)
@@ -33,7 +33,7 @@ function card(id) {
     element.querySelector('.id').textContent = id
     cards.set(id, element)
     $('courses-empty').hidden = true
-    // The list reads in the order of the ids, whatever order the answers come in.
+    // The list is sorted by id, whatever order the answers come in.
     const after = [...cards.keys()].filter((other) => other > id).sort((a, b) => a - b)[0]
     $('courses').insertBefore(element, after ? cards.get(after) : null)
     $('course-count').textContent = cards.size
@@ -42,9 +42,9 @@ function card(id) {
 }
 
 let round = []
-/** How many answers of the round came from each backend. */
+/** The number of answers of the round by backend. */
 let shares = new Map()
-/** The meter's full length: the slowest answer of the last round. */
+/** The full length of the meter: the slowest answer of the last round. */
 let slowest = 1
 
 function showCall({ id, course, by, order, ms: time, error }) {
@@ -73,13 +73,13 @@ function showCall({ id, course, by, order, ms: time, error }) {
   slowest = Math.max(slowest, time)
   element.querySelector('.meter-fill').style.width = `${Math.max(3, (time / slowest) * 100)}%`
   element.classList.remove('fresh')
-  // Reading a layout value makes the browser notice the removal, so that the animation starts again.
+  // Reading a layout property makes the browser notice that the class was removed, so that the animation starts again.
   void element.offsetWidth
   element.classList.add('fresh')
 }
 
 const medians = []
-/** One round a second: the sparkline is a minute wide. */
+/** One round per second: the sparkline shows a minute. */
 const MOST_ROUNDS = 60
 
 function endRound() {
@@ -99,15 +99,15 @@ function endRound() {
   $('path').classList.add('busy')
 }
 
-/** The size of the sparkline's drawing, with room for the stroke at its edges. */
+/** The size of the sparkline, with a margin for the stroke. */
 const SPARK = { width: 240, height: 56, margin: 2 }
 
 function drawSpark() {
   const { width, height, margin } = SPARK
-  // One slow round, such as the very first, must not press all the others flat: it touches the top, as do all above that.
+  // One slow round, such as the first, must not flatten all others: values above the limit touch the top.
   const typical = medians.toSorted((a, b) => a - b)[medians.length >> 1]
   const top = Math.min(Math.max(...medians) * 1.15, typical * 3)
-  // One point alone draws a level line.
+  // A single point is drawn as a level line.
   const points = medians.length === 1 ? [medians[0], medians[0]] : medians
   const x = (i) => width - ((points.length - 1 - i) / (MOST_ROUNDS - 1)) * width
   const y = (value) => height - margin - Math.min(value / top, 1) * (height - 2 * margin)
@@ -122,15 +122,18 @@ function drawSpark() {
   )
 }
 
-// ---- who serves ----
+// ---- services and instances ----
 
 const COURSES = 'courses'
 const services = new Map()
-/** Rows and boxes of instances, by service and name. */
+/** Table rows and boxes of instances, by service and name. */
 const rows = new Map()
 const boxes = new Map()
 
-/** The elements of `map`, one for each of `items` by its key; those without an item go, those that stay keep the focus. */
+/**
+ * Keeps one element of `map` per item, by its key. Elements without an item are removed; the others stay in place and
+ * keep the focus.
+ */
 function keep(map, parent, items, keyOf, make) {
   const keys = new Set(items.map(keyOf))
   for (const [key, element] of map) {
@@ -146,7 +149,7 @@ function keep(map, parent, items, keyOf, make) {
 
 const fromTemplate = (id) => $(id).content.firstElementChild.cloneNode(true)
 
-/** Writes only what is new: a screen reader reads out what is written, and a text that somebody has selected stays so. */
+/** Changes the text only if it differs: screen readers announce changes, and a text selection survives. */
 function write(element, text) {
   if (element.textContent !== text) element.textContent = text
 }
@@ -195,12 +198,12 @@ function showInstance(row, { status, reason, startsInMs, pid, address, answered,
   write(row.querySelector('.where'), status === 'gone' ? `${reason}${when}` : where.filter(Boolean).join(' · '))
   const kill = row.querySelector('.kill')
   kill.hidden = killable === undefined
-  // Not `disabled`, which would take the focus away from whoever has just pressed it.
+  // Not `disabled`, which would remove the focus from the button that was just pressed.
   kill.setAttribute('aria-disabled', String(!killable))
   row.querySelector('.share').hidden = answered === undefined || status !== 'up'
 }
 
-/** How much of the round each backend has answered. */
+/** Shows each backend's share of the round. */
 function showShares() {
   const all = round.length
   for (const [key, row] of rows) {
@@ -230,7 +233,7 @@ function showPath(backends) {
 
 // ---- the state as a whole ----
 
-/** The backends when last heard of, by name; null as long as the front is away. */
+/** The last known backends by name; null while the front is away. */
 let last = null
 
 function showState({ front, registry, calls }) {
@@ -252,7 +255,7 @@ function showState({ front, registry, calls }) {
   tellChanges(backends)
   const wasUp = last !== null && [...last.values()].some(isUp)
   if (up === 0 && wasUp) showWaiting()
-  // What failed in an outage says nothing of what is now.
+  // Failures of an outage are outdated once a backend is up again.
   if (up > 0 && last && !wasUp) {
     for (const problem of document.querySelectorAll('#burst-result .problem')) problem.remove()
   }
@@ -260,7 +263,7 @@ function showState({ front, registry, calls }) {
   enableFiring()
 }
 
-/** What there is to say of the backends that are not up; nothing when all are. */
+/** A text about the backends that are not up; empty if all are. */
 function outageOf(backends) {
   const missing = backends
     .filter((backend) => !isUp(backend))
@@ -276,7 +279,7 @@ function outageOf(backends) {
 
 const listed = (words) => new Intl.ListFormat('en').format(words)
 
-/** Into the log: who has come, gone, come back. */
+/** Logs which backends have come, gone, or come back. */
 function tellChanges(backends) {
   for (const { id, status, reason, pid, ended } of backends) {
     const before = last?.get(id)
@@ -289,7 +292,7 @@ function tellChanges(backends) {
   }
 }
 
-/** Nobody is there to answer: every card says so. */
+/** No backend is up: every card shows that it waits. */
 function showWaiting() {
   for (const element of cards.values()) {
     element.classList.add('lost')
@@ -332,7 +335,7 @@ function listen() {
   stream.onerror = ({ target }) => {
     last = null
     enableFiring()
-    // The browser tries again by itself, except after an answer that is no stream, such as a refusal.
+    // The browser reconnects by itself, except after an answer that is not an event stream, such as a refusal.
     if (target.readyState === EventSource.CLOSED) setTimeout(() => target === stream && listen(), 2000)
     $('status').textContent = 'Front away'
     $('status').dataset.status = 'down'
@@ -360,7 +363,7 @@ $('delay').addEventListener('change', () => {
   if (stream) listen()
 })
 
-// ---- many at once ----
+// ---- bursts ----
 
 async function post(path, body) {
   const response = await fetch(path, {
@@ -383,10 +386,10 @@ function figure(name, value) {
   return group
 }
 
-/** A burst is under way. */
+/** Whether a burst is running. */
 let firing = false
 
-/** Calls can be fired while the front is there, one burst after the other. Without a backend they wait for one. */
+/** Bursts are possible while the front is there, one at a time. Without a backend, the calls wait for one. */
 function enableFiring() {
   for (const button of $('burst-buttons').children) button.disabled = firing || last === null
 }

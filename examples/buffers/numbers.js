@@ -1,6 +1,6 @@
 'use strict'
 
-// Bytes: making them, and writing numbers into them.
+// Creating bytes and writing numbers into them.
 //
 //   node examples/buffers/numbers.js
 
@@ -11,11 +11,11 @@ const bytes = Buffer.from([1, 2, 3, 4])
 const empty = Buffer.alloc(8)
 console.log(text, bytes, empty)
 
-// One byte at offset 1: 12 is 0c.
+// One byte at offset 1: 12 is 0x0c.
 bytes.writeInt8(12, 1)
 console.log(bytes)
 
-// Two bytes at offset 2. 512 is 0x0200: big-endian puts the 02 first (the order of network protocols) ...
+// Two bytes at offset 2. 512 is 0x0200. Big-endian, the order of network protocols, puts the 02 first ...
 bytes.writeInt16BE(512, 2)
 console.log(bytes)
 
@@ -23,10 +23,10 @@ console.log(bytes)
 bytes.writeInt16LE(512, 2)
 console.log(bytes)
 
-// Reading with the other byte order gives another number, and no error: both ends have to agree.
+// Reading with the other byte order gives another number and no error, so both ends must agree.
 console.log(bytes.readInt16LE(2), bytes.readInt16BE(2))
 
-// What does not fit is refused, as in Node.
+// A value that does not fit is refused, as in Node.
 try {
   bytes.writeInt8(128, 0)
 } catch (error) {

@@ -1,12 +1,12 @@
 'use strict'
 
-// Binary layouts described once instead of offset by offset.
+// Binary layouts that are described once instead of offset by offset.
 //
 //   node examples/buffers/records.js
 
 const { Buffer, codec } = require('ironwire')
 
-// Twelve bytes: the fields lie one after the other, each with its own byte order.
+// Twelve bytes: consecutive fields, each with its own byte order.
 const reading = codec.record({ sensor: 'u16be', celsius: 'f32le', count: 'u32be', low: 'i8', high: 'i8' })
 console.log(`${reading.size} bytes`)
 
@@ -16,14 +16,15 @@ reading.write(bytes, { sensor: 8, celsius: 19.25, count: 1001, low: -1, high: 30
 console.log(bytes)
 console.log(reading.read(bytes, second))
 
-// A value that does not fit its field is refused, in the words of Buffer's own methods, by the name of the field.
+// A value that does not fit into its field is refused, with the error text of Buffer's own methods and the name of the
+// field.
 try {
   reading.write(bytes, { sensor: 70_000, celsius: 0, count: 0, low: 0, high: 0 })
 } catch (error) {
   console.log(`${error.code}: ${error.message}`)
 }
 
-// Records of different lengths on a stream need a length before each. The framer takes chunks however they are cut.
+// Records of different lengths in a stream need a length in front. The framer accepts chunks of any size.
 const framer = codec.framer({ length: 'u32be', maxLength: 1024 })
 const stream = framer.encodeMany(['one', 'two', 'three'].map((text) => Buffer.from(text)))
 for (const chunk of [stream.subarray(0, 9), stream.subarray(9)]) {

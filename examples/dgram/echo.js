@@ -1,12 +1,12 @@
 'use strict'
 
-// Datagrams there and back: each is a message by itself, which comes whole or not at all.
-// Run it: node examples/dgram/echo.js
+// Sends datagrams there and back. Each one is a message of its own, which arrives completely or not at all. Run it:
+// node examples/dgram/echo.js
 
 const { dgram } = require('../..')
 
 const server = dgram.createSocket('udp4')
-// `from` says where it came from: { address, family, port, size }.
+// `from` is the sender: { address, family, port, size }.
 server.on('message', (message, from) => server.send(`You said ${message}`, from.port, from.address))
 server.bind(Number(process.env.PORT ?? 0), '127.0.0.1', () => {
   const client = dgram.createSocket('udp4')
@@ -18,6 +18,7 @@ server.bind(Number(process.env.PORT ?? 0), '127.0.0.1', () => {
     client.close()
     server.close()
   })
-  // Those of one turn leave together. To know that one has left, pass a callback; that it has arrived, only an answer can say.
+  // Datagrams of one turn are sent together. A callback tells when a datagram was sent; only an answer can tell that it
+  // arrived.
   for (const word of words) client.send(word, server.address().port, '127.0.0.1')
 })

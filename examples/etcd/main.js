@@ -1,6 +1,6 @@
 'use strict'
 
-// Servers that are found through etcd, and what else etcd is good for: a value that changes, and one of several who does a thing.
+// Finding servers through etcd, and other uses of etcd: watching a value that changes, and electing a leader.
 //
 //   etcd &                                          (Debian: apt-get install etcd-server)
 //   node examples/etcd/main.js
@@ -15,7 +15,7 @@ async function main() {
   const client = etcd.connect(url)
   await client.delete({ prefix: 'example/' })
 
-  // Whoever looks hears of it.
+  // A watcher is told about changes.
   const watcher = client.watch({ prefix: 'example/settings/' }, { initial: true })
   await once(watcher, 'reset')
   const changed = once(watcher, 'put')
@@ -24,7 +24,7 @@ async function main() {
   console.log(`${key} is ${value}`)
   watcher.close()
 
-  // Of several, one is first: it leads as long as its lease lasts.
+  // Leader election: the first one to create the key leads as long as its lease lasts.
   const lease = await client.lease(5)
   const lead = (who) =>
     client.txn({
@@ -36,7 +36,7 @@ async function main() {
   await lease.revoke()
   console.log((await client.get('example/leader')) === null ? 'and none any more' : 'still')
 
-  // A server says what it serves, and a client calls it by that.
+  // A server registers under a name, and a client finds it by that name.
   const server = rpc.createServer()
   server.method('title', () => Buffer.from('java'))
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -1,6 +1,6 @@
 'use strict'
 
-// DNS messages (RFC 1035), with names as they are on the wire: labels, and pointers to where the rest of a name is.
+// DNS messages (RFC 1035), with names as they are encoded: labels, and pointers to the rest of a name.
 //
 //   node examples/formats/dns.js
 
@@ -50,7 +50,7 @@ const dns = codec.layout(`
   }
 `)
 
-/** `www.example.com` of a decoded name. */
+/** The text of a decoded name, such as `www.example.com`. */
 function nameOf({ labels }) {
   const parts = []
   for (const label of labels) {
@@ -60,7 +60,7 @@ function nameOf({ labels }) {
   return parts.join('.')
 }
 
-/** The labels of a name, without pointers. */
+/** Encodes a name as labels, without pointers. */
 function toName(text) {
   const labels = text.split('.').map((part) => ({ kind: 0, length: part.length, text: part }))
   return { labels: [...labels, { kind: 0, length: 0, text: '' }] }

@@ -1,6 +1,6 @@
 'use strict'
 
-// ELF, 64 bits, little-endian: the header, and the tables and sections that it leads to.
+// ELF files (64 bits, little-endian): the header, and the tables and sections that it refers to.
 //
 //   node examples/formats/elf.js /bin/true
 

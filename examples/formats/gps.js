@@ -1,6 +1,6 @@
 'use strict'
 
-// What GPS receivers say: UBX frames, in binary, and NMEA 0183 sentences, in text.
+// The messages of GPS receivers: UBX frames, which are binary, and NMEA 0183 sentences, which are text.
 //
 //   node examples/formats/gps.js
 
@@ -33,7 +33,7 @@ const nmea = codec.layout([
   { magic: '\r\n' },
 ])
 
-/** All between `$` and `*`, exclusive or. */
+/** The exclusive or of all characters between `$` and `*`. */
 function checksumOf({ fields: list }) {
   return Buffer.from(list.join(','), 'latin1').reduce((all, byte) => all ^ byte, 0)
 }

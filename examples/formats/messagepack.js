@@ -1,6 +1,7 @@
 'use strict'
 
-// MessagePack: a byte says what follows. Values as they are on the wire, so that they are written back the same.
+// MessagePack: a tag byte determines the type of a value. Values keep their encoded form, so that they are written back
+// identically.
 //
 //   node examples/formats/messagepack.js
 
@@ -27,7 +28,7 @@ const value = codec.layout(`
   }
 `)
 
-/** The JavaScript value. */
+/** Converts a decoded value to a JavaScript value. */
 function plain({ tag, data }) {
   if (tag < 0x80) return tag
   if (tag >= 0xe0) return tag - 256

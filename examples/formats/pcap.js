@@ -80,13 +80,13 @@ const ethernet = codec.layout(
     ['source', 'mac'],
     ['type', 'u16'],
     { name: 'payload', switch: 'type', cases: { 2048: ipv4, 34525: ipv6 }, default: 'bytes(rest)' },
-    // Frames are filled up to 60 bytes.
+    // Short frames are padded to 60 bytes.
     ['padding', 'bytes(rest)'],
   ],
   { endian: 'be' },
 )
 
-/** A capture of Ethernet frames, of the byte order that most machines have. */
+/** A capture of Ethernet frames, in the byte order of most machines. */
 const pcap = codec.layout(
   [
     { type: 'u32', const: 0xa1b2c3d4 },

@@ -1,12 +1,12 @@
 'use strict'
 
-// Tape archives (POSIX ustar): numbers are octal text, blocks have 512 bytes.
+// Tape archives (POSIX ustar): numbers are octal text, and blocks have 512 bytes.
 //
 //   node examples/formats/tar.js FILE.tar
 
 const { codec } = require('ironwire')
 
-/** A number as so many octal digits and what ends them. */
+/** A number as octal digits with a terminator, `width` characters in all. */
 const octal = (width, end = '\0') => ({
   type: `ascii(${width}, 0)`,
   map: {
@@ -47,7 +47,7 @@ function readTar(bytes) {
   return files
 }
 
-/** An archive, of blocks of `blocking` bytes. */
+/** Makes an archive, padded to a multiple of `blocking` bytes. */
 function writeTar(files, blocking = 10240) {
   const parts = files.flatMap(({ data, ...entry }) => {
     const size = data.length

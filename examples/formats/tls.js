@@ -1,6 +1,6 @@
 'use strict'
 
-// TLS records (RFC 8446), and the handshake messages in them that are not encrypted.
+// TLS records (RFC 8446), and the unencrypted handshake messages in them.
 //
 //   node examples/formats/tls.js
 

@@ -1,6 +1,6 @@
 'use strict'
 
-// WAV: chunks in a RIFF.
+// WAV files: chunks in a RIFF container.
 //
 //   node examples/formats/wav.js FILE.wav
 

@@ -1,6 +1,6 @@
 'use strict'
 
-// WebSocket frames (RFC 6455). The length has three forms, of which the shortest is used.
+// WebSocket frames (RFC 6455). The length has three forms; the shortest possible one is used.
 //
 //   node examples/formats/websocket.js
 
@@ -18,7 +18,7 @@ const frame = codec.layout([
   ['payload', 'bytes(short < 126 ? short : short == 126 ? medium : long)'],
 ])
 
-/** The payload with its mask taken off, or put on: the same. */
+/** Applies the mask to the payload. Masking and unmasking are the same operation. */
 function unmask({ key, payload }) {
   return key === undefined ? payload : Buffer.from(payload.map((byte, i) => byte ^ key[i % 4]))
 }

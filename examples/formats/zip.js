@@ -1,6 +1,6 @@
 'use strict'
 
-// ZIP archives (APPNOTE.TXT), read from the directory at their end, and written.
+// ZIP archives (APPNOTE.TXT): read from the directory at the end, and written.
 //
 //   node examples/formats/zip.js FILE.zip
 
@@ -34,14 +34,14 @@ const end = codec.layout(structs, { root: 'End' })
 const entry = codec.layout(structs, { root: 'Entry' })
 const file = codec.layout(structs, { root: 'File' })
 
-/** `{ end, entries }` of an archive, each entry with its `file`. */
+/** Returns `{ end, entries }` of an archive. Each entry has its `file`. */
 function readZip(bytes) {
   const tail = end.decode(bytes, bytes.lastIndexOf('PK\x05\x06', undefined, 'latin1'))
   const entries = entry.decodeMany(bytes, { offset: tail.offset, count: tail.entries })
   return { end: tail, entries: entries.map((it) => ({ ...it, file: file.decode(bytes, it.offset) })) }
 }
 
-/** An archive, with offsets and sizes filled in. */
+/** Makes an archive and fills in offsets and sizes. */
 function writeZip({ end: tail, entries }) {
   const parts = []
   let offset = 0

@@ -10,18 +10,18 @@ const Client = grpc.makeClientConstructor(Shop)
 const place = `127.0.0.1:${process.env.PORT ?? 50051}`
 const client = new Client(place, grpc.credentials.createInsecure())
 
-/** A moment by which a call must have ended. */
+/** Options with a deadline: the call must end within five seconds. */
 const soon = () => ({ deadline: Date.now() + 5000 })
 
 async function main() {
-  // Without a callback, a call with one response gives a promise.
+  // Without a callback, a call with a single response returns a promise.
   const wire = await client.find({ text: 'wire' }, soon())
   console.log(`${wire.name} is ${wire.price}`)
 
-  // An error has the code and the details that the server has given.
+  // An error has the code and the details that the server has set.
   await client.find({ text: 'gold' }, soon()).catch(({ code, details }) => console.log(grpc.status[code], '-', details))
 
-  // Responses are a stream: iterable, and held back while nobody reads.
+  // Several responses are a stream. It is iterable, and the server waits while nobody reads.
   for await (const { name } of client.search({ text: 'a' }, soon())) console.log(`found: ${name}`)
 
   const basket = client.buy(soon())
@@ -38,7 +38,7 @@ async function main() {
     else haggling.end()
   }
 
-  // What load balancers ask.
+  // The health check that load balancers use.
   const health = new (grpc.makeClientConstructor(grpc.health.service))(place, grpc.credentials.createInsecure())
   console.log('shop.Shop:', (await health.check({ service: 'shop.Shop' }, soon())).status)
   health.close()

@@ -1,7 +1,7 @@
 'use strict'
 
-// A gRPC server with all four kinds of calls, with health checking and reflection: `grpcurl -plaintext localhost:50051 list` shows what there is.
-// On SIGTERM it says that it is no longer healthy, lets the calls that there are end, and exits.
+// A gRPC server with all four kinds of calls, health checking and reflection: `grpcurl -plaintext localhost:50051 list`
+// lists its services. On SIGTERM it reports that it is no longer healthy, lets running calls end, and exits.
 
 const path = require('node:path')
 const { grpc, protobuf } = require('../..')
@@ -15,7 +15,7 @@ const products = [
 
 const server = new grpc.Server()
 server.addService(root.shop.Shop, {
-  // One message each way. A handler that does not name the callback may give a promise.
+  // One message in each direction. A handler without a callback parameter may return a promise.
   async find(call) {
     const product = products.find(({ name }) => name.includes(call.request.text))
     if (product === undefined) {
@@ -24,13 +24,13 @@ server.addService(root.shop.Shop, {
     return product
   },
 
-  // Many from the server: `write` gives false when the client should be waited for.
+  // Many messages from the server. `write` returns false when the server should wait for the client.
   search(call) {
     for (const product of products) if (product.name.includes(call.request.text)) call.write(product)
     call.end()
   },
 
-  // Many from the client.
+  // Many messages from the client.
   buy(call, callback) {
     const receipt = { products: 0, total: 0 }
     call.on('data', ({ price }) => {
@@ -40,7 +40,7 @@ server.addService(root.shop.Shop, {
     call.on('end', () => callback(null, receipt))
   },
 
-  // Many both ways.
+  // Many messages in both directions.
   haggle(call) {
     call.on('data', ({ name, price }) => call.write({ name, price: price / 2 }))
     call.on('end', () => call.end())

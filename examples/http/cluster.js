@@ -1,7 +1,7 @@
 'use strict'
 
-// One port, several processes: Node runs JavaScript on one core, so a server for more cores is several processes that share a port.
-// The first process only starts the others, and starts another one when one dies.
+// One port, several processes: Node runs JavaScript on one core, so a server uses more cores by running several
+// processes that share a port. The first process only starts the others, and replaces each one that dies.
 //
 //   node examples/http/cluster.js
 //   curl http://127.0.0.1:8000/
@@ -22,14 +22,14 @@ if (cluster.isPrimary) {
     else if (listening > count) console.log(`process ${worker.process.pid} is ready`)
   })
 
-  // What a worker was answering dies with it; the other workers' connections do not notice.
+  // If a worker dies, its current requests are lost. Connections of other workers are not affected.
   cluster.on('exit', (worker, code, signal) => {
     if (stopping) return
     console.log(`process ${worker.process.pid} died (${signal ?? code}): another takes its place`)
     cluster.fork()
   })
 
-  // Workers that are disconnected take no new connections, answer what they have begun, and end.
+  // Disconnected workers take no new connections, finish their requests, and end.
   const stop = () => {
     stopping = true
     cluster.disconnect()
@@ -37,7 +37,7 @@ if (cluster.isPrimary) {
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
 } else {
-  // Ctrl-C reaches every process of a terminal; the first one decides.
+  // Ctrl-C reaches every process of a terminal. The first process decides.
   process.on('SIGINT', () => {})
   http
     .createServer((req, res) => {

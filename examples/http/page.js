@@ -1,6 +1,6 @@
 'use strict'
 
-// A page from a file, streamed: the file is read as fast as the client takes it, never faster.
+// Streams a page from a file: the file is read only as fast as the client takes it.
 //
 //   node examples/http/page.js        then open http://127.0.0.1:3000
 
@@ -12,7 +12,7 @@ const PAGE = path.join(__dirname, 'page.html')
 
 const server = http.createServer((_req, res) => {
   const file = fs.createReadStream(PAGE)
-  // Nothing is sent before the file is open, so a missing file can still become a proper answer.
+  // Nothing is sent before the file is open, so a missing file can still get a proper error response.
   file.on('open', () => {
     res.writeHead(200, { 'content-type': 'text/html; charset=utf-8' })
     file.pipe(res)
@@ -23,7 +23,7 @@ const server = http.createServer((_req, res) => {
     res.writeHead(500, { 'content-type': 'text/plain' })
     res.end('The page cannot be read\n')
   })
-  // A client that leaves early must not leave the file open.
+  // If the client leaves early, the file must be closed.
   res.on('close', () => file.destroy())
 })
 

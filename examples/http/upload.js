@@ -1,13 +1,13 @@
 'use strict'
 
-// A request body as a stream: it is hashed while it arrives, and never held in memory as a whole.
+// Reads a request body as a stream: it is hashed while it arrives, and is never in memory as a whole.
 //
 //   node examples/http/upload.js       then   curl --data-binary @package.json http://127.0.0.1:3000
 
 const { createHash } = require('node:crypto')
 const { http } = require('ironwire')
 
-/** What is announced or sent beyond this is refused. */
+/** Larger bodies are refused, whether announced or not. */
 const MAX_BYTES = 100 * 1024 * 1024
 
 const server = http.createServer((req, res) => {
@@ -24,7 +24,7 @@ const server = http.createServer((req, res) => {
     res.writeHead(200, { 'content-type': 'text/plain' })
     res.end(`${size} bytes, sha256 ${hash.digest('hex')}\n`)
   })
-  // The client went away in the middle: there is nobody left to answer.
+  // The client disconnected in the middle, so nobody is left to answer.
   req.on('error', (error) => console.error(`upload: ${error.message}`))
 })
 

@@ -1,7 +1,7 @@
 'use strict'
 
-// Several processes: Node runs JavaScript on one core, so work for more cores goes to more processes.
-// This one starts two workers, spreads jobs over them by rpc, and sees one of them die.
+// Several processes: Node runs JavaScript on one core, so more cores need more processes. This process starts two
+// workers, distributes jobs among them over rpc, and kills one of them.
 //
 //   node examples/processes/main.js
 
@@ -9,7 +9,7 @@ const { fork } = require('node:child_process')
 const path = require('node:path')
 const { Buffer, rpc } = require('ironwire')
 
-/** Starts a worker; resolves once it has told its port over the channel that `fork` opens. */
+/** Starts a worker. Resolves when the worker has sent its port over the channel that `fork` opens. */
 function startWorker() {
   const child = fork(path.join(__dirname, 'worker.js'))
   return new Promise((resolve, reject) => {
@@ -25,14 +25,14 @@ function hash(worker, text, rounds) {
 async function main() {
   const workers = await Promise.all([startWorker(), startWorker()])
 
-  // Eight jobs, dealt out in turn. Both workers compute at the same time, and this process stays free.
+  // Eight jobs, distributed in turn. Both workers compute at the same time, and this process stays free.
   const jobs = Array.from({ length: 8 }, (_, i) => hash(workers[i % workers.length], `job ${i}`, 2000))
   for (const [i, reply] of (await Promise.all(jobs)).entries()) {
     const { pid, digest } = JSON.parse(reply)
     console.log(`job ${i}: ${digest.slice(0, 16)} by worker ${workers.findIndex(({ child }) => child.pid === pid) + 1}`)
   }
 
-  // A worker that dies fails its own calls only, and says whether they may have been carried out.
+  // If a worker dies, only its own calls fail. The error tells whether they may have been executed.
   const [first, second] = workers
   const lost = hash(first, 'lost', 50_000_000)
   const kept = hash(second, 'kept', 2000)

@@ -16,5 +16,5 @@ server.method('hash', (request, callback) => {
 
 server.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }))
 
-// The channel closes when the main process ends, however it ends: a worker must not outlive it.
+// The channel closes when the main process ends for any reason. A worker must not outlive it.
 process.on('disconnect', () => process.exit())

@@ -1,6 +1,6 @@
 'use strict'
 
-// Objects to bytes and back, by a schema.
+// Encodes objects to bytes and decodes them, using a schema.
 //
 //   node examples/protobuf/person.js
 
@@ -15,10 +15,10 @@ const encoded = messages.Person.encode(person)
 console.log(encoded)
 console.log(messages.Person.decode(encoded))
 
-// The same as JSON takes more than twice the room, because JSON repeats the field names in every message.
+// JSON takes more than twice as much space, because it repeats the field names in every message.
 console.log(`protobuf ${encoded.length} bytes, JSON ${JSON.stringify(person).length} bytes`)
 
-// Both directions check the message.
+// Both encoding and decoding check the message.
 for (const wrong of [
   () => messages.Person.encode({ name: 'Ada' }),
   () => messages.Person.decode(encoded.subarray(0, 2)),

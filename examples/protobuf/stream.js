@@ -17,12 +17,12 @@ async function main() {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-'))
   const file = path.join(folder, 'readings.bin')
 
-  // Each message stands behind its length, so that a reader knows where the next one begins.
+  // Each message is preceded by its length, so that a reader knows where the next one begins.
   const readings = [18.5, 18.75, 19.25].map((degrees, second) => ({ second, degrees }))
   await pipeline(Readable.from(readings), new protobuf.DelimitedEncoder(Reading), fs.createWriteStream(file))
   console.log(fs.readFileSync(file))
 
-  // The file may be larger than memory: one message is held at a time, and none of more than 1,000 bytes.
+  // The file may be larger than memory: only one message is held at a time, and messages above 1,000 bytes are refused.
   for await (const reading of protobuf.decodeStream(Reading, fs.createReadStream(file), { maxSize: 1000 })) {
     console.log(`${reading.second} s: ${reading.degrees} degrees`)
   }

@@ -1,6 +1,7 @@
 'use strict'
 
-// A registry, two servers of two processes each, and a client that keeps calling while one after the other is killed.
+// A registry, two servers of two processes each, and a client that keeps calling while they are killed one after the
+// other.
 //
 //   node examples/registry/main.js
 
@@ -14,7 +15,7 @@ const { rpc } = require('ironwire')
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-registry-'))
 const env = { ...process.env, REGISTRY_FOLDER: folder, REGISTRY_PORT: '0' }
 
-/** Starts a script, and again whenever it ends. */
+/** Starts a script, and restarts it whenever it ends. */
 function keepAlive(script, onMessage) {
   const kept = { child: null, stopped: false }
   const start = () => {
@@ -26,7 +27,10 @@ function keepAlive(script, onMessage) {
   return kept
 }
 
-/** Calls without a pause, sixteen at a time. A call that may have been carried out is made again: to square twice does no harm. */
+/**
+ * Makes sixteen calls at a time without a pause. A call that may have been executed is repeated: squaring twice does no
+ * harm.
+ */
 function load(client) {
   const counts = { calls: 0, failed: 0, running: true }
   const one = async () => {
@@ -47,7 +51,7 @@ function load(client) {
   return counts
 }
 
-/** Waits until the client is connected to four processes, none of which is `gone`. */
+/** Waits until the client is connected to four processes other than `gone`. */
 async function fourConnected(client, gone) {
   while (client.addresses.filter(({ id, connected }) => connected && id !== gone).length < 4) await sleep(20)
 }
@@ -56,7 +60,7 @@ async function main() {
   let registry
   await new Promise((resolve) => {
     registry = keepAlive('registry.js', ({ port }) => {
-      // The next one is to be found where this one was.
+      // A restarted registry must listen on the same port.
       env.REGISTRY_PORT = String(port)
       resolve()
     })
@@ -98,7 +102,7 @@ async function main() {
   while (!(await isBack())) await sleep(100)
   console.log('the registry is back')
 
-  // Without the registry for a while: what was known last still holds.
+  // While the registry is away, clients keep using the last known addresses.
   registry.child.kill('SIGKILL')
   servers[0].child.kill('SIGKILL')
   console.log('killed the registry and a server at once')

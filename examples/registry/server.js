@@ -1,6 +1,6 @@
 'use strict'
 
-// A server of two processes that share a port. Each registers itself: whoever calls has a connection to each of them.
+// A server of two processes that share a port. Each process registers itself, so a client connects to both.
 
 const cluster = require('node:cluster')
 const { rpc } = require('ironwire')
@@ -8,10 +8,10 @@ const { rpc } = require('ironwire')
 if (cluster.isPrimary) {
   for (let i = 0; i < 2; i++) cluster.fork()
   cluster.on('exit', () => cluster.fork())
-  // Whoever started it is gone.
+  // The process that started it is gone.
   process.on('disconnect', () => process.exit())
 } else {
-  // The first process was killed while this one was about to tell it something.
+  // The first process was killed while this one was sending it a message.
   cluster.worker.on('error', () => process.exit())
 
   const registry = rpc.connectRegistry(`registry://127.0.0.1:${process.env.REGISTRY_PORT ?? 7400}`)
@@ -25,11 +25,12 @@ if (cluster.isPrimary) {
   })
 
   server.listen(0, '127.0.0.1', () => {
-    // Known for three seconds beyond its last sign of life. The registry may be away for longer: it is told again once it is back.
+    // The registration lasts three seconds beyond the last sign of life. If the registry is away for longer, the server
+    // registers again when it is back.
     const { port } = server.address()
     registry.register('squares', { port, lease: 3000, metadata: { pid: String(process.pid) } })
   })
 }
 
-// Ctrl-C reaches every process of a terminal; the first one decides.
+// Ctrl-C reaches every process of a terminal. The first process decides.
 process.on('SIGINT', () => {})

@@ -1,6 +1,6 @@
 'use strict'
 
-// A typed service with a stream: the schema says what there is, functions call it and answer it.
+// A typed service with streams: the schema declares the methods, and functions call and implement them.
 //
 //   node examples/rpc/catalog.js               server and client in one process
 //   PORT=3001 node examples/rpc/catalog.js     the server alone, for python3 examples/rpc/client.py
@@ -34,7 +34,7 @@ server.addService(Catalog, {
     if (title === undefined) return callback(new rpc.StatusError(rpc.status.NOT_FOUND, `there is no course ${id}`))
     callback(null, { title })
   },
-  // What it yields is sent as fast as the caller takes it; when the caller leaves, the generator does too.
+  // Yielded messages are sent as fast as the caller takes them. If the caller leaves, the generator is ended.
   async *watch({ id }) {
     for (let edition = 1; edition <= 3; edition++) yield { title: `${titles.get(id)}, edition ${edition}` }
   },
@@ -54,7 +54,7 @@ server.listen(process.env.PORT ?? 0, '127.0.0.1', async () => {
 
   catalog.title({ id: 1000 }, (error, course) => console.log(error ?? course)) // { title: 'java' }
 
-  // Several at once, results in order.
+  // Several calls at once, with results in the order of the calls.
   const courses = await client.all([1000, 2000, 3000].map((id) => [catalog.title, { id }]))
   console.log(courses.map(({ title }) => title)) // [ 'java', 'javascript', 'python' ]
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes, with OpenSSL, what mutual TLS needs: an authority of one's own, and a certificate of it for a server and for a client.
+# Creates with OpenSSL what mutual TLS needs: an authority, and a certificate signed by it for a server and for a client.
 #   bash examples/rpc/certificates.sh FOLDER
-# Keep the authority's key where nobody else gets at it, each other key with its program, and ca-cert.pem everywhere.
+# Keep the authority's key secret. Each program needs its own key and certificate, and ca-cert.pem.
 set -euo pipefail
 mkdir -p "$1"
 cd "$1"
@@ -10,7 +10,7 @@ new_key=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes)
 
 openssl req -x509 "${new_key[@]}" -subj '/CN=our own authority' -days 3650 -keyout ca-key.pem -out ca-cert.pem 2>/dev/null
 
-# signed NAME EXTENSIONS: a key, and the certificate that the authority gives it for a year.
+# signed NAME EXTENSIONS: creates a key and a certificate, signed by the authority and valid for a year.
 signed() {
   openssl req "${new_key[@]}" -subj "/CN=$1" -keyout "$1-key.pem" -out "$1.csr" 2>/dev/null
   openssl x509 -req -in "$1.csr" -CA ca-cert.pem -CAkey ca-key.pem -CAcreateserial -days 365 -out "$1-cert.pem" \
@@ -18,6 +18,6 @@ signed() {
   rm "$1.csr"
 }
 
-# Clients compare the names that they reach the server by with these.
+# Clients check that the name by which they connect to the server is one of these.
 signed server 'subjectAltName=DNS:localhost,IP:127.0.0.1'
 signed client 'extendedKeyUsage=clientAuth'

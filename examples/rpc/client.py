@@ -51,7 +51,7 @@ class Client:
                 raise RuntimeError(f"status {status} {payload[4:4 + size].decode()}: {payload[4 + size:].decode()}")
 
 def main(client):
-    # Bodies are protobuf: Id { id: 1000 } is 08 e8 07, and a title begins behind its field and length.
+    # Bodies are protobuf: Id { id: 1000 } is 08 e8 07, and a title begins after two bytes, its tag and its length.
     print("title:", (yield from client.call("/Catalog/Title", b"\x08\xe8\x07"))[2:].decode())
     for course in client.call("/Catalog/Watch", b"\x08\xe8\x07", TAKES_STREAM):
         print("watch:", course[2:].decode())

@@ -1,8 +1,8 @@
 'use strict'
 
-// Mutual TLS: the server takes only clients with a certificate of its authority, and the client only a server with one. Whatever they say to each
-// other is encrypted, and handlers know who calls.
-// Run it: bash examples/rpc/certificates.sh certificates && node examples/rpc/mutual-tls.js certificates
+// Mutual TLS: the server accepts only clients with a certificate of its authority, and the client only servers with
+// one. All data is encrypted, and handlers know who calls. Run it: bash examples/rpc/certificates.sh certificates &&
+// node examples/rpc/mutual-tls.js certificates
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -27,12 +27,12 @@ server.listen(Number(process.env.PORT ?? 0), () => {
   client.call('hello', null, (error, reply) => {
     console.log(error ?? String(reply)) // hello, CN=client
 
-    // Without a certificate nobody is let in …
+    // A client without a certificate is refused …
     const nobody = rpc.connect(url, { tls: { ca } })
     nobody.on('error', (refused) => {
-      console.log(refused.message.replace(/.*: /, '')) // This server takes clients with a certificate of its authorities only, and it has none
+      console.log(refused.message.replace(/.*: /, '')) // This server accepts only clients with a certificate of its authorities, and this client has none
 
-      // … and who does not know the authority does not believe the server.
+      // … and a client that does not trust the authority refuses the server.
       const stranger = rpc.connect(url, { tls: {} })
       stranger.call('hello', null, (failed) => {
         console.log(failed.code, failed.cause.code) // IRONWIRE_RPC_TLS SELF_SIGNED_CERT_IN_CHAIN, or whatever else is wrong with it

@@ -20,9 +20,9 @@ const server = rpc.createServer()
 server.method('courses.get', (request, callback) => {
   const { id } = CourseRequest.decode(request)
   const title = titles.get(id)
-  // Error first, here too. The client gets the message and the code.
+  // The error comes first here, too. The client gets its message and code.
   if (!title) return callback(Object.assign(new Error(`There is no course ${id}`), { code: 'NO_SUCH_COURSE' }))
-  // Answers may come late and in any order: rpc brings each to the call that asked.
+  // Answers may come late and in any order: rpc matches each answer to its call.
   setTimeout(() => callback(null, Course.encode({ id, title })), 20 + Math.random() * 80)
 })
 

@@ -1,6 +1,6 @@
 'use strict'
 
-// A service as its schema declares it, server and client in one process.
+// A service declared by its schema, with server and client in one process.
 //
 //   node examples/rpc/service.js
 

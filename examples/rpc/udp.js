@@ -1,8 +1,8 @@
 'use strict'
 
-// Small look-ups over UDP: each question is a datagram, each answer too. Between client and server is a network that loses every third datagram, and
-// what is lost is sent again. No question is answered twice: the server remembers what it has answered.
-// Run it: node examples/rpc/udp.js
+// Small look-ups over UDP: each question and each answer is one datagram. A simulated network between client and server
+// loses every third datagram, and lost ones are sent again. No question is executed twice: the server remembers its
+// answers. Run it: node examples/rpc/udp.js
 
 const { dgram, rpc } = require('../..')
 
@@ -39,7 +39,7 @@ server.bindUdp(Number(process.env.PORT ?? 0), () => {
   })
 })
 
-/** Passes datagrams on to `port` and back, all but every third. */
+/** Forwards datagrams to `port` and back, and drops every third. */
 function badNetwork(port, callback) {
   let count = 0
   let client

@@ -1,7 +1,7 @@
 'use strict'
 
-// A single-page application and its interface on one server: /api is answered by a function, files by the folder, and every other path, such as
-// /courses/5, by the application's page, which knows what to show there.
+// A single-page application and its API on one server: a function answers /api, the folder answers files, and every
+// other path, such as /courses/5, gets the application's page, which displays the right content itself.
 //
 //   node examples/static/application.js
 //   curl http://127.0.0.1:8000/api/time

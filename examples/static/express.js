@@ -1,6 +1,6 @@
 'use strict'
 
-// In an Express application, in the place of express.static. What the folder does not have goes on to the routes behind it.
+// In an Express application, instead of express.static. Requests without a matching file go on to the following routes.
 //
 //   node examples/static/express.js
 //   curl http://127.0.0.1:8000/assets/style.css

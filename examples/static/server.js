@@ -1,6 +1,6 @@
 'use strict'
 
-// A whole server for a folder. Without a program, the same is: npx ironwire serve examples/static/public
+// A complete server for a folder. The same without a program: npx ironwire serve examples/static/public
 //
 //   node examples/static/server.js
 //   curl -i http://127.0.0.1:8000/
@@ -10,7 +10,7 @@ const path = require('node:path')
 const { createStaticServer } = require('ironwire')
 
 const server = createStaticServer(path.join(__dirname, 'public'), {
-  // Sent compressed, where a client takes that: style.css.br if there is one, else compressed now and remembered.
+  // Sent compressed if the client accepts it: style.css.br if it exists, else compressed once and cached.
   precompressed: true,
   compress: true,
   headers: { 'X-Content-Type-Options': 'nosniff' },

@@ -1,9 +1,9 @@
 'use strict'
 
-// Arrays of numbers: many of one type, read into a typed array in one crossing, and written from one.
+// Arrays of numbers of one type: read into a typed array, or written from one, with a single call into Rust.
 //
-// A typed array of the type's own class holds nothing that the type cannot say, so Rust takes it as it is. From anything else the numbers are
-// collected first, each checked: nothing is written before all of them are known to be right.
+// A typed array of the type's own class can only hold valid values, so Rust takes it as it is. Other values are
+// collected and checked first, so that nothing is written unless all of them are valid.
 
 const { Buffer } = require('node:buffer')
 const { isTypedArray } = require('node:util/types')
@@ -15,8 +15,8 @@ const native = require('./native')
 const SAFE = Number.MAX_SAFE_INTEGER
 
 /**
- * What is known of a type: what its elements are, and which of those it can say; `written` is what numbers from elsewhere are collected as. `width`
- * is 0 for varints.
+ * Describes a type: the class of its elements and their range. `written` describes the elements that other values are
+ * collected in. `width` is in bytes; 0 for varints.
  */
 function type(name, width, bits, Elements, least, most) {
   const isBig = typeof least === 'bigint'
@@ -60,7 +60,7 @@ function integers({ SIGNED }, orders) {
   return found
 }
 
-/** Names as in layouts: those with an `n` are BigInts. */
+/** The names are those used in layouts. Types that end in `n` use BigInts. */
 function varints({ SIGNED, ZIGZAG, DOUBLES }) {
   return [
     type('uleb128', 0, DOUBLES, Float64Array, 0, SAFE),
@@ -72,7 +72,7 @@ function varints({ SIGNED, ZIGZAG, DOUBLES }) {
   ]
 }
 
-/** Numbers that are written as halves are doubles until then: by way of floats they would be rounded twice. */
+/** Half-precision values are collected as doubles: going through floats would round twice. */
 function half(name, flag, { HALF, DOUBLES }) {
   const found = type(name, 2, flag | HALF, Float32Array)
   return { ...found, written: { Elements: Float64Array, flags: found.flags | DOUBLES } }
@@ -85,7 +85,7 @@ const floats = (orders, bits) =>
     type(`f64${order}`, 8, flag, Float64Array),
   ])
 
-/** By their names, once they were asked for: the addon, whose bits say how numbers are written, is loaded no sooner. */
+/** The types by name. Created on demand, because the flags come from the addon, which should not be loaded earlier. */
 let types
 
 function allTypes() {
@@ -123,24 +123,25 @@ function optionsOf(options, known) {
 
 function strideOf({ width, name }, { stride }) {
   if (stride === undefined) return width
-  if (width === 0) throw invalidArgValue('options.stride', stride, `is not for ${name}, whose numbers differ in length`)
+  if (width === 0)
+    throw invalidArgValue('options.stride', stride, `cannot be used with ${name}, whose numbers differ in length`)
   return integer(stride, 'options.stride', width, SAFE)
 }
 
-/** How many lie in so many bytes: behind the last there need be no gap. */
+/** How many numbers fit into `length` bytes. No gap is needed after the last one. */
 function fitting(length, width, stride) {
   return length < width ? 0 : Math.floor((length - width) / stride) + 1
 }
 
-/** The bytes from the first of so many to the end of the last. */
+/** The number of bytes from the first number to the end of the last. */
 function extent(count, width, stride) {
   return count === 0 ? 0 : (count - 1) * stride + width
 }
 
-/** From how many bytes on memory that Node leaves as it is costs less than V8's zeros. */
+/** From this size in bytes on, uninitialized memory from Node is cheaper than V8's zeroed memory. */
 const LARGE = 4096
 
-/** Elements that will all be written. */
+/** An uninitialized array whose elements will all be written. */
 function elementsFor({ Elements }, count) {
   const size = count * Elements.BYTES_PER_ELEMENT
   return size < LARGE ? new Elements(count) : new Elements(Buffer.allocUnsafeSlow(size).buffer, 0, count)
@@ -148,7 +149,7 @@ function elementsFor({ Elements }, count) {
 
 const READ_OPTIONS = ['stride', 'into']
 
-/** Reads `count` numbers from `offset` on; without `count`, as many as there are, or as `into` has room for. */
+/** Reads `count` numbers from `offset` on. Without `count`: as many as the buffer has, or as fit into `into`. */
 function readArray(name, buffer, offset = 0, count = undefined, options = undefined) {
   const found = typeOf(name)
   const { stride, into } = optionsOf(options, READ_OPTIONS)
@@ -169,10 +170,10 @@ function readArray(name, buffer, offset = 0, count = undefined, options = undefi
   return elements
 }
 
-/** Bytes that the last `readArray` read. */
+/** The number of bytes that the last `readArray` has read. */
 readArray.bytes = 0
 
-/** The first elements of a caller's array: all of them are itself. */
+/** The first elements of the caller's array; the array itself if that is all of them. */
 function first({ Elements }, into, count, capacity) {
   return count === capacity ? into : new Elements(into.buffer, into.byteOffset, count)
 }
@@ -182,15 +183,15 @@ const WRONG = {
   '-2': ['IRONWIRE_VARINT_TOO_LONG', 'has more than 64 bits'],
   '-3': [
     'ERR_OUT_OF_RANGE',
-    'is beyond what a number holds exactly: read it as a BigInt, by a type whose name ends with "n"',
+    'is too large to be an exact number: read it as a BigInt, with a type whose name ends with "n"',
   ],
 }
 
 function readVarints(found, bytes, offset, count, into, capacity) {
   const functions = native()
-  // One more where the last does not end: it is read, to be refused.
+  // One more if the last varint is incomplete, so that reading it reports the error.
   const wanted = count ?? Math.min(capacity, functions.countVarints(bytes) + (bytes.at(-1) >= 0x80 ? 1 : 0))
-  // Into memory of our own first: where one is wrong, nothing of the caller's changes.
+  // Read into memory of our own first, so that an invalid value leaves the caller's array unchanged.
   const elements = elementsFor(found, wanted)
   const where = new Float64Array(2)
   const taken = functions.readVarints(bytes, elements, found.flags, where)
@@ -209,7 +210,7 @@ function readVarints(found, bytes, offset, count, into, capacity) {
 
 const WRITE_OPTIONS = ['stride']
 
-/** Writes all of `values` from `offset` on; returns the offset behind the last of them. */
+/** Writes all of `values` from `offset` on. Returns the offset after the last one. */
 function writeArray(name, buffer, values, offset = 0, options = undefined) {
   const found = typeOf(name)
   const step = strideOf(found, optionsOf(options, WRITE_OPTIONS))
@@ -219,7 +220,7 @@ function writeArray(name, buffer, values, offset = 0, options = undefined) {
     if (!isTypedArray(values) && !Array.isArray(values)) {
       throw invalidArgType('values', 'an instance of Array or TypedArray', values)
     }
-    // Before they are collected, too: an array may claim a length that it has no elements for, and has getters, which do as they like.
+    // Check the room before collecting, too: an array may claim any length, and its getters may do anything.
     count = values.length
     roomFor(found, buffer, count, offset, step)
     elements = collect(found, values, count)
@@ -234,7 +235,7 @@ function writeArray(name, buffer, values, offset = 0, options = undefined) {
   return offset + length
 }
 
-/** The bytes from `offset` on, where so many numbers have room in them. A varint takes at least one byte. */
+/** The bytes from `offset` on. Throws if there is no room for `count` numbers. A varint takes at least one byte. */
 function roomFor({ width }, buffer, count, offset, step) {
   const bytes = bytesOf(buffer, 'buffer')
   integer(offset, 'offset', 0, bytes.length)
@@ -254,7 +255,7 @@ function writeVarints(found, elements, bytes) {
   return taken
 }
 
-/** The numbers as elements of the type. */
+/** Collects and checks the values as elements of the type. */
 function collect(found, values, count) {
   const { isFloat, isBig, least, most } = found
   const elements = new found.written.Elements(count)

@@ -1,10 +1,10 @@
 'use strict'
 
-// Work on whole buffers: other forms of bytes, search, byte order, and the rest of what Buffer does with more than a number, as functions on
-// any Uint8Array. Results and errors are those of Node's methods.
+// Functions on whole buffers (any Uint8Array): encodings, search, byte order, and Buffer's other bulk operations.
+// Results and errors are those of Node's methods.
 //
-// Where Rust is faster than they are, it does the work, from the size on that `npm run bench buffer` shows; where it is not (base64, UTF-8
-// and UTF-16, which Node has simdutf for; compare, fill and concat, which are the C library's), Node's method does.
+// Rust does the work where it is faster, from the size on that `npm run bench buffer` shows. Elsewhere Node's method
+// does it: base64, UTF-8 and UTF-16 use simdutf in Node; compare, fill and concat use the C library.
 
 const { Buffer, constants, isUtf8, transcode } = require('node:buffer')
 const { isUint8Array } = require('node:util/types')
@@ -15,9 +15,9 @@ const native = require('./native')
 const methods = Buffer.prototype
 
 /**
- * From how many bytes on (of hex digits: characters) a call of Rust costs no more than Node's method, on Node 20 and on 24. A search for bytes
- * costs Node less than a call where their first byte is rare, and up to twenty times as much where it is frequent; one for a text costs Node
- * about as much as a call before it begins.
+ * The sizes in bytes (hex decoding: characters) from which on a call of Rust is not slower than Node's method, on Node
+ * 20 and 24. A search for bytes is cheap in Node if their first byte is rare, and up to twenty times as expensive as in
+ * Rust if it is frequent. A search for text costs Node about as much as a call of Rust before it even begins.
  */
 const WORTH = {
   hexEncode: 256,
@@ -34,21 +34,24 @@ function string(value, name) {
   return value
 }
 
-/** Node's methods take views of all kinds, and read nonsense from most. */
+/** Node's methods accept views of any kind, and would misread most of them. */
 function bytes(value, name) {
   if (isUint8Array(value)) return value
   throw invalidArgType(name, 'an instance of Buffer or Uint8Array', value)
 }
 
 /**
- * The same for what takes so little that the question itself would show: what has no more than the prototype is let through. Node's methods refuse
- * it, and Rust is asked only for what `isUint8Array` knows.
+ * A quicker check for short operations, where `isUint8Array` itself would be noticeable. It lets objects through that
+ * only inherit from Uint8Array: Node's methods refuse them, and Rust gets only what `isUint8Array` accepts.
  */
 function likelyBytes(value, name) {
   return value instanceof Uint8Array ? value : bytes(value, name)
 }
 
-/** What makes text of bytes: what `toString` calls, which takes the bytes that there are, whatever their array says. */
+/**
+ * Makes a function from bytes to text of Node's internal slice method, which uses the actual bytes, whatever length the
+ * array claims.
+ */
 function textOf(own) {
   return (value) => {
     if (bytes(value, 'bytes').length === 0) bytesOf(value, 'bytes')
@@ -56,17 +59,17 @@ function textOf(own) {
   }
 }
 
-/** What makes bytes of text. */
+/** Makes a function from text to bytes. */
 function bytesFrom(encoding) {
   return (text) => Buffer.from(string(text, 'text'), encoding)
 }
 
-/** Bytes as text: `encode` makes text of bytes. */
+/** An encoding of bytes as text: `encode` turns bytes into text. */
 function textForm(encoding, slice) {
   return Object.freeze({ encode: textOf(slice), decode: bytesFrom(encoding) })
 }
 
-/** Text as bytes: `encode` makes bytes of text. */
+/** An encoding of text as bytes: `encode` turns text into bytes. */
 function charset(encoding, slice, more) {
   return Object.freeze({ encode: bytesFrom(encoding), decode: textOf(slice), ...more })
 }
@@ -76,7 +79,7 @@ const hexOf = textOf(methods.hexSlice)
 const hex = Object.freeze({
   encode(value) {
     const { length } = bytes(value, 'bytes')
-    // Node says what is too long for a string.
+    // Node's method throws the right error for what is too long for a string.
     if (length < WORTH.hexEncode || length > constants.MAX_STRING_LENGTH / 2) return hexOf(value)
     return native().hexEncode(value)
   },
@@ -88,10 +91,13 @@ const hex = Object.freeze({
   },
 })
 
-// Each function below is written out, and short: of a closure that a factory makes several times V8 does not know what it calls, and what is long
-// it does not put into the loop that calls it. Either costs a short search as much as the search.
+// The functions below are written out one by one and kept short. V8 cannot tell which function a closure made several
+// times by a factory calls, and does not inline long functions; either would cost as much as a short search itself.
 
-/** Whether Rust searches for `value`: for bytes, and for the UTF-8 of a text, in all there is. Numbers and what is empty are Node's. */
+/**
+ * Whether Rust does the search: for bytes, or for the UTF-8 of a text, in the whole buffer. Numbers and empty values
+ * are left to Node.
+ */
 function isWorth(haystack, value) {
   const isText = typeof value === 'string'
   if (!isText && !(haystack.length >= WORTH.search && isUint8Array(value))) return false
@@ -99,7 +105,7 @@ function isWorth(haystack, value) {
 }
 
 function indexOf(haystack, value, byteOffset, encoding) {
-  // Positions and encodings are Node's.
+  // Searches with a position or an encoding are left to Node.
   if (likelyBytes(haystack, 'bytes').length < WORTH.searchText || byteOffset !== undefined || encoding !== undefined) {
     return methods.indexOf.call(haystack, value, byteOffset, encoding)
   }
@@ -127,7 +133,7 @@ function includes(haystack, value, byteOffset, encoding) {
   return indexOf(haystack, value, byteOffset, encoding) !== -1
 }
 
-// Byte order, in place. Node says what is no multiple.
+// Swaps byte order in place. Node's method throws the error for a wrong length.
 
 function swap16(value) {
   const { length } = likelyBytes(value, 'bytes')

@@ -1,6 +1,7 @@
 'use strict'
 
-// What counts as bytes from outside: a Uint8Array of any realm whose buffer is still there, for what it has and not for what it says.
+// Checks of bytes from outside: a Uint8Array of any realm whose buffer is still attached. Its real properties count,
+// not those that a subclass claims.
 
 const { isUint8Array } = require('node:util/types')
 const { makeError, invalidArgType } = require('../errors')
@@ -13,16 +14,16 @@ const offsetOf = own('byteOffset')
 const classOf = own(Symbol.toStringTag)
 const { at } = typedArray
 
-/** The bytes of `value`; throws where it has none, calling it `name`. */
+/** The bytes of `value`. Throws if it has none; `name` is its name in the error. */
 function bytesOf(value, name) {
   if (!isUint8Array(value)) throw invalidArgType(name, 'an instance of Buffer or Uint8Array', value)
   const length = lengthOf.call(value)
   if (length === 0) attached(value, name)
-  // A class of its own may claim another length: what it claimed and has not would be memory of others.
+  // A subclass may claim a longer length than it has, and reading that far would expose other memory.
   return value.length === length ? value : new Uint8Array(ownBufferOf.call(value), offsetOf.call(value), length)
 }
 
-/** A view looks empty once its buffer is detached or has shrunk below it; then none of its methods can be called. */
+/** A view has length 0 when its buffer was detached or has shrunk below it; its methods then throw. */
 function isAttached(value) {
   try {
     at.call(value, 0)
@@ -34,16 +35,19 @@ function isAttached(value) {
 
 function attached(value, name) {
   if (isAttached(value)) return
-  const message = `The "${name}" argument has no bytes any more: its buffer was detached, or has shrunk below it`
+  const message = `The "${name}" argument has no bytes: its ArrayBuffer was detached, or has shrunk below it`
   throw makeError(TypeError, 'ERR_INVALID_ARG_VALUE', message, bytesOf)
 }
 
-/** `length` bytes from `offset` of what `bytesOf` has given. */
+/** `length` bytes from `offset` on, of a result of `bytesOf`. */
 function rangeOf(bytes, offset, length) {
   return new Uint8Array(ownBufferOf.call(bytes), offsetOf.call(bytes) + offset, length)
 }
 
-/** How many elements a typed array has, whatever it says; `undefined` where it is not of that class. Throws where its buffer is gone. */
+/**
+ * The real number of elements of a typed array; `undefined` if it is not of this class. Throws if its buffer is
+ * detached.
+ */
 function lengthIfOf(value, Elements, name) {
   if (classOf.call(value) === undefined) return undefined
   const length = lengthOf.call(value)
@@ -51,10 +55,10 @@ function lengthIfOf(value, Elements, name) {
   return classOf.call(value) === Elements.name ? length : undefined
 }
 
-/** The ArrayBuffer of a Uint8Array, whatever it says. */
+/** The real ArrayBuffer of a Uint8Array. */
 const arrayBufferOf = (bytes) => ownBufferOf.call(bytes)
 
-/** How many bytes a Uint8Array has, whatever it says. */
+/** The real length of a Uint8Array in bytes. */
 const byteCount = (bytes) => lengthOf.call(bytes)
 
 module.exports = { arrayBufferOf, bytesOf, byteCount, isAttached, rangeOf, lengthIfOf }

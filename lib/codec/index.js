@@ -1,7 +1,7 @@
 'use strict'
 
-// Binary data: layouts, numbers one or many, records, messages in streams, work on whole buffers. The addon is loaded for the first work that Rust does: the
-// rest does without it.
+// The public face of `codec`: layouts, single numbers and arrays, records, framing, and functions on whole buffers. The
+// addon is loaded when Rust is first needed; the rest works without it.
 
 const { readArray, writeArray } = require('./arrays')
 const bulk = require('./bulk')

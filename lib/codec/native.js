@@ -1,6 +1,6 @@
 'use strict'
 
-// The native functions for whole buffers and arrays, loaded for the first call that Rust does: all else does without the addon.
+// The native functions for whole buffers and arrays. The addon is loaded at the first call that needs it.
 
 const { once } = require('../once')
 

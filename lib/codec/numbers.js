@@ -1,7 +1,7 @@
 'use strict'
 
-// Buffer's numeric readers and writers as functions, on any Uint8Array. The work and the errors are Node's own methods': nothing
-// written in JavaScript or behind a native call is faster.
+// Buffer's methods that read and write numbers, as functions on any Uint8Array. They call Node's own methods, which
+// also throw the errors: neither JavaScript code nor a native call is faster.
 
 const { Buffer } = require('node:buffer')
 const { isUint8Array } = require('node:util/types')
@@ -9,13 +9,13 @@ const { invalidArgType } = require('../errors')
 
 const methods = Buffer.prototype
 
-/** Node's methods would read nonsense from anything else, also from what only inherits from a Uint8Array. */
+/** Node's methods would misread anything else, also objects that only inherit from a Uint8Array. */
 function bytes(buffer) {
   if (isUint8Array(buffer)) return buffer
   throw invalidArgType('buffer', 'an instance of Buffer or Uint8Array', buffer)
 }
 
-/** The methods of variable length call each other. */
+/** The variable-length methods call other methods of `this`, so they need a real Buffer. */
 function asBuffer(buffer) {
   return Buffer.isBuffer(bytes(buffer)) ? buffer : Buffer.from(buffer.buffer, buffer.byteOffset, buffer.length)
 }

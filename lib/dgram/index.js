@@ -1,6 +1,6 @@
 'use strict'
 
-// `dgram`: Node's module with sockets over the native engine.
+// `dgram`: Node's module, with sockets over the native engine.
 
 const dgram = require('node:dgram')
 const { Socket } = require('./socket.js')
@@ -9,7 +9,7 @@ function createSocket(type, listener) {
   return new Socket(type, listener)
 }
 
-// Not the values: what is deprecated says so only to those who use it.
+// Copies descriptors, not values: reading a deprecated property would print its warning.
 Object.defineProperties(exports, Object.getOwnPropertyDescriptors(dgram))
 
 Object.assign(exports, { Socket, createSocket })

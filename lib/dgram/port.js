@@ -1,9 +1,10 @@
 'use strict'
 
-// What a socket receives and sends, over the native engine. Node's own UDP handle stays below the socket: it makes, binds and connects, has
-// the options and the addresses, and goes to other processes. What it would do with each datagram is done here, on
-// a copy of its descriptor. Where descriptors cannot be copied (Windows), the handle stays as Node made it; so does one over a socket that
-// other processes have, too: what is read ahead of its turn there would be taken from them.
+// The sending and receiving part of a socket, over the native engine. Node's own UDP handle stays below the socket: it
+// creates, binds and connects, provides options and addresses, and can be sent to other processes. Each datagram,
+// however, is sent and received here, on a copy of the handle's descriptor. Where descriptors cannot be copied
+// (Windows), the handle stays as Node made it. The same is true for a socket that is shared with other processes,
+// because reading ahead would take their datagrams.
 
 const { AsyncResource } = require('node:async_hooks')
 const { Buffer } = require('node:buffer')
@@ -20,14 +21,14 @@ const { EEXIST } = constants.errno
 const FastBuffer = Buffer[Symbol.species]
 const MANUAL = { requireManualDestroy: true }
 
-/** How the native `dgramSend` is told of a port that is none: to the peer that is connected to, and to where the last datagram went. */
+/** Special port values for the native `dgramSend`: the connected peer, and the destination of the previous datagram. */
 const CONNECTED = 0
 const AGAIN = -1
 
-/** Descriptors of the handles that have an open port: libuv, which watches the copies, does not know that they are in use. */
+/** Descriptors of handles with an open port. libuv watches the copies, so it does not know that these are in use. */
 const inUse = new Set()
 
-/** Where a handle keeps its port. */
+/** The property of a handle that holds its port. */
 const kPort = Symbol('port')
 
 const sample = new AsyncResource('IRONWIRE', MANUAL)
@@ -35,7 +36,7 @@ const kAsyncId = find(sample, 'async_id_symbol')
 const kTriggerAsyncId = find(sample, 'trigger_async_id_symbol')
 sample.emitDestroy()
 
-/** The end of a datagram that somebody waits for, in the context that it was sent in. */
+/** Reports the end of a send with a callback, in the async context of the send. */
 class Sending extends AsyncResource {
   constructor(end) {
     super('UDPSENDWRAP', MANUAL)
@@ -51,7 +52,7 @@ class Sending extends AsyncResource {
   }
 }
 
-/** The engine's side of a handle of Node's. */
+/** The engine's side of one of Node's handles. */
 class Port {
   constructor(handle, isV6) {
     this.handle = handle
@@ -59,12 +60,12 @@ class Port {
     this.id = -1
     this.fd = -1
     this.closing = false
-    /** Node's lookup, or the user's: a socket that has got another since is sent from as Node does it. */
+    /** The lookup function at the start. If it is replaced later, sending is left to Node. */
     this.lookup = handle.lookup
-    /** Where the last datagram went, that was not to the peer that is connected to. */
+    /** The destination of the last datagram that was not sent to the connected peer. */
     this.address = ''
     this.port = 0
-    /** Sendings that have not ended, the oldest first. */
+    /** Pending sends, the oldest first. */
     this.sendings = []
     this.ended = 0
     this.context = keepContext(this, ['onMessage', 'onFailed'])
@@ -73,7 +74,7 @@ class Port {
     this.scope[kTriggerAsyncId] = handle.getAsyncId()
   }
 
-  /** Over a copy of the handle's descriptor; returns whether there is one. */
+  /** Opens the port over a copy of the handle's descriptor. Returns whether that worked. */
   open() {
     if (this.id >= 0) return true
     const fd = descriptor(this.handle)
@@ -91,12 +92,12 @@ class Port {
     if (this.id >= 0) native.dgramSetRef(this.id, referenced)
   }
 
-  /** Somebody else is about to read from the socket: the system must not join datagrams any more. */
+  /** Another reader will use the socket, so the system must no longer merge datagrams (GRO). */
   share() {
     if (this.id >= 0 && !this.closing) native.dgramShare(this.id)
   }
 
-  /** Sends bytes in this turn of the loop. 0, or an errno; then `end(status)` is not called. */
+  /** Sends bytes in this turn of the loop. Returns 0, or an errno; with an errno `end(status)` is not called. */
   send(bytes, port, address, end) {
     const again = port !== CONNECTED && port === this.port && address === this.address
     const to = again ? AGAIN : port
@@ -145,7 +146,7 @@ class Port {
   }
 }
 
-/** The handle's methods that are not Node's. */
+/** The methods of Node's handle that are replaced. */
 const methods = {
   open(fd) {
     if (inUse.has(fd)) return EEXIST
@@ -164,7 +165,7 @@ const methods = {
     return native.dgramReceive(this[kPort].id, false)
   },
 
-  /** `(request, list, count, port, address, awaited)`, and without the two in the middle to the peer that is connected to. */
+  /** Takes `(request, list, count, port, address, awaited)`; on a connected socket without port and address. */
   send(request, list, count, ...to) {
     const [port, address] = to.length > 1 ? to : [CONNECTED]
     const awaited = to.at(-1)
@@ -197,7 +198,7 @@ const methods = {
   },
 }
 
-/** What goes out of this process by its descriptor. */
+/** Reading the descriptor means that it may be passed to another process. */
 const fd = {
   configurable: true,
   get() {
@@ -214,7 +215,7 @@ function bytesOf(view) {
   return view instanceof FastBuffer ? view : new FastBuffer(view.buffer, view.byteOffset, view.byteLength)
 }
 
-/** Gives a handle of Node's its port, and the methods that lead to it. */
+/** Attaches a port to one of Node's handles, with the replaced methods. */
 function attach(handle, isV6) {
   const port = new Port(handle, isV6)
   Object.defineProperties(handle, { [kPort]: { value: port, configurable: true }, fd })
@@ -222,14 +223,14 @@ function attach(handle, isV6) {
   return port
 }
 
-/** Makes a handle what it was. */
+/** Restores a handle as Node made it. */
 function release(handle) {
   const { isV6 } = handle[kPort]
   for (const name of [kPort, 'fd', ...Object.keys(methods)]) delete handle[name]
   if (isV6) handle.send = handle.send6
 }
 
-/** The table that Rust fills, and addresses by the numbers that it has for them. */
+/** The table that Rust fills, and the addresses by the numbers that Rust assigns. */
 let words
 const addresses = []
 
@@ -238,7 +239,7 @@ function learn(told) {
   for (let i = 0; i < parts.length; i += 2) addresses[parts[i]] = parts[i + 1]
 }
 
-/** The memory that small messages share was last seen in. */
+/** The memory block of the last small messages. */
 let slab
 
 function onDatagrams(count, told, ...memories) {
@@ -271,7 +272,7 @@ function tell(port, at, memories) {
   }
 }
 
-/** Calls a method in the asynchronous scope of the handle, as Node does. */
+/** Calls a method in the async scope of the handle, as Node does. */
 function enter(port, method, ...args) {
   if (port.context !== null) method.apply(port, args)
   else port.scope.runInAsyncScope(method, port, ...args)

@@ -1,7 +1,7 @@
 'use strict'
 
-// dgram.Socket over the native engine. Node's own class has the states, lookups, options and errors; ours are the handle's work
-// (port.js) and a short way to it for what most programs send: bytes to an address.
+// dgram.Socket over the native engine. Node's own class provides states, lookups, options and errors. Replaced are the
+// handle's work (port.js) and, as a short path, what most programs send: bytes to an address.
 
 const { dgram } = require('../genuine.js')
 const { Buffer } = require('node:buffer')
@@ -12,13 +12,13 @@ const { systemError } = require('../errors.js')
 const { attach, kPort, send: sendOn, CONNECTED } = require('./port.js')
 const { admit, hide } = require('../inherit.js')
 
-/** What Node's `state.connectState` says of a connected socket. */
+/** The value of Node's `state.connectState` for a connected socket. */
 const CONNECT_STATE_CONNECTED = 2
 const MAX_PORT = 65_535
-/** What `socket.type` is, for those whom to ask would cost something. */
+/** The value of `socket.type`, whose getter has a side effect. */
 const kType = Symbol('type')
 
-/** Node keeps a socket's handle, and what it is doing, under a symbol of its own. */
+/** Node stores a socket's handle and state under a symbol. */
 let kState
 
 function stateOf(socket) {
@@ -34,18 +34,21 @@ function Socket(type, listener) {
 Object.setPrototypeOf(Socket.prototype, dgram.Socket.prototype)
 Object.setPrototypeOf(Socket, dgram.Socket)
 
-// Node's sockets are sockets to whoever asks, as they are where this module stands in for Node's.
+// Node's own sockets count as `instanceof` this class, because this module may replace Node's.
 admit(Socket, dgram.Socket)
 
-/** The socket's own handle gets a port. One that comes in its place, from cluster's primary or from another process, is Node's. */
+/**
+ * Attaches a port to the socket's own handle. A handle that replaces it, from the cluster primary or another process,
+ * stays Node's.
+ */
 function watchHandle(socket, state, looksUp) {
   let { handle } = state
-  // Closed already, by a signal.
+  // Already closed by an AbortSignal.
   if (handle === null) return
   const { type } = socket
   const port = attach(handle, type === 'udp6')
   hide(socket, { [kType]: type })
-  // Node reads it when the socket is about to go to another process.
+  // Node reads `type` when the socket is about to be sent to another process.
   Object.defineProperty(socket, 'type', {
     configurable: true,
     enumerable: true,
@@ -64,14 +67,14 @@ function watchHandle(socket, state, looksUp) {
     get: () => handle,
     set(next) {
       socket[kPort] = undefined
-      // Node gives it what it found on the other.
+      // Node copies `send` from the old handle to the new one: restore the new handle's own.
       if (next?.send === sendOn) next.send = type === 'udp6' ? next.send6 : Object.getPrototypeOf(next).send
       handle = next
     },
   })
 }
 
-// What is printed is the type itself, not how it is told.
+// Prints the value of `type` instead of `[Getter/Setter]`.
 Object.defineProperty(Socket.prototype, inspect.custom, {
   configurable: true,
   writable: true,
@@ -94,7 +97,7 @@ Socket.prototype.send = function send(message, offset, length, port, address, ca
   if (!sent) dgram.Socket.prototype.send.call(this, message, offset, length, port, address, callback)
 }
 
-/** `send(message, callback)` of a connected socket; false for any other way to call it. */
+/** Handles `send(message, callback)` of a connected socket. Returns false for any other form. */
 function toPeer(socket, message, callback, rest) {
   return (
     rest === undefined &&
@@ -103,7 +106,7 @@ function toPeer(socket, message, callback, rest) {
   )
 }
 
-/** `send(message, port, address, callback)`; false for what Node does otherwise, or refuses. */
+/** Handles `send(message, port, address, callback)`. Returns false for what Node handles differently or refuses. */
 function toAddress(socket, message, port, address, callback) {
   if (typeof address !== 'string') {
     if (callback !== undefined || (address !== undefined && typeof address !== 'function')) return false
@@ -124,12 +127,12 @@ function part(message, offset, length) {
   return offset === 0 && length === message.length ? message : message.subarray(offset, offset + length)
 }
 
-/** Whether the port has taken it: it takes addresses, not names of hosts. */
+/** Sends through the port. Returns false if that is not possible, for example for a host name instead of an address. */
 function post(socket, message, to, address, callback) {
   const port = socket[kPort]
   if (port === undefined || port.id < 0 || port.closing) return false
   const { handle } = port
-  // Somebody has put something else in their place, which is to be asked.
+  // If one of these was replaced by the program, Node's path must call it.
   if (handle.send !== sendOn || handle.lookup !== port.lookup || socket[kState].sendBlockList !== undefined)
     return false
   const bytes = typeof message === 'string' ? Buffer.from(message) : message

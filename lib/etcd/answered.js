@@ -6,8 +6,9 @@ const { invalidArgType } = require('../errors.js')
 const MANUAL = { requireManualDestroy: true }
 
 /**
- * What `begin(answer)` answers, as `answer(error, value)`: to the callback, in the context of its caller, whoever has brought the answer; or where
- * there is none, by a promise.
+ * Supports both callbacks and promises: `begin(answer)` starts the work, which ends with `answer(error, value)`. The
+ * callback runs in the async context of its caller, whatever code calls `answer`. Without a callback, a promise is
+ * returned.
  */
 function answered(callback, begin) {
   if (callback === undefined) {

@@ -1,15 +1,16 @@
 'use strict'
 
-// Who asks: a token that etcd gives for a name and a password, and takes from then on. It ends by itself, and with the member that has given it.
+// Authentication: etcd issues a token for a name and a password, and requests carry it. A token expires, or is lost
+// with the member that issued it.
 
 const { Metadata } = require('../grpc/metadata.js')
 const { Request } = require('./request.js')
 const { methods } = require('./schema.js')
 
-/** Without this a member that has lost its cluster lets everybody wait. */
+/** Without this header, a member that has lost contact with its cluster lets requests wait. */
 const LEADER = ['hasleader', 'true']
 
-/** Nobody needs to say who he is. */
+/** etcd runs without authentication. */
 const NOT_ENABLED = 'etcdserver: authentication is not enabled'
 
 class Auth {
@@ -17,15 +18,18 @@ class Auth {
     this.pool = pool
     this.username = username
     this.password = password
-    /** Null until etcd has given one; text without end for who needs none. */
+    /** Null until etcd has issued a token; empty when none is needed. */
     this.token = username === undefined ? '' : null
     this.isAsking = false
-    /** Who waits for it. */
+    /** Requests and streams that wait for the token. */
     this.waiting = new Set()
     this.write()
   }
 
-  /** What requests bring along: `metadata`, `local` for those that a member answers by itself, `anonymous` for the one that asks for a token. */
+  /**
+   * Makes the metadata of requests: `metadata` for most, `local` for those that a member answers without the cluster,
+   * `anonymous` for the request for a token.
+   */
   write() {
     this.metadata = new Metadata()
     this.local = new Metadata()
@@ -59,14 +63,14 @@ class Auth {
         this.write()
       }
       for (const waiter of waiting) {
-        // Who has time left asks again.
+        // After a timeout, requests that have time left try again.
         if (isRefused && error.code !== 'IRONWIRE_ETCD_TIMEOUT') waiter.fail(error)
         else waiter.go()
       }
     }).go()
   }
 
-  /** Whether etcd may give another token in the place of one that it does not take any more. */
+  /** Whether a rejected token may be replaced by a new one. */
   renew(token) {
     if (this.username === undefined) return false
     if (this.token === token) this.token = null

@@ -1,6 +1,6 @@
 'use strict'
 
-// A client of etcd: keys, transactions, watches and leases.
+// The etcd client: keys, transactions, watches and leases.
 
 const process = require('node:process')
 const { invalidArgType, invalidArgValue } = require('../errors.js')
@@ -24,7 +24,7 @@ const { READY } = connectivityState
 const NO_OPTIONS = Object.freeze({})
 const asIs = (reply) => reply
 
-/** Of a get with nothing found there is none. */
+/** Null when `get` finds nothing. */
 const firstOf = ({ kvs }) => (kvs.length === 0 ? null : kvs[0])
 
 class Client extends Emitter {
@@ -41,12 +41,12 @@ class Client extends Emitter {
     return this.pool.endpoints.map((endpoint) => ({ endpoint: endpoint.name, connected: endpoint.state === READY }))
   }
 
-  /** What is at a key: an entry, or null. */
+  /** Reads a key: its entry, or null. */
   get(key, options, callback) {
     return this.#ask('KV/Range', options, callback, (rest) => operations.rangeRequest(keys.key(key), rest), firstOf)
   }
 
-  /** The entries of a key, a prefix, or from one key to another. */
+  /** Reads the entries of a key, a prefix, or the range from one key to another. */
   range(target, options, callback) {
     const message = (rest) => operations.rangeRequest(target, rest)
     return this.#ask('KV/Range', options, callback, message, operations.rangeReply)
@@ -62,7 +62,10 @@ class Client extends Emitter {
     return this.#ask('KV/DeleteRange', options, callback, message, operations.deleteReply)
   }
 
-  /** `{ compare, success, failure }`: the operations of one of the two, all or none. */
+  /**
+   * Runs a transaction `{ compare, success, failure }`: all operations of `success` if the comparisons hold, else all
+   * of `failure`.
+   */
   txn(transaction, options, callback) {
     return this.#ask(
       'KV/Txn',
@@ -73,28 +76,28 @@ class Client extends Emitter {
     )
   }
 
-  /** Forgets what was before a revision. */
+  /** Discards the history before a revision. */
   compact(revision, options, callback) {
     const message = ({ physical, ...rest }) =>
       bare(rest, { revision: keys.whole({ revision }, 'revision'), physical: flag({ physical }, 'physical', false) })
     return this.#ask('KV/Compact', options, callback, message, (reply) => ({ revision: operations.revisionOf(reply) }))
   }
 
-  /** Any method of etcd's that has no streams, as `Service/Method`, with its message and its answer as they are. */
+  /** Calls any method of etcd without streams, given as `Service/Method`. Message and reply are passed unchanged. */
   call(name, message, options, callback) {
     const method = methods().get(name)
     if (method === undefined || method.isStream) {
-      throw invalidArgValue('name', name, "must be a method of etcd's without streams, such as 'Maintenance/Status'")
+      throw invalidArgValue('name', name, "must be a method of etcd that has no streams, such as 'Maintenance/Status'")
     }
     return this.#ask(name, options, callback, (rest) => bare(rest, message ?? {}), asIs)
   }
 
-  /** Tells changes of a key, a prefix, or from one key to another. */
+  /** Watches a key, a prefix, or the range from one key to another. */
   watch(target, options = NO_OPTIONS) {
     return new Watcher(this, keys.range(target), readWatch(options)).begin()
   }
 
-  /** A lease of so many seconds, kept alive until it is revoked, and granted again when it was lost. */
+  /** Creates a lease of `ttl` seconds. It is kept alive until it is revoked, and granted again if it is lost. */
   lease(ttl, callback) {
     return answered(callback, (answer) => {
       const lease = new Lease(this, readTtl(ttl))
@@ -131,7 +134,7 @@ class Client extends Emitter {
     }).go()
   }
 
-  /** Ends watches, leaves leases to end by themselves; what is asked already may be answered. */
+  /** Ends watches, and leaves leases to expire. Requests that were already sent may still be answered. */
   close() {
     if (this.pool.isClosed) return
     this.watches.close()
@@ -140,7 +143,7 @@ class Client extends Emitter {
     this.release()
   }
 
-  /** Watches and leases do not keep the process running. */
+  /** Lets the process exit although watches and leases are open. */
   unref() {
     this.pool.isRefed = false
     this.pool.keep()
@@ -154,7 +157,7 @@ class Client extends Emitter {
   }
 }
 
-/** A message that has no options of its own. */
+/** For a message without options of its own: refuses unknown options. */
 function bare(rest, message) {
   refuseUnknown(rest, ['timeout', 'idempotent', 'signal'])
   return message

@@ -2,13 +2,13 @@
 
 const { ChannelCredentials } = require('../grpc/credentials.js')
 
-/** TLS is loaded where there is some: a Node that was built without OpenSSL has none. */
+/** The TLS code is loaded only when needed: a Node built without OpenSSL has no TLS. */
 const ofRpc = () => require('../rpc/tls.js')
 
-/** The option `tls`, as rpc's; null where there is none. */
+/** The option `tls`, as in rpc; null when it is not given. */
 const readTls = (options) => ('tls' in options ? ofRpc().clientTls(options.tls) : null)
 
-/** How members are to be talked to: a function of a place, which gives `credentials` and `options` of a channel. */
+/** Returns a function that gives the `credentials` and `options` of a channel to a place. */
 function credentialsOf(tls) {
   const open = { credentials: ChannelCredentials.createInsecure(), options: {} }
   let secure

@@ -7,8 +7,9 @@ const { EventEmitter } = require('node:events')
 const MANUAL = { requireManualDestroy: true }
 
 /**
- * Listeners run in the context of whoever has made the emitter: what tells them is shared with others. What one of them throws is its own, too: it is
- * uncaught by itself, and what has told the listener goes on.
+ * An EventEmitter whose listeners run in the async context in which the emitter was made, because the code that emits
+ * is shared with others. An error thrown by a listener becomes an uncaught exception, and the code that emits
+ * continues.
  */
 class Emitter extends EventEmitter {
   #scope = new AsyncResource('ETCDEMITTER', MANUAL)
@@ -25,13 +26,13 @@ class Emitter extends EventEmitter {
     }
   }
 
-  /** Nothing keeps it going any more. */
+  /** Releases the async resource: the emitter is finished. */
   release() {
     if (!this.#isReleased) this.#scope.emitDestroy()
     this.#isReleased = true
   }
 
-  /** The last that it tells. */
+  /** Emits 'close', the last event. */
   emitClose() {
     this.release()
     process.nextTick(() => this.emit('close'))

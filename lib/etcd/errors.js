@@ -1,10 +1,10 @@
 'use strict'
 
-// Every way in which a request to etcd can fail, listed with its meaning in docs/etcd.md.
+// The errors of etcd requests. docs/etcd.md lists them with their meaning.
 
 const { status } = require('../grpc/constants.js')
 
-/** What etcd says, and what it means for whoever asked. */
+/** The error code for each status that etcd returns. */
 const CODES = {
   [status.CANCELLED]: 'IRONWIRE_ETCD_UNAVAILABLE',
   [status.UNAVAILABLE]: 'IRONWIRE_ETCD_UNAVAILABLE',
@@ -14,7 +14,7 @@ const CODES = {
   [status.RESOURCE_EXHAUSTED]: 'IRONWIRE_ETCD_EXHAUSTED',
 }
 
-/** Statuses of etcd's that are shared by errors which have nothing else in common. */
+/** etcd uses the same status for some unrelated errors; these are distinguished by their text. */
 const CODES_OF_TEXTS = {
   'etcdserver: mvcc: required revision has been compacted': 'IRONWIRE_ETCD_COMPACTED',
   'etcdserver: requested lease not found': 'IRONWIRE_ETCD_LEASE_NOT_FOUND',
@@ -23,8 +23,8 @@ const CODES_OF_TEXTS = {
 }
 
 /**
- * A request that failed. `sent: false` is a promise that etcd has not done it and never will; `sent: true` says that it may have. `status` is gRPC's,
- * `details` what etcd said.
+ * A failed request. `sent: false` guarantees that etcd has not executed it and never will; `sent: true` means that it
+ * may have. `status` is the gRPC status, `details` the text from etcd.
  */
 class EtcdError extends Error {
   constructor(code, message, { sent = false, status, details, cause } = {}) {
@@ -38,31 +38,33 @@ class EtcdError extends Error {
 
 Object.defineProperty(EtcdError.prototype, 'name', { value: 'EtcdError', configurable: true, writable: true })
 
-/** What a call of `grpc` has failed with. */
+/** Converts the error of a gRPC call. */
 function failed(name, where, { code, details }, sent) {
   const known = CODES_OF_TEXTS[details] ?? CODES[code] ?? 'IRONWIRE_ETCD_REFUSED'
   return new EtcdError(known, `etcd's ${name} failed at ${where}: ${details}`, { sent, status: code, details })
 }
 
 function timeout(name, milliseconds, sent, cause) {
-  const why = cause === undefined ? '' : `, at last: ${cause.message}`
+  const why = cause === undefined ? '' : `. The last failure: ${cause.message}`
   const message = `etcd's ${name} had no answer within ${milliseconds} ms${why}`
   return new EtcdError('IRONWIRE_ETCD_TIMEOUT', message, { sent, status: status.DEADLINE_EXCEEDED, cause })
 }
 
-/** An answer that etcd does not give: another server is there, or something between. */
+/** The answer is not valid: another server, or something in between, has answered. */
 function senseless(name) {
-  return new EtcdError('IRONWIRE_ETCD_UNAVAILABLE', `The answer to etcd's ${name} makes no sense`, { sent: true })
+  return new EtcdError('IRONWIRE_ETCD_UNAVAILABLE', `The answer to etcd's ${name} is not one that etcd gives`, {
+    sent: true,
+  })
 }
 
-/** Why a request waits: gRPC says "No connection established. Last error: …. Resolution note: …". */
+/** Why a request waits. gRPC's text reads "No connection established. Last error: …. Resolution note: …". */
 function notConnected(where, details) {
   const [, reason = details] = /Last error: (?:Error: )?(.*?)\. Resolution note:/s.exec(details) ?? []
   const message = `There is no connection to ${where}: ${reason}`
   return new EtcdError('IRONWIRE_ETCD_UNAVAILABLE', message, { status: status.UNAVAILABLE, details })
 }
 
-/** As Node names what an AbortSignal ends: `name` is 'AbortError', `cause` the signal's reason. */
+/** Like Node's error for an aborted AbortSignal: `name` is 'AbortError' and `cause` is the signal's reason. */
 function aborted(name, sent, reason) {
   const error = new EtcdError('IRONWIRE_ETCD_ABORTED', `etcd's ${name} was aborted`, { sent, cause: reason })
   Object.defineProperty(error, 'name', { value: 'AbortError', configurable: true, writable: true })
@@ -73,22 +75,22 @@ function closed(name, sent) {
   return new EtcdError('IRONWIRE_ETCD_CLOSED', `etcd's ${name} was not answered: the client is closed`, { sent })
 }
 
-/** A key of a lease that was revoked, or that another value was put at before it could be. */
+/** A key was not written before its lease ended, or before another value was set. */
 function leaseEnded() {
   return new EtcdError(
     'IRONWIRE_ETCD_CLOSED',
-    'The key was not put: its lease has ended, or another value is put there',
+    'The key was not written: its lease has ended, or a later put() has replaced this one',
   )
 }
 
-/** A watch that etcd has ended, and would end again. */
+/** etcd ended a watch and would end it again. */
 function watchRefused(reason) {
   const code = /permission denied|auth/.test(reason) ? 'IRONWIRE_ETCD_DENIED' : 'IRONWIRE_ETCD_REFUSED'
   return new EtcdError(code, `etcd has ended the watch: ${reason}`, { sent: true, details: reason })
 }
 
 function watchTooLarge(most) {
-  const message = `The watch has ended: what there is takes more than ${most} bytes (options.maxWatchBytes)`
+  const message = `The watch has ended: its entries take more than ${most} bytes (options.maxWatchBytes)`
   return new EtcdError('IRONWIRE_ETCD_EXHAUSTED', message)
 }
 

@@ -2,11 +2,11 @@
 
 const { Stream } = require('./stream.js')
 
-/** Says of all leases of a client that they are still needed. */
+/** The stream that renews all leases of a client. */
 class KeepAlives extends Stream {
   constructor(pool) {
     super(pool, 'Lease/LeaseKeepAlive')
-    /** Those that etcd knows, by their numbers; and all. */
+    /** Leases that etcd has granted, by id; and all leases. */
     this.byId = new Map()
     this.leases = new Set()
   }
@@ -28,7 +28,7 @@ class KeepAlives extends Stream {
 
   beat(lease) {
     if (this.call === null) return
-    // Twice without an answer: it is asked elsewhere.
+    // The last renewal was not answered: try another member.
     if (lease.isAsked) return this.leaveMember('a lease was not answered')
     lease.isAsked = true
     this.call.write({ id: lease.id })
@@ -51,7 +51,7 @@ class KeepAlives extends Stream {
 
   onLost() {}
 
-  /** Nobody can say any more that they are needed: they end by themselves. */
+  /** Without a token the leases cannot be renewed. They expire unless it works again in time. */
   onRefused(error) {
     for (const lease of this.byId.values()) lease.emit('retry', error)
     this.later()

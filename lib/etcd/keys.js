@@ -1,6 +1,6 @@
 'use strict'
 
-// Keys, values, and what lies between two keys, as people write them and as etcd takes them.
+// Conversion of keys, values and key ranges between the API and etcd.
 
 const { Buffer } = require('node:buffer')
 const { isUint8Array } = require('node:util/types')
@@ -8,7 +8,7 @@ const { invalidArgType, invalidArgValue, outOfRange } = require('../errors.js')
 const { refuseUnknown } = require('../options.js')
 const { checkObject } = require('../rpc/options.js')
 
-/** As a key: the first that there is. As the end of a range: that there is none. */
+/** As a key, this is the lowest possible one. As the end of a range, it means "no end". */
 const ZERO = Buffer.from([0])
 
 function bytes(value, name) {
@@ -23,7 +23,7 @@ function key(value, name = 'key') {
   return found
 }
 
-/** The first key that does not begin with `prefix`. */
+/** The first key after all keys that begin with `prefix`. */
 function behind(prefix) {
   for (let i = prefix.length - 1; i >= 0; i--) {
     if (prefix[i] === 255) continue
@@ -34,7 +34,7 @@ function behind(prefix) {
   return ZERO
 }
 
-/** `{ key, rangeEnd }` of a key, `{ prefix }`, or `{ from, to }`, where `to` is not within. */
+/** Returns `{ key, rangeEnd }` for a key, `{ prefix }`, or `{ from, to }`, where `to` is exclusive. */
 function range(given, name = 'key') {
   if (typeof given === 'string' || isUint8Array(given)) return { key: key(given, name) }
   const { prefix, from, to } = checkObject(given, name)
@@ -49,7 +49,7 @@ function range(given, name = 'key') {
   return { key: key(from, `${name}.from`), rangeEnd: to === undefined ? ZERO : key(to, `${name}.to`) }
 }
 
-/** What etcd counts, and leases: a number while it is exact, a BigInt beyond. */
+/** Reads a 64-bit number (revision, count, lease): a number while it is exact, a BigInt above that. */
 function whole(options, name, path = 'options') {
   const value = options[name]
   if (value === undefined) return 0

@@ -1,6 +1,6 @@
 'use strict'
 
-// A lease: what is put with it stays for as long as this process lives, and is put again when etcd has let it go.
+// A lease: keys written with it exist as long as this process lives. They are written again if etcd has lost the lease.
 
 const { Buffer } = require('node:buffer')
 const process = require('node:process')
@@ -14,10 +14,10 @@ const operations = require('./operations.js')
 const { Request, pauseAfter } = require('./request.js')
 const { methods } = require('./schema.js')
 
-/** etcd is told so often in a lease's time: two messages may be lost. */
+/** The number of renewals within the lease's duration, so that two may be lost. */
 const BEATS = 3
 
-/** The longest that etcd grants, in seconds. */
+/** The longest lease that etcd grants, in seconds. */
 const LONGEST = 9_000_000_000
 
 const isGranted = ({ id, ttl, error }) => id > 0 && ttl > 0 && !error
@@ -39,24 +39,24 @@ class Lease extends Emitter {
     this.pool = pool
     this.keepAlives = keepAlives
     this.wanted = ttl
-    /** Seconds, as etcd has granted it. */
+    /** The duration that etcd has granted, in seconds. */
     this.ttl = ttl
-    /** Its number; null while etcd has none. */
+    /** The lease's id; null while it is not granted. */
     this.id = null
-    /** It was asked whether etcd still has it, and has had no answer. */
+    /** Whether the last renewal has not been answered. */
     this.isAsked = false
-    /** What has been put with it, by key. */
+    /** The keys written with the lease. */
     this.records = new Map()
     this.timer = null
     this.beats = null
-    /** In a row, since etcd has said that it still has it. */
+    /** Consecutive failures since the last renewal succeeded. */
     this.failures = 0
     this.isClosed = false
     keepAlives.leases.add(this)
     pool.holds(1)
   }
 
-  /** Begins; calls back with the first grant, or why there is none. */
+  /** Requests the lease once. Calls back when it is granted, or with the error. */
   beginOnce(callback) {
     this.ask((error) => {
       if (error !== null) this.end()
@@ -64,7 +64,7 @@ class Lease extends Emitter {
     })
   }
 
-  /** Begins, for as long as it takes. */
+  /** Requests the lease, and repeats that until it is granted. */
   begin() {
     this.ask((error) => {
       if (error === null || this.isClosed) return
@@ -78,7 +78,7 @@ class Lease extends Emitter {
     this.timer = setTimeout(() => this.begin(), pauseAfter(this.failures++)).unref()
   }
 
-  /** etcd still has it. */
+  /** etcd has renewed the lease. */
   onKept() {
     this.isAsked = false
     this.failures = 0
@@ -106,14 +106,14 @@ class Lease extends Emitter {
     new Request(this.pool, methods().get(name), message, options, callback).go()
   }
 
-  /** etcd has let it go. */
+  /** etcd no longer has the lease. */
   onLost() {
     if (this.isClosed || this.id === null) return
     this.keepAlives.remove(this)
     this.forget()
     this.emit('lost')
     if (this.isClosed) return
-    // One that is gone as soon as it is there would be granted without end.
+    // Only the first request is made at once, so that a lease that disappears immediately is not requested in a loop.
     if (this.failures++ === 0) this.begin()
     else this.beginLater()
   }
@@ -126,7 +126,7 @@ class Lease extends Emitter {
 
   // --- keys
 
-  /** Puts a key that stays for as long as the lease, and is put again with the next one. */
+  /** Writes a key that exists as long as the lease. It is written again with the next lease. */
   put(key, value, callback) {
     return answered(callback, (answer) => {
       const record = { message: operations.putRequest(key, value, NO_OPTIONS), answer, isUnderWay: false, failures: 0 }
@@ -138,7 +138,7 @@ class Lease extends Emitter {
     })
   }
 
-  /** Deletes a key, which is not put again. */
+  /** Deletes a key. It is not written again. */
   delete(key, callback) {
     return answered(callback, (answer) => {
       const message = operations.deleteRequest(key, NO_OPTIONS)
@@ -151,7 +151,7 @@ class Lease extends Emitter {
     })
   }
 
-  /** What waits to be put at a key is not wanted any more. */
+  /** Drops a write of this key that has not started yet. */
   supersede(name) {
     const record = this.records.get(name)
     if (record === undefined || record.answer === null || record.isUnderWay) return
@@ -167,7 +167,7 @@ class Lease extends Emitter {
       const name = textOf(record.message.key)
       const isCurrent = () => !this.isClosed && this.records.get(name) === record
       if (error?.code === GONE && isCurrent()) {
-        // It is put with the next lease.
+        // The key is written with the next lease.
         if (id === this.id) this.onLost()
         else if (this.id !== null) this.write(record)
         return
@@ -176,7 +176,7 @@ class Lease extends Emitter {
       record.answer = null
       if (error === null) return answer?.(null, operations.putReply(reply))
       if (answer !== null) {
-        // Whoever is told that it failed does not count on it.
+        // The caller was told that the write failed, so it must not happen later.
         if (isCurrent()) this.records.delete(name)
         return answer(error)
       }
@@ -188,7 +188,7 @@ class Lease extends Emitter {
 
   // --- the end
 
-  /** Lets it go, and with it all its keys. */
+  /** Revokes the lease, which deletes all its keys. */
   revoke(callback) {
     return answered(callback, (answer) => {
       const { id } = this
@@ -202,7 +202,7 @@ class Lease extends Emitter {
     this.request('Lease/LeaseRevoke', { id }, (error) => answer(error?.code === GONE ? null : error))
   }
 
-  /** It is not kept alive any more. */
+  /** Stops renewing the lease. */
   end() {
     if (this.isClosed) return
     this.isClosed = true

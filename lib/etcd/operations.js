@@ -1,6 +1,6 @@
 'use strict'
 
-// What is done with keys: requests as etcd has them of what people write, and what comes of them. Alone and in transactions.
+// Conversion of key operations and their replies between the API and etcd, alone and in transactions.
 
 const { invalidArgType, invalidArgValue } = require('../errors.js')
 const { refuseUnknown } = require('../options.js')
@@ -11,7 +11,7 @@ const ORDERS = { ascending: 1, descending: 2 }
 const TARGETS = { key: 0, version: 1, createRevision: 2, modRevision: 3, value: 4 }
 const RESULTS = { '=': 0, '>': 1, '<': 2, '!=': 3 }
 const COMPARED = { version: 0, createRevision: 1, modRevision: 2, value: 3, lease: 4 }
-/** How long a transaction within another may go on with others. */
+/** The largest depth of nested transactions. */
 const DEPTH = 16
 
 function oneOf(table, value, name) {
@@ -59,7 +59,7 @@ function deleteRequest(target, options) {
   return { ...keys.range(target), prevKv: flag(options, 'previous', false) }
 }
 
-/** `{ key, is, version | createRevision | modRevision | value | lease }`. */
+/** Reads a comparison: `{ key, is, version | createRevision | modRevision | value | lease }`. */
 function comparison(given, i) {
   const name = `compare[${i}]`
   const { key, is = '=', ...rest } = checkObject(given, name)

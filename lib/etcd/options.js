@@ -1,6 +1,6 @@
 'use strict'
 
-// Reading of options: where etcd is, and each limit with its default, its bounds, and why it has that value.
+// Reads the endpoints and options: each limit with its default, its bounds, and the reason for its value.
 
 const { invalidArgType, invalidArgValue } = require('../errors.js')
 const { refuseUnknown } = require('../options.js')
@@ -13,13 +13,16 @@ const DEFAULT_ENDPOINT = '127.0.0.1:2379'
 const FORM = "must read like 'host:2379', 'https://host:2379' or 'etcd://host:2379,host2:2379'"
 const SCHEME = /^(?:(https?|etcd):\/\/)?([^/]*)\/?$/
 
-/** `{ places: [{ host, port, secure }], username, password }` of a text or some, each of which names one endpoint or several. */
+/**
+ * Parses one or several texts, each with one or more endpoints, into `{ places: [{ host, port, secure }], username,
+ * password }`.
+ */
 function readEndpoints(given) {
-  // As an 'etcd://' of rpc's targets has been read.
+  // An 'etcd://' target that rpc/target.js has already parsed.
   if (typeof given === 'object' && Array.isArray(given?.places)) return given
   const found = { places: [], username: undefined, password: undefined }
   const texts = Array.isArray(given) ? given : [given]
-  if (texts.length === 0) throw invalidArgValue('endpoints', given, 'must name one endpoint at least')
+  if (texts.length === 0) throw invalidArgValue('endpoints', given, 'must name at least one endpoint')
   for (const text of texts) {
     if (typeof text !== 'string') throw invalidArgType('endpoints', 'of type string, or an array of strings', text)
     const wrong = (reason) => {
@@ -49,11 +52,11 @@ function connectOptions(endpoints = DEFAULT_ENDPOINT, options = {}) {
     username: text(options, 'username', username),
     password: text(options, 'password', password),
     tls: readTls(options),
-    // As rpc's calls: longer than etcd needs for another leader.
+    // In milliseconds, as for rpc calls: longer than etcd needs to elect another leader.
     timeout: duration(options, 'timeout', 30_000),
-    // Room for a thousand keys of common size. What etcd takes at once is a tenth of it, unless it is told otherwise.
+    // Room for a thousand keys of usual size. By default etcd accepts requests up to a tenth of this.
     maxMessageBytes: integer(options, 'maxMessageBytes', 16 * MiB, 1024, 2 ** 31 - 1),
-    // Whoever watches a million keys says so.
+    // Enough for most watches. A program that watches a million keys must raise it.
     maxWatchBytes: integer(options, 'maxWatchBytes', 256 * MiB, 1024, Number.MAX_SAFE_INTEGER),
   }
   if ((read.username === undefined) !== (read.password === undefined)) {

@@ -1,6 +1,6 @@
 'use strict'
 
-// The members of a cluster as clients know them: a connection to one of them, and to others when that one fails.
+// The members of a cluster as a client sees them: a connection to one of them, and to others when it fails.
 
 const { setInterval, clearInterval, setTimeout, clearTimeout } = require('node:timers')
 const { MAX_DELAY } = require('../delays.js')
@@ -13,21 +13,23 @@ const errors = require('./errors.js')
 
 const { READY, TRANSIENT_FAILURE } = connectivityState
 
-/** Milliseconds after which a member that is still being connected to is not waited for alone. */
+/** If the current member is not connected after this many milliseconds, the others are tried too. */
 const PATIENCE = 250
 
 const CHANNEL = {
-  // A member that is back is found soon.
+  // A member that comes back should be found soon.
   'grpc.initial_reconnect_backoff_ms': 50,
   'grpc.max_reconnect_backoff_ms': 2000,
-  // One that is silent for so long is gone. etcd takes pings every 5 s, and only from who has calls in flight.
+  // A member that does not answer a ping counts as gone. etcd accepts pings every 5 s, and only while calls are in
+  // flight.
   'grpc.keepalive_time_ms': 8000,
   'grpc.keepalive_timeout_ms': 5000,
-  // Members are not reached through what web pages are.
+  // A proxy configured for web pages does not apply to cluster members.
   'grpc.enable_http_proxy': 0,
-  // Names of members say nothing of how etcd wants to be called, least of all again.
+  // Service configs from DNS are not used, in particular their retry rules: this client decides about retries.
   'grpc.service_config_disable_resolution': 1,
-  // What keeps the process running is this client's to say, and of no other that has the same server.
+  // This client decides whether its connections keep the process running, so they are not shared with other clients of
+  // the same server.
   'grpc.use_local_subchannel_pool': 1,
 }
 
@@ -38,7 +40,7 @@ class Endpoint {
     const limits = { 'grpc.max_receive_message_length': maxMessageBytes }
     this.client = new GrpcClient(this.name, credentials, { ...CHANNEL, ...limits, ...options })
     this.channel = this.client.getChannel()
-    /** When a call has failed there that should not have, if none has succeeded since. */
+    /** When a call to this member failed because of the member, if no call has succeeded since; else 0. */
     this.failedAt = 0
     this.isWatched = false
   }
@@ -52,7 +54,7 @@ class Endpoint {
     this.follow()
   }
 
-  /** Why there is no connection; nothing if that is not known. */
+  /** Why there is no connection, if known. */
   get failure() {
     const { details } = this.channel.picker.status ?? {}
     return details === undefined ? undefined : errors.notConnected(this.name, details)
@@ -71,24 +73,24 @@ class Endpoint {
 }
 
 class Pool {
-  /** `options` as `options.js` has read them; `tell(event, value)` hears `'connect'` and `'disconnect'`. */
+  /** `options` as `options.js` returns them. `tell(event)` is called with `'connect'` and `'disconnect'`. */
   constructor(options, tell) {
     this.options = options
     this.tell = tell
     const { places, tls, maxMessageBytes } = options
     const shown = credentialsOf(tls)
     this.endpoints = places.map((place) => new Endpoint(this, place, shown(place), maxMessageBytes))
-    /** The one that calls go to: not the same for all clients. */
+    /** The index of the member in use. It starts at random, so that clients spread over the members. */
     this.at = Math.floor(Math.random() * this.endpoints.length)
     this.auth = new Auth(this, options)
-    /** Who waits for a connection, and is asked to `go()` when there is one. */
+    /** Requests and streams that wait for a connection. `go()` is called when there is one. */
     this.waiting = new Set()
-    /** And who waits for a while before he tries again. */
+    /** Requests that pause before the next attempt. */
     this.pausing = new Set()
     this.isConnected = false
     this.patience = null
     this.isClosed = false
-    /** What keeps the process running: requests always, streams unless the client is unref'd. */
+    /** What keeps the process running: requests always, watches and leases unless the client is unref'd. */
     this.requests = 0
     this.streams = 0
     this.isRefed = true
@@ -99,7 +101,7 @@ class Pool {
     return this.endpoints.length
   }
 
-  // --- what runs
+  // --- keeping the process running
 
   begun() {
     if (this.requests++ === 0) this.keeper.ref()
@@ -122,7 +124,10 @@ class Pool {
 
   // --- members
 
-  /** A member to talk to as whom the options say; or null, and `waiter.go()` is called later. */
+  /**
+   * The member to use, if it is connected and the client has a token. Otherwise null, and `waiter.go()` is called
+   * later.
+   */
   ready(waiter) {
     const endpoint = this.pick()
     if (endpoint === null) {
@@ -167,20 +172,20 @@ class Pool {
     for (const endpoint of this.endpoints) endpoint.connect()
   }
 
-  /** A call has failed there that another member may answer. */
+  /** A call failed at this member; another one may be able to answer it. */
   failed(endpoint) {
     if (this.isClosed) return
     endpoint.failedAt = now()
     if (this.size > 1) this.connectAll()
   }
 
-  /** Why there is no connection to any. */
+  /** Why there is no connection to any member. */
   get failure() {
     for (const { failure } of this.endpoints) if (failure !== undefined) return failure
     return undefined
   }
 
-  /** The state of a connection is another. */
+  /** The state of a connection has changed. */
   changed(endpoint) {
     if (endpoint.state === READY) {
       const { waiting } = this

@@ -1,6 +1,6 @@
 'use strict'
 
-// One request, made at one member and then at others until one has answered it or its time is up.
+// One request: it is tried at one member and then at others, until one has answered or the time is up.
 
 const process = require('node:process')
 const { setTimeout, clearTimeout } = require('node:timers')
@@ -9,18 +9,21 @@ const { status } = require('../grpc/constants.js')
 const { now } = require('../rpc/tick.js')
 const errors = require('./errors.js')
 
-/** Milliseconds that one of several members may take for what another can be asked as well, and of all the time that there is. */
+/**
+ * With several members, an attempt of a repeatable request ends after this many milliseconds, or this share of the
+ * timeout.
+ */
 const ATTEMPT = 5000
 const SHARE = 1 / 2
 
-/** Pauses between attempts, each twice as long as the one before, half of it by chance. */
+/** The pause between attempts doubles, in milliseconds. Half of it is random. */
 const FIRST_PAUSE = 25
 const LONGEST_PAUSE = 1000
 
-/** Tokens that were not taken before a request is given up. */
+/** How many rejected tokens are replaced before the request fails. */
 const MOST_TOKENS = 3
 
-/** Of these statuses nobody knows whether the request was carried out. With any other it was not. */
+/** With these statuses it is unknown whether the request was executed. With any other it was not. */
 const UNCLEAR = new Set([
   status.CANCELLED,
   status.UNKNOWN,
@@ -31,7 +34,7 @@ const UNCLEAR = new Set([
   status.DATA_LOSS,
 ])
 
-/** What members say before they look at a request. */
+/** Errors that members return before they execute a request. */
 const UNSEEN = new Set([
   'etcdserver: no leader',
   'etcdserver: not capable',
@@ -40,14 +43,14 @@ const UNSEEN = new Set([
   'etcdserver: rpc not supported for learner',
 ])
 
-/** What they say of a token that they do not take. */
+/** Errors about a token that is not accepted. */
 const TOKENS = new Set([
   'etcdserver: invalid auth token',
   'etcdserver: revision of auth store is old',
   'etcdserver: user name is empty',
 ])
 
-/** What a member in trouble says, another may not. */
+/** Whether the error is temporary, so that another member may be able to answer. */
 function isPassing({ code, details }) {
   if (code === status.UNAVAILABLE || code === status.CANCELLED || code === status.DEADLINE_EXCEEDED) return true
   return details === 'etcdserver: too many requests' || details === 'raft: stopped'
@@ -62,8 +65,8 @@ const asIs = (bytes) => bytes
 
 class Request {
   /**
-   * `timeout` is in milliseconds; `idempotent` requests may be carried out twice; `isLocal` ones need no leader. `callback(error, reply)` is called
-   * once, never at once.
+   * `timeout` is in milliseconds. An `idempotent` request may be executed twice. An `isLocal` request needs no leader.
+   * `callback(error, reply)` is called once, never synchronously.
    */
   constructor(pool, method, message, { timeout, idempotent, isLocal = false, isAnonymous = false, signal }, callback) {
     this.pool = pool
@@ -78,10 +81,10 @@ class Request {
     this.endpoint = null
     this.view = null
     this.token = null
-    /** Attempts that have failed, and tokens that were not taken. */
+    /** Failed attempts, and rejected tokens. */
     this.failures = 0
     this.tokens = 0
-    /** etcd may have carried it out. */
+    /** Whether etcd may have executed the request. */
     this.sent = false
     this.failure = undefined
     this.timer = null
@@ -99,7 +102,7 @@ class Request {
     else signal.addEventListener('abort', this.onAbort, { once: true })
   }
 
-  /** It may have reached a member. */
+  /** Whether the current attempt may have reached a member. */
   get isUnderWay() {
     return Boolean(this.view?.call.sent)
   }
@@ -162,7 +165,7 @@ class Request {
     this.again()
   }
 
-  /** Where another member is at hand it is asked at once. */
+  /** If another member is ready, the first repeat goes to it at once. */
   again() {
     const { pool } = this
     const left = this.until - now()
@@ -173,7 +176,7 @@ class Request {
     pool.pausing.add(this)
   }
 
-  /** It waits, for a connection, a token or a better time, as long as it may. */
+  /** Limits the waiting (for a connection, a token or the next attempt) to the time left. */
   rest(left) {
     if (this.timer === null && left !== Infinity) {
       this.timer = setTimeout(() => this.expire(), Math.min(left, MAX_DELAY)).unref()
@@ -184,7 +187,7 @@ class Request {
     this.fail(errors.timeout(this.method.name, this.timeout, this.sent, this.failure ?? this.pool.failure))
   }
 
-  /** Ends, whatever is under way, without a word. */
+  /** Ends the request without calling back. */
   drop() {
     this.leave()
     this.pool.ended()
@@ -193,7 +196,7 @@ class Request {
   fail(error) {
     if (this.isOver) return
     this.leave()
-    // Whoever calls this may have only begun.
+    // In the next tick, because the caller may still be starting the request.
     process.nextTick(() => this.tell(error))
   }
 

@@ -1,6 +1,7 @@
 'use strict'
 
-// What etcd's services say, by the numbers of its rpc.proto, kv.proto and auth.proto (version 3.6; older servers know less, and leave it out).
+// etcd's services and messages, with the field numbers of its rpc.proto, kv.proto and auth.proto (version 3.6). Older
+// servers ignore what they do not know.
 
 const protobuf = require('../protobuf/index.js')
 
@@ -428,7 +429,7 @@ message RoleGetResponse {
 }
 `
 
-/** Methods that change nothing: whoever has had no answer may ask again. */
+/** Methods that change nothing, so that they can be repeated without an answer. */
 const READS = new Set([
   'KV/Range',
   'Lease/LeaseTimeToLive',
@@ -445,12 +446,12 @@ const READS = new Set([
   'Auth/RoleList',
 ])
 
-/** Methods that a member answers by itself. */
+/** Methods that a member answers without the cluster. */
 const LOCAL = new Set(['Maintenance/Status', 'Maintenance/Hash', 'Maintenance/HashKV', 'Maintenance/Defragment'])
 
 let compiled
 
-/** Methods by `Service/Method`, as calls of `grpc` take them. Compiled when first used. */
+/** The methods by `Service/Method`, in the form that `grpc` calls need. Compiled at the first use. */
 function methods() {
   if (compiled !== undefined) return compiled
   const root = protobuf.parse(TEXT, { camelCase: true, unknownFields: false })

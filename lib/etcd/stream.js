@@ -1,6 +1,6 @@
 'use strict'
 
-// A stream to one member after the other, for as long as somebody needs it.
+// A stream to one member, which is opened at another member when it breaks, for as long as it is needed.
 
 const { setTimeout, clearTimeout } = require('node:timers')
 const { status } = require('../grpc/constants.js')
@@ -8,7 +8,7 @@ const errors = require('./errors.js')
 const { isTokenError, pauseAfter } = require('./request.js')
 const { methods } = require('./schema.js')
 
-/** Why there is no token, that would be as true for the next. */
+/** Errors of the token request that would come again. */
 const FINAL = new Set(['IRONWIRE_ETCD_UNAUTHENTICATED', 'IRONWIRE_ETCD_DENIED', 'IRONWIRE_ETCD_REFUSED'])
 
 class Stream {
@@ -19,11 +19,11 @@ class Stream {
     this.endpoint = null
     this.token = null
     this.timer = null
-    /** In a row. */
+    /** Consecutive failures. */
     this.failures = 0
   }
 
-  /** Opens it, if it is not. */
+  /** Opens the stream unless it is open or about to be. */
   begin() {
     if (this.timer === null) this.go()
   }
@@ -47,7 +47,7 @@ class Stream {
     })
     call.on('error', (error) => this.onEnd(call, error))
     call.on('end', () => this.onEnd(call, { code: status.UNAVAILABLE, details: 'the stream has ended' }))
-    // What keeps the process running is the pool's to say.
+    // The pool decides what keeps the process running.
     call.call.link?.unref()
     this.onOpen()
   }
@@ -73,13 +73,13 @@ class Stream {
     ).unref()
   }
 
-  /** There is no token to be had. */
+  /** The token request failed. */
   fail(error) {
     if (FINAL.has(error.code)) this.onRefused(error)
     else this.later()
   }
 
-  /** Takes another member: this one does not say what it should. */
+  /** Switches to another member, because this one sends invalid messages or does not answer. */
   leaveMember(details) {
     const { call } = this
     if (call === null) return
@@ -87,7 +87,7 @@ class Stream {
     call.cancel()
   }
 
-  /** The same again. */
+  /** Opens the stream again. */
   restart() {
     const { call } = this
     this.call = null

@@ -1,6 +1,7 @@
 'use strict'
 
-// Changes of keys, as etcd tells them: all watches of a client on one stream, each going on where it was when the stream had to be another.
+// Watches of keys: all watches of a client share one stream. After the stream was replaced, each watch continues where
+// it was.
 
 const { Buffer } = require('node:buffer')
 const { setTimeout, clearTimeout } = require('node:timers')
@@ -14,12 +15,12 @@ const { Request, pauseAfter } = require('./request.js')
 const { methods } = require('./schema.js')
 const { Stream } = require('./stream.js')
 
-/** Keys that are read at once where all of a range are. */
+/** The number of keys read at once when a whole range is read. */
 const PAGE = 1000
 
 const DELETE = 1
 
-/** What an entry takes beside its bytes. */
+/** The memory of an entry besides its key and value, in bytes. */
 const OVERHEAD = 256
 
 const sizeOf = ({ key, value }) => OVERHEAD + key.length + value.length
@@ -41,15 +42,18 @@ class Watcher extends Emitter {
     this.stream = watches
     this.range = range
     this.previous = previous
-    /** What is to be told next; 0 for what happens from now on. */
+    /** The next revision to report; 0 means from now on. */
     this.next = revision
     this.reads = initial
-    /** Its number on the stream, if it has one. */
+    /** Its id on the stream, or null. */
     this.id = null
     this.clusterId = undefined
-    /** The last revision that etcd is known to have come to. */
+    /** The highest revision that etcd is known to have reached. */
     this.seen = 0
-    /** Changes of a revision of which there may be more, and how much they take, or what is read. */
+    /**
+     * Events of a revision that may be incomplete, the size in bytes of these events or of the entries read, and the
+     * pending read request.
+     */
     this.held = []
     this.bytes = 0
     this.request = null
@@ -59,7 +63,7 @@ class Watcher extends Emitter {
     this.isClosed = false
   }
 
-  /** The revision that was told last. */
+  /** The last reported revision. */
   get revision() {
     return Math.max(this.next - 1, 0)
   }
@@ -72,9 +76,9 @@ class Watcher extends Emitter {
     return this
   }
 
-  // --- all that there is
+  // --- reading the whole range
 
-  /** Reads the whole range, and goes on from there. */
+  /** Reads the whole range and continues with its changes. */
   read() {
     this.reads = true
     this.held = []
@@ -118,7 +122,7 @@ class Watcher extends Emitter {
   }
 
   onReadError(error, again, limit) {
-    // What does not fit into a message may in several.
+    // Read fewer keys at once: they did not fit into a message.
     if (error.code === 'IRONWIRE_ETCD_EXHAUSTED' && limit > 1) return again()
     if (!TRIED_AGAIN.has(error.code)) return this.refuse(error)
     this.emit('retry', error)
@@ -128,7 +132,7 @@ class Watcher extends Emitter {
 
   // --- from the stream
 
-  /** The stream has it now; `revision` is what etcd has come to. */
+  /** etcd has created the watch. `revision` is the revision that etcd has reached. */
   onCreated(id, { clusterId, revision }) {
     this.id = id
     this.failures = 0
@@ -139,7 +143,10 @@ class Watcher extends Emitter {
     else this.seen = revision
   }
 
-  /** A member that has not come to what was there before lags, or etcd has lost what it knew: then changes would be waited for in vain. */
+  /**
+   * This member reports another cluster or an older revision than seen before: either it lags behind, or etcd has lost
+   * data. A read finds out which; in the second case the range is read again, because the changes would never come.
+   */
   look() {
     const { timeout } = this.pool.options
     this.request?.drop()
@@ -159,7 +166,7 @@ class Watcher extends Emitter {
     const { held } = this
     this.seen = Math.max(this.seen, revision)
     if (events.length === 0) {
-      // So far there is nothing to tell.
+      // A progress message: there are no changes up to this revision.
       if (held.length === 0) this.next = Math.max(this.next, revision + 1)
       return
     }
@@ -190,7 +197,7 @@ class Watcher extends Emitter {
     }
   }
 
-  /** What comes next is not there any more: what has become of it is read. */
+  /** The next changes were compacted away: reads the current state instead. */
   onCompacted(revision) {
     this.emit('compacted', { revision: this.next, compactRevision: revision })
     if (!this.isClosed) this.read()
@@ -202,7 +209,7 @@ class Watcher extends Emitter {
     this.emit('disconnect', error)
   }
 
-  /** etcd does not take it. Once that may be for a token that has ended. */
+  /** etcd refuses the watch. The first time the reason may be an expired token. */
   onDenied(reason) {
     if (this.denials++ === 0 && this.pool.auth.renew(this.stream.token)) return this.stream.restart()
     this.refuse(errors.watchRefused(reason))
@@ -213,7 +220,7 @@ class Watcher extends Emitter {
     this.emit('error', error)
   }
 
-  /** What it would have waited for never comes. */
+  /** The token request failed for good, so the watch cannot start. */
   fail(error) {
     if (!this.isClosed) this.refuse(error)
   }
@@ -229,18 +236,18 @@ class Watcher extends Emitter {
   }
 }
 
-/** What may be otherwise when it is tried again. */
+/** Errors that may go away when the read is repeated. */
 const TRIED_AGAIN = new Set(['IRONWIRE_ETCD_UNAVAILABLE', 'IRONWIRE_ETCD_TIMEOUT', 'IRONWIRE_ETCD_COMPACTED'])
 
-/** Whether it says what those who count on it need. */
+/** Whether a reply has valid revisions. */
 const isSound = ({ header, events = [] }) =>
   Number.isSafeInteger(header?.revision) && events.every(({ kv }) => Number.isSafeInteger(kv?.modRevision))
 
-/** Whether it goes on from a key. */
+/** Whether a page of a range is valid and starts at `from`. */
 const isPage = (reply, from) =>
   isSound(reply) && (reply.kvs.length === 0 ? !reply.more : Buffer.compare(reply.kvs[0].key, from) >= 0)
 
-/** The key that comes next. */
+/** The lowest key above `key`. */
 const after = (key) => Buffer.concat([key, Buffer.from([0])])
 
 /** The stream of all watches of a client. */
@@ -248,7 +255,7 @@ class WatchStream extends Stream {
   constructor(pool) {
     super(pool, 'Watch/Watch')
     this.watchers = new Set()
-    /** Those that etcd has, by their numbers; and those that it was asked to take, which it answers in turn. */
+    /** Watches that etcd has created, by id; and those requested but not confirmed, in the order of the answers. */
     this.byId = new Map()
     this.asked = []
   }
@@ -257,7 +264,7 @@ class WatchStream extends Stream {
     return this.watchers.size > 0
   }
 
-  /** Has a watcher told what comes. */
+  /** Starts the watch of a watcher. */
   ask(watcher) {
     if (this.call === null) this.begin()
     else this.create(watcher)
@@ -275,7 +282,7 @@ class WatchStream extends Stream {
     this.call.write({ cancelRequest: { watchId: id } })
   }
 
-  /** A watcher wants nothing more for now. */
+  /** Stops the watch of a watcher for now. */
   leave(watcher) {
     const { id } = watcher
     watcher.id = null
@@ -298,7 +305,7 @@ class WatchStream extends Stream {
   }
 
   onMessage(message) {
-    if (!isSound(message)) return this.leaveMember('a message of the stream makes no sense')
+    if (!isSound(message)) return this.leaveMember('a message of the stream is not one that etcd sends')
     const { header, watchId, created, canceled, compactRevision, cancelReason, fragment, events } = message
     if (created) return this.onCreated(header, watchId, canceled, cancelReason)
     const watcher = this.byId.get(watchId)

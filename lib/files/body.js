@@ -1,22 +1,22 @@
 'use strict'
 
-// How a plan's body leaves: by Rust, behind the head, where the response is ours and nobody has hooked into its body; otherwise as any
-// body does, a small one in one `end`, a large one as a stream.
+// Sends the body of a plan. If the response is ours and its body methods are not patched, Rust sends it right after the
+// head; otherwise a small body is sent by `end`, and a large one as a stream.
 
 const { Readable } = require('node:stream')
 const { kConnection } = require('../http/install.js')
 const { native } = require('../engine.js')
 const { fileError } = require('./errors.js')
 
-/** What is read of a file in one go, and waits at most for a response that is slow to take it. */
+/** The size of a read in bytes, and the most that waits for a slow response. */
 const CHUNK = 64 * 1024
 
-/** Sends the body of `plan`, whose headers are set, and lets go of the plan. */
+/** Sends the body of `plan`, whose headers are already set, and releases the plan. */
 function sendBody(exchange, plan) {
   const { res } = exchange
   const connection = res._onPendingData?.[kConnection]
   if (plan.hasBody && connection?.endNatively?.(res, native, plan)) return plan.release()
-  // Who hooks into the head may have ended the response.
+  // Code that is hooked into the head may have ended the response.
   if (res.writableEnded) return plan.release()
   if (!plan.isStream) {
     const bytes = plan.hasBody ? plan.bytes() : undefined
@@ -26,7 +26,7 @@ function sendBody(exchange, plan) {
   }
   const body = new Body(plan)
   body.on('error', (error) => {
-    // Nothing has left yet: it can still be said properly.
+    // Nothing was sent yet, so a proper error response is possible.
     if (res.headersSent) res.destroy()
     else exchange.fail(plan, error)
   })
@@ -34,15 +34,15 @@ function sendBody(exchange, plan) {
   const { socket } = exchange.req
   if (res.socket === null && socket) {
     endWith(socket, body)
-    // Nothing is read for a response that waits for its turn: it would only gather, for every request that a client sends ahead.
+    // Do not read for a response that is queued behind others: the data would only pile up, for each pipelined request.
     res.once('socket', () => body.pipe(res))
   } else body.pipe(res)
 }
 
-/** By sockets, the bodies of responses that wait for their turn. */
+/** The bodies of queued responses by socket. */
 const waiting = new WeakMap()
 
-/** A response that waits for its turn behind others does not hear of the end of its connection: its body does. */
+/** A response that is queued behind others gets no event when its connection ends, so its body is destroyed here. */
 function endWith(socket, body) {
   let bodies = waiting.get(socket)
   if (bodies === undefined) {
@@ -56,7 +56,7 @@ function endWith(socket, body) {
   body.on('close', () => bodies.delete(body))
 }
 
-/** A plan's body, read on the background pool as it is asked for. */
+/** A plan's body, read on the background thread pool on demand. */
 class Body extends Readable {
   constructor(plan) {
     super({ highWaterMark: CHUNK })
@@ -71,7 +71,7 @@ class Body extends Readable {
     else plan.read(offset, length, this)
   }
 
-  /** What was read; a number is the system's error. */
+  /** Receives the bytes read, or the system's error number. */
   onRead(bytes) {
     if (this.destroyed) return
     if (typeof bytes === 'number') return this.destroy(fileError(bytes, 'read', this.plan.path(), 500))

@@ -1,20 +1,24 @@
 'use strict'
 
-// What `next` gets for a request that is not answered with a file: errors of the shape that `http-errors` makes and that Express, Connect and
-// their error handlers know: `status`, `statusCode`, `expose`, and `headers` for a range that there is not.
+// The errors passed to `next` for a request that is not answered with a file. They have the shape of `http-errors`,
+// which Express, Connect and their error handlers know: `status`, `statusCode`, `expose`, and `headers` for an
+// unsatisfiable range.
 
 const {
   http: { STATUS_CODES },
 } = require('../genuine.js')
 const { makeError, fileSystemError } = require('../errors.js')
 
-/** `NotFoundError` for 404, as `http-errors` has it. */
+/** For example `NotFoundError` for 404, as in `http-errors`. */
 function nameOf(status) {
   const name = (STATUS_CODES[status] ?? 'Error').replace(/[^A-Za-z]/g, '')
   return name.endsWith('Error') ? name : `${name}Error`
 }
 
-/** An error that says no more than its status: `http-errors` gives such ones no code either, and frameworks show codes to clients. */
+/**
+ * An error that consists of its status. It has no `code`, as in `http-errors`, because frameworks show codes to
+ * clients.
+ */
 function statusError(status, headers) {
   const text = STATUS_CODES[status] ?? String(status)
   const error = new Error(text)
@@ -27,7 +31,7 @@ function statusError(status, headers) {
   return error
 }
 
-/** An error of the file system's, as Node's `fs` words it, with the status that it means to a client. */
+/** A file system error in the wording of Node's `fs`, with the HTTP status for the client. */
 function fileError(errno, syscall, path, status) {
   return Object.assign(fileSystemError(errno, syscall, path), { expose: false, status, statusCode: status })
 }
@@ -37,7 +41,7 @@ function rootError(errno, root) {
   return fileSystemError(errno, 'open', root)
 }
 
-/** The response has begun: no file can be sent any more. `send` says the same. */
+/** The response has already begun, so no file can be sent. `send` uses the same text. */
 function headersSent() {
   const error = makeError(Error, 'ERR_HTTP_HEADERS_SENT', "Can't set headers after they are sent.", headersSent)
   return Object.assign(error, { expose: false, status: 500, statusCode: 500 })

@@ -1,6 +1,6 @@
 'use strict'
 
-// Static files: a handler for servers that there are, and a server of its own.
+// The public face of static files: a handler for existing servers, and a server.
 
 const { serveStatic } = require('./serve.js')
 const { createStaticServer } = require('./server.js')

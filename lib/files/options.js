@@ -1,13 +1,13 @@
 'use strict'
 
-// The options of `serveStatic`: serve-static's, with its defaults and the words of its errors, and our own.
+// The options of `serveStatic`: those of serve-static, with the same defaults and error texts, and our own.
 
 const path = require('node:path')
 const { URL, fileURLToPath } = require('node:url')
 const { makeError, invalidArgType, invalidArgValue, outOfRange, received } = require('../errors.js')
 const { refuseUnknown } = require('../options.js')
 
-/** serve-static and `send` have the same limit. */
+/** In milliseconds; the upper limit of maxAge in serve-static and `send`. */
 const YEAR = 365 * 24 * 60 * 60 * 1000
 
 const CODINGS = ['br', 'zstd', 'gzip']
@@ -39,7 +39,7 @@ function wrongType(message, value) {
   return makeError(TypeError, 'ERR_INVALID_ARG_TYPE', `${message}.${received(value)}`, wrongType)
 }
 
-/** The root, as an absolute path. */
+/** The root as an absolute path. */
 function rootPath(root) {
   if (!root) throw makeError(TypeError, 'ERR_INVALID_ARG_TYPE', 'root path required', rootPath)
   if (root instanceof URL) return fileURLToPath(root)
@@ -50,7 +50,7 @@ function rootPath(root) {
 
 const flag = (value, otherwise) => (value === undefined ? otherwise : Boolean(value))
 
-/** A list of names, one name, or a falsy value for none. */
+/** A list of names, a single name, or a falsy value for an empty list. */
 function list(value, name) {
   const names = [].concat(value || [])
   for (const one of names) {
@@ -61,7 +61,7 @@ function list(value, name) {
 
 const DURATION =
   /^(-?(?:\d+)?\.?\d+) *(milliseconds?|msecs?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d|weeks?|w|years?|yrs?|y)?$/i
-/** By the first letters of a unit, in milliseconds; a year is npm `ms`'s, of 365.25 days. */
+/** Milliseconds by the first letters of a unit. As in npm `ms`, a year has 365.25 days. */
 const UNITS = {
   ms: 1,
   mil: 1,
@@ -74,7 +74,7 @@ const UNITS = {
   y: 31_557_600_000,
 }
 
-/** Milliseconds, from a number of them or a text such as '1 day', as npm `ms` reads it. */
+/** A number of milliseconds, or a text such as '1 day', parsed like npm `ms` does. */
 function milliseconds(value) {
   if (typeof value !== 'string') {
     const number = Number(value || 0)
@@ -114,7 +114,7 @@ function codings(value) {
   return chosen
 }
 
-/** A path below the root; `single: true` is `index.html`. */
+/** A path below the root. `single: true` means `index.html`. */
 function page(name, value, whenTrue) {
   if (value === undefined || value === null || value === false) return undefined
   if (value === true && whenTrue !== undefined) return whenTrue
@@ -126,7 +126,7 @@ function page(name, value, whenTrue) {
 
 const TOKEN = /^[\^_`a-zA-Z\-0-9!#$%&'*+.|~]+$/
 const BAD_VALUE = /[^\t\x20-\x7e\x80-\xff]/
-/** These are each answer's own. */
+/** These headers depend on each answer and cannot be set globally. */
 const DECIDED = new Set([
   'content-length',
   'transfer-encoding',
@@ -140,14 +140,18 @@ const DECIDED = new Set([
   'location',
 ])
 
-/** Names and values by turns, of the headers that every answer has. */
+/** The headers of every answer, as a flat list of names and values. */
 function headers(given) {
   if (given === undefined || given === null) return []
   if (typeof given !== 'object') throw invalidArgType('options.headers', 'an object of header names and values', given)
   const flat = []
   for (const [name, values] of Object.entries(given)) {
     if (!TOKEN.test(name) || DECIDED.has(name.toLowerCase())) {
-      throw invalidArgValue('options.headers', name, "must have names of headers that are not each answer's own")
+      throw invalidArgValue(
+        'options.headers',
+        name,
+        'must have valid names, and none that each answer decides for itself',
+      )
     }
     for (const value of [].concat(values)) {
       if (typeof value !== 'string' || BAD_VALUE.test(value)) {
@@ -185,7 +189,7 @@ function limits(given) {
   return given
 }
 
-/** What the options say, in full. */
+/** Reads the options and fills in the defaults. */
 function readOptions(options) {
   const given = options ?? {}
   if (typeof given !== 'object') throw invalidArgType('options', 'of type object', options)

@@ -1,6 +1,7 @@
 'use strict'
 
-// What a client sees where no handler is left to answer for an error: a small page with the status, and nothing of the error's insides.
+// The error page that a client gets when no other handler deals with an error. It shows the status and nothing of the
+// error's content.
 
 const {
   http: { STATUS_CODES },
@@ -22,13 +23,16 @@ function errorPage(status) {
 `
 }
 
-/** An error's status, where it has one that says so. */
+/** The status of an error if it has a valid one, else 500. */
 function statusOf(error) {
   const status = error?.status ?? error?.statusCode
   return Number.isInteger(status) && status >= 400 && status <= 599 ? status : 500
 }
 
-/** Gives a response the headers that every answer of a site has: names and values by turns. A name that repeats has a list of values. */
+/**
+ * Sets the headers that every answer of a site has, given as a flat list of names and values. A name that occurs
+ * several times gets an array.
+ */
 function putConstant(res, flat) {
   const values = new Map()
   for (let i = 0; i < flat.length; i += 2) values.set(flat[i], [...(values.get(flat[i]) ?? []), flat[i + 1]])
@@ -36,8 +40,8 @@ function putConstant(res, flat) {
 }
 
 /**
- * Answers with the page of an error, as `send` does, and with the headers that every answer of `site` has; once the answer has begun, all
- * that is left is to break it off.
+ * Answers with an error page, like `send`, and with the headers that every answer of `site` has. If the response has
+ * already begun, it is destroyed.
  */
 function answerError(req, res, error, site) {
   if (res.headersSent) return res.destroy()

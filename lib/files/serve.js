@@ -1,7 +1,8 @@
 'use strict'
 
-// `serveStatic`: a handler `(req, res, next)` that answers with files. What the answer is, Rust decides (src/files); here it is put onto the
-// response: the headers by `setHeader`, so that whoever hooks into the response sees them, the body by the shortest way that there is.
+// `serveStatic`: a handler `(req, res, next)` that answers with files. Rust decides what the answer is (src/files).
+// Here it is applied to the response: headers through `setHeader`, so that code hooked into the response sees them, and
+// the body by the fastest way available (body.js).
 
 const { AsyncResource } = require('node:async_hooks')
 const { kSite } = require('../http/symbols.js')
@@ -12,9 +13,12 @@ const { targetOf, originalOf } = require('./target.js')
 const { statusError, fileError, headersSent } = require('./errors.js')
 const { answerError } = require('./pages.js')
 
-/** Headers that somebody may have given the response: they stay, and conditions are decided by them, as with `send`. */
+/**
+ * Response headers that the program may have set. As with `send`, they are kept, and conditional requests are judged by
+ * them.
+ */
 const GIVEN = ['accept-ranges', 'cache-control', 'content-encoding', 'content-type', 'etag', 'last-modified', 'vary']
-/** What says something about a body, which a 304 does not have. */
+/** Headers that describe a body, which a 304 does not have. */
 const OF_BODY = ['Content-Encoding', 'Content-Language', 'Content-Length', 'Content-Range', 'Content-Type']
 
 function serveStatic(root, options) {
@@ -26,7 +30,10 @@ function serveStatic(root, options) {
   return serveStatic
 }
 
-/** The response is somebody else's by now, or its client is gone: of that, one that waits for its turn does not hear. */
+/**
+ * Whether the response was taken over by other code or its client is gone. The socket is checked because a response
+ * that is queued behind others gets no event for it.
+ */
 function isOver(req, res) {
   return res.writableEnded || res.destroyed || res.closed || req.socket?.destroyed
 }
@@ -38,9 +45,9 @@ class Exchange {
     this.req = req
     this.res = res
     this.next = next
-    /** Not any more once it has been called. */
+    /** Undefined once it was called. */
     this.setHeaders = site.settings.setHeaders
-    /** What a plan that comes later is handled in. */
+    /** The async resource for a plan that arrives later. */
     this.resource = undefined
   }
 
@@ -53,7 +60,7 @@ class Exchange {
     else this.answer(plan)
   }
 
-  /** The plan, when it took a look at the disk. */
+  /** Called with the plan if it needed disk access. */
   planned(plan) {
     this.resource.runInAsyncScope(this.answer, this, plan)
   }
@@ -67,14 +74,14 @@ class Exchange {
       if (this.setHeaders !== undefined && plan.isFile && this.callSetHeaders(plan)) return
       putHeaders(res, plan)
     } catch (error) {
-      // Of `setHeaders`, or of a function that somebody has put into the place of one of the response's.
+      // Thrown by `setHeaders`, or by a response method that the program has replaced.
       return this.fail(plan, error)
     }
     if (plan.failed) this.fail(plan, errorOf(plan))
     else sendBody(this, plan)
   }
 
-  /** Has the program add its headers. True where nothing is left to do with this plan. */
+  /** Calls the program's `setHeaders`. Returns true if nothing is left to do with this plan. */
   callSetHeaders(plan) {
     const { req, res, setHeaders } = this
     const stat = statOf(plan)
@@ -89,18 +96,18 @@ class Exchange {
       }
     }
     plan.release()
-    // What the answer depends on has changed.
+    // Something that the answer depends on has changed, so make a new plan.
     if (!isOver(req, res)) this.begin()
     return true
   }
 
-  /** There is no answer: on to the next handler. Where that is none, there is nothing at this URL. */
+  /** There is no file to send: calls the next handler, or answers with 404 if there is none. */
   pass() {
     if (typeof this.next === 'function') this.next()
     else answerError(this.req, this.res, statusError(404), this.site)
   }
 
-  /** The answer failed before it began, which is the next handler's to tell. */
+  /** The answer failed before it began: passes the error to the next handler. */
   fail(plan, error) {
     plan.release()
     if (typeof this.next === 'function') this.next(error)
@@ -108,7 +115,7 @@ class Exchange {
   }
 }
 
-/** Some program may have put anything into its request's or response's headers. */
+/** A program may have put anything into the headers of the request or the response. */
 const BREAKS = /[\r\n\0]/
 
 function line(name, value) {
@@ -116,7 +123,7 @@ function line(name, value) {
   return BREAKS.test(text) ? '' : `${name}: ${text}\r\n`
 }
 
-/** The lines of a request's headers that an answer depends on. */
+/** The request headers that the answer depends on, as lines. */
 function fieldsOf(headers, names) {
   let lines = ''
   for (const name of names) {
@@ -126,7 +133,7 @@ function fieldsOf(headers, names) {
   return lines
 }
 
-/** Those of a response. */
+/** The same for the headers of the response. */
 function givenOf(res) {
   let lines = ''
   for (const name of GIVEN) {
@@ -135,7 +142,7 @@ function givenOf(res) {
   return lines
 }
 
-/** Undefined for a file that is gone. */
+/** Undefined if the file no longer exists. */
 function statOf(plan) {
   try {
     return plan.stat()
@@ -148,7 +155,7 @@ function statOf(plan) {
 function putHeaders(res, plan) {
   if (plan.status === 304) for (const name of OF_BODY) res.removeHeader(name)
   for (const [name, value] of plan.headers()) {
-    // Cookies add up.
+    // Cookies are added to those that were already set.
     const isCookie = name.toLowerCase() === 'set-cookie' && res.hasHeader(name)
     res.setHeader(name, isCookie ? [].concat(res.getHeader(name), value) : value)
   }

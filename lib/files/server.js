@@ -1,6 +1,6 @@
 'use strict'
 
-// `createStaticServer`: an http server, or an https server, that serves a folder.
+// `createStaticServer`: an http or https server that serves a folder.
 
 const http = require('../http/index.js')
 const https = require('../https/index.js')
@@ -12,7 +12,7 @@ const { serveStatic } = require('./serve.js')
 const { answerError, putConstant } = require('./pages.js')
 const { rootError, statusError } = require('./errors.js')
 
-/** What `http.createServer` takes, and `tls`, what `https.createServer` takes besides. */
+/** The options of `http.createServer`, and `tls`, which holds those of `https.createServer`. */
 const SERVER_OPTIONS = [
   'IncomingMessage',
   'ServerResponse',
@@ -38,7 +38,7 @@ const SERVER_OPTIONS = [
   'uniqueHeaders',
 ]
 
-/** A server for the folder `root`; `listener` gets the requests that no file answers. */
+/** Creates a server for the folder `root`. `listener` gets the requests that no file answers. */
 function createStaticServer(root, options, listener) {
   if (typeof options === 'function') [options, listener] = [undefined, options]
   if (listener !== undefined && typeof listener !== 'function') {
@@ -72,7 +72,7 @@ function createStaticServer(root, options, listener) {
   return https.createServer({ ...tls, ...forHttp }, onRequest)
 }
 
-/** What can be done here: for whoever asks, and for browsers that ask on behalf of another site's page. */
+/** Answers OPTIONS with the allowed methods, also for CORS preflight requests. */
 function answerOptions(res, { settings }) {
   putConstant(res, settings.headers)
   res.setHeader('Allow', 'GET, HEAD, OPTIONS')

@@ -1,6 +1,6 @@
 'use strict'
 
-// A folder as Rust knows it (src/binding/files.rs), and the plans that it makes: what a request is to be answered with.
+// A folder as Rust knows it (src/binding/files.rs), and its plans, which describe the answers to requests.
 
 const fs = require('node:fs')
 const process = require('node:process')
@@ -8,10 +8,10 @@ const { setInterval } = require('node:timers')
 const { native, shared } = require('../engine.js')
 const { plan: word } = require('../constants.js')
 
-/** The plan of a site that has no answer: it is the next handler's turn. */
+/** The plan for a request that has no answer here: the next handler should answer it. */
 const PASS = null
 
-/** By their tickets: those who wait for a plan, and those who wait for bytes. */
+/** Exchanges that wait for a plan, and bodies that wait for bytes, by ticket. */
 const { planning, reading, words } = shared('files', () => {
   const planning = new Map()
   const reading = new Map()
@@ -26,13 +26,16 @@ function take(waiting, ticket) {
   return one
 }
 
-/** Names of the request headers that plans depend on, in lower case. */
+/** The lower-case names of the request headers that plans depend on. */
 const FIELDS = native.filesFields().split(',')
 
-/** How often Rust looks whether large files that it keeps open are gone: only then is their room on the disk given back. */
+/**
+ * How often Rust checks whether large files that it keeps open were deleted, in milliseconds. Their disk space is freed
+ * only when they are closed.
+ */
 const TIDY_MS = 60_000
 
-/** The numbers of all sites that there are. */
+/** The numbers of all open sites. */
 const open = shared('file sites', () => {
   const numbers = new Set()
   const tidy = () => {
@@ -42,28 +45,28 @@ const open = shared('file sites', () => {
   return numbers
 })
 
-/** Sites whose handler nobody has any more. */
+/** Closes sites whose handler was garbage-collected. */
 const dropped = new FinalizationRegistry((number) => {
   open.delete(number)
   native.filesClose(number)
 })
 
-/** What a request is to be answered with, ready to leave, until `release`. */
+/** The answer to a request, ready to be sent. It holds native resources until `release`. */
 class Plan {
   constructor(number) {
     this.number = number
-    /** The header lines, in the order in which they are sent. */
+    /** The header lines in the order in which they are sent. */
     this.lines = native.filesHead(number)
     this.status = words[word.STATUS]
     const flags = words[word.FLAGS]
-    /** It is an error, for the next handler. */
+    /** Whether it is an error for the next handler. */
     this.failed = (flags & word.FAILED) !== 0
-    /** It is about a file: `path` and `stat` say which. */
+    /** Whether it concerns a file, which `path` and `stat` describe. */
     this.isFile = (flags & word.FILE) !== 0
     this.hasBody = (flags & word.BODY) !== 0
-    /** The body is read as it is sent. */
+    /** Whether the body is read while it is sent. */
     this.isStream = (flags & word.STREAM) !== 0
-    /** What the system said, if it is about an error of the system's. */
+    /** The system's error number, if a system call failed. */
     this.errno = words[word.ERRNO] | 0
     this.length = words[word.LENGTH] + words[word.LENGTH_HIGH] * 2 ** 32
   }
@@ -72,7 +75,7 @@ class Plan {
     return pairs(this.lines)
   }
 
-  /** Those that belong to an error itself, whoever answers for it. */
+  /** The headers that belong to the error itself, whichever handler answers with it. */
   errorHeaders() {
     return pairs(native.filesErrorHead(this.number))
   }
@@ -85,25 +88,25 @@ class Plan {
     return native.filesSyscall(this.number)
   }
 
-  /** The file's state; throws where only memory has it by now. */
+  /** The file's `fs.Stats`. Throws if the file is gone and only its content is still in memory. */
   stat() {
     const fd = native.filesFd(this.number)
     return fd < 0 ? fs.statSync(this.path()) : fs.fstatSync(fd)
   }
 
-  /** A body that is not read as it is sent. */
+  /** A body that is not read while it is sent. */
   bytes() {
     return native.filesBytes(this.number)
   }
 
-  /** Part of the body; `reader.onRead` gets it, or the system's error. */
+  /** Reads a part of the body. `reader.onRead` gets the bytes, or the system's error number. */
   read(offset, length, reader) {
     const ticket = native.filesRead(this.number, offset, length)
     if (ticket > 0) reading.set(ticket, reader)
     else process.nextTick(() => reader.onRead(ticket))
   }
 
-  /** Has the body leave on a connection of ours, as `httpSend` would. */
+  /** Sends the body on one of our connections, like `httpSend`. */
   send(connection) {
     return native.filesSend(this.number, connection)
   }
@@ -114,7 +117,7 @@ class Plan {
   }
 }
 
-/** Names and values of header lines; a name that follows itself has a list of values. */
+/** Parses header lines into names and values. Consecutive lines of the same name become one entry with an array. */
 function pairs(lines) {
   const headers = []
   for (let at = 0; at < lines.length; ) {
@@ -130,7 +133,7 @@ function pairs(lines) {
   return headers
 }
 
-/** A root and its options. The root need not be there yet. */
+/** A root folder and its options. The folder need not exist yet. */
 class Site {
   constructor(root, settings) {
     this.root = root
@@ -141,12 +144,12 @@ class Site {
     dropped.register(this, this.number)
   }
 
-  /** 0, or why the root cannot be served as a folder. */
+  /** Returns 0, or the error number that says why the root cannot be served as a folder. */
   check() {
     return native.filesCheck(this.number)
   }
 
-  /** A plan, if it is there at once; otherwise undefined, and `exchange.planned(plan)` follows. */
+  /** Returns a plan if it is available at once; otherwise undefined, and `exchange.planned(plan)` is called later. */
   plan(method, target, original, fields, status, given, exchange) {
     const number = native.filesPlan(this.number, method, target, original, fields, status, given)
     if (number > 0) return new Plan(number)

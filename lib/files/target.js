@@ -1,21 +1,23 @@
 'use strict'
 
-// Which path a request means, and which one its client asked for: a router that passes requests on below a mount point cuts that off
-// `req.url` and leaves the whole in `req.originalUrl`.
+// Determines the path of a request, and the one that its client asked for: a router with a mount point cuts that off
+// `req.url` and keeps the whole URL in `req.originalUrl`.
 
-/** A path, perhaps with a query, of plain characters: nearly all there are. */
+/** A path, perhaps with a query, of characters that need no encoding. Nearly all are like this. */
 const PLAIN = /^\/[!"$-~]*$/
 const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i
 const NOT_PLAIN = /[^!-~]+/g
 
-/** Path and query of a URL, in ASCII: other characters, which a rewritten URL may have, are encoded as `encodeURI` does it. */
+/**
+ * Path and query of a URL in ASCII. Other characters, which a rewritten URL may contain, are percent-encoded as UTF-8.
+ */
 function plain(url) {
   if (typeof url !== 'string') return ''
   if (PLAIN.test(url)) return url
   const hash = url.indexOf('#')
   let target = hash < 0 ? url : url.slice(0, hash)
   target = target.replace(ORIGIN, '')
-  // Also for "index.html", which no client sends: some program's own idea of a URL.
+  // Also for "index.html" without a slash: no client sends it, but a program may rewrite the URL to it.
   if (target[0] !== '/') target = `/${target}`
   return target.replace(NOT_PLAIN, encode)
 }
@@ -30,14 +32,14 @@ function endsWithSlash(target) {
   return target[(query < 0 ? target.length : query) - 1] === '/'
 }
 
-/** The path that is looked for below the root. Empty where the mount point itself was asked for, without a slash. */
+/** The path to look up below the root. Empty if the mount point itself was requested without a trailing slash. */
 function targetOf(req, original) {
   const target = plain(req.url)
   const isMountPoint = target === '/' || target.startsWith('/?')
   return isMountPoint && original !== '' && !endsWithSlash(original) ? target.slice(1) : target
 }
 
-/** What the client asked for, where that is something else than `req.url`; otherwise empty. */
+/** The URL that the client asked for if it differs from `req.url`; otherwise empty. */
 function originalOf(req) {
   const { originalUrl } = req
   return typeof originalUrl === 'string' && originalUrl !== req.url ? plain(originalUrl) : ''

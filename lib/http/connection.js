@@ -592,7 +592,7 @@ HttpConnection.prototype.gone = false
 /** There was no stream when the connection closed: what a socket does then is left to us. */
 HttpConnection.prototype.closedBare = false
 HttpConnection.prototype.peerEnded = false
-/** Once our side has ended, the connection is closed, whether the peer has ended its side or not. */
+/** The connection closes once our side has ended, whether or not the peer has ended its side. */
 HttpConnection.prototype.finalEnd = false
 /** Files that are piped into the response whose turn it is, and wait until that has drained. */
 HttpConnection.prototype.waiting = undefined
@@ -631,7 +631,7 @@ HttpConnection.prototype.writeHead = function (res, status, reason, headers) {
   return writeOrdinaryHead(res, status, reason, headers)
 }
 
-/** Whether a request has header fields of a body, be it an empty one. */
+/** Whether a request has header fields that announce a body, even an empty one. */
 function announcesBody({ headers }) {
   return 'content-length' in headers || 'transfer-encoding' in headers
 }

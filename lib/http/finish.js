@@ -25,7 +25,10 @@ function finishSent(connection, res) {
   else if (ended.push(res) === 1 && !isHandling()) process.nextTick(settleEnded)
 }
 
-/** Somebody goes on with a response that has ended: an error comes of it in a later tick, and is told as long as the response is not closed. */
+/**
+ * Delays closing a response that has ended but is used again. Node reports that as an error in a later tick, unless the
+ * response is closed by then.
+ */
 function settleLater(connection, res) {
   const index = ended.indexOf(res)
   if (index === -1) return

@@ -80,7 +80,7 @@ function begin(connection, event, listens) {
   return socket
 }
 
-/** Whether any but the strict parser is asked for: that is core's. */
+/** Whether a tolerant parser was asked for. Such connections are served by Node's own code. */
 function isLenient(server) {
   if (server.httpValidation !== undefined) return server.httpValidation !== 'strict'
   return server.insecureHTTPParser ?? LENIENT

@@ -212,7 +212,7 @@ function openSocket(connection, socket) {
   const { allowHalfOpen } = socket
   HttpSocket.call(socket, connection)
   socket.allowHalfOpen = allowHalfOpen
-  // The parser reads, as it did before there was a stream.
+  // The parser has been reading all along.
   socket.readableFlowing = true
   begin(socket, connection)
 }
@@ -258,7 +258,7 @@ function begin(socket, connection) {
     if (connection.ending) _writableState.ending = _writableState.ended = _writableState.finished = true
     return socket.destroy()
   }
-  // What began without a stream is taken over by it: nobody else would see it to its end.
+  // Continues what the connection had begun before it had a stream.
   if (connection.peerEnded) socket._readableState.ended = socket._readableState.endEmitted = true
   if (connection.finalEnd) socket.destroySoon()
   else if (connection.ending) socket.end()

@@ -1,9 +1,13 @@
 /**
- * `node:http2` over the native engine: frames, HPACK, streams and windows in Rust, on libuv handles of Node's own loop.
+ * `node:http2` over the native engine. Frames, HPACK, streams and flow control run in Rust, on libuv handles of Node's own event
+ * loop.
  *
- * Every export of `node:http2` is here with the same types. `createServer`, `createSecureServer` and `connect` are ours, and what they
- * pass to programs are kinds of `Http2ServerRequest` and `Http2ServerResponse`, sessions and streams with the same properties, methods,
- * events and errors. `docs/http2.md` says how it works and where it differs.
+ * Every export of `node:http2` is here, with the same types. ironwire replaces `createServer`, `createSecureServer`, `connect`,
+ * `performServerHandshake`, `Http2ServerRequest` and `Http2ServerResponse`. Sessions and streams have Node's properties,
+ * methods, events and errors.
+ *
+ * `docs/http2.md` describes how it works and where it differs from Node.
+ *
  * Source: https://nodejs.org/api/http2.html
  */
 export * from 'node:http2'

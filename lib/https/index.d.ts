@@ -1,8 +1,12 @@
 /**
- * `node:https` over the native engine: TLS 1.2 and 1.3 by rustls, below the same HTTP as `http`'s.
+ * `node:https` over the native engine: ironwire's `http` over TLS 1.2 and 1.3 by rustls.
  *
- * Every export of `node:https` is here with the same types. `Server`, `createServer`, `request`, `get`, `Agent` and `globalAgent` are ours;
- * sockets are kinds of `tls.TLSSocket`. What rustls cannot do is done by Node's TLS. `docs/https.md` says what that is, and where the two differ.
+ * Every export of `node:https` is here, with the same types. ironwire replaces `Server`, `createServer`, `request`, `get`, `Agent`
+ * and `globalAgent`. Sockets are instances of `tls.TLSSocket`. If your options ask for something that rustls does not support,
+ * Node's own TLS is used instead.
+ *
+ * `docs/https.md` lists these cases, and where the two implementations differ.
+ *
  * Source: https://nodejs.org/api/https.html
  */
 export * from 'node:https'

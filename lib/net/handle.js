@@ -1,7 +1,8 @@
 'use strict'
 
-// What Node's net.Socket and net.Server expect under `_handle`, over the native engine. Keeping to the shape of Node's own
-// TCP and Pipe handles lets their JavaScript (connecting, timeouts, half-open rules, addresses, close order) serve here unchanged.
+// The handles that Node's net.Socket and net.Server expect as `_handle`, over the native engine. They have the shape of
+// Node's own TCP and Pipe handles, so Node's JavaScript (connecting, timeouts, half-open rules, addresses, order of
+// closing) works unchanged.
 
 const { AsyncResource } = require('node:async_hooks')
 const { Buffer } = require('node:buffer')
@@ -9,25 +10,25 @@ const process = require('node:process')
 const { native, adopt } = require('../engine.js')
 const { makeError, systemError } = require('../errors.js')
 const { EOF, ECANCELED } = require('../constants.js').errno
-// Brings what handles read.
+// Sets up the delivery of received data.
 require('./reads.js')
 
 const FastBuffer = Buffer[Symbol.species]
 const MANUAL = { requireManualDestroy: true }
 const MAX_SMALL = 2 ** 31 - 1
 
-/** The end of a resource that is not kept is told with its number. */
+/** For emitting the destroy hook of an async id whose resource object was not kept. */
 const { emitDestroy } = AsyncResource.prototype
 const sample = new AsyncResource('IRONWIRE', MANUAL)
 const kAsyncId = Object.getOwnPropertySymbols(sample).find((symbol) => symbol.description === 'async_id_symbol')
-// Whoever counts resources that were not ended (jest, for open handles) does not count this one.
+// Tools that report open resources (jest, for example) must not report this one.
 sample.emitDestroy()
 
-/** Puts an address, as the engine gives it, into `out`; an error of the engine's is given back. */
+/** Parses an address from the engine into `out`. Returns 0, or the engine's error number. */
 function fillAddress(out, text) {
   if (typeof text === 'number') return text
   const [family, address, port] = text.split(' ')
-  // In Node's order, which is how the object prints.
+  // In Node's order, which shows when the object is printed.
   out.address = address
   out.family = family
   out.port = Number(port)
@@ -50,28 +51,28 @@ function getTypeOfService() {
   return native.typeOfService(this.id)
 }
 
-/** What owns a connection or listener of the engine's. `more` are events of a protocol's that it hears besides. */
+/** The JavaScript object of a connection or listener of the engine. `more` names additional events that it handles. */
 class Base {
   constructor(id, more) {
     this.id = id
     this.closeCallback = undefined
-    /** What the handle was made in, where that is more than nothing. */
+    /** The async context in which the handle was made, or null if that is empty. */
     this.context = adopt(id, this, more)
     this.asyncId = 0
   }
 
-  /** Each of Node's sockets asks for it when it is made. */
+  /** Every socket of Node asks for the async id when it is made. */
   getAsyncId() {
     if (this.keepsResource) return this.getAsyncResource().asyncId()
     if (this.asyncId === 0) {
       const id = new AsyncResource(this.isTcp ? 'TCPWRAP' : 'PIPEWRAP', MANUAL).asyncId()
-      // V8 keeps the numbers that Node counts with as objects, wherever they are stored, unless they are known to be small integers.
+      // V8 stores Node's counter values as heap numbers unless they are converted to small integers.
       this.asyncId = id <= MAX_SMALL ? id | 0 : id
     }
     return this.asyncId
   }
 
-  /** What reads and the close run in, as with Node's handles, which are resources themselves. */
+  /** Reads and the close event run in this resource. Node's handles are resources themselves. */
   getAsyncResource() {
     this.asyncResource ??= new AsyncResource(this.isTcp ? 'TCPWRAP' : 'PIPEWRAP', MANUAL)
     return this.asyncResource
@@ -101,7 +102,7 @@ class Base {
   }
 
   onClose() {
-    // From here on the id is stale: nothing native may be reached through it.
+    // The id is stale from here on: no native call may use it.
     this.id = -1
     if (this.asyncId !== 0) emitDestroy.call({ [kAsyncId]: this.asyncId })
     const callback = this.closeCallback
@@ -116,10 +117,10 @@ class Base {
 
 Base.prototype.closing = false
 Base.prototype.asyncResource = undefined
-/** Where there are many that nothing is read from, the number is all that is kept of the resource. */
+/** Handles that are numerous and not read from keep only the async id, not the resource object. */
 Base.prototype.keepsResource = false
 
-/** A connection, or one to be, over TCP or a pipe. `socket` is set by whoever reads from it. */
+/** A connection over TCP or a pipe, connected or not. `socket` is set by the object that reads from it. */
 class Connection extends Base {
   constructor(id, isTcp) {
     super(id)
@@ -130,13 +131,13 @@ class Connection extends Base {
     this.connectRequest = undefined
     this.shutdownRequest = undefined
     this.failure = 0
-    /** What was queued when it was last looked at: output that gets less is leaving. */
+    /** The number of queued bytes at the last check. If it has changed, output is being sent. */
     this.lastQueued = 0
-    /** Bytes that arrived before the reader paused and did not fit its own buffer. */
+    /** Bytes that arrived before reading was paused and did not fit into the user's buffer. */
     this.rest = undefined
   }
 
-  // Node asks a handle that has these, and only a TCP handle does.
+  // A getter, because Node checks whether the handle has this method, and only TCP handles do.
   get getsockname() {
     return this.isTcp ? getsockname : undefined
   }
@@ -185,13 +186,13 @@ class Connection extends Base {
   onConnected(status) {
     const request = this.connectRequest
     this.connectRequest = undefined
-    // Core takes it away from an attempt that it has given up.
+    // Node removes `oncomplete` when it has given up an attempt to connect.
     request?.oncomplete?.(status, this, request, true, true)
   }
 
-  /** Node takes this away from a handle that is about to go to another process, with the socket that it belongs to. */
+  /** Node sets `onread` when the handle is about to be sent to another process. */
   set onread(listener) {
-    // What it puts in its place does nothing.
+    // Node sets it to an empty function in that case.
     if (listener === Function.prototype) throw unsendable()
   }
 
@@ -199,7 +200,7 @@ class Connection extends Base {
     return native.setNoDelay(this.id, Boolean(enable))
   }
 
-  /** In seconds; `interval` and `count` of the probes since Node 24. */
+  /** Times are in seconds. `interval` and `count` of the probes are given since Node 24. */
   setKeepAlive(enable, delay, interval, count) {
     const status = native.setKeepAlive(this.id, Boolean(enable), delay >>> 0)
     if (status < 0 || !enable || !(interval > 0 || count > 0)) return status
@@ -220,7 +221,10 @@ class Connection extends Base {
     return native.readStop(this.id)
   }
 
-  /** Gathers a chunk for this turn's write. 0: taken; 1: taken, but wait for the drain; negative: errno. */
+  /**
+   * Queues a chunk for this turn's write. Returns 0 when it was taken; 1 when it was taken but the writer should wait
+   * for the drain; or a negative errno.
+   */
   write(chunk, encoding) {
     if (this.failure !== 0) return this.failure
     if (typeof chunk === 'string') {
@@ -235,7 +239,7 @@ class Connection extends Base {
     return native.write(this.id, chunk, 0, chunk.length)
   }
 
-  /** Calls back when everything written has left, or could not. */
+  /** Calls back when everything written was sent, or failed. */
   whenDrained(callback) {
     this.drainCallback = callback
   }
@@ -252,7 +256,7 @@ class Connection extends Base {
     this.lastQueued = native.queued(this.id)
   }
 
-  /** Whether queued output has left since it was last looked at. */
+  /** Whether queued output was sent since the last check. */
   isSending() {
     const { lastQueued } = this
     this.noteQueue()
@@ -264,7 +268,7 @@ class Connection extends Base {
     const error = systemError(errno, 'write')
     const callback = this.drainCallback
     this.drainCallback = undefined
-    // Whoever waits hears of it, and the stream ends with it; else the socket itself does.
+    // A waiting write gets the error, and the stream ends with it; otherwise the socket is destroyed with it.
     if (callback !== undefined) callback(error)
     else this.socket?.destroy(error)
   }
@@ -294,12 +298,12 @@ class Connection extends Base {
       socket._unrefTimer()
       socket.receive(offset < 0 ? memory : new FastBuffer(memory, offset, length))
     } else if (socket === undefined || socket.destroyed) {
-      // Nobody is there to hear of it.
+      // There is no socket to report it to.
     } else if (length === EOF) {
       socket._unrefTimer()
       if (socket._readableState.endEmitted) return
       socket.push(null)
-      // Lets 'end' come even when nobody has asked for data yet.
+      // Lets 'end' be emitted even if nothing has been read yet.
       socket.read(0)
     } else {
       socket.destroy(systemError(length, 'read'))
@@ -324,7 +328,7 @@ function replay(handle) {
   if (handle.reading && handle.rest === undefined && !handle.closing) native.readStart(handle.id)
 }
 
-/** A listening handle; `onconnection(status, connection)` is set by whoever listens. */
+/** A listening handle. `onconnection(status, connection)` is set by the server. */
 class Listener extends Base {
   constructor(id, isTcp) {
     super(id)
@@ -333,7 +337,7 @@ class Listener extends Base {
     this.onconnection = undefined
   }
 
-  /** Opens a pipe to other users: bit 0 readable, bit 1 writable. */
+  /** Sets the permissions of a pipe for other users: bit 0 is read, bit 1 is write. */
   fchmod(mode) {
     return native.chmodPipe(this.id, mode)
   }
@@ -359,7 +363,7 @@ function checked(id, syscall) {
   return id
 }
 
-/** Handed to Node's native code, a handle of ours would crash the process. */
+/** Node's native code would crash if it got one of our handles. */
 function unsendable() {
   return makeError(
     TypeError,

@@ -1,6 +1,6 @@
 'use strict'
 
-// `net`: Node's module with sockets and servers over the native engine.
+// `net`: Node's module, with sockets and servers over the native engine.
 
 const net = require('node:net')
 const { Socket } = require('./socket.js')
@@ -8,8 +8,8 @@ const { Server } = require('./server.js')
 const { channel } = require('node:diagnostics_channel')
 
 /**
- * Older Nodes tell the channel in `net.connect` itself, newer ones in `Socket.prototype.connect`, which serves here. Which of them this
- * one is, the first connection that somebody listens for shows.
+ * Older versions of Node publish to this channel in `net.connect`, newer ones in `Socket.prototype.connect`, which is
+ * used here. The first connection with a subscriber shows which version this is.
  */
 const connecting = channel('net.client.socket')
 let toldBySocket
@@ -46,7 +46,7 @@ function findOut(socket, normalized) {
   }
 }
 
-// Not the values: some of core's exports are loaded when they are asked for.
+// Copies descriptors, not values: some of Node's exports are loaded lazily.
 Object.defineProperties(exports, Object.getOwnPropertyDescriptors(net))
 
 Object.assign(exports, { Server, Socket, Stream: Socket, createServer, connect, createConnection: connect })

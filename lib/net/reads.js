@@ -1,7 +1,8 @@
 'use strict'
 
-// Rows of the table that Rust fills (src/binding/net_reads.rs) become reads of connections: one entry into JavaScript brings what all of
-// them have received in a turn of the loop. Each is an event of its own, in its own asynchronous context, and ticks run between two.
+// Delivers received data: one call from Rust (src/binding/net_reads.rs) brings what all connections have received in a
+// turn of the loop, as rows of a shared table. Each row is an event of its own in its own async context, with ticks run
+// in between.
 
 const { Buffer } = require('node:buffer')
 const { native, enter, keep, ownerOf, shared } = require('../engine.js')
@@ -16,7 +17,7 @@ const FastBuffer = Buffer[Symbol.species]
 /** An id that no connection has. */
 const NOBODY = 0xffffffff
 
-/** The table, how many rows of it are being shown, and the memory that the bytes lie in. */
+/** The table, the number of rows being delivered, and the memory block with their bytes. */
 let words
 let count = 0
 let memory
@@ -36,7 +37,7 @@ function onReads(rows, bytes) {
   count = 0
 }
 
-/** What has been read of a connection and not been shown: chunks, which nobody else will see. */
+/** Takes the data of a connection that was read but not delivered, as chunks. It will not be delivered otherwise. */
 function takeReads(connection) {
   const chunks = []
   for (let row = words[CURSOR]; row < count; row++) {

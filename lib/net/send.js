@@ -1,7 +1,7 @@
 'use strict'
 
-// `child.send(message, socket)` where ironwire stands in for Node's modules: any connected socket can go to another process, as Node's can.
-// It gets a handle of Node's own right before.
+// `child.send(message, socket)` when ironwire replaces Node's modules: any connected socket can be sent to another
+// process, as with Node. It is moved to one of Node's handles just before.
 
 const { ChildProcess } = require('node:child_process')
 const process = require('node:process')
@@ -10,7 +10,7 @@ const { lend, sending, Socket } = require('./socket.js')
 
 function wrap(send) {
   return function (message, handle, options, callback) {
-    // One that waits for others before it is looked at when its turn comes.
+    // If other handles are queued before it, this function runs again when its turn comes.
     if (!(handle instanceof Socket) || this._handleQueue) return send.call(this, message, handle, options, callback)
     const { reading } = handle._handle ?? {}
     if (handle._handle instanceof Connection && !lend(handle, false)) throw unsendable()
@@ -19,13 +19,16 @@ function wrap(send) {
       return send.call(this, message, handle, options, callback)
     } finally {
       sending.now = false
-      // It stays open here, too.
+      // The socket stays open here, too.
       if (reading && handle._handle) handle.read(0)
     }
   }
 }
 
-/** From now on, in this process and to children that it starts. Node gives each end of such a channel a `_send` of its own. */
+/**
+ * Wraps `_send` for this process and for children started from now on. Node creates a separate `_send` for each end of
+ * such a channel.
+ */
 function prepareSend() {
   if (process._send !== undefined) process._send = wrap(process._send)
   Object.defineProperty(ChildProcess.prototype, '_send', {

@@ -1,7 +1,7 @@
 'use strict'
 
 // net.Server over the native engine: Node's own class parses listen(), resolves hosts and counts connections; binding,
-// listening and accepting are ours.
+// listening and accepting are replaced.
 
 const { net } = require('../genuine.js')
 const process = require('node:process')
@@ -15,11 +15,11 @@ const { admit, hide } = require('../inherit.js')
 
 const kReusePort = Symbol('reusePort')
 const kConnectionKey = Symbol('connection key')
-/** On a handle that a server shows: its listener's work is done. */
+/** A method of the handle in `server._handle` that closes the listener behind it. */
 const kLetGo = Symbol('let go')
-/** Before Node 21, `maxConnections` of 0 was none. */
+/** Before Node 21, a `maxConnections` of 0 meant no limit. */
 const ZERO_IS_A_LIMIT = Number.parseInt(process.versions.node, 10) > 20
-// Node's diagnostics channels, as far as its own code for them is not the one that runs here.
+// Node's diagnostics channels whose events are published here because Node's own code for them does not run.
 const served = channel('net.server.socket')
 const listenEnd = channel('tracing:net.server.listen:asyncEnd')
 const listenError = channel('tracing:net.server.listen:error')
@@ -36,28 +36,28 @@ function Server(options, connectionListener) {
 Object.setPrototypeOf(Server.prototype, net.Server.prototype)
 Object.setPrototypeOf(Server, net.Server)
 
-// As with sockets: servers of core's are servers to whoever asks.
+// Node's own servers count as `instanceof` this class, as with sockets.
 admit(Server, net.Server)
 
 Server.prototype.listen = function listen(...args) {
   this[kReusePort] = Boolean(args[0]?.reusePort)
-  // A cluster worker has a port of its own then, as newer Nodes know by themselves.
+  // With `reusePort` a cluster worker binds the port itself. Newer versions of Node do the same.
   if (this[kReusePort]) args[0] = { ...args[0], exclusive: true }
   return net.Server.prototype.listen.apply(this, args)
 }
 
-/** Node's hook between parsing listen() and the handle. */
+/** Node's hook between parsing listen() and creating the handle. */
 Server.prototype._listen2 = function (address, port, addressType, backlog, fd, flags) {
   if (this._handle) {
-    // Given from outside: by cluster's primary, or to listen() itself. Its connections come as Node's handles.
-    // The cluster module finds the server through the handle when the worker disconnects.
+    // The handle was given by the cluster primary or as an argument of listen(). Its connections arrive as Node's
+    // handles. The cluster module needs the owner to close the server when the worker disconnects.
     this._handle[kOwner] = this
     this._handle.onconnection = (status, handle) => takeOver(this, status, handle)
     const status = this._handle.listen(backlog || DEFAULT_BACKLOG)
     if (status < 0) return fail(this, describedSystemError(status, 'listen', address, port))
   } else {
     const openAt = (ip) => bind(this, ip, port, addressType, backlog || DEFAULT_BACKLOG, fd, flags)
-    // No address, no descriptor: every address, of both families where the system has IPv6.
+    // No address and no descriptor: listen on all addresses, of both families if the system has IPv6.
     const everywhere = !address && !(fd >= 0)
     let where = everywhere ? '::' : address
     let id = openAt(where)
@@ -74,7 +74,7 @@ Server.prototype._listen2 = function (address, port, addressType, backlog, fd, f
     listener.onconnection = (status, id) => accept(this, listener, status, id)
     this._handle = sendable(listener, backlog || DEFAULT_BACKLOG)
   }
-  // A handle that stands for the primary's has none.
+  // In a cluster worker, the handle may only represent the primary's, and has no id.
   this[kAsyncId] = this._handle.getAsyncId?.() ?? this[kAsyncId]
   this._connectionKey = `${addressType}:${address}:${port}`
   if (this._unref) this.unref()
@@ -83,7 +83,7 @@ Server.prototype._listen2 = function (address, port, addressType, backlog, fd, f
 }
 
 function emitListening(server) {
-  // Closed again in the same tick: then it never listened.
+  // Nothing to emit if it was closed in the same tick.
   if (server._handle) server.emit('listening')
 }
 
@@ -94,7 +94,7 @@ function fail(server, error) {
   process.nextTick(() => server.emit('error', error))
 }
 
-/** Opens the listening handle: an id, or a negative errno. */
+/** Opens the listening socket. Returns an id, or a negative errno. */
 function bind(server, address, port, addressType, backlog, fd, flags) {
   if (typeof fd === 'number' && fd >= 0) return native.listenFd(fd, backlog)
   if (port === -1 && addressType === -1) return native.listenPipe(address, backlog)
@@ -102,9 +102,9 @@ function bind(server, address, port, addressType, backlog, fd, flags) {
 }
 
 /**
- * What a listening server shows: a handle of Node's own over a copy of the descriptor, so that `child.send(message, server)` can hand it
- * on. What keeps the server open, and ends it, is the listener. Only when somebody else wants its connections, as cluster's
- * primary does, it listens itself, and the listener's work is done.
+ * The visible `_handle` of a listening server: one of Node's handles over a copy of the descriptor, so that
+ * `child.send(message, server)` can pass it on. The Listener still keeps the server open and closes it. Only if other
+ * code sets `onconnection`, as the cluster primary does, Node's handle listens itself and the Listener is closed.
  */
 function sendable(listener, backlog) {
   const handle = genuine(listener)
@@ -126,7 +126,7 @@ function sendable(listener, backlog) {
     configurable: true,
     set(onconnection) {
       if (!listener.isTcp) {
-        // The path of a pipe goes with the listener, which therefore stays, and hands on what it accepts.
+        // Closing the listener would remove the path of the pipe. So it stays, and passes on what it accepts.
         listener.onconnection = (status, id) => pass(handle, onconnection, status, id)
         return
       }
@@ -138,7 +138,7 @@ function sendable(listener, backlog) {
   return handle
 }
 
-/** Gives a pipe's connection to who wants handles of Node's. */
+/** Passes a connection of a pipe to `onconnection`, as one of Node's handles. */
 function pass(handle, onconnection, status, id) {
   const connection = status < 0 ? undefined : release(new Connection(id, false))
   onconnection.call(handle, status, connection)
@@ -146,7 +146,7 @@ function pass(handle, onconnection, status, id) {
 
 const kTransfer = find(net.Server.prototype, 'messaging_transfer_symbol')
 if (kTransfer !== undefined) {
-  // To another thread, since Node 24: it listens there from then on, and here no longer.
+  // Since Node 24 a server can be transferred to another thread. It then listens there and no longer here.
   Server.prototype[kTransfer] = function () {
     const { _handle } = this
     const given = net.Server.prototype[kTransfer].call(this)
@@ -198,7 +198,7 @@ function isBlocked(blockList, connection) {
   return connection.getpeername?.(remote) === 0 && blockList.check(remote.address, remote.family.toLowerCase())
 }
 
-/** A new connection, within the limits. http and rpc servers have ways of their own. */
+/** Creates the socket of a new connection. http and rpc servers override this. */
 Server.prototype._onconnection = function (connection) {
   const socket = new Socket({
     handle: this.pauseOnConnect ? release(connection) : connection,
@@ -215,7 +215,10 @@ Server.prototype._onconnection = function (connection) {
   if (served.hasSubscribers) served.publish({ socket })
 }
 
-/** A connection that may go to another process (that is what `pauseOnConnect` is for) gets a handle of Node's own, which can. */
+/**
+ * With `pauseOnConnect` a connection may be sent to another process, so it gets one of Node's handles, which can be
+ * sent.
+ */
 function release(connection) {
   const handle = genuine(connection)
   if (handle === undefined) return connection
@@ -223,7 +226,7 @@ function release(connection) {
   return handle
 }
 
-/** What Node reads when a connection of this server is about to go to another process. */
+/** Node reads this property only when a connection of the server is about to be sent to another process. */
 Object.defineProperty(Server.prototype, '_connectionKey', {
   configurable: true,
   get() {
@@ -235,7 +238,7 @@ Object.defineProperty(Server.prototype, '_connectionKey', {
   },
 })
 
-/** Whether it is Node's `child.send()` that asks. */
+/** Whether the caller is Node's `child.send()`. */
 function isBeingSent() {
   return String(new Error('asked').stack).includes('node:internal/child_process')
 }

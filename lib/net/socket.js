@@ -1,7 +1,7 @@
 'use strict'
 
-// net.Socket over the native engine. Node's own constructor and methods do the streams, timeouts, lookups and the race of
-// addresses (RFC 8305); what is ours is the handle below them and the paths of data up and down.
+// net.Socket over the native engine. Node's own constructor and methods provide streams, timeouts, lookups and the race
+// between addresses (RFC 8305). Replaced are the handle below them and the paths of data in both directions.
 
 const { net } = require('../genuine.js')
 const { Buffer } = require('node:buffer')
@@ -14,7 +14,8 @@ const { own } = require('../core.js')
 const { takeReads } = require('./reads.js')
 const { admit } = require('../inherit.js')
 
-// Node keeps what connects a socket, its handle and its `onread` buffer under symbols of its own; they are found by their names.
+// Node stores its connect function, the handle's owner and the `onread` buffer under symbols, which are found by their
+// descriptions.
 const probe = new net.Socket({ handle: {}, manualStart: true })
 const find = (object, name) => Object.getOwnPropertySymbols(object).find((symbol) => symbol.description === name)
 const kOwner = find(probe._handle, 'owner_symbol')
@@ -26,7 +27,7 @@ const kReinitializeHandle = find(net.Socket.prototype, 'kReinitializeHandle')
 
 const { read, _read } = net.Socket.prototype
 
-/** The class of handle that a socket connects with. */
+/** The class of the handle that a socket creates when it connects. */
 const kHandle = Symbol('handle class')
 const STDERR = 2
 
@@ -42,19 +43,19 @@ function Socket(options) {
   if (!(this instanceof Socket)) return new Socket(options)
   options = typeof options === 'number' ? { fd: options } : { ...options }
   let handle = options.handle
-  // The standard streams, which the whole process writes to and which must be written when it ends, are Node's.
+  // The standard streams stay Node's: the whole process uses them, and they must be flushed when it exits.
   if ((options.fd | 0) === options.fd && !(options.fd <= STDERR && options.fd >= 0) && !handle) {
     try {
       handle = open(options.fd, false)
     } catch {
-      // Node's constructor, below, names what is wrong with it.
+      // Node's constructor, below, throws the right error.
     }
   }
   if (!(handle instanceof Connection)) {
     net.Socket.call(this, options)
     return
   }
-  // Reading starts below, when the handle knows its socket.
+  // Start reading below, once the handle knows its socket.
   const { manualStart } = options
   net.Socket.call(this, { ...options, handle, fd: undefined, manualStart: true })
   attach(this, handle)
@@ -63,12 +64,12 @@ function Socket(options) {
 Object.setPrototypeOf(Socket.prototype, net.Socket.prototype)
 Object.setPrototypeOf(Socket, net.Socket)
 
-// Sockets of Node's own client and server are sockets to whoever asks, as they are where this module stands in for Node's.
+// Sockets of Node's own clients and servers count as `instanceof` this class, because this module may replace Node's.
 admit(Socket, net.Socket)
 
 Socket.prototype[kHandle] = Connection
 
-/** The socket as a stream of messages: what `codec.framer(options).over(socket)` gives. */
+/** The socket as a stream of messages: the same as `codec.framer(options).over(socket)`. */
 Socket.prototype.frames = function frames(options) {
   return require('../codec/framing/framer.js').framer(options).over(this)
 }
@@ -77,7 +78,7 @@ Socket.prototype.connect = function connect(...args) {
   const options = Array.isArray(args[0]) ? args[0][0] : args[0]
   if (this._parent?.connecting) return this
   if (this.destroyed) {
-    // A socket can connect again after it has closed.
+    // A socket can connect again after it was closed.
     this._undestroy()
     this._handle = null
     this._peername = undefined
@@ -93,7 +94,7 @@ function isPipe(options) {
 }
 
 if (kReinitializeHandle !== undefined) {
-  // The next address of a host gets a fresh handle: ours, not the one that Node has made.
+  // When the next address of a host is tried, use a handle of ours instead of the one that Node has created.
   Socket.prototype[kReinitializeHandle] = function (handle) {
     if (!(this._handle instanceof Connection)) {
       net.Socket.prototype[kReinitializeHandle].call(this, handle)
@@ -133,13 +134,13 @@ Socket.prototype._writeGeneric = function (writev, data, encoding, callback) {
   }
 }
 
-/** While output leaves, however slowly, a socket is not idle. */
+/** A socket whose output is being sent, however slowly, is not idle. */
 Socket.prototype._onTimeout = function () {
   if (this._handle instanceof Connection && this._handle.isSending()) this._unrefTimer()
   else net.Socket.prototype._onTimeout.call(this)
 }
 
-/** Bytes that arrived (called by the handle). */
+/** Handles received bytes; called by the handle. */
 Socket.prototype.receive = function (chunk) {
   const more = this[kBuffer] ? fillUserBuffer(this, chunk) : isWaiting(this) ? show(this, chunk) : this.push(chunk)
   if (more || this.destroyed) return
@@ -149,7 +150,10 @@ Socket.prototype.receive = function (chunk) {
   if (status < 0) this.destroy(systemError(status, 'read'))
 }
 
-/** Whether all that core's `push` would do with a chunk is to show it to those who listen, and to ask for the next, which is on its way. */
+/**
+ * Whether Node's `push` would do no more with a chunk than emit 'data' and ask for the next one. Then that can be done
+ * directly.
+ */
 function isWaiting(socket) {
   const state = socket._readableState
   return (
@@ -174,11 +178,11 @@ function show(socket, chunk) {
   return !state.ended && (state.length === 0 || state.length < state.highWaterMark)
 }
 
-/** The `onread` option: data goes through the user's own buffer, as much at a time as it holds, until the user pauses. */
+/** The `onread` option: copies data into the user's buffer, piece by piece, until the user pauses. */
 function fillUserBuffer(socket, chunk) {
   const handle = socket._handle
   if (!handle.reading || handle.rest !== undefined) {
-    // Read before the user paused, and not shown before: it comes when the user resumes.
+    // Received before the user paused: it is delivered when the user resumes.
     handle.rest = handle.rest === undefined ? chunk : Buffer.concat([handle.rest, chunk])
     return true
   }
@@ -199,13 +203,13 @@ function fillUserBuffer(socket, chunk) {
   return true
 }
 
-/** One of Node's handles over a copy of the descriptor; nothing where descriptors cannot be copied. */
+/** One of Node's handles over a copy of the descriptor; undefined where descriptors cannot be copied. */
 function genuine({ id }) {
   const fd = native.copyFd(id)
   return fd < 0 ? undefined : new net.Socket({ fd, manualStart: true })._handle
 }
 
-/** One of Node's handles that has not begun to connect. */
+/** One of Node's handles that has not started to connect. */
 function fresh() {
   const socket = new net.Socket()
   socket.connect({ host: '127.0.0.1', port: 1 })
@@ -215,12 +219,15 @@ function fresh() {
   return handle
 }
 
-/** Has a socket go on over a handle of Node's own, which reads when `read` says so; false where it cannot, or while it is still sending. */
+/**
+ * Moves a socket to one of Node's handles. That handle continues reading if `read` is true. Returns false where this is
+ * impossible, or while output is being sent.
+ */
 function lend(socket, read) {
   const connection = socket._handle
-  // With TLS of ours, or about to have it.
+  // The socket uses our TLS, or is about to.
   if (connection.closing || connection.attached || connection.secured !== undefined) return false
-  // What was read already is this socket's, as it is with Node's handles.
+  // Data that was already read belongs to this socket, as with Node's handles.
   const { rest } = connection
   connection.rest = undefined
   if (rest !== undefined) socket.receive(rest)
@@ -242,7 +249,7 @@ function lend(socket, read) {
 
 const kTransferList = find(net.Socket.prototype, 'messaging_transfer_list_symbol')
 if (kTransferList !== undefined) {
-  // To another thread, since Node 24, as long as nothing has gone through it: with a handle of Node's own.
+  // Since Node 24 an unused socket can be transferred to another thread. That takes one of Node's handles.
   Socket.prototype[kTransferList] = function () {
     const { _handle } = this
     if (_handle instanceof Connection && _handle.bytesRead + _handle.bytesWritten === 0) lend(this, false)
@@ -250,7 +257,10 @@ if (kTransferList !== undefined) {
   }
 }
 
-/** Node's HTTP/2 asks before it takes a socket's handle for itself: it gets one that it can use. */
+/**
+ * Node's HTTP/2 checks this property before it takes over a socket's handle, so the socket is moved to one of Node's
+ * handles here.
+ */
 Object.defineProperty(Connection.prototype, 'isStreamBase', {
   configurable: true,
   get() {
@@ -269,7 +279,7 @@ Socket.prototype.resetAndDestroy = function () {
   return this
 }
 
-/** Whether a socket is on its way to another process (send.js). */
+/** Whether a socket is just being sent to another process (send.js). */
 const sending = { now: false }
 
 module.exports = { Socket, attach, find, genuine, lend, kAsyncId, kOwner, kHandle, kReinitializeHandle, sending }

@@ -1,9 +1,9 @@
 'use strict'
 
-// TLS above a socket of ours. Node's `TLSSocket` wants one of Node's native handles below a connected socket, and takes anything else, a
-// plain Duplex for example, through an adapter of its own. A socket of ours is a `net.Socket` with a handle that is not Node's: the
-// step where the two meet gives it one that is, over the same connection, or the adapter where there is none (a socket that is
-// connecting or has output under way, systems whose sockets cannot be copied).
+// Node's TLS over one of our sockets. A `TLSSocket` needs one of Node's native handles below a connected socket; it
+// wraps other streams, such as a plain Duplex, in an adapter. One of our sockets is a `net.Socket` without such a
+// handle. So `_wrapHandle` first moves it to one of Node's handles over the same connection. Where that is impossible
+// (the socket is connecting or has unsent output, or the system cannot copy sockets) it uses the adapter.
 
 const process = require('node:process')
 const { Duplex } = require('node:stream')
@@ -11,11 +11,14 @@ const { Connection } = require('./handle.js')
 
 let prepared = false
 
-/** Called before the first socket of ours is made, not earlier: `node:tls` takes some milliseconds to load. `lend` is socket.js's. */
+/**
+ * Called before the first socket is created, and not earlier, because `node:tls` takes some milliseconds to load.
+ * `lend` is the function of socket.js.
+ */
 function prepareTls(lend) {
   if (prepared) return
   prepared = true
-  // Node can be built without it.
+  // Node can be built without OpenSSL.
   if (process.versions.openssl === undefined) return
   const { TLSSocket } = require('node:tls')
   const wrapHandle = TLSSocket.prototype._wrapHandle
@@ -23,17 +26,17 @@ function prepareTls(lend) {
   TLSSocket.prototype._wrapHandle = function (socket, handle, ...rest) {
     if (!(handle instanceof Connection)) return wrapHandle.call(this, socket, handle, ...rest)
     if (lend(socket, false)) return wrapHandle.call(this, socket, socket._handle, ...rest)
-    // It ends when TLS does, which may have more to say when all has arrived.
+    // TLS ends the socket. It may still have to write when everything has arrived.
     socket.allowHalfOpen = true
     Adapter ??= adapterOf(TLSSocket)
     const adapter = new Adapter(socket)
-    // It repeats the socket's errors, which the secure socket hears of from that.
+    // The adapter repeats the socket's errors, and the secure socket listens to the socket itself.
     adapter.on('error', () => {})
     return wrapHandle.call(this, adapter, adapter._handle, ...rest)
   }
 }
 
-/** The class of the adapter, which Node does not show otherwise. */
+/** The class of the adapter. Node does not export it. */
 function adapterOf(TLSSocket) {
   const sample = new TLSSocket(new Duplex({ read() {}, write() {} }))
   const adapter = sample._handle._parentWrap

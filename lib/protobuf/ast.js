@@ -1,16 +1,16 @@
 'use strict'
 
-// Schemas as objects in the shape of npm `protocol-buffers-schema`, which `protobuf()` takes in place of source text. They become
-// source text again, so that one parser decides what a schema may say: every name is checked to be a name.
+// Converts schema objects of npm `protocol-buffers-schema`, which `protobuf()` accepts instead of source text, to
+// source text. So there is only one parser, which decides what is a valid schema. Every name is checked to be a name.
 
 const { invalidArgValue } = require('../errors.js')
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
 const PATH = /^\.?[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$/
-// What a default may be: a number, a word, or a string without its own quotes or line ends inside.
+// A valid default: a number, a word, or a string without unescaped quotes or line ends inside.
 const DEFAULT = /^([-+]?[\w.+-]+|"([^"\\\n]|\\.)*"|'([^'\\\n]|\\.)*')$/
 
-/** As deep as source text may nest. */
+/** The nesting limit of source text. */
 const MAX_NESTING = require('../constants.js').schemaLimits.nesting
 
 function checked(pattern, what, value) {
@@ -27,7 +27,7 @@ function integer(what, value) {
   return n
 }
 
-/** Field options that change what is encoded. The values are tokens of the source, or booleans. */
+/** The field options that affect encoding. The values are tokens of the source, or booleans. */
 function options(of) {
   const parts = []
   const { packed, default: value, deprecated } = of ?? {}
@@ -60,7 +60,7 @@ function message(m, depth) {
     else {
       const members = [field(f)]
       oneofs.set(f.oneof, members)
-      // The oneof stands where its first member does, and is written out when all are known.
+      // The oneof takes the place of its first member. It is converted to text when all members are known.
       parts.push({ toString: () => `oneof ${name(f.oneof)} { ${members.join(' ')} }` })
     }
   }
@@ -77,8 +77,8 @@ function service(s) {
 }
 
 /**
- * Source text of a schema object. Without a `syntax` line: the object says 3 for files that have none, too, and npm
- * `protocol-buffers` does not look at it.
+ * The source text of a schema object. It has no `syntax` line, because the object says 3 even for files that have none,
+ * and npm `protocol-buffers` ignores it.
  */
 function toSource(schema) {
   const lines = []

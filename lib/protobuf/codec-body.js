@@ -1,14 +1,17 @@
 'use strict'
 
-// The public `encode`, `decode` and `encodingLength` of one message, around the body that writes and the body that reads it.
+// The public `encode`, `decode` and `encodingLength` of one message, around the emitted functions that write and read
+// it.
 //
-// This file is taken twice. As a module it gives what all messages of a large schema share. Its text is also in the addon
-// (`src/proto/emit/mod.rs`), and is evaluated anew for every message of a small one: see `codec.js`. So whatever a minifier, a
-// bundler or a coverage tool makes of the module, the text stays as it is here; and it must not refer to anything but what it is given.
+// This file is used in two ways. As a module it is shared by all messages of a large schema. Its text is also part of
+// the addon (`src/proto/emit/mod.rs`) and is evaluated anew for every message of a small schema: see `codec.js`. The
+// text in the addon stays as it is here, whatever a minifier, bundler or coverage tool does to the module. So this file
+// must not refer to anything that it is not given.
 
 /**
- * Gives the function that makes the three. `link()` gives `{write, read, merge, maxSize, maxValues}`, on the first call; `merge` gives
- * an input with every message in one part, and throws the error it is given where a required field is missing even so.
+ * Returns the function that makes the three. `link()` returns `{write, read, merge, maxSize, maxValues}`, and is called
+ * at the first use. `merge` rewrites an input so that every message is in one part, or throws the given error if a
+ * required field is missing all the same.
  */
 module.exports = (tools) => {
   const { at, slab, newSlab, copy, encodeLarge, put, asBuffer, notDetached, invalid, isIncomplete, position } = tools
@@ -64,14 +67,15 @@ module.exports = (tools) => {
       return new FastBuffer(buffer, pos, n)
     }
 
-    // There was no room from `pos` on: a new slab has more, and more than a slab is for buffers of their own.
+    // The message did not fit from `pos` on: retry with a new slab, or with a buffer of its own if it is larger than a
+    // slab.
     function again(obj, pos) {
       if (pos > 0) newSlab()
       else isLarge = true
       return encode(obj)
     }
 
-    // Something that another encoding reads encodes, too: it has a slab and copies of its own.
+    // Called by code that another encoding runs, for example a getter. It gets a slab and copies of its own.
     function encodeWithin(obj) {
       const { copies } = slab
       slab.copies = null
@@ -101,14 +105,14 @@ module.exports = (tools) => {
 
     function decode(buf, offset, end) {
       if (read === null) linkNow()
-      // Node's Buffers are its instances, whatever made them, and V8 answers this one without a call.
+      // All of Node's Buffers are instances of it, and V8 can check this without a call.
       const b = buf instanceof FastBuffer ? buf : asBuffer('buffer', buf)
       const length = b.length
       if (length === 0) notDetached(b)
       const start = offset === undefined ? 0 : position('offset', offset)
       const stop = end === undefined ? length : position('end', end) || length
       if (!(stop <= length && start <= length && start >= 0)) throw invalid()
-      // Positions have 32 bits.
+      // Positions are 32-bit integers.
       if (stop > 0x7fffffff) throw invalid('it is longer than 2 GiB')
       if (stop - start > maxSize) throw invalid(`it has ${stop - start} bytes, the limit is ${maxSize}`)
       at.left = at.most = maxValues

@@ -1,9 +1,9 @@
 'use strict'
 
-// Where encoded messages lie, and what the `encode` and `decode` of `codec-body.js` are made of.
+// The memory of encoded messages, and the helpers for `codec-body.js`.
 //
-// Small messages are views into a slab that many share, as small Buffers are in Node; a message that takes more than half of it
-// is copied out. A body that runs out of room throws FULL and starts again with more.
+// Small messages are views of a shared slab, like small Buffers in Node. A message that takes more than half of the
+// slab is copied. If the emitted code runs out of room, it throws FULL and is called again with more.
 
 const { Buffer } = require('node:buffer')
 const { types } = require('node:util')
@@ -17,25 +17,27 @@ const { FULL, SLACK, notDetached, notMessage, slab } = require('./write.js')
 
 const FastBuffer = Buffer[Symbol.species]
 
-// As Node's own pool: no more than 8 KiB is held by keeping a small message, or sent along with it to another thread.
+// In bytes. The same as Node's own pool: a small message keeps at most 8 KiB alive, or takes that much along to another
+// thread.
 const SLAB = 8192
 const SHARED = SLAB / 2
-// What takes more, up to 8 KiB, shares 64 KiB: memory of its own would cost a tenth of encoding it.
+// Messages above SHARED and up to this size share pools of 64 KiB: memory of their own would add a tenth to the cost of
+// encoding.
 const MEDIUM = SLAB
 const POOL = 65536
-// From here on a slab has hardly room for a message: the attempt would cost more than what is left.
+// From this position on, a slab has hardly room for a message, so a new slab is cheaper than an attempt.
 const EDGE = SLAB - 2 * SLACK
-// Where a message that is too large for the slab begins.
+// The first buffer size for a message that does not fit into the slab, in bytes.
 const LARGE = 131072
-// The larger buffer for larger messages is kept for the next one up to this size.
+// The buffer for large messages is kept for the next one up to this size.
 const KEPT = 4 << 20
-// No message is longer, in any implementation, and positions are kept in 32 bits.
+// The largest message in any implementation; positions are 32-bit integers.
 const MOST = messageLimits.maxSize
 
-// The first message makes the first one.
+// Makes the first message create a slab.
 slab.pos = SLAB - 1
 
-/** Handing the memory of one message to another thread must not take that of the others along. */
+/** Transferring one message to another thread must not take the memory of the others along. */
 function sharedMemory(size) {
   const bytes = Buffer.allocUnsafeSlow(size)
   markAsUntransferable(bytes.buffer)
@@ -49,10 +51,13 @@ function newSlab() {
   slab.pos = 0
 }
 
-/** For messages that the slab is too small for. It is taken while in use, so that an encoding within one gets another. */
+/**
+ * The kept buffer for messages that do not fit into the slab. It is null while in use, so that a nested encoding gets
+ * another one.
+ */
 let large = null
 
-/** Encodes with room for `need` bytes or, where that is not enough, twice as many, and so on. */
+/** Encodes with room for `need` bytes, and doubles that until it is enough. */
 function encodeLarge(write, o, need) {
   for (;;) {
     const bytes = large !== null && large.length >= need ? large : Buffer.allocUnsafeSlow(need)
@@ -65,13 +70,17 @@ function encodeLarge(write, o, need) {
       if (error !== FULL) throw error
     }
     if (bytes.length >= MOST) {
-      throw makeError(RangeError, 'IRONWIRE_PROTOBUF_TOO_LARGE', `The message takes more than ${MOST} bytes`)
+      throw makeError(
+        RangeError,
+        'IRONWIRE_PROTOBUF_TOO_LARGE',
+        `The message takes more than ${MOST} bytes, the limit of the format`,
+      )
     }
     need = Math.min(bytes.length * 2, MOST)
   }
 }
 
-/** Memory for a message of some kilobytes, among others of its kind. */
+/** The pool for messages of some kilobytes. */
 let pool = new ArrayBuffer(0)
 let taken = 0
 
@@ -84,9 +93,10 @@ function medium(n) {
   return new FastBuffer(pool, taken - n, n)
 }
 
-/** A message off the slab. */
+/** Copies a message out of the buffer in which it was written. */
 function copy(bytes, start, end) {
-  // Stores past the end do nothing. None happen; if one ever did, what lies in new memory must not go out as a message.
+  // A write past the end of a buffer has no effect. None should happen; if one does, uninitialized memory must not be
+  // returned as a message.
   if (end > bytes.length) {
     throw makeError(RangeError, 'ERR_BUFFER_OUT_OF_BOUNDS', 'The object changed while it was being encoded')
   }
@@ -102,7 +112,7 @@ function asBuffer(name, value) {
   return new FastBuffer(value.buffer, value.byteOffset, value.byteLength)
 }
 
-/** A position as it is given: none is 0. */
+/** Checks a position. None means 0. */
 function position(name, value) {
   if (value === null || value === undefined || value === false) return 0
   if (typeof value !== 'number') throw invalidArgType(name, 'of type number', value)
@@ -110,14 +120,14 @@ function position(name, value) {
   return value
 }
 
-/** Puts an encoded message into a buffer of the caller, who thus sees all of it or nothing. */
+/** Copies an encoded message into the caller's buffer, which thus gets all of it or nothing. */
 function put(message, buf, offset) {
   const b = asBuffer('buffer', buf)
   b.set(message, placeFor(message.length, b, offset))
   return buf
 }
 
-/** Where `size` bytes go in a buffer, `offset` being as the caller gave it. */
+/** Returns the offset for `size` bytes in a buffer. Throws if they do not fit. `offset` is the caller's argument. */
 function placeFor(size, b, offset) {
   const start = position('offset', offset)
   if (!(start >= 0 && start <= b.length)) throw outOfRange('offset', `>= 0 and <= ${b.length}`, offset)
@@ -155,8 +165,9 @@ const sharedCodec = body(tools)
 let copies = 0
 
 /**
- * The same in a copy of its own, so that V8 keeps feedback about this message apart, and with it inlines its bodies: a small message
- * takes a sixth less. A copy takes some 30 µs to make. Equal sources would share their feedback again: hence the number.
+ * Like `sharedCodec`, but in a copy of its own, so that V8 collects type feedback for this message alone and inlines
+ * its functions: a small message takes a sixth less time. A copy takes about 30 µs to make. Identical sources would
+ * share their feedback, hence the number.
  */
 function ownCodec(link) {
   const module = {}

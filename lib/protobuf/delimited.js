@@ -1,6 +1,7 @@
 'use strict'
 
-// Messages one after another, each behind its length as a varint: what Java calls `writeDelimitedTo` and protobufjs `encodeDelimited`.
+// Length-delimited messages: each one is preceded by its length as a varint. Java calls this `writeDelimitedTo`,
+// protobufjs `encodeDelimited`.
 
 const { Buffer } = require('node:buffer')
 const { messageLimits } = require('../constants.js')
@@ -12,9 +13,9 @@ const { origin } = require('./formats.js')
 const { invalid } = require('./read.js')
 const { unsignedVarint, width } = require('./write.js')
 
-// Each message is held whole in memory, by every stream at once: the same bound as for frames of `rpc` and `codec`.
+// In bytes. Each stream holds a message in memory as a whole; the same limit as for frames of `rpc` and `codec`.
 const DEFAULT_MAX_SIZE = 16 * 2 ** 20
-// The format's own bound on a message, 2 GiB - 1.
+// The limit of the format: 2 GiB - 1.
 const MOST = messageLimits.maxSize
 
 const EMPTY = Buffer.alloc(0)
@@ -22,7 +23,7 @@ const EMPTY = Buffer.alloc(0)
 const DECODING = ['maxSize']
 
 function tooLarge(length, maxSize) {
-  const message = `A message of ${length} bytes was announced, and the limit is ${maxSize}`
+  const message = `A message of ${length} bytes is above the limit of ${maxSize} (options.maxSize)`
   return makeError(RangeError, 'IRONWIRE_PROTOBUF_TOO_LARGE', message, tooLarge)
 }
 
@@ -30,14 +31,14 @@ function truncated(where) {
   return makeError(Error, 'IRONWIRE_PROTOBUF_TRUNCATED', `The input ends inside ${where}`, truncated)
 }
 
-/** A length as it comes in, byte by byte. It may be padded with zero bits, up to the ten bytes that a varint has. */
+/** Reads a length byte by byte. It may be padded with zero bits, up to the ten bytes of a varint. */
 class Length {
   value = 0
   size = 0
 
-  /** True when this was the last byte. */
+  /** Returns true for the last byte. */
   add(byte) {
-    // The product is exact: 63 bits of factor are a power of two. What is beyond 53 bits is far above any limit.
+    // The product is exact, because the factor is a power of two. A sum that exceeds 53 bits is far above any limit.
     this.value += (byte & 127) * 2 ** (7 * this.size++)
     if (byte < 128) return true
     if (this.size === 10) throw invalid('a varint is longer than 10 bytes')
@@ -45,7 +46,7 @@ class Length {
   }
 }
 
-/** The object with its length before it, in a new Buffer or in `buffer` at `offset`. */
+/** Encodes an object with its length before it, into a new Buffer or into `buffer` at `offset`. */
 function encodeDelimited(message, object, buffer, offset) {
   origin(message)
   const body = message.encode(object)
@@ -58,7 +59,7 @@ function encodeDelimited(message, object, buffer, offset) {
   return buffer || out
 }
 
-/** The object at `offset`, and in `decodeDelimited.bytes` how far the next one is from there. */
+/** Decodes the object at `offset`. `decodeDelimited.bytes` is then the distance to the next one. */
 function decodeDelimited(message, buffer, offset) {
   origin(message)
   const b = asBuffer('buffer', buffer)
@@ -78,7 +79,7 @@ function decodeDelimited(message, buffer, offset) {
 
 encodeDelimited.bytes = decodeDelimited.bytes = 0
 
-/** What is wrong with a stream, in protobuf's words. */
+/** The errors for an invalid stream, in protobuf's terms. */
 const ERRORS = {
   tooLarge: (message) => makeError(RangeError, 'IRONWIRE_PROTOBUF_TOO_LARGE', message),
   invalid: (message) => invalid(message),
@@ -86,7 +87,10 @@ const ERRORS = {
     truncated(total > 0 ? `a message of ${total} bytes with its length, after ${held}` : 'the length of a message'),
 }
 
-/** Finds messages in chunks. One is decoded when it is asked for, so that a chunk of many need not become as many objects at once. */
+/**
+ * Finds messages in chunks. A message is decoded when it is requested, so that a chunk of many messages need not become
+ * as many objects at once.
+ */
 function cursorOf(message, options = {}, known = DECODING) {
   origin(message)
   checkOptions(options, known)
@@ -99,13 +103,17 @@ function cursorOf(message, options = {}, known = DECODING) {
   return new Cursor(framing, ERRORS)
 }
 
-/** The object that a cursor is at. */
+/** The function that decodes the message at a cursor. */
 function decoderOf({ decode }) {
-  // An end of 0 would mean the end of the chunk: a message of nothing whose length came with the chunk before.
+  // `decode` takes an end of 0 as the end of the chunk. Here it is an empty message whose length came with the previous
+  // chunk.
   return ({ bytes, start, end }) => (end === 0 ? decode(EMPTY) : decode(bytes, start, end))
 }
 
-/** Bytes in, objects out. Only as many objects are made as the reader has room for; the rest of a chunk waits as bytes. */
+/**
+ * A stream from bytes to objects. It makes only as many objects as the reader has room for; the rest of a chunk stays
+ * as bytes.
+ */
 class DelimitedDecoder extends FrameDecoder {
   constructor(message, options = {}) {
     const cursor = cursorOf(message, options, [...DECODING, ...STREAM_OPTIONS])
@@ -114,7 +122,7 @@ class DelimitedDecoder extends FrameDecoder {
   }
 }
 
-/** Objects in, bytes out. */
+/** A stream from objects to bytes. */
 class DelimitedEncoder extends FrameEncoder {
   constructor(message, options) {
     origin(message)
@@ -122,7 +130,7 @@ class DelimitedEncoder extends FrameEncoder {
   }
 }
 
-/** The messages of a stream, or of any iterable of chunks. */
+/** Yields the messages of a stream, or of any iterable of chunks. */
 function decodeStream(message, readable, options) {
   const cursor = cursorOf(message, options)
   const decode = decoderOf(message)

@@ -1,13 +1,13 @@
 'use strict'
 
-// The encodings of scalar types as objects of their own, `{type, encode, decode, encodingLength}`: what npm `protocol-buffers` lists
-// under `dependencies`, and what its users build encodings of their own from. Emitted code does not go through here.
+// The encodings of scalar types as objects `{type, encode, decode, encodingLength}`. npm `protocol-buffers` lists them
+// under `dependencies`, and its users build encodings of their own from them. Emitted code does not use them.
 
 const { readHelpers, at, invalid } = require('./read.js')
 const W = require('./write.js')
 const { tools } = require('./codec.js')
 
-// Wire types: varint 0, eight bytes 1, length-prefixed 2, four bytes 5.
+// Wire types: 0 is a varint, 1 is 64 bits, 2 is length-prefixed, 5 is 32 bits.
 const WIRE = {
   double: 1,
   float: 5,
@@ -26,7 +26,7 @@ const WIRE = {
   sint64: 0,
 }
 
-// Room for a number, and the bytes that strings leave free behind them.
+// In bytes: room for a number, and for the slack that strings leave free after them.
 const ROOM = 1024
 
 function writer(name) {
@@ -111,7 +111,7 @@ function encoding(type, write, read) {
   return { type, encode, decode, encodingLength }
 }
 
-/** Encodings by the keyword of their type, for one form of 64-bit integers. */
+/** The encodings by type keyword, for one representation of 64-bit integers. */
 function scalars(form) {
   const R = readHelpers(form)
   const all = {}
@@ -119,7 +119,7 @@ function scalars(form) {
   return all
 }
 
-/** The encoding of an enum's values, given `{fullName, known, names}`; `known` is null for an open one. */
+/** The encoding of an enum `{fullName, known, names}`; `known` is null for an open enum. */
 function enumEncoding(enumeration) {
   const { known } = enumeration
   return encoding(

@@ -1,7 +1,7 @@
 'use strict'
 
-// Files of schemas. What a schema imports may come from anywhere: it gets regular files within the folders for imports, whatever `..`,
-// links and devices there are, and no more bytes than the limit on sources.
+// Reads the files of schemas. A schema may come from an untrusted source, so its imports may only read regular files
+// within the import folders, whatever `..`, links and devices they name, and no more bytes than the limit for sources.
 
 const { Buffer } = require('node:buffer')
 const fs = require('node:fs')
@@ -10,13 +10,16 @@ const { schemaLimits } = require('../constants.js')
 
 const { O_RDONLY, O_NONBLOCK = 0, O_NOFOLLOW = 0 } = fs.constants
 
-/** The bytes that all sources of a schema may take together. */
+/** The largest total size of a schema's sources, in bytes. */
 const MOST = schemaLimits.sourceBytes
 
-/** An error without a code of the system's: a file that is not to be read. */
+/** The error for a file that must not be read. It replaces the system's error code. */
 const refused = (message) => Object.assign(new Error(message), { code: 'IRONWIRE_PROTOBUF_SCHEMA' })
 
-/** Reads an open file, which may be a pipe or a device, as long as it has no more than `most` bytes; `hint` tells how to have more. */
+/**
+ * Reads an open file, which may be a pipe or a device, up to `most` bytes. `hint` names the option that raises the
+ * limit.
+ */
 function readAll(name, fd, most, hint) {
   const chunks = []
   for (let left = most + 1; ; ) {
@@ -32,7 +35,7 @@ function readAll(name, fd, most, hint) {
 const holds = (folder, file) =>
   file === folder || file.startsWith(folder.endsWith(path.sep) ? folder : folder + path.sep)
 
-/** Where a path really leads; null where there is nothing. */
+/** The path with all links resolved; null if it does not exist. */
 function realPath(file) {
   try {
     return fs.realpathSync(file)
@@ -42,7 +45,7 @@ function realPath(file) {
   }
 }
 
-/** Finds imports: gives their real path, from the first folder that has one, or null. */
+/** Returns a function that finds an import: its real path in the first folder that has it, or null. */
 function finder(folders) {
   const places = [...new Set(folders.map((folder) => path.resolve(folder)))]
   const realPlaces = places.map(realPath).filter((place) => place !== null)
@@ -66,13 +69,13 @@ function finder(folders) {
   }
 }
 
-/** Reads what a schema asks for. */
+/** Reads an imported file. */
 function readRegular(name, file, most = MOST, hint = 'options.limits.sourceBytes') {
   const check = (stats) => {
     if (!stats.isFile()) throw refused(`import "${name}": ${file} is not a regular file`)
   }
-  // Before it is opened, as that alone does something to a device; and after, as it may have been exchanged: then without waiting for
-  // the other end of a pipe.
+  // Checked before opening, because opening a device may already have effects, and again after, because the file may
+  // have been replaced. Opened so that it does not wait for the other end of a pipe.
   check(fs.statSync(file))
   const fd = fs.openSync(file, O_RDONLY | O_NONBLOCK | O_NOFOLLOW)
   try {

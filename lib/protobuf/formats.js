@@ -1,7 +1,7 @@
 'use strict'
 
-// JSON and text format. Both are read into and written from the binary format in Rust, without an object in between; where the
-// caller has or wants an object, the message's own `encode` and `decode` stand before or behind.
+// JSON and text format. Rust converts both from and to the binary format directly. If the caller has or wants an
+// object, the message's own `encode` or `decode` does the other half.
 
 const { Buffer } = require('node:buffer')
 const { types } = require('node:util')
@@ -10,13 +10,13 @@ const { refuseUnknown } = require('../options.js')
 const binding = require('../../binding.js')
 const { notDetached } = require('./write.js')
 
-// Options of each direction, and their flags.
+// The options of each direction, and their flags.
 const { UNKNOWN, PARTIAL, DEFAULTS, PROTO_NAMES, ENUM_NUMBERS, SINGLE_LINE } = require('../constants.js').formats
 const READING = { ignoreUnknown: UNKNOWN, partial: PARTIAL }
 const JSON_PRINTING = { partial: PARTIAL, defaults: DEFAULTS, protoNames: PROTO_NAMES, enumNumbers: ENUM_NUMBERS }
 const TEXT_PRINTING = { unknown: UNKNOWN, partial: PARTIAL, singleLine: SINGLE_LINE }
 
-/** The schema and the index of a message object. */
+/** The schema and the index of each message object. */
 const origins = new WeakMap()
 
 function origin(message) {
@@ -25,12 +25,12 @@ function origin(message) {
   return found
 }
 
-/** Throws a native error as one of the function that was called. */
+/** Rethrows a native error with the stack of the called function. */
 function rethrow(error, at) {
   throw isRefusal(error) ? makeError(Error, error.code, error.message, at) : error
 }
 
-/** Whether the codec itself says no. */
+/** Whether the error comes from the codec itself. */
 function isRefusal(error) {
   return String(error.code).startsWith('IRONWIRE_')
 }
@@ -44,7 +44,7 @@ function flags(options, known) {
   return all
 }
 
-/** The native codec of a schema, made on first use. */
+/** The native codec of a schema, created at the first use. */
 function codecOf(schema) {
   const { depth, maxSize: size, maxValues: values } = schema.settings
   schema.codec ??= new binding.ProtoCodec(schema.native, { depth, size, values })
@@ -57,7 +57,10 @@ function bytes(name, value, or = '') {
   return unshared(value)
 }
 
-/** Bytes that no other thread changes while Rust reads them: text that was UTF-8 when it was looked at must stay it. */
+/**
+ * Copies shared memory: another thread could change it while Rust reads it, and text that was checked to be UTF-8 must
+ * stay so.
+ */
 function unshared(value) {
   return types.isSharedArrayBuffer(value.buffer) ? Buffer.from(value) : value
 }

@@ -1,6 +1,6 @@
 'use strict'
 
-/** False where no code may be generated: under `--disallow-code-generation-from-strings`. */
+/** False where code generation is not allowed: with `--disallow-code-generation-from-strings`. */
 function canGenerate() {
   try {
     new Function('')

@@ -1,7 +1,19 @@
 /**
- * Protocol Buffers. `protobuf.load(file)` reads `.proto` files as `protoc` does, and gives messages as their authors mean them.
- * `protobuf(source)` compiles a schema call for call as npm `protocol-buffers` does. `docs/protobuf.md` has both, `docs/protobuf-formats.md`
- * JSON and text.
+ * Protocol Buffers. There are two ways in:
+ *
+ * - `protobuf.load(file)`, `loadSync`, `parse` and `parseDescriptorSet` read schemas as `protoc` does. Absent fields
+ *   stay absent, packages are objects. Use them for new programs.
+ * - `protobuf(source)` is npm `protocol-buffers` 5, call for call. Use it in place of that package.
+ *
+ * `docs/protobuf.md` describes both, `docs/protobuf-formats.md` JSON and text format. Errors have the codes
+ * `IRONWIRE_PROTOBUF_…`.
+ *
+ * @example
+ * ```js
+ * const root = protobuf.loadSync('person.proto')
+ * const bytes = root.people.Person.encode({ name: 'Ada' })
+ * const person = root.people.Person.decode(bytes)
+ * ```
  */
 
 import type { Transform, TransformOptions } from 'node:stream'
@@ -9,156 +21,227 @@ import type { Transform, TransformOptions } from 'node:stream'
 // biome-ignore lint/suspicious/noExplicitAny: what a schema declares is not known here; `ironwire pbts` writes it out.
 type Dynamic = any
 
-/** A schema: source text, its bytes, or an object in the shape of npm `protocol-buffers-schema`. */
+/** A schema: its text, the bytes of its text, or an object as npm `protocol-buffers-schema` makes it. */
 type Source = string | Uint8Array | ArrayBuffer | SharedArrayBuffer | SchemaObject
 
-/** Options of {@link protobuf}. */
+/** Options of {@link protobuf}. Unknown options are ignored, as npm `protocol-buffers` does. */
 interface Options {
-  /** Name of the root file: it and its imports are asked from `resolveImport`, and the first argument is not looked at. */
+  /**
+   * The name of the root file. If it is given, the file and its imports come from `resolveImport`, and the first
+   * argument is ignored.
+   */
   filename?: string
-  /** Gives an imported file, synchronously: its text, or a schema object. Google's own files are built in. */
+  /**
+   * Returns an imported file: its text, or a schema object. It cannot be asynchronous. Google's own files are built
+   * in.
+   */
   resolveImport?: (filename: string) => Source | null | undefined
-  /** Take what `protoc` takes and nothing else. Default `false`: also what npm `protocol-buffers` takes. */
+  /** Accept only what `protoc` accepts. With `false`, also what npm `protocol-buffers` accepts. Default: `false`. */
   strict?: boolean
   /**
-   * How 64-bit integers are decoded: a number while that is exact and a BigInt beyond (`'auto'`, the default), always a BigInt, or
-   * always a decimal string. Encoding takes all of these, and objects like those of npm `long`.
+   * How 64-bit integers are decoded: `'auto'` gives a number up to 2^53 - 1 and a BigInt beyond; `'bigint'` and
+   * `'string'` always give that type; `'number'` gives an error if the number is not exact. Encoding accepts all of
+   * these, and objects like those of npm `long`. Default: `'auto'`.
    */
   int64?: 'auto' | 'bigint' | 'string' | 'number'
-  /** Decoded objects have every field, absent ones by their default. Default `true`; `false` leaves absent fields out. */
+  /**
+   * Whether decoded objects have every field, absent ones with their default. With `false` absent fields are left
+   * out. Default: `true`.
+   */
   defaults?: boolean
-  /** Keep fields that the schema does not know on decoded objects, and write them back. Default `false`. */
+  /**
+   * Whether decoded objects keep fields that the schema does not know, so that `encode` writes them back. Default:
+   * `false`.
+   */
   unknownFields?: boolean
-  /** NaN is a value of `float` and `double` fields. Default `false`: it counts as absent. */
+  /** Whether NaN is a value of `float` and `double` fields. With `false` it counts as absent. Default: `false`. */
   nan?: boolean
-  /** How deep messages may nest, in all formats and both directions. Default 100, as in other implementations; at most 1,000. */
+  /**
+   * How deep messages may nest, in all formats and both directions, 1 to 1,000. The limit protects the stack.
+   * Default: 100, as in other implementations.
+   */
   depth?: number
-  /** Bytes of input, in all formats. Default 2 GiB - 1, the bound of the binary format. */
+  /** The longest input in bytes, in all formats. Default: 2 GiB - 1, the limit of the binary format. */
   maxSize?: number
   /**
-   * Objects that decoding may make of one input: messages, map entries and kept unknown fields, which take up to a hundred times what
-   * they take on the wire. Rust (JSON, text format, no code generation) counts the values of one message and those around it, of
-   * every kind. Default 16,777,216.
+   * How many objects (messages, map entries and kept unknown fields) one input may be decoded to. In memory they can
+   * take a hundred times as much as on the wire, so set this or `maxSize` for input from strangers. JSON, text format
+   * and the codec without code generation count values of every kind. Default: 16,777,216.
    */
   maxValues?: number
-  /** Limits on the schema. Each one that is passed is an error that names it. */
+  /** Limits on the schema. A schema beyond one of them is an error that names it. */
   limits?: SchemaLimits
 }
 
-/** Options of {@link protobuf.load}, `loadSync`, `parse` and `parseDescriptorSet`. */
+/**
+ * Options of {@link protobuf.load}, `loadSync`, `parse` and `parseDescriptorSet`. An unknown option throws
+ * `IRONWIRE_UNKNOWN_OPTION`.
+ */
 interface ReadOptions {
-  /** Take what npm `protocol-buffers` takes besides what `protoc` does, when `false`. Default `true`. */
+  /** Accept only what `protoc` accepts. With `false`, also what npm `protocol-buffers` accepts. Default: `true`. */
   strict?: boolean
   /**
-   * How 64-bit integers are decoded: a number while that is exact and a BigInt beyond (`'auto'`, the default), always a BigInt, always a
-   * decimal string, or always a number, where one that is not exact is an error. Encoding takes all of these.
+   * How 64-bit integers are decoded: `'auto'` gives a number up to 2^53 - 1 and a BigInt beyond; `'bigint'` and
+   * `'string'` always give that type; `'number'` gives the error `ERR_OUT_OF_RANGE` if the number is not exact.
+   * Encoding accepts all of these. Default: `'auto'`.
    */
   int64?: 'auto' | 'bigint' | 'string' | 'number'
-  /** Enums are decoded as numbers (default) or as their names, as far as they have one. Encoding takes both. */
+  /**
+   * Whether enums are decoded as numbers or as their names. A number without a name stays a number. Encoding accepts
+   * both. Default: `'number'`.
+   */
   enums?: 'number' | 'string'
-  /** Properties are in camel case, as in JSON. Default `false`: as declared. */
+  /** Whether properties are in camel case, as in JSON, or named as declared. Default: `false`. */
   camelCase?: boolean
-  /** A oneof is a property that names the member that is set; `encode` writes that one. Default `false`. */
+  /**
+   * Whether a oneof is a property too, which names the member that is set. `encode` then writes that member. Default:
+   * `false`.
+   */
   oneofs?: boolean
-  /** Fields of type `google.protobuf.Timestamp` are messages (default) or `Date`s, without what is below a millisecond. */
+  /**
+   * Whether fields of type `google.protobuf.Timestamp` are messages or `Date`s. A `Date` loses what is below a
+   * millisecond. Default: `'message'`.
+   */
   timestamps?: 'message' | 'date'
-  /** Fields of type `google.protobuf.Duration` are messages (default) or numbers of milliseconds. */
+  /**
+   * Whether fields of type `google.protobuf.Duration` are messages or numbers of milliseconds. Default: `'message'`.
+   */
   durations?: 'message' | 'milliseconds'
-  /** Keep fields that the schema does not know, numbers that a closed enum does not name among them, and write them back. Default `true`. */
+  /**
+   * Whether decoded objects keep fields that the schema does not know, and numbers that a closed enum does not name,
+   * so that `encode` writes them back. Default: `true`.
+   */
   unknownFields?: boolean
-  /** As of {@link Options}. */
+  /** How deep messages may nest, in all formats and both directions, 1 to 1,000. Default: 100. */
   depth?: number
-  /** As of {@link Options}. */
+  /** The longest input in bytes, in all formats. Default: 2 GiB - 1. */
   maxSize?: number
-  /** As of {@link Options}. */
+  /** How many objects one input may be decoded to. See {@link Options.maxValues}. Default: 16,777,216. */
   maxValues?: number
-  /** Limits on the schema. */
+  /** Limits on the schema. A schema beyond one of them is an error that names it. */
   limits?: SchemaLimits
 }
 
-/** How files are found. */
+/** Options of {@link protobuf.load} and `loadSync`. */
 interface LoadOptions<Import = Source> extends ReadOptions {
-  /** Folders that imports are found in, as with `protoc -I`. Default: that of the file, then the working directory. */
+  /**
+   * The folders in which imports are searched, in this order, as with `protoc -I`. Default: the folder of the file,
+   * then the working directory.
+   */
   includePaths?: string[]
-  /** Asked for an import before the folders are. */
+  /**
+   * Returns an imported file before the folders are searched; `null` or `undefined` to search them. For `load` it may
+   * return a promise.
+   */
   resolveImport?: (name: string) => Import | null | undefined
 }
 
-/** Options of {@link protobuf.parse}. */
+/** Options of {@link protobuf.parse}. Imports are searched in `includePaths` only. */
 interface ParseTextOptions extends LoadOptions {
-  /** What errors and descriptors call the text. Default `schema.proto`. */
+  /** The name of the text in errors and descriptors. Default: `'schema.proto'`. */
   filename?: string
 }
 
 /** Options of {@link protobuf.parseDescriptorSet}. */
 interface DescriptorSetOptions extends ReadOptions {
-  /** The files whose messages are there by their bare name, too. Default: the last one. */
+  /** The files whose messages are also found by their bare name, without their package. Default: the last file. */
   files?: string[]
 }
 
-/** Forms of values that {@link LoadedType.toObject} gives. */
+/** How {@link LoadedType.toObject} represents values. Without an option the values stay as they are. */
 interface ToObjectOptions {
+  /** Enums as numbers or as names. */
   enums?: 'number' | 'string'
+  /** 64-bit integers as BigInts, decimal strings or numbers. */
   int64?: 'bigint' | 'string' | 'number'
+  /** Bytes as base64 text or as arrays of numbers. */
   bytes?: 'base64' | 'array'
-  /** Fields that are not set have their default. */
+  /** Give fields that are not set their default. Default: `false`. */
   defaults?: boolean
 }
 
-/** A message type of {@link protobuf.load}, as `ironwire pbts --load` declares it: `encode` takes a `T`, `decode` gives a `D`. */
+/**
+ * A message type of {@link protobuf.load}, as `ironwire pbts --load` declares it. `encode` takes a `T`, `decode`
+ * returns a `D`. All functions work without `this`.
+ */
 interface LoadedType<T = Dynamic, D = T> {
+  /** The name, without its package. */
   readonly name: string
-  /** With its package: `google.rpc.Status`. */
+  /** The name with its package, such as `google.rpc.Status`. */
   readonly fullName: string
-  /** Encodes a message, into `buffer` at `offset` where given. `encode.bytes` is how many bytes it took. */
+  /**
+   * Encodes a message into a new Buffer, or into `buffer` at `offset` if they are given. `encode.bytes` is the size
+   * of the message that was encoded last.
+   *
+   * @throws `IRONWIRE_PROTOBUF_REQUIRED` if a required field is missing, `ERR_INVALID_ARG_TYPE` or `ERR_OUT_OF_RANGE`
+   * if a value does not fit its field.
+   */
   encode: { (message: T, buffer?: Uint8Array, offset?: number): Buffer; bytes: number }
-  /** Decodes what lies between `offset` and `end`. */
+  /**
+   * Decodes the bytes from `offset` (default 0) to `end` (default: the end of the buffer). `decode.bytes` is how many
+   * bytes that were.
+   *
+   * @throws `IRONWIRE_PROTOBUF_INVALID` if the bytes are not such a message.
+   */
   decode: { (buffer: Uint8Array, offset?: number, end?: number): D; bytes: number }
+  /** How many bytes `encode` would write. */
   encodingLength(message: T): number
-  /** A message with these fields, and with the defaults that every message has. A field that there is not is an error. */
+  /**
+   * Creates a message with these fields, and with the defaults that every message has. A field that the type does not
+   * have is an error.
+   */
   create(init?: T): D
-  /** Whether two objects are the same message, in whatever forms their values are. */
+  /** Whether two objects are the same message, even if their values have different forms. */
   equals(a: T, b: T): boolean
-  /** A deep copy. */
+  /** Makes a deep copy. */
   clone(message: D): D
-  /** A message of an object from elsewhere: what `encode` takes, base64 for bytes, and names as declared. */
+  /**
+   * Makes a message of an object from elsewhere. It accepts what `encode` accepts, base64 for bytes, and fields named
+   * as declared.
+   */
   fromObject(object: object): D
-  /** A deep copy in other forms. */
+  /** Makes a deep copy whose values have the forms that you choose. */
   toObject(message: T, options?: ToObjectOptions): Record<string, Dynamic>
-  /** ProtoJSON as a value. */
+  /** Converts a message to ProtoJSON, as a value for `JSON.stringify`. */
   toJson(message: T, options?: ToJsonOptions): Dynamic
+  /** Reads a message from ProtoJSON, as a value from `JSON.parse`. */
   fromJson(value: unknown, options?: ParseOptions): D
-  /** ProtoJSON as text. */
+  /** Converts a message to ProtoJSON as text. */
   toJsonString(message: T, options?: ToJsonOptions): string
+  /** Reads a message from ProtoJSON as text. */
   fromJsonString(text: string | Uint8Array, options?: ParseOptions): D
-  /** Text format. */
+  /** Converts a message to text format. */
   toText(message: T, options?: ToTextOptions): string
+  /** Reads a message from text format. */
   fromText(text: string | Uint8Array, options?: ParseOptions): D
 }
 
-/** Packages by name, in them messages, enums and services; and what the loaded files declare, by its bare name. */
+/**
+ * The packages by name, with their messages, enums and services. What the loaded files declare is also found by its
+ * bare name.
+ */
 interface Root {
   readonly [name: string]: Dynamic
 }
 
-/** Whatever encodes and decodes messages. */
+/** Anything that encodes and decodes messages: a message of `protobuf()` or of `protobuf.load`. */
 type AnyType<T = Dynamic, D = T> = Pick<LoadedType<T, D>, 'encode' | 'decode'>
 
-/** Limits on schemas that come from elsewhere; `docs/protobuf-language.md` has the reasons for the defaults. */
+/** Limits on schemas that come from elsewhere. `docs/protobuf-language.md` gives the reasons for the defaults. */
 interface SchemaLimits {
-  /** Bytes of all sources together, or of a descriptor set. Default 64 MiB. */
+  /** Bytes of all sources together, or of a descriptor set. Default: 64 MiB. */
   sourceBytes?: number
-  /** Depth of nested messages, groups and `{…}` option values. Default 64, at most 256. */
+  /** How deep messages, groups and `{…}` values of options may nest, at most 256. Default: 64. */
   nesting?: number
-  /** Depth of imports of imports. Default 128, at most 512. */
+  /** How deep imports may import others, at most 512. Default: 128. */
   importDepth?: number
-  /** Files of one schema. Default 10,000. */
+  /** How many files a schema may have. Default: 10,000. */
   files?: number
-  /** Different options on one element. Default 1,000. */
+  /** How many different options one element may have. Default: 1,000. */
   options?: number
-  /** Bytes of a full name, `package.Outer.Inner`. Default 512. */
+  /** Bytes of a full name such as `package.Outer.Inner`. Default: 512. */
   fullName?: number
-  /** Declared names of one schema. Default 1,000,000. */
+  /** How many names a schema may declare. Default: 1,000,000. */
   symbols?: number
 }
 
@@ -172,98 +255,110 @@ interface SchemaObject {
   [key: string]: unknown
 }
 
-/** Encodes and decodes values of one type: `encode` takes a `T`, `decode` gives a `D`. */
+/** Encodes and decodes values of one type: `encode` takes a `T`, `decode` returns a `D`. */
 interface Encoding<T = Dynamic, D = T> {
-  /** Wire type: 0 varint, 1 eight bytes, 2 length-prefixed, 5 four bytes. */
+  /** The wire type: 0 varint, 1 eight bytes, 2 length-delimited, 5 four bytes. */
   type: number
-  /** Encodes a value, into `buffer` at `offset` where given. `encode.bytes` is how many bytes it took. */
+  /**
+   * Encodes a value into a new Buffer, or into `buffer` at `offset` if they are given. `encode.bytes` is how many
+   * bytes the last value took.
+   */
   encode: { (value: T, buffer?: Uint8Array, offset?: number): Buffer; bytes: number }
-  /** Decodes what lies between `offset` and `end`. `decode.bytes` is how many bytes it took. */
+  /** Decodes the bytes from `offset` to `end`. `decode.bytes` is how many bytes the last value took. */
   decode: { (buffer: Uint8Array, offset?: number, end?: number): D; bytes: number }
-  /** How many bytes `encode` would take. */
+  /** How many bytes `encode` would write. */
   encodingLength(value: T): number
 }
 
-/** A message type, as `ironwire pbts` declares it. */
+/** A message type of `protobuf()`, as `ironwire pbts` declares it. */
 interface MessageType<T = Dynamic, D = T> extends Encoding<T, D> {
+  /** Always `true`, as in npm `protocol-buffers`. */
   message: true
+  /** The name of the message. */
   name: string
+  /** Always `true`: the message encodes to a Buffer. */
   buffer: true
-  /** Encodings of the types of its fields, each once. */
+  /** The encodings of its fields' types, each once. */
   dependencies: Encoding[]
 }
 
-/** A message type. Nested messages and enums are properties of it. */
+/** A message type of `protobuf()`. Nested messages and enums are its properties. */
 interface Message<T = Dynamic, D = T> extends MessageType<T, D> {
   [nested: string]: Dynamic
 }
 
-/** What `encode` takes for a 64-bit integer: the object is a Long, as of npm `long`. */
+/** What `encode` accepts for a 64-bit integer. The object is a Long, as of npm `long`. */
 type Int64Input = number | bigint | string | { low: number; high: number; unsigned: boolean }
 
-/** What `encode` takes for a repeated field. A string is no list of strings. */
+/** What `encode` accepts for a repeated field. A string is not a list of strings. */
 type ListInput<T> = (ArrayLike<T> | Iterable<T>) & object
 
-/** What `encode` takes for a map. */
+/** What `encode` accepts for a map. */
 type MapInput<K, V> = { readonly [key: string]: V } | ReadonlyMap<K, V> | Iterable<readonly [K, V]>
 
-/** What `encode` takes for `bytes`; a string is written as UTF-8. */
+/** What `encode` accepts for `bytes`. A string is written as UTF-8. */
 type BytesInput = ArrayBufferView | ArrayBufferLike | string
 
-/** Messages by name, enums as objects of numbers by name, and services by name, which do not show when one walks over it. */
+/**
+ * The messages of a schema by name, its enums as objects of numbers by name, and its services by name. Services are
+ * not enumerable.
+ */
 interface Messages {
   [name: string]: Dynamic
 }
 
-/** Options of all formats. */
+/** Options of JSON and text format. */
 interface FormatOptions {
-  /** A missing required field is no error. */
+  /** Whether a missing required field is allowed. Default: `false`. */
   partial?: boolean
 }
 
-/** How JSON is written. */
+/** Options for writing ProtoJSON. */
 interface ToJsonOptions extends FormatOptions {
-  /** Write fields without presence, repeated fields and maps that are unset, too. */
+  /** Whether to write unset fields without presence, repeated fields and maps too. Default: `false`. */
   defaults?: boolean
-  /** Keys are the names as declared, `foo_bar` instead of `fooBar`. */
+  /** Whether keys are the names as declared (`foo_bar`) instead of camel case (`fooBar`). Default: `false`. */
   protoNames?: boolean
-  /** Enums are numbers. */
+  /** Whether enums are written as numbers. Default: `false`. */
   enumNumbers?: boolean
 }
 
-/** How JSON and text format are read. */
+/** Options for reading ProtoJSON and text format. */
 interface ParseOptions extends FormatOptions {
-  /** Pass over fields, and in JSON names of enum values, that the schema does not know. */
+  /** Whether to skip fields that the schema does not know, and in JSON names of enum values. Default: `false`. */
   ignoreUnknown?: boolean
 }
 
-/** How text format is written. */
+/** Options for writing text format. */
 interface ToTextOptions extends FormatOptions {
-  /** Write unknown fields by their numbers. Such text can be read by people, but not be parsed again. */
+  /**
+   * Whether to write unknown fields, by number. People can read such text; it cannot be parsed again. Default:
+   * `false`.
+   */
   unknown?: boolean
-  /** All on one line. */
+  /** Whether to write everything on one line. Default: `false`. */
   singleLine?: boolean
 }
 
-/** How streams of delimited messages are read. */
+/** Options for reading streams of delimited messages. */
 interface DelimitedOptions {
-  /** The longest message to accept, in bytes: it is held whole in memory. At most 2 GiB - 1. Default 16 MiB, as for frames of `rpc`. */
+  /** The longest message in bytes, because each is held whole in memory; at most 2 GiB - 1. Default: 16 MiB. */
   maxSize?: number
 }
 
-/** How descriptors are written. */
+/** Options for writing descriptors. */
 interface DescriptorOptions {
-  /** Comments and places go along. Default `false`. */
+  /** Whether to include comments and positions. Default: `false`. */
   sourceInfo?: boolean
 }
 
-/** Comments of an element, without comment marks. */
+/** The comments of an element, without comment marks. */
 interface CommentInfo {
-  /** Right before it; empty where there is none. */
+  /** The comment directly before it, or `''`. */
   leading: string
-  /** Right after it. */
+  /** The comment directly after it, or `''`. */
   trailing: string
-  /** Before the leading one, separated by an empty line each. */
+  /** Comments before the leading one, separated from it and from each other by empty lines. */
   detached: string[]
 }
 
@@ -278,120 +373,144 @@ interface PositionInfo {
 interface Element {
   /** The name as declared. */
   readonly name: string
-  /** With package and what is around it, without a leading dot. */
+  /** The name with its package and the messages around it, without a leading dot. */
   readonly fullName: string
-  /** The file it is declared in. */
+  /** The file that declares it. */
   readonly file: FileInfo
   /**
-   * Options that are set: `deprecated`, custom ones as `(package.name)`. Messages are objects, enum values their names, 64-bit integers
-   * beyond 2^53 BigInts.
+   * The options that are set, such as `deprecated`; custom ones as `(package.name)`. Messages are objects, enum
+   * values their names, 64-bit integers beyond 2^53 BigInts.
    */
   readonly options: Record<string, Dynamic>
+  /** Its comments. */
   readonly comment: CommentInfo
-  /** `null` where the schema did not come from source. */
+  /** Where it is declared, or `null` if the schema did not come from source. */
   readonly position: PositionInfo | null
 }
 
-/** One file; `name` and `fullName` are what it is imported by. */
+/** One file. `name` and `fullName` are what it is imported by. */
 interface FileInfo extends Element {
+  /** The package, or `''`. */
   readonly package: string
+  /** The syntax or edition. */
   readonly edition: 'proto2' | 'proto3' | '2023' | '2024'
+  /** The files that it imports, and how. */
   readonly imports: { file: FileInfo; kind: 'plain' | 'public' | 'weak' | 'option' }[]
-  /** Messages at its top level; so for the following. */
+  /** The messages at its top level. */
   readonly messages: MessageInfo[]
+  /** The enums at its top level. */
   readonly enums: EnumInfo[]
+  /** Its services. */
   readonly services: ServiceInfo[]
+  /** The extensions at its top level. */
   readonly extensions: FieldInfo[]
 }
 
 /** A message type. */
 interface MessageInfo extends Element {
-  /** What encodes and decodes it. */
+  /** The object that encodes and decodes it. */
   readonly message: Message
-  /** The message around it. */
+  /** The message around it, or `null`. */
   readonly parent: MessageInfo | null
-  /** In order of declaration, without extensions. */
+  /** Its fields in the order of declaration, without extensions. */
   readonly fields: FieldInfo[]
+  /** Its oneofs. */
   readonly oneofs: OneofInfo[]
-  /** Nested messages, without entries of maps. */
+  /** The messages in it, without the entry types of maps. */
   readonly messages: MessageInfo[]
+  /** The enums in it. */
   readonly enums: EnumInfo[]
-  /** Extensions of this message, by number, wherever they are declared. */
+  /** The extensions of this message, by number, wherever they are declared. */
   readonly extensions: FieldInfo[]
-  /** Extensions declared within it, of whatever message. */
+  /** The extensions that are declared in it, of any message. */
   readonly nestedExtensions: FieldInfo[]
-  /** Numbers set aside for extensions; both ends are included, here and below. */
+  /** The field numbers that are set aside for extensions. `start` and `end` are included. */
   readonly extensionRanges: { start: number; end: number }[]
+  /** The field numbers that are reserved. `start` and `end` are included. */
   readonly reservedRanges: { start: number; end: number }[]
+  /** The field names that are reserved. */
   readonly reservedNames: string[]
-  /** True for the entry type of a map. */
+  /** Whether it is the entry type of a map. */
   readonly isMapEntry: boolean
-  /** The field of this name as declared, or of this number. */
+  /** The field with this name as declared, or with this number. */
   field(key: string | number): FieldInfo | undefined
 }
 
-/** A field or extension. */
+/** A field or an extension. */
 interface FieldInfo extends Element {
+  /** The field number. */
   readonly number: number
+  /** Its cardinality. */
   readonly label: 'optional' | 'required' | 'repeated' | 'map'
-  /** A scalar's keyword, `'message'` (also for maps: the entry), `'group'` or `'enum'`. */
+  /** The keyword of a scalar type, `'message'` (for maps too), `'group'` or `'enum'`. */
   readonly type: string
-  /** The type of a message, a group, or the entry of a map. */
+  /** The type of a message or group, or the entry type of a map. */
   readonly message: MessageInfo | null
+  /** The type of an enum. */
   readonly enum: EnumInfo | null
-  /** Key and value of a map, as fields of its entry. */
+  /** The key of a map. */
   readonly mapKey: FieldInfo | null
+  /** The value of a map. */
   readonly mapValue: FieldInfo | null
   /** Its key in JSON. */
   readonly jsonName: string
-  /** Its property on objects: the name, or `[full.name]` for an extension that could clash. */
+  /** Its property on objects: its name, or `[full.name]` for an extension whose name could clash. */
   readonly property: string
-  /** Unset differs from the default. */
+  /** Whether an unset field differs from one that is set to its default. */
   readonly hasPresence: boolean
-  /** Encoded as one run. */
+  /** Whether a repeated field is encoded as one run of values. */
   readonly packed: boolean
-  /** What an absent field is decoded as, with the schema's `int64`. */
+  /** What an absent field counts as, in the form that the option `int64` chooses. */
   readonly default: Dynamic
-  /** A default is declared. */
+  /** Whether the schema declares a default. */
   readonly hasDefault: boolean
+  /** The oneof that it belongs to, or `null`. */
   readonly oneof: OneofInfo | null
+  /** Whether it is an extension. */
   readonly isExtension: boolean
-  /** The message it is a field of; for an extension, the one it extends. */
+  /** The message that has the field; for an extension, the message that it extends. */
   readonly parent: MessageInfo
 }
 
 /** A oneof. */
 interface OneofInfo extends Element {
+  /** The message that has the oneof. */
   readonly parent: MessageInfo
+  /** Its members. */
   readonly fields: FieldInfo[]
-  /** It stands for one proto3 `optional` field. */
+  /** Whether it only represents one proto3 `optional` field. */
   readonly synthetic: boolean
-  /** Its property on objects; `null` where the option `oneofs` is not set. */
+  /** Its property on objects, or `null` without the option `oneofs`. */
   readonly property: string | null
 }
 
 /** An enum type. */
 interface EnumInfo extends Element {
+  /** The message around it, or `null`. */
   readonly parent: MessageInfo | null
-  /** It takes its own numbers only, as in proto2. */
+  /** Whether it accepts only numbers that it names, as in proto2. */
   readonly closed: boolean
-  /** In order of declaration. */
+  /** Its values in the order of declaration. */
   readonly values: EnumValueInfo[]
+  /** The numbers that are reserved. `start` and `end` are included. */
   readonly reservedRanges: { start: number; end: number }[]
+  /** The names that are reserved. */
   readonly reservedNames: string[]
-  /** The value of this name, or the first of this number. */
+  /** The value with this name, or the first with this number. */
   value(key: string | number): EnumValueInfo | undefined
 }
 
-/** A value of an enum. Its full name is beside that of the enum, as in protobuf. */
+/** A value of an enum. As in protobuf, its full name stands beside that of the enum, not within it. */
 interface EnumValueInfo extends Element {
+  /** The number of the value. */
   readonly number: number
+  /** The enum. */
   readonly parent: EnumInfo
 }
 
 /** A service. */
 interface ServiceInfo<Methods = Record<string, MethodInfo>> extends Element {
-  /** By name, in order of declaration. */
+  /** Its methods by name, in the order of declaration. */
   readonly methods: Methods
 }
 
@@ -402,35 +521,47 @@ interface MethodInfo<
   ClientStreaming extends boolean = boolean,
   ServerStreaming extends boolean = boolean,
 > extends Element {
-  /** `/package.Service/Method`, as gRPC calls it. */
+  /** The path by which gRPC calls it: `/package.Service/Method`. */
   readonly path: string
-  /** Types of request and reply as reflection shows them, ... */
+  /** The type of the request, as reflection shows it. */
   readonly input: MessageInfo
+  /** The type of the reply, as reflection shows it. */
   readonly output: MessageInfo
-  /** ... and what encodes and decodes them. */
+  /** The object that encodes and decodes the request. */
   readonly requestType: Request
+  /** The object that encodes and decodes the reply. */
   readonly responseType: Response
-  /** `(stream Request)`. */
+  /** Whether the client sends a stream: `(stream Request)`. */
   readonly clientStreaming: ClientStreaming
-  /** `returns (stream Response)`. */
+  /** Whether the server sends a stream: `returns (stream Response)`. */
   readonly serverStreaming: ServerStreaming
+  /** What the option `idempotency_level` says about repeating a call. */
   readonly idempotency: 'unknown' | 'no-side-effects' | 'idempotent'
+  /** The service. */
   readonly parent: ServiceInfo
 }
 
-/** A schema. Elements are the same objects every time, and made when they are asked for. */
+/** All elements of a schema. Asking twice returns the same objects. */
 interface Reflection {
-  /** Imports before importers. */
+  /** All files, imports before the files that import them. */
   readonly files: FileInfo[]
-  /** Of all files, nested ones too. */
+  /** The messages of all files, nested ones too. */
   readonly messages: MessageInfo[]
+  /** The enums of all files, nested ones too. */
   readonly enums: EnumInfo[]
+  /** The services of all files. */
   readonly services: ServiceInfo[]
+  /** The extensions of all files, nested ones too. */
   readonly extensions: FieldInfo[]
+  /** The file with this name. */
   file(name: string): FileInfo | undefined
+  /** The message with this full name. */
   message(fullName: string): MessageInfo | undefined
+  /** The enum with this full name. */
   enum(fullName: string): EnumInfo | undefined
+  /** The service with this full name. */
   service(fullName: string): ServiceInfo | undefined
+  /** The extension with this full name. */
   extension(fullName: string): FieldInfo | undefined
 }
 
@@ -445,13 +576,24 @@ type ServiceOf<M, N> = string extends keyof M
 
 declare const protobuf: {
   /**
-   * Compiles a schema. The second argument may be an encoding's name, which is passed over. `M` is what `ironwire pbts` wrote for it:
-   * `protobuf<import('./person').default>(source)`.
+   * Compiles a schema, as npm `protocol-buffers` does. `M` is the type that `ironwire pbts` wrote for it. The second
+   * argument may also be the name of a text encoding, as there; it is ignored.
+   *
+   * @throws `IRONWIRE_PROTOBUF_SCHEMA`, with file, line and column, if the schema is wrong.
+   *
+   * @example
+   * ```js
+   * const { Person } = protobuf('message Person { required string name = 1; }')
+   * Person.decode(Person.encode({ name: 'Ada' })) // { name: 'Ada' }
+   * ```
    */
   <M extends object = Messages>(source: Source | null, options?: Options | string): M
   /**
-   * Reads a schema from a file, or from several, with all that they import, and gives its packages. Messages are what their schema
-   * says: absent is absent. Calls back, or gives a promise. `R` is what `ironwire pbts --load` wrote: `load<typeof import('./person')>(…)`.
+   * Loads a schema from one or several files, with everything that they import, and returns its packages. Without a
+   * callback it returns a promise. `R` is the type that `ironwire pbts --load` wrote: `load<typeof
+   * import('./person').default>(file)`.
+   *
+   * @throws `IRONWIRE_PROTOBUF_SCHEMA`, with file, line and column, if the schema is wrong or a file is missing.
    */
   load: {
     <R extends object = Root>(
@@ -465,76 +607,109 @@ declare const protobuf: {
       callback: (error: Error | null, root?: R) => void,
     ): void
   }
-  /** The same at once. */
+  /** The same as `load`, synchronously. */
   loadSync<R extends object = Root>(file: string | string[], options?: LoadOptions): R
-  /** The same of a text. Files are read for its imports only, and only in `includePaths`. */
+  /** The same for the text of a schema. Files are read for its imports only, and only from `includePaths`. */
   parse<R extends object = Root>(source: Source, options?: ParseTextOptions): R
-  /** The same of a `google.protobuf.FileDescriptorSet`, such as `protoc --descriptor_set_out` and `buf build` write. */
+  /** The same for a `google.protobuf.FileDescriptorSet`, as `protoc --descriptor_set_out` and `buf build` write it. */
   parseDescriptorSet<R extends object = Root>(bytes: Uint8Array, options?: DescriptorSetOptions): R
-  /** The source of a module that exports what a root has, by name, and the root itself as its default. */
+  /**
+   * The source of a module that exports everything in a root by name, and the root as its default. `from` names the
+   * package that the module loads (default `'ironwire'`), `module` its kind (default `'commonjs'`).
+   */
   toModule(root: object, options?: { module?: 'commonjs' | 'esm'; from?: string }): string
-  /** The message of this full name, `package.Outer.Inner`, from any file of the schema. */
+  /** The message with this full name (`package.Outer.Inner`) from any file of the schema. */
   lookup(messages: object, fullName: string): Message | undefined
-  /** Binary to canonical ProtoJSON: no object is built. Errors have codes `IRONWIRE_PROTOBUF_…`. */
+  /**
+   * Converts a binary message to ProtoJSON. No object is built in between.
+   *
+   * @throws `IRONWIRE_PROTOBUF_INVALID`, `IRONWIRE_PROTOBUF_UNREPRESENTABLE` if the message has no JSON form,
+   * `IRONWIRE_PROTOBUF_LIMIT`.
+   */
   binaryToJson(message: AnyType, buffer: Uint8Array, options?: ToJsonOptions): string
-  /** ProtoJSON (text, or UTF-8) to binary. An error names line and column. */
+  /**
+   * Converts ProtoJSON (text, or its UTF-8) to a binary message.
+   *
+   * @throws `IRONWIRE_PROTOBUF_JSON`, with line and column; `IRONWIRE_PROTOBUF_UTF8`, `IRONWIRE_PROTOBUF_LIMIT`.
+   */
   jsonToBinary(message: AnyType, json: string | Uint8Array, options?: ParseOptions): Buffer
-  /** Binary to text format. */
+  /** Converts a binary message to text format. */
   binaryToText(message: AnyType, buffer: Uint8Array, options?: ToTextOptions): string
-  /** Text format to binary. An error names line and column. */
+  /**
+   * Converts text format to a binary message.
+   *
+   * @throws `IRONWIRE_PROTOBUF_TEXT`, with line and column; `IRONWIRE_PROTOBUF_UTF8`, `IRONWIRE_PROTOBUF_LIMIT`.
+   */
   textToBinary(message: AnyType, text: string | Uint8Array, options?: ParseOptions): Buffer
-  /** {@link binaryToJson} of what `message.encode(object)` gives. */
+  /** Converts an object to ProtoJSON: `message.encode`, then {@link binaryToJson}. */
   toJson<T>(message: AnyType<T>, object: T, options?: ToJsonOptions): string
-  /** `message.decode` of what {@link jsonToBinary} gives. */
+  /** Reads an object from ProtoJSON: {@link jsonToBinary}, then `message.decode`. */
   fromJson<D>(message: AnyType<never, D>, json: string | Uint8Array, options?: ParseOptions): D
-  /** {@link binaryToText} of what `message.encode(object)` gives. */
+  /** Converts an object to text format: `message.encode`, then {@link binaryToText}. */
   toText<T>(message: AnyType<T>, object: T, options?: ToTextOptions): string
-  /** `message.decode` of what {@link textToBinary} gives. */
+  /** Reads an object from text format: {@link textToBinary}, then `message.decode`. */
   fromText<D>(message: AnyType<never, D>, text: string | Uint8Array, options?: ParseOptions): D
-  /** Encodes with the length before the message, as a varint. `encodeDelimited.bytes` is how many bytes both took. */
+  /**
+   * Encodes a message behind its length, a varint, so that several can follow each other. `encodeDelimited.bytes` is
+   * how many bytes both took.
+   */
   encodeDelimited: {
     <T>(message: AnyType<T>, object: T, buffer?: undefined, offset?: number): Buffer
     <T, B extends Uint8Array>(message: AnyType<T>, object: T, buffer: B, offset?: number): B
     bytes: number
   }
   /**
-   * Decodes the message whose length stands at `offset`; `decodeDelimited.bytes` is how far the next one is from there. Input that
-   * ends inside it throws `IRONWIRE_PROTOBUF_TRUNCATED`.
+   * Decodes the message whose length stands at `offset`. `decodeDelimited.bytes` is the distance to the next one.
+   *
+   * @throws `IRONWIRE_PROTOBUF_TRUNCATED` if the input ends within the message.
    */
   decodeDelimited: { <D>(message: AnyType<never, D>, buffer: Uint8Array, offset?: number): D; bytes: number }
   /**
-   * The delimited messages of a stream or of any iterable of chunks, however they are cut. Throws `IRONWIRE_PROTOBUF_TRUNCATED`,
-   * `IRONWIRE_PROTOBUF_TOO_LARGE`, or what `decode` throws.
+   * The delimited messages of a stream, or of any other iterable of chunks, however they are cut.
+   *
+   * @throws `IRONWIRE_PROTOBUF_TRUNCATED`, `IRONWIRE_PROTOBUF_TOO_LARGE`, or what `decode` throws.
    */
   decodeStream<D>(
     message: AnyType<never, D>,
     readable: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
     options?: DelimitedOptions,
   ): AsyncGenerator<D, void, undefined>
-  /** A stream of bytes in, of messages out. It decodes no further ahead than its `readableHighWaterMark` (16 messages). */
+  /**
+   * A Transform from bytes to messages. It decodes no more than `readableHighWaterMark` (default: 16) messages ahead
+   * of its reader.
+   */
   DelimitedDecoder: new (
     message: AnyType,
     options?: DelimitedOptions & TransformOptions,
   ) => Transform
-  /** A stream of objects in, of delimited messages out. */
+  /** A Transform from objects to delimited messages. */
   DelimitedEncoder: new (
     message: AnyType,
     options?: TransformOptions,
   ) => Transform
-  /** All files of a schema as the bytes of a `google.protobuf.FileDescriptorSet`, imports before importers. */
+  /**
+   * All files of a schema as the bytes of a `google.protobuf.FileDescriptorSet`, imports before the files that import
+   * them.
+   */
   toDescriptorSet(messages: object, options?: DescriptorOptions): Buffer
   /**
-   * The messages of all files of a `google.protobuf.FileDescriptorSet`, such as `protoc --descriptor_set_out` writes. Google's own files
-   * may be missing from it. `filename` and `resolveImport` have no meaning here.
+   * The messages of all files of a `google.protobuf.FileDescriptorSet`, as `protobuf()` makes them. Google's own
+   * files may be missing from the set.
    */
-  fromDescriptorSet<M extends object = Messages>(bytes: Uint8Array, options?: Options): M
-  /** What the schema says, element by element. */
+  fromDescriptorSet<M extends object = Messages>(
+    bytes: Uint8Array,
+    options?: Omit<Options, 'filename' | 'resolveImport'>,
+  ): M
+  /** What the schema says about a message, or about everything. */
   reflect: { (message: AnyType<never, unknown>): MessageInfo; (messages: object): Reflection }
-  /** The service of this full name, `package.Name`. */
+  /** The service with this full name: `package.Name`. */
   service<M extends object, N extends string>(messages: M, fullName: N): ServiceOf<M, N>
-  /** The source of a module that exports the messages. `encodings` names the package that it takes this from, ironwire by default. */
+  /**
+   * The source of a module that exports the messages of `protobuf(source)`. `encodings` names the package that the
+   * module loads. Default: `'ironwire'`.
+   */
   toJS(source: Source | null, options?: Options & { encodings?: string; module?: 'commonjs' | 'esm' }): string
-  /** TypeScript declarations of the messages, as `ironwire pbts` writes them. */
+  /** The TypeScript declarations of the messages, as `ironwire pbts` writes them. */
   pbts(messages: object): string
   /** The key under which decoded objects keep unknown fields. */
   readonly unknownFields: unique symbol

@@ -1,6 +1,6 @@
 'use strict'
 
-// `protobuf(source, options)`: messages of a `.proto` schema, call for call as npm `protocol-buffers` 5 makes them.
+// `protobuf(source, options)`: the messages of a `.proto` schema, compatible with npm `protocol-buffers` 5.
 
 const { invalidArgType, makeError, received } = require('../errors.js')
 const { refuseUnknown } = require('../options.js')
@@ -24,12 +24,15 @@ function rootText(source) {
   return found
 }
 
-/** What npm `protocol-buffers-schema` has for a schema: the object itself where it was given as one. */
+/**
+ * What `toString` and `toJSON` return: the source, and the schema object of npm `protocol-buffers-schema` (the given
+ * one, if there is one).
+ */
 function describe(schema, root, source) {
   return [() => source, () => (isSchemaObject(root) ? root : toAst(schema))]
 }
 
-/** The root's source and the function that gives imports, out of the arguments of `protobuf()`. */
+/** Returns the source of the root and the function that resolves imports, from the arguments of `protobuf()`. */
 function sources(source, { filename, resolveImport }) {
   if (filename && typeof filename !== 'string') throw invalidArgType('options.filename', 'of type string', filename)
   if (resolveImport && typeof resolveImport !== 'function') {
@@ -55,7 +58,7 @@ function sources(source, { filename, resolveImport }) {
   return { root, source: found, resolve }
 }
 
-/** As Node says it of its own callbacks. */
+/** The same error as Node's for invalid results of callbacks. */
 function invalidImport(file, found) {
   const hint = typeof found?.then === 'function' ? ' Read the files first: it cannot be asynchronous.' : ''
   const message = `The "resolveImport" function must return a value ${SOURCE}, for "${file}".${received(found)}.${hint}`
@@ -72,7 +75,7 @@ function protobuf(source, options) {
   return new Messages(schema, ...describe(schema, root, text))
 }
 
-/** The messages of all files of a `google.protobuf.FileDescriptorSet`, as `protoc -o` writes them. */
+/** The messages of all files of a `google.protobuf.FileDescriptorSet`, as written by `protoc -o`. */
 function fromDescriptorSet(bytes, options) {
   refuseUnknown(given(options), compatibleNames)
   const schema = Schema.fromDescriptors(input('bytes', bytes), compatible(given(options)))
@@ -80,7 +83,7 @@ function fromDescriptorSet(bytes, options) {
   return new Messages(schema, () => ast.toSource(described()), described)
 }
 
-/** All files of a schema as a `google.protobuf.FileDescriptorSet`, imports before importers. */
+/** All files of a schema as a `google.protobuf.FileDescriptorSet`; imported files come first. */
 function toDescriptorSet(messages, options = {}) {
   if (options === null || typeof options !== 'object') throw invalidArgType('options', 'of type object', options)
   refuseUnknown(options, ['sourceInfo'])
@@ -88,8 +91,8 @@ function toDescriptorSet(messages, options = {}) {
 }
 
 /**
- * The source of a module that exports the messages: npm `protocol-buffers`' way to have a schema in a file. `encodings` names the
- * package that it takes ironwire from, this one by default; `module` is `'commonjs'` or `'esm'`.
+ * The source of a module that exports the messages, like npm `protocol-buffers` generates. `encodings` is the package
+ * from which the module loads ironwire, by default this one. `module` is `'commonjs'` or `'esm'`.
  */
 function toJS(source, options) {
   const { encodings = 'ironwire', filename = 'schema.proto', module, resolveImport, ...rest } = given(options)
@@ -102,7 +105,7 @@ function toJS(source, options) {
     return found
   }
   const own = compatible(rest)
-  // Services are among them, though they do not show.
+  // Includes services, although they are not enumerable.
   const shown = Object.getOwnPropertyNames(new Messages(Schema.compile(filename, text, own, load)))
   files[filename] = text
   const kept = compatibleNames.filter((name) => rest[name] !== undefined)

@@ -1,7 +1,8 @@
 'use strict'
 
-// `protobuf.load(file, options)`, `loadSync` and `parse`: schemas as `protoc` reads them, and messages as their authors mean them. Absent
-// is absent, NaN is a value, what the schema does not know is kept, and names are those of the packages.
+// `protobuf.load(file, options)`, `loadSync` and `parse`: schemas with the semantics of `protoc`. Unlike in
+// `protobuf()`, absent fields are absent, NaN is a value, unknown fields are kept, and names are qualified by their
+// packages.
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -17,7 +18,7 @@ const { fillType, makeRoot } = require('./types.js')
 
 const NAMES = [...meantNames, 'includePaths', 'resolveImport']
 
-/** Options, checked: `{ settings, includePaths, resolveImport }`. */
+/** Checks the options and returns `{ settings, includePaths, resolveImport }`. */
 function checked(options, names = NAMES) {
   if (options === undefined || options === null) options = {}
   if (typeof options !== 'object') throw invalidArgType('options', 'of type object', options)
@@ -36,10 +37,10 @@ function failed(message) {
   return makeError(Error, 'IRONWIRE_PROTOBUF_SCHEMA', message, failed)
 }
 
-/** The files of a schema: where the named ones are, what they are called, and where imports are found. */
+/** The files of a schema: the paths and names of the root files, and the folders for imports. */
 class Files {
   #find
-  /** Names by real path: one file is one file, under however many names it is imported. */
+  /** Names by real path, so that a file is compiled once even if it is imported under several names. */
   #names = new Map()
 
   constructor(files, { settings, includePaths }) {
@@ -51,7 +52,7 @@ class Files {
     const found = list.map((file) => this.#locate(file, includePaths))
     const folders = includePaths.length > 0 ? [...includePaths] : [...found.map(path.dirname), process.cwd()]
     const places = folders.map((folder) => path.resolve(folder))
-    // Beside itself, where it is in none of the folders.
+    // A root file outside these folders adds its own folder.
     for (const file of found) if (!places.some((place) => holds(place, file))) places.push(path.dirname(file))
     this.#find = finder(places)
     this.roots = found.map((file) => {
@@ -62,15 +63,15 @@ class Files {
     })
   }
 
-  /** As protoc does: where it is, or else in the first folder that has it. */
+  /** As in protoc: relative to the current folder, or else in the first include path that has it. */
   #locate(file, includePaths) {
     const places = ['.', ...includePaths].map((folder) => path.resolve(folder, file))
     const found = places.find((place) => fs.existsSync(place))
-    if (found === undefined) throw failed(`${file} was not found: ${[...new Set(places)].join(', ')} are not there`)
+    if (found === undefined) throw failed(`${file} was not found. Searched: ${[...new Set(places)].join(', ')}`)
     return found
   }
 
-  /** Where an import is: `{ text }` where that is known already, `{ file }`, or null. */
+  /** Finds an import: `{ text }` if it is a file that is already known by another name, `{ file }`, or null. */
   import(name) {
     const file = this.#find(name)
     if (file === null) return null
@@ -81,7 +82,7 @@ class Files {
   }
 }
 
-/** What `resolveImport` gave, as text; null for nothing. */
+/** The result of `resolveImport` as text; null for no result. */
 function given(name, found) {
   if (found === null || found === undefined) return null
   const source = text(found)
@@ -89,7 +90,7 @@ function given(name, found) {
   throw invalidArgType(`what resolveImport gave for ${name}`, 'a string or bytes', found)
 }
 
-/** Asks the program, then the files. */
+/** Asks the program's `resolveImport` first, then looks for the file. */
 function importSync(files, resolveImport, name) {
   const own = resolveImport && given(name, resolveImport(name))
   if (own != null) return own
@@ -106,7 +107,7 @@ async function importLater(files, resolveImport, name) {
   return found.text ?? (await fs.promises.readFile(regular(name, found.file, files.most), 'utf8'))
 }
 
-/** A file that an import may name: no device, and not too long. */
+/** Checks that a file may be imported: it is a regular file and not too large. */
 function regular(name, file, most) {
   const stats = fs.statSync(file)
   if (!stats.isFile()) throw failed(`import "${name}": ${file} is not a regular file`)
@@ -125,7 +126,7 @@ function readRoot({ file }, most) {
 
 const own = (roots) => new Set(roots.map(([name]) => name))
 
-/** Compiles roots at once, asking `resolve` for imports. */
+/** Compiles root files synchronously. `resolve` returns imported files. */
 function compile(roots, settings, resolve) {
   const steps = Schema.compiling(roots, settings, fillType)
   let step = steps.next()
@@ -133,7 +134,7 @@ function compile(roots, settings, resolve) {
   return makeRoot(step.value, own(roots))
 }
 
-/** The same, waiting for each. */
+/** The same with an asynchronous `resolve`. */
 async function compileLater(roots, settings, resolve) {
   const steps = Schema.compiling(roots, settings, fillType)
   let step = steps.next()
@@ -141,7 +142,7 @@ async function compileLater(roots, settings, resolve) {
   return makeRoot(step.value, own(roots))
 }
 
-/** The schema of a file, or of several, and of all that they import. */
+/** Loads a file, or several, with everything that they import. */
 function loadSync(file, options) {
   const all = checked(options)
   const files = new Files(file, all)
@@ -159,7 +160,7 @@ async function loadLater(file, options) {
   return compileLater(roots, all.settings, (name) => importLater(files, all.resolveImport, name))
 }
 
-/** As {@link loadSync}, without blocking on the files; calls back, or gives a promise. */
+/** Like {@link loadSync}, but asynchronous. Calls back, or returns a promise. */
 function load(file, options, callback) {
   if (typeof options === 'function') [options, callback] = [undefined, options]
   if (callback === undefined) return loadLater(file, options)
@@ -170,7 +171,7 @@ function load(file, options, callback) {
   )
 }
 
-/** The schema of a text. Files are read for its imports only, and only in `includePaths`. */
+/** Compiles a schema given as text. Only its imports are read from files, and only within `includePaths`. */
 function parse(source, options) {
   const all = checked(options, [...NAMES, 'filename'])
   const name = options?.filename ?? 'schema.proto'
@@ -188,7 +189,10 @@ function parse(source, options) {
   return compile([[name, found]], all.settings, (wanted) => importSync(files, all.resolveImport, wanted))
 }
 
-/** The schema of a `google.protobuf.FileDescriptorSet`, as `protoc -o` writes it; `files` are the names of those whose names are bare, too. */
+/**
+ * Loads a `google.protobuf.FileDescriptorSet`, as written by `protoc -o`. `options.files` names the files whose names
+ * are also available without their package.
+ */
 function parseDescriptorSet(set, options) {
   const { settings } = checked(options, [...meantNames, 'files'])
   const { files } = options ?? {}
@@ -198,7 +202,7 @@ function parseDescriptorSet(set, options) {
   const schema = Schema.fromDescriptors(bytes('bytes', set), settings, fillType)
   const names = schema.outline.files.map(([name]) => name)
   for (const name of files ?? []) {
-    if (!names.includes(name)) throw invalidArgValue('options.files', name, 'is no file of the descriptor set')
+    if (!names.includes(name)) throw invalidArgValue('options.files', name, 'is not a file of the descriptor set')
   }
   return makeRoot(schema, new Set(files ?? names.slice(-1)))
 }

@@ -1,23 +1,24 @@
 'use strict'
 
-// What `protobuf()` returns: the messages and enums of a schema by name, and the way from there back to the schema.
+// The result of `protobuf()`: the messages and enums of a schema by name; and the functions that find the schema behind
+// it.
 
 const { invalidArgType } = require('../errors.js')
 
 const behind = new WeakMap()
 
-/** Makes an object stand for its schema; `own` are the names of the files that it was made for. */
+/** Associates an object with its schema. `own` is the set of the names of its root files. */
 function standFor(messages, schema, own) {
   behind.set(messages, { schema, own })
 }
 
-/** The names of the files that a root of `protobuf.load()` was made for. */
+/** The names of the root files of a result of `protobuf.load()`. */
 function ownFiles(messages) {
   return behind.get(messages).own
 }
 
 class Messages {
-  /** `source` gives what the schema was made from as text, `ast` as an object in the shape of npm `protocol-buffers-schema`. */
+  /** `source()` returns the schema's source text, `ast()` the object of npm `protocol-buffers-schema`. */
   constructor(schema, source, ast) {
     behind.set(this, { schema, source, ast })
     schema.show(this)
@@ -43,7 +44,7 @@ function schemaOf(messages) {
   return schema
 }
 
-/** The message of this full name (`package.Outer.Inner`), from whichever file of the schema; undefined where there is none. */
+/** The message with this full name (`package.Outer.Inner`) in any file of the schema; undefined if there is none. */
 function lookup(messages, fullName) {
   const schema = schemaOf(messages)
   return schema.messages[schema.outline.messages.findIndex((outline) => outline[1] === fullName)]

@@ -1,6 +1,6 @@
 'use strict'
 
-// Decoded objects as values: made, compared, copied, and turned into other forms. All of it walks an object along its schema.
+// Operations on decoded objects: create, compare, clone, and convert them. They all walk an object along its schema.
 
 const { Buffer } = require('node:buffer')
 const { types } = require('node:util')
@@ -12,10 +12,10 @@ const W = require('./write.js')
 
 const WIDE = new Set(['int64', 'uint64', 'sint64', 'fixed64', 'sfixed64'])
 
-/** A property as `encode` reads it: never what every object inherits. */
+/** Reads a property like `encode` does: without inherited properties of Object. */
 const get = (object, name) => (name in Object.prototype ? W.own(object, name) : object[name])
 
-/** A field's value, as `encode` reads it: a member of a oneof that names another is not set. */
+/** Reads a field like `encode` does: a member of a oneof is not set if the oneof's property names another one. */
 function fieldOf(object, field) {
   if (field.isDecided) {
     const chosen = get(object, field.oneof)
@@ -33,25 +33,25 @@ function demandObject(name, value) {
   if (typeof value !== 'object' || value === null) throw invalidArgType(name, 'an object', value)
 }
 
-/** Nesting is bounded as it is in `encode`: an object may contain itself. */
+/** Checks the nesting depth, as `encode` does: an object may contain itself. */
 function deeper(schema, depth) {
   if (depth > schema.settings.depth) W.tooDeep(schema.settings.depth)
   return depth + 1
 }
 
-/** The fields of an entry of a map: its key and its value. */
+/** The key and value fields of a map entry. */
 const entryOf = (schema, field) => planOf(schema, field.kind).fields
 
-/** Elements of a repeated field, whatever `encode` takes for one. */
+/** The elements of a repeated field, given in any form that `encode` accepts. */
 const elements = ({ property }, value) => (Array.isArray(value) ? value : Array.from(W.list(property, value)))
 
-/** Keys and values of a map, whatever `encode` takes for one. Keys are strings, as they are on decoded objects. */
+/** The keys and values of a map, given in any form that `encode` accepts. Keys are strings, as on decoded objects. */
 function entries({ property }, value) {
   const flat = W.entries(property, value)
   return Array.from({ length: flat.length / 2 }, (_, i) => [String(flat[2 * i]), flat[2 * i + 1]])
 }
 
-/** A copy of an object, made value by value: `value(field, x, depth)` gives that of one, messages aside, which are walked. */
+/** Copies an object. `value(field, x)` converts each value that is not a message; messages are walked. */
 function walk(schema, id, object, depth, value, of = fieldOf) {
   const inner = deeper(schema, depth)
   const plan = planOf(schema, id)
@@ -92,13 +92,13 @@ function copied(_, value) {
   return types.isDate(value) ? new Date(value) : value
 }
 
-/** A copy that shares nothing with the object. */
+/** A deep copy. */
 function clone(schema, id, object) {
   demandObject('message', object)
   return walk(schema, id, object, 0, copied)
 }
 
-/** A message with what `init` has, and what every message has by default. */
+/** A message with the values of `init` and the defaults that every decoded message has. */
 function create(schema, id, init = {}) {
   demandObject('init', init)
   const plan = planOf(schema, id)
@@ -113,7 +113,7 @@ function create(schema, id, init = {}) {
   }
   for (const [name, value] of Object.entries(init)) {
     if (!known.has(name))
-      throw invalidArgValue('init', name, `has a property that is no field of ${nameOf(schema, id)}`)
+      throw invalidArgValue('init', name, `has a property that is not a field of ${nameOf(schema, id)}`)
     if (value !== undefined && value !== null) set(message, name, value)
   }
   return message
@@ -125,7 +125,7 @@ function sameScalar({ kind, enumeration }, a, b) {
   if (a === b || Object.is(a, b)) return true
   if (enumeration !== null) return numberOf(enumeration, a) === numberOf(enumeration, b)
   if (kind === 'bytes') return types.isUint8Array(a) && types.isUint8Array(b) && Buffer.compare(a, b) === 0
-  // A number, a BigInt and a decimal string may be the same integer.
+  // A number, a BigInt and a decimal string may represent the same integer.
   if (WIDE.has(kind)) return integer(a) === integer(b)
   return false
 }
@@ -140,7 +140,7 @@ function integer(value) {
   }
 }
 
-/** What an absent field without presence is. */
+/** The value of a field. An absent field without presence has its default. */
 const filled = (field, value) => (value == null && field.isImplicit ? field.default() : value)
 
 function sameValue(schema, field, a, b, depth) {
@@ -188,7 +188,7 @@ function same(schema, id, a, b, depth) {
   return unknown[0].equals(unknown[1])
 }
 
-/** Whether two objects are the same message. Unset and default are the same where the schema does not tell them apart. */
+/** Whether two objects are the same message. Absent and default are equal if the schema does not distinguish them. */
 function equals(schema, id, a, b) {
   demandObject('a', a)
   demandObject('b', b)
@@ -203,7 +203,7 @@ const INTEGERS = { bigint: BigInt, string: String, number: Number }
 const BYTES = { base64: (bytes) => Buffer.from(bytes).toString('base64'), array: (bytes) => Array.from(bytes) }
 const FORMS = { enums: ENUMS, int64: INTEGERS, bytes: BYTES }
 
-/** A deep copy in the forms that are asked for: `{ enums, int64, bytes, defaults }`. */
+/** A deep copy, with values in the requested forms: `{ enums, int64, bytes, defaults }`. */
 function toObject(schema, id, object, options = {}) {
   demandObject('message', object)
   demandObject('options', options)
@@ -221,7 +221,7 @@ function toObject(schema, id, object, options = {}) {
     if (WIDE.has(kind) && int64) return int64(x)
     return kind === 'bytes' && bytes ? bytes(x) : copied(field, x)
   }
-  // A member of a oneof has no default to be shown: only one is there.
+  // Defaults are not filled in for members of a oneof, because only one of them can be set.
   const filledIn = (from, field) => {
     const x = fieldOf(from, field)
     if (x != null || !options.defaults || field.oneof !== null) return x
@@ -232,7 +232,7 @@ function toObject(schema, id, object, options = {}) {
   return walk(schema, id, object, 0, value, filledIn)
 }
 
-/** An enum that knows the names of its numbers. */
+/** Adds a lookup from numbers to names to an enum. */
 function named(enumeration) {
   if (enumeration.byName === undefined) {
     const names = new Map()
@@ -242,19 +242,19 @@ function named(enumeration) {
   return enumeration
 }
 
-/** Bytes as JSON and other plain objects have them: base64, or a list of numbers. */
+/** Converts bytes in the form of JSON and plain objects: base64, or an array of numbers. */
 function octets(name, value) {
   if (typeof value !== 'string') return Array.isArray(value) ? Buffer.from(value) : value
   if (!/^[A-Za-z0-9+/_-]*={0,2}$/.test(value)) throw invalidArgValue(name, value, 'is not base64')
   return Buffer.from(value, 'base64')
 }
 
-/** A property under the name it has on objects, or as it was declared. */
+/** Reads a property by its name on objects, or by its declared name. */
 const either = (object, field) => fieldOf(object, field) ?? get(object, field.name)
 
 /**
- * What `encode` takes, with base64 for bytes, and with names as declared: as a plain object has a message that comes from elsewhere.
- * The rest is for `encode` to check.
+ * Converts a plain object to what `encode` accepts: base64 becomes bytes, and declared names become property names.
+ * `encode` checks the rest.
  */
 function fromObject(schema, id, object) {
   demandObject('object', object)

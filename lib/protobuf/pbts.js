@@ -1,15 +1,16 @@
 'use strict'
 
-// TypeScript declarations for the messages of a schema, as `protobuf()` makes them with the options that it was given.
+// Generates TypeScript declarations for the messages of a schema, matching the options that `protobuf()` or
+// `protobuf.load()` was called with.
 //
-// All types stand in one namespace `$`, by package and full name, and refer to each other from there: two packages may have the same
-// names, and a nested type may be called as anything else is. Whatever is not of the schema itself has a `$` in its name, which no
-// name of a schema can have. What the messages object shows is exported beside it.
+// All types are in one namespace `$`, by package and full name, and refer to each other through it: two packages may
+// use the same names, and a nested type may have any name. Names that do not come from the schema contain a `$`, which
+// no name of a schema can. The properties of the messages object are exported as well.
 
 const { reflectionOf } = require('./reflect.js')
 const { ownFiles, schemaOf } = require('./messages.js')
 
-/** What TypeScript does not take as the name of a type, or would take for one of its own. */
+/** Names that TypeScript does not accept for a type, or that have a meaning of their own. */
 const RESERVED = new Set(
   (
     'break case catch class const continue debugger default delete do else enum export extends false finally for function if ' +
@@ -20,10 +21,10 @@ const RESERVED = new Set(
   ).split(' '),
 )
 
-/** What every message object has. A nested type of such a name does not show there. */
+/** The properties of every message object. They hide nested types with the same name. */
 const MEMBERS = new Set(['type', 'message', 'name', 'buffer', 'encode', 'decode', 'encodingLength', 'dependencies'])
 
-/** The same for the types that `protobuf.load()` gives. */
+/** The same for the types of `protobuf.load()`. */
 const LOADED_MEMBERS = new Set(
   (
     'name fullName encode decode encodingLength create equals clone fromObject toObject toJson fromJson toJsonString fromJsonString ' +
@@ -31,7 +32,7 @@ const LOADED_MEMBERS = new Set(
   ).split(' '),
 )
 
-/** What TypeScript knows every object to have. */
+/** Properties that TypeScript expects on every object. */
 const INHERITED = new Set(
   'constructor toString toLocaleString valueOf hasOwnProperty isPrototypeOf propertyIsEnumerable'.split(' '),
 )
@@ -42,13 +43,13 @@ const WIDE = new Set(['int64', 'uint64', 'sint64', 'fixed64', 'sfixed64'])
 const identifier = (name) => (RESERVED.has(name) ? `${name}$` : name)
 const key = (name) => (/^[A-Za-z_]\w*$/.test(name) && name !== 'constructor' ? name : JSON.stringify(name))
 const list = (of) => (of.includes(' ') ? `(${of})[]` : `${of}[]`)
-/** Where a type stands, from the outside. */
+/** The path of a type from outside its namespace. */
 const place = (fullName) => `$.${fullName.split('.').map(identifier).join('.')}`
 
-/** Lines of a comment. The text cannot end the comment it stands in. */
+/** The lines of a comment. The text is escaped so that it cannot end the comment. */
 function comment({ comment: { leading, trailing }, options }) {
   const lines = [leading, trailing].flatMap((text) => (text === '' ? [] : text.replace(/\n$/, '').split(/\r\n?|\n/)))
-  // `/** … */` comes with a star before each line.
+  // The text of a `/** … */` comment has a star before each line.
   const all = lines.map((line) =>
     line
       .replace(/^\s*\*? ?/, '')
@@ -71,19 +72,19 @@ class Declarations {
     this.schema = schema
     this.reflection = reflectionOf(schema)
     this.settings = schema.settings
-    /** What only `protobuf.load()` has; undefined for `protobuf()`. */
+    /** Settings that only `protobuf.load()` has; undefined for `protobuf()`. */
     this.face = schema.settings.face
     this.members = this.face ? LOADED_MEMBERS : MEMBERS
     this.messageType = this.face ? '$protobuf.LoadedType' : '$protobuf.MessageType'
   }
 
-  /** What a message of a well-known type is converted to; undefined for all others. */
+  /** The type that a well-known message type is converted to; undefined if it is not converted. */
   #converted(message) {
     if (this.face?.dates && message.fullName === 'google.protobuf.Timestamp') return 'globalThis.Date'
     return this.face?.durations && message.fullName === 'google.protobuf.Duration' ? 'number' : undefined
   }
 
-  /** The type of one value, as decoded or as taken by `encode`. */
+  /** The type of a single value, as decoded or (`input`) as accepted by `encode`. */
   #value(field, input) {
     const { type, message, enum: enumeration } = field
     if (message !== null) {
@@ -99,16 +100,16 @@ class Declarations {
       return input ? `${numbers} | keyof ${place(enumeration.fullName)}.$Enum` : numbers
     }
     if (WIDE.has(type)) return input ? '$protobuf.Int64Input' : INT64[this.settings.int64]
-    // A message may be called Buffer.
+    // Qualified, because a message may be called Buffer.
     if (type === 'bytes') return input ? '$protobuf.BytesInput' : 'globalThis.Buffer'
     return type === 'string' || type === 'bool' ? { string: 'string', bool: 'boolean' }[type] : 'number'
   }
 
-  /** A property of the object that `decode` gives. */
+  /** The declaration of a property of a decoded object. */
   #decoded(field) {
     if (this.face) return this.#present(field)
     const { label, type, mapValue } = field
-    // Extensions that could clash are there only when they were on the wire.
+    // Extensions whose name could clash are present only if they were on the wire.
     const elsewhere = field.property !== field.name
     let optional = elsewhere
     let of
@@ -127,7 +128,7 @@ class Declarations {
     return [...comment(field), `${key(field.property)}${optional ? '?' : ''}: ${of}`]
   }
 
-  /** The same where absent is absent. */
+  /** The same for `protobuf.load()`, where absent fields are absent. */
   #present(field) {
     const { label, mapValue } = field
     let of = this.#value(mapValue ?? field, false)
@@ -138,7 +139,9 @@ class Declarations {
     return [...comment(field), `${key(field.property)}${isThere && !elsewhere ? '' : '?'}: ${of}`]
   }
 
-  /** Members of a oneof that says which one is set: a union, in which each of the others is undefined. */
+  /**
+   * The members of a oneof with a property that names the set one: a union in which all other members are undefined.
+   */
   #union(oneof) {
     const none = (field) => `${key(field.property)}?: undefined`
     const without = (member) => oneof.fields.filter((field) => field !== member).map(none)
@@ -151,7 +154,7 @@ class Declarations {
     return cases.map((one) => `{ ${one.join('; ')} }`)
   }
 
-  /** The type of the object that `decode` gives. */
+  /** The type of a decoded object. */
   #object(info, name, fields, unknown) {
     const unions = this.face?.oneofCases ? info.oneofs.filter((oneof) => !oneof.synthetic) : []
     const inUnion = (field) => unions.includes(field.oneof)
@@ -170,13 +173,13 @@ class Declarations {
     ]
   }
 
-  /** The property of a oneof, of the object that `encode` takes. */
+  /** The declaration of a oneof's property in the input of `encode`. */
   #inputCase(oneof) {
     const names = oneof.fields.map((field) => JSON.stringify(field.property)).join(' | ')
     return `${key(oneof.property)}?: ${names} | null | undefined`
   }
 
-  /** A property of the object that `encode` takes. */
+  /** The declaration of a property in the input of `encode`. */
   #input(field) {
     const { label, mapKey, mapValue } = field
     let of = this.#value(mapValue ?? field, true)
@@ -185,7 +188,7 @@ class Declarations {
       const keys = { string: 'string', bool: "boolean | 'true' | 'false'" }[mapKey.type] ?? 'number | bigint | string'
       of = `$protobuf.MapInput<${keys}, ${of}>`
     }
-    // Every object inherits one of such a name; `encode` looks at what the object itself has.
+    // Every object inherits a property of this name; `encode` reads own properties only.
     if (INHERITED.has(field.property)) of += ` | globalThis.Object[${JSON.stringify(field.property)}]`
     const required = label === 'required'
     return [
@@ -194,7 +197,7 @@ class Declarations {
     ]
   }
 
-  /** A schema that protoc would not take may repeat names: the last one is what shows. */
+  /** A schema that protoc would reject may repeat names; the last one counts. */
   #unique(items, name = 'name') {
     return [...new Map(items.map((item) => [item[name], item])).values()]
   }
@@ -231,7 +234,7 @@ class Declarations {
   }
 
   #enum(info) {
-    // By the first name of each number, where enums are names.
+    // If enums are decoded to names: the first name of each number.
     const shown = ({ number }) => (this.face?.enumNames ? JSON.stringify(info.value(number).name) : number)
     const all = new Set(info.values.map(shown))
     const values = this.#unique(info.values)
@@ -275,7 +278,7 @@ class Declarations {
     return block(`namespace ${file.package.split('.').map(identifier).join('.')}`, lines)
   }
 
-  /** What the messages object shows, by name: in its order, so that the last of a name is the one. */
+  /** The properties of the messages object by name, in its order, so that the last one of a repeated name counts. */
   #shown() {
     const files = this.schema.order().map((id) => this.reflection.files[id])
     const all = new Map()
@@ -285,7 +288,10 @@ class Declarations {
     return [...all]
   }
 
-  /** What `protobuf.load()` shows, by name: packages, and what its own files declare. Lines of each, its alias aside. */
+  /**
+   * The properties of the result of `protobuf.load()`: packages, and the declarations of its root files. Returns the
+   * lines of each without its alias.
+   */
   #loaded(own) {
     const tree = new Map()
     const bare = new Map()
@@ -329,14 +335,14 @@ class Declarations {
       `declare const ${identifier(name)}: ${first}`,
       ...rest,
       `import ${identifier(name)} = ${place(fullName)}`,
-      // The default is the root itself, which has that name, too.
+      // The name `default` is taken by the root.
       ...(name === 'default'
         ? []
         : [`export { ${identifier(name) === name ? name : `${identifier(name)} as ${name}`} }`]),
     ])
   }
 
-  /** What goes for a root of `protobuf.load()`, which is the module's default export, too. */
+  /** The declaration of the result of `protobuf.load()`, which is also the module's default export. */
   #root(shown) {
     const names = shown.map(([name]) => `readonly ${key(name)}: typeof ${identifier(name)}`)
     return ['', ...block('declare const $root:', names), 'export default $root']
@@ -378,7 +384,7 @@ class Declarations {
   }
 }
 
-/** The declarations of all that `messages` has, as the text of a `.d.ts` module. */
+/** The declarations for everything in `messages`, as the text of a `.d.ts` module. */
 function pbts(messages) {
   const schema = schemaOf(messages)
   return new Declarations(schema).text(ownFiles(messages))

@@ -1,13 +1,13 @@
 'use strict'
 
-// What a schema says of its messages' properties, for whatever walks objects: see `src/proto/emit/table.rs`.
+// The properties of a schema's messages, for code that walks objects. See `src/proto/emit/table.rs`.
 
 const { Buffer } = require('node:buffer')
 const constants = require('../constants.js')
 
 const { REPEATED, MAP, REQUIRED, PRESENCE } = constants.fields
 
-/** A default out of its JSON; bytes are made anew, as they can be changed. */
+/** Converts a default from its JSON form. Bytes are created anew each time, because they are mutable. */
 function revive(value) {
   if (!Array.isArray(value)) return value
   const [form, text] = value
@@ -22,18 +22,18 @@ class Plan {
     const declared = outline.messages[id][5]
     this.fields = fields.map(([property, , kind, flags, oneof, value], index) => ({
       property,
-      // Extensions come behind the fields, and go by one name.
+      // Extensions follow the fields and have only one name.
       name: declared[index]?.[0] ?? property,
       kind,
       isMessage: typeof kind === 'number' && kind >= 0,
       enumeration: typeof kind === 'number' && kind < 0 ? schema.enums[-1 - kind] : null,
       isRepeated: (flags & REPEATED) !== 0,
       isMap: (flags & MAP) !== 0,
-      /** There, by its default, when it was not on the wire. */
+      /** Whether it has its default when it was not on the wire. */
       isImplicit: (flags & (PRESENCE | REPEATED | MAP)) === 0 || (flags & REQUIRED) !== 0,
-      /** The property of its oneof. */
+      /** The property name of its oneof. */
       oneof: oneof < 0 ? null : oneofs[oneof][2],
-      /** That property decides whether it is set. */
+      /** Whether that property decides if the field is set. */
       isDecided: oneof >= 0 && schema.settings.face?.oneofCases === true,
       default: () => revive(value),
     }))

@@ -1,8 +1,8 @@
 'use strict'
 
-// What emitted decoders call for everything that is not worth inlining. `b` is always a Buffer, `p` a position in it; a reader
-// returns the value and leaves the position after it in `at.p`. A byte past the end reads as `undefined`, which no comparison below
-// takes for a byte: that is the bounds check.
+// The functions that emitted decoders call for what is not worth inlining. `b` is always a Buffer and `p` a position in
+// it. A reader returns the value and stores the position after it in `at.p`. A byte past the end reads as `undefined`,
+// for which all comparisons below are false: that is the bounds check.
 
 const { Buffer, isUtf8 } = require('node:buffer')
 const { markAsUntransferable } = require('node:worker_threads')
@@ -13,12 +13,12 @@ const FastBuffer = Buffer[Symbol.species]
 const fromCharCode = String.fromCharCode
 
 /**
- * The position after the value last read; and how many more messages, map entries and unknown fields may be made, of how many at most:
- * an object takes a hundred times what it takes on the wire.
+ * `p` is the position after the last value read. `left` is the number of messages, map entries and unknown fields that
+ * may still be created, out of `most`: an object takes about a hundred times the memory of its encoding.
  */
 const at = { p: 0, left: 2147483647, most: 2147483647 }
 
-/** An error about the bytes. The texts that npm `protocol-buffers` has are kept to the letter; the others say more. */
+/** An error about the input. Texts of npm `protocol-buffers` are kept exactly; the others are more detailed. */
 function invalid(detail) {
   const message = detail === undefined ? 'Decoded message is not valid' : `Decoded message is not valid: ${detail}`
   return makeError(Error, 'IRONWIRE_PROTOBUF_INVALID', message, invalid)
@@ -32,7 +32,7 @@ function tooMany() {
   throw invalid(`it has more than ${at.most} messages, map entries and unknown fields`)
 }
 
-/** Counts an object. Emitted code does it in place. */
+/** Counts an object. Emitted code does this inline. */
 function count() {
   if (--at.left < 0) tooMany()
 }
@@ -41,7 +41,7 @@ function tooDeep(limit) {
   throw invalid(`messages are nested deeper than ${limit}`)
 }
 
-// A varint is at most ten bytes: `v` was the first, the rest follow from `p`.
+// Finds the end of a varint of at most ten bytes. `read` bytes were read; the rest begins at `p`.
 function endVarint(b, p, read) {
   for (; read < 10; read++) {
     const c = b[p++]
@@ -54,7 +54,7 @@ function endVarint(b, p, read) {
   throw invalid('a varint is longer than 10 bytes')
 }
 
-/** The low 32 bits of a varint as a signed number; `v` is its first byte, read already. */
+/** The low 32 bits of a varint as a signed number. `v` is its first byte, which was already read. */
 function varint(b, p, v) {
   let c = b[p]
   if (c < 128 && v > 127) {
@@ -86,7 +86,7 @@ function varint(b, p, v) {
   return v
 }
 
-/** The tag of a field: at most 32 bits count, and a longer number is an error. */
+/** The tag of a field. Tags above 32 bits are an error. */
 function tag(b, p, v) {
   const c = b[p]
   if (c < 128) {
@@ -98,7 +98,7 @@ function tag(b, p, v) {
   return low >>> 0
 }
 
-/** A length, below 2 GiB: a longer one does not fit the input, and is an error long before anything is allocated for it. */
+/** A length below 2 GiB. A longer one cannot fit the input and fails before anything is allocated for it. */
 function len(b, p, v) {
   const c = b[p]
   if (c < 128 && v > 127) {
@@ -107,11 +107,12 @@ function len(b, p, v) {
   }
   const n = wide(b, p, v)
   if (n > 0x7fffffff) truncated()
-  // An integer for V8 too: one length that is not makes every position that follows from it a floating-point number.
+  // Keeps it a small integer for V8: a single length that is not would turn all positions derived from it into
+  // floating-point numbers.
   return n | 0
 }
 
-// Both halves of a 64-bit varint, the high one in `high`.
+// Reads a 64-bit varint: returns the low half and stores the high one in `high`.
 let high = 0
 function low64(b, p, v) {
   if (v === undefined) truncated()
@@ -137,13 +138,15 @@ function low64(b, p, v) {
   return lo
 }
 
-/** A varint as an unsigned number, inexact from 2^53 on: for tags and lengths, which are errors long before. */
+/**
+ * A varint as an unsigned number, inexact from 2^53 on. Used for tags and lengths, for which that is far out of range.
+ */
 function wide(b, p, v) {
   const lo = low64(b, p, v)
   return (high >>> 0) * 4294967296 + (lo >>> 0)
 }
 
-/** True where any of the 64 bits is set. */
+/** True if any of the 64 bits is set. */
 function bool(b, p, v) {
   return (low64(b, p, v) | high) !== 0
 }
@@ -156,7 +159,7 @@ function bigUnsigned(lo, hi) {
   return (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0)
 }
 
-// A number where that is exact, else a BigInt. 0x200000 is 2^53 / 2^32.
+// A number if that is exact, else a BigInt. 0x200000 is 2^53 / 2^32.
 function signed(lo, hi) {
   if (hi < 0x200000 && hi >= -0x200000 && (hi !== -0x200000 || lo !== 0)) return hi * 4294967296 + (lo >>> 0)
   return bigSigned(lo, hi)
@@ -173,7 +176,7 @@ function exact(value) {
   throw makeError(RangeError, 'ERR_OUT_OF_RANGE', message, exact)
 }
 
-// The ways to hand out 64 bits: number or BigInt, always BigInt, always a decimal string, always a number.
+// The representations of 64-bit integers: number or BigInt, always BigInt, always a decimal string, always a number.
 const forms = {
   auto: [signed, unsigned],
   bigint: [bigSigned, bigUnsigned],
@@ -220,12 +223,13 @@ function double(b, p) {
   return doubles[0]
 }
 
-// Up to here building a string from its bytes beats a call into C++.
+// Up to this many bytes, building a string in JavaScript is faster than a call into C++.
 const SHORT = 32
 
 /**
- * Reads text of at most SHORT bytes, and gives what `otherwise` does for anything longer or out of the ordinary. One call with every
- * character makes a string in a third of the time that a loop takes, so there is such a call for every length.
+ * Makes a function that reads text of at most SHORT bytes, and calls `otherwise` for longer or unusual text. A single
+ * `fromCharCode` call with all characters takes a third of the time of a loop, so the generated code contains one such
+ * call for every length.
  */
 function unrolled(otherwise) {
   const cases = (list) =>
@@ -282,7 +286,7 @@ function unrolled(otherwise) {
   return new Function('fromCharCode', 'otherwise', source)(fromCharCode, otherwise)
 }
 
-/** What {@link unrolled} does, by a loop: for where no code may be generated. */
+/** The same as {@link unrolled} with a loop, for environments without code generation. */
 function looped(otherwise) {
   return (b, p, e) => {
     if (e - p > SHORT) return otherwise(b, p, e)
@@ -295,12 +299,14 @@ function looped(otherwise) {
   }
 }
 
-/** Text between two positions. Broken UTF-8 becomes U+FFFD, as everywhere in Node. */
+/** Text between two positions. Invalid UTF-8 becomes U+FFFD, as everywhere in Node. */
 function anyText(b, p, e) {
   return b.utf8Slice(p, e)
 }
 
-/** Text that must be valid UTF-8: a replacement character is either in the input or a sign that it is broken. */
+/**
+ * Text that must be valid UTF-8. A replacement character was either in the input, or shows that the input is invalid.
+ */
 function validText(b, p, e) {
   const s = b.utf8Slice(p, e)
   if (s.includes('\ufffd') && !isUtf8(b.subarray(p, e))) throw invalid('a string is not UTF-8')
@@ -316,12 +322,12 @@ function bytes(b, p, e) {
   return new FastBuffer(b.buffer, b.byteOffset + p, e - p)
 }
 
-// Packed numbers are gathered here and the array is cut from it: that is cheaper than growing one. It only ever holds small
-// integers, so that V8 keeps it, and what is cut from it, in the form it has for those.
+// Packed numbers are collected here and then sliced off, which is cheaper than growing an array. It holds only small
+// integers, so that V8 keeps it and its slices in the representation for those.
 const gathered = Array.from({ length: 4096 }, () => 0)
 /**
- * Elements of a packed run of 32-bit varints between `p` and `e`: a new array, unless `into` has elements. Two bytes are
- * looked at together, and `| 0` keeps V8 from checking sums for overflow: half the time of the plain loop.
+ * The elements of a packed run of 32-bit varints between `p` and `e`, in a new array, or appended to `into` if that has
+ * elements. It looks at two bytes at a time, and `| 0` saves V8's overflow checks: half the time of a simple loop.
  */
 function packed32(b, p, e, into) {
   if (e - p > gathered.length || (into != null && into.length > 0)) return pushPacked32(b, p, e, into ?? [])
@@ -370,7 +376,7 @@ function pushPacked32(b, p, e, into) {
   return into
 }
 
-/** As {@link packed32}, unsigned. */
+/** Like {@link packed32}, unsigned. */
 function packedUint32(b, p, e, into) {
   if (e - p > gathered.length || (into != null && into.length > 0)) return pushPackedUint32(b, p, e, into ?? [])
   const start = p
@@ -421,7 +427,7 @@ function pushPackedUint32(b, p, e, into) {
   return into
 }
 
-/** The position after the value of an unknown field, whose tag `t` ends at `p`. */
+/** The position after the value of an unknown field. Its tag `t` ends at `p`. */
 function skip(b, p, end, t, depth) {
   if (t >>> 3 === 0) throw invalid('field number 0')
   return skipValue(b, p, end, t, depth)
@@ -457,7 +463,7 @@ function skipValue(b, p, end, t, depth) {
   return e
 }
 
-/** The position after the end tag of the group that `t` opened. */
+/** The position after the end tag of the group that `t` started. */
 function skipGroup(b, p, end, t, depth) {
   if (depth <= 0) throw invalid('groups are nested too deeply')
   while (p < end) {
@@ -472,14 +478,17 @@ function skipGroup(b, p, end, t, depth) {
   return truncated()
 }
 
-/** Takes another member of a oneof off an object: the one in place `set`, counted from 1, or all of them where it is not known. */
+/**
+ * Deletes the other members of a oneof from an object. `set` is the position of the current member, counted from 1; 0
+ * means that it is unknown, and all others are deleted.
+ */
 function clear(o, names, set, keep) {
   if (set > 0) {
     if (names[set - 1] !== keep) delete o[names[set - 1]]
   } else for (const name of names) if (name !== keep) delete o[name]
 }
 
-/** Sets a property whose name means something to JavaScript (`__proto__`) without meaning it. */
+/** Defines a property whose name is special in JavaScript (`__proto__`) as a plain one. */
 function define(o, name, value) {
   Object.defineProperty(o, name, { value, enumerable: true, configurable: true, writable: true })
 }
@@ -497,7 +506,7 @@ function invalidEnum(value) {
 
 const incomplete = new WeakSet()
 
-/** A required field is missing, in npm `protocol-buffers`' words. */
+/** A required field is missing; the text is that of npm `protocol-buffers`. */
 function notValid() {
   const error = invalid()
   incomplete.add(error)
@@ -505,14 +514,14 @@ function notValid() {
 }
 
 /**
- * True for what {@link notValid} threw. It may be too early: of a message in several parts each is read by itself, and only all of them
- * together must be complete.
+ * Whether {@link notValid} threw the error. It may be premature: if a message arrives in several parts, each part is
+ * read separately, but only the merged message must be complete.
  */
 function isIncomplete(error) {
   return incomplete.has(error)
 }
 
-/** Raw records of unknown fields, kept on the decoded object under a symbol that does not enumerate. */
+/** The symbol under which the raw bytes of unknown fields are kept on a decoded object. Not enumerable. */
 const unknownFields = Symbol('ironwire.protobuf.unknownFields')
 
 function keep(o, b, start, end) {
@@ -534,7 +543,9 @@ function keepValue(o, t, value) {
   keep(o, Buffer.from(bytes), 0, bytes.length)
 }
 
-/** One item of a message set after its start tag: `{ id, bytes, end }`. Type id and message come in any order. */
+/**
+ * Reads one item of a message set after its start tag: `{ id, bytes, end }`. Type id and message may come in any order.
+ */
 function setItem(b, p, end, depth) {
   const item = { id: 0, bytes: EMPTY, end: p }
   for (;;) {
@@ -559,11 +570,11 @@ function setItem(b, p, end, depth) {
   return item
 }
 
-/** No bytes: one for all, so that nobody may take its memory along to another thread. */
+/** The shared empty Buffer. Its memory must not be transferred to another thread. */
 const EMPTY = Buffer.alloc(0)
 markAsUntransferable(EMPTY.buffer)
 
-/** The `Date` of a Timestamp; what is below a millisecond is cut off. */
+/** The `Date` of a Timestamp. Fractions of a millisecond are cut off. */
 function toDate({ seconds, nanos }) {
   const date = new Date(Number(seconds) * 1000 + Math.floor(nanos / 1e6))
   if (Number.isNaN(date.getTime())) throw invalid('a Timestamp is out of the range of Date')
@@ -575,10 +586,10 @@ function toMillis({ seconds, nanos }) {
   return Number(seconds) * 1000 + nanos / 1e6
 }
 
-/** The helpers that emitted code asks for by name, for one form of 64-bit integers. */
+/** The helpers that emitted code refers to by name, for one representation of 64-bit integers. */
 function readHelpers(form) {
   return {
-    // Emitted code has defaults of bytes, and a global of that name may be another's.
+    // Passed explicitly for bytes defaults, because a global of that name may be something else.
     Buffer,
     at,
     varint,

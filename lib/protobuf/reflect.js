@@ -1,7 +1,8 @@
 'use strict'
 
-// Reflection: what a schema says, element by element. An element knows its names; everything else is asked from the native schema when
-// it is first looked at (`src/proto/emit/describe.rs`), so that a large schema costs what is looked at.
+// Reflection: the elements of a schema. An element knows its names; everything else is requested from the native schema
+// at the first access (`src/proto/emit/describe.rs`), so that the cost depends on what is used and not on the size of
+// the schema.
 
 const { Buffer } = require('node:buffer')
 const { invalidArgValue } = require('../errors.js')
@@ -12,7 +13,7 @@ function set(object, name, value) {
   Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true })
 }
 
-/** A value of an option or default out of its JSON: lists stand for what JSON does not have. */
+/** Converts the value of an option or a default from its JSON form. Arrays represent what JSON lacks. */
 function revive(value) {
   if (!Array.isArray(value)) return value
   const [form, first, second] = value
@@ -32,20 +33,20 @@ function revive(value) {
   }
 }
 
-/** Options by name. What is set in pieces (two entries of a repeated option) is one list in the schema already. */
+/** Options by name. A repeated option is already a single list in the schema. */
 function fields(entries) {
   const object = {}
   for (const [name, value] of entries) set(object, name, revive(value))
   return object
 }
 
-/** What all elements have. Details are read once, on first use. */
+/** What all elements have in common. Details are read once, at the first access. */
 class Element {
   #load
   #details = null
   #cache = new Map()
 
-  /** `load()` gives the details. */
+  /** `load()` returns the details. */
   constructor(reflection, name, fullName, load) {
     this.name = name
     this.fullName = fullName
@@ -53,13 +54,13 @@ class Element {
     Object.defineProperty(this, 'reflection', { value: reflection })
   }
 
-  /** Details as the native schema gives them. */
+  /** The details from the native schema. */
   static details(element) {
     element.#details ??= element.#load()
     return element.#details
   }
 
-  /** What `make` returns, the same every time. */
+  /** The cached result of `make`. */
   static once(element, key, make) {
     if (!element.#cache.has(key)) element.#cache.set(key, make())
     return element.#cache.get(key)
@@ -74,7 +75,7 @@ class Element {
     return { leading, trailing, detached: [...detached] }
   }
 
-  /** Lines and columns count from 1. */
+  /** Lines and columns are counted from 1. */
   get position() {
     const found = details(this).position
     return found === undefined ? null : { file: this.file.name, line: found[0], column: found[1] }
@@ -98,7 +99,7 @@ class FileInfo extends Element {
     return details(this).edition
   }
 
-  /** `{ file, kind }`; an `import option` whose file was not found is left out. */
+  /** `{ file, kind }`. An `import option` whose file was not found is omitted. */
   get imports() {
     const found = (details(this).imports ?? []).filter(([id]) => id >= 0)
     return found.map(([id, kind]) => ({ file: this.reflection.files[id], kind }))
@@ -130,7 +131,7 @@ class MessageInfo extends Element {
     this.#id = id
   }
 
-  /** The object that encodes and decodes. */
+  /** The message object that encodes and decodes. */
   get message() {
     return this.reflection.schema.messages[this.#id]
   }
@@ -154,7 +155,7 @@ class MessageInfo extends Element {
     return once(this, 'oneofs', () => (details(this).oneofs ?? []).map(make))
   }
 
-  /** Entries of maps are left out: fields show them as `mapKey` and `mapValue`. */
+  /** Without map entries: fields show these as `mapKey` and `mapValue`. */
   get messages() {
     const all = (details(this).messages ?? []).map((id) => this.reflection.at('message', id))
     return all.filter((info) => !info.isMapEntry)
@@ -184,7 +185,7 @@ class MessageInfo extends Element {
     return [...(details(this).reservedNames ?? [])]
   }
 
-  /** By name as declared, or by number. */
+  /** Finds a field by its declared name or by its number. */
   field(key) {
     return this.fields.find((field) => field.name === key || field.number === key)
   }
@@ -207,12 +208,12 @@ class FieldInfo extends Element {
     return details(this).jsonName
   }
 
-  /** Its property on objects. */
+  /** The property name on objects. */
   get property() {
     return details(this).property
   }
 
-  /** The type of a message, group or map entry. */
+  /** The message type of a message, group or map field. */
   get message() {
     const { type } = details(this)
     return typeof type === 'number' && type >= 0 ? this.reflection.at('message', type) : null
@@ -243,7 +244,7 @@ class FieldInfo extends Element {
     return details(this).hasDefault === true
   }
 
-  /** What an absent field is decoded as. */
+  /** The decoded value of an absent field. */
   get default() {
     if (this.label === 'repeated') return []
     return this.label === 'map' ? {} : revive(details(this).default)
@@ -258,7 +259,7 @@ class FieldInfo extends Element {
     return details(this).isExtension === true
   }
 
-  /** The message that it is a field of; for an extension, the one that is extended. */
+  /** The message that the field belongs to; for an extension, the extended message. */
   get parent() {
     return this.reflection.at('message', details(this).parent)
   }
@@ -274,12 +275,12 @@ class OneofInfo extends Element {
     return details(this).fields.map((index) => this.parent.fields[index])
   }
 
-  /** Its property on objects, where oneofs have one. */
+  /** The property name on objects; null if oneofs have none. */
   get property() {
     return details(this).property ?? null
   }
 
-  /** True for the one around a proto3 `optional` field. */
+  /** True for the oneof that proto3 adds for an `optional` field. */
   get synthetic() {
     return details(this).synthetic === true
   }
@@ -317,7 +318,7 @@ class EnumInfo extends Element {
     return [...(details(this).reservedNames ?? [])]
   }
 
-  /** By name, or the first by number. */
+  /** Finds a value by name, or the first one by number. */
   value(key) {
     return this.values.find((value) => value.name === key || value.number === key)
   }
@@ -325,7 +326,7 @@ class EnumInfo extends Element {
 
 class EnumValueInfo extends Element {
   constructor(parent, given) {
-    // As protobuf has it: values are named beside their enum, not within it.
+    // As in protobuf: values are in the scope that contains the enum.
     const scope = parent.fullName.slice(0, parent.fullName.length - parent.name.length)
     super(parent.reflection, given.name, scope + given.name, () => given)
     this.number = given.number
@@ -343,7 +344,7 @@ class ServiceInfo extends Element {
     super(reflection, name, fullName, () => reflection.describe('service', id))
   }
 
-  /** Methods by name, in order of declaration. */
+  /** The methods by name, in the order of declaration. */
   get methods() {
     return once(this, 'methods', () => {
       const methods = Object.create(null)
@@ -356,14 +357,14 @@ class ServiceInfo extends Element {
 class MethodInfo extends Element {
   constructor(parent, given) {
     super(parent.reflection, given.name, `${parent.fullName}.${given.name}`, () => given)
-    // As gRPC writes it.
+    // The path in gRPC's format.
     this.path = `/${parent.fullName}/${given.name}`
     this.clientStreaming = given.clientStreaming === true
     this.serverStreaming = given.serverStreaming === true
     Object.defineProperty(this, 'parent', { value: parent })
   }
 
-  /** The request's type as reflection shows it. */
+  /** The request's type as a reflection object. */
   get input() {
     return this.reflection.at('message', details(this).input)
   }
@@ -402,25 +403,25 @@ class Reflection {
     Object.defineProperty(this, 'schema', { value: schema })
   }
 
-  /** Details of an element. */
+  /** The details of an element. */
   describe(kind, id) {
     return JSON.parse(this.schema.native.describe(kind, id))
   }
 
-  /** The element with this index, the same object every time. */
+  /** The element with this index; always the same object. */
   at(kind, id) {
     const make = () => (kind === 'extension' ? new FieldInfo(this, this.describe(kind, id)) : new KINDS[kind](this, id))
     this.#made[kind][id] ??= make()
     return this.#made[kind][id]
   }
 
-  /** Imports before importers; the last file is the root. */
+  /** Imported files come first; the last file is the root. */
   get files() {
     this.#files ??= this.schema.outline.files.map((_, id) => new FileInfo(this, id))
     return this.#files
   }
 
-  /** All messages, nested ones too, without entries of maps. */
+  /** All messages including nested ones, but without map entries. */
   get messages() {
     return this.schema.outline.messages.flatMap((outline, id) => (outline[4] ? [] : [this.at('message', id)]))
   }
@@ -471,17 +472,17 @@ function reflectionOf(schema) {
   return reflections.get(schema)
 }
 
-/** The schema behind what `protobuf()` returned, or behind one of its messages. */
+/** The reflection of a result of `protobuf()`, or of one of its messages. */
 function reflect(of) {
   const origin = origins.get(of)
   if (origin !== undefined) return reflectionOf(origin.schema).at('message', origin.id)
   return reflectionOf(schemaOf(of))
 }
 
-/** The service of this full name. */
+/** The service with this full name. */
 function service(messages, fullName) {
   const found = reflectionOf(schemaOf(messages)).service(fullName)
-  if (found === undefined) throw invalidArgValue('fullName', fullName, 'is no service of the schema')
+  if (found === undefined) throw invalidArgValue('fullName', fullName, 'is not a service of the schema')
   return found
 }
 

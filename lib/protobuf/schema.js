@@ -1,6 +1,6 @@
 'use strict'
 
-// A compiled schema on the JavaScript side: the native schema, its outline, and the message objects made from it.
+// A compiled schema on the JavaScript side: the native schema, its outline, and its message objects.
 
 const binding = require('../../binding.js')
 const { makeError } = require('../errors.js')
@@ -13,7 +13,7 @@ const { reflectionOf } = require('./reflect.js')
 const { bodies } = require('./table.js')
 const W = require('./write.js')
 
-/** Defines a property, whatever its name. */
+/** Defines a property of any name. */
 function define(object, name, value, enumerable = true) {
   Object.defineProperty(object, name, { value, enumerable, configurable: true, writable: true })
 }
@@ -21,22 +21,26 @@ function define(object, name, value, enumerable = true) {
 const encodingsOf = {}
 const readersOf = {}
 
-/** What the native side gives, or an error with a code. */
+/** Calls the native side, and gives its errors a code. */
 function linked(make) {
   try {
     return make()
   } catch (error) {
-    // Not of its own: the end of the stack.
+    // Not an error of the schema: the stack is exhausted.
     if (error.code !== 'GenericFailure') throw error
     throw makeError(Error, 'IRONWIRE_PROTOBUF_SCHEMA', error.message, linked)
   }
 }
 
-// The messages of a schema of so few each get a codec of their own; of more, the time to make those would count.
+// In schemas of up to this many messages each message gets a codec of its own. In larger ones, making those would take
+// too long.
 const FEW = 16
 
 class Schema {
-  /** Compiles source text. `settings` are all the options of the native side; `resolve` gives the text of an imported file. */
+  /**
+   * Compiles source text. `settings` are the options of the native side. `resolve` returns the text of an imported
+   * file.
+   */
   static compile(name, source, settings, resolve) {
     const steps = Schema.compiling([[name, source]], settings)
     let step = steps.next()
@@ -45,8 +49,8 @@ class Schema {
   }
 
   /**
-   * The same, for roots of name and text each, at the pace of whoever drives it: it yields the name of an import, takes its text or
-   * null, and returns the schema. `fill(schema, object, id)` makes an object the message of this id.
+   * A generator for the same, with several roots as pairs of name and text. It yields the name of an import, receives
+   * its text or null, and returns the schema. `fill(schema, object, id)` makes an object the message with this id.
    */
   static *compiling(roots, settings, fill) {
     const compiler = new binding.ProtoCompiler(settings)
@@ -64,7 +68,7 @@ class Schema {
     return Schema.#link(compiler, settings, fill)
   }
 
-  /** Links the bytes of a `FileDescriptorSet`. */
+  /** Links a `FileDescriptorSet`. */
   static fromDescriptors(bytes, settings, fill) {
     return Schema.#link(bytes, settings, fill)
   }
@@ -86,7 +90,7 @@ class Schema {
       const names = Object.create(null)
       for (const [key, number] of values) names[key] ??= number
       const known = closed ? new Set(values.map(([, number]) => number)) : null
-      // The first name of a number is the one, so the last to be set.
+      // Reversed, so that the first name of a number is set last and wins.
       const byNumber = settings.face?.enumNames ? new Map(values.map(([key, number]) => [number, key]).reverse()) : null
       return { fullName, names, known, byNumber }
     })
@@ -100,7 +104,10 @@ class Schema {
     }
   }
 
-  /** The bodies that write and read a message, emitted on first use together with those it refers to; the codec's where not allowed. */
+  /**
+   * The functions that write and read a message. They are emitted at the first use together with those that they refer
+   * to. Without code generation the table codec provides them.
+   */
   link(id) {
     if (!canGenerate) this.table[id] ??= bodies(this, id)
     if (this.table[id] === undefined) {
@@ -111,7 +118,7 @@ class Schema {
     return this.table[id]
   }
 
-  /** An input with every message in one part. */
+  /** Rewrites an input so that every message is in one part. */
   merge(id, bytes, error) {
     try {
       return codecOf(this).normalize(id, unshared(bytes), this.settings.unknownFields ? UNKNOWN : 0)
@@ -130,13 +137,13 @@ class Schema {
     }))
   }
 
-  /** The encoding of a field's type as the outline names it: a keyword, a message, or an enum. */
+  /** The encoding of a field's type in the outline: a keyword, a message, or an enum. */
   encoding(type) {
     if (typeof type === 'string') return this.scalars[type]
     return type >= 0 ? this.messages[type] : enumEncoding(this.enums[-1 - type])
   }
 
-  /** npm `protocol-buffers` shows the entries of maps beside the message that has them, as `Map_string_int32`. */
+  /** npm `protocol-buffers` shows map entries as `Map_string_int32` beside the message that contains the map. */
   mapEntries([, , , , , fields], each) {
     for (const [, type, key, value] of fields) {
       if (key === undefined) continue
@@ -151,7 +158,7 @@ class Schema {
     return type >= 0 ? this.outline.messages[type][0] : this.outline.enums[-1 - type][0]
   }
 
-  /** What values are decoded as, by name: numbers, or the name that stands for the number. */
+  /** The values of an enum by name, in decoded form: numbers, or the name that is used for the number. */
   enumObject(id) {
     const object = {}
     const { byNumber } = this.enums[id]
@@ -160,8 +167,8 @@ class Schema {
   }
 
   /**
-   * Files in the order in which `protobuf()` shows them: the last one and all it imports, depth first, then those of a descriptor set
-   * that it does not import.
+   * The files in the order of `protobuf()`: the last one with all its imports, depth first, then files of a descriptor
+   * set that it does not import.
    */
   order() {
     const { files } = this.outline
@@ -175,14 +182,15 @@ class Schema {
     return [...order]
   }
 
-  /** What services are called without their packages. */
+  /** The service names without their packages. */
   serviceNames() {
     return [...new Set(this.outline.services.map(([name]) => name))]
   }
 
   /**
-   * Enums, then messages of all files: what `protobuf()` shows, in its order. Services are there too, but do not show: npm
-   * `protocol-buffers` has none, and whoever walks over its messages expects no others.
+   * Defines what `protobuf()` shows, in its order: enums, then messages of all files. Services are defined as
+   * non-enumerable, because npm `protocol-buffers` has none, and programs that iterate over the object expect only
+   * messages and enums.
    */
   show(target) {
     const { files, messages, enums } = this.outline
@@ -199,7 +207,7 @@ class Schema {
   }
 }
 
-/** Makes a message object what npm `protocol-buffers` makes of it, in its order of properties. */
+/** Gives a message object the properties that npm `protocol-buffers` gives it, in the same order. */
 function fillMessage(schema, object, id) {
   const { messages: outlines, enums: enumOutlines } = schema.outline
   const [name, , nested, enums, , fields] = outlines[id]

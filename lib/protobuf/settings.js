@@ -1,25 +1,26 @@
 'use strict'
 
-// Options of a schema, checked and with their defaults, as the native side takes them: of `protobuf()`, and of `protobuf.load()`.
+// Checks the options of `protobuf()` and `protobuf.load()`, fills in defaults, and returns the settings of the native
+// side.
 
 const { messageLimits, schemaLimits: usualLimits } = require('../constants.js')
 const { invalidArgType, invalidArgValue } = require('../errors.js')
 const { refuseUnknown } = require('../options.js')
 const { forms } = require('./read.js')
 
-/** What both have. */
+/** Defaults of both. */
 const COMMON = {
   int64: 'auto',
   depth: messageLimits.depth,
   maxSize: messageLimits.size,
-  // In Rust their index takes 16 bytes each; as objects they fill V8's heap.
+  // In Rust each value takes 16 bytes in an index; as objects they fill V8's heap.
   maxValues: messageLimits.values,
 }
 
-/** What npm `protocol-buffers` does where protobuf leaves a choice. */
+/** The defaults of `protobuf()`: npm `protocol-buffers`' choices. */
 const COMPATIBLE = { ...COMMON, strict: false, defaults: true, unknownFields: false, nan: false }
 
-/** What the authors of schemas mean. */
+/** The defaults of `protobuf.load()`: protobuf's semantics. */
 const MEANT = {
   ...COMMON,
   strict: true,
@@ -40,12 +41,12 @@ const CHOICES = {
 
 const LIMITS = ['maxSize', 'maxValues']
 
-// How far limits on schemas, which may come from elsewhere, can be raised. `docs/protobuf-language.md` has the reasons.
+// The highest allowed values of limits. `docs/protobuf-language.md` gives the reasons.
 const MAX = 2147483647
-// Both are recursion, and a worker's stack is smaller than the main thread's.
+// Both are recursive, and a worker's stack is smaller than the main thread's.
 const MOST = { nesting: 256, importDepth: 512 }
 
-/** Limits on the schema, checked. */
+/** Checks the limits on schemas. */
 function schemaLimits(given) {
   if (given !== undefined && (typeof given !== 'object' || given === null)) {
     throw invalidArgType('options.limits', 'of type object', given)
@@ -63,7 +64,7 @@ function schemaLimits(given) {
   return limits
 }
 
-/** The options of `defaults` as they are given, checked. */
+/** Checks the given options, with `defaults` for the others. */
 function checked(options, defaults) {
   const all = { ...defaults }
   for (const [name, usual] of Object.entries(defaults)) {
@@ -75,7 +76,7 @@ function checked(options, defaults) {
     }
     all[name] = value
   }
-  // A level is a call, in JavaScript and in Rust, and a worker's stack is smaller than the main thread's.
+  // Each level is a nested call, in JavaScript and in Rust, and a worker's stack is smaller than the main thread's.
   if (!(Number.isInteger(all.depth) && all.depth >= 1 && all.depth <= messageLimits.maxDepth)) {
     throw invalidArgValue('options.depth', all.depth, `must be an integer from 1 to ${messageLimits.maxDepth}`)
   }
@@ -88,12 +89,12 @@ function checked(options, defaults) {
   return { lenient: !strict, ...rest, limits: schemaLimits(options.limits) }
 }
 
-/** Settings of `protobuf()`. */
+/** The settings of `protobuf()`. */
 function compatible(options) {
   return checked(options, COMPATIBLE)
 }
 
-/** Settings of `protobuf.load()`: `face` is what only it has. */
+/** The settings of `protobuf.load()`. `face` holds those that only it has. */
 function meant(options) {
   const { camelCase, enums, oneofs, timestamps, durations, ...rest } = checked(options, MEANT)
   const face = {
@@ -106,7 +107,7 @@ function meant(options) {
   return { ...rest, defaults: false, nan: true, face }
 }
 
-/** The options of `protobuf.load()` that give these settings, without those that are so anyway. */
+/** The options of `protobuf.load()` that lead to these settings, without the defaults. */
 function given({ lenient, face, limits, ...rest }) {
   const all = {
     ...rest,

@@ -1,6 +1,6 @@
 'use strict'
 
-// What a schema may be given as.
+// Accepts a schema in any of the supported forms.
 
 const { Buffer } = require('node:buffer')
 const { types } = require('node:util')
@@ -8,7 +8,9 @@ const { invalidArgValue } = require('../errors.js')
 const ast = require('./ast.js')
 const { bytes: input } = require('./formats.js')
 
-/** True for a schema as npm `protocol-buffers-schema` has it. Anything else would be one that declares nothing. */
+/**
+ * True for a schema object of npm `protocol-buffers-schema`. Any other object would be a schema that declares nothing.
+ */
 function isSchemaObject(value) {
   if (typeof value !== 'object' || value === null) return false
   return ['messages', 'enums', 'services', 'imports'].some((name) => Array.isArray(value[name]))
@@ -16,11 +18,15 @@ function isSchemaObject(value) {
 
 const SOURCE = 'of type string, an instance of Buffer, an ArrayBuffer or a schema object'
 
-/** Source text of whatever a schema is given as, and undefined for what is none. */
+/** The source text of a schema given in any form; undefined for anything else. */
 function text(source) {
   if (typeof source === 'string') {
     if (/^[^\n{};]*\.proto\s*$/.test(source)) {
-      throw invalidArgValue('source', source, 'is the text of a schema, not the name of a file: read that first')
+      throw invalidArgValue(
+        'source',
+        source,
+        'must be the text of a schema, not the name of a file: read the file first',
+      )
     }
     return source
   }

@@ -1,8 +1,8 @@
 'use strict'
 
-// Encoding and decoding where no code may be generated (`--disallow-code-generation-from-strings`). The Rust codec does the work; what
-// is here puts down the values of an object for it to assemble, with the checks and the words of emitted code, and builds objects
-// from the tape that it reads. Both tapes are described in `src/proto/codec/tape.rs`.
+// Encoding and decoding without code generation (`--disallow-code-generation-from-strings`). The Rust codec does the
+// work. This code writes the values of an object to a tape for it, with the same checks and error texts as emitted
+// code, and builds objects from the tape that it returns. Both tapes are described in `src/proto/codec/tape.rs`.
 
 const { Buffer } = require('node:buffer')
 const constants = require('../constants.js')
@@ -20,7 +20,9 @@ const FLOAT = new Set(['float', 'double'])
 
 const identity = (value) => value
 
-/** Makes the default of a field. Bytes are made anew for every object, as they can be changed. */
+/**
+ * Makes a function that returns a field's default. Bytes are created anew for every object, because they are mutable.
+ */
 function maker(value) {
   if (!Array.isArray(value)) return () => value
   const [type, text] = value
@@ -29,7 +31,7 @@ function maker(value) {
   return () => made
 }
 
-/** Whether a value counts as present. */
+/** Makes a function that tells whether a value counts as present. */
 function presence(kind, nan) {
   if (typeof kind === 'number' ? kind >= 0 : kind === 'string' || kind === 'bytes' || (nan && FLOAT.has(kind))) {
     return (v) => v != null
@@ -38,26 +40,26 @@ function presence(kind, nan) {
   return (v) => v != null && v === v
 }
 
-/** Whether a value differs from the default, for implicit presence. */
+/** Makes a function that tells whether a value differs from the default, for implicit presence. */
 function difference(kind, enumeration) {
   // A name may stand for the default, too.
   if (enumeration !== null) return (v) => v !== 0 && (typeof v !== 'string' || enumeration.names[v] !== 0)
   if (kind === 'string') return (v) => v !== ''
   if (kind === 'bytes') return W.notEmpty
   if (kind === 'bool') return identity
-  // Negative zero is not zero here: its bits differ.
+  // Negative zero differs from zero here, because its bits differ.
   if (FLOAT.has(kind)) return (v) => v !== 0 || 1 / v < 0
   // biome-ignore lint/suspicious/noDoubleEquals: zero may be a BigInt or a string
   if (INT64.has(kind)) return (v) => v != 0
   return (v) => v !== 0
 }
 
-/** A property as emitted code reads it: never what every object inherits. */
+/** Reads a property like emitted code does: without inherited properties of Object. */
 function getter(name) {
   return name in Object.prototype ? (o) => W.own(o, name) : (o) => o[name]
 }
 
-/** Reads a scalar at word `i` of a tape, whose bytes are `t`; `input` is what was decoded. */
+/** Makes a function that reads a scalar at word `i` of a tape. `t` is the tape as bytes, `input` the decoded buffer. */
 function scalarReader(kind, R) {
   if (typeof kind === 'number') return (_t, tape, i) => tape[i] | 0
   switch (kind) {
@@ -92,7 +94,7 @@ class Table {
     this.schema = schema
     this.depth = depth
     this.defaults = defaults
-    // Set where absent is absent: see `load.js`.
+    // Set for `protobuf.load()`, where absent fields are absent.
     this.face = face
     this.keep = keep
     this.R = schema.readers
@@ -128,13 +130,13 @@ class Table {
     return field
   }
 
-  // Writing
+  // ---- writing
 
-  /** The bytes of object `o`. */
+  /** Encodes object `o`. */
   encode(id, o) {
     for (let need = 4096; ; need *= 2) {
       const room = this.scratch !== null && this.scratch.length >= need ? this.scratch : Buffer.allocUnsafeSlow(need)
-      // An encoding started within this one, by a getter, must not find it.
+      // A nested encoding, started by a getter, must not use the same memory.
       this.scratch = null
       try {
         const last = this.#message(room, 0, this.messages[id], o, 0)
@@ -174,7 +176,7 @@ class Table {
     return p
   }
 
-  /** The members of a oneof by position, read once, so that what is checked is what is written. */
+  /** The members of a oneof by position. Each is read once, so that the checked value is the written one. */
   #members(fields, [name, positions, property], o) {
     const values = positions.map((position) => fields[position].get(o))
     const chosen = this.face?.oneofCases ? getter(property)(o) : null
@@ -241,9 +243,9 @@ class Table {
     return field.write(b, p, x, name)
   }
 
-  // Reading
+  // ---- reading
 
-  /** The object that `input` holds. */
+  /** Decodes `input` to an object. */
   decode(id, given) {
     const input = unshared(given)
     let tape
@@ -251,7 +253,7 @@ class Table {
       tape = this.native.tape(id, input, this.keep ? KEEP_UNKNOWN : 0)
     } catch (error) {
       if (!isRefusal(error)) throw error
-      // Emitted code says it in other words, those of npm `protocol-buffers`.
+      // Emitted code uses other texts, those of npm `protocol-buffers`.
       throw error.code === 'IRONWIRE_PROTOBUF_REQUIRED' ? invalid() : invalid(error.message)
     }
     const bytes = Buffer.from(tape.buffer, tape.byteOffset, tape.byteLength)
@@ -285,7 +287,7 @@ class Table {
     return o
   }
 
-  /** True for what is there by its default where absent is absent. */
+  /** Whether a field has its default although absent fields are absent. */
   #isImplicit({ flags }) {
     return this.face && (!(flags & PRESENCE) || flags & REQUIRED)
   }
@@ -323,7 +325,7 @@ class Table {
       if (id === READ_END) break
       if (id === key.id) k = this.#read(key, tape)
       else if (id === value.id) x = this.#read(value, tape)
-      // Unknown fields of an entry have nowhere to be kept.
+      // Unknown fields of a map entry cannot be kept.
       else tape.at += 2
     }
     if (x === null && value.isMessage) {
@@ -349,7 +351,7 @@ class Table {
 
 const tables = new WeakMap()
 
-/** What `Schema.link` gives for a message, without emitted code. */
+/** The functions for `Schema.link` of a message, without emitted code. */
 function bodies(schema, id) {
   const table = tables.get(schema) ?? new Table(schema)
   tables.set(schema, table)

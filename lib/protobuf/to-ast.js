@@ -1,12 +1,12 @@
 'use strict'
 
-// A schema as the object that npm `protocol-buffers-schema` would have parsed from it, for `toJSON`.
+// Converts a schema to the object that npm `protocol-buffers-schema` would parse from it, for `toJSON`.
 
 const { reflectionOf } = require('./reflect.js')
 
 const SYNTAX = { proto2: 2, proto3: 3 }
 
-// The folder of those that need not be there to be imported.
+// The folder of files that can be imported without being there.
 const GOOGLE = 'google/protobuf/'
 
 const isGoogles = ({ file }) => file.name.startsWith(GOOGLE)
@@ -19,7 +19,7 @@ function options(of) {
 
 const octal = (byte) => `\\${byte.toString(8).padStart(3, '0')}`
 
-/** A string in quotes, of which every byte beyond ASCII and every control is written by its number. */
+/** A string in quotes. Control characters and bytes outside ASCII are escaped as octal numbers. */
 function quoted(bytes) {
   const text = Array.from(bytes, (byte) => {
     if (byte === 34 || byte === 92) return `\\${String.fromCharCode(byte)}`
@@ -28,7 +28,7 @@ function quoted(bytes) {
   return `"${text.join('')}"`
 }
 
-/** A number as source text has it: of a float, no more digits than say which one it is. */
+/** A number as in source text. A float gets only as many digits as are needed to identify it. */
 function number(value, isFloat) {
   if (typeof value !== 'number') return String(value)
   if (Number.isNaN(value)) return 'nan'
@@ -41,18 +41,21 @@ function number(value, isFloat) {
   return String(value)
 }
 
-/** A default as the token that is kept of it. */
+/** A default as a source token. */
 function defaultOf({ type, enum: enumeration, default: value }) {
   if (enumeration !== null) return enumeration.value(value).name
   if (type === 'string') return JSON.stringify(value)
   return type === 'bytes' ? quoted(value) : number(value, type === 'float')
 }
 
-/** What elements are called in the object, which has one package at most. */
+/** The names of elements in the object, which has at most one package. */
 class Names {
   #shown = new Map()
 
-  /** With those of other packages in it, a package may have a name twice: what `protobuf()` shows under it keeps it. */
+  /**
+   * Elements of other packages become part of the package, so names may clash. The element that `protobuf()` shows
+   * under a name keeps it.
+   */
   constructor(elements, name) {
     this.package = name
     if (elements.every((info) => info.file.package === name)) return
@@ -68,12 +71,12 @@ class Names {
     }
   }
 
-  /** Its name where it is declared. */
+  /** The name in the element's declaration. */
   own(info) {
     return this.#shown.get(info) ?? info.name
   }
 
-  /** Its name for whoever refers to it. */
+  /** The name in references. */
   full(info) {
     if (this.#shown.size === 0 || isGoogles(info)) return info.fullName
     const scope = info.parent ? this.full(info.parent) : this.package && `.${this.package}`
@@ -143,11 +146,14 @@ function toService(service, names) {
   }
 }
 
-/** The schema's last file, with what it imports: all of it in that file's package. Google's own types are imported. */
+/**
+ * Converts the last file of a schema with its imports, all as part of that file's package. Google's own types stay
+ * imported.
+ */
 function toAst(schema) {
   const all = reflectionOf(schema)
   const file = all.files.at(-1)
-  // As `protobuf()` shows them.
+  // In the order of `protobuf()`.
   const files = schema.order().map((id) => all.files[id])
   const top = (kind) => files.filter((each) => !each.name.startsWith(GOOGLE)).flatMap((each) => each[kind])
   const [enums, messages, services] = ['enums', 'messages', 'services'].map(top)

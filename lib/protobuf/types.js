@@ -1,6 +1,6 @@
 'use strict'
 
-// The message types that `protobuf.load()` gives, and the tree of packages that they stand in.
+// The message types of `protobuf.load()`, and the tree of packages that contains them.
 
 const formats = require('./formats.js').formats
 const { standFor } = require('./messages.js')
@@ -8,13 +8,13 @@ const objects = require('./objects.js')
 const { reflectionOf } = require('./reflect.js')
 const { define } = require('./schema.js')
 
-/** Values that JSON text has no form for, in the form that ProtoJSON has for them. */
+/** Converts values that JSON cannot represent to their ProtoJSON form. */
 function jsonValue(_, value) {
   if (typeof value === 'bigint') return String(value)
   return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value
 }
 
-/** Makes an object a message type. Its functions are its own, and can be taken off it. */
+/** Makes an object a message type. Its functions do not use `this`, so they can be detached. */
 function fillType(schema, object, id) {
   const { messages, enums } = schema.outline
   const [name, fullName, nested, nestedEnums] = messages[id]
@@ -41,15 +41,15 @@ function fillType(schema, object, id) {
 }
 
 /**
- * Packages by name: it has no members, not even inherited ones. What `Object.create(null)` makes would be as empty, but V8 looks names up in
- * it as in a table, at ten times the cost.
+ * A package: an object without any other properties, even inherited ones. `Object.create(null)` would be as empty, but
+ * V8 stores it as a hash table, with lookups ten times as slow.
  */
 function Namespace() {}
 Namespace.prototype = Object.create(null)
 
 /**
- * The tree of packages: namespaces with messages, enums and services by name. What the files `own` declare is
- * there by its bare name, too, where nothing of the tree and none of the others has that name.
+ * The tree of packages: namespaces with messages, enums and services by name. Declarations of the root files (`own`)
+ * are also defined by their bare names, unless another declaration or a package has the same name.
  */
 function makeRoot(schema, own) {
   const root = new Namespace()

@@ -1,38 +1,41 @@
 'use strict'
 
-// What emitted encoders call for everything that is not worth inlining. `b` is the buffer, `p` the position to write at; a writer
-// returns the position after what it wrote. Room for numbers has been checked for by the caller; what writes something of unknown
-// length checks by itself, and leaves SLACK bytes free behind it for the numbers that follow.
+// The functions that emitted encoders call for what is not worth inlining. `b` is the buffer and `p` the position to
+// write at. A writer returns the position after what it wrote. The caller has checked the room for numbers. A writer of
+// something of unknown length checks by itself, and leaves SLACK bytes free after it for the numbers that follow.
 
 const { Buffer } = require('node:buffer')
 const { inspect, types } = require('node:util')
 const { invalidArgType, makeError, outOfRange } = require('../errors.js')
 
-// The same number as in `src/proto/emit/encode.rs`. Some twenty numbers fit between two checks.
+// In bytes; the same number as in `src/proto/emit/encode.rs`. About twenty numbers fit between two checks.
 const SLACK = 256
 
-/** Thrown where the buffer is too small: start again with a larger one. */
+/** Thrown if the buffer is too small: the caller starts again with a larger one. */
 const FULL = { message: 'the buffer is full' }
 
 function full() {
   throw FULL
 }
 
-/** Checks for the room that numbers need. */
+/** Checks the room for the following numbers. */
 function room(b, p) {
   if (p + SLACK > b.length) full()
 }
 
-/** `required` fields, in npm `protocol-buffers`' words. */
+/** A `required` field is missing; the text is that of npm `protocol-buffers`. */
 function required(name) {
   throw makeError(Error, 'IRONWIRE_PROTOBUF_REQUIRED', `${name} is required`, required)
 }
 
-/** More than one member of a oneof is an error, unless each has its default: decoding an unset oneof gives that. */
+/**
+ * Setting several members of a oneof is an error, unless all have their defaults: that is how an unset oneof is
+ * decoded.
+ */
 function oneofTwice(name, values, defaults) {
   const isDefault = (value, index) => {
     const usual = defaults[index]
-    // Bytes are made anew for every object, and NaN is not itself.
+    // Every object has its own bytes, and NaN is not equal to itself.
     if (types.isUint8Array(usual)) return types.isUint8Array(value) && Buffer.compare(value, usual) === 0
     return value === usual || Object.is(value, usual)
   }
@@ -45,19 +48,19 @@ function oneofTwice(name, values, defaults) {
   )
 }
 
-/** More than one member of a oneof, where an unset one is not there. */
+/** The same for `protobuf.load()`, where members that are not set are absent. */
 function oneofClash(name) {
   const message = `only one of the properties defined in oneof ${name} can be set: delete the others`
   throw makeError(Error, 'IRONWIRE_PROTOBUF_ONEOF', message, oneofClash)
 }
 
-/** The property of a oneof names no member, or one that is not set. */
+/** The property of a oneof names something that is not a member, or not set. */
 function oneofCase(name, value) {
   const message = `oneof ${name} says that ${inspect(value)} is set, which is not a member of it or has no value`
   throw makeError(Error, 'IRONWIRE_PROTOBUF_ONEOF', message, oneofCase)
 }
 
-/** The Timestamp of a `Date`; anything else is one already, or is refused as such. */
+/** Converts a `Date` to a Timestamp. Anything else is returned, and checked as a message later. */
 function fromDate(value, name) {
   if (!types.isDate(value)) return value
   const millis = getTime.call(value)
@@ -68,13 +71,13 @@ function fromDate(value, name) {
 
 const { getTime } = Date.prototype
 
-/** The Duration of so many milliseconds; anything else is one already, or is refused as such. */
+/** Converts a number of milliseconds to a Duration. Anything else is returned, and checked as a message later. */
 function fromMillis(value, name) {
   if (typeof value !== 'number') return value
   if (!Number.isFinite(value)) throw outOfRange(name, 'a finite number of milliseconds', value)
   const seconds = Math.trunc(value / 1000)
   const nanos = Math.round((value - seconds * 1000) * 1e6)
-  // What rounds up to a whole second is one.
+  // Rounding may result in a whole second.
   return Math.abs(nanos) < 1e9 ? { seconds, nanos } : { seconds: seconds + Math.sign(nanos), nanos: 0 }
 }
 
@@ -91,7 +94,10 @@ function notObject(name, value) {
   throw invalidArgType(name, 'an object', value)
 }
 
-/** True for what keeps its contents elsewhere than in properties: what was meant by it would be lost in silence. */
+/**
+ * Whether an object keeps its content somewhere else than in properties: encoding it as a message would silently lose
+ * that.
+ */
 function isOpaque(value) {
   return (
     types.isPromise(value) ||
@@ -108,7 +114,10 @@ function isOpaque(value) {
   )
 }
 
-/** What came out as no bytes at all: fine for an object, an error for what cannot be meant as a message. */
+/**
+ * The message was encoded to no bytes. That is fine for an object, and an error for a value that cannot be meant as a
+ * message.
+ */
 function empty(name, value) {
   if (typeof value !== 'object' || value === null || isOpaque(value) || (Array.isArray(value) && value.length > 0)) {
     throw invalidArgType(name, 'an object with the fields of the message', value)
@@ -118,8 +127,9 @@ function empty(name, value) {
 const notMessage = (value) => empty('obj', value)
 
 /**
- * Where the next message goes; see `codec.js`. `pos` is at the end while an encoding is under way, so that one started within it moves
- * on. `copies` has what could be read only once, by what it was read from: an encoding that starts again with more room finds it there.
+ * The position of the next message; see `codec.js`. During an encoding `pos` is at the end, so that a nested one gets a
+ * new slab. `copies` holds the items of iterables that can be read only once, for an encoding that starts again with
+ * more room.
  */
 const slab = { bytes: Buffer.alloc(0), buffer: new ArrayBuffer(0), pos: 0, copies: null }
 
@@ -136,8 +146,8 @@ function items(value) {
 }
 
 /**
- * A repeated field takes whatever has a length and indices; a set or another iterable is copied. A length alone is no list: what came
- * as JSON could claim any, and would be looked through for as long.
+ * A repeated field accepts any array-like object; sets and other iterables are copied. A length alone is not enough:
+ * JSON input could claim a huge one and keep the loop busy.
  */
 function list(name, value) {
   if (typeof value === 'object') {
@@ -149,7 +159,7 @@ function list(name, value) {
   throw invalidArgType(name, 'an array', value)
 }
 
-/** Keys and values of a map in turn, from a plain object, a Map, or pairs out of another iterable. */
+/** The keys and values of a map as a flat list, from a plain object, a Map, or an iterable of pairs. */
 function entries(name, value) {
   const expected = 'an object, a Map or an iterable of entries'
   if (typeof value !== 'object') throw invalidArgType(name, expected, value)
@@ -177,7 +187,9 @@ function boolKey(name, key) {
   throw invalidArgType(name, "'true' or 'false'", key)
 }
 
-/** A number out of whatever stands for one: a number, a decimal string, a BigInt, a boxed number. Fractions are cut off by the caller. */
+/**
+ * Converts a number, a decimal string, a BigInt, a boxed number or a Long to a number. The caller cuts off fractions.
+ */
 function number(name, value) {
   if (typeof value === 'number') return value
   if (typeof value === 'boolean' || typeof value === 'bigint') return Number(value)
@@ -192,7 +204,7 @@ function number(name, value) {
   throw invalidArgType(name, 'a number', value)
 }
 
-/** The BigInt of a Long-like object `{low, high, unsigned}`, as npm `long` has it; undefined for anything else. */
+/** The BigInt of an object `{low, high, unsigned}` as in npm `long`; undefined for anything else. */
 function long(value) {
   const { low, high } = value
   if (typeof low !== 'number' || typeof high !== 'number') return undefined
@@ -209,14 +221,14 @@ function unsignedVarint(b, p, v) {
 }
 
 /**
- * Whether a string is an integer, and says so exactly: `'12'`, `'12.0'` and `'12e3'` do, `'1.5'` does not, nor does a number so long
- * that reading it would round.
+ * Whether a string is exactly an integer: `'12'`, `'12.0'` and `'12e3'` are, `'1.5'` is not, nor is a number so long
+ * that it would be rounded.
  */
 function isIntegral(text) {
   if (/^\s*[-+]?\d+\s*$/.test(text)) return true
   if (!Number.isSafeInteger(Number(text))) return false
   const decimal = /^\s*[-+]?(\d+)(?:\.(\d*))?(?:[eE][-+]?\d+)?\s*$/.exec(text)
-  // Other notations (`0x1f`) have no fraction. Fifteen digits are read exactly.
+  // Other notations (`0x1f`) have no fraction. Fifteen digits are always exact.
   return decimal === null || decimal[1].length + (decimal[2] ?? '').replace(/0+$/, '').length <= 15
 }
 
@@ -229,7 +241,7 @@ function int(name, value, min, max) {
   throw outOfRange(name, `>= ${min} and <= ${max}`, value)
 }
 
-// A BigInt cannot be asked, and of an object only `number` knows what it stands for.
+// Checks the type first: `v | 0` throws for a BigInt, and objects are left to `number`.
 function isInt32(v) {
   return typeof v === 'number' && v === (v | 0)
 }
@@ -262,7 +274,7 @@ function sint32(b, p, v, name) {
   return unsignedVarint(b, p, ((v << 1) ^ (v >> 31)) >>> 0)
 }
 
-/** An enum's number, or the name of one of its values. `known` of an enum is null where it is open. */
+/** Writes an enum value, given as a number or as a name. `known` is null for an open enum. */
 function enumValue(b, p, v, name, { fullName, known, names }) {
   if (typeof v === 'string') {
     if (Object.hasOwn(names, v)) v = names[v]
@@ -282,7 +294,7 @@ function invalidEnum(detail) {
 const MIN = { s: -(2n ** 63n), u: 0n }
 const MAX = { s: 2n ** 63n - 1n, u: 2n ** 64n - 1n }
 
-/** Any 64-bit value as a BigInt in range. */
+/** Converts any 64-bit value to a BigInt in range. */
 function big(name, value, kind) {
   let n
   if (typeof value === 'bigint') n = value
@@ -294,13 +306,13 @@ function big(name, value, kind) {
   } else if (typeof value === 'boolean') n = value ? 1n : 0n
   else if (typeof value === 'object') {
     if (types.isUint8Array(value)) {
-      // What npm `protocol-buffers` takes for fixed64: eight bytes as they go on the wire.
+      // npm `protocol-buffers` accepts this for fixed64: the eight bytes in little-endian order.
       if (lengthOf.call(value) === 8) n = Buffer.from(value).readBigUInt64LE()
       if (n !== undefined && kind === 's') n = BigInt.asIntN(64, n)
     } else n = types.isBoxedPrimitive(value) ? big(name, value.valueOf(), kind) : long(value)
   }
   if (n === undefined) throw invalidArgType(name, 'an integer, a BigInt, a decimal string or a Long', value)
-  // A Long says itself whether it is signed; its bits are what counts.
+  // A Long has its own sign flag; only its bits count.
   if (typeof value === 'object') n = kind === 's' ? BigInt.asIntN(64, n) : BigInt.asUintN(64, n)
   if (n < MIN[kind] || n > MAX[kind]) {
     throw outOfRange(name, kind === 's' ? '>= -(2n ** 63n) and < 2n ** 63n' : '>= 0n and < 2n ** 64n', value)
@@ -308,7 +320,7 @@ function big(name, value, kind) {
   return n
 }
 
-// Splits into two words, the high one in `high`.
+// Splits a value into two words: returns the low one and stores the high one in `high`.
 let high = 0
 function split(name, value, kind) {
   if (typeof value === 'number' && Number.isSafeInteger(value) && (kind === 's' || value >= 0)) {
@@ -326,7 +338,7 @@ function varint64(b, p, lo, hi) {
   b[p + 1] = ((lo >>> 7) & 127) | 128
   b[p + 2] = ((lo >>> 14) & 127) | 128
   b[p + 3] = ((lo >>> 21) & 127) | 128
-  // The fifth byte has the last four bits of the low word and the first three of the high one.
+  // The fifth byte holds the highest four bits of the low word and the lowest three of the high one.
   const fifth = (lo >>> 28) | ((hi & 7) << 4)
   const rest = hi >>> 3
   if (rest === 0) {
@@ -397,10 +409,11 @@ function double(b, p, v, name) {
   return word(b, p + 4, high)
 }
 
-// Up to this length a loop beats a call into C++, and three bytes a character still leave the length one byte.
+// Up to this length a loop is faster than a call into C++, and the encoded length fits into one byte even with three
+// bytes per character.
 const SHORT = 42
 
-/** Length and text. Lone surrogates become U+FFFD, as everywhere in Node. */
+/** Writes length and text. Lone surrogates become U+FFFD, as everywhere in Node. */
 function str(b, p, s, name) {
   if (typeof s !== 'string') throw invalidArgType(name, 'of type string', s)
   const n = s.length
@@ -416,7 +429,8 @@ function str(b, p, s, name) {
   return p + n
 }
 
-// The rest of a text from its first character beyond ASCII on. Apart from the loop above, which is small enough to be inlined.
+// Writes the rest of a text from its first non-ASCII character on. Separate, so that the loop above is small enough to
+// be inlined.
 function wideStr(b, p, s, start) {
   const n = s.length
   let q = p + start
@@ -457,7 +471,7 @@ function width(n) {
 }
 
 function longStr(b, p, s) {
-  // Guess that it is ASCII; what is not moves by a byte.
+  // Assume that the text is ASCII. If it is not, `close` moves it to make room for a longer length.
   const guess = width(s.length)
   if (p + s.length * 3 + SLACK + 5 > b.length) {
     const n = Buffer.byteLength(s)
@@ -467,13 +481,13 @@ function longStr(b, p, s) {
   return close(b, p, p + guess, p + guess + n)
 }
 
-// What a Uint8Array has, whatever an object with that prototype says that it has: bytes that were claimed and not written would be
-// those of another message.
+// The real length of a Uint8Array, whatever a subclass claims: bytes that were claimed but not written would be those
+// of another message.
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype)
 const lengthOf = Object.getOwnPropertyDescriptor(typedArray, 'length').get
 const { at } = typedArray
 
-/** Length and bytes, of a Uint8Array or of a string's UTF-8. */
+/** Writes length and bytes of a Uint8Array, or of a string as UTF-8. */
 function bytes(b, p, v, name) {
   if (typeof v === 'string') return str(b, p, v, name)
   if (!types.isUint8Array(v)) v = octets(v, name, 'an instance of Buffer or Uint8Array, or of type string')
@@ -486,7 +500,7 @@ function bytes(b, p, v, name) {
   return p + n
 }
 
-/** The bytes of another view or of a whole buffer. */
+/** The bytes of any other view, or of a whole buffer. */
 function octets(v, name, expected) {
   try {
     if (isView(v)) return new Uint8Array(v.buffer, v.byteOffset, v.byteLength)
@@ -502,7 +516,7 @@ function detached() {
   return makeError(TypeError, 'ERR_INVALID_ARG_TYPE', message, detached)
 }
 
-/** A view looks empty once its buffer is detached or has shrunk below it; then none of its methods can be called. */
+/** A view has length 0 when its buffer was detached or has shrunk below it; its methods then throw. */
 function notDetached(v) {
   try {
     at.call(v, 0)
@@ -511,7 +525,10 @@ function notDetached(v) {
   }
 }
 
-/** Puts the length of what lies from `q` to `e` at `p`, moving it where the room left between `p` and `q` is not what it takes. */
+/**
+ * Writes the length of the bytes from `q` to `e` at `p`. Moves the bytes if the length takes more or less room than
+ * there is between `p` and `q`.
+ */
 function close(b, p, q, e) {
   const n = e - q
   const at = p + width(n)
@@ -523,7 +540,7 @@ function close(b, p, q, e) {
   return e
 }
 
-/** Records of unknown fields as they came. */
+/** Writes the raw records of unknown fields. */
 function raw(b, p, records) {
   for (const record of records) {
     const v = types.isUint8Array(record)
@@ -538,13 +555,13 @@ function raw(b, p, records) {
   return p
 }
 
-/** True unless these are no bytes at all, of a buffer that is still there. */
+/** Whether there are any bytes. Throws if the buffer was detached. */
 function notEmpty(v) {
   if (types.isUint8Array(v) && lengthOf.call(v) === 0) notDetached(v)
   return v.length !== 0
 }
 
-/** A property of an object itself, for names that every object inherits. */
+/** Reads an own property, for names that every object inherits. */
 function own(o, name) {
   return Object.hasOwn(o, name) ? o[name] : undefined
 }

@@ -1,8 +1,9 @@
 'use strict'
 
-// Files that can be imported without being there: `common(name, json)` adds one, `common.get(file)` gives its description.
+// Files that can be imported without existing: `common(name, json)` adds one, `common.get(file)` returns its
+// description.
 
-/** Under a name without `/` and `.` it is a file of `google/protobuf`. */
+/** A name without `/` and `.` stands for a file of `google/protobuf`. */
 function common(name, json) {
   if (/[/.]/.test(name)) common[name] = json
   else common[`google/protobuf/${name}.proto`] = { nested: { google: { nested: { protobuf: { nested: json } } } } }
@@ -10,7 +11,10 @@ function common(name, json) {
 
 common.get = (file) => common[file] || null
 
-/** Fields in order of their numbers: `{name: type}`. A name with underscores is the one of the source. */
+/**
+ * Describes a message with fields `{name: type}` that are numbered in order. Names are given as in the source; those
+ * with underscores become camel case.
+ */
 function message(fields) {
   const described = {}
   let id = 0
@@ -28,7 +32,7 @@ function repeated(name, type) {
   return { fields: { [name]: { rule: 'repeated', type, id: 1 } } }
 }
 
-// The name of this one field is the same in JSON and in the source.
+// Not converted to camel case: this field has the same name in JSON and in the source.
 common('any', { Any: { fields: { type_url: { type: 'string', id: 1 }, value: { type: 'bytes', id: 2 } } } })
 common('duration', { Duration: time() })
 common('timestamp', { Timestamp: time() })

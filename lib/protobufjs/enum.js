@@ -1,5 +1,7 @@
 'use strict'
 
+// `Enum`, the reflection object of an enum.
+
 const { Namespace, makers } = require('./namespace.js')
 const { ReflectionObject } = require('./object.js')
 const util = require('./util/index.js')
@@ -12,7 +14,7 @@ class Enum extends ReflectionObject {
     made.reserved = json.reserved
     if (json.visibility) made.visibility = json.visibility
     if (json.edition) made._edition = json.edition
-    // JSON was first made of proto3.
+    // JSON descriptions without an edition are proto3, as in protobufjs.
     made._defaultEdition = 'proto3'
     return made
   }
@@ -21,7 +23,7 @@ class Enum extends ReflectionObject {
     super(name, options)
     if (values && typeof values !== 'object') throw TypeError('values must be an object')
     this.valuesById = Object.create(null)
-    /** Numbers by name, and through the prototype names by number, as TypeScript's enums have them. */
+    /** Numbers by name, and through the prototype names by number, like enums in TypeScript. */
     this.values = Object.create(this.valuesById)
     this.comment = comment
     this.comments = comments || {}

@@ -1,5 +1,7 @@
 'use strict'
 
+// `Field` and `MapField`, the reflection objects of fields and extensions.
+
 const { Enum } = require('./enum.js')
 const { makers } = require('./namespace.js')
 const { ReflectionObject } = require('./object.js')
@@ -10,13 +12,13 @@ const RULE = /^(?:required|optional|repeated)$/
 
 const isType = (object) => object?._kind === 'type'
 
-/** A class or an object of enum values that stands for a type, as decorators take them. */
+/** The name of a type given to a decorator: a name, a message class, or an object of enum values. */
 function typeName(type) {
   if (typeof type === 'function') return util.decorateType(type).name
   return type && typeof type === 'object' ? util.decorateEnum(type).name : type
 }
 
-/** What `fromJSON` sets beyond the constructor. */
+/** Sets what `fromJSON` supports in addition to the constructor. */
 function named(field, json) {
   if (json.protoName) field.protoName = json.protoName
   const jsonName = json.jsonName ?? json.options?.json_name
@@ -30,12 +32,12 @@ class Field extends ReflectionObject {
   static fromJSON(name, json) {
     const field = new Field(name, json.id, json.type, json.rule, json.extend, json.options, json.comment)
     if (json.edition) field._edition = json.edition
-    // JSON was first made of proto3.
+    // JSON descriptions without an edition are proto3, as in protobufjs.
     field._defaultEdition = 'proto3'
     return named(field, json)
   }
 
-  /** A decorator of a property of a message class. */
+  /** A decorator for a property of a message class. */
   static d(id, type, rule, defaultValue) {
     const name = typeName(type)
     return (prototype, fieldName) => {
@@ -44,7 +46,7 @@ class Field extends ReflectionObject {
     }
   }
 
-  /** `rule` and `extend` can be left out. */
+  /** `rule` and `extend` are optional. */
   constructor(name, id, type, rule, extend, options, comment) {
     let rest = [rule, extend, options, comment]
     if (util.isObject(rule)) rest = [undefined, undefined, rule, extend]
@@ -61,20 +63,20 @@ class Field extends ReflectionObject {
     this.extend = rest[1] || undefined
     this.repeated = label === 'repeated'
     this.map = false
-    /** The type that has it, and the oneof. */
+    /** The type that contains the field, and its oneof. */
     this.message = null
     this.partOf = null
-    /** The default of the type, and what the prototype of messages has. */
+    /** The default of the type, and the value on the prototype of messages. */
     this.typeDefault = null
     this.defaultValue = null
     this.long = util.Long ? types.long[type] !== undefined : false
     this.bytes = type === 'bytes'
     this.resolvedType = null
-    /** Of an extension: the field that stands for it in the extended type, and that one's declaration. */
+    /** For an extension: the field that represents it in the extended type. That field refers to the declaration. */
     this.extensionField = null
     this.declaringField = null
     this.comment = rest[3]
-    /** The name in the source, where it is another, and in JSON. */
+    /** The name in the source, if it differs, and the name in JSON. */
     this.protoName = undefined
     this.jsonName = undefined
   }
@@ -91,7 +93,7 @@ class Field extends ReflectionObject {
     return !this.required
   }
 
-  /** Whether it is a group on the wire. */
+  /** Whether it is encoded as a group. */
   get delimited() {
     return isType(this.resolvedType) && this._features.message_encoding === 'DELIMITED'
   }
@@ -128,7 +130,7 @@ class Field extends ReflectionObject {
     if (this.resolved) return this
     this.typeDefault = types.defaults[this.type]
     if (this.typeDefault === undefined) {
-      // An extension's type is looked up from where it is declared.
+      // The type of an extension is looked up from where it is declared.
       this.resolvedType = (this.declaringField ?? this).parent.lookupTypeOrEnum(this.type)
       this.typeDefault = isType(this.resolvedType) ? null : Object.values(this.resolvedType.values)[0]
     } else if (this.options?.proto3_optional) {
@@ -152,7 +154,7 @@ class Field extends ReflectionObject {
     return super.resolve()
   }
 
-  /** A default as messages have it: Longs, and bytes out of text. */
+  /** A default in the form that messages use: Longs, and bytes instead of text. */
   _inItsForm(value) {
     if (this.long) {
       const unsigned = this.type === 'uint64' || this.type === 'fixed64'

@@ -1,6 +1,6 @@
 'use strict'
 
-// `ironwire/protobufjs`: npm `protobufjs` 8, call for call, on our codec.
+// `ironwire/protobufjs`: compatible with npm `protobufjs` 8, on ironwire's codec.
 
 const common = require('./common.js')
 const light = require('./light.js')

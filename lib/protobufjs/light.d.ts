@@ -1,2 +1,2 @@
-/** Reflection without the parser: {@link parse}, {@link tokenize} and {@link common} are only in `ironwire/protobufjs`. */
+/** `ironwire/protobufjs` without the parser: {@link parse}, {@link tokenize} and {@link common} are missing. */
 export * from './types'

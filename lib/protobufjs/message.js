@@ -2,7 +2,10 @@
 
 const util = require('./util/index.js')
 
-/** What messages are instances of. It is a function, as message classes of older programs call it on their objects. */
+/**
+ * The base of messages. It is a function and not a class, because message classes of older programs call it on their
+ * own objects.
+ */
 function Message(properties) {
   if (!properties) return
   for (const key of Object.keys(properties)) {
@@ -10,7 +13,7 @@ function Message(properties) {
   }
 }
 
-// What message classes have: calls of their type.
+// The static methods of message classes call those of their type.
 Message.create = function create(properties) {
   return this.$type.create(properties)
 }

@@ -1,4 +1,6 @@
-/** What static code needs. */
+/**
+ * The part of `ironwire/protobufjs` that generated static code needs: `Reader`, `Writer`, `util`, `rpc` and `roots`.
+ */
 export {
   BufferReader,
   BufferWriter,

@@ -10,7 +10,7 @@ const util = require('./util/index.js')
 const state = require('./util/state.js')
 const { BufferWriter, Writer } = require('./writer.js')
 
-/** Takes over `util.Long` and `util.Buffer`, after a program set them. */
+/** Applies `util.Long` and `util.Buffer` after the program has set them. */
 function configure() {
   state.Long = util.Long
   state.isUsualBuffer = util.Buffer === Buffer

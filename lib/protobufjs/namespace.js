@@ -1,21 +1,21 @@
 'use strict'
 
-// What has other reflection objects in it. Which class a description is of, and what types and services are, is known by the classes
-// themselves (`_kind`): modules that require each other would not have all of them.
+// A reflection object that contains others. Each class registers itself in `makers` and is recognized by its `_kind`,
+// because modules that require each other would see incomplete exports.
 
 const { ReflectionObject } = require('./object.js')
 const util = require('./util/index.js')
 
 const has = (object, key) => Object.hasOwn(object, key)
 
-/** `fromJSON` of each kind, entered by the modules that have them. */
+/** `fromJSON` of each class, registered by its module. */
 const makers = {}
 
 function checkDepth(depth, limit) {
   if (depth > limit) throw Error('max depth exceeded')
 }
 
-/** What a description in JSON describes. */
+/** Makes the reflection object for a JSON description. */
 function made(name, json, depth) {
   const { Type, Enum, Service, Field, MapField } = makers
   if (json.fields !== undefined) return Type.fromJSON(name, json, depth)
@@ -55,7 +55,7 @@ class Namespace extends ReflectionObject {
     this._needsRecursiveResolve = true
   }
 
-  /** Whether names can be merged into it: a type and a service are what they are. */
+  /** Whether another namespace may be merged into it. Types and services cannot be merged. */
   get _isPlain() {
     return true
   }
@@ -96,14 +96,14 @@ class Namespace extends ReflectionObject {
       if (!(before instanceof Namespace && object instanceof Namespace && before._isPlain)) {
         throw Error(`duplicate name '${object.name}' in ${this}`)
       }
-      // The new one takes over what was there.
+      // The new object takes over the contents of the old one.
       for (const nested of before.nestedArray) object.add(nested)
       this.remove(before)
       object.setOptions(before.options, true)
     }
     this.nested ||= {}
     this.nested[object.name] = object
-    // The top level of a file.
+    // At the top level of a file, the default edition applies if none is set.
     if (this._isPlain) object._edition ||= object._defaultEdition
     for (let above = this; above; above = above.parent) {
       above._needsRecursiveFeatureResolution = true
@@ -123,14 +123,14 @@ class Namespace extends ReflectionObject {
     return this._forget()
   }
 
-  /** Forgets what was looked up, here and above. */
+  /** Clears cached lookups, here and in all parents. */
   _forget() {
     this._nestedArray = null
     for (let above = this; above; above = above.parent) above._lookupCache = Object.create(null)
     return this
   }
 
-  /** The namespace at a path, made where it is not there. */
+  /** The namespace at a path. It is created if it does not exist. */
   define(path, json) {
     const names = util.isString(path) ? path.split('.') : path
     if (!Array.isArray(names)) throw TypeError('illegal path')
@@ -169,7 +169,7 @@ class Namespace extends ReflectionObject {
     return this
   }
 
-  /** What a path leads to from here, or from what this stands in; of one of the classes `filter`, if given. */
+  /** Looks a path up, from here and then from the parents. `filter` restricts the classes of the result. */
   lookup(path, filter, onlyHere) {
     if (typeof filter === 'boolean') return this.lookup(path, undefined, filter)
     if (path === '.') return this.root
@@ -190,7 +190,7 @@ class Namespace extends ReflectionObject {
     return null
   }
 
-  /** Looks in this namespace, and where it has nothing of the first name, in those within it. */
+  /** Looks in this namespace, and in nested ones if this has nothing of the first name. */
   _find(names, flat) {
     if (flat in this._lookupCache) return this._lookupCache[flat]
     const first = this.get(names[0])

@@ -1,6 +1,6 @@
 'use strict'
 
-// What all reflection objects are: a name, options and features, within a parent.
+// The base of all reflection objects: a name, options and features, within a parent.
 
 const util = require('./util/index.js')
 
@@ -36,7 +36,7 @@ const EDITION_2026 = {
   enforce_proto_limits: 'PROTO_LIMITS2026',
 }
 
-/** The features that an edition starts with. */
+/** The default features of each edition. */
 const editions = new Map([
   ['proto2', PROTO2],
   ['proto3', PROTO3],
@@ -54,10 +54,10 @@ class ReflectionObject {
     if (!util.isString(name)) throw TypeError('name must be a string')
     if (options && !util.isObject(options)) throw TypeError('options must be an object')
     this.options = options
-    /** Options as they were nested in the source. */
+    /** Options nested as in the source. */
     this.parsedOptions = null
     this.name = name
-    /** The edition of a file's top level, and what it is taken to be where nothing says so. */
+    /** The edition of a top-level object of a file, and the edition to assume if it has none. */
     this._edition = null
     this._defaultEdition = 'proto2'
     this._features = {}
@@ -98,7 +98,7 @@ class ReflectionObject {
   }
 
   resolve() {
-    // What is in no root may still get to other types.
+    // An object outside of a root may still find other types later.
     if (!this.resolved && this.root._isRoot) this.resolved = true
     return this
   }
@@ -107,7 +107,10 @@ class ReflectionObject {
     return this._resolveFeatures(this._edition || edition)
   }
 
-  /** Features are those of what an object stands in, those of its edition at the top of a file, and its own over them. */
+  /**
+   * The features of an object are those of its parent (at the top of a file those of its edition), overridden by its
+   * own.
+   */
   _resolveFeatures(edition) {
     if (this._featuresResolved) return
     if (!edition) throw Error(`Unknown edition for ${this.fullName}`)
@@ -122,12 +125,12 @@ class ReflectionObject {
       if (!this.parent) throw Error(`Unable to find a parent for ${this.fullName}`)
       this._features = util.merge({}, this.parent._features, own)
     }
-    // The field that stands in the extended type for this one.
+    // The field that represents this extension in the extended type.
     if (this.extensionField) this.extensionField._features = this._features
     this._featuresResolved = true
   }
 
-  /** What older syntax says in other ways. */
+  /** Features that older syntax expresses in other ways. */
   _inferLegacyProtoFeatures() {
     return {}
   }
@@ -150,7 +153,7 @@ class ReflectionObject {
     return this
   }
 
-  /** Adds to the options as they were nested: `property` is a path within the one of this name. */
+  /** Adds an option in nested form. `property` is a path within the option `name`. */
   setParsedOption(name, value, property) {
     if (name === '__proto__') return this
     this.parsedOptions ||= []
@@ -170,7 +173,7 @@ class ReflectionObject {
     return fullName === '' ? this.constructor.className : `${this.constructor.className} ${fullName}`
   }
 
-  /** The edition as JSON has it: proto3 is what it takes a schema for that says nothing. */
+  /** The edition for JSON. It is omitted for proto3, which JSON without an edition means. */
   _editionToJSON() {
     return this._edition && this._edition !== 'proto3' ? this._edition : undefined
   }

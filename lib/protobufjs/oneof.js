@@ -1,5 +1,7 @@
 'use strict'
 
+// `OneOf`, the reflection object of a oneof.
+
 const { Field } = require('./field.js')
 const { ReflectionObject } = require('./object.js')
 const util = require('./util/index.js')
@@ -11,7 +13,7 @@ class OneOf extends ReflectionObject {
     return new OneOf(name, json.oneof, json.options, json.comment)
   }
 
-  /** A decorator of the property that tells which member is set. */
+  /** A decorator for the property that tells which member is set. */
   static d(...names) {
     return (prototype, oneofName) => {
       util.decorateType(prototype.constructor).add(new OneOf(oneofName, names))
@@ -19,11 +21,11 @@ class OneOf extends ReflectionObject {
     }
   }
 
-  /** `fieldNames` can be left out. */
+  /** `fieldNames` is optional. */
   constructor(name, fieldNames, options, comment) {
     const isLeftOut = !Array.isArray(fieldNames)
     super(name, isLeftOut && fieldNames !== undefined ? fieldNames : options)
-    /** The names of its members, and those that are fields already. */
+    /** The names of its members, and the members that already exist as fields. */
     this.oneof = isLeftOut ? [] : fieldNames
     this.fieldsArray = []
     this.comment = comment
@@ -33,7 +35,7 @@ class OneOf extends ReflectionObject {
     return 'oneof'
   }
 
-  /** True for the oneof of a single member that stands for `optional` of proto3. */
+  /** True for the oneof with a single member that represents an `optional` field of proto3. */
   get isProto3Optional() {
     return this.fieldsArray?.length === 1 && this.fieldsArray[0].options?.proto3_optional === true
   }

@@ -1,6 +1,6 @@
 'use strict'
 
-// `.proto` source to reflection objects, one file at a time: nothing is linked and no import is read.
+// Parses `.proto` source to reflection objects, one file at a time. Nothing is linked, and imports are not read.
 
 const { Enum } = require('./enum.js')
 const { Field, MapField } = require('./field.js')
@@ -24,7 +24,7 @@ const EDITIONS = ['2023', '2024', '2026']
 const MAX_FIELD = 536870911
 const MAX_ENUM = 2147483647
 
-/** The number that the digits of an integer stand for: decimal, `0x` or octal. */
+/** The value of an integer token: decimal, `0x` or octal. */
 function integer(token) {
   const digits = token.replace('-', '')
   let base = 10
@@ -49,7 +49,7 @@ class Parser {
     this.imports = undefined
     this.weakImports = undefined
     this.edition = 'proto2'
-    /** Editions have years. */
+    /** Top-level declarations and the features that apply to all of them. */
     this.topLevel = []
     this.topLevelFeatures = {}
   }
@@ -64,7 +64,7 @@ class Parser {
     return Error(`illegal ${what} '${token}' (${filename ? `${filename}, ` : ''}line ${this.tokens.line})`)
   }
 
-  /** The next token, which must be there and match. */
+  /** The next token, which must exist and match. */
   expect(pattern, what) {
     const token = this.tokens.next()
     if (token === null || !pattern.test(token)) throw this.illegal(token, what)
@@ -85,7 +85,7 @@ class Parser {
     return text
   }
 
-  /** A number out of a token; undefined where it is none. */
+  /** The value of a number token; undefined if it is not a number. */
   number(token) {
     const sign = token.startsWith('-') ? -1 : 1
     const size = sign < 0 ? token.slice(1) : token
@@ -123,7 +123,7 @@ class Parser {
     return /^(?:max|MAX|Max)$/.test(token) ? max : this.integer(token, acceptsNegative, 'id')
   }
 
-  /** `1, 5 to 9, "name"`: what is reserved, or left to extensions. */
+  /** Parses `1, 5 to 9, "name"`: reserved or extension ranges. */
   ranges(target, acceptsNames, max, acceptsNegative) {
     const { tokens } = this
     do {
@@ -131,7 +131,7 @@ class Parser {
       if (acceptsNames && (token === '"' || token === "'")) {
         const name = this.string()
         target.push(name)
-        // Editions have names without quotes.
+        // Editions use names without quotes.
         if (this.year > 0) throw this.illegal(name, 'id')
       } else if (acceptsNames && this.year > 0 && token !== null && REFERENCE.test(token) && !/^max$/i.test(token)) {
         target.push(tokens.next())
@@ -140,13 +140,13 @@ class Parser {
         target.push([start, tokens.skip('to', true) ? this.id(tokens.next(), acceptsNegative, max) : start])
       }
     } while (tokens.skip(',', true))
-    // Options of the ranges are read and left.
+    // Options of ranges are parsed and ignored.
     this.optionsOf(new Scratch())
   }
 
   // --- Blocks and comments
 
-  /** `{ … }` or `;`, with the comment before it or, of the latter, behind it. */
+  /** Parses `{ … }` or `;`. The comment comes before it, or for `;` also after it. */
   block(object, each, otherwise) {
     const { tokens } = this
     const line = tokens.line
@@ -169,7 +169,7 @@ class Parser {
     }
   }
 
-  /** What ends in `[options];` or, as protobufjs takes it, in a block of options. */
+  /** Parses the end of a declaration: `[options];` or, as protobufjs accepts it, a block of options. */
   optionsOf(object) {
     const each = (token) => {
       if (token !== 'option') throw this.illegal(token)
@@ -189,7 +189,7 @@ class Parser {
 
   // --- Options
 
-  /** `name = value`, of which the name may be `(extension).field` or `features.field`. */
+  /** Parses `name = value`; the name may be `(extension).field` or `features.field`. */
   option(object) {
     const { tokens } = this
     const parts = []
@@ -221,7 +221,7 @@ class Parser {
     return value
   }
 
-  /** Text format between braces; the braces' contents are set one by one, too. */
+  /** Parses text format in braces. Its entries are also set individually. */
   aggregate(object, name, depth) {
     const { tokens } = this
     const result = {}
@@ -252,7 +252,7 @@ class Parser {
       if (!NAME.test(token)) throw this.illegal(token, 'name')
       return token
     }
-    // An extension, or what is within an Any.
+    // An extension name, or the type within an Any.
     const name = tokens.next()
     if (name === null || !REFERENCE.test(name.slice(name.lastIndexOf('/') + 1))) throw this.illegal(name, 'name')
     tokens.skip(']')
@@ -274,7 +274,7 @@ class Parser {
   }
 
   setOption(object, name, value) {
-    // Features of a file are those of everything at its top level.
+    // Features of a file apply to everything at its top level.
     if (object === this.scope && FEATURE.test(name)) {
       this.topLevelFeatures[name] = value
       return
@@ -285,7 +285,7 @@ class Parser {
 
   // --- Declarations
 
-  /** Adds a declaration, and remembers those at the top level. */
+  /** Adds declarations, and remembers those at the top level. */
   add(parent, ...objects) {
     for (const object of objects) {
       parent.add(object)
@@ -344,7 +344,7 @@ class Parser {
     const { tokens } = this
     const kind = tokens.peek()
     if (kind === 'option') {
-      // What it is for is options, which are not interpreted here.
+      // `import option` is only about options, which are not interpreted here.
       if (this.year < 2024) throw this.illegal('option')
       tokens.next()
       this.string()
@@ -365,7 +365,7 @@ class Parser {
     this.tokens.skip(';')
   }
 
-  /** What can stand at several levels; false where this is none of it. */
+  /** Parses a declaration that is allowed at several levels. Returns false if the token does not begin one. */
   declaration(parent, token, depth) {
     switch (token) {
       case 'option':
@@ -427,7 +427,7 @@ class Parser {
     }
   }
 
-  /** A field with its label, or without one where its syntax has none. */
+  /** Parses a field with its label, or without one if the syntax has none. */
   labelled(parent, token, extend, depth) {
     switch (token) {
       case 'required':
@@ -446,7 +446,7 @@ class Parser {
     }
   }
 
-  /** The name and the number of a field; the name in its form here. */
+  /** Parses the name and the number of a field. The name is converted unless `keepCase` is set. */
   named(make) {
     const protoName = this.expect(NAME, 'name')
     const name = this.applyCase(protoName)
@@ -462,7 +462,7 @@ class Parser {
     let type = tokens.next()
     if (type === null) throw this.illegal(type, 'end of input')
     if (type === 'group') return this.group(parent, rule, extend, depth)
-    // White space may stand around the dots.
+    // White space is allowed around the dots.
     while (type.endsWith('.') || tokens.peek()?.startsWith('.')) {
       const part = tokens.next()
       if (part === null) throw this.illegal(part, 'end of input')
@@ -546,7 +546,7 @@ class Parser {
         values.push(this.enumValue(token))
       }
     })
-    // Whether numbers may be there twice is known at the end.
+    // Whether duplicate numbers are allowed is known only at the end.
     for (const { name, id, scratch } of values) made.add(name, id, scratch.comment, scratch.options)
     this.add(parent, made)
     return made
@@ -605,7 +605,7 @@ class Parser {
   }
 }
 
-/** Takes the options of what is no reflection object. */
+/** Takes the options of something that has no reflection object. */
 class Scratch {
   options = undefined
   comment = null
@@ -619,7 +619,7 @@ class Scratch {
   }
 }
 
-/** Parses `source` into `root`, which can be left out. */
+/** Parses `source` into `root`, which is optional. */
 function parse(source, root, options) {
   if (!(root instanceof Root)) return parse(source, new Root(), root ?? options)
   const parser = new Parser(source, root, options || parse.defaults)
@@ -628,7 +628,7 @@ function parse(source, root, options) {
   return { package: name, imports, weakImports, root }
 }
 
-/** The file that errors name, set by what reads files. */
+/** The file name for error messages, set by the code that reads files. */
 parse.filename = null
 parse.defaults = { keepCase: false }
 

@@ -1,8 +1,9 @@
 'use strict'
 
-// What emitted decoders and the Reader read with: the counterpart of `lib/protobuf/read.js` with protobufjs's errors and values. `b` is a
-// Buffer, `p` a position in it; what takes several bytes leaves the position after it in `at.p`. A byte past the end reads as
-// `undefined`, which no comparison below takes for a byte; what ends past the end of its message is found there.
+// The functions that emitted decoders and the Reader use: the counterpart of `lib/protobuf/read.js` with protobufjs's
+// errors and values. `b` is a Buffer and `p` a position in it. A function that reads several bytes stores the position
+// after them in `at.p`. A byte past the end reads as `undefined`, for which all comparisons below are false. The caller
+// checks whether a value ends past the end of its message.
 
 const { Buffer, isUtf8 } = require('node:buffer')
 const { TextDecoder } = require('node:util')
@@ -23,7 +24,7 @@ function tooDeep() {
   throw Error('max depth exceeded')
 }
 
-/** The low 32 bits of a varint as a signed number; `v` is its first byte, read already. */
+/** The low 32 bits of a varint as a signed number. `v` is its first byte, which was already read. */
 function varint(b, p, v) {
   let c = b[p]
   if (c < 128 && v > 127) {
@@ -41,7 +42,7 @@ function varint(b, p, v) {
     }
     if (c === undefined) truncated(b, p)
   }
-  // The high half of 64 bits: it does not count.
+  // The high half of the 64 bits is ignored.
   for (let i = 5; i < 10; i++) {
     c = b[++p]
     if (c < 128) {
@@ -53,7 +54,7 @@ function varint(b, p, v) {
   throw Error('invalid varint encoding')
 }
 
-/** A tag: 32 bits, in five bytes at most. */
+/** A tag: 32 bits in at most five bytes. */
 function tag(b, p, v) {
   const c = b[p]
   if (c < 128) {
@@ -63,7 +64,7 @@ function tag(b, p, v) {
   return limited(b, p, v, 16, 'invalid tag encoding')
 }
 
-/** A length: below 2 GiB, in five bytes at most. */
+/** A length below 2 GiB, in at most five bytes. */
 function len(b, p, v) {
   const c = b[p]
   if (c < 128 && v > 127) {
@@ -73,7 +74,7 @@ function len(b, p, v) {
   return limited(b, p, v, 8, 'invalid length encoding')
 }
 
-/** An unsigned varint of five bytes at most, the last of them below `most`. */
+/** An unsigned varint of at most five bytes. The fifth byte must be below `most`. */
 function limited(b, p, v, most, message) {
   let result = v & 127
   for (let shift = 7; v > 127 && shift < 28; shift += 7) {
@@ -87,11 +88,11 @@ function limited(b, p, v, most, message) {
   }
   if (v === undefined) truncated(b, p)
   at.p = p
-  // An integer for V8 wherever it is one.
+  // Keeps it a small integer for V8 where possible.
   return result < 0 ? result >>> 0 : result
 }
 
-// Both halves of a 64-bit varint, the high one in `high`.
+// Reads a 64-bit varint: returns the low half and stores the high one in `high`.
 let high = 0
 function low64(b, p, v) {
   if (v === undefined) truncated(b, p)
@@ -117,12 +118,12 @@ function low64(b, p, v) {
   return lo
 }
 
-/** True where any of the 64 bits is set. */
+/** True if any of the 64 bits is set. */
 function bool(b, p, v) {
   return (low64(b, p, v) | high) !== 0
 }
 
-/** A 64-bit integer as the program wants it: a Long where there are Longs, else a number. */
+/** A 64-bit integer in the program's form: a Long if npm `long` is available, else a number. */
 function long(lo, hi, unsigned) {
   const { Long } = state
   if (Long) return new Long(lo, hi, unsigned)
@@ -169,7 +170,7 @@ function double(b, p) {
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const str = shortText((b, p, e) => b.utf8Slice(p, e))
-/** Text that must be UTF-8; where it is not, the decoder throws what protobufjs's does. */
+/** Text that must be valid UTF-8. If it is not, the TextDecoder throws the same error as protobufjs. */
 const strictStr = shortText((b, p, e) => {
   const text = b.utf8Slice(p, e)
   return text.includes('\ufffd') && !isUtf8(b.subarray(p, e)) ? decoder.decode(b.subarray(p, e)) : text
@@ -177,12 +178,12 @@ const strictStr = shortText((b, p, e) => {
 
 const FastBuffer = Buffer[Symbol.species]
 
-/** A view of the input, which is `x.source` where it is no Buffer. */
+/** A view of the input. It is a view of `x.source` if the input was not a Buffer. */
 function bytes(b, p, e, x) {
   return x.source === null ? new FastBuffer(b.buffer, b.byteOffset + p, e - p) : x.source.subarray(p, e)
 }
 
-/** The position after the value of an unknown field, whose tag `t` ends at `p`. */
+/** The position after the value of an unknown field. Its tag `t` ends at `p`. */
 function skip(b, p, end, t, depth, limit) {
   const number = t >>> 3
   if (depth > limit) tooDeep()
@@ -229,21 +230,24 @@ function skipGroup(b, p, end, number, depth, limit) {
   }
 }
 
-/** Of a length that may be longer than its message, the end. */
+/** The end of a value of `n` bytes. Throws if it exceeds the message. */
 function within(p, n, end) {
   if (n > end - p) throw outOfRange(p, n, end)
   return p + n
 }
 
-/** Called where a message, a map entry or a packed run does not end where its length says. */
+/** Throws for a message, a map entry or a packed run that does not end where its length says. */
 function misfit(p, end) {
   throw outOfRange(p, 1, end)
 }
 
-// Packed numbers are gathered here and the array is cut from it, as in `lib/protobuf/read.js`.
+// Packed numbers are collected here and then sliced off, as in `lib/protobuf/read.js`.
 const gathered = Array.from({ length: 4096 }, () => 0)
 
-/** Elements of a packed run of 32-bit varints between `p` and `e`: a new array, unless `into` has elements. */
+/**
+ * The elements of a packed run of 32-bit varints between `p` and `e`, in a new array, or appended to `into` if that has
+ * elements.
+ */
 function packed32(b, p, e, into) {
   if (e - p > gathered.length || into?.length > 0) return pushPacked(b, p, e, into ?? [])
   const last = e - 1
@@ -281,7 +285,7 @@ function packed32(b, p, e, into) {
 function packedUint32(b, p, e, into) {
   const from = into?.length > 0 ? into.length : 0
   const list = packed32(b, p, e, into)
-  // Small integers stay what they are; the others are rare.
+  // Only negative numbers, which are rare, need to be converted.
   for (let i = from; i < list.length; i++) if (list[i] < 0) list[i] >>>= 0
   return list
 }

@@ -1,7 +1,7 @@
 'use strict'
 
-// protobufjs's Reader: what static code, and programs with formats of their own, read the wire with. Types decode without one. These are
-// functions and no classes, as programs call them on objects of their own.
+// protobufjs's Reader: static code and programs with their own formats read with it. Types decode without one. Readers
+// are functions and not classes, because programs call them on their own objects.
 
 const { types } = require('node:util')
 const R = require('./read.js')
@@ -18,7 +18,7 @@ function Reader(buffer) {
 }
 
 Reader.recursionLimit = util.recursionLimit
-/** Off: decoded messages keep what their type does not know as `$unknowns`. */
+/** If false, decoded messages keep unknown fields as `$unknowns`. */
 Reader.discardUnknown = true
 
 Reader.create = function create(buffer) {
@@ -28,13 +28,13 @@ Reader.create = function create(buffer) {
   throw Error('illegal buffer')
 }
 
-/** Ends a read that helpers did: they know the end of the buffer, and this one may have less. */
+/** Completes a read by a helper. Helpers know the end of the buffer only; this reader may end before it. */
 function end(reader, position) {
   if (position > reader.len) throw outOfRange(reader.pos, 1, reader.len)
   reader.pos = position
 }
 
-/** A read of several bytes by a helper that is given the first of them. */
+/** Makes a method for a value of several bytes. The helper gets the first byte. */
 function varied(read) {
   return function () {
     const { buf, pos, len } = this
@@ -53,7 +53,7 @@ function varied(read) {
 const signed = varied(R.varint)
 const unsigned = varied((b, p, v) => R.varint(b, p, v) >>> 0)
 
-/** A read of `size` bytes. */
+/** Makes a method that reads `size` bytes. */
 function fixed(size, read) {
   return function () {
     const { buf, pos, len } = this
@@ -63,7 +63,7 @@ function fixed(size, read) {
   }
 }
 
-/** A read of 64 bits as a varint. */
+/** Makes a method that reads a 64-bit varint. */
 function wide(read) {
   return function () {
     if (this.pos >= this.len) throw outOfRange(this.pos, 1, this.len)
@@ -73,7 +73,7 @@ function wide(read) {
   }
 }
 
-/** The value behind a length, between two positions. */
+/** Makes a method that reads a value with a length prefix. `read` gets its start and end. */
 function delimited(read) {
   return function () {
     const n = this.size()
@@ -112,7 +112,7 @@ Object.assign(Reader.prototype, {
   bytes: delimited((reader, from, to) => reader.raw(from, to)),
   string: delimited((reader, from, to) => util.utf8.read(reader.buf, from, to)),
   stringVerify: delimited((reader, from, to) => util.utf8.readStrict(reader.buf, from, to)),
-  /** Passes over so many bytes, or over a varint. */
+  /** Skips `length` bytes, or a varint without an argument. */
   skip(length) {
     if (typeof length === 'number') {
       if (this.pos + length > this.len) throw outOfRange(this.pos, length, this.len)
@@ -124,9 +124,9 @@ Object.assign(Reader.prototype, {
     } while (this.buf[this.pos++] & 128)
     return this
   },
-  /** Passes over a value of a wire type. */
+  /** Skips a value of a wire type. */
   skipType(wireType, depth = 0, fieldNumber = undefined) {
-    // Without a number no group can be closed by its own, and none of these is 0.
+    // The number matters only for groups, which must end with the number that they began with. It must not be 0.
     const number = fieldNumber === undefined ? 1 : fieldNumber
     if (wireType === 3 && fieldNumber === undefined) return this._skipAnyGroup(depth)
     this.pos = R.skip(this.buf, this.pos, this.len, (number << 3) | wireType, depth, Reader.recursionLimit)
@@ -143,14 +143,14 @@ Object.assign(Reader.prototype, {
   },
 })
 
-// Packed runs: `int32s(array?)` adds to the array.
+// Methods for packed runs: `int32s(array?)` appends to the array.
 for (const name of ['uint32', 'int32', 'sint32', 'bool', 'uint64', 'int64', 'sint64']) {
   Reader.prototype[`${name}s`] = function (array = []) {
     const n = this.size()
     const { len } = this
     const stop = this.pos + n
     if (stop > len) throw outOfRange(this.pos, n, len)
-    // No element may reach beyond the run.
+    // No element may extend beyond the run.
     this.len = stop
     while (this.pos < stop) array.push(this[name]())
     this.len = len
@@ -174,7 +174,7 @@ for (const [name, size] of [
   }
 }
 
-/** The Reader of Node's Buffers: its bytes are Buffers. */
+/** The Reader for Node's Buffers. Its bytes are Buffers. */
 function BufferReader(buffer) {
   Reader.call(this, buffer)
 }

@@ -1,5 +1,7 @@
 'use strict'
 
+// `Root`, the top of a tree of reflection objects: loads files and resolves extensions.
+
 const { setTimeout } = require('node:timers')
 const common = require('./common.js')
 const { Enum } = require('./enum.js')
@@ -8,16 +10,16 @@ const { Namespace, checkDepth } = require('./namespace.js')
 const { OneOf } = require('./oneof.js')
 const util = require('./util/index.js')
 
-// Namespaces and enums of such names are properties of what they stand in.
+// Namespaces and enums with such names become properties of their parent.
 const EXPOSED = /^[A-Z]/
 
-/** The name under which a file is among the common ones. */
+/** The name of a file among the common ones; null if it is not one of them. */
 function commonName(file) {
   const at = file.lastIndexOf('google/protobuf/')
   return [at < 0 ? file : file.slice(at), file].find((name) => Object.hasOwn(common, name)) ?? null
 }
 
-/** Puts a field into the extended type for an extension; false where that type is not there yet. */
+/** Adds a field to the extended type of an extension. Returns false if that type does not exist yet. */
 function extend(field) {
   const extended = field.parent.lookup(field.extend)
   if (!extended) return false
@@ -41,9 +43,9 @@ class Root extends Namespace {
 
   constructor(options) {
     super('', options)
-    /** Extensions of types that are not there yet. */
+    /** Extensions whose extended type does not exist yet. */
     this.deferred = []
-    /** The names of the files that were loaded. */
+    /** The names of the loaded files. */
     this.files = []
     this._edition = 'proto2'
     this._fullyQualifiedObjects = {}
@@ -53,7 +55,7 @@ class Root extends Namespace {
     return true
   }
 
-  /** Loads files and all they import: with a callback or a promise. */
+  /** Loads files with all imports, with a callback or a promise. */
   load(filename, options, callback) {
     if (typeof options === 'function') return this.load(filename, undefined, options)
     if (!callback) return util.asPromise(this.load, this, filename, options)
@@ -95,7 +97,7 @@ class Root extends Namespace {
     return this
   }
 
-  /** Loads files and all they import, at once. */
+  /** Loads files with all imports, synchronously. */
   loadSync(filename, options) {
     if (!util.isNode) throw Error('not supported')
     const visit = (file, isWeak, depth) => {
@@ -123,7 +125,7 @@ class Root extends Namespace {
     }
   }
 
-  /** The name of a file that is not loaded yet, and null for one that is. */
+  /** Returns the name of a file and marks it as loaded; null if it was loaded before. */
   _once(file) {
     const name = commonName(file) ?? file
     if (this.files.includes(name)) return null
@@ -131,7 +133,7 @@ class Root extends Namespace {
     return name
   }
 
-  /** Takes a file in, `.proto` source or JSON, and visits those that it imports. */
+  /** Adds a file, given as `.proto` source or JSON, and visits its imports. */
   _take(file, given, options, depth, visit) {
     checkDepth(depth, util.recursionLimit)
     const source = util.isString(given) && given[0] === '{' ? JSON.parse(given) : given
@@ -194,10 +196,10 @@ class Root extends Namespace {
   }
 }
 
-// Programs put their own in the place of these.
+// Programs may replace these.
 Root.prototype.resolvePath = util.path.resolve
 Root.prototype.fetch = util.fetch
-/** Set where there is one: see `index.js`. */
+/** Set if the parser is available: see `index.js`. */
 Root.parse = null
 
 module.exports = { Root }

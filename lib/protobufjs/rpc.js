@@ -1,11 +1,11 @@
 'use strict'
 
-// Services over whatever carries bytes: `rpcImpl(method, requestBytes, callback)`.
+// Services over any transport: `rpcImpl(method, requestBytes, callback)`.
 
 const { setTimeout } = require('node:timers')
 const util = require('./util/index.js')
 
-/** It is a function, as static code calls it on objects of its own. */
+/** A function and not a class, because static code calls it on its own objects. */
 function Service(rpcImpl, requestDelimited, responseDelimited) {
   if (typeof rpcImpl !== 'function') throw TypeError('rpcImpl must be a function')
   util.EventEmitter.call(this)
@@ -18,7 +18,7 @@ Service.prototype = Object.create(util.EventEmitter.prototype, {
   constructor: { value: Service, writable: true, configurable: true },
 })
 
-/** Calls a method, and gives a promise where there is no callback. */
+/** Calls a method. Returns a promise if there is no callback. */
 Service.prototype.rpcCall = function rpcCall(method, requestCtor, responseCtor, request, callback) {
   if (!request) throw TypeError('request must be specified')
   if (!callback) return util.asPromise(rpcCall, this, method, requestCtor, responseCtor, request)
@@ -57,7 +57,7 @@ Service.prototype.rpcCall = function rpcCall(method, requestCtor, responseCtor, 
   }
 }
 
-/** Ends the service; what carries it is told, unless it was that that ended. */
+/** Ends the service. Tells the transport, unless that has ended the service itself. */
 Service.prototype.end = function end(endedByRPC) {
   if (!this.rpcImpl) return this
   if (!endedByRPC) this.rpcImpl(null, null, null)

@@ -1,5 +1,7 @@
 'use strict'
 
+// `Service` and `Method`, the reflection objects of services.
+
 const { Namespace, checkDepth, makers } = require('./namespace.js')
 const { ReflectionObject } = require('./object.js')
 const rpc = require('./rpc.js')
@@ -23,7 +25,7 @@ class Method extends ReflectionObject {
     )
   }
 
-  /** Whether request and response are streams can be left out. */
+  /** The stream flags are optional. */
   constructor(name, type, requestType, responseType, requestStream, responseStream, options, comment, parsedOptions) {
     let [fromStream, toStream, all] = [requestStream, responseStream, options]
     if (util.isObject(requestStream)) [fromStream, toStream, all] = [undefined, undefined, requestStream]
@@ -37,7 +39,7 @@ class Method extends ReflectionObject {
     this.requestStream = fromStream ? true : undefined
     this.responseType = responseType
     this.responseStream = toStream ? true : undefined
-    /** As gRPC names it. */
+    /** The method's name with a slash; it is completed with the service's name when it is known. */
     this.path = `/${this.name}`
     this.resolvedRequestType = null
     this.resolvedResponseType = null
@@ -74,7 +76,7 @@ class Service extends Namespace {
     if (json.nested) service.addJSON(json.nested, depth)
     if (json.edition) service._edition = json.edition
     service.comment = json.comment
-    // JSON was first made of proto3.
+    // JSON descriptions without an edition are proto3, as in protobufjs.
     service._defaultEdition = 'proto3'
     return service
   }
@@ -141,13 +143,13 @@ class Service extends Namespace {
     return this
   }
 
-  /** An object with a function for every method. */
+  /** Makes an object with a function for every method. */
   create(rpcImpl, requestDelimited, responseDelimited) {
     const service = new rpc.Service(rpcImpl, requestDelimited, responseDelimited)
     for (const method of this.methodsArray) {
       const { resolvedRequestType: request, resolvedResponseType: response } = method.resolve()
       service[util.lcFirst(method.name).replace(/[^$\w]/g, '')] = function (message, callback) {
-        // A method may be called that, too.
+        // Called on the prototype, because a method may be named `rpcCall`.
         return rpc.Service.prototype.rpcCall.call(this, method, request.ctor, response.ctor, message, callback)
       }
     }

@@ -1,7 +1,8 @@
 'use strict'
 
-// The tokens and comments of `.proto` source, as protobufjs hands them out. Why there is a second lexer beside the one in Rust: `parse`
-// says what a file says without linking it, takes what no compiler takes, and keeps comments by rules of its own.
+// The tokens and comments of `.proto` source, as in protobufjs. It is a second lexer beside the one in Rust because
+// `parse` returns a file's content without linking it, accepts input that no compiler accepts, and has its own rules
+// for comments.
 
 const DELIMITER = /[\s{}=;:[\],'"()<>]/
 const WORD = /[^\s{}=;:[\],'"()<>]+/y
@@ -13,7 +14,7 @@ const ESCAPE = /\\([0-7]{1,3}|[xX][0-9a-fA-F]{1,2}|[\s\S]?)/g
 const ESCAPED = { 0: '\0', a: '\x07', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' }
 const ITSELF = '\\?\'"'
 
-/** A string as it is meant; an escape that is none is nothing. */
+/** The content of a string with its escapes replaced. Invalid escapes are dropped. */
 function unescaped(text) {
   return text.replace(ESCAPE, (_, code) => {
     if (code >= '0' && code < '8') return String.fromCharCode(Number.parseInt(code, 8) & 255)
@@ -27,7 +28,7 @@ class Tokenizer {
   #keepsAll
   #at = 0
   #line = 1
-  /** Tokens to come before those of the source. */
+  /** Tokens that come before those of the source. */
   #ahead = []
   /** The quote of a string that comes next. */
   #quote = null
@@ -53,7 +54,7 @@ class Tokenizer {
     return pattern.exec(this.#source)
   }
 
-  /** The next token, and null at the end. A string is three: its quote, its text, and the quote again. */
+  /** The next token; null at the end. A string consists of three tokens: its quote, its text, and the quote again. */
   next() {
     if (this.#ahead.length > 0) return this.#ahead.shift()
     if (this.#quote !== null) return this.#string()
@@ -101,7 +102,10 @@ class Tokenizer {
     return end < 0 ? this.#source.length : end
   }
 
-  /** `// …`, of which only `/// …` is kept unless all are; then lines that follow one another are one comment. True where kept. */
+  /**
+   * Reads a `// …` comment. By default only `/// …` is kept; with `keepsAll` all are, and consecutive lines form one
+   * comment. Returns true if it was kept.
+   */
   #lineComment(isLeading) {
     const start = this.#at
     const source = this.#source
@@ -119,7 +123,10 @@ class Tokenizer {
     return isKept
   }
 
-  /** A block comment, of which only those with two stars are kept unless all are. True where kept. */
+  /**
+   * Reads a block comment. By default only those with two stars are kept; with `keepsAll` all are. Returns true if it
+   * was kept.
+   */
   #blockComment(isLeading) {
     const start = this.#at
     const end = this.#source.indexOf('*/', start + 2)
@@ -132,7 +139,7 @@ class Tokenizer {
     return isKept
   }
 
-  /** Keeps a comment by the line that it ends on. */
+  /** Stores a comment by the line on which it ends. */
   #keep(type, start, raw, isLeading) {
     const decoration = this.#keepsAll ? /^\s*\*?\/*/ : /^ *[*/]+ */
     const lines = raw.split('\n').map((line) => line.replace(decoration, '').trim())
@@ -142,12 +149,12 @@ class Tokenizer {
     this.#lastComment = this.#line
   }
 
-  /** Puts a token behind those that were put back already. */
+  /** Adds a token after those that were put back before. */
   push(token) {
     this.#ahead.push(token)
   }
 
-  /** The next token, which stays the next one. */
+  /** The next token, without consuming it. */
   peek() {
     if (this.#ahead.length === 0) {
       const token = this.next()
@@ -157,7 +164,7 @@ class Tokenizer {
     return this.#ahead[0]
   }
 
-  /** Takes a token that must, or may, be the next one. */
+  /** Consumes the expected token. It may be missing if `isOptional` is set. */
   skip(expected, isOptional) {
     const actual = this.peek()
     if (actual === expected) {
@@ -168,7 +175,10 @@ class Tokenizer {
     return false
   }
 
-  /** The comment on the line before this one, or behind what ends on line `trailing`; null where there is none. */
+  /**
+   * The comment on the line before the current one, or after a declaration that ends on line `trailing`; null if there
+   * is none.
+   */
   cmnt(trailing) {
     const isTrailing = trailing !== undefined
     if (isTrailing && this.#lastComment < trailing) this.peek()
@@ -182,7 +192,7 @@ class Tokenizer {
   }
 }
 
-/** The tokens of `source`; with `keepsAll` ordinary comments are kept, too. */
+/** The tokens of `source`. With `keepsAll` ordinary comments are kept, too. */
 function tokenize(source, keepsAll) {
   return new Tokenizer(source, Boolean(keepsAll))
 }

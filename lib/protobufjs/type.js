@@ -1,5 +1,7 @@
 'use strict'
 
+// `Type`, the reflection object of a message. It gets its `encode`, `decode` and conversions from emit/ at the first use.
+
 const { Field, MapField } = require('./field.js')
 const { fromObject, toObject } = require('./emit/convert.js')
 const { link, unlink } = require('./emit/unit.js')
@@ -24,7 +26,7 @@ class Type extends Namespace {
       const described = json.fields[field]
       type.add((described.keyType === undefined ? Field : MapField).fromJSON(field, described))
     }
-    // Before the ranges are known: what is reserved may be described all the same.
+    // Added before the reserved ranges are set, because descriptions may contain reserved fields.
     for (const oneof of Object.keys(json.oneofs ?? {})) type.add(OneOf.fromJSON(oneof, json.oneofs[oneof]))
     type.addJSON(json.nested, depth)
     type.extensions = json.extensions
@@ -33,19 +35,19 @@ class Type extends Namespace {
     if (json.visibility) type.visibility = json.visibility
     if (json.comment) type.comment = json.comment
     if (json.edition) type._edition = json.edition
-    // JSON was first made of proto3.
+    // JSON descriptions without an edition are proto3, as in protobufjs.
     type._defaultEdition = 'proto3'
     return type
   }
 
-  /** A decorator of a message class. */
+  /** A decorator for a message class. */
   static d(typeName) {
     return (target) => {
       util.decorateType(target, typeName)
     }
   }
 
-  /** The source of a class of messages, as `util.codegen` builds one. */
+  /** Generates a class of messages with `util.codegen`. */
   static generateConstructor(type) {
     const gen = util.codegen(['p'])
     for (const field of type.fieldsArray) {
@@ -67,7 +69,7 @@ class Type extends Namespace {
     this._fieldsArray = null
     this._oneofsArray = null
     this._ctor = null
-    /** The emitted functions that have to do with it; see `emit/unit.js`. */
+    /** The link to the emitted functions; see `emit/unit.js`. */
     this._link = null
   }
 
@@ -199,7 +201,7 @@ class Type extends Namespace {
     return this._changed()
   }
 
-  /** What was made of the fields before is made anew. */
+  /** Drops everything that was derived from the fields. */
   _changed() {
     this._fieldsById = this._fieldsArray = this._oneofsArray = null
     unlink(this)
@@ -219,7 +221,7 @@ class Type extends Namespace {
     return new this.ctor(properties)
   }
 
-  /** Makes what encodes, decodes and converts its messages; the first call of any of these does so. */
+  /** Creates the functions that encode, decode and convert its messages. The first call of any of them does this. */
   setup() {
     this._resolve()
     link(this)
@@ -237,7 +239,7 @@ class Type extends Namespace {
     return this
   }
 
-  /** Features and types of its fields. */
+  /** Resolves its features and the types of its fields. */
   _resolve() {
     const { root } = this
     if (root._needsRecursiveFeatureResolution) {

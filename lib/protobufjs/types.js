@@ -1,6 +1,6 @@
 'use strict'
 
-// What there is to know of the scalar types: wire types and defaults, by name.
+// The properties of scalar types, by name.
 
 const util = require('./util/index.js')
 
@@ -9,7 +9,7 @@ const EIGHT = 1
 const LENGTH = 2
 const FOUR = 5
 
-/** `[wire type, default, may be packed, may be a key, has 64 bits]` of each. */
+/** Of each type: `[wire type, default, may be packed, may be a map key, is 64-bit]`. */
 const scalars = {
   double: [EIGHT, 0, true, false, false],
   float: [FOUR, 0, true, false, false],
@@ -37,9 +37,9 @@ function table(column, filter = -1) {
 module.exports = {
   /** Wire types. */
   basic: table(0),
-  /** Defaults; `message` is that of what is none of these. */
+  /** Defaults; `message` is the default of all other types. */
   defaults: Object.assign(table(1), { message: null }),
-  /** Wire types of those with 64 bits, of keys of maps, and of what can be packed. */
+  /** Wire types of 64-bit types, of map keys, and of types that can be packed. */
   long: table(0, 4),
   mapKey: table(0, 3),
   packed: table(0, 2),

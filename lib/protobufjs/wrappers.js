@@ -1,6 +1,7 @@
 'use strict'
 
-// Types whose objects are not those of their fields: `fromObject` and `toObject`, called on a type whose own do what they do elsewhere.
+// Types whose objects differ from their fields. The wrappers' `fromObject` and `toObject` are called on the type and
+// use its own original ones.
 
 const { Message } = require('./message.js')
 const util = require('./util/index.js')
@@ -13,7 +14,7 @@ function checkDepth(depth) {
   if (depth > util.recursionLimit) throw Error('max depth exceeded')
 }
 
-/** What is within an Any stands in its place, with its type as `@type`. */
+/** An Any is represented by its content, with the type as `@type`. */
 const any = {
   fromObject(object, depth = 0) {
     checkDepth(depth)

@@ -1,7 +1,7 @@
 'use strict'
 
-// What emitted encoders and the Writer write with. Room and the slab are those of `lib/protobuf`; the values are taken as protobufjs
-// takes them: cut to their type without a question, whatever they are.
+// The functions that emitted encoders and the Writer use. Room and slab are those of `lib/protobuf`. Values are treated
+// as in protobufjs: they are converted to their type without any check.
 
 const { Buffer } = require('node:buffer')
 const W = require('../protobuf/write.js')
@@ -9,7 +9,7 @@ const LongBits = require('./util/longbits.js')
 
 const { FULL, SLACK, full, unsignedVarint, width, close } = W
 
-// Splits into two words, the high one in `high`.
+// Splits a value into two words: returns the low one and stores the high one in `high`.
 let high = 0
 function low64(value) {
   if (typeof value === 'number' && Number.isSafeInteger(value)) {
@@ -87,13 +87,16 @@ function bool(b, p, v) {
   return p + 1
 }
 
-/** Length and text. What has no length (a number) is empty, and `null` a TypeError, as there. */
+/**
+ * Writes length and text. As in protobufjs, something without a length (a number) is empty, and `null` throws a
+ * TypeError.
+ */
 function str(b, p, s) {
   if (typeof s === 'string') return W.str(b, p, s, '')
   return W.str(b, p, s.length ? String(s) : '', '')
 }
 
-/** Length and bytes, of any list of them or of a base64 text. */
+/** Writes length and bytes, of any list of bytes or of a base64 text. */
 function bytes(b, p, v) {
   if (typeof v === 'string' || v instanceof String) v = Buffer.from(String(v), 'base64')
   const n = v.length >>> 0
@@ -104,7 +107,7 @@ function bytes(b, p, v) {
   return p + n
 }
 
-/** Bytes as they are, one list after another. */
+/** Writes lists of bytes without a length. */
 function raw(b, p, lists) {
   for (const list of lists) {
     const n = list.length >>> 0

@@ -1,7 +1,7 @@
 'use strict'
 
-// protobufjs's Writer. `Type.encode(message)` gives one that has the message already: its bytes lie in the slab of `lib/protobuf`, and
-// `finish()` is a view of them.
+// protobufjs's Writer. `Type.encode(message)` returns one that already contains the message: its bytes are in the slab
+// of `lib/protobuf`, and `finish()` returns a view of them.
 
 const { Buffer } = require('node:buffer')
 const { FULL, SLACK, ...W } = require('./write.js')
@@ -12,17 +12,17 @@ const FastBuffer = Buffer[Symbol.species]
 
 function Writer() {
   own(this, this.constructor.alloc(Writer.initialBufferSize))
-  /** What has been written lies in `buf` between `start` and `pos`. */
+  /** The written bytes are in `buf` from `start` to `pos`. */
   this.start = 0
   this.pos = 0
-  /** Where the lengths of the forks go. */
+  /** The positions of the lengths of open forks. */
   this.states = null
 }
 
-/** Gives a writer memory of its own, up to `end`. */
+/** Gives a writer memory of its own. */
 function own(writer, buf) {
   writer.buf = buf
-  /** The same as a Buffer. */
+  /** The same memory as a Buffer. */
   writer.b = buf instanceof FastBuffer ? buf : new FastBuffer(buf.buffer, buf.byteOffset, buf.length)
   writer.end = buf.length
 }
@@ -33,7 +33,7 @@ Writer.create = function create() {
 }
 Writer.alloc = util.pool((size) => new Uint8Array(size), Uint8Array.prototype.subarray)
 
-/** Writes a value of at most `size` bytes. */
+/** Makes a method that writes a value of at most `size` bytes. */
 function put(size, write) {
   return function (value) {
     if (this.pos + size > this.end) this._reserve(size)
@@ -42,7 +42,7 @@ function put(size, write) {
   }
 }
 
-/** Writes what takes room by itself, starting with as much as `guess` says. */
+/** Makes a method that writes a value of unknown size. It starts with room for `guess(value)`. */
 function puts(guess, write) {
   return function (value) {
     this._reserve(guess(value) + 2 * SLACK)
@@ -51,7 +51,7 @@ function puts(guess, write) {
   }
 }
 
-/** A packed run: elements of at most `size` bytes each behind a length. */
+/** Makes a method that writes a packed run: a length, then elements of at most `size` bytes each. */
 function run(size, write) {
   return function (list) {
     const n = list.length
@@ -117,7 +117,7 @@ Object.assign(Writer.prototype, {
   sfixed64s: run(8, W.fixed64),
   floats: run(4, W.float),
   doubles: run(8, W.double),
-  /** What follows, up to `ldelim()`, goes behind its length. */
+  /** Begins a part that gets a length in front, up to `ldelim()`. */
   fork() {
     this._reserve(1)
     this.states ??= []
@@ -125,7 +125,7 @@ Object.assign(Writer.prototype, {
     this.pos++
     return this
   },
-  /** Takes back what was written since the last fork, or all of it. */
+  /** Discards what was written since the last fork, or everything. */
   reset() {
     if (this.states !== null && this.states.length > 0) this.pos = this.states.pop()
     else this.pos = this.start
@@ -138,15 +138,15 @@ Object.assign(Writer.prototype, {
       this.pos = W.close(this.b, at, at + 1, this.pos)
       return this
     }
-    // Without a fork it is all of it.
+    // Without a fork, everything gets a length in front.
     this.b.copyWithin(1, 0, this.pos)
     this.pos = W.close(this.b, 0, 1, this.pos + 1)
     return this
   },
-  /** The bytes. `shared`: a view of the writer's own memory, good until it is used again. */
+  /** Returns the bytes. With `shared` it is a view of the writer's own memory, valid until the writer is used again. */
   finish(shared) {
     const { b, buf, start, pos } = this
-    // Nothing is ever written to the memory of an encoded message again.
+    // The memory of an encoded message is never written again.
     const isEncoded = this.end === 0
     if (isEncoded && state.isUsualBuffer) return new FastBuffer(b.buffer, b.byteOffset + start, pos - start)
     if (shared && !isEncoded) return buf.subarray(start, pos)
@@ -158,7 +158,7 @@ Object.assign(Writer.prototype, {
     target.set(this.b.subarray(this.start, this.pos), offset)
     return target
   },
-  /** Writes a message by its emitted function, with more room until there is enough. */
+  /** Writes a message with its emitted function, and retries with more room until it fits. */
   _message(write, message, depth) {
     this._reserve(2 * SLACK)
     for (;;) {
@@ -182,7 +182,7 @@ BufferWriter.prototype = Object.create(Writer.prototype, {
 })
 BufferWriter.alloc = (size) => (util.Buffer ?? Buffer).allocUnsafe(size)
 
-/** A writer of a message that lies between two positions of memory that is not its own: it gets some when more is written. */
+/** A writer that contains a message in memory that is not its own. It gets its own when more is written. */
 function EncodedWriter(buf, start, pos) {
   this.buf = buf
   this.b = buf

@@ -1,6 +1,6 @@
 'use strict'
 
-// Calls that are made again: which may be, what they need for it, and how many there may be.
+// Retries and hedges: the copy of a request body that a repeated call needs, and the budget that limits repeats.
 
 const { Buffer } = require('node:buffer')
 const { bytesOf } = require('../codec/bytes')
@@ -8,22 +8,26 @@ const { now } = require('./tick')
 
 const FastBuffer = Buffer[Symbol.species]
 
-/** Bodies up to this size share memory, in blocks, as replies do; a block goes when the last call does that has a body in it. */
+/**
+ * Bodies up to this size (in bytes) are copied into shared blocks. A block is freed when no call refers to it any more.
+ */
 const SMALL = 4096
 const BLOCK = 8192
 
 let block = Buffer.allocUnsafeSlow(BLOCK)
 let used = 0
 
-/** What a call that the server may see twice needs to be made again: its body, which its caller may have changed since. */
+/**
+ * The copy of a request that may be sent twice: its body. The caller may have changed its own buffer in the meantime.
+ */
 class Kept {
-  /** `hedge` is after how many milliseconds it is made a second time whatever has become of the first. */
+  /** `hedge` is the number of milliseconds after which the call is sent a second time if it has no answer yet. */
   constructor(hedge) {
     this.hedge = hedge
     this.memory = null
     this.at = 0
     this.size = 0
-    /** How often it was made again although it may have been seen. */
+    /** How many times the call was repeated although the server may have seen it. */
     this.tries = 0
   }
 
@@ -53,27 +57,28 @@ class Kept {
 }
 
 /**
- * How many calls may be made again that may have been seen: a share of all calls, and some a second for clients that make few. When everything fails,
- * retries must not be what keeps it down. Those that were never sent cost nothing: whoever gets them has no more to do than was asked for.
+ * Limits how many calls may be repeated that the server may have seen: a share of all calls, plus a number per second
+ * for clients that make few calls. During an outage, retries must not keep the service down. Calls that were never sent
+ * are not counted, because repeating them adds no load.
  */
 class Budget {
-  /** A connection has at most `atOnce` calls in flight. */
+  /** `atOnce` is the largest number of calls in flight on one connection. */
   constructor({ ratio, perSecond }, atOnce) {
     this.ratio = ratio
     this.perSecond = perSecond
     /**
-     * What ten seconds without a failure save up, at a rate of calls that a process is capable of; and a connection that is lost takes all of its calls
-     * with it, which is one failure, not as many.
+     * The upper bound is what a busy process earns in ten seconds without a failure. It is never below `atOnce`: a lost
+     * connection takes all its calls with it, and that is one failure, not many.
      */
     const saved = perSecond * 10 + ratio * 100_000
     this.most = saved > 0 ? Math.max(saved, atOnce) : 0
-    // Full, as gRPC's: nothing has failed yet.
+    // The budget starts full, as in gRPC: nothing has failed yet.
     this.tokens = this.most
     this.time = now()
     this.calls = 0
   }
 
-  /** Whether one more may be made again; `calls` is how many there have been in all. */
+  /** Whether one more call may be repeated. `calls` is the total number of calls so far. */
   take(calls) {
     const time = now()
     const earned = ((time - this.time) / 1000) * this.perSecond + (calls - this.calls) * this.ratio

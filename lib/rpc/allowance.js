@@ -3,8 +3,9 @@
 const { now } = require('./tick')
 
 /**
- * So many a second, of which a second's worth is there at first and can be saved up. It fills up again with time: a limit for the life of a connection would
- * hit honest peers that live long.
+ * A rate limit: `perSecond` units a second. It starts with one second's worth and saves up no more than that. It
+ * refills with time, because a limit over the whole life of a connection would hit honest peers that stay connected for
+ * long.
  */
 class Allowance {
   /** `perSecond` may be Infinity. */
@@ -14,7 +15,7 @@ class Allowance {
     this.at = 0
   }
 
-  /** Takes one, whether there is one or not. Returns whether there was. */
+  /** Takes one unit in any case. Returns whether there was one left. */
   take() {
     if (this.perSecond === Infinity) return true
     this.fill()
@@ -28,7 +29,7 @@ class Allowance {
     this.at = time
   }
 
-  /** Milliseconds until there is one, 0 when there is. */
+  /** Milliseconds until a unit is available; 0 when there is one. */
   get pause() {
     this.fill()
     return this.left >= 1 ? 0 : Math.ceil(((1 - this.left) * 1000) / this.perSecond)

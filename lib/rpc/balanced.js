@@ -1,6 +1,7 @@
 'use strict'
 
-// A client of several addresses, which come and go: a connection to each, and for every call one of them.
+// A client of several addresses, which may change while it runs: one connection to each address, and one of them is
+// chosen for every call.
 
 const process = require('node:process')
 const { setInterval, clearInterval, setTimeout, clearTimeout } = require('node:timers')
@@ -15,11 +16,14 @@ const { log } = require('./log')
 const { MAX_DELAY } = require('../delays')
 const errors = require('./errors')
 
-/** Who answers there does not speak rpc: it may be another one some day. */
+/**
+ * The pause in milliseconds before an address that did not speak rpc is tried again: another server may run there
+ * later.
+ */
 const FOREIGN_RETRY = 30_000
 
 class BalancedClient extends Client {
-  /** `target` as `target.js` has read it. */
+  /** `target` as `target.js` returns it. */
   constructor(target, options = {}) {
     super(target, options)
     Object.assign(this.stats, { ejections: 0, hedges: 0 })
@@ -32,18 +36,17 @@ class BalancedClient extends Client {
   begin() {
     this.balance = this.options.balance
     this.takesTurns = this.balance.policy === 'round-robin'
-    /** Every address, by what tells it from others. */
+    /** All current addresses, by a key made of id and location. */
     this.members = new Map()
-    /** The registry takes no question of this client. */
+    /** The registry refuses this client (secret or TLS). */
     this.isBarred = false
-    /** Those of them that calls go to now. */
+    /** The members that calls are sent to now, and the sum of their weights. */
     this.ready = []
     this.weights = 0
-    /** The one that the last call went to, and how many more may follow it in the same write. */
+    /** The member of the last call, and how many more calls may go to it so that they leave in the same write. */
     this.chosen = null
     this.left = 0
-    // Without an address there is no socket that would keep the process running.
-    // It is there to be there.
+    // Without an address there is no socket that would keep the process running, so this timer does it.
     this.keeper = setInterval(() => {}, MAX_DELAY)
     this.resolution = resolverOf(this.target, this.options, BalancedClient).resolve((error, addresses) => {
       if (this.closed) return
@@ -52,7 +55,7 @@ class BalancedClient extends Client {
     })
   }
 
-  /** Where calls can go: `[{ address, id, weight, connected, ejected, pending }]`. */
+  /** The current addresses: `[{ address, id, weight, connected, ejected, pending }]`. */
   get addresses() {
     return [...this.members.values()].map((member) => ({
       address: member.location,
@@ -64,7 +67,7 @@ class BalancedClient extends Client {
     }))
   }
 
-  /** There are several. */
+  /** There is no single location: the client has several addresses. */
   get location() {
     return undefined
   }
@@ -91,7 +94,7 @@ class BalancedClient extends Client {
       try {
         address = this.read(given, i)
       } catch (error) {
-        // Of what others have registered, one that makes no sense must not cost the rest.
+        // An entry that another process registered and that makes no sense must not affect the others.
         this.unresolved(error)
         continue
       }
@@ -127,7 +130,7 @@ class BalancedClient extends Client {
     member.attempt()
   }
 
-  /** Who calls go to: those that are connected and well, of the best tier that has any. */
+  /** Chooses the members that calls go to: the connected and healthy ones of the best tier that has any. */
   membersChanged() {
     let best = Infinity
     let ready = []
@@ -142,7 +145,7 @@ class BalancedClient extends Client {
       best = member.tier
       ready.push(member)
     }
-    // When all are sick, it is not they: something is wrong in between, or everything is.
+    // If all members were ejected, the fault probably lies elsewhere, for example in the network: use them all.
     if (ready.length === 0) ready = sick
     sick = null
     this.ready = ready
@@ -150,7 +153,7 @@ class BalancedClient extends Client {
     for (const member of ready) {
       this.weights += member.weight
       member.upTo = this.weights
-      // Credit from among others is none here.
+      // Credit earned in another set of members does not count in this one.
       member.turn = 0
     }
     this.chosen = null
@@ -175,7 +178,7 @@ class BalancedClient extends Client {
 
   endpointRetries(member, attempt) {
     this.lastError = attempt.error
-    // Who is not there any more may be somewhere else by now.
+    // A server that is gone may have moved to another address.
     this.resolution?.refresh?.()
     process.nextTick(() => this.emit('reconnect', { ...attempt, address: member.location }))
   }
@@ -190,7 +193,10 @@ class BalancedClient extends Client {
     this.endpointDead(error)
   }
 
-  /** There are addresses, and nobody to call at any of them; or who knows of addresses does not tell this client. */
+  /**
+   * Whether waiting is useless: every address is dead, or there are no addresses because the registry refuses this
+   * client.
+   */
   get hopeless() {
     if (this.members.size === 0) return this.isBarred
     for (const { dead } of this.members.values()) if (!dead) return false
@@ -205,7 +211,7 @@ class BalancedClient extends Client {
 
   pick(call) {
     const { chosen } = this
-    // What goes to the same place in the same turn leaves in one write.
+    // Calls of the same turn to the same member leave in one write.
     if (chosen !== null && this.left > 0 && chosen.link.out.slab !== null && chosen.link.roomy) {
       this.left--
       return chosen.link
@@ -226,7 +232,10 @@ class BalancedClient extends Client {
     return ready.find(({ link }) => link.roomy) ?? member
   }
 
-  /** The better of two that chance has chosen: as good as the best of all, and never all callers at one. */
+  /**
+   * The less loaded of two random members. This is nearly as good as the best of all, and it avoids that all clients
+   * pick the same one.
+   */
   lessLoaded() {
     const { ready } = this
     const first = this.byWeight()
@@ -242,7 +251,7 @@ class BalancedClient extends Client {
     return ready[ready.length - 1]
   }
 
-  /** Smooth weighted round-robin, as nginx has it. */
+  /** Smooth weighted round-robin, as in nginx. */
   nextInTurn() {
     let best = null
     for (const member of this.ready) {
@@ -253,12 +262,15 @@ class BalancedClient extends Client {
     return best
   }
 
-  /** Makes the call once more somewhere else, when it has no answer after so long; the first answer counts. */
+  /**
+   * Sends the call a second time to another member if it has no answer after its `hedge` delay. The first answer
+   * counts.
+   */
   hedge(call) {
     const delay = call.kept.hedge
     if (delay === Infinity) return
     const { callback } = call
-    // What comes of it and of another one is counted when that is settled.
+    // Both attempts count as one call: it is counted when the outcome is known.
     const { series } = call
     call.series = UNCOUNTED
     const made = [call]
@@ -270,7 +282,7 @@ class BalancedClient extends Client {
       left--
       if (error) {
         sent ||= error.sent
-        // As long as the other one may be answered the call has not failed, unless its caller wants no answer.
+        // While the other attempt may still be answered, the call has not failed, unless its caller aborted it.
         if (left > 0 && error.code !== 'IRONWIRE_RPC_ABORTED') return
         error.sent = sent || left > 0
       }
@@ -304,14 +316,14 @@ class BalancedClient extends Client {
     timer.unref()
   }
 
-  /** A link that is not the call's. */
+  /** The least loaded link other than the one that the call was sent on; null when there is none. */
   elsewhere(call) {
     const others = this.ready.filter(({ link }) => link.roomy && link.calls.find(call.sequence) !== call)
     if (others.length === 0) return null
     return others.reduce((best, member) => (member.load < best.load ? member : best)).link
   }
 
-  /** Nobody needs this one any more. */
+  /** Gives up a call whose answer is no longer needed. */
   drop(call) {
     if (call.callback === null) return
     if (call.queued) {

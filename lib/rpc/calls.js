@@ -1,5 +1,7 @@
 'use strict'
 
+// A client's calls: a method, one call, and the table of the calls in flight on a connection.
+
 const { listen, forget } = require('./signals')
 const { Flag, checkName } = require('./protocol')
 const { moment, ended } = require('./tick')
@@ -12,57 +14,57 @@ const { callStart, callEnd } = channels.client
 
 /** A method that a client calls. */
 class Method {
-  /** `index` is its place among the client's. */
+  /** `index` is its index in the client's list of methods. */
   constructor(name, index) {
     this.name = name
-    /** The name as UTF-8. */
+    /** The name as UTF-8 bytes. */
     this.bytes = checkName('method', name)
     this.index = index
-    /** What users' calls of it are counted in, once there is one. */
+    /** The counter series of user calls. It is set at the first one. */
     this.series = UNCOUNTED
   }
 }
 
-/** One call, from its making to its end. */
+/** One call, from the moment it is made to its end. */
 class Call {
-  /** `entry` is the Method, `series` what it is counted in. */
+  /** `entry` is the Method. `series` is the counter series of the call. */
   constructor(entry, body, timeout, callback, series = UNCOUNTED) {
     this.entry = entry
     this.series = series
     this.began = moment()
-    /** Null once it is sent. */
+    /** Null once the call is sent. */
     this.body = body
-    /** Milliseconds that it may take, and when they are over by the clock of tick.js; Infinity for never. */
+    /** The timeout in milliseconds, and the deadline by the clock of tick.js. Infinity means never. */
     this.timeout = timeout
     this.deadline = timeout === Infinity ? Infinity : this.began.whole + timeout
     /** Null once the call has ended for its caller. */
     this.callback = callback
-    /** What the caller aborts it with, if anything, and what that does. */
+    /** The signal that aborts the call, if any, and the listener for it. */
     this.signal = undefined
     this.onAbort = undefined
-    /** What it takes to make it again (again.js), or null. */
+    /** What is needed to send the call again (again.js), or null. */
     this.kept = null
-    /** Who ends it: the client while it waits, then its link. */
+    /** Who can abort it: the client's queue while it waits, then its link. */
     this.owner = null
-    /** It waits to be sent. */
+    /** Whether it waits in a queue to be sent. */
     this.queued = false
-    /** Its number on the connection that it is sent on, and how many bytes of that came before it. */
+    /** Its sequence number on the connection, and how many bytes of the connection precede the request. */
     this.sequence = 0
     this.position = 0
   }
 
-  /** The name of its method. */
+  /** The name of the method. */
   get method() {
     return this.entry.name
   }
 
-  /** Gives it metadata as bytes, or none. */
+  /** Sets the metadata, given as bytes or null. */
   addMetadata(metadata) {
     this.metadata = metadata
     this.flags = metadata === null ? this.flags & ~METADATA : this.flags | METADATA
   }
 
-  /** Has `onAbort` called with the reason when the signal aborts, or the call that this one is made for ends. */
+  /** Calls `onAbort` with the reason when the signal aborts, or when the parent call ends. */
   listen(onAbort) {
     if (!this.watches) return
     const { signal, parent } = this
@@ -75,7 +77,7 @@ class Call {
     return this.parent?.cut ? this.parent.reason : this.signal?.reason
   }
 
-  /** The signal is of no interest any more. */
+  /** Stops listening for an abort. */
   forget() {
     if (this.onAbort === undefined) return
     if (this.signal !== undefined) forget(this.signal, this.onAbort)
@@ -83,13 +85,13 @@ class Call {
     this.onAbort = undefined
   }
 
-  /** It is on its way. */
+  /** Publishes the start of the call. */
   publish(client) {
     this.message = new CallMessage({ client, target: client.location }, this.method)
     callStart.publish(this.message)
   }
 
-  /** Ends the call for its caller, who is to be told by the returned callback. */
+  /** Ends the call. The caller of this function must call the returned callback. */
   end(error) {
     const { callback } = this
     this.callback = null
@@ -99,9 +101,9 @@ class Call {
     return callback
   }
 
-  /** Counts and publishes its end, which `owner` has brought. */
+  /** Counts and publishes the end of the call, which `owner` reported. */
   count(error, owner) {
-    // What is wrong with a message of its stream, the stream knows.
+    // An error that the stream itself found (for example in a message) takes precedence.
     if (this.stream !== null) error = this.stream.complaint ?? error
     const status = error === null ? Status.OK : isFailure(error.status) ? error.status : Status.UNKNOWN
     ended(this.series, this.began, status)
@@ -110,58 +112,61 @@ class Call {
     this.message.end(callEnd, status, { target, error, sent: error === null || error.sent })
   }
 
-  /** Ends the call, also at the server; its callback gets an AbortError. Nothing happens when it has ended. */
+  /** Ends the call here and at the server. Its callback gets an AbortError. Does nothing when the call has ended. */
   cancel(reason) {
     if (this.callback !== null) this.owner?.abort(this, reason)
     else this.second?.cancel(reason)
   }
 }
 
-/** What few calls have, which the others do not pay for. */
+/** Defaults of fields that few calls have. They are on the prototype so that other calls do not pay for them. */
 Object.assign(Call.prototype, {
-  /** Something else than time may end it: its signal, or its parent. */
+  /** Whether a signal or a parent call may end it. */
   watches: false,
-  /** The call of a handler that this one is made for, if any: it ends with that. */
+  /** The handler's call on whose behalf this one is made, if any. When it ends, this call is aborted. */
   parent: undefined,
-  /** The flags of its request, and its metadata as bytes. */
+  /** The flags of the request, and its metadata as bytes. */
   flags: 0,
   metadata: null,
-  /** What makes a message of a reply's body. */
+  /** Decodes the reply's body into a message; null for plain bytes. */
   decode: null,
-  /** The same call made once more, whose answer will do as well. */
+  /** The hedge of this call: the same request sent a second time. Its answer counts too. */
   second: null,
   stream: null,
-  /** What was published of its start. */
+  /** The message published at the start of the call. */
   message: null,
-  /** Another one of `Calls.unwritten`. */
+  /** Next item in the list `Calls.unwritten`. */
   nextUnwritten: null,
 })
 
 /**
- * The calls in flight on one connection. A sequence number is a slot's index in its low bits and counts that slot's calls in the
- * others; a slot is used again only after its request was answered, so no number is ever in flight twice.
+ * The calls in flight on one connection. The low bits of a sequence number are the index of a slot; the high bits count
+ * the calls of that slot. A slot is reused only after its request was answered, so no number is ever in flight twice.
  */
 class Calls {
-  /** `limit` is the most calls in flight, at most 65,536. */
+  /** `limit` is the largest number of calls in flight, at most 65,536. */
   constructor(limit) {
     this.limit = limit
     this.step = 2 ** Math.ceil(Math.log2(limit))
-    /** The call in each slot, also one that nobody waits for any more; undefined where there is none. */
+    /** The call in each slot, including calls whose caller no longer waits; undefined for a free slot. */
     this.slots = []
-    /** The number that each slot gives next. */
+    /** The next sequence number of each slot. */
     this.numbers = []
     this.free = []
-    /** Requests without an answer. */
+    /** The number of requests without an answer. */
     this.unanswered = 0
-    /** Those of them that a caller still waits for. */
+    /** The number of those whose caller still waits. */
     this.pending = 0
-    /** Answers of any kind. */
+    /** The number of answers of any kind. */
     this.answered = 0
-    /** Calls that could not be written, at the end of the stack usually: they have never been, but their slots are taken back later. */
+    /**
+     * Calls that could not be written, usually because the stack was full. Nothing was sent, but their slots are
+     * released later.
+     */
     this.unwritten = null
   }
 
-  /** Gives the call a slot. The caller has checked that fewer than `limit` are unanswered. */
+  /** Assigns a slot to the call. The caller has checked that fewer than `limit` calls are unanswered. */
   take(call) {
     const index = this.free.pop() ?? this.slots.length
     call.sequence = this.numbers[index] ?? index
@@ -171,7 +176,9 @@ class Calls {
     this.pending++
   }
 
-  /** Takes back the slots of calls that could not be written. Where that happened there is no stack for a call of anything. */
+  /**
+   * Releases the slots of calls that could not be written. At the time of the failure there was no stack left to do it.
+   */
   reclaim() {
     while (this.unwritten !== null) {
       this.release(this.unwritten)
@@ -179,13 +186,13 @@ class Calls {
     }
   }
 
-  /** The call that `sequence` answers, or undefined when there is no such request. */
+  /** The call that `sequence` belongs to, or undefined when there is none. */
   find(sequence) {
     const call = this.slots[sequence & (this.step - 1)]
     return call?.sequence === sequence ? call : undefined
   }
 
-  /** Its answer has come: the slot is free for another call. */
+  /** The call was answered: its slot is free for another call. */
   release(call) {
     const index = call.sequence & (this.step - 1)
     this.slots[index] = undefined
@@ -194,7 +201,7 @@ class Calls {
     this.free.push(index)
   }
 
-  /** Ends the call for its caller, who is to be told by the returned callback. */
+  /** Ends the call. The caller of this function must call the returned callback. */
   finish(call, error) {
     this.pending--
     return call.end(error)

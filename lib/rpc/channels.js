@@ -1,12 +1,13 @@
 'use strict'
 
-// What `node:diagnostics_channel` publishes of calls, connections and limits. Where nobody has subscribed, a call costs one look.
+// What is published on `node:diagnostics_channel` about calls, connections and limits. Without subscribers, a call pays
+// for one check only.
 
 const diagnostics = require('node:diagnostics_channel')
 const { performance } = require('node:perf_hooks')
 const { statusName } = require('./status')
 
-/** The channels of one kind of end. Held here: Node forgets channels that nobody holds. */
+/** The channels of clients or of servers. They are held here because Node forgets channels that nothing refers to. */
 function channelsOf(kind) {
   const channel = (name) => diagnostics.channel(`ironwire.rpc.${kind}.${name}`)
   return {
@@ -20,7 +21,7 @@ function channelsOf(kind) {
 
 const channels = { client: channelsOf('client'), server: channelsOf('server') }
 
-/** A call as it is published: the same object at its start and at its end, for subscribers that keep something with it. */
+/** A published call. Start and end publish the same object, so that subscribers can attach data to it. */
 class CallMessage {
   constructor(side, method) {
     this.method = method
@@ -31,7 +32,7 @@ class CallMessage {
     this.statusName = undefined
   }
 
-  /** The call has ended; `rest` is what else is known of that. */
+  /** Publishes the end of the call. `rest` holds further properties of the end. */
   end(channel, status, rest) {
     this.duration = performance.now() - this.began
     this.status = status

@@ -1,6 +1,6 @@
 'use strict'
 
-// The stream of a call, as its caller has it.
+// The stream of a call on the client's side.
 
 const process = require('node:process')
 const { CallStream } = require('./stream')
@@ -8,7 +8,7 @@ const { aborted, badMessage } = require('./errors')
 const { Kind, Flag } = require('./protocol')
 
 class ClientStream extends CallStream {
-  /** `callback` gets the one reply of a call that streams messages only to the server. */
+  /** `callback` receives the single reply of a call that streams in one direction only, to the server. */
   constructor(call, { encode, decode, window, callback }) {
     const takesStream = (call.flags & Flag.TAKES_STREAM) !== 0
     super({
@@ -16,9 +16,9 @@ class ClientStream extends CallStream {
       series: call.series,
       readable: takesStream,
       writable: (call.flags & Flag.STREAMS) !== 0,
-      // The server's answer ends the call.
+      // The server's answer ends the call in both directions.
       allowHalfOpen: false,
-      // One that streams only to the server has not ended with its last message.
+      // A call that streams only to the server is not over when its last message is written: the reply follows.
       autoDestroy: takesStream,
       encode,
       decode,
@@ -26,21 +26,21 @@ class ClientStream extends CallStream {
     })
     this.call = call
     this.takesStream = takesStream
-    /** Metadata of the server's answer. */
+    /** The metadata of the server's answer. */
     this.trailers = undefined
     this.callback = callback
-    /** The promise of the reply, and what settles it. */
+    /** Resolves or rejects the promise of the reply. */
     this.promised = null
     this.settleReply = null
     this.outcome = null
-    /** What this end has against the answer. */
+    /** An error that this end found in the answer. It replaces the outcome of the call. */
     this.complaint = null
     this.onEnded = null
-    /** A pump's, told of the end. */
+    /** Set by `pump`: called when the call is over. */
     this.onOver = null
   }
 
-  /** The one reply of a call that streams messages only to the server. */
+  /** A promise of the single reply of a call that streams only to the server; undefined for other calls. */
   get reply() {
     if (this.takesStream) return undefined
     this.promised ??= new Promise((resolve, reject) => {
@@ -50,7 +50,7 @@ class ClientStream extends CallStream {
     return this.promised
   }
 
-  /** The request is written. */
+  /** The request is written on this link. */
   open(link) {
     this.link = link
     this.sequence = this.call.sequence
@@ -71,7 +71,7 @@ class ClientStream extends CallStream {
     callback()
   }
 
-  /** Goes on with an end of writing that came before the request was written. */
+  /** Runs a `_final` that came before the request was written. */
   finishWriting(finish) {
     const { onEnded } = this
     if (onEnded === null) return
@@ -79,21 +79,21 @@ class ClientStream extends CallStream {
     finish.call(this, onEnded)
   }
 
-  /** Ends the call, also at the server. Whoever takes messages gets an AbortError. */
+  /** Ends the call here and at the server. A reader of the messages gets an AbortError. */
   cancel(reason) {
     if (this.over) return
     this.deafen()
     this.call.cancel(reason)
   }
 
-  /** The call has ended: this is its callback. */
+  /** The callback of the call: it has ended. */
   conclude(error, reply, trailers) {
     if (this.complaint !== null) error = this.complaint
     this.trailers = trailers
     this.shut()
     this.onOver?.()
     this.finishWriting((callback) => callback())
-    // Whatever it still has to write.
+    // Also runs when the writable side is not finished.
     if (this.takesStream) this.once('end', () => this.destroy()).endInput(error)
     else this.deliver(error, reply, trailers)
   }
@@ -102,7 +102,7 @@ class ClientStream extends CallStream {
     this.outcome = { error, reply }
     const { callback, settleReply } = this
     this.callback = null
-    // Who asks for the reply right after the call, before anything of it can have come, asks in time.
+    // One tick later, so that a program that asks for `reply` right after making the call still gets the error there.
     if (callback) {
       this.destroy()
       callback(error, reply, trailers)
@@ -113,7 +113,7 @@ class ClientStream extends CallStream {
     else this.destroy()
   }
 
-  /** What was to be written cannot be. */
+  /** A message cannot be written: fails the call. */
   fail(error) {
     if (this.over) return
     this.complaint = error
@@ -140,7 +140,7 @@ class ClientStream extends CallStream {
   }
 
   _destroy(error, callback) {
-    // Whoever iterates must not take it for the end.
+    // An iteration must see an error here, not a normal end.
     if (!this.over) this.failure ??= error ?? aborted(this.method, this.link !== null)
     super._destroy(error, callback)
     if (!this.over) this.call.cancel()

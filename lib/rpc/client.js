@@ -1,5 +1,8 @@
 'use strict'
 
+// The rpc client: makes calls, queues, retries and counts them. Its endpoint (endpoint.js) keeps the connection, and links
+// (link.js) carry the calls. `BalancedClient` (balanced.js) extends it to several addresses, `UdpClient` (udp/) to UDP.
+
 const process = require('node:process')
 const { EventEmitter } = require('node:events')
 const { isDate } = require('node:util/types')
@@ -30,7 +33,7 @@ const errors = require('./errors')
 
 const { callStart, connectionOpen, connectionClose } = channels.client
 
-/** What is counted beside calls. */
+/** Counters other than those of calls. */
 const NUMBERS = {
   oneWay: 0,
   retries: 0,
@@ -44,7 +47,7 @@ const NUMBERS = {
   connectionsFailed: 0,
 }
 
-/** And what follows from what is counted of calls. */
+/** Counters that are computed from the counts of calls. */
 const DERIVED = {
   ...OF_CALLS,
   replies: (counts) => counts.sum('succeeded') - counts.numbers.oneWay,
@@ -54,7 +57,7 @@ const DERIVED = {
 const STREAM_OPTIONS = ['timeout', 'deadline', 'signal', 'metadata', 'parent']
 const CALL_OPTIONS = [...STREAM_OPTIONS, 'oneWay', 'idempotent', 'hedge']
 
-/** A connection to one server that comes back by itself, and the calls made over it. */
+/** A connection to one server, which is re-established when it is lost, and the calls made over it. */
 class Client extends EventEmitter {
   constructor(target, options = {}) {
     super()
@@ -64,14 +67,14 @@ class Client extends EventEmitter {
       throw invalidArgValue('options.udp', options.udp, "is for a client of 'udp://host:port' only")
     }
     this.counts = countsOf('client', this, NUMBERS, DERIVED)
-    /** What users see of that: a function, with plain numbers as properties. */
+    /** What users see as `stats`: a function with the plain numbers as properties. */
     this.stats = this.counts.numbers
     this.limits = new Limits('client', this.counts)
-    /** The link that new calls go out on; null while there is none. */
+    /** The link that new calls are sent on; null while there is none. */
     this.link = null
-    /** Every link that is not ended: one connecting or in use, and retiring ones. */
+    /** All links that have not ended: one that is connecting or in use, and retiring ones. */
     this.links = new Set()
-    /** What those wait for (watch.js). */
+    /** The timeouts of these links (watch.js). */
     this.watches = new Map()
     this.waiting = new Waiting(this.options, {
       onAborted: (callback, error) => {
@@ -81,14 +84,14 @@ class Client extends EventEmitter {
       onFull: (limit, value) => this.limitReached(limit, value),
     })
     this.deadlines = new Deadlines((time) => this.expire(time))
-    /** Each method called so far, by its name, and the last of them. */
+    /** Each method called so far by name, and the last one. */
     this.methods = new Map()
     this.lastMethod = null
-    /** Null as long as there are none. */
+    /** Null until the first interceptor is added. */
     this.interceptors = null
     this.closing = false
     this.closed = false
-    /** It closes because it found nobody to talk to. */
+    /** Whether the client closed because it could not reach a server. */
     this.gaveUp = false
     this.refed = true
     /** Why there is no connection. */
@@ -97,12 +100,12 @@ class Client extends EventEmitter {
     this.begin()
   }
 
-  /** One place. */
+  /** Reads a target that is a single place. */
   readTarget(target) {
     return directTarget(target, 'target')
   }
 
-  /** Whether calls go in datagrams. */
+  /** Whether calls are sent as UDP datagrams. */
   get overUdp() {
     return false
   }
@@ -113,12 +116,12 @@ class Client extends EventEmitter {
     this.endpoint.attempt()
   }
 
-  /** Whether calls can leave right now. */
+  /** Whether calls can be sent right now. */
   get connected() {
     return this.link !== null
   }
 
-  /** Calls that have not ended: on a connection, and waiting for one. */
+  /** The number of calls that have not ended, on a connection or waiting for one. */
   get pending() {
     let count = this.waiting.length
     for (const link of this.links) count += link.calls.pending
@@ -131,7 +134,7 @@ class Client extends EventEmitter {
     return this.unary(method, body, options, callback, RAW)
   }
 
-  /** Calls a method that has a stream: of the server's messages, unless `options` say otherwise. */
+  /** Calls a method that streams. By default only the server streams; `options` say otherwise. */
   stream(method, request, options, callback) {
     if (typeof options === 'function') {
       callback = options
@@ -140,24 +143,25 @@ class Client extends EventEmitter {
     const { clientStreaming, serverStreaming, ...rest } = options === undefined ? {} : checkObject(options)
     const kinds = streamOptions({ clientStreaming, serverStreaming: serverStreaming ?? true })
     const shape = shapeOf(kinds)
-    if (shape === 0) throw invalidArgValue('options', options, 'must leave a stream one way at least')
+    if (shape === 0) throw invalidArgValue('options', options, 'must have a stream in at least one direction')
     return this.open(method, request, rest, callback, RAW, shape)
   }
 
-  /** The methods of a service of a schema, as functions. */
+  /** Returns an object with one function for each method of the schema's service. */
   service(service) {
     return serviceClient(this, service)
   }
 
-  /** Has `interceptor(call, next)` called around each call; the first one that was added is the outermost. */
+  /** Calls `interceptor(call, next)` around each call. The interceptor added first is the outermost. */
   use(interceptor) {
     this.interceptors = added(this.interceptors, interceptor)
     return this
   }
 
   /**
-   * Makes calls at once, each given as `[method, request, options]`, where the method is a name or a function of a service. Calls back with the
-   * replies in the order of the calls, or with the first error, which cancels the others.
+   * Makes several calls at once, each given as `[method, request, options]`, where the method is a name or a function
+   * of a service. Calls back with the replies in the order of the calls, or with the first error, which cancels the
+   * other calls.
    */
   all(calls, callback) {
     if (callback === undefined) {
@@ -220,7 +224,7 @@ class Client extends EventEmitter {
     return this.intercept(call, request, options, codec, callback)
   }
 
-  /** A call with a stream. What can be iterated as its request is written to it. */
+  /** Makes a call with a stream. If `request` is iterable, its items are written to the stream. */
   open(method, request, options, callback, codec, shape) {
     if (typeof options === 'function') {
       callback = options
@@ -240,7 +244,7 @@ class Client extends EventEmitter {
     }
     const intercepted = this.interceptors !== null
     const body = streams || intercepted ? RAW.encode(null) : codec.encode(request)
-    // A stream may well live on: it has no timeout of its own.
+    // The client's default timeout does not apply: a stream may live for long.
     const call = this.make(entry, body, options, null, Infinity, STREAM_OPTIONS)
     call.flags |= shape
     call.decode = takesStream ? null : codec.decode
@@ -255,7 +259,7 @@ class Client extends EventEmitter {
     return takesStream || callback !== undefined ? stream : stream.reply
   }
 
-  /** What is known of a method. Mostly it is the one of the last call. */
+  /** The Method of a name. Usually it is the one of the last call. */
   named(name) {
     const { lastMethod } = this
     if (lastMethod !== null && lastMethod.name === name) return lastMethod
@@ -268,7 +272,7 @@ class Client extends EventEmitter {
     return method
   }
 
-  /** The same of one that a user calls. */
+  /** The same for a method that a user calls: it gets a counter series. */
   counted(name) {
     const method = this.named(name)
     if (method.series === UNCOUNTED) method.series = this.counts.series(name)
@@ -310,7 +314,7 @@ class Client extends EventEmitter {
       call.kept.keep(call.body)
       this.hedge(call)
     }
-    // Whole or not at all.
+    // Check for stack space first, so that the steps below happen either all or not at all.
     const isHeard = callStart.hasSubscribers
     if (isHeard) headroom()
     const error = this.dispatch(call)
@@ -321,19 +325,19 @@ class Client extends EventEmitter {
     return call
   }
 
-  /** Makes the call within the interceptors, which may do so anew. */
+  /** Runs the call within the interceptors, which may repeat it. */
   intercept(call, request, options, codec, callback) {
     const context = new ClientCall(call, request, options)
     const go = () =>
       new Promise((resolve, reject) => {
         const { made } = context
         if (context.cancelled) throw errors.aborted(call.method, made !== null, context.reason)
-        // A stream has one call only.
+        // A call with a stream can be made only once.
         if (made !== null && call.stream !== null) {
-          throw new Error(`The call of "${call.method}" was made already: with a stream it can be made once`)
+          throw new Error(`The call of "${call.method}" was made already: a call with a stream can be made only once`)
         }
         const next = made === null ? call : this.make(call.entry, null, options, null, Infinity, CALL_OPTIONS)
-        // All attempts have the time of one call.
+        // All attempts share the time of one call.
         next.timeout = call.timeout
         next.deadline = call.deadline
         next.decode = call.decode
@@ -348,9 +352,9 @@ class Client extends EventEmitter {
         next.began = moment()
         this.launch(next)
       })
-    // Before it is launched, which may be at once: from then on it has another.
+    // Set this before `launch`, which may happen at once: `launch` sets another owner.
     call.owner = context
-    // Not within the promise: what the callback throws is no rejection of it.
+    // Call back outside the promise, so that an error thrown in the callback does not become a rejection.
     through(this.interceptors, context, go).then(
       (reply) => process.nextTick(callback, null, reply, context.trailers),
       (error) => process.nextTick(callback, error || new Error(`An interceptor threw ${error}`)),
@@ -358,12 +362,12 @@ class Client extends EventEmitter {
     return context
   }
 
-  /** A one-way call is written: that is all there is to it. */
+  /** Completes a one-way call: it is done once it is written. */
   sentOneWay(call) {
     const { callback } = call
     call.callback = null
     this.stats.oneWay++
-    // Its start is counted before.
+    // In the next tick, because the start of the call must be counted before its end.
     process.nextTick(() => {
       call.count(null, call.owner)
       callback(null)
@@ -374,15 +378,18 @@ class Client extends EventEmitter {
     this.fail(call.end(error), error)
   }
 
-  /** There is one place only: another request would wait where the first one does. */
+  /** A client with one address cannot hedge: a second request would wait where the first one does. */
   hedge(_call) {}
 
-  /** Ends a call outside of the table of a read: never inside the call that caused it, and a throw costs no other call. */
+  /**
+   * Calls back with an error in the next tick: never inside the call that caused it, and an error thrown in the
+   * callback does not affect other calls.
+   */
   fail(callback, error) {
     process.nextTick(callback, error)
   }
 
-  /** Sends the call or lets it wait. Returns an error when it can do neither. */
+  /** Sends the call or queues it. Returns an error when neither is possible. */
   dispatch(call) {
     const { method, timeout, signal, parent } = call
     if (signal?.aborted || parent?.cut) return errors.aborted(method, false, call.abortReason)
@@ -398,7 +405,7 @@ class Client extends EventEmitter {
     if (this.options.queue) return this.wait(call)
     if (link === null) return errors.notConnected(method, this.lastError)
     if (link.calls.unanswered >= link.window) link.limitReached('maxInFlight', link.window)
-    return errors.tooManyCalls(method, 'the connection is full')
+    return errors.tooManyCalls(method, 'the connection takes no more calls now, and the option queue is false')
   }
 
   wait(call) {
@@ -408,23 +415,23 @@ class Client extends EventEmitter {
     return error
   }
 
-  /** The link that a new call goes out on; null when there is none. */
+  /** The link that a new call is sent on; null when there is none. */
   pick(_call) {
     return this.link
   }
 
-  /** Whether calls that were not sent on one connection are to be sent on another. */
+  /** Whether calls that were not sent on one connection may be sent on another. */
   get movesCalls() {
     return false
   }
 
   /**
-   * A call that was sent, or was about to be, has lost its connection. It waits to be made anew, which returns true, if it has never left and its
-   * body is still known, or if it may be seen twice.
+   * Handles a call whose connection was lost. Queues it again and returns true if it never left and its body is known,
+   * or if it may be sent twice.
    */
   revive(call, error, out) {
     const { kept } = call
-    // Nor where no further connection is made: it would wait in vain.
+    // No further connection will be made, so the call would wait in vain.
     if (this.closed || this.resting) return false
     const body = kept !== null ? kept.body : error.sent ? null : out.recover(call.position)
     if (body === null) return false
@@ -437,12 +444,12 @@ class Client extends EventEmitter {
     return true
   }
 
-  /** Whether a call that may have been seen is to be made again; it is counted as that. */
+  /** Whether a call that the server may have seen is to be repeated. If so, the repeat is counted. */
   repeats(call) {
     const { kept, callback } = call
     if (kept === null || kept.tries >= this.options.retry.attempts || !this.mayRepeat()) return false
     kept.tries++
-    // Whatever becomes of the next attempt, the server may have seen this one.
+    // Whatever happens to the next attempt, the server may have seen this one.
     call.callback = (failure, reply, metadata) => {
       if (failure) failure.sent = true
       callback(failure, reply, metadata)
@@ -450,7 +457,7 @@ class Client extends EventEmitter {
     return true
   }
 
-  /** Whether the budget has another call that may be seen twice. */
+  /** Whether the retry budget allows one more repeat. */
   mayRepeat() {
     const { retry } = this.options
     if (this.budget.take(this.stats.calls)) return true
@@ -465,7 +472,7 @@ class Client extends EventEmitter {
     })
   }
 
-  /** Sends waiting calls as far as there is room. */
+  /** Sends waiting calls as long as there is room. */
   pump() {
     const { waiting } = this
     while (waiting.length > 0) {
@@ -482,7 +489,7 @@ class Client extends EventEmitter {
     if (this.closing) this.rest()
   }
 
-  /** A call ran out of time before it left. */
+  /** Fails a call whose deadline passed before it was sent. */
   overdue(call) {
     const { method, timeout } = call
     this.stats.timeouts++
@@ -498,12 +505,12 @@ class Client extends EventEmitter {
 
   // ---- connecting
 
-  /** Where it connects to, as text, if that is one place. */
+  /** The target as text; undefined when there are several. */
   get location() {
     return textOfTarget(this.target)
   }
 
-  /** The link is one that calls can use. */
+  /** The link can be used for calls. */
   opened(link) {
     const { endpoint } = link
     link.opened = true
@@ -512,7 +519,7 @@ class Client extends EventEmitter {
     process.nextTick(() => connectionOpen.publish({ client: this, target: endpoint.location }))
   }
 
-  /** And this one is not any more, or never was; because of `error`, unless that is in order. */
+  /** The link has ended, or never opened. `error` is null for an orderly end. */
   ended({ endpoint, opened }, error) {
     const { stats } = this
     if (!opened) {
@@ -525,7 +532,7 @@ class Client extends EventEmitter {
     process.nextTick(() => connectionClose.publish({ client: this, target: endpoint.location, error }))
   }
 
-  /** Brings the counts up to date. */
+  /** Adds the byte counts of open links to the counters. */
   tally() {
     for (const link of this.links) link.tally(this.counts)
   }
@@ -550,13 +557,13 @@ class Client extends EventEmitter {
     this.giveUp(error)
   }
 
-  /** There is nobody to call there, for reasons that may well last. */
+  /** The address cannot be used, for a reason that will probably last. */
   endpointDead(error) {
     this.lastError = error
     if (this.hopeless) this.failWaiting((call) => errors.notConnected(call.method, error))
   }
 
-  /** Whether it would be in vain to wait for a connection. */
+  /** Whether waiting for a connection is useless. */
   get hopeless() {
     return this.endpoint.dead
   }
@@ -572,7 +579,7 @@ class Client extends EventEmitter {
 
   // ---- the end
 
-  /** Takes no new calls; ends when those already made have ended. */
+  /** Takes no new calls and ends when the calls in flight have ended. */
   close(callback) {
     if (callback === undefined) return new Promise((resolve) => this.close(resolve))
     if (typeof callback !== 'function') throw invalidArgType('callback', 'of type function', callback)
@@ -593,20 +600,20 @@ class Client extends EventEmitter {
     return this
   }
 
-  /** Closing, and nothing waits for a connection: links only end what they have in flight. */
+  /** The client is closing and no call waits for a connection: links only finish their calls in flight. */
   get resting() {
     return this.closing && this.waiting.length === 0
   }
 
-  /** No further connections are made. */
+  /** Makes no further connections. */
   stop() {
     this.endpoint.stop()
   }
 
-  /** While closing: lets links go whose calls have ended, and ends the client with the last one. */
+  /** While closing: retires the links, and ends the client when the last one is gone. */
   rest() {
     if (this.closed) return
-    // Calls that wait for a connection still get it, or end at their deadline.
+    // Queued calls still wait for a connection or for their deadline.
     if (this.waiting.length > 0) return
     this.stop()
     for (const link of this.links) {
@@ -656,11 +663,11 @@ class Client extends EventEmitter {
 class ClientCall {
   constructor({ method, stream }, request, options) {
     this.method = method
-    /** May be replaced. */
+    /** Interceptors may replace it. */
     this.request = request
     this.metadata = new Metadata(options?.metadata)
     this.stream = stream
-    /** Metadata of the answer, once it has come. */
+    /** The metadata of the answer, once it has arrived. */
     this.trailers = undefined
     this.made = null
     this.cancelled = false
@@ -674,13 +681,16 @@ class ClientCall {
     this.made?.cancel(reason)
   }
 
-  /** As the owner of a call that is not made yet. */
+  /** Called as the owner of a call that has not been made yet. */
   abort(_call, reason) {
     this.cancel(reason)
   }
 }
 
-/** The call's milliseconds: its `timeout`, or what is left until its `deadline` (a Date or milliseconds since 1970). */
+/**
+ * The timeout of a call in milliseconds: its `timeout`, or the time left until its `deadline` (a Date, or milliseconds
+ * since 1970).
+ */
 function timeoutOf(options, fallback) {
   if (options.deadline === undefined) return duration(options, 'timeout', fallback)
   const deadline = isDate(options.deadline) ? options.deadline.getTime() : options.deadline
@@ -694,18 +704,18 @@ function timeoutOf(options, fallback) {
 function signalOf(options) {
   const { signal } = options
   if (signal === undefined) return undefined
-  // Kinds from elsewhere than Node will do, when they tell of the abort.
+  // Signals of other implementations are accepted too, if they can report an abort.
   if (signal === null || typeof signal !== 'object' || !('aborted' in signal) || !canListen(signal)) {
     throw invalidArgType('options.signal', 'an instance of AbortSignal', signal)
   }
   return signal
 }
 
-/** When an idempotent call is made a second time; Infinity for never. */
+/** The delay in milliseconds after which an idempotent call is sent a second time; Infinity for never. */
 const hedgeOf = (options) => duration(options, 'hedge', Infinity)
 
 const notTwice = (hedge) =>
-  invalidArgValue('options.hedge', hedge, 'is for calls that may be made twice: say idempotent: true, too')
+  invalidArgValue('options.hedge', hedge, 'needs idempotent: true, because the call may be made twice')
 
 function parentOf({ parent }) {
   const call = ServerCall.of(parent)

@@ -1,11 +1,11 @@
 'use strict'
 
-// What bodies are: bytes, or messages of a schema.
+// How the bodies of a call are encoded and decoded: as plain bytes, or as messages of a schema.
 
 const { Buffer } = require('node:buffer')
 const { bodyOf } = require('./outgoing')
 
-/** Of calls by name. */
+/** The codec of calls by method name: plain bytes. */
 const RAW = {
   encode: (body) => (body === undefined || body === null ? Buffer.alloc(0) : bodyOf(body, 'body')),
   decode: null,
@@ -13,7 +13,10 @@ const RAW = {
   decodeMessage: null,
 }
 
-/** One that writes messages of one type and reads those of another. Nothing stands for a message without fields. */
+/**
+ * A codec that encodes messages of one type and decodes those of another. `undefined` and `null` stand for an empty
+ * message.
+ */
 function codec(written, read) {
   return {
     encode: (message) => written.encode(message ?? {}),

@@ -1,23 +1,24 @@
 'use strict'
 
-// Calls that handlers make on behalf of their own call end with it. `options.parent` says so; where the program asks for it
-// (`createServer({ propagate: true })`) what a handler calls, however deep, finds its parent by itself, at a price per call.
+// Links the calls that a handler makes to the handler's own call, so that they end with it. `options.parent` names the
+// parent explicitly. With `createServer({ propagate: true })` the parent is found automatically through an
+// AsyncLocalStorage, at a cost for every call.
 
 const { AsyncLocalStorage } = require('node:async_hooks')
 
 let storage = null
 
-/** From here on `within` remembers. */
+/** Enables `within`. */
 function remember() {
   storage ??= new AsyncLocalStorage()
 }
 
-/** Runs a handler with its call as the parent of what it calls. */
+/** Runs a handler with `call` as the parent of the calls that it makes. */
 function within(call, run) {
   return storage.run(call, run)
 }
 
-/** The call whose handler is at work, as far as that is remembered. */
+/** The call whose handler is running, if that is tracked; undefined otherwise. */
 function current() {
   return storage === null ? undefined : storage.getStore()
 }

@@ -1,33 +1,39 @@
 'use strict'
 
-// What clients and servers count: calls by method and status, how long they took, and whatever else happens.
+// The counters of clients and servers: calls by method and status, their durations, connections, limits and refusals.
 
 const { inspect } = require('node:util')
 const { Histogram } = require('./histogram')
 const { statusName, STATUSES } = require('./status')
 const { countEnded } = require('./tick')
 
-/** Methods that all clients, or all servers, of a process have counted each for itself. Further ones share a series: names must not use up memory. */
+/**
+ * The largest number of method names that all clients, or all servers, of a process count separately. Further methods
+ * share one series, so that names cannot exhaust memory.
+ */
 const MAX_NAMES = 1024
-/** Its name, as OpenTelemetry has it. */
+/** The name of the shared series, as in OpenTelemetry. */
 const OTHERS = '_OTHER'
 
-/** The calls of one method. */
+/** The counters of one method's calls. */
 class Series {
-  /** `isReceived`: calls have ended with what this turn began with, not with what was done in it. */
+  /**
+   * `isReceived` is true on the client's side: a call ends when the current turn began, that is when its answer
+   * arrived, not after the work done in this turn.
+   */
   constructor(isReceived) {
     this.isReceived = isReceived
     this.started = 0
-    /** Those that have ended, by status. */
+    /** Ended calls by status. */
     this.statuses = new Float64Array(STATUSES)
-    /** Of streams. */
+    /** Messages of streams. */
     this.messagesIn = 0
     this.messagesOut = 0
-    /** Once it has something to hold. */
+    /** A Histogram, created when the first call ends. */
     this.times = null
   }
 
-  /** So many calls have ended with this status. */
+  /** `count` calls have ended with this status. */
   ended(status, count, milliseconds) {
     this.statuses[status] += count
     this.times ??= new Histogram()
@@ -65,7 +71,7 @@ class Series {
   }
 }
 
-/** What follows, at either end, from what is counted of calls. */
+/** Counters derived from the counts of calls, for both sides. */
 const OF_CALLS = {
   calls: (counts) => counts.sum('started'),
   pending: (counts) => counts.sum('pending'),
@@ -75,25 +81,28 @@ const OF_CALLS = {
 
 const add = (a, b) => a + b
 
-/** Of calls that are nobody's, or one of several tries at a call that is counted as a whole. */
+/** For calls that belong to no user, and for single attempts of a call that is counted as a whole. */
 const UNCOUNTED = new Series(true)
 
-/** All of what one client or server counts, or several together. It does not know whose it is, so that it can outlive them. */
+/**
+ * All counters of one client or server, or the sum of several. It has no reference to its owner, so that it can outlive
+ * it.
+ */
 class Counts {
   constructor(kind) {
     this.kind = kind
     /** Plain counters by name. */
     this.numbers = {}
     this.methods = new Map()
-    /** Bytes of connections, as far as they are counted. */
+    /** Bytes of connections, as of the last tally. */
     this.bytesIn = 0
     this.bytesOut = 0
-    /** How often each limit was reached, and requests were refused for each reason. */
+    /** How often each limit was reached, and how many requests were refused for each reason. */
     this.limits = new Map()
     this.refusals = new Map()
   }
 
-  /** The series of a method. Of names that others choose it must be asked for those only that are known here. */
+  /** The series of a method. For names chosen by a peer, call this only for methods that are known here. */
   series(name) {
     const { names } = sides[this.kind]
     if (!names.has(name)) {
@@ -108,7 +117,7 @@ class Counts {
     return series
   }
 
-  /** What a number of each series comes to. */
+  /** The sum of a property over all series. */
   sum(name) {
     let sum = 0
     for (const series of this.methods.values()) sum += series[name]
@@ -121,7 +130,7 @@ class Counts {
     return sum
   }
 
-  /** Adds what another one has counted. */
+  /** Adds the counters of another object. */
   merge({ numbers, methods, limits, refusals }) {
     for (const [name, count] of Object.entries(numbers)) this.numbers[name] = (this.numbers[name] ?? 0) + count
     for (const [name, series] of methods) this.series(name).merge(series)
@@ -134,22 +143,25 @@ function increase(map, name, count = 1) {
   map.set(name, (map.get(name) ?? 0) + count)
 }
 
-/** What the process knows of each kind: the living, and the sum of those that are gone, so that counters never go back. */
+/**
+ * What the process knows of each side: the live clients or servers, and the sum of those that were garbage-collected,
+ * so that counters never decrease.
+ */
 const sides = {
   client: { living: new Set(), gone: new Counts('client'), names: new Set([OTHERS]) },
   server: { living: new Set(), gone: new Counts('server'), names: new Set([OTHERS]) },
 }
 
-/** Tells of clients and servers that are gone. Nothing else is left of them by then but what they counted. */
+/** Moves the counters of a collected client or server to `gone`. */
 const collected = new FinalizationRegistry(({ side, entry }) => {
   side.living.delete(entry)
   side.gone.merge(entry.counts)
 })
 
 /**
- * Counts of a client or server, and what its users see of them: a function that gives all of them as they are now, and has those that are plain
- * numbers as properties: `numbers`, which begin with these values, and `derived`, which follow from the calls. The owner is asked to bring the
- * counts up to date by its `tally` before they are read.
+ * Creates the counters of a client or server, and its `stats`: a function that returns all counters as they are now.
+ * Its properties are the plain numbers: `numbers`, with their initial values, and `derived`, which are computed from
+ * the calls. `owner.tally()` is called to update the byte counts before they are read.
  */
 function countsOf(kind, owner, numbers, derived) {
   const side = sides[kind]
@@ -158,7 +170,7 @@ function countsOf(kind, owner, numbers, derived) {
   const stats = () => {
     const all = { ...stats, limits: Object.fromEntries(counts.limits) }
     if (kind === 'server') all.refusals = Object.fromEntries(counts.refusals)
-    // Entries, as a method may have the name of something that all objects have.
+    // Built from entries, because a method may be named like a property that all objects have.
     all.methods = Object.fromEntries([...counts.methods].map(([name, series]) => [name, series.summary()]))
     return all
   }
@@ -176,7 +188,7 @@ function countsOf(kind, owner, numbers, derived) {
       return counts[name]
     })
   }
-  // As a plain object would be shown and written.
+  // `stats` is printed and serialized like a plain object.
   Object.defineProperty(stats, 'toJSON', { value: stats })
   Object.defineProperty(stats, inspect.custom, { value: () => stats() })
   side.living.add(entry)
@@ -189,7 +201,7 @@ function upToDate({ owner }) {
   owner.deref()?.tally()
 }
 
-/** All that clients, or servers, of this process have counted. */
+/** The sum of all counters of the clients, or servers, of this process. */
 function totalOf(kind) {
   const { living, gone } = sides[kind]
   const total = new Counts(kind)

@@ -5,10 +5,11 @@ const { MAX_DELAY } = require('../delays')
 const { now } = require('./tick')
 
 /**
- * One timer for any number of deadlines. Adding one costs a comparison and ending a call early costs nothing: when the timer
- * fires, `expire(now)` walks the calls in flight (bounded by their limit), ends the overdue and returns the earliest deadline
- * left, or Infinity. With a common timeout that is one walk per timeout, however many calls there were. What has come in time is read before,
- * also where the process has not run for a while: timers fire first then, so it is looked again behind the next poll.
+ * One timer for any number of deadlines. Adding a deadline costs a comparison, and ending a call early costs nothing.
+ * When the timer fires, `expire(now)` walks the calls in flight (their number is limited), ends the overdue ones and
+ * returns the earliest deadline left, or Infinity. With a common timeout this is one walk per timeout, however many
+ * calls there are. Data that arrived in time is read first: timers fire before the poll phase, so the check runs in a
+ * setImmediate after it. That matters when the process was blocked for a while.
  */
 class Deadlines {
   constructor(expire) {
@@ -31,7 +32,7 @@ class Deadlines {
     if (deadline >= this.next) return
     this.next = deadline
     if (this.timer !== null) clearTimeout(this.timer)
-    // Never holds the process open: the socket does that while there is one.
+    // Unreferenced: the socket keeps the process running while there is one.
     this.timer = setTimeout(this.fire, Math.min(Math.max(deadline - now(), 1), MAX_DELAY)).unref()
   }
 

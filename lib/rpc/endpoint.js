@@ -1,6 +1,6 @@
 'use strict'
 
-// One place where a server is reached, and the connection to it, which comes back by itself.
+// One address of a server and the connection to it, which is re-established when it is lost.
 
 const dns = require('node:dns')
 const process = require('node:process')
@@ -14,32 +14,35 @@ const errors = require('./errors')
 const transport = require('./transport')
 
 /**
- * Its client is told of a link that is ready (`endpointReady`), of the end of that (`endpointLost`), of another attempt to come
- * (`endpointRetries`) and that none will (`endpointFailed`).
+ * Reports to its client: a link is ready (`endpointReady`), it has ended (`endpointLost`), another attempt follows
+ * (`endpointRetries`), no attempt follows (`endpointFailed`), waiting is useless for now (`endpointDead`).
  */
 class Endpoint {
   /** `target` is `{ host, port }` or `{ path }`. */
   constructor(client, target) {
     this.client = client
     this.target = target
-    /** The link that new calls go out on; null while there is none. */
+    /** The link that new calls are sent on; null while there is none. */
     this.link = null
-    /** Failed attempts since the last good connection. */
+    /** The number of failed attempts since the last good connection. */
     this.attempts = 0
     this.timer = null
-    /** When the link was ready. */
+    /** When the link became ready. */
     this.readyAt = 0
     /** Why there is no connection. */
     this.error = null
-    /** It makes no further attempts. */
+    /** Whether it has stopped making attempts. */
     this.stopped = false
-    /** There is no use in waiting: nobody there speaks rpc, there is no TLS with whom it should be, or all attempts failed. */
+    /**
+     * Whether waiting is useless: TLS fails with this server, or the client gave up on it (no rpc server there, or all
+     * attempts failed).
+     */
     this.dead = false
-    /** How TLS with it is made, and who it has to be; null for none. */
+    /** The TLS settings and the expected identity of the server; null without TLS. */
     this.tls = tlsOf(client.options.tls, target)
   }
 
-  /** As text. */
+  /** The target as text. */
   get location() {
     return textOfTarget(this.target)
   }
@@ -53,7 +56,7 @@ class Endpoint {
     })
   }
 
-  /** Tries one address after the other; the link knows what to do when it fails. */
+  /** Tries one address after the other. `link.next` tries the next one when this one fails. */
   tryAddress(addresses, index) {
     const { client } = this
     const link = this.createLink()
@@ -74,7 +77,7 @@ class Endpoint {
 
   linkReady(link) {
     if (this.client.closed) return
-    // It was taken out while it connected.
+    // The address was removed while it connected.
     if (this.stopped) return link.destroy(null)
     this.attempts = 0
     this.error = null
@@ -85,11 +88,11 @@ class Endpoint {
     this.client.endpointReady(this)
   }
 
-  /** The server has said farewell: calls in flight finish there, new ones need another connection. */
+  /** The server said goodbye: calls in flight finish on this link, new calls need another connection. */
   linkRetires(link) {
     if (this.link !== link) return
     this.link = null
-    this.lost(errors.protocol('The server asks its clients to connect anew'), true)
+    this.lost(errors.protocol('The server asks its clients to reconnect'), true)
   }
 
   linkEnded(link, error) {
@@ -113,17 +116,18 @@ class Endpoint {
   }
 
   /**
-   * `foreign`: what whoever answers there does not speak, and will hardly learn, no more than one that does not know the secret. `atOnce`: the first
-   * attempt has nothing to wait for, as the server, or another one in its place, is most likely there.
+   * `foreign` says what the peer does not speak. If it is not empty, the endpoint gives up, as it does with a wrong
+   * secret. With `atOnce` the first attempt is made without a delay, because the server, or its successor, is probably
+   * there.
    */
   failed(error, foreign = '', atOnce = false) {
     const isForeign = foreign !== ''
-    if (isForeign) error = errors.protocol(`What answers at ${this.location} ${foreign}`, error)
+    if (isForeign) error = errors.protocol(`The server at ${this.location} ${foreign}`, error)
     this.error = error
     const { client } = this
     const { reconnect } = client.options
     if (errors.isTlsFailure(error) && reconnect !== null && this.attempts < reconnect.maxAttempts) {
-      // A certificate may be replaced, but hardly by the next attempt: calls do not wait for that.
+      // The certificate may be replaced later, but probably not before the next attempt, so calls do not wait for it.
       this.dead = true
       client.endpointDead(error)
       return this.retry(jittered(reconnect.maxDelay))
@@ -133,7 +137,7 @@ class Endpoint {
       log('rpc: no more attempts at %s: %s', this.location, error.message)
       return client.endpointFailed(this, error)
     }
-    // Not where connections end as soon as they are made.
+    // Not if connections end as soon as they are made.
     if (atOnce && now() - this.readyAt > reconnect.initialDelay) return this.retry(0)
     const ceiling = Math.min(reconnect.maxDelay, reconnect.initialDelay * 2 ** Math.min(this.attempts, 30))
     this.retry(jittered(ceiling))
@@ -148,10 +152,10 @@ class Endpoint {
     client.endpointRetries(this, { attempt: this.attempts, delay, error: this.error })
   }
 
-  /** So many calls have had no answer in time. */
+  /** `_count` calls have timed out. */
   timedOut(_count) {}
 
-  /** Makes no further attempts. Its link stays. */
+  /** Makes no further attempts. The current link stays. */
   stop() {
     this.stopped = true
     clearTimeout(this.timer)
@@ -159,16 +163,19 @@ class Endpoint {
   }
 }
 
-/** Anything in the upper half: clients that lost one server together do not come back together. */
+/** A random delay in the upper half, so that clients that lost one server do not all come back at the same time. */
 const jittered = (ceiling) => Math.round(ceiling * (0.5 + Math.random() / 2))
 
-/** TLS with a target, where the client's option or the target asks for it. A name that leads to addresses is what each of them has to be. */
+/**
+ * The TLS settings for a target, if the client's option or the target asks for TLS. When a name resolves to several
+ * addresses, each must present a certificate for that name.
+ */
 function tlsOf(option, { host = 'localhost', tls = false, servername = host }) {
   if (option === null && tls) return require('./tls').defaultTls().towards(servername)
   return option === null ? null : option.towards(servername)
 }
 
-/** Gives the addresses of a target, in the order to try them. */
+/** Resolves a target to its addresses, in the order in which to try them. */
 function resolve(target, callback) {
   const { path, host, port } = target
   if (path !== undefined) return process.nextTick(callback, null, [{ path }])

@@ -1,12 +1,12 @@
 'use strict'
 
-// Every way in which a call can fail, listed with its meaning in docs/rpc.md.
+// The errors of rpc calls. docs/rpc.md lists them with their meaning.
 
 const { makeError, received } = require('../errors')
 const { Origin } = require('./protocol')
 const { status: Status, statusName, isFailure, checkFailure } = require('./status')
 
-/** The status that each of our own codes stands for. */
+/** The status of each of our own error codes. */
 const STATUS_OF = {
   IRONWIRE_RPC_TIMEOUT: Status.DEADLINE_EXCEEDED,
   IRONWIRE_RPC_CONNECTION_LOST: Status.UNAVAILABLE,
@@ -24,7 +24,7 @@ const STATUS_OF = {
   IRONWIRE_RPC_TLS: Status.UNAVAILABLE,
 }
 
-/** The status of each origin, of peers that say none: those of version 1. */
+/** The status of each origin, for peers of version 1, which send no status. */
 const STATUS_FROM = {
   [Origin.UNKNOWN_METHOD]: Status.UNIMPLEMENTED,
   [Origin.DEADLINE]: Status.DEADLINE_EXCEEDED,
@@ -34,8 +34,9 @@ const STATUS_FROM = {
 }
 
 /**
- * A failed call. `sent: false` is a promise that the server has not seen the request and never will, so that it is safe to call
- * again; `sent: true` says that it may have. No stack is recorded: it would show the event loop, at a cost per failed call.
+ * A failed call. `sent: false` guarantees that the server has not seen the request and never will, so it is safe to
+ * call again. `sent: true` means that the server may have seen it. No stack is recorded: it would only show the event
+ * loop, and it costs time for each failed call.
  */
 class RpcError extends Error {
   constructor(code, message, { sent = false, method, cause } = {}) {
@@ -57,7 +58,7 @@ class RpcError extends Error {
   }
 }
 
-/** An error for handlers to fail a call with, of a status other than UNKNOWN. */
+/** An error for handlers that want to fail a call with a status other than UNKNOWN. */
 class StatusError extends Error {
   constructor(status, message, { code, details, metadata } = {}) {
     super(message)
@@ -74,7 +75,7 @@ class StatusError extends Error {
 
 Object.defineProperty(StatusError.prototype, 'name', { value: 'StatusError', configurable: true, writable: true })
 
-/** Where the intrinsics are frozen (SES, --frozen-intrinsics) the limit cannot be set: there errors have their stack. */
+/** Where the intrinsics are frozen (SES, --frozen-intrinsics) the limit cannot be set, and errors have a stack. */
 function limitStack(limit) {
   Reflect.set(Error, 'stackTraceLimit', limit)
 }
@@ -94,7 +95,7 @@ function connectionLost(method, sent, cause) {
 }
 
 function notConnected(method, cause) {
-  // What is to be done about it is not what there is to do about a server that is away.
+  // A wrong secret or a TLS failure needs another remedy than a server that is down, so the error says so.
   if (isUnauthenticated(cause)) {
     const message = `The ${quoted(method)} was not sent: ${cause.message}`
     return new RpcError(cause.code, message, { method, cause })
@@ -117,11 +118,11 @@ function tooManyCalls(method, why) {
 }
 
 function frameTooLarge(method, length, limit) {
-  const message = `The ${quoted(method)} was not sent: its frame of ${length} bytes is above the limit of ${limit}`
+  const message = `The ${quoted(method)} was not sent: its frame of ${length} bytes is above the limit of ${limit} (the peer's maxFrameBytes)`
   return new RpcError('IRONWIRE_RPC_FRAME_TOO_LARGE', message, { method })
 }
 
-/** As Node names what an AbortSignal ends: `name` is 'AbortError', `cause` the signal's reason. */
+/** Like Node's error for an aborted AbortSignal: `name` is 'AbortError' and `cause` is the signal's reason. */
 function aborted(method, sent, reason) {
   const error = new RpcError('IRONWIRE_RPC_ABORTED', `The ${quoted(method)} was aborted`, {
     sent,
@@ -136,19 +137,19 @@ function protocol(message, cause) {
   return new RpcError('IRONWIRE_RPC_PROTOCOL', message, { cause })
 }
 
-/** One of two peers has not shown the other that it knows the secret. */
+/** One of the two peers has not proven that it knows the secret. */
 function unauthenticated(message) {
   return new RpcError('IRONWIRE_RPC_UNAUTHENTICATED', message)
 }
 
 const isUnauthenticated = (error) => error?.code === 'IRONWIRE_RPC_UNAUTHENTICATED'
 
-/** There is no TLS with a peer, because of `cause`, which has the code that Node gives it. */
+/** TLS with a peer failed because of `cause`, which has Node's error code. */
 function tlsFailed(message, cause) {
   return new RpcError('IRONWIRE_RPC_TLS', message, { cause })
 }
 
-/** The peer has TLS, and has not shown that it is whom it should be. */
+/** TLS works, but the peer has not proven the expected identity. */
 function untrusted(message, cause) {
   const error = tlsFailed(message, cause)
   error.status = Status.UNAUTHENTICATED
@@ -157,13 +158,13 @@ function untrusted(message, cause) {
 
 const isTlsFailure = (error) => error?.code === 'IRONWIRE_RPC_TLS'
 
-/** The peer's version of the protocol does not have what the call needs. */
+/** The peer's protocol version lacks something that the call needs. */
 function unsupported(method, what) {
   const message = `The ${quoted(method)} was not sent: the server speaks version 1 of the protocol, which has no ${what}`
   return new RpcError('IRONWIRE_RPC_UNSUPPORTED', message, { method })
 }
 
-/** What streams take, datagrams do not. */
+/** The call needs something that exists over TCP only. */
 function notOverUdp(method, what) {
   const message = `The ${quoted(method)} was not sent: there are no ${what} over UDP. Connect to 'host:port' for them, over TCP`
   return new RpcError('IRONWIRE_RPC_UNSUPPORTED', message, { method })
@@ -176,7 +177,7 @@ function datagramTooLarge(method, length, limit) {
   return new RpcError('IRONWIRE_RPC_FRAME_TOO_LARGE', message, { method })
 }
 
-/** What came as a message is none of its type. */
+/** The received bytes are not a message of the expected type. */
 function badMessage(method, what, cause) {
   const message = `The ${quoted(method)} failed: ${what} cannot be decoded: ${textOf(() => cause.message)}`
   return new RpcError('IRONWIRE_RPC_BAD_MESSAGE', message, { sent: true, method, cause })
@@ -189,7 +190,7 @@ function metadataTooLarge(method, above) {
   })
 }
 
-/** The failure that a server reports: `failure` is what its error frame has. */
+/** The failure that a server reports. `failure` holds the content of its error frame. */
 function remote(method, failure) {
   const error = remoteError(method, failure)
   const { origin, status, metadata, details } = failure
@@ -221,7 +222,7 @@ function remoteError(method, { origin, code, message }) {
     case Origin.ANSWER_GONE:
       return new RpcError(
         'IRONWIRE_RPC_CONNECTION_LOST',
-        `The ${quoted(method)} was answered in vain: ${message}`,
+        `The ${quoted(method)} was answered, but the answer is gone: ${message}`,
         options,
       )
     default: {
@@ -232,22 +233,25 @@ function remoteError(method, { origin, code, message }) {
   }
 }
 
-/** A handler is done and can, or will, answer no more. */
+/** The handler is done and cannot, or will not, answer any more. */
 function noAnswer(method, given) {
   const why = given === undefined ? '' : `: it gave${received(given).replace(' Received', '')}`
   const message = `The handler of "${method}" did not answer${why}. It must return or promise bytes or null, or call back`
   return makeError(Error, 'IRONWIRE_RPC_NO_ANSWER', message)
 }
 
-/** A handler of which it was not known called back, once its promise of nothing had been taken for its answer. */
+/** A handler called back after its promise of undefined had already been sent as an empty reply. */
 function calledBackLate(method) {
   const message =
     `The handler of "${method}" called back long after its promise had brought nothing, which was sent as an empty reply. ` +
-    'It must name the callback as its second parameter, or promise the reply'
+    'It must declare the callback as its second parameter, or promise the reply'
   return makeError(Error, 'IRONWIRE_RPC_LATE_CALLBACK', message)
 }
 
-/** The text of what a handler gave or threw: anything at all, also what cannot become text or throws when it is looked at. */
+/**
+ * The text of a value that a handler returned or threw. It may be anything, including a value that cannot be converted
+ * or throws when it is read.
+ */
 function textOf(read, otherwise = 'an error without text') {
   try {
     return String(read())

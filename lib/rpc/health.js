@@ -1,20 +1,23 @@
 'use strict'
 
-// The method by which every server says whether it is well, as gRPC's health checking protocol has it: `HealthCheckRequest { string service = 1; }`,
-// `HealthCheckResponse { ServingStatus status = 1; }`.
+// The health method of every server, as in gRPC's health checking protocol: `HealthCheckRequest { string service = 1;
+// }`, `HealthCheckResponse { ServingStatus status = 1; }`.
 
 const { Buffer } = require('node:buffer')
 
 const HEALTH_METHOD = '/grpc.health.v1.Health/Check'
 
-/** Field 1, a varint: SERVING is 1, NOT_SERVING 2. */
+/** Field 1 as a varint: SERVING is 1, NOT_SERVING is 2. */
 const SERVING = Buffer.from([0x08, 0x01])
 const NOT_SERVING = Buffer.from([0x08, 0x02])
 
-/** What a server answers. The service that is asked about is not looked at: a server does all of what it does, or nothing. */
+/** The server's answer. The name of the service in the request is ignored: health applies to the whole server. */
 const healthOf = (server) => (server.healthy && !server.closing ? SERVING : NOT_SERVING)
 
-/** Whether an answer says so. Unknown fields may be around it. */
+/**
+ * Whether an answer says that the server is healthy. Anything other than exactly NOT_SERVING counts, because unknown
+ * fields may be present.
+ */
 const isServing = (reply) => !NOT_SERVING.equals(reply)
 
 module.exports = { HEALTH_METHOD, healthOf, isServing }

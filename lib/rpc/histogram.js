@@ -1,15 +1,15 @@
 'use strict'
 
-// How long calls took, in buckets that are as fine as the time is long: eight to each doubling, so that what is read off is at most an eighth
-// too much. Times are in milliseconds, buckets in whole microseconds.
+// A histogram of call durations with eight buckets per doubling, so a value read from it is at most an eighth too high.
+// Durations are given in milliseconds; bucket bounds are whole microseconds.
 
-/** Buckets to each doubling, and as a power of two. */
+/** The number of buckets per doubling, and its binary logarithm. */
 const STEPS = 8
 const STEP_BITS = 3
-/** The last bucket has what takes more than half an hour, too. */
+/** In microseconds, a little more than half an hour. The last bucket also holds everything longer. */
 const MAX_MICROSECONDS = 2 ** 31 - 1
 
-/** The bucket of a time: above the bound of the one before, up to its own, as Prometheus has it. */
+/** The bucket of a duration. A bucket includes its upper bound, as in Prometheus. */
 function bucketOf(milliseconds) {
   const microseconds = Math.min(Math.ceil(milliseconds * 1000) - 1, MAX_MICROSECONDS)
   if (microseconds < STEPS) return Math.max(microseconds, 0)
@@ -17,7 +17,7 @@ function bucketOf(milliseconds) {
   return (doublings + 1) * STEPS + (microseconds >> doublings) - STEPS
 }
 
-/** The longest time in a bucket. */
+/** The upper bound of a bucket, in milliseconds. */
 function boundOf(bucket) {
   const doublings = Math.max((bucket >> STEP_BITS) - 1, 0)
   return ((bucket - doublings * STEPS + 1) * 2 ** doublings) / 1000
@@ -27,14 +27,14 @@ const BUCKETS = bucketOf(Infinity) + 1
 
 class Histogram {
   constructor() {
-    /** Numbers that stay exact: their sum is a number of calls. */
+    /** Float64 stays exact for these counts, and the number of calls may exceed 32 bits. */
     this.counts = new Float64Array(BUCKETS)
     this.count = 0
     this.sum = 0
     this.max = 0
   }
 
-  /** `count` calls took so long. */
+  /** Adds `count` calls of this duration. */
   add(milliseconds, count) {
     this.counts[bucketOf(milliseconds)] += count
     this.count += count
@@ -49,7 +49,7 @@ class Histogram {
     this.max = Math.max(this.max, max)
   }
 
-  /** How long the quickest took, of which `share` is the part of all. */
+  /** The duration in milliseconds that a share of all calls did not exceed: `share` is 0.5 for the median. */
   quantile(share) {
     let left = Math.ceil(share * this.count)
     for (let i = 0; i < BUCKETS; i++) {
@@ -59,7 +59,7 @@ class Histogram {
     return this.max
   }
 
-  /** For people: milliseconds. */
+  /** A summary for people, in milliseconds. */
   summary() {
     const { count, sum, max } = this
     return {

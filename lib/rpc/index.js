@@ -1,6 +1,7 @@
 'use strict'
 
-// Calls over one connection: many in flight, answers in any order. The bytes are in docs/rpc-protocol.md.
+// The public face of `rpc`: many calls in flight over one connection, answered in any order. docs/rpc-protocol.md
+// describes the bytes.
 
 const { invalidArgValue } = require('../errors')
 const { Server } = require('./server')
@@ -11,12 +12,15 @@ const { metrics } = require('./metrics')
 const { status } = require('./status')
 const { target: readTarget, masked } = require('./target')
 
-/** A server without methods yet. */
+/** Creates a server without methods. */
 function createServer(options) {
   return new Server(options)
 }
 
-/** A client that connects to `target` ('host:port', 'registry://…', a list, 'udp://…', …) and keeps coming back to it. */
+/**
+ * Creates a client for `target` ('host:port', 'registry://…', a list, 'udp://…', …) that reconnects when the connection
+ * is lost.
+ */
 function connect(target, options) {
   const found = readTarget(target)
   if (found.udp !== undefined) {
@@ -42,13 +46,13 @@ function connect(target, options) {
   return new BalancedClient(found, options)
 }
 
-/** An addressing server that nobody has registered with yet. */
+/** Creates an addressing server. */
 function createRegistry(options) {
   const { Registry } = require('./registry/server')
   return new Registry(options)
 }
 
-/** A client of the addressing server at `target` ('registry://host:port'). */
+/** Creates a client of the addressing server at `target` ('registry://host:port'), or of etcd ('etcd://host:port'). */
 function connectRegistry(target, options) {
   return require('./registry/connect').connectRegistry(target, options)
 }

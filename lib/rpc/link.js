@@ -1,6 +1,6 @@
 'use strict'
 
-// A client's side of one connection: which calls are in flight on it, and which names the server knows by number.
+// A client's side of one connection: the calls in flight on it, and the method names that the server knows by number.
 
 const { Peer } = require('./peer')
 const { ClientHandshake, announcesSecret } = require('./handshake')
@@ -13,13 +13,13 @@ const { Kind, Flag, Reason, Origin, FULL_VERSION, MAX_METHODS, MAX_U32 } = requi
 const { LENGTH_SIZE, FRAME_HEAD, CODE_SIZE, AMOUNT_SIZE, BLOCK_SIZE } = require('./protocol')
 
 const { ONE_WAY } = Flag
-/** Header of the largest request without metadata: with method number and milliseconds left. */
+/** The size of the largest request header without metadata: with method number and timeout. */
 const REQUEST_HEAD = FRAME_HEAD - LENGTH_SIZE + CODE_SIZE + AMOUNT_SIZE
 
-/** It speaks something else, or no version of it that is spoken here. */
+/** The peer speaks another protocol, or no version of rpc that this client knows. */
 const NOT_RPC = "does not speak ironwire's rpc"
 
-/** What of the protocol a call needs that version 1 does not have. */
+/** The feature that a call needs and that version 1 of the protocol lacks. */
 function beyondVersion1({ flags }) {
   if ((flags & (Flag.STREAMS | Flag.TAKES_STREAM)) !== 0) return 'streams'
   return (flags & Flag.METADATA) !== 0 ? 'metadata' : 'one-way calls'
@@ -31,44 +31,53 @@ class Link extends Peer {
     super(options, client.watches, 0)
     this.client = client
     this.endpoint = endpoint
-    /** What to try when this does not come to be, or null. */
+    /** Tries the next address if this link fails to connect; null if there is none. */
     this.next = null
-    /** What of it whoever answers does not speak, and will hardly learn; empty for nothing. */
+    /**
+     * What the peer does not speak, if it is probably not our server at all (see `Endpoint.failed`); empty otherwise.
+     */
     this.foreign = ''
     this.calls = new Calls(options.maxInFlight)
-    /** The number that the server knows each method of the client's by, and how many it knows. */
+    /** The number of each method by its index in the client's list, and how many numbers are assigned. */
     this.numbers = []
     this.named = 0
-    /** How many calls may be unanswered: the lower of both ends' limits. */
+    /** The largest number of unanswered calls: the lower of both ends' limits. */
     this.window = 0
-    /** The server has said farewell or the client is closing: no new calls, leave after the last answer. */
+    /**
+     * The server said goodbye, or the client is closing: the link takes no new calls and ends after the last answer.
+     */
     this.retiring = false
-    /** Calls could use it. */
+    /** Whether calls could ever use this link. */
     this.opened = false
     if (options.secret !== null) this.handshake = new ClientHandshake(options.secret)
   }
 
-  /** There is TLS: it is with whom it should be, or with nobody. */
+  /** The TLS handshake is complete: checks the server's identity. */
   encrypted(peer) {
     const problem = this.wire.tls.refusal(peer)
     if (problem === undefined) {
       this.wire.trust()
       return this.attach(this.wire)
     }
-    const why = `The server at ${this.endpoint.location} is not the one that it should be: ${problem.message}`
+    const why = `The server at ${this.endpoint.location} could not prove that it is the right one: ${problem.message}`
     this.destroy(errors.untrusted(why, problem))
   }
 
-  /** What the connection ends with when TLS fails because of `cause`; `isNone` when the server answers with something else. */
+  /**
+   * The error that the connection ends with when TLS fails because of `cause`. `isNone` means that the server does not
+   * speak TLS.
+   */
   insecure(cause, isNone) {
     const { location } = this.endpoint
     if (this.opened) return errors.protocol(`TLS with the server at ${location} failed: ${cause.message}`, cause)
     if (!isNone) return errors.tlsFailed(`There is no TLS with the server at ${location}: ${cause.message}`, cause)
-    this.foreign = "does not speak TLS: give it the option 'tls', or this client none"
+    this.foreign = "does not speak TLS: give the server the option 'tls', or take it from this client"
     return cause
   }
 
-  /** The server's preface. With a secret, what it says counts once the server has proven that it knows it. */
+  /**
+   * Handles the server's preface. With a secret, the preface is used only after the server has proven that it knows it.
+   */
   meet(preface) {
     const { handshake, endpoint } = this
     const isWanted = announcesSecret(preface)
@@ -78,9 +87,9 @@ class Link extends Peer {
         `The server at ${endpoint.location} takes only clients that know its secret: give it as the option 'secret'`,
       )
     }
-    // Whoever does not ask for it need not know it: what answers could be anybody.
+    // A server that does not ask for the secret need not know it, so nothing shows who it is.
     if (!isWanted) {
-      const why = "give the server the same option 'secret', or this client none"
+      const why = "give the server the same option 'secret', or take it from this client"
       return this.distrust(
         `The server at ${endpoint.location} has no secret, so nothing shows that it is the right one: ${why}`,
       )
@@ -88,14 +97,14 @@ class Link extends Peer {
     this.expect('The server did not prove that it knows the secret')
   }
 
-  /** The server's nonce, and then its proof. */
+  /** Handles the server's nonce, and later its proof. */
   prove(body) {
     const { handshake } = this
     if (handshake.nonce === null) this.out.auth(handshake.respond(body))
     else if (handshake.isAnsweredBy(body)) this.welcome(handshake.preface)
     else
       this.distrust(
-        `What answers at ${this.endpoint.location} does not know the secret of this client: check that both have the same`,
+        `The server at ${this.endpoint.location} does not know the secret of this client: check that both have the same`,
       )
   }
 
@@ -117,7 +126,10 @@ class Link extends Peer {
     this.endpoint.linkReady(this)
   }
 
-  /** Sends a request, or throws and has not; the caller has seen that the link is `roomy`. Returns an error when it cannot be sent, else undefined. */
+  /**
+   * Sends a request; the caller has checked that the link is `roomy`. Returns an error when the request cannot be sent,
+   * else undefined. If it throws, nothing was sent.
+   */
   send(call) {
     const { entry, body, deadline, flags } = call
     let length = REQUEST_HEAD + body.length
@@ -154,7 +166,7 @@ class Link extends Peer {
       if (flags === 0) this.out.request(call.sequence, number, remaining, body)
       else this.out.flaggedRequest(call.sequence, number, remaining, call)
     } catch (error) {
-      // The end of the stack, usually: the caller hears of it, and the call has never been.
+      // Usually the stack is exhausted. The caller gets the exception, and the call counts as never made.
       const { calls } = this
       call.callback = null
       call.nextUnwritten = calls.unwritten
@@ -168,7 +180,7 @@ class Link extends Peer {
     if (call.stream !== null) call.stream.open(this)
   }
 
-  /** The caller waits for the answer no longer. */
+  /** The caller no longer waits for the answer. */
   abort(call, reason) {
     headroom()
     const error = errors.aborted(call.method, true, reason)
@@ -177,14 +189,14 @@ class Link extends Peer {
     this.rest()
   }
 
-  /** Nobody needs the answer any more; the caller has another one. */
+  /** The answer is no longer needed: the other attempt of a hedged call was answered. */
   drop(call) {
     this.out.control(Kind.CANCEL, call.sequence, 0)
     this.calls.finish(call, null)
     this.rest()
   }
 
-  /** A reply: the one frame that is worth a path of its own. */
+  /** Handles a reply. It has a method of its own because it is the hot path. */
   carry(sequence, body, _code, flags) {
     const { calls } = this
     const call = calls.find(sequence)
@@ -201,7 +213,7 @@ class Link extends Peer {
     calls.finish(call, null)(null, body)
   }
 
-  /** A reply with metadata, or one that is a message. */
+  /** Handles a reply with metadata, or one that must be decoded. */
   deliver(call, body, flags) {
     const { client, calls } = this
     let metadata
@@ -229,12 +241,16 @@ class Link extends Peer {
     else callback(null, reply, metadata)
   }
 
-  /** The stream of a call that somebody waits for. */
+  /** The stream of a call whose caller still waits. */
   streamOf(sequence) {
     const call = this.calls.find(sequence)
     if (call === undefined) this.client.stats.unknownAnswers++
     else if (call.stream !== null) return call.callback === null ? undefined : call.stream
-    else this.abandon(errors.protocol(`A message of call ${sequence}, which has no stream`), Reason.PROTOCOL)
+    else
+      this.abandon(
+        errors.protocol(`The peer sent a message for call ${sequence}, which has no stream`),
+        Reason.PROTOCOL,
+      )
     return undefined
   }
 
@@ -251,7 +267,7 @@ class Link extends Peer {
       return
     }
     const error = this.failure(call.method, code, body, flags)
-    // The server's clock may be the first to see a deadline.
+    // The server's clock may reach the deadline first.
     if ((code & 0xff) === Origin.DEADLINE) this.client.stats.timeouts++
     this.calls.finish(call, error)(error)
   }
@@ -273,14 +289,14 @@ class Link extends Peer {
     super.farewell(reason, message)
   }
 
-  /** What an error frame says. The splitter has checked that all of it is there. */
+  /** Decodes an error frame. The Rust splitter has already checked that it is complete. */
   failure(method, code, body, flags) {
     let at = 0
     let metadata
     let details
     if ((flags & Flag.METADATA) !== 0) {
       const found = decodeMetadata(body, this.client.options)
-      // Too much of it must not hide the error itself.
+      // Metadata above the limit must not hide the error itself.
       metadata = found.metadata ?? undefined
       if (found.above !== null) this.limitReached(found.limit)
       at = found.end
@@ -307,7 +323,7 @@ class Link extends Peer {
     client.limits.reached(limit, value, () => endpoint.location, { client, target: endpoint.location })
   }
 
-  /** Takes no new calls, and leaves when those in flight have ended. The server asks for it, or the client closes. */
+  /** Takes no new calls and ends after the calls in flight: the server asked for it, or the client is closing. */
   retire() {
     this.retiring = true
     this.endpoint.linkRetires(this)
@@ -348,7 +364,7 @@ class Link extends Peer {
   }
 
   ended(error, accepted) {
-    // Whatever is made anew now goes elsewhere, or waits.
+    // From here on the link is not `roomy`: calls that are sent again use another link, or wait.
     this.window = 0
     this.tally(this.client.counts)
     const lost = error ?? errors.protocol('The server ended the connection')

@@ -1,13 +1,13 @@
 'use strict'
 
-// What `NODE_DEBUG=ironwire` has a process say: what becomes of connections, never of single calls.
+// What a process logs with `NODE_DEBUG=ironwire`: events of connections, never single calls.
 
 const { debuglog } = require('node:util')
 
-/** `(format, ...values)`, as `util.format` takes them. Does nothing unless it was asked for. */
+/** Takes `(format, ...values)` like `util.format`. Does nothing unless the log is enabled. */
 const log = debuglog('ironwire')
 
-/** The other end of a connection, for people: pipes have no address. */
+/** The peer of a connection as text for people. A pipe has no address. */
 const textOfPeer = ({ address, port }) => (address === undefined ? 'a pipe' : `${address} port ${port}`)
 
 module.exports = { log, textOfPeer }

@@ -1,5 +1,7 @@
 'use strict'
 
+// One address of a `BalancedClient`: measures its load, and takes it out of use while it does not answer.
+
 const { performance } = require('node:perf_hooks')
 const { setTimeout, clearTimeout } = require('node:timers')
 const { Buffer } = require('node:buffer')
@@ -9,63 +11,72 @@ const { HEALTH_METHOD, isServing } = require('./health')
 const { now } = require('./tick')
 const { log } = require('./log')
 
-/** How much a new measurement of the latency counts. */
+/** The weight of a new latency measurement in the moving average. */
 const GAIN = 0.3
 
-/** How long a measurement counts. */
+/** How long a measurement is used, in milliseconds. */
 const REMEMBERED = 1000
 
-/** Milliseconds of work that a server is given at once at most, see `Member.share`, and calls. */
+/** `Member.share` is limited to what the server can answer in this many milliseconds, and to this many calls. */
 const WORTH = 1
 const MOST_AT_ONCE = 512
 
-/** How fast it is forgotten that a server has been faster. */
+/** The factor by which the best known rate decays with each measurement. */
 const SLOWER = 0.95
 
-/** A measurement that has not ended by then never will. */
+/** A measurement without a result after this many milliseconds is given up. */
 const SAMPLE_TIMEOUT = 10_000
 
-/** An address that was ejected is asked how it is after this, and later each time that it is not well. */
+/**
+ * An ejected address is probed after the first delay. The delay doubles up to the last one while the address does not
+ * recover. All in milliseconds.
+ */
 const FIRST_PROBE = 1000
 const LAST_PROBE = 30_000
 const PROBE_TIMEOUT = 1000
 
-/** One address of a client that has several: its connection, and how it does. */
+/** One address of a client that has several: its connection and its load. */
 class Member extends Endpoint {
   constructor(client, key, address) {
     super(client, address.place)
     this.key = key
     this.place(address)
-    /** Milliseconds that calls take, by measurements that are made one at a time; what that counts for in `load`, and until when. */
+    /**
+     * The measured latency in milliseconds (one call is measured at a time), its factor in `load`, and until when that
+     * factor is used.
+     */
     this.latency = 0
     this.cost = 1
     this.costUntil = 0
     this.sampledAt = -Infinity
-    /** The most that it was seen to answer in a millisecond, and how many calls may go out together for that. */
+    /** The highest measured number of answers per millisecond, and how many calls in a row may go to this member. */
     this.rate = 0
     this.share = 1
-    /** Timeouts since the last answer of any kind, and how many answers there were then. */
+    /**
+     * The number of timeouts since the last answer of any kind, and the number of answers when a timeout was last
+     * reported.
+     */
     this.silent = 0
     this.answered = 0
     this.ejected = false
     this.probes = 0
     this.probeTimer = null
-    /** The sum of the weights up to and including this one's, among those that are in use. */
+    /** The sum of the weights of the members in use, up to and including this one. */
     this.upTo = 0
-    /** Of smooth weighted round-robin. */
+    /** The credit in smooth weighted round-robin. */
     this.turn = 0
   }
 
-  /** What may change of an address without its being another. */
+  /** Sets the properties of an address that may change while it stays the same address. */
   place({ weight, tier, id }) {
     this.id = id
     this.weight = weight
     this.tier = tier
   }
 
-  /** What one more call would have to wait for, compared with others. */
+  /** The relative cost of one more call here, compared with other members. */
   get load() {
-    // What was slow once must get another chance: nobody would find out that it is not any more.
+    // A slow measurement expires, so that the server gets another chance and can show that it has recovered.
     const cost = this.cost === 1 || now() > this.costUntil ? 1 : this.cost
     return (this.link.calls.pending / this.weight + 1) * cost
   }
@@ -88,16 +99,17 @@ class Member extends Endpoint {
   sampled(milliseconds) {
     this.sampledAt = -Infinity
     this.latency = this.latency === 0 ? milliseconds : this.latency + (milliseconds - this.latency) * GAIN
-    // Small differences are chance, and must not decide.
+    // Round to powers of two: small differences are chance and must not decide.
     this.cost = this.latency <= 1 ? 1 : 2 ** Math.round(Math.log2(this.latency))
     this.costUntil = now() + REMEMBERED
-    // By Little's law calls in flight over the latency is what it answers in a millisecond; what it can, if there were enough of them.
+    // By Little's law, calls in flight divided by the latency is the number of answers per millisecond. It is only a
+    // lower bound of what the server can do, unless there were enough calls.
     const rate = ((this.link?.calls.pending ?? 0) + 1) / (milliseconds + 0.01)
     this.rate = Math.max(rate, this.rate * SLOWER)
     this.share = Math.min(Math.max(Math.floor(this.rate * WORTH), 1), MOST_AT_ONCE)
   }
 
-  // ---- an address that is connected and does not answer
+  // ---- an address that is connected but does not answer
 
   timedOut(count) {
     const { answered } = this.link === null ? this : this.link.calls
@@ -121,7 +133,9 @@ class Member extends Endpoint {
     this.probeTimer = setTimeout(() => this.probe(), delay * (0.5 + Math.random() / 2)).unref()
   }
 
-  /** Asks it how it is. Any answer that is not a "no" shows that it answers again. */
+  /**
+   * Calls the health method. The member is used again if it does not answer "not serving", or if it has no such method.
+   */
   probe() {
     const { link, client } = this
     if (link === null || this.stopped) return
@@ -137,7 +151,7 @@ class Member extends Endpoint {
     if (error !== undefined) this.probeLater()
   }
 
-  /** It is well: another connection, or an answer. */
+  /** The address works again: it was reconnected, or it answered. */
   admit() {
     clearTimeout(this.probeTimer)
     this.silent = 0
@@ -163,7 +177,7 @@ class Member extends Endpoint {
     clearTimeout(this.probeTimer)
   }
 
-  /** It is no address of the client's any more: what is in flight there may end. */
+  /** The address was removed from the client: calls in flight there may finish. */
   retire() {
     this.stop()
     if (this.link !== null) return this.link.retire()

@@ -1,6 +1,6 @@
 'use strict'
 
-// What travels beside the bodies of a call: keys with values of text, or of bytes where the key ends in `-bin`, as in gRPC.
+// Metadata of a call: keys with text values, or with bytes if the key ends in `-bin`, as in gRPC.
 
 const { Buffer } = require('node:buffer')
 const { inspect } = require('node:util')
@@ -9,9 +9,9 @@ const { invalidArgType, invalidArgValue } = require('../errors')
 const { BLOCK_SIZE } = require('./protocol')
 
 const KEY = /^[a-z0-9_.-]{1,255}$/
-/** A value's length, and that of all, are 16 bits wide. */
+/** The length of a value, and the total length, are 16-bit numbers. */
 const MAX_BYTES = 0xffff
-/** Bytes of an entry besides its key and value: their lengths. */
+/** Bytes of an entry besides its key and value: the two length fields. */
 const ENTRY = 1 + 2
 
 function checkKey(key) {
@@ -35,11 +35,11 @@ function checkValue(key, value) {
   return value
 }
 
-/** Keys in lower case, each with one value or more. The methods are those of `Headers`. */
+/** A map of lower-case keys to one or more values. The methods are those of `Headers`. */
 class Metadata {
   #values = new Map()
 
-  /** From an object of values or lists of values, from entries, or from other metadata. */
+  /** `init` is an object with values or arrays of values, an iterable of entries, or other metadata. */
   constructor(init) {
     if (init === undefined || init === null) return
     if (typeof init !== 'object') throw invalidArgType('metadata', 'of type object', init)
@@ -49,7 +49,7 @@ class Metadata {
     }
   }
 
-  /** Metadata itself, or what becomes metadata. */
+  /** Returns metadata unchanged, and makes metadata of anything else. */
   static from(value) {
     return typeof value === 'object' && value !== null && #values in value ? value : new Metadata(value)
   }
@@ -67,14 +67,14 @@ class Metadata {
     return this.#values.has(checkKey(key))
   }
 
-  /** The key has this value and no other. */
+  /** Sets the key to this one value. */
   set(key, value) {
     key = checkKey(key)
     this.#values.set(key, [checkValue(key, value)])
     return this
   }
 
-  /** The key has this value too. */
+  /** Adds a value to the key. */
   append(key, value) {
     key = checkKey(key)
     value = checkValue(key, value)
@@ -88,7 +88,7 @@ class Metadata {
     return this.#values.delete(checkKey(key))
   }
 
-  /** Entries, of all keys together. */
+  /** The number of entries, over all keys. */
   get size() {
     let size = 0
     for (const values of this.#values.values()) size += values.length
@@ -108,7 +108,10 @@ class Metadata {
   }
 }
 
-/** As it stands in frames, behind its length; null for what has no entries. Throws when it is too large to be sent at all. */
+/**
+ * Encodes metadata as it stands in frames, with its length first; null when there are no entries. Throws when it is too
+ * large to be sent.
+ */
 function encodeMetadata(given) {
   if (given === undefined || given === null) return null
   const metadata = Metadata.from(given)
@@ -129,8 +132,9 @@ function encodeMetadata(given) {
 }
 
 /**
- * The metadata that `bytes` begin with, and how many they are; instead a text that says what it is above, and that limit's name. The splitter has seen
- * that it is well-formed.
+ * Decodes the metadata at the beginning of `bytes`; `end` is its size. If a limit is exceeded, `metadata` is null,
+ * `above` describes it and `limit` is the name of the option. The Rust splitter has already checked that the encoding
+ * is well-formed.
  */
 function decodeMetadata(bytes, { maxMetadataBytes, maxMetadataEntries }) {
   const length = bytes.readUInt16BE(0)

@@ -1,15 +1,18 @@
 'use strict'
 
-// What all clients and servers of the process have counted, as Prometheus reads it: text format 0.0.4.
+// The counters of all clients and servers of the process as Prometheus text, format 0.0.4.
 
 const { totalOf } = require('./counts')
 const { Histogram, bucketOf } = require('./histogram')
 const { statusName } = require('./status')
 
-/** The bounds of the buckets that are shown, in milliseconds: 64 µs to 67 s, each twice the one before, all of them bounds of a histogram's own. */
+/**
+ * The bucket bounds that are exposed, in milliseconds: from 64 µs to 67 s, each twice the previous one. Each is also a
+ * bound of the histogram's own buckets.
+ */
 const BOUNDS = Array.from({ length: 21 }, (_, i) => 2 ** (6 + i) / 1000)
 
-/** Counters that have no labels: what they are called here, there, and what they mean. */
+/** Counters without labels: our name, the name in Prometheus, and the help text. */
 const CLIENT_COUNTERS = [
   ['oneWay', 'one_way_calls', 'Calls that nobody answers.'],
   ['queued', 'calls_queued', 'Calls that waited before they were sent.'],
@@ -53,14 +56,17 @@ const SERVER_COUNTERS = [
   ['bytesOut', 'sent_bytes', 'Bytes that the system has taken.'],
 ]
 
-/** Text in the making. */
+/** Builds the text. */
 class Exposition {
   constructor(prefix) {
     this.prefix = prefix
     this.text = ''
   }
 
-  /** A family of samples, each `[labels, value]`, or with an ending of the name as a third. Nothing when there are none. */
+  /**
+   * Adds a family of samples, each `[labels, value]` or `[labels, value, suffix of the name]`. Adds nothing when there
+   * are no samples.
+   */
   family(name, type, help, samples) {
     if (samples.length === 0) return
     const full = `${this.prefix}${name}`
@@ -82,7 +88,7 @@ function textOfLabels(labels) {
 const ESCAPES = { '\\': '\\\\', '"': '\\"', '\n': '\\n' }
 const escaped = (text) => text.replace(/[\\"\n]/g, (character) => ESCAPES[character])
 
-/** One method's histogram: how many took up to each bound, in seconds. */
+/** The samples of one method's histogram: the number of calls up to each bound, in seconds. */
 function durations(method, { counts, count, sum }) {
   const samples = []
   let below = 0
@@ -105,7 +111,7 @@ const labelled = (map, label) => [...map].map(([name, count]) => [{ [label]: nam
 
 function expose(kind, counters) {
   const { numbers, methods, limits, refusals } = totalOf(kind)
-  // There has never been one.
+  // The process has never had a client, or server.
   if (numbers.connections === undefined) return ''
   const out = new Exposition(`ironwire_rpc_${kind}_`)
   const each = (samplesOf) => [...methods].flatMap(([method, series]) => samplesOf(method, series))

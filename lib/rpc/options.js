@@ -1,6 +1,6 @@
 'use strict'
 
-// Reading of options: each limit with its default, its bounds, and why it has that value.
+// Reads the options of clients and servers: each with its default, its bounds, and the reason for its value.
 
 const process = require('node:process')
 const { makeError, invalidArgType, invalidArgValue, outOfRange } = require('../errors')
@@ -11,7 +11,7 @@ const { MAX_DELAY } = require('../delays')
 const { LENGTH_SIZE, MIN_FRAME_LIMIT, MAX_U32, WINDOW_UNIT } = require('./protocol')
 
 const MiB = 2 ** 20
-/** Where servers listen that are not told. */
+/** The default host of servers: reachable from this machine only. */
 const LOOPBACK = '127.0.0.1'
 const LOOPBACK_6 = '::1'
 
@@ -25,13 +25,13 @@ function integer(options, name, fallback, min, max, path = 'options') {
   return value
 }
 
-/** Milliseconds; 0 and Infinity both mean never and become Infinity. */
+/** A duration in milliseconds. 0 and Infinity both mean never and are returned as Infinity. */
 function duration(options, name, fallback) {
   if (options[name] === Infinity || options[name] === 0) return Infinity
   return integer(options, name, fallback, 0, MAX_DELAY)
 }
 
-/** So many; Infinity for any number. */
+/** A number per second; Infinity for no limit. */
 function perSecond(options, name, fallback) {
   return options[name] === Infinity ? Infinity : integer(options, name, fallback, 1, MAX_U32)
 }
@@ -48,35 +48,40 @@ function checkObject(value, name = 'options') {
   return value
 }
 
-/** TLS is loaded where there is some: a Node that was built without OpenSSL has none. One that is there and undefined was forgotten, and is refused. */
+/**
+ * The TLS code is loaded only when needed: a Node built without OpenSSL has no TLS. An option `tls` that is present but
+ * undefined was probably forgotten and is refused.
+ */
 const serverTls = (given) => new (require('./tls').ServerTls)(given)
 const clientTls = (given, path = 'options.tls') => require('./tls').clientTls(given, path)
 
-/** What both ends have in common. */
+/** Options of both clients and servers. */
 function shared(options) {
   return {
-    // Larger bodies belong into a stream of calls: one frame is held whole in memory at both ends.
+    // Larger bodies should be streamed: a frame is held in memory as a whole at both ends.
     maxFrameBytes: integer(options, 'maxFrameBytes', 16 * MiB, MIN_FRAME_LIMIT, MAX_U32 - LENGTH_SIZE),
-    // A peer that is alive but slow to connect answers within seconds; a port scanner must not hold a slot for longer.
+    // A slow but live peer answers within seconds, and a port scanner must not hold a slot for longer.
     handshakeTimeout: duration(options, 'handshakeTimeout', 10_000),
     // Below the idle limits of common NATs and load balancers (60 s and more), so that quiet connections stay usable.
     pingInterval: duration(options, 'pingInterval', 30_000),
-    // Longer than any sane round trip plus a pause of the peer's garbage collector.
+    // Longer than any usual round trip plus a pause of the peer's garbage collector.
     pingTimeout: duration(options, 'pingTimeout', 10_000),
-    // What may be under way to here in one stream: a reader that keeps up does not make its sender wait.
+    // Bytes that may be on their way in one stream: with a reader that keeps up, the sender need not wait.
     streamWindow: integer(options, 'streamWindow', MiB, WINDOW_UNIT, 0xffff * WINDOW_UNIT),
-    // Bodies that wait here, of requests without an answer and of messages that nobody takes; above it the connection is not read.
+    // The largest size of bodies held in memory: requests without an answer and messages that were not read. Above it,
+    // the connection is not read.
     maxPendingBytes: integer(options, 'maxPendingBytes', 64 * MiB, 1, Number.MAX_SAFE_INTEGER),
-    // As gRPC's default; room for tokens and traces. Every call can bring so much.
+    // The same default as gRPC, enough for tokens and traces. Every call may bring this much.
     maxMetadataBytes: integer(options, 'maxMetadataBytes', 8192, 0, 0xffff),
-    // Each is an object here, however short.
+    // Each entry becomes an object here, however short it is.
     maxMetadataEntries: integer(options, 'maxMetadataEntries', 128, 0, 0xffff),
-    // What both ends have to know: a server takes any of several, so that it can be replaced, and a client shows the first.
+    // The secret shared by both ends. A server accepts any of several, so that the secret can be replaced; a client
+    // uses the first.
     secret: secretOption(options, 'secret'),
   }
 }
 
-/** What has a default is what there is: anything else that was given is refused. */
+/** Refuses options that are not known. The known names are the keys of `options`. */
 function complete(given, options, path) {
   refuseUnknown(given, Object.keys(options), path)
   return options
@@ -86,73 +91,78 @@ function serverOptions(options = {}) {
   checkObject(options)
   return complete(options, {
     ...shared(options),
-    // Announced to every client, which queues what goes beyond it.
+    // Announced to each client, which queues further calls.
     maxCallsPerConnection: integer(options, 'maxCallsPerConnection', 4096, 1, 65536),
-    // Handlers that have not answered yet, over all connections; further requests wait in order.
+    // The largest number of running handlers over all connections. Further requests wait in order.
     maxConcurrency: integer(options, 'maxConcurrency', 65536, 1, MAX_U32),
     maxConnections: integer(options, 'maxConnections', 65536, 1, MAX_U32),
-    // Method names that one connection may introduce; calls to further ones are unknown methods.
+    // The largest number of method names that one connection may introduce. Calls to further names fail as unknown
+    // methods.
     maxMethods: integer(options, 'maxMethods', 1024, 1, 65536),
-    // Answers that a connection's peer does not read; above it that connection is dropped.
+    // The largest size of answers that a client has not read. Above it, the connection is dropped.
     maxOutgoingBytes: integer(options, 'maxOutgoingBytes', 64 * MiB, 1, Number.MAX_SAFE_INTEGER),
-    // How long `close()` waits for clients to leave.
+    // How long `close()` waits for clients to disconnect.
     closeTimeout: duration(options, 'closeTimeout', 10_000),
-    // Handlers still at work for calls that have ended without them: cancelled, past their deadline, connection lost. Above it calls
-    // wait, so that who calls and cancels starts no more handlers than who waits: as many as maxCallsPerConnection and maxConcurrency.
+    // "Strays" are handlers that still run although their call has ended (cancelled, deadline passed, connection lost).
+    // Above these limits further calls wait, so that calling and cancelling starts no more handlers than waiting does.
+    // The defaults equal those of maxCallsPerConnection and maxConcurrency.
     maxStraysPerConnection: integer(options, 'maxStraysPerConnection', 4096, 1, MAX_U32),
     maxStrays: integer(options, 'maxStrays', 65536, 1, MAX_U32),
-    // How long they count. What is still at work after as long as clients wait by default has most likely forgotten its call, and a
-    // handler that never answers must not take a place away for good.
+    // How long a stray counts. A handler that runs for longer than clients wait by default has probably forgotten its
+    // call, and a handler that never answers must not occupy a place for good.
     strayTimeout: duration(options, 'strayTimeout', 30_000),
-    // Cancelling costs a client next to nothing and here what the handler does until it sees it. A connection with as many calls in flight as it
-    // may have can cancel all of them, twice a second.
+    // Cancelling costs the client almost nothing, but the server pays for the handler's work until the handler notices.
+    // The default lets a connection cancel a full window of calls twice a second.
     maxCancelsPerSecond: perSecond(options, 'maxCancelsPerSecond', 8192),
-    // A deadline of a millisecond does the same. When a handler is slow, all that an honest client has in flight may run out of time together, twice
-    // a second as well.
+    // A deadline of one millisecond has the same effect as cancelling. With a slow handler, all calls of an honest
+    // client may time out together, so the default allows a full window twice a second here too.
     maxTimeoutsPerSecond: perSecond(options, 'maxTimeoutsPerSecond', 8192),
-    // Connections last, and with them the choice of a server that was made once: behind a load balancer, or after one was added, clients
-    // spread anew only when they connect anew. Nothing tells how long is right, so they last unless it is said.
+    // A connection keeps its server for as long as it lives: behind a load balancer, or after a server was added,
+    // clients spread anew only when they reconnect. There is no good default age, so connections live without a limit.
     maxConnectionAge: duration(options, 'maxConnectionAge', Infinity),
-    // Calls in flight then have their own deadlines.
+    // No limit by default: the calls in flight have their own deadlines.
     maxConnectionAgeGrace: duration(options, 'maxConnectionAgeGrace', Infinity),
-    // Whether handlers run in a context in which what they call knows its parent call; it costs each call some.
+    // Whether the calls that a handler makes find their parent call by themselves. This makes every call a little
+    // slower.
     propagate: flag(options, 'propagate', false),
     udp: udpServerOptions(options.udp),
-    // Nothing is encrypted unless it is said with which certificate.
+    // Without a certificate there is no encryption.
     tls: 'tls' in options ? serverTls(options.tls) : null,
   })
 }
 
 const DATAGRAMS = {
-  // What every link of today's internet carries in one piece, with room for a tunnel's headers: QUIC's choice, for the same reason.
+  // The largest datagram. Every link of today's internet carries 1200 bytes in one piece, with room for a tunnel's
+  // headers; QUIC uses the same value for the same reason.
   maxDatagramBytes: [1200, MIN_DATAGRAM, MAX_DATAGRAM],
 }
 
-/** Calls over UDP, of a server. */
+/** Options of a server for calls over UDP. */
 function udpServerOptions(given = {}) {
   return numbers(given, {
     ...DATAGRAMS,
-    // Each is some hundred bytes here, and only who has shown his address becomes one.
+    // A connection takes some hundred bytes, and is created only for clients that have proven their address.
     maxConnections: [4096, 1, MAX_U32],
-    // The last call of each slot of each connection: 512 clients with 128 calls each.
+    // One answer is kept for each slot of each connection: enough for 512 clients with 128 calls each.
     maxAnswers: [65_536, 1, MAX_U32],
-    // With those that handlers at work may still give: some 13,000 of them at once.
+    // Includes the space reserved for answers of running handlers: about 13,000 at the same time.
     maxAnswerBytes: [16 * MiB, MAX_DATAGRAM, Number.MAX_SAFE_INTEGER],
-    // Who waits asks again every few seconds; longer than that and a pause of the network.
+    // How long answers are kept, in milliseconds. Clients repeat a request every few seconds; this is longer than that
+    // plus a short network outage.
     answerLifetime: [30_000, 1000, MAX_DELAY],
   })
 }
 
-/** And of a client. */
+/** Options of a client for calls over UDP. */
 function udpClientOptions(given = {}) {
   checkObject(given, 'options.udp')
   const options = numbers(given, {
     ...DATAGRAMS,
-    // Longer than a round trip around the earth: until one was measured.
+    // In milliseconds, used until a round trip was measured: longer than a round trip around the earth.
     resendAfter: [given.maxResendAfter < 250 ? given.maxResendAfter : 250, 1, MAX_DELAY],
-    // However often it was in vain, a server that is back is found within some seconds.
+    // The longest pause between repeats, in milliseconds, so that a server that is back is found within seconds.
     maxResendAfter: [4000, 1, MAX_DELAY],
-    // Where each is one datagram this is what the buffers of common sockets and routers take at once.
+    // If each call is one datagram, the buffers of common sockets and routers hold this many at once.
     maxInFlight: [128, 1, 65_535],
   })
   const { resendAfter, maxResendAfter } = options
@@ -162,14 +172,14 @@ function udpClientOptions(given = {}) {
   return options
 }
 
-/** Integers, each with its default and its bounds. */
+/** Reads integer options. `known` maps each name to its default and its bounds. */
 function numbers(given, known) {
   checkObject(given, 'options.udp')
   const read = Object.entries(known).map(([name, bounds]) => [name, integer(given, name, ...bounds, 'options.udp')])
   return complete(given, Object.fromEntries(read), 'options.udp')
 }
 
-/** What of a method or a call by name is a stream. */
+/** Reads which directions of a method, or of a call by name, are streams. */
 function streamOptions(options) {
   refuseUnknown(checkObject(options), ['clientStreaming', 'serverStreaming'])
   return {
@@ -186,7 +196,7 @@ function reconnectOptions(value) {
   return complete(
     value,
     {
-      // The first try comes almost at once: most losses are a restarting server.
+      // The first attempt follows soon: most connections are lost because a server restarts.
       initialDelay: prefixed('initialDelay', 100, 0, MAX_DELAY),
       maxDelay: prefixed('maxDelay', 10_000, 0, MAX_DELAY),
       maxAttempts: value.maxAttempts === Infinity ? Infinity : prefixed('maxAttempts', Infinity, 1, MAX_U32),
@@ -207,12 +217,12 @@ function balanceOptions(given = {}) {
   if (zone !== undefined && typeof zone !== 'string') {
     throw invalidArgType('options.balance.zone', 'of type string', zone)
   }
-  // One slow handler is no reason; a handful of timeouts without a single answer in between is.
+  // One slow handler should not eject an address. Several timeouts without any answer in between should.
   const ejectAfter = integer(given, 'ejectAfter', 5, 1, MAX_DELAY, 'options.balance')
   return complete(given, { policy, zone, ejectAfter }, 'options.balance')
 }
 
-/** How often calls that may have been seen are made again. */
+/** How often calls that the server may have seen are repeated. */
 function retryOptions(given = {}) {
   if (given === false) return { ratio: 0, perSecond: 0, attempts: 0 }
   checkObject(given, 'options.retry')
@@ -223,7 +233,7 @@ function retryOptions(given = {}) {
   return complete(
     given,
     {
-      // A tenth more load is what a service that is in trouble can take.
+      // A service in trouble can usually take a tenth more load.
       ratio,
       // For clients that make few calls.
       perSecond: number('perSecond', 10),
@@ -238,7 +248,7 @@ function registrySecret(options) {
   return options.registrySecret === null ? null : secretOption(options, 'registrySecret')
 }
 
-/** Undefined where it is the same as for servers. */
+/** Undefined means the same TLS settings as for servers; null means none. */
 function registryTls(options) {
   const { registryTls: given } = options
   if (!('registryTls' in options) || given === null) return given
@@ -249,10 +259,12 @@ function clientOptions(options) {
   checkObject(options)
   return complete(options, {
     ...shared(options),
-    // What a person or a calling service is willing to wait; no call waits for ever unless it says so.
+    // In milliseconds: what a person or a calling service will usually wait. No call waits forever unless the program
+    // asks for it.
     timeout: duration(options, 'timeout', 30_000),
     reconnect: reconnectOptions(options.reconnect),
-    // Calls that cannot leave yet (no connection, window full, server reading slowly) wait; false fails them at once.
+    // Whether calls wait when they cannot be sent at once (no connection, window full, server reads slowly). With false
+    // they fail immediately.
     queue: flag(options, 'queue', true),
     maxInFlight: integer(options, 'maxInFlight', 4096, 1, 65536),
     maxQueuedCalls: integer(options, 'maxQueuedCalls', 65536, 0, MAX_U32),
@@ -260,9 +272,9 @@ function clientOptions(options) {
     balance: balanceOptions(options.balance),
     retry: retryOptions(options.retry),
     udp: udpClientOptions(options.udp),
-    // One for all is the rule; null where the registry has none.
+    // By default the same secret as for servers; null if the registry has none.
     registrySecret: registrySecret(options),
-    // Given, it holds for every address; else those have it that begin with 'tls://'.
+    // If given, TLS is used for every address; otherwise for addresses that begin with 'tls://'.
     tls: 'tls' in options ? clientTls(options.tls) : null,
     registryTls: registryTls(options),
   })
@@ -275,23 +287,22 @@ function port(value, name) {
   return number
 }
 
-/** Both are for connections. Passed over in silence, they would keep nobody out, and nothing to oneself. */
+/**
+ * These options protect connections over TCP. Over UDP they would be silently ignored and protect nothing, so they are
+ * refused.
+ */
 function refuseOverUdp({ secret, tls }) {
   const refuse = (name, why) =>
-    makeError(
-      TypeError,
-      'ERR_INVALID_ARG_VALUE',
-      `The property 'options.${name}' is for calls over TCP: over UDP ${why}`,
-    )
-  if (secret !== null) throw refuse('secret', 'nobody would be asked for it')
+    makeError(TypeError, 'ERR_INVALID_ARG_VALUE', `The property 'options.${name}' works over TCP only: over UDP ${why}`)
+  if (secret !== null) throw refuse('secret', 'clients would not be asked for it')
   if (tls !== null) throw refuse('tls', 'nothing would be encrypted')
 }
 
 const [MAJOR, MINOR] = process.versions.node.split('.').map(Number)
-/** Whether Node's datagram sockets know `reusePort`. */
+/** Whether Node's datagram sockets support `reusePort`. */
 const SHARES_PORTS = MAJOR > 23 || (MAJOR === 23 && MINOR >= 1) || (MAJOR === 22 && MINOR >= 12)
 
-/** Where to bind for calls over UDP: what `listen` takes of it, and its default. */
+/** Reads where to bind for calls over UDP: a port, or an object. */
 function udpPlace(where) {
   const given = typeof where === 'object' ? checkObject(where, 'where') : { port: where }
   refuseUnknown(given, ['port', 'host', 'ipv6Only', 'reusePort'], 'where')
@@ -299,7 +310,7 @@ function udpPlace(where) {
   const host = given.host ?? (ipv6Only ? LOOPBACK_6 : LOOPBACK)
   if (typeof host !== 'string') throw invalidArgType('where.host', 'of type string', host)
   const reusePort = flag(given, 'reusePort', false)
-  // Node's sockets pass it over where they do not know it: then the second process would find the port taken.
+  // Older versions of Node ignore the option, and the second process would find the port in use.
   if (reusePort && !SHARES_PORTS) {
     throw invalidArgValue(
       'where.reusePort',

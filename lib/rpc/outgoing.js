@@ -1,6 +1,6 @@
 'use strict'
 
-// The writing half of a connection: frames go into a slab, the slab goes to the wire once a turn.
+// The writing side of a connection: frames are written into a slab, which goes to the wire once per turn.
 
 const { Buffer } = require('node:buffer')
 const { isUint8Array } = require('node:util/types')
@@ -15,15 +15,24 @@ const { VERSION: VERSION_AT, FLAGS: PREFACE_FLAGS_AT, WINDOW: WINDOW_AT } = cons
 const { MAX_FRAME: MAX_FRAME_AT, MAX_CALLS: MAX_CALLS_AT } = constants.preface
 const { KIND: KIND_AT, SEQUENCE: SEQUENCE_AT } = constants.header
 
-/** One write of this size already costs the kernel more in copying than in being called. */
+/** For a write of this many bytes, copying already costs the kernel more than the system call itself. */
 const SLAB_SIZE = 64 * 1024
-/** Bodies above this go to the wire themselves instead of through the slab: copying them twice would cost more than a crossing. */
+/**
+ * Bodies above this size (in bytes) are written directly instead of through the slab: a second copy would cost more
+ * than a call into Rust.
+ */
 const DIRECT = 16 * 1024
-/** Up to here a loop copies faster than a call of `set`. */
+/** Up to this size a loop copies faster than a call of `set`. */
 const LOOP_COPY = 32
-/** The frames of a turn that are kept in memory that is there: what a turn of many small calls has, and not too much for each connection. */
+/**
+ * The size of the reusable copy of one turn's frames (see `remember`): enough for many small calls, and not too much
+ * memory per connection.
+ */
 const COPY_SIZE = 16 * 1024
-/** Slabs kept for the next turn. Only connections with unflushed frames hold one, so idle ones cost nothing. */
+/**
+ * The number of slabs kept for later turns. Only connections with unflushed frames hold a slab, so idle ones cost
+ * nothing.
+ */
 const KEPT_SLABS = 16
 
 const FLAGS_AT = KIND_AT + 1
@@ -44,29 +53,32 @@ class Outgoing {
     this.wire = wire
     this.slab = null
     this.used = 0
-    /** Bytes given to the wire so far. */
+    /** Bytes handed to the wire so far. */
     this.handed = 0
     /** The wire holds more than its high-water mark: the peer reads too slowly. */
     this.congested = false
     this.open = true
-    /** What the operating system may not have taken, as `{ at, bytes }`, for who wants to send it elsewhere; null for who does not. */
+    /**
+     * Bytes that the operating system may not have taken yet, as `{ at, bytes }`, so that they can be sent on another
+     * connection; null when that is not wanted.
+     */
     this.unsent = null
     this.copy = null
   }
 
-  /** How many bytes come before the next one, counted from the connection's first. */
+  /** The position of the next byte, counted from the first byte of the connection. */
   get position() {
     return this.handed + this.used
   }
 
-  /** Bytes that the operating system has taken. */
+  /** The number of bytes that the operating system has taken. */
   get accepted() {
     return this.handed - this.wire.queued
   }
 
-  // Any call may throw at the end of the stack, so a frame counts only once it is whole: `used` moves on last.
+  // Any call may throw when the stack is exhausted. A frame counts only once it is complete: `used` is updated last.
 
-  /** Makes room for `size` bytes, at most SLAB_SIZE, and returns where they begin. */
+  /** Makes room for `size` bytes, at most SLAB_SIZE, and returns their offset in the slab. */
   reserve(size) {
     if (this.slab === null) {
       const slab = takeSlab()
@@ -90,7 +102,9 @@ class Outgoing {
     if (this.unsent !== null) this.remember(bytes, offset, length)
   }
 
-  /** A copy once for all frames of a turn, of which nearly all are taken soon after: that costs less than a copy for each call. */
+  /**
+   * Keeps one copy of all frames of a turn. Nearly all of them are taken soon, so this costs less than a copy per call.
+   */
   remember(bytes, offset, length) {
     const { unsent } = this
     const { queued } = this.wire
@@ -104,13 +118,16 @@ class Outgoing {
       this.unsent.push({ at, bytes: Buffer.from(bytes.subarray(offset, offset + length)) })
       return
     }
-    // Mostly there is nothing else that is kept, and one piece of memory serves for good.
+    // Usually nothing else is kept, so one buffer can be reused.
     this.copy ??= Buffer.allocUnsafeSlow(COPY_SIZE)
     bytes.copy(this.copy, 0, offset, offset + length)
     this.unsent.push({ at, bytes: this.copy.subarray(0, length) })
   }
 
-  /** The body of the request that began at `position` and was not sent; null when it is not known, and of a stream, which is more than its request. */
+  /**
+   * The body of the request that began at `position` and was not sent. Null when it is not known, and for a stream,
+   * which consists of more than its request.
+   */
   recover(position) {
     const frame = this.read(position, FRAME_HEAD)
     if (frame === null) return null
@@ -125,7 +142,7 @@ class Outgoing {
     return this.read(position + head, LENGTH_SIZE + frame.readUInt32BE(0) - head)
   }
 
-  /** `size` bytes from `position` on, wherever they lie; null when not all of them are known. */
+  /** `size` bytes from `position` on; null when not all of them are kept. */
   read(position, size) {
     if (this.unsent === null) return null
     const end = position + size
@@ -141,7 +158,7 @@ class Outgoing {
     return parts.length === 1 ? parts[0] : Buffer.concat(parts)
   }
 
-  /** The turn is over: hands down what is written and gives the slab back. */
+  /** The turn is over: hands the written frames to the wire and gives the slab back. */
   release() {
     if (this.slab === null) return
     this.flush()
@@ -149,7 +166,7 @@ class Outgoing {
     this.slab = null
   }
 
-  /** Nothing more leaves; frames still written are dropped. */
+  /** Nothing more is sent. Frames in the slab are dropped, or kept in `unsent`. */
   shut() {
     if (!this.open) return
     this.open = false
@@ -157,18 +174,18 @@ class Outgoing {
     this.used = 0
   }
 
-  /** The preface, as `prefaceBytes` makes it. */
+  /** Writes the preface, as `prefaceBytes` makes it. */
   preface(bytes) {
     this.append(bytes)
   }
 
-  /** A nonce, a proof, or both. */
+  /** Writes a nonce, a proof, or both. */
   auth(bytes) {
     const at = this.control(Kind.AUTH, 0, bytes.length)
     this.slab.bytes.set(bytes, at)
   }
 
-  /** A call; `remaining` is the milliseconds its caller waits, 0 when it waits for ever. */
+  /** Writes a request. `remaining` is the number of milliseconds that the caller waits; 0 means no limit. */
   request(sequence, method, remaining, body) {
     const size = body.length
     const fixed = FRAME_HEAD + CODE_SIZE + (remaining === 0 ? 0 : AMOUNT_SIZE)
@@ -186,7 +203,7 @@ class Outgoing {
     } else this.direct(at + fixed, body)
   }
 
-  /** A frame that is all body: a reply, or a message of a stream. */
+  /** Writes a frame that consists of a body: a reply, or a message of a stream. */
   plain(kind, sequence, body) {
     const size = body.length
     const inline = size <= DIRECT
@@ -201,9 +218,9 @@ class Outgoing {
     } else this.direct(at + FRAME_HEAD, body)
   }
 
-  /** A frame in parts, for what is not worth a path of its own. */
+  /** Writes a frame made of several parts. For frames that are not on the hot path. */
   frame(kind, flags, sequence, parts) {
-    // Whole or not at all.
+    // Check for stack space first, so that the frame is written as a whole or not at all.
     headroom()
     let size = FRAME_HEAD - LENGTH_SIZE
     for (const part of parts) size += part.length
@@ -223,7 +240,7 @@ class Outgoing {
     this.used = at + part.length
   }
 
-  /** A call with flags, and metadata where they say so. */
+  /** Writes a request with flags, and with metadata if it has some. */
   flaggedRequest(sequence, method, remaining, { flags, metadata, body }) {
     const parts = [u16(method)]
     if (remaining !== 0) parts.push(u32(remaining))
@@ -237,8 +254,9 @@ class Outgoing {
   }
 
   /**
-   * `failure` is `{ status, code, message, metadata, details }`, the last two as bytes or null. What does not fit into `limit`, the peer's
-   * largest frame, is left out, and code and message share what is left.
+   * Writes an error frame. `failure` is `{ status, code, message, metadata, details }`, the last two as bytes or null.
+   * `limit` is the peer's largest frame: metadata and details are left out if they do not fit, and the message is cut
+   * to the space that is left.
    */
   error(sequence, { status, code, message, metadata, details }, limit) {
     const parts = [u16(status)]
@@ -259,7 +277,7 @@ class Outgoing {
     this.frame(Kind.ERROR, flags, sequence, parts)
   }
 
-  /** So many bytes more may come as messages of the call. */
+  /** Grants the peer `amount` more bytes for messages of this call. */
   credit(sequence, amount) {
     const at = this.control(Kind.CREDIT, sequence, AMOUNT_SIZE)
     this.slab.view.setUint32(at, amount)
@@ -279,7 +297,7 @@ class Outgoing {
     this.slab.bytes.set(text, at + CODE_SIZE)
   }
 
-  /** Writes the head of a frame with a payload of `size` small bytes and returns where the payload goes. */
+  /** Writes the head of a frame with a payload of `size` bytes, and returns the offset for the payload. */
   control(kind, sequence, size) {
     const at = this.reserve(FRAME_HEAD + size)
     const { view } = this.slab
@@ -290,7 +308,7 @@ class Outgoing {
     return at + FRAME_HEAD
   }
 
-  /** A body behind its head, which ends at `end` of the slab. */
+  /** Sends a body directly after its head, which ends at `end` in the slab. */
   direct(end, body) {
     headroom()
     this.used = end
@@ -299,12 +317,12 @@ class Outgoing {
   }
 }
 
-/** What `bytesOf` gives, faster for a small body: a loop copies it, which meets no memory of others beyond its end. */
+/** Like `bytesOf`, but a small body is returned as it is: the loop in `copy` reads only the body's own bytes. */
 function bodyOf(value, name) {
   return isUint8Array(value) && value.length > 0 && value.length <= LOOP_COPY ? value : bytesOf(value, name)
 }
 
-/** Throws when the stack has less left than what is to come in several steps may need. */
+/** Throws if there is not enough stack left for the steps that follow. */
 function headroom(depth = 60) {
   return depth === 0 ? 0 : 1 + headroom(depth - 1)
 }
@@ -314,7 +332,7 @@ function copy(from, size, to, at) {
   else for (let i = 0; i < size; i++) to[at + i] = from[i]
 }
 
-/** A preface as it is on the wire; its `window` is in units of it. */
+/** The preface as it is sent. `window` is in multiples of WINDOW_UNIT bytes. */
 function prefaceBytes({ version, flags, window, maxFrame, maxCalls }) {
   const bytes = Buffer.alloc(PREFACE_SIZE)
   bytes.writeUInt32BE(MAGIC)
@@ -336,7 +354,7 @@ function u32(value) {
   return bytes
 }
 
-/** `text` as UTF-8, cut at a character's edge to at most `size` bytes. */
+/** `text` as UTF-8, cut at a character boundary to at most `size` bytes. */
 function clip(text, size) {
   const bytes = Buffer.from(text)
   if (bytes.length <= size) return bytes

@@ -1,6 +1,6 @@
 'use strict'
 
-// What the two ends of a connection share: prefaces, pings, farewells, and the end.
+// What both ends of a connection share: prefaces, pings, goodbyes and the end of the connection.
 
 const { Buffer } = require('node:buffer')
 const { Outgoing, prefaceBytes } = require('./outgoing')
@@ -13,12 +13,12 @@ const { Watched } = require('./watch')
 
 const FastBuffer = Buffer[Symbol.species]
 
-// The table of a read: src/binding/rpc.rs.
+// The layout of the record table: see src/binding/rpc.rs.
 const { CURSOR } = constants.table
 const { RECORDS, RECORD_WORDS } = constants.rpc
 const { KIND, FLAGS, SEQUENCE, CODE, AMOUNT, BODY, LENGTH } = constants.record
 
-/** Memory that what waits here keeps, and how many bodies lie in it. */
+/** A block of memory that pending bodies refer to, and how many bodies lie in it. */
 class Memory {
   constructor(buffer) {
     this.buffer = buffer
@@ -27,18 +27,19 @@ class Memory {
   }
 }
 
-// What most connections never have, so that an idle one costs little: these are in its place, and are never written to.
+// Shared placeholders for what most connections never need, so that an idle connection costs little. They are never
+// modified.
 const NO_MEMORY = new Memory(new ArrayBuffer(0))
 const NO_STREAMS = new Set()
 
 /**
- * One connection, from either end. Subclasses take the frames that carry calls (`carry` requests and replies, `frame` others), find the
- * stream of a call (`streamOf`), decide what to make of the peer's preface (`meet`) and of its proof (`prove`), and are told that the connection can
- * be used (`ready`), of the end of a batch of frames (`settled`), of the wire having room again (`relieved`), of limits (`limitReached`) and of the
- * end (`ended`).
+ * One connection, from either end. Subclasses handle the frames of calls (`carry` for requests and replies, `frame` for
+ * others), find the stream of a call (`streamOf`), and judge the peer's preface (`meet`) and proof (`prove`). They are
+ * notified when the connection is usable (`ready`), after a batch of frames (`settled`), when the wire has room again
+ * (`relieved`), when a limit is reached (`limitReached`) and at the end (`ended`).
  */
 class Peer extends Watched {
-  /** `watches` is an empty Map that all connections of a client or server share. */
+  /** `watches` is a Map shared by all connections of a client or server (see watch.js). */
   constructor(options, watches, maxCalls) {
     super(watches)
     this.options = options
@@ -46,24 +47,24 @@ class Peer extends Watched {
     this.wire = null
     this.out = null
     this.open = true
-    /** The limits in the peer's preface; 0 until it has come, and the peer has proven what it has to. */
+    /** The limits from the peer's preface; 0 until it has arrived and the handshake is done. */
     this.peerMaxFrame = 0
     this.peerMaxCalls = 0
-    /** The version that both speak, and the credit that streams to the peer begin with. */
+    /** The protocol version in use, and the initial credit of streams to the peer. */
     this.version = 0
     this.peerWindow = 0
-    /** Bytes of the memory that bodies keep which wait here: of requests, and of messages that nobody has taken. */
+    /** Bytes of memory held by pending bodies: requests, and messages that were not read. */
     this.pendingBytes = 0
-    /** The memory that the last small body was kept in: bodies that come one after the other share it. */
+    /** The memory of the last small body: consecutive small bodies share it. */
     this.memory = NO_MEMORY
-    /** Nothing is read until there is room. */
+    /** Reading is paused until there is room. */
     this.paused = false
-    /** Streams with a message that waits for the wire to have room. */
+    /** Streams with a message that waits for room in the wire. */
     this.blocked = NO_STREAMS
     this.heard = false
   }
 
-  /** The wire is connected: introduces this end and starts to watch over the other. */
+  /** The wire is connected: sends this end's preface and starts the timeout for the peer's. */
   attach(wire) {
     this.wire = wire
     this.out = new Outgoing(wire)
@@ -73,7 +74,7 @@ class Peer extends Watched {
     this.expect('The peer sent no preface')
   }
 
-  /** The wire is connected, and TLS begins: `attach` comes when that is done. */
+  /** The wire is connected and the TLS handshake begins: `attach` follows when it is done. */
   secure(wire) {
     this.wire = wire
     this.expect('The peer did not complete the TLS handshake')
@@ -90,7 +91,7 @@ class Peer extends Watched {
     })
   }
 
-  /** Drops the connection when the next step to its being ready takes too long. */
+  /** Drops the connection if the next step of the handshake takes too long. `otherwise` describes what was missing. */
   expect(otherwise) {
     const { handshakeTimeout } = this.options
     if (handshakeTimeout === Infinity) return
@@ -103,8 +104,8 @@ class Peer extends Watched {
   // ---- called by the wire
 
   /**
-   * `count` records of `table`, their bodies in `slab`. The table's cursor counts those that are taken: called again after a
-   * callback threw, this goes on behind the record that it belonged to.
+   * Handles `count` records of `table`, with their bodies in `slab`. The cursor in the table counts the handled
+   * records: if a callback threw, the next call continues after its record.
    */
   onFrames(table, count, slab) {
     this.heard = true
@@ -144,7 +145,7 @@ class Peer extends Watched {
     if (this.open && !this.out.congested) this.relieved()
   }
 
-  /** The peer sends no more. With nothing left to say either, that is how a connection ends. */
+  /** The peer sends no more. If this end has nothing to send either, the connection ends normally. */
   onEnd() {
     this.destroy(this.reason)
   }
@@ -166,7 +167,8 @@ class Peer extends Watched {
       case Kind.AUTH:
         return this.secured(() => this.prove(new FastBuffer(slab, table[at + BODY], table[at + LENGTH])))
       case Kind.PING:
-        // A peer that does not read cannot make answers pile up; what is queued for it shows that this end lives, once it reads.
+        // Do not queue answers for a peer that does not read. The data queued for it shows that this end is alive once
+        // it reads.
         if (!this.out.congested) this.out.control(Kind.PONG, sequence, 0)
         return
       case Kind.PONG:
@@ -197,7 +199,10 @@ class Peer extends Watched {
     this.secured(() => this.meet(preface))
   }
 
-  /** A step of the handshake. When it fails for whatever reason, nothing may follow: frames behind it would be those of a peer that has proven nothing. */
+  /**
+   * Runs a step of the handshake. If the step throws, the connection must end: later frames would come from a peer that
+   * has proven nothing.
+   */
   secured(step) {
     try {
       step()
@@ -206,13 +211,13 @@ class Peer extends Watched {
     }
   }
 
-  /** The peer may use the connection. */
+  /** The handshake is done: the peer may use the connection. */
   welcome({ version, maxFrame, maxCalls, window }) {
     this.handshake = null
     this.unwatch()
     if (maxFrame < MIN_FRAME_LIMIT) {
       this.abandon(
-        protocol(`The peer accepts frames of ${maxFrame} bytes only, under ${MIN_FRAME_LIMIT}`),
+        protocol(`The peer accepts only frames of up to ${maxFrame} bytes; at least ${MIN_FRAME_LIMIT} are needed`),
         Reason.PROTOCOL,
       )
       return
@@ -225,15 +230,18 @@ class Peer extends Watched {
     this.ready()
   }
 
-  /** The peer drops the connection and says why, or will take no more requests: `retire` then, unless it could not have taken one yet. */
+  /**
+   * The peer drops the connection and says why, or it takes no more requests. In the second case the link retires,
+   * unless its handshake is not done.
+   */
   farewell(reason, message) {
     if (reason === Reason.SHUTDOWN && this.peerMaxFrame !== 0) this.retire()
     else this.destroy(protocol(`The peer dropped the connection: ${message || `reason ${reason}`}`))
   }
 
-  // ---- what waits here
+  // ---- bodies that wait in memory
 
-  /** Counts the memory that a body lies in, which is more than the body where small ones share it. */
+  /** Counts the memory of a body. It may be larger than the body, because small bodies share it. */
   keep(buffer, length) {
     let { memory } = this
     if (memory.buffer !== buffer) {
@@ -250,7 +258,7 @@ class Peer extends Watched {
     memory.buffer = null
   }
 
-  /** A message waits to be taken; itself it costs something too. */
+  /** Keeps a message that waits to be read. The message object itself costs memory too. */
   keepMessage(buffer, length) {
     const memory = this.keep(buffer, length)
     this.pendingBytes += MESSAGE_COST
@@ -264,7 +272,7 @@ class Peer extends Watched {
     if (this.paused) this.regulate()
   }
 
-  /** Whether too much waits here to read on. */
+  /** Whether too much is pending to read on. */
   get full() {
     return this.pendingBytes > this.options.maxPendingBytes
   }
@@ -288,21 +296,23 @@ class Peer extends Watched {
     this.watch(pingInterval, ping)
   }
 
-  /** What was waited for happens in the context that the connection was made in, as what comes over it does. */
+  /**
+   * Runs a timeout's action in the async context in which the connection was made, like the events of the connection.
+   */
   act(action) {
     const context = this.wire?.context ?? null
     if (context === null) action(this)
     else context.runInAsyncScope(action, undefined, this)
   }
 
-  /** Whether silence means nothing, because this end does not listen. */
+  /** Whether silence means nothing because this end does not read. */
   excused() {
     return this.paused
   }
 
   // ---- the end
 
-  /** Counts what went over the wire since this was last called. */
+  /** Adds the bytes transferred since the last call to the counters. */
   tally(counts) {
     if (this.wire === null) return
     const { received, sent } = this.wire
@@ -318,7 +328,7 @@ class Peer extends Watched {
     this.left = true
     this.out.flush()
     this.wire.end()
-    // A peer that is asked to hang up and does not has as long as one that is asked to introduce itself.
+    // The peer has as long to hang up as it has to introduce itself.
     if (this.options.handshakeTimeout !== Infinity) this.watch(this.options.handshakeTimeout, () => this.destroy(null))
   }
 
@@ -332,11 +342,11 @@ class Peer extends Watched {
     this.destroy(error)
   }
 
-  /** Drops the connection; `error` is null when that is in order. */
+  /** Drops the connection. `error` is null for an orderly end. */
   destroy(error) {
     if (!this.open) return
     if (error) this.reason = error
-    // First, so that what it still sends counts as sent.
+    // Destroy the wire first, so that what it still sends counts as sent.
     this.wire?.destroy()
     this.finish(this.reason)
   }
@@ -351,20 +361,20 @@ class Peer extends Watched {
   }
 }
 
-/** What few connections have. */
+/** Defaults of fields that few connections have, on the prototype to save memory. */
 Object.assign(Peer.prototype, {
-  /** This end's half of the proof that both know the secret (handshake.js), until that is made; null where there is no secret. */
+  /** This end's part of the secret handshake (handshake.js) until it is done; null without a secret. */
   handshake: null,
-  /** Why this end, or the peer in its farewell, ended the connection. */
+  /** Why this end ended the connection, or the peer's reason in its goodbye. */
   reason: null,
-  /** Bytes of the wire that are counted. */
+  /** Bytes that were already added to the counters. */
   received: 0,
   sent: 0,
-  /** Our side of the stream is ended. */
+  /** This end has ended its side of the connection. */
   left: false,
 })
 
-/** Nothing was heard for a while. */
+/** Nothing was received for `pingInterval`: sends a ping. */
 function ping(peer) {
   if (peer.heard || peer.excused()) return peer.watchForSilence()
   peer.out.control(Kind.PING, 0, 0)
@@ -373,7 +383,7 @@ function ping(peer) {
   else peer.watch(pingTimeout, giveUp)
 }
 
-/** Nor since then. */
+/** Nothing was received for `pingTimeout` after the ping. */
 function giveUp(peer) {
   if (peer.heard || peer.excused()) return peer.watchForSilence()
   const { pingTimeout } = peer.options

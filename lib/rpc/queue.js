@@ -1,11 +1,11 @@
 'use strict'
 
-/** How many items that have left may stay in the list, whatever its size. */
+/** The number of removed items that may stay in the list, whatever its size. */
 const TIDY_ABOVE = 64
 
 /**
- * First in, first out, and anything may leave from the middle. (A Set would do, but finding its first element again walks over
- * everything that has left.) Items carry a flag `queued` that is the queue's own.
+ * A first-in, first-out queue from which any item can be removed. (A Set would do, but finding its first element again
+ * walks over all removed ones.) The queue sets the flag `queued` on its items.
  */
 class Queue {
   constructor() {
@@ -20,26 +20,26 @@ class Queue {
     this.size++
   }
 
-  /** Takes an item out, wherever it is. The list may hold on to it for a while. */
+  /** Removes an item, wherever it is. The list may refer to it for a while longer. */
   remove(item) {
     if (!item.queued) return
     item.queued = false
     this.size--
     const { items } = this
     while (this.head < items.length && !items[this.head].queued) items[this.head++] = undefined
-    // What has left is dropped once it is the larger part, so each item is moved at most once per item that left.
+    // Removed items are dropped once they are the majority, so each item is moved at most once per removed item.
     if (this.size === 0 || items.length > TIDY_ABOVE + 2 * this.size) {
       this.items = [...this]
       this.head = 0
     }
   }
 
-  /** The item that has waited longest, undefined when there is none. */
+  /** The item that has waited longest; undefined when the queue is empty. */
   first() {
     return this.items[this.head]
   }
 
-  /** What is in the queue now, first to last. */
+  /** The items in the queue now, first to last. */
   [Symbol.iterator]() {
     return this.items.filter((item) => item?.queued).values()
   }

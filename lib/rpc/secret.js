@@ -1,30 +1,30 @@
 'use strict'
 
-// The option `secret`. Nothing here, and no error of it, shows what was given.
+// Reads the option `secret`. Neither the parsed value nor any error here shows the secret.
 
 const { Buffer } = require('node:buffer')
 const { isKeyObject, isUint8Array } = require('node:util/types')
 const { bytesOf } = require('../codec/bytes')
 const { makeError } = require('../errors')
 
-/** Loaded where there is a secret: a Node that was built without OpenSSL has none. */
+/** Loaded only when there is a secret: a Node built without OpenSSL has no node:crypto. */
 const toKey = (bytes) => require('node:crypto').createSecretKey(bytes)
 
 /**
- * In bytes. Whoever overhears a handshake can try secrets at home until one fits, some hundred million a second: 16 random bytes are out of reach of
- * that for good.
+ * In bytes. An attacker who has recorded a handshake can try some hundred million secrets a second offline. 16 random
+ * bytes are safe from that.
  */
 const MIN_SECRET = 16
 
 /**
- * The secrets of `options[name]`, which is one or an array of them, as keys that show nothing when they are looked at; null where there is no such option.
- * One that is there and undefined is refused: a variable that was forgotten must not open a server to all.
+ * The secrets of `options[name]`, one or an array, as KeyObjects, which do not show their content; null without the
+ * option. A property that is present but undefined is refused: a forgotten variable must not open a server to everyone.
  */
 function secretOption(options, name) {
   if (!(name in options)) return null
   const value = options[name]
   if (!Array.isArray(value)) return [keyOf(value, `options.${name}`)]
-  if (value.length === 0) throw wrong('VALUE', `options.${name}`, 'must have one secret at least')
+  if (value.length === 0) throw wrong('VALUE', `options.${name}`, 'must have at least one secret')
   return value.map((one, i) => keyOf(one, `options.${name}[${i}]`))
 }
 
@@ -44,15 +44,15 @@ function keyOf(value, name) {
   const size = key.symmetricKeySize
   if (size >= MIN_SECRET) return key
   const why = 'a shorter one can be found by trying. 32 random bytes are a good one'
-  throw wrong('VALUE', name, `must have ${MIN_SECRET} bytes at least, and has ${size}: ${why}`)
+  throw wrong('VALUE', name, `must have at least ${MIN_SECRET} bytes, but has ${size}: ${why}`)
 }
 
-/** Node's own functions for these errors show the value. */
+/** Node's own functions for these errors would show the value. */
 function wrong(what, name, reason) {
   return makeError(TypeError, `ERR_INVALID_ARG_${what}`, `The property '${name}' ${reason}`, secretOption)
 }
 
-/** Whether two peers' secrets are the same, each as `secretOption` gives it. */
+/** Whether two lists of secrets are equal, as returned by `secretOption`. */
 function sameSecrets(one, other) {
   if (one === null || other === null) return one === other
   return one.length === other.length && one.every((key, i) => key.equals(other[i]))

@@ -1,6 +1,6 @@
 'use strict'
 
-// A wire with TLS, which the engine does below the frames.
+// A wire with TLS. The engine does the TLS below the frames.
 
 const { native } = require('../engine')
 const { sslError } = require('../tls/errors')
@@ -9,13 +9,16 @@ const { TlsPeer } = require('../tls/peer')
 const { leaveUnanswered } = require('../tls/unanswered')
 const { MAGIC } = require('./protocol')
 
-/** What rustls says of bytes that are no records. */
+/** rustls reports these reasons when the received bytes are not TLS records. */
 const NO_TLS = new Set(['invalid record type', 'wrong version number'])
 
-/** Whether what came first is, or may become, the first of rpc without TLS. */
+/** Whether the first bytes are, or may become, the beginning of rpc without TLS. */
 const isRpc = (heard) => heard.subarray(0, 4).every((byte, i) => byte === (MAGIC >>> (24 - 8 * i)) % 256)
 
-/** Its peer hears `secure` first, then `encrypted` where others hear `attach`, or what made TLS fail (`insecure`, `plain`). */
+/**
+ * Calls `secure` on its peer when it is connected, then `encrypted` instead of `attach`, or `insecure` or `plain` when
+ * TLS failed.
+ */
 class SecureWire extends Wire {
   constructor(id, isServer, options, tls) {
     super(id, isServer, options)
@@ -23,7 +26,7 @@ class SecureWire extends Wire {
     this.secured = false
   }
 
-  /** Of what is encrypted already nobody can tell whether the peer has seen it: it counts as sent. */
+  /** Once bytes are encrypted, nobody can tell whether the peer has seen them: they count as sent. */
   get queued() {
     return this.closing ? this.left : native.unencrypted(this.id)
   }
@@ -32,7 +35,7 @@ class SecureWire extends Wire {
     return this.closing ? this.sentAll : native.bytesSent(this.id) - native.unencrypted(this.id)
   }
 
-  /** Begins TLS, and to read. Nothing may have been written before. */
+  /** Starts TLS and reading. Nothing may have been written before. */
   start(peer) {
     this.peer = peer
     const failure = this.tls.start(this)
@@ -45,7 +48,7 @@ class SecureWire extends Wire {
     this.start(this.peer)
   }
 
-  /** Of a client: the server is who it should be, and can be sent what is written. */
+  /** Client only: the server's identity was verified, so written data may be sent. */
   trust() {
     native.tlsTrust(this.id)
   }
@@ -64,18 +67,20 @@ class SecureWire extends Wire {
     this.peer.encrypted(this.tlsPeer)
   }
 
-  /** Of a client: the server has given a session to go on with. */
+  /** Client only: the server sent a session ticket for resumption. */
   onSession(name) {
     if (!this.closing) this.tls.session = name
   }
 
-  /** Who has connected speaks something else, or wants what rustls does not have. Nothing was sent to it. */
+  /** The client speaks another protocol, or asks for TLS that rustls does not support. Nothing was sent to it yet. */
   onUnanswered() {
     if (this.closing) return
     const { heard, isHandshake } = leaveUnanswered(this)
     if (isRpc(heard)) return this.peer.plain()
     if (!isHandshake) return this.fail(this.peer.insecure(new Error('it does not speak TLS')))
-    this.fail(this.peer.insecure(new Error('it asks for a version, or for suites, that rustls does not have')))
+    this.fail(
+      this.peer.insecure(new Error('it asks for a TLS version or for cipher suites that rustls does not support')),
+    )
   }
 
   onInsecure(reason, detail) {

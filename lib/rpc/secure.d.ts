@@ -2,57 +2,71 @@ import type { X509Certificate } from 'node:crypto'
 import type { CipherNameAndProtocol, PeerCertificate, SecureContextOptions, SecureVersion } from 'node:tls'
 
 /**
- * Options of TLS 1.2 and 1.3 that both ends have, by the names and with the meaning of `node:tls`, all text PEM. What Node has besides, rustls has
- * nothing for: it is refused by name.
+ * Options of TLS 1.2 and 1.3 for both ends, with the names and the meaning that they have in `node:tls`. Certificates
+ * and keys are PEM. Other options of `node:tls` throw an error, because rustls does not support them.
+ *
+ * Source: https://nodejs.org/api/tls.html#tlscreatesecurecontextoptions
  */
 export interface TlsOptions extends Pick<SecureContextOptions, 'ca' | 'cert' | 'key' | 'passphrase' | 'ciphers'> {
-  /** Default `'TLSv1.2'`. */
+  /** The lowest version of TLS to accept. Default: `'TLSv1.2'`. */
   minVersion?: Extract<SecureVersion, 'TLSv1.2' | 'TLSv1.3'>
-  /** Default `'TLSv1.3'`. */
+  /** The highest version of TLS to accept. Default: `'TLSv1.3'`. */
   maxVersion?: Extract<SecureVersion, 'TLSv1.2' | 'TLSv1.3'>
-  /** Whether a peer is dropped whose certificate is not good. Default `true`. */
+  /** Whether to drop a peer whose certificate cannot be verified. Default: `true`. */
   rejectUnauthorized?: boolean
 }
 
-/** With which certificate a server takes clients, and whose. */
+/** TLS options of a server. */
 export interface ServerTlsOptions extends TlsOptions {
-  /** The certificate, and what is between it and its authority behind it. */
+  /** The server's certificate, followed by the intermediate certificates. */
   cert: NonNullable<SecureContextOptions['cert']>
+  /** The private key of the certificate. */
   key: NonNullable<SecureContextOptions['key']>
-  /** Whether clients are asked for a certificate, which has to be one of `ca`'s. Default `false`. */
+  /** Whether clients must show a certificate that `ca` has signed (mutual TLS). Needs `ca`. Default: `false`. */
   requestCert?: boolean
-  /** Whether the order of the server's suites counts, not of the client's. Default `true`. */
+  /** Whether the server's order of cipher suites counts rather than the client's. Default: `true`. */
   honorCipherOrder?: boolean
-  /** Seconds in which a client can go on with its session. Default 300. */
+  /** For how many seconds a client can resume its session. Default: 300. */
   sessionTimeout?: number
-  /** 48 bytes, the same for all processes that are to know each other's sessions. Default: random ones. */
+  /**
+   * 48 bytes that encrypt session tickets. Give all processes of a cluster the same, so that a client can resume its
+   * session with any of them. Default: random.
+   */
   ticketKeys?: Buffer
 }
 
-/** Whom a client believes, and what it shows. */
+/** TLS options of a client. */
 export interface ClientTlsOptions extends TlsOptions {
-  /** The authorities whose servers are believed. Default: those that Node trusts. */
+  /** The authorities whose servers are trusted. Default: those that Node trusts. */
   ca?: SecureContextOptions['ca']
-  /** The name that every server has to have. Default: the one that its target names, or its address. */
+  /** The name that the certificate of every server must have. Default: the host of its address. */
   servername?: string
-  /** Says what is wrong with a server's certificate, beside its authority and its dates. Default: `tls.checkServerIdentity`, which compares the name. */
+  /**
+   * Returns an error if the certificate does not belong to `servername`. Its chain and dates are checked in any case.
+   * Default: `tls.checkServerIdentity` of Node, which compares the name.
+   */
   checkServerIdentity?: (servername: string, certificate: PeerCertificate) => Error | undefined
 }
 
-/** What TLS says of a client. */
+/** What TLS says about a client. */
 export interface TlsPeer {
-  /** The client was asked for a certificate, and has a good one. */
+  /** Whether the client was asked for a certificate and showed a valid one. */
   readonly authorized: boolean
-  /** What is wrong with it, by OpenSSL's code, such as `'DEPTH_ZERO_SELF_SIGNED_CERT'`; `null` if nothing is, or if it was not asked. */
+  /**
+   * What is wrong with the certificate, as a code of OpenSSL such as `'DEPTH_ZERO_SELF_SIGNED_CERT'`. `null` if
+   * nothing is wrong, or if the client was not asked for one.
+   */
   readonly authorizationError: string | null
-  /** The client's certificate, if it was asked for one and has shown one; and with all that it has shown behind it. */
+  /** The client's certificate, if it showed one. */
   readonly certificate: X509Certificate | undefined
+  /** The client's certificate and the others that it sent along. */
   readonly certificates: X509Certificate[]
   /** `'TLSv1.2'` or `'TLSv1.3'`. */
   readonly protocol: string | undefined
+  /** The cipher suite. */
   readonly cipher: CipherNameAndProtocol | undefined
-  /** The name that the client has asked for. */
+  /** The name that the client asked for (SNI). */
   readonly servername: string | undefined
-  /** It goes on with an earlier session. */
+  /** Whether the client resumed an earlier session. */
   readonly resumed: boolean
 }

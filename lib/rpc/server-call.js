@@ -1,12 +1,12 @@
 'use strict'
 
-// One call as its handler sees it: the handler's last argument, or what is behind the stream that is.
+// One call as its handler sees it: the last argument of the handler, or `context` of the stream that takes its place.
 
 const { transferableAbortController } = require('node:util')
 const { Metadata } = require('./metadata')
 const { now, moment } = require('./tick')
 
-/** In the place of a call's `told` once it was told. */
+/** Placeholder for `ServerCall.told` once the answer was passed on. */
 function told() {}
 
 class ServerCall {
@@ -18,25 +18,28 @@ class ServerCall {
     this.entry = method
     this.began = moment()
     this.body = body
-    /** What the body lies in, once the call is kept. */
+    /** The memory that the body lies in, while the call is held. */
     this.memory = null
-    /** By the clock of tick.js; Infinity when the caller waits for ever. */
+    /** The deadline by the clock of tick.js; Infinity when the caller set none. */
     this.expires = deadline
     this.answered = false
-    /** It ended without its handler: cancelled, past its deadline, connection lost. */
+    /** Whether the call ended without its handler: cancelled, deadline passed, or connection lost. */
     this.cut = false
     this.running = false
     this.queued = false
-    /** The handler's place among those at work, of a call that ended without it. */
+    /** The entry in the server's list of strays, if the call ended while its handler was running. */
     this.stray = null
-    /** The handler gave something that is no answer: `{ given, promised, assumed }`, assumed once it was sent as an empty reply. */
+    /**
+     * Set when the handler gave something that is not an answer: `{ given, promised, assumed }`. `assumed` is true once
+     * it was sent as an empty reply.
+     */
     this.doubt = null
     this.controller = null
     /** The request as the handler gets it. */
     this.request = undefined
   }
 
-  /** The call of a handler's argument; undefined for anything else. */
+  /** The call that belongs to a handler's argument; undefined for anything else. */
   static of(value) {
     if (value === null || typeof value !== 'object') return undefined
     if (#isCall in value) return value
@@ -44,42 +47,45 @@ class ServerCall {
     return context !== null && typeof context === 'object' && #isCall in context ? context : undefined
   }
 
-  /** What it is counted in. */
+  /** The counter series. */
   get series() {
     const { handler } = this.entry
     return handler === null ? this.session.server.others : handler.series
   }
 
-  /** The name that it was called by. */
+  /** The method name. */
   get method() {
     return this.entry.name
   }
 
-  /** Where the call comes from: `{ address, port, family }`, or an empty object on a pipe. */
+  /** The client's address: `{ address, port, family }`, or an empty object on a pipe. */
   get peer() {
     return this.session.remote
   }
 
-  /** What the caller sent beside the request. */
+  /** The metadata of the request. */
   get metadata() {
     this.received ??= new Metadata()
     return this.received
   }
 
-  /** Milliseconds that the caller still waits; Infinity when it set no limit. */
+  /** The time that the caller still waits, in milliseconds; Infinity when it set no limit. */
   get remaining() {
     return this.expires === Infinity ? Infinity : Math.max(this.expires - now(), 0)
   }
 
-  /** When the caller stops waiting, in milliseconds since 1970; undefined when it set no limit. */
+  /** The time at which the caller stops waiting, in milliseconds since 1970; undefined when it set no limit. */
   get deadline() {
     return this.expires === Infinity ? undefined : Date.now() + this.remaining
   }
 
-  /** Aborted when nobody waits for the answer any more: cancelled, past its deadline, connection lost. */
+  /**
+   * Aborted when the answer is not needed any more: the call was cancelled, its deadline passed, or the connection was
+   * lost.
+   */
   get signal() {
     if (this.controller === null) {
-      // Node's own, whatever the global of that name is.
+      // Node's own AbortController, even if the global one was replaced.
       const { constructor: AbortController } = transferableAbortController()
       this.controller = new AbortController()
       if (this.cut) this.controller.abort(this.reason)
@@ -117,20 +123,20 @@ class ServerCall {
   }
 }
 
-/** What few calls have, which the others do not pay for. */
+/** Defaults of fields that few calls have. They are on the prototype so that other calls do not pay for them. */
 Object.assign(ServerCall.prototype, {
-  /** Why it was cut. */
+  /** Why the call was cut. */
   reason: undefined,
-  /** Nobody waits for an answer. */
+  /** Whether it is a one-way call, which is not answered. */
   oneWay: false,
   stream: null,
-  /** Interceptors that wait for the handler's answer: what they are told it by. */
+  /** The function that passes the handler's answer to waiting interceptors. */
   told: null,
-  /** What ends the calls that are made for this one. */
+  /** Callbacks that end the calls made on behalf of this one. */
   children: null,
-  /** Metadata that came with the request, and that is to go with the answer. */
+  /** The metadata of the request. */
   received: undefined,
-  /** What was published of its start. */
+  /** The message published at the start of the call. */
   message: null,
   trailers: undefined,
 })

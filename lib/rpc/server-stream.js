@@ -1,6 +1,6 @@
 'use strict'
 
-// The stream of a call, as its handler has it.
+// The stream of a call on the server's side.
 
 const { CallStream } = require('./stream')
 
@@ -14,21 +14,21 @@ class ServerStream extends CallStream {
       readable: streams,
       writable: takesStream,
       allowHalfOpen: true,
-      // Nor with the last message of its caller.
+      // A stream that only receives does not end with the caller's last message: the answer follows.
       autoDestroy: takesStream,
       encode,
       decode,
       window,
     })
-    /** The call itself. */
+    /** The ServerCall. */
     this.context = context
     this.link = context.session
     this.sequence = context.sequence
     this.credit = this.link.peerWindow
     this.canSend = takesStream
-    /** What was written is sent, and what follows is the answer. */
+    /** Whether everything was written: what follows is the answer. */
     this.complete = false
-    /** A pump's, told of the end. */
+    /** Set by `pump`: called when the call is over. */
     this.onOver = null
   }
 
@@ -70,7 +70,7 @@ class ServerStream extends CallStream {
     if (!this.over) this.link.answer(this.context, null, undefined)
   }
 
-  /** Nobody waits for more: the call was cut, for this reason. */
+  /** The call was cut for this reason: its caller no longer waits. */
   cutOff(reason) {
     this.failure = reason
     this.inputEnded = true
@@ -78,24 +78,24 @@ class ServerStream extends CallStream {
     this.tearDown(reason)
   }
 
-  /** The call is answered. */
+  /** The call was answered. */
   finished() {
     this.shut()
     this.onOver?.()
   }
 
-  /** Leaves nothing behind. */
+  /** Destroys the stream once everything was written. */
   close() {
     if (this.complete) this.once('finish', () => this.tearDown(null))
     else this.tearDown(null)
   }
 
-  /** A handler need not listen: an error that nobody listens to is no exception of the process's. */
+  /** An error without a listener must not become an uncaught exception: a handler need not listen. */
   tearDown(error) {
     destroy.call(this, this.listenerCount('error') > 0 ? error : null)
   }
 
-  /** The handler, or Node's machinery, fails the call. */
+  /** The handler, or Node's stream code, fails the call. */
   destroy(error) {
     if (this.destroyed) return this
     if (!this.over) this.link.answer(this.context, error ?? new Error('The handler destroyed its stream'))
@@ -103,7 +103,7 @@ class ServerStream extends CallStream {
     return this
   }
 
-  /** What was to be written cannot be. */
+  /** A message cannot be written: fails the call. */
   fail(error) {
     if (!this.over) this.link.fail(this.context, error)
   }
@@ -117,7 +117,7 @@ class ServerStream extends CallStream {
     this.tearDown(failure)
   }
 
-  /** A handler that has seen enough may still answer. */
+  /** A handler that stops reading early may still answer. */
   iterationLeft() {
     this.deafen()
   }

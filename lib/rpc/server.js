@@ -1,5 +1,8 @@
 'use strict'
 
+// The rpc server: its methods, its listeners, and the limits over all connections. A session (session.js) handles the calls
+// of one connection.
+
 const process = require('node:process')
 const { setTimeout, clearTimeout } = require('node:timers')
 const { EventEmitter } = require('node:events')
@@ -22,12 +25,12 @@ const { OF_CALLS, countsOf, OTHERS } = require('./counts')
 const { Limits } = require('./limits')
 const transport = require('./transport')
 
-/** What a peer has done wrong. */
+/** Codes of connection errors that are the peer's fault. They are reported as 'protocolError'. */
 const TOLD = new Set(['IRONWIRE_RPC_PROTOCOL', 'IRONWIRE_RPC_UNAUTHENTICATED', 'IRONWIRE_RPC_TLS'])
 
 const { connectionOpen, connectionClose } = channels.server
 
-/** What is counted beside calls. */
+/** Counters other than those of calls. */
 const NUMBERS = {
   connections: 0,
   connectionsClosed: 0,
@@ -46,70 +49,72 @@ const NUMBERS = {
   ignored: 0,
 }
 
-/** And what follows from what is counted of calls. */
+/** Counters that are computed from the counts of calls. */
 const DERIVED = {
   ...OF_CALLS,
   refused: (counts) => counts.refused,
 }
 
-/** A handler and what is known of how it answers. */
+/** A handler, and what is known about how it answers. */
 class Handler {
-  /** `series` is what its calls are counted in. */
+  /** `series` is the counter series of its calls. */
   constructor(name, run, codec, shape, series) {
-    /** What connections know that name it. */
+    /** The entry that connections refer to. */
     this.method = { name, handler: this }
     this.run = run
     this.series = series
     this.codec = codec
-    /** The flags of the requests that it takes, as far as they say what is a stream. */
+    /** The flags that a request must have, as far as they describe streams. */
     this.shape = shape
-    /** Neither streams nor messages of a schema. */
+    /** Whether it has neither streams nor messages of a schema. */
     this.isPlain = codec === RAW && shape === 0
-    /** It names the callback among its parameters. That it does not says nothing: see `(...args)`, or a default. */
+    /**
+     * Whether it declares the callback parameter. `false` proves nothing: it may use `(...args)` or a default value.
+     */
     this.takesCallback = run.length > 1
-    /** It has called back before. */
+    /** Whether it has ever called back. */
     this.callsBack = false
-    /** A promise of undefined was its answer before. */
+    /** Whether a promise of undefined was taken for its answer before. */
     this.resolvesEmpty = false
   }
 }
 
-/** Takes calls on a port or path and gives them to the handlers of its methods. */
+/** Accepts calls on a port or path and passes them to the handlers of its methods. */
 class Server extends EventEmitter {
   constructor(options) {
     super()
     this.options = serverOptions(options)
     this.counts = countsOf('server', this, NUMBERS, DERIVED)
-    /** What users see of that: a function, with plain numbers as properties. */
+    /** What users see as `stats`: a function with the plain numbers as properties. */
     this.stats = this.counts.numbers
     this.limits = new Limits('server', this.counts)
-    /** What this says to those who ask by the health method: false keeps balancing clients from sending more. */
+    /** What the health method answers: with false, balancing clients do not take an ejected server back. */
     this.healthy = true
-    /** What answers that, once it is asked. */
+    /** The handler of the health method, created at its first call. */
     this.health = null
     this.handlers = new Map()
-    /** Null as long as there are none. */
+    /** Null until the first interceptor is added. */
     this.interceptors = null
     if (this.options.propagate) remember()
     this.sessions = new Set()
-    /** What those wait for (watch.js). */
+    /** The timeouts of the connections (watch.js). */
     this.watches = new Map()
     this.acceptor = new transport.Acceptor(this.options, (wire) => this.accept(wire))
     this.acceptor.on('listening', () => this.emit('listening'))
     this.acceptor.on('error', (error) => this.emit('error', error))
     this.acceptor.on('drop', (data) => this.refuseConnection(data))
     this.acceptor.on('close', () => this.listenerClosed())
-    /** What takes calls over UDP, if anything does. */
+    /** The UDP listener, if there is one. */
     this.udp = null
-    /** Listeners that a closing server waits for. */
+    /** The number of listeners that a closing server waits for. */
     this.listeners = 0
     this.closing = false
     this.refed = true
-    /** Handlers at work for calls that somebody waits for. */
+    /** The number of running handlers whose callers wait. */
     this.running = 0
-    /** And those for calls that have ended without them, the oldest first. */
+    /** Handlers that still run although their call has ended, the oldest first. */
     this.strays = new Queue()
-    /** Sessions with calls that wait for a handler's turn, the next one first. */
+    /** Sessions with calls that wait for their turn, the next one first. */
     this.queue = new Set()
     this.runScheduled = false
     this.closeTimer = null
@@ -127,8 +132,8 @@ class Server extends EventEmitter {
   }
 
   /**
-   * Adds a method, also while listening. `handler(request, callback, call)` answers with the callback or with a promise. `options` say what
-   * of it is a stream.
+   * Adds a method, also while listening. `handler(request, callback, call)` answers through the callback or with a
+   * promise. `options` say which directions are streams.
    */
   method(name, options, handler) {
     if (handler === undefined && typeof options === 'function') {
@@ -139,7 +144,7 @@ class Server extends EventEmitter {
     return this.add(name, handler, RAW, shapeOf(streamOptions(options)))
   }
 
-  /** Adds the methods of a service of a schema: `handlers` has a function for each, by its name in lower camel case. */
+  /** Adds the methods of a schema's service. `handlers` has one function for each, named in lower camel case. */
   addService(service, handlers) {
     const found = []
     serviceHandlers(service, handlers, (...method) => found.push(method))
@@ -156,16 +161,20 @@ class Server extends EventEmitter {
 
   checkFree(name) {
     checkName('name', name)
-    if (this.handlers.has(name)) throw invalidArgValue('name', name, 'is a method already')
+    if (this.handlers.has(name))
+      throw invalidArgValue('name', name, 'must not be used twice: the server has a method of this name')
   }
 
-  /** Has `interceptor(call, next)` called around each handler; the first one that was added is the outermost. */
+  /** Calls `interceptor(call, next)` around each handler. The interceptor added first is the outermost. */
   use(interceptor) {
     this.interceptors = added(this.interceptors, interceptor)
     return this
   }
 
-  /** What a name that a client calls by stands for: `{ name, handler }`, the handler null while there is none. Connections share that of known ones. */
+  /**
+   * The entry for a method name that a client announced: `{ name, handler }`, where `handler` is null for an unknown
+   * method. Connections share the entries of known methods.
+   */
   methodOf(name) {
     const handler = this.handlers.get(name)
     if (handler !== undefined) return handler.method
@@ -174,7 +183,7 @@ class Server extends EventEmitter {
     return method
   }
 
-  /** Fills in the handler of a method that a client has named; false when there is none yet. */
+  /** Sets the handler of an announced method; false if there is none yet. */
   find(method) {
     method.handler = this.handlers.get(method.name) ?? null
     if (method.handler === null && method.name === HEALTH_METHOD) {
@@ -184,12 +193,12 @@ class Server extends EventEmitter {
     return method.handler !== null
   }
 
-  /** What calls of methods that there are not are counted in. */
+  /** The counter series of calls to unknown methods. */
   get others() {
     return this.counts.series(OTHERS)
   }
 
-  /** As `net.Server`: (port, host?, backlog?, callback?), (path, callback?), (options, callback?). */
+  /** Like `net.Server`: (port, host?, backlog?, callback?), (path, callback?), (options, callback?). */
   listen(...args) {
     this.acceptor.listen(...args)
     return this
@@ -199,7 +208,7 @@ class Server extends EventEmitter {
     return this.acceptor.address()
   }
 
-  /** Has connections from now on begin with these options, as `tls` at first: for certificates that are about to expire. */
+  /** Uses these TLS options for new connections, for example because the certificate is about to expire. */
   setSecureContext(options) {
     if (this.options.tls === null) {
       throw makeError(
@@ -211,7 +220,7 @@ class Server extends EventEmitter {
     this.options.tls = serverTls(options)
   }
 
-  /** Takes calls over UDP too, or only: (port, callback?), ({ port, host, ipv6Only, reusePort }, callback?). */
+  /** Accepts calls over UDP, too: (port, callback?), ({ port, host, ipv6Only, reusePort }, callback?). */
   bindUdp(where, callback) {
     const place = udpPlace(where)
     refuseOverUdp(this.options)
@@ -230,7 +239,7 @@ class Server extends EventEmitter {
     return this
   }
 
-  /** Where it is bound, `{ address, family, port }`; null where it is not, or not yet. */
+  /** The bound UDP address, `{ address, family, port }`; null when not bound. */
   udpAddress() {
     return this.udp === null ? null : this.udp.address()
   }
@@ -253,12 +262,12 @@ class Server extends EventEmitter {
     this.sessions.add(session)
     process.nextTick(() => {
       if (connectionOpen.hasSubscribers) connectionOpen.publish({ server: this, peer: session.remote })
-      // What nobody asks for is not made.
+      // The address is computed only if someone listens.
       if (this.listenerCount('connection') > 0) this.emit('connection', session.remote)
     })
   }
 
-  /** There are as many as may be. */
+  /** The limit of connections is reached. */
   refuseConnection(data, limit = 'maxConnections', value = this.options.maxConnections) {
     const peer = { address: data?.remoteAddress, port: data?.remotePort, family: data?.remoteFamily }
     this.stats.connectionsRefused++
@@ -296,20 +305,20 @@ class Server extends EventEmitter {
     })
   }
 
-  /** Whether as many handlers are at work as may be. */
+  /** Whether as many handlers run as allowed. */
   get busy() {
     return this.reachedLimit !== undefined
   }
 
-  /** The limit that says so. */
+  /** The name of the limit that is reached, or undefined. */
   get reachedLimit() {
     if (this.running >= this.options.maxConcurrency) return 'maxConcurrency'
     return this.strays.size >= this.options.maxStrays ? 'maxStrays' : undefined
   }
 
   /**
-   * A call has ended without its handler, which is counted as a stray until it answers: a peer that calls and cancels, again and
-   * again, must not start handlers without bound. One that never answers is given up some time later.
+   * Counts a handler whose call has ended as a stray until it answers, so that a client that calls and cancels
+   * repeatedly cannot start any number of handlers. A handler that never answers stops counting after `strayTimeout`.
    */
   keepStray(call) {
     const { session, memory } = call
@@ -320,7 +329,7 @@ class Server extends EventEmitter {
     this.strayDeadlines.add(call.stray.expires)
   }
 
-  /** Its handler has answered. */
+  /** The handler of a stray has answered. */
   dismissStray(call) {
     const { stray } = call
     call.stray = null
@@ -344,7 +353,7 @@ class Server extends EventEmitter {
     }
   }
 
-  /** Runs waiting calls after the current turn's work, so that a chain of synchronous handlers does not nest. */
+  /** Runs waiting calls in the next tick, so that a chain of synchronous handlers does not nest. */
   runLater() {
     if (this.runScheduled) return
     this.runScheduled = true
@@ -354,13 +363,13 @@ class Server extends EventEmitter {
     })
   }
 
-  /** Gives free places to sessions with waiting calls, one call each in turn. */
+  /** Gives free places to sessions with waiting calls, one call per session in turn. */
   runWaiting() {
     for (const session of this.queue) {
       if (this.busy) return
       const call = session.waiting.first()
       if (call !== undefined && session.busy) continue
-      // A Set visits what is added during the visit: the session comes again after the others.
+      // A Set iteration visits entries added during the iteration, so this session comes again after the others.
       this.queue.delete(session)
       if (call === undefined) continue
       session.waiting.remove(call)
@@ -370,14 +379,16 @@ class Server extends EventEmitter {
     }
   }
 
-  /** Brings the counts up to date. */
+  /** Adds the byte counts of open connections to the counters. */
   tally() {
     for (const session of this.sessions) session.tally(this.counts)
   }
 
   // ---- the end
 
-  /** Takes no new connections, asks clients to leave, and ends when the last one has. Calls in flight are answered. */
+  /**
+   * Takes no new connections, asks clients to leave, and ends when the last one has left. Calls in flight are answered.
+   */
   close(callback) {
     if (callback === undefined) {
       return new Promise((resolve, reject) => this.close((error) => (error ? reject(error) : resolve())))
@@ -412,7 +423,7 @@ class Server extends EventEmitter {
     if (--this.listeners === 0) this.finish()
   }
 
-  /** The listeners and the last connection are gone. */
+  /** All listeners and connections are gone. */
   finish() {
     this.closing = false
     clearTimeout(this.closeTimer)
@@ -430,7 +441,7 @@ class Server extends EventEmitter {
     return this.setRef(false)
   }
 
-  /** Connections follow the server: nobody else could let go of them. */
+  /** Connections follow the server, because the program has no other way to unref them. */
   setRef(refed) {
     this.refed = refed
     const name = refed ? 'ref' : 'unref'

@@ -1,6 +1,6 @@
 'use strict'
 
-// Services of a schema: typed methods for clients, typed handlers for servers.
+// Services of a schema: typed methods for clients and typed handlers for servers.
 
 const { invalidArgType, invalidArgValue } = require('../errors')
 const { codec } = require('./codecs')
@@ -8,7 +8,9 @@ const { Flag } = require('./protocol')
 
 const lowerFirst = (name) => name[0].toLowerCase() + name.slice(1)
 
-/** Methods by the name that JavaScript calls them by: `GetTitle` is `getTitle`, unless the service has a method of that name. */
+/**
+ * The methods by their JavaScript name: `GetTitle` becomes `getTitle`, unless the service has a method of that name.
+ */
 function named(service) {
   if (service === null || typeof service !== 'object' || typeof service.methods !== 'object') {
     throw invalidArgType('service', "a service of a schema, such as messages.Library of 'protobuf()'", service)
@@ -40,14 +42,14 @@ function serviceClient(client, service) {
   return methods
 }
 
-/** Gives `add(path, handler, codec, shape)` the handlers of a service. */
+/** Calls `add(path, handler, codec, shape)` for each handler of a service. */
 function serviceHandlers(service, handlers, add) {
   const methods = named(service)
   if (handlers === null || typeof handlers !== 'object') throw invalidArgType('handlers', 'of type object', handlers)
   for (const [name, value] of Object.entries(handlers)) {
     if (typeof value === 'function' && !methods.has(name) && !(name in service.methods)) {
       const known = [...methods.keys()].join(', ')
-      throw invalidArgValue('handlers', name, `has a handler of no method: ${service.fullName} has ${known}`)
+      throw invalidArgValue('handlers', name, `has a handler for no method: ${service.fullName} has ${known}`)
     }
   }
   for (const [name, method] of methods) {

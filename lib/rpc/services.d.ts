@@ -1,4 +1,7 @@
-/** Types of the clients and handlers of a schema's services. */
+/**
+ * Types of the clients and handlers of a schema's services. `ironwire pbts` writes the types of a schema, so that
+ * TypeScript knows its messages here.
+ */
 
 import type { Readable, Writable } from 'node:stream'
 import type { MessageType, MethodInfo, ServiceInfo } from '../protobuf/index.js'
@@ -21,26 +24,32 @@ type Written<M> = M extends MessageType<infer T, Dynamic> ? T : never
 type Read<M> = M extends MessageType<Dynamic, infer D> ? D : never
 type IsDynamic<T> = 0 extends 1 & T ? true : false
 
-/** What messages can be streamed from. */
+/** What the messages of a stream can be taken from: an iterable or async iterable. */
 export type Messages<T> = Iterable<T | PromiseLike<T>> | AsyncIterable<T>
 
-/** How a typed call ends. `metadata` is what the server sent with its answer, if anything. */
+/**
+ * Called once when a typed call ends: with an error, or with the reply and the metadata that the server sent with it,
+ * if any.
+ */
 export type ResultCallback<T> = (error: RpcError | null, reply: T, metadata?: Metadata) => void
 
-/** A method without streams. */
+/** A client's method without streams. It calls back or returns a promise. */
 export interface UnaryMethod<Request, Reply> {
   (request: Request | null | undefined, callback: ResultCallback<Reply>): ClientCall
   (request: Request | null | undefined, options: CallOptions | undefined, callback: ResultCallback<Reply>): ClientCall
   (request?: Request | null, options?: CallOptions): Promise<Reply>
 }
 
-/** A method that answers with a stream. */
+/** A client's method whose answer is a stream. */
 export type ServerStreamingMethod<Request, Reply> = (
   request?: Request | null,
   options?: StreamCallOptions,
 ) => ClientStream<never, Reply>
 
-/** A method that takes a stream. */
+/**
+ * A client's method that takes a stream of requests and gives one reply. With an iterable and no callback it returns
+ * a promise of the reply, otherwise a stream to write.
+ */
 export interface ClientStreamingMethod<Request, Reply> {
   (requests: Messages<Request>, options?: StreamCallOptions): Promise<Reply>
   (requests: Messages<Request> | null | undefined, callback: ResultCallback<Reply>): ClientStream<Request, never, Reply>
@@ -52,13 +61,13 @@ export interface ClientStreamingMethod<Request, Reply> {
   (requests?: null, options?: StreamCallOptions): ClientStream<Request, never, Reply>
 }
 
-/** A method with a stream both ways. */
+/** A client's method with a stream in both directions. */
 export type BidirectionalMethod<Request, Reply> = (
   requests?: Messages<Request> | null,
   options?: StreamCallOptions,
 ) => ClientStream<Request, Reply>
 
-/** A method as `client.service()` gives it. */
+/** The function that `client.service()` has for a method of the schema. */
 export type ClientMethod<M> =
   M extends MethodInfo<infer I, infer O, infer C, infer S>
     ? boolean extends C
@@ -72,7 +81,7 @@ export type ClientMethod<M> =
           : UnaryMethod<Written<I>, Read<O>>
     : never
 
-/** The methods of a service, by their names in lower camel case. */
+/** The result of `client.service()`: one function for each method, with a lower-case first letter. */
 export type ServiceClient<S> =
   IsDynamic<S> extends true
     ? Dynamic
@@ -80,14 +89,14 @@ export type ServiceClient<S> =
       ? { readonly [K in keyof M & string as Uncapitalize<K>]: ClientMethod<M[K]> }
       : never
 
-/** Answers a call, once. */
+/** Answers a call, once: with an error, or with a reply and metadata. */
 export type TypedAnswer<T> = (error?: unknown, reply?: T | null, metadata?: MetadataInit) => void
 
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler that answers otherwise returns nothing
 type Reply<T> = T | null | undefined | void
 type Replies<T> = Messages<T> | Readable | Writable | Reply<never> | boolean
 
-/** The handler of a method. */
+/** The handler that `server.addService()` takes for a method of the schema. */
 export type HandlerOf<M> =
   M extends MethodInfo<infer I, infer O, infer C, infer S>
     ? boolean extends C
@@ -115,7 +124,7 @@ export type HandlerOf<M> =
             ) => Reply<Written<O>> | PromiseLike<Reply<Written<O>>>
     : never
 
-/** Handlers of the methods of a service, by their names in lower camel case. */
+/** The handlers that `server.addService()` takes, by the names of the methods with a lower-case first letter. */
 export type ServiceHandlers<S> =
   IsDynamic<S> extends true
     ? Dynamic

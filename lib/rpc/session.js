@@ -33,39 +33,49 @@ const EMPTY = new Uint8Array(0)
 const REPLY_HEAD = FRAME_HEAD - LENGTH_SIZE
 const REPLIES = 'an instance of Buffer or Uint8Array, or null'
 const { callStart, callEnd } = channels.server
-/** What stands for a method that the client may not, or has not, given a number. */
+/** Stands for a method number that the client has not announced, or may not. */
 const UNNAMED = { name: undefined, handler: null }
 
 const { DEADLINE, METADATA, STREAMS, TAKES_STREAM, ONE_WAY } = Flag
 
 /**
- * How long a handler that gave no answer has to call back, in milliseconds, before what it gave counts: only as long as it is not
- * known whether it calls back at all. Longer than the start of anything takes, shorter than anybody waits.
+ * How long a handler that returned no answer has to call back, in milliseconds, before its return value counts. This
+ * applies only until it is known whether the handler calls back. It is longer than starting an operation takes, and
+ * shorter than anybody waits.
  */
 const DOUBT = 500
 
-/** How long a closing server waits for the preface of who has connected, in milliseconds: that leaves at once, and has been under way since. */
+/**
+ * How long a closing server waits for the preface of a connected client, in milliseconds. A client sends it at once, so
+ * it should be on its way.
+ */
 const INTRODUCTION = 1000
 
-/** Tells of handlers that let go of their callback without an answer: only used where no deadline would end the call. */
+/**
+ * Notices that a handler dropped its callback without an answer. Used only for calls without a deadline, which nothing
+ * else would end.
+ */
 const forgotten = new FinalizationRegistry((call) => call.session.forget(call))
 
-// In the place of what most connections never have, as in peer.js.
+// Shared placeholders for what most connections never need, as in peer.js.
 const NO_CALLS = new Map()
 const NONE_WAITING = new Queue()
 
-/** Tables up to this size have no room to spare, which would be more than they are. */
+/**
+ * Up to this size the table of methods is copied when it grows, so that it has no spare capacity, which would be larger
+ * than the table.
+ */
 const FEW_METHODS = 4
 
 class Session extends Peer {
   constructor(server, wire) {
     super(server.options, server.watches, server.options.maxCallsPerConnection)
     this.server = server
-    /** Where the client is, as the wire says it, or `remote` once somebody has asked for that. */
+    /** The client's address as the wire reports it; replaced by the object `remote` at its first use. */
     this.place = wire.place
-    /** What each method number of this connection stands for: `{ name, handler }`, as the server gives it. */
+    /** The method of each number on this connection: `{ name, handler }`, as the server returns it. */
     this.methods = []
-    /** Unanswered requests by sequence number, other than one that is being handled right now. */
+    /** Unanswered requests by sequence number, except the one that is being handled right now. */
     this.calls = NO_CALLS
     /** Those of them whose handler has not been called yet. */
     this.waiting = NONE_WAITING
@@ -74,9 +84,9 @@ class Session extends Peer {
     else this.secure(wire)
   }
 
-  // ---- TLS, where the server has that
+  // ---- TLS, if the server has it
 
-  /** There is TLS, and nothing was said yet. A client that may not come in is told why. */
+  /** The TLS handshake is complete and no rpc byte was sent. A client that is refused is told why. */
   encrypted(peer) {
     this.noteTls()
     this.attach(this.wire)
@@ -84,29 +94,29 @@ class Session extends Peer {
     if (why !== undefined) this.refuseClient(why)
   }
 
-  /** Who looks at where the client is sees what TLS says of it. */
+  /** Adds the TLS information to the address object. */
   noteTls() {
     const tls = this.wire?.tlsPeer
     if (tls && typeof this.place === 'object') this.place.tls = tls
   }
 
-  /** What the connection ends with when TLS fails because of `cause`. */
+  /** The error that the connection ends with when TLS fails because of `cause`. */
   insecure(cause) {
     this.server.stats.tlsFailures++
     return tlsFailed(`TLS with the client failed: ${cause.message}`, cause)
   }
 
-  /** The client speaks rpc without TLS: it can be told. */
+  /** The client speaks rpc without TLS, so it can be told why it is refused. */
   plain() {
     this.attach(this.wire)
     this.server.stats.tlsFailures++
     super.abandon(
-      unauthenticated("This server is reached by TLS only: give the client the option 'tls'"),
+      unauthenticated("This server accepts only TLS: give the client the option 'tls'"),
       Reason.UNAUTHENTICATED,
     )
   }
 
-  /** Where the client is: `{ address, family, port }`, or an empty object on a pipe. */
+  /** The client's address: `{ address, family, port }`, or an empty object on a pipe. */
   get remote() {
     if (typeof this.place !== 'object') {
       this.place = remoteOf(this.place)
@@ -115,16 +125,18 @@ class Session extends Peer {
     return this.place
   }
 
-  /** The client's preface. With a secret, what it says counts once the client has proven that it knows it. */
+  /**
+   * Handles the client's preface. With a secret, the preface is used only after the client has proven that it knows it.
+   */
   meet(preface) {
     if (this.handshake === null) return this.welcome(preface)
     if (!announcesSecret(preface))
-      return this.refuseClient("This server wants a secret: give the client the option 'secret'")
+      return this.refuseClient("This server requires a secret: give the client the option 'secret'")
     this.out.auth(this.handshake.challenge())
     this.expect('The client did not prove that it knows the secret')
   }
 
-  /** The client's nonce and proof. */
+  /** Handles the client's nonce and proof. */
   prove(body) {
     const proof = this.handshake.answer(body)
     if (proof === null) return this.refuseClient('The client does not know the secret')
@@ -146,7 +158,10 @@ class Session extends Peer {
     if (maxConnectionAge !== Infinity) this.age(maxConnectionAge * (0.9 + Math.random() / 5), () => this.retireClient())
   }
 
-  /** The connection has lasted long enough: the client is to make another, and to leave once the calls of this one have ended. */
+  /**
+   * The connection has reached its maximum age: asks the client to make another one, and to leave when the calls of
+   * this one have ended.
+   */
   retireClient() {
     this.server.stats.aged++
     log('rpc: the connection from %s has lasted long enough', textOfPeer(this.remote))
@@ -159,10 +174,10 @@ class Session extends Peer {
     this.ageTimer = setTimeout(callback, milliseconds).unref()
   }
 
-  /** A client that takes its leave just goes. */
+  /** A client that says goodbye just disconnects. */
   retire() {}
 
-  /** A request. */
+  /** Handles a request. */
   carry(sequence, body, number, flags, amount) {
     const { calls } = this
     if (calls.has(sequence) && (flags & ONE_WAY) === 0) {
@@ -172,7 +187,7 @@ class Session extends Peer {
     this.take(sequence, this.methods[number], body, flags, amount)
   }
 
-  /** A request to a method, undefined for one that has no name here. */
+  /** Handles a request to a method; `named` is undefined for an unknown method. */
   take(sequence, named, body, flags, amount) {
     const { calls, server } = this
     const method = named ?? UNNAMED
@@ -182,7 +197,7 @@ class Session extends Peer {
     call.series.started++
     if (callStart.hasSubscribers) {
       this.publishStart(call)
-      // Whoever heard of it may have ended the connection.
+      // A subscriber may have ended the connection.
       if (!this.open) return this.lose(call, this.reason)
     }
     if (!isKnown) {
@@ -199,7 +214,7 @@ class Session extends Peer {
     else this.run(call)
   }
 
-  /** A request that is more than a body, or a method that takes more. */
+  /** Handles a request with flags, or to a method with streams. */
   carryMore(call, flags) {
     const { handler } = call.entry
     if ((flags & SHAPE) !== handler.shape)
@@ -226,35 +241,38 @@ class Session extends Peer {
         decode: handler.codec.decodeMessage,
         window: this.options.streamWindow,
       })
-      // Its messages may come while the handler is called.
+      // The call's messages may arrive while the handler is being called.
       this.hold(call)
-      // Holding it may have ended the connection.
+      // `hold` may have ended the connection.
       if (call.answered) return
     }
     if (this.server.busy || this.busy) this.wait(call)
     else this.run(call)
   }
 
-  /** The call's handler gets its turn later. */
+  /** Queues the call until its handler may run. */
   wait(call) {
     if (call.memory === null) this.hold(call)
     const limit = this.server.reachedLimit ?? (this.hasTooManyStrays ? 'maxStraysPerConnection' : undefined)
-    // Otherwise its answers are not read, or it has been told that its calls wait.
+    // Otherwise the client does not read its answers, or the limit was already reported.
     if (limit !== undefined) this.limitReached(limit)
     if (this.waiting === NONE_WAITING) this.waiting = new Queue()
     this.waiting.push(call)
     this.server.queue.add(this)
   }
 
-  /** The stream of a call that is not over. */
+  /** The stream of a call that is not over; undefined for an unknown call. */
   streamOf(sequence) {
     const call = this.calls.get(sequence)
     if (call === undefined || call.stream !== null) return call?.stream
-    this.abandon(protocol(`A message of call ${sequence}, which has no stream`), Reason.PROTOCOL)
+    this.abandon(protocol(`The peer sent a message for call ${sequence}, which has no stream`), Reason.PROTOCOL)
     return undefined
   }
 
-  /** Whether this connection's calls wait: it does not read its answers, has left too many handlers at work behind, or lets too many calls run out of time. */
+  /**
+   * Whether the calls of this connection must wait: the client does not read its answers, has too many strays, or lets
+   * too many calls run out of time.
+   */
   get busy() {
     return this.out.congested || this.hasTooManyStrays || this.pauseTimer !== null
   }
@@ -263,7 +281,7 @@ class Session extends Peer {
     return this.strays >= this.options.maxStraysPerConnection
   }
 
-  /** Keeps a call that is not answered on the spot. */
+  /** Keeps a call that was not answered at once. */
   hold(call) {
     if (this.calls === NO_CALLS) this.calls = new Map()
     this.calls.set(call.sequence, call)
@@ -284,12 +302,12 @@ class Session extends Peer {
     if (call.answered) return
     if (call.memory === null) {
       if (this.open) this.hold(call)
-      // The handler, or what it answered to others, has ended the connection: nobody waits for this answer either.
+      // The handler, or another answer that it sent, has ended the connection: this call is lost, too.
       else this.lose(call, this.reason)
     }
   }
 
-  /** Makes the request of a call that has more than bytes; false when that ends it. */
+  /** Decodes the request of a call. Returns false when that fails, which ends the call. */
   prepare(call, { codec, shape }) {
     if ((shape & STREAMS) !== 0) call.request = call.stream
     else if (codec === RAW) call.request = call.body
@@ -316,7 +334,8 @@ class Session extends Peer {
         this.handle(call)
       })
     const ended = (error, reply) => {
-      // From here on answers are the handler's second; of a call that was cut, they tell that it is done.
+      // From here on an answer of the handler is an extra one; for a call that was cut, it says that the handler is
+      // done.
       call.told = null
       if (!call.cut || !isHandled) this.answer(call, error, reply)
     }
@@ -330,7 +349,7 @@ class Session extends Peer {
   }
 
   handle(call) {
-    // Generators run when they are iterated, so that belongs to it.
+    // A generator runs when it is iterated, so its iteration also needs the context.
     if (this.options.propagate) within(call, () => this.callHandler(call))
     else this.callHandler(call)
   }
@@ -353,14 +372,17 @@ class Session extends Peer {
     if (!call.answered && call.expires === Infinity && call.stream === null) forgotten.register(callback, call, call)
   }
 
-  /** Whether there is a stream of the handler's decides what it is given. */
+  /** The handler's arguments depend on whether the server streams. */
   callStreaming(call, callback) {
     const { run, shape } = call.entry.handler
     if ((shape & TAKES_STREAM) !== 0) return run(call.request, call.stream)
     return run(call.request, callback, call.stream)
   }
 
-  /** What the handler of a stream returned: what can be iterated is its messages; anything else leaves it to write and end them. */
+  /**
+   * Handles what the handler of a server stream returned: an iterable provides its messages; with anything else the
+   * handler writes and ends them itself.
+   */
   givenStream(call, given) {
     const { stream } = call
     if (given === undefined || given === null || given === stream) return
@@ -380,12 +402,12 @@ class Session extends Peer {
     }
   }
 
-  /** The handler has returned: if its call ended before, it is no stray any more. */
+  /** The handler has returned. If its call ended before, it is no longer a stray. */
   done(call) {
     if (call.stray !== null) this.server.dismissStray(call)
   }
 
-  /** The handler is known to call back from here on. */
+  /** Remembers that this handler calls back. */
   calledBack(call) {
     call.entry.handler.callsBack = true
     const { doubt } = call
@@ -395,7 +417,10 @@ class Session extends Peer {
     }
   }
 
-  /** What the handler returned: bytes or null are an answer, a promise will be one; of anything else the callback must bring one. */
+  /**
+   * Handles what the handler returned: bytes or null are the answer, and a promise will give it. With anything else the
+   * callback must bring the answer.
+   */
   given(call, given, callback) {
     if (isReply(call, given, false)) this.answer(call, null, given)
     else if (typeof given.then === 'function') this.follow(given, call, callback)
@@ -407,7 +432,8 @@ class Session extends Peer {
       (reply) => {
         if (isReply(call, reply, true)) this.answer(call, null, reply)
         else this.question(call, reply, true)
-        // Held until here: a promise on its way may still bring the answer, so its call is not forgotten.
+        // Referenced up to here: while the promise is pending it may still bring the answer, so the callback must not
+        // be collected.
         void callback
       },
       (error) => this.fail(call, error),
@@ -415,8 +441,8 @@ class Session extends Peer {
   }
 
   /**
-   * What the handler gave is no answer, and it has not called back. One that calls back will; whether an unknown one does cannot be
-   * seen from outside, so it gets a moment to show it.
+   * The handler returned something that is not an answer, and has not called back. If it is known to call back, wait
+   * for that. Otherwise give it a moment to do so.
    */
   question(call, given, promised) {
     const { handler } = call.entry
@@ -430,7 +456,7 @@ class Session extends Peer {
     else setTimeout(() => handler.callsBack || this.conclude(call), Math.min(DOUBT, call.remaining / 2)).unref()
   }
 
-  /** The handler has not called back and does not seem to: what it gave is its answer, if need be an error. */
+  /** The handler did not call back: what it returned becomes the answer, or an error. */
   conclude(call) {
     if (call.answered) return
     const { given, promised } = call.doubt
@@ -441,7 +467,7 @@ class Session extends Peer {
     } else this.reject(call, invalidArgType('reply', REPLIES, given))
   }
 
-  /** The handler's callback is gone, and with it the last way to answer a call that has no deadline either. */
+  /** The handler's callback was garbage-collected, so a call without a deadline can never be answered. */
   forget(call) {
     if (call.answered) return
     if (call.doubt !== null) this.conclude(call)
@@ -450,19 +476,19 @@ class Session extends Peer {
 
   /** The handler threw or rejected. */
   fail(call, error) {
-    // One that ends because its call did has not failed.
+    // A handler that ends because its call was cut has not failed.
     if (!call.cut || error !== call.reason) this.server.handlerFailed(error, call)
     this.answer(call, error || new Error(`The handler threw ${error}`))
   }
 
-  /** The handler made a mistake, of which the caller and the server are told. */
+  /** The handler made a mistake: reports it to the caller and to the server. */
   reject(call, mistake) {
     this.server.handlerFailed(mistake, call)
     if (call.answered) this.extra(call)
     else this.answerError(call, mistake)
   }
 
-  /** What the caller sent is no message of the method's type. */
+  /** The request cannot be decoded as a message of the method's type. */
   refuseMessage(call, cause) {
     if (call.answered) return
     const code = 'IRONWIRE_RPC_BAD_MESSAGE'
@@ -472,7 +498,7 @@ class Session extends Peer {
     else this.end(call, failure(Origin.REFUSED, Status.INTERNAL, code, message), EMPTY)
   }
 
-  /** The handler's answer, of which only the first counts. */
+  /** Handles the handler's answer. Only the first one counts. */
   answer(call, error, reply) {
     if (call.answered) this.extra(call)
     else if (call.told !== null) {
@@ -491,7 +517,7 @@ class Session extends Peer {
 
   answerError(call, error) {
     const wrong = failureOf(error, call.trailers)
-    // Getters of the error are the handler's code too, and may have answered meanwhile.
+    // Reading the error runs the handler's getters, which may have answered in the meantime.
     if (call.answered) this.extra(call)
     else this.end(call, wrong, EMPTY)
   }
@@ -507,12 +533,12 @@ class Session extends Peer {
       call.trailers = undefined
       return this.reject(call, mistake)
     }
-    // What has no metadata is seen at a glance.
+    // A quick check that suffices for replies without metadata.
     const fits = call.trailers === undefined && REPLY_HEAD + bytes.length <= this.peerMaxFrame
     this.end(call, fits ? null : this.tooLarge(call, bytes), bytes)
   }
 
-  /** What is wrong with a reply that the caller does not take; null when it does. */
+  /** The failure for a reply above the caller's limit; null when it fits. */
   tooLarge(call, bytes) {
     if (call.oneWay) return null
     const metadata = this.trailersOf(call)
@@ -521,14 +547,14 @@ class Session extends Peer {
     return failure(Origin.REPLY_TOO_LARGE, Status.RESOURCE_EXHAUSTED, '', this.replyTooLarge(bytes.length))
   }
 
-  /** The metadata of the answer, as far as the client understands any. */
+  /** The metadata of the answer; null if there is none or the client speaks version 1. */
   trailersOf({ trailers }) {
     return trailers === undefined || this.version < FULL_VERSION ? null : trailers
   }
 
-  /** Ends a call with a reply, or with a failure. */
+  /** Ends a call with a reply, or with the failure `wrong`. */
   end(call, wrong, bytes) {
-    // The answer of a handler that has ended its connection reaches nobody.
+    // If the handler has ended the connection, its answer reaches nobody.
     const succeeds = this.open || call.oneWay ? Status.OK : Status.CANCELLED
     const status = wrong === null ? succeeds : wrong.status
     const isFirst = !call.answered
@@ -536,7 +562,7 @@ class Session extends Peer {
     try {
       this.send(call, wrong, bytes)
     } catch {
-      // Answered at the end of the stack: nothing is sent yet, and there is room later.
+      // The stack is exhausted: nothing was sent. There is room in the next tick.
       process.nextTick(() => this.send(call, wrong, bytes))
     }
     if (isFirst) this.count(call, status, wrong)
@@ -557,7 +583,7 @@ class Session extends Peer {
     return `a reply of ${size} bytes is above the caller's limit of ${this.peerMaxFrame}`
   }
 
-  /** Version 1 has nothing but the origin of a failure. */
+  /** In version 1 a failure has an origin but no status. */
   sendFailure(sequence, { origin, status, code, message, metadata, details }) {
     const isFull = this.version >= FULL_VERSION
     const wrong = {
@@ -571,9 +597,8 @@ class Session extends Peer {
   }
 
   /**
-   * The call is over, answered or not. Its place is free, unless its handler is still at work. One that was answered on the spot,
-   * as most are, has left nothing else; what is to be done for others can wait when this is the end of the stack, if need be until
-   * the call's deadline finds it.
+   * The call is over, answered or not. Its place becomes free, unless its handler still runs. A call that was answered
+   * at once, as most are, has nothing else to clean up. If the stack is exhausted, the rest is done in the next tick.
    */
   settle(call) {
     const { server } = this
@@ -594,13 +619,13 @@ class Session extends Peer {
     }
   }
 
-  /** No message of the call goes either way any more. */
+  /** No more messages of the call are sent or received. */
   finishStream({ stream, cut }) {
     stream.finished()
     if (!cut) stream.close()
   }
 
-  /** Lets go of what a call that is over has kept; done twice it does no harm. */
+  /** Releases what an ended call holds. May be called twice. */
   relieve(call) {
     const { server } = this
     const { memory } = call
@@ -618,14 +643,14 @@ class Session extends Peer {
     if (server.queue.size > 0) server.runLater()
   }
 
-  /** Ends a call that nobody waits for any more; the answer tells the client that the sequence number is free. */
+  /** Ends a call whose caller no longer waits. The answer tells the client that the sequence number is free. */
   cut(call, origin, status, reason) {
     call.cut = true
     this.end(call, failure(origin, status, '', ''), EMPTY)
     call.abort(reason)
   }
 
-  /** Ends a call that no handler gets, for a `reason` that is counted. */
+  /** Ends a call that no handler gets. `reason` is counted. */
   refuse(call, reason, flags, wrong) {
     increase(this.server.counts.refusals, reason)
     call.answered = true
@@ -633,7 +658,7 @@ class Session extends Peer {
     this.count(call, wrong.status, wrong)
   }
 
-  // ---- what is told of it
+  // ---- counters and published events
 
   publishStart(call) {
     const { server, remote } = this
@@ -641,13 +666,13 @@ class Session extends Peer {
     callStart.publish(call.message)
   }
 
-  /** The call has ended, which comes once. */
+  /** Counts and publishes the end of the call. Called once per call. */
   count(call, status, wrong) {
     const { message } = call
     try {
       ended(call.series, call.began, status)
     } catch {
-      // As with what is sent.
+      // The stack is exhausted, as in `end`.
       process.nextTick(() => ended(call.series, call.began, status))
     }
     if (message !== null) message.end(callEnd, status, { code: wrong?.code || undefined })
@@ -671,7 +696,7 @@ class Session extends Peer {
     } else this.endOfStream(call)
   }
 
-  /** Whoever has calls started only to cancel them is dropped. */
+  /** Whether the client may cancel another call. Drops a connection that starts calls only to cancel them. */
   mayCancel() {
     this.cancels ??= new Allowance(this.options.maxCancelsPerSecond)
     if (this.cancels.take()) return true
@@ -683,8 +708,9 @@ class Session extends Peer {
   }
 
   /**
-   * A handler was called for nothing: its call ran out of time. That costs the client as little as to cancel it, but honest ones see it too, many at once
-   * when something is slow. So the connection's further calls only wait a while.
+   * A call ran out of time after its handler was called. This costs the client as little as cancelling does, but it
+   * also happens to honest clients when something is slow. So the connection is not dropped; its further calls only
+   * wait for a while.
    */
   overrun() {
     this.overruns ??= new Allowance(this.options.maxTimeoutsPerSecond)
@@ -697,7 +723,7 @@ class Session extends Peer {
   pause() {
     this.pauseTimer = setTimeout(() => {
       this.pauseTimer = null
-      // More may have run out of time since.
+      // More calls may have run out of time since.
       const { pause } = this.overruns
       if (pause > 0) this.pause()
       else if (this.server.queue.size > 0) this.server.runLater()
@@ -706,15 +732,18 @@ class Session extends Peer {
 
   endOfStream({ stream, sequence }) {
     if (stream !== null && !stream.inputEnded) stream.endInput(null)
-    else this.abandon(protocol(`The end of a stream of call ${sequence}, which has none`), Reason.PROTOCOL)
+    else this.abandon(protocol(`The peer ended the stream of call ${sequence}, which has none`), Reason.PROTOCOL)
   }
 
-  /** The client calls a method by `number` from here on. Numbers come in order, so that the table has no holes. */
+  /** The client announces a method name for `number`. Numbers must come in order, so that the table has no holes. */
   declare(number, name) {
     if (number !== this.methods.length) {
-      return this.abandon(protocol(`Method number ${number} where ${this.methods.length} is next`), Reason.PROTOCOL)
+      return this.abandon(
+        protocol(`The peer named method number ${number}, but ${this.methods.length} is next`),
+        Reason.PROTOCOL,
+      )
     }
-    // What is no text is no name: two of them must not become one by replacement characters.
+    // A name must be valid UTF-8. Otherwise replacement characters could make two names equal.
     const mayBe = number < this.options.maxMethods
     if (!mayBe) this.limitReached('maxMethods')
     const known = mayBe && isUtf8(name)
@@ -756,7 +785,10 @@ class Session extends Peer {
     super.regulate()
   }
 
-  /** Answers are not read, or too much waits, which may take no bytes where nobody is answered. */
+  /**
+   * Reading stops while answers are not read, or too much is pending. One-way calls are counted too, as they may have
+   * no body and get no answer.
+   */
   get full() {
     return this.out.congested || super.full || this.oneWays > this.maxCalls
   }
@@ -770,7 +802,10 @@ class Session extends Peer {
     if (this.out.congested) this.regulate()
   }
 
-  /** While reading is paused a live peer cannot be heard, but one that owes us the reading of answers can be seen to take them. */
+  /**
+   * While reading is paused, a live peer cannot be heard. But if answers are queued, progress in reading them shows
+   * that it is alive.
+   */
   excused() {
     if (!this.paused) return false
     if (!this.out.congested) return true
@@ -781,12 +816,13 @@ class Session extends Peer {
 
   // ---- the end
 
-  /** The server closes: the client is asked to leave, which it does once everything in flight is answered. */
+  /** The server closes: asks the client to leave, which it does when everything in flight is answered. */
   dismiss() {
-    // No call can be under way before there is TLS.
+    // No call can be in flight before the TLS handshake is done.
     if (this.out === null) return this.destroy(null)
     this.out.goaway(Reason.SHUTDOWN, '')
-    // A client whose introduction is under way may have read ours, and call. Whoever is no client at all is not waited for as long.
+    // A client whose handshake is under way may have read our preface and made calls. A peer that never introduces
+    // itself gets less time.
     if (this.peerMaxFrame === 0) {
       this.watch(Math.min(this.options.handshakeTimeout, INTRODUCTION), () => this.destroy(null))
     }
@@ -801,12 +837,12 @@ class Session extends Peer {
     this.leaveListener()
   }
 
-  /** The place that the connection had among those of its listener is free. */
+  /** Gives the connection's place at its listener back. */
   leaveListener() {
     this.server.acceptor.released()
   }
 
-  /** A call's connection is gone, and its caller with it. */
+  /** Ends a call whose connection is gone. */
   lose(call, error) {
     const isFirst = !call.answered
     call.cut = true
@@ -816,26 +852,29 @@ class Session extends Peer {
   }
 }
 
-/** What few connections have. */
+/** Defaults of fields that few connections have, on the prototype to save memory. */
 Object.assign(Session.prototype, {
-  /** One-way calls among those. They have no number, so they get one that no request can have. */
+  /**
+   * The number of one-way calls among `calls`. They have no sequence number, so they get negative keys, which no
+   * request can have.
+   */
   oneWays: 0,
   nextOneWay: -1,
-  /** Handlers still at work for calls that have ended without them. */
+  /** The number of handlers that still run although their call has ended. */
   strays: 0,
-  /** Calls that may still be cancelled, and that may still run out of time at work, once any has been. */
+  /** The allowances for cancelled calls and for calls that time out while running, created at the first one. */
   cancels: null,
   overruns: null,
-  /** Runs while there are none of these left. */
+  /** Runs while the allowance for timeouts is used up. */
   pauseTimer: null,
-  /** Bytes that the kernel had taken when last looked at. */
+  /** The number of bytes that the kernel had taken when last checked. */
   taken: 0,
   ageTimer: null,
 })
 
 /**
- * Whether what a handler gave is a reply: bytes, null for an empty one, or where they are typed a message, which may be any object. But objects
- * that are returned beside a callback (a timer, a query) are none.
+ * Whether a handler's return value is a reply: bytes, null for an empty reply, or any object for a typed method. An
+ * object that a handler returns although it calls back (a timer, a query) is not a reply.
  */
 function isReply({ entry: { handler } }, given, promised) {
   if (given === null || isUint8Array(given)) return true

@@ -1,9 +1,9 @@
 'use strict'
 
-// One signal may well end many calls, and a listener of its own for each would make every call walk over all others'. So a signal has
-// one listener, however many calls it can end, and none when there are none.
+// Lets one AbortSignal end many calls. With one listener per call, adding and removing listeners would walk over all
+// others. So each signal gets a single listener while there are calls to end, and none otherwise.
 
-/** What each signal that can end calls has to do; `fire` is its listener. */
+/** The callbacks of each signal in use; `fire` is its listener. */
 const watched = new WeakMap()
 
 class Watch {
@@ -15,7 +15,7 @@ class Watch {
   }
 }
 
-/** Calls `onAbort` when the signal aborts, unless `forget` comes first. */
+/** Calls `onAbort` when the signal aborts, until `forget` is called. */
 function listen(signal, onAbort) {
   let watch = watched.get(signal)
   if (watch === undefined) {
@@ -26,7 +26,7 @@ function listen(signal, onAbort) {
   watch.callbacks.add(onAbort)
 }
 
-/** The call of `onAbort` is over. */
+/** Removes `onAbort`: its call is over. */
 function forget(signal, onAbort) {
   const { callbacks, fire } = watched.get(signal)
   callbacks.delete(onAbort)

@@ -1,6 +1,6 @@
 'use strict'
 
-// The status codes of gRPC, which calls end with.
+// The status codes of gRPC, which rpc calls use too.
 
 const { invalidArgType, outOfRange } = require('../errors')
 
@@ -24,18 +24,18 @@ const NAMES = [
   'UNAUTHENTICATED',
 ]
 
-/** How many there are. */
+/** The number of statuses. */
 const STATUSES = NAMES.length
 
-/** Numbers by name. */
+/** The number of each status by name. */
 const status = Object.freeze(Object.fromEntries(NAMES.map((name, number) => [name, number])))
 
-/** The name of a status, `UNKNOWN` for one that gRPC does not have. */
+/** The name of a status; `UNKNOWN` for a number that gRPC does not define. */
 function statusName(number) {
   return NAMES[number] ?? 'UNKNOWN'
 }
 
-/** Whether a call can fail with it. */
+/** Whether the number is a status of a failed call. */
 function isFailure(number) {
   return Number.isInteger(number) && number >= 1 && number < NAMES.length
 }

@@ -1,9 +1,11 @@
 'use strict'
 
-// The stream of a call, from either end: a Duplex of messages over the frames of one connection, with credit for each direction.
+// The stream of a call, from either end: a Duplex of messages over the frames of one connection, with credit-based flow
+// control in each direction.
 //
-// Messages pass Node's machinery only where somebody uses it. `for await` takes them from the queue that they arrive in, and `write` puts them
-// straight into the connection's slab, as long as there is credit and nothing waits; what this saves is most of a message's cost.
+// Messages bypass Node's stream code where possible, which saves most of the cost of a message. `for await` takes them
+// from the queue that they arrive in, and `write` puts them directly into the connection's slab while there is credit
+// and nothing else waits.
 
 const { Buffer } = require('node:buffer')
 const { EventEmitter } = require('node:events')
@@ -13,54 +15,59 @@ const { Kind, Reason, MESSAGE_COST, WINDOW_UNIT, MAX_U32, FRAME_HEAD, LENGTH_SIZ
 
 const FastBuffer = Buffer[Symbol.species]
 const MESSAGE_HEAD = FRAME_HEAD - LENGTH_SIZE
-/** What has been taken stays in the queue's array up to here. */
+/** Messages that were read stay in the queue's array up to this index. */
 const TIDY_ABOVE = 4096
 
 class CallStream extends Duplex {
-  /** `series` is what messages are counted in. `encode` makes bytes of what is written, `decode` messages of bytes; null where messages are bytes. */
+  /**
+   * `series` is the counter series for messages. `encode` turns a written message into bytes and `decode` bytes into a
+   * message; null for plain bytes.
+   */
   constructor({ method, series, readable, writable, allowHalfOpen, autoDestroy, encode, decode, window }) {
     super({ objectMode: true, readable, writable, allowHalfOpen, autoDestroy })
     this.method = method
     this.series = series
     this.encodeMessage = encode
     this.decodeMessage = decode
-    /** The connection's end, once the call has a sequence number there. */
+    /** The link or session, and the sequence number, once the call has one. */
     this.link = null
     this.sequence = 0
-    /** Messages may leave: the call is under way, and its own stream not ended. */
+    /** Whether messages may be sent: the call is under way, and this side of the stream has not ended. */
     this.canSend = false
-    /** What may still leave, which the last message may take below 0. */
+    /** The number of bytes that may still be sent. The last message may take it below 0. */
     this.credit = 0
     /** A message that waits for credit or for the wire, with its callback. */
     this.held = null
-    /** Who waits for the same with a message that it has not given yet. */
+    /** Called when a message may be sent, for a writer that has not passed its message yet. */
     this.onRoom = null
-    /** How much may come, what of it has come, and what has been taken since that was last said. */
+    /**
+     * The receive window in bytes, how much of it is left, and how much was read since the peer was last given credit.
+     */
     this.window = Math.floor(window / WINDOW_UNIT) * WINDOW_UNIT
     this.allowance = this.window
     this.owed = 0
-    /** Messages that nobody has taken, each with the memory it keeps, from `head` on. */
+    /** Unread messages from `head` on, as pairs of bytes and memory. */
     this.queue = []
     this.head = 0
-    /** Node's machinery has asked for a message and got none yet. */
+    /** Whether Node's stream code has asked for a message and waits for it. */
     this.wanted = false
-    /** Calls of the iterator's `next` that have no message yet. */
+    /** Pending `next()` calls of the iterator. */
     this.waiters = []
     this.iterated = false
-    /** Nobody takes messages any more. */
+    /** Whether nobody reads messages any more. */
     this.deaf = false
-    /** An iteration was left early, and nobody hears of the end either. */
+    /** Whether an iteration was left early: the end is not reported either. */
     this.left = false
-    /** No more messages come; why, unless that is in order. */
+    /** Whether no more messages come; and the error that caused it, if any. */
     this.inputEnded = !readable
     this.failure = null
-    /** The call has ended. */
+    /** Whether the call has ended. */
     this.over = false
   }
 
-  // ---- messages that leave
+  // ---- sending messages
 
-  /** Whether a message would leave at once. */
+  /** Whether a message would be sent at once. */
   get mayWrite() {
     return this.canSend && this.credit > 0 && !this.link.out.congested
   }
@@ -71,7 +78,10 @@ class CallStream extends Duplex {
     return super.write(bytes, encoding, callback)
   }
 
-  /** Sends a message past Node's machinery, unless something waits there, or is wrong with it that the machinery is to report. */
+  /**
+   * Sends a message without Node's stream code. Returns false if something waits there, or if the message is too large,
+   * which that code must report.
+   */
   send(bytes) {
     const { link } = this
     if (this.writableLength > 0 || this.writableCorked > 0) return false
@@ -84,14 +94,14 @@ class CallStream extends Duplex {
 
   end(message, encoding, callback) {
     if (typeof message === 'function') return super.end(message)
-    // What Node's own `end` takes, it does not give to `write`.
+    // Node's own `end` does not pass its message to this `write`.
     if (message !== undefined && message !== null) this.write(message)
     this.canSend = false
     return typeof encoding === 'function' ? super.end(encoding) : super.end(callback)
   }
 
   _write(bytes, _encoding, callback) {
-    // Held for good: whoever writes on and on must not find that it works.
+    // The call is over. The callback is never called, so that a writer does not believe that writing works.
     if (this.over) {
       this.held = { bytes, callback }
       return
@@ -112,7 +122,7 @@ class CallStream extends Duplex {
     callback()
   }
 
-  /** Calls back when a message may leave, or the call has ended. */
+  /** Calls back when a message may be sent, or when the call has ended. */
   room(callback) {
     this.onRoom = callback
     if (this.link?.out.congested) this.link.block(this)
@@ -123,7 +133,7 @@ class CallStream extends Duplex {
     this.resumeWriting()
   }
 
-  /** There may be room for what waits. */
+  /** Continues with what waits, if there is room. */
   resumeWriting() {
     const { held, onRoom } = this
     if (held !== null && !this.over) {
@@ -137,7 +147,7 @@ class CallStream extends Duplex {
     if (this.onRoom !== null && this.link?.out.congested) this.link.block(this)
   }
 
-  /** The call has ended: nothing leaves any more. */
+  /** The call has ended: nothing more is sent. */
   shut() {
     this.over = true
     this.canSend = false
@@ -145,12 +155,15 @@ class CallStream extends Duplex {
     this.resumeWriting()
   }
 
-  // ---- messages that come
+  // ---- receiving messages
 
   receive(slab, offset, length) {
     if (this.inputEnded || this.allowance <= 0) {
       const why = this.inputEnded ? 'after the end of its stream' : 'beyond its credit'
-      return this.link.abandon(protocol(`A message of the call of "${this.method}" came ${why}`), Reason.PROTOCOL)
+      return this.link.abandon(
+        protocol(`The peer sent a message for the call of "${this.method}" ${why}`),
+        Reason.PROTOCOL,
+      )
     }
     this.series.messagesIn++
     this.allowance -= length + MESSAGE_COST
@@ -165,7 +178,7 @@ class CallStream extends Duplex {
     } else this.queue.push(body, this.link.keepMessage(slab, length))
   }
 
-  /** The message in the bytes; undefined when there is none, which ends the call. */
+  /** Decodes a message; undefined if that fails, which ends the call. */
   understand(body) {
     if (this.decodeMessage === null) return body
     try {
@@ -175,7 +188,7 @@ class CallStream extends Duplex {
     }
   }
 
-  /** The first message that waits; undefined when it is none. */
+  /** Takes the first message from the queue; undefined if it cannot be decoded. */
   take() {
     const { queue, head } = this
     const body = queue[head]
@@ -194,7 +207,7 @@ class CallStream extends Duplex {
     return message
   }
 
-  /** Says what may come more, whenever half of the window is taken. */
+  /** Grants the peer new credit when half of the window was read. */
   took(cost) {
     this.owed += cost
     if (2 * this.owed < this.window || this.inputEnded || this.over || !this.link.open) return
@@ -213,7 +226,7 @@ class CallStream extends Duplex {
     if (this.inputEnded) this.finishReading()
   }
 
-  /** No more messages come, because of `failure` unless it is null. Those that have come are there to be taken first. */
+  /** No more messages come, because of `failure` unless it is null. Messages in the queue can still be read. */
   endInput(failure) {
     if (this.inputEnded) return
     this.inputEnded = true
@@ -223,20 +236,21 @@ class CallStream extends Duplex {
     else if (this.wanted || (failure !== null && this.listenerCount('error') > 0)) this.finishReading()
   }
 
-  /** The last message is taken. Without anyone who takes messages an error waits for whoever will, as the messages do. */
+  /** The last message was read. If nobody reads, an error waits for a reader, like the messages do. */
   finishReading() {
     this.wanted = false
     if (this.failure === null) this.push(null)
     else if (this.readableLength === 0) this.breakOff(this.failure)
     else {
-      // Node's machinery drops what it holds when it is told of an error. A listener that is put past it does not make the stream flow.
+      // Node's stream code drops its buffer on an error. This listener is added through EventEmitter so that it does
+      // not make the stream flow.
       EventEmitter.prototype.on.call(this, 'data', () => {
         if (this.readableLength === 0) this.breakOff(this.failure)
       })
     }
   }
 
-  /** Whoever iterates hears of the end, and the stream ends. */
+  /** Tells pending iterations about the end, and ends the stream. */
   settleWaiters() {
     const { waiters, failure } = this
     this.waiters = []
@@ -257,7 +271,7 @@ class CallStream extends Duplex {
   }
 
   [Symbol.asyncIterator]() {
-    // Whoever has begun with Node's machinery goes on with it.
+    // If reading has begun with Node's stream code, continue with it.
     if (this.wanted || this.readableLength > 0 || this.readableFlowing !== null || this.destroyed) {
       return super[Symbol.asyncIterator]()
     }
@@ -265,7 +279,7 @@ class CallStream extends Duplex {
     return new Messages(this)
   }
 
-  /** Nobody takes messages any more. */
+  /** Stops reading messages, and releases those in the queue. */
   deafen() {
     const { queue, head } = this
     this.deaf = true
@@ -328,8 +342,8 @@ class Messages {
 }
 
 /**
- * Writes what the source yields, as fast as the stream takes it, and ends the stream. When the call ends first, the source is told to stop.
- * Rejects with what the source throws, or with what is wrong with a message.
+ * Writes what the source yields as fast as the stream accepts it, and ends the stream. If the call ends first, the
+ * source is stopped. Rejects with what the source throws, or with the error of an invalid message.
  */
 async function pump(source, stream) {
   const isAsync = typeof source[Symbol.asyncIterator] === 'function'
@@ -338,7 +352,7 @@ async function pump(source, stream) {
   const stop = () => {
     if (done) return
     done = true
-    // What it says to that is nobody's business any more.
+    // Errors of `return()` are ignored: the call is over.
     new Promise((resolve) => resolve(iterator.return?.())).catch(() => {})
   }
   stream.onOver = stop
@@ -364,7 +378,7 @@ async function pump(source, stream) {
   if (!stream.over) stream.end()
 }
 
-/** Whether something can be pumped. */
+/** Whether `pump` can take the value as a source. */
 function isIterable(value) {
   if (value === null || typeof value !== 'object') return false
   return typeof value[Symbol.asyncIterator] === 'function' || typeof value[Symbol.iterator] === 'function'

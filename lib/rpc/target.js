@@ -1,6 +1,6 @@
 'use strict'
 
-// What a client can be pointed at, as people write it.
+// Parses what a client can be pointed at.
 
 const { isIP } = require('node:net')
 const process = require('node:process')
@@ -13,13 +13,15 @@ const FORMS =
 
 const SCHEME = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is
 
-/** A named pipe of Windows. Elsewhere it would be a file that is never there, and looked for again and again. */
+/**
+ * A named pipe of Windows. Elsewhere it would be taken for a file, and the client would look for it again and again.
+ */
 const NAMED_PIPE = /^\\\\[.?]\\pipe\\/i
 
 const DEFAULT_REGISTRY_PORT = 7400
 const DEFAULT_ETCD_PORT = 2379
 
-/** Each scheme's reader: the rest of the text, and what to say when it cannot be read. */
+/** The parser of each scheme. It gets the rest of the text and a function that throws an error. */
 const SCHEMES = {
   tcp: (rest, wrong) => hostAndPort(rest, wrong, "must read like 'tcp://host:port'"),
   tls: (rest, wrong) => ({ ...hostAndPort(rest, wrong, "must read like 'tls://host:port'"), tls: true }),
@@ -30,7 +32,10 @@ const SCHEMES = {
   udp: udpPlace,
 }
 
-/** `{ host, port }`, `{ path }`, either with `tls` and `servername` if it has them, `{ dns, port }` (all its addresses), `{ srv }`, `{ registry, service }`, `{ etcd, service }`, `{ list }`, `{ resolver }` or `{ udp }`. */
+/**
+ * Returns `{ host, port }` or `{ path }`, both with optional `tls` and `servername`, or `{ dns, port }` (all addresses
+ * of a name), `{ srv }`, `{ registry, service }`, `{ etcd, service }`, `{ list }`, `{ resolver }` or `{ udp }`.
+ */
 function target(value, name = 'target') {
   if (typeof value === 'number') return { host: 'localhost', port: readPort(value, name) }
   if (typeof value === 'string') return ofString(value, name)
@@ -40,14 +45,17 @@ function target(value, name = 'target') {
   return ofObject(value, name)
 }
 
-/** A target that is one place. `servername` is who is there, where that was said beside it. */
+/**
+ * Parses a target that must be a single place. `servername` is the expected name in its certificate, if it was given
+ * separately.
+ */
 function directTarget(value, name, servername) {
   const found = typeof value === 'string' || typeof value === 'number' ? target(value, name) : ofObject(value, name)
   if (found.udp !== undefined) {
     throw invalidArgValue(
       name,
       value,
-      "is over UDP, and stands alone: 'rpc.connect' takes it, no list, resolver or registry",
+      "is over UDP: 'rpc.connect' takes it alone, but not in a list, a resolver or a registry",
     )
   }
   if (found.host === undefined && found.path === undefined) {
@@ -56,18 +64,19 @@ function directTarget(value, name, servername) {
   return servername === undefined ? found : { ...found, ...secureOf({ servername }, name) }
 }
 
-/** Some of them, each with a weight and a zone if it has them. */
+/** Parses a list of places, each with an optional weight and zone. */
 function list(values, name) {
-  if (values.length === 0) throw invalidArgValue(name, values, 'must name one address at least')
+  if (values.length === 0) throw invalidArgValue(name, values, 'must name at least one address')
   return values.map((value, i) => {
     const at = `${name}[${i}]`
     if (value === null || typeof value !== 'object') return { ...directTarget(value, at), ...placed({}, at) }
     const { id, weight, zone, address, servername, ...rest } = value
+    if (address !== undefined) refuseUnknown(value, ['id', 'weight', 'zone', 'address', 'servername'], at)
     return { ...directTarget(address ?? rest, at, servername), ...placed({ id, weight, zone }, at) }
   })
 }
 
-/** What is known of an address beside where it is. */
+/** The properties of an address other than its place. */
 function placed({ id, weight = 1, zone = '' }, name) {
   if (typeof weight !== 'number') throw invalidArgType(`${name}.weight`, 'of type number', weight)
   if (!Number.isFinite(weight) || weight < 0) throw invalidArgValue(`${name}.weight`, weight, 'must be 0 or more')
@@ -75,7 +84,7 @@ function placed({ id, weight = 1, zone = '' }, name) {
   return { id, weight, zone }
 }
 
-/** The system connects a datagram socket to any port but 0, which it takes for none. */
+/** Port 0 is refused: the system does not treat a datagram socket as connected to it. */
 function udpPlace(rest, wrong) {
   const place = hostAndPort(rest, wrong, "must read like 'udp://host:port'")
   return place.port === 0 ? wrong('must have a port from 1 on: nothing can be sent to port 0') : { udp: place }
@@ -86,7 +95,7 @@ function ofObject(value, name) {
   return { ...placeOf(value, name), ...secureOf(value, name) }
 }
 
-/** What is known of TLS there. */
+/** The TLS properties of a place. */
 function secureOf({ tls, servername }, name) {
   if (tls !== undefined && typeof tls !== 'boolean') throw invalidArgType(`${name}.tls`, 'of type boolean', tls)
   if (servername !== undefined && typeof servername !== 'string') {
@@ -114,7 +123,7 @@ function ofString(value, name) {
   const scheme = SCHEME.exec(value)
   if (scheme !== null) {
     const read = SCHEMES[scheme[1].toLowerCase()]
-    if (read === undefined) wrong(`begins with '${scheme[1]}://', which is not spoken here: it must read like ${FORMS}`)
+    if (read === undefined) wrong(`begins with '${scheme[1]}://', which is not supported: it must read like ${FORMS}`)
     return read(scheme[2], wrong)
   }
   if (value.startsWith('unix:')) return SCHEMES.unix(value.slice('unix:'.length), wrong)
@@ -137,7 +146,7 @@ function hostAndPort(text, wrong, form) {
   return { host: match[1] ?? (match[2] || 'localhost'), port: readPort(match[3], 'target') }
 }
 
-/** With a port, every address of the name; without, and by the form that RFC 2782 gives such names, its SRV records. */
+/** With a port: all addresses of the name. Without one, in the form of RFC 2782: the name's SRV records. */
 function dnsName(rest, wrong) {
   if (/^_[^.:/]+\._[^.:/]+\.[^:/]+$/.test(rest)) return { srv: rest }
   if (/^[^:/]+$/.test(rest))
@@ -156,14 +165,14 @@ function registryService(rest, wrong) {
   return { registry, service: decoded(service, wrong, form) }
 }
 
-/** One host after the other, before all of them who asks: `user:password@host:2379,host2:2379/service`. */
+/** Hosts separated by commas, with optional credentials in front: `user:password@host:2379,host2:2379/service`. */
 function etcdService(rest, wrong) {
   const form = "must read like 'etcd://host:2379,host2:2379/service'"
   const [, authority, service = ''] = /^([^/]*)(?:\/(.*))?$/s.exec(rest)
   return { etcd: etcdPlaces(authority, wrong, form), service: decoded(service, wrong, form) }
 }
 
-/** `{ places, username, password }`. */
+/** Returns `{ places, username, password }`. */
 function etcdPlaces(authority, wrong, form) {
   const [, name, password, hosts] = /^(?:([^:@]*):([^@]*)@)?(.*)$/s.exec(authority)
   const place = (host) => (host === '' ? wrong(form) : hostAndPort(withPort(host, DEFAULT_ETCD_PORT), wrong, form))
@@ -184,12 +193,12 @@ function decoded(text, wrong, form) {
   }
 }
 
-/** No error shows a password. */
+/** Hides the user and password of a target, for error messages. */
 function masked(target) {
   return typeof target === 'string' ? target.replace(/^((?:[^/]*:\/\/)?).*@/s, '$1***@') : target
 }
 
-/** A direct target as text that reads as the same. */
+/** A single place as text that parses to the same place. */
 function textOfTarget({ path, host, port, tls }) {
   if (path !== undefined) return `unix:${path}`
   return `${tls ? 'tls://' : ''}${host.includes(':') ? `[${host}]` : host}:${port}`

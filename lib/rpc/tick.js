@@ -1,21 +1,22 @@
 'use strict'
 
-// What has to happen once per turn rather than once per call: handing written frames down, and reading the clock.
-// A clock is dear, up to a seventh of a whole call, so calls are timed by the readings at the turn's beginning and end.
+// Work that is done once per turn of the event loop instead of once per call: handing written frames to the wire, and
+// reading the clock. Reading the clock is expensive, up to a seventh of a whole call, so calls are timed by readings at
+// the beginning and end of a turn.
 
 const { performance } = require('node:perf_hooks')
 const process = require('node:process')
 const { exiting } = require('../engine.js')
 
-/** Outgoing buffers with frames that the wire has not been given yet. */
+/** Outgoing buffers with frames that were not handed to the wire yet. */
 const dirty = []
-/** Inside a batch of incoming frames: its end flushes, nothing needs to be scheduled. */
+/** Above 0 inside a batch of incoming frames: the end of the batch flushes, so nothing needs to be scheduled. */
 let batches = 0
 let scheduled = false
-/** This turn's, once something has asked for it. */
+/** The Moment of this turn; null until it is needed. */
 let current = null
 
-/** Calls that ended in this turn, in groups of those that have all of this in common, and the last group. */
+/** Calls that ended in this turn, grouped by these properties, and the current group. */
 const groups = []
 const NO_GROUP = { series: null, began: null, status: 0, count: 0 }
 let group = NO_GROUP
@@ -44,9 +45,9 @@ function schedule() {
   scheduled = true
 }
 
-/** Has `outgoing.release()` called when this turn ends. */
+/** Calls `outgoing.release()` when this turn ends. */
 function flushLater(outgoing) {
-  // Frames of the last turn must not be lost when the process exits in the middle of it.
+  // If the process exits during the turn, the frames are still flushed.
   exiting.add(settle)
   dirty.push(outgoing)
   schedule()
@@ -61,7 +62,10 @@ function leaveBatch() {
   settle()
 }
 
-/** The time of this turn, read once as Node's own timers do; calls keep the object, which costs them less than a number with a fraction. */
+/**
+ * The time of this turn, read once, as Node's own timers do. Calls keep the object, which costs them less than a
+ * fractional number.
+ */
 function moment() {
   if (current === null) {
     current = new Moment(performance.now())
@@ -70,18 +74,21 @@ function moment() {
   return current
 }
 
-/** The same in whole milliseconds. */
+/** The time of this turn in whole milliseconds. */
 function now() {
   return moment().whole
 }
 
-/** Counts the end of a call at the end of the turn, which costs one that is like the last one next to nothing. */
+/**
+ * Counts the end of a call; the counters are updated at the end of the turn. A call like the previous one costs almost
+ * nothing.
+ */
 function ended(series, began, status) {
   if (group.series === series && group.began === began && group.status === status) {
     group.count++
     return
   }
-  // First what may throw at the end of the stack. What was received was so before anything is made of it.
+  // First what may throw when the stack is exhausted. For received answers, the time is read before they are processed.
   if (series.isReceived) moment()
   schedule()
   const next = { series, began, status, count: 1 }
@@ -89,7 +96,7 @@ function ended(series, began, status) {
   group = next
 }
 
-/** Counts them now. */
+/** Updates the counters now. */
 function countEnded() {
   if (groups.length === 0) return
   const time = performance.now()

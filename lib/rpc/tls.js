@@ -1,7 +1,7 @@
 'use strict'
 
-// The option `tls`: Node's options, for rustls. What that cannot do is refused by name: nobody would notice TLS that is less than what was asked for.
-// No error here shows what was given, which may be a key.
+// The option `tls`: Node's TLS options, applied to rustls. Options that rustls does not support are refused by name,
+// because weaker TLS than requested would go unnoticed. No error here shows an option's value, which may be a key.
 
 const tls = require('node:tls')
 const { isDeepStrictEqual } = require('node:util')
@@ -14,7 +14,7 @@ const COMMON = ['ca', 'cert', 'key', 'passphrase', 'ciphers', 'minVersion', 'max
 const OF_SERVERS = [...COMMON, 'requestCert', 'honorCipherOrder', 'sessionTimeout', 'ticketKeys']
 const OF_CLIENTS = [...COMMON, 'servername', 'checkServerIdentity']
 
-/** Options of Node's that have nothing to stand for them here. */
+/** Options of Node that have no equivalent here. */
 const FOREIGN = [
   'pfx',
   'crl',
@@ -36,7 +36,7 @@ const FOREIGN = [
   'allowPartialTrustChain',
 ]
 
-/** By its kind only: what is in the wrong place may be a key. */
+/** Names only the type of the value: a misplaced value may be a key. */
 const wrongType = (name, expected, given) =>
   makeError(
     TypeError,
@@ -49,17 +49,18 @@ const wrong = (name, reason) => makeError(TypeError, 'ERR_INVALID_ARG_VALUE', `T
 
 const isMissing = (value) => value === undefined || value === null || value.length === 0
 
-/** `path` is what `given` is called. */
+/** `path` is the name of `given` in errors. */
 function check(given, known, path) {
   if (given === null || typeof given !== 'object') throw wrongType(path, 'of type object', given)
   for (const name of FOREIGN) {
     if (known.includes(name) || given[name] === undefined) continue
-    const instead = name === 'pfx' ? ": give 'cert' and 'key'" : ''
-    throw wrong(`${path}.${name}`, `is one that rustls, which does the TLS of rpc, has nothing for${instead}`)
+    const instead = name === 'pfx' ? ": use 'cert' and 'key' instead" : ''
+    throw wrong(`${path}.${name}`, `is not supported by rustls, which does the TLS of rpc${instead}`)
   }
   refuseUnknown(given, known, path)
   for (const name of known) {
-    if (name in given && given[name] === undefined) throw wrong(`${path}.${name}`, 'is given, and undefined')
+    if (name in given && given[name] === undefined)
+      throw wrong(`${path}.${name}`, 'must not be undefined: leave it out, or give it a value')
   }
   for (const name of ['requestCert', 'rejectUnauthorized']) {
     const value = given[name]
@@ -79,32 +80,35 @@ function check(given, known, path) {
 const contextOf = (given, path, more) =>
   requiredContext(given, more, (name, reason) => wrong(`${path}.${name}`, reason))
 
-/** What a server takes clients with. */
+/** The TLS settings of a server. */
 class ServerTls extends Acceptance {
   constructor(given, path = 'options.tls') {
     check(given, OF_SERVERS, path)
     if (isMissing(given.cert))
-      throw wrong(`${path}.cert`, 'must be given: a server shows a certificate, and proves that it has its key')
+      throw wrong(`${path}.cert`, 'must be given: a server with TLS needs a certificate and its key')
     const { requestCert: asks = false, rejectUnauthorized: rejects = true } = given
-    // All the world's authorities sign for all the world.
+    // A public authority signs certificates for everyone, so it cannot decide who may connect.
     if (asks && rejects && isMissing(given.ca)) {
-      throw wrong(`${path}.ca`, "must be given with 'requestCert': whose certificates let clients in")
+      throw wrong(
+        `${path}.ca`,
+        "must be given with 'requestCert': it says which authorities sign the certificates of clients",
+      )
     }
     super(contextOf(given, path, { asks, purpose: `rpc ${asks}` }))
     this.asks = asks
     this.rejects = asks && rejects
   }
 
-  /** Why a client may not come in; undefined for one that may. */
+  /** Why a client is refused; undefined if it is accepted. */
   refusal(peer) {
     if (!this.rejects || peer.authorized) return undefined
     const { chain, authorizationError } = peer
-    const what = chain.length === 0 ? 'it has none' : `not this one: ${authorizationError}`
-    return `This server takes clients with a certificate of its authorities only, and ${what}`
+    const what = chain.length === 0 ? 'this client has none' : `this client's is not one: ${authorizationError}`
+    return `This server accepts only clients with a certificate of its authorities, and ${what}`
   }
 }
 
-/** What a client takes servers with. */
+/** The TLS settings of a client. */
 class ClientTls {
   #given
 
@@ -123,37 +127,40 @@ class ClientTls {
     this.rejects = rejectUnauthorized ?? rejectsByDefault()
     const roots = isMissing(given.ca) ? defaultRoots() : undefined
     if (roots === null)
-      throw wrong(`${path}.ca`, 'must be given: Node was told to trust others than its own, and does not show whom')
+      throw wrong(
+        `${path}.ca`,
+        'must be given: Node was told to trust other authorities than its own, and does not show which',
+      )
     this.context = contextOf(given, path, { purpose: 'rpc', roots: roots?.bytes })
   }
 
-  /** For connections to who is called so, unless the options say how. */
+  /** The settings for connections to a server called `name`, unless the option `servername` overrides it. */
   towards(name) {
     return new Towards(this, this.servername ?? name)
   }
 
-  /** The same for other servers, which have other names. */
+  /** The same settings without `servername`, for other servers. */
   get elsewhere() {
     if (this.servername === undefined) return this
     const { servername: _, ...rest } = this.#given
     return new ClientTls(rest, 'options.tls')
   }
 
-  /** Those that it was made of. */
+  /** A copy of the options that this object was made from. */
   get options() {
     return { ...this.#given }
   }
 
-  /** Whether both are made of the same options. */
+  /** Whether both were made from equal options. */
   isLike(other) {
     return this === other || isDeepStrictEqual(this.#given, other.#given)
   }
 }
 
-/** Options that were read before are good as they are. */
+/** Accepts options that were parsed before. */
 const clientTls = (given, path) => (given instanceof ClientTls ? given : new ClientTls(given, path))
 
-/** TLS with those whose address says it, of a client that says nothing more. */
+/** The TLS settings for addresses that begin with 'tls://', for clients without the option `tls`. */
 let ofAddresses
 const defaultTls = () => (ofAddresses ??= new ClientTls({}, 'options.tls'))
 

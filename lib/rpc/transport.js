@@ -1,6 +1,6 @@
 'use strict'
 
-// Connecting and listening, for streams that carry frames.
+// Connecting and listening, for connections that carry rpc frames.
 
 const process = require('node:process')
 const net = require('../net')
@@ -14,8 +14,8 @@ const wireOf = (id, isServer, options, tls) =>
   tls === null ? new Wire(id, isServer, options) : new SecureWire(id, isServer, options, tls)
 
 /**
- * Starts to connect to `{ host, port }` or `{ path }`; the outcome reaches `peer` as `attach(wire)` or `onClose(error)`. `tls` has a `start(wire)` that
- * begins TLS, or is null for none.
+ * Starts to connect to `{ host, port }` or `{ path }`. Calls `peer.attach(wire)` or `peer.onClose(error)`.
+ * `tls.start(wire)` begins TLS; `tls` is null for a plain connection.
  */
 function connect({ host, port, path }, peer, options, tls) {
   const id = path === undefined ? native.createTcp() : native.createPipe()
@@ -32,7 +32,7 @@ function connect({ host, port, path }, peer, options, tls) {
   return wire
 }
 
-/** Listens as `net.Server` does, cluster included, and gives each connection to `onWire`. */
+/** Listens like `net.Server`, with cluster support, and passes each connection to `onWire`. */
 class Acceptor extends net.Server {
   constructor(options, onWire) {
     super()
@@ -41,7 +41,10 @@ class Acceptor extends net.Server {
     this.onWire = onWire
   }
 
-  /** As with `net.Server`, but that whoever names no host is reached from this machine only: what is open to all must have been meant to be. */
+  /**
+   * Like `net.Server.listen`, but the default host is the loopback address: a server is reachable from other machines
+   * only if the program says so.
+   */
   listen(...args) {
     const [options] = net._normalizeArgs(args)
     const [first, second] = args
@@ -58,7 +61,7 @@ class Acceptor extends net.Server {
     this.onWire(wireOf(id, true, this.wireOptions, this.wireOptions.tls))
   }
 
-  /** One connection is over: a closing acceptor ends with the last. */
+  /** A connection is gone. A closing acceptor ends with the last one. */
   released() {
     this._connections--
     this._emitCloseIfDrained()

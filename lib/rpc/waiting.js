@@ -1,6 +1,6 @@
 'use strict'
 
-// Calls that cannot leave yet: no connection, too many in flight, or a server that reads too slowly.
+// Calls that cannot be sent yet: there is no connection, too many calls are in flight, or the server reads too slowly.
 
 const { Buffer } = require('node:buffer')
 const { bytesOf } = require('../codec/bytes')
@@ -8,9 +8,9 @@ const errors = require('./errors')
 const { headroom } = require('./outgoing')
 const { Queue } = require('./queue')
 
-/** A queue, bounded in calls and in bytes. */
+/** A queue with a limit of calls and of bytes. */
 class Waiting {
-  /** `onFull` is told which of the limits is reached, and what it is. */
+  /** `onFull(limit, value)` is called when one of the limits is reached. */
   constructor({ maxQueuedCalls, maxQueuedBytes }, { onAborted, onFull }) {
     this.maxCalls = maxQueuedCalls
     this.maxBytes = maxQueuedBytes
@@ -24,15 +24,21 @@ class Waiting {
     return this.calls.size
   }
 
-  /** Returns an error when there is no room. The body is copied: the caller may use its buffer again at once. */
+  /**
+   * Queues a call. Returns an error when there is no room. The body is copied, so that the caller can reuse its buffer
+   * at once.
+   */
   push(call) {
     if (this.calls.size >= this.maxCalls) {
       this.onFull('maxQueuedCalls', this.maxCalls)
-      return errors.tooManyCalls(call.method, `${this.maxCalls} calls wait already`)
+      return errors.tooManyCalls(call.method, `${this.maxCalls} calls wait already (options.maxQueuedCalls)`)
     }
     if (this.bytes + call.body.length > this.maxBytes) {
       this.onFull('maxQueuedBytes', this.maxBytes)
-      return errors.tooManyCalls(call.method, `more than ${this.maxBytes} bytes would wait`)
+      return errors.tooManyCalls(
+        call.method,
+        `the waiting calls would take more than ${this.maxBytes} bytes (options.maxQueuedBytes)`,
+      )
     }
     call.body = Buffer.from(bytesOf(call.body, 'body'))
     call.owner = this
@@ -41,7 +47,7 @@ class Waiting {
     this.bytes += call.body.length
   }
 
-  /** The caller waits no longer. */
+  /** The caller aborted the call. */
   abort(call, reason) {
     headroom()
     const error = errors.aborted(call.method, false, reason)
@@ -60,20 +66,20 @@ class Waiting {
     return this.calls.first()
   }
 
-  /** Takes that. */
+  /** Removes and returns it. */
   shift() {
     const call = this.first()
     this.remove(call)
     return call
   }
 
-  /** Takes out a call that will not be sent. */
+  /** Removes a call that will not be sent. */
   discard(call) {
     this.remove(call)
     call.body = null
   }
 
-  /** Gives the overdue calls to `end` and returns the earliest deadline left. */
+  /** Passes the overdue calls to `end` and returns the earliest deadline left. */
   expire(time, end) {
     let next = Infinity
     for (const call of this.calls) {

@@ -1,31 +1,34 @@
 'use strict'
 
-// What connections wait for: a preface, a sign of life, the end. A timer of Node's for each would be a quarter of what an idle connection
-// costs, so those that wait equally long share one, and are links of a list in the order in which they are due.
+// The timeouts of connections (preface, ping, end). A Node timer for each would be a quarter of an idle connection's
+// cost. So all connections with the same timeout share one timer, and form a linked list in the order in which they are
+// due.
 
 const { AsyncResource } = require('node:async_hooks')
 const { Deadlines } = require('./deadlines')
 const { now } = require('./tick')
 
-/** The shared timers belong to nobody: what the one who happens to start one keeps in an AsyncLocalStorage is not theirs. */
+/** Shared timers must not run in the async context of the connection that happens to start one. */
 const nobody = new AsyncResource('IRONWIRE_RPC_WATCH', { requireManualDestroy: true })
-// Whoever counts resources that were not ended (jest, for open handles) does not count this one.
+// Tools that report open resources (jest, for example) must not report this one.
 nobody.emitDestroy()
 
-/** Who waits for one thing at a time, or nothing: a list of one then. */
+/** An object with at most one timeout at a time. Without one, it is a list of its own. */
 class Watched {
-  /** `lists` is the Map of those that a client's or server's connections are in, by milliseconds. */
+  /** `lists` is the Map of all lists of a client or server, by milliseconds. */
   constructor(lists) {
     this.lists = lists
     this.earlier = this
     this.later = this
-    /** By the clock of tick.js. */
+    /** The due time by the clock of tick.js. */
     this.due = 0
-    /** What is called then. */
+    /** The function to call then. */
     this.action = null
   }
 
-  /** Has `action(this)` called after so many milliseconds, in the place of what was waited for. That does not keep the process running. */
+  /**
+   * Calls `action(this)` after `milliseconds`, and replaces an earlier timeout. This does not keep the process running.
+   */
   watch(milliseconds, action) {
     this.unwatch()
     const { lists } = this
@@ -55,13 +58,13 @@ class Watched {
 
   emptied() {}
 
-  /** It is due. */
+  /** Runs the action when it is due. */
   act(action) {
     action(this)
   }
 }
 
-/** The ends of a list. */
+/** The head of a list. */
 class List extends Watched {
   constructor(lists, milliseconds) {
     super(lists)
@@ -69,13 +72,13 @@ class List extends Watched {
     this.deadlines = new Deadlines((time) => this.expire(time))
   }
 
-  /** What had only one link is not needed any more. */
+  /** The last member was removed: drops the list. */
   emptied() {
     this.deadlines.clear()
     this.lists.delete(this.milliseconds)
   }
 
-  /** Sees to it that the first is called. */
+  /** Sets the timer for the first member. */
   start() {
     const { due } = this.later
     if (due < this.deadlines.next) nobody.runInAsyncScope(this.deadlines.add, this.deadlines, due)
@@ -90,7 +93,7 @@ class List extends Watched {
         first.act(action)
       }
     } finally {
-      // Also behind one that threw.
+      // Also after an action that threw.
       if (this.later !== this) this.start()
     }
     return Infinity

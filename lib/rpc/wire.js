@@ -1,6 +1,6 @@
 'use strict'
 
-// One connection's stream of frames, over the native engine, which splits them.
+// One connection's stream of frames. The native engine splits them.
 
 const { Base, fillAddress } = require('../net/handle.js')
 const { native, keep, ownerOf, shared } = require('../engine')
@@ -9,7 +9,7 @@ const { EOF, ECANCELED } = require('../constants').errno
 
 const FRAMES = ['onFrames']
 
-/** The memory that frames were last seen in. */
+/** The memory block of the last frames. */
 let frameMemory
 
 function onFrames(id, count, slab) {
@@ -17,12 +17,16 @@ function onFrames(id, count, slab) {
   ownerOf(id)?.onFrames(count, slab)
 }
 
-/** Filled by src/binding/rpc.rs for each read: the cursor, then the records. Made when first needed, since it is large. */
+/**
+ * Filled by src/binding/rpc.rs for each read: the cursor, then the records. Allocated at the first use, because it is
+ * large.
+ */
 let table
 
 /**
- * One connection's stream. Its peer hears attach (of a client), onFrames, onDrain, onEnd and onClose. It is no `Connection` of net's, whose
- * shape is what Node's sockets expect: request objects, error numbers and a callback for each write, none of which a session asks for.
+ * One connection's stream. It calls attach (on clients), onFrames, onDrain, onEnd and onClose of its peer. It is not a
+ * `Connection` of net, because the shape that Node's sockets expect (request objects, error numbers, a callback per
+ * write) is not needed here.
  */
 class Wire extends Base {
   constructor(id, isServer, { maxFrameBytes, secret }) {
@@ -32,17 +36,17 @@ class Wire extends Base {
     native.speakFrames(id, isServer, maxFrameBytes, secret !== null)
   }
 
-  /** Where the peer is, for `remoteOf`. */
+  /** The peer's address, for `remoteOf`. */
   get place() {
     return native.peerAddress(this.id)
   }
 
-  /** Bytes written that the kernel has not taken. */
+  /** The number of written bytes that the kernel has not taken. */
   get queued() {
     return this.closing ? this.left : native.queued(this.id)
   }
 
-  /** Bytes that came, and that the kernel has taken. */
+  /** The number of bytes received; `sent` is the number of bytes that the kernel has taken. */
   get received() {
     return this.closing ? this.receivedAll : native.bytesReceived(this.id)
   }
@@ -51,14 +55,17 @@ class Wire extends Base {
     return this.closing ? this.sentAll : native.bytesSent(this.id) - native.queued(this.id)
   }
 
-  /** Begins to read for `peer`. */
+  /** Starts reading for `peer`. */
   start(peer) {
     this.peer = peer
     native.setNoDelay(this.id, true)
     this.check(native.readStart(this.id), 'read')
   }
 
-  /** Takes the bytes, or a copy of them. False when the kernel does not take as much: onDrain tells when it has. */
+  /**
+   * Writes the bytes, or a copy of them. Returns false when the kernel does not take all of them; onDrain follows when
+   * it has.
+   */
   write(bytes, offset, length) {
     if (this.closing || this.ended) return true
     const status = native.write(this.id, bytes, offset, length)
@@ -74,7 +81,7 @@ class Wire extends Base {
     if (!this.closing) this.check(native.readStart(this.id), 'read')
   }
 
-  /** Sends what is written and then the end of the stream. */
+  /** Sends what is written, then ends the stream. */
   end() {
     if (this.closing || this.ended) return
     this.ended = true
@@ -83,7 +90,7 @@ class Wire extends Base {
 
   destroy() {
     if (this.closing) return
-    // What leaves with the close has left before it is counted.
+    // Flush first, so that what still leaves is counted as sent.
     native.flush(this.id)
     this.left = this.queued
     this.receivedAll = native.bytesReceived(this.id)
@@ -95,7 +102,7 @@ class Wire extends Base {
     if (status < 0) this.fail(systemError(status, syscall))
   }
 
-  /** The stream broke. Its peer hears of it with the close, never inside a call of its own. */
+  /** The stream broke. The peer is told by onClose, never inside one of its own calls. */
   fail(error) {
     if (this.closing) return
     this.failure = error
@@ -110,7 +117,7 @@ class Wire extends Base {
     else this.begin()
   }
 
-  /** Of a client: the connection is there. */
+  /** Client only: the connection is established. */
   begin() {
     this.peer.attach(this)
     this.start(this.peer)
@@ -142,19 +149,19 @@ class Wire extends Base {
   }
 }
 
-/** What comes with TLS, or with the end. */
+/** Defaults of fields that are set with TLS, or at the end. */
 Object.assign(Wire.prototype, {
-  /** What TLS says of the peer, once there is TLS. */
+  /** What TLS knows about the peer, once TLS is established. */
   tlsPeer: null,
   ended: false,
   failure: null,
-  /** What the kernel had not taken when the stream closed, and what had gone over it in all. */
+  /** The bytes that the kernel had not taken when the stream closed, and the totals of the stream. */
   left: 0,
   receivedAll: 0,
   sentAll: 0,
 })
 
-/** Where a peer is: `{ address, family, port }`, or nothing on a pipe, and nothing when the peer was gone already. */
+/** A peer's address: `{ address, family, port }`. Empty on a pipe, or if the peer was already gone. */
 function remoteOf(place) {
   const remote = {}
   fillAddress(remote, place)

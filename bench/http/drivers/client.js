@@ -1,6 +1,6 @@
 'use strict'
 
-// One contender's client: `node client.js CONTENDER`. Gets the tutorial's answer again and again.
+// One contender's client: `node client.js CONTENDER`. Repeats the tutorial's request.
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -9,7 +9,7 @@ const { keepInFlight } = require('../../lib/in-flight.js')
 
 const IN_FLIGHT = 64
 
-/** What a body comes to, read as most people read one. */
+/** Reads a body in the most common way. */
 function collect(stream, callback) {
   const chunks = []
   stream.on('data', (chunk) => chunks.push(chunk))
@@ -17,7 +17,7 @@ function collect(stream, callback) {
   stream.on('end', () => callback(null, Buffer.concat(chunks).latin1Slice()))
 }
 
-/** The tests' authorities. */
+/** The certificate authorities of the tests. */
 const ca = ['ca', 'between'].map((name) =>
   fs.readFileSync(path.join(__dirname, '../../../__test__/https/fixtures', `${name}-cert.pem`), 'latin1'),
 )

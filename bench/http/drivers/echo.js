@@ -1,6 +1,6 @@
 'use strict'
 
-// Drives an echo server: `node echo.js`. A message is in flight on each of 64 connections.
+// Drives an echo server: `node echo.js`. One message is in flight on each of 64 connections.
 
 const assert = require('node:assert')
 const crypto = require('node:crypto')
@@ -11,10 +11,13 @@ const { keepInFlight } = require('../../lib/in-flight.js')
 const CONNECTIONS = 64
 const MESSAGE = Buffer.alloc(64, 'ironwire')
 
-/** Connections that no message is in flight on. */
+/** Connections without a message in flight. */
 const free = []
 
-/** A connection as `exchange(callback)`: the callback gets how many bytes of the message came back, when all did. */
+/**
+ * Opens a connection. Resolves to `exchange(callback)`, which sends a message; the callback gets the number of bytes
+ * received when all are back.
+ */
 function open(port) {
   return new Promise((resolve, reject) => {
     let received = 0
@@ -25,7 +28,7 @@ function open(port) {
       socket.write(MESSAGE)
     }
     const onread = {
-      // One buffer for all that comes: the driver is to be cheaper than what it drives.
+      // One buffer for all received data, so that the driver costs less than the server that it drives.
       buffer: Buffer.allocUnsafe(4096),
       callback(length) {
         received += length
@@ -40,7 +43,7 @@ function open(port) {
   })
 }
 
-/** Whether what comes back is what was sent, in order, also where it is more than fits into one read. */
+/** Checks that the echo is correct and in order, also for data that does not fit into a single read. */
 function check(port) {
   const sent = crypto.randomBytes(300_000)
   return new Promise((resolve, reject) => {

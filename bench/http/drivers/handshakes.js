@@ -1,6 +1,6 @@
 'use strict'
 
-// Connections over TLS that ask once: a full handshake each, or one that goes on with the session of the connection before.
+// TLS connections with a single request: each with a full handshake, or resuming the session of the previous one.
 
 const tls = require('node:tls')
 const { expose } = require('../../lib/child.js')
@@ -8,7 +8,7 @@ const { expose } = require('../../lib/child.js')
 const REQUEST = 'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
 const CONCURRENT = 16
 
-/** One connection; resolves to a session that another can go on with. */
+/** Makes one connection. Resolves to a session that another connection can resume. */
 function connection(port, given) {
   return new Promise((resolve, reject) => {
     let session

@@ -1,15 +1,15 @@
 'use strict'
 
-// Opens connections, gets one answer on each, and keeps them: `node idle.js`.
+// Opens connections, gets one answer on each, and keeps them open: `node idle.js`.
 
 const net = require('node:net')
 const { expose } = require('../../lib/child.js')
 
-/** Connections being opened at a time: fewer than fit into a server's backlog. */
+/** How many connections are opened at a time: fewer than fit into a server's backlog. */
 const AT_A_TIME = 200
 
 const REQUEST = 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'
-/** How the tutorial's answer ends, whether its body has a length or is chunked. */
+/** The end of the tutorial's answer, whether its body has a length or is chunked. */
 const ANSWERED = /\r\n\r\n(?:4\r\nhttp\r\n0\r\n\r\n|http)$/
 
 const sockets = []

@@ -1,8 +1,8 @@
 'use strict'
 
-// The other end: CPU time of a client's process per request, 64 in flight over a pool of kept connections. All clients talk to
-// one and the same server: ours, because it is the cheapest that is always there, and so waits for the client, not the other
-// way round.
+// HTTP clients: CPU time of the client process per request, with 64 in flight over a pool of kept connections. All
+// clients use the same server: ours, because it is the cheapest one that is always available, so that it does not limit
+// the clients.
 
 const path = require('node:path')
 const { withChildren } = require('../../lib/child.js')
@@ -17,7 +17,7 @@ const metrics = {
   p99: { title: 'p99 µs', better: 'lower' },
 }
 
-/** A case against the server of a program. */
+/** A case with the server of a given program. */
 const clientCase = (program, given) => ({
   ...given,
   metrics,

@@ -1,6 +1,7 @@
 'use strict'
 
-// What `http` stands on: an echo server of `net`, 64 connections that send a message of 64 bytes whenever the last one is back.
+// The layer below `http`: an echo server of `net`. 64 connections each send a message of 64 bytes whenever the previous
+// one is back.
 
 const path = require('node:path')
 const { withChildren } = require('../../lib/child.js')

@@ -1,7 +1,7 @@
 'use strict'
 
-// What a connection over TLS costs its server that asks once: CPU time of its process, per connection. A client of ours drives it: wrk resumes
-// sessions as it likes.
+// The server's cost of a TLS connection with a single request: CPU time of its process per connection. It is driven by
+// a client of ours, because wrk decides by itself when to resume sessions.
 
 const path = require('node:path')
 const { withChildren } = require('../../lib/child.js')

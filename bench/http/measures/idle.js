@@ -1,6 +1,6 @@
 'use strict'
 
-// What a connection costs that does nothing: resident memory of a server, per kept connection that has had one answer.
+// The cost of an idle connection: resident memory of a server per kept connection that has had one answer.
 
 const path = require('node:path')
 const { setTimeout } = require('node:timers/promises')
@@ -12,16 +12,19 @@ const driver = path.join(__dirname, '..', 'drivers', 'idle.js')
 
 const WANTED = 10_000
 
-/** Descriptors that a process needs besides its connections, with room to spare. */
+/** File descriptors that a process needs besides its connections, with a reserve. */
 const OTHER_DESCRIPTORS = 200
 
 /**
- * Connections that the server has had before the first measurement, so that what it allocates once is not counted. Few: what
- * they leave behind is used again.
+ * Connections before the first measurement, so that one-time allocations are not counted. Few, because the memory that
+ * they leave behind is reused.
  */
 const WARM_UP = 64
 
-/** How many connections this machine lets one process have, as far as we want them. Node raises its soft limit by itself. */
+/**
+ * The number of connections that one process may have on this machine, up to the wanted number. Node raises its soft
+ * limit by itself.
+ */
 function possible(notes) {
   const { soft } = process.report.getReport().userLimits?.open_files ?? {}
   if (!(soft - OTHER_DESCRIPTORS < WANTED)) return WANTED
@@ -31,7 +34,7 @@ function possible(notes) {
   return connections
 }
 
-/** A server of its own for every sample: memory once taken is seldom given back. */
+/** Starts a new server for every sample, because memory is rarely given back. */
 function sample(name, cores, connections) {
   const starts = [
     [server, ['patient', name], cores?.measured],
@@ -59,7 +62,7 @@ module.exports = {
   title: '10,000 idle keep-alive connections',
   contenders: ['ironwire', 'node:http'],
   metrics: { rss: { title: 'bytes RSS/connection', better: 'lower' } },
-  /** `connections` is given by the test of this, which has less time. */
+  /** `connections` is passed by the test of this measure, which has less time. */
   run({ names, cores, rounds, notes, connections = possible(notes) }) {
     const contenders = names.map((name) => ({ name }))
     return interleave({ contenders, rounds, sample: ({ name }) => sample(name, cores, connections) })

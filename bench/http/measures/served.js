@@ -1,6 +1,6 @@
 'use strict'
 
-// A server under load from outside: CPU time of its process per request.
+// A server under load: CPU time of its process per request.
 
 const path = require('node:path')
 const { withChildren } = require('../../lib/child.js')
@@ -10,7 +10,7 @@ const nginx = require('../programs/nginx.js')
 
 const server = path.join(__dirname, '..', 'server.js')
 
-/** What starts a contender's server of a program. */
+/** The start arguments of a contender's server for a program. */
 const serverOf = (program, name, core) =>
   name === 'nginx' ? nginx.start(program, core) : [server, [program, name], core]
 

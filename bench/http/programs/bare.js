@@ -1,15 +1,16 @@
 'use strict'
 
-// Programs on the bare module, `http`, `https` or `net`: each is given `{http, https, net}` of a contender and makes its server.
+// Programs on the bare modules `http`, `https` or `net`: each gets `{http, https, net}` of a contender and creates its
+// server.
 
 const fs = require('node:fs')
 const path = require('node:path')
 const { identity } = require('../../lib/identity.js')
 
-/** Exactly 1 KiB, in a file of its own: a stream of a part of a file is another case. */
+/** Exactly 1 KiB, as a separate file, because streaming a part of a file is a different case. */
 const FILE = path.join(__dirname, '1KiB.txt')
 
-/** An idle connection stays for as long as a bench may take. */
+/** How long an idle connection may stay open: longer than a benchmark takes. */
 const PATIENCE_MS = 3_600_000
 
 const handled =
@@ -40,12 +41,12 @@ module.exports = {
 
   'secure 1 MiB': ({ https }) => https.createServer(identity(), (_req, res) => res.end(LARGE)),
 
-  /** `hello` for connections that are to stay. */
+  /** `hello` for connections that stay open. */
   patient: ({ http }) => patient(http.createServer(hello)),
 
   'secure patient': ({ https }) => patient(https.createServer(identity(), hello)),
 
-  /** What an API does without a framework: some of what the client sent decides what it gets. */
+  /** A typical API handler without a framework: the answer depends on several parts of the request. */
   get: handled((req, res) => {
     const [route, query] = req.url.split('?')
     const { accept, 'user-agent': agent, 'accept-language': language, cookie } = req.headers
@@ -81,7 +82,7 @@ module.exports = {
   echo: ({ net }) =>
     net.createServer({ noDelay: true }, (socket) => {
       socket.on('data', (data) => socket.write(data))
-      // A load generator that is done may go without a word.
+      // A load generator may disconnect abruptly when it is done.
       socket.on('error', () => {})
     }),
 }

@@ -1,6 +1,6 @@
 'use strict'
 
-// One route with a parameter and a JSON body, in each framework as its users write it, over the `http` that a contender brings.
+// One route with a parameter and a JSON body in each framework, written as its users would, over a contender's `http`.
 
 const { requirePeer } = require('../../lib/peers.js')
 

@@ -1,6 +1,6 @@
 'use strict'
 
-// The programs that have a counterpart in nginx's configuration.
+// The programs that can be expressed as nginx configuration.
 
 const { Nginx } = require('../../lib/nginx.js')
 const { files } = require('../../lib/identity.js')

@@ -1,6 +1,6 @@
 'use strict'
 
-// The bare programs that have a counterpart in uWebSockets.js, which has an API of its own.
+// The bare programs for uWebSockets.js, which has its own API.
 
 const { spawnSync } = require('node:child_process')
 const { files } = require('../../lib/identity.js')
@@ -8,7 +8,7 @@ const { peerFile, requirePeer } = require('../../lib/peers.js')
 
 const { LARGE } = require('./bare.js')
 
-/** uWebSockets.js insists on knowing what to do when the client is gone, wherever an answer comes later. */
+/** uWebSockets.js requires an abort handler for every asynchronous answer. */
 const nothing = () => {}
 
 const handlers = {
@@ -35,7 +35,7 @@ const handlers = {
     const chunks = []
     res.onAborted(nothing)
     res.onData((chunk, last) => {
-      // Its bytes are ours only until we return.
+      // The bytes are valid only until this function returns.
       chunks.push(Buffer.from(new Uint8Array(chunk)))
       if (last) res.cork(() => res.end(Buffer.concat(chunks)))
     })
@@ -60,11 +60,11 @@ const handlers = {
   },
 }
 
-/** Why the package does not run on this machine and this Node, or undefined where it does: it brings few binaries. */
+/** Why the package does not run on this machine and Node; undefined if it does. It ships binaries for few versions. */
 function unsupported() {
   const { platform, arch, versions } = process
   const binary = peerFile('uwebsockets', `uws_${platform}_${arch}_${versions.modules}.node`)
-  // In another process: what only starts servers is not to have a loop of uWebSockets beside its own.
+  // In another process, so that the process that starts the servers has no event loop of uWebSockets.
   const probe = "try { require(process.argv[1]) } catch (error) { console.log(error.message.split('\\n')[0]) }"
   return spawnSync(process.execPath, ['-e', probe, binary], { encoding: 'utf8' }).stdout.trim() || undefined
 }

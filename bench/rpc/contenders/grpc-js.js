@@ -1,6 +1,6 @@
 'use strict'
 
-// @grpc/grpc-js, as its users have it: one channel, which is one connection. Typed messages are protobufjs's.
+// @grpc/grpc-js as usually used: one channel, which is one connection. Typed messages use protobufjs.
 
 const grpc = require('@grpc/grpc-js')
 const { Course } = require('../course-protobufjs.js')
@@ -26,7 +26,7 @@ const methods = {
   watch: method('/bench.Catalog/Watch', typed, true),
 }
 
-/** Bodies of 64 KiB and more, many at a time. */
+/** Allows many bodies of 64 KiB and more. */
 const options = { 'grpc.max_receive_message_length': -1, 'grpc.max_send_message_length': -1 }
 
 module.exports = {
@@ -56,7 +56,7 @@ module.exports = {
 
   async connect(port, secure) {
     const { createSsl, createInsecure } = grpc.credentials
-    // Channels to one address share a connection unless they are told not to.
+    // Channels to the same address share a connection unless told otherwise.
     const client = new grpc.Client(`localhost:${port}`, secure ? createSsl(ca) : createInsecure(), {
       ...options,
       'grpc.use_local_subchannel_pool': 1,

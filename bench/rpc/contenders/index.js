@@ -1,6 +1,7 @@
 'use strict'
 
-// Name to `{listen(secure): Promise<port>, connect(port, secure): Promise<call(body, callback)>}`, over TLS or not; every server answers with the body it got.
+// Contenders by name: `{listen(secure): Promise<port>, connect(port, secure): Promise<call(body, callback)>}`, with TLS
+// or without. Every server echoes the body.
 
 module.exports = {
   get ironwire() {

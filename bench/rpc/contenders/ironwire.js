@@ -1,6 +1,6 @@
 'use strict'
 
-// ironwire's own rpc: a method that gives back what it got, and a service with a stream.
+// ironwire's own rpc: an echo method, and a service with a stream.
 
 const { proto, course } = require('../course.js')
 const { ca, key, cert } = require('../identity.js')

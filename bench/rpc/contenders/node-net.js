@@ -1,7 +1,8 @@
 'use strict'
 
-// What a Node programmer writes by hand: every frame is its length, a sequence number and a body, one `socket.write` each. Typed messages are
-// protobufjs's. `corked` is the same with the writes of one tick joined, which few think of.
+// A typical protocol written by hand: every frame has a length, a sequence number and a body, and is one
+// `socket.write`. Typed messages use protobufjs. `corked` is the same with the writes of one tick joined, which few
+// programs do.
 
 const net = require('node:net')
 const tls = require('node:tls')
@@ -11,9 +12,9 @@ const { Course } = require('../course-protobufjs.js')
 const { course } = require('../course.js')
 const { ca, key, cert } = require('../identity.js')
 
-/** u32 length of what follows, u32 sequence number. */
+/** A u32 length of what follows, and a u32 sequence number. */
 const HEADER = 8
-/** The number of a request for a stream. */
+/** The sequence number of a request for a stream. */
 const STREAM = 0xffffffff
 
 function frame(seq, body) {
@@ -24,7 +25,7 @@ function frame(seq, body) {
   return buffer
 }
 
-/** Calls `onFrame(seq, body)` for every whole frame of the stream. */
+/** Calls `onFrame(seq, body)` for every complete frame of the stream. */
 function splitter(onFrame) {
   let rest
   return (chunk) => {
@@ -87,7 +88,7 @@ function contender(writer) {
             'data',
             splitter((seq, body) => {
               if (seq === STREAM) flood()
-              // A typed call has an odd number.
+              // Typed calls have odd numbers.
               else write(frame(seq, seq % 2 === 0 ? body : Course.toBuffer(Course.fromBuffer(body))))
             }),
           )

@@ -1,11 +1,11 @@
 'use strict'
 
-// Opens connections, asks for a file on each, and stops reading when it begins: `node slow.js`.
+// Opens connections, requests a file on each, and stops reading when it begins: `node slow.js`.
 
 const net = require('node:net')
 const { expose } = require('../../lib/child.js')
 
-/** Connections being opened at a time: fewer than fit into a server's backlog. */
+/** How many connections are opened at a time: fewer than fit into a server's backlog. */
 const AT_A_TIME = 200
 
 const sockets = []

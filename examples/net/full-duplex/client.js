@@ -1,6 +1,6 @@
 'use strict'
 
-// The asking side of examples/net/full-duplex/server.js: twelve questions at once, each callback called with its own answer.
+// The client for examples/net/full-duplex/server.js: twelve questions at once, and each callback gets its own answer.
 
 const { net, Buffer } = require('ironwire')
 const { framing, join, part } = require('./frames')
@@ -8,11 +8,11 @@ const { framing, join, part } = require('./frames')
 /** The connection as a stream of messages. */
 const messages = net.connect({ host: '127.0.0.1', port: Number(process.env.PORT ?? 3001) }).frames(framing)
 
-/** What waits for an answer, by sequence number. */
+/** The callbacks that wait for an answer, by sequence number. */
 const waiting = new Map()
 let sequence = 0
 
-/** Error first: `callback(error)` or `callback(null, title)`, once. */
+/** Calls `callback(error)` or `callback(null, title)` once. */
 function ask(id, callback) {
   const body = Buffer.alloc(4)
   body.writeInt32BE(id)
@@ -28,7 +28,7 @@ messages.on('data', (message) => {
   callback?.(null, body.toString())
 })
 
-// Whoever still waits when the connection ends has to hear about it.
+// When the connection ends, all waiting callbacks get an error.
 let failure = new Error('The connection ended before the answer came')
 messages.on('error', (error) => {
   failure = error

@@ -1,7 +1,7 @@
 'use strict'
 
-// Full duplex, multiplexed: many questions under way on one connection, answered in whatever order the answers are ready.
-// This is what ironwire's `rpc` does, written out by hand; see examples/rpc for the short way.
+// Full duplex with multiplexing: many questions are in flight on one connection, and are answered as soon as each
+// answer is ready. This is what ironwire's `rpc` does, written by hand; see examples/rpc for the short way.
 //
 //   node examples/net/full-duplex/server.js    and in another terminal   node examples/net/full-duplex/client.js
 
@@ -15,12 +15,14 @@ const server = net.createServer((socket) => {
   messages.on('data', (message) => {
     const { sequence, body } = part(message)
     const id = body.length === 4 ? body.readInt32BE(0) : -1
-    // Each answer takes its own time, so they overtake each other. The sequence number goes back with it.
+    // Each answer takes a random time, so answers overtake each other. The sequence number is sent back with the
+    // answer.
     setTimeout(() => {
       if (messages.writable) messages.write(join(sequence, Buffer.from(courses[id] ?? 'unknown')))
     }, Math.random() * 200)
   })
-  // The client is gone, or said what is no message: there is no telling where the next one begins, so the connection ends.
+  // The client is gone, or sent an invalid message. Then it is unknown where the next one begins, so the connection
+  // ends.
   messages.on('error', (error) => console.log(error.message))
 })
 

@@ -1,6 +1,6 @@
 'use strict'
 
-// The asking side of examples/net/half-duplex/server.js: the next question goes out when the answer to the last is in.
+// The client for examples/net/half-duplex/server.js: it asks the next question when the previous one is answered.
 
 const { net, Buffer } = require('ironwire')
 

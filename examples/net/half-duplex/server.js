@@ -1,6 +1,6 @@
 'use strict'
 
-// Half duplex: one question at a time on a connection, each answered before the next is asked.
+// Half duplex: one question at a time on a connection. Each is answered before the next is asked.
 //
 //   node examples/net/half-duplex/server.js    and in another terminal   node examples/net/half-duplex/client.js
 
@@ -13,11 +13,11 @@ const server = net.createServer((socket) => {
   let held = Buffer.alloc(0)
   socket.on('data', (chunk) => {
     held = Buffer.concat([held, chunk])
-    // A question is two bytes. The second may come later than the first.
+    // A question is two bytes. The second may arrive later than the first.
     while (held.length >= QUESTION_BYTES) {
       const id = held.readInt16BE(0)
       held = held.subarray(QUESTION_BYTES)
-      // The answer ends with a newline, so that the client knows where it ends.
+      // The answer ends with a newline, so that the client can find its end.
       socket.write(`${courses[id] ?? 'unknown'}\n`)
     }
   })

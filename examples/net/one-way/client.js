@@ -1,6 +1,6 @@
 'use strict'
 
-// The talking side of examples/net/one-way/server.js: three words, then goodbye.
+// The client for examples/net/one-way/server.js: it sends three words and ends.
 
 const { net } = require('ironwire')
 

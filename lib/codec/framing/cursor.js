@@ -1,6 +1,7 @@
 'use strict'
 
-// The messages of a stream, one after the other, as chunks come: where each is, and nothing made for it. Many are found with one call of Rust.
+// Finds the messages of a stream as chunks arrive. It reports where each one is, without creating an object for it. One
+// call of Rust finds many.
 
 const { Buffer } = require('node:buffer')
 const { makeError } = require('../../errors')
@@ -9,7 +10,7 @@ const { bytesOf } = require('../bytes')
 const natives = require('../native')
 
 const { COUNT, NEXT, BEGUN, HELD, TOTAL, ERROR, ROWS } = framer
-/** Messages that one call finds at most: a few, and many once a chunk has had more than that. */
+/** The largest number of messages that one call finds: a few, or many once a chunk has had more than a few. */
 const FEW = 16
 const MANY = 2048
 
@@ -17,7 +18,7 @@ const FastBuffer = Buffer[Symbol.species]
 
 const EMPTY = Buffer.alloc(0)
 
-/** A chunk from outside, as a cursor takes it: a Buffer, also of a Uint8Array of another realm. */
+/** Checks a chunk and returns it as a Buffer, also for a Uint8Array of another realm. */
 function chunkOf(value) {
   const bytes = bytesOf(value, 'chunk')
   return bytes instanceof FastBuffer ? bytes : new FastBuffer(bytes.buffer, bytes.byteOffset, bytes.length)
@@ -25,13 +26,13 @@ function chunkOf(value) {
 
 let dropped
 
-/** Frees what a cursor has in Rust, once nobody has the cursor. */
+/** Frees the Rust side of a cursor when the cursor is garbage-collected. */
 function watch(cursor, id) {
   dropped ??= new FinalizationRegistry((id) => natives().framerDrop(id))
   dropped.register(cursor, id)
 }
 
-/** What is wrong with a stream, for those who have no words of their own for it. */
+/** The default errors for an invalid stream. */
 const ERRORS = {
   tooLarge: (message) => makeError(Error, 'IRONWIRE_FRAME_TOO_LARGE', message),
   invalid: (message) => makeError(Error, 'IRONWIRE_FRAME_INVALID', message),
@@ -46,7 +47,10 @@ const ERRORS = {
 }
 
 class Cursor {
-  /** The message that `next` has found: bytes of a buffer, from `start` to `end`. They are nobody's to change before the next one is asked for. */
+  /**
+   * The message that `next` has found: the bytes from `start` to `end` of a buffer. They must not be changed before the
+   * next message is requested.
+   */
   bytes = EMPTY
   start = 0
   end = 0
@@ -58,7 +62,7 @@ class Cursor {
   #table
   #words
   #chunk = EMPTY
-  /** What the table's rows are in: the chunk, or what was made of it. */
+  /** The buffer that the table's rows refer to: the chunk, or what Rust has decoded from it. */
   #found = EMPTY
   #row = 0
   #rows = 0
@@ -70,7 +74,12 @@ class Cursor {
     this.#unterminated = framing.unterminated === true
     this.#makeTable(FEW)
     this.#id = natives().framer(framing)
-    if (this.#id === undefined) throw makeError(Error, 'IRONWIRE_FRAMERS', 'There are a million framers already')
+    if (this.#id === undefined)
+      throw makeError(
+        Error,
+        'IRONWIRE_FRAMERS',
+        'There are a million framers already: let go of those that are not needed',
+      )
     watch(this, this.#id)
   }
 
@@ -79,17 +88,17 @@ class Cursor {
     this.#table = new Uint8Array(this.#words.buffer)
   }
 
-  /** Bytes of a frame that is not whole. */
+  /** The number of bytes held of an incomplete frame. */
   get held() {
     return this.#words[HELD]
   }
 
-  /** All of the chunk was looked at. */
+  /** Whether the whole chunk was processed. */
   get #done() {
     return this.#words[NEXT] === this.#chunk.length
   }
 
-  /** Takes the next chunk. Messages of the one before that were not taken are passed over. */
+  /** Takes the next chunk. Messages of the previous chunk that were not taken are skipped. */
   feed(chunk) {
     while (!this.#done) this.next()
     if (this.#failure !== null) throw this.#failure
@@ -98,7 +107,7 @@ class Cursor {
     this.#words[NEXT] = 0
   }
 
-  /** Finds the next message; false where more bytes are needed first. */
+  /** Finds the next message. Returns false if more bytes are needed. */
   next() {
     for (;;) {
       if (this.#row < this.#rows) {
@@ -114,7 +123,7 @@ class Cursor {
     }
   }
 
-  /** Finds all that are left of the chunk: `each(bytes, start, end)`, as fast as that can be. */
+  /** Calls `each(bytes, start, end)` for all messages left in the chunk. */
   drain(each) {
     while (this.next()) {
       each(this.bytes, this.start, this.end)
@@ -127,7 +136,10 @@ class Cursor {
     }
   }
 
-  /** Adds a view of each that is left of the chunk to `messages`. A loop of its own: one that calls others' functions knows too many of them. */
+  /**
+   * Adds a view of each message left in the chunk to `messages`. It has a loop of its own because the calls in `drain`
+   * are too polymorphic to be fast.
+   */
   collect(messages) {
     while (this.next()) {
       messages.push(this.view())
@@ -140,16 +152,16 @@ class Cursor {
     }
   }
 
-  /** The message that `next` has found. */
+  /** A view of the message that `next` has found. */
   view() {
     const { buffer, byteOffset } = this.bytes
     return new FastBuffer(buffer, byteOffset + this.start, this.end - this.start)
   }
 
-  /** Has Rust look on; true when that has brought the end of a message that began in an earlier chunk. */
+  /** Lets Rust process more of the chunk. Returns true if this completed a message that began in an earlier chunk. */
   #look() {
     const from = this.#words[NEXT]
-    // A chunk that has filled the table has many.
+    // The previous call has filled the small table, so use a larger one.
     if (this.#rows > 0 && this.#words.length < ROWS + 2 * MANY) this.#makeTable(MANY)
     const words = this.#words
     let made = natives().framerPush(this.#id, this.#chunk, from, this.#table)
@@ -168,7 +180,7 @@ class Cursor {
     return true
   }
 
-  /** There are no more chunks. True when what has come since the last delimiter is a message, too. */
+  /** Ends the stream. Returns true if the bytes since the last delimiter form a message. */
   finish() {
     if (this.#failure !== null) throw this.#failure
     const words = this.#words
@@ -184,7 +196,7 @@ class Cursor {
     return true
   }
 
-  /** Forgets what has come: another stream begins. */
+  /** Resets the state for another stream. */
   reset() {
     natives().framerReset(this.#id)
     this.#chunk = this.#found = EMPTY

@@ -1,50 +1,52 @@
 'use strict'
 
-// A duplex stream of bytes, such as a socket, as one of messages.
+// A duplex stream of messages over a duplex stream of bytes, such as a socket.
 
 const process = require('node:process')
 const { Duplex } = require('node:stream')
 const { invalidArgType, invalidArgValue } = require('../../errors')
 const { chunkOf } = require('./cursor')
 
-/** What is asked of the stream below. */
+/** The methods that the stream below must have. */
 const METHODS = ['on', 'write', 'end', 'pause', 'resume', 'destroy']
 
-/** The streams below: a second reader would take half of the first one's chunks for its own. */
+/** Streams below that are already in use: two readers would each get a part of the chunks. */
 const framed = new WeakSet()
 
 /**
- * Messages that are written leave framed, those written in one turn together; what comes in is read as messages. Its end, its errors and its
- * destruction are those of the stream below, both ways.
+ * Written messages are framed, and those of one turn are sent together. Received bytes are read as messages. End,
+ * errors and destruction are passed on in both directions.
  */
 class FrameDuplex extends Duplex {
   #below
   #cursor
   #make
   #framer
-  /** Waits for the stream below to take more. */
+  /** The callback of a write that waits for the stream below to drain. */
   #written = null
-  /** A chunk of which messages are left, as the reader has no room for them. */
+  /** Whether messages of the current chunk are left because the reader has no room. */
   #waits = false
   #pumping = false
   #wanted = false
-  /** The stream below has ended. */
+  /** Whether the stream below has ended. */
   #ended = false
-  /** All messages are out, and the reader has yet to find that nothing follows. */
+  /** Whether all messages were pushed, but the reader has not reached the end yet. */
   #ending = false
-  /** The reader has found nothing. */
+  /** Whether the reader's last read found no message. */
   #starved = false
 
   constructor(below, framer, cursor, make) {
     if (METHODS.some((name) => typeof below?.[name] !== 'function')) {
       throw invalidArgType('stream', 'an instance of Duplex, such as a net.Socket', below)
     }
-    if (framed.has(below)) throw invalidArgValue('stream', below, 'is read as messages already')
-    if (below.readableEncoding) throw invalidArgValue('stream', below, 'gives strings: messages are made of bytes')
+    if (framed.has(below)) throw invalidArgValue('stream', below, 'is framed already: a stream can be framed only once')
+    if (below.readableEncoding)
+      throw invalidArgValue('stream', below, 'has an encoding and gives strings: it must give bytes')
     const { allowHalfOpen } = below
     super({ objectMode: true, allowHalfOpen: allowHalfOpen !== false })
     framed.add(below)
-    // Its end is seen before the last messages are read: what answers those must still get out. This stream ends it, once it is read itself.
+    // The stream below reaches its end before the last messages are read, and answers to them must still be sent. This
+    // stream ends it once its own messages are read.
     if (allowHalfOpen === false) below.allowHalfOpen = true
     this.#below = below
     this.#framer = framer
@@ -70,7 +72,7 @@ class FrameDuplex extends Duplex {
 
   #take(chunk) {
     try {
-      // Whatever is in front of a stream may give it an encoding later, or objects.
+      // The stream below may later be given an encoding, or emit objects.
       this.#cursor.feed(chunkOf(chunk))
     } catch (error) {
       this.destroy(error)
@@ -93,16 +95,16 @@ class FrameDuplex extends Duplex {
       thrown = false
     } finally {
       this.#pumping = false
-      // What a listener of a message throws is its own affair, and costs no other message.
+      // An error thrown by a listener must not affect other messages.
       if (thrown) this.#goOnLater()
     }
     if (!this.#ended || this.#waits || this.destroyed) return
-    // A reader that is at work on the last message has not found its end yet, and may want to answer it.
+    // The reader may still be working on the last message and want to answer it.
     this.#ending = true
     if (this.#starved && this.readableLength === 0) this.#end()
   }
 
-  /** The next message; nothing where that is not whole, or wrong. */
+  /** The next message; undefined if it is incomplete or invalid. */
   #next() {
     try {
       if (this.destroyed) return undefined
@@ -125,14 +127,14 @@ class FrameDuplex extends Duplex {
     })
   }
 
-  /** Not at once: whoever has found nothing waits for news only then. */
+  /** In the next tick: a reader that found no message starts waiting only after `read` has returned. */
   #end() {
     this.#ending = false
     process.nextTick(() => this.push(null))
   }
 
   read(size) {
-    // A listener that throws ends the reading as a reader that finds nothing does.
+    // If a listener throws, the reading also ends here.
     let message = null
     try {
       message = super.read(size)
@@ -178,7 +180,7 @@ class FrameDuplex extends Duplex {
 
   _final(callback) {
     const below = this.#below
-    // Who destroys that, before or meanwhile, wants no more of it: as a socket, this just closes.
+    // If the stream below was destroyed, this stream closes, as a socket would.
     if (below.destroyed) {
       this.destroy(below.errored ?? undefined)
       return

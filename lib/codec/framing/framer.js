@@ -1,6 +1,6 @@
 'use strict'
 
-// Messages in a stream of bytes, there and back: `codec.framer(options)`.
+// `codec.framer(options)`: splits a stream of bytes into messages, and frames messages for sending.
 
 const { Buffer } = require('node:buffer')
 const { invalidArgType, invalidArgValue, outOfRange } = require('../../errors')
@@ -11,14 +11,14 @@ const { FrameDuplex } = require('./duplex')
 const { framingOf } = require('./options')
 const { FrameDecoder, FrameEncoder } = require('./streams')
 
-/** What streams make of a message. */
+/** How streams get a message from a cursor. */
 const view = (cursor) => cursor.view()
 
 class Framer {
   #framing
   #cursor
   #encode
-  /** A chunk is being taken apart, by a callback of which this is called again. */
+  /** Whether a chunk is being processed, because a callback may call this object again. */
   #busy = false
 
   constructor(options) {
@@ -27,33 +27,36 @@ class Framer {
     this.#encode = encoders[this.#framing.kind](this.#framing)
   }
 
-  /** Bytes that are held of a message that is not whole yet. */
+  /** The number of bytes held of an incomplete message. */
   get held() {
     return this.#cursor.held
   }
 
-  /** Takes a chunk; returns the messages that end in it. */
+  /** Takes a chunk and returns the messages that end in it. */
   push(chunk) {
     const messages = []
     const bytes = chunkOf(chunk)
     try {
       this.#run(bytes, () => this.#cursor.collect(messages))
     } catch (error) {
-      // Those before the place where it is wrong are as good as ever.
+      // The messages before the invalid place are still valid.
       error.messages = messages
       throw error
     }
     return messages
   }
 
-  /** Takes a chunk; calls `each(bytes, start, end)` for the messages that end in it, for which nothing is made. */
+  /**
+   * Takes a chunk and calls `each(bytes, start, end)` for the messages that end in it, without creating objects for
+   * them.
+   */
   each(chunk, each) {
     if (typeof each !== 'function') throw invalidArgType('each', 'of type function', each)
     this.#run(chunkOf(chunk), () => this.#cursor.drain(each))
   }
 
   #run(bytes, take) {
-    if (this.#busy) throw invalidArgValue('chunk', bytes, 'came while the one before it was being taken apart')
+    if (this.#busy) throw invalidArgValue('chunk', bytes, 'must not be given while the chunk before it is being read')
     this.#cursor.feed(bytes)
     this.#busy = true
     try {
@@ -63,28 +66,30 @@ class Framer {
     }
   }
 
-  /** The stream has ended: throws when it was cut short. Returns the message that no delimiter has ended, where that is one. */
+  /**
+   * Ends the stream. Throws if a message is incomplete. Returns the last message if it needs no delimiter at the end.
+   */
   end() {
     return this.#cursor.finish() ? this.#cursor.view() : undefined
   }
 
-  /** Forgets what is held, and what was wrong: another stream begins. */
+  /** Resets the state, including errors, for another stream. */
   reset() {
     this.#cursor.reset()
   }
 
-  /** A message as it stands in a stream. */
+  /** Frames a message. */
   encode(message) {
     return this.#encode(bytesOf(message, 'message'))
   }
 
-  /** Messages one after the other, in one Buffer. */
+  /** Frames several messages into one Buffer. */
   encodeMany(messages) {
     if (typeof messages?.[Symbol.iterator] !== 'function') throw invalidArgType('messages', 'an iterable', messages)
     return Buffer.concat(Array.from(messages, (message) => this.encode(message)))
   }
 
-  /** The messages of an iterable of chunks, such as a stream. What is held here is another stream's. */
+  /** Yields the messages of an iterable of chunks, such as a stream. It has a state of its own. */
   async *decode(chunks) {
     const cursor = new Cursor(this.#framing)
     for await (const chunk of chunks) {
@@ -94,23 +99,23 @@ class Framer {
     if (cursor.finish()) yield cursor.view()
   }
 
-  /** A stream: bytes in, messages out. */
+  /** A Transform stream from bytes to messages. */
   decoder(options) {
     return new FrameDecoder(new Cursor(this.#framing), view, options)
   }
 
-  /** A stream of bytes, such as a socket, as one of messages, both ways. */
+  /** A duplex stream of messages over a stream of bytes, such as a socket. */
   over(stream) {
     return new FrameDuplex(stream, this, new Cursor(this.#framing), view)
   }
 
-  /** A stream: messages in, bytes out. */
+  /** A Transform stream from messages to bytes. */
   encoder(options) {
     return new FrameEncoder((message) => this.encode(message), options)
   }
 }
 
-/** Writes `value` as a length of `width` bytes. */
+/** Writes `value` as a length field of `width` bytes. */
 function writeLength(out, at, value, { width, littleEndian }) {
   for (let i = 0; i < width; i++) {
     out[at + (littleEndian ? i : width - 1 - i)] = value
@@ -140,13 +145,13 @@ const encoders = {
   __proto__: null,
   length: (framing) => {
     const { width, counts, before, after, trailer, strip, maxLength } = framing
-    /** Bytes of the length, and what it says, for a message of so many bytes. */
+    /** The size of the length field and its value, for a message of `body` bytes. */
     const measure = (body) => {
       if (counts === 'message') return [width || varintWidth(body), body]
       const rest = after + body + trailer
       if (counts === 'rest') return [width || varintWidth(rest), rest]
       if (width > 0) return [width, before + width + rest]
-      // It counts its own bytes: as few as will do.
+      // A varint that counts its own bytes: use the smallest size that fits.
       let own = 1
       while (varintWidth(before + own + rest) > own) own++
       return [own, before + own + rest]
@@ -168,10 +173,14 @@ const encoders = {
     }
     if (width === 0) {
       return () => {
-        throw invalidArgValue('options.strip', false, 'leaves no room for a varint, whose bytes depend on the message')
+        throw invalidArgValue(
+          'options.strip',
+          false,
+          'cannot be used to encode with a varint, whose size depends on the message',
+        )
       }
     }
-    // All of the frame is given, with room for its length.
+    // The message is the whole frame, with space for its length field.
     const around = before + width + after + trailer
     return (message) => {
       const body = message.length - around
@@ -196,8 +205,8 @@ const encoders = {
       const out = Buffer.allocUnsafe(body + delimiter.length)
       out.set(message)
       out.set(delimiter, body)
-      // Within it, or together with the delimiter's own beginning.
-      if (out.indexOf(delimiter) < body) throw invalidArgValue('message', message, 'must not have the delimiter in it')
+      // Finds the delimiter within the message, also where it overlaps the delimiter at the end.
+      if (out.indexOf(delimiter) < body) throw invalidArgValue('message', message, 'must not contain the delimiter')
       return out
     }
   },
@@ -211,14 +220,14 @@ const encoders = {
     return (message) => {
       checkLength(message, maxLength)
       if (stuffing === 'slip' && message.length === 0) {
-        throw invalidArgValue('message', message, 'must not be empty: SLIP has no message of nothing')
+        throw invalidArgValue('message', message, 'must not be empty: SLIP cannot carry an empty message')
       }
       return natives().stuff(stuffing, message)
     }
   },
 }
 
-/** Messages told apart by `options`; see `index.d.ts`. */
+/** See `index.d.ts` for the options. */
 function framer(options) {
   return new Framer(options)
 }

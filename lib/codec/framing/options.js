@@ -1,6 +1,6 @@
 'use strict'
 
-// How messages are told apart: what callers say, checked, and as Rust wants it.
+// Checks the options of a framer and converts them for Rust.
 
 const { Buffer } = require('node:buffer')
 const { isUint8Array } = require('node:util/types')
@@ -8,9 +8,9 @@ const { invalidArgType, invalidArgValue, outOfRange } = require('../../errors')
 const { refuseUnknown } = require('../../options')
 const { bytesOf } = require('../bytes')
 
-/** Each message is held whole in memory; what is larger should come in pieces. */
+/** Each message is held in memory as a whole; larger data should be sent in pieces. */
 const DEFAULT_MAX_LENGTH = 16 * 2 ** 20
-/** The longest message that can be asked for: less than what a Buffer of any Node can hold, with what stands around it. */
+/** The largest possible message: with what surrounds it, it still fits into a Buffer of any version of Node. */
 const MOST = 2 ** 31 - 1 - 3 * 65535
 
 const MOST_AROUND = 65535
@@ -19,7 +19,7 @@ const MOST_DELIMITER = 256
 const LENGTH = /^u(8|16|24|32|40|48|56|64)(be|le)?$/
 const COUNTS = ['message', 'rest', 'frame']
 const STUFFINGS = ['cobs', 'slip']
-/** What tells messages apart, and the options that each goes with. */
+/** The kinds of framing, and the options that go with each. */
 const KINDS = {
   __proto__: null,
   length: ['offset', 'gap', 'trailer', 'counts', 'strip', 'maxLength'],
@@ -49,7 +49,7 @@ function oneOf(options, name, known, fallback) {
   return value
 }
 
-/** A length's bytes and order; a varint has 0 bytes. */
+/** The width in bytes and the byte order of a length field. The width of a varint is 0. */
 function prefixOf({ length }) {
   if (length === 'varint') return { width: 0, littleEndian: false, most: MOST }
   const [, bits, order] = (typeof length === 'string' && LENGTH.exec(length)) || []
@@ -74,13 +74,17 @@ function delimiterOf({ delimiter }) {
   return bytes
 }
 
-/** The options, checked and with their defaults. `kind` is what tells messages apart. */
+/** Checks the options and fills in the defaults. `kind` is the kind of framing. */
 function framingOf(options) {
   if (options === null || typeof options !== 'object') throw invalidArgType('options', 'of type object', options)
   const kinds = Object.keys(KINDS).filter((name) => options[name] !== undefined)
   if (kinds.length !== 1) {
-    const found = kinds.length === 0 ? 'none of them' : kinds.join(' and ')
-    throw invalidArgValue('options', options, `must have one of ${Object.keys(KINDS).join(', ')}, and has ${found}`)
+    const found = kinds.length === 0 ? 'none' : kinds.join(' and ')
+    throw invalidArgValue(
+      'options',
+      options,
+      `must have exactly one of ${Object.keys(KINDS).join(', ')}, but has ${found}`,
+    )
   }
   const [kind] = kinds
   refuseUnknown(options, [kind, ...KINDS[kind]])
@@ -101,11 +105,15 @@ function framingOf(options) {
   const { width, littleEndian, most } = prefixOf(options)
   const counts = oneOf(options, 'counts', COUNTS, 'message')
   const [before, after, trailer] = ['offset', 'gap', 'trailer'].map((name) => integer(options, name, 0, 0, MOST_AROUND))
-  // What the length can say of a message, beside all else that it counts.
+  // The number of bytes that the length field counts besides the message.
   const besides = counts === 'message' ? 0 : after + trailer + (counts === 'frame' ? before + width : 0)
   const longest = Math.min(most - besides, MOST)
   if (longest < 0)
-    throw invalidArgValue('options', options, `has a length of ${width} bytes that must count ${besides}`)
+    throw invalidArgValue(
+      'options',
+      options,
+      `has a length of ${width} bytes, which is too small to count the ${besides} bytes around a message`,
+    )
   const maxLength = integer(options, 'maxLength', Math.min(DEFAULT_MAX_LENGTH, longest), 0, longest)
   return { kind, width, littleEndian, counts, before, after, trailer, strip, maxLength }
 }

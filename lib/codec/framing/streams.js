@@ -1,18 +1,18 @@
 'use strict'
 
-// Framers as streams of Node's.
+// Framers as Node streams.
 
 const { Transform } = require('node:stream')
 const { invalidArgType } = require('../../errors')
 const { refuseUnknown } = require('../../options')
 
-/** What Node's own transforms take, but for what would put other work in the place of theirs. */
+/** The options of Node's own transforms, except those that would replace methods implemented here. */
 const STREAM_OPTIONS = (
   'allowHalfOpen autoDestroy captureRejections construct decodeStrings defaultEncoding destroy emitClose encoding highWaterMark objectMode ' +
   'readable readableHighWaterMark readableObjectMode signal writable writableHighWaterMark writableObjectMode'
 ).split(' ')
 
-// What these streams are, whatever options they are given: `objectMode` would be both ends.
+// Fixed options that override the caller's. `objectMode` would apply to both sides.
 const BYTES_IN = { objectMode: false, writableObjectMode: false, decodeStrings: true, readableObjectMode: true }
 const BYTES_OUT = { objectMode: false, writableObjectMode: true, readableObjectMode: false }
 
@@ -23,13 +23,13 @@ function checkOptions(options, known = STREAM_OPTIONS) {
 }
 
 /**
- * Bytes in, messages out: what `make` makes of where a cursor is. No more are made than the reader has room for; the rest of a chunk waits as
- * bytes.
+ * A stream from bytes to messages, which `make` creates from a cursor. It makes only as many messages as the reader has
+ * room for; the rest of a chunk stays as bytes.
  */
 class FrameDecoder extends Transform {
   #cursor
   #make
-  /** Called when all of a chunk has been taken. */
+  /** The callback of a write, called when the whole chunk was processed. */
   #done = null
   #pumping = false
   #wanted = false
@@ -40,8 +40,8 @@ class FrameDecoder extends Transform {
     this.#make = make
   }
 
-  // Not `_transform`: what Transform does after that holds the next chunk back until the reader asks once more, which it does not while
-  // it waits for the answer to its last question.
+  // Implemented instead of `_transform`: Transform would hold the next chunk back until the reader reads again, which
+  // it does not do while it waits for the result of its last read.
   _write(chunk, _encoding, callback) {
     try {
       this.#cursor.feed(chunk)
@@ -55,7 +55,7 @@ class FrameDecoder extends Transform {
 
   _read() {
     this.#wanted = true
-    // A listener of 'data' reads while the loop below is at work: it goes on by itself.
+    // A 'data' listener may read while the loop below runs; the loop then continues by itself.
     if (!this.#pumping && this.#done !== null) this.#pump()
   }
 
@@ -94,7 +94,7 @@ class FrameDecoder extends Transform {
   }
 }
 
-/** Messages in, bytes out. */
+/** A stream from messages to bytes. */
 class FrameEncoder extends Transform {
   #encode
 

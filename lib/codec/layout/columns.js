@@ -1,7 +1,7 @@
 'use strict'
 
-// Many records as columns: one array for each field, and for structs objects of such. Where all records have the same size Rust does it
-// in one call; where they have not, or something is wrong with one, records are read one by one.
+// Decodes many records into columns: one array per field, and an object of arrays per struct. If all records have the
+// same size, Rust does it in one call. Otherwise, or if a record is invalid, records are read one by one.
 
 const { Buffer } = require('node:buffer')
 const { isTypedArray } = require('node:util/types')
@@ -23,13 +23,13 @@ const ARRAYS = {
   BigInt64Array,
 }
 
-/** `{columns, uniform, size}` of a layout gives the function that decodes. */
+/** Returns the decoding function for `{columns, uniform, size}` of a layout. */
 function columnsOf(native, { columns, uniform, size }, decodeMany) {
   const names = columns.map((column) => column.names && new Map(column.names.toReversed()))
-  /** Bytes that Rust writes of each for one record; of texts, their lengths. */
+  /** The number of bytes that Rust writes per record and column. For texts it writes their lengths. */
   const widths = columns.map(({ form, width }) => width ?? (form === 'text' ? 4 : 0))
 
-  /** What numbers stand for. */
+  /** Converts raw numbers to names, Dates or booleans. */
   function finish(values, at) {
     const { unit, flag, form } = columns[at]
     if (names[at] !== undefined) {
@@ -48,7 +48,7 @@ function columnsOf(native, { columns, uniform, size }, decodeMany) {
     }
     const out = old?.out ?? memoryFor(count, places, end)
     const memory = out.buffer
-    // Rust reads from what nobody writes to meanwhile.
+    // Rust must not read memory that it writes to, or that another thread may change.
     const input = arrayBufferOf(b) === memory ? Buffer.from(b) : ownBytes(b)
     const texts = native.columns(input, offset, count, out)
     if (texts === undefined) fail()
@@ -66,7 +66,7 @@ function columnsOf(native, { columns, uniform, size }, decodeMany) {
   }
 
   function memoryFor(count, places, end) {
-    // All of it is written to, but for what fills columns up to multiples of eight bytes.
+    // Clears only the padding that aligns columns to eight bytes. The rest is overwritten.
     const out = Buffer.allocUnsafeSlow(end)
     widths.forEach((width, i) => {
       out.fill(0, places[i] + width * count, places[i + 1] ?? end)
@@ -88,13 +88,13 @@ function columnsOf(native, { columns, uniform, size }, decodeMany) {
     return { count: records.length, found }
   }
 
-  /** What earlier calls gave, by what they gave it as: `{count, out, found}`. */
+  /** Results of earlier calls, as `{count, out, found}`, for `options.into`. */
   const made = new WeakMap()
 
   function madeOf(into) {
     const old = made.get(into)
     if (old !== undefined) return old
-    throw invalidArgValue('options.into', into, 'must be what decodeColumns of the same layout has given')
+    throw invalidArgValue('options.into', into, 'must be a result of decodeColumns of the same layout')
   }
 
   return (b, offset, most, into) => {
@@ -103,7 +103,7 @@ function columnsOf(native, { columns, uniform, size }, decodeMany) {
     if (uniform) {
       const left = b.length - offset
       const count = Math.min(most, Math.floor(left / size))
-      // What is left over is no record: reading it says so.
+      // If bytes are left over, the slow path reports the error.
       if (count === most || left % size === 0) {
         refuseOthers(old, count)
         try {
@@ -120,22 +120,22 @@ function columnsOf(native, { columns, uniform, size }, decodeMany) {
   }
 }
 
-/** Throws where `old` columns cannot take so many values. */
+/** Throws if the old columns cannot take the new values. */
 function refuseOthers(old, count) {
   if (old === undefined) return
   if (old.count !== count) {
+    throw invalidArgValue('options.into', old.count, `must hold as many values as there are records: ${count}`)
+  }
+  if (old.found.some((values) => isTypedArray(values) && !isAttached(values))) {
     throw invalidArgValue(
       'options.into',
       old.count,
-      `must have as many values as there are records, which are ${count}`,
+      'has lost its values: the ArrayBuffer of one of its arrays was detached',
     )
-  }
-  if (old.found.some((values) => isTypedArray(values) && !isAttached(values))) {
-    throw invalidArgValue('options.into', old.count, 'has values no more: a buffer of its arrays was detached')
   }
 }
 
-/** Texts one after the other, by the length of each. */
+/** Splits a joined text by the given lengths. */
 function cut(text, lengths) {
   const list = []
   let from = 0
@@ -146,7 +146,7 @@ function cut(text, lengths) {
   return list
 }
 
-/** Columns as an object, those of structs within as objects in it. */
+/** Assembles columns to an object, with nested objects for structs. */
 function assemble(columns, found) {
   const result = {}
   columns.forEach(({ path }, i) => {

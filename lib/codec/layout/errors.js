@@ -1,6 +1,6 @@
 'use strict'
 
-// What the interpreter in Rust says is wrong, as errors: Node's where Node has one.
+// Converts refusals of the Rust interpreter to errors, with Node's codes where Node has one.
 
 const { inspect } = require('node:util')
 const { makeError, invalidArgType, invalidArgValue, outOfRange } = require('../../errors')
@@ -14,7 +14,10 @@ const CODES = {
   checksum: 'IRONWIRE_LAYOUT_CHECKSUM',
 }
 
-/** An error of a refusal `{code, message, path, offset, line, column, value}`. What is encoded is called `record`. */
+/**
+ * Makes an error of a refusal `{code, message, path, offset, line, column, value}`. The encoded value is called
+ * `record` in messages.
+ */
 function errorOf({ code, message, path, offset, line, column, value }, isText = true) {
   const name = path === '' ? 'record' : `record${path.startsWith('[') ? '' : '.'}${path}`
   let error
@@ -32,12 +35,12 @@ function errorOf({ code, message, path, offset, line, column, value }, isText = 
   return error
 }
 
-/** The interpreter and the emitted code disagree: a defect of ours, or an object that changes while it is looked at. */
+/** The interpreter and the emitted code disagree: a bug in this package, or an object that changes while it is read. */
 function disagree(what) {
-  return makeError(Error, 'IRONWIRE_LAYOUT_INVALID', `${what} changed while it was looked at`, disagree)
+  return makeError(Error, 'IRONWIRE_LAYOUT_INVALID', `${what} changed while it was being read`, disagree)
 }
 
-/** Something about the description of a layout. */
+/** An error in the description of a layout. */
 function badField(where, value, reason) {
   const message = `The ${where} ${reason}. Received ${inspect(value, { depth: 0 }).slice(0, 128)}`
   return makeError(TypeError, 'ERR_INVALID_ARG_VALUE', message, badField)

@@ -1,7 +1,7 @@
 'use strict'
 
-// Layouts: compiled by Rust into functions. What is emitted does the good case of one record; the interpreter in Rust does all of it
-// where no code may be generated, and says what is wrong where something is.
+// Layouts, compiled by Rust into functions. The emitted JavaScript handles valid single records. The interpreter in
+// Rust handles everything where code generation is not allowed, and finds out what is wrong with an invalid record.
 
 const { Buffer } = require('node:buffer')
 const binding = require('../../../binding.js')
@@ -16,15 +16,15 @@ const { S, FastBuffer, asBuffer, startOf, put, ownBytes } = run
 
 const OPTIONS = ['root', 'endian', 'bits', 'params', 'maxDepth', 'maxValues']
 
-/** The depth that a stack has room for, whatever runs on it. */
+/** The largest nesting depth; the stack has room for it on any platform. */
 const MAX_DEPTH = 256
 
-/** What a layout was made of: `{id, sources, mappers}`. */
+/** What each layout was made of: `{id, sources, mappers}`. */
 const origins = new WeakMap()
 let count = 0
 let mapperCount = 0
 
-/** Compiles a layout, of text or of a list of fields. */
+/** Compiles a layout given as text or as a list of fields. */
 function layout(description, options = {}) {
   if (options === null || typeof options !== 'object') throw invalidArgType('options', 'of type object', options)
   refuseUnknown(options, OPTIONS)
@@ -44,7 +44,7 @@ function layout(description, options = {}) {
   return result
 }
 
-/** Where it is left out, the default is Rust's. */
+/** If omitted, Rust's default applies. */
 function limitOf(options, name, most) {
   const value = options[name]
   if (value === undefined) return undefined
@@ -55,7 +55,7 @@ function limitOf(options, name, most) {
   return value
 }
 
-/** One struct, of a list of fields; notes the layouts and mappers that it uses. */
+/** The text of a struct made of a list of fields. Collects the layouts and mappers that it uses. */
 function fieldsText(fields, { endian, bits, params = [] }, sources, mappers) {
   if (endian !== undefined && endian !== 'be' && endian !== 'le')
     throw badField('options.endian', endian, "must be 'be' or 'le'")
@@ -84,7 +84,7 @@ function fieldsText(fields, { endian, bits, params = [] }, sources, mappers) {
   return `struct record${list && `(${list})`} ${head} {\n${writer.fields(fields, 'fields')}\n}`
 }
 
-/** The public functions of a layout. */
+/** Creates the public functions of a layout. */
 function functionsOf(native, mappers) {
   const about = JSON.parse(native.describe())
   const map = (id, isEncode, value) => {
@@ -160,7 +160,7 @@ function functionsOf(native, mappers) {
   }
 }
 
-/** The table of fields; as text, lines of columns. */
+/** The table of fields. `toString` prints it as aligned columns. */
 function described({ name, size, minimum, fields }) {
   const table = { name, size, minimum, fields: fields.map((field) => ({ ...field })) }
   const place = ({ offset = '', bit }) => (bit === undefined ? `${offset}` : `${offset}.${bit}`)
@@ -190,7 +190,7 @@ function described({ name, size, minimum, fields }) {
   return table
 }
 
-/** An error about one of many records says which. */
+/** Adds the index of the record to an error's path. */
 function inRecord(error, index) {
   if (typeof error?.path === 'string') error.path = `[${index}]${error.path && `.${error.path}`}`
   return error
@@ -211,13 +211,14 @@ function manyOf(buffer, options, known = MANY_OPTIONS) {
   return { b, offset, most }
 }
 
-/** What Rust emitted, where code may be generated. */
+/** The functions that Rust emitted, if code generation is allowed. */
 function emitted(native, helpers, mappers) {
   let functions
   try {
     functions = new Function('R', 'M', native.emit())(helpers, mappers)
   } catch (error) {
-    // Not allowed here: Node's switch throws an EvalError, a hardened realm (SES) whatever it likes. But what is no JavaScript is a defect.
+    // Code generation is not allowed: Node's flag throws an EvalError, a hardened realm (SES) may throw anything. But a
+    // SyntaxError is a bug in the emitted code.
     if (error instanceof SyntaxError) throw error
     return {}
   }
@@ -225,11 +226,11 @@ function emitted(native, helpers, mappers) {
   return { ...(decode && { decode, decodeMany }), ...(encode && { encode }) }
 }
 
-/** The same by the interpreter. */
+/** The same functions implemented by the interpreter. */
 function interpreted(native, map) {
   function many(b, offset, most) {
     const view = (start, end) => {
-      // A mapper may have taken them away.
+      // A mapper may have detached or shrunk the buffer.
       if (end > b.length) throw disagree('The buffer')
       return new FastBuffer(b.buffer, b.byteOffset + start, end - start)
     }

@@ -1,6 +1,6 @@
 'use strict'
 
-// A list of fields as the text that Rust compiles. There is one language: what can be said in a list can be said in text.
+// Converts a list of fields to the layout language that Rust compiles. Both forms can express the same.
 
 const { isUint8Array } = require('node:util/types')
 const { badField } = require('./errors')
@@ -27,10 +27,10 @@ const KEYS = [
   'fill',
 ]
 
-/** Numbers and names, ranges of them, and lists. */
+/** Numbers and names, ranges of them, and lists of these. */
 const LABELS = /^-?\w+(\.\w+)?(\.\.-?\w+)?(, *-?\w+(\.\w+)?(\.\.-?\w+)?)*$/
 
-/** Text within quotes of a kind. */
+/** Text within quotes of the given kind. */
 function quoted(text, quote) {
   let out = quote
   for (const c of text) {
@@ -54,7 +54,7 @@ function bytesText(bytes) {
   return `${out}"`
 }
 
-/** Turns fields into text; `layoutOf` gives the number of a layout, `mapperOf` that of a mapper. */
+/** Converts fields to text. `layoutOf` returns the number of a layout, `mapperOf` that of a mapper. */
 class Writer {
   constructor(layoutOf, mapperOf) {
     this.layoutOf = layoutOf
@@ -70,12 +70,12 @@ class Writer {
     if (++this.depth > 64) throw badField(where, fields, 'must not be nested deeper than 64')
     const lines = list.map((item) => {
       if (Array.isArray(item)) {
-        if (item.length !== 2) throw badField(where, item, 'must hold pairs of name and type')
+        if (item.length !== 2) throw badField(where, item, 'must be pairs of name and type')
         const name = nameText(item[0], where)
         return this.member(name, item[1], `${where}.${item[0]}`)
       }
       if (item === null || typeof item !== 'object')
-        throw badField(where, item, 'must hold fields or pairs of name and type')
+        throw badField(where, item, 'must be fields or pairs of name and type')
       const { name } = item
       if (name === undefined) return this.member('', item, where)
       return this.member(nameText(name, where), item, `${where}.${name}`)
@@ -135,7 +135,7 @@ class Writer {
   choices({ switch: on, cases, default: otherwise }, where) {
     if (cases === null || typeof cases !== 'object') throw badField(where, cases, 'must have cases')
     const list = cases instanceof Map ? [...cases] : Object.entries(cases)
-    // What is no number and no name is a string. A name stands for itself where the switch is on text.
+    // A label that is neither a number nor a name is quoted as a string. A name stands for itself in a switch on text.
     const lines = list.map(([label, type]) => {
       const text = String(label)
       return `${LABELS.test(text) ? text : quoted(text, '"')}: ${this.type(type, where)};`
@@ -155,7 +155,7 @@ class Writer {
     throw badField(where, value, 'must have integers here')
   }
 
-  /** An expression as text; numbers stand for themselves. */
+  /** An expression as text. A number stands for itself. */
   expression(value, where) {
     if (typeof value === 'string') return value
     return this.number(value, where)

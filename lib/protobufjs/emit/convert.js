@@ -1,6 +1,6 @@
 'use strict'
 
-// `fromObject` and `toObject` of a type.
+// Emits `fromObject` and `toObject` of a type.
 
 const types = require('../types.js')
 const util = require('../util/index.js')
@@ -9,7 +9,7 @@ const { Text, isClosed, isEnum, isMessage, quote, safeProp, scalar } = require('
 const isUnsigned = (type) => type === 'uint64' || type === 'fixed64'
 const isLong = (type) => types.long[type] !== undefined
 
-/** Evaluates the text of a function of these parameters. */
+/** Evaluates the text of a function with these parameters. */
 function evaluate(e, params) {
   const values = { util, K: e.values, Long: longs }
   return new Function(...Object.keys(values), `'use strict'\nreturn function (${params}) {\n${e.lines.join('\n')}\n}`)(
@@ -18,7 +18,7 @@ function evaluate(e, params) {
 }
 
 const longs = {
-  /** A 64-bit integer out of whatever stands for one. */
+  /** Converts any representation of a 64-bit integer to a Long, or to a number without npm `long`. */
   from(value, unsigned) {
     if (util.Long) return util.Long.fromValue(value, unsigned)
     if (typeof value === 'string') return Number.parseInt(value, 10)
@@ -26,7 +26,7 @@ const longs = {
     return typeof value === 'object' ? new util.LongBits(value.low, value.high).toNumber(unsigned) : undefined
   },
 
-  /** A 64-bit integer in the form that `longs` of the options wants. */
+  /** Converts a 64-bit integer to the form given by the option `longs`. */
   to(value, form, unsigned) {
     if (form === BigInt) {
       if (typeof value === 'number') return BigInt(value)
@@ -82,14 +82,14 @@ function mapFromObject(e, field, target) {
 function listFromObject(e, field, target) {
   e.line('if (v) {')
   e.line(`if (!Array.isArray(v)) throw TypeError(${quote(`${field.fullName}: array expected`)})`)
-  // What an enum does not know is left out.
+  // Unknown enum values are left out, so the array may be shorter.
   e.line(`const a = ${target} = ${isEnum(field) ? '[]' : 'Array(v.length)'}`)
   e.line('for (let i = 0; i < v.length; i++) {')
   valueFromObject(e, field, 'v[i]', (value) => (isEnum(field) ? `a.push(${value})` : `a[i] = ${value}`))
   e.line('}\n}')
 }
 
-/** The condition that a value is not the default. */
+/** The condition that a value differs from the default. */
 function isSent(e, field) {
   if (isEnum(field)) {
     const first = e.constant(field.typeDefault)
@@ -119,7 +119,7 @@ function valueFromObject(e, field, v, set) {
   if (isEnum(field)) return enumFromObject(e, field, v, set)
   if (isLong(field.type)) {
     const value = `Long.from(${v}, ${isUnsigned(field.type)})`
-    // Without Longs, what is no number is left out.
+    // Without npm `long`, values that cannot be converted are left out.
     return e.line(`{ const l = ${value}; if (l !== undefined) ${set('l')} }`)
   }
   switch (field.type) {
@@ -142,7 +142,7 @@ function valueFromObject(e, field, v, set) {
   }
 }
 
-/** Names and numbers of an enum as it is now; an open one takes other numbers, too. */
+/** Emits a switch over the current names and numbers of an enum. An open enum accepts other numbers, too. */
 function enumFromObject(e, field, v, set) {
   e.line(`switch (${v}) {`)
   const seen = new Set()
@@ -166,7 +166,7 @@ function toObject(type) {
   depth(e)
   e.line('const d = {}')
   e.line('let v')
-  // Members of oneofs have no place before it is known which is set.
+  // Members of oneofs have no default: only the one that is set appears.
   const always = fields.filter((field) => !field.partOf)
   const defaults = (condition, chosen, value) => {
     if (chosen.length === 0) return

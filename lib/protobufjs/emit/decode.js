@@ -1,20 +1,20 @@
 'use strict'
 
-// The functions that read messages: what `src/proto/emit/decode.rs` emits, with protobufjs's objects.
+// Emits the functions that read messages: the counterpart of `src/proto/emit/decode.rs` for protobufjs's objects.
 
 const types = require('../types.js')
 const { isClosed, isEnum, isMessage, quote, safeProp, scalar, tagOf } = require('./text.js')
 
 /**
- * `function r7(b, p, end, d, o, x)`, of which `x` says how: see `unit.js`. And `g7(…, stop)` for a message between group tags, which ends at
- * the tag `stop` and leaves the position behind it in `at.p`.
+ * Emits `function r7(b, p, end, d, o, x)`, where `x` holds options (see `unit.js`), and `g7(…, stop)` for a message
+ * between group tags, which ends at the tag `stop` and stores the position after it in `at.p`.
  */
 function decoder(e, type, i, isGroup) {
   const oneofs = type.oneofsArray.filter((oneof) => oneof.fieldsArray.length > 1)
   e.line(isGroup ? `function g${i}(b, p, end, d, o, x, stop) {` : `function r${i}(b, p, end, d, o, x) {`)
   e.line('if (d > Reader.recursionLimit) tooDeep()')
   e.line('let t = 0, v, n = 0, s = 0')
-  // Which member of a oneof is set: 0 for none, -1 for not known.
+  // The position of the member of each oneof that is set: 0 for none, -1 for unknown.
   for (const [at] of oneofs.entries()) e.line(`let c${at} = ${type._isGenerated ? 'o == null ? 0 : -1' : '-1'}`)
   e.line(`if (o == null) o = new C${i}()`)
   e.line('while (p < end) {')
@@ -44,8 +44,8 @@ function decoder(e, type, i, isGroup) {
 }
 
 /**
- * Fields by their numbers: those that lie close together, of which V8 makes a table to jump by, and the others, one of which would keep it
- * from doing so.
+ * Groups fields by number: those with numbers close together, for which V8 creates a jump table, and the rest, a single
+ * one of which would prevent that.
  */
 function dense(type) {
   const fields = [...type.fieldsArray].sort((a, b) => a.id - b.id)
@@ -68,20 +68,20 @@ function decodeField(e, field, oneofs) {
   if (isClosed(field)) unlessKnown(e, field, 'b, s, p')
   member(e, field, oneofs)
   const empty = field.hasPresence || type === undefined ? '' : isEmpty(e, field, type)
-  // What was there before is gone, as if it had been sent.
+  // A default on the wire unsets an earlier value.
   if (empty) e.line(`if (${empty}) { if (has.call(o, ${quote(field.name)})) delete ${get(field)} } else`)
   e.line(set(field, 'v'))
   e.line('continue')
   return e.line('}')
 }
 
-/** An unknown number of a closed enum is an unknown field. */
+/** An unknown number of a closed enum is treated as an unknown field. */
 function unlessKnown(e, field, span) {
   const known = `${e.value(field.resolvedType)}.valuesById[v] !== undefined`
   e.line(`if (!(${known})) { if (x.keep) keep(o, ${span}, x); continue }`)
 }
 
-/** The condition that `v` is the default, which implicit presence does not set. */
+/** The condition that `v` is the default, which is not set for implicit presence. */
 function isEmpty(e, field, type) {
   if (isEnum(field)) return `v === ${e.constant(field.typeDefault)}`
   if (types.long[type] !== undefined) return "typeof v === 'object' ? !(v.low || v.high) : v === 0"
@@ -89,7 +89,7 @@ function isEmpty(e, field, type) {
   return type === 'double' || type === 'float' ? 'Object.is(v, 0)' : '!v'
 }
 
-/** Takes the other members of the oneof off. */
+/** Deletes the other members of the oneof. */
 function member(e, field, oneofs) {
   const at = oneofs.indexOf(field.partOf)
   if (at < 0) return
@@ -102,7 +102,7 @@ const gatherers = { int32: 'packed32', uint32: 'packedUint32', bool: 'packedBool
 
 function decodeRepeated(e, field, type, wireType) {
   const array = get(field)
-  // The prototype's list is everyone's.
+  // The empty list on the prototype is shared by all messages.
   const ensure = `if (${array} == null || ${array} === emptyArray) ${set(field, '[]')}`
   e.line(`if (t === ${tagOf(field.id, wireType)}) {`)
   value(e, field, type, 'end', 'null')
@@ -135,7 +135,7 @@ function decodeRepeated(e, field, type, wireType) {
   e.line('}')
 }
 
-/** `const e` is where a length says that the value ends. */
+/** Reads a length and declares a constant for the end of the value. */
 function length(e, variable, end) {
   e.line('n = b[p++]')
   e.line('if (!(n < 128)) { n = len(b, p, n); p = at.p }')
@@ -191,13 +191,13 @@ const fixed = {
   sfixed64: ['sfixed64(b, p)', 8],
 }
 
-/** A varint whose first byte most often is the only one. */
+/** Reads a varint; most have a single byte. */
 function short(e, read) {
   e.line('v = b[p++]')
   e.line(`if (!(v < 128)) { ${read}; p = at.p }`)
 }
 
-/** Statements that read one value into `v`, not past `end`. `existing` is what a message is merged into. */
+/** Statements that read one value into `v`, not beyond `end`. `existing` is the message to merge into. */
 function value(e, field, type, end, existing, isEntry = false) {
   switch (type) {
     case 'int32':

@@ -1,25 +1,29 @@
 'use strict'
 
-// The functions that write messages: what `src/proto/emit/encode.rs` emits, with protobufjs's values. Room is counted in the same way.
+// Emits the functions that write messages: the counterpart of `src/proto/emit/encode.rs` for protobufjs's values. Room
+// is counted in the same way.
 
 const { SLACK } = require('../../protobuf/write.js')
 const types = require('../types.js')
 const { INHERITED, isEnum, isMessage, quote, safeProp, scalar, tagOf } = require('./text.js')
 
-/** The most that moving a body to make room for its length takes, beyond the byte that is there already. */
+/**
+ * The largest number of bytes by which a body moves to make room for its length, besides the byte that is already
+ * there.
+ */
 const CLOSE = 4
 
-/** `function w7(b, p, o, d)`: fields in order of their numbers, then unknown fields. */
+/** Emits `function w7(b, p, o, d)`: it writes the fields in the order of their numbers, then unknown fields. */
 function encoder(e, type, i) {
   e.line(`function w${i}(b, p, o, d) {`)
   e.line('if (d > util.recursionLimit) tooDeep()')
-  // Not the first local: see `encode.rs`.
+  // The first local variable must be another one: see `encode.rs`.
   e.line('const end = b.length')
   e.line('let v')
   const asked = tellingFields(type)
   if (asked.length > 0) e.line('let mask = -1')
   const fields = [...type.fieldsArray].sort((a, b) => a.id - b.id)
-  // What has another prototype than these may have fields on it.
+  // An object with a different prototype may inherit field values.
   const isPlain = hasPlainPrototype(type)
   if (isPlain) e.line(`const y = protoOf(o), s = y !== objects && y !== p${i} && y !== null`)
   else e.line('const s = true')
@@ -36,15 +40,15 @@ function encoder(e, type, i) {
 }
 
 /**
- * Fields of which a value that is the default may be the message's own or not. Where there are several, all of them are told by one look
- * at its keys: to ask for each costs V8 more.
+ * Fields whose value may be the default and still be the message's own. If there are several, a single look at the keys
+ * decides for all of them, which is cheaper in V8 than checking each.
  */
 function tellingFields(type) {
   const fields = type.fieldsArray.filter((field) => field.hasPresence && !field.required && hasValueDefault(field))
   return fields.length < 3 || fields.length > 31 ? [] : fields
 }
 
-/** Whether all that a message inherits of its fields are their defaults. */
+/** Whether everything that a message inherits for its fields is their defaults. */
 function hasPlainPrototype(type) {
   const { prototype } = type.ctor
   return type.fieldsArray.every((field) => {
@@ -58,13 +62,13 @@ function check(e) {
   e.room = SLACK
 }
 
-/** Counts bytes that the next statements write at most. */
+/** Counts the bytes that the next statements write at most, and emits a check if needed. */
 function take(e, bytes) {
   if (e.room < bytes) check(e)
   e.room -= bytes
 }
 
-/** The most that a value takes of the room that is counted. Strings, bytes and messages make their own. */
+/** The largest size of a value, as far as it is counted. Strings, bytes and messages check for room by themselves. */
 function size(type) {
   switch (type) {
     case 'bool':
@@ -118,16 +122,16 @@ function notDefault(e, field, type) {
   }
 }
 
-/** True where the default can be told from other values by comparison: NaN cannot, and `null` never comes this far. */
+/** Whether a comparison can tell the default from other values. It cannot for NaN, and `null` does not get this far. */
 function hasValueDefault(field) {
   return !INHERITED.has(field.name) && !Number.isNaN(field.typeDefault) && field.typeDefault !== null
 }
 
-/** The condition that `v` is the message's own, not its prototype's. */
+/** The condition that `v` is the message's own value and not the prototype's. */
 function isOwn(e, field, isImplicit, { i, bit }) {
   const own = `has.call(o, ${quote(field.name)})`
   if (INHERITED.has(field.name) || Number.isNaN(field.typeDefault)) return own
-  // A default on a prototype: what differs from it is the message's own.
+  // The default is on the prototype, so a value that differs from it is the message's own.
   if (isImplicit || !hasValueDefault(field)) return `(!s || ${own})`
   const asked = bit < 0 ? own : `((mask < 0 ? mask = m${i}(o) : mask) & ${1 << bit}) !== 0`
   return `(!s && v !== ${e.constant(field.typeDefault)} || ${asked})`
@@ -141,14 +145,14 @@ function encodeField(e, field, keys) {
   if (field.required) e.line('{')
   else if (field.hasPresence || type === undefined) e.line(`if (v != null && ${isOwn(e, field, false, keys)}) {`)
   else e.line(`if (v != null && ${notDefault(e, field, type)} && ${isOwn(e, field, true, keys)}) {`)
-  // Room may be checked for before the branch only: after it nobody knows whether it was taken.
+  // Only a check before the branch counts: after it, it is unknown whether the branch was taken.
   const before = e.room
   tagged(e, field, type, 'v')
   e.room = Math.min(e.room, before)
   return e.line('}')
 }
 
-/** A tag and a value. */
+/** Emits a tag and a value. */
 function tagged(e, field, type, x) {
   if (type !== undefined) put(e, tagOf(field.id, types.basic[type]))
   else put(e, tagOf(field.id, field.delimited ? 3 : 2))
@@ -176,7 +180,7 @@ function encodeRepeated(e, field, type) {
     }
     e.line(close(site, 'p', 'p'))
   } else {
-    // An element of unknown length leaves SLACK behind itself, so that the tag of the next has room.
+    // An element of unknown length leaves SLACK bytes free after it, so there is room for the next tag.
     if (e.room < 16) check(e)
     const entry = e.room
     e.line('for (let i = 0; i < v.length; i++) {')
@@ -190,7 +194,7 @@ function encodeRepeated(e, field, type) {
   e.line('}')
 }
 
-/** Elements as varints, four at a time where they are small: see `packed_varints` in `encode.rs`, which has the reasons. */
+/** Emits packed varints, four at a time if they are small: see `packed_varints` in `encode.rs` for the reasons. */
 function packedVarints(e, type) {
   const four = (each, joint) => [0, 1, 2, 3].map(each).join(joint)
   const oneOrTwo = (y) => `m = 127 - ${y} >>> 31\nb[p] = ${y} | m << 7\nb[p + 1 | 0] = ${y} >>> 7\np = p + 1 + m | 0`
@@ -248,7 +252,7 @@ function encodeMap(e, field, type) {
   e.line('}')
 }
 
-/** Keys are strings: of 64-bit integers decimal or, as decoding gives them, hashes. */
+/** Map keys are strings. A 64-bit integer is decimal, or a hash as decoding produces it. */
 function key(e, type) {
   if (types.long[type] !== undefined) {
     take(e, 10)
@@ -264,7 +268,10 @@ function key(e, type) {
   }
 }
 
-/** The statement that puts the length of what lies from `q` to `stop` at `h` and leaves the position after it in `into`. */
+/**
+ * The statement that writes the length of the bytes from `q` to `stop` at `h`, and stores the position after them in
+ * `into`.
+ */
 function close(site, stop, into) {
   const after = stop === into ? '' : `; ${into} = ${stop}`
   return `if (q - h === 1 && ${stop} - q < 128) { b[h] = ${stop} - q${after} } else { z${site} = width(${stop} - q); ${into} = close(b, h, q, ${stop}) }`
@@ -298,7 +305,7 @@ function message(e, field, x, isEntry) {
   return undefined
 }
 
-/** One and two bytes in place, the rest by a call. */
+/** Writes one or two bytes inline, and calls a function for more. */
 function small(x, slow) {
   return `if (typeof ${x} === 'number' && (${x} & 16383) === ${x}) {
 if (${x} < 128) b[p++] = ${x}

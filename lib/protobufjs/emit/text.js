@@ -1,11 +1,12 @@
 'use strict'
 
-// JavaScript text that is safe whatever a schema says: every name is quoted or a plain identifier, every value a literal or handed in.
+// Builds JavaScript text that is safe whatever a schema contains: every name is quoted or a plain identifier, and every
+// value is a literal or passed in.
 
 const types = require('../types.js')
 const { safeProp } = require('../util/index.js')
 
-// Names that every object inherits: a property of such a name is there even where it is not.
+// Names that every object inherits: such a property exists even if the object does not have its own.
 const INHERITED = new Set(Object.getOwnPropertyNames(Object.prototype))
 
 const quote = (text) => JSON.stringify(text)
@@ -13,22 +14,24 @@ const isEnum = (field) => field.resolvedType?._kind === 'enum'
 const isMessage = (field) => field.resolvedType?._kind === 'type'
 const isClosed = (field) => isEnum(field) && field.resolvedType._features.enum_type === 'CLOSED'
 
-/** The scalar type that a value is written as; undefined for messages. */
+/** The scalar type that a value is encoded as; undefined for messages. */
 function scalar(field) {
   if (isEnum(field)) return 'int32'
   return types.basic[field.type] === undefined ? undefined : field.type
 }
 
-/** A tag as it is compared and written: with its wire type. */
+/** A tag as a number, including its wire type. */
 const tagOf = (id, wireType) => ((id << 3) | wireType) >>> 0
 
 class Text {
   constructor() {
     this.lines = []
-    /** What the text refers to as `K[n]`. */
+    /** The values that the text refers to as `K[n]`. */
     this.values = []
     this.places = new Map()
-    /** Bytes that are free for sure at this point of an encoder, and places that write a length. */
+    /**
+     * The number of bytes known to be free at this point of an encoder, and the number of places that write a length.
+     */
     this.room = 0
     this.sites = 0
   }
@@ -45,7 +48,7 @@ class Text {
     return this.value(value)
   }
 
-  /** An expression for something that is handed in. */
+  /** An expression for something that is passed in. */
   value(value) {
     if (!this.places.has(value)) this.places.set(value, this.values.push(value) - 1)
     return `K[${this.places.get(value)}]`

@@ -1,8 +1,8 @@
 'use strict'
 
-// Emitted functions, a unit at a time: a type and what it refers to, up to some number of types, which call each other directly. Units call
-// each other through links, so that a type of a large schema is emitted when it is first needed. A schema may change: the unit of a type is
-// dropped then, and made anew by the next call.
+// Emits functions in units: a type with the types that it refers to, up to a maximum, which call each other directly.
+// Units call each other through links, so that a type of a large schema is emitted when it is first used. If a schema
+// changes, the units of the type are dropped and emitted again by the next call.
 
 const { Buffer } = require('node:buffer')
 const { tools } = require('../../protobuf/codec.js')
@@ -23,10 +23,11 @@ const FastBuffer = Buffer[Symbol.species]
 
 const has = Object.prototype.hasOwnProperty
 
-// Of a schema of more types, few are needed at once: to emit a thousand takes a second.
+// The largest number of types in a unit. Few types of a large schema are used at a time, and emitting a thousand takes
+// a second.
 const MOST = 24
 
-/** The types to emit for one, with itself the first. */
+/** The types to emit together with a type, which comes first. */
 function reach(type) {
   const found = new Set([type])
   for (const one of found) {
@@ -39,7 +40,10 @@ function reach(type) {
   return [...found]
 }
 
-/** What others know of a type: its functions, or until these are emitted, what emits them; `g` reads it between group tags. */
+/**
+ * The entry points of a type: its functions, or stubs that emit them at the first call. `g` reads the type between
+ * group tags.
+ */
 class Link {
   constructor(type) {
     this.type = type
@@ -50,7 +54,7 @@ class Link {
     this.unit = null
     this.w = (b, p, o, d) => this.emitted().w(b, p, o, d)
     this.r = (b, p, end, d, o, x) => this.emitted().r(b, p, end, d, o, x)
-    // Few types are ever groups.
+    // Separate, because few types are used as groups.
     this.g = (b, p, end, d, o, x, stop) => this.group()(b, p, end, d, o, x, stop)
     this.encode = null
     this.decode = null
@@ -66,7 +70,7 @@ class Link {
     e.line(`const C0 = ${e.value(this.type.ctor)}`)
     decoder(e, this.type, 0, true)
     e.line('return g0')
-    // Dropped along with the others.
+    // Dropped together with the others.
     this.emitted().g = e.evaluate()
     return this.g
   }
@@ -117,7 +121,7 @@ class Unit extends Text {
   }
 
   evaluate() {
-    // Equal texts would share what V8 learns of them.
+    // Identical texts would share V8's type feedback.
     const text = `'use strict'\n${HEAD}${this.lines.join('\n')}//${units++}`
     return new Function('H', 'K', text)(helpers, this.values)
   }
@@ -132,21 +136,21 @@ class Unit extends Text {
   }
 }
 
-/** Gives a type its `encode` and `decode`. */
+/** Sets `encode` and `decode` of a type. */
 function link(type) {
   const { encode, decode } = linkOf(type).emitted()
   type.encode = encode
   type.decode = decode
 }
 
-/** Drops what has to do with a type. */
+/** Drops everything emitted for a type. */
 function unlink(type) {
   type._link?.unit?.drop()
   delete type.encode
   delete type.decode
 }
 
-/** `encode` and `decode` of a type, in a copy of their own for each; the common case only. */
+/** `encode` and `decode` of a type, for the common case. Each type has a copy of its own. */
 function body(i, own) {
   return `var isLarge${i} = false
 function encode${i}(m, w, d) {
@@ -183,13 +187,13 @@ return decodeElse(r${i}, ${own}, r, l, z, d === undefined ? 0 : d, o)
 }`
 }
 
-/** Encodes with a new slab: the last one is used up, or it is in the hands of an encoding that something within it encodes for. */
+/** Encodes into a new slab: the old one is full, or in use by an outer encoding. */
 function encodeAnew(encode, message, depth) {
   newSlab()
   return encode(message, undefined, depth)
 }
 
-/** What is more than a slab has memory of its own. */
+/** Encodes a message that is larger than a slab into memory of its own. */
 function encodeApart(write, message, depth) {
   const { bytes, pos } = slab
   slab.pos = SLAB
@@ -201,11 +205,16 @@ function encodeApart(write, message, depth) {
   }
 }
 
-/** How to decode: what bytes are views of, where that is no Buffer, and whether unknown fields are kept. */
+/**
+ * Options for decoding: `source` is the original list if it is not a Buffer, and `keep` tells whether unknown fields
+ * are kept.
+ */
 const discarding = { source: null, keep: false }
 const keeping = { source: null, keep: true }
 
-/** From a reader, another list of bytes, or part of either; up to the end-group tag `stop`, if given. */
+/**
+ * Decodes from a reader, from another list of bytes, or from a part of either, up to the end-group tag `stop` if given.
+ */
 function decodeElse(read, link, from, length, stop, depth, into) {
   const reader = from instanceof Reader ? from : Reader.create(from)
   const { buf, pos, len } = reader
@@ -220,7 +229,7 @@ function decodeElse(read, link, from, length, stop, depth, into) {
   return message
 }
 
-/** Keeps a field as it is on the wire. */
+/** Keeps the raw bytes of an unknown field. */
 function keep(message, b, from, to, how) {
   keepRaw(message, how.source === null ? b.subarray(from, to) : how.source.subarray(from, to))
 }
@@ -236,7 +245,7 @@ function keepRaw(message, bytes) {
   message.$unknowns.push(bytes)
 }
 
-/** Takes the other members of a oneof off. */
+/** Deletes the other members of a oneof. */
 function clear(message, names, kept) {
   for (const name of names) if (name !== kept && has.call(message, name)) delete message[name]
 }

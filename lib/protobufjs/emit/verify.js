@@ -1,11 +1,11 @@
 'use strict'
 
-// `verify` of a type: null, or what is wrong with an object.
+// Emits `verify` of a type: it returns null, or a text that says what is wrong with an object.
 
 const { evaluate } = require('./convert.js')
 const { Text, isClosed, isEnum, isMessage, quote, safeProp } = require('./text.js')
 
-/** The condition that a value is wrong, and what would be right, by type. */
+/** For each type: the condition that a value is wrong, and the name of the expected type. */
 const checks = {
   int32: [(v) => `!util.isInteger(${v})`, 'integer'],
   int64: [
@@ -29,7 +29,7 @@ const keyChecks = {
 for (const type of ['uint32', 'sint32', 'fixed32', 'sfixed32']) keyChecks[type] = keyChecks.int32
 for (const type of ['uint64', 'sint64', 'fixed64', 'sfixed64']) keyChecks[type] = keyChecks.int64
 
-/** What is said of a field: of one with elements, that they are meant. */
+/** The error text for a field. For repeated fields and maps it says that an element is meant. */
 function expected(field, what) {
   if (field.repeated && what !== 'array') return quote(`${field.name}: ${what}[] expected`)
   if (field.map && what !== 'object') return quote(`${field.name}: ${what}{k:${field.keyType}} expected`)

@@ -1,7 +1,7 @@
 'use strict'
 
-// `ironwire/protobufjs/ext/descriptor`: reflection objects to and from `google/protobuf/descriptor.proto`'s. Each class gets a
-// `fromDescriptor` and a `toDescriptor`.
+// `ironwire/protobufjs/ext/descriptor`: converts reflection objects to and from the messages of
+// `google/protobuf/descriptor.proto`. Each class gets a `fromDescriptor` and a `toDescriptor`.
 
 const { Enum } = require('../enum.js')
 const { Field, MapField } = require('../field.js')
@@ -16,7 +16,7 @@ const util = require('../util/index.js')
 const { wellKnown } = require('./well-known.js')
 
 const root = Root.fromJSON(wellKnown('descriptor'))
-// The option of enum values that says what they are called in JSON.
+// The option that sets the JSON name of an enum value.
 root.define('pb.enumvalue').addJSON({
   JsonEnumValueOptions: { edition: '2024', fields: { string: { type: 'string', id: 1 } }, visibility: 'local' },
   json: { edition: '2024', type: 'JsonEnumValueOptions', id: 998, extend: 'google.protobuf.EnumValueOptions' },
@@ -65,7 +65,7 @@ function typeNumber(name, resolved, isDelimited) {
   throw Error(`illegal type: ${name}`)
 }
 
-/** A name of a type, where there is one. */
+/** A type name, or undefined if there is none. */
 function reference(name) {
   if (name == null || name === '') return undefined
   if (typeof name !== 'string' || !util.patterns.typeRefRe.test(name)) throw Error(`illegal type name: ${name}`)
@@ -92,13 +92,13 @@ function setEdition(file, edition) {
 const VISIBILITIES = [undefined, 'local', 'export']
 const visibilityNumber = (name) => Math.max(0, VISIBILITIES.indexOf(name))
 
-/** How what a file has in it is read: its edition and features, and whether names keep their case. */
+/** The context of a file: its edition and features, and whether names keep their case. */
 function contextOf(given) {
   if (given && typeof given === 'object') return { ...given, edition: given.edition || 'proto2' }
   return { edition: given || 'proto2' }
 }
 
-/** What stands at the top of a file has its edition and features. */
+/** Gives a top-level element the edition and features of its file. */
 function atTop(object, context) {
   object._edition = context.edition
   if (context.features) {
@@ -108,7 +108,7 @@ function atTop(object, context) {
   return object
 }
 
-/** A descriptor as an object, whatever form it is given in. */
+/** A descriptor as an object, in whatever form it is given. */
 function decoded(given, type) {
   return given instanceof Reader || typeof given.length === 'number' ? type.decode(given) : given
 }
@@ -116,7 +116,7 @@ function decoded(given, type) {
 let unnamed = 0
 const nameOr = (given, kind) => (isText(given) ? given : `${kind}${unnamed++}`)
 
-/** The shortest name under which `from` finds `to`. */
+/** The shortest name by which `from` finds `to`. */
 function nameWithin(from, to) {
   const mine = from.fullName.split('.')
   const names = to.fullName.split('.')
@@ -138,7 +138,7 @@ const JSON_OPTION = '(pb.enumvalue.json).string'
 const underscored = (name) =>
   name.slice(0, 1) + name.slice(1).replace(/[A-Z](?=[a-z]|$)/g, (c) => `_${c.toLowerCase()}`)
 
-/** Options by the names of the source. */
+/** Options by their names in the source. */
 function readOptions(options, type) {
   if (!options) return undefined
   return namedOptions(type.toObject(options), type)
@@ -206,7 +206,7 @@ Root.prototype.toDescriptor = function toDescriptor(edition) {
   return set
 }
 
-/** Every namespace is a package, and thus a file of its own. */
+/** Every namespace is a package and becomes a file of its own. */
 function writeFile(scope, files, edition) {
   const path = scope.fullName.slice(1)
   const name = scope.filename || `${path.replaceAll('.', '_') || 'root'}.proto`
@@ -230,7 +230,7 @@ Type.fromDescriptor = function fromDescriptor(given, edition) {
   return readType(given, contextOf(edition), true, 0)
 }
 
-/** The names of the types that are groups, by the fields that have them. */
+/** The names of the types of groups, from the fields that use them. */
 function groupNames(...lists) {
   const groups = lists.flatMap(list).filter((field) => field.type === GROUP && field.typeName)
   return new Set(groups.map((field) => field.typeName.split('.').pop()))
@@ -262,7 +262,7 @@ function readType(given, context, isTop, depth) {
     if (!one.options?.mapEntry) type.add(asGroup(readType(one, context, false, depth + 1), groups))
   }
   for (const one of list(message.enumType)) type.add(readEnum(one, context, false))
-  // There the end is no part of a range.
+  // In the descriptor the end of a range is exclusive.
   const ranges = (given) => list(given).map(({ start, end }) => [start, end - 1])
   const extensions = ranges(message.extensionRange)
   if (extensions.length > 0) type.extensions = extensions
@@ -296,7 +296,7 @@ Type.prototype.toDescriptor = function toDescriptor(edition) {
   return message
 }
 
-/** A map is a list of messages with a key and a value. */
+/** A map is a repeated field of messages with a key and a value. */
 function entryOf(field, name) {
   const member = (fields) => descriptor.FieldDescriptorProto.create({ label: 1, ...fields })
   const type = typeNumber(field.type, field.resolvedType, false)
@@ -323,7 +323,7 @@ function fieldName({ name, jsonName, number }, { keepCase }) {
   return isText(name) ? name : `field${number}`
 }
 
-/** A field with the names that it has in the source and in JSON. */
+/** Sets the names that a field has in the source and in JSON. */
 function named(field, { name, jsonName }) {
   if (isText(name) && name !== field.name) field.protoName = name
   if (isText(jsonName)) field.jsonName = jsonName
@@ -349,7 +349,7 @@ function readField(given, context, isTop) {
   return field
 }
 
-/** A default out of its text. */
+/** Parses the text of a default. */
 function defaultValue(type, text) {
   const illegal = () => Error(`illegal default value for ${type}`)
   if (type === 'double' || type === 'float') {
@@ -361,7 +361,7 @@ function defaultValue(type, text) {
   if (type === 'bool') return /^(?:true|TRUE)$/.test(text) ? true : /^(?:false|FALSE)$/.test(text) ? false : text
   if (!/^(?:u?int|sint|s?fixed)(?:32|64)$/.test(type)) return text
   if (!/^[+-]?[0-9]+$/.test(text)) throw illegal()
-  // What has 64 bits stays text: a number might not hold it.
+  // 64-bit integers stay text, because a number might not be exact.
   return type.endsWith('64') ? text : Number.parseInt(text, 10)
 }
 
@@ -402,7 +402,7 @@ Field.prototype.toDescriptor = function toDescriptor(edition) {
     if (this.options.default != null) one.defaultValue = String(this.options.default)
     if (this.options.proto3_optional) one.proto3Optional = true
   }
-  // What the edition does by itself is not said.
+  // Do not set what is the edition's default anyway.
   const usual = edition === 'proto3'
   const isSaid = usual || !edition || edition === 'proto2'
   if (isSaid && this.packed !== usual) {
@@ -436,7 +436,7 @@ function readEnum(given, context, isTop) {
   const made = new Enum(nameOr(one.name, 'Enum'), values, all, undefined, undefined, valuesOptions)
   made.visibility = VISIBILITIES[one.visibility]
   if (isTop) atTop(made, context)
-  // Of these the end is part of the range.
+  // For enums the end of a range is inclusive.
   const ranges = list(one.reservedRange).map(({ start, end }) => [start, end])
   const reserved = [...ranges, ...list(one.reservedName)]
   if (reserved.length > 0) made.reserved = reserved

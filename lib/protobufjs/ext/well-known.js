@@ -1,13 +1,13 @@
 'use strict'
 
-// The well-known files that are not among the common ones, as JSON: out of the sources that the addon has.
+// The well-known files other than the common ones, as JSON, from the sources in the addon.
 
 const binding = require('../../../binding.js')
 const common = require('../common.js')
 const parse = require('../parse.js')
 const { Root } = require('../root.js')
 
-/** The description of `google/protobuf/NAME.proto` and of all it imports. */
+/** The description of `google/protobuf/NAME.proto` and everything that it imports. */
 function wellKnown(name) {
   const root = new Root()
   const seen = new Set()

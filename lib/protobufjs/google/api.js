@@ -1,6 +1,6 @@
 'use strict'
 
-// What `protobufjs/google/protobuf/api.json` is.
+// The equivalent of `protobufjs/google/protobuf/api.json`.
 
 const { wellKnown } = require('../ext/well-known.js')
 

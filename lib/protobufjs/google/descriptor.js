@@ -1,6 +1,6 @@
 'use strict'
 
-// What `protobufjs/google/protobuf/descriptor.json` is.
+// The equivalent of `protobufjs/google/protobuf/descriptor.json`.
 
 const { wellKnown } = require('../ext/well-known.js')
 

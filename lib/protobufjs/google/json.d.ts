@@ -1,4 +1,4 @@
-/** One of the files that come with protobufjs, as JSON: what `Root.fromJSON` takes. */
+/** One of the files that come with protobufjs, as JSON for `Root.fromJSON`. */
 import type { INamespace } from '../types'
 
 declare const file: INamespace

@@ -1,6 +1,6 @@
 'use strict'
 
-// What `protobufjs/google/protobuf/source_context.json` is.
+// The equivalent of `protobufjs/google/protobuf/source_context.json`.
 
 const { wellKnown } = require('../ext/well-known.js')
 

@@ -1,6 +1,6 @@
 'use strict'
 
-// What `protobufjs/google/protobuf/type.json` is.
+// The equivalent of `protobufjs/google/protobuf/type.json`.
 
 const { wellKnown } = require('../ext/well-known.js')
 

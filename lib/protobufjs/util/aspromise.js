@@ -1,6 +1,6 @@
 'use strict'
 
-/** Calls a function that takes an error-first callback last, and gives a promise of what it is called back with. */
+/** Calls a function that takes an error-first callback as its last argument, and returns a promise of the result. */
 module.exports = function asPromise(fn, self, ...args) {
   return new Promise((resolve, reject) => {
     try {

@@ -12,7 +12,7 @@ function bytesOf(source) {
     : Buffer.from(source)
 }
 
-/** The number of bytes that a text stands for. */
+/** The number of decoded bytes. */
 function length(text) {
   let n = text.length
   while (n > 0 && text[n - 1] === '=') n--
@@ -23,9 +23,9 @@ function encode(source, start, end) {
   return bytesOf(source).toString('base64', start, end)
 }
 
-/** Writes what a text stands for, in either alphabet, into `target`, and gives the number of bytes. */
+/** Decodes either alphabet into `target`. Returns the number of bytes. */
 function decode(text, target, offset) {
-  // Padding ends the text, where it can stand.
+  // Padding ends the text; it is only valid where padding can occur.
   const stop = text.indexOf('=')
   const body = stop < 0 ? text : text.slice(0, stop)
   if (FOREIGN.test(body) || body.length % 4 === 1 || (stop >= 0 && body.length % 4 < 2)) throw Error('invalid encoding')
@@ -34,7 +34,7 @@ function decode(text, target, offset) {
   return bytes.length
 }
 
-/** Whether a text is base64 through and through. */
+/** Whether a text is valid base64 as a whole. */
 function test(text) {
   return VALID.test(text) || (/[-_]/.test(text) && VALID_URL.test(text))
 }

@@ -3,7 +3,7 @@
 const { console } = require('node:console')
 const { reservedRe } = require('./patterns.js')
 
-/** A name that a function can have. */
+/** Makes a valid function name. */
 function functionName(name) {
   const clean = name ? String(name).replace(/[^\w$]/g, '') : ''
   if (reservedRe.test(clean)) return `${clean}_`
@@ -23,8 +23,8 @@ function number(value) {
 }
 
 /**
- * Builds a function line by line: `codegen(params, name)('a line with %j', value)('another')(scope)`. The last call evaluates it, with
- * the scope's entries as variables.
+ * Builds a function line by line: `codegen(params, name)('a line with %j', value)('another')(scope)`. The last call
+ * evaluates it with the entries of `scope` as variables.
  */
 function codegen(params, name) {
   if (typeof params === 'string') return codegen([], params)

@@ -1,6 +1,7 @@
 'use strict'
 
-// The emitter of protobufjs's services: older programs call it as a function on objects of their own, so it is no class.
+// The event emitter of protobufjs's services. It is a function and not a class, because older programs call it on their
+// own objects.
 
 function EventEmitter() {
   this._listeners = Object.create(null)
@@ -16,7 +17,7 @@ EventEmitter.prototype.off = function off(event, fn) {
   if (event === undefined) this._listeners = Object.create(null)
   else if (fn === undefined) this._listeners[event] = []
   else if (this._listeners[event]) {
-    // In place: an `emit` may be going through the list.
+    // Removed in place, because an `emit` may be iterating over the list.
     const list = this._listeners[event]
     for (let i = list.length - 1; i >= 0; i--) if (list[i].fn === fn) list.splice(i, 1)
   }

@@ -4,7 +4,10 @@ const fs = require('node:fs')
 const { Buffer } = require('node:buffer')
 const asPromise = require('./aspromise.js')
 
-/** Reads a file: `fetch(filename, {binary, xhr}?, callback?)`. Where that fails and there is an XMLHttpRequest, it is asked. */
+/**
+ * Reads a file: `fetch(filename, {binary, xhr}?, callback?)`. If that fails and there is an XMLHttpRequest, that is
+ * tried.
+ */
 function fetch(filename, options, callback) {
   if (typeof options === 'function') return fetch(filename, {}, options)
   const { binary = false, xhr = false } = options ?? {}
@@ -21,7 +24,7 @@ fetch.xhr = function fetchByXhr(filename, options, callback) {
   const request = new globalThis.XMLHttpRequest()
   request.onreadystatechange = () => {
     if (request.readyState !== 4) return undefined
-    // Files have status 0.
+    // Local files have status 0.
     if (request.status !== 0 && request.status !== 200) return callback(Error(`status ${request.status}`))
     if (!options.binary) return callback(null, request.responseText)
     const bytes = request.response || Buffer.from(request.responseText, 'latin1')

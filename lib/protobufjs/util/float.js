@@ -27,5 +27,5 @@ const methods = {
   readDoubleBE: reader('getFloat64', 8, false),
 }
 
-/** Gives an object these methods. */
+/** Adds these methods to an object. */
 module.exports = Object.assign((target) => Object.assign(target, methods), methods)

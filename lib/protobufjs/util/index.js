@@ -1,6 +1,6 @@
 'use strict'
 
-// protobufjs's `util`: what reflection and static code use, and what programs take from it.
+// protobufjs's `util`, for reflection, static code, and programs.
 
 const { Buffer } = require('node:buffer')
 const fs = require('node:fs')
@@ -11,7 +11,7 @@ const patterns = require('./patterns.js')
 
 const has = (object, key) => Object.hasOwn(object, key)
 
-/** Names that reach a prototype. */
+/** Names that could reach a prototype. */
 function isUnsafeProperty(key) {
   return key === '__proto__' || key === 'prototype' || key === 'constructor'
 }
@@ -19,7 +19,7 @@ function isUnsafeProperty(key) {
 const isString = (value) => typeof value === 'string' || value instanceof String
 const isObject = (value) => value && typeof value === 'object'
 
-/** Whether a message has something in a field: lists and maps count by what is in them. */
+/** Whether a field of a message is set. Lists and maps must not be empty. */
 function isSet(object, name) {
   const value = object[name]
   if (value == null || !has(object, name)) return false
@@ -31,7 +31,7 @@ function newBuffer(sizeOrBytes) {
   return typeof sizeOrBytes === 'number' ? Buffer.allocUnsafe(sizeOrBytes) : Buffer.from(sizeOrBytes)
 }
 
-/** A field as it stands on the wire, from its value there. */
+/** The encoding of a field, given its encoded value. */
 function rawField(id, wireType, data) {
   const tag = []
   let rest = ((id << 3) | wireType) >>> 0
@@ -46,7 +46,7 @@ function longFromHash(hash, unsigned) {
   return util.Long ? util.Long.fromBits(bits.lo, bits.hi, unsigned) : bits.toNumber(Boolean(unsigned))
 }
 
-/** The key of a map of 64-bit integers: decimal digits stay, and a hash becomes what it stands for. */
+/** The key of a map of 64-bit integers: decimal digits stay as they are, and a hash is converted. */
 function longFromKey(key, unsigned) {
   return util.key64Re.test(key) && !util.key32Re.test(key) ? longFromHash(key, unsigned) : key
 }
@@ -63,12 +63,12 @@ function merge(target, ...sources) {
   return target
 }
 
-/** Makes a property of its own under any name, `__proto__` included. */
+/** Defines an own property of any name, including `__proto__`. */
 function makeProp(object, key, enumerable = true) {
   if (!has(object, key)) Object.defineProperty(object, key, { enumerable, configurable: true, writable: true })
 }
 
-/** An error class of this name that takes properties. */
+/** Makes an error class with this name that accepts properties. */
 function newError(name) {
   function CustomError(message, properties) {
     if (!(this instanceof CustomError)) return new CustomError(message, properties)
@@ -100,14 +100,14 @@ function oneOfGetter(names) {
   }
 }
 
-/** The setter of a oneof: takes all other members off. */
+/** The setter of a oneof: deletes all other members. */
 function oneOfSetter(names) {
   return function set(name) {
     for (const other of names) if (other !== name) delete this[other]
   }
 }
 
-/** Removes `value` from an object's own entries, under `key` or, where it was renamed, wherever it is. */
+/** Removes `value` from an object's own properties: at `key`, or elsewhere if it was renamed. */
 function remove(object, value, key) {
   if (!object) return false
   const found = key !== undefined && has(object, key) && object[key] === value ? key : undefined
@@ -117,7 +117,7 @@ function remove(object, value, key) {
   return true
 }
 
-/** An object of names and values in turn, without what is undefined. */
+/** Makes an object of alternating names and values, without those that are undefined. */
 function toObject(pairs) {
   const object = {}
   for (let i = 0; i < pairs.length; i += 2) if (pairs[i + 1] !== undefined) object[pairs[i]] = pairs[i + 1]
@@ -130,10 +130,10 @@ const safeProp = (name) =>
 const lcFirst = (text) => text.charAt(0).toLowerCase() + text.slice(1)
 const ucFirst = (text) => text.charAt(0).toUpperCase() + text.slice(1)
 const camelCase = (text) => text.slice(0, 1) + text.slice(1).replace(/_([a-z])/g, (_, letter) => letter.toUpperCase())
-/** The name in JSON, as `protoc` makes it. */
+/** The JSON name, as `protoc` derives it. */
 const jsonName = (text) => text.replace(/_+(.?)/g, (_, letter) => letter.toUpperCase())
 
-/** Sets what `path` (names with dots between) leads to; a value that is there already becomes a list of both. */
+/** Sets the property at `path` (names separated by dots). If there already is a value, both become a list. */
 function setProperty(target, path, value, ifNotSet) {
   if (typeof target !== 'object') throw TypeError('dst must be an object')
   if (!path) throw TypeError('path must be specified')
@@ -217,7 +217,7 @@ const util = {
   longFromKey,
   boolFromKey: (key) => key === 'true' || key === '1',
   merge,
-  /** How deep declarations may nest, as in protoc. */
+  /** How deep declarations may nest; the same as in protoc. */
   nestingLimit: 32,
   /** How deep messages may nest. */
   recursionLimit: 100,
@@ -227,7 +227,7 @@ const util = {
   ProtocolError: newError('ProtocolError'),
   oneOfGetter,
   oneOfSetter,
-  /** What `toJSON` of messages gives to `toObject`. */
+  /** The options that a message's `toJSON` passes to `toObject`. */
   toJSONOptions: { longs: String, enums: String, bytes: String, json: true },
   codegen: require('./codegen.js'),
   fetch: require('./fetch.js'),
@@ -248,7 +248,7 @@ const util = {
   setProperty,
 }
 
-/** Where decorated types go. */
+/** The root of decorated types. */
 Object.defineProperty(util, 'decorateRoot', {
   get() {
     roots.decorated ??= new (require('../root.js').Root)()

@@ -1,6 +1,6 @@
 'use strict'
 
-// 64 bits as two unsigned words.
+// A 64-bit integer as two unsigned words.
 
 const state = require('./state.js')
 
@@ -15,11 +15,11 @@ LongBits.fromNumber = function fromNumber(value) {
   const lo = size >>> 0
   const hi = ((size - lo) / 4294967296) >>> 0
   if (value >= 0 || Number.isNaN(value)) return new LongBits(lo, hi)
-  // The two's complement: carried into the high word where the low one is 0.
+  // Two's complement: the carry reaches the high word if the low one is 0.
   return new LongBits(-lo, lo === 0 ? -hi : ~hi)
 }
 
-/** From a number, a decimal string, or anything with `low` and `high`. */
+/** Makes it of a number, a decimal string, or an object with `low` and `high`. */
 LongBits.from = function from(value) {
   if (typeof value === 'number') return LongBits.fromNumber(value)
   if (typeof value === 'string' || value instanceof String) {
@@ -41,7 +41,7 @@ LongBits.prototype.toLong = function toLong(unsigned) {
 }
 
 function hash(lo, hi) {
-  // One call with all of them: a list to spread would cost more than the string.
+  // One call with all arguments: spreading an array would cost more than making the string.
   // biome-ignore format: as it stands, one line a word
   return String.fromCharCode(
     lo & 255, (lo >>> 8) & 255, (lo >>> 16) & 255, lo >>> 24,
@@ -49,7 +49,7 @@ function hash(lo, hi) {
   )
 }
 
-/** Eight characters, one for each byte: how protobufjs keys its maps by 64-bit integers. */
+/** Eight characters, one per byte: protobufjs uses this for keys of maps by 64-bit integers. */
 LongBits.prototype.toHash = function toHash() {
   return hash(this.lo, this.hi)
 }
@@ -84,7 +84,7 @@ LongBits.prototype.length = function length() {
 
 LongBits.zeroHash = '\0'.repeat(8)
 LongBits.zero = new LongBits(0, 0)
-// It is shared, and these change what they are called on.
+// This instance is shared, and the original methods would modify it.
 LongBits.zero.zzEncode = LongBits.zero.zzDecode = function same() {
   return this
 }

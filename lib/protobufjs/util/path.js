@@ -16,11 +16,11 @@ function isAbsolute(path) {
   return /^(?:\/|\w+:|\\\\\w+)/.test(path)
 }
 
-/** A path or URL without `.`, without `..` where something is before it, and with slashes only. */
+/** A path or URL without `.`, without `..` that follows a name, and with forward slashes only. */
 function normalize(path) {
   const url = SCHEME.test(path) ? urlOf(path) : null
   if (url !== null) return url
-  // The two backslashes before the name of a Windows server stay.
+  // Keep the two backslashes before the name of a Windows server.
   const server = path.startsWith('\\\\') ? '\\\\' : ''
   const parts = path
     .slice(server.length)
@@ -38,7 +38,7 @@ function normalize(path) {
   return server + prefix + kept.join('/')
 }
 
-/** Where `include` is, as the file `origin` names it. */
+/** Resolves `include` relative to the file `origin`. */
 function resolve(origin, include, isNormalized) {
   if (SCHEME.test(origin) && !SCHEME.test(include)) {
     const url = urlOf(include, origin)

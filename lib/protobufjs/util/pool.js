@@ -1,6 +1,6 @@
 'use strict'
 
-/** An allocator that cuts small pieces, eight bytes apart, from slabs that `alloc` makes. */
+/** An allocator that cuts small pieces, aligned to eight bytes, from slabs made by `alloc`. */
 module.exports = function pool(alloc, slice, size = 8192) {
   const most = size >>> 1
   let slab = null

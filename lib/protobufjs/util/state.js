@@ -1,7 +1,8 @@
 'use strict'
 
-// npm `long`, if the program has it, as protobufjs finds it: 64-bit integers are its Longs then, and numbers otherwise. It is not a
-// dependency, as nothing here needs it: a Long of ours would be none to the program's own `long`.
+// npm `long`, if the program has it; found in the same way as protobufjs does. 64-bit integers are its Longs then, and
+// numbers otherwise. It is not a dependency, because nothing here needs it, and a Long of our own copy would not be an
+// instance of the program's.
 
 function find() {
   const { dcodeIO, Long } = globalThis
@@ -15,7 +16,7 @@ function find() {
   }
 }
 
-/** What `configure()` takes over from `util`, where programs set it: the class of 64-bit integers, and whether Buffers are Node's. */
+/** The settings that `configure()` copies from `util`: the class of 64-bit integers, and whether Buffers are Node's. */
 const state = { Long: find(), isUsualBuffer: true }
 
 module.exports = state

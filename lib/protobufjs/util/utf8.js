@@ -7,7 +7,7 @@ const { str } = require('../read.js')
 const FastBuffer = Buffer[Symbol.species]
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** The bytes as a Buffer, whatever list of bytes they come as. */
+/** The bytes as a Buffer, from any list of bytes. */
 function bufferOf(source) {
   if (source instanceof FastBuffer) return source
   return ArrayBuffer.isView(source)
@@ -15,24 +15,24 @@ function bufferOf(source) {
     : Buffer.from(source)
 }
 
-/** The number of bytes that a text takes. */
+/** The length of a text in bytes. */
 function length(text) {
   return Buffer.byteLength(text)
 }
 
-/** The text between two positions; what is not UTF-8 becomes U+FFFD. */
+/** The text between two positions. Invalid UTF-8 becomes U+FFFD. */
 function read(source, start, end) {
   return end - start < 1 ? '' : str(bufferOf(source), start, end)
 }
 
-/** The text between two positions; what is not UTF-8 is a TypeError. */
+/** The text between two positions. Invalid UTF-8 throws a TypeError. */
 function readStrict(source, start, end) {
   if (end - start < 1) return ''
   const b = bufferOf(source)
   return isUtf8(b.subarray(start, end)) ? str(b, start, end) : strict.decode(b.subarray(start, end))
 }
 
-/** Writes a text and gives the number of bytes. A lone surrogate becomes U+FFFD, as everywhere in Node. */
+/** Writes a text and returns the number of bytes. A lone surrogate becomes U+FFFD, as everywhere in Node. */
 function write(text, target, offset) {
   if (target instanceof FastBuffer) return target.utf8Write(text, offset)
   const bytes = Buffer.from(text)

@@ -1,6 +1,7 @@
 'use strict'
 
-// A client of the addressing server: says what this process serves and keeps saying it, and hears of what others serve.
+// A client of the addressing server: registers what this process serves, keeps the registration alive, and watches what
+// others serve.
 
 const process = require('node:process')
 const { randomUUID } = require('node:crypto')
@@ -11,30 +12,30 @@ const { checkObject, integer } = require('../options')
 const { registryMessages } = require('./messages')
 const { clock: realClock } = require('./clock')
 
-/** A lease that nobody kept alive for so long ends, unless the instance says otherwise. */
+/** The lease in milliseconds, unless the instance says otherwise. Without renewal, the registration ends after it. */
 const DEFAULT_LEASE = 15_000
 
-/** A call that has no answer by then has none to expect. */
+/** The timeout of a call, in milliseconds. */
 const CALL_TIMEOUT = 5000
 
-/** How long a watch is held at the registry, and how long its answer may take beyond that. */
+/** How long the registry holds a watch request, and how much longer its answer may take, in milliseconds. */
 const WATCH_FOR = 30_000
 const WATCH_GRACE = 5000
 
-/** Changes of a service that come one upon the other are heard of together. */
+/** The pause between two watch requests in milliseconds, so that changes in quick succession arrive together. */
 const WATCH_PAUSE = 50
 
-/** Another attempt comes after a pause that doubles, half of it at random. */
+/** The pause before another attempt doubles, in milliseconds. Half of it is random. */
 const FIRST_PAUSE = 100
 const LONGEST_PAUSE = 5000
 
-/** How many leases are kept alive in one message. */
+/** The number of leases renewed in one message. */
 const LEASES_A_CALL = 200
 
-/** Refusals that stay what they are, however often one asks. */
+/** Errors that stay the same however often the call is repeated. */
 const FINAL = new Set(['IRONWIRE_REGISTRY_INVALID', 'IRONWIRE_RPC_UNKNOWN_METHOD', 'IRONWIRE_RPC_UNAUTHENTICATED'])
 
-/** Pauses between attempts. */
+/** The pauses between attempts. */
 class Backoff {
   constructor(clock) {
     this.clock = clock
@@ -69,7 +70,10 @@ function readInstance(given, defaultHost) {
   }
 }
 
-/** Where others reach it, as text: what is wrong with it shows here, not at those who would connect. */
+/**
+ * The address that others connect to, as text. Checked here, so that an error shows up now and not in the clients that
+ * connect.
+ */
 function readAddress({ address, host, port }, defaultHost) {
   const { directTarget, textOfTarget } = require('../target')
   if (address !== undefined) {
@@ -77,12 +81,12 @@ function readAddress({ address, host, port }, defaultHost) {
     return textOfTarget(directTarget(address, 'instance.address'))
   }
   if (host === undefined && defaultHost === null) {
-    throw invalidArgValue('instance.host', host, 'must say where other machines reach this one')
+    throw invalidArgValue('instance.host', host, 'must be given: it is where other machines reach this one')
   }
   return textOfTarget(directTarget({ host: host ?? defaultHost, port }, 'instance'))
 }
 
-/** An instance that is kept known, until it is closed. */
+/** An instance that stays registered until it is closed. */
 class Registration extends EventEmitter {
   constructor(registry, service, { instance, lease_ms: lease }) {
     super()
@@ -90,7 +94,7 @@ class Registration extends EventEmitter {
     this.service = service
     this.instance = instance
     this.lease = lease
-    /** Tells this registration from every other under the same id. */
+    /** Distinguishes this registration from others with the same id. */
     this.owner = randomUUID()
     this.registered = false
     this.closed = false
@@ -106,7 +110,7 @@ class Registration extends EventEmitter {
     return { service: this.service, id: this.id, owner: this.owner }
   }
 
-  /** Says what there is, again and again until the registry has heard it. */
+  /** Registers the instance, and repeats it until the registry has answered. */
   say() {
     this.timer = null
     const request = { service: this.service, instance: this.instance, lease_ms: this.lease, owner: this.owner }
@@ -126,7 +130,7 @@ class Registration extends EventEmitter {
     })
   }
 
-  /** The registry does not know it (any more). */
+  /** The registry does not know the registration any more. */
   lost() {
     if (this.closed || !this.registered) return
     this.registered = false
@@ -151,7 +155,10 @@ class Registration extends EventEmitter {
     this.registry.registrations.delete(this)
   }
 
-  /** Takes it out of the registry: calls back when that knows, or with the error why it does not; then the lease will end by itself. */
+  /**
+   * Removes the registration. Calls back when the registry has done it, or with an error; the lease then expires by
+   * itself.
+   */
   close(callback) {
     if (callback === undefined) {
       return new Promise((resolve, reject) => this.close((error) => (error ? reject(error) : resolve())))
@@ -166,7 +173,7 @@ class Registration extends EventEmitter {
   }
 }
 
-/** Hears of a service's instances; `onChange(instances, epoch)` whenever they are others. */
+/** Watches a service's instances. `onChange(instances, epoch)` is called whenever they change. */
 class Watch {
   constructor(registry, service, onChange, onError) {
     this.registry = registry
@@ -210,14 +217,17 @@ class Watch {
   }
 }
 
-/** What is left out has its default. */
+/** Fills in the defaults of omitted fields. */
 function instanceOf({ id, address, weight = 1, zone = '', metadata = {} }) {
   return { id, address, weight, zone, metadata: { ...metadata } }
 }
 
-/** One registry, as others see it. */
+/** A client of one registry. */
 class RegistryClient extends EventEmitter {
-  /** `client` is an rpc client of it, or what can `call` like one; `host` what this machine is called by others if nobody says, or null. */
+  /**
+   * `client` is an rpc client of the registry, or any object with the same `call`. `host` is the default host of
+   * registered instances, or null.
+   */
   constructor(client, { clock = realClock, host = null } = {}) {
     super()
     this.client = client
@@ -227,11 +237,14 @@ class RegistryClient extends EventEmitter {
     this.watches = new Set()
     this.timer = null
     this.closed = false
-    // What the registry has forgotten while it was away is said again at once.
+    // The registry may have forgotten registrations while it was away, so they are renewed at once.
     client.on('connect', () => this.keepAlive())
   }
 
-  /** Has an instance of `service` known as long as this process lives, or until the registration is closed. */
+  /**
+   * Registers an instance of `service`, and keeps it registered while this process lives or until the registration is
+   * closed.
+   */
   register(service, instance) {
     const registration = new Registration(this, checkService(service), readInstance(instance, this.host))
     this.registrations.add(registration)
@@ -239,7 +252,10 @@ class RegistryClient extends EventEmitter {
     return registration
   }
 
-  /** Calls `onChange(instances, epoch)` with all instances of a service, now and whenever they are others. Returns an object with `close()`. */
+  /**
+   * Calls `onChange(instances, epoch)` with all instances of a service, now and whenever they change. Returns an object
+   * with `close()`.
+   */
   watch(service, onChange, onError = () => {}) {
     checkService(service)
     if (typeof onChange !== 'function') throw invalidArgType('onChange', 'of type function', onChange)
@@ -249,7 +265,7 @@ class RegistryClient extends EventEmitter {
     return watch
   }
 
-  /** Every service: `[{ name, instances }]`. */
+  /** All services: `[{ name, instances }]`. */
   list(callback) {
     if (callback === undefined) {
       return new Promise((resolve, reject) => {
@@ -276,7 +292,9 @@ class RegistryClient extends EventEmitter {
     })
   }
 
-  /** A lease is so long: three messages may be lost before it ends, for there are four in it. */
+  /**
+   * Schedules the next renewal at about a quarter of the lease, so that three messages may be lost before it expires.
+   */
   keepAliveIn(lease) {
     const pause = Math.max(Math.floor((lease / 4) * (0.8 + this.clock.random() / 5)), 1)
     const at = this.clock.now() + pause
@@ -299,7 +317,7 @@ class RegistryClient extends EventEmitter {
 
   extend(registrations) {
     const leases = registrations.map(({ key }) => key)
-    // An answer that is lost is asked for again with the next ones.
+    // After an error there is nothing to do: the next renewal follows.
     this.ask('KeepAlive', { leases }, CALL_TIMEOUT, (error, reply) => {
       if (error) return
       const { UNKNOWN, REPLACED } = registryMessages().messages.KeepAliveReply.Status
@@ -310,7 +328,7 @@ class RegistryClient extends EventEmitter {
     })
   }
 
-  /** Takes every registration out, and ends. */
+  /** Removes all registrations and ends. */
   close(callback) {
     if (callback === undefined) return new Promise((resolve) => this.close(() => resolve()))
     if (typeof callback !== 'function') throw invalidArgType('callback', 'of type function', callback)
@@ -323,7 +341,7 @@ class RegistryClient extends EventEmitter {
     })
   }
 
-  /** Ends at once; what was registered is known until its lease ends. */
+  /** Ends at once. Registrations stay until their leases expire. */
   destroy() {
     this.closed = true
     this.dropTimer()
@@ -344,7 +362,7 @@ class RegistryClient extends EventEmitter {
   }
 }
 
-/** Takes registrations out; when all are, `done` is called. */
+/** Closes registrations, and calls `done` when all are closed. */
 function closeAll(registrations, done) {
   const open = [...registrations]
   let left = open.length + 1

@@ -1,6 +1,6 @@
 'use strict'
 
-// Ways to a registry: a client of one's own, and one that the resolvers of a process share.
+// Creates clients of a registry: one for a program, and one that all resolvers of a process share.
 
 const { invalidArgValue } = require('../../errors')
 const { refuseUnknown } = require('../../options')
@@ -10,7 +10,7 @@ const { Client } = require('../client')
 const { RegistryClient } = require('./client')
 const { target: readTarget, textOfTarget, masked, DEFAULT_REGISTRY_PORT } = require('../target')
 
-/** A registry that is silent for so long is gone; one that comes back is found soon. */
+/** A registry that is silent for this long counts as gone, and one that comes back is found soon. */
 const OPTIONS = {
   timeout: 5000,
   pingInterval: 5000,
@@ -20,7 +20,10 @@ const OPTIONS = {
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '::1'])
 
-/** What others on this machine call it. Who talks to a registry elsewhere has to say where it is itself. */
+/**
+ * The default host of instances. With a registry on this machine it is the loopback address; with another registry the
+ * program must name a host.
+ */
 const hostFor = (places) => (places.every(({ host }) => LOOPBACK.has(host)) ? '127.0.0.1' : null)
 
 function connectRegistry(target = `registry://localhost:${DEFAULT_REGISTRY_PORT}`, options = {}) {
@@ -39,20 +42,20 @@ function connectRegistry(target = `registry://localhost:${DEFAULT_REGISTRY_PORT}
   return connected
 }
 
-/** Loaded where it is asked for: it brings gRPC along. */
+/** Loaded only when needed, because it loads gRPC. */
 function connectEtcd(etcd, options, host) {
   const { EtcdRegistry } = require('./etcd')
   return new EtcdRegistry(etcd, options, host)
 }
 
-/** Those that are in use. */
+/** The shared clients in use. */
 const inUse = new Set()
 
 const sameTls = (one, other) => (one === null || other === null ? one === other : one.isLike(other))
 
 /**
- * A client of the registry at `place` that others with the same secret and TLS may use as well, until each has given it back. It never keeps the process running,
- * nor gives up: nobody would make another one in its place.
+ * Borrows a client of the registry at `place`, shared by all users with the same secret and TLS settings until each has
+ * given it back. It does not keep the process running.
  */
 function borrow(place, secret, tls, connect) {
   let entry

@@ -1,23 +1,24 @@
 'use strict'
 
-// A registry without a network: requests in, answers out. Rust has all of it; this keeps its clock going.
+// A registry without a network: requests in, answers out. Rust does the work; this class provides the clock and the
+// callbacks.
 
 const process = require('node:process')
 const { systemError } = require('../../errors')
 const { native, shared } = require('../../engine')
 
-/** Rust looks at the clock so often at least while it has something that ends. */
+/** Rust gets the time at least this often, in milliseconds, while there is something that can expire. */
 const LONGEST_TICK = 500
 
-/** Tickets are 32 bits wide. */
+/** Tickets are 32-bit numbers. */
 const MAX_TICKET = 2 ** 32 - 1
 
-/** Every registry of this environment that is open, by its number. */
+/** All open registries of this environment, by number. */
 const open = shared('registries', () => new Map())
 const listener = { onRegistryReady: (number) => open.get(number)?.ready() }
 
 class RegistryCore {
-  /** `onOpen(error, status)` is called once, later; `onStatus(status)` after each time that the disk has been at work. */
+  /** `onOpen(error, status)` is called once, later. `onStatus(status)` is called after each disk operation. */
   constructor(options, { clock, onOpen, onStatus }) {
     this.clock = clock
     this.onOpen = onOpen
@@ -52,7 +53,7 @@ class RegistryCore {
     this.onStatus(status)
   }
 
-  /** `callback(code, message, reply)`, now or later, once. Returns the ticket. */
+  /** Calls `callback(code, message, reply)` once, now or later. Returns the ticket. */
   request(method, body, callback) {
     do this.ticket = this.ticket === MAX_TICKET ? 0 : this.ticket + 1
     while (this.waiting.has(this.ticket))
@@ -64,13 +65,13 @@ class RegistryCore {
     return ticket
   }
 
-  /** Nobody waits for that answer. */
+  /** The answer is not needed any more. */
   cancel(ticket) {
     if (this.waiting.delete(ticket)) native.registryCancel(this.number, ticket)
   }
 
   drain() {
-    // An answer may well bring the next request.
+    // An answer's callback may make the next request.
     if (this.draining) return
     this.draining = true
     try {
@@ -101,7 +102,7 @@ class RegistryCore {
     this.drain()
   }
 
-  /** Answers nothing any more, and lets go of the folder. */
+  /** Answers nothing any more and releases the folder. */
   close() {
     if (this.number === 0) return
     this.clock.clearTimeout(this.timer)

@@ -1,6 +1,7 @@
 'use strict'
 
-// etcd in the place of the addressing server: the same face as that one's client, for those who have outgrown one machine.
+// etcd instead of the addressing server: the same interface as registry/client.js, for setups that have outgrown one
+// machine.
 
 const process = require('node:process')
 const { Buffer } = require('node:buffer')
@@ -14,15 +15,15 @@ const { Backoff, checkService, closeAll, readInstance } = require('./client')
 const { clock } = require('./clock')
 const { keyOf, prefixOf, textOf, instanceOf } = require('./naming')
 
-/** A request that has no answer by then has none to expect. */
+/** The timeout of a request, in milliseconds. */
 const TIMEOUT = 10_000
 
-/** Keys that are read at once. */
+/** The number of keys read at once. */
 const PAGE = 1000
 
 const ZERO = Buffer.from([0])
 
-/** Refusals that stay what they are, however often one asks. */
+/** Errors that stay the same however often the request is repeated. */
 const FINAL = new Set([
   'IRONWIRE_ETCD_REFUSED',
   'IRONWIRE_ETCD_DENIED',
@@ -30,13 +31,13 @@ const FINAL = new Set([
   'IRONWIRE_RPC_UNAUTHENTICATED',
 ])
 
-/** As clients of the addressing server have it from there. */
+/** Converts an authentication error into the one that clients of the addressing server get. */
 function asRegistry(error) {
   const { code, message } = error
   return code === 'IRONWIRE_ETCD_UNAUTHENTICATED' || code === 'IRONWIRE_ETCD_DENIED' ? unauthenticated(message) : error
 }
 
-/** An instance that is kept known, until it is closed. */
+/** An instance that stays registered until it is closed. */
 class Registration extends Emitter {
   constructor(registry, service, { instance, lease_ms: lease }) {
     super()
@@ -46,12 +47,12 @@ class Registration extends Emitter {
     this.key = keyOf(service, instance.id)
     this.value = textOf(instance)
     this.registered = false
-    /** It has been there. */
+    /** Whether it has been registered before. */
     this.wasThere = false
     this.closed = false
     this.backoff = new Backoff(clock)
     this.timer = null
-    /** Leases that it has had. What is put with another is another's. */
+    /** The leases that this registration has had. A key with any other lease belongs to another process. */
     this.leases = new Set()
     this.lease = new Lease(registry.client, Math.ceil(lease / 1000))
     this.lease.on('granted', () => this.say())
@@ -64,7 +65,7 @@ class Registration extends Emitter {
     return this.instance.id
   }
 
-  /** Puts it there: at first whatever is there, later only where nothing is. */
+  /** Writes the key: the first time over an existing one, later only if the key does not exist. */
   say() {
     clock.clearTimeout(this.timer)
     const { key, value, lease, leases } = this
@@ -119,7 +120,7 @@ class Registration extends Emitter {
     this.release()
   }
 
-  /** Takes it out: calls back when etcd knows, or with the error why it does not; then the lease will end by itself. */
+  /** Removes the registration. Calls back when etcd has done it, or with an error; the lease then expires by itself. */
   close(callback) {
     return answered(callback, (answer) => {
       if (this.closed) return process.nextTick(answer, null)
@@ -132,10 +133,9 @@ class Registration extends Emitter {
   }
 }
 
-const stale = () =>
-  makeError(Error, 'IRONWIRE_REGISTRY_STALE', 'What was registered with the last lease is still there')
+const stale = () => makeError(Error, 'IRONWIRE_REGISTRY_STALE', 'The registration of the previous lease is still there')
 
-/** Hears of a service's instances; `onChange(instances, epoch)` whenever they are others. */
+/** Watches a service's instances. `onChange(instances, epoch)` is called whenever they change. */
 class Watch {
   constructor(registry, service, onChange, onError) {
     this.registry = registry
@@ -168,7 +168,7 @@ class Watch {
     watcher.on('retry', (error) => this.onError(error))
     watcher.on('disconnect', (error) => this.onError(error))
     watcher.on('error', (error) => {
-      // Passwords and permissions may be others some day.
+      // The watch starts again later, because passwords and permissions may change.
       this.timer = clock.setTimeout(() => this.begin(), this.backoff.next())
       this.onError(asRegistry(error))
     })
@@ -194,7 +194,7 @@ class Watch {
 }
 
 class EtcdRegistry extends Emitter {
-  /** `endpoints` and `options` as `etcd.connect` takes them; `host` is what this machine is called by others if nobody says, or null. */
+  /** `endpoints` and `options` as in `etcd.connect`. `host` is the default host of registered instances, or null. */
   constructor(endpoints, options, host = null) {
     super()
     this.client = new Client(endpoints, { timeout: TIMEOUT, ...options })
@@ -219,7 +219,7 @@ class EtcdRegistry extends Emitter {
     return watch.begin()
   }
 
-  /** Every service: `[{ name, instances }]`. etcd has no list of them: all of its keys are read. */
+  /** All services: `[{ name, instances }]`. etcd has no list of services, so this reads all keys. */
   list(callback) {
     return answered(callback, (answer) => {
       const counts = new Map()
@@ -241,7 +241,7 @@ class EtcdRegistry extends Emitter {
     })
   }
 
-  /** Takes every registration out, and ends. */
+  /** Removes all registrations and ends. */
   close(callback) {
     return answered(callback, (answer) => {
       for (const watch of this.watches) watch.close()
@@ -253,7 +253,7 @@ class EtcdRegistry extends Emitter {
     })
   }
 
-  /** Ends at once; what was registered is known until its lease ends. */
+  /** Ends at once. Registrations stay until their leases expire. */
   destroy() {
     for (const watch of this.watches) watch.close()
     for (const registration of this.registrations) registration.end()

@@ -1,6 +1,6 @@
 'use strict'
 
-// The messages of registry.proto, which Rust brings along: there is one text of it.
+// The messages of registry.proto. Rust embeds the schema, so that there is only one copy of it.
 
 const { native } = require('../../engine')
 
@@ -8,11 +8,11 @@ const SERVICE = 'ironwire.registry.v1.Registry'
 
 let compiled
 
-/** Messages by name, and each method as `{ path, requestType, responseType }`. Compiled when first used. */
+/** The messages by name, and each method as `{ path, requestType, responseType }`. Compiled at the first use. */
 function registryMessages() {
   if (compiled === undefined) {
     const protobuf = require('../../protobuf/index.js')
-    // Without defaults: a weight that is absent is not 0.
+    // Without defaults: an absent weight does not mean 0.
     const messages = protobuf(native.registrySchema(), { defaults: false })
     compiled = { messages, methods: protobuf.service(messages, SERVICE).methods }
   }

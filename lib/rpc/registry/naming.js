@@ -1,10 +1,11 @@
 'use strict'
 
-// How etcd's own clients write down who serves what (client/v3/naming/endpoints): the key is the service, a slash and an id; the value is JSON, with
-// `Op`, `Addr` and `Metadata`. What this package knows of an instance beside its address has a field of its own, which others pass over: resolvers in Go
-// end their process over an object as `Metadata`, which they take for the key of a map.
+// The format in which etcd's own clients register endpoints (client/v3/naming/endpoints): the key is the service, a
+// slash and an id; the value is JSON with `Op`, `Addr` and `Metadata`. Everything else that this package knows about an
+// instance is in a field of its own, which other clients ignore. It is not in `Metadata`, because resolvers in Go use
+// that value as a map key and crash on an object.
 
-/** Go's name for what is there. The other one, 1, is for what is gone, and no value says it. */
+/** The Go client's number for an added endpoint. 1 would mean a deleted one, but is never stored. */
 const ADD = 0
 const TLS = /^tls:\/\//
 
@@ -16,7 +17,7 @@ function textOf({ address, weight, zone, metadata }) {
   const ironwire = {
     ...(weight !== 1 && { weight }),
     ...(zone !== '' && { zone }),
-    // Others would not know the scheme.
+    // Other clients would not know the scheme.
     ...(TLS.test(address) && { tls: true }),
     ...(Object.keys(metadata).length > 0 && { metadata }),
   }
@@ -26,7 +27,7 @@ function textOf({ address, weight, zone, metadata }) {
 
 const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** The instance of an entry; null for what is none. */
+/** The instance in an entry; null if the entry holds none. */
 function instanceOf({ key, value }, prefix) {
   let read
   try {

@@ -18,13 +18,13 @@ const { clock } = require('./clock')
 
 const DEFAULT_PORT = 7400
 
-/** Above every request that keeps to the limits: some hundred leases. What is larger was not meant for a registry. */
+/** In bytes. Larger than any valid request, which holds some hundred leases. */
 const MAX_REQUEST = 256 * 1024
 
 const HOUR = 3_600_000
 const MAX = 2 ** 31 - 1
 
-/** Each limit with its default and why it has that value. */
+/** Each limit with its default and the reason for its value. */
 function registryOptions(options = {}) {
   checkObject(options)
   const { folder, server } = options
@@ -35,30 +35,31 @@ function registryOptions(options = {}) {
   const number = (name, fallback, min = 1) => integer(options, name, fallback, min, MAX)
   const minLease = number('minLease', 1000)
   const limits = {
-    // Shorter leases end with every hiccup of a loaded machine; longer ones keep the dead for too long.
+    // In milliseconds. Shorter leases would expire with every delay of a loaded machine; longer ones keep dead
+    // instances for too long.
     minLease,
     maxLease: integer(options, 'maxLease', Math.max(HOUR, minLease), minLease, MAX),
     maxServices: number('maxServices', 10_000),
     maxInstances: number('maxInstances', 100_000),
     maxInstancesPerService: number('maxInstancesPerService', 10_000),
-    // All of a service's instances are told in one frame: half of what one may have.
+    // All instances of a service are sent in one frame. This is half of the default frame limit.
     maxServiceBytes: integer(options, 'maxServiceBytes', 8 * 2 ** 20, 1, 15 * 2 ** 20),
-    // Room for a version, a region, some flags; what is more belongs elsewhere.
+    // In bytes: enough for a version, a region and some flags. Larger data belongs elsewhere.
     maxMetadataBytes: integer(options, 'maxMetadataBytes', 4096, 0, 65536),
-    // A watch costs some hundred bytes, and a name.
+    // A watch takes some hundred bytes plus the name.
     maxWatches: number('maxWatches', 65_536),
-    // Reading a snapshot and so many records takes less than a second.
+    // At the start, reading a snapshot and this many records takes less than a second.
     recordsPerSnapshot: number('recordsPerSnapshot', 10_000),
   }
   refuseUnknown(options, ['folder', 'server', 'secret', 'tls', ...Object.keys(limits)])
   return { ...limits, folder: folder === undefined ? undefined : path.resolve(folder) }
 }
 
-/** Those of the server that it is reached by. */
+/** The options of the rpc server. */
 function reachedBy(options = {}, { maxWatches }) {
   const secret = secretOption(options, 'secret')
   return {
-    // Watches wait in a handler each.
+    // Each watch occupies a handler while it waits.
     maxConcurrency: maxWatches + 65_536,
     maxFrameBytes: MAX_REQUEST,
     ...(secret === null ? {} : { secret }),
@@ -67,7 +68,7 @@ function reachedBy(options = {}, { maxWatches }) {
   }
 }
 
-/** What Rust reads. */
+/** The options that Rust reads. */
 function coreOptions(options) {
   return {
     folder: options.folder,
@@ -81,7 +82,7 @@ function coreOptions(options) {
     minLeaseMs: options.minLease,
     maxLeaseMs: options.maxLease,
     watches: options.maxWatches,
-    // Long enough to make idle watches cheap, short enough that what is behind a dead router is given up within a minute.
+    // Long enough to make idle watches cheap, and short enough to notice within a minute that a client is unreachable.
     waitMs: 60_000,
     recordsPerSnapshot: options.recordsPerSnapshot,
   }
@@ -98,7 +99,7 @@ class Registry extends EventEmitter {
     this.server.on('listening', () => this.emit('listening'))
     this.server.on('error', (error) => this.emit('error', error))
     this.server.on('protocolError', (error, peer) => this.emit('protocolError', error, peer))
-    /** Arguments of a `listen` that came before the folder was open. */
+    /** The arguments of a `listen` that was called before the folder was open. */
     this.asked = null
     this.opened = false
     this.closed = false
@@ -118,18 +119,18 @@ class Registry extends EventEmitter {
     return this.server.address()
   }
 
-  /** As a server's. */
+  /** Like `setSecureContext` of an rpc server. */
   setSecureContext(options) {
     this.server.setSecureContext(options)
   }
 
-  /** `{ epoch, services, instances, watches }`; nothing while the folder is being opened, and after the end. */
+  /** `{ epoch, services, instances, watches }`; all undefined while the folder is being opened and after the end. */
   get stats() {
     const { epoch, services, instances, watches } = this.core.status ?? {}
     return { epoch, services, instances, watches }
   }
 
-  /** As a server's, with a port as well where none is said: 7400. */
+  /** Like `listen` of an rpc server, but the port defaults to 7400. */
   listen(...args) {
     if (args.length === 0 || typeof args[0] === 'function') args.unshift(DEFAULT_PORT)
     if (this.opened) this.server.listen(...args)
@@ -146,7 +147,7 @@ class Registry extends EventEmitter {
         makeError(
           Error,
           'IRONWIRE_REGISTRY_DAMAGED',
-          `${path.join(this.options.folder, file)}: only ${whole} of ${length} bytes are whole records. The others are left out; the file is kept`,
+          `${path.join(this.options.folder, file)}: only ${whole} of ${length} bytes are whole records. The rest is ignored; the file is kept`,
         ),
       )
     }
@@ -157,35 +158,31 @@ class Registry extends EventEmitter {
   explain({ errno, code }) {
     const { folder } = this.options
     if (code === 'EAGAIN' || code === 'EWOULDBLOCK') {
-      return makeError(
-        Error,
-        'IRONWIRE_REGISTRY_LOCKED',
-        `The folder ${folder} belongs to another registry that is running`,
-      )
+      return makeError(Error, 'IRONWIRE_REGISTRY_LOCKED', `The folder ${folder} is in use by another registry`)
     }
     return fileSystemError(errno, 'open', folder)
   }
 
-  /** The disk has been at work. */
+  /** Called after each disk operation. */
   look({ errno, error }) {
     if (errno === undefined) {
       this.warned = false
       return
     }
-    // One for each time that it begins to fail.
+    // One warning each time the disk begins to fail.
     if (this.warned) return
     this.warned = true
-    const message = `The registry cannot write to ${this.options.folder}: ${error}. What it refuses for that has not happened`
+    const message = `The registry cannot write to ${this.options.folder}: ${error}. What it refuses because of that has not happened`
     this.warn('storageError', makeError(Error, 'IRONWIRE_REGISTRY_STORAGE', message))
   }
 
-  /** Nobody may miss it: where nobody listens, Node prints it. */
+  /** Emits an error event, or a process warning if there is no listener, so that it is not missed. */
   warn(event, error) {
     if (!this.emit(event, error)) process.emitWarning(error)
   }
 
   serve(method, body, callback, call) {
-    // Not before the handler has returned: it says nothing, and answers by its callback.
+    // The callback is not called before the handler has returned.
     const ticket = this.core.request(method, body, (code, message, reply) => {
       if (code === null) callback(null, reply)
       else callback(new RpcError(code, message))
@@ -193,12 +190,15 @@ class Registry extends EventEmitter {
     if (!this.core.waiting.has(ticket)) return
     call.signal.addEventListener('abort', () => {
       this.core.cancel(ticket)
-      // The handler is done: its place is free.
+      // The handler is done and gives its place back.
       callback(null, null)
     })
   }
 
-  /** Takes no new connections; watches are answered with an error, so that their clients come back to another registry, or later. */
+  /**
+   * Takes no new connections. Watches are answered with an error, so that their clients reconnect to another registry,
+   * or later.
+   */
   close(callback) {
     if (callback === undefined) {
       return new Promise((resolve, reject) => this.close((error) => (error ? reject(error) : resolve())))

@@ -1,22 +1,25 @@
 'use strict'
 
-// All addresses of a name, and the places that SRV records (RFC 2782) name for a service.
+// Resolvers for DNS: all addresses of a name, or the places that SRV records (RFC 2782) give for a service.
 
 const dns = require('node:dns')
 const { isIP } = require('node:net')
 const process = require('node:process')
 const { setTimeout, clearTimeout } = require('node:timers')
 
-/** The system's resolver does not say how long an answer is good: what is usual for names of services that move. */
+/**
+ * In milliseconds. The system's resolver does not tell how long an answer is valid; this is a usual time for services
+ * that move.
+ */
 const LOOK_EVERY = 30_000
 
-/** Whoever cannot connect may ask sooner, but not more often than so. */
+/** A failed connection triggers an earlier lookup, but not more often than this, in milliseconds. */
 const LOOK_AGAIN = 1000
 
-/** A record of weight 0 is to be chosen hardly ever where there are others, says the RFC. */
+/** RFC 2782: a record of weight 0 is rarely selected if there are others. */
 const HARDLY = 0.01
 
-/** Looks now and then; `look(callback)` is a subclass's. */
+/** Repeats a lookup periodically. `look(callback)` is implemented by subclasses. */
 class Periodic {
   resolve(update) {
     let timer = null
@@ -34,7 +37,7 @@ class Periodic {
     look()
     return {
       refresh() {
-        // A look that is under way will do.
+        // A lookup is already under way.
         if (timer === null || closed) return
         clearTimeout(timer)
         timer = setTimeout(look, Math.max(looked + LOOK_AGAIN - Date.now(), 0)).unref()
@@ -72,19 +75,20 @@ class SrvResolver extends Periodic {
   constructor(name) {
     super()
     this.name = name
-    /** Without the service and its protocol. */
+    /** The name without the service and protocol labels. */
     this.domain = name.replace(/^_[^.]+\._[^.]+\./, '')
   }
 
   look(callback) {
     dns.resolveSrv(this.name, (error, records) => {
       if (error) return callback(error)
-      // A single record of "." says that there is no such service.
+      // A single record with the name "." says that the service does not exist.
       const places = records.filter(({ name }) => name !== '' && name !== '.')
       const address = ({ name, port, priority, weight }) => ({
         host: name,
         port,
-        // Whoever answers the question about the records could name anybody: the name that was asked for is what counts (RFC 6125, 1.8).
+        // A forged DNS answer could name any host, so the certificate must match the name that was asked for (RFC 6125,
+        // 1.8).
         servername: this.domain,
         priority,
         weight: Math.max(weight, HARDLY),

@@ -1,27 +1,27 @@
 'use strict'
 
 /**
- * How long instances stay that a registry which has forgotten everything does not know yet: as long as two leases of the usual length, in which
- * whoever still serves has long registered again.
+ * How long instances are kept that a restarted registry does not know yet, in milliseconds: two leases of the usual
+ * length. Every live instance has registered again by then.
  */
 const HOLD = 30_000
 
 /**
- * Lets a service not flap because its registry does. A registry that has lost what it knew begins another epoch, with nothing: what was known
- * before stays for a while, until those who serve have said so again. And a list that is empty never takes the place of one that is not: better
- * to knock where somebody was than nowhere.
+ * Keeps a service's addresses stable when its registry is not. A registry that has lost its data starts a new epoch
+ * with no instances: the known ones are kept for a while, until they have registered again. An empty list never
+ * replaces one that is not empty, because an old address is better than none.
  */
 class Holder {
-  /** `none` is called when the registry knows of nobody, and nobody was known before. */
+  /** `none` is called when the registry has no instances and none were known before. */
   constructor(tell, clock, none = () => {}) {
     this.onChange = tell
     this.none = none
     this.clock = clock
     this.epoch = null
-    /** What was told last, and what is held of it, by id. */
+    /** The instances reported last, and those kept from an earlier epoch, by id. */
     this.known = new Map()
     this.held = new Map()
-    /** What the registry says. */
+    /** What the registry reported last. */
     this.instances = []
     this.timer = null
   }
@@ -47,7 +47,7 @@ class Holder {
     const known = new Map(this.held)
     for (const instance of this.instances) {
       known.set(instance.id, instance)
-      // Heard of again: from now on the registry knows better.
+      // Registered again: from now on the registry decides.
       this.held.delete(instance.id)
     }
     if (known.size === 0) {

@@ -1,11 +1,11 @@
 'use strict'
 
-// From what a client is pointed at to addresses, which may change.
+// Resolvers turn what a client is pointed at into addresses, which may change.
 //
-// A resolver is an object with `resolve(update)`: it calls `update(null, addresses)` with all addresses that there are, now or later, and again
-// whenever they are others; `update(error)` when it cannot tell: those known before stay. It returns an object with `close()`, and with
-// `refresh()` if it can look sooner than it would. An address is `{ host, port }`, `{ path }` or `{ address }` (as text), with `weight`, `zone`,
-// `priority` and `id` if it has them.
+// A resolver is an object with `resolve(update)`. It calls `update(null, addresses)` with all current addresses, now or
+// later, and again whenever they change. It calls `update(error)` when it cannot tell; the known addresses then stay.
+// It returns an object with `close()`, and with `refresh()` if it can look again earlier than planned. An address is `{
+// host, port }`, `{ path }` or `{ address }` (as text), with optional `weight`, `zone`, `priority` and `id`.
 
 const { ListResolver } = require('./list')
 const { DnsResolver, SrvResolver } = require('./dns')
@@ -13,8 +13,8 @@ const { RegistryResolver } = require('./registry')
 const { borrowEtcd, borrowRegistry } = require('../registry/connect')
 
 /**
- * The resolver of a target as `target.js` has read it, for a client of these options; null for a single place, which needs none. Registries are talked
- * to by a `BalancedClient`, which is handed down as it stands on this.
+ * The resolver for a target as `target.js` returns it; null for a single place, which needs none. `BalancedClient`,
+ * which is needed to reach a registry, is passed in because it depends on this module.
  */
 function resolverOf(target, { registrySecret, tls, registryTls }, BalancedClient) {
   if (target.resolver !== undefined) return target.resolver

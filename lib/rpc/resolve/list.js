@@ -2,7 +2,7 @@
 
 const process = require('node:process')
 
-/** Addresses that were given, and stay. */
+/** A fixed list of addresses. */
 class ListResolver {
   constructor(addresses) {
     this.addresses = addresses

@@ -2,15 +2,15 @@
 
 const { Holder } = require('./holder')
 
-/** The instances that a registry knows of a service. */
+/** The instances of a service that a registry knows. */
 class RegistryResolver {
-  /** `borrow` gives a client of the registry, as `borrowRegistry` does. */
+  /** `borrow` returns a client of the registry, as `borrowRegistry` does. */
   constructor(service, borrow) {
     this.service = service
     this.borrow = borrow
   }
 
-  /** `none` hears that there is nobody so far. */
+  /** `none` is called when there are no instances so far. */
   resolve(update, none) {
     const { connected, giveBack } = this.borrow()
     const holder = new Holder((addresses) => update(null, addresses), connected.clock, none)

@@ -4,11 +4,11 @@ const { Calls } = require('../calls')
 const { SLOTS, COUNT_LIMIT, slotOf, countOf, numberOf } = require('./datagram')
 
 /**
- * As of connections over streams, but that a slot is free as soon as its call has ended, however that was: the next call's number is higher, which
- * tells the server that the last one is over.
+ * Like the calls of a stream connection, but a slot is free as soon as its call has ended for any reason: the next call
+ * of the slot has a higher number, which tells the server that the previous one is over.
  */
 class DatagramCalls extends Calls {
-  /** `ended(number)` is told of calls that ended without an answer. */
+  /** `ended(number)` is called for calls that ended without an answer. */
   constructor(limit, ended) {
     super(limit)
     this.step = SLOTS

@@ -1,7 +1,8 @@
 'use strict'
 
-// What a client does about datagrams, without any I/O: time and datagrams come in, datagrams and what becomes of calls go out. It introduces
-// itself, sends again what has no answer, and finds out that the server has forgotten it or is gone.
+// The client's side of rpc over UDP, without I/O: its input is the time and received datagrams, its output datagrams to
+// send and the outcome of calls. It introduces itself, repeats what is not answered, and detects a server that has
+// forgotten it or is gone.
 
 const { Buffer } = require('node:buffer')
 const { randomBytes } = require('node:crypto')
@@ -10,7 +11,7 @@ const { Pace } = require('./pace')
 
 const { Kind, CONNECTION_SIZE } = datagram
 
-/** A call under way. */
+/** A request in flight. */
 class Sent {
   constructor(bytes, deadline) {
     this.bytes = bytes
@@ -18,22 +19,26 @@ class Sent {
     this.sentAt = 0
     this.tries = 0
     this.resendAt = 0
-    /** The server has said that it has the request. */
+    /** Whether the server has said that it is working on the request. */
     this.working = false
   }
 }
 
 /**
- * Its host hears `transmit(bytes)`, and `introduce(bytes)` of the longest datagram there will be; `welcomed(limit)`, each time that the server
- * has taken it, with the longest datagram that both take; `restarted()`, before that, when the server is another one than the calls under way
- * were sent to; `answered(kind, number, code, payload, flags)`; `refused(number)` of a call that was not run; `farewell(reason, text)`;
- * `lost(why)`, after which nothing more is to be expected; `count(what)` of what is counted, `'resends'` and `'ignored'`.
+ * The client core calls these methods of its host: `transmit(bytes)`; `introduce(bytes)` with a datagram of the largest
+ * size; `welcomed(limit)` each time the server has accepted the client, with the largest size that both accept; before
+ * that `restarted()`, if it is another server than the one that the calls in flight were sent to; `answered(kind,
+ * number, code, payload, flags)`; `refused(number)` for a call that was not run; `farewell(reason, text)`; `lost(why)`,
+ * after which nothing more follows; and `count(what)` to count `'resends'` and `'ignored'` datagrams.
  */
 class ClientCore {
-  /** `most` calls may be under way; `silence` is how long a server that owes an answer may say nothing, `patience` the same of its first word. */
+  /**
+   * `most` is the largest number of calls in flight. `silence` is how long a server that owes an answer may send
+   * nothing, and `patience` the same for its first datagram, both in milliseconds.
+   */
   constructor({ udp, most, silence, patience }, host, random = Math.random, connection = randomBytes(CONNECTION_SIZE)) {
     this.host = host
-    /** The longest datagram that this end sends and takes. */
+    /** The largest datagram that this end sends and accepts, in bytes. */
     this.limit = udp.maxDatagramBytes
     this.most = most
     this.silence = silence
@@ -42,17 +47,20 @@ class ClientCore {
     this.pace = new Pace(udp, random)
     this.token = null
     this.incarnation = null
-    /** What the server takes: the longest datagram, and calls at once; and how many those are here. */
+    /**
+     * What the server accepts: the size of datagrams and the number of calls in flight; and the number of calls that
+     * both ends accept.
+     */
     this.serverLimit = 0
     this.serverWindow = 0
     this.window = 0
-    /** Introductions without an answer, and when the next is due; null when the server knows us. */
+    /** The introduction that is not answered yet, with its tries and times; null when the server knows this client. */
     this.greeting = null
-    /** How often the server has forgotten us and has answered nothing since. */
+    /** How often the server has forgotten this client since its last answer. */
     this.forgotten = 0
     this.sent = new Map()
     this.oneWays = 0
-    /** Since when the server is silent although it has something to say. */
+    /** Since when the server has sent nothing although it owes an answer. */
     this.quietSince = 0
   }
 
@@ -61,12 +69,12 @@ class ClientCore {
     return this.token !== null && this.greeting === null
   }
 
-  /** How many calls may be under way. */
+  /** How many calls may be in flight. */
   get room() {
     return this.ready ? Math.min(this.window, Math.floor(this.pace.window)) : 0
   }
 
-  /** Introduces this end, again too. Returns when `tick` is to be called. */
+  /** Introduces this end, also repeatedly. Returns the time at which `tick` must be called. */
   start(time) {
     this.quietSince = time
     const pause = this.forgotten === 0 ? 0 : this.pace.wait(this.forgotten)
@@ -82,7 +90,7 @@ class ClientCore {
     this.host.introduce(datagram.hello(this.connection, this.limit))
   }
 
-  /** Sends `{ name, metadata, body, flags }`. Returns when `tick` is to be called at the latest. */
+  /** Sends `{ name, metadata, body, flags }`. Returns the latest time at which `tick` must be called. */
   request(number, call, deadline, time) {
     const bytes = datagram.request(this.connection, number, this.limit, call)
     if (this.sent.size === 0) this.quietSince = time
@@ -92,7 +100,7 @@ class ClientCore {
     return Math.min(sent.resendAt, this.quietSince + this.silence)
   }
 
-  /** Sends a request that nobody answers: once. */
+  /** Sends a one-way request, once. */
   oneWay(call, deadline, time) {
     const bytes = datagram.request(this.connection, this.oneWays++, this.limit, call)
     this.transmit(new Sent(bytes, deadline), time)
@@ -106,28 +114,31 @@ class ClientCore {
     this.host.transmit(sent.bytes)
   }
 
-  /** The body of a call that is under way. */
+  /** The body of a call in flight; null for an unknown call. */
   bodyOf(number) {
     const sent = this.sent.get(number)
     return sent === undefined ? null : datagram.bodyOf(sent.bytes)
   }
 
-  /** Nobody waits for the answer any more. */
+  /** The answer is not needed any more. */
   forget(number) {
     this.sent.delete(number)
   }
 
-  /** And the server is told, as far as that gets there. */
+  /** Tells the server that the answer is not needed. The datagram may get lost. */
   cancel(number) {
     if (this.ready) this.host.transmit(datagram.control(Kind.CANCEL, this.connection, this.token, number))
   }
 
-  /** This end leaves. */
+  /** Tells the server that this end leaves. */
   bye() {
     if (this.token !== null) this.host.transmit(datagram.control(Kind.BYE, this.connection, this.token))
   }
 
-  /** Does what is due. Returns when it is to be called again; Infinity for not before something else happens. */
+  /**
+   * Does what is due. Returns the time at which it must be called again; Infinity if nothing is due until something
+   * else happens.
+   */
   tick(time) {
     if (this.greeting !== null) {
       const patience = this.token === null ? this.patience : this.silence
@@ -154,12 +165,12 @@ class ClientCore {
 
   resend(sent, time) {
     this.host.count('resends')
-    // One that has no answer may have a handler that takes its time, and a second one that has none hardly.
+    // A missing first answer may mean a slow handler. If the repeat is not answered either, it is probably a loss.
     if (sent.tries === 2 && !sent.working) this.pace.lost(time)
     this.transmit(sent, time)
   }
 
-  /** Takes a datagram, whatever is in it. Returns when `tick` is to be called at the latest. */
+  /** Handles a datagram with any content. Returns the latest time at which `tick` must be called. */
   receive(bytes, time) {
     const head = datagram.readHead(bytes)
     if (head === null || !datagram.isOf(head, this.connection)) return this.ignore()
@@ -185,13 +196,13 @@ class ClientCore {
 
   welcome(read, time) {
     if (read === null) return this.ignore()
-    // The answer to an introduction that was repeated.
+    // A second answer, to a repeated introduction.
     if (this.greeting === null) return Infinity
     if (this.greeting.tries === 1) this.pace.measured(time - this.greeting.sentAt)
     this.greeting = null
     this.quietSince = time
     this.token = Buffer.from(read.token)
-    // What is under way has the size and the slots that the last server took.
+    // Requests in flight have the size and the slots that the previous server accepted.
     if (read.limit < this.serverLimit || read.window < this.serverWindow) {
       this.host.lost('The server takes less than before')
       return Infinity

@@ -1,6 +1,7 @@
 'use strict'
 
-// A client's socket: connected, so that the system passes on what comes from the server only, and says when nobody is there.
+// A client's UDP socket. It is connected, so the system delivers only the server's datagrams and reports an unreachable
+// port.
 
 const { isIP } = require('node:net')
 const dgram = require('../../dgram')
@@ -12,7 +13,7 @@ class ClientWire {
     this.host = host
     this.port = port
     this.closing = false
-    /** Bytes of datagrams. */
+    /** Bytes of datagrams received and sent. */
     this.received = 0
     this.sent = 0
     const socket = dgram.createSocket(isIP(host) === 6 ? 'udp6' : 'udp4')
@@ -32,7 +33,7 @@ class ClientWire {
     this.socket.send(bytes)
   }
 
-  /** What the system cannot send of that size, it will not later either. */
+  /** If the system cannot send a datagram of this size now, it cannot later: the connection fails. */
   introduce(bytes) {
     this.sent += bytes.length
     this.socket.send(bytes, (error) => {
@@ -61,7 +62,7 @@ class ClientWire {
     if (!this.closing) this.socket.unref()
   }
 
-  /** What was sent before leaves. */
+  /** Datagrams sent before still leave. */
   destroy() {
     if (this.closing) return
     this.link.core.bye()

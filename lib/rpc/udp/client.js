@@ -1,5 +1,7 @@
 'use strict'
 
+// The rpc client over UDP: the client of client.js, with datagrams instead of a connection.
+
 const { Buffer } = require('node:buffer')
 const { Client } = require('../client')
 const { Endpoint } = require('../endpoint')
@@ -9,10 +11,10 @@ const { SHAPE } = require('../failures')
 const errors = require('../errors')
 const { DatagramLink, sizeOf } = require('./link')
 
-/** What a call may take that says nothing, of a client that says nothing: there is none that is sent again for ever. */
+/** In milliseconds. The timeout of a call that has none: no call is repeated forever. */
 const LONGEST_WAIT = 30_000
 
-/** What it takes to make a call again: its body, which is in its datagram. */
+/** Lets a call be sent again. Its body is taken from its datagram (see `DatagramLink.keepBody`). */
 class Repeatable {
   constructor() {
     this.hedge = Infinity
@@ -37,7 +39,7 @@ class UdpEndpoint extends Endpoint {
   }
 }
 
-/** Calls over UDP, to one server. All of them may be run twice unless they say that they may not. */
+/** A client of one server over UDP. Calls may be run twice, unless they are made with `idempotent: false`. */
 class UdpClient extends Client {
   constructor(target, options) {
     super(target, options)
@@ -72,7 +74,7 @@ class UdpClient extends Client {
     return call
   }
 
-  /** What no datagram can be is refused at once, whether there is a server or not. */
+  /** Refuses at once what cannot be sent as a datagram, whether there is a server or not. */
   dispatch(call) {
     if ((call.flags & SHAPE) !== 0) return errors.notOverUdp(call.method, 'streams')
     const size = sizeOf(call)

@@ -1,7 +1,7 @@
 'use strict'
 
-// The datagrams of calls over UDP: docs/rpc-protocol.md has them byte by byte. Each is written whole and read whole; what is not as it must be
-// is no datagram of ours and reads as null.
+// The datagrams of rpc over UDP, which docs/rpc-protocol.md describes byte by byte. Each is written and read as a
+// whole. The read functions return null for invalid datagrams.
 
 const { Buffer, isUtf8 } = require('node:buffer')
 const { Kind: Frame, Flag, BLOCK_SIZE } = require('../protocol')
@@ -10,7 +10,7 @@ const { Kind: Frame, Flag, BLOCK_SIZE } = require('../protocol')
 const MAGIC = 0x49575255
 const VERSION = 1
 
-/** Those of frames have the numbers that they have there. */
+/** Kinds that exist as frames have the same numbers. */
 const Kind = {
   REQUEST: Frame.REQUEST,
   REPLY: Frame.REPLY,
@@ -24,17 +24,20 @@ const Kind = {
   BYE: 20,
 }
 
-/** Of a goaway: the call that it names was not and will not be run. */
+/** Flag of a goaway: the call that it names was not run and will not be. */
 const REFUSES = 1
-/** Why a server sends one, besides the reasons of connections over streams. */
+/** A reason for a goaway, in addition to those of stream connections. */
 const FULL = 16
 
-/** The smallest limit for datagrams that there may be: each of those without a body and a readable error fit into it, and so does a hello. */
+/**
+ * The smallest allowed limit for datagrams, in bytes: every datagram without a body, a readable error and a hello fit
+ * into it.
+ */
 const MIN_DATAGRAM = 512
-/** The most bytes that UDP has room for over IPv4. */
+/** The largest payload of UDP over IPv4. */
 const MAX_DATAGRAM = 65_507
 
-// A head: magic, version, kind, flags, connection.
+// The layout of the head: magic, version, kind, flags, connection id.
 const VERSION_AT = 4
 const KIND_AT = 5
 const FLAGS_AT = 6
@@ -45,22 +48,24 @@ const HEAD = CONNECTION_AT + CONNECTION_SIZE
 const TOKEN_SIZE = 16
 const NUMBER_SIZE = 6
 
-// From the client: a token stands behind the head, and then a call's number.
+// Datagrams from the client have a token after the head, then the number of a call.
 const TOKEN_END = HEAD + TOKEN_SIZE
 const NAMED = TOKEN_END + NUMBER_SIZE
-/** Of a request, behind its number: the largest answer, the milliseconds left, the length of the method's name. */
+/**
+ * A request has after its number: the largest answer, the remaining milliseconds, and the length of the method's name.
+ */
 const LIMIT_AT = NAMED
 const REMAINING_AT = LIMIT_AT + 2
 const NAME_AT = REMAINING_AT + 4
-/** Bytes of a request without name, metadata and body. */
+/** The size of a request without name, metadata and body. */
 const REQUEST_HEAD = NAME_AT + 1
 
-/** Bytes of an answer before what its flags announce: head and number. */
+/** The size of an answer up to the parts that its flags announce: head and number. */
 const ANSWER_HEAD = HEAD + NUMBER_SIZE
 
 const WELCOME_SIZE = TOKEN_END + 2 + 2 + CONNECTION_SIZE
 
-/** Calls under way have slots, numbered from 0 in the low bits of a call's number; the others count the calls of the slot. */
+/** The low bits of a call's number are its slot; the other bits count the calls of that slot. */
 const SLOT_BITS = 16
 const SLOTS = 2 ** SLOT_BITS
 const COUNT_LIMIT = 2 ** 32
@@ -69,7 +74,7 @@ const slotOf = (number) => number & (SLOTS - 1)
 const countOf = (number) => Math.floor(number / SLOTS)
 const numberOf = (slot, count) => count * SLOTS + slot
 
-/** The flags that each kind may have. */
+/** The allowed flags of each kind. */
 const FLAGS = {
   [Kind.REQUEST]: Flag.METADATA | Flag.ONE_WAY,
   [Kind.REPLY]: Flag.METADATA,
@@ -88,8 +93,8 @@ function begin(kind, flags, connection, size) {
 }
 
 /**
- * As long as the longest datagram that will follow: what arrives shows that the path carries those, and the answer to who has shown no address yet
- * is shorter.
+ * A hello is as long as the longest datagram that will follow: its arrival shows that the path carries that size. It is
+ * also longer than the answer, so that a forged address gains nothing.
  */
 function hello(connection, size) {
   const bytes = begin(Kind.HELLO, 0, connection, size)
@@ -106,7 +111,7 @@ function welcome(connection, { token, limit, window, incarnation }) {
   return bytes
 }
 
-/** Token and time are filled in when it is sent. */
+/** The token and the remaining time are filled in by `stamp` when it is sent. */
 function request(connection, number, limit, { name, metadata, body, flags }) {
   const extra = metadata === null ? 0 : metadata.length
   const start = REQUEST_HEAD + name.length + extra
@@ -120,7 +125,7 @@ function request(connection, number, limit, { name, metadata, body, flags }) {
   return bytes
 }
 
-/** The body of a request that `request` has written. */
+/** The body of a request written by `request`. */
 function bodyOf(bytes) {
   let at = REQUEST_HEAD + bytes[NAME_AT]
   if ((bytes[FLAGS_AT] & Flag.METADATA) !== 0) at += BLOCK_SIZE + bytes.readUInt16BE(at)
@@ -132,7 +137,7 @@ function stamp(bytes, token, remaining) {
   bytes.writeUInt32BE(remaining, REMAINING_AT)
 }
 
-/** What the client says of itself, and of a call if it has a number: a cancel or a bye. */
+/** A datagram about the client (bye), or about a call if `number` is given (cancel). */
 function control(kind, connection, token, number) {
   const bytes = begin(kind, 0, connection, number === undefined ? TOKEN_END : NAMED)
   bytes.set(token, HEAD)
@@ -140,7 +145,7 @@ function control(kind, connection, token, number) {
   return bytes
 }
 
-/** A reply or an error, `parts` as they stand in frames behind the sequence number. */
+/** A reply or an error. `parts` are the same as in a frame after the sequence number. */
 function answer(kind, flags, connection, number, parts) {
   let size = ANSWER_HEAD
   for (const part of parts) size += part.length
@@ -156,20 +161,22 @@ function answer(kind, flags, connection, number, parts) {
 
 const working = (connection, number) => answer(Kind.WORKING, 0, connection, number, [])
 
-/** `number` is that of a call which is refused, or undefined. */
+/** `number` is that of a refused call, or undefined. */
 function goaway(connection, number, reason, text) {
   const code = Buffer.from([reason >> 8, reason & 0xff])
   return answer(Kind.GOAWAY, number === undefined ? 0 : REFUSES, connection, number ?? 0, [code, text])
 }
 
-/** The server does not know the token, and says which: that of a datagram which was late may be an old one. */
+/** The server does not know the token. It is repeated here, because a late datagram may carry an old one. */
 function unknown(connection, token) {
   const bytes = begin(Kind.UNKNOWN, 0, connection, TOKEN_END)
   bytes.set(token, HEAD)
   return bytes
 }
 
-/** `{ kind, flags, bytes }`, or null. Who said hello may speak any version: the answer says which one is spoken here. */
+/**
+ * Returns `{ kind, flags, bytes }`, or null. A hello may have any version: the answer tells which one is spoken here.
+ */
 function readHead(bytes) {
   if (bytes.length < HEAD || bytes.readUInt32BE(0) !== MAGIC) return null
   const kind = bytes[KIND_AT]
@@ -182,14 +189,14 @@ function readHead(bytes) {
 
 const connectionOf = ({ bytes }) => bytes.subarray(CONNECTION_AT, HEAD)
 
-/** The connection as what can be looked up. */
+/** The connection id as a string, for lookups. */
 const keyOf = ({ bytes }) => bytes.latin1Slice(CONNECTION_AT, HEAD)
 
 const isOf = ({ bytes }, connection) => holds(bytes, CONNECTION_AT, connection)
 
 const hasToken = ({ bytes }, token) => holds(bytes, HEAD, token)
 
-/** Whether `part` stands at `at`, in a time that does not tell where it differs. */
+/** Whether `part` stands at `at`. The time taken does not reveal where it differs. */
 function holds(bytes, at, part) {
   let difference = 0
   for (let i = 0; i < part.length; i++) difference |= bytes[at + i] ^ part[i]
@@ -205,17 +212,17 @@ function readWelcome({ bytes }) {
   return { token: bytes.subarray(HEAD, TOKEN_END), limit, window, incarnation }
 }
 
-/** The token of a datagram that has one. */
+/** The token of a client's datagram. */
 function readToken({ bytes }) {
   return bytes.length < TOKEN_END ? null : bytes.subarray(HEAD, TOKEN_END)
 }
 
-/** The call that a cancel names. */
+/** The number of the call that a cancel names. */
 function readNamed({ bytes }) {
   return bytes.length === NAMED ? bytes.readUIntBE(TOKEN_END, NUMBER_SIZE) : null
 }
 
-/** `{ number, limit, remaining, name, body }`, the body with the metadata before it. */
+/** Returns `{ number, limit, remaining, name, body }`. If there is metadata, it is at the beginning of `body`. */
 function readRequest({ bytes, flags }) {
   if (bytes.length < REQUEST_HEAD) return null
   const nameEnd = REQUEST_HEAD + bytes[NAME_AT]
@@ -230,7 +237,10 @@ function readRequest({ bytes, flags }) {
 
 const readNumber = (bytes, at) => bytes.readUIntBE(at, NUMBER_SIZE)
 
-/** `{ number, code, payload }` of what names a call: a reply, an error, a goaway or working. The code is as of frames. */
+/**
+ * Returns `{ number, code, payload }` for a reply, an error, a goaway or a working datagram. The code is the same as in
+ * frames.
+ */
 function readAnswer({ kind, flags, bytes }) {
   if (bytes.length < ANSWER_HEAD) return null
   const number = readNumber(bytes, HEAD)
@@ -252,7 +262,7 @@ function readAnswer({ kind, flags, bytes }) {
   return { number, code: 0, payload }
 }
 
-/** Where what begins with its length at `at` ends, or -1. */
+/** The end of a block that has its length at `at`; -1 if it is incomplete. */
 function blockEnd(bytes, at) {
   const start = at + BLOCK_SIZE
   if (start > bytes.length) return -1
@@ -262,7 +272,7 @@ function blockEnd(bytes, at) {
 
 const BIN = '-bin'
 
-/** Where the metadata ends that `bytes` begin with, or -1 if they do not: what Rust sees to in frames. */
+/** The end of the metadata at the beginning of `bytes`; -1 if it is invalid. Rust checks the same for frames. */
 function metadataEnd(bytes) {
   const end = blockEnd(bytes, 0)
   let at = BLOCK_SIZE

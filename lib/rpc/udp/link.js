@@ -1,6 +1,6 @@
 'use strict'
 
-// A client's side of a connection over datagrams.
+// A client's side of a connection over UDP.
 
 const { Link } = require('../link')
 const { Deadlines } = require('../deadlines')
@@ -15,7 +15,7 @@ const { DatagramOutgoing } = require('./outgoing')
 const { headroom } = require('../outgoing')
 const { REQUEST_HEAD } = require('./datagram')
 
-/** Bytes of the datagram that a call becomes. */
+/** The size of a call's datagram in bytes. */
 function sizeOf({ entry, body, metadata }) {
   return REQUEST_HEAD + entry.bytes.length + (metadata === null ? 0 : metadata.length) + body.length
 }
@@ -35,7 +35,7 @@ class DatagramLink extends Link {
     this.wire = new ClientWire(address, this)
   }
 
-  /** It is open. */
+  /** The socket is open. */
   attach(wire) {
     this.out = new DatagramOutgoing(wire)
     this.version = FULL_VERSION
@@ -66,7 +66,7 @@ class DatagramLink extends Link {
     try {
       this.ticks.add(core.request(call.sequence, request, deadline, now()))
     } catch (error) {
-      // The end of the stack, usually: the caller hears of it, and the call has never been.
+      // Usually the stack is exhausted. The caller gets the exception, and the call counts as never made.
       call.callback = null
       core.forget(call.sequence)
       this.calls.pending--
@@ -107,10 +107,15 @@ class DatagramLink extends Link {
     this.endpoint.linkReady(this)
   }
 
-  /** What has been sent may have run there; who has not said that it may run twice hears of that. */
+  /**
+   * The calls in flight may have run at the previous server. They are repeated if they may run twice, and fail
+   * otherwise.
+   */
   restarted() {
     log('rpc: another server answers where the last one did')
-    const cause = errors.protocol('Another server answers there: the one that the call was sent to has ended')
+    const cause = errors.protocol(
+      'The server that the call was sent to has ended, and another one answers at its address',
+    )
     for (const call of this.calls.slots) {
       if (call === undefined || call.callback === null) continue
       if (this.client.repeats(call)) this.client.stats.retries++
@@ -123,7 +128,7 @@ class DatagramLink extends Link {
     else this.frame(kind, number, code, payload, flags)
   }
 
-  /** The call has not been run, and will not be: it is made elsewhere, or later. */
+  /** The call was not run and will not be: it is sent elsewhere, or later. */
   refused(number) {
     const { calls, client } = this
     const call = calls.find(number)
@@ -158,12 +163,12 @@ class DatagramLink extends Link {
 
   // ---- the end
 
-  /** Nothing is to be waited for. */
+  /** There is nothing to wait for. */
   leave() {
     this.destroy(null)
   }
 
-  /** A place is free, for a call that waits. */
+  /** A slot is free for a waiting call. */
   rest() {
     if (this.retiring) super.rest()
     else if (this.open) this.client.pump()

@@ -1,6 +1,6 @@
 'use strict'
 
-// Where a server takes calls over UDP.
+// The UDP socket of a server.
 
 const dns = require('node:dns')
 const process = require('node:process')
@@ -13,13 +13,13 @@ const { ServerCore } = require('./server-core')
 const { DatagramSession } = require('./session')
 const datagram = require('./datagram')
 
-/** What a session writes to: it has no socket of its own. */
+/** The wire of a session, which has no socket of its own. */
 class SessionWire {
   constructor(listener, connection) {
     this.listener = listener
     this.connection = connection
     this.queued = 0
-    // Bytes are counted by the listener, those of strangers too.
+    // The listener counts bytes, including those of unknown senders.
     this.received = 0
     this.sent = 0
   }
@@ -79,17 +79,17 @@ class UdpListener {
       this.bound = true
       this.onBound?.()
     })
-    // Another process that shared it would get a part of each client's datagrams.
+    // Exclusive: a process that shared the socket would receive a part of each client's datagrams.
     socket.bind({ port, address, exclusive: true })
     if (!this.server.refed) socket.unref()
   }
 
-  /** Null as long as it is not bound. */
+  /** Null while it is not bound. */
   address() {
     return this.bound && !this.closed ? this.socket.address() : null
   }
 
-  /** It could not be bound. What the system says later is about single datagrams. */
+  /** The socket could not be bound. Errors after that concern single datagrams and are only logged. */
   fail(error) {
     if (this.closed) return
     if (this.bound) return log('rpc: over UDP: %s', error.message)
@@ -109,7 +109,7 @@ class UdpListener {
 
   // ---- called by the core
 
-  /** What the system is slow to take is lost, as it may be: nobody can have it pile up here. */
+  /** If the system is slow to send, the datagram is dropped: otherwise a client could make data pile up here. */
   transmit(bytes, { port, address }) {
     if (this.closed || this.socket.getSendQueueSize() > this.server.options.maxOutgoingBytes) return
     this.server.counts.bytesOut += bytes.length
@@ -132,12 +132,12 @@ class UdpListener {
     connection.session.request(request, flags)
   }
 
-  /** A request that is answered with an error, for a limit. */
+  /** A request was answered with an error because of a limit. */
   refused({ session }, request, limit) {
     session.refused(request, limit)
   }
 
-  /** There are as many connections as may be. */
+  /** The limit of connections is reached. */
   turnedAway({ address: remoteAddress, port: remotePort, family: remoteFamily }) {
     const { maxConnections } = this.server.options.udp
     this.server.refuseConnection({ remoteAddress, remotePort, remoteFamily }, 'udp.maxConnections', maxConnections)
@@ -157,7 +157,7 @@ class UdpListener {
 
   // ---- the end
 
-  /** Lets the calls that are at work end. */
+  /** Takes no more calls, and lets running calls end. */
   close(onClosed) {
     this.onClosed = onClosed
     if (this.socket === null) return this.end()
@@ -165,12 +165,12 @@ class UdpListener {
     this.rest()
   }
 
-  /** Whatever clients know of this server is of no use any more. */
+  /** Invalidates everything that clients know about this server. */
   renew() {
     this.core.renew()
   }
 
-  /** Ends when the last connection has, while it closes. */
+  /** While closing: ends when the last connection has ended. */
   rest() {
     if (this.core.closing && this.core.connections.size === 0) this.end()
   }

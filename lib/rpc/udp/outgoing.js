@@ -4,11 +4,11 @@ const { Buffer } = require('node:buffer')
 const { Outgoing } = require('../outgoing')
 
 /**
- * The writing half of a connection over datagrams: whole answers go to `wire`, which makes datagrams of them. There is nothing to wait for, as
- * what the system does not take is lost like anything else.
+ * The writing side of a connection over UDP: passes whole answers to `wire`, which sends them as datagrams. There is no
+ * backpressure, as a datagram that the system does not take is simply lost.
  */
 class DatagramOutgoing extends Outgoing {
-  /** All that was sent may have arrived. */
+  /** Everything that was sent may have arrived. */
   get accepted() {
     return Infinity
   }
@@ -25,7 +25,7 @@ class DatagramOutgoing extends Outgoing {
     this.wire.goaway(reason, Buffer.from(message))
   }
 
-  /** The only one of those without a payload: a client's cancel. */
+  /** The only frame without a payload that is sent here is a client's cancel. */
   control(_kind, sequence) {
     this.wire.cancel(sequence)
   }

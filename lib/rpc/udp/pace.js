@@ -1,11 +1,12 @@
 'use strict'
 
-// How long to wait before something is sent again, and how much may be under way at once: as TCP finds it out, and for the same reasons.
+// How long to wait before a datagram is repeated, and how many calls may be in flight: the same methods as in TCP, for
+// the same reasons.
 
-/** However fast the other end is otherwise, it may collect its garbage: that must not look like a loss. */
+/** In milliseconds. A pause of the peer's garbage collector must not look like a loss. */
 const LEAST_DELAY = 50
 
-/** Calls under way before anything is known of the path, RFC 6928's ten, and when nothing gets through. */
+/** The number of calls in flight before the path is known (ten, as in RFC 6928), and when many datagrams are lost. */
 const FIRST_WINDOW = 10
 const LEAST_WINDOW = 4
 
@@ -14,17 +15,17 @@ class Pace {
     this.most = maxResendAfter
     this.least = Math.min(LEAST_DELAY, resendAfter)
     this.random = random
-    /** Before a call is sent a second time: RFC 6298's timeout, once a round trip is known. */
+    /** The delay before a call is repeated, in milliseconds. It follows RFC 6298 once a round trip was measured. */
     this.delay = resendAfter
     this.smoothed = -1
     this.deviation = 0
-    /** Calls that may be under way, as far as the path is concerned, and up to where that grows with each answer. */
+    /** The number of calls that the path allows in flight, and the threshold up to which it grows with every answer. */
     this.window = FIRST_WINDOW
     this.threshold = Infinity
     this.reducedAt = -Infinity
   }
 
-  /** A round trip of something that was sent once. */
+  /** Adds the round-trip time of a datagram that was sent once. */
   measured(milliseconds) {
     if (this.smoothed < 0) {
       this.smoothed = milliseconds
@@ -36,12 +37,12 @@ class Pace {
     this.delay = Math.min(Math.max(this.smoothed + 4 * this.deviation, this.least), this.most)
   }
 
-  /** One has got through, at the first time. `limit` is what there may be at most for other reasons. */
+  /** A call was answered without a repeat. `limit` is the largest window that other limits allow. */
   arrived(limit) {
     if (this.window < limit) this.window += this.window < this.threshold ? 1 : 1 / this.window
   }
 
-  /** One was lost. Those that are lost together are one sign only. */
+  /** A datagram was lost. Losses within one delay count as one. */
   lost(time) {
     if (time - this.reducedAt < this.delay) return
     this.reducedAt = time
@@ -49,12 +50,12 @@ class Pace {
     this.window = this.threshold
   }
 
-  /** How long to wait after something was sent for the `tries`th time: each time twice as long, and not all at once. */
+  /** The delay after the `tries`th attempt, in milliseconds: it doubles each time, with some randomness. */
   wait(tries) {
     return this.jitter(Math.min(this.delay * 2 ** Math.min(tries - 1, 30), this.most))
   }
 
-  /** Where one end waits for nothing but the other's handler. */
+  /** The delay while the server is known to be working on the call. */
   get longWait() {
     return this.jitter(this.most)
   }

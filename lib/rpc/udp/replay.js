@@ -1,18 +1,18 @@
 'use strict'
 
-/** How far a number may be behind the highest one to be told from those that were there already. */
+/** How far a number may be below the highest one and still be recognized as new or as a repeat. */
 const WINDOW = 1024
 const WORD = 32
 
-/** Which of the numbers up to the highest one were there: RFC 6479's window, for calls that nobody answers. */
+/** Remembers which of the recent numbers were received: the window of RFC 6479, for one-way calls. */
 class Replay {
   constructor() {
     this.highest = -1
-    // One more than the window, since a word is forgotten as a whole.
+    // One word more than the window, because words are cleared as a whole.
     this.words = new Uint32Array(WINDOW / WORD + 1)
   }
 
-  /** Whether `number` comes for the first time; one that is too old to tell does not. */
+  /** Whether `number` is received for the first time. Returns false for a number that is too old to tell. */
   accept(number) {
     if (number <= this.highest - WINDOW) return false
     const word = Math.floor(number / WORD)

@@ -1,7 +1,8 @@
 'use strict'
 
-// What a server does about datagrams, without any I/O: time and datagrams come in, datagrams and requests go out. It knows nobody who has not shown
-// that he gets what is sent to him, gives each call to its handler once, and keeps answers for who has not got them.
+// The server's side of rpc over UDP, without I/O: its input is the time and received datagrams, its output datagrams to
+// send and requests. It keeps state only for clients that have proven their address, passes each call to its handler
+// once, and keeps answers for clients that have not received them.
 
 const { Buffer } = require('node:buffer')
 const { randomBytes } = require('node:crypto')
@@ -16,26 +17,29 @@ const { Kind, MIN_DATAGRAM, CONNECTION_SIZE, slotOf, countOf } = datagram
 
 const FROM_CLIENTS = new Set([Kind.REQUEST, Kind.CANCEL, Kind.BYE])
 
-/** What an answer costs besides its bytes. */
+/** The cost of an answer besides its bytes, counted in `maxAnswerBytes`. */
 const ANSWER_COST = 64
-/** How often it is looked for connections that are silent, in milliseconds, and how long one is kept that has its answers while the server closes. */
+/**
+ * How often silent connections are searched for, and how long a finished one is kept while the server closes, in
+ * milliseconds.
+ */
 const SWEEP = 1000
 const LINGER = 1000
 
-/** The last call that a slot had. */
+/** The last call of a slot. */
 class Entry {
   constructor(count) {
     this.count = count
-    /** The datagram that answers it; null while the handler is at work, empty when it is not kept any more. */
+    /** The answer's datagram; null while the handler runs, empty when it is not kept any more. */
     this.answer = null
-    /** What it takes of `maxAnswerBytes`. */
+    /** Its share of `maxAnswerBytes`. */
     this.cost = 0
     this.answeredAt = 0
     this.queued = false
   }
 }
 
-/** Who has shown an address, and what is known of the calls from there. */
+/** A client that has proven its address, and the state of its calls. */
 class Connection {
   constructor(key, id, token, from, time) {
     this.key = key
@@ -48,16 +52,17 @@ class Connection {
     this.running = 0
     this.open = true
     this.replay = new Replay()
-    /** The host's. */
+    /** Set by the host. */
     this.session = null
   }
 }
 
 /**
- * Its host hears `transmit(bytes, from)`; `opened(connection)` and `dropped(connection)`; `request(connection, request, flags)`, which is answered
- * by `answer` unless the flags say that it is one-way; `cancelled(connection, number)`; `refused(connection, request, limit)` of a call that is
- * not taken, and `turnedAway(from)` of a connection; `count(what)` of what is counted, `'duplicates'` and `'ignored'`. `isFull(connection)` asks
- * it whether so much waits there that no further call is taken.
+ * The server core calls these methods of its host: `transmit(bytes, from)`; `opened(connection)` and
+ * `dropped(connection)`; `request(connection, request, flags)`, which the host answers through `answer` unless the
+ * flags say that it is one-way; `cancelled(connection, number)`; `refused(connection, request, limit)` for a refused
+ * call and `turnedAway(from)` for a refused connection; and `count(what)` to count `'duplicates'` and `'ignored'`
+ * datagrams. `isFull(connection)` returns whether too much of the connection is pending to accept another call.
  */
 class ServerCore {
   constructor(udp, maxCalls, host) {
@@ -68,7 +73,10 @@ class ServerCore {
     this.maxAnswers = udp.maxAnswers
     this.maxAnswerBytes = udp.maxAnswerBytes
     this.answerLifetime = udp.answerLifetime
-    /** Not before its token has run out: a request that was late would begin it anew, and run twice. */
+    /**
+     * Not shorter than the lifetime of its token: otherwise a late request could open the connection again and run
+     * twice.
+     */
     this.connectionLifetime = Math.max(udp.answerLifetime, LIFETIME)
     this.connections = new Map()
     this.entries = 0
@@ -80,13 +88,13 @@ class ServerCore {
     this.renew()
   }
 
-  /** No token that was given is good any more, and clients see that their calls are unknown. */
+  /** Invalidates all tokens, and shows clients that their calls are unknown here. */
   renew() {
     this.tokens = new Tokens()
     this.incarnation = randomBytes(CONNECTION_SIZE)
   }
 
-  /** Takes a datagram, whatever is in it. Returns when `expire` is to be called at the latest. */
+  /** Handles a datagram with any content. Returns the latest time at which `expire` must be called. */
   receive(bytes, from, time) {
     const head = datagram.readHead(bytes)
     if (head === null) return this.ignore()
@@ -109,7 +117,7 @@ class ServerCore {
     return Infinity
   }
 
-  /** Who asks for a token gets one, in fewer bytes than the question has, and nothing is kept of it. */
+  /** Sends a token, in fewer bytes than the hello has. The server keeps no state for it. */
   hello(head, from, time) {
     if (head.bytes.length < MIN_DATAGRAM) return this.ignore()
     if (this.closing) return Infinity
@@ -138,7 +146,10 @@ class ServerCore {
     this.host.transmit(datagram.goaway(id, request?.number, reason, text), from)
   }
 
-  /** Whose datagram it is. One that has moved to another address, as behind a NAT, stays who it is once it has shown that. */
+  /**
+   * Finds the connection of a datagram. A client that has moved to another address, for example behind a NAT, keeps its
+   * connection once it has proven the new address.
+   */
   identify(head, from, time, request) {
     const key = datagram.keyOf(head)
     const known = this.connections.get(key)
@@ -154,7 +165,7 @@ class ServerCore {
       known.from = placeOf(from)
       return known
     }
-    // Nothing of it is here that could be cancelled, or left.
+    // A cancel or a bye for an unknown connection.
     if (request === null) return undefined
     const reason = this.closing ? Reason.SHUTDOWN : this.isFull(time) ? datagram.FULL : undefined
     if (reason !== undefined) {
@@ -192,7 +203,7 @@ class ServerCore {
     }
     if (entry === undefined) this.entries++
     else this.leave(connection, slot, entry)
-    // The host may have had enough of calls that are left.
+    // `cancelled` in `leave` may have made the host drop the connection.
     if (!connection.open) return
     const next = new Entry(count)
     connection.slots.set(slot, next)
@@ -202,7 +213,7 @@ class ServerCore {
     this.host.request(connection, request, flags)
   }
 
-  /** A request that came before: what is known of its answer. */
+  /** Answers a repeated request with what is known of its answer. */
   repeat(connection, number, answer) {
     if (answer === NONE) {
       const why = `its answer is not kept for longer than ${this.answerLifetime} ms`
@@ -211,7 +222,10 @@ class ServerCore {
     this.host.transmit(answer ?? datagram.working(connection.id, number), connection.from)
   }
 
-  /** The limit for which a call is not taken, and why in words. Better refused than run twice, since its answer could not be kept. */
+  /**
+   * The limit because of which a call is refused, and the reason in words; null to accept it. A call is refused if its
+   * answer could not be kept, because a repeat would then run it twice.
+   */
   refusal(connection, slot, entry, cost) {
     const { maxCalls, maxAnswers, maxAnswerBytes } = this
     if (slot >= maxCalls) return ['maxCallsPerConnection', `${maxCalls} calls of this connection may be unanswered`]
@@ -229,7 +243,7 @@ class ServerCore {
     this.host.transmit(datagram.answer(Kind.ERROR, 0, id, number, [start, Buffer.from(message)]), from)
   }
 
-  /** The client has given the slot to another call: it has the answer of the last one, or does not wait for it. */
+  /** The client has reused the slot: it has received the previous answer, or does not wait for it. */
   leave(connection, slot, entry) {
     this.bytes -= entry.cost
     entry.cost = 0
@@ -252,7 +266,10 @@ class ServerCore {
     if (entry.count === countOf(number) && entry.answer === null) this.host.cancelled(connection, number)
   }
 
-  /** The handler's answer, as a datagram. Nobody may want it any more. Returns when `expire` is to be called at the latest. */
+  /**
+   * Handles the handler's answer, given as a datagram. The call may have ended already. Returns the latest time at
+   * which `expire` must be called.
+   */
   answer(connection, number, bytes, time) {
     const entry = connection.slots.get(slotOf(number))
     if (entry === undefined || entry.count !== countOf(number) || entry.answer !== null) return Infinity
@@ -268,14 +285,16 @@ class ServerCore {
     return this.nextTime
   }
 
-  // ---- what time brings
+  // ---- timeouts
 
   get nextTime() {
     const first = this.answered.first()
     return Math.min(this.sweepAt, first === undefined ? Infinity : first.answeredAt + this.answerLifetime)
   }
 
-  /** Lets go of what has been kept for long enough. Returns when it is to be called again. */
+  /**
+   * Drops answers and connections that were kept for long enough. Returns the time at which it must be called again.
+   */
   expire(time) {
     for (;;) {
       const entry = this.answered.first()
@@ -303,7 +322,10 @@ class ServerCore {
 
   // ---- the end
 
-  /** Takes no further calls. Who has got an answer just now may ask for it again for a moment. Returns when `expire` is to be called. */
+  /**
+   * Takes no further calls. Clients may still ask for a recent answer for a moment. Returns the time at which `expire`
+   * must be called.
+   */
   close(time) {
     this.closing = true
     this.sweep(time)

@@ -1,6 +1,6 @@
 'use strict'
 
-// A server's side of a connection over datagrams.
+// A server's side of a connection over UDP.
 
 const { isUtf8 } = require('node:buffer')
 const { Session } = require('../session')
@@ -15,13 +15,13 @@ const { ANSWER_HEAD } = require('./datagram')
 const { DatagramOutgoing } = require('./outgoing')
 
 const { callStart } = channels.server
-/** What stands for a method whose name is no text. */
+/** Stands for a method whose name is not valid UTF-8. */
 const UNNAMED = { name: undefined, handler: null }
 
-/** What options of the group are called by. */
+/** The prefix of option names in this group. */
 const UDP = 'udp.'
 
-/** How much longer an answer is as a datagram than its length as a frame. */
+/** The number of bytes by which an answer's datagram is longer than the length of its frame. */
 const LONGER = ANSWER_HEAD - (FRAME_HEAD - LENGTH_SIZE)
 
 class DatagramSession extends Session {
@@ -33,19 +33,19 @@ class DatagramSession extends Session {
     this.ready()
   }
 
-  /** It may move. */
+  /** Not cached, because the client may move to another address. */
   get remote() {
     return this.wire.remote
   }
 
-  /** A request, as `datagram.readRequest` reads it. */
+  /** Handles a request, as `datagram.readRequest` returns it. */
   request({ number, limit, remaining, name, body }, flags) {
     this.peerMaxFrame = Math.min(limit, this.options.udp.maxDatagramBytes) - LONGER
     const method = this.methodOf(name)
     this.take(number, method, body, flags | Flag.DEADLINE, remaining)
   }
 
-  /** A request that is not taken for a limit: it is counted as others are that no handler gets. */
+  /** Counts a request that was refused because of a limit, like others that no handler gets. */
   refused({ number, name, body, remaining }, limit) {
     const { server } = this
     const call = new ServerCall(this, number, this.methodOf(name) ?? UNNAMED, body, now() + remaining)
@@ -57,12 +57,12 @@ class DatagramSession extends Session {
     this.count(call, Status.RESOURCE_EXHAUSTED, null)
   }
 
-  /** Names are in each request. What is no text is no name. */
+  /** Each request carries its method's name. It must be valid UTF-8. */
   methodOf(bytes) {
     return isUtf8(bytes) ? this.server.methodOf(bytes.toString()) : undefined
   }
 
-  /** Nobody waits for the answer of the call `number` any more. */
+  /** The answer of the call `number` is not needed any more. */
   cancelled(number) {
     const call = this.calls.get(number)
     if (call === undefined || !this.mayCancel()) return
@@ -87,7 +87,7 @@ class DatagramSession extends Session {
     super.limitReached(limit, value)
   }
 
-  /** There is nothing to stop: what is too much is not taken. */
+  /** A datagram socket cannot be paused: calls beyond the limits are refused instead. */
   regulate() {}
 
   leaveListener() {}

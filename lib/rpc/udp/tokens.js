@@ -1,15 +1,16 @@
 'use strict'
 
-// What shows that a client gets what is sent to its address: it was sent there, and only there, and it comes back.
+// Tokens prove that a client receives what is sent to its address: the token was sent only there, and the client sends
+// it back.
 
 const { Buffer } = require('node:buffer')
 const { createHmac, randomBytes, timingSafeEqual } = require('node:crypto')
 const { TOKEN_SIZE } = require('./datagram')
 
-/** Tokens are made with the time in such steps, in milliseconds, and taken in the step that they are of and in the next. */
+/** The time step of tokens in milliseconds. A token is valid in its own step and in the next one. */
 const STEP = 15_000
 
-/** How long a token may be good for. What was under way with one when its connection was forgotten is not let in any more after that. */
+/** The longest time a token is valid, in milliseconds. After that, datagrams of a forgotten connection are rejected. */
 const LIFETIME = 2 * STEP
 
 class Tokens {
@@ -17,7 +18,7 @@ class Tokens {
     this.secret = randomBytes(32)
   }
 
-  /** For this connection from this address. Nothing is kept of it. */
+  /** Makes a token for this connection from this address. The server keeps no state for it. */
   make(connection, from, time) {
     return this.of(connection, from, Math.floor(time / STEP))
   }

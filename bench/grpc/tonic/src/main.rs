@@ -1,4 +1,4 @@
-//! tonic as a contender: a server or a client, one thread, told by its parent what to do, by a line of JSON each.
+//! tonic as a contender: a single-threaded server or client, controlled by its parent with one line of JSON per command.
 
 use cpu_time::ProcessTime;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ use tonic_prost::ProstCodec;
 
 type Anything<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// Reading the clock costs: only one call in so many is timed.
+/// Only one call in this many is timed, because reading the clock takes time.
 const TIMED_EVERY: u64 = 64;
 const STREAM_TIMED_EVERY: u64 = 1024;
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -99,7 +99,7 @@ impl tonic::server::ServerStreamingService<Course> for Watch {
     }
 }
 
-/// Microseconds of the whole process, user and kernel.
+/// User and kernel time of the whole process, in microseconds.
 fn cpu() -> u64 {
     ProcessTime::now().as_duration().as_micros() as u64
 }

@@ -1,9 +1,10 @@
 'use strict'
 
-// What emitted code calls for everything that is not worth inlining; see `src/codec/layout/emit`.
+// The functions that emitted code calls for what is not worth inlining; see `src/codec/layout/emit`.
 //
-// `b` is always a Buffer, `p` a position in it and `e` the end of what may be read; a reader returns the value and, where its length
-// is not plain, leaves the position after it in `S.p`. Whatever is wrong throws FAIL: the interpreter then says what it is.
+// `b` is always a Buffer, `p` a position in it and `e` the end of what may be read. A reader returns the value. If its
+// length is not known to the caller, it stores the position after the value in `S.p`. Anything invalid throws FAIL; the
+// interpreter then finds out what it is.
 
 const { isTypedArray } = require('node:util/types')
 const binding = require('../../../../binding.js')
@@ -13,7 +14,10 @@ const text = require('./text')
 
 const { ownBytes } = memory
 
-/** Sums of few bytes cost less than a call into Rust, which has the same. `z` and `y` are where the sum itself is: it counts as zeros. */
+/**
+ * Checksums of a few bytes, cheaper than a call into Rust, which implements the same ones. `z` to `y` is the range of
+ * the checksum field itself, which counts as zeros.
+ */
 const SUMS = {
   __proto__: null,
   sum: (b, p, e, z, y) => {
@@ -44,7 +48,7 @@ const SUMS = {
   },
 }
 
-/** So many. */
+/** Up to this many bytes the checksum is computed here. */
 const FEW = 128
 
 function sum(name, b, from, to, ownFrom, ownTo) {
@@ -60,12 +64,12 @@ function isList(v) {
   return Array.isArray(v) || isTypedArray(v)
 }
 
-/** A property of an object itself, for names that every object inherits. */
+/** Reads an own property, for names that every object inherits. */
 function ownProperty(o, name) {
   return Object.hasOwn(o, name) ? o[name] : undefined
 }
 
-/** A property of any name. */
+/** Defines a property of any name, including `__proto__`. */
 function define(o, name, value) {
   Object.defineProperty(o, name, { value, configurable: true, enumerable: true, writable: true })
 }

@@ -1,7 +1,7 @@
 'use strict'
 
-// Where records are read from and written to: the caller's arguments, the memory that small records share, and how a reader or writer says that
-// something is wrong.
+// The memory that records are read from and written to: the caller's arguments and the shared slab for small records;
+// and the signals for invalid records.
 
 const { Buffer } = require('node:buffer')
 const types = require('node:util/types')
@@ -14,9 +14,9 @@ const { isInteger } = Number
 
 const FastBuffer = Buffer[Symbol.species]
 
-/** Something is wrong. No stack is taken: nobody sees this. */
+/** Thrown for anything invalid. It has no stack because it never leaves this package. */
 const FAIL = { name: 'FAIL' }
-/** There is no room for the record: it is written again where there is more. */
+/** Thrown when there is no room for the record: it is written again into larger memory. */
 const FULL = { name: 'FULL' }
 
 function fail() {
@@ -27,21 +27,23 @@ function full() {
   throw FULL
 }
 
-// ---- where records are written: as small Buffers in Node they share memory, of which no more than 8 KiB is kept alive by one
+// ---- memory for encoded records: like Node's small Buffers they share a slab, so that one record keeps at most 8 KiB
+// alive
 
 const SLAB = 8192
-/** The records of an object are not longer, in any implementation. */
+/** The largest encoded record, in bytes. No implementation can produce more. */
 const MOST = 2147483647
 
 /**
- * The slab and what is free of it, from `pos` on; the position after what was read last; the furthest read; what may be read for
- * nothing; and fields that a function leaves for its caller.
+ * State shared with emitted code: the slab and its first free position (`pos`), the position after the last read (`p`),
+ * the furthest position read (`high`), how many more elements without bytes and recursive structs may be read (`left`),
+ * and temporaries that a function leaves for its caller.
  */
 const S = { bytes: slab(), pos: 0, p: 0, high: 0, left: 0, u0: 0, u1: 0, u2: 0, u3: 0 }
 
 function slab() {
   const bytes = Buffer.allocUnsafeSlow(SLAB)
-  // Handing the memory of one record to another thread must not take that of the others along.
+  // Transferring one record to another thread must not take the memory of the others along.
   markAsUntransferable(bytes.buffer)
   return bytes
 }
@@ -51,7 +53,7 @@ function newSlab() {
   S.pos = 0
 }
 
-/** A record for which there was no room: in a new slab, or in memory of its own. */
+/** Writes a record that did not fit: into a new slab, or into memory of its own. */
 function again(encode, write, o) {
   if (S.pos > SLAB / 2) {
     newSlab()
@@ -81,7 +83,7 @@ function again(encode, write, o) {
 
 const alloc = Buffer.allocUnsafe
 
-/** Puts a record into a buffer of the caller's, who thus sees all of it or nothing. */
+/** Encodes a record into the caller's buffer, which thus gets all of it or nothing. */
 function put(encode, o, buffer, offset) {
   const record = encode(o)
   const target = asBuffer(buffer)
@@ -92,13 +94,13 @@ function put(encode, o, buffer, offset) {
 // ---- arguments
 
 function asBuffer(buffer) {
-  // One that says another length than it has, or has no more than the prototype, is none.
+  // Subclasses that claim another length, and objects that only inherit from Buffer, are converted.
   if (buffer instanceof FastBuffer && isUint8Array(buffer) && buffer.length === byteCount(buffer)) return buffer
   const bytes = bytesOf(buffer, 'buffer')
   return new FastBuffer(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
-/** Throws for bytes that are gone, which look like none. */
+/** Throws if the empty `b` is a detached buffer. */
 function empty(b) {
   bytesOf(b, 'buffer')
 }
@@ -110,9 +112,9 @@ function startOf(offset, length) {
   return offset
 }
 
-/** Where `size` bytes go in a buffer of the caller's. */
+/** Returns the offset for `size` bytes in the caller's buffer. Throws if they do not fit. */
 function placeFor(size, b, offset = 0) {
-  // What it has, whatever it says that it has.
+  // The real length, whatever a subclass claims.
   const length = byteCount(b)
   if (length === 0) empty(b)
   const start = startOf(offset, length)
@@ -123,7 +125,7 @@ function placeFor(size, b, offset = 0) {
   return start
 }
 
-/** Memory that another thread may change is copied before Rust looks at it. */
+/** Shared memory is copied before Rust reads it, because another thread may change it. */
 function ownBytes(b) {
   return types.isSharedArrayBuffer(b.buffer) ? Buffer.from(b) : b
 }

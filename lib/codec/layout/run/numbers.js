@@ -1,6 +1,6 @@
 'use strict'
 
-// Numbers: what expressions compute, floats of two bytes, varints, times.
+// Numbers for emitted code: arithmetic of expressions, half-precision floats, varints, times.
 
 const { isDate } = require('node:util/types')
 const { S, fail } = require('./memory')
@@ -32,7 +32,7 @@ const xor = (a, b) => safe(Number(BigInt(a) ^ BigInt(b)))
 const shl = (a, by) => (by >= 0 && by <= 52 ? safe(a * 2 ** by + 0) : fail())
 const shr = (a, by) => (by >= 0 && by <= 52 ? Math.floor(a / 2 ** by) : fail())
 
-/** Eight bits of an integer. */
+/** The eight bits of an integer from `shift` on. */
 function byteOf(n, shift) {
   if (typeof n === 'bigint') return Number((n >> BigInt(shift)) & 255n)
   return Math.floor(n / 2 ** shift) & 255
@@ -46,7 +46,7 @@ const doubles = new Float64Array(words.buffer)
 const bigs = new BigInt64Array(words.buffer)
 const ubigs = new BigUint64Array(words.buffer)
 bigs[0] = 1n
-/** Which word is the low one. */
+/** The index of the low word on this machine. */
 const LO = words[0] === 1 ? 0 : 1
 const HI = 1 - LO
 
@@ -58,7 +58,7 @@ function half(bits) {
   return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25)
 }
 
-/** The nearest that there is, the even one of two; of a NaN the one that all use. */
+/** Converts to half precision, rounding to nearest, ties to even. Every NaN becomes the usual quiet one. */
 function toHalf(value) {
   doubles[0] = value
   const sign = (words[HI] >>> 16) & 0x8000
@@ -79,7 +79,7 @@ function even(n) {
   return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor
 }
 
-/** A varint's bits, of at most `max` bytes, as a number. */
+/** Reads a varint of at most `max` bytes as a number. */
 function uleb(b, p, e, max) {
   let value = 0
   let factor = 1
@@ -97,7 +97,7 @@ function uleb(b, p, e, max) {
   return fail()
 }
 
-/** The same as a BigInt. `signed`: of two's complement. */
+/** The same as a BigInt. With `signed` it is sign-extended. */
 function wide(b, p, e, max, signed) {
   let value = 0n
   let shift = 0n
@@ -188,7 +188,7 @@ const putSleb = (b, p, v) => putSleb64(b, p, BigInt(v))
 
 // ---- times
 
-/** As far as a Date goes. */
+/** The range of a Date, in milliseconds. */
 const DAYS = 8.64e15
 
 function time(value, unit) {

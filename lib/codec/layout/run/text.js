@@ -1,6 +1,6 @@
 'use strict'
 
-// Bytes, text and addresses, read and written.
+// Reads and writes bytes, text and addresses for emitted code.
 
 const { Buffer, isUtf8 } = require('node:buffer')
 const types = require('node:util/types')
@@ -10,15 +10,15 @@ const { FastBuffer, fail, full } = require('./memory')
 
 const { fromCharCode } = String
 
-// ---- bytes and text, read
+// ---- reading bytes and text
 
-/** A view, never of more than the bytes that there are, whatever a length was claimed to be. */
+/** A view of a range. It never exceeds the actual bytes, whatever length was claimed. */
 function view(b, p, e) {
   if (e > byteCount(b)) fail()
   return new FastBuffer(b.buffer, b.byteOffset + p, e - p)
 }
 
-/** Where a byte is, up to `e`. */
+/** The position of the byte `stop` before `e`. Fails if there is none. */
 function find(b, p, e, stop) {
   const near = Math.min(e, p + 32)
   for (let i = p; i < near; i++) if (b[i] === stop) return i
@@ -26,13 +26,13 @@ function find(b, p, e, stop) {
   return at >= 0 && at < e ? at : fail()
 }
 
-/** Where a UTF-16 unit below 256 is. */
+/** The position of a UTF-16LE unit below 256. Fails if there is none. */
 function findWide(b, p, e, stop) {
   for (let i = p; i + 1 < e; i += 2) if (b[i] === stop && b[i + 1] === 0) return i
   return fail()
 }
 
-/** The end of what is not filled up. */
+/** The end of the text without its padding. */
 function trim(b, p, e, fill) {
   while (e > p && b[e - 1] === fill) e--
   return e
@@ -48,7 +48,7 @@ function magic(b, p, text) {
   for (let i = 0; i < text.length; i++) if (b[p + i] !== text.charCodeAt(i)) fail()
 }
 
-/** Up to here a loop beats a call into C++. */
+/** Up to this length a loop is faster than a call into C++. */
 const SHORT = 24
 
 function utf8(b, p, e) {
@@ -62,7 +62,7 @@ function utf8(b, p, e) {
   return s
 }
 
-/** A replacement character is either in the input or a sign that it is broken. */
+/** A replacement character was either in the input, or shows that the input is not valid UTF-8. */
 function longUtf8(b, p, e) {
   const s = b.utf8Slice(p, e)
   return s.includes('\ufffd') && !isUtf8(b.subarray(p, e)) ? fail() : s
@@ -99,7 +99,10 @@ const base64 = (b, p, e) => b.base64Slice(p, e)
 
 const ipv4 = (b, p) => `${b[p]}.${b[p + 1]}.${b[p + 2]}.${b[p + 3]}`
 
-/** As RFC 5952 has it: the longest run of zeros is left out, the first of several, and one alone is not. */
+/**
+ * The format of RFC 5952: the longest run of zeros (the first one, if there are several) is shortened, unless it is a
+ * single zero.
+ */
 function ipv6(b, p) {
   let start = -1
   let longest = 1
@@ -137,7 +140,7 @@ function uuid(b, p) {
   return `${s.slice(0, 8)}-${s.slice(8, 12)}-${s.slice(12, 16)}-${s.slice(16, 20)}-${s.slice(20)}`
 }
 
-// ---- bytes and text, written; each looks for room itself, and returns the position behind
+// ---- writing bytes and text; each function checks for room and returns the position after what it wrote
 
 function text(s) {
   return typeof s === 'string' ? s : fail()
@@ -218,12 +221,12 @@ function putBytes(b, p, v) {
 function sizeBytes(v) {
   if (!types.isUint8Array(v)) fail()
   const n = byteCount(v)
-  // No bytes: of a buffer that is gone?
+  // Length 0 may mean that the buffer was detached.
   if (n === 0 && !isAttached(v)) fail()
   return n
 }
 
-/** The bytes that a text takes. */
+/** The number of bytes that a text takes. */
 function sizeText(encoding, v) {
   if (encoding === 'bytes') return sizeBytes(v)
   text(v)
@@ -233,7 +236,7 @@ function sizeText(encoding, v) {
   return encoding.startsWith('utf16') ? v.length * 2 : v.length
 }
 
-/** Fills up text that was put between `p` and `end` to `size`; `kind` is 0 for bytes, 1 for UTF-16LE, 2 for UTF-16BE. */
+/** Pads text between `p` and `end` to `size` bytes. `kind` is 0 for bytes, 1 for UTF-16LE, 2 for UTF-16BE. */
 function pad(b, p, end, size, fill, kind) {
   if (end - p > size) fail()
   const used = kind === 0 ? trim(b, p, end, fill) : trimWide(b, p, end, fill, kind === 1)
@@ -254,7 +257,7 @@ function putAddress(b, p, s, kind) {
   putBytes(b, p, bytes)
 }
 
-/** Moves what is between `at` and `end` by so many bytes; returns the new end. */
+/** Moves the bytes between `at` and `end` by `by` bytes. Returns the new end. */
 function room(b, at, end, by) {
   if (by === 0) return end
   if (end + by > b.length) full()
