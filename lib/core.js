@@ -7,6 +7,7 @@
 const { http, net } = require('./genuine.js')
 const fs = require('node:fs')
 const { Buffer } = require('node:buffer')
+const { channel } = require('node:diagnostics_channel')
 const EventEmitter = require('node:events')
 const process = require('node:process')
 const { Readable, Writable } = require('node:stream')
@@ -36,6 +37,21 @@ function method(object, name) {
   if (typeof object[name] !== 'function') throw lacking(`method ${name} on its ${object.constructor.name}`)
   return object[name]
 }
+
+/** A response of Node's to inspect. Subscribers of the channel for new responses do not see it. */
+function sampleResponse(options) {
+  const make = () => new http.ServerResponse(sampleRequest, options)
+  if (!created.hasSubscribers) return make()
+  Object.defineProperty(created, 'hasSubscribers', { value: false, configurable: true })
+  try {
+    return make()
+  } finally {
+    delete created.hasSubscribers
+  }
+}
+
+const created = channel('http.server.response.created')
+const sampleRequest = { method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} }
 
 /**
  * Whether a method is Node's own, rather than one that other code replaced before this package was loaded. `call` calls
@@ -75,7 +91,7 @@ function isOwn(call) {
 }
 
 const request = new http.IncomingMessage(null)
-const response = new http.ServerResponse({ method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} })
+const response = sampleResponse()
 const server = new http.Server()
 /** The listener that makes a server track the connections served by Node's parser. */
 const [trackConnections] = server.listeners('listening')
@@ -146,6 +162,15 @@ function filesOfNode() {
   return expected && pipesAsExpected() && Object.values(files).every(Boolean) ? files : undefined
 }
 
+/** Whether a response that is destroyed before it has a socket closes at once, instead of waiting for the socket. */
+function endsByItself() {
+  const res = sampleResponse()
+  // Keeps it from emitting 'close'.
+  res._closed = true
+  res.destroy()
+  return res.listenerCount('socket') === 0
+}
+
 const { assignSocket } = response
 const { _addHeaderLine } = request
 
@@ -153,6 +178,7 @@ module.exports = {
   find,
   lacking,
   method,
+  sampleResponse,
   /**
    * Node's own methods that have a faster replacement here. `undefined`, which no object has as a method, if other code
    * has replaced Node's.
@@ -201,6 +227,10 @@ module.exports = {
   kIncomingMessage: need(server, 'IncomingMessage'),
   kServerResponse: need(server, 'ServerResponse'),
   kCapture: need(server, 'kCapture'),
+  /** Since Node 24: the server option that skips the stream events of requests without a body. */
+  kOptimizeEmptyRequests: find(server, 'OptimizeEmptyRequestsOption'),
+  /** Since Node 24: whether the end of a connection also destroys the responses that wait for their turn. */
+  abortsResponses: endsByItself(),
   trackConnections,
   kCheckingInterval,
   connectionListener: method(http, '_connectionListener'),

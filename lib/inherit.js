@@ -31,6 +31,13 @@ function admit(Class, CoreClass) {
   })
 }
 
+/** Defines non-enumerable properties, which do not show when `object` is printed or copied. */
+function hide(object, properties) {
+  for (const key of Reflect.ownKeys(properties)) {
+    Object.defineProperty(object, key, { value: properties[key], configurable: true, writable: true })
+  }
+}
+
 /** Gives the method the name and the number of parameters of Node's. */
 function named(core, method) {
   Object.defineProperty(method, 'name', { value: core.name, configurable: true })
@@ -38,4 +45,4 @@ function named(core, method) {
   return method
 }
 
-module.exports = { admit, inherit, named }
+module.exports = { admit, hide, inherit, named }

@@ -42,6 +42,21 @@ test('the exports are those of Node, and its sockets are sockets', (t) => {
   assert.deepEqual(Object.keys(mine), Object.keys(theirs))
 })
 
+same('what is printed of a socket', async (t, dgram) => {
+  const socket = open(t, dgram, 'udp4')
+  // What Node keeps of it has our handle in it.
+  const printed = inspect(socket, { depth: 0 }).replace(/async_id_symbol\)\]?: \d+/, '')
+  socket.type = 'udp6'
+  return [printed, socket.type, /type: '(\w+)'/.exec(inspect(socket, { depth: 0 }))[1]]
+})
+
+same('the callback of what is too long for a datagram gets the error and nothing else', async (t, dgram) => {
+  const socket = await bound(t, dgram)
+  return new Promise((resolve) => {
+    socket.send(Buffer.alloc(70_000), 9, '127.0.0.1', (...args) => resolve([args.length, shape(args[0])]))
+  })
+})
+
 same('every way to send', async (t, dgram) => {
   const server = await bound(t, dgram)
   const { port } = server.address()

@@ -5,10 +5,11 @@
 const assert = require('node:assert/strict')
 const { AsyncResource, createHook } = require('node:async_hooks')
 const EventEmitter = require('node:events')
+const { once } = EventEmitter
 const core = require('node:http')
 const net = require('node:net')
 const { before, test } = require('node:test')
-const { inspect } = require('node:util')
+const { inspect, promisify } = require('node:util')
 const { http } = require('../..')
 const { listen } = require('./exchanges')
 
@@ -281,4 +282,101 @@ test('rejections are captured from when the program says so', async () => {
   }
   assert.deepEqual(results, [results[0], results[0]])
   assert.deepEqual(results[0], ['req failed', 'res failed', 'socket failed'])
+})
+
+test('a connection that was to close does, though its socket gets its stream only then', async () => {
+  const results = []
+  for (const module of [core, http]) {
+    const seen = []
+    const handler = (_req, res) => res.writeHead(413, { Connection: 'close' }).end('x')
+    await serving(module, handler, async (port, server) => {
+      server.on('clientError', (error) => seen.push(error.code))
+      // Only one whose body is awaited has its socket read on, after the answer. The client leaves its side open.
+      const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true }).resume()
+      socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n')
+      await new Promise((resolve) => socket.once('end', resolve))
+      while ((await promisify(server.getConnections).call(server)) > 0) await turn(1)
+      socket.on('error', () => {}).destroy()
+      await turn()
+    })
+    results.push(seen)
+  }
+  assert.deepEqual(results, [[], []])
+})
+
+test('the parser reads the socket from the start, whoever asks and when', async () => {
+  const results = []
+  for (const module of [core, http]) {
+    const seen = []
+    const handler = (req, res) => {
+      if (req.url === '/late') return setTimeout(() => res.end(`${req.socket.readableFlowing}\nx`), 2)
+      const { socket } = req
+      socket.on('resume', () => seen.push('resume')).on('pause', () => seen.push('pause'))
+      req.resume().on('end', () => res.end(`${socket.readableFlowing}\nx`))
+    }
+    await serving(module, handler, async (port) => {
+      const { ask } = await connect(port)
+      for (const text of [POST.replace('/', '/late'), POST]) seen.push(/(\w+)\nx/.exec(await ask(text))[1])
+    })
+    results.push(seen)
+  }
+  assert.deepEqual(results, [
+    ['true', 'true'],
+    ['true', 'true'],
+  ])
+})
+
+test('an error of the parser prints as Node prints it, without a stack that says nothing', async () => {
+  const results = []
+  for (const module of [core, http]) {
+    await serving(module, null, async (port, server) => {
+      const { socket } = await connect(port)
+      const told = once(server, 'clientError')
+      socket.write('GET / HTTP/1.1\r\nbad\r\n\r\n')
+      const [error, connection] = await told
+      results.push(inspect(error))
+      connection.destroy()
+      socket.destroy()
+    })
+  }
+  assert.equal(results[1], results[0])
+  assert.match(results[0], /^\[Error: Parse Error: /)
+})
+
+test('who goes on with a response that has ended has an error to catch', async () => {
+  const results = []
+  for (const module of [core, http]) {
+    const seen = []
+    const told = (error) => seen.push(error.code)
+    // The runner's would fail the test.
+    const others = process.listeners('uncaughtException')
+    process.removeAllListeners('uncaughtException').on('uncaughtException', told)
+    const routes = {
+      write: (res) => res.write('more'),
+      end: (res) => res.end('more'),
+      nothing: (res) => res.end(),
+      called: (res) => res.write('more', (error) => seen.push(`callback ${error.code}`)),
+      later: (res) => setTimeout(() => res.write('more'), 2),
+    }
+    try {
+      const handler = (req, res) => {
+        res.end('x')
+        routes[req.url.slice(1)](res)
+      }
+      await serving(module, handler, async (port) => {
+        const { ask } = await connect(port)
+        for (const route of Object.keys(routes)) {
+          seen.push(route)
+          await ask(GET.replace('/', `/${route}`))
+          await turn(5)
+        }
+      })
+    } finally {
+      process.removeListener('uncaughtException', told)
+      for (const other of others) process.on('uncaughtException', other)
+    }
+    results.push(seen)
+  }
+  assert.deepEqual(results[1], results[0])
+  assert.ok(results[0].includes('ERR_STREAM_WRITE_AFTER_END'))
 })

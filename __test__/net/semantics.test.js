@@ -186,6 +186,47 @@ const scenarios = {
     })
   },
 
+  'no connections at all, and their limit': (net, log, done) => {
+    const server = net.createServer()
+    server.maxConnections = 0
+    server.on('connection', (socket) => socket.end(() => log('taken')))
+    server.on('drop', () => log('dropped'))
+    server.listen(0, '127.0.0.1', () => {
+      const socket = net.connect(server.address().port, '127.0.0.1').resume()
+      socket.on('error', () => {})
+      socket.on('close', () => server.close(() => done(log('close'))))
+    })
+  },
+
+  'the key of a server': (net, log, done) => {
+    const server = net.createServer().listen(0, () => {
+      log(server._connectionKey)
+      server.close(() => {
+        server.listen(0, '127.0.0.1', () => {
+          log(server._connectionKey)
+          server.close(done)
+        })
+      })
+    })
+  },
+
+  'the type of service, and probes of keep-alive': (net, log, done) => {
+    const server = net.createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address()
+      const socket = net.connect({ port, host: '127.0.0.1', typeOfService: 0x10 }, () => {
+        // Since Node 24.
+        if (socket.setTypeOfService) {
+          log(socket._handle.getTypeOfService(), socket.getTypeOfService())
+          socket.setTypeOfService(0x20)
+          log(socket._handle.getTypeOfService(), socket.getTypeOfService())
+        }
+        log(socket.setKeepAlive({ enable: true, initialDelay: 5000, interval: 3000, count: 4 }) === socket)
+        socket.destroy()
+        server.close(done)
+      })
+    })
+  },
+
   'an aborted signal': (net, log, done) => {
     const controller = new AbortController()
     const server = net.createServer().listen({ port: 0, host: '127.0.0.1', signal: controller.signal }, () => {
@@ -241,4 +282,84 @@ test('writes of one turn leave as one', async () => {
   assert.strictEqual(await first, 'abcde')
   socket.destroy()
   server.close()
+})
+
+test('an attempt that was given up in favour of the next address ends without a word', async () => {
+  const server = nodeNet.createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  const thrown = []
+  const hear = (error) => thrown.push(error)
+  process.on('uncaughtException', hear)
+  try {
+    const addresses = [
+      // Nobody answers from there (RFC 5737), so that the attempt takes as long as it may.
+      { address: '192.0.2.1', family: 4 },
+      { address: '127.0.0.1', family: 4 },
+    ]
+    const socket = net.connect({
+      port: server.address().port,
+      host: 'two.example',
+      lookup: (_host, _options, callback) => callback(null, addresses),
+      autoSelectFamily: true,
+      autoSelectFamilyAttemptTimeout: 10,
+    })
+    const outcome = await new Promise((resolve) => {
+      socket.once('connect', () => resolve('connect')).once('error', resolve)
+    })
+    assert.strictEqual(outcome, 'connect')
+    socket.destroy()
+    await new Promise((resolve) => socket.once('close', resolve))
+    assert.deepStrictEqual(thrown, [])
+  } finally {
+    process.removeListener('uncaughtException', hear)
+    server.close()
+  }
+})
+
+test('what somebody has given up is not called, though its end comes later', async () => {
+  const server = nodeNet.createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  const { Connection, createTcp } = require('../../lib/net/handle.js')
+  const handle = createTcp()
+  assert.ok(handle instanceof Connection)
+  const request = {}
+  assert.strictEqual(handle.connect(request, '127.0.0.1', server.address().port), 0)
+  // As core does, when the time for an address is over.
+  request.oncomplete = undefined
+  await new Promise((resolve) => server.once('connection', (socket) => resolve(socket.destroy())))
+  await new Promise(setImmediate)
+  await new Promise((resolve) => handle.close(resolve))
+  server.close()
+})
+
+test("a server's connection is its worker's, once it was transferred", async (t) => {
+  const { Worker } = require('node:worker_threads')
+  if (
+    !Object.getOwnPropertySymbols(nodeNet.Server.prototype).some((symbol) => /messaging_transfer/.test(String(symbol)))
+  ) {
+    return t.skip('this version of Node transfers none')
+  }
+  const served = []
+  const server = net.createServer(() => served.push('here')).listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  const { port } = server.address()
+  const worker = new Worker(
+    `const { parentPort } = require('node:worker_threads')
+     parentPort.once('message', (server) => {
+       server.on('connection', (socket) => socket.end('there'))
+       parentPort.postMessage('ready')
+     })`,
+    { eval: true },
+  )
+  t.after(() => worker.terminate())
+  worker.postMessage(server, [server])
+  await new Promise((resolve) => worker.once('message', resolve))
+  assert.strictEqual(server.listening, false)
+  for (let i = 0; i < 8; i++) {
+    const answer = await new Promise((resolve, reject) => {
+      nodeNet.connect(port, '127.0.0.1').once('data', resolve).once('error', reject)
+    })
+    assert.strictEqual(String(answer), 'there')
+  }
+  assert.deepStrictEqual(served, [])
 })

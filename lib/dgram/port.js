@@ -170,7 +170,7 @@ const methods = {
     const [port, address] = to.length > 1 ? to : [CONNECTED]
     const awaited = to.at(-1)
     const bytes = count === 1 ? bytesOf(list[0]) : Buffer.concat(list.map(bytesOf))
-    const end = awaited ? (status) => request.oncomplete(status, bytes.length) : undefined
+    const end = awaited ? (status) => request.oncomplete(status, status < 0 ? undefined : bytes.length) : undefined
     return this[kPort].send(bytes, port, address, end)
   },
 

@@ -5,15 +5,18 @@
 
 const { dgram } = require('../genuine.js')
 const { Buffer } = require('node:buffer')
+const { inspect } = require('node:util')
 const { isUint8Array } = require('node:util/types')
 const { find, lacking } = require('../core.js')
 const { systemError } = require('../errors.js')
 const { attach, kPort, send: sendOn, CONNECTED } = require('./port.js')
-const { admit } = require('../inherit.js')
+const { admit, hide } = require('../inherit.js')
 
 /** The value of Node's `state.connectState` for a connected socket. */
 const CONNECT_STATE_CONNECTED = 2
 const MAX_PORT = 65_535
+/** The value of `socket.type`, whose getter has a side effect. */
+const kType = Symbol('type')
 
 /** Node stores a socket's handle and state under a symbol. */
 let kState
@@ -42,18 +45,19 @@ function watchHandle(socket, state, looksUp) {
   let { handle } = state
   // Already closed by an AbortSignal.
   if (handle === null) return
-  let { type } = socket
+  const { type } = socket
   const port = attach(handle, type === 'udp6')
+  hide(socket, { [kType]: type })
   // Node reads `type` when the socket is about to be sent to another process.
   Object.defineProperty(socket, 'type', {
     configurable: true,
     enumerable: true,
     get() {
       port.share()
-      return type
+      return socket[kType]
     },
     set(value) {
-      type = value
+      socket[kType] = value
     },
   })
   Object.defineProperty(socket, kPort, { value: looksUp ? undefined : port, writable: true })
@@ -69,6 +73,19 @@ function watchHandle(socket, state, looksUp) {
     },
   })
 }
+
+// Prints the value of `type` instead of `[Getter/Setter]`.
+Object.defineProperty(Socket.prototype, inspect.custom, {
+  configurable: true,
+  writable: true,
+  value() {
+    const fields = Object.getOwnPropertyDescriptors(this)
+    if (fields.type?.get === undefined) return this
+    fields.type = { value: this[kType], enumerable: true }
+    fields[inspect.custom] = { value: undefined }
+    return Object.create(Object.getPrototypeOf(this), fields)
+  },
+})
 
 Socket.prototype.send = function send(message, offset, length, port, address, callback) {
   const sent =
@@ -121,7 +138,11 @@ function post(socket, message, to, address, callback) {
   const bytes = typeof message === 'string' ? Buffer.from(message) : message
   if (!isUint8Array(bytes)) return false
   const end =
-    callback && ((status) => callback(status < 0 ? systemError(status, 'send', address, to) : null, bytes.length))
+    callback &&
+    ((status) => {
+      if (status < 0) callback(systemError(status, 'send', address, to))
+      else callback(null, bytes.length)
+    })
   return port.send(bytes, to, address, end) === 0
 }
 

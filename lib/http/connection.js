@@ -15,7 +15,7 @@ const { errno, row, flag, busy } = require('../constants.js')
 const { Connection } = require('../net/handle.js')
 const { kConnections } = require('./symbols')
 const { mountOf } = require('./site')
-const { parseError, requestTimeout } = require('./errors')
+const { aborted, parseError, requestTimeout } = require('./errors')
 const { NO_FIELDS, makeRequest, complete, deliver, abort } = require('./incoming')
 const { makeResponse, isDirect, end, endNatively, write } = require('./outgoing')
 const { onPipe } = require('./source')
@@ -25,7 +25,7 @@ const { install, kConnection } = require('./install')
 const channels = require('./channels')
 const { answersItself } = require('./answers')
 const { ERRORS, none, now, takeOver } = require('./batch')
-const { emitClose, finishSent, isHeard, isUnsettled, onFinish, settleEnded } = require('./finish')
+const { emitClose, finishSent, isHeard, isUnsettled, onFinish, settleEnded, settleLater } = require('./finish')
 const { HttpSocket, makeSocket, showSocket, openSocket, failSocket, feed, setTimer } = require('./socket')
 
 install()
@@ -126,6 +126,7 @@ class HttpConnection extends Connection {
     if (flags & flag.HAS_BODY) this.incoming = req
     const started = channels.requestStart
     if (started.hasSubscribers) started.publish({ request: req, response: res, socket, server })
+    if (server[core.kOptimizeEmptyRequests] === true && !announcesBody(req)) req._dumpAndCloseReadable()
     this.queue(res)
     try {
       if (version === HTTP_1_1 && answersItself(this, req, res, flags)) return
@@ -298,6 +299,7 @@ class HttpConnection extends Connection {
     // A request that was answered hears nothing, even if its body was still to come.
     if (current !== null) abort(current.req)
     for (const res of outgoing) abort(res.req)
+    if (core.abortsResponses) for (const res of outgoing) res.destroy(aborted())
     if (current !== null) emitClose(current)
   }
 
@@ -453,7 +455,7 @@ class HttpConnection extends Connection {
   /** Ends after what is written. */
   closeSoon() {
     if (this.ending) return
-    this.ending = true
+    this.ending = this.finalEnd = true
     if (this.socket !== undefined) this.socket.destroySoon()
     else native.end(this.id)
   }
@@ -590,12 +592,12 @@ HttpConnection.prototype.gone = false
 /** There was no stream when the connection closed: what a socket does then is left to us. */
 HttpConnection.prototype.closedBare = false
 HttpConnection.prototype.peerEnded = false
+/** The connection closes once our side has ended, whether or not the peer has ended its side. */
+HttpConnection.prototype.finalEnd = false
 /** Files that are piped into the response whose turn it is, and wait until that has drained. */
 HttpConnection.prototype.waiting = undefined
 HttpConnection.prototype.readAtEnd = 0
 HttpConnection.prototype.writtenAtEnd = 0
-/** Somebody has resumed the socket, which has no stream to note that. */
-HttpConnection.prototype.flowing = false
 
 /** What core calls with the bytes that a response gathers before its turn, and that leave then. */
 function updateOutgoingData(delta) {
@@ -611,9 +613,11 @@ const MAX_PIPELINED = 256
 
 // What core's prototype methods do for responses of ours (install.js).
 HttpConnection.prototype.endResponse = function (res, chunk, encoding, callback, core) {
+  if (res.finished) settleLater(this, res)
   return end(this, res, chunk, encoding, callback, core)
 }
 HttpConnection.prototype.writeResponse = function (res, chunk, encoding, callback, core) {
+  if (res.finished) settleLater(this, res)
   return write(this, res, chunk, encoding, callback, core)
 }
 HttpConnection.prototype.pipe = function (res, event, stream) {
@@ -625,6 +629,11 @@ HttpConnection.prototype.endNatively = function (res, engine, body) {
 }
 HttpConnection.prototype.writeHead = function (res, status, reason, headers) {
   return writeOrdinaryHead(res, status, reason, headers)
+}
+
+/** Whether a request has header fields that announce a body, even an empty one. */
+function announcesBody({ headers }) {
+  return 'content-length' in headers || 'transfer-encoding' in headers
 }
 
 function defaultMaxHeaderSize() {

@@ -14,6 +14,8 @@ function aborted() {
 /** A refusal of the parser: `code` is `HPE_…`. One at the end of the bytes (no packet) carries its reason, but does not say it. */
 function parseError(code, reason, bytesParsed, rawPacket) {
   const error = new Error(rawPacket === undefined ? 'Parse Error' : `Parse Error: ${reason}`)
+  // Node's parser creates this error while no JavaScript runs, so it has no stack.
+  if (rawPacket !== undefined) error.stack = String(error)
   error.bytesParsed = bytesParsed
   error.code = code
   error.reason = reason

@@ -25,6 +25,17 @@ function finishSent(connection, res) {
   else if (ended.push(res) === 1 && !isHandling()) process.nextTick(settleEnded)
 }
 
+/**
+ * Delays closing a response that has ended but is used again. Node reports that as an error in a later tick, unless the
+ * response is closed by then.
+ */
+function settleLater(connection, res) {
+  const index = ended.indexOf(res)
+  if (index === -1) return
+  ended.splice(index, 1)
+  process.nextTick(emitFinish, connection, res)
+}
+
 /** Whether a response of this connection has gone out, and the rest is still to be done. */
 function isUnsettled(connection) {
   return ended.some((res) => res._onPendingData[kConnection] === connection)
@@ -90,4 +101,4 @@ function onFinish() {
   else connection.next()
 }
 
-module.exports = { emitClose, finishSent, isHeard, isUnsettled, onFinish, settleEnded }
+module.exports = { emitClose, finishSent, isHeard, isUnsettled, onFinish, settleEnded, settleLater }

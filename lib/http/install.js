@@ -35,7 +35,7 @@ function install() {
   const place = Object.hasOwn(ServerResponse.prototype, 'end') ? ServerResponse.prototype : OutgoingMessage.prototype
   const { end } = place
   place.end = named(end, function (chunk, encoding, callback) {
-    const connection = this._onPendingData[kConnection]
+    const connection = this._onPendingData?.[kConnection]
     if (connection === undefined) return end.call(this, chunk, encoding, callback)
     if (own.end) return connection.endResponse(this, chunk, encoding, callback, end)
     connection.awaitFinish(this)
@@ -46,7 +46,7 @@ function install() {
   if (own.write) {
     const { write } = OutgoingMessage.prototype
     const ours = named(write, function (chunk, encoding, callback) {
-      const connection = this._onPendingData[kConnection]
+      const connection = this._onPendingData?.[kConnection]
       if (connection === undefined) return write.call(this, chunk, encoding, callback)
       return connection.writeResponse(this, chunk, encoding, callback, write)
     })
@@ -58,7 +58,7 @@ function install() {
   if (own.emit && !Object.hasOwn(ServerResponse.prototype, 'emit')) {
     const ours = named(own.emit, function (event, ...args) {
       if (event === 'pipe' || event === 'unpipe' || event === 'drain') {
-        this._onPendingData[kConnection]?.pipe(this, event, args[0])
+        this._onPendingData?.[kConnection]?.pipe(this, event, args[0])
       }
       // Not bound: who replaces it on every emitter is obeyed.
       return OutgoingMessage.prototype.emit.call(this, event, ...args)
@@ -70,7 +70,7 @@ function install() {
   if (own.writeHead) {
     const { writeHead, writeHeader } = ServerResponse.prototype
     ServerResponse.prototype.writeHead = named(writeHead, function (statusCode, reason, obj) {
-      const connection = this._onPendingData[kConnection]
+      const connection = this._onPendingData?.[kConnection]
       if (connection?.writeHead(this, statusCode, reason, obj)) return this
       return writeHead.call(this, statusCode, reason, obj)
     })

@@ -3,19 +3,14 @@
 // Who wants to know what core begins besides what it was called for: performance observers and traces hear of what its constructor of responses
 // does, hooks of every asynchronous resource.
 
-const {
-  http: { ServerResponse },
-} = require('../genuine.js')
 const { AsyncLocalStorage, createHook } = require('node:async_hooks')
 const { PerformanceObserver } = require('node:perf_hooks')
 const { shared } = require('../engine.js')
-const { find } = require('../core.js')
-
-const sampleRequest = { method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} }
+const { find, sampleResponse } = require('../core.js')
 
 /** `observed`: somebody does, or did. `observe` is the method of observers without our listening in: probes use it. */
 const told = shared('http observers', () => {
-  const sample = new ServerResponse(sampleRequest)
+  const sample = sampleResponse()
   const { observe } = PerformanceObserver.prototype
   const state = {
     observed: find(sample, 'ServerResponseStatistics') !== undefined || Object.hasOwn(sample, '_traceEventId'),
@@ -35,7 +30,7 @@ const told = shared('http observers', () => {
 
 /** Traces can be switched on at any time, in many ways: each new connection looks. */
 function noticeTraces() {
-  if (!told.observed && Object.hasOwn(new ServerResponse(sampleRequest), '_traceEventId')) told.observed = true
+  if (!told.observed && Object.hasOwn(sampleResponse(), '_traceEventId')) told.observed = true
 }
 
 /**

@@ -10,7 +10,7 @@ const {
 const { isUint8Array } = require('node:util/types')
 const { Buffer } = require('node:buffer')
 const { native } = require('../engine.js')
-const { find, kCorked, kNeedDrain, kRejectBodyWrites, kUniqueHeaders, own } = require('../core.js')
+const { find, kCorked, kNeedDrain, kRejectBodyWrites, kUniqueHeaders, own, sampleResponse } = require('../core.js')
 const { constructorLike } = require('./shapes')
 const { told } = require('./observers')
 const { ordinary } = require('./head.js')
@@ -150,7 +150,7 @@ function write(connection, res, chunk, encoding, callback, core) {
 /** Since Node 26 what is written in one tick is one chunk: core's gathers it. */
 const joinsParts = (() => {
   if (own.write === undefined) return true
-  const res = new ServerResponse({ method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} })
+  const res = sampleResponse()
   res._header = ' '
   res.chunkedEncoding = true
   res.socket = { writableCorked: 0, cork() {}, uncork() {} }
@@ -160,8 +160,7 @@ const joinsParts = (() => {
   return res[kCorked] > 0
 })()
 
-const sampleRequest = { method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} }
-const sample = new ServerResponse(sampleRequest, { highWaterMark: 1 })
+const sample = sampleResponse({ highWaterMark: 1 })
 // Node's server adds that to each.
 sample[kUniqueHeaders] = null
 const kHighWaterMark = find(sample, 'kHighWaterMark')

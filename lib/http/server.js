@@ -9,7 +9,7 @@ const { Server: NetServer } = require('../net/server.js')
 const { HttpConnection } = require('./connection')
 const { now } = require('./batch')
 const core = require('../core.js')
-const { admit, inherit } = require('../inherit.js')
+const { admit, hide, inherit } = require('../inherit.js')
 const channels = require('./channels')
 const { kConnections } = require('./symbols')
 
@@ -39,10 +39,7 @@ function Server(options, requestListener) {
 function prepare(server, event, listener = onConnection) {
   server.removeAllListeners(event)
   server.removeAllListeners('listening')
-  server[kConnections] = new Set()
-  server[kIdleTimer] = null
-  server[kCheckTimer] = null
-  server[kListener] = listener
+  hide(server, { [kConnections]: new Set(), [kIdleTimer]: null, [kCheckTimer]: null, [kListener]: listener })
   server.on(event, listener)
   server.on('listening', watchRequests)
 }
@@ -83,7 +80,9 @@ function begin(connection, event, listens) {
   return socket
 }
 
+/** Whether a tolerant parser was asked for. Such connections are served by Node's own code. */
 function isLenient(server) {
+  if (server.httpValidation !== undefined) return server.httpValidation !== 'strict'
   return server.insecureHTTPParser ?? LENIENT
 }
 
@@ -109,10 +108,6 @@ Server.prototype.close = function close(...args) {
   return this
 }
 
-Server.prototype[Symbol.asyncDispose] = function () {
-  return new Promise((resolve, reject) => this.close((error) => (error ? reject(error) : resolve())))
-}
-
 Server.prototype.closeAllConnections = function closeAllConnections() {
   for (const connection of this[kConnections]) connection.destroy()
   http.Server.prototype.closeAllConnections.call(this)
@@ -121,10 +116,6 @@ Server.prototype.closeAllConnections = function closeAllConnections() {
 Server.prototype.closeIdleConnections = function closeIdleConnections() {
   for (const connection of this[kConnections]) connection.closeIdle()
   http.Server.prototype.closeIdleConnections.call(this)
-}
-
-Server.prototype[Symbol.for('nodejs.rejection')] = function (error, event, ...args) {
-  return http.Server.prototype[Symbol.for('nodejs.rejection')].call(this, error, event, ...args)
 }
 
 /** Enforces keepAliveTimeout with one timer for all idle connections, which never keeps the process alive. */

@@ -36,11 +36,7 @@ HttpSocket.prototype.constructor = Socket
 HttpSocket.prototype.resume = function () {
   const connection = this[kConnection]
   connection?.readStart()
-  if (connection?.isUnopened()) {
-    connection.flowing = true
-    return this
-  }
-  return Socket.prototype.resume.call(this)
+  return connection?.isUnopened() ? this : Socket.prototype.resume.call(this)
 }
 
 HttpSocket.prototype.pause = function () {
@@ -216,8 +212,9 @@ function openSocket(connection, socket) {
   const { allowHalfOpen } = socket
   HttpSocket.call(socket, connection)
   socket.allowHalfOpen = allowHalfOpen
+  // The parser has been reading all along.
+  socket.readableFlowing = true
   begin(socket, connection)
-  if (connection.flowing) socket.readableFlowing = true
 }
 
 /** What a stream would say of itself, where there is none yet. */
@@ -261,7 +258,10 @@ function begin(socket, connection) {
     if (connection.ending) _writableState.ending = _writableState.ended = _writableState.finished = true
     return socket.destroy()
   }
-  if (connection.ending) socket.end()
+  // Continues what the connection had begun before it had a stream.
+  if (connection.peerEnded) socket._readableState.ended = socket._readableState.endEmitted = true
+  if (connection.finalEnd) socket.destroySoon()
+  else if (connection.ending) socket.end()
   if (connection.attached) socket.attach(connection)
   return socket
 }

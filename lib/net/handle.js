@@ -43,6 +43,14 @@ function getpeername(out) {
   return fillAddress(out, native.peerAddress(this.id))
 }
 
+function setTypeOfService(tos) {
+  return native.setTypeOfService(this.id, tos)
+}
+
+function getTypeOfService() {
+  return native.typeOfService(this.id)
+}
+
 /** The JavaScript object of a connection or listener of the engine. `more` names additional events that it handles. */
 class Base {
   constructor(id, more) {
@@ -138,12 +146,24 @@ class Connection extends Base {
     return this.isTcp ? getpeername : undefined
   }
 
+  get setTypeOfService() {
+    return this.isTcp ? setTypeOfService : undefined
+  }
+
+  get getTypeOfService() {
+    return this.isTcp ? getTypeOfService : undefined
+  }
+
   get bytesRead() {
     return native.bytesReceived(this.id)
   }
 
   get bytesWritten() {
     return native.bytesSent(this.id)
+  }
+
+  get writeQueueSize() {
+    return native.queued(this.id)
   }
 
   bind(address, port) {
@@ -166,7 +186,8 @@ class Connection extends Base {
   onConnected(status) {
     const request = this.connectRequest
     this.connectRequest = undefined
-    request?.oncomplete(status, this, request, true, true)
+    // Node removes `oncomplete` when it has given up an attempt to connect.
+    request?.oncomplete?.(status, this, request, true, true)
   }
 
   /** Node sets `onread` when the handle is about to be sent to another process. */
@@ -179,8 +200,11 @@ class Connection extends Base {
     return native.setNoDelay(this.id, Boolean(enable))
   }
 
-  setKeepAlive(enable, delay) {
-    return native.setKeepAlive(this.id, Boolean(enable), delay >>> 0)
+  /** Times are in seconds. `interval` and `count` of the probes are given since Node 24. */
+  setKeepAlive(enable, delay, interval, count) {
+    const status = native.setKeepAlive(this.id, Boolean(enable), delay >>> 0)
+    if (status < 0 || !enable || !(interval > 0 || count > 0)) return status
+    return native.setKeepAliveProbes(this.id, interval >>> 0, count >>> 0)
   }
 
   readStart() {

@@ -10,11 +10,15 @@ const util = require('node:util')
 const { native } = require('../engine.js')
 const { describedSystemError, systemError } = require('../errors.js')
 const { Connection, Listener, open, unsendable } = require('./handle.js')
-const { Socket, genuine, kOwner, sending } = require('./socket.js')
-const { admit } = require('../inherit.js')
+const { Socket, find, genuine, kAsyncId, kOwner, sending } = require('./socket.js')
+const { admit, hide } = require('../inherit.js')
 
 const kReusePort = Symbol('reusePort')
 const kConnectionKey = Symbol('connection key')
+/** A method of the handle in `server._handle` that closes the listener behind it. */
+const kLetGo = Symbol('let go')
+/** Before Node 21, a `maxConnections` of 0 meant no limit. */
+const ZERO_IS_A_LIMIT = Number.parseInt(process.versions.node, 10) > 20
 // Node's diagnostics channels whose events are published here because Node's own code for them does not run.
 const served = channel('net.server.socket')
 const listenEnd = channel('tracing:net.server.listen:asyncEnd')
@@ -26,7 +30,7 @@ const IPV6_ONLY = 1
 
 function Server(options, connectionListener) {
   if (!(this instanceof Server)) return new Server(options, connectionListener)
-  this[kReusePort] = false
+  hide(this, { [kReusePort]: false, [kConnectionKey]: undefined })
   net.Server.call(this, options, connectionListener)
 }
 Object.setPrototypeOf(Server.prototype, net.Server.prototype)
@@ -62,10 +66,16 @@ Server.prototype._listen2 = function (address, port, addressType, backlog, fd, f
       id = openAt(where)
     }
     if (id < 0) return fail(this, describedSystemError(id, 'listen', where, port))
+    if (everywhere) {
+      address = where
+      addressType = where === '::' ? 6 : 4
+    }
     const listener = new Listener(id, native.isTcp(id))
     listener.onconnection = (status, id) => accept(this, listener, status, id)
     this._handle = sendable(listener, backlog || DEFAULT_BACKLOG)
   }
+  // In a cluster worker, the handle may only represent the primary's, and has no id.
+  this[kAsyncId] = this._handle.getAsyncId?.() ?? this[kAsyncId]
   this._connectionKey = `${addressType}:${address}:${port}`
   if (this._unref) this.unref()
   if (listenEnd.hasSubscribers) listenEnd.publish({ server: this })
@@ -106,16 +116,43 @@ function sendable(listener, backlog) {
   }
   const lent = ['ref', 'unref', 'hasRef', 'fchmod']
   for (const name of lent) handle[name] = (value) => listener[name](value)
+  hide(handle, {
+    [kLetGo]() {
+      for (const name of ['onconnection', 'close', ...lent]) delete handle[name]
+      listener.close()
+    },
+  })
   Object.defineProperty(handle, 'onconnection', {
     configurable: true,
     set(onconnection) {
-      for (const name of ['onconnection', 'close', ...lent]) delete handle[name]
-      listener.close()
+      if (!listener.isTcp) {
+        // Closing the listener would remove the path of the pipe. So it stays, and passes on what it accepts.
+        listener.onconnection = (status, id) => pass(handle, onconnection, status, id)
+        return
+      }
+      handle[kLetGo]()
       handle.onconnection = onconnection
       handle.listen(backlog)
     },
   })
   return handle
+}
+
+/** Passes a connection of a pipe to `onconnection`, as one of Node's handles. */
+function pass(handle, onconnection, status, id) {
+  const connection = status < 0 ? undefined : release(new Connection(id, false))
+  onconnection.call(handle, status, connection)
+}
+
+const kTransfer = find(net.Server.prototype, 'messaging_transfer_symbol')
+if (kTransfer !== undefined) {
+  // Since Node 24 a server can be transferred to another thread. It then listens there and no longer here.
+  Server.prototype[kTransfer] = function () {
+    const { _handle } = this
+    const given = net.Server.prototype[kTransfer].call(this)
+    _handle[kLetGo]?.()
+    return given
+  }
 }
 
 function accept(server, listener, status, id) {
@@ -145,7 +182,8 @@ function serve(server, connection) {
     connection.close()
     return
   }
-  if (server.maxConnections != null && server._connections >= server.maxConnections) {
+  const { maxConnections } = server
+  if ((maxConnections || (ZERO_IS_A_LIMIT && maxConnections != null)) && server._connections >= maxConnections) {
     drop(server, connection)
     return
   }
@@ -192,13 +230,18 @@ function release(connection) {
 Object.defineProperty(Server.prototype, '_connectionKey', {
   configurable: true,
   get() {
-    if (!this.pauseOnConnect && !sending.now) throw unsendable()
+    if (!this.pauseOnConnect && !sending.now && isBeingSent()) throw unsendable()
     return this[kConnectionKey]
   },
   set(key) {
     this[kConnectionKey] = key
   },
 })
+
+/** Whether the caller is Node's `child.send()`. */
+function isBeingSent() {
+  return String(new Error('asked').stack).includes('node:internal/child_process')
+}
 
 function drop(server, connection) {
   const local = {}

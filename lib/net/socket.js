@@ -19,6 +19,7 @@ const { admit } = require('../inherit.js')
 const probe = new net.Socket({ handle: {}, manualStart: true })
 const find = (object, name) => Object.getOwnPropertySymbols(object).find((symbol) => symbol.description === name)
 const kOwner = find(probe._handle, 'owner_symbol')
+const kAsyncId = find(probe, 'async_id_symbol')
 const kBuffer = find(probe, 'kBuffer')
 const kBufferCb = find(probe, 'kBufferCb')
 const kBufferGen = find(probe, 'kBufferGen')
@@ -246,6 +247,16 @@ function lend(socket, read) {
   return true
 }
 
+const kTransferList = find(net.Socket.prototype, 'messaging_transfer_list_symbol')
+if (kTransferList !== undefined) {
+  // Since Node 24 an unused socket can be transferred to another thread. That takes one of Node's handles.
+  Socket.prototype[kTransferList] = function () {
+    const { _handle } = this
+    if (_handle instanceof Connection && _handle.bytesRead + _handle.bytesWritten === 0) lend(this, false)
+    return net.Socket.prototype[kTransferList].call(this)
+  }
+}
+
 /**
  * Node's HTTP/2 checks this property before it takes over a socket's handle, so the socket is moved to one of Node's
  * handles here.
@@ -271,4 +282,4 @@ Socket.prototype.resetAndDestroy = function () {
 /** Whether a socket is just being sent to another process (send.js). */
 const sending = { now: false }
 
-module.exports = { Socket, attach, genuine, lend, kOwner, kHandle, kReinitializeHandle, sending }
+module.exports = { Socket, attach, find, genuine, lend, kAsyncId, kOwner, kHandle, kReinitializeHandle, sending }

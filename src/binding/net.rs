@@ -73,6 +73,19 @@ pub fn register(functions: &mut Functions<Engine>) {
         let (enable, delay) = (args.boolean(1)?, args.uint(2)?);
         unit(engine.stream(args.uint(0)?, |stream| stream.set_keepalive(enable, delay)))
     });
+    // `(id, interval, count)`: 0 leaves the system's.
+    functions.add("setKeepAliveProbes", |engine, args| {
+        let given = |value: u32| (value > 0).then_some(value);
+        let (interval, count) = (given(args.uint(1)?), given(args.uint(2)?));
+        unit(engine.stream(args.uint(0)?, |stream| stream.set_keepalive_probes(interval, count)))
+    });
+    functions.add("setTypeOfService", |engine, args| {
+        let tos = args.uint(1)?;
+        unit(engine.stream(args.uint(0)?, |stream| stream.set_type_of_service(tos)))
+    });
+    functions.add("typeOfService", |engine, args| {
+        code(engine.stream(args.uint(0)?, Stream::type_of_service))
+    });
     functions.add("fd", |engine, args| {
         Ok(engine.any_stream(args.uint(0)?, |stream| Ok(stream.fd())).unwrap_or(-1))
     });

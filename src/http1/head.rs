@@ -289,9 +289,11 @@ impl Head {
 
     /// How far the URL, name or value goes on: Node says of an overflow that it was noticed at the end.
     fn run_left(&self, input: &[u8]) -> usize {
+        // Of a name or value, with the byte behind it.
+        let field = |length: usize| (length + 1).min(input.len());
         match self.state {
-            State::FieldName => run(input, chars::TOKEN),
-            State::Value => run(input, chars::VALUE),
+            State::FieldName => field(run(input, chars::TOKEN)),
+            State::Value => field(run(input, chars::VALUE)),
             State::UrlPath | State::UrlQuery | State::UrlFragment => run(input, chars::URL),
             State::Reason => memchr::memchr2(b'\r', b'\n', input).unwrap_or(input.len()),
             _ => 0,

@@ -397,6 +397,54 @@ impl Stream {
         Errno::check(unsafe { sys::uv_tcp_keepalive(self.handle.raw(), c_int::from(enable), delay.max(1)) })
     }
 
+    /// How many seconds lie between two probes of keep-alive (`TCP_KEEPINTVL`), and how many may go unanswered (`TCP_KEEPCNT`).
+    pub fn set_keepalive_probes(&self, interval: Option<u32>, count: Option<u32>) -> Result<(), Errno> {
+        let mut probes = socket2::TcpKeepalive::new();
+        if let Some(interval) = interval {
+            probes = probes.with_interval(std::time::Duration::from_secs(interval.max(1).into()));
+        }
+        if let Some(count) = count {
+            probes = probes.with_retries(count.max(1));
+        }
+        self.option(|socket| socket.set_tcp_keepalive(&probes))
+    }
+
+    /// `IP_TOS`, or `IPV6_TCLASS`: the byte that asks the network for a kind of treatment.
+    pub fn set_type_of_service(&self, tos: u32) -> Result<(), Errno> {
+        #[cfg(target_os = "linux")]
+        if self.local_address()?.is_v6() {
+            return self.option(|socket| socket.set_tclass_v6(tos));
+        }
+        self.option(|socket| socket.set_tos_v4(tos))
+    }
+
+    /// The byte that [`Stream::set_type_of_service`] sets.
+    pub fn type_of_service(&self) -> Result<u32, Errno> {
+        #[cfg(target_os = "linux")]
+        if self.local_address()?.is_v6() {
+            return self.option(|socket| socket.tclass_v6());
+        }
+        self.option(|socket| socket.tos_v4())
+    }
+
+    /// An option of the socket that libuv has no function for, in all its versions.
+    #[cfg(unix)]
+    fn option<T>(&self, set: impl FnOnce(socket2::SockRef) -> std::io::Result<T>) -> Result<T, Errno> {
+        self.expect(self.tcp)?;
+        let fd = self.fd();
+        if fd < 0 {
+            return Err(Errno::EBADF);
+        }
+        // SAFETY: the descriptor is the open handle's, which outlives this call.
+        let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) };
+        set(socket2::SockRef::from(&fd)).map_err(|error| Errno(-error.raw_os_error().unwrap_or(libc::EINVAL)))
+    }
+
+    #[cfg(not(unix))]
+    fn option<T>(&self, _set: impl FnOnce(socket2::SockRef) -> std::io::Result<T>) -> Result<T, Errno> {
+        Err(Errno::ENOTSUP)
+    }
+
     /// Our end of a TCP stream.
     pub fn local_address(&self) -> Result<Address, Errno> {
         self.address(sys::uv_tcp_getsockname)

@@ -8,7 +8,7 @@ const { AsyncResource } = require('node:async_hooks')
 const { http, net } = require('../../genuine.js')
 const { ClientSocket, kTakesParsed, isClientSocket, connectionOf } = require('./socket.js')
 const core = require('./core.js')
-const { admit } = require('../../inherit.js')
+const { admit, hide } = require('../../inherit.js')
 
 const { Agent: CoreAgent } = http
 const { prototype: base } = CoreAgent
@@ -40,8 +40,7 @@ admit(Agent, CoreAgent)
 
 /** Readies an agent that core has constructed. */
 function prepare(agent, name) {
-  agent[kName] = name
-  agent[kOnFree] = agent._events.free
+  hide(agent, { [kName]: name, [kOnFree]: agent._events.free })
 }
 
 /** The key of a pool in an agent's tables, built anew only when another pool is meant than the last time. */

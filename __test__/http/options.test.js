@@ -1,0 +1,78 @@
+'use strict'
+
+// Options of servers that came with later versions of Node, held against the running one; where it does not know them, they do nothing.
+
+const assert = require('node:assert/strict')
+const core = require('node:http')
+const { test } = require('node:test')
+const { inspect } = require('node:util')
+const { http } = require('../..')
+const { exchange, listen } = require('./exchanges')
+
+/** What a server with `options` answers to each of `requests`, and what its handler saw, on Node's server and on ours. */
+async function same(options, requests, handler) {
+  const results = []
+  for (const module of [core, http]) {
+    const seen = []
+    const server = module.createServer(options, (req, res) => handler(req, res, seen))
+    const port = await listen(server)
+    const answers = []
+    for (const request of requests) answers.push(await exchange(port, [request]))
+    // What is told in later ticks.
+    await new Promise(setImmediate)
+    results.push([answers, seen])
+    server.closeAllConnections()
+    server.close()
+  }
+  assert.deepEqual(results[1], results[0])
+  return results[1]
+}
+
+const CLOSE = 'Host: a\r\nConnection: close\r\n'
+
+for (const httpValidation of ['strict', 'relaxed', 'insecure', undefined]) {
+  test(`httpValidation: ${httpValidation}`, () =>
+    same(
+      { httpValidation },
+      [
+        `GET / HTTP/1.1\r\n${CLOSE}X: a\x01b\r\n\r\n`,
+        'GET / HTTP/1.1\nHost: a\nConnection: close\n\n',
+        `POST / HTTP/1.1\r\n${CLOSE}Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n`,
+      ],
+      (req, res, seen) => {
+        seen.push(req.rawHeaders)
+        try {
+          res.setHeader('X', 'a\x01b')
+        } catch (error) {
+          seen.push(error.code)
+        }
+        res.end('x')
+      },
+    ))
+}
+
+for (const optimizeEmptyRequests of [true, false]) {
+  test(`optimizeEmptyRequests: ${optimizeEmptyRequests}`, async () => {
+    const requests = [
+      `GET / HTTP/1.1\r\n${CLOSE}\r\n`,
+      `POST / HTTP/1.1\r\n${CLOSE}Content-Length: 0\r\n\r\n`,
+      `POST / HTTP/1.1\r\n${CLOSE}Content-Length: 3\r\n\r\nabc`,
+      `POST / HTTP/1.1\r\n${CLOSE}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+    ]
+    const [answers] = await same({ optimizeEmptyRequests }, requests, (req, res, seen) => {
+      seen.push([req.method, req._dumped, req.readable, req.destroyed, req.readableEnded])
+      for (const event of ['data', 'end', 'close', 'error']) req.on(event, () => seen.push(event))
+      if (req.readable) req.on('end', () => res.end('x'))
+      else res.end('x')
+    })
+    for (const answer of answers) assert.match(answer, /^HTTP\/1\.1 200 OK/)
+  })
+}
+
+test('what is ours in a server and an agent is not printed, and not copied', () => {
+  const keys = (made) => [Object.keys(made), Object.getOwnPropertySymbols({ ...made }).map(String)]
+  for (const make of [({ Server }) => new Server(), ({ Agent }) => new Agent({ keepAlive: true })]) {
+    assert.deepEqual(keys(make(http)), keys(make(core)))
+    assert.doesNotMatch(inspect(make(http), { depth: 0 }), /ironwire/)
+  }
+})
