@@ -286,6 +286,7 @@ export interface TlsSettings {
   suites: Array<string>
   ownOrder: boolean
   asks: boolean
+  demands: boolean
   logs: boolean
   ticketKeys?: Buffer
   /** Seconds. */

@@ -6,6 +6,7 @@ const assert = require('node:assert/strict')
 const { execFile } = require('node:child_process')
 const { createHash, randomBytes } = require('node:crypto')
 const { once } = require('node:events')
+const http = require('node:http')
 const core = require('node:https')
 const net = require('node:net')
 const process = require('node:process')
@@ -14,10 +15,11 @@ const { setImmediate } = require('node:timers')
 const tls = require('node:tls')
 const { URL } = require('node:url')
 const { promisify } = require('node:util')
-const { https } = require('../..')
+const ironwire = require('../..')
 const { usage } = require('../../lib/engine.js')
 const { file, pem, ca, identity, of, trusting, listen } = require('./support.js')
 
+const { https } = ironwire
 const hash = (bytes) => createHash('sha256').update(bytes).digest('hex')
 const AT_ONCE = { concurrency: 8 }
 const hello = (_req, res) => res.end('hello')
@@ -602,6 +604,64 @@ describe('requests', AT_ONCE, () => {
       }
     }
     return found
+  })
+})
+
+describe('agents for proxies', AT_ONCE, () => {
+  /** What agent-base, on which most of them stand, does to know which protocol a request is of: it looks for Node's module among its callers. */
+  class StackAgent extends http.Agent {
+    constructor(tunnel, notes) {
+      super()
+      Object.assign(this, { tunnel, notes })
+    }
+
+    get protocol() {
+      return this.isSecure() ? 'https:' : 'http:'
+    }
+
+    set protocol(_) {}
+
+    isSecure() {
+      const { stack } = new Error('where')
+      return stack.split('\n').some((line) => line.includes('(https.js:') || line.includes('node:https:'))
+    }
+
+    addRequest(req, options) {
+      this.notes.push(this.isSecure())
+      this.tunnel(options).then(
+        (socket) => req.onSocket(socket),
+        (error) => req.onSocket(null, error),
+      )
+    }
+  }
+
+  same('that look who calls them, and connect through a tunnel', {}, hello, async (module, port) => {
+    const proxy = http.createServer().on('connect', (_req, near) => {
+      const far = net.connect(port, '127.0.0.1', () => near.write('HTTP/1.1 200 OK\r\n\r\n'))
+      near.on('error', () => far.destroy()).pipe(far)
+      far.on('error', () => near.destroy()).pipe(near)
+    })
+    const proxyPort = await listen(proxy)
+    const client = module === core ? http : ironwire.http
+    const connector = module === core ? tls : ironwire.tls
+    const tunnel = async () => {
+      const req = client.request({ port: proxyPort, host: '127.0.0.1', method: 'CONNECT', path: 'localhost:443' }).end()
+      const [, socket] = await once(req, 'connect')
+      return connector.connect({ socket, ca, servername: 'localhost' })
+    }
+    const notes = []
+    for (const input of [{ host: 'localhost', port }, `https://localhost:${port}/`]) {
+      const agent = new StackAgent(tunnel, notes)
+      const req = typeof input === 'string' ? module.get(input, { agent }) : module.get({ ...input, agent })
+      const [res] = await once(req, 'response')
+      let body = ''
+      notes.push(res.socket.authorized, res.socket.encrypted)
+      for await (const chunk of res) body += chunk
+      notes.push(body)
+    }
+    proxy.close()
+    assert.equal(notes[0], true)
+    return notes
   })
 })
 

@@ -177,6 +177,30 @@ describe('what a socket says', AT_ONCE, () => {
   }
 
   same(
+    'that lets everybody in knows who it was afterwards',
+    { requestCert: true, rejectUnauthorized: false, ca },
+    undefined,
+    async (port, server) => {
+      const found = []
+      for (const shown of [{}, of('stranger'), of('client')]) {
+        const req = core.request({ port, ...trusting, ...shown, agent: false })
+        req.on('error', () => {}).end()
+        const [{ socket, client }] = await once(server, 'request')
+        const gone = new Promise((resolve) => socket.once('close', resolve))
+        req.destroy()
+        await gone
+        found.push([socket.authorized, client.authorized, socket.authorizationError, socket.servername])
+      }
+      return found
+    },
+    (found) =>
+      assert.deepEqual(
+        found.map(([authorized]) => authorized),
+        [false, false, true],
+      ),
+  )
+
+  same(
     'that keeps a client out tells the server so',
     { requestCert: true, rejectUnauthorized: true, ca },
     hello,

@@ -47,23 +47,19 @@ const keys = {
 const ECDSA = sequence(oid('1.2.840.10045.4.3.2'))
 const RSA = sequence(oid('1.2.840.113549.1.1.11'), NULL)
 
-/** DER of one; `extensions` are `[oid, value, critical]`. */
-function certificate({ subject, issuer, key, signer, extensions, serial = 1, algorithm, from, until }) {
+/** DER of one; `extensions` are `[oid, value, critical]`, nothing for none. */
+function certificate({ version = 3, subject, issuer, key, signer, extensions, serial = 1, algorithm, from, until }) {
   const by = signer.asymmetricKeyType === 'rsa' ? RSA : ECDSA
+  const one = ([type, value, critical]) => sequence(oid(type), ...(critical ? [TRUE] : []), octets(value))
   const signed = sequence(
-    tlv(0xa0, integer(2)),
+    ...(version === 1 ? [] : [tlv(0xa0, integer(version - 1))]),
     integer(serial),
     algorithm ?? by,
     issuer,
     sequence(from ?? utc('200101000000Z'), until ?? utc('491231235959Z')),
     subject,
     crypto.createPublicKey(key).export({ type: 'spki', format: 'der' }),
-    tlv(
-      0xa3,
-      sequence(
-        ...extensions.map(([type, value, critical]) => sequence(oid(type), ...(critical ? [TRUE] : []), octets(value))),
-      ),
-    ),
+    ...(extensions === undefined ? [] : [tlv(0xa3, sequence(...extensions.map(one)))]),
   )
   return sequence(signed, by, tlv(3, bytes(0), crypto.sign('sha256', signed, signer)))
 }

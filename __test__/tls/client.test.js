@@ -12,11 +12,12 @@ const path = require('node:path')
 const { describe, it } = require('node:test')
 const { setImmediate } = require('node:timers/promises')
 const core = require('node:tls')
-const { tls } = require('../..')
+const ironwire = require('../..')
 const { usage } = require('../../lib/engine.js')
 const { ca, pem, identity, of, trusting, listen } = require('../https/support.js')
 const { eventsOf, isOurs, textOf } = require('./support.js')
 
+const { tls } = ironwire
 const AT_ONCE = { concurrency: 8 }
 
 /**
@@ -166,16 +167,36 @@ describe('whom it trusts', AT_ONCE, () => {
     const second = await outcome(connect({ port, host: '127.0.0.1', rejectUnauthorized: false }))
     return [first, second.error, second.authorized]
   })
-  it('one with such a certificate that it was told to trust: by Node', async () => {
+  it('one with such a certificate that it was told to trust', async () => {
     const server = tls.createServer(of('old'), hello)
     const port = await listen(server)
     const socket = tls.connect({ port, host: '127.0.0.1', ca: pem('old-cert.pem'), checkServerIdentity() {} })
+    await once(socket, 'secureConnect')
+    assert.equal(isOurs(socket), true)
     assert.equal(await textOf(socket), 'hello')
     server.close()
   })
 })
 
 describe('certificates', AT_ONCE, () => {
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
+    const options = { maxVersion, requestCert: true, ca }
+    same(`that a client has to have, and has not, in ${maxVersion}`, options, undefined, async (connect, port) => {
+      const socket = connect({ port, ...trusting })
+      const [{ code, message }] = await new Promise((resolve) => socket.on('error', (...args) => resolve(args)))
+      assert.match(code, /ALERT/)
+      return [code, message.includes('alert')]
+    })
+  }
+  it('that a client has to have are asked for once', async () => {
+    const server = core.createServer({ ...identity, maxVersion: 'TLSv1.2', requestCert: true, ca })
+    let connections = 0
+    server.on('connection', () => connections++).on('tlsClientError', () => {})
+    const socket = tls.connect({ port: await listen(server), ...trusting })
+    await assert.rejects(once(socket, 'secureConnect'), /handshake failure/)
+    assert.equal(connections, 1)
+    server.close()
+  })
   same('lead to what is trusted, whether the server shows that or not', {}, hello, async (connect, port) => {
     const socket = connect({ port, ...trusting })
     await once(socket, 'secureConnect')
@@ -219,6 +240,58 @@ describe('certificates', AT_ONCE, () => {
       assert.deepEqual([socket.authorized, isOurs(socket)], [changed, !changed])
     })
   }
+})
+
+describe('options', AT_ONCE, () => {
+  it('that are wrong are errors as with Node, also where others like them were right before', () => {
+    // Some throw when they have begun to connect: they get no further.
+    const nowhere = { host: 'nowhere.test', port: 1, lookup() {} }
+    const errorOf = (module, options) => {
+      try {
+        module.connect({ ...nowhere, ...options }).destroy()
+        return 'none'
+      } catch ({ name, code, message }) {
+        return [name, code, message]
+      }
+    }
+    for (const options of [
+      {},
+      { servername: 5 },
+      { session: 5 },
+      { ticketKeys: 5 },
+      { ticketKeys: Buffer.alloc(5) },
+      { sessionTimeout: 'x' },
+      { sessionIdContext: 5 },
+      { ciphers: 5 },
+      { ca: 5 },
+    ]) {
+      const [expected, found] = [core, tls].map((module) => errorOf(module, options))
+      const [name] = Object.keys(options)
+      assert.deepEqual(found, expected, name)
+      assert.equal(found === 'none', name === undefined)
+    }
+  })
+  same('say nothing of TLS before there is any', {}, hello, async (connect, port) => {
+    const socket = connect({ port, ...trusting })
+    const says = () => [socket.servername, socket.alpnProtocol, socket.getCipher()?.name, socket.getSharedSigalgs()]
+    const before = says()
+    await once(socket, 'connect')
+    const [servername, alpnProtocol] = says()
+    return [before, servername, alpnProtocol]
+  })
+  it('of records can be set before there is a connection', async () => {
+    const sizes = []
+    const server = net.createServer((raw) => {
+      const secured = new core.TLSSocket(raw, { isServer: true, secureContext: core.createSecureContext(identity) })
+      secured.on('data', ({ length }) => sizes.push(length)).on('end', () => secured.end())
+    })
+    const socket = tls.connect({ port: await listen(server), ...trusting })
+    assert.equal(socket.setMaxSendFragment(600), true)
+    socket.end(Buffer.alloc(3000)).resume()
+    await once(socket, 'close')
+    server.close()
+    assert.deepEqual([Math.max(...sizes), sizes.reduce((sum, size) => sum + size)], [600, 3000])
+  })
 })
 
 describe('what goes wrong', AT_ONCE, () => {
@@ -407,6 +480,58 @@ describe('where it goes', AT_ONCE, () => {
     const socket = net.connect(port, '127.0.0.1')
     await once(socket, 'connect')
     return textOf(connect({ socket, ...trusting }))
+  })
+  it('over one that has spoken plainly before, as for mail and databases: with Node, and the same is seen', async () => {
+    const server = net.createServer((raw) => {
+      raw.on('data', function wait(asked) {
+        if (String(asked) !== 'STARTTLS') return
+        raw.removeListener('data', wait)
+        raw.write('go')
+        const secured = new core.TLSSocket(raw, { isServer: true, secureContext: core.createSecureContext(identity) })
+        secured.on('data', (said) => (String(said) === 'QUIT' ? secured.end('bye') : secured.write(`secure ${said}`)))
+      })
+      raw.write('hello')
+    })
+    const port = await listen(server)
+    const found = []
+    for (const { tls: secure, net: plain } of [
+      { tls: core, net },
+      { tls, net: ironwire.net },
+    ]) {
+      const notes = []
+      const noted = ['secureConnect', 'connect', 'end', 'finish', 'close', 'error']
+      const watch = (name, socket) => {
+        for (const event of noted) socket.on(event, () => notes.push(`${name} ${event}`))
+      }
+      const below = plain.connect(port, '127.0.0.1')
+      watch('below', below)
+      const above = await new Promise((resolve) => {
+        below.on('data', function greet(said) {
+          notes.push(String(said))
+          if (String(said) === 'hello') return below.write('STARTTLS')
+          below.removeListener('data', greet)
+          resolve(secure.connect({ socket: below, ca, servername: 'localhost' }))
+        })
+      })
+      watch('above', above)
+      const says = () =>
+        notes.push([above.secureConnecting, above.authorized, above.remotePort === port, above.readyState])
+      says()
+      above.setEncoding('utf8')
+      above.on('secureConnect', () => above.write('EHLO'))
+      above.on('data', (said) => {
+        notes.push(said)
+        if (said === 'secure EHLO') says()
+        if (said === 'secure EHLO') above.write('QUIT')
+      })
+      await new Promise((resolve) => above.once('close', resolve))
+      await setImmediate()
+      notes.push([below.destroyed, above.destroyed])
+      found.push(notes)
+    }
+    server.close()
+    assert.deepEqual(found[1], found[0])
+    assert.ok(found[1].includes('bye'))
   })
   same('for HTTP/2: with Node', { foreign: true, ALPNProtocols: ['h2'] }, hello, (connect, port) =>
     textOf(connect({ port, ...trusting, ALPNProtocols: ['h2'] })),

@@ -10,6 +10,7 @@ const core = require('node:tls')
 const { tls } = require('../..')
 const make = require('./certificates.js')
 const { listen, pem } = require('../https/support.js')
+const { isOurs } = require('./support.js')
 const { client, server } = require('./verdicts.js')
 
 const { NULL, TRUE, attribute, bits, bytes, certificate, COMMON_NAME, integer, keys } = make
@@ -44,11 +45,11 @@ function chain() {
 
 /** Adds an extension, or has it instead of another one. */
 const extended = (of, value, critical) => (it) => {
-  it.extensions = [...it.extensions.filter(([type]) => type !== of), [of, value, critical]]
+  it.extensions = [...(it.extensions ?? []).filter(([type]) => type !== of), [of, value, critical]]
 }
 /** Adds one, whatever there is. */
 const added = (of, value) => (it) => {
-  it.extensions = [...it.extensions, [of, value]]
+  it.extensions = [...(it.extensions ?? []), [of, value]]
 }
 const trees = (...bases) => tlv(0xa0, ...bases.map((base) => sequence(base)))
 const place = (...parts) => sequence(sequence(...parts))
@@ -121,6 +122,20 @@ const CHANGES = {
   },
   'known by another serial number': (it) => {
     it.serial = 5
+  },
+  'of version 1': (it) => {
+    it.version = 1
+    it.extensions = undefined
+  },
+  'of version 1, and says more than that has': (it) => {
+    it.version = 1
+  },
+  'of version 2': (it) => {
+    it.version = 2
+    it.extensions = undefined
+  },
+  'of version 4': (it) => {
+    it.version = 4
   },
 }
 
@@ -224,6 +239,97 @@ function numbers(seed) {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 }
+
+/** Ends that `webpki` alone does not take, and OpenSSL does: these are judged here, too. */
+const ENDS = ['of version 1', 'of version 2', 'an authority of no others']
+
+/** What is wrong besides; `names` are what an authority may sign for. */
+const constrained =
+  (names) =>
+  ({ between }) =>
+    extended(NAME_CONSTRAINTS, names, true)(between)
+const BESIDES = {
+  nothing: () => {},
+  'nothing, in a chain of two': (it) => {
+    it.between = undefined
+    Object.assign(it.end, { issuer: name('root'), signer: keys.root })
+  },
+  'the root is of version 1': ({ root }) => CHANGES['of version 1'](root),
+  'the one between is of version 1': ({ between }) => CHANGES['of version 1'](between),
+  'both are': ({ root, between }) => {
+    CHANGES['of version 1'](root)
+    CHANGES['of version 1'](between)
+  },
+  'the root, which has not signed itself, is of version 1': ({ root }) => {
+    CHANGES['of version 1'](root)
+    Object.assign(root, { issuer: name('somebody'), signer: keys.rsa })
+  },
+  'signed by somebody else': ({ end }) => {
+    end.signer = keys.root
+  },
+  'signed by another algorithm than it says': ({ end }) => CHANGES['another algorithm inside'](end),
+  over: ({ end }) => CHANGES.over(end),
+  'the one between is over': ({ between }) => CHANGES.over(between),
+  'the one between may not sign': ({ between }) => extended(USAGE, bits(1, 0x02), true)(between),
+  'the one between is no authority': ({ between }) => extended(CONSTRAINTS, sequence(), true)(between),
+  'the one between is for clients': ({ between }) => extended(PURPOSES, sequence(oid('1.3.6.1.5.5.7.3.2')))(between),
+  'nobody has signed the one between': ({ between }) => {
+    between.signer = keys.end
+  },
+  'the root allows no others': ({ root }) => CHANGES['an authority of no others'](root),
+  'for its name somebody may sign': constrained(sequence(trees(directory(sequence(attribute('2.5.4.10', 'Org')))))),
+  'for its name nobody may sign': constrained(sequence(trees(directory(sequence(attribute('2.5.4.10', 'Other')))))),
+  'for its host nobody may sign': constrained(sequence(trees(host('example.com')))),
+}
+
+/** What a client makes of a server of Node's, and of how many connections. */
+async function ofNode({ connect }, cert, ca) {
+  const server = core.createServer({ key: END, cert }, (socket) => socket.on('error', () => {}))
+  let count = 0
+  server.on('connection', () => count++)
+  const port = await listen(server)
+  // For its name nobody has to answer.
+  const socket = connect({ port, host: '127.0.0.1', ca, checkServerIdentity() {} })
+  try {
+    const verdict = await new Promise((resolve) => {
+      socket.on('error', ({ code }) => resolve(code))
+      socket.on('secureConnect', () => resolve(socket.authorized))
+    })
+    return { verdict, count, isOurs: isOurs(socket) }
+  } finally {
+    socket.destroy()
+    server.close()
+  }
+}
+
+describe('an end that may be trusted though it is', { concurrency: 4 }, () => {
+  for (const end of ENDS) {
+    for (const [besides, change] of Object.entries(BESIDES)) {
+      it(`${end}; what is wrong besides: ${besides}`, async () => {
+        const parts = chain()
+        CHANGES[end](parts.end)
+        change(parts)
+        const chainOf = shown(parts)
+        const expected = await ofNode(core, ...chainOf)
+        const found = await ofNode(tls, ...chainOf)
+        assert.equal(found.verdict, expected.verdict, "a server's")
+        // Of names for which somebody may not sign, Node says what is wrong.
+        if (!besides.startsWith('for its')) assert.equal(found.count, 1, 'nobody else is asked')
+        const [authorized, code] = await client(core, ...chainOf)
+        const verdict = await client(tls, ...chainOf)
+        if (besides.startsWith('for its')) assert.ok(authorized || !verdict[0], "a client's")
+        else assert.deepEqual(verdict, [authorized, code], "a client's")
+      })
+    }
+  }
+  it('as a peer is told, rustls does it', async () => {
+    for (const end of ENDS) {
+      const parts = chain()
+      CHANGES[end](parts.end)
+      assert.deepEqual(await ofNode(tls, ...shown(parts)), { verdict: true, count: 1, isOurs: true }, end)
+    }
+  })
+})
 
 describe('certificates are judged as by Node', { concurrency: 4 }, () => {
   for (const [title, change] of Object.entries(CHANGES)) {

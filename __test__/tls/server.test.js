@@ -214,6 +214,54 @@ describe('a socket says', AT_ONCE, () => {
     }
   }
 
+  const doubtful = { requestCert: true, rejectUnauthorized: false, ca, ALPNProtocols: ['a'] }
+  for (const end of ['destroy', 'resetAndDestroy']) {
+    same(`what it was, when nobody has asked before it is gone: ${end}`, doubtful, async (port, server) => {
+      const found = []
+      for (const shown of [{}, of('stranger'), of('client')]) {
+        const serving = served(server)
+        const below = net.connect(port, '127.0.0.1')
+        await once(below, 'connect')
+        const socket = core.connect({ socket: below, ...trusting, ...shown, ALPNProtocols: ['a'] })
+        socket.on('error', () => {})
+        const other = (await serving).on('error', () => {}).resume()
+        const gone = new Promise((resolve) => other.once('close', resolve))
+        below[end]()
+        await gone
+        const { authorized, authorizationError, servername, alpnProtocol } = other
+        found.push([authorized, authorizationError, servername, alpnProtocol])
+      }
+      return found
+    })
+  }
+  same('who it is, where the server has begun to ask', { ca, rejectUnauthorized: false }, async (port, server) => {
+    const found = []
+    for (const requestCert of [false, true, false]) {
+      server.requestCert = requestCert
+      const serving = served(server)
+      const socket = await secure(port, of('stranger'))
+      const { authorized, authorizationError } = await serving
+      found.push([authorized, authorizationError])
+      socket.destroy()
+    }
+    return found
+  })
+
+  for (const [name, cert, authorities] of [
+    ['alone, with its authorities', pem('rsa-cert.pem'), [pem('stranger-cert.pem'), ca]],
+    ['alone, without them', pem('rsa-cert.pem'), pem('stranger-cert.pem')],
+    ['with another one', [pem('rsa-cert.pem'), pem('stranger-cert.pem')].join(''), ca],
+  ]) {
+    same(`what it shows: a certificate ${name}`, { ...of('rsa'), cert, ca: authorities }, async (port) => {
+      const socket = core.connect({ port, host: '127.0.0.1', rejectUnauthorized: false })
+      await once(socket, 'secureConnect')
+      const certificate = socket.getPeerCertificate(true)
+      const issuer = certificate.issuerCertificate
+      socket.destroy()
+      return [certificate.subject.CN, issuer?.subject.CN, socket.authorizationError]
+    })
+  }
+
   for (const version of ['TLSv1.2', 'TLSv1.3']) {
     const options = { minVersion: version, maxVersion: version, ALPNProtocols: ['a', 'b'], requestCert: true, ca }
     same(`what it is, in ${version}`, { ...options, rejectUnauthorized: false }, async (port, server) => {
@@ -234,8 +282,9 @@ describe('a socket says', AT_ONCE, () => {
         const failed = once(server, 'tlsClientError').then(([error, socket]) => [error.code, socket.destroyed])
         const serving = served(server).then(({ authorized }) => authorized)
         const socket = core.connect({ port, ...trusting, ...(who === 'nobody' ? {} : of(who)), ALPNProtocols: ['b'] })
-        socket.on('error', () => {}).resume()
-        found[who] = await Promise.race([failed, serving])
+        const told = new Promise((resolve) => socket.on('error', resolve).resume())
+        found[who] = [await Promise.race([failed, serving])]
+        if (who === 'nobody') found[who].push((await told).code)
         socket.destroy()
       }
       return found

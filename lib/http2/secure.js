@@ -16,9 +16,10 @@ const { coreOf, http1Options, http2, serving } = require('./serving.js')
 
 /** A connection that speaks HTTP/2 over TLS; it takes over from the one that has done the handshake. */
 class SecureHttp2Connection extends accepted(AcceptedConnection) {
-  constructor({ id, isTcp, server, socket }) {
+  constructor({ id, isTcp, server, socket, info }) {
     super(id, isTcp, server)
     this.secured = true
+    this.asked = info
     if (socket === undefined) return
     // Somebody has seen it in the handshake.
     attach(socket, this)

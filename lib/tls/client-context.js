@@ -21,8 +21,11 @@ const FOREIGN = [
   'allowPartialTrustChain',
 ]
 
-/** What a context is made of. */
-const NAMES = ['ca', 'cert', 'key', 'passphrase', 'ciphers', 'minVersion', 'maxVersion', 'ecdhCurve', 'ALPNProtocols']
+/** What a context is made of, and what is looked at when one is made. */
+const NAMES = [
+  ...['ca', 'cert', 'key', 'passphrase', 'ciphers', 'minVersion', 'maxVersion', 'ecdhCurve', 'ALPNProtocols'],
+  ...['sessionIdContext', 'sessionTimeout', 'ticketKeys'],
+]
 
 /** Contexts that are kept, by their options. */
 const KEPT = 64

@@ -6,7 +6,7 @@ const { Buffer } = require('node:buffer')
 const { TLSSocket } = require('node:tls')
 const { invalidArgType } = require('../errors.js')
 const { kSecure } = require('../http/symbols.js')
-const { kWishes } = require('./client.js')
+const { kWishes, sessionOf } = require('./client.js')
 
 /** OpenSSL's names of the groups that keys are exchanged in, and their sizes in bits. */
 const GROUPS = {
@@ -26,7 +26,7 @@ const methods = {
   },
 
   setSession(session) {
-    this[kWishes].session = typeof session === 'string' ? Buffer.from(session, 'latin1') : session
+    this[kWishes].session = sessionOf(session)
   },
 
   getSession() {

@@ -25,15 +25,24 @@ const nameOf = ({ host, port, path, servername }) => `${host} ${port} ${path} ${
 function wishesOf(options) {
   if ('checkServerIdentity' in options && typeof options.checkServerIdentity !== 'function') return undefined
   if ('minDHSize' in options && !(typeof options.minDHSize === 'number' && options.minDHSize > 0)) return undefined
-  if (options.session && !isOurs(options.session)) return undefined
+  const session = sessionOf(options.session)
+  if (session && !isOurs(session)) return undefined
   const servername = options.servername || ''
+  if (typeof servername !== 'string') return undefined
   if (!native.tlsTakesName(servername) || foreign.has(nameOf(options))) return undefined
   const context = clientContext(options, false)
-  return context && { options, context, session: options.session, servername }
+  return context && { options, context, session, servername }
 }
 
+/** Programs may keep them as text, byte for byte. */
+const sessionOf = (session) => (typeof session === 'string' ? Buffer.from(session, 'latin1') : session)
+
 /** Sessions are known by names, which begin so (src/tls/sessions.rs). */
-const isOurs = (session) => Buffer.from(session, 'latin1').latin1Slice(0, 8) === 'ironwire'
+const PREFIX = Buffer.from('ironwire')
+function isOurs(session) {
+  if (!ArrayBuffer.isView(session)) return false
+  return Buffer.from(session.buffer, session.byteOffset, session.byteLength).subarray(0, PREFIX.length).equals(PREFIX)
+}
 
 /** Connections of `Base` to servers of TLS. */
 function secured(Base) {
@@ -60,12 +69,14 @@ function secured(Base) {
     greet() {
       const { socket } = this
       socket[kSecure] = this
-      const { options, context, servername, session } = socket[kWishes]
+      const { options, context, servername, session, fragment } = socket[kWishes]
       const logs = socket.listenerCount('keylog') > 0
       const { id } = logs ? clientContext(options, true) : context
       this.reading = true
       native.readStart(this.id)
-      return native.tlsConnect(this.id, id, servername, session)
+      const status = native.tlsConnect(this.id, id, servername, session)
+      if (status === 0 && fragment !== undefined) native.tlsFragment(this.id, fragment)
+      return status
     }
 
     onSecured() {
@@ -82,6 +93,7 @@ function secured(Base) {
         this.authorizationError = error.code || error.message
         if (options.rejectUnauthorized !== false) {
           socket.destroy(error)
+          socket.emit('secure')
           return
         }
       } else this.authorized = true
@@ -114,14 +126,15 @@ function secured(Base) {
       socket.secureConnecting = false
       try {
         socket.emit('secureConnect')
+        const session = this.pending
+        this.pending = undefined
+        if (session !== undefined) socket.emit('session', session)
+        socket.removeListener('end', onConnectEnd)
+        socket.emit('secure')
       } finally {
+        // What was written leaves, of which others may hear: they have heard of TLS then.
         if (!this.closing) native.tlsTrust(this.id)
       }
-      const session = this.pending
-      this.pending = undefined
-      if (session !== undefined) socket.emit('session', session)
-      socket.removeListener('end', onConnectEnd)
-      socket.emit('secure')
     }
 
     onInsecure(reason, detail, isForeign) {
@@ -163,7 +176,7 @@ function secured(Base) {
     }
 
     get servername() {
-      return (this.secured && this.socket[kWishes].servername) || false
+      return this.secured ? this.socket[kWishes].servername || false : null
     }
 
     get keyExchange() {
@@ -344,7 +357,7 @@ let warned = false
 /** Has a new socket begin with TLS as soon as it connects. */
 function prepare(socket, wishes) {
   socket[kWishes] = wishes
-  socket[kSecure] = nothing
+  socket[kSecure] = { __proto__: nothing, wishes }
   socket.secureConnecting = true
   socket.prependListener('end', onConnectEnd)
   const { servername } = wishes
@@ -363,10 +376,14 @@ const nothing = {
   alpnProtocol: null,
   servername: null,
   version: null,
-  cipher: {},
+  cipher: undefined,
   isResumed: false,
   peerCertificates: [],
   peerChain: [],
+  setFragment(size) {
+    this.wishes.fragment = size
+    return true
+  },
 }
 
-module.exports = { kWishes, wishesOf, secured, prepare }
+module.exports = { kWishes, sessionOf, wishesOf, secured, prepare }

@@ -3,7 +3,9 @@
 // Connections whose TLS is done by Rust: first the handshake, of which JavaScript hears the end, then whatever is spoken over them.
 
 const { find } = require('../core.js')
+const { EOF } = require('../constants.js').errno
 const { native } = require('../engine.js')
+const { systemError } = require('../errors.js')
 const { Connection } = require('../net/handle.js')
 const { Server: NetServer } = require('../net/server.js')
 const { hangUp, handshakeTimeout, sslError } = require('./errors.js')
@@ -64,12 +66,14 @@ function secured(Base) {
     onSecured() {
       this.handshakes.delete(this)
       this.secured = true
-      const { server } = this
-      if (server.requestCert && server.rejectUnauthorized && !this.authorized) return this.refuse(this.unauthorized())
+      const { requestCert, rejectUnauthorized } = this.server
+      // Looked at now: the client can be gone, or the engine can have given it up, when somebody asks.
+      const isUnknown = requestCert && !this.authorized
+      if (isUnknown && rejectUnauthorized) return this.refuse(this.unauthorized())
       this.begin()
     }
 
-    /** What Node's server hears of a client that may not come in. The client itself is not told why. */
+    /** What Node's server hears of a client that may not come in: one that shows nothing goes on with a session of a server that did not mind. */
     unauthorized() {
       // Not taken apart: what a stranger shows need not be anything that Node can read.
       const isShown = (native.tlsPeer(this.id) ?? []).length > 0
@@ -96,7 +100,7 @@ function secured(Base) {
 
     onRead(length, memory, offset) {
       if (this.secured) super.onRead(length, memory, offset)
-      else this.refuse(hangUp())
+      else this.refuse(length === EOF ? hangUp() : systemError(length, 'read'))
     }
 
     onWriteError(errno) {

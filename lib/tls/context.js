@@ -52,7 +52,10 @@ const bytes = (value) =>
  * A context of `options`, as `tls.createServer` takes them, or nothing where rustls cannot do what they ask for. `purpose` is what sessions must
  * have in common to be resumed, `alpn` the protocols as core keeps them, `ticketsOf` a context with the same tickets, and `roots` are trusted in the place of `ca`.
  */
-function nativeContext(options, { asks = false, alpn, logs = false, purpose = '', ticketsOf, roots } = {}) {
+function nativeContext(
+  options,
+  { asks = false, demands = false, alpn, logs = false, purpose = '', ticketsOf, roots } = {},
+) {
   if (isForeign(options)) return undefined
   if (options.ecdhCurve !== undefined && options.ecdhCurve !== 'auto') return undefined
   const oldest = VERSIONS[options.minVersion ?? tls.DEFAULT_MIN_VERSION]
@@ -64,7 +67,7 @@ function nativeContext(options, { asks = false, alpn, logs = false, purpose = ''
     const identities = pair(list(options.cert).map(bytes), list(options.key), options.passphrase)
     if (identities === undefined) return undefined
     const made = native.tlsContext({
-      certificates: identities.map(({ chain }) => complete(chain, authorities)),
+      certificates: identities.map(({ chain }) => chain),
       keys: identities.map(({ key }) => key),
       authorities: roots ?? authorities,
       alpn: protocols(alpn),
@@ -73,6 +76,7 @@ function nativeContext(options, { asks = false, alpn, logs = false, purpose = ''
       suites,
       ownOrder: options.honorCipherOrder !== false,
       asks,
+      demands,
       logs,
       ticketKeys: options.ticketKeys && bytes(options.ticketKeys),
       sessionTimeout: options.sessionTimeout || SESSION_TIMEOUT,
@@ -117,26 +121,6 @@ function pair(chains, keys, passphrase) {
 }
 
 const isBytes = (value) => typeof value === 'string' || ArrayBuffer.isView(value)
-
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
-
-const certificatesIn = (pem) => pem.toString('latin1').match(CERTIFICATE) ?? []
-
-/** A chain with what is missing behind it taken from the authorities, as OpenSSL does; roots, which peers have, are not sent. */
-function complete(pem, authorities) {
-  const chain = certificatesIn(pem)
-  const known = authorities
-    .flatMap(certificatesIn)
-    .map((pem) => ({ pem, certificate: new crypto.X509Certificate(pem) }))
-  let last = new crypto.X509Certificate(chain[chain.length - 1])
-  for (let left = known.length; left > 0 && !last.checkIssued(last); left--) {
-    const next = known.find(({ certificate }) => last.checkIssued(certificate) && !certificate.checkIssued(certificate))
-    if (next === undefined) break
-    chain.push(next.pem)
-    last = next.certificate
-  }
-  return Buffer.from(chain.join('\n'))
-}
 
 /** What programs change contexts by that have been made: of those the options say too little. */
 const CHANGES = ['addCACert', 'addCRL', 'addRootCerts', 'loadPKCS12', 'setCert', 'setKey', 'setOptions']

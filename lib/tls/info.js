@@ -17,6 +17,17 @@ function informed(Base) {
       return this.asked ?? []
     }
 
+    /** Whoever has kept the socket may ask afterwards. */
+    close(callback) {
+      void this.info
+      super.close(callback)
+    }
+
+    reset(callback) {
+      void this.info
+      return super.reset(callback)
+    }
+
     get version() {
       return this.info[0] ?? null
     }
@@ -27,7 +38,7 @@ function informed(Base) {
     }
 
     get alpnProtocol() {
-      return this.info[2] ?? false
+      return this.secured ? (this.info[2] ?? false) : null
     }
 
     get isResumed() {
@@ -44,6 +55,11 @@ function informed(Base) {
     get peerChain() {
       this.whole ??= (native.tlsChain(this.id) ?? []).map((der) => new X509Certificate(der))
       return this.whole
+    }
+
+    /** Has records carry no more than so many bytes; returns whether they do. */
+    setFragment(size) {
+      return native.tlsFragment(this.id, size) === 0
     }
 
     /** This side's own. */
@@ -66,15 +82,16 @@ function informed(Base) {
 function accepted(Base) {
   return class AcceptedConnection extends informed(Base) {
     get servername() {
-      return this.info[3] ?? false
+      return this.secured ? (this.info[3] ?? false) : null
     }
 
     get authorizationError() {
       return (this.server.requestCert && verifyCode(this.info[5])) || null
     }
 
+    /** What is not known, or not any more, is not good. */
     get authorized() {
-      return this.server.requestCert && this.secured && this.authorizationError === null
+      return this.server.requestCert && this.info.length > 0 && this.authorizationError === null
     }
 
     onKeys(lines) {

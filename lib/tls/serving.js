@@ -67,8 +67,11 @@ const dropped = new FinalizationRegistry((id) => native.tlsServerDrop(id))
 
 /** A server's contexts in Rust: the one of its options, and those of names. */
 class Contexts {
-  constructor(context, logs) {
+  constructor(context, { requestCert, rejectUnauthorized }, logs) {
     this.context = context
+    /** What they were made for. */
+    this.requestCert = requestCert
+    this.rejectUnauthorized = rejectUnauthorized
     this.logs = logs
     this.id = native.tlsServer(context.id)
     dropped.register(this, this.id)
@@ -76,6 +79,11 @@ class Contexts {
     this.named = []
     /** By Node's contexts, which `SNICallback` gives. */
     this.chosen = new WeakMap()
+  }
+
+  /** Whether they ask clients for what the server asks for now. */
+  suit({ requestCert, rejectUnauthorized }) {
+    return this.requestCert === requestCert && this.rejectUnauthorized === rejectUnauthorized
   }
 
   /** What answers clients for which Node's context was chosen; nothing where rustls cannot do what that asks for. */
@@ -101,9 +109,10 @@ class Contexts {
 function contextsOf(server) {
   if (server[kForeign]) return null
   const logs = server._events.keylog !== undefined
-  if (server[kContexts] === undefined || (logs && server[kContexts]?.logs === false)) {
+  const { [kContexts]: known } = server
+  if (known === undefined || (known !== null && ((logs && !known.logs) || !known.suit(server)))) {
     const context = build(server, server, logs)
-    const contexts = context && new Contexts(context, logs)
+    const contexts = context && new Contexts(context, server, logs)
     const complete = contexts && server[kNamed].every(([name, options]) => contexts.add(server, name, options))
     server[kContexts] = complete ? contexts : null
   }
@@ -112,9 +121,9 @@ function contextsOf(server) {
 
 /** A context of a server's. Those for single names have tickets in common with the one for all, `ticketsOf`. */
 function build(server, options, logs, ticketsOf) {
-  const { requestCert, sessionIdContext } = server
-  const purpose = `${sessionIdContext} ${requestCert}`
-  return nativeContext(options, { asks: requestCert, alpn: server.ALPNProtocols, logs, purpose, ticketsOf })
+  const { requestCert: asks, rejectUnauthorized, sessionIdContext, ALPNProtocols: alpn } = server
+  const purpose = `${sessionIdContext} ${asks}`
+  return nativeContext(options, { asks, demands: Boolean(asks && rejectUnauthorized), alpn, logs, purpose, ticketsOf })
 }
 
 /** What asks a server's JavaScript in handshakes; nothing where that has nothing to say. */

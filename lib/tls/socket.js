@@ -18,16 +18,20 @@ const MIN_FRAGMENT = 512
 const MAX_FRAGMENT = 16_384
 
 const methods = {
+  // As in Node, these are null when all is over.
   getProtocol() {
-    return this[kSecure].version
+    const { closing, version } = this[kSecure]
+    return closing ? null : version
   },
 
   getCipher() {
-    return this[kSecure].cipher
+    const { closing, cipher } = this[kSecure]
+    return closing ? null : cipher
   },
 
   isSessionReused() {
-    return this[kSecure].isResumed
+    const { closing, isResumed } = this[kSecure]
+    return closing ? null : isResumed
   },
 
   getPeerCertificate(detailed) {
@@ -90,7 +94,7 @@ const methods = {
     if (!Number.isInteger(size)) throw outOfRange('size', 'an integer', size)
     if (size < -MAX_INT - 1 || size > MAX_INT) throw outOfRange('size', `>= ${-MAX_INT - 1} && <= ${MAX_INT}`, size)
     if (size < MIN_FRAGMENT || size > MAX_FRAGMENT) return false
-    return native.tlsFragment(this[kSecure].id, size) === 0
+    return this[kSecure].setFragment(size)
   },
 
   getCertificate() {
@@ -115,7 +119,9 @@ const methods = {
   getTLSTicket() {},
   getFinished() {},
   getPeerFinished() {},
-  getSharedSigalgs() {},
+  getSharedSigalgs() {
+    return []
+  },
 }
 
 /** What Node's sockets have as properties. Whoever sets one has it so. */
@@ -137,7 +143,12 @@ function secure(Class, ...classes) {
   for (const { prototype: from } of classes) {
     Object.defineProperties(prototype, Object.getOwnPropertyDescriptors(from))
   }
-  for (const [name, value] of Object.entries({ ...methods, encrypted: true, constructor: TLSSocket })) {
+  for (const [name, value] of Object.entries({
+    ...methods,
+    encrypted: true,
+    secureConnecting: false,
+    constructor: TLSSocket,
+  })) {
     Object.defineProperty(prototype, name, { value, configurable: true, writable: true })
   }
   for (const [name, source] of Object.entries(properties)) {

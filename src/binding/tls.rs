@@ -28,6 +28,7 @@ pub struct TlsSettings {
     pub suites: Vec<String>,
     pub own_order: bool,
     pub asks: bool,
+    pub demands: bool,
     pub logs: bool,
     pub ticket_keys: Option<Buffer>,
     /// Seconds.
@@ -170,6 +171,7 @@ fn context(secure: &Rc<Secure>, _: &Engine, args: &Args) -> Outcome<Result<Optio
         suites: given.suites,
         own_order: given.own_order,
         asks: given.asks,
+        demands: given.demands,
         logs: given.logs,
     };
     let tickets = match given.tickets_of {

@@ -7,7 +7,7 @@ use super::trust::{AnyCertificate, Trust};
 use rustls::client::{ClientConfig, Resumption};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, ServerConfig, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{Error, InconsistentKeys, SupportedCipherSuite, SupportedProtocolVersion, version};
@@ -43,6 +43,8 @@ pub struct Settings {
     pub own_order: bool,
     /// A server asks clients for certificates.
     pub asks: bool,
+    /// And refuses those that have none.
+    pub demands: bool,
     /// Secrets are logged.
     pub logs: bool,
 }
@@ -57,6 +59,7 @@ impl Default for Settings {
             suites: Vec::new(),
             own_order: true,
             asks: false,
+            demands: false,
             logs: false,
         }
     }
@@ -93,14 +96,14 @@ impl Context {
     /// What is wrong with the settings, or cannot be done.
     pub fn new(settings: &Settings, tickets: impl Into<Arc<Tickets>>) -> Result<Context, Invalid> {
         let provider = Arc::new(provider(&settings.suites, settings.versions)?);
-        let identities = Arc::new(Identities {
-            identities: identities(settings, &provider)?,
-            provider: provider.clone(),
-            chosen: AtomicUsize::new(0),
-        });
         let authorities = settings.authorities.iter().map(|pem| certificates(pem, "ca"));
         let authorities = authorities.collect::<Result<Vec<_>, _>>()?.concat();
         let trust = Trust::new(provider.clone(), authorities);
+        let identities = Arc::new(Identities {
+            identities: identities(settings, &provider, &trust)?,
+            provider: provider.clone(),
+            chosen: AtomicUsize::new(0),
+        });
         let keys = settings.logs.then(Arc::<Keys>::default);
         let tickets = tickets.into();
 
@@ -200,10 +203,18 @@ fn certificates(pem: &[u8], what: &'static str) -> Result<Vec<CertificateDer<'st
     chain.ok().filter(|chain| !chain.is_empty()).ok_or(Invalid::Pem(what))
 }
 
-fn identities(settings: &Settings, provider: &CryptoProvider) -> Result<Vec<Arc<CertifiedKey>>, Invalid> {
+fn identities(
+    settings: &Settings,
+    provider: &CryptoProvider,
+    trust: &Trust,
+) -> Result<Vec<Arc<CertifiedKey>>, Invalid> {
     let unsupported = |error: Error| Invalid::Unsupported(error.to_string());
     let identity = |(chain, key): &(Vec<u8>, Vec<u8>)| {
-        let chain = certificates(chain, "cert")?;
+        let mut chain = certificates(chain, "cert")?;
+        if chain.len() == 1 {
+            // As with OpenSSL: nobody has said what is to be shown beside it.
+            chain = trust.complete(&chain, UnixTime::now());
+        }
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| Invalid::Pem("key"))?;
         let key = provider.key_provider.load_private_key(key).map_err(unsupported)?;
         let identity = CertifiedKey::new(chain, key);
@@ -227,7 +238,11 @@ fn server_config(
     identities: Arc<Identities>,
 ) -> Result<ServerConfig, Invalid> {
     let verifier = if settings.asks {
-        Arc::new(AnyCertificate::new(provider.clone(), trust.subjects()))
+        Arc::new(AnyCertificate::of_clients(
+            provider.clone(),
+            trust.subjects(),
+            settings.demands,
+        ))
     } else {
         WebPkiClientVerifier::no_client_auth()
     };
@@ -254,7 +269,7 @@ fn client_config(
         .with_protocol_versions(&versions(settings, provider))
         .map_err(|_| Invalid::NoSuite)?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(AnyCertificate::new(provider.clone(), Vec::new())));
+        .with_custom_certificate_verifier(Arc::new(AnyCertificate::of_servers(provider.clone())));
     let mut config = match identity {
         Some(identity) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity))),
         None => builder.with_no_client_auth(),

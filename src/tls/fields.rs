@@ -7,22 +7,22 @@ use crate::calendar;
 use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer, UnixTime};
 
 const BOOLEAN: u8 = 0x01;
-const INTEGER: u8 = 0x02;
-const BIT_STRING: u8 = 0x03;
+pub(super) const INTEGER: u8 = 0x02;
+pub(super) const BIT_STRING: u8 = 0x03;
 const OCTET_STRING: u8 = 0x04;
-const OBJECT_IDENTIFIER: u8 = 0x06;
+pub(super) const OBJECT_IDENTIFIER: u8 = 0x06;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
-const SEQUENCE: u8 = 0x30;
+pub(super) const SEQUENCE: u8 = 0x30;
 /// What has a number instead of a type, of one value or several.
-const PART: [u8; 3] = [0x80, 0x81, 0x82];
-const PARTS: [u8; 4] = [0xa0, 0xa1, 0xa2, 0xa3];
+pub(super) const PART: [u8; 3] = [0x80, 0x81, 0x82];
+pub(super) const PARTS: [u8; 4] = [0xa0, 0xa1, 0xa2, 0xa3];
 
 /// Extensions that are read.
 const SUBJECT_KEY: &[u8] = &[0x55, 0x1d, 14];
 const KEY_USAGE: &[u8] = &[0x55, 0x1d, 15];
 const ALTERNATIVE_NAMES: &[u8] = &[0x55, 0x1d, 17];
-const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 19];
+pub(super) const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 19];
 const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 30];
 const REVOCATION_LISTS: &[u8] = &[0x55, 0x1d, 31];
 const AUTHORITY_KEY: &[u8] = &[0x55, 0x1d, 35];

@@ -15,6 +15,7 @@ mod names;
 mod path;
 mod session;
 mod sessions;
+mod stand_in;
 #[cfg(test)]
 pub(crate) mod tests;
 #[cfg(test)]

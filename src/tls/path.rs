@@ -166,6 +166,12 @@ impl<'a> Path<'a> {
         self.links.iter().skip(1).any(|link| link.fields.has_name_constraints)
     }
 
+    /// Whether one stands for somebody else, or speaks for addresses: what is wrong with that, OpenSSL tells last.
+    pub fn is_special(&self) -> bool {
+        let is_special = |link: &Link<'_>| link.fields.is_proxy || link.fields.has_resources;
+        self.links.iter().any(is_special)
+    }
+
     /// Whether OpenSSL looks at something of it that neither [`Path::check`] nor `webpki` does: addresses that owners may speak for, and names outside
     /// of `subjectAltName` where an authority may not sign for all.
     pub fn is_beyond(&self) -> bool {

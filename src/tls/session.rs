@@ -8,7 +8,7 @@ use super::{Answer, Context, Contexts, Failure, Hello};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::{Accepted, Acceptor};
 use rustls::sign::CertifiedKey;
-use rustls::{ClientConnection, Connection, Error, HandshakeKind, InvalidMessage, ProtocolVersion};
+use rustls::{AlertDescription, ClientConnection, Connection, Error, HandshakeKind, InvalidMessage, ProtocolVersion};
 use std::io::{BufRead, Write};
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
@@ -284,11 +284,34 @@ impl Session {
         if let Err(error) = result {
             self.failed = true;
             let mut failure = Failure::new(&error);
+            // Of what it has agreed to before, the server is not in want of something else.
+            failure.foreign &= !(matches!(error, Error::AlertReceived(_)) && self.version().is_some());
             if self.sessions.is_some() && !self.secured && error == InvalidMessage::InvalidContentType.into() {
                 // OpenSSL looks at the version first, of what is no TLS at all.
                 failure.reason = "wrong version number".into();
             }
             news.failure = Some(failure);
+            if error == Error::NoCertificatesPresented {
+                self.refuse_as_of_old();
+            }
+        }
+    }
+
+    /// rustls's alert for a client without a certificate came with TLS 1.3. Before, it was `handshake_failure`, which OpenSSL sends, and it is not encrypted
+    /// when certificates are shown.
+    fn refuse_as_of_old(&mut self) {
+        if let State::Open(connection, _) = &mut self.state
+            && connection.protocol_version() == Some(ProtocolVersion::TLSv1_2)
+        {
+            let mut alert = Vec::new();
+            take(connection, &mut alert);
+            if let Some(description) = alert.last_mut() {
+                *description = AlertDescription::HandshakeFailure.into();
+            }
+            self.state = State::Refused(Refused {
+                received: Vec::new(),
+                alert,
+            });
         }
     }
 

@@ -416,6 +416,56 @@ fn clients_are_asked_and_taken_whatever_they_show() {
 }
 
 #[test]
+fn who_has_to_show_a_certificate_and_has_none_is_told_so() {
+    let (mut server, mut client) = pair();
+    server.asks = true;
+    server.demands = true;
+    for (version, told) in [
+        (Version::Tls12, "sslv3 alert handshake failure"),
+        (Version::Tls13, "tlsv13 alert certificate required"),
+    ] {
+        server.versions = (version, version);
+        client.identities = Vec::new();
+        let served = context(&server);
+        let (mut side, mut other) = sides(&served, &context(&client));
+        talk(&mut side, &mut other, usize::MAX);
+        assert_eq!(
+            (side.reason(), other.reason()),
+            ("peer did not return a certificate", told)
+        );
+        assert_eq!((side.secured, side.session.is_open()), (0, false));
+        // Another implementation would not be told anything else.
+        assert!(!other.failure.unwrap().foreign, "{version:?}");
+
+        client.identities = vec![Authority::new("stranger").sign(params("client"))];
+        let (side, _) = connected(&served, &context(&client));
+        assert_eq!(side.session.judge(), Err("UNABLE_TO_VERIFY_LEAF_SIGNATURE"));
+    }
+}
+
+#[test]
+fn a_certificate_alone_is_shown_with_those_who_have_signed_it() {
+    let (server, client) = pair();
+    let [(end, key)] = &server.identities[..] else { panic!() };
+    let root = client.authorities[0].clone();
+    let shown = |identity: Vec<u8>, authorities| {
+        let server = context(&Settings {
+            identities: vec![(identity, key.clone())],
+            authorities,
+            ..Settings::default()
+        });
+        let (_, other) = connected(&server, &context(&client));
+        other.session.peer_certificates().len()
+    };
+    let stranger = Authority::new("stranger").pem;
+    assert_eq!(shown(end.clone(), Vec::new()), 1);
+    assert_eq!(shown(end.clone(), vec![stranger.clone(), root.clone()]), 2);
+    assert_eq!(shown(end.clone(), vec![stranger.clone()]), 1);
+    // Somebody has said what is to be shown beside it.
+    assert_eq!(shown([&end[..], &stranger].concat(), vec![root]), 2);
+}
+
+#[test]
 fn certificates_are_judged_in_openssls_words() {
     let key = KeyPair::generate().unwrap();
     let self_signed = |params: CertificateParams| {

@@ -3,11 +3,12 @@
 
 use super::fields::{Fields, usage};
 use super::path::{Link, Path, Trusted};
+use super::stand_in::StandIn;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{
     CryptoProvider, verify_tls12_signature, verify_tls13_signature, verify_tls13_signature_with_raw_key,
 };
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm as Algorithm, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, PeerMisbehaved, SignatureScheme};
 use std::sync::Arc;
@@ -19,11 +20,25 @@ pub(super) struct AnyCertificate {
     provider: Arc<CryptoProvider>,
     /// Whose certificates a server says it would like to see.
     subjects: Vec<DistinguishedName>,
+    /// A client is to have one.
+    demands: bool,
 }
 
 impl AnyCertificate {
-    pub(super) fn new(provider: Arc<CryptoProvider>, subjects: Vec<DistinguishedName>) -> AnyCertificate {
-        AnyCertificate { provider, subjects }
+    pub(super) fn of_servers(provider: Arc<CryptoProvider>) -> AnyCertificate {
+        AnyCertificate::of_clients(provider, Vec::new(), false)
+    }
+
+    pub(super) fn of_clients(
+        provider: Arc<CryptoProvider>,
+        subjects: Vec<DistinguishedName>,
+        demands: bool,
+    ) -> AnyCertificate {
+        AnyCertificate {
+            provider,
+            subjects,
+            demands,
+        }
     }
 
     fn verify_tls12(
@@ -78,7 +93,7 @@ impl AnyCertificate {
 
 impl ClientCertVerifier for AnyCertificate {
     fn client_auth_mandatory(&self) -> bool {
-        false
+        self.demands
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
@@ -196,7 +211,7 @@ impl Trust {
         let path = Path::find(end, &others, &self.trusted, now);
         let checked = path.check(peer, now, &self.provider.signature_verification_algorithms);
         // A client can ask Node's TLS, which says more: OpenSSL may read what is not read here, and tells names last that an authority may not sign for.
-        let is_sure = is_readable && !(peer == Peer::Server && path.is_constrained());
+        let is_sure = is_readable && !path.is_special() && !(peer == Peer::Server && path.is_constrained());
         checked.map_err(|error| if is_sure { error } else { "CERT_REJECTED" })?;
         if path.is_beyond() {
             return Err("CERT_REJECTED");
@@ -222,20 +237,37 @@ impl Trust {
             return Ok(());
         };
         let algorithms = self.provider.signature_verification_algorithms.all;
-        let usage = match peer {
-            Peer::Client => KeyUsage::client_auth(),
-            Peer::Server => KeyUsage::server_auth(),
+        let confirmed = match StandIn::of(end, &path.links[0].fields) {
+            None => confirm(end, between, root, algorithms, peer, now),
+            Some(stand_in) => {
+                let knowing = stand_in.algorithms(algorithms);
+                let algorithms: Vec<_> = knowing.iter().map(|one| -> &dyn Algorithm { one }).collect();
+                confirm(&stand_in.certificate, between, root, &algorithms, peer, now)
+            }
         };
-        let confirmed = EndEntityCert::try_from(end).and_then(|end| {
-            let anchors = [anchor_from_trusted_cert(root)?];
-            end.verify_for_usage(algorithms, &anchors, between, now, usage, None, None)
-                .map(drop)
-        });
         confirmed.map_err(|error| match (error, peer) {
             (webpki::Error::NameConstraintViolation, Peer::Client) => "PERMITTED_VIOLATION",
             _ => "CERT_REJECTED",
         })
     }
+}
+
+fn confirm(
+    end: &CertificateDer<'_>,
+    between: &[CertificateDer<'_>],
+    root: &CertificateDer<'_>,
+    algorithms: &[&dyn Algorithm],
+    peer: Peer,
+    now: UnixTime,
+) -> Result<(), webpki::Error> {
+    let usage = match peer {
+        Peer::Client => KeyUsage::client_auth(),
+        Peer::Server => KeyUsage::server_auth(),
+    };
+    let anchors = [anchor_from_trusted_cert(root)?];
+    let end = EndEntityCert::try_from(end)?;
+    end.verify_for_usage(algorithms, &anchors, between, now, usage, None, None)?;
+    Ok(())
 }
 
 /// The fields of a certificate that `webpki` does not read.

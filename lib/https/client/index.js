@@ -43,7 +43,14 @@ function request(...args) {
     return https.request(options, ...args)
   }
   options._defaultAgent = globalAgent()
-  return new ClientRequest(options, ...args)
+  return callers['node:https:request'](options, args)
+}
+
+/** agent-base, on which most agents for proxies stand, knows requests of `https` by `node:https:` in the stack of its callers. */
+const callers = {
+  'node:https:request'(options, args) {
+    return new ClientRequest(options, ...args)
+  },
 }
 
 function get(input, options, callback) {
