@@ -58,6 +58,11 @@ pub trait Sink {
     /// The system's.
     fn try_write(&self, parts: &[&[u8]], more: bool) -> Result<usize, Errno>;
 
+    /// Whether its end consists of bytes, too. They leave with the bytes before them, for which `more` is set then.
+    fn ends_with_bytes(&self) -> bool {
+        false
+    }
+
     /// Whether some of what was taken has not left, or nothing is taken yet. What was not taken is to be offered again after
     /// [`super::Engine::on_written`], not queued.
     fn is_busy(&self) -> bool {

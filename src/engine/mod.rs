@@ -407,11 +407,17 @@ impl<H: Host> Engine<H> {
 
     /// Sees to it that gathered output leaves in this turn of the loop.
     fn touch(&self, id: u32, connection: &mut Connection<H>) {
-        if connection.dirty || !connection.gathers() || self.reading.get() == Some(id) {
-            return;
+        if connection.gathers() && self.reading.get() != Some(id) {
+            self.soil(id, connection);
         }
-        connection.dirty = true;
-        self.await_flush(id);
+    }
+
+    /// Has a connection flushed before the loop waits.
+    fn soil(&self, id: u32, connection: &mut Connection<H>) {
+        if !connection.dirty {
+            connection.dirty = true;
+            self.await_flush(id);
+        }
     }
 
     fn await_flush(&self, id: u32) {
@@ -617,14 +623,20 @@ impl<H: Host> Engine<H> {
         if news.ended {
             self.received(id, Err(Errno::EOF));
         }
-        // What nobody's answer has taken along.
-        self.host.guard(|| {
-            if let Ok(Err(error)) = self.connection(id, Connection::flush_filter) {
-                self.tell(Event::WriteError(id, error));
-            }
-        });
         if let Some(failure) = &news.failure {
+            self.host.guard(|| {
+                if let Ok(Err(error)) = self.connection(id, Connection::flush_filter) {
+                    self.tell(Event::WriteError(id, error));
+                }
+            });
             self.host.guard(|| self.tell(Event::Insecure(id, failure)));
+        } else {
+            // Tickets, for example: they leave with an answer of this turn.
+            let _ = self.connection(id, |connection| {
+                if connection.filter().is_some_and(|filter| filter.waiting() > 0) {
+                    self.soil(id, connection);
+                }
+            });
         }
         self.plaintext.replace(plain);
     }
@@ -665,8 +677,14 @@ impl<H: Host> Engine<H> {
             return;
         }
         self.host.guard(|| {
-            // A connection that was closed meanwhile has nothing left to flush.
-            if let Ok(Err(error)) = self.connection(id, |connection| self.send(id, connection)) {
+            // A connection that was closed meanwhile has nothing left to flush. The TLS's own messages wait for an answer of this turn.
+            let flushed = self.connection(id, |connection| {
+                if connection.gathers() {
+                    return self.send(id, connection);
+                }
+                Ok(())
+            });
+            if let Ok(Err(error)) = flushed {
                 self.tell(Event::WriteError(id, error));
             }
         });
