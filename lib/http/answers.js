@@ -1,13 +1,16 @@
 'use strict'
 
-// What comes before the application's listener: a request without the host it must name, one too many on its connection, one that expects
-// to be told to go on.
+// What the server does before it calls the application's listener: it answers requests without a `Host` header and
+// requests beyond the limit of their connection, and handles `Expect`.
 
 const { flag } = require('../constants.js')
 
 const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i
 
-/** The answers that Node's server gives by itself to a 1.1 request. */
+/**
+ * Handles an HTTP/1.1 request as Node's server does before 'request'. Returns true if the request needs nothing more:
+ * it was answered, or its event was emitted.
+ */
 function answersItself(connection, req, res, flags) {
   const { server } = connection
   if (server.requireHostHeader && (flags & flag.HOST) === 0) {

@@ -1,9 +1,11 @@
 'use strict'
 
-// Rows of the table that Rust fills (src/binding/http.rs, src/http1/conn.rs) become calls of connections.
+// Reads the table of events that Rust fills (src/binding/http.rs, src/http1/conn.rs) and calls methods of the
+// connections.
 //
-// One entry into JavaScript brings the events of all connections that received something in a turn of the loop. Between two of them ticks and
-// promise jobs run, and each request is an asynchronous resource of its own, as if it were an entry for each.
+// One call into JavaScript delivers the events of all connections that received something in a turn of the event loop.
+// Between two connections, ticks and promise jobs run, and each request has its own async resource, as if there had
+// been a call for each.
 
 const { AsyncResource } = require('node:async_hooks')
 const { native, ownerOf, shared } = require('../engine.js')
@@ -20,23 +22,26 @@ const { REQUEST, BODY, END } = constants.event
 const { READ, ID, HELD, TAKEN, PACKET, PACKET_LENGTH, LENGTH } = constants.read
 const { REPEATED } = constants.flag
 
-/** By the numbers that rows say. Of errors, code and reason. */
+/** Indexed by the numbers in the rows. An error is a pair of code and reason. */
 const METHODS = binding.httpMethods()
 const ERRORS = binding.httpErrors()
 
-/** What a connection is about before its first request: nothing that has a context of its own. */
+/** The `resource` of a connection before its first request: it has no async context of its own. */
 const none = {
   runInAsyncScope: (code, receiver, ...args) => Reflect.apply(code, receiver, args),
   emitDestroy() {},
 }
 
-/** A batch is being handled: its end settles what its responses leave to do. */
+/**
+ * Whether a batch is being handled. If so, the responses sent in it are finished when their connection's events are
+ * done (finish.js).
+ */
 let handling = false
-/** The connection whose rows are being handled, and the row before them. */
+/** The connection whose events are being handled, and the position in the table of the row before its events. */
 let serving = null
 let row = 0
 
-/** The table. */
+/** The table shared with Rust, as 32-bit words. */
 let words
 
 function onHttp(count, text, body) {
@@ -67,7 +72,7 @@ function onHttp(count, text, body) {
       else serving.context.runInAsyncScope(request, undefined, serving, at, text, body)
     } else if (kind === BODY) {
       serving.resource.runInAsyncScope(serving.onBody, serving, bytes(body, words[at + PART], words[at + PART_LENGTH]))
-      // As in Node, ticks and promise jobs run between a part of a body and what follows it.
+      // As in Node, ticks and promise jobs run between a part of a body and the next event.
       if (event + 1 < count) runTicks()
     } else if (kind === END) {
       const from = words[at + TRAILERS]
@@ -84,7 +89,9 @@ function onHttp(count, text, body) {
   handling = false
 }
 
-/** The row after `event` that begins the next connection's. */
+/**
+ * The number of the first row from `event` on that begins the events of another connection; `count` if there is none.
+ */
 function nextRead(event, count) {
   while (event < count && (words[FIRST_EVENT + event * EVENT_WORDS] & KIND) !== READ) event++
   return event
@@ -109,10 +116,13 @@ function request(connection, at, text, body) {
   resource.runInAsyncScope(connection.onRequest, connection, method, url, words[at] >>> VERSION, flags, head, body)
 }
 
-/** What requests are made with: their connection is their trigger, and the end of each is told when the next one comes. */
+/**
+ * The options of each request's async resource. Its trigger is the connection, and its destroy hook is called when the
+ * next request arrives or the connection closes.
+ */
 const origin = { triggerAsyncId: 0, requireManualDestroy: true }
 
-/** The end of a connection's rows. */
+/** Ends the handling of a connection's events. `more` tells whether rows of other connections follow. */
 function leave(more) {
   const connection = serving
   serving = null
@@ -120,7 +130,10 @@ function leave(more) {
   if (more) runTicks()
 }
 
-/** What lies behind the head of a request that takes the connection over; from now on it is not HTTP's. */
+/**
+ * Returns the bytes behind the head of a request that takes over the connection (an upgrade or CONNECT), and tells Rust
+ * that the connection no longer speaks HTTP.
+ */
 function takeOver(body) {
   words[row + TAKEN] = 1
   return bytes(body, words[row + PACKET], words[row + PACKET_LENGTH]).subarray(words[row + LENGTH])
@@ -130,7 +143,10 @@ function isHandling() {
   return handling
 }
 
-/** The loop's clock (ms, modulo 2^32): as of the batch inside of one, else as of now. */
+/**
+ * The event loop's clock in milliseconds, modulo 2^32; during a batch, the time of the batch. It is never 0, because
+ * `idleSince` uses 0 for "not idle".
+ */
 function now() {
   return (handling ? words[NOW] : native.httpNow()) || 1
 }

@@ -1,6 +1,6 @@
 'use strict'
 
-// Node's diagnostics channels of its HTTP server.
+// The diagnostics channels of Node's HTTP server.
 
 const { channel } = require('node:diagnostics_channel')
 

@@ -1,10 +1,12 @@
 'use strict'
 
-// One HTTP connection: requests come in as batches of events, responses leave in order.
+// A connection of an HTTP server: requests arrive as batches of events (batch.js), and responses are sent in the order
+// of the requests.
 //
-// It is the handle of its socket at the same time (`socket._handle`). The socket is made with the first request that shows it, and has a
-// stream once somebody asks for that (socket.js): until then the connection does without. What arrives is the socket's own until HTTP
-// is attached, which the server's 'connection' listener does, and again after an upgrade.
+// It is also the handle of its socket (`socket._handle`). The socket object is made for the first request, and gets its
+// stream state when that is first used (socket.js); until then the connection works without it. Before HTTP is
+// attached, which the server's 'connection' listener does, and after an upgrade, received bytes go to the socket as on
+// any net.Socket.
 
 const { Buffer } = require('node:buffer')
 const process = require('node:process')
@@ -45,41 +47,48 @@ class HttpConnection extends Connection {
   constructor(id, isTcp, server) {
     super(id, isTcp)
     this.server = server
-    /** The socket that requests show; it is `socket`, too, as soon as it has a stream. */
+    /** The socket that requests show. Once it has a stream, it is also in `socket`. */
     this.shown = undefined
-    /** The response whose turn it is. */
+    /** The response whose turn it is to be sent. */
     this.current = null
-    /** Responses to pipelined requests behind it. */
+    /** Responses to pipelined requests, which wait for their turn. */
     this.outgoing = NO_RESPONSES
-    /** Bytes that those hold back. */
+    /** The number of bytes that the waiting responses have buffered. */
     this.outgoingData = 0
     /** The request whose body is arriving. */
     this.incoming = null
-    /** The header fields of the last request: the next one's are likely the same. */
+    /** The header fields of the last request: the next one probably has the same. */
     this.lastFields = NO_FIELDS
-    /** When the connection last became idle (the engine's clock); 0 while it is not, -1 when something else limits the idle time. */
+    /**
+     * When the connection became idle, by the event loop's clock in milliseconds. 0: it is not idle. -1:
+     * keepAliveTimeout does not apply, because the program has set a timeout of its own, or the idle timeout has
+     * already been handled.
+     */
     this.idleSince = 0
-    /** Not read until responses have left. */
+    /** Whether reading is paused until responses have been sent. */
     this.paused = false
-    /** The kernel has not taken all of a response. */
+    /** Whether the kernel has not yet taken all of a response. */
     this.leaving = false
-    /** Our side is ended or ending: nothing can be sent past the socket. */
+    /** Whether our side has ended or is ending: every response must go through the socket's stream then. */
     this.ending = false
-    /** What arrives is HTTP; before that, and after an upgrade, it is the socket's. */
+    /** Whether received bytes are parsed as HTTP. Before that, and after an upgrade, they go to the socket. */
     this.attached = false
-    /** Events of ours are being handled. */
+    /** Whether events of this connection are being handled. */
     this.serving = false
-    /** The asynchronous resource of the last request. */
+    /** The async resource of the last request. */
     this.resource = none
     this.highWaterMark = server.highWaterMark ?? 64 * 1024
-    /** Bytes written in this turn past the stream, whose callbacks are still to come. */
+    /**
+     * The number of bytes written in this turn without the socket's stream, and the callbacks of those writes, which
+     * are still to be called.
+     */
     this.turnBytes = 0
     this.turnCallbacks = null
     this.onPendingData = updateOutgoingData.bind(this)
     this.onPendingData[kConnection] = this
   }
 
-  /** Speaks HTTP from now on, beginning with what the socket has read already. */
+  /** Starts HTTP, beginning with the bytes that the socket has already read. */
   attach() {
     const { server, socket } = this
     this.attached = true
@@ -92,7 +101,8 @@ class HttpConnection extends Connection {
     native.httpAttach(this.id, server.maxHeaderSize || maxHeaderSize, mount)
     if (mount > 0) {
       this.mounted = true
-      // What Rust answers, this connection hears nothing of.
+      // Requests that Rust answers do not reach this object, so none of them would start the timer for idle
+      // connections.
       server.watchIdle()
     }
     if (socket === undefined) return
@@ -101,9 +111,9 @@ class HttpConnection extends Connection {
     for (const chunk of read) feed(this, chunk, true)
   }
 
-  // --- from the engine
+  // --- events from the engine
 
-  /** Events follow, or nothing but the news that bytes came. */
+  /** Called before the connection's events are handled. `events` is false if bytes arrived that make no event. */
   enter(events) {
     this.serving = true
     if (events && this.idleSince !== 0) this.wake()
@@ -111,7 +121,7 @@ class HttpConnection extends Connection {
     if (events && this.isFlooded()) this.pause()
   }
 
-  /** The events are handled. */
+  /** Called after the connection's events were handled. */
   leave() {
     this.serving = false
     if (this.inserted) this.inserted = false
@@ -142,7 +152,10 @@ class HttpConnection extends Connection {
     }
   }
 
-  /** Hands the connection over to whoever listens for upgrades; false when nobody does. */
+  /**
+   * Hands the connection over to the listeners for 'connect' or 'upgrade'. Returns false if the server does not take
+   * the upgrade: then the request is an ordinary one.
+   */
   onUpgrade(req, method, body) {
     const { server } = this
     const connect = method === 'CONNECT'
@@ -176,7 +189,7 @@ class HttpConnection extends Connection {
     this.fail(parseError(code, reason, offset, packet))
   }
 
-  /** An error of the connection itself: 'clientError', or Node's own answer. */
+  /** Handles an error of the connection itself: emits 'clientError', or sends Node's own answer. */
   fail(error) {
     failSocket.call(this.getSocket(), error)
   }
@@ -185,14 +198,15 @@ class HttpConnection extends Connection {
     const { socket } = this
     if (!this.attached) return super.onRead(length, memory, offset)
     if (length > 0) {
-      // Somebody listens for them (httpTap); the first who does feeds the parser.
+      // The program listens for 'data' on the socket (httpTap). `parse` in socket.js is one of the listeners, and feeds
+      // the parser.
       this.received = offset < 0 ? memory : new FastBuffer(memory, offset, length)
       socket.emit('data', this.received)
       this.received = undefined
       return
     }
     if (length === EOF) {
-      // Who is being answered may look for it.
+      // The handler of the current request may check whether the socket has ended, so the socket needs its stream.
       if (this.current !== null) this.getSocket()
       if (this.socket === undefined) {
         this.peerEnded = true
@@ -201,7 +215,7 @@ class HttpConnection extends Connection {
     } else if (!socket?.destroyed) this.getSocket().destroy(systemError(length, 'read'))
   }
 
-  /** The peer has ended its side: 'end' of the socket, where there is one. */
+  /** Called when the peer has ended its side; if the socket has a stream, by its 'end' event. */
   onPeerEnd() {
     const number = native.httpFinish(this.id)
     if (number >= 0) {
@@ -224,7 +238,7 @@ class HttpConnection extends Connection {
     this.drained()
   }
 
-  /** The engine has room again, and may have all of it. */
+  /** Called when the engine can take more output. It may have sent everything. */
   drained() {
     const { unsent } = this
     if (unsent !== null && !this.leaving) {
@@ -233,11 +247,12 @@ class HttpConnection extends Connection {
       this.sent(unsent, 0)
     }
     this.resumeIfDrained()
-    // What was answered has left only now.
+    // The last response may have left only now, so the connection may be idle.
     if (!this.serving) this.settle()
     const res = this.current
     if (res === null || res.finished || !res[core.kNeedDrain] || this.turnCallbacks !== null) return
-    // What the stream has handed on may only be gathered: to write it now shows whether there will be news of it.
+    // What the stream has written may still be gathered for the end of the turn. Write it now: only then is it known
+    // whether the engine will report that it has drained.
     native.flush(this.id)
     this.noteQueue()
     if (this.socket?.writableNeedDrain || this.lastQueued > 0) return
@@ -257,7 +272,10 @@ class HttpConnection extends Connection {
     this.destroy()
   }
 
-  /** A socket that gets its stream while the connection closes does so once more, and wants to hear of it. Afterwards it is too late. */
+  /**
+   * A socket that gets its stream while the connection is closing calls this again and waits for the callback. After
+   * the connection has closed, a callback is not called any more.
+   */
   close(callback) {
     if (!this.closing) {
       this.readAtEnd = super.bytesRead
@@ -267,7 +285,7 @@ class HttpConnection extends Connection {
     } else if (this.id >= 0) this.closeCallback ??= callback
   }
 
-  // Whoever has kept the socket may ask when it is closed.
+  // A program that has kept the socket may read the counters after the connection has closed.
   get bytesRead() {
     return this.closedBare ? this.readAtEnd : super.bytesRead
   }
@@ -281,7 +299,7 @@ class HttpConnection extends Connection {
     this.resource.emitDestroy()
     server[kConnections].delete(this)
     if (!this.closing) {
-      // The engine has given the connection up.
+      // The engine has closed the connection on its own.
       this.closing = true
       this.closedBare = socket === undefined
     }
@@ -293,13 +311,16 @@ class HttpConnection extends Connection {
     } else if (socket !== undefined && !socket.destroyed) socket.destroy()
   }
 
-  /** The connection is gone: pending requests and responses hear of it. */
+  /**
+   * The connection is gone: aborts the requests that have no complete answer, closes the current response, and since
+   * Node 24 destroys the waiting ones.
+   */
   abortAll() {
     this.gone = true
     const { current, outgoing } = this
     this.current = null
     this.outgoing = NO_RESPONSES
-    // A request that was answered hears nothing, even if its body was still to come.
+    // A request that was answered is not aborted, even if its body has not arrived completely.
     if (current !== null) abort(current.req)
     for (const res of outgoing) abort(res.req)
     if (core.abortsResponses) for (const res of outgoing) res.destroy(aborted())
@@ -308,18 +329,19 @@ class HttpConnection extends Connection {
 
   // --- responses
 
-  /** Puts a response behind those of earlier requests. */
+  /** Queues a response behind those of earlier requests. */
   queue(res) {
     if (this.current === null && !this.ending) this.turn(res)
     else if (this.outgoing === NO_RESPONSES) this.outgoing = [res]
     else this.outgoing.push(res)
   }
 
-  /** The turn of a response, with what it has gathered while it waited. */
+  /** Makes a response the current one, and sends what it has buffered while it waited. */
   turn(res) {
     this.current = res
     if (res.assignSocket !== own.assignSocket) return res.assignSocket(this.shown)
-    // All that core's does, without a listener of each response to the socket's end: the connection has one.
+    // Does what core's `assignSocket` does, but adds no listener to the socket for each response: the connection has
+    // one for all.
     const { shown } = this
     res.socket = shown
     shown._httpMessage = res
@@ -327,16 +349,20 @@ class HttpConnection extends Connection {
     if (res.finished || res.outputData.length > 0) res._flush()
   }
 
-  /** Whether a response may send past the socket's stream. */
+  /** Whether a response may be sent without the socket's stream. */
   isDirect(res) {
     return isDirect(res, this)
   }
 
-  /** A response has gone out whole, past the stream; `status` is what the engine said. */
+  /**
+   * A response was written completely without the socket's stream. `status` is the engine's result: positive if output
+   * is still queued, or a negative errno.
+   */
   sent(res, status) {
     const { shown } = this
     this.current = null
-    // As far as its stream says, all has left: core's `end` uncorks it.
+    // The socket's `writableLength` must not count these bytes any more: in Node, `end` uncorks the socket, which
+    // writes everything.
     this.turnBytes = 0
     if (res.assignSocket === own.assignSocket) shown._httpMessage = null
     else {
@@ -346,7 +372,8 @@ class HttpConnection extends Connection {
     this.socket?._unrefTimer()
     if (status > 0) {
       this.leaving = true
-      // A request whose body is still coming is read to its end: its client may look for the response only then.
+      // If the body of a request is still arriving, reading goes on: the client may read the response only after it has
+      // sent everything.
       if (this.incoming === null) this.pause()
       this.noteQueue()
     } else if (status < 0) this.onWriteError(status)
@@ -355,7 +382,7 @@ class HttpConnection extends Connection {
     else this.next()
   }
 
-  /** A response is on its way that is out when all of it has left, as Node's are. */
+  /** A response is being sent. It is finished only when all of it has left, as in Node. */
   leaves(res) {
     this.unsent = res
     this.leaving = true
@@ -365,7 +392,9 @@ class HttpConnection extends Connection {
     this.unsentBytes = this.lastQueued
   }
 
-  /** Part of a response has gone past the stream. Returns whether it may go on at once. */
+  /**
+   * A part of a response was written without the socket's stream. Returns whether the program may write more at once.
+   */
   wrote(length, status, callback) {
     this.socket?._unrefTimer()
     if (status < 0) {
@@ -381,12 +410,12 @@ class HttpConnection extends Connection {
     return status === 0 && this.turnBytes < this.highWaterMark
   }
 
-  /** Core ends a response of ours: its event says when it is out. */
+  /** Core ends this response, so its 'finish' event tells when it has been sent. */
   awaitFinish(res) {
     if (!res.finished) res.prependListener('finish', onFinish)
   }
 
-  /** After a response: the next one's turn, or idleness. */
+  /** Called after a response: starts the next one, or lets the connection become idle. */
   next() {
     if (this.outgoing.length > 0) {
       this.turn(this.outgoing.shift())
@@ -394,14 +423,17 @@ class HttpConnection extends Connection {
     } else if (!this.serving) this.settle()
   }
 
-  /** After a batch, or a response that came later: reads no further when too much waits, and is idle when nothing does. */
+  /**
+   * Called after a batch, or after a response that was sent outside of one. Stops reading if output does not leave;
+   * starts the idle time if no request is pending.
+   */
   settle() {
     if (this.incoming !== null || !this.attached || this.closing) return
     if (this.leaving) this.pause()
     else if (this.current === null && this.outgoing.length === 0) this.startIdle()
   }
 
-  /** Idle from now on: of all timeouts only that of keep-alive counts, as in Node. */
+  /** The connection is idle from now on: only keepAliveTimeout applies, as in Node. */
   startIdle() {
     const { server, socket } = this
     if (this.mounted) native.httpSiteRest(this.id)
@@ -411,7 +443,7 @@ class HttpConnection extends Connection {
     server.watchIdle()
   }
 
-  /** The next request has begun. */
+  /** The next request has begun, so the connection is not idle any more. */
   wake() {
     this.idleSince = 0
     const timeout = this.server.timeout || 0
@@ -420,13 +452,13 @@ class HttpConnection extends Connection {
 
   // --- the socket
 
-  /** For requests to show. */
+  /** The socket as requests show it. It may have no stream yet. */
   showSocket() {
     this.shown ??= showSocket(this)
     return this.shown
   }
 
-  /** With its stream. */
+  /** The socket with its stream. */
   getSocket() {
     if (this.socket === undefined) {
       if (this.shown === undefined) this.shown = makeSocket(this)
@@ -435,18 +467,18 @@ class HttpConnection extends Connection {
     return this.socket
   }
 
-  /** Whether a socket is shown, and all is as it was when it was made. */
+  /** Whether the socket has no stream yet and neither side of it has been ended or closed here. */
   isUnopened() {
     return this.socket === undefined && !this.ending && !this.closing
   }
 
-  /** Whether a reply from outside the turn would corrupt a response: one that has begun, or is out but not settled. */
+  /** Whether an error reply would corrupt a response: one that has begun, or one that was sent but is not finished. */
   hasAnswered() {
     const { current } = this
     return current?._headerSent || isUnsettled(this)
   }
 
-  /** The connection is another protocol's from now on. Returns bytes that waited to be parsed, if there are any. */
+  /** Hands the connection over to another protocol. Returns the bytes that waited to be parsed, if there are any. */
   release() {
     const { socket, server } = this
     this.attached = false
@@ -455,7 +487,7 @@ class HttpConnection extends Connection {
     return native.httpDetach(this.id)
   }
 
-  /** Ends after what is written. */
+  /** Ends the connection once everything written has been sent. */
   closeSoon() {
     if (this.ending) return
     this.ending = this.finalEnd = true
@@ -463,22 +495,24 @@ class HttpConnection extends Connection {
     else native.end(this.id)
   }
 
-  /** The peer ended its side: so do we. */
+  /** The peer has ended its side, so ours ends, too. */
   endSide() {
     if (this.ending) return
     this.ending = true
-    // A response that is still to come must find the socket ended.
+    // A response that is still to be written must find the socket ended, so the socket needs its stream.
     if (this.socket !== undefined || this.current !== null) this.getSocket().end()
     else native.end(this.id)
   }
 
-  /** Closes at once. */
+  /** Closes the connection at once. */
   destroy() {
     if (this.socket !== undefined) this.socket.destroy()
     else this.close()
   }
 
-  /** Whether the connection is not to be read: output does not leave, or much waits for its turn. */
+  /**
+   * Whether the connection must not be read: output does not leave, or too many responses or bytes wait for their turn.
+   */
   isFlooded() {
     return (
       this.leaving ||
@@ -489,8 +523,9 @@ class HttpConnection extends Connection {
   }
 
   /**
-   * Whether the next request of a batch waits: bytes go before it, or output does not leave. What waits for its turn does not hold it
-   * back, because the answer whose turn it is may wait for it; unless that is far too much.
+   * Whether the next request of a batch must wait: bytes were inserted before it, or output does not leave. Responses
+   * that wait for their turn hold it back only far above the usual limit, because the handler of the current response
+   * may depend on the next request.
    */
   mustWait() {
     if (this.closing || this.gone) return false
@@ -514,14 +549,15 @@ class HttpConnection extends Connection {
   }
 
   resumeIfDrained() {
-    // Not with every response that makes room for one request: to resume costs more than a request.
+    // Not after each response that makes room for one request: resuming costs more than a request.
     if (!this.paused || this.outgoing.length > MAX_PIPELINED / 2 || this.isFlooded()) return
     this.paused = false
     native.httpResume(this.id)
     this.readStart()
   }
 
-  // Node's own sockets, as this one's is before and after HTTP, note what they want before they call.
+  // These skip needless calls only while HTTP is attached: before and after, Node's socket code sets `reading` itself
+  // before it calls them.
   readStart() {
     if (this.id < 0 || this.closing || (this.attached && (this.paused || this.reading))) return 0
     return super.readStart()
@@ -532,29 +568,31 @@ class HttpConnection extends Connection {
     return super.readStop()
   }
 
-  /** For how long nothing has come of what is awaited: 0 while it is our output that does not leave. */
+  /**
+   * How long the connection has been idle at `time`, in milliseconds; 0 while requests wait or output is being sent.
+   */
   idleFor(time) {
-    // Both are taken modulo 2^32.
+    // Both are modulo 2^32.
     const idle = (time - this.idleSince) | 0
     switch (native.httpBusy(this.id)) {
       case 0:
         return idle
       case busy.READING:
-        // Half a head: each part of it counts as activity, and its own timeouts, too.
+        // A part of a head has arrived. Each part counts as activity; the time for the whole head has its own limits.
         return Math.min(idle, native.httpQuiet(this.id))
       default:
         return 0
     }
   }
 
-  /** Takes over since when the connection is idle, where Rust knows. */
+  /** Takes the start of the idle time from Rust, if Rust answers requests of this connection. */
   noteIdle() {
     if (!this.mounted || this.idleSince < 0) return
     const since = native.httpSiteIdle(this.id)
     if (since >= 0) this.idleSince = since
   }
 
-  /** Closes unless a request is being read or answered; what is still leaving may leave. */
+  /** Closes the connection unless a request is being read or answered. Output that is queued is sent first. */
   closeIdle() {
     const { current } = this
     if (this.serving || this.ending || this.outgoing.length > 0) return
@@ -567,7 +605,7 @@ class HttpConnection extends Connection {
     else this.destroy()
   }
 
-  /** Enforces the timeouts of heads and whole requests. */
+  /** Fails the connection if the request being read exceeds one of the timeouts, in milliseconds (0 for none). */
   expire(headersTimeout, wholeTimeout) {
     if (this.id < 0 || this.closing) return
     if (native.httpExpired(this.id, headersTimeout, wholeTimeout)) this.fail(requestTimeout())
@@ -575,46 +613,52 @@ class HttpConnection extends Connection {
 }
 
 HttpConnection.prototype.keepsResource = false
-/** The class of its socket. */
+/** The class of the connection's socket. */
 HttpConnection.prototype.Socket = HttpSocket
-// What few connections ever have otherwise.
-/** Rust answers what it can by itself. */
+// Defaults on the prototype: few connections ever have other values.
+/** Whether Rust answers requests by itself where it can (site.js). */
 HttpConnection.prototype.mounted = false
-/** The response that is out when all of it has left: a file, which is long on its way. */
+/** The response that is finished when all of it has left: a file, which may take long to send. */
 HttpConnection.prototype.unsent = null
-/** What of it had not left at once, in bytes. */
+/** The number of its bytes that were not sent at once. */
 HttpConnection.prototype.unsentBytes = 0
-/** Requests so far, where they are counted. */
+/** The number of requests so far. It is only counted if the server has maxRequestsPerSocket. */
 HttpConnection.prototype.requests = 0
-/** Bytes were put in front of what is left of the batch. */
+/** Whether bytes were inserted before the rest of the batch. */
 HttpConnection.prototype.inserted = false
-/** The bytes that listeners for 'data' are being told of. */
+/** The bytes that are being emitted as 'data'. */
 HttpConnection.prototype.received = undefined
-/** The socket has closed: nothing more is served. */
+/** Whether the connection was aborted: no more requests are served. */
 HttpConnection.prototype.gone = false
-/** There was no stream when the connection closed: what a socket does then is left to us. */
+/**
+ * Whether the socket had no stream when the connection closed. Then the connection does what the socket would have
+ * done.
+ */
 HttpConnection.prototype.closedBare = false
 HttpConnection.prototype.peerEnded = false
-/** The connection closes once our side has ended, whether or not the peer has ended its side. */
+/** Whether the connection closes once our side has ended, even if the peer has not ended its side. */
 HttpConnection.prototype.finalEnd = false
-/** Files that are piped into the response whose turn it is, and wait until that has drained. */
+/** File streams (source.js) that are piped into the current response and wait until it has drained. */
 HttpConnection.prototype.waiting = undefined
 HttpConnection.prototype.readAtEnd = 0
 HttpConnection.prototype.writtenAtEnd = 0
 
-/** What core calls with the bytes that a response gathers before its turn, and that leave then. */
+/** Core calls this with the change in the number of bytes that a response has buffered before its turn. */
 function updateOutgoingData(delta) {
   this.outgoingData += delta
   this.resumeIfDrained()
 }
 
-/** So many times `highWaterMark` may wait before what was read already is served no further. */
+/**
+ * Requests that were already read are held back once the waiting responses have buffered this many times
+ * `highWaterMark`.
+ */
 const MOST_MARKS = 16
 
-/** Pipelined requests that may wait for their turn before the connection is read no further. */
+/** The connection is not read while this many responses wait for their turn. */
 const MAX_PIPELINED = 256
 
-// What core's prototype methods do for responses of ours (install.js).
+// What the methods on core's prototypes (install.js) call for our responses.
 HttpConnection.prototype.endResponse = function (res, chunk, encoding, callback, core) {
   if (res.finished) settleLater(this, res)
   return end(this, res, chunk, encoding, callback, core)
@@ -627,7 +671,7 @@ HttpConnection.prototype.pipe = function (res, event, stream) {
   onPipe(this, res, event, stream)
 }
 HttpConnection.prototype.endNatively = function (res, engine, body) {
-  // Of two versions of this package in one process, each has an engine, and knows only its own connections.
+  // If two versions of this package run in one process, each has its own engine, which knows only its own connections.
   return engine === native && endNatively(this, res, body)
 }
 HttpConnection.prototype.writeHead = function (res, status, reason, headers) {
@@ -639,7 +683,9 @@ function announcesBody({ headers }) {
   return 'content-length' in headers || 'transfer-encoding' in headers
 }
 
-/** What was written in the last turn is with the engine: callbacks, and 'drain' for whoever waits. */
+/**
+ * Runs in the tick after writes, when the engine has the bytes: calls the callbacks, and emits 'drain' if that is due.
+ */
 function settleWrites(connection) {
   const callbacks = connection.turnCallbacks
   connection.turnCallbacks = null

@@ -4,14 +4,17 @@
 
 const { makeError } = require('../errors.js')
 
-/** What a request gets when its connection ends before the answer. */
+/** The error of a request whose connection ended before the answer. */
 function aborted() {
   const error = new Error('aborted')
   error.code = 'ECONNRESET'
   return error
 }
 
-/** A refusal of the parser: `code` is `HPE_…`. One at the end of the bytes (no packet) carries its reason, but does not say it. */
+/**
+ * An error of the parser; `code` is `HPE_…`. An error at the end of the input has no packet; its reason is in
+ * `error.reason` but not in the message.
+ */
 function parseError(code, reason, bytesParsed, rawPacket) {
   const error = new Error(rawPacket === undefined ? 'Parse Error' : `Parse Error: ${reason}`)
   // Node's parser creates this error while no JavaScript runs, so it has no stack.
@@ -23,7 +26,7 @@ function parseError(code, reason, bytesParsed, rawPacket) {
   return error
 }
 
-/** A request took longer than `headersTimeout` or `requestTimeout`. */
+/** The error of a request that took longer than `headersTimeout` or `requestTimeout`. */
 function requestTimeout() {
   return makeError(Error, 'ERR_HTTP_REQUEST_TIMEOUT', 'Request timeout', requestTimeout)
 }

@@ -1,6 +1,7 @@
 'use strict'
 
-// The end of responses: what core does with one that is out, and with its request; cheaper where nobody listens.
+// The end of responses: does what core does with a response that has been sent, and with its request. Without listeners
+// there is a cheaper way.
 
 const process = require('node:process')
 const core = require('../core.js')
@@ -9,25 +10,25 @@ const channels = require('./channels')
 const { dump } = require('./incoming')
 const { emitsByItself, kConnection } = require('./install')
 
-/** Responses that went out whole, until what core does after that is done. */
+/** Responses that were sent completely but are not finished yet. */
 const ended = []
 
-/** Whether somebody is there to hear a message's events, by whatever way. */
+/** Whether anything observes a message's events: a listener, or a replaced `emit`. */
 function isHeard(message) {
   return message._eventsCount > 0 || !emitsByItself(message)
 }
 
-/** A response of ours has gone out whole, past the stream. */
+/** A response of ours was sent completely without the socket's stream. */
 function finishSent(connection, res) {
-  // Callbacks of writes come before the end, too.
+  // The callbacks of earlier writes must be called before the response finishes, too.
   const heard = isHeard(res) || connection.turnCallbacks !== null || channels.responseFinish.hasSubscribers
   if (heard) process.nextTick(emitFinish, connection, res)
   else if (ended.push(res) === 1 && !isHandling()) process.nextTick(settleEnded)
 }
 
 /**
- * Delays closing a response that has ended but is used again. Node reports that as an error in a later tick, unless the
- * response is closed by then.
+ * Postpones finishing a response that has ended but is used again. Node reports such a use as an error in a later tick,
+ * unless the response has closed by then.
  */
 function settleLater(connection, res) {
   const index = ended.indexOf(res)
@@ -36,12 +37,15 @@ function settleLater(connection, res) {
   process.nextTick(emitFinish, connection, res)
 }
 
-/** Whether a response of this connection has gone out, and the rest is still to be done. */
+/** Whether a response of this connection was sent but is not finished. */
 function isUnsettled(connection) {
   return ended.some((res) => res._onPendingData[kConnection] === connection)
 }
 
-/** What core does to a response that is out, and to its request, where nobody listens. */
+/**
+ * Finishes the sent responses and their requests as core does. Events are only emitted for a response that is observed
+ * by now.
+ */
 function settleEnded() {
   if (ended.length === 0) return
   for (let i = 0; i < ended.length; i++) {
@@ -67,7 +71,7 @@ function finish(res) {
   if (core.kWritableFinished !== undefined) res[core.kWritableFinished] = true
 }
 
-/** Tells Node's channel that a response is out. */
+/** Publishes on Node's diagnostics channel that a response was sent. */
 function publishFinish({ socket, server }, res) {
   const finished = channels.responseFinish
   if (finished.hasSubscribers) finished.publish({ request: res.req, response: res, socket, server })
@@ -76,7 +80,7 @@ function publishFinish({ socket, server }, res) {
 function emitFinish(connection, res) {
   finish(res)
   publishFinish(connection, res)
-  // In Node the server listens first: all this is done when the application's listeners hear.
+  // In Node the server's own listener runs first, so all this is done before the application's listeners are called.
   settle(res)
   process.nextTick(emitClose, res)
   res.emit('finish')
@@ -88,7 +92,7 @@ function emitClose(res) {
   res.emit('close')
 }
 
-/** Core's response is out: Node's resOnFinish. */
+/** Called when a response that core ended is finished: does what Node's resOnFinish does. */
 function onFinish() {
   const connection = this._onPendingData[kConnection]
   publishFinish(connection, this)

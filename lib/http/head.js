@@ -1,7 +1,7 @@
 'use strict'
 
-// The head of a response, as text: what core's `writeHead` leaves in `_header` and the fields around it, for the heads that
-// most responses have. The others are core's.
+// The head of a response as text, for the heads that most responses have: sets `_header` and the fields around it as
+// core's `writeHead` does. All other heads are left to core.
 
 const {
   http: { STATUS_CODES },
@@ -11,8 +11,8 @@ const { kOutHeaders, kUniqueHeaders, own } = require('../core.js')
 const { respond } = require('../constants.js')
 
 /**
- * Header names seen so far: an ORDINARY one only joins the lines, LENGTH says that the body's framing is given, a SPECIAL one
- * changes what becomes of the connection. Names come from the application, but bound the table all the same.
+ * Header names seen so far. ORDINARY: its line is only added to the head. LENGTH: it gives the length of the body.
+ * SPECIAL: core must handle it. The names come from the application, but the size of the table is limited all the same.
  */
 const ORDINARY = 1
 const LENGTH = 2
@@ -51,7 +51,10 @@ function statusLine(status, message) {
   return statusLines[status]
 }
 
-/** `Date`, and what follows it on a connection that stays open: made once a second. */
+/**
+ * The `Date` line, and the `Date` and `Connection` lines of a connection that stays open. Both are rebuilt once a
+ * second.
+ */
 let date = ''
 let keepAlive = ''
 let keepAliveFor = -1
@@ -79,7 +82,7 @@ function keepAliveLines(timeout) {
   return keepAlive
 }
 
-/** The fields that decide about the head are as the constructor set them. */
+/** Whether the fields of the response that influence the head still have the values set by the constructor. */
 function isOrdinary(res) {
   return (
     res._storeHeader === own._storeHeader &&
@@ -98,7 +101,7 @@ function isOrdinary(res) {
 
 let lengthGiven
 
-/** One header line, or as many as it has values; nothing when only core knows what to do with it. */
+/** The line of a header, or one line for each of its values; undefined if core must handle the header. */
 function line(name, value, checked) {
   const kind = nameKind(name)
   if (kind === SPECIAL) return undefined
@@ -114,7 +117,7 @@ function line(name, value, checked) {
   return lines
 }
 
-/** What `setHeader` has checked and kept. */
+/** The lines of the headers set by `setHeader`, which has checked them. */
 function keptLines(headers) {
   let lines = ''
   for (const key in headers) {
@@ -138,12 +141,12 @@ function givenLines(headers) {
 }
 
 /**
- * The last ordinary head: what Rust needs to write it by itself, which is cheaper than to read the text. `bits` are those of
- * `httpRespond`, and `res` is null when the head must go as text.
+ * What Rust needs to write the last ordinary head itself, which is cheaper than passing the text. `bits` are those of
+ * `httpRespond`. `res` is null if the head must be passed as text.
  */
 const ordinary = { res: null, bits: 0, lines: '' }
 
-/** `writeHead` for an ordinary head; false, and nothing done, for any other. */
+/** Does what `writeHead` does, for an ordinary head. Returns false without any change for all others. */
 function writeOrdinaryHead(res, status, reason, headers) {
   if (!(status >= 200 && status <= 999 && (status | 0) === status) || res._header || !isOrdinary(res)) return false
   let message = res.statusMessage
@@ -159,7 +162,7 @@ function writeOrdinaryHead(res, status, reason, headers) {
   lengthGiven = undefined
   const kept = res[kOutHeaders]
   if (headers) {
-    // Those that were set before have to be joined with these: core's business, as is an array.
+    // Headers that were set before would have to be merged with these. That, and arrays of headers, are left to core.
     if (kept !== null || typeof headers !== 'object' || Array.isArray(headers)) return false
     lines = givenLines(headers)
   } else if (kept !== null) {

@@ -1,7 +1,7 @@
 'use strict'
 
-// Requests. They are core's own objects from the start: to construct one costs 60 ns, and every method of core's works on it, whoever
-// calls it. What is ours is how it gets filled, and that what nobody looks at is not done.
+// Requests are core's own objects from the start: constructing one costs 60 ns, and all of core's methods work on it.
+// This module fills them, and skips work whose result nothing would observe.
 
 const {
   http: { IncomingMessage },
@@ -16,14 +16,14 @@ const { aborted } = require('./errors')
 const { kHeaders, kHeadersCount, kDetachAbortSignal, own } = core
 const { HTTP_1_1 } = row
 
-/** Where `maxHeadersCount` is not set, Node looks at 2,000 strings: a thousand names with their values. */
+/** Node's default for `maxHeadersCount`: 2,000 strings, which are 1,000 names with their values. */
 const MAX_HEADERS = 1000
 
-/** What core's constructor reads off a socket. */
+/** What core's constructor reads from a socket. */
 const sampleSocket = { readableHighWaterMark: getDefaultHighWaterMark(false) }
 const sample = new IncomingMessage(sampleSocket)
 const kState = core.find(sample._readableState, 'kState')
-/** The bits of a stream's state as the constructor leaves them, at its end, and when it is closed. */
+/** The bits of a stream's state: as the constructor leaves them, after the end, and once it is closed. */
 const fresh = sample._readableState[kState]
 const ended = bitsAfter(end)
 const closed = bitsAfter(close)
@@ -38,7 +38,7 @@ function end(state) {
   state.ended = true
 }
 
-/** The end of a stream that nobody listens to, without the three ticks that it takes. */
+/** Closes a stream without listeners at once, instead of in the three ticks that core takes. */
 function close(state) {
   state.ended = state.endEmitted = state.destroyed = state.closed = state.closeEmitted = true
 }
@@ -78,20 +78,22 @@ const Request = constructorLike(
   { State },
 )
 
-/** What is made of header fields, which more than one request has. */
+/** Header fields, shared by all requests that repeat them. */
 class Fields {
   constructor(head) {
-    /** Names and values by turns, not to be given away. */
+    /** Names and values alternating. Requests get copies. */
     this.raw = head === '' ? [] : head.split('\0')
-    /** They were asked for as an object. */
+    /** Whether a request has asked for them as an object. */
     this.wanted = false
-    /** That object, not to be given away: another is made of it. */
+    /**
+     * The fields as an object: null until it is made, undefined if a value is not a plain string. Requests get copies.
+     */
     this.headers = null
-    /** What `joinDuplicateHeaders` was then. */
+    /** The value of `joinDuplicateHeaders` that `headers` was made with. */
     this.joined = null
   }
 
-  /** The object for a request that repeats them; null where it should be made when it is asked for. */
+  /** Returns a copy of the object for a request with these fields; null if it should be made on first use. */
   copy(join) {
     if (!this.wanted) return null
     if (this.headers === null || this.joined !== join) {
@@ -104,17 +106,20 @@ class Fields {
 
 const NO_FIELDS = new Fields('')
 
-/** Fields that connections have begun with: clients of a kind send the same, and thousands of them may be idle. */
+/**
+ * The fields that connections begin with. Clients of one kind send the same, and thousands of them may be idle, so they
+ * share one object.
+ */
 const known = new Map()
 const MAX_KNOWN = 256
 const MAX_KNOWN_LENGTH = 1024
 
-/** The fields of a head, of which the connection had `last` before. */
+/** The fields of a head. `last` are the connection's previous fields. */
 function fieldsOf(head, last) {
   if (last !== NO_FIELDS || head.length > MAX_KNOWN_LENGTH) return new Fields(head)
   let fields = known.get(head)
   if (fields === undefined) {
-    // A copy: V8's parts of a string keep the whole of it, and that is the text of all connections of this turn.
+    // A copy, because a substring in V8 keeps the whole string alive: here the heads of all connections of this batch.
     const copy = Buffer.from(head, 'latin1').latin1Slice()
     fields = new Fields(copy)
     if (known.size >= MAX_KNOWN) known.clear()
@@ -123,7 +128,7 @@ function fieldsOf(head, last) {
   return fields
 }
 
-/** As core makes it; undefined where values are not plain text. */
+/** The headers object as core makes it; undefined if a value is not a plain string. */
 function headersOf(raw, join) {
   const message = new IncomingMessage(sampleSocket)
   message.joinDuplicateHeaders = join
@@ -132,7 +137,10 @@ function headersOf(raw, join) {
   return headers['set-cookie'] === undefined ? headers : undefined
 }
 
-/** A request of class `Message`; `head` is `name\0value\0name\0value…`, `version` is `major << 8 | minor`. */
+/**
+ * Makes a request of class `Message`. `head` is `name\0value\0name\0value…`, or null if the fields are those of the
+ * last request. `version` is `major << 8 | minor`.
+ */
 function makeRequest(Message, connection, method, url, version, flags, head) {
   const { shown: socket, server, highWaterMark } = connection
   if (head !== null) connection.lastFields = fieldsOf(head, connection.lastFields)
@@ -164,7 +172,9 @@ function makeRequest(Message, connection, method, url, version, flags, head) {
   return req
 }
 
-/** Whether what happens to a request is nobody's concern: no listener is there, and no method that would be called is replaced. */
+/**
+ * Whether nothing observes the request's events: it has no listeners, and no method that would be called is replaced.
+ */
 function isUnheard(req) {
   return (
     req._eventsCount === 0 &&
@@ -175,7 +185,7 @@ function isUnheard(req) {
   )
 }
 
-/** The message is complete; `trailers` has the form of a head. */
+/** Completes a request. `trailers` has the same form as a head. */
 function complete(req, trailers) {
   req.complete = true
   if (trailers !== '') {
@@ -183,17 +193,17 @@ function complete(req, trailers) {
     req._addHeaderLines(raw, raw.length)
   }
   const state = req._readableState
-  // What push() would do besides is to tell listeners in a later tick.
+  // Beyond this, push() would only notify listeners in a later tick.
   if (fresh !== undefined && state[kState] === fresh && isUnheard(req)) state[kState] = ended
   else req.push(null)
 }
 
-/** Body bytes; returns whether the request wants more of them now. */
+/** Passes on a part of the body. Returns whether the request wants more now. */
 function deliver(req, chunk) {
   return req._dumped || req.push(chunk)
 }
 
-/** The response is out: what is left of the body is of no interest, unless somebody reads it. */
+/** The response was sent: discards the rest of the request's body, unless the program reads it. */
 function dump(req) {
   if (kDetachAbortSignal !== undefined) req[kDetachAbortSignal]()
   const state = req._readableState
@@ -203,7 +213,7 @@ function dump(req) {
   } else if (!req._consuming && !state.resumeScheduled) req._dump()
 }
 
-/** The connection is gone before the answer. */
+/** The connection ended before the request was answered. */
 function abort(req) {
   req.destroy(aborted())
 }

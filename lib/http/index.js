@@ -1,6 +1,6 @@
 'use strict'
 
-// `http`: Node's module with server and client over the native engine.
+// `http`: Node's module with a server and a client over the native engine.
 
 const { http } = require('../genuine.js')
 const { Server } = require('./server')
@@ -10,8 +10,8 @@ function createServer(options, requestListener) {
   return new Server(options, requestListener)
 }
 
-// Not the values: what core lets programs change stays one thing, here and there, and what it loads when asked for (`WebSocket`) is not
-// loaded.
+// Copies property descriptors, not values: what programs can change in core stays one thing in both modules, and what
+// core loads on first use (`WebSocket`) is not loaded here.
 Object.defineProperties(exports, Object.getOwnPropertyDescriptors(http))
 Object.assign(exports, client, { Server, createServer })
 Object.defineProperty(exports, 'globalAgent', {

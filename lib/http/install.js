@@ -1,8 +1,9 @@
 'use strict'
 
-// Methods in front of core's, on core's own prototypes, for the messages of our servers; all others go on to core's at once. That is where
-// programs look for them: tracers replace them there, frameworks put objects between a response and its prototype, subclasses
-// call `super`. So whoever replaces one of them is obeyed, before or after.
+// Puts methods in front of core's, on core's own prototypes. They handle the messages of our servers and pass all
+// others on to core at once. Programs expect the methods on these prototypes: tracers replace them there, frameworks
+// put objects between a response and its prototype, subclasses call `super`. So a replacement takes effect whether it
+// was made before or after ours.
 
 const {
   http: { IncomingMessage, OutgoingMessage, ServerResponse },
@@ -12,12 +13,13 @@ const { own, requestEvents, responseEvents } = require('../core.js')
 const { named } = require('../inherit.js')
 
 /**
- * The connection that a response goes out on, as a property of the function that core tells about queued bytes, which is the
- * connection's own. Copies of this package in one process share the methods, and with them the symbol.
+ * The key under which the connection of a response is found. It is a property of the function that core calls with the
+ * change in queued bytes (`_onPendingData`), which belongs to the connection. The symbol is a registered one because
+ * copies of this package in one process share the methods.
  */
 const kConnection = Symbol.for('ironwire.http.connection.1')
 
-/** Lower-cased header names; names come from peers, so the table is bounded. */
+/** Lower-cased header names. The names come from peers, so the size of the table is limited. */
 const lowerCased = new Map()
 function lowerCase(name) {
   let lower = lowerCased.get(name)
@@ -31,7 +33,8 @@ function lowerCase(name) {
 function install() {
   if (OutgoingMessage.prototype.end[kConnection]) return
 
-  // Somebody's method that was there before is called first, and in the end calls core's: there is no place below it for ours.
+  // If other code has already replaced the method, its replacement is called first and calls core's in the end. Ours
+  // cannot be put below it, so it only waits for 'finish'.
   const place = Object.hasOwn(ServerResponse.prototype, 'end') ? ServerResponse.prototype : OutgoingMessage.prototype
   const { end } = place
   place.end = named(end, function (chunk, encoding, callback) {
@@ -54,13 +57,14 @@ function install() {
     OutgoingMessage.prototype.write = ours
   }
 
-  // What is emitted is nothing to us, but for what concerns a stream that is piped into a response. Somebody's that was there before stays.
+  // Only the events of streams piped into a response matter here. If other code has already replaced `emit`, its
+  // replacement stays.
   if (own.emit && !Object.hasOwn(ServerResponse.prototype, 'emit')) {
     const ours = named(own.emit, function (event, ...args) {
       if (event === 'pipe' || event === 'unpipe' || event === 'drain') {
         this._onPendingData?.[kConnection]?.pipe(this, event, args[0])
       }
-      // Not bound: who replaces it on every emitter is obeyed.
+      // Looked up at each call, so that replacing `emit` for all emitters takes effect.
       return OutgoingMessage.prototype.emit.call(this, event, ...args)
     })
     mark(ours)
@@ -77,7 +81,7 @@ function install() {
     if (writeHeader === writeHead) ServerResponse.prototype.writeHeader = ServerResponse.prototype.writeHead
   }
 
-  // Node's rules for repeated headers are core's; a name seen for the first time needs none of them.
+  // Core knows the rules for repeated headers. The first occurrence of a name needs none of them.
   const { _addHeaderLine } = own
   if (_addHeaderLine) {
     IncomingMessage.prototype._addHeaderLine = named(_addHeaderLine, function (field, value, dest) {
@@ -87,12 +91,16 @@ function install() {
     })
   }
 
-  // What is printed of our messages is what Node prints of its own, whose headers are read before anybody sees them.
+  // Our messages must print like Node's. Node's server has read a request's headers before the application gets it, so
+  // they are read here before printing.
   printed(IncomingMessage, requestEvents, (req) => req.socket?._httpMessage?.req === req && req.headers)
   printed(ServerResponse, responseEvents)
 }
 
-/** Has `prepare` called on a message that is about to be printed, as all that is ours in it otherwise shows. */
+/**
+ * Before a message is printed, calls `prepare` on it and gives its `_events` core's prototype: otherwise the message
+ * would not print like Node's.
+ */
 function printed(Message, events, prepare) {
   const value = function () {
     prepare?.(this)
@@ -102,7 +110,10 @@ function printed(Message, events, prepare) {
   Object.defineProperty(Message.prototype, inspect.custom, { value, configurable: true, writable: true })
 }
 
-/** Marks a method as ours. By itself, as whoever wraps it may give all its properties to the wrapper (shimmer does). */
+/**
+ * Marks a method as ours. The value of the mark is the method itself, because a wrapper may copy all properties of what
+ * it wraps (shimmer does).
+ */
 function mark(method) {
   method[kConnection] = method
 }
@@ -111,12 +122,12 @@ function isOurs(method) {
   return method[kConnection] === method
 }
 
-/** Whether nobody sees a response's body go by: the methods that it would be given to are ours, in front of Node's own. */
+/** Whether nothing else sees a response's body: its `end` and `write` are ours, in front of Node's own. */
 function isBodyUnseen(res) {
   return own.end !== undefined && isOurs(res.end) && isOurs(res.write)
 }
 
-/** Whether nobody is told of a response's events but its listeners. */
+/** Whether only listeners see a response's events: `emit` is not replaced. */
 function emitsByItself(res) {
   return isOurs(res.emit) && OutgoingMessage.prototype.emit === own.emit
 }

@@ -1,14 +1,17 @@
 'use strict'
 
-// Who wants to know what core begins besides what it was called for: performance observers and traces hear of what its constructor of responses
-// does, hooks of every asynchronous resource.
+// Detects who observes what core creates: performance observers and trace events, which core's constructor of responses
+// serves, and hooks that are called for every async resource.
 
 const { AsyncLocalStorage, createHook } = require('node:async_hooks')
 const { PerformanceObserver } = require('node:perf_hooks')
 const { shared } = require('../engine.js')
 const { find, sampleResponse } = require('../core.js')
 
-/** `observed`: somebody does, or did. `observe` is the method of observers without our listening in: probes use it. */
+/**
+ * `observed`: whether there is, or has been, a performance observer of http or a trace. `observe` is the observers' own
+ * method without our detection, for probes.
+ */
 const told = shared('http observers', () => {
   const sample = sampleResponse()
   const { observe } = PerformanceObserver.prototype
@@ -22,20 +25,20 @@ const told = shared('http observers', () => {
       return observe.call(this, options)
     }
   } catch {
-    // The prototype is frozen: there is no other way to learn of it.
+    // The prototype is frozen, so observers cannot be detected: assume that there is one.
     state.observed = true
   }
   return state
 })
 
-/** Traces can be switched on at any time, in many ways: each new connection looks. */
+/** Traces can be switched on at any time, in many ways, so this is checked for each new connection. */
 function noticeTraces() {
   if (!told.observed && Object.hasOwn(sampleResponse(), '_traceEventId')) told.observed = true
 }
 
 /**
- * Hooks of the program's, which each request would be told to as an asynchronous resource: `enabled` has those that are; `stores` says whether
- * there may be contexts of an AsyncLocalStorage, which since Node 24 nobody is told of.
+ * Hooks of the program that would be called for each request: `enabled` has those that are enabled. `stores` tells
+ * whether an AsyncLocalStorage may have a context; since Node 24 that cannot be detected, and it stays true.
  */
 const hooks = shared('http hooks', () => {
   const hooks = { enabled: new Set(), stores: true }
@@ -54,14 +57,14 @@ const hooks = shared('http hooks', () => {
       else hooks.enabled.delete(this)
       return disable.call(this)
     }
-    // Before Node 24, what holds the contexts is a hook itself. It does not look at requests.
+    // Before Node 24, AsyncLocalStorage uses one hook of its own, which is found here. It does not look at requests.
     const storage = new AsyncLocalStorage()
-    // Not with `undefined`, which is what there is without.
+    // Not `undefined`: that is the store outside of run() as well, and without a change no hook is enabled.
     storage.run(true, () => {})
     storage.disable()
     own ??= null
   } catch {
-    // The prototype is frozen: there is no way to learn of hooks.
+    // The prototype is frozen, so hooks cannot be detected: assume that there is one.
     hooks.enabled.add(null)
   }
   return hooks

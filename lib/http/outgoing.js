@@ -1,8 +1,8 @@
 'use strict'
 
-// Responses. They are core's own objects, and core's methods work on them. `end` and `write` here do what core's do and leave the fields
-// as those do, but hand the bytes to Rust in one call where core goes through the socket's stream. They do so while nothing unusual is
-// under way, and leave everything else to core.
+// Responses are core's own objects, and core's methods work on them. `end` and `write` here do what core's do and leave
+// the fields in the same state, but pass the bytes to Rust in one call instead of through the socket's stream. If
+// anything unusual is under way, they leave the call to core.
 
 const {
   http: { ServerResponse },
@@ -22,7 +22,10 @@ const { byteLength } = Buffer
 
 const { TEXT, LATIN1, BYTES, CHUNK, LAST, HEAD, UTF8_HEAD, FILE } = require('../constants.js').send
 
-/** Whether a response may send past its socket's stream: it is its turn, and nothing is queued or held back anywhere. */
+/**
+ * Whether a response may be sent without its socket's stream: it is its turn, and nothing is queued or held back
+ * anywhere.
+ */
 function isDirect(res, connection) {
   if (connection.current !== res || connection.ending || connection.failure !== 0) return false
   if (res.finished || res.destroyed || res[kCorked] > 0 || res.outputData.length > 0 || res.strictContentLength)
@@ -34,7 +37,7 @@ function isDirect(res, connection) {
   return state.length === 0 && state.corked === 0 && !socket.destroyed
 }
 
-/** How a body goes down: 0 when it is core's business. */
+/** How a body is passed to Rust, as a bit of `httpSend`; 0 if core must handle it. */
 function kindOf(chunk, encoding) {
   if (typeof chunk === 'string') {
     if (encoding === undefined || encoding === null || encoding === 'utf8' || encoding === 'utf-8') return TEXT
@@ -43,7 +46,10 @@ function kindOf(chunk, encoding) {
   return isUint8Array(chunk) ? BYTES : 0
 }
 
-/** Core joins a head and a string that follows it at once, and encodes them as one. */
+/**
+ * If a string follows the head at once, core joins the two and encodes them as UTF-8. The head is encoded in the same
+ * way here.
+ */
 function headBits(bits) {
   return (bits & (TEXT | CHUNK)) === TEXT ? UTF8_HEAD : 0
 }
@@ -58,7 +64,7 @@ function send(res, connection, bits, chunk, length) {
   return native.httpSend(connection.id, bits | headBits(bits) | HEAD, res._header, chunk, length)
 }
 
-/** A whole response, of which Rust writes the head. */
+/** Sends a whole response. Rust writes the head. */
 function respond(res, connection, bits, chunk, length) {
   const { lines } = ordinary
   ordinary.res = null
@@ -66,7 +72,7 @@ function respond(res, connection, bits, chunk, length) {
   return native.httpRespond(connection.id, ordinary.bits, bits | headBits(bits), lines, chunk, length)
 }
 
-/** `end` of a response of ours; `core` is core's. */
+/** `end` of a response of ours; `core` is core's `end`. */
 function end(connection, res, chunk, encoding, callback, core) {
   let bits = 0
   let length = 0
@@ -80,7 +86,7 @@ function end(connection, res, chunk, encoding, callback, core) {
   }
   if (!res._header) {
     res._contentLength = length
-    // That may be somebody else's writeHead, which may do anything.
+    // This may call a `writeHead` of the program's, which may do anything.
     res._implicitHeader()
     if (!isDirect(res, connection)) return endByCore(connection, res, chunk, encoding, callback, core)
   }
@@ -96,15 +102,15 @@ function end(connection, res, chunk, encoding, callback, core) {
   return res
 }
 
-/** Core ends the response: the connection hears of it as core's server does, by the event. */
+/** Lets core end the response. As in core's server, the 'finish' event then tells the connection. */
 function endByCore(connection, res, chunk, encoding, callback, core) {
   connection.awaitFinish(res)
   return core.call(res, chunk, encoding, callback)
 }
 
 /**
- * Ends a response with a body that Rust has: `body.send(id)` puts it behind the head, and returns what `httpSend` does. False where the body has
- * to take the usual way; the head may be made by then.
+ * Ends a response with a body that Rust has. `body.send(id)` sends it behind the head and returns what `httpSend`
+ * returns. Returns false if the body must be sent in the usual way; the head may have been made by then.
  */
 function endNatively(connection, res, body) {
   if (!isDirect(res, connection) || !isBodyUnseen(res) || res._trailer) return false
@@ -123,7 +129,7 @@ function endNatively(connection, res, body) {
   return true
 }
 
-/** `write` of a response of ours. */
+/** `write` of a response of ours; `core` is core's `write`. */
 function write(connection, res, chunk, encoding, callback, core) {
   if (!isDirect(res, connection)) return core.call(res, chunk, encoding, callback)
   if (typeof encoding === 'function') {
@@ -147,21 +153,23 @@ function write(connection, res, chunk, encoding, callback, core) {
   return more
 }
 
-/** Since Node 26 what is written in one tick is one chunk: core's gathers it. */
+/**
+ * Whether core joins the chunks that are written in one tick, as it does since Node 26. Those writes are left to core.
+ */
 const joinsParts = (() => {
   if (own.write === undefined) return true
   const res = sampleResponse()
   res._header = ' '
   res.chunkedEncoding = true
   res.socket = { writableCorked: 0, cork() {}, uncork() {} }
-  // Later, too: nobody else is to see it.
+  // It stays replaced, because core calls it in a later tick, too.
   res._send = () => true
   own.write.call(res, ' ')
   return res[kCorked] > 0
 })()
 
 const sample = sampleResponse({ highWaterMark: 1 })
-// Node's server adds that to each.
+// Node's server sets this on each response.
 sample[kUniqueHeaders] = null
 const kHighWaterMark = find(sample, 'kHighWaterMark')
 const Response = constructorLike(sample, ['req', 'hasBody', 'keepAlive', 'connection', 'highWaterMark'], {
@@ -173,7 +181,7 @@ const Response = constructorLike(sample, ['req', 'hasBody', 'keepAlive', 'connec
   [kHighWaterMark]: 'highWaterMark',
 })
 
-/** A response of class `Message` to a request. */
+/** Makes a response of class `Message` to a request. */
 function makeResponse(Message, req, connection, keepAlive) {
   const { server } = connection
   let res
@@ -186,7 +194,7 @@ function makeResponse(Message, req, connection, keepAlive) {
     res = new Message(req, { highWaterMark, rejectNonStandardBodyWrites: server.rejectNonStandardBodyWrites })
     res._keepAliveTimeout = server.keepAliveTimeout
     res._onPendingData = connection.onPendingData
-    // Core's constructor has said false to a 1.0 request.
+    // Core's constructor has set it to false for an HTTP/1.0 request.
     res.shouldKeepAlive = keepAlive
     res[kUniqueHeaders] = null
   }

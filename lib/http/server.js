@@ -1,6 +1,6 @@
 'use strict'
 
-// http.Server over the native engine. Options, their defaults and their errors come from a core server made for the purpose.
+// http.Server over the native engine. Core's constructor handles the options, their defaults and their errors.
 
 const { http } = require('../genuine.js')
 const process = require('node:process')
@@ -13,13 +13,16 @@ const { admit, hide, inherit } = require('../inherit.js')
 const channels = require('./channels')
 const { kConnections } = require('./symbols')
 
-/** What Node adds to the advertised keep-alive time, so that a client's last request does not meet a closed door. */
+/**
+ * Milliseconds that Node adds to the advertised keep-alive time, so that a client's last request does not reach a
+ * connection that has just been closed.
+ */
 const KEEP_ALIVE_BUFFER = 1000
 
-/** `--insecure-http-parser`, which Node does not show otherwise. */
+/** Whether `--insecure-http-parser` was given, which Node does not show in any other way. */
 const LENIENT = `${process.execArgv.join(' ')} ${process.env.NODE_OPTIONS ?? ''}`.includes('--insecure-http-parser')
 
-/** What listens for its connections, if nobody else does. */
+/** The server's own listener for new connections. */
 const kListener = Symbol('listener')
 const kIdleTimer = Symbol('idle timer')
 const kCheckTimer = Symbol('request timeout timer')
@@ -35,7 +38,7 @@ function Server(options, requestListener) {
   prepare(this, 'connection')
 }
 
-/** Has a server of core's serve as ours do what `event` brings to `listener`. */
+/** Makes a server that core constructed use the native engine: `listener` handles the sockets of `event`. */
 function prepare(server, event, listener = onConnection) {
   server.removeAllListeners(event)
   server.removeAllListeners('listening')
@@ -48,7 +51,7 @@ Object.setPrototypeOf(Server.prototype, http.Server.prototype)
 Object.setPrototypeOf(Server, http.Server)
 inherit(Server, NetServer)
 
-// Servers of core's are servers to whoever asks, as they are where this module stands in for Node's.
+// Core's servers count as `instanceof` this class, as they do when this module replaces Node's.
 admit(Server, http.Server)
 
 Server.prototype.takesUpgrade = function (req) {
@@ -56,7 +59,7 @@ Server.prototype.takesUpgrade = function (req) {
   return this.listenerCount('upgrade') > 0
 }
 
-/** A connection that the listening handle has accepted. */
+/** Called with each connection that the listening handle has accepted. */
 Server.prototype._onconnection = function (handle) {
   const connection = new HttpConnection(handle.id, handle.getpeername !== undefined, this)
   const { hasSubscribers } = channels.socket
@@ -64,10 +67,13 @@ Server.prototype._onconnection = function (handle) {
   if (hasSubscribers) channels.socket.publish({ socket })
 }
 
-/** A connection that is one for HTTP: `event` says so, if somebody `listens`. Returns its socket, if it was shown. */
+/**
+ * Starts a connection that is meant for HTTP. Attaches HTTP directly if only our own listener waits for `event` and
+ * `listens` is false; otherwise emits the event with the connection's socket, and returns the socket.
+ */
 function begin(connection, event, listens) {
   const { server } = connection
-  // Nobody but us listens for it: then there is no need for a socket.
+  // Only our own listener would get the event, so no socket is needed.
   const ours = server._events[event] === server[kListener] && server.emit === core.own.emit
   if (ours && !listens && !server.timeout && !isLenient(server)) {
     connection.attach()
@@ -75,18 +81,21 @@ function begin(connection, event, listens) {
   }
   const socket = connection.getSocket()
   server.emit(event, socket)
-  // Whoever has it now has not asked for HTTP.
+  // A listener has kept the socket without attaching HTTP, so it is read like any other socket.
   if (!connection.attached && !socket.destroyed && !socket.isPaused()) socket.read(0)
   return socket
 }
 
-/** Whether a tolerant parser was asked for. Such connections are served by Node's own code. */
+/** Whether the lenient parser was asked for. Node's own code serves such connections. */
 function isLenient(server) {
   if (server.httpValidation !== undefined) return server.httpValidation !== 'strict'
   return server.insecureHTTPParser ?? LENIENT
 }
 
-/** Speaks HTTP on a socket: one of ours by the native parser, any other stream, and with the lenient parser, by core's. */
+/**
+ * Starts HTTP on a socket. Sockets of this server use the native parser; all other streams, and all sockets with the
+ * lenient parser, use core's.
+ */
 function onConnection(socket) {
   const connection = socket._handle
   const ours = connection instanceof HttpConnection && connection.server === this && !isLenient(this)
@@ -118,7 +127,7 @@ Server.prototype.closeIdleConnections = function closeIdleConnections() {
   http.Server.prototype.closeIdleConnections.call(this)
 }
 
-/** Enforces keepAliveTimeout with one timer for all idle connections, which never keeps the process alive. */
+/** Enforces keepAliveTimeout with one timer for all idle connections. The timer never keeps the process alive. */
 Server.prototype.watchIdle = function () {
   if (this[kIdleTimer] !== null || !this.keepAliveTimeout) return
   const limit = idleLimit(this)
@@ -147,12 +156,15 @@ function sweep(server, limit) {
     else connection.destroy()
   }
   if (left === Number.POSITIVE_INFINITY) return
-  // Not more often than twenty times in one timeout, however the deadlines lie.
+  // Not more than twenty times per timeout, however close the deadlines are.
   const wait = Math.max(left, limit / 20, 1)
   server[kIdleTimer] = setTimeout(sweep, wait, server, limit).unref()
 }
 
-/** Ends requests that take too long: ours here, and those that core's parser serves by core's own timer. */
+/**
+ * Ends requests that take too long: on our connections with the timer here, on those that core's parser serves with
+ * core's own timer.
+ */
 function watchRequests() {
   core.trackConnections.call(this)
   clearInterval(this[kCheckTimer])
@@ -166,7 +178,7 @@ function checkConnections(server) {
   for (const connection of server[kConnections]) connection.expire(headersTimeout, requestTimeout)
 }
 
-/** A timeout as the engine takes it; 0 is none. */
+/** A timeout in milliseconds as the engine takes it; 0 for none. */
 function milliseconds(timeout) {
   return timeout > 0 ? Math.min(timeout, 0xffffffff) : 0
 }

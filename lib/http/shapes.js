@@ -1,21 +1,25 @@
 'use strict'
 
-// Constructors that make what core's make, field for field and in the same order, without the calls from one base class to the next: those
-// cost some 0.4 µs a request, most of it in one place that all emitters of a process share and that V8 therefore cannot optimise.
+// Constructors that make the same objects as core's, field for field and in the same order, without the calls from each
+// class to its base class. Those calls cost about 0.4 µs a request, most of it in one place that all emitters of a
+// process share and that V8 therefore cannot optimise.
 //
-// What the fields are is read off a sample of core's own, whatever the version of Node. Where no code may be generated, or a sample
-// holds something that cannot be written down, core's constructor serves.
+// The fields are read from a sample object of core's, so this works with any version of Node. Where generating code is
+// not allowed, or if the sample has a value that cannot be written as code, core's constructor is used.
 
 const EventEmitter = require('node:events')
 const { kCapture } = require('../core.js')
 
-/** What `new Function` gets: the values that the text refers to by number. */
+/** The text for `new Function`, and the values that the text refers to by number. */
 class Text {
   constructor() {
     this.values = []
   }
 
-  /** `this.key = value` for every field; `given` says what the fields are that are not the same each time: an expression or an accessor. */
+  /**
+   * The statements `this.key = value` for all fields. `given` has the fields that differ between objects, each as an
+   * expression or as the descriptor of an accessor. Undefined if a value cannot be written as code.
+   */
   fields(sample, given) {
     const lines = []
     for (const key of Reflect.ownKeys(sample)) {
@@ -28,13 +32,16 @@ class Text {
     return lines
   }
 
-  /** `EventEmitter.captureRejections` can change at any time; all others stay what they are in the sample. */
+  /**
+   * `EventEmitter.captureRejections` can change at any time, so it is read anew. All other fields have the sample's
+   * value.
+   */
   source(key, value) {
     if (key === kCapture) return `${this.constant(EventEmitter.prototype)}[${this.constant(kCapture)}]`
     return this.literal(value)
   }
 
-  /** A name for a value that V8 takes for a constant. */
+  /** A name for the value, which V8 treats as a constant. */
   constant(value) {
     return `c${this.values.push(value) - 1}`
   }
@@ -54,8 +61,9 @@ class Text {
 }
 
 /**
- * A constructor with `parameters` of objects that equal `sample`, with `given` (key to expression of the parameters, or to an accessor's
- * descriptor) filled in. An own `_events` becomes an object of the sample's keys. Undefined when it cannot be made.
+ * Makes a constructor with these `parameters`, whose objects equal `sample`. `given` maps a field to an expression of
+ * the parameters or to the descriptor of an accessor. `values` are further names for expressions. An own `_events`
+ * becomes a new object with the sample's keys. Returns undefined if the constructor cannot be made.
  */
 function constructorLike(sample, parameters, given, values = {}) {
   const text = new Text()
@@ -81,7 +89,10 @@ function constructorLike(sample, parameters, given, values = {}) {
   return made
 }
 
-/** Objects for `_events`, with the keys that core puts there beforehand, and no prototype that could have names of its own. */
+/**
+ * Makes a constructor of objects for `_events`, with the keys that core defines in advance, and with no prototype that
+ * could have names of its own.
+ */
 function emptyEvents(sample) {
   if (Object.values(sample).some((value) => value !== undefined)) return undefined
   const lines = Object.keys(sample).map((key) => `this[${JSON.stringify(key)}] = undefined`)
@@ -94,17 +105,19 @@ function generate(body, values) {
   try {
     return new Function('v', body)(values)
   } catch {
-    // Not allowed here: Node's switch throws an EvalError, a hardened realm (SES) whatever it likes.
+    // Generating code is not allowed: with Node's option this is an EvalError, in a hardened realm (SES) any error.
     return undefined
   }
 }
 
-/** A function that says whether `objects` have the methods that they have now; by name, own or inherited. */
+/**
+ * Returns a function that tells whether `objects` still have the methods that they have now, by name, own or inherited.
+ */
 function haveStillTheirMethods(objects) {
   const values = []
   const found = objects.flatMap((object) => {
     const names = new Set()
-    // All but `Object.prototype`, which is another one in a realm of a test runner's.
+    // All but `Object.prototype`, which is a different object in a test runner's realm.
     for (let at = object; Object.getPrototypeOf(at) !== null; at = Object.getPrototypeOf(at)) {
       for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(at))) {
         if (typeof value === 'function') names.add(name)

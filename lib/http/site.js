@@ -1,8 +1,9 @@
 'use strict'
 
-// Servers of files whose requests are answered without JavaScript (src/binding/http_site.rs): those whose only 'request' listener is
-// the handler of a site. Whoever replaces a function that a request would pass, or looks at requests in another way, gets them as always:
-// before Rust answers anything in a turn of the loop, it asks.
+// File servers whose requests are answered without JavaScript (src/binding/http_site.rs): servers whose only 'request'
+// listener is the handler of a site. If a program replaces a function that a request would go through, or observes
+// requests in another way, its requests go through JavaScript as usual. So Rust asks first: once per turn of the event
+// loop, and again when JavaScript has run.
 
 const {
   http: { IncomingMessage, ServerResponse },
@@ -20,18 +21,18 @@ const { MAX_SECONDS } = constants.respond
 
 const kMount = Symbol('mount')
 
-/** Servers by the numbers of their mounts. */
+/** Servers by the numbers of their mounts. A mount is a server for which Rust may answer. */
 const servers = new Map()
 const dropped = new FinalizationRegistry((mount) => servers.delete(mount))
 let mounts = 0
 
-/** The site whose handler is all that a server does. */
+/** The site whose handler is the server's only 'request' listener; undefined if there is none. */
 function siteOf(server) {
   const { request } = server._events
   return typeof request === 'function' ? request[kSite] : undefined
 }
 
-/** The number under which a server's connections are answered; 0 where they are not. */
+/** The mount number of a server; 0 if Rust must not answer for it. */
 function mountOf(server) {
   if (siteOf(server) === undefined) return 0
   if (server[kMount] === undefined) {
@@ -42,7 +43,7 @@ function mountOf(server) {
   return server[kMount]
 }
 
-/** Rust asks: whether a site answers by itself right now, and how. */
+/** Called by Rust: writes into the table whether a site may answer by itself now, and how. */
 function askSite(words, mount) {
   const server = servers.get(mount)?.deref()
   words[SITE] = server === undefined ? 0 : siteNumber(server)
@@ -58,7 +59,7 @@ function siteNumber(server) {
   return isPlain(server) && !isWatched() && !replacedBefore && haveTheirMethods() ? site.number : 0
 }
 
-/** Nothing about the server is to be done for each request. */
+/** Whether the server has nothing that must be done in JavaScript for each request. */
 function isPlain(server) {
   return (
     server.emit === core.own.emit &&
@@ -72,7 +73,7 @@ function isPlain(server) {
   )
 }
 
-/** Somebody is told of each request. */
+/** Whether anything observes each request. */
 function isWatched() {
   return (
     channels.requestStart.hasSubscribers ||
@@ -87,10 +88,10 @@ install()
 
 const haveTheirMethods = haveStillTheirMethods([IncomingMessage.prototype, ServerResponse.prototype])
 
-/** Somebody's were there before this package was. */
+/** Whether other code replaced a method before this package was loaded. */
 const replacedBefore = Object.values(core.own).includes(undefined)
 
-/** What was answered in a turn, for whoever wants to know. */
+/** Called by Rust with what was answered in a turn: passes it to the server's access log. */
 function onSiteLog(mount, rows) {
   servers.get(mount)?.deref()?.[kAccessLog]?.(rows)
 }

@@ -1,6 +1,7 @@
 'use strict'
 
-// The socket of an HTTP connection, as `req.socket` shows it: it writes like any other, but what arrives is the parser's.
+// The socket of an HTTP connection, which requests show as `req.socket`. It writes like any other, but received bytes
+// go to the parser.
 
 const { Buffer } = require('node:buffer')
 const EventEmitter = require('node:events')
@@ -32,7 +33,7 @@ Object.setPrototypeOf(HttpSocket, Socket)
 // `socket.constructor` is net.Socket, as in Node.
 HttpSocket.prototype.constructor = Socket
 
-/** Request bodies want more: core calls this on `req.socket`. */
+/** Core calls this on `req.socket` when a request's body is to be read on. */
 HttpSocket.prototype.resume = function () {
   const connection = this[kConnection]
   connection?.readStart()
@@ -44,7 +45,10 @@ HttpSocket.prototype.pause = function () {
   return Socket.prototype.pause.call(this)
 }
 
-/** Listeners for data see what the parser sees, as on core's sockets: from the first on, the bytes come as events, and `parse` is one. */
+/**
+ * Listeners for data get the same bytes as the parser, as on core's sockets. From the first such listener on, the bytes
+ * are emitted as 'data', and `parse` is one of the listeners.
+ */
 for (const name of ['on', 'addListener', 'prependListener']) {
   HttpSocket.prototype[name] = function (event, listener) {
     if (this[kConnection] !== null && (event === 'data' || event === 'readable')) native.httpTap(this[kConnection].id)
@@ -52,7 +56,7 @@ for (const name of ['on', 'addListener', 'prependListener']) {
   }
 }
 
-/** Bytes as if they had been received, before all that was and is not parsed yet. */
+/** Takes bytes as if they had been received, before all bytes that are not parsed yet. */
 for (const name of ['push', 'unshift']) {
   HttpSocket.prototype[name] = function (chunk, encoding) {
     if (typeof chunk === 'string') chunk = Buffer.from(chunk, encoding)
@@ -67,7 +71,7 @@ function feed(connection, chunk, received) {
   if (waits && !received) connection.inserted = true
 }
 
-/** The parser, as a listener for 'data'. */
+/** The parser as a listener for 'data'. */
 function parse(chunk) {
   const connection = this[kConnection]
   const received = connection.received === chunk
@@ -75,7 +79,7 @@ function parse(chunk) {
   feed(connection, chunk, received)
 }
 
-/** What responses have written in this turn has not left yet, either. */
+/** Includes the bytes that responses have written in this turn and that have not left yet. */
 Object.defineProperty(HttpSocket.prototype, 'writableLength', {
   configurable: true,
   get() {
@@ -85,19 +89,22 @@ Object.defineProperty(HttpSocket.prototype, 'writableLength', {
   },
 })
 
-/** Node has one timer per socket: a timeout that the program sets while the connection is idle takes the place of keep-alive's. */
+/**
+ * Node has one timer per socket: a timeout that the program sets while the connection is idle replaces the keep-alive
+ * timeout.
+ */
 HttpSocket.prototype.setTimeout = function (msecs, callback) {
   const connection = this[kConnection]
   if (connection !== null) {
     connection.getSocket()
     if (connection.idleSince > 0) connection.idleSince = -1
-    // What drips into a head sets the timer anew, too.
+    // From now on each read must reset the timer, even one that brings only a part of a head.
     if (msecs > 0) native.httpTime(connection.id)
   }
   return Socket.prototype.setTimeout.call(this, msecs, callback)
 }
 
-/** The socket's timer alone. */
+/** Sets only the timer of the socket. */
 function setTimer(socket, msecs) {
   Socket.prototype.setTimeout.call(socket, msecs)
 }
@@ -115,7 +122,7 @@ HttpSocket.prototype.setEncoding = function (encoding) {
   )
 }
 
-/** From now on what arrives is the parser's. Has the listeners that core's server has on its own sockets. */
+/** From now on received bytes go to the parser. Adds the listeners that core's server adds to its sockets. */
 HttpSocket.prototype.attach = function (connection) {
   const heard = this.listenerCount('data') > 0 || this.listenerCount('readable') > 0
   this[kConnection] = connection
@@ -124,7 +131,8 @@ HttpSocket.prototype.attach = function (connection) {
   this._paused = false
   const { timeout } = connection.server
   if (timeout) this.setTimeout(timeout)
-  // Not by the method of ours, which would have the bytes come as events. A stream that was read from before is to know of it.
+  // Not by our own `on`, which would have the bytes emitted as events. If the stream was read before, it must notice
+  // the listener, so its own `on` is used.
   const { on } = this.readableFlowing === null ? EventEmitter.prototype : Socket.prototype
   on.call(this, 'data', parse)
   this.on('timeout', onTimeout)
@@ -135,7 +143,7 @@ HttpSocket.prototype.attach = function (connection) {
   if (heard) native.httpTap(connection.id)
 }
 
-/** From now on an ordinary socket. */
+/** Makes it an ordinary socket again. */
 HttpSocket.prototype.release = function () {
   this.removeListener('data', parse)
   this.removeListener('end', onEnd)
@@ -149,19 +157,19 @@ HttpSocket.prototype.release = function () {
 }
 
 /**
- * Most sockets are never more than looked at, as `req.socket`, and what a stream and its listeners consist of is most of what an idle connection
- * would hold. So a socket gets all its fields, and in the place of these three accessors: the first who asks for one of them has Node's
- * constructor run.
+ * Most sockets are only shown as `req.socket` and never used, and a stream with its listeners would be most of the
+ * memory of an idle connection. So a socket gets all its fields, but accessors in place of these three: the first
+ * access to one of them runs Node's constructor.
  */
 const STREAM = ['_readableState', '_writableState', '_events']
 
 /**
- * What makes sockets that nobody has asked for their stream, by the class of such that have one: nothing before the first of those was made, and null
- * where it cannot be.
+ * Constructors of sockets without a stream, by the class of the socket. There is none before the first socket of a
+ * class was made, and null if it cannot be made.
  */
 const unopened = new Map()
 
-/** The socket that requests of a connection show. */
+/** Makes the socket that the requests of a connection show; without a stream if possible. */
 function showSocket(connection) {
   const usual = connection.attached && !connection.ending && !connection.closing && !EventEmitter.usingDomains
   const Unopened = unopened.get(connection.Socket)
@@ -173,7 +181,7 @@ function showSocket(connection) {
   return new Unopened(connection, connection.server, connection.getAsyncId())
 }
 
-/** A constructor of what `socket` is, without its stream. */
+/** Makes a constructor of objects like `socket`, but without its stream. */
 function unopenedLike(socket) {
   const given = {
     [kConnection]: 'connection',
@@ -204,7 +212,7 @@ function streamAccessor(name) {
   }
 }
 
-/** The socket of a connection, with its stream. */
+/** Gives the socket of a connection its stream. */
 function openSocket(connection, socket) {
   for (const name of STREAM) {
     Object.defineProperty(socket, name, { value: undefined, configurable: true, enumerable: true, writable: true })
@@ -212,12 +220,12 @@ function openSocket(connection, socket) {
   const { allowHalfOpen } = socket
   HttpSocket.call(socket, connection)
   socket.allowHalfOpen = allowHalfOpen
-  // The parser has been reading all along.
+  // The parser has been reading all the time.
   socket.readableFlowing = true
   begin(socket, connection)
 }
 
-/** What a stream would say of itself, where there is none yet. */
+/** The answers of a socket that has no stream yet. */
 for (const [name, answer] of Object.entries({ readable: true, writable: true, destroyed: false })) {
   const { get, set } = accessor(Socket.prototype, name)
   Object.defineProperty(HttpSocket.prototype, name, {
@@ -233,7 +241,7 @@ function accessor(object, name) {
   return Object.getOwnPropertyDescriptor(object, name) ?? accessor(Object.getPrototypeOf(object), name)
 }
 
-// What is printed is the socket with its stream.
+// Printing shows the socket with its stream.
 Object.defineProperty(HttpSocket.prototype, inspect.custom, {
   configurable: true,
   writable: true,
@@ -243,22 +251,22 @@ Object.defineProperty(HttpSocket.prototype, inspect.custom, {
   },
 })
 
-/** The socket of a connection: an ordinary one as long as that is not HTTP's. */
+/** Makes the socket of a connection, with its stream. It is an ordinary socket until HTTP is attached. */
 function makeSocket(connection) {
   return begin(new connection.Socket(connection), connection)
 }
 
-/** A new socket takes part in what its connection is about. */
+/** Brings a new stream into the state of its connection. */
 function begin(socket, connection) {
   if (connection.id < 0 || connection.closing) {
-    // The connection takes itself off the server's count.
+    // The connection itself reduces the server's count of connections.
     socket._server = null
     const { _readableState, _writableState } = socket
     if (connection.peerEnded) _readableState.ended = _readableState.endEmitted = true
     if (connection.ending) _writableState.ending = _writableState.ended = _writableState.finished = true
     return socket.destroy()
   }
-  // Continues what the connection had begun before it had a stream.
+  // Continues what the connection began before the socket had a stream.
   if (connection.peerEnded) socket._readableState.ended = socket._readableState.endEmitted = true
   if (connection.finalEnd) socket.destroySoon()
   else if (connection.ending) socket.end()
@@ -294,13 +302,13 @@ const ANSWERS = {
 }
 const BAD_REQUEST = answer('400 Bad Request')
 
-/** An error of the connection: for 'clientError', or Node's own answer. */
+/** Handles an error of the connection: emits 'clientError', or sends Node's own answer. */
 function failSocket(error) {
   this.removeListener('error', failSocket)
   if (this.listenerCount('error', noop) === 0) this.on('error', noop)
   const connection = this[kConnection]
   if (connection.server.emit('clientError', error, this)) return
-  // A reply would corrupt a response that has begun.
+  // A reply here would corrupt a response that has begun.
   if (this.writable && !connection.hasAnswered()) {
     this.write(ANSWERS[error.code] ?? BAD_REQUEST)
   }

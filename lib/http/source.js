@@ -1,16 +1,18 @@
 'use strict'
 
-// `fs.createReadStream(path).pipe(res)`: the file is sent from Rust, and the stream stays what it is.
+// `fs.createReadStream(path).pipe(res)`: Rust sends the file, and the stream behaves as usual.
 //
-// A stream of a file that is piped into a response of ours gets a `_read` of ours. Where core's has a part of the file read into a Buffer, ours
-// has it made ready in Rust, and pushes a chunk that only stands for it; the pipe writes that to the response, where it is known again and
-// the part itself is sent. So events and their order, backpressure, `pause`, `unpipe`, several pipes one after the other are core's own.
+// When a file stream is piped into a response of ours, it gets our `_read`. Core's would read a part of the file into a
+// Buffer. Ours has Rust prepare the part, and pushes a chunk that only stands for it; the pipe writes this chunk to the
+// response, which recognises it and has Rust send the part. So events and their order, backpressure, `pause`, `unpipe`
+// and several pipes in sequence are core's own.
 //
-// That is done for one part at a time, while nobody but the pipe would see the chunk. Whoever listens for 'data', wraps `res.write`,
-// replaces `fs.read`, or pauses the stream before the part is there, has this part read by core, and those after it as long as that holds.
+// One part is prepared at a time, and only while nothing but the pipe would see the chunk. If the program listens for
+// 'data', wraps `res.write`, replaces `fs.read`, or pauses the stream before the part is there, core reads this part,
+// and the next ones as long as that holds.
 //
-// A stream that is piped before its file is open has it opened at once where that is possible without a disk: what is below stands in for the
-// stream's `fs`, as its option of that name could.
+// If a stream is piped before its file is open, the file is opened at once where that needs no disk. For this, a Source
+// replaces the stream's `fs`, as the option of that name could.
 
 const fs = require('node:fs')
 const process = require('node:process')
@@ -23,19 +25,31 @@ const { hooks } = require('./observers')
 const { isOurs } = require('./install')
 const { PART, COUNT, ENDS } = require('../constants.js').source
 
-/** What this stands on, if all of it is Node's own; only Linux says what can be read without waiting. */
+/**
+ * What this module depends on, if all of it is Node's own. Only Linux tells what can be read without waiting for a
+ * disk.
+ */
 const needed = [own.emit, own.push, own.write, own.streamRead]
 const node = process.platform === 'linux' && needed.every(Boolean) ? files : undefined
 
-/** Where Node was told which files may be read, it opens them; and what a worker leaves open it closes only if it has opened that. */
+/**
+ * With Node's permission model, Node must open the files. In a worker, Node closes left-over files only if it has
+ * opened them itself.
+ */
 const mayOpen = isMainThread && !process.permission
 
-/** Paths that ordinary files were found at: what was never looked at is opened by core, because to open a pipe or a device has effects. */
+/**
+ * Paths where ordinary files were found. A path that is not known is opened by core, because opening a pipe or a device
+ * has effects.
+ */
 const known = new Set()
 const MAX_KNOWN = 1000
 const MAX_PATH = 512
 
-/** What stands for a part of a file: nobody reads it or writes to it, so the system never gives it any memory. */
+/**
+ * The memory of the chunks that stand for parts of files. Nothing reads or writes it, so the system never gives it
+ * physical memory.
+ */
 let zeros
 
 class Source {
@@ -43,16 +57,16 @@ class Source {
     this.connection = connection
     this.res = res
     this.stream = stream
-    /** The pipe's. */
+    /** The pipe's listener for 'data'. */
     this.ondata = stream._events.data
     this.fs = stream[node.kFs]
     /** Whether the file may be opened here. */
     this.opens = false
-    /** The descriptor is of our making. */
+    /** Whether the descriptor was opened here. */
     this.opened = false
-    /** As many bytes as `_read` was asked for, while it waits. */
+    /** The number of bytes that `_read` was asked for, while it waits. */
     this.wanted = 0
-    /** Nobody has heard that the file is open. */
+    /** Whether the file was opened without a listener for 'open' or 'ready'. */
     this.quiet = false
   }
 
@@ -65,7 +79,7 @@ class Source {
     later(opened, this, fd, callback)
   }
 
-  /** The path is one of an ordinary file. */
+  /** Remembers that there is an ordinary file at the path. */
   learn() {
     const { path } = this.stream
     if (typeof path !== 'string' || path.length > MAX_PATH) return
@@ -79,7 +93,7 @@ class Source {
 
   close(fd, callback) {
     this.stream[node.kFs] = this.fs
-    // What cannot be closed is not open: core says so in its own words.
+    // If the descriptor is not open, core reports that in its own words.
     const isClosed = this.opened && fs.close === node.close && native.sourceClose(fd) === 0
     if (isClosed) later(closed, this, fd, callback)
     else this.fs.close(fd, callback)
@@ -90,7 +104,7 @@ class Source {
   next(n) {
     const { stream, connection } = this
     if (this.waits()) {
-      // Core would read on, and keep it until then.
+      // Core would read the next part now, and keep it until the response has drained.
       connection.waiting ??= new Set()
       connection.waiting.add(this)
       this.wanted = n
@@ -98,7 +112,8 @@ class Source {
     }
     if (!this.isPlain()) return this.readByCore(n)
     if (this.left() <= 0) return stream.push(null)
-    // Reading takes its time, which whoever has just heard something may use.
+    // In core, reading takes time, in which a listener that was just called may act. If there was none, the part can be
+    // sent sooner.
     if (this.quiet) process.nextTick(send, this, n)
     else later(send, this, n)
     this.quiet = false
@@ -106,12 +121,12 @@ class Source {
 
   readByCore(n) {
     const { stream } = this
-    // Core reads on from where the descriptor is, which has not been moved.
+    // The descriptor's own position has not moved, so core is told where to read on.
     if (this.keepsPlace()) stream.pos ??= stream.bytesRead
     node._read.call(stream, n)
   }
 
-  /** Core reads again what was made ready to be sent. */
+  /** Has core read a part again that was prepared to be sent. */
   unread(count, position, n) {
     const { stream } = this
     native.sourceGiveBack(stream.fd, position)
@@ -120,36 +135,36 @@ class Source {
     this.readByCore(n)
   }
 
-  /** The descriptor's own position is nobody's business: it closes with the stream. */
+  /** Whether the descriptor's own position does not matter, because the descriptor closes with the stream. */
   keepsPlace() {
     return this.opened && this.stream.autoClose
   }
 
-  /** Where the next part begins; negative for the descriptor's own position. */
+  /** The offset in the file at which the next part begins; negative for the descriptor's own position. */
   position() {
     const { pos, bytesRead } = this.stream
     return pos ?? (this.keepsPlace() ? bytesRead : -1)
   }
 
-  /** Bytes of the range that is asked for. */
+  /** The number of bytes left in the requested range. */
   left() {
     const { pos, end, bytesRead } = this.stream
     return end - (pos ?? bytesRead) + 1
   }
 
-  /** Whether the pipe does nothing before the response has drained. */
+  /** Whether the pipe waits until the response has drained. */
   waits() {
     const { stream, res, connection } = this
     const { awaitDrainWriters, flowing } = stream._readableState
     return awaitDrainWriters === res && !flowing && res.writableNeedDrain && this.isOnly() && connection.isDirect(res)
   }
 
-  /** Whether a chunk that is pushed now goes to the response and nowhere else, and into the connection from there. */
+  /** Whether a chunk that is pushed now goes only to the response, and from there straight into the connection. */
   isPlain() {
     return this.stream._readableState.flowing === true && this.isOnly() && this.connection.isDirect(this.res)
   }
 
-  /** Whether what is read goes to the response and nowhere else. */
+  /** Whether what is read goes only to the response. */
   isOnly() {
     const { stream, res } = this
     const { _readableState: state, _events: events } = stream
@@ -172,10 +187,13 @@ class Source {
   }
 }
 
-/** What is to be done in the next turn of the loop, of all sources together. */
+/** What is to be done in the next turn of the event loop, for all sources together. */
 let steps = []
 
-/** Calls `step(source, value, callback)` in the next turn of the loop: where no context goes along, with an Immediate for all, as each costs its time. */
+/**
+ * Calls `step(source, value, callback)` in the next turn of the event loop. If no AsyncLocalStorage context must be
+ * kept, all steps share one Immediate, because each of them costs time.
+ */
 function later(step, source, value, callback) {
   if (hooks.stores) setImmediate(step, source, value, callback)
   else if (steps.push({ step, source, value, callback }) === 1) setImmediate(runSteps)
@@ -191,24 +209,24 @@ function runSteps() {
       step(source, value, callback)
     }
   } finally {
-    // A listener has thrown: that is nothing to the other streams.
+    // A listener has thrown. The other streams must still get their turn.
     for (const { step, source, value, callback } of all.slice(done)) later(step, source, value, callback)
   }
 }
 
-/** The file is open. As with core that is told in another turn of the loop than the one in which it was asked for. */
+/** Reports that the file is open, in another turn of the event loop than the request for it, as in core. */
 function opened(source, fd, callback) {
   const { open, ready } = source.stream._events
   source.quiet = open === undefined && ready === undefined
   callback(null, fd)
 }
 
-/** The file is closed. */
+/** Reports that the file is closed. */
 function closed(_source, _fd, callback) {
   callback(null)
 }
 
-/** The next part. */
+/** Sends the next part. */
 function send(source, n) {
   const { stream, res } = source
   if (stream.destroyed) return
@@ -225,7 +243,7 @@ function send(source, n) {
     stream.bytesRead += count
     if (!res._header) {
       res._implicitHeader()
-      // That may be somebody else's writeHead, which may do anything.
+      // This may call a `writeHead` of the program's, which may do anything.
       if (stream.destroyed) return native.sourceGiveBack(fd, position)
       if (!source.isPlain()) return source.unread(count, position, n)
     }
@@ -237,7 +255,7 @@ function send(source, n) {
   if (next & ENDS || count === left) stream.push(null)
 }
 
-/** What sources have waited for has come, or does not matter any more. */
+/** Sources that waited for the response go on: it has drained, or their pipe has ended. */
 function goOn(waiting, res) {
   for (const source of waiting) {
     if (source.res !== res) continue
@@ -246,11 +264,11 @@ function goOn(waiting, res) {
   }
 }
 
-/** The chunk that stands for the part that is ready: `write` of responses looks for it. */
+/** The chunk that stands for the prepared part. `write` of responses compares its chunk with it. */
 const NONE = Symbol('none')
 const ready = { chunk: NONE }
 
-/** A stream is piped into a response. */
+/** A stream is piped into a response: replaces the stream's `_read` and `fs` if that is possible. */
 function take(connection, res, stream) {
   if (node === undefined || hooks.enabled.size > 0 || stream === null || typeof stream !== 'object') return
   if (Object.getPrototypeOf(stream) !== node.prototype || stream._read !== node._read) return
@@ -263,7 +281,7 @@ function take(connection, res, stream) {
   source.opens = mayOpen && from === fs && fd === null && flags === 'r' && typeof path === 'string'
 }
 
-/** The stream's `_read`. */
+/** The `_read` that the stream gets. */
 const OURS = {
   value: function _read(n) {
     const source = this[node.kFs]
@@ -274,13 +292,13 @@ const OURS = {
   writable: true,
 }
 
-/** Whether a stream reads from a FileHandle, in the way that one does by itself. */
+/** Whether a stream reads from a FileHandle whose `read` is not replaced. */
 function isOfHandle(stream) {
   const handle = stream[find(stream, 'kHandle')]
   return handle?.constructor?.name === 'FileHandle' && !Object.hasOwn(handle, 'read') && handle.fd === stream.fd
 }
 
-/** What a response emits about its pipes: a stream begins to be piped into it, or ends; or it has drained. */
+/** Called when a stream is piped into a response or unpiped from it, and when the response has drained. */
 function onPipe(connection, res, event, stream) {
   if (event === 'pipe') take(connection, res, stream)
   else if (connection.waiting !== undefined) goOn(connection.waiting, res)

@@ -1,8 +1,8 @@
 'use strict'
 
-// Agents are core's own, with sockets of ours. Finding a free socket, waiting for one and giving one back are done here without what
-// core does besides for each request (copies of the options, names built anew, listeners added and taken away), as long as nothing
-// of it has been replaced by a subclass or a listener.
+// Agents are core's own, with our sockets. Finding a free socket, waiting for one and giving one back are done here,
+// without the extra work that core does for each request (copying the options, building pool names again, adding and
+// removing listeners), as long as no subclass or listener has replaced any of it.
 
 const { AsyncResource } = require('node:async_hooks')
 const { http, net } = require('../../genuine.js')
@@ -13,7 +13,7 @@ const { admit, hide } = require('../../inherit.js')
 const { Agent: CoreAgent } = http
 const { prototype: base } = CoreAgent
 
-/** Milliseconds, where the agent says none (before Node 24). */
+/** Node's default in milliseconds, for agents that do not have the option (before Node 24). */
 const KEEP_ALIVE_BUFFER = 1000
 
 const kName = Symbol('name of the last request')
@@ -35,22 +35,22 @@ Object.defineProperty(Agent, 'defaultMaxSockets', {
   },
 })
 
-// As with servers: core's are agents to whoever asks.
+// Core's agents count as `instanceof` this class, as with servers.
 admit(Agent, CoreAgent)
 
-/** Readies an agent that core has constructed. */
+/** Prepares an agent that core has constructed. */
 function prepare(agent, name) {
   hide(agent, { [kName]: name, [kOnFree]: agent._events.free })
 }
 
-/** The key of a pool in an agent's tables, built anew only when another pool is meant than the last time. */
+/** The name of a pool in an agent's tables. It is built again only if another pool is meant than the last time. */
 class PoolName {
   constructor() {
     this.host = this.port = this.localAddress = this.family = this.socketPath = undefined
     this.name = undefined
   }
 
-  /** Core's function for it. */
+  /** Core's function that builds the name. */
   get getName() {
     return base.getName
   }
@@ -97,7 +97,7 @@ Agent.prototype.createSocket = function createSocket(req, options, callback) {
   })
 }
 
-/** Sees to it that a socket which becomes free comes back by the short way. */
+/** Makes the socket use `giveBack` when it becomes free. */
 function adopt(agent, socket, options) {
   const onFree = socket.listeners('free').at(-1)
   if (onFree === undefined) return
@@ -141,7 +141,7 @@ Agent.prototype.addRequest = function addRequest(req, options, ...legacy) {
   else requests.push(req)
 }
 
-/** A request of core's own gets its socket as an ordinary one, whatever it was before. */
+/** A request of core's own class gets its socket as an ordinary one: our parser is detached first. */
 function takePlain(req) {
   const { onSocket } = req
   const value = function (socket, error) {
@@ -151,13 +151,13 @@ function takePlain(req) {
   Object.defineProperty(req, 'onSocket', { value, configurable: true, writable: true })
 }
 
-/** Whether core would do nothing that is not done here. */
+/** Whether core would do nothing beyond what is done here. */
 function isOrdinary(agent, req, options) {
   if (typeof options === 'string' || agent.getName !== agent[kName].getName) return false
-  // Newer Nodes have such requests share nothing with others.
+  // Newer versions of Node share no connection between such a request and others.
   if (options.checkServerIdentity !== undefined) return false
   if (options.highWaterMark != null || agent.options.highWaterMark != null) return false
-  // Core refuses others.
+  // Core refuses other types.
   const host = req.getHeader('host')
   return !host || typeof host === 'string'
 }
@@ -169,13 +169,13 @@ function setRequestSocket(agent, req, socket) {
   socket.setTimeout(req.timeout)
 }
 
-/** A response has ended and left its socket free; false when core is to see to it. */
+/** Takes back a socket that became free after a response. Returns false if core must do it. */
 function giveBack(agent, socket, name, options) {
   const connection = connectionOf(socket)
   if (connection === undefined || agent._events.free !== agent[kOnFree]) return false
   if (agent.getName !== agent[kName].getName) return false
   connection.request = connection.resource = null
-  // What has come behind the response would pass for the next one's.
+  // Bytes that arrived after the response would be taken for the next response.
   if (!socket.writable || !connection.isIdle()) {
     socket.destroy()
     return true
@@ -207,13 +207,13 @@ function giveBack(agent, socket, name, options) {
   agent.freeSockets[name] = free
   socket._httpMessage = null
   stopUsing(agent, socket, name, options)
-  // The end of an idle connection is to be noticed.
+  // Reads on, so that the end of an idle connection is noticed.
   if (!connection.reading) connection.readStart()
   free.push(socket)
   return true
 }
 
-/** Takes a socket out of those in use. */
+/** Removes a socket from those in use. */
 function stopUsing(agent, socket, name, options) {
   const sockets = agent.sockets[name]
   const waiting = Object.keys(agent.requests).length > 0
@@ -226,7 +226,7 @@ function stopUsing(agent, socket, name, options) {
   if (sockets.length === 0) delete agent.sockets[name]
 }
 
-/** Readies a socket for the pool: core's, without making an object of the response's headers for one of them. */
+/** Prepares a socket for the pool as core does, but does not build the response's headers object to read one header. */
 Agent.prototype.keepSocketAlive = function keepSocketAlive(socket) {
   if (connectionOf(socket) === undefined) return base.keepSocketAlive.call(this, socket)
   socket.setKeepAlive(true, this.keepAliveMsecs)
@@ -235,7 +235,8 @@ Agent.prototype.keepSocketAlive = function keepSocketAlive(socket) {
   let keeps = true
   const hint = /^timeout=(\d+)/.exec(keepAliveOf(socket._httpMessage?.res))?.[1]
   if (hint) {
-    // Before the server's own timeout, or a request might meet the end of the connection on its way.
+    // Ends before the server's own timeout: otherwise a request could be on its way when the server closes the
+    // connection.
     const limit = Math.max(
       Number.parseInt(hint, 10) * 1000 - (this.agentKeepAliveTimeoutBuffer ?? KEEP_ALIVE_BUFFER),
       0,
@@ -254,7 +255,7 @@ function keepAliveOf(res) {
   const count = res[core.kHeadersCount]
   for (let i = 0; i < count; i += 2) {
     const name = rawHeaders[i]
-    // Several are joined.
+    // Core joins repeated headers; only the first value matters here.
     if (name.length === 10 && name.toLowerCase() === 'keep-alive') return rawHeaders[i + 1]
   }
 }
@@ -268,7 +269,10 @@ Agent.prototype.reuseSocket = function reuseSocket(socket, req) {
 const original = http.globalAgent
 let globalAgent
 
-/** The agent of requests that name none; `undefined` when core's has been replaced, which then serves here as well. */
+/**
+ * The agent for requests that name none; `undefined` if core's global agent has been replaced, which is used here, too,
+ * then.
+ */
 function defaultAgent() {
   if (http.globalAgent !== original) return undefined
   globalAgent ??= new Agent(original.options)

@@ -1,6 +1,6 @@
 'use strict'
 
-// The handle under a client's socket: a request at a time goes out, its response comes in as a batch of events.
+// The handle of a client's socket: sends one request at a time, and receives its response as a batch of events.
 
 const { addListener, emit, removeListener } = require('node:events').prototype
 const { AsyncResource } = require('node:async_hooks')
@@ -21,14 +21,20 @@ const core = require('./core.js')
 const FastBuffer = Buffer[Symbol.species]
 const ERRORS = binding.httpErrors()
 
-/** The memory that bodies were last seen in. As with what sockets receive, it stays when one of its views is transferred. */
+/**
+ * The memory of the last bodies. As with what sockets receive, transferring one view to a worker must not take the
+ * memory along.
+ */
 let memory
-/** The connection whose events are being handled, and the row before them. */
+/** The connection whose events are being handled, and the position in the table of the row before its events. */
 let serving = null
 let row = 0
 
 const listener = {
-  /** What the connections of one turn have received; between two of them ticks and promise jobs run, as between two reads of Node's. */
+  /**
+   * Called with the events of all connections that received something in a turn of the event loop. Between two of them,
+   * ticks and promise jobs run, as between two reads in Node.
+   */
   onResponses(count, text, body) {
     if (words[BODY_LENGTH] > 0 && body !== memory) {
       memory = body
@@ -41,7 +47,7 @@ const listener = {
         words[CURSOR] = event + 1
         row = at
         serving = ownerOf(words[at + ID]) ?? null
-        // The program has destroyed it since it was read.
+        // The program has destroyed it since the bytes were read.
         if (serving?.closing) serving = null
       } else if (serving === null) words[CURSOR] = words[row + NEXT]
       else serving.onResponses(text, body)
@@ -50,7 +56,7 @@ const listener = {
   },
 }
 
-/** The end of a connection's events. */
+/** Ends the handling of a connection's events. `more` tells whether rows of other connections follow. */
 function leave(more) {
   const connection = serving
   serving = null
@@ -68,20 +74,23 @@ const { PART, PART_LENGTH, TRAILERS, TRAILERS_LENGTH, ERROR_NUMBER, ERROR_OFFSET
 const { RESPONSE, BODY, END } = constants.event
 const { flag } = constants
 
-/** What a response answers, as far as its framing depends on it. */
+/** The methods that change the framing of their responses, with the kind of response that Rust then expects. */
 const KINDS = { __proto__: null, ...constants.answers }
 
-/** Where `maxHeadersCount` is not set, Node shows so many strings: a thousand names with their values. */
+/** Node's default for `maxHeadersCount`: this many strings, which are 1,000 names with their values. */
 const MAX_STRINGS = 2000
-/** Node's parser hands over so many strings at a time, and looks at the limit between. */
+/** Node's parser hands over this many strings at a time, and checks the limit only in between. */
 const STRINGS_AT_A_TIME = 62
 
-/** A response's reason and header fields. Those of a server are mostly the same from one to the next: they are cut once. */
+/**
+ * The reason and header fields of a response. A server mostly repeats them, so the last ones are kept and not split
+ * again.
+ */
 class Head {
   constructor(text, reasonLength) {
     this.text = text
     this.reason = text.slice(0, reasonLength)
-    /** Names and values by turns. */
+    /** Names and values alternating. */
     this.fields = text.length > reasonLength ? text.slice(reasonLength + 1).split('\0') : []
   }
 
@@ -99,20 +108,20 @@ let last = new Head('', 0)
 class ClientConnection extends Connection {
   constructor(id, isTcp) {
     super(id, isTcp)
-    /** The request whose response is read, and what its events run in. */
+    /** The request whose response is being read, and the async resource in which its events run. */
     this.request = null
     this.resource = null
-    /** All of the request is on its way. */
+    /** Whether the whole request has been written. */
     this.sent = false
     /** The response whose body is arriving. */
     this.incoming = null
-    /** A request that has the socket from the next tick on. */
+    /** The request that gets the socket in the next tick. */
     this.next = null
-    /** What that one has waited in for the socket. */
+    /** The async resource in which a request has waited for the socket. */
     this.queued = null
-    /** Whatever else arrives is of no interest. */
+    /** Whether all further input is ignored. */
     this.ignoring = false
-    /** What arrives is parsed. */
+    /** Whether received bytes are parsed. */
     this.parsing = false
   }
 
@@ -127,13 +136,13 @@ class ClientConnection extends Connection {
     native.clientDetach(this.id)
   }
 
-  /** Readies the connection for the response to a request. */
+  /** Prepares the connection for the response to a request. */
   expect(req) {
     this.begin(req)
     return native.clientExpect(this.id, KINDS[req.method] | 0, req.maxHeaderSize || maxHeaderSize)
   }
 
-  /** The same, and writes the whole request. */
+  /** Prepares for the response, and writes the whole request. */
   send(req, text, utf8) {
     this.begin(req)
     return native.clientSend(this.id, KINDS[req.method] | 0, req.maxHeaderSize || maxHeaderSize, text, utf8)
@@ -146,7 +155,7 @@ class ClientConnection extends Connection {
     this.next = this.queued = null
   }
 
-  /** The address of `other` could not be reached: its request is for this one. */
+  /** Takes over the request of another connection, for example of one whose address could not be reached. */
   takeOver(other) {
     const { request, next } = other
     other.request = other.next = null
@@ -155,7 +164,7 @@ class ClientConnection extends Connection {
     if (request !== null) this.expect(request)
   }
 
-  /** Between two requests: nothing of another response has arrived. */
+  /** Whether the connection is between two requests, and no further bytes have arrived. */
   isIdle() {
     return native.clientIsIdle(this.id)
   }
@@ -164,7 +173,7 @@ class ClientConnection extends Connection {
     native.clientTap(this.id)
   }
 
-  // --- from the engine
+  // --- events from the engine
 
   onResponses(text, body) {
     const { resource } = this
@@ -189,11 +198,11 @@ class ClientConnection extends Connection {
     }
   }
 
-  /** The events of a read are handled. */
+  /** Called after the events of a read were handled. */
   leave() {
     const req = this.request
     if (req === null || this.incoming !== null || req.res === null) return
-    // As core does when a response has arrived whole.
+    // Does what core does when a response has arrived completely.
     this.request = this.resource = null
     req.parser = this.socket.parser = null
   }
@@ -220,7 +229,7 @@ class ClientConnection extends Connection {
     if ((flags & flag.HAS_BODY) === 0) finish(res, '')
   }
 
-  /** What core does with the head of a response, which has listeners come and go for it. */
+  /** Does what core does with the head of a response, but adds and removes fewer listeners. */
   deliver(req, res, keepAlive) {
     const { statusCode } = res
     if (statusCode < 200 || core.isObserved(req)) {
@@ -237,7 +246,7 @@ class ClientConnection extends Connection {
     if (statusCode === 304) res.complete = true
   }
 
-  /** The server speaks another protocol from here on, or the tunnel is open. */
+  /** The server switches to another protocol, or the tunnel is open. */
   onUpgrade(req, res, body) {
     const { socket } = this
     const head = packet(body).subarray(words[row + LENGTH])
@@ -289,39 +298,39 @@ class ClientConnection extends Connection {
     core.emitError(req, parseError(code, reason, offset, packet))
   }
 
-  /** More than the response came: the connection is good for nothing any more. */
+  /** More than the response arrived, so the connection cannot be used any more. */
   stop() {
     this.ignoring = true
     this.socket.destroy()
   }
 
-  /** The peer has ended its side: so has a response that says no other end. */
+  /** The peer has ended its side. That also ends a response without any other mark of its end. */
   finish() {
     if (this.id >= 0 && native.clientIsWhole(this.id)) this.complete('')
     this.request = this.resource = null
   }
 
   onRead(length, memory, offset) {
-    // The parser has the bytes as well.
+    // The program listens for 'data' on the socket. The parser gets the bytes as well.
     if (length > 0 && this.parsing) {
       this.socket?.emit('data', offset < 0 ? memory : new FastBuffer(memory, offset, length))
     } else super.onRead(length, memory, offset)
   }
 }
 
-/** Of the body bytes of a batch, which are a place in memory that others share, or a Buffer. */
+/** A range of the body bytes of a batch. They are either a range of shared memory or a Buffer. */
 function part(body, start, length) {
   return words[BODY_LENGTH] > 0
     ? new FastBuffer(body, words[BODY_AT] + start, length)
     : body.subarray(start, start + length)
 }
 
-/** All that was received, as an error or an upgrade shows it. */
+/** All bytes that were received, for an error or an upgrade. */
 function packet(body) {
   return part(body, words[row + PACKET], words[row + PACKET_LENGTH])
 }
 
-/** The response has been read. */
+/** Called when the response has been read to its end. */
 function onEnd() {
   const { req } = this
   const { socket } = req
@@ -334,7 +343,7 @@ function onEnd() {
   if (!req.shouldKeepAlive) {
     if (socket.writable) socket.destroySoon()
   } else if (req.writableFinished && !this.aborted) {
-    // The stream's own way to its 'close' takes two ticks more; free() sees to it.
+    // The stream itself would need two more ticks until 'close', so free() closes it.
     if (this._destroy === IncomingMessage.prototype._destroy) this._readableState.autoDestroy = false
     keepAlive(req)
   }
@@ -344,7 +353,7 @@ function onTimeout() {
   this._httpMessage?.res?.emit('timeout')
 }
 
-/** The request has been written, perhaps after its response was read. */
+/** Called when the request has been written, perhaps after its response was read. */
 function onFinish() {
   if (this.shouldKeepAlive && this._ended && !this.destroyed) keepAlive(this)
 }
@@ -354,10 +363,10 @@ function keepAlive(req) {
     req.socket.setTimeout(0, req.timeoutCb)
     req.timeoutCb = null
   }
-  // After the listeners that the program has for the end.
+  // After the program's listeners for 'end'.
   process.nextTick(free, req)
   req.destroyed = true
-  // The response's destruction is no longer the socket's.
+  // Destroying the response must no longer destroy the socket.
   if (req.res) req.res.socket = null
 }
 
@@ -372,7 +381,7 @@ function free(req) {
   if (res.listenerCount('close') > 0 || res.emit !== emit) process.nextTick(closeSoon, res)
 }
 
-/** As late as the stream would say it. */
+/** Emits 'close' as late as the stream would. */
 function closeSoon(res) {
   process.nextTick(emitClose, res)
 }
@@ -396,7 +405,7 @@ function roundedUp(limit) {
   return Math.ceil(limit / STRINGS_AT_A_TIME) * STRINGS_AT_A_TIME
 }
 
-/** The message is complete; `trailers` has the form of a head's fields. */
+/** Completes a response. `trailers` has the same form as the header fields. */
 function finish(res, trailers) {
   res.complete = true
   if (trailers !== '') {

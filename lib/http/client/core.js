@@ -1,7 +1,7 @@
 'use strict'
 
-// What the client leans on of Node's own, found once. Core's functions for the events of a socket under a request are not exported; a
-// request over a stream that does nothing has them.
+// Node's internals that the client depends on, found once. Core does not export its functions for the events of a
+// request's socket, so they are taken from a request whose socket does nothing.
 
 const { Buffer } = require('node:buffer')
 const { channel } = require('node:diagnostics_channel')
@@ -17,10 +17,10 @@ function need(found, what) {
   return found
 }
 
-/** The one that core's modules know: jest gives its tests a copy. */
+/** The `process` that core's modules use. jest gives its tests a copy. */
 const process = runInThisContext('process')
 
-/** Runs `code` and returns what it puts into the next tick instead of having it run. */
+/** Runs `code` and returns the ticks that it has scheduled, which do not run. */
 function ticksOf(code) {
   const { nextTick } = process
   const ticks = []
@@ -33,7 +33,9 @@ function ticksOf(code) {
   return ticks
 }
 
-/** Runs `code` without telling of the request that it makes: where this is loaded late, somebody may listen. */
+/**
+ * Runs `code` without publishing the request that it makes: if this module is loaded late, there may be subscribers.
+ */
 function unheard(code) {
   const created = channel('http.client.request.created')
   Object.defineProperty(created, 'hasSubscribers', { value: false, configurable: true })
@@ -44,7 +46,10 @@ function unheard(code) {
   }
 }
 
-/** Whether `rawHeaders` ends where `maxHeadersCount` says. Before Node 24 the parser hands over what it has gathered until then. */
+/**
+ * Whether `rawHeaders` ends at `maxHeadersCount`. Before Node 24, the parser hands over everything that it has
+ * gathered.
+ */
 function cutsHeaders(parser) {
   const { onIncoming, maxHeaderPairs } = parser
   let count
@@ -53,13 +58,14 @@ function cutsHeaders(parser) {
     count = res.rawHeaders.length
     return 0
   }
-  // So many that they come in two parts. Nobody is to hear that the response has ended.
+  // Enough headers to arrive in two parts. The ticks are dropped, because the end of this response must not be
+  // reported.
   ticksOf(() => parser.execute(Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: 0\r\n${'A: b\r\n'.repeat(40)}\r\n`)))
   Object.assign(parser, { onIncoming, maxHeaderPairs })
   return count === 2
 }
 
-/** Node's own class, also where an interceptor has put one on top of it in its place. */
+/** Node's own class, even if an interceptor has replaced it with a subclass. */
 function coreRequest() {
   let { prototype } = http.ClientRequest
   while (prototype !== null && Object.getPrototypeOf(prototype) !== http.OutgoingMessage.prototype) {
@@ -69,7 +75,7 @@ function coreRequest() {
   return prototype.constructor
 }
 
-/** A request whose socket does nothing, and the function that gives a request its socket. */
+/** Probes a request whose socket does nothing, and returns core's functions for the events of the socket. */
 function probeRequest() {
   const CoreRequest = coreRequest()
   const socket = new Duplex({ read() {}, write() {} })
@@ -83,7 +89,7 @@ function probeRequest() {
   if (onSocket === undefined) throw lacking('onSocketNT')
   ticksOf(() => {
     onSocket[0](...onSocket.slice(1))
-    // What core puts on a request for those who measure it.
+    // Makes core set its symbol for performance observers on the request.
     told.observe.call(observer, { entryTypes: ['http'] })
     req._finish()
     observer.disconnect()
@@ -102,7 +108,7 @@ function probeRequest() {
     kStatistics: need(find(req, 'ClientRequestStatistics'), 'symbol ClientRequestStatistics on requests'),
   }
   found.cutsHeaders = cutsHeaders(req.parser)
-  // Back to the pool with the parser; nobody is to hear of an error.
+  // Gives the parser back to core's pool. `_hadError` keeps core from reporting an error.
   socket._hadError = true
   ticksOf(() => {
     socket.emit('close')
@@ -111,7 +117,7 @@ function probeRequest() {
   return found
 }
 
-/** What an agent keeps on a request that waits for a socket. */
+/** Probes a request that waits for a socket, and returns the symbols under which the agent stores its state. */
 function probeQueue() {
   const agent = new http.Agent({ maxSockets: 1 })
   agent.createConnection = () => new Duplex({ read() {}, write() {} })
@@ -131,14 +137,14 @@ function probeQueue() {
 
 const finished = channel('http.client.response.finish')
 
-/** Whether somebody measures the request, by one of the ways that only core serves. */
+/** Whether the request is observed in a way that only core supports. */
 function isObserved(req) {
   return finished.hasSubscribers || req[found.kStatistics] !== undefined || req._traceEventId !== undefined
 }
 
 const errors = channel('http.client.request.error')
 
-/** An error of the request, as core tells it. */
+/** Reports an error of the request as core does. */
 function emitError(request, error) {
   if (errors.hasSubscribers) errors.publish({ request, error })
   request.emit('error', error)

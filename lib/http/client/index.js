@@ -1,6 +1,6 @@
 'use strict'
 
-// The client's part of `http`.
+// The client part of `http`.
 
 const { http } = require('../../genuine.js')
 const { Agent, defaultAgent } = require('./agent.js')

@@ -1,8 +1,8 @@
 'use strict'
 
-// Requests are core's own, constructed by core. What is ours is how one gets to its socket: core puts a parser and five listeners on the socket for
-// each request and writes through the socket's stream. On a socket of ours the parser is below and the listeners stay, and a request
-// that is whole when its turn comes is written past the stream.
+// Requests are core's own, constructed by core. Only the way to the socket is ours. Core adds a parser and five
+// listeners to the socket for each request, and writes through the socket's stream. On our sockets the parser is below
+// the stream, the listeners stay, and a request that is complete when its turn comes is written without the stream.
 
 const { once } = require('node:events').prototype
 const genuine = require('../../genuine.js')
@@ -28,7 +28,10 @@ function ClientRequest(input, options, callback) {
     else CoreRequest.call(this, input, { _defaultAgent: agent, ...options }, callback)
   } else CoreRequest.call(this, { _defaultAgent: agent, ...input }, options, callback)
 }
-/** Whether options name an agent, as those of a program that cares mostly do, and those of `https`: no other is needed then. */
+/**
+ * Whether the options name an agent, so that no default agent is needed. `https` names one, and so do most programs
+ * that care.
+ */
 function hasAgent(options) {
   if (typeof options !== 'object' || options === null) return false
   return Boolean(options.agent || options._defaultAgent) && !(options instanceof URL)
@@ -36,7 +39,10 @@ function hasAgent(options) {
 Object.setPrototypeOf(ClientRequest.prototype, CoreRequest.prototype)
 Object.setPrototypeOf(ClientRequest, CoreRequest)
 
-/** Headers as they were set last: what passed core's checks once passes them again. Bounded, the names being the program's. */
+/**
+ * The headers that were set last. A value that has passed core's checks needs no further check. The size of the table
+ * is limited, because the names come from the program.
+ */
 const checked = new Map()
 
 ClientRequest.prototype.setHeader = function setHeader(name, value) {
@@ -58,7 +64,7 @@ ClientRequest.prototype[kTakesParsed] = true
 ClientRequest.prototype.onSocket = function onSocket(socket, error) {
   if (error || CoreRequest.prototype.onSocket !== coreOnSocket) return coreOnSocket.call(this, socket, error)
   if ((this.insecureHTTPParser ?? LENIENT) || this.httpValidation !== undefined) {
-    // Any but the strict parser is core's.
+    // Core handles every parser but the strict one.
     if (connectionOf(socket) !== undefined) socket.release()
     return coreOnSocket.call(this, socket)
   }
@@ -68,7 +74,7 @@ ClientRequest.prototype.onSocket = function onSocket(socket, error) {
   process.nextTick(takeSocket, this, socket, connection)
 }
 
-/** What core does in its tickOnSocket(), and after it. */
+/** Does what core's tickOnSocket() does, and then writes the request. */
 function takeSocket(req, socket, connection) {
   connection.next = null
   if (req.destroyed || !isParsed(socket)) return core.onSocketNT(req, socket)
@@ -80,7 +86,8 @@ function takeSocket(req, socket, connection) {
     once.call(socket, 'timeout', onTimeout)
   }
   req.emit('socket', socket)
-  // Another one, where the first address of a host could not be reached; none when the socket is destroyed already.
+  // It is another connection if the first address of a host could not be reached, and undefined if the socket is
+  // already destroyed.
   connection = connectionOf(socket)
   if (connection !== undefined && isWhole(req, socket)) sendWhole(req, socket, connection)
   else {
@@ -89,7 +96,7 @@ function takeSocket(req, socket, connection) {
   }
 }
 
-/** Whether all of the request lies ready as one string, and nothing stands between it and the connection. */
+/** Whether the whole request is available as one string, and nothing stands between it and the connection. */
 function isWhole(req, socket) {
   const { outputData } = req
   return (
@@ -132,8 +139,8 @@ function onSent(req, connection, callback) {
 }
 
 /**
- * Interceptors (nock, msw) put functions of their own into node:http: those are called. Where ours stand in node:http themselves, it is ours
- * that they replace, and keep to call.
+ * Interceptors (nock, msw) put their own functions into node:http, and those are called. With `ironwire/register`, our
+ * functions are in node:http themselves, and interceptors replace and call ours.
  */
 function interceptor(name) {
   const { http, live, registered } = genuine

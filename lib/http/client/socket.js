@@ -1,15 +1,18 @@
 'use strict'
 
-// The sockets of our agents. They are sockets of `net` in all; what is theirs is that responses are parsed below them, by the engine.
+// The sockets of our agents: sockets of `net` whose responses the engine parses below the stream.
 
 const { Socket, attach, kHandle, kReinitializeHandle } = require('../../net/socket.js')
 const core = require('./core.js')
 const { ClientConnection } = require('./connection.js')
 
-/** On requests that take a socket whose responses are parsed below it. */
+/** Set on requests that can use a socket whose responses are parsed below the stream. */
 const kTakesParsed = Symbol('takes parsed')
 
-/** What a socket is: like any other, until the first request of ours gets it; or again, once another protocol has it. */
+/**
+ * The state of a socket. PLAIN: it is like any other, until a request of ours gets it. PARSED: responses are parsed
+ * below the stream. RELEASED: core's parser or another protocol has it.
+ */
 const kState = Symbol('state')
 const PLAIN = 0
 const PARSED = 1
@@ -27,17 +30,20 @@ Object.setPrototypeOf(ClientSocket, Socket)
 ClientSocket.prototype.constructor = Socket
 ClientSocket.prototype[kHandle] = ClientConnection
 
-/** Sockets of `https` are none of the class, but are the same. */
+/** Sockets of `https` are not instances of the class, but have the same state. */
 const isClientSocket = (socket) => socket?.[kState] !== undefined
 
-/** The connection, as long as it carries responses. */
+/** The connection of a socket, while its responses are parsed below the stream. */
 function connectionOf(socket) {
   return socket?.[kState] === PARSED && socket._handle !== null ? socket._handle : undefined
 }
 
 const isParsed = (socket) => socket[kState] === PARSED
 
-/** Has responses parsed below the socket, unless it is not one of ours or somebody reads it; returns its connection then. */
+/**
+ * Starts parsing below the stream and returns the connection. Returns undefined if the socket is not one of ours, or if
+ * the program reads it.
+ */
 function claim(socket) {
   if (socket?.[kState] === PLAIN && socket._handle instanceof ClientConnection) {
     const { _handle: connection } = socket
@@ -52,7 +58,7 @@ function claim(socket) {
   return connectionOf(socket)
 }
 
-/** Bodies of responses want more: core calls this on `res.socket`. */
+/** Core calls this on `res.socket` when a response's body is to be read on. */
 ClientSocket.prototype.resume = function () {
   const connection = connectionOf(this)
   if (connection === undefined) return Socket.prototype.resume.call(this)
@@ -66,7 +72,7 @@ ClientSocket.prototype.pause = function () {
   return Socket.prototype.pause.call(this)
 }
 
-/** Listeners for data see what the parser sees, as on core's sockets. */
+/** Listeners for data get the same bytes as the parser, as on core's sockets. */
 for (const name of ['on', 'addListener', 'prependListener']) {
   ClientSocket.prototype[name] = function (event, listener) {
     if (event === 'data' || event === 'readable') connectionOf(this)?.tap()
@@ -75,7 +81,7 @@ for (const name of ['on', 'addListener', 'prependListener']) {
 }
 
 if (kReinitializeHandle !== undefined) {
-  // The next address of a host: the request that waits for the connection goes on waiting for this one.
+  // Node tries the next address of a host: the request that waits for the connection moves to the new handle.
   ClientSocket.prototype[kReinitializeHandle] = function (handle) {
     const failed = connectionOf(this)
     Socket.prototype[kReinitializeHandle].call(this, handle)
@@ -85,7 +91,7 @@ if (kReinitializeHandle !== undefined) {
   }
 }
 
-/** Goes on over another connection. */
+/** Continues over another connection. */
 ClientSocket.prototype.changeHandle = function (connection, before) {
   attach(this, connection)
   if (this[kState] !== PARSED) return
@@ -93,13 +99,13 @@ ClientSocket.prototype.changeHandle = function (connection, before) {
   connection.takeOver(before)
 }
 
-/** What arrives after an error, and the end, is of no interest. */
+/** Ignores the end of the connection, after an error. */
 ClientSocket.prototype.silence = function () {
   this.removeListener('end', onEnd)
   this.parser = null
 }
 
-/** From now on an ordinary socket, for another protocol or for core's parser. */
+/** Makes it an ordinary socket, for another protocol or for core's parser. */
 ClientSocket.prototype.release = function () {
   connectionOf(this)?.detach()
   this[kState] = RELEASED
@@ -110,7 +116,8 @@ ClientSocket.prototype.release = function () {
   this.parser = null
 }
 
-// Core's listeners, which it puts on a socket with each request and takes away after it. Here they stay, and do nothing between.
+// Core's listeners. Core adds them to a socket for each request and removes them afterwards. Here they stay, and do
+// nothing between requests.
 
 /** The request that a socket carries, until its response is over. */
 function requestOf(socket) {
@@ -125,7 +132,7 @@ function onError(error) {
     core.emitError(req, error)
   }
   this.destroy()
-  // Idle in an agent's pool, which must not hand it out any more.
+  // The socket was idle in an agent's pool, which must not hand it out any more.
   if (!req) this.emit('agentRemove')
 }
 
