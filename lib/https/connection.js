@@ -1,6 +1,6 @@
 'use strict'
 
-// One HTTPS connection: TLS first, which Rust does by itself, then HTTP as on any other.
+// An HTTPS connection: Rust does the TLS handshake, then HTTP follows as on any other connection.
 
 const { HttpConnection } = require('../http/connection.js')
 const { secured } = require('../tls/connection.js')

@@ -1,7 +1,7 @@
 'use strict'
 
-// `https`: Node's module with server and client over the native engine, TLS included. What it stands on is loaded with its first use: that takes
-// some milliseconds, and a Node that was built without OpenSSL has none of it.
+// `https`: Node's module with a server and a client over the native engine, including TLS. The rest is loaded on first
+// use, because that takes some milliseconds, and because it does not exist in a Node built without OpenSSL.
 
 const client = () => require('./client/index.js')
 

@@ -1,6 +1,6 @@
 'use strict'
 
-// https.Server over the native engine: TLS as servers of `tls` have it, then HTTP as servers of `http` have it.
+// https.Server over the native engine: TLS as in servers of `tls`, then HTTP as in servers of `http`.
 
 const { https } = require('../genuine.js')
 const { admit, inherit } = require('../inherit.js')
@@ -24,10 +24,10 @@ Object.setPrototypeOf(Server, CoreServer)
 inherit(Server, HttpServer)
 serve(Server, CoreServer, SecureConnection)
 
-// As with http's: core's are servers to whoever asks.
+// Core's servers count as `instanceof` this class, as with http.
 admit(Server, CoreServer)
 
-/** A connection that there is TLS on. */
+/** Called with a connection whose TLS handshake is done. */
 Server.prototype._onsecured = function (connection) {
   begin(connection, 'secureConnection', false)
 }

@@ -1,6 +1,6 @@
 'use strict'
 
-// The socket of an HTTPS connection: one of HTTP's, with what Node's `TLSSocket` says of TLS.
+// The socket of an HTTPS connection: an HTTP socket with the methods and properties of Node's `TLSSocket`.
 
 const { HttpSocket } = require('../http/socket.js')
 const { kSecure } = require('../http/symbols.js')

@@ -1,6 +1,7 @@
 'use strict'
 
-// Agents of HTTPS are core's own, with sockets of ours and the short ways of HTTP's agents. What rustls cannot do, core's sockets do.
+// HTTPS agents are core's own, with our sockets and the shorter ways of our HTTP agents. Connections that rustls cannot
+// make use core's sockets.
 
 const core = require('../../http/client/core.js')
 const { Agent: HttpAgent, PoolName, prepare } = require('../../http/client/agent.js')
@@ -28,7 +29,7 @@ inherit(Agent, HttpAgent)
 
 admit(Agent, CoreAgent)
 
-/** The options that core makes a name of. */
+/** The options that are part of core's pool name. */
 const NAMES = namesIn(coreName)
 
 function namesIn(getName) {
@@ -38,7 +39,7 @@ function namesIn(getName) {
     {
       get(_, name) {
         if (typeof name === 'string') names.add(name)
-        // Some are looked at only where others are such.
+        // Core reads some options only if others have a certain value.
         return name === 'family' ? 4 : `${String(name)} `
       },
     },
@@ -79,7 +80,7 @@ class SecurePoolName extends PoolName {
 let lastHost
 let lastName
 
-/** The name that a server is asked for where the options say none: core's, who takes it from the field `Host`. */
+/** The server name to ask for if the options have none. As in core, it comes from the `Host` header. */
 function serverName(options, req) {
   const host = req?.getHeader('host') || options.host
   if (host === lastHost) return lastName
@@ -105,7 +106,7 @@ Agent.prototype.createConnection = function createConnection(port, host, given) 
   socket.connect(options)
   if (key) {
     socket.on('session', (session) => this._cacheSession(key, session))
-    // Whatever is wrong with a server, the next connection begins anew.
+    // After any failure, the next connection starts without the old session.
     socket.once('close', (failed) => {
       if (failed) this._evictSession(key)
     })
@@ -113,7 +114,10 @@ Agent.prototype.createConnection = function createConnection(port, host, given) 
   return socket
 }
 
-/** Newer Nodes let a request that looks at the server in a way of its own share neither connections nor sessions, which they mark. */
+/**
+ * In newer versions of Node, a request with its own `checkServerIdentity` shares neither connections nor sessions with
+ * others. Node marks its options with a symbol.
+ */
 function isApart(options) {
   return Object.getOwnPropertySymbols(options).some(
     ({ description }) => description === 'per-request checkServerIdentity',
@@ -125,7 +129,7 @@ Agent.prototype.keepSocketAlive = function keepSocketAlive(socket) {
   return prototype.keepSocketAlive.call(this, socket)
 }
 
-/** Core takes `(options)`, `(port, options)` and `(port, host, options)`. */
+/** Merges the arguments. Core takes `(options)`, `(port, options)` and `(port, host, options)`. */
 function optionsOf(port, host, options) {
   if (typeof port === 'object' && port !== null) return port
   const found = { ...(typeof host === 'object' && host !== null ? host : options) }

@@ -1,6 +1,6 @@
 'use strict'
 
-// The client's part of `https`.
+// The client part of `https`.
 
 const { URL, urlToHttpOptions } = require('node:url')
 const genuine = require('../../genuine.js')
@@ -8,10 +8,13 @@ const { ClientRequest } = require('../../http/client/request.js')
 const { Agent } = require('./agent.js')
 
 const { https } = genuine
-/** The module as programs see it, with what they have put into it. */
+/** The module as programs see it, including changes made by programs. */
 const live = require('node:https')
 
-/** Ours, or one that a program has set, where that is not done in Node's module. */
+/**
+ * Our global agent, or the one that a program has set with `ironwire/register`. Otherwise setting it changes Node's
+ * module.
+ */
 let agent
 
 function globalAgent() {
@@ -25,7 +28,10 @@ function setGlobalAgent(value) {
   else live.globalAgent = value
 }
 
-/** What interceptors (nock, msw) have put into Node's module is called. Where ours stand in there, it is ours that they replace. */
+/**
+ * The function that an interceptor (nock, msw) has put into Node's module: it is called instead of ours. With
+ * `ironwire/register`, our functions are in Node's module themselves, and interceptors replace and call ours.
+ */
 function interceptor(name) {
   return genuine.registered || live[name] === https[name] ? undefined : live[name]
 }
@@ -38,7 +44,7 @@ function request(...args) {
   else if (args[0] instanceof URL) options = urlToHttpOptions(args.shift())
   if (args[0] && typeof args[0] !== 'function') Object.assign(options, args.shift())
   if (options.checkServerIdentity !== undefined) {
-    // It is core that sees to it that other requests do not meet the connection.
+    // Core ensures that other requests do not use the connection.
     if (options.agent == null && typeof options.createConnection !== 'function') options.agent = globalAgent()
     return https.request(options, ...args)
   }
@@ -46,7 +52,10 @@ function request(...args) {
   return callers['node:https:request'](options, args)
 }
 
-/** agent-base, on which most agents for proxies stand, knows requests of `https` by `node:https:` in the stack of its callers. */
+/**
+ * agent-base, on which most agents for proxies are built, recognises requests of `https` by `node:https:` in the call
+ * stack.
+ */
 const callers = {
   'node:https:request'(options, args) {
     return new ClientRequest(options, ...args)

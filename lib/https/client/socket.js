@@ -1,6 +1,7 @@
 'use strict'
 
-// The sockets of our agents for HTTPS: those of HTTP's, with TLS below and with what Node's `TLSSocket` says of it.
+// The sockets of our HTTPS agents: HTTP client sockets with TLS below, and with the methods and properties of Node's
+// `TLSSocket`.
 
 const { ClientConnection } = require('../../http/client/connection.js')
 const { ClientSocket } = require('../../http/client/socket.js')
