@@ -1,6 +1,7 @@
 'use strict'
 
-// The cipher suites that rustls has, in the order of Node's own list: IANA's names, and OpenSSL's, which Node's options and `getCipher()` use.
+// The cipher suites that rustls has, in the order of Node's own list. Each has IANA's name and OpenSSL's, which Node's
+// options and `getCipher()` use.
 
 const suites = [
   ['TLS_AES_256_GCM_SHA384', 'TLS_AES_256_GCM_SHA384'],
@@ -16,13 +17,14 @@ const suites = [
 const standard = new Map(suites.map(([iana, openssl]) => [openssl, iana]))
 const openssl = new Map(suites)
 
-/** Suites of TLS 1.3, which OpenSSL offers unless a list names some of them. */
+/** Whether a suite belongs to TLS 1.3. OpenSSL offers all of these unless a list names some of them. */
 const isNewest = (iana) => !iana.includes('_WITH_')
 const newest = suites.map(([iana]) => iana).filter(isNewest)
 
 /**
- * The names of a list as rustls has them. `undefined` for one that says more than which suites and in which order, or names one that rustls
- * does not have: a peer could be counting on it. Those with finite-field keys are not missed: without `dhparam` Node has none, either.
+ * The IANA names of the suites in an OpenSSL list. Returns `undefined` if the list says more than which suites in which
+ * order, or names a suite that rustls does not have, because a peer could depend on it. Suites with finite-field keys
+ * (`DHE-`) are skipped: Node does not offer them either without `dhparam`.
  */
 function parseCiphers(list) {
   const found = []
@@ -36,7 +38,7 @@ function parseCiphers(list) {
   return found.some(isNewest) ? found : [...newest, ...found]
 }
 
-/** What `getCipher()` says of a suite. */
+/** What `getCipher()` returns for a suite. */
 function describe(iana) {
   return { name: openssl.get(iana) ?? iana, standardName: iana, version: isNewest(iana) ? 'TLSv1.3' : 'TLSv1.2' }
 }

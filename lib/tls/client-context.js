@@ -1,7 +1,7 @@
 'use strict'
 
-// Contexts of clients. Node makes one for each connection; here those of the same options share one, which is also what lets a session of one
-// connection go on in the next.
+// Contexts of clients. Node makes one for each connection. Here connections with the same options share one, so that a
+// connection can also resume the session of an earlier one.
 
 const { createHash } = require('node:crypto')
 const process = require('node:process')
@@ -10,7 +10,7 @@ const genuine = require('../genuine.js')
 const { isForeign, isTraced, nativeContext, optionsOf } = require('./context.js')
 const { defaultRoots } = require('./roots.js')
 
-/** Options that have a part of the handshake done by JavaScript, want the stream below, or what rustls has nothing for. */
+/** Options that need JavaScript in the handshake or the stream below TLS, or that rustls does not support. */
 const FOREIGN = [
   'socket',
   'pskCallback',
@@ -21,24 +21,25 @@ const FOREIGN = [
   'allowPartialTrustChain',
 ]
 
-/** What a context is made of, and what is looked at when one is made. */
+/** The options that a context is made of, and those that are checked when one is made. */
 const NAMES = [
   ...['ca', 'cert', 'key', 'passphrase', 'ciphers', 'minVersion', 'maxVersion', 'ecdhCurve', 'ALPNProtocols'],
   ...['sessionIdContext', 'sessionTimeout', 'ticketKeys'],
 ]
 
-/** Contexts that are kept, by their options. */
+/** The contexts by the hash of their options, the most recently used last. At most this many are kept. */
 const KEPT = 64
 const contexts = new Map()
 
-/** Node's tls, as this package found it. */
+/** Node's tls module, as this package found it. */
 const found = genuine.tls
 
 /**
- * The context of a client with `options`, as `tls.connect` takes them, or nothing where Node's TLS is to do it: rustls cannot do what they ask for, or
- * somebody has put a function in the place of Node's. `logs` has secrets logged.
+ * The context of a client with `options`, as `tls.connect` takes them. Undefined if Node's TLS must be used: because
+ * rustls cannot do what the options ask for, or because the program has replaced one of Node's functions. With `logs`,
+ * the session secrets are logged ('keylog').
  *
- * Throws what Node throws of wrong options.
+ * Throws what Node throws for wrong options.
  */
 function clientContext(options, logs) {
   if (isTraced || isReplaced() || FOREIGN.some((name) => options[name]) || isForeign(options)) return undefined
@@ -55,12 +56,12 @@ function clientContext(options, logs) {
     context = make(options, roots, logs)
     if (contexts.size === KEPT) contexts.delete(contexts.keys().next().value)
   } else contexts.delete(key)
-  // The last one is the one that was used last.
+  // The most recently used context is the last one.
   contexts.set(key, context)
   return context ?? undefined
 }
 
-/** Whether programs have changed what decides whom a client trusts, or how it connects. */
+/** Whether the program has replaced what decides which servers a client trusts, or how it connects. */
 function isReplaced() {
   return (
     (tls.connect !== found.connect && !genuine.registered) ||
@@ -70,19 +71,19 @@ function isReplaced() {
 }
 
 function make(options, roots, logs) {
-  // It has the last word about what is wrong with them.
+  // Node's own function throws if the options are wrong.
   found.createSecureContext(options)
   const { ALPNProtocols } = options
   const alpn = {}
   if (ALPNProtocols) {
     found.convertALPNProtocols(ALPNProtocols, alpn)
-    // It says so when it connects.
+    // Node reports this when it connects.
     if (alpn.ALPNProtocols === undefined) return null
   }
   return nativeContext(options, { alpn: alpn.ALPNProtocols, logs, roots: roots?.bytes }) ?? null
 }
 
-/** A short name of the options, which does not keep their secrets. */
+/** A hash of the options, which serves as their key without keeping their secrets. */
 function keyOf(options, roots, logs) {
   const hash = createHash('sha256')
   hash.update(`${logs} ${roots?.number} ${tls.DEFAULT_CIPHERS} ${tls.DEFAULT_MIN_VERSION} ${tls.DEFAULT_MAX_VERSION}`)

@@ -1,6 +1,6 @@
 'use strict'
 
-// What sockets of clients say of TLS, and servers' do not.
+// The methods of `TLSSocket` that differ on a client's sockets from those of a server (socket.js).
 
 const { Buffer } = require('node:buffer')
 const { TLSSocket } = require('node:tls')
@@ -8,7 +8,7 @@ const { invalidArgType } = require('../errors.js')
 const { kSecure } = require('../http/symbols.js')
 const { kWishes, sessionOf } = require('./client.js')
 
-/** OpenSSL's names of the groups that keys are exchanged in, and their sizes in bits. */
+/** OpenSSL's names of the key exchange groups, and their sizes in bits. */
 const GROUPS = {
   __proto__: null,
   X25519: ['X25519', 253],
@@ -16,7 +16,7 @@ const GROUPS = {
   secp384r1: ['secp384r1', 384],
 }
 
-/** The name of a session that nobody can go on with: as long as the server has given none, that is what there is. */
+/** What getSession() returns until the server has given a session: a name that cannot be resumed. */
 const UNKNOWN = Buffer.from('ironwire'.padEnd(32, '\0'))
 
 const methods = {
@@ -34,7 +34,7 @@ const methods = {
     return connection.session ?? (connection.secured ? Buffer.from(UNKNOWN) : undefined)
   },
 
-  /** A session's name stands for its ticket, too. */
+  /** A session's name also stands for its ticket. */
   getTLSTicket() {
     return this[kSecure].session
   },
@@ -47,7 +47,7 @@ const methods = {
   },
 }
 
-/** Those that Node's TLS answers where it carries the connection. */
+/** The methods that Node's TLS answers if it carries the connection. */
 const CARRIED = [
   'exportKeyingMaterial',
   'getCertificate',
@@ -67,7 +67,7 @@ const CARRIED = [
   'setMaxSendFragment',
 ]
 
-/** Makes a class of [secure sockets](socket.js) one of clients'. */
+/** Gives a class of [secure sockets](socket.js) the methods of a client's sockets. */
 function clientSide({ prototype }) {
   for (const [name, value] of Object.entries(methods)) {
     Object.defineProperty(prototype, name, { value, configurable: true, writable: true })

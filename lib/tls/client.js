@@ -1,6 +1,7 @@
 'use strict'
 
-// The client's side of a connection: the handshake's end, who the server is, and what is left to Node's TLS.
+// The client side of a TLS connection: the end of the handshake, the check of the server's identity, and the fallback
+// to Node's TLS.
 
 const { Buffer } = require('node:buffer')
 const process = require('node:process')
@@ -13,15 +14,17 @@ const { clientContext } = require('./client-context.js')
 const { disconnected, handshakeError, sslError, verifyError } = require('./errors.js')
 const { informed } = require('./info.js')
 
-/** On a client's socket: what it wants of the server. */
+/** On a client's socket: the settings of its TLS connection, from `wishesOf`. */
 const kWishes = Symbol('ironwire.wishes')
 
-/** Servers that Node's TLS had to be asked for, the oldest first: the next connection asks it at once. */
+/**
+ * Servers for which Node's TLS had to be used, the oldest first. The next connection to one of them uses it at once.
+ */
 const foreign = new Set()
 const MOST_FOREIGN = 1024
 const nameOf = ({ host, port, path, servername }) => `${host} ${port} ${path} ${servername}`
 
-/** What `tls.connect` makes of its options; `undefined` where Node's own is to do it. */
+/** The settings for a connection with the options of `tls.connect`; `undefined` if Node's own must handle it. */
 function wishesOf(options) {
   if ('checkServerIdentity' in options && typeof options.checkServerIdentity !== 'function') return undefined
   if ('minDHSize' in options && !(typeof options.minDHSize === 'number' && options.minDHSize > 0)) return undefined
@@ -29,23 +32,23 @@ function wishesOf(options) {
   if (session && !isOurs(session)) return undefined
   const servername = options.servername || ''
   if (typeof servername !== 'string') return undefined
-  // Node says what is wrong with a name that is none.
+  // Node reports what is wrong with an invalid name.
   if (!native.tlsTakesName(servername) || foreign.has(nameOf(options))) return undefined
   const context = clientContext(options, false)
   return context && { options, context, session, servername }
 }
 
-/** Programs may keep them as text, byte for byte. */
+/** Programs may keep sessions as text with one character per byte. */
 const sessionOf = (session) => (typeof session === 'string' ? Buffer.from(session, 'latin1') : session)
 
-/** Sessions are known by names, which begin so (src/tls/sessions.rs). */
+/** Sessions are known by names, which begin with this prefix (src/tls/sessions.rs). */
 const PREFIX = Buffer.from('ironwire')
 function isOurs(session) {
   if (!ArrayBuffer.isView(session)) return false
   return Buffer.from(session.buffer, session.byteOffset, session.byteLength).subarray(0, PREFIX.length).equals(PREFIX)
 }
 
-/** Connections of `Base` to servers of TLS. */
+/** Makes a class of client connections with TLS, derived from `Base`. */
 function secured(Base) {
   const Foreign = foreigner(Base)
 
@@ -55,9 +58,9 @@ function secured(Base) {
       this.secured = false
       this.authorized = false
       this.authorizationError = null
-      /** The last session that the server has given. */
+      /** The name of the last session that the server has given. */
       this.given = undefined
-      /** That it has, before the server was trusted. */
+      /** The name of a session that the server gave before it was trusted. It is emitted afterwards. */
       this.pending = undefined
     }
 
@@ -84,7 +87,7 @@ function secured(Base) {
       const { socket } = this
       const { options } = socket[kWishes]
       this.secured = true
-      // In TLS 1.2 rustls gives the one that is gone on with once more.
+      // In TLS 1.2, rustls reports the resumed session as a new one.
       if (this.isResumed && this.version === 'TLSv1.2') this.given = this.pending = undefined
       const code = this.judge()
       if (code === null) return this.leaveToNode()
@@ -101,7 +104,10 @@ function secured(Base) {
       this.tell()
     }
 
-    /** The code of what is wrong with the server's certificates; `undefined` for nothing, and null where only Node's TLS can tell. */
+    /**
+     * The code of what is wrong with the server's certificates; `undefined` if nothing is, and null if only Node's TLS
+     * can tell.
+     */
     judge() {
       const code = this.info[5]
       if (code === 'CERT_REJECTED') return null
@@ -109,15 +115,15 @@ function secured(Base) {
         void this.peerCertificates
         return code
       } catch {
-        // Node makes no sense of them.
+        // Node cannot parse them.
         return null
       }
     }
 
-    /** What is wrong with the name of the server, if that has not been looked at before. */
+    /** The error if the server is not the one that was asked for. A resumed session was checked before. */
     identify({ servername, host, checkServerIdentity = genuine.tls.checkServerIdentity }) {
       if (this.isResumed) return undefined
-      // Node's does not look at who has signed it.
+      // Node's own function does not look at the issuers, so it needs no detailed certificate.
       const detailed = checkServerIdentity !== genuine.tls.checkServerIdentity
       return checkServerIdentity(servername || host || 'localhost', this.socket.getPeerCertificate(detailed))
     }
@@ -133,7 +139,8 @@ function secured(Base) {
         socket.removeListener('end', onConnectEnd)
         socket.emit('secure')
       } finally {
-        // What was written leaves, of which others may hear: they have heard of TLS then.
+        // Sends what was written during the handshake. Listeners may notice that, and they must have heard of the
+        // secure connection first.
         if (!this.closing) native.tlsTrust(this.id)
       }
     }
@@ -153,7 +160,7 @@ function secured(Base) {
       }
     }
 
-    /** Told when it is clear that this is the handshake that counts. */
+    /** The lines are emitted only once this handshake is known to count: Node's TLS might still have to repeat it. */
     onKeys(lines) {
       this.keys = (this.keys ?? '') + lines
       if (this.secured) this.tellKeys()
@@ -171,7 +178,7 @@ function secured(Base) {
       else this.socket.emit('session', name)
     }
 
-    /** Where it goes on with one and is given no other, that one. */
+    /** A resumed connection that got no new session still has the one that it resumed. */
     get session() {
       return this.given ?? (this.isResumed ? this.socket?.[kWishes].session : undefined)
     }
@@ -184,7 +191,7 @@ function secured(Base) {
       return this.info[6]
     }
 
-    /** Has Node's TLS do it, from the beginning, over a connection of its own; if there is none, `error` stays true. */
+    /** Starts again with Node's TLS, over a connection of its own. If that cannot connect, `error` is reported. */
     leaveToNode(error) {
       const { socket, drainCallback, shutdownRequest } = this
       const { options } = socket[kWishes]
@@ -205,7 +212,7 @@ function secured(Base) {
   return SecureConnection
 }
 
-/** Connections of `Base` whose bytes are carried by a socket of Node's `tls`. */
+/** Makes a class of connections, derived from `Base`, whose bytes are carried by a socket of Node's `tls`. */
 function foreigner(Base) {
   class ForeignConnection extends Base {
     constructor(socket, options, before) {
@@ -229,7 +236,7 @@ function foreigner(Base) {
       for (const event of ['keylog', 'session']) carrier.on(event, (value) => socket.emit(event, value))
     }
 
-    /** From now on `stream` has what comes, and says what goes. */
+    /** From now on `stream` gets what arrives, and what it writes is sent. */
     yieldTo(stream) {
       const { carrier, heard } = this
       for (const [event, listener] of Object.entries(heard)) carrier.removeListener(event, listener)
@@ -249,14 +256,14 @@ function foreigner(Base) {
       return 1
     }
 
-    /** Who waits hears of it before the socket does. */
+    /** The waiting write gets the error before the socket does. */
     fail(error) {
       const { drainCallback } = this
       this.drainCallback = undefined
       drainCallback?.(error)
     }
 
-    /** Requests of `http` go past the socket's stream. */
+    /** Requests of `http` are written without the socket's stream. */
     send(req, text, utf8) {
       this.expect(req)
       return this.write(text, utf8 ? 'utf8' : 'latin1')
@@ -346,7 +353,7 @@ function foreigner(Base) {
   return ForeignConnection
 }
 
-/** The peer has ended its side before there was TLS. */
+/** Called when the peer has ended its side before TLS was established. */
 function onConnectEnd() {
   if (this._hadError) return
   this._hadError = true
@@ -355,7 +362,7 @@ function onConnectEnd() {
 
 let warned = false
 
-/** Has a new socket begin with TLS as soon as it connects. */
+/** Prepares a new socket to start TLS as soon as it is connected. */
 function prepare(socket, wishes) {
   socket[kWishes] = wishes
   socket[kSecure] = { __proto__: nothing, wishes }
@@ -369,7 +376,7 @@ function prepare(socket, wishes) {
   process.emitWarning(message, 'DeprecationWarning', 'DEP0123')
 }
 
-/** What is known before there is a connection. */
+/** What a socket reports before it has a connection. */
 const nothing = {
   secured: false,
   authorized: false,

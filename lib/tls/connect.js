@@ -1,6 +1,6 @@
 'use strict'
 
-// tls.connect: sockets whose TLS rustls does, where it can do what the options ask for.
+// tls.connect: sockets whose TLS is done by rustls, if it can do what the options ask for.
 
 const { Buffer } = require('node:buffer')
 const live = require('node:tls')
@@ -24,12 +24,14 @@ clientSide(SecureSocket)
 
 SecureSocket.prototype[kHandle] = secured(Connection)
 
-/** Goes on over another connection. */
+/** Continues over another connection. */
 SecureSocket.prototype.changeHandle = function (connection) {
   attach(this, connection)
 }
 
-/** `([port,] [host,] [options,] [callback])`, as core takes them: options count more than what stands before them. */
+/**
+ * Reads `([port,] [host,] [options,] [callback])` as core does: options take precedence over the arguments before them.
+ */
 function normalize(args) {
   const [options, callback] = net._normalizeArgs(args)
   const given = typeof args[1] === 'object' && args[1] !== null ? args[1] : args[2]
@@ -38,12 +40,12 @@ function normalize(args) {
 
 function connect(...args) {
   const [options, callback] = normalize(args)
-  // Node's HTTP/2 does well above Node's own handles only. Ours is there where this one is, too.
+  // Node's HTTP/2 works well only on Node's own handles. With `ironwire/register`, HTTP/2 is ours as well.
   if (!genuine.registered && isForHttp2(options)) return tls.connect(...args)
   return open(args, options, callback)
 }
 
-/** For HTTP/2 of ours. */
+/** For our own HTTP/2. */
 function connectHttp2(...args) {
   return open(args, ...normalize(args))
 }
@@ -59,7 +61,7 @@ function open(args, given, callback) {
   return socket.connect(options)
 }
 
-/** What Node has something to say to. */
+/** Whether Node must handle the options, because it reports an error or a warning for them. */
 function isForNode({ checkServerIdentity, servername, signal }) {
   return typeof checkServerIdentity !== 'function' || signal?.aborted || net.isIP(servername) > 0
 }

@@ -1,6 +1,7 @@
 'use strict'
 
-// Connections whose TLS is done by Rust: first the handshake, of which JavaScript hears the end, then whatever is spoken over them.
+// Connections of servers whose TLS is done by Rust. JavaScript is told when the handshake ends; then the base class
+// continues with its own protocol.
 
 const { find } = require('../core.js')
 const { EOF } = require('../constants.js').errno
@@ -13,12 +14,12 @@ const { accepted } = require('./info.js')
 const { SecureSocket } = require('./socket.js')
 
 /**
- * Connections of `Base` to servers of TLS. That has the `server`, has the socket made by `getSocket()`, and by `begin()` goes on when there is
- * TLS.
+ * Makes a class of connections of TLS servers, derived from `Base`. The `server` comes from `Base`; `getSocket()` makes
+ * the socket, and `begin()` continues once TLS is established.
  */
 function secured(Base) {
   class SecureConnection extends accepted(Base) {
-    /** `handshakes` are those of the server's connections. */
+    /** `handshakes` are the pending ones of the server (handshakes.js). */
     constructor(id, isTcp, server, handshakes) {
       super(id, isTcp, server)
       this.handshakes = handshakes
@@ -26,7 +27,10 @@ function secured(Base) {
       handshakes.add(this)
     }
 
-    /** Begins the handshake, with the contexts of a server's. `greet` is called with who waits when the client has said what it wants. */
+    /**
+     * Starts the handshake with the contexts of a server. `greet`, if given, is called with this connection when the
+     * client's hello has arrived.
+     */
     accept(contexts, greet) {
       this.greet = greet
       this.reading = true
@@ -42,19 +46,19 @@ function secured(Base) {
       if (!this.closing) native.tlsAnswer(this.id, context, protocol, staple)
     }
 
-    /** What the server's JavaScript has found in the handshake, or after it. */
+    /** Fails the connection with an error from the server's JavaScript, in the handshake or after it. */
     fail(error) {
       if (this.closing) return
       if (this.secured) this.getSocket().destroy(error)
       else this.refuse(error)
     }
 
-    /** rustls has no answer to what the client wants. Node's TLS may have one, or knows what is wrong. */
+    /** rustls cannot answer the client's hello. Node's TLS may be able to, or reports what is wrong. */
     onUnanswered() {
       this.leaveTo(undefined)
     }
 
-    /** Has Node's TLS do it from the beginning, with a context that was chosen for the client. */
+    /** Has Node's TLS start from the beginning. `context` is the one that was chosen for the client, if any. */
     leaveTo(context) {
       this.handshakes.delete(this)
       native.readStop(this.id)
@@ -67,15 +71,19 @@ function secured(Base) {
       this.handshakes.delete(this)
       this.secured = true
       const { requestCert, rejectUnauthorized } = this.server
-      // Looked at now: the client can be gone, or the engine can have given it up, when somebody asks.
+      // Read now, which also caches what is known of the peer: later the client may be gone, or the engine may have
+      // given up the connection.
       const isUnknown = requestCert && !this.authorized
       if (isUnknown && rejectUnauthorized) return this.refuse(this.unauthorized())
       this.begin()
     }
 
-    /** What Node's server hears of a client that may not come in: one that shows nothing goes on with a session of a server that did not mind. */
+    /**
+     * The error that Node's server reports for a client that is refused. A client without a certificate gets this far
+     * if it resumes a session of a server that did not demand one.
+     */
     unauthorized() {
-      // Not taken apart: what a stranger shows need not be anything that Node can read.
+      // The certificates are not parsed: a stranger may send something that Node cannot read.
       const isShown = (native.tlsPeer(this.id) ?? []).length > 0
       return isShown ? hangUp() : sslError('peer did not return a certificate', 'the server asked for one')
     }
@@ -86,13 +94,13 @@ function secured(Base) {
       else this.refuse(error)
     }
 
-    /** There will be no TLS. The connection is gone before anybody hears of that. */
+    /** There will be no TLS. The connection is closed before the event is emitted. */
     refuse(error) {
       this.handshakes.delete(this)
       if (this.closing) return
       const { server } = this
       const socket = this.getSocket()
-      // It remembers.
+      // Reading it makes the socket remember it.
       void socket.remoteAddress
       socket.destroy()
       server.emit('tlsClientError', error, socket)
@@ -118,12 +126,15 @@ function secured(Base) {
     }
   }
 
-  /** What of JavaScript's is asked in the handshake. */
+  /** Called for the client's hello, if the server's JavaScript takes part in the handshake. */
   SecureConnection.prototype.greet = undefined
   return SecureConnection
 }
 
-/** Has Node's TLS find `context` chosen, which is asked for once per connection. */
+/**
+ * Runs `code`, which leaves a connection to Node's TLS, and gives Node the `context` that was chosen: the program must
+ * be asked only once per connection.
+ */
 function withChoice(server, context, code) {
   const kSNICallback = context && find(server, 'snicallback')
   if (kSNICallback === undefined) return code()
@@ -136,7 +147,7 @@ function withChoice(server, context, code) {
   }
 }
 
-/** One that nothing else is spoken over. */
+/** A connection of `tls`, without a further protocol. */
 class ServedConnection extends Connection {
   constructor(id, isTcp, server) {
     super(id, isTcp)
@@ -144,14 +155,14 @@ class ServedConnection extends Connection {
   }
 
   getSocket() {
-    // It takes its place in `socket` by itself.
+    // The socket puts itself into `socket`.
     return this.socket ?? new SecureSocket(this)
   }
 
   begin() {
     const socket = this.getSocket()
     this.server.emit('secureConnection', socket)
-    // Its end is to be seen, whoever reads.
+    // Reads even if the program does not, so that the end of the connection is noticed.
     if (!socket.destroyed && !socket.isPaused()) socket.read(0)
   }
 }

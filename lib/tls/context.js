@@ -1,7 +1,8 @@
 'use strict'
 
-// Node's options of a secure context, for rustls. They have been through Node's own `tls.createSecureContext` before, which has raised what is wrong
-// with them; what rustls cannot do is left to Node's TLS, so there are no errors here, only no context.
+// Translates Node's options of a secure context for rustls. Node's own `tls.createSecureContext` has checked them
+// before and has thrown if they were wrong. What rustls cannot do is left to Node's TLS, so there are no errors here:
+// the result is just no context.
 
 const { Buffer } = require('node:buffer')
 const crypto = require('node:crypto')
@@ -11,10 +12,10 @@ const { native } = require('../engine.js')
 const { all, parseCiphers } = require('./ciphers.js')
 
 const VERSIONS = { 'TLSv1.2': 12, 'TLSv1.3': 13 }
-/** Seconds, as OpenSSL has it. */
+/** OpenSSL's default, in seconds. */
 const SESSION_TIMEOUT = 300
 
-/** Options that rustls has nothing for. */
+/** Options that rustls does not support. */
 const FOREIGN = [
   'pfx',
   'crl',
@@ -28,7 +29,7 @@ const FOREIGN = [
   'certificateCompression',
 ]
 
-/** Node was told to write down, or to show, what its own TLS does. */
+/** Whether Node was told to log or to trace its own TLS. */
 const FLAGS = `${process.execArgv.join(' ')} ${process.env.NODE_OPTIONS ?? ''}`
 const isTraced = /--(tls-keylog|trace-tls)\b/.test(FLAGS)
 
@@ -36,7 +37,7 @@ const isForeign = (options) => FOREIGN.some((name) => options[name])
 
 const dropped = new FinalizationRegistry((id) => native.tlsContextDrop(id))
 
-/** A context of the native engine's. */
+/** A context of the native engine. It is dropped there when this object is garbage-collected. */
 class NativeContext {
   constructor(id) {
     this.id = id
@@ -49,8 +50,10 @@ const bytes = (value) =>
   typeof value === 'string' ? Buffer.from(value) : Buffer.from(value.buffer, value.byteOffset, value.byteLength)
 
 /**
- * A context of `options`, as `tls.createServer` takes them, or nothing where rustls cannot do what they ask for. `purpose` is what sessions must
- * have in common to be resumed, `alpn` the protocols as core keeps them, `ticketsOf` a context with the same tickets, and `roots` are trusted in the place of `ca`.
+ * Makes a context of `options`, as `tls.createServer` takes them; undefined if rustls cannot do what they ask for.
+ * `asks` and `demands` tell whether clients are asked for a certificate and must have one. Only sessions with the same
+ * `purpose` can be resumed. `alpn` has the protocols in core's format, `ticketsOf` is a context whose tickets are
+ * shared, and `roots` are trusted in place of `ca`.
  */
 function nativeContext(
   options,
@@ -85,26 +88,26 @@ function nativeContext(
     })
     return typeof made === 'number' ? new NativeContext(made) : undefined
   } catch {
-    // Node's own made sense of what is no certificate or key here.
+    // Node has accepted something that cannot be read here as a certificate or key.
     return undefined
   }
 }
 
-/** Each behind its length; none where there is nothing. */
+/** The protocol names in core's format, in which each follows a byte with its length. Empty if there are none. */
 function protocols(wire = []) {
   const found = []
   for (let at = 0; at < wire.length; at += 1 + wire[at]) found.push(bytes(wire.subarray(at + 1, at + 1 + wire[at])))
   return found
 }
 
-/** `undefined` for a list that is more than names of suites that rustls has. */
+/** The suites of a cipher list; `undefined` if it has more than names of suites that rustls has. */
 function suitesOf(ciphers) {
   const { defaultCoreCipherList } = crypto.constants
   ciphers ??= tls.DEFAULT_CIPHERS
   return ciphers === defaultCoreCipherList ? all : parseCiphers(ciphers)
 }
 
-/** Each certificate with the key that is its own; nothing where one has none. */
+/** Pairs each certificate with its key; undefined if one has no key. */
 function pair(chains, keys, passphrase) {
   const opened = keys.map((key) => {
     const { pem = key, passphrase: own = passphrase } = isBytes(key) ? {} : key
@@ -122,10 +125,10 @@ function pair(chains, keys, passphrase) {
 
 const isBytes = (value) => typeof value === 'string' || ArrayBuffer.isView(value)
 
-/** What programs change contexts by that have been made: of those the options say too little. */
+/** The methods that change a context after it was made. Its options do not describe it any more then. */
 const CHANGES = ['addCACert', 'addCRL', 'addRootCerts', 'loadPKCS12', 'setCert', 'setKey', 'setOptions']
 
-/** The options of contexts that our `createSecureContext` has made, by Node's objects for them. */
+/** The options of contexts made by our `createSecureContext`, by Node's objects for them. */
 const remembered = new WeakMap()
 
 function remember(secureContext, options = {}) {
@@ -146,7 +149,7 @@ function remember(secureContext, options = {}) {
   return secureContext
 }
 
-/** What a context was made of; nothing for one that somebody else has made. */
+/** The options that a context was made of; undefined if it was made elsewhere or has been changed. */
 function optionsOf(secureContext) {
   return remembered.get(secureContext)
 }

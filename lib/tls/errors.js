@@ -1,6 +1,6 @@
 'use strict'
 
-// TLS's errors, with the codes that Node makes of OpenSSL's reasons.
+// The errors of TLS, with the codes that Node makes of OpenSSL's reasons.
 
 const process = require('node:process')
 const { getSystemErrorMap } = require('node:util')
@@ -8,13 +8,13 @@ const { makeError } = require('../errors.js')
 
 const [EPROTO] = [...getSystemErrorMap()].find(([, [name]]) => name === 'EPROTO')
 
-/** Since 3.2, the older alerts are no longer SSL 3's in OpenSSL's words. */
+/** OpenSSL 3.2 has renamed the older alerts from "sslv3 alert …" to "ssl/tls alert …". */
 const [major, minor, patch] = (process.versions.openssl ?? '3.0.0').split('.').map((part) => Number.parseInt(part, 10))
 const renamed = major > 3 || (major === 3 && minor >= 2)
-/** For some time it looked at the length of a record first, which text takes for too long. */
+/** Some versions of OpenSSL check the length of a record first. Plain text in place of TLS looks too long to them. */
 const looksAtLength = renamed && major === 3 && (minor < 5 || (minor === 5 && patch < 6))
 
-/** What ended a session: OpenSSL's reason, and rustls's words for the details. */
+/** The error that ended a session: `reason` in OpenSSL's words, and the details in those of rustls. */
 function sslError(reason, detail) {
   if (renamed) reason = reason.replace('sslv3 alert', 'ssl/tls alert')
   const code = `ERR_SSL_${reason.toUpperCase().replaceAll(' ', '_')}`
@@ -25,14 +25,14 @@ function sslError(reason, detail) {
   })
 }
 
-/** What has ended a client's handshake, as Node tells it to who has written. */
+/** The error that ended a client's handshake, as Node reports it to a pending write. */
 function handshakeError(reason, detail) {
   if (looksAtLength && reason === 'wrong version number') reason = 'packet length too long'
   const { message } = sslError(reason, detail)
   return Object.assign(new Error(`write EPROTO ${message}`), { errno: EPROTO, code: 'EPROTO', syscall: 'write' })
 }
 
-/** OpenSSL's words for what is wrong with a certificate. */
+/** OpenSSL's texts for what is wrong with a certificate. */
 const REASONS = {
   __proto__: null,
   CERT_HAS_EXPIRED: 'certificate has expired',
@@ -51,18 +51,18 @@ const REASONS = {
   UNHANDLED_CRITICAL_EXTENSION: 'unhandled critical extension',
 }
 
-/** Those that Node has no code of its own for. */
+/** Codes of OpenSSL for which Node has no code of its own. */
 const UNSPECIFIED = ['KEYUSAGE_NO_CERTSIGN', 'PERMITTED_VIOLATION', 'UNHANDLED_CRITICAL_EXTENSION']
 
 /** Node's code for one of OpenSSL's. */
 const verifyCode = (code) => (UNSPECIFIED.includes(code) ? 'UNSPECIFIED' : code)
 
-/** What newer Nodes add to some of them. */
+/** What newer versions of Node add to some of the texts. */
 const SUGGESTION = '; if the root CA is installed locally, try running Node.js with --use-system-ca'
 const SUGGESTED = ['DEPTH_ZERO_SELF_SIGNED_CERT', 'UNABLE_TO_GET_ISSUER_CERT', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE']
 const suggests = Number.parseInt(process.versions.node, 10) >= 24
 
-/** What is wrong with a server's certificate, by its code; nothing for none. */
+/** The error for a server's certificate by its code; undefined if nothing is wrong. */
 function verifyError(code) {
   if (code === undefined) return undefined
   const reason = REASONS[code] ?? code
@@ -70,7 +70,7 @@ function verifyError(code) {
   return Object.assign(new Error(message), { code: verifyCode(code) })
 }
 
-/** The server is gone before there is TLS. */
+/** The error if the server has ended the connection before TLS was established. */
 function disconnected({ path, host, port, localAddress }) {
   const message = 'Client network socket disconnected before secure TLS connection was established'
   return Object.assign(new Error(message), { code: 'ECONNRESET', path, host, port, localAddress })
@@ -80,12 +80,12 @@ function handshakeTimeout() {
   return makeError(Error, 'ERR_TLS_HANDSHAKE_TIMEOUT', 'TLS handshake timeout', handshakeTimeout)
 }
 
-/** The peer is gone before there is TLS. */
+/** The error if the peer has ended the connection before TLS was established. */
 function hangUp() {
   return Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })
 }
 
-/** OpenSSL has no renegotiation in TLS 1.3, and none of any other version is done here. */
+/** The error of renegotiate(). OpenSSL has no renegotiation in TLS 1.3, and rustls has none in any version. */
 function renegotiationDisabled(version) {
   if (version === 'TLSv1.3') {
     const reason = 'wrong ssl version'

@@ -1,16 +1,16 @@
 'use strict'
 
-// The connections of a server whose handshakes are not done.
+// The connections of a server whose handshakes are pending.
 
 const { performance } = require('node:perf_hooks')
 const process = require('node:process')
 const { setTimeout } = require('node:timers')
 
 class Handshakes {
-  /** `limit` is how long one may take, in milliseconds. */
+  /** `limit` is the longest time that a handshake may take, in milliseconds. */
   constructor(limit) {
     this.limit = limit
-    /** Connections, and since when they are; the oldest first. */
+    /** The connections, with the time in milliseconds at which each was added; the oldest first. */
     this.since = new Map()
     this.timer = undefined
   }
@@ -24,7 +24,7 @@ class Handshakes {
     this.since.delete(connection)
   }
 
-  /** Ends those that take too long; one timer for all of them. */
+  /** Ends the handshakes that take too long, after `wait` milliseconds. One timer serves all of them. */
   watch(wait) {
     this.timer = setTimeout(() => {
       this.timer = undefined
@@ -32,7 +32,7 @@ class Handshakes {
       for (const [connection, since] of this.since) {
         const left = this.limit - (now - since)
         if (left > 0) return this.watch(Math.ceil(left))
-        // In ticks of their own: one whose listener throws is not to keep the others.
+        // Each in its own tick: if a listener throws, the others must still be ended.
         process.nextTick(expire, connection)
       }
     }, wait).unref()

@@ -1,18 +1,18 @@
 'use strict'
 
-// What a server's JavaScript has to say when a client has said what it wants: `SNICallback`, then listeners for 'OCSPRequest', then `ALPNCallback`, in
-// OpenSSL's order. The connection waits meanwhile.
+// Asks a server's JavaScript when the hello of a client has arrived: `SNICallback`, then listeners for 'OCSPRequest',
+// then `ALPNCallback`, in OpenSSL's order. The connection waits meanwhile.
 
 const { Buffer } = require('node:buffer')
 const { native } = require('../engine.js')
 const { makeError } = require('../errors.js')
 
 const NO_CONTEXT = -1
-/** No protocol has an empty name: it refuses those that are offered. */
+/** The empty name, which no protocol has: it refuses all protocols that the client offers. */
 const NO_PROTOCOL = Buffer.alloc(0)
 
 class Hello {
-  /** `contextOf` finds what Rust has for a context of Node's, or nothing where rustls cannot do what that asks for. */
+  /** `contextOf` returns the native context for one of Node's; undefined if rustls cannot do what that asks for. */
   constructor(connection, { SNICallback, ALPNCallback }, contextOf) {
     const [name, protocols, staples] = native.tlsHello(connection.id)
     this.connection = connection
@@ -23,12 +23,12 @@ class Hello {
     this.name = name
     this.protocols = protocols
     this.staples = staples
-    /** Node's context that the client is answered by, where that is not the server's choice by name. */
+    /** Node's context that `SNICallback` chose; undefined if the server chooses one by name. */
     this.context = undefined
     this.staple = undefined
   }
 
-  /** Calls what belongs to the program: an error of it ends the connection. */
+  /** Calls code of the program. If it throws, the connection fails with the error. */
   call(code) {
     try {
       code()
@@ -37,7 +37,10 @@ class Hello {
     }
   }
 
-  /** What the program calls back, once, while the connection is there. */
+  /**
+   * Makes a callback for the program. A second call fails the connection. After the connection has closed, a call does
+   * nothing.
+   */
   once(proceed) {
     let called = false
     return (error, value) => {
@@ -73,7 +76,7 @@ class Hello {
     this.call(() => server.emit('OCSPRequest', core.getCertificate(), core.getIssuer(), stapled))
   }
 
-  /** What Node has for the name. */
+  /** Node's own context for the name, from `addContext`. */
   named() {
     const { name, server } = this
     return name && server._contexts.findLast(([pattern]) => pattern.test(name))?.[1]

@@ -1,7 +1,7 @@
 'use strict'
 
-// `tls`: Node's module with servers and clients over the native engine. What it stands on is loaded with its first use: that takes some milliseconds, and a
-// Node that was built without OpenSSL has none of it.
+// `tls`: Node's module with servers and clients over the native engine. The rest is loaded on first use, because that
+// takes some milliseconds, and because it does not exist in a Node built without OpenSSL.
 
 function createServer(options, secureConnectionListener) {
   return new exports.Server(options, secureConnectionListener)
@@ -11,15 +11,19 @@ function connect(...args) {
   return require('./connect.js').connect(...args)
 }
 
-/** Node's, and what it was made of is known to servers of ours. */
+/** Node's own, but remembers the options, so that our servers know what the context was made of. */
 function createSecureContext(options) {
   const { tls } = require('../genuine.js')
   return require('./context.js').remember(tls.createSecureContext(options), options)
 }
 
-// All else is Node's, as it is when it is asked for: whoever replaces it there is obeyed here, too, and Node hears of what is set here.
+// Everything else is Node's, looked up at each access: a replacement in Node's module takes effect here, and setting
+// one here sets it there.
 
-/** Of these, older Nodes lack some, newer ones others: those are not there as soon as Node's are loaded. */
+/**
+ * Older versions of Node lack some of these names, newer ones others. The missing ones are removed when Node's module
+ * is loaded.
+ */
 const names = [
   'CLIENT_RENEG_LIMIT',
   'CLIENT_RENEG_WINDOW',
@@ -41,7 +45,7 @@ const names = [
 
 function core() {
   const tls = require('node:tls')
-  // As it is before anything is set.
+  // Copies Node's module before anything in it is set.
   void require('../genuine.js').tls
   for (const name of names) if (!(name in tls)) delete exports[name]
   return tls
@@ -65,7 +69,7 @@ lazy(
   'createSecureContext',
   () => createSecureContext,
   (value) => {
-    // Node's clients call it.
+    // Node's own clients call it, so it is set there, too.
     core().createSecureContext = value
     replace('createSecureContext', value)
   },

@@ -1,6 +1,6 @@
 'use strict'
 
-// What TLS says of a connection, to either side.
+// What TLS knows of a connection, on either side.
 
 const { Buffer } = require('node:buffer')
 const { X509Certificate } = require('node:crypto')
@@ -8,16 +8,19 @@ const { native } = require('../engine.js')
 const { describe } = require('./ciphers.js')
 const { verifyCode } = require('./errors.js')
 
-/** Connections of `Base` that say what their TLS is, as soon as they are `secured`. */
+/** Makes a class of connections, derived from `Base`, that report about their TLS once they are `secured`. */
 function informed(Base) {
   class InformedConnection extends Base {
-    /** Version, suite, protocol, name asked for, whether it was resumed, what is wrong with the peer's certificate; kept for when it is closed. */
+    /**
+     * Version, cipher suite, ALPN protocol, server name, whether the session was resumed, what is wrong with the peer's
+     * certificate, and the key exchange group. Cached, for use after the connection has closed.
+     */
     get info() {
       this.asked ??= (this.secured && native.tlsInfo(this.id)) || undefined
       return this.asked ?? []
     }
 
-    /** Whoever has kept the socket may ask afterwards. */
+    /** A program that has kept the socket may ask after the connection has closed. */
     close(callback) {
       void this.info
       super.close(callback)
@@ -45,24 +48,24 @@ function informed(Base) {
       return this.info[4] ?? false
     }
 
-    /** The peer's certificates, its own first. */
+    /** The certificates that the peer has sent, its own first. */
     get peerCertificates() {
       this.chain ??= linked((native.tlsPeer(this.id) ?? []).map((der) => new X509Certificate(der)))
       return this.chain
     }
 
-    /** The peer's own, and those that lead from there to what is trusted, shown or not. */
+    /** The peer's own certificate and the chain from there to a trusted one, whether the peer has sent it or not. */
     get peerChain() {
       this.whole ??= (native.tlsChain(this.id) ?? []).map((der) => new X509Certificate(der))
       return this.whole
     }
 
-    /** Has records carry no more than so many bytes; returns whether they do. */
+    /** Limits the size of records to this many bytes. Returns whether that succeeded. */
     setFragment(size) {
       return native.tlsFragment(this.id, size) === 0
     }
 
-    /** This side's own. */
+    /** This side's own certificate. */
     get certificate() {
       const [der] = (this.secured && native.tlsOwn(this.id)) || []
       this.own ??= der && new X509Certificate(der)
@@ -70,7 +73,7 @@ function informed(Base) {
     }
   }
 
-  /** Asked once, when somebody wants to know. */
+  /** Each is asked for once, on first use. */
   InformedConnection.prototype.asked = undefined
   InformedConnection.prototype.chain = undefined
   InformedConnection.prototype.whole = undefined
@@ -78,7 +81,7 @@ function informed(Base) {
   return InformedConnection
 }
 
-/** The same of connections to a `server`. */
+/** The same for connections that a server has accepted; they have a `server`. */
 function accepted(Base) {
   return class AcceptedConnection extends informed(Base) {
     get servername() {
@@ -89,7 +92,7 @@ function accepted(Base) {
       return (this.server.requestCert && verifyCode(this.info[5])) || null
     }
 
-    /** What is not known, or not any more, is not good. */
+    /** If nothing is known, or no longer known, the peer is not authorized. */
     get authorized() {
       return this.server.requestCert && this.info.length > 0 && this.authorizationError === null
     }
@@ -101,7 +104,7 @@ function accepted(Base) {
   }
 }
 
-/** Each says who has signed it, as those of Node's sockets do. */
+/** Links each certificate to its issuer, as Node's sockets do. */
 function linked(chain) {
   for (let at = 1; at < chain.length; at++) {
     Object.defineProperty(chain[at - 1], 'issuerCertificate', { value: chain[at], configurable: true })

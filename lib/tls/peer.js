@@ -1,12 +1,15 @@
 'use strict'
 
-// What TLS says of the other end of a connection.
+// What TLS knows of the other end of a connection.
 
 const { inspect } = require('node:util')
 const { native } = require('../engine.js')
 const { describe } = require('./ciphers.js')
 
-/** What a stranger shows need not be anything that Node can read. `node:crypto` is loaded late: a Node that was built without OpenSSL has none. */
+/**
+ * A stranger may send certificates that Node cannot parse. `node:crypto` is loaded late because a Node built without
+ * OpenSSL does not have it.
+ */
 function parsed(der) {
   const { X509Certificate } = require('node:crypto')
   try {
@@ -16,7 +19,7 @@ function parsed(der) {
   }
 }
 
-/** Asks when somebody wants to know, since most never do. */
+/** Asks the engine on first use, because most programs never need it. */
 class TlsPeer {
   #wire
   #asks
@@ -25,26 +28,26 @@ class TlsPeer {
   #certificate
   #certificates
 
-  /** `asks`: whether this end wants to see certificates. */
+  /** `asks` tells whether this end asks the peer for certificates. */
   constructor(wire, asks) {
     this.#wire = wire
     this.#asks = asks
   }
 
-  /** The connection is about to be closed: from then on nobody can be asked. */
+  /** Called before the connection closes: afterwards the engine cannot be asked any more. */
   keep() {
     void this.info
     void this.chain
     this.#wire = null
   }
 
-  /** See src/binding/tls.rs. */
+  /** An array; see `info` in src/binding/tls.rs. */
   get info() {
     this.#info ??= native.tlsInfo(this.#wire.id) ?? []
     return this.#info
   }
 
-  /** The peer's certificates, DER, its own first. */
+  /** The peer's certificates in DER, its own first. */
   get chain() {
     this.#chain ??= (this.#asks && native.tlsPeer(this.#wire.id)) || []
     return this.#chain
@@ -59,7 +62,7 @@ class TlsPeer {
     return suite === undefined ? undefined : describe(suite)
   }
 
-  /** What ALPN has found. */
+  /** The protocol that ALPN has selected. */
   get alpnProtocol() {
     return this.info[2]
   }
@@ -76,7 +79,7 @@ class TlsPeer {
     return (this.#asks && this.info[5]) || null
   }
 
-  /** What is not known is not good. */
+  /** If nothing is known, the peer is not authorized. */
   get authorized() {
     return this.#asks && this.info.length > 0 && this.authorizationError === null
   }
@@ -91,7 +94,7 @@ class TlsPeer {
     return this.#certificates
   }
 
-  /** Its certificates would be pages. */
+  /** The certificates would fill pages. */
   [inspect.custom](_depth, options) {
     const { authorized, authorizationError, protocol, servername } = this
     return `TlsPeer ${inspect({ authorized, authorizationError, protocol, servername }, options)}`

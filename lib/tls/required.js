@@ -1,7 +1,8 @@
 'use strict'
 
-// TLS that rustls has to do: nobody is there whom it could be left to, as `tls`, `https` and `http2` leave it to Node. What rustls cannot do is an error
-// that names the option: nobody would notice TLS that is less than what was asked for. No error shows what was given, which may be a key.
+// TLS that rustls must do: there is no fallback to Node's TLS, as `tls`, `https` and `http2` have it. If rustls cannot
+// do what an option asks for, the error names the option, because weaker TLS than was asked for would go unnoticed. No
+// error shows an option's value, which may be a key.
 
 const crypto = require('node:crypto')
 const process = require('node:process')
@@ -13,7 +14,10 @@ const { all: SUITES } = require('./ciphers.js')
 const { nativeContext } = require('./context.js')
 const { verifyError } = require('./errors.js')
 
-/** What is put in the place of an option to see whether that is why there is no context, and what would be right. */
+/**
+ * Options that may be the reason why there is no context: the name, a value to try in its place, and what would be
+ * right.
+ */
 const SUSPECTS = [
   ['minVersion', 'TLSv1.2', "must be 'TLSv1.2' or 'TLSv1.3': rustls, which does the TLS here, has no others"],
   ['maxVersion', 'TLSv1.3', "must be 'TLSv1.2' or 'TLSv1.3', and not below minVersion"],
@@ -23,9 +27,9 @@ const SUSPECTS = [
 
 const KINDS = 'RSA of 2048 bits or more, ECDSA over P-256 or P-384, or Ed25519'
 
-/** See `nativeContext`. `wrong(name, reason)` makes the error for an option. */
+/** Like `nativeContext`, but throws if there is no context. `wrong(name, reason)` makes the error for an option. */
 function requiredContext(options, more, wrong) {
-  // Says what is wrong with them, in Node's words.
+  // Throws if the options are wrong, in Node's words.
   tls.createSecureContext(options)
   const context = nativeContext(options, more)
   if (context !== undefined) return context
@@ -36,7 +40,7 @@ function requiredContext(options, more, wrong) {
 
 const dropped = new FinalizationRegistry((id) => native.tlsServerDrop(id))
 
-/** What a server takes connections with. */
+/** The TLS settings with which a server accepts connections. */
 class Acceptance {
   constructor(context) {
     this.context = context
@@ -44,7 +48,7 @@ class Acceptance {
     dropped.register(this, this.id)
   }
 
-  /** Begins on a connection. Returns why not, if it cannot. */
+  /** Starts TLS on a connection. Returns an error if that is not possible. */
   start({ id }) {
     const status = native.tlsAccept(id, this.id, false)
     return status === 0 ? undefined : systemError(status, 'accept')
@@ -53,7 +57,10 @@ class Acceptance {
 
 let warned = false
 
-/** Whether a client that does not say takes verified servers only: as in Node, which warns of it in these words. */
+/**
+ * Whether clients refuse unverified servers if their options do not say. As in Node, an environment variable decides,
+ * with Node's warning.
+ */
 function rejectsByDefault() {
   if (process.env.NODE_TLS_REJECT_UNAUTHORIZED !== '0') return true
   if (!warned) {
@@ -81,33 +88,33 @@ function textOf(value) {
   }
 }
 
-/** TLS with servers that have one name. */
+/** The TLS settings for connections to the servers of one name. */
 class Towards {
-  /** `tls` has `context`, `rejects` and `checkServerIdentity`, which is asked about `identity`. */
+  /** `tls` has `context`, `rejects` and `checkServerIdentity`, which is called with `identity`. */
   constructor(tls, name, identity = name) {
     this.tls = tls
     this.name = name
     this.identity = identity
-    /** This end wants to see certificates. */
+    /** This end asks the peer for certificates. */
     this.asks = true
-    /** What the next connection goes on with. */
+    /** The session that the next connection tries to resume. */
     this.session = undefined
   }
 
-  /** Begins on a connection. Returns why not, if it cannot. */
+  /** Starts TLS on a connection. Returns an error if that is not possible. */
   start({ id }) {
     const { tls, name, session } = this
     if (native.tlsConnect(id, tls.context.id, name, session) === 0) return undefined
     return new Error(`'${name}' is no name that a certificate can have: give the one of the server as 'servername'`)
   }
 
-  /** What is wrong with a server's certificate; undefined for nothing. */
+  /** The error for a server's certificate; undefined if nothing is wrong. */
   objection(peer) {
     const { authorizationError } = peer
     if (authorizationError !== null) return verifyError(authorizationError)
     const { checkServerIdentity } = this.tls
     try {
-      // As in Node, whatever is false for JavaScript is no objection.
+      // As in Node, a falsy value is no objection.
       const objection = checkServerIdentity(this.identity, peer.certificate.toLegacyObject())
       return objection ? objectionOf(objection) : undefined
     } catch (thrown) {
@@ -115,7 +122,7 @@ class Towards {
     }
   }
 
-  /** Whether a server that it objects to is refused. */
+  /** Whether a server is refused if there is an objection. */
   get rejects() {
     return this.tls.rejects
   }

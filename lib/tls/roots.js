@@ -1,20 +1,23 @@
 'use strict'
 
-// Whom clients trust that do not say: whom Node trusts.
+// The root certificates that clients trust by default: those that Node trusts.
 
 const { Buffer } = require('node:buffer')
 const fs = require('node:fs')
 const process = require('node:process')
 const tls = require('node:tls')
 
-/** How Node was told which roots to take; older ones do not show those then. */
+/** Whether Node was told which roots to use. Older versions of Node do not list them then. */
 const FLAGS = `${process.execArgv.join(' ')} ${process.env.NODE_OPTIONS ?? ''}`
 const OWN_ROOTS = /--use-(openssl|system)-ca/.test(FLAGS) || process.env.NODE_USE_SYSTEM_CA === '1'
 const EXTRA = process.env.NODE_EXTRA_CA_CERTS
 
 let roots
 
-/** `{ number, bytes }`, the certificates in PEM; another number whenever they are others. Null where Node does not show them. */
+/**
+ * The certificates as PEM in `bytes`, and a `number` that changes whenever they change. Null if Node does not list
+ * them.
+ */
 function defaultRoots() {
   const list = tls.getCACertificates?.('default') ?? (OWN_ROOTS ? null : tls.rootCertificates)
   if (list === null) return null
@@ -26,13 +29,13 @@ function defaultRoots() {
   return roots
 }
 
-/** What NODE_EXTRA_CA_CERTS names, which older Nodes do not tell of. */
+/** The certificates in the file that NODE_EXTRA_CA_CERTS names, which older versions of Node do not list. */
 function extraRoots() {
   if (!EXTRA) return ''
   try {
     return fs.readFileSync(EXTRA, 'latin1')
   } catch {
-    // Node has said so.
+    // Node has already reported it.
     return ''
   }
 }

@@ -17,7 +17,7 @@ function Server(options, secureConnectionListener) {
     options = {}
   }
   construct(this, CoreServer, options, secureConnectionListener)
-  // Node's HTTP/2 does well above Node's own handles only.
+  // Node's HTTP/2 works well only on Node's own handles.
   if (this.ALPNProtocols?.includes('\x02h2')) leave(this)
 }
 Object.setPrototypeOf(Server.prototype, CoreServer.prototype)
@@ -25,7 +25,7 @@ Object.setPrototypeOf(Server, CoreServer)
 inherit(Server, NetServer)
 serve(Server, CoreServer, SecureConnection)
 
-// As with net's: core's are servers to whoever asks.
+// Core's servers count as `instanceof` this class, as with net.
 admit(Server, CoreServer)
 
 module.exports = { Server }

@@ -1,7 +1,8 @@
 'use strict'
 
-// What servers of TLS have in common, those of `tls` and those of `https`. Options, their defaults and their errors come from core's server, which each
-// of them is; so do connections whose TLS rustls cannot do, or that somebody wants to see before there is TLS: those are core's TLS over sockets of ours.
+// What the servers of `tls` and `https` have in common. Each is a server of core's, which handles the options, their
+// defaults and their errors. Core's TLS, over our sockets, also serves connections that rustls cannot serve, or that
+// the program wants to see before TLS.
 
 const { channel } = require('node:diagnostics_channel')
 const { native } = require('../engine.js')
@@ -12,11 +13,13 @@ const { Handshakes } = require('./handshakes.js')
 const { Hello } = require('./hello.js')
 
 const kCoreListener = Symbol('core listener')
-/** The native contexts: nothing before the first connection, and null where rustls cannot do what the options ask for. */
+/**
+ * The native contexts: undefined before the first connection, and null if rustls cannot do what the options ask for.
+ */
 const kContexts = Symbol('contexts')
-/** There are none, whatever the options become. */
+/** Whether the server never uses native contexts, whatever its options become. */
 const kForeign = Symbol('foreign')
-/** Contexts of `addContext`: names and options. */
+/** The contexts from `addContext`, as pairs of name and options. */
 const kNamed = Symbol('named contexts')
 const kHandshakes = Symbol('handshakes')
 /** The option `SNICallback`. */
@@ -27,7 +30,7 @@ const HANDSHAKE_TIMEOUT = 120_000
 
 const served = channel('net.server.socket')
 
-/** Runs the constructor of core's server, which calls methods of ours. */
+/** Runs the constructor of core's server. It calls methods of ours, so their state is set before. */
 function construct(server, Core, options, listener) {
   server[kNamed] = []
   server[kContexts] = undefined
@@ -39,17 +42,19 @@ function construct(server, Core, options, listener) {
   server[kHandshakes] = new Handshakes(options?.handshakeTimeout || HANDSHAKE_TIMEOUT)
 }
 
-/** Has core's TLS do all of a server's. */
+/** Leaves all TLS of a server to core. */
 function leave(server) {
   server[kForeign] = true
 }
 
-/** Options that want keys without certificates, or the stream below. */
+/** Whether the options need keys without certificates, or the stream below TLS. */
 function isForeign({ pskCallback, enableTrace, pauseOnConnect }) {
   return isTraced || Boolean(pskCallback || enableTrace || pauseOnConnect)
 }
 
-/** Whether nobody sees what comes before there is TLS, or keeps the sessions. */
+/**
+ * Whether nothing observes a connection before TLS is established, and the program does not store the sessions itself.
+ */
 function isUnseen(server) {
   const { connection, newSession, resumeSession } = server._events
   return (
@@ -65,28 +70,28 @@ function isUnseen(server) {
 
 const dropped = new FinalizationRegistry((id) => native.tlsServerDrop(id))
 
-/** A server's contexts in Rust: the one of its options, and those of names. */
+/** A server's contexts in Rust: the one made of its options, and those for single names. */
 class Contexts {
   constructor(context, { requestCert, rejectUnauthorized }, logs) {
     this.context = context
-    /** What they were made for. */
+    /** The options that they were made with. */
     this.requestCert = requestCert
     this.rejectUnauthorized = rejectUnauthorized
     this.logs = logs
     this.id = native.tlsServer(context.id)
     dropped.register(this, this.id)
-    /** Kept, as ids are all that Rust is given of them. */
+    /** Kept alive here, because Rust only gets their ids. */
     this.named = []
-    /** By Node's contexts, which `SNICallback` gives. */
+    /** Native contexts by Node's contexts that `SNICallback` has chosen. */
     this.chosen = new WeakMap()
   }
 
-  /** Whether they ask clients for what the server asks for now. */
+  /** Whether they still ask clients for the certificates that the server's options ask for. */
   suit({ requestCert, rejectUnauthorized }) {
     return this.requestCert === requestCert && this.rejectUnauthorized === rejectUnauthorized
   }
 
-  /** What answers clients for which Node's context was chosen; nothing where rustls cannot do what that asks for. */
+  /** The native context for the one of Node's that was chosen; undefined if rustls cannot do what that asks for. */
   of(server, secureContext) {
     const { chosen } = this
     if (!chosen.has(secureContext)) {
@@ -96,7 +101,10 @@ class Contexts {
     return chosen.get(secureContext)
   }
 
-  /** Has clients that ask for a name answered by a context of `options`; false where rustls cannot do what those ask for. */
+  /**
+   * Adds a context of `options` for clients that ask for `name`. Returns false if rustls cannot do what the options ask
+   * for.
+   */
   add(server, name, options) {
     const context = build(server, options, this.logs, this.context)
     if (context === undefined) return false
@@ -119,20 +127,20 @@ function contextsOf(server) {
   return server[kContexts]
 }
 
-/** A context of a server's. Those for single names have tickets in common with the one for all, `ticketsOf`. */
+/** Makes a context of a server. Those for single names share the tickets of the main one, `ticketsOf`. */
 function build(server, options, logs, ticketsOf) {
   const { requestCert: asks, rejectUnauthorized, sessionIdContext, ALPNProtocols: alpn } = server
   const purpose = `${sessionIdContext} ${asks}`
   return nativeContext(options, { asks, demands: Boolean(asks && rejectUnauthorized), alpn, logs, purpose, ticketsOf })
 }
 
-/** What asks a server's JavaScript in handshakes; nothing where that has nothing to say. */
+/** Returns the function that asks a server's JavaScript during handshakes; undefined if there is nothing to ask. */
 function greeting(server, contexts) {
   const { [kSNICallback]: SNICallback, ALPNCallback } = server
   if (!SNICallback && !ALPNCallback && server._events.OCSPRequest === undefined) return undefined
   const contextOf = (secureContext) => {
     const context = contexts.of(server, secureContext)
-    // There will be more like this one: Node's TLS has them from the beginning.
+    // More clients like this one will come: Node's TLS serves them from the beginning.
     if (context === undefined) leave(server)
     return context
   }
@@ -141,7 +149,10 @@ function greeting(server, contexts) {
 
 // --- methods
 
-/** Has servers of a class, which `construct` has constructed of `Core`, take connections as `SecureConnection`s where they can. */
+/**
+ * Makes the servers of a class accept connections as `SecureConnection`s where possible. `construct` has run the
+ * constructor of `Core` on them.
+ */
 function serve(Server, Core, SecureConnection) {
   const { prototype } = Server
 
@@ -154,7 +165,7 @@ function serve(Server, Core, SecureConnection) {
 
   prototype.setSecureContext = function setSecureContext(options) {
     Core.prototype.setSecureContext.call(this, options)
-    // They are made again with the next connection.
+    // They are made again at the next connection.
     this[kContexts] = undefined
   }
 
@@ -162,7 +173,7 @@ function serve(Server, Core, SecureConnection) {
     Core.prototype.addContext.call(this, servername, context)
     const made = context?.context !== undefined
     const options = made ? optionsOf(context) : { ...context }
-    // Made by somebody else: it does not tell what of.
+    // The context was made elsewhere, so its options are not known.
     if (options === undefined) return leave(this)
     this[kNamed].push([servername, options])
     if (this[kContexts] && !this[kContexts].add(this, servername, options)) this[kContexts] = null
@@ -180,7 +191,7 @@ function serve(Server, Core, SecureConnection) {
   }
 }
 
-/** Ends the connections of a server that are in their handshakes. */
+/** Ends the connections of a server whose handshakes are pending. */
 function destroyWaiting(server) {
   server[kHandshakes].destroyAll()
 }

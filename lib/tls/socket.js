@@ -1,6 +1,7 @@
 'use strict'
 
-// What Node's `TLSSocket` says of TLS, said by sockets whose TLS is done by rustls: those of `tls`, and those of `https`.
+// The methods and properties of Node's `TLSSocket`, for sockets whose TLS is done by rustls: those of `tls` and
+// `https`.
 
 const { Buffer } = require('node:buffer')
 const process = require('node:process')
@@ -13,12 +14,12 @@ const { notSecured, renegotiationDisabled } = require('./errors.js')
 
 const MAX_LENGTH = 2 ** 32 - 1
 const MAX_INT = 2 ** 31 - 1
-/** Bytes of a record, as OpenSSL takes them. */
+/** The limits for the size of a record in bytes, as in OpenSSL. */
 const MIN_FRAGMENT = 512
 const MAX_FRAGMENT = 16_384
 
 const methods = {
-  // As in Node, these are null when all is over.
+  // As in Node, these return null after the connection has closed.
   getProtocol() {
     const { closing, version } = this[kSecure]
     return closing ? null : version
@@ -37,7 +38,7 @@ const methods = {
   getPeerCertificate(detailed) {
     const connection = this[kSecure]
     const whole = detailed ? connection.peerChain : []
-    // What is closed knows only what it was asked before.
+    // A closed connection only knows what it was asked for before.
     const [first, ...rest] = whole.length > 0 ? whole : connection.peerCertificates
     if (first === undefined) return {}
     const certificate = first.toLegacyObject()
@@ -48,7 +49,7 @@ const methods = {
       last = last.issuerCertificate
     }
     const root = rest[rest.length - 1] ?? first
-    // As in Node: what has signed itself ends the chain with itself.
+    // As in Node, a self-signed certificate ends the chain as its own issuer.
     if (root.checkIssued(root)) last.issuerCertificate = last
     return certificate
   },
@@ -75,7 +76,7 @@ const methods = {
     return exported
   },
 
-  /** There is none: rustls, as TLS 1.3, does not have it. */
+  /** Always refused: neither rustls nor TLS 1.3 has renegotiation. */
   renegotiate(options, callback) {
     if (typeof options !== 'object' || options === null) throw invalidArgType('options', 'of type object', options)
     if (callback !== undefined && typeof callback !== 'function') {
@@ -109,12 +110,12 @@ const methods = {
     throw makeError(Error, 'ERR_TLS_SNI_FROM_SERVER', 'Cannot issue SNI from a TLS server-side socket')
   },
 
-  /** A server's key exchange is its client's to know, as in Node. */
+  /** As in Node, only a client's socket reports the key exchange. */
   getEphemeralKeyInfo() {
     return null
   },
 
-  // Sessions are in the clients' tickets, and what was said in the handshake is not kept.
+  // Sessions are in the clients' tickets, and the messages of the handshake are not kept.
   getSession() {},
   getTLSTicket() {},
   getFinished() {},
@@ -124,7 +125,7 @@ const methods = {
   },
 }
 
-/** What Node's sockets have as properties. Whoever sets one has it so. */
+/** The properties of Node's sockets, and those of the connection that they show. A program may set them. */
 const properties = {
   authorized: 'authorized',
   authorizationError: 'authorizationError',
@@ -134,8 +135,8 @@ const properties = {
 }
 
 /**
- * Makes a class of sockets one of `TLSSocket`s to whoever asks, with the methods of `classes`, and what is said of TLS by the connection that is
- * under `kSecure`.
+ * Makes the sockets of a class count as `instanceof TLSSocket`. They get the methods of `classes` and those of TLS,
+ * which ask the connection under `kSecure`.
  */
 function secure(Class, ...classes) {
   Class.prototype = Object.create(TLSSocket.prototype)
@@ -164,7 +165,7 @@ function secure(Class, ...classes) {
   }
 }
 
-/** A socket of `tls`. */
+/** A socket of a server of `tls`. */
 function SecureSocket(connection) {
   this[kSecure] = connection
   const { server } = connection

@@ -1,19 +1,19 @@
 'use strict'
 
-// Connections that begin with something that rustls has no answer to, where there is no Node's TLS to leave them to.
+// Connections that begin with something that rustls cannot answer, for protocols that cannot fall back to Node's TLS.
 
 const { Buffer } = require('node:buffer')
 const { native } = require('../engine.js')
 
-/** The fatal alert `handshake_failure` (RFC 8446, 6). */
+/** The fatal alert `handshake_failure` (RFC 8446, section 6). */
 const NO_HANDSHAKE = Buffer.from([21, 3, 3, 0, 2, 2, 40])
 
-/** The first byte of a record that is a part of a handshake. */
+/** The first byte of a record that belongs to a handshake. */
 const HANDSHAKE = 22
 
 /**
- * A connection that has no answer of TLS speaks none any more. Returns what has come; a client that speaks TLS, and wants what rustls does not have, is
- * told so: `isHandshake`.
+ * Ends TLS on a connection that was not answered. Returns the bytes received so far (`heard`), and whether the client
+ * speaks TLS (`isHandshake`). If so, it gets an alert, because it wants something that rustls does not have.
  */
 function leaveUnanswered({ id }) {
   const heard = native.tlsLeave(id)
