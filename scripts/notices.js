@@ -49,8 +49,18 @@ COPYRIGHT HOLDER OR CONTRIBUTORS BE LIABLE FOR ANY DIRECT, INDIRECT, INCIDENTAL,
 HOWEVER CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY, OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE)
 ARISING IN ANY WAY OUT OF THE USE OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.`
 
+const isc = (owners) => `Copyright (c) ${owners}
+
+Permission to use, copy, modify, and/or distribute this software for any purpose with or without fee is hereby granted, provided that the
+above copyright notice and this permission notice appear in all copies.
+
+THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY
+DAMAGES WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION,
+ARISING OUT OF OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.`
+
 /** Texts of licences that some crates omit from their packages, although they are in their repositories. */
-const TEXTS = { MIT: mit, 'BSD-3-Clause': bsd }
+const TEXTS = { MIT: mit, ISC: isc, 'BSD-3-Clause': bsd }
 
 /**
  * The `name version` of each linked crate. Build and test dependencies and macros, which run in the compiler, are not
@@ -80,8 +90,9 @@ function texts({ name, version, license, authors, repository, manifest_path: man
   )
   const files = choice === undefined ? shipped : of(choice)
   if (files.length > 0) return files.map((entry) => fs.readFileSync(path.join(folder, entry), 'utf8').trim())
-  if (Object.hasOwn(TEXTS, license)) {
-    return [TEXTS[license](authors.map((author) => author.replace(/ <.*/, '')).join(', ') || repository)]
+  const own = license.split(' OR ').find((one) => Object.hasOwn(TEXTS, one))
+  if (own !== undefined) {
+    return [TEXTS[own](authors.map((author) => author.replace(/ <.*/, '')).join(', ') || repository)]
   }
   throw new Error(`${name} ${version} ships no text of its licence (${license})`)
 }

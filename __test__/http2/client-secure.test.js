@@ -172,6 +172,7 @@ test('under ironwire/register, each session is above sockets of its own kind', a
   await serve({}, async (port) => {
     const program = `
       require(${JSON.stringify(path.join(__dirname, '..', '..', 'register.js'))})
+      const { kState } = require(${JSON.stringify(path.join(__dirname, '..', '..', 'lib', 'http2', 'symbols.js'))})
       const http2 = require('node:http2')
       const tls = require('node:tls')
       const ca = ${JSON.stringify(String(ca))}
@@ -181,7 +182,7 @@ test('under ironwire/register, each session is above sockets of its own kind', a
         const stream = client.request({ ':method': 'POST' })
         stream.end('x')
         for await (const _ of stream);
-        const ours = client.netSocket !== undefined
+        const ours = client[kState] !== undefined
         console.log(ours, client.alpnProtocol, client.socket.encrypted, client.socket.authorized)
         client.close()
       }

@@ -415,15 +415,56 @@ test('sessions of a server are connected, and what they say is theirs', async ()
   )
 })
 
-test("a program's names on a server are its own", async () => {
-  await told((server, seen) => {
-    server.sessions = ['mine']
-    server.options = 'mine'
-    server.on('request', (_req, res) => {
-      seen.push(server.sessions, server.options)
-      res.end('x')
-    })
-  })
+test("a program's names on servers and sessions are its own", async () => {
+  const names = [
+    'sessions',
+    'options',
+    'handle',
+    'exchanges',
+    'timer',
+    'origins',
+    'resources',
+    'authority',
+    'unsent',
+    'said',
+  ]
+  const claim = (object) => {
+    for (const name of names) object[name] = 'mine'
+    return Object.keys(object).filter((key) => object[key] === 'mine')
+  }
+  await told(
+    (server, seen) => {
+      seen.push(claim(server))
+      server.on('session', (session) => seen.push(Object.keys(session), claim(session)))
+      server.on('request', (_req, res) => {
+        seen.push(names.map((name) => [server[name], res.stream.session[name]]))
+        res.end('x')
+      })
+    },
+    async (client) => [await ask(client), await ask(client)],
+  )
+  await withServer(
+    core,
+    {},
+    (server) => server.on('request', (_req, res) => res.end('x')),
+    (_client, server) =>
+      same(async (module) => {
+        const client = module.connect(`http://127.0.0.1:${server.address().port}`)
+        const keys = [Object.keys(client), claim(client)]
+        await once(client, 'connect')
+        const answer = await ask(client)
+        const closed = once(client, 'close')
+        client.close()
+        await closed
+        // They tell, and are not told.
+        for (const name of ['closed', 'destroyed', 'connecting', 'encrypted', 'alpnProtocol', 'type']) {
+          assert.throws(() => {
+            client[name] = 'mine'
+          }, TypeError)
+        }
+        return [keys, answer, client.closed, client.destroyed, client.type]
+      }),
+  )
 })
 
 test('a beginning that is none is called so', async () => {

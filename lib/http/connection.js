@@ -8,6 +8,9 @@
 
 const { Buffer } = require('node:buffer')
 const process = require('node:process')
+const {
+  http: { maxHeaderSize },
+} = require('../genuine.js')
 const { native } = require('../engine.js')
 const { systemError } = require('../errors.js')
 const core = require('../core.js')
@@ -86,7 +89,7 @@ class HttpConnection extends Connection {
     for (let chunk = socket?.read(); chunk; chunk = socket.read()) read.push(chunk)
     this.reading = true
     const mount = mountOf(server)
-    native.httpAttach(this.id, server.maxHeaderSize || defaultMaxHeaderSize(), mount)
+    native.httpAttach(this.id, server.maxHeaderSize || maxHeaderSize, mount)
     if (mount > 0) {
       this.mounted = true
       // What Rust answers, this connection hears nothing of.
@@ -634,10 +637,6 @@ HttpConnection.prototype.writeHead = function (res, status, reason, headers) {
 /** Whether a request has header fields that announce a body, even an empty one. */
 function announcesBody({ headers }) {
   return 'content-length' in headers || 'transfer-encoding' in headers
-}
-
-function defaultMaxHeaderSize() {
-  return require('node:http').maxHeaderSize
 }
 
 /** What was written in the last turn is with the engine: callbacks, and 'drain' for whoever waits. */

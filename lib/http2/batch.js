@@ -10,6 +10,7 @@ const { native, ownerOf, shared } = require('../engine.js')
 const { runTicks } = require('../ticks.js')
 const constants = require('../constants.js')
 const binding = require('../../binding.js')
+const { kState } = require('./symbols.js')
 
 const { CURSOR } = constants.table
 const { FIRST, WORDS, KIND, ENDS, METHOD, ID, STREAM } = constants.http2Row
@@ -62,19 +63,19 @@ function handle(session, at, text, body) {
       break
     }
     case DATA:
-      session.exchanges.get(stream)?.onData(bytes(body, part, length))
+      session[kState].exchanges.get(stream)?.onData(bytes(body, part, length))
       break
     case END:
-      session.exchanges.get(stream)?.onEnd(text.slice(part, part + length))
+      session[kState].exchanges.get(stream)?.onEnd(text.slice(part, part + length))
       break
     case RESET:
-      session.exchanges.get(stream)?.onReset(words[at + CODE])
+      session[kState].exchanges.get(stream)?.onReset(words[at + CODE])
       break
     case DRAINED:
-      session.exchanges.get(stream)?.onDrained()
+      session[kState].exchanges.get(stream)?.onDrained()
       break
     case CLOSED:
-      session.exchanges.get(stream)?.close()
+      session[kState].exchanges.get(stream)?.close()
       break
     case SETTINGS:
       session.onSettings()

@@ -10,6 +10,7 @@ const { ClientHttp2Stream } = require('./client-stream.js')
 const errors = require('./errors.js')
 const { Exchange } = require('./exchange.js')
 const { fieldsObject, rawFields } = require('./fields.js')
+const { kState } = require('./symbols.js')
 
 const { NGHTTP2_FLAG_END_HEADERS, NGHTTP2_FLAG_END_STREAM, NGHTTP2_PROTOCOL_ERROR } = constants
 const MANUAL = { requireManualDestroy: true }
@@ -26,7 +27,7 @@ class ClientExchange extends Exchange {
     this.later = undefined
     this.headersSent = true
     // In the context of whoever asks.
-    this.resource = new AsyncResource('HTTP2STREAM', session.resources ?? MANUAL)
+    this.resource = new AsyncResource('HTTP2STREAM', session[kState].resources ?? MANUAL)
     this.stream = new ClientHttp2Stream(this)
     this.reader = this.stream
   }
@@ -44,15 +45,15 @@ class ClientExchange extends Exchange {
       return
     }
     if (!this.fits(request.text)) return
-    const id = native.http2Request(session.handle.id, request.text, this.ends)
+    const id = native.http2Request(session[kState].handle.id, request.text, this.ends)
     if (id < 0) {
       stream.destroy(errors.outOfStreams())
       return
     }
-    session.unsent.delete(this)
+    session[kState].unsent.delete(this)
     this.id = id
     this.localEnded = this.ends
-    session.exchanges.set(id, this)
+    session[kState].exchanges.set(id, this)
     stream.emit('ready')
     this.goOn()
     if (channels.start.hasSubscribers) channels.start.publish({ stream, headers: stream.sentHeaders })
@@ -89,7 +90,7 @@ class ClientExchange extends Exchange {
     this.isPush = true
     this.text = text
     this.localEnded = true
-    this.session.exchanges.set(id, this)
+    this.session[kState].exchanges.set(id, this)
     this.stream.end()
   }
 

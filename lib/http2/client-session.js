@@ -16,6 +16,7 @@ const errors = require('./errors.js')
 const { requestOf } = require('./request-fields.js')
 const { Http2Session } = require('./session.js')
 const { CLIENT_DEFAULTS } = require('./settings.js')
+const { kState } = require('./symbols.js')
 const { taking } = require('./taking.js')
 
 const { NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR, NGHTTP2_REFUSED_STREAM } = constants
@@ -27,11 +28,11 @@ const BODILESS = new Set(['DELETE', 'GET', 'HEAD'])
 class ClientHttp2Session extends taking(Http2Session) {
   constructor(options, socket, { authority, protocol, maxOrigins }) {
     super(constants.NGHTTP2_SESSION_CLIENT, options, CLIENT_DEFAULTS)
-    this.authority = authority
-    this.scheme = protocol.slice(0, -1)
-    this.maxOrigins = maxOrigins
+    this[kState].authority = authority
+    this[kState].scheme = protocol.slice(0, -1)
+    this[kState].maxOrigins = maxOrigins
     /** Exchanges that wait for the connection. */
-    this.unsent = new Set()
+    this[kState].unsent = new Set()
     this.bind(socket)
   }
 
@@ -40,7 +41,7 @@ class ClientHttp2Session extends taking(Http2Session) {
     if (typeof id !== 'number') throw invalidArgType('id', 'of type number', id)
     if (!(id > 0 && id <= 2 ** 32 - 1)) throw errors.streamId(id)
     if (this.connecting) this.once('connect', () => this.setNextStreamID(id))
-    else native.http2Next(this.handle.id, id)
+    else native.http2Next(this[kState].handle.id, id)
   }
 
   request(headers, given) {
@@ -61,50 +62,50 @@ class ClientHttp2Session extends taking(Http2Session) {
       const error = this.destroyed ? errors.invalidSession() : errors.goawaySession()
       process.nextTick(() => stream.destroy(error))
     } else if (this.connecting) {
-      if (this.unsent.size === 0) this.once('connect', () => each([...this.unsent], send))
-      this.unsent.add(exchange)
+      if (this[kState].unsent.size === 0) this.once('connect', () => each([...this[kState].unsent], send))
+      this[kState].unsent.add(exchange)
     } else exchange.begin()
     if (channels.created.hasSubscribers) channels.created.publish({ stream, headers: stream.sentHeaders })
     return stream
   }
 
   hasStreams() {
-    return this.exchanges.size > 0 || this.unsent.size > 0
+    return this[kState].exchanges.size > 0 || this[kState].unsent.size > 0
   }
 
   forget(exchange) {
-    this.unsent.delete(exchange)
+    this[kState].unsent.delete(exchange)
     super.forget(exchange)
   }
 
   codeFor(_exchange, code) {
-    return this.goodbye?.code || (this.lost ? NGHTTP2_CANCEL : code)
+    return this[kState].goodbye?.code || (this[kState].lost ? NGHTTP2_CANCEL : code)
   }
 
   onLost(error) {
-    this.lost = error === undefined || this.connecting
+    this[kState].lost = error === undefined || this.connecting
     if (error === undefined || !this.connecting) super.onLost(error)
     else this.tearDown(error, NGHTTP2_INTERNAL_ERROR)
   }
 
   cancelUnsent(error) {
-    each([...this.unsent], ({ stream }) => stream.destroy(errors.streamCancel(error)))
+    each([...this[kState].unsent], ({ stream }) => stream.destroy(errors.streamCancel(error)))
   }
 
   // --- called with what Rust says
 
   onHead(stream, text, _method, _path, ended) {
-    this.exchanges.get(stream)?.onHead(text, ended)
+    this[kState].exchanges.get(stream)?.onHead(text, ended)
   }
 
   onInformational(stream, text) {
-    this.exchanges.get(stream)?.onInformational(text)
+    this[kState].exchanges.get(stream)?.onInformational(text)
   }
 
   onPush(id, text) {
     this.touch()
     // Nobody would read it.
-    if (this.listenerCount('stream') === 0) return native.http2Reset(this.handle.id, id, NGHTTP2_REFUSED_STREAM)
+    if (this.listenerCount('stream') === 0) return native.http2Reset(this[kState].handle.id, id, NGHTTP2_REFUSED_STREAM)
     const exchange = new ClientExchange(this, {})
     exchange.push(id, text)
     process.nextTick(tellPush, exchange)
@@ -121,7 +122,7 @@ class ClientHttp2Session extends taking(Http2Session) {
     if (payload.length < 2) return
     const length = payload.readUInt16BE()
     if (payload.length < 2 + length || (stream === 0) !== length > 0) return
-    if (stream !== 0 && !this.exchanges.has(stream)) return
+    if (stream !== 0 && !this[kState].exchanges.has(stream)) return
     const text = payload.latin1Slice(2)
     this.emit('altsvc', text.slice(length), text.slice(0, length), stream)
   }
@@ -137,8 +138,8 @@ class ClientHttp2Session extends taking(Http2Session) {
     }
     const known = this.knownOrigins()
     for (const origin of origins) {
-      if (known.size >= this.maxOrigins) {
-        this.destroy(errors.tooManyOrigins(this.maxOrigins))
+      if (known.size >= this[kState].maxOrigins) {
+        this.destroy(errors.tooManyOrigins(this[kState].maxOrigins))
         return
       }
       known.add(origin)

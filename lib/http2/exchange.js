@@ -11,6 +11,7 @@ const { native } = require('../engine.js')
 const { systemError } = require('../errors.js')
 const { each } = require('./each.js')
 const { limit } = require('./options.js')
+const { kState } = require('./symbols.js')
 const { http2Send: bits, http2Sent: sent } = require('../constants.js')
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_FRAME_SIZE_ERROR, NGHTTP2_REFUSED_STREAM } = constants
@@ -98,7 +99,7 @@ class Exchange {
   pause() {
     if (this.paused || this.closed) return
     this.paused = true
-    native.http2Pause(this.session.handle.id, this.id)
+    native.http2Pause(this.session[kState].handle.id, this.id)
   }
 
   onEnd(trailers) {
@@ -156,7 +157,7 @@ class Exchange {
 
   /** What Rust has kept while this was paused. */
   takeKept() {
-    const kept = native.http2Resume(this.session.handle.id, this.id)
+    const kept = native.http2Resume(this.session[kState].handle.id, this.id)
     return kept === undefined ? [] : [kept]
   }
 
@@ -251,18 +252,18 @@ class Exchange {
 
   write(body, encoding, ends) {
     const flags = (ends ? bits.END : 0) | kindOf(body, encoding)
-    return this.said(native.http2Write(this.session.handle.id, this.id, flags, body, lengthOf(body)), ends)
+    return this.said(native.http2Write(this.session[kState].handle.id, this.id, flags, body, lengthOf(body)), ends)
   }
 
   sendTrailers(fields) {
     if (!this.fits(fields)) return true
-    return this.said(native.http2Trailers(this.session.handle.id, this.id, fields), true)
+    return this.said(native.http2Trailers(this.session[kState].handle.id, this.id, fields), true)
   }
 
   /** Whether a list of fields is not longer than the session may send. As nghttp2 has it, that is by what it may take. */
   fits(fields) {
     const { session } = this
-    const most = limit(session.options.maxSendHeaderBlockLength, 0, MOST_FIELDS)
+    const most = limit(session[kState].options.maxSendHeaderBlockLength, 0, MOST_FIELDS)
     if (fields.length * 5 + 12 <= most || boundOf(fields) <= most) return true
     session.failFrame(this, HEADERS, this.id === undefined ? NGHTTP2_REFUSED_STREAM : NGHTTP2_FRAME_SIZE_ERROR)
     return false
@@ -290,7 +291,7 @@ class Exchange {
   reset(code) {
     if (this.closed) return
     this.code = code
-    native.http2Reset(this.session.handle.id, this.id, code)
+    native.http2Reset(this.session[kState].handle.id, this.id, code)
     this.session.closeSoon(this)
     this.settle()
   }

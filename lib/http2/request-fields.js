@@ -6,6 +6,7 @@ const { constants, sensitiveHeaders } = require('node:http2')
 const { invalidArgType } = require('../errors.js')
 const errors = require('./errors.js')
 const { REQUEST, fieldsText, lower } = require('./fields.js')
+const { kState } = require('./symbols.js')
 
 const {
   HTTP2_HEADER_AUTHORITY: AUTHORITY,
@@ -32,8 +33,8 @@ function* lacking(said, session) {
     if (said[PATH] !== undefined) throw errors.connectPath()
     return
   }
-  if (said[AUTHORITY] === undefined && said.host === undefined) yield [AUTHORITY, session.authority]
-  if (said[SCHEME] === undefined) yield [SCHEME, session.scheme]
+  if (said[AUTHORITY] === undefined && said.host === undefined) yield [AUTHORITY, session[kState].authority]
+  if (said[SCHEME] === undefined) yield [SCHEME, session[kState].scheme]
   if (said[PATH] === undefined) yield [PATH, '/']
 }
 

@@ -8,6 +8,7 @@ const { native } = require('../engine.js')
 const { server: channels } = require('./channels.js')
 const { Exchange, kindOf, lengthOf } = require('./exchange.js')
 const { fieldsObject } = require('./fields.js')
+const { kState } = require('./symbols.js')
 const { http2Send: bits } = require('../constants.js')
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_FLAG_END_STREAM } = constants
@@ -38,7 +39,7 @@ class ServerExchange extends Exchange {
     this.headersSent = true
     if (!this.fits(fields)) return true
     const flags = status | (date ? bits.DATE : 0) | (ends ? bits.END : 0) | kindOf(body, encoding)
-    const said = native.http2Respond(this.session.handle.id, this.id, flags, fields, body, lengthOf(body))
+    const said = native.http2Respond(this.session[kState].handle.id, this.id, flags, fields, body, lengthOf(body))
     if (channels.finish.hasSubscribers && said >= 0) this.publishResponse(status, fields, ends)
     return this.said(said, ends)
   }
@@ -51,7 +52,7 @@ class ServerExchange extends Exchange {
   /** 1xx. */
   inform(status, fields) {
     if (!this.fits(fields)) return false
-    return native.http2Respond(this.session.handle.id, this.id, status, fields, undefined, 0) >= 0
+    return native.http2Respond(this.session[kState].handle.id, this.id, status, fields, undefined, 0) >= 0
   }
 
   /** All is said, and nobody has begun to read what the peer still sends: it need not go on. */

@@ -19,7 +19,7 @@ const { Http2ServerResponse } = require('./response.js')
 const { ServerHttp2Stream } = require('./server-stream.js')
 const { answer } = require('./serving.js')
 const { Http2Session } = require('./session.js')
-const { kSessions } = require('./symbols.js')
+const { kSessions, kState } = require('./symbols.js')
 const { DEFAULTS } = require('./settings.js')
 
 const { NGHTTP2_SESSION_SERVER, NGHTTP2_REFUSED_STREAM } = constants
@@ -35,14 +35,18 @@ class ServerHttp2Session extends Http2Session {
   /** Without a `server`, it is for whoever has asked for the session itself. */
   constructor(server, options) {
     super(NGHTTP2_SESSION_SERVER, options, DEFAULTS)
-    this.server = server
+    this[kState].server = server
     /** When the last exchange ended. */
-    this.lastAt = undefined
+    this[kState].lastAt = undefined
     if (server !== undefined) this.on('stream', sessionOnStream)
   }
 
+  get server() {
+    return this[kState].server
+  }
+
   attach(handle) {
-    const { options, server } = this
+    const { options, server } = this[kState]
     const status = super.attach(handle)
     if (Array.isArray(options.origins)) this.origin(...options.origins)
     if (server?.timeout > 0) {
@@ -81,7 +85,7 @@ class ServerHttp2Session extends Http2Session {
     const text = Buffer.from(`\0\0${origin}${alt}`, 'latin1')
     text.writeUInt16BE(origin.length)
     if (text.length - 2 > MAX_EXTENSION) throw errors.altsvcLength()
-    native.http2Extension(this.handle.id, ALTSVC, stream, text, text.length)
+    native.http2Extension(this[kState].handle.id, ALTSVC, stream, text, text.length)
   }
 
   origin(...origins) {
@@ -99,7 +103,7 @@ class ServerHttp2Session extends Http2Session {
     }
     const all = Buffer.concat(parts)
     if (all.length > MAX_EXTENSION) throw errors.originLength()
-    native.http2Extension(this.handle.id, ORIGIN, 0, all, all.length)
+    native.http2Extension(this[kState].handle.id, ORIGIN, 0, all, all.length)
   }
 
   makeStream(exchange) {
@@ -107,14 +111,14 @@ class ServerHttp2Session extends Http2Session {
   }
 
   forget(exchange) {
-    if (this.encrypted) this.lastAt = now()
+    if (this.encrypted) this[kState].lastAt = now()
     super.forget(exchange)
   }
 
   /** Whether the peer may not have read all of it. */
   hasJustSpoken() {
     // Modulo 2^32.
-    return this.lastAt !== undefined && ((now() - this.lastAt) | 0) < JUST
+    return this[kState].lastAt !== undefined && ((now() - this[kState].lastAt) | 0) < JUST
   }
 
   leave(error) {
@@ -126,9 +130,9 @@ class ServerHttp2Session extends Http2Session {
 
   onHead(id, text, method, path, ended) {
     const exchange = new ServerExchange(this, id, text, method, path, ended)
-    this.exchanges.set(id, exchange)
+    this[kState].exchanges.set(id, exchange)
     this.touch()
-    const resource = new AsyncResource('HTTP2STREAM', this.resources)
+    const resource = new AsyncResource('HTTP2STREAM', this[kState].resources)
     exchange.resource = resource
     resource.runInAsyncScope(this.begin, this, exchange)
   }
@@ -168,11 +172,11 @@ class ServerHttp2Session extends Http2Session {
 
   /** The exchange that a client is promised, or nothing when it takes none. */
   push(parent, text, method, path) {
-    const id = native.http2Push(this.handle.id, parent.id, text)
+    const id = native.http2Push(this[kState].handle.id, parent.id, text)
     if (id < 0) return undefined
     const exchange = new ServerExchange(this, id, text, method, path, true)
-    this.exchanges.set(id, exchange)
-    exchange.resource = new AsyncResource('HTTP2STREAM', this.resources)
+    this[kState].exchanges.set(id, exchange)
+    exchange.resource = new AsyncResource('HTTP2STREAM', this[kState].resources)
     return exchange
   }
 }

@@ -19,6 +19,7 @@ const errors = require('./errors.js')
 const { sessionSocket } = require('./proxy.js')
 const { limit } = require('./options.js')
 const { checked, words, settingsOf } = require('./settings.js')
+const { kState } = require('./symbols.js')
 const { Timer } = require('./timer.js')
 // Brings what the table says.
 require('./batch.js')
@@ -30,41 +31,73 @@ class Http2Session extends EventEmitter {
   /** `settings` are those that hold before it says anything. */
   constructor(type, options, settings) {
     super()
-    this.type = type
-    /** The connection, once there is one. */
-    this.handle = undefined
-    this.exchanges = new Map()
-    this.closed = false
-    this.destroyed = false
-    this.connecting = true
-    this.encrypted = undefined
-    this.alpnProtocol = undefined
-    this.origins = undefined
-    this.options = options
-    /** What it says of itself when it begins, and later. */
-    this.said = settings
-    /** What was found when somebody looked, until it changes: `localSettings` and `remoteSettings`. */
-    this.seen = { local: undefined, remote: undefined }
-    /** Callbacks of settings and pings that are not answered. */
-    this.pendingSettings = []
-    this.pendingPings = []
-    this.timer = new Timer(this)
-    this.resources = undefined
-    this.socketProxy = undefined
-    /** What the peer's GOAWAY has said. */
-    this.goodbye = undefined
+    // The names on a session are its program's, but for Node's.
+    this[kState] = {
+      type,
+      options,
+      closed: false,
+      destroyed: false,
+      connecting: true,
+      encrypted: undefined,
+      alpnProtocol: undefined,
+      /** The connection, once there is one. */
+      handle: undefined,
+      exchanges: new Map(),
+      origins: undefined,
+      /** What it says of itself when it begins, and later. */
+      said: settings,
+      /** What was found when somebody looked, until it changes: `localSettings` and `remoteSettings`. */
+      seen: { local: undefined, remote: undefined },
+      /** Callbacks of settings and pings that are not answered. */
+      pendingSettings: [],
+      pendingPings: [],
+      timer: new Timer(this),
+      resources: undefined,
+      socketProxy: undefined,
+      /** What the peer's GOAWAY has said. */
+      goodbye: undefined,
+      /** It was the connection that has ended. */
+      lost: false,
+      /** There is nobody to say anything to. */
+      failed: false,
+    }
+  }
+
+  get type() {
+    return this[kState].type
+  }
+
+  get closed() {
+    return this[kState].closed
+  }
+
+  get destroyed() {
+    return this[kState].destroyed
+  }
+
+  get connecting() {
+    return this[kState].connecting
+  }
+
+  get encrypted() {
+    return this[kState].encrypted
+  }
+
+  get alpnProtocol() {
+    return this[kState].alpnProtocol
   }
 
   /** Speaks HTTP/2 on a connection from now on. Returns an error's number, or 0. */
   attach(handle) {
-    const { isClient, options } = this
-    if (typeof options.settings === 'object') this.said = { ...this.said, ...checked(options.settings) }
-    this.handle = handle
-    this.connecting = false
-    this.encrypted = handle.secured
-    this.alpnProtocol = handle.secured ? handle.alpnProtocol : 'h2c'
-    this.resources = { triggerAsyncId: handle.getAsyncId(), requireManualDestroy: true }
-    this.pendingSettings.push(undefined)
+    const { isClient } = this
+    const { options } = this[kState]
+    if (typeof options.settings === 'object') this[kState].said = { ...this[kState].said, ...checked(options.settings) }
+    this[kState].handle = handle
+    this[kState].connecting = false
+    this[kState].encrypted = handle.secured
+    this[kState].alpnProtocol = handle.secured ? handle.alpnProtocol : 'h2c'
+    this[kState].resources = { triggerAsyncId: handle.getAsyncId(), requireManualDestroy: true }
+    this[kState].pendingSettings.push(undefined)
     handle.session = this
     handle.reading = true
     // What one stream says does not wait for what another has said.
@@ -78,7 +111,12 @@ class Http2Session extends EventEmitter {
       limit(options.maxReservedRemoteStreams, 0, 200),
       limit(options.peerMaxConcurrentStreams, 0, 100),
     ]
-    return native.http2Attach(handle.id, isClient, words(this.said), Buffer.from(Uint32Array.from(limits).buffer))
+    return native.http2Attach(
+      handle.id,
+      isClient,
+      words(this[kState].said),
+      Buffer.from(Uint32Array.from(limits).buffer),
+    )
   }
 
   /** What the connection is for, by its name. */
@@ -88,22 +126,22 @@ class Http2Session extends EventEmitter {
   }
 
   knownOrigins() {
-    if (this.origins === undefined) {
+    if (this[kState].origins === undefined) {
       const { servername, remoteAddress, remoteFamily, remotePort } = this.getSocket()
       const host = servername || (remoteFamily === 'IPv6' ? `[${remoteAddress}]` : remoteAddress)
-      this.origins = new Set([new URL(`https://${host}:${remotePort}`).origin])
+      this[kState].origins = new Set([new URL(`https://${host}:${remotePort}`).origin])
     }
-    return this.origins
+    return this[kState].origins
   }
 
   get socket() {
     if (this.destroyed) return undefined
-    this.socketProxy ??= sessionSocket(this)
-    return this.socketProxy
+    this[kState].socketProxy ??= sessionSocket(this)
+    return this[kState].socketProxy
   }
 
   getSocket() {
-    return this.handle.getSocket()
+    return this[kState].handle.getSocket()
   }
 
   boundSocket() {
@@ -112,15 +150,15 @@ class Http2Session extends EventEmitter {
   }
 
   get goawayCode() {
-    return this.goodbye?.code ?? NGHTTP2_NO_ERROR
+    return this[kState].goodbye?.code ?? NGHTTP2_NO_ERROR
   }
 
   get goawayLastStreamID() {
-    return this.goodbye?.last ?? 0
+    return this[kState].goodbye?.last ?? 0
   }
 
   get pendingSettingsAck() {
-    return this.pendingSettings.length > 0
+    return this[kState].pendingSettings.length > 0
   }
 
   get localSettings() {
@@ -133,7 +171,7 @@ class Http2Session extends EventEmitter {
 
   /** As with core's, what ours was once is there when the session is no more. */
   look(side, at) {
-    const { seen } = this
+    const { seen } = this[kState]
     if (seen[side] !== undefined && (!this.destroyed || side === 'local')) return seen[side]
     const numbers = this.numbers()
     if (numbers === undefined) return {}
@@ -163,7 +201,7 @@ class Http2Session extends EventEmitter {
   }
 
   numbers() {
-    return this.destroyed || this.connecting ? undefined : native.http2State(this.handle.id)
+    return this.destroyed || this.connecting ? undefined : native.http2State(this[kState].handle.id)
   }
 
   ref() {
@@ -175,19 +213,19 @@ class Http2Session extends EventEmitter {
   }
 
   setTimeout(msecs, callback) {
-    return this.timer.set(msecs, callback)
+    return this[kState].timer.set(msecs, callback)
   }
 
   touch() {
-    this.timer.touch()
+    this[kState].timer.touch()
   }
 
   /** For timers: how much has left, where something waits to; else nothing. */
   progress() {
     if (this.connecting) return undefined
-    const { id } = this.handle
+    const { id } = this[kState].handle
     const queued = native.queued(id)
-    const waits = queued > 0 || [...this.exchanges.values()].some((exchange) => exchange.waiting !== undefined)
+    const waits = queued > 0 || [...this[kState].exchanges.values()].some((exchange) => exchange.waiting !== undefined)
     return waits ? native.bytesSent(id) - queued : undefined
   }
 
@@ -199,7 +237,7 @@ class Http2Session extends EventEmitter {
       throw outOfRange('windowSize', '>= 0 && <= 2147483647', windowSize)
     }
     if (this.connecting) return this.once('connect', () => this.setLocalWindowSize(windowSize))
-    native.http2Window(this.handle.id, windowSize)
+    native.http2Window(this[kState].handle.id, windowSize)
   }
 
   settings(settings, callback) {
@@ -212,14 +250,14 @@ class Http2Session extends EventEmitter {
       })
       return
     }
-    if (this.pendingSettings.length >= limit(this.options.maxOutstandingSettings, 1, 10)) {
+    if (this[kState].pendingSettings.length >= limit(this[kState].options.maxOutstandingSettings, 1, 10)) {
       this.destroy(errors.maxPendingSettings())
       return
     }
-    this.said = { ...this.said, ...given }
+    this[kState].said = { ...this[kState].said, ...given }
     const bound = callback ? AsyncResource.bind(callback, 'HTTP2SETTINGS') : undefined
-    this.pendingSettings.push({ callback: bound, began: process.hrtime() })
-    native.http2Settings(this.handle.id, words(this.said))
+    this[kState].pendingSettings.push({ callback: bound, began: process.hrtime() })
+    native.http2Settings(this[kState].handle.id, words(this[kState].said))
   }
 
   ping(payload, callback) {
@@ -239,16 +277,16 @@ class Http2Session extends EventEmitter {
       process.nextTick(callback, errors.pingCancel())
       return
     }
-    const ping = { callback, began: process.hrtime(), resource: new AsyncResource('HTTP2PING', this.resources) }
-    if (this.pendingPings.length >= limit(this.options.maxOutstandingPings, 1, 10)) {
+    const ping = { callback, began: process.hrtime(), resource: new AsyncResource('HTTP2PING', this[kState].resources) }
+    if (this[kState].pendingPings.length >= limit(this[kState].options.maxOutstandingPings, 1, 10)) {
       process.nextTick(cancelPing, ping)
       return false
     }
     const octets = !payload
       ? Buffer.from(String(Math.random()).slice(2, 10).padEnd(8, '0'))
       : Buffer.from(payload.buffer, payload.byteOffset, 8)
-    this.pendingPings.push(ping)
-    native.http2Ping(this.handle.id, octets)
+    this[kState].pendingPings.push(ping)
+    native.http2Ping(this[kState].handle.id, octets)
     return true
   }
 
@@ -267,13 +305,13 @@ class Http2Session extends EventEmitter {
     }
     const debug =
       opaqueData === undefined ? EMPTY : Buffer.from(opaqueData.buffer, opaqueData.byteOffset, opaqueData.byteLength)
-    native.http2Goaway(this.handle.id, code, lastStreamID > 0 ? lastStreamID : -1, debug, debug.length)
+    native.http2Goaway(this[kState].handle.id, code, lastStreamID > 0 ? lastStreamID : -1, debug, debug.length)
   }
 
   /** Takes no further streams, and ends when those that are open have. */
   close(callback) {
     if (this.closed || this.destroyed) return
-    this.closed = true
+    this[kState].closed = true
     if (typeof callback === 'function') this.once('close', callback)
     this.goaway()
     this.endIfDone()
@@ -281,7 +319,7 @@ class Http2Session extends EventEmitter {
 
   /** Nothing happens on the stream of this exchange any more. */
   forget(exchange) {
-    this.exchanges.delete(exchange.id)
+    this[kState].exchanges.delete(exchange.id)
     this.endIfDone()
   }
 
@@ -301,7 +339,7 @@ class Http2Session extends EventEmitter {
   }
 
   hasStreams() {
-    return this.exchanges.size > 0
+    return this[kState].exchanges.size > 0
   }
 
   endIfDone() {
@@ -318,8 +356,8 @@ class Http2Session extends EventEmitter {
       error = code !== NGHTTP2_NO_ERROR ? errors.sessionError(code) : undefined
     }
     code ??= error === undefined || error === null ? NGHTTP2_NO_ERROR : NGHTTP2_INTERNAL_ERROR
-    if (!this.failed && this.handle?.id >= 0) {
-      native.http2Goaway(this.handle.id, code, -1, EMPTY, 0)
+    if (!this[kState].failed && this[kState].handle?.id >= 0) {
+      native.http2Goaway(this[kState].handle.id, code, -1, EMPTY, 0)
     }
     this.tearDown(error, code)
   }
@@ -327,15 +365,15 @@ class Http2Session extends EventEmitter {
   /** Nothing more can be said. */
   tearDown(error, code) {
     if (this.destroyed) return
-    this.destroyed = true
-    this.timer.clear()
-    const exchanges = [...this.exchanges.values()]
+    this[kState].destroyed = true
+    this[kState].timer.clear()
+    const exchanges = [...this[kState].exchanges.values()]
     process.nextTick(each, exchanges, close)
     // What a listener throws is whoever's who has ended the session, but keeps nothing from the others.
     try {
       each(exchanges, (exchange) => {
         exchange.code = this.codeFor(exchange, code)
-        exchange.settle(this.lost)
+        exchange.settle(this[kState].lost)
         exchange.stream?.destroy(error)
       })
       this.cancelUnsent(error)
@@ -345,8 +383,8 @@ class Http2Session extends EventEmitter {
   }
 
   letGo(error) {
-    const pings = this.pendingPings.splice(0)
-    this.pendingSettings.fill(undefined)
+    const pings = this[kState].pendingPings.splice(0)
+    this[kState].pendingSettings.fill(undefined)
     process.nextTick(each, pings, cancelPing)
     this.leave(error)
   }
@@ -356,13 +394,13 @@ class Http2Session extends EventEmitter {
 
   /** Lets go of the connection, and tells that it is over. */
   leave(error) {
-    this.handle.finish(this.closed && !error)
+    this[kState].handle.finish(this.closed && !error)
     process.nextTick(tellClosed, this, error)
   }
 
   /** What a stream ends with when the session does, with this code. */
   codeFor(_exchange, code) {
-    return this.goodbye?.code || (code === NGHTTP2_NO_ERROR ? NGHTTP2_CANCEL : code)
+    return this[kState].goodbye?.code || (code === NGHTTP2_NO_ERROR ? NGHTTP2_CANCEL : code)
   }
 
   [captureRejectionSymbol](error, event, ...args) {
@@ -386,17 +424,17 @@ class Http2Session extends EventEmitter {
 
   onSettings() {
     this.touch()
-    this.seen.remote = undefined
+    this[kState].seen.remote = undefined
     if (this.listenerCount('remoteSettings') > 0) this.emit('remoteSettings', this.remoteSettings)
   }
 
   onSettingsAck() {
     this.touch()
-    const { local } = this.seen
-    this.seen.local = undefined
+    const { local } = this[kState].seen
+    this[kState].seen.local = undefined
     // Who has looked once may look when there is nothing to be seen any more.
     if (local !== undefined) this.look('local', 0)
-    const pending = this.pendingSettings.shift()
+    const pending = this[kState].pendingSettings.shift()
     try {
       pending?.callback?.(null, this.localSettings, millisecondsSince(pending.began))
     } finally {
@@ -410,7 +448,7 @@ class Http2Session extends EventEmitter {
   }
 
   onPong(payload) {
-    const pending = this.pendingPings.shift()
+    const pending = this[kState].pendingPings.shift()
     if (pending === undefined) {
       this.destroy(errors.protocolError('a PING is answered that was not sent'), constants.NGHTTP2_PROTOCOL_ERROR)
       return
@@ -419,7 +457,7 @@ class Http2Session extends EventEmitter {
   }
 
   onGoaway(code, last, debug) {
-    this.goodbye = { code, last }
+    this[kState].goodbye = { code, last }
     this.emit('goaway', code, last, debug.length > 0 ? debug : undefined)
     if (code === NGHTTP2_NO_ERROR) this.close()
     else this.destroy(errors.sessionError(code), NGHTTP2_NO_ERROR)
@@ -427,24 +465,22 @@ class Http2Session extends EventEmitter {
 
   /** The peer has broken the protocol, and been told. */
   onFailed(code, why) {
-    this.failed = true
+    this[kState].failed = true
     this.tearDown(errors.failure(why), code)
   }
 
   /** The peer has ended its side, or the connection is gone. */
   onLost(error) {
-    this.failed = error !== undefined
+    this[kState].failed = error !== undefined
     if (error === undefined) this.destroy()
     // Who has said that it goes may go in any way.
-    else if (this.goodbye?.code === NGHTTP2_NO_ERROR && error.code === 'ECONNRESET')
+    else if (this[kState].goodbye?.code === NGHTTP2_NO_ERROR && error.code === 'ECONNRESET')
       this.tearDown(undefined, NGHTTP2_NO_ERROR)
     else this.tearDown(error, NGHTTP2_CANCEL)
   }
 }
 
 Http2Session.prototype.isClient = false
-/** It was the connection that has ended. */
-Http2Session.prototype.lost = false
 
 /** The end is told last. */
 function tellClosed(session, error) {

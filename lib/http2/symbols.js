@@ -10,4 +10,6 @@ module.exports = {
   /** On a server, whose names are its program's: what was asked for, and who is connected. */
   kOptions: Symbol('options'),
   kSessions: Symbol('sessions'),
+  /** What a session is in the middle of. */
+  kState: Symbol('state'),
 }

@@ -9,6 +9,7 @@ const { systemError } = require('../errors.js')
 const { kSecure } = require('../http/symbols.js')
 const errors = require('./errors.js')
 const { tellClosed } = require('./session.js')
+const { kState } = require('./symbols.js')
 const { take } = require('./taken.js')
 
 /** On a socket: the session that has it. */
@@ -21,7 +22,7 @@ function taking(Base) {
     bind(socket) {
       if (socket[kSession] !== undefined) throw errors.socketBound()
       socket[kSession] = this
-      this.netSocket = socket
+      this[kState].netSocket = socket
       socket.on('error', (error) => this.onLost(error))
       socket.on('close', () => this.onLost(this.connecting ? errors.socketClosed() : undefined))
       if (!socket.connecting && !socket.secureConnecting) this.start()
@@ -30,7 +31,7 @@ function taking(Base) {
 
     /** There is a connection. */
     start() {
-      const { netSocket } = this
+      const { netSocket } = this[kState]
       if (!this.destroyed) {
         try {
           this.takeSocket()
@@ -43,22 +44,22 @@ function taking(Base) {
     }
 
     takeSocket() {
-      const { handle, received } = take(this.netSocket)
+      const { handle, received } = take(this[kState].netSocket)
       const status = this.attach(handle)
       if (status < 0) throw systemError(status, 'read')
-      const { connectionWindowSize } = this.options
+      const { connectionWindowSize } = this[kState].options
       if (connectionWindowSize !== undefined) this.setLocalWindowSize(connectionWindowSize)
       // Whoever has made the session may want to hear of what comes.
       if (received.length > 0) process.nextTick(feed, handle, received)
     }
 
     getSocket() {
-      return this.netSocket
+      return this[kState].netSocket
     }
 
     /** It is over when its socket is. */
     leave(error) {
-      const { netSocket, handle } = this
+      const { netSocket, handle } = this[kState]
       netSocket[kSession] = undefined
       if (netSocket.destroyed) return process.nextTick(tellClosed, this, error)
       netSocket.once('close', () => tellClosed(this, error))

@@ -76,8 +76,9 @@ class TlsPeer {
     return (this.#asks && this.info[5]) || null
   }
 
+  /** What is not known is not good. */
   get authorized() {
-    return this.#asks && this.authorizationError === null
+    return this.#asks && this.info.length > 0 && this.authorizationError === null
   }
 
   get certificate() {

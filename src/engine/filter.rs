@@ -160,14 +160,21 @@ pub(super) struct Filtered<'a> {
 }
 
 impl Sink for Filtered<'_> {
-    fn try_write(&self, parts: &[&[u8]], _more: bool) -> Result<usize, Errno> {
+    fn try_write(&self, parts: &[&[u8]], more: bool) -> Result<usize, Errno> {
         let mut filter = self.filter.borrow_mut();
         let mut taken = 0;
         for part in parts {
             taken += filter.write(self.transport, part)?;
         }
-        filter.flush(self.transport)?;
+        if !more {
+            filter.flush(self.transport)?;
+        }
         Ok(taken)
+    }
+
+    /// The closing alert, `close_notify`.
+    fn ends_with_bytes(&self) -> bool {
+        true
     }
 
     fn is_busy(&self) -> bool {

@@ -56,11 +56,17 @@ pub trait Transport: Sink {
 /// A destination of output: a transport, or a filter in front of one.
 pub trait Sink {
     /// Writes as much as can be written at once. Returns the number of bytes taken, 0 if the sink takes none now.
-    /// `more` says that a file follows.
+    /// `more` says that a file follows, or bytes that end our side.
     ///
     /// # Errors
     /// The system's.
     fn try_write(&self, parts: &[&[u8]], more: bool) -> Result<usize, Errno>;
+
+    /// Whether the end of our side also consists of bytes, as with TLS. They are sent together with the bytes before
+    /// them, which are written with `more` set.
+    fn ends_with_bytes(&self) -> bool {
+        false
+    }
 
     /// Whether bytes taken earlier have not been sent yet, or the sink takes nothing yet. While it is busy, bytes
     /// that were not taken must not be queued, but offered again after [`super::Engine::on_written`].

@@ -426,11 +426,17 @@ impl<H: Host> Engine<H> {
 
     /// Makes sure that gathered output is sent in this turn of the loop.
     fn touch(&self, id: u32, connection: &mut Connection<H>) {
-        if connection.dirty || !connection.gathers() || self.reading.get() == Some(id) {
-            return;
+        if connection.gathers() && self.reading.get() != Some(id) {
+            self.soil(id, connection);
         }
-        connection.dirty = true;
-        self.await_flush(id);
+    }
+
+    /// Makes sure that a connection is flushed before the loop waits.
+    fn soil(&self, id: u32, connection: &mut Connection<H>) {
+        if !connection.dirty {
+            connection.dirty = true;
+            self.await_flush(id);
+        }
     }
 
     fn await_flush(&self, id: u32) {
@@ -642,14 +648,20 @@ impl<H: Host> Engine<H> {
         if news.ended {
             self.received(id, Err(Errno::EOF));
         }
-        // Sends what the filter still has to say, if no answer of a protocol took it along.
-        self.host.guard(|| {
-            if let Ok(Err(error)) = self.connection(id, Connection::flush_filter) {
-                self.tell(Event::WriteError(id, error));
-            }
-        });
         if let Some(failure) = &news.failure {
+            self.host.guard(|| {
+                if let Ok(Err(error)) = self.connection(id, Connection::flush_filter) {
+                    self.tell(Event::WriteError(id, error));
+                }
+            });
             self.host.guard(|| self.tell(Event::Insecure(id, failure)));
+        } else {
+            // Messages of TLS itself, such as tickets, are sent with an answer of this turn.
+            let _ = self.connection(id, |connection| {
+                if connection.filter().is_some_and(|filter| filter.waiting() > 0) {
+                    self.soil(id, connection);
+                }
+            });
         }
         self.plaintext.replace(plain);
     }
@@ -692,8 +704,15 @@ impl<H: Host> Engine<H> {
             return;
         }
         self.host.guard(|| {
-            // A connection that was closed during the read has nothing left to flush.
-            if let Ok(Err(error)) = self.connection(id, |connection| self.send(id, connection)) {
+            // A connection that was closed during the read has nothing left to flush. Messages of TLS itself wait for an
+            // answer of this turn.
+            let flushed = self.connection(id, |connection| {
+                if connection.gathers() {
+                    return self.send(id, connection);
+                }
+                Ok(())
+            });
+            if let Ok(Err(error)) = flushed {
                 self.tell(Event::WriteError(id, error));
             }
         });

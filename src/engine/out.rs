@@ -274,7 +274,8 @@ impl Out {
             return Ok(());
         }
         let (from, to) = (usize::from(self.tail.is_empty()), 1 + usize::from(!last.is_empty()));
-        let written = sink.try_write(&[&*self.tail, last][from..to], false)?;
+        let more = self.ends && sink.ends_with_bytes();
+        let written = sink.try_write(&[&*self.tail, last][from..to], more)?;
         if written == waiting + last.len() {
             // The buffer is released, so that thousands of idle connections hold no memory. The allocator reuses it
             // at once for the next one.

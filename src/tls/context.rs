@@ -3,6 +3,7 @@
 use super::Tickets;
 use super::keys::Keys;
 use super::sessions::Sessions;
+use super::tickets::ALL;
 use super::trust::{AnyCertificate, Trust};
 use rustls::client::{ClientConfig, Resumption};
 use rustls::crypto::CryptoProvider;
@@ -145,7 +146,7 @@ impl Context {
 
     /// A client is about to be answered, and has no session before.
     pub(super) fn begin(&self) {
-        self.tickets.allow(true);
+        self.tickets.allow(ALL);
         self.identities.chosen.store(0, Ordering::Relaxed);
     }
 
@@ -161,6 +162,8 @@ fn provider(suites: &[String], versions: (Version, Version)) -> Result<CryptoPro
     let mut provider = rustls::crypto::aws_lc_rs::default_provider();
     #[cfg(not(feature = "aws-lc-rs"))]
     let mut provider = rustls::crypto::ring::default_provider();
+    #[cfg(all(not(feature = "aws-lc-rs"), any(target_arch = "x86_64", target_arch = "aarch64")))]
+    super::exchange::speed_up(&mut provider.kx_groups);
     if !suites.is_empty() {
         let known = std::mem::take(&mut provider.cipher_suites);
         let find = |name: &String| known.iter().find(|suite| suite_name(suite) == *name).copied();

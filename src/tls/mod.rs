@@ -7,6 +7,8 @@
 mod context;
 mod contexts;
 mod der;
+#[cfg(all(not(feature = "aws-lc-rs"), any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod exchange;
 mod failure;
 mod fields;
 mod hello;

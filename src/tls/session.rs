@@ -3,6 +3,7 @@
 use super::context::suite_name;
 use super::hello::{asks_for_staple, keeps_rules};
 use super::sessions::{Name, Sessions};
+use super::tickets::{ALL, ONE};
 use super::trust::Peer;
 use super::{Answer, Context, Contexts, Failure, Hello};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -194,7 +195,8 @@ impl Session {
             }
             State::Refused(_) => return news,
             State::Open(connection, context) => {
-                context.tickets().allow(true);
+                let resumed = connection.handshake_kind() == Some(HandshakeKind::Resumed);
+                context.tickets().allow(if resumed { ONE } else { ALL });
                 read(connection, bytes, plain)
             }
         };

@@ -9,7 +9,7 @@ use ring::{aead, hkdf, rand};
 use rustls::server::ProducesTickets;
 use std::fmt::{self, Debug, Formatter};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Bytes of a secret.
@@ -17,6 +17,12 @@ pub const SECRET: usize = 48;
 
 const NAME: usize = 16;
 const STAMP: usize = 8;
+
+/// The tickets of a full handshake: as many as rustls makes, which is two.
+pub(super) const ALL: usize = usize::MAX;
+
+/// The tickets of a resumed connection: one for the one that it has used.
+pub(super) const ONE: usize = 1;
 
 /// For how long a secret makes tickets, in seconds. A thief of the process's memory can read what was resumed since the last but one.
 const ROTATE: u64 = 6 * 60 * 60;
@@ -32,8 +38,8 @@ pub struct Tickets {
     /// What sessions of this context have in common: others' tickets are not accepted, though the secret may be the same.
     purpose: Vec<u8>,
     clock: fn() -> u64,
-    /// Whether who is being answered is given one.
-    allowed: AtomicBool,
+    /// How many who is being answered is still given.
+    left: AtomicUsize,
 }
 
 struct Keys {
@@ -143,13 +149,13 @@ impl Tickets {
             lifetime,
             purpose,
             clock,
-            allowed: AtomicBool::new(true),
+            left: AtomicUsize::new(ALL),
         })
     }
 
-    /// Notes whether the client that is answered next is given tickets. Clients of a context are answered one after the other.
-    pub(super) fn allow(&self, allowed: bool) {
-        self.allowed.store(allowed, Ordering::Relaxed);
+    /// Notes how many tickets the client that is answered next is given. Clients of a context are answered one after the other.
+    pub(super) fn allow(&self, count: usize) {
+        self.left.store(count, Ordering::Relaxed);
     }
 
     /// The secret that tickets are made with now.
@@ -194,9 +200,8 @@ impl ProducesTickets for Tickets {
     }
 
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
-        if !self.allowed.load(Ordering::Relaxed) {
-            return None;
-        }
+        let left = self.left.load(Ordering::Relaxed).checked_sub(1)?;
+        self.allow(left);
         let now = (self.clock)();
         let mut keys = self.keys.lock().ok()?;
         if keys.since.is_some_and(|since| now.saturating_sub(since) >= ROTATE)
@@ -220,7 +225,7 @@ impl ProducesTickets for Tickets {
         let fresh = now.saturating_sub(made) < u64::from(self.lifetime);
         // In TLS 1.2, where the client is answered at once, its ticket stays good. In 1.3 it is for one use (RFC 8446, C.4), and others are given when the
         // handshake ends.
-        self.allow(!fresh);
+        self.allow(if fresh { 0 } else { ALL });
         fresh.then_some(plain)
     }
 }

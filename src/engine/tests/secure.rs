@@ -125,6 +125,43 @@ fn what_comes_with_the_end_of_the_handshake_is_for_whoever_hears_of_that() {
 }
 
 #[test]
+fn what_a_session_says_by_itself_leaves_with_an_answer_of_the_same_turn() {
+    for answers in [true, false] {
+        let (engine, id, mut peer) = greeted();
+        let protocol = Rc::new(Shouts::default());
+        engine.add_protocol(protocol.clone());
+        engine.listen(move |engine, event| {
+            if let Event::Secured(id) = event {
+                let protocol = protocol.clone();
+                let speaks = engine.connection(id, |connection| connection.speak(protocol, Heard(String::new())));
+                assert_eq!(speaks, Ok(()));
+            }
+        });
+        let tries = || engine.wire(id).tries.borrow().len();
+        let mut bytes = peer.hear(&engine, id);
+        if answers {
+            bytes.extend(peer.sends(b"request"));
+        }
+        engine.on_read(id, Ok(&bytes));
+        assert_eq!(tries(), 1, "what is shown later is answered later");
+        if answers {
+            engine.on_turn();
+            engine.end(id).unwrap();
+            assert!(!engine.wire(id).more.get(), "it does not wait for the transport's end");
+        } else {
+            engine.on_wait();
+        }
+        assert_eq!(tries(), 2, "tickets, answer and farewell");
+        engine.turn();
+        assert_eq!(tries(), 2);
+        peer.hear(&engine, id);
+        assert_eq!(peer.text(), if answers { "REQUEST" } else { "" });
+        assert_eq!((peer.ended, engine.wire(id).ended.get()), (answers, answers));
+        assert_eq!(peer.failure, None);
+    }
+}
+
+#[test]
 fn what_is_written_before_the_handshake_waits_for_it() {
     let (server, client) = pair();
     let engine = engine();
