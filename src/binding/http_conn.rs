@@ -206,7 +206,7 @@ impl Http {
     pub fn keep(&mut self, rest: &[u8], stopped: bool) -> bool {
         if stopped {
             self.put_back(rest);
-            // JavaScript has not seen the last of the requests that were marked.
+            // JavaScript has not seen the request whose fields were kept last.
             self.last_fields.clear();
             return true;
         }

@@ -117,8 +117,8 @@ pub(super) fn register(functions: &mut Functions<Engine>) {
     });
 }
 
-/// `(options, listener)`: returns the number of the registry or of an error. With a folder, `onRegistryReady` reports
-/// when it is open or has failed to open.
+/// `(options, listener)`: returns the number of the registry, or a negative errno. With a folder, `onRegistryReady`
+/// reports when it is open or has failed to open.
 fn open(registries: &Rc<Registries>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let options: RegistryOptions = args.object(0)?;
     if registries.callbacks.borrow().is_none() {
@@ -148,7 +148,7 @@ fn open(registries: &Rc<Registries>, engine: &Engine, args: &Args) -> Outcome<i3
             match opened.unwrap_or_else(|Lost| Err(io::ErrorKind::OutOfMemory.into())) {
                 Ok((store, mut loaded)) => {
                     registry.cuts.replace(std::mem::take(&mut loaded.cuts));
-                    // The registry's clock starts with the first request.
+                    // `now` is from the call of `open`; the first request advances the clock from there.
                     registry.server.replace(Some(Server::restore(limits, loaded, now)));
                     registry.give_back(store);
                 }

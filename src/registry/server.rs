@@ -170,8 +170,8 @@ impl Server {
         }
     }
 
-    /// Creates a registry from the state that a store has loaded, and that continues to write to it. Every instance
-    /// gets a full lease to renew its registration.
+    /// Creates a registry from the state that a store has loaded. Its commits must go to that store. Every instance
+    /// gets a full lease, so that its owner has time to renew it.
     pub fn restore(limits: Limits, loaded: Loaded, now: u64) -> Server {
         let mut server = Server::new(limits, loaded.epoch, now);
         server.state = State::new(loaded.revision);

@@ -242,8 +242,8 @@ pub fn join(socket: &UdpSocket, wanted: bool) -> bool {
     code == 0
 }
 
-/// Discards all arriving datagrams, or ends that. Datagrams may be lost, so the protocol allows this. Returns whether
-/// it succeeded.
+/// Discards all arriving datagrams, or ends that. Datagrams that arrive meanwhile are lost, which UDP permits. Returns
+/// whether it succeeded.
 pub fn shut(socket: &UdpSocket, wanted: bool) -> bool {
     let socket = SockRef::from(socket);
     if wanted {
